@@ -1,0 +1,82 @@
+/**
+ * The environment each unit reads, and nothing else: the stack sets these names, the units parse them once at
+ * cold start, the local runner passes them through untouched.
+ */
+import { z } from 'zod'
+
+const commaSeparated = z
+  .string()
+  .default('')
+  .transform((value) => value.split(',').map((item) => item.trim()).filter(Boolean))
+
+const port = z.coerce.number().int().min(1).max(65535)
+
+/** What every unit that reads connectors needs. */
+export const ConnectorsEnvironment = z.object({ CONNECTORS_TABLE: z.string().min(1) })
+
+export const IngressEnvironment = ConnectorsEnvironment.extend({
+  /** The name in the greeting, in `Received: … by`, and in EHLO. */
+  MAIL_HOSTNAME: z.string().min(1),
+  CONTENT_BUCKET: z.string().min(1),
+  EVALUATION_QUEUE_URL: z.url(),
+  SMTP_PORT: port.default(2525),
+  HEALTH_PORT: port.default(8081),
+  LISTEN_ADDRESS: z.string().default('::'),
+  /** PEM; the container receives both from a secret. */
+  TLS_CERTIFICATE: z.string().includes('BEGIN CERTIFICATE'),
+  TLS_PRIVATE_KEY: z.string().includes('PRIVATE KEY'),
+  /** Octets; announced as SIZE (RFC 1870). */
+  MAX_MESSAGE_SIZE: z.coerce.number().int().min(64_000).default(36_700_160),
+  MAX_RECIPIENTS: z.coerce.number().int().min(100).max(1000).default(500),
+  MAX_CONNECTIONS: z.coerce.number().int().min(1).default(1000),
+  /** Seconds a stopping task waits for messages in flight; less than the task's stop timeout. */
+  DRAIN_SECONDS: z.coerce.number().int().min(1).max(115).default(100),
+})
+
+export const EvaluateEnvironment = ConnectorsEnvironment.extend({
+  MESSAGES_TABLE: z.string().min(1),
+  EVALUATION_QUEUE_URL: z.url(),
+  DELIVERY_QUEUE_URL: z.url(),
+  BOUNCE_QUEUE_URL: z.url(),
+  /** Where mail goes that no connector matches. */
+  DEFAULT_ROUTE: z.enum(['Mx', 'Ses']),
+  /** Days the message trace is kept. */
+  TRACE_RETENTION_DAYS: z.coerce.number().int().min(1).max(3650).default(90),
+})
+
+export const DeliverEnvironment = z.object({
+  /** The EHLO name (RFC 5321 §4.1.1.1). */
+  MAIL_HOSTNAME: z.string().min(1),
+  MESSAGES_TABLE: z.string().min(1),
+  CONTENT_BUCKET: z.string().min(1),
+  EVALUATION_QUEUE_URL: z.url(),
+  SES_CONFIGURATION_SET_REQUIRE_TLS: z.string().min(1),
+  SES_CONFIGURATION_SET_OPTIONAL_TLS: z.string().min(1),
+  /** `address[:port]`, comma separated; empty means the system's resolver. */
+  DNS_SERVERS: commaSeparated,
+  /**
+   * CIDRs, comma separated, of loopback or private networks that a partner's MX may point into. Empty in most
+   * deployments: a stranger's DNS must not aim this function at our own network.
+   */
+  PRIVATE_MX_NETWORKS: commaSeparated,
+})
+
+export const BounceEnvironment = z.object({
+  MAIL_HOSTNAME: z.string().min(1),
+  MESSAGES_TABLE: z.string().min(1),
+  CONTENT_BUCKET: z.string().min(1),
+  EVALUATION_QUEUE_URL: z.url(),
+})
+
+export const ApiEnvironment = ConnectorsEnvironment.extend({ MESSAGES_TABLE: z.string().min(1) })
+
+/**
+ * Parses a unit's environment.
+ * @throws Error one line naming every variable at fault, for the log of a task that cannot start
+ */
+export function readEnvironment<T extends z.ZodType>(schema: T, environment: Record<string, string | undefined>): z.output<T> {
+  const parsed = schema.safeParse(environment)
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+  throw new Error(`environment: ${faults.join('; ')}`)
+}

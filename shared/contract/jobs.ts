@@ -1,0 +1,74 @@
+/** What travels on the three queues. Each body is JSON, parsed once where it is received. */
+import { z } from 'zod'
+import { Message, Recipient, Reply } from './message.ts'
+
+export const SmartHost = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65535) })
+export type SmartHost = z.infer<typeof SmartHost>
+
+/** How a message leaves. */
+export const Route = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('Mx'), domain: z.string() }),
+  z.strictObject({ kind: z.literal('SmartHosts'), hosts: z.array(SmartHost).min(1) }),
+  z.strictObject({ kind: z.literal('Ses') }),
+])
+export type Route = z.infer<typeof Route>
+
+/** What the next hop's TLS must satisfy before a single octet of the message is sent. */
+export const TlsRequirement = z.strictObject({
+  level: z.enum(['Opportunistic', 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']),
+  /** `ReportOnly`: checked and recorded, not enforced. */
+  mode: z.enum(['Enforce', 'ReportOnly']),
+  /** The name the certificate must have; set exactly when the level is DomainValidation. */
+  tlsDomain: z.string().nullable(),
+  /** PEM; empty means the public roots. */
+  certificateAuthorities: z.array(z.string()),
+  minimumTlsVersion: z.enum(['TLSv1.2', 'TLSv1.3']),
+})
+export type TlsRequirement = z.infer<typeof TlsRequirement>
+
+/** Decide what happens to these recipients. Sent by the ingress, by a delivery that failed, by a DSN, by a timer. */
+export const EvaluationJob = z.strictObject({
+  message: Message,
+  recipients: z.array(Recipient).min(1),
+  /** Set on a deferred job: before this instant it is put back. */
+  notBefore: z.iso.datetime().nullable(),
+})
+export type EvaluationJob = z.infer<typeof EvaluationJob>
+
+/** Try these recipients, which share destination, route, requirement and attempt number, once. */
+export const DeliveryJob = z.strictObject({
+  message: Message,
+  recipients: z.array(Recipient).min(1),
+  /** The queue's message group: one slow destination starves no other. */
+  destination: z.string(),
+  route: Route,
+  tls: TlsRequirement,
+  /** Number of the attempt to make, from 1. */
+  attempt: z.int().positive(),
+})
+export type DeliveryJob = z.infer<typeof DeliveryJob>
+
+/** Tell the sender. */
+export const BounceJob = z.strictObject({
+  message: Message,
+  kind: z.enum(['failed', 'delayed']),
+  at: z.iso.datetime(),
+  recipients: z
+    .array(
+      z.strictObject({
+        recipient: Recipient,
+        reply: Reply,
+        /** One sentence for the human part. */
+        explanation: z.string(),
+        /** Name of the connector that decided, if one did. */
+        connector: z.string().nullable(),
+        /** When a delayed recipient will be given up. */
+        willRetryUntil: z.iso.datetime().nullable(),
+      }),
+    )
+    .min(1),
+})
+export type BounceJob = z.infer<typeof BounceJob>
+
+/** Recipients in one job; keeps the largest job well below what a queue message may hold. */
+export const recipientsPerJob = 100

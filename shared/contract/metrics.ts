@@ -1,0 +1,31 @@
+/** Names of the metrics that the units emit and that the dashboard and the alarms read. */
+export const metricNamespace = 'mailflow'
+
+export const Metric = {
+  /** Ingress: SMTP sessions open in this task (gauge). */
+  connections: 'Connections',
+  /** Ingress: messages answered 250, dimension `tls` = `negotiated` | `plaintext`. */
+  messagesAccepted: 'MessagesAccepted',
+  /** Ingress: recipients or messages refused in session, dimension `reason`. */
+  refused: 'Refused',
+  /** Ingress: TLS handshakes that failed. */
+  tlsHandshakesFailed: 'TlsHandshakesFailed',
+  /** Ingress: messages answered 451 because content or job could not be stored. */
+  storageFailures: 'StorageFailures',
+  /** Evaluation: one for each recipient, dimension `action` = `Deliver` | `Defer` | `Bounce`. */
+  verdicts: 'Verdicts',
+  /** Evaluation: recipients held or bounced because forced TLS was not met. */
+  forcedTlsFailures: 'ForcedTlsFailures',
+  /** Evaluation: what a connector in `ReportOnly` mode would have refused. */
+  reportOnlyViolations: 'ReportOnlyViolations',
+  /** Evaluation: recipients of an accepted domain that no outbound connector routes. */
+  unroutedRecipients: 'UnroutedRecipients',
+  /** Delivery: recipients handed to the next hop, dimension `tls` = `verified` | `encrypted` | `plaintext`. */
+  delivered: 'Delivered',
+  /** Delivery: attempts that did not deliver. */
+  attemptsFailed: 'AttemptsFailed',
+  /** Delivery: attempts made again because a lease ran out mid-transaction; each may be a duplicate. */
+  leasesExpired: 'LeasesExpired',
+  /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed`. */
+  dsnsSent: 'DsnsSent',
+} as const
