@@ -116,7 +116,8 @@ export type AttemptTls = z.infer<typeof AttemptTls>
 export const Attempt = z.strictObject({
   number: z.int().positive(),
   at: timestamp,
-  outcome: z.enum(['Delivered', 'TemporaryFailure', 'PermanentFailure']),
+  /** `TlsNotMet`: the next hop's TLS did not satisfy the requirement, so nothing of the message was sent. */
+  outcome: z.enum(['Delivered', 'TemporaryFailure', 'PermanentFailure', 'TlsNotMet']),
   host: z.string().nullable(),
   ip: z.string().nullable(),
   /** Null when the attempt ended before TLS or used none. */

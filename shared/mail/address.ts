@@ -1,0 +1,11 @@
+/** Mailboxes as they stand in the envelope (RFC 5321 §4.1.2). */
+import { normaliseDomain } from './domain.ts'
+
+/**
+ * The domain of a mailbox in comparable form, or null for the null reverse path, an address literal or anything
+ * without a domain. The last `@` counts: a quoted local part may hold others.
+ */
+export function domainOf(address: string): string | null {
+  const at = address.lastIndexOf('@')
+  return at < 0 ? null : normaliseDomain(address.slice(at + 1))
+}

@@ -1,0 +1,77 @@
+/**
+ * Exactly one effect. A queue may deliver a job twice, and a worker may die at any instruction; so every side
+ * effect is claimed by a conditional write before it is made, with a lease. A claim whose lease ran out before
+ * its result was written may or may not have had its effect: it is made again, because a duplicate is better
+ * than a loss, and the caller counts it.
+ */
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
+import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+
+export type Claim<Result> =
+  /** Make the effect. `leaseExpired`: somebody began it before and was never heard of again. */
+  | { kind: 'Claimed'; leaseExpired: boolean }
+  /** Somebody else is at it; leave the job in the queue. */
+  | { kind: 'Busy' }
+  /** It was made, and this came of it. */
+  | { kind: 'Done'; result: Result }
+
+export interface ClaimKey {
+  pk: string
+  sk: string
+}
+
+const isFree = 'attribute_not_exists(pk)'
+const leaseRanOut = 'attribute_not_exists(#result) AND leaseUntil < :now'
+
+export class Claims<Result extends object> {
+  readonly #documents: DynamoDBDocumentClient
+  readonly #table: string
+
+  constructor(documents: DynamoDBDocumentClient, table: string) {
+    this.#documents = documents
+    this.#table = table
+  }
+
+  /**
+   * @param leaseMs longer than the effect can take
+   * @param expiresAt seconds since the epoch after which the item may be dropped
+   */
+  async claim(key: ClaimKey, now: Date, leaseMs: number, expiresAt: number): Promise<Claim<Result>> {
+    try {
+      const { Attributes } = await this.#documents.send(
+        new PutCommand({
+          TableName: this.#table,
+          Item: { ...key, leaseUntil: now.getTime() + leaseMs, expiresAt },
+          ConditionExpression: `${isFree} OR (${leaseRanOut})`,
+          ExpressionAttributeNames: { '#result': 'result' },
+          ExpressionAttributeValues: { ':now': now.getTime() },
+          ReturnValues: 'ALL_OLD',
+        }),
+      )
+      return { kind: 'Claimed', leaseExpired: Attributes !== undefined }
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return this.#read(key)
+      throw error
+    }
+  }
+
+  /** Keeps what came of the effect; from here on the claim is `Done`. */
+  async complete(key: ClaimKey, result: Result): Promise<void> {
+    await this.#documents.send(
+      new UpdateCommand({
+        TableName: this.#table,
+        Key: key,
+        UpdateExpression: 'SET #result = :result REMOVE leaseUntil',
+        ExpressionAttributeNames: { '#result': 'result' },
+        ExpressionAttributeValues: { ':result': result },
+      }),
+    )
+  }
+
+  async #read(key: ClaimKey): Promise<Claim<Result>> {
+    const { Item } = await this.#documents.send(
+      new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
+    )
+    return Item?.result ? { kind: 'Done', result: Item.result as Result } : { kind: 'Busy' }
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * The messages table. One partition a message: the message itself, an item for each recipient (state and last
+ * verdict), an item for each attempt (first its claim, then its result) and for each DSN's claim. The index
+ * `byTime` lists recipients by day; a day is spread over several index partitions, so that no rate of mail
+ * outgrows one.
+ */
+export const byTime = 'byTime'
+
+const shardsPerDay = 8
+
+export const messageKey = (id: string) => ({ pk: id, sk: 'message' })
+export const recipientKey = (id: string, address: string) => ({ pk: id, sk: `recipient#${address}` })
+export const attemptKey = (id: string, address: string, attempt: number) => ({
+  pk: id,
+  sk: `attempt#${address}#${String(attempt).padStart(5, '0')}`,
+})
+export const dsnKey = (id: string, address: string, kind: 'failed' | 'delayed') => ({
+  pk: id,
+  sk: `dsn#${kind}#${address}`,
+})
+
+/** Index keys of a recipient; `order` sorts by time of receipt because message ids are ULIDs. */
+export function indexKeys(id: string, receivedAt: string, address: string) {
+  const shard = id.charCodeAt(id.length - 1) % shardsPerDay
+  return { bucket: `${receivedAt.slice(0, 10)}#${shard}`, order: `${id}#${address}` }
+}
+
+/** The index partitions that hold one day. @param day `YYYY-MM-DD` */
+export function bucketsOfDay(day: string): string[] {
+  return Array.from({ length: shardsPerDay }, (_, shard) => `${day}#${shard}`)
+}

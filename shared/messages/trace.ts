@@ -1,0 +1,130 @@
+/**
+ * The message trace: what happened to each recipient and why. `evaluate-policy` writes verdicts, a delivery
+ * writes `Delivered`; an attempt's own record is its claim (claims.ts). A final state is never overwritten, so
+ * duplicates and stragglers cannot bring a settled recipient back.
+ */
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
+import {
+  BatchGetCommand,
+  type DynamoDBDocumentClient,
+  PutCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb'
+import type { Message } from '../contract/message.ts'
+import type { Verdict } from '../policy/evaluate.ts'
+import { indexKeys, messageKey, recipientKey } from './keys.ts'
+
+export type RecipientState = 'Pending' | 'Delivered' | 'Deferred' | 'Bounced'
+
+/** How far a recipient has come, for recognising a job that others have overtaken. */
+export interface Progress {
+  state: RecipientState
+  /** Attempts known when the last outcome was decided upon; null before the first. */
+  decidedAttempts: number | null
+}
+
+const stateOf = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Bounced' } as const
+
+const notFinal = 'attribute_not_exists(#state) OR #state IN (:pending, :deferred)'
+const openStates = { ':pending': 'Pending', ':deferred': 'Deferred' }
+
+export class Trace {
+  readonly #documents: DynamoDBDocumentClient
+  readonly #table: string
+
+  constructor(documents: DynamoDBDocumentClient, table: string) {
+    this.#documents = documents
+    this.#table = table
+  }
+
+  /** @param expiresAt seconds since the epoch */
+  async recordMessage(message: Message, expiresAt: number): Promise<void> {
+    await this.#documents.send(
+      new PutCommand({ TableName: this.#table, Item: { ...messageKey(message.id), message, expiresAt } }),
+    )
+  }
+
+  /** Keeps a verdict with the state it leads to, unless the recipient is settled. */
+  async recordVerdict(message: Message, verdict: Verdict, expiresAt: number): Promise<void> {
+    const { recipient, action, reason, explanation, connectors, reportOnly } = verdict
+    const keys = indexKeys(message.id, message.receivedAt, recipient.address)
+    await this.#updateOpen(message.id, recipient.address, {
+      state: stateOf[action],
+      verdict: { action, reason, explanation, connectors, reportOnly },
+      until: action === 'Defer' ? verdict.until.toISOString() : null,
+      recipient: { ...recipient, delayNotified: recipient.delayNotified || (action === 'Defer' && verdict.notifyDelay) },
+      address: recipient.address,
+      sender: message.envelope.mailFrom,
+      connectors: [connectors.inbound, connectors.outbound].filter((id) => id !== null),
+      bucket: keys.bucket,
+      order: keys.order,
+      expiresAt,
+    })
+  }
+
+  async recordDelivered(messageId: string, address: string): Promise<void> {
+    await this.#updateOpen(messageId, address, { state: 'Delivered', until: null })
+  }
+
+  /** The outcome of the `attempts`-th attempt has been decided upon and passed on. */
+  async recordDecided(messageId: string, address: string, attempts: number): Promise<void> {
+    await this.#documents.send(
+      new UpdateCommand({
+        TableName: this.#table,
+        Key: recipientKey(messageId, address),
+        UpdateExpression: 'SET decidedAttempts = :attempts',
+        ExpressionAttributeValues: { ':attempts': attempts },
+      }),
+    )
+  }
+
+  /** @returns progress by address; an address without an entry was never evaluated */
+  async progress(messageId: string, addresses: readonly string[]): Promise<Map<string, Progress>> {
+    const found = new Map<string, Progress>()
+    let keys: Record<string, unknown>[] = addresses.map((address) => recipientKey(messageId, address))
+    while (keys.length > 0) {
+      const batch = keys.splice(0, 100)
+      const { Responses, UnprocessedKeys } = await this.#documents.send(
+        new BatchGetCommand({
+          RequestItems: {
+            [this.#table]: {
+              Keys: batch,
+              ConsistentRead: true,
+              ProjectionExpression: 'address, #state, decidedAttempts',
+              ExpressionAttributeNames: { '#state': 'state' },
+            },
+          },
+        }),
+      )
+      for (const item of Responses?.[this.#table] ?? [])
+        found.set(item.address, { state: item.state, decidedAttempts: item.decidedAttempts ?? null })
+      keys = keys.concat(UnprocessedKeys?.[this.#table]?.Keys ?? [])
+    }
+    return found
+  }
+
+  async #updateOpen(messageId: string, address: string, fields: Record<string, unknown>): Promise<void> {
+    const names = Object.keys(fields)
+    try {
+      await this.#documents.send(
+        new UpdateCommand({
+          TableName: this.#table,
+          Key: recipientKey(messageId, address),
+          UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
+          ConditionExpression: notFinal,
+          ExpressionAttributeNames: { '#state': 'state', ...mapKeys(names, (name) => [`#${name}`, name]) },
+          ExpressionAttributeValues: {
+            ...openStates,
+            ...mapKeys(names, (name) => [`:${name}`, fields[name]]),
+          },
+        }),
+      )
+    } catch (error) {
+      if (!(error instanceof ConditionalCheckFailedException)) throw error
+    }
+  }
+}
+
+function mapKeys<T>(names: readonly string[], entry: (name: string) => [string, T]): Record<string, T> {
+  return Object.fromEntries(names.map(entry))
+}

@@ -1,0 +1,56 @@
+/** The early answer at RCPT TO: what is already certain is refused in session, so that no backscatter arises. */
+import type { Reply } from '../contract/message.ts'
+import { domainOf } from '../mail/address.ts'
+import { reply } from '../mail/reply.ts'
+import { judgeInbound, type Session } from './inbound.ts'
+import type { Reason } from './reasons.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export type Admission =
+  | { action: 'Accept'; direction: 'Originating' | 'Incoming'; attributedTo: string | null }
+  | { action: 'Refuse'; reply: Reply; reason: Reason; connector: string | null; explanation: string }
+
+/**
+ * A violation whose connector says `onViolation: Defer` is accepted here and held later, where it can be
+ * released; a recipient outside the accepted domains is taken only from our own organisation.
+ */
+export function admit(snapshot: Snapshot, session: Session, rcptTo: string): Admission {
+  const { violation, attributedTo } = judgeInbound(snapshot, session)
+  if (violation && violation.connector.onViolation === 'Bounce') {
+    const { inSession, reason, connector, explanation } = violation
+    return { action: 'Refuse', reply: inSession, reason, connector: connector.id, explanation }
+  }
+  if (domainOf(rcptTo) === null) {
+    return {
+      action: 'Refuse',
+      reply: notRoutable,
+      reason: 'NotRoutable',
+      connector: null,
+      explanation: `${rcptTo} names no domain, so no connector can speak for it.`,
+    }
+  }
+  if (attributedTo === null && !isAcceptedRecipient(snapshot, rcptTo)) {
+    return {
+      action: 'Refuse',
+      reply: relayDenied,
+      reason: 'RelayDenied',
+      connector: null,
+      explanation: `${rcptTo} is in no accepted domain and no OnPremises connector identifies the sender.`,
+    }
+  }
+  return {
+    action: 'Accept',
+    direction: attributedTo ? 'Originating' : 'Incoming',
+    attributedTo: attributedTo?.id ?? null,
+  }
+}
+
+/** RFC 3463 §3.2: bad destination system address. */
+export const notRoutable = reply(550, '1.2', 'Recipient has no domain name')
+
+export const relayDenied = reply(550, '7.64', 'Relay access denied')
+
+export function isAcceptedRecipient(snapshot: Snapshot, address: string): boolean {
+  const domain = domainOf(address)
+  return domain !== null && snapshot.acceptedDomains.has(domain)
+}

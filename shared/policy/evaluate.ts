@@ -1,0 +1,236 @@
+/**
+ * The one place where deliver, defer and bounce are decided, the first time and every time after an attempt.
+ * Pure: connectors, facts and time come in, verdicts go out, and the same input always gives the same verdict.
+ */
+import type { OutboundConnector } from '../connectors/schema.ts'
+import type { Route, TlsRequirement } from '../contract/jobs.ts'
+import type { Attempt, Message, Recipient, Reply } from '../contract/message.ts'
+import { domainOf } from '../mail/address.ts'
+import { asPermanent, formatReply, reply } from '../mail/reply.ts'
+import { notRoutable, relayDenied } from './admit.ts'
+import { type ConnectorViolation, type InboundJudgement, judgeInbound } from './inbound.ts'
+import { opportunistic, requirementOf, routeOf, selectOutbound } from './outbound.ts'
+import type { Reason } from './reasons.ts'
+import { defaultExpirationHours, delayNotificationMs, longestDelayMs, retryDelayMs } from './schedule.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export interface Settings {
+  /** Where mail leaves that no connector matches. */
+  defaultRoute: 'Mx' | 'Ses'
+}
+
+interface Decided {
+  recipient: Recipient
+  reason: Reason
+  /** A sentence for the administrator. */
+  explanation: string
+  /** Ids of the connectors that took part. */
+  connectors: { inbound: string | null; outbound: string | null }
+  /** Name of the connector that decided, for the DSN. */
+  decidedBy: string | null
+  /** What a connector in ReportOnly mode would have refused. */
+  reportOnly: Reason | null
+}
+
+export interface Deliver extends Decided {
+  action: 'Deliver'
+  route: Route
+  tls: TlsRequirement
+  destination: string
+  /** Number of the attempt to make. */
+  attempt: number
+}
+
+export interface Defer extends Decided {
+  action: 'Defer'
+  until: Date
+  expiresAt: Date
+  reply: Reply
+  /** Whether the sender is now to hear of the delay. */
+  notifyDelay: boolean
+}
+
+export interface Bounce extends Decided {
+  action: 'Bounce'
+  reply: Reply
+}
+
+export type Verdict = Deliver | Defer | Bounce
+
+/** One verdict for each recipient, in their order. */
+export function evaluate(
+  snapshot: Snapshot,
+  settings: Settings,
+  message: Message,
+  recipients: readonly Recipient[],
+  now: Date,
+): Verdict[] {
+  const inbound = message.source === null ? madeHere : judgeInbound(snapshot, sessionOf(message, message.source.ip))
+  return recipients.map((recipient) => decide({ snapshot, settings, message, inbound, recipient, now }))
+}
+
+const madeHere: InboundJudgement = { partner: null, attributedTo: null, violation: null, reported: null }
+
+function sessionOf(message: Message, ip: string) {
+  return { ip, tls: message.tls, mailFrom: message.envelope.mailFrom, at: new Date(message.receivedAt) }
+}
+
+interface Case {
+  snapshot: Snapshot
+  settings: Settings
+  message: Message
+  inbound: InboundJudgement
+  recipient: Recipient
+  now: Date
+}
+
+function decide(input: Case): Verdict {
+  const { snapshot, message, inbound, recipient } = input
+  const domain = domainOf(recipient.address)
+  const outbound = domain === null ? null : selectOutbound(snapshot, domain)
+  const common = describe(input, outbound)
+
+  if (recipient.lastAttempt?.outcome === 'PermanentFailure') return refused(common, recipient.lastAttempt)
+  if (inbound.violation) return violated(input, inbound.violation, common, outbound)
+  if (domain === null) return bounce(common, 'NotRoutable', notRoutable, `${recipient.address} names no domain.`)
+  const accepted = snapshot.acceptedDomains.has(domain)
+  const ours = message.source === null || inbound.attributedTo !== null
+  if (!accepted && !ours) return bounce(common, 'RelayDenied', relayDenied, `${domain} is not an accepted domain.`)
+  if (accepted && outbound === null) return unrouted(input, common, domain)
+  return deliverOrRetry(input, common, outbound, domain)
+}
+
+type Common = Pick<Decided, 'recipient' | 'connectors' | 'reportOnly' | 'decidedBy'>
+
+function describe({ inbound, recipient }: Case, outbound: OutboundConnector | null): Common {
+  const takesPart = inbound.violation?.connector ?? inbound.partner ?? inbound.attributedTo
+  return {
+    recipient,
+    connectors: { inbound: takesPart?.id ?? null, outbound: outbound?.id ?? null },
+    reportOnly: inbound.reported?.reason ?? null,
+    decidedBy: outbound?.name ?? null,
+  }
+}
+
+function bounce(common: Common, reason: Reason, answer: Reply, explanation: string): Bounce {
+  return { ...common, action: 'Bounce', reason, reply: answer, explanation }
+}
+
+function refused(common: Common, attempt: Attempt): Bounce {
+  const explanation = `${attempt.host ?? 'The next hop'} answered ${formatReply(attempt.reply)}.`
+  return bounce(common, 'RefusedByNextHop', attempt.reply, explanation)
+}
+
+function violated(
+  input: Case,
+  { connector, reason, postQueue, explanation }: ConnectorViolation,
+  common: Common,
+  outbound: OutboundConnector | null,
+): Verdict {
+  const decided = { ...common, decidedBy: connector.name }
+  if (connector.onViolation === 'Bounce') return bounce(decided, reason, postQueue, explanation)
+  return hold(input, decided, outbound, { reason, explanation, heldWith: asTemporary(postQueue), endsWith: postQueue })
+}
+
+function unrouted(input: Case, common: Common, domain: string): Verdict {
+  const text = `No outbound connector routes the accepted domain ${domain}`
+  return hold(input, common, null, {
+    reason: 'NoRouteForAcceptedDomain',
+    explanation: `${text}, and its MX would lead back here.`,
+    heldWith: reply(451, '4.317', text),
+    endsWith: expired(text),
+  })
+}
+
+interface Hold {
+  reason: Reason
+  explanation: string
+  heldWith: Reply
+  endsWith: Reply
+}
+
+/** Kept without an attempt, and decided again every 15 minutes against the connectors of that moment. */
+function hold(input: Case, common: Common, outbound: OutboundConnector | null, why: Hold): Verdict {
+  const expiresAt = expiryOf(input.message, outbound)
+  if (input.now >= expiresAt) return bounce(common, why.reason, why.endsWith, why.explanation)
+  const due = new Date(input.now.getTime() + longestDelayMs)
+  return defer(input, common, { reason: why.reason, explanation: why.explanation }, why.heldWith, due, expiresAt)
+}
+
+function deliverOrRetry(input: Case, common: Common, outbound: OutboundConnector | null, domain: string): Verdict {
+  const { recipient, message, now } = input
+  const attempt = recipient.lastAttempt
+  if (attempt === null) return deliver(input, common, outbound, domain)
+  if (attempt.outcome === 'TlsNotMet' && outbound?.tlsSettings != null && outbound.onTlsFailure === 'Bounce')
+    return bounce(common, 'OutboundTlsNotMet', asPermanent(attempt.reply), failedBecause(attempt))
+  const expiresAt = expiryOf(message, outbound)
+  if (now >= expiresAt) return giveUp(common, attempt)
+  const due = new Date(Date.parse(attempt.at) + attempt.durationMs + retryDelayMs(recipient.attempts, message.id))
+  if (now >= due) return deliver(input, common, outbound, domain)
+  const reason = attempt.outcome === 'TlsNotMet' ? 'OutboundTlsNotMet' : 'RetryLater'
+  const why = { reason, explanation: failedBecause(attempt) } as const
+  return defer(input, common, why, attempt.reply, due, expiresAt)
+}
+
+function giveUp(common: Common, attempt: Attempt): Bounce {
+  if (attempt.outcome === 'TlsNotMet')
+    return bounce(common, 'OutboundTlsNotMet', asPermanent(attempt.reply), failedBecause(attempt))
+  return bounce(common, 'Expired', expired(formatReply(attempt.reply)), failedBecause(attempt))
+}
+
+function failedBecause(attempt: Attempt): string {
+  const where = attempt.host === null ? '' : ` at ${attempt.host}`
+  return `Attempt ${attempt.number}${where} ended with ${formatReply(attempt.reply)}.`
+}
+
+function deliver(input: Case, common: Common, outbound: OutboundConnector | null, domain: string): Deliver {
+  const { settings, recipient } = input
+  const fallback: Route = settings.defaultRoute === 'Ses' ? { kind: 'Ses' } : { kind: 'Mx', domain }
+  return {
+    ...common,
+    action: 'Deliver',
+    reason: outbound ? 'ConnectorMatched' : 'DefaultRoute',
+    explanation: outbound
+      ? `Outbound connector "${outbound.name}" takes ${domain}.`
+      : `No outbound connector matches ${domain}: default route ${settings.defaultRoute}, opportunistic TLS.`,
+    route: outbound ? routeOf(outbound, domain) : fallback,
+    tls: outbound ? requirementOf(outbound) : opportunistic,
+    destination: domain,
+    attempt: recipient.attempts + 1,
+  }
+}
+
+function defer(
+  { message, recipient, now }: Case,
+  common: Common,
+  why: Pick<Decided, 'reason' | 'explanation'>,
+  answer: Reply,
+  due: Date,
+  expiresAt: Date,
+): Defer {
+  const waited = now.getTime() - Date.parse(message.receivedAt)
+  // RFC 3461 §4.1: without NOTIFY a delay may be reported, with it only when it lists DELAY.
+  const wanted = recipient.notify === null || recipient.notify.includes('DELAY')
+  return {
+    ...common,
+    ...why,
+    action: 'Defer',
+    reply: answer,
+    until: due < expiresAt ? due : expiresAt,
+    expiresAt,
+    notifyDelay: waited >= delayNotificationMs && wanted && !recipient.delayNotified && message.envelope.mailFrom !== '',
+  }
+}
+
+function expiryOf(message: Message, outbound: OutboundConnector | null): Date {
+  const hours = outbound?.expirationHours ?? defaultExpirationHours
+  return new Date(Date.parse(message.receivedAt) + hours * 3_600_000)
+}
+
+const expired = (text: string): Reply => reply(451, '4.7', `Message expired: ${text}`)
+
+const asTemporary = (answer: Reply): Reply => ({
+  code: 451,
+  enhanced: answer.enhanced.replace(/^5/, '4'),
+  text: answer.text,
+})

@@ -1,0 +1,24 @@
+/** Machine-readable reasons of decisions, as they stand in the trace. */
+export type Reason =
+  /** An outbound connector matched and the mail may leave by it. */
+  | 'ConnectorMatched'
+  /** No connector matched; the deployment's default route, opportunistic TLS. */
+  | 'DefaultRoute'
+  | 'InboundTlsRequired'
+  | 'InboundTlsVersion'
+  | 'InboundCertificateRestriction'
+  | 'InboundAddressRestriction'
+  /** A recipient outside the accepted domains, and the sender is not our own organisation. */
+  | 'RelayDenied'
+  /** A recipient without a domain name, such as an address literal. */
+  | 'NotRoutable'
+  /** A recipient of an accepted domain that no outbound connector routes. */
+  | 'NoRouteForAcceptedDomain'
+  /** The last attempt failed for now. */
+  | 'RetryLater'
+  /** The last attempt did not meet the connector's TLS settings. */
+  | 'OutboundTlsNotMet'
+  /** The next hop refused for good. */
+  | 'RefusedByNextHop'
+  /** Tried until the message expired. */
+  | 'Expired'

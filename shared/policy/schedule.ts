@@ -1,0 +1,29 @@
+/** When to try again: at 0, 1 and 5 minutes, then every 15 until the message expires. */
+
+const minute = 60_000
+
+/** Deferral is a queue delay, and Amazon SQS delays no longer than this. */
+export const longestDelayMs = 15 * minute
+
+/** A message that waits this long gets a delay DSN. */
+export const delayNotificationMs = 4 * 60 * minute
+
+/** How long a deferred message is tried when no connector says otherwise. */
+export const defaultExpirationHours = 24
+
+/**
+ * Milliseconds to wait after an attempt. Up to a tenth is taken off, by message and attempt, so that the mail of
+ * one outage does not return in one wave; never added, since a queue cannot wait longer.
+ * @param attempts attempts made, at least 1
+ */
+export function retryDelayMs(attempts: number, messageId: string): number {
+  const base = attempts === 1 ? minute : attempts === 2 ? 4 * minute : longestDelayMs
+  return Math.round(base * (1 - 0.1 * spread(`${messageId}#${attempts}`)))
+}
+
+/** A number in [0, 1) that depends on nothing but the text (FNV-1a). */
+function spread(text: string): number {
+  let hash = 0x811c9dc5
+  for (const character of text) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193)
+  return (hash >>> 0) / 2 ** 32
+}

@@ -1,0 +1,34 @@
+/**
+ * Names in certificates. The attack: a valid certificate for a name that merely looks like the partner's. The
+ * defence: RFC 9525 — whole labels, `*` only as the complete leftmost label and only for one label, dNSName
+ * entries only; the subject's CN counts when a certificate has no dNSName at all, as Exchange still allows.
+ */
+import { normaliseDomainPattern } from '../mail/domain.ts'
+
+export interface CertificateNames {
+  subjectAltNames: readonly string[]
+  commonName: string | null
+}
+
+/** The names a certificate speaks for, in comparable form; what is not a host name is left out. */
+export function presentedNames({ subjectAltNames, commonName }: CertificateNames): string[] {
+  const names = subjectAltNames.length > 0 ? subjectAltNames : commonName === null ? [] : [commonName]
+  return names.map(normaliseDomainPattern).filter((name): name is string => name !== null && name !== '*')
+}
+
+/**
+ * Whether a certificate's name satisfies an expected one. Either may begin with `*.`: an expected
+ * `*.example.com` is satisfied by `mail.example.com` and by `*.example.com`, not by `a.b.example.com`.
+ */
+export function certificateNameMatches(presented: string, expected: string): boolean {
+  if (presented === expected) return true
+  if (presented.startsWith('*.') === expected.startsWith('*.')) return false
+  const [wildcard, name] = presented.startsWith('*.') ? [presented, expected] : [expected, presented]
+  return name.slice(name.indexOf('.')) === wildcard.slice(1)
+}
+
+export function certificateHasName(certificate: CertificateNames, expected: readonly string[]): boolean {
+  return presentedNames(certificate).some((name) =>
+    expected.some((wanted) => certificateNameMatches(name, wanted)),
+  )
+}
