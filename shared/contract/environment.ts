@@ -7,7 +7,12 @@ import { z } from 'zod'
 const commaSeparated = z
   .string()
   .default('')
-  .transform((value) => value.split(',').map((item) => item.trim()).filter(Boolean))
+  .transform((value) =>
+    value
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean),
+  )
 
 const port = z.coerce.number().int().min(1).max(65535)
 
@@ -74,7 +79,10 @@ export const ApiEnvironment = ConnectorsEnvironment.extend({ MESSAGES_TABLE: z.s
  * Parses a unit's environment.
  * @throws Error one line naming every variable at fault, for the log of a task that cannot start
  */
-export function readEnvironment<T extends z.ZodType>(schema: T, environment: Record<string, string | undefined>): z.output<T> {
+export function readEnvironment<T extends z.ZodType>(
+  schema: T,
+  environment: Record<string, string | undefined>,
+): z.output<T> {
   const parsed = schema.safeParse(environment)
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)

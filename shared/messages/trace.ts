@@ -7,6 +7,7 @@ import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import {
   BatchGetCommand,
   type DynamoDBDocumentClient,
+  GetCommand,
   PutCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
@@ -16,16 +17,11 @@ import { indexKeys, messageKey, recipientKey } from './keys.ts'
 
 export type RecipientState = 'Pending' | 'Delivered' | 'Deferred' | 'Bounced'
 
-/** How far a recipient has come, for recognising a job that others have overtaken. */
-export interface Progress {
-  state: RecipientState
-  /** Attempts known when the last outcome was decided upon; null before the first. */
-  decidedAttempts: number | null
-}
+/** The state a verdict leads to; `Delivered` is a fact, not a verdict. */
+export const stateOf = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Bounced' } as const
 
-const stateOf = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Bounced' } as const
-
-const notFinal = 'attribute_not_exists(#state) OR #state IN (:pending, :deferred)'
+const notFinal = '(attribute_not_exists(#state) OR #state IN (:pending, :deferred))'
+const notOvertaken = '(attribute_not_exists(attempts) OR attempts <= :attempts)'
 const openStates = { ':pending': 'Pending', ':deferred': 'Deferred' }
 
 export class Trace {
@@ -44,22 +40,30 @@ export class Trace {
     )
   }
 
-  /** Keeps a verdict with the state it leads to, unless the recipient is settled. */
-  async recordVerdict(message: Message, verdict: Verdict, expiresAt: number): Promise<void> {
+  /**
+   * Keeps a verdict with the state it leads to, unless the recipient is settled or has come further.
+   * @returns the state the recipient is in now
+   */
+  async recordVerdict(message: Message, verdict: Verdict, expiresAt: number): Promise<RecipientState> {
     const { recipient, action, reason, explanation, connectors, reportOnly } = verdict
     const keys = indexKeys(message.id, message.receivedAt, recipient.address)
-    await this.#updateOpen(message.id, recipient.address, {
+    const recorded = await this.#updateOpen(message.id, recipient.address, {
       state: stateOf[action],
       verdict: { action, reason, explanation, connectors, reportOnly },
       until: action === 'Defer' ? verdict.until.toISOString() : null,
-      recipient: { ...recipient, delayNotified: recipient.delayNotified || (action === 'Defer' && verdict.notifyDelay) },
+      recipient: {
+        ...recipient,
+        delayNotified: recipient.delayNotified || (action === 'Defer' && verdict.notifyDelay),
+      },
       address: recipient.address,
+      attempts: recipient.attempts,
       sender: message.envelope.mailFrom,
       connectors: [connectors.inbound, connectors.outbound].filter((id) => id !== null),
       bucket: keys.bucket,
       order: keys.order,
       expiresAt,
     })
+    return recorded ? stateOf[action] : this.#state(message.id, recipient.address)
   }
 
   async recordDelivered(messageId: string, address: string): Promise<void> {
@@ -78,32 +82,38 @@ export class Trace {
     )
   }
 
-  /** @returns progress by address; an address without an entry was never evaluated */
-  async progress(messageId: string, addresses: readonly string[]): Promise<Map<string, Progress>> {
-    const found = new Map<string, Progress>()
+  /** @returns by address, how many attempts were known when an outcome was last decided upon */
+  async decidedAttempts(messageId: string, addresses: readonly string[]): Promise<Map<string, number>> {
+    const decided = new Map<string, number>()
     let keys: Record<string, unknown>[] = addresses.map((address) => recipientKey(messageId, address))
     while (keys.length > 0) {
-      const batch = keys.splice(0, 100)
       const { Responses, UnprocessedKeys } = await this.#documents.send(
         new BatchGetCommand({
           RequestItems: {
             [this.#table]: {
-              Keys: batch,
+              Keys: keys.splice(0, 100),
               ConsistentRead: true,
-              ProjectionExpression: 'address, #state, decidedAttempts',
-              ExpressionAttributeNames: { '#state': 'state' },
+              ProjectionExpression: 'address, decidedAttempts',
             },
           },
         }),
       )
-      for (const item of Responses?.[this.#table] ?? [])
-        found.set(item.address, { state: item.state, decidedAttempts: item.decidedAttempts ?? null })
+      for (const { address, decidedAttempts } of Responses?.[this.#table] ?? [])
+        decided.set(address, decidedAttempts ?? 0)
       keys = keys.concat(UnprocessedKeys?.[this.#table]?.Keys ?? [])
     }
-    return found
+    return decided
   }
 
-  async #updateOpen(messageId: string, address: string, fields: Record<string, unknown>): Promise<void> {
+  async #state(messageId: string, address: string): Promise<RecipientState> {
+    const { Item } = await this.#documents.send(
+      new GetCommand({ TableName: this.#table, Key: recipientKey(messageId, address), ConsistentRead: true }),
+    )
+    if (!Item) throw new Error(`recipient ${address} of ${messageId} vanished from the trace`)
+    return Item.state
+  }
+
+  async #updateOpen(messageId: string, address: string, fields: Record<string, unknown>): Promise<boolean> {
     const names = Object.keys(fields)
     try {
       await this.#documents.send(
@@ -111,7 +121,7 @@ export class Trace {
           TableName: this.#table,
           Key: recipientKey(messageId, address),
           UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
-          ConditionExpression: notFinal,
+          ConditionExpression: names.includes('attempts') ? `${notFinal} AND ${notOvertaken}` : notFinal,
           ExpressionAttributeNames: { '#state': 'state', ...mapKeys(names, (name) => [`#${name}`, name]) },
           ExpressionAttributeValues: {
             ...openStates,
@@ -119,8 +129,10 @@ export class Trace {
           },
         }),
       )
+      return true
     } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw error
+      if (error instanceof ConditionalCheckFailedException) return false
+      throw error
     }
   }
 }

@@ -65,7 +65,8 @@ export function evaluate(
   recipients: readonly Recipient[],
   now: Date,
 ): Verdict[] {
-  const inbound = message.source === null ? madeHere : judgeInbound(snapshot, sessionOf(message, message.source.ip))
+  const inbound =
+    message.source === null ? madeHere : judgeInbound(snapshot, sessionOf(message, message.source.ip))
   return recipients.map((recipient) => decide({ snapshot, settings, message, inbound, recipient, now }))
 }
 
@@ -92,10 +93,12 @@ function decide(input: Case): Verdict {
 
   if (recipient.lastAttempt?.outcome === 'PermanentFailure') return refused(common, recipient.lastAttempt)
   if (inbound.violation) return violated(input, inbound.violation, common, outbound)
-  if (domain === null) return bounce(common, 'NotRoutable', notRoutable, `${recipient.address} names no domain.`)
+  if (domain === null)
+    return bounce(common, 'NotRoutable', notRoutable, `${recipient.address} names no domain.`)
   const accepted = snapshot.acceptedDomains.has(domain)
   const ours = message.source === null || inbound.attributedTo !== null
-  if (!accepted && !ours) return bounce(common, 'RelayDenied', relayDenied, `${domain} is not an accepted domain.`)
+  if (!accepted && !ours)
+    return bounce(common, 'RelayDenied', relayDenied, `${domain} is not an accepted domain.`)
   if (accepted && outbound === null) return unrouted(input, common, domain)
   return deliverOrRetry(input, common, outbound, domain)
 }
@@ -129,7 +132,12 @@ function violated(
 ): Verdict {
   const decided = { ...common, decidedBy: connector.name }
   if (connector.onViolation === 'Bounce') return bounce(decided, reason, postQueue, explanation)
-  return hold(input, decided, outbound, { reason, explanation, heldWith: asTemporary(postQueue), endsWith: postQueue })
+  return hold(input, decided, outbound, {
+    reason,
+    explanation,
+    heldWith: asTemporary(postQueue),
+    endsWith: postQueue,
+  })
 }
 
 function unrouted(input: Case, common: Common, domain: string): Verdict {
@@ -154,10 +162,22 @@ function hold(input: Case, common: Common, outbound: OutboundConnector | null, w
   const expiresAt = expiryOf(input.message, outbound)
   if (input.now >= expiresAt) return bounce(common, why.reason, why.endsWith, why.explanation)
   const due = new Date(input.now.getTime() + longestDelayMs)
-  return defer(input, common, { reason: why.reason, explanation: why.explanation }, why.heldWith, due, expiresAt)
+  return defer(
+    input,
+    common,
+    { reason: why.reason, explanation: why.explanation },
+    why.heldWith,
+    due,
+    expiresAt,
+  )
 }
 
-function deliverOrRetry(input: Case, common: Common, outbound: OutboundConnector | null, domain: string): Verdict {
+function deliverOrRetry(
+  input: Case,
+  common: Common,
+  outbound: OutboundConnector | null,
+  domain: string,
+): Verdict {
   const { recipient, message, now } = input
   const attempt = recipient.lastAttempt
   if (attempt === null) return deliver(input, common, outbound, domain)
@@ -165,7 +185,9 @@ function deliverOrRetry(input: Case, common: Common, outbound: OutboundConnector
     return bounce(common, 'OutboundTlsNotMet', asPermanent(attempt.reply), failedBecause(attempt))
   const expiresAt = expiryOf(message, outbound)
   if (now >= expiresAt) return giveUp(common, attempt)
-  const due = new Date(Date.parse(attempt.at) + attempt.durationMs + retryDelayMs(recipient.attempts, message.id))
+  const due = new Date(
+    Date.parse(attempt.at) + attempt.durationMs + retryDelayMs(recipient.attempts, message.id),
+  )
   if (now >= due) return deliver(input, common, outbound, domain)
   const reason = attempt.outcome === 'TlsNotMet' ? 'OutboundTlsNotMet' : 'RetryLater'
   const why = { reason, explanation: failedBecause(attempt) } as const
@@ -218,7 +240,8 @@ function defer(
     reply: answer,
     until: due < expiresAt ? due : expiresAt,
     expiresAt,
-    notifyDelay: waited >= delayNotificationMs && wanted && !recipient.delayNotified && message.envelope.mailFrom !== '',
+    notifyDelay:
+      waited >= delayNotificationMs && wanted && !recipient.delayNotified && message.envelope.mailFrom !== '',
   }
 }
 

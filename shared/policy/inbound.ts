@@ -66,7 +66,11 @@ export function judgeInbound(snapshot: Snapshot, session: Session): InboundJudge
 }
 
 /** Certificate first, then address, as Exchange attributes mail of a hybrid organisation. */
-function attribute(rules: readonly InboundRule[], session: Session, domain: string | null): InboundRule | null {
+function attribute(
+  rules: readonly InboundRule[],
+  session: Session,
+  domain: string | null,
+): InboundRule | null {
   // The null reverse path belongs to no domain, so a server that is identified may send DSNs.
   const candidates = rules.filter(
     ({ connector }) =>
@@ -92,7 +96,11 @@ function findViolation({ connector, ranges }: InboundRule, session: Session): Vi
 }
 
 /** Whether a client certificate is the one a connector names: pinned, or trusted and of the right name. */
-export function identifies(connector: InboundConnector, certificate: ClientCertificate | null, at: Date): boolean {
+export function identifies(
+  connector: InboundConnector,
+  certificate: ClientCertificate | null,
+  at: Date,
+): boolean {
   if (certificate === null) return false
   if (at < new Date(certificate.notBefore) || at > new Date(certificate.notAfter)) return false
   if (connector.certificateFingerprints.includes(certificate.fingerprint256)) return true
@@ -124,7 +132,10 @@ function tlsTooOld(connector: InboundConnector, protocol: string | null): Violat
 
 const restricted = reply(550, '7.51', 'Sender domain is restricted to its own servers')
 
-function certificateRestricted(connector: InboundConnector, certificate: ClientCertificate | null): Violation {
+function certificateRestricted(
+  connector: InboundConnector,
+  certificate: ClientCertificate | null,
+): Violation {
   const expected = [...connector.tlsSenderCertificateNames, ...connector.certificateFingerprints].join(', ')
   return {
     reason: 'InboundCertificateRestriction',

@@ -86,7 +86,10 @@ function parseRange(range: string): IpRange {
   return [address, address.kind() === 'ipv4' ? 32 : 128]
 }
 
-function indexByDomain<T>(connectors: readonly T[], patterns: (connector: T) => readonly string[]): DomainIndex<T> {
+function indexByDomain<T>(
+  connectors: readonly T[],
+  patterns: (connector: T) => readonly string[],
+): DomainIndex<T> {
   const exact = new Map<string, T[]>()
   const wildcard = new Map<string, T[]>()
   const everyone: T[] = []

@@ -1,0 +1,120 @@
+/** From verdicts to jobs. Pure. */
+import {
+  type BounceJob,
+  type DeliveryJob,
+  type EvaluationJob,
+  recipientsPerJob,
+} from '../../shared/contract/jobs.ts'
+import type { Message, Recipient } from '../../shared/contract/message.ts'
+import type { Bounce, Defer, Deliver, Verdict } from '../../shared/policy/evaluate.ts'
+import { longestDelayMs } from '../../shared/policy/schedule.ts'
+
+export interface Dispatch {
+  delivery: DeliveryJob[]
+  evaluation: Delayed[]
+  bounce: BounceJob[]
+}
+
+/** A job and the seconds the queue holds it back, 0–900. */
+export interface Delayed {
+  job: EvaluationJob
+  delaySeconds: number
+}
+
+export function dispatch(message: Message, verdicts: readonly Verdict[], now: Date): Dispatch {
+  const deliveries = verdicts.filter((verdict) => verdict.action === 'Deliver')
+  const deferrals = verdicts.filter((verdict) => verdict.action === 'Defer')
+  const bounces = verdicts.filter((verdict) => verdict.action === 'Bounce')
+  return {
+    delivery: deliveryJobs(message, deliveries),
+    evaluation: deferredJobs(message, deferrals, now),
+    bounce: hasNullReversePath(message)
+      ? []
+      : [
+          ...bounceJobs(message, 'failed', bounces.filter(wantsFailureDsn), now),
+          ...bounceJobs(
+            message,
+            'delayed',
+            deferrals.filter(({ notifyDelay }) => notifyDelay),
+            now,
+          ),
+        ],
+  }
+}
+
+/** Puts a job back until its time has come, in steps that a queue can delay. */
+export function putBack(job: EvaluationJob, now: Date): Delayed | null {
+  if (job.notBefore === null) return null
+  const remaining = Date.parse(job.notBefore) - now.getTime()
+  return remaining > 0 ? { job, delaySeconds: delaySeconds(remaining) } : null
+}
+
+function deliveryJobs(message: Message, deliveries: readonly Deliver[]): DeliveryJob[] {
+  const shared = ({ destination, route, tls, attempt }: Deliver) =>
+    JSON.stringify([destination, route, tls, attempt])
+  return grouped(deliveries, shared).map((group) => {
+    const { destination, route, tls, attempt } = group[0]
+    return { message, recipients: group.map(({ recipient }) => recipient), destination, route, tls, attempt }
+  })
+}
+
+function deferredJobs(message: Message, deferrals: readonly Defer[], now: Date): Delayed[] {
+  return grouped(deferrals, ({ until }) => until.toISOString()).map((group) => ({
+    job: { message, recipients: group.map(recipientAfter), notBefore: group[0].until.toISOString() },
+    delaySeconds: delaySeconds(group[0].until.getTime() - now.getTime()),
+  }))
+}
+
+const recipientAfter = ({ recipient, notifyDelay }: Defer): Recipient => ({
+  ...recipient,
+  delayNotified: recipient.delayNotified || notifyDelay,
+})
+
+function bounceJobs(
+  message: Message,
+  kind: BounceJob['kind'],
+  verdicts: readonly (Bounce | Defer)[],
+  now: Date,
+): BounceJob[] {
+  return grouped(verdicts, () => kind).map((group) => ({
+    message,
+    kind,
+    at: now.toISOString(),
+    recipients: group.map((verdict) => ({
+      recipient: verdict.recipient,
+      reply: verdict.reply,
+      explanation: verdict.explanation,
+      connector: verdict.decidedBy,
+      willRetryUntil: verdict.action === 'Defer' ? verdict.expiresAt.toISOString() : null,
+    })),
+  }))
+}
+
+/** RFC 5321 §4.5.5: nobody is told of a DSN's failure, or two mail systems would talk for ever. */
+const hasNullReversePath = (message: Message): boolean => message.envelope.mailFrom === ''
+
+/** RFC 3461 §4.1. */
+function wantsFailureDsn({ recipient }: Bounce): boolean {
+  return recipient.notify === null || recipient.notify.includes('FAILURE')
+}
+
+/** Groups of equal key in order of first appearance, none larger than one job may be. */
+function grouped<T>(items: readonly T[], key: (item: T) => string): [T, ...T[]][] {
+  const groups: [T, ...T[]][] = []
+  const open = new Map<string, [T, ...T[]]>()
+  for (const item of items) {
+    const group = open.get(key(item))
+    if (group && group.length < recipientsPerJob) {
+      group.push(item)
+      continue
+    }
+    const next: [T, ...T[]] = [item]
+    open.set(key(item), next)
+    groups.push(next)
+  }
+  return groups
+}
+
+function delaySeconds(milliseconds: number): number {
+  return Math.ceil(Math.min(Math.max(milliseconds, 0), longestDelayMs) / 1000)
+}

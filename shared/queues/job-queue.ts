@@ -1,0 +1,99 @@
+/**
+ * Sending jobs. Bodies are JSON; JSON.stringify escapes control characters and lone surrogates, but SQS also
+ * refuses U+FFFE and U+FFFF, which XML 1.0 excludes, so those are escaped as well.
+ */
+import { createHash } from 'node:crypto'
+import {
+  SendMessageBatchCommand,
+  type SendMessageBatchRequestEntry,
+  type SQSClient,
+} from '@aws-sdk/client-sqs'
+
+export interface Outgoing<Job> {
+  job: Job
+  /** 0–900. */
+  delaySeconds?: number
+  /** Fair queues: messages of one group wait for each other, not for other groups. */
+  group?: string
+}
+
+const entriesPerBatch = 10
+const octetsPerBatch = 262_144
+
+export class JobQueue<Job> {
+  readonly #sqs: SQSClient
+  readonly #url: string
+
+  constructor(sqs: SQSClient, url: string) {
+    this.#sqs = sqs
+    this.#url = url
+  }
+
+  /**
+   * Sends every job, in as few requests as SQS allows.
+   * @throws Error when any of them was not taken; the caller's own job must then be tried again
+   */
+  async send(outgoing: readonly Outgoing<Job>[]): Promise<void> {
+    const failures = await this.trySend(outgoing)
+    const first = failures.find((failure) => failure !== null)
+    if (first) throw first
+  }
+
+  /** @returns for each job null when the queue has it, or why it has not */
+  async trySend(outgoing: readonly Outgoing<Job>[]): Promise<(Error | null)[]> {
+    const entries = outgoing.map(toEntry)
+    const batches = await Promise.all(inBatches(entries).map((batch) => this.#sendBatch(batch)))
+    const failures = new Map(batches.flat())
+    return entries.map(({ Id }) => failures.get(Id) ?? null)
+  }
+
+  async #sendBatch(entries: Entry[]): Promise<[string, Error][]> {
+    try {
+      const answer = await this.#sqs.send(
+        new SendMessageBatchCommand({ QueueUrl: this.#url, Entries: entries }),
+      )
+      return (answer.Failed ?? []).map(({ Id, Code, Message }) => [
+        Id ?? '',
+        new Error(`queue refused a job: ${Code} ${Message ?? ''}`.trim()),
+      ])
+    } catch (error) {
+      return entries.map(({ Id }) => [Id, error instanceof Error ? error : new Error(String(error))])
+    }
+  }
+}
+
+type Entry = SendMessageBatchRequestEntry & { Id: string; MessageBody: string }
+
+function toEntry<Job>({ job, delaySeconds, group }: Outgoing<Job>, index: number): Entry {
+  return {
+    Id: String(index),
+    MessageBody: JSON.stringify(job).replace(
+      /[\ufffe\uffff]/g,
+      (character) => `\\u${character.charCodeAt(0).toString(16)}`,
+    ),
+    ...(delaySeconds === undefined ? {} : { DelaySeconds: delaySeconds }),
+    ...(group === undefined ? {} : { MessageGroupId: groupId(group) }),
+  }
+}
+
+/** SQS takes 128 characters of ASCII; a domain may have 253. */
+function groupId(group: string): string {
+  return group.length <= 128 ? group : createHash('sha256').update(group).digest('hex')
+}
+
+function inBatches(entries: readonly Entry[]): Entry[][] {
+  const batches: Entry[][] = []
+  let octets = 0
+  for (const entry of entries) {
+    const size = Buffer.byteLength(entry.MessageBody)
+    const batch = batches.at(-1)
+    if (batch && batch.length < entriesPerBatch && octets + size <= octetsPerBatch) {
+      batch.push(entry)
+      octets += size
+    } else {
+      batches.push([entry])
+      octets = size
+    }
+  }
+  return batches
+}
