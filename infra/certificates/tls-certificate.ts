@@ -1,0 +1,24 @@
+import { Secret as ContainerSecret } from 'aws-cdk-lib/aws-ecs'
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
+import { Construct } from 'constructs'
+
+/**
+ * The certificate and key that the ingress presents. They are made outside the stack, so that no template and no
+ * state of CloudFormation ever holds the key; a task reads them when it starts, so a renewal takes a new deployment.
+ */
+export class TlsCertificate extends Construct {
+  private readonly secret: ISecret
+
+  constructor(scope: Construct, id: string, secretArn: string) {
+    super(scope, id)
+    this.secret = Secret.fromSecretCompleteArn(this, 'Secret', secretArn)
+  }
+
+  /** What a container's definition takes as `secrets`. */
+  containerSecrets(): Record<string, ContainerSecret> {
+    return {
+      TLS_CERTIFICATE: ContainerSecret.fromSecretsManager(this.secret, 'certificate'),
+      TLS_PRIVATE_KEY: ContainerSecret.fromSecretsManager(this.secret, 'privateKey'),
+    }
+  }
+}

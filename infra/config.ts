@@ -1,0 +1,117 @@
+/** The settings of a deployment: the `mailflow` object of cdk.json's context, parsed once. */
+import { z } from 'zod'
+
+/** Exchange administrators wait at most a day for a deferred message, so content must outlive that and the DLQ. */
+const longestRetention = 14
+
+const secretArn = /^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/
+const identityArn = /^arn:[\w-]+:ses:[\w-]+:\d{12}:identity\/\S+$/
+const hostName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/
+
+const days = z.int().min(1).max(3650)
+
+/** Seconds one invocation may take, and how many run at once. SQS maximum concurrency starts at 2. */
+const unit = (timeoutSeconds: number, concurrency: number) =>
+  z
+    .strictObject({
+      timeoutSeconds: z.int().min(1).max(900).default(timeoutSeconds),
+      concurrency: z.int().min(2).max(1000).default(concurrency),
+    })
+    .prefault({})
+
+const Ingress = z.strictObject({
+  /** Fargate CPU units and MiB; Fargate takes certain pairs only. */
+  cpu: z
+    .union([z.literal(256), z.literal(512), z.literal(1024), z.literal(2048), z.literal(4096)])
+    .default(512),
+  memoryMiB: z.int().min(512).max(30_720).default(1024),
+  minimumTasks: z.int().min(1).max(100).default(2),
+  maximumTasks: z.int().min(1).max(1000).default(20),
+  /** Octets; the default is what Exchange Online takes, 35 MiB. */
+  maximumMessageSize: z.int().min(64_000).default(36_700_160),
+  maximumRecipients: z.int().min(100).max(1000).default(500),
+  /** SMTP sessions in one task. */
+  maximumConnections: z.int().min(1).default(1000),
+  /** How long a task that stops waits for messages in flight. */
+  drainSeconds: z.int().min(1).max(115).default(100),
+})
+
+const Jwt = z.strictObject({
+  issuer: z.url({ protocol: /^https$/ }),
+  audience: z.array(z.string().min(1)).min(1),
+  /** Scopes of which a caller's token must carry one; empty means that every token of the audience administers. */
+  scopes: z.array(z.string().min(1)).default([]),
+})
+
+export const Config = z
+  .strictObject({
+    /** Our name in MX records, in the greeting and in EHLO. */
+    hostname: z.string().regex(hostName, 'must be a fully qualified host name in lower case'),
+    /** Whole ARN of a Secrets Manager secret with the JSON fields `certificate` and `privateKey`, in PEM. */
+    tlsSecretArn: z.string().regex(secretArn, 'must be the whole ARN of a Secrets Manager secret'),
+    /** Where mail goes that no connector matches. */
+    defaultRoute: z.enum(['Ses', 'Mx']).default('Ses'),
+    /**
+     * Deliver from fixed addresses of the VPC's NAT gateways, as `Mx` always does: set it when a connector
+     * routes by MX or by a smart host on port 25, or when a partner admits us by address.
+     */
+    deliverInVpc: z.boolean().default(false),
+    /** Private addresses for the ingress without NAT: interface endpoints for what it calls. */
+    interfaceEndpoints: z.boolean().default(false),
+    contentEncryption: z.enum(['S3Managed', 'Kms']).default('S3Managed'),
+    contentRetentionDays: days.min(longestRetention).default(longestRetention),
+    traceRetentionDays: days.default(90),
+    /** CloudWatch Logs takes certain numbers only. */
+    logRetentionDays: z
+      .union([7, 14, 30, 60, 90, 180, 365, 731].map((value) => z.literal(value)))
+      .default(90),
+    /** Identities that may send through SES; empty means every identity of the account in its Region. */
+    sesIdentityArns: z.array(z.string().regex(identityArn, 'must be the ARN of an SES identity')).default([]),
+    /** Administrators sign in with tokens of this issuer instead of AWS signatures. */
+    jwt: Jwt.optional(),
+    /** Where alarms are mailed; it should not be a mailbox behind this deployment. */
+    alarmEmail: z.email().optional(),
+    /** `address[:port]` of resolvers other than the VPC's or Lambda's own. */
+    dnsServers: z.array(z.string().min(1)).default([]),
+    /** Loopback or private networks, as CIDR, that a partner's MX may point into. */
+    privateMxNetworks: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
+    ingress: Ingress.prefault({}),
+    functions: z
+      .strictObject({
+        evaluate: unit(30, 50),
+        /** RFC 5321 §4.5.3.2 lets one SMTP command take minutes. */
+        deliver: unit(300, 50),
+        bounce: unit(60, 10),
+        api: unit(15, 20),
+      })
+      .prefault({}),
+    /** Off in an account whose Lambda concurrency limit leaves nothing to reserve (new accounts start at 10). */
+    reserveConcurrency: z.boolean().default(true),
+  })
+  .refine((config) => config.ingress.minimumTasks <= config.ingress.maximumTasks, {
+    path: ['ingress', 'minimumTasks'],
+    message: 'must not exceed maximumTasks',
+  })
+
+export interface Config extends z.output<typeof Config> {}
+
+/** What is wrong with the settings, in one line. */
+export class ConfigurationError extends Error {}
+
+/**
+ * Parses the settings.
+ * @throws ConfigurationError naming each setting at fault and why
+ */
+export function readConfig(settings: unknown): Config {
+  const parsed = Config.safeParse(settings)
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map(
+    (issue) => `${['mailflow', ...issue.path].join('.')}: ${issue.message}`,
+  )
+  throw new ConfigurationError(`cdk.json context: ${faults.join('; ')}`)
+}
+
+/** Whether delivery leaves by NAT gateways, and so whether there are any. */
+export function deliversInVpc(config: Config): boolean {
+  return config.defaultRoute === 'Mx' || config.deliverInVpc
+}

@@ -1,0 +1,89 @@
+import { CfnOutput } from 'aws-cdk-lib'
+import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
+import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2'
+import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
+import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
+import { Construct } from 'constructs'
+import type { Config } from '../config.ts'
+import type { MessagesTable } from '../storage/messages-table.ts'
+import { UnitFunction, UnitLogs } from '../unit.ts'
+import type { ConnectorsTable } from './connectors-table.ts'
+
+const { GET, POST, PUT, DELETE } = HttpMethod
+
+const routes: readonly { path: string; methods: HttpMethod[] }[] = [
+  { path: '/inbound-connectors', methods: [GET, POST] },
+  { path: '/inbound-connectors/{id}', methods: [GET, PUT, DELETE] },
+  { path: '/outbound-connectors', methods: [GET, POST] },
+  { path: '/outbound-connectors/{id}', methods: [GET, PUT, DELETE] },
+  { path: '/accepted-domains', methods: [GET] },
+  { path: '/accepted-domains/{domain}', methods: [GET, PUT, DELETE] },
+  { path: '/messages', methods: [GET] },
+  { path: '/messages/{id}', methods: [GET] },
+  { path: '/openapi.json', methods: [GET] },
+]
+
+export interface ConnectorApiProps {
+  readonly config: Config
+  readonly connectors: ConnectorsTable
+  readonly messages: MessagesTable
+}
+
+/** Administration over HTTP: every route is authorised, by AWS signature or by a token of the configured issuer. */
+export class ConnectorApi extends Construct {
+  readonly handler: UnitFunction
+  readonly api: HttpApi
+
+  constructor(scope: Construct, id: string, { config, connectors, messages }: ConnectorApiProps) {
+    super(scope, id)
+    this.handler = new UnitFunction(this, 'Function', {
+      unit: 'connector-api',
+      description: 'Connectors, accepted domains and the message trace',
+      config,
+      limits: config.functions.api,
+    })
+    connectors.grantReadWrite(this.handler)
+    messages.grantRead(this.handler)
+    this.api = new HttpApi(this, 'Api', { ...authorisation(config), createDefaultStage: false })
+    // One permission for the whole API: a function's policy has no room for one a route.
+    const integration = new HttpLambdaIntegration('Handler', this.handler, { scopePermissionToRoute: false })
+    for (const route of routes) this.api.addRoutes({ ...route, integration })
+    this.addStage(config)
+    new CfnOutput(this, 'Url', { value: this.api.apiEndpoint, description: 'Connectors and message trace' })
+  }
+
+  private addStage(config: Config): void {
+    new HttpStage(this, 'Stage', {
+      httpApi: this.api,
+      stageName: '$default',
+      autoDeploy: true,
+      throttle: { rateLimit: 50, burstLimit: 100 },
+      accessLogSettings: {
+        destination: new LogGroupLogDestination(new UnitLogs(this, 'AccessLogs', config)),
+        format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
+      },
+    })
+  }
+}
+
+/** Who did what, and what came of it. */
+const accessLogFields = {
+  at: '$context.requestTime',
+  requestId: '$context.requestId',
+  ip: '$context.identity.sourceIp',
+  principal: '$context.identity.userArn',
+  subject: '$context.authorizer.claims.sub',
+  route: '$context.routeKey',
+  path: '$context.path',
+  status: '$context.status',
+  latencyMs: '$context.responseLatency',
+  fault: '$context.error.message',
+}
+
+function authorisation({ jwt }: Config) {
+  if (!jwt) return { defaultAuthorizer: new HttpIamAuthorizer() }
+  return {
+    defaultAuthorizer: new HttpJwtAuthorizer('Jwt', jwt.issuer, { jwtAudience: jwt.audience }),
+    defaultAuthorizationScopes: jwt.scopes,
+  }
+}

@@ -1,0 +1,37 @@
+import { Construct } from 'constructs'
+import { ItemTable } from '../storage/item-table.ts'
+import type { Unit } from '../unit.ts'
+
+/** Connectors, accepted domains, and the version that tells readers to reload. */
+export class ConnectorsTable extends Construct {
+  readonly table: ItemTable
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id)
+    this.table = new ItemTable(this, 'Table')
+  }
+
+  /** Lets the unit load a snapshot. */
+  grantRead(unit: Unit): void {
+    this.table.grantCalls(unit, 'GetItem', 'Query')
+    this.tell(unit)
+  }
+
+  /** Lets the unit administer connectors. */
+  grantReadWrite(unit: Unit): void {
+    this.table.grantCalls(
+      unit,
+      'GetItem',
+      'Query',
+      'PutItem',
+      'UpdateItem',
+      'DeleteItem',
+      'ConditionCheckItem',
+    )
+    this.tell(unit)
+  }
+
+  private tell(unit: Unit): void {
+    unit.addEnvironment('CONNECTORS_TABLE', this.table.tableName)
+  }
+}

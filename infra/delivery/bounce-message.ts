@@ -1,0 +1,34 @@
+import { Construct } from 'constructs'
+import type { Config } from '../config.ts'
+import type { MailQueues } from '../queues/mail-queues.ts'
+import type { ContentBucket } from '../storage/content-bucket.ts'
+import type { MessagesTable } from '../storage/messages-table.ts'
+import { UnitFunction } from '../unit.ts'
+
+export interface BounceMessageProps {
+  readonly config: Config
+  readonly queues: MailQueues
+  readonly content: ContentBucket
+  readonly messages: MessagesTable
+}
+
+/** Tells a sender by DSN; the DSN is a new message, which goes the way of any other. */
+export class BounceMessage extends Construct {
+  readonly handler: UnitFunction
+
+  constructor(scope: Construct, id: string, { config, queues, content, messages }: BounceMessageProps) {
+    super(scope, id)
+    this.handler = new UnitFunction(this, 'Function', {
+      unit: 'bounce-message',
+      description: 'Tells the sender of a message by DSN',
+      config,
+      limits: config.functions.bounce,
+    })
+    this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
+    messages.grantReadWrite(this.handler)
+    content.grantRead(this.handler)
+    content.grantWrite(this.handler)
+    queues.evaluation.grantSend(this.handler)
+    queues.bounce.consume(this.handler)
+  }
+}

@@ -1,0 +1,39 @@
+import { Stack } from 'aws-cdk-lib'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { ConfigurationSet, ConfigurationSetTlsPolicy } from 'aws-cdk-lib/aws-ses'
+import { Construct } from 'constructs'
+import type { UnitFunction } from '../unit.ts'
+
+/** SES knows two TLS settings, each a property of a configuration set: the sender of a message picks one by name. */
+export class SesConfiguration extends Construct {
+  private readonly requireTls: ConfigurationSet
+  private readonly optionalTls: ConfigurationSet
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id)
+    const set = (name: string, tlsPolicy: ConfigurationSetTlsPolicy) =>
+      new ConfigurationSet(this, name, { tlsPolicy, reputationMetrics: true })
+    this.requireTls = set('RequireTls', ConfigurationSetTlsPolicy.REQUIRE)
+    this.optionalTls = set('OptionalTls', ConfigurationSetTlsPolicy.OPTIONAL)
+  }
+
+  /**
+   * Lets the function send through SES with these two sets only, so that no setting but theirs applies.
+   * @param identityArns who may be the sender; empty means any identity verified in the account and Region, since
+   *   which domains those are is the organisation's to say, and they change without a deployment of this stack
+   */
+  grantSend(sender: UnitFunction, identityArns: readonly string[]): void {
+    const identities = identityArns.length > 0 ? identityArns : [this.arn('identity', '*')]
+    const sets = [this.requireTls, this.optionalTls]
+    const setArns = sets.map((set) => this.arn('configuration-set', set.configurationSetName))
+    sender.addToRolePolicy(
+      new PolicyStatement({ actions: ['ses:SendRawEmail'], resources: [...identities, ...setArns] }),
+    )
+    sender.addEnvironment('SES_CONFIGURATION_SET_REQUIRE_TLS', this.requireTls.configurationSetName)
+    sender.addEnvironment('SES_CONFIGURATION_SET_OPTIONAL_TLS', this.optionalTls.configurationSetName)
+  }
+
+  private arn(resource: string, resourceName: string): string {
+    return Stack.of(this).formatArn({ service: 'ses', resource, resourceName })
+  }
+}

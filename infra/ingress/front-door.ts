@@ -1,0 +1,95 @@
+import { CfnOutput, Duration } from 'aws-cdk-lib'
+import { Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
+import type { FargateService } from 'aws-cdk-lib/aws-ecs'
+import { NetworkLoadBalancer, NetworkTargetGroup, Protocol } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
+import { Construct } from 'constructs'
+import { acknowledge } from '../acknowledge.ts'
+import { MailNetwork } from '../mail-network.ts'
+import { healthPort, smtpPort } from './ports.ts'
+
+/**
+ * RFC 5321 §4.5.3.2.6: a client waits 10 minutes for the reply to its data. The load balancer's own 350 s would
+ * silently drop a session that both sides still hold open, so it waits longer than either of them.
+ */
+const idleTimeout = Duration.minutes(11)
+
+/** The load balancer: port 25, fixed addresses, and connections that reach a task with the client's own address. */
+export class FrontDoor extends Construct {
+  readonly balancer: NetworkLoadBalancer
+  readonly targets: NetworkTargetGroup
+  readonly securityGroup: SecurityGroup
+
+  constructor(scope: Construct, id: string, network: MailNetwork, drain: Duration) {
+    super(scope, id)
+    this.securityGroup = this.openToTheWorld(network)
+    this.balancer = this.createBalancer(network)
+    this.targets = this.createTargets(network, drain)
+    this.balancer.addListener('Smtp', {
+      port: 25,
+      protocol: Protocol.TCP,
+      tcpIdleTimeout: idleTimeout,
+      defaultTargetGroups: [this.targets],
+    })
+    new CfnOutput(this, 'Name', { value: this.balancer.loadBalancerDnsName, description: 'Load balancer' })
+  }
+
+  /** Sends the service's tasks what arrives, and nobody else's connections. */
+  leadTo(service: FargateService): void {
+    service.attachToNetworkTargetGroup(this.targets)
+    for (const port of [smtpPort, healthPort])
+      service.connections.allowFrom(this.securityGroup, Port.tcp(port))
+  }
+
+  private openToTheWorld({ vpc }: MailNetwork): SecurityGroup {
+    const group = new SecurityGroup(this, 'SecurityGroup', { vpc, description: 'SMTP from the internet' })
+    group.addIngressRule(Peer.anyIpv4(), Port.tcp(25), 'Any mail server may send us mail')
+    acknowledge(group, 'A mail exchanger takes connections from any mail server, on port 25 alone.', 'EC23')
+    return group
+  }
+
+  private createBalancer({ vpc }: MailNetwork): NetworkLoadBalancer {
+    const description = 'Addresses for the A record that the MX record names'
+    const addresses = MailNetwork.addresses(this, 'MxAddress', description)
+    const balancer = new NetworkLoadBalancer(this, 'Balancer', {
+      vpc,
+      internetFacing: true,
+      crossZoneEnabled: true,
+      deletionProtection: true,
+      securityGroups: [this.securityGroup],
+      subnetMappings: vpc.publicSubnets.map((subnet, zone) => ({
+        subnet,
+        allocationId: addresses[zone]?.attrAllocationId ?? '',
+      })),
+    })
+    balancer.node.addDependency(vpc.internetConnectivityEstablished)
+    acknowledge(
+      balancer,
+      'A Network Load Balancer logs TLS listeners only; STARTTLS is TCP to it, and the ingress logs every session.',
+      'ELB2',
+    )
+    return balancer
+  }
+
+  private createTargets({ vpc }: MailNetwork, drain: Duration): NetworkTargetGroup {
+    const targets = new NetworkTargetGroup(this, 'Tasks', {
+      vpc,
+      port: smtpPort,
+      protocol: Protocol.TCP,
+      preserveClientIp: true,
+      deregistrationDelay: drain,
+      connectionTermination: false,
+      healthCheck: {
+        protocol: Protocol.HTTP,
+        port: String(healthPort),
+        path: '/health',
+        interval: Duration.seconds(10),
+        timeout: Duration.seconds(5),
+        healthyThresholdCount: 2,
+        unhealthyThresholdCount: 3,
+      },
+    })
+    // A task that cannot store answers 421 and 451 in its open sessions; cutting them would look like a crash.
+    targets.setAttribute('target_health_state.unhealthy.connection_termination.enabled', 'false')
+    return targets
+  }
+}

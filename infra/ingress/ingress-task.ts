@@ -1,0 +1,74 @@
+import { Duration, Size } from 'aws-cdk-lib'
+import {
+  AwsLogDriverMode,
+  type ContainerDefinition,
+  CpuArchitecture,
+  FargateTaskDefinition,
+  LogDriver,
+  OperatingSystemFamily,
+} from 'aws-cdk-lib/aws-ecs'
+import type { Construct } from 'constructs'
+import type { TlsCertificate } from '../certificates/tls-certificate.ts'
+import type { Config } from '../config.ts'
+import { type Unit, UnitLogs } from '../unit.ts'
+import { ingressImage } from './ingress-image.ts'
+import { healthPort, smtpPort } from './ports.ts'
+
+/** Fargate's maximum: what is left of it after the drain is for closing sockets and writing the last log lines. */
+const stopTimeout = Duration.seconds(120)
+
+/** The ingress's task: one container, not root, with a file system it cannot write. */
+export class IngressTask extends FargateTaskDefinition implements Unit {
+  private readonly container: ContainerDefinition
+
+  constructor(scope: Construct, id: string, config: Config, certificate: TlsCertificate) {
+    super(scope, id, {
+      cpu: config.ingress.cpu,
+      memoryLimitMiB: config.ingress.memoryMiB,
+      runtimePlatform: {
+        cpuArchitecture: CpuArchitecture.ARM64,
+        operatingSystemFamily: OperatingSystemFamily.LINUX,
+      },
+    })
+    this.container = this.addContainer('smtp-ingress', {
+      image: ingressImage(),
+      user: 'node',
+      readonlyRootFilesystem: true,
+      portMappings: [{ containerPort: smtpPort }, { containerPort: healthPort }],
+      environment: environment(config),
+      secrets: certificate.containerSecrets(),
+      stopTimeout,
+      logging: logging(new UnitLogs(this, 'Logs', config)),
+    })
+  }
+
+  get grantPrincipal() {
+    return this.taskRole.grantPrincipal
+  }
+
+  addEnvironment(name: string, value: string): void {
+    this.container.addEnvironment(name, value)
+  }
+}
+
+function environment({ hostname, ingress }: Config): Record<string, string> {
+  return {
+    MAIL_HOSTNAME: hostname,
+    SMTP_PORT: String(smtpPort),
+    HEALTH_PORT: String(healthPort),
+    MAX_MESSAGE_SIZE: String(ingress.maximumMessageSize),
+    MAX_RECIPIENTS: String(ingress.maximumRecipients),
+    MAX_CONNECTIONS: String(ingress.maximumConnections),
+    DRAIN_SECONDS: String(ingress.drainSeconds),
+  }
+}
+
+/** Metrics travel in the log too, but mail must not wait for CloudWatch: past the buffer, lines are dropped. */
+function logging(logGroup: UnitLogs): LogDriver {
+  return LogDriver.awsLogs({
+    logGroup,
+    streamPrefix: 'ingress',
+    mode: AwsLogDriverMode.NON_BLOCKING,
+    maxBufferSize: Size.mebibytes(25),
+  })
+}

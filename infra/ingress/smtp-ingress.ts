@@ -1,0 +1,82 @@
+import { Duration } from 'aws-cdk-lib'
+import { Stats } from 'aws-cdk-lib/aws-cloudwatch'
+import { SecurityGroup } from 'aws-cdk-lib/aws-ec2'
+import { Cluster, ContainerInsights, FargateService, type ICluster } from 'aws-cdk-lib/aws-ecs'
+import { Construct } from 'constructs'
+import { Metric } from '../../shared/contract/metrics.ts'
+import type { TlsCertificate } from '../certificates/tls-certificate.ts'
+import type { Config } from '../config.ts'
+import type { ConnectorsTable } from '../connectors/connectors-table.ts'
+import type { MailNetwork } from '../mail-network.ts'
+import { mailMetric } from '../monitoring/mail-metric.ts'
+import type { MailQueues } from '../queues/mail-queues.ts'
+import type { ContentBucket } from '../storage/content-bucket.ts'
+import { FrontDoor } from './front-door.ts'
+import { IngressTask } from './ingress-task.ts'
+
+export interface SmtpIngressProps {
+  readonly config: Config
+  readonly network: MailNetwork
+  readonly certificate: TlsCertificate
+  readonly connectors: ConnectorsTable
+  readonly content: ContentBucket
+  readonly queues: MailQueues
+}
+
+/** Accepts mail: the load balancer, and as many tasks behind it as there are sessions to hold. */
+export class SmtpIngress extends Construct {
+  readonly frontDoor: FrontDoor
+  readonly service: FargateService
+
+  constructor(scope: Construct, id: string, props: SmtpIngressProps) {
+    super(scope, id)
+    const { config, network } = props
+    const task = this.createTask(props)
+    this.service = this.createService(network, task)
+    this.frontDoor = new FrontDoor(this, 'FrontDoor', network, Duration.seconds(config.ingress.drainSeconds))
+    this.frontDoor.leadTo(this.service)
+    this.scale(config)
+  }
+
+  private createTask({ config, certificate, connectors, content, queues }: SmtpIngressProps): IngressTask {
+    const task = new IngressTask(this, 'Task', config, certificate)
+    connectors.grantRead(task)
+    content.grantWrite(task)
+    queues.evaluation.grantSend(task)
+    return task
+  }
+
+  /** No desired count: a deployment keeps what autoscaling has reached. */
+  private createService(network: MailNetwork, taskDefinition: IngressTask): FargateService {
+    const { vpc } = network
+    const cluster = new Cluster(this, 'Cluster', { vpc, containerInsightsV2: ContainerInsights.ENABLED })
+    return new FargateService(this, 'Service', {
+      // The cast is for exactOptionalPropertyTypes, which the CDK's own types are not written for.
+      cluster: cluster as ICluster,
+      taskDefinition,
+      vpcSubnets: network.ingressSubnets,
+      assignPublicIp: network.ingressHasPublicAddress,
+      securityGroups: [new SecurityGroup(this, 'SecurityGroup', { vpc, description: 'SMTP ingress tasks' })],
+      minHealthyPercent: 100,
+      maxHealthyPercent: 200,
+      circuitBreaker: { rollback: true },
+      healthCheckGracePeriod: Duration.seconds(60),
+      enableExecuteCommand: false,
+    })
+  }
+
+  /** Out quickly, for a burst of mail; in slowly, since each task that stops ends its sessions. */
+  private scale({ ingress }: Config): void {
+    const cooldowns = { scaleOutCooldown: Duration.seconds(60), scaleInCooldown: Duration.minutes(10) }
+    const tasks = this.service.autoScaleTaskCount({
+      minCapacity: ingress.minimumTasks,
+      maxCapacity: ingress.maximumTasks,
+    })
+    tasks.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: 50, ...cooldowns })
+    tasks.scaleToTrackCustomMetric('Connections', {
+      metric: mailMetric(Metric.connections, { statistic: Stats.AVERAGE, period: Duration.minutes(1) }),
+      targetValue: Math.max(1, Math.floor(ingress.maximumConnections / 2)),
+      ...cooldowns,
+    })
+  }
+}

@@ -1,0 +1,101 @@
+import { CfnOutput } from 'aws-cdk-lib'
+import {
+  CfnEIP,
+  FlowLogDestination,
+  FlowLogTrafficType,
+  GatewayVpcEndpointAwsService,
+  InterfaceVpcEndpointAwsService,
+  IpAddresses,
+  type IVpc,
+  NatProvider,
+  type SubnetSelection,
+  SubnetType,
+  Vpc,
+} from 'aws-cdk-lib/aws-ec2'
+import { Construct } from 'constructs'
+import { type Config, deliversInVpc } from './config.ts'
+import { UnitLogs } from './unit.ts'
+
+/** Each zone has its own subnets, NAT gateway and public addresses, so that losing one leaves the other whole. */
+const availabilityZones = 2
+
+/**
+ * The VPC. Its subnets are always the same four; what costs by the hour comes only with a setting that needs it:
+ * NAT gateways when delivery leaves from here, interface endpoints when the configuration asks for them.
+ * docs/decisions/0002-network-and-egress.md has the figures.
+ */
+export class MailNetwork extends Construct {
+  readonly vpc: IVpc
+  /** Where the ingress runs. Without NAT or endpoints it needs a public address of its own to reach AWS. */
+  readonly ingressSubnets: SubnetSelection
+  readonly privateSubnets: SubnetSelection = { subnetGroupName: 'private' }
+  readonly ingressHasPublicAddress: boolean
+
+  constructor(scope: Construct, id: string, config: Config) {
+    super(scope, id)
+    this.vpc = this.createVpc(config)
+    this.vpc.addFlowLog('Rejected', {
+      destination: FlowLogDestination.toCloudWatchLogs(new UnitLogs(this, 'FlowLogs', config)),
+      trafficType: FlowLogTrafficType.REJECT,
+    })
+    if (config.interfaceEndpoints) this.addInterfaceEndpoints()
+    this.ingressHasPublicAddress = !deliversInVpc(config) && !config.interfaceEndpoints
+    this.ingressSubnets = this.ingressHasPublicAddress
+      ? { subnetType: SubnetType.PUBLIC }
+      : this.privateSubnets
+  }
+
+  /** Fixed public addresses, one a zone; what they are for is the output's description. */
+  static addresses(scope: Construct, id: string, description: string): CfnEIP[] {
+    const zones = Array.from({ length: availabilityZones }, (_, zone) => zone + 1)
+    const addresses = zones.map((zone) => new CfnEIP(scope, `${id}${zone}`, { domain: 'vpc' }))
+    new CfnOutput(scope, `${id}es`, { value: addresses.map((address) => address.ref).join(' '), description })
+    return addresses
+  }
+
+  private createVpc(config: Config): IVpc {
+    const egress = deliversInVpc(config)
+    const vpc = new Vpc(this, 'Vpc', {
+      ipAddresses: IpAddresses.cidr('10.40.0.0/16'),
+      maxAzs: availabilityZones,
+      // Emptying the default group takes a custom resource, and nothing here joins it.
+      restrictDefaultSecurityGroup: false,
+      subnetConfiguration: [
+        { name: 'public', subnetType: SubnetType.PUBLIC, cidrMask: 24, mapPublicIpOnLaunch: false },
+        {
+          name: 'private',
+          subnetType: egress ? SubnetType.PRIVATE_WITH_EGRESS : SubnetType.PRIVATE_ISOLATED,
+          cidrMask: 22,
+        },
+      ],
+      ...(egress ? this.natGateways() : { natGateways: 0 }),
+      gatewayEndpoints: {
+        S3: { service: GatewayVpcEndpointAwsService.S3 },
+        DynamoDb: { service: GatewayVpcEndpointAwsService.DYNAMODB },
+      },
+    })
+    // The cast is for exactOptionalPropertyTypes, which the CDK's own types are not written for.
+    return vpc as IVpc
+  }
+
+  private natGateways() {
+    const description =
+      'Addresses that mail leaves from: give each a PTR record, and partners who filter by address'
+    const addresses = MailNetwork.addresses(this, 'EgressAddress', description)
+    const eipAllocationIds = addresses.map((address) => address.attrAllocationId)
+    return { natGateways: availabilityZones, natGatewayProvider: NatProvider.gateway({ eipAllocationIds }) }
+  }
+
+  private addInterfaceEndpoints(): void {
+    const { ECR, ECR_DOCKER, CLOUDWATCH_LOGS, SECRETS_MANAGER, SQS } = InterfaceVpcEndpointAwsService
+    const services = {
+      Ecr: ECR,
+      EcrDocker: ECR_DOCKER,
+      Logs: CLOUDWATCH_LOGS,
+      Secrets: SECRETS_MANAGER,
+      Sqs: SQS,
+    }
+    for (const [id, service] of Object.entries(services))
+      this.vpc.addInterfaceEndpoint(id, { service, subnets: this.privateSubnets })
+  }
+}

@@ -1,0 +1,50 @@
+import { Stack } from 'aws-cdk-lib'
+import type { Construct } from 'constructs'
+import { TlsCertificate } from './certificates/tls-certificate.ts'
+import type { Config } from './config.ts'
+import { ConnectorApi } from './connectors/connector-api.ts'
+import { ConnectorsTable } from './connectors/connectors-table.ts'
+import { BounceMessage } from './delivery/bounce-message.ts'
+import { DeliverMessage } from './delivery/deliver-message.ts'
+import { SmtpIngress } from './ingress/smtp-ingress.ts'
+import { MailNetwork } from './mail-network.ts'
+import { Monitoring } from './monitoring/monitoring.ts'
+import { EvaluatePolicy } from './policy/evaluate-policy.ts'
+import { MailQueues } from './queues/mail-queues.ts'
+import { ContentBucket } from './storage/content-bucket.ts'
+import { MessagesTable } from './storage/messages-table.ts'
+
+/** The gateway: what there is, and who may use what. */
+export class MailflowStack extends Stack {
+  constructor(scope: Construct, id: string, config: Config) {
+    super(scope, id, { description: 'mailflow: a mail gateway that keeps its TLS promises' })
+
+    const network = new MailNetwork(this, 'Network', config)
+    const queues = new MailQueues(this, 'Queues', config)
+    const content = new ContentBucket(this, 'Content', config)
+    const messages = new MessagesTable(this, 'Messages')
+    const connectors = new ConnectorsTable(this, 'Connectors')
+    const certificate = new TlsCertificate(this, 'Certificate', config.tlsSecretArn)
+
+    const ingress = new SmtpIngress(this, 'Ingress', {
+      config,
+      network,
+      certificate,
+      connectors,
+      content,
+      queues,
+    })
+    const evaluate = new EvaluatePolicy(this, 'Policy', { config, queues, connectors, messages })
+    const deliver = new DeliverMessage(this, 'Delivery', { config, network, queues, content, messages })
+    const bounce = new BounceMessage(this, 'Bounce', { config, queues, content, messages })
+    const api = new ConnectorApi(this, 'Api', { config, connectors, messages })
+
+    const functions = {
+      evaluate: evaluate.handler,
+      deliver: deliver.handler,
+      bounce: bounce.handler,
+      api: api.handler,
+    }
+    new Monitoring(this, 'Monitoring', { config, ingress, queues, functions, api })
+  }
+}

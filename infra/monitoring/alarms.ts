@@ -1,0 +1,185 @@
+import { Duration } from 'aws-cdk-lib'
+import {
+  Metric as CloudWatchMetric,
+  ComparisonOperator,
+  type IMetric,
+  MathExpression,
+  Stats,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
+import { Construct } from 'constructs'
+import { Metric } from '../../shared/contract/metrics.ts'
+import type { MailQueue } from '../queues/mail-queue.ts'
+import type { UnitFunction } from '../unit.ts'
+import { Alarm, type AlarmProps } from './alarm.ts'
+import { mailMetric } from './mail-metric.ts'
+import type { Monitored } from './monitoring.ts'
+
+const { LESS_THAN_THRESHOLD } = ComparisonOperator
+
+/** Every alarm of the deployment. Each has its heading in docs/runbook.md. */
+export class Alarms extends Construct {
+  private readonly topic: ITopic | undefined
+
+  constructor(scope: Construct, id: string, parts: Monitored, topic?: ITopic) {
+    super(scope, id)
+    this.topic = topic
+    this.watchIngress(parts)
+    this.watchQueues(parts)
+    this.watchFunctions(parts)
+    this.watchPolicy()
+  }
+
+  private watchIngress({ config, ingress }: Monitored): void {
+    const minute = Duration.minutes(1)
+    this.add('NoHealthyTasks', {
+      title: 'No healthy ingress task',
+      impact: 'Nobody can send us mail; senders retry, most for days, so mail is late rather than lost.',
+      metric: ingress.frontDoor.targets.metrics.healthyHostCount({
+        statistic: Stats.MAXIMUM,
+        period: minute,
+      }),
+      threshold: 1,
+      comparison: LESS_THAN_THRESHOLD,
+      periods: 2,
+      missing: TreatMissingData.BREACHING,
+    })
+    this.add('TooFewTasks', {
+      title: 'Too few ingress tasks',
+      impact: 'Mail still arrives, but the loss of one more task or zone could stop it.',
+      metric: runningTasks(ingress.service),
+      threshold: config.ingress.minimumTasks,
+      comparison: LESS_THAN_THRESHOLD,
+      periods: 3,
+    })
+    this.add('StorageFailures', {
+      title: 'Ingress cannot store messages',
+      impact: 'Senders are told 451 and keep the message; mail is late until storage works again.',
+      metric: mailMetric(Metric.storageFailures),
+      threshold: 5,
+    })
+  }
+
+  private watchQueues({ queues }: Monitored): void {
+    this.watchQueue('Evaluation', queues.evaluation, 30, {
+      dead: 'Messages we answered 250 for are neither delivered nor bounced, and nobody will be told.',
+      late: 'New mail waits undecided, so all mail is late.',
+    })
+    this.watchQueue('Delivery', queues.delivery, 15, {
+      dead: 'Recipients whose delivery was decided are neither served nor bounced, and nobody will be told.',
+      late: 'Decided mail waits to be tried, so mail to some or all destinations is late.',
+    })
+    this.watchQueue('Bounce', queues.bounce, 30, {
+      dead: 'Senders are not told that their mail failed or is held, and believe it arrived.',
+      late: 'Senders hear late that their mail failed or is held.',
+    })
+  }
+
+  private watchQueue(
+    stage: string,
+    { queue, deadLetters }: MailQueue,
+    lateAfterMinutes: number,
+    impact: { readonly dead: string; readonly late: string },
+  ): void {
+    this.add(`${stage}DeadLetters`, {
+      title: `${stage} dead letters`,
+      impact: impact.dead,
+      metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: Stats.MAXIMUM }),
+      threshold: 1,
+    })
+    this.add(`${stage}Late`, {
+      title: `${stage} queue is late`,
+      impact: impact.late,
+      metric: queue.metricApproximateAgeOfOldestMessage({ statistic: Stats.MAXIMUM }),
+      threshold: lateAfterMinutes * 60,
+    })
+  }
+
+  private watchFunctions({ functions, api }: Monitored): void {
+    this.watchErrors(
+      'evaluate-policy',
+      functions.evaluate,
+      'Some messages wait undecided until the next try.',
+    )
+    this.watchErrors(
+      'deliver-message',
+      functions.deliver,
+      'Some deliveries wait half an hour for the next try.',
+    )
+    this.watchErrors('bounce-message', functions.bounce, 'Some senders hear late that their mail failed.')
+    this.watchErrors(
+      'connector-api',
+      functions.api,
+      'Administrators cannot change or see connectors; mail flows on.',
+    )
+    this.add('Throttles', {
+      title: 'Functions are throttled',
+      impact: 'Mail is decided, delivered or bounced more slowly than it arrives.',
+      metric: throttles(functions),
+      threshold: 10,
+      periods: 3,
+    })
+    this.add('ApiServerErrors', {
+      title: 'API answers 5xx',
+      impact: 'Changes of connectors fail or stay unconfirmed; mail flows on under the rules last saved.',
+      metric: api.api.metricServerError({ statistic: Stats.SUM, period: Duration.minutes(5) }),
+      threshold: 5,
+    })
+  }
+
+  private watchErrors(unit: string, handler: UnitFunction, impact: string): void {
+    const metric = handler.metricErrors({ statistic: Stats.SUM, period: Duration.minutes(5) })
+    this.add(`Errors-${unit}`, { title: `Errors in ${unit}`, impact, metric, threshold: 3 })
+  }
+
+  private watchPolicy(): void {
+    this.add('ForcedTlsFailures', {
+      title: 'Forced TLS is not met',
+      impact:
+        'A connector holds or bounces mail of its partner, because TLS is not as the connector demands.',
+      metric: mailMetric(Metric.forcedTlsFailures),
+      threshold: 1,
+    })
+    this.add('UnroutedRecipients', {
+      title: 'Recipients without a route',
+      impact: 'Mail for our own domain is held, since no outbound connector says where its mailboxes are.',
+      metric: mailMetric(Metric.unroutedRecipients),
+      threshold: 1,
+    })
+    this.add('LeasesExpired', {
+      title: 'Deliveries repeated',
+      impact: 'A delivery died in the middle and was made again, so a recipient may hold a message twice.',
+      metric: mailMetric(Metric.leasesExpired),
+      threshold: 1,
+    })
+  }
+
+  private add(id: string, props: AlarmProps): void {
+    new Alarm(this, id, props, this.topic)
+  }
+}
+
+/** Container Insights counts tasks that run; ECS's own metrics do not. */
+function runningTasks({ cluster, serviceName }: Monitored['ingress']['service']): IMetric {
+  return new CloudWatchMetric({
+    namespace: 'ECS/ContainerInsights',
+    metricName: 'RunningTaskCount',
+    dimensionsMap: { ClusterName: cluster.clusterName, ServiceName: serviceName },
+    statistic: Stats.MINIMUM,
+    period: Duration.minutes(5),
+  })
+}
+
+function throttles(functions: Monitored['functions']): IMetric {
+  const named = Object.entries(functions).map(([name, handler]) => [
+    name,
+    handler.metricThrottles({ statistic: Stats.SUM }),
+  ])
+  return new MathExpression({
+    label: 'Throttles',
+    expression: Object.keys(functions).join(' + '),
+    usingMetrics: Object.fromEntries(named),
+    period: Duration.minutes(5),
+  })
+}

@@ -1,0 +1,44 @@
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { Key } from 'aws-cdk-lib/aws-kms'
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns'
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
+import { Construct } from 'constructs'
+import type { Config } from '../config.ts'
+import type { ConnectorApi } from '../connectors/connector-api.ts'
+import type { SmtpIngress } from '../ingress/smtp-ingress.ts'
+import type { MailQueues } from '../queues/mail-queues.ts'
+import type { UnitFunction } from '../unit.ts'
+import { Alarms } from './alarms.ts'
+import { MailDashboard } from './mail-dashboard.ts'
+
+/** What there is to watch. */
+export interface Monitored {
+  readonly config: Config
+  readonly ingress: SmtpIngress
+  readonly queues: MailQueues
+  readonly functions: Readonly<Record<'evaluate' | 'deliver' | 'bounce' | 'api', UnitFunction>>
+  readonly api: ConnectorApi
+}
+
+/** The dashboard, the alarms, and who is told. */
+export class Monitoring extends Construct {
+  constructor(scope: Construct, id: string, parts: Monitored) {
+    super(scope, id)
+    new MailDashboard(this, 'Dashboard', parts)
+    new Alarms(this, 'Alarms', parts, this.topic(parts.config.alarmEmail))
+  }
+
+  private topic(email: string | undefined): ITopic | undefined {
+    if (email === undefined) return undefined
+    const topic = new Topic(this, 'Topic', { enforceSSL: true, masterKey: this.topicKey() })
+    topic.addSubscription(new EmailSubscription(email))
+    return topic
+  }
+
+  /** CloudWatch cannot publish to a topic under the AWS managed key, whose policy nobody can change. */
+  private topicKey(): Key {
+    const key = new Key(this, 'TopicKey', { enableKeyRotation: true })
+    key.grantEncryptDecrypt(new ServicePrincipal('cloudwatch.amazonaws.com'))
+    return key
+  }
+}

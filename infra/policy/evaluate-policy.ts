@@ -1,0 +1,34 @@
+import { Construct } from 'constructs'
+import type { Config } from '../config.ts'
+import type { ConnectorsTable } from '../connectors/connectors-table.ts'
+import type { MailQueues } from '../queues/mail-queues.ts'
+import type { MessagesTable } from '../storage/messages-table.ts'
+import { UnitFunction } from '../unit.ts'
+
+export interface EvaluatePolicyProps {
+  readonly config: Config
+  readonly queues: MailQueues
+  readonly connectors: ConnectorsTable
+  readonly messages: MessagesTable
+}
+
+/** The one place where deliver, defer and bounce are decided. */
+export class EvaluatePolicy extends Construct {
+  readonly handler: UnitFunction
+
+  constructor(scope: Construct, id: string, { config, queues, connectors, messages }: EvaluatePolicyProps) {
+    super(scope, id)
+    this.handler = new UnitFunction(this, 'Function', {
+      unit: 'evaluate-policy',
+      description: 'Decides for each recipient: deliver, defer or bounce',
+      config,
+      limits: config.functions.evaluate,
+    })
+    this.handler.addEnvironment('DEFAULT_ROUTE', config.defaultRoute)
+    this.handler.addEnvironment('TRACE_RETENTION_DAYS', String(config.traceRetentionDays))
+    connectors.grantRead(this.handler)
+    messages.grantReadWrite(this.handler)
+    for (const queue of [queues.evaluation, queues.delivery, queues.bounce]) queue.grantSend(this.handler)
+    queues.evaluation.consume(this.handler)
+  }
+}

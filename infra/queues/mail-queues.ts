@@ -1,0 +1,21 @@
+import { Construct } from 'constructs'
+import type { Config } from '../config.ts'
+import { MailQueue } from './mail-queue.ts'
+
+/** The three stages of a message's way: decide, deliver, tell the sender. */
+export class MailQueues extends Construct {
+  readonly evaluation: MailQueue
+  readonly delivery: MailQueue
+  readonly bounce: MailQueue
+
+  constructor(scope: Construct, id: string, config: Config) {
+    super(scope, id)
+    const { evaluate, deliver, bounce } = config.functions
+    this.evaluation = new MailQueue(this, 'Evaluation', {
+      urlVariable: 'EVALUATION_QUEUE_URL',
+      consumer: evaluate,
+    })
+    this.delivery = new MailQueue(this, 'Delivery', { urlVariable: 'DELIVERY_QUEUE_URL', consumer: deliver })
+    this.bounce = new MailQueue(this, 'Bounce', { urlVariable: 'BOUNCE_QUEUE_URL', consumer: bounce })
+  }
+}

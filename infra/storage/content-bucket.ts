@@ -1,0 +1,72 @@
+import { Duration, RemovalPolicy } from 'aws-cdk-lib'
+import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam'
+import { Key } from 'aws-cdk-lib/aws-kms'
+import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3'
+import { Construct } from 'constructs'
+import { acknowledge } from '../acknowledge.ts'
+import type { Config } from '../config.ts'
+import type { Unit } from '../unit.ts'
+
+const wholeBucket =
+  'A key holds a ULID made when the message arrives, so only all keys of this one bucket can be named.'
+
+/**
+ * The octets of messages on their way. Nothing here outlives its retention, and nothing is versioned: an object
+ * is written once under a new key, never changed, and an old version would only be mail kept past its time.
+ */
+export class ContentBucket extends Construct {
+  readonly bucket: Bucket
+
+  constructor(scope: Construct, id: string, config: Config) {
+    super(scope, id)
+    this.bucket = new Bucket(this, 'Bucket', {
+      ...this.encryption(config),
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      versioned: false,
+      removalPolicy: RemovalPolicy.RETAIN,
+      lifecycleRules: [
+        { expiration: Duration.days(config.contentRetentionDays) },
+        { abortIncompleteMultipartUploadAfter: Duration.days(1) },
+      ],
+    })
+    acknowledge(
+      this.bucket,
+      'Three units of this stack read and write here, and each logs what it does; an audit of object access is the account’s CloudTrail data events.',
+      'S1',
+    )
+  }
+
+  /** Lets the unit store messages, and tells it where. */
+  grantWrite(unit: Unit): void {
+    this.grant(unit, 's3:PutObject', 's3:AbortMultipartUpload')
+    // A multipart upload to a bucket with a KMS key also decrypts, to assemble the parts.
+    this.bucket.encryptionKey?.grant(unit, 'kms:GenerateDataKey', 'kms:Decrypt')
+  }
+
+  /** Lets the unit read messages, and tells it where. */
+  grantRead(unit: Unit): void {
+    this.grant(unit, 's3:GetObject')
+    this.bucket.encryptionKey?.grant(unit, 'kms:Decrypt')
+  }
+
+  private grant(unit: Unit, ...actions: string[]): void {
+    const { grantPrincipal } = unit
+    grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({ actions, resources: [this.bucket.arnForObjects('*')] }),
+    )
+    acknowledge(grantPrincipal as Role, wholeBucket, 'IAM5')
+    unit.addEnvironment('CONTENT_BUCKET', this.bucket.bucketName)
+  }
+
+  private encryption(config: Config) {
+    if (config.contentEncryption === 'S3Managed') return { encryption: BucketEncryption.S3_MANAGED }
+    const encryptionKey = new Key(this, 'Key', {
+      enableKeyRotation: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+    return { encryption: BucketEncryption.KMS, encryptionKey, bucketKeyEnabled: true }
+  }
+}

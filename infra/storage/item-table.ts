@@ -1,0 +1,44 @@
+import { RemovalPolicy } from 'aws-cdk-lib'
+import { AttributeType, BillingMode, Table, type TableProps } from 'aws-cdk-lib/aws-dynamodb'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import type { Construct } from 'constructs'
+import type { Unit } from '../unit.ts'
+
+/** A DynamoDB table with the keys `pk` and `sk`, paid by request, restorable to any second of the last 35 days. */
+export class ItemTable extends Table {
+  constructor(scope: Construct, id: string, props: Partial<TableProps> = {}) {
+    super(scope, id, {
+      partitionKey: { name: 'pk', type: AttributeType.STRING },
+      sortKey: { name: 'sk', type: AttributeType.STRING },
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+      ...props,
+    })
+  }
+
+  /** Grants exactly these calls on the table itself. Transactions are authorised by the calls they contain. */
+  grantCalls(unit: Unit, ...calls: readonly DynamoDbCall[]): void {
+    this.allow(unit, this.tableArn, calls)
+  }
+
+  /** Lets the unit query one index. */
+  grantIndexQuery(unit: Unit, index: string): void {
+    this.allow(unit, `${this.tableArn}/index/${index}`, ['Query'])
+  }
+
+  private allow(unit: Unit, resource: string, calls: readonly DynamoDbCall[]): void {
+    const actions = calls.map((call) => `dynamodb:${call}`)
+    unit.grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources: [resource] }))
+  }
+}
+
+type DynamoDbCall =
+  | 'GetItem'
+  | 'BatchGetItem'
+  | 'Query'
+  | 'PutItem'
+  | 'UpdateItem'
+  | 'DeleteItem'
+  | 'ConditionCheckItem'
