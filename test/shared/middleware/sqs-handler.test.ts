@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { MetricUnit } from '@aws-lambda-powertools/metrics'
+import type { SQSEvent, SQSRecord } from 'aws-lambda'
+import { z } from 'zod'
+import { type SqsHandlerOptions, sqsHandler } from '../../../shared/middleware/sqs-handler.ts'
+
+const Job = z.strictObject({ n: z.int() })
+
+const batch = (...bodies: string[]): SQSEvent => ({
+  Records: bodies.map(
+    (body, index) => ({ messageId: `m${index}`, body, eventSource: 'aws:sqs' }) as SQSRecord,
+  ),
+})
+
+const handlerWith = (options: Partial<SqsHandlerOptions<typeof Job>>) =>
+  sqsHandler({ job: Job, unit: 'test', process: async () => {}, ...options })
+
+const failedIds = async (handler: ReturnType<typeof sqsHandler>, event: SQSEvent) =>
+  (await handler(event)).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)
+
+/** What was written to standard output and standard error while the task ran, line by line. */
+async function linesOf(task: () => Promise<unknown>): Promise<string[]> {
+  const lines: string[] = []
+  const write = (chunk: unknown) => {
+    lines.push(...String(chunk).split('\n').filter(Boolean))
+    return true
+  }
+  const streams = [process.stdout, process.stderr] as const
+  const originals = streams.map((stream) => stream.write)
+  for (const stream of streams) stream.write = write
+  try {
+    await task()
+  } finally {
+    streams.forEach((stream, index) => {
+      stream.write = originals[index] as typeof stream.write
+    })
+  }
+  return lines
+}
+
+describe('a handler of queue jobs', () => {
+  const rows = [
+    { name: 'nothing when every job is done', bodies: ['{"n":1}', '{"n":2}'], failed: [] },
+    { name: 'a body that is not JSON', bodies: ['{"n":1}', '{"n":'], failed: ['m1'] },
+    { name: 'a body that is another job', bodies: ['{"n":"one"}', '{"n":2}'], failed: ['m0'] },
+    { name: 'a body with a field nobody knows', bodies: ['{"n":1,"extra":1}'], failed: ['m0'] },
+    { name: 'the job that failed, and only it', bodies: ['{"n":1}', '{"n":13}', '{"n":2}'], failed: ['m1'] },
+    { name: 'all of them when all fail', bodies: ['{"n":13}', '{"n":13}'], failed: ['m0', 'm1'] },
+  ]
+  for (const { name, bodies, failed } of rows) {
+    test(`brings back ${name}`, async () => {
+      const done: number[] = []
+      const handler = handlerWith({
+        async process({ n }) {
+          if (n === 13) throw new Error('unlucky')
+          done.push(n)
+        },
+      })
+      await linesOf(async () => assert.deepEqual(await failedIds(handler, batch(...bodies)), failed))
+      assert.equal(done.length, bodies.length - failed.length, 'every other job is done')
+    })
+  }
+
+  test('brings the whole batch back and processes nothing when the batch may not begin', async () => {
+    let processed = 0
+    const handler = handlerWith({
+      beforeBatch: () => Promise.reject(new Error('no rules')),
+      process: async () => {
+        processed += 1
+      },
+    })
+    await linesOf(async () =>
+      assert.deepEqual(await failedIds(handler, batch('{"n":1}', '{"n":2}')), ['m0', 'm1']),
+    )
+    assert.equal(processed, 0)
+  })
+
+  test('names the fault of an unreadable record in one log line, without its values', async () => {
+    const lines = await linesOf(() => handlerWith({})(batch('{"n":"secret@bank.example"}')))
+    assert.equal(lines.length, 1)
+    assert.match(
+      lines[0] ?? '',
+      /"sqsMessageId":"m0".*n \(invalid_type\)|n \(invalid_type\).*"sqsMessageId":"m0"/,
+    )
+    assert.doesNotMatch(lines.join(''), /secret@bank/)
+  })
+
+  test('runs the jobs of a batch concurrently, ten at a time', async () => {
+    let running = 0
+    let most = 0
+    const handler = handlerWith({
+      async process() {
+        most = Math.max(most, ++running)
+        await new Promise((resolve) => setImmediate(resolve))
+        running -= 1
+      },
+    })
+    await handler(batch(...Array.from({ length: 25 }, (_, n) => JSON.stringify({ n }))))
+    assert.equal(most, 10)
+  })
+
+  test('writes the metrics of a batch once, also when a job failed', async () => {
+    const lines = await linesOf(() =>
+      handlerWith({
+        async process({ n }, { metrics }) {
+          metrics.addMetric('Verdicts', MetricUnit.Count, 1)
+          if (n === 13) throw new Error('unlucky')
+        },
+      })(batch('{"n":1}', '{"n":13}')),
+    )
+    const metrics = lines.map((line) => JSON.parse(line)).filter((line) => line._aws)
+    assert.equal(metrics.length, 1)
+    assert.deepEqual(metrics[0].Verdicts, [1, 1])
+    assert.equal(metrics[0]._aws.CloudWatchMetrics[0].Namespace, 'mailflow')
+  })
+})

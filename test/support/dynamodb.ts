@@ -1,0 +1,71 @@
+/** DynamoDB in this process, with the two tables as the stack makes them. */
+import type { AddressInfo } from 'node:net'
+import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import dynalite from 'dynalite'
+
+export interface TestDynamoDb {
+  documents: DynamoDBDocumentClient
+  /** `http://127.0.0.1:port`, for clients of a test's own. */
+  endpoint: string
+  connectorsTable: string
+  messagesTable: string
+  stop(): Promise<void>
+}
+
+const keys = {
+  KeySchema: [
+    { AttributeName: 'pk', KeyType: 'HASH' },
+    { AttributeName: 'sk', KeyType: 'RANGE' },
+  ],
+  BillingMode: 'PAY_PER_REQUEST',
+} satisfies Partial<CreateTableCommandInput>
+
+const strings = (...names: string[]) =>
+  names.map((AttributeName) => ({ AttributeName, AttributeType: 'S' as const }))
+
+const connectorsTable: CreateTableCommandInput = {
+  ...keys,
+  TableName: 'connectors',
+  AttributeDefinitions: strings('pk', 'sk'),
+}
+
+const messagesTable: CreateTableCommandInput = {
+  ...keys,
+  TableName: 'messages',
+  AttributeDefinitions: strings('pk', 'sk', 'bucket', 'order'),
+  GlobalSecondaryIndexes: [
+    {
+      IndexName: 'byTime',
+      KeySchema: [
+        { AttributeName: 'bucket', KeyType: 'HASH' },
+        { AttributeName: 'order', KeyType: 'RANGE' },
+      ],
+      Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['sender', 'state', 'connectors'] },
+    },
+  ],
+}
+
+/** Starts on a free port of the loopback interface, in memory. */
+export async function startDynamoDb(): Promise<TestDynamoDb> {
+  const server = dynalite({ createTableMs: 0 })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const client = new DynamoDBClient({
+    endpoint,
+    region: 'eu-central-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    maxAttempts: 1,
+  })
+  for (const table of [connectorsTable, messagesTable]) await client.send(new CreateTableCommand(table))
+  return {
+    documents: DynamoDBDocumentClient.from(client),
+    endpoint,
+    connectorsTable: 'connectors',
+    messagesTable: 'messages',
+    async stop() {
+      client.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
