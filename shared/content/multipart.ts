@@ -69,14 +69,14 @@ export class MultipartWriter {
   async #sendPart(): Promise<void> {
     await this.#upload
     const PartNumber = this.#parts.length + 1
-    const part = { PartNumber, ETag: undefined as string | undefined }
-    this.#parts.push(part)
     const Body = this.#part.subarray(0, this.#filled)
     this.#part = Buffer.allocUnsafe(partSize)
     this.#filled = 0
     this.#upload = this.#s3
       .send(new UploadPartCommand({ ...this.#target, PartNumber, Body }))
-      .then(({ ETag }) => void (part.ETag = ETag))
+      .then(({ ETag }) => {
+        this.#parts.push({ PartNumber, ETag })
+      })
     // The rejection is met by the next write, by complete or by abort.
     this.#upload.catch(() => {})
   }

@@ -1,0 +1,90 @@
+/**
+ * What a finished handshake established, read once from the server's socket. Everything in a certificate is the
+ * peer's own words, so it is bounded here, before it travels in every job of the session.
+ */
+import type { X509Certificate } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
+import { type ClientCertificate, plaintext, type TlsFacts } from '../contract/message.ts'
+
+const maximumCertificates = 6
+/** Octets of DER in all; a chain beyond it is left out, and then no connector's own CA can vouch for it. */
+const maximumChain = 24 * 1024
+const maximumNames = 100
+/** Longer than any host name with a wildcard can be, so a name that was cut never matches one. */
+const maximumName = 300
+
+/** What is read of a socket; a TLSSocket, or a stand-in. */
+export type HandshakeView = Pick<
+  TLSSocket,
+  'getProtocol' | 'getCipher' | 'getPeerX509Certificate' | 'authorized' | 'authorizationError'
+> & { servername?: string | false | null }
+
+export function tlsFacts(socket: HandshakeView): TlsFacts {
+  const cipher = socket.getCipher()?.standardName ?? null
+  const certificate = socket.getPeerX509Certificate()
+  return {
+    ...plaintext,
+    negotiated: true,
+    protocol: socket.getProtocol(),
+    cipher,
+    forwardSecrecy: cipher !== null && hasForwardSecrecy(cipher),
+    serverName: socket.servername ? socket.servername.slice(0, maximumName) : null,
+    clientCertificate: certificate ? clientCertificate(certificate, socket) : null,
+  }
+}
+
+/** TLS 1.3 suites name no key exchange because all of theirs have it (RFC 8446 §1.2). */
+export function hasForwardSecrecy(cipher: string): boolean {
+  return /^TLS_(?!.*_WITH_)/.test(cipher) || /^TLS_(EC)?DHE_/.test(cipher)
+}
+
+function clientCertificate(certificate: X509Certificate, socket: HandshakeView): ClientCertificate {
+  const names = dnsNames(certificate.subjectAltName ?? '')
+  return {
+    subject: distinguishedName(certificate.subject),
+    commonName: commonName(certificate),
+    subjectAltNames: names.slice(0, maximumNames).map((name) => name.slice(0, maximumName)),
+    issuer: distinguishedName(certificate.issuer),
+    serial: certificate.serialNumber.slice(0, 64),
+    fingerprint256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+    notBefore: certificate.validFromDate.toISOString(),
+    notAfter: certificate.validToDate.toISOString(),
+    trusted: socket.authorized,
+    trustError: socket.authorized ? null : String(socket.authorizationError ?? 'UNKNOWN').slice(0, 64),
+    chain: presentedChain(certificate),
+  }
+}
+
+/**
+ * The dNSName entries of Node's rendering, `DNS:a.example, IP Address:192.0.2.1, DNS:"odd, value"`. Node quotes
+ * whatever could be mistaken for a separator, so a quoted entry is one entry; it is also never a host name.
+ */
+export function dnsNames(subjectAltName: string): string[] {
+  const entries = subjectAltName.matchAll(/(?:^|, )([^:,"]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?=, |$)/g)
+  return [...entries].flatMap(([, kind, value]) => (kind === 'DNS' && value ? [value] : []))
+}
+
+function distinguishedName(multiline: string): string {
+  return (multiline ?? '').replaceAll('\n', ', ').slice(0, 1024)
+}
+
+/** The last is the most specific where a subject has several. */
+function commonName(certificate: X509Certificate): string | null {
+  const names = (certificate.subject ?? '').split('\n').filter((part) => part.startsWith('CN='))
+  return names.at(-1)?.slice('CN='.length, maximumName) ?? null
+}
+
+function presentedChain(leaf: X509Certificate): string[] {
+  const chain: Buffer[] = []
+  let octets = 0
+  for (
+    let certificate: X509Certificate | undefined = leaf;
+    certificate !== undefined && chain.length < maximumCertificates;
+    certificate = certificate.issuerCertificate
+  ) {
+    octets += certificate.raw.length
+    if (octets > maximumChain) return []
+    chain.push(certificate.raw)
+  }
+  return chain.map((der) => der.toString('base64'))
+}

@@ -1,0 +1,42 @@
+/**
+ * How mailflow serves TLS. The attack: recorded traffic decrypted later, with a stolen key or a future
+ * computer; a client talked down to something weak. The defence: only key exchange with forward secrecy, hybrid
+ * post-quantum first; only AEAD ciphers; nothing below TLS 1.2; the server picks. The limit: a client that can
+ * do none of this gets no TLS, and whether its mail is then taken in the clear is for the connectors to say.
+ */
+import { constants } from 'node:crypto'
+import type { TlsOptions } from 'node:tls'
+
+/** OpenSSL names, most wanted first; with these no finite-field DHE, whose cost an attacker chooses. */
+const cipherSuites = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+]
+
+const groups = ['X25519MLKEM768', 'X25519', 'P-256', 'P-384']
+
+/** @param key @param cert PEM; the certificate with its intermediates */
+export function serverTlsOptions(key: string, cert: string): TlsOptions {
+  return {
+    key,
+    cert,
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.3',
+    ciphers: cipherSuites.join(':'),
+    ecdhCurve: groups.join(':'),
+    honorCipherOrder: true,
+    // Asked of everyone, demanded of nobody: large senders present certificates that no connector names, and
+    // their mail must flow. A connector that names one decides for itself.
+    requestCert: true,
+    rejectUnauthorized: false,
+    // A resumed session carries the client's certificate but not its chain, which a connector's own CA needs.
+    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+  }
+}
