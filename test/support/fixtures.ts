@@ -1,0 +1,143 @@
+/** Connectors, messages and attempts with defaults, so that a test names only what it is about. */
+import {
+  type InboundConnector,
+  InboundConnectorInput,
+  type OutboundConnector,
+  OutboundConnectorInput,
+} from '../../shared/connectors/schema.ts'
+import {
+  type Attempt,
+  type ClientCertificate,
+  type Message,
+  plaintext,
+  type Recipient,
+  type TlsFacts,
+} from '../../shared/contract/message.ts'
+import { compileSnapshot, type Snapshot } from '../../shared/policy/snapshot.ts'
+
+export const receivedAt = new Date('2026-01-15T12:00:00.000Z')
+export const minutesLater = (minutes: number): Date => new Date(receivedAt.getTime() + minutes * 60_000)
+
+const stored = { createdAt: '2026-01-01T00:00:00.000Z', updatedAt: '2026-01-01T00:00:00.000Z', version: 1 }
+const idOf = (name: string): string => `id-${name.toLowerCase()}`
+
+/** A Partner connector for contoso.example; its id is `id-` and its name. */
+export function inbound(fields: Partial<InboundConnector> = {}): InboundConnector {
+  const { id, createdAt, updatedAt, version, ...input } = fields
+  const parsed = InboundConnectorInput.parse({
+    name: 'Contoso',
+    connectorType: 'Partner',
+    senderDomains: ['contoso.example'],
+    ...input,
+  })
+  return { ...parsed, ...stored, id: id ?? idOf(parsed.name) }
+}
+
+/** A Partner connector for northwind.example by MX; its id is `id-` and its name. */
+export function outbound(fields: Partial<OutboundConnector> = {}): OutboundConnector {
+  const { id, createdAt, updatedAt, version, validation, ...input } = fields
+  const parsed = OutboundConnectorInput.parse({
+    name: 'Northwind',
+    connectorType: 'Partner',
+    recipientDomains: ['northwind.example'],
+    ...input,
+  })
+  return { ...parsed, ...stored, id: id ?? idOf(parsed.name), validation: null }
+}
+
+export function snapshot(connectors: {
+  inbound?: InboundConnector[]
+  outbound?: OutboundConnector[]
+  acceptedDomains?: string[]
+}): Snapshot {
+  return compileSnapshot({
+    version: 1,
+    inbound: connectors.inbound ?? [],
+    outbound: connectors.outbound ?? [],
+    acceptedDomains: (connectors.acceptedDomains ?? ['ours.example']).map((domain) => ({ domain })),
+  })
+}
+
+export const overTls: TlsFacts = {
+  negotiated: true,
+  protocol: 'TLSv1.3',
+  cipher: 'TLS_AES_256_GCM_SHA384',
+  group: null,
+  forwardSecrecy: true,
+  serverName: 'mail.ours.example',
+  clientCertificate: null,
+}
+
+/** A trusted certificate for mail.contoso.example, valid at `receivedAt`. */
+export function clientCertificate(fields: Partial<ClientCertificate> = {}): ClientCertificate {
+  return {
+    subject: 'CN=mail.contoso.example',
+    commonName: 'mail.contoso.example',
+    subjectAltNames: ['mail.contoso.example'],
+    issuer: 'CN=Some Public CA',
+    serial: '01',
+    fingerprint256: 'ab'.repeat(32),
+    notBefore: '2025-12-01T00:00:00.000Z',
+    notAfter: '2026-12-01T00:00:00.000Z',
+    trusted: true,
+    trustError: null,
+    chain: [],
+    ...fields,
+  }
+}
+
+export const overTlsWith = (fields: Partial<ClientCertificate> = {}): TlsFacts => ({
+  ...overTls,
+  clientCertificate: clientCertificate(fields),
+})
+
+export function message(fields: Partial<Message> & { mailFrom?: string } = {}): Message {
+  const { mailFrom = 'a@elsewhere.example', ...rest } = fields
+  return {
+    id: '01KF0CVZT0ABCDEFGHJKMNPQRS',
+    receivedAt: receivedAt.toISOString(),
+    source: { ip: '192.0.2.1', port: 40_000, helo: 'client.example' },
+    direction: 'Incoming',
+    attributedTo: null,
+    tls: plaintext,
+    envelope: {
+      mailFrom,
+      smtpUtf8: false,
+      eightBitMime: false,
+      requireTls: false,
+      dsn: { ret: null, envid: null },
+    },
+    size: 1000,
+    content: { bucket: 'content', key: 'segments/1', offset: 0, length: 1000, sha256: '0'.repeat(64) },
+    ...rest,
+  }
+}
+
+export function recipient(fields: Partial<Recipient> = {}): Recipient {
+  return {
+    address: 'b@ours.example',
+    notify: null,
+    orcpt: null,
+    attempts: fields.lastAttempt?.number ?? 0,
+    lastAttempt: null,
+    delayNotified: false,
+    ...fields,
+  }
+}
+
+/** A first attempt at `receivedAt` that took a second. */
+export function attempt(fields: Partial<Attempt> = {}): Attempt {
+  return {
+    number: 1,
+    at: receivedAt.toISOString(),
+    outcome: 'TemporaryFailure',
+    host: 'mx.northwind.example',
+    ip: '198.51.100.1',
+    tls: null,
+    policy: 'Opportunistic',
+    reportOnly: null,
+    reply: { code: 451, enhanced: '4.3.0', text: 'Try again later' },
+    durationMs: 1000,
+    ...fields,
+  }
+}
