@@ -1,0 +1,256 @@
+/** The template's HTTP API on loopback: routes, and events in payload format 2.0 for the functions behind them. */
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import type { APIGatewayEventRequestContextV2, APIGatewayProxyEventV2WithRequestContext } from 'aws-lambda'
+import { z } from 'zod'
+import { parse } from './aws/resources.ts'
+import { causeOf, StartError } from './start-error.ts'
+import { accountId, type Resolver, resourcesOfType, type Template } from './template.ts'
+
+export interface Route {
+  /** As in the template: `GET /messages/{id}`, or `$default`. */
+  readonly key: string
+  readonly functionArn: string
+  readonly authorization: string
+}
+
+export type ApiEvent = APIGatewayProxyEventV2WithRequestContext<
+  APIGatewayEventRequestContextV2 & { authorizer?: unknown }
+>
+
+export interface ApiServer {
+  readonly port: number
+  close(): Promise<void>
+}
+
+type Invoke = (functionArn: string, event: ApiEvent) => Promise<unknown>
+
+const RouteProperties = z.object({
+  RouteKey: z.string(),
+  Target: z.string(),
+  AuthorizationType: z.string().default('NONE'),
+})
+const IntegrationProperties = z.object({
+  IntegrationUri: z.string(),
+  PayloadFormatVersion: z.literal('2.0'),
+})
+
+/** @throws StartError when a route leads to nothing that runs here */
+export function readRoutes(template: Template, resolver: Resolver): Route[] {
+  for (const [id] of resourcesOfType(template, 'AWS::ApiGatewayV2::Integration'))
+    resolver.register(id, { Ref: id })
+  return resourcesOfType(template, 'AWS::ApiGatewayV2::Route').map(([id, raw]) => {
+    const { RouteKey, Target, AuthorizationType } = raw
+    const route = parse(RouteProperties, resolver.resolve({ RouteKey, Target, AuthorizationType }), id)
+    return {
+      key: route.RouteKey,
+      functionArn: integrationArn(template, resolver, route.Target.replace('integrations/', '')),
+      authorization: route.AuthorizationType,
+    }
+  })
+}
+
+function integrationArn(template: Template, resolver: Resolver, id: string): string {
+  const { IntegrationUri, PayloadFormatVersion } = template.Resources[id]?.Properties ?? {}
+  return parse(IntegrationProperties, resolver.resolve({ IntegrationUri, PayloadFormatVersion }), id)
+    .IntegrationUri
+}
+
+/** The most specific route for a request and its path parameters: a literal segment outranks a parameter. */
+export function matchRoute(
+  routes: readonly Route[],
+  method: string,
+  path: string,
+): { route: Route; parameters: Record<string, string> } | null {
+  const segments = path.split('/').slice(1)
+  const matches = routes.flatMap((route) => {
+    const parameters = matchKey(route.key, method, segments)
+    return parameters === null ? [] : [{ route, parameters }]
+  })
+  matches.sort((a, b) => Object.keys(a.parameters).length - Object.keys(b.parameters).length)
+  return matches[0] ?? null
+}
+
+function matchKey(key: string, method: string, segments: readonly string[]): Record<string, string> | null {
+  const [routeMethod, routePath = ''] = key.split(' ')
+  if (routeMethod !== method && routeMethod !== 'ANY') return null
+  const pattern = routePath.split('/').slice(1)
+  if (pattern.length !== segments.length) return null
+  const parameters: Record<string, string> = {}
+  for (const [index, part] of pattern.entries()) {
+    const segment = segments[index] ?? ''
+    const parameter = /^\{(.+)\}$/.exec(part)?.[1]
+    if (parameter === undefined && part !== segment) return null
+    if (parameter !== undefined) parameters[parameter] = decodeSegment(segment)
+  }
+  return parameters
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
+}
+
+/**
+ * @param port 0 is any free port
+ * @throws StartError when the port cannot be bound
+ */
+export async function startApiServer(
+  routes: readonly Route[],
+  invoke: Invoke,
+  port: number,
+  onError: (message: string) => void,
+): Promise<ApiServer> {
+  const server = createServer((request, response) => {
+    serve(routes, invoke, request, response).catch((error: unknown) => {
+      onError(causeOf(error))
+      send(response, 500, { 'content-type': 'application/json' }, '{"message":"Internal Server Error"}')
+    })
+  })
+  await listen(server, port)
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: async () => {
+      server.close()
+      server.closeIdleConnections()
+      await once(server, 'close')
+    },
+  }
+}
+
+async function listen(server: Server, port: number): Promise<void> {
+  try {
+    server.listen(port, '127.0.0.1')
+    await once(server, 'listening')
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    throw new StartError(
+      `port ${port} ${code === 'EADDRINUSE' ? 'is in use' : `cannot be bound: ${code}`} (--api-port)`,
+    )
+  }
+}
+
+async function serve(
+  routes: readonly Route[],
+  invoke: Invoke,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://127.0.0.1')
+  // A page in a browser that points its own name at 127.0.0.1 (DNS rebinding) must not reach the API.
+  if (!/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(request.headers.host ?? ''))
+    return send(response, 403, { 'content-type': 'application/json' }, '{"message":"Forbidden"}')
+  const matched = matchRoute(routes, request.method ?? 'GET', url.pathname)
+  if (matched === null)
+    return send(response, 404, { 'content-type': 'application/json' }, '{"message":"Not Found"}')
+  const body = await buffer(request)
+  const event = toEvent(matched, request, url, body)
+  await answer(response, await invoke(matched.route.functionArn, event))
+}
+
+function toEvent(
+  { route, parameters }: { route: Route; parameters: Record<string, string> },
+  request: IncomingMessage,
+  url: URL,
+  body: Buffer,
+): ApiEvent {
+  const now = new Date()
+  const query = queryOf(url)
+  const text = body.toString('utf8')
+  const isText = Buffer.from(text, 'utf8').equals(body)
+  return {
+    version: '2.0',
+    routeKey: route.key,
+    rawPath: url.pathname,
+    rawQueryString: url.search.slice(1),
+    headers: headersOf(request),
+    ...(query !== null && { queryStringParameters: query }),
+    ...(Object.keys(parameters).length > 0 && { pathParameters: parameters }),
+    ...(body.length > 0 && { body: isText ? text : body.toString('base64') }),
+    isBase64Encoded: body.length > 0 && !isText,
+    requestContext: {
+      accountId,
+      apiId: 'local',
+      domainName: request.headers.host ?? '',
+      domainPrefix: 'local',
+      http: {
+        method: request.method ?? 'GET',
+        path: url.pathname,
+        protocol: `HTTP/${request.httpVersion}`,
+        sourceIp: request.socket.remoteAddress ?? '127.0.0.1',
+        userAgent: request.headers['user-agent'] ?? '',
+      },
+      requestId: randomUUID(),
+      routeKey: route.key,
+      stage: '$default',
+      time: now.toUTCString(),
+      timeEpoch: now.getTime(),
+      ...authorizerOf(route.authorization),
+    },
+  }
+}
+
+/** Whoever reaches loopback is the administrator, as the context that an authorizer would add says. */
+function authorizerOf(authorization: string): { authorizer?: object } {
+  if (authorization === 'JWT') return { authorizer: { jwt: { claims: { sub: 'local' }, scopes: null } } }
+  if (authorization !== 'AWS_IAM') return {}
+  const userArn = `arn:aws:iam::${accountId}:user/local`
+  return {
+    authorizer: { iam: { accessKey: 'local', accountId, callerId: 'local', userArn, userId: 'local' } },
+  }
+}
+
+/** Repeated headers and parameters are joined by commas. */
+function headersOf(request: IncomingMessage): Record<string, string> {
+  const entries = Object.entries(request.headersDistinct).map(([name, values = []]) => [
+    name,
+    values.join(','),
+  ])
+  return Object.fromEntries(entries)
+}
+
+function queryOf(url: URL): Record<string, string> | null {
+  const names = [...new Set(url.searchParams.keys())]
+  if (names.length === 0) return null
+  return Object.fromEntries(names.map((name) => [name, url.searchParams.getAll(name).join(',')]))
+}
+
+const Structured = z.object({
+  statusCode: z.number(),
+  headers: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
+  cookies: z.array(z.string()).default([]),
+  body: z.string().default(''),
+  isBase64Encoded: z.boolean().default(false),
+})
+
+/** Format 2.0: an answer without `statusCode` is the JSON body of a 200. */
+async function answer(response: ServerResponse, result: unknown): Promise<void> {
+  const parsed = Structured.safeParse(result)
+  if (!parsed.success)
+    return send(response, 200, { 'content-type': 'application/json' }, JSON.stringify(result ?? null))
+  const { statusCode, headers, cookies, body, isBase64Encoded } = parsed.data
+  const setCookie = cookies.length > 0 ? { 'set-cookie': cookies } : {}
+  send(
+    response,
+    statusCode,
+    { ...headers, ...setCookie },
+    isBase64Encoded ? Buffer.from(body, 'base64') : body,
+  )
+}
+
+function send(
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string | number | boolean | string[]>,
+  body: string | Buffer,
+): void {
+  for (const [name, value] of Object.entries(headers))
+    response.setHeader(name, typeof value === 'boolean' ? String(value) : value)
+  response.writeHead(status).end(body)
+}

@@ -1,0 +1,83 @@
+/** The AWS services the stack calls, spoken by embedded emulators on loopback. */
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import dynalite from 'dynalite'
+import { type BuildAppOptions, buildApp } from 'fauxqs'
+import { accountId, region } from '../template.ts'
+
+type Stores = NonNullable<BuildAppOptions['stores']>
+
+export interface Emulators {
+  /** Base URLs by service. */
+  readonly endpoints: {
+    readonly sqs: string
+    readonly s3: string
+    readonly dynamodb: string
+    readonly ses: string
+  }
+  readonly queues: Stores['sqsStore']
+  readonly objects: Stores['s3Store']
+  close(): Promise<void>
+}
+
+/** @param stateDirectory where tables are kept; null keeps them in memory */
+export async function startEmulators(stateDirectory: string | null): Promise<Emulators> {
+  const stores = await createStores()
+  const queuesAndObjects = buildApp({ logger: false, defaultRegion: region, stores })
+  const endpoint = await queuesAndObjects.listen({ port: 0, host: '127.0.0.1' })
+  const tables = await startTables(stateDirectory)
+  const mail = await startSes()
+  return {
+    endpoints: { sqs: endpoint, s3: endpoint, dynamodb: endpointOf(tables), ses: endpointOf(mail) },
+    queues: stores.sqsStore,
+    objects: stores.s3Store,
+    close: async () => {
+      await Promise.all([queuesAndObjects.close(), closeServer(tables), closeServer(mail)])
+    },
+  }
+}
+
+/**
+ * The emulator's own start function listens on every interface, and names queues by a host that not every
+ * machine resolves; its stores, which it does not export, let both be avoided.
+ */
+async function createStores(): Promise<Stores> {
+  const load = (path: string) => import(new URL(path, import.meta.resolve('fauxqs')).href)
+  const [{ SqsStore }, { SnsStore }, { S3Store }] = await Promise.all([
+    load('./sqs/sqsStore.js'),
+    load('./sns/snsStore.js'),
+    load('./s3/s3Store.js'),
+  ])
+  const stores: Stores = { sqsStore: new SqsStore(), snsStore: new SnsStore(), s3Store: new S3Store() }
+  stores.sqsStore.host = ''
+  return stores
+}
+
+async function startTables(stateDirectory: string | null): Promise<Server> {
+  // Read by the emulator for the ARNs of its tables.
+  process.env.AWS_ACCOUNT_ID = accountId
+  process.env.AWS_REGION = region
+  const path = stateDirectory === null ? {} : { path: join(stateDirectory, 'tables') }
+  const server = dynalite({ ...path, createTableMs: 0 })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
+
+async function startSes(): Promise<Server> {
+  const { default: startServer } = createRequire(import.meta.url)('aws-ses-v2-local')
+  return startServer({ host: '127.0.0.1', port: 0 })
+}
+
+function endpointOf(server: Server): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve))
+  server.closeAllConnections()
+  await closed
+}

@@ -1,0 +1,155 @@
+/** Creates the template's queues, bucket and tables on the emulators, with the properties the template gives. */
+import {
+  CreateTableCommand,
+  type CreateTableCommandInput,
+  type DynamoDBClient,
+  ListTablesCommand,
+} from '@aws-sdk/client-dynamodb'
+import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3'
+import { CreateQueueCommand, type SQSClient } from '@aws-sdk/client-sqs'
+import { z } from 'zod'
+import { StartError } from '../start-error.ts'
+import { accountId, type Resolver, region, resourcesOfType, type Template } from '../template.ts'
+
+export interface Clients {
+  readonly sqs: SQSClient
+  readonly s3: S3Client
+  readonly dynamodb: DynamoDBClient
+}
+
+export interface Queue {
+  readonly logicalId: string
+  readonly name: string
+  readonly arn: string
+  readonly url: string
+}
+
+export interface Resources {
+  readonly queues: readonly Queue[]
+  readonly buckets: readonly string[]
+  /** Table names by logical id. */
+  readonly tables: Readonly<Record<string, string>>
+}
+
+/** Creates everything and makes it known to the resolver. */
+export async function createResources(
+  template: Template,
+  resolver: Resolver,
+  clients: Clients,
+): Promise<Resources> {
+  registerConfigurationSets(template, resolver)
+  return {
+    queues: await createQueues(template, resolver, clients.sqs),
+    buckets: await createBuckets(template, resolver, clients.s3),
+    tables: await createTables(template, resolver, clients.dynamodb),
+  }
+}
+
+/** The SES emulator takes any configuration set, so these only have to have names. */
+function registerConfigurationSets(template: Template, resolver: Resolver): void {
+  for (const [id, { Name }] of resourcesOfType(template, 'AWS::SES::ConfigurationSet'))
+    resolver.register(id, { Ref: Name === undefined ? id : resolver.string(Name) })
+}
+
+/** Queue properties that are queue attributes of the same name; the rest has no meaning on one machine. */
+const QueueAttributes = z
+  .object({
+    VisibilityTimeout: z.number(),
+    DelaySeconds: z.number(),
+    MaximumMessageSize: z.number(),
+    MessageRetentionPeriod: z.number(),
+    ReceiveMessageWaitTimeSeconds: z.number(),
+    RedrivePolicy: z.object({ deadLetterTargetArn: z.string(), maxReceiveCount: z.number() }),
+  })
+  .partial()
+
+async function createQueues(template: Template, resolver: Resolver, sqs: SQSClient): Promise<Queue[]> {
+  const declared = resourcesOfType(template, 'AWS::SQS::Queue')
+  // A queue names its dead-letter queue by ARN, so all of them are known before any is created.
+  for (const [id, { QueueName }] of declared) {
+    const name = QueueName === undefined ? id : resolver.string(QueueName)
+    resolver.register(id, { QueueName: name, Arn: `arn:aws:sqs:${region}:${accountId}:${name}` })
+  }
+  const queues: Queue[] = []
+  for (const [id, properties] of declared) queues.push(await createQueue(id, properties, resolver, sqs))
+  return queues
+}
+
+async function createQueue(
+  logicalId: string,
+  properties: Record<string, unknown>,
+  resolver: Resolver,
+  sqs: SQSClient,
+): Promise<Queue> {
+  const name = resolver.string({ 'Fn::GetAtt': [logicalId, 'QueueName'] })
+  const arn = resolver.string({ 'Fn::GetAtt': [logicalId, 'Arn'] })
+  const known = Object.keys(QueueAttributes.shape).filter((key) => key in properties)
+  const values = Object.fromEntries(known.map((key) => [key, resolver.resolve(properties[key])]))
+  const attributes = Object.entries(parse(QueueAttributes, values, logicalId)).map(([key, value]) => [
+    key,
+    typeof value === 'object' ? JSON.stringify(value) : String(value),
+  ])
+  const { QueueUrl: url = '' } = await sqs.send(
+    new CreateQueueCommand({ QueueName: name, Attributes: Object.fromEntries(attributes) }),
+  )
+  resolver.register(logicalId, { Ref: url, QueueName: name, Arn: arn })
+  return { logicalId, name, arn, url }
+}
+
+async function createBuckets(template: Template, resolver: Resolver, s3: S3Client): Promise<string[]> {
+  const buckets: string[] = []
+  for (const [id, { BucketName }] of resourcesOfType(template, 'AWS::S3::Bucket')) {
+    const name = BucketName === undefined ? id.toLowerCase() : resolver.string(BucketName)
+    await s3.send(new CreateBucketCommand({ Bucket: name }))
+    resolver.register(id, { Ref: name, Arn: `arn:aws:s3:::${name}` })
+    buckets.push(name)
+  }
+  return buckets
+}
+
+const KeySchema = z.array(z.object({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) }))
+const Index = z.object({
+  IndexName: z.string(),
+  KeySchema,
+  Projection: z.object({
+    ProjectionType: z.enum(['ALL', 'INCLUDE', 'KEYS_ONLY']),
+    NonKeyAttributes: z.array(z.string()).optional(),
+  }),
+})
+
+/** The properties that make a table; encryption, recovery and expiry are AWS's side of it. */
+const TableProperties = z.object({
+  AttributeDefinitions: z.array(
+    z.object({ AttributeName: z.string(), AttributeType: z.enum(['S', 'N', 'B']) }),
+  ),
+  KeySchema,
+  BillingMode: z.literal('PAY_PER_REQUEST'),
+  GlobalSecondaryIndexes: z.array(Index).optional(),
+  LocalSecondaryIndexes: z.array(Index).optional(),
+})
+
+async function createTables(
+  template: Template,
+  resolver: Resolver,
+  dynamodb: DynamoDBClient,
+): Promise<Record<string, string>> {
+  const { TableNames: kept = [] } = await dynamodb.send(new ListTablesCommand({}))
+  const tables: Record<string, string> = {}
+  for (const [id, properties] of resourcesOfType(template, 'AWS::DynamoDB::Table')) {
+    const name = properties.TableName === undefined ? id : resolver.string(properties.TableName)
+    const input = parse(TableProperties, resolver.resolve(properties), id)
+    if (!kept.includes(name))
+      await dynamodb.send(new CreateTableCommand({ TableName: name, ...input } as CreateTableCommandInput))
+    resolver.register(id, { Ref: name, Arn: `arn:aws:dynamodb:${region}:${accountId}:table/${name}` })
+    tables[id] = name
+  }
+  return tables
+}
+
+/** @throws StartError when the template says something that the runner cannot reproduce */
+export function parse<T extends z.ZodType>(schema: T, value: unknown, logicalId: string): z.output<T> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+  throw new StartError(`template: ${logicalId}: ${faults.join('; ')}`)
+}

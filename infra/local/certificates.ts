@@ -1,0 +1,129 @@
+/** A certificate authority of this machine's own, and what it issues. Keys never leave the state directory. */
+import 'reflect-metadata'
+import { webcrypto } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  BasicConstraintsExtension,
+  cryptoProvider,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  PemConverter,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  X509Certificate,
+  X509CertificateGenerator,
+} from '@peculiar/x509'
+
+cryptoProvider.set(webcrypto as unknown as Crypto)
+
+/** PEM. */
+export interface KeyPair {
+  readonly certificate: string
+  readonly privateKey: string
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+const day = 86_400_000
+const extensible = true
+
+/** Issues certificates for this machine; with a directory, the same authority and certificates each time. */
+export class LocalAuthority {
+  readonly #authority: KeyPair
+  readonly #directory: string | null
+
+  private constructor(authority: KeyPair, directory: string | null) {
+    this.#authority = authority
+    this.#directory = directory
+  }
+
+  /** @param directory where keys and certificates are kept; null keeps them in memory */
+  static async open(directory: string | null): Promise<LocalAuthority> {
+    const make = () => selfSigned('mailflow local CA', { authority: true })
+    return new LocalAuthority(await kept(directory, 'authority', make), directory)
+  }
+
+  /** PEM. */
+  get certificate(): string {
+    return this.#authority.certificate
+  }
+
+  /** A certificate for a host name, good for TLS servers and TLS clients, valid for a year. */
+  issue(name: string): Promise<KeyPair> {
+    return kept(this.#directory, name, () => issueFrom(this.#authority, name))
+  }
+}
+
+/** A certificate that nobody vouches for. */
+export async function selfSigned(name: string, { authority = false } = {}): Promise<KeyPair> {
+  const keys = (await webcrypto.subtle.generateKey(algorithm, extensible, [
+    'sign',
+    'verify',
+  ])) as CryptoKeyPair
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    name: `CN=${name}`,
+    keys,
+    signingAlgorithm: algorithm,
+    ...validity(10 * 365),
+    extensions: authority
+      ? [
+          new BasicConstraintsExtension(true, undefined, true),
+          new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+          await SubjectKeyIdentifierExtension.create(keys.publicKey),
+        ]
+      : leafExtensions(name),
+  })
+  return toPem(certificate, keys.privateKey)
+}
+
+async function issueFrom(authority: KeyPair, name: string): Promise<KeyPair> {
+  const keys = (await webcrypto.subtle.generateKey(algorithm, extensible, [
+    'sign',
+    'verify',
+  ])) as CryptoKeyPair
+  const der = PemConverter.decodeFirst(authority.privateKey)
+  const signingKey = (await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign'])) as CryptoKey
+  const certificate = await X509CertificateGenerator.create({
+    subject: `CN=${name}`,
+    issuer: new X509Certificate(authority.certificate).subject,
+    publicKey: keys.publicKey,
+    signingKey,
+    signingAlgorithm: algorithm,
+    ...validity(365),
+    extensions: leafExtensions(name),
+  })
+  return toPem(certificate, keys.privateKey)
+}
+
+function leafExtensions(name: string) {
+  return [
+    new BasicConstraintsExtension(false),
+    new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+    new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+    new SubjectAlternativeNameExtension([{ type: 'dns', value: name }]),
+  ]
+}
+
+/** From yesterday, so that a clock that is a little slow does not refuse it. */
+function validity(days: number) {
+  return { notBefore: new Date(Date.now() - day), notAfter: new Date(Date.now() + days * day) }
+}
+
+async function toPem(certificate: X509Certificate, privateKey: CryptoKey): Promise<KeyPair> {
+  const key = await webcrypto.subtle.exportKey('pkcs8', privateKey as webcrypto.CryptoKey)
+  return { certificate: certificate.toString('pem'), privateKey: PemConverter.encode(key, 'PRIVATE KEY') }
+}
+
+async function kept(directory: string | null, name: string, make: () => Promise<KeyPair>): Promise<KeyPair> {
+  if (directory === null) return make()
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const [certificateFile, keyFile] = [join(directory, `${name}.pem`), join(directory, `${name}.key`)]
+  if (existsSync(certificateFile) && existsSync(keyFile))
+    return { certificate: readFileSync(certificateFile, 'utf8'), privateKey: readFileSync(keyFile, 'utf8') }
+  const pair = await make()
+  writeFileSync(certificateFile, pair.certificate)
+  writeFileSync(keyFile, pair.privateKey, { mode: 0o600 })
+  return pair
+}

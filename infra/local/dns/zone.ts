@@ -1,0 +1,127 @@
+/**
+ * The names this machine's mail world consists of. A zone is the whole world: what it does not hold does not
+ * exist, so no lookup leaves the machine.
+ */
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { causeOf, StartError } from '../start-error.ts'
+
+const port = z.int().min(1).max(65_535)
+const hexadecimal = z.string().regex(/^([0-9a-f]{2})+$/i, 'not hexadecimal')
+
+/** What a name holds; `"fail"` answers every question about it with that response code. */
+const Records = z.strictObject({
+  A: z.array(z.ipv4()).optional(),
+  AAAA: z.array(z.ipv6()).optional(),
+  CNAME: z.string().optional(),
+  /** Preference and exchange; `[[0, ""]]` is the null MX (RFC 7505). */
+  MX: z.array(z.tuple([z.int().min(0).max(65_535), z.string()])).optional(),
+  TXT: z.array(z.string()).optional(),
+  /** Usage, selector, matching type (RFC 6698 §2.1) and the association data in hexadecimal. */
+  TLSA: z.array(z.tuple([z.int(), z.int(), z.int(), hexadecimal])).optional(),
+  fail: z.enum(['SERVFAIL', 'REFUSED']).optional(),
+  /** Answers carry the AD bit, as those of a validating resolver for a signed zone do. */
+  secure: z.boolean().optional(),
+})
+export type Records = z.infer<typeof Records>
+
+export const Zone = z.strictObject({
+  names: z.record(z.string(), Records),
+  /** What listens behind an address's port 25: a port of the same address, or `address:port`. */
+  ports: z.record(z.union([z.ipv4(), z.ipv6()]), z.union([port, z.string().refine(isEndpoint)])).default({}),
+})
+export type Zone = z.infer<typeof Zone>
+
+export type RecordType = 'A' | 'AAAA' | 'CNAME' | 'MX' | 'TXT' | 'TLSA'
+export type Rcode = 'NOERROR' | 'NXDOMAIN' | 'SERVFAIL' | 'REFUSED'
+
+/** One record of an answer, its owner name with it: after a CNAME the owner is no longer the name asked for. */
+export type Answer = { name: string } & (
+  | { type: 'A' | 'AAAA' | 'CNAME' | 'TXT'; value: string }
+  | { type: 'MX'; preference: number; exchange: string }
+  | { type: 'TLSA'; usage: number; selector: number; matchingType: number; certificate: string }
+)
+
+export interface Lookup {
+  readonly rcode: Rcode
+  readonly secure: boolean
+  readonly answers: readonly Answer[]
+}
+
+/** @throws StartError naming the file and what is wrong in it */
+export function readZone(file: string): Zone {
+  try {
+    return parseZone(JSON.parse(readFileSync(file, 'utf8')))
+  } catch (error) {
+    throw new StartError(`--zone ${file}: ${causeOf(error)}`)
+  }
+}
+
+/** @throws Error with one line that names every fault by its path */
+export function parseZone(value: unknown): Zone {
+  const parsed = Zone.safeParse(value)
+  if (!parsed.success)
+    throw new Error(
+      parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '),
+    )
+  const names = Object.entries(parsed.data.names).map(([name, records]) => [normalise(name), records])
+  return { ...parsed.data, names: Object.fromEntries(names) }
+}
+
+/** Answers one question. A CNAME is followed inside the zone, at most eight times. */
+export function lookup(zone: Zone, name: string, type: string, depth = 0): Lookup {
+  const owner = normalise(name)
+  const records = zone.names[owner]
+  if (records === undefined) return negative(existsBelow(zone, owner) ? 'NOERROR' : 'NXDOMAIN')
+  if (records.fail !== undefined) return negative(records.fail)
+  const secure = records.secure === true
+  if (records.CNAME === undefined || type === 'CNAME')
+    return { rcode: 'NOERROR', secure, answers: answersOf(owner, records, type) }
+  if (depth === 8) return negative('SERVFAIL')
+  const target = lookup(zone, records.CNAME, type, depth + 1)
+  const alias: Answer = { name: owner, type: 'CNAME', value: records.CNAME }
+  return { ...target, secure: secure && target.secure, answers: [alias, ...target.answers] }
+}
+
+function negative(rcode: Rcode): Lookup {
+  return { rcode, secure: false, answers: [] }
+}
+
+/** RFC 8020: a name with anything below it exists, even when it holds nothing. */
+function existsBelow(zone: Zone, name: string): boolean {
+  return Object.keys(zone.names).some((other) => other.endsWith(`.${name}`))
+}
+
+function answersOf(name: string, records: Records, type: string): Answer[] {
+  switch (type) {
+    case 'A':
+    case 'AAAA':
+    case 'TXT':
+      return (records[type] ?? []).map((value) => ({ name, type, value }))
+    case 'CNAME':
+      return records.CNAME === undefined ? [] : [{ name, type, value: records.CNAME }]
+    case 'MX':
+      return (records.MX ?? []).map(([preference, exchange]) => ({ name, type, preference, exchange }))
+    case 'TLSA':
+      return (records.TLSA ?? []).map(([usage, selector, matchingType, certificate]) => ({
+        name,
+        type,
+        usage,
+        selector,
+        matchingType,
+        certificate,
+      }))
+    default:
+      return []
+  }
+}
+
+function normalise(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '')
+}
+
+function isEndpoint(value: string): boolean {
+  const [address = '', endpointPort = ''] = value.split(':')
+  return isIP(address) === 4 && /^\d{1,5}$/.test(endpointPort)
+}

@@ -1,0 +1,183 @@
+/** The SMTP ingress as a process of its own, with the environment its task definition gives it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import type { Writable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { z } from 'zod'
+import { parse } from './aws/resources.ts'
+import type { KeyPair } from './certificates.ts'
+import { causeOf, StartError } from './start-error.ts'
+import { type Resolver, resourcesOfType, type Template } from './template.ts'
+
+const Container = z.object({
+  Environment: z.array(z.object({ Name: z.string(), Value: z.string() })).default([]),
+  Secrets: z.array(z.object({ Name: z.string(), ValueFrom: z.unknown() })).default([]),
+})
+
+export interface IngressOptions {
+  readonly environment: Readonly<Record<string, string>>
+  readonly smtpPort: number
+  readonly healthPort: number
+  /** Receives what the process writes. */
+  readonly log: Writable
+  /** One line each time the process ended by itself and was started again. */
+  readonly onRestart: (message: string) => void
+}
+
+/** The container's environment: what the template sets, with secrets read from the one secret there is. */
+export function readIngressEnvironment(
+  template: Template,
+  resolver: Resolver,
+  secret: (hostname: string) => Promise<KeyPair>,
+): Promise<Record<string, string>> {
+  const [definition, ...others] = resourcesOfType(template, 'AWS::ECS::TaskDefinition')
+  if (definition === undefined || others.length > 0)
+    throw new StartError('template: expected exactly one AWS::ECS::TaskDefinition')
+  const [id, { ContainerDefinitions }] = definition
+  const containers = Array.isArray(ContainerDefinitions) ? ContainerDefinitions : []
+  if (containers.length !== 1) throw new StartError(`template: ${id}: expected exactly one container`)
+  return environmentOf(containers[0], id, resolver, secret)
+}
+
+async function environmentOf(
+  container: { Environment?: unknown; Secrets?: unknown },
+  id: string,
+  resolver: Resolver,
+  secret: (hostname: string) => Promise<KeyPair>,
+): Promise<Record<string, string>> {
+  const { Environment, Secrets } = container
+  const definition = parse(Container, { Environment: resolver.resolve(Environment ?? []), Secrets }, id)
+  const plain = Object.fromEntries(definition.Environment.map(({ Name, Value }) => [Name, Value]))
+  const values = await secret(plain.MAIL_HOSTNAME ?? 'localhost')
+  const secrets = definition.Secrets.map(({ Name, ValueFrom }) => [Name, fieldOf(values, ValueFrom, id)])
+  return { ...plain, ...Object.fromEntries(secrets) }
+}
+
+/** A secret's JSON field is named after its ARN: `arn:…:field::`. */
+function fieldOf(values: KeyPair, valueFrom: unknown, id: string): string {
+  const field = /:(certificate|privateKey)::/.exec(JSON.stringify(valueFrom))?.[1]
+  if (field === undefined)
+    throw new StartError(`template: ${id}: a secret other than certificate and privateKey`)
+  return values[field as keyof KeyPair]
+}
+
+/** A port that nothing listens on, for a process that has to be told its port. */
+export async function choosePort(port: number, option: string): Promise<number> {
+  const probe = createServer()
+  try {
+    probe.listen(port, '127.0.0.1')
+    await once(probe, 'listening')
+    const chosen = (probe.address() as AddressInfo).port
+    probe.close()
+    await once(probe, 'close')
+    return chosen
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    throw new StartError(
+      `port ${port} ${code === 'EADDRINUSE' ? 'is in use' : `cannot be bound: ${code}`} (${option})`,
+    )
+  }
+}
+
+/** Milliseconds between starting a process and giving up on its health. */
+const patience = 30_000
+/** Milliseconds between a restart that failed and the next. */
+const restartPause = 1000
+
+export class Ingress {
+  readonly #options: IngressOptions
+  #process: ChildProcess
+  #stopping = false
+
+  private constructor(options: IngressOptions) {
+    this.#options = options
+    this.#process = this.#spawn()
+  }
+
+  /** @throws StartError when the process ends or stays unhealthy */
+  static async start(options: IngressOptions): Promise<Ingress> {
+    const ingress = new Ingress(options)
+    await ingress.#untilHealthy()
+    ingress.#process.once('exit', (code, signal) => ingress.#restart(code, signal))
+    return ingress
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
+  /** Asks the process to drain, and resolves when it has ended. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
+    const ended = once(this.#process, 'exit')
+    this.#process.kill('SIGTERM')
+    await ended
+  }
+
+  #spawn(): ChildProcess {
+    const { environment, smtpPort, healthPort, log } = this.#options
+    const entry = new URL('../../functions/smtp-ingress/main.ts', import.meta.url)
+    const child = spawn(process.execPath, ['--enable-source-maps', entry.pathname], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        ...environment,
+        SMTP_PORT: String(smtpPort),
+        HEALTH_PORT: String(healthPort),
+        LISTEN_ADDRESS: '127.0.0.1',
+      },
+    })
+    child.stdout?.pipe(log, { end: false })
+    child.stderr?.pipe(log, { end: false })
+    return child
+  }
+
+  async #untilHealthy(): Promise<void> {
+    const child = this.#process
+    const errors: Buffer[] = []
+    child.stderr?.on('data', (chunk: Buffer) => errors.push(chunk))
+    const deadline = Date.now() + patience
+    while (!(await this.#healthy())) {
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new StartError(`the ingress did not start: ${faultIn(Buffer.concat(errors).toString())}`)
+      if (Date.now() > deadline) throw new StartError(`the ingress is not healthy after ${patience / 1000} s`)
+      await delay(50)
+    }
+    child.stderr?.removeAllListeners('data')
+    child.stderr?.pipe(this.#options.log, { end: false })
+  }
+
+  async #healthy(): Promise<boolean> {
+    try {
+      const response = await fetch(`http://127.0.0.1:${this.#options.healthPort}/health`)
+      await response.arrayBuffer()
+      return response.ok
+    } catch {
+      return false
+    }
+  }
+
+  /** As ECS does with a task that died. */
+  async #restart(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
+    if (this.#stopping) return
+    const died = this.#process.pid
+    this.#process = this.#spawn()
+    const { onRestart } = this.#options
+    try {
+      await this.#untilHealthy()
+      onRestart(`the ingress (pid ${died}) ended by ${signal ?? `code ${code}`}; now runs as pid ${this.pid}`)
+      this.#process.once('exit', (nextCode, nextSignal) => this.#restart(nextCode, nextSignal))
+    } catch (error) {
+      onRestart(`the ingress (pid ${died}) ended by ${signal ?? `code ${code}`}; ${causeOf(error)}`)
+      await delay(restartPause)
+      await this.#restart(code, signal)
+    }
+  }
+}
+
+/** The line of a Node.js crash report that says what happened. */
+function faultIn(output: string): string {
+  const lines = output.split('\n').filter((line) => line.trim() !== '')
+  return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? 'it ended without a word'
+}

@@ -1,0 +1,58 @@
+/** A Lambda execution environment in a worker thread: loads the handler once, then runs one invocation at a time. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { installTranslation, type Translation } from './nat.ts'
+
+export interface EnvironmentData {
+  /** File URL of the module that holds the handler. */
+  readonly module: string
+  /** Its exported name. */
+  readonly handler: string
+  readonly translation: Translation
+}
+
+export interface Invocation {
+  readonly requestId: string
+  readonly event: unknown
+  /** Milliseconds since the epoch. */
+  readonly deadline: number
+}
+
+export type Report =
+  | { kind: 'ready' }
+  | { kind: 'result'; value: unknown }
+  | { kind: 'failure'; message: string }
+
+type Handler = (event: unknown, context: object) => unknown
+
+const data = workerData as EnvironmentData
+const report = (message: Report) => parentPort?.postMessage(message)
+
+installTranslation(data.translation)
+const module = (await import(data.module)) as Record<string, Handler>
+const handler = module[data.handler]
+if (handler === undefined) throw new Error(`${data.module} does not export ${data.handler}`)
+
+parentPort?.on('message', async (invocation: Invocation) => {
+  try {
+    report({ kind: 'result', value: await handler(invocation.event, contextOf(invocation)) })
+  } catch (error) {
+    console.error(error)
+    report({ kind: 'failure', message: error instanceof Error ? error.message : String(error) })
+  }
+})
+report({ kind: 'ready' })
+
+function contextOf({ requestId, deadline }: Invocation): object {
+  const { AWS_LAMBDA_FUNCTION_NAME: name, AWS_LAMBDA_FUNCTION_MEMORY_SIZE: memory } = process.env
+  return {
+    callbackWaitsForEmptyEventLoop: false,
+    functionName: name,
+    functionVersion: '$LATEST',
+    invokedFunctionArn: `arn:aws:lambda:${process.env.AWS_REGION}:000000000000:function:${name}`,
+    memoryLimitInMB: memory,
+    awsRequestId: requestId,
+    logGroupName: `/aws/lambda/${name}`,
+    logStreamName: 'local',
+    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+  }
+}

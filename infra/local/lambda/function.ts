@@ -1,0 +1,138 @@
+/** A Lambda function: execution environments made as invocations need them, kept warm, replaced when they die. */
+import { randomUUID } from 'node:crypto'
+import type { Writable } from 'node:stream'
+import { Worker } from 'node:worker_threads'
+import { causeOf } from '../start-error.ts'
+import type { EnvironmentData, Invocation, Report } from './bootstrap.ts'
+
+export interface FunctionDefinition extends EnvironmentData {
+  readonly name: string
+  readonly environment: Readonly<Record<string, string>>
+  readonly timeoutSeconds: number
+}
+
+/** The invocation came to no result: the handler threw, its time ran out, or its environment died. */
+export class InvocationError extends Error {}
+
+interface Environment {
+  readonly worker: Worker
+  readonly ready: Promise<void>
+}
+
+export class LambdaFunction {
+  readonly #definition: FunctionDefinition
+  readonly #log: Writable
+  readonly #idle: Environment[] = []
+  readonly #busy = new Set<Environment>()
+
+  /** @param log receives what the function writes to stdout and stderr */
+  constructor(definition: FunctionDefinition, log: Writable) {
+    this.#definition = definition
+    this.#log = log
+  }
+
+  get name(): string {
+    return this.#definition.name
+  }
+
+  /** Makes one environment before the first event arrives. */
+  async warm(): Promise<void> {
+    const environment = this.#create()
+    await environment.ready
+    this.#idle.push(environment)
+  }
+
+  /** @throws InvocationError when there is no result */
+  async invoke(event: unknown): Promise<unknown> {
+    const environment = this.#idle.pop() ?? this.#create()
+    this.#busy.add(environment)
+    try {
+      await environment.ready
+      const value = await this.#run(environment, event)
+      this.#idle.push(environment)
+      return value
+    } finally {
+      this.#busy.delete(environment)
+    }
+  }
+
+  /** Kills every environment that is running an invocation, as a lost host would. Returns how many. */
+  crash(): number {
+    const victims = [...this.#busy]
+    for (const { worker } of victims) void worker.terminate()
+    return victims.length
+  }
+
+  async stop(): Promise<void> {
+    const environments = [...this.#idle.splice(0), ...this.#busy]
+    await Promise.all(environments.map(({ worker }) => worker.terminate()))
+  }
+
+  #create(): Environment {
+    const { environment, module, handler, translation } = this.#definition
+    const worker = new Worker(new URL('./bootstrap.ts', import.meta.url), {
+      workerData: { module, handler, translation } satisfies EnvironmentData,
+      env: { ...environment },
+      execArgv: ['--enable-source-maps'],
+      stdout: true,
+      stderr: true,
+    })
+    worker.stdout.pipe(this.#log, { end: false })
+    worker.stderr.pipe(this.#log, { end: false })
+    const created = { worker, ready: this.#untilReady(worker) }
+    created.ready.catch(() => undefined)
+    worker.once('exit', () => this.#forget(created))
+    return created
+  }
+
+  #forget(environment: Environment): void {
+    const index = this.#idle.indexOf(environment)
+    if (index >= 0) this.#idle.splice(index, 1)
+  }
+
+  async #untilReady(worker: Worker): Promise<void> {
+    const report = await this.#nextReport(worker)
+    if (report.kind !== 'ready') throw new InvocationError(`${this.name} did not start`)
+  }
+
+  async #run(environment: Environment, event: unknown): Promise<unknown> {
+    const { timeoutSeconds } = this.#definition
+    const deadline = Date.now() + timeoutSeconds * 1000
+    const timer = setTimeout(() => void environment.worker.terminate(), timeoutSeconds * 1000)
+    try {
+      const reported = this.#nextReport(environment.worker)
+      environment.worker.postMessage({ requestId: randomUUID(), event, deadline } satisfies Invocation)
+      const report = await reported
+      if (report.kind === 'result') return report.value
+      const message = report.kind === 'failure' ? report.message : 'started twice'
+      this.#idle.push(environment)
+      throw new InvocationError(`${this.name}: ${message}`)
+    } catch (error) {
+      if (Date.now() < deadline) throw error
+      throw new InvocationError(`${this.name} timed out after ${timeoutSeconds} s`)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #nextReport(worker: Worker): Promise<Report> {
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        worker.off('message', onMessage).off('error', onError).off('exit', onExit)
+      }
+      const onMessage = (report: Report) => {
+        settle()
+        resolve(report)
+      }
+      const onError = (error: unknown) => {
+        settle()
+        reject(new InvocationError(`${this.name}: ${causeOf(error)}`))
+      }
+      const onExit = () => {
+        settle()
+        reject(new InvocationError(`${this.name}: its execution environment ended`))
+      }
+      worker.on('message', onMessage).on('error', onError).on('exit', onExit)
+    })
+  }
+}

@@ -1,0 +1,121 @@
+/** The template's Lambda functions and event source mappings, read into what the runner runs. */
+import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { z } from 'zod'
+import { parse, type Queue } from '../aws/resources.ts'
+import { StartError } from '../start-error.ts'
+import { accountId, type Resolver, region, resourcesOfType, type Template } from '../template.ts'
+import type { FunctionDefinition } from './function.ts'
+import type { Translation } from './nat.ts'
+import type { EventSource } from './poller.ts'
+
+const FunctionProperties = z.object({
+  Handler: z.string(),
+  Code: z.object({ S3Key: z.string() }),
+  Timeout: z.number().default(3),
+  MemorySize: z.number().default(128),
+  ReservedConcurrentExecutions: z.number().optional(),
+  Environment: z.object({ Variables: z.record(z.string(), z.string()) }).optional(),
+})
+
+const MappingProperties = z.object({
+  FunctionName: z.string(),
+  EventSourceArn: z.string(),
+  BatchSize: z.number().default(10),
+  MaximumBatchingWindowInSeconds: z.number().default(0),
+  FunctionResponseTypes: z.array(z.string()).default([]),
+  ScalingConfig: z.object({ MaximumConcurrency: z.number() }).optional(),
+})
+
+/** A thread each: more of them than this only slow one machine down, however many Lambda would run. */
+const mostThreads = availableParallelism() * 4
+
+export interface DefinedFunction extends FunctionDefinition {
+  readonly logicalId: string
+  readonly arn: string
+  readonly reservedConcurrency: number
+}
+
+/** Makes the functions' ARNs known, so that routes and mappings can name them. */
+export function registerFunctions(template: Template, resolver: Resolver): void {
+  for (const [id] of resourcesOfType(template, 'AWS::Lambda::Function'))
+    resolver.register(id, { Ref: id, Arn: `arn:aws:lambda:${region}:${accountId}:function:${id}` })
+}
+
+/**
+ * @param base environment that Lambda's own runtime sets: region, credentials, endpoints
+ * @param assets asset folders by object key
+ */
+export function readFunctions(
+  template: Template,
+  resolver: Resolver,
+  assets: ReadonlyMap<string, string>,
+  base: Readonly<Record<string, string>>,
+  translation: Translation,
+): DefinedFunction[] {
+  return resourcesOfType(template, 'AWS::Lambda::Function').map(([logicalId, raw]) => {
+    const properties = parse(FunctionProperties, resolver.resolve(runnable(raw)), logicalId)
+    const { module, handler } = entryOf(properties.Handler, assets.get(properties.Code.S3Key), logicalId)
+    return {
+      logicalId,
+      arn: resolver.string({ 'Fn::GetAtt': [logicalId, 'Arn'] }),
+      name: logicalId,
+      module,
+      handler,
+      translation,
+      timeoutSeconds: properties.Timeout,
+      reservedConcurrency: properties.ReservedConcurrentExecutions ?? Number.POSITIVE_INFINITY,
+      environment: {
+        ...base,
+        ...properties.Environment?.Variables,
+        AWS_LAMBDA_FUNCTION_NAME: logicalId,
+        AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(properties.MemorySize),
+      },
+    }
+  })
+}
+
+/** What is run of a function: roles, networks and the bootstrap stack's bucket have no counterpart here. */
+function runnable(properties: Record<string, unknown>): Record<string, unknown> {
+  const kept = Object.keys(FunctionProperties.shape).filter((key) => key in properties)
+  const code = properties.Code as { S3Key?: unknown } | undefined
+  return { ...Object.fromEntries(kept.map((key) => [key, properties[key]])), Code: { S3Key: code?.S3Key } }
+}
+
+function entryOf(specification: string, folder: string | undefined, logicalId: string) {
+  const [file = '', handler = ''] = specification.split('.')
+  const candidates = ['mjs', 'cjs', 'js'].map((extension) => join(folder ?? '', `${file}.${extension}`))
+  const found = folder === undefined ? undefined : candidates.find((path) => existsSync(path))
+  if (found === undefined) throw new StartError(`template: ${logicalId}: its bundle holds no ${file}.mjs`)
+  return { module: pathToFileURL(found).href, handler }
+}
+
+/** Which queue feeds which function. */
+export function readEventSources(
+  template: Template,
+  resolver: Resolver,
+  functions: readonly DefinedFunction[],
+  queues: readonly Queue[],
+): { target: DefinedFunction; source: EventSource }[] {
+  return resourcesOfType(template, 'AWS::Lambda::EventSourceMapping').map(([id, raw]) => {
+    const mapping = parse(MappingProperties, resolver.resolve(raw), id)
+    const target = functions.find(({ arn, name }) => [arn, name].includes(mapping.FunctionName))
+    const queue = queues.find(({ arn }) => arn === mapping.EventSourceArn)
+    if (target === undefined || queue === undefined)
+      throw new StartError(`template: ${id}: its function or its queue is not on this machine`)
+    const limit = mapping.ScalingConfig?.MaximumConcurrency ?? Number.POSITIVE_INFINITY
+    return {
+      target,
+      source: {
+        queueUrl: queue.url,
+        queueArn: queue.arn,
+        batchSize: mapping.BatchSize,
+        batchingWindowSeconds: mapping.MaximumBatchingWindowInSeconds,
+        reportsBatchItemFailures: mapping.FunctionResponseTypes.includes('ReportBatchItemFailures'),
+        concurrency: Math.min(limit, target.reservedConcurrency, mostThreads),
+      },
+    }
+  })
+}

@@ -1,0 +1,162 @@
+/** An event source mapping: receives from a queue, invokes the function, deletes what it did not report as failed. */
+import {
+  DeleteMessageBatchCommand,
+  type Message,
+  type MessageAttributeValue,
+  ReceiveMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs'
+import type { SQSEvent, SQSRecord } from 'aws-lambda'
+import { causeOf } from '../start-error.ts'
+import { region } from '../template.ts'
+
+export interface EventSource {
+  readonly queueUrl: string
+  readonly queueArn: string
+  readonly batchSize: number
+  readonly batchingWindowSeconds: number
+  /** Whether the answer's `batchItemFailures` says which records stay in the queue. */
+  readonly reportsBatchItemFailures: boolean
+  /** Invocations at once. */
+  readonly concurrency: number
+}
+
+export interface Poller {
+  /** Receives nothing more and resolves when the invocations under way have ended. */
+  stop(): Promise<void>
+}
+
+/** A receive call takes at most this many messages. */
+const receiveLimit = 10
+
+type Invoke = (event: SQSEvent) => Promise<unknown>
+
+/** @param onError told of an invocation that failed; its batch comes back after the visibility timeout */
+export function startPoller(
+  sqs: SQSClient,
+  source: EventSource,
+  invoke: Invoke,
+  onError: (message: string) => void,
+): Poller {
+  const stopping = new AbortController()
+  const running = new Set<Promise<void>>()
+  const start = (batch: readonly Message[]) => {
+    const invocation = processBatch(sqs, source, invoke, batch)
+      .catch((error: unknown) => onError(causeOf(error)))
+      .finally(() => running.delete(invocation))
+    running.add(invocation)
+  }
+  const receiving = (async () => {
+    while (!stopping.signal.aborted) {
+      if (running.size >= source.concurrency) await Promise.race(running)
+      else start(await receiveBatch(sqs, source, stopping.signal))
+    }
+  })().catch((error: unknown) => {
+    if (!stopping.signal.aborted) onError(`${source.queueUrl}: ${causeOf(error)}`)
+  })
+  return {
+    stop: async () => {
+      stopping.abort()
+      await receiving
+      await Promise.all(running)
+    },
+  }
+}
+
+async function processBatch(
+  sqs: SQSClient,
+  source: EventSource,
+  invoke: Invoke,
+  batch: readonly Message[],
+): Promise<void> {
+  if (batch.length === 0) return
+  const records = batch.map((message) => toRecord(message, source.queueArn))
+  const answer = await invoke({ Records: records })
+  const failed = source.reportsBatchItemFailures ? failuresIn(answer, records) : new Set()
+  await deleteMessages(
+    sqs,
+    source.queueUrl,
+    batch.filter((message) => !failed.has(message.MessageId ?? '')),
+  )
+}
+
+/** Waits for a first message, then up to the batching window for more, until the batch is full. */
+async function receiveBatch(sqs: SQSClient, source: EventSource, signal: AbortSignal): Promise<Message[]> {
+  const batch = await receive(sqs, source.queueUrl, source.batchSize, 20, signal)
+  const until = Date.now() + source.batchingWindowSeconds * 1000
+  while (batch.length > 0 && batch.length < source.batchSize && !signal.aborted) {
+    const seconds = Math.ceil((until - Date.now()) / 1000)
+    if (seconds <= 0) break
+    batch.push(...(await receive(sqs, source.queueUrl, source.batchSize - batch.length, seconds, signal)))
+  }
+  return batch
+}
+
+async function receive(
+  sqs: SQSClient,
+  queueUrl: string,
+  count: number,
+  waitSeconds: number,
+  signal: AbortSignal,
+): Promise<Message[]> {
+  const command = new ReceiveMessageCommand({
+    QueueUrl: queueUrl,
+    MaxNumberOfMessages: Math.min(count, receiveLimit),
+    WaitTimeSeconds: waitSeconds,
+    MessageSystemAttributeNames: ['All'],
+    MessageAttributeNames: ['All'],
+  })
+  const { Messages = [] } = await sqs.send(command, { abortSignal: signal })
+  return Messages
+}
+
+async function deleteMessages(sqs: SQSClient, queueUrl: string, messages: readonly Message[]): Promise<void> {
+  for (let start = 0; start < messages.length; start += receiveLimit) {
+    const entries = messages
+      .slice(start, start + receiveLimit)
+      .map((message, index) => ({ Id: String(index), ReceiptHandle: message.ReceiptHandle }))
+    await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries }))
+  }
+}
+
+/**
+ * The ids that stay in the queue. As in Lambda, an answer without a list means success, and one that names an
+ * unknown record fails the whole batch.
+ */
+export function failuresIn(answer: unknown, records: readonly SQSRecord[]): ReadonlySet<string> {
+  const failures = (answer as { batchItemFailures?: { itemIdentifier?: unknown }[] } | null | undefined)
+    ?.batchItemFailures
+  const known = new Set(records.map((record) => record.messageId))
+  const named = (failures ?? []).map((failure) => String(failure.itemIdentifier))
+  return named.every((id) => known.has(id)) ? new Set(named) : known
+}
+
+function toRecord(message: Message, queueArn: string): SQSRecord {
+  return {
+    messageId: message.MessageId ?? '',
+    receiptHandle: message.ReceiptHandle ?? '',
+    body: message.Body ?? '',
+    attributes: { ...message.Attributes } as unknown as SQSRecord['attributes'],
+    messageAttributes: toMessageAttributes(message.MessageAttributes ?? {}),
+    md5OfBody: message.MD5OfBody ?? '',
+    eventSource: 'aws:sqs',
+    eventSourceARN: queueArn,
+    awsRegion: region,
+  }
+}
+
+function toMessageAttributes(
+  attributes: Record<string, MessageAttributeValue>,
+): SQSRecord['messageAttributes'] {
+  const entries = Object.entries(attributes).map(
+    ([name, { DataType = 'String', StringValue, BinaryValue }]) => [
+      name,
+      {
+        dataType: DataType,
+        ...(StringValue !== undefined && { stringValue: StringValue }),
+        ...(BinaryValue !== undefined && { binaryValue: Buffer.from(BinaryValue).toString('base64') }),
+      },
+    ],
+  )
+  return Object.fromEntries(entries)
+}

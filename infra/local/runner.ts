@@ -1,0 +1,262 @@
+/** Puts the synthesised stack together on this machine, in the order in which its parts need one another. */
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync, type WriteStream } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { S3Client } from '@aws-sdk/client-s3'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { readRoutes, startApiServer } from './api-server.ts'
+import { type Emulators, startEmulators } from './aws/emulators.ts'
+import { type Clients, createResources, type Resources } from './aws/resources.ts'
+import { LocalAuthority } from './certificates.ts'
+import { startDnsServer } from './dns/server.ts'
+import type { Zone } from './dns/zone.ts'
+import { choosePort, Ingress, readIngressEnvironment } from './ingress.ts'
+import { LambdaFunction } from './lambda/function.ts'
+import { readEventSources, readFunctions, registerFunctions } from './lambda/functions.ts'
+import { startPoller } from './lambda/poller.ts'
+import type { Options } from './options.ts'
+import { StartError } from './start-error.ts'
+import { restoreSnapshot, saveSnapshot } from './state.ts'
+import { synthesise } from './synthesise.ts'
+import { Resolver, region, resourcesOfType, type Template } from './template.ts'
+
+/** What the ready line says: where everything listens, and what it is called. */
+export interface Endpoints {
+  readonly smtp: string
+  readonly health: string
+  readonly api: string
+  readonly dns: string
+  readonly sqs: string
+  readonly s3: string
+  readonly dynamodb: string
+  readonly ses: string
+  /** URLs by stage, dead-letter queues as `<stage>DeadLetters`. */
+  readonly queues: Readonly<Record<string, string>>
+  readonly tables: Readonly<Record<string, string>>
+  readonly bucket: string
+  /** Files: the authority that signed the ingress's certificate, and what each unit writes. */
+  readonly authority: string
+  readonly logs: string
+  readonly pids: { readonly runner: number; readonly ingress: number | undefined }
+}
+
+export interface Runner {
+  readonly endpoints: Endpoints
+  readonly authority: LocalAuthority
+  /** Kills every Lambda worker that is running an invocation; returns how many. */
+  crashWorkers(): number
+  /** Stops taking mail, lets what is under way end, keeps the state if there is a place for it. */
+  stop(): Promise<void>
+}
+
+/** Milliseconds that invocations under way are given when the runner stops. */
+const drainPatience = 10_000
+
+/**
+ * @param notify told of faults while running, a line each
+ * @throws StartError with one line when something cannot start; what had started is stopped again
+ */
+export async function startRunner(
+  options: Options,
+  zone: Zone,
+  notify: (line: string) => void,
+): Promise<Runner> {
+  const closers: (() => Promise<unknown> | unknown)[] = []
+  const stop = async () => {
+    for (const close of closers.splice(0).reverse()) await close()
+  }
+  try {
+    return await start(options, zone, notify, (close) => closers.push(close), stop)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function start(
+  options: Options,
+  zone: Zone,
+  notify: (line: string) => void,
+  atStop: (close: () => Promise<unknown> | unknown) => void,
+  stop: () => Promise<void>,
+): Promise<Runner> {
+  const folders = openFolders(options.stateDirectory, atStop)
+  const logs = new Logs(folders.logs)
+  // Before the seconds that everything else takes: a port in use should be heard of at once.
+  const smtpPort = await choosePort(options.smtpPort, '--smtp-port')
+  await choosePort(options.apiPort, '--api-port')
+  const authority = await LocalAuthority.open(join(folders.kept, 'certificates'))
+
+  const dns = await startDnsServer(zone, options.dnsPort)
+  atStop(() => dns.close())
+  const emulators = await startEmulators(options.stateDirectory === null ? null : folders.kept)
+  atStop(() => emulators.close())
+  const clients = connect(emulators)
+
+  const { template, assets } = synthesise(settingsFor(dns.port), folders.temporary)
+  const resolver = new Resolver(template)
+  const resources = await createResources(template, resolver, clients)
+  if (options.stateDirectory !== null)
+    await keepSnapshots(folders.kept, emulators, clients, resources, atStop)
+
+  const runtime = runtimeEnvironment(emulators)
+  registerFunctions(template, resolver)
+  const definitions = readFunctions(template, resolver, assets, runtime, zone.ports)
+  const functions = new Map(definitions.map((one) => [one.arn, new LambdaFunction(one, logs.open(one.name))]))
+  const invoke = (arn: string, event: unknown) => functionOf(functions, arn).invoke(event)
+  atStop(() => Promise.all([...functions.values()].map((one) => one.stop())))
+  await Promise.all([...functions.values()].map((one) => one.warm()))
+
+  const sources = readEventSources(template, resolver, definitions, resources.queues)
+  const pollers = sources.map(({ target, source }) =>
+    startPoller(clients.sqs, source, (event) => invoke(target.arn, event), notify),
+  )
+  const drained = () => Promise.all(pollers.map((poller) => poller.stop()))
+  atStop(() => Promise.race([drained(), delay(drainPatience, undefined, { ref: false })]))
+
+  const api = await startApiServer(readRoutes(template, resolver), invoke, options.apiPort, notify)
+  atStop(() => api.close())
+
+  const environment = await readIngressEnvironment(template, resolver, (name) => authority.issue(name))
+  const healthPort = await choosePort(0, 'health')
+  const ingress = await Ingress.start({
+    environment: { ...runtime, ...environment },
+    smtpPort,
+    healthPort,
+    log: logs.open('ingress'),
+    onRestart: notify,
+  })
+  atStop(() => ingress.stop())
+
+  const variables = Object.assign({}, environment, ...definitions.map((one) => one.environment))
+  return {
+    authority,
+    crashWorkers: () => [...functions.values()].reduce((sum, one) => sum + one.crash(), 0),
+    stop,
+    endpoints: {
+      smtp: `127.0.0.1:${smtpPort}`,
+      health: `http://127.0.0.1:${healthPort}/health`,
+      api: `http://127.0.0.1:${api.port}`,
+      dns: `127.0.0.1:${dns.port}`,
+      ...emulators.endpoints,
+      ...namesIn(variables, template, resolver, resources),
+      authority: join(folders.kept, 'certificates', 'authority.pem'),
+      logs: folders.logs,
+      pids: { runner: process.pid, ingress: ingress.pid },
+    },
+  }
+}
+
+/** The deployment this machine is: partners are on loopback, and their names are the zone's. */
+function settingsFor(dnsPort: number): Record<string, unknown> {
+  return {
+    defaultRoute: 'Mx',
+    privateMxNetworks: ['127.0.0.0/8'],
+    dnsServers: [`127.0.0.1:${dnsPort}`],
+  }
+}
+
+/** A temporary folder, and one for what is kept: the same unless there is a state directory. */
+function openFolders(stateDirectory: string | null, atStop: (close: () => void) => void) {
+  const temporary = mkdtempSync(join(tmpdir(), 'mailflow-'))
+  atStop(() => rmSync(temporary, { recursive: true, force: true }))
+  const kept = stateDirectory === null ? temporary : resolve(stateDirectory)
+  const logs = join(kept, 'logs')
+  try {
+    mkdirSync(logs, { recursive: true })
+  } catch (error) {
+    throw new StartError(`--state ${stateDirectory}: ${(error as Error).message}`)
+  }
+  return { temporary, kept, logs }
+}
+
+/** One file for each unit, `<name>.log`. */
+class Logs {
+  readonly #directory: string
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  open(name: string): WriteStream {
+    const stream = createWriteStream(join(this.#directory, `${name}.log`), { flags: 'a' })
+    // Every execution environment of a function writes here.
+    return stream.setMaxListeners(0)
+  }
+}
+
+const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
+
+function connect({ endpoints }: Emulators): Clients {
+  return {
+    sqs: new SQSClient({ region, credentials, endpoint: endpoints.sqs }),
+    s3: new S3Client({ region, credentials, endpoint: endpoints.s3, forcePathStyle: true }),
+    dynamodb: new DynamoDBClient({ region, credentials, endpoint: endpoints.dynamodb }),
+  }
+}
+
+/** What Lambda and ECS give every unit, and where the services are: the only thing that differs from AWS. */
+function runtimeEnvironment({ endpoints }: Emulators): Record<string, string> {
+  return {
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_ENDPOINT_URL_SQS: endpoints.sqs,
+    AWS_ENDPOINT_URL_S3: endpoints.s3,
+    AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
+    AWS_ENDPOINT_URL_SES: endpoints.ses,
+    TZ: 'UTC',
+  }
+}
+
+async function keepSnapshots(
+  directory: string,
+  emulators: Emulators,
+  clients: Clients,
+  resources: Resources,
+  atStop: (close: () => Promise<unknown>) => void,
+): Promise<void> {
+  await restoreSnapshot(directory, emulators.queues, clients.s3)
+  atStop(() => saveSnapshot(directory, emulators.queues, clients.s3, resources.buckets))
+}
+
+function functionOf(functions: ReadonlyMap<string, LambdaFunction>, arn: string): LambdaFunction {
+  const found = functions.get(arn)
+  if (found === undefined) throw new StartError(`template: no function ${arn}`)
+  return found
+}
+
+/** The resources by the names under which the units know them. */
+function namesIn(
+  variables: Readonly<Record<string, string>>,
+  template: Template,
+  resolver: Resolver,
+  { queues }: Resources,
+): Pick<Endpoints, 'queues' | 'tables' | 'bucket'> {
+  const named = (suffix: string) =>
+    Object.entries(variables)
+      .filter(([name]) => name.endsWith(suffix))
+      .map(([name, value]): [string, string] => [name.slice(0, -suffix.length).toLowerCase(), value])
+  const stages = named('_QUEUE_URL')
+  const deadLetters = stages.flatMap(([stage, url]) => {
+    const target = deadLetterArn(queues.find((queue) => queue.url === url)?.logicalId, template, resolver)
+    return queues.filter(({ arn }) => arn === target).map((queue) => [`${stage}DeadLetters`, queue.url])
+  })
+  return {
+    queues: Object.fromEntries([...stages, ...deadLetters]),
+    tables: Object.fromEntries(named('_TABLE')),
+    bucket: variables.CONTENT_BUCKET ?? '',
+  }
+}
+
+function deadLetterArn(
+  logicalId: string | undefined,
+  template: Template,
+  resolver: Resolver,
+): string | undefined {
+  const [, properties] = resourcesOfType(template, 'AWS::SQS::Queue').find(([id]) => id === logicalId) ?? []
+  const policy = properties?.RedrivePolicy as { deadLetterTargetArn: unknown } | undefined
+  return policy === undefined ? undefined : resolver.string(policy.deadLetterTargetArn)
+}

@@ -1,0 +1,72 @@
+/**
+ * What `--state DIR` keeps. Tables are on disk all the time. Queues and content are in the emulators' memory, so
+ * they are written on a clean stop and read at the next start; a message that was in flight comes back when its
+ * visibility timeout would have ended.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import type { Emulators } from './aws/emulators.ts'
+
+type QueueStore = Emulators['queues']
+type StoredMessage = Parameters<NonNullable<ReturnType<QueueStore['getQueueByName']>>['enqueue']>[0]
+
+/** Replaces the last snapshot; a stop that is interrupted leaves the old one whole. */
+export async function saveSnapshot(
+  directory: string,
+  queues: QueueStore,
+  s3: S3Client,
+  buckets: readonly string[],
+) {
+  const next = join(directory, 'snapshot.new')
+  rmSync(next, { recursive: true, force: true })
+  mkdirSync(next, { recursive: true })
+  const messages = queues.listQueues().map((queue) => [queue.name, messagesOf(queue)])
+  writeFileSync(join(next, 'queues.json'), JSON.stringify(Object.fromEntries(messages)))
+  for (const bucket of buckets) await saveObjects(join(next, 'content', bucket), s3, bucket)
+  rmSync(join(directory, 'snapshot'), { recursive: true, force: true })
+  renameSync(next, join(directory, 'snapshot'))
+}
+
+/** Puts back what the last clean stop saved, if there was one. */
+export async function restoreSnapshot(directory: string, queues: QueueStore, s3: S3Client): Promise<void> {
+  const snapshot = join(directory, 'snapshot')
+  if (!existsSync(join(snapshot, 'queues.json'))) return
+  const saved: Record<string, StoredMessage[]> = JSON.parse(
+    readFileSync(join(snapshot, 'queues.json'), 'utf8'),
+  )
+  for (const [name, messages] of Object.entries(saved))
+    for (const message of messages) queues.getQueueByName(name)?.enqueue(message)
+  for (const bucket of listIfThere(join(snapshot, 'content')))
+    for (const file of listIfThere(join(snapshot, 'content', bucket))) {
+      const body = readFileSync(join(snapshot, 'content', bucket, file))
+      await s3.send(new PutObjectCommand({ Bucket: bucket, Key: decodeURIComponent(file), Body: body }))
+    }
+}
+
+function messagesOf(queue: ReturnType<QueueStore['listQueues']>[number]): StoredMessage[] {
+  const { ready, delayed, inflight } = queue.inspectMessages()
+  const returning = inflight.map(({ message, visibilityDeadline }) => ({
+    ...message,
+    delayUntil: visibilityDeadline,
+  }))
+  return [...ready, ...delayed, ...returning]
+}
+
+async function saveObjects(folder: string, s3: S3Client, bucket: string): Promise<void> {
+  mkdirSync(folder, { recursive: true })
+  let token: string | undefined
+  do {
+    const page = await s3.send(new ListObjectsV2Command({ Bucket: bucket, ContinuationToken: token }))
+    for (const { Key = '' } of page.Contents ?? []) {
+      const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key }))
+      if (Body !== undefined)
+        writeFileSync(join(folder, encodeURIComponent(Key)), await Body.transformToByteArray())
+    }
+    token = page.NextContinuationToken
+  } while (token !== undefined)
+}
+
+function listIfThere(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : []
+}

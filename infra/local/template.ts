@@ -1,0 +1,130 @@
+/**
+ * The synthesised CloudFormation template as this machine sees it: its resources by type, and its intrinsic
+ * functions resolved against what was created here. What cannot be resolved is an error, never a guess.
+ */
+import { StartError } from './start-error.ts'
+
+export interface Resource {
+  readonly Type: string
+  readonly Properties?: Readonly<Record<string, unknown>>
+}
+
+export interface Template {
+  readonly Resources: Readonly<Record<string, Resource>>
+}
+
+/** What `Ref` and `Fn::GetAtt` of one resource answer; `Ref` is under the key `Ref`. */
+export type Attributes = Readonly<Record<string, string>>
+
+export const region = 'us-east-1'
+export const accountId = '000000000000'
+
+const pseudoParameters: Attributes = {
+  'AWS::Region': region,
+  'AWS::AccountId': accountId,
+  'AWS::Partition': 'aws',
+  'AWS::URLSuffix': 'amazonaws.com',
+  'AWS::StackName': 'Mailflow',
+}
+
+/** The resources of a type: logical id and properties, intrinsics not yet resolved. */
+export function resourcesOfType(template: Template, type: string): [string, Record<string, unknown>][] {
+  return Object.entries(template.Resources)
+    .filter(([, resource]) => resource.Type === type)
+    .map(([id, resource]) => [id, { ...resource.Properties }])
+}
+
+/** Resolves intrinsic functions in template values. */
+export class Resolver {
+  readonly #template: Template
+  readonly #known = new Map<string, Attributes>()
+
+  constructor(template: Template) {
+    this.#template = template
+  }
+
+  /** Makes a resource of the template known by what it answers. */
+  register(logicalId: string, attributes: Attributes): void {
+    this.#known.set(logicalId, attributes)
+  }
+
+  /**
+   * The value with every intrinsic function replaced by its result.
+   * @throws StartError when a resource, an attribute or a function has no counterpart on this machine
+   */
+  resolve(value: unknown): unknown {
+    if (Array.isArray(value)) return value.map((item) => this.resolve(item))
+    if (typeof value !== 'object' || value === null) return value
+    const [name, argument] = Object.entries(value)[0] ?? []
+    if (name !== undefined && Object.keys(value).length === 1 && (name === 'Ref' || name.startsWith('Fn::')))
+      return this.#call(name, argument)
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.resolve(item)]))
+  }
+
+  /** As `resolve`, for a value that must come out as a string. */
+  string(value: unknown): string {
+    const resolved = this.resolve(value)
+    if (typeof resolved === 'string') return resolved
+    throw new StartError(`template: ${JSON.stringify(value)} is not a string`)
+  }
+
+  #call(name: string, argument: unknown): unknown {
+    switch (name) {
+      case 'Ref':
+        return this.#attribute(String(argument), 'Ref')
+      case 'Fn::GetAtt':
+        return this.#getAttribute(argument)
+      case 'Fn::Sub':
+        return this.#substitute(argument)
+      case 'Fn::Join':
+        return this.#join(argument)
+      case 'Fn::Select':
+        return this.#select(argument)
+      case 'Fn::Split':
+        return this.#split(argument)
+      default:
+        throw new StartError(`template: ${name} is not implemented by the local runner`)
+    }
+  }
+
+  #attribute(logicalId: string, attribute: string): string {
+    const pseudo = pseudoParameters[logicalId]
+    if (pseudo !== undefined && attribute === 'Ref') return pseudo
+    const value = this.#known.get(logicalId)?.[attribute]
+    if (value !== undefined) return value
+    const type = this.#template.Resources[logicalId]?.Type ?? 'not in the template'
+    throw new StartError(
+      `template: ${attribute} of ${logicalId} (${type}) has no counterpart on this machine`,
+    )
+  }
+
+  #getAttribute(argument: unknown): string {
+    const path = Array.isArray(argument) ? argument.map(String) : String(argument).split('.')
+    const [logicalId = '', ...attribute] = path
+    return this.#attribute(logicalId, attribute.join('.'))
+  }
+
+  #substitute(argument: unknown): string {
+    const [text, variables] = Array.isArray(argument) ? argument : [argument, {}]
+    return String(text).replace(/\$\{([^}]+)\}/g, (_, name: string) => {
+      if (name.startsWith('!')) return `\${${name.slice(1)}}`
+      if (name in variables) return this.string(variables[name])
+      return name.includes('.') ? this.#getAttribute(name) : this.#attribute(name, 'Ref')
+    })
+  }
+
+  #join(argument: unknown): string {
+    const [separator, items] = argument as [string, unknown]
+    return (this.resolve(items) as unknown[]).map(String).join(separator)
+  }
+
+  #select(argument: unknown): unknown {
+    const [index, items] = argument as [string | number, unknown]
+    return (this.resolve(items) as unknown[])[Number(index)]
+  }
+
+  #split(argument: unknown): string[] {
+    const [separator, text] = argument as [string, unknown]
+    return this.string(text).split(separator)
+  }
+}
