@@ -129,7 +129,10 @@ export const OutboundConnectorInput = z
     allAcceptedDomains: z.boolean().default(false),
     route: z.enum(['Mx', 'SmartHosts', 'Ses']).default('Mx'),
     smartHosts: z.array(SmartHostInput).max(100).default([]),
-    tlsSettings: z.enum(['EncryptionOnly', 'CertificateValidation', 'DomainValidation']).nullable().default(null),
+    tlsSettings: z
+      .enum(['EncryptionOnly', 'CertificateValidation', 'DomainValidation'])
+      .nullable()
+      .default(null),
     tlsDomain: CertificateName.nullable().default(null),
     certificateAuthorities: CertificateAuthorities,
     minimumTlsVersion,
@@ -153,7 +156,11 @@ export const OutboundConnectorInput = z
       fault('tlsDomain', 'is needed when tlsSettings is DomainValidation')
     if (connector.tlsSettings !== 'DomainValidation' && connector.tlsDomain !== null)
       fault('tlsDomain', 'must be null unless tlsSettings is DomainValidation')
-    if (connector.route === 'Ses' && connector.tlsSettings !== null && connector.tlsSettings !== 'EncryptionOnly')
+    if (
+      connector.route === 'Ses' &&
+      connector.tlsSettings !== null &&
+      connector.tlsSettings !== 'EncryptionOnly'
+    )
       fault(
         'tlsSettings',
         `Amazon SES can require TLS but cannot verify the partner's certificate, so ${connector.tlsSettings} needs route Mx or SmartHosts`,

@@ -19,22 +19,20 @@ const handlerWith = (options: Partial<SqsHandlerOptions<typeof Job>>) =>
 const failedIds = async (handler: ReturnType<typeof sqsHandler>, event: SQSEvent) =>
   (await handler(event)).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)
 
-/** What was written to standard output and standard error while the task ran, line by line. */
+/** The JSON lines written while the task ran; the test runner's own output passes. */
 async function linesOf(task: () => Promise<unknown>): Promise<string[]> {
   const lines: string[] = []
-  const write = (chunk: unknown) => {
-    lines.push(...String(chunk).split('\n').filter(Boolean))
-    return true
-  }
-  const streams = [process.stdout, process.stderr] as const
-  const originals = streams.map((stream) => stream.write)
-  for (const stream of streams) stream.write = write
+  const streams = [process.stdout, process.stderr].map((stream) => ({ stream, write: stream.write }))
+  for (const { stream, write } of streams)
+    stream.write = ((chunk: unknown, ...rest: []) => {
+      if (typeof chunk !== 'string' || !chunk.startsWith('{'))
+        return write.call(stream, chunk as string, ...rest)
+      return lines.push(...chunk.split('\n').filter(Boolean)) > 0
+    }) as typeof write
   try {
     await task()
   } finally {
-    streams.forEach((stream, index) => {
-      stream.write = originals[index] as typeof stream.write
-    })
+    for (const { stream, write } of streams) stream.write = write
   }
   return lines
 }

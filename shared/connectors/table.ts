@@ -1,0 +1,99 @@
+/**
+ * The connectors table. A partition a kind, plus the version item that every writer bumps after its write and
+ * every reader compares before it decides.
+ */
+import {
+  type DynamoDBDocumentClient,
+  GetCommand,
+  QueryCommand,
+  type QueryCommandInput,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb'
+
+export type Kind = 'inbound-connector' | 'outbound-connector' | 'accepted-domain'
+
+const versionKey = { pk: 'version', sk: 'current' }
+
+export class ConnectorsTable {
+  readonly documents: DynamoDBDocumentClient
+  readonly name: string
+
+  constructor(documents: DynamoDBDocumentClient, name: string) {
+    this.documents = documents
+    this.name = name
+  }
+
+  /** @returns 0 before the first write */
+  async version(): Promise<number> {
+    const item = await this.get(versionKey.pk, versionKey.sk)
+    return Number(item?.version ?? 0)
+  }
+
+  /** Tells every reader to load again. */
+  async bumpVersion(): Promise<void> {
+    await this.documents.send(
+      new UpdateCommand({
+        TableName: this.name,
+        Key: versionKey,
+        UpdateExpression: 'ADD #version :one',
+        ExpressionAttributeNames: { '#version': 'version' },
+        ExpressionAttributeValues: { ':one': 1 },
+      }),
+    )
+  }
+
+  async get(pk: string, sk: string): Promise<Record<string, unknown> | undefined> {
+    const { Item } = await this.documents.send(
+      new GetCommand({ TableName: this.name, Key: { pk, sk }, ConsistentRead: true }),
+    )
+    return Item
+  }
+
+  /** Everything of one kind, strongly consistent. Items are as the repository wrote them, the only writer. */
+  async all<T>(kind: Kind): Promise<T[]> {
+    const items: T[] = []
+    let start: QueryCommandInput['ExclusiveStartKey']
+    do {
+      const { Items, LastEvaluatedKey } = await this.#query(kind, { ExclusiveStartKey: start })
+      items.push(...(Items ?? []).map((item) => withoutKeys<T>(item)))
+      start = LastEvaluatedKey
+    } while (start)
+    return items
+  }
+
+  /**
+   * One page of a kind, in the order of the sort key.
+   * @param after the sort key of the last item of the page before
+   * @returns at most `limit` items, fewer where they are large; `last` is set exactly when more follow
+   */
+  async page<T>(
+    kind: Kind,
+    after: string | null,
+    limit: number,
+  ): Promise<{ items: T[]; last: string | null }> {
+    const start = after === null ? undefined : { pk: kind, sk: after }
+    const { Items, LastEvaluatedKey } = await this.#query(kind, {
+      ExclusiveStartKey: start,
+      Limit: limit + 1,
+    })
+    const items = (Items ?? []).slice(0, limit)
+    const more = (Items ?? []).length > limit || LastEvaluatedKey !== undefined
+    return { items: items.map((item) => withoutKeys<T>(item)), last: more ? items.at(-1)?.sk : null }
+  }
+
+  #query(kind: Kind, options: Pick<QueryCommandInput, 'ExclusiveStartKey' | 'Limit'>) {
+    return this.documents.send(
+      new QueryCommand({
+        TableName: this.name,
+        KeyConditionExpression: 'pk = :kind',
+        ExpressionAttributeValues: { ':kind': kind },
+        ConsistentRead: true,
+        ...options,
+      }),
+    )
+  }
+}
+
+export function withoutKeys<T>({ pk: _pk, sk: _sk, ...value }: Record<string, unknown>): T {
+  return value as T
+}
