@@ -12,7 +12,9 @@ import { metricNamespace } from '../contract/metrics.ts'
 import { limited } from './limited.ts'
 
 /** What processing one record may use. */
-export interface JobTools {
+export interface JobTools<B = unknown> {
+  /** What `beforeBatch` read, the same for every record of the batch. */
+  batch: B
   /** Every line carries the id of the queue's message. */
   logger: Logger
   /**
@@ -23,15 +25,15 @@ export interface JobTools {
   record: SQSRecord
 }
 
-export interface SqsHandlerOptions<T extends z.ZodType> {
+export interface SqsHandlerOptions<T extends z.ZodType, B> {
   /** Schema of a record's body; a body that isn't such a job is reported as failed and never processed. */
   job: T
   /** The unit's name in logs and metrics. */
   unit: string
   /** Rejects when the record is to come back. */
-  process(job: z.output<T>, tools: JobTools): Promise<void>
+  process(job: z.output<T>, tools: JobTools<B>): Promise<void>
   /** Rejects when nothing may be decided now: the whole batch comes back and nothing is processed. */
-  beforeBatch?(): Promise<void>
+  beforeBatch?(): Promise<B>
 }
 
 /** Records of one batch in progress at a time, however large a batch the queue is set to hand over. */
@@ -40,7 +42,7 @@ const concurrency = 10
 type Handle = (event: SQSEvent, context?: Context) => Promise<SQSBatchResponse>
 
 /** @returns what AWS calls, answering with the records to bring back */
-export function sqsHandler<T extends z.ZodType>(options: SqsHandlerOptions<T>): Handle {
+export function sqsHandler<T extends z.ZodType, B = undefined>(options: SqsHandlerOptions<T, B>): Handle {
   const logger = new Logger({ serviceName: options.unit })
   const metrics = new Metrics({ namespace: metricNamespace, serviceName: options.unit })
   const flush = () => {
@@ -54,15 +56,16 @@ export function sqsHandler<T extends z.ZodType>(options: SqsHandlerOptions<T>): 
   return (event, context) => handler(event, context ?? ({} as Context))
 }
 
-type BatchTools = Omit<JobTools, 'record'>
+type BatchTools<B> = Omit<JobTools<B>, 'record'>
 
-async function processBatch<T extends z.ZodType>(
-  options: SqsHandlerOptions<T>,
+async function processBatch<T extends z.ZodType, B>(
+  options: SqsHandlerOptions<T, B>,
   event: SQSEvent,
-  tools: BatchTools,
+  tools: Pick<JobTools, 'logger' | 'metrics'>,
 ): Promise<SQSBatchResponse> {
+  let batch: B
   try {
-    await options.beforeBatch?.()
+    batch = (await options.beforeBatch?.()) as B
   } catch (error) {
     tools.logger.error('Nothing of this batch can be decided now', error as Error)
     return { batchItemFailures: event.Records.map(({ messageId }) => ({ itemIdentifier: messageId })) }
@@ -71,16 +74,16 @@ async function processBatch<T extends z.ZodType>(
   const processor = new BatchProcessor(EventType.SQS)
   return processPartialResponse(
     event,
-    (record: SQSRecord) => slots(() => processRecord(options, record, tools)),
+    (record: SQSRecord) => slots(() => processRecord(options, record, { ...tools, batch })),
     processor,
     { throwOnFullBatchFailure: false },
   )
 }
 
-async function processRecord<T extends z.ZodType>(
-  options: SqsHandlerOptions<T>,
+async function processRecord<T extends z.ZodType, B>(
+  options: SqsHandlerOptions<T, B>,
   record: SQSRecord,
-  tools: BatchTools,
+  tools: BatchTools<B>,
 ): Promise<void> {
   const logger = tools.logger.createChild({ persistentKeys: { sqsMessageId: record.messageId } })
   try {

@@ -13,7 +13,7 @@ const batch = (...bodies: string[]): SQSEvent => ({
   ),
 })
 
-const handlerWith = (options: Partial<SqsHandlerOptions<typeof Job>>) =>
+const handlerWith = (options: Partial<SqsHandlerOptions<typeof Job, string>>) =>
   sqsHandler({ job: Job, unit: 'test', process: async () => {}, ...options })
 
 const failedIds = async (handler: ReturnType<typeof sqsHandler>, event: SQSEvent) =>
@@ -72,6 +72,21 @@ describe('a handler of queue jobs', () => {
       assert.deepEqual(await failedIds(handler, batch('{"n":1}', '{"n":2}')), ['m0', 'm1']),
     )
     assert.equal(processed, 0)
+  })
+
+  test('hands what the batch began with to each of its jobs', async () => {
+    const given: unknown[] = []
+    const handler = handlerWith({
+      beforeBatch: async () => 'rules',
+      process: async ({ n }, { batch }) => {
+        given.push([n, batch])
+      },
+    })
+    await handler(batch('{"n":1}', '{"n":2}'))
+    assert.deepEqual(given, [
+      [1, 'rules'],
+      [2, 'rules'],
+    ])
   })
 
   test('names the fault of an unreadable record in one log line, without its values', async () => {

@@ -1,0 +1,18 @@
+/** Connectors as an administrator would write them, with what a test changes. */
+import { InboundConnectorInput, OutboundConnectorInput } from '../../shared/connectors/schema.ts'
+
+export const inboundInput = (changes: Partial<InboundConnectorInput> = {}): InboundConnectorInput =>
+  InboundConnectorInput.parse({
+    name: 'Contoso',
+    connectorType: 'Partner',
+    senderDomains: ['contoso.example'],
+    ...changes,
+  })
+
+export const outboundInput = (changes: Partial<OutboundConnectorInput> = {}): OutboundConnectorInput =>
+  OutboundConnectorInput.parse({
+    name: 'Northwind',
+    connectorType: 'Partner',
+    recipientDomains: ['northwind.example'],
+    ...changes,
+  })
