@@ -75,7 +75,14 @@ function evaluationOf(dsn: Dsn, content: ContentReference, job: BounceJob, now: 
     size: dsn.octets.length,
     content,
   }
-  const recipient = { address, notify: null, orcpt: null, attempts: 0, lastAttempt: null, delayNotified: false }
+  const recipient = {
+    address,
+    notify: null,
+    orcpt: null,
+    attempts: 0,
+    lastAttempt: null,
+    delayNotified: false,
+  }
   return { message, recipients: [recipient], notBefore: null }
 }
 

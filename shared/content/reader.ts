@@ -1,6 +1,7 @@
 /** Reading a message's octets back: a range of an object, proven to be the octets that were stored. */
 import { createHash, hash } from 'node:crypto'
 import { Readable, Transform } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import type { ContentReference } from '../contract/message.ts'
 
@@ -26,7 +27,7 @@ export class ContentReader {
    */
   async read(reference: ContentReference): Promise<Buffer> {
     const body = await this.#get(reference)
-    const content = Buffer.concat(await Array.fromAsync(body as AsyncIterable<Buffer>))
+    const content = await buffer(body)
     if (content.length !== reference.length)
       throw new ContentMismatchError(reference, `${content.length} octets`)
     if (hash('sha256', content) !== reference.sha256)

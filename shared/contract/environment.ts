@@ -14,6 +14,9 @@ const commaSeparated = z
       .filter(Boolean),
   )
 
+/** Days that the message trace, and with it every claim, is kept. */
+const retentionDays = z.coerce.number().int().min(1).max(3650).default(90)
+
 const port = z.coerce.number().int().min(1).max(65535)
 
 /** What every unit that reads connectors needs. */
@@ -45,8 +48,7 @@ export const EvaluateEnvironment = ConnectorsEnvironment.extend({
   BOUNCE_QUEUE_URL: z.url(),
   /** Where mail goes that no connector matches. */
   DEFAULT_ROUTE: z.enum(['Mx', 'Ses']),
-  /** Days the message trace is kept. */
-  TRACE_RETENTION_DAYS: z.coerce.number().int().min(1).max(3650).default(90),
+  TRACE_RETENTION_DAYS: retentionDays,
 })
 
 export const DeliverEnvironment = z.object({
@@ -64,6 +66,7 @@ export const DeliverEnvironment = z.object({
    * deployments: a stranger's DNS must not aim this function at our own network.
    */
   PRIVATE_MX_NETWORKS: commaSeparated,
+  TRACE_RETENTION_DAYS: retentionDays,
 })
 
 export const BounceEnvironment = z.object({
@@ -71,6 +74,7 @@ export const BounceEnvironment = z.object({
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  TRACE_RETENTION_DAYS: retentionDays,
 })
 
 export const ApiEnvironment = ConnectorsEnvironment.extend({ MESSAGES_TABLE: z.string().min(1) })

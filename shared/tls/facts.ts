@@ -29,7 +29,16 @@ export function tlsFacts(socket: HandshakeView): TlsFacts {
     cipher,
     forwardSecrecy: cipher !== null && hasForwardSecrecy(cipher),
     serverName: socket.servername ? socket.servername.slice(0, maximumName) : null,
-    clientCertificate: certificate ? clientCertificate(certificate, socket) : null,
+    clientCertificate: certificate ? readCertificate(certificate, socket) : null,
+  }
+}
+
+/** A certificate that cannot be read counts as none: it grants nothing, and its mail flows as anyone's. */
+function readCertificate(certificate: X509Certificate, socket: HandshakeView): ClientCertificate | null {
+  try {
+    return clientCertificate(certificate, socket)
+  } catch {
+    return null
   }
 }
 

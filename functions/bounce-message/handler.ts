@@ -1,0 +1,45 @@
+/** bounce-message: the bounce queue's function. It tells the sender. */
+
+import { MetricUnit } from '@aws-lambda-powertools/metrics'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { readHeaders } from '../../shared/content/headers.ts'
+import { BounceEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
+import { BounceJob } from '../../shared/contract/jobs.ts'
+import { Metric } from '../../shared/contract/metrics.ts'
+import { Claims } from '../../shared/messages/claims.ts'
+import { sqsHandler } from '../../shared/middleware/sqs-handler.ts'
+import { JobQueue } from '../../shared/queues/job-queue.ts'
+import { bounceJob, contentReference, type Dependencies, type Sent } from './bounce-job.ts'
+
+// What runs at cold start.
+const environment = readEnvironment(BounceEnvironment, process.env)
+const s3 = new S3Client()
+const dependencies: Dependencies = {
+  claims: new Claims<Sent>(DynamoDBDocumentClient.from(new DynamoDBClient()), environment.MESSAGES_TABLE),
+  evaluation: new JobQueue(new SQSClient(), environment.EVALUATION_QUEUE_URL),
+  readHeaders: (content) => readHeaders(s3, content),
+  async store(id, octets) {
+    const content = contentReference(environment.CONTENT_BUCKET, `dsn/${id}`, octets)
+    await s3.send(new PutObjectCommand({ Bucket: content.bucket, Key: content.key, Body: octets }))
+    return content
+  },
+  hostname: environment.MAIL_HOSTNAME,
+  retentionDays: environment.TRACE_RETENTION_DAYS,
+}
+
+// What AWS calls, and what runs for each record.
+export const handler = sqsHandler({
+  job: BounceJob,
+  unit: 'bounce-message',
+  async process(job, { logger, metrics }) {
+    const dsn = await bounceJob(job, new Date(), dependencies)
+    logger.info('dsn', { messageId: job.message.id, kind: job.kind, dsn: dsn?.id ?? 'sent before' })
+    if (dsn === null) return
+    const byKind = metrics.singleMetric()
+    byKind.addDimension('kind', job.kind)
+    byKind.addMetric(Metric.dsnsSent, MetricUnit.Count, 1)
+  },
+})

@@ -1,0 +1,40 @@
+/** A verdict as log line and metrics. */
+import type { Logger } from '@aws-lambda-powertools/logger'
+import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import type { Message } from '../../shared/contract/message.ts'
+import { Metric } from '../../shared/contract/metrics.ts'
+import { formatReply } from '../../shared/mail/reply.ts'
+import type { Verdict } from '../../shared/policy/evaluate.ts'
+import type { Reason } from '../../shared/policy/reasons.ts'
+
+const forcedTls: ReadonlySet<Reason> = new Set<Reason>([
+  'InboundTlsRequired',
+  'InboundTlsVersion',
+  'InboundCertificateRestriction',
+  'OutboundTlsNotMet',
+])
+
+export function reportVerdict(
+  message: Message,
+  verdict: Verdict,
+  tools: { logger: Logger; metrics: Metrics },
+): void {
+  const { action, reason, explanation, connectors, reportOnly, recipient } = verdict
+  tools.logger.info('verdict', {
+    messageId: message.id,
+    recipient: recipient.address,
+    action,
+    reason,
+    explanation,
+    connectors,
+    reportOnly,
+    ...(action === 'Deliver' ? {} : { reply: formatReply(verdict.reply) }),
+  })
+  const count = (name: string) => tools.metrics.addMetric(name, MetricUnit.Count, 1)
+  const byAction = tools.metrics.singleMetric()
+  byAction.addDimension('action', action)
+  byAction.addMetric(Metric.verdicts, MetricUnit.Count, 1)
+  if (action !== 'Deliver' && forcedTls.has(reason)) count(Metric.forcedTlsFailures)
+  if (reason === 'NoRouteForAcceptedDomain') count(Metric.unroutedRecipients)
+  if (reportOnly !== null) count(Metric.reportOnlyViolations)
+}

@@ -1,0 +1,99 @@
+/** What a next hop announces in its EHLO reply, and what of a message's envelope may be said to it. Pure. */
+import type { Envelope, Recipient, Reply } from '../contract/message.ts'
+import { reply } from '../mail/reply.ts'
+
+/** Keyword in upper case, with its parameter or an empty string. */
+export type Extensions = ReadonlyMap<string, string>
+
+/** What decides which extensions a message needs. */
+export interface MailTraits {
+  envelope: Envelope
+  /** Octets. */
+  size: number
+  /** Whether the content holds any octet above 127. */
+  eightBit: boolean
+  /** Whether addresses or header fields are internationalised (RFC 6531). */
+  internationalised: boolean
+}
+
+/** Reads a reply to EHLO; the first line is the server's name, and a reply to HELO has no other. */
+export function parseExtensions(ehloReply: string): Extensions {
+  const lines = ehloReply.split('\n').slice(1)
+  const words = lines.map((line) => line.slice(4).trim().split(/\s+/))
+  return new Map(words.map(([keyword = '', ...parameters]) => [keyword.toUpperCase(), parameters.join(' ')]))
+}
+
+export function traitsOf(
+  envelope: Envelope,
+  recipients: readonly Pick<Recipient, 'address'>[],
+  content: Buffer,
+): MailTraits {
+  const addresses = [envelope.mailFrom, ...recipients.map(({ address }) => address)]
+  const end = content.indexOf('\r\n\r\n')
+  const header = end < 0 ? content : content.subarray(0, end)
+  return {
+    envelope,
+    size: content.length,
+    eightBit: hasEightBit(content),
+    internationalised: addresses.some(isNonAscii) || (envelope.smtpUtf8 && hasEightBit(header)),
+  }
+}
+
+/** @returns why this server cannot take the message as it is, or null when it can */
+export function unsupported(mail: MailTraits, extensions: Extensions): Reply | null {
+  const limit = Number(extensions.get('SIZE') ?? 0)
+  // RFC 8689 §4.2.1: the message may only go on with the keyword that binds the next hop too.
+  if (mail.envelope.requireTls && !extensions.has('REQUIRETLS'))
+    return reply(550, '7.30', 'REQUIRETLS is asked for but not supported by the next hop')
+  // RFC 6531 §3.5.
+  if (mail.internationalised && !extensions.has('SMTPUTF8'))
+    return reply(550, '6.7', 'Internationalised addresses or header fields are not supported by the next hop')
+  // RFC 6152 §3: eight-bit content is not sent to a server that has not announced it.
+  if (mail.eightBit && !extensions.has('8BITMIME'))
+    return reply(554, '6.3', 'Eight-bit content is not supported by the next hop')
+  // RFC 1870 §5; zero means no fixed limit.
+  if (limit > 0 && mail.size > limit)
+    return reply(552, '3.4', `Message of ${mail.size} octets is larger than the ${limit} the next hop takes`)
+  return null
+}
+
+/** `MAIL FROM` with the parameters that the server understands. */
+export function mailCommand(mail: MailTraits, extensions: Extensions): string {
+  const { mailFrom, requireTls, dsn } = mail.envelope
+  const parameters = [
+    extensions.has('SIZE') && `SIZE=${mail.size}`,
+    extensions.has('8BITMIME') && (mail.eightBit || mail.envelope.eightBitMime) && 'BODY=8BITMIME',
+    mail.internationalised && 'SMTPUTF8',
+    requireTls && 'REQUIRETLS',
+    extensions.has('DSN') && dsn.ret && `RET=${dsn.ret}`,
+    extensions.has('DSN') && dsn.envid && `ENVID=${toXtext(dsn.envid)}`,
+  ].filter(Boolean)
+  return [`MAIL FROM:<${mailFrom}>`, ...parameters].join(' ')
+}
+
+/** RFC 3461 §5.2.1: a relay passes these on unchanged. */
+export function recipientCommand(
+  { address, notify, orcpt }: Pick<Recipient, 'address' | 'notify' | 'orcpt'>,
+  extensions: Extensions,
+): string {
+  const parameters = extensions.has('DSN')
+    ? [notify && `NOTIFY=${notify.join(',')}`, orcpt && `ORCPT=${keepXtext(orcpt)}`].filter(Boolean)
+    : []
+  return [`RCPT TO:<${address}>`, ...parameters].join(' ')
+}
+
+/** RFC 3461 §4. */
+const toXtext = (text: string): string => text.replace(/[^!-~]|[+=]/gu, encode)
+
+/** Already xtext; only what could never stand in a command is encoded. */
+const keepXtext = (text: string): string => text.replace(/[^!-~]/gu, encode)
+
+function encode(character: string): string {
+  return [...Buffer.from(character)]
+    .map((octet) => `+${octet.toString(16).toUpperCase().padStart(2, '0')}`)
+    .join('')
+}
+
+const hasEightBit = (octets: Buffer): boolean => octets.some((octet) => octet > 0x7f)
+
+const isNonAscii = (text: string): boolean => Buffer.byteLength(text) !== text.length

@@ -1,0 +1,43 @@
+/** What an attempt came to when the next hop did not answer, as the reply that stands in the trace. Pure. */
+import type { Attempt, Reply } from '../contract/message.ts'
+import { isPermanent, parseReply, reply } from '../mail/reply.ts'
+
+/** An error of the network or of the SMTP client; `response` is the server's reply that caused it. */
+export interface SmtpError extends Error {
+  code?: string
+  /** The system's or OpenSSL's code beneath the client's own. */
+  originalCode?: string
+  response?: string
+  command?: string
+}
+
+/** Nothing of the message is known to have been taken. */
+export type FailedOutcome = Exclude<Attempt['outcome'], 'Delivered'>
+
+const unreachable = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EACCES', 'EPERM', 'EHOSTDOWN'])
+
+/** The server's own reply when it gave one, else 4.4.315–4.4.318 by what happened to the connection. */
+export function replyToError(error: SmtpError): Reply {
+  if (error.response) {
+    const answer = parseReply(error.response)
+    return answer && answer.code >= 400
+      ? answer
+      : reply(451, '5.0', `Next hop did not speak SMTP: ${error.response.slice(0, 100)}`)
+  }
+  const code = causeOf(error)
+  if (code === 'ETIMEDOUT') return timedOut
+  if (code === 'ECONNREFUSED') return reply(451, '4.316', 'Connection refused')
+  if (unreachable.has(code)) return reply(451, '4.317', `Next hop is unreachable: ${code}`)
+  return reply(451, '4.318', `Connection closed by the next hop: ${code}`)
+}
+
+export const timedOut: Reply = reply(451, '4.315', 'Connection timed out')
+
+/** The most telling name that an error has for its cause. */
+export function causeOf({ originalCode, code, message }: SmtpError): string {
+  return originalCode ?? code ?? message
+}
+
+export function outcomeOf(answer: Reply): FailedOutcome {
+  return isPermanent(answer) ? 'PermanentFailure' : 'TemporaryFailure'
+}

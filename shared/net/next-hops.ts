@@ -1,0 +1,161 @@
+/**
+ * Where a message can be handed to: the addresses of a route, best first. The attack: whoever runs a recipient's
+ * DNS chooses where we connect, and could aim us at our own network or at a metadata service (169.254.169.254).
+ * The defence: an address found through MX must be public, or lie in a network the deployment lists. Smart hosts
+ * are the administrator's own choice and may be anywhere. The limit: the question and the connection are two
+ * steps, but it is the resolved address that is connected to, so nothing can change in between.
+ */
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import type { Route, SmartHost } from '../contract/jobs.ts'
+import type { Reply } from '../contract/message.ts'
+import { normaliseDomain } from '../mail/domain.ts'
+import { reply } from '../mail/reply.ts'
+import type { Resolver } from './resolver.ts'
+
+export interface NextHop {
+  /** Host name, or the address of a smart host given as one. */
+  host: string
+  ip: string
+  port: number
+}
+
+export interface RoutingOptions {
+  /** CIDRs that an MX may point into although they are not public. */
+  privateNetworks: readonly string[]
+  /** In [0, 1); spreads load among equals. */
+  random: () => number
+}
+
+export type NextHops = { kind: 'Found'; hops: NextHop[] } | { kind: 'NotFound'; reply: Reply }
+
+type SmtpRoute = Exclude<Route, { kind: 'Ses' }>
+
+/** RFC 5321 §5.1 lets a client limit how many addresses it tries. */
+const mostAddresses = 10
+const smtpPort = 25
+
+/** @returns at most ten addresses in the order to try them; a 4xx reply when asking again may help, else a 5xx */
+export async function findNextHops(
+  route: SmtpRoute,
+  resolver: Resolver,
+  options: RoutingOptions,
+): Promise<NextHops> {
+  return route.kind === 'Mx'
+    ? hopsOfDomain(route.domain, resolver, options)
+    : hopsOf(shuffled(route.hosts, options.random), resolver, () => true, 'The smart hosts have no address')
+}
+
+async function hopsOfDomain(domain: string, resolver: Resolver, options: RoutingOptions): Promise<NextHops> {
+  const answer = await ask(() => resolver.resolveMx(domain))
+  if (answer.kind === 'NoSuchName') return notFound(noSuchDomain(domain))
+  if (answer.kind === 'Failed') return notFound(dnsFailed(`MX of ${domain}`, answer.code))
+  const allowed = addressFilter(options.privateNetworks)
+  if (answer.kind === 'NoData') return hopsOfImplicitMx(domain, resolver, allowed)
+  if (isNullMx(answer.records)) return notFound(reply(556, '1.10', `${domain} accepts no mail (null MX)`))
+  const hosts = exchangesInOrder(answer.records, options.random).map((host) => ({ host, port: smtpPort }))
+  return hopsOf(hosts, resolver, allowed, `No mail exchanger of ${domain} has an address that may be used`)
+}
+
+/** RFC 5321 §5.1: only without any MX record is the domain itself the mail exchanger. */
+async function hopsOfImplicitMx(
+  domain: string,
+  resolver: Resolver,
+  allowed: (ip: string) => boolean,
+): Promise<NextHops> {
+  const { ips, failure } = await addressesOf(domain, resolver)
+  if (ips.length === 0) return notFound(failure ?? noSuchDomain(domain))
+  const hops = ips.filter(allowed).map((ip) => ({ host: domain, ip, port: smtpPort }))
+  return hops.length > 0
+    ? { kind: 'Found', hops: hops.slice(0, mostAddresses) }
+    : notFound(reply(451, '4.312', `${domain} has no address that may be used`))
+}
+
+/** RFC 7505 §3: a single record with an empty exchange; beside other records it is only ignored. */
+function isNullMx(records: readonly Exchange[]): boolean {
+  return records.length > 0 && records.every(({ exchange }) => isRoot(exchange))
+}
+
+const isRoot = (exchange: string): boolean => exchange === '' || exchange === '.'
+
+type Exchange = { exchange: string; priority: number }
+
+/** RFC 5321 §5.1: by preference, equals in random order. */
+function exchangesInOrder(records: readonly Exchange[], random: () => number): string[] {
+  const usable = shuffled(records, random).sort((one, other) => one.priority - other.priority)
+  const names = usable.map(({ exchange }) => (isRoot(exchange) ? null : normaliseDomain(exchange)))
+  return [...new Set(names.filter((name) => name !== null))]
+}
+
+async function hopsOf(
+  hosts: readonly SmartHost[],
+  resolver: Resolver,
+  allowed: (ip: string) => boolean,
+  otherwise: string,
+): Promise<NextHops> {
+  const hops: NextHop[] = []
+  let failure: Reply | null = null
+  for (const { host, port } of hosts) {
+    const found = isIP(host) ? { ips: [host], failure: null } : await addressesOf(host, resolver)
+    failure ??= found.failure
+    hops.push(...found.ips.filter(allowed).map((ip) => ({ host, ip, port })))
+    if (hops.length >= mostAddresses) break
+  }
+  if (hops.length > 0) return { kind: 'Found', hops: hops.slice(0, mostAddresses) }
+  return notFound(failure ?? reply(451, '4.312', otherwise))
+}
+
+/** IPv4 first: Lambda reaches IPv6 only where the VPC was given it. */
+async function addressesOf(
+  host: string,
+  resolver: Resolver,
+): Promise<{ ips: string[]; failure: Reply | null }> {
+  const answers = await Promise.all([ask(() => resolver.resolve4(host)), ask(() => resolver.resolve6(host))])
+  const ips = answers.flatMap((answer) => (answer.kind === 'Found' ? answer.records : []))
+  const failed = answers.find((answer) => answer.kind === 'Failed')
+  return { ips, failure: failed ? dnsFailed(`addresses of ${host}`, failed.code) : null }
+}
+
+type Answer<T> =
+  | { kind: 'Found'; records: T[] }
+  | { kind: 'NoData' }
+  | { kind: 'NoSuchName' }
+  | { kind: 'Failed'; code: string }
+
+async function ask<T>(question: () => Promise<T[]>): Promise<Answer<T>> {
+  try {
+    const records = await question()
+    return records.length > 0 ? { kind: 'Found', records } : { kind: 'NoData' }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN'
+    if (code === 'ENODATA') return { kind: 'NoData' }
+    if (code === 'ENOTFOUND') return { kind: 'NoSuchName' }
+    return { kind: 'Failed', code }
+  }
+}
+
+function addressFilter(privateNetworks: readonly string[]): (ip: string) => boolean {
+  const networks = privateNetworks.map((cidr) => ipaddr.parseCIDR(cidr))
+  return (ip) => {
+    const address = ipaddr.process(ip)
+    if (address.range() === 'unicast') return true
+    return networks.some(
+      ([network, bits]) => network.kind() === address.kind() && address.match(network, bits),
+    )
+  }
+}
+
+function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  return items
+    .map((item) => ({ item, at: random() }))
+    .sort((one, other) => one.at - other.at)
+    .map(({ item }) => item)
+}
+
+const notFound = (answer: Reply): NextHops => ({ kind: 'NotFound', reply: answer })
+
+const noSuchDomain = (domain: string): Reply =>
+  reply(550, '1.2', `${domain} does not exist or has no mail server`)
+
+const dnsFailed = (what: string, code: string): Reply =>
+  reply(451, '4.312', `DNS failed for the ${what}: ${code}`)

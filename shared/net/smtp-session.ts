@@ -1,0 +1,293 @@
+/**
+ * One SMTP session with one next hop. The attack: an active attacker who gets any octet of forced mail in the
+ * clear. The defence is a gate on the one function through which the client writes commands: until the session's
+ * TLS was assessed it passes EHLO, HELO, STARTTLS and QUIT and nothing else, so neither MAIL FROM nor DATA exists
+ * on the wire; and a session that forces TLS is opened with a client that fails unless STARTTLS succeeds. Octets
+ * injected behind the reply to STARTTLS are discarded by the client (RFC 3207 §6).
+ */
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { TLSSocket } from 'node:tls'
+import SMTPConnection from 'nodemailer/lib/smtp-connection'
+import type { TlsRequirement } from '../contract/jobs.ts'
+import type { Recipient, Reply } from '../contract/message.ts'
+import { parseReply, reply } from '../mail/reply.ts'
+import { assessServerTls, forcesTls, type ServerTls } from '../tls/server-certificate.ts'
+import {
+  type Extensions,
+  type MailTraits,
+  mailCommand,
+  parseExtensions,
+  recipientCommand,
+  unsupported,
+} from './esmtp.ts'
+import { causeOf, replyToError, type SmtpError, timedOut } from './failures.ts'
+import type { NextHop } from './next-hops.ts'
+import { clientTlsOptions, establishedTls } from './tls-client.ts'
+
+/** Milliseconds. After the message's last octet only the attempt's own limit counts: giving up means a duplicate. */
+export interface Timeouts {
+  connect: number
+  /** The greeting, and again the TLS handshake. */
+  greeting: number
+  /** Of silence, in answer to a command. */
+  command: number
+  /** Of silence, while the message is sent. */
+  data: number
+}
+
+export const defaultTimeouts: Timeouts = { connect: 30_000, greeting: 60_000, command: 60_000, data: 120_000 }
+
+export interface SessionOptions {
+  /** The name in EHLO (RFC 5321 §4.1.1.1). */
+  name: string
+  requirement: TlsRequirement
+  timeouts: Timeouts
+  /** Ends the session, whatever it is waiting for. */
+  signal: AbortSignal
+}
+
+export type Opening =
+  | { kind: 'Admitted'; session: SmtpSession; tls: ServerTls; reportOnly: Reply | null }
+  /** The requirement is enforced and not met. */
+  | { kind: 'TlsNotMet'; reply: Reply; tls: ServerTls }
+  /** No session came about; 4xx or 5xx. */
+  | { kind: 'Failed'; reply: Reply }
+
+/** Connects, negotiates TLS and assesses it; an opportunistic session whose TLS fails begins again in the clear. */
+export async function openSession(hop: NextHop, options: SessionOptions): Promise<Opening> {
+  const { requirement } = options
+  const forced = forcesTls(requirement)
+  const first = await establish(hop, options, forced ? 'Required' : 'WhenOffered')
+  if (first.kind === 'Failed') return first
+  if (first.kind === 'Established') return admit(first.connection, first.tls, requirement)
+  if (forced) return notMet(requirement, first.tls)
+  const second = await establish(hop, options, 'Never')
+  if (second.kind === 'Failed') return second
+  return second.kind === 'Established'
+    ? admit(second.connection, first.tls, requirement)
+    : notMet(requirement, first.tls)
+}
+
+function admit(connection: GatedConnection, tls: ServerTls, requirement: TlsRequirement): Opening {
+  const fault = assessServerTls(requirement, tls)
+  if (fault === null || !forcesTls(requirement))
+    return { kind: 'Admitted', session: new SmtpSession(connection), tls, reportOnly: fault }
+  connection.quit()
+  return { kind: 'TlsNotMet', reply: fault, tls }
+}
+
+function notMet(requirement: TlsRequirement, tls: ServerTls): Opening {
+  const fault = assessServerTls(requirement, tls) ?? reply(451, '7.5', 'TLS could not be established')
+  return { kind: 'TlsNotMet', reply: fault, tls }
+}
+
+/** A session whose TLS was found good enough for its message. */
+export class SmtpSession {
+  readonly #connection: GatedConnection
+
+  constructor(connection: GatedConnection) {
+    this.#connection = connection
+  }
+
+  /** @returns why the server cannot take this message, or null when it can be sent */
+  refuses(mail: MailTraits): Reply | null {
+    return unsupported(mail, this.#connection.extensions)
+  }
+
+  /** Hands the message over. @returns the reply for each address; 2xx means it was taken */
+  async send(
+    mail: MailTraits,
+    recipients: readonly Recipient[],
+    content: Buffer,
+  ): Promise<Map<string, Reply>> {
+    this.#connection.openGate(mail, recipients)
+    const replies = await this.#connection.send(mail, recipients, content)
+    this.#connection.quit()
+    return replies
+  }
+
+  close(): void {
+    this.#connection.quit()
+  }
+}
+
+type StartTls = 'Required' | 'WhenOffered' | 'Never'
+
+type Establishing =
+  | { kind: 'Established'; connection: GatedConnection; tls: ServerTls }
+  | { kind: 'TlsFailed'; tls: ServerTls }
+  | { kind: 'Failed'; reply: Reply }
+
+async function establish(hop: NextHop, options: SessionOptions, startTls: StartTls): Promise<Establishing> {
+  if (options.signal.aborted) return { kind: 'Failed', reply: timedOut }
+  try {
+    const socket = await dial(hop, options)
+    return await new GatedConnection(socket, hop, options, startTls).greet()
+  } catch (error) {
+    return { kind: 'Failed', reply: options.signal.aborted ? timedOut : replyToError(error as SmtpError) }
+  }
+}
+
+function dial({ ip, port }: NextHop, { timeouts, signal }: SessionOptions): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp({ host: ip, port, signal })
+    socket.setTimeout(timeouts.connect, () =>
+      socket.destroy(Object.assign(new Error('connect'), { code: 'ETIMEDOUT' })),
+    )
+    socket.once('connect', () => {
+      socket.setTimeout(0).removeAllListeners('timeout')
+      resolve(socket)
+    })
+    // Stays for the socket's whole life: the attempt's limit may destroy it when nobody else listens any more.
+    socket.on('error', reject)
+  })
+}
+
+/** What this file uses of the client beyond its published interface; checked when a connection is made. */
+interface CommandWriter {
+  _sendCommand(command: string, loggedAs?: string): void
+}
+
+/** The client's own bookkeeping on the envelope it was given. */
+interface EnvelopeProgress {
+  accepted?: string[]
+  rejectedErrors?: (SmtpError & { recipient?: string })[]
+}
+
+const carriesNothing = /^(?:EHLO|HELO|STARTTLS|QUIT)\b/
+
+class GatedConnection {
+  readonly #client: SMTPConnection
+  readonly #options: SessionOptions
+  readonly #startTls: StartTls
+  #write: ((command: string) => string) | null = null
+
+  constructor(connection: Socket, { host }: NextHop, options: SessionOptions, startTls: StartTls) {
+    const { name, timeouts, requirement } = options
+    this.#options = options
+    this.#startTls = startTls
+    this.#client = new SMTPConnection({
+      connection,
+      name,
+      host,
+      requireTLS: startTls === 'Required',
+      ignoreTLS: startTls === 'Never',
+      connectionTimeout: 2 * timeouts.greeting,
+      greetingTimeout: timeouts.greeting,
+      socketTimeout: timeouts.command,
+      maxResponseSize: 65_536,
+      tls: { ...clientTlsOptions(requirement), ...(isIP(host) ? {} : { servername: host }) },
+    })
+    this.#client.on('error', () => {})
+    this.#placeGate()
+  }
+
+  get extensions(): Extensions {
+    return parseExtensions(this.#client.lastServerResponse || '')
+  }
+
+  /** As far as the reply to the last EHLO. */
+  greet(): Promise<Establishing> {
+    return new Promise((resolve) => {
+      const fail = (error: SmtpError) => resolve(this.#explain(error))
+      this.#client.once('error', fail)
+      this.#client.connect((error) => {
+        if (error) return fail(error as SmtpError)
+        const socket = this.#client._socket
+        const tls: ServerTls =
+          socket instanceof TLSSocket ? establishedTls(socket) : { kind: 'NotOffered', answer: null }
+        resolve({ kind: 'Established', connection: this, tls })
+      })
+    })
+  }
+
+  openGate(mail: MailTraits, recipients: readonly Recipient[]): void {
+    const { extensions } = this
+    const commands = new Map(
+      recipients.map((recipient) => [
+        `RCPT TO:<${recipient.address}>`,
+        recipientCommand(recipient, extensions),
+      ]),
+    )
+    this.#write = (command) =>
+      command.startsWith('MAIL FROM:') ? mailCommand(mail, extensions) : (commands.get(command) ?? command)
+  }
+
+  async send(
+    mail: MailTraits,
+    recipients: readonly Recipient[],
+    content: Buffer,
+  ): Promise<Map<string, Reply>> {
+    const addresses = recipients.map(({ address }) => address)
+    const envelope: { from: string; to: string[] } & EnvelopeProgress = {
+      from: mail.envelope.mailFrom,
+      to: [...addresses],
+    }
+    const source = this.#source(content)
+    const final = await this.#handOver(envelope, source)
+    const rejected = new Map(
+      (envelope.rejectedErrors ?? []).map((error) => [error.recipient, replyToError(error)]),
+    )
+    return new Map(addresses.map((address) => [address, rejected.get(address) ?? final]))
+  }
+
+  quit(): void {
+    if (!this.#client.destroyed) this.#client.quit()
+  }
+
+  /** The reply to the message as a whole, or what became of it. */
+  #handOver(envelope: { from: string; to: string[] }, source: Readable): Promise<Reply> {
+    return new Promise((resolve) => {
+      this.#client.send(envelope, source, (error, info) => {
+        if (error) return resolve(this.#lost(error as SmtpError, source.readableEnded))
+        resolve(parseReply(info?.response ?? '') ?? reply(250, '0.0', 'OK'))
+      })
+    })
+  }
+
+  /** RFC 5321 §4.5.5 knows no way to learn what became of a message whose final reply was lost. */
+  #lost(error: SmtpError, sent: boolean): Reply {
+    const answer = this.#options.signal.aborted && !error.response ? timedOut : replyToError(error)
+    if (error.response) return answer
+    return sent
+      ? { ...answer, text: `${answer.text}, after the message and before its reply: it may arrive twice` }
+      : answer
+  }
+
+  #source(content: Buffer): Readable {
+    const socket = this.#client._socket
+    const wait = (milliseconds: number) => socket && socket.setTimeout(milliseconds)
+    const { data } = this.#options.timeouts
+    const chunks = function* () {
+      wait(data)
+      for (let at = 0; at < content.length; at += chunkSize) yield content.subarray(at, at + chunkSize)
+      wait(0)
+    }
+    return Readable.from(chunks(), { objectMode: false })
+  }
+
+  #placeGate(): void {
+    const client = this.#client as unknown as CommandWriter
+    if (typeof client._sendCommand !== 'function') throw new Error('the SMTP client has no gate to close')
+    const write = client._sendCommand.bind(client)
+    client._sendCommand = (command) => {
+      if (carriesNothing.test(command)) return write(command)
+      if (this.#write === null) throw new Error('a command of a mail transaction before its TLS was assessed')
+      write(this.#write(command))
+    }
+  }
+
+  #explain(error: SmtpError): Establishing {
+    if (this.#options.signal.aborted) return { kind: 'Failed', reply: timedOut }
+    const { response, command } = error
+    if (this.#client.upgrading)
+      return { kind: 'TlsFailed', tls: { kind: 'HandshakeFailed', cause: causeOf(error) } }
+    const refusesStartTls = command === 'STARTTLS' || (command === 'EHLO' && response?.startsWith('5'))
+    if (this.#startTls !== 'Never' && refusesStartTls)
+      return { kind: 'TlsFailed', tls: { kind: 'NotOffered', answer: response ?? null } }
+    return { kind: 'Failed', reply: replyToError(error) }
+  }
+}
+
+const chunkSize = 65_536

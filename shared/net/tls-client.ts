@@ -1,0 +1,71 @@
+/** TLS as a client of SMTP servers: what is offered to them, and what is learnt of them. */
+import type { X509Certificate } from 'node:crypto'
+import { type ConnectionOptions, rootCertificates, type TLSSocket } from 'node:tls'
+import type { TlsRequirement } from '../contract/jobs.ts'
+import { dnsNamesOf, type EstablishedTls, forcesTls } from '../tls/server-certificate.ts'
+
+/** Forward secrecy and authenticated encryption only, strongest first. */
+const ciphers = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'DHE-RSA-AES256-GCM-SHA384',
+  'DHE-RSA-AES128-GCM-SHA256',
+].join(':')
+
+/** Hybrid post-quantum first. */
+const groups = 'X25519MLKEM768:X25519:P-256:P-384'
+
+/**
+ * Every certificate passes the handshake, since opportunistic mail takes any and a refusal has to say what was
+ * wrong; server-certificate.ts judges it afterwards. Only enforced requirements raise the minimum version: in
+ * opportunistic mail a newer minimum would only bring more mail into the clear.
+ */
+export function clientTlsOptions(requirement: TlsRequirement): ConnectionOptions {
+  const { certificateAuthorities, minimumTlsVersion } = requirement
+  return {
+    minVersion: forcesTls(requirement) ? minimumTlsVersion : 'TLSv1.2',
+    ciphers,
+    ecdhCurve: groups,
+    rejectUnauthorized: false,
+    // The name is compared with the connector's own, not with the host's; see server-certificate.ts.
+    checkServerIdentity: () => undefined,
+    ...(certificateAuthorities.length === 0
+      ? { ca: [...rootCertificates] }
+      : { ca: certificateAuthorities, allowPartialTrustChain: true }),
+  }
+}
+
+/** What a finished handshake established. */
+export function establishedTls(socket: TLSSocket): EstablishedTls {
+  const certificate = socket.getPeerX509Certificate()
+  return {
+    kind: 'Established',
+    protocol: socket.getProtocol() ?? 'unknown',
+    cipher: socket.getCipher().standardName,
+    group: groupOf(socket),
+    trusted: socket.authorized === true && certificate !== undefined,
+    trustError: socket.authorized ? null : String(socket.authorizationError ?? 'UNKNOWN'),
+    names: certificate ? namesOf(certificate) : { subjectAltNames: [], commonName: null },
+    fingerprint256: certificate ? certificate.fingerprint256.replaceAll(':', '').toLowerCase() : null,
+  }
+}
+
+function groupOf(socket: TLSSocket): string | null {
+  const key = socket.getEphemeralKeyInfo()
+  return key !== null && 'name' in key && key.name ? key.name : null
+}
+
+function namesOf(certificate: X509Certificate): EstablishedTls['names'] {
+  const commonName: unknown = certificate.toLegacyObject().subject.CN
+  return {
+    subjectAltNames: dnsNamesOf(certificate.subjectAltName ?? ''),
+    commonName: typeof commonName === 'string' ? commonName : null,
+  }
+}

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { domainOf } from '../../../shared/mail/address.ts'
+import { domainMatchesPattern, normaliseDomain, normaliseDomainPattern } from '../../../shared/mail/domain.ts'
+
+describe('a domain in comparable form', () => {
+  const rows: [name: string, comparable: string | null][] = [
+    ['Example.COM', 'example.com'],
+    ['example.com.', 'example.com'],
+    ['b\u00fccher.example', 'xn--bcher-kva.example'],
+    ['B\u00dcCHER.example', 'xn--bcher-kva.example'],
+    ['_dmarc.example.com', '_dmarc.example.com'],
+    ['localhost', 'localhost'],
+    ['', null],
+    ['.', null],
+    ['a..b', null],
+    ['-a.example', null],
+    ['a b.example', null],
+    ['a@b', null],
+    ['*.example.com', null],
+    ['127.0.0.1', null],
+    ['0x7f.1', null],
+    ['[192.0.2.1]', null],
+    [`${'a'.repeat(64)}.example`, null],
+    [`${'a.'.repeat(130)}example`, null],
+  ]
+  for (const [name, comparable] of rows)
+    test(JSON.stringify(name), () => assert.equal(normaliseDomain(name), comparable))
+  test('does not change when taken twice', () => {
+    fc.assert(
+      fc.property(fc.domain(), (name) => {
+        const once = normaliseDomain(name)
+        if (once !== null) assert.equal(normaliseDomain(once), once)
+      }),
+    )
+  })
+})
+
+describe('a domain pattern', () => {
+  const rows: [pattern: string, comparable: string | null][] = [
+    ['*', '*'],
+    ['*.Example.com', '*.example.com'],
+    ['*.', null],
+    ['**', null],
+    ['a.*.example', null],
+    ['*a.example', null],
+  ]
+  for (const [pattern, comparable] of rows)
+    test(JSON.stringify(pattern), () => assert.equal(normaliseDomainPattern(pattern), comparable))
+})
+
+describe('a pattern matches', () => {
+  const rows: [domain: string, pattern: string, matches: boolean][] = [
+    ['example.com', 'example.com', true],
+    ['a.example.com', 'example.com', false],
+    ['example.com', '*.example.com', true],
+    ['a.b.example.com', '*.example.com', true],
+    ['notexample.com', '*.example.com', false],
+    ['anything', '*', true],
+  ]
+  for (const [domain, pattern, matches] of rows)
+    test(`${domain} ${matches ? 'by' : 'not by'} ${pattern}`, () =>
+      assert.equal(domainMatchesPattern(domain, pattern), matches))
+})
+
+describe('the domain of an address', () => {
+  const rows: [address: string, domain: string | null][] = [
+    ['a@Example.com', 'example.com'],
+    ['"a@evil.example"@example.com', 'example.com'],
+    ['a@[192.0.2.1]', null],
+    ['a@[IPv6:2001:db8::1]', null],
+    ['postmaster', null],
+    ['', null],
+  ]
+  for (const [address, domain] of rows)
+    test(JSON.stringify(address), () => assert.equal(domainOf(address), domain))
+})

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { asPermanent, formatReply, parseReply, reply } from '../../../shared/mail/reply.ts'
+
+test('the class of the enhanced code is the reply code\u2019s', () => {
+  assert.equal(formatReply(reply(550, '7.51', 'Restricted')), '550 5.7.51 Restricted')
+  assert.equal(formatReply(reply(451, '3.0', 'Later')), '451 4.3.0 Later')
+})
+
+test('giving up turns the class of both codes', () => {
+  assert.equal(formatReply(asPermanent(reply(451, '7.321', 'No STARTTLS'))), '550 5.7.321 No STARTTLS')
+  assert.equal(formatReply(asPermanent(reply(554, '7.1', 'No'))), '554 5.7.1 No')
+})
+
+describe('a peer\u2019s reply', () => {
+  const rows: [raw: string, read: string | null][] = [
+    ['250 2.0.0 Ok: queued', '250 2.0.0 Ok: queued'],
+    ['250-2.0.0 Ok\r\n250 2.0.0 queued as 1', '250 2.0.0 Ok queued as 1'],
+    ['550 No such user', '550 No such user'],
+    ['550', '550'],
+    ['550 4.1.1 The classes disagree', '550 The classes disagree'],
+    ['421 4.3.2 Bye\u0007\u0000now', '421 4.3.2 Bye now'],
+    ['not a reply', null],
+    ['', null],
+    ['99 too short', null],
+  ]
+  for (const [raw, read] of rows) {
+    test(JSON.stringify(raw), () => {
+      const parsed = parseReply(raw)
+      assert.equal(parsed && formatReply(parsed), read)
+    })
+  }
+  test('is never more than one line and 500 characters of text, whatever was sent', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 2000, unit: 'binary' }), (text) => {
+        const parsed = parseReply(`550 ${text}`)
+        assert.ok(parsed)
+        assert.ok(parsed.text.length <= 500)
+        assert.doesNotMatch(formatReply(parsed), /[\r\n\0]/)
+      }),
+    )
+  })
+})
