@@ -9,8 +9,15 @@ import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { SmartHost } from '../contract/jobs.ts'
 import { normaliseDomain, normaliseDomainPattern } from '../mail/domain.ts'
+import { type SpanningRule, withSpanningRules } from './spanning-rules.ts'
 
-const name = z.string().trim().min(1).max(64)
+/** Names stand in logs, traces and DSNs. */
+const name = z
+  .string()
+  .trim()
+  .min(1)
+  .max(64)
+  .regex(/^\P{Cc}*$/u, 'has control characters')
 const comment = z.string().max(1024).default('')
 
 const DomainPattern = z
@@ -72,114 +79,187 @@ const minimumTlsVersion = z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2')
 const mode = z.enum(['Enforce', 'ReportOnly']).default('Enforce')
 const list = <T extends z.ZodType>(item: T) => z.array(item).max(1000)
 
-export const InboundConnectorInput = z
-  .strictObject({
-    name,
-    connectorType: z.enum(['Partner', 'OnPremises']),
-    enabled: z.boolean().default(true),
-    mode,
-    onViolation: z.enum(['Bounce', 'Defer']).default('Bounce'),
-    senderDomains: list(DomainPattern).min(1),
-    senderIpAddresses: list(IpRange).default([]),
-    requireTls: z.boolean().default(true),
-    minimumTlsVersion,
-    tlsSenderCertificateNames: list(CertificateName).default([]),
-    certificateAuthorities: CertificateAuthorities,
-    certificateFingerprints: list(Fingerprint).default([]),
-    restrictDomainsToCertificate: z.boolean().default(false),
-    restrictDomainsToIpAddresses: z.boolean().default(false),
-    treatMessagesAsInternal: z.boolean().default(false),
-    comment,
-  })
-  .superRefine((connector, context) => {
-    const fault = (path: string, message: string) =>
-      context.addIssue({ code: 'custom', path: [path], message })
-    const identifiesByCertificate =
-      connector.tlsSenderCertificateNames.length > 0 || connector.certificateFingerprints.length > 0
-    if (connector.restrictDomainsToCertificate && connector.restrictDomainsToIpAddresses)
-      fault('restrictDomainsToIpAddresses', 'cannot be set together with restrictDomainsToCertificate')
-    if (connector.restrictDomainsToCertificate && !identifiesByCertificate)
-      fault('restrictDomainsToCertificate', 'needs tlsSenderCertificateNames or certificateFingerprints')
-    if (connector.restrictDomainsToIpAddresses && connector.senderIpAddresses.length === 0)
-      fault('restrictDomainsToIpAddresses', 'needs senderIpAddresses')
-    if (identifiesByCertificate && !connector.requireTls)
-      fault('requireTls', 'must be true when the connector names a certificate')
-    if (connector.connectorType === 'OnPremises') {
-      for (const restriction of ['restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'] as const)
-        if (connector[restriction]) fault(restriction, 'is for Partner connectors only')
-      if (!identifiesByCertificate && connector.senderIpAddresses.length === 0)
-        fault(
-          'senderIpAddresses',
-          'an OnPremises connector grants relay, so it needs senderIpAddresses, tlsSenderCertificateNames or certificateFingerprints',
-        )
-    } else if (connector.treatMessagesAsInternal) {
-      fault('treatMessagesAsInternal', 'is for OnPremises connectors only')
-    }
-  })
+const InboundFields = z.strictObject({
+  name,
+  connectorType: z.enum(['Partner', 'OnPremises']),
+  enabled: z.boolean().default(true),
+  mode,
+  onViolation: z.enum(['Bounce', 'Defer']).default('Bounce'),
+  senderDomains: list(DomainPattern).min(1),
+  senderIpAddresses: list(IpRange).default([]),
+  requireTls: z.boolean().default(true),
+  minimumTlsVersion,
+  tlsSenderCertificateNames: list(CertificateName).default([]),
+  certificateAuthorities: CertificateAuthorities,
+  certificateFingerprints: list(Fingerprint).default([]),
+  restrictDomainsToCertificate: z.boolean().default(false),
+  restrictDomainsToIpAddresses: z.boolean().default(false),
+  treatMessagesAsInternal: z.boolean().default(false),
+  comment,
+})
+
+type Inbound = z.output<typeof InboundFields>
+
+const identifiesByCertificate = (connector: Inbound): boolean =>
+  connector.tlsSenderCertificateNames.length > 0 || connector.certificateFingerprints.length > 0
+
+const inboundRules: SpanningRule<Inbound>[] = [
+  {
+    at: 'restrictDomainsToIpAddresses',
+    reads: ['restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'],
+    broken: (it) => it.restrictDomainsToCertificate && it.restrictDomainsToIpAddresses,
+    message: 'cannot be set together with restrictDomainsToCertificate',
+  },
+  {
+    at: 'restrictDomainsToCertificate',
+    reads: ['restrictDomainsToCertificate', 'tlsSenderCertificateNames', 'certificateFingerprints'],
+    broken: (it) => it.restrictDomainsToCertificate && !identifiesByCertificate(it),
+    message: 'needs tlsSenderCertificateNames or certificateFingerprints',
+  },
+  {
+    at: 'restrictDomainsToIpAddresses',
+    reads: ['restrictDomainsToIpAddresses', 'senderIpAddresses'],
+    broken: (it) => it.restrictDomainsToIpAddresses && it.senderIpAddresses.length === 0,
+    message: 'needs senderIpAddresses',
+  },
+  {
+    at: 'requireTls',
+    reads: ['requireTls', 'tlsSenderCertificateNames', 'certificateFingerprints'],
+    broken: (it) => identifiesByCertificate(it) && !it.requireTls,
+    message: 'must be true when the connector names a certificate',
+  },
+  ...(['restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'] as const).map(
+    (restriction): SpanningRule<Inbound> => ({
+      at: restriction,
+      reads: ['connectorType', restriction],
+      broken: (it) => it.connectorType === 'OnPremises' && it[restriction],
+      message: 'is for Partner connectors only',
+    }),
+  ),
+  {
+    at: 'senderIpAddresses',
+    reads: ['connectorType', 'senderIpAddresses', 'tlsSenderCertificateNames', 'certificateFingerprints'],
+    broken: (it) =>
+      it.connectorType === 'OnPremises' && !identifiesByCertificate(it) && it.senderIpAddresses.length === 0,
+    message:
+      'an OnPremises connector grants relay, so it needs senderIpAddresses, tlsSenderCertificateNames or certificateFingerprints',
+  },
+  {
+    at: 'treatMessagesAsInternal',
+    reads: ['connectorType', 'treatMessagesAsInternal'],
+    broken: (it) => it.connectorType === 'Partner' && it.treatMessagesAsInternal,
+    message: 'is for OnPremises connectors only',
+  },
+]
+
+export const InboundConnectorInput = withSpanningRules(InboundFields, inboundRules)
 export type InboundConnectorInput = z.output<typeof InboundConnectorInput>
 
-export const OutboundConnectorInput = z
-  .strictObject({
-    name,
-    connectorType: z.enum(['Partner', 'OnPremises']),
-    enabled: z.boolean().default(true),
-    mode,
-    onTlsFailure: z.enum(['Defer', 'Bounce']).default('Defer'),
-    recipientDomains: list(DomainPattern).default([]),
-    allAcceptedDomains: z.boolean().default(false),
-    route: z.enum(['Mx', 'SmartHosts', 'Ses']).default('Mx'),
-    smartHosts: z.array(SmartHostInput).max(100).default([]),
-    tlsSettings: z
-      .enum(['EncryptionOnly', 'CertificateValidation', 'DomainValidation'])
-      .nullable()
-      .default(null),
-    tlsDomain: CertificateName.nullable().default(null),
-    certificateAuthorities: CertificateAuthorities,
-    minimumTlsVersion,
-    smtpDaneMode: z.enum(['Opportunistic', 'None']).default('Opportunistic'),
-    mtaStsMode: z.enum(['Opportunistic', 'None']).default('Opportunistic'),
-    expirationHours: z.int().min(12).max(24).default(24),
-    comment,
-  })
-  .superRefine((connector, context) => {
-    const fault = (path: string, message: string) =>
-      context.addIssue({ code: 'custom', path: [path], message })
-    if (connector.allAcceptedDomains && connector.connectorType !== 'OnPremises')
-      fault('allAcceptedDomains', 'is for OnPremises connectors only')
-    if (connector.recipientDomains.length === 0 && !connector.allAcceptedDomains)
-      fault('recipientDomains', 'needs at least one domain, unless allAcceptedDomains is true')
-    if (connector.route === 'SmartHosts' && connector.smartHosts.length === 0)
-      fault('smartHosts', 'needs at least one host when route is SmartHosts')
-    if (connector.route !== 'SmartHosts' && connector.smartHosts.length > 0)
-      fault('smartHosts', `must be empty when route is ${connector.route}`)
-    if (connector.tlsSettings === 'DomainValidation' && connector.tlsDomain === null)
-      fault('tlsDomain', 'is needed when tlsSettings is DomainValidation')
-    if (connector.tlsSettings !== 'DomainValidation' && connector.tlsDomain !== null)
-      fault('tlsDomain', 'must be null unless tlsSettings is DomainValidation')
-    if (
-      connector.route === 'Ses' &&
-      connector.tlsSettings !== null &&
-      connector.tlsSettings !== 'EncryptionOnly'
-    )
-      fault(
-        'tlsSettings',
-        `Amazon SES can require TLS but cannot verify the partner's certificate, so ${connector.tlsSettings} needs route Mx or SmartHosts`,
-      )
-    if (connector.route === 'Ses' && connector.minimumTlsVersion === 'TLSv1.3')
-      fault('minimumTlsVersion', 'Amazon SES does not let a sender choose TLSv1.3 as the minimum')
-  })
+const OutboundFields = z.strictObject({
+  name,
+  connectorType: z.enum(['Partner', 'OnPremises']),
+  enabled: z.boolean().default(true),
+  mode,
+  onTlsFailure: z.enum(['Defer', 'Bounce']).default('Defer'),
+  recipientDomains: list(DomainPattern).default([]),
+  allAcceptedDomains: z.boolean().default(false),
+  route: z.enum(['Mx', 'SmartHosts', 'Ses']).default('Mx'),
+  smartHosts: z.array(SmartHostInput).max(100).default([]),
+  tlsSettings: z
+    .enum(['EncryptionOnly', 'CertificateValidation', 'DomainValidation'])
+    .nullable()
+    .default(null),
+  tlsDomain: CertificateName.nullable().default(null),
+  certificateAuthorities: CertificateAuthorities,
+  minimumTlsVersion,
+  smtpDaneMode: z.enum(['Opportunistic', 'None']).default('Opportunistic'),
+  mtaStsMode: z.enum(['Opportunistic', 'None']).default('Opportunistic'),
+  expirationHours: z.int().min(12).max(24).default(24),
+  comment,
+})
+
+type Outbound = z.output<typeof OutboundFields>
+
+const outboundRules: SpanningRule<Outbound>[] = [
+  {
+    at: 'allAcceptedDomains',
+    reads: ['connectorType', 'allAcceptedDomains'],
+    broken: (it) => it.allAcceptedDomains && it.connectorType !== 'OnPremises',
+    message: 'is for OnPremises connectors only',
+  },
+  {
+    at: 'recipientDomains',
+    reads: ['recipientDomains', 'allAcceptedDomains'],
+    broken: (it) => it.recipientDomains.length === 0 && !it.allAcceptedDomains,
+    message: 'needs at least one domain, unless allAcceptedDomains is true',
+  },
+  {
+    at: 'smartHosts',
+    reads: ['route', 'smartHosts'],
+    broken: (it) => it.route === 'SmartHosts' && it.smartHosts.length === 0,
+    message: 'needs at least one host when route is SmartHosts',
+  },
+  {
+    at: 'smartHosts',
+    reads: ['route', 'smartHosts'],
+    broken: (it) => it.route !== 'SmartHosts' && it.smartHosts.length > 0,
+    message: (it) => `must be empty when route is ${it.route}`,
+  },
+  {
+    at: 'tlsDomain',
+    reads: ['tlsSettings', 'tlsDomain'],
+    broken: (it) => it.tlsSettings === 'DomainValidation' && it.tlsDomain === null,
+    message: 'is needed when tlsSettings is DomainValidation',
+  },
+  {
+    at: 'tlsDomain',
+    reads: ['tlsSettings', 'tlsDomain'],
+    broken: (it) => it.tlsSettings !== 'DomainValidation' && it.tlsDomain !== null,
+    message: 'must be null unless tlsSettings is DomainValidation',
+  },
+  {
+    at: 'tlsSettings',
+    reads: ['route', 'tlsSettings'],
+    broken: (it) => it.route === 'Ses' && it.tlsSettings !== null && it.tlsSettings !== 'EncryptionOnly',
+    message: (it) =>
+      `Amazon SES can require TLS but cannot verify the partner's certificate, so ${it.tlsSettings} needs route Mx or SmartHosts`,
+  },
+  {
+    at: 'minimumTlsVersion',
+    reads: ['route', 'minimumTlsVersion'],
+    broken: (it) => it.route === 'Ses' && it.minimumTlsVersion === 'TLSv1.3',
+    message: 'Amazon SES does not let a sender choose TLSv1.3 as the minimum',
+  },
+]
+
+export const OutboundConnectorInput = withSpanningRules(OutboundFields, outboundRules)
 export type OutboundConnectorInput = z.output<typeof OutboundConnectorInput>
 
 export const AcceptedDomainInput = z.strictObject({ comment })
 export type AcceptedDomainInput = z.output<typeof AcceptedDomainInput>
 
-/** What the server adds. */
-const stored = { id: z.string(), createdAt: z.string(), updatedAt: z.string(), version: z.int() }
+/** What the server adds: `version` counts the writes, times are ISO 8601 in UTC. */
+const stored = {
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+  version: z.int().positive(),
+}
+const id = z.ulid()
 
-export type InboundConnector = InboundConnectorInput & Stored
-export type OutboundConnector = OutboundConnectorInput & Stored & { validation: null }
-export type AcceptedDomain = { domain: string; comment: string } & Omit<Stored, 'id'>
-type Stored = z.infer<z.ZodObject<typeof stored>>
+export const InboundConnector = z.strictObject({ id, ...InboundFields.shape, ...stored })
+export type InboundConnector = z.output<typeof InboundConnector>
+
+/** `validation` is null until a validation has been run. */
+export const OutboundConnector = z.strictObject({
+  id,
+  ...OutboundFields.shape,
+  ...stored,
+  validation: z.null(),
+})
+export type OutboundConnector = z.output<typeof OutboundConnector>
+
+export const AcceptedDomain = z.strictObject({ domain: z.string(), ...AcceptedDomainInput.shape, ...stored })
+export type AcceptedDomain = z.output<typeof AcceptedDomain>
 
 function isSingleCertificate(pem: string): boolean {
   if (pem.split('-----BEGIN CERTIFICATE-----').length !== 2) return false

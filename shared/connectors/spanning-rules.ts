@@ -1,0 +1,31 @@
+/**
+ * Rules that span fields of an object. Each is checked even when other fields are at fault, so that one answer
+ * names every fault; it is left out only when a field that it reads is unreadable itself.
+ */
+import type { z } from 'zod'
+
+export interface SpanningRule<T> {
+  /** The field to name. */
+  at: keyof T & string
+  /** Every field that `broken` reads. */
+  reads: readonly (keyof T & string)[]
+  broken(value: T): boolean
+  message: string | ((value: T) => string)
+}
+
+export function withSpanningRules<T extends z.ZodObject>(
+  schema: T,
+  rules: readonly SpanningRule<z.output<T>>[],
+): T {
+  return schema.superRefine(
+    (value, context) => {
+      const unreadable = new Set(context.issues.map(({ path }) => path?.[0]))
+      for (const { at, reads, broken, message } of rules) {
+        if (reads.some((field) => unreadable.has(field)) || !broken(value)) continue
+        const text = typeof message === 'string' ? message : message(value)
+        context.addIssue({ code: 'custom', path: [at], message: text })
+      }
+    },
+    { when: ({ value }) => typeof value === 'object' && value !== null && !Array.isArray(value) },
+  )
+}
