@@ -257,7 +257,9 @@ class GatedConnection {
 
   #source(content: Buffer): Readable {
     const socket = this.#client._socket
-    const wait = (milliseconds: number) => socket && socket.setTimeout(milliseconds)
+    const wait = (milliseconds: number) => {
+      if (socket) socket.setTimeout(milliseconds)
+    }
     const { data } = this.#options.timeouts
     const chunks = function* () {
       wait(data)

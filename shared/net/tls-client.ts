@@ -1,6 +1,6 @@
 /** TLS as a client of SMTP servers: what is offered to them, and what is learnt of them. */
 import type { X509Certificate } from 'node:crypto'
-import { type ConnectionOptions, rootCertificates, type TLSSocket } from 'node:tls'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import type { TlsRequirement } from '../contract/jobs.ts'
 import { dnsNamesOf, type EstablishedTls, forcesTls } from '../tls/server-certificate.ts'
 
@@ -36,9 +36,8 @@ export function clientTlsOptions(requirement: TlsRequirement): ConnectionOptions
     rejectUnauthorized: false,
     // The name is compared with the connector's own, not with the host's; see server-certificate.ts.
     checkServerIdentity: () => undefined,
-    ...(certificateAuthorities.length === 0
-      ? { ca: [...rootCertificates] }
-      : { ca: certificateAuthorities, allowPartialTrustChain: true }),
+    // An authority in the middle of a chain, or the certificate itself, is an anchor too (as in chain.ts).
+    ...(certificateAuthorities.length > 0 && { ca: certificateAuthorities, allowPartialTrustChain: true }),
   }
 }
 

@@ -1,0 +1,143 @@
+/**
+ * What deliver-message does with one job: claim, try once, write down what came of it, report. The result is
+ * written straight after the next hop's reply and before anything else, since from its 250 on a second try would
+ * be a second copy.
+ */
+import type { DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
+import type { Attempt, ContentReference, Recipient } from '../../shared/contract/message.ts'
+import type { Claim, ClaimKey, Claims } from '../../shared/messages/claims.ts'
+import { attemptKey } from '../../shared/messages/keys.ts'
+import type { Trace } from '../../shared/messages/trace.ts'
+import type { Mail, Outcomes } from '../../shared/net/smtp-delivery.ts'
+import type { JobQueue } from '../../shared/queues/job-queue.ts'
+
+export interface Dependencies {
+  claims: Claims<Attempt>
+  trace: Trace
+  evaluation: JobQueue<EvaluationJob>
+  /** The message's octets, proven to be those that were stored. */
+  read(reference: ContentReference): Promise<Buffer>
+  /** Tries once; never throws for what a next hop does. */
+  transmit(route: DeliveryJob['route'], mail: Mail): Promise<Outcomes>
+  now(): Date
+}
+
+/** One recipient's attempt. */
+export interface Tried {
+  recipient: Recipient
+  attempt: Attempt
+}
+
+export interface Delivery {
+  /** Made now. */
+  tried: Tried[]
+  /** Made before, by a worker that may have died before it reported; reported again. */
+  known: Tried[]
+  /** Attempts among `tried` that somebody began before and was never heard of again. */
+  leasesExpired: number
+  /** Recipients whose result could not be written down; they are reported all the same. */
+  unwritten: Error[]
+  /** Recipients that somebody else is trying: the job has to come back for them. */
+  busy: Recipient[]
+}
+
+/** Longer than a function can run, so that a claim outlives its worker and never the other way round. */
+export const leaseMs = 6 * 60_000
+
+/** Attempts are part of the trace and are kept as long. */
+const attemptKeptMs = 90 * 86_400_000
+
+/**
+ * Content is read before anything is claimed, so that a store that fails leaves no lease behind.
+ * @throws when content, claims or the queue fail; the job then comes back
+ */
+export async function deliverJob(job: DeliveryJob, dependencies: Dependencies): Promise<Delivery> {
+  const content = await dependencies.read(job.message.content)
+  const claims = await claimAll(job, dependencies)
+  const of = (kind: Claim<Attempt>['kind']) => claims.filter(({ claim }) => claim.kind === kind)
+  const claimed = of('Claimed').map(({ recipient }) => recipient)
+  const known = claims.flatMap(({ recipient, claim }) =>
+    claim.kind === 'Done' ? [{ recipient, attempt: claim.result }] : [],
+  )
+  const tried = claimed.length === 0 ? [] : await tryOnce(job, claimed, content, dependencies)
+  const unwritten = await writeDown(job, tried, dependencies)
+  await report(job, [...known, ...tried], dependencies)
+  return {
+    tried,
+    known,
+    leasesExpired: claims.filter(({ claim }) => claim.kind === 'Claimed' && claim.leaseExpired).length,
+    unwritten,
+    busy: of('Busy').map(({ recipient }) => recipient),
+  }
+}
+
+interface Claiming {
+  recipient: Recipient
+  claim: Claim<Attempt>
+}
+
+async function claimAll(job: DeliveryJob, { claims, now }: Dependencies): Promise<Claiming[]> {
+  const at = now()
+  const expiresAt = Math.floor((Date.parse(job.message.receivedAt) + attemptKeptMs) / 1000)
+  const unique = new Map(job.recipients.map((recipient) => [recipient.address, recipient]))
+  return Promise.all(
+    [...unique.values()].map(async (recipient) => ({
+      recipient,
+      claim: await claims.claim(keyOf(job, recipient), at, leaseMs, expiresAt),
+    })),
+  )
+}
+
+async function tryOnce(
+  job: DeliveryJob,
+  recipients: Recipient[],
+  content: Buffer,
+  { transmit, now }: Dependencies,
+): Promise<Tried[]> {
+  const begun = now()
+  const { message, tls } = job
+  const outcomes = await transmit(job.route, { message, recipients, content, tls })
+  const timed = {
+    number: job.attempt,
+    at: begun.toISOString(),
+    durationMs: now().getTime() - begun.getTime(),
+  }
+  return recipients.map((recipient) => {
+    const outcome = outcomes.get(recipient.address)
+    if (outcome === undefined) throw new Error(`no outcome for a recipient of ${message.id}`)
+    return { recipient, attempt: { ...timed, ...outcome } }
+  })
+}
+
+/** A result that cannot be written is no reason to hold back its report: the report is what keeps it from a retry. */
+async function writeDown(
+  job: DeliveryJob,
+  tried: readonly Tried[],
+  { claims }: Dependencies,
+): Promise<Error[]> {
+  const written = await Promise.allSettled(
+    tried.map(({ recipient, attempt }) => claims.complete(keyOf(job, recipient), attempt)),
+  )
+  return written.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []))
+}
+
+async function report(
+  { message }: DeliveryJob,
+  results: readonly Tried[],
+  { trace, evaluation }: Dependencies,
+): Promise<void> {
+  const failed = results.filter(({ attempt }) => attempt.outcome !== 'Delivered')
+  const delivered = results.filter(({ attempt }) => attempt.outcome === 'Delivered')
+  const recipients = failed.map(({ recipient, attempt }) => ({
+    ...recipient,
+    attempts: recipient.attempts + 1,
+    lastAttempt: attempt,
+  }))
+  await Promise.all([
+    ...delivered.map(({ recipient }) => trace.recordDelivered(message.id, recipient.address)),
+    recipients.length > 0 && evaluation.send([{ job: { message, recipients, notBefore: null } }]),
+  ])
+}
+
+const keyOf = ({ message, attempt }: DeliveryJob, { address }: Recipient): ClaimKey =>
+  attemptKey(message.id, address, attempt)

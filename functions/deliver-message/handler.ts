@@ -1,0 +1,79 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { S3Client } from '@aws-sdk/client-s3'
+import { SESClient } from '@aws-sdk/client-ses'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { ContentReader } from '../../shared/content/reader.ts'
+import { DeliverEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
+import { DeliveryJob, type EvaluationJob } from '../../shared/contract/jobs.ts'
+import type { Attempt } from '../../shared/contract/message.ts'
+import { Claims } from '../../shared/messages/claims.ts'
+import { Trace } from '../../shared/messages/trace.ts'
+import { type JobTools, sqsHandler } from '../../shared/middleware/sqs-handler.ts'
+import { createResolver } from '../../shared/net/resolver.ts'
+import { deliverBySmtp, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
+import { defaultTimeouts } from '../../shared/net/smtp-session.ts'
+import { JobQueue } from '../../shared/queues/job-queue.ts'
+import { type Dependencies, deliverJob } from './deliver-job.ts'
+import { countDelivery, logDelivery } from './observe.ts'
+import { deliverBySes, type SesOptions } from './ses.ts'
+
+// What AWS calls.
+
+/** Less than the function may run, so that what came of an attempt can still be written down. */
+const attemptLimitMs = 270_000
+
+export const handler = sqsHandler({
+  unit: 'deliver-message',
+  job: DeliveryJob,
+  beforeBatch: async () => AbortSignal.timeout(attemptLimitMs),
+  process: deliverRecord,
+})
+
+// What runs at cold start.
+
+const environment = readEnvironment(DeliverEnvironment, process.env)
+const documents = DynamoDBDocumentClient.from(new DynamoDBClient())
+const content = new ContentReader(new S3Client())
+
+const claimsAndQueues: Omit<Dependencies, 'transmit'> = {
+  claims: new Claims<Attempt>(documents, environment.MESSAGES_TABLE),
+  trace: new Trace(documents, environment.MESSAGES_TABLE),
+  evaluation: new JobQueue<EvaluationJob>(new SQSClient(), environment.EVALUATION_QUEUE_URL),
+  read: (reference) => content.read(reference),
+  now: () => new Date(),
+}
+
+const smtp: Omit<SmtpOptions, 'signal'> = {
+  name: environment.MAIL_HOSTNAME,
+  resolver: createResolver(environment.DNS_SERVERS),
+  privateNetworks: environment.PRIVATE_MX_NETWORKS,
+  random: Math.random,
+  timeouts: defaultTimeouts,
+}
+
+const ses: SesOptions = {
+  // A request repeated after its answer was lost is a second copy; another attempt is the queue's to make.
+  ses: new SESClient({ maxAttempts: 1 }),
+  configurationSets: {
+    requireTls: environment.SES_CONFIGURATION_SET_REQUIRE_TLS,
+    optionalTls: environment.SES_CONFIGURATION_SET_OPTIONAL_TLS,
+  },
+}
+
+// What runs for each record.
+
+async function deliverRecord(
+  job: DeliveryJob,
+  { batch: signal, logger, metrics }: JobTools<AbortSignal>,
+): Promise<void> {
+  const delivery = await deliverJob(job, {
+    ...claimsAndQueues,
+    transmit: (route, mail) =>
+      route.kind === 'Ses' ? deliverBySes(mail, ses) : deliverBySmtp(route, mail, { ...smtp, signal }),
+  })
+  logDelivery(logger, job, delivery)
+  countDelivery(metrics, delivery)
+  if (delivery.busy.length > 0)
+    throw new Error(`${delivery.busy.length} recipients are being tried by another worker`)
+}

@@ -1,0 +1,53 @@
+/** What a delivery leaves in logs and metrics. */
+import type { Logger } from '@aws-lambda-powertools/logger'
+import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import type { DeliveryJob } from '../../shared/contract/jobs.ts'
+import type { AttemptTls } from '../../shared/contract/message.ts'
+import { Metric } from '../../shared/contract/metrics.ts'
+import { formatReply } from '../../shared/mail/reply.ts'
+import type { Delivery } from './deliver-job.ts'
+
+/** One line for the attempt; replies belong to the log, the message's own words do not. */
+export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery): void {
+  const { tried, known, leasesExpired, busy, unwritten } = delivery
+  const first = tried[0]?.attempt
+  logger.info('Delivery attempted', {
+    messageId: job.message.id,
+    attempt: job.attempt,
+    destination: job.destination,
+    route: job.route.kind,
+    level: job.tls.level,
+    mode: job.tls.mode,
+    host: first?.host,
+    ip: first?.ip,
+    tls: first?.tls,
+    reportOnly: first?.reportOnly ? formatReply(first.reportOnly) : null,
+    durationMs: first?.durationMs,
+    recipients: tried.map(({ recipient, attempt }) => ({
+      address: recipient.address,
+      outcome: attempt.outcome,
+      reply: formatReply(attempt.reply),
+    })),
+    knownBefore: known.length,
+    leasesExpired,
+    busy: busy.length,
+  })
+  for (const error of unwritten) logger.error('The result of an attempt could not be kept', error)
+}
+
+export function countDelivery(metrics: Metrics, { tried, leasesExpired }: Delivery): void {
+  const delivered = tried.filter(({ attempt }) => attempt.outcome === 'Delivered')
+  const failed = tried.length - delivered.length
+  if (failed > 0) metrics.addMetric(Metric.attemptsFailed, MetricUnit.Count, failed)
+  if (leasesExpired > 0) metrics.addMetric(Metric.leasesExpired, MetricUnit.Count, leasesExpired)
+  for (const tls of ['verified', 'encrypted', 'plaintext'] as const) {
+    const count = delivered.filter(({ attempt }) => protectionOf(attempt.tls) === tls).length
+    if (count > 0)
+      metrics.singleMetric().addDimension('tls', tls).addMetric(Metric.delivered, MetricUnit.Count, count)
+  }
+}
+
+function protectionOf(tls: AttemptTls | null): 'verified' | 'encrypted' | 'plaintext' {
+  if (tls === null) return 'plaintext'
+  return tls.verified ? 'verified' : 'encrypted'
+}

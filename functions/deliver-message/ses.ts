@@ -1,0 +1,88 @@
+/**
+ * One attempt by Amazon SES. SES connects to the recipients' servers itself, later and out of our sight: what can
+ * be said to it is only whether TLS is required, by the configuration set that the message names.
+ */
+import { type SESClient, SendRawEmailCommand } from '@aws-sdk/client-ses'
+import type { TlsRequirement } from '../../shared/contract/jobs.ts'
+import type { Recipient, Reply } from '../../shared/contract/message.ts'
+import { reply } from '../../shared/mail/reply.ts'
+import { outcomeOf } from '../../shared/net/failures.ts'
+import type { Mail, Outcome, Outcomes } from '../../shared/net/smtp-delivery.ts'
+import { forcesTls } from '../../shared/tls/server-certificate.ts'
+
+export interface SesOptions {
+  ses: SESClient
+  configurationSets: { requireTls: string; optionalTls: string }
+}
+
+/** SES takes no more in one call. */
+const mostDestinations = 50
+
+/** Never throws for what SES answers. */
+export async function deliverBySes(mail: Mail, options: SesOptions): Promise<Outcomes> {
+  const refusal = beyondSes(mail)
+  if (refusal) return outcomesFor(mail.recipients, { ...at(mail.tls), ...refusal })
+  const outcomes: Outcomes[] = []
+  for (let from = 0; from < mail.recipients.length; from += mostDestinations)
+    outcomes.push(await send(mail, mail.recipients.slice(from, from + mostDestinations), options))
+  return new Map(outcomes.flatMap((some) => [...some]))
+}
+
+/** What SES cannot promise is refused here; a connector with it cannot be saved, so this is the second lock. */
+function beyondSes({ message, tls }: Mail): Pick<Outcome, 'outcome' | 'reply'> | null {
+  if (message.envelope.requireTls)
+    return {
+      outcome: 'PermanentFailure',
+      reply: reply(550, '7.30', 'REQUIRETLS is asked for but Amazon SES does not support it'),
+    }
+  if (tls.level === 'Opportunistic' || tls.level === 'EncryptionOnly') return null
+  const text = `Amazon SES cannot verify the next hop's certificate, which ${tls.level} asks for`
+  return { outcome: 'TlsNotMet', reply: reply(451, '7.325', text) }
+}
+
+async function send(mail: Mail, recipients: readonly Recipient[], options: SesOptions): Promise<Outcomes> {
+  const { mailFrom } = mail.message.envelope
+  const { requireTls, optionalTls } = options.configurationSets
+  const command = new SendRawEmailCommand({
+    // SES has no null reverse path; without Source it takes the From field's address, which a DSN of ours has.
+    ...(mailFrom === '' ? {} : { Source: mailFrom }),
+    Destinations: recipients.map(({ address }) => address),
+    RawMessage: { Data: mail.content },
+    ConfigurationSetName: forcesTls(mail.tls) ? requireTls : optionalTls,
+  })
+  try {
+    const { MessageId } = await options.ses.send(command)
+    const taken = reply(250, '0.0', `Amazon SES took it as ${MessageId}`)
+    return outcomesFor(recipients, { ...at(mail.tls), outcome: 'Delivered', reply: taken })
+  } catch (error) {
+    const answer = replyToSesError(error)
+    return outcomesFor(recipients, { ...at(mail.tls), outcome: outcomeOf(answer), reply: answer })
+  }
+}
+
+/** Errors that no later attempt with the same message can escape. */
+const permanentErrors = new Set([
+  'MessageRejected',
+  'MailFromDomainNotVerified',
+  'MailFromDomainNotVerifiedException',
+  'InvalidParameterValue',
+])
+
+/**
+ * Throttling, faults of SES or the network and a paused or misconfigured account pass or can be put right while
+ * the message waits; what SES says of the message itself stays.
+ */
+export function replyToSesError(error: unknown): Reply {
+  const { name, message } = error instanceof Error ? error : new Error(String(error))
+  const text = `Amazon SES: ${name}: ${message}`.replace(/\s+/g, ' ').slice(0, 500)
+  return permanentErrors.has(name) ? reply(554, '6.0', text) : reply(451, '4.0', text)
+}
+
+/** Neither address nor TLS session of the hop is shown by SES. */
+function at({ level }: TlsRequirement): Omit<Outcome, 'outcome' | 'reply'> {
+  return { host: 'Amazon SES', ip: null, tls: null, policy: level, reportOnly: null }
+}
+
+function outcomesFor(recipients: readonly Recipient[], outcome: Outcome): Outcomes {
+  return new Map(recipients.map(({ address }) => [address, outcome]))
+}
