@@ -5,7 +5,7 @@ import { type ContentReference, type Message, plaintext } from '../../shared/con
 import { buildDsn, type Dsn } from '../../shared/mail/dsn.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { dsnKey } from '../../shared/messages/keys.ts'
-import type { JobQueue } from '../../shared/queues/job-queue.ts'
+import type { Sender } from '../../shared/queues/job-queue.ts'
 
 /** What is kept of a DSN once it is on its way. */
 export interface Sent {
@@ -15,7 +15,7 @@ export interface Sent {
 
 export interface Dependencies {
   claims: Claims<Sent>
-  evaluation: JobQueue<EvaluationJob>
+  evaluation: Sender<EvaluationJob>
   /** The header section of a stored message. */
   readHeaders(content: ContentReference): Promise<string>
   /** Stores octets for a message and says where they lie. */

@@ -4,15 +4,15 @@ import type { Message, Recipient } from '../../shared/contract/message.ts'
 import { stateOf, type Trace } from '../../shared/messages/trace.ts'
 import { evaluate, type Settings, type Verdict } from '../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
-import type { JobQueue } from '../../shared/queues/job-queue.ts'
+import type { Sender } from '../../shared/queues/job-queue.ts'
 import { type Dispatch, dispatch, putBack } from './dispatch.ts'
 
 export interface Dependencies {
   trace: Trace
   queues: {
-    evaluation: JobQueue<EvaluationJob>
-    delivery: JobQueue<DeliveryJob>
-    bounce: JobQueue<BounceJob>
+    evaluation: Sender<EvaluationJob>
+    delivery: Sender<DeliveryJob>
+    bounce: Sender<BounceJob>
   }
   settings: Settings
   retentionDays: number

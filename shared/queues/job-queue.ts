@@ -17,6 +17,9 @@ export interface Outgoing<Job> {
   group?: string
 }
 
+/** What a unit that only sends needs of a queue. */
+export type Sender<Job> = Pick<JobQueue<Job>, 'send'>
+
 const entriesPerBatch = 10
 const octetsPerBatch = 262_144
 

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { GetCommand } from '@aws-sdk/lib-dynamodb'
+import { type Dependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
+import type { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
+import type { Recipient } from '../../../shared/contract/message.ts'
+import { recipientKey } from '../../../shared/messages/keys.ts'
+import { Trace } from '../../../shared/messages/trace.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import {
+  attempt,
+  message,
+  minutesLater,
+  outbound,
+  receivedAt,
+  recipient,
+  snapshot,
+} from '../../support/fixtures.ts'
+import { recordingQueue } from '../../support/queue.ts'
+
+let database: TestDynamoDb
+before(async () => {
+  database = await startDynamoDb()
+})
+after(() => database.stop())
+
+const connectors = snapshot({ outbound: [outbound({ tlsSettings: 'EncryptionOnly' })] })
+const fromUs = (id: string) => message({ id, source: null, mailFrom: 'a@ours.example' })
+const northwind = (fields: Partial<Recipient> = {}) =>
+  recipient({ address: 'b@northwind.example', ...fields })
+const job = (id: string, recipients: Recipient[], notBefore: Date | null = null): EvaluationJob => ({
+  message: fromUs(id),
+  recipients,
+  notBefore: notBefore?.toISOString() ?? null,
+})
+
+function unit() {
+  const queues = {
+    evaluation: recordingQueue<EvaluationJob>(),
+    delivery: recordingQueue<DeliveryJob>(),
+    bounce: recordingQueue<BounceJob>(),
+  }
+  const trace = new Trace(database.documents, database.messagesTable)
+  const dependencies: Dependencies = { trace, queues, settings: { defaultRoute: 'Mx' }, retentionDays: 90 }
+  const run = (given: EvaluationJob, now: Date, rules = connectors) =>
+    evaluateJob(given, rules, now, dependencies)
+  return { ...queues, trace, run }
+}
+
+async function stored(id: string, address: string) {
+  const { Item } = await database.documents.send(
+    new GetCommand({ TableName: database.messagesTable, Key: recipientKey(id, address) }),
+  )
+  return Item
+}
+
+let serial = 0
+const nextId = () => `01KF0CVZT0${String(serial++).padStart(16, '0')}`
+
+describe('a first evaluation', () => {
+  test('sends one delivery for those who share destination and requirement, grouped by destination', async () => {
+    const { run, delivery, evaluation, bounce } = unit()
+    const id = nextId()
+    const others = recipient({ address: 'c@elsewhere.example' })
+    await run(job(id, [northwind(), northwind({ address: 'd@northwind.example' }), others]), receivedAt)
+    assert.deepEqual(
+      delivery.sent.map(({ job, group }) => [
+        group,
+        job.tls.level,
+        job.recipients.map(({ address }) => address),
+      ]),
+      [
+        ['northwind.example', 'EncryptionOnly', ['b@northwind.example', 'd@northwind.example']],
+        ['elsewhere.example', 'Opportunistic', ['c@elsewhere.example']],
+      ],
+    )
+    assert.deepEqual([evaluation.sent, bounce.sent], [[], []])
+    assert.equal((await stored(id, 'b@northwind.example'))?.state, 'Pending')
+  })
+
+  test('splits more recipients than a job may hold', async () => {
+    const { run, delivery } = unit()
+    const many = Array.from({ length: 250 }, (_, index) =>
+      northwind({ address: `r${index}@northwind.example` }),
+    )
+    await run(job(nextId(), many), receivedAt)
+    assert.deepEqual(
+      delivery.sent.map(({ job }) => job.recipients.length),
+      [100, 100, 50],
+    )
+  })
+
+  test('made twice, it sends the same attempt, which a claim makes one', async () => {
+    const { run, delivery } = unit()
+    const first = job(nextId(), [northwind()])
+    await run(first, receivedAt)
+    await run(first, receivedAt)
+    assert.deepEqual(
+      delivery.sent.map(({ job }) => job.attempt),
+      [1, 1],
+    )
+  })
+
+  test('that comes again after the delivery leaves it delivered', async () => {
+    const { run, delivery, trace } = unit()
+    const first = job(nextId(), [northwind()])
+    await run(first, receivedAt)
+    await trace.recordDelivered(first.message.id, 'b@northwind.example')
+    delivery.take()
+    assert.deepEqual(await run(first, minutesLater(5)), [])
+    assert.deepEqual(delivery.sent, [])
+    assert.equal((await stored(first.message.id, 'b@northwind.example'))?.state, 'Delivered')
+  })
+
+  test('fails when a queue is away, and the same job then does all of it', async () => {
+    const { run, delivery } = unit()
+    const first = job(nextId(), [northwind()])
+    delivery.failOnce()
+    await assert.rejects(run(first, receivedAt), /the queue is away/)
+    await run(first, receivedAt)
+    assert.equal(delivery.sent.length, 1)
+  })
+})
+
+describe('an outcome', () => {
+  const failed = (fields: Partial<Recipient> = {}) => northwind({ lastAttempt: attempt(), ...fields })
+
+  test('that failed for now is put back with the delay of the schedule', async () => {
+    const { run, evaluation } = unit()
+    await run(job(nextId(), [failed()]), minutesLater(0.1))
+    const [{ job: again, delaySeconds } = assert.fail('nothing was put back')] = evaluation.sent
+    assert.ok(delaySeconds !== undefined && delaySeconds > 0 && delaySeconds <= 60, `${delaySeconds} s`)
+    assert.ok(again.notBefore)
+    assert.deepEqual(again.recipients, [failed()])
+  })
+
+  test('that comes twice is put back once', async () => {
+    const { run, evaluation } = unit()
+    const outcome = job(nextId(), [failed()])
+    await run(outcome, minutesLater(0.1))
+    await run(outcome, minutesLater(0.2))
+    assert.equal(evaluation.sent.length, 1)
+  })
+
+  test('whose decision could not be passed on is decided again', async () => {
+    const { run, evaluation } = unit()
+    const outcome = job(nextId(), [failed()])
+    evaluation.failOnce()
+    await assert.rejects(run(outcome, minutesLater(0.1)))
+    await run(outcome, minutesLater(0.2))
+    assert.equal(evaluation.sent.length, 1)
+  })
+
+  test('refused for good is told to the sender, and again only if that was not passed on', async () => {
+    const { run, bounce } = unit()
+    const refused = attempt({
+      outcome: 'PermanentFailure',
+      reply: { code: 550, enhanced: '5.1.1', text: 'No such user' },
+    })
+    const outcome = job(nextId(), [northwind({ lastAttempt: refused })])
+    bounce.failOnce()
+    await assert.rejects(run(outcome, minutesLater(0.1)))
+    await run(outcome, minutesLater(0.1))
+    await run(outcome, minutesLater(0.1))
+    assert.deepEqual(
+      bounce.sent.map(({ job }) => [job.kind, job.recipients.map(({ reply }) => reply.enhanced)]),
+      [['failed', ['5.1.1']]],
+    )
+    assert.equal((await stored(outcome.message.id, 'b@northwind.example'))?.state, 'Bounced')
+  })
+})
+
+describe('a timer', () => {
+  const waiting = northwind({ lastAttempt: attempt() })
+
+  test('that rings early goes back for what remains, at most what a queue can delay', async () => {
+    const { run, evaluation } = unit()
+    await run(job(nextId(), [waiting], minutesLater(2)), minutesLater(1.5))
+    await run(job(nextId(), [waiting], minutesLater(60)), minutesLater(0))
+    assert.deepEqual(
+      evaluation.sent.map(({ delaySeconds }) => delaySeconds),
+      [30, 900],
+    )
+  })
+
+  test('that rings sends the next attempt', async () => {
+    const { run, delivery } = unit()
+    await run(job(nextId(), [waiting], minutesLater(1)), minutesLater(1.1))
+    assert.deepEqual(
+      delivery.sent.map(({ job }) => job.attempt),
+      [2],
+    )
+  })
+
+  test('that rings after a later outcome was decided upon does nothing', async () => {
+    const { run, delivery, evaluation } = unit()
+    const id = nextId()
+    await run(job(id, [northwind({ lastAttempt: attempt({ number: 2 }) })]), minutesLater(3))
+    evaluation.take()
+    await run(job(id, [waiting], minutesLater(1)), minutesLater(4))
+    assert.deepEqual([delivery.sent, evaluation.sent], [[], []])
+  })
+
+  test('after a bounce delivers nothing, though connectors have changed since', async () => {
+    const { run, delivery } = unit()
+    const id = nextId()
+    const given = { ...job(id, [northwind()]), message: message({ id, mailFrom: 'a@elsewhere.example' }) }
+    await run(given, receivedAt)
+    assert.equal((await stored(id, 'b@northwind.example'))?.state, 'Bounced')
+    await run(
+      given,
+      minutesLater(15),
+      snapshot({ outbound: [outbound()], acceptedDomains: ['northwind.example'] }),
+    )
+    assert.deepEqual(delivery.sent, [])
+  })
+})
+
+describe('the sender is not told', () => {
+  const refused = {
+    outcome: 'PermanentFailure',
+    reply: { code: 550, enhanced: '5.1.1', text: 'No' },
+  } as const
+  const rows: [name: string, mailFrom: string, notify: Recipient['notify']][] = [
+    ['of a DSN that failed', '', null],
+    ['when it said NOTIFY=NEVER', 'a@ours.example', ['NEVER']],
+    ['when it asked for delays only', 'a@ours.example', ['DELAY']],
+  ]
+  for (const [name, mailFrom, notify] of rows) {
+    test(name, async () => {
+      const { run, bounce } = unit()
+      const id = nextId()
+      const given = job(id, [northwind({ notify, lastAttempt: attempt(refused) })])
+      await run({ ...given, message: message({ id, source: null, mailFrom }) }, minutesLater(1))
+      assert.deepEqual(bounce.sent, [])
+      assert.equal((await stored(id, 'b@northwind.example'))?.state, 'Bounced')
+    })
+  }
+})

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { Claims } from '../../../shared/messages/claims.ts'
+import { attemptKey } from '../../../shared/messages/keys.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { minutesLater, receivedAt } from '../../support/fixtures.ts'
+
+let database: TestDynamoDb
+let claims: Claims<{ reply: string }>
+before(async () => {
+  database = await startDynamoDb()
+  claims = new Claims(database.documents, database.messagesTable)
+})
+after(() => database.stop())
+
+const leaseMs = 360_000
+const expiresAt = 2_000_000_000
+let serial = 0
+const nextKey = () => attemptKey(`message-${serial++}`, 'b@ours.example', 1)
+
+test('a claim is granted once', async () => {
+  const key = nextKey()
+  assert.deepEqual(await claims.claim(key, receivedAt, leaseMs, expiresAt), {
+    kind: 'Claimed',
+    leaseExpired: false,
+  })
+  assert.deepEqual(await claims.claim(key, minutesLater(5), leaseMs, expiresAt), { kind: 'Busy' })
+})
+
+test('of fifty who claim at once, one gets it', async () => {
+  const key = nextKey()
+  const all = await Promise.all(
+    Array.from({ length: 50 }, () => claims.claim(key, receivedAt, leaseMs, expiresAt)),
+  )
+  assert.equal(all.filter(({ kind }) => kind === 'Claimed').length, 1)
+})
+
+test('a lease that ran out is granted again, and says so', async () => {
+  const key = nextKey()
+  await claims.claim(key, receivedAt, leaseMs, expiresAt)
+  assert.deepEqual(await claims.claim(key, minutesLater(7), leaseMs, expiresAt), {
+    kind: 'Claimed',
+    leaseExpired: true,
+  })
+})
+
+test('what came of it is kept, and the claim is never granted again', async () => {
+  const key = nextKey()
+  await claims.claim(key, receivedAt, leaseMs, expiresAt)
+  await claims.complete(key, { reply: '250 2.0.0 Ok' })
+  const later = await claims.claim(key, minutesLater(1000), leaseMs, expiresAt)
+  assert.deepEqual(later, { kind: 'Done', result: { reply: '250 2.0.0 Ok' } })
+})
+
+test('attempts, recipients and messages are claimed apart', async () => {
+  const keys = [
+    attemptKey('m1', 'b@x.example', 1),
+    attemptKey('m1', 'b@x.example', 2),
+    attemptKey('m1', 'c@x.example', 1),
+    attemptKey('m2', 'b@x.example', 1),
+  ]
+  for (const key of keys)
+    assert.equal((await claims.claim(key, receivedAt, leaseMs, expiresAt)).kind, 'Claimed')
+})

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { SendMessageBatchCommand, SendMessageBatchCommandOutput, SQSClient } from '@aws-sdk/client-sqs'
+import fc from 'fast-check'
+import { JobQueue } from '../../../shared/queues/job-queue.ts'
+
+type Answer = Pick<SendMessageBatchCommandOutput, 'Failed'>
+
+function queue(answer: (ids: string[]) => Answer = () => ({ Failed: [] })) {
+  const requests: NonNullable<SendMessageBatchCommand['input']['Entries']>[] = []
+  const send = async ({ input }: SendMessageBatchCommand) => {
+    const entries = input.Entries ?? []
+    requests.push(entries)
+    return answer(entries.map(({ Id }) => Id ?? ''))
+  }
+  return {
+    requests,
+    jobs: new JobQueue<unknown>({ send } as unknown as SQSClient, 'https://queue.example/q'),
+  }
+}
+
+test('no request holds more than ten jobs or 256 KiB', async () => {
+  const { requests, jobs } = queue()
+  const sizes = [...Array.from({ length: 23 }, () => 10), 200_000, 100_000, 100_000]
+  await jobs.send(sizes.map((size) => ({ job: 'x'.repeat(size) })))
+  assert.deepEqual(
+    requests.map((entries) => entries.length),
+    [10, 10, 4, 2],
+  )
+})
+
+test('nothing to send is no request', async () => {
+  const { requests, jobs } = queue()
+  await jobs.send([])
+  assert.deepEqual(requests, [])
+})
+
+test('exactly the jobs that the queue refused are reported', async () => {
+  const { jobs } = queue((ids) => ({
+    Failed: ids.filter((id) => id === '3').map((Id) => ({ Id, Code: 'InternalError', SenderFault: false })),
+  }))
+  const failures = await jobs.trySend(Array.from({ length: 12 }, (_, job) => ({ job })))
+  assert.deepEqual(
+    failures.flatMap((failure, index) => (failure ? [index] : [])),
+    [3],
+  )
+  await assert.rejects(
+    jobs.send(Array.from({ length: 12 }, (_, job) => ({ job }))),
+    /queue refused a job: InternalError/,
+  )
+})
+
+test('a request that fails is the failure of its jobs alone', async () => {
+  let first = true
+  const { jobs } = queue(() => {
+    if (!first) return { Failed: [] }
+    first = false
+    throw new Error('connection reset')
+  })
+  const failures = await jobs.trySend(Array.from({ length: 12 }, (_, job) => ({ job })))
+  assert.deepEqual(
+    failures.map((failure) => failure?.message ?? null),
+    [...Array.from({ length: 10 }, () => 'connection reset'), null, null],
+  )
+})
+
+test('a group longer than SQS allows still is one group', async () => {
+  const { requests, jobs } = queue()
+  const group = `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.example`
+  await jobs.send([
+    { job: 1, group },
+    { job: 2, group },
+    { job: 3, group: 'short.example' },
+  ])
+  const groups = requests.flat().map(({ MessageGroupId }) => MessageGroupId ?? '')
+  assert.equal(groups[0], groups[1])
+  assert.ok((groups[0] ?? '').length <= 128)
+  assert.equal(groups[2], 'short.example')
+})
+
+/** XML 1.0 §2.2. */
+const isXmlCharacter = (character: string): boolean => {
+  const point = character.codePointAt(0) ?? 0
+  if (point < 0x20) return [0x9, 0xa, 0xd].includes(point)
+  return !(point >= 0xd800 && point <= 0xdfff) && point !== 0xfffe && point !== 0xffff
+}
+
+test('every body is text that SQS accepts, and reads back as the job', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(0xffff), { maxLength: 40 }), async (units) => {
+      const job = { text: String.fromCharCode(...units) }
+      const { requests, jobs } = queue()
+      await jobs.send([{ job }])
+      const body = requests[0]?.[0]?.MessageBody ?? ''
+      assert.deepEqual(
+        [...body].filter((character) => !isXmlCharacter(character)),
+        [],
+      )
+      assert.deepEqual(JSON.parse(body), job)
+    }),
+  )
+})
