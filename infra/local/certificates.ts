@@ -5,7 +5,6 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   BasicConstraintsExtension,
-  cryptoProvider,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
   KeyUsageFlags,
@@ -16,8 +15,6 @@ import {
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509'
-
-cryptoProvider.set(webcrypto as unknown as Crypto)
 
 /** PEM. */
 export interface KeyPair {
@@ -61,7 +58,7 @@ export async function selfSigned(name: string, { authority = false } = {}): Prom
   const keys = (await webcrypto.subtle.generateKey(algorithm, extensible, [
     'sign',
     'verify',
-  ])) as CryptoKeyPair
+  ])) as webcrypto.CryptoKeyPair
   const certificate = await X509CertificateGenerator.createSelfSigned({
     name: `CN=${name}`,
     keys,
@@ -82,9 +79,11 @@ async function issueFrom(authority: KeyPair, name: string): Promise<KeyPair> {
   const keys = (await webcrypto.subtle.generateKey(algorithm, extensible, [
     'sign',
     'verify',
-  ])) as CryptoKeyPair
+  ])) as webcrypto.CryptoKeyPair
   const der = PemConverter.decodeFirst(authority.privateKey)
-  const signingKey = (await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign'])) as CryptoKey
+  const signingKey = (await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, [
+    'sign',
+  ])) as webcrypto.CryptoKey
   const certificate = await X509CertificateGenerator.create({
     subject: `CN=${name}`,
     issuer: new X509Certificate(authority.certificate).subject,
@@ -111,8 +110,8 @@ function validity(days: number) {
   return { notBefore: new Date(Date.now() - day), notAfter: new Date(Date.now() + days * day) }
 }
 
-async function toPem(certificate: X509Certificate, privateKey: CryptoKey): Promise<KeyPair> {
-  const key = await webcrypto.subtle.exportKey('pkcs8', privateKey as webcrypto.CryptoKey)
+async function toPem(certificate: X509Certificate, privateKey: webcrypto.CryptoKey): Promise<KeyPair> {
+  const key = await webcrypto.subtle.exportKey('pkcs8', privateKey)
   return { certificate: certificate.toString('pem'), privateKey: PemConverter.encode(key, 'PRIVATE KEY') }
 }
 

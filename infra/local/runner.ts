@@ -51,6 +51,9 @@ export interface Runner {
   stop(): Promise<void>
 }
 
+/** The names there are; those of servers with certificates of this machine's own need its authority first. */
+export type OpenZone = (authority: LocalAuthority) => Promise<Zone>
+
 /** Milliseconds that invocations under way are given when the runner stops. */
 const drainPatience = 10_000
 
@@ -60,7 +63,7 @@ const drainPatience = 10_000
  */
 export async function startRunner(
   options: Options,
-  zone: Zone,
+  openZone: OpenZone,
   notify: (line: string) => void,
 ): Promise<Runner> {
   const closers: (() => Promise<unknown> | unknown)[] = []
@@ -68,7 +71,7 @@ export async function startRunner(
     for (const close of closers.splice(0).reverse()) await close()
   }
   try {
-    return await start(options, zone, notify, (close) => closers.push(close), stop)
+    return await start(options, openZone, notify, (close) => closers.push(close), stop)
   } catch (error) {
     await stop()
     throw error
@@ -77,7 +80,7 @@ export async function startRunner(
 
 async function start(
   options: Options,
-  zone: Zone,
+  openZone: OpenZone,
   notify: (line: string) => void,
   atStop: (close: () => Promise<unknown> | unknown) => void,
   stop: () => Promise<void>,
@@ -89,6 +92,7 @@ async function start(
   await choosePort(options.apiPort, '--api-port')
   const authority = await LocalAuthority.open(join(folders.kept, 'certificates'))
 
+  const zone = await openZone(authority)
   const dns = await startDnsServer(zone, options.dnsPort)
   atStop(() => dns.close())
   const emulators = await startEmulators(options.stateDirectory === null ? null : folders.kept)

@@ -1,0 +1,79 @@
+/** Sets the demo up, sends its messages, waits until each is decided, and prints what became of them. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { LocalAuthority } from '../certificates.ts'
+import type { Endpoints } from '../runner.ts'
+import { type Sending, type Sent, sendMail } from '../send-mail.ts'
+import { ApiClient } from './api-client.ts'
+import { mailboxName, type World } from './partners.ts'
+import { howToGoOn, type Row, renderTable } from './report.ts'
+import { type Step, seed, steps } from './scenario.ts'
+import type { MessageTrace } from './trace.ts'
+
+/** Milliseconds in which every message of the demo must have been decided. */
+const patience = 45_000
+
+export async function runDemo(
+  endpoints: Endpoints,
+  authority: LocalAuthority,
+  world: World,
+): Promise<string> {
+  const api = new ApiClient(endpoints.api)
+  await seed(api, authority, world)
+  const startedAt = new Date()
+  const deadline = Date.now() + patience
+  const rows: Row[] = []
+  const sent = await Promise.all(steps.map((step) => send(step, endpoints, authority)))
+  for (const [index, step] of steps.entries()) {
+    const answer = sent[index] as Sent
+    const trace = answer.id === null ? null : await untilSettled(api, answer.id, deadline)
+    rows.push({ step, answer, trace })
+  }
+  const notification = await untilNotified(api, startedAt, deadline)
+  const names = await connectorNames(api)
+  return [renderTable(rows, notification, names), howToGoOn(endpoints, rows)].join('\n')
+}
+
+async function send(step: Step, endpoints: Endpoints, authority: LocalAuthority): Promise<Sent> {
+  const { from, to, shows } = step
+  const sending: Sending = {
+    server: endpoints.smtp,
+    tls: step.as === 'Plain' ? 'None' : 'Required',
+    ...(step.as === 'OurServer' && { clientCertificate: await authority.issue(mailboxName) }),
+  }
+  return sendMail({ from, to, subject: shows, text: `This message shows: ${shows}.` }, sending)
+}
+
+async function untilSettled(api: ApiClient, id: string, deadline: number): Promise<MessageTrace | null> {
+  return poll(deadline, async () => {
+    const trace = await api.get<MessageTrace>(`/messages/${id}`).catch(() => null)
+    return trace?.recipients.every(({ state }) => state !== 'Pending') ? trace : null
+  })
+}
+
+/** The delivery status notification to the sender of the message that bounced. */
+async function untilNotified(api: ApiClient, since: Date, deadline: number): Promise<MessageTrace | null> {
+  return poll(deadline, async () => {
+    const path = `/messages?since=${since.toISOString()}&recipient=ann@ours.example`
+    const { items } = await api.get<{ items: MessageTrace[] }>(path)
+    const notification = items.find(({ envelope }) => envelope.mailFrom === '')
+    return notification === undefined ? null : untilSettled(api, notification.id, deadline)
+  })
+}
+
+async function poll<T>(deadline: number, attempt: () => Promise<T | null>): Promise<T | null> {
+  while (Date.now() < deadline) {
+    const result = await attempt()
+    if (result !== null) return result
+    await delay(100)
+  }
+  return null
+}
+
+async function connectorNames(api: ApiClient): Promise<ReadonlyMap<string, string>> {
+  const lists = await Promise.all(
+    ['/inbound-connectors', '/outbound-connectors'].map((path) =>
+      api.get<{ items: { id: string; name: string }[] }>(path),
+    ),
+  )
+  return new Map(lists.flatMap(({ items }) => items.map(({ id, name }): [string, string] => [id, name])))
+}

@@ -1,0 +1,57 @@
+/** Somebody else's mail server: takes any message for its domains and remembers what it received and how. */
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { SMTPServer, type SMTPServerSession } from 'smtp-server'
+import type { KeyPair } from '../certificates.ts'
+
+export interface Received {
+  readonly from: string
+  readonly to: readonly string[]
+  /** Null when the message came in the clear. */
+  readonly tlsVersion: string | null
+  readonly content: Buffer
+}
+
+export interface MailServer {
+  readonly port: number
+  readonly received: readonly Received[]
+  close(): Promise<void>
+}
+
+/** @param tls null for a server that knows no STARTTLS */
+export async function startMailServer(name: string, tls: KeyPair | null): Promise<MailServer> {
+  const received: Received[] = []
+  const server = new SMTPServer({
+    name,
+    authOptional: true,
+    disabledCommands: tls === null ? ['AUTH', 'STARTTLS'] : ['AUTH'],
+    ...(tls !== null && { cert: tls.certificate, key: tls.privateKey }),
+    logger: false,
+    onData: (stream, session, callback) => {
+      buffer(stream).then((content) => {
+        received.push({ ...envelopeOf(session), content })
+        callback(null, '2.0.0 Kept')
+      }, callback)
+    },
+  })
+  // A peer that breaks off a handshake or a connection is the peer's business.
+  server.on('error', () => undefined)
+  server.listen(0, '127.0.0.1')
+  await once(server.server, 'listening')
+  return {
+    port: (server.server.address() as AddressInfo).port,
+    received,
+    close: () => new Promise((resolve) => server.close(resolve)),
+  }
+}
+
+function envelopeOf(session: SMTPServerSession): Omit<Received, 'content'> {
+  const { mailFrom, rcptTo } = session.envelope
+  const { tlsOptions } = session as { tlsOptions?: { version?: string } | false }
+  return {
+    from: mailFrom === false ? '' : mailFrom.address,
+    to: rcptTo.map(({ address }) => address),
+    tlsVersion: tlsOptions ? (tlsOptions.version ?? null) : null,
+  }
+}

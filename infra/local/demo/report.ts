@@ -1,0 +1,121 @@
+/** What the demo prints: a table for somebody who sees mailflow for the first time. At most 110 columns. */
+import { dirname, join } from 'node:path'
+import type { Endpoints } from '../runner.ts'
+import type { Sent } from '../send-mail.ts'
+import { mailboxName } from './partners.ts'
+import type { Step } from './scenario.ts'
+import type { MessageTrace, RecipientTrace } from './trace.ts'
+
+export interface Row {
+  readonly step: Step
+  readonly answer: Sent
+  /** Null when the message was refused, or is not decided in time. */
+  readonly trace: MessageTrace | null
+}
+
+type Names = ReadonlyMap<string, string>
+
+const columns = 110
+const widths = [3, 42, 13, 16, 11]
+const heading = ['', 'Who → whom', 'Came in', 'Connector', 'Decision', 'How it left']
+
+export function renderTable(rows: readonly Row[], notification: MessageTrace | null, names: Names): string {
+  const blocks = rows.map((row, index) => block(index + 1, cellsOf(row, names), whyOf(row)))
+  const last =
+    notification === null
+      ? []
+      : [block(rows.length + 1, notificationCells(notification, names), notificationWhy)]
+  return ['', line(heading), '─'.repeat(columns), ...blocks, ...last].join('\n')
+}
+
+function block(number: number, cells: readonly string[], why: string): string {
+  return [line([String(number), ...cells]), ...wrap(why, columns - 5).map((text) => `     ${text}`), ''].join(
+    '\n',
+  )
+}
+
+function line(cells: readonly string[]): string {
+  return cells
+    .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+    .join('')
+    .trimEnd()
+}
+
+function cellsOf({ step, answer, trace }: Row, names: Names): string[] {
+  const cameIn = step.as === 'Plain' ? 'in the clear' : (trace?.tls.protocol ?? 'TLS')
+  const who = `${step.from} → ${step.to}`
+  if (!answer.accepted) return [who, cameIn, step.refusedBy ?? '', 'Refused', 'never taken in']
+  const recipient = trace?.recipients[0]
+  if (recipient === undefined) return [who, cameIn, '', 'Undecided', '']
+  return [who, cameIn, connectorOf(recipient, names), recipient.state, howItLeft(recipient)]
+}
+
+function connectorOf({ verdict }: RecipientTrace, names: Names): string {
+  const { inbound = null, outbound = null } = verdict?.connectors ?? {}
+  return names.get(outbound ?? inbound ?? '') ?? 'none'
+}
+
+function howItLeft({ state, attempts }: RecipientTrace): string {
+  const last = attempts.at(-1)
+  if (state === 'Deferred') return 'not yet: waits'
+  if (state !== 'Delivered' || last === undefined) return 'it did not'
+  if (last.tls === null) return 'in the clear'
+  return `${last.tls.protocol}, ${last.tls.verified ? 'verified' : 'not verified'}`
+}
+
+function whyOf({ step, answer, trace }: Row): string {
+  if (!answer.accepted) return `${sentence(step.shows)} The server answered: ${answer.reply}`
+  const recipient = trace?.recipients[0]
+  const reply = recipient?.attempts.at(-1)?.reply
+  const told = recipient?.state === 'Delivered' || reply === undefined ? '' : ` The attempt came to: ${reply}`
+  return `${sentence(step.shows)}${told}`
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+}
+
+function notificationCells(trace: MessageTrace, names: Names): string[] {
+  const recipient = trace.recipients[0]
+  const who = `<> → ${trace.envelope.rcptTo[0] ?? ''}`
+  if (recipient === undefined) return [who, 'made here', '', 'Undecided', '']
+  return [who, 'made here', connectorOf(recipient, names), recipient.state, howItLeft(recipient)]
+}
+
+const notificationWhy =
+  'The delivery status notification that tells Ann why her message to the vault came back.'
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.replaceAll(/\s+/g, ' ').split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= width)
+      lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
+}
+
+/** Commands to copy; `npx node` is the Node.js of this repository, whatever the machine's own is. */
+export function howToGoOn(endpoints: Endpoints, rows: readonly Row[]): string {
+  const port = endpoints.smtp.split(':')[1]
+  const certificate = join(dirname(endpoints.authority), `${mailboxName}.pem`)
+  const id = rows.find(({ trace }) => trace !== null)?.answer.id ?? 'ID'
+  return `Send one more, as a stranger in the clear (the answer names the message's id):
+  npx node infra/local/send.ts --port ${port} --from you@paper.example --to ann@ours.example
+As our own server, which its certificate identifies, and which alone may send to the outside:
+  npx node infra/local/send.ts --port ${port} --from ann@ours.example --to teller@bank.example \\
+    --certificate ${certificate}
+With other tools:
+  swaks --server ${endpoints.smtp} --tls --from you@paper.example --to ann@ours.example
+  openssl s_client -starttls smtp -crlf -connect ${endpoints.smtp}
+
+Look a message up, list all of them, see the connectors:
+  curl -s ${endpoints.api}/messages/${id}
+  curl -s ${endpoints.api}/messages
+  curl -s ${endpoints.api}/outbound-connectors
+
+What each unit logs: ${endpoints.logs}
+Ctrl-C stops everything.
+`
+}

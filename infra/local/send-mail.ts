@@ -1,0 +1,58 @@
+/** One message by SMTP, as any client or server would send it. */
+import { createTransport } from 'nodemailer'
+import type { KeyPair } from './certificates.ts'
+import { causeOf } from './start-error.ts'
+
+export interface Mail {
+  readonly from: string
+  readonly to: string
+  readonly subject: string
+  readonly text: string
+}
+
+export interface Sending {
+  /** `host:port`. */
+  readonly server: string
+  /** `Required` gives up where STARTTLS is not offered. */
+  readonly tls: 'None' | 'Required'
+  /** Shown to a server that asks for a client certificate. */
+  readonly clientCertificate?: KeyPair
+}
+
+/** The server's last reply, whatever it was. */
+export interface Sent {
+  readonly accepted: boolean
+  readonly reply: string
+  /** The message's id, when the reply names one. */
+  readonly id: string | null
+}
+
+export async function sendMail(mail: Mail, { server, tls, clientCertificate }: Sending): Promise<Sent> {
+  const [host, port] = server.split(':')
+  const transport = createTransport({
+    host: host ?? '127.0.0.1',
+    port: Number(port),
+    name: 'client.example',
+    ignoreTLS: tls === 'None',
+    requireTLS: tls === 'Required',
+    // The certificate is for the gateway's public name, not for the address that is connected to.
+    tls: {
+      rejectUnauthorized: false,
+      ...(clientCertificate && { cert: clientCertificate.certificate, key: clientCertificate.privateKey }),
+    },
+  })
+  try {
+    const { response } = await transport.sendMail(mail)
+    return { accepted: true, reply: response, id: idIn(response) }
+  } catch (error) {
+    const { response } = error as { response?: string }
+    return { accepted: false, reply: response ?? causeOf(error), id: null }
+  } finally {
+    transport.close()
+  }
+}
+
+/** A ULID. */
+function idIn(reply: string): string | null {
+  return /\b[0-9A-HJKMNP-TV-Z]{26}\b/.exec(reply)?.[0] ?? null
+}
