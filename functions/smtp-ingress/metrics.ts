@@ -1,0 +1,47 @@
+/**
+ * Counts kept in memory and written now and then in CloudWatch's embedded metric format: one line for all
+ * messages since the last, not one a message.
+ */
+import { metricNamespace } from '../../shared/contract/metrics.ts'
+
+type Dimension = readonly [name: string, value: string]
+
+export class Metrics {
+  readonly #counts = new Map<string, { metric: string; dimension: Dimension | null; count: number }>()
+
+  count(metric: string, dimension: Dimension | null = null, by = 1): void {
+    const key = [metric, ...(dimension ?? [])].join('\0')
+    const entry = this.#counts.get(key)
+    if (entry) entry.count += by
+    else this.#counts.set(key, { metric, dimension, count: by })
+  }
+
+  /** @param gauges metrics whose value is that of the moment @returns EMF lines; the counts begin anew */
+  flush(gauges: Readonly<Record<string, number>>, timestamp: number): string[] {
+    const entries = [
+      ...Object.entries(gauges).map(([metric, count]) => ({ metric, dimension: null, count })),
+      ...this.#counts.values(),
+    ]
+    this.#counts.clear()
+    return [...Map.groupBy(entries, ({ dimension }) => dimension?.join('\0') ?? '').values()].map((group) =>
+      emfLine(group[0]?.dimension ?? null, group, timestamp),
+    )
+  }
+}
+
+function emfLine(
+  dimension: Dimension | null,
+  entries: readonly { metric: string; count: number }[],
+  timestamp: number,
+): string {
+  const directive = {
+    Namespace: metricNamespace,
+    Dimensions: [dimension ? [dimension[0]] : []],
+    Metrics: entries.map(({ metric }) => ({ Name: metric, Unit: 'Count' })),
+  }
+  return `${JSON.stringify({
+    _aws: { Timestamp: timestamp, CloudWatchMetrics: [directive] },
+    ...(dimension ? { [dimension[0]]: dimension[1] } : {}),
+    ...Object.fromEntries(entries.map(({ metric, count }) => [metric, count])),
+  })}\n`
+}

@@ -1,0 +1,245 @@
+/** The SMTP dialogue: each handler answers one command, and what the client reads is decided here. */
+import type { Readable } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import type { SMTPServerAddress, SMTPServerSession } from 'smtp-server'
+import { ulid } from 'ulid'
+import type { z } from 'zod'
+import type { IngressEnvironment } from '../../shared/contract/environment.ts'
+import { plaintext, type TlsFacts } from '../../shared/contract/message.ts'
+import { Metric } from '../../shared/contract/metrics.ts'
+import { receivedHeader } from '../../shared/mail/received.ts'
+import { type Admission, admit } from '../../shared/policy/admit.ts'
+import type { Snapshot } from '../../shared/policy/snapshot.ts'
+import { tlsFacts } from '../../shared/tls/facts.ts'
+import { serverTlsOptions } from '../../shared/tls/server-options.ts'
+import type { Intake } from './intake.ts'
+import type { Unstored } from './jobs.ts'
+import { causeOf, type Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import { postmasterAddress } from './postmaster.ts'
+import {
+  connectorsUnavailable,
+  internalError,
+  notInService,
+  queuedAs,
+  Refusal,
+  storageUnavailable,
+} from './replies.ts'
+import { MailServer } from './smtp-connection.ts'
+import {
+  distinctRecipients,
+  envelopeOf,
+  refuseRecipient,
+  refuseSender,
+  withAsciiDomain,
+} from './transaction.ts'
+
+export interface ServerParts {
+  environment: z.output<typeof IngressEnvironment>
+  snapshots: { current(options: { maxAgeMs: number }): Promise<Snapshot> }
+  intake: Intake
+  metrics: Metrics
+  log: Log
+  now(): Date
+}
+
+/** A snapshot this old may answer at RCPT TO: evaluate-policy decides again, and never on an old one. */
+const snapshotAgeMs = 1000
+
+/** RFC 5321 §4.5.3.2.7: a server waits at least 5 minutes for the next command. */
+const idleTimeoutMs = 5 * 60_000
+
+export function createMailServer(parts: ServerParts): MailServer {
+  const { environment } = parts
+  const dialogue = new Dialogue(parts)
+  const server = new MailServer({
+    ...serverTlsOptions(environment.TLS_PRIVATE_KEY, environment.TLS_CERTIFICATE),
+    name: environment.MAIL_HOSTNAME,
+    heloResponse: '%s',
+    size: environment.MAX_MESSAGE_SIZE,
+    maxRecipients: environment.MAX_RECIPIENTS,
+    maxClients: environment.MAX_CONNECTIONS,
+    // RFC 5321 §4.5.3.1.4 and the parameters of DSN: far less than 4 KiB.
+    maxCommandLength: 4096,
+    disabledCommands: ['AUTH', 'WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'],
+    hideENHANCEDSTATUSCODES: false,
+    hideDSN: false,
+    disableReverseLookup: true,
+    socketTimeout: idleTimeoutMs,
+    closeTimeout: environment.DRAIN_SECONDS * 1000,
+    logger: false,
+    onConnect: (_session, answer) => answer(dialogue.connect()),
+    onSecure: (socket, session, answer) => answer(dialogue.secure(socket as TLSSocket, session)),
+    onMailFrom: (sender, session, answer) => answer(dialogue.mail(sender, session)),
+    onRcptTo: (recipient, session, answer) => void dialogue.recipient(recipient, session).then(answer),
+    onData: (stream, session, answer) =>
+      void dialogue.data(stream, session).then(
+        (id) => answer(null, queuedAs(id)),
+        (refusal) => answer(refusal),
+      ),
+  })
+  server.on('error', (error) => dialogue.fault(error))
+  return server
+}
+
+type Welcome = Extract<Admission, { action: 'Accept' }>
+
+/** What is remembered of a session between commands. */
+interface Remembered {
+  tls: TlsFacts
+  /** The last recipient's admission; the sender decides it, so it is that of every recipient. */
+  admission: Welcome | null
+}
+
+class Dialogue {
+  readonly #parts: ServerParts
+  readonly #sessions = new WeakMap<SMTPServerSession, Remembered>()
+
+  constructor(parts: ServerParts) {
+    this.#parts = parts
+  }
+
+  connect(): Refusal | null {
+    return this.#parts.intake.isFailing ? this.#refuse(new Refusal(notInService)) : null
+  }
+
+  /** Once a handshake, not once a message. */
+  secure(socket: TLSSocket, session: SMTPServerSession): null {
+    this.#sessions.set(session, { tls: tlsFacts(socket), admission: null })
+    return null
+  }
+
+  mail(sender: SMTPServerAddress, session: SMTPServerSession): Refusal | null {
+    this.#remember(session).admission = null
+    if (this.#parts.intake.isFailing) return this.#refuse(new Refusal(storageUnavailable), session)
+    const refused = refuseSender(sender)
+    return refused ? this.#refuse(new Refusal(refused), session, { mailFrom: sender.address }) : null
+  }
+
+  async recipient(recipient: SMTPServerAddress, session: SMTPServerSession): Promise<Refusal | null> {
+    try {
+      await this.#admit(recipient, session)
+      return null
+    } catch (error) {
+      const refusal = error instanceof Refusal ? error : new Refusal(connectorsUnavailable, error)
+      return this.#refuse(refusal, session, { recipient: recipient.address })
+    }
+  }
+
+  /** @returns the id under which the message is queued @throws Refusal */
+  async data(stream: Readable, session: SMTPServerSession): Promise<string> {
+    const began = performance.now()
+    try {
+      const message = this.#message(session)
+      const recipients = distinctRecipients(session.envelope.rcptTo)
+      const header = this.#received(message, session, recipients.length === 1 ? recipients[0]?.address : null)
+      const size = await this.#parts.intake.take(stream, header, message, recipients)
+      this.#accepted(message, recipients.length, size, performance.now() - began)
+      return message.id
+    } catch (error) {
+      throw this.#refuse(error instanceof Refusal ? error : new Refusal(internalError, error), session)
+    }
+  }
+
+  /** What a client did to its connection, or a handshake that failed; nobody is left to answer. */
+  fault(error: Error): void {
+    const { metrics, log } = this.#parts
+    // Only errors of a handshake carry the state of one.
+    const duringHandshake = 'meta' in error
+    if (duringHandshake) metrics.count(Metric.tlsHandshakesFailed)
+    const { remoteAddress } = error as { remoteAddress?: string }
+    log('info', duringHandshake ? 'TLS handshake failed' : 'connection failed', {
+      ip: remoteAddress ?? null,
+      cause: causeOf(error),
+    })
+  }
+
+  async #admit(recipient: SMTPServerAddress, session: SMTPServerSession): Promise<void> {
+    const sender = session.envelope.mailFrom || { address: '', args: false }
+    const refused = refuseRecipient(recipient, sender)
+    if (refused) throw new Refusal(refused)
+    const { environment, snapshots, now } = this.#parts
+    const snapshot = await snapshots.current({ maxAgeMs: snapshotAgeMs })
+    recipient.address = postmasterAddress(
+      withAsciiDomain(recipient.address),
+      snapshot,
+      environment.MAIL_HOSTNAME,
+    )
+    const remembered = this.#remember(session)
+    const mailFrom = withAsciiDomain(sender.address)
+    const view = { ip: session.remoteAddress, tls: remembered.tls, mailFrom, at: now() }
+    const admission = admit(snapshot, view, recipient.address)
+    if (admission.action === 'Refuse') throw new Refusal(admission, undefined, admission)
+    remembered.admission = admission
+  }
+
+  #message(session: SMTPServerSession): Unstored {
+    const { tls, admission } = this.#remember(session)
+    const sender = session.envelope.mailFrom
+    if (!sender || !admission) throw new Error('data without a transaction')
+    return {
+      id: ulid(),
+      receivedAt: this.#parts.now().toISOString(),
+      source: { ip: session.remoteAddress, port: session.remotePort, helo: session.hostNameAppearsAs },
+      direction: admission.direction,
+      attributedTo: admission.attributedTo,
+      tls,
+      envelope: envelopeOf(sender),
+    }
+  }
+
+  #received(message: Unstored, session: SMTPServerSession, recipient: string | null | undefined): Buffer {
+    const header = receivedHeader({
+      helo: session.hostNameAppearsAs,
+      ip: session.remoteAddress,
+      by: this.#parts.environment.MAIL_HOSTNAME,
+      id: message.id,
+      esmtp: session.openingCommand === 'EHLO',
+      smtpUtf8: message.envelope.smtpUtf8,
+      tls: message.tls,
+      recipient: recipient ?? null,
+      at: new Date(message.receivedAt),
+    })
+    return Buffer.from(header)
+  }
+
+  #accepted(message: Unstored, recipients: number, size: number, milliseconds: number): void {
+    const { metrics, log } = this.#parts
+    metrics.count(Metric.messagesAccepted, ['tls', message.tls.negotiated ? 'negotiated' : 'plaintext'])
+    log('info', 'accepted', {
+      id: message.id,
+      mailFrom: message.envelope.mailFrom,
+      recipients,
+      size,
+      ip: message.source?.ip ?? null,
+      tls: message.tls.protocol,
+      ms: Math.round(milliseconds),
+    })
+  }
+
+  /** Counts and logs a refusal. The client reads its reply and nothing else of it. */
+  #refuse(refusal: Refusal, session?: SMTPServerSession, of?: Record<string, string>): Refusal {
+    const { metrics, log } = this.#parts
+    metrics.count(Metric.refused, ['reason', refusal.reason])
+    if (refusal.reason === storageUnavailable.reason && refusal.cause) metrics.count(Metric.storageFailures)
+    log(refusal.cause ? 'error' : 'info', 'refused', {
+      reason: refusal.reason,
+      reply: `${refusal.reply.code} ${refusal.message}`,
+      ip: session?.remoteAddress ?? null,
+      tls: session ? this.#remember(session).tls.protocol : null,
+      mailFrom: session?.envelope.mailFrom ? session.envelope.mailFrom.address : null,
+      ...of,
+      ...refusal.detail,
+      ...(refusal.cause ? { cause: causeOf(refusal.cause) } : {}),
+    })
+    return refusal
+  }
+
+  #remember(session: SMTPServerSession): Remembered {
+    const known = this.#sessions.get(session)
+    if (known) return known
+    const fresh = { tls: plaintext, admission: null }
+    this.#sessions.set(session, fresh)
+    return fresh
+  }
+}

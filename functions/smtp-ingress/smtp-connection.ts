@@ -1,0 +1,42 @@
+/**
+ * smtp-server with two habits changed: a reply that brings its own enhanced status code gets no second one, and
+ * a server that is closing tells each client so as soon as nothing of the client's is in flight.
+ */
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { SMTPServer } from 'smtp-server'
+import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js'
+import { shuttingDown } from './replies.ts'
+
+const enhancedCode = /^[245]\.\d{1,3}\.\d{1,3} /
+
+class MailConnection extends SMTPConnection {
+  override send(code: number, data?: string | string[] | null, context?: string | false): void {
+    const complete = typeof data === 'string' && enhancedCode.test(data)
+    super.send(code, data, complete ? false : context)
+    if (code !== 421 && this._server._closeTimeout) this.endUnlessReceiving()
+  }
+
+  /** RFC 5321 §3.8: a server that goes away says 421, but not to a client that waits for the reply to its data. */
+  endUnlessReceiving(): void {
+    if (this._dataStream) return
+    super.send(shuttingDown.code, `${shuttingDown.enhanced} ${shuttingDown.text}`, false)
+  }
+}
+
+export class MailServer extends SMTPServer {
+  override connect(socket: Socket | TLSSocket, options?: SMTPConnectionOptions | null): void {
+    const connection = new MailConnection(this, socket, options)
+    this.connections.add(connection)
+    connection.on('error', (error) => this._onError(error))
+    connection.on('connect', (data) => this._onClientConnect(data))
+    connection.init()
+  }
+
+  /** Stops listening and resolves when every session has ended, at the latest after `closeTimeout`. */
+  async drain(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.close(resolve))
+    for (const connection of this.connections) (connection as MailConnection).endUnlessReceiving()
+    await closed
+  }
+}

@@ -1,0 +1,99 @@
+/** The envelope as the client gave it, turned into the contract's. */
+import { domainToASCII } from 'node:url'
+import type { SMTPServerAddress } from 'smtp-server'
+import type { Envelope, Recipient } from '../../shared/contract/message.ts'
+import { needsSmtpUtf8, parameterTooLong, parameterUnknown, type Refused } from './replies.ts'
+
+const mailParameters = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID'])
+const recipientParameters = new Set(['NOTIFY', 'ORCPT'])
+
+export function refuseSender(sender: SMTPServerAddress): Refused | null {
+  return (
+    refuseParameters(sender, mailParameters, 'ENVID', 100) ??
+    (parameter(sender, 'SMTPUTF8') === null && !hasAsciiLocalPart(sender.address) ? needsSmtpUtf8 : null)
+  )
+}
+
+export function refuseRecipient(recipient: SMTPServerAddress, sender: SMTPServerAddress): Refused | null {
+  return (
+    refuseParameters(recipient, recipientParameters, 'ORCPT', 500) ??
+    (parameter(sender, 'SMTPUTF8') === null && !hasAsciiLocalPart(recipient.address) ? needsSmtpUtf8 : null)
+  )
+}
+
+/**
+ * Read from the command's own parameters: the server's session keeps those of a refused MAIL for the next one.
+ */
+export function envelopeOf(sender: SMTPServerAddress): Envelope {
+  const ret = String(parameter(sender, 'RET') ?? '').toUpperCase()
+  const envid = parameter(sender, 'ENVID')
+  return {
+    mailFrom: withAsciiDomain(sender.address),
+    smtpUtf8: parameter(sender, 'SMTPUTF8') !== null,
+    eightBitMime: String(parameter(sender, 'BODY') ?? '').toUpperCase() === '8BITMIME',
+    requireTls: false,
+    dsn: {
+      ret: ret === 'FULL' || ret === 'HDRS' ? ret : null,
+      envid: typeof envid === 'string' ? envid : null,
+    },
+  }
+}
+
+export function recipientOf(recipient: SMTPServerAddress): Recipient {
+  const { notify, orcpt } = recipient.dsn ?? {}
+  return {
+    address: recipient.address,
+    notify: notify ? (notify as NonNullable<Recipient['notify']>) : null,
+    orcpt: orcpt ? xtext(orcpt) : null,
+    attempts: 0,
+    lastAttempt: null,
+    delayNotified: false,
+  }
+}
+
+/** Two spellings of one mailbox are one recipient. */
+export function distinctRecipients(recipients: readonly SMTPServerAddress[]): Recipient[] {
+  const byAddress = new Map(recipients.map((recipient) => [recipient.address.toLowerCase(), recipient]))
+  return [...byAddress.values()].map(recipientOf)
+}
+
+/** The server hands domains over as U-labels; without SMTPUTF8 only A-labels may travel on (RFC 6531 §3.2). */
+export function withAsciiDomain(address: string): string {
+  const at = address.lastIndexOf('@') + 1
+  if (isAscii(address.slice(at))) return address
+  return address.slice(0, at) + (domainToASCII(address.slice(at)) || address.slice(at))
+}
+
+/**
+ * RFC 3461 §4: the server hands the value over decoded. What is not ASCII is RFC 6533's form of it.
+ */
+export function xtext(value: string): string {
+  return value.replace(/[^!-*,-<>-~]/gu, (character) => {
+    const hexadecimal = character.codePointAt(0)?.toString(16).toUpperCase() ?? ''
+    return isAscii(character) ? `+${hexadecimal.padStart(2, '0')}` : `\\x{${hexadecimal}}`
+  })
+}
+
+function refuseParameters(
+  address: SMTPServerAddress,
+  known: ReadonlySet<string>,
+  bounded: string,
+  maximum: number,
+): Refused | null {
+  const unknown = Object.keys(address.args || {}).find((name) => !known.has(name))
+  // RFC 5321 §4.1.2: a parameter's name is letters, digits and hyphens; anything else is not repeated.
+  if (unknown !== undefined) return parameterUnknown(/^[A-Z0-9-]{1,30}$/.test(unknown) ? unknown : 'given')
+  return String(parameter(address, bounded) ?? '').length > maximum ? parameterTooLong(bounded) : null
+}
+
+function parameter(address: SMTPServerAddress, name: string): string | true | null {
+  return address.args ? (address.args[name] ?? null) : null
+}
+
+function hasAsciiLocalPart(address: string): boolean {
+  return isAscii(address.slice(0, address.lastIndexOf('@') + 1))
+}
+
+function isAscii(value: string): boolean {
+  return !/[^ -~]/.test(value)
+}
