@@ -3,10 +3,10 @@
  * listens. SIGINT and SIGTERM stop it; SIGUSR2 kills every Lambda worker in the middle of its batch.
  */
 import { runDemo } from './demo/demo.ts'
-import { startWorld, type World } from './demo/partners.ts'
-import { readZone, type Zone } from './dns/zone.ts'
+import { startDemoWorld } from './demo/partners.ts'
+import { emptyZone, readZone, type Zone } from './dns/zone.ts'
 import { type Options, parseOptions } from './options.ts'
-import { type Runner, startRunner } from './runner.ts'
+import { type OpenWorld, type Runner, startRunner, type World } from './runner.ts'
 import { causeOf } from './start-error.ts'
 
 const notify = (message: string) => process.stderr.write(`mailflow: ${message}\n`)
@@ -19,30 +19,31 @@ try {
 }
 
 async function run(options: Options): Promise<void> {
-  const own = options.zoneFile === null ? { names: {}, ports: {} } : readZone(options.zoneFile)
-  let world: World | null = null
-  const runner = await startRunner(
-    options,
-    async (authority) => {
-      if (options.demo) world = await startWorld(authority)
-      return withDemo(own, world)
-    },
-    notify,
-  )
+  const own = options.zoneFile === null ? emptyZone : readZone(options.zoneFile)
+  if (!options.demo)
+    return void (await start(options, async () => ({ zone: own, close: async () => undefined })))
+  const runner = await start(options, async (authority) => {
+    const world = await startDemoWorld(authority)
+    return { ...world, zone: overlay(world.zone, own) }
+  })
+  process.stdout.write(await runDemo(runner.endpoints, runner.authority, runner.world))
+}
+
+async function start<W extends World>(options: Options, openWorld: OpenWorld<W>): Promise<Runner<W>> {
+  const runner = await startRunner(options, openWorld, notify)
   stopOnSignals(runner)
   process.on('SIGUSR2', () => notify(`SIGUSR2: killed ${runner.crashWorkers()} Lambda workers`))
   process.stdout.write(`mailflow ready ${JSON.stringify(runner.endpoints)}\n`)
-  if (world !== null) process.stdout.write(await runDemo(runner.endpoints, runner.authority, world))
+  return runner
 }
 
 /** What the user's own zone says of a name or an address counts. */
-function withDemo(own: Zone, world: World | null): Zone {
-  if (world === null) return own
-  return { names: { ...world.zone.names, ...own.names }, ports: { ...world.zone.ports, ...own.ports } }
+function overlay(below: Zone, above: Zone): Zone {
+  return { names: { ...below.names, ...above.names }, ports: { ...below.ports, ...above.ports } }
 }
 
 /** A second signal does not wait. */
-function stopOnSignals(runner: Runner): void {
+function stopOnSignals(runner: Runner<World>): void {
   let stopping = false
   const stop = async (signal: NodeJS.Signals) => {
     if (stopping) process.exit(1)

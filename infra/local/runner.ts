@@ -42,17 +42,24 @@ export interface Endpoints {
   readonly pids: { readonly runner: number; readonly ingress: number | undefined }
 }
 
-export interface Runner {
+export interface Runner<W extends World> {
   readonly endpoints: Endpoints
   readonly authority: LocalAuthority
+  readonly world: W
   /** Kills every Lambda worker that is running an invocation; returns how many. */
   crashWorkers(): number
   /** Stops taking mail, lets what is under way end, keeps the state if there is a place for it. */
   stop(): Promise<void>
 }
 
-/** The names there are; those of servers with certificates of this machine's own need its authority first. */
-export type OpenZone = (authority: LocalAuthority) => Promise<Zone>
+/** The world outside: its names, and what is to be closed when the runner stops. */
+export interface World {
+  readonly zone: Zone
+  close(): Promise<void>
+}
+
+/** Servers of this world may need certificates of this machine's own, so its authority comes first. */
+export type OpenWorld<W extends World> = (authority: LocalAuthority) => Promise<W>
 
 /** Milliseconds that invocations under way are given when the runner stops. */
 const drainPatience = 10_000
@@ -61,30 +68,30 @@ const drainPatience = 10_000
  * @param notify told of faults while running, a line each
  * @throws StartError with one line when something cannot start; what had started is stopped again
  */
-export async function startRunner(
+export async function startRunner<W extends World>(
   options: Options,
-  openZone: OpenZone,
+  openWorld: OpenWorld<W>,
   notify: (line: string) => void,
-): Promise<Runner> {
+): Promise<Runner<W>> {
   const closers: (() => Promise<unknown> | unknown)[] = []
   const stop = async () => {
     for (const close of closers.splice(0).reverse()) await close()
   }
   try {
-    return await start(options, openZone, notify, (close) => closers.push(close), stop)
+    return await start(options, openWorld, notify, (close) => closers.push(close), stop)
   } catch (error) {
     await stop()
     throw error
   }
 }
 
-async function start(
+async function start<W extends World>(
   options: Options,
-  openZone: OpenZone,
+  openWorld: OpenWorld<W>,
   notify: (line: string) => void,
   atStop: (close: () => Promise<unknown> | unknown) => void,
   stop: () => Promise<void>,
-): Promise<Runner> {
+): Promise<Runner<W>> {
   const folders = openFolders(options.stateDirectory, atStop)
   const logs = new Logs(folders.logs)
   // Before the seconds that everything else takes: a port in use should be heard of at once.
@@ -92,8 +99,9 @@ async function start(
   await choosePort(options.apiPort, '--api-port')
   const authority = await LocalAuthority.open(join(folders.kept, 'certificates'))
 
-  const zone = await openZone(authority)
-  const dns = await startDnsServer(zone, options.dnsPort)
+  const world = await openWorld(authority)
+  atStop(() => world.close())
+  const dns = await startDnsServer(world.zone, options.dnsPort)
   atStop(() => dns.close())
   const emulators = await startEmulators(options.stateDirectory === null ? null : folders.kept)
   atStop(() => emulators.close())
@@ -107,7 +115,7 @@ async function start(
 
   const runtime = runtimeEnvironment(emulators)
   registerFunctions(template, resolver)
-  const definitions = readFunctions(template, resolver, assets, runtime, zone.ports)
+  const definitions = readFunctions(template, resolver, assets, runtime, world.zone.ports)
   const functions = new Map(definitions.map((one) => [one.arn, new LambdaFunction(one, logs.open(one.name))]))
   const invoke = (arn: string, event: unknown) => functionOf(functions, arn).invoke(event)
   atStop(() => Promise.all([...functions.values()].map((one) => one.stop())))
@@ -137,6 +145,7 @@ async function start(
   const variables = Object.assign({}, environment, ...definitions.map((one) => one.environment))
   return {
     authority,
+    world,
     crashWorkers: () => [...functions.values()].reduce((sum, one) => sum + one.crash(), 0),
     stop,
     endpoints: {

@@ -4,7 +4,7 @@ import type { LocalAuthority } from '../certificates.ts'
 import type { Endpoints } from '../runner.ts'
 import { type Sending, type Sent, sendMail } from '../send-mail.ts'
 import { ApiClient } from './api-client.ts'
-import { mailboxName, type World } from './partners.ts'
+import { type DemoWorld, mailboxName } from './partners.ts'
 import { howToGoOn, type Row, renderTable } from './report.ts'
 import { type Step, seed, steps } from './scenario.ts'
 import type { MessageTrace } from './trace.ts'
@@ -15,7 +15,7 @@ const patience = 45_000
 export async function runDemo(
   endpoints: Endpoints,
   authority: LocalAuthority,
-  world: World,
+  world: DemoWorld,
 ): Promise<string> {
   const api = new ApiClient(endpoints.api)
   await seed(api, authority, world)

@@ -3,19 +3,17 @@
  * them listen on loopback; the zone gives every partner a name and an address of its own.
  */
 import { type LocalAuthority, selfSigned } from '../certificates.ts'
-import type { Zone } from '../dns/zone.ts'
+import type { World } from '../runner.ts'
 import { type MailServer, startMailServer } from './mail-server.ts'
 
-export interface World {
+export interface DemoWorld extends World {
   /** Behind the gateway: where mail to ours.example ends. */
   readonly mailbox: MailServer
-  readonly zone: Zone
-  close(): Promise<void>
 }
 
 export const mailboxName = 'mailbox.ours.example'
 
-export async function startWorld(authority: LocalAuthority): Promise<World> {
+export async function startDemoWorld(authority: LocalAuthority): Promise<DemoWorld> {
   const mailbox = await startMailServer(mailboxName, await authority.issue(mailboxName))
   const paper = await startMailServer('mx.paper.example', null)
   const workshop = await startMailServer('mx.workshop.example', await selfSigned('mx.workshop.example'))

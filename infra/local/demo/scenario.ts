@@ -1,7 +1,7 @@
 /** What the demo sets up through the API and sends by SMTP: one message for each kind of decision. */
 import type { LocalAuthority } from '../certificates.ts'
 import type { ApiClient } from './api-client.ts'
-import { mailboxName, type World } from './partners.ts'
+import { type DemoWorld, mailboxName } from './partners.ts'
 
 export const ourDomain = 'ours.example'
 
@@ -69,7 +69,7 @@ export const steps: readonly Step[] = [
 ]
 
 /** Idempotent, so that a kept state is brought up to date. */
-export async function seed(api: ApiClient, authority: LocalAuthority, world: World): Promise<void> {
+export async function seed(api: ApiClient, authority: LocalAuthority, world: DemoWorld): Promise<void> {
   const certificateAuthorities = [authority.certificate]
   await api.putAcceptedDomain(ourDomain)
   for (const connector of inboundConnectors(certificateAuthorities))
@@ -97,7 +97,7 @@ function inboundConnectors(certificateAuthorities: readonly string[]) {
   ]
 }
 
-function outboundConnectors(certificateAuthorities: readonly string[], world: World) {
+function outboundConnectors(certificateAuthorities: readonly string[], world: DemoWorld) {
   return [
     {
       name: 'Our mailboxes',

@@ -33,7 +33,9 @@ export const Zone = z.strictObject({
 })
 export type Zone = z.infer<typeof Zone>
 
-export type RecordType = 'A' | 'AAAA' | 'CNAME' | 'MX' | 'TXT' | 'TLSA'
+/** No name exists. */
+export const emptyZone: Zone = { names: {}, ports: {} }
+
 export type Rcode = 'NOERROR' | 'NXDOMAIN' | 'SERVFAIL' | 'REFUSED'
 
 /** One record of an answer, its owner name with it: after a CNAME the owner is no longer the name asked for. */
