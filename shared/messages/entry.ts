@@ -1,0 +1,177 @@
+/**
+ * A message as the trace shows it, put together from the items of its partition. Pure: items in, entry out.
+ * Where the octets lie and the raw certificate chain are internal and are left out.
+ */
+import { z } from 'zod'
+import {
+  Attempt,
+  AttemptTls,
+  ClientCertificate,
+  Envelope,
+  Message,
+  type Reply,
+  TlsFacts,
+} from '../contract/message.ts'
+import { formatReply } from '../mail/reply.ts'
+
+export const RecipientStates = ['Pending', 'Delivered', 'Deferred', 'Bounced'] as const
+
+const timestamp = z.iso.datetime()
+
+/** An attempt that a worker has begun and not ended is `InProgress`; `leaseUntil` says until when it may be. */
+const AttemptEntry = z.strictObject({
+  number: z.int().positive(),
+  at: timestamp.nullable(),
+  outcome: z.enum([...Attempt.shape.outcome.options, 'InProgress']),
+  host: z.string().nullable(),
+  ip: z.string().nullable(),
+  tls: AttemptTls.nullable(),
+  policy: Attempt.shape.policy.nullable(),
+  /** As on the wire: `250 2.0.0 Ok`. */
+  reply: z.string().nullable(),
+  /** What a connector in ReportOnly mode would have refused the attempt for. */
+  reportOnly: z.string().nullable(),
+  durationMs: z.int().nullable(),
+  leaseUntil: timestamp.nullable(),
+})
+type AttemptEntry = z.output<typeof AttemptEntry>
+
+const VerdictEntry = z.strictObject({
+  action: z.enum(['Deliver', 'Defer', 'Bounce']),
+  reason: z.string(),
+  explanation: z.string(),
+  connectors: z.strictObject({ inbound: z.string().nullable(), outbound: z.string().nullable() }),
+  reportOnly: z.string().nullable(),
+})
+
+const RecipientEntry = z.strictObject({
+  address: z.string(),
+  state: z.enum(RecipientStates),
+  /** Null until the first decision. */
+  verdict: VerdictEntry.nullable(),
+  /** When a deferred recipient is decided again. */
+  until: timestamp.nullable(),
+  attempts: z.array(AttemptEntry),
+  /** Older attempts that are not shown. */
+  attemptsOmitted: z.int().nonnegative(),
+  /** What the sender was told; `message` is the id of the DSN, null while it is being sent. */
+  notifications: z.array(
+    z.strictObject({ kind: z.enum(['failed', 'delayed']), message: z.string().nullable() }),
+  ),
+})
+type RecipientEntry = z.output<typeof RecipientEntry>
+
+export const TraceEntry = z.strictObject({
+  id: z.string(),
+  receivedAt: timestamp,
+  direction: Message.shape.direction,
+  attributedTo: z.string().nullable(),
+  source: Message.shape.source,
+  tls: TlsFacts.extend({ clientCertificate: ClientCertificate.omit({ chain: true }).nullable() }),
+  envelope: z.strictObject({ ...Envelope.shape, rcptTo: z.array(z.string()) }),
+  size: z.int().nonnegative(),
+  recipients: z.array(RecipientEntry),
+})
+export type TraceEntry = z.output<typeof TraceEntry>
+
+/** An item of the messages table, as shared/messages and its claims write them. */
+export interface TraceItem {
+  sk: string
+  message?: Message
+  address?: string
+  state?: RecipientEntry['state']
+  verdict?: RecipientEntry['verdict']
+  until?: string | null
+  leaseUntil?: number
+  result?: Attempt | { dsn: string }
+}
+
+/** Attempts shown of one message: some 3 MB of JSON, well below what a function may answer. */
+const attemptsShown = 8000
+
+/** @returns null when the items hold no message */
+export function traceEntry(items: readonly TraceItem[]): TraceEntry | null {
+  const message = items.find(({ sk }) => sk === 'message')?.message
+  if (!message) return null
+  const attempts = groupByAddress(items, 'attempt#', attemptOf)
+  const notifications = groupByAddress(items, 'dsn#', notificationOf)
+  const recipients = items.filter(({ sk }) => sk.startsWith('recipient#'))
+  const shown = Math.ceil(attemptsShown / Math.max(1, recipients.length))
+  return {
+    ...headOf(message),
+    envelope: { ...message.envelope, rcptTo: recipients.map(addressOf) },
+    recipients: recipients.map((item) => {
+      const made = attempts.get(addressOf(item)) ?? []
+      return {
+        address: addressOf(item),
+        state: item.state ?? 'Pending',
+        verdict: item.verdict ?? null,
+        until: item.until ?? null,
+        attempts: made.slice(-shown),
+        attemptsOmitted: Math.max(0, made.length - shown),
+        notifications: notifications.get(addressOf(item)) ?? [],
+      }
+    }),
+  }
+}
+
+function headOf({ id, receivedAt, direction, attributedTo, source, tls, size }: Message) {
+  return { id, receivedAt, direction, attributedTo, source, tls: withoutChain(tls), size }
+}
+
+function withoutChain(tls: TlsFacts): TraceEntry['tls'] {
+  if (tls.clientCertificate === null) return { ...tls, clientCertificate: null }
+  const { chain: _chain, ...clientCertificate } = tls.clientCertificate
+  return { ...tls, clientCertificate }
+}
+
+const addressOf = ({ sk }: TraceItem): string => sk.slice('recipient#'.length)
+
+/** Reads the items whose sort key has the prefix; they come, and stay, in the order of the sort key. */
+function groupByAddress<T>(
+  items: readonly TraceItem[],
+  prefix: string,
+  read: (item: TraceItem) => { address: string; value: T },
+): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of items) {
+    if (!item.sk.startsWith(prefix)) continue
+    const { address, value } = read(item)
+    groups.set(address, [...(groups.get(address) ?? []), value])
+  }
+  return groups
+}
+
+/** `attempt#ADDRESS#00001`; the address may hold a `#`. */
+function attemptOf({ sk, result, leaseUntil }: TraceItem): { address: string; value: AttemptEntry } {
+  const end = sk.lastIndexOf('#')
+  const number = Number(sk.slice(end + 1))
+  const address = sk.slice('attempt#'.length, end)
+  if (result && 'outcome' in result) return { address, value: endedAttempt(result) }
+  return { address, value: { ...nothingYet, number, leaseUntil: new Date(leaseUntil ?? 0).toISOString() } }
+}
+
+const nothingYet = {
+  at: null,
+  outcome: 'InProgress',
+  host: null,
+  ip: null,
+  tls: null,
+  policy: null,
+  reply: null,
+  reportOnly: null,
+  durationMs: null,
+} as const
+
+function endedAttempt({ reply, reportOnly, ...attempt }: Attempt): AttemptEntry {
+  return { ...attempt, reply: formatReply(reply), reportOnly: reportOnlyOf(reportOnly), leaseUntil: null }
+}
+
+const reportOnlyOf = (reply: Reply | null): string | null => (reply === null ? null : formatReply(reply))
+
+/** `dsn#KIND#ADDRESS`. */
+function notificationOf({ sk, result }: TraceItem) {
+  const [, kind, ...address] = sk.split('#')
+  const message = result && 'dsn' in result ? result.dsn : null
+  return { address: address.join('#'), value: { kind: kind as 'failed' | 'delayed', message } }
+}

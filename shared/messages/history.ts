@@ -1,0 +1,205 @@
+/**
+ * Reads the trace: one message, or the messages of a span of time, newest first. A day's messages are spread
+ * over several index partitions, which are read side by side and merged. The work for one page is bounded: a
+ * filter that matches little yields short or empty pages, each saying where the next one begins.
+ */
+import { type DynamoDBDocumentClient, QueryCommand, type QueryCommandInput } from '@aws-sdk/lib-dynamodb'
+import { encodeTime } from 'ulid'
+import { domainOf } from '../mail/address.ts'
+import { normaliseDomain } from '../mail/domain.ts'
+import { type TraceEntry, type TraceItem, traceEntry } from './entry.ts'
+import { bucketsOfDay, byTime } from './keys.ts'
+import type { RecipientState } from './trace.ts'
+
+export interface HistoryFilter {
+  /** Times of receipt, from `since` inclusive to `until` exclusive. */
+  since: Date
+  until: Date
+  sender: AddressFilter | null
+  /** With `state` and `connector`: a message is found when one of its recipients meets all that is asked. */
+  recipient: AddressFilter | null
+  state: RecipientState | null
+  connector: string | null
+}
+
+export type AddressFilter = { kind: 'address'; address: string } | { kind: 'domain'; domain: string }
+
+/** Where a page ended: messages of that day with a smaller id come next, then the days before. */
+export interface HistoryPosition {
+  /** `YYYY-MM-DD` */
+  day: string
+  before: string
+}
+
+export interface HistoryPage {
+  entries: TraceEntry[]
+  next: HistoryPosition | null
+}
+
+/** A recipient as the index has it. */
+export interface IndexRow {
+  /** Message id. */
+  pk: string
+  /** `ID#ADDRESS` */
+  order: string
+  sender: string
+  state: RecipientState
+  connectors: string[]
+}
+
+const rowsPerQuery = 250
+/** Octets of JSON after which a page ends; a function may answer 6 MB. */
+const largestPage = 4_000_000
+const entriesAtOnce = 8
+/** An id may be made a little before or after the time of receipt; the span is exact, the index read is wider. */
+const idSkewMs = 3_600_000
+const dayMs = 86_400_000
+
+/**
+ * @param text a mailbox, a domain, or `<>` for the null reverse path
+ * @returns null when it is none of these
+ */
+export function parseAddressFilter(text: string): AddressFilter | null {
+  if (text === '<>') return { kind: 'address', address: '' }
+  if (text.includes('@')) return { kind: 'address', address: text }
+  const domain = normaliseDomain(text)
+  return domain === null ? null : { kind: 'domain', domain }
+}
+
+/** RFC 5321 §2.4: the local part keeps its letter case, the domain does not. */
+export function addressMatches(address: string, filter: AddressFilter): boolean {
+  if (filter.kind === 'domain') return domainOf(address) === filter.domain
+  if (address === filter.address) return true
+  const domain = domainOf(address)
+  return (
+    domain !== null && domain === domainOf(filter.address) && localPart(address) === localPart(filter.address)
+  )
+}
+
+const localPart = (address: string): string => address.slice(0, address.lastIndexOf('@'))
+
+export function rowMatches(row: IndexRow, { sender, recipient, state, connector }: HistoryFilter): boolean {
+  return (
+    (state === null || row.state === state) &&
+    (connector === null || row.connectors.includes(connector)) &&
+    (sender === null || addressMatches(row.sender, sender)) &&
+    (recipient === null || addressMatches(row.order.slice(row.pk.length + 1), recipient))
+  )
+}
+
+export class History {
+  readonly #documents: DynamoDBDocumentClient
+  readonly #table: string
+  readonly #rowsPerPage: number
+
+  /** @param rowsPerPage index rows looked at for one page, rounded up to a whole message */
+  constructor(documents: DynamoDBDocumentClient, table: string, rowsPerPage = 5000) {
+    this.#documents = documents
+    this.#table = table
+    this.#rowsPerPage = rowsPerPage
+  }
+
+  /** @returns null when there is no such message, or none any more */
+  async entry(id: string): Promise<TraceEntry | null> {
+    const items: TraceItem[] = []
+    const ofMessage = { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': id } }
+    for await (const item of this.#query<TraceItem>({ ...ofMessage, ConsistentRead: true })) items.push(item)
+    return traceEntry(items)
+  }
+
+  /** @param from where the page before ended, null for the first */
+  async page(filter: HistoryFilter, from: HistoryPosition | null, limit: number): Promise<HistoryPage> {
+    const { found, stoppedAt } = await this.#find(filter, from, limit)
+    const entries: TraceEntry[] = []
+    let size = 0
+    for (let start = 0; start < found.length; start += entriesAtOnce) {
+      const some = found.slice(start, start + entriesAtOnce)
+      const loaded = await Promise.all(some.map(({ before }) => this.entry(before)))
+      const wanted = loaded.filter((entry) => entry !== null && isWithin(entry, filter)) as TraceEntry[]
+      entries.push(...wanted)
+      size += JSON.stringify(wanted).length
+      const last = some.at(-1)
+      if (size > largestPage && last && last !== found.at(-1)) return { entries, next: last }
+    }
+    return { entries, next: stoppedAt }
+  }
+
+  /** @returns positions of messages with a row that matches, and where to go on unless the span is exhausted */
+  async #find(filter: HistoryFilter, from: HistoryPosition | null, limit: number) {
+    const found: HistoryPosition[] = []
+    let rows = 0
+    let current = null as HistoryPosition | null
+    for await (const { day, row } of this.#rows(filter, from)) {
+      if (current?.before !== row.pk) {
+        // Only between messages: the rest of a message's recipients must be looked at with the first.
+        if (found.length === limit || rows >= this.#rowsPerPage) return { found, stoppedAt: current }
+        current = { day, before: row.pk }
+      }
+      rows += 1
+      if (found.at(-1) !== current && rowMatches(row, filter)) found.push(current)
+    }
+    return { found, stoppedAt: null }
+  }
+
+  async *#rows(
+    { since, until }: HistoryFilter,
+    from: HistoryPosition | null,
+  ): AsyncGenerator<{ day: string; row: IndexRow }> {
+    const low = encodeTime(Math.max(0, since.getTime() - idSkewMs), 10)
+    const high = encodeTime(until.getTime() + idSkewMs, 10)
+    for (const day of daysBetween(since, until)) {
+      if (from && day > from.day) continue
+      const end = from?.day === day && from.before < high ? from.before : high
+      const shards = bucketsOfDay(day).map((bucket) => this.#shard(bucket, low, end))
+      for await (const row of newestFirst(shards)) yield { day, row }
+    }
+  }
+
+  /** Rows of one index partition, `low` <= order < `high`: no order is as short as an id. */
+  #shard(bucket: string, low: string, high: string): AsyncGenerator<IndexRow> {
+    return this.#query<IndexRow>({
+      IndexName: byTime,
+      KeyConditionExpression: '#bucket = :bucket AND #order BETWEEN :low AND :high',
+      ExpressionAttributeNames: { '#bucket': 'bucket', '#order': 'order' },
+      ExpressionAttributeValues: { ':bucket': bucket, ':low': low, ':high': high },
+      ScanIndexForward: false,
+      Limit: rowsPerQuery,
+    })
+  }
+
+  async *#query<T>(query: Omit<QueryCommandInput, 'TableName'>): AsyncGenerator<T> {
+    let start: QueryCommandInput['ExclusiveStartKey']
+    do {
+      const command = new QueryCommand({ ...query, TableName: this.#table, ExclusiveStartKey: start })
+      const { Items = [], LastEvaluatedKey } = await this.#documents.send(command)
+      yield* Items as T[]
+      start = LastEvaluatedKey
+    } while (start)
+  }
+}
+
+/** Merges generators that each yield in descending order; all are begun at once. */
+export async function* newestFirst<T extends { order: string }>(
+  shards: AsyncGenerator<T>[],
+): AsyncGenerator<T> {
+  const heads = await Promise.all(shards.map(async (shard) => ({ shard, next: await shard.next() })))
+  for (;;) {
+    const open = heads.filter(({ next }) => !next.done)
+    if (open.length === 0) return
+    const newest = open.reduce((one, other) => (other.next.value.order > one.next.value.order ? other : one))
+    yield newest.next.value
+    newest.next = await newest.shard.next()
+  }
+}
+
+/** The UTC days that the span touches, newest first. */
+function daysBetween(since: Date, until: Date): string[] {
+  const days: string[] = []
+  const first = Math.floor(since.getTime() / dayMs)
+  for (let day = Math.floor((until.getTime() - 1) / dayMs); day >= first; day--)
+    days.push(new Date(day * dayMs).toISOString().slice(0, 10))
+  return days
+}
+
+const isWithin = ({ receivedAt }: TraceEntry, { since, until }: HistoryFilter): boolean =>
+  Date.parse(receivedAt) >= since.getTime() && Date.parse(receivedAt) < until.getTime()

@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { DeleteCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
+import fc from 'fast-check'
+import { encodeTime } from 'ulid'
+import type { Attempt, Message } from '../../../shared/contract/message.ts'
+import { Claims } from '../../../shared/messages/claims.ts'
+import { TraceEntry } from '../../../shared/messages/entry.ts'
+import {
+  addressMatches,
+  History,
+  type HistoryFilter,
+  type HistoryPosition,
+  newestFirst,
+  parseAddressFilter,
+} from '../../../shared/messages/history.ts'
+import { attemptKey, dsnKey } from '../../../shared/messages/keys.ts'
+import { Trace } from '../../../shared/messages/trace.ts'
+import type { Verdict } from '../../../shared/policy/evaluate.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { attempt, message, overTlsWith, recipient } from '../../support/fixtures.ts'
+
+let database: TestDynamoDb
+let trace: Trace
+let claims: Claims<Attempt>
+let history: History
+
+before(async () => {
+  database = await startDynamoDb()
+  trace = new Trace(database.documents, database.messagesTable)
+  claims = new Claims(database.documents, database.messagesTable)
+  history = new History(database.documents, database.messagesTable)
+})
+after(() => database.stop())
+
+const expiresAt = 4_000_000_000
+const now = new Date('2026-01-15T12:00:00Z')
+
+/** A message received at that time, its id made from it; `n` tells those of one millisecond apart. */
+const receivedAt = (time: string, n = 0, fields: Parameters<typeof message>[0] = {}): Message =>
+  message({
+    id: `${encodeTime(Date.parse(time), 10)}${String(n).padStart(16, '0')}`,
+    receivedAt: new Date(time).toISOString(),
+    ...fields,
+  })
+
+const verdict = (address: string, fields: Partial<Verdict> = {}): Verdict =>
+  ({
+    action: 'Deliver',
+    recipient: recipient({ address }),
+    reason: 'ConnectorMatched',
+    explanation: 'Outbound connector "Northwind" takes it.',
+    connectors: { inbound: null, outbound: 'id-northwind' },
+    decidedBy: null,
+    reportOnly: null,
+    ...fields,
+  }) as Verdict
+
+async function record(received: Message, ...verdicts: Verdict[]): Promise<void> {
+  await trace.recordMessage(received, expiresAt)
+  for (const each of verdicts) await trace.recordVerdict(received, each, expiresAt)
+}
+
+async function empty(): Promise<void> {
+  const { Items = [] } = await database.documents.send(new ScanCommand({ TableName: 'messages' }))
+  for (const { pk, sk } of Items)
+    await database.documents.send(new DeleteCommand({ TableName: 'messages', Key: { pk, sk } }))
+}
+
+describe('the entry of a message', () => {
+  test('tells what happened to each recipient and why', async () => {
+    const received = message({ tls: overTlsWith({ chain: ['MIIB'] }), mailFrom: 'a@contoso.example' })
+    await record(received, verdict('b@ours.example'), verdict('c@ours.example'))
+    const tls = {
+      protocol: 'TLSv1.3',
+      cipher: 'TLS_AES_256_GCM_SHA384',
+      group: 'X25519MLKEM768',
+      verified: true,
+      fingerprint256: 'cd'.repeat(32),
+    }
+    const key = attemptKey(received.id, 'b@ours.example', 1)
+    await claims.claim(key, now, 60_000, expiresAt)
+    const reply = { code: 250, enhanced: '2.0.0', text: 'Ok' }
+    await claims.complete(key, attempt({ outcome: 'Delivered', tls, reply }))
+    await trace.recordDelivered(received.id, 'b@ours.example')
+
+    const entry = await history.entry(received.id)
+    assert.deepEqual(TraceEntry.parse(entry), entry, 'as the API describes it')
+    assert(entry)
+    const { id, direction, source, envelope, size, recipients } = entry
+    assert.deepEqual([id, direction, source?.ip, size], [received.id, 'Incoming', '192.0.2.1', 1000])
+    assert.deepEqual(
+      [envelope.mailFrom, envelope.rcptTo],
+      ['a@contoso.example', ['b@ours.example', 'c@ours.example']],
+    )
+    assert.equal(entry.tls.clientCertificate?.commonName, 'mail.contoso.example')
+    assert(!JSON.stringify(entry).includes('MIIB'), 'the raw chain is left out')
+    assert(!JSON.stringify(entry).includes('segments/'), 'where the octets lie is left out')
+    assert.deepEqual(
+      recipients.map(({ address, state, attempts }) => [address, state, attempts.length]),
+      [
+        ['b@ours.example', 'Delivered', 1],
+        ['c@ours.example', 'Pending', 0],
+      ],
+    )
+    const [made] = recipients[0]?.attempts ?? []
+    assert.deepEqual([made?.reply, made?.host, made?.tls], ['250 2.0.0 Ok', 'mx.northwind.example', tls])
+    assert.deepEqual(recipients[0]?.verdict, {
+      action: 'Deliver',
+      reason: 'ConnectorMatched',
+      explanation: 'Outbound connector "Northwind" takes it.',
+      connectors: { inbound: null, outbound: 'id-northwind' },
+      reportOnly: null,
+    })
+  })
+
+  test('shows an attempt that has begun and not ended as in progress', async () => {
+    const received = receivedAt('2026-01-15T12:00:01Z')
+    const address = '"odd#local"@ours.example'
+    await record(received, verdict(address))
+    await claims.claim(attemptKey(received.id, address, 12), now, 60_000, expiresAt)
+    const [shown] = (await history.entry(received.id))?.recipients[0]?.attempts ?? []
+    assert.deepEqual(
+      [shown?.number, shown?.outcome, shown?.reply, shown?.leaseUntil],
+      [12, 'InProgress', null, '2026-01-15T12:01:00.000Z'],
+    )
+  })
+
+  test('says which DSN told the sender', async () => {
+    const received = receivedAt('2026-01-15T12:00:02Z')
+    await record(received, verdict('b@ours.example', { action: 'Bounce' }))
+    const sent = new Claims<{ dsn: string }>(database.documents, database.messagesTable)
+    const key = dsnKey(received.id, 'b@ours.example', 'failed')
+    await sent.claim(key, now, 60_000, expiresAt)
+    const notifications = async () => (await history.entry(received.id))?.recipients[0]?.notifications
+    assert.deepEqual(await notifications(), [{ kind: 'failed', message: null }])
+    await sent.complete(key, { dsn: 'THEDSN' })
+    assert.deepEqual(await notifications(), [{ kind: 'failed', message: 'THEDSN' }])
+  })
+
+  test('does not exist for an unknown message', async () => {
+    assert.equal(await history.entry('01ARZ3NDEKTSV4RRFFQ69G5FAV'), null)
+  })
+})
+
+const everything: HistoryFilter = {
+  since: new Date('2026-02-01T00:00:00Z'),
+  until: new Date('2026-02-04T00:00:00Z'),
+  sender: null,
+  recipient: null,
+  state: null,
+  connector: null,
+}
+
+/** Every page, one after the other. */
+async function pages(filter: HistoryFilter, limit: number, source = history): Promise<string[][]> {
+  const found: string[][] = []
+  let from: HistoryPosition | null = null
+  do {
+    const page: Awaited<ReturnType<History['page']>> = await source.page(filter, from, limit)
+    found.push(page.entries.map(({ id }) => id))
+    from = page.next
+  } while (from)
+  return found
+}
+
+describe('the list of messages', () => {
+  const times = [
+    '2026-02-03T23:59:59.999Z',
+    '2026-02-03T12:00:00.000Z',
+    '2026-02-03T12:00:00.000Z',
+    '2026-02-03T00:00:00.000Z',
+    '2026-02-02T18:00:00.000Z',
+    '2026-02-01T00:00:00.000Z',
+  ]
+  const messages = times.map((time, n) =>
+    receivedAt(time, 9 - n, { mailFrom: n % 2 ? `s${n}@Contoso.example` : `s${n}@fabrikam.example` }),
+  )
+  const ids = messages.map(({ id }) => id)
+
+  before(async () => {
+    await empty()
+    for (const [n, received] of messages.entries())
+      await record(
+        received,
+        verdict(`r${n}@ours.example`),
+        verdict(`x@northwind.example`, {
+          action: n < 2 ? 'Bounce' : 'Deliver',
+          connectors: { inbound: n === 4 ? 'id-contoso' : null, outbound: null },
+        }),
+      )
+  })
+
+  for (const limit of [1, 2, 3, 5, 50])
+    test(`is newest first in pages of ${limit}, each message once`, async () => {
+      const found = await pages(everything, limit)
+      assert.deepEqual(found.flat(), ids)
+      assert(found.every((page) => page.length <= limit))
+    })
+
+  const all = [0, 1, 2, 3, 4, 5]
+  const rows: { name: string; filter: Partial<HistoryFilter>; found: number[] }[] = [
+    { name: 'from since, inclusive', filter: { since: new Date(times[3] as string) }, found: [0, 1, 2, 3] },
+    { name: 'to until, exclusive', filter: { until: new Date(times[3] as string) }, found: [4, 5] },
+    {
+      name: 'of an hour within a day',
+      filter: { since: new Date('2026-02-03T11:30Z'), until: new Date('2026-02-03T12:30Z') },
+      found: [1, 2],
+    },
+    { name: 'from a sender', filter: { sender: parseAddressFilter('s1@contoso.EXAMPLE') }, found: [1] },
+    {
+      name: 'from a sender whose local part differs in case',
+      filter: { sender: parseAddressFilter('S1@contoso.example') },
+      found: [],
+    },
+    { name: 'from a domain', filter: { sender: parseAddressFilter('CONTOSO.example') }, found: [1, 3, 5] },
+    { name: 'to a recipient', filter: { recipient: parseAddressFilter('r2@ours.example') }, found: [2] },
+    { name: 'to a domain', filter: { recipient: parseAddressFilter('northwind.example') }, found: all },
+    { name: 'in a state', filter: { state: 'Bounced' }, found: [0, 1] },
+    { name: 'of a connector', filter: { connector: 'id-contoso' }, found: [4] },
+    {
+      name: 'with a recipient who is himself in a state',
+      filter: { recipient: parseAddressFilter('r0@ours.example'), state: 'Bounced' },
+      found: [],
+    },
+    {
+      name: 'in a span without any',
+      filter: { since: new Date('2026-01-20'), until: new Date('2026-01-25') },
+      found: [],
+    },
+  ]
+  for (const { name, filter, found } of rows)
+    test(`holds the messages ${name}`, async () => {
+      const listed = (await pages({ ...everything, ...filter }, 50)).flat()
+      assert.deepEqual(
+        listed,
+        found.map((n) => ids[n]),
+      )
+    })
+})
+
+describe('the work for a page', () => {
+  test('is bounded, and nothing is passed over at the bound', async () => {
+    await empty()
+    const crowd = Array.from({ length: 10 }, (_, n) => `r${n}@ours.example`)
+    const crowded = Array.from({ length: 6 }, (_, n) => receivedAt(`2026-02-02T1${n}:00:00Z`))
+    for (const received of crowded) await record(received, ...crowd.map((address) => verdict(address)))
+    const oldest = crowded[0] as Message
+    await record(oldest, verdict('zz@ours.example', { action: 'Bounce' }))
+    const bounded = new History(database.documents, database.messagesTable, 45)
+    const found = await pages({ ...everything, state: 'Bounced' }, 50, bounded)
+    assert.deepEqual(found, [[], [oldest.id]], 'an empty page that leads to the one that is not')
+  })
+})
+
+describe('an address filter', () => {
+  const rows: { address: string; filter: string; matches: boolean }[] = [
+    { address: 'a@contoso.example', filter: 'a@contoso.example', matches: true },
+    { address: 'a@contoso.example', filter: 'a@CONTOSO.example.', matches: true },
+    { address: 'a@contoso.example', filter: 'A@contoso.example', matches: false },
+    { address: 'a@sub.contoso.example', filter: 'contoso.example', matches: false },
+    { address: 'a@xn--bcher-kva.example', filter: 'bücher.example', matches: true },
+    { address: '', filter: '<>', matches: true },
+    { address: 'a@contoso.example', filter: '<>', matches: false },
+    { address: 'a@[192.0.2.1]', filter: 'a@[192.0.2.1]', matches: true },
+    { address: 'a@[192.0.2.1]', filter: 'a@[192.0.2.2]', matches: false },
+  ]
+  for (const { address, filter, matches } of rows)
+    test(`${filter} ${matches ? 'finds' : 'passes over'} ${address || 'the null reverse path'}`, () => {
+      const parsed = parseAddressFilter(filter)
+      assert(parsed)
+      assert.equal(addressMatches(address, parsed), matches)
+    })
+
+  test('is an address or a domain, and nothing else', () => {
+    assert.equal(parseAddressFilter('not a domain'), null)
+  })
+})
+
+test('merging keeps every row and their descending order', async () => {
+  const shards = fc.array(fc.array(fc.string({ maxLength: 3 }), { maxLength: 8 }), { maxLength: 8 })
+  await fc.assert(
+    fc.asyncProperty(shards, async (lists) => {
+      const generators = lists.map(async function* (list) {
+        for (const order of [...list].sort().reverse()) yield { order }
+      })
+      const merged: string[] = []
+      for await (const { order } of newestFirst(generators)) merged.push(order)
+      assert.deepEqual(merged, lists.flat().sort().reverse())
+    }),
+  )
+})
