@@ -9,17 +9,19 @@ import type { Claim, ClaimKey, Claims } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/keys.ts'
 import type { Trace } from '../../shared/messages/trace.ts'
 import type { Mail, Outcomes } from '../../shared/net/smtp-delivery.ts'
-import type { JobQueue } from '../../shared/queues/job-queue.ts'
+import type { Sender } from '../../shared/queues/job-queue.ts'
 
 export interface Dependencies {
   claims: Claims<Attempt>
   trace: Trace
-  evaluation: JobQueue<EvaluationJob>
+  evaluation: Sender<EvaluationJob>
   /** The message's octets, proven to be those that were stored. */
   read(reference: ContentReference): Promise<Buffer>
   /** Tries once; never throws for what a next hop does. */
   transmit(route: DeliveryJob['route'], mail: Mail): Promise<Outcomes>
   now(): Date
+  /** Attempts are part of the trace and are kept as long. */
+  retentionDays: number
 }
 
 /** One recipient's attempt. */
@@ -43,9 +45,6 @@ export interface Delivery {
 
 /** Longer than a function can run, so that a claim outlives its worker and never the other way round. */
 export const leaseMs = 6 * 60_000
-
-/** Attempts are part of the trace and are kept as long. */
-const attemptKeptMs = 90 * 86_400_000
 
 /**
  * Content is read before anything is claimed, so that a store that fails leaves no lease behind.
@@ -76,9 +75,9 @@ interface Claiming {
   claim: Claim<Attempt>
 }
 
-async function claimAll(job: DeliveryJob, { claims, now }: Dependencies): Promise<Claiming[]> {
+async function claimAll(job: DeliveryJob, { claims, now, retentionDays }: Dependencies): Promise<Claiming[]> {
   const at = now()
-  const expiresAt = Math.floor((Date.parse(job.message.receivedAt) + attemptKeptMs) / 1000)
+  const expiresAt = Math.floor(Date.parse(job.message.receivedAt) / 1000) + retentionDays * 86_400
   const unique = new Map(job.recipients.map((recipient) => [recipient.address, recipient]))
   return Promise.all(
     [...unique.values()].map(async (recipient) => ({

@@ -42,6 +42,7 @@ const claimsAndQueues: Omit<Dependencies, 'transmit'> = {
   evaluation: new JobQueue<EvaluationJob>(new SQSClient(), environment.EVALUATION_QUEUE_URL),
   read: (reference) => content.read(reference),
   now: () => new Date(),
+  retentionDays: environment.TRACE_RETENTION_DAYS,
 }
 
 const smtp: Omit<SmtpOptions, 'signal'> = {

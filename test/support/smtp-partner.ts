@@ -1,0 +1,207 @@
+/**
+ * A partner's mail server that can be told to misbehave, and that keeps every octet it was sent: `wire` is what
+ * went over the network, taken in front of the server, so what was encrypted stays unreadable there.
+ */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { createSecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
+
+export interface PartnerOptions {
+  greeting?: string
+  /** What follows the name in the reply to EHLO, STARTTLS left out. */
+  extensions?: string[]
+  /** Certificate, key, versions. Without it STARTTLS is not offered. */
+  tls?: SecureContextOptions
+  /** The answer to STARTTLS, when it is not to be 220. */
+  refuseStartTls?: string
+  /** Octets sent directly behind the 220, in the same write. */
+  injected?: string
+  /** Answers the client's handshake with something else than TLS. */
+  breakHandshake?: boolean
+  /** An answer of its own to a command; `null` closes the connection without any. */
+  answer?: (command: string) => string | null | undefined
+  /** The answer to the message; `null` closes the connection without any. */
+  answerToMessage?: string | null
+}
+
+export interface Received {
+  mail: string
+  recipients: string[]
+  /** Dot-unstuffed, without the final dot. */
+  content: Buffer
+  tls: { protocol: string; serverName: string | null } | null
+}
+
+export interface Partner {
+  port: number
+  /** Everything clients sent, as it went over the network. */
+  wire(): Buffer
+  /** Every command, in the clear or decrypted, in order. */
+  commands: string[]
+  received: Received[]
+  connections(): number
+  stop(): Promise<void>
+}
+
+const defaultExtensions = ['PIPELINING', 'SIZE 1000000', '8BITMIME', 'SMTPUTF8', 'DSN']
+
+export async function startPartner(options: PartnerOptions = {}): Promise<Partner> {
+  const wire: Buffer[] = []
+  const commands: string[] = []
+  const received: Received[] = []
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    track(sockets, socket)
+    new Session(socket, options, commands, received)
+  })
+  const tap = createServer((socket) => {
+    track(sockets, socket)
+    const inner = connect({ port: portOf(server), host: '127.0.0.1' })
+    track(sockets, inner)
+    socket.on('data', (octets) => wire.push(octets))
+    socket.pipe(inner).pipe(socket)
+    socket.on('close', () => inner.destroy())
+    inner.on('close', () => socket.destroySoon())
+  })
+  let connections = 0
+  tap.on('connection', () => {
+    connections += 1
+  })
+  for (const each of [server, tap]) await once(each.listen(0, '127.0.0.1'), 'listening')
+  return {
+    port: portOf(tap),
+    wire: () => Buffer.concat(wire),
+    commands,
+    received,
+    connections: () => connections,
+    async stop() {
+      for (const socket of sockets) socket.destroy()
+      await Promise.all([server, tap].map((each) => new Promise((resolve) => each.close(resolve))))
+    },
+  }
+}
+
+function track(sockets: Set<Socket>, socket: Socket): void {
+  sockets.add(socket)
+  socket.on('error', () => {})
+  socket.on('close', () => sockets.delete(socket))
+}
+
+const portOf = (server: Server): number => (server.address() as AddressInfo).port
+
+class Session {
+  #socket: Socket
+  readonly #options: PartnerOptions
+  readonly #commands: string[]
+  readonly #received: Received[]
+  #buffered = Buffer.alloc(0)
+  #inData = false
+  #mail = ''
+  #recipients: string[] = []
+
+  constructor(socket: Socket, options: PartnerOptions, commands: string[], received: Received[]) {
+    this.#socket = socket
+    this.#options = options
+    this.#commands = commands
+    this.#received = received
+    this.#listen(socket)
+    this.#say(options.greeting ?? '220 partner.example ESMTP')
+  }
+
+  #listen(socket: Socket): void {
+    socket.on('error', () => {})
+    socket.on('data', (octets) => {
+      this.#buffered = Buffer.concat([this.#buffered, octets])
+      this.#consume()
+    })
+  }
+
+  #consume(): void {
+    for (;;) {
+      const mark = this.#inData ? '\r\n.\r\n' : '\r\n'
+      const end = this.#buffered.indexOf(mark)
+      if (end < 0) return
+      const part = this.#buffered.subarray(0, end)
+      this.#buffered = this.#buffered.subarray(end + mark.length)
+      if (this.#inData) this.#message(part)
+      else if (!this.#command(part.toString())) return
+    }
+  }
+
+  /** @returns whether the connection goes on as it is */
+  #command(line: string): boolean {
+    this.#commands.push(line)
+    const own = this.#options.answer?.(line)
+    if (own === null) {
+      this.#socket.destroy()
+      return false
+    }
+    if (line === 'STARTTLS') return this.#startTls()
+    if (own === undefined || own.startsWith('2')) this.#follow(line)
+    this.#say(own ?? this.#usual(line))
+    if (line === 'QUIT') this.#socket.end()
+    return true
+  }
+
+  #follow(line: string): void {
+    if (line.startsWith('MAIL')) {
+      this.#mail = line
+      this.#recipients = []
+    }
+    if (line.startsWith('RCPT')) this.#recipients.push(line)
+    if (line === 'DATA' && this.#recipients.length > 0) this.#inData = true
+  }
+
+  #usual(line: string): string {
+    if (line.startsWith('EHLO')) return this.#ehlo()
+    if (line === 'DATA') return this.#inData ? '354 go on' : '503 5.5.1 no recipients'
+    return line === 'QUIT' ? '221 2.0.0 bye' : '250 2.1.0 OK'
+  }
+
+  #ehlo(): string {
+    const offered = this.#options.tls && !this.#encrypted() ? ['STARTTLS'] : []
+    const lines = ['partner.example', ...(this.#options.extensions ?? defaultExtensions), ...offered]
+    return lines.map((line, index) => `250${index === lines.length - 1 ? ' ' : '-'}${line}`).join('\r\n')
+  }
+
+  #startTls(): boolean {
+    const { tls, refuseStartTls, injected = '', breakHandshake } = this.#options
+    if (refuseStartTls || !tls) {
+      this.#say(refuseStartTls ?? '502 5.5.1 not here')
+      if (refuseStartTls?.startsWith('421')) this.#socket.end()
+      return true
+    }
+    const plain = this.#socket
+    plain.removeAllListeners('data')
+    plain.write(`220 2.0.0 ready\r\n${injected}`)
+    if (breakHandshake) {
+      plain.once('data', () => plain.end('this is not TLS\r\n'))
+      return false
+    }
+    this.#buffered = Buffer.alloc(0)
+    this.#socket = new TLSSocket(plain, { isServer: true, secureContext: createSecureContext(tls) })
+    this.#listen(this.#socket)
+    return false
+  }
+
+  #message(stuffed: Buffer): void {
+    this.#inData = false
+    const { answerToMessage = '250 2.0.0 taken' } = this.#options
+    const content = Buffer.from(`${stuffed.toString('latin1')}\r\n`.replace(/^\./gm, ''), 'latin1')
+    this.#received.push({ mail: this.#mail, recipients: this.#recipients, content, tls: this.#session() })
+    if (answerToMessage === null) this.#socket.destroy()
+    else this.#say(answerToMessage)
+  }
+
+  #session(): Received['tls'] {
+    if (!(this.#socket instanceof TLSSocket)) return null
+    const serverName = (this.#socket as TLSSocket & { servername?: string | false }).servername || null
+    return { protocol: this.#socket.getProtocol() ?? '', serverName }
+  }
+
+  #encrypted = (): boolean => this.#socket instanceof TLSSocket
+
+  #say(line: string): void {
+    if (this.#socket.writable) this.#socket.write(`${line}\r\n`)
+  }
+}
