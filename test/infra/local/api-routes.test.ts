@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { test } from 'node:test'
+import { type ApiEvent, matchRoute, type Route, startApiServer } from '../../../infra/local/api-server.ts'
+
+const routes: Route[] = [
+  'GET /messages',
+  'GET /messages/{id}',
+  'GET /messages/latest',
+  'PUT /domains/{domain}',
+].map((key) => ({ key, functionArn: 'arn:api', authorization: 'AWS_IAM' }))
+
+const rows = [
+  { method: 'GET', path: '/messages', key: 'GET /messages', parameters: {} },
+  { method: 'GET', path: '/messages/01J', key: 'GET /messages/{id}', parameters: { id: '01J' } },
+  { method: 'GET', path: '/messages/latest', key: 'GET /messages/latest', parameters: {} },
+  { method: 'PUT', path: '/domains/b%C3%BCro', key: 'PUT /domains/{domain}', parameters: { domain: 'büro' } },
+]
+for (const { method, path, key, parameters } of rows)
+  test(`${method} ${path} is ${key}`, () => {
+    const matched = matchRoute(routes, method, path)
+    assert.equal(matched?.route.key, key)
+    assert.deepEqual(matched?.parameters, parameters)
+  })
+
+for (const [method, path] of [
+  ['POST', '/messages'],
+  ['GET', '/messages/01J/more'],
+  ['GET', '/'],
+] as const)
+  test(`${method} ${path} has no route`, () => assert.equal(matchRoute(routes, method, path), null))
+
+test('the function gets a payload of format 2.0, and what it answers goes back', async (t) => {
+  const events: ApiEvent[] = []
+  const invoke = async (_arn: string, event: ApiEvent) => {
+    events.push(event)
+    return { statusCode: 412, headers: { ETag: '"2"' }, body: '{"status":412}' }
+  }
+  const server = await startApiServer(routes, invoke, 0, assert.fail)
+  t.after(() => server.close())
+  const response = await fetch(`http://127.0.0.1:${server.port}/domains/ours.example?a=1&a=2`, {
+    method: 'PUT',
+    headers: { 'If-Match': '"1"' },
+    body: '{"comment":"é"}',
+  })
+  assert.equal(response.status, 412)
+  assert.equal(response.headers.get('etag'), '"2"')
+  assert.deepEqual(await response.json(), { status: 412 })
+  const [event] = events
+  assert.equal(event?.routeKey, 'PUT /domains/{domain}')
+  assert.equal(event?.rawQueryString, 'a=1&a=2')
+  assert.deepEqual(event?.queryStringParameters, { a: '1,2' })
+  assert.deepEqual(event?.pathParameters, { domain: 'ours.example' })
+  assert.equal(event?.headers['if-match'], '"1"')
+  assert.equal(event?.body, '{"comment":"é"}')
+  assert.equal(event?.isBase64Encoded, false)
+  assert.equal(event?.requestContext.http.method, 'PUT')
+  assert.ok(event?.requestContext.authorizer, 'the context of an authorizer is there')
+})
+
+test('a function that fails is a 500 without its reason, which the runner is told', async (t) => {
+  const told: string[] = []
+  const fail = () => Promise.reject(new Error('the table is gone'))
+  const server = await startApiServer(routes, fail, 0, (message) => told.push(message))
+  t.after(() => server.close())
+  const response = await fetch(`http://127.0.0.1:${server.port}/messages`)
+  assert.equal(response.status, 500)
+  assert.deepEqual(await response.json(), { message: 'Internal Server Error' })
+  assert.deepEqual(told, ['the table is gone'])
+})
+
+test('a page of another origin that resolves to this machine is turned away', async (t) => {
+  const server = await startApiServer(routes, assert.fail, 0, assert.fail)
+  t.after(() => server.close())
+  const { connect } = await import('node:net')
+  const socket = connect(server.port, '127.0.0.1')
+  socket.end('GET /messages HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n')
+  const [chunk] = await once(socket, 'data')
+  assert.match(String(chunk), /^HTTP\/1.1 403 /)
+})
+
+test('a port in use is named together with its option', async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  t.after(() => taken.close())
+  const { port } = taken.address() as { port: number }
+  await assert.rejects(startApiServer([], assert.fail, port, assert.fail), {
+    message: `port ${port} is in use (--api-port)`,
+  })
+})

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { after, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { InvocationError, LambdaFunction } from '../../../infra/local/lambda/function.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'mailflow-lambda-'))
+after(() => rmSync(folder, { recursive: true }))
+const module = join(folder, 'index.mjs')
+writeFileSync(
+  module,
+  `import { connect } from 'node:net'
+   let calls = 0
+   export const handler = async (event, context) => {
+     calls += 1
+     if (event.do === 'throw') throw new Error('no such table')
+     if (event.do === 'exit') process.exit(3)
+     if (event.do === 'hang') { event.log && console.log(event.log); await new Promise(() => setInterval(() => {}, 1000)) }
+     if (event.do === 'connect') return new Promise((resolve, reject) =>
+       connect({ host: '127.0.0.11', port: 25 }).once('data', (octets) => resolve(String(octets))).once('error', reject))
+     return { calls, color: process.env.COLOR, memory: context.memoryLimitInMB, left: context.getRemainingTimeInMillis() }
+   }`,
+)
+
+function make(
+  t: { after(fn: () => Promise<void>): void },
+  overrides: { timeoutSeconds?: number; ports?: object } = {},
+) {
+  const log = new PassThrough()
+  const made = new LambdaFunction(
+    {
+      name: 'test',
+      module: pathToFileURL(module).href,
+      handler: 'handler',
+      translation: { ...overrides.ports },
+      environment: { COLOR: 'blue', AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256' },
+      timeoutSeconds: overrides.timeoutSeconds ?? 30,
+    },
+    log,
+  )
+  t.after(() => made.stop())
+  return { made, log }
+}
+
+test('an environment is kept warm, sees only its own variables, and knows its time left', async (t) => {
+  const { made } = make(t)
+  await made.invoke({})
+  const second = (await made.invoke({})) as Record<string, unknown>
+  assert.equal(second.calls, 2)
+  assert.equal(second.color, 'blue')
+  assert.equal(second.memory, '256')
+  assert.ok(Number(second.left) > 0 && Number(second.left) <= 30_000)
+})
+
+test('invocations at once get environments of their own', async (t) => {
+  const { made } = make(t)
+  const answers = await Promise.all([made.invoke({}), made.invoke({})])
+  assert.deepEqual(
+    answers.map((answer) => (answer as { calls: number }).calls),
+    [1, 1],
+  )
+})
+
+test('a handler that throws fails its invocation and keeps its environment', async (t) => {
+  const { made } = make(t)
+  await assert.rejects(made.invoke({ do: 'throw' }), new InvocationError('test: no such table'))
+  assert.equal(((await made.invoke({})) as { calls: number }).calls, 2)
+})
+
+test('an environment that ends fails its invocation, and the next gets a new one', async (t) => {
+  const { made } = make(t)
+  await assert.rejects(made.invoke({ do: 'exit' }), InvocationError)
+  assert.equal(((await made.invoke({})) as { calls: number }).calls, 1)
+})
+
+test('the function timeout ends the environment', async (t) => {
+  const { made } = make(t, { timeoutSeconds: 0.2 })
+  await assert.rejects(made.invoke({ do: 'hang' }), { message: 'test timed out after 0.2 s' })
+})
+
+test('a crash kills what is running and nothing else', async (t) => {
+  const { made, log } = make(t)
+  await made.warm()
+  assert.equal(made.crash(), 0)
+  const hanging = made.invoke({ do: 'hang', log: 'under way' })
+  hanging.catch(() => undefined)
+  await once(log, 'data')
+  assert.equal(made.crash(), 1)
+  await assert.rejects(hanging, { message: 'test: its execution environment ended' })
+})
+
+test('a connection to port 25 of an address reaches the port that the zone gives', async (t) => {
+  const server = createServer((socket) => socket.end('220 here')).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const { made } = make(t, { ports: { '127.0.0.11': `127.0.0.1:${(server.address() as AddressInfo).port}` } })
+  assert.equal(await made.invoke({ do: 'connect' }), '220 here')
+})

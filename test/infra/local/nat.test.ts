@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { translate } from '../../../infra/local/lambda/nat.ts'
+
+const rules = { '127.0.0.11': 2511, '127.0.0.12': '127.0.0.1:2512' }
+
+const rows = [
+  { host: '127.0.0.11', port: 25, expected: { host: '127.0.0.11', port: 2511 } },
+  { host: '127.0.0.12', port: 25, expected: { host: '127.0.0.1', port: 2512 } },
+  { host: '127.0.0.11', port: 587, expected: { host: '127.0.0.11', port: 587 } },
+  { host: '127.0.0.13', port: 25, expected: { host: '127.0.0.13', port: 25 } },
+]
+for (const { host, port, expected } of rows)
+  test(`${host}:${port} goes to ${expected.host}:${expected.port}`, () => {
+    assert.deepEqual(translate(rules, host, port), expected)
+  })

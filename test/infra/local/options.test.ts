@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseOptions } from '../../../infra/local/options.ts'
+
+test('without options the usual ports, a free one for DNS, memory and the demo', () => {
+  assert.deepEqual(parseOptions([]), {
+    smtpPort: 2525,
+    apiPort: 8080,
+    dnsPort: 0,
+    zoneFile: null,
+    stateDirectory: null,
+    demo: true,
+  })
+})
+
+test('every option is taken', () => {
+  const args = '--smtp-port 1 --api-port 2 --dns-port 3 --zone z.json --state s --no-demo'.split(' ')
+  assert.deepEqual(parseOptions(args), {
+    smtpPort: 1,
+    apiPort: 2,
+    dnsPort: 3,
+    zoneFile: 'z.json',
+    stateDirectory: 's',
+    demo: false,
+  })
+})
+
+const faults = [
+  { args: ['--colour'], message: /^Unknown option '--colour'.*\(the options are --smtp-port/ },
+  { args: ['start'], message: /^Unexpected argument 'start'/ },
+  { args: ['--smtp-port', 'smtp'], message: /^--smtp-port smtp: not a port/ },
+  { args: ['--api-port', '65536'], message: /^--api-port 65536: not a port/ },
+  { args: ['--dns-port', '-1'], message: /dns-port/ },
+]
+for (const { args, message } of faults)
+  test(`"${args.join(' ')}" is refused in one line`, () => {
+    assert.throws(
+      () => parseOptions(args),
+      (error: Error) => message.test(error.message) && !error.message.includes('\n'),
+    )
+  })

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { GetQueueAttributesCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs'
+import type { SQSEvent } from 'aws-lambda'
+import { type Emulators, startEmulators } from '../../../infra/local/aws/emulators.ts'
+import { type Clients, createResources, type Resources } from '../../../infra/local/aws/resources.ts'
+import { type EventSource, failuresIn, startPoller } from '../../../infra/local/lambda/poller.ts'
+import { restoreSnapshot, saveSnapshot } from '../../../infra/local/state.ts'
+import { Resolver, type Template } from '../../../infra/local/template.ts'
+
+const queue = (properties: object) => ({ Type: 'AWS::SQS::Queue', Properties: { ...properties } })
+const template: Template = {
+  Resources: {
+    Jobs: queue({
+      VisibilityTimeout: 1,
+      RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['Dead', 'Arn'] }, maxReceiveCount: 2 },
+      SqsManagedSseEnabled: true,
+    }),
+    Dead: queue({ MessageRetentionPeriod: 1_209_600 }),
+    Kept: queue({}),
+    Content: { Type: 'AWS::S3::Bucket', Properties: { VersioningConfiguration: {} } },
+    Traces: {
+      Type: 'AWS::DynamoDB::Table',
+      Properties: {
+        BillingMode: 'PAY_PER_REQUEST',
+        DeletionProtectionEnabled: true,
+        KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+        AttributeDefinitions: [
+          { AttributeName: 'pk', AttributeType: 'S' },
+          { AttributeName: 'day', AttributeType: 'S' },
+        ],
+        GlobalSecondaryIndexes: [
+          {
+            IndexName: 'byDay',
+            KeySchema: [{ AttributeName: 'day', KeyType: 'HASH' }],
+            Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['state'] },
+          },
+        ],
+      },
+    },
+  },
+}
+
+interface Machine {
+  emulators: Emulators
+  clients: Clients
+  resources: Resources
+}
+
+async function startMachine(): Promise<Machine> {
+  const emulators = await startEmulators(null)
+  const { endpoints } = emulators
+  const common = { region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } }
+  const clients = {
+    sqs: new SQSClient({ ...common, endpoint: endpoints.sqs }),
+    s3: new S3Client({ ...common, endpoint: endpoints.s3, forcePathStyle: true }),
+    dynamodb: new DynamoDBClient({ ...common, endpoint: endpoints.dynamodb }),
+  }
+  return { emulators, clients, resources: await createResources(template, new Resolver(template), clients) }
+}
+
+let machine: Machine
+before(async () => {
+  machine = await startMachine()
+})
+after(() => machine.emulators.close())
+
+const urlOf = (logicalId: string, { resources } = machine) =>
+  resources.queues.find((one) => one.logicalId === logicalId)?.url ?? ''
+
+const send = (url: string, bodies: string[], { clients } = machine) =>
+  clients.sqs.send(
+    new SendMessageBatchCommand({
+      QueueUrl: url,
+      Entries: bodies.map((body, index) => ({ Id: String(index), MessageBody: body })),
+    }),
+  )
+
+const sourceOf = (logicalId: string): EventSource => ({
+  queueUrl: urlOf(logicalId),
+  queueArn: `arn:aws:sqs:us-east-1:000000000000:${logicalId}`,
+  batchSize: 10,
+  batchingWindowSeconds: 0,
+  reportsBatchItemFailures: true,
+  concurrency: 1,
+})
+
+test('queues and tables have what the template gives them', async () => {
+  const { Attributes } = await machine.clients.sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl: urlOf('Jobs'), AttributeNames: ['All'] }),
+  )
+  assert.equal(Attributes?.VisibilityTimeout, '1')
+  assert.deepEqual(JSON.parse(Attributes?.RedrivePolicy ?? ''), {
+    deadLetterTargetArn: 'arn:aws:sqs:us-east-1:000000000000:Dead',
+    maxReceiveCount: 2,
+  })
+  const { Table } = await machine.clients.dynamodb.send(new DescribeTableCommand({ TableName: 'Traces' }))
+  assert.deepEqual(Table?.GlobalSecondaryIndexes?.[0]?.Projection, {
+    ProjectionType: 'INCLUDE',
+    NonKeyAttributes: ['state'],
+  })
+})
+
+test('what a batch reports as failed comes back, then goes to the dead-letter queue; the rest is gone', async (t) => {
+  const seen: string[][] = []
+  const handler = async ({ Records }: SQSEvent) => {
+    seen.push(Records.map(({ body }) => body).sort())
+    const failed = Records.filter(({ body }) => body === 'bad')
+    return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) }
+  }
+  await send(urlOf('Jobs'), ['good', 'bad'])
+  const poller = startPoller(machine.clients.sqs, sourceOf('Jobs'), handler, assert.fail)
+  t.after(() => poller.stop())
+  const dead = new Promise<SQSEvent>((resolve) => {
+    const deadPoller = startPoller(
+      machine.clients.sqs,
+      sourceOf('Dead'),
+      async (event) => resolve(event),
+      assert.fail,
+    )
+    t.after(() => deadPoller.stop())
+  })
+  assert.deepEqual(
+    (await dead).Records.map(({ body }) => body),
+    ['bad'],
+  )
+  assert.deepEqual(seen, [['bad', 'good'], ['bad']])
+})
+
+test('a stopped poller has finished its batch, and it says which invocation failed', async () => {
+  const told: string[] = []
+  const started = new EventTarget()
+  const poller = startPoller(
+    machine.clients.sqs,
+    sourceOf('Kept'),
+    async () => {
+      started.dispatchEvent(new Event('started'))
+      throw new Error('worker died')
+    },
+    (message) => told.push(message),
+  )
+  const invoked = once(started, 'started')
+  await send(urlOf('Kept'), ['one'])
+  await invoked
+  await poller.stop()
+  assert.deepEqual(told, ['worker died'])
+})
+
+test('a snapshot brings queues and content back, in-flight messages and receive counts included', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'mailflow-state-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  await machine.clients.s3.send(new PutObjectCommand({ Bucket: 'content', Key: 'seg/01J', Body: 'a\u0000é' }))
+  await send(urlOf('Kept'), ['two'])
+  await saveSnapshot(directory, machine.emulators.queues, machine.clients.s3, ['content'])
+
+  const other = await startMachine()
+  t.after(() => other.emulators.close())
+  await restoreSnapshot(directory, other.emulators.queues, other.clients.s3)
+  const restored = other.emulators.queues.getQueueByName('Kept')?.inspectMessages()
+  const { Body } = await other.clients.s3.send(new GetObjectCommand({ Bucket: 'content', Key: 'seg/01J' }))
+  assert.equal(await Body?.transformToString(), 'a\u0000é')
+  assert.deepEqual(
+    restored?.ready.map(({ body }) => body),
+    ['two'],
+  )
+  // The test before left this one in flight: it is hidden until its visibility timeout ends.
+  assert.deepEqual(
+    restored?.delayed.map(({ body, approximateReceiveCount }) => [body, approximateReceiveCount]),
+    [['one', 1]],
+  )
+})
+
+const records = [{ messageId: 'a' }, { messageId: 'b' }] as SQSEvent['Records']
+const answers = [
+  { answer: undefined, failed: [] },
+  { answer: { batchItemFailures: [] }, failed: [] },
+  { answer: { batchItemFailures: [{ itemIdentifier: 'b' }] }, failed: ['b'] },
+  { answer: { batchItemFailures: [{ itemIdentifier: '' }] }, failed: ['a', 'b'] },
+]
+for (const { answer, failed } of answers)
+  test(`the answer ${JSON.stringify(answer)} leaves ${failed.length} of two messages in the queue`, () => {
+    assert.deepEqual([...failuresIn(answer, records)], failed)
+  })

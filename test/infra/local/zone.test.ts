@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { lookup, parseZone } from '../../../infra/local/dns/zone.ts'
+
+const zone = parseZone({
+  names: {
+    'Partner.example.': { MX: [[10, 'mx.partner.example']], TXT: ['v=1'] },
+    'mx.partner.example': { A: ['127.0.0.11'], secure: true },
+    '_25._tcp.mx.partner.example': { TLSA: [[3, 1, 1, 'ab01']] },
+    'alias.example': { CNAME: 'mx.partner.example' },
+    'loop.example': { CNAME: 'loop.example' },
+    'silent.example': { MX: [[0, '']] },
+    'broken.example': { fail: 'SERVFAIL' },
+  },
+  ports: { '127.0.0.11': 2511, '127.0.0.12': '127.0.0.1:2512' },
+})
+
+const rows = [
+  {
+    name: 'partner.example',
+    type: 'MX',
+    rcode: 'NOERROR',
+    answers: 1,
+    why: 'names ignore case and a final dot',
+  },
+  {
+    name: 'partner.example',
+    type: 'A',
+    rcode: 'NOERROR',
+    answers: 0,
+    why: 'the name is there without this type',
+  },
+  { name: 'gone.example', type: 'A', rcode: 'NXDOMAIN', answers: 0, why: 'the name is not there' },
+  {
+    name: 'example',
+    type: 'MX',
+    rcode: 'NOERROR',
+    answers: 0,
+    why: 'something is below the name (RFC 8020)',
+  },
+  { name: '_tcp.mx.partner.example', type: 'A', rcode: 'NOERROR', answers: 0, why: 'an empty non-terminal' },
+  { name: 'alias.example', type: 'A', rcode: 'NOERROR', answers: 2, why: 'the alias and what it points at' },
+  { name: 'loop.example', type: 'A', rcode: 'SERVFAIL', answers: 0, why: 'aliases are followed so far only' },
+  { name: 'silent.example', type: 'MX', rcode: 'NOERROR', answers: 1, why: 'a null MX is a record' },
+  { name: 'broken.example', type: 'MX', rcode: 'SERVFAIL', answers: 0, why: 'the zone says so' },
+]
+for (const { name, type, rcode, answers, why } of rows)
+  test(`${type} ${name} is ${rcode} with ${answers} records: ${why}`, () => {
+    const result = lookup(zone, name, type)
+    assert.equal(result.rcode, rcode)
+    if (rcode === 'NOERROR') assert.equal(result.answers.length, answers)
+  })
+
+test('an answer is secure only when every name on its way is', () => {
+  assert.equal(lookup(zone, 'mx.partner.example', 'A').secure, true)
+  assert.equal(lookup(zone, 'alias.example', 'A').secure, false)
+})
+
+const faults = [
+  { value: { names: { a: { B: [] } } }, message: /names\.a: Unrecognized key/ },
+  { value: { names: { a: { A: ['::1'] } } }, message: /names\.a\.A\.0/ },
+  { value: { names: {}, ports: { '127.0.0.1': 'localhost:25' } }, message: /ports\.127\.0\.0\.1/ },
+]
+for (const { value, message } of faults)
+  test(`a zone with a fault is refused by its path: ${JSON.stringify(value)}`, () => {
+    assert.throws(() => parseZone(value), message)
+  })
