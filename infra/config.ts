@@ -1,8 +1,8 @@
 /** The settings of a deployment: the `mailflow` object of cdk.json's context, parsed once. */
 import { z } from 'zod'
 
-/** Exchange administrators wait at most a day for a deferred message, so content must outlive that and the DLQ. */
-const longestRetention = 14
+/** Content must outlive the longest that its job can lie on a queue or dead-letter queue. */
+const queueRetentionDays = 14
 
 const secretArn = /^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/
 const identityArn = /^arn:[\w-]+:ses:[\w-]+:\d{12}:identity\/\S+$/
@@ -11,20 +11,19 @@ const hostName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]
 const days = z.int().min(1).max(3650)
 
 /** Seconds one invocation may take, and how many run at once. SQS maximum concurrency starts at 2. */
-const unit = (timeoutSeconds: number, concurrency: number) =>
+const unit = (timeoutSeconds: number, concurrency: number, longestTimeout = 900) =>
   z
     .strictObject({
-      timeoutSeconds: z.int().min(1).max(900).default(timeoutSeconds),
+      timeoutSeconds: z.int().min(1).max(longestTimeout).default(timeoutSeconds),
       concurrency: z.int().min(2).max(1000).default(concurrency),
     })
     .prefault({})
 
 const Ingress = z.strictObject({
-  /** Fargate CPU units and MiB; Fargate takes certain pairs only. */
+  /** Fargate CPU units. A task has two MiB of memory a unit, the least that Fargate pairs with each of these. */
   cpu: z
     .union([z.literal(256), z.literal(512), z.literal(1024), z.literal(2048), z.literal(4096)])
     .default(512),
-  memoryMiB: z.int().min(512).max(30_720).default(1024),
   minimumTasks: z.int().min(1).max(100).default(2),
   maximumTasks: z.int().min(1).max(1000).default(20),
   /** Octets; the default is what Exchange Online takes, 35 MiB. */
@@ -59,7 +58,7 @@ export const Config = z
     /** Private addresses for the ingress without NAT: interface endpoints for what it calls. */
     interfaceEndpoints: z.boolean().default(false),
     contentEncryption: z.enum(['S3Managed', 'Kms']).default('S3Managed'),
-    contentRetentionDays: days.min(longestRetention).default(longestRetention),
+    contentRetentionDays: days.min(queueRetentionDays).default(queueRetentionDays),
     traceRetentionDays: days.default(90),
     /** CloudWatch Logs takes certain numbers only. */
     logRetentionDays: z
@@ -79,8 +78,8 @@ export const Config = z
     functions: z
       .strictObject({
         evaluate: unit(30, 50),
-        /** RFC 5321 §4.5.3.2 lets one SMTP command take minutes. */
-        deliver: unit(300, 50),
+        /** RFC 5321 §4.5.3.2 lets one SMTP command take minutes; a claim on a delivery lasts 6 minutes. */
+        deliver: unit(300, 50, 300),
         bounce: unit(60, 10),
         api: unit(15, 20),
       })
@@ -114,4 +113,13 @@ export function readConfig(settings: unknown): Config {
 /** Whether delivery leaves by NAT gateways, and so whether there are any. */
 export function deliversInVpc(config: Config): boolean {
   return config.defaultRoute === 'Mx' || config.deliverInVpc
+}
+
+/** Settings that still are the examples of the shipped cdk.json: fine to synthesise, useless to deploy. */
+export function exampleSettings(config: Config): string[] {
+  const examples = {
+    hostname: config.hostname.endsWith('.example.com'),
+    tlsSecretArn: config.tlsSecretArn.includes(':123456789012:'),
+  }
+  return Object.entries(examples).flatMap(([name, isExample]) => (isExample ? [name] : []))
 }

@@ -1,8 +1,8 @@
 /** The app as `cdk` runs it, and as anything else in this process can: both read the same cdk.json. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { App } from 'aws-cdk-lib'
-import { ConfigurationError, readConfig } from './config.ts'
+import { App, Validations } from 'aws-cdk-lib'
+import { ConfigurationError, exampleSettings, readConfig } from './config.ts'
 import { MailflowStack } from './mailflow-stack.ts'
 import { repositoryRoot } from './repository.ts'
 
@@ -39,6 +39,12 @@ export function buildApp(options: CreateAppOptions = {}): App {
     ...(options.outdir !== undefined && { outdir: options.outdir }),
   })
   const settings = app.node.tryGetContext('mailflow')
-  new MailflowStack(app, 'Mailflow', readConfig({ ...settings, ...options.mailflow }))
+  const config = readConfig({ ...settings, ...options.mailflow })
+  const stack = new MailflowStack(app, 'Mailflow', config)
+  for (const name of exampleSettings(config))
+    Validations.of(stack).addWarning(
+      `example-${name}`,
+      `mailflow.${name} is still cdk.json's example: change it to deploy`,
+    )
   return app
 }

@@ -8,6 +8,9 @@ import {
   IpAddresses,
   type IVpc,
   NatProvider,
+  Peer,
+  Port,
+  SecurityGroup,
   type SubnetSelection,
   SubnetType,
   Vpc,
@@ -15,6 +18,8 @@ import {
 import { Construct } from 'constructs'
 import { type Config, deliversInVpc } from './config.ts'
 import { UnitLogs } from './unit.ts'
+
+const addressRange = '10.40.0.0/16'
 
 /** Each zone has its own subnets, NAT gateway and public addresses, so that losing one leaves the other whole. */
 const availabilityZones = 2
@@ -56,7 +61,7 @@ export class MailNetwork extends Construct {
   private createVpc(config: Config): IVpc {
     const egress = deliversInVpc(config)
     const vpc = new Vpc(this, 'Vpc', {
-      ipAddresses: IpAddresses.cidr('10.40.0.0/16'),
+      ipAddresses: IpAddresses.cidr(addressRange),
       maxAzs: availabilityZones,
       // Emptying the default group takes a custom resource, and nothing here joins it.
       restrictDefaultSecurityGroup: false,
@@ -95,7 +100,22 @@ export class MailNetwork extends Construct {
       Secrets: SECRETS_MANAGER,
       Sqs: SQS,
     }
+    const securityGroups = [this.endpointSecurityGroup()]
     for (const [id, service] of Object.entries(services))
-      this.vpc.addInterfaceEndpoint(id, { service, subnets: this.privateSubnets })
+      this.vpc.addInterfaceEndpoint(id, {
+        service,
+        subnets: this.privateSubnets,
+        securityGroups,
+        open: false,
+      })
+  }
+
+  private endpointSecurityGroup(): SecurityGroup {
+    const group = new SecurityGroup(this, 'Endpoints', {
+      vpc: this.vpc,
+      description: 'AWS services, from inside',
+    })
+    group.addIngressRule(Peer.ipv4(addressRange), Port.HTTPS, 'Units in this VPC')
+    return group
   }
 }

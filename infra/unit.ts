@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2'
-import { type IGrantable, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { type IGrantable, type IRole, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Architecture, Runtime } from 'aws-cdk-lib/aws-lambda'
 import { type BundlingOptions, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
@@ -13,6 +13,8 @@ import { handlerPath, repositoryRoot } from './repository.ts'
 
 /** A Lambda function or a container: it can be granted, and it has an environment. */
 export interface Unit extends IGrantable {
+  /** Whose permissions these are. */
+  readonly permissions: IRole
   addEnvironment(name: string, value: string): unknown
 }
 
@@ -28,9 +30,12 @@ export interface UnitFunctionProps {
 }
 
 /** A Lambda function bundled from its handler, with a role and a log group of its own. */
-export class UnitFunction extends NodejsFunction {
+export class UnitFunction extends NodejsFunction implements Unit {
+  readonly permissions: IRole
+
   constructor(scope: Construct, id: string, props: UnitFunctionProps) {
     const logs = new UnitLogs(scope, `${id}Logs`, props.config)
+    const role = functionRole(scope, `${id}Role`, logs, props.network !== undefined)
     super(scope, id, {
       description: props.description,
       entry: handlerPath(props.unit),
@@ -44,10 +49,11 @@ export class UnitFunction extends NodejsFunction {
       timeout: Duration.seconds(props.limits.timeoutSeconds),
       ...(props.config.reserveConcurrency && { reservedConcurrentExecutions: props.limits.concurrency }),
       environment: { NODE_OPTIONS: '--enable-source-maps' },
-      role: functionRole(scope, `${id}Role`, logs, props.network !== undefined),
+      role,
       logGroup: logs,
       ...props.network,
     })
+    this.permissions = role
   }
 }
 

@@ -2,7 +2,11 @@ import { Stack } from 'aws-cdk-lib'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { ConfigurationSet, ConfigurationSetTlsPolicy } from 'aws-cdk-lib/aws-ses'
 import { Construct } from 'constructs'
+import { acknowledge } from '../acknowledge.ts'
 import type { UnitFunction } from '../unit.ts'
+
+const anyIdentity =
+  'Which domains are verified is the organisation’s to say and changes without a deployment; sesIdentityArns narrows it.'
 
 /** SES knows two TLS settings, each a property of a configuration set: the sender of a message picks one by name. */
 export class SesConfiguration extends Construct {
@@ -19,11 +23,15 @@ export class SesConfiguration extends Construct {
 
   /**
    * Lets the function send through SES with these two sets only, so that no setting but theirs applies.
-   * @param identityArns who may be the sender; empty means any identity verified in the account and Region, since
-   *   which domains those are is the organisation's to say, and they change without a deployment of this stack
+   * @param identityArns who may be the sender; empty means any identity verified in the account and Region
    */
   grantSend(sender: UnitFunction, identityArns: readonly string[]): void {
     const identities = identityArns.length > 0 ? identityArns : [this.arn('identity', '*')]
+    acknowledge(
+      sender.permissions,
+      anyIdentity,
+      'IAM5[Resource::arn:<AWS::Partition>:ses:<AWS::Region>:<AWS::AccountId>:identity/*]',
+    )
     const sets = [this.requireTls, this.optionalTls]
     const setArns = sets.map((set) => this.arn('configuration-set', set.configurationSetName))
     sender.addToRolePolicy(

@@ -1,7 +1,12 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib'
 import { Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
 import type { FargateService } from 'aws-cdk-lib/aws-ecs'
-import { NetworkLoadBalancer, NetworkTargetGroup, Protocol } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
+import {
+  NetworkLoadBalancer,
+  NetworkTargetGroup,
+  Protocol,
+  TargetType,
+} from 'aws-cdk-lib/aws-elasticloadbalancingv2'
 import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import { MailNetwork } from '../mail-network.ts'
@@ -75,6 +80,7 @@ export class FrontDoor extends Construct {
       vpc,
       port: smtpPort,
       protocol: Protocol.TCP,
+      targetType: TargetType.IP,
       preserveClientIp: true,
       deregistrationDelay: drain,
       connectionTermination: false,

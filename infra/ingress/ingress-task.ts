@@ -8,6 +8,7 @@ import {
   OperatingSystemFamily,
 } from 'aws-cdk-lib/aws-ecs'
 import type { Construct } from 'constructs'
+import { acknowledge } from '../acknowledge.ts'
 import type { TlsCertificate } from '../certificates/tls-certificate.ts'
 import type { Config } from '../config.ts'
 import { type Unit, UnitLogs } from '../unit.ts'
@@ -24,7 +25,7 @@ export class IngressTask extends FargateTaskDefinition implements Unit {
   constructor(scope: Construct, id: string, config: Config, certificate: TlsCertificate) {
     super(scope, id, {
       cpu: config.ingress.cpu,
-      memoryLimitMiB: config.ingress.memoryMiB,
+      memoryLimitMiB: config.ingress.cpu * 2,
       runtimePlatform: {
         cpuArchitecture: CpuArchitecture.ARM64,
         operatingSystemFamily: OperatingSystemFamily.LINUX,
@@ -40,6 +41,20 @@ export class IngressTask extends FargateTaskDefinition implements Unit {
       stopTimeout,
       logging: logging(new UnitLogs(this, 'Logs', config)),
     })
+    acknowledge(
+      this,
+      'What is secret comes from Secrets Manager; the rest are names, ports and limits.',
+      'ECS2',
+    )
+    acknowledge(
+      this.obtainExecutionRole(),
+      'ecr:GetAuthorizationToken names no resource.',
+      'IAM5[Resource::*]',
+    )
+  }
+
+  get permissions() {
+    return this.taskRole
   }
 
   get grantPrincipal() {

@@ -8,7 +8,7 @@ import type { TlsCertificate } from '../certificates/tls-certificate.ts'
 import type { Config } from '../config.ts'
 import type { ConnectorsTable } from '../connectors/connectors-table.ts'
 import type { MailNetwork } from '../mail-network.ts'
-import { mailMetric } from '../monitoring/mail-metric.ts'
+import { ingressMetric } from '../monitoring/mail-metric.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ContentBucket } from '../storage/content-bucket.ts'
 import { FrontDoor } from './front-door.ts'
@@ -74,7 +74,7 @@ export class SmtpIngress extends Construct {
     })
     tasks.scaleOnCpuUtilization('Cpu', { targetUtilizationPercent: 50, ...cooldowns })
     tasks.scaleToTrackCustomMetric('Connections', {
-      metric: mailMetric(Metric.connections, { statistic: Stats.AVERAGE, period: Duration.minutes(1) }),
+      metric: ingressMetric(Metric.connections, { statistic: Stats.AVERAGE, period: Duration.minutes(1) }),
       targetValue: Math.max(1, Math.floor(ingress.maximumConnections / 2)),
       ...cooldowns,
     })

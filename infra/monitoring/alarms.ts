@@ -13,7 +13,7 @@ import { Metric } from '../../shared/contract/metrics.ts'
 import type { MailQueue } from '../queues/mail-queue.ts'
 import type { UnitFunction } from '../unit.ts'
 import { Alarm, type AlarmProps } from './alarm.ts'
-import { mailMetric } from './mail-metric.ts'
+import { functionMetric, ingressMetric } from './mail-metric.ts'
 import type { Monitored } from './monitoring.ts'
 
 const { LESS_THAN_THRESHOLD } = ComparisonOperator
@@ -56,7 +56,7 @@ export class Alarms extends Construct {
     this.add('StorageFailures', {
       title: 'Ingress cannot store messages',
       impact: 'Senders are told 451 and keep the message; mail is late until storage works again.',
-      metric: mailMetric(Metric.storageFailures),
+      metric: ingressMetric(Metric.storageFailures),
       threshold: 5,
     })
   }
@@ -138,19 +138,19 @@ export class Alarms extends Construct {
       title: 'Forced TLS is not met',
       impact:
         'A connector holds or bounces mail of its partner, because TLS is not as the connector demands.',
-      metric: mailMetric(Metric.forcedTlsFailures),
+      metric: functionMetric('evaluate-policy', Metric.forcedTlsFailures),
       threshold: 1,
     })
     this.add('UnroutedRecipients', {
       title: 'Recipients without a route',
       impact: 'Mail for our own domain is held, since no outbound connector says where its mailboxes are.',
-      metric: mailMetric(Metric.unroutedRecipients),
+      metric: functionMetric('evaluate-policy', Metric.unroutedRecipients),
       threshold: 1,
     })
     this.add('LeasesExpired', {
       title: 'Deliveries repeated',
       impact: 'A delivery died in the middle and was made again, so a recipient may hold a message twice.',
-      metric: mailMetric(Metric.leasesExpired),
+      metric: functionMetric('deliver-message', Metric.leasesExpired),
       threshold: 1,
     })
   }

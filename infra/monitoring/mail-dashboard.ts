@@ -4,15 +4,18 @@ import {
   GraphWidget,
   type IMetric,
   type IWidget,
+  MathExpression,
   Stats,
   TextWidget,
 } from 'aws-cdk-lib/aws-cloudwatch'
 import { Construct } from 'constructs'
-import { Metric } from '../../shared/contract/metrics.ts'
-import { mailMetric } from './mail-metric.ts'
+import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
+import { functionMetric, ingressMetric } from './mail-metric.ts'
 import type { Monitored } from './monitoring.ts'
 
 const width = 12
+
+type MailMetric = typeof ingressMetric
 
 /** One page, in the order a message takes: arriving, decided, delivered, reported; then the machinery. */
 export class MailDashboard extends Construct {
@@ -35,40 +38,47 @@ export class MailDashboard extends Construct {
 
 function arriving({ ingress }: Monitored): IWidget[] {
   return [
-    graph('Messages accepted, by TLS', counts(Metric.messagesAccepted, 'tls', 'negotiated', 'plaintext')),
+    graph(
+      'Messages accepted, by TLS',
+      counts(ingressMetric, Metric.messagesAccepted, 'tls', 'negotiated', 'plaintext'),
+    ),
     graph('Refused or failed at the door', [
-      mailMetric(Metric.tlsHandshakesFailed, { label: 'TLS handshakes failed' }),
-      mailMetric(Metric.storageFailures, { label: 'Could not be stored' }),
+      ingressMetric(Metric.tlsHandshakesFailed, { label: 'TLS handshakes failed' }),
+      refusedByReason(),
+      ingressMetric(Metric.storageFailures, { label: 'Could not be stored' }),
     ]),
     graph('SMTP sessions in a task', [
-      mailMetric(Metric.connections, { statistic: Stats.AVERAGE, label: 'Average' }),
-      mailMetric(Metric.connections, { statistic: Stats.MAXIMUM, label: 'Fullest' }),
+      ingressMetric(Metric.connections, { statistic: Stats.AVERAGE, label: 'Average' }),
+      ingressMetric(Metric.connections, { statistic: Stats.MAXIMUM, label: 'Fullest' }),
     ]),
     graph('Ingress CPU, %', [ingress.service.metricCpuUtilization()]),
   ]
 }
 
 function decided(): IWidget[] {
+  const metric = functionMetric.bind(null, 'evaluate-policy')
   return [
-    graph('Recipients decided', counts(Metric.verdicts, 'action', 'Deliver', 'Defer', 'Bounce')),
+    graph('Recipients decided', counts(metric, Metric.verdicts, 'action', 'Deliver', 'Defer', 'Bounce')),
     graph('TLS policy', [
-      mailMetric(Metric.forcedTlsFailures, { label: 'Forced TLS not met' }),
-      mailMetric(Metric.reportOnlyViolations, { label: 'Would not be met (report only)' }),
-      mailMetric(Metric.unroutedRecipients, { label: 'No route' }),
+      metric(Metric.forcedTlsFailures, { label: 'Forced TLS not met' }),
+      metric(Metric.reportOnlyViolations, { label: 'Would not be met (report only)' }),
+      metric(Metric.unroutedRecipients, { label: 'No route' }),
     ]),
   ]
 }
 
 function leaving(): IWidget[] {
+  const metric = functionMetric.bind(null, 'deliver-message')
+  const bounceMetric = functionMetric.bind(null, 'bounce-message')
   return [
     graph(
       'Recipients delivered, by TLS',
-      counts(Metric.delivered, 'tls', 'verified', 'encrypted', 'plaintext'),
+      counts(metric, Metric.delivered, 'tls', 'verified', 'encrypted', 'plaintext'),
     ),
     graph('Attempts failed, DSNs sent', [
-      mailMetric(Metric.attemptsFailed, { label: 'Attempts failed' }),
-      mailMetric(Metric.leasesExpired, { label: 'Repeated after a crash' }),
-      ...counts(Metric.dsnsSent, 'kind', 'failed', 'delayed'),
+      metric(Metric.attemptsFailed, { label: 'Attempts failed' }),
+      metric(Metric.leasesExpired, { label: 'Repeated after a crash' }),
+      ...counts(bounceMetric, Metric.dsnsSent, 'kind', 'failed', 'delayed'),
     ]),
   ]
 }
@@ -101,9 +111,20 @@ function units({ functions }: Monitored): IWidget[] {
   ]
 }
 
+/** Reasons are many and new ones come, so CloudWatch looks for those there are. */
+function refusedByReason(): IMetric {
+  const expression = `SEARCH('{${metricNamespace},reason} MetricName="${Metric.refused}"', 'Sum', 300)`
+  return new MathExpression({ expression, usingMetrics: {}, label: 'Refused:', period: Duration.minutes(5) })
+}
+
 /** A metric once for each value of its dimension. */
-function counts(name: string, dimension: string, ...values: readonly string[]): IMetric[] {
-  return values.map((value) => mailMetric(name, { dimensionsMap: { [dimension]: value }, label: value }))
+function counts(
+  metric: MailMetric,
+  name: string,
+  dimension: string,
+  ...values: readonly string[]
+): IMetric[] {
+  return values.map((value) => metric(name, { dimensionsMap: { [dimension]: value }, label: value }))
 }
 
 function graph(title: string, left: IMetric[]): GraphWidget {

@@ -1,7 +1,13 @@
-import { Duration, RemovalPolicy } from 'aws-cdk-lib'
-import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam'
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
-import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3'
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  type CfnBucket,
+  ObjectOwnership,
+} from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import type { Config } from '../config.ts'
@@ -53,12 +59,15 @@ export class ContentBucket extends Construct {
   }
 
   private grant(unit: Unit, ...actions: string[]): void {
-    const { grantPrincipal } = unit
-    grantPrincipal.addToPrincipalPolicy(
+    unit.grantPrincipal.addToPrincipalPolicy(
       new PolicyStatement({ actions, resources: [this.bucket.arnForObjects('*')] }),
     )
-    acknowledge(grantPrincipal as Role, wholeBucket, 'IAM5')
+    acknowledge(unit.permissions, wholeBucket, `IAM5[Resource::<${this.logicalId}.Arn>/*]`)
     unit.addEnvironment('CONTENT_BUCKET', this.bucket.bucketName)
+  }
+
+  private get logicalId(): string {
+    return Stack.of(this).getLogicalId(this.bucket.node.defaultChild as CfnBucket)
   }
 
   private encryption(config: Config) {

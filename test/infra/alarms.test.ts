@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { MetricUnit } from '@aws-lambda-powertools/metrics'
+import type { SQSRecord } from 'aws-lambda'
+import { z } from 'zod'
+import { Metrics as IngressMetrics } from '../../functions/smtp-ingress/metrics.ts'
+import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
+import { type JobTools, sqsHandler } from '../../shared/middleware/sqs-handler.ts'
+import { deployments, type Json, ofType } from './synthesis.ts'
+
+const runbook = readFileSync('docs/runbook.md', 'utf8')
+const sections = new Map(
+  runbook
+    .split(/^## /m)
+    .slice(1)
+    .map((section) => [section.slice(0, section.indexOf('\n')), section] as const),
+)
+
+for (const [name, mailflow] of Object.entries(deployments))
+  test(`each alarm of a deployment ${name} has its heading in the runbook, and each heading its alarm`, () => {
+    const titles = ofType('AWS::CloudWatch::Alarm', mailflow).map(({ Properties }) =>
+      Properties.AlarmName.replace('Mailflow: ', ''),
+    )
+    assert.deepEqual(titles.sort(), [...sections.keys()].sort())
+  })
+
+test('each alarm says what it means for mail, and where to read on', () => {
+  for (const { Properties } of ofType('AWS::CloudWatch::Alarm')) {
+    const title = Properties.AlarmName.replace('Mailflow: ', '')
+    const [impact, pointer] = Properties.AlarmDescription.split(' What to do: ')
+    assert.match(impact, /^[A-Z].{20,}\.$/, title)
+    assert.equal(pointer, `docs/runbook.md, "${title}".`)
+  }
+})
+
+test('each section of the runbook says what it means, how to see it and what to do', () => {
+  for (const [title, section] of sections)
+    for (const part of ['**Meaning.** ', '**See.** ', '**Do.** '])
+      assert.ok(section.includes(`\n${part}`), title)
+})
+
+const ours = ofType('AWS::CloudWatch::Alarm').filter(
+  ({ Properties }) => Properties.Namespace === metricNamespace,
+)
+
+for (const { Properties } of ours) {
+  const { MetricName, Dimensions = [] } = Properties
+  const unit = Dimensions[0]?.Value ?? 'smtp-ingress'
+  test(`${MetricName}, which an alarm watches, is counted by ${unit}`, () => {
+    const key = Object.entries(Metric).find(([, name]) => name === MetricName)?.[0]
+    assert.ok(sources(unit).some((source) => source.includes(`Metric.${key}`)))
+  })
+}
+
+test('functions count under the dimension that alarms and dashboard ask for', async (context) => {
+  const written = context.mock.method(console, 'log', () => {})
+  // The metrics library writes to the console it is given only in its development mode, where it is else silent.
+  Object.assign(process.env, { POWERTOOLS_DEV: 'true', POWERTOOLS_METRICS_DISABLED: 'false' })
+  const countOne = async (_: unknown, { metrics }: JobTools) => {
+    metrics.addMetric(Metric.forcedTlsFailures, MetricUnit.Count, 1)
+  }
+  const handler = sqsHandler({ job: z.unknown(), unit: 'evaluate-policy', process: countOne })
+  await handler({ Records: [{ messageId: '1', body: '{}' } as SQSRecord] })
+  const [metric] = written.mock.calls.flatMap(({ arguments: [line] }) => embeddedMetrics(line))
+  const alarm = ours.find(({ Properties }) => Properties.MetricName === Metric.forcedTlsFailures)
+  assert.deepEqual(metric, {
+    namespace: alarm?.Properties.Namespace,
+    dimensions: alarm?.Properties.Dimensions.map(({ Name, Value }: Json) => [Name, Value]),
+  })
+})
+
+test('the ingress counts under the dimensions that alarms and dashboard ask for', () => {
+  const metrics = new IngressMetrics()
+  metrics.count(Metric.storageFailures)
+  const [metric] = metrics.flush({}, 0).flatMap(embeddedMetrics)
+  const alarm = ours.find(({ Properties }) => Properties.MetricName === Metric.storageFailures)
+  assert.deepEqual(metric, { namespace: alarm?.Properties.Namespace, dimensions: [] })
+  assert.equal(alarm?.Properties.Dimensions, undefined)
+})
+
+test('silence is a fault where the load balancer should speak, and well elsewhere', () => {
+  const alarms = ofType('AWS::CloudWatch::Alarm').map(
+    ({ Properties }) => [Properties.AlarmName, Properties.TreatMissingData] as const,
+  )
+  const breaching = alarms.filter(([, missing]) => missing === 'breaching').map(([title]) => title)
+  assert.deepEqual(breaching, ['Mailflow: No healthy ingress task'])
+})
+
+/** Namespace and dimensions of a line in CloudWatch's embedded metric format; nothing for other lines. */
+function embeddedMetrics(line: string): { namespace: string; dimensions: [string, string][] }[] {
+  const { _aws: embedded, ...values } = JSON.parse(line)
+  if (!embedded) return []
+  const [{ Namespace, Dimensions }] = embedded.CloudWatchMetrics
+  return [{ namespace: Namespace, dimensions: Dimensions[0].map((name: string) => [name, values[name]]) }]
+}
+
+function sources(unit: string): string[] {
+  return globSync(`functions/${unit}/**/*.ts`).map((path) => readFileSync(path, 'utf8'))
+}

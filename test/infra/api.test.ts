@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ofType, only } from './synthesis.ts'
+
+const jwt = { issuer: 'https://login.example.net/', audience: ['mailflow'], scopes: ['mailflow/admin'] }
+
+test('the API has the routes of its document', () => {
+  const keys = ofType('AWS::ApiGatewayV2::Route').map(({ Properties }) => Properties.RouteKey)
+  assert.deepEqual(keys.sort(), [
+    'DELETE /accepted-domains/{domain}',
+    'DELETE /inbound-connectors/{id}',
+    'DELETE /outbound-connectors/{id}',
+    'GET /accepted-domains',
+    'GET /accepted-domains/{domain}',
+    'GET /inbound-connectors',
+    'GET /inbound-connectors/{id}',
+    'GET /messages',
+    'GET /messages/{id}',
+    'GET /openapi.json',
+    'GET /outbound-connectors',
+    'GET /outbound-connectors/{id}',
+    'POST /inbound-connectors',
+    'POST /outbound-connectors',
+    'PUT /accepted-domains/{domain}',
+    'PUT /inbound-connectors/{id}',
+    'PUT /outbound-connectors/{id}',
+  ])
+})
+
+test('every route asks for an AWS signature by default', () => {
+  for (const { Properties } of ofType('AWS::ApiGatewayV2::Route'))
+    assert.equal(Properties.AuthorizationType, 'AWS_IAM', Properties.RouteKey)
+})
+
+test('every route asks for a token with the scope when an issuer is configured', () => {
+  for (const { Properties } of ofType('AWS::ApiGatewayV2::Route', { jwt })) {
+    assert.equal(Properties.AuthorizationType, 'JWT', Properties.RouteKey)
+    assert.deepEqual(Properties.AuthorizationScopes, ['mailflow/admin'], Properties.RouteKey)
+  }
+  assert.deepEqual(only('AWS::ApiGatewayV2::Authorizer', { jwt }).Properties.JwtConfiguration, {
+    Issuer: jwt.issuer,
+    Audience: jwt.audience,
+  })
+})
+
+test('the API is throttled and logs who did what', () => {
+  const { DefaultRouteSettings, AccessLogSettings } = only('AWS::ApiGatewayV2::Stage').Properties
+  assert.ok(DefaultRouteSettings.ThrottlingRateLimit > 0)
+  assert.match(AccessLogSettings.Format, /\$context\.identity\.userArn/)
+})
+
+test('no other site may call the API from a browser', () => {
+  assert.equal(only('AWS::ApiGatewayV2::Api').Properties.CorsConfiguration, undefined)
+})

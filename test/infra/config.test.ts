@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { exampleSettings, readConfig } from '../../infra/config.ts'
+
+const shipped = JSON.parse(readFileSync('cdk.json', 'utf8')).context.mailflow
+const real = {
+  hostname: 'mx.ours.example',
+  tlsSecretArn: 'arn:aws:secretsmanager:eu-west-1:210987654321:secret:mail/tls-AbC123',
+}
+
+test('the shipped cdk.json is valid, and says which of its values are examples', () => {
+  assert.deepEqual(exampleSettings(readConfig(shipped)), ['hostname', 'tlsSecretArn'])
+  assert.deepEqual(exampleSettings(readConfig(real)), [])
+})
+
+test('two settings are enough, and the rest has safe defaults', () => {
+  const config = readConfig(real)
+  assert.equal(config.defaultRoute, 'Ses')
+  assert.equal(config.deliverInVpc, false)
+  assert.deepEqual(config.privateMxNetworks, [])
+  assert.deepEqual(config.functions.deliver, { timeoutSeconds: 300, concurrency: 50 })
+})
+
+const faults: [string, Record<string, unknown>, RegExp][] = [
+  ['a missing host name', { hostname: undefined }, /mailflow\.hostname: /],
+  ['a host name without a domain', { hostname: 'mail' }, /mailflow\.hostname: must be a fully qualified/],
+  ['a secret by name', { tlsSecretArn: 'mail/tls' }, /mailflow\.tlsSecretArn: must be the whole ARN/],
+  ['a route that does not exist', { defaultRoute: 'Smtp' }, /mailflow\.defaultRoute: .*"Ses"\|"Mx"/],
+  ['a misspelt setting', { defaultRout: 'Ses' }, /mailflow: .*"defaultRout"/],
+  [
+    'fewer tasks at most than at least',
+    { ingress: { minimumTasks: 4, maximumTasks: 2 } },
+    /mailflow\.ingress\.minimumTasks: must not exceed/,
+  ],
+  [
+    'a drain longer than the stop timeout',
+    { ingress: { drainSeconds: 120 } },
+    /mailflow\.ingress\.drainSeconds: /,
+  ],
+  ['content gone before its dead letter', { contentRetentionDays: 7 }, /mailflow\.contentRetentionDays: /],
+  [
+    'a delivery longer than its claim',
+    { functions: { deliver: { timeoutSeconds: 301 } } },
+    /mailflow\.functions\.deliver\.timeoutSeconds: /,
+  ],
+  [
+    'an issuer over plain HTTP',
+    { jwt: { issuer: 'http://login.example/', audience: ['a'] } },
+    /mailflow\.jwt\.issuer: /,
+  ],
+  ['a network that is no CIDR', { privateMxNetworks: ['10.0.0.1/99'] }, /mailflow\.privateMxNetworks\.0: /],
+]
+
+for (const [what, change, message] of faults)
+  test(`${what} is refused, by its path`, () => {
+    assert.throws(() => readConfig({ ...real, ...change }), message)
+  })
+
+test('several faults are told at once, in one line', () => {
+  assert.throws(
+    () => readConfig({ hostname: 'mail', tlsSecretArn: 'x' }),
+    (error: Error) => /hostname.*; .*tlsSecretArn/.test(error.message) && !error.message.includes('\n'),
+  )
+})
+
+test('the app ends with one line on stderr and code 1 when a setting is at fault', () => {
+  const mailflow = { ...real, defaultRoute: 'Smtp' }
+  const run = spawnSync(process.execPath, ['infra/app.ts'], {
+    encoding: 'utf8',
+    env: { ...process.env, CDK_CONTEXT_JSON: JSON.stringify({ mailflow }) },
+  })
+  assert.equal(run.status, 1)
+  assert.match(run.stderr, /^cdk\.json context: mailflow\.defaultRoute: [^\n]+\n$/)
+})
+
+test('settings that are not an object are refused in words', () => {
+  assert.throws(() => readConfig('hostname=mail'), /cdk\.json context: mailflow: .*expected object/)
+})

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { deployments, type Json, many, ofType, text } from './synthesis.ts'
+
+/** Resources wider than one thing of ours, each with the reason why it cannot be narrower. */
+const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reason: string }[] = [
+  {
+    role: /^IngressTaskExecutionRole/,
+    actions: /^ecr:GetAuthorizationToken$/,
+    resource: /^\*$/,
+    reason: 'the call names no resource',
+  },
+  {
+    role: /^DeliveryFunctionRole/,
+    actions:
+      /^ec2:(Describe(NetworkInterfaces|Subnets)|(Create|Delete)NetworkInterface|(Una|A)ssignPrivateIpAddresses)$/,
+    resource: /^\*$/,
+    reason: 'Lambda makes the interface, so there is no name to grant before it exists',
+  },
+  {
+    role: /^DeliveryFunctionRole/,
+    actions: /^ses:SendRawEmail$/,
+    resource: /:<AWS::AccountId>:identity\/\*$/,
+    reason: 'identities are verified outside the stack; sesIdentityArns narrows it',
+  },
+  {
+    role: /^(IngressTaskTaskRole|DeliveryFunctionRole|BounceFunctionRole)/,
+    actions: /^s3:(PutObject|GetObject|AbortMultipartUpload)$/,
+    resource: /^<ContentBucket\w+\.Arn>\/\*$/,
+    reason: 'keys are made when messages arrive',
+  },
+]
+
+for (const [name, mailflow] of Object.entries(deployments)) {
+  test(`no role of a deployment ${name} has a wildcard action`, () => {
+    const wild = grants(mailflow).filter(({ action }) => action.includes('*'))
+    assert.deepEqual(wild, [])
+  })
+
+  test(`no role of a deployment ${name} reaches an unscoped resource without a reason`, () => {
+    const unexplained = grants(mailflow)
+      .filter(({ resource }) => resource.includes('*'))
+      .filter((grant) => !unscoped.some((allowed) => covers(allowed, grant)))
+    assert.deepEqual(unexplained, [])
+  })
+
+  test(`no role of a deployment ${name} takes a managed policy`, () => {
+    const managed = ofType('AWS::IAM::Role', mailflow).filter(
+      ({ Properties }) => Properties.ManagedPolicyArns,
+    )
+    assert.deepEqual(managed, [])
+  })
+}
+
+test('every reason for an unscoped resource is still needed', () => {
+  const all = Object.values(deployments).flatMap(grants)
+  const idle = unscoped.filter((allowed) => !all.some((grant) => covers(allowed, grant)))
+  assert.deepEqual(idle, [])
+})
+
+test('only delivery may send through SES, and only with the two configuration sets', () => {
+  const ses = grants({}).filter(({ action }) => action.startsWith('ses:'))
+  assert.ok(ses.every(({ role }) => role.startsWith('DeliveryFunctionRole')))
+  const sets = ses.filter(({ resource }) => resource.includes(':configuration-set/'))
+  assert.deepEqual(
+    sets
+      .map(({ resource }) => resource.replace(/^.*configuration-set\/<(DeliverySes\w+?Tls).*$/, '$1'))
+      .sort(),
+    ['DeliverySesOptionalTls', 'DeliverySesRequireTls'],
+  )
+})
+
+test('sesIdentityArns replaces the wildcard', () => {
+  const identity = 'arn:aws:ses:eu-west-1:123456789012:identity/ours.example'
+  const resources = grants({ sesIdentityArns: [identity] })
+    .filter(({ action }) => action === 'ses:SendRawEmail')
+    .map(({ resource }) => resource)
+  assert.ok(resources.includes(identity))
+  assert.ok(!resources.some((resource) => resource.includes('*')))
+})
+
+test('the ingress can neither read messages nor change connectors', () => {
+  const ingress = grants({}).filter(({ role }) => role.startsWith('IngressTaskTaskRole'))
+  assert.deepEqual([...new Set(ingress.map(({ action }) => action))].sort(), [
+    'dynamodb:GetItem',
+    'dynamodb:Query',
+    's3:AbortMultipartUpload',
+    's3:PutObject',
+    'sqs:GetQueueAttributes',
+    'sqs:GetQueueUrl',
+    'sqs:SendMessage',
+  ])
+})
+
+test('only the load balancer reaches the tasks, on their two ports', () => {
+  const rules = ofType('AWS::EC2::SecurityGroupIngress').map(({ Properties }) => Properties)
+  assert.deepEqual(rules.map(({ FromPort, ToPort }) => [FromPort, ToPort]).sort(), [
+    [2525, 2525],
+    [8081, 8081],
+  ])
+  for (const { SourceSecurityGroupId } of rules)
+    assert.match(text(SourceSecurityGroupId), /FrontDoorSecurityGroup/)
+})
+
+interface Grant {
+  readonly role: string
+  readonly action: string
+  readonly resource: string
+}
+
+/** Each allowed action on each resource, one a line. Policies of queues, buckets and keys are tested elsewhere. */
+function grants(mailflow: Record<string, unknown>): Grant[] {
+  return ofType('AWS::IAM::Policy', mailflow).flatMap(({ Properties }) =>
+    Properties.PolicyDocument.Statement.flatMap((statement: Json) =>
+      many<string>(statement.Action).flatMap((action) =>
+        many<Json>(statement.Resource).map((resource) => ({
+          role: Properties.Roles[0].Ref,
+          action,
+          resource: text(resource),
+        })),
+      ),
+    ),
+  )
+}
+
+function covers(allowed: (typeof unscoped)[number], { role, action, resource }: Grant): boolean {
+  return allowed.role.test(role) && allowed.actions.test(action) && allowed.resource.test(resource)
+}

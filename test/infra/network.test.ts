@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Json, ofType, only, type Resource, text } from './synthesis.ts'
+
+const egress: [
+  string,
+  Record<string, unknown>,
+  { nat: number; inVpc: boolean; publicTasks: boolean; endpoints: number },
+][] = [
+  ['only uses SES', {}, { nat: 0, inVpc: false, publicTasks: true, endpoints: 0 }],
+  ['routes by MX', { defaultRoute: 'Mx' }, { nat: 2, inVpc: true, publicTasks: false, endpoints: 0 }],
+  [
+    'has smart hosts on port 25',
+    { deliverInVpc: true },
+    { nat: 2, inVpc: true, publicTasks: false, endpoints: 0 },
+  ],
+  [
+    'keeps tasks private',
+    { interfaceEndpoints: true },
+    { nat: 0, inVpc: false, publicTasks: false, endpoints: 5 },
+  ],
+]
+
+for (const [what, mailflow, expected] of egress)
+  test(`a deployment that ${what} pays for what that takes and no more`, () => {
+    const delivery = ofType('AWS::Lambda::Function', mailflow).filter(
+      ({ Properties }) => Properties.VpcConfig,
+    )
+    const network = only('AWS::ECS::Service', mailflow).Properties.NetworkConfiguration.AwsvpcConfiguration
+    const endpoints = ofType('AWS::EC2::VPCEndpoint', mailflow)
+    assert.deepEqual(
+      {
+        nat: ofType('AWS::EC2::NatGateway', mailflow).length,
+        inVpc: delivery.some(({ id }) => id.startsWith('DeliveryFunction')),
+        publicTasks: network.AssignPublicIp === 'ENABLED',
+        endpoints: endpoints.filter(({ Properties }) => Properties.VpcEndpointType === 'Interface').length,
+      },
+      expected,
+    )
+    assert.equal(endpoints.filter(({ Properties }) => Properties.VpcEndpointType === 'Gateway').length, 2)
+  })
+
+test('changing the route keeps the subnets, so that nothing in them is replaced', () => {
+  const subnets = (mailflow: Record<string, unknown>) =>
+    ofType('AWS::EC2::Subnet', mailflow).map(({ id, Properties }) => [id, Properties.CidrBlock])
+  assert.deepEqual(subnets({ defaultRoute: 'Mx' }), subnets({}))
+})
+
+test('the MX addresses and the addresses that mail leaves from are fixed', () => {
+  const mappings = only('AWS::ElasticLoadBalancingV2::LoadBalancer').Properties.SubnetMappings
+  assert.deepEqual(
+    mappings.map(({ AllocationId }: Json) => /MxAddress/.test(text(AllocationId))),
+    [true, true],
+  )
+  for (const { Properties } of ofType('AWS::EC2::NatGateway', { defaultRoute: 'Mx' }))
+    assert.match(text(Properties.AllocationId), /EgressAddress/)
+})
+
+test('the world reaches port 25 and nothing else', () => {
+  const open = ofType('AWS::EC2::SecurityGroup').flatMap(
+    ({ Properties }) => Properties.SecurityGroupIngress ?? [],
+  )
+  assert.deepEqual(
+    open.map(({ CidrIp, FromPort, ToPort, IpProtocol }: Json) => [CidrIp, FromPort, ToPort, IpProtocol]),
+    [['0.0.0.0/0', 25, 25, 'tcp']],
+  )
+})
+
+test('a connection reaches a task in any zone with the address of its client', () => {
+  assert.equal(
+    attributes(only('AWS::ElasticLoadBalancingV2::LoadBalancer'))['load_balancing.cross_zone.enabled'],
+    'true',
+  )
+  assert.equal(attributes(targetGroup())['preserve_client_ip.enabled'], 'true')
+})
+
+test('the load balancer drops no session that RFC 5321 lets a client hold open', () => {
+  const listener = only('AWS::ElasticLoadBalancingV2::Listener')
+  const [attribute] = listener.Properties.ListenerAttributes
+  assert.equal(listener.Properties.Port, 25)
+  assert.equal(attribute.Key, 'tcp.idle_timeout.seconds')
+  assert.ok(Number(attribute.Value) > 10 * 60)
+})
+
+test('a task drains: deregistered for as long as it waits, and killed only after that', () => {
+  const container = only('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions[0]
+  const drain = container.Environment.find(({ Name }: Json) => Name === 'DRAIN_SECONDS').Value
+  assert.equal(attributes(targetGroup())['deregistration_delay.timeout_seconds'], drain)
+  assert.equal(attributes(targetGroup())['deregistration_delay.connection_termination.enabled'], 'false')
+  assert.ok(Number(drain) < container.StopTimeout)
+})
+
+test('health is what the task says of itself over HTTP', () => {
+  const { HealthCheckProtocol, HealthCheckPort, HealthCheckPath } = targetGroup().Properties
+  assert.deepEqual([HealthCheckProtocol, HealthCheckPort, HealthCheckPath], ['HTTP', '8081', '/health'])
+})
+
+test('a deployment never has fewer tasks than before, and goes back when it fails', () => {
+  const { DeploymentConfiguration, DesiredCount } = only('AWS::ECS::Service').Properties
+  assert.equal(DeploymentConfiguration.MinimumHealthyPercent, 100)
+  assert.deepEqual(DeploymentConfiguration.DeploymentCircuitBreaker, { Enable: true, Rollback: true })
+  assert.equal(DesiredCount, undefined)
+})
+
+test('tasks follow CPU and SMTP sessions', () => {
+  const metrics = ofType('AWS::ApplicationAutoScaling::ScalingPolicy').map(
+    ({ Properties: { TargetTrackingScalingPolicyConfiguration: tracking } }) =>
+      tracking.CustomizedMetricSpecification?.MetricName ??
+      tracking.PredefinedMetricSpecification.PredefinedMetricType,
+  )
+  assert.deepEqual(metrics.sort(), ['Connections', 'ECSServiceAverageCPUUtilization'])
+})
+
+test('the container is not root and cannot write its file system', () => {
+  const [container] = only('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions
+  assert.equal(container.User, 'node')
+  assert.equal(container.ReadonlyRootFilesystem, true)
+})
+
+function targetGroup(): Resource {
+  return only('AWS::ElasticLoadBalancingV2::TargetGroup')
+}
+
+function attributes({ Properties }: Resource): Record<string, string> {
+  const listed: Json[] = Properties.LoadBalancerAttributes ?? Properties.TargetGroupAttributes
+  return Object.fromEntries(listed.map(({ Key, Value }) => [Key, Value]))
+}

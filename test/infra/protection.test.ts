@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Json, many, ofType, only, type Resource, text } from './synthesis.ts'
+
+const kms = { contentEncryption: 'Kms' }
+
+test('the content bucket refuses plain HTTP and TLS below 1.2', () => {
+  const denials = denied(only('AWS::S3::BucketPolicy'))
+  assert.deepEqual(
+    denials.map(({ Condition }) => Condition),
+    [{ Bool: { 'aws:SecureTransport': 'false' } }, { NumericLessThan: { 's3:TlsVersion': 1.2 } }],
+  )
+  for (const { Action, Resource } of denials) {
+    assert.equal(Action, 's3:*')
+    assert.deepEqual(
+      many<Json>(Resource).map((arn) => text(arn).replace(/^<.*?>/, '')),
+      ['', '/*'],
+    )
+  }
+})
+
+test('nothing of the content bucket is public', () => {
+  const { Properties } = only('AWS::S3::Bucket')
+  assert.deepEqual(Object.values(Properties.PublicAccessBlockConfiguration), [true, true, true, true])
+  assert.deepEqual(Properties.OwnershipControls.Rules, [{ ObjectOwnership: 'BucketOwnerEnforced' }])
+})
+
+const encryptions: [string, Record<string, unknown>, string][] = [
+  ['keys of S3 by default', {}, 'AES256'],
+  ['a key of its own when asked', kms, 'aws:kms'],
+]
+
+for (const [how, mailflow, algorithm] of encryptions)
+  test(`the content bucket is encrypted with ${how}`, () => {
+    const [rule] = only('AWS::S3::Bucket', mailflow).Properties.BucketEncryption
+      .ServerSideEncryptionConfiguration
+    assert.equal(rule.ServerSideEncryptionByDefault.SSEAlgorithm, algorithm)
+  })
+
+test('the key of the bucket rotates and is kept when the stack goes', () => {
+  const { Properties, DeletionPolicy } = only('AWS::KMS::Key', kms)
+  assert.equal(Properties.EnableKeyRotation, true)
+  assert.equal(DeletionPolicy, 'Retain')
+})
+
+test('content and abandoned uploads expire', () => {
+  const rules = only('AWS::S3::Bucket').Properties.LifecycleConfiguration.Rules
+  assert.deepEqual(
+    rules.map(({ Status: _, ...rule }: Json) => rule),
+    [{ ExpirationInDays: 14 }, { AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } }],
+  )
+})
+
+test('six queues are encrypted, keep messages for 14 days and refuse plain HTTP', () => {
+  const queues = ofType('AWS::SQS::Queue')
+  assert.equal(queues.length, 6)
+  for (const { id, Properties } of queues) {
+    assert.equal(Properties.SqsManagedSseEnabled, true, id)
+    assert.equal(Properties.MessageRetentionPeriod, 14 * 24 * 3600, id)
+    const policy = ofType('AWS::SQS::QueuePolicy').find((one) => text(one.Properties.Queues[0]) === `<${id}>`)
+    assert.ok(policy, id)
+    assert.deepEqual(denied(policy)[0]?.Condition, { Bool: { 'aws:SecureTransport': 'false' } }, id)
+  }
+})
+
+test('each stage hands its tenth fault to a dead-letter queue of its own', () => {
+  const stages = ofType('AWS::SQS::Queue').filter(({ Properties }) => Properties.RedrivePolicy)
+  const targets = stages.map(({ Properties }) => text(Properties.RedrivePolicy.deadLetterTargetArn))
+  assert.equal(stages.length, 3)
+  assert.equal(new Set(targets).size, 3)
+  for (const { Properties } of stages) assert.equal(Properties.RedrivePolicy.maxReceiveCount, 10)
+})
+
+test('a queue hides a message six times as long as its function may run, and delivery longer than its claim', () => {
+  for (const mapping of ofType('AWS::Lambda::EventSourceMapping')) {
+    const consumer = ofType('AWS::Lambda::Function').find(
+      ({ id }) => text(mapping.Properties.FunctionName) === `<${id}>`,
+    )
+    const queue = ofType('AWS::SQS::Queue').find(
+      ({ id }) => text(mapping.Properties.EventSourceArn) === `<${id}.Arn>`,
+    )
+    assert.equal(queue?.Properties.VisibilityTimeout, consumer?.Properties.Timeout * 6)
+  }
+  const delivery = ofType('AWS::SQS::Queue').find(({ id }) => id.startsWith('QueuesDeliveryQueue'))
+  assert.ok(delivery?.Properties.VisibilityTimeout > 6 * 60)
+})
+
+test('each batch may fail in part, and no queue can start more invocations than its function has reserved', () => {
+  const mappings = ofType('AWS::Lambda::EventSourceMapping')
+  assert.equal(mappings.length, 3)
+  for (const { Properties } of mappings) {
+    const consumer = ofType('AWS::Lambda::Function').find(
+      ({ id }) => text(Properties.FunctionName) === `<${id}>`,
+    )
+    assert.deepEqual(Properties.FunctionResponseTypes, ['ReportBatchItemFailures'])
+    assert.equal(Properties.BatchSize, 10)
+    assert.ok(
+      Properties.ScalingConfig.MaximumConcurrency <= consumer?.Properties.ReservedConcurrentExecutions,
+    )
+  }
+})
+
+test('concurrency is not reserved in an account that has none to spare', () => {
+  for (const { Properties } of ofType('AWS::Lambda::Function', { reserveConcurrency: false }))
+    assert.equal(Properties.ReservedConcurrentExecutions, undefined)
+})
+
+test('the tables are paid by request, restorable, and outlive the stack', () => {
+  const tables = ofType('AWS::DynamoDB::Table')
+  assert.equal(tables.length, 2)
+  for (const { id, Properties, DeletionPolicy } of tables) {
+    assert.equal(Properties.BillingMode, 'PAY_PER_REQUEST', id)
+    assert.equal(Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled, true, id)
+    assert.equal(Properties.DeletionProtectionEnabled, true, id)
+    assert.equal(DeletionPolicy, 'Retain', id)
+  }
+})
+
+test('the trace expires item by item and is listed by time', () => {
+  const messages = ofType('AWS::DynamoDB::Table').find(({ id }) => id.startsWith('Messages'))
+  assert.deepEqual(messages?.Properties.TimeToLiveSpecification, {
+    AttributeName: 'expiresAt',
+    Enabled: true,
+  })
+  const [index] = messages?.Properties.GlobalSecondaryIndexes ?? []
+  assert.equal(index.IndexName, 'byTime')
+  assert.deepEqual(
+    index.KeySchema.map(({ AttributeName }: Json) => AttributeName),
+    ['bucket', 'order'],
+  )
+})
+
+test('SES has one set that requires TLS and one that does not', () => {
+  const policies = ofType('AWS::SES::ConfigurationSet').map(
+    ({ Properties }) => Properties.DeliveryOptions.TlsPolicy,
+  )
+  assert.deepEqual(policies.sort(), ['OPTIONAL', 'REQUIRE'])
+})
+
+test('every log is kept for as long as the configuration says', () => {
+  const groups = ofType('AWS::Logs::LogGroup', { logRetentionDays: 30 })
+  assert.equal(groups.length, 7)
+  for (const { id, Properties } of groups) assert.equal(Properties.RetentionInDays, 30, id)
+})
+
+test('mailed alarms go through a topic that is encrypted and refuses plain HTTP', () => {
+  const mailflow = { alarmEmail: 'operator@example.net' }
+  assert.ok(only('AWS::SNS::Topic', mailflow).Properties.KmsMasterKeyId)
+  const [denial] = denied(only('AWS::SNS::TopicPolicy', mailflow))
+  assert.deepEqual(denial?.Condition, { Bool: { 'aws:SecureTransport': 'false' } })
+  for (const { id, Properties } of ofType('AWS::CloudWatch::Alarm', mailflow))
+    assert.equal(Properties.AlarmActions.length, 1, id)
+})
+
+function denied({ Properties }: Resource): Json[] {
+  return Properties.PolicyDocument.Statement.filter(({ Effect }: Json) => Effect === 'Deny')
+}

@@ -1,0 +1,36 @@
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { many, ofType, resources, text } from './synthesis.ts'
+
+/**
+ * What there is and who may do what, on one page, so that a change of either is read in review.
+ * `node --test --test-update-snapshots test/infra/summary.test.ts` writes it anew.
+ */
+test('the stack is the one that was reviewed', (context) => {
+  const page = ['Resources', ...counts(), '', 'Permissions', ...permissions(), ''].join('\n')
+  context.assert.fileSnapshot(page, join(import.meta.dirname, 'stack-summary.txt'), { serializers: [String] })
+})
+
+function counts(): string[] {
+  const byType = Map.groupBy(resources(), ({ Type }) => Type)
+  return [...byType].map(([type, all]) => `  ${type} ${all.length}`).sort()
+}
+
+function permissions(): string[] {
+  return ofType('AWS::IAM::Policy')
+    .map(({ Properties }) =>
+      [`  ${name(Properties.Roles[0].Ref)}`, ...lines(Properties.PolicyDocument)].join('\n'),
+    )
+    .sort()
+}
+
+function lines({ Statement }: { Statement: { Action: string | string[]; Resource: unknown }[] }): string[] {
+  return Statement.flatMap(({ Action, Resource }) =>
+    many(Resource).map((resource) => `    ${name(text(resource))}: ${many(Action).join(' ')}`),
+  ).sort()
+}
+
+/** Without the hash that CloudFormation's logical ids end with. */
+function name(id: string): string {
+  return id.replace(/([A-Za-z])[0-9A-F]{8}\b/g, '$1')
+}

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { deployments, type Json } from './synthesis.ts'
+
+const outdir = mkdtempSync(join(tmpdir(), 'mailflow-cdk-'))
+after(() => rmSync(outdir, { recursive: true, force: true }))
+
+test('cdk synth needs neither Docker nor AWS, and bundles each function with all that it runs on', () => {
+  const run = shippedSynth()
+  assert.equal(run.status, 0, run.stderr)
+  const template: Json = JSON.parse(readFileSync(join(outdir, 'shipped/Mailflow.template.json'), 'utf8'))
+  const keys = Object.values<Json>(template.Resources)
+    .filter(({ Type }) => Type === 'AWS::Lambda::Function')
+    .map(({ Properties }) => Properties.Code.S3Key.replace('.zip', ''))
+  assert.equal(new Set(keys).size, 4)
+  for (const key of keys) {
+    const folder = join(outdir, `shipped/asset.${key}`)
+    assert.deepEqual(readdirSync(folder).sort(), ['index.mjs', 'index.mjs.map'])
+    assert.deepEqual(foreignImports(readFileSync(join(folder, 'index.mjs'), 'utf8')), [])
+  }
+})
+
+test('cdk synth says which settings are still the examples, and has nothing else to warn of', () => {
+  const { stdout, stderr } = shippedSynth()
+  const warnings = `${stdout}${stderr}`.split('\n').filter((line) => line.startsWith('WARNING'))
+  const settings = warnings.map((line) => line.match(/mailflow\.\w+/)?.[0] ?? line)
+  assert.deepEqual(settings.sort(), ['mailflow.hostname', 'mailflow.tlsSecretArn'])
+})
+
+for (const [name, mailflow] of Object.entries(deployments).filter(([name]) => name !== 'as shipped'))
+  test(`CloudFormation's schema finds no fault in a deployment ${name}`, () => {
+    const context = { mailflow: { ...shipped(), ...mailflow }, 'aws:cdk:bundling-stacks': [] }
+    const run = node(['infra/app.ts'], { CDK_CONTEXT_JSON: JSON.stringify(context), CDK_OUTDIR: outdir })
+    assert.equal(run.status, 0, run.stderr)
+    const report: Json = JSON.parse(readFileSync(join(outdir, 'validation-report.json'), 'utf8'))
+    assert.deepEqual(report.pluginReports, [])
+  })
+
+let synthesised: ReturnType<typeof node> | undefined
+
+/** `npx cdk synth` with the cdk.json of the repository, once for all tests that look at it. */
+function shippedSynth() {
+  synthesised ??= node(['node_modules/.bin/cdk', 'synth', '--quiet', '--output', join(outdir, 'shipped')], {
+    PATH: `${join(process.cwd(), 'node_modules/.bin')}:/usr/bin:/bin`,
+    HOME: outdir,
+  })
+  return synthesised
+}
+
+/** A process without this one's environment, so without its AWS credentials and Region. */
+function node(command: string[], env: Record<string, string>) {
+  return spawnSync(process.execPath, command, { encoding: 'utf8', env })
+}
+
+function shipped(): Record<string, unknown> {
+  return JSON.parse(readFileSync('cdk.json', 'utf8')).context.mailflow
+}
+
+/** What a bundle imports beside Node's own modules. */
+function foreignImports(code: string): string[] {
+  const imported = [...code.matchAll(/^import .*? from ["']([^"']+)["']/gm)].map(([, module = '']) => module)
+  return imported.filter((module) => !isBuiltin(module))
+}

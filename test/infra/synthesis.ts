@@ -1,0 +1,89 @@
+/** The stack as data, for tests to ask. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { CloudAssembly } from 'aws-cdk-lib/cx-api'
+import { buildApp, type CreateAppOptions } from '../../infra/create-app.ts'
+
+/** What is asked of a template is asked by path, so its values stay untyped JSON. */
+// biome-ignore lint/suspicious/noExplicitAny: CloudFormation's properties have no common type
+export type Json = any
+
+export interface Resource {
+  readonly id: string
+  readonly Type: string
+  readonly Properties: Json
+  readonly DeletionPolicy?: string
+}
+
+/** Settings under which the template has every resource that it can have, and those it has by default. */
+export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
+  'as shipped': {},
+  'by MX, with KMS, JWT and mailed alarms': {
+    defaultRoute: 'Mx',
+    contentEncryption: 'Kms',
+    alarmEmail: 'operator@example.net',
+    jwt: { issuer: 'https://login.example.net/', audience: ['mailflow'], scopes: ['mailflow/admin'] },
+  },
+  'with interface endpoints and named identities': {
+    interfaceEndpoints: true,
+    sesIdentityArns: ['arn:aws:ses:eu-west-1:123456789012:identity/ours.example'],
+  },
+}
+
+/** Without what takes time and changes no template: bundles, stack traces, checks against CloudFormation's schema. */
+export const templateOnly = { 'aws:cdk:bundling-stacks': [], 'aws:cdk:disable-stack-trace': true }
+process.env.CDK_VALIDATION = 'false'
+
+const assemblies = mkdtempSync(join(tmpdir(), 'mailflow-synth-'))
+process.on('exit', () => rmSync(assemblies, { recursive: true, force: true }))
+
+/** Synthesises into a folder that goes when the process does. */
+export function assemble(
+  mailflow: Record<string, unknown> = {},
+  options: CreateAppOptions = {},
+): CloudAssembly {
+  const outdir = mkdtempSync(join(assemblies, 'assembly-'))
+  return buildApp({ outdir, mailflow, context: templateOnly, ...options }).synth()
+}
+
+const templates = new Map<string, Resource[]>()
+
+/** Every resource of the template under these settings. */
+export function resources(mailflow: Record<string, unknown> = {}): Resource[] {
+  const key = JSON.stringify(mailflow)
+  const known = templates.get(key)
+  if (known) return known
+  const template: Json = assemble(mailflow).getStackByName('Mailflow').template
+  const listed = Object.entries<Json>(template.Resources).map(([id, resource]) => ({ id, ...resource }))
+  templates.set(key, listed)
+  return listed
+}
+
+/** The resources of one type, such as `AWS::SQS::Queue`. */
+export function ofType(type: string, mailflow: Record<string, unknown> = {}): Resource[] {
+  return resources(mailflow).filter((resource) => resource.Type === type)
+}
+
+/** The one resource of a type. */
+export function only(type: string, mailflow: Record<string, unknown> = {}): Resource {
+  const [resource, ...others] = ofType(type, mailflow)
+  if (!resource || others.length > 0)
+    throw new Error(`expected one ${type}, found ${others.length + (resource ? 1 : 0)}`)
+  return resource
+}
+
+/** A value of the template as text: intrinsic functions become `<LogicalId>` or `<LogicalId.Attribute>`. */
+export function text(value: Json): string {
+  if (typeof value !== 'object' || value === null) return String(value)
+  if ('Ref' in value) return `<${value.Ref}>`
+  if ('Fn::GetAtt' in value) return `<${value['Fn::GetAtt'].join('.')}>`
+  if ('Fn::Join' in value) return value['Fn::Join'][1].map(text).join(value['Fn::Join'][0])
+  if ('Fn::Sub' in value) return value['Fn::Sub']
+  return JSON.stringify(value)
+}
+
+/** One or many, as IAM writes it, as many. */
+export function many<T>(value: T | T[]): T[] {
+  return Array.isArray(value) ? value : [value]
+}

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { z } from 'zod'
+import {
+  ApiEnvironment,
+  BounceEnvironment,
+  DeliverEnvironment,
+  EvaluateEnvironment,
+  IngressEnvironment,
+  readEnvironment,
+} from '../../shared/contract/environment.ts'
+import { deployments, type Json, ofType, only, text } from './synthesis.ts'
+
+const certificate = '-----BEGIN CERTIFICATE-----'
+const privateKey = '-----BEGIN PRIVATE KEY-----'
+
+const functions: [string, z.ZodObject][] = [
+  ['PolicyFunction', EvaluateEnvironment],
+  ['DeliveryFunction', DeliverEnvironment],
+  ['BounceFunction', BounceEnvironment],
+  ['ApiFunction', ApiEnvironment],
+]
+
+for (const [deployment, mailflow] of Object.entries(deployments)) {
+  for (const [id, schema] of functions)
+    test(`${id} of a deployment ${deployment} is told what it reads, and nothing else`, () => {
+      const unit = ofType('AWS::Lambda::Function', mailflow).find((one) => one.id.startsWith(id))
+      const { NODE_OPTIONS, ...environment } = unit?.Properties.Environment.Variables ?? {}
+      assert.equal(NODE_OPTIONS, '--enable-source-maps')
+      assertAgrees(schema, environment)
+    })
+
+  test(`the ingress of a deployment ${deployment} is told what it reads, and nothing else`, () => {
+    const [container] = only('AWS::ECS::TaskDefinition', mailflow).Properties.ContainerDefinitions
+    const environment = Object.fromEntries(
+      container.Environment.map(({ Name, Value }: Json) => [Name, Value]),
+    )
+    const secrets = { TLS_CERTIFICATE: certificate, TLS_PRIVATE_KEY: privateKey }
+    assert.deepEqual(container.Secrets.map(({ Name }: Json) => Name).sort(), Object.keys(secrets).sort())
+    assertAgrees(IngressEnvironment, { ...environment, ...secrets })
+  })
+}
+
+test('the key and the certificate come from fields of the configured secret', () => {
+  const [container] = only('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions
+  for (const { ValueFrom } of container.Secrets)
+    assert.match(
+      text(ValueFrom),
+      /^arn:aws:secretsmanager:.*:secret:mailflow\/tls-AbCdEf:(certificate|privateKey)::$/,
+    )
+})
+
+test('settings reach the units that need them', () => {
+  const mailflow = {
+    hostname: 'mx.ours.example',
+    dnsServers: ['127.0.0.1:5353'],
+    privateMxNetworks: ['127.0.0.0/8'],
+  }
+  const delivery = ofType('AWS::Lambda::Function', mailflow).find(({ id }) =>
+    id.startsWith('DeliveryFunction'),
+  )
+  const { MAIL_HOSTNAME, DNS_SERVERS, PRIVATE_MX_NETWORKS } = delivery?.Properties.Environment.Variables ?? {}
+  assert.deepEqual(
+    [MAIL_HOSTNAME, DNS_SERVERS, PRIVATE_MX_NETWORKS],
+    ['mx.ours.example', '127.0.0.1:5353', '127.0.0.0/8'],
+  )
+})
+
+test('every function runs on Node 24 and arm64', () => {
+  const all = ofType('AWS::Lambda::Function')
+  assert.equal(all.length, 4)
+  for (const { id, Properties } of all) {
+    assert.equal(Properties.Runtime, 'nodejs24.x', id)
+    assert.deepEqual(Properties.Architectures, ['arm64'], id)
+  }
+  const task = only('AWS::ECS::TaskDefinition').Properties
+  assert.equal(task.RuntimePlatform.CpuArchitecture, 'ARM64')
+})
+
+/** The schema knows every name that is set, and takes the values. */
+function assertAgrees(schema: z.ZodObject, environment: Record<string, Json>): void {
+  const unknown = Object.keys(environment).filter((name) => !(name in schema.shape))
+  assert.deepEqual(unknown, [])
+  const values = Object.entries(environment).map(([name, value]) => [name, standIn(name, value)])
+  assert.doesNotThrow(() => readEnvironment(schema, Object.fromEntries(values)))
+}
+
+/** What CloudFormation would put in place of a reference. */
+function standIn(name: string, value: Json): string {
+  if (typeof value === 'string') return value
+  return name.endsWith('_URL') ? 'https://sqs.eu-west-1.amazonaws.com/123456789012/queue' : text(value)
+}
