@@ -43,7 +43,7 @@ export class ConnectorApi extends Construct {
       limits: config.functions.api,
     })
     connectors.grantReadWrite(this.handler)
-    messages.grantRead(this.handler)
+    messages.grantHistory(this.handler)
     this.api = new HttpApi(this, 'Api', { ...authorisation(config), createDefaultStage: false })
     // One permission for the whole API: a function's policy has no room for one a route.
     const integration = new HttpLambdaIntegration('Handler', this.handler, { scopePermissionToRoute: false })

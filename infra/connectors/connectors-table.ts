@@ -19,15 +19,7 @@ export class ConnectorsTable extends Construct {
 
   /** Lets the unit administer connectors. */
   grantReadWrite(unit: Unit): void {
-    this.table.grantCalls(
-      unit,
-      'GetItem',
-      'Query',
-      'PutItem',
-      'UpdateItem',
-      'DeleteItem',
-      'ConditionCheckItem',
-    )
+    this.table.grantCalls(unit, 'GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem')
     this.tell(unit)
   }
 

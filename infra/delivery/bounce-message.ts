@@ -25,7 +25,7 @@ export class BounceMessage extends Construct {
       limits: config.functions.bounce,
     })
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
-    messages.grantReadWrite(this.handler)
+    messages.grantClaims(this.handler)
     content.grantRead(this.handler)
     content.grantWrite(this.handler)
     queues.evaluation.grantSend(this.handler)

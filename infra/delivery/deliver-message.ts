@@ -32,7 +32,7 @@ export class DeliverMessage extends Construct {
       ...(deliversInVpc(config) && { network: this.inside(props.network) }),
     })
     this.setEnvironment(config)
-    props.messages.grantReadWrite(this.handler)
+    props.messages.grantTrace(this.handler)
     props.content.grantRead(this.handler)
     new SesConfiguration(this, 'Ses').grantSend(this.handler, config.sesIdentityArns)
     queues.evaluation.grantSend(this.handler)

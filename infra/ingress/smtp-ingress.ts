@@ -41,7 +41,7 @@ export class SmtpIngress extends Construct {
   private createTask({ config, certificate, connectors, content, queues }: SmtpIngressProps): IngressTask {
     const task = new IngressTask(this, 'Task', config, certificate)
     connectors.grantRead(task)
-    content.grantWrite(task)
+    content.grantUpload(task)
     queues.evaluation.grantSend(task)
     return task
   }

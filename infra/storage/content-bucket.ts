@@ -47,9 +47,16 @@ export class ContentBucket extends Construct {
 
   /** Lets the unit store messages, and tells it where. */
   grantWrite(unit: Unit): void {
-    this.grant(unit, 's3:PutObject', 's3:AbortMultipartUpload')
-    // A multipart upload to a bucket with a KMS key also decrypts, to assemble the parts.
-    this.bucket.encryptionKey?.grant(unit, 'kms:GenerateDataKey', 'kms:Decrypt')
+    this.grant(unit, 's3:PutObject')
+    this.bucket.encryptionKey?.grant(unit, 'kms:GenerateDataKey')
+  }
+
+  /** Lets the unit store messages that are too large for one request, too. */
+  grantUpload(unit: Unit): void {
+    this.grantWrite(unit)
+    this.grant(unit, 's3:AbortMultipartUpload')
+    // S3 decrypts the parts under the caller's name when it puts them together.
+    this.bucket.encryptionKey?.grant(unit, 'kms:Decrypt')
   }
 
   /** Lets the unit read messages, and tells it where. */

@@ -18,7 +18,7 @@ export class ItemTable extends Table {
     })
   }
 
-  /** Grants exactly these calls on the table itself. Transactions are authorised by the calls they contain. */
+  /** Grants exactly these calls on the table itself. */
   grantCalls(unit: Unit, ...calls: readonly DynamoDbCall[]): void {
     this.allow(unit, this.tableArn, calls)
   }
@@ -34,11 +34,4 @@ export class ItemTable extends Table {
   }
 }
 
-type DynamoDbCall =
-  | 'GetItem'
-  | 'BatchGetItem'
-  | 'Query'
-  | 'PutItem'
-  | 'UpdateItem'
-  | 'DeleteItem'
-  | 'ConditionCheckItem'
+type DynamoDbCall = 'GetItem' | 'BatchGetItem' | 'Query' | 'PutItem' | 'UpdateItem' | 'DeleteItem'

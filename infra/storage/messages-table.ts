@@ -18,19 +18,25 @@ export class MessagesTable extends Construct {
       sortKey: { name: 'order', type: AttributeType.STRING },
       projectionType: ProjectionType.INCLUDE,
       // What the list of messages is filtered by.
-      nonKeyAttributes: ['sender', 'recipient', 'state', 'connectors'],
+      nonKeyAttributes: ['sender', 'state', 'connectors'],
     })
   }
 
-  /** Lets the unit claim effects and write the trace. */
-  grantReadWrite(unit: Unit): void {
-    this.table.grantCalls(unit, 'GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem')
+  /** Lets the unit claim effects, and read what came of claims. */
+  grantClaims(unit: Unit): void {
+    this.table.grantCalls(unit, 'GetItem', 'PutItem', 'UpdateItem')
     this.tell(unit)
   }
 
+  /** Lets the unit claim effects and write the trace. */
+  grantTrace(unit: Unit): void {
+    this.table.grantCalls(unit, 'BatchGetItem')
+    this.grantClaims(unit)
+  }
+
   /** Lets the unit look messages up, one by one and by time. */
-  grantRead(unit: Unit): void {
-    this.table.grantCalls(unit, 'GetItem', 'BatchGetItem', 'Query')
+  grantHistory(unit: Unit): void {
+    this.table.grantCalls(unit, 'Query')
     this.table.grantIndexQuery(unit, byTime)
     this.tell(unit)
   }

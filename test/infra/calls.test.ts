@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { build } from 'esbuild'
+import { many, ofType } from './synthesis.ts'
+
+/** Connectors are read and written by one module, of which only the API calls the writing half. */
+const writesConnectors = ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem']
+
+const units: { unit: string; entry: string; role: string; neverCalled?: string[] }[] = [
+  { unit: 'smtp-ingress', entry: 'main.ts', role: 'IngressTaskTaskRole', neverCalled: writesConnectors },
+  {
+    unit: 'evaluate-policy',
+    entry: 'handler.ts',
+    role: 'PolicyFunctionRole',
+    neverCalled: ['dynamodb:DeleteItem'],
+  },
+  { unit: 'deliver-message', entry: 'handler.ts', role: 'DeliveryFunctionRole' },
+  { unit: 'bounce-message', entry: 'handler.ts', role: 'BounceFunctionRole' },
+  { unit: 'connector-api', entry: 'handler.ts', role: 'ApiFunctionRole' },
+]
+
+/** What IAM calls the commands whose names differ from their action's. */
+const actions: Readonly<Record<string, string>> = {
+  Get: 'dynamodb:GetItem',
+  BatchGet: 'dynamodb:BatchGetItem',
+  Put: 'dynamodb:PutItem',
+  Update: 'dynamodb:UpdateItem',
+  Delete: 'dynamodb:DeleteItem',
+  Query: 'dynamodb:Query',
+  CreateMultipartUpload: 's3:PutObject',
+  UploadPart: 's3:PutObject',
+  CompleteMultipartUpload: 's3:PutObject',
+  PutObject: 's3:PutObject',
+  GetObject: 's3:GetObject',
+  AbortMultipartUpload: 's3:AbortMultipartUpload',
+  SendMessageBatch: 'sqs:SendMessage',
+  SendRawEmail: 'ses:SendRawEmail',
+}
+
+/** Granted for what AWS does around the code: logs, the event source, network interfaces, the client of a queue. */
+const notOfTheCode =
+  /^(logs|ec2):|^sqs:(ReceiveMessage|DeleteMessage|ChangeMessageVisibility|GetQueueAttributes|GetQueueUrl)$/
+
+for (const { unit, entry, role, neverCalled = [] } of units)
+  test(`${unit} is granted every AWS call its code makes, and no other`, async () => {
+    const called = await calls(`functions/${unit}/${entry}`)
+    const granted = grants(role).filter((action) => !notOfTheCode.test(action))
+    assert.notEqual(called.length, 0)
+    assert.deepEqual(
+      [...new Set(granted)].sort(),
+      called.filter((action) => !neverCalled.includes(action)),
+    )
+  })
+
+/** The actions of the commands in the unit's own modules and those it shares. */
+async function calls(entry: string): Promise<string[]> {
+  const { metafile } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    metafile: true,
+    write: false,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+  })
+  const sources = Object.keys(metafile.inputs).map((path) => readFileSync(path, 'utf8'))
+  const commands = sources.flatMap((source) =>
+    [...source.matchAll(/new (\w+)Command\(/g)].map(([, name = '']) => name),
+  )
+  return [...new Set(commands.map((name) => actions[name] ?? `unknown: ${name}`))].sort()
+}
+
+function grants(role: string): string[] {
+  return ofType('AWS::IAM::Policy')
+    .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith(role))
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    .flatMap(({ Action }) => many<string>(Action))
+}
