@@ -1,0 +1,70 @@
+/** The API as a function of its stores: routes, OpenAPI document, problems and log put together. */
+import type { Logger } from '@aws-lambda-powertools/logger'
+import middy from '@middy/core'
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
+import { z } from 'zod'
+import type { ConnectorRepository } from '../../shared/connectors/repository.ts'
+import type { History } from '../../shared/messages/history.ts'
+import { problemJson } from '../../shared/middleware/problem.ts'
+import { requestLog } from '../../shared/middleware/request-log.ts'
+import { openApi } from './openapi.ts'
+import { type Answer, type Route, route } from './route.ts'
+import { router } from './router.ts'
+import { acceptedDomainRoutes } from './routes/accepted-domains.ts'
+import { connectorRoutes } from './routes/connectors.ts'
+import { messageRoutes } from './routes/messages.ts'
+
+export interface Dependencies {
+  repository: ConnectorRepository
+  history: History
+  logger: Logger
+  /** Milliseconds since the epoch. */
+  now?: () => number
+}
+
+export type Api = (
+  event: APIGatewayProxyEventV2,
+  context?: Context,
+) => Promise<APIGatewayProxyStructuredResultV2>
+
+export function connectorApi({ repository, history, logger, now = Date.now }: Dependencies): Api {
+  const answer = router(
+    withOpenApi([
+      ...connectorRoutes(repository),
+      ...acceptedDomainRoutes(repository.acceptedDomains),
+      ...messageRoutes(history, now),
+    ]),
+  )
+  const handler = middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>(
+    async (event: APIGatewayProxyEventV2) => resultOf(await answer(event)),
+  )
+    .use(requestLog(logger, now))
+    .use(problemJson(logger))
+  return (event, context) => handler(event, context ?? ({} as Context))
+}
+
+function withOpenApi(routes: readonly Route[]): Route[] {
+  const description = {
+    method: 'GET',
+    path: '/openapi.json',
+    summary: 'This document',
+    answers: { 200: z.unknown() },
+  } as const
+  let document: unknown
+  const own = route(description, async () => {
+    document ??= openApi(all)
+    return { status: 200, body: document }
+  })
+  const all = [...routes, own]
+  return all
+}
+
+function resultOf({ status, headers, body }: Answer): APIGatewayProxyStructuredResultV2 {
+  const always = { 'cache-control': 'no-store', ...headers }
+  if (body === undefined) return { statusCode: status, headers: always }
+  return {
+    statusCode: status,
+    headers: { 'content-type': 'application/json', ...always },
+    body: JSON.stringify(body),
+  }
+}

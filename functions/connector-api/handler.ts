@@ -1,0 +1,17 @@
+/** Administration over HTTP: connectors, accepted domains, the message trace. API Gateway, payload format 2.0. */
+import { Logger } from '@aws-lambda-powertools/logger'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { ConnectorRepository } from '../../shared/connectors/repository.ts'
+import { ApiEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
+import { History } from '../../shared/messages/history.ts'
+import { connectorApi } from './api.ts'
+
+const environment = readEnvironment(ApiEnvironment, process.env)
+const documents = DynamoDBDocumentClient.from(new DynamoDBClient())
+
+export const handler = connectorApi({
+  repository: new ConnectorRepository(documents, environment.CONNECTORS_TABLE),
+  history: new History(documents, environment.MESSAGES_TABLE),
+  logger: new Logger({ serviceName: 'connector-api' }),
+})

@@ -1,0 +1,148 @@
+/** The OpenAPI 3.1 document, made from the routes and the schemas that check them. */
+import { z } from 'zod'
+import {
+  AcceptedDomain,
+  AcceptedDomainInput,
+  InboundConnector,
+  InboundConnectorInput,
+  OutboundConnector,
+  OutboundConnectorInput,
+} from '../../shared/connectors/schema.ts'
+import { TraceEntry } from '../../shared/messages/entry.ts'
+import type { Route } from './route.ts'
+import { AcceptedDomainList } from './routes/accepted-domains.ts'
+import { InboundConnectorList, OutboundConnectorList } from './routes/connectors.ts'
+import { MessageList } from './routes/messages.ts'
+
+const Problem = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string().optional(),
+    errors: z.array(z.strictObject({ path: z.string(), message: z.string() })),
+  })
+  .describe('RFC 9457')
+
+const inputs = { InboundConnectorInput, OutboundConnectorInput, AcceptedDomainInput }
+const outputs = {
+  InboundConnector,
+  InboundConnectorList,
+  OutboundConnector,
+  OutboundConnectorList,
+  AcceptedDomain,
+  AcceptedDomainList,
+  TraceEntry,
+  MessageList,
+  Problem,
+}
+
+type JsonSchema = Record<string, unknown>
+
+export function openApi(routes: readonly Route[]) {
+  const paths: Record<string, Record<string, unknown>> = {}
+  for (const route of routes)
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route) }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'mailflow',
+      version: '1',
+      description: 'Connectors, accepted domains and the message trace of a mail gateway.',
+    },
+    paths,
+    components: {
+      schemas: {
+        ...mapValues(inputs, (schema) => jsonSchema(schema, 'input')),
+        ...mapValues(outputs, (schema) => jsonSchema(schema, 'output')),
+      },
+    },
+  }
+}
+
+function operation(route: Route) {
+  return {
+    summary: route.summary,
+    operationId: operationId(route),
+    parameters: [...pathParameters(route), ...queryParameters(route), ...headerParameters(route)],
+    ...(route.body && { requestBody: { required: true, content: json(reference(route.body)) } }),
+    responses: { ...answers(route), ...problems(route) },
+  }
+}
+
+/** `GET /inbound-connectors/{id}` is `getInboundConnectorsById`. */
+function operationId({ method, path }: Route): string {
+  const words = path
+    .replaceAll(/\{(\w+)\}/g, 'by-$1')
+    .split(/\W+/)
+    .filter(Boolean)
+  return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
+}
+
+function pathParameters({ path }: Route) {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }))
+}
+
+function queryParameters({ query }: Route) {
+  if (!query) return []
+  const { properties = {} } = jsonSchema(query, 'input') as { properties?: Record<string, JsonSchema> }
+  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
+    name,
+    in: 'query',
+    ...(description !== undefined && { description }),
+    schema,
+  }))
+}
+
+function headerParameters({ ifMatch }: Route) {
+  if (!ifMatch) return []
+  return [{ name: 'If-Match', in: 'header', required: ifMatch === 'required', schema: { type: 'string' } }]
+}
+
+function answers({ answers }: Route) {
+  return mapValues(answers, (schema) =>
+    schema ? { description: 'As asked', content: json(reference(schema)) } : { description: 'Done' },
+  )
+}
+
+/** Each input has its ways to be wrong, each route its own besides. */
+function problems({ query, body, ifMatch, problems = [] }: Route) {
+  const statuses = new Set<number>([400, ...problems])
+  if (!query && !body && !ifMatch) statuses.delete(400)
+  if (body) for (const status of [413, 415, 422]) statuses.add(status)
+  if (ifMatch) for (const status of [412, 428]) statuses.add(status)
+  const answer = {
+    description: 'A problem',
+    content: { 'application/problem+json': { schema: reference(Problem) } },
+  }
+  return Object.fromEntries([...statuses].sort().map((status) => [status, answer]))
+}
+
+const json = (schema: JsonSchema) => ({ 'application/json': { schema } })
+
+function reference(schema: z.ZodType): JsonSchema {
+  const name = Object.entries({ ...inputs, ...outputs }).find(([, named]) => named === schema)?.[0]
+  return name ? { $ref: `#/components/schemas/${name}` } : jsonSchema(schema, 'output')
+}
+
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    override({ zodSchema, jsonSchema }) {
+      // What leaves a transformation (a domain, a fingerprint) is text.
+      if (zodSchema._zod.def.type === 'transform') jsonSchema.type = 'string'
+    },
+  })
+  return rest
+}
+
+function mapValues<T, U>(record: Record<string, T>, change: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]))
+}

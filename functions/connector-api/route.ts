@@ -1,0 +1,62 @@
+/** A route says what it takes and answers; the router and the OpenAPI document both read it. */
+import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+import { z } from 'zod'
+import type { Expected } from '../../shared/connectors/repository.ts'
+import { Problem } from '../../shared/middleware/problem.ts'
+import { readBody, readIfMatch, readJson, readQuery } from './request.ts'
+
+export interface Answer {
+  status: number
+  headers?: Record<string, string>
+  body?: unknown
+}
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
+interface Description<Query extends z.ZodType, Body extends z.ZodType> {
+  method: Method
+  /** With `{name}` for a parameter. */
+  path: string
+  summary: string
+  query?: Query
+  body?: Body
+  /** `required`: answered with 428 without If-Match. */
+  ifMatch?: 'required' | 'optional'
+  /** What it answers when all is well, by status; null for no body. */
+  answers: Record<number, z.ZodType | null>
+  /** Statuses of the problems that are this route's own; those of its inputs are added. */
+  problems?: readonly number[]
+}
+
+export interface RouteRequest<Query, Body> {
+  parameter: string
+  query: Query
+  body: Body
+  /** Null where If-Match is optional and absent. */
+  ifMatch: Expected | null
+}
+
+export interface Route extends Description<z.ZodType, z.ZodType> {
+  run(event: APIGatewayProxyEventV2, parameter: string): Promise<Answer>
+}
+
+const nothing = z.strictObject({})
+
+/** Reads what the description asks for, in the order 400 (query), 415, 413, 400 (body), 428, 422, then handles. */
+export function route<Query extends z.ZodType = typeof nothing, Body extends z.ZodType = z.ZodUndefined>(
+  description: Description<Query, Body>,
+  handle: (request: RouteRequest<z.output<Query>, z.output<Body>>) => Promise<Answer>,
+): Route {
+  return {
+    ...description,
+    async run(event, parameter) {
+      const query = readQuery(description.query ?? nothing, event.rawQueryString ?? '') as z.output<Query>
+      const json = description.body && readJson(event)
+      const ifMatch = readIfMatch(event.headers['if-match'])
+      if (description.ifMatch === 'required' && ifMatch === null)
+        throw new Problem(428, 'Say which version you saw: If-Match with the ETag of a GET.')
+      const body = (description.body && readBody(description.body, json)) as z.output<Body>
+      return handle({ parameter, query, body, ifMatch })
+    },
+  }
+}

@@ -1,0 +1,43 @@
+/** Finds the route for a request. */
+import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+import { Problem } from '../../shared/middleware/problem.ts'
+import type { Answer, Route } from './route.ts'
+
+/** @throws Problem 404 for an unknown path, 405 for a known one asked by another method, 400 for a broken path */
+export function router(routes: readonly Route[]): (event: APIGatewayProxyEventV2) => Promise<Answer> {
+  return async (event) => {
+    const { method } = event.requestContext.http
+    const here = routes.flatMap((route) => {
+      const parameter = parameterOf(route.path, event.rawPath)
+      return parameter === null ? [] : [{ route, parameter }]
+    })
+    if (here.length === 0)
+      throw new Problem(404, 'There is nothing at this path. GET /openapi.json lists what there is.')
+    const asked = here.find(({ route }) => route.method === method)
+    if (asked) return asked.route.run(event, asked.parameter)
+    const allow = here.map(({ route }) => route.method).join(', ')
+    throw new Problem(405, `This path answers ${allow}.`, { headers: { allow } })
+  }
+}
+
+/** @returns the value of the path's one parameter, empty when it has none, null when the path is another */
+function parameterOf(template: string, path: string): string | null {
+  const expected = template.split('/')
+  const given = path.split('/')
+  if (expected.length !== given.length) return null
+  let parameter = ''
+  for (const [index, part] of expected.entries()) {
+    const value = given[index] ?? ''
+    if (part.startsWith('{') && value !== '') parameter = decodeSegment(value)
+    else if (part !== value) return null
+  }
+  return parameter
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    throw new Problem(400, 'The path is not correctly percent-encoded.')
+  }
+}

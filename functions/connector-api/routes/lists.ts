@@ -1,0 +1,20 @@
+/** What all lists have in common. */
+import { z } from 'zod'
+import { cursorOf, writeCursor } from '../request.ts'
+
+export const limitUpTo = (most: number, usual: number) =>
+  z.coerce.number().int().min(1).max(most).default(usual).describe('entries of a page')
+
+/** Pages of things in the order of their key. */
+export const KeyedList = z.strictObject({
+  cursor: cursorOf(z.string().min(1).max(255)).optional(),
+  limit: limitUpTo(200, 100),
+})
+
+export const listOf = <T extends z.ZodType>(item: T) =>
+  z.strictObject({ items: z.array(item), nextCursor: z.string().nullable() })
+
+export const listAnswer = (items: readonly unknown[], next: unknown) => ({
+  status: 200,
+  body: { items, nextCursor: next === null ? null : writeCursor(next) },
+})

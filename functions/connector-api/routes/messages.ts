@@ -1,0 +1,93 @@
+/** `/messages`: the message trace. */
+import { z } from 'zod'
+import { RecipientStates, TraceEntry } from '../../../shared/messages/entry.ts'
+import {
+  type AddressFilter,
+  type History,
+  type HistoryFilter,
+  parseAddressFilter,
+} from '../../../shared/messages/history.ts'
+import { Problem } from '../../../shared/middleware/problem.ts'
+import { cursorOf } from '../request.ts'
+import { type Route, route } from '../route.ts'
+import { limitUpTo, listAnswer, listOf } from './lists.ts'
+import { notFound } from './outcomes.ts'
+
+export const MessageList = listOf(TraceEntry)
+
+const hourMs = 3_600_000
+const usualSpanMs = 24 * hourMs
+/** Each day of a span costs its index partitions a query, whether or not there was mail. */
+const longestSpanMs = 31 * 24 * hourMs
+
+const instant = z.iso.datetime({ offset: true }).transform((text) => new Date(text))
+
+const addressFilter = z
+  .string()
+  .max(320)
+  .transform((text, context): AddressFilter => {
+    const filter = parseAddressFilter(text)
+    if (filter !== null) return filter
+    context.addIssue({ code: 'custom', message: 'is not an address, a domain or <>' })
+    return z.NEVER
+  })
+
+const MessageQuery = z.strictObject({
+  since: instant.optional().describe('received at or after; 24 hours before until when left out'),
+  until: instant.optional().describe('received before; now when left out'),
+  sender: addressFilter.optional().describe('an address, a domain, or <> for the null reverse path'),
+  recipient: addressFilter.optional().describe('an address or a domain'),
+  state: z.enum(RecipientStates).optional(),
+  connector: z.string().max(64).optional().describe('id of a connector that took part'),
+  cursor: cursorOf(z.strictObject({ day: z.iso.date(), before: z.string().length(26) })).optional(),
+  limit: limitUpTo(200, 50),
+})
+
+export function messageRoutes(history: History, now: () => number): Route[] {
+  return [
+    route(
+      {
+        method: 'GET',
+        path: '/messages',
+        summary: 'List messages, newest first',
+        query: MessageQuery,
+        answers: { 200: MessageList },
+      },
+      async ({ query }) => {
+        const { entries, next } = await history.page(
+          filterOf(query, now()),
+          query.cursor ?? null,
+          query.limit,
+        )
+        return listAnswer(entries, next)
+      },
+    ),
+    route(
+      {
+        method: 'GET',
+        path: '/messages/{id}',
+        summary: 'Read what happened to a message',
+        answers: { 200: TraceEntry },
+        problems: [404],
+      },
+      async ({ parameter }) => {
+        const entry = z.ulid().safeParse(parameter).success ? await history.entry(parameter) : null
+        if (!entry) throw notFound('message')
+        return { status: 200, body: entry }
+      },
+    ),
+  ]
+}
+
+/** @throws Problem 400 for a span that is empty or too long */
+function filterOf(query: z.output<typeof MessageQuery>, now: number): HistoryFilter {
+  const until = query.until ?? new Date(now)
+  const since = query.since ?? new Date(until.getTime() - usualSpanMs)
+  if (since >= until) throw badSpan('must be earlier than until')
+  if (until.getTime() - since.getTime() > longestSpanMs) throw badSpan('may lie at most 31 days before until')
+  const { sender = null, recipient = null, state = null, connector = null } = query
+  return { since, until, sender, recipient, state, connector }
+}
+
+const badSpan = (message: string): Problem =>
+  new Problem(400, 'The query is not valid.', { errors: [{ path: 'since', message }] })

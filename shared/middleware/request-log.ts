@@ -1,0 +1,42 @@
+/** One line a request: who asked for what, what came of it, how long it took. No bodies, no query, no headers. */
+import type { Logger } from '@aws-lambda-powertools/logger'
+import type { MiddlewareObj } from '@middy/core'
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
+
+type Internal = { startedAt: number }
+type Log = MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Error, Context, Internal>
+
+/** Attach it before what turns errors into answers, so that it sees the answer. */
+export function requestLog(logger: Logger, now: () => number = Date.now): Log {
+  const write = ({ event, response, internal }: Parameters<NonNullable<Log['after']>>[0]) => {
+    const { http, requestId } = event.requestContext
+    logger.info('request', {
+      requestId,
+      method: http.method,
+      route: event.routeKey,
+      path: event.rawPath.slice(0, 300),
+      status: response?.statusCode,
+      ms: now() - internal.startedAt,
+      caller: callerOf(event),
+    })
+  }
+  return {
+    before({ internal }) {
+      internal.startedAt = now()
+    },
+    after: write,
+    onError: write,
+  }
+}
+
+interface Authorizer {
+  iam?: { userArn?: string }
+  jwt?: { claims?: Record<string, unknown> }
+}
+
+/** The IAM principal, or the subject of the token; null where nothing authorises (a laptop). */
+function callerOf(event: APIGatewayProxyEventV2): string | null {
+  const { authorizer } = event.requestContext as { authorizer?: Authorizer }
+  const subject = authorizer?.jwt?.claims?.sub
+  return authorizer?.iam?.userArn ?? (typeof subject === 'string' ? subject : null)
+}
