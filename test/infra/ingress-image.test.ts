@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { IngressEnvironment } from '../../shared/contract/environment.ts'
+import { assemble } from './synthesis.ts'
+
+const empty = mkdtempSync(join(tmpdir(), 'mailflow-image-'))
+after(() => rmSync(empty, { recursive: true, force: true }))
+
+test('the image is built from the ingress and what it shares, so that nothing else changes its hash', () => {
+  const { directory, artifacts } = assemble()
+  const manifest = JSON.parse(readFileSync(join(directory, 'Mailflow.assets.json'), 'utf8'))
+  const [image] = Object.values<{ source: { directory: string } }>(manifest.dockerImages)
+  const context = join(directory, image?.source.directory ?? '')
+  assert.notEqual(artifacts.length, 0)
+  assert.deepEqual(readdirSync(context).sort(), [
+    '.npmrc',
+    'functions',
+    'package-lock.json',
+    'package.json',
+    'shared',
+    'tsconfig.json',
+  ])
+  assert.deepEqual(readdirSync(join(context, 'functions')), ['smtp-ingress'])
+})
+
+test('the image runs one file, not as root', () => {
+  const stages = readFileSync('functions/smtp-ingress/Dockerfile', 'utf8').split(/^FROM /m)
+  const final = (stages.at(-1) ?? '').split('\n')
+  assert.match(final[0] ?? '', /^node:24-slim$/)
+  assert.deepEqual(
+    final.filter((line) => /^(COPY|ADD|RUN)/.test(line)),
+    ['COPY --from=build /build/dist/ ./'],
+  )
+  assert.deepEqual(
+    final.filter((line) => line.startsWith('USER')),
+    ['USER node'],
+  )
+})
+
+test('what the image runs needs no file beside itself: alone in a folder it asks for its environment', () => {
+  const bundle = join(empty, 'smtp-ingress.mjs')
+  const npm = spawnSync(
+    'npm',
+    ['run', '--silent', 'build:ingress', '--', `--outfile=${bundle}`, '--log-level=error'],
+    { encoding: 'utf8' },
+  )
+  assert.equal(npm.status, 0, npm.stderr)
+  const run = spawnSync(process.execPath, ['--enable-source-maps', bundle], {
+    cwd: empty,
+    env: {},
+    encoding: 'utf8',
+  })
+  assert.equal(run.status, 1)
+  const required = Object.entries(IngressEnvironment.shape).filter(
+    ([, schema]) => !schema.safeParse(undefined).success,
+  )
+  for (const [name] of required)
+    assert.match(run.stderr, new RegExp(`^smtp-ingress cannot start: .*${name}: `))
+})
