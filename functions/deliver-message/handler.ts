@@ -53,7 +53,7 @@ const smtp: Omit<SmtpOptions, 'signal'> = {
   timeouts: defaultTimeouts,
 }
 
-const ses: SesOptions = {
+const ses: Omit<SesOptions, 'signal'> = {
   // A request repeated after its answer was lost is a second copy; another attempt is the queue's to make.
   ses: new SESClient({ maxAttempts: 1 }),
   configurationSets: {
@@ -71,7 +71,9 @@ async function deliverRecord(
   const delivery = await deliverJob(job, {
     ...claimsAndQueues,
     transmit: (route, mail) =>
-      route.kind === 'Ses' ? deliverBySes(mail, ses) : deliverBySmtp(route, mail, { ...smtp, signal }),
+      route.kind === 'Ses'
+        ? deliverBySes(mail, { ...ses, signal })
+        : deliverBySmtp(route, mail, { ...smtp, signal }),
   })
   logDelivery(logger, job, delivery)
   countDelivery(metrics, delivery)

@@ -13,6 +13,8 @@ import { forcesTls } from '../../shared/tls/server-certificate.ts'
 export interface SesOptions {
   ses: SESClient
   configurationSets: { requireTls: string; optionalTls: string }
+  /** The attempt's limit. */
+  signal: AbortSignal
 }
 
 /** SES takes no more in one call. */
@@ -51,7 +53,7 @@ async function send(mail: Mail, recipients: readonly Recipient[], options: SesOp
     ConfigurationSetName: forcesTls(mail.tls) ? requireTls : optionalTls,
   })
   try {
-    const { MessageId } = await options.ses.send(command)
+    const { MessageId } = await options.ses.send(command, { abortSignal: options.signal })
     const taken = reply(250, '0.0', `Amazon SES took it as ${MessageId}`)
     return outcomesFor(recipients, { ...at(mail.tls), outcome: 'Delivered', reply: taken })
   } catch (error) {

@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { GetCommand } from '@aws-sdk/lib-dynamodb'
+import {
+  type Delivery,
+  type Dependencies,
+  deliverJob,
+  leaseMs,
+} from '../../../functions/deliver-message/deliver-job.ts'
+import type { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
+import type { Attempt } from '../../../shared/contract/message.ts'
+import { Claims } from '../../../shared/messages/claims.ts'
+import { attemptKey, recipientKey } from '../../../shared/messages/keys.ts'
+import { Trace } from '../../../shared/messages/trace.ts'
+import type { Outcome } from '../../../shared/net/smtp-delivery.ts'
+import { opportunistic } from '../../../shared/policy/outbound.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { message, minutesLater, receivedAt, recipient } from '../../support/fixtures.ts'
+import { type RecordingQueue, recordingQueue } from '../../support/queue.ts'
+
+let db: TestDynamoDb
+before(async () => {
+  db = await startDynamoDb()
+})
+after(() => db.stop())
+
+let serial = 0
+const nextId = () => `01KF0CVZT0ABCDEFGHJKMN${String(serial++).padStart(4, '0')}`
+
+const jobFor = (addresses: string[], fields: Partial<DeliveryJob> = {}): DeliveryJob => ({
+  message: message({ id: nextId() }),
+  recipients: addresses.map((address) => recipient({ address })),
+  destination: 'partner.example',
+  route: { kind: 'Mx', domain: 'partner.example' },
+  tls: opportunistic,
+  attempt: 1,
+  ...fields,
+})
+
+const delivered: Outcome = {
+  outcome: 'Delivered',
+  host: 'mx.partner.example',
+  ip: '198.51.100.1',
+  tls: null,
+  policy: 'Opportunistic',
+  reportOnly: null,
+  reply: { code: 250, enhanced: '2.0.0', text: 'taken' },
+}
+const failed: Outcome = {
+  ...delivered,
+  outcome: 'TemporaryFailure',
+  reply: { code: 451, enhanced: '4.3.0', text: 'later' },
+}
+
+interface Worker extends Dependencies {
+  evaluation: RecordingQueue<EvaluationJob>
+  /** Addresses handed to the next hop, one list a transaction. */
+  transmitted: string[][]
+}
+
+/** A worker whose next hop answers as told, and who may die at one of its steps. */
+function worker(outcomes: Record<string, Outcome>, fields: Partial<Dependencies> = {}): Worker {
+  const transmitted: string[][] = []
+  return {
+    claims: new Claims<Attempt>(db.documents, db.messagesTable),
+    trace: new Trace(db.documents, db.messagesTable),
+    evaluation: recordingQueue<EvaluationJob>(),
+    read: async () => Buffer.from('octets'),
+    transmit: async (_route, { recipients }) => {
+      transmitted.push(recipients.map(({ address }) => address))
+      return new Map(recipients.map(({ address }) => [address, outcomes[address] ?? delivered]))
+    },
+    now: () => receivedAt,
+    retentionDays: 90,
+    ...fields,
+    transmitted,
+  } as Worker
+}
+
+const state = async (job: DeliveryJob, address: string): Promise<unknown> => {
+  const Key = recipientKey(job.message.id, address)
+  return (await db.documents.send(new GetCommand({ TableName: db.messagesTable, Key }))).Item?.state
+}
+
+const addressesOf = (tried: Delivery['tried']): string[] => tried.map(({ recipient: { address } }) => address)
+
+class Died extends Error {}
+const dies = async (): Promise<never> => {
+  throw new Died('the worker died')
+}
+
+describe('a delivery job', () => {
+  it('hands its recipients over together, keeps each result and reports it', async () => {
+    const job = jobFor(['a@partner.example', 'b@partner.example'])
+    const one = worker({ 'b@partner.example': failed })
+    const delivery = await deliverJob(job, one)
+    assert.deepEqual(one.transmitted, [['a@partner.example', 'b@partner.example']])
+    assert.equal(delivery.leasesExpired, 0)
+    assert.equal(await state(job, 'a@partner.example'), 'Delivered')
+    assert.equal(await state(job, 'b@partner.example'), undefined)
+    const attempt: Attempt = { ...failed, number: 1, at: receivedAt.toISOString(), durationMs: 0 }
+    assert.deepEqual(
+      one.evaluation.take().map(({ job: sent }) => sent),
+      [
+        {
+          message: job.message,
+          recipients: [{ ...recipient({ address: 'b@partner.example' }), attempts: 1, lastAttempt: attempt }],
+          notBefore: null,
+        },
+      ],
+    )
+  })
+
+  it('tells evaluation nothing when everybody got it', async () => {
+    const one = worker({})
+    await deliverJob(jobFor(['a@partner.example']), one)
+    assert.deepEqual(one.evaluation.take(), [])
+  })
+
+  it('is tried once although the queue delivers it twice, and its outcome is passed on again', async () => {
+    const job = jobFor(['a@partner.example', 'b@partner.example'])
+    const first = worker({ 'b@partner.example': failed })
+    await deliverJob(job, first)
+    const second = worker({})
+    const delivery = await deliverJob(job, second)
+    assert.deepEqual(second.transmitted, [])
+    assert.deepEqual(
+      [addressesOf(delivery.tried), addressesOf(delivery.known)],
+      [[], ['a@partner.example', 'b@partner.example']],
+    )
+    assert.deepEqual(second.evaluation.take(), first.evaluation.take())
+  })
+
+  it('is tried once when two workers get it at the same time', async () => {
+    const job = jobFor(['a@partner.example', 'b@partner.example', 'c@partner.example'])
+    const workers = [worker({}), worker({}), worker({})]
+    await Promise.all(workers.map((each) => deliverJob(job, each)))
+    const all = workers.flatMap(({ transmitted }) => transmitted.flat()).sort()
+    assert.deepEqual(all, ['a@partner.example', 'b@partner.example', 'c@partner.example'])
+  })
+
+  it('is tried again as another attempt', async () => {
+    const job = jobFor(['a@partner.example'])
+    await deliverJob(job, worker({ 'a@partner.example': failed }))
+    const next = worker({})
+    await deliverJob({ ...job, attempt: 2 }, next)
+    assert.deepEqual(next.transmitted, [['a@partner.example']])
+  })
+
+  it('names a recipient that somebody else is trying, and still serves the others', async () => {
+    const job = jobFor(['a@partner.example', 'b@partner.example'])
+    const elsewhere = new Claims<Attempt>(db.documents, db.messagesTable)
+    await elsewhere.claim(attemptKey(job.message.id, 'a@partner.example', 1), receivedAt, leaseMs, 2 ** 31)
+    const one = worker({})
+    const delivery = await deliverJob(job, one)
+    assert.deepEqual(one.transmitted, [['b@partner.example']])
+    assert.deepEqual(
+      delivery.busy.map(({ address }) => address),
+      ['a@partner.example'],
+    )
+  })
+
+  it('gives one address one copy, however often the job names it', async () => {
+    const one = worker({})
+    const delivery = await deliverJob(jobFor(['a@partner.example', 'a@partner.example']), one)
+    assert.deepEqual([one.transmitted, delivery.busy], [[['a@partner.example']], []])
+  })
+
+  it('is not attempted, and leaves no claim, while its content cannot be read', async () => {
+    const job = jobFor(['a@partner.example'])
+    const blind = worker({}, { read: dies })
+    await assert.rejects(deliverJob(job, blind), Died)
+    assert.deepEqual(blind.transmitted, [])
+    const sound = worker({})
+    assert.deepEqual((await deliverJob(job, sound)).busy, [])
+    assert.deepEqual(sound.transmitted, [['a@partner.example']])
+  })
+})
+
+describe('a worker that dies', () => {
+  it('inside the transaction leaves the recipient alone until its lease ran out, then it is tried again and counted', async () => {
+    const job = jobFor(['a@partner.example'])
+    await assert.rejects(deliverJob(job, worker({}, { transmit: dies })), Died)
+    const soon = worker({}, { now: () => minutesLater(5) })
+    assert.equal((await deliverJob(job, soon)).busy.length, 1)
+    assert.deepEqual(soon.transmitted, [])
+    const later = worker({}, { now: () => minutesLater(7) })
+    const delivery = await deliverJob(job, later)
+    assert.equal(delivery.leasesExpired, 1)
+    assert.deepEqual(later.transmitted, [['a@partner.example']])
+    assert.equal(await state(job, 'a@partner.example'), 'Delivered')
+  })
+
+  it('after the next hop’s 250 was written down causes no second copy, and the delivery is still recorded', async () => {
+    const job = jobFor(['a@partner.example'])
+    class DyingTrace extends Trace {
+      override recordDelivered = dies
+    }
+    const dying = worker({}, { trace: new DyingTrace(db.documents, db.messagesTable) })
+    await assert.rejects(deliverJob(job, dying), Died)
+    assert.equal(await state(job, 'a@partner.example'), undefined)
+    const next = worker({}, { now: () => minutesLater(30) })
+    const delivery = await deliverJob(job, next)
+    assert.deepEqual([next.transmitted, delivery.leasesExpired], [[], 0])
+    assert.equal(await state(job, 'a@partner.example'), 'Delivered')
+  })
+
+  it('before it reported a failure has its report made by the next', async () => {
+    const job = jobFor(['a@partner.example'])
+    const dying = worker({ 'a@partner.example': failed })
+    dying.evaluation.failOnce()
+    await assert.rejects(deliverJob(job, dying), /the queue is away/)
+    const next = worker({})
+    await deliverJob(job, next)
+    assert.deepEqual(next.transmitted, [])
+    const [sent] = next.evaluation.take()
+    assert.equal(sent?.job.recipients[0]?.lastAttempt?.reply.text, 'later')
+  })
+
+  it('does not keep a delivery unrecorded because its result could not be written', async () => {
+    const job = jobFor(['a@partner.example', 'b@partner.example'])
+    class Forgetful extends Claims<Attempt> {
+      override complete = dies
+    }
+    const one = worker(
+      { 'b@partner.example': failed },
+      { claims: new Forgetful(db.documents, db.messagesTable) },
+    )
+    const delivery = await deliverJob(job, one)
+    assert.equal(delivery.unwritten.length, 2)
+    assert.equal(await state(job, 'a@partner.example'), 'Delivered')
+    assert.equal(one.evaluation.take().length, 1)
+  })
+})

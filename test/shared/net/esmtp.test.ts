@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { mailCommand, parseExtensions, recipientCommand, traitsOf } from '../../../shared/net/esmtp.ts'
+import { message, recipient } from '../../support/fixtures.ts'
+
+const envelopeWith = (envid: string | null) => ({
+  ...message().envelope,
+  dsn: { ret: null, envid },
+})
+
+describe('extensions', () => {
+  const rows: [string, string, [string, string][]][] = [
+    [
+      'are the lines after the first',
+      '250-SIZE.example\n250-SIZE 100\n250 8bitmime',
+      [
+        ['SIZE', '100'],
+        ['8BITMIME', ''],
+      ],
+    ],
+    ['are none in a reply to HELO', '250 DSN.example', []],
+    ['keep all their parameters', '250-x\n250 AUTH PLAIN  LOGIN', [['AUTH', 'PLAIN LOGIN']]],
+  ]
+  for (const [what, reply, expected] of rows) {
+    it(what, () => assert.deepEqual([...parseExtensions(reply)], expected))
+  }
+})
+
+describe('commands', () => {
+  const dsn = parseExtensions('250-x\n250 DSN')
+
+  it('hold one line of printable ASCII, whatever the sender put into ENVID and ORCPT', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const traits = traitsOf(envelopeWith(text), [], Buffer.alloc(0))
+        assert.match(mailCommand(traits, dsn), /^MAIL FROM:<a@elsewhere\.example>( ENVID=[!-*,-<>-~+]+)?$/)
+        const command = recipientCommand(recipient({ address: 'b@ours.example', orcpt: text }), dsn)
+        assert.match(command, /^RCPT TO:<b@ours\.example>( ORCPT=[!-~]+)?$/)
+      }),
+    )
+  })
+
+  it('leave DSN parameters out where DSN is not announced', () => {
+    const none = parseExtensions('250 x')
+    assert.equal(
+      mailCommand(traitsOf(envelopeWith('id'), [], Buffer.alloc(0)), none),
+      'MAIL FROM:<a@elsewhere.example>',
+    )
+    const command = recipientCommand(recipient({ notify: ['NEVER'], orcpt: 'rfc822;x@y' }), none)
+    assert.equal(command, 'RCPT TO:<b@ours.example>')
+  })
+})
+
+describe('what a message needs', () => {
+  const ascii = Buffer.from('Subject: x\r\n\r\nbody\r\n')
+  const utf8Body = Buffer.from('Subject: x\r\n\r\né\r\n')
+  const utf8Header = Buffer.from('Subject: é\r\n\r\nbody\r\n')
+  const rows: [string, Buffer, boolean, string, boolean, boolean][] = [
+    ['nothing when all is ASCII, even if SMTPUTF8 was declared', ascii, true, 'b@ours.example', false, false],
+    ['8BITMIME for a body in UTF-8', utf8Body, true, 'b@ours.example', true, false],
+    ['SMTPUTF8 for a header field in UTF-8', utf8Header, true, 'b@ours.example', true, true],
+    [
+      'only 8BITMIME for raw octets in the header when SMTPUTF8 was not declared',
+      utf8Header,
+      false,
+      'b@ours.example',
+      true,
+      false,
+    ],
+    ['SMTPUTF8 for an address in UTF-8', ascii, true, 'é@ours.example', false, true],
+  ]
+  for (const [what, content, smtpUtf8, address, eightBit, internationalised] of rows) {
+    it(`is ${what}`, () => {
+      const traits = traitsOf({ ...message().envelope, smtpUtf8 }, [{ address }], content)
+      assert.deepEqual([traits.eightBit, traits.internationalised], [eightBit, internationalised])
+    })
+  }
+})

@@ -1,0 +1,329 @@
+import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { describe, it } from 'node:test'
+import packet from 'dns-packet'
+import fc from 'fast-check'
+import { formatReply } from '../../../shared/mail/reply.ts'
+import { findNextHops, type NextHops, type RoutingOptions } from '../../../shared/net/next-hops.ts'
+import { createResolver } from '../../../shared/net/resolver.ts'
+import { fakeResolver, type Zone } from '../../support/dns.ts'
+
+const domain = 'partner.example'
+const options: RoutingOptions = { privateNetworks: [], random: () => 0 }
+
+const byMx = (zone: Zone, changes: Partial<RoutingOptions> = {}): Promise<NextHops> =>
+  findNextHops({ kind: 'Mx', domain }, fakeResolver(zone), { ...options, ...changes })
+
+const bySmartHosts = (hosts: [string, number][], zone: Zone = {}, random = () => 0): Promise<NextHops> =>
+  findNextHops(
+    { kind: 'SmartHosts', hosts: hosts.map(([host, port]) => ({ host, port })) },
+    fakeResolver(zone),
+    { ...options, random },
+  )
+
+const shown = (found: NextHops): string | string[] =>
+  found.kind === 'NotFound'
+    ? formatReply(found.reply)
+    : found.hops.map(({ host, ip, port }) => `${host} ${ip} ${port}`)
+
+describe('the next hops of a domain', () => {
+  const rows: [string, Zone, string | string[]][] = [
+    [
+      'are its mail exchangers by preference, IPv4 before IPv6',
+      {
+        mx: {
+          [domain]: [
+            [20, 'b.example'],
+            [10, 'A.example.'],
+          ],
+        },
+        a: { 'a.example': ['8.8.8.1'], 'b.example': ['8.8.8.2', '8.8.8.3'] },
+        aaaa: { 'a.example': ['2a00:1450::1'] },
+      },
+      ['a.example 8.8.8.1 25', 'a.example 2a00:1450::1 25', 'b.example 8.8.8.2 25', 'b.example 8.8.8.3 25'],
+    ],
+    [
+      'are its own addresses when it has no MX',
+      { a: { [domain]: ['8.8.8.1'] } },
+      ['partner.example 8.8.8.1 25'],
+    ],
+    [
+      'are never its own addresses when its MX cannot be used',
+      { mx: { [domain]: [[10, 'gone.example']] }, a: { [domain]: ['8.8.8.1'] } },
+      '451 4.4.312 No mail exchanger of partner.example has an address that may be used',
+    ],
+    [
+      'are none with a null MX',
+      { mx: { [domain]: [[0, '']] }, a: { [domain]: ['8.8.8.1'] } },
+      '556 5.1.10 partner.example accepts no mail (null MX)',
+    ],
+    [
+      'leave out a root exchange beside others',
+      {
+        mx: {
+          [domain]: [
+            [0, ''],
+            [5, 'a.example'],
+          ],
+        },
+        a: { 'a.example': ['8.8.8.1'] },
+      },
+      ['a.example 8.8.8.1 25'],
+    ],
+    [
+      'leave out an exchange that is an address',
+      {
+        mx: {
+          [domain]: [
+            [0, '8.8.8.9'],
+            [5, 'a.example'],
+          ],
+        },
+        a: { 'a.example': ['8.8.8.1'], '8.8.8.9': ['8.8.8.9'] },
+      },
+      ['a.example 8.8.8.1 25'],
+    ],
+    [
+      'are refused for good when the domain does not exist',
+      {},
+      '550 5.1.2 partner.example does not exist or has no mail server',
+    ],
+    [
+      'are refused for good when the domain has no records for mail',
+      { aaaa: { [domain]: [] } },
+      '550 5.1.2 partner.example does not exist or has no mail server',
+    ],
+    [
+      'are asked for again when the MX lookup fails',
+      { fail: { [domain]: 'ESERVFAIL' } },
+      '451 4.4.312 DNS failed for the MX of partner.example: ESERVFAIL',
+    ],
+    [
+      'are asked for again when the MX lookup times out',
+      { fail: { [domain]: 'ETIMEOUT' } },
+      '451 4.4.312 DNS failed for the MX of partner.example: ETIMEOUT',
+    ],
+    [
+      'are asked for again when the addresses of every exchange fail',
+      { mx: { [domain]: [[10, 'a.example']] }, fail: { 'a.example': 'ESERVFAIL' } },
+      '451 4.4.312 DNS failed for the addresses of a.example: ESERVFAIL',
+    ],
+    [
+      'are those exchanges whose addresses can be found',
+      {
+        mx: {
+          [domain]: [
+            [10, 'a.example'],
+            [20, 'b.example'],
+          ],
+        },
+        a: { 'b.example': ['8.8.8.2'] },
+        fail: { 'a.example': 'ESERVFAIL' },
+      },
+      ['b.example 8.8.8.2 25'],
+    ],
+    [
+      'are ten addresses at most',
+      {
+        mx: { [domain]: [[10, 'a.example']] },
+        a: { 'a.example': Array.from({ length: 30 }, (_, n) => `8.8.8.${n}`) },
+      },
+      Array.from({ length: 10 }, (_, n) => `a.example 8.8.8.${n} 25`),
+    ],
+  ]
+  for (const [what, zone, expected] of rows) {
+    it(what, async () => assert.deepEqual(shown(await byMx(zone)), expected))
+  }
+
+  it('share the load among exchanges of one preference', async () => {
+    const zone: Zone = {
+      mx: {
+        [domain]: [
+          [10, 'a.example'],
+          [10, 'b.example'],
+          [20, 'c.example'],
+        ],
+      },
+      a: { 'a.example': ['8.8.8.1'], 'b.example': ['8.8.8.2'], 'c.example': ['8.8.8.3'] },
+    }
+    const firstWith = async (draws: number[]) => shown(await byMx(zone, { random: () => draws.shift() ?? 0 }))
+    assert.deepEqual(await firstWith([0.1, 0.9, 0]), [
+      'a.example 8.8.8.1 25',
+      'b.example 8.8.8.2 25',
+      'c.example 8.8.8.3 25',
+    ])
+    assert.deepEqual(await firstWith([0.9, 0.1, 0]), [
+      'b.example 8.8.8.2 25',
+      'a.example 8.8.8.1 25',
+      'c.example 8.8.8.3 25',
+    ])
+  })
+})
+
+describe('an address found in a stranger’s DNS', () => {
+  const privateAddresses = [
+    '127.0.0.1',
+    '169.254.169.254',
+    '10.1.2.3',
+    '172.16.0.1',
+    '192.168.1.1',
+    '100.64.0.1',
+    '0.0.0.0',
+    '224.0.0.1',
+    '255.255.255.255',
+    '240.0.0.1',
+    '198.18.0.1',
+    '192.0.2.1',
+    '::1',
+    '::',
+    'fe80::1',
+    'fd00:ec2::254',
+    'ff02::1',
+    '::ffff:127.0.0.1',
+    '::ffff:10.0.0.1',
+    '64:ff9b::a9fe:a9fe',
+    '2002:7f00:1::',
+    '2001:db8::1',
+    'fec0::1',
+  ]
+  for (const ip of privateAddresses) {
+    const table = ip.includes(':') ? 'aaaa' : 'a'
+    it(`is not connected to when it is ${ip}`, async () => {
+      const viaMx = await byMx({ mx: { [domain]: [[10, 'a.example']] }, [table]: { 'a.example': [ip] } })
+      assert.equal(
+        shown(viaMx),
+        '451 4.4.312 No mail exchanger of partner.example has an address that may be used',
+      )
+      const implicit = await byMx({ [table]: { [domain]: [ip] } })
+      assert.equal(shown(implicit), '451 4.4.312 partner.example has no address that may be used')
+    })
+  }
+
+  const allowed: [string, string[], boolean][] = [
+    ['127.0.0.11', ['127.0.0.0/8'], true],
+    ['127.0.0.11', ['10.0.0.0/8', '127.0.0.11/32'], true],
+    ['::ffff:127.0.0.11', ['127.0.0.0/8'], true],
+    ['fd00::1', ['127.0.0.0/8', 'fd00::/16'], true],
+    ['fd00::1', ['127.0.0.0/8'], false],
+    ['10.0.0.1', ['127.0.0.0/8'], false],
+  ]
+  for (const [ip, privateNetworks, used] of allowed) {
+    it(`is ${used ? '' : 'not '}used when it is ${ip} and the deployment lists ${privateNetworks}`, async () => {
+      const zone = ip.includes(':') ? { aaaa: { [domain]: [ip] } } : { a: { [domain]: [ip] } }
+      assert.equal((await byMx(zone, { privateNetworks })).kind, used ? 'Found' : 'NotFound')
+    })
+  }
+
+  it('is not connected to whatever octets a private IPv4 network has', async () => {
+    const octet = fc.integer({ min: 0, max: 255 })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom('10', '127', '169.254', '192.168'),
+        octet,
+        octet,
+        octet,
+        async (net, x, y, z) => {
+          const ip = [...net.split('.'), x, y, z].slice(0, 4).join('.')
+          assert.equal((await byMx({ a: { [domain]: [ip] } })).kind, 'NotFound')
+        },
+      ),
+    )
+  })
+})
+
+describe('the next hops of smart hosts', () => {
+  it('may be private, since the administrator chose them', async () => {
+    const found = await bySmartHosts([['192.168.1.5', 2525]])
+    assert.deepEqual(shown(found), ['192.168.1.5 192.168.1.5 2525'])
+  })
+
+  it('are the addresses of their names, without MX', async () => {
+    const zone: Zone = {
+      mx: { 'relay.example': [[1, 'other.example']] },
+      a: { 'relay.example': ['10.0.0.1'] },
+    }
+    assert.deepEqual(shown(await bySmartHosts([['relay.example', 587]], zone)), [
+      'relay.example 10.0.0.1 587',
+    ])
+  })
+
+  it('share the load', async () => {
+    const draws = [0.9, 0.1]
+    const found = await bySmartHosts(
+      [
+        ['10.0.0.1', 25],
+        ['10.0.0.2', 25],
+      ],
+      {},
+      () => draws.shift() ?? 0,
+    )
+    assert.deepEqual(shown(found), ['10.0.0.2 10.0.0.2 25', '10.0.0.1 10.0.0.1 25'])
+  })
+
+  it('are asked for again when none has an address', async () => {
+    assert.equal(
+      shown(await bySmartHosts([['gone.example', 25]])),
+      '451 4.4.312 The smart hosts have no address',
+    )
+  })
+})
+
+describe('the resolver', () => {
+  const respond = async (answers: packet.Record[], rcode: number, use: (server: string) => Promise<void>) => {
+    const server = createSocket('udp4')
+    server.on('message', (octets, { port }) => {
+      const { id, questions } = packet.decode(octets)
+      const relevant = answers.filter(({ type }) => questions.some((question) => question.type === type))
+      const reply: packet.Reply = {
+        type: 'response',
+        id,
+        flags: rcode,
+        questions,
+        answers: relevant,
+        authorities: [],
+      }
+      server.send(packet.encode(reply), port)
+    })
+    server.bind(0, '127.0.0.1')
+    await once(server, 'listening')
+    try {
+      await use(`127.0.0.1:${server.address().port}`)
+    } finally {
+      server.close()
+    }
+  }
+  const rows: [string, packet.Record[], number, string | string[]][] = [
+    [
+      'a null MX',
+      [{ ttl: 1, type: 'MX', name: domain, data: { preference: 0, exchange: '.' } }],
+      0,
+      '556 5.1.10 partner.example accepts no mail (null MX)',
+    ],
+    [
+      'a domain without MX',
+      [{ ttl: 1, type: 'A', name: domain, data: '8.8.8.1' }],
+      0,
+      ['partner.example 8.8.8.1 25'],
+    ],
+    [
+      'a domain that is an alias',
+      [
+        { ttl: 1, type: 'CNAME', name: domain, data: 'real.example' },
+        { ttl: 1, type: 'A', name: domain, data: '8.8.8.1' },
+      ],
+      0,
+      ['partner.example 8.8.8.1 25'],
+    ],
+    ['NXDOMAIN', [], 3, '550 5.1.2 partner.example does not exist or has no mail server'],
+    ['SERVFAIL', [], 2, '451 4.4.312 DNS failed for the MX of partner.example: ESERVFAIL'],
+    ['REFUSED', [], 5, '451 4.4.312 DNS failed for the MX of partner.example: EREFUSED'],
+  ]
+  for (const [what, answers, rcode, expected] of rows) {
+    it(`reads ${what} from a server of one's own choice`, () =>
+      respond(answers, rcode, async (server) => {
+        const found = await findNextHops({ kind: 'Mx', domain }, createResolver([server]), options)
+        assert.deepEqual(shown(found), expected)
+      }))
+  }
+})
