@@ -46,19 +46,22 @@ function cellsOf({ step, answer, trace }: Row, names: Names): string[] {
   const who = `${step.from} → ${step.to}`
   if (!answer.accepted) return [who, cameIn, step.refusedBy ?? '', 'Refused', 'never taken in']
   const recipient = trace?.recipients[0]
-  if (recipient === undefined) return [who, cameIn, '', 'Undecided', '']
-  return [who, cameIn, connectorOf(recipient, names), recipient.state, howItLeft(recipient)]
+  if (trace === null || recipient === undefined) return [who, cameIn, '', 'Undecided', '']
+  return [who, cameIn, connectorOf(trace, recipient, names), recipient.state, howItLeft(recipient)]
 }
 
-function connectorOf({ verdict }: RecipientTrace, names: Names): string {
+/** The one that says something about the partner: our own mail server's is the same on every line. */
+function connectorOf({ direction }: MessageTrace, { verdict }: RecipientTrace, names: Names): string {
   const { inbound = null, outbound = null } = verdict?.connectors ?? {}
-  return names.get(outbound ?? inbound ?? '') ?? 'none'
+  const telling = direction === 'Incoming' ? (inbound ?? outbound) : outbound
+  return telling === null ? 'none' : (names.get(telling) ?? telling)
 }
 
 function howItLeft({ state, attempts }: RecipientTrace): string {
   const last = attempts.at(-1)
-  if (state === 'Deferred') return 'not yet: waits'
-  if (state !== 'Delivered' || last === undefined) return 'it did not'
+  if (state === 'Deferred') return 'not yet, it waits'
+  if (state === 'Bounced') return 'not at all'
+  if (last === undefined) return 'unknown'
   if (last.tls === null) return 'in the clear'
   return `${last.tls.protocol}, ${last.tls.verified ? 'verified' : 'not verified'}`
 }
@@ -79,7 +82,7 @@ function notificationCells(trace: MessageTrace, names: Names): string[] {
   const recipient = trace.recipients[0]
   const who = `<> → ${trace.envelope.rcptTo[0] ?? ''}`
   if (recipient === undefined) return [who, 'made here', '', 'Undecided', '']
-  return [who, 'made here', connectorOf(recipient, names), recipient.state, howItLeft(recipient)]
+  return [who, 'made here', connectorOf(trace, recipient, names), recipient.state, howItLeft(recipient)]
 }
 
 const notificationWhy =

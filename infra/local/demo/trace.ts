@@ -1,6 +1,7 @@
 /** A message as `GET /messages/{id}` shows it, as far as the demo reads it. */
 export interface MessageTrace {
   readonly id: string
+  readonly direction: 'Originating' | 'Incoming'
   readonly tls: { readonly negotiated: boolean; readonly protocol: string | null }
   readonly envelope: { readonly mailFrom: string; readonly rcptTo: readonly string[] }
   readonly recipients: readonly RecipientTrace[]
@@ -10,8 +11,6 @@ export interface RecipientTrace {
   readonly address: string
   readonly state: 'Pending' | 'Delivered' | 'Deferred' | 'Bounced'
   readonly verdict: {
-    readonly reason: string
-    readonly explanation?: string
     readonly connectors: { readonly inbound: string | null; readonly outbound: string | null }
   } | null
   readonly attempts: readonly {

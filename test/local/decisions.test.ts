@@ -1,0 +1,304 @@
+/**
+ * Every kind of decision, end to end through the synthesised stack: asserted from the message trace, and from what
+ * the next hop really received.
+ */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { createPki, type Identity, type Pki } from '../support/pki.ts'
+import { type Partner, startPartner } from '../support/smtp-partner.ts'
+import { Api, idIn, type Running, SmtpClient, sendOne, startRunner, type Trace, until } from './support.ts'
+
+const partners: Record<'mailbox' | 'plain' | 'good' | 'strange' | 'strict', Partner> = {} as never
+let runner: Running
+let api: Api
+let pki: Pki
+let ourServer: Identity
+
+before(
+  async () => {
+    pki = await createPki()
+    const stranger = await createPki('Somebody else')
+    ourServer = await pki.issue({ names: ['mailbox.ours.example'] })
+    partners.mailbox = await startPartner({ tls: await pki.issue({ names: ['mailbox.ours.example'] }) })
+    partners.plain = await startPartner()
+    partners.good = await startPartner({ tls: await pki.issue({ names: ['mx.good.example'] }) })
+    partners.strange = await startPartner({ tls: await stranger.issue({ names: ['mx.strange.example'] }) })
+    partners.strict = await startPartner({
+      answer: (command) => (command.startsWith('RCPT') ? '550 5.1.1 No such user here' : undefined),
+    })
+    runner = await startRunner(zone())
+    api = new Api(runner.endpoints)
+    await setUp()
+  },
+  { timeout: 60_000 },
+)
+
+after(async () => {
+  assert.equal(await runner?.stop(), 0, 'SIGTERM is a clean stop')
+  await Promise.all(Object.values(partners).map((partner) => partner.stop()))
+})
+
+function zone() {
+  const at = (partner: Partner) => `127.0.0.1:${partner.port}`
+  return {
+    names: {
+      'plain.example': { MX: [[10, 'mx.plain.example']] },
+      'forced.example': { MX: [[10, 'mx.plain.example']] },
+      'mx.plain.example': { A: ['127.0.0.11'] },
+      'good.example': { MX: [[10, 'mx.good.example']] },
+      'misnamed.example': { MX: [[10, 'mx.good.example']] },
+      'mx.good.example': { A: ['127.0.0.12'] },
+      'strange.example': { MX: [[10, 'mx.strange.example']] },
+      'untrusted.example': { MX: [[10, 'mx.strange.example']] },
+      'impatient.example': { MX: [[10, 'mx.strange.example']] },
+      'mx.strange.example': { A: ['127.0.0.13'] },
+      'strict.example': { MX: [[10, 'mx.strict.example']] },
+      'mx.strict.example': { A: ['127.0.0.14'] },
+      'nomail.example': { MX: [[0, '']] },
+      'broken.example': { fail: 'SERVFAIL' },
+    },
+    ports: {
+      '127.0.0.11': at(partners.plain),
+      '127.0.0.12': at(partners.good),
+      '127.0.0.13': at(partners.strange),
+      '127.0.0.14': at(partners.strict),
+    },
+  }
+}
+
+async function setUp(): Promise<void> {
+  const certificateAuthorities = [pki.ca]
+  const partner = { connectorType: 'Partner', certificateAuthorities }
+  const validated = (domain: string, tlsDomain: string) => ({
+    ...partner,
+    name: `to ${domain}`,
+    recipientDomains: [domain],
+    tlsSettings: 'DomainValidation',
+    tlsDomain,
+  })
+  await api.call('PUT', '/accepted-domains/ours.example', {})
+  await api.create('inbound', {
+    name: 'our server',
+    connectorType: 'OnPremises',
+    senderDomains: ['ours.example'],
+    tlsSenderCertificateNames: ['mailbox.ours.example'],
+    certificateAuthorities,
+  })
+  await api.create('inbound', {
+    name: 'from bank',
+    connectorType: 'Partner',
+    senderDomains: ['bank.example'],
+  })
+  await api.create('outbound', {
+    name: 'our mailboxes',
+    connectorType: 'OnPremises',
+    allAcceptedDomains: true,
+    route: 'SmartHosts',
+    smartHosts: [{ host: '127.0.0.1', port: partners.mailbox.port }],
+  })
+  await api.create('outbound', validated('good.example', '*.good.example'))
+  await api.create('outbound', validated('misnamed.example', 'mx.misnamed.example'))
+  await api.create('outbound', validated('untrusted.example', 'mx.strange.example'))
+  await api.create('outbound', {
+    ...validated('impatient.example', 'mx.strange.example'),
+    onTlsFailure: 'Bounce',
+  })
+  await api.create('outbound', {
+    name: 'to forced.example',
+    connectorType: 'Partner',
+    recipientDomains: ['forced.example'],
+    tlsSettings: 'EncryptionOnly',
+  })
+}
+
+let serial = 0
+
+/** Lines of every awkward kind: a dot, a lone dot's neighbour, trailing spaces, an empty end. */
+function message(from: string, to: string): string {
+  serial += 1
+  const header = `From: <${from}>\r\nTo: <${to}>\r\nSubject: number ${serial}\r\nMessage-ID: <${serial}@test.example>\r\n`
+  return `${header}\r\nfirst line\r\n.\r\n..two dots  \r\n\r\nlast\r\n`
+}
+
+/** Sends as our own mailbox server and returns the trace in its next resting state. */
+async function fromOurs(to: string): Promise<{ trace: Trace; content: string }> {
+  const content = message('ann@ours.example', to)
+  const reply = await sendOne(runner.endpoints, 'ann@ours.example', to, content, ourServer)
+  assert.match(reply, /^250 2\.0\.0 /)
+  return { trace: await api.settled(idIn(reply)), content }
+}
+
+const receivedBy = (partner: Partner, content: string) =>
+  partner.received.filter((one) => one.content.toString('latin1').endsWith(content))
+
+/** What stands before the octets the client sent: trace headers only. */
+function headersAdded(received: { content: Buffer }, content: string): string {
+  return received.content.toString('latin1').slice(0, -content.length)
+}
+
+const attemptOf = (trace: Trace) => trace.recipients[0]?.attempts.at(-1)
+
+test('a stranger without TLS is taken in the clear, and the mailbox server gets the same octets', async () => {
+  const content = message('bob@plain.example', 'ann@ours.example')
+  const reply = await sendOne(runner.endpoints, 'bob@plain.example', 'ann@ours.example', content)
+  const trace = await api.settled(idIn(reply))
+  assert.equal(trace.direction, 'Incoming')
+  assert.equal(trace.tls.negotiated, false)
+  assert.equal(trace.recipients[0]?.state, 'Delivered')
+  assert.equal(trace.recipients[0]?.verdict.reason, 'ConnectorMatched')
+  const [received, ...others] = receivedBy(partners.mailbox, content)
+  assert.deepEqual(others, [])
+  assert.match(
+    headersAdded(received as never, content),
+    /^Received: from client\.example[\s\S]*with ESMTP id [\s\S]*\r\n$/,
+  )
+  assert.equal(
+    received?.tls?.protocol,
+    'TLSv1.3',
+    'towards the mailbox server TLS is used because it is offered',
+  )
+})
+
+test('over TLS the trace and the Received header say which', async () => {
+  const content = message('teller@bank.example', 'ann@ours.example')
+  const reply = await sendOne(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content, {})
+  const trace = await api.settled(idIn(reply))
+  assert.deepEqual([trace.tls.negotiated, trace.tls.protocol], [true, 'TLSv1.3'])
+  const [received] = receivedBy(partners.mailbox, content)
+  assert.match(headersAdded(received as never, content), /with ESMTPS[\s\S]*TLS/)
+})
+
+test('a partner that must use TLS and does not is refused in session, and nothing is passed on', async () => {
+  const before = partners.mailbox.received.length
+  const content = message('teller@bank.example', 'ann@ours.example')
+  const reply = await sendOne(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content)
+  assert.equal(reply, '530 5.7.0 Must issue a STARTTLS command first')
+  assert.equal(partners.mailbox.received.length, before)
+})
+
+test('a stranger may not relay, and our own server may only by its certificate', async () => {
+  for (const tls of [undefined, {}]) {
+    const client = await SmtpClient.open(runner.endpoints, tls)
+    const reply = await client.send('ann@ours.example', ['bob@plain.example'], 'Subject: x\r\n\r\n')
+    client.close()
+    assert.equal(reply, '550 5.7.64 Relay access denied')
+  }
+})
+
+test('opportunism: a partner without TLS gets the message in the clear', async () => {
+  const { trace, content } = await fromOurs('bob@plain.example')
+  assert.equal(trace.direction, 'Originating')
+  assert.equal(trace.recipients[0]?.state, 'Delivered')
+  assert.equal(trace.recipients[0]?.verdict.reason, 'DefaultRoute')
+  assert.equal(attemptOf(trace)?.tls, null)
+  assert.equal(receivedBy(partners.plain, content)[0]?.tls, null)
+  assert.ok(partners.plain.wire().includes('first line'), 'readable on the wire')
+})
+
+test('opportunism: a certificate nobody vouches for still encrypts', async () => {
+  const { trace, content } = await fromOurs('eve@strange.example')
+  assert.equal(trace.recipients[0]?.state, 'Delivered')
+  assert.deepEqual([attemptOf(trace)?.tls?.protocol, attemptOf(trace)?.tls?.verified], ['TLSv1.3', false])
+  assert.equal(receivedBy(partners.strange, content)[0]?.tls?.protocol, 'TLSv1.3')
+  assert.ok(!partners.strange.wire().includes('first line'), 'unreadable on the wire')
+})
+
+test('forced TLS: the certificate is verified, and only then the message is sent', async () => {
+  const { trace, content } = await fromOurs('teller@good.example')
+  assert.equal(trace.recipients[0]?.state, 'Delivered')
+  assert.deepEqual([attemptOf(trace)?.tls?.protocol, attemptOf(trace)?.tls?.verified], ['TLSv1.3', true])
+  assert.equal(attemptOf(trace)?.host, 'mx.good.example')
+  const [received] = receivedBy(partners.good, content)
+  assert.deepEqual(received?.tls, { protocol: 'TLSv1.3', serverName: 'mx.good.example' })
+})
+
+const unmet = [
+  { to: 'dr@forced.example', partner: 'plain', code: '4.7.321', why: 'offers no STARTTLS' },
+  { to: 'a@misnamed.example', partner: 'good', code: '4.7.325', why: 'has another name in its certificate' },
+  {
+    to: 'b@untrusted.example',
+    partner: 'strange',
+    code: '4.7.320',
+    why: 'has a certificate of another authority',
+  },
+] as const
+for (const { to, partner, code, why } of unmet)
+  test(`forced TLS: a partner that ${why} is never told of the message, which waits with ${code}`, async () => {
+    const commandsBefore = partners[partner].commands.length
+    const { trace, content } = await fromOurs(to)
+    assert.equal(trace.recipients[0]?.state, 'Deferred')
+    assert.match(attemptOf(trace)?.reply ?? '', new RegExp(`\\b${code.replaceAll('.', '\\.')}\\b`))
+    assert.deepEqual(receivedBy(partners[partner], content), [])
+    const commands = partners[partner].commands.slice(commandsBefore)
+    assert.ok(
+      commands.some((line) => line.startsWith('EHLO')),
+      'it was asked',
+    )
+    assert.deepEqual(
+      commands.filter((line) => line.startsWith('MAIL')),
+      [],
+    )
+    assert.ok(!partners[partner].wire().includes(content), 'not an octet of it on the wire')
+  })
+
+/** The notification to Ann about this address, as her mailbox server received it. */
+async function notificationAbout(address: string): Promise<string> {
+  return until(() => {
+    const found = partners.mailbox.received.find(
+      ({ mail, content }) => mail.startsWith('MAIL FROM:<>') && content.includes(`rfc822;${address}`),
+    )
+    return found?.content.toString('latin1').replaceAll(/\r\n[ \t]+/g, ' ') ?? null
+  })
+}
+
+test('forced TLS that must not wait bounces, and the sender is told which connector and why', async () => {
+  const { trace, content } = await fromOurs('c@impatient.example')
+  assert.equal(trace.recipients[0]?.state, 'Bounced')
+  assert.deepEqual(receivedBy(partners.strange, content), [])
+  const notification = await notificationAbout('c@impatient.example')
+  assert.match(notification, /Content-Type: multipart\/report;[\s\S]*report-type="?delivery-status/i)
+  assert.match(notification, /Action: failed/i)
+  assert.match(notification, /Status: 5\.7\.320/i)
+  assert.match(notification, /to impatient\.example/)
+  assert.ok(!notification.includes('first line'), 'headers only: the message was to stay under TLS')
+})
+
+test("a partner's own refusal bounces with its words in the notification", async () => {
+  const { trace } = await fromOurs('nobody@strict.example')
+  assert.equal(trace.recipients[0]?.state, 'Bounced')
+  assert.match(attemptOf(trace)?.reply ?? '', /^550 5\.1\.1 No such user here/)
+  const notification = await notificationAbout('nobody@strict.example')
+  assert.match(notification, /Status: 5\.1\.1/i)
+  assert.match(notification, /No such user here/)
+})
+
+const unresolved = [
+  {
+    to: 'x@nomail.example',
+    state: 'Bounced',
+    code: '5.1.10',
+    why: 'says by a null MX that it takes no mail',
+  },
+  { to: 'x@broken.example', state: 'Deferred', code: '4.4.312', why: 'has a name server that fails' },
+]
+for (const { to, state, code, why } of unresolved)
+  test(`a domain that ${why} is ${state} with ${code}`, async () => {
+    const { trace } = await fromOurs(to)
+    assert.equal(trace.recipients[0]?.state, state)
+    assert.match(attemptOf(trace)?.reply ?? '', new RegExp(`\\b${code.replaceAll('.', '\\.')}\\b`))
+  })
+
+test('recipients of one message are decided each for itself', async () => {
+  const content = message('ann@ours.example', 'several')
+  const to = ['bob@plain.example', 'dr@forced.example', 'carl@ours.example']
+  const reply = await sendOne(runner.endpoints, 'ann@ours.example', to, content, ourServer)
+  const trace = await api.settled(idIn(reply))
+  const states = Object.fromEntries(trace.recipients.map(({ address, state }) => [address, state]))
+  assert.deepEqual(states, {
+    'bob@plain.example': 'Delivered',
+    'dr@forced.example': 'Deferred',
+    'carl@ours.example': 'Delivered',
+  })
+  assert.equal(receivedBy(partners.mailbox, content).length, 1)
+  assert.equal(receivedBy(partners.plain, content).length, 1)
+})

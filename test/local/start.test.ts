@@ -1,0 +1,107 @@
+/** What `npm start` promises: one ready line, one-line causes, a clean stop, a state that is kept, a demo. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { startPartner } from '../support/smtp-partner.ts'
+import { Api, idIn, runToEnd, sendOne, startRunner } from './support.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'mailflow-start-'))
+test.after(() => rmSync(folder, { recursive: true }))
+
+async function takenPort(t: { after(fn: () => void): void }): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  return (server.address() as AddressInfo).port
+}
+
+for (const option of ['--smtp-port', '--api-port', '--dns-port'])
+  test(`a port in use ends the start with one line that names ${option}`, async (t) => {
+    const port = await takenPort(t)
+    const ports = { '--smtp-port': '0', '--api-port': '0', '--dns-port': '0', [option]: String(port) }
+    const { code, stdout, stderr } = await runToEnd([...Object.entries(ports).flat(), '--no-demo'])
+    assert.equal(code, 1)
+    assert.equal(stdout, '')
+    assert.equal(stderr, `mailflow: port ${port} is in use (${option})\n`)
+  })
+
+const badZone = join(folder, 'bad.json')
+writeFileSync(badZone, '{"names":{"a.example":{"MX":"mx"}}}')
+const faults = [
+  { args: ['--verbose'], stderr: /^mailflow: Unknown option '--verbose'[^\n]*\n$/ },
+  { args: ['--zone', join(folder, 'none.json')], stderr: /^mailflow: --zone [^\n]*ENOENT[^\n]*\n$/ },
+  { args: ['--zone', badZone], stderr: /^mailflow: --zone [^\n]*names\.a\.example\.MX[^\n]*\n$/ },
+]
+for (const { args, stderr } of faults)
+  test(`"${args[0]}" with a fault ends the start with one line`, async () => {
+    const ended = await runToEnd(args)
+    assert.equal(ended.code, 1)
+    assert.match(ended.stderr, stderr)
+  })
+
+test('with --state a clean stop and a new start lose nothing', { timeout: 60_000 }, async (t) => {
+  const state = join(folder, 'state')
+  const mailbox = await startPartner({ answer: () => undefined })
+  t.after(() => mailbox.stop())
+  const args = ['--no-demo', '--state', state]
+
+  const first = await startRunner({ names: {} }, args)
+  t.after(() => first.stop())
+  const api = new Api(first.endpoints)
+  await api.call('PUT', '/accepted-domains/ours.example', {})
+  const content = 'Subject: kept\r\n\r\nover the stop\r\n'
+  // No connector routes ours.example yet, so the message waits in the queue with a delay.
+  const id = idIn(await sendOne(first.endpoints, 'a@b.example', 'ann@ours.example', content))
+  assert.equal((await api.settled(id)).recipients[0]?.state, 'Deferred')
+  assert.equal(await first.stop(), 0)
+
+  const second = await startRunner({ names: {} }, args)
+  t.after(() => second.stop())
+  const again = new Api(second.endpoints)
+  assert.equal((await again.settled(id)).recipients[0]?.state, 'Deferred')
+  await again.create('outbound', {
+    name: 'our mailboxes',
+    connectorType: 'OnPremises',
+    allAcceptedDomains: true,
+    route: 'SmartHosts',
+    smartHosts: [{ host: '127.0.0.1', port: mailbox.port }],
+  })
+  assert.equal((await again.settled(id, ['Delivered'])).recipients[0]?.state, 'Delivered')
+  assert.equal(mailbox.received.length, 1)
+  assert.ok(mailbox.received[0]?.content.toString().endsWith(content))
+  assert.ok(existsSync(join(state, 'certificates', 'authority.pem')))
+})
+
+test('the demo prints a line for every decision, and how to go on', { timeout: 90_000 }, async (t) => {
+  const runner = await startRunner({ names: {} }, [])
+  t.after(() => runner.stop())
+  const text = async () => {
+    while (!runner.output.some((line) => line.startsWith('Ctrl-C')))
+      await once(runner.process.stdout as never, 'data')
+    return runner.output
+  }
+  const lines = await text()
+  assert.deepEqual(
+    lines.filter((line) => line.length > 110 && !line.includes(dirname(folder))),
+    [],
+  )
+  const decided = lines.filter((line) => /^\d+ /.test(line)).map((line) => line.slice(3).split(/ {2,}/))
+  assert.deepEqual(
+    decided.map((cells) => cells.slice(2)),
+    [
+      ['Our mailboxes', 'Delivered', 'TLSv1.3, verified'],
+      ['From the bank', 'Delivered', 'TLSv1.3, verified'],
+      ['From the bank', 'Refused', 'never taken in'],
+      ['none', 'Delivered', 'in the clear'],
+      ['none', 'Delivered', 'TLSv1.3, not verified'],
+      ['To the bank', 'Delivered', 'TLSv1.3, verified'],
+      ['To the clinic', 'Deferred', 'not yet, it waits'],
+      ['To the vault', 'Bounced', 'not at all'],
+      ['Our mailboxes', 'Delivered', 'TLSv1.3, verified'],
+    ],
+  )
+})

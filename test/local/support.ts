@@ -1,0 +1,289 @@
+/** Runs the local runner as a user would, in a process of its own, and talks to it from outside only. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import type { Endpoints } from '../../infra/local/runner.ts'
+
+const root = join(import.meta.dirname, '../..')
+
+export interface Running {
+  readonly endpoints: Endpoints
+  readonly process: ChildProcess
+  /** Lines of stderr so far. */
+  readonly complaints: string[]
+  /** Lines of stdout after the ready line so far. */
+  readonly output: string[]
+  /** Resolves with the first line of stderr, past or to come, that matches. */
+  complaint(pattern: RegExp): Promise<string>
+  /** Sends SIGTERM and resolves with the exit code. */
+  stop(): Promise<number | null>
+}
+
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Starts the runner on free ports, without the demo unless `args` say otherwise. */
+export async function startRunner(zone: object, args: readonly string[] = ['--no-demo']): Promise<Running> {
+  const folder = mkdtempSync(join(tmpdir(), 'mailflow-test-'))
+  const zoneFile = join(folder, 'zone.json')
+  writeFileSync(zoneFile, JSON.stringify(zone))
+  const child = launch(['--smtp-port', '0', '--api-port', '0', '--zone', zoneFile, ...args])
+  child.once('exit', () => rmSync(folder, { recursive: true }))
+  const complaints: string[] = []
+  const output: string[] = []
+  const errors = createInterface({ input: child.stderr as NonNullable<typeof child.stderr> })
+  errors.on('line', (line) => complaints.push(line))
+  const lines = createInterface({ input: child.stdout as NonNullable<typeof child.stdout> })
+  const ready = new Promise<Endpoints>((resolve, reject) => {
+    lines.on('line', (line) => {
+      if (line.startsWith('mailflow ready ')) resolve(JSON.parse(line.slice('mailflow ready '.length)))
+      else output.push(line)
+    })
+    child.once('exit', (code) => reject(new Error(`the runner ended with ${code}: ${complaints.join('\n')}`)))
+  })
+  return {
+    endpoints: await ready,
+    process: child,
+    complaints,
+    output,
+    complaint: async (pattern) => {
+      for (;;) {
+        const found = complaints.find((line) => pattern.test(line))
+        if (found !== undefined) return found
+        await once(errors, 'line')
+      }
+    },
+    stop: async () => {
+      if (child.exitCode !== null) return child.exitCode
+      const exited = once(child, 'exit')
+      child.kill('SIGTERM')
+      const [code] = await exited
+      return code
+    },
+  }
+}
+
+/** Runs the runner where it is expected to end by itself. */
+export async function runToEnd(args: readonly string[]): Promise<Ended> {
+  const child = launch(args)
+  let [stdout, stderr] = ['', '']
+  child.stdout?.on('data', (chunk) => {
+    stdout += chunk
+  })
+  child.stderr?.on('data', (chunk) => {
+    stderr += chunk
+  })
+  const [code] = await once(child, 'close')
+  return { code, stdout, stderr }
+}
+
+function launch(args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, ['infra/local/main.ts', ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+/** The HTTP API, from outside. */
+export class Api {
+  readonly #base: string
+
+  constructor({ api }: Endpoints) {
+    this.#base = api
+  }
+
+  async call<T = unknown>(method: string, path: string, body?: object): Promise<T> {
+    const response = await fetch(`${this.#base}${path}`, {
+      method,
+      ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
+    return JSON.parse(text || 'null') as T
+  }
+
+  /** @returns the connector's id */
+  async create(kind: 'inbound' | 'outbound', connector: object): Promise<string> {
+    return (await this.call<{ id: string }>('POST', `/${kind}-connectors`, connector)).id
+  }
+
+  /** The trace, once every recipient is in one of these states. */
+  async settled(
+    id: string,
+    states: readonly string[] = ['Delivered', 'Bounced', 'Deferred'],
+  ): Promise<Trace> {
+    return until(async () => {
+      const trace = await this.call<Trace>('GET', `/messages/${id}`).catch(() => null)
+      return trace?.recipients.every(({ state }) => states.includes(state)) ? trace : null
+    })
+  }
+}
+
+export interface Trace {
+  id: string
+  direction: string
+  tls: { negotiated: boolean; protocol: string | null; cipher: string | null }
+  envelope: { mailFrom: string; rcptTo: string[] }
+  size: number
+  recipients: {
+    address: string
+    state: string
+    verdict: {
+      action: string
+      reason: string
+      connectors: { inbound: string | null; outbound: string | null }
+    }
+    attempts: {
+      host: string | null
+      ip: string | null
+      tls: { protocol: string; verified: boolean } | null
+      reply: string
+    }[]
+  }[]
+}
+
+/** Asks again until there is an answer; the test's own timeout is the limit. */
+export async function until<T>(ask: () => Promise<T | null> | T | null): Promise<T> {
+  for (;;) {
+    const answer = await ask()
+    if (answer !== null) return answer
+    await delay(100)
+  }
+}
+
+export interface ClientTls {
+  cert?: string
+  key?: string
+}
+
+/** An SMTP client that sends exactly the octets it is told to. */
+export class SmtpClient {
+  #socket: Socket
+  #lines: Lines
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    this.#lines = new Lines(socket)
+  }
+
+  /** Connected, greeted and past EHLO, over TLS when `tls` is given. */
+  static async open({ smtp }: Endpoints, tls?: ClientTls): Promise<SmtpClient> {
+    const [host, port] = smtp.split(':')
+    const client = new SmtpClient(connect(Number(port), host))
+    await client.reply()
+    await client.command('EHLO client.example')
+    if (tls !== undefined) await client.#secure(tls)
+    return client
+  }
+
+  async command(line: string): Promise<string> {
+    this.write(`${line}\r\n`)
+    return this.reply()
+  }
+
+  /** The last line of the next reply; an empty text when the connection ended instead. */
+  async reply(): Promise<string> {
+    for (;;) {
+      const line = await this.#lines.next()
+      if (line.charAt(3) !== '-') return line
+    }
+  }
+
+  /** The first reply that is not positive, or the reply that follows the message. */
+  async send(from: string, to: readonly string[], content: string): Promise<string> {
+    const commands = [`MAIL FROM:<${from}>`, ...to.map((address) => `RCPT TO:<${address}>`), 'DATA']
+    for (const line of commands) {
+      const answer = await this.command(line)
+      if (!/^[23]/.test(answer)) return answer
+    }
+    this.write(`${content.replaceAll(/^\./gm, '..')}.\r\n`)
+    return this.reply()
+  }
+
+  write(octets: string): void {
+    if (this.#socket.writable) this.#socket.write(octets)
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  async #secure(tls: ClientTls): Promise<void> {
+    await this.command('STARTTLS')
+    this.#lines.release()
+    const secured: TLSSocket = connectTls({ socket: this.#socket, rejectUnauthorized: false, ...tls })
+    await once(secured, 'secureConnect')
+    this.#socket = secured
+    this.#lines = new Lines(secured)
+    await this.command('EHLO client.example')
+  }
+}
+
+/** A socket's lines, one at a time. */
+class Lines {
+  readonly #socket: Socket
+  readonly #waiting: ((line: string) => void)[] = []
+  readonly #ready: string[] = []
+  #rest = ''
+  #ended = false
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('data', this.#take)
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => {
+      this.#ended = true
+      for (const resolve of this.#waiting.splice(0)) resolve('')
+    })
+  }
+
+  async next(): Promise<string> {
+    const line = this.#ready.shift()
+    if (line !== undefined) return line
+    return this.#ended ? '' : new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  release(): void {
+    this.#socket.off('data', this.#take)
+  }
+
+  #take = (octets: Buffer): void => {
+    const lines = (this.#rest + octets.toString('latin1')).split('\r\n')
+    this.#rest = lines.pop() ?? ''
+    for (const line of lines) {
+      const resolve = this.#waiting.shift()
+      if (resolve === undefined) this.#ready.push(line)
+      else resolve(line)
+    }
+  }
+}
+
+/** Sends one message on a connection of its own and returns the reply. */
+export async function sendOne(
+  endpoints: Endpoints,
+  from: string,
+  to: string | readonly string[],
+  content: string,
+  tls?: ClientTls,
+): Promise<string> {
+  const client = await SmtpClient.open(endpoints, tls)
+  const reply = await client.send(from, [to].flat(), content)
+  client.close()
+  return reply
+}
+
+/** The id in `250 2.0.0 Ok: queued as <id>`. */
+export function idIn(reply: string): string {
+  const id = /\b[0-9A-HJKMNP-TV-Z]{26}\b/.exec(reply)?.[0]
+  if (id === undefined) throw new Error(`no message id in "${reply}"`)
+  return id
+}
