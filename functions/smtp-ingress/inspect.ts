@@ -3,30 +3,24 @@
  * so for the end of the message, which smuggles a second one in (RFC 5321 §2.3.8, §4.1.1.4). The defence: such
  * a message is refused, never repaired.
  */
-const cr = 0x0d
-const lf = 0x0a
+/** NUL, CR without LF, LF without CR; at the edges of a chunk the neighbour decides. */
+const unlawful = /\0|\r(?!\n|$)|(?<!\r|^)\n/
 
 /** Sees a message chunk by chunk. */
 export class LineInspector {
-  #previous = 0
   #lawful = true
+  #endedInCr = false
 
   see(chunk: Buffer): void {
-    if (!this.#lawful) return
-    let previous = this.#previous
-    for (const octet of chunk) {
-      if (octet === 0 || (octet === lf) !== (previous === cr)) {
-        this.#lawful = false
-        return
-      }
-      previous = octet
-    }
-    this.#previous = previous
+    if (!this.#lawful || chunk.length === 0) return
+    const text = chunk.toString('latin1')
+    this.#lawful = text.startsWith('\n') === this.#endedInCr && !unlawful.test(text)
+    this.#endedInCr = text.endsWith('\r')
   }
 
   /** Whether every CR was followed by LF, every LF preceded by CR, and nothing was NUL, up to the end. */
   isLawful(): boolean {
-    return this.#lawful && this.#previous !== cr
+    return this.#lawful && !this.#endedInCr
   }
 }
 

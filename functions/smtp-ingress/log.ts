@@ -16,3 +16,16 @@ export const logTo =
 export function causeOf(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
 }
+
+/** Writes the lines of one turn of the event loop at once: a write to a pipe is a system call that blocks. */
+export function lineWriter(write: (lines: string) => void): (line: string) => void {
+  let lines = ''
+  const flush = () => {
+    write(lines)
+    lines = ''
+  }
+  return (line) => {
+    if (lines === '') setImmediate(flush)
+    lines += line
+  }
+}

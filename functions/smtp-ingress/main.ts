@@ -9,9 +9,9 @@ import { SnapshotReader } from '../../shared/connectors/repository.ts'
 import { IngressEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { type Ingress, startIngress } from './ingress.ts'
-import { causeOf, logTo } from './log.ts'
+import { causeOf, lineWriter, logTo } from './log.ts'
 
-const write = (line: string) => void process.stdout.write(line)
+const write = lineWriter((lines) => process.stdout.write(lines))
 const log = logTo(write)
 
 /**

@@ -2,7 +2,6 @@
 import type { Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { SMTPServerAddress, SMTPServerSession } from 'smtp-server'
-import { ulid } from 'ulid'
 import type { z } from 'zod'
 import type { IngressEnvironment } from '../../shared/contract/environment.ts'
 import { plaintext, type TlsFacts } from '../../shared/contract/message.ts'
@@ -15,6 +14,7 @@ import { serverTlsOptions } from '../../shared/tls/server-options.ts'
 import type { Intake } from './intake.ts'
 import type { Unstored } from './jobs.ts'
 import { causeOf, type Log } from './log.ts'
+import { newMessageId } from './message-id.ts'
 import type { Metrics } from './metrics.ts'
 import { postmasterAddress } from './postmaster.ts'
 import {
@@ -178,7 +178,7 @@ class Dialogue {
     const sender = session.envelope.mailFrom
     if (!sender || !admission) throw new Error('data without a transaction')
     return {
-      id: ulid(),
+      id: newMessageId(),
       receivedAt: this.#parts.now().toISOString(),
       source: { ip: session.remoteAddress, port: session.remotePort, helo: session.hostNameAppearsAs },
       direction: admission.direction,

@@ -1,6 +1,7 @@
 /**
- * smtp-server with two habits changed: a reply that brings its own enhanced status code gets no second one, and
- * a server that is closing tells each client so as soon as nothing of the client's is in flight.
+ * smtp-server with three habits changed: a reply that brings its own enhanced status code gets no second one;
+ * replies to pipelined commands go out together; a server that is closing tells each client so as soon as nothing
+ * of the client's is in flight.
  */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -13,8 +14,20 @@ const enhancedCode = /^[245]\.\d{1,3}\.\d{1,3} /
 class MailConnection extends SMTPConnection {
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
     const complete = typeof data === 'string' && enhancedCode.test(data)
+    this.#gatherReplies()
     super.send(code, data, complete ? false : context)
     if (code !== 421 && this._server._closeTimeout) this.endUnlessReceiving()
+  }
+
+  /**
+   * RFC 2920 §3.2: replies to commands that came together go back together, which under TLS is one record
+   * instead of one each. Not before TLS: what follows the 220 of STARTTLS belongs to the handshake.
+   */
+  #gatherReplies(): void {
+    const socket = this._socket
+    if (!this.secure || socket.writableCorked > 0) return
+    socket.cork()
+    setImmediate(() => socket.uncork())
   }
 
   /** RFC 5321 §3.8: a server that goes away says 421, but not to a client that waits for the reply to its data. */
