@@ -1,0 +1,598 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import fc from 'fast-check'
+import { encodeTime } from 'ulid'
+import { SnapshotReader } from '../../../shared/connectors/repository.ts'
+import { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
+import { TraceEntry } from '../../../shared/messages/entry.ts'
+import { Trace } from '../../../shared/messages/trace.ts'
+import type { Verdict } from '../../../shared/policy/evaluate.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { message, recipient } from '../../support/fixtures.ts'
+import { type Answered, type Asked, apiOver } from './client.ts'
+
+let database: TestDynamoDb
+let ask: (target: string, asked?: Asked) => Promise<Answered>
+let logged: Record<string, unknown>[]
+const now = Date.parse('2026-02-03T12:00:00Z')
+
+before(async () => {
+  database = await startDynamoDb()
+  const api = apiOver(database.documents, () => now)
+  ask = api.ask
+  logged = api.logged
+})
+after(() => database.stop())
+
+let made = 0
+const unusedName = () => `Connector ${++made}`
+
+const inbound = (fields: object = {}) => ({
+  name: unusedName(),
+  connectorType: 'Partner',
+  senderDomains: ['contoso.example'],
+  ...fields,
+})
+const outbound = (fields: object = {}) => ({
+  name: unusedName(),
+  connectorType: 'Partner',
+  recipientDomains: ['northwind.example'],
+  ...fields,
+})
+
+const kinds = [
+  { path: '/inbound-connectors', input: inbound, schema: InboundConnector },
+  { path: '/outbound-connectors', input: outbound, schema: OutboundConnector },
+]
+
+for (const { path, input, schema } of kinds)
+  describe(path, () => {
+    test('creates a connector, with every default, and says where it is', async () => {
+      const body = input()
+      const { status, headers, body: connector } = await ask(`POST ${path}`, { json: body })
+      assert.equal(status, 201)
+      assert.equal(headers.location, `${path}/${connector.id}`)
+      assert.equal(headers.etag, '"1"')
+      assert.deepEqual(schema.parse(connector), connector, 'as the API describes it')
+      assert.deepEqual({ ...connector, ...body }, connector, 'what was written is kept')
+      const read = await ask(`GET ${headers.location}`)
+      assert.deepEqual([read.status, read.headers.etag, read.body], [200, '"1"', connector])
+    })
+
+    test('replaces the version that the caller saw, and no other', async () => {
+      const { headers } = await ask(`POST ${path}`, { json: input() })
+      const put = (etag: string, fields: object) =>
+        ask(`PUT ${headers.location}`, { headers: { 'if-match': etag }, json: input(fields) })
+      const replaced = await put('"1"', { comment: 'second' })
+      assert.deepEqual(
+        [replaced.status, replaced.headers.etag, replaced.body.comment],
+        [200, '"2"', 'second'],
+      )
+      const late = await put('"1"', { comment: 'late' })
+      assert.equal(late.status, 412)
+      const either = await put('"1", "2"', { comment: 'third' })
+      assert.deepEqual([either.status, either.body.version], [200, 3])
+      const any = await put('*', { comment: 'fourth' })
+      assert.deepEqual([any.status, any.body.version], [200, 4])
+    })
+
+    test('lets one of two writers win', async () => {
+      const { headers } = await ask(`POST ${path}`, { json: input() })
+      const puts = ['one', 'two'].map((comment) =>
+        ask(`PUT ${headers.location}`, { headers: { 'if-match': '"1"' }, json: input({ comment }) }),
+      )
+      assert.deepEqual((await Promise.all(puts)).map(({ status }) => status).sort(), [200, 412])
+    })
+
+    test('removes the version that the caller saw', async () => {
+      const { headers } = await ask(`POST ${path}`, { json: input() })
+      const remove = (etag: string) => ask(`DELETE ${headers.location}`, { headers: { 'if-match': etag } })
+      assert.equal((await remove('"7"')).status, 412)
+      const removed = await remove('"1"')
+      assert.deepEqual([removed.status, removed.body], [204, undefined])
+      assert.equal((await ask(`GET ${headers.location}`)).status, 404)
+      assert.equal((await remove('"1"')).status, 404)
+    })
+
+    test('lists in pages, each connector once', async () => {
+      for (let n = 0; n < 3; n++) await ask(`POST ${path}`, { json: input() })
+      const all = await ask(`GET ${path}`)
+      assert.equal(all.body.nextCursor, null)
+      const paged: unknown[] = []
+      let cursor: string | null = ''
+      while (cursor !== null) {
+        const { body } = await ask(`GET ${path}?limit=2${cursor && `&cursor=${cursor}`}`)
+        assert(body.items.length <= 2)
+        paged.push(...body.items)
+        cursor = body.nextCursor
+      }
+      assert.deepEqual(paged, all.body.items)
+    })
+
+    test('is seen by deciders as soon as it was answered', async () => {
+      const snapshots = new SnapshotReader(database.documents, 'connectors')
+      await snapshots.current()
+      const { body, headers } = await ask(`POST ${path}`, { json: input() })
+      assert((await snapshots.current()).connectorsById.has(body.id), 'created')
+      await ask(`DELETE ${headers.location}`, { headers: { 'if-match': '*' } })
+      assert(!(await snapshots.current()).connectorsById.has(body.id), 'removed')
+    })
+  })
+
+describe('/accepted-domains', () => {
+  test('accepts a domain under its comparable name', async () => {
+    const created = await ask('PUT /accepted-domains/Ours.EXAMPLE', { json: { comment: 'us' } })
+    assert.deepEqual([created.status, created.headers.location], [201, '/accepted-domains/ours.example'])
+    const read = await ask('GET /accepted-domains/ours.example')
+    assert.deepEqual([read.status, read.body], [200, created.body])
+    assert.deepEqual((await ask('GET /accepted-domains')).body, { items: [created.body], nextCursor: null })
+  })
+
+  test('replaces a domain only for a caller that saw it', async () => {
+    await ask('PUT /accepted-domains/two.example', { json: {} })
+    const put = (headers: Record<string, string>) =>
+      ask('PUT /accepted-domains/two.example', { json: { comment: 'new' }, headers })
+    assert.equal((await put({})).status, 428)
+    assert.equal((await put({ 'if-match': '"9"' })).status, 412)
+    const replaced = await put({ 'if-match': '"1"' })
+    assert.deepEqual([replaced.status, replaced.body.comment, replaced.headers.etag], [200, 'new', '"2"'])
+  })
+
+  test('creates nothing for a caller that believes it exists', async () => {
+    const put = await ask('PUT /accepted-domains/never.example', { json: {}, headers: { 'if-match': '*' } })
+    assert.equal(put.status, 412)
+    assert.equal((await ask('GET /accepted-domains/never.example')).status, 404)
+  })
+
+  test('takes the names of other scripts', async () => {
+    const { status, body } = await ask(`PUT /accepted-domains/${encodeURIComponent('bücher.example')}`, {
+      json: {},
+    })
+    assert.deepEqual([status, body.domain], [201, 'xn--bcher-kva.example'])
+  })
+
+  test('accepts a domain no longer', async () => {
+    await ask('PUT /accepted-domains/gone.example', { json: {} })
+    const gone = await ask('DELETE /accepted-domains/gone.example', { headers: { 'if-match': '"1"' } })
+    assert.equal(gone.status, 204)
+    assert.equal((await ask('GET /accepted-domains/gone.example')).status, 404)
+  })
+})
+
+describe('what is wrong', () => {
+  const unknown = '01ARZ3NDEKTSV4RRFFQ69G5FAV'
+  const ifMatch = { 'if-match': '"1"' }
+  const cursor = Buffer.from('{"day":"yesterday"}').toString('base64url')
+  const rows: { name: string; target: string; asked?: Asked; status: number; at?: string[] }[] = [
+    { name: 'a path there is not', target: 'GET /nothing', status: 404 },
+    { name: 'a path that goes too deep', target: `GET /messages/${unknown}/x`, status: 404 },
+    { name: 'a trailing slash', target: 'GET /messages/', status: 404 },
+    { name: 'broken percent-encoding', target: 'GET /accepted-domains/%E0%A4%A', status: 400 },
+    { name: 'a method the path has not', target: 'PATCH /inbound-connectors', status: 405 },
+    { name: 'a connector there is not', target: `GET /inbound-connectors/${unknown}`, status: 404 },
+    { name: 'an id that cannot be one', target: `GET /inbound-connectors/${'x'.repeat(5000)}`, status: 404 },
+    {
+      name: 'replacing a connector there is not',
+      target: `PUT /inbound-connectors/${unknown}`,
+      asked: { headers: ifMatch, json: inbound() },
+      status: 404,
+    },
+    {
+      name: 'removing a connector there is not',
+      target: `DELETE /outbound-connectors/${unknown}`,
+      asked: { headers: ifMatch },
+      status: 404,
+    },
+    { name: 'a message there is not', target: `GET /messages/${unknown}`, status: 404 },
+    { name: 'a message id that cannot be one', target: 'GET /messages/x', status: 404 },
+    {
+      name: 'replacing unseen',
+      target: `PUT /inbound-connectors/${unknown}`,
+      asked: { json: inbound() },
+      status: 428,
+    },
+    { name: 'removing unseen', target: `DELETE /inbound-connectors/${unknown}`, status: 428 },
+    { name: 'removing a domain unseen', target: 'DELETE /accepted-domains/ours.example', status: 428 },
+    {
+      name: 'an If-Match that is no entity tag',
+      target: `DELETE /inbound-connectors/${unknown}`,
+      asked: { headers: { 'if-match': '1' } },
+      status: 400,
+    },
+    { name: 'no body', target: 'POST /inbound-connectors', status: 400 },
+    { name: 'broken JSON', target: 'POST /inbound-connectors', asked: { body: '{"name":' }, status: 400 },
+    {
+      name: 'a body that is not UTF-8',
+      target: 'POST /inbound-connectors',
+      asked: { body: Buffer.from([0x22, 0xff, 0x22]).toString('base64'), base64: true },
+      status: 400,
+    },
+    {
+      name: 'a form',
+      target: 'POST /inbound-connectors',
+      asked: { body: 'name=x', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      status: 415,
+    },
+    {
+      name: 'a body too large',
+      target: 'POST /inbound-connectors',
+      asked: { body: `"${'x'.repeat(1_048_576)}"` },
+      status: 413,
+    },
+    {
+      name: 'a body that is no object',
+      target: 'POST /inbound-connectors',
+      asked: { json: [] },
+      status: 422,
+      at: [''],
+    },
+    {
+      name: 'fields left out',
+      target: 'POST /inbound-connectors',
+      asked: { json: {} },
+      status: 422,
+      at: ['name', 'connectorType', 'senderDomains'],
+    },
+    {
+      name: 'fields nobody knows',
+      target: 'POST /inbound-connectors',
+      asked: { json: inbound({ tls: true, colour: 'red' }) },
+      status: 422,
+      at: ['tls', 'colour'],
+    },
+    {
+      name: 'fields that the server sets',
+      target: 'POST /inbound-connectors',
+      asked: { json: inbound({ id: unknown, version: 3 }) },
+      status: 422,
+      at: ['id', 'version'],
+    },
+    {
+      name: 'every fault at once',
+      target: 'POST /outbound-connectors',
+      asked: {
+        json: outbound({
+          name: '',
+          bogus: 1,
+          recipientDomains: ['a b'],
+          route: 'SmartHosts',
+          smartHosts: [
+            { host: 'a.example', port: 0 },
+            { host: 'b.example', prt: 25 },
+          ],
+          tlsSettings: 'DomainValidation',
+        }),
+      },
+      status: 422,
+      at: ['name', 'recipientDomains[0]', 'smartHosts[0].port', 'smartHosts[1].prt', 'bogus', 'tlsDomain'],
+    },
+    {
+      name: 'a certificate check that SES cannot do',
+      target: 'POST /outbound-connectors',
+      asked: { json: outbound({ route: 'Ses', tlsSettings: 'CertificateValidation' }) },
+      status: 422,
+      at: ['tlsSettings'],
+    },
+    {
+      name: 'more than can be kept',
+      target: 'POST /inbound-connectors',
+      asked: { json: inbound(tooLarge()) },
+      status: 422,
+      at: [''],
+    },
+    {
+      name: 'an accepted domain that is none',
+      target: 'PUT /accepted-domains/*.ours.example',
+      asked: { json: {} },
+      status: 422,
+      at: ['domain'],
+    },
+    {
+      name: 'an accepted domain with a field nobody knows',
+      target: 'PUT /accepted-domains/ours.example',
+      asked: { json: { comments: '' } },
+      status: 422,
+      at: ['comments'],
+    },
+    { name: 'a parameter nobody knows', target: 'GET /messages?form=a', status: 400, at: ['form'] },
+    {
+      name: 'a parameter where there is none',
+      target: `GET /messages/${unknown}?x=1`,
+      status: 400,
+      at: ['x'],
+    },
+    {
+      name: 'a parameter given twice',
+      target: 'GET /messages?state=Bounced&state=Pending',
+      status: 400,
+      at: ['state'],
+    },
+    {
+      name: 'every bad parameter at once',
+      target: `GET /messages?since=today&sender=a%20b&state=Lost&limit=0&cursor=${cursor}`,
+      status: 400,
+      at: ['since', 'sender', 'state', 'cursor', 'limit'],
+    },
+    {
+      name: 'a span that ends before it begins',
+      target: 'GET /messages?since=2026-02-03T00:00:00Z&until=2026-02-02T00:00:00Z',
+      status: 400,
+      at: ['since'],
+    },
+    {
+      name: 'a span that is too long',
+      target: 'GET /messages?since=2026-01-01T00:00:00Z&until=2026-02-02T00:00:00Z',
+      status: 400,
+      at: ['since'],
+    },
+    { name: 'a limit that is too high', target: 'GET /messages?limit=201', status: 400, at: ['limit'] },
+    {
+      name: "another list's cursor",
+      target: `GET /inbound-connectors?cursor=${cursor}`,
+      status: 400,
+      at: ['cursor'],
+    },
+    { name: 'a cursor made up', target: 'GET /accepted-domains?cursor=!!!', status: 400, at: ['cursor'] },
+  ]
+  for (const { name, target, asked, status, at = [] } of rows)
+    test(`${name} is ${status}`, async () => {
+      const answer = await ask(target, asked)
+      assert.equal(answer.status, status, JSON.stringify(answer.body))
+      assert.equal(answer.headers['content-type'], 'application/problem+json')
+      assert.equal(answer.body.status, status)
+      assert.deepEqual(
+        answer.body.errors.map(({ path }: { path: string }) => path),
+        at,
+      )
+    })
+
+  test('a name that is taken is 409, whatever the letter case', async () => {
+    const { body } = await ask('POST /inbound-connectors', { json: inbound({ name: 'Fabrikam' }) })
+    const again = await ask('POST /inbound-connectors', { json: inbound({ name: 'FABRIKAM' }) })
+    assert.deepEqual([again.status, again.body.errors[0].path], [409, 'name'])
+    const other = await ask('POST /inbound-connectors', { json: inbound() })
+    const renamed = await ask(`PUT ${other.headers.location}`, {
+      json: inbound({ name: 'fabrikam' }),
+      headers: ifMatch,
+    })
+    assert.equal(renamed.status, 409)
+    const itself = await ask(`PUT /inbound-connectors/${body.id}`, {
+      json: inbound({ name: 'fabrikam' }),
+      headers: ifMatch,
+    })
+    assert.equal(itself.status, 200)
+  })
+
+  test('a weak tag never matches', async () => {
+    const { headers } = await ask('POST /inbound-connectors', { json: inbound() })
+    const answer = await ask(`DELETE ${headers.location}`, { headers: { 'if-match': 'W/"1"' } })
+    assert.equal(answer.status, 412)
+  })
+
+  test('a known path by another method says which there are', async () => {
+    const { headers } = await ask('POST /accepted-domains/ours.example')
+    assert.equal(headers.allow, 'GET, PUT, DELETE')
+  })
+})
+
+function tooLarge() {
+  const domain = (n: number) => `${`${'a'.repeat(60)}.`.repeat(3)}d${n}.example`
+  const domains = Array.from({ length: 1000 }, (_, n) => domain(n))
+  return { senderDomains: domains, tlsSenderCertificateNames: domains }
+}
+
+describe('faults of ours', () => {
+  const failing = (error: Error) =>
+    apiOver({ send: () => Promise.reject(error) } as unknown as DynamoDBDocumentClient)
+  const rows = [
+    {
+      name: 'a store that throttles',
+      error: Object.assign(new Error('table secret-7'), { name: 'ThrottlingException' }),
+      status: 503,
+    },
+    {
+      name: 'a store out of reach',
+      error: Object.assign(new Error('10.0.0.7'), { code: 'ECONNREFUSED' }),
+      status: 503,
+    },
+    { name: 'a mistake', error: new TypeError('undefined is not secret-7'), status: 500 },
+  ]
+  for (const { name, error, status } of rows)
+    test(`${name} is ${status}: the caller reads no internals, the log has them`, async () => {
+      const { ask, logged } = failing(error)
+      const answer = await ask('GET /inbound-connectors')
+      assert.equal(answer.status, status)
+      assert.doesNotMatch(JSON.stringify(answer), /secret-7|10\.0\.0\.7/)
+      assert.equal(answer.body.instance, 'urn:request:request-1')
+      assert(logged.some((line) => line.error === error))
+    })
+})
+
+describe('the log', () => {
+  const rows: { name: string; authorizer?: object; caller: string | null }[] = [
+    {
+      name: 'an IAM principal',
+      authorizer: { iam: { userArn: 'arn:aws:iam::1:user/ann' } },
+      caller: 'arn:aws:iam::1:user/ann',
+    },
+    { name: 'the subject of a token', authorizer: { jwt: { claims: { sub: 'ann' } } }, caller: 'ann' },
+    { name: 'nobody on a laptop', caller: null },
+  ]
+  for (const { name, authorizer, caller } of rows)
+    test(`names ${name}, in one line a request`, async () => {
+      logged.length = 0
+      const { headers } = await ask('POST /inbound-connectors', {
+        json: inbound({ comment: 'confidential' }),
+        ...(authorizer && { authorizer }),
+      })
+      assert(headers.location)
+      assert.deepEqual(logged, [
+        {
+          level: 'info',
+          message: 'request',
+          requestId: 'request-1',
+          method: 'POST',
+          route: 'POST /route',
+          path: '/inbound-connectors',
+          status: 201,
+          ms: 0,
+          caller,
+        },
+      ])
+    })
+
+  test('has the status of a refused request', async () => {
+    logged.length = 0
+    await ask('GET /nothing')
+    assert.deepEqual(
+      logged.map(({ status }) => status),
+      [404],
+    )
+  })
+})
+
+describe('/messages', () => {
+  const id = (time: string) => `${encodeTime(Date.parse(time), 10)}0000000000000000`
+  const times = ['2026-02-03T11:00:00.000Z', '2026-02-02T12:00:00.000Z', '2026-02-02T11:59:59.999Z']
+
+  before(async () => {
+    const trace = new Trace(database.documents, database.messagesTable)
+    for (const time of times) {
+      const received = message({ id: id(time), receivedAt: time })
+      await trace.recordMessage(received, 4_000_000_000)
+      const verdict = {
+        action: 'Bounce',
+        recipient: recipient(),
+        reason: 'RelayDenied',
+        explanation: 'ours.example is not an accepted domain.',
+        connectors: { inbound: 'id-contoso', outbound: null },
+        reportOnly: null,
+      } as Verdict
+      await trace.recordVerdict(received, verdict, 4_000_000_000)
+    }
+  })
+
+  test('lists the last 24 hours, newest first', async () => {
+    const { status, body } = await ask('GET /messages')
+    assert.equal(status, 200)
+    assert.deepEqual(
+      body.items.map((item: TraceEntry) => item.id),
+      [id(times[0] as string), id(times[1] as string)],
+    )
+    for (const item of body.items) assert.deepEqual(TraceEntry.parse(item), item, 'as the API describes it')
+    assert.equal(body.nextCursor, null)
+  })
+
+  test('pages by an opaque cursor', async () => {
+    const span = 'since=2026-02-02T00:00:00Z&until=2026-02-04T00:00:00%2B00:00'
+    const first = await ask(`GET /messages?${span}&limit=2`)
+    const second = await ask(`GET /messages?${span}&limit=2&cursor=${first.body.nextCursor}`)
+    assert.deepEqual(
+      [...first.body.items, ...second.body.items].map((item: TraceEntry) => item.id),
+      times.map(id),
+    )
+    assert.equal(second.body.nextCursor, null)
+  })
+
+  const filters: { query: string; found: number }[] = [
+    { query: 'sender=elsewhere.example', found: 2 },
+    { query: 'sender=b@elsewhere.example', found: 0 },
+    { query: 'recipient=b@OURS.example', found: 2 },
+    { query: 'state=Bounced&connector=id-contoso', found: 2 },
+    { query: 'state=Delivered', found: 0 },
+    { query: 'sender=%3C%3E', found: 0 },
+  ]
+  for (const { query, found } of filters)
+    test(`finds ${found} by ${query}`, async () => {
+      const { body } = await ask(`GET /messages?${query}`)
+      assert.equal(body.items.length, found)
+    })
+
+  test('reads one message by its id', async () => {
+    const { status, body } = await ask(`GET /messages/${id(times[0] as string)}`)
+    assert.deepEqual(
+      [status, body.recipients[0].state, body.recipients[0].verdict.reason],
+      [200, 'Bounced', 'RelayDenied'],
+    )
+  })
+})
+
+describe('whatever is sent', () => {
+  const fields = Object.keys(InboundConnector.shape).concat(
+    Object.keys(OutboundConnector.shape),
+    '__proto__',
+    'constructor',
+  )
+  const value = fc.oneof(
+    fc.jsonValue(),
+    fc.string({ unit: 'binary' }),
+    fc.array(fc.string({ unit: 'grapheme' })),
+  )
+  const body = fc.oneof(
+    fc.jsonValue(),
+    fc.dictionary(fc.constantFrom(...fields), value),
+    fc.dictionary(fc.constantFrom(...fields), value).map((odd) => ({ ...inbound(), ...odd })),
+    fc.dictionary(fc.constantFrom(...fields), value).map((odd) => ({ ...outbound(), ...odd })),
+  )
+  const never5xx = ({ status, body }: Answered) => assert(status < 500, `${status} ${JSON.stringify(body)}`)
+
+  test('as a body is never a fault of ours', async () => {
+    const target = fc.constantFrom(
+      'POST /inbound-connectors',
+      'POST /outbound-connectors',
+      'PUT /accepted-domains/fuzz.example',
+    )
+    await fc.assert(
+      fc.asyncProperty(target, body, async (to, json) =>
+        never5xx(await ask(to, { body: JSON.stringify(json) })),
+      ),
+      { numRuns: 300 },
+    )
+  })
+
+  test('as octets is never a fault of ours', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (octets) =>
+        never5xx(
+          await ask('POST /inbound-connectors', {
+            body: Buffer.from(octets).toString('base64'),
+            base64: true,
+          }),
+        ),
+      ),
+    )
+  })
+
+  test('as a path, query, cursor or condition is never a fault of ours', async () => {
+    const path = fc.constantFrom(
+      '/messages',
+      '/inbound-connectors',
+      '/accepted-domains',
+      '/messages/',
+      '/accepted-domains/',
+    )
+    const method = fc.constantFrom('GET', 'PUT', 'POST', 'DELETE')
+    const name = fc.constantFrom('since', 'until', 'sender', 'recipient', 'state', 'connector', 'limit', 'x')
+    const cursor = fc
+      .jsonValue()
+      .map((position) => Buffer.from(JSON.stringify(position)).toString('base64url'))
+    await fc.assert(
+      fc.asyncProperty(
+        method,
+        path,
+        fc.string(),
+        name,
+        fc.string(),
+        cursor,
+        fc.string(),
+        async (how, where, tail, key, text, from, tag) => {
+          const rest = where.endsWith('/') ? encodeURIComponent(tail).replaceAll('%2F', '/') : ''
+          const target = `${how} ${where}${rest}?${key}=${encodeURIComponent(text)}&cursor=${from}`
+          never5xx(await ask(target, { headers: { 'if-match': tag }, json: {} }))
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+})

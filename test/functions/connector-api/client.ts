@@ -1,0 +1,62 @@
+/** Asks the API as API Gateway would, payload format 2.0. */
+import type { Logger } from '@aws-lambda-powertools/logger'
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+import { connectorApi } from '../../../functions/connector-api/api.ts'
+import { ConnectorRepository } from '../../../shared/connectors/repository.ts'
+import { History } from '../../../shared/messages/history.ts'
+
+export interface Asked {
+  headers?: Record<string, string>
+  /** Sent as JSON. */
+  json?: unknown
+  /** Sent as it is. */
+  body?: string
+  base64?: boolean
+  authorizer?: object
+}
+
+export interface Answered {
+  status: number
+  headers: Record<string, string>
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails where it isn't
+  body: any
+}
+
+/** Log lines are kept, not printed. */
+export function apiOver(documents: DynamoDBDocumentClient, now: () => number = Date.now) {
+  const logged: Record<string, unknown>[] = []
+  const logger = {
+    info: (message: string, fields: object) => logged.push({ level: 'info', message, ...fields }),
+    error: (message: string, error: Error) => logged.push({ level: 'error', message, error }),
+  } as unknown as Logger
+  const api = connectorApi({
+    repository: new ConnectorRepository(documents, 'connectors', now),
+    history: new History(documents, 'messages'),
+    logger,
+    now,
+  })
+  const ask = async (target: string, asked: Asked = {}): Promise<Answered> => {
+    const result = await api(eventOf(target, asked))
+    const body = result.body ? JSON.parse(result.body) : undefined
+    return { status: result.statusCode ?? 0, headers: result.headers as Record<string, string>, body }
+  }
+  return { ask, logged }
+}
+
+/** @param target `GET /path?query` */
+function eventOf(target: string, { headers = {}, json, body, base64 = false, authorizer }: Asked) {
+  const [method = '', url = ''] = target.split(/ (.*)/s)
+  const [path = '', query = ''] = url.split(/\?(.*)/s)
+  const text = body ?? (json === undefined ? undefined : JSON.stringify(json))
+  return {
+    version: '2.0',
+    routeKey: `${method} /route`,
+    rawPath: path,
+    rawQueryString: query,
+    headers: { ...(text !== undefined && { 'content-type': 'application/json' }), ...headers },
+    requestContext: { requestId: 'request-1', http: { method, path }, ...(authorizer && { authorizer }) },
+    ...(text !== undefined && { body: text }),
+    isBase64Encoded: base64,
+  } as unknown as APIGatewayProxyEventV2
+}
