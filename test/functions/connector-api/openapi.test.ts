@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { after, before, describe, test } from 'node:test'
+import { z } from 'zod'
+import {
+  AcceptedDomainInput,
+  InboundConnectorInput,
+  OutboundConnectorInput,
+} from '../../../shared/connectors/schema.ts'
+import { TraceEntry } from '../../../shared/messages/entry.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { apiOver } from './client.ts'
+
+type Document = {
+  openapi: string
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, { properties?: Record<string, unknown> }> }
+}
+interface Operation {
+  operationId: string
+  parameters: { name: string; in: string; required?: boolean }[]
+  responses: Record<string, unknown>
+  requestBody?: { content: Record<string, { schema: { $ref: string } }> }
+}
+
+let database: TestDynamoDb
+let api: ReturnType<typeof apiOver>
+let document: Document
+
+before(async () => {
+  database = await startDynamoDb()
+  api = apiOver(database.documents)
+  document = (await api.ask('GET /openapi.json')).body
+})
+after(() => database.stop())
+
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+  )
+
+const routes = [
+  'GET /accepted-domains',
+  'GET /accepted-domains/{domain}',
+  'PUT /accepted-domains/{domain}',
+  'DELETE /accepted-domains/{domain}',
+  'GET /inbound-connectors',
+  'POST /inbound-connectors',
+  'GET /inbound-connectors/{id}',
+  'PUT /inbound-connectors/{id}',
+  'DELETE /inbound-connectors/{id}',
+  'GET /outbound-connectors',
+  'POST /outbound-connectors',
+  'GET /outbound-connectors/{id}',
+  'PUT /outbound-connectors/{id}',
+  'DELETE /outbound-connectors/{id}',
+  'GET /messages',
+  'GET /messages/{id}',
+  'GET /openapi.json',
+]
+
+describe('the OpenAPI document', () => {
+  test('is of version 3.1 and has every route, no other', () => {
+    assert.match(document.openapi, /^3\.1\./)
+    assert.deepEqual(
+      operations()
+        .map(({ path, method }) => `${method} ${path}`)
+        .sort(),
+      [...routes].sort(),
+    )
+  })
+
+  test('names routes that answer, each with a status it lists', async () => {
+    for (const { path, method, operation } of operations()) {
+      const target = `${method} ${path.replace('{id}', '01ARZ3NDEKTSV4RRFFQ69G5FAV').replace('{domain}', 'ours.example')}`
+      const { status } = await api.ask(target, operation.requestBody ? { json: {} } : {})
+      assert(String(status) in operation.responses, `${target} answered ${status}`)
+      assert(status !== 405 && status < 500, `${target} answered ${status}`)
+    }
+  })
+
+  test('has distinct operation ids and resolves its references', () => {
+    const ids = operations().map(({ operation }) => operation.operationId)
+    assert.equal(new Set(ids).size, ids.length)
+    const references = [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(
+      ([, name]) => name,
+    )
+    assert(references.length > 20)
+    for (const name of references) assert(name && name in document.components.schemas, `${name} is there`)
+  })
+
+  test('declares every path parameter, and If-Match where it is needed', () => {
+    for (const { path, method, operation } of operations()) {
+      const declared = operation.parameters
+        .filter((parameter) => parameter.in === 'path')
+        .map(({ name }) => name)
+      assert.deepEqual(
+        declared,
+        [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name),
+      )
+      const ifMatch = operation.parameters.find(({ name }) => name === 'If-Match')
+      assert.equal(ifMatch !== undefined, method === 'PUT' || method === 'DELETE', `${method} ${path}`)
+    }
+  })
+
+  const schemas = [
+    { name: 'InboundConnectorInput', schema: InboundConnectorInput },
+    { name: 'OutboundConnectorInput', schema: OutboundConnectorInput },
+    { name: 'AcceptedDomainInput', schema: AcceptedDomainInput },
+    { name: 'TraceEntry', schema: TraceEntry },
+  ]
+  for (const { name, schema } of schemas)
+    test(`describes every field of ${name} with a type`, () => {
+      const { properties = {} } = document.components.schemas[name] ?? {}
+      assert.deepEqual(Object.keys(properties), Object.keys(schema.shape))
+      for (const [field, description] of Object.entries(properties))
+        assert(/"(type|anyOf|\$ref)"/.test(JSON.stringify(description)), `${field} has a type`)
+    })
+
+  test('does not leave a field of an answer open where it is text', () => {
+    const { properties = {} } = document.components.schemas.InboundConnector ?? {}
+    assert.deepEqual((properties.senderDomains as { items: unknown }).items, { type: 'string' })
+  })
+})
+
+/** The examples that the API was agreed upon with, field by field with their defaults. */
+const agreed = {
+  inbound: {
+    name: 'Contoso',
+    connectorType: 'Partner',
+    enabled: true,
+    mode: 'Enforce',
+    onViolation: 'Bounce',
+    senderDomains: ['contoso.example'],
+    senderIpAddresses: [],
+    requireTls: true,
+    minimumTlsVersion: 'TLSv1.2',
+    tlsSenderCertificateNames: [],
+    certificateAuthorities: [],
+    certificateFingerprints: [],
+    restrictDomainsToCertificate: false,
+    restrictDomainsToIpAddresses: false,
+    treatMessagesAsInternal: false,
+    comment: '',
+  },
+  outbound: {
+    name: 'Northwind',
+    connectorType: 'Partner',
+    enabled: true,
+    mode: 'Enforce',
+    onTlsFailure: 'Defer',
+    recipientDomains: ['northwind.example'],
+    allAcceptedDomains: false,
+    route: 'Mx',
+    smartHosts: [],
+    tlsSettings: 'DomainValidation',
+    tlsDomain: '*.northwind.example',
+    certificateAuthorities: [],
+    minimumTlsVersion: 'TLSv1.2',
+    smtpDaneMode: 'Opportunistic',
+    mtaStsMode: 'Opportunistic',
+    expirationHours: 24,
+    comment: '',
+  },
+}
+
+describe('the agreed examples', () => {
+  test('are taken as they stand', () => {
+    assert.deepEqual(InboundConnectorInput.parse(agreed.inbound), agreed.inbound)
+    assert.deepEqual(OutboundConnectorInput.parse(agreed.outbound), agreed.outbound)
+    for (const body of [{}, { comment: 'head office' }]) assert(AcceptedDomainInput.safeParse(body).success)
+  })
+
+  test('show the defaults', () => {
+    const { name, connectorType, senderDomains } = agreed.inbound
+    assert.deepEqual(InboundConnectorInput.parse({ name, connectorType, senderDomains }), agreed.inbound)
+    const { recipientDomains } = agreed.outbound
+    const plain = { ...agreed.outbound, tlsSettings: null, tlsDomain: null }
+    assert.deepEqual(
+      OutboundConnectorInput.parse({ name: 'Northwind', connectorType, recipientDomains }),
+      plain,
+    )
+  })
+})
+
+describe('docs/api.md', () => {
+  const text = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8')
+  const heredocs = [...text.matchAll(/POST "\$API(\/[\w-]+)"[^\n]*<<'JSON'\n(.*?)\nJSON/gs)]
+  const blocks = [...text.matchAll(/```json\n(.*?)```/gs)].map(([, block]) => JSON.parse(block ?? ''))
+
+  test('has connectors that are created as they stand', async () => {
+    assert.equal(heredocs.length, 3)
+    for (const [, path, body = ''] of heredocs) {
+      const { status, body: answer } = await api.ask(`POST ${path}`, { body })
+      assert.equal(status, 201, JSON.stringify(answer))
+    }
+  })
+
+  test('shows a message as the trace has it, and a problem as it is answered', async () => {
+    const [entry, problem] = blocks
+    assert.deepEqual(TraceEntry.parse(entry), entry)
+    const answered = await api.ask('POST /outbound-connectors', { json: {} })
+    assert.deepEqual(Object.keys(problem), Object.keys(answered.body))
+    z.array(z.strictObject({ path: z.string(), message: z.string() })).parse(problem.errors)
+  })
+
+  test('lists every field of a connector', () => {
+    for (const schema of [InboundConnectorInput, OutboundConnectorInput])
+      for (const field of Object.keys(schema.shape))
+        assert(text.includes(`\`${field}\``), `${field} is explained`)
+  })
+})
