@@ -1,0 +1,112 @@
+"""Creates the stack of a cloud assembly in moto, in this process, and prints what became of it as JSON.
+
+Usage: cloudformation.py ASSEMBLY_FOLDER
+"""
+import io
+import json
+import os
+import sys
+import warnings
+import zipfile
+from pathlib import Path
+
+import boto3
+from moto import mock_aws
+from moto.cloudformation.parsing import get_model_map
+
+REGION = "eu-west-1"
+ACCOUNT = "123456789012"
+ASSETS = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
+
+
+def zipped(folder: Path) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as writer:
+        for file in sorted(folder.iterdir()):
+            writer.write(file, file.name)
+    return archive.getvalue()
+
+
+def content(path: Path, packaging: str) -> bytes:
+    if packaging == "zip":
+        return zipped(path)
+    if path.name == "Mailflow.template.json":
+        return json.dumps(without_unreadable_outputs(json.loads(path.read_text()))).encode()
+    return path.read_bytes()
+
+
+def forget_network_load_balancers() -> None:
+    """moto 5.1 takes every load balancer of a template for an application one, which cannot listen on TCP."""
+    for kind in ("LoadBalancer", "Listener"):
+        get_model_map().pop(f"AWS::ElasticLoadBalancingV2::{kind}")
+
+
+def without_unreadable_outputs(template: dict) -> dict:
+    """moto fails on an output that reads an attribute of a resource it does not model."""
+    unmodelled = [
+        json.dumps({"Fn::GetAtt": [name, ""]})[:-3]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] not in get_model_map()
+    ]
+    template["Outputs"] = {
+        name: output
+        for name, output in template["Outputs"].items()
+        if not any(reference in json.dumps(output) for reference in unmodelled)
+    }
+    return template
+
+
+def bootstrap(client) -> None:
+    """What `cdk bootstrap` leaves behind and the template asks for: its version, and the bucket for assets."""
+    client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Type="String", Value="30")
+    client("s3").create_bucket(Bucket=ASSETS, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+
+def upload(client, assembly: Path) -> None:
+    manifest = json.loads((assembly / "Mailflow.assets.json").read_text())
+    for asset in manifest["files"].values():
+        body = content(assembly / asset["source"]["path"], asset["source"]["packaging"])
+        for destination in asset["destinations"].values():
+            client("s3").put_object(Bucket=ASSETS, Key=destination["objectKey"], Body=body)
+
+
+def template_url(assembly: Path) -> str:
+    manifest = json.loads((assembly / "manifest.json").read_text())
+    key = manifest["artifacts"]["Mailflow"]["properties"]["stackTemplateAssetObjectUrl"].rsplit("/", 1)[1]
+    return f"https://s3.{REGION}.amazonaws.com/{ASSETS}/{key}"
+
+
+def create(client, assembly: Path) -> dict:
+    cloudformation = client("cloudformation")
+    cloudformation.create_stack(
+        StackName="Mailflow", TemplateURL=template_url(assembly), Capabilities=["CAPABILITY_IAM"]
+    )
+    stack = cloudformation.describe_stacks(StackName="Mailflow")["Stacks"][0]
+    resources = cloudformation.describe_stack_resources(StackName="Mailflow")["StackResources"]
+    return {
+        "status": stack["StackStatus"],
+        "created": [one["LogicalResourceId"] for one in resources if one["LogicalResourceId"]],
+        "functions": [
+            {"runtime": one["Runtime"], "codeSize": one["CodeSize"], "environment": one["Environment"]["Variables"]}
+            for one in client("lambda").list_functions()["Functions"]
+        ],
+        "queues": client("sqs").list_queues()["QueueUrls"],
+    }
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    os.environ.update(AWS_ACCESS_KEY_ID="none", AWS_SECRET_ACCESS_KEY="none", AWS_DEFAULT_REGION=REGION)
+    forget_network_load_balancers()
+    assembly = Path(sys.argv[1])
+    with mock_aws():
+
+        def client(service):
+            return boto3.client(service, region_name=REGION)
+
+        bootstrap(client)
+        upload(client, assembly)
+        json.dump(create(client, assembly), sys.stdout)
+
+
+main()

@@ -1,0 +1,75 @@
+/**
+ * The stack as CloudFormation makes it, on moto, an AWS emulator written by others: it reads the synthesised
+ * template and the uploaded code of the functions, resolves the references, and creates what it models.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { buildApp } from '../../infra/create-app.ts'
+import type { Json } from '../infra/synthesis.ts'
+
+/** Debian's own interpreter, the one that has its python3-moto. */
+const python = '/usr/bin/python3'
+
+/** What moto does not create. test/infra has the tests of these. */
+const unmodelled = [
+  'AWS::ApiGatewayV2::Api',
+  'AWS::ApiGatewayV2::Integration',
+  'AWS::ApiGatewayV2::Route',
+  'AWS::ApiGatewayV2::Stage',
+  'AWS::ApplicationAutoScaling::ScalableTarget',
+  'AWS::ApplicationAutoScaling::ScalingPolicy',
+  'AWS::CloudWatch::Alarm',
+  'AWS::CloudWatch::Dashboard',
+  'AWS::ElasticLoadBalancingV2::Listener',
+  'AWS::ElasticLoadBalancingV2::LoadBalancer',
+  'AWS::S3::BucketPolicy',
+  'AWS::SES::ConfigurationSet',
+  'AWS::SQS::QueuePolicy',
+]
+
+const motoIsThere = spawnSync(python, ['-c', 'import moto']).status === 0
+const skip = motoIsThere || process.env.CI ? false : 'python3-moto is missing: apt-get install python3-moto'
+
+const outdir = mkdtempSync(join(tmpdir(), 'mailflow-moto-'))
+after(() => rmSync(outdir, { recursive: true, force: true }))
+
+test('CloudFormation creates the stack with the code of its functions', { skip }, () => {
+  const types = synthesise()
+  const stack = create()
+  assert.equal(stack.status, 'CREATE_COMPLETE')
+  const missing = Object.keys(types).filter((id) => !stack.created.includes(id))
+  assert.deepEqual([...new Set(missing.map((id) => types[id]))].sort(), unmodelled)
+  assert.equal(stack.functions.length, 4)
+  assert.equal(stack.queues.length, 6)
+  for (const { runtime, codeSize, environment } of stack.functions) {
+    assert.equal(runtime, 'nodejs24.x')
+    assert.ok(codeSize > 1_000_000)
+    const urls = Object.entries(environment).filter(([name]) => name.endsWith('_QUEUE_URL'))
+    for (const [name, url] of urls) assert.ok(stack.queues.includes(url), name)
+  }
+})
+
+/** @returns the type of each resource, by logical id */
+function synthesise(): Record<string, string> {
+  const { template } = buildApp({ outdir }).synth().getStackByName('Mailflow')
+  const resources = Object.entries<Json>(template.Resources)
+  return Object.fromEntries(resources.map(([id, { Type }]) => [id, Type]))
+}
+
+interface CreatedStack {
+  status: string
+  created: string[]
+  functions: { runtime: string; codeSize: number; environment: Record<string, string> }[]
+  queues: string[]
+}
+
+function create(): CreatedStack {
+  const script = join(import.meta.dirname, 'cloudformation.py')
+  return JSON.parse(
+    execFileSync(python, [script, outdir], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }),
+  )
+}
