@@ -145,11 +145,12 @@ export class History {
     { since, until }: HistoryFilter,
     from: HistoryPosition | null,
   ): AsyncGenerator<{ day: string; row: IndexRow }> {
-    const low = encodeTime(Math.max(0, since.getTime() - idSkewMs), 10)
-    const high = encodeTime(until.getTime() + idSkewMs, 10)
+    const low = idPrefix(since.getTime() - idSkewMs)
+    const high = idPrefix(until.getTime() + idSkewMs)
     for (const day of daysBetween(since, until)) {
       if (from && day > from.day) continue
       const end = from?.day === day && from.before < high ? from.before : high
+      if (end < low) return
       const shards = bucketsOfDay(day).map((bucket) => this.#shard(bucket, low, end))
       for await (const row of newestFirst(shards)) yield { day, row }
     }
@@ -191,6 +192,9 @@ export async function* newestFirst<T extends { order: string }>(
     newest.next = await newest.shard.next()
   }
 }
+
+/** What the ids made at a time begin with. @param at milliseconds since the epoch, before which there are no ids */
+const idPrefix = (at: number): string => encodeTime(Math.max(0, at), 10)
 
 /** The UTC days that the span touches, newest first. */
 function daysBetween(since: Date, until: Date): string[] {

@@ -39,7 +39,9 @@ const MessageQuery = z.strictObject({
   recipient: addressFilter.optional().describe('an address or a domain'),
   state: z.enum(RecipientStates).optional(),
   connector: z.string().max(64).optional().describe('id of a connector that took part'),
-  cursor: cursorOf(z.strictObject({ day: z.iso.date(), before: z.string().length(26) })).optional(),
+  cursor: cursorOf(
+    z.strictObject({ day: z.iso.date(), before: z.string().regex(/^[0-9A-Z]{26}$/) }),
+  ).optional(),
   limit: limitUpTo(200, 50),
 })
 

@@ -509,6 +509,20 @@ describe('/messages', () => {
       assert.equal(body.items.length, found)
     })
 
+  const start = Buffer.from(JSON.stringify({ day: '2026-02-03', before: '0'.repeat(26) })).toString(
+    'base64url',
+  )
+  const oddities = [
+    'until=1900-01-01T00:00:00Z',
+    'since=9999-12-30T00:00:00Z&until=9999-12-31T00:00:00Z',
+    `cursor=${start}`,
+  ]
+  for (const query of oddities)
+    test(`finds nothing, and fails at nothing, by ${query}`, async () => {
+      const { status, body } = await ask(`GET /messages?${query}`)
+      assert.deepEqual([status, body.items.length], [200, 0])
+    })
+
   test('reads one message by its id', async () => {
     const { status, body } = await ask(`GET /messages/${id(times[0] as string)}`)
     assert.deepEqual(
