@@ -27,7 +27,7 @@ const availabilityZones = 2
 /**
  * The VPC. Its subnets are always the same four; what costs by the hour comes only with a setting that needs it:
  * NAT gateways when delivery leaves from here, interface endpoints when the configuration asks for them.
- * docs/decisions/0002-network-and-egress.md has the figures.
+ * docs/decisions/0002-infrastructure.md has the figures.
  */
 export class MailNetwork extends Construct {
   readonly vpc: IVpc

