@@ -123,7 +123,9 @@ export class Api {
   ): Promise<Trace> {
     return until(async () => {
       const trace = await this.call<Trace>('GET', `/messages/${id}`).catch(() => null)
-      return trace?.recipients.every(({ state }) => states.includes(state)) ? trace : null
+      // The message stands in the trace a moment before its recipients do.
+      if (trace === null || trace.recipients.length === 0) return null
+      return trace.recipients.every(({ state }) => states.includes(state)) ? trace : null
     })
   }
 }

@@ -1,0 +1,145 @@
+/**
+ * Postfix as a partner's server: mail goes through the whole pipeline to it, and its own log and mailbox are the
+ * witnesses of how it arrived, or that nothing of it did.
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { Api, idIn, type Running, SmtpClient, startRunner } from '../local/support.ts'
+import { createPki, daysFromNow } from '../support/pki.ts'
+import { missing, Postfix } from './support.ts'
+
+const skip = missing('postfix', 'apt-get install postfix', true)
+
+const names = ['good', 'plain', 'expired', 'misnamed', 'easy'] as const
+type Name = (typeof names)[number]
+const partners: Partial<Record<Name, Postfix>> = {}
+let runner: Running
+let api: Api
+let relayed: { cert: string; key: string }
+
+const partner = (name: Name): Postfix => {
+  const found = partners[name]
+  assert.ok(found)
+  return found
+}
+
+before(
+  async () => {
+    if (skip) return
+    const pki = await createPki()
+    relayed = await pki.issue({ names: ['mailbox.ours.example'] })
+    const certificates = {
+      good: await pki.issue({ names: ['mx.good.example'] }),
+      plain: undefined,
+      expired: await pki.issue({
+        names: ['mx.expired.example'],
+        notBefore: daysFromNow(-9),
+        notAfter: daysFromNow(-1),
+      }),
+      misnamed: await pki.issue({ names: ['mx.elsewhere.example'] }),
+      easy: undefined,
+    }
+    for (const name of names) {
+      const tls = certificates[name]
+      partners[name] = await Postfix.start({ domain: `${name}.example`, ...(tls && { tls }) })
+    }
+    runner = await startRunner(zone())
+    api = new Api(runner.endpoints)
+    await setUp(pki.ca)
+  },
+  { timeout: 120_000 },
+)
+
+after(async () => {
+  await runner?.stop()
+  for (const postfix of Object.values(partners)) await postfix.stop()
+})
+
+function zone() {
+  const address = (name: Name) => `127.0.0.${21 + names.indexOf(name)}`
+  return {
+    names: Object.fromEntries(
+      names.flatMap((name) => [
+        [`${name}.example`, { MX: [[10, `mx.${name}.example`]] }],
+        [`mx.${name}.example`, { A: [address(name)] }],
+      ]),
+    ),
+    ports: Object.fromEntries(names.map((name) => [address(name), `127.0.0.1:${partner(name).port}`])),
+  }
+}
+
+/** Our own server may relay by its certificate; every partner but the easy one has forced TLS. */
+async function setUp(ca: string): Promise<void> {
+  await api.create('inbound', {
+    name: 'Our mailbox server',
+    connectorType: 'OnPremises',
+    senderDomains: ['ours.example'],
+    tlsSenderCertificateNames: ['mailbox.ours.example'],
+    certificateAuthorities: [ca],
+  })
+  for (const name of names.filter((each) => each !== 'easy')) {
+    await api.create('outbound', {
+      name,
+      connectorType: 'Partner',
+      recipientDomains: [`${name}.example`],
+      tlsSettings: 'DomainValidation',
+      tlsDomain: `mx.${name}.example`,
+      certificateAuthorities: [ca],
+    })
+  }
+}
+
+const body = 'First line\r\n.a dot\r\n..two dots\r\nlast line\r\n'
+
+async function send(name: Name) {
+  const client = await SmtpClient.open(runner.endpoints, relayed)
+  const content = `From: ann@ours.example\r\nTo: bob@${name}.example\r\nSubject: for ${name}\r\n\r\n${body}`
+  const reply = await client.send('ann@ours.example', [`bob@${name}.example`], content)
+  client.close()
+  return api.settled(idIn(reply))
+}
+
+describe('Postfix', { skip, timeout: 120_000 }, () => {
+  it('receives forced mail over TLS 1.3 with forward secrecy, and says so itself', async () => {
+    const trace = await send('good')
+    const postfix = partner('good')
+    const cipher = /TLS connection established from \S+: TLSv1\.3 with cipher (TLS_\S+) .*key-exchange (\S+)/
+    const [, cipherName, keyExchange] = cipher.exec(await postfix.logged(cipher)) ?? []
+    assert.match(cipherName ?? '', /^TLS_(AES_256_GCM_SHA384|AES_128_GCM_SHA256|CHACHA20_POLY1305_SHA256)$/)
+    assert.match(keyExchange ?? '', /^x25519/i)
+    await postfix.logged(/postfix\/virtual.*to=<bob@good\.example>.*status=sent/)
+    const [recipient] = trace.recipients
+    assert.deepEqual([recipient?.state, recipient?.attempts[0]?.tls?.verified], ['Delivered', true])
+    assert.match(recipient?.attempts[0]?.reply ?? '', /^250 2\.0\.0 Ok: queued as/)
+  })
+
+  it('has the message as it was sent, dots included, and its Received field names the TLS session', () => {
+    const [message = ''] = partner('good').mailbox()
+    assert.match(message, /\(using TLSv1\.3 with cipher TLS_\S+/)
+    assert.ok(message.endsWith(`\n\n${body.replaceAll('\r\n', '\n')}`), message)
+  })
+
+  const refused: [Name, string, string][] = [
+    ['plain', '4.7.321', 'offers no TLS'],
+    ['expired', '4.7.322', 'has an expired certificate'],
+    ['misnamed', '4.7.325', 'has a certificate for another name'],
+  ]
+  for (const [name, code, why] of refused) {
+    it(`sees not even MAIL FROM of forced mail when it ${why}`, async () => {
+      const trace = await send(name)
+      const [recipient] = trace.recipients
+      assert.equal(recipient?.state, 'Deferred')
+      assert.match(recipient?.attempts[0]?.reply ?? '', new RegExp(`^451 ${code.replaceAll('.', '\\.')} `))
+      const farewell = await partner(name).logged(/disconnect from/)
+      assert.doesNotMatch(farewell, /mail=|rcpt=|data=/)
+      assert.deepEqual(partner(name).mailbox(), [])
+    })
+  }
+
+  it('receives opportunistic mail in the clear when it offers no TLS', async () => {
+    const trace = await send('easy')
+    await partner('easy').logged(/to=<bob@easy\.example>.*status=sent/)
+    const [recipient] = trace.recipients
+    assert.deepEqual([recipient?.state, recipient?.attempts[0]?.tls], ['Delivered', null])
+  })
+})

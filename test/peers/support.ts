@@ -1,0 +1,198 @@
+/** Mail servers and clients that others wrote, run as they come. */
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { createInterface, type Interface } from 'node:readline'
+import type { Identity } from '../support/pki.ts'
+
+/**
+ * Whether to skip the tests of a peer, and why. In CI none is skipped: what is missing then fails.
+ * @param hint how to get the program
+ */
+export function missing(program: string, hint: string, needsRoot = false): string | false {
+  if (process.env.CI) return false
+  if (!isInstalled(program)) return `${program} is not installed (${hint})`
+  return needsRoot && userInfo().uid !== 0 ? `${program} starts as root only` : false
+}
+
+/** Daemons lie in /usr/sbin, which is not in every user's path. */
+const path = `${process.env.PATH}:/usr/sbin:/sbin`
+const environment = { ...process.env, PATH: path }
+
+function isInstalled(program: string): boolean {
+  return path.split(':').some((folder) => {
+    try {
+      return readdirSync(folder).includes(program)
+    } catch {
+      return false
+    }
+  })
+}
+
+export interface PostfixOptions {
+  /** The domain it takes mail for. */
+  domain: string
+  /** Without it, no STARTTLS. */
+  tls?: Identity
+  /** Further lines of main.cf. */
+  settings?: Record<string, string>
+}
+
+/** A Postfix of its own on a free port of the loopback interface, with folders of its own. */
+export class Postfix {
+  readonly port: number
+  /** Its log so far, a line each. */
+  readonly log: string[] = []
+  readonly #folder: string
+  readonly #master: ChildProcess
+  readonly #lines: Interface
+  readonly #ended = new AbortController()
+
+  private constructor(folder: string, port: number) {
+    this.#folder = folder
+    this.port = port
+    // Postfix opens /dev/stdout anew, which a pipe allows and Node's own kind of pipe, a socket, does not.
+    this.#master = spawn('sh', ['-c', 'postfix -c "$0" start-fg 2>&1 | cat', join(folder, 'etc')], {
+      env: environment,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    this.#lines = createInterface({ input: this.#master.stdout as NonNullable<ChildProcess['stdout']> })
+    this.#lines.on('line', (line) => this.log.push(line))
+    this.#lines.on('close', () => this.#ended.abort())
+  }
+
+  static async start(options: PostfixOptions): Promise<Postfix> {
+    const port = await freePort()
+    const postfix = new Postfix(configure(options, port), port)
+    await postfix.logged(/daemon started/)
+    return postfix
+  }
+
+  /** The first line of the log, past or to come, that matches; the test's own timeout is the limit. */
+  async logged(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const found = this.log.find((line) => pattern.test(line))
+      if (found !== undefined) return found
+      const [line] = await once(this.#lines, 'line', { signal: this.#ended.signal }).catch(() => [null])
+      if (line === null) throw new Error(`Postfix ended without logging ${pattern}:\n${this.log.join('\n')}`)
+    }
+  }
+
+  /** The messages in its mailbox. */
+  mailbox(): string[] {
+    const folder = join(this.#folder, 'mail/all/new')
+    try {
+      return readdirSync(folder).map((name) => readFileSync(join(folder, name), 'latin1'))
+    } catch {
+      return []
+    }
+  }
+
+  async stop(): Promise<void> {
+    const exited = once(this.#master, 'exit')
+    execFileSync('postfix', ['-c', join(this.#folder, 'etc'), 'stop'], { env: environment, stdio: 'ignore' })
+    await exited
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
+/** The service that stores mail in files; it refuses to be a user below 100. */
+const nobody = 65_534
+
+function configure({ domain, tls, settings = {} }: PostfixOptions, port: number): string {
+  const folder = mkdtempSync(join(tmpdir(), 'mailflow-postfix-'))
+  chmodSync(folder, 0o755)
+  for (const name of ['etc', 'queue', 'data', 'mail']) mkdirSync(join(folder, name))
+  chownSync(join(folder, 'data'), userIdOf('postfix'), 0)
+  chownSync(join(folder, 'mail'), nobody, nobody)
+  if (tls) writeFileSync(join(folder, 'etc/tls.pem'), `${tls.key}\n${tls.cert}\n`, { mode: 0o600 })
+  const main = {
+    compatibility_level: '3.6',
+    queue_directory: join(folder, 'queue'),
+    data_directory: join(folder, 'data'),
+    maillog_file: '/dev/stdout',
+    myhostname: `mx.${domain}`,
+    mydestination: '',
+    mynetworks: '',
+    alias_maps: '',
+    local_recipient_maps: '',
+    inet_interfaces: '127.0.0.1',
+    inet_protocols: 'ipv4',
+    smtpd_relay_restrictions: 'reject_unauth_destination',
+    virtual_mailbox_domains: domain,
+    virtual_mailbox_base: join(folder, 'mail'),
+    virtual_mailbox_maps: 'static:all/',
+    virtual_uid_maps: `static:${nobody}`,
+    virtual_gid_maps: `static:${nobody}`,
+    smtpd_tls_loglevel: '1',
+    smtpd_tls_received_header: 'yes',
+    ...(tls
+      ? { smtpd_tls_security_level: 'may', smtpd_tls_chain_files: join(folder, 'etc/tls.pem') }
+      : { smtpd_tls_security_level: 'none' }),
+    ...settings,
+  }
+  const lines = Object.entries(main).map(([name, value]) => `${name} = ${value}\n`)
+  writeFileSync(join(folder, 'etc/main.cf'), lines.join(''))
+  writeFileSync(join(folder, 'etc/master.cf'), services(port))
+  return folder
+}
+
+/** No service is in a chroot jail: the queue folder is bare. */
+function services(port: number): string {
+  const rows = [
+    `127.0.0.1:${port} inet n - n - - smtpd`,
+    'cleanup unix n - n - 0 cleanup',
+    'qmgr unix n - n 300 1 qmgr',
+    'tlsmgr unix - - n 1000? 1 tlsmgr',
+    'rewrite unix - - n - - trivial-rewrite',
+    'bounce unix - - n - 0 bounce',
+    'defer unix - - n - 0 bounce',
+    'trace unix - - n - 0 bounce',
+    'proxymap unix - - n - - proxymap',
+    'anvil unix - - n - 1 anvil',
+    'error unix - - n - - error',
+    'retry unix - - n - - error',
+    'discard unix - - n - - discard',
+    'virtual unix - n n - - virtual',
+    'postlog unix-dgram n - n - 1 postlogd',
+  ]
+  return `${rows.join('\n')}\n`
+}
+
+const userIdOf = (user: string): number =>
+  Number(execFileSync('id', ['-u', user], { encoding: 'utf8' }).trim())
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no free port')
+  return address.port
+}
+
+/** swaks' transcript of one session; its lines from the server begin with `<`, over TLS with `<~`. */
+export function swaks(endpoint: string, ...args: string[]): Promise<string> {
+  const [host = '', port = ''] = endpoint.split(':')
+  const all = ['--server', host, '--port', port, '--helo', 'client.example', '--timeout', '20', ...args]
+  return new Promise((resolve, reject) => {
+    // Its exit code tells which reply it did not like; the transcript tells more.
+    execFile('swaks', all, { env: environment }, (error, stdout, stderr) => {
+      if (error && typeof error.code !== 'number') reject(error)
+      else resolve(stdout + stderr)
+    })
+  })
+}

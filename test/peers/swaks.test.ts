@@ -1,0 +1,114 @@
+/** swaks as a partner's client: it sends into the real ingress, and its transcript is the witness of what it was told. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { Api, idIn, type Running, startRunner } from '../local/support.ts'
+import { type Partner, startPartner } from '../support/smtp-partner.ts'
+import { missing, swaks } from './support.ts'
+
+const skip = missing('swaks', 'apt-get install swaks libnet-ssleay-perl')
+
+let runner: Running
+let api: Api
+let mailbox: Partner
+
+before(
+  async () => {
+    if (skip) return
+    mailbox = await startPartner()
+    runner = await startRunner({
+      names: { 'mailbox.ours.example': { A: ['127.0.0.41'] } },
+      ports: { '127.0.0.41': `127.0.0.1:${mailbox.port}` },
+    })
+    api = new Api(runner.endpoints)
+    await setUp()
+  },
+  { timeout: 60_000 },
+)
+
+after(async () => {
+  await runner?.stop()
+  await mailbox?.stop()
+})
+
+async function setUp(): Promise<void> {
+  await api.call('PUT', '/accepted-domains/ours.example', {})
+  await api.create('inbound', {
+    name: 'Bank',
+    connectorType: 'Partner',
+    senderDomains: ['bank.example'],
+    requireTls: true,
+  })
+  await api.create('outbound', {
+    name: 'Our mailbox server',
+    connectorType: 'OnPremises',
+    allAcceptedDomains: true,
+    route: 'SmartHosts',
+    smartHosts: [{ host: 'mailbox.ours.example', port: 25 }],
+  })
+}
+
+interface Sending {
+  from: string
+  to: string
+  tls: boolean
+}
+
+const send = ({ from, to, tls }: Sending): Promise<string> => {
+  const args = ['--from', from, '--to', to, '--body', 'Hello']
+  return swaks(runner.endpoints.smtp, ...args, ...(tls ? ['--tls'] : []))
+}
+
+/** What the server said, last; swaks marks its lines with `<` and failures with `**`. */
+const refusal = (transcript: string): string =>
+  /^<[~*-]* +([45]\d\d .*)$/m.exec(transcript)?.[1] ?? transcript
+const acceptance = (transcript: string): string =>
+  /^<[~-]+ +(250 .*\b[0-9A-Z]{26}\b.*)$/m.exec(transcript)?.[1] ?? transcript
+
+describe('swaks', { skip, timeout: 120_000 }, () => {
+  const refused: [string, Sending, string][] = [
+    [
+      'that TLS comes first, as a partner that has to use it',
+      { from: 'a@bank.example', to: 'b@ours.example', tls: false },
+      '530 5.7.0 Must issue a STARTTLS command first',
+    ],
+    [
+      'that it may not relay',
+      { from: 'a@elsewhere.example', to: 'b@foreign.example', tls: false },
+      '550 5.7.64 Relay access denied',
+    ],
+    [
+      'that it may not relay over TLS either',
+      { from: 'a@elsewhere.example', to: 'b@foreign.example', tls: true },
+      '550 5.7.64 Relay access denied',
+    ],
+  ]
+  for (const [what, sending, expected] of refused) {
+    it(`is told ${what}`, async () => assert.equal(refusal(await send(sending)), expected))
+  }
+
+  const taken: [string, Sending, boolean][] = [
+    [
+      'a partner that has to use TLS, over TLS',
+      { from: 'a@bank.example', to: 'b@ours.example', tls: true },
+      true,
+    ],
+    ['anybody, over TLS', { from: 'a@elsewhere.example', to: 'b@ours.example', tls: true }, true],
+    ['anybody, in the clear', { from: 'a@elsewhere.example', to: 'b@ours.example', tls: false }, false],
+  ]
+  for (const [who, sending, negotiated] of taken) {
+    it(`is answered 250 as ${who}, and its mail arrives`, async () => {
+      const transcript = await send(sending)
+      const trace = await api.settled(idIn(acceptance(transcript)))
+      assert.deepEqual([trace.tls.negotiated, trace.recipients[0]?.state], [negotiated, 'Delivered'])
+      if (negotiated) assert.match(transcript, /TLS started with cipher TLSv1\.3:TLS_AES_256_GCM_SHA384/)
+      assert.ok(mailbox.received.some(({ content }) => content.includes(`id ${trace.id}`)))
+    })
+  }
+
+  it('gets no TLS 1.1, and is not let in by it', async () => {
+    const args = ['--from', 'a@bank.example', '--to', 'b@ours.example', '--tls', '--tls-protocol', 'tlsv1_1']
+    const transcript = await swaks(runner.endpoints.smtp, ...args)
+    assert.match(transcript, /TLS startup failed/)
+    assert.doesNotMatch(transcript, /RCPT TO/)
+  })
+})
