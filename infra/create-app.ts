@@ -11,6 +11,8 @@ export interface CreateAppOptions {
   readonly outdir?: string
   /** Settings that replace those of cdk.json's `mailflow`, key by key. */
   readonly mailflow?: Readonly<Record<string, unknown>>
+  /** Checks the template against CloudFormation's schema, which takes a second or more; true when left out. */
+  readonly validate?: boolean
   /** Further context, such as CDK feature flags. */
   readonly context?: Readonly<Record<string, unknown>>
 }
@@ -36,6 +38,7 @@ export function buildApp(options: CreateAppOptions = {}): App {
     context: { ...context, ...options.context },
     // Left out of the templates, so that the same source gives the same template on every machine.
     analyticsReporting: false,
+    builtinCloudFormationValidation: options.validate ?? true,
     ...(options.outdir !== undefined && { outdir: options.outdir }),
   })
   const settings = app.node.tryGetContext('mailflow')

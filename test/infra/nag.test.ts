@@ -25,7 +25,7 @@ test('each finding that is accepted has a reason that is a sentence', () => {
 })
 
 function build(mailflow: Record<string, unknown>): App {
-  return buildApp({ mailflow, context: templateOnly })
+  return buildApp({ mailflow, ...templateOnly })
 }
 
 function findings(app: App): string[] {

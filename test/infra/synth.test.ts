@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { deployments, type Json } from './synthesis.ts'
+import { assemble, deployments, type Json } from './synthesis.ts'
 
 const outdir = mkdtempSync(join(tmpdir(), 'mailflow-cdk-'))
 after(() => rmSync(outdir, { recursive: true, force: true }))
@@ -34,31 +34,22 @@ test('cdk synth says which settings are still the examples, and has nothing else
 
 for (const [name, mailflow] of Object.entries(deployments).filter(([name]) => name !== 'as shipped'))
   test(`CloudFormation's schema finds no fault in a deployment ${name}`, () => {
-    const context = { mailflow: { ...shipped(), ...mailflow }, 'aws:cdk:bundling-stacks': [] }
-    const run = node(['infra/app.ts'], { CDK_CONTEXT_JSON: JSON.stringify(context), CDK_OUTDIR: outdir })
-    assert.equal(run.status, 0, run.stderr)
-    const report: Json = JSON.parse(readFileSync(join(outdir, 'validation-report.json'), 'utf8'))
+    const { directory } = assemble(mailflow, { validate: true })
+    const report: Json = JSON.parse(readFileSync(join(directory, 'validation-report.json'), 'utf8'))
     assert.deepEqual(report.pluginReports, [])
   })
 
-let synthesised: ReturnType<typeof node> | undefined
+let synthesised: SpawnSyncReturns<string> | undefined
 
-/** `npx cdk synth` with the cdk.json of the repository, once for all tests that look at it. */
+/**
+ * `npx cdk synth` with the cdk.json of the repository, once for all tests that look at it, and without this
+ * process's environment: there is no AWS profile, Region or Docker to find.
+ */
 function shippedSynth() {
-  synthesised ??= node(['node_modules/.bin/cdk', 'synth', '--quiet', '--output', join(outdir, 'shipped')], {
-    PATH: `${join(process.cwd(), 'node_modules/.bin')}:/usr/bin:/bin`,
-    HOME: outdir,
-  })
+  const command = ['node_modules/.bin/cdk', 'synth', '--quiet', '--output', join(outdir, 'shipped')]
+  const env = { PATH: `${join(process.cwd(), 'node_modules/.bin')}:/usr/bin:/bin`, HOME: outdir }
+  synthesised ??= spawnSync(process.execPath, command, { encoding: 'utf8', env })
   return synthesised
-}
-
-/** A process without this one's environment, so without its AWS credentials and Region. */
-function node(command: string[], env: Record<string, string>) {
-  return spawnSync(process.execPath, command, { encoding: 'utf8', env })
-}
-
-function shipped(): Record<string, unknown> {
-  return JSON.parse(readFileSync('cdk.json', 'utf8')).context.mailflow
 }
 
 /** What a bundle imports beside Node's own modules. */

@@ -30,9 +30,11 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
   },
 }
 
-/** Without what takes time and changes no template: bundles, stack traces, checks against CloudFormation's schema. */
-export const templateOnly = { 'aws:cdk:bundling-stacks': [], 'aws:cdk:disable-stack-trace': true }
-process.env.CDK_VALIDATION = 'false'
+/** Without what takes time and changes no template. */
+export const templateOnly = {
+  validate: false,
+  context: { 'aws:cdk:bundling-stacks': [], 'aws:cdk:disable-stack-trace': true },
+} satisfies CreateAppOptions
 
 const assemblies = mkdtempSync(join(tmpdir(), 'mailflow-synth-'))
 process.on('exit', () => rmSync(assemblies, { recursive: true, force: true }))
@@ -43,7 +45,7 @@ export function assemble(
   options: CreateAppOptions = {},
 ): CloudAssembly {
   const outdir = mkdtempSync(join(assemblies, 'assembly-'))
-  return buildApp({ outdir, mailflow, context: templateOnly, ...options }).synth()
+  return buildApp({ outdir, mailflow, ...templateOnly, ...options }).synth()
 }
 
 const templates = new Map<string, Resource[]>()
