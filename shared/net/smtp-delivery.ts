@@ -42,28 +42,31 @@ export async function deliverBySmtp(
   mail: Mail,
   options: SmtpOptions,
 ): Promise<Outcomes> {
-  const requirement = requirementFor(mail)
-  const [sendable, unsendable] = partition(mail.recipients, ({ address }) => !/[\r\n<>]/.test(address))
-  const outcomes: Outcomes = new Map()
-  const keep = (recipients: readonly Recipient[], outcome: Outcome) => {
-    for (const { address } of recipients) outcomes.set(address, outcome)
-  }
-  keep(unsendable, nowhere(requirement, reply(501, '1.3', 'Address cannot be sent by SMTP')))
-  if (sendable.length === 0) return outcomes
+  const tls = requirementFor(mail)
+  const [recipients, unsendable] = partition(mail.recipients, ({ address }) => fitsCommand(address))
+  const refused = toEach(unsendable, nowhere(tls, reply(501, '1.3', 'Address cannot be sent by SMTP')))
+  if (recipients.length === 0) return refused
+  return new Map([...refused, ...(await tryHops(route, { ...mail, recipients, tls }, options))])
+}
+
+async function tryHops(
+  route: Exclude<Route, { kind: 'Ses' }>,
+  mail: Mail,
+  options: SmtpOptions,
+): Promise<Outcomes> {
+  const { message, recipients, tls } = mail
+  if (!fitsCommand(message.envelope.mailFrom))
+    return toEach(recipients, nowhere(tls, reply(501, '1.7', "Sender's address cannot be sent by SMTP")))
   const found = await findNextHops(route, options.resolver, options)
-  if (found.kind === 'NotFound') {
-    keep(sendable, nowhere(requirement, found.reply))
-    return outcomes
-  }
+  if (found.kind === 'NotFound') return toEach(recipients, nowhere(tls, found.reply))
   const failures: Outcome[] = []
   for (const hop of found.hops) {
-    const tried = await tryHop(hop, { ...mail, recipients: sendable, tls: requirement }, options)
-    if (tried instanceof Map) return new Map([...outcomes, ...tried])
+    const tried = await tryHop(hop, mail, options)
+    if (tried instanceof Map) return tried
     failures.push(tried)
     if (options.signal.aborted) break
   }
-  keep(sendable, conclude(failures))
-  return outcomes
+  return toEach(recipients, conclude(failures))
 }
 
 /**
@@ -137,10 +140,19 @@ function attemptTls(tls: ServerTls, verified: boolean): AttemptTls | null {
 const asksForVerification = ({ level }: TlsRequirement): boolean =>
   level === 'CertificateValidation' || level === 'DomainValidation'
 
+/** Nothing that would end the path, the command or the line it stands in. */
+function fitsCommand(address: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  return !/[\x00-\x1f\x7f<>]|^\s|\s$/.test(address)
+}
+
 function nowhere({ level }: TlsRequirement, answer: Reply): Outcome {
   const outcome = isPermanent(answer) ? 'PermanentFailure' : 'TemporaryFailure'
   return { outcome, host: null, ip: null, tls: null, policy: level, reportOnly: null, reply: answer }
 }
+
+const toEach = (recipients: readonly Recipient[], outcome: Outcome): Outcomes =>
+  new Map(recipients.map(({ address }) => [address, outcome]))
 
 function partition<T>(items: readonly T[], belongs: (item: T) => boolean): [T[], T[]] {
   return [items.filter(belongs), items.filter((item) => !belongs(item))]

@@ -596,12 +596,26 @@ describe('a mail transaction', () => {
     assert.doesNotMatch(none.wire, /MAIL FROM/)
   })
 
+  it('refuses a sender that could break out of its command', async () => {
+    const { outcome, partner } = await sendOne(
+      {},
+      { ...clear(), envelope: { mailFrom: 'a@x> BODY=BINARYMIME' } },
+    )
+    assert.deepEqual([outcome.outcome, outcome.reply.enhanced], ['PermanentFailure', '5.1.7'])
+    assert.equal(partner.connections(), 0)
+  })
+
   it('refuses an address that could break out of its command, and sends to the others', async () => {
-    const addresses = ['b>\r\nDATA@partner.example', 'c@partner.example']
-    const { outcomes, partner } = await sendTo({}, { ...clear(), addresses })
+    const bad = [
+      'b>\r\nDATA@partner.example',
+      'b@partner.example> NOTIFY=NEVER',
+      'b\0@partner.example',
+      ' b@partner.example',
+    ]
+    const { outcomes, partner } = await sendTo({}, { ...clear(), addresses: [...bad, 'c@partner.example'] })
     assert.deepEqual(
       [...outcomes.values()].map(({ outcome }) => outcome),
-      ['PermanentFailure', 'Delivered'],
+      [...bad.map(() => 'PermanentFailure'), 'Delivered'],
     )
     assert.deepEqual(partner.received[0]?.recipients, ['RCPT TO:<c@partner.example>'])
   })
