@@ -5,6 +5,7 @@ import { z } from 'zod'
 const queueRetentionDays = 14
 
 const secretArn = /^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/
+const keyArn = /^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/
 const identityArn = /^arn:[\w-]+:ses:[\w-]+:\d{12}:identity\/\S+$/
 const hostName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/
 
@@ -48,6 +49,8 @@ export const Config = z
     hostname: z.string().regex(hostName, 'must be a fully qualified host name in lower case'),
     /** Whole ARN of a Secrets Manager secret with the JSON fields `certificate` and `privateKey`, in PEM. */
     tlsSecretArn: z.string().regex(secretArn, 'must be the whole ARN of a Secrets Manager secret'),
+    /** The KMS key of that secret, when it is not Secrets Manager's own. */
+    tlsSecretKeyArn: z.string().regex(keyArn, 'must be the ARN of a KMS key').optional(),
     /** Where mail goes that no connector matches. */
     defaultRoute: z.enum(['Ses', 'Mx']).default('Ses'),
     /**

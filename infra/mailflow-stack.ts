@@ -24,7 +24,7 @@ export class MailflowStack extends Stack {
     const content = new ContentBucket(this, 'Content', config)
     const messages = new MessagesTable(this, 'Messages')
     const connectors = new ConnectorsTable(this, 'Connectors')
-    const certificate = new TlsCertificate(this, 'Certificate', config.tlsSecretArn)
+    const certificate = new TlsCertificate(this, 'Certificate', config)
 
     const ingress = new SmtpIngress(this, 'Ingress', {
       config,

@@ -1,6 +1,8 @@
 import { Secret as ContainerSecret } from 'aws-cdk-lib/aws-ecs'
+import { Key } from 'aws-cdk-lib/aws-kms'
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
+import type { Config } from '../config.ts'
 
 /**
  * The certificate and key that the ingress presents. They are made outside the stack, so that no template and no
@@ -9,9 +11,12 @@ import { Construct } from 'constructs'
 export class TlsCertificate extends Construct {
   private readonly secret: ISecret
 
-  constructor(scope: Construct, id: string, secretArn: string) {
+  constructor(scope: Construct, id: string, { tlsSecretArn, tlsSecretKeyArn }: Config) {
     super(scope, id)
-    this.secret = Secret.fromSecretCompleteArn(this, 'Secret', secretArn)
+    this.secret = Secret.fromSecretAttributes(this, 'Secret', {
+      secretCompleteArn: tlsSecretArn,
+      ...(tlsSecretKeyArn !== undefined && { encryptionKey: Key.fromKeyArn(this, 'Key', tlsSecretKeyArn) }),
+    })
   }
 
   /** What a container's definition takes as `secrets`. */

@@ -79,6 +79,16 @@ test('sesIdentityArns replaces the wildcard', () => {
   assert.ok(!resources.some((resource) => resource.includes('*')))
 })
 
+test('a task may use the key of the TLS secret, and only that key', () => {
+  const tlsSecretKeyArn = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000'
+  const kms = grants({ tlsSecretKeyArn }).filter(({ action }) => action.startsWith('kms:'))
+  assert.deepEqual(
+    kms.map(({ action, resource }) => [action, resource]),
+    [['kms:Decrypt', tlsSecretKeyArn]],
+  )
+  assert.match(kms[0]?.role ?? '', /^IngressTaskExecutionRole/)
+})
+
 test('the ingress can neither read messages nor change connectors', () => {
   const ingress = grants({}).filter(({ role }) => role.startsWith('IngressTaskTaskRole'))
   assert.deepEqual([...new Set(ingress.map(({ action }) => action))].sort(), [

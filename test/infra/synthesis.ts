@@ -21,6 +21,7 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
   'by MX, with KMS, JWT and mailed alarms': {
     defaultRoute: 'Mx',
     contentEncryption: 'Kms',
+    tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
     alarmEmail: 'operator@example.net',
     jwt: { issuer: 'https://login.example.net/', audience: ['mailflow'], scopes: ['mailflow/admin'] },
   },
