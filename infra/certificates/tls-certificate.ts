@@ -1,4 +1,5 @@
 import { Secret as ContainerSecret } from 'aws-cdk-lib/aws-ecs'
+import type { IGrantable } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
@@ -17,6 +18,11 @@ export class TlsCertificate extends Construct {
       secretCompleteArn: tlsSecretArn,
       ...(tlsSecretKeyArn !== undefined && { encryptionKey: Key.fromKeyArn(this, 'Key', tlsSecretKeyArn) }),
     })
+  }
+
+  /** Lets the role that starts containers decrypt the secret; that it may read it follows from their definition. */
+  grantDecrypt(role: IGrantable): void {
+    this.secret.encryptionKey?.grant(role, 'kms:Decrypt')
   }
 
   /** What a container's definition takes as `secrets`. */
