@@ -1,6 +1,5 @@
 import { Secret as ContainerSecret } from 'aws-cdk-lib/aws-ecs'
-import type { IGrantable } from 'aws-cdk-lib/aws-iam'
-import { Key } from 'aws-cdk-lib/aws-kms'
+import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
@@ -11,18 +10,18 @@ import type { Config } from '../config.ts'
  */
 export class TlsCertificate extends Construct {
   private readonly secret: ISecret
+  private readonly keyArn: string | undefined
 
   constructor(scope: Construct, id: string, { tlsSecretArn, tlsSecretKeyArn }: Config) {
     super(scope, id)
-    this.secret = Secret.fromSecretAttributes(this, 'Secret', {
-      secretCompleteArn: tlsSecretArn,
-      ...(tlsSecretKeyArn !== undefined && { encryptionKey: Key.fromKeyArn(this, 'Key', tlsSecretKeyArn) }),
-    })
+    this.secret = Secret.fromSecretCompleteArn(this, 'Secret', tlsSecretArn)
+    this.keyArn = tlsSecretKeyArn
   }
 
   /** Lets the role that starts containers decrypt the secret; that it may read it follows from their definition. */
-  grantDecrypt(role: IGrantable): void {
-    this.secret.encryptionKey?.grant(role, 'kms:Decrypt')
+  grantDecrypt(role: IRole): void {
+    if (this.keyArn === undefined) return
+    role.addToPrincipalPolicy(new PolicyStatement({ actions: ['kms:Decrypt'], resources: [this.keyArn] }))
   }
 
   /** What a container's definition takes as `secrets`. */
