@@ -23,6 +23,8 @@ export interface LeafOptions {
   commonName?: string
   notBefore?: Date
   notAfter?: Date
+  /** An RSA key instead of one on P-256. */
+  rsa?: boolean
 }
 
 export interface Pki {
@@ -32,6 +34,12 @@ export interface Pki {
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+const rsa = {
+  name: 'RSASSA-PKCS1-v1_5',
+  hash: 'SHA-256',
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+}
 const day = 86_400_000
 
 export async function createPki(name = 'Test CA'): Promise<Pki> {
@@ -49,7 +57,7 @@ export async function createPki(name = 'Test CA'): Promise<Pki> {
   return {
     ca: root.toString('pem'),
     async issue(options) {
-      const leafKeys = await generateKeys()
+      const leafKeys = await generateKeys(options.rsa ? rsa : algorithm)
       const certificate = await X509CertificateGenerator.create({
         subject: subjectOf(options),
         issuer: root.subject,
@@ -92,8 +100,10 @@ const extensionsOf = ({ names }: LeafOptions) => [
     : []),
 ]
 
-async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
+async function generateKeys(
+  kind: typeof algorithm | typeof rsa = algorithm,
+): Promise<webcrypto.CryptoKeyPair> {
+  return (await webcrypto.subtle.generateKey(kind, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
 }
 
 async function identity(certificate: X509Certificate, privateKey: webcrypto.CryptoKey): Promise<Identity> {

@@ -108,7 +108,7 @@ before(async () => {
   const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' } as const
   certificates.oldTls = { ...certificates.good, ...old }
   certificates.tls12 = { ...certificates.good, maxVersion: 'TLSv1.2' }
-  certificates.noForwardSecrecy = { ...certificates.good, maxVersion: 'TLSv1.2', ciphers: 'AES128-SHA' }
+  certificates.rsa = { ...(await pki.issue({ names, rsa: true })), maxVersion: 'TLSv1.2' }
 })
 
 describe('forced TLS', () => {
@@ -239,13 +239,19 @@ describe('forced TLS', () => {
     assert.match(formatReply(outcome.reply), /^451 4\.7\.5 TLS handshake failed: .*PROTOCOL_VERSION/)
   })
 
-  it('takes no cipher without forward secrecy', async () => {
-    const { outcome } = await sendOne(
-      { tls: certificates.noForwardSecrecy ?? {} },
-      { tls: requirement('EncryptionOnly') },
-    )
-    assert.equal(outcome.outcome, 'TlsNotMet')
-  })
+  const ciphers: [string, string][] = [
+    ['AES128-GCM-SHA256', 'TlsNotMet'],
+    ['ECDHE-RSA-AES128-SHA256', 'TlsNotMet'],
+    ['ECDHE-RSA-AES128-GCM-SHA256', 'Delivered'],
+    ['DHE-RSA-AES128-GCM-SHA256', 'Delivered'],
+  ]
+  for (const [cipher, outcomeName] of ciphers) {
+    it(`is ${outcomeName} by a partner that has no cipher but ${cipher}`, async () => {
+      const tls = { ...certificates.rsa, ciphers: cipher, dhparam: 'auto' }
+      const { outcome } = await sendOne({ tls }, { tls: requirement('EncryptionOnly') })
+      assert.equal(outcome.outcome, outcomeName, formatReply(outcome.reply))
+    })
+  }
 
   it('trusts the public roots only when the connector names no authority', async () => {
     const tls = requirement('CertificateValidation', { certificateAuthorities: [] })

@@ -1,0 +1,114 @@
+/** The function as AWS calls it, its environment and clients included. */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { after, before, describe, it } from 'node:test'
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
+import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
+import type { Attempt, ContentReference } from '../../../shared/contract/message.ts'
+import { Claims } from '../../../shared/messages/claims.ts'
+import { attemptKey } from '../../../shared/messages/keys.ts'
+import { opportunistic } from '../../../shared/policy/outbound.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { message, recipient } from '../../support/fixtures.ts'
+import { type Partner, startPartner } from '../../support/smtp-partner.ts'
+
+const content = Buffer.from('Subject: x\r\n\r\nbody\r\n')
+let db: TestDynamoDb
+let partner: Partner
+let handler: (event: SQSEvent) => Promise<SQSBatchResponse>
+
+/** Answers every read of an object with the content, and takes every job. */
+const storage = createServer((request, response) => {
+  request.resume()
+  request.on('end', () => {
+    if (request.method === 'GET') return response.writeHead(206).end(content)
+    response
+      .writeHead(200, { 'content-type': 'application/x-amz-json-1.0' })
+      .end('{"Successful":[],"Failed":[]}')
+  })
+})
+
+before(async () => {
+  db = await startDynamoDb()
+  partner = await startPartner()
+  await new Promise<void>((resolve) => storage.listen(0, '127.0.0.1', resolve))
+  const endpoint = `http://127.0.0.1:${(storage.address() as AddressInfo).port}`
+  Object.assign(process.env, {
+    AWS_REGION: 'eu-central-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    AWS_ENDPOINT_URL_DYNAMODB: db.endpoint,
+    AWS_ENDPOINT_URL_S3: endpoint,
+    AWS_ENDPOINT_URL_SQS: endpoint,
+    MAIL_HOSTNAME: 'mail.ours.example',
+    MESSAGES_TABLE: db.messagesTable,
+    CONTENT_BUCKET: 'content',
+    EVALUATION_QUEUE_URL: `${endpoint}/queue`,
+    SES_CONFIGURATION_SET_REQUIRE_TLS: 'require',
+    SES_CONFIGURATION_SET_OPTIONAL_TLS: 'optional',
+    POWERTOOLS_LOG_LEVEL: 'SILENT',
+    POWERTOOLS_METRICS_DISABLED: 'true',
+  })
+  handler = (await import('../../../functions/deliver-message/handler.ts')).handler
+})
+after(async () => {
+  storage.close()
+  await partner.stop()
+  await db.stop()
+})
+
+const reference: ContentReference = {
+  bucket: 'content',
+  key: 'segments/1',
+  offset: 0,
+  length: content.length,
+  sha256: createHash('sha256').update(content).digest('hex'),
+}
+
+const job = (id: string, stored = reference): DeliveryJob => ({
+  message: message({ id: id.padStart(26, '0'), content: stored }),
+  recipients: [recipient({ address: 'b@partner.example' })],
+  destination: 'partner.example',
+  route: { kind: 'SmartHosts', hosts: [{ host: '127.0.0.1', port: partner.port }] },
+  tls: opportunistic,
+  attempt: 1,
+})
+
+const batch = (...bodies: object[]): SQSEvent => ({
+  Records: bodies.map(
+    (body, index) =>
+      ({ messageId: `m${index}`, body: JSON.stringify(body), eventSource: 'aws:sqs' }) as SQSRecord,
+  ),
+})
+
+const failedIds = async (...jobs: object[]): Promise<string[]> =>
+  (await handler(batch(...jobs))).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)
+
+describe('deliver-message', () => {
+  it('delivers each job once, however often the queue delivers it', async () => {
+    assert.deepEqual(await failedIds(job('1'), job('2')), [])
+    assert.deepEqual(await failedIds(job('2'), job('1')), [])
+    assert.equal(partner.received.length, 2)
+    assert.ok(partner.received.every((received) => received.content.equals(content)))
+  })
+
+  it('brings back only the job whose stored content is not what was accepted, without an attempt', async () => {
+    const before = partner.received.length
+    const corrupt = { ...reference, sha256: '0'.repeat(64) }
+    assert.deepEqual(await failedIds(job('3', corrupt), job('4')), ['m0'])
+    assert.equal(partner.received.length, before + 1)
+  })
+
+  it('brings back a job that another worker is at', async () => {
+    const claims = new Claims<Attempt>(db.documents, db.messagesTable)
+    const busy = job('5')
+    await claims.claim(attemptKey(busy.message.id, 'b@partner.example', 1), new Date(), 60_000, 2 ** 31)
+    assert.deepEqual(await failedIds(busy), ['m0'])
+  })
+
+  it('brings back what is no delivery job', async () => {
+    assert.deepEqual(await failedIds({ hello: 'world' }), ['m0'])
+  })
+})
