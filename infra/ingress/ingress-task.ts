@@ -41,6 +41,7 @@ export class IngressTask extends FargateTaskDefinition implements Unit {
       stopTimeout,
       logging: logging(new UnitLogs(this, 'Logs', config)),
     })
+    certificate.grantDecrypt(this.obtainExecutionRole())
     acknowledge(
       this,
       'What is secret comes from Secrets Manager; the rest are names, ports and limits.',
