@@ -2,7 +2,8 @@
 import type { X509Certificate } from 'node:crypto'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import type { TlsRequirement } from '../contract/jobs.ts'
-import { dnsNamesOf, type EstablishedTls, forcesTls } from '../tls/server-certificate.ts'
+import { dnsNames } from '../tls/facts.ts'
+import { type EstablishedTls, forcesTls } from '../tls/server-certificate.ts'
 
 /** Forward secrecy and authenticated encryption only, strongest first. */
 const ciphers = [
@@ -64,7 +65,7 @@ function groupOf(socket: TLSSocket): string | null {
 function namesOf(certificate: X509Certificate): EstablishedTls['names'] {
   const commonName: unknown = certificate.toLegacyObject().subject.CN
   return {
-    subjectAltNames: dnsNamesOf(certificate.subjectAltName ?? ''),
+    subjectAltNames: dnsNames(certificate.subjectAltName ?? ''),
     commonName: typeof commonName === 'string' ? commonName : null,
   }
 }

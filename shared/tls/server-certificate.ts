@@ -75,14 +75,3 @@ function untrusted(trustError: string | null): Reply {
 }
 
 const quoted = (answer: string | null): string => (answer === null ? '' : `: ${answer}`)
-
-/**
- * The dNSName entries of a subject alternative name as Node prints it. Node quotes a value that holds a comma or
- * a quote, so that none can pretend to be several; such a value is no host name and is left out.
- */
-export function dnsNamesOf(subjectAltName: string): string[] {
-  const entries = subjectAltName.matchAll(/([^:,]+):("(?:\\.|[^"\\])*"|[^,]*)(?:, |$)/gy)
-  return [...entries].flatMap(([, kind, value]) =>
-    kind === 'DNS' && value && !value.startsWith('"') ? [value] : [],
-  )
-}
