@@ -31,6 +31,11 @@ async function created(changes = {}) {
 
 const kindsOf = (outcomes: { kind: string }[]) => outcomes.map(({ kind }) => kind).sort()
 
+function tooLarge() {
+  const domains = Array.from({ length: 1000 }, (_, n) => `${`${'a'.repeat(60)}.`.repeat(3)}d${n}.example`)
+  return { senderDomains: domains, tlsSenderCertificateNames: domains }
+}
+
 describe('a connector', () => {
   test('is kept as written, with what the server adds', async () => {
     const connector = await created()
@@ -82,11 +87,7 @@ describe('a connector', () => {
   })
 
   test('larger than an item may be is refused', async () => {
-    const senderDomains = Array.from({ length: 1000 }, (_, n) =>
-      `${`${'a'.repeat(60)}.`.repeat(4)}d${n}.example`.slice(-250),
-    )
-    const tlsSenderCertificateNames = senderDomains
-    const saved = await repository.inbound.create(inboundInput({ senderDomains, tlsSenderCertificateNames }))
+    const saved = await repository.inbound.create(inboundInput(tooLarge()))
     assert.equal(saved.kind, 'TooLarge')
   })
 })
@@ -131,6 +132,20 @@ describe('a name', () => {
     assert.equal((await repository.inbound.create(inboundInput())).kind, 'Saved')
   })
 
+  test('left over goes to one of many that want it', async () => {
+    const leftOver = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock - 60_000 }
+    await database.documents.send(new PutCommand({ TableName: 'connectors', Item: leftOver }))
+    const outcomes = await Promise.all(
+      Array.from({ length: 8 }, () => repository.inbound.create(inboundInput())),
+    )
+    assert.deepEqual(kindsOf(outcomes), [...Array(7).fill('NameTaken'), 'Saved'])
+  })
+
+  test('is free at once when its connector was too large to be kept', async () => {
+    assert.equal((await repository.inbound.create(inboundInput(tooLarge()))).kind, 'TooLarge')
+    await created()
+  })
+
   test('of a living connector is never taken, however old', async () => {
     await created()
     clock += 86_400_000
@@ -163,17 +178,25 @@ describe('a page', () => {
 /** The client, counting what it sends and failing when told to. */
 function watched(documents: DynamoDBDocumentClient) {
   const sent: string[] = []
+  const inputs: { ConsistentRead?: boolean }[] = []
   const faults = new Set<string>()
   const client = {
     send(command: { constructor: { name: string }; input: unknown }) {
       const name = command.constructor.name
       sent.push(name)
+      inputs.push(command.input as { ConsistentRead?: boolean })
       return faults.has(name)
         ? Promise.reject(new Error(`${name} failed`))
         : documents.send(command as PutCommand)
     },
   } as unknown as DynamoDBDocumentClient
-  return { client, sent, faults, queries: () => sent.filter((name) => name === 'QueryCommand').length }
+  return {
+    client,
+    sent,
+    inputs,
+    faults,
+    queries: () => sent.filter((name) => name === 'QueryCommand').length,
+  }
 }
 
 describe('a snapshot reader', () => {
@@ -210,6 +233,21 @@ describe('a snapshot reader', () => {
       assert.deepEqual([...connectorsById.values()].map((connector) => connector.name).sort(), seen)
     })
   }
+
+  test('reads strongly consistent, the version before anything else', async () => {
+    const { snapshots, sent, inputs } = reader()
+    await snapshots.current()
+    assert.deepEqual(sent, ['GetCommand', 'QueryCommand', 'QueryCommand', 'QueryCommand'])
+    assert(inputs.every(({ ConsistentRead }) => ConsistentRead === true))
+  })
+
+  test('does not keep a failed read of the version for later callers', async () => {
+    const { snapshots, faults } = reader()
+    faults.add('GetCommand')
+    await assert.rejects(snapshots.current({ maxAgeMs: 1000 }))
+    faults.clear()
+    assert.equal((await snapshots.current({ maxAgeMs: 1000 })).version, 0)
+  })
 
   test('reads nothing but the version while nothing moved', async () => {
     const { snapshots, sent } = reader()
