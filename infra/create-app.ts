@@ -41,8 +41,7 @@ export function buildApp(options: CreateAppOptions = {}): App {
     builtinCloudFormationValidation: options.validate ?? true,
     ...(options.outdir !== undefined && { outdir: options.outdir }),
   })
-  const settings = app.node.tryGetContext('mailflow')
-  const config = readConfig({ ...settings, ...options.mailflow })
+  const config = readConfig(merged(app.node.tryGetContext('mailflow'), options.mailflow))
   const stack = new MailflowStack(app, 'Mailflow', config)
   for (const name of exampleSettings(config))
     Validations.of(stack).addWarning(
@@ -50,4 +49,9 @@ export function buildApp(options: CreateAppOptions = {}): App {
       `mailflow.${name} is still cdk.json's example: change it to deploy`,
     )
   return app
+}
+
+/** `--context mailflow=…` gives text, which stays as it is for the parser to refuse. */
+function merged(settings: unknown, overrides: CreateAppOptions['mailflow']): unknown {
+  return typeof settings === 'object' ? { ...settings, ...overrides } : settings
 }

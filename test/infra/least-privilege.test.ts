@@ -79,6 +79,18 @@ test('sesIdentityArns replaces the wildcard', () => {
   assert.ok(!resources.some((resource) => resource.includes('*')))
 })
 
+test('each unit uses the key of the content bucket as it uses the bucket', () => {
+  const kms = grants({ contentEncryption: 'Kms' }).filter(({ action }) => action.startsWith('kms:'))
+  assert.deepEqual(kms.map(({ role, action }) => `${role.replace(/[0-9A-F]{8}$/, '')} ${action}`).sort(), [
+    'BounceFunctionRole kms:Decrypt',
+    'BounceFunctionRole kms:GenerateDataKey',
+    'DeliveryFunctionRole kms:Decrypt',
+    'IngressTaskTaskRole kms:Decrypt',
+    'IngressTaskTaskRole kms:GenerateDataKey',
+  ])
+  for (const { resource } of kms) assert.match(resource, /^<ContentKey\w+\.Arn>$/)
+})
+
 test('a task may use the key of the TLS secret, and only that key', () => {
   const tlsSecretKeyArn = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000'
   const kms = grants({ tlsSecretKeyArn }).filter(({ action }) => action.startsWith('kms:'))
