@@ -162,6 +162,7 @@ class GatedConnection {
   readonly #options: SessionOptions
   readonly #startTls: StartTls
   #write: ((command: string) => string) | null = null
+  #lastCommand = ''
 
   constructor(connection: Socket, { host }: NextHop, options: SessionOptions, startTls: StartTls) {
     const { name, timeouts, requirement } = options
@@ -274,6 +275,7 @@ class GatedConnection {
     if (typeof client._sendCommand !== 'function') throw new Error('the SMTP client has no gate to close')
     const write = client._sendCommand.bind(client)
     client._sendCommand = (command) => {
+      this.#lastCommand = command
       if (carriesNothing.test(command)) return write(command)
       if (this.#write === null) throw new Error('a command of a mail transaction before its TLS was assessed')
       write(this.#write(command))
@@ -282,13 +284,19 @@ class GatedConnection {
 
   #explain(error: SmtpError): Establishing {
     if (this.#options.signal.aborted) return { kind: 'Failed', reply: timedOut }
-    const { response, command } = error
-    if (this.#client.upgrading)
-      return { kind: 'TlsFailed', tls: { kind: 'HandshakeFailed', cause: causeOf(error) } }
-    const refusesStartTls = command === 'STARTTLS' || (command === 'EHLO' && response?.startsWith('5'))
-    if (this.#startTls !== 'Never' && refusesStartTls)
-      return { kind: 'TlsFailed', tls: { kind: 'NotOffered', answer: response ?? null } }
-    return { kind: 'Failed', reply: replyToError(error) }
+    const tls = this.#tlsFault(error)
+    return tls ? { kind: 'TlsFailed', tls } : { kind: 'Failed', reply: replyToError(error) }
+  }
+
+  #tlsFault(error: SmtpError): ServerTls | null {
+    if (this.#startTls === 'Never') return null
+    const { upgrading, secure } = this.#client
+    // In TLS 1.3 a server that wants a certificate says so after the client believes the handshake done.
+    if (upgrading || (secure && causeOf(error).startsWith('ERR_SSL')))
+      return { kind: 'HandshakeFailed', cause: causeOf(error) }
+    const refused = this.#lastCommand === 'STARTTLS'
+    const knowsNoEhlo = error.command === 'EHLO' && error.response?.startsWith('5')
+    return refused || knowsNoEhlo ? { kind: 'NotOffered', answer: error.response ?? causeOf(error) } : null
   }
 }
 

@@ -18,6 +18,8 @@ export interface PartnerOptions {
   injected?: string
   /** Answers the client's handshake with something else than TLS. */
   breakHandshake?: boolean
+  /** Refuses a client that has no certificate. */
+  demandsCertificate?: boolean
   /** An answer of its own to a command; `null` closes the connection without any. */
   answer?: (command: string) => string | null | undefined
   /** The answer to the message; `null` closes the connection without any. */
@@ -165,7 +167,7 @@ class Session {
   }
 
   #startTls(): boolean {
-    const { tls, refuseStartTls, injected = '', breakHandshake } = this.#options
+    const { tls, refuseStartTls, injected = '', breakHandshake, demandsCertificate = false } = this.#options
     if (refuseStartTls || !tls) {
       this.#say(refuseStartTls ?? '502 5.5.1 not here')
       if (refuseStartTls?.startsWith('421')) this.#socket.end()
@@ -179,7 +181,12 @@ class Session {
       return false
     }
     this.#buffered = Buffer.alloc(0)
-    this.#socket = new TLSSocket(plain, { isServer: true, secureContext: createSecureContext(tls) })
+    this.#socket = new TLSSocket(plain, {
+      isServer: true,
+      secureContext: createSecureContext(tls),
+      requestCert: demandsCertificate,
+      rejectUnauthorized: demandsCertificate,
+    })
     this.#listen(this.#socket)
     return false
   }

@@ -111,6 +111,12 @@ before(async () => {
   certificates.rsa = { ...(await pki.issue({ names, rsa: true })), maxVersion: 'TLSv1.2' }
 })
 
+const hangsUpOnStartTls = (): PartnerOptions => ({
+  tls: certificates.good ?? {},
+  answer: (line) => (line === 'STARTTLS' ? null : undefined),
+})
+const demandsCertificate = (): PartnerOptions => ({ tls: certificates.good ?? {}, demandsCertificate: true })
+
 describe('forced TLS', () => {
   const enforced: Level[] = ['EncryptionOnly', 'CertificateValidation', 'DomainValidation']
   const from = (first: Level): Level[] => enforced.slice(enforced.indexOf(first))
@@ -137,6 +143,14 @@ describe('forced TLS', () => {
       '4.7.5',
     ],
     ['has TLS 1.1 at most', () => ({ tls: certificates.oldTls ?? {} }), enforced, '4.7.5'],
+    ['hangs up on STARTTLS', hangsUpOnStartTls, enforced, '4.7.321'],
+    ['demands a client certificate', demandsCertificate, enforced, '4.7.5'],
+    [
+      'demands a client certificate in TLS 1.2',
+      () => ({ ...demandsCertificate(), tls: certificates.tls12 ?? {} }),
+      enforced,
+      '4.7.5',
+    ],
     [
       'has a self-signed certificate',
       () => ({ tls: certificates.selfSigned ?? {} }),
@@ -299,6 +313,8 @@ describe('opportunistic TLS', () => {
     ['closes on STARTTLS', () => ({ tls: certificates.good ?? {}, refuseStartTls: '421 4.7.0 bye' }), false],
     ['breaks the handshake', () => ({ tls: certificates.good ?? {}, breakHandshake: true }), false],
     ['has TLS 1.1 at most', () => ({ tls: certificates.oldTls ?? {} }), false],
+    ['hangs up on STARTTLS', hangsUpOnStartTls, false],
+    ['demands a client certificate', demandsCertificate, false],
     [
       'knows no EHLO',
       () => ({ answer: (line) => (line.startsWith('EHLO') ? '502 5.5.1 what?' : undefined) }),
