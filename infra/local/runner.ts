@@ -19,7 +19,6 @@ import { startPoller } from './lambda/poller.ts'
 import type { Options } from './options.ts'
 import { StartError } from './start-error.ts'
 import { restoreSnapshot, saveSnapshot } from './state.ts'
-import { synthesise } from './synthesise.ts'
 import { Resolver, region, resourcesOfType, type Template } from './template.ts'
 
 /** What the ready line says: where everything listens, and what it is called. */
@@ -94,7 +93,6 @@ async function start<W extends World>(
 ): Promise<Runner<W>> {
   const folders = openFolders(options.stateDirectory, atStop)
   const logs = new Logs(folders.logs)
-  // Before the seconds that everything else takes: a port in use should be heard of at once.
   const smtpPort = await choosePort(options.smtpPort, '--smtp-port')
   await choosePort(options.apiPort, '--api-port')
   const authority = await LocalAuthority.open(join(folders.kept, 'certificates'))
@@ -107,6 +105,8 @@ async function start<W extends World>(
   atStop(() => emulators.close())
   const clients = connect(emulators)
 
+  // Loaded late: the CDK takes seconds, and a port in use should be heard of before.
+  const { synthesise } = await import('./synthesise.ts')
   const { template, assets } = synthesise(settingsFor(dns.port), folders.temporary)
   const resolver = new Resolver(template)
   const resources = await createResources(template, resolver, clients)

@@ -165,7 +165,10 @@ test('over TLS the trace and the Received header say which', async () => {
   const trace = await api.settled(idIn(reply))
   assert.deepEqual([trace.tls.negotiated, trace.tls.protocol], [true, 'TLSv1.3'])
   const [received] = receivedBy(partners.mailbox, content)
-  assert.match(headersAdded(received as never, content), /with ESMTPS[\s\S]*TLS/)
+  assert.match(
+    headersAdded(received as never, content),
+    /\(using TLSv1\.3 with cipher TLS_AES_256_GCM_SHA384\)[\s\S]*with ESMTPS /,
+  )
 })
 
 test('a partner that must use TLS and does not is refused in session, and nothing is passed on', async () => {
@@ -245,7 +248,7 @@ for (const { to, partner, code, why } of unmet)
 async function notificationAbout(address: string): Promise<string> {
   return until(() => {
     const found = partners.mailbox.received.find(
-      ({ mail, content }) => mail.startsWith('MAIL FROM:<>') && content.includes(`rfc822;${address}`),
+      ({ mail, content }) => mail.startsWith('MAIL FROM:<>') && content.includes(`rfc822; ${address}`),
     )
     return found?.content.toString('latin1').replaceAll(/\r\n[ \t]+/g, ' ') ?? null
   })

@@ -37,7 +37,12 @@ export async function startRunner(zone: object, args: readonly string[] = ['--no
   const zoneFile = join(folder, 'zone.json')
   writeFileSync(zoneFile, JSON.stringify(zone))
   const child = launch(['--smtp-port', '0', '--api-port', '0', '--zone', zoneFile, ...args])
-  child.once('exit', () => rmSync(folder, { recursive: true }))
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  child.once('exit', () => {
+    process.off('exit', kill)
+    rmSync(folder, { recursive: true })
+  })
   const complaints: string[] = []
   const output: string[] = []
   const errors = createInterface({ input: child.stderr as NonNullable<typeof child.stderr> })
@@ -153,13 +158,15 @@ export interface Trace {
   }[]
 }
 
-/** Asks again until there is an answer; the test's own timeout is the limit. */
+/** Asks again until there is an answer, which on a slow machine takes seconds, never half a minute. */
 export async function until<T>(ask: () => Promise<T | null> | T | null): Promise<T> {
-  for (;;) {
+  const deadline = Date.now() + 30_000
+  while (Date.now() < deadline) {
     const answer = await ask()
     if (answer !== null) return answer
     await delay(100)
   }
+  throw new Error(`still no answer after 30 s: ${ask}`)
 }
 
 export interface ClientTls {

@@ -46,7 +46,9 @@ async function send(step: Step, endpoints: Endpoints, authority: LocalAuthority)
 async function untilSettled(api: ApiClient, id: string, deadline: number): Promise<MessageTrace | null> {
   return poll(deadline, async () => {
     const trace = await api.get<MessageTrace>(`/messages/${id}`).catch(() => null)
-    return trace?.recipients.every(({ state }) => state !== 'Pending') ? trace : null
+    // A message is in the trace a moment before its recipients are.
+    if (trace === null || trace.recipients.length === 0) return null
+    return trace.recipients.every(({ state }) => state !== 'Pending') ? trace : null
   })
 }
 
