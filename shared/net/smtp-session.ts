@@ -83,7 +83,7 @@ function notMet(requirement: TlsRequirement, tls: ServerTls): Opening {
 }
 
 /** A session whose TLS was found good enough for its message. */
-export class SmtpSession {
+class SmtpSession {
   readonly #connection: GatedConnection
 
   constructor(connection: GatedConnection) {
@@ -112,6 +112,8 @@ export class SmtpSession {
   }
 }
 
+export type { SmtpSession }
+
 type StartTls = 'Required' | 'WhenOffered' | 'Never'
 
 type Establishing =
@@ -121,16 +123,14 @@ type Establishing =
 
 async function establish(hop: NextHop, options: SessionOptions, startTls: StartTls): Promise<Establishing> {
   if (options.signal.aborted) return { kind: 'Failed', reply: timedOut }
-  try {
-    const socket = await dial(hop, options)
-    return await new GatedConnection(socket, hop, options, startTls).greet()
-  } catch (error) {
-    return { kind: 'Failed', reply: options.signal.aborted ? timedOut : replyToError(error as SmtpError) }
-  }
+  const dialled = await dial(hop, options)
+  if (dialled instanceof Error)
+    return { kind: 'Failed', reply: options.signal.aborted ? timedOut : replyToError(dialled) }
+  return new GatedConnection(dialled, hop, options, startTls).greet()
 }
 
-function dial({ ip, port }: NextHop, { timeouts, signal }: SessionOptions): Promise<Socket> {
-  return new Promise((resolve, reject) => {
+function dial({ ip, port }: NextHop, { timeouts, signal }: SessionOptions): Promise<Socket | Error> {
+  return new Promise((resolve) => {
     const socket = connectTcp({ host: ip, port, signal })
     socket.setTimeout(timeouts.connect, () =>
       socket.destroy(Object.assign(new Error('connect'), { code: 'ETIMEDOUT' })),
@@ -140,7 +140,7 @@ function dial({ ip, port }: NextHop, { timeouts, signal }: SessionOptions): Prom
       resolve(socket)
     })
     // Stays for the socket's whole life: the attempt's limit may destroy it when nobody else listens any more.
-    socket.on('error', reject)
+    socket.on('error', resolve)
   })
 }
 
@@ -203,7 +203,10 @@ class GatedConnection {
     })
   }
 
+  /** @throws Error for forced mail in the clear, whatever judged it good enough */
   openGate(mail: MailTraits, recipients: readonly Recipient[]): void {
+    if (forcesTls(this.#options.requirement) && !this.#client.secure)
+      throw new Error('forced TLS, but the session is in the clear')
     const { extensions } = this
     const commands = new Map(
       recipients.map((recipient) => [
