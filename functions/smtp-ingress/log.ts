@@ -14,7 +14,7 @@ export const logTo =
 
 /** What an error says, for the log. */
 export function causeOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).trim()
 }
 
 /** Writes the lines of one turn of the event loop at once: a write to a pipe is a system call that blocks. */

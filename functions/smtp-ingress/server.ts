@@ -94,6 +94,7 @@ interface Remembered {
 class Dialogue {
   readonly #parts: ServerParts
   readonly #sessions = new WeakMap<SMTPServerSession, Remembered>()
+  readonly #faults = new WeakSet<Error>()
 
   constructor(parts: ServerParts) {
     this.#parts = parts
@@ -143,6 +144,9 @@ class Dialogue {
 
   /** What a client did to its connection, or a handshake that failed; nobody is left to answer. */
   fault(error: Error): void {
+    // The server tells of one failed handshake once for each event it listens to.
+    if (this.#faults.has(error)) return
+    this.#faults.add(error)
     const { metrics, log } = this.#parts
     // Only errors of a handshake carry the state of one.
     const duringHandshake = 'meta' in error

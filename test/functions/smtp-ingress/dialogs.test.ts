@@ -1,0 +1,89 @@
+/**
+ * Every transcript in test/dialogs, octet for octet against the real server. Lines of a transcript:
+ *
+ *     # a comment
+ *     connector {json}          an inbound connector; {fingerprint} stands for the client certificate's
+ *     set NAME NUMBER           a setting of the ingress
+ *     fails storage|connectors  from the start
+ *     C: text                   the client sends text and CRLF; \r \n \0 \\ are octets; lines in a row go as one write
+ *     C*31: text                the same, 31 times
+ *     S: text                   the server must answer exactly this; {id} stands for a message id
+ *     TLS                       handshake
+ *     TLS with certificate      handshake in which the client presents one for mail.contoso.example
+ *     closed                    the server has closed the connection
+ *
+ * At the end the client closes, and the server must have nothing more to say.
+ */
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { inbound } from '../../support/fixtures.ts'
+import { selfSigned } from '../../support/pki.ts'
+import { startTestIngress, type TestIngress, type Wire } from './support.ts'
+
+const folder = new URL('../../dialogs/', import.meta.url)
+const client = await selfSigned({ names: ['mail.contoso.example'] })
+const fingerprint = new X509Certificate(client.cert).fingerprint256
+
+for (const file of readdirSync(folder).filter((name) => name.endsWith('.smtp')))
+  test(`the server answers as in ${file}`, async () => {
+    const steps = readFileSync(new URL(file, folder), 'utf8')
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'))
+    const ingress = await prepare(steps)
+    const wire = await ingress.connect()
+    try {
+      await play(steps, wire)
+      assert.equal(await wire.end(), '', 'nothing more is said')
+    } finally {
+      await ingress.drain()
+    }
+  })
+
+async function prepare(steps: readonly string[]): Promise<TestIngress> {
+  const values = (word: string) =>
+    steps.flatMap((step) => (step.startsWith(`${word} `) ? [step.slice(word.length + 1)] : []))
+  const ingress = await startTestIngress({
+    inbound: values('connector').map((json) =>
+      inbound(JSON.parse(json.replace('{fingerprint}', fingerprint))),
+    ),
+    settings: Object.fromEntries(
+      values('set')
+        .map((setting) => setting.split(' '))
+        .map(([name, value]) => [name, Number(value)]),
+    ),
+  })
+  const fails = values('fails')
+  ingress.connectors.fail = fails.includes('connectors')
+  if (fails.includes('storage')) ingress.bucket.before = () => Promise.reject(new Error('the bucket is away'))
+  return ingress
+}
+
+async function play(steps: readonly string[], wire: Wire): Promise<void> {
+  let pending = ''
+  for (const step of steps) {
+    const [, times, text] = /^C(?:\*(\d+))?: ?(.*)$/.exec(step) ?? []
+    if (text !== undefined) {
+      pending += `${octets(text)}\r\n`.repeat(Number(times ?? 1))
+      continue
+    }
+    if (pending !== '') wire.write(pending)
+    pending = ''
+    if (step.startsWith('S: ')) assert.equal(withoutId(await wire.line()), step.slice(3))
+    else if (step === 'TLS') await wire.secure()
+    else if (step === 'TLS with certificate') await wire.secure(client)
+    else if (step === 'closed') assert.equal(await wire.line(), null)
+    else assert.match(step, /^(connector|set|fails) /, 'a known step')
+  }
+  assert.equal(pending, '', 'the client does not have the last word')
+}
+
+function octets(text: string): string {
+  const escapes: Record<string, string> = { r: '\r', n: '\n', '0': '\0', '\\': '\\' }
+  return text.replace(/\\([rn0\\])/g, (_, letter: string) => escapes[letter] ?? '')
+}
+
+function withoutId(line: string | null): string | null {
+  return line?.replace(/\b[0-9A-HJKMNP-TV-Z]{26}\b/, '{id}') ?? null
+}

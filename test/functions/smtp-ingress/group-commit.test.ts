@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { GroupCommit, type GroupCommitOptions } from '../../../functions/smtp-ingress/group-commit.ts'
+
+/** Writes that wait until they are let go, one after another. */
+function held(options: Partial<GroupCommitOptions<string>> = {}) {
+  const batches: string[][] = []
+  const held: ((failures: (Error | null)[]) => void)[] = []
+  const commits = new GroupCommit<string>({
+    write: (batch) => {
+      batches.push([...batch])
+      return new Promise((resolve) => held.push(resolve))
+    },
+    sizeOf: (item) => item.length,
+    maximumOctets: 1000,
+    maximumItems: 100,
+    patience: 1,
+    concurrency: 1,
+    ...options,
+  })
+  const letGo = () => held.shift()?.(batches.at(-1)?.map(() => null) ?? [])
+  return { commits, batches, letGo }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+test('an item alone is written in the same turn of the event loop, with what else that turn brought', async () => {
+  const { commits, batches } = held()
+  void commits.commit('a')
+  void commits.commit('b')
+  assert.deepEqual(batches, [])
+  await turn()
+  assert.deepEqual(batches, [['a', 'b']])
+})
+
+test('what arrives while a batch is written goes together in the next', async () => {
+  const { commits, batches, letGo } = held()
+  const first = commits.commit('a')
+  await turn()
+  const others = ['b', 'c', 'd'].map((item) => commits.commit(item))
+  letGo()
+  await first
+  letGo()
+  await Promise.all(others)
+  assert.deepEqual(batches, [['a'], ['b', 'c', 'd']])
+})
+
+test('several batches are on their way at once when items have waited long enough', async () => {
+  const { commits, batches, letGo } = held({ concurrency: 2, patience: 0 })
+  const first = commits.commit('a')
+  await turn()
+  const second = commits.commit('b')
+  while (batches.length < 2) await turn()
+  assert.deepEqual(batches, [['a'], ['b']])
+  letGo()
+  letGo()
+  await Promise.all([first, second])
+})
+
+const limits: [name: string, options: Partial<GroupCommitOptions<string>>, batches: string[][]][] = [
+  ['items', { maximumItems: 2 }, [['aaa', 'bbb'], ['ccc', 'ddd'], ['eee']]],
+  ['octets', { maximumOctets: 7 }, [['aaa', 'bbb'], ['ccc', 'ddd'], ['eee']]],
+  [
+    'octets, an item that is larger by itself',
+    { maximumOctets: 2 },
+    [['aaa'], ['bbb'], ['ccc'], ['ddd'], ['eee']],
+  ],
+]
+
+for (const [name, options, expected] of limits)
+  test(`a batch is bounded in ${name}`, async () => {
+    const { commits, batches, letGo } = held(options)
+    const all = Promise.all(['aaa', 'bbb', 'ccc', 'ddd', 'eee'].map((item) => commits.commit(item)))
+    while (batches.flat().length < 5) {
+      await turn()
+      letGo()
+    }
+    letGo()
+    await all
+    assert.deepEqual(batches, expected)
+  })
+
+test('each item has its own outcome', async () => {
+  const commits = new GroupCommit<string>({
+    write: async (batch) => batch.map((item) => (item === 'bad' ? new Error('not this one') : null)),
+    sizeOf: () => 1,
+    maximumOctets: 100,
+    maximumItems: 100,
+    patience: 1,
+    concurrency: 1,
+  })
+  const outcomes = await Promise.allSettled(['a', 'bad', 'b'].map((item) => commits.commit(item)))
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  )
+})
+
+test('a write that throws fails all of its items and none of the next batch', async () => {
+  let writes = 0
+  const commits = new GroupCommit<string>({
+    write: async (batch) => {
+      if (++writes === 1) throw new Error('away')
+      return batch.map(() => null)
+    },
+    sizeOf: () => 1,
+    maximumOctets: 100,
+    maximumItems: 2,
+    patience: 1,
+    concurrency: 1,
+  })
+  const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((item) => commits.commit(item)))
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['rejected', 'rejected', 'fulfilled'],
+  )
+})

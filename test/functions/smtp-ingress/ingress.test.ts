@@ -1,0 +1,457 @@
+/** The promise: 250 means durable. And what happens when it cannot be kept. */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { after, afterEach, test } from 'node:test'
+import fc from 'fast-check'
+import { ContentReader } from '../../../shared/content/reader.ts'
+import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
+import { inbound } from '../../support/fixtures.ts'
+import { startTestIngress, type TestIngress, type TestIngressOptions, Wire } from './support.ts'
+
+const running = new Set<TestIngress>()
+
+async function ingressWith(options: TestIngressOptions = {}): Promise<TestIngress> {
+  const ingress = await startTestIngress(options)
+  running.add(ingress)
+  return ingress
+}
+
+async function drainAll(): Promise<void> {
+  await Promise.all([...running].map((ingress) => ingress.drain()))
+  running.clear()
+}
+
+afterEach(drainAll)
+after(drainAll)
+
+/** A promise and what fulfils it. */
+function gate(): { opened: Promise<void>; open(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  return { opened: promise, open: resolve }
+}
+
+function contentOf({ bucket }: TestIngress, { message }: EvaluationJob): Promise<Buffer> {
+  return new ContentReader(bucket.client).read(message.content)
+}
+
+const body = (octets: Buffer): string => octets.toString().slice(octets.indexOf('\nSubject:') + 1)
+
+test('a message is stored as it was sent, behind one Received header, and its job says so', async () => {
+  const ingress = await ingressWith()
+  const wire = await Wire.greet(ingress.smtpPort)
+  await wire.startTls({ servername: 'mx.ours.example' })
+  await wire.command('MAIL FROM:<a@elsewhere.example> BODY=8BITMIME RET=HDRS ENVID=QQ314159')
+  await wire.command('RCPT TO:<b@ours.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Btag@ours.example')
+  await wire.command('DATA')
+  wire.write('Subject: hello\r\n\r\n..stuffed\r\nlast\r\n')
+  const reply = await wire.command('.')
+  const [job] = ingress.queue.jobs
+  assert.ok(job)
+  assert.equal(reply, `250 2.0.0 Ok: queued as ${job.message.id}`)
+  const { message, recipients, notBefore } = job
+  const content = await contentOf(ingress, job)
+  assert.equal(body(content), 'Subject: hello\r\n\r\n.stuffed\r\nlast\r\n')
+  assert.match(
+    content.toString(),
+    new RegExp(
+      `^Received: from client\\.example \\(\\[127\\.0\\.0\\.1\\]\\)\r\n\t\\(using TLSv1\\.3 with cipher TLS_AES_256_GCM_SHA384\\)\r\n` +
+        `\tby mx\\.ours\\.example with ESMTPS id ${message.id}\r\n\tfor <b@ours\\.example>;\r\n\t\\w{3}, \\d\\d \\w{3} \\d{4} [\\d:]{8} \\+0000\r\nSubject`,
+    ),
+  )
+  assert.equal(notBefore, null)
+  assert.equal(message.size, content.length)
+  assert.equal(message.direction, 'Incoming')
+  assert.equal(message.attributedTo, null)
+  assert.deepEqual(message.envelope, {
+    mailFrom: 'a@elsewhere.example',
+    smtpUtf8: false,
+    eightBitMime: true,
+    requireTls: false,
+    dsn: { ret: 'HDRS', envid: 'QQ314159' },
+  })
+  assert.deepEqual(message.tls, {
+    negotiated: true,
+    protocol: 'TLSv1.3',
+    cipher: 'TLS_AES_256_GCM_SHA384',
+    group: null,
+    forwardSecrecy: true,
+    serverName: 'mx.ours.example',
+    clientCertificate: null,
+  })
+  assert.deepEqual(recipients, [
+    {
+      address: 'b@ours.example',
+      notify: ['SUCCESS', 'DELAY'],
+      orcpt: 'rfc822;b+2Btag@ours.example',
+      attempts: 0,
+      lastAttempt: null,
+      delayNotified: false,
+    },
+  ])
+})
+
+test('mail from an OnPremises address is attributed to its connector', async () => {
+  const connector = inbound({
+    name: 'Headquarters',
+    connectorType: 'OnPremises',
+    senderDomains: ['*'],
+    senderIpAddresses: ['127.0.0.1'],
+    requireTls: false,
+  })
+  const ingress = await ingressWith({ inbound: [connector] })
+  const wire = await Wire.greet(ingress.smtpPort)
+  assert.match(await wire.send('Subject: x\r\n', 'a@ours.example', ['b@foreign.example']), /^250 /)
+  const [job] = ingress.queue.jobs
+  assert.equal(job?.message.direction, 'Originating')
+  assert.equal(job?.message.attributedTo, connector.id)
+})
+
+test('domains travel as A-labels, whatever the client wrote, and postmaster finds a domain', async () => {
+  const ingress = await ingressWith({ acceptedDomains: ['xn--mller-kva.example', 'ours.example'] })
+  const wire = await Wire.greet(ingress.smtpPort)
+  const recipients = ['b@xn--mller-kva.example', 'b@müller.example', 'postmaster']
+  assert.match(await wire.send('Subject: x\r\n', 'a@xn--mller-kva.example', recipients), /^250 /)
+  const [job] = ingress.queue.jobs
+  assert.equal(job?.message.envelope.mailFrom, 'a@xn--mller-kva.example')
+  assert.deepEqual(
+    job?.recipients.map(({ address }) => address),
+    ['b@xn--mller-kva.example', 'postmaster@ours.example'],
+  )
+})
+
+test('a refused MAIL leaves nothing behind for the next one', async () => {
+  const ingress = await ingressWith()
+  const wire = await Wire.greet(ingress.smtpPort)
+  assert.match(
+    await wire.command('MAIL FROM:<a@elsewhere.example> SMTPUTF8 RET=FULL ENVID=1 HOLD=1'),
+    /^555 /,
+  )
+  assert.match(await wire.send('Subject: x\r\n'), /^250 /)
+  const { smtpUtf8, dsn } = ingress.queue.jobs[0]?.message.envelope ?? {}
+  assert.deepEqual({ smtpUtf8, dsn }, { smtpUtf8: false, dsn: { ret: null, envid: null } })
+})
+
+for (const first of ['content', 'job'] as const)
+  test(`no 250 is sent while the ${first} is not acknowledged`, async () => {
+    const ingress = await ingressWith()
+    const { opened, open } = gate()
+    const reached = gate()
+    const wait = async () => {
+      reached.open()
+      await opened
+    }
+    if (first === 'content') ingress.bucket.before = wait
+    else ingress.queue.before = wait
+    const wire = await Wire.greet(ingress.smtpPort)
+    let answered = false
+    const reply = wire.send('Subject: x\r\n').finally(() => {
+      answered = true
+    })
+    await reached.opened
+    // A second session's whole round trip: time enough for a 250 that came too early.
+    await Wire.greet(ingress.smtpPort)
+    assert.equal(answered, false)
+    if (first === 'content') assert.equal(ingress.queue.calls, 0, 'the job waits for the content')
+    open()
+    assert.match(await reply, /^250 2\.0\.0 Ok: queued as /)
+  })
+
+test('when the content cannot be stored the client hears 451 and no job is sent', async () => {
+  const ingress = await ingressWith()
+  ingress.bucket.before = () => Promise.reject(new Error('secret-bucket-name is away'))
+  const wire = await Wire.greet(ingress.smtpPort)
+  assert.equal(
+    await wire.send('Subject: x\r\n'),
+    '451 4.3.0 Requested action not taken: local error, try again later',
+  )
+  assert.equal(ingress.queue.calls, 0)
+  const refused = ingress.lines.find(({ message }) => message === 'refused')
+  assert.equal(refused?.cause, 'Error: secret-bucket-name is away', 'the log has what the client has not')
+})
+
+test('when the queue takes some jobs of a batch, exactly the others are refused', async () => {
+  const ingress = await ingressWith()
+  const { opened, open } = gate()
+  ingress.bucket.before = () => opened
+  ingress.queue.refuse = ({ message }) => message.envelope.mailFrom === 'bad@elsewhere.example'
+  const senders = ['a', 'bad', 'b', 'c'].map((name) => `${name}@elsewhere.example`)
+  const wires = await Promise.all(senders.map(() => Wire.greet(ingress.smtpPort)))
+  const replies = wires.map((wire, index) => wire.send('Subject: x\r\n', senders[index]))
+  open()
+  const codes = (await Promise.all(replies)).map((reply) => reply.slice(0, 9))
+  assert.deepEqual(codes, ['250 2.0.0', '451 4.3.0', '250 2.0.0', '250 2.0.0'])
+  assert.deepEqual(
+    ingress.queue.jobs.map(({ message }) => message.envelope.mailFrom).sort(),
+    senders.filter((sender) => !sender.startsWith('bad')).sort(),
+  )
+})
+
+test('recipients beyond a hundred go into further jobs, and all of them must be taken', async () => {
+  const ingress = await ingressWith()
+  const recipients = Array.from({ length: 250 }, (_, index) => `r${index}@ours.example`)
+  const wire = await Wire.greet(ingress.smtpPort)
+  ingress.queue.refuse = (job) => job.recipients.some(({ address }) => address === 'r249@ours.example')
+  assert.match(await wire.send('Subject: x\r\n', undefined, recipients), /^451 4\.3\.0 /)
+  ingress.queue.refuse = () => false
+  ingress.queue.jobs.length = 0
+  assert.match(await wire.send('Subject: x\r\n', undefined, recipients), /^250 /)
+  assert.deepEqual(
+    ingress.queue.jobs.map((job) => job.recipients.length),
+    [100, 100, 50],
+  )
+  assert.deepEqual(
+    ingress.queue.jobs.flatMap((job) => job.recipients.map(({ address }) => address)),
+    recipients,
+  )
+})
+
+test('messages that finish together share a segment and read back identical', async () => {
+  const ingress = await ingressWith()
+  // Lines of any octets but those that mean something to SMTP; a line may be empty or begin with a dot.
+  const line = fc
+    .uint8Array({ maxLength: 60 })
+    .map((octets) =>
+      Buffer.from(octets.map((octet) => (octet === 0 || octet === 10 || octet === 13 ? 46 : octet))),
+    )
+  const message = fc.array(line, { maxLength: 40 })
+  await fc.assert(
+    fc.asyncProperty(fc.array(message, { minLength: 1, maxLength: 8 }), async (messages) => {
+      const { opened, open } = gate()
+      ingress.bucket.before = () => opened
+      ingress.queue.jobs.length = 0
+      const crlf = Buffer.from('\r\n')
+      const sent = messages.map((lines) => Buffer.concat(lines.flatMap((each) => [each, crlf])))
+      const stuffed = messages.map((lines) =>
+        Buffer.concat(lines.flatMap((each) => [Buffer.from(each[0] === 46 ? '.' : ''), each, crlf])),
+      )
+      const wires = await Promise.all(messages.map(() => Wire.greet(ingress.smtpPort)))
+      const replies = wires.map((wire, index) =>
+        wire.send(stuffed[index] ?? '', `m${index}@elsewhere.example`, ['b@ours.example']),
+      )
+      open()
+      for (const reply of await Promise.all(replies)) assert.match(reply, /^250 /)
+      for (const job of ingress.queue.jobs) {
+        const content = await contentOf(ingress, job)
+        const own = Number(/^m(\d+)@/.exec(job.message.envelope.mailFrom)?.[1])
+        const header = content.subarray(0, content.indexOf('+0000\r\n') + '+0000\r\n'.length)
+        assert.deepEqual(content.subarray(header.length), sent[own])
+      }
+      assert.equal(ingress.queue.jobs.length, messages.length)
+      for (const wire of wires) wire.destroy()
+    }),
+    { numRuns: 15 },
+  )
+})
+
+test('under load one object holds many messages', async () => {
+  const ingress = await ingressWith()
+  const { opened, open } = gate()
+  const first = await Wire.greet(ingress.smtpPort)
+  ingress.bucket.before = () => opened
+  const firstReply = first.send('Subject: first\r\n')
+  const wires = await Promise.all(Array.from({ length: 20 }, () => Wire.greet(ingress.smtpPort)))
+  const replies = wires.map((wire) => wire.send('Subject: x\r\n'))
+  open()
+  await Promise.all([firstReply, ...replies])
+  assert.equal(ingress.queue.jobs.length, 21)
+  assert.ok(ingress.bucket.objects.size < 21, `${ingress.bucket.objects.size} objects`)
+  assert.equal(ingress.bucket.operations.filter((operation) => operation !== 'PutObject').length, 0)
+})
+
+/** Lines of mail, 30 MB of them. */
+const large = Buffer.alloc(30_000_000, `${'0123456789'.repeat(7)}abcdef\r\n`)
+const largeEnd = large.subarray(0, large.lastIndexOf('\r\n') + 2)
+
+test('a 30 MB message goes to an object of its own in bounded parts, and reads back identical', async () => {
+  const ingress = await ingressWith()
+  const wire = await Wire.greet(ingress.smtpPort)
+  assert.match(await wire.send(largeEnd), /^250 /)
+  const [job] = ingress.queue.jobs
+  assert.ok(job)
+  assert.deepEqual(ingress.bucket.operations, [
+    'CreateMultipartUpload',
+    'UploadPart',
+    'UploadPart',
+    'UploadPart',
+    'UploadPart',
+    'CompleteMultipartUpload',
+  ])
+  assert.equal(ingress.bucket.largestBody, 8 * 1024 * 1024)
+  assert.equal(job.message.content.offset, 0)
+  const content = await contentOf(ingress, job)
+  assert.deepEqual(content.subarray(content.length - largeEnd.length), largeEnd)
+  assert.equal(createHash('sha256').update(content).digest('hex'), job.message.content.sha256)
+  assert.ok(content.subarray(0, 10).equals(Buffer.from('Received: ')))
+})
+
+test('while a part is on its way the client is held back, not buffered', async () => {
+  const ingress = await ingressWith()
+  const { opened, open } = gate()
+  const reached = gate()
+  ingress.bucket.before = async (operation) => {
+    if (operation !== 'UploadPart') return
+    reached.open()
+    await opened
+  }
+  const wire = await Wire.greet(ingress.smtpPort)
+  const reply = wire.send(largeEnd)
+  await reached.opened
+  await Wire.greet(ingress.smtpPort)
+  assert.equal(ingress.bucket.operations.filter((operation) => operation === 'UploadPart').length, 1)
+  open()
+  assert.match(await reply, /^250 /)
+})
+
+test('a large message whose part fails is answered 451 after its end, and its parts are removed', async () => {
+  const ingress = await ingressWith()
+  ingress.bucket.before = (operation) =>
+    operation === 'UploadPart' ? Promise.reject(new Error('away')) : Promise.resolve()
+  const wire = await Wire.greet(ingress.smtpPort)
+  assert.match(await wire.send(largeEnd), /^451 4\.3\.0 /)
+  assert.equal(ingress.bucket.operations.at(-1), 'AbortMultipartUpload')
+  assert.equal(ingress.queue.calls, 0)
+  assert.match(await wire.command('NOOP'), /^250 /)
+})
+
+test('a client that leaves in the middle of a large message leaves nothing in the bucket', async () => {
+  const ingress = await ingressWith()
+  const aborted = gate()
+  const created = gate()
+  ingress.bucket.before = async (operation) => {
+    if (operation === 'CreateMultipartUpload') created.open()
+    if (operation === 'AbortMultipartUpload') aborted.open()
+  }
+  const wire = await Wire.greet(ingress.smtpPort)
+  for (const command of ['MAIL FROM:<a@elsewhere.example>', 'RCPT TO:<b@ours.example>', 'DATA'])
+    await wire.command(command)
+  wire.write(largeEnd.subarray(0, 3_000_000))
+  await created.opened
+  wire.destroy()
+  await aborted.opened
+  assert.equal(ingress.queue.calls, 0)
+  assert.equal(ingress.bucket.objects.size, 0)
+})
+
+test('draining finishes the message in flight, tells the others to come back, and takes no one new', async () => {
+  const ingress = await ingressWith()
+  const { opened, open } = gate()
+  const reached = gate()
+  ingress.bucket.before = async () => {
+    reached.open()
+    await opened
+  }
+  const busy = await Wire.greet(ingress.smtpPort)
+  const idle = await Wire.greet(ingress.smtpPort)
+  const reply = busy.send('Subject: in flight\r\n')
+  await reached.opened
+  const drained = ingress.drain()
+  assert.equal(await idle.reply(), '421 4.3.2 Service shutting down, try again later')
+  assert.equal(await idle.line(), null)
+  assert.equal(await (await fetch(`http://127.0.0.1:${ingress.healthPort}/health`)).text(), 'draining\n')
+  assert.equal(await (await Wire.open(ingress.smtpPort)).line(), null, 'nobody listens')
+  open()
+  assert.match(await reply, /^250 2\.0\.0 Ok: queued as /)
+  assert.equal(await busy.reply(), '421 4.3.2 Service shutting down, try again later')
+  await drained
+  assert.equal(ingress.queue.jobs.length, 1)
+  running.delete(ingress)
+})
+
+test('while storage fails new clients are turned away and health says so; it recovers by itself', async () => {
+  const ingress = await ingressWith()
+  const health = async () => {
+    const response = await fetch(`http://127.0.0.1:${ingress.healthPort}/health`)
+    return `${response.status} ${await response.text()}`
+  }
+  assert.equal(await health(), '200 ok\n')
+  const probed = gate()
+  let failing = true
+  ingress.bucket.before = async () => {
+    if (failing) throw new Error('away')
+    probed.open()
+  }
+  const wire = await Wire.greet(ingress.smtpPort)
+  for (let time = 0; time < 3; time++) assert.match(await wire.send('Subject: x\r\n'), /^451 4\.3\.0 /)
+  assert.equal(await health(), '503 storage is failing\n')
+  const turnedAway = await Wire.open(ingress.smtpPort)
+  assert.equal(await turnedAway.reply(), '421 4.3.2 Service not available, try again later')
+  assert.equal(await turnedAway.line(), null)
+  assert.match(await wire.command('MAIL FROM:<a@elsewhere.example>'), /^451 4\.3\.0 /)
+  failing = false
+  await probed.opened
+  const welcome = await Wire.greet(ingress.smtpPort)
+  assert.match(await welcome.send('Subject: x\r\n'), /^250 /)
+  assert.equal(await health(), '200 ok\n')
+})
+
+test('health answers nothing but its own question', async () => {
+  const ingress = await ingressWith()
+  const statuses = await Promise.all(
+    [
+      ['GET', '/'],
+      ['POST', '/health'],
+    ].map(async ([method = '', path]) => {
+      const response = await fetch(`http://127.0.0.1:${ingress.healthPort}${path}`, { method })
+      return response.status
+    }),
+  )
+  assert.deepEqual(statuses, [404, 404])
+})
+
+test('what happened is counted once, and logged a line a message', async () => {
+  const ingress = await ingressWith()
+  const wire = await Wire.greet(ingress.smtpPort)
+  await wire.startTls()
+  await wire.send('Subject: x\r\n')
+  await wire.send('Subject: x\r\n')
+  await wire.command('MAIL FROM:<a@elsewhere.example>')
+  await wire.command('RCPT TO:<b@foreign.example>')
+  await ingress.drain()
+  running.delete(ingress)
+  const metrics = ingress.lines.filter((line) => '_aws' in line)
+  assert.equal(metrics.find(({ tls }) => tls === 'negotiated')?.MessagesAccepted, 2)
+  assert.equal(metrics.find(({ reason }) => reason === 'RelayDenied')?.Refused, 1)
+  const accepted = ingress.lines.filter(({ message }) => message === 'accepted')
+  assert.equal(accepted.length, 2)
+  const { id, mailFrom, recipients, ip, tls } = accepted[0] ?? {}
+  assert.deepEqual(
+    { id, mailFrom, recipients, ip, tls },
+    {
+      id: ingress.queue.jobs[0]?.message.id,
+      mailFrom: 'a@elsewhere.example',
+      recipients: 1,
+      ip: '127.0.0.1',
+      tls: 'TLSv1.3',
+    },
+  )
+})
+
+test('a client that is no TLS client is counted and harms nobody', async () => {
+  const ingress = await ingressWith()
+  const wire = await Wire.greet(ingress.smtpPort)
+  await wire.command('STARTTLS')
+  wire.write('this is no ClientHello\r\n')
+  await wire.end()
+  const other = await Wire.greet(ingress.smtpPort)
+  assert.match(await other.send('Subject: x\r\n'), /^250 /)
+  await ingress.drain()
+  running.delete(ingress)
+  assert.ok(ingress.lines.some((line) => line.TlsHandshakesFailed === 1))
+})
+
+test('more connections than allowed are refused at the greeting', async () => {
+  const ingress = await ingressWith({ settings: { MAX_CONNECTIONS: 1 } })
+  await Wire.greet(ingress.smtpPort)
+  const second = await Wire.open(ingress.smtpPort)
+  assert.equal(await second.reply(), '421 mx.ours.example Too many connected clients, try again in a moment')
+})
+
+test('a port that is taken is a fault at start, not later', async () => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address() as { port: number }
+  await assert.rejects(startTestIngress({ settings: { SMTP_PORT: port } }), { code: 'EADDRINUSE' })
+  taken.close()
+})

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { lineWriter } from '../../../functions/smtp-ingress/log.ts'
+import { Metrics } from '../../../functions/smtp-ingress/metrics.ts'
+
+test('counts of one dimension are one line of embedded metric format, and begin anew after it', () => {
+  const metrics = new Metrics()
+  metrics.count('Refused', ['reason', 'RelayDenied'])
+  metrics.count('Refused', ['reason', 'RelayDenied'])
+  metrics.count('Refused', ['reason', 'UnlawfulOctets'])
+  metrics.count('StorageFailures')
+  const directive = (dimensions: string[], ...names: string[]) => ({
+    Timestamp: 5,
+    CloudWatchMetrics: [
+      {
+        Namespace: 'mailflow',
+        Dimensions: [dimensions],
+        Metrics: names.map((Name) => ({ Name, Unit: 'Count' })),
+      },
+    ],
+  })
+  assert.deepEqual(
+    metrics.flush({ Connections: 7 }, 5).map((line) => JSON.parse(line)),
+    [
+      { _aws: directive([], 'Connections', 'StorageFailures'), Connections: 7, StorageFailures: 1 },
+      { _aws: directive(['reason'], 'Refused'), reason: 'RelayDenied', Refused: 2 },
+      { _aws: directive(['reason'], 'Refused'), reason: 'UnlawfulOctets', Refused: 1 },
+    ],
+  )
+  assert.equal(metrics.flush({}, 6).length, 0)
+})
+
+test('the lines of one turn are written at once, in order', async () => {
+  const written: string[] = []
+  const write = lineWriter((lines) => written.push(lines))
+  write('a\n')
+  write('b\n')
+  await new Promise((resolve) => setImmediate(resolve))
+  write('c\n')
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(written, ['a\nb\n', 'c\n'])
+})

@@ -1,0 +1,273 @@
+/** A real ingress on loopback whose storage and connectors are in memory, and a client that sees every octet. */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  type S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3'
+import { type Ingress, startIngress } from '../../../functions/smtp-ingress/ingress.ts'
+import type { InboundConnector } from '../../../shared/connectors/schema.ts'
+import { IngressEnvironment } from '../../../shared/contract/environment.ts'
+import { EvaluationJob } from '../../../shared/contract/jobs.ts'
+import type { Outgoing } from '../../../shared/queues/job-queue.ts'
+import { snapshot } from '../../support/fixtures.ts'
+import { type Identity, selfSigned } from '../../support/pki.ts'
+
+/** A bucket: objects by key, and the operations in order. `before` may wait or throw. */
+export class MemoryBucket {
+  readonly objects = new Map<string, Buffer>()
+  readonly operations: string[] = []
+  before: (operation: string) => Promise<void> = async () => {}
+  readonly #parts = new Map<string, Buffer[]>()
+  /** Octets of the largest request. */
+  largestBody = 0
+
+  readonly client: Pick<S3Client, 'send'> = {
+    send: (async (command: { input: { Key?: string; Body?: Buffer } }) => {
+      const operation = command.constructor.name.replace('Command', '')
+      this.operations.push(operation)
+      this.largestBody = Math.max(this.largestBody, command.input.Body?.length ?? 0)
+      await this.before(operation)
+      return this.#answer(command)
+    }) as S3Client['send'],
+  }
+
+  #answer(command: unknown) {
+    if (command instanceof PutObjectCommand)
+      return void this.#put(command.input.Key, command.input.Body as Buffer)
+    if (command instanceof CreateMultipartUploadCommand) return this.#create(command.input.Key ?? '')
+    if (command instanceof UploadPartCommand) {
+      const { UploadId = '', PartNumber = 0, Body } = command.input
+      // A copy, as the network makes one: the sender may use its buffer again.
+      const parts = this.#parts.get(UploadId) ?? []
+      parts[PartNumber - 1] = Buffer.from(Body as Buffer)
+      return { ETag: `"${PartNumber}"` }
+    }
+    if (command instanceof CompleteMultipartUploadCommand) {
+      const { Key, UploadId = '', MultipartUpload } = command.input
+      const parts = (MultipartUpload?.Parts ?? []).map(
+        ({ PartNumber = 0 }) => this.#parts.get(UploadId)?.[PartNumber - 1],
+      )
+      return void this.#put(Key, Buffer.concat(parts as Buffer[]))
+    }
+    if (command instanceof AbortMultipartUploadCommand)
+      return void this.#parts.delete(command.input.UploadId ?? '')
+    if (command instanceof GetObjectCommand)
+      return { Body: this.#get(command.input.Key ?? '', command.input.Range ?? '') }
+    throw new Error(`unexpected ${(command as object).constructor.name}`)
+  }
+
+  #put(key: string | undefined, body: Buffer): void {
+    this.objects.set(key ?? '', Buffer.from(body))
+  }
+
+  #create(key: string) {
+    const UploadId = `${key}#upload`
+    this.#parts.set(UploadId, [])
+    return { UploadId }
+  }
+
+  #get(key: string, range: string): Readable {
+    const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range) ?? []
+    const object = this.objects.get(key)
+    if (!object) throw Object.assign(new Error('no such key'), { name: 'NoSuchKey' })
+    return Readable.from([object.subarray(Number(from), Number(to) + 1)])
+  }
+}
+
+/** A queue: the jobs it took. `before` may wait or throw; `refuse` picks jobs it does not take. */
+export class MemoryQueue {
+  readonly jobs: EvaluationJob[] = []
+  calls = 0
+  before: () => Promise<void> = async () => {}
+  refuse: (job: EvaluationJob, call: number) => boolean = () => false
+
+  async trySend(outgoing: readonly Outgoing<EvaluationJob>[]): Promise<(Error | null)[]> {
+    const call = ++this.calls
+    try {
+      await this.before()
+    } catch (error) {
+      return outgoing.map(() => error as Error)
+    }
+    return outgoing.map(({ job }) => {
+      if (this.refuse(job, call)) return new Error('not taken')
+      this.jobs.push(EvaluationJob.parse(JSON.parse(JSON.stringify(job))))
+      return null
+    })
+  }
+}
+
+export interface TestIngress extends Ingress {
+  bucket: MemoryBucket
+  queue: MemoryQueue
+  /** Log and metrics, parsed. */
+  lines: Record<string, unknown>[]
+  connectors: { fail: boolean }
+  connect(): Promise<Wire>
+}
+
+export interface TestIngressOptions {
+  inbound?: InboundConnector[]
+  acceptedDomains?: string[]
+  settings?: Partial<IngressEnvironmentSettings>
+}
+
+type IngressEnvironmentSettings = Parameters<typeof startIngress>[0]['environment']
+
+const identity: Promise<Identity> = selfSigned({ names: ['mx.ours.example'] })
+
+export async function startTestIngress(options: TestIngressOptions = {}): Promise<TestIngress> {
+  const { cert, key } = await identity
+  const environment = IngressEnvironment.parse({
+    MAIL_HOSTNAME: 'mx.ours.example',
+    CONNECTORS_TABLE: 'connectors',
+    CONTENT_BUCKET: 'content',
+    EVALUATION_QUEUE_URL: 'http://queue.example/evaluation',
+    TLS_CERTIFICATE: cert,
+    TLS_PRIVATE_KEY: key,
+    LISTEN_ADDRESS: '127.0.0.1',
+  })
+  const compiled = snapshot(options)
+  const connectors = { fail: false }
+  const bucket = new MemoryBucket()
+  const queue = new MemoryQueue()
+  const lines: Record<string, unknown>[] = []
+  const ingress = await startIngress({
+    environment: { ...environment, SMTP_PORT: 0, HEALTH_PORT: 0, DRAIN_SECONDS: 5, ...options.settings },
+    snapshots: {
+      async current() {
+        if (connectors.fail) throw new Error('the table is away')
+        return compiled
+      },
+    },
+    s3: bucket.client,
+    queue,
+    write: (line) => lines.push(JSON.parse(line)),
+  })
+  return { ...ingress, bucket, queue, lines, connectors, connect: () => Wire.open(ingress.smtpPort) }
+}
+
+/** One SMTP connection, seen as octets. */
+export class Wire {
+  #socket: Socket | TLSSocket
+  #read = ''
+  #ended = false
+  #wake: () => void = () => {}
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    this.#listen()
+  }
+
+  static async open(port: number): Promise<Wire> {
+    return new Wire(connect(port, '127.0.0.1'))
+  }
+
+  /** Opens a connection and says EHLO. */
+  static async greet(port: number): Promise<Wire> {
+    const wire = await Wire.open(port)
+    await wire.reply()
+    await wire.command('EHLO client.example')
+    return wire
+  }
+
+  write(octets: string | Buffer): void {
+    this.#socket.write(typeof octets === 'string' ? Buffer.from(octets, 'utf8') : octets)
+  }
+
+  /** Sends a line and returns the whole reply, its lines joined by LF. */
+  command(line: string): Promise<string> {
+    this.write(`${line}\r\n`)
+    return this.reply()
+  }
+
+  /** The next line without CRLF, or null when the server has closed. A line that ends otherwise is a fault. */
+  async line(): Promise<string | null> {
+    for (;;) {
+      const end = this.#read.indexOf('\n')
+      if (end >= 0) return this.#cut(end)
+      if (this.#ended) return null
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  async reply(): Promise<string> {
+    const lines: string[] = []
+    for (;;) {
+      const line = await this.line()
+      if (line === null) return lines.join('\n')
+      lines.push(line)
+      if (line[3] !== '-') return lines.join('\n')
+    }
+  }
+
+  /** The handshake; the 220 has been read. */
+  async secure(options: ConnectionOptions = {}): Promise<TLSSocket> {
+    this.#socket.removeAllListeners('data')
+    this.#socket.removeAllListeners('close')
+    const secured = connectTls({ socket: this.#socket, rejectUnauthorized: false, ...options })
+    this.#socket = secured
+    this.#listen()
+    await once(secured, 'secureConnect')
+    return secured
+  }
+
+  /** STARTTLS and a second EHLO. */
+  async startTls(options: ConnectionOptions = {}): Promise<TLSSocket> {
+    await this.command('STARTTLS')
+    const socket = await this.secure(options)
+    await this.command('EHLO client.example')
+    return socket
+  }
+
+  /** A whole transaction. @returns the reply to the data */
+  async send(body: string | Buffer, from = 'a@elsewhere.example', to = ['b@ours.example']): Promise<string> {
+    await this.command(`MAIL FROM:<${from}>`)
+    for (const recipient of to) await this.command(`RCPT TO:<${recipient}>`)
+    await this.command('DATA')
+    this.write(body)
+    return this.command('.')
+  }
+
+  /** Sends no more and returns what is still read until the server closes. */
+  async end(): Promise<string> {
+    this.#socket.end()
+    while (!this.#ended)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    return this.#read
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  #cut(end: number): string {
+    const line = this.#read.slice(0, end)
+    this.#read = this.#read.slice(end + 1)
+    if (!line.endsWith('\r')) throw new Error(`line without CRLF: ${JSON.stringify(line)}`)
+    return line.slice(0, -1)
+  }
+
+  #listen(): void {
+    this.#socket.on('data', (octets) => {
+      this.#read += octets.toString('utf8')
+      this.#wake()
+    })
+    this.#socket.on('error', () => {})
+    this.#socket.on('close', () => {
+      this.#ended = true
+      this.#wake()
+    })
+  }
+}

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { buffer } from 'node:stream/consumers'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { MultipartWriter, partSize } from '../../../shared/content/multipart.ts'
+import { ContentMismatchError, ContentReader } from '../../../shared/content/reader.ts'
+import { packSegment, SegmentWriter } from '../../../shared/content/segment.ts'
+import { MemoryBucket } from '../../functions/smtp-ingress/support.ts'
+
+test('any contents in a segment read back identical, whole and as a stream', async () => {
+  const contents = fc.array(
+    fc.uint8Array({ maxLength: 200 }).map((octets) => Buffer.from(octets)),
+    { minLength: 1 },
+  )
+  await fc.assert(
+    fc.asyncProperty(contents, async (all) => {
+      const bucket = new MemoryBucket()
+      const references = await new SegmentWriter(bucket.client, 'content').write(all)
+      const reader = new ContentReader(bucket.client)
+      assert.deepEqual(await Promise.all(references.map((reference) => reader.read(reference))), all)
+      const streams = references.map(async (reference) => buffer(await reader.stream(reference)))
+      assert.deepEqual(await Promise.all(streams), all)
+      assert.equal(bucket.objects.size, 1)
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('a segment refers to each content by where it lies', () => {
+  const { body, references } = packSegment('b', 'k', [Buffer.from('one'), Buffer.from('three')])
+  assert.equal(body.toString(), 'onethree')
+  assert.deepEqual(
+    references.map(({ offset, length }) => [offset, length]),
+    [
+      [0, 3],
+      [3, 5],
+    ],
+  )
+})
+
+const damages: [name: string, damage: (object: Buffer) => Buffer, fault: RegExp][] = [
+  ['changed', (object) => Buffer.from(object.map((octet) => octet ^ 1)), /SHA-256 differs$/],
+  ['cut short', (object) => object.subarray(0, 3), /3 octets$/],
+]
+
+for (const [name, damage, fault] of damages)
+  test(`content that was ${name} is never handed over as the message`, async () => {
+    const bucket = new MemoryBucket()
+    const [reference] = await new SegmentWriter(bucket.client, 'content').write([Buffer.from('content')])
+    assert.ok(reference)
+    bucket.objects.set(reference.key, damage(bucket.objects.get(reference.key) ?? Buffer.alloc(0)))
+    const reader = new ContentReader(bucket.client)
+    const isMismatch = (error: Error) => error instanceof ContentMismatchError && fault.test(error.message)
+    await assert.rejects(reader.read(reference), isMismatch)
+    await assert.rejects(reader.stream(reference).then(buffer), isMismatch)
+  })
+
+test('content that is gone is a fault of its own', async () => {
+  const reference = { bucket: 'content', key: 'gone', offset: 0, length: 1, sha256: '0'.repeat(64) }
+  await assert.rejects(new ContentReader(new MemoryBucket().client).read(reference), { name: 'NoSuchKey' })
+})
+
+for (const extra of [0, 1, -1])
+  test(`two parts and ${extra} octets written in uneven pieces read back identical`, async () => {
+    const bucket = new MemoryBucket()
+    const content = Buffer.alloc(2 * partSize + extra, 'mail')
+    const writer = await MultipartWriter.start(bucket.client, 'content')
+    for (let from = 0; from < content.length; from += 1_000_003)
+      await writer.write(content.subarray(from, from + 1_000_003))
+    const reference = await writer.complete()
+    assert.ok((await new ContentReader(bucket.client).read(reference)).equals(content))
+    const parts = bucket.operations.filter((operation) => operation === 'UploadPart').length
+    assert.equal(parts, extra > 0 ? 3 : 2)
+  })
+
+test('a part that fails is a fault at the next write or at the end, never a shorter message', async () => {
+  const bucket = new MemoryBucket()
+  bucket.before = async (operation) => {
+    if (operation === 'UploadPart') throw new Error('away')
+  }
+  const writer = await MultipartWriter.start(bucket.client, 'content')
+  await writer.write(Buffer.alloc(partSize))
+  await assert.rejects(writer.complete(), { message: 'away' })
+  await writer.abort()
+  assert.deepEqual(bucket.operations, ['CreateMultipartUpload', 'UploadPart', 'AbortMultipartUpload'])
+})

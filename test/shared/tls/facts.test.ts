@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { after, test } from 'node:test'
+import { connect, createServer, type TLSSocket } from 'node:tls'
+import { TlsFacts } from '../../../shared/contract/message.ts'
+import { dnsNames, type HandshakeView, hasForwardSecrecy, tlsFacts } from '../../../shared/tls/facts.ts'
+import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
+import { createPki, daysFromNow, type Identity, selfSigned } from '../../support/pki.ts'
+
+const pki = await createPki()
+const { key, cert } = await selfSigned({ names: ['mx.ours.example'] })
+const server = createServer({ ...serverTlsOptions(key, cert), ca: pki.ca })
+server.listen(0, '127.0.0.1')
+await once(server, 'listening')
+after(() => server.close())
+
+async function factsFor(client: Partial<Identity>, servername = 'mx.ours.example'): Promise<TlsFacts> {
+  const { port } = server.address() as AddressInfo
+  const accepted = once(server, 'secureConnection')
+  const socket = connect({ port, host: '127.0.0.1', servername, rejectUnauthorized: false, ...client })
+  const [seen] = (await accepted) as [TLSSocket]
+  const facts = tlsFacts(seen)
+  socket.destroy()
+  return TlsFacts.parse(facts)
+}
+
+test('a client without a certificate has none in its facts', async () => {
+  assert.deepEqual(await factsFor({}), {
+    negotiated: true,
+    protocol: 'TLSv1.3',
+    cipher: 'TLS_AES_256_GCM_SHA384',
+    group: null,
+    forwardSecrecy: true,
+    serverName: 'mx.ours.example',
+    clientCertificate: null,
+  })
+})
+
+test('a certificate is described as it was presented, with the chain that came with it', async () => {
+  const leaf = await pki.issue({
+    names: ['mail.contoso.example', '*.contoso.example'],
+    commonName: 'contoso',
+  })
+  const x509 = new X509Certificate(leaf.cert)
+  const { clientCertificate } = await factsFor({ ...leaf, cert: leaf.cert + pki.ca })
+  assert.deepEqual(clientCertificate, {
+    subject: 'CN=contoso',
+    commonName: 'contoso',
+    subjectAltNames: ['mail.contoso.example', '*.contoso.example'],
+    issuer: 'CN=Test CA',
+    serial: x509.serialNumber,
+    fingerprint256: x509.fingerprint256.replaceAll(':', '').toLowerCase(),
+    notBefore: x509.validFromDate.toISOString(),
+    notAfter: x509.validToDate.toISOString(),
+    trusted: true,
+    trustError: null,
+    chain: [x509.raw.toString('base64'), new X509Certificate(pki.ca).raw.toString('base64')],
+  })
+})
+
+const untrusted: [name: string, client: () => Promise<Identity>, fault: string][] = [
+  ['self-signed', () => selfSigned({ names: ['a.example'] }), 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+  ['expired', () => pki.issue({ names: ['a.example'], notAfter: daysFromNow(-0.5) }), 'CERT_HAS_EXPIRED'],
+  [
+    'not yet valid',
+    () => pki.issue({ names: ['a.example'], notBefore: daysFromNow(1) }),
+    'CERT_NOT_YET_VALID',
+  ],
+  [
+    'of another authority',
+    async () => (await createPki('Another CA')).issue({ names: ['a.example'] }),
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  ],
+]
+
+for (const [name, client, fault] of untrusted)
+  test(`a certificate that is ${name} is recorded as not trusted: ${fault}`, async () => {
+    const { clientCertificate } = await factsFor(await client())
+    assert.deepEqual([clientCertificate?.trusted, clientCertificate?.trustError], [false, fault])
+  })
+
+test('more names than anyone needs are cut, and long ones can match nothing', async () => {
+  const names = Array.from(
+    { length: 150 },
+    (_, index) => `${'x'.repeat(60)}.${'y'.repeat(60)}.n${index}.example`,
+  )
+  const { clientCertificate } = await factsFor(await pki.issue({ names }))
+  assert.deepEqual(clientCertificate?.subjectAltNames, names.slice(0, 100))
+})
+
+/** A socket with a certificate that a handshake would hardly bring. */
+function socketWith(certificate: Partial<X509Certificate>): HandshakeView {
+  return {
+    getProtocol: () => 'TLSv1.3',
+    getCipher: () => ({ name: 'x', standardName: 'TLS_AES_128_GCM_SHA256', version: 'TLSv1.3' }),
+    getPeerX509Certificate: () => certificate as X509Certificate,
+    authorized: false,
+    authorizationError: new Error('UNABLE_TO_VERIFY'),
+  }
+}
+
+const real = new X509Certificate(cert)
+const basis = {
+  subject: real.subject,
+  issuer: real.issuer,
+  serialNumber: real.serialNumber,
+  fingerprint256: real.fingerprint256,
+  validFromDate: real.validFromDate,
+  validToDate: real.validToDate,
+}
+
+const chains: [name: string, length: number, octets: number, kept: number][] = [
+  ['six certificates are kept', 6, 1000, 6],
+  ['of more the first six are', 9, 1000, 6],
+  ['a chain of more than 24 KiB is left out', 3, 10_000, 0],
+]
+
+for (const [name, length, octets, kept] of chains)
+  test(name, () => {
+    let certificate: Partial<X509Certificate> | undefined
+    for (let each = 0; each < length; each++)
+      certificate = {
+        ...basis,
+        raw: Buffer.alloc(octets),
+        ...(certificate ? { issuerCertificate: certificate as X509Certificate } : {}),
+      }
+    assert.equal(tlsFacts(socketWith(certificate ?? {})).clientCertificate?.chain.length, kept)
+  })
+
+test('a certificate that cannot be read is no certificate', () => {
+  const broken = { ...basis, raw: Buffer.alloc(1), validToDate: new Date(Number.NaN) }
+  const { negotiated, clientCertificate } = tlsFacts(socketWith(broken))
+  assert.deepEqual([negotiated, clientCertificate], [true, null])
+})
+
+const alternatives: [rendered: string, names: string[]][] = [
+  ['DNS:a.example, DNS:*.b.example', ['a.example', '*.b.example']],
+  ['IP Address:192.0.2.1, DNS:a.example, URI:https://b.example/', ['a.example']],
+  ['DNS:"a.example, DNS:victim.example"', ['"a.example, DNS:victim.example"']],
+  ['URI:"https://a.example/, DNS:victim.example", DNS:b.example', ['b.example']],
+  ['DNS:"a\\", DNS:victim.example", DNS:b.example', ['"a\\", DNS:victim.example"', 'b.example']],
+  ['', []],
+]
+
+for (const [rendered, names] of alternatives)
+  test(`the names in «${rendered}» are ${JSON.stringify(names)}`, () =>
+    assert.deepEqual(dnsNames(rendered), names))
+
+const suites: [suite: string, forwardSecrecy: boolean][] = [
+  ['TLS_AES_256_GCM_SHA384', true],
+  ['TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256', true],
+  ['TLS_DHE_RSA_WITH_AES_256_GCM_SHA384', true],
+  ['TLS_RSA_WITH_AES_128_GCM_SHA256', false],
+  ['TLS_ECDH_RSA_WITH_AES_128_GCM_SHA256', false],
+]
+
+for (const [suite, forwardSecrecy] of suites)
+  test(`${suite} has ${forwardSecrecy ? '' : 'no '}forward secrecy`, () =>
+    assert.equal(hasForwardSecrecy(suite), forwardSecrecy))

@@ -1,0 +1,87 @@
+/** What a real handshake with the options comes to: the options themselves prove nothing. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { after, test } from 'node:test'
+import { type ConnectionOptions, connect, createServer, type TLSSocket } from 'node:tls'
+import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
+import { selfSigned } from '../../support/pki.ts'
+
+const { key, cert } = await selfSigned({ names: ['mx.ours.example'] })
+const client = await selfSigned({ names: ['mail.contoso.example'] })
+const server = createServer(serverTlsOptions(key, cert), (socket) =>
+  socket.on('error', () => {}).end('hello'),
+)
+server.listen(0, '127.0.0.1')
+await once(server, 'listening')
+after(() => server.close())
+
+async function handshake(options: ConnectionOptions = {}): Promise<TLSSocket> {
+  const { port } = server.address() as AddressInfo
+  const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options })
+  await once(socket, 'secureConnect')
+  return socket.resume()
+}
+
+const agreed: [name: string, options: ConnectionOptions, protocol: string, cipher: string, group: string][] =
+  [
+    ['a modern client', {}, 'TLSv1.3', 'TLS_AES_256_GCM_SHA384', 'X25519MLKEM768'],
+    [
+      'a client that would rather have less',
+      { ciphers: 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384', ecdhCurve: 'P-256:X25519:X25519MLKEM768' },
+      'TLSv1.3',
+      'TLS_AES_256_GCM_SHA384',
+      'X25519MLKEM768',
+    ],
+    [
+      'a client without the hybrid group',
+      { ecdhCurve: 'P-384:X25519' },
+      'TLSv1.3',
+      'TLS_AES_256_GCM_SHA384',
+      'X25519',
+    ],
+    [
+      'a TLS 1.2 client',
+      { maxVersion: 'TLSv1.2', ecdhCurve: 'P-256' },
+      'TLSv1.2',
+      'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384',
+      'prime256v1',
+    ],
+  ]
+
+for (const [name, options, protocol, cipher, group] of agreed)
+  test(`${name} gets ${protocol}, ${cipher} and ${group}`, async () => {
+    const socket = await handshake(options)
+    const exchange = socket.getEphemeralKeyInfo() as { name?: string }
+    assert.deepEqual(
+      [socket.getProtocol(), socket.getCipher().standardName, exchange.name],
+      [protocol, cipher, group],
+    )
+  })
+
+const refused: [name: string, options: ConnectionOptions][] = [
+  ['TLS 1.1', { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }],
+  ['CBC', { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA' }],
+  ['static RSA', { maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256:AES256-GCM-SHA384' }],
+  ['finite-field DHE', { maxVersion: 'TLSv1.2', ciphers: 'DHE-RSA-AES256-GCM-SHA384' }],
+]
+
+for (const [name, options] of refused)
+  test(`a client with nothing but ${name} gets no TLS`, () =>
+    assert.rejects(handshake(options), /alert (protocol version|handshake failure)|handshake_failure/i))
+
+test('a client certificate nobody trusts does no harm, and a session is never resumed without it', async () => {
+  const sessions: Buffer[] = []
+  const first = await handshake({ ...client, maxVersion: 'TLSv1.2' })
+  sessions.push(first.getSession() as Buffer)
+  const modern = connect({
+    port: (server.address() as AddressInfo).port,
+    host: '127.0.0.1',
+    rejectUnauthorized: false,
+    ...client,
+  })
+  modern.on('session', (session) => sessions.push(session)).resume()
+  await once(modern, 'close')
+  for (const session of sessions)
+    assert.equal((await handshake({ ...client, session })).isSessionReused(), false)
+})
