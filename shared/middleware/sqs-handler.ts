@@ -39,6 +39,12 @@ export interface SqsHandlerOptions<T extends z.ZodType, B> {
 /** Records of one batch in progress at a time, however large a batch the queue is set to hand over. */
 const concurrency = 10
 
+/**
+ * At its timeout Lambda kills the environment. An answer just before it would keep the environment, and what was
+ * in progress would go on in a later invocation, perhaps after its claim has passed to another worker.
+ */
+const neverEarly = 0
+
 type Handle = (event: SQSEvent, context?: Context) => Promise<SQSBatchResponse>
 
 /** @returns what AWS calls, answering with the records to bring back */
@@ -48,11 +54,10 @@ export function sqsHandler<T extends z.ZodType, B = undefined>(options: SqsHandl
   const flush = () => {
     if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics()
   }
-  const handler = middy<SQSEvent, SQSBatchResponse>((event: SQSEvent) =>
-    processBatch(options, event, { logger, metrics }),
-  )
-    .after(flush)
-    .onError(flush)
+  const handler = middy<SQSEvent, SQSBatchResponse>(
+    (event: SQSEvent) => processBatch(options, event, { logger, metrics }),
+    { timeoutEarlyInMillis: neverEarly },
+  ).after(flush)
   return (event, context) => handler(event, context ?? ({} as Context))
 }
 

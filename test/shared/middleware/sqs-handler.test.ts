@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MetricUnit } from '@aws-lambda-powertools/metrics'
-import type { SQSEvent, SQSRecord } from 'aws-lambda'
+import type { Context, SQSEvent, SQSRecord } from 'aws-lambda'
 import { z } from 'zod'
 import { type SqsHandlerOptions, sqsHandler } from '../../../shared/middleware/sqs-handler.ts'
 
@@ -36,6 +36,9 @@ async function linesOf(task: () => Promise<unknown>): Promise<string[]> {
   }
   return lines
 }
+
+/** Timers fire in the order of their due times: a longer one ends after every shorter one begun before. */
+const laterThanAnyTimer = () => new Promise((resolve) => setTimeout(resolve, 20))
 
 describe('a handler of queue jobs', () => {
   const rows = [
@@ -87,6 +90,20 @@ describe('a handler of queue jobs', () => {
       [1, 'rules'],
       [2, 'rules'],
     ])
+  })
+
+  test('does not answer before its jobs have ended, however little time is left', async () => {
+    let end = () => {}
+    const handler = handlerWith({ process: () => new Promise((resolve) => (end = resolve)) })
+    const context = { getRemainingTimeInMillis: () => 1 } as Context
+    const answered = handler(batch('{"n":1}'), context)
+    const first = await Promise.race([
+      answered.then(() => 'answered'),
+      laterThanAnyTimer().then(() => 'waiting'),
+    ])
+    assert.equal(first, 'waiting')
+    end()
+    assert.deepEqual(await answered, { batchItemFailures: [] })
   })
 
   test('names the fault of an unreadable record in one log line, without its values', async () => {
