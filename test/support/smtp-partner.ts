@@ -52,13 +52,13 @@ export async function startPartner(options: PartnerOptions = {}): Promise<Partne
   const commands: string[] = []
   const received: Received[] = []
   const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
+  const server = createServer({ noDelay: true }, (socket) => {
     track(sockets, socket)
     new Session(socket, options, commands, received)
   })
-  const tap = createServer((socket) => {
+  const tap = createServer({ noDelay: true }, (socket) => {
     track(sockets, socket)
-    const inner = connect({ port: portOf(server), host: '127.0.0.1' })
+    const inner = connect({ port: portOf(server), host: '127.0.0.1', noDelay: true })
     track(sockets, inner)
     socket.on('data', (octets) => wire.push(octets))
     socket.pipe(inner).pipe(socket)
