@@ -83,7 +83,8 @@ export const Config = z
         evaluate: unit(30, 50),
         /** RFC 5321 §4.5.3.2 lets one SMTP command take minutes; a claim on a delivery lasts 6 minutes. */
         deliver: unit(300, 50, 300),
-        bounce: unit(60, 10),
+        /** A claim on a DSN lasts 90 seconds. */
+        bounce: unit(60, 10, 60),
         api: unit(15, 20),
       })
       .prefault({}),

@@ -22,7 +22,7 @@ export class MailflowStack extends Stack {
     const network = new MailNetwork(this, 'Network', config)
     const queues = new MailQueues(this, 'Queues', config)
     const content = new ContentBucket(this, 'Content', config)
-    const messages = new MessagesTable(this, 'Messages')
+    const messages = new MessagesTable(this, 'Messages', config)
     const connectors = new ConnectorsTable(this, 'Connectors')
     const certificate = new TlsCertificate(this, 'Certificate', config)
 

@@ -25,7 +25,6 @@ export class EvaluatePolicy extends Construct {
       limits: config.functions.evaluate,
     })
     this.handler.addEnvironment('DEFAULT_ROUTE', config.defaultRoute)
-    this.handler.addEnvironment('TRACE_RETENTION_DAYS', String(config.traceRetentionDays))
     connectors.grantRead(this.handler)
     messages.grantTrace(this.handler)
     for (const queue of [queues.evaluation, queues.delivery, queues.bounce]) queue.grantSend(this.handler)

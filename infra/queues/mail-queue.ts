@@ -11,12 +11,16 @@ const retentionPeriod = Duration.days(14)
 
 /**
  * A deferral or a retry is a new message with a delay, so what counts here is faults alone: crashes, timeouts,
- * an unreachable table. Ten of them, a visibility timeout apart, outlast the outages worth waiting out.
+ * an unreachable table. Thirty of them, a visibility timeout apart, outlast the outages worth waiting out.
  */
-const faultsBeforeDeadLetter = 10
+const faultsBeforeDeadLetter = 30
 
-/** AWS's advice for an event source: room for Lambda to retry a throttled batch before SQS shows it again. */
-const visibilityPerTimeout = 6
+/**
+ * How soon a message comes back when its worker died. AWS advises six timeouts, room for Lambda to retry a batch
+ * that was throttled; the event source's own maximum concurrency keeps it from being throttled, and a message
+ * that comes back early finds its claim taken. What mail cannot afford is to wait for half an hour.
+ */
+const visibilityPerTimeout = 2
 
 export interface MailQueueProps {
   /** The variable under which a unit that sends finds this queue's URL. */

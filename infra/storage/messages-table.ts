@@ -1,5 +1,6 @@
 import { AttributeType, ProjectionType } from 'aws-cdk-lib/aws-dynamodb'
 import { Construct } from 'constructs'
+import type { Config } from '../config.ts'
 import type { Unit } from '../unit.ts'
 import { ItemTable } from './item-table.ts'
 
@@ -8,9 +9,11 @@ const byTime = 'byTime'
 /** The message trace, and the claims that make an effect happen once. Items expire by `expiresAt`. */
 export class MessagesTable extends Construct {
   readonly table: ItemTable
+  private readonly retentionDays: number
 
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, config: Config) {
     super(scope, id)
+    this.retentionDays = config.traceRetentionDays
     this.table = new ItemTable(this, 'Table', { timeToLiveAttribute: 'expiresAt' })
     this.table.addGlobalSecondaryIndex({
       indexName: byTime,
@@ -22,9 +25,10 @@ export class MessagesTable extends Construct {
     })
   }
 
-  /** Lets the unit claim effects, and read what came of claims. */
+  /** Lets the unit claim effects, and read what came of claims; it is told how long they are kept. */
   grantClaims(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'PutItem', 'UpdateItem')
+    unit.addEnvironment('TRACE_RETENTION_DAYS', String(this.retentionDays))
     this.tell(unit)
   }
 

@@ -68,10 +68,10 @@ test('each stage hands its tenth fault to a dead-letter queue of its own', () =>
   const targets = stages.map(({ Properties }) => text(Properties.RedrivePolicy.deadLetterTargetArn))
   assert.equal(stages.length, 3)
   assert.equal(new Set(targets).size, 3)
-  for (const { Properties } of stages) assert.equal(Properties.RedrivePolicy.maxReceiveCount, 10)
+  for (const { Properties } of stages) assert.equal(Properties.RedrivePolicy.maxReceiveCount, 30)
 })
 
-test('a queue hides a message six times as long as its function may run, and delivery longer than its claim', () => {
+test('a queue hides a message twice as long as its function may run, and delivery longer than its claim', () => {
   for (const mapping of ofType('AWS::Lambda::EventSourceMapping')) {
     const consumer = ofType('AWS::Lambda::Function').find(
       ({ id }) => text(mapping.Properties.FunctionName) === `<${id}>`,
@@ -79,7 +79,7 @@ test('a queue hides a message six times as long as its function may run, and del
     const queue = ofType('AWS::SQS::Queue').find(
       ({ id }) => text(mapping.Properties.EventSourceArn) === `<${id}.Arn>`,
     )
-    assert.equal(queue?.Properties.VisibilityTimeout, consumer?.Properties.Timeout * 6)
+    assert.equal(queue?.Properties.VisibilityTimeout, consumer?.Properties.Timeout * 2)
   }
   const delivery = ofType('AWS::SQS::Queue').find(({ id }) => id.startsWith('QueuesDeliveryQueue'))
   assert.ok(delivery?.Properties.VisibilityTimeout > 6 * 60)
