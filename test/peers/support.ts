@@ -76,8 +76,13 @@ export class Postfix {
   static async start(options: PostfixOptions): Promise<Postfix> {
     const port = await freePort()
     const postfix = new Postfix(configure(options, port), port)
-    await postfix.logged(/daemon started/)
-    return postfix
+    try {
+      await postfix.logged(/daemon started/)
+      return postfix
+    } catch (error) {
+      rmSync(postfix.#folder, { recursive: true, force: true })
+      throw error
+    }
   }
 
   /** The first line of the log, past or to come, that matches; the test's own timeout is the limit. */
