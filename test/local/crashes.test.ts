@@ -1,0 +1,247 @@
+/**
+ * What is killed in the middle: nothing answered 250 is lost, and nothing arrives twice but what was inside an SMTP
+ * transaction when its worker died, which is counted.
+ */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { DynamoDBClient, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { ChangeMessageVisibilityCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { type HoldingPartner, startHoldingPartner } from './holding-partner.ts'
+import { Api, idIn, type Running, SmtpClient, sendOne, startRunner, until } from './support.ts'
+
+let runner: Running
+let api: Api
+let mailbox: HoldingPartner
+
+before(
+  async () => {
+    mailbox = await startHoldingPartner()
+    runner = await startRunner({ names: {} })
+    api = new Api(runner.endpoints)
+    await api.call('PUT', '/accepted-domains/ours.example', {})
+    await api.create('outbound', {
+      name: 'our mailboxes',
+      connectorType: 'OnPremises',
+      allAcceptedDomains: true,
+      route: 'SmartHosts',
+      smartHosts: [{ host: '127.0.0.1', port: mailbox.port }],
+    })
+  },
+  { timeout: 60_000 },
+)
+
+after(async () => {
+  await runner?.stop()
+  await mailbox.stop()
+})
+
+const subject = (name: string) => `Subject: ${name}.\r\n\r\nbody of ${name}\r\n`
+const send = (name: string) =>
+  sendOne(runner.endpoints, 'bob@plain.example', 'ann@ours.example', subject(name))
+const timesIn = (messages: readonly string[], name: string) =>
+  messages.filter((content) => content.includes(`Subject: ${name}.`)).length
+
+test('the ingress killed in the middle of DATA has taken nothing, and starts again', async () => {
+  const client = await SmtpClient.open(runner.endpoints)
+  await client.command('MAIL FROM:<bob@plain.example>')
+  await client.command('RCPT TO:<ann@ours.example>')
+  assert.match(await client.command('DATA'), /^354 /)
+  client.write('Subject: half.\r\n\r\nhalf of')
+  process.kill(runner.endpoints.pids.ingress ?? 0, 'SIGKILL')
+  assert.equal(await client.reply(), '', 'the connection ends without an answer')
+  const line = await runner.complaint(/the ingress \(pid \d+\) ended by SIGKILL; now runs as pid \d+/)
+  assert.ok(line.includes(`pid ${runner.endpoints.pids.ingress})`))
+
+  await api.settled(idIn(await send('whole')), ['Delivered'])
+  assert.equal(timesIn(mailbox.answered, 'whole'), 1)
+  assert.equal(timesIn(mailbox.received, 'half'), 0)
+})
+
+test('the ingress killed under load loses nothing that it answered 250', { timeout: 60_000 }, async (t) => {
+  const clients = Array.from({ length: 8 }, (_, client) => client)
+  const names = clients.flatMap((client) =>
+    ['a', 'b', 'c', 'd', 'e'].map((letter) => `load-${client}${letter}`),
+  )
+  const replies = new Map<string, string>()
+  await Promise.all(
+    clients.map(async (client) => {
+      for (const name of names.filter((one) => one.startsWith(`load-${client}`))) {
+        replies.set(name, await send(name).catch(() => ''))
+        if (replies.size === 15) process.kill(ingressPid(), 'SIGKILL')
+      }
+    }),
+  )
+  const unanswered = names.filter((name) => !replies.get(name)?.startsWith('250'))
+  await until(() =>
+    runner.complaints.filter((line) => /ended by SIGKILL; now runs/.test(line)).length >= 2 ? true : null,
+  )
+  assert.ok(unanswered.length > 0, 'the ingress died under load')
+  // As the client's own queue would: what was not answered is sent again.
+  for (const name of unanswered) replies.set(name, await send(name))
+  for (const reply of replies.values()) await api.settled(idIn(reply), ['Delivered'])
+  const missing = names.filter((name) => timesIn(mailbox.answered, name) === 0)
+  assert.deepEqual(missing, [])
+  const twice = names.filter((name) => timesIn(mailbox.answered, name) > 1)
+  t.diagnostic(
+    `${unanswered.length} of ${names.length} were unanswered when the ingress died, ${twice.length} of them had been stored`,
+  )
+  assert.deepEqual(
+    twice.filter((name) => !unanswered.includes(name)),
+    [],
+    'only the unanswered may come twice',
+  )
+})
+
+/** The pid of the ingress now: that of the ready line, or of the last restart. */
+function ingressPid(): number {
+  const restarts = runner.complaints.map((line) => /now runs as pid (\d+)/.exec(line)?.[1]).filter(Boolean)
+  return Number(restarts.at(-1) ?? runner.endpoints.pids.ingress)
+}
+
+test('a worker killed inside SMTP transactions: all arrives, twice only what is counted', {
+  timeout: 90_000,
+}, async (t) => {
+  // Fewer than there are workers, so that all are under way at once.
+  const names = Array.from({ length: 6 }, (_, index) => `crash-${index}`)
+  mailbox.holding = true
+  const ids = await Promise.all(names.map(async (name) => idIn(await send(name))))
+  await mailbox.held(names.length)
+  process.kill(runner.endpoints.pids.runner, 'SIGUSR2')
+  await runner.complaint(/SIGUSR2: killed [1-9]\d* Lambda workers/)
+  await mailbox.abandoned(names.length)
+  mailbox.holding = false
+
+  await untilAllArrive(ids)
+  for (const name of names) {
+    assert.equal(timesIn(mailbox.answered, name), 1, `${name} is answered 250 once`)
+  }
+  const begunTwice = names.filter((name) => timesIn(mailbox.received, name) > 1)
+  assert.deepEqual(begunTwice, names, 'every worker died inside its transactions')
+  assert.equal(metric('LeasesExpired'), begunTwice.length)
+  t.diagnostic(`${begunTwice.length} transactions were cut off and made again; LeasesExpired counts them all`)
+  await assertQueuesEmpty()
+})
+
+test('workers killed at any moment lose nothing and deliver nothing twice uncounted', {
+  timeout: 90_000,
+}, async (t) => {
+  const leasesBefore = metric('LeasesExpired')
+  const names = Array.from({ length: 30 }, (_, index) => `storm-${index}`)
+  let answered = 0
+  const ids = await Promise.all(
+    names.map(async (name) => {
+      const id = idIn(await send(name))
+      answered += 1
+      if (answered % 6 === 0) process.kill(runner.endpoints.pids.runner, 'SIGUSR2')
+      return id
+    }),
+  )
+  await untilAllArrive(ids)
+  const copies = names.reduce((sum, name) => sum + timesIn(mailbox.answered, name) - 1, 0)
+  const killed = runner.complaints.map((line) => Number(/SIGUSR2: killed (\d+)/.exec(line)?.[1] ?? 0))
+  const counted = metric('LeasesExpired') - leasesBefore
+  t.diagnostic(
+    `${killed.reduce((a, b) => a + b, 0)} workers killed so far; ${copies} copies, ${counted} counted`,
+  )
+  assert.ok(copies <= counted, `${copies} copies but only ${counted} counted`)
+  assert.deepEqual(
+    names.filter((name) => timesIn(mailbox.answered, name) === 0),
+    [],
+  )
+  await assertQueuesEmpty()
+})
+
+/**
+ * Waits until every message is delivered. A batch whose worker died stays invisible for half an hour, and its
+ * claims for six minutes: for what has lain untouched between two looks, that time is let pass at once.
+ */
+async function untilAllArrive(ids: readonly string[]): Promise<void> {
+  const open = new Set(ids)
+  let before = new Set<string>()
+  await until(async () => {
+    for (const id of open) {
+      const trace = await api
+        .call<{ recipients: { state: string }[] }>('GET', `/messages/${id}`)
+        .catch(() => null)
+      if (trace?.recipients.some(({ state }) => state === 'Delivered')) open.delete(id)
+    }
+    const handles = await inFlight()
+    const abandoned = handles.filter(({ handle }) => before.has(handle))
+    if (abandoned.length > 0) await letTimePass(abandoned)
+    before = new Set(handles.map(({ handle }) => handle))
+    return open.size === 0 ? true : null
+  }, 1000)
+}
+
+const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
+const sqs = () => new SQSClient({ region: 'us-east-1', credentials, endpoint: runner.endpoints.sqs })
+const dynamodb = () =>
+  new DynamoDBClient({ region: 'us-east-1', credentials, endpoint: runner.endpoints.dynamodb })
+
+interface InFlight {
+  url: string
+  handle: string
+}
+
+/** The queue emulator shows what is in flight. */
+async function inFlight(): Promise<InFlight[]> {
+  const stages = ['evaluation', 'delivery', 'bounce'].map((stage) => runner.endpoints.queues[stage] ?? '')
+  const lists = await Promise.all(
+    stages.map(async (url) => {
+      const response = await fetch(`${runner.endpoints.sqs}/_fauxqs/queues/${url.split('/').at(-1)}`)
+      const { messages } = (await response.json()) as { messages: { inflight: { receiptHandle: string }[] } }
+      return messages.inflight.map(({ receiptHandle }) => ({ url, handle: receiptHandle }))
+    }),
+  )
+  return lists.flat()
+}
+
+async function letTimePass(abandoned: readonly InFlight[]): Promise<void> {
+  await endLeases()
+  for (const { url, handle } of abandoned)
+    await sqs().send(
+      new ChangeMessageVisibilityCommand({ QueueUrl: url, ReceiptHandle: handle, VisibilityTimeout: 0 }),
+    )
+}
+
+async function endLeases(): Promise<void> {
+  const table = { TableName: runner.endpoints.tables.messages }
+  const { Items = [] } = await dynamodb().send(
+    new ScanCommand({ ...table, FilterExpression: 'attribute_exists(leaseUntil)' }),
+  )
+  for (const { pk, sk } of Items)
+    await dynamodb().send(
+      new UpdateItemCommand({
+        ...table,
+        Key: { pk: pk as never, sk: sk as never },
+        UpdateExpression: 'SET leaseUntil = :past',
+        ConditionExpression: 'attribute_exists(leaseUntil)',
+        ExpressionAttributeValues: { ':past': { N: '0' } },
+      }),
+    )
+}
+
+/** Sum of a metric over everything the units have logged (CloudWatch's embedded metric format). */
+function metric(name: string): number {
+  const { logs } = runner.endpoints
+  const lines = readdirSync(logs).flatMap((file) => readFileSync(join(logs, file), 'utf8').split('\n'))
+  return lines
+    .filter((line) => line.includes('"_aws"') && line.includes(`"${name}"`))
+    .reduce((sum, line) => sum + [JSON.parse(line)[name] ?? 0].flat().reduce((a, b) => a + b, 0), 0)
+}
+
+async function assertQueuesEmpty(): Promise<void> {
+  for (const [name, url] of Object.entries(runner.endpoints.queues))
+    await until(async () => {
+      const { Attributes = {} } = await sqs().send(
+        new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['All'] }),
+      )
+      const counts = ['', 'NotVisible', 'Delayed'].map((kind) =>
+        Number((Attributes as Record<string, string>)[`ApproximateNumberOfMessages${kind}`]),
+      )
+      if (name.endsWith('DeadLetters')) assert.deepEqual(counts, [0, 0, 0], `${name} is empty`)
+      return counts.every((count) => count === 0) ? true : null
+    })
+}

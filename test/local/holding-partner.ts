@@ -1,0 +1,85 @@
+/** A partner in the clear that can be made to say nothing to a message for as long as it is told to. */
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+
+export interface HoldingPartner {
+  readonly port: number
+  /** Everything received whole, answered or not, in order. */
+  readonly received: string[]
+  /** Messages answered 250 on a connection that was still there. */
+  readonly answered: string[]
+  holding: boolean
+  /** Resolves when this many messages have waited for their answer. */
+  held(count: number): Promise<void>
+  /** Resolves when this many connections were closed while their message waited. */
+  abandoned(count: number): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function startHoldingPartner(): Promise<HoldingPartner> {
+  const received: string[] = []
+  const answered: string[] = []
+  const sockets = new Set<Socket>()
+  let [held, abandoned] = [0, 0]
+  const events = new EventTarget()
+  const answer = (socket: Socket, content: string) => {
+    if (!socket.writable) return
+    answered.push(content)
+    socket.write('250 2.0.0 taken\r\n')
+  }
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket)).on('error', () => undefined)
+    serve(socket, (content) => {
+      received.push(content)
+      if (!partner.holding) return answer(socket, content)
+      held += 1
+      socket.once('close', () => {
+        abandoned += 1
+        events.dispatchEvent(new Event('change'))
+      })
+      events.dispatchEvent(new Event('change'))
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const partner: HoldingPartner = {
+    port: (server.address() as AddressInfo).port,
+    received,
+    answered,
+    holding: false,
+    held: async (count) => {
+      while (held < count) await once(events, 'change')
+    },
+    abandoned: async (count) => {
+      while (abandoned < count) await once(events, 'change')
+    },
+    stop: async () => {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+  return partner
+}
+
+function serve(socket: Socket, take: (content: string) => void): void {
+  let [buffered, inData] = ['', false]
+  socket.write('220 mx.holding.example ESMTP\r\n')
+  socket.on('data', (octets) => {
+    buffered += octets.toString('latin1')
+    for (;;) {
+      const end = buffered.indexOf(inData ? '\r\n.\r\n' : '\r\n')
+      if (end < 0) return
+      const part = buffered.slice(0, end)
+      buffered = buffered.slice(end + (inData ? 5 : 2))
+      if (inData) take(part)
+      else socket.write(replyTo(part))
+      inData = !inData && part === 'DATA'
+    }
+  })
+}
+
+function replyTo(command: string): string {
+  if (command === 'DATA') return '354 go on\r\n'
+  return command === 'QUIT' ? '221 2.0.0 bye\r\n' : '250 2.0.0 OK\r\n'
+}
