@@ -178,12 +178,22 @@ describe('a delivery job', () => {
 })
 
 describe('a worker that dies', () => {
-  it('inside the transaction leaves the recipient alone until its lease ran out, then it is tried again and counted', async () => {
+  it('between the next hop’s 250 and writing it down causes the one unavoidable copy, after the lease and counted', async () => {
     const job = jobFor(['a@partner.example'])
-    await assert.rejects(deliverJob(job, worker({}, { transmit: dies })), Died)
+    const taken: string[] = []
+    const dying = worker(
+      {},
+      {
+        transmit: () => {
+          taken.push('first')
+          return dies()
+        },
+      },
+    )
+    await assert.rejects(deliverJob(job, dying), Died)
     const soon = worker({}, { now: () => minutesLater(5) })
     assert.equal((await deliverJob(job, soon)).busy.length, 1)
-    assert.deepEqual(soon.transmitted, [])
+    assert.deepEqual([taken, soon.transmitted, soon.evaluation.take()], [['first'], [], []])
     const later = worker({}, { now: () => minutesLater(7) })
     const delivery = await deliverJob(job, later)
     assert.equal(delivery.leasesExpired, 1)
