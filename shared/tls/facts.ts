@@ -19,6 +19,7 @@ export type HandshakeView = Pick<
   'getProtocol' | 'getCipher' | 'getPeerX509Certificate' | 'authorized' | 'authorizationError'
 > & { servername?: string | false | null }
 
+/** To be called once for a handshake: Node hands out the presented chain with the first certificate only. */
 export function tlsFacts(socket: HandshakeView): TlsFacts {
   const cipher = socket.getCipher()?.standardName ?? null
   const certificate = socket.getPeerX509Certificate()

@@ -7,9 +7,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
-import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { selfSigned } from '../support/pki.ts'
+import { firstLine, freePort } from '../support/process.ts'
 import { generateLoad, type LoadResult, sampleMessage } from './load.ts'
 
 const { values } = parseArgs({
@@ -66,8 +66,8 @@ async function startTargets(): Promise<Target[]> {
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: `${endpoint}/000000000000/evaluation`,
     LISTEN_ADDRESS: '127.0.0.1',
-    SMTP_PORT: '2587',
-    HEALTH_PORT: '2588',
+    SMTP_PORT: String(await freePort()),
+    HEALTH_PORT: String(await freePort()),
   })
   const mailflow: Target = { name: 'mailflow ingress', ...ingress }
   return values.profile ? [mailflow] : [mailflow, { name: 'bare smtp-server', ...bare }]
@@ -86,10 +86,7 @@ async function start(
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   children.push(child)
-  const lines = createInterface({ input: child.stdout })
-  const [line] = (await once(lines, 'line')) as [string]
-  // Read on and dropped: a pipe that fills would stop the program.
-  lines.on('line', () => {})
+  const line = await firstLine(child)
   const port = Number(/^\d+$/.test(line) ? line : JSON.parse(line).smtpPort)
   return { port, pid: child.pid ?? 0 }
 }

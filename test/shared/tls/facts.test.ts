@@ -1,28 +1,42 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
-import { connect, createServer, type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
+import { SMTPServer } from 'smtp-server'
 import { TlsFacts } from '../../../shared/contract/message.ts'
 import { dnsNames, type HandshakeView, hasForwardSecrecy, tlsFacts } from '../../../shared/tls/facts.ts'
 import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
+import { Wire } from '../../functions/smtp-ingress/support.ts'
 import { createPki, daysFromNow, type Identity, selfSigned } from '../../support/pki.ts'
 
 const pki = await createPki()
 const { key, cert } = await selfSigned({ names: ['mx.ours.example'] })
-const server = createServer({ ...serverTlsOptions(key, cert), ca: pki.ca })
-server.listen(0, '127.0.0.1')
-await once(server, 'listening')
-after(() => server.close())
 
-async function factsFor(client: Partial<Identity>, servername = 'mx.ours.example'): Promise<TlsFacts> {
-  const { port } = server.address() as AddressInfo
-  const accepted = once(server, 'secureConnection')
-  const socket = connect({ port, host: '127.0.0.1', servername, rejectUnauthorized: false, ...client })
-  const [seen] = (await accepted) as [TLSSocket]
-  const facts = tlsFacts(seen)
-  socket.destroy()
+/** STARTTLS as the ingress serves it, with the test's authority for a root: that is where facts are read. */
+const handshakes = new EventEmitter<{ facts: [TlsFacts] }>()
+const server = new SMTPServer({
+  ...serverTlsOptions(key, cert),
+  ca: pki.ca,
+  onSecure: (socket, _session, answer) => {
+    handshakes.emit('facts', tlsFacts(socket as TLSSocket))
+    answer()
+  },
+})
+server.on('error', () => {})
+server.listen(0, '127.0.0.1')
+await once(server.server, 'listening')
+after(() => server.server.close())
+
+async function factsFor(client: Partial<Identity>): Promise<TlsFacts> {
+  const { port } = server.server.address() as AddressInfo
+  const seen = once(handshakes, 'facts')
+  const wire = await Wire.greet(port)
+  await wire.command('STARTTLS')
+  await wire.secure({ servername: 'mx.ours.example', ...client })
+  const [facts] = await seen
+  wire.destroy()
   return TlsFacts.parse(facts)
 }
 
@@ -44,7 +58,7 @@ test('a certificate is described as it was presented, with the chain that came w
     commonName: 'contoso',
   })
   const x509 = new X509Certificate(leaf.cert)
-  const { clientCertificate } = await factsFor({ ...leaf, cert: leaf.cert + pki.ca })
+  const { clientCertificate } = await factsFor({ ...leaf, cert: `${leaf.cert}\n${pki.ca}` })
   assert.deepEqual(clientCertificate, {
     subject: 'CN=contoso',
     commonName: 'contoso',

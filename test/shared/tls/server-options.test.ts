@@ -38,7 +38,7 @@ const agreed: [name: string, options: ConnectionOptions, protocol: string, ciphe
       { ecdhCurve: 'P-384:X25519' },
       'TLSv1.3',
       'TLS_AES_256_GCM_SHA384',
-      'X25519',
+      'secp384r1',
     ],
     [
       'a TLS 1.2 client',

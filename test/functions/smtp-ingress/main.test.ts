@@ -1,0 +1,111 @@
+/** The process as it is deployed, against SQS and S3 as an emulator speaks them. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { after, test } from 'node:test'
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { PutCommand } from '@aws-sdk/lib-dynamodb'
+import { startEmulators } from '../../../infra/local/aws/emulators.ts'
+import { ContentReader } from '../../../shared/content/reader.ts'
+import { EvaluationJob } from '../../../shared/contract/jobs.ts'
+import { startDynamoDb } from '../../support/dynamodb.ts'
+import { selfSigned } from '../../support/pki.ts'
+import { firstLine, freePort } from '../../support/process.ts'
+import { Wire } from './support.ts'
+
+const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
+const emulators = await startEmulators(null)
+const endpoint = emulators.endpoints.sqs
+const client = { endpoint, region: 'eu-central-1', credentials }
+const s3 = new S3Client({ ...client, forcePathStyle: true })
+const sqs = new SQSClient(client)
+const dynamodb = await startDynamoDb()
+const processes: ChildProcess[] = []
+
+after(async () => {
+  for (const child of processes) child.kill('SIGKILL')
+  await Promise.all([emulators.close(), dynamodb.stop()])
+})
+
+function start(environment: Record<string, string>): ChildProcess {
+  const child = spawn(process.execPath, ['functions/smtp-ingress/main.ts'], {
+    env: { PATH: process.env.PATH ?? '', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  processes.push(child)
+  return child
+}
+
+test('a message goes in by SMTP and comes out of bucket and queue; SIGTERM ends the process with 0', async () => {
+  const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
+  await s3.send(new CreateBucketCommand({ Bucket: 'content' }))
+  const { QueueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName: 'evaluation' }))
+  await dynamodb.documents.send(
+    new PutCommand({
+      TableName: dynamodb.connectorsTable,
+      Item: { pk: 'accepted-domain', sk: 'ours.example', domain: 'ours.example', comment: '', version: 1 },
+    }),
+  )
+  const child = start({
+    MAIL_HOSTNAME: 'mx.ours.example',
+    CONNECTORS_TABLE: dynamodb.connectorsTable,
+    CONTENT_BUCKET: 'content',
+    EVALUATION_QUEUE_URL: QueueUrl,
+    TLS_CERTIFICATE: cert,
+    TLS_PRIVATE_KEY: key,
+    LISTEN_ADDRESS: '127.0.0.1',
+    SMTP_PORT: String(await freePort()),
+    HEALTH_PORT: String(await freePort()),
+    AWS_REGION: 'eu-central-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    AWS_ENDPOINT_URL_S3: endpoint,
+    AWS_ENDPOINT_URL_SQS: endpoint,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
+  })
+  const { smtpPort } = JSON.parse(await firstLine(child))
+  const wire = await Wire.greet(smtpPort)
+  await wire.startTls()
+  const reply = await wire.send('Subject: hello\r\n\r\ntext\r\n')
+  const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }))
+  const jobs = Messages.map(({ Body = '' }) => EvaluationJob.parse(JSON.parse(Body)))
+  assert.deepEqual(
+    jobs.map(({ message }) => `250 2.0.0 Ok: queued as ${message.id}`),
+    [reply],
+  )
+  const [job] = jobs
+  assert.ok(job)
+  const content = await new ContentReader(s3).read(job.message.content)
+  assert.match(content.toString(), /^Received: .*\r\nSubject: hello\r\n\r\ntext\r\n$/s)
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  assert.deepEqual(await exited, [0, null])
+})
+
+const faults: [name: string, environment: Record<string, string>, line: RegExp][] = [
+  ['nothing set', {}, /^smtp-ingress cannot start: environment: CONNECTORS_TABLE: .*\n$/],
+  [
+    'a key that is none',
+    {
+      MAIL_HOSTNAME: 'mx.ours.example',
+      CONNECTORS_TABLE: 'connectors',
+      CONTENT_BUCKET: 'content',
+      EVALUATION_QUEUE_URL: 'http://127.0.0.1/queue',
+      TLS_CERTIFICATE: 'BEGIN CERTIFICATE',
+      TLS_PRIVATE_KEY: 'PRIVATE KEY',
+    },
+    /^smtp-ingress cannot start: [^\n]*PEM[^\n]*\n$/,
+  ],
+]
+
+for (const [name, environment, line] of faults)
+  test(`with ${name} the process says why in one line and exits with 1`, async () => {
+    const child = start(environment)
+    let errors = ''
+    child.stderr?.on('data', (text) => {
+      errors += text
+    })
+    assert.deepEqual(await once(child, 'close'), [1, null])
+    assert.match(errors, line)
+  })
