@@ -37,7 +37,7 @@ export async function startRunner(zone: object, args: readonly string[] = ['--no
   const zoneFile = join(folder, 'zone.json')
   writeFileSync(zoneFile, JSON.stringify(zone))
   const child = launch(['--smtp-port', '0', '--api-port', '0', '--zone', zoneFile, ...args])
-  const kill = () => child.kill('SIGKILL')
+  const kill = () => child.kill('SIGTERM')
   process.once('exit', kill)
   child.once('exit', () => {
     process.off('exit', kill)

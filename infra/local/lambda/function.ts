@@ -9,6 +9,8 @@ export interface FunctionDefinition extends EnvironmentData {
   readonly name: string
   readonly environment: Readonly<Record<string, string>>
   readonly timeoutSeconds: number
+  /** Invocations at once; further ones wait. */
+  readonly concurrency: number
 }
 
 /** The invocation came to no result: the handler threw, its time ran out, or its environment died. */
@@ -24,6 +26,7 @@ export class LambdaFunction {
   readonly #log: Writable
   readonly #idle: Environment[] = []
   readonly #busy = new Set<Environment>()
+  readonly #waiting: (() => void)[] = []
 
   /** @param log receives what the function writes to stdout and stderr */
   constructor(definition: FunctionDefinition, log: Writable) {
@@ -44,6 +47,7 @@ export class LambdaFunction {
 
   /** @throws InvocationError when there is no result */
   async invoke(event: unknown): Promise<unknown> {
+    while (this.#busy.size >= this.#definition.concurrency) await this.#room()
     const environment = this.#idle.pop() ?? this.#create()
     this.#busy.add(environment)
     try {
@@ -53,6 +57,7 @@ export class LambdaFunction {
       return value
     } finally {
       this.#busy.delete(environment)
+      this.#waiting.shift()?.()
     }
   }
 
@@ -66,6 +71,10 @@ export class LambdaFunction {
   async stop(): Promise<void> {
     const environments = [...this.#idle.splice(0), ...this.#busy]
     await Promise.all(environments.map(({ worker }) => worker.terminate()))
+  }
+
+  #room(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   #create(): Environment {

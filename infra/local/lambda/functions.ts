@@ -35,7 +35,6 @@ const mostThreads = availableParallelism() * 4
 export interface DefinedFunction extends FunctionDefinition {
   readonly logicalId: string
   readonly arn: string
-  readonly reservedConcurrency: number
 }
 
 /** Makes the functions' ARNs known, so that routes and mappings can name them. */
@@ -66,7 +65,7 @@ export function readFunctions(
       handler,
       translation,
       timeoutSeconds: properties.Timeout,
-      reservedConcurrency: properties.ReservedConcurrentExecutions ?? Number.POSITIVE_INFINITY,
+      concurrency: Math.min(properties.ReservedConcurrentExecutions ?? mostThreads, mostThreads),
       environment: {
         ...base,
         ...properties.Environment?.Variables,
@@ -105,7 +104,6 @@ export function readEventSources(
     const queue = queues.find(({ arn }) => arn === mapping.EventSourceArn)
     if (target === undefined || queue === undefined)
       throw new StartError(`template: ${id}: its function or its queue is not on this machine`)
-    const limit = mapping.ScalingConfig?.MaximumConcurrency ?? Number.POSITIVE_INFINITY
     return {
       target,
       source: {
@@ -114,7 +112,7 @@ export function readEventSources(
         batchSize: mapping.BatchSize,
         batchingWindowSeconds: mapping.MaximumBatchingWindowInSeconds,
         reportsBatchItemFailures: mapping.FunctionResponseTypes.includes('ReportBatchItemFailures'),
-        concurrency: Math.min(limit, target.reservedConcurrency, mostThreads),
+        concurrency: Math.min(mapping.ScalingConfig?.MaximumConcurrency ?? mostThreads, target.concurrency),
       },
     }
   })

@@ -1,4 +1,5 @@
 /** An event source mapping: receives from a queue, invokes the function, deletes what it did not report as failed. */
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   DeleteMessageBatchCommand,
   type Message,
@@ -29,6 +30,9 @@ export interface Poller {
 /** A receive call takes at most this many messages. */
 const receiveLimit = 10
 
+/** Milliseconds before a queue that could not be read is read again. */
+const pauseAfterFault = 1000
+
 type Invoke = (event: SQSEvent) => Promise<unknown>
 
 /** @param onError told of an invocation that failed; its batch comes back after the visibility timeout */
@@ -48,12 +52,16 @@ export function startPoller(
   }
   const receiving = (async () => {
     while (!stopping.signal.aborted) {
-      if (running.size >= source.concurrency) await Promise.race(running)
-      else start(await receiveBatch(sqs, source, stopping.signal))
+      try {
+        if (running.size >= source.concurrency) await Promise.race(running)
+        else start(await receiveBatch(sqs, source, stopping.signal))
+      } catch (error) {
+        if (stopping.signal.aborted) return
+        onError(`${source.queueUrl}: ${causeOf(error)}`)
+        await delay(pauseAfterFault, undefined, { signal: stopping.signal }).catch(() => undefined)
+      }
     }
-  })().catch((error: unknown) => {
-    if (!stopping.signal.aborted) onError(`${source.queueUrl}: ${causeOf(error)}`)
-  })
+  })()
   return {
     stop: async () => {
       stopping.abort()

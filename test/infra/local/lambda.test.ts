@@ -29,7 +29,7 @@ writeFileSync(
 
 function make(
   t: { after(fn: () => Promise<void>): void },
-  overrides: { timeoutSeconds?: number; ports?: object } = {},
+  overrides: { timeoutSeconds?: number; concurrency?: number; ports?: object } = {},
 ) {
   const log = new PassThrough()
   const made = new LambdaFunction(
@@ -40,6 +40,7 @@ function make(
       translation: { ...overrides.ports },
       environment: { COLOR: 'blue', AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256' },
       timeoutSeconds: overrides.timeoutSeconds ?? 30,
+      concurrency: overrides.concurrency ?? 4,
     },
     log,
   )
@@ -63,6 +64,15 @@ test('invocations at once get environments of their own', async (t) => {
   assert.deepEqual(
     answers.map((answer) => (answer as { calls: number }).calls),
     [1, 1],
+  )
+})
+
+test('invocations beyond the concurrency wait for an environment', async (t) => {
+  const { made } = make(t, { concurrency: 1 })
+  const answers = await Promise.all([made.invoke({}), made.invoke({}), made.invoke({})])
+  assert.deepEqual(
+    answers.map((answer) => (answer as { calls: number }).calls),
+    [1, 2, 3],
   )
 })
 
