@@ -13,7 +13,7 @@ import { LocalAuthority } from './certificates.ts'
 import { startDnsServer } from './dns/server.ts'
 import type { Zone } from './dns/zone.ts'
 import { choosePort, Ingress, readIngressEnvironment } from './ingress.ts'
-import { LambdaFunction } from './lambda/function.ts'
+import { FunctionSet } from './lambda/function-set.ts'
 import { readEventSources, readFunctions, registerFunctions } from './lambda/functions.ts'
 import { startPoller } from './lambda/poller.ts'
 import type { Options } from './options.ts'
@@ -116,10 +116,10 @@ async function start<W extends World>(
   const runtime = runtimeEnvironment(emulators)
   registerFunctions(template, resolver)
   const definitions = readFunctions(template, resolver, assets, runtime, world.zone.ports)
-  const functions = new Map(definitions.map((one) => [one.arn, new LambdaFunction(one, logs.open(one.name))]))
-  const invoke = (arn: string, event: unknown) => functionOf(functions, arn).invoke(event)
-  atStop(() => Promise.all([...functions.values()].map((one) => one.stop())))
-  await Promise.all([...functions.values()].map((one) => one.warm()))
+  const functions = new FunctionSet(definitions, (name) => logs.open(name))
+  atStop(() => functions.stop())
+  await functions.warm()
+  const invoke = (arn: string, event: unknown) => functions.invoke(arn, event)
 
   const sources = readEventSources(template, resolver, definitions, resources.queues)
   const pollers = sources.map(({ target, source }) =>
@@ -146,7 +146,7 @@ async function start<W extends World>(
   return {
     authority,
     world,
-    crashWorkers: () => [...functions.values()].reduce((sum, one) => sum + one.crash(), 0),
+    crashWorkers: () => functions.crash(),
     stop,
     endpoints: {
       smtp: `127.0.0.1:${smtpPort}`,
@@ -233,12 +233,6 @@ async function keepSnapshots(
 ): Promise<void> {
   await restoreSnapshot(directory, emulators.queues, clients.s3)
   atStop(() => saveSnapshot(directory, emulators.queues, clients.s3, resources.buckets))
-}
-
-function functionOf(functions: ReadonlyMap<string, LambdaFunction>, arn: string): LambdaFunction {
-  const found = functions.get(arn)
-  if (found === undefined) throw new StartError(`template: no function ${arn}`)
-  return found
 }
 
 /** The resources by the names under which the units know them. */
