@@ -68,7 +68,7 @@ export function createMailServer(parts: ServerParts): MailServer {
     socketTimeout: idleTimeoutMs,
     closeTimeout: environment.DRAIN_SECONDS * 1000,
     logger: false,
-    onConnect: (_session, answer) => answer(dialogue.connect()),
+    onConnect: (session, answer) => answer(dialogue.connect(session)),
     onSecure: (socket, session, answer) => answer(dialogue.secure(socket as TLSSocket, session)),
     onMailFrom: (sender, session, answer) => answer(dialogue.mail(sender, session)),
     onRcptTo: (recipient, session, answer) => void dialogue.recipient(recipient, session).then(answer),
@@ -100,8 +100,8 @@ class Dialogue {
     this.#parts = parts
   }
 
-  connect(): Refusal | null {
-    return this.#parts.intake.isFailing ? this.#refuse(new Refusal(notInService)) : null
+  connect(session: SMTPServerSession): Refusal | null {
+    return this.#parts.intake.isFailing ? this.#refuse(new Refusal(notInService), session) : null
   }
 
   /** Once a handshake, not once a message. */
@@ -222,16 +222,16 @@ class Dialogue {
   }
 
   /** Counts and logs a refusal. The client reads its reply and nothing else of it. */
-  #refuse(refusal: Refusal, session?: SMTPServerSession, of?: Record<string, string>): Refusal {
+  #refuse(refusal: Refusal, session: SMTPServerSession, of?: Record<string, string>): Refusal {
     const { metrics, log } = this.#parts
     metrics.count(Metric.refused, ['reason', refusal.reason])
     if (refusal.reason === storageUnavailable.reason && refusal.cause) metrics.count(Metric.storageFailures)
     log(refusal.cause ? 'error' : 'info', 'refused', {
       reason: refusal.reason,
       reply: `${refusal.reply.code} ${refusal.message}`,
-      ip: session?.remoteAddress ?? null,
-      tls: session ? this.#remember(session).tls.protocol : null,
-      mailFrom: session?.envelope.mailFrom ? session.envelope.mailFrom.address : null,
+      ip: session.remoteAddress,
+      tls: this.#remember(session).tls.protocol,
+      mailFrom: session.envelope?.mailFrom ? session.envelope.mailFrom.address : null,
       ...of,
       ...refusal.detail,
       ...(refusal.cause ? { cause: causeOf(refusal.cause) } : {}),
