@@ -104,6 +104,13 @@ async function setUp(): Promise<void> {
     onTlsFailure: 'Bounce',
   })
   await api.create('outbound', {
+    name: 'by SES',
+    connectorType: 'Partner',
+    recipientDomains: ['far.example'],
+    route: 'Ses',
+    tlsSettings: 'EncryptionOnly',
+  })
+  await api.create('outbound', {
     name: 'to forced.example',
     connectorType: 'Partner',
     recipientDomains: ['forced.example'],
@@ -213,6 +220,17 @@ test('forced TLS: the certificate is verified, and only then the message is sent
   assert.equal(attemptOf(trace)?.host, 'mx.good.example')
   const [received] = receivedBy(partners.good, content)
   assert.deepEqual(received?.tls, { protocol: 'TLSv1.3', serverName: 'mx.good.example' })
+})
+
+test('a connector may hand over to SES, which gets the message once', async () => {
+  const { trace, content } = await fromOurs('x@far.example')
+  assert.equal(trace.recipients[0]?.state, 'Delivered')
+  const store = await (await fetch(`${runner.endpoints.ses}/store`)).json()
+  const { emails } = store as { emails: { subject: string; destination: { to: string[] } }[] }
+  assert.deepEqual(
+    emails.map(({ subject, destination }) => [subject, destination.to]),
+    [[/Subject: (.*)\r\n/.exec(content)?.[1], ['x@far.example']]],
+  )
 })
 
 const unmet = [
