@@ -18,7 +18,7 @@ import { readEventSources, readFunctions, registerFunctions } from './lambda/fun
 import { startPoller } from './lambda/poller.ts'
 import type { Options } from './options.ts'
 import { StartError } from './start-error.ts'
-import { restoreSnapshot, saveSnapshot } from './state.ts'
+import { lockState, restoreSnapshot, saveSnapshot } from './state.ts'
 import { Resolver, region, resourcesOfType, type Template } from './template.ts'
 
 /** What the ready line says: where everything listens, and what it is called. */
@@ -92,6 +92,7 @@ async function start<W extends World>(
   stop: () => Promise<void>,
 ): Promise<Runner<W>> {
   const folders = openFolders(options.stateDirectory, atStop)
+  if (options.stateDirectory !== null) atStop(lockState(folders.kept))
   const logs = new Logs(folders.logs)
   const smtpPort = await choosePort(options.smtpPort, '--smtp-port')
   await choosePort(options.apiPort, '--api-port')

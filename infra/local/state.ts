@@ -7,9 +7,33 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from 'node:path'
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import type { Emulators } from './aws/emulators.ts'
+import { StartError } from './start-error.ts'
 
 type QueueStore = Emulators['queues']
 type StoredMessage = Parameters<NonNullable<ReturnType<QueueStore['getQueueByName']>>['enqueue']>[0]
+
+/**
+ * Keeps a second runner from the same directory.
+ * @returns what gives it free again
+ * @throws StartError when a runner that is alive has it
+ */
+export function lockState(directory: string): () => void {
+  const file = join(directory, 'runner.pid')
+  const owner = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0
+  if (owner > 0 && owner !== process.pid && isAlive(owner))
+    throw new StartError(`--state ${directory}: in use by the runner with pid ${owner}`)
+  writeFileSync(file, String(process.pid))
+  return () => rmSync(file, { force: true })
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    // Signal 0 only asks whether the process is there.
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
 
 /** Replaces the last snapshot; a stop that is interrupted leaves the old one whole. */
 export async function saveSnapshot(

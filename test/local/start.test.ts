@@ -52,6 +52,11 @@ test('with --state a clean stop and a new start lose nothing', { timeout: 60_000
 
   const first = await startRunner({ names: {} }, args)
   t.after(() => first.stop())
+  assert.deepEqual(await runToEnd(['--smtp-port', '0', '--api-port', '0', ...args]), {
+    code: 1,
+    stdout: '',
+    stderr: `mailflow: --state ${state}: in use by the runner with pid ${first.process.pid}\n`,
+  })
   const api = new Api(first.endpoints)
   await api.call('PUT', '/accepted-domains/ours.example', {})
   const content = 'Subject: kept\r\n\r\nover the stop\r\n'
