@@ -2,6 +2,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import {
   AbortMultipartUploadCommand,
+  type CompletedPart,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   type S3Client,
@@ -21,7 +22,7 @@ export class MultipartWriter {
   readonly #s3: Pick<S3Client, 'send'>
   readonly #target: { Bucket: string; Key: string; UploadId: string }
   readonly #digest: Hash = createHash('sha256')
-  readonly #parts: { PartNumber: number; ETag: string | undefined }[] = []
+  readonly #parts: CompletedPart[] = []
   #part = Buffer.allocUnsafe(partSize)
   #filled = 0
   #length = 0
@@ -34,7 +35,10 @@ export class MultipartWriter {
 
   static async start(s3: Pick<S3Client, 'send'>, bucket: string): Promise<MultipartWriter> {
     const target = { Bucket: bucket, Key: `messages/${ulid()}` }
-    const { UploadId } = await s3.send(new CreateMultipartUploadCommand(target))
+    // The SDK gives every part a CRC-32, which S3 takes only for an upload that was announced with it.
+    const { UploadId } = await s3.send(
+      new CreateMultipartUploadCommand({ ...target, ChecksumAlgorithm: 'CRC32' }),
+    )
     if (UploadId === undefined) throw new Error('S3 named no multipart upload')
     return new MultipartWriter(s3, { ...target, UploadId })
   }
@@ -74,8 +78,9 @@ export class MultipartWriter {
     this.#filled = 0
     this.#upload = this.#s3
       .send(new UploadPartCommand({ ...this.#target, PartNumber, Body }))
-      .then(({ ETag }) => {
-        this.#parts.push({ PartNumber, ETag })
+      // To complete such an upload every part's checksum has to be named again.
+      .then(({ ETag, ChecksumCRC32 }) => {
+        this.#parts.push({ PartNumber, ETag, ChecksumCRC32 })
       })
     // The rejection is met by the next write, by complete or by abort.
     this.#upload.catch(() => {})

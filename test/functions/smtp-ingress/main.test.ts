@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { after, test } from 'node:test'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
-import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { CreateQueueCommand, PurgeQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { PutCommand } from '@aws-sdk/lib-dynamodb'
 import { startEmulators } from '../../../infra/local/aws/emulators.ts'
 import { ContentReader } from '../../../shared/content/reader.ts'
@@ -37,7 +37,7 @@ function start(environment: Record<string, string>): ChildProcess {
   return child
 }
 
-test('a message goes in by SMTP and comes out of bucket and queue; SIGTERM ends the process with 0', async () => {
+test('messages go in by SMTP and come out of bucket and queue; SIGTERM ends the process with 0', async () => {
   const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
   await s3.send(new CreateBucketCommand({ Bucket: 'content' }))
   const { QueueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName: 'evaluation' }))
@@ -67,17 +67,22 @@ test('a message goes in by SMTP and comes out of bucket and queue; SIGTERM ends 
   const { smtpPort } = JSON.parse(await firstLine(child))
   const wire = await Wire.greet(smtpPort)
   await wire.startTls()
-  const reply = await wire.send('Subject: hello\r\n\r\ntext\r\n')
-  const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }))
-  const jobs = Messages.map(({ Body = '' }) => EvaluationJob.parse(JSON.parse(Body)))
-  assert.deepEqual(
-    jobs.map(({ message }) => `250 2.0.0 Ok: queued as ${message.id}`),
-    [reply],
-  )
-  const [job] = jobs
-  assert.ok(job)
-  const content = await new ContentReader(s3).read(job.message.content)
-  assert.match(content.toString(), /^Received: .*\r\nSubject: hello\r\n\r\ntext\r\n$/s)
+  // The second is a multipart upload.
+  for (const text of ['text\r\n', `${'0123456789'.repeat(7)}\r\n`.repeat(130_000)]) {
+    const reply = await wire.send(`Subject: hello\r\n\r\n${text}`)
+    const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }))
+    const jobs = Messages.map(({ Body = '' }) => EvaluationJob.parse(JSON.parse(Body)))
+    assert.deepEqual(
+      jobs.map(({ message }) => `250 2.0.0 Ok: queued as ${message.id}`),
+      [reply],
+    )
+    const [job] = jobs
+    assert.ok(job)
+    const content = (await new ContentReader(s3).read(job.message.content)).toString()
+    assert.ok(content.startsWith('Received: from client.example '))
+    assert.ok(content.endsWith(`+0000\r\nSubject: hello\r\n\r\n${text}`))
+    await sqs.send(new PurgeQueueCommand({ QueueUrl }))
+  }
   const exited = once(child, 'exit')
   child.kill('SIGTERM')
   assert.deepEqual(await exited, [0, null])

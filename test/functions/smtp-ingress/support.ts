@@ -20,6 +20,9 @@ import type { Outgoing } from '../../../shared/queues/job-queue.ts'
 import { snapshot } from '../../support/fixtures.ts'
 import { type Identity, selfSigned } from '../../support/pki.ts'
 
+/** Stands for the checksum of a part: what matters is that it comes back. */
+const checksumOf = (part: number): string => `crc-${part}`
+
 /** A bucket: objects by key, and the operations in order. `before` may wait or throw. */
 export class MemoryBucket {
   readonly objects = new Map<string, Buffer>()
@@ -42,16 +45,23 @@ export class MemoryBucket {
   #answer(command: unknown) {
     if (command instanceof PutObjectCommand)
       return void this.#put(command.input.Key, command.input.Body as Buffer)
-    if (command instanceof CreateMultipartUploadCommand) return this.#create(command.input.Key ?? '')
+    if (command instanceof CreateMultipartUploadCommand) {
+      if (command.input.ChecksumAlgorithm !== 'CRC32')
+        throw new Error('parts have checksums, the upload has none')
+      return this.#create(command.input.Key ?? '')
+    }
     if (command instanceof UploadPartCommand) {
       const { UploadId = '', PartNumber = 0, Body } = command.input
       // A copy, as the network makes one: the sender may use its buffer again.
       const parts = this.#parts.get(UploadId) ?? []
       parts[PartNumber - 1] = Buffer.from(Body as Buffer)
-      return { ETag: `"${PartNumber}"` }
+      return { ETag: `"${PartNumber}"`, ChecksumCRC32: checksumOf(PartNumber) }
     }
     if (command instanceof CompleteMultipartUploadCommand) {
       const { Key, UploadId = '', MultipartUpload } = command.input
+      for (const { PartNumber = 0, ChecksumCRC32 } of MultipartUpload?.Parts ?? [])
+        if (ChecksumCRC32 !== checksumOf(PartNumber))
+          throw new Error(`checksum of part ${PartNumber} missing`)
       const parts = (MultipartUpload?.Parts ?? []).map(
         ({ PartNumber = 0 }) => this.#parts.get(UploadId)?.[PartNumber - 1],
       )
