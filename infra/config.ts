@@ -11,14 +11,26 @@ const hostName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]
 
 const days = z.int().min(1).max(3650)
 
-/** Seconds one invocation may take, and how many run at once. SQS maximum concurrency starts at 2. */
-const unit = (timeoutSeconds: number, concurrency: number, longestTimeout = 900) =>
+/** SQS's maximum concurrency starts at 2. */
+const concurrency = z.int().min(2).max(1000)
+
+/** Seconds one invocation may take, and how many run at once. */
+const unit = (timeoutSeconds: number, atOnce: number, longestTimeout = 900) =>
   z
     .strictObject({
       timeoutSeconds: z.int().min(1).max(longestTimeout).default(timeoutSeconds),
-      concurrency: z.int().min(2).max(1000).default(concurrency),
+      concurrency: concurrency.default(atOnce),
     })
     .prefault({})
+
+/**
+ * RFC 5321 §4.5.3.2 lets one SMTP command take minutes. The function gives an attempt 270 seconds and claims it
+ * for 360, so its own limit between the two is no setting.
+ */
+const Delivery = z
+  .strictObject({ concurrency: concurrency.default(50) })
+  .prefault({})
+  .transform((settings) => ({ ...settings, timeoutSeconds: 300 }))
 
 const Ingress = z.strictObject({
   /** Fargate CPU units. A task has two MiB of memory a unit, the least that Fargate pairs with each of these. */
@@ -81,8 +93,7 @@ export const Config = z
     functions: z
       .strictObject({
         evaluate: unit(30, 50),
-        /** RFC 5321 §4.5.3.2 lets one SMTP command take minutes; a claim on a delivery lasts 6 minutes. */
-        deliver: unit(300, 50, 300),
+        deliver: Delivery,
         /** A claim on a DSN lasts 90 seconds. */
         bounce: unit(60, 10, 60),
         api: unit(15, 20),

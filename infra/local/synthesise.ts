@@ -28,7 +28,9 @@ const AssetManifest = z.object({
  */
 export function synthesise(settings: Record<string, unknown>, directory: string): Assembly {
   const outdir = mkdtempSync(join(directory, 'assembly-'))
-  const [stack, ...others] = buildApp({ outdir, mailflow: settings }).synth().stacks
+  const [stack, ...others] = quietly(() =>
+    buildApp({ outdir, mailflow: settings, validate: false }).synth(),
+  ).stacks
   if (stack === undefined || others.length > 0) throw new StartError('the app must hold exactly one stack')
   const manifest = AssetManifest.parse(
     JSON.parse(readFileSync(join(outdir, `${stack.id}.assets.json`), 'utf8')),
@@ -40,4 +42,19 @@ export function synthesise(settings: Record<string, unknown>, directory: string)
     ]),
   )
   return { template: stack.template as Template, assets: new Map(assets) }
+}
+
+/** CDK announces each bundle on stderr; what it says is of interest only when it fails. */
+function quietly<T>(work: () => T): T {
+  const write = process.stderr.write
+  const said: string[] = []
+  process.stderr.write = (chunk: string | Uint8Array) => said.push(chunk.toString()) > 0
+  try {
+    return work()
+  } catch (error) {
+    write.call(process.stderr, said.join(''))
+    throw error
+  } finally {
+    process.stderr.write = write
+  }
 }

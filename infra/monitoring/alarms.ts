@@ -14,7 +14,7 @@ import type { MailQueue } from '../queues/mail-queue.ts'
 import type { UnitFunction } from '../unit.ts'
 import { Alarm, type AlarmProps } from './alarm.ts'
 import { functionMetric, ingressMetric } from './mail-metric.ts'
-import type { Monitored } from './monitoring.ts'
+import type { Monitored } from './monitored.ts'
 
 const { LESS_THAN_THRESHOLD } = ComparisonOperator
 

@@ -11,7 +11,7 @@ import {
 import { Construct } from 'constructs'
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
 import { functionMetric, ingressMetric } from './mail-metric.ts'
-import type { Monitored } from './monitoring.ts'
+import type { Monitored } from './monitored.ts'
 
 const width = 12
 

@@ -3,22 +3,9 @@ import { Key } from 'aws-cdk-lib/aws-kms'
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
-import type { Config } from '../config.ts'
-import type { ConnectorApi } from '../connectors/connector-api.ts'
-import type { SmtpIngress } from '../ingress/smtp-ingress.ts'
-import type { MailQueues } from '../queues/mail-queues.ts'
-import type { UnitFunction } from '../unit.ts'
 import { Alarms } from './alarms.ts'
 import { MailDashboard } from './mail-dashboard.ts'
-
-/** What there is to watch. */
-export interface Monitored {
-  readonly config: Config
-  readonly ingress: SmtpIngress
-  readonly queues: MailQueues
-  readonly functions: Readonly<Record<'evaluate' | 'deliver' | 'bounce' | 'api', UnitFunction>>
-  readonly api: ConnectorApi
-}
+import type { Monitored } from './monitored.ts'
 
 /** The dashboard, the alarms, and who is told. */
 export class Monitoring extends Construct {

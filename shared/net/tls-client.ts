@@ -4,21 +4,10 @@ import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import type { TlsRequirement } from '../contract/jobs.ts'
 import { dnsNames } from '../tls/facts.ts'
 import { type EstablishedTls, forcesTls } from '../tls/server-certificate.ts'
+import { cipherSuites } from '../tls/suites.ts'
 
-/** Forward secrecy and authenticated encryption only, strongest first. */
-const ciphers = [
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'TLS_AES_128_GCM_SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'DHE-RSA-AES256-GCM-SHA384',
-  'DHE-RSA-AES128-GCM-SHA256',
-].join(':')
+/** As a client also finite-field DHE: some partners have nothing else, and its cost is theirs. */
+const ciphers = [...cipherSuites, 'DHE-RSA-AES256-GCM-SHA384', 'DHE-RSA-AES128-GCM-SHA256'].join(':')
 
 /** Hybrid post-quantum first. */
 const groups = 'X25519MLKEM768:X25519:P-256:P-384'

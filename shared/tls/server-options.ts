@@ -6,19 +6,7 @@
  */
 import { constants } from 'node:crypto'
 import type { TlsOptions } from 'node:tls'
-
-/** OpenSSL names, most wanted first; with these no finite-field DHE, whose cost an attacker chooses. */
-const cipherSuites = [
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'TLS_AES_128_GCM_SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-]
+import { cipherSuites } from './suites.ts'
 
 /**
  * In OpenSSL's notation a slash ends what may be weighed against a round trip: a client that can do the hybrid
@@ -33,6 +21,7 @@ export function serverTlsOptions(key: string, cert: string): TlsOptions {
     cert,
     minVersion: 'TLSv1.2',
     maxVersion: 'TLSv1.3',
+    // Without finite-field DHE, whose cost an attacker chooses.
     ciphers: cipherSuites.join(':'),
     ecdhCurve: groups,
     honorCipherOrder: true,

@@ -43,7 +43,7 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
   [
     'a delivery longer than its claim',
     { functions: { deliver: { timeoutSeconds: 301 } } },
-    /mailflow\.functions\.deliver\.timeoutSeconds: /,
+    /mailflow\.functions\.deliver: Unrecognized key: "timeoutSeconds"/,
   ],
   [
     'an issuer over plain HTTP',

@@ -1,0 +1,14 @@
+import type { Config } from '../config.ts'
+import type { ConnectorApi } from '../connectors/connector-api.ts'
+import type { SmtpIngress } from '../ingress/smtp-ingress.ts'
+import type { MailQueues } from '../queues/mail-queues.ts'
+import type { UnitFunction } from '../unit.ts'
+
+/** What there is to watch. */
+export interface Monitored {
+  readonly config: Config
+  readonly ingress: SmtpIngress
+  readonly queues: MailQueues
+  readonly functions: Readonly<Record<'evaluate' | 'deliver' | 'bounce' | 'api', UnitFunction>>
+  readonly api: ConnectorApi
+}
