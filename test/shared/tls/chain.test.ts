@@ -1,0 +1,107 @@
+import 'reflect-metadata'
+import assert from 'node:assert/strict'
+import { webcrypto } from 'node:crypto'
+import { before, describe, test } from 'node:test'
+import { BasicConstraintsExtension, X509CertificateGenerator } from '@peculiar/x509'
+import { chainsTo } from '../../../shared/tls/chain.ts'
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+const year = (offset: number) => new Date(Date.UTC(2026 + offset, 0, 1))
+const now = new Date('2026-06-01T00:00:00Z')
+
+interface Holder {
+  name: string
+  keys: CryptoKeyPair
+  pem: string
+  /** Base64 DER, as it travels in the facts. */
+  der: string
+}
+
+type CryptoKeyPair = Awaited<ReturnType<typeof newKeys>>
+const newKeys = () => webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+
+async function issue(
+  name: string,
+  issuer: Holder | null,
+  { ca = false, from = year(-1), to = year(1) }: { ca?: boolean; from?: Date; to?: Date } = {},
+): Promise<Holder> {
+  const keys = await newKeys()
+  const certificate = await X509CertificateGenerator.create({
+    subject: `CN=${name}`,
+    issuer: `CN=${issuer?.name ?? name}`,
+    publicKey: keys.publicKey,
+    signingKey: (issuer?.keys ?? keys).privateKey,
+    signingAlgorithm: algorithm,
+    notBefore: from,
+    notAfter: to,
+    extensions: [new BasicConstraintsExtension(ca, undefined, true)],
+  })
+  return {
+    name,
+    keys,
+    pem: certificate.toString('pem'),
+    der: Buffer.from(certificate.rawData).toString('base64'),
+  }
+}
+
+const made: Record<string, Holder> = {}
+const get = (name: string): Holder => made[name] ?? assert.fail(`no certificate ${name}`)
+
+before(async () => {
+  const root = await issue('Root', null, { ca: true })
+  const intermediate = await issue('Intermediate', root, { ca: true })
+  const lookAlike = await issue('Root', null, { ca: true })
+  const staleIntermediate = await issue('Stale', root, { ca: true, to: year(0) })
+  const leaf = await issue('Leaf', intermediate)
+  const otherRoot = await issue('Other root', null, { ca: true })
+  Object.assign(made, {
+    root,
+    intermediate,
+    lookAlike,
+    staleIntermediate,
+    leaf,
+    otherRoot,
+    direct: await issue('Direct', root),
+    forged: await issue('Forged', lookAlike),
+    underStale: await issue('Under stale', staleIntermediate),
+    underLeaf: await issue('Under leaf', leaf),
+    expired: await issue('Expired', root, { to: year(0) }),
+    future: await issue('Future', root, { from: year(1), to: year(2) }),
+    expiredRoot: await issue('Expired root', null, { ca: true, to: year(0) }),
+    lonely: await issue('Lonely', null),
+  })
+  made.underExpiredRoot = await issue('Under expired root', get('expiredRoot'))
+})
+
+describe('a presented chain', () => {
+  const rows: [name: string, chain: string[], authorities: string[], trusted: boolean][] = [
+    ['issued by the authority itself', ['direct'], ['root'], true],
+    ['over an intermediate', ['leaf', 'intermediate'], ['root'], true],
+    ['over an intermediate, root sent along, in any order', ['leaf', 'root', 'intermediate'], ['root'], true],
+    ['whose intermediate is the authority', ['leaf'], ['intermediate'], true],
+    ['that is the authority itself, self-signed', ['lonely'], ['lonely'], true],
+    ['one of several authorities', ['direct'], ['otherRoot', 'root'], true],
+    ['without its intermediate', ['leaf'], ['root'], false],
+    ['of another authority', ['direct'], ['otherRoot'], false],
+    ['of an authority of the same name and another key', ['forged', 'lookAlike'], ['root'], false],
+    ['with an expired leaf', ['expired'], ['root'], false],
+    ['with a leaf that is not valid yet', ['future'], ['root'], false],
+    ['over an expired intermediate', ['underStale', 'staleIntermediate'], ['root'], false],
+    ['to an expired authority', ['underExpiredRoot'], ['expiredRoot'], false],
+    ['in which a leaf poses as an authority', ['underLeaf', 'leaf', 'intermediate'], ['root'], false],
+    ['that is empty', [], ['root'], false],
+    ['without any authority', ['direct'], [], false],
+  ]
+  for (const [name, chain, authorities, trusted] of rows) {
+    test(`${name} is ${trusted ? '' : 'not '}trusted`, () => {
+      const ders = chain.map((holder) => get(holder).der)
+      const pems = authorities.map((holder) => get(holder).pem)
+      assert.equal(chainsTo(ders, pems, now), trusted)
+    })
+  }
+
+  test('that is circular ends', () => {
+    const ders = ['lookAlike', 'root', 'lookAlike', 'root'].map((holder) => get(holder).der)
+    assert.equal(chainsTo(ders, [get('otherRoot').pem], now), false)
+  })
+})
