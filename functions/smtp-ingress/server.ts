@@ -8,6 +8,7 @@ import { plaintext, type TlsFacts } from '../../shared/contract/message.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
 import { receivedHeader } from '../../shared/mail/received.ts'
 import { type Admission, admit } from '../../shared/policy/admit.ts'
+import { type InboundJudgement, judgeInbound } from '../../shared/policy/inbound.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import { tlsFacts } from '../../shared/tls/facts.ts'
 import { serverTlsOptions } from '../../shared/tls/server-options.ts'
@@ -89,6 +90,8 @@ interface Remembered {
   tls: TlsFacts
   /** The last recipient's admission; the sender decides it, so it is that of every recipient. */
   admission: Welcome | null
+  /** What connectors say of this MAIL's sender, and by which rules: judged once, not at every RCPT. */
+  judged: { snapshot: Snapshot; judgement: InboundJudgement } | null
 }
 
 class Dialogue {
@@ -106,12 +109,12 @@ class Dialogue {
 
   /** Once a handshake, not once a message. */
   secure(socket: TLSSocket, session: SMTPServerSession): null {
-    this.#sessions.set(session, { tls: tlsFacts(socket), admission: null })
+    this.#sessions.set(session, { tls: tlsFacts(socket), admission: null, judged: null })
     return null
   }
 
   mail(sender: SMTPServerAddress, session: SMTPServerSession): Refusal | null {
-    this.#remember(session).admission = null
+    Object.assign(this.#remember(session), { admission: null, judged: null })
     if (this.#parts.intake.isFailing) return this.#refuse(new Refusal(storageUnavailable), session)
     const refused = refuseSender(sender)
     return refused ? this.#refuse(new Refusal(refused), session, { mailFrom: sender.address }) : null
@@ -170,9 +173,12 @@ class Dialogue {
       environment.MAIL_HOSTNAME,
     )
     const remembered = this.#remember(session)
-    const mailFrom = withAsciiDomain(sender.address)
-    const view = { ip: session.remoteAddress, tls: remembered.tls, mailFrom, at: now() }
-    const admission = admit(snapshot, view, recipient.address)
+    if (remembered.judged?.snapshot !== snapshot) {
+      const mailFrom = withAsciiDomain(sender.address)
+      const view = { ip: session.remoteAddress, tls: remembered.tls, mailFrom, at: now() }
+      remembered.judged = { snapshot, judgement: judgeInbound(snapshot, view) }
+    }
+    const admission = admit(snapshot, remembered.judged.judgement, recipient.address)
     if (admission.action === 'Refuse') throw new Refusal(admission, undefined, admission)
     remembered.admission = admission
   }
@@ -242,7 +248,7 @@ class Dialogue {
   #remember(session: SMTPServerSession): Remembered {
     const known = this.#sessions.get(session)
     if (known) return known
-    const fresh = { tls: plaintext, admission: null }
+    const fresh = { tls: plaintext, admission: null, judged: null }
     this.#sessions.set(session, fresh)
     return fresh
   }

@@ -5,7 +5,6 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { SmartHost } from '../contract/jobs.ts'
 import { normaliseDomain, normaliseDomainPattern } from '../mail/domain.ts'
@@ -44,7 +43,7 @@ const CertificateName = z
 const IpRange = z
   .string()
   .max(64)
-  .refine((value) => isIP(value) !== 0 || ipaddr.isValidCIDR(value), {
+  .refine(isRange, {
     error: (issue) => `"${String(issue.input)}" is not an IP address or a CIDR range`,
   })
 
@@ -260,6 +259,14 @@ export type OutboundConnector = z.output<typeof OutboundConnector>
 
 export const AcceptedDomain = z.strictObject({ domain: z.string(), ...AcceptedDomainInput.shape, ...stored })
 export type AcceptedDomain = z.output<typeof AcceptedDomain>
+
+/** Whole addresses only: `10/8`, `010.0.0.0/8` or a zone would be read as something other than was meant. */
+function isRange(value: string): boolean {
+  const [address = '', bits = '0', ...rest] = value.split('/')
+  const family = address.includes('%') ? 0 : isIP(address)
+  const longest = family === 4 ? 32 : 128
+  return family !== 0 && rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= longest
+}
 
 function isSingleCertificate(pem: string): boolean {
   if (pem.split('-----BEGIN CERTIFICATE-----').length !== 2) return false

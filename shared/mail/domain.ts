@@ -7,11 +7,19 @@ import { domainToASCII } from 'node:url'
 const label = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/
 
 /**
+ * domainToASCII reads its argument as the host of a URL: it would end it at a slash, decode a percent sign and
+ * pass over tabs, and so make a partner's name out of something longer.
+ */
+const neverInNames = /[^\P{Cc}]|[ /\\?#%:@[\]]/u
+
+/**
  * The comparable form of a domain name, or null when it is not one (RFC 1035 §2.3.4: labels of 1–63 octets,
  * 253 octets in all).
  */
 export function normaliseDomain(name: string): string | null {
-  const ascii = domainToASCII(name.replace(/\.$/, '')).toLowerCase()
+  if (neverInNames.test(name)) return null
+  // The dot at the end goes last: an ideographic full stop has only now become one.
+  const ascii = domainToASCII(name).toLowerCase().replace(/\.$/, '')
   if (ascii === '' || ascii.length > 253) return null
   // domainToASCII reads `127.1` or `0x7f000001` as an IPv4 address; a mail domain is never one.
   if (/^[\d.]+$/.test(ascii)) return null

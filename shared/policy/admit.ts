@@ -2,7 +2,7 @@
 import type { Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { reply } from '../mail/reply.ts'
-import { judgeInbound, type Session } from './inbound.ts'
+import type { InboundJudgement } from './inbound.ts'
 import type { Reason } from './reasons.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -13,9 +13,19 @@ export type Admission =
 /**
  * A violation whose connector says `onViolation: Defer` is accepted here and held later, where it can be
  * released; a recipient outside the accepted domains is taken only from our own organisation.
+ * @param judgement of the sender, the same for every recipient
  */
-export function admit(snapshot: Snapshot, session: Session, rcptTo: string): Admission {
-  const { violation, attributedTo } = judgeInbound(snapshot, session)
+export function admit(snapshot: Snapshot, judgement: InboundJudgement, rcptTo: string): Admission {
+  const { violation, attributedTo, unreadableSender } = judgement
+  if (unreadableSender) {
+    return {
+      action: 'Refuse',
+      reply: badSender,
+      reason: 'UnreadableSender',
+      connector: null,
+      explanation: 'The reverse path names no domain, so no connector can be asked about it.',
+    }
+  }
   if (violation && violation.connector.onViolation === 'Bounce') {
     const { inSession, reason, connector, explanation } = violation
     return { action: 'Refuse', reply: inSession, reason, connector: connector.id, explanation }
@@ -44,6 +54,9 @@ export function admit(snapshot: Snapshot, session: Session, rcptTo: string): Adm
     attributedTo: attributedTo?.id ?? null,
   }
 }
+
+/** RFC 3463 §3.2: bad sender's mailbox address syntax. */
+export const badSender = reply(553, '1.7', 'Sender address has no valid domain')
 
 /** RFC 3463 §3.2: bad destination system address. */
 export const notRoutable = reply(550, '1.2', 'Recipient has no domain name')

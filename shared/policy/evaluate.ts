@@ -7,7 +7,7 @@ import type { Route, TlsRequirement } from '../contract/jobs.ts'
 import type { Attempt, Message, Recipient, Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { asPermanent, formatReply, reply } from '../mail/reply.ts'
-import { notRoutable, relayDenied } from './admit.ts'
+import { badSender, notRoutable, relayDenied } from './admit.ts'
 import { type ConnectorViolation, type InboundJudgement, judgeInbound } from './inbound.ts'
 import { opportunistic, requirementOf, routeOf, selectOutbound } from './outbound.ts'
 import type { Reason } from './reasons.ts'
@@ -70,7 +70,13 @@ export function evaluate(
   return recipients.map((recipient) => decide({ snapshot, settings, message, inbound, recipient, now }))
 }
 
-const madeHere: InboundJudgement = { partner: null, attributedTo: null, violation: null, reported: null }
+const madeHere: InboundJudgement = {
+  partner: null,
+  attributedTo: null,
+  violation: null,
+  reported: null,
+  unreadableSender: false,
+}
 
 function sessionOf(message: Message, ip: string) {
   return { ip, tls: message.tls, mailFrom: message.envelope.mailFrom, at: new Date(message.receivedAt) }
@@ -92,6 +98,8 @@ function decide(input: Case): Verdict {
   const common = describe(input, outbound)
 
   if (recipient.lastAttempt?.outcome === 'PermanentFailure') return refused(common, recipient.lastAttempt)
+  if (inbound.unreadableSender)
+    return bounce(common, 'UnreadableSender', badSender, 'The sender names no valid domain.')
   if (inbound.violation) return violated(input, inbound.violation, common, outbound)
   if (domain === null)
     return bounce(common, 'NotRoutable', notRoutable, `${recipient.address} names no domain.`)

@@ -5,18 +5,19 @@ import { matchesByDomain, type Snapshot } from './snapshot.ts'
 
 /**
  * Exact domain, then the longest wildcard, then `allAcceptedDomains`, then `*`; then name. For one of our own
- * domains `*` counts only with smart hosts of its own: by MX the mail would come back to us.
+ * domains `*` counts only with smart hosts of its own: by MX the mail would come back to us. A connector that only
+ * reports takes part where no enforced one matches, so that a trial never weakens what is in force.
  */
 export function selectOutbound(snapshot: Snapshot, domain: string): OutboundConnector | null {
-  const accepted = snapshot.acceptedDomains.has(domain)
-  const specific = matchesByDomain({ ...snapshot.outbound, everyone: [] }, domain).next().value
-  if (specific) return specific
-  if (!accepted) return snapshot.outbound.everyone[0] ?? null
-  return (
-    snapshot.allAcceptedDomains[0] ??
-    snapshot.outbound.everyone.find(({ route }) => route === 'SmartHosts') ??
-    null
-  )
+  const candidates = [...inOrder(snapshot, domain)]
+  return candidates.find(({ mode }) => mode === 'Enforce') ?? candidates[0] ?? null
+}
+
+function* inOrder(snapshot: Snapshot, domain: string): Generator<OutboundConnector> {
+  yield* matchesByDomain({ ...snapshot.outbound, everyone: [] }, domain)
+  if (!snapshot.acceptedDomains.has(domain)) return yield* snapshot.outbound.everyone
+  yield* snapshot.allAcceptedDomains
+  yield* snapshot.outbound.everyone.filter(({ route }) => route === 'SmartHosts')
 }
 
 export function routeOf(connector: OutboundConnector, domain: string): Route {

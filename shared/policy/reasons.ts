@@ -10,6 +10,8 @@ export type Reason =
   | 'InboundAddressRestriction'
   /** A recipient outside the accepted domains, and the sender is not our own organisation. */
   | 'RelayDenied'
+  /** A reverse path whose domain is none. */
+  | 'UnreadableSender'
   /** A recipient without a domain name, such as an address literal. */
   | 'NotRoutable'
   /** A recipient of an accepted domain that no outbound connector routes. */

@@ -80,10 +80,14 @@ export function addressInRanges(ip: string, ranges: readonly IpRange[]): boolean
   return ranges.some(([network, bits]) => address.kind() === network.kind() && address.match(network, bits))
 }
 
+/** IPv4 ranges mapped into IPv6 are those IPv4 ranges, as the addresses that are compared with them are. */
 function parseRange(range: string): IpRange {
-  if (range.includes('/')) return ipaddr.parseCIDR(range)
-  const address = ipaddr.process(range)
-  return [address, address.kind() === 'ipv4' ? 32 : 128]
+  const [address = '', bits] = range.split('/')
+  const network = ipaddr.parse(address)
+  const prefix = bits === undefined ? (network.kind() === 'ipv4' ? 32 : 128) : Number(bits)
+  return network instanceof ipaddr.IPv6 && network.isIPv4MappedAddress() && prefix >= 96
+    ? [network.toIPv4Address(), prefix - 96]
+    : [network, prefix]
 }
 
 function indexByDomain<T>(

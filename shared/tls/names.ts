@@ -10,10 +10,16 @@ export interface CertificateNames {
   commonName: string | null
 }
 
+/** A dNSName is an IA5String of A-labels (RFC 5280 §4.2.1.6). */
+const dnsName = /^[A-Za-z0-9*_.-]+$/
+
 /** The names a certificate speaks for, in comparable form; what is not a host name is left out. */
 export function presentedNames({ subjectAltNames, commonName }: CertificateNames): string[] {
   const names = subjectAltNames.length > 0 ? subjectAltNames : commonName === null ? [] : [commonName]
-  return names.map(normaliseDomainPattern).filter((name): name is string => name !== null && name !== '*')
+  return names
+    .filter((name) => dnsName.test(name))
+    .map(normaliseDomainPattern)
+    .filter((name): name is string => name !== null && name !== '*')
 }
 
 /**
@@ -28,7 +34,10 @@ export function certificateNameMatches(presented: string, expected: string): boo
 }
 
 export function certificateHasName(certificate: CertificateNames, expected: readonly string[]): boolean {
-  return presentedNames(certificate).some((name) =>
-    expected.some((wanted) => certificateNameMatches(name, wanted)),
-  )
+  return anyNameMatches(presentedNames(certificate), expected)
+}
+
+/** @param presented in comparable form, as presentedNames gives them */
+export function anyNameMatches(presented: readonly string[], expected: readonly string[]): boolean {
+  return presented.some((name) => expected.some((wanted) => certificateNameMatches(name, wanted)))
 }

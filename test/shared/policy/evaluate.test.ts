@@ -135,6 +135,26 @@ const rows: Row[] = [
     expected: 'Deliver ConnectorMatched Mx CertificateValidation #1',
   },
   {
+    name: 'a trial takes nothing from the connector in force',
+    connectors: towards(
+      outbound({ name: 'A trial', mode: 'ReportOnly', tlsSettings: 'CertificateValidation' }),
+      outbound({
+        name: 'In force',
+        recipientDomains: ['*.northwind.example'],
+        tlsSettings: 'EncryptionOnly',
+      }),
+    ),
+    message: originating,
+    recipient: abroad(),
+    expected: 'Deliver ConnectorMatched Mx EncryptionOnly #1',
+  },
+  {
+    name: 'a sender whose domain is none',
+    connectors: from(),
+    message: message({ mailFrom: 'a@-x.contoso.example' }),
+    expected: 'Bounce UnreadableSender 553 5.1.7',
+  },
+  {
     name: '`*` by MX does not take our own domain',
     connectors: snapshot({ outbound: [outbound({ recipientDomains: ['*'] })] }),
     expected: 'Defer NoRouteForAcceptedDomain 451 4.4.317 until +15:00',

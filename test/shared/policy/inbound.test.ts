@@ -194,6 +194,66 @@ const rows: Row[] = [
     tls: overTls,
     expected: 'Incoming',
   },
+  ...[
+    'a@contoso.example\u3002\u3002',
+    'a@-x.contoso.example',
+    `a@${'l'.repeat(64)}.contoso.example`,
+    'a@x\u200d.contoso.example',
+    'a@contoso.example/x',
+    'a@contoso%2eexample',
+    'a',
+  ].map((mailFrom) => ({
+    name: `a sender that reads like the partner's domain and is none: ${JSON.stringify(mailFrom)}`,
+    connectors: [inbound({ senderDomains: ['contoso.example', '*.contoso.example'] })],
+    mailFrom,
+    expected: '553 5.1.7 Sender address has no valid domain',
+  })),
+  {
+    name: 'an ideographic full stop at the end is a dot',
+    connectors: [inbound()],
+    mailFrom: 'a@contoso.example\u3002',
+    expected: '530 5.7.0 Must issue a STARTTLS command first',
+  },
+  {
+    name: 'a sender at an address literal belongs to no domain, but to everyone',
+    connectors: [inbound({ senderDomains: ['*'] })],
+    mailFrom: 'a@[192.0.2.1]',
+    expected: '530 5.7.0 Must issue a STARTTLS command first',
+  },
+  {
+    name: 'a trial takes nothing from the connector that is in force for the same domain',
+    connectors: [inbound(), inbound({ name: 'Trial', mode: 'ReportOnly', ...byCertificate })],
+    mailFrom: 'a@contoso.example',
+    expected: '530 5.7.0 Must issue a STARTTLS command first',
+  },
+  {
+    name: 'nor from the one for everyone',
+    connectors: [inbound({ senderDomains: ['*'] }), inbound({ name: 'Trial', mode: 'ReportOnly' })],
+    mailFrom: 'a@contoso.example',
+    expected: '530 5.7.0 Must issue a STARTTLS command first',
+  },
+  ...[
+    'mail.contoso.example\\00.evil.example',
+    'mail.contoso.example/x.evil.example',
+    'mail.contoso.example#.evil.example',
+    'mail%2econtoso%2eexample',
+  ].map((name) => ({
+    name: `a trusted certificate for ${name}`,
+    connectors: [inbound(byCertificate)],
+    mailFrom: 'a@contoso.example',
+    tls: overTlsWith({ subjectAltNames: [], commonName: name }),
+    expected: '550 5.7.51 Sender domain is restricted to its own servers',
+  })),
+  {
+    name: 'an address restriction by a range of IPv4 mapped into IPv6, met',
+    connectors: [
+      inbound({ restrictDomainsToIpAddresses: true, senderIpAddresses: ['::ffff:198.51.100.0/120'] }),
+    ],
+    mailFrom: 'a@contoso.example',
+    ip: '198.51.100.7',
+    tls: overTls,
+    expected: 'Incoming',
+  },
   {
     name: 'relay by a stranger',
     connectors: [],
@@ -263,11 +323,8 @@ describe('an inbound message at RCPT TO', () => {
     expected,
   } of rows) {
     test(name, () => {
-      const admission = admit(
-        snapshot({ inbound: connectors }),
-        { ip, tls, mailFrom, at: receivedAt },
-        rcptTo,
-      )
+      const rules = snapshot({ inbound: connectors })
+      const admission = admit(rules, judgeInbound(rules, { ip, tls, mailFrom, at: receivedAt }), rcptTo)
       const answer =
         admission.action === 'Refuse'
           ? formatReply(admission.reply)
