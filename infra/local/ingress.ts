@@ -93,6 +93,8 @@ export class Ingress {
   private constructor(options: IngressOptions) {
     this.#options = options
     this.#process = this.#spawn()
+    // Where nothing is waited for: no process is left behind.
+    process.once('exit', () => this.#process.kill('SIGKILL'))
   }
 
   /** @throws StartError when the process ends or stays unhealthy */
@@ -121,6 +123,9 @@ export class Ingress {
     const entry = new URL('../../functions/smtp-ingress/main.ts', import.meta.url)
     const child = spawn(process.execPath, ['--enable-source-maps', entry.pathname], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      // Ctrl-C is for the runner, which stops its parts in their order.
+      detached: true,
+      windowsHide: true,
       env: {
         ...environment,
         SMTP_PORT: String(smtpPort),

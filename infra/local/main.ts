@@ -1,24 +1,34 @@
 /**
  * `npm start`: the synthesised stack on this machine. Prints one `mailflow ready {…}` line when everything
- * listens. SIGINT and SIGTERM stop it; SIGUSR2 kills every Lambda worker in the middle of its batch.
+ * listens. SIGINT, SIGTERM and SIGHUP stop it; SIGUSR2 kills every Lambda worker in the middle of its batch.
  */
 import { runDemo } from './demo/demo.ts'
 import { startDemoWorld } from './demo/partners.ts'
 import { emptyZone, readZone, type Zone } from './dns/zone.ts'
-import { type Options, parseOptions } from './options.ts'
+import { help, type Options, parseOptions } from './options.ts'
 import { type OpenWorld, type Runner, startRunner, type World } from './runner.ts'
 import { causeOf } from './start-error.ts'
 
 const notify = (message: string) => process.stderr.write(`mailflow: ${message}\n`)
+const interruption = new AbortController()
+const interrupted = interruption.signal
 
 try {
-  await run(parseOptions(process.argv.slice(2)))
+  const options = parseOptions(process.argv.slice(2))
+  if (options === 'Help') process.stdout.write(help)
+  else await run(options)
 } catch (error) {
-  notify(causeOf(error))
-  process.exit(1)
+  if (error === interrupted.reason) process.exit(0)
+  // What is being stopped may fail; the stop itself ends the process.
+  if (!interrupted.aborted) {
+    notify(causeOf(error))
+    process.exit(1)
+  }
 }
 
 async function run(options: Options): Promise<void> {
+  heedSignals()
+  heedNpm()
   const own = options.zoneFile === null ? emptyZone : readZone(options.zoneFile)
   if (!options.demo)
     return void (await start(options, async () => ({ zone: own, close: async () => undefined })))
@@ -26,12 +36,12 @@ async function run(options: Options): Promise<void> {
     const world = await startDemoWorld(authority)
     return { ...world, zone: overlay(world.zone, own) }
   })
-  process.stdout.write(await runDemo(runner.endpoints, runner.authority, runner.world))
+  process.stdout.write(await runDemo(runner.endpoints, runner.authority))
 }
 
 async function start<W extends World>(options: Options, openWorld: OpenWorld<W>): Promise<Runner<W>> {
-  const runner = await startRunner(options, openWorld, notify)
-  stopOnSignals(runner)
+  const runner = await startRunner(options, openWorld, notify, interrupted)
+  interrupted.addEventListener('abort', () => void runner.stop().then(() => process.exit(0)))
   process.on('SIGUSR2', () => notify(`SIGUSR2: killed ${runner.crashWorkers()} Lambda workers`))
   process.stdout.write(`mailflow ready ${JSON.stringify(runner.endpoints)}\n`)
   return runner
@@ -43,14 +53,26 @@ function overlay(below: Zone, above: Zone): Zone {
 }
 
 /** A second signal does not wait. */
-function stopOnSignals(runner: Runner<World>): void {
-  let stopping = false
-  const stop = async (signal: NodeJS.Signals) => {
-    if (stopping) process.exit(1)
-    stopping = true
-    notify(`${signal}: finishing what is under way`)
-    await runner.stop()
-    process.exit(0)
-  }
-  process.on('SIGINT', stop).on('SIGTERM', stop)
+function interrupt(cause: string): void {
+  if (interrupted.aborted) process.exit(1)
+  notify(`${cause}: finishing what is under way`)
+  interruption.abort(new Error(cause))
+}
+
+function heedSignals(): void {
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('SIGHUP', interrupt)
+  // A terminal that is gone takes no more lines, which is no reason to leave things half done.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+}
+
+/** Where npm's shell does not pass its signals on, our parent's end is all that we see of them. */
+function heedNpm(): void {
+  if (process.env.npm_lifecycle_event !== 'start') return
+  const parent = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    interrupt('npm has ended')
+  }, 250)
+  watch.unref()
 }

@@ -13,13 +13,39 @@ export interface Options {
 
 const usage = '--smtp-port N --api-port N --dns-port N --zone FILE --state DIR --no-demo'
 
+export const help = `Runs the mail gateway's stack on this machine, with a demo.
+
+  npm start -- [OPTION …]
+
+  --smtp-port N  where mail comes in (2525)
+  --api-port N   where the HTTP API listens (8080)
+  --dns-port N   where the partners' names are served (any free port)
+                 A port of 0 is any free port.
+  --zone FILE    names and addresses of partners of your own, in JSON
+  --state DIR    keep connectors, messages and certificates there
+  --no-demo      no partners, no connectors, no messages
+  --help         this text
+
+Ctrl-C stops it.
+`
+
 /** @throws StartError naming the option at fault */
-export function parseOptions(args: readonly string[]): Options {
+export function parseOptions(args: readonly string[]): Options | 'Help' {
   const values = parse(args)
-  return {
+  if (values.help === true) return 'Help'
+  if (values.state === '') throw new StartError('--state: the name of a directory is missing')
+  const ports = {
     smtpPort: port('--smtp-port', values['smtp-port']),
     apiPort: port('--api-port', values['api-port']),
     dnsPort: port('--dns-port', values['dns-port']),
+  }
+  refuseOnePortTwice({
+    '--smtp-port': ports.smtpPort,
+    '--api-port': ports.apiPort,
+    '--dns-port': ports.dnsPort,
+  })
+  return {
+    ...ports,
     zoneFile: values.zone ?? null,
     stateDirectory: values.state ?? null,
     demo: values['no-demo'] !== true,
@@ -37,6 +63,7 @@ function parse(args: readonly string[]) {
         zone: { type: 'string' },
         state: { type: 'string' },
         'no-demo': { type: 'boolean' },
+        help: { type: 'boolean' },
       },
     }).values
   } catch (error) {
@@ -48,4 +75,12 @@ function port(option: string, value: string): number {
   const number = Number(value)
   if (/^\d+$/.test(value) && number <= 65_535) return number
   throw new StartError(`${option} ${value}: not a port (0 to 65535)`)
+}
+
+function refuseOnePortTwice(ports: Readonly<Record<string, number>>): void {
+  for (const [option, number] of Object.entries(ports)) {
+    const other = Object.keys(ports).find((name) => name !== option && ports[name] === number)
+    if (number !== 0 && other !== undefined)
+      throw new StartError(`port ${number} is asked for twice (${option} and ${other})`)
+  }
 }

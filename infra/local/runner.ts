@@ -65,22 +65,29 @@ const drainPatience = 10_000
 
 /**
  * @param notify told of faults while running, a line each
- * @throws StartError with one line when something cannot start; what had started is stopped again
+ * @param interrupted ends a start that is under way
+ * @throws StartError with one line when something cannot start, the signal's reason when it was interrupted; what
+ * had started is stopped again
  */
 export async function startRunner<W extends World>(
   options: Options,
   openWorld: OpenWorld<W>,
   notify: (line: string) => void,
+  interrupted: AbortSignal,
 ): Promise<Runner<W>> {
   const closers: (() => Promise<unknown> | unknown)[] = []
+  const atStop = (close: () => Promise<unknown> | unknown) => {
+    closers.push(close)
+    interrupted.throwIfAborted()
+  }
   const stop = async () => {
     for (const close of closers.splice(0).reverse()) await close()
   }
   try {
-    return await start(options, openWorld, notify, (close) => closers.push(close), stop)
+    return await start(options, openWorld, notify, atStop, stop)
   } catch (error) {
     await stop()
-    throw error
+    throw interrupted.aborted ? interrupted.reason : error
   }
 }
 
@@ -175,7 +182,10 @@ function settingsFor(dnsPort: number): Record<string, unknown> {
 /** A temporary folder, and one for what is kept: the same unless there is a state directory. */
 function openFolders(stateDirectory: string | null, atStop: (close: () => void) => void) {
   const temporary = mkdtempSync(join(tmpdir(), 'mailflow-'))
-  atStop(() => rmSync(temporary, { recursive: true, force: true }))
+  const remove = () => rmSync(temporary, { recursive: true, force: true })
+  // There are private keys in it: it goes even where nothing is waited for.
+  process.once('exit', remove)
+  atStop(remove)
   const kept = stateDirectory === null ? temporary : resolve(stateDirectory)
   const logs = join(kept, 'logs')
   try {

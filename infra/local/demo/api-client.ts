@@ -6,40 +6,35 @@ export class ApiClient {
     this.#base = base
   }
 
-  async get<T>(path: string): Promise<T> {
-    return (await this.#call('GET', path)).body as T
+  get<T>(path: string): Promise<T> {
+    return this.#call('GET', path) as Promise<T>
   }
 
-  /** Creates the connector, or brings the one of that name to these settings. */
-  async putConnector(collection: string, connector: { name: string }): Promise<void> {
-    const { items } = await this.get<{ items: { id: string; name: string }[] }>(collection)
-    const existing = items.find(({ name }) => name === connector.name)
-    if (existing === undefined) await this.#call('POST', collection, connector)
-    else await this.#replace(`${collection}/${existing.id}`, connector)
+  async post(path: string, body: object): Promise<void> {
+    await this.#call('POST', path, body)
   }
 
-  async putAcceptedDomain(domain: string): Promise<void> {
-    const { items } = await this.get<{ items: { domain: string }[] }>('/accepted-domains')
-    if (!items.some((item) => item.domain === domain))
-      await this.#call('PUT', `/accepted-domains/${domain}`, {})
+  async put(path: string, body: object): Promise<void> {
+    await this.#call('PUT', path, body)
   }
 
-  async #replace(path: string, body: object): Promise<void> {
-    const { etag } = await this.#call('GET', path)
-    await this.#call('PUT', path, body, { 'if-match': etag })
+  /** Whether there is neither a connector nor an accepted domain. */
+  async isEmpty(): Promise<boolean> {
+    const lists = await Promise.all(
+      ['/accepted-domains', '/inbound-connectors', '/outbound-connectors'].map((path) =>
+        this.get<{ items: unknown[] }>(path),
+      ),
+    )
+    return lists.every(({ items }) => items.length === 0)
   }
 
-  async #call(method: string, path: string, body?: object, headers: Record<string, string> = {}) {
+  async #call(method: string, path: string, body?: object): Promise<unknown> {
     const response = await fetch(`${this.#base}${path}`, {
       method,
-      headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
-      ...(body && { body: JSON.stringify(body) }),
+      ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     })
     const text = await response.text()
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
-    return {
-      body: text === '' ? null : (JSON.parse(text) as unknown),
-      etag: response.headers.get('etag') ?? '',
-    }
+    return text === '' ? null : JSON.parse(text)
   }
 }

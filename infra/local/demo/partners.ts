@@ -1,42 +1,43 @@
 /**
- * The demo's world: our own mailbox server and three partners' servers, each with the TLS of its kind. All of
- * them listen on loopback; the zone gives every partner a name and an address of its own.
+ * The demo's world: our own mailbox server and the partners' servers, each with the TLS of its kind. All of them
+ * listen on loopback; the zone gives each a name and an address of its own.
  */
 import { type LocalAuthority, selfSigned } from '../certificates.ts'
 import type { World } from '../runner.ts'
-import { type MailServer, startMailServer } from './mail-server.ts'
+import { startMailServer } from './mail-server.ts'
 
-export interface DemoWorld extends World {
-  /** Behind the gateway: where mail to ours.example ends. */
-  readonly mailbox: MailServer
-}
-
+/** Behind the gateway: where mail to ours.example ends. */
 export const mailboxName = 'mailbox.ours.example'
 
-export async function startDemoWorld(authority: LocalAuthority): Promise<DemoWorld> {
-  const mailbox = await startMailServer(mailboxName, await authority.issue(mailboxName))
+/** Partners with a certificate of the local authority. The last two are left to whoever tries things by hand. */
+const orderly = ['bank.example', 'northwind.example', 'contoso.example']
+
+export async function startDemoWorld(authority: LocalAuthority): Promise<World> {
+  const named = async (name: string) => startMailServer(name, await authority.issue(name))
+  const mailbox = await named(mailboxName)
   const paper = await startMailServer('mx.paper.example', null)
   const workshop = await startMailServer('mx.workshop.example', await selfSigned('mx.workshop.example'))
-  const bank = await startMailServer('mx.bank.example', await authority.issue('mx.bank.example'))
-  const servers = [mailbox, paper, workshop, bank]
+  const others = await Promise.all(orderly.map((domain) => named(`mx.${domain}`)))
+  const servers = [mailbox, paper, workshop, ...others]
+  const address = (index: number) => `127.0.0.${10 + index}`
   return {
-    mailbox,
     zone: {
       names: {
+        [mailboxName]: { A: [address(0)] },
+        'mx.paper.example': { A: [address(1)] },
         'paper.example': { MX: [[10, 'mx.paper.example']] },
         'clinic.example': { MX: [[10, 'mx.paper.example']] },
-        'mx.paper.example': { A: ['127.0.0.11'] },
+        'mx.workshop.example': { A: [address(2)] },
         'workshop.example': { MX: [[10, 'mx.workshop.example']] },
         'vault.example': { MX: [[10, 'mx.workshop.example']] },
-        'mx.workshop.example': { A: ['127.0.0.12'] },
-        'bank.example': { MX: [[10, 'mx.bank.example']] },
-        'mx.bank.example': { A: ['127.0.0.13'] },
+        ...Object.fromEntries(
+          orderly.flatMap((domain, index) => [
+            [domain, { MX: [[10, `mx.${domain}`]] }],
+            [`mx.${domain}`, { A: [address(3 + index)] }],
+          ]),
+        ),
       },
-      ports: {
-        '127.0.0.11': `127.0.0.1:${paper.port}`,
-        '127.0.0.12': `127.0.0.1:${workshop.port}`,
-        '127.0.0.13': `127.0.0.1:${bank.port}`,
-      },
+      ports: Object.fromEntries(servers.map(({ port }, index) => [address(index), `127.0.0.1:${port}`])),
     },
     close: async () => {
       await Promise.all(servers.map((server) => server.close()))

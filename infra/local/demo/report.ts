@@ -19,13 +19,21 @@ const columns = 110
 const widths = [3, 42, 13, 16, 11]
 const heading = ['', 'Who → whom', 'Came in', 'Connector', 'Decision', 'How it left']
 
+const legend = wrap(
+  'We are ours.example: Ann has her mailbox here, behind the gateway. Bank, clinic and vault are partners that we ' +
+    'agreed TLS with, each by a connector; paper and workshop are strangers. Only our own mail server, known by ' +
+    'its certificate, may send to the outside, so Ann may. “Connector” names the rule that decided: the ' +
+    'inbound one for mail from a partner, else the outbound one.',
+  columns,
+)
+
 export function renderTable(rows: readonly Row[], notification: MessageTrace | null, names: Names): string {
   const blocks = rows.map((row, index) => block(index + 1, cellsOf(row, names), whyOf(row)))
   const last =
     notification === null
       ? []
       : [block(rows.length + 1, notificationCells(notification, names), notificationWhy)]
-  return ['', line(heading), '─'.repeat(columns), ...blocks, ...last].join('\n')
+  return ['', ...legend, '', line(heading), '─'.repeat(columns), ...blocks, ...last].join('\n')
 }
 
 function block(number: number, cells: readonly string[], why: string): string {
@@ -70,8 +78,14 @@ function whyOf({ step, answer, trace }: Row): string {
   if (!answer.accepted) return `${sentence(step.shows)} The server answered: ${answer.reply}`
   const recipient = trace?.recipients[0]
   const reply = recipient?.attempts.at(-1)?.reply
-  const told = recipient?.state === 'Delivered' || reply === undefined ? '' : ` The attempt came to: ${reply}`
-  return `${sentence(step.shows)}${told}`
+  if (recipient?.state === 'Delivered' || reply === undefined) return sentence(step.shows)
+  return `${sentence(step.shows)} The attempt came to: ${outcomeOf(reply)}`
+}
+
+/** Our own code and words first; what the other server said, where it is repeated, stands after them. */
+function outcomeOf(reply: string): string {
+  const [, ours, theirs] = /^(.+): (\d{3}[ -].*)$/s.exec(reply) ?? []
+  return ours === undefined ? reply : `${ours}. Their server had answered: ${theirs}`
 }
 
 function sentence(text: string): string {
@@ -99,26 +113,34 @@ function wrap(text: string, width: number): string[] {
   return lines
 }
 
-/** Commands to copy; `npx node` is the Node.js of this repository, whatever the machine's own is. */
-export function howToGoOn(endpoints: Endpoints, rows: readonly Row[]): string {
+/**
+ * Commands to copy; `npx node` is the Node.js of this repository, whatever the machine's own is.
+ * @param id of the message to look up; null when the demo sent none, because the state was kept from before
+ */
+export function howToGoOn(endpoints: Endpoints, id: string | null): string {
   const port = endpoints.smtp.split(':')[1]
   const certificate = join(dirname(endpoints.authority), `${mailboxName}.pem`)
-  const id = rows.find(({ trace }) => trace !== null)?.answer.id ?? 'ID'
-  return `Send one more, as a stranger in the clear (the answer names the message's id):
+  return `${id === null ? keptState : ''}Send one more, as a stranger in the clear (the answer names the message's id):
   npx node infra/local/send.ts --port ${port} --from you@paper.example --to ann@ours.example
 As our own server, which its certificate identifies, and which alone may send to the outside:
   npx node infra/local/send.ts --port ${port} --from ann@ours.example --to teller@bank.example \\
     --certificate ${certificate}
 With other tools:
   swaks --server ${endpoints.smtp} --tls --from you@paper.example --to ann@ours.example
-  openssl s_client -starttls smtp -crlf -connect ${endpoints.smtp}
+  openssl s_client -quiet -starttls smtp -crlf -connect ${endpoints.smtp}
 
 Look a message up, list all of them, see the connectors:
-  curl -s ${endpoints.api}/messages/${id}
+  curl -s ${endpoints.api}/messages/${id ?? 'ID'}
   curl -s ${endpoints.api}/messages
   curl -s ${endpoints.api}/outbound-connectors
 
+The authority that signed these servers' certificates: ${endpoints.authority}
 What each unit logs: ${endpoints.logs}
 Ctrl-C stops everything.
 `
 }
+
+const keptState = `
+The state is kept from before, so it is left as it is and the demo sends nothing.
+
+`

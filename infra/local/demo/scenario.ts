@@ -1,7 +1,7 @@
 /** What the demo sets up through the API and sends by SMTP: one message for each kind of decision. */
 import type { LocalAuthority } from '../certificates.ts'
 import type { ApiClient } from './api-client.ts'
-import { type DemoWorld, mailboxName } from './partners.ts'
+import { mailboxName } from './partners.ts'
 
 export const ourDomain = 'ours.example'
 
@@ -68,14 +68,16 @@ export const steps: readonly Step[] = [
   },
 ]
 
-/** Idempotent, so that a kept state is brought up to date. */
-export async function seed(api: ApiClient, authority: LocalAuthority, world: DemoWorld): Promise<void> {
+/** Sets an empty state up; one that holds anything is the administrator's own. @returns whether it was empty */
+export async function seed(api: ApiClient, authority: LocalAuthority): Promise<boolean> {
+  if (!(await api.isEmpty())) return false
   const certificateAuthorities = [authority.certificate]
-  await api.putAcceptedDomain(ourDomain)
+  await api.put(`/accepted-domains/${ourDomain}`, {})
   for (const connector of inboundConnectors(certificateAuthorities))
-    await api.putConnector('/inbound-connectors', connector)
-  for (const connector of outboundConnectors(certificateAuthorities, world))
-    await api.putConnector('/outbound-connectors', connector)
+    await api.post('/inbound-connectors', connector)
+  for (const connector of outboundConnectors(certificateAuthorities))
+    await api.post('/outbound-connectors', connector)
+  return true
 }
 
 function inboundConnectors(certificateAuthorities: readonly string[]) {
@@ -97,14 +99,14 @@ function inboundConnectors(certificateAuthorities: readonly string[]) {
   ]
 }
 
-function outboundConnectors(certificateAuthorities: readonly string[], world: DemoWorld) {
+function outboundConnectors(certificateAuthorities: readonly string[]) {
   return [
     {
       name: 'Our mailboxes',
       connectorType: 'OnPremises',
       allAcceptedDomains: true,
       route: 'SmartHosts',
-      smartHosts: [{ host: '127.0.0.1', port: world.mailbox.port }],
+      smartHosts: [{ host: mailboxName }],
       tlsSettings: 'DomainValidation',
       tlsDomain: mailboxName,
       certificateAuthorities,
