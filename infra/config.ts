@@ -74,7 +74,8 @@ export const Config = z
     interfaceEndpoints: z.boolean().default(false),
     contentEncryption: z.enum(['S3Managed', 'Kms']).default('S3Managed'),
     contentRetentionDays: days.min(queueRetentionDays).default(queueRetentionDays),
-    traceRetentionDays: days.default(90),
+    /** Claims expire with the trace, and must outlive every job that could find them. */
+    traceRetentionDays: days.min(queueRetentionDays + 1).default(90),
     /** CloudWatch Logs takes certain numbers only. */
     logRetentionDays: z
       .union([7, 14, 30, 60, 90, 180, 365, 731].map((value) => z.literal(value)))

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { BounceJob, EvaluationJob } from '../../shared/contract/jobs.ts'
 import { type ContentReference, type Message, plaintext } from '../../shared/contract/message.ts'
-import { buildDsn, type Dsn } from '../../shared/mail/dsn.ts'
+import { buildDsn, type Dsn, dsnId } from '../../shared/mail/dsn.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { dsnKey } from '../../shared/messages/keys.ts'
 import type { Sender } from '../../shared/queues/job-queue.ts'
@@ -28,32 +28,65 @@ export interface Dependencies {
 const leaseMs = 90_000
 
 /**
- * @returns the DSN, or null when every recipient's notification had been sent before
+ * @returns the id of the DSN sent, or null when every recipient's notification had been sent before
  * @throws Error when another worker is at it: the job stays in the queue until that one is done or dead
  */
-export async function bounceJob(job: BounceJob, now: Date, dependencies: Dependencies): Promise<Dsn | null> {
-  const recipients = await claimed(job, now, dependencies)
-  if (recipients.length === 0) return null
-  const headers = await dependencies.readHeaders(job.message.content)
-  const dsn = await buildDsn({ ...job, recipients }, dependencies.hostname, headers)
-  const content = await dependencies.store(dsn.id, dsn.octets)
-  await dependencies.evaluation.send([{ job: evaluationOf(dsn, content, job, now) }])
-  for (const { recipient } of recipients)
-    await dependencies.claims.complete(dsnKey(job.message.id, recipient.address, job.kind), { dsn: dsn.id })
-  return dsn
+export async function bounceJob(
+  job: BounceJob,
+  now: Date,
+  dependencies: Dependencies,
+): Promise<string | null> {
+  const { mine, sent } = await claimAll(job, now, dependencies)
+  if (mine.length === 0) return null
+  const earlier = coveringDsn(job, mine, sent)
+  const dsn = earlier ?? (await sendDsn({ ...job, recipients: mine }, now, dependencies))
+  for (const { recipient } of mine) await dependencies.claims.complete(keyOf(job, recipient.address), { dsn })
+  return earlier === null ? dsn : null
 }
 
-async function claimed(job: BounceJob, now: Date, { claims, retentionDays }: Dependencies) {
-  const expiresAt = Math.floor(now.getTime() / 1000) + retentionDays * 86_400
-  const mine: BounceJob['recipients'] = []
-  for (const reported of job.recipients) {
-    const key = dsnKey(job.message.id, reported.recipient.address, job.kind)
-    const claim = await claims.claim(key, now, leaseMs, expiresAt)
-    if (claim.kind === 'Busy') throw new Error(`another worker is sending the DSN for ${job.message.id}`)
-    if (claim.kind === 'Claimed') mine.push(reported)
-  }
-  return mine
+type Reported = BounceJob['recipients'][number]
+
+interface Claimed {
+  /** Nobody is known to have told the sender of these. */
+  mine: Reported[]
+  /** The others, by the DSN that reported them. */
+  sent: Map<string, Reported[]>
 }
+
+async function claimAll(
+  job: BounceJob,
+  now: Date,
+  { claims, retentionDays }: Dependencies,
+): Promise<Claimed> {
+  const expiresAt = Math.floor(now.getTime() / 1000) + retentionDays * 86_400
+  const claimed: Claimed = { mine: [], sent: new Map() }
+  for (const reported of job.recipients) {
+    const claim = await claims.claim(keyOf(job, reported.recipient.address), now, leaseMs, expiresAt)
+    if (claim.kind === 'Busy') throw new Error(`another worker is sending the DSN for ${job.message.id}`)
+    if (claim.kind === 'Claimed') claimed.mine.push(reported)
+    else claimed.sent.set(claim.result.dsn, [...(claimed.sent.get(claim.result.dsn) ?? []), reported])
+  }
+  return claimed
+}
+
+/**
+ * A worker that died between two completions leaves recipients open that its DSN had reported. The id tells: it
+ * follows from the recipients, so it is the one of these and those together.
+ */
+function coveringDsn(job: BounceJob, mine: readonly Reported[], sent: Claimed['sent']): string | null {
+  for (const [id, others] of sent) if (dsnId({ ...job, recipients: [...others, ...mine] }) === id) return id
+  return null
+}
+
+async function sendDsn(job: BounceJob, now: Date, dependencies: Dependencies): Promise<string> {
+  const headers = await dependencies.readHeaders(job.message.content)
+  const dsn = await buildDsn(job, dependencies.hostname, headers)
+  const content = await dependencies.store(dsn.id, dsn.octets)
+  await dependencies.evaluation.send([{ job: evaluationOf(dsn, content, job, now) }])
+  return dsn.id
+}
+
+const keyOf = ({ message, kind }: BounceJob, address: string) => dsnKey(message.id, address, kind)
 
 function evaluationOf(dsn: Dsn, content: ContentReference, job: BounceJob, now: Date): EvaluationJob {
   const address = job.message.envelope.mailFrom
@@ -86,7 +119,11 @@ function evaluationOf(dsn: Dsn, content: ContentReference, job: BounceJob, now: 
   return { message, recipients: [recipient], notBefore: null }
 }
 
-export function contentReference(bucket: string, key: string, octets: Buffer): ContentReference {
+/**
+ * Where a DSN lies. Two workers may build it at different times, with different octets under one id, so the key
+ * is also the octets'.
+ */
+export function contentReference(bucket: string, id: string, octets: Buffer): ContentReference {
   const sha256 = createHash('sha256').update(octets).digest('hex')
-  return { bucket, key, offset: 0, length: octets.length, sha256 }
+  return { bucket, key: `dsn/${id}-${sha256.slice(0, 16)}`, offset: 0, length: octets.length, sha256 }
 }

@@ -22,7 +22,7 @@ const dependencies: Dependencies = {
   evaluation: new JobQueue(new SQSClient(), environment.EVALUATION_QUEUE_URL),
   readHeaders: (content) => readHeaders(s3, content),
   async store(id, octets) {
-    const content = contentReference(environment.CONTENT_BUCKET, `dsn/${id}`, octets)
+    const content = contentReference(environment.CONTENT_BUCKET, id, octets)
     await s3.send(new PutObjectCommand({ Bucket: content.bucket, Key: content.key, Body: octets }))
     return content
   },
@@ -36,7 +36,7 @@ export const handler = sqsHandler({
   unit: 'bounce-message',
   async process(job, { logger, metrics }) {
     const dsn = await bounceJob(job, new Date(), dependencies)
-    logger.info('dsn', { messageId: job.message.id, kind: job.kind, dsn: dsn?.id ?? 'sent before' })
+    logger.info('dsn', { messageId: job.message.id, kind: job.kind, dsn: dsn ?? 'sent before' })
     if (dsn === null) return
     const byKind = metrics.singleMetric()
     byKind.addDimension('kind', job.kind)

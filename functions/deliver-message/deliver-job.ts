@@ -3,16 +3,16 @@
  * written straight after the next hop's reply and before anything else, since from its 250 on a second try would
  * be a second copy.
  */
-import type { DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
+import { type DeliveryJob, type EvaluationJob, inParts } from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference, Recipient } from '../../shared/contract/message.ts'
-import type { Claim, ClaimKey, Claims } from '../../shared/messages/claims.ts'
+import type { Claim, ClaimKey, Claims, Forestalled } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/keys.ts'
 import type { Trace } from '../../shared/messages/trace.ts'
 import type { Mail, Outcomes } from '../../shared/net/smtp-delivery.ts'
 import type { Sender } from '../../shared/queues/job-queue.ts'
 
 export interface Dependencies {
-  claims: Claims<Attempt>
+  claims: Claims<Attempt | Forestalled>
   trace: Trace
   evaluation: Sender<EvaluationJob>
   /** The message's octets, proven to be those that were stored. */
@@ -52,11 +52,14 @@ export const leaseMs = 6 * 60_000
  */
 export async function deliverJob(job: DeliveryJob, dependencies: Dependencies): Promise<Delivery> {
   const content = await dependencies.read(job.message.content)
-  const claims = await claimAll(job, dependencies)
+  const claims = await withoutDelivered(job, await claimAll(job, dependencies), dependencies)
   const of = (kind: Claim<Attempt>['kind']) => claims.filter(({ claim }) => claim.kind === kind)
   const claimed = of('Claimed').map(({ recipient }) => recipient)
   const known = claims.flatMap(({ recipient, claim }) =>
-    claim.kind === 'Done' ? [{ recipient, attempt: claim.result }] : [],
+    // What was forestalled was settled before anybody tried: there is nothing to do and nothing to report.
+    claim.kind === 'Done' && claim.result.outcome !== 'Forestalled'
+      ? [{ recipient, attempt: claim.result }]
+      : [],
   )
   const tried = claimed.length === 0 ? [] : await tryOnce(job, claimed, content, dependencies)
   const unwritten = await writeDown(job, tried, dependencies)
@@ -72,7 +75,7 @@ export async function deliverJob(job: DeliveryJob, dependencies: Dependencies): 
 
 interface Claiming {
   recipient: Recipient
-  claim: Claim<Attempt>
+  claim: Claim<Attempt | Forestalled>
 }
 
 async function claimAll(job: DeliveryJob, { claims, now, retentionDays }: Dependencies): Promise<Claiming[]> {
@@ -87,6 +90,22 @@ async function claimAll(job: DeliveryJob, { claims, now, retentionDays }: Depend
   )
 }
 
+/**
+ * A lease that ran out says that a result was not written, not that there is none: the trace may know that the
+ * recipient has the message.
+ */
+async function withoutDelivered(
+  { message }: DeliveryJob,
+  claims: Claiming[],
+  { trace }: Dependencies,
+): Promise<Claiming[]> {
+  const doubtful = claims.filter(({ claim }) => claim.kind === 'Claimed' && claim.leaseExpired)
+  if (doubtful.length === 0) return claims
+  const addresses = doubtful.map(({ recipient }) => recipient.address)
+  const progress = await trace.progress(message.id, addresses)
+  return claims.filter(({ recipient }) => progress.get(recipient.address)?.state !== 'Delivered')
+}
+
 async function tryOnce(
   job: DeliveryJob,
   recipients: Recipient[],
@@ -99,7 +118,8 @@ async function tryOnce(
   const timed = {
     number: job.attempt,
     at: begun.toISOString(),
-    durationMs: now().getTime() - begun.getTime(),
+    // A clock that was set back meanwhile is no reason to lose the outcome.
+    durationMs: Math.max(0, now().getTime() - begun.getTime()),
   }
   return recipients.map((recipient) => {
     const outcome = outcomes.get(recipient.address)
@@ -134,7 +154,9 @@ async function report(
   }))
   await Promise.all([
     ...delivered.map(({ recipient }) => trace.recordDelivered(message.id, recipient.address)),
-    recipients.length > 0 && evaluation.send([{ job: { message, recipients, notBefore: null } }]),
+    evaluation.send(
+      inParts(recipients).map((part) => ({ job: { message, recipients: part, notBefore: null } })),
+    ),
   ])
 }
 

@@ -7,7 +7,7 @@ import { ContentReader } from '../../shared/content/reader.ts'
 import { DeliverEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { DeliveryJob, type EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt } from '../../shared/contract/message.ts'
-import { Claims } from '../../shared/messages/claims.ts'
+import { Claims, type Forestalled } from '../../shared/messages/claims.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { type JobTools, sqsHandler } from '../../shared/middleware/sqs-handler.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
@@ -37,7 +37,7 @@ const documents = DynamoDBDocumentClient.from(new DynamoDBClient())
 const content = new ContentReader(new S3Client())
 
 const claimsAndQueues: Omit<Dependencies, 'transmit'> = {
-  claims: new Claims<Attempt>(documents, environment.MESSAGES_TABLE),
+  claims: new Claims<Attempt | Forestalled>(documents, environment.MESSAGES_TABLE),
   trace: new Trace(documents, environment.MESSAGES_TABLE),
   evaluation: new JobQueue<EvaluationJob>(new SQSClient(), environment.EVALUATION_QUEUE_URL),
   read: (reference) => content.read(reference),

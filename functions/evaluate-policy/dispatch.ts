@@ -1,10 +1,5 @@
 /** From verdicts to jobs. Pure. */
-import {
-  type BounceJob,
-  type DeliveryJob,
-  type EvaluationJob,
-  recipientsPerJob,
-} from '../../shared/contract/jobs.ts'
+import { type BounceJob, type DeliveryJob, type EvaluationJob, inParts } from '../../shared/contract/jobs.ts'
 import type { Message, Recipient } from '../../shared/contract/message.ts'
 import type { Bounce, Defer, Deliver, Verdict } from '../../shared/policy/evaluate.ts'
 import { longestDelayMs } from '../../shared/policy/schedule.ts'
@@ -52,17 +47,22 @@ export function putBack(job: EvaluationJob, now: Date): Delayed | null {
 function deliveryJobs(message: Message, deliveries: readonly Deliver[]): DeliveryJob[] {
   const shared = ({ destination, route, tls, attempt }: Deliver) =>
     JSON.stringify([destination, route, tls, attempt])
-  return grouped(deliveries, shared).map((group) => {
+  return grouped(deliveries, shared).flatMap((group) => {
     const { destination, route, tls, attempt } = group[0]
-    return { message, recipients: group.map(({ recipient }) => recipient), destination, route, tls, attempt }
+    const parts = inParts(group.map(({ recipient }) => recipient))
+    return parts.map((recipients) => ({ message, recipients, destination, route, tls, attempt }))
   })
 }
 
 function deferredJobs(message: Message, deferrals: readonly Defer[], now: Date): Delayed[] {
-  return grouped(deferrals, ({ until }) => until.toISOString()).map((group) => ({
-    job: { message, recipients: group.map(recipientAfter), notBefore: group[0].until.toISOString() },
-    delaySeconds: delaySeconds(group[0].until.getTime() - now.getTime()),
-  }))
+  return grouped(deferrals, ({ until }) => until.toISOString()).flatMap((group) => {
+    const { until } = group[0]
+    const delay = delaySeconds(until.getTime() - now.getTime())
+    return inParts(group.map(recipientAfter)).map((recipients) => ({
+      job: { message, recipients, notBefore: until.toISOString() },
+      delaySeconds: delay,
+    }))
+  })
 }
 
 const recipientAfter = ({ recipient, notifyDelay }: Defer): Recipient => ({
@@ -76,18 +76,14 @@ function bounceJobs(
   verdicts: readonly (Bounce | Defer)[],
   now: Date,
 ): BounceJob[] {
-  return grouped(verdicts, () => kind).map((group) => ({
-    message,
-    kind,
-    at: now.toISOString(),
-    recipients: group.map((verdict) => ({
-      recipient: verdict.recipient,
-      reply: verdict.reply,
-      explanation: verdict.explanation,
-      connector: verdict.decidedBy,
-      willRetryUntil: verdict.action === 'Defer' ? verdict.expiresAt.toISOString() : null,
-    })),
+  const reported = verdicts.map((verdict) => ({
+    recipient: verdict.recipient,
+    reply: verdict.reply,
+    explanation: verdict.explanation,
+    connector: verdict.decidedBy,
+    willRetryUntil: verdict.action === 'Defer' ? verdict.expiresAt.toISOString() : null,
   }))
+  return inParts(reported).map((recipients) => ({ message, kind, at: now.toISOString(), recipients }))
 }
 
 /** RFC 5321 §4.5.5: nobody is told of a DSN's failure, or two mail systems would talk for ever. */
@@ -98,21 +94,15 @@ function wantsFailureDsn({ recipient }: Bounce): boolean {
   return recipient.notify === null || recipient.notify.includes('FAILURE')
 }
 
-/** Groups of equal key in order of first appearance, none larger than one job may be. */
+/** Groups of equal key, in order of first appearance. */
 function grouped<T>(items: readonly T[], key: (item: T) => string): [T, ...T[]][] {
-  const groups: [T, ...T[]][] = []
-  const open = new Map<string, [T, ...T[]]>()
+  const groups = new Map<string, [T, ...T[]]>()
   for (const item of items) {
-    const group = open.get(key(item))
-    if (group && group.length < recipientsPerJob) {
-      group.push(item)
-      continue
-    }
-    const next: [T, ...T[]] = [item]
-    open.set(key(item), next)
-    groups.push(next)
+    const group = groups.get(key(item))
+    if (group) group.push(item)
+    else groups.set(key(item), [item])
   }
-  return groups
+  return [...groups.values()]
 }
 
 function delaySeconds(milliseconds: number): number {

@@ -1,7 +1,9 @@
 /** What evaluate-policy does with one job: ask the pure function, keep its verdicts, send what follows. */
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
-import type { Message, Recipient } from '../../shared/contract/message.ts'
-import { stateOf, type Trace } from '../../shared/messages/trace.ts'
+import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
+import type { Claims, Forestalled } from '../../shared/messages/claims.ts'
+import { attemptKey } from '../../shared/messages/keys.ts'
+import { positionOf, type Trace } from '../../shared/messages/trace.ts'
 import { evaluate, type Settings, type Verdict } from '../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import type { Sender } from '../../shared/queues/job-queue.ts'
@@ -9,6 +11,7 @@ import { type Dispatch, dispatch, putBack } from './dispatch.ts'
 
 export interface Dependencies {
   trace: Trace
+  claims: Claims<Attempt | Forestalled>
   queues: {
     evaluation: Sender<EvaluationJob>
     delivery: Sender<DeliveryJob>
@@ -19,16 +22,17 @@ export interface Dependencies {
 }
 
 /**
- * Verdicts are kept before their jobs are sent, so that the trace never knows less than the queues; an outcome
- * is marked as decided only after, so that a crash in between repeats the sending and never loses it.
+ * Verdicts are kept before their jobs are sent, so that the trace never knows less than the queues; a job is
+ * marked as decided only after, so that a crash in between repeats the sending and never loses it.
  * @returns the verdicts that were followed, none for what was put back or overtaken
  */
 export async function evaluateJob(
   job: EvaluationJob,
   snapshot: Snapshot,
   now: Date,
-  { trace, queues, settings, retentionDays }: Dependencies,
+  dependencies: Dependencies,
 ): Promise<Verdict[]> {
+  const { trace, queues, settings } = dependencies
   const early = putBack(job, now)
   if (early) {
     await queues.evaluation.send([early])
@@ -37,33 +41,40 @@ export async function evaluateJob(
   const { message } = job
   const recipients = await notOvertaken(job, trace)
   const verdicts = evaluate(snapshot, settings, message, recipients, now)
-  const followed = await record(trace, message, verdicts, retentionDays)
+  const followed = await record(message, verdicts, dependencies)
   await send(queues, dispatch(message, followed, now))
-  if (isOutcome(job)) {
-    await Promise.all(
-      recipients.map(({ address, attempts }) => trace.recordDecided(message.id, address, attempts)),
-    )
-  }
+  if (!isFirst(job)) await markDecided(job, recipients, trace)
   return followed
 }
 
-/** Reports what a delivery came to, and has not been decided upon yet. */
-const isOutcome = (job: EvaluationJob): boolean =>
-  job.notBefore === null && job.recipients.some(({ attempts }) => attempts > 0)
-
 /**
- * A queue may deliver a job again long after its successors. The first job of a message needs no look: what it
- * would repeat is claimed by number further on.
+ * The first job of a message needs no look at what became of it, and no mark: what it would repeat is claimed by
+ * number further on.
  */
+const isFirst = ({ notBefore, recipients }: EvaluationJob): boolean =>
+  notBefore === null && recipients.every(({ attempts }) => attempts === 0)
+
+/** A queue may deliver a job again long after its successors. */
 async function notOvertaken(job: EvaluationJob, trace: Trace): Promise<Recipient[]> {
-  const outcome = isOutcome(job)
-  if (!outcome && job.notBefore === null) return job.recipients
+  if (isFirst(job)) return job.recipients
   const addresses = job.recipients.map(({ address }) => address)
-  const decided = await trace.decidedAttempts(job.message.id, addresses)
+  const progress = await trace.progress(job.message.id, addresses)
   return job.recipients.filter(({ address, attempts }) => {
-    const known = decided.get(address) ?? 0
-    return outcome ? known < attempts : known <= attempts
+    const decided = progress.get(address)?.decided ?? ''
+    return decided < positionOf(attempts, job.notBefore)
   })
+}
+
+async function markDecided(
+  job: EvaluationJob,
+  recipients: readonly Recipient[],
+  trace: Trace,
+): Promise<void> {
+  await Promise.all(
+    recipients.map(({ address, attempts }) =>
+      trace.recordDecided(job.message.id, address, positionOf(attempts, job.notBefore)),
+    ),
+  )
 }
 
 /**
@@ -71,18 +82,36 @@ async function notOvertaken(job: EvaluationJob, trace: Trace): Promise<Recipient
  * @returns those to follow: a recipient that is settled otherwise keeps its state, and nothing more happens to it
  */
 async function record(
-  trace: Trace,
   message: Message,
   verdicts: readonly Verdict[],
-  days: number,
+  { trace, claims, retentionDays }: Dependencies,
 ): Promise<Verdict[]> {
-  const expiresAt = Math.floor(Date.parse(message.receivedAt) / 1000) + days * 86_400
+  const expiresAt = Math.floor(Date.parse(message.receivedAt) / 1000) + retentionDays * 86_400
   const first = verdicts.some(({ recipient }) => recipient.attempts === 0)
   if (first) await trace.recordMessage(message, expiresAt)
-  const states = await Promise.all(
-    verdicts.map((verdict) => trace.recordVerdict(message, verdict, expiresAt)),
+  const followed = await Promise.all(
+    verdicts.map(async (verdict) =>
+      verdict.action === 'Bounce' && (await isBeingDelivered(message, verdict.recipient, claims, expiresAt))
+        ? null
+        : trace.recordVerdict(message, verdict, expiresAt),
+    ),
   )
-  return verdicts.filter(({ action }, index) => states[index] === stateOf[action])
+  return followed.filter((verdict) => verdict !== null)
+}
+
+/**
+ * A bounce takes the place of the next attempt, which an earlier copy of this job may have sent on its way under
+ * other rules or before the message expired. If somebody has begun it, its outcome will be decided upon instead.
+ */
+async function isBeingDelivered(
+  message: Message,
+  { address, attempts }: Recipient,
+  claims: Claims<Attempt | Forestalled>,
+  expiresAt: number,
+): Promise<boolean> {
+  const key = attemptKey(message.id, address, attempts + 1)
+  const claim = await claims.forestall(key, { outcome: 'Forestalled' }, expiresAt)
+  return claim.kind === 'Busy' || (claim.kind === 'Done' && claim.result.outcome !== 'Forestalled')
 }
 
 async function send(

@@ -5,6 +5,8 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { SnapshotReader } from '../../shared/connectors/repository.ts'
 import { EvaluateEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { EvaluationJob } from '../../shared/contract/jobs.ts'
+import type { Attempt } from '../../shared/contract/message.ts'
+import { Claims, type Forestalled } from '../../shared/messages/claims.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { sqsHandler } from '../../shared/middleware/sqs-handler.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
@@ -18,6 +20,7 @@ const sqs = new SQSClient()
 const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE)
 const dependencies = {
   trace: new Trace(documents, environment.MESSAGES_TABLE),
+  claims: new Claims<Attempt | Forestalled>(documents, environment.MESSAGES_TABLE),
   queues: {
     evaluation: new JobQueue<EvaluationJob>(sqs, environment.EVALUATION_QUEUE_URL),
     delivery: new JobQueue(sqs, environment.DELIVERY_QUEUE_URL),

@@ -31,6 +31,9 @@ export const tooManyHops = refused('HopCountExceeded', reply(554, '4.14', 'Hop c
 /** RFC 6531 §3.5 */
 export const needsSmtpUtf8 = refused('NeedsSmtpUtf8', reply(550, '6.7', 'Address needs SMTPUTF8'))
 
+export const senderTooLong = refused('AddressTooLong', reply(501, '1.7', 'Address exceeds 254 octets'))
+export const recipientTooLong = refused('AddressTooLong', reply(501, '1.3', 'Address exceeds 254 octets'))
+
 export const shuttingDown = reply(421, '3.2', 'Service shutting down, try again later')
 
 export function tooLarge(maximum: number): Refused {

@@ -2,21 +2,32 @@
 import { domainToASCII } from 'node:url'
 import type { SMTPServerAddress } from 'smtp-server'
 import type { Envelope, Recipient } from '../../shared/contract/message.ts'
-import { needsSmtpUtf8, parameterTooLong, parameterUnknown, type Refused } from './replies.ts'
+import {
+  needsSmtpUtf8,
+  parameterTooLong,
+  parameterUnknown,
+  type Refused,
+  recipientTooLong,
+  senderTooLong,
+} from './replies.ts'
 
 const mailParameters = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID'])
 const recipientParameters = new Set(['NOTIFY', 'ORCPT'])
 
 export function refuseSender(sender: SMTPServerAddress): Refused | null {
   return (
-    refuseParameters(sender, mailParameters, 'ENVID', 100) ??
+    refuseParameters(sender, mailParameters) ??
+    (String(parameter(sender, 'ENVID') ?? '').length > 100 ? parameterTooLong('ENVID') : null) ??
+    (isTooLong(sender.address) ? senderTooLong : null) ??
     (parameter(sender, 'SMTPUTF8') === null && !hasAsciiLocalPart(sender.address) ? needsSmtpUtf8 : null)
   )
 }
 
 export function refuseRecipient(recipient: SMTPServerAddress, sender: SMTPServerAddress): Refused | null {
   return (
-    refuseParameters(recipient, recipientParameters, 'ORCPT', 500) ??
+    refuseParameters(recipient, recipientParameters) ??
+    ((recipientOf(recipient).orcpt ?? '').length > 500 ? parameterTooLong('ORCPT') : null) ??
+    (isTooLong(recipient.address) ? recipientTooLong : null) ??
     (parameter(sender, 'SMTPUTF8') === null && !hasAsciiLocalPart(recipient.address) ? needsSmtpUtf8 : null)
   )
 }
@@ -74,16 +85,14 @@ export function xtext(value: string): string {
   })
 }
 
-function refuseParameters(
-  address: SMTPServerAddress,
-  known: ReadonlySet<string>,
-  bounded: string,
-  maximum: number,
-): Refused | null {
+/** RFC 5321 §4.5.3.1.3: a path has 256 octets with its brackets; the server counts characters. */
+const isTooLong = (address: string): boolean => Buffer.byteLength(address) > 254
+
+function refuseParameters(address: SMTPServerAddress, known: ReadonlySet<string>): Refused | null {
   const unknown = Object.keys(address.args || {}).find((name) => !known.has(name))
   // RFC 5321 §4.1.2: a parameter's name is letters, digits and hyphens; anything else is not repeated.
-  if (unknown !== undefined) return parameterUnknown(/^[A-Z0-9-]{1,30}$/.test(unknown) ? unknown : 'given')
-  return String(parameter(address, bounded) ?? '').length > maximum ? parameterTooLong(bounded) : null
+  if (unknown === undefined) return null
+  return parameterUnknown(/^[A-Z0-9-]{1,30}$/.test(unknown) ? unknown : 'given')
 }
 
 function parameter(address: SMTPServerAddress, name: string): string | true | null {

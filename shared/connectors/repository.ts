@@ -247,8 +247,8 @@ export class SnapshotReader {
   #load: Load | null = null
   #versionRead: { version: Promise<number>; startedAt: number } | null = null
 
-  /** @param now milliseconds since the epoch */
-  constructor(documents: DynamoDBDocumentClient, table: string, now: () => number = Date.now) {
+  /** @param now milliseconds of a clock that never goes back: an age must not become negative */
+  constructor(documents: DynamoDBDocumentClient, table: string, now: () => number = () => performance.now()) {
     this.#table = new ConnectorsTable(documents, table)
     this.#now = now
   }

@@ -70,5 +70,24 @@ export const BounceJob = z.strictObject({
 })
 export type BounceJob = z.infer<typeof BounceJob>
 
-/** Recipients in one job; keeps the largest job well below what a queue message may hold. */
-export const recipientsPerJob = 100
+/** Recipients in one job, and octets of JSON they may come to: the rest of the largest job fits beside them. */
+const recipientsPerJob = 100
+const octetsPerJob = 120_000
+
+/** Cuts what stands for recipients into parts that fit a queue message, in their order. */
+export function inParts<T>(items: readonly T[]): [T, ...T[]][] {
+  const parts: [T, ...T[]][] = []
+  let octets = 0
+  for (const item of items) {
+    const size = Buffer.byteLength(JSON.stringify(item))
+    const part = parts.at(-1)
+    if (part && part.length < recipientsPerJob && octets + size <= octetsPerJob) {
+      part.push(item)
+      octets += size
+    } else {
+      parts.push([item])
+      octets = size
+    }
+  }
+  return parts
+}

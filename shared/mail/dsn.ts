@@ -107,9 +107,9 @@ function machinePart(job: BounceJob, hostname: string): string {
   const { envelope, receivedAt, source } = job.message
   const groups = [
     [
-      ...(envelope.dsn.envid === null ? [] : [`Original-Envelope-Id: ${envelope.dsn.envid}`]),
+      ...(envelope.dsn.envid === null ? [] : [`Original-Envelope-Id: ${asciiLine(envelope.dsn.envid)}`]),
       `Reporting-MTA: dns; ${hostname}`,
-      ...(source === null ? [] : [`Received-From-MTA: dns; ${oneLine(source.helo)} (${source.ip})`]),
+      ...(source === null ? [] : [`Received-From-MTA: dns; ${asciiLine(source.helo)} (${source.ip})`]),
       `Arrival-Date: ${mailDate(receivedAt)}`,
     ],
     ...job.recipients.map((reported) => machineLines(reported, job)),
@@ -126,7 +126,7 @@ function machineLines({ recipient, reply, willRetryUntil }: Reported, { kind, at
     `Final-Recipient: ${addressField(recipient.address)}`,
     `Action: ${kind}`,
     `Status: ${status}`,
-    ...(host ? [`Remote-MTA: dns; ${oneLine(host)}`] : []),
+    ...(host ? [`Remote-MTA: dns; ${asciiLine(host)}`] : []),
     `Diagnostic-Code: smtp; ${asciiLine(formatReply(reply))}`,
     ...(recipient.lastAttempt
       ? [`Last-Attempt-Date: ${mailDate(recipient.lastAttempt.at)}`]
@@ -143,11 +143,11 @@ function addressField(address: string): string {
   return ascii === address ? `rfc822; ${address}` : `utf-8; ${ascii}`
 }
 
+/** ASCII, and short enough that no line exceeds the 998 octets of RFC 5322 §2.1.1. */
 const asciiLine = (text: string): string =>
-  oneLine(text).replace(
-    /[^\x20-\x7e]/gu,
-    (character) => `\\x{${character.codePointAt(0)?.toString(16).toUpperCase()}}`,
-  )
+  oneLine(text)
+    .replace(/[^\x20-\x7e]/gu, (character) => `\\x{${character.codePointAt(0)?.toString(16).toUpperCase()}}`)
+    .slice(0, 900)
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
 const oneLine = (text: string): string => text.replace(/[\x00-\x1f\x7f]+/g, ' ')

@@ -4,6 +4,7 @@
  * its result was written may or may not have had its effect: it is made again, because a duplicate is better
  * than a loss, and the caller counts it.
  */
+import { randomUUID } from 'node:crypto'
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 
@@ -15,13 +16,20 @@ export type Claim<Result> =
   /** It was made, and this came of it. */
   | { kind: 'Done'; result: Result }
 
+/** Stands where an attempt would, when the recipient was settled before anybody made it. */
+export interface Forestalled {
+  outcome: 'Forestalled'
+}
+
 export interface ClaimKey {
   pk: string
   sk: string
 }
 
 const isFree = 'attribute_not_exists(pk)'
-const leaseRanOut = 'attribute_not_exists(#result) AND leaseUntil < :now'
+const leaseRanOut = '(attribute_not_exists(#result) AND leaseUntil < :now)'
+/** The client repeats a write whose answer was lost; the repetition must not find somebody else in itself. */
+const isMine = 'holder = :holder'
 
 export class Claims<Result extends object> {
   readonly #documents: DynamoDBDocumentClient
@@ -37,22 +45,37 @@ export class Claims<Result extends object> {
    * @param expiresAt seconds since the epoch after which the item may be dropped
    */
   async claim(key: ClaimKey, now: Date, leaseMs: number, expiresAt: number): Promise<Claim<Result>> {
-    try {
-      const { Attributes } = await this.#documents.send(
-        new PutCommand({
-          TableName: this.#table,
-          Item: { ...key, leaseUntil: now.getTime() + leaseMs, expiresAt },
-          ConditionExpression: `${isFree} OR (${leaseRanOut})`,
-          ExpressionAttributeNames: { '#result': 'result' },
-          ExpressionAttributeValues: { ':now': now.getTime() },
-          ReturnValues: 'ALL_OLD',
-        }),
-      )
-      return { kind: 'Claimed', leaseExpired: Attributes !== undefined }
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return this.#read(key)
-      throw error
-    }
+    const holder = randomUUID()
+    const before = await this.#put(
+      new PutCommand({
+        TableName: this.#table,
+        Item: { ...key, holder, leaseUntil: now.getTime() + leaseMs, expiresAt },
+        ConditionExpression: `${isFree} OR ${leaseRanOut} OR ${isMine}`,
+        ExpressionAttributeNames: { '#result': 'result' },
+        ExpressionAttributeValues: { ':now': now.getTime(), ':holder': holder },
+        ReturnValues: 'ALL_OLD',
+      }),
+    )
+    if (before === 'taken') return this.#read(key)
+    return { kind: 'Claimed', leaseExpired: before !== null && before.holder !== holder }
+  }
+
+  /**
+   * Puts a result in the place of an effect that nobody has begun, so that it never is.
+   * @returns `Claimed` when the place was free, else what was there
+   */
+  async forestall(key: ClaimKey, result: Result, expiresAt: number): Promise<Claim<Result>> {
+    const holder = randomUUID()
+    const before = await this.#put(
+      new PutCommand({
+        TableName: this.#table,
+        Item: { ...key, holder, result, expiresAt },
+        ConditionExpression: `${isFree} OR ${isMine}`,
+        ExpressionAttributeValues: { ':holder': holder },
+        ReturnValues: 'ALL_OLD',
+      }),
+    )
+    return before === 'taken' ? this.#read(key) : { kind: 'Claimed', leaseExpired: false }
   }
 
   /** Keeps what came of the effect; from here on the claim is `Done`. */
@@ -66,6 +89,17 @@ export class Claims<Result extends object> {
         ExpressionAttributeValues: { ':result': result },
       }),
     )
+  }
+
+  /** @returns the item that stood there, if any, or that the place is taken */
+  async #put(command: PutCommand): Promise<Record<string, unknown> | null | 'taken'> {
+    try {
+      const { Attributes } = await this.#documents.send(command)
+      return Attributes ?? null
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return 'taken'
+      throw error
+    }
   }
 
   async #read(key: ClaimKey): Promise<Claim<Result>> {

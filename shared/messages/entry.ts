@@ -13,6 +13,7 @@ import {
   TlsFacts,
 } from '../contract/message.ts'
 import { formatReply } from '../mail/reply.ts'
+import type { Forestalled } from './claims.ts'
 
 export const RecipientStates = ['Pending', 'Delivered', 'Deferred', 'Bounced'] as const
 
@@ -83,7 +84,7 @@ export interface TraceItem {
   verdict?: RecipientEntry['verdict']
   until?: string | null
   leaseUntil?: number
-  result?: Attempt | { dsn: string }
+  result?: Attempt | Forestalled | { dsn: string }
 }
 
 /** Attempts shown of one message: some 3 MB of JSON, well below what a function may answer. */
@@ -93,7 +94,7 @@ const attemptsShown = 8000
 export function traceEntry(items: readonly TraceItem[]): TraceEntry | null {
   const message = items.find(({ sk }) => sk === 'message')?.message
   if (!message) return null
-  const attempts = groupByAddress(items, 'attempt#', attemptOf)
+  const attempts = groupByAddress(items.filter(wasMade), 'attempt#', attemptOf)
   const notifications = groupByAddress(items, 'dsn#', notificationOf)
   const recipients = items.filter(({ sk }) => sk.startsWith('recipient#'))
   const shown = Math.ceil(attemptsShown / Math.max(1, recipients.length))
@@ -142,12 +143,16 @@ function groupByAddress<T>(
   return groups
 }
 
+/** An attempt that was forestalled never was one. */
+const wasMade = ({ result }: TraceItem): boolean =>
+  !(result && 'outcome' in result && result.outcome === 'Forestalled')
+
 /** `attempt#ADDRESS#00001`; the address may hold a `#`. */
 function attemptOf({ sk, result, leaseUntil }: TraceItem): { address: string; value: AttemptEntry } {
   const end = sk.lastIndexOf('#')
   const number = Number(sk.slice(end + 1))
   const address = sk.slice('attempt#'.length, end)
-  if (result && 'outcome' in result) return { address, value: endedAttempt(result) }
+  if (result && 'reply' in result) return { address, value: endedAttempt(result) }
   return { address, value: { ...nothingYet, number, leaseUntil: new Date(leaseUntil ?? 0).toISOString() } }
 }
 

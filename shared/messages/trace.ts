@@ -18,7 +18,23 @@ import { indexKeys, messageKey, recipientKey } from './keys.ts'
 export type RecipientState = 'Pending' | 'Delivered' | 'Deferred' | 'Bounced'
 
 /** The state a verdict leads to; `Delivered` is a fact, not a verdict. */
-export const stateOf = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Bounced' } as const
+const stateOf = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Bounced' } as const
+
+/** How far a recipient has come. */
+export interface Progress {
+  state: RecipientState
+  /** Position of the last job that was decided upon and passed on; empty before any. */
+  decided: string
+}
+
+/**
+ * Where a job stands among those of its recipient, as text that sorts: an outcome of an attempt before the timers
+ * that follow it, a timer before later ones.
+ * @param notBefore of a timer, null of an outcome
+ */
+export function positionOf(attempts: number, notBefore: string | null): string {
+  return `${String(attempts).padStart(5, '0')}#${notBefore ?? ''}`
+}
 
 const notFinal = '(attribute_not_exists(#state) OR #state IN (:pending, :deferred))'
 const notOvertaken = '(attribute_not_exists(attempts) OR attempts <= :attempts)'
@@ -42,15 +58,17 @@ export class Trace {
 
   /**
    * Keeps a verdict with the state it leads to, unless the recipient is settled or has come further.
-   * @returns the state the recipient is in now
+   * @returns the verdict to follow: the given one; or the bounce that settled the recipient before, since whoever
+   * recorded that may have died before it was passed on; or null when nothing more is to happen
    */
-  async recordVerdict(message: Message, verdict: Verdict, expiresAt: number): Promise<RecipientState> {
-    const { recipient, action, reason, explanation, connectors, reportOnly } = verdict
+  async recordVerdict(message: Message, verdict: Verdict, expiresAt: number): Promise<Verdict | null> {
+    const { recipient, action, reason, explanation, connectors, reportOnly, decidedBy } = verdict
     const keys = indexKeys(message.id, message.receivedAt, recipient.address)
     const recorded = await this.#updateOpen(message.id, recipient.address, {
       state: stateOf[action],
       verdict: { action, reason, explanation, connectors, reportOnly },
       until: action === 'Defer' ? verdict.until.toISOString() : null,
+      bounced: action === 'Bounce' ? { reply: verdict.reply, decidedBy } : null,
       recipient: {
         ...recipient,
         delayNotified: recipient.delayNotified || (action === 'Defer' && verdict.notifyDelay),
@@ -63,28 +81,33 @@ export class Trace {
       order: keys.order,
       expiresAt,
     })
-    return recorded ? stateOf[action] : this.#state(message.id, recipient.address)
+    return recorded ? verdict : this.#settledBounce(message.id, verdict)
   }
 
   async recordDelivered(messageId: string, address: string): Promise<void> {
-    await this.#updateOpen(messageId, address, { state: 'Delivered', until: null })
+    await this.#updateOpen(messageId, address, { state: 'Delivered', until: null, address })
   }
 
-  /** The outcome of the `attempts`-th attempt has been decided upon and passed on. */
-  async recordDecided(messageId: string, address: string, attempts: number): Promise<void> {
-    await this.#documents.send(
-      new UpdateCommand({
-        TableName: this.#table,
-        Key: recipientKey(messageId, address),
-        UpdateExpression: 'SET decidedAttempts = :attempts',
-        ExpressionAttributeValues: { ':attempts': attempts },
-      }),
-    )
+  /** What the job of this position led to has been passed on. Positions only ever advance. */
+  async recordDecided(messageId: string, address: string, position: string): Promise<void> {
+    try {
+      await this.#documents.send(
+        new UpdateCommand({
+          TableName: this.#table,
+          Key: recipientKey(messageId, address),
+          UpdateExpression: 'SET decided = :position',
+          ConditionExpression: 'attribute_not_exists(decided) OR decided < :position',
+          ExpressionAttributeValues: { ':position': position },
+        }),
+      )
+    } catch (error) {
+      if (!(error instanceof ConditionalCheckFailedException)) throw error
+    }
   }
 
-  /** @returns by address, how many attempts were known when an outcome was last decided upon */
-  async decidedAttempts(messageId: string, addresses: readonly string[]): Promise<Map<string, number>> {
-    const decided = new Map<string, number>()
+  /** @returns by address, how far each recipient has come; one that was never evaluated is missing */
+  async progress(messageId: string, addresses: readonly string[]): Promise<Map<string, Progress>> {
+    const found = new Map<string, Progress>()
     let keys: Record<string, unknown>[] = addresses.map((address) => recipientKey(messageId, address))
     while (keys.length > 0) {
       const { Responses, UnprocessedKeys } = await this.#documents.send(
@@ -93,24 +116,25 @@ export class Trace {
             [this.#table]: {
               Keys: keys.splice(0, 100),
               ConsistentRead: true,
-              ProjectionExpression: 'address, decidedAttempts',
+              ProjectionExpression: 'address, #state, decided',
+              ExpressionAttributeNames: { '#state': 'state' },
             },
           },
         }),
       )
-      for (const { address, decidedAttempts } of Responses?.[this.#table] ?? [])
-        decided.set(address, decidedAttempts ?? 0)
+      for (const { address, state, decided } of Responses?.[this.#table] ?? [])
+        found.set(address, { state, decided: decided ?? '' })
       keys = keys.concat(UnprocessedKeys?.[this.#table]?.Keys ?? [])
     }
-    return decided
+    return found
   }
 
-  async #state(messageId: string, address: string): Promise<RecipientState> {
+  async #settledBounce(messageId: string, { recipient }: Verdict): Promise<Verdict | null> {
+    const key = recipientKey(messageId, recipient.address)
     const { Item } = await this.#documents.send(
-      new GetCommand({ TableName: this.#table, Key: recipientKey(messageId, address), ConsistentRead: true }),
+      new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
     )
-    if (!Item) throw new Error(`recipient ${address} of ${messageId} vanished from the trace`)
-    return Item.state
+    return Item?.state === 'Bounced' ? { ...Item.verdict, ...Item.bounced, recipient } : null
   }
 
   async #updateOpen(messageId: string, address: string, fields: Record<string, unknown>): Promise<boolean> {

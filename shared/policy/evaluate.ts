@@ -128,8 +128,10 @@ function bounce(common: Common, reason: Reason, answer: Reply, explanation: stri
 }
 
 function refused(common: Common, attempt: Attempt): Bounce {
-  const explanation = `${attempt.host ?? 'The next hop'} answered ${formatReply(attempt.reply)}.`
-  return bounce(common, 'RefusedByNextHop', attempt.reply, explanation)
+  const said = formatReply(attempt.reply)
+  return attempt.host === null
+    ? bounce(common, 'NoNextHop', attempt.reply, `There is no server to hand it to: ${said}.`)
+    : bounce(common, 'RefusedByNextHop', attempt.reply, `${attempt.host} answered ${said}.`)
 }
 
 function violated(

@@ -4,7 +4,7 @@ import type { Route, TlsRequirement } from '../contract/jobs.ts'
 import { matchesByDomain, type Snapshot } from './snapshot.ts'
 
 /**
- * Exact domain, then the longest wildcard, then `allAcceptedDomains`, then `*`; then name. For one of our own
+ * Exact domain, then the longest wildcard, then `allAcceptedDomains`, then `*`; then what demands more; then name. For one of our own
  * domains `*` counts only with smart hosts of its own: by MX the mail would come back to us. A connector that only
  * reports takes part where no enforced one matches, so that a trial never weakens what is in force.
  */

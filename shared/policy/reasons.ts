@@ -22,5 +22,7 @@ export type Reason =
   | 'OutboundTlsNotMet'
   /** The next hop refused for good. */
   | 'RefusedByNextHop'
+  /** The recipient's domain has no mail server, and says so. */
+  | 'NoNextHop'
   /** Tried until the message expired. */
   | 'Expired'

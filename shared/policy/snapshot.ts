@@ -44,7 +44,7 @@ export function compileSnapshot({ version, inbound, outbound, acceptedDomains }:
     .filter(({ enabled }) => enabled)
     .sort(byRestrictionsThenName)
     .map((connector) => ({ connector, ranges: connector.senderIpAddresses.map(parseRange) }))
-  const enabledOutbound = outbound.filter(({ enabled }) => enabled).sort(byName)
+  const enabledOutbound = outbound.filter(({ enabled }) => enabled).sort(byDemandThenName)
   return {
     version,
     acceptedDomains: new Set(acceptedDomains.map(({ domain }) => domain)),
@@ -125,6 +125,18 @@ function restrictions(connector: InboundConnector): number {
 
 function byRestrictionsThenName(one: InboundConnector, other: InboundConnector): number {
   return restrictions(other) - restrictions(one) || byName(one, other)
+}
+
+const levels = [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']
+
+/** How much a connector asks of a next hop: more comes first, so that a second connector never undoes the first. */
+function demand({ mode, tlsSettings, minimumTlsVersion }: OutboundConnector): number {
+  const level = levels.indexOf(tlsSettings) * 2 + Number(minimumTlsVersion === 'TLSv1.3')
+  return mode === 'Enforce' ? level + 2 * levels.length : level
+}
+
+function byDemandThenName(one: OutboundConnector, other: OutboundConnector): number {
+  return demand(other) - demand(one) || byName(one, other)
 }
 
 type Named = { name: string; id: string }

@@ -1,4 +1,9 @@
-/** Whether a presented chain leads to one of a connector's own certificate authorities (RFC 5280 §6.1, in short). */
+/**
+ * Whether a presented chain leads to one of a connector's own certificate authorities. The attack: a certificate
+ * that names the partner and was issued by somebody else, or for something else. The defence: signatures, names
+ * of issuers, CA flags, dates and purposes along the whole path (RFC 5280 §6.1). Its limits: path lengths and
+ * name constraints within a connector's own authority are not read, nor is anything revoked.
+ */
 import { X509Certificate } from 'node:crypto'
 
 /**
@@ -7,16 +12,33 @@ import { X509Certificate } from 'node:crypto'
  * @param at the instant for which every certificate on the path must be valid
  */
 export function chainsTo(chain: readonly string[], authorities: readonly string[], at: Date): boolean {
+  const [leaf, ...others] = chain.map((der) => new X509Certificate(Buffer.from(der, 'base64')))
+  if (leaf === undefined || !isForMailServers(leaf)) return false
   const anchors = authorities.map((pem) => new X509Certificate(pem)).filter((anchor) => isValidAt(anchor, at))
-  const presented = chain.map((der) => new X509Certificate(Buffer.from(der, 'base64')))
-  let current = presented.shift()
-  while (current !== undefined && isValidAt(current, at)) {
-    const certificate = current
-    if (anchors.some((anchor) => isSame(anchor, certificate) || isIssuedBy(certificate, anchor))) return true
-    const next = presented.findIndex((candidate) => candidate.ca && isIssuedBy(certificate, candidate))
-    current = next < 0 ? undefined : presented.splice(next, 1)[0]
-  }
-  return false
+  const issuers = others.filter((certificate) => certificate.ca && isValidAt(certificate, at))
+  return isValidAt(leaf, at) && leadsTo(leaf, issuers, anchors)
+}
+
+/** Every issuer that fits is followed: of two with the same name and key only one may lead further. */
+function leadsTo(
+  certificate: X509Certificate,
+  issuers: readonly X509Certificate[],
+  anchors: readonly X509Certificate[],
+): boolean {
+  if (anchors.some((anchor) => isSame(anchor, certificate))) return true
+  if (anchors.some((anchor) => anchor.ca && isIssuedBy(certificate, anchor))) return true
+  return issuers.some((issuer, index) => {
+    if (!isIssuedBy(certificate, issuer)) return false
+    return leadsTo(issuer, issuers.toSpliced(index, 1), anchors)
+  })
+}
+
+/** Server or client authentication, or any purpose; public authorities issue no more for clients (2026). */
+const purposes = ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2', '2.5.29.37.0']
+
+/** RFC 5280 §4.2.1.12: without the extension a certificate is for everything. */
+function isForMailServers({ keyUsage }: X509Certificate): boolean {
+  return !keyUsage || keyUsage.some((purpose) => purposes.includes(purpose))
 }
 
 function isValidAt(certificate: X509Certificate, at: Date): boolean {

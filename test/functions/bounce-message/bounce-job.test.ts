@@ -22,8 +22,9 @@ after(() => database.stop())
 function unit() {
   const evaluation = recordingQueue<EvaluationJob>()
   const objects = new Map<string, Buffer>()
+  const claims = new Claims<Sent>(database.documents, database.messagesTable)
   const dependencies: Dependencies = {
-    claims: new Claims<Sent>(database.documents, database.messagesTable),
+    claims,
     evaluation,
     readHeaders: async () => 'Subject: Hello\r\n',
     async store(id, octets) {
@@ -33,7 +34,12 @@ function unit() {
     hostname: 'mx.ours.example',
     retentionDays: 90,
   }
-  return { evaluation, objects, run: (job: BounceJob, now: Date) => bounceJob(job, now, dependencies) }
+  return {
+    evaluation,
+    objects,
+    claims,
+    run: (job: BounceJob, now: Date) => bounceJob(job, now, dependencies),
+  }
 }
 
 let serial = 0
@@ -62,7 +68,7 @@ test('one DSN for all recipients enters the pipeline as a message of its own, fr
     ['a@ours.example'],
   )
   const octets = objects.get(evaluate.message.id)
-  assert.deepEqual(octets, dsn?.octets)
+  assert.equal(dsn, evaluate.message.id)
   assert.equal(evaluate.message.content.length, octets?.length)
   assert.match(octets?.toString() ?? '', /<b@x\.example>.*<c@x\.example>/s)
 })
@@ -90,6 +96,27 @@ test('while another worker holds the claim the job fails; once its lease ran out
   await assert.rejects(run(given, minutesLater(1)), /the queue is away/)
   await assert.rejects(run(given, minutesLater(1)), /another worker/)
   const dsn = await run(given, minutesLater(3))
-  assert.equal(evaluation.sent[0]?.job.message.id, dsn?.id)
+  assert.equal(evaluation.sent[0]?.job.message.id, dsn)
   assert.equal(evaluation.sent.length, 1)
+})
+
+test('a worker that dies between two completions leaves nothing to tell again', async () => {
+  const { run, evaluation, claims } = unit()
+  const given = job()
+  const complete = claims.complete.bind(claims)
+  let completions = 0
+  claims.complete = async (...call) => {
+    if (++completions === 2) throw new Error('the worker died')
+    return complete(...call)
+  }
+  await assert.rejects(run(given, minutesLater(1)), /the worker died/)
+  claims.complete = complete
+  assert.equal(await run(given, minutesLater(3)), null)
+  assert.equal(await run(given, minutesLater(5)), null)
+  assert.equal(evaluation.sent.length, 1)
+})
+
+test('built at another time the same DSN lies elsewhere, so that neither overwrites the other', () => {
+  const [one, other] = ['1', '2'].map((text) => contentReference('content', 'ID', Buffer.from(text)))
+  assert.notEqual(one?.key, other?.key)
 })

@@ -7,7 +7,7 @@ import { SnapshotReader } from '../../../shared/connectors/repository.ts'
 import { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
 import { TraceEntry } from '../../../shared/messages/entry.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
-import type { Verdict } from '../../../shared/policy/evaluate.ts'
+import { relayDenied } from '../../../shared/policy/admit.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { message, recipient } from '../../support/fixtures.ts'
 import { type Answered, type Asked, apiOver } from './client.ts'
@@ -467,8 +467,10 @@ describe('/messages', () => {
         reason: 'RelayDenied',
         explanation: 'ours.example is not an accepted domain.',
         connectors: { inbound: 'id-contoso', outbound: null },
+        decidedBy: null,
         reportOnly: null,
-      } as Verdict
+        reply: relayDenied,
+      } as const
       await trace.recordVerdict(received, verdict, 4_000_000_000)
     }
   })

@@ -9,7 +9,7 @@ import {
 } from '../../../functions/deliver-message/deliver-job.ts'
 import type { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
-import { Claims } from '../../../shared/messages/claims.ts'
+import { Claims, type Forestalled } from '../../../shared/messages/claims.ts'
 import { attemptKey, recipientKey } from '../../../shared/messages/keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Outcome } from '../../../shared/net/smtp-delivery.ts'
@@ -62,7 +62,7 @@ interface Worker extends Dependencies {
 function worker(outcomes: Record<string, Outcome>, fields: Partial<Dependencies> = {}): Worker {
   const transmitted: string[][] = []
   return {
-    claims: new Claims<Attempt>(db.documents, db.messagesTable),
+    claims: new Claims<Attempt | Forestalled>(db.documents, db.messagesTable),
     trace: new Trace(db.documents, db.messagesTable),
     evaluation: recordingQueue<EvaluationJob>(),
     read: async () => Buffer.from('octets'),
@@ -149,7 +149,7 @@ describe('a delivery job', () => {
 
   it('names a recipient that somebody else is trying, and still serves the others', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
-    const elsewhere = new Claims<Attempt>(db.documents, db.messagesTable)
+    const elsewhere = new Claims<Attempt | Forestalled>(db.documents, db.messagesTable)
     await elsewhere.claim(attemptKey(job.message.id, 'a@partner.example', 1), receivedAt, leaseMs, 2 ** 31)
     const one = worker({})
     const delivery = await deliverJob(job, one)
@@ -229,7 +229,7 @@ describe('a worker that dies', () => {
 
   it('does not keep a delivery unrecorded because its result could not be written', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
-    class Forgetful extends Claims<Attempt> {
+    class Forgetful extends Claims<Attempt | Forestalled> {
       override complete = dies
     }
     const one = worker(
@@ -240,5 +240,26 @@ describe('a worker that dies', () => {
     assert.equal(delivery.unwritten.length, 2)
     assert.equal(await state(job, 'a@partner.example'), 'Delivered')
     assert.equal(one.evaluation.take().length, 1)
+  })
+
+  it('does not try again who is known to have the message, though the result was never written', async () => {
+    const job = jobFor(['a@partner.example'])
+    class Forgetful extends Claims<Attempt | Forestalled> {
+      override complete = dies
+    }
+    await deliverJob(job, worker({}, { claims: new Forgetful(db.documents, db.messagesTable) }))
+    const later = worker({}, { now: () => minutesLater(10) })
+    const delivery = await deliverJob(job, later)
+    assert.deepEqual([later.transmitted, delivery.leasesExpired, delivery.busy], [[], 0, []])
+  })
+
+  it('does nothing for an attempt that was forestalled', async () => {
+    const job = jobFor(['a@partner.example', 'b@partner.example'])
+    const one = worker({})
+    const key = attemptKey(job.message.id, 'a@partner.example', job.attempt)
+    await one.claims.forestall(key, { outcome: 'Forestalled' }, 2_000_000_000)
+    const delivery = await deliverJob(job, one)
+    assert.deepEqual(one.transmitted, [['b@partner.example']])
+    assert.deepEqual([delivery.known, one.evaluation.take()], [[], []])
   })
 })

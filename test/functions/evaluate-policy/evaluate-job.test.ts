@@ -3,8 +3,9 @@ import { after, before, describe, test } from 'node:test'
 import { GetCommand } from '@aws-sdk/lib-dynamodb'
 import { type Dependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
-import type { Recipient } from '../../../shared/contract/message.ts'
-import { recipientKey } from '../../../shared/messages/keys.ts'
+import type { Attempt, Recipient } from '../../../shared/contract/message.ts'
+import { Claims, type Forestalled } from '../../../shared/messages/claims.ts'
+import { attemptKey, recipientKey } from '../../../shared/messages/keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import {
@@ -41,10 +42,12 @@ function unit() {
     bounce: recordingQueue<BounceJob>(),
   }
   const trace = new Trace(database.documents, database.messagesTable)
-  const dependencies: Dependencies = { trace, queues, settings: { defaultRoute: 'Mx' }, retentionDays: 90 }
+  const claims = new Claims<Attempt | Forestalled>(database.documents, database.messagesTable)
+  const settings = { defaultRoute: 'Mx' } as const
+  const dependencies: Dependencies = { trace, claims, queues, settings, retentionDays: 90 }
   const run = (given: EvaluationJob, now: Date, rules = connectors) =>
     evaluateJob(given, rules, now, dependencies)
-  return { ...queues, trace, run }
+  return { ...queues, trace, claims, run }
 }
 
 async function stored(id: string, address: string) {
@@ -201,6 +204,14 @@ describe('a timer', () => {
     assert.deepEqual([delivery.sent, evaluation.sent], [[], []])
   })
 
+  test('that rings twice is put back once', async () => {
+    const { run, evaluation } = unit()
+    const held = job(nextId(), [recipient({ address: 'b@ours.example' })], minutesLater(15))
+    await run(held, minutesLater(15))
+    await run(held, minutesLater(15.1))
+    assert.equal(evaluation.sent.length, 1)
+  })
+
   test('after a bounce delivers nothing, though connectors have changed since', async () => {
     const { run, delivery } = unit()
     const id = nextId()
@@ -213,6 +224,48 @@ describe('a timer', () => {
       snapshot({ outbound: [outbound()], acceptedDomains: ['northwind.example'] }),
     )
     assert.deepEqual(delivery.sent, [])
+  })
+})
+
+describe('a bounce and a delivery of the same recipient', () => {
+  const strangers = (id: string) => ({
+    ...job(id, [northwind()]),
+    message: message({ id, mailFrom: 'a@elsewhere.example' }),
+  })
+  const accepting = snapshot({ outbound: [outbound()], acceptedDomains: ['northwind.example'] })
+  const claimAttempt = (id: string, { claims }: ReturnType<typeof unit>) =>
+    claims.claim(attemptKey(id, 'b@northwind.example', 1), receivedAt, 360_000, 2_000_000_000)
+
+  test('a delivery sent before the bounce finds its attempt forestalled', async () => {
+    const it = unit()
+    const id = nextId()
+    await it.run(strangers(id), receivedAt, accepting)
+    await it.run(strangers(id), minutesLater(1))
+    assert.equal(it.bounce.sent.length, 1)
+    assert.deepEqual(await claimAttempt(id, it), { kind: 'Done', result: { outcome: 'Forestalled' } })
+  })
+
+  test('a delivery that has begun is not overtaken by a bounce', async () => {
+    const it = unit()
+    const id = nextId()
+    await it.run(strangers(id), receivedAt, accepting)
+    await claimAttempt(id, it)
+    assert.deepEqual(await it.run(strangers(id), minutesLater(1)), [])
+    assert.deepEqual(it.bounce.sent, [])
+    assert.equal((await stored(id, 'b@northwind.example'))?.state, 'Pending')
+  })
+
+  test('a bounce whose worker died is passed on though connectors have changed since', async () => {
+    const it = unit()
+    const id = nextId()
+    it.bounce.failOnce()
+    await assert.rejects(it.run(strangers(id), receivedAt))
+    await it.run(strangers(id), minutesLater(1), accepting)
+    assert.deepEqual(it.delivery.sent, [])
+    assert.deepEqual(
+      it.bounce.sent.map(({ job }) => job.recipients.map(({ reply }) => reply.enhanced)),
+      [['5.7.64']],
+    )
   })
 })
 

@@ -52,6 +52,21 @@ test('what came of it is kept, and the claim is never granted again', async () =
   assert.deepEqual(later, { kind: 'Done', result: { reply: '250 2.0.0 Ok' } })
 })
 
+test('an effect that nobody has begun can be forestalled, and then is never made', async () => {
+  const key = nextKey()
+  assert.equal((await claims.forestall(key, { reply: 'never' }, expiresAt)).kind, 'Claimed')
+  assert.deepEqual(await claims.claim(key, minutesLater(60), leaseMs, expiresAt), {
+    kind: 'Done',
+    result: { reply: 'never' },
+  })
+})
+
+test('an effect that was begun cannot be forestalled, even when its lease ran out', async () => {
+  const key = nextKey()
+  await claims.claim(key, receivedAt, 1, expiresAt)
+  assert.deepEqual(await claims.forestall(key, { reply: 'never' }, expiresAt), { kind: 'Busy' })
+})
+
 test('attempts, recipients and messages are claimed apart', async () => {
   const keys = [
     attemptKey('m1', 'b@x.example', 1),

@@ -16,6 +16,7 @@ import {
 } from '../../../shared/messages/history.ts'
 import { attemptKey, dsnKey } from '../../../shared/messages/keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
+import { relayDenied } from '../../../shared/policy/admit.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { attempt, message, overTlsWith, recipient } from '../../support/fixtures.ts'
@@ -53,6 +54,8 @@ const verdict = (address: string, fields: Partial<Verdict> = {}): Verdict =>
     connectors: { inbound: null, outbound: 'id-northwind' },
     decidedBy: null,
     reportOnly: null,
+    reply: relayDenied,
+    until: now,
     ...fields,
   }) as Verdict
 

@@ -135,6 +135,26 @@ const rows: Row[] = [
     expected: 'Deliver ConnectorMatched Mx CertificateValidation #1',
   },
   {
+    name: 'a second connector for the same domain undoes nothing, whatever its name',
+    connectors: towards(outbound({ name: 'A weak one' }), forced),
+    message: originating,
+    recipient: abroad(),
+    expected: 'Deliver ConnectorMatched Mx EncryptionOnly #1',
+  },
+  {
+    name: 'a domain without a mail server',
+    connectors: towards(),
+    message: originating,
+    recipient: abroad({
+      lastAttempt: attempt({
+        outcome: 'PermanentFailure',
+        host: null,
+        reply: { code: 556, enhanced: '5.1.10', text: 'accepts no mail' },
+      }),
+    }),
+    expected: 'Bounce NoNextHop 556 5.1.10',
+  },
+  {
     name: 'a trial takes nothing from the connector in force',
     connectors: towards(
       outbound({ name: 'A trial', mode: 'ReportOnly', tlsSettings: 'CertificateValidation' }),

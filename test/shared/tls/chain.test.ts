@@ -2,7 +2,11 @@ import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { webcrypto } from 'node:crypto'
 import { before, describe, test } from 'node:test'
-import { BasicConstraintsExtension, X509CertificateGenerator } from '@peculiar/x509'
+import {
+  BasicConstraintsExtension,
+  ExtendedKeyUsageExtension,
+  X509CertificateGenerator,
+} from '@peculiar/x509'
 import { chainsTo } from '../../../shared/tls/chain.ts'
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
@@ -20,12 +24,21 @@ interface Holder {
 type CryptoKeyPair = Awaited<ReturnType<typeof newKeys>>
 const newKeys = () => webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
 
+interface Issuing {
+  ca?: boolean
+  from?: Date
+  to?: Date
+  /** Those of another certificate, for a renewal. */
+  keys?: CryptoKeyPair
+  purposes?: string[]
+}
+
 async function issue(
   name: string,
   issuer: Holder | null,
-  { ca = false, from = year(-1), to = year(1) }: { ca?: boolean; from?: Date; to?: Date } = {},
+  { ca = false, from = year(-1), to = year(1), keys: given, purposes }: Issuing = {},
 ): Promise<Holder> {
-  const keys = await newKeys()
+  const keys = given ?? (await newKeys())
   const certificate = await X509CertificateGenerator.create({
     subject: `CN=${name}`,
     issuer: `CN=${issuer?.name ?? name}`,
@@ -34,7 +47,10 @@ async function issue(
     signingAlgorithm: algorithm,
     notBefore: from,
     notAfter: to,
-    extensions: [new BasicConstraintsExtension(ca, undefined, true)],
+    extensions: [
+      new BasicConstraintsExtension(ca, undefined, true),
+      ...(purposes ? [new ExtendedKeyUsageExtension(purposes)] : []),
+    ],
   })
   return {
     name,
@@ -69,7 +85,11 @@ before(async () => {
     future: await issue('Future', root, { from: year(1), to: year(2) }),
     expiredRoot: await issue('Expired root', null, { ca: true, to: year(0) }),
     lonely: await issue('Lonely', null),
+    renewed: await issue('Stale', root, { ca: true, keys: staleIntermediate.keys }),
+    forServers: await issue('For servers', root, { purposes: ['1.3.6.1.5.5.7.3.1'] }),
+    forCode: await issue('For code', root, { purposes: ['1.3.6.1.5.5.7.3.3'] }),
   })
+  made.underLonely = await issue('Under lonely', get('lonely'))
   made.underExpiredRoot = await issue('Under expired root', get('expiredRoot'))
 })
 
@@ -89,6 +109,15 @@ describe('a presented chain', () => {
     ['over an expired intermediate', ['underStale', 'staleIntermediate'], ['root'], false],
     ['to an expired authority', ['underExpiredRoot'], ['expiredRoot'], false],
     ['in which a leaf poses as an authority', ['underLeaf', 'leaf', 'intermediate'], ['root'], false],
+    [
+      'over an expired intermediate and its renewal',
+      ['underStale', 'staleIntermediate', 'renewed'],
+      ['root'],
+      true,
+    ],
+    ['issued for servers only', ['forServers'], ['root'], true],
+    ['issued for signing code', ['forCode'], ['root'], false],
+    ['issued by a listed certificate that is no authority', ['underLonely'], ['lonely'], false],
     ['that is empty', [], ['root'], false],
     ['without any authority', ['direct'], [], false],
   ]
