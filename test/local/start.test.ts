@@ -2,13 +2,32 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  watch,
+  writeFileSync,
+} from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { startPartner } from '../support/smtp-partner.ts'
-import { Api, idIn, runToEnd, sendOne, startRunner } from './support.ts'
+import {
+  Api,
+  idIn,
+  launch,
+  launchByNpm,
+  runToEnd,
+  SmtpClient,
+  sendOne,
+  startRunner,
+  until,
+} from './support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-start-'))
 test.after(() => rmSync(folder, { recursive: true }))
@@ -35,6 +54,7 @@ writeFileSync(badZone, '{"names":{"a.example":{"MX":"mx"}}}')
 const faults = [
   { args: ['--verbose'], stderr: /^mailflow: Unknown option '--verbose'[^\n]*\n$/ },
   { args: ['--zone', join(folder, 'none.json')], stderr: /^mailflow: --zone [^\n]*ENOENT[^\n]*\n$/ },
+  { args: ['--state', ''], stderr: /^mailflow: --state: the name of a directory is missing\n$/ },
   { args: ['--zone', badZone], stderr: /^mailflow: --zone [^\n]*names\.a\.example\.MX[^\n]*\n$/ },
 ]
 for (const { args, stderr } of faults)
@@ -43,6 +63,82 @@ for (const { args, stderr } of faults)
     assert.equal(ended.code, 1)
     assert.match(ended.stderr, stderr)
   })
+
+test('--help prints every option and starts nothing', async () => {
+  const { code, stdout, stderr } = await runToEnd(['--help'])
+  assert.equal(code, 0)
+  assert.equal(stderr, '')
+  for (const option of ['--smtp-port', '--api-port', '--dns-port', '--zone', '--state', '--no-demo'])
+    assert.ok(stdout.includes(`\n  ${option} `), option)
+})
+
+/** A folder of its own for the runner's temporary one, so that what is left behind is seen. */
+function temporaryFolder(name: string): string {
+  const temporary = join(folder, name)
+  mkdirSync(temporary)
+  return temporary
+}
+
+const leftIn = (temporary: string): string[] =>
+  readdirSync(temporary).filter((name) => name.startsWith('mailflow-'))
+
+const isAlive = (pid: number | undefined): boolean => {
+  try {
+    return process.kill(pid ?? assert.fail('a process has an id'), 0)
+  } catch {
+    return false
+  }
+}
+
+test('a start that is interrupted leaves nothing behind', async () => {
+  const temporary = temporaryFolder('interrupted')
+  const watcher = watch(temporary)
+  const runner = launch(['--smtp-port', '0', '--api-port', '0', '--no-demo'], temporary)
+  while (leftIn(temporary).length === 0) await once(watcher, 'change')
+  watcher.close()
+  const ended = once(runner, 'exit')
+  runner.kill('SIGINT')
+  assert.deepEqual(await ended, [0, null])
+  assert.deepEqual(leftIn(temporary), [])
+})
+
+test('SIGHUP is a clean stop', async (t) => {
+  const temporary = temporaryFolder('hung-up')
+  const runner = await startRunner({ names: {} }, ['--no-demo'], (args) => launch(args, temporary))
+  t.after(() => runner.stop())
+  const ended = once(runner.process, 'exit')
+  runner.process.kill('SIGHUP')
+  assert.deepEqual(await ended, [0, null])
+  assert.deepEqual(leftIn(temporary), [])
+  assert.ok(!isAlive(runner.endpoints.pids.ingress))
+})
+
+test('a second signal does not wait for a message that is under way, and still cleans up', async (t) => {
+  const temporary = temporaryFolder('impatient')
+  const runner = await startRunner({ names: {} }, ['--no-demo'], (args) => launch(args, temporary))
+  t.after(() => runner.stop())
+  await new Api(runner.endpoints).call('PUT', '/accepted-domains/ours.example', {})
+  const client = await SmtpClient.open(runner.endpoints)
+  t.after(() => client.close())
+  for (const command of ['MAIL FROM:<a@b.example>', 'RCPT TO:<ann@ours.example>', 'DATA'])
+    assert.match(await client.command(command), /^[23]/)
+  const ended = once(runner.process, 'exit')
+  runner.process.kill('SIGINT')
+  await runner.complaint(/finishing what is under way/)
+  runner.process.kill('SIGINT')
+  assert.deepEqual(await ended, [1, null])
+  assert.deepEqual(leftIn(temporary), [])
+  assert.equal(await client.reply(), '', 'the connection ended: the ingress is gone')
+})
+
+test('SIGTERM to npm ends everything that npm start began', async (t) => {
+  const runner = await startRunner({ names: {} }, ['--no-demo'], launchByNpm)
+  t.after(() => runner.stop())
+  const { pids } = runner.endpoints
+  assert.notEqual(pids.runner, runner.process.pid)
+  runner.process.kill('SIGTERM')
+  await until(() => (isAlive(pids.runner) || isAlive(pids.ingress) ? null : 'ended'))
+})
 
 test('with --state a clean stop and a new start lose nothing', { timeout: 60_000 }, async (t) => {
   const state = join(folder, 'state')
@@ -64,7 +160,7 @@ test('with --state a clean stop and a new start lose nothing', { timeout: 60_000
   const id = idIn(await sendOne(first.endpoints, 'a@b.example', 'ann@ours.example', content))
   assert.equal((await api.settled(id)).recipients[0]?.state, 'Deferred')
   const connector = {
-    name: 'our mailboxes',
+    name: 'Our mailboxes',
     connectorType: 'OnPremises',
     allAcceptedDomains: true,
     route: 'SmartHosts',
@@ -74,19 +170,22 @@ test('with --state a clean stop and a new start lose nothing', { timeout: 60_000
   assert.equal(await first.stop(), 0)
   endWaiting(join(state, 'snapshot', 'queues.json'))
 
-  const second = await startRunner({ names: {} }, args)
+  // The demo has a connector of that name, too: what was kept is the administrator's, so it keeps away.
+  const second = await startRunner({ names: {} }, ['--state', state])
   t.after(() => second.stop())
   const again = new Api(second.endpoints)
   const { items } = await again.call<{ items: { name: string }[] }>('GET', '/outbound-connectors')
   assert.deepEqual(
     items.map(({ name }) => name),
-    ['our mailboxes'],
+    ['Our mailboxes'],
   )
   const delivered = await again.settled(id, ['Delivered'])
   assert.equal(delivered.envelope.mailFrom, 'a@b.example')
-  assert.equal(mailbox.received.length, 1)
+  assert.equal(mailbox.received.length, 1, 'the demo sent nothing')
   assert.ok(mailbox.received[0]?.content.toString().endsWith(content))
   assert.ok(existsSync(join(state, 'certificates', 'authority.pem')))
+  await until(() => (second.output.some((line) => line.startsWith('Ctrl-C')) ? 'printed' : null))
+  assert.ok(second.output.some((line) => line.startsWith('The state is kept from before')))
 })
 
 /** Lets the time pass until deferred jobs are due, in the file that keeps them. */

@@ -32,11 +32,15 @@ export interface Ended {
 }
 
 /** Starts the runner on free ports, without the demo unless `args` say otherwise. */
-export async function startRunner(zone: object, args: readonly string[] = ['--no-demo']): Promise<Running> {
+export async function startRunner(
+  zone: object,
+  args: readonly string[] = ['--no-demo'],
+  start: typeof launch = launch,
+): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-test-'))
   const zoneFile = join(folder, 'zone.json')
   writeFileSync(zoneFile, JSON.stringify(zone))
-  const child = launch(['--smtp-port', '0', '--api-port', '0', '--zone', zoneFile, ...args])
+  const child = start(['--smtp-port', '0', '--api-port', '0', '--zone', zoneFile, ...args])
   const kill = () => child.kill('SIGTERM')
   process.once('exit', kill)
   child.once('exit', () => {
@@ -68,7 +72,7 @@ export async function startRunner(zone: object, args: readonly string[] = ['--no
       }
     },
     stop: async () => {
-      if (child.exitCode !== null) return child.exitCode
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
       const exited = once(child, 'exit')
       child.kill('SIGTERM')
       const [code] = await exited
@@ -91,11 +95,18 @@ export async function runToEnd(args: readonly string[]): Promise<Ended> {
   return { code, stdout, stderr }
 }
 
-function launch(args: readonly string[]): ChildProcess {
+/** @param temporary where the runner makes its temporary folder */
+export function launch(args: readonly string[], temporary = tmpdir()): ChildProcess {
   return spawn(process.execPath, ['infra/local/main.ts', ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TMPDIR: temporary },
   })
+}
+
+/** As a user does it. What npm itself prints is left out. */
+export function launchByNpm(args: readonly string[]): ChildProcess {
+  return spawn('npm', ['start', '--silent', '--', ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
 /** The HTTP API, from outside. */

@@ -25,12 +25,32 @@ test('every option is taken', () => {
   })
 })
 
+test('any free port may be asked for more than once', () => {
+  assert.deepEqual(parseOptions('--smtp-port 0 --api-port 0 --dns-port 0'.split(' ')), {
+    smtpPort: 0,
+    apiPort: 0,
+    dnsPort: 0,
+    zoneFile: null,
+    stateDirectory: null,
+    demo: true,
+  })
+})
+
 const faults = [
   { args: ['--colour'], message: /^Unknown option '--colour'.*\(the options are --smtp-port/ },
   { args: ['start'], message: /^Unexpected argument 'start'/ },
   { args: ['--smtp-port', 'smtp'], message: /^--smtp-port smtp: not a port/ },
   { args: ['--api-port', '65536'], message: /^--api-port 65536: not a port/ },
   { args: ['--dns-port', '-1'], message: /dns-port/ },
+  { args: ['--state', ''], message: /^--state: the name of a directory is missing$/ },
+  {
+    args: ['--smtp-port', '8080'],
+    message: /^port 8080 is asked for twice \(--smtp-port and --api-port\)$/,
+  },
+  {
+    args: ['--dns-port', '2525'],
+    message: /^port 2525 is asked for twice \(--smtp-port and --dns-port\)$/,
+  },
 ]
 for (const { args, message } of faults)
   test(`"${args.join(' ')}" is refused in one line`, () => {
