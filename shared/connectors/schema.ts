@@ -77,6 +77,10 @@ const SmartHostInput = z.strictObject({
 const minimumTlsVersion = z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2')
 const mode = z.enum(['Enforce', 'ReportOnly']).default('Enforce')
 const list = <T extends z.ZodType>(item: T) => z.array(item).max(1000)
+/** Exchange's settings that are stored for what will read them. */
+const kept = 'kept, without effect yet'
+const onlyRestrictsWith = (restriction: string) =>
+  `on a Partner connector, restricts only with ${restriction}`
 
 const InboundFields = z.strictObject({
   name,
@@ -85,15 +89,19 @@ const InboundFields = z.strictObject({
   mode,
   onViolation: z.enum(['Bounce', 'Defer']).default('Bounce'),
   senderDomains: list(DomainPattern).min(1),
-  senderIpAddresses: list(IpRange).default([]),
+  senderIpAddresses: list(IpRange).default([]).describe(onlyRestrictsWith('restrictDomainsToIpAddresses')),
   requireTls: z.boolean().default(true),
   minimumTlsVersion,
-  tlsSenderCertificateNames: list(CertificateName).default([]),
+  tlsSenderCertificateNames: list(CertificateName)
+    .default([])
+    .describe(onlyRestrictsWith('restrictDomainsToCertificate')),
   certificateAuthorities: CertificateAuthorities,
-  certificateFingerprints: list(Fingerprint).default([]),
+  certificateFingerprints: list(Fingerprint)
+    .default([])
+    .describe(onlyRestrictsWith('restrictDomainsToCertificate')),
   restrictDomainsToCertificate: z.boolean().default(false),
   restrictDomainsToIpAddresses: z.boolean().default(false),
-  treatMessagesAsInternal: z.boolean().default(false),
+  treatMessagesAsInternal: z.boolean().default(false).describe(kept),
   comment,
 })
 
@@ -126,6 +134,12 @@ const inboundRules: SpanningRule<Inbound>[] = [
     reads: ['requireTls', 'tlsSenderCertificateNames', 'certificateFingerprints'],
     broken: (it) => identifiesByCertificate(it) && !it.requireTls,
     message: 'must be true when the connector names a certificate',
+  },
+  {
+    at: 'minimumTlsVersion',
+    reads: ['requireTls', 'minimumTlsVersion'],
+    broken: (it) => it.minimumTlsVersion === 'TLSv1.3' && !it.requireTls,
+    message: 'TLSv1.3 needs requireTls, without which mail in the clear is taken',
   },
   ...(['restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'] as const).map(
     (restriction): SpanningRule<Inbound> => ({
@@ -171,8 +185,8 @@ const OutboundFields = z.strictObject({
   tlsDomain: CertificateName.nullable().default(null),
   certificateAuthorities: CertificateAuthorities,
   minimumTlsVersion,
-  smtpDaneMode: z.enum(['Opportunistic', 'None']).default('Opportunistic'),
-  mtaStsMode: z.enum(['Opportunistic', 'None']).default('Opportunistic'),
+  smtpDaneMode: z.enum(['Opportunistic', 'None']).default('Opportunistic').describe(kept),
+  mtaStsMode: z.enum(['Opportunistic', 'None']).default('Opportunistic').describe(kept),
   expirationHours: z.int().min(12).max(24).default(24),
   comment,
 })
@@ -229,6 +243,12 @@ const outboundRules: SpanningRule<Outbound>[] = [
     broken: (it) => it.route === 'Ses' && it.minimumTlsVersion === 'TLSv1.3',
     message: 'Amazon SES does not let a sender choose TLSv1.3 as the minimum',
   },
+  {
+    at: 'minimumTlsVersion',
+    reads: ['tlsSettings', 'minimumTlsVersion'],
+    broken: (it) => it.minimumTlsVersion === 'TLSv1.3' && it.tlsSettings === null,
+    message: 'TLSv1.3 needs tlsSettings, without which mail goes in the clear where TLS fails',
+  },
 ]
 
 export const OutboundConnectorInput = withSpanningRules(OutboundFields, outboundRules)
@@ -248,12 +268,11 @@ const id = z.ulid()
 export const InboundConnector = z.strictObject({ id, ...InboundFields.shape, ...stored })
 export type InboundConnector = z.output<typeof InboundConnector>
 
-/** `validation` is null until a validation has been run. */
 export const OutboundConnector = z.strictObject({
   id,
   ...OutboundFields.shape,
   ...stored,
-  validation: z.null(),
+  validation: z.null().describe('null: connectors are not validated yet'),
 })
 export type OutboundConnector = z.output<typeof OutboundConnector>
 

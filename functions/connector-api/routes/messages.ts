@@ -20,7 +20,15 @@ const usualSpanMs = 24 * hourMs
 /** Each day of a span costs its index partitions a query, whether or not there was mail. */
 const longestSpanMs = 31 * 24 * hourMs
 
-const instant = z.iso.datetime({ offset: true }).transform((text) => new Date(text))
+const instant = z.iso
+  .datetime({
+    offset: true,
+    error: ({ input }) =>
+      / \d\d:\d\d$/.test(String(input))
+        ? 'has a space where the offset begins: in a query, + is written %2B'
+        : 'is not a time in ISO 8601 with its offset, such as 2026-02-03T11:00:00Z',
+  })
+  .transform((text) => new Date(text))
 
 const addressFilter = z
   .string()
@@ -38,7 +46,7 @@ const MessageQuery = z.strictObject({
   sender: addressFilter.optional().describe('an address, a domain, or <> for the null reverse path'),
   recipient: addressFilter.optional().describe('an address or a domain'),
   state: z.enum(RecipientStates).optional(),
-  connector: z.string().max(64).optional().describe('id of a connector that took part'),
+  connector: z.ulid('is not the id of a connector').optional().describe('id of a connector that took part'),
   cursor: cursorOf(
     z.strictObject({ day: z.iso.date(), before: z.string().regex(/^[0-9A-Z]{26}$/) }),
   ).optional(),

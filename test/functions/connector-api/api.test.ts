@@ -310,9 +310,9 @@ describe('what is wrong', () => {
     },
     {
       name: 'every bad parameter at once',
-      target: `GET /messages?since=today&sender=a%20b&state=Lost&limit=0&cursor=${cursor}`,
+      target: `GET /messages?since=today&sender=a%20b&state=Lost&connector=Contoso&limit=0&cursor=${cursor}`,
       status: 400,
-      at: ['since', 'sender', 'state', 'cursor', 'limit'],
+      at: ['since', 'sender', 'state', 'connector', 'cursor', 'limit'],
     },
     {
       name: 'a span that ends before it begins',
@@ -454,6 +454,7 @@ describe('the log', () => {
 
 describe('/messages', () => {
   const id = (time: string) => `${encodeTime(Date.parse(time), 10)}0000000000000000`
+  const contoso = '01KGH3Z00000000000000000AA'
   const times = ['2026-02-03T11:00:00.000Z', '2026-02-02T12:00:00.000Z', '2026-02-02T11:59:59.999Z']
 
   before(async () => {
@@ -466,7 +467,7 @@ describe('/messages', () => {
         recipient: recipient(),
         reason: 'RelayDenied',
         explanation: 'ours.example is not an accepted domain.',
-        connectors: { inbound: 'id-contoso', outbound: null },
+        connectors: { inbound: contoso, outbound: null },
         decidedBy: null,
         reportOnly: null,
         reply: relayDenied,
@@ -501,7 +502,8 @@ describe('/messages', () => {
     { query: 'sender=elsewhere.example', found: 2 },
     { query: 'sender=b@elsewhere.example', found: 0 },
     { query: 'recipient=b@OURS.example', found: 2 },
-    { query: 'state=Bounced&connector=id-contoso', found: 2 },
+    { query: `state=Bounced&connector=${contoso}`, found: 2 },
+    { query: `connector=${id('2026-01-01T00:00:00.000Z')}`, found: 0 },
     { query: 'state=Delivered', found: 0 },
     { query: 'sender=%3C%3E', found: 0 },
   ]
@@ -509,6 +511,18 @@ describe('/messages', () => {
     test(`finds ${found} by ${query}`, async () => {
       const { body } = await ask(`GET /messages?${query}`)
       assert.equal(body.items.length, found)
+    })
+
+  const unreadable = [
+    { since: '2026-02-02', says: /^is not a time in ISO 8601 with its offset, such as/ },
+    { since: '2026-02-02T00:00:00', says: /^is not a time in ISO 8601 with its offset, such as/ },
+    { since: '2026-02-02T00:00:00+01:00', says: /in a query, \+ is written %2B$/ },
+  ]
+  for (const { since, says } of unreadable)
+    test(`says what is wrong with since=${since}`, async () => {
+      const { status, body } = await ask(`GET /messages?since=${since}`)
+      assert.equal(status, 400)
+      assert.match(body.errors[0].message, says)
     })
 
   const start = Buffer.from(JSON.stringify({ day: '2026-02-03', before: '0'.repeat(26) })).toString(

@@ -55,6 +55,16 @@ describe('an inbound connector', () => {
       at: ['requireTls'],
     },
     {
+      name: 'that asks for TLS 1.3 must ask for TLS',
+      body: { ...inbound, requireTls: false, minimumTlsVersion: 'TLSv1.3' },
+      at: ['minimumTlsVersion'],
+    },
+    {
+      name: 'that asks for TLS may ask for TLS 1.3',
+      body: { ...inbound, minimumTlsVersion: 'TLSv1.3' },
+      at: [],
+    },
+    {
       name: 'of a partner cannot make mail internal',
       body: { ...inbound, treatMessagesAsInternal: true },
       at: ['treatMessagesAsInternal'],
@@ -146,6 +156,21 @@ describe('an outbound connector', () => {
     {
       name: 'by SES can require TLS',
       body: { ...outbound, route: 'Ses', tlsSettings: 'EncryptionOnly' },
+      at: [],
+    },
+    {
+      name: 'by SES cannot ask for TLS 1.3',
+      body: { ...outbound, route: 'Ses', tlsSettings: 'EncryptionOnly', minimumTlsVersion: 'TLSv1.3' },
+      at: ['minimumTlsVersion'],
+    },
+    {
+      name: 'that asks for TLS 1.3 must ask for TLS',
+      body: { ...outbound, minimumTlsVersion: 'TLSv1.3' },
+      at: ['minimumTlsVersion'],
+    },
+    {
+      name: 'that asks for TLS may ask for TLS 1.3',
+      body: { ...outbound, tlsSettings: 'EncryptionOnly', minimumTlsVersion: 'TLSv1.3' },
       at: [],
     },
     {
