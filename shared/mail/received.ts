@@ -22,13 +22,12 @@ export interface Hop {
 
 /** The header with its final CRLF. */
 export function receivedHeader(hop: Hop): string {
-  const recipient =
-    hop.recipient !== null && mayBeWritten(hop.recipient, hop) ? `\tfor <${hop.recipient}>` : null
   const lines = [
     `Received: from ${heloName(hop.helo)} (${addressLiteral(hop.ip)})`,
     ...tlsComments(hop.tls),
     `\tby ${hop.by} with ${protocol(hop)} id ${hop.id}`,
-    ...(recipient === null ? [] : [recipient]),
+    ...forClause(hop),
+    ...tlsClause(hop.tls),
   ]
   return `${lines.join('\r\n')};\r\n\t${hop.at.toUTCString().replace('GMT', '+0000')}\r\n`
 }
@@ -39,6 +38,16 @@ function protocol({ esmtp, smtpUtf8, tls }: Hop): string {
   return `${smtpUtf8 ? 'UTF8SMTP' : 'ESMTP'}${tls.negotiated ? 'S' : ''}`
 }
 
+/** RFC 8314 §4.3: the cipher suite by its registered name, after the clauses of RFC 5321. */
+function tlsClause({ negotiated, cipher }: TlsFacts): string[] {
+  return negotiated && cipher !== null ? [`\ttls ${cipher}`] : []
+}
+
+function forClause(hop: Hop): string[] {
+  return hop.recipient !== null && mayBeWritten(hop.recipient, hop) ? [`\tfor <${hop.recipient}>`] : []
+}
+
+/** What the tls clause has no room for, in the words that tools know from other servers. */
 function tlsComments({ negotiated, protocol, cipher, clientCertificate }: TlsFacts): string[] {
   if (!negotiated) return []
   const session = `\t(using ${protocol} with cipher ${cipher})`

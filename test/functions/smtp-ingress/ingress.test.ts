@@ -57,7 +57,7 @@ test('a message is stored as it was sent, behind one Received header, and its jo
     content.toString(),
     new RegExp(
       `^Received: from client\\.example \\(\\[127\\.0\\.0\\.1\\]\\)\r\n\t\\(using TLSv1\\.3 with cipher TLS_AES_256_GCM_SHA384\\)\r\n` +
-        `\tby mx\\.ours\\.example with ESMTPS id ${message.id}\r\n\tfor <b@ours\\.example>;\r\n\t\\w{3}, \\d\\d \\w{3} \\d{4} [\\d:]{8} \\+0000\r\nSubject`,
+        `\tby mx\\.ours\\.example with ESMTPS id ${message.id}\r\n\tfor <b@ours\\.example>\r\n\ttls TLS_AES_256_GCM_SHA384;\r\n\t\\w{3}, \\d\\d \\w{3} \\d{4} [\\d:]{8} \\+0000\r\nSubject`,
     ),
   )
   assert.equal(notBefore, null)

@@ -26,7 +26,17 @@ test('over TLS with a certificate the header says so', () => {
     '\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384)',
     '\t(client certificate "mail.contoso.example", not verified)',
     '\tby mx.ours.example with ESMTPS id 01KF0CVZT0ABCDEFGHJKMNPQRS',
-    '\tfor <b@ours.example>;',
+    '\tfor <b@ours.example>',
+    '\ttls TLS_AES_256_GCM_SHA384;',
+    '\tMon, 05 Jan 2026 12:00:00 +0000',
+    '',
+  ])
+})
+
+test('over TLS with several recipients the clause follows the id', () => {
+  assert.deepEqual(lines({ tls: overTls }).slice(2), [
+    '\tby mx.ours.example with ESMTPS id 01KF0CVZT0ABCDEFGHJKMNPQRS',
+    '\ttls TLS_AES_256_GCM_SHA384;',
     '\tMon, 05 Jan 2026 12:00:00 +0000',
     '',
   ])
@@ -90,7 +100,7 @@ test('nothing a client says adds a line, a comment or an octet that is no text',
       assert.match(text, /^Received: from \P{Cc}*\r\n$/u)
       assert.match(
         text,
-        /^Received: from [\w.:[\]-]+ \(\[192\.0\.2\.1\]\) \(using [^()]*\) \(client certificate "[^()"\\]*", verified\) by mx\.ours\.example with ESMTPS id \w{26}( for <[!-;=?-~]+>)?; Mon/,
+        /^Received: from [\w.:[\]-]+ \(\[192\.0\.2\.1\]\) \(using [^()]*\) \(client certificate "[^()"\\]*", verified\) by mx\.ours\.example with ESMTPS id \w{26}( for <[!-;=?-~]+>)? tls TLS_AES_256_GCM_SHA384; Mon/,
       )
       for (const line of header.split('\r\n')) assert.ok(Buffer.byteLength(line) <= 998)
     }),
