@@ -50,11 +50,12 @@ export class MailNetwork extends Construct {
       : this.privateSubnets
   }
 
-  /** Fixed public addresses, one a zone; what they are for is the output's description. */
+  /** Fixed public addresses, one a zone, and the output `<id>es`; what they are for is its description. */
   static addresses(scope: Construct, id: string, description: string): CfnEIP[] {
     const zones = Array.from({ length: availabilityZones }, (_, zone) => zone + 1)
     const addresses = zones.map((zone) => new CfnEIP(scope, `${id}${zone}`, { domain: 'vpc' }))
-    new CfnOutput(scope, `${id}es`, { value: addresses.map((address) => address.ref).join(' '), description })
+    const value = addresses.map((address) => address.ref).join(' ')
+    new CfnOutput(scope, `${id}es`, { value, description }).overrideLogicalId(`${id}es`)
     return addresses
   }
 

@@ -49,7 +49,8 @@ export class ConnectorApi extends Construct {
     const integration = new HttpLambdaIntegration('Handler', this.handler, { scopePermissionToRoute: false })
     for (const route of routes) this.api.addRoutes({ ...route, integration })
     this.addStage(config)
-    new CfnOutput(this, 'Url', { value: this.api.apiEndpoint, description: 'Connectors and message trace' })
+    const description = 'Connectors and message trace'
+    new CfnOutput(this, 'Url', { value: this.api.apiEndpoint, description }).overrideLogicalId('ApiUrl')
   }
 
   private addStage(config: Config): void {

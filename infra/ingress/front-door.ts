@@ -35,7 +35,8 @@ export class FrontDoor extends Construct {
       tcpIdleTimeout: idleTimeout,
       defaultTargetGroups: [this.targets],
     })
-    new CfnOutput(this, 'Name', { value: this.balancer.loadBalancerDnsName, description: 'Load balancer' })
+    const { loadBalancerDnsName: value } = this.balancer
+    new CfnOutput(this, 'Name', { value, description: 'Load balancer' }).overrideLogicalId('LoadBalancerName')
   }
 
   /** Sends the service's tasks what arrives, and nobody else's connections. */

@@ -105,7 +105,7 @@ export class Alarms extends Construct {
     this.watchErrors(
       'deliver-message',
       functions.deliver,
-      'Some deliveries wait half an hour for the next try.',
+      'Some deliveries wait ten minutes for the next try.',
     )
     this.watchErrors('bounce-message', functions.bounce, 'Some senders hear late that their mail failed.')
     this.watchErrors(

@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { assemble, type Json } from './synthesis.ts'
+
+const outputs = (mailflow: Record<string, unknown>): string[] => {
+  const template: Json = assemble(mailflow).getStackByName('Mailflow').template
+  return Object.keys(template.Outputs).sort()
+}
+
+test('outputs have the names that the README and a script know them by', () => {
+  assert.deepEqual(outputs({}), ['ApiUrl', 'LoadBalancerName', 'MxAddresses'])
+  assert.deepEqual(outputs({ defaultRoute: 'Mx' }), [
+    'ApiUrl',
+    'EgressAddresses',
+    'LoadBalancerName',
+    'MxAddresses',
+  ])
+})
