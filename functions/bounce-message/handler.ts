@@ -10,16 +10,20 @@ import { BounceEnvironment, readEnvironment } from '../../shared/contract/enviro
 import { BounceJob } from '../../shared/contract/jobs.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
 import { Claims } from '../../shared/messages/claims.ts'
+import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
 import { sqsHandler } from '../../shared/middleware/sqs-handler.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { bounceJob, contentReference, type Dependencies, type Sent } from './bounce-job.ts'
 
 // What runs at cold start.
 const environment = readEnvironment(BounceEnvironment, process.env)
-const s3 = new S3Client()
+const s3 = new S3Client(clientDefaults)
 const dependencies: Dependencies = {
-  claims: new Claims<Sent>(DynamoDBDocumentClient.from(new DynamoDBClient()), environment.MESSAGES_TABLE),
-  evaluation: new JobQueue(new SQSClient(), environment.EVALUATION_QUEUE_URL),
+  claims: new Claims<Sent>(
+    DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults)),
+    environment.MESSAGES_TABLE,
+  ),
+  evaluation: new JobQueue(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),
   readHeaders: (content) => readHeaders(s3, content),
   async store(id, octets) {
     const content = contentReference(environment.CONTENT_BUCKET, id, octets)

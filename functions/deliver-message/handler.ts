@@ -9,6 +9,7 @@ import { DeliveryJob, type EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt } from '../../shared/contract/message.ts'
 import { Claims, type Forestalled } from '../../shared/messages/claims.ts'
 import { Trace } from '../../shared/messages/trace.ts'
+import { clientDefaults, onceOnly } from '../../shared/middleware/aws-clients.ts'
 import { type JobTools, sqsHandler } from '../../shared/middleware/sqs-handler.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { deliverBySmtp, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
@@ -33,13 +34,13 @@ export const handler = sqsHandler({
 // What runs at cold start.
 
 const environment = readEnvironment(DeliverEnvironment, process.env)
-const documents = DynamoDBDocumentClient.from(new DynamoDBClient())
-const content = new ContentReader(new S3Client())
+const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
+const content = new ContentReader(new S3Client(clientDefaults))
 
 const claimsAndQueues: Omit<Dependencies, 'transmit'> = {
   claims: new Claims<Attempt | Forestalled>(documents, environment.MESSAGES_TABLE),
   trace: new Trace(documents, environment.MESSAGES_TABLE),
-  evaluation: new JobQueue<EvaluationJob>(new SQSClient(), environment.EVALUATION_QUEUE_URL),
+  evaluation: new JobQueue<EvaluationJob>(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),
   read: (reference) => content.read(reference),
   now: () => new Date(),
   retentionDays: environment.TRACE_RETENTION_DAYS,
@@ -55,7 +56,7 @@ const smtp: Omit<SmtpOptions, 'signal'> = {
 
 const ses: Omit<SesOptions, 'signal'> = {
   // A request repeated after its answer was lost is a second copy; another attempt is the queue's to make.
-  ses: new SESClient({ maxAttempts: 1 }),
+  ses: new SESClient(onceOnly),
   configurationSets: {
     requireTls: environment.SES_CONFIGURATION_SET_REQUIRE_TLS,
     optionalTls: environment.SES_CONFIGURATION_SET_OPTIONAL_TLS,

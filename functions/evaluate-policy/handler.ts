@@ -8,6 +8,7 @@ import { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt } from '../../shared/contract/message.ts'
 import { Claims, type Forestalled } from '../../shared/messages/claims.ts'
 import { Trace } from '../../shared/messages/trace.ts'
+import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
 import { sqsHandler } from '../../shared/middleware/sqs-handler.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { evaluateJob } from './evaluate-job.ts'
@@ -15,8 +16,8 @@ import { reportVerdict } from './report.ts'
 
 // What runs at cold start.
 const environment = readEnvironment(EvaluateEnvironment, process.env)
-const documents = DynamoDBDocumentClient.from(new DynamoDBClient())
-const sqs = new SQSClient()
+const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
+const sqs = new SQSClient(clientDefaults)
 const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE)
 const dependencies = {
   trace: new Trace(documents, environment.MESSAGES_TABLE),

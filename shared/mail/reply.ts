@@ -6,9 +6,21 @@ import type { Reply } from '../contract/message.ts'
  * code's own.
  * @param code 200–599
  * @param detail subject and detail of the enhanced status code
+ * @param text may quote a peer: it is brought into one line of at most 500 characters
  */
 export function reply(code: number, detail: string, text: string): Reply {
-  return { code, enhanced: `${Math.floor(code / 100)}.${detail}`, text }
+  return { code, enhanced: `${Math.floor(code / 100)}.${detail}`, text: inOneLine(text) }
+}
+
+/** What a peer says travels in jobs, traces and DSNs. */
+function inOneLine(text: string): string {
+  return (
+    text
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
+      .replace(/[\x00-\x1f\x7f]+/g, ' ')
+      .trim()
+      .slice(0, 500)
+  )
 }
 
 /** The reply as one line of the protocol, without CRLF. */
@@ -26,22 +38,13 @@ export function asPermanent(answer: Reply): Reply {
 
 const enhancedPattern = /^([245])\.(\d{1,3})\.(\d{1,3})\s+/
 
-/**
- * Reads a peer's (possibly multi-line) reply. Its text is cut to 500 characters and stripped of control
- * characters, since it travels in jobs, traces and DSNs.
- */
+/** Reads a peer's (possibly multi-line) reply. */
 export function parseReply(raw: string): Reply | null {
   const lines = raw.split(/\r?\n/).filter((line) => line !== '')
   const code = Number(/^([2-5]\d\d)(?:[ -]|$)/.exec(lines[0] ?? '')?.[1])
   if (!code) return null
   const texts = lines.map((line) => line.slice(4))
   const enhanced = enhancedPattern.exec(texts[0] ?? '')?.[0].trim() ?? ''
-  const text = texts
-    .map((line) => line.replace(enhancedPattern, ''))
-    .join(' ')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-    .replace(/[\x00-\x1f\x7f]+/g, ' ')
-    .trim()
-    .slice(0, 500)
+  const text = inOneLine(texts.map((line) => line.replace(enhancedPattern, '')).join(' '))
   return { code, enhanced: enhanced.startsWith(String(Math.floor(code / 100))) ? enhanced : '', text }
 }

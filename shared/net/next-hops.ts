@@ -25,14 +25,18 @@ export interface RoutingOptions {
   privateNetworks: readonly string[]
   /** In [0, 1); spreads load among equals. */
   random: () => number
+  /** The attempt's limit. */
+  signal: AbortSignal
 }
 
 export type NextHops = { kind: 'Found'; hops: NextHop[] } | { kind: 'NotFound'; reply: Reply }
 
 type SmtpRoute = Exclude<Route, { kind: 'Ses' }>
 
-/** RFC 5321 §5.1 lets a client limit how many addresses it tries. */
+/** RFC 5321 §5.1 lets a client limit how many addresses it tries; so many hosts are asked for, too. */
 const mostAddresses = 10
+/** Milliseconds for all the questions of one attempt: a domain's silent servers must not take the whole of it. */
+const longestLookup = 30_000
 const smtpPort = 25
 
 /** @returns at most ten addresses in the order to try them; a 4xx reply when asking again may help, else a 5xx */
@@ -41,9 +45,27 @@ export async function findNextHops(
   resolver: Resolver,
   options: RoutingOptions,
 ): Promise<NextHops> {
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(longestLookup)])
+  const bounded = boundedBy(signal, resolver)
   return route.kind === 'Mx'
-    ? hopsOfDomain(route.domain, resolver, options)
-    : hopsOf(shuffled(route.hosts, options.random), resolver, () => true, 'The smart hosts have no address')
+    ? hopsOfDomain(route.domain, bounded, options)
+    : hopsOf(shuffled(route.hosts, options.random), bounded, () => true, 'The smart hosts have no address')
+}
+
+/** A question that is not answered in time failed as c-ares' own time-out does. */
+function boundedBy(signal: AbortSignal, resolver: Resolver): Resolver {
+  const inTime = <T>(answer: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const late = () => reject(Object.assign(new Error('no answer in time'), { code: 'ETIMEOUT' }))
+      if (signal.aborted) late()
+      signal.addEventListener('abort', late, { once: true })
+      answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', late))
+    })
+  return {
+    resolveMx: (name) => inTime(resolver.resolveMx(name)),
+    resolve4: (name) => inTime(resolver.resolve4(name)),
+    resolve6: (name) => inTime(resolver.resolve6(name)),
+  }
 }
 
 async function hopsOfDomain(domain: string, resolver: Resolver, options: RoutingOptions): Promise<NextHops> {
@@ -95,7 +117,7 @@ async function hopsOf(
 ): Promise<NextHops> {
   const hops: NextHop[] = []
   let failure: Reply | null = null
-  for (const { host, port } of hosts) {
+  for (const { host, port } of hosts.slice(0, mostAddresses)) {
     const found = isIP(host) ? { ips: [host], failure: null } : await addressesOf(host, resolver)
     failure ??= found.failure
     hops.push(...found.ips.filter(allowed).map((ip) => ({ host, ip, port })))

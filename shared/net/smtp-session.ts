@@ -145,14 +145,28 @@ function dial({ ip, port }: NextHop, { timeouts, signal }: SessionOptions): Prom
 }
 
 /** What this file uses of the client beyond its published interface; checked when a connection is made. */
-interface CommandWriter {
+interface ClientInternals {
   _sendCommand(command: string, loggedAs?: string): void
+  _onData(chunk: Buffer): void
 }
+
+/**
+ * What one session may receive: some forty lines for each of a hundred recipients. The client bounds a reply but
+ * not how many it queues, and a server that sends empty lines without end would take the memory and the time of
+ * every other delivery.
+ */
+const most = { octets: 1024 * 1024, lines: 4096 }
 
 /** The client's own bookkeeping on the envelope it was given. */
 interface EnvelopeProgress {
   accepted?: string[]
   rejectedErrors?: (SmtpError & { recipient?: string })[]
+}
+
+interface HandedOver {
+  answer: Reply
+  /** Whether it answers MAIL. */
+  refusedSender: boolean
 }
 
 const carriesNothing = /^(?:EHLO|HELO|STARTTLS|QUIT)\b/
@@ -182,6 +196,7 @@ class GatedConnection {
     })
     this.#client.on('error', () => {})
     this.#placeGate()
+    this.#limitReceived()
   }
 
   get extensions(): Extensions {
@@ -229,11 +244,13 @@ class GatedConnection {
       to: [...addresses],
     }
     const source = this.#source(content)
-    const final = await this.#handOver(envelope, source)
-    const rejected = new Map(
-      (envelope.rejectedErrors ?? []).map((error) => [error.recipient, replyToError(error)]),
-    )
-    return new Map(addresses.map((address) => [address, rejected.get(address) ?? final]))
+    const { answer, refusedSender } = await this.#handOver(envelope, source)
+    // A server answered before it had the whole message would read the rest of it as commands.
+    if (!source.readableEnded) this.#client.close()
+    // What a server says to recipients whose sender it refused is only that.
+    const rejections = refusedSender ? [] : (envelope.rejectedErrors ?? [])
+    const rejected = new Map(rejections.map((error) => [error.recipient, replyToError(error)]))
+    return new Map(addresses.map((address) => [address, rejected.get(address) ?? answer]))
   }
 
   quit(): void {
@@ -241,11 +258,19 @@ class GatedConnection {
   }
 
   /** The reply to the message as a whole, or what became of it. */
-  #handOver(envelope: { from: string; to: string[] }, source: Readable): Promise<Reply> {
+  #handOver(envelope: { from: string; to: string[] }, source: Readable): Promise<HandedOver> {
     return new Promise((resolve) => {
       this.#client.send(envelope, source, (error, info) => {
-        if (error) return resolve(this.#lost(error as SmtpError, source.readableEnded))
-        resolve(parseReply(info?.response ?? '') ?? reply(250, '0.0', 'OK'))
+        if (!error)
+          return resolve({
+            answer: parseReply(info?.response ?? '') ?? reply(250, '0.0', 'OK'),
+            refusedSender: false,
+          })
+        const failure = error as SmtpError
+        resolve({
+          answer: this.#lost(failure, source.readableEnded),
+          refusedSender: failure.command === 'MAIL FROM',
+        })
       })
     })
   }
@@ -274,7 +299,7 @@ class GatedConnection {
   }
 
   #placeGate(): void {
-    const client = this.#client as unknown as CommandWriter
+    const client = this.#client as unknown as ClientInternals
     if (typeof client._sendCommand !== 'function') throw new Error('the SMTP client has no gate to close')
     const write = client._sendCommand.bind(client)
     client._sendCommand = (command) => {
@@ -282,6 +307,20 @@ class GatedConnection {
       if (carriesNothing.test(command)) return write(command)
       if (this.#write === null) throw new Error('a command of a mail transaction before its TLS was assessed')
       write(this.#write(command))
+    }
+  }
+
+  #limitReceived(): void {
+    const client = this.#client as unknown as ClientInternals
+    if (typeof client._onData !== 'function') throw new Error('the SMTP client has no input to limit')
+    const read = client._onData.bind(client)
+    const received = { octets: 0, lines: 0 }
+    client._onData = (chunk) => {
+      received.octets += chunk.length
+      for (let at = chunk.indexOf('\n'); at >= 0; at = chunk.indexOf('\n', at + 1)) received.lines += 1
+      if (received.octets <= most.octets && received.lines <= most.lines) return read(chunk)
+      const socket = this.#client._socket
+      if (socket) socket.destroy(Object.assign(new Error('flood'), { code: 'EPROTO' }))
     }
   }
 

@@ -10,7 +10,11 @@ import { createResolver } from '../../../shared/net/resolver.ts'
 import { fakeResolver, type Zone } from '../../support/dns.ts'
 
 const domain = 'partner.example'
-const options: RoutingOptions = { privateNetworks: [], random: () => 0 }
+const options: RoutingOptions = {
+  privateNetworks: [],
+  random: () => 0,
+  signal: AbortSignal.timeout(60_000),
+}
 
 const byMx = (zone: Zone, changes: Partial<RoutingOptions> = {}): Promise<NextHops> =>
   findNextHops({ kind: 'Mx', domain }, fakeResolver(zone), { ...options, ...changes })
@@ -26,6 +30,33 @@ const shown = (found: NextHops): string | string[] =>
   found.kind === 'NotFound'
     ? formatReply(found.reply)
     : found.hops.map(({ host, ip, port }) => `${host} ${ip} ${port}`)
+
+describe('name servers that do not answer', () => {
+  const silent = () => new Promise<never>(() => {})
+  const exchanges = Array.from({ length: 500 }, (_, n) => ({ exchange: `mx${n}.example`, priority: n }))
+
+  it('take no more than the attempt has', async () => {
+    const abort = new AbortController()
+    const resolver = { resolveMx: async () => exchanges, resolve4: silent, resolve6: silent }
+    const found = findNextHops({ kind: 'Mx', domain }, resolver, { ...options, signal: abort.signal })
+    setImmediate(() => abort.abort())
+    assert.match(String(shown(await found)), /^451 4\.4\.312 DNS failed for the addresses of .*: ETIMEOUT$/)
+  })
+
+  it('are asked for ten mail exchangers at most', async () => {
+    const asked: string[] = []
+    const nothing = async (name: string) => {
+      asked.push(name)
+      return []
+    }
+    await findNextHops(
+      { kind: 'Mx', domain },
+      { resolveMx: async () => exchanges, resolve4: nothing, resolve6: async () => [] },
+      options,
+    )
+    assert.equal(asked.length, 10)
+  })
+})
 
 describe('the next hops of a domain', () => {
   const rows: [string, Zone, string | string[]][] = [

@@ -423,6 +423,18 @@ describe('a mail transaction', () => {
       assert.deepEqual(results, ['PermanentFailure', 'TemporaryFailure', 'TemporaryFailure'])
     })
 
+    it(`is judged by the reply to MAIL, not by what recipients hear after it, with extensions [${extensions}]`, async () => {
+      const answer = (line: string) => {
+        if (line.startsWith('MAIL')) return '451 4.7.1 greylisted'
+        return /^(?:RCPT|DATA)/.test(line) ? '503 5.5.1 need MAIL command' : undefined
+      }
+      const { outcomes } = await sendTo({ extensions, answer }, { ...clear(), addresses: three })
+      const results = three
+        .map((address) => outcomes.get(address))
+        .map((each) => [each?.outcome, each?.reply.enhanced])
+      assert.deepEqual(results, Array(3).fill(['TemporaryFailure', '4.7.1']))
+    })
+
     it(`keeps a refused recipient apart when the message is refused, with extensions [${extensions}]`, async () => {
       const answer = (line: string) =>
         line.startsWith('RCPT TO:<one@') ? '550 5.1.1 no such user' : undefined
@@ -695,6 +707,22 @@ describe('a next hop that is not there', () => {
       })
     }
   }
+
+  for (const flood of ['\n', '220-x\r\n', 'x']) {
+    it(`is a connection that ended when it floods with ${JSON.stringify(flood)}`, async () => {
+      const { outcome } = await sendOne({ greeting: flood.repeat(2_000_000) }, { tls: tls() })
+      assert.equal(outcome.outcome, 'TemporaryFailure')
+      assert.match(outcome.reply.enhanced, /^4\.4\.318$|^4\.5\.0$/)
+    })
+  }
+
+  it('cannot write more than one line of 500 characters into the outcome', async () => {
+    const refuseStartTls = `${'454-4.7.0 no TLS today\r\n'.repeat(1000)}454 4.7.0 ${'x'.repeat(1000)}`
+    const behaviour = { tls: { cert: '', key: '' }, refuseStartTls }
+    const { outcome } = await sendOne(behaviour, { tls: requirement('EncryptionOnly') })
+    assert.equal(outcome.outcome, 'TlsNotMet')
+    assert.match(outcome.reply.text, /^[ -~]{100,500}$/)
+  })
 
   it('is 4.4.315 when it never answers', async () => {
     const timeouts = { ...defaultTimeouts, command: 50 }
