@@ -3,15 +3,19 @@ import { once } from 'node:events'
 import type { Server } from 'node:net'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { Metric } from '../../shared/contract/metrics.ts'
+import { type Snapshots, WatchedConnectors } from './connectors.ts'
 import { healthServer } from './health.ts'
 import { Intake, type IntakeOptions } from './intake.ts'
 import { logTo } from './log.ts'
+import { messageMemory } from './memory.ts'
 import { Metrics } from './metrics.ts'
 import { createMailServer, type ServerParts } from './server.ts'
 
-export interface IngressParts extends Pick<ServerParts, 'environment' | 'snapshots'> {
+export interface IngressParts extends Pick<ServerParts, 'environment'> {
+  snapshots: Snapshots
   s3: Pick<S3Client, 'send'>
   queue: IntakeOptions['queue']
+  probeQueue: IntakeOptions['probeQueue']
   /** Takes a line of log or metrics, with its end of line. */
   write(line: string): void
   now?(): Date
@@ -26,7 +30,7 @@ export interface Ingress {
 
 const metricsEveryMs = 10_000
 
-/** @throws Error when a port cannot be listened on or the certificate and its key are of no use */
+/** @throws Error when a port cannot be listened on, or the certificate and its key or the memory are of no use */
 export async function startIngress(parts: IngressParts): Promise<Ingress> {
   const { environment, write, now = () => new Date() } = parts
   const log = logTo(write, now)
@@ -34,13 +38,20 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
   const intake = new Intake({
     s3: parts.s3,
     queue: parts.queue,
+    probeQueue: parts.probeQueue,
     bucket: environment.CONTENT_BUCKET,
     maximumSize: environment.MAX_MESSAGE_SIZE,
+    memory: messageMemory(environment.MEMORY_MIB, environment.MAX_CONNECTIONS),
     log,
   })
-  const mail = createMailServer({ environment, snapshots: parts.snapshots, intake, metrics, log, now })
+  const connectors = new WatchedConnectors(parts.snapshots, log)
+  const mail = createMailServer({ environment, connectors, intake, metrics, log, now })
   let draining = false
-  const health = healthServer(() => (draining ? 'draining' : intake.isFailing ? 'storage is failing' : null))
+  const health = healthServer(() => {
+    if (draining) return 'draining'
+    if (intake.isFailing) return 'storage is failing'
+    return connectors.areFailing ? 'connectors cannot be read' : null
+  })
   const smtpPort = await listen(mail, mail.server, environment.SMTP_PORT, environment.LISTEN_ADDRESS)
   const healthPort = await listen(health, health, environment.HEALTH_PORT, environment.LISTEN_ADDRESS)
   const flush = () =>
@@ -56,6 +67,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
       await mail.drain()
       clearInterval(timer)
       intake.stop()
+      connectors.stop()
       health.close()
       health.closeAllConnections()
       flush()

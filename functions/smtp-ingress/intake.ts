@@ -5,41 +5,43 @@ import { MultipartWriter } from '../../shared/content/multipart.ts'
 import { SegmentWriter } from '../../shared/content/segment.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { ContentReference, Recipient } from '../../shared/contract/message.ts'
-import type { JobQueue } from '../../shared/queues/job-queue.ts'
+import { type JobQueue, JobRefusedError } from '../../shared/queues/job-queue.ts'
 import { Breaker } from './breaker.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Accepted, Unstored } from './jobs.ts'
 import type { Log } from './log.ts'
-import { receive } from './receive.ts'
+import { Holding, largeMessageOctets, type MessageMemory } from './memory.ts'
+import { Pacemaker } from './pace.ts'
+import { largestInMemory, receive, smallestHeld } from './receive.ts'
 import { Refusal, storageUnavailable, tooManyLargeMessages } from './replies.ts'
-import { storeMessages } from './store.ts'
+import { type Stores, storeMessages } from './store.ts'
 
 export interface IntakeOptions {
   s3: Pick<S3Client, 'send'>
   queue: Pick<JobQueue<EvaluationJob>, 'trySend'>
+  /** Resolves when the queue answers. */
+  probeQueue(): Promise<unknown>
   bucket: string
   /** Octets of the largest message. */
   maximumSize: number
+  memory: MessageMemory
   log: Log
 }
-
-/** Each holds up to two parts of a multipart upload in memory. */
-const largeMessagesAtOnce = 24
 
 export class Intake {
   readonly #options: IntakeOptions
   readonly #commits: GroupCommit<Accepted>
   readonly #breaker: Breaker
-  #largeMessages = 0
+  readonly #pacemaker = new Pacemaker()
 
   constructor(options: IntakeOptions) {
     this.#options = options
     const { s3, queue, bucket } = options
     const segments = new SegmentWriter(s3, bucket)
     this.#commits = new GroupCommit<Accepted>({
-      write: (batch) => this.#watch(storeMessages({ segments, queue }, batch)),
+      write: (batch) => this.#write(batch, { segments, queue }),
       sizeOf: ({ content }) => (Buffer.isBuffer(content) ? content.length : 0),
-      maximumOctets: 8 * 1024 * 1024,
+      maximumOctets: 4 * 1024 * 1024,
       maximumItems: 200,
       patience: 5,
       concurrency: 8,
@@ -58,6 +60,14 @@ export class Intake {
     return this.#breaker.isOpen
   }
 
+  /** Whether a message of so many octets, 0 if unknown, would find memory now. */
+  hasRoomFor(octets: number): boolean {
+    const { small, large } = this.#options.memory
+    return octets > largestInMemory
+      ? large.left >= largeMessageOctets
+      : small.left >= Math.max(octets, smallestHeld)
+  }
+
   /**
    * Reads a message and makes it durable.
    * @returns octets stored
@@ -69,53 +79,54 @@ export class Intake {
     message: Unstored,
     recipients: readonly Recipient[],
   ): Promise<number> {
-    const slot = { taken: 0 }
+    const holding = new Holding(this.#options.memory.small)
+    const content = await this.#receive(stream, header, holding)
     try {
-      const content = await this.#receive(stream, header, slot)
-      await this.#commits.commit({ message, recipients, content }).catch((error) => {
-        throw new Refusal(storageUnavailable, error)
-      })
+      await this.#commits.commit({ message, recipients, content })
       return content.length
+    } catch (error) {
+      throw new Refusal(storageUnavailable, error)
     } finally {
-      this.#largeMessages -= slot.taken
+      holding.release()
     }
   }
 
   stop(): void {
     this.#breaker.stop()
+    this.#pacemaker.stop()
   }
 
-  async #receive(
-    stream: Readable,
-    header: Buffer,
-    slot: { taken: number },
-  ): Promise<Buffer | ContentReference> {
+  async #receive(stream: Readable, header: Buffer, holding: Holding): Promise<Buffer | ContentReference> {
+    const { s3, bucket, memory, maximumSize: maximum } = this.#options
     const startLarge = async () => {
-      if (this.#largeMessages >= largeMessagesAtOnce) throw new Refusal(tooManyLargeMessages)
-      slot.taken = 1
-      this.#largeMessages += slot.taken
-      return MultipartWriter.start(this.#options.s3, this.#options.bucket)
+      if (!holding.hold(largeMessageOctets, memory.large)) throw new Refusal(tooManyLargeMessages)
+      return MultipartWriter.start(s3, bucket)
     }
+    const pace = this.#pacemaker.watch(stream)
+    stream.once('end', () => this.#pacemaker.unwatch(stream))
     try {
-      return await receive(stream, header, { maximum: this.#options.maximumSize, startLarge })
+      return await receive(stream, header, { maximum, holding, pace, startLarge })
     } catch (error) {
       if (error instanceof Refusal && error.cause) this.#breaker.failed()
       throw error
+    } finally {
+      this.#pacemaker.unwatch(stream)
     }
   }
 
-  /** A write in which nothing was stored is a failure; what happened to single messages is not the store's state. */
-  async #watch(write: Promise<(Error | null)[]>): Promise<(Error | null)[]> {
-    const failures = await write.catch((error: Error) => [error])
-    if (failures.every((failure) => failure !== null)) this.#breaker.failed()
-    else this.#breaker.succeeded()
-    return write
+  /** What waited while storage was found to fail is not made to wait for the same once more. */
+  async #write(batch: readonly Accepted[], stores: Stores): Promise<(Error | null)[]> {
+    if (this.isFailing) throw new Error('storage fails')
+    const failures = await storeMessages(stores, batch).catch((error: Error) => batch.map(() => error))
+    if (failures.some(isAnswer)) this.#breaker.succeeded()
+    else this.#breaker.failed()
+    return failures
   }
 
   async #probe(): Promise<void> {
-    await this.#options.s3.send(
-      new PutObjectCommand({ Bucket: this.#options.bucket, Key: 'probe', Body: Buffer.alloc(0) }),
-    )
+    const { s3, bucket, probeQueue } = this.#options
+    await s3.send(new PutObjectCommand({ Bucket: bucket, Key: 'probe', Body: Buffer.alloc(0) }))
+    await probeQueue()
   }
 
   #tell(open: boolean): void {
@@ -124,3 +135,7 @@ export class Intake {
     else log('info', 'storage answers: connections are taken again')
   }
 }
+
+/** The store took the message, or found fault with this one alone: either way it works. */
+const isAnswer = (failure: Error | null): boolean =>
+  failure === null || (failure instanceof JobRefusedError && failure.isSendersFault)

@@ -23,6 +23,15 @@ export const tooManyLargeMessages = refused(
   'TooManyLargeMessages',
   reply(452, '3.1', 'Too many large messages at once, try again later'),
 )
+export const insufficientMemory = refused(
+  'InsufficientMemory',
+  reply(452, '3.1', 'Insufficient system storage, try again later'),
+)
+export const tooManyConnections = refused(
+  'TooManyConnections',
+  reply(421, '7.0', 'Too many connections from your address, try again later'),
+)
+export const tooSlow = refused('TooSlow', reply(421, '4.2', 'Message arrives too slowly, closing connection'))
 export const unlawfulOctets = refused(
   'UnlawfulOctets',
   reply(550, '6.11', 'Message contains a bare CR, a bare LF or a NUL'),

@@ -12,6 +12,7 @@ import { type InboundJudgement, judgeInbound } from '../../shared/policy/inbound
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import { tlsFacts } from '../../shared/tls/facts.ts'
 import { serverTlsOptions } from '../../shared/tls/server-options.ts'
+import type { WatchedConnectors } from './connectors.ts'
 import type { Intake } from './intake.ts'
 import type { Unstored } from './jobs.ts'
 import { causeOf, type Log } from './log.ts'
@@ -20,14 +21,18 @@ import type { Metrics } from './metrics.ts'
 import { postmasterAddress } from './postmaster.ts'
 import {
   connectorsUnavailable,
+  insufficientMemory,
   internalError,
   notInService,
   queuedAs,
   Refusal,
+  type Refused,
   storageUnavailable,
+  tooManyConnections,
 } from './replies.ts'
 import { MailServer } from './smtp-connection.ts'
 import {
+  announcedSize,
   distinctRecipients,
   envelopeOf,
   refuseRecipient,
@@ -37,15 +42,12 @@ import {
 
 export interface ServerParts {
   environment: z.output<typeof IngressEnvironment>
-  snapshots: { current(options: { maxAgeMs: number }): Promise<Snapshot> }
+  connectors: Pick<WatchedConnectors, 'current' | 'areFailing'>
   intake: Intake
   metrics: Metrics
   log: Log
   now(): Date
 }
-
-/** A snapshot this old may answer at RCPT TO: evaluate-policy decides again, and never on an old one. */
-const snapshotAgeMs = 1000
 
 /** RFC 5321 §4.5.3.2.7: a server waits at least 5 minutes for the next command. */
 const idleTimeoutMs = 5 * 60_000
@@ -69,7 +71,8 @@ export function createMailServer(parts: ServerParts): MailServer {
     socketTimeout: idleTimeoutMs,
     closeTimeout: environment.DRAIN_SECONDS * 1000,
     logger: false,
-    onConnect: (session, answer) => answer(dialogue.connect(session)),
+    onConnect: (session, answer) =>
+      answer(dialogue.connect(session, server.sessionsFrom(session.remoteAddress))),
     onSecure: (socket, session, answer) => answer(dialogue.secure(socket as TLSSocket, session)),
     onMailFrom: (sender, session, answer) => answer(dialogue.mail(sender, session)),
     onRcptTo: (recipient, session, answer) => void dialogue.recipient(recipient, session).then(answer),
@@ -79,7 +82,8 @@ export function createMailServer(parts: ServerParts): MailServer {
         (refusal) => answer(refusal),
       ),
   })
-  server.on('error', (error) => dialogue.fault(error))
+  server.on('error', (error) => dialogue.connectionFailed(error))
+  server.on('handshakeFailed', (error: Error, ip: string) => dialogue.handshakeFailed(error, ip))
   return server
 }
 
@@ -94,17 +98,27 @@ interface Remembered {
   judged: { snapshot: Snapshot; judgement: InboundJudgement } | null
 }
 
+/** The client left in the middle of its message: the data stream's error, or the stream's early end. */
+const clientLeft = new Set<unknown>(['ECONNECTION', 'ERR_STREAM_PREMATURE_CLOSE'])
+
 class Dialogue {
   readonly #parts: ServerParts
   readonly #sessions = new WeakMap<SMTPServerSession, Remembered>()
-  readonly #faults = new WeakSet<Error>()
+  /**
+   * Where recipients go whose address is not as the client wrote it. Beside the server's own objects, which it
+   * counts and finds again by the address it gave them.
+   */
+  readonly #resolved = new WeakMap<SMTPServerAddress, string>()
 
   constructor(parts: ServerParts) {
     this.#parts = parts
   }
 
-  connect(session: SMTPServerSession): Refusal | null {
-    return this.#parts.intake.isFailing ? this.#refuse(new Refusal(notInService), session) : null
+  /** @param open sessions that the client's address has already */
+  connect(session: SMTPServerSession, open: number): Refusal | null {
+    if (this.#isFailing()) return this.#refuse(new Refusal(notInService), session)
+    if (open < this.#parts.environment.MAX_CONNECTIONS_PER_ADDRESS) return null
+    return this.#refuse(new Refusal(tooManyConnections), session)
   }
 
   /** Once a handshake, not once a message. */
@@ -115,8 +129,8 @@ class Dialogue {
 
   mail(sender: SMTPServerAddress, session: SMTPServerSession): Refusal | null {
     Object.assign(this.#remember(session), { admission: null, judged: null })
-    if (this.#parts.intake.isFailing) return this.#refuse(new Refusal(storageUnavailable), session)
-    const refused = refuseSender(sender)
+    if (this.#isFailing()) return this.#refuse(new Refusal(storageUnavailable), session)
+    const refused = refuseSender(sender) ?? this.#refuseForMemory(sender)
     return refused ? this.#refuse(new Refusal(refused), session, { mailFrom: sender.address }) : null
   }
 
@@ -135,50 +149,55 @@ class Dialogue {
     const began = performance.now()
     try {
       const message = this.#message(session)
-      const recipients = distinctRecipients(session.envelope.rcptTo)
+      const recipients = distinctRecipients(
+        session.envelope.rcptTo,
+        (recipient) => this.#resolved.get(recipient) ?? recipient.address,
+      )
       const header = this.#received(message, session, recipients.length === 1 ? recipients[0]?.address : null)
       const size = await this.#parts.intake.take(stream, header, message, recipients)
       this.#accepted(message, recipients.length, size, performance.now() - began)
       return message.id
     } catch (error) {
+      if (clientLeft.has((error as NodeJS.ErrnoException).code)) throw this.#left(session)
       throw this.#refuse(error instanceof Refusal ? error : new Refusal(internalError, error), session)
     }
   }
 
-  /** What a client did to its connection, or a handshake that failed; nobody is left to answer. */
-  fault(error: Error): void {
-    // The server tells of one failed handshake once for each event it listens to.
-    if (this.#faults.has(error)) return
-    this.#faults.add(error)
-    const { metrics, log } = this.#parts
-    // Only errors of a handshake carry the state of one.
-    const duringHandshake = 'meta' in error
-    if (duringHandshake) metrics.count(Metric.tlsHandshakesFailed)
+  /** What a client did to its connection; nobody is left to answer. */
+  connectionFailed(error: Error): void {
     const { remoteAddress } = error as { remoteAddress?: string }
-    log('info', duringHandshake ? 'TLS handshake failed' : 'connection failed', {
-      ip: remoteAddress ?? null,
-      cause: causeOf(error),
-    })
+    this.#parts.log('info', 'connection failed', { ip: remoteAddress ?? null, cause: causeOf(error) })
+  }
+
+  handshakeFailed(error: Error, ip: string): void {
+    this.#parts.metrics.count(Metric.tlsHandshakesFailed)
+    this.#parts.log('info', 'TLS handshake failed', { ip, cause: causeOf(error) })
+  }
+
+  #isFailing(): boolean {
+    return this.#parts.intake.isFailing || this.#parts.connectors.areFailing
+  }
+
+  /** Before the message is sent, when it is known that it could not be held. */
+  #refuseForMemory(sender: SMTPServerAddress): Refused | null {
+    return this.#parts.intake.hasRoomFor(announcedSize(sender)) ? null : insufficientMemory
   }
 
   async #admit(recipient: SMTPServerAddress, session: SMTPServerSession): Promise<void> {
     const sender = session.envelope.mailFrom || { address: '', args: false }
     const refused = refuseRecipient(recipient, sender)
     if (refused) throw new Refusal(refused)
-    const { environment, snapshots, now } = this.#parts
-    const snapshot = await snapshots.current({ maxAgeMs: snapshotAgeMs })
-    recipient.address = postmasterAddress(
-      withAsciiDomain(recipient.address),
-      snapshot,
-      environment.MAIL_HOSTNAME,
-    )
+    const { environment, connectors, now } = this.#parts
+    const snapshot = await connectors.current()
+    const address = postmasterAddress(withAsciiDomain(recipient.address), snapshot, environment.MAIL_HOSTNAME)
+    this.#resolved.set(recipient, address)
     const remembered = this.#remember(session)
     if (remembered.judged?.snapshot !== snapshot) {
       const mailFrom = withAsciiDomain(sender.address)
       const view = { ip: session.remoteAddress, tls: remembered.tls, mailFrom, at: now() }
       remembered.judged = { snapshot, judgement: judgeInbound(snapshot, view) }
     }
-    const admission = admit(snapshot, remembered.judged.judgement, recipient.address)
+    const admission = admit(snapshot, remembered.judged.judgement, address)
     if (admission.action === 'Refuse') throw new Refusal(admission, undefined, admission)
     remembered.admission = admission
   }
@@ -225,6 +244,12 @@ class Dialogue {
       tls: message.tls.protocol,
       ms: Math.round(milliseconds),
     })
+  }
+
+  /** @returns what the server gets in answer, which nobody reads */
+  #left(session: SMTPServerSession): Refusal {
+    this.#parts.log('info', 'client left', { ip: session.remoteAddress })
+    return new Refusal(internalError)
   }
 
   /** Counts and logs a refusal. The client reads its reply and nothing else of it. */

@@ -1,7 +1,8 @@
 /**
- * smtp-server with three habits changed: a reply that brings its own enhanced status code gets no second one;
+ * smtp-server with some habits changed: a reply that brings its own enhanced status code gets no second one;
  * replies to pipelined commands go out together; a server that is closing tells each client so as soon as nothing
- * of the client's is in flight.
+ * of the client's is in flight; a message that is answered before its end is the session's last; and every
+ * handshake that fails is told of, once.
  */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -12,11 +13,20 @@ import { shuttingDown } from './replies.ts'
 const enhancedCode = /^[245]\.\d{1,3}\.\d{1,3} /
 
 class MailConnection extends SMTPConnection {
+  /** An error of the handshake comes once for each event it is listened to by. */
+  #hasFailed = false
+
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
     const complete = typeof data === 'string' && enhancedCode.test(data)
     this.#gatherReplies()
     super.send(code, data, complete ? false : context)
-    if (code !== 421 && this._server._closeTimeout) this.endUnlessReceiving()
+    if (this.#isAmidMessage()) this.close()
+    else if (code !== 421 && this._server._closeTimeout) this.endUnlessReceiving()
+  }
+
+  /** Whether a message was answered of which more is to come. */
+  #isAmidMessage(): boolean {
+    return !this._dataStream && this._parser !== false && this._parser._dataMode
   }
 
   /**
@@ -35,6 +45,23 @@ class MailConnection extends SMTPConnection {
     if (this._dataStream) return
     super.send(shuttingDown.code, `${shuttingDown.enhanced} ${shuttingDown.text}`, false)
   }
+
+  override _onError(error: Error): void {
+    if (this._upgrading) this.#handshakeFailed(error)
+    else super._onError(error)
+  }
+
+  override _onClose(): void {
+    if (this._upgrading) this.#handshakeFailed(new Error('connection closed during the handshake'))
+    super._onClose()
+  }
+
+  #handshakeFailed(error: Error): void {
+    if (this.#hasFailed) return
+    this.#hasFailed = true
+    ;(this._server as MailServer).emit('handshakeFailed', error, this.remoteAddress)
+    this.close()
+  }
 }
 
 export class MailServer extends SMTPServer {
@@ -44,6 +71,13 @@ export class MailServer extends SMTPServer {
     connection.on('error', (error) => this._onError(error))
     connection.on('connect', (data) => this._onClientConnect(data))
     connection.init()
+  }
+
+  /** Sessions of an address that were welcomed and are still open. */
+  sessionsFrom(address: string): number {
+    let count = 0
+    for (const { _ready, remoteAddress } of this.connections) if (_ready && remoteAddress === address) count++
+    return count
   }
 
   /** Stops listening and resolves when every session has ended, at the latest after `closeTimeout`. */

@@ -50,10 +50,11 @@ export function envelopeOf(sender: SMTPServerAddress): Envelope {
   }
 }
 
-export function recipientOf(recipient: SMTPServerAddress): Recipient {
+/** @param address where it goes, as resolved */
+export function recipientOf(recipient: SMTPServerAddress, address = recipient.address): Recipient {
   const { notify, orcpt } = recipient.dsn ?? {}
   return {
-    address: recipient.address,
+    address,
     notify: notify ? (notify as NonNullable<Recipient['notify']>) : null,
     orcpt: orcpt ? xtext(orcpt) : null,
     attempts: 0,
@@ -62,10 +63,13 @@ export function recipientOf(recipient: SMTPServerAddress): Recipient {
   }
 }
 
-/** Two spellings of one mailbox are one recipient. */
-export function distinctRecipients(recipients: readonly SMTPServerAddress[]): Recipient[] {
-  const byAddress = new Map(recipients.map((recipient) => [recipient.address.toLowerCase(), recipient]))
-  return [...byAddress.values()].map(recipientOf)
+/** Two spellings of one mailbox are one recipient. @param addressOf where each goes, as resolved */
+export function distinctRecipients(
+  recipients: readonly SMTPServerAddress[],
+  addressOf: (recipient: SMTPServerAddress) => string,
+): Recipient[] {
+  const resolved = recipients.map((recipient) => recipientOf(recipient, addressOf(recipient)))
+  return [...new Map(resolved.map((recipient) => [recipient.address.toLowerCase(), recipient])).values()]
 }
 
 /** The server hands domains over as U-labels; without SMTPUTF8 only A-labels may travel on (RFC 6531 §3.2). */
@@ -93,6 +97,11 @@ function refuseParameters(address: SMTPServerAddress, known: ReadonlySet<string>
   // RFC 5321 §4.1.2: a parameter's name is letters, digits and hyphens; anything else is not repeated.
   if (unknown === undefined) return null
   return parameterUnknown(/^[A-Z0-9-]{1,30}$/.test(unknown) ? unknown : 'given')
+}
+
+/** Octets the client announces (RFC 1870), or 0. */
+export function announcedSize(sender: SMTPServerAddress): number {
+  return Number(parameter(sender, 'SIZE') ?? 0) || 0
 }
 
 function parameter(address: SMTPServerAddress, name: string): string | true | null {

@@ -11,8 +11,8 @@ import {
 import { ulid } from 'ulid'
 import type { ContentReference } from '../contract/message.ts'
 
-/** Octets of every part but the last. S3 takes no less than 5 MiB. */
-export const partSize = 8 * 1024 * 1024
+/** Octets of every part but the last: the least that S3 takes, since parts are held in memory. */
+export const partSize = 5 * 1024 * 1024
 
 /**
  * `write` as often as needed, then `complete` or `abort`. At most two parts are in memory: the one that fills

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import {
+  type BatchResultErrorEntry,
   SendMessageBatchCommand,
   type SendMessageBatchRequestEntry,
   type SQSClient,
@@ -19,6 +20,18 @@ export interface Outgoing<Job> {
 
 /** What a unit that only sends needs of a queue. */
 export type Sender<Job> = Pick<JobQueue<Job>, 'send'>
+
+/** The queue answered, and did not take this job. */
+export class JobRefusedError extends Error {
+  override readonly name = 'JobRefusedError'
+  /** The job itself is at fault: the queue would not take it another time either. */
+  readonly isSendersFault: boolean
+
+  constructor({ Code, Message, SenderFault }: BatchResultErrorEntry) {
+    super(`queue refused a job: ${Code} ${Message ?? ''}`.trim())
+    this.isSendersFault = SenderFault ?? false
+  }
+}
 
 const entriesPerBatch = 10
 const octetsPerBatch = 262_144
@@ -55,10 +68,7 @@ export class JobQueue<Job> {
       const answer = await this.#sqs.send(
         new SendMessageBatchCommand({ QueueUrl: this.#url, Entries: entries }),
       )
-      return (answer.Failed ?? []).map(({ Id, Code, Message }) => [
-        Id ?? '',
-        new Error(`queue refused a job: ${Code} ${Message ?? ''}`.trim()),
-      ])
+      return (answer.Failed ?? []).map((entry) => [entry.Id ?? '', new JobRefusedError(entry)])
     } catch (error) {
       return entries.map(({ Id }) => [Id, error instanceof Error ? error : new Error(String(error))])
     }

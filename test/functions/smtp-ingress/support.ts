@@ -159,6 +159,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     },
     s3: bucket.client,
     queue,
+    probeQueue: () => queue.before(),
     write: (line) => lines.push(JSON.parse(line)),
   })
   return { ...ingress, bucket, queue, lines, connectors, connect: () => Wire.open(ingress.smtpPort) }
