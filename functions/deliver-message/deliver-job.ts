@@ -39,7 +39,7 @@ export interface Delivery {
   leasesExpired: number
   /** Recipients whose result could not be written down; they are reported all the same. */
   unwritten: Error[]
-  /** Recipients that somebody else is trying: the job has to come back for them. */
+  /** Recipients that somebody else is trying or about to settle: the job has to come back for them. */
   busy: Recipient[]
 }
 
@@ -52,11 +52,9 @@ export const leaseMs = 6 * 60_000
  */
 export async function deliverJob(job: DeliveryJob, dependencies: Dependencies): Promise<Delivery> {
   const content = await dependencies.read(job.message.content)
-  const claims = await withoutDelivered(job, await claimAll(job, dependencies), dependencies)
-  const of = (kind: Claim<Attempt>['kind']) => claims.filter(({ claim }) => claim.kind === kind)
-  const claimed = of('Claimed').map(({ recipient }) => recipient)
+  const claims = await withoutSettled(job, await claimAll(job, dependencies), dependencies)
+  const claimed = claims.filter(({ claim }) => claim.kind === 'Claimed').map(({ recipient }) => recipient)
   const known = claims.flatMap(({ recipient, claim }) =>
-    // What was forestalled was settled before anybody tried: there is nothing to do and nothing to report.
     claim.kind === 'Done' && claim.result.outcome !== 'Forestalled'
       ? [{ recipient, attempt: claim.result }]
       : [],
@@ -69,7 +67,9 @@ export async function deliverJob(job: DeliveryJob, dependencies: Dependencies): 
     known,
     leasesExpired: claims.filter(({ claim }) => claim.kind === 'Claimed' && claim.leaseExpired).length,
     unwritten,
-    busy: of('Busy').map(({ recipient }) => recipient),
+    busy: claims
+      .filter(({ claim }) => claim.kind === 'Busy' || isForestalled(claim))
+      .map(({ recipient }) => recipient),
   }
 }
 
@@ -90,20 +90,29 @@ async function claimAll(job: DeliveryJob, { claims, now, retentionDays }: Depend
   )
 }
 
+const isForestalled = (claim: Claiming['claim']): boolean =>
+  claim.kind === 'Done' && claim.result.outcome === 'Forestalled'
+
+const isDoubtful = (claim: Claiming['claim']): boolean =>
+  isForestalled(claim) || (claim.kind === 'Claimed' && claim.leaseExpired)
+
 /**
- * A lease that ran out says that a result was not written, not that there is none: the trace may know that the
- * recipient has the message.
+ * A lease that ran out says that a result was not written, not that there is none; a forestalled attempt, that
+ * somebody was about to settle the recipient, not that it was done. The trace tells.
  */
-async function withoutDelivered(
+async function withoutSettled(
   { message }: DeliveryJob,
   claims: Claiming[],
   { trace }: Dependencies,
 ): Promise<Claiming[]> {
-  const doubtful = claims.filter(({ claim }) => claim.kind === 'Claimed' && claim.leaseExpired)
+  const doubtful = claims.filter(({ claim }) => isDoubtful(claim))
   if (doubtful.length === 0) return claims
   const addresses = doubtful.map(({ recipient }) => recipient.address)
   const progress = await trace.progress(message.id, addresses)
-  return claims.filter(({ recipient }) => progress.get(recipient.address)?.state !== 'Delivered')
+  return claims.filter(({ recipient }) => {
+    const state = progress.get(recipient.address)?.state
+    return state !== 'Delivered' && state !== 'Bounced'
+  })
 }
 
 async function tryOnce(

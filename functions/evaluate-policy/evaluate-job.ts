@@ -41,7 +41,7 @@ export async function evaluateJob(
   const { message } = job
   const recipients = await notOvertaken(job, trace)
   const verdicts = evaluate(snapshot, settings, message, recipients, now)
-  const followed = await record(message, verdicts, dependencies)
+  const followed = await record(message, verdicts, now, dependencies)
   await send(queues, dispatch(message, followed, now))
   if (!isFirst(job)) await markDecided(job, recipients, trace)
   return followed
@@ -84,6 +84,7 @@ async function markDecided(
 async function record(
   message: Message,
   verdicts: readonly Verdict[],
+  now: Date,
   { trace, claims, retentionDays }: Dependencies,
 ): Promise<Verdict[]> {
   const expiresAt = Math.floor(Date.parse(message.receivedAt) / 1000) + retentionDays * 86_400
@@ -91,27 +92,31 @@ async function record(
   if (first) await trace.recordMessage(message, expiresAt)
   const followed = await Promise.all(
     verdicts.map(async (verdict) =>
-      verdict.action === 'Bounce' && (await isBeingDelivered(message, verdict.recipient, claims, expiresAt))
-        ? null
+      verdict.action === 'Bounce' &&
+      !(await isForestalled(message, verdict.recipient, claims, now, expiresAt))
+        ? trace.recordedBounce(message.id, verdict)
         : trace.recordVerdict(message, verdict, expiresAt),
     ),
   )
   return followed.filter((verdict) => verdict !== null)
 }
 
+/** Longer than the function may be set to run, so that nobody begins what is being forestalled. */
+const forestallMs = 16 * 60_000
+
 /**
  * A bounce takes the place of the next attempt, which an earlier copy of this job may have sent on its way under
  * other rules or before the message expired. If somebody has begun it, its outcome will be decided upon instead.
  */
-async function isBeingDelivered(
+function isForestalled(
   message: Message,
   { address, attempts }: Recipient,
   claims: Claims<Attempt | Forestalled>,
+  now: Date,
   expiresAt: number,
 ): Promise<boolean> {
   const key = attemptKey(message.id, address, attempts + 1)
-  const claim = await claims.forestall(key, { outcome: 'Forestalled' }, expiresAt)
-  return claim.kind === 'Busy' || (claim.kind === 'Done' && claim.result.outcome !== 'Forestalled')
+  return claims.forestall(key, { outcome: 'Forestalled' }, now, forestallMs, expiresAt)
 }
 
 async function send(

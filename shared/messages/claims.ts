@@ -16,7 +16,7 @@ export type Claim<Result> =
   /** It was made, and this came of it. */
   | { kind: 'Done'; result: Result }
 
-/** Stands where an attempt would, when the recipient was settled before anybody made it. */
+/** Stands where an attempt would, when the recipient is settled before anybody makes it. */
 export interface Forestalled {
   outcome: 'Forestalled'
 }
@@ -27,7 +27,9 @@ export interface ClaimKey {
 }
 
 const isFree = 'attribute_not_exists(pk)'
-const leaseRanOut = '(attribute_not_exists(#result) AND leaseUntil < :now)'
+const leaseRanOut = 'leaseUntil < :now'
+/** A result under a lease was put there instead of the effect; what came of an effect is kept without one. */
+const isForestalled = '(attribute_exists(#result) AND attribute_exists(leaseUntil))'
 /** The client repeats a write whose answer was lost; the repetition must not find somebody else in itself. */
 const isMine = 'holder = :holder'
 
@@ -51,7 +53,6 @@ export class Claims<Result extends object> {
         TableName: this.#table,
         Item: { ...key, holder, leaseUntil: now.getTime() + leaseMs, expiresAt },
         ConditionExpression: `${isFree} OR ${leaseRanOut} OR ${isMine}`,
-        ExpressionAttributeNames: { '#result': 'result' },
         ExpressionAttributeValues: { ':now': now.getTime(), ':holder': holder },
         ReturnValues: 'ALL_OLD',
       }),
@@ -61,21 +62,30 @@ export class Claims<Result extends object> {
   }
 
   /**
-   * Puts a result in the place of an effect that nobody has begun, so that it never is.
-   * @returns `Claimed` when the place was free, else what was there
+   * Puts a result in the place of an effect that nobody has begun, so that it is not. Who does so goes on to
+   * settle the matter, and may die first; so the place is theirs for a lease only.
+   * @param leaseMs longer than settling can take
+   * @param expiresAt seconds since the epoch after which the item may be dropped
+   * @returns false when somebody has begun the effect
    */
-  async forestall(key: ClaimKey, result: Result, expiresAt: number): Promise<Claim<Result>> {
+  async forestall(
+    key: ClaimKey,
+    result: Result,
+    now: Date,
+    leaseMs: number,
+    expiresAt: number,
+  ): Promise<boolean> {
     const holder = randomUUID()
     const before = await this.#put(
       new PutCommand({
         TableName: this.#table,
-        Item: { ...key, holder, result, expiresAt },
-        ConditionExpression: `${isFree} OR ${isMine}`,
+        Item: { ...key, holder, result, leaseUntil: now.getTime() + leaseMs, expiresAt },
+        ConditionExpression: `${isFree} OR ${isForestalled} OR ${isMine}`,
+        ExpressionAttributeNames: { '#result': 'result' },
         ExpressionAttributeValues: { ':holder': holder },
-        ReturnValues: 'ALL_OLD',
       }),
     )
-    return before === 'taken' ? this.#read(key) : { kind: 'Claimed', leaseExpired: false }
+    return before !== 'taken'
   }
 
   /** Keeps what came of the effect; from here on the claim is `Done`. */

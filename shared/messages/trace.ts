@@ -81,7 +81,16 @@ export class Trace {
       order: keys.order,
       expiresAt,
     })
-    return recorded ? verdict : this.#settledBounce(message.id, verdict)
+    return recorded ? verdict : this.recordedBounce(message.id, verdict)
+  }
+
+  /** @returns the bounce that settled the recipient of this verdict, or null when none has */
+  async recordedBounce(messageId: string, { recipient }: Verdict): Promise<Verdict | null> {
+    const key = recipientKey(messageId, recipient.address)
+    const { Item } = await this.#documents.send(
+      new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
+    )
+    return Item?.state === 'Bounced' ? { ...Item.verdict, ...Item.bounced, recipient } : null
   }
 
   async recordDelivered(messageId: string, address: string): Promise<void> {
@@ -127,14 +136,6 @@ export class Trace {
       keys = keys.concat(UnprocessedKeys?.[this.#table]?.Keys ?? [])
     }
     return found
-  }
-
-  async #settledBounce(messageId: string, { recipient }: Verdict): Promise<Verdict | null> {
-    const key = recipientKey(messageId, recipient.address)
-    const { Item } = await this.#documents.send(
-      new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
-    )
-    return Item?.state === 'Bounced' ? { ...Item.verdict, ...Item.bounced, recipient } : null
   }
 
   async #updateOpen(messageId: string, address: string, fields: Record<string, unknown>): Promise<boolean> {

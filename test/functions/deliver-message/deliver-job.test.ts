@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { GetCommand } from '@aws-sdk/lib-dynamodb'
+import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import {
   type Delivery,
   type Dependencies,
@@ -253,13 +253,45 @@ describe('a worker that dies', () => {
     assert.deepEqual([later.transmitted, delivery.leasesExpired, delivery.busy], [[], 0, []])
   })
 
-  it('does nothing for an attempt that was forestalled', async () => {
-    const job = jobFor(['a@partner.example', 'b@partner.example'])
-    const one = worker({})
-    const key = attemptKey(job.message.id, 'a@partner.example', job.attempt)
-    await one.claims.forestall(key, { outcome: 'Forestalled' }, 2_000_000_000)
-    const delivery = await deliverJob(job, one)
-    assert.deepEqual(one.transmitted, [['b@partner.example']])
-    assert.deepEqual([delivery.known, one.evaluation.take()], [[], []])
+  describe('whose attempt was forestalled', () => {
+    const forestalled = async () => {
+      const job = jobFor(['a@partner.example', 'b@partner.example'])
+      const one = worker({})
+      const key = attemptKey(job.message.id, 'a@partner.example', job.attempt)
+      await one.claims.forestall(key, { outcome: 'Forestalled' }, receivedAt, leaseMs, 2_000_000_000)
+      return { job, one }
+    }
+    const settle = (job: DeliveryJob) =>
+      db.documents.send(
+        new PutCommand({
+          TableName: db.messagesTable,
+          Item: {
+            ...recipientKey(job.message.id, 'a@partner.example'),
+            address: 'a@partner.example',
+            state: 'Bounced',
+          },
+        }),
+      )
+
+    it('is left alone once it is settled, at any time', async () => {
+      const { job, one } = await forestalled()
+      await settle(job)
+      const delivery = await deliverJob(job, one)
+      const later = await deliverJob(job, { ...one, now: () => minutesLater(60) })
+      assert.deepEqual(one.transmitted, [['b@partner.example']])
+      assert.deepEqual([delivery.busy, later.busy, one.evaluation.take()], [[], [], []])
+    })
+
+    it('is waited for, and tried when whoever was to settle it is not heard of again', async () => {
+      const { job, one } = await forestalled()
+      const delivery = await deliverJob(job, one)
+      assert.deepEqual(
+        delivery.busy.map(({ address }) => address),
+        ['a@partner.example'],
+      )
+      const later = await deliverJob(job, { ...one, now: () => minutesLater(7) })
+      assert.deepEqual(addressesOf(later.tried), ['a@partner.example'])
+      assert.equal(await state(job, 'a@partner.example'), 'Delivered')
+    })
   })
 })

@@ -267,6 +267,16 @@ describe('a bounce and a delivery of the same recipient', () => {
       [['5.7.64']],
     )
   })
+
+  test('a bounce whose worker died is passed on though a late delivery has taken its place since', async () => {
+    const it = unit()
+    const id = nextId()
+    it.bounce.failOnce()
+    await assert.rejects(it.run(strangers(id), receivedAt))
+    await it.claims.claim(attemptKey(id, 'b@northwind.example', 1), minutesLater(20), 360_000, 2_000_000_000)
+    await it.run(strangers(id), minutesLater(21))
+    assert.equal(it.bounce.sent.length, 1)
+  })
 })
 
 describe('the sender is not told', () => {

@@ -52,19 +52,33 @@ test('what came of it is kept, and the claim is never granted again', async () =
   assert.deepEqual(later, { kind: 'Done', result: { reply: '250 2.0.0 Ok' } })
 })
 
-test('an effect that nobody has begun can be forestalled, and then is never made', async () => {
+test('an effect that nobody has begun can be forestalled, again and again', async () => {
   const key = nextKey()
-  assert.equal((await claims.forestall(key, { reply: 'never' }, expiresAt)).kind, 'Claimed')
-  assert.deepEqual(await claims.claim(key, minutesLater(60), leaseMs, expiresAt), {
+  assert.equal(await claims.forestall(key, { reply: 'never' }, receivedAt, leaseMs, expiresAt), true)
+  assert.equal(await claims.forestall(key, { reply: 'never' }, minutesLater(4), leaseMs, expiresAt), true)
+  assert.deepEqual(await claims.claim(key, minutesLater(9), leaseMs, expiresAt), {
     kind: 'Done',
     result: { reply: 'never' },
   })
 })
 
+test('whoever forestalled an effect and was never heard of again holds it back for a lease only', async () => {
+  const key = nextKey()
+  await claims.forestall(key, { reply: 'never' }, receivedAt, leaseMs, expiresAt)
+  assert.deepEqual(await claims.claim(key, minutesLater(7), leaseMs, expiresAt), {
+    kind: 'Claimed',
+    leaseExpired: true,
+  })
+  assert.deepEqual(await claims.claim(key, minutesLater(8), leaseMs, expiresAt), { kind: 'Busy' })
+})
+
 test('an effect that was begun cannot be forestalled, even when its lease ran out', async () => {
   const key = nextKey()
   await claims.claim(key, receivedAt, 1, expiresAt)
-  assert.deepEqual(await claims.forestall(key, { reply: 'never' }, expiresAt), { kind: 'Busy' })
+  const forestall = () => claims.forestall(key, { reply: 'never' }, minutesLater(60), leaseMs, expiresAt)
+  assert.equal(await forestall(), false)
+  await claims.complete(key, { reply: '250 2.0.0 Ok' })
+  assert.equal(await forestall(), false)
 })
 
 test('attempts, recipients and messages are claimed apart', async () => {
