@@ -44,6 +44,8 @@ const Ingress = z.strictObject({
   maximumRecipients: z.int().min(100).max(1000).default(500),
   /** SMTP sessions in one task. */
   maximumConnections: z.int().min(1).default(1000),
+  /** SMTP sessions in one task from one address: no sender, and no attacker, is to have them all. */
+  maximumConnectionsPerAddress: z.int().min(1).default(200),
   /** How long a task that stops waits for messages in flight. */
   drainSeconds: z.int().min(1).max(115).default(100),
 })

@@ -25,7 +25,7 @@ export class IngressTask extends FargateTaskDefinition implements Unit {
   constructor(scope: Construct, id: string, config: Config, certificate: TlsCertificate) {
     super(scope, id, {
       cpu: config.ingress.cpu,
-      memoryLimitMiB: config.ingress.cpu * 2,
+      memoryLimitMiB: memoryMib(config),
       runtimePlatform: {
         cpuArchitecture: CpuArchitecture.ARM64,
         operatingSystemFamily: OperatingSystemFamily.LINUX,
@@ -67,7 +67,10 @@ export class IngressTask extends FargateTaskDefinition implements Unit {
   }
 }
 
-function environment({ hostname, ingress }: Config): Record<string, string> {
+const memoryMib = ({ ingress }: Config): number => ingress.cpu * 2
+
+function environment(config: Config): Record<string, string> {
+  const { hostname, ingress } = config
   return {
     MAIL_HOSTNAME: hostname,
     SMTP_PORT: String(smtpPort),
@@ -75,6 +78,8 @@ function environment({ hostname, ingress }: Config): Record<string, string> {
     MAX_MESSAGE_SIZE: String(ingress.maximumMessageSize),
     MAX_RECIPIENTS: String(ingress.maximumRecipients),
     MAX_CONNECTIONS: String(ingress.maximumConnections),
+    MAX_CONNECTIONS_PER_ADDRESS: String(ingress.maximumConnectionsPerAddress),
+    MEMORY_MIB: String(memoryMib(config)),
     DRAIN_SECONDS: String(ingress.drainSeconds),
   }
 }

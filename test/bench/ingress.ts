@@ -66,6 +66,8 @@ async function startTargets(): Promise<Target[]> {
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: `${endpoint}/000000000000/evaluation`,
     LISTEN_ADDRESS: '127.0.0.1',
+    // The load comes from one address, and those of the round before may still be closing.
+    MAX_CONNECTIONS_PER_ADDRESS: String(2 * connections),
     SMTP_PORT: String(await freePort()),
     HEALTH_PORT: String(await freePort()),
   })
