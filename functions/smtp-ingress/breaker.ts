@@ -36,8 +36,9 @@ export class Breaker {
     this.#set(false)
   }
 
-  failed(): void {
-    this.#failures++
+  /** @param times how many writes, or messages of one write, were not stored */
+  failed(times = 1): void {
+    this.#failures += times
     if (this.#failures >= this.#options.threshold && !this.#open) {
       this.#set(true)
       this.#probeLater()

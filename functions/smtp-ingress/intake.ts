@@ -119,7 +119,7 @@ export class Intake {
     if (this.isFailing) throw new Error('storage fails')
     const failures = await storeMessages(stores, batch).catch((error: Error) => batch.map(() => error))
     if (failures.some(isAnswer)) this.#breaker.succeeded()
-    else this.#breaker.failed()
+    else this.#breaker.failed(failures.length)
     return failures
   }
 

@@ -45,7 +45,7 @@ async function start(): Promise<Ingress> {
     environment,
     snapshots: new SnapshotReader(documents, environment.CONNECTORS_TABLE),
     // The largest request is a part of a large message, of which several may share the line.
-    s3: new S3Client(awsClient(8000)),
+    s3: new S3Client(awsClient(6000)),
     queue: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
     probeQueue: () => sqs.send(new GetQueueAttributesCommand(probe)),
     write,

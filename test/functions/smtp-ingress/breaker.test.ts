@@ -33,6 +33,16 @@ test('it opens at the third failure in a row, and a success in between begins an
   breaker.stop()
 })
 
+test('it opens when a single write leaves as many messages unstored', () => {
+  const { breaker } = observed()
+  breaker.failed(2)
+  assert.equal(breaker.isOpen, false)
+  breaker.succeeded()
+  breaker.failed(3)
+  assert.equal(breaker.isOpen, true)
+  breaker.stop()
+})
+
 test('it probes with growing pauses until storage answers, and then lets clients in', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { breaker, state } = observed()

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { after, test } from 'node:test'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { createInterface } from 'node:readline'
+import { after, describe, test } from 'node:test'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { CreateQueueCommand, PurgeQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { PutCommand } from '@aws-sdk/lib-dynamodb'
@@ -22,9 +24,20 @@ const s3 = new S3Client({ ...client, forcePathStyle: true })
 const sqs = new SQSClient(client)
 const dynamodb = await startDynamoDb()
 const processes: ChildProcess[] = []
+const services: SilentService[] = []
+
+await s3.send(new CreateBucketCommand({ Bucket: 'content' }))
+const { QueueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName: 'evaluation' }))
+await dynamodb.documents.send(
+  new PutCommand({
+    TableName: dynamodb.connectorsTable,
+    Item: { pk: 'accepted-domain', sk: 'ours.example', domain: 'ours.example', comment: '', version: 1 },
+  }),
+)
 
 after(async () => {
   for (const child of processes) child.kill('SIGKILL')
+  for (const service of services) service.close()
   await Promise.all([emulators.close(), dynamodb.stop()])
 })
 
@@ -37,17 +50,9 @@ function start(environment: Record<string, string>): ChildProcess {
   return child
 }
 
-test('messages go in by SMTP and come out of bucket and queue; SIGTERM ends the process with 0', async () => {
+async function settings(): Promise<Record<string, string>> {
   const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
-  await s3.send(new CreateBucketCommand({ Bucket: 'content' }))
-  const { QueueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName: 'evaluation' }))
-  await dynamodb.documents.send(
-    new PutCommand({
-      TableName: dynamodb.connectorsTable,
-      Item: { pk: 'accepted-domain', sk: 'ours.example', domain: 'ours.example', comment: '', version: 1 },
-    }),
-  )
-  const child = start({
+  return {
     MAIL_HOSTNAME: 'mx.ours.example',
     CONNECTORS_TABLE: dynamodb.connectorsTable,
     CONTENT_BUCKET: 'content',
@@ -63,7 +68,11 @@ test('messages go in by SMTP and come out of bucket and queue; SIGTERM ends the 
     AWS_ENDPOINT_URL_S3: endpoint,
     AWS_ENDPOINT_URL_SQS: endpoint,
     AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
-  })
+  }
+}
+
+test('messages go in by SMTP and come out of bucket and queue; SIGTERM ends the process with 0', async () => {
+  const child = start(await settings())
   const { smtpPort } = JSON.parse(await firstLine(child))
   const wire = await Wire.greet(smtpPort)
   await wire.startTls()
@@ -86,6 +95,104 @@ test('messages go in by SMTP and come out of bucket and queue; SIGTERM ends the 
   const exited = once(child, 'exit')
   child.kill('SIGTERM')
   assert.deepEqual(await exited, [0, null])
+})
+
+/** What stands before a service and, while it is silent, takes everything and answers nothing. */
+class SilentService {
+  isSilent = true
+  readonly #server = createServer((socket) => this.#take(socket))
+  readonly #sockets = new Set<Socket>()
+  readonly #behind: number
+
+  private constructor(endpoint: string) {
+    this.#behind = Number(new URL(endpoint).port)
+  }
+
+  static async before(endpoint: string): Promise<SilentService> {
+    const service = new SilentService(endpoint)
+    service.#server.listen(0, '127.0.0.1')
+    await once(service.#server, 'listening')
+    services.push(service)
+    return service
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  close(): void {
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #take(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.on('error', () => {})
+    if (this.isSilent) return void socket.resume()
+    const behind = connect(this.#behind, '127.0.0.1')
+    behind.on('error', () => socket.destroy())
+    socket.pipe(behind).pipe(socket)
+  }
+}
+
+interface Hanging {
+  service: string
+  behind: string
+  /** The environment that leads to it. */
+  leadTo(endpoint: string): Record<string, string>
+  /** What a client does that needs it. @returns the reply */
+  use(client: Wire): Promise<string>
+  reason: string
+  recovered: string
+}
+
+const sendMessage = (client: Wire) => client.send('Subject: x\r\n')
+const storage = {
+  reason: 'storage is failing',
+  recovered: 'storage answers: connections are taken again',
+  use: sendMessage,
+}
+
+const hanging: Hanging[] = [
+  { service: 'S3', behind: endpoint, leadTo: (url) => ({ AWS_ENDPOINT_URL_S3: url }), ...storage },
+  {
+    service: 'SQS',
+    behind: endpoint,
+    // The SDK asks the host that the queue's URL names.
+    leadTo: (url) => ({ EVALUATION_QUEUE_URL: new URL(new URL(QueueUrl).pathname, url).href }),
+    ...storage,
+  },
+  {
+    service: 'DynamoDB',
+    behind: dynamodb.endpoint,
+    leadTo: (url) => ({ AWS_ENDPOINT_URL_DYNAMODB: url }),
+    async use(client) {
+      await client.command('MAIL FROM:<a@elsewhere.example>')
+      return client.command('RCPT TO:<b@ours.example>')
+    },
+    reason: 'connectors cannot be read',
+    recovered: 'connectors can be read: connections are taken again',
+  },
+]
+
+// Side by side: each waits until the process has given up.
+describe('a service that takes requests and never answers', { concurrency: true }, () => {
+  for (const { service, behind, leadTo, use, reason, recovered } of hanging)
+    test(`when it is ${service}, every client hears 451, health fails, and it recovers by itself`, async () => {
+      const door = await SilentService.before(behind)
+      const child = start({ ...(await settings()), ...leadTo(door.endpoint) })
+      const log = createInterface({ input: child.stdout as NodeJS.ReadableStream })
+      const { smtpPort, healthPort } = JSON.parse((await once(log, 'line'))[0])
+      const health = async () => (await fetch(`http://127.0.0.1:${healthPort}/health`)).text()
+      const clients = await Promise.all(Array.from({ length: 12 }, () => Wire.greet(smtpPort)))
+      for (const reply of await Promise.all(clients.map(use))) assert.match(reply, /^451 4\.3\.0 /)
+      assert.equal(await health(), `${reason}\n`)
+      assert.match(await (await Wire.open(smtpPort)).reply(), /^421 4\.3\.2 /)
+      door.isSilent = false
+      for await (const line of log) if (JSON.parse(line).message === recovered) break
+      assert.equal(await health(), 'ok\n')
+      assert.match(await sendMessage(await Wire.greet(smtpPort)), /^250 /)
+    })
 })
 
 const faults: [name: string, environment: Record<string, string>, line: RegExp][] = [
