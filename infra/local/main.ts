@@ -12,6 +12,8 @@ import { causeOf } from './start-error.ts'
 const notify = (message: string) => process.stderr.write(`mailflow: ${message}\n`)
 const interruption = new AbortController()
 const interrupted = interruption.signal
+/** Milliseconds in which terminal, shell and npm may each have passed on the one signal that was meant. */
+const oneSignal = 500
 
 try {
   const options = parseOptions(process.argv.slice(2))
@@ -52,15 +54,22 @@ function overlay(below: Zone, above: Zone): Zone {
   return { names: { ...below.names, ...above.names }, ports: { ...below.ports, ...above.ports } }
 }
 
-/** A second signal does not wait. */
 function interrupt(cause: string): void {
-  if (interrupted.aborted) process.exit(1)
+  if (interrupted.aborted) return
   notify(`${cause}: finishing what is under way`)
   interruption.abort(new Error(cause))
 }
 
+/** A second signal does not wait. */
 function heedSignals(): void {
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('SIGHUP', interrupt)
+  let first = Number.POSITIVE_INFINITY
+  const heed = (signal: NodeJS.Signals) => {
+    const now = performance.now()
+    if (now - first > oneSignal) process.exit(1)
+    first = Math.min(first, now)
+    interrupt(signal)
+  }
+  process.on('SIGINT', heed).on('SIGTERM', heed).on('SIGHUP', heed)
   // A terminal that is gone takes no more lines, which is no reason to leave things half done.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 }

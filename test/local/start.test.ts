@@ -102,12 +102,14 @@ test('a start that is interrupted leaves nothing behind', async () => {
   assert.deepEqual(leftIn(temporary), [])
 })
 
-test('SIGHUP is a clean stop', async (t) => {
+test('SIGHUP is a clean stop, however many pass it on', async (t) => {
   const temporary = temporaryFolder('hung-up')
   const runner = await startRunner({ names: {} }, ['--no-demo'], (args) => launch(args, temporary))
   t.after(() => runner.stop())
   const ended = once(runner.process, 'exit')
   runner.process.kill('SIGHUP')
+  await runner.complaint(/^mailflow: SIGHUP: finishing/)
+  runner.process.kill('SIGTERM')
   assert.deepEqual(await ended, [0, null])
   assert.deepEqual(leftIn(temporary), [])
   assert.ok(!isAlive(runner.endpoints.pids.ingress))
@@ -123,9 +125,10 @@ test('a second signal does not wait for a message that is under way, and still c
   for (const command of ['MAIL FROM:<a@b.example>', 'RCPT TO:<ann@ours.example>', 'DATA'])
     assert.match(await client.command(command), /^[23]/)
   const ended = once(runner.process, 'exit')
-  runner.process.kill('SIGINT')
-  await runner.complaint(/finishing what is under way/)
-  runner.process.kill('SIGINT')
+  await until(() => {
+    runner.process.kill('SIGINT')
+    return runner.process.exitCode
+  })
   assert.deepEqual(await ended, [1, null])
   assert.deepEqual(leftIn(temporary), [])
   assert.equal(await client.reply(), '', 'the connection ended: the ingress is gone')
