@@ -11,7 +11,7 @@ import { badSender, notRoutable, relayDenied } from './admit.ts'
 import { type ConnectorViolation, type InboundJudgement, judgeInbound } from './inbound.ts'
 import { opportunistic, requirementOf, routeOf, selectOutbound } from './outbound.ts'
 import type { Reason } from './reasons.ts'
-import { defaultExpirationHours, delayNotificationMs, longestDelayMs, retryDelayMs } from './schedule.ts'
+import { defaultExpirationHours, delayNotificationMs, nextQuarter, retryDelayMs } from './schedule.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export interface Settings {
@@ -167,11 +167,11 @@ interface Hold {
   endsWith: Reply
 }
 
-/** Kept without an attempt, and decided again every 15 minutes against the connectors of that moment. */
+/** Kept without an attempt, and decided again each quarter of an hour against the connectors of that moment. */
 function hold(input: Case, common: Common, outbound: OutboundConnector | null, why: Hold): Verdict {
   const expiresAt = expiryOf(input.message, outbound)
   if (input.now >= expiresAt) return bounce(common, why.reason, why.endsWith, why.explanation)
-  const due = new Date(input.now.getTime() + longestDelayMs)
+  const due = nextQuarter(new Date(input.message.receivedAt), input.now)
   return defer(
     input,
     common,

@@ -21,6 +21,15 @@ export function retryDelayMs(attempts: number, messageId: string): number {
   return Math.round(base * (1 - 0.1 * spread(`${messageId}#${attempts}`)))
 }
 
+/**
+ * The first quarter of an hour since receipt that is still to come. Counted from now, a job that is decided twice
+ * would lead to two timers instead of one that comes twice, and they would run side by side until the end.
+ */
+export function nextQuarter(receivedAt: Date, now: Date): Date {
+  const passed = Math.floor((now.getTime() - receivedAt.getTime()) / longestDelayMs)
+  return new Date(receivedAt.getTime() + (passed + 1) * longestDelayMs)
+}
+
 /** A number in [0, 1) that depends on nothing but the text (FNV-1a). */
 function spread(text: string): number {
   let hash = 0x811c9dc5
