@@ -11,8 +11,11 @@ const mebibyte = 1024 * 1024
 /** The process with its code, before the first session, and what the collector has not found yet. */
 const programOctets = 144 * mebibyte
 
-/** A TLS session, its recipients, and the read that its parser keeps while a message comes: measured 180 KiB. */
-const sessionOctets = 192 * 1024
+/**
+ * A TLS session with its recipients is 100 KiB; while a message comes, what was read and not yet looked at, and
+ * the read that the parser keeps, are as much again and more.
+ */
+const sessionOctets = 256 * 1024
 
 /** What a large message holds: the part that fills and the one on its way. */
 export const largeMessageOctets = 2 * partSize

@@ -99,7 +99,7 @@ test('messages go in by SMTP and come out of bucket and queue; SIGTERM ends the 
 
 /** What stands before a service and, while it is silent, takes everything and answers nothing. */
 class SilentService {
-  isSilent = true
+  isSilent = false
   readonly #server = createServer((socket) => this.#take(socket))
   readonly #sockets = new Set<Socket>()
   readonly #behind: number
@@ -139,7 +139,7 @@ interface Hanging {
   service: string
   behind: string
   /** The environment that leads to it. */
-  leadTo(endpoint: string): Record<string, string>
+  leadTo(endpoint: string): Record<string, string> | Promise<Record<string, string>>
   /** What a client does that needs it. @returns the reply */
   use(client: Wire): Promise<string>
   reason: string
@@ -158,8 +158,13 @@ const hanging: Hanging[] = [
   {
     service: 'SQS',
     behind: endpoint,
-    // The SDK asks the host that the queue's URL names.
-    leadTo: (url) => ({ EVALUATION_QUEUE_URL: new URL(new URL(QueueUrl).pathname, url).href }),
+    // The SDK asks the host that the queue's URL names, so the queue is created through the door.
+    async leadTo(url) {
+      const own = new SQSClient({ ...client, endpoint: url })
+      const { QueueUrl = '' } = await own.send(new CreateQueueCommand({ QueueName: 'behind-the-door' }))
+      own.destroy()
+      return { EVALUATION_QUEUE_URL: QueueUrl, AWS_ENDPOINT_URL_SQS: url }
+    },
     ...storage,
   },
   {
@@ -180,7 +185,8 @@ describe('a service that takes requests and never answers', { concurrency: true 
   for (const { service, behind, leadTo, use, reason, recovered } of hanging)
     test(`when it is ${service}, every client hears 451, health fails, and it recovers by itself`, async () => {
       const door = await SilentService.before(behind)
-      const child = start({ ...(await settings()), ...leadTo(door.endpoint) })
+      const child = start({ ...(await settings()), ...(await leadTo(door.endpoint)) })
+      door.isSilent = true
       const log = createInterface({ input: child.stdout as NodeJS.ReadableStream })
       const { smtpPort, healthPort } = JSON.parse((await once(log, 'line'))[0])
       const health = async () => (await fetch(`http://127.0.0.1:${healthPort}/health`)).text()
