@@ -212,6 +212,20 @@ describe('a timer', () => {
     assert.equal(evaluation.sent.length, 1)
   })
 
+  test('that follows from a job decided twice is the same timer', async () => {
+    const { run, evaluation } = unit()
+    const first = job(nextId(), [recipient({ address: 'b@ours.example' })])
+    await run(first, receivedAt)
+    await run(first, minutesLater(1))
+    assert.deepEqual(
+      evaluation.sent.map(({ job, delaySeconds }) => [job.notBefore, delaySeconds]),
+      [
+        [minutesLater(15).toISOString(), 900],
+        [minutesLater(15).toISOString(), 840],
+      ],
+    )
+  })
+
   test('after a bounce delivers nothing, though connectors have changed since', async () => {
     const { run, delivery } = unit()
     const id = nextId()

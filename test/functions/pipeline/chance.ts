@@ -1,0 +1,25 @@
+/** Chance that can be had again: the same seed gives the same run. */
+export interface Chance {
+  /** True with this probability. */
+  of(probability: number): boolean
+  /** A whole number from 0, below the limit. */
+  below(limit: number): number
+  oneOf<T>(items: readonly T[]): T
+}
+
+/** Marsaglia's xorshift32. */
+export function chance(seed: number): Chance {
+  let state = Math.imul(seed + 1, 0x9e3779b1) | 1
+  const next = (): number => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) / 2 ** 32
+  }
+  const below = (limit: number) => Math.floor(next() * limit)
+  return {
+    of: (probability) => next() < probability,
+    below,
+    oneOf: (items) => items[below(items.length)] as (typeof items)[number],
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * The pipeline's functions with everything around them left to chance: duplicates, deaths, changes and a clock
+ * that moves. `PIPELINE_SEEDS` sets the runs of each mode.
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { broken } from './invariants.ts'
+import { type Mode, modes, simulate } from './simulation.ts'
+import { MemoryTable } from './table.ts'
+import type { Setting } from './world.ts'
+
+const runs = Number(process.env.PIPELINE_SEEDS ?? 150)
+
+/** A failure tells all that happened in the run, which the same mode and seed bring about again. */
+async function allHolds(name: string, mode: Mode, seed: number, table: Setting['table']): Promise<void> {
+  const history = await simulate(mode, seed, table)
+  const wrong = broken(history)
+  assert.deepEqual(wrong, [], [`${name}, seed ${seed}:`, ...wrong, '', ...history.log].join('\n'))
+}
+
+describe('each recipient is settled once and the sender told once', () => {
+  for (const [name, mode] of Object.entries(modes))
+    test(name, async () => {
+      for (let seed = 1; seed <= runs; seed++) await allHolds(name, mode, seed, new MemoryTable())
+    })
+})
+
+describe('a table that keeps conditions as DynamoDB does bears the same witness', () => {
+  const sample = Math.ceil(runs / 100)
+  let database: TestDynamoDb
+  before(async () => {
+    database = await startDynamoDb()
+  })
+  after(() => database.stop())
+
+  for (const [index, [name, mode]] of Object.entries(modes).entries())
+    test(name, async () => {
+      const table = { send: (command: object) => database.documents.send(command as never) }
+      const first = index * sample + 1
+      for (let seed = first; seed < first + sample; seed++) await allHolds(name, mode, seed, table)
+    })
+})

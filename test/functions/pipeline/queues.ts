@@ -1,0 +1,59 @@
+/** The three queues as SQS keeps them: at least once, after a delay, hidden while somebody works on it. */
+
+export type Unit = 'evaluate' | 'deliver' | 'bounce'
+
+const second = 1000
+
+/** Of each unit's function, as the stack sets it. */
+export const timeoutMs: Record<Unit, number> = {
+  evaluate: 30 * second,
+  deliver: 300 * second,
+  bounce: 60 * second,
+}
+
+const visibilityMs = (unit: Unit): number => 2 * timeoutMs[unit]
+const maxReceives = 30
+
+export interface Entry {
+  number: number
+  unit: Unit
+  body: string
+  visibleAt: number
+  receives: number
+}
+
+export class Queues {
+  readonly deadLetters: Entry[] = []
+  readonly #entries = new Set<Entry>()
+  #sent = 0
+
+  send(unit: Unit, job: unknown, visibleAt: number): Entry {
+    const entry = { number: ++this.#sent, unit, body: JSON.stringify(job), visibleAt, receives: 0 }
+    this.#entries.add(entry)
+    return entry
+  }
+
+  visible(now: number): Entry[] {
+    return [...this.#entries].filter(({ visibleAt }) => visibleAt <= now)
+  }
+
+  /** When the next entry can be seen, or null when the queues are empty. */
+  nextVisible(): number | null {
+    const times = [...this.#entries].map(({ visibleAt }) => visibleAt)
+    return times.length === 0 ? null : Math.min(...times)
+  }
+
+  /** @returns whether there is anything to work on: an entry received too often is put aside */
+  receive(entry: Entry, now: number): boolean {
+    entry.receives++
+    entry.visibleAt = now + visibilityMs(entry.unit)
+    if (entry.receives <= maxReceives) return true
+    this.delete(entry)
+    this.deadLetters.push(entry)
+    return false
+  }
+
+  delete(entry: Entry): void {
+    this.#entries.delete(entry)
+  }
+}

@@ -1,0 +1,127 @@
+/** One message's way through the pipeline, under the faults of a mode and the chance of a seed. */
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import type { Message, Recipient } from '../../../shared/contract/message.ts'
+import { Trace } from '../../../shared/messages/trace.ts'
+import { inbound, message, outbound, receivedAt, recipient, snapshot } from '../../support/fixtures.ts'
+import { type Chance, chance } from './chance.ts'
+import type { Witness } from './witness.ts'
+import { type Faults, type Setting, stored, World } from './world.ts'
+
+export interface Mode extends Partial<Faults> {
+  /** Whether a connector holds the message from the start. */
+  held?: boolean
+}
+
+export const modes: Record<string, Mode> = {
+  'when nothing goes wrong': {},
+  'when jobs come twice': { duplicates: 0.3 },
+  'when workers die': { deaths: 0.05 },
+  'when workers die and jobs come twice': { deaths: 0.04, duplicates: 0.2 },
+  'when those die who tell the sender': { deaths: 0.2, mortal: ['bounce'] },
+  'when requests are not answered': { failures: 0.05 },
+  'when connectors change': { changes: 0.02, deaths: 0.02, duplicates: 0.15, failures: 0.01 },
+  'while a connector holds the message': { held: true, deaths: 0.04, duplicates: 0.2 },
+  'while the message expires and jobs come twice': { hurried: true, duplicates: 0.5 },
+  'while the message expires and workers die': { hurried: true, deaths: 0.05, duplicates: 0.2 },
+  'while the message expires and connectors change': {
+    hurried: true,
+    changes: 0.02,
+    deaths: 0.02,
+    duplicates: 0.4,
+  },
+}
+
+const noFaults: Faults = {
+  duplicates: 0,
+  deaths: 0,
+  mortal: ['evaluate', 'deliver', 'bounce'],
+  failures: 0,
+  changes: 0,
+  hurried: false,
+}
+
+export interface History {
+  message: Message
+  recipients: Recipient[]
+  witness: Witness
+  deadLetters: number
+  /** Whether all queues were empty in the end. */
+  ended: boolean
+  /** What the trace says of a recipient in the end. */
+  state(messageId: string, address: string): string | undefined
+  log: string[]
+}
+
+const toNorthwind = outbound({ expirationHours: 12, tlsSettings: 'EncryptionOnly' })
+const connectors = (changed: Parameters<typeof snapshot>[0]) =>
+  snapshot({ outbound: [toNorthwind], acceptedDomains: ['northwind.example'], ...changed })
+const delivering = connectors({})
+const holding = connectors({
+  inbound: [inbound({ senderDomains: ['elsewhere.example'], onViolation: 'Defer' })],
+})
+const refusing = connectors({ inbound: [inbound({ senderDomains: ['elsewhere.example'] })] })
+const impatient = connectors({ outbound: [{ ...toNorthwind, onTlsFailure: 'Bounce' }] })
+
+export async function simulate(mode: Mode, seed: number, table: Setting['table']): Promise<History> {
+  const { held = false, ...given } = mode
+  const faults = { ...noFaults, ...given }
+  const dice = chance(seed)
+  const { sent, recipients, octets } = mail(seed, dice)
+  const world = new World({
+    chance: dice,
+    faults,
+    table,
+    connectors: held ? holding : delivering,
+    others: [delivering, refusing, impatient, holding],
+    now: receivedAt.getTime() + (held ? 0 : ageMs(faults, dice)),
+  })
+  world.accept({ message: sent, recipients, notBefore: null }, octets)
+  await world.run()
+  return {
+    message: sent,
+    recipients,
+    witness: world.witness,
+    deadLetters: world.queues.deadLetters.length,
+    ended: world.queues.nextVisible() === null,
+    state: await statesIn(table, sent, recipients, world.witness),
+    log: world.log,
+  }
+}
+
+/** Some senders are null, some ask not to be told. */
+function mail(seed: number, dice: Chance) {
+  const id = `01KF0CVZT0${String(seed).padStart(16, '0')}`
+  const { content, octets } = stored(id)
+  const mailFrom = dice.of(0.1) ? '' : 'a@elsewhere.example'
+  const sent = message({ id, content, size: octets.length, mailFrom })
+  const recipients = Array.from({ length: 1 + (seed % 3) }, (_, index) =>
+    recipient({ address: `r${index}@northwind.example`, notify: dice.of(0.1) ? ['NEVER'] : null }),
+  )
+  return { sent, recipients, octets }
+}
+
+/** Half of the messages are new, the others near their expiry after twelve hours. */
+function ageMs({ hurried }: Faults, dice: Chance): number {
+  if (!hurried && dice.of(0.5)) return 0
+  return (12 * 60 - dice.below(hurried ? 7 : 40)) * 60_000
+}
+
+async function statesIn(
+  table: Setting['table'],
+  { id }: Message,
+  recipients: readonly Recipient[],
+  { notifications }: Witness,
+): Promise<History['state']> {
+  const trace = new Trace(table as unknown as DynamoDBDocumentClient, 'messages')
+  const states = new Map<string, string>()
+  const look = async (messageId: string, addresses: string[]) => {
+    for (const [address, { state }] of await trace.progress(messageId, addresses))
+      states.set(`${messageId} ${address}`, state)
+  }
+  await look(
+    id,
+    recipients.map(({ address }) => address),
+  )
+  for (const dsn of new Set(notifications.map(({ dsn }) => dsn))) await look(dsn, ['a@elsewhere.example'])
+  return (messageId, address) => states.get(`${messageId} ${address}`)
+}

@@ -1,0 +1,138 @@
+/** One DynamoDB table in memory: as much of it as the messages table's writers use, and an error for the rest. */
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
+
+export type Item = Record<string, unknown>
+
+/** A command of the document client. */
+export interface Command {
+  constructor: { name: string }
+  input: Input
+}
+
+export interface Input {
+  Item?: Item
+  Key?: Item
+  ConditionExpression?: string
+  UpdateExpression?: string
+  ExpressionAttributeNames?: Record<string, string>
+  ExpressionAttributeValues?: Record<string, unknown>
+  RequestItems?: Record<string, { Keys: Item[] }>
+}
+
+export const operation = (command: Command): string => command.constructor.name
+
+export class MemoryTable {
+  readonly #items = new Map<string, Item>()
+
+  send(command: Command): unknown {
+    const { input } = command
+    switch (operation(command)) {
+      case 'GetCommand':
+        return { Item: this.#items.get(keyOf(input.Key)) }
+      case 'BatchGetCommand':
+        return this.#batchGet(input)
+      case 'PutCommand':
+        return this.#write(input, input.Item, () => ({ ...input.Item }))
+      case 'UpdateCommand':
+        return this.#write(input, input.Key, (before) => updated({ ...before, ...input.Key }, input))
+      default:
+        return fail(`this table knows no ${operation(command)}`)
+    }
+  }
+
+  #batchGet({ RequestItems = {} }: Input): unknown {
+    const found = Object.entries(RequestItems).map(([table, { Keys }]) => [
+      table,
+      Keys.flatMap((key) => this.#items.get(keyOf(key)) ?? []),
+    ])
+    return { Responses: Object.fromEntries(found) }
+  }
+
+  #write(input: Input, key: Item | undefined, after: (before: Item) => Item): unknown {
+    const before = this.#items.get(keyOf(key))
+    if (input.ConditionExpression !== undefined && !meets(before ?? {}, input))
+      throw new ConditionalCheckFailedException({ message: 'the condition is not met', $metadata: {} })
+    this.#items.set(keyOf(key), Object.freeze(after(before ?? {})))
+    return { Attributes: before }
+  }
+}
+
+const keyOf = (key: Item = {}): string => `${key.pk} ${key.sk}`
+
+function updated(item: Item, input: Input): Item {
+  const [set = '', remove = ''] = (input.UpdateExpression ?? '').replace(/^SET /, '').split(' REMOVE ')
+  for (const assignment of set.split(', ')) {
+    const [path = '', value = ''] = assignment.split(' = ')
+    item[attributeNamed(path, input)] = valueNamed(value, input)
+  }
+  delete item[remove]
+  return item
+}
+
+function attributeNamed(path: string, { ExpressionAttributeNames: names = {} }: Input): string {
+  if (!path.startsWith('#')) return path
+  return names[path] ?? fail(`the name ${path} is not given`)
+}
+
+function valueNamed(name: string, { ExpressionAttributeValues: values = {} }: Input): unknown {
+  return name in values ? values[name] : fail(`the value ${name} is not given`)
+}
+
+/** Whether an item meets a request's condition: OR binds least, then AND, then comparisons and parentheses. */
+export function meets(item: Item, input: Input): boolean {
+  const tokens = input.ConditionExpression?.match(/[:#]?\w+|<=|[<=(),]/g) ?? []
+  const take = (): string => tokens.shift() ?? fail('the condition ends too early')
+  const expect = (token: string) => take() === token || fail(`no ${token} in the condition`)
+  const anyOf = (): boolean => separated('OR', allOf).includes(true)
+  const allOf = (): boolean => !separated('AND', term).includes(false)
+
+  function separated<T>(separator: string, part: () => T): T[] {
+    const parts = [part()]
+    while (tokens[0] === separator) {
+      take()
+      parts.push(part())
+    }
+    return parts
+  }
+
+  function term(): boolean {
+    const token = take()
+    if (token === '(') return closed(anyOf)
+    if (tokens[0] !== '(') return compares(item[attributeNamed(token, input)])
+    expect('(')
+    const exists = closed(() => item[attributeNamed(take(), input)] !== undefined)
+    if (token === 'attribute_exists') return exists
+    return token === 'attribute_not_exists' ? !exists : fail(`no function ${token} is known`)
+  }
+
+  function closed<T>(inside: () => T): T {
+    const value = inside()
+    expect(')')
+    return value
+  }
+
+  function compares(attribute: unknown): boolean {
+    const operator = take()
+    if (operator === 'IN') {
+      expect('(')
+      return closed(() => separated(',', () => valueNamed(take(), input))).includes(attribute)
+    }
+    return compared(attribute, operator, valueNamed(take(), input))
+  }
+
+  const met = anyOf()
+  return tokens.length === 0 ? met : fail(`${tokens.join(' ')} follows the condition`)
+}
+
+/** Whatever is missing, or of another type, compares to nothing. */
+function compared(attribute: unknown, operator: string, value: unknown): boolean {
+  if (operator === '=') return attribute === value
+  if (typeof attribute !== typeof value) return false
+  const [left, right] = [attribute as string, value as string]
+  if (operator === '<') return left < right
+  return operator === '<=' ? left <= right : fail(`no operator ${operator} is known`)
+}
+
+function fail(message: string): never {
+  throw new Error(message)
+}

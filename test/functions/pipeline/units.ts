@@ -1,0 +1,80 @@
+/** The three functions as they are deployed, with the world in the place of AWS and of the next hops. */
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { bounceJob, contentReference } from '../../../functions/bounce-message/bounce-job.ts'
+import { deliverJob } from '../../../functions/deliver-message/deliver-job.ts'
+import { evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
+import { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
+import type { ContentReference } from '../../../shared/contract/message.ts'
+import { Claims } from '../../../shared/messages/claims.ts'
+import { Trace } from '../../../shared/messages/trace.ts'
+import type { Mail, Outcomes } from '../../../shared/net/smtp-delivery.ts'
+import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import type { Outgoing } from '../../../shared/queues/job-queue.ts'
+import type { Unit } from './queues.ts'
+import type { Command } from './table.ts'
+
+/** All that a worker can do to the world; each call is a step. */
+export interface Ports {
+  request(command: Command): Promise<unknown>
+  send(unit: Unit, outgoing: readonly Outgoing<unknown>[]): Promise<void>
+  read(reference: ContentReference): Promise<Buffer>
+  store(octets: Buffer, reference: ContentReference): Promise<void>
+  transmit(mail: Mail, attempt: number): Promise<Outcomes>
+  connectors(): Snapshot
+  now(): Date
+}
+
+const table = 'messages'
+const retentionDays = 90
+
+export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
+  const documents = { send: ports.request } as unknown as DynamoDBDocumentClient
+  const shared = { trace: new Trace(documents, table), evaluation: queue(ports, 'evaluate'), retentionDays }
+  const job: unknown = JSON.parse(body)
+  switch (unit) {
+    case 'evaluate':
+      return evaluateJob(EvaluationJob.parse(job), ports.connectors(), ports.now(), {
+        ...shared,
+        claims: new Claims(documents, table),
+        queues: {
+          evaluation: shared.evaluation,
+          delivery: queue(ports, 'deliver'),
+          bounce: queue(ports, 'bounce'),
+        },
+        settings: { defaultRoute: 'Mx' },
+      })
+    case 'deliver':
+      return deliver(DeliveryJob.parse(job), {
+        ...shared,
+        claims: new Claims(documents, table),
+        read: ports.read,
+        now: ports.now,
+      })
+    case 'bounce':
+      return bounceJob(BounceJob.parse(job), ports.now(), {
+        ...shared,
+        claims: new Claims(documents, table),
+        readHeaders: async (reference) => (await ports.read(reference)).toString(),
+        async store(id, octets) {
+          const reference = contentReference('content', id, octets)
+          await ports.store(octets, reference)
+          return reference
+        },
+        hostname: 'mx.ours.example',
+      })
+  }
+
+  async function deliver(
+    given: DeliveryJob,
+    dependencies: Omit<Parameters<typeof deliverJob>[1], 'transmit'>,
+  ): Promise<void> {
+    const transmit = (_: unknown, mail: Mail) => ports.transmit(mail, given.attempt)
+    const { busy } = await deliverJob(given, { ...dependencies, transmit })
+    if (busy.length > 0) throw new Error('some recipients are busy')
+  }
+}
+
+const queue = (ports: Ports, unit: Unit) => ({
+  send: (outgoing: readonly Outgoing<unknown>[]) =>
+    outgoing.length === 0 ? Promise.resolve() : ports.send(unit, outgoing),
+})

@@ -1,0 +1,69 @@
+/** What can be seen from outside: by next hops, by the sender, by whoever looks into the queues at the end. */
+import { type Command, operation } from './table.ts'
+
+export interface Transmission {
+  order: number
+  message: string
+  address: string
+  attempt: number
+  /** Whether the next hop took it. */
+  delivered: boolean
+  worker: string
+  /** Whether its worker lived to write down what came of it. */
+  written: boolean
+}
+
+/** One recipient that a DSN reports, at the moment the DSN was handed in. */
+export interface Notification {
+  order: number
+  dsn: string
+  kind: 'failed' | 'delayed'
+  address: string
+  /** Number of the bounce job. */
+  job: number
+  /** When its claim was completed, by whomever; null when its worker died before. */
+  written: number | null
+}
+
+export class Witness {
+  readonly transmissions: Transmission[] = []
+  readonly notifications: Notification[] = []
+  readonly evaluations: string[] = []
+  readonly mismatches: string[] = []
+  #order = 0
+
+  transmitted(transmission: Omit<Transmission, 'order' | 'written'>): void {
+    this.transmissions.push({ ...transmission, order: ++this.#order, written: false })
+  }
+
+  /** @param octets the DSN's, of which its recipients are told */
+  notified(dsn: string, octets: Buffer, job: number): void {
+    const text = octets.toString()
+    const kind = /^Action: (failed|delayed)/m.exec(text)?.[1] as Notification['kind']
+    for (const [, address = ''] of text.matchAll(/^Final-Recipient: rfc822; (\S+)/gm))
+      this.notifications.push({ order: ++this.#order, dsn, kind, address, job, written: null })
+  }
+
+  /** Looks at each write that has had its effect, for those that complete a claim. */
+  wrote(command: Command, worker: string): void {
+    const { input } = command
+    if (operation(command) !== 'UpdateCommand') return
+    const { pk, sk } = input.Key as { pk: string; sk: string }
+    const [what, ...rest] = sk.split('#')
+    if (what === 'attempt') this.#resultWritten(pk, rest as [string, string], worker)
+    const result = input.ExpressionAttributeValues?.[':result'] as { dsn: string }
+    if (what === 'dsn') this.#dsnWritten(result.dsn, rest as [string, string])
+  }
+
+  #resultWritten(message: string, [address, attempt]: [string, string], worker: string): void {
+    for (const made of this.transmissions)
+      if (made.message === message && made.address === address && made.attempt === Number(attempt))
+        made.written ||= made.worker === worker
+  }
+
+  #dsnWritten(dsn: string, [kind, address]: [string, string]): void {
+    const order = ++this.#order
+    for (const told of this.notifications)
+      if (told.dsn === dsn && told.kind === kind && told.address === address) told.written ??= order
+  }
+}

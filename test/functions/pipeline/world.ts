@@ -1,0 +1,264 @@
+/**
+ * A deployment in which everything happens by chance: in which order workers proceed, how long next hops take and
+ * what they answer, who dies, which job comes twice, when connectors change. Time is a number that moves on.
+ */
+import { createHash } from 'node:crypto'
+import { contentReference } from '../../../functions/bounce-message/bounce-job.ts'
+import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
+import type { ContentReference } from '../../../shared/contract/message.ts'
+import type { Mail, Outcome, Outcomes } from '../../../shared/net/smtp-delivery.ts'
+import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import type { Outgoing } from '../../../shared/queues/job-queue.ts'
+import type { Chance } from './chance.ts'
+import { type Entry, Queues, type Unit } from './queues.ts'
+import { type Command, operation } from './table.ts'
+import { type Ports, work } from './units.ts'
+import { Witness } from './witness.ts'
+import { breakOff, make, Worker } from './worker.ts'
+
+/** Probabilities at each step, where nothing else is said. */
+export interface Faults {
+  /** That a job comes again though it was done. */
+  duplicates: number
+  /** That a worker dies. */
+  deaths: number
+  /** Whose workers may die. */
+  mortal: readonly Unit[]
+  /** That a request is not answered. */
+  failures: number
+  /** That an administrator changes the connectors. */
+  changes: number
+  /** Whether next hops are mostly slow, and duplicates soon: for what is about to expire. */
+  hurried: boolean
+}
+
+export interface Setting {
+  chance: Chance
+  faults: Faults
+  table: { send(command: Command): unknown }
+  connectors: Snapshot
+  /** What connectors may change to. */
+  others: readonly Snapshot[]
+  now: number
+}
+
+/** Enough for faults to meet, few enough for a run to end. */
+export const faultsInAll = 6
+const stepsWithChanges = 3_000
+const stepsInAll = 20_000
+
+export class World {
+  readonly queues = new Queues()
+  readonly witness = new Witness()
+  readonly log: string[] = []
+  readonly #setting: Setting
+  readonly #chance: Chance
+  readonly #contents = new Map<string, Buffer>()
+  #workers: Worker[] = []
+  #now: number
+  #connectors: Snapshot
+  #faultsLeft = faultsInAll
+
+  constructor(setting: Setting) {
+    this.#setting = setting
+    this.#chance = setting.chance
+    this.#now = setting.now
+    this.#connectors = setting.connectors
+  }
+
+  accept(job: EvaluationJob, content: Buffer): void {
+    this.#contents.set(job.message.content.key, content)
+    this.queues.send('evaluate', job, this.#now)
+  }
+
+  /** @returns when nothing is left to do, or when there is no end of it */
+  async run(): Promise<void> {
+    for (let step = 0; step < stepsInAll; step++) {
+      await this.#thoughts()
+      this.#retire()
+      if (step < stepsWithChanges && this.#chance.of(this.#setting.faults.changes)) this.#changeConnectors()
+      if (!(await this.#proceed())) return
+    }
+    this.#say('there is no end of it')
+  }
+
+  /** One thing happens. @returns false when nothing can, ever */
+  async #proceed(): Promise<boolean> {
+    const entries = this.queues.visible(this.#now)
+    if (entries.length > 0 && (this.#workers.length === 0 || this.#chance.of(0.25)))
+      this.#begin(this.#chance.oneOf(entries))
+    else if (this.#workers.length > 0) await this.#advance(this.#chance.oneOf(this.#workers))
+    else return this.#wait()
+    return true
+  }
+
+  #wait(): boolean {
+    const next = this.queues.nextVisible()
+    if (next !== null) this.#now = next
+    return next !== null
+  }
+
+  #begin(entry: Entry): void {
+    if (this.queues.receive(entry, this.#now)) this.#start(entry)
+    else this.#say(`job ${entry.number} is a dead letter`)
+  }
+
+  #start(entry: Entry): void {
+    const worker = new Worker(entry, this.#now)
+    this.#say(`${worker.name} begins to ${entry.unit}`)
+    this.#workers.push(worker)
+    if (entry.unit === 'evaluate') this.witness.evaluations.push(JSON.parse(entry.body).message.id)
+    worker.run(
+      () => work(entry.unit, entry.body, this.#portsOf(worker)),
+      (error) => this.#say(`${worker.name} failed: ${error}`),
+    )
+  }
+
+  async #advance(worker: Worker): Promise<void> {
+    const { deaths, mortal, failures } = this.#setting.faults
+    if (this.#now > worker.deadline) return this.#die(worker)
+    if (mortal.includes(worker.entry.unit) && this.#fault(deaths)) return this.#die(worker)
+    const step = worker.take((steps) => this.#chance.oneOf(steps))
+    const isTransmission = step.name.startsWith('transmit')
+    this.#now += this.#chance.below(isTransmission ? this.#transmissionMs() : 20)
+    if (isTransmission || !this.#fault(failures)) {
+      this.#say(`${worker.name}: ${step.name}`)
+      return make(step)
+    }
+    const after = this.#chance.of(0.5)
+    this.#say(`${worker.name}: ${step.name} is not answered, ${after ? 'but done' : 'nor done'}`)
+    return breakOff(step, after)
+  }
+
+  #transmissionMs(): number {
+    return this.#chance.of(this.#setting.faults.hurried ? 0.8 : 0.3) ? 200_000 : 5_000
+  }
+
+  #die(worker: Worker): void {
+    this.#say(`${worker.name} dies`)
+    this.#workers = this.#workers.filter((other) => other !== worker)
+  }
+
+  #fault(probability: number): boolean {
+    if (this.#faultsLeft === 0 || !this.#chance.of(probability)) return false
+    this.#faultsLeft--
+    return true
+  }
+
+  /** Until every worker waits for a step or has ended. */
+  async #thoughts(): Promise<void> {
+    do await new Promise((resolve) => setImmediate(resolve))
+    while (this.#workers.some(({ isThinking }) => isThinking))
+  }
+
+  #retire(): void {
+    const ended = this.#workers.filter(({ ending }) => ending !== null)
+    this.#workers = this.#workers.filter(({ ending }) => ending === null)
+    for (const { ending, entry } of ended) {
+      if (ending === 'Failed') continue
+      if (this.#fault(this.#setting.faults.duplicates)) this.#comeAgain(entry)
+      else this.queues.delete(entry)
+    }
+  }
+
+  #comeAgain(entry: Entry): void {
+    const [soon, late] = this.#setting.faults.hurried ? [5_000, 120_000] : [60_000, 1_200_000]
+    entry.visibleAt = this.#now + this.#chance.below(this.#chance.of(0.5) ? soon : late)
+    this.#say(`job ${entry.number} is going to come again`)
+  }
+
+  #changeConnectors(): void {
+    this.#connectors = this.#chance.oneOf(this.#setting.others)
+    this.#say(`connectors are now those numbered ${this.#setting.others.indexOf(this.#connectors)}`)
+  }
+
+  #portsOf(worker: Worker): Ports {
+    return {
+      request: (command) => worker.step(describe(command), () => this.#request(command, worker)),
+      send: (unit, outgoing) => worker.step(`send to ${unit}`, () => this.#send(unit, outgoing, worker)),
+      read: (reference) => worker.step('read', () => this.#read(reference)),
+      store: (octets, { key }) =>
+        worker.step('store', () => {
+          this.#contents.set(key, octets)
+        }),
+      transmit: (mail, attempt) => worker.step('transmit', () => this.#transmit(mail, attempt, worker)),
+      connectors: () => this.#connectors,
+      now: () => new Date(this.#now),
+    }
+  }
+
+  async #request(command: Command, worker: Worker): Promise<unknown> {
+    const answer = await this.#setting.table.send(command)
+    this.witness.wrote(command, worker.name)
+    return answer
+  }
+
+  #send(unit: Unit, outgoing: readonly Outgoing<unknown>[], { entry }: Worker): void {
+    for (const { job, delaySeconds = 0 } of outgoing) {
+      const { number } = this.queues.send(unit, job, this.#now + delaySeconds * 1000)
+      this.#say(`job ${number} is sent to ${unit} in ${delaySeconds} s`)
+      if (entry.unit === 'bounce') this.#notify(job as EvaluationJob, entry)
+    }
+  }
+
+  #notify({ message }: EvaluationJob, { number }: Entry): void {
+    this.witness.notified(message.id, this.#contents.get(message.content.key) ?? Buffer.of(), number)
+  }
+
+  #read({ key, sha256 }: ContentReference): Buffer {
+    const octets = this.#contents.get(key) ?? Buffer.of()
+    if (createHash('sha256').update(octets).digest('hex') === sha256) return octets
+    this.witness.mismatches.push(key)
+    throw new Error(`${key} is not what was stored`)
+  }
+
+  #transmit({ message, recipients }: Mail, attempt: number, worker: Worker): Outcomes {
+    return new Map(
+      recipients.map(({ address }) => {
+        const outcome = this.#chance.oneOf(answers)
+        const delivered = outcome === 'Delivered'
+        this.witness.transmitted({ message: message.id, address, attempt, delivered, worker: worker.name })
+        this.#say(`${address} by attempt ${attempt}: ${outcome}`)
+        return [address, answered(outcome)]
+      }),
+    )
+  }
+
+  #say(what: string): void {
+    this.log.push(`${new Date(this.#now).toISOString()} ${what}`)
+  }
+}
+
+/** Next hops are seldom sound: half of the attempts are to be made again. */
+const answers: readonly Outcome['outcome'][] = [
+  ...Array<'TemporaryFailure'>(5).fill('TemporaryFailure'),
+  ...Array<'Delivered'>(3).fill('Delivered'),
+  'PermanentFailure',
+  'TlsNotMet',
+]
+
+const replies: Record<Outcome['outcome'], Outcome['reply']> = {
+  Delivered: { code: 250, enhanced: '2.0.0', text: 'Ok' },
+  TemporaryFailure: { code: 451, enhanced: '4.3.0', text: 'Later' },
+  PermanentFailure: { code: 550, enhanced: '5.1.1', text: 'No such user' },
+  TlsNotMet: { code: 451, enhanced: '4.7.321', text: 'STARTTLS is not offered' },
+}
+
+const answered = (outcome: Outcome['outcome']): Outcome => ({
+  outcome,
+  host: 'mx.northwind.example',
+  ip: null,
+  tls: null,
+  policy: 'Opportunistic',
+  reportOnly: null,
+  reply: replies[outcome],
+})
+
+const describe = (command: Command): string =>
+  `${operation(command)} ${(command.input.Item ?? command.input.Key)?.sk ?? ''}`
+
+/** A message's octets and where they lie. */
+export function stored(id: string): { content: ContentReference; octets: Buffer } {
+  const octets = Buffer.from('Subject: to be carried through\r\n\r\n')
+  return { content: contentReference('content', id, octets), octets }
+}
