@@ -67,12 +67,19 @@ export async function make({ make, answer, refuse }: Step): Promise<void> {
   }
 }
 
-/** A request that is not answered: refused before it had an effect, or its answer lost after. */
-export async function breakOff({ make, refuse }: Step, after: boolean): Promise<void> {
+export const lostAnswers = [
+  'refused',
+  'done and not answered',
+  'done twice, since its first answer was lost',
+] as const
+
+/** A request that the network does not carry: not at all, not back, or not back at first, so that it is repeated. */
+export async function lose(step: Step, how: (typeof lostAnswers)[number]): Promise<void> {
   try {
-    if (after) await make()
-    refuse(new Error('the request was not answered'))
+    if (how !== 'refused') await step.make()
+    if (how === 'done twice, since its first answer was lost') return make(step)
+    step.refuse(new Error('the request was not answered'))
   } catch (error) {
-    refuse(error)
+    step.refuse(error)
   }
 }

@@ -14,7 +14,7 @@ import { type Entry, Queues, type Unit } from './queues.ts'
 import { type Command, operation } from './table.ts'
 import { type Ports, work } from './units.ts'
 import { Witness } from './witness.ts'
-import { breakOff, make, Worker } from './worker.ts'
+import { lose, lostAnswers, make, Worker } from './worker.ts'
 
 /** Probabilities at each step, where nothing else is said. */
 export interface Faults {
@@ -24,7 +24,7 @@ export interface Faults {
   deaths: number
   /** Whose workers may die. */
   mortal: readonly Unit[]
-  /** That a request is not answered. */
+  /** That a request or its answer is lost. */
   failures: number
   /** That an administrator changes the connectors. */
   changes: number
@@ -125,9 +125,9 @@ export class World {
       this.#say(`${worker.name}: ${step.name}`)
       return make(step)
     }
-    const after = this.#chance.of(0.5)
-    this.#say(`${worker.name}: ${step.name} is not answered, ${after ? 'but done' : 'nor done'}`)
-    return breakOff(step, after)
+    const how = this.#chance.oneOf(lostAnswers)
+    this.#say(`${worker.name}: ${step.name} is ${how}`)
+    return lose(step, how)
   }
 
   #transmissionMs(): number {
