@@ -1,7 +1,7 @@
 /** What holds of every run, whatever happens in it: sentences, and who breaks them. */
 import type { Recipient } from '../../../shared/contract/message.ts'
 import type { History } from './simulation.ts'
-import type { Notification, Transmission } from './witness.ts'
+import type { Notification, Transmission, Witness } from './witness.ts'
 import { faultsInAll } from './world.ts'
 
 interface Case {
@@ -37,6 +37,12 @@ const ofRecipients: Record<string, (given: Case) => boolean> = {
 const ofRuns: Record<string, (history: History) => boolean> = {
   'the queues run empty': ({ ended }) => ended,
   'nothing becomes a dead letter': ({ deadLetters }) => deadLetters === 0,
+  'a job tells nobody again whom a DSN of its own has told, of which anything was written down': ({
+    witness,
+  }) =>
+    witness.notifications.every(
+      (told) => !witness.notifications.some((earlier) => repeats(told, earlier, witness)),
+    ),
   'what is read is what was stored': ({ witness }) => witness.mismatches.length === 0,
   'timers do not multiply': ({ message, recipients, witness }) =>
     [...Map.groupBy(witness.evaluations, (id) => id)].every(([id, { length }]) => {
@@ -91,6 +97,16 @@ function toldOnce(notifications: readonly Notification[]): boolean {
   const known = notifications.filter(({ written }) => written !== null)
   return new Set(known.map(({ dsn }) => dsn)).size <= 1
 }
+
+const repeats = (
+  told: Notification,
+  { dsn, ...earlier }: Notification,
+  { notifications }: Witness,
+): boolean =>
+  dsn !== told.dsn &&
+  earlier.job === told.job &&
+  earlier.address === told.address &&
+  notifications.some((known) => known.dsn === dsn && known.written !== null && known.written < told.order)
 
 /** Each recipient's first and last, and its timers of twelve hours; each attempt's outcome and timer; faults. */
 const mostEvaluations = (recipients: number, attempts: number): number =>

@@ -20,6 +20,12 @@ export const modes: Record<string, Mode> = {
   'when those die who tell the sender': { deaths: 0.2, mortal: ['bounce'] },
   'when requests are not answered': { failures: 0.05 },
   'when connectors change': { changes: 0.02, deaths: 0.02, duplicates: 0.15, failures: 0.01 },
+  'when connectors change under those who decide': {
+    changes: 0.15,
+    deaths: 0.15,
+    mortal: ['evaluate'],
+    duplicates: 0.4,
+  },
   'while a connector holds the message': { held: true, deaths: 0.04, duplicates: 0.2 },
   'while the message expires and jobs come twice': { hurried: true, duplicates: 0.5 },
   'while the message expires and workers die': { hurried: true, deaths: 0.05, duplicates: 0.2 },
