@@ -28,6 +28,9 @@ export interface IntakeOptions {
   log: Log
 }
 
+/** Messages in a row that could not be stored; one for which storage did not answer at all says as much. */
+const outage = 3
+
 export class Intake {
   readonly #options: IntakeOptions
   readonly #commits: GroupCommit<Accepted>
@@ -47,7 +50,7 @@ export class Intake {
       concurrency: 8,
     })
     this.#breaker = new Breaker({
-      threshold: 3,
+      threshold: outage,
       probe: () => this.#probe(),
       pause: 1000,
       slowest: 30_000,
@@ -119,7 +122,7 @@ export class Intake {
     if (this.isFailing) throw new Error('storage fails')
     const failures = await storeMessages(stores, batch).catch((error: Error) => batch.map(() => error))
     if (failures.some(isAnswer)) this.#breaker.succeeded()
-    else this.#breaker.failed(failures.length)
+    else this.#breaker.failed(failures.some(isTimeout) ? outage : failures.length)
     return failures
   }
 
@@ -139,3 +142,6 @@ export class Intake {
 /** The store took the message, or found fault with this one alone: either way it works. */
 const isAnswer = (failure: Error | null): boolean =>
   failure === null || (failure instanceof JobRefusedError && failure.isSendersFault)
+
+/** Every try was given up. */
+const isTimeout = (failure: Error | null): boolean => failure?.name === 'TimeoutError'

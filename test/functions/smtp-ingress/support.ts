@@ -1,5 +1,5 @@
 /** A real ingress on loopback whose storage and connectors are in memory, and a client that sees every octet. */
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
@@ -23,11 +23,12 @@ import { type Identity, selfSigned } from '../../support/pki.ts'
 /** Stands for the checksum of a part: what matters is that it comes back. */
 const checksumOf = (part: number): string => `crc-${part}`
 
-/** A bucket: objects by key, and the operations in order. `before` may wait or throw. */
+/** A bucket: objects by key, and the operations in order. `before` and then `after` may wait or throw. */
 export class MemoryBucket {
   readonly objects = new Map<string, Buffer>()
   readonly operations: string[] = []
   before: (operation: string) => Promise<void> = async () => {}
+  after: (operation: string) => Promise<void> = async () => {}
   readonly #parts = new Map<string, Buffer[]>()
   /** Octets of the largest request. */
   largestBody = 0
@@ -38,6 +39,7 @@ export class MemoryBucket {
       this.operations.push(operation)
       this.largestBody = Math.max(this.largestBody, command.input.Body?.length ?? 0)
       await this.before(operation)
+      await this.after(operation)
       return this.#answer(command)
     }) as S3Client['send'],
   }
@@ -98,6 +100,7 @@ export class MemoryQueue {
   calls = 0
   before: () => Promise<void> = async () => {}
   refuse: (job: EvaluationJob, call: number) => boolean = () => false
+  refusal = new Error('not taken')
 
   async trySend(outgoing: readonly Outgoing<EvaluationJob>[]): Promise<(Error | null)[]> {
     const call = ++this.calls
@@ -107,18 +110,22 @@ export class MemoryQueue {
       return outgoing.map(() => error as Error)
     }
     return outgoing.map(({ job }) => {
-      if (this.refuse(job, call)) return new Error('not taken')
+      if (this.refuse(job, call)) return this.refusal
       this.jobs.push(EvaluationJob.parse(JSON.parse(JSON.stringify(job))))
       return null
     })
   }
 }
 
+type Line = Record<string, unknown>
+
 export interface TestIngress extends Ingress {
   bucket: MemoryBucket
   queue: MemoryQueue
   /** Log and metrics, parsed. */
-  lines: Record<string, unknown>[]
+  lines: Line[]
+  /** The first line of log that says this, now or later. */
+  logged(message: string): Promise<Line>
   connectors: { fail: boolean }
   connect(): Promise<Wire>
 }
@@ -148,7 +155,8 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
   const connectors = { fail: false }
   const bucket = new MemoryBucket()
   const queue = new MemoryQueue()
-  const lines: Record<string, unknown>[] = []
+  const lines: Line[] = []
+  const news = new EventEmitter()
   const ingress = await startIngress({
     environment: { ...environment, SMTP_PORT: 0, HEALTH_PORT: 0, DRAIN_SECONDS: 5, ...options.settings },
     snapshots: {
@@ -160,19 +168,31 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     s3: bucket.client,
     queue,
     probeQueue: () => queue.before(),
-    write: (line) => lines.push(JSON.parse(line)),
+    write(line) {
+      lines.push(JSON.parse(line))
+      news.emit('line')
+    },
   })
-  return { ...ingress, bucket, queue, lines, connectors, connect: () => Wire.open(ingress.smtpPort) }
+  async function logged(message: string): Promise<Line> {
+    for (;;) {
+      const line = lines.find((line) => line.message === message)
+      if (line) return line
+      await once(news, 'line')
+    }
+  }
+  return { ...ingress, bucket, queue, lines, logged, connectors, connect: () => Wire.open(ingress.smtpPort) }
 }
 
 /** One SMTP connection, seen as octets. */
 export class Wire {
+  readonly #tcp: Socket
   #socket: Socket | TLSSocket
   #read = ''
   #ended = false
   #wake: () => void = () => {}
 
   private constructor(socket: Socket) {
+    this.#tcp = socket
     this.#socket = socket
     this.#listen()
   }
@@ -261,6 +281,11 @@ export class Wire {
 
   destroy(): void {
     this.#socket.destroy()
+  }
+
+  /** Ends the connection beneath TLS with an RST. */
+  reset(): void {
+    this.#tcp.resetAndDestroy()
   }
 
   #cut(end: number): string {

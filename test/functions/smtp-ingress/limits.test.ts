@@ -1,0 +1,227 @@
+/** What a client may not do to the others: memory, time, sessions, and how its leaving is told. */
+import assert from 'node:assert/strict'
+import { afterEach, test } from 'node:test'
+import { JobRefusedError } from '../../../shared/queues/job-queue.ts'
+import { startTestIngress, type TestIngress, type TestIngressOptions, Wire } from './support.ts'
+
+const running = new Set<TestIngress>()
+
+async function ingressWith(settings: TestIngressOptions['settings'] = {}): Promise<TestIngress> {
+  const ingress = await startTestIngress({ settings })
+  running.add(ingress)
+  return ingress
+}
+
+afterEach(async () => {
+  await Promise.all([...running].map((ingress) => ingress.drain()))
+  running.clear()
+})
+
+/** A session that has sent DATA. */
+async function inData({ smtpPort }: TestIngress): Promise<Wire> {
+  const wire = await Wire.greet(smtpPort)
+  for (const command of ['MAIL FROM:<a@elsewhere.example>', 'RCPT TO:<b@ours.example>', 'DATA'])
+    await wire.command(command)
+  return wire
+}
+
+/** The operations of an ingress's bucket as they come; one that came already counts once. */
+function operations({ bucket }: TestIngress) {
+  let seen = 0
+  let wake = () => {}
+  bucket.before = async () => wake()
+  return {
+    async next(operation: string): Promise<void> {
+      for (;;) {
+        while (seen < bucket.operations.length) if (bucket.operations[seen++] === operation) return
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+    },
+  }
+}
+
+/** Whole lines, of about so many octets. */
+const octets = (count: number) =>
+  Buffer.from(`${'0123456789'.repeat(7)}abcdef\r\n`.repeat(Math.ceil(count / 78)))
+const mebibyte = 1024 * 1024
+/** Sums of what was counted, by metric. */
+async function counted(ingress: TestIngress, metric: string, reason?: string): Promise<number> {
+  await ingress.drain()
+  running.delete(ingress)
+  const lines = ingress.lines.filter(
+    (line) => metric in line && (reason === undefined || line.reason === reason),
+  )
+  return lines.reduce((sum, line) => sum + Number(line[metric]), 0)
+}
+
+test('postmaster twenty thousand times is one recipient, and counts as one', async () => {
+  const ingress = await ingressWith({ MAX_RECIPIENTS: 2 })
+  const wire = await Wire.greet(ingress.smtpPort)
+  await wire.command('MAIL FROM:<a@elsewhere.example>')
+  wire.write('RCPT TO:<postmaster>\r\n'.repeat(20_000))
+  for (let recipient = 0; recipient < 20_000; recipient++)
+    assert.equal(await wire.reply(), '250 2.1.5 Accepted')
+  assert.equal(await wire.command('RCPT TO:<b@ours.example>'), '250 2.1.5 Accepted')
+  assert.match(await wire.command('RCPT TO:<c@ours.example>'), /^452 4\.5\.3 /)
+  assert.equal(await wire.command('RCPT TO:<Postmaster>'), '250 2.1.5 Accepted')
+  await wire.command('DATA')
+  wire.write('Subject: x\r\n')
+  assert.match(await wire.command('.'), /^250 /)
+  assert.deepEqual(
+    ingress.queue.jobs[0]?.recipients.map(({ address }) => address),
+    ['postmaster@ours.example', 'b@ours.example'],
+  )
+})
+
+/** Room for twenty MiB of small messages, and as much of large ones, which is two. */
+const smallTask = { MEMORY_MIB: 256, MAX_CONNECTIONS: 128 }
+
+test('messages beyond the memory are refused with 452 at their end, until memory is free again', async () => {
+  const ingress = await ingressWith(smallTask)
+  const { promise: written, resolve: write } = Promise.withResolvers<void>()
+  ingress.bucket.before = () => written
+  const sessions = await Promise.all(Array.from({ length: 24 }, () => inData(ingress)))
+  const replies = sessions.map((wire) => {
+    wire.write(octets(mebibyte - 1000))
+    return wire.command('.')
+  })
+  assert.equal((await ingress.logged('refused')).reason, 'InsufficientMemory')
+  write()
+  const codes = (await Promise.all(replies)).map((reply) => reply.slice(0, 9))
+  assert.deepEqual([...new Set(codes)].sort(), ['250 2.0.0', '452 4.3.1'])
+  const wire = await Wire.greet(ingress.smtpPort)
+  assert.match(await wire.send(octets(mebibyte - 1000)), /^250 /)
+})
+
+test('a message that says it is large is refused at MAIL while there is no room for one', async () => {
+  const ingress = await ingressWith(smallTask)
+  const events = operations(ingress)
+  const large = [await inData(ingress), await inData(ingress)]
+  for (const wire of large) {
+    wire.write(octets(2 * mebibyte))
+    await events.next('CreateMultipartUpload')
+  }
+  const wire = await Wire.greet(ingress.smtpPort)
+  const announce = 'MAIL FROM:<a@elsewhere.example> SIZE=5000000'
+  assert.equal(await wire.command(announce), '452 4.3.1 Insufficient system storage, try again later')
+  assert.match(await wire.send('Subject: small\r\n'), /^250 /)
+  assert.match(await wire.send(octets(2 * mebibyte)), /^452 4\.3\.1 Too many large messages/)
+  large[0]?.destroy()
+  await events.next('AbortMultipartUpload')
+  assert.match(await wire.command(announce), /^250 /)
+})
+
+test('a message over the maximum is dropped at once, and its session when it does not end', async () => {
+  const ingress = await ingressWith({ MAX_MESSAGE_SIZE: 2_000_000 })
+  const events = operations(ingress)
+  const wire = await inData(ingress)
+  wire.write(octets(2_100_000))
+  await events.next('AbortMultipartUpload')
+  wire.write(octets(8 * mebibyte))
+  assert.equal(await wire.reply(), '552 5.3.4 Message exceeds 2000000 octets')
+  assert.equal(await wire.line(), null)
+  assert.equal(ingress.queue.calls, 0)
+})
+
+test('a large message whose part cannot be stored is answered without waiting for its removal', async () => {
+  const ingress = await ingressWith()
+  ingress.bucket.before = async (operation) => {
+    if (operation === 'UploadPart') throw new Error('away')
+    if (operation === 'AbortMultipartUpload') await new Promise(() => {})
+  }
+  const wire = await Wire.greet(ingress.smtpPort)
+  assert.match(await wire.send(octets(12 * mebibyte)), /^451 4\.3\.0 /)
+})
+
+test('an address has so many sessions and no more, and gets one when another ends', async () => {
+  const ingress = await ingressWith({ MAX_CONNECTIONS_PER_ADDRESS: 2 })
+  const first = await Wire.greet(ingress.smtpPort)
+  await Wire.greet(ingress.smtpPort)
+  const third = await Wire.open(ingress.smtpPort)
+  assert.equal(await third.reply(), '421 4.7.0 Too many connections from your address, try again later')
+  assert.equal(await third.line(), null)
+  await first.command('QUIT')
+  assert.match(await (await Wire.open(ingress.smtpPort)).reply(), /^220 /)
+})
+
+for (const size of [1000, 3 * mebibyte])
+  test(`a client that leaves after ${size} octets of its message is no fault of ours`, async () => {
+    const ingress = await ingressWith()
+    const wire = await inData(ingress)
+    wire.write(octets(size))
+    wire.destroy()
+    const { level, ip } = await ingress.logged('client left')
+    assert.deepEqual({ level, ip }, { level: 'info', ip: '127.0.0.1' })
+    assert.equal(await counted(ingress, 'Refused'), 0)
+  })
+
+test('a reset within an established TLS session is no failed handshake', async () => {
+  const ingress = await ingressWith()
+  const wire = await Wire.greet(ingress.smtpPort)
+  await wire.startTls()
+  await wire.command('MAIL FROM:<a@elsewhere.example>')
+  wire.reset()
+  await ingress.logged('connection failed')
+  assert.equal(await counted(ingress, 'TlsHandshakesFailed'), 0)
+})
+
+const endings: [how: string, end: (wire: Wire) => unknown][] = [
+  ['a reset', (wire) => wire.reset()],
+  ['a FIN', (wire) => wire.destroy()],
+  ['an alert', (wire) => wire.write(Buffer.from('15030100020228', 'hex'))],
+]
+
+for (const [how, end] of endings)
+  test(`${how} during the handshake is one failed handshake`, async () => {
+    const ingress = await ingressWith()
+    const wire = await Wire.greet(ingress.smtpPort)
+    await wire.command('STARTTLS')
+    // The beginning of a ClientHello.
+    wire.write(Buffer.from(how === 'an alert' ? '' : '1603010200010001fc0303', 'hex'))
+    end(wire)
+    assert.equal((await ingress.logged('TLS handshake failed')).ip, '127.0.0.1')
+    assert.equal(await counted(ingress, 'TlsHandshakesFailed'), 1)
+  })
+
+for (const isSendersFault of [true, false])
+  test(`jobs refused by the queue ${isSendersFault ? 'for their own sake are no outage' : 'for its own are one'}`, async () => {
+    const ingress = await ingressWith()
+    ingress.queue.refuse = () => true
+    ingress.queue.refusal = new JobRefusedError({ Id: '0', Code: 'Refused', SenderFault: isSendersFault })
+    const wire = await Wire.greet(ingress.smtpPort)
+    for (let time = 0; time < 3; time++) assert.match(await wire.send('Subject: x\r\n'), /^451 4\.3\.0 /)
+    const health = await fetch(`http://127.0.0.1:${ingress.healthPort}/health`)
+    assert.equal(await health.text(), isSendersFault ? 'ok\n' : 'storage is failing\n')
+  })
+
+test('when storage is given up, what waited behind it is answered without being tried', async () => {
+  const ingress = await ingressWith()
+  const events = operations(ingress)
+  const { promise: timeout, reject: giveUp } = Promise.withResolvers<void>()
+  ingress.bucket.after = () => timeout
+  const replies: Promise<string>[] = []
+  for (let write = 0; write < 8; write++) {
+    replies.push((await Wire.greet(ingress.smtpPort)).send('Subject: x\r\n'))
+    await events.next('PutObject')
+  }
+  for (let waiting = 0; waiting < 4; waiting++)
+    replies.push((await Wire.greet(ingress.smtpPort)).send('Subject: x\r\n'))
+  // A whole session: time enough for those before it to have arrived.
+  await Wire.greet(ingress.smtpPort)
+  giveUp(Object.assign(new Error('no answer'), { name: 'TimeoutError' }))
+  for (const reply of await Promise.all(replies)) assert.match(reply, /^451 4\.3\.0 /)
+  assert.equal(ingress.bucket.operations.length, 8)
+})
+
+test('a message that takes more than ten minutes ends its session with 421', async (context) => {
+  context.mock.timers.enable({ apis: ['setInterval'] })
+  const ingress = await ingressWith()
+  const wire = await inData(ingress)
+  wire.write('Subject: x\r\n')
+  context.mock.timers.tick(600_000)
+  assert.equal(await wire.reply(), '421 4.4.2 Message arrives too slowly, closing connection')
+  assert.equal(await wire.line(), null)
+  assert.equal(ingress.queue.calls, 0)
+})
