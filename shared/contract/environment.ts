@@ -39,7 +39,7 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   MAX_CONNECTIONS: z.coerce.number().int().min(1).default(1000),
   /** SMTP sessions at once from one address, which the load balancer preserves. */
   MAX_CONNECTIONS_PER_ADDRESS: z.coerce.number().int().min(1).default(200),
-  /** MiB the task has; by default what the system gives the process. Says how much of mail may be held at once. */
+  /** MiB the task has, by default as many as the system gives it: says how much mail may be held at once. */
   MEMORY_MIB: z.coerce.number().int().min(256).optional(),
   /** Seconds a stopping task waits for messages in flight; less than the task's stop timeout. */
   DRAIN_SECONDS: z.coerce.number().int().min(1).max(115).default(100),

@@ -35,6 +35,7 @@ const actions: Readonly<Record<string, string>> = {
   GetObject: 's3:GetObject',
   AbortMultipartUpload: 's3:AbortMultipartUpload',
   SendMessageBatch: 'sqs:SendMessage',
+  GetQueueAttributes: 'sqs:GetQueueAttributes',
   SendRawEmail: 'ses:SendRawEmail',
 }
 
@@ -45,7 +46,7 @@ const notOfTheCode =
 for (const { unit, entry, role, neverCalled = [] } of units)
   test(`${unit} is granted every AWS call its code makes, and no other`, async () => {
     const called = await calls(`functions/${unit}/${entry}`)
-    const granted = grants(role).filter((action) => !notOfTheCode.test(action))
+    const granted = grants(role).filter((action) => called.includes(action) || !notOfTheCode.test(action))
     assert.notEqual(called.length, 0)
     assert.deepEqual(
       [...new Set(granted)].sort(),
