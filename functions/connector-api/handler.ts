@@ -5,10 +5,11 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { ConnectorRepository } from '../../shared/connectors/repository.ts'
 import { ApiEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { History } from '../../shared/messages/history.ts'
+import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
 import { connectorApi } from './api.ts'
 
 const environment = readEnvironment(ApiEnvironment, process.env)
-const documents = DynamoDBDocumentClient.from(new DynamoDBClient())
+const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 
 export const handler = connectorApi({
   repository: new ConnectorRepository(documents, environment.CONNECTORS_TABLE),
