@@ -13,7 +13,7 @@ import { shuttingDown } from './replies.ts'
 const enhancedCode = /^[245]\.\d{1,3}\.\d{1,3} /
 
 class MailConnection extends SMTPConnection {
-  /** An error of the handshake comes once for each event it is listened to by. */
+  /** An error comes once for each event that it is listened to by, on TLS and beneath it. */
   #hasFailed = false
 
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
@@ -48,7 +48,7 @@ class MailConnection extends SMTPConnection {
 
   override _onError(error: Error): void {
     if (this._upgrading) this.#handshakeFailed(error)
-    else super._onError(error)
+    else if (this.#isFirstFailure()) super._onError(error)
   }
 
   override _onClose(): void {
@@ -57,10 +57,15 @@ class MailConnection extends SMTPConnection {
   }
 
   #handshakeFailed(error: Error): void {
-    if (this.#hasFailed) return
-    this.#hasFailed = true
+    if (!this.#isFirstFailure()) return
     ;(this._server as MailServer).emit('handshakeFailed', error, this.remoteAddress)
     this.close()
+  }
+
+  #isFirstFailure(): boolean {
+    const isFirst = !this.#hasFailed
+    this.#hasFailed = true
+    return isFirst
   }
 }
 

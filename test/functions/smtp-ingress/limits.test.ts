@@ -46,6 +46,7 @@ function operations({ bucket }: TestIngress) {
 const octets = (count: number) =>
   Buffer.from(`${'0123456789'.repeat(7)}abcdef\r\n`.repeat(Math.ceil(count / 78)))
 const mebibyte = 1024 * 1024
+
 /** Sums of what was counted, by metric. */
 async function counted(ingress: TestIngress, metric: string, reason?: string): Promise<number> {
   await ingress.drain()
@@ -165,6 +166,7 @@ test('a reset within an established TLS session is no failed handshake', async (
   wire.reset()
   await ingress.logged('connection failed')
   assert.equal(await counted(ingress, 'TlsHandshakesFailed'), 0)
+  assert.equal(ingress.lines.filter(({ message }) => message === 'connection failed').length, 1)
 })
 
 const endings: [how: string, end: (wire: Wire) => unknown][] = [
