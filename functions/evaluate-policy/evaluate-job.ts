@@ -101,7 +101,7 @@ async function record(
   return followed.filter((verdict) => verdict !== null)
 }
 
-/** Longer than the function may be set to run, so that nobody begins what is being forestalled. */
+/** Longer than Lambda lets any function run (15 minutes), so that nobody begins what is being forestalled. */
 const forestallMs = 16 * 60_000
 
 /**
