@@ -77,7 +77,7 @@ async function deliverRecord(
         : deliverBySmtp(route, mail, { ...smtp, signal }),
   })
   logDelivery(logger, job, delivery)
-  countDelivery(metrics, delivery)
+  countDelivery(metrics, job, delivery)
   if (delivery.busy.length > 0)
     throw new Error(`${delivery.busy.length} recipients are being tried by another worker`)
 }

@@ -2,9 +2,10 @@
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
-import type { AttemptTls } from '../../shared/contract/message.ts'
+import type { Attempt } from '../../shared/contract/message.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
+import { forcesTls } from '../../shared/tls/server-certificate.ts'
 import type { Delivery } from './deliver-job.ts'
 
 /** One line for the attempt; replies belong to the log, the message's own words do not. */
@@ -35,19 +36,26 @@ export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery
   for (const error of unwritten) logger.error('The result of an attempt could not be kept', error)
 }
 
-export function countDelivery(metrics: Metrics, { tried, leasesExpired }: Delivery): void {
+export function countDelivery(metrics: Metrics, job: DeliveryJob, { tried, leasesExpired }: Delivery): void {
   const delivered = tried.filter(({ attempt }) => attempt.outcome === 'Delivered')
   const failed = tried.length - delivered.length
+  const reported = tried.filter(({ attempt }) => attempt.reportOnly !== null).length
   if (failed > 0) metrics.addMetric(Metric.attemptsFailed, MetricUnit.Count, failed)
+  if (reported > 0) metrics.addMetric(Metric.reportOnlyViolations, MetricUnit.Count, reported)
   if (leasesExpired > 0) metrics.addMetric(Metric.leasesExpired, MetricUnit.Count, leasesExpired)
-  for (const tls of ['verified', 'encrypted', 'plaintext'] as const) {
-    const count = delivered.filter(({ attempt }) => protectionOf(attempt.tls) === tls).length
+  for (const tls of ['verified', 'encrypted', 'plaintext', 'unknown'] as const) {
+    const count = delivered.filter(({ attempt }) => protectionOf(attempt, job) === tls).length
     if (count > 0)
       metrics.singleMetric().addDimension('tls', tls).addMetric(Metric.delivered, MetricUnit.Count, count)
   }
 }
 
-function protectionOf(tls: AttemptTls | null): 'verified' | 'encrypted' | 'plaintext' {
-  if (tls === null) return 'plaintext'
-  return tls.verified ? 'verified' : 'encrypted'
+/** SES does not show its session: with TLS required it was encrypted, otherwise nobody here knows. */
+export function protectionOf(
+  { tls }: Pick<Attempt, 'tls'>,
+  job: Pick<DeliveryJob, 'route' | 'tls'>,
+): 'verified' | 'encrypted' | 'plaintext' | 'unknown' {
+  if (tls !== null) return tls.verified ? 'verified' : 'encrypted'
+  if (job.route.kind !== 'Ses') return 'plaintext'
+  return forcesTls(job.tls) ? 'encrypted' : 'unknown'
 }

@@ -39,7 +39,7 @@ function beyondSes({ message, tls }: Mail): Pick<Outcome, 'outcome' | 'reply'> |
     }
   if (tls.level === 'Opportunistic' || tls.level === 'EncryptionOnly') return null
   const text = `Amazon SES cannot verify the next hop's certificate, which ${tls.level} asks for`
-  return { outcome: 'TlsNotMet', reply: reply(451, '7.325', text) }
+  return { outcome: 'TlsNotMet', reply: reply(451, '7.320', text) }
 }
 
 async function send(mail: Mail, recipients: readonly Recipient[], options: SesOptions): Promise<Outcomes> {

@@ -11,6 +11,7 @@ const forcedTls: ReadonlySet<Reason> = new Set<Reason>([
   'InboundTlsRequired',
   'InboundTlsVersion',
   'InboundCertificateRestriction',
+  'InboundAddressRestriction',
   'OutboundTlsNotMet',
 ])
 

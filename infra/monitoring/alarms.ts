@@ -137,7 +137,7 @@ export class Alarms extends Construct {
     this.add('ForcedTlsFailures', {
       title: 'Forced TLS is not met',
       impact:
-        'A connector holds or bounces mail of its partner, because TLS is not as the connector demands.',
+        'A connector holds or bounces mail of its partner: TLS, certificate or address is not as it demands.',
       metric: functionMetric('evaluate-policy', Metric.forcedTlsFailures),
       threshold: 1,
     })

@@ -61,7 +61,10 @@ function decided(): IWidget[] {
     graph('Recipients decided', counts(metric, Metric.verdicts, 'action', 'Deliver', 'Defer', 'Bounce')),
     graph('TLS policy', [
       metric(Metric.forcedTlsFailures, { label: 'Forced TLS not met' }),
-      metric(Metric.reportOnlyViolations, { label: 'Would not be met (report only)' }),
+      metric(Metric.reportOnlyViolations, { label: 'Inbound: would not be met (report only)' }),
+      functionMetric('deliver-message', Metric.reportOnlyViolations, {
+        label: 'Outbound: would not be met (report only)',
+      }),
       metric(Metric.unroutedRecipients, { label: 'No route' }),
     ]),
   ]
@@ -73,7 +76,7 @@ function leaving(): IWidget[] {
   return [
     graph(
       'Recipients delivered, by TLS',
-      counts(metric, Metric.delivered, 'tls', 'verified', 'encrypted', 'plaintext'),
+      counts(metric, Metric.delivered, 'tls', 'verified', 'encrypted', 'plaintext', 'unknown'),
     ),
     graph('Attempts failed, DSNs sent', [
       metric(Metric.attemptsFailed, { label: 'Attempts failed' }),

@@ -120,7 +120,7 @@ export const Attempt = z.strictObject({
   outcome: z.enum(['Delivered', 'TemporaryFailure', 'PermanentFailure', 'TlsNotMet']),
   host: z.string().nullable(),
   ip: z.string().nullable(),
-  /** Null when the attempt ended before TLS or used none. */
+  /** Null when the attempt ended before TLS or used none, and by SES, which does not show it. */
   tls: AttemptTls.nullable(),
   /** The level in force for the attempt. */
   policy: z.enum(['Opportunistic', 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']),

@@ -16,11 +16,11 @@ export const Metric = {
   verdicts: 'Verdicts',
   /** Evaluation: recipients held or bounced because forced TLS was not met. */
   forcedTlsFailures: 'ForcedTlsFailures',
-  /** Evaluation: what a connector in `ReportOnly` mode would have refused. */
+  /** Evaluation (inbound) and delivery (outbound): what a connector in `ReportOnly` mode would have refused. */
   reportOnlyViolations: 'ReportOnlyViolations',
   /** Evaluation: recipients of an accepted domain that no outbound connector routes. */
   unroutedRecipients: 'UnroutedRecipients',
-  /** Delivery: recipients handed to the next hop, dimension `tls` = `verified` | `encrypted` | `plaintext`. */
+  /** Delivery: recipients handed on, dimension `tls` = `verified` | `encrypted` | `plaintext` | `unknown` (SES). */
   delivered: 'Delivered',
   /** Delivery: attempts that did not deliver. */
   attemptsFailed: 'AttemptsFailed',

@@ -70,7 +70,7 @@ function howItLeft({ state, attempts }: RecipientTrace): string {
   if (state === 'Deferred') return 'not yet, it waits'
   if (state === 'Bounced') return 'not at all'
   if (last === undefined) return 'unknown'
-  if (last.tls === null) return 'in the clear'
+  if (last.tls === null) return last.host === 'Amazon SES' ? 'by Amazon SES' : 'in the clear'
   return `${last.tls.protocol}, ${last.tls.verified ? 'verified' : 'not verified'}`
 }
 

@@ -106,7 +106,7 @@ describe('a delivery by Amazon SES', () => {
       const outcome = (await send({ tls: requiring(level) })).get('b@partner.example')
       assert.deepEqual(
         [outcome?.outcome, outcome?.reply.enhanced, requests.length],
-        ['TlsNotMet', '4.7.325', 0],
+        ['TlsNotMet', '4.7.320', 0],
       )
     })
   }

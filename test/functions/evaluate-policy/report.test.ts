@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { Logger } from '@aws-lambda-powertools/logger'
+import { Metrics } from '@aws-lambda-powertools/metrics'
+import { reportVerdict } from '../../../functions/evaluate-policy/report.ts'
+import { relayDenied } from '../../../shared/policy/admit.ts'
+import type { Verdict } from '../../../shared/policy/evaluate.ts'
+import type { Reason } from '../../../shared/policy/reasons.ts'
+import { message, receivedAt, recipient } from '../../support/fixtures.ts'
+
+function counted(action: Verdict['action'], reason: Reason, reportOnly: Reason | null = null): string[] {
+  const names: string[] = []
+  const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
+  metrics.addMetric = (name) => {
+    names.push(name)
+    return metrics
+  }
+  metrics.singleMetric = () =>
+    ({
+      addDimension: (name: string, value: string) => names.push(`${name}=${value}`),
+      addMetric: (name: string) => names.push(name),
+    }) as unknown as Metrics
+  const verdict = {
+    action,
+    reason,
+    reportOnly,
+    recipient: recipient(),
+    explanation: '',
+    connectors: { inbound: null, outbound: null },
+    decidedBy: null,
+    reply: relayDenied,
+    until: receivedAt,
+  } as unknown as Verdict
+  reportVerdict(message(), verdict, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
+  return names
+}
+
+describe('a verdict is counted', () => {
+  const rows: [string, string[], string[]][] = [
+    ['delivered', counted('Deliver', 'ConnectorMatched'), ['action=Deliver', 'Verdicts']],
+    ['refused', counted('Bounce', 'RelayDenied'), ['action=Bounce', 'Verdicts']],
+    ...(
+      [
+        'InboundTlsRequired',
+        'InboundTlsVersion',
+        'InboundCertificateRestriction',
+        'InboundAddressRestriction',
+        'OutboundTlsNotMet',
+      ] as const
+    ).map((reason): [string, string[], string[]] => [
+      `held for ${reason}`,
+      counted('Defer', reason),
+      ['action=Defer', 'Verdicts', 'ForcedTlsFailures'],
+    ]),
+    [
+      'without a route',
+      counted('Defer', 'NoRouteForAcceptedDomain'),
+      ['action=Defer', 'Verdicts', 'UnroutedRecipients'],
+    ],
+    [
+      'that a trial would have refused',
+      counted('Deliver', 'ConnectorMatched', 'InboundTlsRequired'),
+      ['action=Deliver', 'Verdicts', 'ReportOnlyViolations'],
+    ],
+  ]
+  for (const [name, got, expected] of rows) test(name, () => assert.deepEqual(got, expected))
+})
