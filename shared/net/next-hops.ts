@@ -115,14 +115,16 @@ async function hopsOf(
   allowed: (ip: string) => boolean,
   otherwise: string,
 ): Promise<NextHops> {
-  const hops: NextHop[] = []
-  let failure: Reply | null = null
-  for (const { host, port } of hosts.slice(0, mostAddresses)) {
-    const found = isIP(host) ? { ips: [host], failure: null } : await addressesOf(host, resolver)
-    failure ??= found.failure
-    hops.push(...found.ips.filter(allowed).map((ip) => ({ host, ip, port })))
-    if (hops.length >= mostAddresses) break
-  }
+  // All at once: a host whose name server is silent must not take the time of the others.
+  const found = await Promise.all(
+    hosts.slice(0, mostAddresses).map(async ({ host, port }) => ({
+      host,
+      port,
+      ...(isIP(host) ? { ips: [host], failure: null } : await addressesOf(host, resolver)),
+    })),
+  )
+  const failure = found.find((each) => each.failure !== null)?.failure ?? null
+  const hops = found.flatMap(({ host, port, ips }) => ips.filter(allowed).map((ip) => ({ host, ip, port })))
   if (hops.length > 0) return { kind: 'Found', hops: hops.slice(0, mostAddresses) }
   return notFound(failure ?? reply(451, '4.312', otherwise))
 }

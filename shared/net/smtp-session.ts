@@ -176,6 +176,7 @@ class GatedConnection {
   readonly #options: SessionOptions
   readonly #startTls: StartTls
   #write: ((command: string) => string) | null = null
+  readonly #received = { octets: 0, lines: 0 }
   #lastCommand = ''
 
   constructor(connection: Socket, { host }: NextHop, options: SessionOptions, startTls: StartTls) {
@@ -290,10 +291,13 @@ class GatedConnection {
       if (socket) socket.setTimeout(milliseconds)
     }
     const { data } = this.#options.timeouts
+    const received = this.#received
     const chunks = function* () {
       wait(data)
       for (let at = 0; at < content.length; at += chunkSize) yield content.subarray(at, at + chunkSize)
       wait(0)
+      // The final reply has an allowance of its own: what was taken must not be sent again for a wordy answer.
+      received.octets = received.lines = 0
     }
     return Readable.from(chunks(), { objectMode: false })
   }
@@ -314,8 +318,8 @@ class GatedConnection {
     const client = this.#client as unknown as ClientInternals
     if (typeof client._onData !== 'function') throw new Error('the SMTP client has no input to limit')
     const read = client._onData.bind(client)
-    const received = { octets: 0, lines: 0 }
     client._onData = (chunk) => {
+      const received = this.#received
       received.octets += chunk.length
       for (let at = chunk.indexOf('\n'); at >= 0; at = chunk.indexOf('\n', at + 1)) received.lines += 1
       if (received.octets <= most.octets && received.lines <= most.lines) return read(chunk)

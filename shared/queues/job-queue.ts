@@ -68,7 +68,12 @@ export class JobQueue<Job> {
       const answer = await this.#sqs.send(
         new SendMessageBatchCommand({ QueueUrl: this.#url, Entries: entries }),
       )
-      return (answer.Failed ?? []).map((entry) => [entry.Id ?? '', new JobRefusedError(entry)])
+      const taken = new Set(answer.Successful?.map(({ Id }) => Id))
+      const refused = new Map(answer.Failed?.map((entry) => [entry.Id, new JobRefusedError(entry)]))
+      // A job that the answer does not name has not been taken: what is said of it is that nothing is known.
+      return entries
+        .filter(({ Id }) => !taken.has(Id))
+        .map(({ Id }) => [Id, refused.get(Id) ?? new Error('the queue did not say that it took a job')])
     } catch (error) {
       return entries.map(({ Id }) => [Id, error instanceof Error ? error : new Error(String(error))])
     }

@@ -43,6 +43,18 @@ describe('name servers that do not answer', () => {
     assert.match(String(shown(await found)), /^451 4\.4\.312 DNS failed for the addresses of .*: ETIMEOUT$/)
   })
 
+  it('do not hide a mail exchanger that has an address', async () => {
+    const abort = new AbortController()
+    const resolver = {
+      resolveMx: async () => exchanges,
+      resolve4: async (name: string) => (name === 'mx9.example' ? ['8.8.8.9'] : silent()),
+      resolve6: async (name: string) => (name === 'mx9.example' ? [] : silent()),
+    }
+    const found = findNextHops({ kind: 'Mx', domain }, resolver, { ...options, signal: abort.signal })
+    setImmediate(() => abort.abort())
+    assert.deepEqual(shown(await found), ['mx9.example 8.8.8.9 25'])
+  })
+
   it('are asked for ten mail exchangers at most', async () => {
     const asked: string[] = []
     const nothing = async (name: string) => {

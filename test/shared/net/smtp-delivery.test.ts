@@ -500,6 +500,19 @@ describe('a mail transaction', () => {
     assert.equal(partner.received.length, 1)
   })
 
+  it('is delivered however wordy the final reply is, within bounds', async () => {
+    const wordy = (lines: number) => `${'250-2.1.0 word\r\n'.repeat(lines)}250 2.1.0 OK`
+    const answer = (line: string) => (line.startsWith('RCPT') ? wordy(1000) : undefined)
+    const { outcomes } = await sendTo(
+      { answer, answerToMessage: wordy(2000) },
+      { ...clear(), addresses: three },
+    )
+    assert.deepEqual(
+      three.map((address) => outcomes.get(address)?.outcome),
+      ['Delivered', 'Delivered', 'Delivered'],
+    )
+  })
+
   it('does not try another host once the message was handed over', async () => {
     await withPartner({ answerToMessage: '451 4.3.0 later' }, (first) =>
       withPartner({}, async (second) => {

@@ -6,12 +6,16 @@ import { JobQueue } from '../../../shared/queues/job-queue.ts'
 
 type Answer = Pick<SendMessageBatchCommandOutput, 'Failed'>
 
-function queue(answer: (ids: string[]) => Answer = () => ({ Failed: [] })) {
+/** @param lost id of an entry that the answer does not name */
+function queue(answer: (ids: string[]) => Answer = () => ({ Failed: [] }), lost: string | null = null) {
   const requests: NonNullable<SendMessageBatchCommand['input']['Entries']>[] = []
   const send = async ({ input }: SendMessageBatchCommand) => {
     const entries = input.Entries ?? []
     requests.push(entries)
-    return answer(entries.map(({ Id }) => Id ?? ''))
+    const ids = entries.map(({ Id }) => Id ?? '')
+    const { Failed = [] } = answer(ids)
+    const taken = ids.filter((id) => id !== lost && !Failed.some(({ Id }) => Id === id))
+    return { Failed, Successful: taken.map((Id) => ({ Id })) }
   }
   return {
     requests,
@@ -61,6 +65,15 @@ test('a request that fails is the failure of its jobs alone', async () => {
   assert.deepEqual(
     failures.map((failure) => failure?.message ?? null),
     [...Array.from({ length: 10 }, () => 'connection reset'), null, null],
+  )
+})
+
+test('a job that the answer does not name has not been taken', async () => {
+  const { jobs } = queue(undefined, '1')
+  const failures = await jobs.trySend([{ job: 1 }, { job: 2 }, { job: 3 }])
+  assert.deepEqual(
+    failures.map((failure) => failure?.message ?? null),
+    [null, 'the queue did not say that it took a job', null],
   )
 })
 
