@@ -40,7 +40,7 @@ export async function evaluateJob(
   }
   const { message } = job
   const recipients = await notOvertaken(job, trace)
-  const verdicts = evaluate(snapshot, settings, message, recipients, now)
+  const verdicts = evaluate(snapshot, settings, message, recipients, now, job.retry)
   const followed = await record(message, verdicts, now, dependencies)
   await send(queues, dispatch(message, followed, now))
   if (!isFirst(job)) await markDecided(job, recipients, trace)

@@ -99,6 +99,12 @@ const InboundFields = z.strictObject({
   certificateFingerprints: list(Fingerprint)
     .default([])
     .describe(onlyRestrictsWith('restrictDomainsToCertificate')),
+  requireClientAuthEku: z
+    .boolean()
+    .default(false)
+    .describe(
+      'take the certificate of an authority only if it was issued for client authentication (RFC 5280 §4.2.1.12)',
+    ),
   restrictDomainsToCertificate: z.boolean().default(false),
   restrictDomainsToIpAddresses: z.boolean().default(false),
   treatMessagesAsInternal: z.boolean().default(false).describe(kept),

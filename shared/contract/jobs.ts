@@ -32,6 +32,8 @@ export const EvaluationJob = z.strictObject({
   recipients: z.array(Recipient).min(1),
   /** Set on a deferred job: before this instant it is put back. */
   notBefore: z.iso.datetime().nullable(),
+  /** An administrator asks for it: decide as though the time of the next attempt had come. */
+  retry: z.boolean().optional(),
 })
 export type EvaluationJob = z.infer<typeof EvaluationJob>
 

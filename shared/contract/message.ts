@@ -16,10 +16,15 @@ export const ClientCertificate = z.strictObject({
   fingerprint256: z.string().regex(/^[0-9a-f]{64}$/),
   notBefore: timestamp,
   notAfter: timestamp,
-  /** Whether the chain ends at a root of the public trust store, at the time of the handshake. */
+  /**
+   * Whether the chain ends at a root of the public trust store, at the time of the handshake, for use by a server
+   * or a client.
+   */
   trusted: z.boolean(),
   /** OpenSSL's reason when it does not, such as `CERT_HAS_EXPIRED`. */
   trustError: z.string().nullable(),
+  /** Whether it may be used for client authentication (RFC 5280 §4.2.1.12); public authorities give that up. */
+  clientAuth: z.boolean().default(true),
   /** The presented chain, leaf first, base64 DER: a connector's own CAs are checked against it. */
   chain: z.array(z.string()).max(6),
 })

@@ -8,7 +8,7 @@ import type { Attempt, Message, Recipient, Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { asPermanent, formatReply, reply } from '../mail/reply.ts'
 import { badSender, notRoutable, relayDenied } from './admit.ts'
-import { type ConnectorViolation, type InboundJudgement, judgeInbound } from './inbound.ts'
+import { type ConnectorViolation, type InboundJudgement, judgeInbound, type Session } from './inbound.ts'
 import { opportunistic, requirementOf, routeOf, selectOutbound } from './outbound.ts'
 import type { Reason } from './reasons.ts'
 import { defaultExpirationHours, delayNotificationMs, nextQuarter, retryDelayMs } from './schedule.ts'
@@ -57,17 +57,25 @@ export interface Bounce extends Decided {
 
 export type Verdict = Deliver | Defer | Bounce
 
-/** One verdict for each recipient, in their order. */
+/**
+ * One verdict for each recipient, in their order.
+ * @param retry an administrator asks for the next attempt without waiting for its time
+ */
 export function evaluate(
   snapshot: Snapshot,
   settings: Settings,
   message: Message,
   recipients: readonly Recipient[],
   now: Date,
+  retry = false,
 ): Verdict[] {
-  const inbound =
-    message.source === null ? madeHere : judgeInbound(snapshot, sessionOf(message, message.source.ip))
-  return recipients.map((recipient) => decide({ snapshot, settings, message, inbound, recipient, now }))
+  const inbound = judgeMessage(snapshot, message)
+  return recipients.map((recipient) => decide({ snapshot, settings, message, inbound, recipient, now, retry }))
+}
+
+/** What inbound connectors say of a message; nothing of one that was made here. */
+export function judgeMessage(snapshot: Snapshot, message: Message): InboundJudgement {
+  return message.source === null ? madeHere : judgeInbound(snapshot, sessionOf(message, message.source.ip))
 }
 
 const madeHere: InboundJudgement = {
@@ -78,7 +86,7 @@ const madeHere: InboundJudgement = {
   unreadableSender: false,
 }
 
-function sessionOf(message: Message, ip: string) {
+function sessionOf(message: Message, ip: string): Session {
   return { ip, tls: message.tls, mailFrom: message.envelope.mailFrom, at: new Date(message.receivedAt) }
 }
 
@@ -89,6 +97,7 @@ interface Case {
   inbound: InboundJudgement
   recipient: Recipient
   now: Date
+  retry: boolean
 }
 
 function decide(input: Case): Verdict {
@@ -198,7 +207,7 @@ function deliverOrRetry(
   const due = new Date(
     Date.parse(attempt.at) + attempt.durationMs + retryDelayMs(recipient.attempts, message.id),
   )
-  if (now >= due) return deliver(input, common, outbound, domain)
+  if (input.retry || now >= due) return deliver(input, common, outbound, domain)
   const reason = attempt.outcome === 'TlsNotMet' ? 'OutboundTlsNotMet' : 'RetryLater'
   const why = { reason, explanation: failedBecause(attempt) } as const
   return defer(input, common, why, attempt.reply, due, expiresAt)

@@ -81,6 +81,7 @@ export function clientCertificate(fields: Partial<ClientCertificate> = {}): Clie
     notAfter: '2026-12-01T00:00:00.000Z',
     trusted: true,
     trustError: null,
+    clientAuth: true,
     chain: [],
     ...fields,
   }
