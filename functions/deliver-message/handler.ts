@@ -12,12 +12,12 @@ import { Trace } from '../../shared/messages/trace.ts'
 import { clientDefaults, onceOnly } from '../../shared/middleware/aws-clients.ts'
 import { type JobTools, sqsHandler } from '../../shared/middleware/sqs-handler.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
+import { deliverBySes, type SesOptions } from '../../shared/net/ses-delivery.ts'
 import { deliverBySmtp, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
 import { defaultTimeouts } from '../../shared/net/smtp-session.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { type Dependencies, deliverJob } from './deliver-job.ts'
 import { countDelivery, logDelivery } from './observe.ts'
-import { deliverBySes, type SesOptions } from './ses.ts'
 
 // What AWS calls.
 

@@ -3,12 +3,12 @@
  * be said to it is only whether TLS is required, by the configuration set that the message names.
  */
 import { type SESClient, SendRawEmailCommand } from '@aws-sdk/client-ses'
-import type { TlsRequirement } from '../../shared/contract/jobs.ts'
-import type { Recipient, Reply } from '../../shared/contract/message.ts'
-import { reply } from '../../shared/mail/reply.ts'
-import { outcomeOf } from '../../shared/net/failures.ts'
-import type { Mail, Outcome, Outcomes } from '../../shared/net/smtp-delivery.ts'
-import { forcesTls } from '../../shared/tls/server-certificate.ts'
+import type { TlsRequirement } from '../contract/jobs.ts'
+import type { Recipient, Reply } from '../contract/message.ts'
+import { reply } from '../mail/reply.ts'
+import { forcesTls } from '../tls/server-certificate.ts'
+import { outcomeOf } from './failures.ts'
+import type { Mail, Outcome, Outcomes } from './smtp-delivery.ts'
 
 export interface SesOptions {
   ses: SESClient
