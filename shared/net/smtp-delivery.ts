@@ -9,7 +9,7 @@ import { isPermanent, reply } from '../mail/reply.ts'
 import type { ServerTls } from '../tls/server-certificate.ts'
 import { traitsOf } from './esmtp.ts'
 import { outcomeOf } from './failures.ts'
-import { findNextHops, type NextHop, type RoutingOptions } from './next-hops.ts'
+import { findNextHops, type NextHop, type NextHops, type RoutingOptions } from './next-hops.ts'
 import type { Resolver } from './resolver.ts'
 import { openSession, type SmtpSession, type Timeouts } from './smtp-session.ts'
 
@@ -37,27 +37,32 @@ export interface SmtpOptions extends RoutingOptions {
 }
 
 /** Never throws for what a network or a server does. */
-export async function deliverBySmtp(
+export function deliverBySmtp(
   route: Exclude<Route, { kind: 'Ses' }>,
   mail: Mail,
   options: SmtpOptions,
 ): Promise<Outcomes> {
+  return deliver(() => findNextHops(route, options.resolver, options), mail, options)
+}
+
+/** As `deliverBySmtp`, once the next hops are known. */
+export function deliverOver(hops: readonly NextHop[], mail: Mail, options: SmtpOptions): Promise<Outcomes> {
+  return deliver(async () => ({ kind: 'Found', hops: [...hops] }), mail, options)
+}
+
+async function deliver(find: () => Promise<NextHops>, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
   const tls = requirementFor(mail)
   const [recipients, unsendable] = partition(mail.recipients, ({ address }) => fitsCommand(address))
   const refused = toEach(unsendable, nowhere(tls, reply(501, '1.3', 'Address cannot be sent by SMTP')))
   if (recipients.length === 0) return refused
-  return new Map([...refused, ...(await tryHops(route, { ...mail, recipients, tls }, options))])
+  return new Map([...refused, ...(await tryHops(find, { ...mail, recipients, tls }, options))])
 }
 
-async function tryHops(
-  route: Exclude<Route, { kind: 'Ses' }>,
-  mail: Mail,
-  options: SmtpOptions,
-): Promise<Outcomes> {
+async function tryHops(find: () => Promise<NextHops>, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
   const { message, recipients, tls } = mail
   if (!fitsCommand(message.envelope.mailFrom))
     return toEach(recipients, nowhere(tls, reply(501, '1.7', "Sender's address cannot be sent by SMTP")))
-  const found = await findNextHops(route, options.resolver, options)
+  const found = await find()
   if (found.kind === 'NotFound') return toEach(recipients, nowhere(tls, found.reply))
   const failures: Outcome[] = []
   for (const hop of found.hops) {

@@ -45,7 +45,24 @@ export interface SessionOptions {
   timeouts: Timeouts
   /** Ends the session, whatever it is waiting for. */
   signal: AbortSignal
+  /** Told as the session gets there; it changes nothing. */
+  observe?: (milestone: Milestone) => void
 }
+
+/**
+ * How far the opening of a session has come, in this order. An opportunistic session that begins again in the clear
+ * is dialled a second time.
+ */
+export type Milestone =
+  | 'Dialled'
+  /** A TCP connection; the greeting comes next. */
+  | 'Connected'
+  /** The greeting was read; the reply to EHLO comes next. */
+  | 'Greeted'
+  /** STARTTLS was sent; its reply and the handshake come next. */
+  | 'TlsAsked'
+  /** The handshake is done; the reply to EHLO over TLS comes next. */
+  | 'Secured'
 
 export type Opening =
   | { kind: 'Admitted'; session: SmtpSession; tls: ServerTls; reportOnly: Reply | null }
@@ -123,9 +140,11 @@ type Establishing =
 
 async function establish(hop: NextHop, options: SessionOptions, startTls: StartTls): Promise<Establishing> {
   if (options.signal.aborted) return { kind: 'Failed', reply: timedOut }
+  options.observe?.('Dialled')
   const dialled = await dial(hop, options)
   if (dialled instanceof Error)
     return { kind: 'Failed', reply: options.signal.aborted ? timedOut : replyToError(dialled) }
+  options.observe?.('Connected')
   return new GatedConnection(dialled, hop, options, startTls).greet()
 }
 
@@ -308,10 +327,17 @@ class GatedConnection {
     const write = client._sendCommand.bind(client)
     client._sendCommand = (command) => {
       this.#lastCommand = command
+      this.#reached(command)
       if (carriesNothing.test(command)) return write(command)
       if (this.#write === null) throw new Error('a command of a mail transaction before its TLS was assessed')
       write(this.#write(command))
     }
+  }
+
+  #reached(command: string): void {
+    const { observe } = this.#options
+    if (command.startsWith('EHLO')) observe?.(this.#client.secure ? 'Secured' : 'Greeted')
+    if (command === 'STARTTLS') observe?.('TlsAsked')
   }
 
   #limitReceived(): void {

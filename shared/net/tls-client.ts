@@ -3,6 +3,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import type { TlsRequirement } from '../contract/jobs.ts'
 import { dnsNames } from '../tls/facts.ts'
+import { presentedChain } from '../tls/presented-chain.ts'
 import { type EstablishedTls, forcesTls } from '../tls/server-certificate.ts'
 import { cipherSuites } from '../tls/suites.ts'
 
@@ -31,7 +32,7 @@ export function clientTlsOptions(requirement: TlsRequirement): ConnectionOptions
   }
 }
 
-/** What a finished handshake established. */
+/** What a finished handshake established. To be called once: Node hands out the chain with the first certificate. */
 export function establishedTls(socket: TLSSocket): EstablishedTls {
   const certificate = socket.getPeerX509Certificate()
   return {
@@ -43,6 +44,7 @@ export function establishedTls(socket: TLSSocket): EstablishedTls {
     trustError: socket.authorized ? null : String(socket.authorizationError ?? 'UNKNOWN'),
     names: certificate ? namesOf(certificate) : { subjectAltNames: [], commonName: null },
     fingerprint256: certificate ? certificate.fingerprint256.replaceAll(':', '').toLowerCase() : null,
+    certificates: presentedChain(certificate),
   }
 }
 

@@ -4,6 +4,7 @@
  * leaves in the clear or to him. The defence: the facts of the session are judged here before MAIL FROM, and
  * whatever is not known to be good is refused. Its limit: opportunistic mail is protected from listeners only.
  */
+import type { CertificateSummary } from '../contract/certificate.ts'
 import type { TlsRequirement } from '../contract/jobs.ts'
 import type { Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
@@ -30,6 +31,8 @@ export interface EstablishedTls {
   trustError: string | null
   names: CertificateNames
   fingerprint256: string | null
+  /** What was presented, leaf first, for people to read. */
+  certificates: readonly CertificateSummary[]
 }
 
 /** Whether a message under this requirement may never be sent in the clear. */

@@ -33,6 +33,7 @@ const established = (fields: Partial<EstablishedTls> = {}): EstablishedTls => ({
   trustError: null,
   names: { subjectAltNames: ['mx.partner.example'], commonName: null },
   fingerprint256: null,
+  certificates: [],
   ...fields,
 })
 
