@@ -37,7 +37,7 @@ export class MailflowStack extends Stack {
     const evaluate = new EvaluatePolicy(this, 'Policy', { config, queues, connectors, messages })
     const deliver = new DeliverMessage(this, 'Delivery', { config, network, queues, content, messages })
     const bounce = new BounceMessage(this, 'Bounce', { config, queues, content, messages })
-    const api = new ConnectorApi(this, 'Api', { config, connectors, messages })
+    const api = new ConnectorApi(this, 'Api', { config, queues, connectors, messages })
 
     const functions = {
       evaluate: evaluate.handler,

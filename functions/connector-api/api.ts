@@ -4,19 +4,23 @@ import middy from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import { z } from 'zod'
 import type { ConnectorRepository } from '../../shared/connectors/repository.ts'
+import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { History } from '../../shared/messages/history.ts'
 import { problemJson } from '../../shared/middleware/problem.ts'
 import { requestLog } from '../../shared/middleware/request-log.ts'
+import type { Sender } from '../../shared/queues/job-queue.ts'
 import { openApi } from './openapi.ts'
 import { type Answer, type Route, route } from './route.ts'
 import { router } from './router.ts'
 import { acceptedDomainRoutes } from './routes/accepted-domains.ts'
 import { connectorRoutes } from './routes/connectors.ts'
 import { messageRoutes } from './routes/messages.ts'
+import { retryRoutes } from './routes/retry.ts'
 
 export interface Dependencies {
   repository: ConnectorRepository
   history: History
+  evaluation: Sender<EvaluationJob>
   logger: Logger
   /** Milliseconds since the epoch. */
   now?: () => number
@@ -27,12 +31,13 @@ export type Api = (
   context?: Context,
 ) => Promise<APIGatewayProxyStructuredResultV2>
 
-export function connectorApi({ repository, history, logger, now = Date.now }: Dependencies): Api {
+export function connectorApi({ repository, history, evaluation, logger, now = Date.now }: Dependencies): Api {
   const answer = router(
     withOpenApi([
       ...connectorRoutes(repository),
       ...acceptedDomainRoutes(repository.acceptedDomains),
       ...messageRoutes(history, now),
+      ...retryRoutes(repository, { history, evaluation, now }),
     ]),
   )
   const handler = middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>(

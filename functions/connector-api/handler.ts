@@ -1,11 +1,13 @@
 /** Administration over HTTP: connectors, accepted domains, the message trace. API Gateway, payload format 2.0. */
 import { Logger } from '@aws-lambda-powertools/logger'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { ConnectorRepository } from '../../shared/connectors/repository.ts'
 import { ApiEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { History } from '../../shared/messages/history.ts'
 import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
+import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { connectorApi } from './api.ts'
 
 const environment = readEnvironment(ApiEnvironment, process.env)
@@ -14,5 +16,6 @@ const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults)
 export const handler = connectorApi({
   repository: new ConnectorRepository(documents, environment.CONNECTORS_TABLE),
   history: new History(documents, environment.MESSAGES_TABLE),
+  evaluation: new JobQueue(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),
   logger: new Logger({ serviceName: 'connector-api' }),
 })

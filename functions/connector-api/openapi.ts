@@ -13,6 +13,7 @@ import type { Route } from './route.ts'
 import { AcceptedDomainList } from './routes/accepted-domains.ts'
 import { InboundConnectorList, OutboundConnectorList } from './routes/connectors.ts'
 import { MessageList } from './routes/messages.ts'
+import { ConnectorRetryRequested, MessageRetryRequested } from './routes/retry.ts'
 
 const Problem = z
   .looseObject({
@@ -35,6 +36,8 @@ const outputs = {
   AcceptedDomainList,
   TraceEntry,
   MessageList,
+  MessageRetryRequested,
+  ConnectorRetryRequested,
   Problem,
 }
 

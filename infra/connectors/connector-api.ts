@@ -5,6 +5,7 @@ import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigateway
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
 import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
+import type { MailQueues } from '../queues/mail-queues.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
 import { UnitFunction, UnitLogs } from '../unit.ts'
 import type { ConnectorsTable } from './connectors-table.ts'
@@ -14,17 +15,21 @@ const { GET, POST, PUT, DELETE } = HttpMethod
 const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/inbound-connectors', methods: [GET, POST] },
   { path: '/inbound-connectors/{id}', methods: [GET, PUT, DELETE] },
+  { path: '/inbound-connectors/{id}/retry', methods: [POST] },
   { path: '/outbound-connectors', methods: [GET, POST] },
   { path: '/outbound-connectors/{id}', methods: [GET, PUT, DELETE] },
+  { path: '/outbound-connectors/{id}/retry', methods: [POST] },
   { path: '/accepted-domains', methods: [GET] },
   { path: '/accepted-domains/{domain}', methods: [GET, PUT, DELETE] },
   { path: '/messages', methods: [GET] },
   { path: '/messages/{id}', methods: [GET] },
+  { path: '/messages/{id}/retry', methods: [POST] },
   { path: '/openapi.json', methods: [GET] },
 ]
 
 export interface ConnectorApiProps {
   readonly config: Config
+  readonly queues: MailQueues
   readonly connectors: ConnectorsTable
   readonly messages: MessagesTable
 }
@@ -34,7 +39,7 @@ export class ConnectorApi extends Construct {
   readonly handler: UnitFunction
   readonly api: HttpApi
 
-  constructor(scope: Construct, id: string, { config, connectors, messages }: ConnectorApiProps) {
+  constructor(scope: Construct, id: string, { config, queues, connectors, messages }: ConnectorApiProps) {
     super(scope, id)
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'connector-api',
@@ -44,6 +49,7 @@ export class ConnectorApi extends Construct {
     })
     connectors.grantReadWrite(this.handler)
     messages.grantHistory(this.handler)
+    queues.evaluation.grantSend(this.handler)
     this.api = new HttpApi(this, 'Api', { ...authorisation(config), createDefaultStage: false })
     // One permission for the whole API: a function's policy has no room for one a route.
     const integration = new HttpLambdaIntegration('Handler', this.handler, { scopePermissionToRoute: false })

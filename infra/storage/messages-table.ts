@@ -40,7 +40,7 @@ export class MessagesTable extends Construct {
 
   /** Lets the unit look messages up, one by one and by time. */
   grantHistory(unit: Unit): void {
-    this.table.grantCalls(unit, 'Query')
+    this.table.grantCalls(unit, 'Query', 'BatchGetItem')
     this.table.grantIndexQuery(unit, byTime)
     this.tell(unit)
   }

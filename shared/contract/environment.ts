@@ -81,7 +81,10 @@ export const BounceEnvironment = z.object({
   TRACE_RETENTION_DAYS: retentionDays,
 })
 
-export const ApiEnvironment = ConnectorsEnvironment.extend({ MESSAGES_TABLE: z.string().min(1) })
+export const ApiEnvironment = ConnectorsEnvironment.extend({
+  MESSAGES_TABLE: z.string().min(1),
+  EVALUATION_QUEUE_URL: z.url(),
+})
 
 /**
  * Parses a unit's environment.

@@ -9,6 +9,7 @@ import {
   ClientCertificate,
   Envelope,
   Message,
+  type Recipient,
   type Reply,
   TlsFacts,
 } from '../contract/message.ts'
@@ -80,7 +81,9 @@ export interface TraceItem {
   sk: string
   message?: Message
   address?: string
+  recipient?: Recipient
   state?: RecipientEntry['state']
+  connectors?: string[]
   verdict?: RecipientEntry['verdict']
   until?: string | null
   leaseUntil?: number

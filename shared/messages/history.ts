@@ -3,18 +3,27 @@
  * over several index partitions, which are read side by side and merged. The work for one page is bounded: a
  * filter that matches little yields short or empty pages, each saying where the next one begins.
  */
-import { type DynamoDBDocumentClient, QueryCommand, type QueryCommandInput } from '@aws-sdk/lib-dynamodb'
+import {
+  BatchGetCommand,
+  type DynamoDBDocumentClient,
+  QueryCommand,
+  type QueryCommandInput,
+} from '@aws-sdk/lib-dynamodb'
 import { encodeTime } from 'ulid'
+import { Message, Recipient } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 import { type TraceEntry, type TraceItem, traceEntry } from './entry.ts'
-import { bucketsOfDay, byTime } from './keys.ts'
+import { bucketsOfDay, byTime, messageKey } from './keys.ts'
 import type { RecipientState } from './trace.ts'
 
-export interface HistoryFilter {
-  /** Times of receipt, from `since` inclusive to `until` exclusive. */
+/** Times of receipt, from `since` inclusive to `until` exclusive. */
+export interface Span {
   since: Date
   until: Date
+}
+
+export interface HistoryFilter extends Span {
   sender: AddressFilter | null
   /** With `state` and `connector`: a message is found when one of its recipients meets all that is asked. */
   recipient: AddressFilter | null
@@ -36,6 +45,19 @@ export interface HistoryPage {
   next: HistoryPosition | null
 }
 
+/** Messages by their positions, none of them loaded. */
+export interface Found {
+  found: HistoryPosition[]
+  /** Where to go on, null when the span is exhausted. */
+  stoppedAt: HistoryPosition | null
+}
+
+/** A message and how far its recipients have come, as whoever takes up its work needs them. */
+export interface Undertaking {
+  message: Message
+  recipients: { recipient: Recipient; state: RecipientState; connectors: string[] }[]
+}
+
 /** A recipient as the index has it. */
 export interface IndexRow {
   /** Message id. */
@@ -48,6 +70,8 @@ export interface IndexRow {
 }
 
 const rowsPerQuery = 250
+/** What DynamoDB reads in one request. */
+const itemsPerRequest = 100
 /** Octets of JSON after which a page ends; a function may answer 6 MB. */
 const largestPage = 4_000_000
 const entriesAtOnce = 8
@@ -107,9 +131,44 @@ export class History {
     return traceEntry(items)
   }
 
+  /**
+   * Read consistently, and without the attempts, of which there may be many more.
+   * @returns null when there is no such message, or none any more
+   */
+  async undertaking(id: string): Promise<Undertaking | null> {
+    const items: TraceItem[] = []
+    const query = {
+      // In the order of their sort keys the attempts and DSNs come before the message, its recipients after it.
+      KeyConditionExpression: 'pk = :pk AND sk >= :sk',
+      ExpressionAttributeValues: { ':pk': id, ':sk': messageKey(id).sk },
+      ConsistentRead: true,
+    }
+    for await (const item of this.#query<TraceItem>(query)) items.push(item)
+    const message = items.find((item) => item.message)?.message
+    if (!message) return null
+    const recipients = items.flatMap(({ recipient, state = 'Pending', connectors = [] }) =>
+      recipient ? [{ recipient: Recipient.parse(recipient), state, connectors }] : [],
+    )
+    return { message: Message.parse(message), recipients }
+  }
+
+  /** @returns the messages that there are, in no order */
+  async messages(ids: readonly string[]): Promise<Message[]> {
+    const messages: Message[] = []
+    let keys: Record<string, unknown>[] = ids.map(messageKey)
+    while (keys.length > 0) {
+      const { Responses, UnprocessedKeys } = await this.#documents.send(
+        new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: keys.splice(0, itemsPerRequest) } } }),
+      )
+      for (const { message } of Responses?.[this.#table] ?? []) messages.push(Message.parse(message))
+      keys = keys.concat(UnprocessedKeys?.[this.#table]?.Keys ?? [])
+    }
+    return messages
+  }
+
   /** @param from where the page before ended, null for the first */
   async page(filter: HistoryFilter, from: HistoryPosition | null, limit: number): Promise<HistoryPage> {
-    const { found, stoppedAt } = await this.#find(filter, from, limit)
+    const { found, stoppedAt } = await this.find(filter, (row) => rowMatches(row, filter), from, limit)
     const entries: TraceEntry[] = []
     let size = 0
     for (let start = 0; start < found.length; start += entriesAtOnce) {
@@ -124,25 +183,33 @@ export class History {
     return { entries, next: stoppedAt }
   }
 
-  /** @returns positions of messages with a row that matches, and where to go on unless the span is exhausted */
-  async #find(filter: HistoryFilter, from: HistoryPosition | null, limit: number) {
+  /**
+   * Messages with a row that matches; their times of receipt are still to be held against the span.
+   * @param from where the search before stopped, null for the first
+   */
+  async find(
+    span: Span,
+    matches: (row: IndexRow) => boolean,
+    from: HistoryPosition | null,
+    limit: number,
+  ): Promise<Found> {
     const found: HistoryPosition[] = []
     let rows = 0
     let current = null as HistoryPosition | null
-    for await (const { day, row } of this.#rows(filter, from)) {
+    for await (const { day, row } of this.#rows(span, from)) {
       if (current?.before !== row.pk) {
         // Only between messages: the rest of a message's recipients must be looked at with the first.
         if (found.length === limit || rows >= this.#rowsPerPage) return { found, stoppedAt: current }
         current = { day, before: row.pk }
       }
       rows += 1
-      if (found.at(-1) !== current && rowMatches(row, filter)) found.push(current)
+      if (found.at(-1) !== current && matches(row)) found.push(current)
     }
     return { found, stoppedAt: null }
   }
 
   async *#rows(
-    { since, until }: HistoryFilter,
+    { since, until }: Span,
     from: HistoryPosition | null,
   ): AsyncGenerator<{ day: string; row: IndexRow }> {
     const low = idPrefix(since.getTime() - idSkewMs)
@@ -205,5 +272,5 @@ function daysBetween(since: Date, until: Date): string[] {
   return days
 }
 
-const isWithin = ({ receivedAt }: TraceEntry, { since, until }: HistoryFilter): boolean =>
+export const isWithin = ({ receivedAt }: { receivedAt: string }, { since, until }: Span): boolean =>
   Date.parse(receivedAt) >= since.getTime() && Date.parse(receivedAt) < until.getTime()

@@ -1,5 +1,5 @@
 /** `/inbound-connectors` and `/outbound-connectors`. */
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { ConnectorRepository, Expected, Removed, Saved } from '../../../shared/connectors/repository.ts'
 import {
   InboundConnector,
@@ -8,7 +8,7 @@ import {
   OutboundConnectorInput,
 } from '../../../shared/connectors/schema.ts'
 import { type Route, route } from '../route.ts'
-import { KeyedList, listAnswer, listOf } from './lists.ts'
+import { isId, KeyedList, listAnswer, listOf } from './lists.ts'
 import { created, found, notFound, removedOrProblem, savedOrProblem } from './outcomes.ts'
 
 export const InboundConnectorList = listOf(InboundConnector)
@@ -115,5 +115,3 @@ function routesFor<Input extends z.ZodType, Stored extends z.ZodType>(kind: Kind
     ),
   ]
 }
-
-const isId = (text: string): boolean => z.ulid().safeParse(text).success

@@ -5,6 +5,13 @@ import { cursorOf, writeCursor } from '../request.ts'
 export const limitUpTo = (most: number, usual: number) =>
   z.coerce.number().int().min(1).max(most).default(usual).describe('entries of a page')
 
+/** Where a walk through the trace stopped. */
+export const historyCursor = cursorOf(
+  z.strictObject({ day: z.iso.date(), before: z.string().regex(/^[0-9A-Z]{26}$/) }),
+)
+
+export const isId = (text: string): boolean => z.ulid().safeParse(text).success
+
 /** Pages of things in the order of their key. */
 export const KeyedList = z.strictObject({
   cursor: cursorOf(z.string().min(1).max(255)).optional(),

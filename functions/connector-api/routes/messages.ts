@@ -8,9 +8,8 @@ import {
   parseAddressFilter,
 } from '../../../shared/messages/history.ts'
 import { Problem } from '../../../shared/middleware/problem.ts'
-import { cursorOf } from '../request.ts'
 import { type Route, route } from '../route.ts'
-import { limitUpTo, listAnswer, listOf } from './lists.ts'
+import { historyCursor, isId, limitUpTo, listAnswer, listOf } from './lists.ts'
 import { notFound } from './outcomes.ts'
 
 export const MessageList = listOf(TraceEntry)
@@ -47,9 +46,7 @@ const MessageQuery = z.strictObject({
   recipient: addressFilter.optional().describe('an address or a domain'),
   state: z.enum(RecipientStates).optional(),
   connector: z.ulid('is not the id of a connector').optional().describe('id of a connector that took part'),
-  cursor: cursorOf(
-    z.strictObject({ day: z.iso.date(), before: z.string().regex(/^[0-9A-Z]{26}$/) }),
-  ).optional(),
+  cursor: historyCursor.optional(),
   limit: limitUpTo(200, 50),
 })
 
@@ -81,7 +78,7 @@ export function messageRoutes(history: History, now: () => number): Route[] {
         problems: [404],
       },
       async ({ parameter }) => {
-        const entry = z.ulid().safeParse(parameter).success ? await history.entry(parameter) : null
+        const entry = isId(parameter) ? await history.entry(parameter) : null
         if (!entry) throw notFound('message')
         return { status: 200, body: entry }
       },

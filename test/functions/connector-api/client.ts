@@ -4,7 +4,9 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { connectorApi } from '../../../functions/connector-api/api.ts'
 import { ConnectorRepository } from '../../../shared/connectors/repository.ts'
+import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { History } from '../../../shared/messages/history.ts'
+import { recordingQueue } from '../../support/queue.ts'
 
 export interface Asked {
   headers?: Record<string, string>
@@ -30,9 +32,11 @@ export function apiOver(documents: DynamoDBDocumentClient, now: () => number = D
     info: (message: string, fields: object) => logged.push({ level: 'info', message, ...fields }),
     error: (message: string, error: Error) => logged.push({ level: 'error', message, error }),
   } as unknown as Logger
+  const evaluation = recordingQueue<EvaluationJob>()
   const api = connectorApi({
     repository: new ConnectorRepository(documents, 'connectors', now),
     history: new History(documents, 'messages'),
+    evaluation,
     logger,
     now,
   })
@@ -41,7 +45,7 @@ export function apiOver(documents: DynamoDBDocumentClient, now: () => number = D
     const body = result.body ? JSON.parse(result.body) : undefined
     return { status: result.statusCode ?? 0, headers: result.headers as Record<string, string>, body }
   }
-  return { ask, logged }
+  return { ask, logged, evaluation }
 }
 
 /** @param target `GET /path?query` */

@@ -54,8 +54,11 @@ const routes = [
   'GET /outbound-connectors/{id}',
   'PUT /outbound-connectors/{id}',
   'DELETE /outbound-connectors/{id}',
+  'POST /inbound-connectors/{id}/retry',
+  'POST /outbound-connectors/{id}/retry',
   'GET /messages',
   'GET /messages/{id}',
+  'POST /messages/{id}/retry',
   'GET /openapi.json',
 ]
 

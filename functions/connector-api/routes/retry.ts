@@ -1,0 +1,82 @@
+/** `POST …/retry`: the next attempt at deferred mail, now. */
+import { z } from 'zod'
+import type { ConnectorRepository } from '../../../shared/connectors/repository.ts'
+import { Problem } from '../../../shared/middleware/problem.ts'
+import { writeCursor } from '../request.ts'
+import { type Dependencies, type MessageRetry, retryConnector, retryMessage } from '../retry.ts'
+import { type Route, route } from '../route.ts'
+import { historyCursor, isId } from './lists.ts'
+import { notFound } from './outcomes.ts'
+
+export const MessageRetryRequested = z.strictObject({
+  /** Recipients. */
+  requested: z.int().positive(),
+  recipients: z.array(z.string()),
+})
+
+export const ConnectorRetryRequested = z.strictObject({
+  /** Recipients. */
+  requested: z.int().nonnegative(),
+  messages: z.int().nonnegative(),
+  nextCursor: z.string().nullable().describe('while it is not null, ask again with it: more may be deferred'),
+})
+
+const ConnectorRetryQuery = z.strictObject({ cursor: historyCursor.optional() })
+
+export function retryRoutes({ inbound, outbound }: ConnectorRepository, dependencies: Dependencies): Route[] {
+  return [
+    route(
+      {
+        method: 'POST',
+        path: '/messages/{id}/retry',
+        summary: 'Try the deferred recipients of a message now',
+        answers: { 202: MessageRetryRequested },
+        problems: [404, 409],
+      },
+      async ({ parameter }) => {
+        const retried = isId(parameter) ? await retryMessage(parameter, dependencies) : null
+        if (!retried) throw notFound('message')
+        if (retried.kind === 'NothingDeferred') throw nothingDeferred(retried)
+        const { recipients } = retried
+        return { status: 202, body: { requested: recipients.length, recipients } }
+      },
+    ),
+    ofConnectors('inbound', (id) => inbound.get(id), dependencies),
+    ofConnectors('outbound', (id) => outbound.get(id), dependencies),
+  ]
+}
+
+function ofConnectors(
+  kind: 'inbound' | 'outbound',
+  get: (id: string) => Promise<unknown>,
+  dependencies: Dependencies,
+): Route {
+  const what = `${kind} connector`
+  return route(
+    {
+      method: 'POST',
+      path: `/${kind}-connectors/{id}/retry`,
+      summary: `Try the deferred mail that an ${what} took part in now`,
+      query: ConnectorRetryQuery,
+      answers: { 202: ConnectorRetryRequested },
+      problems: [404],
+    },
+    async ({ parameter, query }) => {
+      if (!isId(parameter) || (await get(parameter)) === null) throw notFound(what)
+      const retried = await retryConnector(parameter, query.cursor ?? null, dependencies)
+      const { recipients, messages, next } = retried
+      const nextCursor = next === null ? null : writeCursor(next)
+      return { status: 202, body: { requested: recipients, messages, nextCursor } }
+    },
+  )
+}
+
+function nothingDeferred({ states }: Extract<MessageRetry, { kind: 'NothingDeferred' }>): Problem {
+  const detail =
+    states.length === 0
+      ? 'The message has not been decided upon yet.'
+      : 'No recipient is deferred, so there is nothing to retry.'
+  return new Problem(409, detail, {
+    errors: states.map(({ address, state }) => ({ path: address, message: `is ${state}` })),
+  })
+}
