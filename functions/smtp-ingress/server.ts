@@ -1,6 +1,6 @@
 /** The SMTP dialogue: each handler answers one command, and what the client reads is decided here. */
 import type { Readable } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
+import { getCACertificates, type TLSSocket } from 'node:tls'
 import type { SMTPServerAddress, SMTPServerSession } from 'smtp-server'
 import type { z } from 'zod'
 import type { IngressEnvironment } from '../../shared/contract/environment.ts'
@@ -87,6 +87,9 @@ export function createMailServer(parts: ServerParts): MailServer {
   return server
 }
 
+/** Those that OpenSSL asks, too. */
+const publicRoots = getCACertificates()
+
 type Welcome = Extract<Admission, { action: 'Accept' }>
 
 /** What is remembered of a session between commands. */
@@ -123,7 +126,11 @@ class Dialogue {
 
   /** Once a handshake, not once a message. */
   secure(socket: TLSSocket, session: SMTPServerSession): null {
-    this.#sessions.set(session, { tls: tlsFacts(socket), admission: null, judged: null })
+    this.#sessions.set(session, {
+      tls: tlsFacts(socket, { publicRoots, at: this.#parts.now() }),
+      admission: null,
+      judged: null,
+    })
     return null
   }
 

@@ -70,7 +70,9 @@ export function evaluate(
   retry = false,
 ): Verdict[] {
   const inbound = judgeMessage(snapshot, message)
-  return recipients.map((recipient) => decide({ snapshot, settings, message, inbound, recipient, now, retry }))
+  return recipients.map((recipient) =>
+    decide({ snapshot, settings, message, inbound, recipient, now, retry }),
+  )
 }
 
 /** What inbound connectors say of a message; nothing of one that was made here. */

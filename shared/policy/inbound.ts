@@ -5,14 +5,22 @@
  * identifies. The ingress asks at RCPT TO, evaluate-policy asks again: both call the same function.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
-import type { ClientCertificate, Reply, TlsFacts } from '../contract/message.ts'
+import type { Reply, TlsFacts } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
-import { domainMatchesPattern } from '../mail/domain.ts'
 import { reply } from '../mail/reply.ts'
-import { chainsTo } from '../tls/chain.ts'
-import { anyNameMatches, presentedNames } from '../tls/names.ts'
+import { certificateFaults, identifies, listed, type Presented, present } from './client-certificate.ts'
 import type { Reason } from './reasons.ts'
-import { addressInRanges, type InboundRule, matchesByDomain, type Snapshot } from './snapshot.ts'
+import {
+  bestPattern,
+  compileRule,
+  first,
+  type InboundRule,
+  matchesByDomain,
+  type OnPremises,
+  parentOf,
+  type Snapshot,
+  specificity,
+} from './snapshot.ts'
 
 export interface Session {
   ip: string
@@ -53,13 +61,10 @@ export type ConnectorViolation = Violation & { connector: InboundConnector }
  * never takes the place of one that is enforced: the two are looked for apart.
  */
 export function judgeInbound(snapshot: Snapshot, session: Session): InboundJudgement {
-  const { clientCertificate } = session.tls
-  const peer: Peer = { ...session, names: clientCertificate ? presentedNames(clientCertificate) : [] }
-  const domain = domainOf(session.mailFrom)
-  const partners = [...matchesByDomain(snapshot.partners, domain)]
-  const enforced = partners.find(({ connector }) => connector.mode === 'Enforce') ?? null
-  const trial = partners.find(({ connector }) => connector.mode === 'ReportOnly') ?? null
-  const attributedTo = attribute(snapshot.onPremises, peer, domain)
+  const peer = peerOf(session)
+  const enforced = first(matchesByDomain(snapshot.partners.Enforce, peer.domain))
+  const trial = first(matchesByDomain(snapshot.partners.ReportOnly, peer.domain))
+  const attributedTo = attribute(snapshot.onPremises, peer)
   const violations = [enforced, trial, attributedTo].flatMap((rule) => {
     const violation = rule && findViolation(rule, peer)
     return violation ? [{ ...violation, connector: rule.connector }] : []
@@ -69,33 +74,83 @@ export function judgeInbound(snapshot: Snapshot, session: Session): InboundJudge
     attributedTo: attributedTo?.connector ?? null,
     violation: violations.find(({ connector }) => connector.mode === 'Enforce') ?? null,
     reported: violations.find(({ connector }) => connector.mode === 'ReportOnly') ?? null,
-    unreadableSender: domain === null && !hasNoDomain(session.mailFrom),
+    unreadableSender: peer.domain === null && !hasNoDomain(session.mailFrom),
   }
+}
+
+/** What one connector demands of a session and does not get, whether or not it is enabled, enforced or selected. */
+export function violationOf(connector: InboundConnector, session: Session): Violation | null {
+  return findViolation(compileRule(connector, 0), peerOf(session))
+}
+
+/** How an OnPremises connector knows the peer of a session, or null when it does not. */
+export function identifiedBy(
+  connector: InboundConnector,
+  session: Session,
+): 'Certificate' | 'Address' | null {
+  if (identifies(connector, peerOf(session).presented)) return 'Certificate'
+  return compileRule(connector, 0).ranges.has(session.ip) ? 'Address' : null
 }
 
 /** The null reverse path and address literals (RFC 5321 §4.1.3) belong to no domain, and rightly so. */
 const hasNoDomain = (mailFrom: string): boolean => mailFrom === '' || /@\[[^\]]*\]$/.test(mailFrom)
 
-/** A session with its certificate's names read. */
+/** A session with its sender and its certificate read. */
 interface Peer extends Session {
-  names: readonly string[]
+  domain: string | null
+  presented: Presented | null
 }
 
+const peerOf = (session: Session): Peer => ({
+  ...session,
+  domain: domainOf(session.mailFrom),
+  presented: present(session.tls.clientCertificate, session.at),
+})
+
 /** Certificate first, then address, as Exchange attributes mail of a hybrid organisation. */
-function attribute(rules: readonly InboundRule[], peer: Peer, domain: string | null): InboundRule | null {
-  // A server that is identified may send DSNs, whose reverse path belongs to no domain.
-  const candidates = rules.filter(
-    ({ connector }) =>
-      peer.mailFrom === '' ||
-      connector.senderDomains.some((pattern) =>
-        domain === null ? pattern === '*' : domainMatchesPattern(domain, pattern),
-      ),
-  )
+function attribute(onPremises: OnPremises, peer: Peer): InboundRule | null {
   return (
-    candidates.find(({ connector }) => identifies(connector, peer)) ??
-    candidates.find(({ ranges }) => addressInRanges(peer.ip, ranges)) ??
-    null
+    foremost(knownByCertificate(onPremises, peer), peer) ??
+    foremost(onPremises.byAddress.holding(peer.ip), peer)
   )
+}
+
+/** Found by what the certificate holds, then asked: the index finds no connector that would not know it. */
+function* knownByCertificate(onPremises: OnPremises, { presented }: Peer): Generator<InboundRule> {
+  if (presented === null) return
+  for (const rule of candidates(onPremises, presented)) if (identifies(rule.connector, presented)) yield rule
+}
+
+function* candidates({ byFingerprint, byName, byParent }: OnPremises, presented: Presented) {
+  yield* byFingerprint.get(presented.certificate.fingerprint256) ?? []
+  for (const name of presented.names) {
+    yield* byName.get(name) ?? []
+    // A wildcard on either side stands for one label on the other (shared/tls/names.ts).
+    yield* (name.startsWith('*.') ? byParent.get(name.slice(2)) : byName.get(`*.${parentOf(name)}`)) ?? []
+  }
+}
+
+/** The rule with the most specific domain for the sender, then the first; null when none is for that sender. */
+function foremost(rules: Iterable<InboundRule>, peer: Peer): InboundRule | null {
+  let best: { rule: InboundRule; specific: number } | null = null
+  for (const rule of rules) {
+    const specific = specificityFor(rule, peer)
+    if (specific === null) continue
+    if (
+      best === null ||
+      specific > best.specific ||
+      (specific === best.specific && rule.rank < best.rule.rank)
+    )
+      best = { rule, specific }
+  }
+  return best?.rule ?? null
+}
+
+/** A server that is identified may send DSNs, whose reverse path belongs to no domain. */
+function specificityFor({ connector }: InboundRule, { mailFrom, domain }: Peer): number | null {
+  if (mailFrom === '') return 0
+  const pattern = bestPattern(connector.senderDomains, domain)
+  return pattern === null ? null : specificity(pattern)
 }
 
 function findViolation({ connector, ranges }: InboundRule, peer: Peer): Violation | null {
@@ -103,23 +158,11 @@ function findViolation({ connector, ranges }: InboundRule, peer: Peer): Violatio
   if (connector.requireTls && !tls.negotiated) return tlsMissing(connector)
   if (connector.requireTls && connector.minimumTlsVersion === 'TLSv1.3' && tls.protocol !== 'TLSv1.3')
     return tlsTooOld(connector, tls.protocol)
-  if (connector.restrictDomainsToCertificate && !identifies(connector, peer))
-    return certificateRestricted(connector, tls.clientCertificate)
-  if (connector.restrictDomainsToIpAddresses && !addressInRanges(peer.ip, ranges))
+  if (connector.restrictDomainsToCertificate && !identifies(connector, peer.presented))
+    return certificateRestricted(connector, peer.presented)
+  if (connector.restrictDomainsToIpAddresses && !ranges.has(peer.ip))
     return addressRestricted(connector, peer.ip)
   return null
-}
-
-/** Whether the client certificate is the one a connector names: pinned, or trusted and of the right name. */
-function identifies(connector: InboundConnector, { tls, names, at }: Peer): boolean {
-  const certificate = tls.clientCertificate
-  if (certificate === null) return false
-  if (at < new Date(certificate.notBefore) || at > new Date(certificate.notAfter)) return false
-  if (connector.certificateFingerprints.includes(certificate.fingerprint256)) return true
-  if (!anyNameMatches(names, connector.tlsSenderCertificateNames)) return false
-  return connector.certificateAuthorities.length > 0
-    ? chainsTo(certificate.chain, connector.certificateAuthorities, at)
-    : certificate.trusted
 }
 
 function tlsMissing(connector: InboundConnector): Violation {
@@ -144,19 +187,26 @@ function tlsTooOld(connector: InboundConnector, protocol: string | null): Violat
 
 const restricted = reply(550, '7.51', 'Sender domain is restricted to its own servers')
 
-function certificateRestricted(
-  connector: InboundConnector,
-  certificate: ClientCertificate | null,
-): Violation {
-  const expected = [...connector.tlsSenderCertificateNames, ...connector.certificateFingerprints]
-  const listed = expected.slice(0, 3).join(', ')
-  const more = expected.length > 3 ? ` and ${expected.length - 3} more` : ''
+function certificateRestricted(connector: InboundConnector, presented: Presented | null): Violation {
   return {
     reason: 'InboundCertificateRestriction',
     inSession: restricted,
     postQueue: restricted,
-    explanation: `Connector "${connector.name}" accepts only the certificate ${listed}${more}; ${describe(certificate)}.`,
+    explanation: `Connector "${connector.name}" ${whyNotIdentified(connector, presented)}.`,
   }
+}
+
+/** Reads after a connector's name. */
+export function whyNotIdentified(connector: InboundConnector, presented: Presented | null): string {
+  const { tlsSenderCertificateNames: names, certificateFingerprints: pinned } = connector
+  const expected = [
+    names.length > 0 ? `a certificate for ${listed(names)}` : '',
+    pinned.length > 0 ? `the certificate with fingerprint ${listed(pinned, 2)}` : '',
+  ]
+  const accepts = `accepts only ${expected.filter(Boolean).join(' or ')}`
+  if (presented === null) return `${accepts}; none was presented`
+  const subject = presented.certificate.subject.slice(0, 200)
+  return `${accepts}; presented was ${subject}: ${certificateFaults(connector, presented).join('; ')}`
 }
 
 function addressRestricted(connector: InboundConnector, ip: string): Violation {
@@ -166,12 +216,4 @@ function addressRestricted(connector: InboundConnector, ip: string): Violation {
     postQueue: restricted,
     explanation: `Connector "${connector.name}" accepts only its listed addresses; the message came from ${ip}.`,
   }
-}
-
-function describe(certificate: ClientCertificate | null): string {
-  if (certificate === null) return 'none was presented'
-  const trust = certificate.trusted ? 'trusted' : `not publicly trusted: ${certificate.trustError}`
-  const subject = certificate.subject.slice(0, 200)
-  const issuer = certificate.issuer.slice(0, 200)
-  return `presented was ${subject}, valid until ${certificate.notAfter}, issued by ${issuer} (${trust})`
 }

@@ -1,23 +1,27 @@
 /** Which outbound connector takes a recipient, and what it demands of the next hop. */
 import type { OutboundConnector } from '../connectors/schema.ts'
 import type { Route, TlsRequirement } from '../contract/jobs.ts'
-import { matchesByDomain, type Snapshot } from './snapshot.ts'
+import { first, matchesByName, type Snapshot } from './snapshot.ts'
 
 /**
- * Exact domain, then the longest wildcard, then `allAcceptedDomains`, then `*`; then what demands more; then name. For one of our own
- * domains `*` counts only with smart hosts of its own: by MX the mail would come back to us. A connector that only
- * reports takes part where no enforced one matches, so that a trial never weakens what is in force.
+ * Exact domain, then the longest wildcard, then `allAcceptedDomains`, then `*`; then what demands more; then name.
+ * For one of our own domains `*` counts only with smart hosts of its own: by MX the mail would come back to us. A
+ * connector that only reports takes part where no enforced one matches, so that a trial never weakens what is in
+ * force.
  */
 export function selectOutbound(snapshot: Snapshot, domain: string): OutboundConnector | null {
-  const candidates = [...inOrder(snapshot, domain)]
-  return candidates.find(({ mode }) => mode === 'Enforce') ?? candidates[0] ?? null
+  return first(outboundInOrder(snapshot, domain))
 }
 
-function* inOrder(snapshot: Snapshot, domain: string): Generator<OutboundConnector> {
-  yield* matchesByDomain({ ...snapshot.outbound, everyone: [] }, domain)
-  if (!snapshot.acceptedDomains.has(domain)) return yield* snapshot.outbound.everyone
-  yield* snapshot.allAcceptedDomains
-  yield* snapshot.outbound.everyone.filter(({ route }) => route === 'SmartHosts')
+/** Every connector that could take the domain, in the order in which they are asked; one may come twice. */
+export function* outboundInOrder(snapshot: Snapshot, domain: string): Generator<OutboundConnector> {
+  const accepted = snapshot.acceptedDomains.has(domain)
+  for (const mode of ['Enforce', 'ReportOnly'] as const) {
+    const { byDomain, allAcceptedDomains, everyoneBySmartHost } = snapshot.outbound[mode]
+    yield* matchesByName(byDomain, domain)
+    if (accepted) yield* allAcceptedDomains
+    yield* accepted ? everyoneBySmartHost : byDomain.everyone
+  }
 }
 
 export function routeOf(connector: OutboundConnector, domain: string): Route {

@@ -1,35 +1,58 @@
 /**
- * Connectors compiled for deciding: maps by exact domain and by wildcard suffix, so that the cost of a decision
- * follows the number of labels in a domain, not the number of connectors.
+ * Connectors compiled for deciding: maps by exact domain, by wildcard suffix, by certificate and by address, so
+ * that the cost of a decision follows the labels of a domain and the names in a certificate, not the number of
+ * connectors.
  */
-import ipaddr from 'ipaddr.js'
 import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../connectors/schema.ts'
+import { domainMatchesPattern } from '../mail/domain.ts'
+import { IpRanges } from './ip-ranges.ts'
 
 export interface Snapshot {
   version: number
   acceptedDomains: ReadonlySet<string>
-  partners: DomainIndex<InboundRule>
-  /** OnPremises inbound connectors in the order in which they are asked. */
-  onPremises: readonly InboundRule[]
-  outbound: DomainIndex<OutboundConnector>
-  /** Outbound connectors for every accepted domain. */
-  allAcceptedDomains: readonly OutboundConnector[]
+  /** Those that are enforced and those that only report are looked for apart. */
+  partners: ByMode<DomainIndex<InboundRule>>
+  onPremises: OnPremises
+  outbound: ByMode<OutboundIndex>
+  /** Take no part in any decision; named where somebody asks why. */
+  disabled: { inbound: DomainIndex<InboundConnector>; outbound: DomainIndex<OutboundConnector> }
   connectorsById: ReadonlyMap<string, InboundConnector | OutboundConnector>
 }
+
+export type ByMode<T> = Readonly<Record<InboundConnector['mode'], T>>
 
 /** An inbound connector with its addresses read. */
 export interface InboundRule {
   connector: InboundConnector
-  ranges: readonly IpRange[]
+  ranges: IpRanges<unknown>
+  /** Its place among the enabled ones: what restricts more comes first, then the first name. */
+  rank: number
 }
-
-type IpRange = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
 
 export interface DomainIndex<T> {
   exact: ReadonlyMap<string, readonly T[]>
   /** `*.example.com` under `example.com`. */
   wildcard: ReadonlyMap<string, readonly T[]>
   everyone: readonly T[]
+}
+
+export interface OutboundIndex {
+  byDomain: DomainIndex<OutboundConnector>
+  /** For every accepted domain. */
+  allAcceptedDomains: readonly OutboundConnector[]
+  /** Those of `*` that lead elsewhere than the recipient's MX, so that they may take an accepted domain. */
+  everyoneBySmartHost: readonly OutboundConnector[]
+}
+
+/** The connectors that may identify a peer as our own organisation. */
+export interface OnPremises {
+  byDomain: DomainIndex<InboundRule>
+  byFingerprint: ReadonlyMap<string, readonly InboundRule[]>
+  /** Names as connectors write them, `*.example.com` included. */
+  byName: ReadonlyMap<string, readonly InboundRule[]>
+  /** Names without a wildcard under what follows their first label: whom a certificate for `*.example.com` fits. */
+  byParent: ReadonlyMap<string, readonly InboundRule[]>
+  byAddress: IpRanges<InboundRule>
 }
 
 export interface ConnectorSet {
@@ -40,54 +63,116 @@ export interface ConnectorSet {
 }
 
 export function compileSnapshot({ version, inbound, outbound, acceptedDomains }: ConnectorSet): Snapshot {
-  const rules = inbound
-    .filter(({ enabled }) => enabled)
-    .sort(byRestrictionsThenName)
-    .map((connector) => ({ connector, ranges: connector.senderIpAddresses.map(parseRange) }))
-  const enabledOutbound = outbound.filter(({ enabled }) => enabled).sort(byDemandThenName)
+  const rules = inbound.filter(isEnabled).sort(byRestrictionsThenName).map(compileRule)
+  const enabledOutbound = outbound.filter(isEnabled).sort(byDemandThenName)
+  const partners = rules.filter(isPartner)
   return {
     version,
     acceptedDomains: new Set(acceptedDomains.map(({ domain }) => domain)),
-    partners: indexByDomain(
-      rules.filter(({ connector }) => connector.connectorType === 'Partner'),
-      ({ connector }) => connector.senderDomains,
+    partners: byMode((mode) => indexByDomain(partners.filter(hasMode(mode)), senderDomains)),
+    onPremises: compileOnPremises(rules.filter((rule) => !isPartner(rule))),
+    outbound: byMode((mode) =>
+      compileOutbound(enabledOutbound.filter((connector) => connector.mode === mode)),
     ),
-    onPremises: rules.filter(({ connector }) => connector.connectorType === 'OnPremises'),
-    outbound: indexByDomain(enabledOutbound, ({ recipientDomains }) => recipientDomains),
-    allAcceptedDomains: enabledOutbound.filter(({ allAcceptedDomains }) => allAcceptedDomains),
+    disabled: {
+      inbound: indexByDomain(inbound.filter(isDisabled).sort(byName), (connector) => connector.senderDomains),
+      outbound: indexByDomain(outbound.filter(isDisabled).sort(byName), recipientDomains),
+    },
     connectorsById: new Map([...inbound, ...outbound].map((connector) => [connector.id, connector])),
   }
 }
 
+const isEnabled = ({ enabled }: { enabled: boolean }): boolean => enabled
+const isDisabled = ({ enabled }: { enabled: boolean }): boolean => !enabled
+const isPartner = ({ connector }: InboundRule): boolean => connector.connectorType === 'Partner'
+const senderDomains = ({ connector }: InboundRule): readonly string[] => connector.senderDomains
+const recipientDomains = (connector: OutboundConnector): readonly string[] => connector.recipientDomains
+
+export function compileRule(connector: InboundConnector, rank: number): InboundRule {
+  const { senderIpAddresses } = connector
+  const ranges =
+    senderIpAddresses.length === 0 ? nowhere : new IpRanges(senderIpAddresses.map((range) => [range, null]))
+  return { connector, ranges, rank }
+}
+
+const nowhere = new IpRanges<unknown>([])
+
+const byMode = <T>(compile: (mode: InboundConnector['mode']) => T): ByMode<T> => ({
+  Enforce: compile('Enforce'),
+  ReportOnly: compile('ReportOnly'),
+})
+
+const hasMode =
+  (mode: InboundConnector['mode']) =>
+  ({ connector }: InboundRule): boolean =>
+    connector.mode === mode
+
+function compileOutbound(connectors: readonly OutboundConnector[]): OutboundIndex {
+  const byDomain = indexByDomain(connectors, recipientDomains)
+  return {
+    byDomain,
+    allAcceptedDomains: connectors.filter(({ allAcceptedDomains }) => allAcceptedDomains),
+    everyoneBySmartHost: byDomain.everyone.filter(({ route }) => route === 'SmartHosts'),
+  }
+}
+
+function compileOnPremises(rules: readonly InboundRule[]): OnPremises {
+  const byFingerprint = new Map<string, InboundRule[]>()
+  const byName = new Map<string, InboundRule[]>()
+  const byParent = new Map<string, InboundRule[]>()
+  const addresses: [string, InboundRule][] = []
+  for (const rule of rules) {
+    const { certificateFingerprints, tlsSenderCertificateNames, senderIpAddresses } = rule.connector
+    for (const fingerprint of certificateFingerprints) append(byFingerprint, fingerprint, rule)
+    for (const name of tlsSenderCertificateNames) {
+      append(byName, name, rule)
+      if (!name.startsWith('*.')) append(byParent, parentOf(name), rule)
+    }
+    for (const range of senderIpAddresses) addresses.push([range, rule])
+  }
+  const byAddress = new IpRanges(addresses)
+  return { byDomain: indexByDomain(rules, senderDomains), byFingerprint, byName, byParent, byAddress }
+}
+
+/** What follows the first label of a name. */
+export const parentOf = (name: string): string => name.slice(name.indexOf('.') + 1)
+
 /** The connectors for a domain, most specific first: exact, then the longest wildcard, then `*`. */
 export function* matchesByDomain<T>(index: DomainIndex<T>, domain: string | null): Generator<T> {
-  if (domain !== null) {
-    yield* index.exact.get(domain) ?? []
-    for (let suffix = domain; ; ) {
-      yield* index.wildcard.get(suffix) ?? []
-      const dot = suffix.indexOf('.')
-      if (dot < 0) break
-      suffix = suffix.slice(dot + 1)
-    }
-  }
+  if (domain !== null) yield* matchesByName(index, domain)
   yield* index.everyone
 }
 
-/** Whether an address lies in one of the ranges; an IPv4 address mapped into IPv6 is that IPv4 address. */
-export function addressInRanges(ip: string, ranges: readonly IpRange[]): boolean {
-  if (!ipaddr.isValid(ip)) return false
-  const address = ipaddr.process(ip)
-  return ranges.some(([network, bits]) => address.kind() === network.kind() && address.match(network, bits))
+/** As matchesByDomain, without those of `*`. */
+export function* matchesByName<T>({ exact, wildcard }: DomainIndex<T>, domain: string): Generator<T> {
+  yield* exact.get(domain) ?? []
+  for (let suffix = domain; ; ) {
+    yield* wildcard.get(suffix) ?? []
+    const dot = suffix.indexOf('.')
+    if (dot < 0) return
+    suffix = suffix.slice(dot + 1)
+  }
 }
 
-/** IPv4 ranges mapped into IPv6 are those IPv4 ranges, as the addresses that are compared with them are. */
-function parseRange(range: string): IpRange {
-  const [address = '', bits] = range.split('/')
-  const network = ipaddr.parse(address)
-  const prefix = bits === undefined ? (network.kind() === 'ipv4' ? 32 : 128) : Number(bits)
-  return network instanceof ipaddr.IPv6 && network.isIPv4MappedAddress() && prefix >= 96
-    ? [network.toIPv4Address(), prefix - 96]
-    : [network, prefix]
+export const first = <T>(items: Generator<T>): T | null => items.next().value ?? null
+
+/**
+ * The most specific of the patterns that match a domain.
+ * @param domain null for what belongs to no domain, which only `*` matches
+ */
+export function bestPattern(patterns: readonly string[], domain: string | null): string | null {
+  let best: string | null = null
+  for (const pattern of patterns) {
+    const matches = domain === null ? pattern === '*' : domainMatchesPattern(domain, pattern)
+    if (matches && (best === null || specificity(pattern) > specificity(best))) best = pattern
+  }
+  return best
+}
+
+/** Orders the patterns that match one domain: exact, then wildcards by their length, then `*`. */
+export function specificity(pattern: string): number {
+  if (pattern === '*') return 0
+  return pattern.startsWith('*.') ? pattern.length : Number.POSITIVE_INFINITY
 }
 
 function indexByDomain<T>(
@@ -114,7 +199,7 @@ function append<T>(map: Map<string, T[]>, key: string, value: T): void {
 }
 
 /** How much a connector asks of a sender: more comes first. */
-function restrictions(connector: InboundConnector): number {
+export function restrictions(connector: InboundConnector): number {
   return [
     connector.requireTls,
     connector.restrictDomainsToCertificate,
@@ -130,9 +215,8 @@ function byRestrictionsThenName(one: InboundConnector, other: InboundConnector):
 const levels = [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']
 
 /** How much a connector asks of a next hop: more comes first, so that a second connector never undoes the first. */
-function demand({ mode, tlsSettings, minimumTlsVersion }: OutboundConnector): number {
-  const level = levels.indexOf(tlsSettings) * 2 + Number(minimumTlsVersion === 'TLSv1.3')
-  return mode === 'Enforce' ? level + 2 * levels.length : level
+export function demand({ tlsSettings, minimumTlsVersion }: OutboundConnector): number {
+  return levels.indexOf(tlsSettings) * 2 + Number(minimumTlsVersion === 'TLSv1.3')
 }
 
 function byDemandThenName(one: OutboundConnector, other: OutboundConnector): number {

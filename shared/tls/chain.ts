@@ -8,15 +8,33 @@ import { X509Certificate } from 'node:crypto'
 
 /**
  * @param chain presented certificates, leaf first, base64 DER
- * @param authorities PEM
+ * @param authorities PEM; what is read of them is kept as long as the array is
  * @param at the instant for which every certificate on the path must be valid
  */
 export function chainsTo(chain: readonly string[], authorities: readonly string[], at: Date): boolean {
   const [leaf, ...others] = chain.map((der) => new X509Certificate(Buffer.from(der, 'base64')))
-  if (leaf === undefined || !isForMailServers(leaf)) return false
-  const anchors = authorities.map((pem) => new X509Certificate(pem)).filter((anchor) => isValidAt(anchor, at))
+  if (leaf === undefined || !isValidAt(leaf, at)) return false
+  const anchors = read(authorities).filter((anchor) => isValidAt(anchor, at))
   const issuers = others.filter((certificate) => certificate.ca && isValidAt(certificate, at))
-  return isValidAt(leaf, at) && leadsTo(leaf, issuers, anchors)
+  return purposes.some(
+    (purpose) =>
+      allows(leaf, purpose) &&
+      leadsTo(
+        leaf,
+        issuers.filter((issuer) => allows(issuer, purpose)),
+        anchors,
+      ),
+  )
+}
+
+const authoritiesRead = new WeakMap<readonly string[], readonly X509Certificate[]>()
+
+function read(authorities: readonly string[]): readonly X509Certificate[] {
+  const known = authoritiesRead.get(authorities)
+  if (known) return known
+  const certificates = authorities.map((pem) => new X509Certificate(pem))
+  authoritiesRead.set(authorities, certificates)
+  return certificates
 }
 
 /** Every issuer that fits is followed: of two with the same name and key only one may lead further. */
@@ -33,13 +51,19 @@ function leadsTo(
   })
 }
 
-/** Server or client authentication, or any purpose; public authorities issue no more for clients (2026). */
-const purposes = ['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2', '2.5.29.37.0']
+const serverAuth = '1.3.6.1.5.5.7.3.1'
+const clientAuth = '1.3.6.1.5.5.7.3.2'
+const anyPurpose = '2.5.29.37.0'
+
+/** A mail server's certificate is for servers or for clients, and its issuers must be for the same. */
+const purposes = [serverAuth, clientAuth]
 
 /** RFC 5280 §4.2.1.12: without the extension a certificate is for everything. */
-function isForMailServers({ keyUsage }: X509Certificate): boolean {
-  return !keyUsage || keyUsage.some((purpose) => purposes.includes(purpose))
+function allows({ keyUsage }: X509Certificate, purpose: string): boolean {
+  return !keyUsage || keyUsage.includes(purpose) || keyUsage.includes(anyPurpose)
 }
+
+export const allowsClientAuth = (certificate: X509Certificate): boolean => allows(certificate, clientAuth)
 
 function isValidAt(certificate: X509Certificate, at: Date): boolean {
   return certificate.validFromDate <= at && at <= certificate.validToDate

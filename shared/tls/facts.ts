@@ -5,6 +5,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { type ClientCertificate, plaintext, type TlsFacts } from '../contract/message.ts'
+import { allowsClientAuth, chainsTo } from './chain.ts'
 
 const maximumCertificates = 6
 /** Octets of DER in all; a chain beyond it is left out, and then no connector's own CA can vouch for it. */
@@ -19,8 +20,15 @@ export type HandshakeView = Pick<
   'getProtocol' | 'getCipher' | 'getPeerX509Certificate' | 'authorized' | 'authorizationError'
 > & { servername?: string | false | null }
 
+/** Against what a certificate is checked, where OpenSSL's own check does not decide. */
+export interface Trust {
+  /** PEM; the same array each time, since what is read of it is kept by it. */
+  publicRoots: readonly string[]
+  at: Date
+}
+
 /** To be called once for a handshake: Node hands out the presented chain with the first certificate only. */
-export function tlsFacts(socket: HandshakeView): TlsFacts {
+export function tlsFacts(socket: HandshakeView, trust: Trust): TlsFacts {
   const cipher = socket.getCipher()?.standardName ?? null
   const certificate = socket.getPeerX509Certificate()
   return {
@@ -30,17 +38,44 @@ export function tlsFacts(socket: HandshakeView): TlsFacts {
     cipher,
     forwardSecrecy: cipher !== null && hasForwardSecrecy(cipher),
     serverName: socket.servername ? socket.servername.slice(0, maximumName) : null,
-    clientCertificate: certificate ? readCertificate(certificate, socket) : null,
+    clientCertificate: certificate ? readCertificate(certificate, socket, trust) : null,
   }
 }
 
 /** A certificate that cannot be read counts as none: it grants nothing, and its mail flows as anyone's. */
-function readCertificate(certificate: X509Certificate, socket: HandshakeView): ClientCertificate | null {
+function readCertificate(
+  certificate: X509Certificate,
+  socket: HandshakeView,
+  trust: Trust,
+): ClientCertificate | null {
   try {
-    return clientCertificate(certificate, socket)
+    const chain = presentedChain(certificate)
+    return describeCertificate(certificate, chain, assess(certificate, chain, socket, trust))
   } catch {
     return null
   }
+}
+
+type Assessment = Pick<ClientCertificate, 'trusted' | 'trustError' | 'clientAuth'>
+
+/**
+ * OpenSSL asks of a client's certificate that it was issued for clients, which public authorities issue no more
+ * (2025–2027). When that is its complaint, it was the last of its checks to complain: signatures, dates, path
+ * lengths and name constraints have passed, but an issuer that is unknown or no authority may hide behind it. So
+ * the chain is followed to a public root once more, for use by a server.
+ */
+function assess(
+  certificate: X509Certificate,
+  chain: readonly string[],
+  { authorized, authorizationError }: HandshakeView,
+  { publicRoots, at }: Trust,
+): Assessment {
+  if (authorized) return { trusted: true, trustError: null, clientAuth: true }
+  const trustError = String(authorizationError ?? 'UNKNOWN').slice(0, 64)
+  if (trustError !== 'INVALID_PURPOSE')
+    return { trusted: false, trustError, clientAuth: allowsClientAuth(certificate) }
+  const trusted = chainsTo(chain, publicRoots, at)
+  return { trusted, trustError: trusted ? null : trustError, clientAuth: false }
 }
 
 /** TLS 1.3 suites name no key exchange because all of theirs have it (RFC 8446 §1.2). */
@@ -48,7 +83,11 @@ export function hasForwardSecrecy(cipher: string): boolean {
   return /^TLS_(?!.*_WITH_)/.test(cipher) || /^TLS_(EC)?DHE_/.test(cipher)
 }
 
-function clientCertificate(certificate: X509Certificate, socket: HandshakeView): ClientCertificate {
+function describeCertificate(
+  certificate: X509Certificate,
+  chain: string[],
+  assessment: Assessment,
+): ClientCertificate {
   const names = dnsNames(certificate.subjectAltName ?? '')
   return {
     subject: distinguishedName(certificate.subject),
@@ -59,9 +98,8 @@ function clientCertificate(certificate: X509Certificate, socket: HandshakeView):
     fingerprint256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
     notBefore: certificate.validFromDate.toISOString(),
     notAfter: certificate.validToDate.toISOString(),
-    trusted: socket.authorized,
-    trustError: socket.authorized ? null : String(socket.authorizationError ?? 'UNKNOWN').slice(0, 64),
-    chain: presentedChain(certificate),
+    ...assessment,
+    chain,
   }
 }
 

@@ -3,6 +3,8 @@ import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import {
   BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
   KeyUsageFlags,
   KeyUsagesExtension,
   PemConverter,
@@ -25,12 +27,33 @@ export interface LeafOptions {
   notAfter?: Date
   /** An RSA key instead of one on P-256. */
   rsa?: boolean
+  /** Purposes of the extended key usage; without it there is no such extension. */
+  purposes?: Purpose[]
+}
+
+export type Purpose = keyof typeof purposeIds
+
+const purposeIds = {
+  serverAuth: ExtendedKeyUsage.serverAuth,
+  clientAuth: ExtendedKeyUsage.clientAuth,
+  emailProtection: ExtendedKeyUsage.emailProtection,
+  any: '2.5.29.37.0',
+}
+
+export interface AuthorityOptions {
+  purposes?: Purpose[]
+  pathLength?: number
+  /** False for a certificate that poses as an authority. */
+  isAuthority?: boolean
 }
 
 export interface Pki {
   /** The authority's own certificate, PEM. */
   ca: string
+  /** `cert` holds the leaf, followed by the authority's own chain without the root. */
   issue(options: LeafOptions): Promise<Identity>
+  /** An authority below this one. */
+  subordinate(name: string, options?: AuthorityOptions): Promise<Pki>
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
@@ -49,28 +72,49 @@ export async function createPki(name = 'Test CA'): Promise<Pki> {
     keys,
     signingAlgorithm: algorithm,
     ...lifetime({}),
-    extensions: [
-      new BasicConstraintsExtension(true, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-    ],
+    extensions: authorityExtensions({}),
   })
+  return authority(root, keys, '')
+}
+
+function authority(own: X509Certificate, keys: webcrypto.CryptoKeyPair, chain: string): Pki {
+  const below = { issuer: own.subject, signingKey: keys.privateKey, signingAlgorithm: algorithm }
   return {
-    ca: root.toString('pem'),
+    ca: own.toString('pem'),
     async issue(options) {
       const leafKeys = await generateKeys(options.rsa ? rsa : algorithm)
       const certificate = await X509CertificateGenerator.create({
+        ...below,
         subject: subjectOf(options),
-        issuer: root.subject,
         publicKey: leafKeys.publicKey,
-        signingKey: keys.privateKey,
-        signingAlgorithm: algorithm,
         ...lifetime(options),
         extensions: extensionsOf(options),
       })
-      return identity(certificate, leafKeys.privateKey)
+      const { cert, key } = await identity(certificate, leafKeys.privateKey)
+      return { cert: [cert, chain].filter(Boolean).join('\n'), key }
+    },
+    async subordinate(name, options = {}) {
+      const ownKeys = await generateKeys()
+      const certificate = await X509CertificateGenerator.create({
+        ...below,
+        subject: `CN=${name}`,
+        publicKey: ownKeys.publicKey,
+        ...lifetime({}),
+        extensions: authorityExtensions(options),
+      })
+      return authority(certificate, ownKeys, [certificate.toString('pem'), chain].filter(Boolean).join('\n'))
     },
   }
 }
+
+const authorityExtensions = ({ purposes, pathLength, isAuthority = true }: AuthorityOptions) => [
+  new BasicConstraintsExtension(isAuthority, isAuthority ? pathLength : undefined, true),
+  ...(isAuthority ? [new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true)] : []),
+  ...extendedKeyUsage(purposes),
+]
+
+const extendedKeyUsage = (purposes?: Purpose[]) =>
+  purposes ? [new ExtendedKeyUsageExtension(purposes.map((purpose) => purposeIds[purpose]))] : []
 
 export async function selfSigned(options: LeafOptions): Promise<Identity> {
   const keys = await generateKeys()
@@ -93,8 +137,9 @@ const lifetime = ({ notBefore, notAfter }: Partial<LeafOptions>) => ({
   notAfter: notAfter ?? daysFromNow(30),
 })
 
-const extensionsOf = ({ names }: LeafOptions) => [
+const extensionsOf = ({ names, purposes }: LeafOptions) => [
   new BasicConstraintsExtension(false),
+  ...extendedKeyUsage(purposes),
   ...(names.length > 0
     ? [new SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns' as const, value })))]
     : []),

@@ -9,9 +9,17 @@ import { TlsFacts } from '../../../shared/contract/message.ts'
 import { dnsNames, type HandshakeView, hasForwardSecrecy, tlsFacts } from '../../../shared/tls/facts.ts'
 import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
 import { Wire } from '../../functions/smtp-ingress/support.ts'
-import { createPki, daysFromNow, type Identity, selfSigned } from '../../support/pki.ts'
+import {
+  type AuthorityOptions,
+  createPki,
+  daysFromNow,
+  type Identity,
+  type Purpose,
+  selfSigned,
+} from '../../support/pki.ts'
 
 const pki = await createPki()
+const trust = { publicRoots: [pki.ca], at: new Date() }
 const { key, cert } = await selfSigned({ names: ['mx.ours.example'] })
 
 /** STARTTLS as the ingress serves it, with the test's authority for a root: that is where facts are read. */
@@ -20,7 +28,7 @@ const server = new SMTPServer({
   ...serverTlsOptions(key, cert),
   ca: pki.ca,
   onSecure: (socket, _session, answer) => {
-    handshakes.emit('facts', tlsFacts(socket as TLSSocket))
+    handshakes.emit('facts', tlsFacts(socket as TLSSocket, trust))
     answer()
   },
 })
@@ -70,6 +78,7 @@ test('a certificate is described as it was presented, with the chain that came w
     notAfter: x509.validToDate.toISOString(),
     trusted: true,
     trustError: null,
+    clientAuth: true,
     chain: [x509.raw.toString('base64'), new X509Certificate(pki.ca).raw.toString('base64')],
   })
 })
@@ -93,6 +102,110 @@ for (const [name, client, fault] of untrusted)
   test(`a certificate that is ${name} is recorded as not trusted: ${fault}`, async () => {
     const { clientCertificate } = await factsFor(await client())
     assert.deepEqual([clientCertificate?.trusted, clientCertificate?.trustError], [false, fault])
+  })
+
+interface PurposeCase {
+  name: string
+  client: () => Promise<Identity>
+  trusted: boolean
+  clientAuth: boolean
+}
+
+const names = ['mail.contoso.example']
+const below = async (options: AuthorityOptions, leaf: Purpose[] = ['serverAuth']) =>
+  (await pki.subordinate('Intermediate', options)).issue({ names, purposes: leaf })
+
+const purposes: PurposeCase[] = [
+  {
+    name: 'for clients',
+    client: () => pki.issue({ names, purposes: ['clientAuth'] }),
+    trusted: true,
+    clientAuth: true,
+  },
+  {
+    name: 'for servers and clients',
+    client: () => pki.issue({ names, purposes: ['serverAuth', 'clientAuth'] }),
+    trusted: true,
+    clientAuth: true,
+  },
+  {
+    name: 'for servers only',
+    client: () => pki.issue({ names, purposes: ['serverAuth'] }),
+    trusted: true,
+    clientAuth: false,
+  },
+  {
+    name: 'for signed mail',
+    client: () => pki.issue({ names, purposes: ['emailProtection'] }),
+    trusted: false,
+    clientAuth: false,
+  },
+  {
+    name: 'for servers, of an intermediate for servers',
+    client: () => below({ purposes: ['serverAuth'] }),
+    trusted: true,
+    clientAuth: false,
+  },
+  {
+    name: 'for anything, of an intermediate for servers',
+    client: async () =>
+      (await pki.subordinate('Intermediate', { purposes: ['serverAuth'] })).issue({ names }),
+    trusted: true,
+    clientAuth: false,
+  },
+  {
+    name: 'for servers, of an intermediate for signed mail',
+    client: () => below({ purposes: ['emailProtection'] }),
+    trusted: false,
+    clientAuth: false,
+  },
+  {
+    name: 'for servers, of an intermediate for clients',
+    client: () => below({ purposes: ['clientAuth'] }),
+    trusted: false,
+    clientAuth: false,
+  },
+  {
+    name: 'for servers, of an unknown authority',
+    client: async () => (await createPki('Another CA')).issue({ names, purposes: ['serverAuth'] }),
+    trusted: false,
+    clientAuth: false,
+  },
+  {
+    name: 'for servers, self-signed',
+    client: () => selfSigned({ names, purposes: ['serverAuth'] }),
+    trusted: false,
+    clientAuth: false,
+  },
+  {
+    name: 'for servers, expired',
+    client: () => pki.issue({ names, purposes: ['serverAuth'], notAfter: daysFromNow(-0.5) }),
+    trusted: false,
+    clientAuth: false,
+  },
+  {
+    name: "for servers, issued by somebody's server",
+    client: () => below({ isAuthority: false }),
+    trusted: false,
+    clientAuth: false,
+  },
+  {
+    name: 'for servers, below an authority that may have none below it',
+    client: async () =>
+      (await (await pki.subordinate('Last', { pathLength: 0 })).subordinate('One too many')).issue({
+        names,
+        purposes: ['serverAuth'],
+      }),
+    trusted: false,
+    clientAuth: false,
+  },
+]
+
+for (const { name, client, trusted, clientAuth } of purposes)
+  test(`a certificate ${name} is ${trusted ? '' : 'not '}trusted`, async () => {
+    const { clientCertificate } = await factsFor(await client())
+    assert.deepEqual([clientCertificate?.trusted, clientCertificate?.trustError === null], [trusted, trusted])
+    if (trusted) assert.equal(clientCertificate?.clientAuth, clientAuth)
   })
 
 test('more names than anyone needs are cut, and long ones can match nothing', async () => {
@@ -140,12 +253,12 @@ for (const [name, length, octets, kept] of chains)
         raw: Buffer.alloc(octets),
         ...(certificate ? { issuerCertificate: certificate as X509Certificate } : {}),
       }
-    assert.equal(tlsFacts(socketWith(certificate ?? {})).clientCertificate?.chain.length, kept)
+    assert.equal(tlsFacts(socketWith(certificate ?? {}), trust).clientCertificate?.chain.length, kept)
   })
 
 test('a certificate that cannot be read is no certificate', () => {
   const broken = { ...basis, raw: Buffer.alloc(1), validToDate: new Date(Number.NaN) }
-  const { negotiated, clientCertificate } = tlsFacts(socketWith(broken))
+  const { negotiated, clientCertificate } = tlsFacts(socketWith(broken), trust)
   assert.deepEqual([negotiated, clientCertificate], [true, null])
 })
 

@@ -1,0 +1,86 @@
+/**
+ * Certificates as identity: whether the certificate that a peer presented is one that an inbound connector names,
+ * and, when it is not, everything that is wrong with it. The attack: mail in a partner's name by somebody who has
+ * a certificate, only not the partner's. The defence: RFC 9525 names, dates, and a chain to the public roots or to
+ * the connector's own authorities; or the very certificate, pinned. Its limit: nothing is asked about revocation.
+ */
+import type { InboundConnector } from '../connectors/schema.ts'
+import type { ClientCertificate } from '../contract/message.ts'
+import { chainsTo } from '../tls/chain.ts'
+import { anyNameMatches, presentedNames } from '../tls/names.ts'
+
+/** A certificate with its names read, and the instant for which it must be valid. */
+export interface Presented {
+  certificate: ClientCertificate
+  /** In comparable form. */
+  names: readonly string[]
+  at: Date
+}
+
+export function present(certificate: ClientCertificate | null, at: Date): Presented | null {
+  return certificate && { certificate, names: presentedNames(certificate), at }
+}
+
+/** Pinned, or of the right name and issued by whom the connector trusts; in its dates either way. */
+export function identifies(connector: InboundConnector, presented: Presented | null): boolean {
+  if (presented === null || !isInDates(presented)) return false
+  if (isPinned(connector, presented)) return true
+  return (
+    hasName(connector, presented) && isTrusted(connector, presented) && isForPurpose(connector, presented)
+  )
+}
+
+/** Every fault of a certificate that does not identify, in one clause each. */
+export function certificateFaults(connector: InboundConnector, presented: Presented): string[] {
+  const { certificate, names } = presented
+  const { tlsSenderCertificateNames: expected, certificateFingerprints: pinned } = connector
+  const faults: string[] = []
+  if (presented.at > new Date(certificate.notAfter)) faults.push(`expired on ${certificate.notAfter}`)
+  if (presented.at < new Date(certificate.notBefore)) faults.push(`not valid before ${certificate.notBefore}`)
+  if (isPinned(connector, presented)) return faults
+  if (expected.length > 0) {
+    if (!isTrusted(connector, presented))
+      faults.push(
+        `issued by ${issuerOf(certificate)}, which is not trusted (${distrust(connector, certificate)})`,
+      )
+    if (!isForPurpose(connector, presented)) faults.push('not issued for client authentication')
+    if (!hasName(connector, presented))
+      faults.push(`presented names ${listed(names)}, expected ${listed(expected)}`)
+  }
+  if (pinned.length > 0)
+    faults.push(`fingerprint ${certificate.fingerprint256} is not among the ${pinned.length} pinned`)
+  return faults
+}
+
+function isInDates({ certificate, at }: Presented): boolean {
+  return new Date(certificate.notBefore) <= at && at <= new Date(certificate.notAfter)
+}
+
+const isPinned = ({ certificateFingerprints }: InboundConnector, { certificate }: Presented): boolean =>
+  certificateFingerprints.includes(certificate.fingerprint256)
+
+const hasName = ({ tlsSenderCertificateNames }: InboundConnector, { names }: Presented): boolean =>
+  anyNameMatches(names, tlsSenderCertificateNames)
+
+function isTrusted({ certificateAuthorities }: InboundConnector, { certificate, at }: Presented): boolean {
+  return certificateAuthorities.length > 0
+    ? chainsTo(certificate.chain, certificateAuthorities, at)
+    : certificate.trusted
+}
+
+const isForPurpose = ({ requireClientAuthEku }: InboundConnector, { certificate }: Presented): boolean =>
+  certificate.clientAuth || !requireClientAuthEku
+
+function distrust({ certificateAuthorities }: InboundConnector, { trustError }: ClientCertificate): string {
+  const own = certificateAuthorities.length
+  if (own === 0) return trustError ?? 'no public root'
+  return `none of the connector's ${own === 1 ? 'own authority' : `${own} own authorities`}`
+}
+
+const issuerOf = ({ issuer }: ClientCertificate): string => issuer.slice(0, 200) || 'nobody'
+
+/** Bounded: a certificate may hold a hundred names, and what is said travels on. */
+export function listed(names: readonly string[], most = 5): string {
+  const more = names.length > most ? ` and ${names.length - most} more` : ''
+  return `[${names.slice(0, most).join(', ')}${more}]`
+}

@@ -1,0 +1,104 @@
+/**
+ * IP addresses looked up among many ranges. Ranges of one family either hold one another or are apart, never half;
+ * so, sorted by where they begin, the ranges that hold an address are the last one that begins at or before it and
+ * those around that one. A lookup costs the logarithm of their number.
+ */
+import ipaddr from 'ipaddr.js'
+
+interface Range<T> {
+  /** First and last address: `4` or `6` for the family, then hexadecimal digits, so that they compare as text. */
+  first: string
+  last: string
+  values: T[]
+  /** The narrowest range around this one. */
+  around: Range<T> | null
+}
+
+export class IpRanges<T> {
+  readonly #ranges: readonly Range<T>[]
+
+  /** @param entries `192.0.2.1`, `192.0.2.0/24`, `2001:db8::/32`, as the connector schema takes them */
+  constructor(entries: Iterable<readonly [range: string, value: T]>) {
+    this.#ranges = nested(merged(entries))
+  }
+
+  /** The values of every range that holds the address, the narrowest range first. */
+  *holding(ip: string): Generator<T> {
+    if (this.#ranges.length === 0) return
+    const address = keyOfAddress(ip)
+    if (address === null) return
+    for (let range = this.#lastBeginningBy(address); range !== null; range = range.around)
+      if (address <= range.last) yield* range.values
+  }
+
+  has(ip: string): boolean {
+    return !this.holding(ip).next().done
+  }
+
+  #lastBeginningBy(address: string): Range<T> | null {
+    let [low, high] = [0, this.#ranges.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#ranges[middle] as Range<T>).first <= address) low = middle + 1
+      else high = middle
+    }
+    return this.#ranges[low - 1] ?? null
+  }
+}
+
+/** Sorted by where they begin, wide before narrow, each range once. */
+function merged<T>(entries: Iterable<readonly [string, T]>): Range<T>[] {
+  const byBounds = new Map<string, Range<T>>()
+  for (const [text, value] of entries) {
+    const { first, last } = boundsOf(text)
+    const known = byBounds.get(first + last)
+    if (known) known.values.push(value)
+    else byBounds.set(first + last, { first, last, values: [value], around: null })
+  }
+  return [...byBounds.values()].sort(
+    (one, other) => compare(one.first, other.first) || compare(other.last, one.last),
+  )
+}
+
+function nested<T>(ranges: Range<T>[]): Range<T>[] {
+  const open: Range<T>[] = []
+  for (const range of ranges) {
+    while (open.length > 0 && (open.at(-1) as Range<T>).last < range.first) open.pop()
+    range.around = open.at(-1) ?? null
+    open.push(range)
+  }
+  return ranges
+}
+
+/**
+ * An IPv4 range mapped into IPv6 is that IPv4 range, as the addresses that are compared with it are.
+ * @throws Error when it is no range; the schema has seen to that
+ */
+function boundsOf(text: string): { first: string; last: string } {
+  const [written = '', bits] = text.split('/')
+  const parsed = ipaddr.parse(written)
+  const mapped = parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress() && Number(bits ?? 128) >= 96
+  const address = mapped ? parsed.toIPv4Address() : parsed
+  const octets = address.toByteArray()
+  const prefix = bits === undefined ? octets.length * 8 : Number(bits) - (mapped ? 96 : 0)
+  const filledWith = (fill: number) =>
+    octets.map((octet, index) => {
+      const mask = (0xff << (8 - Math.min(8, Math.max(0, prefix - index * 8)))) & 0xff
+      return (octet & mask) | (fill & ~mask)
+    })
+  return { first: keyOf(filledWith(0)), last: keyOf(filledWith(0xff)) }
+}
+
+/** An IPv4 address mapped into IPv6 is that IPv4 address. */
+function keyOfAddress(ip: string): string | null {
+  try {
+    return keyOf(ipaddr.process(ip).toByteArray())
+  } catch {
+    return null
+  }
+}
+
+const keyOf = (octets: number[]): string =>
+  `${octets.length === 4 ? 4 : 6}${Buffer.from(octets).toString('hex')}`
+
+const compare = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)
