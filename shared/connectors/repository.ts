@@ -3,10 +3,11 @@
  * and then bump the version; readers take the version, strongly consistent, before they decide, and load again
  * when it moved. So a decision that begins after a write was answered never uses an older rule.
  */
-import { DeleteCommand, type DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb'
+import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { ulid } from 'ulid'
 import { compileSnapshot, type Snapshot } from '../policy/snapshot.ts'
-import { comparableName, Names, unlessConditionFails } from './names.ts'
+import { comparableName } from './comparable-name.ts'
+import { Names, unlessConditionFails } from './names.ts'
 import type {
   AcceptedDomain,
   AcceptedDomainInput,
@@ -16,6 +17,7 @@ import type {
   OutboundConnectorInput,
 } from './schema.ts'
 import { ConnectorsTable, type Kind, withoutKeys } from './table.ts'
+import type { OutboundValidation } from './validation.ts'
 
 /** What came of a write. `version` counts an item's writes; it is the item's entity tag. */
 export type Saved<T> =
@@ -180,6 +182,38 @@ export class Connectors<T extends Named, Input extends { name: string }> {
   }
 }
 
+/** Outbound connectors, which remember how their validation went until they are written again. */
+export class OutboundConnectors extends Connectors<OutboundConnector, OutboundConnectorInput> {
+  readonly #table: ConnectorsTable
+
+  constructor(table: ConnectorsTable, now: () => number) {
+    super(table, 'outbound-connector', now, { validation: null })
+    this.#table = table
+  }
+
+  /**
+   * Nothing is decided by a validation, so neither the connector's version nor the table's moves.
+   * @returns false when the connector is no longer the version that was validated
+   */
+  keepValidation(id: string, validation: OutboundValidation): Promise<boolean> {
+    const { ExpressionAttributeNames, ExpressionAttributeValues, ...condition } = onlyAtVersion(
+      validation.connectorVersion,
+    )
+    return unlessConditionFails(
+      this.#table.documents.send(
+        new UpdateCommand({
+          TableName: this.#table.name,
+          Key: { pk: 'outbound-connector', sk: id },
+          UpdateExpression: 'SET #validation = :validation',
+          ...condition,
+          ExpressionAttributeNames: { ...ExpressionAttributeNames, '#validation': 'validation' },
+          ExpressionAttributeValues: { ...ExpressionAttributeValues, ':validation': validation },
+        }),
+      ),
+    )
+  }
+}
+
 /** The organisation's own domains, in comparable form (shared/mail/domain.ts). */
 export class AcceptedDomains {
   readonly #items: Items<AcceptedDomain>
@@ -219,14 +253,14 @@ export class AcceptedDomains {
 
 export class ConnectorRepository {
   readonly inbound: Connectors<InboundConnector, InboundConnectorInput>
-  readonly outbound: Connectors<OutboundConnector, OutboundConnectorInput>
+  readonly outbound: OutboundConnectors
   readonly acceptedDomains: AcceptedDomains
 
   /** @param now milliseconds since the epoch */
   constructor(documents: DynamoDBDocumentClient, tableName: string, now: () => number = Date.now) {
     const table = new ConnectorsTable(documents, tableName)
     this.inbound = new Connectors(table, 'inbound-connector', now, {})
-    this.outbound = new Connectors(table, 'outbound-connector', now, { validation: null })
+    this.outbound = new OutboundConnectors(table, now)
     this.acceptedDomains = new AcceptedDomains(table, now)
   }
 }
@@ -295,6 +329,8 @@ export class SnapshotReader {
       this.#table.all<OutboundConnector>('outbound-connector'),
       this.#table.all<AcceptedDomain>('accepted-domain'),
     ])
-    return compileSnapshot({ version, inbound, outbound, acceptedDomains })
+    // Nothing is decided by how a validation went, and many would take memory.
+    const bare = outbound.map((connector) => ({ ...connector, validation: null }))
+    return compileSnapshot({ version, inbound, outbound: bare, acceptedDomains })
   }
 }

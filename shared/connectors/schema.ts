@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { SmartHost } from '../contract/jobs.ts'
 import { normaliseDomain, normaliseDomainPattern } from '../mail/domain.ts'
 import { type SpanningRule, withSpanningRules } from './spanning-rules.ts'
+import { OutboundValidation } from './validation.ts'
 
 /** Names stand in logs, traces and DSNs. */
 const name = z
@@ -278,7 +279,7 @@ export const OutboundConnector = z.strictObject({
   id,
   ...OutboundFields.shape,
   ...stored,
-  validation: z.null().describe('null: connectors are not validated yet'),
+  validation: OutboundValidation.nullable().describe('the last since the connector was written; null: none'),
 })
 export type OutboundConnector = z.output<typeof OutboundConnector>
 

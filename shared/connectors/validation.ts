@@ -1,0 +1,93 @@
+/**
+ * What validating an outbound connector found, as it is answered and as it is kept on the connector; and the route
+ * that asks for it, which one function serves and another documents.
+ */
+import { z } from 'zod'
+import { CertificateSummary } from '../contract/certificate.ts'
+import { normaliseDomain } from '../mail/domain.ts'
+
+export const ValidationStep = z.strictObject({
+  step: z.enum(['Resolve', 'Connect', 'Ehlo', 'StartTls', 'Certificate', 'TestMail']),
+  host: z.string().nullable().describe('null: the step is about no one host'),
+  ip: z.string().nullable(),
+  succeeded: z.boolean(),
+  detail: z.string(),
+  durationMs: z.int().nonnegative(),
+  tls: z.strictObject({ protocol: z.string(), cipher: z.string(), group: z.string().nullable() }).nullable(),
+  certificates: z.array(CertificateSummary).describe('as presented, leaf first'),
+})
+export type ValidationStep = z.infer<typeof ValidationStep>
+
+export const OutboundValidation = z.strictObject({
+  at: z.iso.datetime(),
+  succeeded: z.boolean().describe('whether every step did'),
+  connectorVersion: z.int().positive(),
+  durationMs: z.int().nonnegative(),
+  steps: z.array(ValidationStep),
+})
+export type OutboundValidation = z.infer<typeof OutboundValidation>
+
+const TestRecipient = z
+  .string()
+  .max(320)
+  .transform((text, context) => {
+    const at = text.lastIndexOf('@')
+    const [local, domain] = [text.slice(0, Math.max(at, 0)), normaliseDomain(text.slice(at + 1))]
+    // RFC 5322 §3.2.3: a dot-atom, which needs no quoting in a header or a command.
+    if (domain !== null && /^[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*$/.test(local))
+      return `${local}@${domain}`
+    context.addIssue({
+      code: 'custom',
+      message: `"${text}" is not an address such as postmaster@contoso.com`,
+    })
+    return z.NEVER
+  })
+
+export const OutboundValidationInput = z.strictObject({
+  recipients: z
+    .array(TestRecipient)
+    .min(1)
+    .max(10)
+    .optional()
+    .describe('who gets the test mail; postmaster of the first domain without a wildcard when left out'),
+})
+
+export const validateOutboundConnector = {
+  method: 'POST',
+  path: '/outbound-connectors/{id}/validate',
+  summary: 'Validate an outbound connector step by step, with a test mail',
+  body: OutboundValidationInput,
+  bodyOptional: true,
+  answers: { 200: OutboundValidation },
+  problems: [404, 409],
+} as const
+
+/** Octets of JSON. The largest connector that the schema takes leaves more than this in a DynamoDB item. */
+const largestValidation = 70_000
+
+/** Hosts in one validation; with all their steps, each cut to its shortest, they stay below the largest. */
+export const mostHosts = 20
+
+/** The validation, less of what it says least with where it is too large to be kept. */
+export function keepable(validation: OutboundValidation): OutboundValidation {
+  const kept = cuts.find((cut) => octetsOf(cut(validation)) <= largestValidation)
+  return kept ? kept(validation) : shortest(validation)
+}
+
+type Cut = (validation: OutboundValidation) => OutboundValidation
+
+const withCertificates =
+  (count: number): Cut =>
+  (validation) => ({
+    ...validation,
+    steps: validation.steps.map((step) => ({ ...step, certificates: step.certificates.slice(0, count) })),
+  })
+
+const shortest: Cut = (validation) => {
+  const bare = withCertificates(0)(validation)
+  return { ...bare, steps: bare.steps.map((step) => ({ ...step, detail: step.detail.slice(0, 40) })) }
+}
+
+const cuts: readonly Cut[] = [(whole) => whole, withCertificates(1), withCertificates(0)]
+
+const octetsOf = (validation: OutboundValidation): number => Buffer.byteLength(JSON.stringify(validation))
