@@ -4,6 +4,7 @@ import middy from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import { z } from 'zod'
 import type { ConnectorRepository } from '../../shared/connectors/repository.ts'
+import { validateOutboundConnector } from '../../shared/connectors/validation.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { History } from '../../shared/messages/history.ts'
 import { problemJson } from '../../shared/middleware/problem.ts'
@@ -48,6 +49,9 @@ export function connectorApi({ repository, history, evaluation, logger, now = Da
   return (event, context) => handler(event, context ?? ({} as Context))
 }
 
+/** Routes of this API that another function answers, since it stands where mail leaves from. */
+const servedElsewhere = [validateOutboundConnector]
+
 function withOpenApi(routes: readonly Route[]): Route[] {
   const description = {
     method: 'GET',
@@ -57,7 +61,7 @@ function withOpenApi(routes: readonly Route[]): Route[] {
   } as const
   let document: unknown
   const own = route(description, async () => {
-    document ??= openApi(all)
+    document ??= openApi([...all, ...servedElsewhere])
     return { status: 200, body: document }
   })
   const all = [...routes, own]

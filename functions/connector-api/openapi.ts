@@ -8,8 +8,9 @@ import {
   OutboundConnector,
   OutboundConnectorInput,
 } from '../../shared/connectors/schema.ts'
+import { OutboundValidation, OutboundValidationInput } from '../../shared/connectors/validation.ts'
 import { TraceEntry } from '../../shared/messages/entry.ts'
-import type { Route } from './route.ts'
+import type { Description } from './route.ts'
 import { AcceptedDomainList } from './routes/accepted-domains.ts'
 import { InboundConnectorList, OutboundConnectorList } from './routes/connectors.ts'
 import { MessageList } from './routes/messages.ts'
@@ -26,12 +27,18 @@ const Problem = z
   })
   .describe('RFC 9457')
 
-const inputs = { InboundConnectorInput, OutboundConnectorInput, AcceptedDomainInput }
+const inputs = {
+  InboundConnectorInput,
+  OutboundConnectorInput,
+  OutboundValidationInput,
+  AcceptedDomainInput,
+}
 const outputs = {
   InboundConnector,
   InboundConnectorList,
   OutboundConnector,
   OutboundConnectorList,
+  OutboundValidation,
   AcceptedDomain,
   AcceptedDomainList,
   TraceEntry,
@@ -43,7 +50,7 @@ const outputs = {
 
 type JsonSchema = Record<string, unknown>
 
-export function openApi(routes: readonly Route[]) {
+export function openApi(routes: readonly Description[]) {
   const paths: Record<string, Record<string, unknown>> = {}
   for (const route of routes)
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route) }
@@ -64,18 +71,20 @@ export function openApi(routes: readonly Route[]) {
   }
 }
 
-function operation(route: Route) {
+function operation(route: Description) {
   return {
     summary: route.summary,
     operationId: operationId(route),
     parameters: [...pathParameters(route), ...queryParameters(route), ...headerParameters(route)],
-    ...(route.body && { requestBody: { required: true, content: json(reference(route.body)) } }),
+    ...(route.body && {
+      requestBody: { required: !route.bodyOptional, content: json(reference(route.body)) },
+    }),
     responses: { ...answers(route), ...problems(route) },
   }
 }
 
 /** `GET /inbound-connectors/{id}` is `getInboundConnectorsById`. */
-function operationId({ method, path }: Route): string {
+function operationId({ method, path }: Description): string {
   const words = path
     .replaceAll(/\{(\w+)\}/g, 'by-$1')
     .split(/\W+/)
@@ -83,7 +92,7 @@ function operationId({ method, path }: Route): string {
   return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
 }
 
-function pathParameters({ path }: Route) {
+function pathParameters({ path }: Description) {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: 'path',
@@ -92,7 +101,7 @@ function pathParameters({ path }: Route) {
   }))
 }
 
-function queryParameters({ query }: Route) {
+function queryParameters({ query }: Description) {
   if (!query) return []
   const { properties = {} } = jsonSchema(query, 'input') as { properties?: Record<string, JsonSchema> }
   return Object.entries(properties).map(([name, { description, ...schema }]) => ({
@@ -103,19 +112,19 @@ function queryParameters({ query }: Route) {
   }))
 }
 
-function headerParameters({ ifMatch }: Route) {
+function headerParameters({ ifMatch }: Description) {
   if (!ifMatch) return []
   return [{ name: 'If-Match', in: 'header', required: ifMatch === 'required', schema: { type: 'string' } }]
 }
 
-function answers({ answers }: Route) {
+function answers({ answers }: Description) {
   return mapValues(answers, (schema) =>
     schema ? { description: 'As asked', content: json(reference(schema)) } : { description: 'Done' },
   )
 }
 
 /** Each input has its ways to be wrong, each route its own besides. */
-function problems({ query, body, ifMatch, problems = [] }: Route) {
+function problems({ query, body, ifMatch, problems = [] }: Description) {
   const statuses = new Set<number>([400, ...problems])
   if (!query && !body && !ifMatch) statuses.delete(400)
   if (body) for (const status of [413, 415, 422]) statuses.add(status)

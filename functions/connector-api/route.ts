@@ -2,8 +2,9 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { z } from 'zod'
 import type { Expected } from '../../shared/connectors/repository.ts'
+import { readBody, readJson, readOptionalJson } from '../../shared/middleware/json-body.ts'
 import { Problem } from '../../shared/middleware/problem.ts'
-import { readBody, readIfMatch, readJson, readQuery } from './request.ts'
+import { readIfMatch, readQuery } from './request.ts'
 
 export interface Answer {
   status: number
@@ -13,13 +14,15 @@ export interface Answer {
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
-interface Description<Query extends z.ZodType, Body extends z.ZodType> {
+export interface Description<Query extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
   method: Method
   /** With `{name}` for a parameter. */
   path: string
   summary: string
   query?: Query
   body?: Body
+  /** Without a body the request is as with an empty object. */
+  bodyOptional?: boolean
   /** `required`: answered with 428 without If-Match. */
   ifMatch?: 'required' | 'optional'
   /** What it answers when all is well, by status; null for no body. */
@@ -36,7 +39,7 @@ export interface RouteRequest<Query, Body> {
   ifMatch: Expected | null
 }
 
-export interface Route extends Description<z.ZodType, z.ZodType> {
+export interface Route extends Description {
   run(event: APIGatewayProxyEventV2, parameter: string): Promise<Answer>
 }
 
@@ -51,7 +54,8 @@ export function route<Query extends z.ZodType = typeof nothing, Body extends z.Z
     ...description,
     async run(event, parameter) {
       const query = readQuery(description.query ?? nothing, event.rawQueryString ?? '') as z.output<Query>
-      const json = description.body && readJson(event)
+      const read = description.bodyOptional ? readOptionalJson : readJson
+      const json = description.body && read(event)
       const ifMatch = readIfMatch(event.headers['if-match'])
       if (description.ifMatch === 'required' && ifMatch === null)
         throw new Problem(428, 'Say which version you saw: If-Match with the ETag of a GET.')

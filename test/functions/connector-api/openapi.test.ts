@@ -54,6 +54,7 @@ const routes = [
   'GET /outbound-connectors/{id}',
   'PUT /outbound-connectors/{id}',
   'DELETE /outbound-connectors/{id}',
+  'POST /outbound-connectors/{id}/validate',
   'POST /inbound-connectors/{id}/retry',
   'POST /outbound-connectors/{id}/retry',
   'GET /messages',
