@@ -47,7 +47,9 @@ const ofRuns: Record<string, (history: History) => boolean> = {
   'timers do not multiply': ({ message, recipients, witness }) =>
     [...Map.groupBy(witness.evaluations, (id) => id)].every(([id, { length }]) => {
       const attempts = witness.transmissions.filter((made) => made.message === id).length
-      return length <= mostEvaluations(id === message.id ? recipients.length : 1, attempts)
+      return id === message.id
+        ? length <= mostEvaluations(recipients.length, attempts, witness.retries)
+        : length <= mostEvaluations(1, attempts, 0)
     }),
   'a DSN is settled as any message, and copied no more': ({ witness, state }) =>
     witness.notifications.every(({ dsn }) => {
@@ -108,6 +110,9 @@ const repeats = (
   earlier.address === told.address &&
   notifications.some((known) => known.dsn === dsn && known.written !== null && known.written < told.order)
 
-/** Each recipient's first and last, and its timers of twelve hours; each attempt's outcome and timer; faults. */
-const mostEvaluations = (recipients: number, attempts: number): number =>
-  recipients * (2 + 12 * 4) + 2 * attempts + 2 * faultsInAll
+/**
+ * Each recipient's first and last, and its timers of twelve hours; each attempt's outcome and timer; faults; each
+ * retry's own, and what it makes come twice: a recipient's next timer, or the outcome of its attempt.
+ */
+const mostEvaluations = (recipients: number, attempts: number, retries: number): number =>
+  recipients * (2 + 12 * 4) + 2 * attempts + 2 * faultsInAll + retries * (1 + recipients)

@@ -1,6 +1,9 @@
-/** The three queues as SQS keeps them: at least once, after a delay, hidden while somebody works on it. */
+/**
+ * The three queues as SQS keeps them: at least once, after a delay, hidden while somebody works on it. What an
+ * administrator asks for stands among them: who gets no answer asks again.
+ */
 
-export type Unit = 'evaluate' | 'deliver' | 'bounce'
+export type Unit = 'evaluate' | 'deliver' | 'bounce' | 'retry'
 
 const second = 1000
 
@@ -9,6 +12,7 @@ export const timeoutMs: Record<Unit, number> = {
   evaluate: 30 * second,
   deliver: 300 * second,
   bounce: 60 * second,
+  retry: 15 * second,
 }
 
 const visibilityMs = (unit: Unit): number => 2 * timeoutMs[unit]

@@ -35,14 +35,41 @@ export const modes: Record<string, Mode> = {
     deaths: 0.02,
     duplicates: 0.4,
   },
+  'when an administrator retries': { retries: 0.05 },
+  'when an administrator retries, workers die and jobs come twice': {
+    retries: 0.05,
+    deaths: 0.04,
+    duplicates: 0.2,
+    failures: 0.01,
+  },
+  'when an administrator retries and changes connectors': {
+    retries: 0.1,
+    changes: 0.05,
+    deaths: 0.02,
+    duplicates: 0.2,
+  },
+  'while a connector holds the message and an administrator retries': {
+    held: true,
+    retries: 0.05,
+    changes: 0.01,
+    deaths: 0.04,
+    duplicates: 0.2,
+  },
+  'while the message expires and an administrator retries': {
+    hurried: true,
+    retries: 0.1,
+    deaths: 0.03,
+    duplicates: 0.3,
+  },
 }
 
 const noFaults: Faults = {
   duplicates: 0,
   deaths: 0,
-  mortal: ['evaluate', 'deliver', 'bounce'],
+  mortal: ['evaluate', 'deliver', 'bounce', 'retry'],
   failures: 0,
   changes: 0,
+  retries: 0,
   hurried: false,
 }
 

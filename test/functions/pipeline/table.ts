@@ -13,6 +13,7 @@ export interface Input {
   Item?: Item
   Key?: Item
   ConditionExpression?: string
+  KeyConditionExpression?: string
   UpdateExpression?: string
   ExpressionAttributeNames?: Record<string, string>
   ExpressionAttributeValues?: Record<string, unknown>
@@ -31,6 +32,8 @@ export class MemoryTable {
         return { Item: this.#items.get(keyOf(input.Key)) }
       case 'BatchGetCommand':
         return this.#batchGet(input)
+      case 'QueryCommand':
+        return this.#query(input)
       case 'PutCommand':
         return this.#write(input, input.Item, () => ({ ...input.Item }))
       case 'UpdateCommand':
@@ -46,6 +49,14 @@ export class MemoryTable {
       Keys.flatMap((key) => this.#items.get(keyOf(key)) ?? []),
     ])
     return { Responses: Object.fromEntries(found) }
+  }
+
+  /** Of one partition, in the order of the sort key. */
+  #query(input: Input): unknown {
+    const found = [...this.#items.values()].filter((item) =>
+      meets(item, { ...input, ConditionExpression: input.KeyConditionExpression ?? '' }),
+    )
+    return { Items: found.sort((one, other) => (String(one.sk) < String(other.sk) ? -1 : 1)) }
   }
 
   #write(input: Input, key: Item | undefined, after: (before: Item) => Item): unknown {
@@ -80,7 +91,7 @@ function valueNamed(name: string, { ExpressionAttributeValues: values = {} }: In
 
 /** Whether an item meets a request's condition: OR binds least, then AND, then comparisons and parentheses. */
 export function meets(item: Item, input: Input): boolean {
-  const tokens = input.ConditionExpression?.match(/[:#]?\w+|<=|[<=(),]/g) ?? []
+  const tokens = input.ConditionExpression?.match(/[:#]?\w+|[<>]=|[<=(),]/g) ?? []
   const take = (): string => tokens.shift() ?? fail('the condition ends too early')
   const expect = (token: string) => take() === token || fail(`no ${token} in the condition`)
   const anyOf = (): boolean => separated('OR', allOf).includes(true)
@@ -130,6 +141,7 @@ function compared(attribute: unknown, operator: string, value: unknown): boolean
   if (typeof attribute !== typeof value) return false
   const [left, right] = [attribute as string, value as string]
   if (operator === '<') return left < right
+  if (operator === '>=') return left >= right
   return operator === '<=' ? left <= right : fail(`no operator ${operator} is known`)
 }
 

@@ -1,11 +1,13 @@
-/** The three functions as they are deployed, with the world in the place of AWS and of the next hops. */
+/** The functions as they are deployed, with the world in the place of AWS and of the next hops. */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { bounceJob, contentReference } from '../../../functions/bounce-message/bounce-job.ts'
+import { retryMessage } from '../../../functions/connector-api/retry.ts'
 import { deliverJob } from '../../../functions/deliver-message/deliver-job.ts'
 import { evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
+import { History } from '../../../shared/messages/history.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Mail, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
@@ -61,6 +63,12 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
           return reference
         },
         hostname: 'mx.ours.example',
+      })
+    case 'retry':
+      return retryMessage(job as string, {
+        history: new History(documents, table),
+        evaluation: shared.evaluation,
+        now: () => ports.now().getTime(),
       })
   }
 

@@ -30,6 +30,8 @@ export class Witness {
   readonly notifications: Notification[] = []
   readonly evaluations: string[] = []
   readonly mismatches: string[] = []
+  /** Jobs by which an administrator asked for an attempt. */
+  retries = 0
   #order = 0
 
   transmitted(transmission: Omit<Transmission, 'order' | 'written'>): void {

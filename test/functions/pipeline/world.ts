@@ -28,6 +28,8 @@ export interface Faults {
   failures: number
   /** That an administrator changes the connectors. */
   changes: number
+  /** That an administrator asks to retry the message. */
+  retries: number
   /** Whether next hops are mostly slow, and duplicates soon: for what is about to expire. */
   hurried: boolean
 }
@@ -44,6 +46,7 @@ export interface Setting {
 
 /** Enough for faults to meet, few enough for a run to end. */
 export const faultsInAll = 6
+const retriesInAll = 10
 const stepsWithChanges = 3_000
 const stepsInAll = 20_000
 
@@ -55,9 +58,11 @@ export class World {
   readonly #chance: Chance
   readonly #contents = new Map<string, Buffer>()
   #workers: Worker[] = []
+  #accepted = ''
   #now: number
   #connectors: Snapshot
   #faultsLeft = faultsInAll
+  #retriesLeft = retriesInAll
 
   constructor(setting: Setting) {
     this.#setting = setting
@@ -67,6 +72,7 @@ export class World {
   }
 
   accept(job: EvaluationJob, content: Buffer): void {
+    this.#accepted = job.message.id
     this.#contents.set(job.message.content.key, content)
     this.queues.send('evaluate', job, this.#now)
   }
@@ -77,6 +83,7 @@ export class World {
       await this.#thoughts()
       this.#retire()
       if (step < stepsWithChanges && this.#chance.of(this.#setting.faults.changes)) this.#changeConnectors()
+      if (this.#retriesLeft > 0 && this.#chance.of(this.#setting.faults.retries)) this.#retry()
       if (!(await this.#proceed())) return
     }
     this.#say('there is no end of it')
@@ -172,6 +179,16 @@ export class World {
     this.#say(`connectors are now those numbered ${this.#setting.others.indexOf(this.#connectors)}`)
   }
 
+  /** Now or before the next timer, and now and then twice at once. */
+  #retry(): void {
+    const at = this.#now + (this.#chance.of(0.5) ? 0 : this.#chance.below(900_000))
+    for (let times = this.#chance.of(0.5) ? 1 : 2; times > 0; times--) {
+      this.#retriesLeft--
+      const { number } = this.queues.send('retry', this.#accepted, at)
+      this.#say(`an administrator is going to ask for a retry, as job ${number}`)
+    }
+  }
+
   #portsOf(worker: Worker): Ports {
     return {
       request: (command) => worker.step(describe(command), () => this.#request(command, worker)),
@@ -198,6 +215,7 @@ export class World {
       const { number } = this.queues.send(unit, job, this.#now + delaySeconds * 1000)
       this.#say(`job ${number} is sent to ${unit} in ${delaySeconds} s`)
       if (entry.unit === 'bounce') this.#notify(job as EvaluationJob, entry)
+      if (entry.unit === 'retry') this.witness.retries++
     }
   }
 
