@@ -6,6 +6,7 @@
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { DeleteCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
+import { comparableName } from './comparable-name.ts'
 import type { ConnectorsTable, Kind } from './table.ts'
 
 const leftOverAfterMs = 60_000
@@ -18,9 +19,6 @@ interface Reservation {
 const isFree = 'attribute_not_exists(pk)'
 const isOurs = '#owner = :id'
 const isUnchanged = '#owner = :leftOver AND #at = :since'
-
-/** The comparable form of a connector's name. */
-export const comparableName = (name: string): string => name.normalize('NFC').toLowerCase()
 
 export class Names {
   readonly #table: ConnectorsTable
