@@ -3,8 +3,9 @@ import type { BounceJob, DeliveryJob, EvaluationJob } from '../../shared/contrac
 import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
 import type { Claims, Forestalled } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/keys.ts'
-import { positionOf, type Trace } from '../../shared/messages/trace.ts'
+import { type Circumstances, positionOf, type Trace } from '../../shared/messages/trace.ts'
 import { evaluate, type Settings, type Verdict } from '../../shared/policy/evaluate.ts'
+import { explainer } from '../../shared/policy/explain.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import type { Sender } from '../../shared/queues/job-queue.ts'
 import { type Dispatch, dispatch, putBack } from './dispatch.ts'
@@ -41,7 +42,12 @@ export async function evaluateJob(
   const { message } = job
   const recipients = await notOvertaken(job, trace)
   const verdicts = evaluate(snapshot, settings, message, recipients, now, job.retry)
-  const followed = await record(message, verdicts, now, dependencies)
+  const circumstances = {
+    at: now,
+    connectorsVersion: snapshot.version,
+    considered: explainer(snapshot, message),
+  }
+  const followed = await record(message, verdicts, circumstances, dependencies)
   await send(queues, dispatch(message, followed, now))
   if (!isFirst(job)) await markDecided(job, recipients, trace)
   return followed
@@ -84,7 +90,7 @@ async function markDecided(
 async function record(
   message: Message,
   verdicts: readonly Verdict[],
-  now: Date,
+  circumstances: Circumstances,
   { trace, claims, retentionDays }: Dependencies,
 ): Promise<Verdict[]> {
   const expiresAt = Math.floor(Date.parse(message.receivedAt) / 1000) + retentionDays * 86_400
@@ -93,9 +99,9 @@ async function record(
   const followed = await Promise.all(
     verdicts.map(async (verdict) =>
       verdict.action === 'Bounce' &&
-      !(await isForestalled(message, verdict.recipient, claims, now, expiresAt))
+      !(await isForestalled(message, verdict.recipient, claims, circumstances.at, expiresAt))
         ? trace.recordedBounce(message.id, verdict)
-        : trace.recordVerdict(message, verdict, expiresAt),
+        : trace.recordVerdict(message, verdict, circumstances, expiresAt),
     ),
   )
   return followed.filter((verdict) => verdict !== null)

@@ -32,13 +32,14 @@ const dependencies = {
 }
 
 // What AWS calls, and what runs for each record. Connectors are read anew for each batch; when they cannot be
-// read, the batch comes back and nothing is decided.
+// read, the batch comes back and nothing is decided. A batch is decided as of the moment before that read, so that
+// no verdict is later than the connectors it was reached by.
 export const handler = sqsHandler({
   job: EvaluationJob,
   unit: 'evaluate-policy',
-  beforeBatch: () => connectors.current(),
-  async process(job, { batch: snapshot, logger, metrics }) {
-    const verdicts = await evaluateJob(job, snapshot, new Date(), dependencies)
+  beforeBatch: async () => ({ now: new Date(), snapshot: await connectors.current() }),
+  async process(job, { batch: { now, snapshot }, logger, metrics }) {
+    const verdicts = await evaluateJob(job, snapshot, now, dependencies)
     for (const verdict of verdicts) reportVerdict(job.message, verdict, { logger, metrics })
   },
 })

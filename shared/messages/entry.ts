@@ -14,6 +14,7 @@ import {
   TlsFacts,
 } from '../contract/message.ts'
 import { formatReply } from '../mail/reply.ts'
+import { Considered } from '../policy/considered.ts'
 import type { Forestalled } from './claims.ts'
 
 export const RecipientStates = ['Pending', 'Delivered', 'Deferred', 'Bounced'] as const
@@ -44,7 +45,17 @@ const VerdictEntry = z.strictObject({
   explanation: z.string(),
   connectors: z.strictObject({ inbound: z.string().nullable(), outbound: z.string().nullable() }),
   reportOnly: z.string().nullable(),
+  /** When it was reached, and by which state of the connectors; null in entries of an earlier release. */
+  at: timestamp.nullable(),
+  connectorsVersion: z.int().nonnegative().nullable(),
+  /** As a DSN would say it; null of a delivery. */
+  reply: z.string().nullable(),
+  /** In the order in which they were asked, inbound ones first. */
+  considered: z.array(Considered),
 })
+
+/** What older entries lack. */
+const unexplained = { at: null, connectorsVersion: null, reply: null, considered: [] }
 
 const RecipientEntry = z.strictObject({
   address: z.string(),
@@ -109,7 +120,7 @@ export function traceEntry(items: readonly TraceItem[]): TraceEntry | null {
       return {
         address: addressOf(item),
         state: item.state ?? 'Pending',
-        verdict: item.verdict ?? null,
+        verdict: item.verdict ? { ...unexplained, ...item.verdict } : null,
         until: item.until ?? null,
         attempts: made.slice(-shown),
         attemptsOmitted: Math.max(0, made.length - shown),

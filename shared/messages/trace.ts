@@ -12,6 +12,8 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
 import type { Message } from '../contract/message.ts'
+import { formatReply } from '../mail/reply.ts'
+import type { Considered } from '../policy/considered.ts'
 import type { Verdict } from '../policy/evaluate.ts'
 import { indexKeys, messageKey, recipientKey } from './keys.ts'
 
@@ -34,6 +36,13 @@ export interface Progress {
  */
 export function positionOf(attempts: number, notBefore: string | null): string {
   return `${String(attempts).padStart(5, '0')}#${notBefore ?? ''}`
+}
+
+/** When a verdict was reached, by which state of the connectors, and which of them were considered. */
+export interface Circumstances {
+  at: Date
+  connectorsVersion: number
+  considered(address: string): Considered[]
 }
 
 const notFinal = '(attribute_not_exists(#state) OR #state IN (:pending, :deferred))'
@@ -61,12 +70,27 @@ export class Trace {
    * @returns the verdict to follow: the given one; or the bounce that settled the recipient before, since whoever
    * recorded that may have died before it was passed on; or null when nothing more is to happen
    */
-  async recordVerdict(message: Message, verdict: Verdict, expiresAt: number): Promise<Verdict | null> {
+  async recordVerdict(
+    message: Message,
+    verdict: Verdict,
+    { at, connectorsVersion, considered }: Circumstances,
+    expiresAt: number,
+  ): Promise<Verdict | null> {
     const { recipient, action, reason, explanation, connectors, reportOnly, decidedBy } = verdict
     const keys = indexKeys(message.id, message.receivedAt, recipient.address)
     const recorded = await this.#updateOpen(message.id, recipient.address, {
       state: stateOf[action],
-      verdict: { action, reason, explanation, connectors, reportOnly },
+      verdict: {
+        action,
+        reason,
+        explanation,
+        connectors,
+        reportOnly,
+        at: at.toISOString(),
+        connectorsVersion,
+        reply: action === 'Deliver' ? null : formatReply(verdict.reply),
+        considered: considered(recipient.address),
+      },
       until: action === 'Defer' ? verdict.until.toISOString() : null,
       bounced: action === 'Bounce' ? { reply: verdict.reply, decidedBy } : null,
       recipient: {

@@ -82,13 +82,14 @@ export function judgeMessage(snapshot: Snapshot, message: Message): InboundJudge
 
 const madeHere: InboundJudgement = {
   partner: null,
+  trial: null,
   attributedTo: null,
   violation: null,
   reported: null,
   unreadableSender: false,
 }
 
-function sessionOf(message: Message, ip: string): Session {
+export function sessionOf(message: Message, ip: string): Session {
   return { ip, tls: message.tls, mailFrom: message.envelope.mailFrom, at: new Date(message.receivedAt) }
 }
 

@@ -43,6 +43,8 @@ export interface Violation {
 export interface InboundJudgement {
   /** The Partner connector for the sender's domain: the one that is enforced, or else the one that only reports. */
   partner: InboundConnector | null
+  /** The Partner connector for the sender's domain that only reports. */
+  trial: InboundConnector | null
   /** The OnPremises connector that identifies the peer as our own organisation. */
   attributedTo: InboundConnector | null
   /** The demand that is not met and must be. */
@@ -71,6 +73,7 @@ export function judgeInbound(snapshot: Snapshot, session: Session): InboundJudge
   })
   return {
     partner: (enforced ?? trial)?.connector ?? null,
+    trial: trial?.connector ?? null,
     attributedTo: attributedTo?.connector ?? null,
     violation: violations.find(({ connector }) => connector.mode === 'Enforce') ?? null,
     reported: violations.find(({ connector }) => connector.mode === 'ReportOnly') ?? null,

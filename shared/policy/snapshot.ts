@@ -46,6 +46,8 @@ export interface OutboundIndex {
 
 /** The connectors that may identify a peer as our own organisation. */
 export interface OnPremises {
+  /** In the order of their rank. */
+  rules: readonly InboundRule[]
   byDomain: DomainIndex<InboundRule>
   byFingerprint: ReadonlyMap<string, readonly InboundRule[]>
   /** Names as connectors write them, `*.example.com` included. */
@@ -131,7 +133,7 @@ function compileOnPremises(rules: readonly InboundRule[]): OnPremises {
     for (const range of senderIpAddresses) addresses.push([range, rule])
   }
   const byAddress = new IpRanges(addresses)
-  return { byDomain: indexByDomain(rules, senderDomains), byFingerprint, byName, byParent, byAddress }
+  return { rules, byDomain: indexByDomain(rules, senderDomains), byFingerprint, byName, byParent, byAddress }
 }
 
 /** What follows the first label of a name. */

@@ -13,6 +13,7 @@ import {
   type Recipient,
   type TlsFacts,
 } from '../../shared/contract/message.ts'
+import type { Circumstances } from '../../shared/messages/trace.ts'
 import { compileSnapshot, type Snapshot } from '../../shared/policy/snapshot.ts'
 
 export const receivedAt = new Date('2026-01-15T12:00:00.000Z')
@@ -142,3 +143,6 @@ export function attempt(fields: Partial<Attempt> = {}): Attempt {
     ...fields,
   }
 }
+
+/** Of a verdict reached at `receivedAt` by the first state of the connectors, none of which was considered. */
+export const circumstances: Circumstances = { at: receivedAt, connectorsVersion: 1, considered: () => [] }

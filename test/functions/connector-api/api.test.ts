@@ -9,7 +9,7 @@ import { TraceEntry } from '../../../shared/messages/entry.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { relayDenied } from '../../../shared/policy/admit.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { message, recipient } from '../../support/fixtures.ts'
+import { circumstances, message, recipient } from '../../support/fixtures.ts'
 import { type Answered, type Asked, apiOver } from './client.ts'
 
 let database: TestDynamoDb
@@ -472,7 +472,7 @@ describe('/messages', () => {
         reportOnly: null,
         reply: relayDenied,
       } as const
-      await trace.recordVerdict(received, verdict, 4_000_000_000)
+      await trace.recordVerdict(received, verdict, circumstances, 4_000_000_000)
     }
   })
 

@@ -19,7 +19,7 @@ import { Trace } from '../../../shared/messages/trace.ts'
 import { relayDenied } from '../../../shared/policy/admit.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { attempt, message, overTlsWith, recipient } from '../../support/fixtures.ts'
+import { attempt, circumstances, message, overTlsWith, recipient } from '../../support/fixtures.ts'
 
 let database: TestDynamoDb
 let trace: Trace
@@ -61,7 +61,7 @@ const verdict = (address: string, fields: Partial<Verdict> = {}): Verdict =>
 
 async function record(received: Message, ...verdicts: Verdict[]): Promise<void> {
   await trace.recordMessage(received, expiresAt)
-  for (const each of verdicts) await trace.recordVerdict(received, each, expiresAt)
+  for (const each of verdicts) await trace.recordVerdict(received, each, circumstances, expiresAt)
 }
 
 async function empty(): Promise<void> {

@@ -1,0 +1,104 @@
+/** Which inbound connectors were considered for a session, from the same indexes and judgement as the decision. */
+import type { InboundConnector } from '../connectors/schema.ts'
+import { domainOf } from '../mail/address.ts'
+import { listed, present } from './client-certificate.ts'
+import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
+import {
+  type InboundJudgement,
+  identifiedBy,
+  type Session,
+  violationOf,
+  whyNotIdentified,
+} from './inbound.ts'
+import { inboundOrder, outranked } from './precedence.ts'
+import { bestPattern, matchesByDomain, type Snapshot } from './snapshot.ts'
+
+/**
+ * The inbound connectors for a session.
+ * @param most how many are listed; those that take part are in any case
+ */
+export function consideredInbound(
+  snapshot: Snapshot,
+  session: Session,
+  judgement: InboundJudgement,
+  most: number,
+): Considered[] {
+  const domain = domainOf(session.mailFrom)
+  const takePart = [judgement.partner, judgement.trial, judgement.attributedTo]
+  const connectors = distinct(inboundInOrder(snapshot, session, domain), most, takePart)
+  return connectors.map((connector) => ({
+    direction: 'Inbound',
+    ...identityOf(connector),
+    pattern: bestPattern(connector.senderDomains, domain),
+    ...inboundFinding(connector, session, judgement, domain),
+  }))
+}
+
+function* inboundInOrder(
+  { partners, onPremises, disabled }: Snapshot,
+  { mailFrom }: Session,
+  domain: string | null,
+): Generator<InboundConnector> {
+  for (const { connector } of matchesByDomain(partners.Enforce, domain)) yield connector
+  for (const { connector } of matchesByDomain(partners.ReportOnly, domain)) yield connector
+  const ours = mailFrom === '' ? onPremises.rules : matchesByDomain(onPremises.byDomain, domain)
+  for (const { connector } of ours) yield connector
+  yield* matchesByDomain(disabled.inbound, domain)
+}
+
+function inboundFinding(
+  connector: InboundConnector,
+  session: Session,
+  judgement: InboundJudgement,
+  domain: string | null,
+): Finding {
+  if (!connector.enabled) return disabled
+  if (connector.connectorType === 'OnPremises')
+    return onPremisesFinding(connector, session, judgement, domain)
+  const winner = connector.mode === 'Enforce' ? judgement.partner : judgement.trial
+  if (winner !== null && winner.id !== connector.id) return outranked(winner, connector, domain, inboundOrder)
+  const why = violationOf(connector, session)?.explanation ?? whatIsMet(connector, session)
+  return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why }
+}
+
+function onPremisesFinding(
+  connector: InboundConnector,
+  session: Session,
+  { attributedTo }: InboundJudgement,
+  domain: string | null,
+): Finding {
+  const by = identifiedBy(connector, session)
+  if (by === null) return { outcome: 'NotIdentified', why: whyUnknown(connector, session) }
+  if (attributedTo !== null && attributedTo.id !== connector.id) {
+    if (by === 'Address' && identifiedBy(attributedTo, session) === 'Certificate')
+      return {
+        outcome: 'Outranked',
+        why: `"${attributedTo.name}" knows the certificate, which goes before an address.`,
+      }
+    return outranked(attributedTo, connector, domain, inboundOrder)
+  }
+  const violation = violationOf(connector, session)
+  if (violation)
+    return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why: violation.explanation }
+  const how = by === 'Certificate' ? 'its certificate' : `its address ${session.ip}`
+  return { outcome: 'Grants', why: `The peer is known by ${how} as our own server: relay is granted.` }
+}
+
+function whyUnknown(connector: InboundConnector, session: Session): string {
+  const { senderIpAddresses, tlsSenderCertificateNames, certificateFingerprints } = connector
+  const reasons: string[] = []
+  if (tlsSenderCertificateNames.length + certificateFingerprints.length > 0)
+    reasons.push(`it ${whyNotIdentified(connector, present(session.tls.clientCertificate, session.at))}`)
+  if (senderIpAddresses.length > 0) reasons.push(`${session.ip} is not in ${listed(senderIpAddresses)}`)
+  return `It does not know the peer: ${reasons.join('; ')}.`
+}
+
+/** What a connector demands, and got. */
+function whatIsMet(connector: InboundConnector, { tls, ip }: Session): string {
+  const met: string[] = []
+  if (connector.requireTls) met.push(`TLS (${tls.protocol ?? 'of unknown version'})`)
+  if (connector.restrictDomainsToCertificate)
+    met.push(`the certificate (${tls.clientCertificate?.subject.slice(0, 200)})`)
+  if (connector.restrictDomainsToIpAddresses) met.push(`the address (${ip})`)
+  return met.length === 0 ? 'It demands nothing of a session.' : `What it demands is met: ${met.join(', ')}.`
+}

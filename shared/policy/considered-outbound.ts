@@ -1,0 +1,65 @@
+/** Which outbound connectors were considered for a recipient, from the same indexes as the decision. */
+import type { OutboundConnector } from '../connectors/schema.ts'
+import { listed } from './client-certificate.ts'
+import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
+import { outboundInOrder, selectOutbound } from './outbound.ts'
+import { outboundOrder, outranked, patternOf } from './precedence.ts'
+import { matchesByDomain, type Snapshot } from './snapshot.ts'
+
+/**
+ * The outbound connectors for a recipient's domain.
+ * @param most how many are listed
+ */
+export function consideredOutbound(snapshot: Snapshot, domain: string, most: number): Considered[] {
+  const accepted = snapshot.acceptedDomains.has(domain)
+  const winner = selectOutbound(snapshot, domain)
+  return distinct(outboundCandidates(snapshot, domain), most, []).map((connector) => ({
+    direction: 'Outbound',
+    ...identityOf(connector),
+    pattern: patternOf(connector, domain, accepted),
+    ...outboundFinding(connector, winner, domain, accepted),
+  }))
+}
+
+function* outboundCandidates(snapshot: Snapshot, domain: string): Generator<OutboundConnector> {
+  yield* outboundInOrder(snapshot, domain)
+  for (const mode of ['Enforce', 'ReportOnly'] as const) yield* snapshot.outbound[mode].byDomain.everyone
+  yield* matchesByDomain(snapshot.disabled.outbound, domain)
+}
+
+function outboundFinding(
+  connector: OutboundConnector,
+  winner: OutboundConnector | null,
+  domain: string,
+  accepted: boolean,
+): Finding {
+  if (!connector.enabled) return disabled
+  if (leadsBack(connector, domain, accepted))
+    return {
+      outcome: 'NotApplicable',
+      why: `${domain} is an accepted domain, and without smart hosts of its own this connector would bring the mail back here.`,
+    }
+  if (winner !== null && connector.id !== winner.id) {
+    if (connector.mode !== winner.mode)
+      return { outcome: 'Outranked', why: `"${winner.name}" is enforced, and this one only reports.` }
+    return outranked(winner, connector, domain, (it) => outboundOrder(it, domain, accepted))
+  }
+  const why = `It takes ${domain} ${wayOf(connector)}, ${tlsOf(connector)}.`
+  return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why }
+}
+
+const leadsBack = (connector: OutboundConnector, domain: string, accepted: boolean): boolean =>
+  accepted && connector.route !== 'SmartHosts' && patternOf(connector, domain, accepted) === '*'
+
+function wayOf({ route, smartHosts }: OutboundConnector): string {
+  if (route === 'Mx') return 'by MX'
+  if (route === 'Ses') return 'by Amazon SES'
+  return `by smart host ${listed(smartHosts.map(({ host, port }) => `${host}:${port}`))}`
+}
+
+function tlsOf({ tlsSettings, tlsDomain, minimumTlsVersion, mode }: OutboundConnector): string {
+  if (tlsSettings === null) return 'with opportunistic TLS'
+  const name = tlsDomain === null ? '' : ` as ${tlsDomain}`
+  const trial = mode === 'ReportOnly' ? ', recorded and not enforced' : ''
+  return `with ${tlsSettings}${name} over ${minimumTlsVersion} or later${trial}`
+}

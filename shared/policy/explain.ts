@@ -1,0 +1,126 @@
+/**
+ * What would happen to a message, and why: the answers in session, the verdicts, and the connectors that were
+ * considered. Nothing is sent or kept. The trace of a real message is explained by the same functions.
+ */
+import type { Route, TlsRequirement } from '../contract/jobs.ts'
+import type { Message, Recipient, Reply, TlsFacts } from '../contract/message.ts'
+import { domainOf } from '../mail/address.ts'
+import { reply } from '../mail/reply.ts'
+import { admit } from './admit.ts'
+import type { Considered } from './considered.ts'
+import { consideredInbound } from './considered-inbound.ts'
+import { consideredOutbound } from './considered-outbound.ts'
+import { evaluate, judgeMessage, type Settings, sessionOf, type Verdict } from './evaluate.ts'
+import type { InboundJudgement } from './inbound.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/** A message that somebody asks about. */
+export interface Question {
+  /** Empty for the null reverse path. */
+  mailFrom: string
+  rcptTo: readonly string[]
+  ip: string
+  tls: TlsFacts
+}
+
+export interface Explanation {
+  /** The inbound connectors, in the order in which they were asked. */
+  considered: Considered[]
+  recipients: RecipientExplanation[]
+}
+
+export interface RecipientExplanation {
+  address: string
+  /** To RCPT TO. */
+  inSession: Reply
+  verdict: Verdict
+  /** How it would leave; null unless the verdict is to deliver. */
+  route: Route | null
+  tls: TlsRequirement | null
+  /** The outbound connectors, in the order in which they were asked. */
+  considered: Considered[]
+}
+
+/** Listed in an answer, and in the trace of each recipient. */
+const mostInAnswer = 100
+const mostInTrace = 10
+
+export function explain(snapshot: Snapshot, settings: Settings, question: Question, now: Date): Explanation {
+  const message = hypothetical(question, now)
+  const judgement = judgeMessage(snapshot, message)
+  const recipients = question.rcptTo.map(untried)
+  const verdicts = evaluate(snapshot, settings, message, recipients, now)
+  return {
+    considered: inboundOf(snapshot, message, judgement, mostInAnswer),
+    recipients: verdicts.map((verdict) => {
+      const { address } = verdict.recipient
+      const leaves = verdict.action === 'Deliver'
+      return {
+        address,
+        inSession: answerTo(snapshot, judgement, address),
+        verdict,
+        route: leaves ? verdict.route : null,
+        tls: leaves ? verdict.tls : null,
+        considered: outboundOf(snapshot, address, mostInAnswer),
+      }
+    }),
+  }
+}
+
+/** Explains the verdicts of one message: by recipient, the connectors that were considered, inbound ones first. */
+export function explainer(snapshot: Snapshot, message: Message): (address: string) => Considered[] {
+  const inbound = inboundOf(snapshot, message, judgeMessage(snapshot, message), mostInTrace)
+  return (address) => [...inbound, ...outboundOf(snapshot, address, mostInTrace)]
+}
+
+function inboundOf(
+  snapshot: Snapshot,
+  message: Message,
+  judgement: InboundJudgement,
+  most: number,
+): Considered[] {
+  if (message.source === null) return []
+  return consideredInbound(snapshot, sessionOf(message, message.source.ip), judgement, most)
+}
+
+function outboundOf(snapshot: Snapshot, address: string, most: number): Considered[] {
+  const domain = domainOf(address)
+  return domain === null ? [] : consideredOutbound(snapshot, domain, most)
+}
+
+/** What the server says to a recipient that it takes. */
+const accepted = reply(250, '1.5', 'Accepted')
+
+function answerTo(snapshot: Snapshot, judgement: InboundJudgement, address: string): Reply {
+  const admission = admit(snapshot, judgement, address)
+  return admission.action === 'Refuse' ? admission.reply : accepted
+}
+
+function hypothetical({ mailFrom, ip, tls }: Question, now: Date): Message {
+  return {
+    id: '00000000000000000000000000',
+    receivedAt: now.toISOString(),
+    source: { ip, port: 0, helo: '' },
+    direction: 'Incoming',
+    attributedTo: null,
+    tls,
+    envelope: {
+      mailFrom,
+      smtpUtf8: false,
+      eightBitMime: false,
+      requireTls: false,
+      dsn: { ret: null, envid: null },
+    },
+    size: 0,
+    content: { bucket: '', key: '', offset: 0, length: 0, sha256: '0'.repeat(64) },
+  }
+}
+
+const untried = (address: string): Recipient => ({
+  address,
+  notify: null,
+  orcpt: null,
+  attempts: 0,
+  lastAttempt: null,
+  delayNotified: false,
+})

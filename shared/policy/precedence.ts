@@ -1,0 +1,50 @@
+/** Why one connector goes before another: the order of snapshot.ts and outbound.ts, in words. */
+import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
+import type { Finding } from './considered.ts'
+import { bestPattern, demand, restrictions, specificity } from './snapshot.ts'
+
+/** How two connectors for one domain are ordered: the higher goes first, compared number by number. */
+interface Order {
+  pattern: string | null
+  specificity: number
+  demand: number
+}
+
+export const inboundOrder = (connector: InboundConnector, domain: string | null): Order => {
+  const pattern = bestPattern(connector.senderDomains, domain)
+  return {
+    pattern,
+    specificity: pattern === null ? -1 : specificity(pattern),
+    demand: restrictions(connector),
+  }
+}
+
+export function outboundOrder(connector: OutboundConnector, domain: string, accepted: boolean): Order {
+  const pattern = patternOf(connector, domain, accepted)
+  // Below every name, above everyone.
+  const specific = pattern === 'allAcceptedDomains' ? 0.5 : pattern === null ? -1 : specificity(pattern)
+  return { pattern, specificity: specific, demand: demand(connector) }
+}
+
+export function outranked<C extends { name: string }>(
+  winner: C,
+  loser: C,
+  domain: string | null,
+  orderOf: (connector: C, domain: string | null) => Order,
+): Finding {
+  const [first, second] = [orderOf(winner, domain), orderOf(loser, domain)]
+  const because =
+    first.specificity !== second.specificity
+      ? `is for ${first.pattern}, which is more specific than ${second.pattern}`
+      : first.demand !== second.demand
+        ? 'demands more'
+        : 'comes first by name'
+  return { outcome: 'Outranked', why: `"${winner.name}" ${because}.` }
+}
+
+/** What brings an outbound connector into question for a domain. */
+export function patternOf(connector: OutboundConnector, domain: string, accepted: boolean): string | null {
+  const pattern = bestPattern(connector.recipientDomains, domain)
+  if (!connector.allAcceptedDomains || !accepted || (pattern !== null && pattern !== '*')) return pattern
+  return 'allAcceptedDomains'
+}
