@@ -179,9 +179,10 @@ export class World {
     this.#say(`connectors are now those numbered ${this.#setting.others.indexOf(this.#connectors)}`)
   }
 
-  /** Now or before the next timer, and now and then twice at once. */
+  /** Now, together with the next timer, or sometime before another; and now and then twice at once. */
   #retry(): void {
-    const at = this.#now + (this.#chance.of(0.5) ? 0 : this.#chance.below(900_000))
+    const soon = this.#now + this.#chance.below(900_000)
+    const at = this.#chance.oneOf([this.#now, this.queues.nextVisible() ?? this.#now, soon])
     for (let times = this.#chance.of(0.5) ? 1 : 2; times > 0; times--) {
       this.#retriesLeft--
       const { number } = this.queues.send('retry', this.#accepted, at)
