@@ -55,23 +55,29 @@ export const EvaluateEnvironment = ConnectorsEnvironment.extend({
   TRACE_RETENTION_DAYS: retentionDays,
 })
 
-export const DeliverEnvironment = z.object({
+/** What every unit that hands mail on needs. */
+const OutboundMailEnvironment = z.object({
   /** The EHLO name (RFC 5321 §4.1.1.1). */
   MAIL_HOSTNAME: z.string().min(1),
-  MESSAGES_TABLE: z.string().min(1),
-  CONTENT_BUCKET: z.string().min(1),
-  EVALUATION_QUEUE_URL: z.url(),
   SES_CONFIGURATION_SET_REQUIRE_TLS: z.string().min(1),
   SES_CONFIGURATION_SET_OPTIONAL_TLS: z.string().min(1),
   /** `address[:port]`, comma separated; empty means the system's resolver. */
   DNS_SERVERS: commaSeparated,
   /**
    * CIDRs, comma separated, of loopback or private networks that a partner's MX may point into. Empty in most
-   * deployments: a stranger's DNS must not aim this function at our own network.
+   * deployments: a stranger's DNS must not aim these functions at our own network.
    */
   PRIVATE_MX_NETWORKS: commaSeparated,
+})
+
+export const DeliverEnvironment = OutboundMailEnvironment.extend({
+  MESSAGES_TABLE: z.string().min(1),
+  CONTENT_BUCKET: z.string().min(1),
+  EVALUATION_QUEUE_URL: z.url(),
   TRACE_RETENTION_DAYS: retentionDays,
 })
+
+export const ValidateEnvironment = OutboundMailEnvironment.extend(ConnectorsEnvironment.shape)
 
 export const BounceEnvironment = z.object({
   MAIL_HOSTNAME: z.string().min(1),

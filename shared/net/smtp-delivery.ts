@@ -20,7 +20,7 @@ export type Outcome = Pick<Attempt, 'outcome' | 'host' | 'ip' | 'tls' | 'policy'
 export type Outcomes = Map<string, Outcome>
 
 export interface Mail {
-  message: Message
+  message: Pick<Message, 'envelope'>
   recipients: readonly Recipient[]
   /** The stored octets, as they are to leave. */
   content: Buffer

@@ -1,0 +1,125 @@
+/** The route as a function of its stores: a connector is read, validated and, if it is still the same, written to. */
+import type { Logger } from '@aws-lambda-powertools/logger'
+import middy from '@middy/core'
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
+import { z } from 'zod'
+import type { AcceptedDomains, OutboundConnectors } from '../../shared/connectors/repository.ts'
+import type { OutboundConnector } from '../../shared/connectors/schema.ts'
+import { type OutboundValidation, validateOutboundConnector } from '../../shared/connectors/validation.ts'
+import { domainOf } from '../../shared/mail/address.ts'
+import { domainMatchesPattern } from '../../shared/mail/domain.ts'
+import { readBody, readOptionalJson } from '../../shared/middleware/json-body.ts'
+import { type Fault, Problem, problemJson } from '../../shared/middleware/problem.ts'
+import { requestLog } from '../../shared/middleware/request-log.ts'
+import type { TestMail } from './test-mail.ts'
+
+export interface Dependencies {
+  outbound: Pick<OutboundConnectors, 'get' | 'keepValidation'>
+  acceptedDomains: Pick<AcceptedDomains, 'get' | 'page'>
+  validate(connector: OutboundConnector, testMail: TestMail): Promise<OutboundValidation>
+  /** Our own name. */
+  hostname: string
+  logger: Logger
+  /** Milliseconds since the epoch. */
+  now?: () => number
+}
+
+type Api = (event: APIGatewayProxyEventV2, context?: Context) => Promise<APIGatewayProxyStructuredResultV2>
+
+export function validationApi(dependencies: Dependencies): Api {
+  const { logger, now = Date.now } = dependencies
+  const handler = middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>(
+    async (event: APIGatewayProxyEventV2) => ({
+      statusCode: 200,
+      headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+      body: JSON.stringify(await answer(event, dependencies)),
+    }),
+  )
+    .use(requestLog(logger, now))
+    .use(problemJson(logger))
+  return (event, context) => handler(event, context ?? ({} as Context))
+}
+
+/** @throws Problem 404, 409, and those of a body */
+async function answer(
+  event: APIGatewayProxyEventV2,
+  dependencies: Dependencies,
+): Promise<OutboundValidation> {
+  const { outbound, validate, hostname, logger, now = Date.now } = dependencies
+  const body = readBody(validateOutboundConnector.body, readOptionalJson(event))
+  const connector = await existing(event.pathParameters?.id ?? '', outbound)
+  const recipients = body.recipients ?? [defaultRecipient(connector)]
+  await assertTaken(connector, recipients, dependencies)
+  const from = await sender(dependencies)
+  const validation = await validate(connector, { from, recipients, hostname, at: new Date(now()) })
+  logger.info('Outbound connector validated', {
+    connector: connector.id,
+    succeeded: validation.succeeded,
+    failed: validation.steps.filter(({ succeeded }) => !succeeded),
+    durationMs: validation.durationMs,
+  })
+  if (await outbound.keepValidation(connector.id, validation)) return validation
+  await existing(connector.id, outbound)
+  throw new Problem(
+    409,
+    'The connector was changed while it was validated, so the result says nothing of it now and is not kept. Validate it again.',
+  )
+}
+
+async function existing(id: string, outbound: Dependencies['outbound']): Promise<OutboundConnector> {
+  const connector = z.ulid().safeParse(id).success ? await outbound.get(id) : null
+  if (connector === null) throw new Problem(404, 'There is no such outbound connector.')
+  return connector
+}
+
+/** RFC 5321 §4.5.1: every domain that takes mail has a postmaster. */
+function defaultRecipient({ recipientDomains }: OutboundConnector): string {
+  const domain = recipientDomains.find((pattern) => !pattern.startsWith('*'))
+  if (domain !== undefined) return `postmaster@${domain}`
+  throw notValid([
+    { path: 'recipients', message: 'is required, since the connector names no domain without a wildcard' },
+  ])
+}
+
+/** By MX each domain has hosts of its own, and only one domain's are validated. */
+async function assertTaken(
+  connector: OutboundConnector,
+  recipients: readonly string[],
+  { acceptedDomains }: Dependencies,
+): Promise<void> {
+  const faults: Fault[] = []
+  const [first] = recipients.map(domainOf)
+  for (const [index, address] of recipients.entries()) {
+    const path = `recipients[${index}]`
+    const domain = domainOf(address) ?? ''
+    if (!(await takes(connector, domain, acceptedDomains)))
+      faults.push({ path, message: `${domain} is not a domain of this connector` })
+    else if (connector.route === 'Mx' && domain !== first)
+      faults.push({
+        path,
+        message: 'is of another domain than the first; by MX validate one domain at a time',
+      })
+  }
+  if (faults.length > 0) throw notValid(faults)
+}
+
+async function takes(
+  { recipientDomains, allAcceptedDomains }: OutboundConnector,
+  domain: string,
+  acceptedDomains: Dependencies['acceptedDomains'],
+): Promise<boolean> {
+  if (recipientDomains.some((pattern) => domainMatchesPattern(domain, pattern))) return true
+  return allAcceptedDomains && (await acceptedDomains.get(domain)) !== null
+}
+
+async function sender({ acceptedDomains }: Dependencies): Promise<string> {
+  const { items } = await acceptedDomains.page(null, 1)
+  const domain = items[0]?.domain
+  if (domain !== undefined) return `mailflow-validation@${domain}`
+  throw new Problem(
+    409,
+    'The test mail needs a sender, and no domain is accepted yet. Accept one first: PUT /accepted-domains/{domain}.',
+  )
+}
+
+const notValid = (errors: readonly Fault[]): Problem => new Problem(422, 'The body is not valid.', { errors })

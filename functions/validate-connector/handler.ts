@@ -1,0 +1,61 @@
+/**
+ * Validation of an outbound connector, for API Gateway, payload format 2.0. It is no part of connector-api because
+ * port 25 leaves only from where deliver-message runs.
+ */
+import { networkInterfaces } from 'node:os'
+import { Logger } from '@aws-lambda-powertools/logger'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { SESClient } from '@aws-sdk/client-ses'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { ConnectorRepository } from '../../shared/connectors/repository.ts'
+import { readEnvironment, ValidateEnvironment } from '../../shared/contract/environment.ts'
+import { clientDefaults, onceOnly } from '../../shared/middleware/aws-clients.ts'
+import { createResolver } from '../../shared/net/resolver.ts'
+import { validationApi } from './api.ts'
+import { type Options, validate } from './validate.ts'
+
+/**
+ * API Gateway waits 29 seconds. Each wait is short enough that the step that hangs is known before, and the test mail
+ * has ten seconds left however slow the hosts are.
+ */
+const limits: Options['limits'] = { resolve: 6_000, probe: 15_000, whole: 25_000 }
+const timeouts = { connect: 5_000, greeting: 8_000, command: 6_000, data: 8_000 }
+
+const environment = readEnvironment(ValidateEnvironment, process.env)
+const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
+const repository = new ConnectorRepository(documents, environment.CONNECTORS_TABLE)
+
+const options: Options = {
+  smtp: {
+    name: environment.MAIL_HOSTNAME,
+    resolver: createResolver(environment.DNS_SERVERS),
+    privateNetworks: environment.PRIVATE_MX_NETWORKS,
+    random: Math.random,
+    timeouts,
+    ipv6: reachesIpv6(),
+  },
+  ses: {
+    ses: new SESClient(onceOnly),
+    configurationSets: {
+      requireTls: environment.SES_CONFIGURATION_SET_REQUIRE_TLS,
+      optionalTls: environment.SES_CONFIGURATION_SET_OPTIONAL_TLS,
+    },
+  },
+  limits,
+}
+
+export const handler = validationApi({
+  outbound: repository.outbound,
+  acceptedDomains: repository.acceptedDomains,
+  validate: (connector, testMail) => validate(connector, testMail, options),
+  hostname: environment.MAIL_HOSTNAME,
+  logger: new Logger({ serviceName: 'validate-connector' }),
+})
+
+/** A link-local address (fe80::/10) leads nowhere beyond this machine. */
+function reachesIpv6(): boolean {
+  const addresses = Object.values(networkInterfaces()).flatMap((some) => some ?? [])
+  return addresses.some(
+    ({ family, internal, address }) => family === 'IPv6' && !internal && !/^fe[89ab]/i.test(address),
+  )
+}

@@ -1,0 +1,161 @@
+/**
+ * What opening a session with one next hop comes to, step by step. The session is the one that delivers, opened
+ * under the connector's own requirement as if it were enforced, so nothing passes here that delivery would refuse.
+ */
+import type { ValidationStep } from '../../shared/connectors/validation.ts'
+import type { TlsRequirement } from '../../shared/contract/jobs.ts'
+import { formatReply } from '../../shared/mail/reply.ts'
+import type { NextHop } from '../../shared/net/next-hops.ts'
+import {
+  type Milestone,
+  type Opening,
+  openSession,
+  type SessionOptions,
+} from '../../shared/net/smtp-session.ts'
+import { assessServerTls, type EstablishedTls, type ServerTls } from '../../shared/tls/server-certificate.ts'
+import { stepOf } from './steps.ts'
+
+export interface Probe {
+  hop: NextHop
+  steps: ValidationStep[]
+  /** Whether a message may be handed to this hop. */
+  passed: boolean
+}
+
+type Finding = Pick<ValidationStep, 'step' | 'succeeded' | 'detail'> & Partial<ValidationStep>
+
+/** @param options the requirement's mode is `Enforce` */
+export async function probe(hop: NextHop, options: SessionOptions): Promise<Probe> {
+  const marks: Mark[] = []
+  const observe = (milestone: Milestone) => marks.push({ milestone, at: performance.now() })
+  const opening = await openSession(hop, { ...options, observe })
+  if (opening.kind === 'Admitted') opening.session.close()
+  const findings = findingsOf(phasesOf(marks, performance.now()), opening, hop, options)
+  return {
+    hop,
+    passed: opening.kind === 'Admitted',
+    steps: findings.map((finding) => stepOf({ ...finding, host: hop.host, ip: hop.ip })),
+  }
+}
+
+interface Mark {
+  milestone: Milestone
+  /** Milliseconds. */
+  at: number
+}
+
+/** One step of one connection. */
+interface Phase {
+  step: 'Connect' | 'Ehlo' | 'StartTls'
+  durationMs: number
+  /** How far the step came. */
+  reached: Milestone
+}
+
+const stepsOf: Readonly<Record<Milestone, Phase['step']>> = {
+  Dialled: 'Connect',
+  Connected: 'Ehlo',
+  Greeted: 'Ehlo',
+  TlsAsked: 'StartTls',
+  Secured: 'StartTls',
+}
+
+const whatFailed: Readonly<Record<Milestone, string>> = {
+  Dialled: 'The connection failed',
+  Connected: 'The greeting failed',
+  Greeted: 'EHLO failed',
+  TlsAsked: 'STARTTLS failed',
+  Secured: 'EHLO over TLS failed',
+}
+
+/** Each phase lasts until the next begins, the last until the session was opened or given up. */
+function phasesOf(marks: readonly Mark[], ended: number): Phase[] {
+  const phases: Phase[] = []
+  for (const [index, { milestone, at }] of marks.entries()) {
+    const durationMs = (marks[index + 1]?.at ?? ended) - at
+    const step = stepsOf[milestone]
+    const phase = phases.at(-1)
+    if (phase?.step === step)
+      Object.assign(phase, { reached: milestone, durationMs: phase.durationMs + durationMs })
+    else phases.push({ step, durationMs, reached: milestone })
+  }
+  return phases.length > 0 ? phases : [{ step: 'Connect', durationMs: 0, reached: 'Dialled' }]
+}
+
+function findingsOf(phases: Phase[], opening: Opening, hop: NextHop, options: SessionOptions): Finding[] {
+  const findings = phases.map((phase, index): Finding => {
+    const { step, durationMs } = phase
+    const isLast = index === phases.length - 1
+    if (step === 'StartTls' && opening.kind !== 'Failed')
+      return { ...startTls(opening.tls, options.requirement), durationMs }
+    if (isLast && opening.kind !== 'Admitted')
+      return { step, durationMs, succeeded: false, detail: whyFailed(phase, opening, options) }
+    if (step === 'StartTls')
+      return { step, durationMs, succeeded: false, detail: 'TLS failed; tried again in the clear' }
+    return { step, durationMs, succeeded: true, detail: whatWorked(step, hop) }
+  })
+  if (opening.kind === 'Failed') return findings
+  const offered = phases.some(({ step }) => step === 'StartTls')
+  if (!offered && opening.kind === 'Admitted') findings.push(startTls(opening.tls, options.requirement))
+  if (opening.tls.kind === 'Established') findings.push(...certificate(opening.tls, options.requirement))
+  return findings
+}
+
+const whatWorked = (step: Phase['step'], { ip, port }: NextHop): string =>
+  step === 'Connect' ? `Connected to ${ip}, port ${port}` : 'Greeted, and answered EHLO'
+
+function whyFailed(
+  { reached }: Phase,
+  opening: Exclude<Opening, { kind: 'Admitted' }>,
+  { signal }: SessionOptions,
+): string {
+  const why = `${whatFailed[reached]}: ${formatReply(opening.reply)}`
+  return signal.aborted ? `${why}; the time for it ran out` : why
+}
+
+/** Whether there is TLS at all, as good as the connector asks for; its certificate comes after. */
+function startTls(tls: ServerTls, requirement: TlsRequirement): Finding {
+  const step = 'StartTls'
+  const fault = weakness(tls, requirement)
+  if (tls.kind !== 'Established') {
+    const detail = fault === null ? inTheClear(tls) : formatReply(fault)
+    return { step, succeeded: fault === null, detail }
+  }
+  const { protocol, cipher, group } = tls
+  const detail = fault ? formatReply(fault) : [protocol, cipher, group].filter(Boolean).join(', ')
+  return { step, succeeded: fault === null, detail, tls: { protocol, cipher, group } }
+}
+
+/** What is wrong with the session even if any certificate would do. */
+function weakness(tls: ServerTls, requirement: TlsRequirement) {
+  const level = requirement.level === 'Opportunistic' ? 'Opportunistic' : 'EncryptionOnly'
+  return assessServerTls({ ...requirement, level }, tls)
+}
+
+function inTheClear(tls: Exclude<ServerTls, EstablishedTls>): string {
+  const why =
+    tls.kind === 'HandshakeFailed'
+      ? `The TLS handshake failed (${tls.cause})`
+      : `STARTTLS is not available${tls.answer === null ? '' : ` (${tls.answer})`}`
+  return `${why}: mail goes in the clear, since tlsSettings is null`
+}
+
+function certificate(tls: EstablishedTls, requirement: TlsRequirement): Finding[] {
+  if (weakness(tls, requirement) !== null) return []
+  const fault = assessServerTls(requirement, tls)
+  const detail = fault ? formatReply(fault) : goodEnough(tls, requirement)
+  return [{ step: 'Certificate', succeeded: fault === null, detail, certificates: [...tls.certificates] }]
+}
+
+function goodEnough(
+  { trusted, trustError, certificates }: EstablishedTls,
+  requirement: TlsRequirement,
+): string {
+  const { level, tlsDomain } = requirement
+  const until = certificates[0] ? `, until ${certificates[0].notAfter}` : ''
+  if (level === 'DomainValidation') return `Trusted, and valid for ${tlsDomain}${until}`
+  if (level === 'CertificateValidation') return `Trusted${until}`
+  const setting = level === 'Opportunistic' ? 'null' : level
+  const would = trusted ? `It is trusted${until}` : `It would not be trusted: ${trustError}`
+  return `Any will do, since tlsSettings is ${setting}. ${would}`
+}

@@ -1,0 +1,76 @@
+/** The next hops that a connector leads to, each name asked for apart, so that one without an answer is seen. */
+
+import { isIP, isIPv6 } from 'node:net'
+import type { ValidationStep } from '../../shared/connectors/validation.ts'
+import { mostHosts } from '../../shared/connectors/validation.ts'
+import type { Route } from '../../shared/contract/jobs.ts'
+import { formatReply } from '../../shared/mail/reply.ts'
+import { findNextHops, type NextHop, type RoutingOptions } from '../../shared/net/next-hops.ts'
+import type { Resolver } from '../../shared/net/resolver.ts'
+import { stepOf, timed } from './steps.ts'
+
+export interface ResolveOptions extends RoutingOptions {
+  resolver: Resolver
+  /** Whether this machine reaches IPv6 at all. */
+  ipv6: boolean
+}
+
+export interface Target {
+  step: ValidationStep
+  hops: NextHop[]
+}
+
+type SmtpRoute = Exclude<Route, { kind: 'Ses' }>
+
+/** @returns in all at most `mostHosts` hops, in the order in which a delivery would try those of one target */
+export async function resolveTargets(route: SmtpRoute, options: ResolveOptions): Promise<Target[]> {
+  const routes: SmtpRoute[] =
+    route.kind === 'Mx'
+      ? [route]
+      : route.hosts.slice(0, mostHosts).map((host) => ({ kind: 'SmartHosts', hosts: [host] }))
+  const targets = await Promise.all(routes.map((one) => resolveTarget(one, options)))
+  return withinMost(targets, route)
+}
+
+async function resolveTarget(route: SmtpRoute, options: ResolveOptions): Promise<Target> {
+  const host = route.kind === 'Mx' ? route.domain : (route.hosts[0]?.host ?? null)
+  const { value: found, durationMs } = await timed(() => findNextHops(route, options.resolver, options))
+  const common = { step: 'Resolve', host, durationMs } as const
+  if (found.kind === 'NotFound')
+    return { step: stepOf({ ...common, succeeded: false, detail: formatReply(found.reply) }), hops: [] }
+  const { hops, passedOver } = options.ipv6 ? { hops: found.hops, passedOver: 0 } : withoutIpv6(found.hops)
+  const detail = [
+    describe(hops, host),
+    ...(passedOver > 0 ? [`${passedOver} IPv6 addresses are passed over: there is no IPv6 here`] : []),
+  ].join('. ')
+  return { step: stepOf({ ...common, succeeded: true, detail }), hops }
+}
+
+/** A delivery tries IPv4 first and would find IPv6 unreachable; a host with nothing else stays, to fail as it would. */
+function withoutIpv6(hops: readonly NextHop[]): { hops: NextHop[]; passedOver: number } {
+  const reachable = new Set(hops.filter(({ ip }) => !isIPv6(ip)).map(({ host }) => host))
+  const kept = hops.filter(({ host, ip }) => !isIPv6(ip) || !reachable.has(host))
+  return { hops: kept, passedOver: hops.length - kept.length }
+}
+
+function describe(hops: readonly NextHop[], asked: string | null): string {
+  if (asked !== null && isIP(asked)) return 'An address, which needs no lookup'
+  return hops.map(({ host, ip }) => (host === asked ? ip : `${host} ${ip}`)).join(', ')
+}
+
+/** What is not tried is said, since nothing is known of it. */
+function withinMost(targets: Target[], route: SmtpRoute): Target[] {
+  const all = targets.flatMap(({ hops }) => hops)
+  const unasked = route.kind === 'Mx' ? 0 : Math.max(0, route.hosts.length - mostHosts)
+  if (unasked === 0 && all.length <= mostHosts) return targets
+  const kept = new Set(all.slice(0, mostHosts))
+  const untried = [
+    ...(unasked > 0 ? [`${unasked} smart hosts`] : []),
+    ...(all.length > mostHosts ? [`${all.length - mostHosts} addresses`] : []),
+  ].join(' and ')
+  const detail = `A validation tries ${mostHosts} addresses; ${untried} were not tried`
+  return [
+    ...targets.map(({ step, hops }) => ({ step, hops: hops.filter((hop) => kept.has(hop)) })),
+    { step: stepOf({ step: 'Resolve', succeeded: true, detail }), hops: [] },
+  ]
+}

@@ -1,0 +1,29 @@
+/** A step of a validation, as it is reported. */
+import type { ValidationStep } from '../../shared/connectors/validation.ts'
+
+const longestDetail = 300
+
+type Reported = Pick<ValidationStep, 'step' | 'succeeded' | 'detail'> & Partial<ValidationStep>
+
+/** The detail may quote a peer: it is brought into one line, and cut. */
+export function stepOf({ detail, durationMs = 0, ...rest }: Reported): ValidationStep {
+  return {
+    host: null,
+    ip: null,
+    tls: null,
+    certificates: [],
+    ...rest,
+    detail: inOneLine(detail).slice(0, longestDetail).toWellFormed(),
+    durationMs: Math.max(0, Math.round(durationMs)),
+  }
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
+const inOneLine = (text: string): string => text.replace(/[\x00-\x1f\x7f]+/g, ' ').trim()
+
+/** Runs a task and tells how long it took, in milliseconds. */
+export async function timed<T>(task: () => Promise<T>): Promise<{ value: T; durationMs: number }> {
+  const begun = performance.now()
+  const value = await task()
+  return { value, durationMs: performance.now() - begun }
+}

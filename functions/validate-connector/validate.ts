@@ -1,0 +1,84 @@
+/**
+ * Validates an outbound connector by doing what a delivery does: its names are resolved, every next hop is opened a
+ * session with, and over the first that passes a test mail is sent. Whatever is not done in time has failed.
+ */
+import type { OutboundConnector } from '../../shared/connectors/schema.ts'
+import { keepable, type OutboundValidation, type ValidationStep } from '../../shared/connectors/validation.ts'
+import type { Route } from '../../shared/contract/jobs.ts'
+import { domainOf } from '../../shared/mail/address.ts'
+import type { Resolver } from '../../shared/net/resolver.ts'
+import { deliverBySes, type SesOptions } from '../../shared/net/ses-delivery.ts'
+import { deliverOver, type Mail, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
+import { requirementOf, routeOf } from '../../shared/policy/outbound.ts'
+import { probe } from './probe.ts'
+import { type ResolveOptions, resolveTargets, type Target } from './resolve.ts'
+import { stepOf } from './steps.ts'
+import { composeTestMail, notSent, sendTestMail, type TestMail } from './test-mail.ts'
+
+/** Milliseconds from the beginning: for the names, for all sessions but that of the test mail, for everything. */
+export interface Limits {
+  resolve: number
+  probe: number
+  whole: number
+}
+
+export interface Options {
+  smtp: Omit<SmtpOptions, 'signal'> & Pick<ResolveOptions, 'ipv6'> & { resolver: Resolver }
+  ses: Omit<SesOptions, 'signal'>
+  limits: Limits
+}
+
+/** Never throws for what a network or a server does. */
+export async function validate(
+  connector: OutboundConnector,
+  testMail: TestMail,
+  options: Options,
+): Promise<OutboundValidation> {
+  const begun = performance.now()
+  // What Enforce would refuse is a failure here, whatever the mode.
+  const requirement = { ...requirementOf(connector), mode: 'Enforce' as const }
+  const mail = await composeTestMail(connector, requirement, testMail)
+  const route = routeOf(connector, domainOf(testMail.recipients[0] ?? '') ?? '')
+  const steps = route.kind === 'Ses' ? await bySes(mail, options) : await bySmtp(route, mail, options)
+  return keepable({
+    at: testMail.at.toISOString(),
+    succeeded: steps.every(({ succeeded }) => succeeded),
+    connectorVersion: connector.version,
+    durationMs: Math.round(performance.now() - begun),
+    steps,
+  })
+}
+
+async function bySes(mail: Mail, { ses, limits }: Options): Promise<ValidationStep[]> {
+  const detail = 'Amazon SES resolves and connects itself, later; neither host nor TLS session is shown'
+  const signal = AbortSignal.timeout(limits.whole)
+  return [
+    stepOf({ step: 'Resolve', host: 'Amazon SES', succeeded: true, detail }),
+    await sendTestMail(mail, (it) => deliverBySes(it, { ...ses, signal })),
+  ]
+}
+
+async function bySmtp(
+  route: Exclude<Route, { kind: 'Ses' }>,
+  mail: Mail,
+  { smtp, limits }: Options,
+): Promise<ValidationStep[]> {
+  const [resolving, probing, whole] = [limits.resolve, limits.probe, limits.whole].map((ms) =>
+    AbortSignal.timeout(ms),
+  ) as [AbortSignal, AbortSignal, AbortSignal]
+  const targets = await resolveTargets(route, { ...smtp, signal: resolving })
+  const session = { ...smtp, requirement: mail.tls, signal: probing }
+  const probed = await Promise.all(
+    targets.map(async ({ step, hops }: Target) => {
+      const probes = await Promise.all(hops.map((hop) => probe(hop, session)))
+      return { step, probes }
+    }),
+  )
+  const hop = probed.flatMap(({ probes }) => probes).find(({ passed }) => passed)?.hop
+  return [
+    ...probed.flatMap(({ step, probes }) => [step, ...probes.flatMap(({ steps }) => steps)]),
+    hop
+      ? await sendTestMail(mail, (it) => deliverOver([hop], it, { ...smtp, signal: whole }))
+      : notSent('Not sent, since no host passed'),
+  ]
+}
