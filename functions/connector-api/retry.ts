@@ -51,6 +51,7 @@ export interface ConnectorRetry {
 const longestWaitMs = 48 * 3_600_000
 /** Leaves the function time to end what it has begun. */
 const workMs = 8_000
+const messagesPerSearch = 200
 const messagesAtOnce = 20
 
 /**
@@ -69,10 +70,13 @@ export async function retryConnector(
   const isHeld = ({ state, connectors }: IndexRow) => state === 'Deferred' && connectors.includes(connector)
   const retried: ConnectorRetry = { recipients: 0, messages: 0, next: from }
   do {
-    const { found, stoppedAt } = await history.find(span, isHeld, retried.next, messagesAtOnce)
-    const requested = await retryAll(found, connector, dependencies)
-    retried.recipients += requested.reduce((sum, recipients) => sum + recipients, 0)
-    retried.messages += requested.filter((recipients) => recipients > 0).length
+    const { found, stoppedAt } = await history.find(span, isHeld, retried.next, messagesPerSearch)
+    for (let start = 0; start < found.length; start += messagesAtOnce) {
+      const some = found.slice(start, start + messagesAtOnce)
+      const requested = await retryAll(some, connector, dependencies)
+      retried.recipients += requested.reduce((sum, recipients) => sum + recipients, 0)
+      retried.messages += requested.filter((recipients) => recipients > 0).length
+    }
     retried.next = stoppedAt
   } while (retried.next !== null && now() - begun < workMs)
   return retried

@@ -16,6 +16,7 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/inbound-connectors', methods: [GET, POST] },
   { path: '/inbound-connectors/{id}', methods: [GET, PUT, DELETE] },
   { path: '/inbound-connectors/{id}/retry', methods: [POST] },
+  { path: '/inbound-connectors/{id}/validate', methods: [POST] },
   { path: '/outbound-connectors', methods: [GET, POST] },
   { path: '/outbound-connectors/{id}', methods: [GET, PUT, DELETE] },
   { path: '/outbound-connectors/{id}/retry', methods: [POST] },

@@ -154,14 +154,21 @@ export class History {
 
   /** @returns the messages that there are, in no order */
   async messages(ids: readonly string[]): Promise<Message[]> {
+    const parts: string[][] = []
+    for (let start = 0; start < ids.length; start += itemsPerRequest)
+      parts.push(ids.slice(start, start + itemsPerRequest))
+    return (await Promise.all(parts.map((part) => this.#messages(part)))).flat()
+  }
+
+  async #messages(ids: readonly string[]): Promise<Message[]> {
     const messages: Message[] = []
     let keys: Record<string, unknown>[] = ids.map(messageKey)
     while (keys.length > 0) {
       const { Responses, UnprocessedKeys } = await this.#documents.send(
-        new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: keys.splice(0, itemsPerRequest) } } }),
+        new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: keys } } }),
       )
       for (const { message } of Responses?.[this.#table] ?? []) messages.push(Message.parse(message))
-      keys = keys.concat(UnprocessedKeys?.[this.#table]?.Keys ?? [])
+      keys = UnprocessedKeys?.[this.#table]?.Keys ?? []
     }
     return messages
   }

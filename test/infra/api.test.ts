@@ -21,6 +21,7 @@ test('the API has the routes of its document', () => {
     'GET /outbound-connectors/{id}',
     'POST /inbound-connectors',
     'POST /inbound-connectors/{id}/retry',
+    'POST /inbound-connectors/{id}/validate',
     'POST /messages/{id}/retry',
     'POST /outbound-connectors',
     'POST /outbound-connectors/{id}/retry',

@@ -21,7 +21,7 @@ export interface Ports {
   send(unit: Unit, outgoing: readonly Outgoing<unknown>[]): Promise<void>
   read(reference: ContentReference): Promise<Buffer>
   store(octets: Buffer, reference: ContentReference): Promise<void>
-  transmit(mail: Mail, attempt: number): Promise<Outcomes>
+  transmit(mail: Mail, job: DeliveryJob): Promise<Outcomes>
   connectors(): Snapshot
   now(): Date
 }
@@ -76,7 +76,7 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
     given: DeliveryJob,
     dependencies: Omit<Parameters<typeof deliverJob>[1], 'transmit'>,
   ): Promise<void> {
-    const transmit = (_: unknown, mail: Mail) => ports.transmit(mail, given.attempt)
+    const transmit = (_: unknown, mail: Mail) => ports.transmit(mail, given)
     const { busy } = await deliverJob(given, { ...dependencies, transmit })
     if (busy.length > 0) throw new Error('some recipients are busy')
   }

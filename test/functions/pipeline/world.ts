@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { contentReference } from '../../../functions/bounce-message/bounce-job.ts'
-import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
+import type { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../../shared/contract/message.ts'
 import type { Mail, Outcome, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
@@ -199,7 +199,7 @@ export class World {
         worker.step('store', () => {
           this.#contents.set(key, octets)
         }),
-      transmit: (mail, attempt) => worker.step('transmit', () => this.#transmit(mail, attempt, worker)),
+      transmit: (mail, job) => worker.step('transmit', () => this.#transmit(mail, job, worker)),
       connectors: () => this.#connectors,
       now: () => new Date(this.#now),
     }
@@ -231,7 +231,7 @@ export class World {
     throw new Error(`${key} is not what was stored`)
   }
 
-  #transmit({ message, recipients }: Mail, attempt: number, worker: Worker): Outcomes {
+  #transmit({ recipients }: Mail, { message, attempt }: DeliveryJob, worker: Worker): Outcomes {
     return new Map(
       recipients.map(({ address }) => {
         const outcome = this.#chance.oneOf(answers)

@@ -1,0 +1,51 @@
+/** What validating an inbound connector found, in sentences for the administrator. Pure. */
+import type { InboundConnector } from '../../shared/connectors/schema.ts'
+import type { FailingMessages, Failure } from './inbound-validation.ts'
+
+interface Seen {
+  messages: number
+  passing: number
+  failing: readonly FailingMessages[]
+}
+
+/** @param lookedBackTo when there was not time for all of the days; null when there was */
+export function summaryOf(
+  connector: InboundConnector,
+  days: number,
+  lookedBackTo: string | null,
+  { messages, passing, failing }: Seen,
+): string {
+  const span =
+    lookedBackTo === null
+      ? `in ${counted(days, 'day')}`
+      : `since ${lookedBackTo} (there was no time to look further back)`
+  const found =
+    messages === 0
+      ? `No message came from ${domains(connector)} ${span}, so nothing is known.`
+      : `Of ${counted(messages, 'message')} ${span}, ${passing} would pass${failing.map(clause).join('')}.`
+  return refusesInSession(connector) ? `${found} ${notSeen}` : found
+}
+
+/** Otherwise a connector that refuses everything would seem to be met by all. */
+const notSeen = 'What the connector refused in session never came in and is not counted.'
+
+const refusesInSession = ({ connectorType, enabled, mode, onViolation }: InboundConnector): boolean =>
+  connectorType === 'Partner' && enabled && mode === 'Enforce' && onViolation === 'Bounce'
+
+const clause = ({ reason, count, latest, ip }: FailingMessages): string =>
+  `; ${count} ${faults[reason] ?? `would fail by ${reason}`}, ${count === 1 ? '' : 'the latest '}on ${latest} from ${ip}`
+
+const faults: Partial<Record<Failure, string>> = {
+  InboundTlsRequired: 'came without TLS',
+  InboundTlsVersion: 'came over a TLS version below the minimum',
+  InboundCertificateRestriction: 'came without a certificate that is accepted',
+  InboundAddressRestriction: 'came from addresses that are not listed',
+  NotIdentified: 'came from peers that are not known as our own servers',
+}
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+
+function domains({ senderDomains }: InboundConnector): string {
+  const shown = senderDomains.slice(0, 3).join(', ')
+  return senderDomains.length > 3 ? `${shown} and ${senderDomains.length - 3} more` : shown
+}

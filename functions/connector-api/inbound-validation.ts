@@ -1,0 +1,153 @@
+/**
+ * Would the mail that came be taken? Each message of the last days whose sender is in the connector's domains is
+ * judged anew, by the rule that decides about mail and from the facts of its own session, as though this connector
+ * stood alone, enabled and enforced. Its limit: what was refused in session was never taken, so nothing is known
+ * of it here.
+ */
+import { decodeTime } from 'ulid'
+import { z } from 'zod'
+import type { InboundConnector } from '../../shared/connectors/schema.ts'
+import type { Message } from '../../shared/contract/message.ts'
+import { domainOf } from '../../shared/mail/address.ts'
+import { type History, type HistoryPosition, type IndexRow, isWithin } from '../../shared/messages/history.ts'
+import { consideredInbound } from '../../shared/policy/considered-inbound.ts'
+import { judgeInbound } from '../../shared/policy/inbound.ts'
+import type { Reason } from '../../shared/policy/reasons.ts'
+import { bestPattern, compileSnapshot } from '../../shared/policy/snapshot.ts'
+import { summaryOf } from './inbound-summary.ts'
+
+/** Of an OnPremises connector: the peer is not known as our own server. */
+export type Failure = Reason | 'NotIdentified'
+
+const Failing = z.strictObject({
+  reason: z.string(),
+  count: z.int().positive(),
+  explanation: z.string().describe('of the latest'),
+  latest: z.iso.datetime(),
+  messages: z.array(z.string()).max(5).describe('ids, newest first'),
+})
+
+export const InboundValidation = z.strictObject({
+  connector: z.ulid(),
+  since: z.iso.datetime(),
+  until: z.iso.datetime(),
+  messages: z.int().nonnegative(),
+  passing: z.int().nonnegative(),
+  failing: z.array(Failing).describe('the most frequent first'),
+  complete: z.boolean().describe('false when there was more than could be read in time'),
+  summary: z.string(),
+})
+export type InboundValidation = z.output<typeof InboundValidation>
+
+export interface Dependencies {
+  history: Pick<History, 'find' | 'messages'>
+  /** Milliseconds since the epoch. */
+  now: () => number
+}
+
+const dayMs = 86_400_000
+/** Leaves the function time to end what it has begun, and its caller an answer. */
+const workMs = 9_000
+const messagesAtOnce = 500
+const examples = 5
+
+/** @param days counted back from now, 1–30 */
+export async function validateInbound(
+  connector: InboundConnector,
+  days: number,
+  { history, now }: Dependencies,
+): Promise<InboundValidation> {
+  const until = new Date(now())
+  const span = { since: new Date(until.getTime() - days * dayMs), until }
+  const judge = judgeOf(connector)
+  const tally = new Tally()
+  let next: HistoryPosition | null = null
+  do {
+    const step = await history.find(span, isFrom(connector), next, messagesAtOnce)
+    const messages = await history.messages(step.found.map(({ before }) => before))
+    for (const message of messages.filter((message) => isWithin(message, span)).sort(newestFirst))
+      if (message.source !== null) tally.add(message, judge(message, message.source.ip))
+    next = step.stoppedAt
+  } while (next !== null && now() - until.getTime() < workMs)
+  const seen = { messages: tally.messages, passing: tally.passing, failing: tally.failing() }
+  const lookedBackTo = next === null ? null : new Date(decodeTime(next.before)).toISOString()
+  return {
+    connector: connector.id,
+    since: span.since.toISOString(),
+    until: until.toISOString(),
+    messages: seen.messages,
+    passing: seen.passing,
+    failing: seen.failing.map(({ ip: _ip, ...failing }) => failing),
+    complete: next === null,
+    summary: summaryOf(connector, days, lookedBackTo, seen),
+  }
+}
+
+const isFrom =
+  ({ senderDomains }: InboundConnector) =>
+  ({ sender }: IndexRow): boolean =>
+    bestPattern(senderDomains, domainOf(sender)) !== null
+
+const newestFirst = (one: Message, other: Message): number => (one.id < other.id ? 1 : -1)
+
+/** What is wrong with a message, null when it would pass. */
+type Judge = (message: Message, ip: string) => { reason: Failure; explanation: string } | null
+
+function judgeOf(connector: InboundConnector): Judge {
+  const inForce = { ...connector, enabled: true, mode: 'Enforce' as const }
+  const alone = compileSnapshot({ version: 0, inbound: [inForce], outbound: [], acceptedDomains: [] })
+  return (message, ip) => {
+    const { tls, envelope, receivedAt } = message
+    const session = { ip, tls, mailFrom: envelope.mailFrom, at: new Date(receivedAt) }
+    const judgement = judgeInbound(alone, session)
+    if (judgement.violation) return judgement.violation
+    if (connector.connectorType === 'Partner' || judgement.attributedTo) return null
+    const [finding] = consideredInbound(alone, session, judgement, 1)
+    return { reason: 'NotIdentified', explanation: finding?.why ?? 'It does not know the peer.' }
+  }
+}
+
+export interface FailingMessages {
+  reason: Failure
+  count: number
+  explanation: string
+  latest: string
+  messages: string[]
+  /** Of the latest. */
+  ip: string
+}
+
+/** Told of messages newest first. */
+class Tally {
+  messages = 0
+  passing = 0
+  readonly #failing = new Map<Failure, FailingMessages>()
+
+  add({ id, receivedAt, source }: Message, fault: ReturnType<Judge>): void {
+    this.messages++
+    if (fault === null) {
+      this.passing++
+      return
+    }
+    const { reason, explanation } = fault
+    const known = this.#failing.get(reason)
+    if (known) {
+      known.count++
+      if (known.messages.length < examples) known.messages.push(id)
+    } else {
+      const first = {
+        reason,
+        count: 1,
+        explanation,
+        latest: receivedAt,
+        messages: [id],
+        ip: source?.ip ?? '',
+      }
+      this.#failing.set(reason, first)
+    }
+  }
+
+  failing(): FailingMessages[] {
+    return [...this.#failing.values()].sort((one, other) => other.count - one.count)
+  }
+}
