@@ -15,13 +15,16 @@ import { type Answer, type Route, route } from './route.ts'
 import { router } from './router.ts'
 import { acceptedDomainRoutes } from './routes/accepted-domains.ts'
 import { connectorRoutes } from './routes/connectors.ts'
+import { type ExplainDependencies, explainRoute } from './routes/explain.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { retryRoutes } from './routes/retry.ts'
+import { validateInboundRoute } from './routes/validate-inbound.ts'
 
 export interface Dependencies {
   repository: ConnectorRepository
   history: History
   evaluation: Sender<EvaluationJob>
+  explain: Omit<ExplainDependencies, 'now'>
   logger: Logger
   /** Milliseconds since the epoch. */
   now?: () => number
@@ -32,13 +35,22 @@ export type Api = (
   context?: Context,
 ) => Promise<APIGatewayProxyStructuredResultV2>
 
-export function connectorApi({ repository, history, evaluation, logger, now = Date.now }: Dependencies): Api {
+export function connectorApi({
+  repository,
+  history,
+  evaluation,
+  explain,
+  logger,
+  now = Date.now,
+}: Dependencies): Api {
   const answer = router(
     withOpenApi([
       ...connectorRoutes(repository),
       ...acceptedDomainRoutes(repository.acceptedDomains),
       ...messageRoutes(history, now),
       ...retryRoutes(repository, { history, evaluation, now }),
+      explainRoute({ ...explain, now }),
+      validateInboundRoute(repository, { history, now }),
     ]),
   )
   const handler = middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>(

@@ -1,9 +1,10 @@
 /** Administration over HTTP: connectors, accepted domains, the message trace. API Gateway, payload format 2.0. */
+import { getCACertificates } from 'node:tls'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import { ConnectorRepository } from '../../shared/connectors/repository.ts'
+import { ConnectorRepository, SnapshotReader } from '../../shared/connectors/repository.ts'
 import { ApiEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { History } from '../../shared/messages/history.ts'
 import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
@@ -12,10 +13,16 @@ import { connectorApi } from './api.ts'
 
 const environment = readEnvironment(ApiEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
+const connectors = new SnapshotReader(documents, environment.CONNECTORS_TABLE)
 
 export const handler = connectorApi({
   repository: new ConnectorRepository(documents, environment.CONNECTORS_TABLE),
   history: new History(documents, environment.MESSAGES_TABLE),
   evaluation: new JobQueue(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),
+  explain: {
+    snapshot: () => connectors.current(),
+    settings: { defaultRoute: environment.DEFAULT_ROUTE },
+    publicRoots: getCACertificates(),
+  },
   logger: new Logger({ serviceName: 'connector-api' }),
 })

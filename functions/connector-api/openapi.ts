@@ -10,11 +10,14 @@ import {
 } from '../../shared/connectors/schema.ts'
 import { OutboundValidation, OutboundValidationInput } from '../../shared/connectors/validation.ts'
 import { TraceEntry } from '../../shared/messages/entry.ts'
+import { InboundValidation } from './inbound-validation.ts'
 import type { Description } from './route.ts'
 import { AcceptedDomainList } from './routes/accepted-domains.ts'
 import { InboundConnectorList, OutboundConnectorList } from './routes/connectors.ts'
+import { ExplanationAnswer, ExplanationInput } from './routes/explain.ts'
 import { MessageList } from './routes/messages.ts'
 import { ConnectorRetryRequested, MessageRetryRequested } from './routes/retry.ts'
+import { InboundValidationInput } from './routes/validate-inbound.ts'
 
 const Problem = z
   .looseObject({
@@ -29,13 +32,16 @@ const Problem = z
 
 const inputs = {
   InboundConnectorInput,
+  InboundValidationInput,
   OutboundConnectorInput,
   OutboundValidationInput,
   AcceptedDomainInput,
+  ExplanationInput,
 }
 const outputs = {
   InboundConnector,
   InboundConnectorList,
+  InboundValidation,
   OutboundConnector,
   OutboundConnectorList,
   OutboundValidation,
@@ -45,6 +51,7 @@ const outputs = {
   MessageList,
   MessageRetryRequested,
   ConnectorRetryRequested,
+  ExplanationAnswer,
   Problem,
 }
 

@@ -90,6 +90,8 @@ export const BounceEnvironment = z.object({
 export const ApiEnvironment = ConnectorsEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  /** As evaluate-policy is told, so that what is explained is what happens. */
+  DEFAULT_ROUTE: z.enum(['Mx', 'Ses']),
 })
 
 /**

@@ -39,7 +39,7 @@ const AttemptEntry = z.strictObject({
 })
 type AttemptEntry = z.output<typeof AttemptEntry>
 
-const VerdictEntry = z.strictObject({
+export const VerdictEntry = z.strictObject({
   action: z.enum(['Deliver', 'Defer', 'Bounce']),
   reason: z.string(),
   explanation: z.string(),

@@ -7,7 +7,7 @@ import type { TLSSocket } from 'node:tls'
 import { type ClientCertificate, plaintext, type TlsFacts } from '../contract/message.ts'
 import { allowsClientAuth, chainsTo } from './chain.ts'
 
-const maximumCertificates = 6
+export const maximumCertificates = 6
 /** Octets of DER in all; a chain beyond it is left out, and then no connector's own CA can vouch for it. */
 const maximumChain = 24 * 1024
 const maximumNames = 100
@@ -76,6 +76,27 @@ function assess(
     return { trusted: false, trustError, clientAuth: allowsClientAuth(certificate) }
   const trusted = chainsTo(chain, publicRoots, at)
   return { trusted, trustError: trusted ? null : trustError, clientAuth: false }
+}
+
+/**
+ * A certificate that nobody has presented yet, as a handshake would find it. The chain is followed as it is given;
+ * what OpenSSL checks beyond (name constraints, path lengths) is not.
+ * @param chain leaf first
+ */
+export function certificateFacts(
+  chain: readonly [X509Certificate, ...X509Certificate[]],
+  { publicRoots, at }: Trust,
+): ClientCertificate {
+  const [leaf] = chain
+  const encoded = chain.map(({ raw }) => raw.toString('base64'))
+  const trusted = chainsTo(encoded, publicRoots, at)
+  const trustError = trusted ? null : whyUntrusted(leaf, at)
+  return describeCertificate(leaf, encoded, { trusted, trustError, clientAuth: allowsClientAuth(leaf) })
+}
+
+function whyUntrusted({ validFromDate, validToDate }: X509Certificate, at: Date): string {
+  if (at > validToDate) return 'CERT_HAS_EXPIRED'
+  return at < validFromDate ? 'CERT_NOT_YET_VALID' : 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'
 }
 
 /** TLS 1.3 suites name no key exchange because all of theirs have it (RFC 8446 §1.2). */

@@ -3,7 +3,7 @@ import type { Logger } from '@aws-lambda-powertools/logger'
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { connectorApi } from '../../../functions/connector-api/api.ts'
-import { ConnectorRepository } from '../../../shared/connectors/repository.ts'
+import { ConnectorRepository, SnapshotReader } from '../../../shared/connectors/repository.ts'
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { History } from '../../../shared/messages/history.ts'
 import { recordingQueue } from '../../support/queue.ts'
@@ -26,7 +26,11 @@ export interface Answered {
 }
 
 /** Log lines are kept, not printed. */
-export function apiOver(documents: DynamoDBDocumentClient, now: () => number = Date.now) {
+export function apiOver(
+  documents: DynamoDBDocumentClient,
+  now: () => number = Date.now,
+  publicRoots: readonly string[] = [],
+) {
   const logged: Record<string, unknown>[] = []
   const logger = {
     info: (message: string, fields: object) => logged.push({ level: 'info', message, ...fields }),
@@ -37,6 +41,11 @@ export function apiOver(documents: DynamoDBDocumentClient, now: () => number = D
     repository: new ConnectorRepository(documents, 'connectors', now),
     history: new History(documents, 'messages'),
     evaluation,
+    explain: {
+      snapshot: () => new SnapshotReader(documents, 'connectors').current(),
+      settings: { defaultRoute: 'Mx' },
+      publicRoots,
+    },
     logger,
     now,
   })

@@ -56,11 +56,13 @@ const routes = [
   'DELETE /outbound-connectors/{id}',
   'POST /outbound-connectors/{id}/validate',
   'POST /inbound-connectors/{id}/retry',
+  'POST /inbound-connectors/{id}/validate',
   'POST /outbound-connectors/{id}/retry',
   'GET /messages',
   'GET /messages/{id}',
   'POST /messages/{id}/retry',
   'GET /openapi.json',
+  'POST /explain',
 ]
 
 describe('the OpenAPI document', () => {
@@ -168,16 +170,22 @@ const agreed = {
   },
 }
 
+/** What a connector written before does not say. */
+const addedSince = { requireClientAuthEku: false }
+
 describe('the agreed examples', () => {
   test('are taken as they stand', () => {
-    assert.deepEqual(InboundConnectorInput.parse(agreed.inbound), agreed.inbound)
+    assert.deepEqual(InboundConnectorInput.parse(agreed.inbound), { ...agreed.inbound, ...addedSince })
     assert.deepEqual(OutboundConnectorInput.parse(agreed.outbound), agreed.outbound)
     for (const body of [{}, { comment: 'head office' }]) assert(AcceptedDomainInput.safeParse(body).success)
   })
 
   test('show the defaults', () => {
     const { name, connectorType, senderDomains } = agreed.inbound
-    assert.deepEqual(InboundConnectorInput.parse({ name, connectorType, senderDomains }), agreed.inbound)
+    assert.deepEqual(InboundConnectorInput.parse({ name, connectorType, senderDomains }), {
+      ...agreed.inbound,
+      ...addedSince,
+    })
     const { recipientDomains } = agreed.outbound
     const plain = { ...agreed.outbound, tlsSettings: null, tlsDomain: null }
     assert.deepEqual(

@@ -1,0 +1,161 @@
+/** `POST /explain`: what would happen to a message, and why. Nothing is sent or kept. */
+import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { DeliveryJob } from '../../../shared/contract/jobs.ts'
+import { ClientCertificate, plaintext, type TlsFacts } from '../../../shared/contract/message.ts'
+import { formatReply } from '../../../shared/mail/reply.ts'
+import { VerdictEntry } from '../../../shared/messages/entry.ts'
+import { Considered } from '../../../shared/policy/considered.ts'
+import type { Settings } from '../../../shared/policy/evaluate.ts'
+import { explain, type RecipientExplanation } from '../../../shared/policy/explain.ts'
+import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import { certificateFacts, maximumCertificates } from '../../../shared/tls/facts.ts'
+import { type Route, route } from '../route.ts'
+
+type Chain = [X509Certificate, ...X509Certificate[]]
+
+const CertificateChain = z
+  .string()
+  .max(65_536)
+  .transform((text, context): Chain => {
+    const chain = readChain(text)
+    if (typeof chain !== 'string') return chain
+    context.addIssue({ code: 'custom', message: chain })
+    return z.NEVER
+  })
+
+const Tls = z
+  .strictObject({
+    negotiated: z.boolean(),
+    protocol: z.enum(['TLSv1.2', 'TLSv1.3']).optional().describe('TLSv1.3 when left out'),
+    clientCertificate: CertificateChain.optional().describe('PEM, leaf first; its chain may follow'),
+  })
+  .superRefine(({ negotiated, protocol, clientCertificate }, context) => {
+    if (negotiated) return
+    for (const [path, value] of Object.entries({ protocol, clientCertificate }))
+      if (value !== undefined)
+        context.addIssue({ code: 'custom', path: [path], message: 'there is none unless TLS is negotiated' })
+  })
+
+export const ExplanationInput = z.strictObject({
+  mailFrom: z
+    .string()
+    .max(320)
+    .transform((text) => (text === '<>' ? '' : text))
+    .describe('reverse path; empty or <> is the null reverse path'),
+  rcptTo: z.array(z.string().min(1).max(320)).min(1).max(100),
+  ip: z.string().refine((text) => isIP(text) !== 0, 'is not an IP address'),
+  tls: Tls.default({ negotiated: false }),
+})
+
+export const ExplanationAnswer = z.strictObject({
+  at: z.iso.datetime(),
+  connectorsVersion: z.int().nonnegative(),
+  clientCertificate: ClientCertificate.omit({ chain: true }).nullable(),
+  considered: z.array(Considered).describe('inbound connectors, in the order in which they were asked'),
+  recipients: z.array(
+    z.strictObject({
+      address: z.string(),
+      inSession: z.string().describe('the reply to RCPT TO'),
+      verdict: VerdictEntry.pick({
+        action: true,
+        reason: true,
+        explanation: true,
+        connectors: true,
+        reportOnly: true,
+        reply: true,
+      }),
+      route: DeliveryJob.shape.route.nullable(),
+      tls: DeliveryJob.shape.tls.nullable(),
+      considered: z.array(Considered).describe('outbound connectors, in the order in which they were asked'),
+    }),
+  ),
+})
+
+export interface ExplainDependencies {
+  /** The connectors as they are now. */
+  snapshot(): Promise<Snapshot>
+  settings: Settings
+  /** PEM; the same array each time. */
+  publicRoots: readonly string[]
+  /** Milliseconds since the epoch. */
+  now(): number
+}
+
+export function explainRoute({ snapshot, settings, publicRoots, now }: ExplainDependencies): Route {
+  return route(
+    {
+      method: 'POST',
+      path: '/explain',
+      summary: 'Say what would happen to a message, and why',
+      body: ExplanationInput,
+      answers: { 200: ExplanationAnswer },
+    },
+    async ({ body }) => {
+      const at = new Date(now())
+      const connectors = await snapshot()
+      const tls = factsOf(body.tls, { publicRoots, at })
+      const { considered, recipients } = explain(connectors, settings, { ...body, tls }, at)
+      const answer: z.input<typeof ExplanationAnswer> = {
+        at: at.toISOString(),
+        connectorsVersion: connectors.version,
+        clientCertificate: withoutChain(tls.clientCertificate),
+        considered,
+        recipients: recipients.map(recipientAnswer),
+      }
+      return { status: 200, body: answer }
+    },
+  )
+}
+
+function recipientAnswer({ address, inSession, verdict, route, tls, considered }: RecipientExplanation) {
+  const { action, reason, explanation, connectors, reportOnly } = verdict
+  const reply = verdict.action === 'Deliver' ? null : formatReply(verdict.reply)
+  return {
+    address,
+    inSession: formatReply(inSession),
+    verdict: { action, reason, explanation, connectors, reportOnly, reply },
+    route,
+    tls,
+    considered,
+  }
+}
+
+function factsOf(tls: z.output<typeof Tls>, trust: Parameters<typeof certificateFacts>[1]): TlsFacts {
+  if (!tls.negotiated) return plaintext
+  const { protocol = 'TLSv1.3', clientCertificate } = tls
+  return {
+    ...plaintext,
+    negotiated: true,
+    protocol,
+    forwardSecrecy: true,
+    clientCertificate: clientCertificate ? certificateFacts(clientCertificate, trust) : null,
+  }
+}
+
+function withoutChain(certificate: ClientCertificate | null) {
+  if (certificate === null) return null
+  const { chain: _chain, ...shown } = certificate
+  return shown
+}
+
+const pem = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
+
+/** @returns what is wrong with the text, or its certificates */
+function readChain(text: string): Chain | string {
+  const blocks = text.match(pem) ?? []
+  if (blocks.length === 0) return 'holds no certificate in PEM'
+  if (blocks.length > maximumCertificates) return `holds more than ${maximumCertificates} certificates`
+  const read = blocks.map(readCertificate)
+  const broken = read.indexOf(null)
+  return broken < 0 ? (read as Chain) : `certificate ${broken + 1} cannot be read`
+}
+
+function readCertificate(block: string): X509Certificate | null {
+  try {
+    return new X509Certificate(block)
+  } catch {
+    return null
+  }
+}

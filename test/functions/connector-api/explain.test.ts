@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { inboundInput, outboundInput } from '../../support/connectors.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { createPki, daysFromNow, selfSigned } from '../../support/pki.ts'
+import { type Answered, apiOver } from './client.ts'
+
+const pki = await createPki('Public CA')
+let db: TestDynamoDb
+let api: ReturnType<typeof apiOver>
+
+before(async () => {
+  db = await startDynamoDb()
+  api = apiOver(db.documents, Date.now, [pki.ca])
+  for (const json of [
+    inboundInput({ name: 'Everyone', senderDomains: ['*'], requireTls: false }),
+    inboundInput({ name: 'Trial', mode: 'ReportOnly', minimumTlsVersion: 'TLSv1.3' }),
+    inboundInput({ name: 'Old', enabled: false }),
+    inboundInput({
+      tlsSenderCertificateNames: ['mail.contoso.example'],
+      restrictDomainsToCertificate: true,
+    }),
+    inboundInput({
+      name: 'Office',
+      connectorType: 'OnPremises',
+      senderDomains: ['ours.example'],
+      senderIpAddresses: ['192.0.2.0/24'],
+    }),
+  ])
+    await api.ask('POST /inbound-connectors', { json })
+  for (const json of [
+    outboundInput({ tlsSettings: 'DomainValidation', tlsDomain: '*.northwind.example' }),
+    outboundInput({ name: 'Weak', recipientDomains: ['*.northwind.example'] }),
+    outboundInput({
+      name: 'Mailboxes',
+      connectorType: 'OnPremises',
+      recipientDomains: [],
+      allAcceptedDomains: true,
+      route: 'SmartHosts',
+      smartHosts: [{ host: 'mailbox.ours.example', port: 25 }],
+    }),
+  ])
+    await api.ask('POST /outbound-connectors', { json })
+  await api.ask('PUT /accepted-domains/ours.example', { json: {} })
+})
+
+after(() => db.stop())
+
+const ask = (json: object): Promise<Answered> => api.ask('POST /explain', { json })
+
+const fromContoso = { mailFrom: 'a@contoso.example', rcptTo: ['b@ours.example'], ip: '203.0.113.9' }
+const outcomes = (considered: { name: string; outcome: string }[]) =>
+  considered.map(({ name, outcome }) => `${name}: ${outcome}`)
+
+describe('a message in the clear of a partner that must use TLS', () => {
+  test('is answered with 530, and with 5.7.10 afterwards', async () => {
+    const { status, body } = await ask(fromContoso)
+    assert.equal(status, 200)
+    const [recipient] = body.recipients
+    assert.equal(recipient.inSession, '530 5.7.0 Must issue a STARTTLS command first')
+    assert.deepEqual(
+      [recipient.verdict.action, recipient.verdict.reason, recipient.verdict.reply],
+      ['Bounce', 'InboundTlsRequired', '550 5.7.10 Encryption needed'],
+    )
+    assert.equal(recipient.route, null)
+  })
+
+  test('names every connector that was considered, in order, with why', async () => {
+    const { body } = await ask(fromContoso)
+    assert.deepEqual(
+      body.considered.map(({ name, pattern, outcome, why }: Record<string, string>) => [
+        name,
+        pattern,
+        outcome,
+        why,
+      ]),
+      [
+        [
+          'Contoso',
+          'contoso.example',
+          'Decides',
+          'Connector "Contoso" requires TLS and the message came without it.',
+        ],
+        ['Everyone', '*', 'Outranked', '"Contoso" is for contoso.example, which is more specific than *.'],
+        [
+          'Trial',
+          'contoso.example',
+          'Reports',
+          'Connector "Trial" requires TLS and the message came without it.',
+        ],
+        ['Old', 'contoso.example', 'Disabled', 'It is disabled.'],
+      ],
+    )
+  })
+})
+
+describe('a certificate', () => {
+  const withCertificate = async (pem: string) =>
+    (await ask({ ...fromContoso, tls: { negotiated: true, clientCertificate: pem } })).body
+
+  test('of the right name, chained to a public root, is taken', async () => {
+    const { cert } = await pki.issue({ names: ['mail.contoso.example'], purposes: ['serverAuth'] })
+    const body = await withCertificate(cert)
+    assert.equal(body.recipients[0].inSession, '250 2.1.5 Accepted')
+    assert.equal(body.clientCertificate.trusted, true)
+    assert.equal(body.clientCertificate.clientAuth, false)
+    assert.equal('chain' in body.clientCertificate, false)
+    assert.match(
+      body.considered[0].why,
+      /^What it demands is met: TLS \(TLSv1\.3\), the certificate \(CN=mail\.contoso\.example\)\.$/,
+    )
+  })
+
+  test('with everything wrong is told so, fault by fault', async () => {
+    const notAfter = daysFromNow(-0.5)
+    const { cert } = await selfSigned({ names: ['mail.fabrikam.example'], notAfter })
+    const body = await withCertificate(cert)
+    const { inSession, verdict } = body.recipients[0]
+    assert.equal(inSession, '550 5.7.51 Sender domain is restricted to its own servers')
+    assert.equal(
+      verdict.explanation,
+      `Connector "Contoso" accepts only a certificate for [mail.contoso.example]; presented was CN=mail.fabrikam.example: expired on ${body.clientCertificate.notAfter}; issued by CN=mail.fabrikam.example, which is not trusted (CERT_HAS_EXPIRED); presented names [mail.fabrikam.example], expected [mail.contoso.example].`,
+    )
+  })
+})
+
+test('our own server relays: the connector that knows it, and how the mail would leave', async () => {
+  const { body } = await ask({
+    mailFrom: 'ann@ours.example',
+    rcptTo: ['bob@northwind.example', 'dan@mail.northwind.example', 'eve@ours.example'],
+    ip: '192.0.2.7',
+    tls: { negotiated: true, protocol: 'TLSv1.2' },
+  })
+  assert.deepEqual(outcomes(body.considered), ['Everyone: Decides', 'Office: Grants'])
+  const [northwind, below, ours] = body.recipients
+  assert.deepEqual(outcomes(northwind.considered), ['Northwind: Decides', 'Weak: Outranked'])
+  assert.deepEqual(northwind.route, { kind: 'Mx', domain: 'northwind.example' })
+  assert.deepEqual(
+    [northwind.tls.level, northwind.tls.tlsDomain],
+    ['DomainValidation', '*.northwind.example'],
+  )
+  assert.deepEqual(outcomes(below.considered), ['Weak: Decides'])
+  assert.equal(below.tls.level, 'Opportunistic')
+  assert.deepEqual(outcomes(ours.considered), ['Mailboxes: Decides'])
+})
+
+test('nothing is sent or kept', async () => {
+  const before = (await api.ask('GET /inbound-connectors')).body
+  await ask(fromContoso)
+  assert.deepEqual(api.evaluation.sent, [])
+  assert.deepEqual((await api.ask('GET /inbound-connectors')).body, before)
+  assert.deepEqual((await api.ask('GET /messages')).body.items, [])
+})
+
+const faults: [name: string, change: object, path: string, message: RegExp][] = [
+  ['an address that is none', { ip: '1.2.3' }, 'ip', /is not an IP address/],
+  ['no recipient', { rcptTo: [] }, 'rcptTo', /./],
+  [
+    'a certificate without TLS',
+    { tls: { negotiated: false, clientCertificate: pki.ca } },
+    'tls.clientCertificate',
+    /there is none unless TLS/,
+  ],
+  [
+    'a text that is no certificate',
+    { tls: { negotiated: true, clientCertificate: 'x' } },
+    'tls.clientCertificate',
+    /holds no certificate in PEM/,
+  ],
+  [
+    'a certificate that is broken',
+    {
+      tls: {
+        negotiated: true,
+        clientCertificate: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
+      },
+    },
+    'tls.clientCertificate',
+    /certificate 1 cannot be read/,
+  ],
+  ['TLS 1.1', { tls: { negotiated: true, protocol: 'TLSv1.1' } }, 'tls.protocol', /./],
+]
+
+for (const [name, change, path, message] of faults)
+  test(`${name} is refused by its name`, async () => {
+    const { status, body } = await ask({ ...fromContoso, ...change })
+    assert.equal(status, 422)
+    const [fault] = body.errors
+    assert.equal(fault.path, path)
+    assert.match(fault.message, message)
+  })
