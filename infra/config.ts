@@ -23,14 +23,12 @@ const unit = (timeoutSeconds: number, atOnce: number, longestTimeout = 900) =>
     })
     .prefault({})
 
-/**
- * RFC 5321 §4.5.3.2 lets one SMTP command take minutes. The function gives an attempt 270 seconds and claims it
- * for 360, so its own limit between the two is no setting.
- */
-const Delivery = z
-  .strictObject({ concurrency: concurrency.default(50) })
-  .prefault({})
-  .transform((settings) => ({ ...settings, timeoutSeconds: 300 }))
+/** A unit whose code sets itself limits around this one, which is therefore no setting. */
+const fixedUnit = (timeoutSeconds: number, atOnce: number) =>
+  z
+    .strictObject({ concurrency: concurrency.default(atOnce) })
+    .prefault({})
+    .transform((settings) => ({ ...settings, timeoutSeconds }))
 
 const Ingress = z.strictObject({
   /** Fargate CPU units. A task has two MiB of memory a unit, the least that Fargate pairs with each of these. */
@@ -96,7 +94,13 @@ export const Config = z
     functions: z
       .strictObject({
         evaluate: unit(30, 50),
-        deliver: Delivery,
+        /**
+         * RFC 5321 §4.5.3.2 lets one SMTP command take minutes. The function gives an attempt 270 seconds and claims
+         * it for 360.
+         */
+        deliver: fixedUnit(300, 50),
+        /** The function gives itself 25 seconds, and API Gateway gives it 29. */
+        validate: fixedUnit(29, 5),
         /** A claim on a DSN lasts 90 seconds. */
         bounce: unit(60, 10, 60),
         api: unit(15, 20),

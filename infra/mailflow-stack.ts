@@ -6,6 +6,8 @@ import { ConnectorApi } from './connectors/connector-api.ts'
 import { ConnectorsTable } from './connectors/connectors-table.ts'
 import { BounceMessage } from './delivery/bounce-message.ts'
 import { DeliverMessage } from './delivery/deliver-message.ts'
+import { OutboundMail } from './delivery/outbound-mail.ts'
+import { ValidateConnector } from './delivery/validate-connector.ts'
 import { SmtpIngress } from './ingress/smtp-ingress.ts'
 import { MailNetwork } from './mail-network.ts'
 import { Monitoring } from './monitoring/monitoring.ts'
@@ -35,15 +37,18 @@ export class MailflowStack extends Stack {
       queues,
     })
     const evaluate = new EvaluatePolicy(this, 'Policy', { config, queues, connectors, messages })
-    const deliver = new DeliverMessage(this, 'Delivery', { config, network, queues, content, messages })
+    const outboundMail = new OutboundMail(this, 'OutboundMail', config, network)
+    const deliver = new DeliverMessage(this, 'Delivery', { config, outboundMail, queues, content, messages })
     const bounce = new BounceMessage(this, 'Bounce', { config, queues, content, messages })
-    const api = new ConnectorApi(this, 'Api', { config, queues, connectors, messages })
+    const validate = new ValidateConnector(this, 'Validation', { config, outboundMail, connectors })
+    const api = new ConnectorApi(this, 'Api', { config, queues, connectors, messages, validate })
 
     const functions = {
       evaluate: evaluate.handler,
       deliver: deliver.handler,
       bounce: bounce.handler,
       api: api.handler,
+      validate: validate.handler,
     }
     new Monitoring(this, 'Monitoring', { config, ingress, queues, functions, api })
   }

@@ -5,6 +5,7 @@ import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigateway
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
 import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
+import type { ValidateConnector } from '../delivery/validate-connector.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
 import { UnitFunction, UnitLogs } from '../unit.ts'
@@ -25,14 +26,19 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/messages', methods: [GET] },
   { path: '/messages/{id}', methods: [GET] },
   { path: '/messages/{id}/retry', methods: [POST] },
+  { path: '/explain', methods: [POST] },
   { path: '/openapi.json', methods: [GET] },
 ]
+
+/** Answered by the function that stands where mail leaves from. */
+const validation = { path: '/outbound-connectors/{id}/validate', methods: [POST] }
 
 export interface ConnectorApiProps {
   readonly config: Config
   readonly queues: MailQueues
   readonly connectors: ConnectorsTable
   readonly messages: MessagesTable
+  readonly validate: ValidateConnector
 }
 
 /** Administration over HTTP: every route is authorised, by AWS signature or by a token of the configured issuer. */
@@ -40,8 +46,9 @@ export class ConnectorApi extends Construct {
   readonly handler: UnitFunction
   readonly api: HttpApi
 
-  constructor(scope: Construct, id: string, { config, queues, connectors, messages }: ConnectorApiProps) {
+  constructor(scope: Construct, id: string, props: ConnectorApiProps) {
     super(scope, id)
+    const { config, queues, connectors, messages, validate } = props
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'connector-api',
       description: 'Connectors, accepted domains and the message trace',
@@ -51,10 +58,15 @@ export class ConnectorApi extends Construct {
     connectors.grantReadWrite(this.handler)
     messages.grantHistory(this.handler)
     queues.evaluation.grantSend(this.handler)
+    this.handler.addEnvironment('DEFAULT_ROUTE', config.defaultRoute)
     this.api = new HttpApi(this, 'Api', { ...authorisation(config), createDefaultStage: false })
     // One permission for the whole API: a function's policy has no room for one a route.
     const integration = new HttpLambdaIntegration('Handler', this.handler, { scopePermissionToRoute: false })
     for (const route of routes) this.api.addRoutes({ ...route, integration })
+    this.api.addRoutes({
+      ...validation,
+      integration: new HttpLambdaIntegration('Validation', validate.handler),
+    })
     this.addStage(config)
     const description = 'Connectors and message trace'
     new CfnOutput(this, 'Url', { value: this.api.apiEndpoint, description }).overrideLogicalId('ApiUrl')

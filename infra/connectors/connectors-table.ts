@@ -23,6 +23,19 @@ export class ConnectorsTable extends Construct {
     this.tell(unit)
   }
 
+  /** Lets the unit read outbound connectors and accepted domains, and write down how a validation went. */
+  grantValidation(unit: Unit): void {
+    const outbound = 'outbound-connector'
+    this.table.grantCallsOn(unit, { partitions: [outbound, 'accepted-domain'] }, 'GetItem', 'Query')
+    // It talks to strangers' servers, so what is demanded of them is not its to change.
+    this.table.grantCallsOn(
+      unit,
+      { partitions: [outbound], attributes: ['version', 'validation'] },
+      'UpdateItem',
+    )
+    this.tell(unit)
+  }
+
   private tell(unit: Unit): void {
     unit.addEnvironment('CONNECTORS_TABLE', this.table.tableName)
   }

@@ -113,6 +113,11 @@ export class Alarms extends Construct {
       functions.api,
       'Administrators cannot change or see connectors; mail flows on.',
     )
+    this.watchErrors(
+      'validate-connector',
+      functions.validate,
+      'Administrators cannot validate outbound connectors; mail flows on.',
+    )
     this.add('Throttles', {
       title: 'Functions are throttled',
       impact: 'Mail is decided, delivered or bounced more slowly than it arrives.',

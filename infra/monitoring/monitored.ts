@@ -9,6 +9,6 @@ export interface Monitored {
   readonly config: Config
   readonly ingress: SmtpIngress
   readonly queues: MailQueues
-  readonly functions: Readonly<Record<'evaluate' | 'deliver' | 'bounce' | 'api', UnitFunction>>
+  readonly functions: Readonly<Record<'evaluate' | 'deliver' | 'bounce' | 'api' | 'validate', UnitFunction>>
   readonly api: ConnectorApi
 }

@@ -23,14 +23,39 @@ export class ItemTable extends Table {
     this.allow(unit, this.tableArn, calls)
   }
 
+  /** As `grantCalls`, on the items of some partitions only, and of them only some attributes where they are named. */
+  grantCallsOn(
+    unit: Unit,
+    { partitions, attributes }: { partitions: readonly string[]; attributes?: readonly string[] },
+    ...calls: readonly DynamoDbCall[]
+  ): void {
+    this.allow(unit, this.tableArn, calls, {
+      'ForAllValues:StringEquals': {
+        'dynamodb:LeadingKeys': partitions,
+        ...(attributes && { 'dynamodb:Attributes': ['pk', 'sk', ...attributes] }),
+      },
+      // An update could otherwise answer with the attributes that it must not name.
+      ...(attributes && {
+        StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
+      }),
+    })
+  }
+
   /** Lets the unit query one index. */
   grantIndexQuery(unit: Unit, index: string): void {
     this.allow(unit, `${this.tableArn}/index/${index}`, ['Query'])
   }
 
-  private allow(unit: Unit, resource: string, calls: readonly DynamoDbCall[]): void {
+  private allow(
+    unit: Unit,
+    resource: string,
+    calls: readonly DynamoDbCall[],
+    conditions: Record<string, unknown> = {},
+  ): void {
     const actions = calls.map((call) => `dynamodb:${call}`)
-    unit.grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources: [resource] }))
+    unit.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({ actions, resources: [resource], conditions }),
+    )
   }
 }
 

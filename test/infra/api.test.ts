@@ -25,6 +25,7 @@ test('the API has the routes of its document', () => {
     'POST /messages/{id}/retry',
     'POST /outbound-connectors',
     'POST /outbound-connectors/{id}/retry',
+    'POST /outbound-connectors/{id}/validate',
     'PUT /accepted-domains/{domain}',
     'PUT /inbound-connectors/{id}',
     'PUT /outbound-connectors/{id}',

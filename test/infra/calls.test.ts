@@ -18,6 +18,12 @@ const units: { unit: string; entry: string; role: string; neverCalled?: string[]
   { unit: 'deliver-message', entry: 'handler.ts', role: 'DeliveryFunctionRole' },
   { unit: 'bounce-message', entry: 'handler.ts', role: 'BounceFunctionRole' },
   { unit: 'connector-api', entry: 'handler.ts', role: 'ApiFunctionRole' },
+  {
+    unit: 'validate-connector',
+    entry: 'handler.ts',
+    role: 'ValidationFunctionRole',
+    neverCalled: ['dynamodb:PutItem', 'dynamodb:DeleteItem'],
+  },
 ]
 
 /** What IAM calls the commands whose names differ from their action's. */

@@ -11,14 +11,14 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     reason: 'the call names no resource',
   },
   {
-    role: /^DeliveryFunctionRole/,
+    role: /^(Delivery|Validation)FunctionRole/,
     actions:
       /^ec2:(Describe(NetworkInterfaces|Subnets)|(Create|Delete)NetworkInterface|(Una|A)ssignPrivateIpAddresses)$/,
     resource: /^\*$/,
     reason: 'Lambda makes the interface, so there is no name to grant before it exists',
   },
   {
-    role: /^DeliveryFunctionRole/,
+    role: /^(Delivery|Validation)FunctionRole/,
     actions: /^ses:SendRawEmail$/,
     resource: /:<AWS::AccountId>:identity\/\*$/,
     reason: 'identities are verified outside the stack; sesIdentityArns narrows it',
@@ -58,15 +58,44 @@ test('every reason for an unscoped resource is still needed', () => {
   assert.deepEqual(idle, [])
 })
 
-test('only delivery may send through SES, and only with the two configuration sets', () => {
+test('only delivery and validation may send through SES, and only with the two configuration sets', () => {
   const ses = grants({}).filter(({ action }) => action.startsWith('ses:'))
-  assert.ok(ses.every(({ role }) => role.startsWith('DeliveryFunctionRole')))
+  assert.ok(ses.every(({ role }) => /^(Delivery|Validation)FunctionRole/.test(role)))
   const sets = ses.filter(({ resource }) => resource.includes(':configuration-set/'))
-  assert.deepEqual(
+  const setsOf = (unit: string) =>
     sets
-      .map(({ resource }) => resource.replace(/^.*configuration-set\/<(DeliverySes\w+?Tls).*$/, '$1'))
-      .sort(),
-    ['DeliverySesOptionalTls', 'DeliverySesRequireTls'],
+      .filter(({ role }) => role.startsWith(unit))
+      .map(({ resource }) => resource.replace(/^.*configuration-set\/<OutboundMailSes(\w+?Tls).*$/, '$1'))
+  for (const unit of ['Delivery', 'Validation'])
+    assert.deepEqual(setsOf(unit).sort(), ['OptionalTls', 'RequireTls'], unit)
+})
+
+test('validation reads no other rules than outbound connectors, and of those writes only how it went', () => {
+  const statements = ofType('AWS::IAM::Policy')
+    .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('ValidationFunctionRole'))
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    .filter(({ Action }) => many<string>(Action).some((action) => action.startsWith('dynamodb:')))
+  assert.deepEqual(
+    statements.map(({ Action, Condition }) => [
+      Action,
+      Condition['ForAllValues:StringEquals'],
+      Condition.StringEqualsIfExists,
+    ]),
+    [
+      [
+        ['dynamodb:GetItem', 'dynamodb:Query'],
+        { 'dynamodb:LeadingKeys': ['outbound-connector', 'accepted-domain'] },
+        undefined,
+      ],
+      [
+        'dynamodb:UpdateItem',
+        {
+          'dynamodb:LeadingKeys': ['outbound-connector'],
+          'dynamodb:Attributes': ['pk', 'sk', 'version', 'validation'],
+        },
+        { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
+      ],
+    ],
   )
 })
 

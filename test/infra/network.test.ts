@@ -23,15 +23,13 @@ const egress: [
 
 for (const [what, mailflow, expected] of egress)
   test(`a deployment that ${what} pays for what that takes and no more`, () => {
-    const delivery = ofType('AWS::Lambda::Function', mailflow).filter(
-      ({ Properties }) => Properties.VpcConfig,
-    )
+    const inside = ofType('AWS::Lambda::Function', mailflow).filter(({ Properties }) => Properties.VpcConfig)
     const network = only('AWS::ECS::Service', mailflow).Properties.NetworkConfiguration.AwsvpcConfiguration
     const endpoints = ofType('AWS::EC2::VPCEndpoint', mailflow)
     assert.deepEqual(
       {
         nat: ofType('AWS::EC2::NatGateway', mailflow).length,
-        inVpc: delivery.some(({ id }) => id.startsWith('DeliveryFunction')),
+        inVpc: inside.some(({ id }) => id.startsWith('DeliveryFunction')),
         publicTasks: network.AssignPublicIp === 'ENABLED',
         endpoints: endpoints.filter(({ Properties }) => Properties.VpcEndpointType === 'Interface').length,
       },
@@ -39,6 +37,17 @@ for (const [what, mailflow, expected] of egress)
     )
     assert.equal(endpoints.filter(({ Properties }) => Properties.VpcEndpointType === 'Gateway').length, 2)
   })
+
+test('a connector is validated from where its mail leaves', () => {
+  for (const mailflow of [{}, { defaultRoute: 'Mx' }, { deliverInVpc: true }]) {
+    const [delivery, validation] = ['DeliveryFunction', 'ValidationFunction'].map(
+      (name) =>
+        ofType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith(name))?.Properties.VpcConfig,
+    )
+    assert.deepEqual(validation, delivery)
+    assert.equal(validation === undefined, Object.keys(mailflow).length === 0)
+  }
+})
 
 test('changing the route keeps the subnets, so that nothing in them is replaced', () => {
   const subnets = (mailflow: Record<string, unknown>) =>

@@ -8,6 +8,7 @@ import {
   EvaluateEnvironment,
   IngressEnvironment,
   readEnvironment,
+  ValidateEnvironment,
 } from '../../shared/contract/environment.ts'
 import { deployments, type Json, ofType, only, text } from './synthesis.ts'
 
@@ -19,6 +20,7 @@ const functions: [string, z.ZodObject][] = [
   ['DeliveryFunction', DeliverEnvironment],
   ['BounceFunction', BounceEnvironment],
   ['ApiFunction', ApiEnvironment],
+  ['ValidationFunction', ValidateEnvironment],
 ]
 
 for (const [deployment, mailflow] of Object.entries(deployments)) {
@@ -56,19 +58,20 @@ test('settings reach the units that need them', () => {
     dnsServers: ['127.0.0.1:5353'],
     privateMxNetworks: ['127.0.0.0/8'],
   }
-  const delivery = ofType('AWS::Lambda::Function', mailflow).find(({ id }) =>
-    id.startsWith('DeliveryFunction'),
-  )
-  const { MAIL_HOSTNAME, DNS_SERVERS, PRIVATE_MX_NETWORKS } = delivery?.Properties.Environment.Variables ?? {}
-  assert.deepEqual(
-    [MAIL_HOSTNAME, DNS_SERVERS, PRIVATE_MX_NETWORKS],
-    ['mx.ours.example', '127.0.0.1:5353', '127.0.0.0/8'],
-  )
+  for (const name of ['DeliveryFunction', 'ValidationFunction']) {
+    const unit = ofType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith(name))
+    const { MAIL_HOSTNAME, DNS_SERVERS, PRIVATE_MX_NETWORKS } = unit?.Properties.Environment.Variables ?? {}
+    assert.deepEqual(
+      [MAIL_HOSTNAME, DNS_SERVERS, PRIVATE_MX_NETWORKS],
+      ['mx.ours.example', '127.0.0.1:5353', '127.0.0.0/8'],
+      name,
+    )
+  }
 })
 
 test('every function runs on Node 24 and arm64', () => {
   const all = ofType('AWS::Lambda::Function')
-  assert.equal(all.length, 4)
+  assert.equal(all.length, 5)
   for (const { id, Properties } of all) {
     assert.equal(Properties.Runtime, 'nodejs24.x', id)
     assert.deepEqual(Properties.Architectures, ['arm64'], id)

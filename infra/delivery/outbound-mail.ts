@@ -1,0 +1,37 @@
+import { type ISecurityGroup, type IVpc, SecurityGroup, type SubnetSelection } from 'aws-cdk-lib/aws-ec2'
+import { Construct } from 'constructs'
+import { type Config, deliversInVpc } from '../config.ts'
+import type { MailNetwork } from '../mail-network.ts'
+import type { UnitFunction } from '../unit.ts'
+import { SesConfiguration } from './ses-configuration.ts'
+
+/** Where mail leaves from, the same for each unit that sends some: partners know one set of addresses. */
+export class OutboundMail extends Construct {
+  /** For the functions that send; left out where they run outside the VPC. */
+  readonly placement: {
+    readonly network?: { vpc: IVpc; vpcSubnets: SubnetSelection; securityGroups: ISecurityGroup[] }
+  }
+  private readonly config: Config
+  private readonly ses: SesConfiguration
+
+  constructor(scope: Construct, id: string, config: Config, network: MailNetwork) {
+    super(scope, id)
+    this.config = config
+    this.ses = new SesConfiguration(this, 'Ses')
+    this.placement = deliversInVpc(config) ? { network: this.inside(network) } : {}
+  }
+
+  /** Lets the function send: by SES with permission, by SMTP from where it was placed. */
+  grantSend(sender: UnitFunction): void {
+    const { hostname, dnsServers, privateMxNetworks, sesIdentityArns } = this.config
+    sender.addEnvironment('MAIL_HOSTNAME', hostname)
+    sender.addEnvironment('DNS_SERVERS', dnsServers.join(','))
+    sender.addEnvironment('PRIVATE_MX_NETWORKS', privateMxNetworks.join(','))
+    this.ses.grantSend(sender, sesIdentityArns)
+  }
+
+  private inside({ vpc, privateSubnets }: MailNetwork) {
+    const securityGroup = new SecurityGroup(this, 'SecurityGroup', { vpc, description: 'Outbound mail' })
+    return { vpc, vpcSubnets: privateSubnets, securityGroups: [securityGroup] }
+  }
+}
