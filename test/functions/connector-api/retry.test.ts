@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { encodeTime } from 'ulid'
+import { retryConnector } from '../../../functions/connector-api/retry.ts'
+import { EvaluationJob } from '../../../shared/contract/jobs.ts'
+import type { Message } from '../../../shared/contract/message.ts'
+import { History, type HistoryPosition } from '../../../shared/messages/history.ts'
+import { Trace } from '../../../shared/messages/trace.ts'
+import { relayDenied } from '../../../shared/policy/admit.ts'
+import type { Verdict } from '../../../shared/policy/evaluate.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { attempt, circumstances, message, recipient } from '../../support/fixtures.ts'
+import { recordingQueue } from '../../support/queue.ts'
+import { apiOver } from './client.ts'
+
+let database: TestDynamoDb
+let api: ReturnType<typeof apiOver>
+let trace: Trace
+const now = Date.parse('2026-02-03T12:00:00.000Z')
+const unknown = '01ARZ3NDEKTSV4RRFFQ69G5FAV'
+
+before(async () => {
+  database = await startDynamoDb()
+  api = apiOver(database.documents, () => now)
+  trace = new Trace(database.documents, database.messagesTable)
+})
+after(() => database.stop())
+beforeEach(() => api.evaluation.take())
+
+let made = 0
+
+/** A message of the trace, received so many hours ago, and its recipients as it has them. */
+async function received(
+  hoursAgo: number,
+  recipients: Record<string, Partial<Pick<Verdict, 'action' | 'connectors'>>>,
+): Promise<Message> {
+  const at = now - hoursAgo * 3_600_000
+  const id = `${encodeTime(at, 10)}${String(made++).padStart(16, '0')}`
+  const sent = message({ id, receivedAt: new Date(at).toISOString() })
+  await trace.recordMessage(sent, 4_000_000_000)
+  for (const [address, fields] of Object.entries(recipients))
+    await trace.recordVerdict(sent, verdict(address, fields), circumstances, 4_000_000_000)
+  return sent
+}
+
+const tried = (address: string) =>
+  recipient({ address, lastAttempt: attempt({ number: 3 }), delayNotified: true })
+
+const verdict = (address: string, fields: object): Verdict =>
+  ({
+    action: 'Defer',
+    recipient: tried(address),
+    reason: 'RetryLater',
+    explanation: 'Attempt 3 ended with 451 4.3.0 Try again later.',
+    connectors: { inbound: null, outbound: null },
+    decidedBy: null,
+    reportOnly: null,
+    reply: relayDenied,
+    until: new Date(now + 600_000),
+    notifyDelay: false,
+    ...fields,
+  }) as Verdict
+
+const jobs = () => api.evaluation.take().map(({ job }) => EvaluationJob.parse(job))
+const addresses = (sent: EvaluationJob[]) =>
+  sent.flatMap(({ recipients }) => recipients.map((r) => r.address))
+
+describe('POST /messages/{id}/retry', () => {
+  test('asks for the next attempt of who is deferred, and of nobody else, as the trace knows them', async () => {
+    const sent = await received(1, {
+      'a@ours.example': {},
+      'b@ours.example': { action: 'Deliver' },
+      'c@ours.example': { action: 'Bounce' },
+      'd@ours.example': {},
+    })
+    const { status, body } = await api.ask(`POST /messages/${sent.id}/retry`)
+    assert.deepEqual(
+      [status, body],
+      [202, { requested: 2, recipients: ['a@ours.example', 'd@ours.example'] }],
+    )
+    assert.deepEqual(jobs(), [
+      {
+        message: sent,
+        recipients: [tried('a@ours.example'), tried('d@ours.example')],
+        notBefore: '2026-02-03T12:00:00.000Z',
+        retry: true,
+      },
+    ])
+  })
+
+  test('asks again when asked again', async () => {
+    const { id } = await received(1, { 'a@ours.example': {} })
+    const [one, two] = [
+      await api.ask(`POST /messages/${id}/retry`),
+      await api.ask(`POST /messages/${id}/retry`),
+    ]
+    assert.deepEqual([one.status, two.body], [202, one.body])
+    assert.equal(jobs().length, 2)
+  })
+
+  test('asks for more recipients than a job may hold', async () => {
+    const crowd = Array.from({ length: 150 }, (_, n) => `r${String(n).padStart(3, '0')}@ours.example`)
+    const { id } = await received(1, Object.fromEntries(crowd.map((address) => [address, {}])))
+    const { body } = await api.ask(`POST /messages/${id}/retry`)
+    assert.deepEqual(body, { requested: 150, recipients: crowd })
+    const sent = jobs()
+    assert.deepEqual([sent.length, addresses(sent)], [2, crowd])
+  })
+
+  test('where nobody is deferred is 409, and says how far each has come', async () => {
+    const { id } = await received(1, {
+      'a@ours.example': { action: 'Deliver' },
+      'b@ours.example': { action: 'Bounce' },
+      'c@ours.example': {},
+    })
+    await trace.recordDelivered(id, 'c@ours.example')
+    const { status, body } = await api.ask(`POST /messages/${id}/retry`)
+    assert.equal(status, 409)
+    assert.deepEqual(body.errors, [
+      { path: 'a@ours.example', message: 'is Pending' },
+      { path: 'b@ours.example', message: 'is Bounced' },
+      { path: 'c@ours.example', message: 'is Delivered' },
+    ])
+    assert.deepEqual(jobs(), [])
+  })
+
+  test('of a message that has not been decided upon is 409', async () => {
+    const { id } = await received(0, {})
+    const { status, body } = await api.ask(`POST /messages/${id}/retry`)
+    assert.deepEqual([status, body.detail], [409, 'The message has not been decided upon yet.'])
+  })
+
+  for (const id of [unknown, 'x', '%20'])
+    test(`of ${id}, which is no message, is 404`, async () => {
+      const { status } = await api.ask(`POST /messages/${id}/retry`)
+      assert.equal(status, 404)
+    })
+
+  test('is not answered with success when the queue did not take it', async () => {
+    const { id } = await received(1, { 'a@ours.example': {} })
+    api.evaluation.failOnce()
+    assert.equal((await api.ask(`POST /messages/${id}/retry`)).status, 500)
+  })
+})
+
+const kinds = [
+  {
+    kind: 'inbound',
+    other: 'outbound',
+    input: { name: 'Contoso', connectorType: 'Partner', senderDomains: ['contoso.example'] },
+  },
+  {
+    kind: 'outbound',
+    other: 'inbound',
+    input: { name: 'Contoso', connectorType: 'Partner', recipientDomains: ['contoso.example'] },
+  },
+]
+
+for (const { kind, other, input } of kinds)
+  describe(`POST /${kind}-connectors/{id}/retry`, () => {
+    let id: string
+    let path: string
+    const by = (connector: string) => ({
+      connectors: { inbound: null, outbound: null, [kind]: connector },
+    })
+
+    before(async () => {
+      id = (await api.ask(`POST /${kind}-connectors`, { json: input })).body.id
+      path = `/${kind}-connectors/${id}/retry`
+      await received(0.01, { 'a@ours.example': by(id), 'b@ours.example': by(unknown) })
+      await received(1, { 'c@ours.example': by(unknown), 'd@ours.example': { ...by(id), action: 'Deliver' } })
+      await received(23, { 'e@ours.example': by(id), 'f@ours.example': by(id) })
+      await received(47, { 'g@ours.example': by(id) })
+      await received(73, { 'h@ours.example': by(id) })
+    })
+
+    test('asks for who is deferred with the connector taking part, of the last two days', async () => {
+      const { status, body } = await api.ask(`POST ${path}`)
+      assert.deepEqual([status, body], [202, { requested: 4, messages: 3, nextCursor: null }])
+      const sent = jobs()
+      assert.deepEqual(addresses(sent), [
+        'a@ours.example',
+        'e@ours.example',
+        'f@ours.example',
+        'g@ours.example',
+      ])
+      assert(sent.every(({ retry }) => retry))
+    })
+
+    test('goes on where a cursor says', async () => {
+      const day = '2026-02-03'
+      const before = encodeTime(now - 12 * 3_600_000, 10).padEnd(26, '0')
+      const cursor = Buffer.from(JSON.stringify({ day, before })).toString('base64url')
+      const { body } = await api.ask(`POST ${path}?cursor=${cursor}`)
+      assert.deepEqual(body, { requested: 3, messages: 2, nextCursor: null })
+      assert.deepEqual(addresses(jobs()), ['e@ours.example', 'f@ours.example', 'g@ours.example'])
+    })
+
+    const wrong = [
+      { name: 'a connector there is not', target: () => `/${kind}-connectors/${unknown}/retry`, status: 404 },
+      { name: 'what is no id', target: () => `/${kind}-connectors/x/retry`, status: 404 },
+      {
+        name: 'a connector of the other kind',
+        target: () => `/${other}-connectors/${id}/retry`,
+        status: 404,
+      },
+      { name: 'a cursor made up', target: () => `${path}?cursor=!`, status: 400 },
+    ]
+    for (const { name, target, status } of wrong)
+      test(`with ${name} is ${status}`, async () => {
+        assert.equal((await api.ask(`POST ${target()}`)).status, status)
+        assert.deepEqual(jobs(), [])
+      })
+  })
+
+describe('retrying for a connector', () => {
+  const evaluation = recordingQueue<EvaluationJob>()
+  const connector = '01KGH3Z00000000000000000ZZ'
+  const held = { connectors: { inbound: connector, outbound: null } }
+  const everyone = Array.from({ length: 30 }, (_, n) => `r${String(n).padStart(2, '0')}@ours.example`)
+
+  before(async () => {
+    for (const [n, address] of everyone.entries()) await received(1 + n, { [address]: held })
+  })
+
+  test('stops when its time is over, and the calls together ask for each once', async () => {
+    const history = new History(database.documents, database.messagesTable, 10)
+    const calls: number[] = []
+    let from: HistoryPosition | null = null
+    do {
+      let clock = now
+      // Five looks at the clock, and the time is over.
+      const hurried = { history, evaluation, now: () => (clock += 2_000) }
+      const retried: Awaited<ReturnType<typeof retryConnector>> = await retryConnector(
+        connector,
+        from,
+        hurried,
+      )
+      calls.push(retried.recipients)
+      from = retried.next
+    } while (from !== null)
+    assert(calls.length > 2, `${calls}`)
+    assert.deepEqual(addresses(evaluation.take().map(({ job }) => job)), everyone)
+  })
+
+  test('believes the table, not the index, which may be a moment behind', async () => {
+    const stored = new History(database.documents, database.messagesTable)
+    const { id } = await received(1, { 'settled@ours.example': held, 'waiting@ours.example': held })
+    await trace.recordDelivered(id, 'settled@ours.example')
+    const history = {
+      find: async () => ({ found: [{ day: '2026-02-03', before: id }], stoppedAt: null }),
+      undertaking: (of: string) => stored.undertaking(of),
+    }
+    const retried = await retryConnector(connector, null, { history, evaluation, now: () => now })
+    assert.deepEqual(retried, { recipients: 1, messages: 1, next: null })
+    assert.deepEqual(addresses(evaluation.take().map(({ job }) => job)), ['waiting@ours.example'])
+  })
+})
