@@ -41,8 +41,9 @@ function* inboundInOrder(
 ): Generator<InboundConnector> {
   for (const { connector } of matchesByDomain(partners.Enforce, domain)) yield connector
   for (const { connector } of matchesByDomain(partners.ReportOnly, domain)) yield connector
-  const ours = mailFrom === '' ? onPremises.rules : matchesByDomain(onPremises.byDomain, domain)
-  for (const { connector } of ours) yield connector
+  const ours = mailFrom === '' ? onPremises.rules : [...matchesByDomain(onPremises.byDomain, domain)]
+  for (const mode of ['Enforce', 'ReportOnly'] as const)
+    for (const { connector } of ours) if (connector.mode === mode) yield connector
   yield* matchesByDomain(disabled.inbound, domain)
 }
 
@@ -70,6 +71,8 @@ function onPremisesFinding(
   const by = identifiedBy(connector, session)
   if (by === null) return { outcome: 'NotIdentified', why: whyUnknown(connector, session) }
   if (attributedTo !== null && attributedTo.id !== connector.id) {
+    if (attributedTo.mode !== connector.mode)
+      return { outcome: 'Outranked', why: `"${attributedTo.name}" is enforced, and this one only reports.` }
     if (by === 'Address' && identifiedBy(attributedTo, session) === 'Certificate')
       return {
         outcome: 'Outranked',

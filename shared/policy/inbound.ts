@@ -110,11 +110,20 @@ const peerOf = (session: Session): Peer => ({
   presented: present(session.tls.clientCertificate, session.at),
 })
 
-/** Certificate first, then address, as Exchange attributes mail of a hybrid organisation. */
+/**
+ * Certificate first, then address, as Exchange attributes mail of a hybrid organisation. One that only reports is
+ * asked when no enforced one knows the peer, so that a trial relaxes nothing that is in force.
+ */
 function attribute(onPremises: OnPremises, peer: Peer): InboundRule | null {
+  const known = [...knownByCertificate(onPremises, peer)]
+  const atAddress = [...onPremises.byAddress.holding(peer.ip)]
+  const by = (rules: InboundRule[], mode: InboundConnector['mode']) =>
+    foremost(
+      rules.filter(({ connector }) => connector.mode === mode),
+      peer,
+    )
   return (
-    foremost(knownByCertificate(onPremises, peer), peer) ??
-    foremost(onPremises.byAddress.holding(peer.ip), peer)
+    by(known, 'Enforce') ?? by(atAddress, 'Enforce') ?? by(known, 'ReportOnly') ?? by(atAddress, 'ReportOnly')
   )
 }
 
@@ -184,7 +193,7 @@ function tlsTooOld(connector: InboundConnector, protocol: string | null): Violat
     reason: 'InboundTlsVersion',
     inSession: needed,
     postQueue: needed,
-    explanation: `Connector "${connector.name}" requires TLSv1.3 and the message came over ${protocol}.`,
+    explanation: `Connector "${connector.name}" requires TLSv1.3 and the message came over ${protocol ?? 'an unknown version'}.`,
   }
 }
 
