@@ -203,7 +203,7 @@ function deliverOrRetry(
   const { recipient, message, now } = input
   const attempt = recipient.lastAttempt
   if (attempt === null) return deliver(input, common, outbound, domain)
-  if (attempt.outcome === 'TlsNotMet' && outbound?.tlsSettings != null && outbound.onTlsFailure === 'Bounce')
+  if (attempt.outcome === 'TlsNotMet' && outbound !== null && bouncesAtOnce(outbound))
     return bounce(common, 'OutboundTlsNotMet', asPermanent(attempt.reply), failedBecause(attempt))
   const expiresAt = expiryOf(message, outbound)
   if (now >= expiresAt) return giveUp(common, attempt)
@@ -215,6 +215,10 @@ function deliverOrRetry(
   const why = { reason, explanation: failedBecause(attempt) } as const
   return defer(input, common, why, attempt.reply, due, expiresAt)
 }
+
+/** The attempt may have been made when the connector was still enforced. */
+const bouncesAtOnce = ({ mode, tlsSettings, onTlsFailure }: OutboundConnector): boolean =>
+  mode === 'Enforce' && tlsSettings !== null && onTlsFailure === 'Bounce'
 
 function giveUp(common: Common, attempt: Attempt): Bounce {
   if (attempt.outcome === 'TlsNotMet')
