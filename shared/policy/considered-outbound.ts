@@ -24,7 +24,9 @@ export function consideredOutbound(snapshot: Snapshot, domain: string, most: num
 function* outboundCandidates(snapshot: Snapshot, domain: string): Generator<OutboundConnector> {
   yield* outboundInOrder(snapshot, domain)
   for (const mode of ['Enforce', 'ReportOnly'] as const) yield* snapshot.outbound[mode].byDomain.everyone
-  yield* matchesByDomain(snapshot.disabled.outbound, domain)
+  const { byDomain, allAcceptedDomains } = snapshot.disabled.outbound
+  yield* matchesByDomain(byDomain, domain)
+  if (snapshot.acceptedDomains.has(domain)) yield* allAcceptedDomains
 }
 
 function outboundFinding(

@@ -15,7 +15,7 @@ export interface Snapshot {
   onPremises: OnPremises
   outbound: ByMode<OutboundIndex>
   /** Take no part in any decision; named where somebody asks why. */
-  disabled: { inbound: DomainIndex<InboundConnector>; outbound: DomainIndex<OutboundConnector> }
+  disabled: { inbound: DomainIndex<InboundConnector>; outbound: OutboundIndex }
   connectorsById: ReadonlyMap<string, InboundConnector | OutboundConnector>
 }
 
@@ -78,7 +78,7 @@ export function compileSnapshot({ version, inbound, outbound, acceptedDomains }:
     ),
     disabled: {
       inbound: indexByDomain(inbound.filter(isDisabled).sort(byName), (connector) => connector.senderDomains),
-      outbound: indexByDomain(outbound.filter(isDisabled).sort(byName), recipientDomains),
+      outbound: compileOutbound(outbound.filter(isDisabled).sort(byName)),
     },
     connectorsById: new Map([...inbound, ...outbound].map((connector) => [connector.id, connector])),
   }
@@ -207,6 +207,7 @@ export function restrictions(connector: InboundConnector): number {
     connector.restrictDomainsToCertificate,
     connector.restrictDomainsToIpAddresses,
     connector.minimumTlsVersion === 'TLSv1.3',
+    connector.restrictDomainsToCertificate && connector.requireClientAuthEku,
   ].filter(Boolean).length
 }
 
