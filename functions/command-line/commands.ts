@@ -1,0 +1,21 @@
+/** Every command, in the order of the help. A new one is a file in commands/ and a line here. */
+import type { Command } from './command.ts'
+import { applyConnectors } from './commands/connectors-apply.ts'
+import { exportConnectors } from './commands/connectors-export.ts'
+import { getConnector } from './commands/connectors-get.ts'
+import { importExchange } from './commands/connectors-import-exchange.ts'
+import { listConnectors } from './commands/connectors-list.ts'
+import { explain } from './commands/explain.ts'
+import { messages } from './commands/messages.ts'
+import { retry } from './commands/retry.ts'
+
+export const commands: readonly Command[] = [
+  listConnectors,
+  getConnector,
+  applyConnectors,
+  exportConnectors,
+  importExchange,
+  explain,
+  messages,
+  retry,
+]

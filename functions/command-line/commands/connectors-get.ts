@@ -1,0 +1,37 @@
+/** `connectors get`: one connector in full. */
+import { command, jsonOption } from '../command.ts'
+import { type Found, findConnectors } from '../configuration/find.ts'
+import { writeConfiguration } from '../configuration/write.ts'
+import { exit } from '../faults.ts'
+import { timeOf } from '../text/words.ts'
+
+export const getConnector = command({
+  name: 'connectors get',
+  summary: 'Show a connector as the file of "connectors apply" has it',
+  takes: { shown: 'NAME|ID', least: 1, most: 1 },
+  usesApi: true,
+  options: jsonOption,
+  details: `
+When an inbound and an outbound connector share the name, both are shown. --json prints what the API answers, in a
+list.
+`,
+  async run({ values, positionals: [nameOrId = ''], world, api }) {
+    const found = await findConnectors(api, nameOrId)
+    if (values.json)
+      world.out(
+        `${JSON.stringify(
+          found.map(({ connector }) => connector.answer),
+          null,
+          2,
+        )}\n`,
+      )
+    else world.out(found.map(textOf).join('\n'))
+    return exit.ok
+  },
+})
+
+function textOf({ kind, connector }: Found): string {
+  const { createdAt, updatedAt, version } = connector.answer
+  const times = `made ${timeOf(String(createdAt))}, changed ${timeOf(String(updatedAt))}`
+  return writeConfiguration({ [kind.name]: [connector] }, `id ${connector.id}, version ${version}, ${times}`)
+}

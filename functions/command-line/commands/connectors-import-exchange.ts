@@ -1,0 +1,60 @@
+/** `connectors import-exchange`: Exchange Online's connectors as a file for `connectors apply`. */
+import { command } from '../command.ts'
+import { writeConfiguration } from '../configuration/write.ts'
+import { readExport } from '../exchange/export-file.ts'
+import { importObjects } from '../exchange/import.ts'
+import { type Notice, noticeText, type Weight } from '../exchange/notices.ts'
+import { exit } from '../faults.ts'
+import { readOctets } from '../text/files.ts'
+import { counted, printable } from '../text/words.ts'
+
+export const importExchange = command({
+  name: 'connectors import-exchange',
+  summary: 'Turn an export of Exchange Online\'s connectors into a file for "connectors apply"',
+  takes: { shown: 'FILE …', least: 1, most: Number.POSITIVE_INFINITY },
+  usesApi: false,
+  options: {},
+  details: `
+The files are what PowerShell writes:
+
+  Get-InboundConnector | ConvertTo-Json | Out-File inbound.json
+  Get-OutboundConnector | ConvertTo-Json | Out-File outbound.json
+  Get-AcceptedDomain | ConvertTo-Json | Out-File domains.json
+
+The connectors go to standard output, and what could not be carried over, with what happens instead, to standard
+error. Read what begins with "Left out", "Disabled" or "Weaker than in Exchange" before you apply the file.
+`,
+  async run({ positionals, world }) {
+    const files = await Promise.all(
+      positionals.map(async (name) => readExport(await readOctets(name, world), name)),
+    )
+    const { configuration, notices } = importObjects(files.flat())
+    world.out(writeConfiguration(configuration, `Imported from Exchange: ${positionals.join(', ')}`))
+    for (const notice of notices) world.err(`${printable(noticeText(notice))}\n`)
+    world.err(`${summaryOf(configuration, notices)}\n`)
+    return exit.ok
+  },
+})
+
+const grave: readonly Weight[] = ['Left out', 'Disabled', 'Weaker than in Exchange']
+
+function summaryOf(
+  {
+    acceptedDomains,
+    inboundConnectors,
+    outboundConnectors,
+  }: ReturnType<typeof importObjects>['configuration'],
+  notices: readonly Notice[],
+): string {
+  const written = [
+    counted(inboundConnectors?.length ?? 0, 'inbound connector'),
+    counted(outboundConnectors?.length ?? 0, 'outbound connector'),
+    counted(acceptedDomains?.length ?? 0, 'accepted domain'),
+  ].join(', ')
+  const weights = grave
+    .map((weight) => [weight, notices.filter((notice) => notice.weight === weight).length] as const)
+    .filter(([, count]) => count > 0)
+    .map(([weight, count]) => `${count} × ${weight}`)
+  if (weights.length === 0) return `Imported: ${written}. Everything that was demanded is demanded.`
+  return `Imported: ${written}. Decide about these before you apply the file: ${weights.join(', ')}.`
+}

@@ -1,0 +1,144 @@
+/** `messages`: what happened to mail. */
+
+import { z } from 'zod'
+import type { ApiClient, Query } from '../api/client.ts'
+import { escaped } from '../api/client.ts'
+import { command, jsonOption, type World } from '../command.ts'
+import { findConnectors } from '../configuration/find.ts'
+import { exit, Fault, UsageFault } from '../faults.ts'
+import { instantOf } from '../text/instant.ts'
+import { table } from '../text/table.ts'
+import { printable, timeOf } from '../text/words.ts'
+import { Entry } from '../trace/entry.ts'
+import { messageText } from '../trace/message-text.ts'
+import { cameIn, leftBy, senderText } from '../trace/words.ts'
+
+const usualLimit = 50
+
+export const messages = command({
+  name: 'messages',
+  summary: 'List messages, newest first, or show what happened to one',
+  takes: { shown: '[ID]', least: 0, most: 1 },
+  usesApi: true,
+  options: {
+    since: {
+      type: 'string',
+      value: 'TIME',
+      says: 'received at or after; 24 hours before --until when left out',
+    },
+    until: { type: 'string', value: 'TIME', says: 'received before; now when left out' },
+    sender: {
+      type: 'string',
+      value: 'ADDRESS',
+      says: 'an address, a domain, or <> for delivery status notifications',
+    },
+    recipient: { type: 'string', value: 'ADDRESS', says: 'an address or a domain' },
+    state: { type: 'string', value: 'STATE', says: 'Pending, Delivered, Deferred or Bounced' },
+    connector: { type: 'string', value: 'NAME|ID', says: 'that this connector took part in' },
+    limit: { type: 'string', value: 'N', says: `at most so many (${usualLimit})` },
+    all: { type: 'boolean', says: 'all of them' },
+    ...jsonOption,
+  },
+  details: `
+A TIME is in ISO 8601 (2026-02-03, 2026-02-03T11:00:00Z), or so long ago: 30m, 2h, 3d. At most 31 days lie between the
+two. What was refused in session is not listed: it was never taken in.
+`,
+  async run({ values, positionals: [id], world, api }) {
+    if (id !== undefined) return showOne(api, id, values.json, world)
+    const limit = values.all ? Number.POSITIVE_INFINITY : limitOf(values.limit)
+    const { entries, more } = await take(api, await queryOf(values, api, world.now()), limit)
+    if (values.json) world.out(`${JSON.stringify(entries, null, 2)}\n`)
+    else if (entries.length === 0) world.out('No message was found.\n')
+    else world.out(`${listText(entries.map(entryOf))}\n`)
+    if (more) world.err(`There are more: --limit N, or --all.\n`)
+    return exit.ok
+  },
+})
+
+async function showOne(api: ApiClient, id: string, json: boolean, world: World) {
+  const answer = await api.get(z.unknown(), `/messages/${escaped(id)}`)
+  if (json) world.out(`${JSON.stringify(answer, null, 2)}\n`)
+  else world.out(`${messageText(entryOf(answer))}\n`)
+  return exit.ok
+}
+
+function entryOf(answer: unknown): Entry {
+  const parsed = Entry.safeParse(answer)
+  if (parsed.success) return parsed.data
+  throw new Fault('the trace is not one that this mailflow knows', ['--json shows it as it is.'])
+}
+
+interface Asked {
+  readonly since: string | undefined
+  readonly until: string | undefined
+  readonly sender: string | undefined
+  readonly recipient: string | undefined
+  readonly state: string | undefined
+  readonly connector: string | undefined
+}
+
+async function queryOf(asked: Asked, api: ApiClient, now: number): Promise<Query> {
+  const { since, until, sender, recipient, state, connector } = asked
+  return {
+    since: since && instantOf('--since', since, now),
+    until: until && instantOf('--until', until, now),
+    sender,
+    recipient,
+    state: state && stateOf(state),
+    connector: connector && (await onlyId(api, connector)),
+  }
+}
+
+const states = ['Pending', 'Delivered', 'Deferred', 'Bounced']
+
+function stateOf(text: string): string {
+  const state = states.find((one) => one.toLowerCase() === text.toLowerCase())
+  if (state !== undefined) return state
+  throw new UsageFault(`--state ${text}: the states are ${states.join(', ')}`)
+}
+
+async function onlyId(api: ApiClient, nameOrId: string): Promise<string> {
+  const [first, second] = await findConnectors(api, nameOrId)
+  if (second === undefined) return first?.connector.id ?? ''
+  throw new Fault(`both an inbound and an outbound connector are called "${nameOrId}"; give an id`, [
+    ...[first, second].map((one) => `${one?.connector.id}  ${one?.kind.one}`),
+  ])
+}
+
+function limitOf(text: string | undefined): number {
+  if (text === undefined) return usualLimit
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text)
+  throw new UsageFault(`--limit ${text}: not a number from 1`)
+}
+
+async function take(api: ApiClient, query: Query, limit: number) {
+  const entries: unknown[] = []
+  for await (const entry of api.list(z.unknown(), '/messages', query, limit)) {
+    if (entries.length === limit) return { entries, more: true }
+    entries.push(entry)
+  }
+  return { entries, more: false }
+}
+
+/** A row for each recipient. */
+function listText(entries: readonly Entry[]): string {
+  const rows = entries.flatMap((entry) =>
+    entry.recipients.map((recipient) => [
+      timeOf(entry.receivedAt),
+      recipient.state,
+      senderText(entry.envelope.mailFrom),
+      printable(recipient.address),
+      cameIn(entry),
+      wayOut(recipient),
+      entry.id,
+    ]),
+  )
+  return table(['Received', 'State', 'From', 'To', 'Came in', 'Left', 'Id'], rows)
+}
+
+function wayOut({ state, attempts }: Entry['recipients'][number]): string {
+  const last = attempts.at(-1)
+  if (state !== 'Delivered' || last === undefined) return ''
+  if (last.tls === null) return last.host === 'Amazon SES' ? leftBy(last) : 'in the clear'
+  return `${last.tls.protocol}, ${last.tls.verified ? 'verified' : 'not verified'}`
+}

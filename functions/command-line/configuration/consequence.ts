@@ -1,0 +1,51 @@
+/** What it means when a rule is gone. Mail that is suddenly sent in the clear, or stops, must not come as a surprise. */
+import type { Fields, Kind } from './kinds.ts'
+
+export function consequenceOfRemoving(kind: Kind, fields: Fields): string {
+  switch (kind.name) {
+    case 'acceptedDomains':
+      return 'Mail for this domain from outside is refused from then on.'
+    case 'inboundConnectors':
+      return inbound(fields)
+    case 'outboundConnectors':
+      return outbound(fields)
+  }
+}
+
+function inbound(fields: Fields): string {
+  const idle = idleness(fields)
+  if (idle !== null) return idle
+  const domains = listed(fields.senderDomains)
+  if (fields.connectorType === 'OnPremises') return `The servers it knows may no longer relay (${domains}).`
+  const demands = [
+    fields.requireTls === true ? 'TLS' : '',
+    fields.restrictDomainsToCertificate === true ? 'a certificate' : '',
+    fields.restrictDomainsToIpAddresses === true ? 'an address' : '',
+  ].filter(Boolean)
+  if (demands.length === 0) return `It demands nothing of mail from ${domains}.`
+  return `Of mail from ${domains}, ${demands.join(' and ')} is no longer demanded by it.`
+}
+
+function outbound(fields: Fields): string {
+  const idle = idleness(fields)
+  if (idle !== null) return idle
+  const domains =
+    fields.allAcceptedDomains === true ? 'the accepted domains' : listed(fields.recipientDomains)
+  const forced =
+    fields.tlsSettings === null
+      ? ''
+      : ` TLS (${fields.tlsSettings}) is no longer forced by it: mail may go in the clear.`
+  return `Mail to ${domains} no longer goes by ${routeText(fields)}.${forced}`
+}
+
+const routeText = ({ route, smartHosts }: Fields): string =>
+  route === 'SmartHosts'
+    ? `its smart hosts (${(smartHosts as { host: string }[]).map(({ host }) => host).join(', ')})`
+    : `this connector (${route})`
+
+function idleness({ enabled, mode }: Fields): string | null {
+  if (enabled === false) return 'It is disabled, so nothing changes for mail.'
+  return mode === 'ReportOnly' ? 'It only reports, so nothing that is enforced changes.' : null
+}
+
+const listed = (domains: unknown): string => (domains as string[]).join(', ')

@@ -1,0 +1,29 @@
+/** Where in a YAML document something stands. */
+import { isAlias, isMap, isNode, isScalar, isSeq, type ParsedNode } from 'yaml'
+
+export type Path = readonly (string | number)[]
+
+/** @returns the offset of what the path leads to, or of the last thing on the way that exists */
+export function offsetOf(root: ParsedNode | null, path: Path): number {
+  let node: unknown = root
+  let offset = root?.range[0] ?? 0
+  for (const segment of path) {
+    // What an alias stands for is at fault where the alias stands.
+    if (isAlias(node)) break
+    const found = step(node, segment)
+    if (found === null) break
+    offset = found.offset
+    node = found.node
+  }
+  return offset
+}
+
+function step(node: unknown, segment: string | number): { node: unknown; offset: number } | null {
+  if (isSeq(node) && typeof segment === 'number') {
+    const item = node.items[segment]
+    return isNode(item) && item.range ? { node: item, offset: item.range[0] } : null
+  }
+  if (!isMap(node)) return null
+  const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(segment))
+  return isScalar(pair?.key) && pair.key.range ? { node: pair.value, offset: pair.key.range[0] } : null
+}

@@ -1,0 +1,29 @@
+/**
+ * A configuration as the file that `apply` reads. What decides over security is always written out, at its default
+ * too; other fields only where somebody chose. What the server keeps (ids, versions, times) has no place in it.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import { Document } from 'yaml'
+import { acceptedDomains, type Configuration, defaultsOf, type Kind, kinds, type Wanted } from './kinds.ts'
+
+const alwaysWritten = ['requireTls', 'tlsSettings', 'route']
+
+/** @param heading the comment that the file begins with */
+export function writeConfiguration(configuration: Partial<Configuration>, heading: string): string {
+  const sections = kinds.flatMap((kind) => {
+    const wanted = configuration[kind.name] ?? null
+    return wanted === null ? [] : [[kind.name, wanted.map((one) => entryOf(kind, one))]]
+  })
+  const document = new Document(Object.fromEntries(sections), { aliasDuplicateObjects: false })
+  document.commentBefore = heading.replace(/^/gm, ' ')
+  return document.toString({ lineWidth: 0 })
+}
+
+function entryOf(kind: Kind, { label, fields }: Wanted): unknown {
+  const defaults = defaultsOf(kind)
+  const chosen = Object.entries(fields).filter(
+    ([name, value]) => alwaysWritten.includes(name) || !isDeepStrictEqual(value, defaults[name]),
+  )
+  if (kind !== acceptedDomains) return Object.fromEntries(chosen)
+  return chosen.length === 0 ? label : { domain: label, ...Object.fromEntries(chosen) }
+}

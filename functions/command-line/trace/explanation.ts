@@ -1,0 +1,89 @@
+/** What would be decided, in words: the verdict first, then who was asked and why. */
+import { z } from 'zod'
+import { indented } from '../text/table.ts'
+import { printable } from '../text/words.ts'
+import { Considered, consideredText } from './considered.ts'
+import { ClientCertificate, Verdict } from './entry.ts'
+import { certificateText } from './words.ts'
+
+const Route = z.object({
+  kind: z.string(),
+  domain: z.string().optional(),
+  hosts: z.array(z.object({ host: z.string(), port: z.int() })).optional(),
+})
+
+const Requirement = z.object({
+  level: z.string(),
+  mode: z.string(),
+  tlsDomain: z.string().nullable(),
+  minimumTlsVersion: z.string(),
+})
+
+const Recipient = z.object({
+  address: z.string(),
+  inSession: z.string(),
+  verdict: Verdict,
+  route: Route.nullable(),
+  tls: Requirement.nullable(),
+  considered: z.array(Considered),
+})
+
+export const Explanation = z.object({
+  connectorsVersion: z.int(),
+  clientCertificate: ClientCertificate.nullable(),
+  considered: z.array(Considered),
+  recipients: z.array(Recipient),
+})
+export type Explanation = z.output<typeof Explanation>
+
+export function explanationText({ recipients, considered, clientCertificate }: Explanation): string {
+  return [
+    ...recipients.flatMap((recipient) => [...recipientLines(recipient), '']),
+    ...(clientCertificate === null
+      ? []
+      : ['Client certificate:', ...certificateText(clientCertificate).map((text) => `  ${text}`), '']),
+    ...listed('Inbound connectors', considered),
+    ...recipients.flatMap(({ address, considered: outbound }) => [
+      '',
+      ...listed(`Outbound connectors for ${printable(address)}`, outbound),
+    ]),
+  ].join('\n')
+}
+
+const actions: Readonly<Record<string, string>> = {
+  Deliver: 'would be delivered',
+  Defer: 'would wait',
+  Bounce: 'would be refused',
+}
+
+function recipientLines({ address, inSession, verdict, route, tls }: z.output<typeof Recipient>): string[] {
+  const { action, reason, explanation, reply, reportOnly } = verdict
+  return [
+    `${printable(address)}: ${actions[action] ?? action} (${reason})`,
+    indented(printable(explanation), 2),
+    `  In session RCPT TO is answered: ${printable(inSession)}`,
+    ...(reply === null ? [] : [`  A notification would say: ${printable(reply)}`]),
+    ...(reportOnly === null ? [] : [`  A trial would have refused it: ${printable(reportOnly)}`]),
+    ...(route === null
+      ? []
+      : [`  It would leave ${routeText(route)}, ${tls === null ? 'as SES does' : demandText(tls)}.`]),
+  ]
+}
+
+function routeText({ kind, domain, hosts = [] }: z.output<typeof Route>): string {
+  if (kind === 'Mx') return `by the MX of ${domain}`
+  if (kind === 'SmartHosts') return `by ${hosts.map(({ host, port }) => `${host}:${port}`).join(', ')}`
+  return 'by Amazon SES'
+}
+
+function demandText({ level, mode, tlsDomain, minimumTlsVersion }: z.output<typeof Requirement>): string {
+  if (level === 'Opportunistic') return 'over TLS where it is offered, else in the clear'
+  const name = tlsDomain === null ? '' : ` for ${tlsDomain}`
+  const demanded = `${level}${name}, ${minimumTlsVersion} or later`
+  return mode === 'ReportOnly' ? `with ${demanded} only reported` : `only with ${demanded}`
+}
+
+function listed(title: string, considered: readonly Considered[]): string[] {
+  if (considered.length === 0) return [`${title}: none has to do with it.`]
+  return [`${title}, in the order in which they are asked:`, ...consideredText(considered, 2)]
+}
