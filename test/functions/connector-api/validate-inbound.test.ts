@@ -1,0 +1,303 @@
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { DeleteCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
+import { encodeTime } from 'ulid'
+import { InboundValidation, validateInbound } from '../../../functions/connector-api/inbound-validation.ts'
+import type { InboundConnector, InboundConnectorInput } from '../../../shared/connectors/schema.ts'
+import { type Message, plaintext, type TlsFacts } from '../../../shared/contract/message.ts'
+import { History } from '../../../shared/messages/history.ts'
+import { Trace } from '../../../shared/messages/trace.ts'
+import type { Verdict } from '../../../shared/policy/evaluate.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { circumstances, inbound, message, overTls, overTlsWith, recipient } from '../../support/fixtures.ts'
+import { createPki } from '../../support/pki.ts'
+import { apiOver } from './client.ts'
+
+let database: TestDynamoDb
+let api: ReturnType<typeof apiOver>
+let trace: Trace
+/** Certificates are made as of now. */
+const now = Date.now()
+const dayMs = 86_400_000
+const daysAgo = (days: number): string => new Date(now - days * dayMs).toISOString()
+
+before(async () => {
+  database = await startDynamoDb()
+  api = apiOver(database.documents, () => now)
+  trace = new Trace(database.documents, database.messagesTable)
+})
+after(() => database.stop())
+
+beforeEach(async () => {
+  const { Items = [] } = await database.documents.send(new ScanCommand({ TableName: 'messages' }))
+  for (const { pk, sk } of Items)
+    await database.documents.send(new DeleteCommand({ TableName: 'messages', Key: { pk, sk } }))
+})
+
+let made = 0
+
+interface Came {
+  from?: string
+  ip?: string
+  tls?: TlsFacts
+  days?: number
+  source?: null
+  to?: string[]
+}
+
+/** Puts a message into the trace. @returns its id */
+async function came({ from = 'a@contoso.example', days = 1, to = ['b@ours.example'], ...fields }: Came = {}) {
+  const { ip = '192.0.2.1', tls = overTls, source = { ip, port: 40_000, helo: 'client.example' } } = fields
+  const id = `${encodeTime(now - days * dayMs, 10)}${String(made++).padStart(16, '0')}`
+  const received: Message = message({ id, receivedAt: daysAgo(days), source, tls, mailFrom: from })
+  await trace.recordMessage(received, 4_000_000_000)
+  for (const address of to)
+    await trace.recordVerdict(received, delivered(address), circumstances, 4_000_000_000)
+  return id
+}
+
+const delivered = (address: string): Verdict => ({
+  action: 'Deliver',
+  recipient: recipient({ address }),
+  reason: 'DefaultRoute',
+  explanation: 'No outbound connector matches.',
+  connectors: { inbound: null, outbound: null },
+  decidedBy: null,
+  reportOnly: null,
+  route: { kind: 'Ses' },
+  tls: {
+    level: 'Opportunistic',
+    mode: 'Enforce',
+    tlsDomain: null,
+    certificateAuthorities: [],
+    minimumTlsVersion: 'TLSv1.2',
+  },
+  destination: 'ours.example',
+  attempt: 1,
+})
+
+let names = 0
+
+/** Creates a connector and validates it. */
+async function validate(fields: Partial<InboundConnectorInput> = {}, query = '', json?: object) {
+  const input = { connectorType: 'Partner', senderDomains: ['contoso.example'], ...fields }
+  const created = await api.ask('POST /inbound-connectors', {
+    json: { name: `Connector ${++names}`, enabled: false, ...input },
+  })
+  assert.equal(created.status, 201, JSON.stringify(created.body))
+  const { status, body } = await api.ask(
+    `POST ${created.headers.location}/validate${query}`,
+    json && { json },
+  )
+  assert.equal(status, 200, JSON.stringify(body))
+  assert.deepEqual(InboundValidation.parse(body), body, 'as the API describes it')
+  return { ...(body as InboundValidation), created: created.body as InboundConnector }
+}
+
+const counts = ({ messages, passing, failing }: InboundValidation) => ({
+  messages,
+  passing,
+  ...Object.fromEntries(failing.map(({ reason, count }) => [reason, count])),
+})
+
+describe('validating an inbound connector', () => {
+  test('says how much of the mail that came would pass, and what is wrong with the rest', async () => {
+    const ids: string[] = []
+    for (const days of [6, 5, 4, 3, 2, 1.5, 1])
+      ids.unshift(await came({ days, tls: plaintext, ip: `192.0.2.${days * 2}` }))
+    await came({ days: 2 })
+    await came({ days: 3, to: ['b@ours.example', 'c@ours.example', 'd@ours.example'] })
+    const { created, ...validation } = await validate()
+    const summary = `Of 9 messages in 7 days, 2 would pass; 7 came without TLS, the latest on ${daysAgo(1)} from 192.0.2.2.`
+    assert.deepEqual(validation, {
+      connector: created.id,
+      since: daysAgo(7),
+      until: daysAgo(0),
+      messages: 9,
+      passing: 2,
+      failing: [
+        {
+          reason: 'InboundTlsRequired',
+          count: 7,
+          explanation: `Connector "${created.name}" requires TLS and the message came without it.`,
+          latest: daysAgo(1),
+          messages: ids.slice(0, 5),
+        },
+      ],
+      complete: true,
+      summary,
+    })
+  })
+
+  test('judges a connector as it stands, though it is disabled or only reports', async () => {
+    await came({ tls: plaintext })
+    for (const state of [
+      { enabled: false },
+      { enabled: true, mode: 'ReportOnly' as const },
+      { enabled: true },
+    ])
+      assert.deepEqual(counts(await validate(state)), { messages: 1, passing: 0, InboundTlsRequired: 1 })
+  })
+
+  test('looks at the mail of its sender domains, and at nothing made here', async () => {
+    for (const from of [
+      'a@contoso.example',
+      'a@CONTOSO.example',
+      'a@mail.contoso.example',
+      'a@elsewhere.example',
+    ])
+      await came({ from })
+    await came({ from: '' })
+    await came({ from: '', source: null })
+    const rows = [
+      { senderDomains: ['contoso.example'], messages: 2 },
+      { senderDomains: ['*.contoso.example'], messages: 3 },
+      { senderDomains: ['fabrikam.example', 'elsewhere.example'], messages: 1 },
+      { senderDomains: ['*'], messages: 5 },
+    ]
+    for (const { senderDomains, messages } of rows)
+      assert.equal((await validate({ senderDomains })).messages, messages, `${senderDomains}`)
+  })
+
+  const spans = [
+    { name: 'seven days by itself', messages: 3 },
+    { name: 'the days of the query', query: '?days=2', messages: 1 },
+    { name: 'the days of the body', json: { days: 30 }, messages: 4 },
+  ]
+  for (const { name, query, json, messages } of spans)
+    test(`looks back ${name}`, async () => {
+      for (const days of [1, 3, 6.99, 7.01, 30.01]) await came({ days })
+      assert.equal((await validate({}, query, json)).messages, messages)
+    })
+
+  test('tells each restriction apart, the most frequent first', async () => {
+    const restricted = {
+      restrictDomainsToCertificate: true,
+      tlsSenderCertificateNames: ['mail.contoso.example'],
+      minimumTlsVersion: 'TLSv1.3' as const,
+    }
+    const good = { notAfter: daysAgo(-30) }
+    await came({ tls: overTlsWith(good), days: 5 })
+    await came({ tls: overTlsWith({ ...good, subjectAltNames: ['mail.contoso.test'] }), days: 4 })
+    await came({ days: 3, ip: '192.0.2.3' })
+    await came({ tls: { ...overTls, protocol: 'TLSv1.2' }, days: 2, ip: '192.0.2.2' })
+    const validation = await validate(restricted)
+    assert.deepEqual(counts(validation), {
+      messages: 4,
+      passing: 1,
+      InboundCertificateRestriction: 2,
+      InboundTlsVersion: 1,
+    })
+    assert.equal(
+      validation.summary,
+      'Of 4 messages in 7 days, 1 would pass' +
+        `; 2 came without a certificate that is accepted, the latest on ${daysAgo(3)} from 192.0.2.3` +
+        `; 1 came over a TLS version below the minimum, on ${daysAgo(2)} from 192.0.2.2.`,
+    )
+    assert.match(validation.failing[0]?.explanation ?? '', /mail\.contoso\.example.*none was presented/)
+  })
+
+  test('tells the address of what does not come from those listed', async () => {
+    await came({ ip: '192.0.2.9' })
+    await came({ ip: '198.51.100.7' })
+    const { summary, ...validation } = await validate({
+      restrictDomainsToIpAddresses: true,
+      senderIpAddresses: ['192.0.2.0/24'],
+    })
+    assert.deepEqual(counts({ summary, ...validation }), {
+      messages: 2,
+      passing: 1,
+      InboundAddressRestriction: 1,
+    })
+    assert.match(summary, /1 came from addresses that are not listed, on .* from 198\.51\.100\.7\.$/)
+  })
+
+  test("holds the chain that was presented against the connector's own authorities", async () => {
+    const [own, other] = [await createPki('Own'), await createPki('Other')]
+    const presented = async (pki: typeof own) => {
+      const { cert } = await pki.issue({ names: ['mail.contoso.example'] })
+      const { raw } = new X509Certificate(cert)
+      const dates = { notBefore: daysAgo(1), notAfter: daysAgo(-30) }
+      return overTlsWith({ ...dates, trusted: false, trustError: 'UNKNOWN', chain: [raw.toString('base64')] })
+    }
+    await came({ tls: await presented(own), days: 0.5 })
+    await came({ tls: await presented(other), days: 0.5 })
+    const validation = await validate({
+      restrictDomainsToCertificate: true,
+      tlsSenderCertificateNames: ['mail.contoso.example'],
+      certificateAuthorities: [own.ca],
+    })
+    assert.deepEqual(counts(validation), { messages: 2, passing: 1, InboundCertificateRestriction: 1 })
+  })
+
+  test('says of an OnPremises connector which peers it would not know, and what their TLS lacks', async () => {
+    await came({ ip: '192.0.2.1' })
+    await came({ ip: '192.0.2.2', tls: plaintext })
+    await came({ ip: '198.51.100.7' })
+    const validation = await validate({
+      connectorType: 'OnPremises',
+      senderDomains: ['contoso.example'],
+      senderIpAddresses: ['192.0.2.0/24'],
+    })
+    assert.deepEqual(counts(validation), {
+      messages: 3,
+      passing: 1,
+      InboundTlsRequired: 1,
+      NotIdentified: 1,
+    })
+    const { explanation } = validation.failing.find(({ reason }) => reason === 'NotIdentified') ?? {}
+    assert.match(explanation ?? '', /198\.51\.100\.7 is not in \[192\.0\.2\.0\/24\]/)
+  })
+
+  test('knows nothing where nothing came', async () => {
+    await came({ from: 'a@elsewhere.example' })
+    const { summary, messages, complete } = await validate(
+      { senderDomains: ['*.contoso.example'] },
+      '?days=1',
+    )
+    assert.deepEqual([messages, complete], [0, true])
+    assert.equal(summary, 'No message came from *.contoso.example in 1 day, so nothing is known.')
+  })
+
+  test('says that what is refused in session is not counted, where something is', async () => {
+    const rows = [
+      { state: { enabled: true }, said: true },
+      { state: { enabled: true, onViolation: 'Defer' as const }, said: false },
+      { state: { enabled: true, mode: 'ReportOnly' as const }, said: false },
+      { state: { enabled: false }, said: false },
+    ]
+    for (const { state, said } of rows) {
+      const { summary } = await validate(state)
+      assert.equal(/refused in session/.test(summary), said, `${JSON.stringify(state)}: ${summary}`)
+    }
+  })
+
+  test('says how far it came when its time is over', async () => {
+    for (const days of [1, 2, 3, 4, 5]) await came({ days })
+    let clock = now - 5_000
+    const history = new History(database.documents, database.messagesTable, 1)
+    const validation = await validateInbound(inbound(), 7, { history, now: () => (clock += 5_000) })
+    assert.deepEqual([validation.complete, validation.messages], [false, 2])
+    assert.match(
+      validation.summary,
+      new RegExp(
+        `^Of 2 messages since ${daysAgo(2)} \\(there was no time to look further back\\), 2 would pass`,
+      ),
+    )
+  })
+
+  const wrong = [
+    { target: '/inbound-connectors/01ARZ3NDEKTSV4RRFFQ69G5FAV/validate', status: 404 },
+    { target: '/inbound-connectors/x/validate', status: 404 },
+    { target: '/inbound-connectors/x/validate?days=0', status: 400 },
+    { target: '/inbound-connectors/x/validate?days=31', status: 400 },
+    { target: '/inbound-connectors/x/validate?days=a', status: 400 },
+    { target: '/inbound-connectors/x/validate', json: { days: 31 }, status: 422 },
+    { target: '/inbound-connectors/x/validate', json: { day: 3 }, status: 422 },
+  ]
+  for (const { target, json, status } of wrong)
+    test(`POST ${target}${json ? ` with ${JSON.stringify(json)}` : ''} is ${status}`, async () => {
+      assert.equal((await api.ask(`POST ${target}`, json && { json })).status, status)
+    })
+})
