@@ -256,6 +256,34 @@ describe('the work for a page', () => {
   })
 })
 
+describe('what is to be taken up again', () => {
+  test('is the message and each recipient as the last decision left it', async () => {
+    const received = receivedAt('2026-01-15T12:00:03Z')
+    const known = recipient({ address: 'b@ours.example', lastAttempt: attempt(), delayNotified: true })
+    const connectors = { inbound: 'id-contoso', outbound: 'id-northwind' }
+    await record(received, verdict('b@ours.example', { action: 'Defer', recipient: known, connectors }))
+    await claims.claim(attemptKey(received.id, 'b@ours.example', 1), now, 60_000, expiresAt)
+    await claims.claim(dsnKey(received.id, 'b@ours.example', 'delayed'), now, 60_000, expiresAt)
+    assert.deepEqual(await history.undertaking(received.id), {
+      message: received,
+      recipients: [{ recipient: known, state: 'Deferred', connectors: ['id-contoso', 'id-northwind'] }],
+    })
+  })
+
+  test('is nothing of an unknown message', async () => {
+    assert.equal(await history.undertaking('01ARZ3NDEKTSV4RRFFQ69G5FAV'), null)
+  })
+})
+
+test('messages are read by their ids, more of them than one request takes', async () => {
+  const some = Array.from({ length: 120 }, (_, n) => receivedAt('2026-01-16T12:00:00Z', n))
+  for (const received of some) await trace.recordMessage(received, expiresAt)
+  const ids = some.map(({ id }) => id)
+  const read = await history.messages(['01ARZ3NDEKTSV4RRFFQ69G5FAV', ...ids])
+  assert.deepEqual(read.map(({ id }) => id).sort(), ids)
+  assert.deepEqual(await history.messages([]), [])
+})
+
 describe('an address filter', () => {
   const rows: { address: string; filter: string; matches: boolean }[] = [
     { address: 'a@contoso.example', filter: 'a@contoso.example', matches: true },
