@@ -232,7 +232,14 @@ function runtimeEnvironment({ endpoints }: Emulators): Record<string, string> {
     AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
     AWS_ENDPOINT_URL_SES: endpoints.ses,
     TZ: 'UTC',
+    ...extraAuthorities(),
   }
+}
+
+/** Node's own variable: a file of authorities that count as public beside those that do. */
+function extraAuthorities(): Record<string, string> {
+  const { NODE_EXTRA_CA_CERTS } = process.env
+  return NODE_EXTRA_CA_CERTS === undefined ? {} : { NODE_EXTRA_CA_CERTS }
 }
 
 async function keepSnapshots(

@@ -96,12 +96,28 @@ export async function runToEnd(args: readonly string[]): Promise<Ended> {
 }
 
 /** @param temporary where the runner makes its temporary folder */
-export function launch(args: readonly string[], temporary = tmpdir()): ChildProcess {
+export function launch(
+  args: readonly string[],
+  temporary = tmpdir(),
+  environment: NodeJS.ProcessEnv = {},
+): ChildProcess {
   return spawn(process.execPath, ['infra/local/main.ts', ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, TMPDIR: temporary },
+    env: { ...process.env, TMPDIR: temporary, ...environment },
   })
+}
+
+/** The runner with one more public root. @param authority PEM */
+export function launchTrusting(authority: string): typeof launch {
+  const folder = mkdtempSync(join(tmpdir(), 'mailflow-root-'))
+  const file = join(folder, 'root.pem')
+  writeFileSync(file, authority)
+  return (args) => {
+    const child = launch(args, tmpdir(), { NODE_EXTRA_CA_CERTS: file })
+    child.once('exit', () => rmSync(folder, { recursive: true }))
+    return child
+  }
 }
 
 /** As a user does it. What npm itself prints is left out. */
@@ -125,6 +141,19 @@ export class Api {
     const text = await response.text()
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
     return JSON.parse(text || 'null') as T
+  }
+
+  /** Replaces what stands there with itself and these changes. */
+  async change(path: string, changes: object): Promise<void> {
+    const response = await fetch(`${this.#base}${path}`)
+    const { id, createdAt, updatedAt, version, validation, warnings, ...fields } =
+      (await response.json()) as Record<string, unknown>
+    const answer = await fetch(`${this.#base}${path}`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json', 'if-match': response.headers.get('etag') ?? '' },
+      body: JSON.stringify({ ...fields, ...changes }),
+    })
+    if (!answer.ok) throw new Error(`PUT ${path}: ${answer.status} ${await answer.text()}`)
   }
 
   /** @returns the connector's id */
@@ -158,6 +187,10 @@ export interface Trace {
     verdict: {
       action: string
       reason: string
+      explanation: string
+      reply: string | null
+      at: string
+      considered: { name: string; outcome: string; why: string }[]
       connectors: { inbound: string | null; outbound: string | null }
     }
     attempts: {
@@ -183,6 +216,8 @@ export async function until<T>(ask: () => Promise<T | null> | T | null, pauseMs 
 export interface ClientTls {
   cert?: string
   key?: string
+  minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  maxVersion?: 'TLSv1.2' | 'TLSv1.3'
 }
 
 /** An SMTP client that sends exactly the octets it is told to. */

@@ -1,0 +1,285 @@
+/**
+ * Certificates as identity, end to end: real certificates over real handshakes, in TLS 1.2 and 1.3. What the server
+ * answers to RCPT TO, what is decided after the queue, what the sender is told, and what `POST /explain` foretold
+ * are compared word for word.
+ */
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { after, before, test } from 'node:test'
+import { createPki, daysFromNow, type Identity, selfSigned } from '../support/pki.ts'
+import { type Partner, startPartner } from '../support/smtp-partner.ts'
+import {
+  Api,
+  type ClientTls,
+  idIn,
+  launchTrusting,
+  type Running,
+  SmtpClient,
+  startRunner,
+  type Trace,
+  until,
+} from './support.ts'
+
+const publicCa = await createPki('Public CA')
+const ownCa = await createPki('Own CA')
+const unknownCa = await createPki('Unknown CA')
+
+const expected = { tlsSenderCertificateNames: ['mail.partner.example'] }
+const accepted = '250 2.1.5 Accepted'
+const restricted = { inSession: '550 5.7.51 Sender domain is restricted to its own servers' }
+const held = '451 4.7.51 Sender domain is restricted to its own servers'
+
+interface Case {
+  /** Also the first label of the partner's domain. */
+  name: string
+  client: Identity | null
+  connector: object
+  /** Null when the certificate is taken. */
+  refused: { inSession: string; faults: RegExp } | null
+}
+
+const named = (...names: string[]) => ({ names })
+const pinned = await selfSigned(named('whatever.example'))
+const notAfter = daysFromNow(-0.5)
+
+const cases: Case[] = [
+  {
+    name: 'right-name',
+    client: await publicCa.issue(named('mail.partner.example')),
+    connector: expected,
+    refused: null,
+  },
+  {
+    name: 'servers-only',
+    client: await publicCa.issue({ ...named('mail.partner.example'), purposes: ['serverAuth'] }),
+    connector: expected,
+    refused: null,
+  },
+  {
+    name: 'servers-only-refused',
+    client: await publicCa.issue({ ...named('mail.partner.example'), purposes: ['serverAuth'] }),
+    connector: { ...expected, requireClientAuthEku: true },
+    refused: { ...restricted, faults: /: not issued for client authentication\.$/ },
+  },
+  {
+    name: 'wildcard-name',
+    client: await publicCa.issue(named('*.partner.example')),
+    connector: expected,
+    refused: null,
+  },
+  {
+    name: 'wrong-name',
+    client: await publicCa.issue(named('mail.other.example')),
+    connector: expected,
+    refused: {
+      ...restricted,
+      faults: /: presented names \[mail\.other\.example\], expected \[mail\.partner\.example\]\.$/,
+    },
+  },
+  {
+    name: 'expired',
+    client: await publicCa.issue({ ...named('mail.partner.example'), notAfter }),
+    connector: expected,
+    refused: {
+      ...restricted,
+      faults:
+        /: expired on \d{4}-\d\d-\d\dT[\d:.]+Z; issued by CN=Public CA, which is not trusted \(CERT_HAS_EXPIRED\)\.$/,
+    },
+  },
+  {
+    name: 'unknown-authority',
+    client: await unknownCa.issue(named('mail.partner.example')),
+    connector: expected,
+    refused: {
+      ...restricted,
+      faults: /: issued by CN=Unknown CA, which is not trusted \(UNABLE_TO_\w+\)\.$/,
+    },
+  },
+  {
+    name: 'own-authority',
+    client: await ownCa.issue(named('mail.partner.example')),
+    connector: { ...expected, certificateAuthorities: [ownCa.ca] },
+    refused: null,
+  },
+  {
+    name: 'pinned',
+    client: pinned,
+    connector: { certificateFingerprints: [new X509Certificate(pinned.cert).fingerprint256] },
+    refused: null,
+  },
+  {
+    name: 'no-certificate',
+    client: null,
+    connector: expected,
+    refused: {
+      ...restricted,
+      faults: /accepts only a certificate for \[mail\.partner\.example\]; none was presented\.$/,
+    },
+  },
+]
+
+const versions = ['TLSv1.2', 'TLSv1.3'] as const
+
+let runner: Running
+let api: Api
+let mailboxes: Partner
+/** Where the partners' own mail goes: what they are told. */
+let partners: Partner
+const connectors = new Map<string, string>()
+
+const domainOf = ({ name }: Case): string => `${name}.example`
+
+before(
+  async () => {
+    mailboxes = await startPartner()
+    partners = await startPartner()
+    runner = await startRunner(zone(), ['--no-demo'], launchTrusting(publicCa.ca))
+    api = new Api(runner.endpoints)
+    await api.call('PUT', '/accepted-domains/ours.example', {})
+    await api.create('outbound', {
+      name: 'our mailboxes',
+      connectorType: 'OnPremises',
+      allAcceptedDomains: true,
+      route: 'SmartHosts',
+      smartHosts: [{ host: '127.0.0.1', port: mailboxes.port }],
+    })
+    for (const each of cases)
+      connectors.set(
+        each.name,
+        await api.create('inbound', {
+          name: each.name,
+          connectorType: 'Partner',
+          senderDomains: [domainOf(each)],
+          restrictDomainsToCertificate: true,
+          ...each.connector,
+        }),
+      )
+  },
+  { timeout: 60_000 },
+)
+
+after(async () => {
+  await runner?.stop()
+  await Promise.all([mailboxes, partners].map((partner) => partner?.stop()))
+})
+
+function zone() {
+  const names = cases.map((each) => [domainOf(each), { MX: [[10, 'mx.partners.example']] }])
+  return {
+    names: { ...Object.fromEntries(names), 'mx.partners.example': { A: ['127.0.0.11'] } },
+    ports: { '127.0.0.11': `127.0.0.1:${partners.port}` },
+  }
+}
+
+const clientOf = ({ client }: Case, version: 'TLSv1.2' | 'TLSv1.3'): ClientTls => ({
+  ...client,
+  minVersion: version,
+  maxVersion: version,
+})
+
+async function answerToRecipient(each: Case, tls: ClientTls | undefined): Promise<string> {
+  const client = await SmtpClient.open(runner.endpoints, tls)
+  await client.command(`MAIL FROM:<a@${domainOf(each)}>`)
+  const answer = await client.command('RCPT TO:<ann@ours.example>')
+  client.close()
+  return answer
+}
+
+async function foretold(each: Case, version: string) {
+  const { recipients } = await api.call<{
+    recipients: [{ inSession: string; verdict: { reply: string | null; explanation: string } }]
+  }>('POST', '/explain', {
+    mailFrom: `a@${domainOf(each)}`,
+    rcptTo: ['ann@ours.example'],
+    ip: '127.0.0.1',
+    tls: {
+      negotiated: true,
+      protocol: version,
+      ...(each.client && { clientCertificate: each.client.cert }),
+    },
+  })
+  return recipients[0]
+}
+
+for (const each of cases)
+  for (const version of versions)
+    test(`${each.name} over ${version}: in session ${each.refused ? 'refused' : 'taken'}, as foretold`, async () => {
+      const answer = await answerToRecipient(each, clientOf(each, version))
+      assert.equal(answer, each.refused?.inSession ?? accepted)
+      assert.equal((await foretold(each, version)).inSession, answer)
+    })
+
+test('in the clear each is told to use TLS', async () => {
+  for (const each of cases)
+    assert.equal(await answerToRecipient(each, undefined), '530 5.7.0 Must issue a STARTTLS command first')
+})
+
+/** Sends a message once the ingress has heard that the connector holds mail instead of refusing it. */
+async function sendHeld(each: Case, version: 'TLSv1.2' | 'TLSv1.3'): Promise<string> {
+  const client = await SmtpClient.open(runner.endpoints, clientOf(each, version))
+  const content = `From: <a@${domainOf(each)}>\r\nSubject: ${version}\r\n\r\nhello\r\n`
+  const reply = await until(async () => {
+    const answer = await client.send(`a@${domainOf(each)}`, ['ann@ours.example'], content)
+    if (answer.startsWith('250')) return answer
+    await client.command('RSET')
+    return null
+  })
+  client.close()
+  return idIn(reply)
+}
+
+const verdictOf = (trace: Trace) => {
+  const [recipient] = trace.recipients
+  assert.ok(recipient)
+  return { state: recipient.state, ...recipient.verdict }
+}
+
+test('after the queue the same certificates are judged alike, held, and at last returned', async (t) => {
+  for (const id of connectors.values())
+    await api.change(`/inbound-connectors/${id}`, { onViolation: 'Defer' })
+  const sent = await Promise.all(
+    cases.flatMap((each) =>
+      versions.map(async (version) => ({ each, version, id: await sendHeld(each, version) })),
+    ),
+  )
+
+  for (const { each, version, id } of sent)
+    await t.test(`${each.name} over ${version}: ${each.refused ? 'held' : 'delivered'}`, async () => {
+      const verdict = verdictOf(await api.settled(id))
+      if (each.refused === null) return assert.deepEqual([verdict.state, verdict.reply], ['Delivered', null])
+      assert.deepEqual([verdict.state, verdict.reply], ['Deferred', held])
+      assert.match(verdict.explanation, each.refused.faults)
+    })
+
+  for (const id of connectors.values())
+    await api.change(`/inbound-connectors/${id}`, { onViolation: 'Bounce' })
+  for (const { each, version, id } of sent.filter(({ each }) => each.refused !== null))
+    await t.test(`${each.name} over ${version}: returned when the connector bounces`, async () => {
+      await api.call('POST', `/messages/${id}/retry`)
+      const verdict = verdictOf(await api.settled(id, ['Bounced']))
+      assert.equal(verdict.reply, each.refused?.inSession)
+      const explained = await foretold(each, version)
+      assert.equal(explained.verdict.reply, verdict.reply)
+      // OpenSSL has more than one word for an issuer that it does not find.
+      if (each.name !== 'unknown-authority') assert.equal(explained.verdict.explanation, verdict.explanation)
+    })
+
+  await t.test('and each sender reads the very reply', async () => {
+    const returned = sent.filter(({ each }) => each.refused !== null)
+    for (const { each } of returned) {
+      const notices = await until(() => {
+        const found = partners.received.filter(({ recipients }) =>
+          recipients.includes(`RCPT TO:<a@${domainOf(each)}>`),
+        )
+        return found.length === versions.length ? found : null
+      })
+      for (const { content } of notices)
+        assert.ok(
+          content
+            .toString('latin1')
+            .replaceAll(/\r\n[ \t]+/g, ' ')
+            .includes(`Diagnostic-Code: smtp; ${each.refused?.inSession}`),
+        )
+    }
+  })
+})
