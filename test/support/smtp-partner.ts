@@ -18,6 +18,8 @@ export interface PartnerOptions {
   injected?: string
   /** Answers the client's handshake with something else than TLS. */
   breakHandshake?: boolean
+  /** Where it falls silent, with the connection open. */
+  silentAt?: 'greeting' | 'EHLO' | 'STARTTLS' | 'handshake' | 'MAIL'
   /** Refuses a client that has no certificate. */
   demandsCertificate?: boolean
   /** An answer of its own to a command; `null` closes the connection without any. */
@@ -107,7 +109,7 @@ class Session {
     this.#commands = commands
     this.#received = received
     this.#listen(socket)
-    this.#say(options.greeting ?? '220 partner.example ESMTP')
+    if (options.silentAt !== 'greeting') this.#say(options.greeting ?? '220 partner.example ESMTP')
   }
 
   #listen(socket: Socket): void {
@@ -133,6 +135,7 @@ class Session {
   /** @returns whether the connection goes on as it is */
   #command(line: string): boolean {
     this.#commands.push(line)
+    if (line.split(' ')[0] === this.#options.silentAt) return true
     const own = this.#options.answer?.(line)
     if (own === null) {
       this.#socket.destroy()
@@ -176,6 +179,7 @@ class Session {
     const plain = this.#socket
     plain.removeAllListeners('data')
     plain.write(`220 2.0.0 ready\r\n${injected}`)
+    if (this.#options.silentAt === 'handshake') return false
     if (breakHandshake) {
       plain.once('data', () => plain.end('this is not TLS\r\n'))
       return false

@@ -1,0 +1,64 @@
+/** Validates connectors of smart hosts that are partners of this process. */
+import { type Options, validate } from '../../../functions/validate-connector/validate.ts'
+import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
+import { OutboundValidation } from '../../../shared/connectors/validation.ts'
+import { fakeResolver } from '../../support/dns.ts'
+import { outbound } from '../../support/fixtures.ts'
+import type { Partner } from '../../support/smtp-partner.ts'
+
+export const smartHost = 'mx.partner.example'
+export const at = new Date('2026-02-03T12:00:00.000Z')
+export const testMail = {
+  from: 'mailflow-validation@ours.example',
+  recipients: ['postmaster@northwind.example'],
+  hostname: 'mail.ours.example',
+  at,
+}
+
+/** Shorter than what a silent server takes, longer than any that answers. */
+export const hasty = { connect: 400, greeting: 400, command: 400, data: 400 }
+
+export function options(
+  changes: { smtp?: Partial<Options['smtp']>; limits?: Partial<Options['limits']> } = {},
+): Options {
+  const patience = 10_000
+  return {
+    smtp: {
+      name: 'mail.ours.example',
+      resolver: fakeResolver({ a: { [smartHost]: ['127.0.0.1'], 'other.partner.example': ['127.0.0.1'] } }),
+      privateNetworks: [],
+      random: () => 0,
+      timeouts: { connect: patience, greeting: patience, command: patience, data: patience },
+      ipv6: false,
+      ...changes.smtp,
+    },
+    ses: { ses: undefined as never, configurationSets: { requireTls: 'required', optionalTls: 'optional' } },
+    limits: { resolve: 5_000, probe: 10_000, whole: 15_000, ...changes.limits },
+  }
+}
+
+export const toPartners = (
+  partners: readonly Pick<Partner, 'port'>[],
+  fields: Partial<OutboundConnector> = {},
+) =>
+  outbound({
+    route: 'SmartHosts',
+    smartHosts: partners.map(({ port }) => ({ host: smartHost, port })),
+    ...fields,
+  })
+
+/** @returns the validation as the API describes it */
+export async function validated(
+  connector: OutboundConnector,
+  changes: Parameters<typeof options>[0] = {},
+  mail = testMail,
+): Promise<OutboundValidation> {
+  return OutboundValidation.parse(await validate(connector, mail, options(changes)))
+}
+
+/** Each step as `Connect` or, where it failed, `!Connect`. */
+export const outline = ({ steps }: OutboundValidation): string =>
+  steps.map(({ step, succeeded }) => (succeeded ? step : `!${step}`)).join(' ')
+
+export const detailOf = ({ steps }: OutboundValidation, wanted: string): string | undefined =>
+  steps.find(({ step }) => step === wanted)?.detail

@@ -1,0 +1,394 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import type { SecureContextOptions } from 'node:tls'
+import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
+import { startBlackHole } from '../../support/black-hole.ts'
+import { fakeResolver } from '../../support/dns.ts'
+import { createPki, daysFromNow, type Pki } from '../../support/pki.ts'
+import { type Partner, type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
+import { detailOf, hasty, outline, smartHost, testMail, toPartners, validated } from './support.ts'
+
+let pki: Pki
+const tls: Record<'good' | 'wrongName' | 'expired' | 'untrusted' | 'old', SecureContextOptions> = {} as never
+
+before(async () => {
+  pki = await createPki()
+  const stranger = await createPki('Somebody else')
+  tls.good = await pki.issue({ names: [smartHost, 'also.partner.example'] })
+  tls.wrongName = await pki.issue({ names: ['mx.other.example'] })
+  tls.expired = await pki.issue({
+    names: [smartHost],
+    notBefore: daysFromNow(-30),
+    notAfter: daysFromNow(-1),
+  })
+  tls.untrusted = await stranger.issue({ names: [smartHost] })
+  tls.old = { ...tls.good, maxVersion: 'TLSv1.2' }
+})
+
+async function withPartners<T>(
+  behaviours: readonly PartnerOptions[],
+  use: (...partners: Partner[]) => Promise<T>,
+): Promise<T> {
+  const partners = await Promise.all(behaviours.map((behaviour) => startPartner(behaviour)))
+  try {
+    return await use(...partners)
+  } finally {
+    await Promise.all(partners.map((partner) => partner.stop()))
+  }
+}
+
+const forced = (fields: Partial<OutboundConnector> = {}): Partial<OutboundConnector> => ({
+  tlsSettings: 'DomainValidation',
+  tlsDomain: '*.partner.example',
+  certificateAuthorities: [pki.ca],
+  ...fields,
+})
+
+const validateOne = (behaviour: PartnerOptions, fields: Partial<OutboundConnector>, changes = {}) =>
+  withPartners([behaviour], async (partner) => ({
+    validation: await validated(toPartners([partner], fields), changes),
+    partner,
+  }))
+
+const passed = 'Resolve Connect Ehlo StartTls Certificate TestMail'
+
+describe('a connector whose partner does as demanded', () => {
+  it('passes every step, with what was negotiated and presented', async () => {
+    const { validation, partner } = await validateOne({ tls: tls.good }, forced())
+    assert.equal(outline(validation), passed)
+    assert.equal(validation.succeeded, true)
+    const [resolve, connect, , startTls, certificate, mail] = validation.steps
+    assert.deepEqual([resolve?.host, resolve?.detail], [smartHost, '127.0.0.1'])
+    assert.deepEqual(
+      [connect?.host, connect?.ip, connect?.detail],
+      [smartHost, '127.0.0.1', `Connected to 127.0.0.1, port ${partner.port}`],
+    )
+    const session = { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', group: 'X25519MLKEM768' }
+    assert.deepEqual([startTls?.tls, mail?.tls], [session, session])
+    const [leaf, ...others] = certificate?.certificates ?? []
+    assert.deepEqual(leaf?.subjectAltNames, [smartHost, 'also.partner.example'])
+    assert.deepEqual([leaf?.subject, leaf?.issuer], [`CN=${smartHost}`, 'CN=Test CA'])
+    assert.match(leaf?.fingerprint256 ?? '', /^[0-9a-f]{64}$/)
+    assert.equal(others.length, 0, 'the partner presented no more')
+    assert.equal(certificate?.detail, `Trusted, and valid for *.partner.example, until ${leaf?.notAfter}`)
+    assert.equal(mail?.detail, 'postmaster@northwind.example: 250 2.0.0 taken')
+  })
+
+  it('tells how long each step took', async () => {
+    const answer = (line: string) => {
+      if (line.startsWith('EHLO')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60)
+      return undefined
+    }
+    const { validation } = await validateOne({ tls: tls.good, answer }, forced())
+    const [, , ehlo, startTls] = validation.steps
+    assert.ok((ehlo?.durationMs ?? 0) >= 60, `EHLO took ${ehlo?.durationMs}`)
+    assert.ok((startTls?.durationMs ?? 0) >= 60, `STARTTLS, with EHLO over TLS, took ${startTls?.durationMs}`)
+    const sum = validation.steps.reduce((total, { durationMs }) => total + durationMs, 0)
+    assert.ok(validation.durationMs >= 180 && validation.durationMs <= sum + 200, `${validation.durationMs}`)
+  })
+
+  it('sends one test mail, which says what it is', async () => {
+    const { partner } = await validateOne({ tls: tls.good }, forced({ name: 'Größe "N"' }))
+    assert.equal(partner.received.length, 1)
+    const [received] = partner.received
+    assert.match(received?.mail ?? '', /^MAIL FROM:<mailflow-validation@ours\.example>/)
+    assert.deepEqual(received?.recipients, ['RCPT TO:<postmaster@northwind.example>'])
+    assert.equal(received?.tls?.serverName, smartHost)
+    const text = received?.content.toString() ?? ''
+    for (const field of [
+      /^From: mailflow validation <mailflow-validation@ours\.example>\r$/m,
+      /^To: postmaster@northwind\.example\r$/m,
+      /^Subject: =\?UTF-8\?/m,
+      /^Date: Tue, 03 Feb 2026 12:00:00 \+0000\r$/m,
+      /^Message-ID: <[0-9A-Z]{26}@mail\.ours\.example>\r$/m,
+      /^Auto-Submitted: auto-generated\r$/m,
+      /^MIME-Version: 1\.0\r$/m,
+    ])
+      assert.match(text, field)
+    assert.match(text.replace(/=\r\n/g, ''), /outbound connector "Gr=C3=B6=C3=9Fe "?/)
+    assert.ok(text.split('\r\n').every((line) => line.length <= 998 && !line.includes('\n')))
+  })
+})
+
+describe('a partner at fault', () => {
+  const faults: {
+    does: string
+    behaviour: () => PartnerOptions
+    fields?: Partial<OutboundConnector>
+    expected: string
+    says: RegExp
+  }[] = [
+    {
+      does: 'offers no STARTTLS',
+      behaviour: () => ({}),
+      expected: 'Resolve Connect Ehlo !StartTls !TestMail',
+      says: /^451 4\.7\.321 STARTTLS is required but not available: 502 5\.5\.1 not here$/,
+    },
+    {
+      does: 'refuses STARTTLS',
+      behaviour: () => ({ tls: tls.good, refuseStartTls: '454 4.7.0 not now' }),
+      expected: 'Resolve Connect Ehlo !StartTls !TestMail',
+      says: /^451 4\.7\.321 .*: 454 4\.7\.0 not now$/,
+    },
+    {
+      does: 'breaks the handshake',
+      behaviour: () => ({ tls: tls.good, breakHandshake: true }),
+      expected: 'Resolve Connect Ehlo !StartTls !TestMail',
+      says: /^451 4\.7\.5 TLS handshake failed: /,
+    },
+    {
+      does: 'has only TLS 1.2 where 1.3 is demanded',
+      behaviour: () => ({ tls: tls.old }),
+      fields: { minimumTlsVersion: 'TLSv1.3' },
+      expected: 'Resolve Connect Ehlo !StartTls !TestMail',
+      says: /^451 4\.7\.5 /,
+    },
+    {
+      does: 'has a certificate for another name',
+      behaviour: () => ({ tls: tls.wrongName }),
+      expected: 'Resolve Connect Ehlo StartTls !Certificate !TestMail',
+      says: /^451 4\.7\.325 Certificate is for mx\.other\.example, not for \*\.partner\.example$/,
+    },
+    {
+      does: 'has an expired certificate',
+      behaviour: () => ({ tls: tls.expired }),
+      expected: 'Resolve Connect Ehlo StartTls !Certificate !TestMail',
+      says: /^451 4\.7\.322 Certificate is out of date: CERT_HAS_EXPIRED$/,
+    },
+    {
+      does: 'has a certificate of another authority',
+      behaviour: () => ({ tls: tls.untrusted }),
+      expected: 'Resolve Connect Ehlo StartTls !Certificate !TestMail',
+      says: /^451 4\.7\.320 Certificate is not trusted: /,
+    },
+    {
+      does: 'greets with a refusal',
+      behaviour: () => ({ greeting: '554 5.7.1 you are on a list' }),
+      expected: 'Resolve Connect !Ehlo !TestMail',
+      says: /^The greeting failed: 554 5\.7\.1 you are on a list$/,
+    },
+    {
+      does: 'knows no EHLO',
+      behaviour: () => ({ answer: (line) => (line.startsWith('EHLO') ? '502 5.5.1 what?' : undefined) }),
+      expected: 'Resolve Connect !Ehlo !TestMail',
+      says: /^EHLO failed: 451 4\.7\.321 .*502 5\.5\.1 what\?$/,
+    },
+    {
+      does: 'refuses the recipient',
+      behaviour: () => ({
+        tls: tls.good,
+        answer: (line) => (line.startsWith('RCPT') ? '550 5.1.1 No such user here' : undefined),
+      }),
+      expected: 'Resolve Connect Ehlo StartTls Certificate !TestMail',
+      says: /^postmaster@northwind\.example: 550 5\.1\.1 No such user here$/,
+    },
+  ]
+  for (const { does, behaviour, fields, expected, says } of faults)
+    for (const mode of ['Enforce', 'ReportOnly'] as const)
+      it(`that ${does} fails in that step, in mode ${mode}`, async () => {
+        const { validation, partner } = await validateOne(behaviour(), forced({ ...fields, mode }))
+        assert.equal(outline(validation), expected)
+        assert.equal(validation.succeeded, false)
+        assert.match(validation.steps.find(({ succeeded }) => !succeeded)?.detail ?? '', says)
+        assert.equal(partner.received.length, 0)
+        const clear = partner.wire().toString('latin1')
+        assert.doesNotMatch(clear, /MAIL FROM|DATA/, 'nothing of a message in the clear')
+      })
+
+  it('shows the certificate that it refuses', async () => {
+    const { validation } = await validateOne({ tls: tls.wrongName }, forced())
+    const certificate = validation.steps.find(({ step }) => step === 'Certificate')
+    assert.deepEqual(certificate?.certificates[0]?.subjectAltNames, ['mx.other.example'])
+  })
+
+  it('that refuses one of two recipients fails, and both replies are told', async () => {
+    const answer = (line: string) => (line.includes('<b@') ? '550 5.1.1 unknown' : undefined)
+    const recipients = ['a@northwind.example', 'b@northwind.example']
+    await withPartners([{ tls: tls.good, answer }], async (partner) => {
+      const validation = await validated(toPartners([partner], forced()), {}, { ...testMail, recipients })
+      assert.equal(outline(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
+      assert.equal(
+        detailOf(validation, 'TestMail'),
+        'b@northwind.example: 550 5.1.1 unknown; a@northwind.example: 250 2.0.0 taken',
+      )
+    })
+  })
+
+  it('that answers at great length is quoted in one line of 300 characters', async () => {
+    const greeting = `${'554-5.7.1 no mail today\r\n'.repeat(1000)}554 5.7.1 \u{1f4ec}${'x'.repeat(1000)}`
+    const { validation } = await validateOne({ greeting }, forced())
+    const detail = detailOf(validation, 'Ehlo') ?? ''
+    assert.ok(detail.length <= 300 && detail.isWellFormed() && !/\p{Cc}/u.test(detail), detail)
+  })
+})
+
+describe('a partner that falls silent', () => {
+  const stalls: { at: PartnerOptions['silentAt']; expected: string; says: RegExp }[] = [
+    {
+      at: 'greeting',
+      expected: 'Resolve Connect !Ehlo !TestMail',
+      says: /^The greeting failed: .*timed out/,
+    },
+    { at: 'EHLO', expected: 'Resolve Connect !Ehlo !TestMail', says: /^EHLO failed: .*timed out/ },
+    { at: 'STARTTLS', expected: 'Resolve Connect Ehlo !StartTls !TestMail', says: /ETIMEDOUT/ },
+    {
+      at: 'handshake',
+      expected: 'Resolve Connect Ehlo !StartTls !TestMail',
+      says: /handshake failed: ETIMEDOUT/,
+    },
+  ]
+  for (const { at, expected, says } of stalls) {
+    it(`at ${at} is left after the step's own patience`, async () => {
+      const behaviour: PartnerOptions = { tls: tls.good, ...(at && { silentAt: at }) }
+      const { validation } = await validateOne(behaviour, forced(), { smtp: { timeouts: hasty } })
+      assert.equal(outline(validation), expected)
+      const failed = validation.steps.find(({ succeeded }) => !succeeded)
+      assert.match(failed?.detail ?? '', says)
+      assert.ok((failed?.durationMs ?? 0) >= 350, `${failed?.durationMs}`)
+      assert.ok(validation.durationMs < 5_000, `${validation.durationMs}`)
+    })
+
+    it(`at ${at} is left when the validation's time runs out, in the same step`, async () => {
+      const behaviour: PartnerOptions = { tls: tls.good, ...(at && { silentAt: at }) }
+      const { validation } = await validateOne(behaviour, forced(), { limits: { probe: 500 } })
+      assert.equal(outline(validation), expected)
+      const failed = validation.steps.find(({ succeeded }) => !succeeded)
+      assert.match(failed?.detail ?? '', /; the time for it ran out$/)
+    })
+  }
+
+  it('by not even taking the connection is left, and the other hosts are not held up', async () => {
+    const hole = await startBlackHole()
+    after(() => hole.stop())
+    await withPartners([{ tls: tls.good }], async (partner) => {
+      const connector = toPartners([hole, partner], forced())
+      const validation = await validated(connector, { smtp: { timeouts: { ...hasty, command: 5_000 } } })
+      assert.equal(outline(validation), 'Resolve !Connect Resolve Connect Ehlo StartTls Certificate TestMail')
+      assert.equal(detailOf(validation, 'Connect'), 'The connection failed: 451 4.4.315 Connection timed out')
+      assert.equal(partner.received.length, 1)
+    })
+  })
+
+  it('in the middle of the test mail fails in that step', async () => {
+    const behaviour: PartnerOptions = { tls: tls.good, silentAt: 'MAIL', extensions: [] }
+    const { validation } = await validateOne(behaviour, forced(), { smtp: { timeouts: hasty } })
+    assert.equal(outline(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
+    assert.match(detailOf(validation, 'TestMail') ?? '', /4\.4\.315/)
+  })
+})
+
+describe('several smart hosts', () => {
+  it('are all reported, and one that fails fails the validation although the mail went over another', async () => {
+    await withPartners([{ tls: tls.untrusted }, { tls: tls.good }], async (bad, good) => {
+      const validation = await validated(toPartners([bad, good], forced()))
+      assert.equal(
+        outline(validation),
+        'Resolve Connect Ehlo StartTls !Certificate Resolve Connect Ehlo StartTls Certificate TestMail',
+      )
+      assert.equal(validation.succeeded, false)
+      assert.deepEqual([bad.received.length, good.received.length], [0, 1])
+    })
+  })
+
+  it('get one test mail between them', async () => {
+    await withPartners([{ tls: tls.good }, { tls: tls.good }], async (...partners) => {
+      const validation = await validated(toPartners(partners, forced()))
+      assert.equal(validation.succeeded, true)
+      assert.equal(partners.flatMap(({ received }) => received).length, 1)
+    })
+  })
+
+  it('are refused with the one name that has no address', async () => {
+    await withPartners([{ tls: tls.good }], async ({ port }) => {
+      const smartHosts = [
+        { host: 'gone.partner.example', port },
+        { host: smartHost, port },
+      ]
+      const validation = await validated(toPartners([], forced({ smartHosts })))
+      assert.equal(outline(validation), `!Resolve ${passed}`)
+      assert.match(detailOf(validation, 'Resolve') ?? '', /^451 4\.4\.312 /)
+    })
+  })
+})
+
+describe('a connector that does not check certificates', () => {
+  it('says what would be wrong with one under EncryptionOnly', async () => {
+    const fields = forced({ tlsSettings: 'EncryptionOnly', tlsDomain: null })
+    const { validation } = await validateOne({ tls: tls.untrusted }, fields)
+    assert.equal(outline(validation), passed)
+    assert.match(
+      detailOf(validation, 'Certificate') ?? '',
+      /^Any will do, since tlsSettings is EncryptionOnly\. It would not be trusted: /,
+    )
+  })
+
+  const opportunistic: { does: string; behaviour: () => PartnerOptions; expected: string; says: RegExp }[] = [
+    {
+      does: 'offers no STARTTLS',
+      behaviour: () => ({}),
+      expected: 'Resolve Connect Ehlo StartTls TestMail',
+      says: /^STARTTLS is not available: mail goes in the clear, since tlsSettings is null$/,
+    },
+    {
+      does: 'breaks the handshake',
+      behaviour: () => ({ tls: tls.good, breakHandshake: true }),
+      expected: 'Resolve Connect Ehlo StartTls Connect Ehlo TestMail',
+      says: /^The TLS handshake failed \(.+\): mail goes in the clear/,
+    },
+    {
+      does: 'has TLS',
+      behaviour: () => ({ tls: tls.untrusted }),
+      expected: passed,
+      says: /^TLSv1\.3, /,
+    },
+  ]
+  for (const { does, behaviour, expected, says } of opportunistic)
+    it(`passes, and says what becomes of mail, when the partner ${does}`, async () => {
+      const { validation } = await validateOne(behaviour(), { certificateAuthorities: [pki.ca] })
+      assert.equal(outline(validation), expected)
+      assert.equal(validation.succeeded, true)
+      assert.match(detailOf(validation, 'StartTls') ?? '', says)
+    })
+
+  it('fails when the session in the clear that follows broken TLS fails', async () => {
+    let greeted = 0
+    const answer = (line: string) => {
+      if (line.startsWith('EHLO')) greeted += 1
+      return greeted > 1 ? '421 4.3.2 enough' : undefined
+    }
+    const { validation } = await validateOne({ tls: tls.good, breakHandshake: true, answer }, {})
+    assert.equal(outline(validation), 'Resolve Connect Ehlo !StartTls Connect !Ehlo !TestMail')
+  })
+})
+
+describe('names', () => {
+  it('that no server answers for are left when their time runs out', async () => {
+    const silent = () => new Promise<never>(() => {})
+    const resolver = { resolveMx: silent, resolve4: silent, resolve6: silent }
+    const validation = await validated(toPartners([{ port: 25 }]), {
+      smtp: { resolver },
+      limits: { resolve: 50 },
+    })
+    assert.equal(outline(validation), '!Resolve !TestMail')
+    assert.match(detailOf(validation, 'Resolve') ?? '', /4\.4\.312 DNS failed .*ETIMEOUT/)
+    assert.equal(detailOf(validation, 'TestMail'), 'Not sent, since no host passed')
+  })
+
+  it('by MX are those of the recipients, and lead to no private address', async () => {
+    const resolver = fakeResolver({
+      mx: { 'northwind.example': [[10, 'mx.northwind.example']] },
+      a: { 'mx.northwind.example': ['127.0.0.1', '169.254.169.254', '10.0.0.1'] },
+    })
+    const validation = await validated(toPartners([], { route: 'Mx', smartHosts: [] }), {
+      smtp: { resolver },
+    })
+    assert.equal(outline(validation), '!Resolve !TestMail')
+    assert.deepEqual(
+      [validation.steps[0]?.host, validation.steps[0]?.detail],
+      [
+        'northwind.example',
+        '451 4.4.312 No mail exchanger of northwind.example has an address that may be used',
+      ],
+    )
+  })
+})
