@@ -23,6 +23,7 @@ export function consideredInbound(
   judgement: InboundJudgement,
   most: number,
 ): Considered[] {
+  if (judgement.unreadableSender) return []
   const domain = domainOf(session.mailFrom)
   const takePart = [judgement.partner, judgement.trial, judgement.attributedTo]
   const connectors = distinct(inboundInOrder(snapshot, session, domain), most, takePart)

@@ -8,7 +8,13 @@ import type { Attempt, Message, Recipient, Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { asPermanent, formatReply, reply } from '../mail/reply.ts'
 import { badSender, notRoutable, relayDenied } from './admit.ts'
-import { type ConnectorViolation, type InboundJudgement, judgeInbound, type Session } from './inbound.ts'
+import {
+  type ConnectorViolation,
+  type InboundJudgement,
+  judgeInbound,
+  nobody,
+  type Session,
+} from './inbound.ts'
 import { opportunistic, requirementOf, routeOf, selectOutbound } from './outbound.ts'
 import type { Reason } from './reasons.ts'
 import { defaultExpirationHours, delayNotificationMs, nextQuarter, retryDelayMs } from './schedule.ts'
@@ -77,16 +83,7 @@ export function evaluate(
 
 /** What inbound connectors say of a message; nothing of one that was made here. */
 export function judgeMessage(snapshot: Snapshot, message: Message): InboundJudgement {
-  return message.source === null ? madeHere : judgeInbound(snapshot, sessionOf(message, message.source.ip))
-}
-
-const madeHere: InboundJudgement = {
-  partner: null,
-  trial: null,
-  attributedTo: null,
-  violation: null,
-  reported: null,
-  unreadableSender: false,
+  return message.source === null ? nobody : judgeInbound(snapshot, sessionOf(message, message.source.ip))
 }
 
 export function sessionOf(message: Message, ip: string): Session {

@@ -64,6 +64,7 @@ export type ConnectorViolation = Violation & { connector: InboundConnector }
  */
 export function judgeInbound(snapshot: Snapshot, session: Session): InboundJudgement {
   const peer = peerOf(session)
+  if (peer.domain === null && !hasNoDomain(session.mailFrom)) return { ...nobody, unreadableSender: true }
   const enforced = first(matchesByDomain(snapshot.partners.Enforce, peer.domain))
   const trial = first(matchesByDomain(snapshot.partners.ReportOnly, peer.domain))
   const attributedTo = attribute(snapshot.onPremises, peer)
@@ -77,8 +78,18 @@ export function judgeInbound(snapshot: Snapshot, session: Session): InboundJudge
     attributedTo: attributedTo?.connector ?? null,
     violation: violations.find(({ connector }) => connector.mode === 'Enforce') ?? null,
     reported: violations.find(({ connector }) => connector.mode === 'ReportOnly') ?? null,
-    unreadableSender: peer.domain === null && !hasNoDomain(session.mailFrom),
+    unreadableSender: false,
   }
+}
+
+/** No connector takes part. */
+export const nobody: InboundJudgement = {
+  partner: null,
+  trial: null,
+  attributedTo: null,
+  violation: null,
+  reported: null,
+  unreadableSender: false,
 }
 
 /** What one connector demands of a session and does not get, whether or not it is enabled, enforced or selected. */
@@ -95,8 +106,11 @@ export function identifiedBy(
   return compileRule(connector, 0).ranges.has(session.ip) ? 'Address' : null
 }
 
-/** The null reverse path and address literals (RFC 5321 §4.1.3) belong to no domain, and rightly so. */
-const hasNoDomain = (mailFrom: string): boolean => mailFrom === '' || /@\[[^\]]*\]$/.test(mailFrom)
+/** The null reverse path and address literals belong to no domain, and rightly so. */
+const hasNoDomain = (mailFrom: string): boolean => mailFrom === '' || addressLiteral.test(mailFrom)
+
+/** RFC 5321 §4.1.3: an IPv4 address, or a tag, as `IPv6:`, and what it calls for. A name in brackets is none. */
+const addressLiteral = /@\[(?:[\d.]+|[A-Za-z\d-]+:[^[\]\\]+)\]$/
 
 /** A session with its sender and its certificate read. */
 interface Peer extends Session {
