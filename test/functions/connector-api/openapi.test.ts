@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { z } from 'zod'
+import { InboundValidation } from '../../../functions/connector-api/inbound-validation.ts'
 import {
   AcceptedDomainInput,
   InboundConnectorInput,
@@ -209,11 +210,17 @@ describe('docs/api.md', () => {
   })
 
   test('shows a message as the trace has it, and a problem as it is answered', async () => {
-    const [entry, problem] = blocks
+    const entry = blocks.find((block) => 'envelope' in block)
+    const problem = blocks.find((block) => 'status' in block)
     assert.deepEqual(TraceEntry.parse(entry), entry)
     const answered = await api.ask('POST /outbound-connectors', { json: {} })
     assert.deepEqual(Object.keys(problem), Object.keys(answered.body))
     z.array(z.strictObject({ path: z.string(), message: z.string() })).parse(problem.errors)
+  })
+
+  test('shows what validating an inbound connector answers', () => {
+    const validation = blocks.find((block) => 'passing' in block)
+    assert.deepEqual(InboundValidation.parse(validation), validation)
   })
 
   test('lists every field of a connector', () => {
