@@ -203,14 +203,18 @@ export interface Trace {
 }
 
 /** Asks again until there is an answer, which on a slow machine takes seconds, never half a minute. */
-export async function until<T>(ask: () => Promise<T | null> | T | null, pauseMs = 100): Promise<T> {
-  const deadline = Date.now() + 30_000
+export async function until<T>(
+  ask: () => Promise<T | null> | T | null,
+  pauseMs = 100,
+  patienceMs = 30_000,
+): Promise<T> {
+  const deadline = Date.now() + patienceMs
   while (Date.now() < deadline) {
     const answer = await ask()
     if (answer !== null) return answer
     await delay(pauseMs)
   }
-  throw new Error(`still no answer after 30 s: ${ask}`)
+  throw new Error(`still no answer after ${patienceMs / 1000} s: ${ask}`)
 }
 
 export interface ClientTls {
