@@ -1,5 +1,6 @@
 /** What travels on the three queues. Each body is JSON, parsed once where it is received. */
 import { z } from 'zod'
+import { CertificateSummary } from './certificate.ts'
 import { Message, Recipient, Reply } from './message.ts'
 
 export const SmartHost = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65535) })
@@ -71,6 +72,46 @@ export const BounceJob = z.strictObject({
     .min(1),
 })
 export type BounceJob = z.infer<typeof BounceJob>
+
+/**
+ * Tell the administrator: somebody presented a certificate that an inbound connector asks for and does not know.
+ * Travels on the evaluation queue. Sent by the ingress of mail it refused, by evaluate-policy of mail it decided.
+ */
+export const CertificateNotice = z.strictObject({
+  kind: z.literal('UnknownCertificate'),
+  /** When it was presented. */
+  at: z.iso.datetime(),
+  connector: z.strictObject({
+    id: z.string(),
+    name: z.string(),
+    connectorType: z.enum(['Partner', 'OnPremises']),
+    mode: z.enum(['Enforce', 'ReportOnly']),
+    onViolation: z.enum(['Bounce', 'Defer']),
+  }),
+  presented: CertificateSummary,
+  /** What is wrong with it, in clauses. */
+  why: z.string(),
+  /** What becomes of the mail. `RelayDenied`: it is taken as anyone's, not as our own server's. */
+  consequence: z.enum(['RefusedInSession', 'Held', 'Bounced', 'RecordedOnly', 'RelayDenied']),
+  /** When mail that is held will be given up; null of any other. */
+  heldUntil: z.iso.datetime().nullable(),
+  /** What the connector would know it by, each alone. Empty where nothing helps: it is out of its dates. */
+  remedies: z.array(
+    z.strictObject({
+      field: z.enum(['tlsSenderCertificateNames', 'certificateFingerprints']),
+      add: z.string(),
+    }),
+  ),
+  /** Of the reverse path; null when it names none. */
+  senderDomain: z.string().nullable(),
+  ip: z.string(),
+  /** Times that it could not be published. */
+  failures: z.int().nonnegative(),
+})
+export type CertificateNotice = z.infer<typeof CertificateNotice>
+
+/** What comes by the evaluation queue: mail, and notices, which are told by their `kind`. */
+export const EvaluationQueueJob = z.union([EvaluationJob, CertificateNotice])
 
 /** Recipients in one job, and octets of JSON they may come to: the rest of the largest job fits beside them. */
 const recipientsPerJob = 100

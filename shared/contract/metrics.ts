@@ -20,6 +20,13 @@ export const Metric = {
   reportOnlyViolations: 'ReportOnlyViolations',
   /** Evaluation: recipients of an accepted domain that no outbound connector routes. */
   unroutedRecipients: 'UnroutedRecipients',
+  /**
+   * Ingress and evaluation: messages, refused or decided, whose certificate a connector asks for and does not know;
+   * once without dimensions, and once with dimension `connector`, its name.
+   */
+  unknownCertificates: 'UnknownCertificates',
+  /** Ingress and evaluation: notices to the administrator that could not be passed on or published. */
+  noticesFailed: 'NoticesFailed',
   /** Delivery: recipients handed on, dimension `tls` = `verified` | `encrypted` | `plaintext` | `unknown` (SES). */
   delivered: 'Delivered',
   /** Delivery: attempts that did not deliver. */
@@ -29,3 +36,6 @@ export const Metric = {
   /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed`. */
   dsnsSent: 'DsnsSent',
 } as const
+
+/** A name as CloudWatch takes it for a dimension: printable ASCII that does not begin with a colon. */
+export const asDimension = (name: string): string => name.replace(/[^ -~]|^:/g, '?')

@@ -2,7 +2,8 @@
  * The messages table. One partition a message: the message itself, an item for each recipient (state and last
  * verdict), an item for each attempt (first its claim, then its result) and for each DSN's claim. The index
  * `byTime` lists recipients by day; a day is spread over several index partitions, so that no rate of mail
- * outgrows one.
+ * outgrows one. And a partition for each connector that asks for certificates: the one it accepted last, and
+ * the notices of those it did not know.
  */
 export const byTime = 'byTime'
 
@@ -17,6 +18,19 @@ export const attemptKey = (id: string, address: string, attempt: number) => ({
 export const dsnKey = (id: string, address: string, kind: 'failed' | 'delayed') => ({
   pk: id,
   sk: `dsn#${kind}#${address}`,
+})
+
+const certificates = (connector: string) => `certificates#${connector}`
+
+export const acceptedCertificateKey = (connector: string) => ({ pk: certificates(connector), sk: 'accepted' })
+/** @param day `YYYY-MM-DD` */
+export const noticeKey = (connector: string, fingerprint256: string, day: string) => ({
+  pk: certificates(connector),
+  sk: `notice#${day}#${fingerprint256}`,
+})
+export const noticesOfDayKey = (connector: string, day: string) => ({
+  pk: certificates(connector),
+  sk: `notices#${day}`,
 })
 
 /** Index keys of a recipient; `order` sorts by time of receipt because message ids are ULIDs. */

@@ -1,0 +1,104 @@
+/**
+ * Which connectors know the certificate of a session, and which ask for one and do not know it. A partner that
+ * renews its certificate is told from an impostor by the administrator alone; what is said here is what there is
+ * to compare, and what to add to the connector once it is found to be the partner's.
+ */
+import type { InboundConnector } from '../connectors/schema.ts'
+import type { CertificateNotice } from '../contract/jobs.ts'
+import { domainOf } from '../mail/address.ts'
+import { summaryOf, visible } from '../tls/certificate-summary.ts'
+import { anyNameMatches } from '../tls/names.ts'
+import { certificateFaults, identifies, type Presented, present } from './client-certificate.ts'
+import type { InboundJudgement, Session } from './inbound.ts'
+import { matchesByDomain, type Snapshot } from './snapshot.ts'
+
+/** The connectors under which mail was accepted by its certificate. */
+export function knownTo(session: Session, judgement: InboundJudgement): InboundConnector[] {
+  const presented = present(session.tls.clientCertificate, session.at)
+  const { partner, trial, attributedTo, violation, reported } = judgement
+  const asked = [partner, trial].filter((connector) => connector?.restrictDomainsToCertificate)
+  const taking = new Set([...asked, attributedTo].filter((connector) => connector !== null))
+  for (const broken of [violation, reported]) if (broken) taking.delete(broken.connector)
+  return [...taking].filter((connector) => identifies(connector, presented))
+}
+
+/** What becomes of mail whose certificate violates an enforced connector: who decides that knows it. */
+export type Fate = Pick<CertificateNotice, 'consequence' | 'heldUntil'>
+
+/** A notice for each connector that asks for a certificate and does not know the one it was shown. */
+export function unknownTo(
+  snapshot: Snapshot,
+  session: Session,
+  judgement: InboundJudgement,
+  violated: Fate,
+): CertificateNotice[] {
+  const presented = present(session.tls.clientCertificate, session.at)
+  if (presented === null) return []
+  const { violation, reported } = judgement
+  const own = judgement.attributedTo === null ? namesake(snapshot, session, presented) : null
+  const notice = (connector: InboundConnector, fate: Fate) => noticeOf(connector, presented, session, fate)
+  return [
+    ...(isAboutCertificate(violation) ? [notice(violation.connector, violated)] : []),
+    ...(isAboutCertificate(reported)
+      ? [notice(reported.connector, { consequence: 'RecordedOnly', heldUntil: null })]
+      : []),
+    ...(own === null ? [] : [notice(own, { consequence: 'RelayDenied', heldUntil: null })]),
+  ]
+}
+
+type Violation = InboundJudgement['violation']
+
+const isAboutCertificate = (violation: Violation): violation is NonNullable<Violation> =>
+  violation?.reason === 'InboundCertificateRestriction'
+
+/**
+ * The OnPremises connector of the sender's domain whose very name a certificate bears that it does not know, as
+ * when our own server's has expired. One of other names is a stranger's, and nobody's business.
+ */
+function namesake(
+  { onPremises }: Snapshot,
+  { mailFrom }: Session,
+  presented: Presented,
+): InboundConnector | null {
+  for (const { connector } of matchesByDomain(onPremises.byDomain, domainOf(mailFrom)))
+    if (anyNameMatches(presented.names, connector.tlsSenderCertificateNames)) return connector
+  return null
+}
+
+/** A violation's text may hold five names of 255 characters, and as many that are expected. */
+const longestWhy = 1000
+
+function noticeOf(
+  connector: InboundConnector,
+  presented: Presented,
+  { mailFrom, ip, at }: Session,
+  fate: Fate,
+): CertificateNotice {
+  const { id, name, connectorType, mode, onViolation } = connector
+  return {
+    kind: 'UnknownCertificate',
+    at: at.toISOString(),
+    connector: { id, name: visible(name), connectorType, mode, onViolation },
+    presented: summaryOf(presented.certificate),
+    why: visible(certificateFaults(connector, presented).join('; ')).slice(0, longestWhy),
+    ...fate,
+    remedies: remedies(connector, presented),
+    senderDomain: domainOf(mailFrom),
+    ip,
+    failures: 0,
+  }
+}
+
+type Remedy = CertificateNotice['remedies'][number]
+
+/** Of what could be added to a connector, that which would make it know the certificate. */
+function remedies(connector: InboundConnector, { certificate, names, at }: Presented): Remedy[] {
+  const named = connector.tlsSenderCertificateNames.length > 0 ? names.slice(0, 1) : []
+  const possible: Remedy[] = [
+    ...named.map((name): Remedy => ({ field: 'tlsSenderCertificateNames', add: name })),
+    { field: 'certificateFingerprints', add: certificate.fingerprint256 },
+  ]
+  return possible.filter(({ field, add }) =>
+    identifies({ ...connector, [field]: [...connector[field], add] }, { certificate, names, at }),
+  )
+}

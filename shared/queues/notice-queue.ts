@@ -1,0 +1,49 @@
+/**
+ * Sending notices of unknown certificates. The attack: certificates cost nothing, and somebody presents a new one
+ * with each message, so that the queue fills, or that the one notice that matters drowns. The defence: a process
+ * sends one notice for each connector and certificate an hour, few for each connector, and not many at all. A
+ * notice that is lost costs nothing but itself: the mail it is about was decided without it.
+ */
+import type { CertificateNotice } from '../contract/jobs.ts'
+import { Allowance } from '../middleware/allowance.ts'
+import type { JobQueue } from './job-queue.ts'
+
+const minute = 60_000
+const hour = 60 * minute
+
+/** No connector's strangers use up the share of the others. */
+const mostOfConnector = 10
+const mostInAll = 20
+
+export type Sent =
+  | 'Sent'
+  /** It was sent within the hour. */
+  | 'Known'
+  | 'TooMany'
+  /** The queue did not take it; it is sent when the certificate is next presented. */
+  | 'Failed'
+
+export class NoticeQueue {
+  readonly #queue: Pick<JobQueue<CertificateNotice>, 'trySend'>
+  readonly #once = new Allowance(1, hour)
+  readonly #ofConnector = new Allowance(mostOfConnector, hour)
+  readonly #inAll = new Allowance(mostInAll, minute)
+
+  constructor(queue: Pick<JobQueue<CertificateNotice>, 'trySend'>) {
+    this.#queue = queue
+  }
+
+  async send(notice: CertificateNotice, now: Date): Promise<Sent> {
+    const { id } = notice.connector
+    const key = `${id}#${notice.presented.fingerprint256}`
+    if (!this.#once.isLeft(key, now)) return 'Known'
+    if (!this.#ofConnector.isLeft(id, now) || !this.#inAll.isLeft('', now)) return 'TooMany'
+    this.#once.take(key, now)
+    this.#ofConnector.take(id, now)
+    this.#inAll.take('', now)
+    const [failure] = await this.#queue.trySend([{ job: notice }])
+    if (failure === null) return 'Sent'
+    this.#once.giveBack(key)
+    return 'Failed'
+  }
+}
