@@ -32,14 +32,20 @@ export function outranked<C extends { name: string }>(
   domain: string | null,
   orderOf: (connector: C, domain: string | null) => Order,
 ): Finding {
+  return { outcome: 'Outranked', why: `"${winner.name}" ${because(winner, loser, domain, orderOf)}.` }
+}
+
+/** Why the winner goes first. Reads after its name. */
+export function because<C>(
+  winner: C,
+  loser: C,
+  domain: string | null,
+  orderOf: (connector: C, domain: string | null) => Order,
+): string {
   const [first, second] = [orderOf(winner, domain), orderOf(loser, domain)]
-  const because =
-    first.specificity !== second.specificity
-      ? `is for ${first.pattern}, which is more specific than ${second.pattern}`
-      : first.demand !== second.demand
-        ? 'demands more'
-        : 'comes first by name'
-  return { outcome: 'Outranked', why: `"${winner.name}" ${because}.` }
+  if (first.specificity !== second.specificity)
+    return `is for ${first.pattern}, which is more specific than ${second.pattern}`
+  return first.demand !== second.demand ? 'demands more' : 'comes first by name'
 }
 
 /** What brings an outbound connector into question for a domain. */

@@ -1,0 +1,71 @@
+/** Domain patterns of one connector, indexed for the question which of them overlap with a pattern of another. */
+
+export class Patterns {
+  /** By the domain itself, or `*`. */
+  readonly #exact = new Set<string>()
+  /** `*.example.com` as `example.com`. */
+  readonly #wildcard = new Set<string>()
+  /** The patterns at or below a domain. */
+  readonly #below = new Map<string, string[]>()
+  readonly #everyone: boolean
+
+  constructor(patterns: readonly string[]) {
+    this.#everyone = patterns.includes('*')
+    for (const pattern of new Set(patterns)) {
+      if (pattern === '*') continue
+      const domain = domainOfPattern(pattern)
+      if (pattern === domain) this.#exact.add(domain)
+      else this.#wildcard.add(domain)
+      for (const suffix of suffixes(domain)) {
+        const list = this.#below.get(suffix)
+        if (list) list.push(pattern)
+        else this.#below.set(suffix, [pattern])
+      }
+    }
+  }
+
+  /** The patterns of which some domain matches the other pattern, too. */
+  *overlapping(other: string): Generator<string> {
+    if (this.#everyone) yield '*'
+    if (other === '*') {
+      for (const domain of this.#exact) yield domain
+      for (const domain of this.#wildcard) yield `*.${domain}`
+      return
+    }
+    const domain = domainOfPattern(other)
+    if (other === domain) {
+      if (this.#exact.has(domain)) yield domain
+      yield* this.#wildcardsAround(suffixes(domain))
+    } else {
+      yield* this.#below.get(domain) ?? []
+      yield* this.#wildcardsAround(suffixes(domain).slice(1))
+    }
+  }
+
+  *#wildcardsAround(domains: readonly string[]): Generator<string> {
+    for (const domain of domains) if (this.#wildcard.has(domain)) yield `*.${domain}`
+  }
+}
+
+const domainOfPattern = (pattern: string): string => (pattern.startsWith('*.') ? pattern.slice(2) : pattern)
+
+/** The domain, and every domain that it is in. */
+function suffixes(domain: string): string[] {
+  const labels = domain.split('.')
+  return labels.map((_, index) => labels.slice(index).join('.'))
+}
+
+/** What two overlapping patterns have in common, which is the narrower of them. */
+export function narrower(one: string, other: string): string {
+  if (one === '*') return other
+  if (other === '*' || !one.startsWith('*.')) return one
+  return !other.startsWith('*.') || other.length > one.length ? other : one
+}
+
+/** A domain that stands for all that only the pattern speaks of: no connector is for that very name. */
+export function exampleOf(pattern: string): string {
+  if (pattern === '*') return anyLabel
+  return pattern.startsWith('*.') ? `${anyLabel}.${pattern.slice(2)}` : pattern
+}
+
+const anyLabel = '_any'

@@ -1,0 +1,20 @@
+/** Whether two connectors can know the same peer as our own server. */
+import type { InboundConnector } from '../connectors/schema.ts'
+import { anyNameMatches } from '../tls/names.ts'
+import { IpRanges } from './ip-ranges.ts'
+
+export function shareIdentity(one: InboundConnector, other: InboundConnector): boolean {
+  const pinned = new Set(one.certificateFingerprints)
+  return (
+    other.certificateFingerprints.some((fingerprint) => pinned.has(fingerprint)) ||
+    anyNameMatches(one.tlsSenderCertificateNames, other.tlsSenderCertificateNames) ||
+    holdsOneOf(one, other) ||
+    holdsOneOf(other, one)
+  )
+}
+
+/** Two ranges overlap when the address that one is written with is in the other: they are nested or apart. */
+function holdsOneOf(one: InboundConnector, other: InboundConnector): boolean {
+  const ranges = new IpRanges(one.senderIpAddresses.map((range) => [range, null]))
+  return other.senderIpAddresses.some((range) => ranges.has(range.split('/')[0] as string))
+}

@@ -1,0 +1,179 @@
+/** Traps that a connector holds by itself. */
+import { X509Certificate } from 'node:crypto'
+import ipaddr from 'ipaddr.js'
+import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../connectors/schema.ts'
+import { bestPattern } from './snapshot.ts'
+import type { Warning } from './warnings.ts'
+import { few } from './warnings-words.ts'
+
+export function notInForce({ enabled, mode }: InboundConnector | OutboundConnector): Warning[] {
+  if (!enabled) return [{ path: 'enabled', message: 'nothing is enforced: the connector is disabled' }]
+  if (mode === 'Enforce') return []
+  return [
+    {
+      path: 'mode',
+      message: 'nothing is enforced: what the connector demands is decided and recorded only',
+    },
+  ]
+}
+
+export function inboundTraps(connector: InboundConnector, now: Date): Warning[] {
+  return [
+    ...(connector.connectorType === 'Partner' ? partnerTraps(connector) : []),
+    ...authorityTraps(connector, readsAuthoritiesInbound(connector), now),
+    ...connector.senderIpAddresses.flatMap((range, index) => wideRange(connector, range, index)),
+  ]
+}
+
+export function outboundTraps(
+  connector: OutboundConnector,
+  acceptedDomains: readonly Pick<AcceptedDomain, 'domain'>[],
+  now: Date,
+): Warning[] {
+  return [
+    ...opportunisticTrap(connector),
+    ...everyoneTrap(connector),
+    ...loopTrap(connector, acceptedDomains),
+    ...authorityTraps(connector, readsAuthoritiesOutbound(connector), now),
+  ]
+}
+
+function partnerTraps(connector: InboundConnector): Warning[] {
+  const { requireTls, restrictDomainsToCertificate, restrictDomainsToIpAddresses } = connector
+  const warnings: Warning[] = []
+  const add = (path: string, message: string) => warnings.push({ path, message })
+  const everyone = connector.senderDomains.indexOf('*')
+  const demands = requireTls || restrictDomainsToCertificate || restrictDomainsToIpAddresses
+  if (!demands) add('requireTls', 'the connector demands nothing: mail in the clear is taken')
+  if (demands && everyone >= 0 && connector.mode === 'Enforce')
+    add(
+      `senderDomains.${everyone}`,
+      `mail of every sender that ${whatIsMissed(connector)} is ${connector.onViolation === 'Defer' ? 'held' : 'refused'}`,
+    )
+  if (!restrictDomainsToCertificate)
+    for (const field of ['tlsSenderCertificateNames', 'certificateFingerprints'] as const)
+      if (connector[field].length > 0)
+        add(
+          field,
+          'restricts nothing: restrictDomainsToCertificate is false, so any certificate or none will do',
+        )
+  if (!restrictDomainsToIpAddresses && connector.senderIpAddresses.length > 0)
+    add(
+      'senderIpAddresses',
+      'restricts nothing: restrictDomainsToIpAddresses is false, so mail is taken from any address',
+    )
+  return warnings
+}
+
+function whatIsMissed(connector: InboundConnector): string {
+  if (connector.restrictDomainsToCertificate) return 'does not present the certificate'
+  if (connector.restrictDomainsToIpAddresses) return 'does not come from the listed addresses'
+  return `does not use TLS${connector.minimumTlsVersion === 'TLSv1.3' ? ' 1.3' : ''}`
+}
+
+/** As Exchange, which takes no wider IPv4 range than /24; /48 is what one site is given of IPv6. */
+const narrowEnough = { 4: 24, 6: 48 }
+
+function wideRange({ connectorType }: InboundConnector, range: string, index: number): Warning[] {
+  const { family, prefix } = familyOf(range)
+  if (prefix >= narrowEnough[family]) return []
+  const size = family === 4 ? `${2 ** (32 - prefix)} addresses` : `a /${prefix} of IPv6`
+  const what = connectorType === 'OnPremises' ? 'may relay as our own server' : 'counts as the partner'
+  return [
+    {
+      path: `senderIpAddresses.${index}`,
+      message: `${range} is wide: each of ${size} ${what}; /${narrowEnough[family]} or longer is usual`,
+    },
+  ]
+}
+
+/** An IPv4 range mapped into IPv6 is that IPv4 range. */
+function familyOf(range: string): { family: 4 | 6; prefix: number } {
+  const [address = '', bits] = range.split('/')
+  const parsed = ipaddr.parse(address)
+  if (parsed.kind() === 'ipv4') return { family: 4, prefix: Number(bits ?? 32) }
+  const prefix = Number(bits ?? 128)
+  const mapped = parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress() && prefix >= 96
+  return mapped ? { family: 4, prefix: prefix - 96 } : { family: 6, prefix }
+}
+
+const readsAuthoritiesInbound = ({ tlsSenderCertificateNames }: InboundConnector): string | null =>
+  tlsSenderCertificateNames.length > 0 ? null : 'tlsSenderCertificateNames is empty'
+
+const readsAuthoritiesOutbound = ({ tlsSettings }: OutboundConnector): string | null =>
+  tlsSettings === 'CertificateValidation' || tlsSettings === 'DomainValidation'
+    ? null
+    : `tlsSettings is ${tlsSettings}`
+
+/** @param unread why the authorities are never asked, or null */
+function authorityTraps(
+  { certificateAuthorities }: InboundConnector | OutboundConnector,
+  unread: string | null,
+  now: Date,
+): Warning[] {
+  if (certificateAuthorities.length === 0) return []
+  if (unread !== null) return [{ path: 'certificateAuthorities', message: `is not looked at: ${unread}` }]
+  return certificateAuthorities.flatMap((pem, index) => {
+    const message = outOfDate(new X509Certificate(pem), now)
+    return message === null ? [] : [{ path: `certificateAuthorities.${index}`, message }]
+  })
+}
+
+/** Time enough to ask the partner for the next one. */
+const soonMs = 30 * 86_400_000
+
+function outOfDate({ subject, validFromDate, validToDate }: X509Certificate, now: Date): string | null {
+  const name = subject?.replaceAll('\n', ', ').slice(0, 200) || 'the authority'
+  const day = (date: Date) => date.toISOString().slice(0, 10)
+  if (validToDate < now) return `${name} expired on ${day(validToDate)}, so it vouches for nobody`
+  if (validFromDate > now) return `${name} is not valid before ${day(validFromDate)}`
+  if (validToDate.getTime() - now.getTime() > soonMs) return null
+  return `${name} expires on ${day(validToDate)}, and vouches for nobody from then on`
+}
+
+function opportunisticTrap({ connectorType, tlsSettings, route }: OutboundConnector): Warning[] {
+  if (connectorType !== 'Partner' || tlsSettings !== null) return []
+  const where = route === 'SmartHosts' ? 'a smart host' : 'a server'
+  return [
+    {
+      path: 'tlsSettings',
+      message: `TLS is not forced: mail goes in the clear to ${where} that offers none`,
+    },
+  ]
+}
+
+function everyoneTrap({
+  recipientDomains,
+  tlsSettings,
+  tlsDomain,
+  route,
+  mode,
+}: OutboundConnector): Warning[] {
+  const index = recipientDomains.indexOf('*')
+  if (index < 0 || tlsSettings === null || mode !== 'Enforce' || route === 'SmartHosts') return []
+  const lacking = {
+    EncryptionOnly: 'without TLS',
+    CertificateValidation: 'without TLS and a trusted certificate',
+    DomainValidation: `without a trusted certificate for ${tlsDomain}`,
+  }[tlsSettings]
+  return [{ path: `recipientDomains.${index}`, message: `mail to every server ${lacking} is not delivered` }]
+}
+
+/** The MX of an accepted domain is this gateway, as a rule. */
+function loopTrap(
+  { recipientDomains, allAcceptedDomains, route }: OutboundConnector,
+  acceptedDomains: readonly Pick<AcceptedDomain, 'domain'>[],
+): Warning[] {
+  if (route !== 'Mx') return []
+  const named = recipientDomains.filter((pattern) => pattern !== '*')
+  const looping = acceptedDomains
+    .map(({ domain }) => domain)
+    .filter((domain) => allAcceptedDomains || bestPattern(named, domain) !== null)
+  if (looping.length === 0) return []
+  return [
+    {
+      path: 'route',
+      message: `${few(looping)}: accepted here, so by MX the mail may come back here in a circle; SmartHosts says where the mailboxes are`,
+    },
+  ]
+}

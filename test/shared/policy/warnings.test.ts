@@ -1,0 +1,532 @@
+import assert from 'node:assert/strict'
+import { before, describe, test } from 'node:test'
+import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
+import {
+  inboundWarnings,
+  outboundWarnings,
+  type Surroundings,
+  type Warning,
+} from '../../../shared/policy/warnings.ts'
+import { inbound, outbound } from '../../support/fixtures.ts'
+import { createPki, daysFromNow } from '../../support/pki.ts'
+
+const now = new Date('2026-01-15T12:00:00.000Z')
+
+const among = (others: {
+  inbound?: InboundConnector[]
+  outbound?: OutboundConnector[]
+  accepted?: string[]
+}): Surroundings => ({
+  inbound: others.inbound ?? [],
+  outbound: others.outbound ?? [],
+  acceptedDomains: (others.accepted ?? ['ours.example']).map((domain) => ({ domain })),
+})
+
+const spoken = (warnings: Warning[]): string[] =>
+  warnings.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
+
+/** Connectors for which there is nothing to say beside each other. */
+const from = (fields: Partial<InboundConnector> = {}) => inbound({ name: 'In', ...fields })
+const to = (fields: Partial<OutboundConnector> = {}) =>
+  outbound({
+    name: 'Out',
+    recipientDomains: ['contoso.example'],
+    tlsSettings: 'CertificateValidation',
+    ...fields,
+  })
+const ours = (fields: Partial<InboundConnector> = {}) =>
+  inbound({
+    name: 'Ours',
+    connectorType: 'OnPremises',
+    senderDomains: ['*'],
+    senderIpAddresses: ['192.0.2.1'],
+    ...fields,
+  })
+
+describe('an inbound connector', () => {
+  const paired = { outbound: [to()] }
+  const rows: {
+    name: string
+    saved: InboundConnector
+    others?: Parameters<typeof among>[0]
+    warnings: string[]
+  }[] = [
+    { name: 'with its pair needs no remark', saved: from(), others: paired, warnings: [] },
+    {
+      name: 'that is disabled enforces nothing, and that is all there is to say',
+      saved: from({ enabled: false, senderIpAddresses: ['10.0.0.0/8'] }),
+      warnings: ['enabled: nothing is enforced: the connector is disabled'],
+    },
+    {
+      name: 'that only reports enforces nothing',
+      saved: from({ mode: 'ReportOnly' }),
+      others: paired,
+      warnings: ['mode: nothing is enforced: what the connector demands is decided and recorded only'],
+    },
+    {
+      name: 'without an outbound one leaves the other direction open',
+      saved: from(),
+      warnings: [
+        'senderDomains: mail to contoso.example is not forced to use TLS: there is no outbound connector for it',
+      ],
+    },
+    {
+      name: 'names the domains that have no outbound one, and only those',
+      saved: from({
+        senderDomains: ['a.example', 'contoso.example', '*.b.example', 'c.example', 'd.example'],
+      }),
+      others: paired,
+      warnings: [
+        'senderDomains: mail to a.example, *.b.example, c.example and 1 more is not forced to use TLS: there is no outbound connector for them',
+      ],
+    },
+    {
+      name: 'is not protected by a disabled one',
+      saved: from(),
+      others: { outbound: [to({ enabled: false })] },
+      warnings: [
+        'senderDomains: mail to contoso.example is not forced to use TLS: there is no outbound connector for it',
+      ],
+    },
+    {
+      name: 'is not protected by one that only reports',
+      saved: from(),
+      others: { outbound: [to({ mode: 'ReportOnly' })] },
+      warnings: [
+        'senderDomains: mail to contoso.example is not forced to use TLS: outbound connector "Out" only reports',
+      ],
+    },
+    {
+      name: 'is not protected by one that demands no TLS, even before one for everyone that does',
+      saved: from(),
+      others: { outbound: [to({ tlsSettings: null }), to({ name: 'All', recipientDomains: ['*'] })] },
+      warnings: [
+        'senderDomains: mail to contoso.example is not forced to use TLS: outbound connector "Out" does not force it',
+      ],
+    },
+    {
+      name: 'is protected by one for everyone',
+      saved: from(),
+      others: { outbound: [to({ recipientDomains: ['*'] })] },
+      warnings: [],
+    },
+    {
+      name: 'for subdomains is protected by one for a part of them',
+      saved: from({ senderDomains: ['*.contoso.example'] }),
+      others: { outbound: [to({ recipientDomains: ['mail.contoso.example'] })] },
+      warnings: [],
+    },
+    {
+      name: 'for everyone has no partner in mind, but refuses everyone',
+      saved: from({ senderDomains: ['*'] }),
+      warnings: ['senderDomains.0: mail of every sender that does not use TLS is refused'],
+    },
+    {
+      name: 'for everyone may hold instead, by address',
+      saved: from({
+        senderDomains: ['a.example', '*'],
+        onViolation: 'Defer',
+        senderIpAddresses: ['192.0.2.1'],
+        restrictDomainsToIpAddresses: true,
+      }),
+      others: { outbound: [to({ recipientDomains: ['a.example'] })] },
+      warnings: [
+        'senderDomains.1: mail of every sender that does not come from the listed addresses is held',
+      ],
+    },
+    {
+      name: 'of our own servers needs no pair',
+      saved: ours(),
+      warnings: [],
+    },
+    {
+      name: 'with wide ranges is told each of them',
+      saved: ours({
+        senderIpAddresses: [
+          '10.0.0.0/23',
+          '10.1.0.0/24',
+          '2001:db8::/47',
+          '2001:db8:1::/48',
+          '::ffff:10.2.0.0/119',
+          '::ffff:10.3.0.0/120',
+        ],
+      }),
+      warnings: [
+        'senderIpAddresses.0: 10.0.0.0/23 is wide: each of 512 addresses may relay as our own server; /24 or longer is usual',
+        'senderIpAddresses.2: 2001:db8::/47 is wide: each of a /47 of IPv6 may relay as our own server; /48 or longer is usual',
+        'senderIpAddresses.4: ::ffff:10.2.0.0/119 is wide: each of 512 addresses may relay as our own server; /24 or longer is usual',
+      ],
+    },
+    {
+      name: 'with names, fingerprints and addresses that restrict nothing',
+      saved: from({
+        tlsSenderCertificateNames: ['mail.contoso.example'],
+        certificateFingerprints: ['ab'.repeat(32)],
+        senderIpAddresses: ['192.0.2.1'],
+      }),
+      others: paired,
+      warnings: [
+        'tlsSenderCertificateNames: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none will do',
+        'certificateFingerprints: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none will do',
+        'senderIpAddresses: restricts nothing: restrictDomainsToIpAddresses is false, so mail is taken from any address',
+      ],
+    },
+    {
+      name: 'that demands nothing',
+      saved: from({ requireTls: false }),
+      others: paired,
+      warnings: ['requireTls: the connector demands nothing: mail in the clear is taken'],
+    },
+    {
+      name: 'wins over a wildcard',
+      saved: from({ name: 'Mail', senderDomains: ['mail.contoso.example'] }),
+      others: {
+        inbound: [from({ senderDomains: ['a.example', '*.contoso.example'] })],
+        outbound: [to({ recipientDomains: ['*.contoso.example'] })],
+      },
+      warnings: [
+        'senderDomains.0: for mail.contoso.example "Mail" wins over "In": it is for mail.contoso.example, which is more specific than *.contoso.example',
+      ],
+    },
+    {
+      name: 'for the same domain loses to what demands more',
+      saved: from({ name: 'A' }),
+      others: { inbound: [from({ minimumTlsVersion: 'TLSv1.3' })], ...paired },
+      warnings: ['senderDomains.0: for contoso.example "In" wins over "A": it demands more'],
+    },
+    {
+      name: 'for the same wildcard wins by its name',
+      saved: from({ name: 'A', senderDomains: ['*.contoso.example'] }),
+      others: { inbound: [from({ senderDomains: ['*.contoso.example'] })], ...paired },
+      warnings: ['senderDomains.0: for *.contoso.example "A" wins over "In": it comes first by name'],
+    },
+    {
+      name: 'for a wildcard within another, which demands more',
+      saved: from({ name: 'A', senderDomains: ['*.eu.contoso.example'], requireTls: false }),
+      others: {
+        inbound: [from({ senderDomains: ['*.contoso.example'] })],
+        outbound: [to({ recipientDomains: ['*.contoso.example'] })],
+      },
+      warnings: [
+        'senderDomains.0: for *.eu.contoso.example "A" wins over "In": it is for *.eu.contoso.example, which is more specific than *.contoso.example, and demands less than "In"',
+        'requireTls: the connector demands nothing: mail in the clear is taken',
+      ],
+    },
+    {
+      name: 'beside one for a name that only ends alike has no rival',
+      saved: from(),
+      others: {
+        inbound: [from({ name: 'B', senderDomains: ['*.oso.example', 'notcontoso.example'] })],
+        ...paired,
+      },
+      warnings: [],
+    },
+    {
+      name: 'for everyone goes behind all others, said once',
+      saved: from({ name: 'All', senderDomains: ['*'] }),
+      others: {
+        inbound: ['a', 'b', 'c', 'd', 'e'].map((n) =>
+          from({ name: n.toUpperCase(), senderDomains: [`${n}.example`] }),
+        ),
+      },
+      warnings: [
+        'senderDomains.0: for a.example "A" wins over "All": it is for a.example, which is more specific than *; likewise for b.example ("B"), c.example ("C"), d.example ("D") and 1 more',
+        'senderDomains.0: mail of every sender that does not use TLS is refused',
+      ],
+    },
+    {
+      name: 'has no rival in one that only reports, one that is disabled or its own former version',
+      saved: from(),
+      others: {
+        inbound: [
+          from({ comment: 'before' }),
+          from({ name: 'B', mode: 'ReportOnly' }),
+          from({ name: 'C', enabled: false }),
+        ],
+        ...paired,
+      },
+      warnings: [],
+    },
+    {
+      name: 'of a partner has no rival in one of our own servers',
+      saved: from(),
+      others: { inbound: [ours({ senderDomains: ['contoso.example'] })], ...paired },
+      warnings: [],
+    },
+    {
+      name: 'of our own servers has no rival for another server',
+      saved: ours(),
+      others: { inbound: [ours({ name: 'Branch', senderIpAddresses: ['192.0.2.2'] })] },
+      warnings: [],
+    },
+    {
+      name: 'of our own servers has a rival for the same address',
+      saved: ours(),
+      others: {
+        inbound: [
+          ours({ name: 'Branch', senderIpAddresses: ['192.0.2.0/24'], senderDomains: ['branch.example'] }),
+        ],
+      },
+      warnings: [
+        'senderDomains.0: for branch.example "Branch" wins over "Ours": it is for branch.example, which is more specific than *',
+      ],
+    },
+    {
+      name: 'of our own servers has a rival for the same certificate, which may only report',
+      saved: ours({ tlsSenderCertificateNames: ['*.ours.example'] }),
+      others: {
+        inbound: [
+          ours({
+            name: 'Branch',
+            mode: 'ReportOnly',
+            senderIpAddresses: [],
+            tlsSenderCertificateNames: ['mail.ours.example'],
+          }),
+        ],
+      },
+      warnings: [
+        'senderDomains.0: for every other domain "Ours" wins over "Branch": it is enforced, and the other only reports',
+      ],
+    },
+  ]
+  for (const { name, saved, others = {}, warnings } of rows)
+    test(name, () => assert.deepEqual(spoken(inboundWarnings(saved, among(others), now)), warnings))
+})
+
+describe('an outbound connector', () => {
+  const paired = { inbound: [from()] }
+  const mailboxes = outbound({
+    name: 'Mailboxes',
+    connectorType: 'OnPremises',
+    recipientDomains: [],
+    allAcceptedDomains: true,
+    route: 'SmartHosts',
+    smartHosts: [{ host: 'mailbox.ours.example', port: 25 }],
+    tlsSettings: 'EncryptionOnly',
+  })
+  const rows: {
+    name: string
+    saved: OutboundConnector
+    others?: Parameters<typeof among>[0]
+    warnings: string[]
+  }[] = [
+    { name: 'with its pair needs no remark', saved: to(), others: paired, warnings: [] },
+    { name: 'to our own servers needs no pair', saved: mailboxes, warnings: [] },
+    {
+      name: 'without an inbound one leaves the other direction open',
+      saved: to(),
+      warnings: [
+        'recipientDomains: mail from contoso.example is taken in the clear: there is no inbound Partner connector for it',
+      ],
+    },
+    {
+      name: 'is not protected by one that does not require TLS',
+      saved: to(),
+      others: { inbound: [from({ requireTls: false })] },
+      warnings: [
+        'recipientDomains: mail from contoso.example is taken in the clear: inbound connector "In" does not require TLS',
+      ],
+    },
+    {
+      name: 'is not protected by one that only reports',
+      saved: to(),
+      others: { inbound: [from({ mode: 'ReportOnly' })] },
+      warnings: [
+        'recipientDomains: mail from contoso.example is taken in the clear: inbound connector "In" only reports',
+      ],
+    },
+    {
+      name: 'is not protected by one that grants relay',
+      saved: to(),
+      others: { inbound: [ours()] },
+      warnings: [
+        'recipientDomains: mail from contoso.example is taken in the clear: there is no inbound Partner connector for it',
+      ],
+    },
+    {
+      name: 'that forces no TLS',
+      saved: to({ tlsSettings: null }),
+      others: paired,
+      warnings: ['tlsSettings: TLS is not forced: mail goes in the clear to a server that offers none'],
+    },
+    {
+      name: 'that forces TLS on everyone',
+      saved: to({
+        recipientDomains: ['*'],
+        tlsSettings: 'DomainValidation',
+        tlsDomain: 'mail.contoso.example',
+      }),
+      warnings: [
+        'recipientDomains.0: mail to every server without a trusted certificate for mail.contoso.example is not delivered',
+      ],
+    },
+    {
+      name: 'that sends everything to one smart host may force TLS',
+      saved: to({
+        recipientDomains: ['*'],
+        route: 'SmartHosts',
+        smartHosts: [{ host: 'relay.example', port: 25 }],
+        tlsSettings: 'EncryptionOnly',
+      }),
+      warnings: [],
+    },
+    {
+      name: 'by MX to an accepted domain goes in a circle',
+      saved: to({ connectorType: 'OnPremises', recipientDomains: ['*.ours.example'] }),
+      others: { accepted: ['ours.example', 'eu.ours.example', 'branch.example'] },
+      warnings: [
+        'route: ours.example and eu.ours.example: accepted here, so by MX the mail may come back here in a circle; SmartHosts says where the mailboxes are',
+      ],
+    },
+    {
+      name: 'is beaten by a weaker one, which comes first of all that is said of others',
+      saved: to({ name: 'Wide', recipientDomains: ['*.contoso.example', 'a.example'] }),
+      others: {
+        inbound: [from({ senderDomains: ['*'] })],
+        outbound: [
+          to({
+            name: 'A',
+            recipientDomains: ['a.example'],
+            tlsSettings: 'DomainValidation',
+            tlsDomain: 'a.example',
+          }),
+          to({ name: 'Mail', recipientDomains: ['mail.contoso.example'], tlsSettings: 'EncryptionOnly' }),
+        ],
+      },
+      warnings: [
+        'recipientDomains.0: for mail.contoso.example "Mail" wins over "Wide": it is for mail.contoso.example, which is more specific than *.contoso.example, and demands less than "Wide"',
+        'recipientDomains.1: for a.example "A" wins over "Wide": it demands more',
+      ],
+    },
+    {
+      name: 'that only reports goes behind an enforced one, however specific',
+      saved: to({ mode: 'ReportOnly', name: 'Trial' }),
+      others: { outbound: [to({ recipientDomains: ['*'] })], ...paired },
+      warnings: [
+        'mode: nothing is enforced: what the connector demands is decided and recorded only',
+        'recipientDomains.0: for contoso.example "Out" wins over "Trial": it is enforced, and the other only reports',
+      ],
+    },
+    {
+      name: 'for all accepted domains goes behind one for a single one of them',
+      saved: mailboxes,
+      others: {
+        accepted: ['ours.example', 'branch.example'],
+        outbound: [
+          outbound({
+            name: 'Branch',
+            connectorType: 'OnPremises',
+            recipientDomains: ['branch.example'],
+            route: 'SmartHosts',
+            smartHosts: [{ host: 'mailbox.branch.example', port: 25 }],
+            tlsSettings: 'EncryptionOnly',
+          }),
+        ],
+      },
+      warnings: [
+        'allAcceptedDomains: for branch.example "Branch" wins over "Mailboxes": it is for branch.example, which is more specific than allAcceptedDomains',
+      ],
+    },
+    {
+      name: 'for everyone by MX never takes an accepted domain, so has no rival there',
+      saved: to({ recipientDomains: ['*'], tlsSettings: null }),
+      others: { outbound: [mailboxes] },
+      warnings: ['tlsSettings: TLS is not forced: mail goes in the clear to a server that offers none'],
+    },
+    {
+      name: 'for everyone by smart host has one',
+      saved: to({
+        recipientDomains: ['*'],
+        route: 'SmartHosts',
+        smartHosts: [{ host: 'relay.example', port: 25 }],
+      }),
+      others: { outbound: [mailboxes] },
+      warnings: [
+        'recipientDomains.0: for ours.example "Mailboxes" wins over "Out": it is for allAcceptedDomains, which is more specific than *, and demands less than "Out"',
+      ],
+    },
+  ]
+  for (const { name, saved, others = {}, warnings } of rows)
+    test(name, () => assert.deepEqual(spoken(outboundWarnings(saved, among(others), now)), warnings))
+})
+
+describe('certificate authorities', () => {
+  let ca: string
+  before(async () => {
+    ca = (await createPki('Contoso Root')).ca
+  })
+  const names = { tlsSenderCertificateNames: ['mail.contoso.example'], restrictDomainsToCertificate: true }
+  const onDay = (date: Date) => date.toISOString().slice(0, 10)
+  /** Valid from yesterday, for thirty-one days. */
+  const rows: { name: string; at: number; says: () => string[] }[] = [
+    { name: 'in their dates need no remark', at: -0.5, says: () => [] },
+    {
+      name: 'about to expire are told',
+      at: 0.5,
+      says: () => [
+        `certificateAuthorities.0: CN=Contoso Root expires on ${onDay(daysFromNow(30))}, and vouches for nobody from then on`,
+      ],
+    },
+    {
+      name: 'that expired are told',
+      at: 40,
+      says: () => [
+        `certificateAuthorities.0: CN=Contoso Root expired on ${onDay(daysFromNow(30))}, so it vouches for nobody`,
+      ],
+    },
+    {
+      name: 'of the future are told',
+      at: -9,
+      says: () => [`certificateAuthorities.0: CN=Contoso Root is not valid before ${onDay(daysFromNow(-1))}`],
+    },
+  ]
+  for (const { name, at, says } of rows)
+    test(name, () => {
+      const saved = { ...from({ ...names, certificateAuthorities: [ca] }) }
+      assert.deepEqual(spoken(inboundWarnings(saved, among({ outbound: [to()] }), daysFromNow(at))), says())
+    })
+
+  test('that no check reads are told, in either direction', () => {
+    const others = among({ inbound: [from()], outbound: [to()] })
+    assert.deepEqual(
+      spoken(inboundWarnings(from({ certificateAuthorities: [ca] }), others, daysFromNow(40))),
+      ['certificateAuthorities: is not looked at: tlsSenderCertificateNames is empty'],
+    )
+    const outward = to({ certificateAuthorities: [ca], tlsSettings: 'EncryptionOnly' })
+    assert.deepEqual(spoken(outboundWarnings(outward, others, daysFromNow(40))), [
+      'certificateAuthorities: is not looked at: tlsSettings is EncryptionOnly',
+    ])
+  })
+})
+
+describe('however much there is to say', () => {
+  test('twenty warnings are given, and the rest is counted', () => {
+    const senderIpAddresses = Array.from({ length: 25 }, (_, n) => `10.${n}.0.0/16`)
+    const warnings = inboundWarnings(ours({ senderIpAddresses }), among({}), now)
+    assert.equal(warnings.length, 21)
+    assert.deepEqual(warnings.at(-1), { path: '', message: 'and 5 more' })
+  })
+
+  test('what could not be compared is said, and what needs no others is said all the same', () => {
+    assert.deepEqual(spoken(outboundWarnings(to({ tlsSettings: null }), null, now)), [
+      'the connector is saved, but the others could not be read, so it was not compared with them; write it again to have it compared',
+      'tlsSettings: TLS is not forced: mail goes in the clear to a server that offers none',
+    ])
+  })
+
+  test('one connector among ten thousand is compared in bounded time', () => {
+    const many = Array.from({ length: 10_000 }, (_, n) =>
+      to({ name: `Partner ${n}`, recipientDomains: [`p${n}.example`, `*.p${n}.example`] }),
+    )
+    const all = among({ outbound: many, inbound: [from({ senderDomains: ['*'] })] })
+    const started = performance.now()
+    const warnings = spoken(outboundWarnings(to({ name: 'All', recipientDomains: ['*'] }), all, now))
+    const took = performance.now() - started
+    assert.match(
+      warnings[0] ?? '',
+      /^recipientDomains\.0: for p0\.example "Partner 0" wins over "All": .* and 496 more$/,
+    )
+    assert.match(warnings[1] ?? '', /^overlaps with others in 19500 more domains/)
+    assert.ok(took < 5_000, `${took} ms`)
+  })
+})
