@@ -1,0 +1,304 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import type { Logger } from '@aws-lambda-powertools/logger'
+import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+import { validationApi } from '../../../functions/validate-connector/api.ts'
+import { type Options, validate } from '../../../functions/validate-connector/validate.ts'
+import { ConnectorRepository, SnapshotReader } from '../../../shared/connectors/repository.ts'
+import { OutboundConnector, type OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
+import { outboundInput } from '../../support/connectors.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { createPki } from '../../support/pki.ts'
+import { type Partner, startPartner } from '../../support/smtp-partner.ts'
+import { options, outline, smartHost } from './support.ts'
+
+const now = Date.parse('2026-02-03T12:00:00.000Z')
+let database: TestDynamoDb
+let repository: ConnectorRepository
+let partner: Partner
+let authority: string
+const logged: unknown[] = []
+
+before(async () => {
+  database = await startDynamoDb()
+  repository = new ConnectorRepository(database.documents, database.connectorsTable, () => now)
+  const pki = await createPki()
+  authority = pki.ca
+  partner = await startPartner({ tls: await pki.issue({ names: [smartHost] }) })
+})
+after(async () => {
+  await partner.stop()
+  await database.stop()
+})
+
+interface Asked {
+  json?: unknown
+  body?: string
+  /** Happens after the connector was read and before the result is kept. */
+  meanwhile?: () => Promise<unknown>
+  options?: Options
+}
+
+async function ask(id: string, { json, body, meanwhile, ...asked }: Asked = {}) {
+  const logger = {
+    info: (message: string, fields: object) => logged.push({ message, ...fields }),
+    error: (message: string, error: Error) => logged.push({ message, error }),
+  } as unknown as Logger
+  const api = validationApi({
+    outbound: repository.outbound,
+    acceptedDomains: repository.acceptedDomains,
+    validate: async (connector, testMail) => {
+      const validation = await validate(connector, testMail, asked.options ?? options())
+      await meanwhile?.()
+      return validation
+    },
+    hostname: 'mail.ours.example',
+    logger,
+    now: () => now,
+  })
+  const text = body ?? (json === undefined ? undefined : JSON.stringify(json))
+  const result = await api({
+    version: '2.0',
+    routeKey: 'POST /outbound-connectors/{id}/validate',
+    rawPath: `/outbound-connectors/${id}/validate`,
+    rawQueryString: '',
+    headers: text === undefined ? {} : { 'content-type': 'application/json' },
+    pathParameters: { id },
+    requestContext: { requestId: 'request-1', http: { method: 'POST' } },
+    ...(text !== undefined && { body: text }),
+    isBase64Encoded: false,
+  } as unknown as APIGatewayProxyEventV2)
+  return { status: result.statusCode, headers: result.headers, body: JSON.parse(result.body ?? 'null') }
+}
+
+let made = 0
+
+const toPartner = (fields: Partial<OutboundConnectorInput> = {}): OutboundConnectorInput =>
+  outboundInput({
+    name: `Connector ${++made}`,
+    route: 'SmartHosts',
+    smartHosts: [{ host: smartHost, port: partner.port }],
+    tlsSettings: 'DomainValidation',
+    tlsDomain: smartHost,
+    certificateAuthorities: [authority],
+    ...fields,
+  })
+
+async function create(fields: Partial<OutboundConnectorInput> = {}): Promise<OutboundConnector> {
+  const saved = await repository.outbound.create(toPartner(fields))
+  assert.equal(saved.kind, 'Saved')
+  return (saved as { value: OutboundConnector }).value
+}
+
+const read = async (id: string): Promise<OutboundConnector | null> => repository.outbound.get(id)
+
+describe('without an accepted domain', () => {
+  it('there is no sender for the test mail, and the answer says what to do', async () => {
+    const { id } = await create()
+    const { status, headers, body } = await ask(id)
+    assert.equal(status, 409)
+    assert.equal(headers?.['content-type'], 'application/problem+json')
+    assert.match(body.detail, /PUT \/accepted-domains\/\{domain\}/)
+    assert.equal((await read(id))?.validation, null)
+    assert.equal(partner.connections(), 0)
+  })
+})
+
+describe('the result', () => {
+  before(() => repository.acceptedDomains.create('ours.example', { comment: '' }))
+
+  it('is answered and kept on the connector, which is otherwise untouched', async () => {
+    const connector = await create()
+    const { status, headers, body } = await ask(connector.id)
+    assert.deepEqual([status, headers?.['content-type']], [200, 'application/json'])
+    assert.equal(outline(body), 'Resolve Connect Ehlo StartTls Certificate TestMail')
+    assert.deepEqual(
+      [body.at, body.succeeded, body.connectorVersion],
+      [new Date(now).toISOString(), true, connector.version],
+    )
+    const kept = await read(connector.id)
+    assert.deepEqual(kept, { ...connector, validation: body })
+    assert.deepEqual(OutboundConnector.parse(kept), kept, 'as the API describes it')
+  })
+
+  it('is kept when it is a failure', async () => {
+    const { id } = await create({ tlsDomain: 'mx.other.example' })
+    const { status, body } = await ask(id)
+    assert.deepEqual([status, body.succeeded], [200, false])
+    assert.deepEqual((await read(id))?.validation, body)
+  })
+
+  it('is replaced by the next, and gone when the connector is written', async () => {
+    const { id } = await create()
+    await ask(id)
+    const second = await ask(id)
+    assert.deepEqual((await read(id))?.validation, second.body)
+    const written = await repository.outbound.replace(id, toPartner({ comment: 'changed' }), 'any')
+    assert.deepEqual(written.kind === 'Saved' && written.value.validation, null)
+    assert.equal((await read(id))?.validation, null)
+    assert.equal((await ask(id)).body.connectorVersion, 2)
+  })
+
+  it('does not make deciders load the connectors again, nor carry it with them', async () => {
+    const { id } = await create()
+    const snapshots = new SnapshotReader(database.documents, database.connectorsTable)
+    const before = await snapshots.current()
+    await ask(id)
+    assert.equal(await snapshots.current(), before)
+    const loaded = await new SnapshotReader(database.documents, database.connectorsTable).current()
+    const connector = loaded.connectorsById.get(id)
+    assert.ok(connector && 'validation' in connector)
+    assert.equal(connector.validation, null)
+  })
+
+  it('is refused when the connector was changed meanwhile', async () => {
+    const { id } = await create()
+    const meanwhile = () =>
+      repository.outbound.replace(id, toPartner({ tlsDomain: 'mx.other.example' }), 'any')
+    const { status, body } = await ask(id, { meanwhile })
+    assert.equal(status, 409)
+    assert.match(body.detail, /changed while it was validated/)
+    assert.equal((await read(id))?.validation, null)
+  })
+
+  it('is refused when the connector was removed meanwhile, and does not bring it back', async () => {
+    const { id } = await create()
+    const { status } = await ask(id, { meanwhile: () => repository.outbound.remove(id, 'any') })
+    assert.equal(status, 404)
+    assert.equal(await read(id), null)
+  })
+
+  it('is logged with the steps that failed', async () => {
+    const { id } = await create({ tlsDomain: 'mx.other.example' })
+    logged.length = 0
+    await ask(id)
+    const line = logged.find((entry) => (entry as { connector?: string }).connector === id) as {
+      succeeded: boolean
+      failed: { step: string }[]
+    }
+    assert.deepEqual(
+      [line.succeeded, line.failed.map(({ step }) => step)],
+      [false, ['Certificate', 'TestMail']],
+    )
+  })
+})
+
+describe('who gets the test mail', () => {
+  const rows: {
+    who: string
+    fields?: Partial<OutboundConnectorInput>
+    json?: unknown
+    expected: string[] | { status: number; errors: [string, RegExp][] }
+  }[] = [
+    {
+      who: 'is the postmaster of the first domain without a wildcard',
+      fields: { recipientDomains: ['*.northwind.example', 'contoso.example', 'fabrikam.example'] },
+      expected: ['postmaster@contoso.example'],
+    },
+    {
+      who: 'is asked for where every domain has a wildcard',
+      fields: { recipientDomains: ['*.northwind.example'] },
+      expected: { status: 422, errors: [['recipients', /^is required, /]] },
+    },
+    {
+      who: 'is asked for where a connector is for all accepted domains',
+      fields: { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true },
+      expected: { status: 422, errors: [['recipients', /^is required, /]] },
+    },
+    {
+      who: 'may be given',
+      json: { recipients: ['ann@NORTHWIND.example', 'bob+test@northwind.example'] },
+      expected: ['ann@northwind.example', 'bob+test@northwind.example'],
+    },
+    {
+      who: 'may be under a wildcard',
+      fields: { recipientDomains: ['*.northwind.example'] },
+      json: { recipients: ['ann@mail.northwind.example'] },
+      expected: ['ann@mail.northwind.example'],
+    },
+    {
+      who: 'may be of an accepted domain where the connector is for all of them',
+      fields: { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true },
+      json: { recipients: ['ann@ours.example'] },
+      expected: ['ann@ours.example'],
+    },
+    {
+      who: 'may not be somebody whose mail goes another way',
+      json: { recipients: ['ann@northwind.example', 'b@elsewhere.example'] },
+      expected: { status: 422, errors: [['recipients[1]', /elsewhere\.example is not a domain of this/]] },
+    },
+    {
+      who: 'is of one domain by MX',
+      fields: { route: 'Mx', smartHosts: [], recipientDomains: ['*'] },
+      json: { recipients: ['a@one.example', 'b@two.example'] },
+      expected: { status: 422, errors: [['recipients[1]', /one domain at a time/]] },
+    },
+    {
+      who: 'has an address that can be sent',
+      json: {
+        recipients: ['a@b@northwind.example', 'x', '"a b"@northwind.example', 'a\r\nDATA@northwind.example'],
+      },
+      expected: {
+        status: 422,
+        errors: [0, 1, 2, 3].map((n): [string, RegExp] => [`recipients[${n}]`, /is not an address/]),
+      },
+    },
+    {
+      who: 'is somebody',
+      json: { recipients: [] },
+      expected: { status: 422, errors: [['recipients', /./]] },
+    },
+    {
+      who: 'is no crowd',
+      json: { recipients: Array.from({ length: 11 }, (_, n) => `u${n}@northwind.example`) },
+      expected: { status: 422, errors: [['recipients', /./]] },
+    },
+    {
+      who: 'is all there is to say',
+      json: { recipient: 'ann@northwind.example' },
+      expected: { status: 422, errors: [['recipient', /is not known here/]] },
+    },
+  ]
+  for (const { who, fields, json, expected } of rows)
+    it(who, async () => {
+      const { id } = await create(fields)
+      const before = partner.received.length
+      const { status, body } = await ask(id, { json })
+      const received = partner.received.slice(before)
+      if (Array.isArray(expected)) {
+        assert.equal(status, 200, JSON.stringify(body))
+        assert.deepEqual(
+          received.map(({ recipients }) => recipients),
+          [expected.map((address) => `RCPT TO:<${address}>`)],
+        )
+      } else {
+        assert.equal(status, expected.status)
+        assert.deepEqual(
+          body.errors.map(({ path }: { path: string }) => path),
+          expected.errors.map(([path]) => path),
+        )
+        for (const [index, [, message]] of expected.errors.entries())
+          assert.match(body.errors[index].message, message)
+        assert.equal(received.length, 0)
+      }
+    })
+})
+
+describe('what is wrong', () => {
+  const rows = [
+    { what: 'a connector there is not', id: '01ARZ3NDEKTSV4RRFFQ69G5FAV', asked: {}, status: 404 },
+    { what: 'an id that cannot be one', id: 'x', asked: {}, status: 404 },
+    { what: 'a body that is not JSON', id: 'x', asked: { body: '{' }, status: 400 },
+    { what: 'a body that is no object', id: 'x', asked: { json: [] }, status: 422 },
+  ]
+  for (const { what, id, asked, status } of rows)
+    it(`${what} is ${status}`, async () => {
+      const answered = await ask(id, asked)
+      assert.deepEqual([answered.status, answered.body.status], [status, status])
+    })
+
+  it('a disabled connector is no fault: it is validated before it is turned on', async () => {
+    const { id } = await create({ enabled: false })
+    assert.equal((await ask(id)).body.succeeded, true)
+  })
+})
