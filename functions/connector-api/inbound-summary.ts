@@ -22,7 +22,7 @@ export function summaryOf(
   const found =
     messages === 0
       ? `No message came from ${domains(connector)} ${span}, so nothing is known.`
-      : `Of ${counted(messages, 'message')} ${span}, ${passing} would pass${failing.map(clause).join('')}.`
+      : `Of ${counted(messages, 'message')} ${span}, ${passing || 'none'} would pass${failing.map(clause).join('')}.`
   return refusesInSession(connector) ? `${found} ${notSeen}` : found
 }
 

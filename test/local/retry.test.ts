@@ -1,0 +1,80 @@
+/** What an administrator does after a fault is mended, end to end: hold a connector against mail, and retry. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { type Partner, startPartner } from '../support/smtp-partner.ts'
+import { Api, idIn, type Running, sendOne, startRunner, until } from './support.ts'
+
+let mailbox: Partner
+let runner: Running
+let api: Api
+
+before(
+  async () => {
+    mailbox = await startPartner()
+    runner = await startRunner({ names: {} })
+    api = new Api(runner.endpoints)
+    await api.call('PUT', '/accepted-domains/ours.example', {})
+  },
+  { timeout: 60_000 },
+)
+
+after(async () => {
+  assert.equal(await runner?.stop(), 0, 'SIGTERM is a clean stop')
+  await mailbox.stop()
+})
+
+/** Mail from the bank in the clear. @returns its id, once it is deferred */
+async function deferred(): Promise<string> {
+  const content = 'From: <teller@bank.example>\r\nSubject: held\r\n\r\nDear Ann\r\n'
+  const reply = await sendOne(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content)
+  const { id, recipients } = await api.settled(idIn(reply))
+  assert.equal(recipients[0]?.state, 'Deferred')
+  return id
+}
+
+interface Validation {
+  messages: number
+  passing: number
+  failing: { reason: string; messages: string[] }[]
+}
+
+test('held mail is seen by validation, and flows at once when its connector is mended', async () => {
+  const bank = await api.create('inbound', {
+    name: 'from the bank',
+    connectorType: 'Partner',
+    senderDomains: ['bank.example'],
+    onViolation: 'Defer',
+  })
+  const mailboxes = await api.create('outbound', {
+    name: 'our mailboxes',
+    connectorType: 'OnPremises',
+    allAcceptedDomains: true,
+    route: 'SmartHosts',
+    smartHosts: [{ host: '127.0.0.1', port: mailbox.port }],
+    tlsSettings: 'EncryptionOnly',
+  })
+  const id = await deferred()
+
+  const path = `/inbound-connectors/${bank}`
+  const before = await api.call<Validation>('POST', `${path}/validate`)
+  assert.deepEqual([before.messages, before.passing, before.failing[0]?.messages], [1, 0, [id]])
+
+  await api.change(path, { requireTls: false })
+  const mended = await api.call<Validation>('POST', `${path}/validate`)
+  assert.deepEqual([mended.messages, mended.passing], [1, 1])
+
+  // What held it lets it pass; now it fails at our own mailbox server, which has no TLS.
+  assert.deepEqual(await api.call('POST', `${path}/retry`), { requested: 1, messages: 1, nextCursor: null })
+  const [first] = await until(async () => {
+    const [recipient] = (await api.settled(id, ['Deferred'])).recipients
+    return recipient?.attempts.length === 1 ? recipient.attempts : null
+  })
+  assert.match(first?.reply ?? '', /^451 4\.7\.321 /)
+
+  await api.change(`/outbound-connectors/${mailboxes}`, { tlsSettings: null })
+  const asked = await api.call('POST', `/messages/${id}/retry`)
+  assert.deepEqual(asked, { requested: 1, recipients: ['ann@ours.example'] })
+  const { recipients } = await api.settled(id, ['Delivered'])
+  assert.deepEqual([recipients[0]?.attempts.length, mailbox.received.length], [2, 1])
+  await assert.rejects(api.call('POST', `/messages/${id}/retry`), /409 .*ann@ours\.example.*is Delivered/)
+})
