@@ -27,7 +27,7 @@ export async function composeTestMail(
   node.setHeader({
     from: { name: 'mailflow validation', address: from },
     to: recipients.map((address) => ({ name: '', address })),
-    subject: `Test of the outbound connector "${name}"`,
+    subject: `Test of the outbound connector ${name}`,
     date: at.toUTCString().replace('GMT', '+0000'),
     'message-id': `<${ulid(at.getTime())}@${hostname}>`,
     // RFC 3834 §5
@@ -37,8 +37,10 @@ export async function composeTestMail(
     [
       `This is a test mail of the mail system at ${hostname}.`,
       '',
-      `An administrator validates the outbound connector "${name}" (${id}), by which mail for you is sent.`,
-      'That you read it says that mail arrives. Nothing needs to be done.',
+      'An administrator is checking the way that mail for you takes from there:',
+      `outbound connector ${name} (${id}).`,
+      '',
+      'That you read this says that mail arrives. Nothing needs to be done.',
       '',
     ].join('\r\n'),
   )

@@ -98,14 +98,14 @@ describe('a connector whose partner does as demanded', () => {
     for (const field of [
       /^From: mailflow validation <mailflow-validation@ours\.example>\r$/m,
       /^To: postmaster@northwind\.example\r$/m,
-      /^Subject: =\?UTF-8\?/m,
+      /^Subject: =\?UTF-8\?Q\?Test_of_the_outbound_connector_Gr=C3=B6/m,
       /^Date: Tue, 03 Feb 2026 12:00:00 \+0000\r$/m,
       /^Message-ID: <[0-9A-Z]{26}@mail\.ours\.example>\r$/m,
       /^Auto-Submitted: auto-generated\r$/m,
       /^MIME-Version: 1\.0\r$/m,
     ])
       assert.match(text, field)
-    assert.match(text.replace(/=\r\n/g, ''), /outbound connector "Gr=C3=B6=C3=9Fe "?/)
+    assert.match(text.replace(/=\r\n/g, ''), /outbound connector Gr=C3=B6=C3=9Fe "N" \(id-/)
     assert.ok(text.split('\r\n').every((line) => line.length <= 998 && !line.includes('\n')))
   })
 })
