@@ -3,10 +3,10 @@ import { command } from '../command.ts'
 import { writeConfiguration } from '../configuration/write.ts'
 import { readExport } from '../exchange/export-file.ts'
 import { importObjects } from '../exchange/import.ts'
-import { type Notice, noticeText, type Weight } from '../exchange/notices.ts'
+import { type Notice, noticesText, type Weight } from '../exchange/notices.ts'
 import { exit } from '../faults.ts'
 import { readOctets } from '../text/files.ts'
-import { counted, printable } from '../text/words.ts'
+import { counted } from '../text/words.ts'
 
 export const importExchange = command({
   name: 'connectors import-exchange',
@@ -30,7 +30,7 @@ error. Read what begins with "Left out", "Disabled" or "Weaker than in Exchange"
     )
     const { configuration, notices } = importObjects(files.flat())
     world.out(writeConfiguration(configuration, `Imported from Exchange: ${positionals.join(', ')}`))
-    for (const notice of notices) world.err(`${printable(noticeText(notice))}\n`)
+    world.err(noticesText(notices))
     world.err(`${summaryOf(configuration, notices)}\n`)
     return exit.ok
   },

@@ -1,5 +1,6 @@
 /** What it means when a rule is gone. Mail that is suddenly sent in the clear, or stops, must not come as a surprise. */
 import type { Fields, Kind } from './kinds.ts'
+import type { FieldChange } from './plan.ts'
 
 export function consequenceOfRemoving(kind: Kind, fields: Fields): string {
   switch (kind.name) {
@@ -49,3 +50,24 @@ function idleness({ enabled, mode }: Fields): string | null {
 }
 
 const listed = (domains: unknown): string => (domains as string[]).join(', ')
+
+/** What a field demands, from less to more. */
+const demands: Readonly<Record<string, readonly unknown[]>> = {
+  enabled: [false, true],
+  mode: ['ReportOnly', 'Enforce'],
+  requireTls: [false, true],
+  restrictDomainsToCertificate: [false, true],
+  restrictDomainsToIpAddresses: [false, true],
+  requireClientAuthEku: [false, true],
+  minimumTlsVersion: ['TLSv1.2', 'TLSv1.3'],
+  tlsSettings: [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation'],
+}
+
+/** @returns the fields that demand less than before */
+export const weakened = (changes: readonly FieldChange[]): string[] =>
+  changes
+    .filter(({ field, from, to }) => {
+      const order = demands[field] ?? []
+      return order.indexOf(to) < order.indexOf(from)
+    })
+    .map(({ field }) => field)

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { indented } from '../text/table.ts'
 import { printable } from '../text/words.ts'
-import { consequenceOfRemoving } from './consequence.ts'
+import { consequenceOfRemoving, weakened } from './consequence.ts'
 import { defaultsOf, type Fields, type Kind, kinds } from './kinds.ts'
 import type { Change } from './plan.ts'
 
@@ -22,6 +22,7 @@ function changeText(change: Change): string {
       return [
         line('~', change.wanted.label, 'changed'),
         ...change.fields.flatMap(({ field, from, to }) => fieldText(field, from, to)),
+        ...weakened(change.fields).map((field) => `      ${field} demands less than before`),
       ].join('\n')
     case 'Unchanged':
       return line('=', change.existing.label, 'unchanged')

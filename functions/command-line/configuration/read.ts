@@ -79,9 +79,10 @@ function readSection(kind: Kind, section: unknown, locate: Locate, mistakes: Mis
     mistakes.push({ offset: locate([kind.name]), says: `${kind.name} ${says}` })
     return null
   }
-  const wanted = section.map((entry, index) => readEntry(kind, entry, index, locate, mistakes))
-  refuseTwice(kind, wanted, locate, mistakes)
-  return wanted.filter((one) => one !== null)
+  refuseTwice(kind, section, locate, mistakes)
+  return section
+    .map((entry, index) => readEntry(kind, entry, index, locate, mistakes))
+    .filter((one) => one !== null)
 }
 
 function readEntry(
@@ -126,18 +127,30 @@ export function wantedOf(kind: Kind, parsed: unknown): Wanted {
 }
 
 function titleOf({ one }: Kind, entry: unknown, index: number): string {
-  const { name, domain } = (entry ?? {}) as { name?: unknown; domain?: unknown }
-  const label = [name, domain, entry].find((it) => typeof it === 'string')
+  const label = labelOf(entry)
   return label === undefined ? `${one} ${index + 1}` : `${one} "${label}"`
 }
 
-function refuseTwice(kind: Kind, wanted: (Wanted | null)[], locate: Locate, mistakes: Mistake[]): void {
-  wanted.forEach((one, index) => {
-    const first = wanted.findIndex((other) => other !== null && other.key === one?.key)
-    if (one === null || first === index) return
-    const says = `${kind.one} "${one.label}": the same name stands at number ${first + 1} of ${kind.name}`
+/** Compared as they are written, so that other faults do not hide it. */
+function refuseTwice(kind: Kind, section: unknown[], locate: Locate, mistakes: Mistake[]): void {
+  const keys = section.map(keyOf)
+  for (const [index, key] of keys.entries()) {
+    const first = keys.indexOf(key)
+    if (key === null || first === index) continue
+    const says = `${titleOf(kind, section[index], index)}: is number ${first + 1} of ${kind.name} already`
     mistakes.push({ offset: locate([kind.name, index, 'name']), says })
-  })
+  }
+}
+
+function keyOf(entry: unknown): string | null {
+  const label = labelOf(entry)
+  return label === undefined ? null : comparableName(label.trim())
+}
+
+/** A connector's name, a domain, or a domain that stands alone. */
+function labelOf(entry: unknown): string | undefined {
+  const { name, domain } = (entry ?? {}) as { name?: unknown; domain?: unknown }
+  return [name, domain, entry].find((it) => typeof it === 'string')
 }
 
 /** `smartHosts[0].port` as the way to it. */

@@ -20,12 +20,12 @@ export function domainPatterns(
   return [...new Set(values.flatMap((value) => patternOf(setting, value, weight, remarks)))]
 }
 
-const addressSpace = /^(?:(?<type>[^:]+):)?(?<address>[^;]*)(?:;(?<cost>\d+))?$/
+const addressSpace = /^(?:(?<type>\w+):)?(?<address>.*?)(?:;(?<cost>\d+))?$/
 
 function patternOf(setting: string, value: string, weight: Weight, remarks: Remarks): string[] {
   const { type = 'smtp', address = '', cost = '1' } = addressSpace.exec(value)?.groups ?? {}
   if (type.toLowerCase() !== 'smtp') {
-    remarks.note(`${setting} "${value}" is not a mail domain and is left out.`)
+    remarks.note(`${setting} "${value}" is not an SMTP domain and is left out.`)
     return []
   }
   if (cost !== '1')

@@ -8,6 +8,8 @@ import type { Settings } from './settings.ts'
 
 /** What one of Exchange's objects came to; `wanted` is null when it was left out. */
 export interface Imported {
+  /** For messages. */
+  readonly about: string
   readonly wanted: Wanted | null
   readonly notices: readonly Notice[]
 }
@@ -109,17 +111,21 @@ export function remarkOnRest(settings: Settings, uncarried: readonly Uncarried[]
     remarks.note(`${name} (${value.slice(0, 60)}) is not known here and not carried over.`)
 }
 
-/** The last word has the schema that the API uses: what it would refuse does not get into the file. */
+/**
+ * The last word has the schema that the API uses: what it would refuse does not get into the file. Of what is left
+ * out, nothing but that is worth saying.
+ */
 export function checked(
   kind: (typeof directions)[number],
   fields: Readonly<Record<string, unknown>>,
   remarks: Remarks,
 ): Imported {
-  const isLeftOut = () => remarks.notices.some(({ weight }) => weight === 'Left out')
-  if (isLeftOut()) return { wanted: null, notices: remarks.notices }
   const parsed = kind.input.safeParse(fields)
-  if (!parsed.success) remarks.add('Left out', wordsOf(parsed.error))
-  return { wanted: parsed.success ? wantedOf(kind, parsed.data) : null, notices: remarks.notices }
+  if (!parsed.success && remarks.leftOut().length === 0) remarks.add('Left out', wordsOf(parsed.error))
+  const { about, notices } = remarks
+  const leftOut = remarks.leftOut()
+  if (!parsed.success || leftOut.length > 0) return { about, wanted: null, notices: leftOut }
+  return { about, wanted: wantedOf(kind, parsed.data), notices }
 }
 
 const wordsOf = (error: z.core.$ZodError): string =>

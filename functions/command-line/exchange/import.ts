@@ -26,35 +26,38 @@ export function importObjects(objects: readonly ExchangeObject[]): {
     outboundConnectors: null,
   }
   const notices: Notice[] = []
-  for (const { kind, settings } of objects) {
+  for (const { kind, settings } of eachOnce(objects)) {
     const { section, read } = importers[kind]
-    const imported = read(settings)
+    const { about, wanted, notices: said } = read(settings)
     sections[section] ??= []
-    notices.push(...imported.notices)
-    if (imported.wanted === null) continue
-    const { wanted, renamed } = withNameOfItsOwn(imported.wanted, sections[section])
-    sections[section].push(wanted)
-    if (renamed) notices.push(renamed)
+    notices.push(...said)
+    if (wanted === null) continue
+    const named = withNameOfItsOwn(wanted, sections[section])
+    sections[section].push(named)
+    if (named !== wanted)
+      notices.push({ weight: 'Note', about, says: `another one has the name; here it is "${named.label}".` })
   }
   return { configuration: sections, notices }
+}
+
+/** A file may be given twice, or hold what another holds. */
+function eachOnce(objects: readonly ExchangeObject[]): ExchangeObject[] {
+  const identities = objects.map(({ settings }) => settings.text('Guid'))
+  return objects.filter((_, index) => {
+    const guid = identities[index] ?? null
+    return guid === null || identities.indexOf(guid) === index
+  })
 }
 
 const longestName = 64
 
 /** Exchange tells connectors apart by their GUIDs too; here by their names. */
-function withNameOfItsOwn(
-  wanted: Wanted,
-  others: readonly Wanted[],
-): { wanted: Wanted; renamed: Notice | null } {
+function withNameOfItsOwn(wanted: Wanted, others: readonly Wanted[]): Wanted {
   const isTaken = (label: string) => others.some(({ key }) => key === comparableName(label))
-  if (!isTaken(wanted.label)) return { wanted, renamed: null }
+  if (!isTaken(wanted.label)) return wanted
   const numbered = (number: number) => `${wanted.label.slice(0, longestName - 5)} (${number})`
   let number = 2
   while (isTaken(numbered(number))) number++
   const label = numbered(number)
-  const about = `connector "${wanted.label}"`
-  return {
-    wanted: { key: comparableName(label), label, fields: { ...wanted.fields, name: label } },
-    renamed: { weight: 'Note', about, says: `another one has the name; this one is "${label}" here.` },
-  }
+  return { key: comparableName(label), label, fields: { ...wanted.fields, name: label } }
 }

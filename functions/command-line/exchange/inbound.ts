@@ -78,7 +78,7 @@ function partnerCertificate(settings: Settings, remarks: Remarks) {
   if (restricts && names.length === 0) {
     remarks.add(
       'Weaker than in Exchange',
-      'RestrictDomainsToCertificate names no certificate that can be written here, so no certificate is demanded. Fill in tlsSenderCertificateNames and set restrictDomainsToCertificate.',
+      'RestrictDomainsToCertificate names no certificate that can be written here, so TLS is demanded but no certificate. Fill in tlsSenderCertificateNames and set restrictDomainsToCertificate.',
     )
     return { requireTls: true, tlsSenderCertificateNames: [], restrictDomainsToCertificate: false }
   }

@@ -3,13 +3,17 @@
  * so what is weaker than in Exchange is told apart from what is only different.
  */
 
+import { printable } from '../text/words.ts'
+
 /** `Left out`: not in the file at all. `Disabled`: in it, without effect until somebody enables it. */
-export type Weight =
-  | 'Left out'
-  | 'Disabled'
-  | 'Weaker than in Exchange'
-  | 'Stricter than in Exchange'
-  | 'Note'
+const weights = [
+  'Left out',
+  'Disabled',
+  'Weaker than in Exchange',
+  'Stricter than in Exchange',
+  'Note',
+] as const
+export type Weight = (typeof weights)[number]
 
 export interface Notice {
   readonly weight: Weight
@@ -21,19 +25,32 @@ export interface Notice {
 /** Notices about one thing. */
 export class Remarks {
   readonly notices: Notice[] = []
-  readonly #about: string
+  readonly about: string
 
   constructor(about: string) {
-    this.#about = about
+    this.about = about
   }
 
   add(weight: Weight, says: string): void {
-    this.notices.push({ weight, about: this.#about, says })
+    this.notices.push({ weight, about: this.about, says })
   }
 
   note(says: string): void {
     this.add('Note', says)
   }
+
+  leftOut(): Notice[] {
+    return this.notices.filter(({ weight }) => weight === 'Left out')
+  }
 }
 
-export const noticeText = ({ weight, about, says }: Notice): string => `${weight}: ${about}: ${says}`
+/** What is said about one thing stands together, the gravest first. */
+export function noticesText(notices: readonly Notice[]): string {
+  const lines = [...Map.groupBy(notices, ({ about }) => about)].flatMap(([about, some]) => [
+    printable(about),
+    ...some
+      .toSorted((a, b) => weights.indexOf(a.weight) - weights.indexOf(b.weight))
+      .map(({ weight, says }) => `  ${weight}: ${printable(says)}`),
+  ])
+  return lines.map((line) => `${line}\n`).join('')
+}

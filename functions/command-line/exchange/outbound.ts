@@ -90,7 +90,7 @@ function routeOf(settings: Settings, remarks: Remarks): Route {
   if (smartHosts.length > 0) return { route: 'SmartHosts', smartHosts, unusable: false }
   remarks.add(
     'Disabled',
-    'UseMXRecord is false and no smart host can be written here. Fill in smartHosts, set route to SmartHosts and enabled to true.',
+    'UseMXRecord is false and no smart host can be written here. Until you fill in smartHosts, set route to SmartHosts and enable it, its mail goes another way, where no TLS may be forced.',
   )
   return { route: 'Mx', smartHosts: [], unusable: true }
 }
