@@ -29,8 +29,8 @@ export function summaryOf(
 /** Otherwise a connector that refuses everything would seem to be met by all. */
 const notSeen = 'What the connector refused in session never came in and is not counted.'
 
-const refusesInSession = ({ connectorType, enabled, mode, onViolation }: InboundConnector): boolean =>
-  connectorType === 'Partner' && enabled && mode === 'Enforce' && onViolation === 'Bounce'
+const refusesInSession = ({ enabled, mode, onViolation }: InboundConnector): boolean =>
+  enabled && mode === 'Enforce' && onViolation === 'Bounce'
 
 const clause = ({ reason, count, latest, ip }: FailingMessages): string =>
   `; ${count} ${faults[reason] ?? `would fail by ${reason}`}, ${count === 1 ? '' : 'the latest '}on ${latest} from ${ip}`
