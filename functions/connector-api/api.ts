@@ -45,7 +45,7 @@ export function connectorApi({
 }: Dependencies): Api {
   const answer = router(
     withOpenApi([
-      ...connectorRoutes(repository),
+      ...connectorRoutes(repository, { logger, now }),
       ...acceptedDomainRoutes(repository.acceptedDomains),
       ...messageRoutes(history, now),
       ...retryRoutes(repository, { history, evaluation, now }),

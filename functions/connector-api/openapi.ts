@@ -13,7 +13,12 @@ import { TraceEntry } from '../../shared/messages/entry.ts'
 import { InboundValidation } from './inbound-validation.ts'
 import type { Description } from './route.ts'
 import { AcceptedDomainList } from './routes/accepted-domains.ts'
-import { InboundConnectorList, OutboundConnectorList } from './routes/connectors.ts'
+import {
+  InboundConnectorList,
+  OutboundConnectorList,
+  SavedInboundConnector,
+  SavedOutboundConnector,
+} from './routes/connectors.ts'
 import { ExplanationAnswer, ExplanationInput } from './routes/explain.ts'
 import { MessageList } from './routes/messages.ts'
 import { ConnectorRetryRequested, MessageRetryRequested } from './routes/retry.ts'
@@ -45,6 +50,8 @@ const outputs = {
   OutboundConnector,
   OutboundConnectorList,
   OutboundValidation,
+  SavedInboundConnector,
+  SavedOutboundConnector,
   AcceptedDomain,
   AcceptedDomainList,
   TraceEntry,

@@ -5,7 +5,7 @@
  */
 import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { ulid } from 'ulid'
-import { compileSnapshot, type Snapshot } from '../policy/snapshot.ts'
+import { type ConnectorSet, compileSnapshot, type Snapshot } from '../policy/snapshot.ts'
 import { comparableName } from './comparable-name.ts'
 import { Names, unlessConditionFails } from './names.ts'
 import type {
@@ -256,13 +256,30 @@ export class ConnectorRepository {
   readonly outbound: OutboundConnectors
   readonly acceptedDomains: AcceptedDomains
 
+  readonly #table: ConnectorsTable
+
   /** @param now milliseconds since the epoch */
   constructor(documents: DynamoDBDocumentClient, tableName: string, now: () => number = Date.now) {
     const table = new ConnectorsTable(documents, tableName)
+    this.#table = table
     this.inbound = new Connectors(table, 'inbound-connector', now, {})
     this.outbound = new OutboundConnectors(table, now)
     this.acceptedDomains = new AcceptedDomains(table, now)
   }
+
+  /** All there is, strongly consistent. */
+  everything(): Promise<Omit<ConnectorSet, 'version'>> {
+    return readEverything(this.#table)
+  }
+}
+
+async function readEverything(table: ConnectorsTable): Promise<Omit<ConnectorSet, 'version'>> {
+  const [inbound, outbound, acceptedDomains] = await Promise.all([
+    table.all<InboundConnector>('inbound-connector'),
+    table.all<OutboundConnector>('outbound-connector'),
+    table.all<AcceptedDomain>('accepted-domain'),
+  ])
+  return { inbound, outbound, acceptedDomains }
 }
 
 /** A writer may die between its write and the bump; a snapshot older than this is loaded again all the same. */
@@ -324,11 +341,7 @@ export class SnapshotReader {
   }
 
   async #compile(version: number): Promise<Snapshot> {
-    const [inbound, outbound, acceptedDomains] = await Promise.all([
-      this.#table.all<InboundConnector>('inbound-connector'),
-      this.#table.all<OutboundConnector>('outbound-connector'),
-      this.#table.all<AcceptedDomain>('accepted-domain'),
-    ])
+    const { inbound, outbound, acceptedDomains } = await readEverything(this.#table)
     // Nothing is decided by how a validation went, and many would take memory.
     const bare = outbound.map((connector) => ({ ...connector, validation: null }))
     return compileSnapshot({ version, inbound, outbound: bare, acceptedDomains })

@@ -1,5 +1,5 @@
 /** `/inbound-connectors` and `/outbound-connectors`. */
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { ConnectorRepository, Expected, Removed, Saved } from '../../../shared/connectors/repository.ts'
 import {
   InboundConnector,
@@ -7,6 +7,8 @@ import {
   OutboundConnector,
   OutboundConnectorInput,
 } from '../../../shared/connectors/schema.ts'
+import { inboundWarnings, outboundWarnings, Warning } from '../../../shared/policy/warnings.ts'
+import { type RemarksDependencies, remarksOn } from '../remarks.ts'
 import { type Route, route } from '../route.ts'
 import { isId, KeyedList, listAnswer, listOf } from './lists.ts'
 import { created, found, notFound, removedOrProblem, savedOrProblem } from './outcomes.ts'
@@ -14,21 +16,33 @@ import { created, found, notFound, removedOrProblem, savedOrProblem } from './ou
 export const InboundConnectorList = listOf(InboundConnector)
 export const OutboundConnectorList = listOf(OutboundConnector)
 
-export function connectorRoutes({ inbound, outbound }: ConnectorRepository): Route[] {
+/** A connector as a write answers it. */
+const savedFields = {
+  warnings: z.array(Warning).describe('what its administrator may not expect; it is saved all the same'),
+}
+export const SavedInboundConnector = z.strictObject({ ...InboundConnector.shape, ...savedFields })
+export const SavedOutboundConnector = z.strictObject({ ...OutboundConnector.shape, ...savedFields })
+
+export function connectorRoutes(repository: ConnectorRepository, remarks: RemarksDependencies): Route[] {
+  const { inbound, outbound } = repository
   return [
     ...routesFor({
       kind: 'inbound',
       input: InboundConnectorInput,
       stored: InboundConnector,
+      saved: SavedInboundConnector,
       list: InboundConnectorList,
       connectors: inbound,
+      remarks: remarksOn(repository, inboundWarnings, remarks),
     }),
     ...routesFor({
       kind: 'outbound',
       input: OutboundConnectorInput,
       stored: OutboundConnector,
+      saved: SavedOutboundConnector,
       list: OutboundConnectorList,
       connectors: outbound,
+      remarks: remarksOn(repository, outboundWarnings, remarks),
     }),
   ]
 }
@@ -45,12 +59,15 @@ interface Kind<Input extends z.ZodType, Stored extends z.ZodType> {
   kind: 'inbound' | 'outbound'
   input: Input
   stored: Stored
+  /** As it is answered to a write. */
+  saved: z.ZodType
   list: z.ZodType
   connectors: Connectors<z.output<Stored> & { id: string; version: number }, z.output<Input>>
+  remarks(connector: z.output<Stored>): Promise<Warning[]>
 }
 
 function routesFor<Input extends z.ZodType, Stored extends z.ZodType>(kind: Kind<Input, Stored>): Route[] {
-  const { input, stored, list, connectors } = kind
+  const { input, stored, saved, list, connectors, remarks } = kind
   const what = `${kind.kind} connector`
   const all = `/${kind.kind}-connectors`
   const one = `${all}/{id}`
@@ -68,12 +85,12 @@ function routesFor<Input extends z.ZodType, Stored extends z.ZodType>(kind: Kind
         path: all,
         summary: `Create an ${what}`,
         body: input,
-        answers: { 201: stored },
+        answers: { 201: saved },
         problems: [409],
       },
       async ({ body }) => {
         const connector = savedOrProblem(await connectors.create(body), what)
-        return created(connector, `${all}/${connector.id}`)
+        return created({ ...connector, warnings: await remarks(connector) }, `${all}/${connector.id}`)
       },
     ),
     route(
@@ -91,12 +108,13 @@ function routesFor<Input extends z.ZodType, Stored extends z.ZodType>(kind: Kind
         summary: `Replace an ${what}`,
         body: input,
         ifMatch: 'required',
-        answers: { 200: stored },
+        answers: { 200: saved },
         problems: [404, 409],
       },
       async ({ parameter, body, ifMatch }) => {
         if (!isId(parameter)) throw notFound(what)
-        return found(savedOrProblem(await connectors.replace(parameter, body, ifMatch ?? []), what))
+        const connector = savedOrProblem(await connectors.replace(parameter, body, ifMatch ?? []), what)
+        return found({ ...connector, warnings: await remarks(connector) })
       },
     ),
     route(
