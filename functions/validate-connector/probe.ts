@@ -13,7 +13,7 @@ import {
   type SessionOptions,
 } from '../../shared/net/smtp-session.ts'
 import { assessServerTls, type EstablishedTls, type ServerTls } from '../../shared/tls/server-certificate.ts'
-import { stepOf } from './steps.ts'
+import { type Reported, stepOf } from './steps.ts'
 
 export interface Probe {
   hop: NextHop
@@ -21,8 +21,6 @@ export interface Probe {
   /** Whether a message may be handed to this hop. */
   passed: boolean
 }
-
-type Finding = Pick<ValidationStep, 'step' | 'succeeded' | 'detail'> & Partial<ValidationStep>
 
 /** @param options the requirement's mode is `Enforce` */
 export async function probe(hop: NextHop, options: SessionOptions): Promise<Probe> {
@@ -82,8 +80,8 @@ function phasesOf(marks: readonly Mark[], ended: number): Phase[] {
   return phases.length > 0 ? phases : [{ step: 'Connect', durationMs: 0, reached: 'Dialled' }]
 }
 
-function findingsOf(phases: Phase[], opening: Opening, hop: NextHop, options: SessionOptions): Finding[] {
-  const findings = phases.map((phase, index): Finding => {
+function findingsOf(phases: Phase[], opening: Opening, hop: NextHop, options: SessionOptions): Reported[] {
+  const findings = phases.map((phase, index): Reported => {
     const { step, durationMs } = phase
     const isLast = index === phases.length - 1
     if (step === 'StartTls' && opening.kind !== 'Failed')
@@ -114,7 +112,7 @@ function whyFailed(
 }
 
 /** Whether there is TLS at all, as good as the connector asks for; its certificate comes after. */
-function startTls(tls: ServerTls, requirement: TlsRequirement): Finding {
+function startTls(tls: ServerTls, requirement: TlsRequirement): Reported {
   const step = 'StartTls'
   const fault = weakness(tls, requirement)
   if (tls.kind !== 'Established') {
@@ -140,7 +138,7 @@ function inTheClear(tls: Exclude<ServerTls, EstablishedTls>): string {
   return `${why}: mail goes in the clear, since tlsSettings is null`
 }
 
-function certificate(tls: EstablishedTls, requirement: TlsRequirement): Finding[] {
+function certificate(tls: EstablishedTls, requirement: TlsRequirement): Reported[] {
   if (weakness(tls, requirement) !== null) return []
   const fault = assessServerTls(requirement, tls)
   const detail = fault ? formatReply(fault) : goodEnough(tls, requirement)

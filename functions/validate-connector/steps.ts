@@ -3,18 +3,20 @@ import type { ValidationStep } from '../../shared/connectors/validation.ts'
 
 const longestDetail = 300
 
-type Reported = Pick<ValidationStep, 'step' | 'succeeded' | 'detail'> & Partial<ValidationStep>
+export type Reported = Pick<ValidationStep, 'step' | 'succeeded' | 'detail'> & Partial<ValidationStep>
 
 /** The detail may quote a peer: it is brought into one line, and cut. */
-export function stepOf({ detail, durationMs = 0, ...rest }: Reported): ValidationStep {
+export function stepOf(reported: Reported): ValidationStep {
+  const { step, host = null, ip = null, succeeded, detail, durationMs = 0 } = reported
   return {
-    host: null,
-    ip: null,
-    tls: null,
-    certificates: [],
-    ...rest,
+    step,
+    host,
+    ip,
+    succeeded,
     detail: inOneLine(detail).slice(0, longestDetail).toWellFormed(),
     durationMs: Math.max(0, Math.round(durationMs)),
+    tls: reported.tls ?? null,
+    certificates: reported.certificates ?? [],
   }
 }
 

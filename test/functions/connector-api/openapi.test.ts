@@ -8,6 +8,7 @@ import {
   InboundConnectorInput,
   OutboundConnectorInput,
 } from '../../../shared/connectors/schema.ts'
+import { OutboundValidation } from '../../../shared/connectors/validation.ts'
 import { TraceEntry } from '../../../shared/messages/entry.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { apiOver } from './client.ts'
@@ -209,10 +210,12 @@ describe('docs/api.md', () => {
     }
   })
 
-  test('shows a message as the trace has it, and a problem as it is answered', async () => {
+  test('shows a message as the trace has it, a validation, and a problem as it is answered', async () => {
     const entry = blocks.find((block) => 'envelope' in block)
     const problem = blocks.find((block) => 'status' in block)
+    const validation = blocks.find((block) => 'connectorVersion' in block)
     assert.deepEqual(TraceEntry.parse(entry), entry)
+    assert.deepEqual(OutboundValidation.parse(validation), validation)
     const answered = await api.ask('POST /outbound-connectors', { json: {} })
     assert.deepEqual(Object.keys(problem), Object.keys(answered.body))
     z.array(z.strictObject({ path: z.string(), message: z.string() })).parse(problem.errors)
