@@ -26,9 +26,16 @@ const DomainPattern = z
   .transform((value, context) => {
     const pattern = normaliseDomainPattern(value.trim())
     if (pattern !== null) return pattern
-    context.addIssue({ code: 'custom', message: `"${value}" is not a domain, "*.domain" or "*"` })
+    context.addIssue({ code: 'custom', message: whyNot(value, 'a domain, "*.domain" or "*"') })
     return z.NEVER
   })
+
+/** Administrators write wildcards that other systems take. */
+function whyNot(value: string, kind: string): string {
+  const rest = value.trim().replace(/^\*(\.|$)/, '')
+  const wildcard = rest.includes('*') ? ': a wildcard is the whole first label' : ''
+  return `"${value}" is not ${kind}${wildcard}`
+}
 
 /** A certificate name: a host name, its leftmost label may be `*` (RFC 9525 §6.3). */
 const CertificateName = z
@@ -37,7 +44,7 @@ const CertificateName = z
   .transform((value, context) => {
     const pattern = normaliseDomainPattern(value.trim())
     if (pattern !== null && pattern !== '*') return pattern
-    context.addIssue({ code: 'custom', message: `"${value}" is not a host name or "*.domain"` })
+    context.addIssue({ code: 'custom', message: whyNot(value, 'a host name or "*.domain"') })
     return z.NEVER
   })
 
@@ -55,6 +62,7 @@ const CertificateAuthorities = z
   .array(Certificate)
   .max(20)
   .refine((pems) => pems.join('').length <= 32_768, 'more than 32 KiB of certificates')
+  .superRefine(onceEach)
   .default([])
 
 const Fingerprint = z
@@ -77,7 +85,7 @@ const SmartHostInput = z.strictObject({
 
 const minimumTlsVersion = z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2')
 const mode = z.enum(['Enforce', 'ReportOnly']).default('Enforce')
-const list = <T extends z.ZodType>(item: T) => z.array(item).max(1000)
+const list = <T extends z.ZodType<string>>(item: T) => z.array(item).max(1000).superRefine(onceEach)
 /** Exchange's settings that are stored for what will read them. */
 const kept = 'kept, without effect yet'
 const onlyRestrictsWith = (restriction: string) =>
@@ -293,6 +301,19 @@ function isRange(value: string): boolean {
   const longest = family === 4 ? 32 : 128
   return family !== 0 && rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= longest
 }
+
+/** What is written twice was meant to be something else; compared after it was read, so in comparable form. */
+function onceEach(values: readonly string[], context: z.core.$RefinementCtx): void {
+  const seen = new Set<string>()
+  for (const [index, value] of values.entries()) {
+    const comparable = value.trim().toLowerCase()
+    if (seen.has(comparable)) context.addIssue({ code: 'custom', path: [index], message: twice(value) })
+    seen.add(comparable)
+  }
+}
+
+const twice = (value: string): string =>
+  value.length > 255 ? 'is listed twice' : `"${value}" is listed twice`
 
 function isSingleCertificate(pem: string): boolean {
   if (pem.split('-----BEGIN CERTIFICATE-----').length !== 2) return false
