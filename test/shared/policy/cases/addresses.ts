@@ -1,0 +1,108 @@
+import {
+  type Case,
+  type Chapter,
+  contosoMail,
+  onlyFrom,
+  partner,
+  showing,
+  taken,
+  tls13,
+  wrongAddress,
+} from './notation.ts'
+
+/** Ranges that a connector lists, an address, and whether it is among them. */
+const rows: [name: string, ranges: string[], ip: string, isIn: boolean][] = [
+  ['a single IPv4 address', ['198.51.100.7'], '198.51.100.7', true],
+  ['the address beside it', ['198.51.100.7'], '198.51.100.8', false],
+  ['the first of a range', ['198.51.100.0/24'], '198.51.100.0', true],
+  ['the last of a range', ['198.51.100.0/24'], '198.51.100.255', true],
+  ['the one before a range', ['198.51.100.0/24'], '198.51.99.255', false],
+  ['the one behind a range', ['198.51.100.0/24'], '198.51.101.0', false],
+  ['a range that does not end at an octet', ['198.51.100.128/26'], '198.51.100.191', true],
+  ['the one behind it', ['198.51.100.128/26'], '198.51.100.192', false],
+  ['a range whose written address is in its midst', ['198.51.100.77/24'], '198.51.100.1', true],
+  ['a /32', ['198.51.100.7/32'], '198.51.100.7', true],
+  ['a range wider than Exchange takes', ['198.48.0.0/12'], '198.51.100.7', true],
+  ['all of IPv4', ['0.0.0.0/0'], '203.0.113.1', true],
+  ['all of IPv4 holds no IPv6', ['0.0.0.0/0'], '2001:db8::1', false],
+  ['the second of several ranges', ['203.0.113.0/24', '198.51.100.0/24'], '198.51.100.7', true],
+  ['a range within another', ['198.51.100.0/24', '198.51.100.64/26'], '198.51.100.7', true],
+  ['a single IPv6 address', ['2001:db8::7'], '2001:db8::7', true],
+  ['written in another way', ['2001:DB8:0:0:0:0:0:7'], '2001:db8::7', true],
+  ['the last of an IPv6 range', ['2001:db8:1::/48'], '2001:db8:1:ffff:ffff:ffff:ffff:ffff', true],
+  ['the one behind it', ['2001:db8:1::/48'], '2001:db8:2::', false],
+  ['an IPv6 range that does not end at an octet', ['2001:db8::/33'], '2001:db8:8000::', false],
+  ['all of IPv6 holds no IPv4', ['::/0'], '198.51.100.7', false],
+  ['an IPv4 address mapped into IPv6 is that address', ['198.51.100.0/24'], '::ffff:198.51.100.7', true],
+  ['also when its digits are hexadecimal', ['198.51.100.0/24'], '::ffff:c633:6407', true],
+  ['and not another', ['198.51.100.0/24'], '::ffff:198.51.101.7', false],
+  ['a range of mapped addresses is the range of IPv4', ['::ffff:198.51.100.0/120'], '198.51.100.7', true],
+  ['and ends where it does', ['::ffff:198.51.100.0/120'], '198.51.101.0', false],
+  ['a peer whose address is none', ['0.0.0.0/0', '::/0'], 'unknown', false],
+]
+
+const from = 'a@contoso.example'
+const contoso = { 'From contoso.example': 'Decides' } as const
+
+export const addresses: Chapter = {
+  title: 'Addresses: from where a partner’s mail may come',
+  cases: [
+    ...rows.map(
+      ([name, ranges, ip, isIn]): Case => ({
+        name: `${name}: ${ip} is ${isIn ? '' : 'not '}in ${ranges.join(' and ')}`,
+        connectors: [partner('contoso.example', onlyFrom(...ranges))],
+        from,
+        ip,
+        tls: tls13,
+        expected: isIn ? taken : wrongAddress,
+        inbound: contoso,
+      }),
+    ),
+    {
+      name: 'a list without the restriction restricts nothing',
+      connectors: [partner('contoso.example', { senderIpAddresses: ['198.51.100.0/24'] })],
+      from,
+      tls: tls13,
+      expected: taken,
+      inbound: contoso,
+    },
+    {
+      name: 'a certificate is no substitute for the address',
+      connectors: [
+        partner('contoso.example', {
+          ...onlyFrom('198.51.100.0/24'),
+          tlsSenderCertificateNames: ['mail.contoso.example'],
+        }),
+      ],
+      from,
+      tls: showing(contosoMail),
+      expected: wrongAddress,
+      inbound: contoso,
+    },
+    {
+      name: 'the explanation says where the message came from',
+      connectors: [partner('contoso.example', onlyFrom('198.51.100.0/24'))],
+      from,
+      ip: '203.0.113.9',
+      tls: tls13,
+      expected: wrongAddress,
+      inbound: contoso,
+      why: 'accepts only its listed addresses; the message came from 203.0.113.9',
+    },
+    {
+      name: 'an address restriction without TLS, met in the clear',
+      connectors: [partner('contoso.example', { ...onlyFrom('192.0.2.0/24'), requireTls: false })],
+      from,
+      expected: taken,
+      inbound: contoso,
+    },
+    {
+      name: 'an address restriction of everyone holds for the null reverse path, too',
+      connectors: [partner('*', onlyFrom('198.51.100.0/24'))],
+      from: '',
+      tls: tls13,
+      expected: wrongAddress,
+      inbound: { 'From *': 'Decides' },
+    },
+  ],
+}

@@ -1,0 +1,384 @@
+import { createPki, daysFromNow } from '../../../support/pki.ts'
+import {
+  type Case,
+  type Chapter,
+  certificate,
+  contosoCa,
+  contosoMail,
+  onlyPinned,
+  onlyWithCertificate,
+  partner,
+  publicCa,
+  selfSignedCertificate,
+  showing,
+  strangeCa,
+  taken,
+  tls13,
+  wrongCertificate,
+} from './notation.ts'
+
+const from = 'a@contoso.example'
+const contoso = { 'From contoso.example': 'Decides' } as const
+const mail = 'mail.contoso.example'
+const expired = { notBefore: daysFromNow(-20), notAfter: daysFromNow(-1) }
+const notYetValid = { notBefore: daysFromNow(1), notAfter: daysFromNow(20) }
+const ownAuthority = { certificateAuthorities: [contosoCa.ca] }
+
+const renewed = await certificate(publicCa, mail)
+const old = await certificate(publicCa, mail, expired)
+const early = await certificate(publicCa, mail, notYetValid)
+const strange = await certificate(strangeCa, mail)
+const own = await certificate(contosoCa, mail)
+const selfSigned = await selfSignedCertificate(mail)
+const subordinate = await contosoCa.subordinate('Contoso Issuing CA')
+const byContosoSubordinate = await certificate(subordinate, mail)
+const forServers = await certificate(publicCa, mail, { purposes: ['serverAuth'] })
+const forClients = await certificate(publicCa, mail, { purposes: ['clientAuth'] })
+const forBoth = await certificate(publicCa, mail, { purposes: ['serverAuth', 'clientAuth'] })
+const forAnything = await certificate(publicCa, mail, { purposes: ['any'] })
+const forMailSigning = await certificate(publicCa, mail, { purposes: ['emailProtection'] })
+const ownForServers = await certificate(contosoCa, mail, { purposes: ['serverAuth'] })
+
+/** Names in the certificate, names that the connector lists, and whether one fits. */
+const names: [presented: string[], expected: string[], fits: boolean][] = [
+  [['mail.contoso.example'], ['mail.contoso.example'], true],
+  [['MAIL.Contoso.example'], ['mail.contoso.example'], true],
+  [['mail.contoso.example'], ['MAIL.Contoso.example'], true],
+  [['mail2.contoso.example'], ['mail.contoso.example'], false],
+  [['contoso.example'], ['mail.contoso.example'], false],
+  [['mail.contoso.example'], ['contoso.example'], false],
+  [['mail.contoso.example.evil.example'], ['mail.contoso.example'], false],
+  [['evilmail.contoso.example'], ['mail.contoso.example'], false],
+  // Several names, of the certificate or of the connector.
+  [['other.example', 'mail.contoso.example'], ['mail.contoso.example'], true],
+  [['mail2.contoso.example'], ['mail.contoso.example', 'mail2.contoso.example'], true],
+  // RFC 9525 §6.3: a wildcard stands for one label.
+  [['mail.contoso.example'], ['*.contoso.example'], true],
+  [['a.mail.contoso.example'], ['*.contoso.example'], false],
+  [['contoso.example'], ['*.contoso.example'], false],
+  [['*.contoso.example'], ['mail.contoso.example'], true],
+  [['*.contoso.example'], ['a.mail.contoso.example'], false],
+  [['*.contoso.example'], ['contoso.example'], false],
+  [['*.contoso.example'], ['*.contoso.example'], true],
+  [['*.example'], ['*.contoso.example'], false],
+  [['*.mail.contoso.example'], ['*.contoso.example'], false],
+  // International names stand in certificates as A-labels (RFC 5280 §4.2.1.6).
+  [['xn--bcher-kva.example'], ['bücher.example'], true],
+  [['*.xn--bcher-kva.example'], ['post.bücher.example'], true],
+]
+
+const byNames = await Promise.all(
+  names.map(
+    async ([presented, expected, fits]): Promise<Case> => ({
+      name: `a certificate for ${presented.join(' and ')} is ${fits ? '' : 'not '}one for ${expected.join(' or ')}`,
+      connectors: [partner('contoso.example', onlyWithCertificate(...expected))],
+      from,
+      tls: showing(await certificate(publicCa, presented)),
+      expected: fits ? taken : wrongCertificate,
+      inbound: contoso,
+    }),
+  ),
+)
+
+/** Names that a public authority would hardly put into a certificate, and that Node renders as they are. */
+const odd = [
+  'mail.contoso.example\\00.evil.example',
+  'mail.contoso.example/x.evil.example',
+  'mail.contoso.example#.evil.example',
+  'mail%2econtoso%2eexample',
+  'm*.contoso.example',
+  '*',
+  'Contoso Mail Server',
+]
+
+const withName = {
+  connectors: [partner('contoso.example', onlyWithCertificate(mail))],
+  from,
+  inbound: contoso,
+}
+const withOwnAuthority = {
+  connectors: [partner('contoso.example', { ...onlyWithCertificate(mail), ...ownAuthority })],
+  from,
+  inbound: contoso,
+}
+const pinned = (...certificates: Parameters<typeof onlyPinned>) => ({
+  connectors: [partner('contoso.example', onlyPinned(...certificates))],
+  from,
+  inbound: contoso,
+})
+const forClientsOnly = {
+  connectors: [partner('contoso.example', { ...onlyWithCertificate(mail), requireClientAuthEku: true })],
+  from,
+  inbound: contoso,
+}
+
+const rows: Case[] = [
+  {
+    name: 'a certificate is demanded and none presented',
+    ...withName,
+    tls: tls13,
+    expected: wrongCertificate,
+    why: 'accepts only a certificate for [mail.contoso.example]; none was presented',
+  },
+  {
+    name: 'a name without the restriction restricts nothing',
+    connectors: [partner('contoso.example', { tlsSenderCertificateNames: [mail] })],
+    from,
+    tls: tls13,
+    expected: taken,
+    inbound: contoso,
+  },
+  {
+    name: 'what is wrong with a name is said',
+    ...withName,
+    tls: showing(await certificate(publicCa, 'mail.fabrikam.example')),
+    expected: wrongCertificate,
+    why: 'presented names [mail.fabrikam.example], expected [mail.contoso.example]',
+  },
+  // The common name counts only where there is no alternative name.
+  {
+    name: 'a common name beside another alternative name does not count',
+    ...withName,
+    tls: showing(await certificate(publicCa, 'other.example', { commonName: mail })),
+    expected: wrongCertificate,
+  },
+  {
+    name: 'a common name alone counts',
+    ...withName,
+    tls: showing(await certificate(publicCa, [], { commonName: mail })),
+    expected: taken,
+  },
+  {
+    name: 'a common name with a wildcard counts for one label',
+    ...withName,
+    tls: showing(await certificate(publicCa, [], { commonName: '*.contoso.example' })),
+    expected: taken,
+  },
+  {
+    name: 'a certificate without any name fits none',
+    ...withName,
+    tls: showing({ ...contosoMail, commonName: null, subjectAltNames: [] }),
+    expected: wrongCertificate,
+  },
+  ...odd.map(
+    (commonName): Case => ({
+      name: `a certificate for "${commonName}" fits nothing`,
+      connectors: [partner('contoso.example', onlyWithCertificate(mail, '*.contoso.example'))],
+      from,
+      tls: showing({ ...contosoMail, commonName, subjectAltNames: [] }),
+      expected: wrongCertificate,
+      inbound: contoso,
+    }),
+  ),
+  // Dates
+  {
+    name: 'an expired certificate',
+    ...withName,
+    tls: showing(old),
+    expected: wrongCertificate,
+    why: `expired on ${old.notAfter}`,
+  },
+  {
+    name: 'a certificate that is not valid yet',
+    ...withName,
+    tls: showing(early),
+    expected: wrongCertificate,
+    why: `not valid before ${early.notBefore}`,
+  },
+  {
+    name: 'dates count even where the handshake was content with them',
+    ...withName,
+    tls: showing({ ...old, trusted: true, trustError: null }),
+    expected: wrongCertificate,
+  },
+  { name: 'the renewed certificate, of the same name', ...withName, tls: showing(renewed), expected: taken },
+  // Issuers
+  {
+    name: 'an authority that nobody trusts',
+    ...withName,
+    tls: showing(strange),
+    expected: wrongCertificate,
+    why: 'issued by CN=Strange CA, which is not trusted',
+  },
+  {
+    name: 'a certificate that was signed by itself',
+    ...withName,
+    tls: showing(selfSigned),
+    expected: wrongCertificate,
+  },
+  {
+    name: 'the partner’s own authority, unknown to the connector',
+    ...withName,
+    tls: showing(own),
+    expected: wrongCertificate,
+  },
+  {
+    name: 'the partner’s own authority, known to the connector',
+    ...withOwnAuthority,
+    tls: showing(own),
+    expected: taken,
+  },
+  {
+    name: 'an authority below the partner’s own',
+    ...withOwnAuthority,
+    tls: showing(byContosoSubordinate),
+    expected: taken,
+  },
+  {
+    name: 'the same without the certificate in between',
+    ...withOwnAuthority,
+    tls: showing({ ...byContosoSubordinate, chain: byContosoSubordinate.chain.slice(0, 1) }),
+    expected: wrongCertificate,
+  },
+  {
+    name: 'a public authority does not count where the connector has its own',
+    ...withOwnAuthority,
+    tls: showing(contosoMail),
+    expected: wrongCertificate,
+    why: "none of the connector's own authority",
+  },
+  {
+    name: 'the right authority and another name',
+    ...withOwnAuthority,
+    tls: showing(await certificate(contosoCa, 'www.contoso.example')),
+    expected: wrongCertificate,
+  },
+  {
+    name: 'the partner’s own authority, but expired',
+    ...withOwnAuthority,
+    tls: showing(await certificate(contosoCa, mail, expired)),
+    expected: wrongCertificate,
+  },
+  {
+    name: 'a forgery: another authority of the same name',
+    ...withOwnAuthority,
+    tls: showing(await certificate(await createPki('Contoso CA'), mail)),
+    expected: wrongCertificate,
+  },
+  // Pinned
+  { name: 'the pinned certificate', ...pinned(contosoMail), tls: showing(contosoMail), expected: taken },
+  {
+    name: 'a pinned certificate that was signed by itself',
+    ...pinned(selfSigned),
+    tls: showing(selfSigned),
+    expected: taken,
+  },
+  {
+    name: 'another certificate of the same name',
+    ...pinned(contosoMail),
+    tls: showing(renewed),
+    expected: wrongCertificate,
+    why: `fingerprint ${renewed.fingerprint256} is not among the 1 pinned`,
+  },
+  {
+    name: 'the second of two pinned, for a renewal',
+    ...pinned(contosoMail, renewed),
+    tls: showing(renewed),
+    expected: taken,
+  },
+  {
+    name: 'a pinned certificate that has expired',
+    ...pinned(old),
+    tls: showing(old),
+    expected: wrongCertificate,
+  },
+  {
+    name: 'a pinned certificate before its time',
+    ...pinned(early),
+    tls: showing(early),
+    expected: wrongCertificate,
+  },
+  {
+    name: 'a fingerprint in capitals with colons is the same',
+    connectors: [
+      partner('contoso.example', {
+        restrictDomainsToCertificate: true,
+        certificateFingerprints: [(contosoMail.fingerprint256.toUpperCase().match(/../g) ?? []).join(':')],
+      }),
+    ],
+    from,
+    inbound: contoso,
+    tls: showing(contosoMail),
+    expected: taken,
+  },
+  {
+    name: 'a name or a fingerprint: the name fits',
+    connectors: [partner('contoso.example', { ...onlyPinned(selfSigned), ...onlyWithCertificate(mail) })],
+    from,
+    inbound: contoso,
+    tls: showing(contosoMail),
+    expected: taken,
+  },
+  {
+    name: 'a name or a fingerprint: the fingerprint fits',
+    connectors: [partner('contoso.example', { ...onlyPinned(selfSigned), ...onlyWithCertificate(mail) })],
+    from,
+    inbound: contoso,
+    tls: showing(selfSigned),
+    expected: taken,
+  },
+  {
+    name: 'a name or a fingerprint: neither does',
+    connectors: [partner('contoso.example', { ...onlyPinned(selfSigned), ...onlyWithCertificate(mail) })],
+    from,
+    inbound: contoso,
+    tls: showing(strange),
+    expected: wrongCertificate,
+  },
+  // Purposes (RFC 5280 §4.2.1.12)
+  {
+    name: 'a certificate for servers identifies a client',
+    ...withName,
+    tls: showing(forServers),
+    expected: taken,
+  },
+  { name: 'a certificate for clients', ...withName, tls: showing(forClients), expected: taken },
+  {
+    name: 'a certificate for signing mail is for neither',
+    ...withName,
+    tls: showing(forMailSigning),
+    expected: wrongCertificate,
+  },
+  {
+    name: 'where the purpose is demanded, a certificate for servers identifies nobody',
+    ...forClientsOnly,
+    tls: showing(forServers),
+    expected: wrongCertificate,
+    why: 'not issued for client authentication',
+  },
+  {
+    name: 'where the purpose is demanded, one for both does',
+    ...forClientsOnly,
+    tls: showing(forBoth),
+    expected: taken,
+  },
+  { name: 'and one for any purpose', ...forClientsOnly, tls: showing(forAnything), expected: taken },
+  { name: 'and one that names none', ...forClientsOnly, tls: showing(contosoMail), expected: taken },
+  {
+    name: 'the purpose is demanded of the connector’s own authority, too',
+    connectors: [
+      partner('contoso.example', {
+        ...onlyWithCertificate(mail),
+        ...ownAuthority,
+        requireClientAuthEku: true,
+      }),
+    ],
+    from,
+    inbound: contoso,
+    tls: showing(ownForServers),
+    expected: wrongCertificate,
+  },
+  {
+    name: 'but not of a pinned certificate',
+    connectors: [partner('contoso.example', { ...onlyPinned(forServers), requireClientAuthEku: true })],
+    from,
+    inbound: contoso,
+    tls: showing(forServers),
+    expected: taken,
+  },
+]
+
+export const certificates: Chapter = {
+  title: 'Certificates: who a partner’s server is',
+  cases: [...byNames, ...rows],
+}

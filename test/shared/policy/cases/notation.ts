@@ -1,0 +1,246 @@
+/**
+ * The words in which the chapters of cases are written. A case names only what it is about; what it leaves out is:
+ * mail from a stranger at 192.0.2.1, in the clear, to b@ours.example, which is an accepted domain whose mailboxes
+ * the connector "Mailboxes" reaches.
+ */
+import { X509Certificate } from 'node:crypto'
+import type { InboundConnector, OutboundConnector } from '../../../../shared/connectors/schema.ts'
+import {
+  type Attempt,
+  type ClientCertificate,
+  plaintext,
+  type Recipient,
+  type TlsFacts,
+} from '../../../../shared/contract/message.ts'
+import type { Considered } from '../../../../shared/policy/considered.ts'
+import { certificateFacts } from '../../../../shared/tls/facts.ts'
+import { attempt, inbound, outbound, overTls } from '../../../support/fixtures.ts'
+import { createPki, type LeafOptions, type Pki, selfSigned } from '../../../support/pki.ts'
+
+export interface Chapter {
+  title: string
+  cases: readonly Case[]
+}
+
+export interface Case {
+  /** Reads as a sentence. */
+  name: string
+  connectors?: readonly (InboundConnector | OutboundConnector)[]
+  /** Without the connector "Mailboxes" when false. */
+  mailboxes?: boolean
+  acceptedDomains?: string[]
+  /** The reverse path; empty for the null one. */
+  from?: string
+  ip?: string
+  tls?: TlsFacts
+  to?: string
+  /** The message is one of ours, such as a DSN, and came from no peer. */
+  madeHere?: boolean
+  defaultRoute?: 'Mx' | 'Ses'
+  /** Decided so many minutes after receipt. */
+  minutes?: number
+  /** What became of the last attempt. */
+  after?: Attempt
+  recipient?: Partial<Recipient>
+  /** An administrator asks for the next attempt at once. */
+  retry?: boolean
+  expected: Expected
+  /** The inbound connectors that are considered, in their order; left out: none. */
+  inbound?: Outcomes
+  /** The outbound ones; left out: "Mailboxes" decides for our own domain, and none does elsewhere. */
+  outbound?: Outcomes
+  /** The inbound connector of the verdict, where it is not the first of `inbound` that takes part. */
+  decidedBy?: string | null
+  /** Stands in the explanation of the verdict or of a connector that is considered. */
+  why?: string
+}
+
+export type Outcomes = Record<string, Considered['outcome']>
+
+export interface Expected {
+  /** The reply to RCPT TO; null where there was no session, or it is over. */
+  inSession: string | null
+  /** As `inWords` of the runner writes verdicts. */
+  verdict: string
+}
+
+// Connectors
+
+/** From a partner: `partner('contoso.example')` demands TLS and is called "From contoso.example". */
+export function partner(
+  domains: string | string[],
+  fields: Partial<InboundConnector> = {},
+): InboundConnector {
+  const senderDomains = [domains].flat()
+  return inbound({ name: `From ${senderDomains[0]}`, senderDomains, ...fields })
+}
+
+/** A server of our own organisation, for every sender domain: "Our server". */
+export const ourServer = (fields: Partial<InboundConnector>): InboundConnector =>
+  inbound({ name: 'Our server', connectorType: 'OnPremises', senderDomains: ['*'], ...fields })
+
+/** To a partner: `toward('northwind.example')` is called "To northwind.example", by MX with opportunistic TLS. */
+export function toward(
+  domains: string | string[],
+  fields: Partial<OutboundConnector> = {},
+): OutboundConnector {
+  const recipientDomains = [domains].flat()
+  return outbound({ name: `To ${recipientDomains[0]}`, recipientDomains, ...fields })
+}
+
+/** To our own mailboxes: "Mailboxes". */
+export const mailboxes = (fields: Partial<OutboundConnector> = {}): OutboundConnector =>
+  outbound({
+    name: 'Mailboxes',
+    connectorType: 'OnPremises',
+    recipientDomains: [],
+    allAcceptedDomains: true,
+    ...by('mbx.ours.example'),
+    ...fields,
+  })
+
+export const by = (...hosts: string[]): Pick<OutboundConnector, 'route' | 'smartHosts'> => ({
+  route: 'SmartHosts',
+  smartHosts: hosts.map((host) => ({ host, port: 25 })),
+})
+
+/** The demand that a certificate of one of these names is shown. */
+export const onlyWithCertificate = (...names: string[]): Partial<InboundConnector> => ({
+  tlsSenderCertificateNames: names,
+  restrictDomainsToCertificate: true,
+})
+
+/** The demand that this very certificate is shown. */
+export const onlyPinned = (...certificates: ClientCertificate[]): Partial<InboundConnector> => ({
+  certificateFingerprints: certificates.map(({ fingerprint256 }) => fingerprint256),
+  restrictDomainsToCertificate: true,
+})
+
+export const onlyFrom = (...senderIpAddresses: string[]): Partial<InboundConnector> => ({
+  senderIpAddresses,
+  restrictDomainsToIpAddresses: true,
+})
+
+// Sessions
+
+export const inTheClear = plaintext
+export const tls13 = overTls
+export const tls12: TlsFacts = { ...overTls, protocol: 'TLSv1.2' }
+
+/** TLS in which the client showed a certificate. */
+export const showing = (clientCertificate: ClientCertificate, tls = tls13): TlsFacts => ({
+  ...tls,
+  clientCertificate,
+})
+
+/** When the messages of all cases were received; the certificates of test/support/pki.ts are valid around today. */
+export const receivedAt = new Date(Math.floor(Date.now() / 1000) * 1000)
+
+/** Stands for the authorities that everyone trusts. */
+export const publicCa = await createPki('Public CA')
+/** Of these the world knows nothing. */
+export const contosoCa = await createPki('Contoso CA')
+export const strangeCa = await createPki('Strange CA')
+
+/** One array, since what is read of it is kept by it. */
+const publicRoots = [publicCa.ca]
+
+/** What the ingress would write down of a certificate that the authority issues. */
+export async function certificate(
+  authority: Pki,
+  names: string | string[],
+  options: Omit<LeafOptions, 'names'> = {},
+): Promise<ClientCertificate> {
+  return factsOf((await authority.issue({ names: [names].flat(), ...options })).cert)
+}
+
+export async function selfSignedCertificate(name: string): Promise<ClientCertificate> {
+  return factsOf((await selfSigned({ names: [name] })).cert)
+}
+
+function factsOf(pem: string): ClientCertificate {
+  const blocks = pem.match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----/g) ?? []
+  const [leaf, ...others] = blocks.map((block) => new X509Certificate(block))
+  if (leaf === undefined) throw new Error('no certificate in PEM')
+  return certificateFacts([leaf, ...others], { publicRoots, at: receivedAt })
+}
+
+export const contosoMail = await certificate(publicCa, 'mail.contoso.example')
+
+// Attempts
+
+/** The last attempt, made at the minute and ended at once. */
+export function failed(minute: number, number: number, fields: Partial<Attempt>): Attempt {
+  const at = new Date(receivedAt.getTime() + minute * 60_000).toISOString()
+  return attempt({ number, at, durationMs: 0, ...fields })
+}
+
+export const temporaryFailure: Partial<Attempt> = {
+  outcome: 'TemporaryFailure',
+  reply: { code: 451, enhanced: '4.3.0', text: 'Try again later' },
+}
+
+export const noStartTls: Partial<Attempt> = {
+  outcome: 'TlsNotMet',
+  policy: 'EncryptionOnly',
+  reply: { code: 451, enhanced: '4.7.321', text: 'STARTTLS not offered' },
+}
+
+// What is expected
+
+export const accepted = '250 2.1.5 Accepted'
+const toMailboxes = 'Deliver ConnectorMatched by mbx.ours.example:25 with opportunistic TLS'
+const restricted = '550 5.7.51 Sender domain is restricted to its own servers'
+
+/** Taken, and handed to our mailboxes. */
+export const taken: Expected = { inSession: accepted, verdict: toMailboxes }
+
+export const mustStartTls: Expected = {
+  inSession: '530 5.7.0 Must issue a STARTTLS command first',
+  verdict: 'Bounce InboundTlsRequired: 550 5.7.10 Encryption needed',
+}
+
+export const tooOld: Expected = {
+  inSession: '550 5.7.10 Encryption needed: TLSv1.3 or later',
+  verdict: 'Bounce InboundTlsVersion: 550 5.7.10 Encryption needed: TLSv1.3 or later',
+}
+
+export const wrongCertificate: Expected = {
+  inSession: restricted,
+  verdict: `Bounce InboundCertificateRestriction: ${restricted}`,
+}
+
+export const wrongAddress: Expected = {
+  inSession: restricted,
+  verdict: `Bounce InboundAddressRestriction: ${restricted}`,
+}
+
+export const relayDenied: Expected = {
+  inSession: '550 5.7.64 Relay access denied',
+  verdict: 'Bounce RelayDenied: 550 5.7.64 Relay access denied',
+}
+
+export const unreadableSender: Expected = {
+  inSession: '553 5.1.7 Sender address has no valid domain',
+  verdict: 'Bounce UnreadableSender: 553 5.1.7 Sender address has no valid domain',
+}
+
+export const notRoutable: Expected = {
+  inSession: '550 5.1.2 Recipient has no domain name',
+  verdict: 'Bounce NotRoutable: 550 5.1.2 Recipient has no domain name',
+}
+
+/** Taken; how it leaves is what the case is about. */
+export const leaves = (verdict: string): Expected => ({ inSession: accepted, verdict: `Deliver ${verdict}` })
+
+/** Taken and not delivered now. */
+export const waits = (verdict: string): Expected => ({ inSession: accepted, verdict: `Defer ${verdict}` })
+
+/** Decided when the session is long over. */
+export const later = (verdict: string): Expected => ({ inSession: null, verdict })
+
+/** Taken, and what a connector that only reports would have refused. */
+export const reported = (reason: string): Expected => ({
+  inSession: accepted,
+  verdict: `${toMailboxes} (would refuse: ${reason})`,
+})

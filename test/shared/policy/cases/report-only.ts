@@ -1,0 +1,229 @@
+import {
+  type Chapter,
+  contosoMail,
+  failed,
+  later,
+  leaves,
+  mustStartTls,
+  noStartTls,
+  onlyFrom,
+  onlyWithCertificate,
+  ourServer,
+  partner,
+  relayDenied,
+  reported,
+  showing,
+  taken,
+  tls12,
+  tls13,
+  toward,
+  wrongCertificate,
+} from './notation.ts'
+
+const trial = { mode: 'ReportOnly' } as const
+const from = 'a@contoso.example'
+const abroad = 'b@northwind.example'
+const office = ourServer({ name: 'Office', senderIpAddresses: ['192.0.2.1'] })
+const sending = { tls: tls13, inbound: { Office: 'Grants' }, to: abroad } as const
+
+export const reportOnly: Chapter = {
+  title: 'ReportOnly: decided and recorded, not enforced',
+  cases: [
+    // Inbound
+    {
+      name: 'mail in the clear is taken, and what would have been refused stands in the verdict',
+      connectors: [partner('contoso.example', trial)],
+      from,
+      expected: reported('InboundTlsRequired'),
+      inbound: { 'From contoso.example': 'Reports' },
+      why: 'Connector "From contoso.example" requires TLS and the message came without it.',
+    },
+    {
+      name: 'mail that meets the demands is reported of without a complaint',
+      connectors: [partner('contoso.example', trial)],
+      from,
+      tls: tls13,
+      expected: taken,
+      inbound: { 'From contoso.example': 'Reports' },
+    },
+    {
+      name: 'an old version of TLS',
+      connectors: [partner('contoso.example', { ...trial, minimumTlsVersion: 'TLSv1.3' })],
+      from,
+      tls: tls12,
+      expected: reported('InboundTlsVersion'),
+      inbound: { 'From contoso.example': 'Reports' },
+    },
+    {
+      name: 'a missing certificate',
+      connectors: [partner('contoso.example', { ...trial, ...onlyWithCertificate('mail.contoso.example') })],
+      from,
+      tls: tls13,
+      expected: reported('InboundCertificateRestriction'),
+      inbound: { 'From contoso.example': 'Reports' },
+    },
+    {
+      name: 'a wrong address',
+      connectors: [partner('contoso.example', { ...trial, ...onlyFrom('198.51.100.0/24') })],
+      from,
+      tls: tls13,
+      expected: reported('InboundAddressRestriction'),
+      inbound: { 'From contoso.example': 'Reports' },
+    },
+    {
+      name: 'onViolation Defer holds nothing either',
+      connectors: [partner('contoso.example', { ...trial, onViolation: 'Defer' })],
+      from,
+      expected: reported('InboundTlsRequired'),
+      inbound: { 'From contoso.example': 'Reports' },
+    },
+    {
+      name: 'relay is denied all the same',
+      connectors: [partner('contoso.example', trial)],
+      from,
+      to: abroad,
+      expected: {
+        ...relayDenied,
+        verdict: `${relayDenied.verdict} (would refuse: InboundTlsRequired)`,
+      },
+      inbound: { 'From contoso.example': 'Reports' },
+    },
+    {
+      name: 'a trial beside the connector in force: both are judged, each for itself',
+      connectors: [
+        partner('contoso.example', { name: 'In force' }),
+        partner('contoso.example', {
+          name: 'Trial',
+          ...trial,
+          ...onlyWithCertificate('mail.contoso.example'),
+        }),
+      ],
+      from,
+      tls: tls13,
+      expected: reported('InboundCertificateRestriction'),
+      inbound: { 'In force': 'Decides', Trial: 'Reports' },
+    },
+    {
+      name: 'a trial relaxes nothing that is in force, though it goes by the first name',
+      connectors: [
+        partner('contoso.example', { name: 'B in force' }),
+        partner('contoso.example', { name: 'A trial', ...trial, requireTls: false }),
+      ],
+      from,
+      expected: mustStartTls,
+      inbound: { 'B in force': 'Decides', 'A trial': 'Reports' },
+    },
+    {
+      name: 'nor though it is for the very domain',
+      connectors: [partner('*'), partner('contoso.example', { ...trial, requireTls: false })],
+      from,
+      expected: mustStartTls,
+      inbound: { 'From *': 'Decides', 'From contoso.example': 'Reports' },
+    },
+    {
+      name: 'nor though it demands more',
+      connectors: [
+        partner('contoso.example', { name: 'In force', ...onlyWithCertificate('mail.contoso.example') }),
+        partner('contoso.example', {
+          name: 'Trial',
+          ...trial,
+          ...onlyWithCertificate('*.contoso.example', '*.example'),
+        }),
+      ],
+      from,
+      tls: tls13,
+      expected: {
+        ...wrongCertificate,
+        verdict: `${wrongCertificate.verdict} (would refuse: InboundCertificateRestriction)`,
+      },
+      inbound: { 'In force': 'Decides', Trial: 'Reports' },
+    },
+    {
+      name: 'of two trials the more specific one reports',
+      connectors: [partner('*.example', trial), partner('contoso.example', trial)],
+      from,
+      expected: reported('InboundTlsRequired'),
+      inbound: { 'From contoso.example': 'Reports', 'From *.example': 'Outranked' },
+    },
+    {
+      name: 'our own server, tried: it goes on relaying in the clear',
+      connectors: [ourServer({ ...trial, senderIpAddresses: ['192.0.2.1'] })],
+      to: abroad,
+      expected: leaves(
+        'DefaultRoute by MX of northwind.example with opportunistic TLS (would refuse: InboundTlsRequired)',
+      ),
+      inbound: { 'Our server': 'Reports' },
+    },
+    {
+      name: 'a trial for our own server relaxes nothing that is in force',
+      connectors: [
+        ourServer({ name: 'B in force', senderIpAddresses: ['192.0.2.1'] }),
+        ourServer({ name: 'A trial', ...trial, senderIpAddresses: ['192.0.2.1'] }),
+      ],
+      to: abroad,
+      expected: mustStartTls,
+      inbound: { 'B in force': 'Decides', 'A trial': 'Outranked' },
+      why: '"B in force" is enforced, and this one only reports.',
+    },
+    {
+      name: 'nor though it knows the certificate',
+      connectors: [
+        ourServer({ name: 'In force', senderIpAddresses: ['192.0.2.1'], minimumTlsVersion: 'TLSv1.3' }),
+        ourServer({ name: 'Trial', ...trial, tlsSenderCertificateNames: ['mail.contoso.example'] }),
+      ],
+      tls: showing(contosoMail, tls12),
+      to: abroad,
+      expected: {
+        inSession: '550 5.7.10 Encryption needed: TLSv1.3 or later',
+        verdict: 'Bounce InboundTlsVersion: 550 5.7.10 Encryption needed: TLSv1.3 or later',
+      },
+      inbound: { 'In force': 'Decides', Trial: 'Outranked' },
+    },
+    // Outbound
+    {
+      name: 'outbound, the next hop’s TLS is checked and not enforced',
+      connectors: [office, toward('northwind.example', { ...trial, tlsSettings: 'EncryptionOnly' })],
+      ...sending,
+      expected: leaves('ConnectorMatched by MX of northwind.example with EncryptionOnly only reported'),
+      outbound: { 'To northwind.example': 'Reports' },
+      why: 'with EncryptionOnly over TLSv1.2 or later, recorded and not enforced',
+    },
+    {
+      name: 'outbound, a trial takes nothing from the connector in force, though it is more specific',
+      connectors: [
+        office,
+        toward('northwind.example', { ...trial, tlsSettings: 'CertificateValidation' }),
+        toward('*.example', { tlsSettings: 'EncryptionOnly' }),
+      ],
+      ...sending,
+      expected: leaves('ConnectorMatched by MX of northwind.example with EncryptionOnly'),
+      outbound: { 'To *.example': 'Decides', 'To northwind.example': 'Outranked' },
+      why: '"To *.example" is enforced, and this one only reports.',
+    },
+    {
+      name: 'outbound, a trial takes part where only a disabled connector is before it',
+      connectors: [
+        office,
+        toward('northwind.example', { enabled: false, tlsSettings: 'EncryptionOnly' }),
+        toward('*', trial),
+      ],
+      ...sending,
+      expected: leaves('ConnectorMatched by MX of northwind.example with opportunistic TLS'),
+      outbound: { 'To *': 'Reports', 'To northwind.example': 'Disabled' },
+    },
+    {
+      name: 'outbound, onTlsFailure Bounce bounces nothing: the attempt was made before the connector was put on trial',
+      connectors: [
+        office,
+        toward('northwind.example', { ...trial, tlsSettings: 'EncryptionOnly', onTlsFailure: 'Bounce' }),
+      ],
+      ...sending,
+      after: failed(0, 1, noStartTls),
+      minutes: 2,
+      expected: later(
+        'Deliver ConnectorMatched by MX of northwind.example with EncryptionOnly only reported, attempt 2',
+      ),
+      outbound: { 'To northwind.example': 'Reports' },
+    },
+  ],
+}

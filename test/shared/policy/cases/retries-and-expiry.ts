@@ -1,0 +1,267 @@
+import {
+  type Case,
+  type Chapter,
+  failed,
+  later,
+  noStartTls,
+  ourServer,
+  temporaryFailure,
+  tls13,
+  toward,
+} from './notation.ts'
+
+const office = ourServer({ name: 'Office', senderIpAddresses: ['192.0.2.1'] })
+const day = 24 * 60
+const forced = toward('northwind.example', { tlsSettings: 'EncryptionOnly' })
+const forcedOrBounce = toward('northwind.example', { tlsSettings: 'EncryptionOnly', onTlsFailure: 'Bounce' })
+const checked = toward('northwind.example', { tlsSettings: 'CertificateValidation' })
+
+const sending = { from: 'ann@ours.example', tls: tls13, to: 'b@northwind.example' }
+const plain = { ...sending, connectors: [office], inbound: { Office: 'Grants' } } as const
+const withConnector = (connector: ReturnType<typeof toward>) =>
+  ({
+    ...sending,
+    connectors: [office, connector],
+    inbound: { Office: 'Grants' },
+    outbound: { 'To northwind.example': 'Decides' },
+  }) as const
+const byDefault = (attempt: number) =>
+  `Deliver DefaultRoute by MX of northwind.example with opportunistic TLS, attempt ${attempt}`
+const bySelf = (level: string, attempt: number) =>
+  `Deliver ConnectorMatched by MX of northwind.example with ${level}, attempt ${attempt}`
+const wait = (until: string) => later(`Defer RetryLater until +${until}: 451 4.3.0 Try again later`)
+const waitForTls = (until: string) =>
+  later(`Defer OutboundTlsNotMet until +${until}: 451 4.7.321 STARTTLS not offered`)
+
+const rows: Case[] = [
+  // When. Up to a tenth is taken off a wait, by message and attempt.
+  {
+    name: 'after the first attempt a minute passes',
+    ...plain,
+    after: failed(0, 1, temporaryFailure),
+    minutes: 0.1,
+    expected: wait('0:58'),
+    why: 'Attempt 1 at mx.northwind.example ended with 451 4.3.0 Try again later.',
+  },
+  {
+    name: 'and the second is made',
+    ...plain,
+    after: failed(0, 1, temporaryFailure),
+    minutes: 1,
+    expected: later(byDefault(2)),
+  },
+  {
+    name: 'after the second four minutes',
+    ...plain,
+    after: failed(1, 2, temporaryFailure),
+    minutes: 4.4,
+    expected: wait('4:55'),
+  },
+  {
+    name: 'and the third is made',
+    ...plain,
+    after: failed(1, 2, temporaryFailure),
+    minutes: 5,
+    expected: later(byDefault(3)),
+  },
+  {
+    name: 'after the third a quarter of an hour',
+    ...plain,
+    after: failed(5, 3, temporaryFailure),
+    minutes: 6,
+    expected: wait('19:41'),
+  },
+  {
+    name: 'and after each that follows',
+    ...plain,
+    after: failed(20, 4, temporaryFailure),
+    minutes: 35,
+    expected: later(byDefault(5)),
+  },
+  {
+    name: 'a slow attempt counts from its end',
+    ...plain,
+    after: failed(0, 1, { ...temporaryFailure, durationMs: 120_000 }),
+    minutes: 2.1,
+    expected: wait('2:58'),
+  },
+  {
+    name: 'an administrator asks for the next attempt: it is made before its time',
+    ...plain,
+    after: failed(0, 1, temporaryFailure),
+    minutes: 0.1,
+    retry: true,
+    expected: later(byDefault(2)),
+  },
+  {
+    name: 'also where forced TLS was not met: forced it stays',
+    ...withConnector(forced),
+    after: failed(20, 4, noStartTls),
+    minutes: 21,
+    retry: true,
+    expected: later(bySelf('EncryptionOnly', 5)),
+  },
+  {
+    name: 'after expiry there is nothing to ask for',
+    ...plain,
+    after: failed(day - 1, 97, temporaryFailure),
+    minutes: day,
+    retry: true,
+    expected: later('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
+  },
+  // What.
+  {
+    name: 'forced TLS not met: the message waits',
+    ...withConnector(forced),
+    after: failed(0, 1, noStartTls),
+    minutes: 0.1,
+    expected: waitForTls('0:58'),
+  },
+  {
+    name: 'forced TLS not met: it is tried again, and forced again',
+    ...withConnector(forced),
+    after: failed(0, 1, noStartTls),
+    minutes: 1,
+    expected: later(bySelf('EncryptionOnly', 2)),
+  },
+  {
+    name: 'forced TLS not met, onTlsFailure Bounce: it bounces at once, for good',
+    ...withConnector(forcedOrBounce),
+    after: failed(0, 1, noStartTls),
+    minutes: 0.1,
+    expected: later('Bounce OutboundTlsNotMet: 550 5.7.321 STARTTLS not offered'),
+  },
+  {
+    name: 'onTlsFailure Bounce is for TLS only: another failure waits',
+    ...withConnector(forcedOrBounce),
+    after: failed(0, 1, temporaryFailure),
+    minutes: 0.1,
+    expected: wait('0:58'),
+  },
+  {
+    name: 'the connector asks for more by now: the next attempt does, too',
+    ...withConnector(checked),
+    after: failed(0, 1, noStartTls),
+    minutes: 1,
+    expected: later(bySelf('CertificateValidation', 2)),
+  },
+  {
+    name: 'a refusal for good is not tried again',
+    ...plain,
+    after: failed(0, 1, {
+      outcome: 'PermanentFailure',
+      reply: { code: 550, enhanced: '5.1.1', text: 'No such user' },
+    }),
+    expected: later('Bounce RefusedByNextHop: 550 5.1.1 No such user'),
+    why: 'mx.northwind.example answered 550 5.1.1 No such user.',
+  },
+  {
+    name: 'not even when an administrator asks',
+    ...plain,
+    after: failed(0, 1, {
+      outcome: 'PermanentFailure',
+      reply: { code: 550, enhanced: '5.1.1', text: 'No such user' },
+    }),
+    retry: true,
+    expected: later('Bounce RefusedByNextHop: 550 5.1.1 No such user'),
+  },
+  {
+    name: 'a domain that has no mail server and says so',
+    ...plain,
+    after: failed(0, 1, {
+      outcome: 'PermanentFailure',
+      host: null,
+      reply: { code: 556, enhanced: '5.1.10', text: 'accepts no mail' },
+    }),
+    expected: later('Bounce NoNextHop: 556 5.1.10 accepts no mail'),
+  },
+  // Expiry
+  {
+    name: 'a wait never ends later than the message',
+    ...plain,
+    after: failed(day - 5, 97, temporaryFailure),
+    minutes: day - 4,
+    recipient: { delayNotified: true },
+    expected: wait('1440:00'),
+  },
+  {
+    name: 'after a day it expires',
+    ...plain,
+    after: failed(day - 5, 97, temporaryFailure),
+    minutes: day,
+    expected: later('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
+  },
+  {
+    name: 'a connector may set twelve hours',
+    ...withConnector(toward('northwind.example', { expirationHours: 12 })),
+    after: failed(700, 50, temporaryFailure),
+    minutes: 720,
+    expected: later('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
+  },
+  {
+    name: 'before them it is tried',
+    ...withConnector(toward('northwind.example', { expirationHours: 12 })),
+    after: failed(700, 50, temporaryFailure),
+    minutes: 719,
+    expected: later(bySelf('opportunistic TLS', 51)),
+  },
+  {
+    name: 'forced TLS not met for a day: it bounces for that reason',
+    ...withConnector(forced),
+    after: failed(day - 5, 97, noStartTls),
+    minutes: day,
+    expected: later('Bounce OutboundTlsNotMet: 550 5.7.321 STARTTLS not offered'),
+  },
+  {
+    name: 'a message that was never tried is tried, however late',
+    ...plain,
+    minutes: day + 60,
+    expected: later('Deliver DefaultRoute by MX of northwind.example with opportunistic TLS'),
+  },
+  // The sender is told.
+  {
+    name: 'after four hours the sender is told',
+    ...withConnector(forced),
+    after: failed(239, 17, noStartTls),
+    minutes: 240,
+    expected: waitForTls('253:19, the sender is told'),
+  },
+  {
+    name: 'once',
+    ...withConnector(forced),
+    after: failed(239, 17, noStartTls),
+    minutes: 240,
+    recipient: { delayNotified: true },
+    expected: waitForTls('253:19'),
+  },
+  {
+    name: 'not who asked for news of failures only',
+    ...withConnector(forced),
+    after: failed(239, 17, noStartTls),
+    minutes: 240,
+    recipient: { notify: ['FAILURE'] },
+    expected: waitForTls('253:19'),
+  },
+  {
+    name: 'who asked for news of delays',
+    ...withConnector(forced),
+    after: failed(239, 17, noStartTls),
+    minutes: 240,
+    recipient: { notify: ['DELAY'] },
+    expected: waitForTls('253:19, the sender is told'),
+  },
+  {
+    name: 'a message of ours from <> tells nobody',
+    ...sending,
+    from: '',
+    madeHere: true,
+    after: failed(239, 17, temporaryFailure),
+    minutes: 240,
+    expected: wait('253:19'),
+  },
+]
+
+export const retriesAndExpiry: Chapter = {
+  title: 'Retries and expiry: when, how often, and how it ends',
+  cases: rows,
+}
