@@ -18,9 +18,13 @@ export interface HttpApi {
   database: TestDynamoDb
   /** Requests as they came, oldest first: `POST /inbound-connectors`. */
   requests: string[]
+  /** The body of the last request that had one. */
+  lastBody(): string
   /** Runs before a request is answered, for what somebody else does meanwhile. */
   meanwhile: { before: ((request: string) => Promise<void>) | null }
   ask(target: string, asked?: Asked): Promise<Answered>
+  /** What the API has asked the evaluation queue for. */
+  evaluation: ReturnType<typeof apiOver>['evaluation']
   mailflow(...args: string[]): Promise<Ended>
   /** Everything that is configured is removed. */
   clear(): Promise<void>
@@ -29,14 +33,17 @@ export interface HttpApi {
 
 export async function startApi(now: () => number = Date.now): Promise<HttpApi> {
   const database = await startDynamoDb()
-  const { ask } = apiOver(database.documents, now)
+  const { ask, evaluation } = apiOver(database.documents, now)
   const requests: string[] = []
+  let lastBody = ''
   const meanwhile: HttpApi['meanwhile'] = { before: null }
   const server = createServer(async (request, response) => {
     const target = `${request.method} ${request.url}`
     requests.push(target)
     await meanwhile.before?.(target)
-    const { status, headers, body } = await ask(target, await askedOf(request))
+    const asked = await askedOf(request)
+    lastBody = asked.body ?? lastBody
+    const { status, headers, body } = await ask(target, asked)
     response.writeHead(status, headers).end(body === undefined ? undefined : JSON.stringify(body))
   }).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
@@ -45,8 +52,10 @@ export async function startApi(now: () => number = Date.now): Promise<HttpApi> {
     url,
     database,
     requests,
+    lastBody: () => lastBody,
     meanwhile,
     ask,
+    evaluation,
     mailflow: (...args) => mailflow(args, { env: { MAILFLOW_API: url }, now }),
     clear: () => clear(ask),
     async stop() {
@@ -63,6 +72,24 @@ async function askedOf(request: IncomingMessage): Promise<Asked> {
   return {
     headers: { ...(ifMatch && { 'if-match': ifMatch }), ...(contentType && { 'content-type': contentType }) },
     ...(body !== '' && { body }),
+  }
+}
+
+/** A server that answers as a test wants. */
+export async function answering(
+  answer: (request: IncomingMessage) => { status?: number; headers?: Record<string, string>; body: string },
+): Promise<{ url: string; stop(): void }> {
+  const server = createServer((request, response) => {
+    const { status = 200, headers = {}, body } = answer(request)
+    response.writeHead(status, headers).end(body)
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop() {
+      server.closeAllConnections()
+      server.close()
+    },
   }
 }
 

@@ -1,0 +1,321 @@
+/** Connectors as a file: apply, export, list and get, against the API. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { parse } from 'yaml'
+import { createPki } from '../../support/pki.ts'
+import { type HttpApi, mailflow, startApi } from './support.ts'
+
+let api: HttpApi
+const folder = mkdtempSync(join(tmpdir(), 'mailflow-connectors-'))
+before(async () => {
+  api = await startApi()
+})
+after(async () => {
+  await api.stop()
+  rmSync(folder, { recursive: true })
+})
+beforeEach(async () => {
+  await api.clear()
+  api.requests.length = 0
+})
+
+const file = (content: string, name = 'connectors.yaml'): string => {
+  writeFileSync(join(folder, name), content)
+  return join(folder, name)
+}
+const apply = (content: string, ...options: string[]) =>
+  api.mailflow('connectors', 'apply', '-f', file(content), ...options)
+const writes = () => api.requests.filter((request) => !request.startsWith('GET'))
+
+const bank = `
+acceptedDomains: [ours.example]
+inboundConnectors:
+  - name: From the bank
+    connectorType: Partner
+    senderDomains: [bank.example]
+outboundConnectors:
+  - name: To the bank
+    connectorType: Partner
+    recipientDomains: [bank.example]
+    tlsSettings: DomainValidation
+    tlsDomain: mx.bank.example
+`
+const changed = bank.replace('DomainValidation', 'EncryptionOnly').replace(/ *tlsDomain.*\n/, '')
+
+describe('connectors apply', () => {
+  test('makes what is new, and then there is no difference', async () => {
+    const first = await apply(bank)
+    assert.equal(first.status, 0, first.err)
+    assert.match(first.out, /\+ ours\.example: new/)
+    assert.match(first.out, /\+ To the bank: new\n.*\n.*\n {6}tlsSettings: DomainValidation\n/)
+    assert.match(first.out, /Applied: 3 new, 0 changed, 0 removed\.\n$/)
+    assert.deepEqual(writes(), [
+      'PUT /accepted-domains/ours.example',
+      'POST /inbound-connectors',
+      'POST /outbound-connectors',
+    ])
+    const again = await apply(bank)
+    assert.deepEqual([again.status, writes().length], [0, 3], 'nothing is written again')
+    assert.match(again.out, /= To the bank: unchanged\n\nNo difference\.\n$/)
+  })
+
+  test('changes fields, from what to what, and says which demand less', async () => {
+    await apply(bank)
+    const { status, out } = await apply(changed)
+    assert.equal(status, 0)
+    assert.match(out, /~ To the bank: changed\n {6}tlsSettings: DomainValidation → EncryptionOnly/)
+    assert.match(out, /tlsDomain: mx\.bank\.example → null/)
+    assert.match(out, /tlsSettings demands less than before/)
+    const { body } = await api.ask('GET /outbound-connectors')
+    assert.deepEqual(
+      body.items.map(({ tlsSettings, version }: Record<string, unknown>) => [tlsSettings, version]),
+      [['EncryptionOnly', 2]],
+    )
+  })
+
+  test('takes a name in another letter case for the same connector', async () => {
+    await apply(bank)
+    const { out } = await apply(bank.replace('name: To the bank', 'name: TO THE BANK'))
+    assert.match(out, /~ TO THE BANK: changed\n {6}name: To the bank → TO THE BANK\n/)
+  })
+
+  test('writes nothing in a dry run, and ends with 3 when there are differences', async () => {
+    const dry = await apply(bank, '--dry-run')
+    assert.deepEqual([dry.status, writes()], [3, []])
+    assert.match(dry.out, /Nothing was written\. It would be: 3 new, 0 changed, 0 removed\.\n$/)
+    await apply(bank)
+    assert.equal((await apply(bank, '--dry-run')).status, 0)
+    assert.equal((await apply(changed, '--dry-run')).status, 3)
+  })
+
+  const without = 'acceptedDomains: []\ninboundConnectors: []\noutboundConnectors: []\n'
+
+  test('leaves alone what is not in the file, and names it', async () => {
+    await apply(bank)
+    const { status, out } = await apply(without, '--dry-run')
+    assert.equal(status, 0, 'nothing would be written')
+    assert.match(out, /\? To the bank: not in the file, left alone \(--prune removes it\)/)
+    assert.match(out, /No difference; 3 not in the file, left alone\.\n$/)
+  })
+
+  test('removes it when asked, last, and says what that means for mail', async () => {
+    await apply(bank)
+    api.requests.length = 0
+    const dry = await apply(without, '--prune', '--dry-run')
+    assert.equal(dry.status, 3)
+    assert.match(
+      dry.out,
+      /- From the bank: not in the file, removed\n {6}Of mail from bank\.example, TLS is no longer/,
+    )
+    assert.match(dry.out, /TLS \(DomainValidation\) is no longer forced\s+by it: mail may go in the clear/)
+    assert.match(dry.out, /- ours\.example.*\n {6}Mail for this domain from outside is refused/)
+    const other = without.replace(
+      'outboundConnectors: []',
+      'outboundConnectors:\n  - {name: New, connectorType: Partner, recipientDomains: [new.example]}',
+    )
+    const { status, out } = await apply(other, '--prune')
+    assert.equal(status, 0)
+    assert.match(out, /Applied: 1 new, 0 changed, 3 removed\.\n$/)
+    assert.deepEqual(
+      writes().map((request) => request.split(/[ /]/).slice(0, 3).join(' ')),
+      [
+        'POST  outbound-connectors',
+        'DELETE  accepted-domains',
+        'DELETE  inbound-connectors',
+        'DELETE  outbound-connectors',
+      ],
+    )
+  })
+
+  test('does not touch a section that the file leaves out, when pruning either', async () => {
+    await apply(bank)
+    api.requests.length = 0
+    const { status, out } = await apply('outboundConnectors: []\n', '--prune')
+    assert.equal(status, 0)
+    assert.doesNotMatch(out, /From the bank|ours\.example/)
+    assert.deepEqual(writes().length, 1)
+  })
+
+  test('does not overwrite what somebody else changed meanwhile', async () => {
+    await apply(bank)
+    const { body } = await api.ask('GET /outbound-connectors')
+    const { id, createdAt, updatedAt, version, validation, ...fields } = body.items[0]
+    api.meanwhile.before = async (request) => {
+      if (!request.startsWith('PUT')) return
+      api.meanwhile.before = null
+      const json = { ...fields, comment: 'mine' }
+      await api.ask(`PUT /outbound-connectors/${id}`, { json, headers: { 'if-match': '*' } })
+    }
+    const { status, err } = await apply(changed)
+    assert.equal(status, 1)
+    assert.match(err, /outbound connector "To the bank": somebody else changed it in the meantime/)
+    assert.match(err, /0 changes of 1 had been written before/)
+    const now = await api.ask(`GET /outbound-connectors/${id}`)
+    assert.deepEqual([now.body.comment, now.body.tlsSettings], ['mine', 'DomainValidation'])
+  })
+
+  test('says how far it came when the gateway refuses', async () => {
+    api.meanwhile.before = async (request) => {
+      if (!request.startsWith('POST /outbound')) return
+      api.meanwhile.before = null
+      await api.ask('POST /outbound-connectors', {
+        json: { name: 'to the bank', connectorType: 'Partner', recipientDomains: ['other.example'] },
+      })
+    }
+    const { status, err } = await apply(bank)
+    assert.equal(status, 1)
+    assert.match(err, /somebody else changed it/)
+    assert.match(err, /name: is taken, in whatever letter case/)
+    assert.match(err, /2 changes of 3 had been written before/)
+  })
+
+  test('reads standard input, and JSON', async () => {
+    const around = { env: { MAILFLOW_API: api.url }, input: JSON.stringify(parse(bank)) }
+    const { status, err } = await mailflow(['connectors', 'apply', '-f', '-'], around)
+    assert.equal(status, 0, err)
+    assert.equal((await apply(bank, '--dry-run')).status, 0)
+  })
+
+  test('asks nothing of the API when the file has faults', async () => {
+    const { status, err } = await apply(bank.replace('Partner', 'Partners'))
+    assert.deepEqual([status, api.requests], [1, []])
+    assert.match(err, /connectors\.yaml:5: inbound connector "From the bank": connectorType: /)
+  })
+
+  test('prints its report as JSON', async () => {
+    await apply(bank)
+    const { status, out } = await apply(changed, '--dry-run', '--json')
+    const { applied, changes, warnings } = JSON.parse(out)
+    assert.deepEqual([status, applied, warnings], [3, false, []])
+    assert.deepEqual(changes.at(-1), {
+      kind: 'Replace',
+      of: 'outboundConnectors',
+      name: 'To the bank',
+      fields: [
+        { field: 'tlsSettings', from: 'DomainValidation', to: 'EncryptionOnly' },
+        { field: 'tlsDomain', from: 'mx.bank.example', to: null },
+      ],
+    })
+  })
+
+  test('shows certificates by their subject, and long lists by what changes', async () => {
+    const { ca } = await createPki('Bank CA')
+    const many = Array.from({ length: 30 }, (_, number) => `partner${number}.example`)
+    const content = (domains: string[], authorities: string[]) =>
+      JSON.stringify({
+        inboundConnectors: [
+          {
+            name: 'Many',
+            connectorType: 'Partner',
+            senderDomains: domains,
+            certificateAuthorities: authorities,
+          },
+        ],
+      })
+    await apply(content(many, []))
+    const { out } = await apply(content([...many.slice(1), 'new.example'], [ca]))
+    assert.match(out, /senderDomains:\n {8}- partner0\.example\n {8}\+ new\.example\n/)
+    assert.match(out, /certificateAuthorities: none → certificate CN=Bank CA \(SHA-256 [0-9a-f]{16}…\)/)
+    assert.match((await apply(content([...many.slice(1), 'new.example'], [ca]))).out, /No difference/)
+  })
+})
+
+describe('connectors export', () => {
+  test('is a file that makes no difference', async () => {
+    await apply(bank)
+    const { out } = await api.mailflow('connectors', 'export')
+    assert.doesNotMatch(out, /\b(id|version|createdAt|updatedAt|validation|enabled):/)
+    assert.match(out, /requireTls: true/, 'what decides over security stands there, default or not')
+    const { status, out: diff } = await apply(out, '--prune', '--dry-run')
+    assert.equal(status, 0)
+    assert.match(diff, /No difference\.\n$/)
+  })
+
+  test('is a file when there is nothing', async () => {
+    const { out } = await api.mailflow('connectors', 'export')
+    assert.deepEqual(parse(out), { acceptedDomains: [], inboundConnectors: [], outboundConnectors: [] })
+    assert.equal((await apply(out, '--prune', '--dry-run')).status, 0)
+  })
+})
+
+test('moving from Exchange: import, apply, export and apply again agree', async () => {
+  const fixtures = ['inbound', 'outbound'].map((name) =>
+    join(import.meta.dirname, `../../fixtures/exchange-${name}.json`),
+  )
+  const imported = await mailflow(['connectors', 'import-exchange', ...fixtures])
+  const applied = await apply(imported.out)
+  assert.equal(applied.status, 0, applied.err)
+  assert.match(applied.out, /Applied: 21 new, 0 changed, 0 removed\.\n$/)
+  const exported = await api.mailflow('connectors', 'export')
+  for (const content of [
+    exported.out,
+    imported.out,
+    (await mailflow(['connectors', 'import-exchange', ...fixtures])).out,
+  ]) {
+    const { status, out } = await apply(content, '--dry-run', '--prune')
+    assert.equal(status, 0, out)
+    assert.match(out, /No difference\.\n$/)
+  }
+})
+
+describe('connectors list and get', () => {
+  test('lists both directions, by name', async () => {
+    await apply(bank)
+    const { out } = await api.mailflow('connectors', 'list')
+    assert.deepEqual(
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(/ {2,}/)),
+      [
+        ['Direction', 'Name', 'Type', 'State', 'Domains', 'Demands'],
+        ['inbound', 'From the bank', 'Partner', 'enforced', 'bank.example', 'TLS'],
+        [
+          'outbound',
+          'To the bank',
+          'Partner',
+          'enforced',
+          'bank.example',
+          'DomainValidation mx.bank.example',
+        ],
+      ],
+    )
+    const json = JSON.parse((await api.mailflow('connectors', 'list', '--json')).out)
+    assert.deepEqual(
+      [json.inboundConnectors[0].name, json.outboundConnectors[0].version],
+      ['From the bank', 1],
+    )
+  })
+
+  test('says when there are none', async () => {
+    assert.equal((await api.mailflow('connectors', 'list')).out, 'There are no connectors.\n')
+  })
+
+  test('finds a connector by its name in any letter case, or by its id', async () => {
+    await apply(bank)
+    const byName = await api.mailflow('connectors', 'get', 'to THE bank')
+    assert.deepEqual(parse(byName.out).outboundConnectors[0].tlsDomain, 'mx.bank.example')
+    const id = /# id (\w{26}), version 1/.exec(byName.out)?.[1] ?? ''
+    const byId = await api.mailflow('connectors', 'get', id, '--json')
+    assert.deepEqual(JSON.parse(byId.out)[0].id, id)
+  })
+
+  test('says which connector there is none of', async () => {
+    const { status, err } = await api.mailflow('connectors', 'get', 'Nobody')
+    assert.equal(status, 1)
+    assert.match(err, /^mailflow: there is no connector "Nobody"\n/)
+  })
+
+  test('lists more than one page holds', async () => {
+    const names = Array.from({ length: 205 }, (_, number) => `Partner ${number}`)
+    for (const name of names)
+      await api.ask('POST /outbound-connectors', {
+        json: { name, connectorType: 'Partner', recipientDomains: ['a.example'] },
+      })
+    const { out } = await api.mailflow('connectors', 'list', '--json')
+    assert.equal(JSON.parse(out).outboundConnectors.length, 205)
+  })
+})
