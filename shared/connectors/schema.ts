@@ -62,7 +62,6 @@ const CertificateAuthorities = z
   .array(Certificate)
   .max(20)
   .refine((pems) => pems.join('').length <= 32_768, 'more than 32 KiB of certificates')
-  .superRefine(onceEach)
   .default([])
 
 const Fingerprint = z
@@ -307,13 +306,11 @@ function onceEach(values: readonly string[], context: z.core.$RefinementCtx): vo
   const seen = new Set<string>()
   for (const [index, value] of values.entries()) {
     const comparable = value.trim().toLowerCase()
-    if (seen.has(comparable)) context.addIssue({ code: 'custom', path: [index], message: twice(value) })
+    if (seen.has(comparable))
+      context.addIssue({ code: 'custom', path: [index], message: `"${value}" is listed twice` })
     seen.add(comparable)
   }
 }
-
-const twice = (value: string): string =>
-  value.length > 255 ? 'is listed twice' : `"${value}" is listed twice`
 
 function isSingleCertificate(pem: string): boolean {
   if (pem.split('-----BEGIN CERTIFICATE-----').length !== 2) return false

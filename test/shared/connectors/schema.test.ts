@@ -335,10 +335,9 @@ describe('certificate authorities', () => {
       authorities: () => [`${ca}\n${ca}`],
       at: ['.0 not one certificate in PEM'],
     },
-    { name: 'are listed once', authorities: () => [ca, `${ca}\n`], at: ['.1 is listed twice'] },
     {
       name: 'are twenty at most',
-      authorities: () => Array.from({ length: 21 }, (_, n) => `${'\n'.repeat(n)}${ca}`),
+      authorities: () => Array(21).fill(ca),
       at: [' Too big: expected array to have <=20 items'],
     },
     {
