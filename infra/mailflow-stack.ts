@@ -11,6 +11,7 @@ import { ValidateConnector } from './delivery/validate-connector.ts'
 import { SmtpIngress } from './ingress/smtp-ingress.ts'
 import { MailNetwork } from './mail-network.ts'
 import { Monitoring } from './monitoring/monitoring.ts'
+import { Notices } from './monitoring/notices.ts'
 import { EvaluatePolicy } from './policy/evaluate-policy.ts'
 import { MailQueues } from './queues/mail-queues.ts'
 import { ContentBucket } from './storage/content-bucket.ts'
@@ -27,6 +28,7 @@ export class MailflowStack extends Stack {
     const messages = new MessagesTable(this, 'Messages', config)
     const connectors = new ConnectorsTable(this, 'Connectors')
     const certificate = new TlsCertificate(this, 'Certificate', config)
+    const notices = new Notices(this, 'Notices', config)
 
     const ingress = new SmtpIngress(this, 'Ingress', {
       config,
@@ -36,7 +38,7 @@ export class MailflowStack extends Stack {
       content,
       queues,
     })
-    const evaluate = new EvaluatePolicy(this, 'Policy', { config, queues, connectors, messages })
+    const evaluate = new EvaluatePolicy(this, 'Policy', { config, queues, connectors, messages, notices })
     const outboundMail = new OutboundMail(this, 'OutboundMail', config, network)
     const deliver = new DeliverMessage(this, 'Delivery', { config, outboundMail, queues, content, messages })
     const bounce = new BounceMessage(this, 'Bounce', { config, queues, content, messages })

@@ -1,18 +1,25 @@
-/** evaluate-policy: the evaluation queue's function. It alone decides. */
+/** evaluate-policy: the evaluation queue's function. It alone decides. It also publishes the notices that come by there. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { SnapshotReader } from '../../shared/connectors/repository.ts'
 import { EvaluateEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
-import { EvaluationJob } from '../../shared/contract/jobs.ts'
+import { type CertificateNotice, type EvaluationJob, EvaluationQueueJob } from '../../shared/contract/jobs.ts'
 import type { Attempt } from '../../shared/contract/message.ts'
+import { AcceptedCertificates } from '../../shared/messages/accepted-certificates.ts'
 import { Claims, type Forestalled } from '../../shared/messages/claims.ts'
+import { NoticeDays } from '../../shared/messages/notice-days.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
 import { sqsHandler } from '../../shared/middleware/sqs-handler.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
+import { NoticeQueue } from '../../shared/queues/notice-queue.ts'
 import { evaluateJob } from './evaluate-job.ts'
-import { reportVerdict } from './report.ts'
+import { type NoticeDependencies, type Published, raiseNotice } from './raise-notice.ts'
+import { reportNotice, reportVerdict } from './report.ts'
+import { topicPublisher } from './topic.ts'
+import { watchCertificates } from './watch-certificates.ts'
 
 // What runs at cold start.
 const environment = readEnvironment(EvaluateEnvironment, process.env)
@@ -30,16 +37,29 @@ const dependencies = {
   settings: { defaultRoute: environment.DEFAULT_ROUTE },
   retentionDays: environment.TRACE_RETENTION_DAYS,
 }
+const notices = new JobQueue<CertificateNotice>(sqs, environment.EVALUATION_QUEUE_URL)
+const accepted = new AcceptedCertificates(documents, environment.MESSAGES_TABLE)
+const watch = { accepted, notices: new NoticeQueue(notices) }
+const raising: NoticeDependencies = {
+  days: new NoticeDays(documents, environment.MESSAGES_TABLE),
+  claims: new Claims<Published>(documents, environment.MESSAGES_TABLE),
+  accepted,
+  publish: topicPublisher(new SNSClient(clientDefaults), environment.NOTICES_TOPIC_ARN),
+  evaluation: notices,
+}
 
 // What AWS calls, and what runs for each record. Connectors are read anew for each batch; when they cannot be
 // read, the batch comes back and nothing is decided. A batch is decided as of the moment before that read, so that
 // no verdict is later than the connectors it was reached by.
 export const handler = sqsHandler({
-  job: EvaluationJob,
+  job: EvaluationQueueJob,
   unit: 'evaluate-policy',
   beforeBatch: async () => ({ now: new Date(), snapshot: await connectors.current() }),
   async process(job, { batch: { now, snapshot }, logger, metrics }) {
+    const tools = { logger, metrics }
+    if ('kind' in job) return reportNotice(job, await raiseNotice(job, now, raising), tools)
     const verdicts = await evaluateJob(job, snapshot, now, dependencies)
-    for (const verdict of verdicts) reportVerdict(job.message, verdict, { logger, metrics })
+    for (const verdict of verdicts) reportVerdict(job.message, verdict, tools)
+    await watchCertificates(job, verdicts, snapshot, now, watch, tools)
   },
 })

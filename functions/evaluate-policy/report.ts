@@ -1,11 +1,13 @@
-/** A verdict as log line and metrics. */
+/** A verdict, or what became of a notice, as log line and metrics. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import type { Message } from '../../shared/contract/message.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import type { Verdict } from '../../shared/policy/evaluate.ts'
 import type { Reason } from '../../shared/policy/reasons.ts'
+import type { Raised } from './raise-notice.ts'
 
 const forcedTls: ReadonlySet<Reason> = new Set<Reason>([
   'InboundTlsRequired',
@@ -15,11 +17,12 @@ const forcedTls: ReadonlySet<Reason> = new Set<Reason>([
   'OutboundTlsNotMet',
 ])
 
-export function reportVerdict(
-  message: Message,
-  verdict: Verdict,
-  tools: { logger: Logger; metrics: Metrics },
-): void {
+interface Tools {
+  logger: Logger
+  metrics: Metrics
+}
+
+export function reportVerdict(message: Message, verdict: Verdict, tools: Tools): void {
   const { action, reason, explanation, connectors, reportOnly, recipient } = verdict
   tools.logger.info('verdict', {
     messageId: message.id,
@@ -38,4 +41,18 @@ export function reportVerdict(
   if (action !== 'Deliver' && forcedTls.has(reason)) count(Metric.forcedTlsFailures)
   if (reason === 'NoRouteForAcceptedDomain') count(Metric.unroutedRecipients)
   if (reportOnly !== null) count(Metric.reportOnlyViolations)
+}
+
+export function reportNotice(notice: CertificateNotice, raised: Raised, { logger, metrics }: Tools): void {
+  const { connector, presented, why, consequence } = notice
+  const about = {
+    connector: connector.name,
+    fingerprint256: presented.fingerprint256,
+    why,
+    consequence,
+    outcome: raised.kind,
+  }
+  if (!('cause' in raised)) return void logger.info('notice', about)
+  metrics.addMetric(Metric.noticesFailed, MetricUnit.Count, 1)
+  logger.error('A notice could not be published', { ...about, error: raised.cause as Error })
 }

@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import type { Server } from 'node:net'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { Metric } from '../../shared/contract/metrics.ts'
+import { NoticeQueue } from '../../shared/queues/notice-queue.ts'
+import { CertificateWatch } from './certificate-watch.ts'
 import { type Snapshots, WatchedConnectors } from './connectors.ts'
 import { healthServer } from './health.ts'
 import { Intake, type IntakeOptions } from './intake.ts'
@@ -16,6 +18,8 @@ export interface IngressParts extends Pick<ServerParts, 'environment'> {
   s3: Pick<S3Client, 'send'>
   queue: IntakeOptions['queue']
   probeQueue: IntakeOptions['probeQueue']
+  /** The same queue, for notices of what was refused. */
+  notices: ConstructorParameters<typeof NoticeQueue>[0]
   /** Takes a line of log or metrics, with its end of line. */
   write(line: string): void
   now?(): Date
@@ -45,7 +49,8 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     log,
   })
   const connectors = new WatchedConnectors(parts.snapshots, log)
-  const mail = createMailServer({ environment, connectors, intake, metrics, log, now })
+  const certificates = new CertificateWatch(new NoticeQueue(parts.notices), metrics, log)
+  const mail = createMailServer({ environment, connectors, intake, certificates, metrics, log, now })
   let draining = false
   const health = healthServer(() => {
     if (draining) return 'draining'

@@ -47,6 +47,7 @@ async function start(): Promise<Ingress> {
     // The largest request is a part of a large message, of which several may share the line.
     s3: new S3Client(awsClient(6000)),
     queue: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
+    notices: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
     probeQueue: () => sqs.send(new GetQueueAttributesCommand(probe)),
     write,
   })

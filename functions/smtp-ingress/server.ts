@@ -8,10 +8,11 @@ import { plaintext, type TlsFacts } from '../../shared/contract/message.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
 import { receivedHeader } from '../../shared/mail/received.ts'
 import { type Admission, admit } from '../../shared/policy/admit.ts'
-import { type InboundJudgement, judgeInbound } from '../../shared/policy/inbound.ts'
+import { type InboundJudgement, judgeInbound, type Session } from '../../shared/policy/inbound.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import { tlsFacts } from '../../shared/tls/facts.ts'
 import { serverTlsOptions } from '../../shared/tls/server-options.ts'
+import type { CertificateWatch } from './certificate-watch.ts'
 import type { WatchedConnectors } from './connectors.ts'
 import type { Intake } from './intake.ts'
 import type { Unstored } from './jobs.ts'
@@ -44,6 +45,7 @@ export interface ServerParts {
   environment: z.output<typeof IngressEnvironment>
   connectors: Pick<WatchedConnectors, 'current' | 'areFailing'>
   intake: Intake
+  certificates: CertificateWatch
   metrics: Metrics
   log: Log
   now(): Date
@@ -98,7 +100,9 @@ interface Remembered {
   /** The last recipient's admission; the sender decides it, so it is that of every recipient. */
   admission: Welcome | null
   /** What connectors say of this MAIL's sender, and by which rules: judged once, not at every RCPT. */
-  judged: { snapshot: Snapshot; judgement: InboundJudgement } | null
+  judged: { snapshot: Snapshot; session: Session; judgement: InboundJudgement } | null
+  /** Of this MAIL, a refusal was told to who watches certificates. */
+  isWatched: boolean
 }
 
 /** The client left in the middle of its message: the data stream's error, or the stream's early end. */
@@ -130,12 +134,13 @@ class Dialogue {
       tls: tlsFacts(socket, { publicRoots, at: this.#parts.now() }),
       admission: null,
       judged: null,
+      isWatched: false,
     })
     return null
   }
 
   mail(sender: SMTPServerAddress, session: SMTPServerSession): Refusal | null {
-    Object.assign(this.#remember(session), { admission: null, judged: null })
+    Object.assign(this.#remember(session), { admission: null, judged: null, isWatched: false })
     if (this.#isFailing()) return this.#refuse(new Refusal(storageUnavailable), session)
     const refused = refuseSender(sender) ?? this.#refuseForMemory(sender)
     return refused ? this.#refuse(new Refusal(refused), session, { mailFrom: sender.address }) : null
@@ -202,11 +207,22 @@ class Dialogue {
     if (remembered.judged?.snapshot !== snapshot) {
       const mailFrom = withAsciiDomain(sender.address)
       const view = { ip: session.remoteAddress, tls: remembered.tls, mailFrom, at: now() }
-      remembered.judged = { snapshot, judgement: judgeInbound(snapshot, view) }
+      remembered.judged = { snapshot, session: view, judgement: judgeInbound(snapshot, view) }
     }
     const admission = admit(snapshot, remembered.judged.judgement, address)
-    if (admission.action === 'Refuse') throw new Refusal(admission, undefined, admission)
+    if (admission.action === 'Refuse') {
+      this.#watch(remembered)
+      throw new Refusal(admission, undefined, admission)
+    }
     remembered.admission = admission
+  }
+
+  /** Once for each MAIL: what is refused here, evaluate-policy never sees. */
+  #watch(remembered: Remembered): void {
+    if (remembered.isWatched || !remembered.judged) return
+    remembered.isWatched = true
+    const { snapshot, session, judgement } = remembered.judged
+    this.#parts.certificates.refused(snapshot, session, judgement)
   }
 
   #message(session: SMTPServerSession): Unstored {
@@ -280,7 +296,7 @@ class Dialogue {
   #remember(session: SMTPServerSession): Remembered {
     const known = this.#sessions.get(session)
     if (known) return known
-    const fresh = { tls: plaintext, admission: null, judged: null }
+    const fresh = { tls: plaintext, admission: null, judged: null, isWatched: false }
     this.#sessions.set(session, fresh)
     return fresh
   }

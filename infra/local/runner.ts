@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
+import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { readRoutes, startApiServer } from './api-server.ts'
 import { type Emulators, startEmulators } from './aws/emulators.ts'
@@ -16,6 +17,7 @@ import { choosePort, Ingress, readIngressEnvironment } from './ingress.ts'
 import { FunctionSet } from './lambda/function-set.ts'
 import { readEventSources, readFunctions, registerFunctions } from './lambda/functions.ts'
 import { startPoller } from './lambda/poller.ts'
+import { readNotices } from './notices.ts'
 import type { Options } from './options.ts'
 import { StartError } from './start-error.ts'
 import { lockState, restoreSnapshot, saveSnapshot } from './state.ts'
@@ -28,6 +30,7 @@ export interface Endpoints {
   readonly api: string
   readonly dns: string
   readonly sqs: string
+  readonly sns: string
   readonly s3: string
   readonly dynamodb: string
   readonly ses: string
@@ -120,6 +123,9 @@ async function start<W extends World>(
   const resources = await createResources(template, resolver, clients)
   if (options.stateDirectory !== null)
     await keepSnapshots(folders.kept, emulators, clients, resources, atStop)
+
+  const told = await readNotices(clients, resources.topics, logs.open('notices'), notify)
+  atStop(() => told.stop())
 
   const runtime = runtimeEnvironment(emulators)
   registerFunctions(template, resolver)
@@ -216,6 +222,7 @@ const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
 function connect({ endpoints }: Emulators): Clients {
   return {
     sqs: new SQSClient({ region, credentials, endpoint: endpoints.sqs }),
+    sns: new SNSClient({ region, credentials, endpoint: endpoints.sns }),
     s3: new S3Client({ region, credentials, endpoint: endpoints.s3, forcePathStyle: true }),
     dynamodb: new DynamoDBClient({ region, credentials, endpoint: endpoints.dynamodb }),
   }
@@ -228,6 +235,7 @@ function runtimeEnvironment({ endpoints }: Emulators): Record<string, string> {
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     AWS_ENDPOINT_URL_SQS: endpoints.sqs,
+    AWS_ENDPOINT_URL_SNS: endpoints.sns,
     AWS_ENDPOINT_URL_S3: endpoints.s3,
     AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
     AWS_ENDPOINT_URL_SES: endpoints.ses,

@@ -146,6 +146,13 @@ export class Alarms extends Construct {
       metric: functionMetric('evaluate-policy', Metric.forcedTlsFailures),
       threshold: 1,
     })
+    this.add('UnknownCertificates', {
+      title: 'A partner presents an unknown certificate',
+      impact:
+        'A partner, or somebody in its name, is refused, held or bounced for a certificate we do not know.',
+      metric: ingressMetric(Metric.unknownCertificates),
+      threshold: 1,
+    })
     this.add('UnroutedRecipients', {
       title: 'Recipients without a route',
       impact: 'Mail for our own domain is held, since no outbound connector says where its mailboxes are.',

@@ -44,7 +44,7 @@ function arriving({ ingress }: Monitored): IWidget[] {
     ),
     graph('Refused or failed at the door', [
       ingressMetric(Metric.tlsHandshakesFailed, { label: 'TLS handshakes failed' }),
-      refusedByReason(),
+      byDimension(Metric.refused, 'reason', 'Refused:'),
       ingressMetric(Metric.storageFailures, { label: 'Could not be stored' }),
     ]),
     graph('SMTP sessions in a task', [
@@ -66,6 +66,11 @@ function decided(): IWidget[] {
         label: 'Outbound: would not be met (report only)',
       }),
       metric(Metric.unroutedRecipients, { label: 'No route' }),
+    ]),
+    graph('Unknown certificates', [
+      byDimension(Metric.unknownCertificates, 'connector', ''),
+      ingressMetric(Metric.noticesFailed, { label: 'Notices not sent (ingress)' }),
+      metric(Metric.noticesFailed, { label: 'Notices not published' }),
     ]),
   ]
 }
@@ -114,10 +119,10 @@ function units({ functions }: Monitored): IWidget[] {
   ]
 }
 
-/** Reasons are many and new ones come, so CloudWatch looks for those there are. */
-function refusedByReason(): IMetric {
-  const expression = `SEARCH('{${metricNamespace},reason} MetricName="${Metric.refused}"', 'Sum', 300)`
-  return new MathExpression({ expression, usingMetrics: {}, label: 'Refused:', period: Duration.minutes(5) })
+/** Reasons and connectors are many and new ones come, so CloudWatch looks for those there are. */
+function byDimension(metricName: string, dimension: string, label: string): IMetric {
+  const expression = `SEARCH('{${metricNamespace},${dimension}} MetricName="${metricName}"', 'Sum', 300)`
+  return new MathExpression({ expression, usingMetrics: {}, label, period: Duration.minutes(5) })
 }
 
 /** A metric once for each value of its dimension. */

@@ -1,6 +1,7 @@
 import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
 import type { ConnectorsTable } from '../connectors/connectors-table.ts'
+import type { Notices } from '../monitoring/notices.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
 import { UnitFunction } from '../unit.ts'
@@ -10,14 +11,16 @@ export interface EvaluatePolicyProps {
   readonly queues: MailQueues
   readonly connectors: ConnectorsTable
   readonly messages: MessagesTable
+  readonly notices: Notices
 }
 
 /** The one place where deliver, defer and bounce are decided. */
 export class EvaluatePolicy extends Construct {
   readonly handler: UnitFunction
 
-  constructor(scope: Construct, id: string, { config, queues, connectors, messages }: EvaluatePolicyProps) {
+  constructor(scope: Construct, id: string, props: EvaluatePolicyProps) {
     super(scope, id)
+    const { config, queues, connectors, messages, notices } = props
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'evaluate-policy',
       description: 'Decides for each recipient: deliver, defer or bounce',
@@ -27,6 +30,7 @@ export class EvaluatePolicy extends Construct {
     this.handler.addEnvironment('DEFAULT_ROUTE', config.defaultRoute)
     connectors.grantRead(this.handler)
     messages.grantTrace(this.handler)
+    notices.grantPublish(this.handler)
     for (const queue of [queues.evaluation, queues.delivery, queues.bounce]) queue.grantSend(this.handler)
     queues.evaluation.consume(this.handler)
   }

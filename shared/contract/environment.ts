@@ -50,6 +50,8 @@ export const EvaluateEnvironment = ConnectorsEnvironment.extend({
   EVALUATION_QUEUE_URL: z.url(),
   DELIVERY_QUEUE_URL: z.url(),
   BOUNCE_QUEUE_URL: z.url(),
+  /** Where the administrator is told of unknown certificates. */
+  NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
   /** Where mail goes that no connector matches. */
   DEFAULT_ROUTE: z.enum(['Mx', 'Ses']),
   TRACE_RETENTION_DAYS: retentionDays,

@@ -104,8 +104,17 @@ async function processRecord<T extends z.ZodType, B>(
 function readJob<T extends z.ZodType>(schema: T, body: string): z.output<T> {
   const parsed = schema.safeParse(parseJson(body))
   if (parsed.success) return parsed.data
-  const faults = parsed.error.issues.map(({ path, code }) => `${path.join('.') || 'body'} (${code})`)
+  const faults = parsed.error.issues
+    .flatMap(nearest)
+    .map(({ path, code }) => `${path.join('.') || 'body'} (${code})`)
   throw new Error(`The record is not a job of this queue: ${faults.join(', ')}`)
+}
+
+/** Of a queue that takes several kinds of jobs: the faults as that kind which the body comes nearest to. */
+function nearest(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const [fewest] = [...issue.errors].sort((one, other) => one.length - other.length)
+  return fewest?.map((fault) => ({ ...fault, path: [...issue.path, ...fault.path] })) ?? [issue]
 }
 
 function parseJson(body: string): unknown {

@@ -43,6 +43,7 @@ const actions: Readonly<Record<string, string>> = {
   SendMessageBatch: 'sqs:SendMessage',
   GetQueueAttributes: 'sqs:GetQueueAttributes',
   SendRawEmail: 'ses:SendRawEmail',
+  Publish: 'sns:Publish',
 }
 
 /** Granted for what AWS does around the code: logs, the event source, network interfaces, the client of a queue. */

@@ -99,6 +99,14 @@ test('validation reads no other rules than outbound connectors, and of those wri
   )
 })
 
+test('only evaluate-policy may publish, and only to the topic of notices', () => {
+  const sns = Object.values(deployments)
+    .flatMap(grants)
+    .filter(({ action }) => action.startsWith('sns:'))
+    .map(({ role, action, resource }) => `${role} ${action} ${resource}`.replace(/[0-9A-F]{8}\b/g, ''))
+  assert.deepEqual([...new Set(sns)], ['PolicyFunctionRole sns:Publish <NoticesTopic>'])
+})
+
 test('sesIdentityArns replaces the wildcard', () => {
   const identity = 'arn:aws:ses:eu-west-1:123456789012:identity/ours.example'
   const resources = grants({ sesIdentityArns: [identity] })

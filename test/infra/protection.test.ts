@@ -143,12 +143,31 @@ test('every log is kept for as long as the configuration says', () => {
   for (const { id, Properties } of groups) assert.equal(Properties.RetentionInDays, 30, id)
 })
 
-test('mailed alarms go through a topic that is encrypted and refuses plain HTTP', () => {
-  const mailflow = { alarmEmail: 'operator@example.net' }
-  assert.ok(only('AWS::SNS::Topic', mailflow).Properties.KmsMasterKeyId)
-  const [denial] = denied(only('AWS::SNS::TopicPolicy', mailflow))
-  assert.deepEqual(denial?.Condition, { Bool: { 'aws:SecureTransport': 'false' } })
-  for (const { id, Properties } of ofType('AWS::CloudWatch::Alarm', mailflow))
+const mailed = { alarmEmail: 'operator@example.net' }
+
+test('alarms and notices go through topics that are encrypted and refuse plain HTTP', () => {
+  const topics = ofType('AWS::SNS::Topic', mailed)
+  const policies = ofType('AWS::SNS::TopicPolicy', mailed)
+  assert.deepEqual([topics.length, policies.length], [2, 2])
+  for (const { id, Properties } of topics) assert.ok(Properties.KmsMasterKeyId, id)
+  for (const [denial] of policies.map(denied))
+    assert.deepEqual(denial?.Condition, { Bool: { 'aws:SecureTransport': 'false' } })
+})
+
+test('alarms and notices are mailed to the address for alarms, and without one notices can still be heard', () => {
+  const subscribed = ofType('AWS::SNS::Subscription', mailed).map(({ Properties }) => Properties)
+  assert.deepEqual(
+    subscribed.map(({ Protocol, Endpoint, TopicArn }) => [Protocol, Endpoint, text(TopicArn).slice(1, 8)]),
+    [
+      ['email', mailed.alarmEmail, 'Notices'],
+      ['email', mailed.alarmEmail, 'Monitor'],
+    ],
+  )
+  assert.deepEqual([ofType('AWS::SNS::Topic').length, ofType('AWS::SNS::Subscription').length], [1, 0])
+})
+
+test('each alarm is mailed', () => {
+  for (const { id, Properties } of ofType('AWS::CloudWatch::Alarm', mailed))
     assert.equal(Properties.AlarmActions.length, 1, id)
 })
 

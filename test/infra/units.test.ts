@@ -91,5 +91,6 @@ function assertAgrees(schema: z.ZodObject, environment: Record<string, Json>): v
 /** What CloudFormation would put in place of a reference. */
 function standIn(name: string, value: Json): string {
   if (typeof value === 'string') return value
+  if (name.endsWith('_ARN')) return 'arn:aws:sns:eu-west-1:123456789012:topic'
   return name.endsWith('_URL') ? 'https://sqs.eu-west-1.amazonaws.com/123456789012/queue' : text(value)
 }

@@ -14,6 +14,7 @@ export interface Emulators {
   /** Base URLs by service. */
   readonly endpoints: {
     readonly sqs: string
+    readonly sns: string
     readonly s3: string
     readonly dynamodb: string
     readonly ses: string
@@ -26,16 +27,22 @@ export interface Emulators {
 /** @param stateDirectory where tables are kept; null keeps them in memory */
 export async function startEmulators(stateDirectory: string | null): Promise<Emulators> {
   const stores = await createStores()
-  const queuesAndObjects = buildApp({ logger: false, defaultRegion: region, stores })
-  const endpoint = await queuesAndObjects.listen({ port: 0, host: '127.0.0.1' })
+  const queuesTopicsAndObjects = buildApp({ logger: false, defaultRegion: region, stores })
+  const endpoint = await queuesTopicsAndObjects.listen({ port: 0, host: '127.0.0.1' })
   const tables = await startTables(stateDirectory)
   const mail = await startSes()
   return {
-    endpoints: { sqs: endpoint, s3: endpoint, dynamodb: endpointOf(tables), ses: endpointOf(mail) },
+    endpoints: {
+      sqs: endpoint,
+      sns: endpoint,
+      s3: endpoint,
+      dynamodb: endpointOf(tables),
+      ses: endpointOf(mail),
+    },
     queues: stores.sqsStore,
     objects: stores.s3Store,
     close: async () => {
-      await Promise.all([queuesAndObjects.close(), closeServer(tables), closeServer(mail)])
+      await Promise.all([queuesTopicsAndObjects.close(), closeServer(tables), closeServer(mail)])
     },
   }
 }

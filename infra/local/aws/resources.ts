@@ -1,4 +1,4 @@
-/** Creates the template's queues, bucket and tables on the emulators, with the properties the template gives. */
+/** Creates the template's queues, topics, bucket and tables on the emulators, with the properties the template gives. */
 import {
   CreateTableCommand,
   type CreateTableCommandInput,
@@ -6,6 +6,7 @@ import {
   ListTablesCommand,
 } from '@aws-sdk/client-dynamodb'
 import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3'
+import { CreateTopicCommand, type SNSClient } from '@aws-sdk/client-sns'
 import { CreateQueueCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
 import { StartError } from '../start-error.ts'
@@ -13,6 +14,7 @@ import { accountId, type Resolver, region, resourcesOfType, type Template } from
 
 export interface Clients {
   readonly sqs: SQSClient
+  readonly sns: SNSClient
   readonly s3: S3Client
   readonly dynamodb: DynamoDBClient
 }
@@ -26,6 +28,8 @@ export interface Queue {
 
 export interface Resources {
   readonly queues: readonly Queue[]
+  /** ARNs. */
+  readonly topics: readonly string[]
   readonly buckets: readonly string[]
   /** Table names by logical id. */
   readonly tables: Readonly<Record<string, string>>
@@ -40,6 +44,7 @@ export async function createResources(
   registerConfigurationSets(template, resolver)
   return {
     queues: await createQueues(template, resolver, clients.sqs),
+    topics: await createTopics(template, resolver, clients.sns),
     buckets: await createBuckets(template, resolver, clients.s3),
     tables: await createTables(template, resolver, clients.dynamodb),
   }
@@ -94,6 +99,17 @@ async function createQueue(
   )
   resolver.register(logicalId, { Ref: url, QueueName: name, Arn: arn })
   return { logicalId, name, arn, url }
+}
+
+async function createTopics(template: Template, resolver: Resolver, sns: SNSClient): Promise<string[]> {
+  const topics: string[] = []
+  for (const [id, { TopicName }] of resourcesOfType(template, 'AWS::SNS::Topic')) {
+    const name = TopicName === undefined ? id : resolver.string(TopicName)
+    const { TopicArn: arn = '' } = await sns.send(new CreateTopicCommand({ Name: name }))
+    resolver.register(id, { Ref: arn, TopicName: name, TopicArn: arn })
+    topics.push(arn)
+  }
+  return topics
 }
 
 async function createBuckets(template: Template, resolver: Resolver, s3: S3Client): Promise<string[]> {

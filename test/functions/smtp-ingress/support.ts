@@ -15,7 +15,7 @@ import {
 import { type Ingress, startIngress } from '../../../functions/smtp-ingress/ingress.ts'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { IngressEnvironment } from '../../../shared/contract/environment.ts'
-import { EvaluationJob } from '../../../shared/contract/jobs.ts'
+import { CertificateNotice, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Outgoing } from '../../../shared/queues/job-queue.ts'
 import { snapshot } from '../../support/fixtures.ts'
 import { type Identity, selfSigned } from '../../support/pki.ts'
@@ -117,11 +117,28 @@ export class MemoryQueue {
   }
 }
 
+/** A queue's notices, those it took. `before` may wait or throw. */
+export class MemoryNotices {
+  readonly taken: CertificateNotice[] = []
+  before: () => Promise<void> = async () => {}
+
+  async trySend(outgoing: readonly Outgoing<CertificateNotice>[]): Promise<(Error | null)[]> {
+    try {
+      await this.before()
+    } catch (error) {
+      return outgoing.map(() => error as Error)
+    }
+    for (const { job } of outgoing) this.taken.push(CertificateNotice.parse(JSON.parse(JSON.stringify(job))))
+    return outgoing.map(() => null)
+  }
+}
+
 type Line = Record<string, unknown>
 
 export interface TestIngress extends Ingress {
   bucket: MemoryBucket
   queue: MemoryQueue
+  notices: MemoryNotices
   /** Log and metrics, parsed. */
   lines: Line[]
   /** The first line of log that says this, now or later. */
@@ -155,6 +172,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
   const connectors = { fail: false }
   const bucket = new MemoryBucket()
   const queue = new MemoryQueue()
+  const notices = new MemoryNotices()
   const lines: Line[] = []
   const news = new EventEmitter()
   const ingress = await startIngress({
@@ -167,6 +185,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     },
     s3: bucket.client,
     queue,
+    notices,
     probeQueue: () => queue.before(),
     write(line) {
       lines.push(JSON.parse(line))
@@ -180,7 +199,16 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
       await once(news, 'line')
     }
   }
-  return { ...ingress, bucket, queue, lines, logged, connectors, connect: () => Wire.open(ingress.smtpPort) }
+  return {
+    ...ingress,
+    bucket,
+    queue,
+    notices,
+    lines,
+    logged,
+    connectors,
+    connect: () => Wire.open(ingress.smtpPort),
+  }
 }
 
 /** One SMTP connection, seen as octets. */

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { SNSClient } from '@aws-sdk/client-sns'
 import { GetQueueAttributesCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs'
 import type { SQSEvent } from 'aws-lambda'
 import { type Emulators, startEmulators } from '../../../infra/local/aws/emulators.ts'
@@ -59,6 +60,7 @@ async function startMachine(): Promise<Machine> {
   const common = { region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } }
   const clients = {
     sqs: new SQSClient({ ...common, endpoint: endpoints.sqs }),
+    sns: new SNSClient({ ...common, endpoint: endpoints.sns }),
     s3: new S3Client({ ...common, endpoint: endpoints.s3, forcePathStyle: true }),
     dynamodb: new DynamoDBClient({ ...common, endpoint: endpoints.dynamodb }),
   }

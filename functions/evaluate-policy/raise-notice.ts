@@ -1,0 +1,81 @@
+/**
+ * What evaluate-policy does with a notice: publish it, once for each connector, certificate and day. When it cannot
+ * be published it is put back by hand, so that a topic that is away leaves no dead letters among those of mail.
+ */
+import type { CertificateNotice } from '../../shared/contract/jobs.ts'
+import type { AcceptedCertificates } from '../../shared/messages/accepted-certificates.ts'
+import type { Claims } from '../../shared/messages/claims.ts'
+import { noticeKey } from '../../shared/messages/keys.ts'
+import type { NoticeDays } from '../../shared/messages/notice-days.ts'
+import type { Sender } from '../../shared/queues/job-queue.ts'
+import { type Announcement, announce } from './notice-text.ts'
+
+export interface NoticeDependencies {
+  days: Pick<NoticeDays, 'admits'>
+  claims: Claims<Published>
+  accepted: Pick<AcceptedCertificates, 'last'>
+  /** @returns the topic's id for it */
+  publish(announcement: Announcement): Promise<string>
+  evaluation: Sender<CertificateNotice>
+}
+
+export interface Published {
+  published: string
+}
+
+export type Raised =
+  | { kind: 'Published'; id: string }
+  /** It was published today. */
+  | { kind: 'Known' }
+  /** Somebody else is at it. One that dies at it finds its job in the queue again. */
+  | { kind: 'Busy' }
+  /** The administrator has heard of as many today as anybody reads. */
+  | { kind: 'TooMany' }
+  /** It is tried again, or has been for a day and is given up. */
+  | { kind: 'Later' | 'GivenUp'; cause: unknown }
+
+/** Longer than publishing can take. */
+const leaseMs = 30_000
+
+const pauseSeconds = 900
+/** A day of them. */
+const mostFailures = 96
+
+const keptSeconds = 3 * 86_400
+
+/** @throws Error when nothing is known of what was raised before, or the notice could not be put back */
+export async function raiseNotice(
+  notice: CertificateNotice,
+  now: Date,
+  { days, claims, accepted, publish, evaluation }: NoticeDependencies,
+): Promise<Raised> {
+  const connector = notice.connector.id
+  const { fingerprint256 } = notice.presented
+  const day = now.toISOString().slice(0, 10)
+  const expiresAt = Math.floor(now.getTime() / 1000) + keptSeconds
+  if (!(await days.admits(connector, fingerprint256, day, expiresAt))) return { kind: 'TooMany' }
+  const key = noticeKey(connector, fingerprint256, day)
+  const claim = await claims.claim(key, now, leaseMs, expiresAt)
+  if (claim.kind === 'Done') return { kind: 'Known' }
+  if (claim.kind === 'Busy') return { kind: 'Busy' }
+  const announcement = announce(notice, await accepted.last(connector))
+  let id: string
+  try {
+    id = await publish(announcement)
+  } catch (cause) {
+    return putBack(notice, cause, evaluation)
+  }
+  await claims.complete(key, { published: id })
+  return { kind: 'Published', id }
+}
+
+async function putBack(
+  notice: CertificateNotice,
+  cause: unknown,
+  evaluation: Sender<CertificateNotice>,
+): Promise<Raised> {
+  const failures = notice.failures + 1
+  if (failures >= mostFailures) return { kind: 'GivenUp', cause }
+  await evaluation.send([{ job: { ...notice, failures }, delaySeconds: pauseSeconds }])
+  return { kind: 'Later', cause }
+}

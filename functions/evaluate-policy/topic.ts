@@ -1,0 +1,22 @@
+/** The topic that the administrator's notices are published to. */
+import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns'
+import type { Announcement } from './notice-text.ts'
+
+/** For all tries together: the records of mail in the same batch wait for it. */
+const patienceMs = 8_000
+
+/** @returns a function that publishes and answers the topic's id for it */
+export const topicPublisher =
+  (sns: SNSClient, topicArn: string) =>
+  async ({ subject, text, attributes }: Announcement): Promise<string> => {
+    const command = new PublishCommand({
+      TopicArn: topicArn,
+      Subject: subject,
+      Message: text,
+      MessageAttributes: Object.fromEntries(
+        Object.entries(attributes).map(([name, value]) => [name, { DataType: 'String', StringValue: value }]),
+      ),
+    })
+    const { MessageId = '' } = await sns.send(command, { abortSignal: AbortSignal.timeout(patienceMs) })
+    return MessageId
+  }

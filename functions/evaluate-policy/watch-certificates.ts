@@ -1,0 +1,87 @@
+/**
+ * Looks at the client certificate of a message that was decided: one that its connector knows is remembered, one
+ * that a connector asks for and does not know is told of. Mail never waits for it, nor fails with it.
+ */
+import type { Logger } from '@aws-lambda-powertools/logger'
+import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import type { InboundConnector } from '../../shared/connectors/schema.ts'
+import type { CertificateNotice, EvaluationJob } from '../../shared/contract/jobs.ts'
+import type { ClientCertificate } from '../../shared/contract/message.ts'
+import { asDimension, Metric } from '../../shared/contract/metrics.ts'
+import type { AcceptedCertificates } from '../../shared/messages/accepted-certificates.ts'
+import { judgeMessage, sessionOf, type Verdict } from '../../shared/policy/evaluate.ts'
+import type { Snapshot } from '../../shared/policy/snapshot.ts'
+import { type Fate, knownTo, unknownTo } from '../../shared/policy/unknown-certificate.ts'
+import type { NoticeQueue } from '../../shared/queues/notice-queue.ts'
+import { summaryOf } from '../../shared/tls/certificate-summary.ts'
+
+export interface CertificateWatch {
+  accepted: Pick<AcceptedCertificates, 'remember'>
+  notices: Pick<NoticeQueue, 'send'>
+}
+
+interface Tools {
+  logger: Logger
+  metrics: Metrics
+}
+
+/** Call it after what was decided has been sent on its way. Never rejects. */
+export async function watchCertificates(
+  job: EvaluationJob,
+  verdicts: readonly Verdict[],
+  snapshot: Snapshot,
+  now: Date,
+  { accepted, notices }: CertificateWatch,
+  { logger, metrics }: Tools,
+): Promise<void> {
+  const { message } = job
+  const { clientCertificate } = message.tls
+  if (clientCertificate === null || message.source === null || verdicts.length === 0) return
+  const session = sessionOf(message, message.source.ip)
+  const judgement = judgeMessage(snapshot, message)
+  await Promise.all([
+    ...knownTo(session, judgement).map((connector) => remember(connector)),
+    ...unknownTo(snapshot, session, judgement, fateOf(verdicts)).map((notice) => tell(notice)),
+  ])
+
+  async function remember({ id, name }: InboundConnector): Promise<void> {
+    const certificate = summaryOf(clientCertificate as ClientCertificate)
+    try {
+      if (await accepted.remember(id, certificate, session.at, now))
+        logger.info('certificate accepted', { connector: name, fingerprint256: certificate.fingerprint256 })
+    } catch (error) {
+      logger.error('An accepted certificate was not remembered', error as Error)
+    }
+  }
+
+  async function tell(notice: CertificateNotice): Promise<void> {
+    if (isFirst(job)) countUnknown(notice.connector.name, metrics)
+    if ((await notices.send(notice, now)) !== 'Failed') return
+    metrics.addMetric(Metric.noticesFailed, MetricUnit.Count, 1)
+    logger.error('The queue did not take a notice of an unknown certificate', { notice })
+  }
+}
+
+/** A message that is held is decided again and again, and is one message. */
+const isFirst = ({ notBefore, recipients }: EvaluationJob): boolean =>
+  notBefore === null && recipients.every(({ attempts }) => attempts === 0)
+
+function fateOf(verdicts: readonly Verdict[]): Fate {
+  const held = verdicts.filter((verdict) => verdict.action === 'Defer')
+  const last = Math.max(...held.map(({ expiresAt }) => expiresAt.getTime()))
+  return held.length === 0
+    ? { consequence: 'Bounced', heldUntil: null }
+    : { consequence: 'Held', heldUntil: new Date(last).toISOString() }
+}
+
+/**
+ * Once without dimensions and once with the connector's: not under the function's name, so that what the ingress
+ * counts of mail it refused is the same metric.
+ */
+function countUnknown(connector: string, metrics: Metrics): void {
+  const metric = metrics.singleMetric()
+  metric.clearDefaultDimensions()
+  metric.addDimensions({})
+  metric.addDimensions({ connector: asDimension(connector) })
+  metric.addMetric(Metric.unknownCertificates, MetricUnit.Count, 1)
+}

@@ -1,0 +1,67 @@
+/** The template's topics on this machine, and who hears of what is published to them. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
+import { after, before, test } from 'node:test'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { S3Client } from '@aws-sdk/client-s3'
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { type Emulators, startEmulators } from '../../../infra/local/aws/emulators.ts'
+import { type Clients, createResources, type Resources } from '../../../infra/local/aws/resources.ts'
+import { readNotices } from '../../../infra/local/notices.ts'
+import { Resolver, type Template } from '../../../infra/local/template.ts'
+
+const template: Template = {
+  Resources: {
+    Notices: {
+      Type: 'AWS::SNS::Topic',
+      Properties: { KmsMasterKeyId: { 'Fn::Join': ['', ['alias/aws/sns']] } },
+    },
+  },
+}
+
+let emulators: Emulators
+let clients: Clients
+let resolver: Resolver
+let resources: Resources
+
+before(async () => {
+  emulators = await startEmulators(null)
+  const { endpoints } = emulators
+  const common = { region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } }
+  clients = {
+    sqs: new SQSClient({ ...common, endpoint: endpoints.sqs }),
+    sns: new SNSClient({ ...common, endpoint: endpoints.sns }),
+    s3: new S3Client({ ...common, endpoint: endpoints.s3, forcePathStyle: true }),
+    dynamodb: new DynamoDBClient({ ...common, endpoint: endpoints.dynamodb }),
+  }
+  resolver = new Resolver(template)
+  resources = await createResources(template, resolver, clients)
+})
+after(() => emulators.close())
+
+test('a topic of the template is known by the ARN that units publish to', () => {
+  assert.deepEqual(resources.topics, ['arn:aws:sns:us-east-1:000000000000:Notices'])
+  assert.equal(resolver.string({ Ref: 'Notices' }), resources.topics[0])
+})
+
+test('what is published is told in one line at once, and whole in the file', async () => {
+  const file = new PassThrough({ encoding: 'utf8' })
+  const told: string[] = []
+  const reader = await readNotices(clients, resources.topics, file, (line) => told.push(line))
+  await clients.sns.send(
+    new PublishCommand({
+      TopicArn: resources.topics[0],
+      Subject: 'mailflow: unknown certificate at connector "Contoso"',
+      Message: 'Connector "Contoso" was shown\n\na certificate.\n',
+    }),
+  )
+  const [written] = await once(file, 'data')
+  await reader.stop()
+  assert.match(
+    written,
+    /^\d{4}-[\d-]+T[\d:.]+Z mailflow: unknown .*\n\nConnector "Contoso" was shown\n\na certificate\.\n/,
+  )
+  assert.deepEqual(told, ['unknown certificate at connector "Contoso" (logs/notices.log)'])
+})
