@@ -19,7 +19,7 @@ export interface PartnerOptions {
   /** Answers the client's handshake with something else than TLS. */
   breakHandshake?: boolean
   /** Where it falls silent, with the connection open. */
-  silentAt?: 'greeting' | 'EHLO' | 'STARTTLS' | 'handshake' | 'MAIL'
+  silentAt?: 'greeting' | 'EHLO' | 'STARTTLS' | 'handshake' | 'MAIL' | 'message'
   /** Refuses a client that has no certificate. */
   demandsCertificate?: boolean
   /** An answer of its own to a command; `null` closes the connection without any. */
@@ -200,6 +200,7 @@ class Session {
     const { answerToMessage = '250 2.0.0 taken' } = this.#options
     const content = Buffer.from(`${stuffed.toString('latin1')}\r\n`.replace(/^\./gm, ''), 'latin1')
     this.#received.push({ mail: this.#mail, recipients: this.#recipients, content, tls: this.#session() })
+    if (this.#options.silentAt === 'message') return
     if (answerToMessage === null) this.#socket.destroy()
     else this.#say(answerToMessage)
   }

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { SecureContextOptions } from 'node:tls'
+import { composeTestMail } from '../../../functions/validate-connector/test-mail.ts'
 import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
+import { deliverBySmtp } from '../../../shared/net/smtp-delivery.ts'
+import { requirementOf, routeOf } from '../../../shared/policy/outbound.ts'
 import { startBlackHole } from '../../support/black-hole.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { createPki, daysFromNow, type Pki } from '../../support/pki.ts'
 import { type Partner, type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
-import { detailOf, hasty, outline, smartHost, testMail, toPartners, validated } from './support.ts'
+import { detailOf, hasty, options, outline, smartHost, testMail, toPartners, validated } from './support.ts'
 
 let pki: Pki
 const tls: Record<'good' | 'wrongName' | 'expired' | 'untrusted' | 'old', SecureContextOptions> = {} as never
@@ -275,6 +278,71 @@ describe('a partner that falls silent', () => {
     assert.equal(outline(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
     assert.match(detailOf(validation, 'TestMail') ?? '', /4\.4\.315/)
   })
+})
+
+describe('a test mail that nobody answers', () => {
+  for (const silentAt of ['MAIL', 'message'] as const)
+    it(`to its ${silentAt} ends with the validation's time`, async () => {
+      const behaviour: PartnerOptions = { tls: tls.good, silentAt, extensions: [] }
+      const { validation } = await validateOne(behaviour, forced(), { limits: { whole: 800 } })
+      assert.equal(outline(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
+      assert.match(detailOf(validation, 'TestMail') ?? '', /4\.4\.315 Connection timed out/)
+      assert.ok(validation.durationMs < 3_000, `${validation.durationMs}`)
+    })
+})
+
+describe('a validation and a delivery under Enforce', () => {
+  const behaviours: Record<string, () => PartnerOptions> = {
+    'has no TLS': () => ({}),
+    'refuses STARTTLS': () => ({ tls: tls.good, refuseStartTls: '454 4.7.0 not now' }),
+    'breaks the handshake': () => ({ tls: tls.good, breakHandshake: true }),
+    'hangs up on STARTTLS': () => ({
+      tls: tls.good,
+      answer: (line) => (line === 'STARTTLS' ? null : undefined),
+    }),
+    'injects behind the reply to STARTTLS': () => ({ tls: tls.good, injected: '250-x\r\n250 y\r\n' }),
+    'has a good certificate': () => ({ tls: tls.good }),
+    'has only TLS 1.2': () => ({ tls: tls.old }),
+    'has another name': () => ({ tls: tls.wrongName }),
+    'has an expired certificate': () => ({ tls: tls.expired }),
+    'has another authority': () => ({ tls: tls.untrusted }),
+    'demands a certificate of us': () => ({ tls: { ...tls.good, ca: pki.ca }, demandsCertificate: true }),
+    'greets with 421': () => ({ greeting: '421 4.3.2 busy' }),
+    'refuses the sender': () => ({
+      tls: tls.good,
+      answer: (line) => (line.startsWith('MAIL') ? '550 5.7.1 not you' : undefined),
+    }),
+    'refuses the message': () => ({ tls: tls.good, answerToMessage: '554 5.6.0 no' }),
+  }
+  const levels: Partial<OutboundConnector>[] = [
+    { tlsSettings: null, tlsDomain: null },
+    { tlsSettings: 'EncryptionOnly', tlsDomain: null },
+    { tlsSettings: 'EncryptionOnly', tlsDomain: null, minimumTlsVersion: 'TLSv1.3' },
+    { tlsSettings: 'CertificateValidation', tlsDomain: null },
+    { tlsSettings: 'DomainValidation' },
+  ]
+  for (const [does, behaviour] of Object.entries(behaviours))
+    it(`come to the same whatever is demanded, when the partner ${does}`, async () => {
+      for (const fields of levels) {
+        const connector = (partner: Partner) => toPartners([partner], forced(fields))
+        const { validation } = await validateOne(behaviour(), forced({ ...fields, mode: 'ReportOnly' }))
+        const delivered = await withPartners([behaviour()], async (partner) => delivery(connector(partner)))
+        assert.equal(validation.succeeded, delivered, JSON.stringify(fields))
+      }
+    })
+
+  async function delivery(connector: OutboundConnector): Promise<boolean> {
+    const requirement = requirementOf(connector)
+    const mail = await composeTestMail(connector, requirement, testMail)
+    const { smtp } = options()
+    const route = routeOf(connector, 'northwind.example')
+    assert.equal(route.kind, 'SmartHosts')
+    const outcomes = await deliverBySmtp(route as Exclude<typeof route, { kind: 'Ses' }>, mail, {
+      ...smtp,
+      signal: AbortSignal.timeout(10_000),
+    })
+    return [...outcomes.values()].every(({ outcome }) => outcome === 'Delivered')
+  }
 })
 
 describe('several smart hosts', () => {
