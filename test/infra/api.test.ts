@@ -19,6 +19,7 @@ test('the API has the routes of its document', () => {
     'GET /openapi.json',
     'GET /outbound-connectors',
     'GET /outbound-connectors/{id}',
+    'POST /explain',
     'POST /inbound-connectors',
     'POST /inbound-connectors/{id}/retry',
     'POST /inbound-connectors/{id}/validate',
