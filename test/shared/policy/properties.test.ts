@@ -1,0 +1,409 @@
+/** What holds for any connectors and any message. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
+import { type ClientCertificate, plaintext, type TlsFacts } from '../../../shared/contract/message.ts'
+import { formatReply } from '../../../shared/mail/reply.ts'
+import { admit } from '../../../shared/policy/admit.ts'
+import { evaluate, judgeMessage } from '../../../shared/policy/evaluate.ts'
+import { explain, type Question } from '../../../shared/policy/explain.ts'
+import { judgeInbound, type Session } from '../../../shared/policy/inbound.ts'
+import { requirementOf, selectOutbound } from '../../../shared/policy/outbound.ts'
+import { compileSnapshot, type Snapshot } from '../../../shared/policy/snapshot.ts'
+import { chainsTo } from '../../../shared/tls/chain.ts'
+import { message, outbound, recipient } from '../../support/fixtures.ts'
+import {
+  anyCertificate,
+  anyConnectors,
+  anyInbound,
+  anyIp,
+  anyOutbound,
+  anyRecipientDomain,
+  anySender,
+  anyTls,
+  type Connectors,
+} from './arbitrary.ts'
+import { failed, noStartTls, receivedAt } from './cases/notation.ts'
+import { referenceAttribution, referenceOutbound, referencePartner } from './reference.ts'
+
+const runs = { numRuns: 500 }
+const settings = { defaultRoute: 'Mx' } as const
+
+const compile = ({ acceptedDomains, ...connectors }: Connectors): Snapshot =>
+  compileSnapshot({
+    ...connectors,
+    version: 1,
+    acceptedDomains: acceptedDomains.map((domain) => ({ domain })),
+  })
+
+const anyQuestion: fc.Arbitrary<Question> = fc
+  .record({
+    from: anySender,
+    ip: anyIp,
+    tls: anyTls,
+    to: fc.uniqueArray(anyRecipientDomain, { minLength: 1 }),
+  })
+  .map(({ from, ip, tls, to }) => ({
+    mailFrom: from.mailFrom,
+    ip,
+    tls,
+    rcptTo: to.map((domain) => `b@${domain}`),
+  }))
+
+const messageFor = ({ mailFrom, ip, tls }: Question) =>
+  message({ receivedAt: receivedAt.toISOString(), mailFrom, tls, source: { ip, port: 0, helo: '' } })
+
+const idOf = (connector: { id: string } | null) => connector?.id ?? null
+
+/** As the connector says: by its own authorities, or by those of everyone. */
+const trusts = ({ certificateAuthorities }: InboundConnector, certificate: ClientCertificate): boolean =>
+  certificateAuthorities.length > 0
+    ? chainsTo(certificate.chain, certificateAuthorities, receivedAt)
+    : certificate.trusted
+
+describe('selection answers as the plain reference does, whatever the connectors', () => {
+  test('for partners, enforced and on trial', () =>
+    fc.assert(
+      fc.property(anyConnectors, anySender, anyIp, anyTls, (connectors, { mailFrom, sender }, ip, tls) => {
+        const { partner, trial } = judgeInbound(compile(connectors), { mailFrom, ip, tls, at: receivedAt })
+        const enforced = referencePartner(connectors.inbound, 'Enforce', sender)
+        const tried = referencePartner(connectors.inbound, 'ReportOnly', sender)
+        assert.equal(idOf(partner), idOf(enforced ?? tried))
+        assert.equal(idOf(trial), idOf(tried))
+      }),
+      runs,
+    ))
+
+  test('for our own servers: certificates, wildcards on either side, fingerprints, addresses of both families', () => {
+    const answered = { byCertificate: 0, byAddress: 0, nobody: 0 }
+    const ours = fc.uniqueArray(
+      anyInbound.filter(({ connectorType }) => connectorType === 'OnPremises'),
+      { selector: ({ name }) => name.toLowerCase(), maxLength: 8 },
+    )
+    fc.assert(
+      fc.property(ours, anySender, anyIp, anyTls, (inbound, { mailFrom, sender }, ip, tls) => {
+        const session: Session = { mailFrom, ip, tls, at: receivedAt }
+        const { attributedTo } = judgeInbound(
+          compile({ inbound, outbound: [], acceptedDomains: [] }),
+          session,
+        )
+        const peer = { sender, ip, certificate: tls.clientCertificate, at: receivedAt }
+        const expected = referenceAttribution(inbound, peer, trusts)
+        assert.equal(idOf(attributedTo), idOf(expected))
+        const without = referenceAttribution(inbound, { ...peer, certificate: null }, trusts)
+        if (expected === null) answered.nobody += 1
+        else if (idOf(without) === idOf(expected)) answered.byAddress += 1
+        else answered.byCertificate += 1
+      }),
+      { numRuns: 2000 },
+    )
+    for (const [way, count] of Object.entries(answered)) assert.ok(count > 20, `${way}: ${count}`)
+  })
+
+  test('for recipients, of ours and of others', () =>
+    fc.assert(
+      fc.property(anyConnectors, anyRecipientDomain, (connectors, domain) => {
+        const expected = referenceOutbound(
+          connectors.outbound,
+          domain,
+          connectors.acceptedDomains.includes(domain),
+        )
+        assert.equal(idOf(selectOutbound(compile(connectors), domain)), idOf(expected))
+      }),
+      runs,
+    ))
+})
+
+describe('the same input gives the same answer', () => {
+  test('asked twice, and whatever the order in which connectors are read', () => {
+    const shuffled = anyConnectors.chain((connectors) =>
+      fc.record({
+        connectors: fc.constant(connectors),
+        other: fc.record({
+          inbound: fc.shuffledSubarray(connectors.inbound, { minLength: connectors.inbound.length }),
+          outbound: fc.shuffledSubarray(connectors.outbound, { minLength: connectors.outbound.length }),
+          acceptedDomains: fc.constant(connectors.acceptedDomains.toReversed()),
+        }),
+      }),
+    )
+    fc.assert(
+      fc.property(shuffled, anyQuestion, ({ connectors, other }, question) => {
+        const answer = explain(compile(connectors), settings, question, receivedAt)
+        assert.deepEqual(explain(compile(connectors), settings, question, receivedAt), answer)
+        assert.deepEqual(explain(compile(other), settings, question, receivedAt), answer)
+      }),
+      runs,
+    )
+  })
+
+  test('and with a connector more that speaks for others, neither verdict nor considered connectors change', () => {
+    const fromOthers = anyInbound.map((it) => ({
+      ...it,
+      senderDomains: ['others.invalid', '*.others.invalid'],
+    }))
+    const toOthers = anyOutbound.map((it) => ({
+      ...it,
+      recipientDomains: ['others.invalid', '*.others.invalid'],
+      allAcceptedDomains: false,
+    }))
+    fc.assert(
+      fc.property(anyConnectors, fromOthers, toOthers, anyQuestion, (connectors, one, other, question) => {
+        // Our own servers are asked about every DSN, so for the null reverse path none of them speaks for others.
+        fc.pre(question.mailFrom !== '' || one.connectorType === 'Partner')
+        const more = withMore(connectors, one, other)
+        assert.deepEqual(
+          explain(compile(more), settings, question, receivedAt),
+          explain(compile(connectors), settings, question, receivedAt),
+        )
+      }),
+      runs,
+    )
+  })
+
+  test('and with a disabled connector more, no verdict and no reply changes', () =>
+    fc.assert(
+      fc.property(anyConnectors, anyInbound, anyOutbound, anyQuestion, (connectors, one, other, question) => {
+        const more = withMore(connectors, { ...one, enabled: false }, { ...other, enabled: false })
+        const [before, after] = [connectors, more].map((it) =>
+          explain(compile(it), settings, question, receivedAt),
+        )
+        const decided = (it = before) =>
+          it?.recipients.map(({ verdict, inSession }) => ({ verdict, inSession }))
+        assert.deepEqual(decided(after), decided(before))
+      }),
+      runs,
+    ))
+})
+
+function withMore(connectors: Connectors, one: InboundConnector, other: OutboundConnector): Connectors {
+  return {
+    ...connectors,
+    inbound: [...connectors.inbound, { ...one, id: 'one more', name: 'One more' }],
+    outbound: [...connectors.outbound, { ...other, id: 'another', name: 'Another' }],
+  }
+}
+
+describe('the more specific connector wins', () => {
+  test('for a sender: one for the very domain goes before all that are not', () =>
+    fc.assert(
+      fc.property(anyConnectors, anyInbound, anyQuestion, (connectors, given, question) => {
+        const domain = question.mailFrom.split('@')[1]?.toLowerCase().replace(/\.$/, '') ?? ''
+        fc.pre(domain !== '' && !domain.startsWith('['))
+        const inbound = connectors.inbound.filter(({ senderDomains }) => !senderDomains.includes(domain))
+        const partner = { ...given, connectorType: 'Partner', mode: 'Enforce', enabled: true } as const
+        const exact = { ...partner, senderDomains: [domain], id: 'exact' }
+        const rules = compile({ ...connectors, inbound: [...inbound, exact] })
+        assert.equal(judgeMessage(rules, messageFor(question)).partner?.id, 'exact')
+      }),
+      runs,
+    ))
+
+  test('for a recipient likewise', () =>
+    fc.assert(
+      fc.property(anyConnectors, anyOutbound, anyRecipientDomain, (connectors, given, domain) => {
+        const outbound = connectors.outbound.filter(
+          ({ recipientDomains }) => !recipientDomains.includes(domain),
+        )
+        const inForce = { ...given, mode: 'Enforce', enabled: true } as const
+        const exact = { ...inForce, recipientDomains: [domain], id: 'exact' }
+        const rules = compile({ ...connectors, outbound: [...outbound, exact] })
+        assert.equal(selectOutbound(rules, domain)?.id, 'exact')
+      }),
+      runs,
+    ))
+})
+
+describe('forced TLS cannot be argued away', () => {
+  /** Less is known of a session, or its certificate vouches for less. */
+  const less: fc.Arbitrary<(facts: TlsFacts) => TlsFacts> = fc
+    .subarray(
+      [
+        () => plaintext,
+        (facts: TlsFacts) => ({ ...facts, negotiated: false }),
+        (facts: TlsFacts) => ({ ...facts, protocol: null }),
+        (facts: TlsFacts) => ({ ...facts, protocol: 'TLSv1.2' }),
+        (facts: TlsFacts) => ({ ...facts, clientCertificate: null }),
+        changed(() => ({ trusted: false })),
+        changed(() => ({ chain: [] })),
+        changed(({ chain }) => ({ chain: chain.slice(0, 1) })),
+        changed(() => ({ clientAuth: false })),
+        changed(() => ({ subjectAltNames: [], commonName: null })),
+        changed(() => ({ fingerprint256: '00'.repeat(32) })),
+        changed(() => ({ notAfter: '2000-01-01T00:00:00.000Z' })),
+      ],
+      { minLength: 1, maxLength: 4 },
+    )
+    .map((steps) => (facts) => steps.reduce((known, step) => step(known), facts))
+
+  test('no missing fact turns a partner’s violation into mail that is taken', () => {
+    let violations = 0
+    fc.assert(
+      fc.property(anyConnectors, anyQuestion, less, (connectors, question, reduce) => {
+        const rules = compile(connectors)
+        const violation = judgeMessage(rules, messageFor(question)).violation
+        fc.pre(violation?.connector.connectorType === 'Partner')
+        violations += 1
+        const reduced = { ...question, tls: reduce(question.tls) }
+        const { recipients } = explain(rules, settings, reduced, receivedAt)
+        for (const { verdict, inSession } of recipients) {
+          assert.notEqual(verdict.action, 'Deliver')
+          if (violation.connector.onViolation === 'Bounce') assert.ok(inSession.code >= 500)
+        }
+      }),
+      runs,
+    )
+    assert.ok(violations >= 500)
+  })
+
+  test('no missing fact grants relay by a certificate', () =>
+    fc.assert(
+      fc.property(anyConnectors, anyQuestion, less, (connectors, question, reduce) => {
+        const inbound = connectors.inbound.map((it) => ({
+          ...it,
+          senderIpAddresses: it.connectorType === 'OnPremises' ? [] : it.senderIpAddresses,
+        }))
+        const rules = compile({ ...connectors, inbound })
+        fc.pre(judgeMessage(rules, messageFor(question)).attributedTo === null)
+        const reduced = { ...question, tls: reduce(question.tls) }
+        assert.equal(judgeMessage(rules, messageFor(reduced)).attributedTo, null)
+      }),
+      runs,
+    ))
+
+  test('a certificate beyond what was asked for never turns a refusal by a partner into a delivery by another', () =>
+    fc.assert(
+      fc.property(anyConnectors, anyQuestion, anyCertificate, (connectors, question, clientCertificate) => {
+        const rules = compile(connectors)
+        const before = judgeMessage(rules, messageFor(question)).partner
+        const tls = { ...question.tls, clientCertificate }
+        assert.equal(judgeMessage(rules, messageFor({ ...question, tls })).partner?.id, before?.id)
+      }),
+      runs,
+    ))
+
+  test('after an attempt whose TLS was not met, the next one demands as much, at any time, also when asked for', () =>
+    fc.assert(
+      fc.property(
+        anyConnectors,
+        anyQuestion,
+        fc.integer({ min: 0, max: 25 * 60 }),
+        fc.integer({ min: 1, max: 100 }),
+        fc.boolean(),
+        (connectors, question, minutes, attempt, retry) => {
+          const rules = compile(connectors)
+          const now = new Date(receivedAt.getTime() + minutes * 60_000)
+          const lastAttempt = failed(Math.max(0, minutes - 10), attempt, noStartTls)
+          for (const address of question.rcptTo) {
+            const selected = selectOutbound(rules, address.slice(2))
+            if (selected === null || selected.tlsSettings === null) continue
+            const recipients = [recipient({ address, lastAttempt })]
+            const [verdict] = evaluate(rules, settings, messageFor(question), recipients, now, retry)
+            if (verdict?.action !== 'Deliver') continue
+            assert.deepEqual(verdict.tls, requirementOf(selected))
+            assert.notEqual(verdict.tls.level, 'Opportunistic')
+            assert.equal(verdict.tls.mode, selected.mode)
+          }
+        },
+      ),
+      runs,
+    ))
+
+  test('a partner put on trial changes no reply and no verdict', () =>
+    fc.assert(
+      fc.property(anyConnectors, anyInbound, anyQuestion, (connectors, given, question) => {
+        const trial = { ...given, connectorType: 'Partner', mode: 'ReportOnly' } as const
+        const more = withMore(connectors, trial, disabledOutbound)
+        const decided = (it: Connectors) =>
+          explain(compile(it), settings, question, receivedAt).recipients.map(({ verdict, inSession }) => {
+            const { reportOnly: _reported, connectors: _named, ...rest } = verdict
+            return { inSession, ...rest }
+          })
+        assert.deepEqual(decided(more), decided(connectors))
+      }),
+      runs,
+    ))
+
+  test('any trial leaves what enforced connectors refuse as it is', () =>
+    fc.assert(
+      fc.property(anyConnectors, anyInbound, anyOutbound, anyQuestion, (connectors, one, other, question) => {
+        const more = withMore(connectors, { ...one, mode: 'ReportOnly' }, { ...other, mode: 'ReportOnly' })
+        const [before, after] = [connectors, more].map((it) =>
+          judgeMessage(compile(it), messageFor(question)),
+        )
+        if (before?.attributedTo?.mode === 'Enforce')
+          assert.equal(after?.attributedTo?.id, before.attributedTo.id)
+        if (before?.violation) assert.deepEqual(after?.violation, before.violation)
+        for (const address of question.rcptTo) {
+          const selected = selectOutbound(compile(connectors), address.slice(2))
+          if (selected?.mode === 'Enforce')
+            assert.equal(selectOutbound(compile(more), address.slice(2))?.id, selected.id)
+        }
+      }),
+      runs,
+    ))
+})
+
+const disabledOutbound = outbound({ enabled: false })
+
+function changed(change: (certificate: ClientCertificate) => Partial<ClientCertificate>) {
+  return (facts: TlsFacts): TlsFacts => ({
+    ...facts,
+    clientCertificate: facts.clientCertificate && {
+      ...facts.clientCertificate,
+      ...change(facts.clientCertificate),
+    },
+  })
+}
+
+test('an explanation never contradicts the decision', () =>
+  fc.assert(
+    fc.property(anyConnectors, anyQuestion, (connectors, question) => {
+      const rules = compile(connectors)
+      const given = messageFor(question)
+      const verdicts = evaluate(
+        rules,
+        settings,
+        given,
+        question.rcptTo.map((address) => recipient({ address })),
+        receivedAt,
+      )
+      const explained = explain(rules, settings, question, receivedAt)
+      const judgement = judgeMessage(rules, given)
+      for (const [index, { address, inSession, verdict, considered }] of explained.recipients.entries()) {
+        assert.deepEqual(verdict, verdicts[index])
+        const admission = admit(rules, judgement, address)
+        assert.equal(admission.action === 'Accept', inSession.code === 250)
+        if (admission.action === 'Accept') assert.notEqual(verdict.action, 'Bounce')
+        else {
+          assert.equal(formatReply(inSession), formatReply(admission.reply))
+          assert.notEqual(verdict.action, 'Deliver')
+        }
+        const of = (all: typeof considered, ...outcomes: string[]) =>
+          all.filter(({ outcome }) => outcomes.includes(outcome)).map(({ connector }) => connector)
+        assert.deepEqual(
+          of(considered, 'Decides', 'Reports'),
+          [verdict.connectors.outbound].filter((id) => id !== null),
+        )
+        const takePart = of(explained.considered, 'Decides', 'Reports', 'Grants')
+        if (verdict.connectors.inbound === null) assert.deepEqual(takePart, [])
+        else assert.ok(takePart.includes(verdict.connectors.inbound))
+        assert.ok(takePart.length <= 3, 'a partner, a trial, and a server of ours')
+      }
+    }),
+    runs,
+  ))
+
+test('the connectors by chance are of every kind', () => {
+  const [some] = fc.sample(fc.array(anyInbound, { minLength: 300, maxLength: 300 }), 1)
+  const kinds = {
+    Partner: (it: InboundConnector) => it.connectorType === 'Partner',
+    OnPremises: (it: InboundConnector) => it.connectorType === 'OnPremises',
+    'by certificate': (it: InboundConnector) => it.restrictDomainsToCertificate,
+    'by address': (it: InboundConnector) => it.restrictDomainsToIpAddresses,
+    TLSv13: (it: InboundConnector) => it.minimumTlsVersion === 'TLSv1.3',
+    disabled: (it: InboundConnector) => !it.enabled,
+    'on trial': (it: InboundConnector) => it.mode === 'ReportOnly',
+  }
+  for (const [kind, is] of Object.entries(kinds)) assert.ok((some?.filter(is).length ?? 0) > 5, kind)
+})

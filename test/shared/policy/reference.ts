@@ -1,0 +1,166 @@
+/**
+ * Selection once more, as plainly as the specification words it: every connector is looked at, nothing is indexed,
+ * and domains and names are compared label by label. What the code answers is held against this.
+ */
+import { BlockList, isIP } from 'node:net'
+import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
+import type { ClientCertificate } from '../../../shared/contract/message.ts'
+
+type Mode = InboundConnector['mode']
+
+/** Who sends, in comparable form: a domain, null for one at an address, or the null reverse path. */
+export type Sender = { domain: string } | 'atAnAddress' | 'nullReversePath'
+
+export function referencePartner(
+  connectors: readonly InboundConnector[],
+  mode: Mode,
+  sender: Sender,
+): InboundConnector | null {
+  const candidates = connectors
+    .filter((it) => it.enabled && it.connectorType === 'Partner' && it.mode === mode)
+    .filter((it) => specificFor(it, sender) > 0)
+  return highest(candidates, (it) => [specificFor(it, sender), asked(it)])
+}
+
+/** @param trusts whether an authority that the connector trusts has issued the certificate */
+export function referenceAttribution(
+  connectors: readonly InboundConnector[],
+  peer: { sender: Sender; ip: string; certificate: ClientCertificate | null; at: Date },
+  trusts: (connector: InboundConnector, certificate: ClientCertificate) => boolean,
+): InboundConnector | null {
+  const { sender, ip, certificate, at } = peer
+  const ours = connectors
+    .filter((it) => it.enabled && it.connectorType === 'OnPremises')
+    .filter((it) => sender === 'nullReversePath' || specificFor(it, sender) > 0)
+  const ways = [
+    (it: InboundConnector) => certificate !== null && shows(it, certificate, at, trusts),
+    (it: InboundConnector) => holds(it.senderIpAddresses, ip),
+  ]
+  for (const mode of ['Enforce', 'ReportOnly'])
+    for (const knows of ways) {
+      const known = ours.filter((it) => it.mode === mode && knows(it))
+      const found = highest(known, (it) => [
+        sender === 'nullReversePath' ? 0 : specificFor(it, sender),
+        asked(it),
+      ])
+      if (found) return found
+    }
+  return null
+}
+
+export function referenceOutbound(
+  connectors: readonly OutboundConnector[],
+  domain: string,
+  isAccepted: boolean,
+): OutboundConnector | null {
+  const specific = (it: OutboundConnector): number => {
+    const byName = Math.max(
+      0,
+      ...it.recipientDomains.filter((pattern) => pattern !== '*').map(specificOf(domain)),
+    )
+    if (byName > 0) return byName
+    if (it.allAcceptedDomains && isAccepted) return 0.75
+    const takesEveryone = it.recipientDomains.includes('*') && (!isAccepted || it.route === 'SmartHosts')
+    return takesEveryone ? 0.5 : 0
+  }
+  for (const mode of ['Enforce', 'ReportOnly']) {
+    const candidates = connectors.filter((it) => it.enabled && it.mode === mode && specific(it) > 0)
+    const found = highest(candidates, (it) => [
+      specific(it),
+      level(it),
+      Number(it.minimumTlsVersion === 'TLSv1.3'),
+    ])
+    if (found) return found
+  }
+  return null
+}
+
+const level = ({ tlsSettings }: OutboundConnector): number =>
+  [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation'].indexOf(tlsSettings)
+
+/** How many things a connector asks of a sender. */
+function asked(it: InboundConnector): number {
+  let count = 0
+  if (it.requireTls) count += 1
+  if (it.minimumTlsVersion === 'TLSv1.3') count += 1
+  if (it.restrictDomainsToCertificate) count += 1
+  if (it.restrictDomainsToCertificate && it.requireClientAuthEku) count += 1
+  if (it.restrictDomainsToIpAddresses) count += 1
+  return count
+}
+
+const specificFor = ({ senderDomains }: InboundConnector, sender: Sender): number => {
+  if (typeof sender === 'string') return senderDomains.includes('*') ? 0.5 : 0
+  return Math.max(...senderDomains.map(specificOf(sender.domain)))
+}
+
+/** Above everything: the domain. Then wildcards by their labels, then `*`; 0 when the pattern does not match. */
+const specificOf =
+  (domain: string) =>
+  (pattern: string): number => {
+    if (pattern === '*') return 0.5
+    if (pattern === domain) return 1000
+    if (!pattern.startsWith('*.')) return 0
+    const wanted = pattern.split('.').slice(1)
+    const last = domain.split('.').slice(-wanted.length)
+    return last.join('.') === wanted.join('.') ? wanted.length : 0
+  }
+
+function shows(
+  connector: InboundConnector,
+  certificate: ClientCertificate,
+  at: Date,
+  trusts: (connector: InboundConnector, certificate: ClientCertificate) => boolean,
+): boolean {
+  if (Date.parse(certificate.notBefore) > at.getTime() || Date.parse(certificate.notAfter) < at.getTime())
+    return false
+  if (connector.certificateFingerprints.includes(certificate.fingerprint256)) return true
+  const { subjectAltNames, commonName } = certificate
+  const names = subjectAltNames.length > 0 ? subjectAltNames : [commonName ?? '']
+  const named = names.some((name) => connector.tlsSenderCertificateNames.some((wanted) => fits(name, wanted)))
+  return (
+    named && trusts(connector, certificate) && (certificate.clientAuth || !connector.requireClientAuthEku)
+  )
+}
+
+/** RFC 9525 §6.3, with a wildcard on either side. */
+function fits(presented: string, wanted: string): boolean {
+  const [one, other] = [presented.toLowerCase().split('.'), wanted.split('.')]
+  if (one.length !== other.length) return false
+  if (one.slice(1).join('.') !== other.slice(1).join('.')) return false
+  return one[0] === other[0] || one[0] === '*' || other[0] === '*'
+}
+
+/** By Node's own list of addresses. An IPv4 address mapped into IPv6 is that IPv4 address, and a range likewise. */
+function holds(ranges: readonly string[], ip: string): boolean {
+  const address = ip.replace('::ffff:', '')
+  const family = isIP(address)
+  const list = new BlockList()
+  for (const range of ranges) {
+    const [network = '', bits] = range.replace('::ffff:', '').split('/')
+    if (isIP(network) !== family) continue
+    const prefix = Number(bits ?? 128) - (range.startsWith('::ffff:') ? 96 : 0)
+    list.addSubnet(network, Math.min(prefix, family === 4 ? 32 : 128), family === 4 ? 'ipv4' : 'ipv6')
+  }
+  return list.check(address, family === 4 ? 'ipv4' : 'ipv6')
+}
+
+function highest<C extends { name: string }>(
+  connectors: readonly C[],
+  rankOf: (connector: C) => number[],
+): C | null {
+  let best: C | null = null
+  for (const connector of connectors) {
+    if (best === null || goesBefore(rankOf(connector), connector.name, rankOf(best), best.name))
+      best = connector
+  }
+  return best
+}
+
+function goesBefore(rank: number[], name: string, other: number[], otherName: string): boolean {
+  for (const [index, value] of rank.entries()) {
+    const against = other[index] as number
+    if (value !== against) return value > against
+  }
+  return name < otherName
+}
