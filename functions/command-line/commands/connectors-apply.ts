@@ -1,10 +1,11 @@
 /** `connectors apply`: the gateway gets what a file says. */
 import { command, jsonOption } from '../command.ts'
-import { carryOut, labelOf, type Warning } from '../configuration/apply.ts'
+import { carryOut, labelOf } from '../configuration/apply.ts'
 import { diffText } from '../configuration/diff.ts'
 import { readPresent } from '../configuration/existing.ts'
 import { type Change, isWritten, plan } from '../configuration/plan.ts'
 import { readConfiguration } from '../configuration/read.ts'
+import { type Warning, warningsOf } from '../configuration/warnings.ts'
 import { exit, UsageFault } from '../faults.ts'
 import { readText } from '../text/files.ts'
 import { counted, printable } from '../text/words.ts'
@@ -33,6 +34,8 @@ A connector is the one of the same name, in whatever letter case, and of the sam
 the file is named and left alone; --prune removes it, and says what that means for mail. A section that the file
 leaves out (acceptedDomains, inboundConnectors, outboundConnectors) is not touched, with --prune either.
 
+Warnings are about what the file leads to, in the gateway's words; a dry run gives them too.
+
 Writing goes in the order accepted domains, inbound, outbound; what is removed goes last. When somebody else changed
 a connector since it was read, it stops and says so.
 `,
@@ -40,19 +43,22 @@ a connector since it was read, it stops and says so.
     if (values.file === undefined) throw new UsageFault('connectors apply needs -f FILE')
     const { text, name } = await readText(values.file, world)
     const file = readConfiguration(text, name)
-    const changes = plan(file, await readPresent(api), values.prune)
+    const present = await readPresent(api)
+    const changes = plan(file, present, values.prune)
+    const warnings = warningsOf(changes, present, new Date(world.now()))
     const say = values.json ? () => {} : world.out
     say(`${diffText(changes)}\n\n`)
-    const differs = changes.some(isWritten)
+    for (const warning of warnings) world.err(`${warningText(warning)}\n`)
     const dryRun = values['dry-run']
-    const warnings = dryRun ? [] : await carryOut(api, changes)
-    for (const { of, name, path, message } of warnings)
-      world.err(`warning: ${of} "${printable(name)}": ${path === '' ? '' : `${path}: `}${message}\n`)
+    if (!dryRun) await carryOut(api, changes)
     say(`${conclusion(changes, dryRun)}\n`)
     if (values.json) world.out(`${JSON.stringify(report(changes, !dryRun, warnings), null, 2)}\n`)
-    return dryRun && differs ? exit.differs : exit.ok
+    return dryRun && changes.some(isWritten) ? exit.differs : exit.ok
   },
 })
+
+const warningText = ({ of, name, path, message }: Warning): string =>
+  `warning: ${of} "${printable(name)}": ${path === '' ? '' : `${path}: `}${printable(message)}`
 
 function conclusion(changes: readonly Change[], dryRun: boolean): string {
   const count = (...kinds: Change['kind'][]) => changes.filter(({ kind }) => kinds.includes(kind)).length

@@ -8,54 +8,37 @@ import { counted } from '../text/words.ts'
 import { acceptedDomains } from './kinds.ts'
 import { type Change, inOrderOfWriting } from './plan.ts'
 
-export interface Warning {
-  readonly of: string
-  readonly name: string
-  readonly path: string
-  readonly message: string
-}
-
-const Saved = z.looseObject({
-  warnings: z.array(z.object({ path: z.string(), message: z.string() })).default([]),
-})
-
 /**
- * @returns what the gateway remarked on
+ * What the answers remark on is passed over: they see the state in between. warnings.ts says it of the end.
  * @throws Fault that says what was written before it
  */
-export async function carryOut(api: ApiClient, changes: readonly Change[]): Promise<Warning[]> {
+export async function carryOut(api: ApiClient, changes: readonly Change[]): Promise<void> {
   const writes = inOrderOfWriting(changes)
-  const warnings: Warning[] = []
   for (const [done, change] of writes.entries()) {
     try {
-      for (const remark of await write(api, change))
-        warnings.push({ of: change.of.one, name: labelOf(change), ...remark })
+      await write(api, change)
     } catch (error) {
       throw stopped(error, change, done, writes.length)
     }
   }
-  return warnings
 }
 
-async function write(api: ApiClient, change: Change): Promise<{ path: string; message: string }[]> {
+async function write(api: ApiClient, change: Change): Promise<void> {
   switch (change.kind) {
     case 'Create': {
       const { of, wanted } = change
-      const saved =
-        of === acceptedDomains
-          ? await api.put(Saved, `${of.path}/${escaped(wanted.key)}`, wanted.fields)
-          : await api.post(Saved, of.path, wanted.fields)
-      return saved.warnings
+      if (of === acceptedDomains)
+        await api.put(z.unknown(), `${of.path}/${escaped(wanted.key)}`, wanted.fields)
+      else await api.post(z.unknown(), of.path, wanted.fields)
+      return
     }
     case 'Replace': {
       const { existing, wanted } = change
-      return (await api.put(Saved, existing.path, wanted.fields, existing.version)).warnings
+      await api.put(z.unknown(), existing.path, wanted.fields, existing.version)
+      return
     }
     case 'Remove':
       await api.delete(change.existing.path, change.existing.version)
-      return []
-    default:
-      return []
   }
 }
 

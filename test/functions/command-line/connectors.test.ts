@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { parse } from 'yaml'
+import { ConnectorRepository } from '../../../shared/connectors/repository.ts'
+import { outboundInput } from '../../support/connectors.ts'
 import { createPki } from '../../support/pki.ts'
 import { type HttpApi, mailflow, startApi } from './support.ts'
 
@@ -223,6 +225,57 @@ describe('connectors apply', () => {
   })
 })
 
+describe('warnings of connectors apply', () => {
+  const odd = `
+acceptedDomains: [ours.example]
+inboundConnectors:
+  - { name: From A, connectorType: Partner, senderDomains: [a.example] }
+  - { name: From the world, connectorType: Partner, senderDomains: ["*"], senderIpAddresses: [192.0.0.0/8] }
+outboundConnectors:
+  - { name: To B, connectorType: Partner, recipientDomains: [b.example], tlsSettings: EncryptionOnly }
+  - { name: To ours, connectorType: Partner, recipientDomains: [ours.example], tlsSettings: CertificateValidation }
+`
+
+  test('are those that the gateway has of what the file leads to, in a dry run too', async () => {
+    const dry = JSON.parse((await apply(odd, '--dry-run', '--json')).out).warnings
+    const { warnings } = JSON.parse((await apply(odd, '--json')).out)
+    assert.deepEqual(dry, warnings)
+    const saved: object[] = []
+    for (const direction of ['inbound', 'outbound'])
+      for (const { id, createdAt, updatedAt, version, validation, ...json } of (
+        await api.ask(`GET /${direction}-connectors`)
+      ).body.items) {
+        const headers = { 'if-match': '*' }
+        const { body } = await api.ask(`PUT /${direction}-connectors/${id}`, { json, headers })
+        for (const warning of body.warnings)
+          saved.push({ of: `${direction} connector`, name: json.name, ...warning })
+      }
+    const sorted = (some: object[]) => some.map((one) => JSON.stringify(one)).sort()
+    assert.notEqual(warnings.length, 0)
+    assert.deepEqual(sorted(warnings), sorted(saved))
+  })
+
+  test('do not speak of the moment between the connectors of a pair', async () => {
+    assert.equal((await apply(bank)).err, '')
+    assert.equal((await apply(bank)).err, '')
+  })
+
+  test('name a connector whose counterpart goes', async () => {
+    await apply(bank)
+    const { err } = await apply('inboundConnectors: []\n', '--prune', '--dry-run')
+    assert.match(
+      err,
+      /^warning: outbound connector "To the bank": recipientDomains: mail from bank\.example is taken/,
+    )
+  })
+
+  test('are not given again for what does not change', async () => {
+    const half = bank.replace(/inboundConnectors:.*?(?=outboundConnectors)/s, '')
+    assert.notEqual((await apply(half)).err, '')
+    assert.equal((await apply(half)).err, '')
+  })
+})
+
 describe('connectors export', () => {
   test('is a file that makes no difference', async () => {
     await apply(bank)
@@ -310,11 +363,9 @@ describe('connectors list and get', () => {
   })
 
   test('lists more than one page holds', async () => {
-    const names = Array.from({ length: 205 }, (_, number) => `Partner ${number}`)
-    for (const name of names)
-      await api.ask('POST /outbound-connectors', {
-        json: { name, connectorType: 'Partner', recipientDomains: ['a.example'] },
-      })
+    const { outbound } = new ConnectorRepository(api.database.documents, api.database.connectorsTable)
+    for (let count = 0; count < 205; count++)
+      await outbound.create(outboundInput({ name: `Partner ${count}` }))
     const { out } = await api.mailflow('connectors', 'list', '--json')
     assert.equal(JSON.parse(out).outboundConnectors.length, 205)
   })
