@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { commands } from '../../../functions/command-line/commands.ts'
+import { readConfiguration } from '../../../functions/command-line/configuration/read.ts'
 import { mailflow } from './support.ts'
 
 test('--help names every command', async () => {
@@ -53,8 +54,15 @@ describe('a command that is called wrongly ends with 2 and names the fault', () 
   })
 })
 
-test('the page about the command line tells of every command and every option', () => {
-  const page = readFileSync(join(import.meta.dirname, '../../../docs/command-line.md'), 'utf8')
+const page = readFileSync(join(import.meta.dirname, '../../../docs/command-line.md'), 'utf8')
+
+test("the page's own file has no fault", () => {
+  const [, file = ''] = /```yaml\n(.*?)```/s.exec(page) ?? []
+  const { inboundConnectors, outboundConnectors } = readConfiguration(file, 'docs/command-line.md')
+  assert.deepEqual([inboundConnectors?.length, outboundConnectors?.length], [1, 1])
+})
+
+test('the page tells of every command and every option', () => {
   for (const { name, options } of commands) {
     assert.ok(page.includes(name), name)
     for (const option of Object.keys(options)) assert.ok(page.includes(`--${option}`), `${name} --${option}`)
