@@ -35,6 +35,17 @@ describe('a domain in comparable form', () => {
       }),
     )
   })
+  test('is the same with a dot at the end, which is always read the long way', () => {
+    const label = fc.oneof(
+      fc.stringMatching(/^[A-Za-z0-9_-]{1,8}$/),
+      fc.constantFrom('xn--bcher-kva', 'xn--', 'a--b', '0x7f', '127', 'a'.repeat(63), 'b'.repeat(64)),
+    )
+    const name = fc.array(label, { minLength: 1, maxLength: 5 }).map((labels) => labels.join('.'))
+    fc.assert(
+      fc.property(name, (name) => assert.equal(normaliseDomain(name), normaliseDomain(`${name}.`))),
+      { numRuns: 2000 },
+    )
+  })
 })
 
 describe('a domain pattern', () => {

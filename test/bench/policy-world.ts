@@ -1,0 +1,165 @@
+/** Connectors of every kind in any number, and messages that meet them and that do not. */
+import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
+import { type Message, plaintext, type Recipient } from '../../shared/contract/message.ts'
+import type { ConnectorSet } from '../../shared/policy/snapshot.ts'
+import { inbound, message, outbound, overTls, overTlsWith, recipient } from '../support/fixtures.ts'
+
+export interface Mail {
+  message: Message
+  recipient: Recipient
+}
+
+/** Half of them inbound; each has its own copy of everything, as when it is read from the store. */
+export function connectorSet(size: number): ConnectorSet {
+  const half = size / 2
+  return own({
+    version: 1,
+    inbound: Array.from({ length: half }, (_, index) => inboundOf(index)),
+    outbound: Array.from({ length: half }, (_, index) => outboundOf(index)),
+    acceptedDomains: Array.from({ length: 20 }, (_, index) => ({ domain: `ours${index}.example` })),
+  })
+}
+
+const own = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
+
+const domainOf = (index: number): string => `partner${index}.example`
+/** A /24 of its own for each of the first 65,536. */
+const networkOf = (index: number): string => `10.${(index >> 8) & 0xff}.${index & 0xff}`
+
+const partner = inbound()
+const onPremises = inbound({
+  connectorType: 'OnPremises',
+  senderDomains: ['ours0.example'],
+  senderIpAddresses: ['192.0.2.1'],
+})
+
+/** Of ten: four exact, two wildcards by certificate, one that only reports, two of our own servers, one disabled. */
+function inboundOf(index: number): InboundConnector {
+  const domain = domainOf(index)
+  const own = { id: `inbound-${index}`, name: `Inbound ${index}` }
+  switch (index % 10) {
+    case 0:
+      return index === 0
+        ? { ...partner, ...own, senderDomains: ['*'], requireTls: false }
+        : { ...partner, ...own, senderDomains: [domain, `mail.${domain}`] }
+    case 1:
+      return { ...onPremises, ...own, senderIpAddresses: [`${networkOf(index)}.0/24`] }
+    case 2:
+    case 7:
+      return {
+        ...partner,
+        ...own,
+        senderDomains: [`*.${domain}`],
+        restrictDomainsToCertificate: true,
+        tlsSenderCertificateNames: [`*.${domain}`],
+      }
+    case 3:
+      return {
+        ...onPremises,
+        ...own,
+        senderIpAddresses: [],
+        tlsSenderCertificateNames: [`gateway${index}.ours0.example`],
+      }
+    case 4:
+      return { ...partner, ...own, senderDomains: [domain], mode: 'ReportOnly' }
+    case 5:
+      return { ...partner, ...own, senderDomains: [domain], enabled: false }
+    default:
+      return { ...partner, ...own, senderDomains: [domain, `mail.${domain}`] }
+  }
+}
+
+const remote = outbound()
+
+function outboundOf(index: number): OutboundConnector {
+  const domain = domainOf(index)
+  const own = { id: `outbound-${index}`, name: `Outbound ${index}` }
+  switch (index % 10) {
+    case 0:
+      return index === 0
+        ? { ...remote, ...own, recipientDomains: ['*'] }
+        : { ...remote, ...own, recipientDomains: [domain], tlsSettings: 'EncryptionOnly' }
+    case 1:
+      return {
+        ...remote,
+        ...own,
+        connectorType: 'OnPremises',
+        recipientDomains: index === 1 ? [] : [`branch${index}.ours0.example`],
+        allAcceptedDomains: index === 1,
+        route: 'SmartHosts',
+        smartHosts: [{ host: 'mailbox.ours0.example', port: 25 }],
+        tlsSettings: 'CertificateValidation',
+      }
+    case 2:
+    case 7:
+      return {
+        ...remote,
+        ...own,
+        recipientDomains: [`*.${domain}`],
+        tlsSettings: 'DomainValidation',
+        tlsDomain: `*.${domain}`,
+      }
+    case 4:
+      return {
+        ...remote,
+        ...own,
+        recipientDomains: [domain],
+        tlsSettings: 'EncryptionOnly',
+        mode: 'ReportOnly',
+      }
+    case 5:
+      return { ...remote, ...own, recipientDomains: [domain], enabled: false }
+    default:
+      return { ...remote, ...own, recipientDomains: [domain], tlsSettings: 'CertificateValidation' }
+  }
+}
+
+/**
+ * Mail in four parts: from partners with what they are asked for, from partners without it, from elsewhere, and from
+ * our own servers, known by certificate or by address, to partners and elsewhere.
+ * @param partners how many inbound connectors there are to be drawn from
+ */
+export function mailFor(partners: number, count: number): Mail[] {
+  const chance = generator(42)
+  const below = (limit: number) => Math.floor(chance() * limit)
+  return Array.from({ length: count }, (_, number) => {
+    const index = below(partners)
+    const domain = domainOf(index)
+    const certified = overTlsWith({ subjectAltNames: [`mail.${domain}`, domain] })
+    const elsewhere = `someone${number}@mail.elsewhere${below(1000)}.example`
+    const toOurs = recipient({ address: `user${number}@ours${below(20)}.example` })
+    const toPartner = recipient({ address: `user${number}@mail.${domainOf(below(partners))}` })
+    const toAnyone = recipient({ address: elsewhere })
+    const fromPartner = `sender${number}@${below(2) ? 'mail.' : ''}${domain}`
+    const ip = `198.51.100.${below(256)}`
+    switch (number % 4) {
+      case 0:
+        return { message: mail(fromPartner, ip, certified), recipient: toOurs }
+      case 1:
+        return { message: mail(fromPartner, ip, below(2) ? plaintext : overTls), recipient: toOurs }
+      case 2:
+        return { message: mail(elsewhere, ip, below(2) ? certified : overTls), recipient: toOurs }
+      default: {
+        const tens = index - (index % 10)
+        const gateway = overTlsWith({ subjectAltNames: [`gateway${tens + 3}.ours0.example`] })
+        const from = `employee${number}@ours0.example`
+        const to = below(2) ? toPartner : toAnyone
+        return below(2)
+          ? { message: mail(from, ip, gateway), recipient: to }
+          : { message: mail(from, `${networkOf(tens + 1)}.${below(256)}`, plaintext), recipient: to }
+      }
+    }
+  })
+}
+
+const mail = (mailFrom: string, ip: string, tls: Message['tls']): Message =>
+  message({ mailFrom, tls, source: { ip, port: 40_000, helo: 'client.example' } })
+
+/** The same numbers each time (Lehmer's generator, modulus 2^31 - 1). */
+function generator(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state * 48_271) % 2_147_483_647
+    return state / 2_147_483_647
+  }
+}
