@@ -42,9 +42,10 @@ function* inboundInOrder(
 ): Generator<InboundConnector> {
   for (const { connector } of matchesByDomain(partners.Enforce, domain)) yield connector
   for (const { connector } of matchesByDomain(partners.ReportOnly, domain)) yield connector
-  const ours = mailFrom === '' ? onPremises.rules : [...matchesByDomain(onPremises.byDomain, domain)]
+  // Walked once a mode: there may be thousands, of whom the first few are listed.
+  const ours = () => (mailFrom === '' ? onPremises.rules : matchesByDomain(onPremises.byDomain, domain))
   for (const mode of ['Enforce', 'ReportOnly'] as const)
-    for (const { connector } of ours) if (connector.mode === mode) yield connector
+    for (const { connector } of ours()) if (connector.mode === mode) yield connector
   yield* matchesByDomain(disabled.inbound, domain)
 }
 

@@ -3,6 +3,7 @@
  * so, sorted by where they begin, the ranges that hold an address are the last one that begins at or before it and
  * those around that one. A lookup costs the logarithm of their number.
  */
+import { isIPv4 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 interface Range<T> {
@@ -89,8 +90,9 @@ function boundsOf(text: string): { first: string; last: string } {
   return { first: keyOf(filledWith(0)), last: keyOf(filledWith(0xff)) }
 }
 
-/** An IPv4 address mapped into IPv6 is that IPv4 address. */
+/** An IPv4 address mapped into IPv6 is that IPv4 address. Of four plain numbers the key is made at once. */
 function keyOfAddress(ip: string): string | null {
+  if (isIPv4(ip)) return keyOf(ip.split('.').map(Number))
   try {
     return keyOf(ipaddr.process(ip).toByteArray())
   } catch {

@@ -147,9 +147,11 @@ export function* matchesByDomain<T>(index: DomainIndex<T>, domain: string | null
 
 /** As matchesByDomain, without those of `*`. */
 export function* matchesByName<T>({ exact, wildcard }: DomainIndex<T>, domain: string): Generator<T> {
-  yield* exact.get(domain) ?? []
+  const named = exact.get(domain)
+  if (named) yield* named
   for (let suffix = domain; ; ) {
-    yield* wildcard.get(suffix) ?? []
+    const below = wildcard.get(suffix)
+    if (below) yield* below
     const dot = suffix.indexOf('.')
     if (dot < 0) return
     suffix = suffix.slice(dot + 1)
