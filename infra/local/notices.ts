@@ -36,14 +36,15 @@ export async function readNotices(
     reportsBatchItemFailures: false,
     concurrency: 1,
   }
-  return startPoller(sqs, source, async (event) => show(event, file, notify), notify)
+  return startPoller(sqs, source, (event) => show(event, file, notify), notify)
 }
 
-function show({ Records }: SQSEvent, file: Writable, notify: (line: string) => void): void {
+async function show({ Records }: SQSEvent, file: Writable, notify: (line: string) => void): Promise<void> {
   for (const { body } of Records) {
     const { Subject, Message, Timestamp } = Envelope.parse(JSON.parse(body))
     const subject = Subject ?? 'notice'
-    file.write(`${Timestamp} ${subject}\n\n${Message}\n`)
+    // Whoever reads the line finds the rest in the file.
+    await new Promise((written) => file.write(`${Timestamp} ${subject}\n\n${Message}\n`, written))
     notify(`${subject.replace(/^mailflow: /, '')} (logs/notices.log)`)
   }
 }

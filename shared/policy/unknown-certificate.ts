@@ -75,6 +75,7 @@ function noticeOf(
   fate: Fate,
 ): CertificateNotice {
   const { id, name, connectorType, mode, onViolation } = connector
+  const senderDomain = domainOf(mailFrom)
   return {
     kind: 'UnknownCertificate',
     at: at.toISOString(),
@@ -82,8 +83,8 @@ function noticeOf(
     presented: summaryOf(presented.certificate),
     why: visible(certificateFaults(connector, presented).join('; ')).slice(0, longestWhy),
     ...fate,
-    remedies: remedies(connector, presented),
-    senderDomain: domainOf(mailFrom),
+    remedies: remedies(connector, presented, senderDomain),
+    senderDomain,
     ip,
     failures: 0,
   }
@@ -92,12 +93,15 @@ function noticeOf(
 type Remedy = CertificateNotice['remedies'][number]
 
 /** Of what could be added to a connector, that which would make it know the certificate. */
-function remedies(connector: InboundConnector, { certificate, names, at }: Presented): Remedy[] {
-  const named = connector.tlsSenderCertificateNames.length > 0 ? names.slice(0, 1) : []
-  const possible: Remedy[] = [
-    ...named.map((name): Remedy => ({ field: 'tlsSenderCertificateNames', add: name })),
-    { field: 'certificateFingerprints', add: certificate.fingerprint256 },
-  ]
+function remedies(
+  connector: InboundConnector,
+  { certificate, names, at }: Presented,
+  senderDomain: string | null,
+): Remedy[] {
+  const own = names.find((name) => name === senderDomain || name.endsWith(`.${senderDomain}`)) ?? names[0]
+  const possible: Remedy[] = [{ field: 'certificateFingerprints', add: certificate.fingerprint256 }]
+  if (connector.tlsSenderCertificateNames.length > 0 && own !== undefined)
+    possible.unshift({ field: 'tlsSenderCertificateNames', add: own })
   return possible.filter(({ field, add }) =>
     identifies({ ...connector, [field]: [...connector[field], add] }, { certificate, names, at }),
   )
