@@ -16,19 +16,19 @@ export const testMail = {
 }
 
 /** Shorter than what a silent server takes, longer than any that answers. */
-export const hasty = { connect: 400, greeting: 400, command: 400, data: 400 }
+export const hasty = { connect: 1_000, greeting: 1_000, command: 1_000, data: 1_000 }
+export const patient = { connect: 10_000, greeting: 10_000, command: 10_000, data: 10_000 }
 
 export function options(
   changes: { smtp?: Partial<Options['smtp']>; limits?: Partial<Options['limits']> } = {},
 ): Options {
-  const patience = 10_000
   return {
     smtp: {
       name: 'mail.ours.example',
       resolver: fakeResolver({ a: { [smartHost]: ['127.0.0.1'], 'other.partner.example': ['127.0.0.1'] } }),
       privateNetworks: [],
       random: () => 0,
-      timeouts: { connect: patience, greeting: patience, command: patience, data: patience },
+      timeouts: patient,
       ipv6: false,
       ...changes.smtp,
     },

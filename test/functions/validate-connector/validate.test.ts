@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import type { SecureContextOptions } from 'node:tls'
 import { composeTestMail } from '../../../functions/validate-connector/test-mail.ts'
 import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
@@ -9,7 +9,17 @@ import { startBlackHole } from '../../support/black-hole.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { createPki, daysFromNow, type Pki } from '../../support/pki.ts'
 import { type Partner, type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
-import { detailOf, hasty, options, outline, smartHost, testMail, toPartners, validated } from './support.ts'
+import {
+  detailOf,
+  hasty,
+  options,
+  outline,
+  patient,
+  smartHost,
+  testMail,
+  toPartners,
+  validated,
+} from './support.ts'
 
 let pki: Pki
 const tls: Record<'good' | 'wrongName' | 'expired' | 'untrusted' | 'old', SecureContextOptions> = {} as never
@@ -87,7 +97,10 @@ describe('a connector whose partner does as demanded', () => {
     assert.ok((ehlo?.durationMs ?? 0) >= 60, `EHLO took ${ehlo?.durationMs}`)
     assert.ok((startTls?.durationMs ?? 0) >= 60, `STARTTLS, with EHLO over TLS, took ${startTls?.durationMs}`)
     const sum = validation.steps.reduce((total, { durationMs }) => total + durationMs, 0)
-    assert.ok(validation.durationMs >= 180 && validation.durationMs <= sum + 200, `${validation.durationMs}`)
+    assert.ok(
+      validation.durationMs >= 180 && validation.durationMs <= sum + 2_000,
+      `${validation.durationMs}`,
+    )
   })
 
   it('sends one test mail, which says what it is', async () => {
@@ -225,7 +238,7 @@ describe('a partner at fault', () => {
   })
 })
 
-describe('a partner that falls silent', () => {
+describe('a partner that falls silent', { concurrency: true }, () => {
   const stalls: { at: PartnerOptions['silentAt']; expected: string; says: RegExp }[] = [
     {
       at: 'greeting',
@@ -247,25 +260,27 @@ describe('a partner that falls silent', () => {
       assert.equal(outline(validation), expected)
       const failed = validation.steps.find(({ succeeded }) => !succeeded)
       assert.match(failed?.detail ?? '', says)
-      assert.ok((failed?.durationMs ?? 0) >= 350, `${failed?.durationMs}`)
-      assert.ok(validation.durationMs < 5_000, `${validation.durationMs}`)
+      assert.ok((failed?.durationMs ?? 0) >= 900, `${failed?.durationMs}`)
+      assert.ok(validation.durationMs < 8_000, `${validation.durationMs}`)
     })
 
     it(`at ${at} is left when the validation's time runs out, in the same step`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, ...(at && { silentAt: at }) }
-      const { validation } = await validateOne(behaviour, forced(), { limits: { probe: 500 } })
+      const { validation } = await validateOne(behaviour, forced(), { limits: { probe: 1_500 } })
       assert.equal(outline(validation), expected)
       const failed = validation.steps.find(({ succeeded }) => !succeeded)
       assert.match(failed?.detail ?? '', /; the time for it ran out$/)
     })
   }
 
-  it('by not even taking the connection is left, and the other hosts are not held up', async () => {
+  it('by not even taking the connection is left, and the other hosts are not held up', async (context) => {
     const hole = await startBlackHole()
-    after(() => hole.stop())
+    context.after(() => hole.stop())
     await withPartners([{ tls: tls.good }], async (partner) => {
       const connector = toPartners([hole, partner], forced())
-      const validation = await validated(connector, { smtp: { timeouts: { ...hasty, command: 5_000 } } })
+      const validation = await validated(connector, {
+        smtp: { timeouts: { ...patient, connect: hasty.connect } },
+      })
       assert.equal(outline(validation), 'Resolve !Connect Resolve Connect Ehlo StartTls Certificate TestMail')
       assert.equal(detailOf(validation, 'Connect'), 'The connection failed: 451 4.4.315 Connection timed out')
       assert.equal(partner.received.length, 1)
@@ -280,14 +295,14 @@ describe('a partner that falls silent', () => {
   })
 })
 
-describe('a test mail that nobody answers', () => {
+describe('a test mail that nobody answers', { concurrency: true }, () => {
   for (const silentAt of ['MAIL', 'message'] as const)
     it(`to its ${silentAt} ends with the validation's time`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, silentAt, extensions: [] }
-      const { validation } = await validateOne(behaviour, forced(), { limits: { whole: 800 } })
+      const { validation } = await validateOne(behaviour, forced(), { limits: { whole: 2_000 } })
       assert.equal(outline(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
       assert.match(detailOf(validation, 'TestMail') ?? '', /4\.4\.315 Connection timed out/)
-      assert.ok(validation.durationMs < 3_000, `${validation.durationMs}`)
+      assert.ok(validation.durationMs < 8_000, `${validation.durationMs}`)
     })
 })
 
