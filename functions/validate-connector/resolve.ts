@@ -1,8 +1,6 @@
 /** The next hops that a connector leads to, each name asked for apart, so that one without an answer is seen. */
-
 import { isIP, isIPv6 } from 'node:net'
-import type { ValidationStep } from '../../shared/connectors/validation.ts'
-import { mostHosts } from '../../shared/connectors/validation.ts'
+import { mostHosts, type ValidationStep } from '../../shared/connectors/validation.ts'
 import type { Route } from '../../shared/contract/jobs.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import { findNextHops, type NextHop, type RoutingOptions } from '../../shared/net/next-hops.ts'
