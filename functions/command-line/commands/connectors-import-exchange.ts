@@ -6,7 +6,7 @@ import { importObjects } from '../exchange/import.ts'
 import { type Notice, noticesText, type Weight } from '../exchange/notices.ts'
 import { exit } from '../faults.ts'
 import { readOctets } from '../text/files.ts'
-import { counted } from '../text/words.ts'
+import { counted, printable } from '../text/words.ts'
 
 export const importExchange = command({
   name: 'connectors import-exchange',
@@ -22,14 +22,16 @@ The files are what PowerShell writes:
   Get-AcceptedDomain | ConvertTo-Json | Out-File domains.json
 
 The connectors go to standard output, and what could not be carried over, with what happens instead, to standard
-error. Read what begins with "Left out", "Disabled" or "Weaker than in Exchange" before you apply the file.
+error. Read what begins with "Left out", "Disabled" or "Weaker than in Exchange" before you apply the file; it also
+stands in the file, above the connector.
 `,
   async run({ positionals, world }) {
     const files = await Promise.all(
       positionals.map(async (name) => readExport(await readOctets(name, world), name)),
     )
-    const { configuration, notices } = importObjects(files.flat())
-    world.out(writeConfiguration(configuration, `Imported from Exchange: ${positionals.join(', ')}`))
+    const { configuration, notices, saidOf } = importObjects(files.flat())
+    const heading = [`Imported from Exchange: ${positionals.join(', ')}`, ...leftOut(notices)].join('\n')
+    world.out(writeConfiguration(configuration, heading, (one) => graveText(saidOf.get(one) ?? [])))
     world.err(noticesText(notices))
     world.err(`${summaryOf(configuration, notices)}\n`)
     return exit.ok
@@ -37,6 +39,18 @@ error. Read what begins with "Left out", "Disabled" or "Weaker than in Exchange"
 })
 
 const grave: readonly Weight[] = ['Left out', 'Disabled', 'Weaker than in Exchange']
+
+/** Who reads the file later has no other way to know. */
+const graveText = (notices: readonly Notice[]): string =>
+  notices
+    .filter(({ weight }) => grave.includes(weight))
+    .map(({ weight, says }) => printable(`${weight}: ${says}`))
+    .join('\n')
+
+const leftOut = (notices: readonly Notice[]): string[] =>
+  notices
+    .filter(({ weight }) => weight === 'Left out')
+    .map(({ about, says }) => printable(`Left out: ${about}: ${says}`))
 
 function summaryOf(
   {

@@ -8,7 +8,7 @@ import { comparableName } from '../../../shared/connectors/comparable-name.ts'
 import { AcceptedDomainInput } from '../../../shared/connectors/schema.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import { faultsOf } from '../../../shared/middleware/problem.ts'
-import { Fault } from '../faults.ts'
+import { causeOf, Fault } from '../faults.ts'
 import { counted } from '../text/words.ts'
 import { acceptedDomains, type Configuration, type Kind, kinds, type Wanted } from './kinds.ts'
 import { offsetOf, type Path } from './places.ts'
@@ -34,12 +34,21 @@ export function readConfiguration(text: string, name: string): Configuration {
     says: message,
   }))
   if (broken.length > 0) throw faultyFile(name, broken.map(at))
-  const { configuration, mistakes } = check(document.toJS({ maxAliasCount: mostAliases }), (path) =>
+  const { configuration, mistakes } = check(contentOf(document, name), (path) =>
     offsetOf(document.contents, path),
   )
   if (!isMap(document.contents) || mistakes.length > 0)
     throw faultyFile(name, mistakes.toSorted((a, b) => a.offset - b.offset).map(at))
   return configuration
+}
+
+/** @throws Fault for aliases that stand for nothing, or for far too much */
+function contentOf(document: ReturnType<typeof parseDocument>, name: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: mostAliases })
+  } catch (error) {
+    throw faultyFile(name, [causeOf(error)])
+  }
 }
 
 const faultyFile = (name: string, faults: readonly string[]): Fault =>

@@ -3,21 +3,36 @@
  * too; other fields only where somebody chose. What the server keeps (ids, versions, times) has no place in it.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { Document } from 'yaml'
+import { Document, isNode } from 'yaml'
 import { acceptedDomains, type Configuration, defaultsOf, type Kind, kinds, type Wanted } from './kinds.ts'
 
 const alwaysWritten = ['requireTls', 'tlsSettings', 'route']
 
-/** @param heading the comment that the file begins with */
-export function writeConfiguration(configuration: Partial<Configuration>, heading: string): string {
+/**
+ * @param heading the comment that the file begins with
+ * @param remarkOn what stands as a comment above one of them; empty for none
+ */
+export function writeConfiguration(
+  configuration: Partial<Configuration>,
+  heading: string,
+  remarkOn: (wanted: Wanted) => string = () => '',
+): string {
   const sections = kinds.flatMap((kind) => {
     const wanted = configuration[kind.name] ?? null
-    return wanted === null ? [] : [[kind.name, wanted.map((one) => entryOf(kind, one))]]
+    return wanted === null ? [] : [{ kind, wanted }]
   })
-  const document = new Document(Object.fromEntries(sections), { aliasDuplicateObjects: false })
-  document.commentBefore = heading.replace(/^/gm, ' ')
+  const content = sections.map(({ kind, wanted }) => [kind.name, wanted.map((one) => entryOf(kind, one))])
+  const document = new Document(Object.fromEntries(content), { aliasDuplicateObjects: false })
+  document.commentBefore = commentOf(heading)
+  for (const { kind, wanted } of sections)
+    for (const [index, one] of wanted.entries()) {
+      const node = document.getIn([kind.name, index], true)
+      if (isNode(node) && remarkOn(one) !== '') node.commentBefore = commentOf(remarkOn(one))
+    }
   return document.toString({ lineWidth: 0 })
 }
+
+const commentOf = (text: string): string => text.replace(/^/gm, ' ')
 
 function entryOf(kind: Kind, { label, fields }: Wanted): unknown {
   const defaults = defaultsOf(kind)

@@ -15,17 +15,22 @@ const importers: Readonly<Record<ObjectKind, { section: KindName; read(settings:
   AcceptedDomain: { section: 'acceptedDomains', read: importAcceptedDomain },
 }
 
+export interface ImportResult {
+  readonly configuration: Configuration
+  readonly notices: readonly Notice[]
+  /** What was said of each that is in the configuration. */
+  readonly saidOf: ReadonlyMap<Wanted, readonly Notice[]>
+}
+
 /** A section that no file had anything for is left out, so that applying the result does not touch it. */
-export function importObjects(objects: readonly ExchangeObject[]): {
-  configuration: Configuration
-  notices: Notice[]
-} {
+export function importObjects(objects: readonly ExchangeObject[]): ImportResult {
   const sections: Record<KindName, Wanted[] | null> = {
     acceptedDomains: null,
     inboundConnectors: null,
     outboundConnectors: null,
   }
   const notices: Notice[] = []
+  const saidOf = new Map<Wanted, readonly Notice[]>()
   for (const { kind, settings } of eachOnce(objects)) {
     const { section, read } = importers[kind]
     const { about, wanted, notices: said } = read(settings)
@@ -34,10 +39,11 @@ export function importObjects(objects: readonly ExchangeObject[]): {
     if (wanted === null) continue
     const named = withNameOfItsOwn(wanted, sections[section])
     sections[section].push(named)
+    saidOf.set(named, said)
     if (named !== wanted)
       notices.push({ weight: 'Note', about, says: `another one has the name; here it is "${named.label}".` })
   }
-  return { configuration: sections, notices }
+  return { configuration: sections, notices, saidOf }
 }
 
 /** A file may be given twice, or hold what another holds. */

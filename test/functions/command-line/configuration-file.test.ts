@@ -22,6 +22,12 @@ function faultsOf(text: string): readonly string[] {
   return []
 }
 
+/** Each list is the one before nine times: 9⁷ items in ten lines. */
+const multiplied = [
+  'a: &a0 [1]',
+  ...[0, 1, 2, 3, 4, 5, 6].map((n) => `b${n}: &a${n + 1} [${`*a${n},`.repeat(9)}]`),
+]
+
 const rows: { shows: string; file: string; faults: RegExp[] }[] = [
   { shows: 'an empty file', file: '', faults: [/^c\.yaml:1: is not a map of acceptedDomains, inbound/] },
   { shows: 'a list', file: '- a\n', faults: [/is not a map/] },
@@ -36,6 +42,8 @@ const rows: { shows: string; file: string; faults: RegExp[] }[] = [
     file: 'acceptedDomains: []\n---\nacceptedDomains: []\n',
     faults: [/^c\.yaml:\d: .*multiple documents/],
   },
+  { shows: 'an alias of nothing', file: 'acceptedDomains: *none\n', faults: [/none/] },
+  { shows: 'a file that multiplies itself', file: multiplied.join('\n'), faults: [/^Excessive alias count/] },
   {
     shows: 'an unknown section',
     file: 'acceptedDomains: []\nconnectors: []\n',

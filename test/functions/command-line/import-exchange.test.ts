@@ -3,8 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import fc from 'fast-check'
 import { parse } from 'yaml'
 import { readConfiguration } from '../../../functions/command-line/configuration/read.ts'
+import { writeConfiguration } from '../../../functions/command-line/configuration/write.ts'
 import { readExport } from '../../../functions/command-line/exchange/export-file.ts'
 import { importObjects } from '../../../functions/command-line/exchange/import.ts'
 import { mailflow } from './support.ts'
@@ -502,6 +504,14 @@ describe('import of files', () => {
     assert.match(err, /2 × Left out, 3 × Disabled, 6 × Weaker than in Exchange\.\n$/)
   })
 
+  test('writes what to decide about into the file, for whoever reads it later', async () => {
+    const { out } = await mailflow(['connectors', 'import-exchange', inboundFile, outboundFile])
+    assert.match(out, /^# Imported from .*\n# Left out: inbound connector "Anyone": /)
+    assert.match(out, /\n {2}# Disabled: IsTransportRuleScoped.*\n {2}- name: Encryption gateway\n/)
+    assert.match(out, /\n {2}# Weaker than in Exchange: .*addresses are not\.\n {2}- name: From Adatum\n/)
+    assert.doesNotMatch(out, /# Note/)
+  })
+
   test('tells of every connector of the files, by what it writes or by what it says', async () => {
     const { out, err } = await mailflow(['connectors', 'import-exchange', inboundFile, outboundFile])
     for (const { Name } of [inboundFile, outboundFile].flatMap((name) =>
@@ -570,4 +580,79 @@ describe('import of files', () => {
     assert.equal(status, 1)
     assert.match(err, /none\.json cannot be read: there is no such file/)
   })
+})
+
+/** Whatever PowerShell, or an editor, makes of a value. */
+const odd = fc.oneof(
+  fc.constantFrom(
+    null,
+    true,
+    false,
+    '',
+    ' ',
+    0,
+    1,
+    2,
+    4,
+    99,
+    '*',
+    '*.',
+    'smtp:',
+    'smtp:*;1',
+    '--',
+    '\u0000',
+    '<I>CN=a<S>',
+  ),
+  fc.constantFrom(
+    'contoso.example',
+    '*.contoso.example',
+    '[192.0.2.1]',
+    '192.0.2.1',
+    '10.0.0.0/8',
+    'DomainValidation',
+  ),
+  fc.string({ maxLength: 300 }),
+  fc.array(
+    fc.oneof(
+      fc.string(),
+      fc.constantFrom('a.example', '192.0.2.1', null),
+      fc.dictionary(fc.string(), fc.string()),
+    ),
+    {
+      maxLength: 5,
+    },
+  ),
+  fc.record({ value: fc.anything(), Value: fc.string() }),
+)
+const settingNames = [
+  ...['Name', 'ConnectorType', 'Enabled', 'Comment', 'SenderDomains', 'SenderIPAddresses', 'RequireTls'],
+  ...['RestrictDomainsToCertificate', 'RestrictDomainsToIPAddresses', 'TlsSenderCertificateName'],
+  ...[
+    'AssociatedAcceptedDomains',
+    'TreatMessagesAsInternal',
+    'RecipientDomains',
+    'SmartHosts',
+    'UseMXRecord',
+  ],
+  ...['TlsSettings', 'TlsDomain', 'AllAcceptedDomains', 'IsTransportRuleScoped', 'SmtpDaneMode', 'EFSkipIPs'],
+]
+const object = fc.record(Object.fromEntries(settingNames.map((name) => [name, odd])), { requiredKeys: [] })
+
+test('whatever stands in an export, what is written has no fault and nothing is dropped without a word', () => {
+  const sides = fc.constantFrom(
+    { SenderDomains: ['smtp:a.example;1'] },
+    { RecipientDomains: ['a.example'], UseMXRecord: true },
+  )
+  fc.assert(
+    fc.property(fc.array(fc.tuple(sides, object), { minLength: 1, maxLength: 4 }), (some) => {
+      const objects = some.map(([side, settings]) => ({ ...side, ...settings }))
+      const { configuration, notices } = importObjects(readExport(Buffer.from(JSON.stringify(objects)), 'x'))
+      const read = readConfiguration(writeConfiguration(configuration, 'x'), 'x')
+      assert.deepEqual(read, configuration)
+      const written = [read.inboundConnectors, read.outboundConnectors].flatMap((list) => list ?? [])
+      const leftOut = notices.filter(({ weight }) => weight === 'Left out').map(({ about }) => about)
+      assert.ok(written.length + leftOut.length >= objects.length)
+    }),
+    { numRuns: 500 },
+  )
 })
