@@ -19,8 +19,8 @@ before(
 )
 
 after(async () => {
+  await mailbox?.stop()
   assert.equal(await runner?.stop(), 0, 'SIGTERM is a clean stop')
-  await mailbox.stop()
 })
 
 /** Mail from the bank in the clear. @returns its id, once it is deferred */
