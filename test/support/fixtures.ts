@@ -5,6 +5,7 @@ import {
   type OutboundConnector,
   OutboundConnectorInput,
 } from '../../shared/connectors/schema.ts'
+import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import {
   type Attempt,
   type ClientCertificate,
@@ -15,6 +16,7 @@ import {
 } from '../../shared/contract/message.ts'
 import type { Circumstances } from '../../shared/messages/trace.ts'
 import { compileSnapshot, type Snapshot } from '../../shared/policy/snapshot.ts'
+import { summaryOf } from '../../shared/tls/certificate-summary.ts'
 
 export const receivedAt = new Date('2026-01-15T12:00:00.000Z')
 export const minutesLater = (minutes: number): Date => new Date(receivedAt.getTime() + minutes * 60_000)
@@ -146,3 +148,43 @@ export function attempt(fields: Partial<Attempt> = {}): Attempt {
 
 /** Of a verdict reached at `receivedAt` by the first state of the connectors, none of which was considered. */
 export const circumstances: Circumstances = { at: receivedAt, connectorsVersion: 1, considered: () => [] }
+
+/** Of a certificate for mx1.contoso.example that was presented, and refused, at `receivedAt`. */
+export function certificateNotice({
+  connector = 'id-contoso',
+  fingerprint256 = 'cd'.repeat(32),
+  ...fields
+}: Partial<Omit<CertificateNotice, 'connector'>> & {
+  connector?: string
+  fingerprint256?: string
+} = {}): CertificateNotice {
+  return {
+    kind: 'UnknownCertificate',
+    at: receivedAt.toISOString(),
+    connector: {
+      id: connector,
+      name: 'Contoso',
+      connectorType: 'Partner',
+      mode: 'Enforce',
+      onViolation: 'Bounce',
+    },
+    presented: summaryOf(
+      clientCertificate({
+        subject: 'CN=mx1.contoso.example',
+        subjectAltNames: ['mx1.contoso.example'],
+        fingerprint256,
+      }),
+    ),
+    why: 'presented names [mx1.contoso.example], expected [mail.contoso.example]',
+    consequence: 'RefusedInSession',
+    heldUntil: null,
+    remedies: [
+      { field: 'tlsSenderCertificateNames', add: 'mx1.contoso.example' },
+      { field: 'certificateFingerprints', add: fingerprint256 },
+    ],
+    senderDomain: 'contoso.example',
+    ip: '192.0.2.1',
+    failures: 0,
+    ...fields,
+  }
+}

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { CertificateNotice } from '../../../shared/contract/jobs.ts'
+import { NoticeQueue, type Sent } from '../../../shared/queues/notice-queue.ts'
+import { certificateNotice, minutesLater, receivedAt } from '../../support/fixtures.ts'
+
+function queue() {
+  const jobs: CertificateNotice[] = []
+  const fails = { next: false }
+  const notices = new NoticeQueue({
+    async trySend(outgoing) {
+      const failure = fails.next ? new Error('the queue is away') : null
+      if (failure === null) jobs.push(...outgoing.map(({ job }) => job))
+      return outgoing.map(() => failure)
+    },
+  })
+  return { jobs, fails, notices }
+}
+
+const certificate = (index: number): string => index.toString(16).padStart(64, '0')
+const of = (connector: string, index: number) =>
+  certificateNotice({ connector, fingerprint256: certificate(index) })
+
+test('one certificate of one connector is sent once an hour', async () => {
+  const { notices, jobs } = queue()
+  const sent: Sent[] = []
+  for (const minutes of [0, 1, 59, 60]) sent.push(await notices.send(of('one', 1), minutesLater(minutes)))
+  assert.deepEqual(sent, ['Sent', 'Known', 'Known', 'Sent'])
+  assert.equal(await notices.send(of('two', 1), minutesLater(60)), 'Sent')
+  assert.equal(jobs.length, 3)
+})
+
+test('a connector whose strangers change certificates leaves the others their notices', async () => {
+  const { notices, jobs } = queue()
+  for (let index = 0; index < 1000; index++)
+    await notices.send(of('one', index), minutesLater((index * 59) / 1000))
+  assert.equal(jobs.length, 10)
+  assert.equal(await notices.send(of('two', 1), minutesLater(59)), 'Sent')
+})
+
+test('however many connectors are asked for, a minute has twenty notices', async () => {
+  const { notices, jobs } = queue()
+  const sent: Sent[] = []
+  for (let index = 0; index < 30; index++) sent.push(await notices.send(of(`${index}`, 1), receivedAt))
+  assert.deepEqual([jobs.length, sent.slice(20).every((one) => one === 'TooMany')], [20, true])
+  assert.equal(await notices.send(of('29', 1), minutesLater(1)), 'Sent')
+})
+
+test('a notice that the queue did not take is sent when the certificate is seen again', async () => {
+  const { notices, fails, jobs } = queue()
+  fails.next = true
+  assert.equal(await notices.send(of('one', 1), receivedAt), 'Failed')
+  fails.next = false
+  assert.equal(await notices.send(of('one', 1), receivedAt), 'Sent')
+  assert.equal(jobs.length, 1)
+})
