@@ -116,7 +116,7 @@ export class ApiClient {
     }
   }
 
-  /** Everything but unreserved characters is escaped, as signatures want it (RFC 3986 §2.3). */
+  /** Everything but unreserved characters is escaped, as AWS signatures want it. */
   #urlOf(path: string, query: Query): URL {
     const url = new URL(`${this.#base.href.replace(/\/$/, '')}${path}`)
     url.search = Object.entries(query)

@@ -95,17 +95,16 @@ function commentOf(settings: Settings, remarks: Remarks): string {
 export interface Uncarried {
   readonly setting: string
   readonly says: string
-  readonly weight?: 'Weaker than in Exchange'
 }
 
 /** Says of each setting that is in use and cannot come along what happens instead; of unknown ones that they do not. */
 export function remarkOnRest(settings: Settings, uncarried: readonly Uncarried[], remarks: Remarks): void {
-  for (const { setting, says, weight = 'Note' } of uncarried)
+  for (const { setting, says } of uncarried)
     if (
       settings.flag(setting) === true ||
       (settings.flag(setting) === null && settings.list(setting).length > 0)
     )
-      remarks.add(weight, `${setting} is not carried over: ${says}`)
+      remarks.note(`${setting} is not carried over: ${says}`)
   for (const name of administrative) settings.text(name)
   for (const [name, value] of settings.unread())
     remarks.note(`${name} (${value.slice(0, 60)}) is not known here and not carried over.`)

@@ -17,11 +17,6 @@ const uncarried: readonly Uncarried[] = [
     says: 'no cross-premises headers are written; the other server sees mail as it came.',
   },
   { setting: 'SenderRewritingEnabled', says: 'the reverse path leaves as it came (no SRS).' },
-  {
-    setting: 'RouteAllMessagesViaOnPremises',
-    says: 'only its recipient domains go by this connector. For everything to go there, its recipient domains must have "*".',
-    weight: 'Weaker than in Exchange',
-  },
   { setting: 'ValidationRecipients', says: 'whoever validates a connector says to whom the test mail goes.' },
 ]
 
@@ -67,6 +62,11 @@ function domainsOf(settings: Settings, isOnPremises: boolean, remarks: Remarks) 
     remarks.add(
       'Left out',
       `it has no recipient domain${settings.flag('IsTransportRuleScoped') === true ? '; transport rules sent mail to it, which do not exist here' : ' that can be written here'}.`,
+    )
+  if (settings.flag('RouteAllMessagesViaOnPremises') === true && !recipientDomains.includes('*'))
+    remarks.add(
+      'Weaker than in Exchange',
+      'RouteAllMessagesViaOnPremises is not carried over: only its recipient domains go by this connector. For everything to go there, its recipient domains must have "*".',
     )
   return { recipientDomains, allAcceptedDomains }
 }

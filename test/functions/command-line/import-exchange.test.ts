@@ -426,6 +426,11 @@ const outboundRows: Row[] = [
     said: ['Weaker than in Exchange: RouteAllMessagesViaOnPremises'],
   },
   {
+    shows: 'everything by our own servers may be said by domains',
+    from: { ConnectorType: 'OnPremises', RouteAllMessagesViaOnPremises: true, RecipientDomains: ['*'] },
+    fields: { recipientDomains: ['*'] },
+  },
+  {
     shows: 'DANE and MTA-STS may be turned off',
     from: { SmtpDaneMode: 'None', MtaStsMode: 'None' },
     fields: { smtpDaneMode: 'None', mtaStsMode: 'None' },
