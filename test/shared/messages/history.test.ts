@@ -114,6 +114,10 @@ describe('the entry of a message', () => {
       explanation: 'Outbound connector "Northwind" takes it.',
       connectors: { inbound: null, outbound: 'id-northwind' },
       reportOnly: null,
+      at: '2026-01-15T12:00:00.000Z',
+      connectorsVersion: 1,
+      reply: null,
+      considered: [],
     })
   })
 
