@@ -5,43 +5,16 @@
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
 import type { Route, TlsRequirement } from '../../../shared/contract/jobs.ts'
-import { type Message, plaintext, type Recipient } from '../../../shared/contract/message.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { admit } from '../../../shared/policy/admit.ts'
-import { evaluate, judgeMessage, type Verdict } from '../../../shared/policy/evaluate.ts'
+import type { Considered } from '../../../shared/policy/considered.ts'
+import { judgeMessage, type Verdict } from '../../../shared/policy/evaluate.ts'
 import { explain, explainer } from '../../../shared/policy/explain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
-import { message, recipient, snapshot } from '../../support/fixtures.ts'
-import { addresses } from './cases/addresses.ts'
-import { certificates } from './cases/certificates.ts'
-import { deferAndHold } from './cases/defer-and-hold.ts'
-import { accepted, type Case, mailboxes, type Outcomes, receivedAt } from './cases/notation.ts'
-import { onPremises } from './cases/on-premises.ts'
-import { outboundSelection } from './cases/outbound-selection.ts'
-import { recipientsAndRoutes } from './cases/recipients-and-routes.ts'
-import { reportOnly } from './cases/report-only.ts'
-import { retriesAndExpiry } from './cases/retries-and-expiry.ts'
-import { senderDomains } from './cases/sender-domains.ts'
-import { tls } from './cases/tls.ts'
-import { unreadable } from './cases/unreadable.ts'
-import { whichConnector } from './cases/which-connector.ts'
-
-const chapters = [
-  senderDomains,
-  whichConnector,
-  tls,
-  certificates,
-  addresses,
-  onPremises,
-  reportOnly,
-  deferAndHold,
-  recipientsAndRoutes,
-  outboundSelection,
-  retriesAndExpiry,
-  unreadable,
-]
+import { addressOf, compile, connectorsOf, decide, messageOf } from './cases/ask.ts'
+import { chapters } from './cases/chapters.ts'
+import { accepted, type Case, type Outcomes, receivedAt } from './cases/notation.ts'
 
 for (const { title, cases } of chapters)
   describe(title, () => {
@@ -55,27 +28,31 @@ test('the chapters hold at least 150 cases, no two of one name', () => {
 })
 
 function check(row: Case): void {
-  const connectors = [...(row.mailboxes === false ? [] : [mailboxes()]), ...(row.connectors ?? [])]
+  const connectors = connectorsOf(row)
   for (const order of [connectors, connectors.toReversed()]) {
     const given = compile(row, order)
     const verdict = decide(row, given)
-    assert.equal(inWords(verdict), row.expected.verdict)
-    if (verdict.action !== 'Deliver') assert.match(formatReply(verdict.reply), /^([45])\d\d \1\.\d+\.\d+ /)
-    const { inbound, outbound } = verdict.connectors
-    assert.equal(nameOf(given, inbound), expectedInbound(row), 'the inbound connector of the verdict')
-    assert.equal(nameOf(given, outbound), expectedOutbound(row), 'the outbound connector of the verdict')
     const considered = explainer(given, messageOf(row))(addressOf(row))
-    assert.deepEqual(outcomes(considered, 'Inbound'), Object.entries(row.inbound ?? {}))
-    assert.deepEqual(outcomes(considered, 'Outbound'), Object.entries(row.outbound ?? ordinary(row)))
-    const whys = [verdict.explanation, ...considered.map(({ why }) => why)]
-    if (row.why !== undefined)
-      assert.ok(
-        whys.some((why) => why.includes(row.why as string)),
-        whys.join('\n'),
-      )
+    checkVerdict(row, given, verdict)
+    checkConsidered(row, verdict, considered)
     checkSession(row, given, verdict)
     if (isFirst(row)) checkExplanation(row, given, verdict, considered)
   }
+}
+
+function checkVerdict(row: Case, given: Snapshot, verdict: Verdict): void {
+  assert.equal(inWords(verdict), row.expected.verdict)
+  if (verdict.action !== 'Deliver') assert.match(formatReply(verdict.reply), /^([45])\d\d \1\.\d+\.\d+ /)
+  const { inbound, outbound } = verdict.connectors
+  assert.equal(nameOf(given, inbound), expectedInbound(row), 'the inbound connector of the verdict')
+  assert.equal(nameOf(given, outbound), expectedOutbound(row), 'the outbound connector of the verdict')
+}
+
+function checkConsidered(row: Case, { explanation }: Verdict, considered: Considered[]): void {
+  assert.deepEqual(outcomes(considered, 'Inbound'), Object.entries(row.inbound ?? {}))
+  assert.deepEqual(outcomes(considered, 'Outbound'), Object.entries(row.outbound ?? ordinary(row)))
+  const said = [explanation, ...considered.map(({ why }) => why)].join('\n')
+  assert.ok(said.includes(row.why ?? ''), said)
 }
 
 /** What is refused in session would not be delivered later; what is taken does not bounce when first decided. */
@@ -108,46 +85,6 @@ function checkExplanation(row: Case, given: Snapshot, verdict: Verdict, consider
 const isFirst = ({ madeHere, minutes, after, recipient }: Case): boolean =>
   !madeHere && minutes === undefined && after === undefined && recipient === undefined
 
-const isInbound = (it: InboundConnector | OutboundConnector): it is InboundConnector => 'senderDomains' in it
-
-function compile(
-  { acceptedDomains }: Case,
-  connectors: readonly (InboundConnector | OutboundConnector)[],
-): Snapshot {
-  return snapshot({
-    inbound: connectors.filter(isInbound),
-    outbound: connectors.filter((it): it is OutboundConnector => !isInbound(it)),
-    ...(acceptedDomains && { acceptedDomains }),
-  })
-}
-
-const addressOf = ({ to = 'b@ours.example' }: Case): string => to
-
-function messageOf({
-  from = 'a@elsewhere.example',
-  ip = '192.0.2.1',
-  tls = plaintext,
-  madeHere,
-}: Case): Message {
-  const source = madeHere ? null : { ip, port: 40_000, helo: 'client.example' }
-  return message({ receivedAt: receivedAt.toISOString(), mailFrom: from, source, tls })
-}
-
-function recipientOf(row: Case): Recipient {
-  return recipient({
-    address: addressOf(row),
-    ...(row.after && { lastAttempt: row.after }),
-    ...row.recipient,
-  })
-}
-
-function decide(row: Case, given: Snapshot): Verdict {
-  const { defaultRoute = 'Mx', minutes = 0, retry = false } = row
-  const now = new Date(receivedAt.getTime() + minutes * 60_000)
-  const [verdict] = evaluate(given, { defaultRoute }, messageOf(row), [recipientOf(row)], now, retry)
-  return verdict ?? assert.fail('no verdict')
-}
-
 function nameOf({ connectorsById }: Snapshot, id: string | null): string | null {
   return id === null ? null : (connectorsById.get(id)?.name ?? 'nobody we know')
 }
@@ -167,7 +104,7 @@ function firstOf(connectors: Outcomes, outcomes: Outcomes[string][]): string | n
   return names[0] ?? null
 }
 
-function outcomes(considered: { direction: string; name: string; outcome: string }[], direction: string) {
+function outcomes(considered: Considered[], direction: string) {
   return considered.filter((it) => it.direction === direction).map(({ name, outcome }) => [name, outcome])
 }
 

@@ -1,0 +1,50 @@
+/** A case, put to the functions that decide. */
+import assert from 'node:assert/strict'
+import type { InboundConnector, OutboundConnector } from '../../../../shared/connectors/schema.ts'
+import { type Message, plaintext, type Recipient } from '../../../../shared/contract/message.ts'
+import { evaluate, type Verdict } from '../../../../shared/policy/evaluate.ts'
+import type { Snapshot } from '../../../../shared/policy/snapshot.ts'
+import { message, recipient, snapshot } from '../../../support/fixtures.ts'
+import { type Case, mailboxes, receivedAt } from './notation.ts'
+
+type Connector = InboundConnector | OutboundConnector
+
+export const connectorsOf = ({ mailboxes: withMailboxes, connectors = [] }: Case): readonly Connector[] =>
+  withMailboxes === false ? connectors : [mailboxes(), ...connectors]
+
+export const isInbound = (it: Connector): it is InboundConnector => 'senderDomains' in it
+
+export function compile({ acceptedDomains }: Case, connectors: readonly Connector[]): Snapshot {
+  return snapshot({
+    inbound: connectors.filter(isInbound),
+    outbound: connectors.filter((it): it is OutboundConnector => !isInbound(it)),
+    ...(acceptedDomains && { acceptedDomains }),
+  })
+}
+
+export const addressOf = ({ to = 'b@ours.example' }: Case): string => to
+
+export function messageOf({
+  from = 'a@elsewhere.example',
+  ip = '192.0.2.1',
+  tls = plaintext,
+  madeHere,
+}: Case): Message {
+  const source = madeHere ? null : { ip, port: 40_000, helo: 'client.example' }
+  return message({ receivedAt: receivedAt.toISOString(), mailFrom: from, source, tls })
+}
+
+export function recipientOf(row: Case): Recipient {
+  return recipient({
+    address: addressOf(row),
+    ...(row.after && { lastAttempt: row.after }),
+    ...row.recipient,
+  })
+}
+
+export function decide(row: Case, given: Snapshot): Verdict {
+  const { defaultRoute = 'Mx', minutes = 0, retry = false } = row
+  const now = new Date(receivedAt.getTime() + minutes * 60_000)
+  const [verdict] = evaluate(given, { defaultRoute }, messageOf(row), [recipientOf(row)], now, retry)
+  return verdict ?? assert.fail('no verdict')
+}

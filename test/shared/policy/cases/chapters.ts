@@ -1,0 +1,29 @@
+/** The chapters, in the order in which they are read. */
+import { addresses } from './addresses.ts'
+import { certificates } from './certificates.ts'
+import { deferAndHold } from './defer-and-hold.ts'
+import type { Chapter } from './notation.ts'
+import { onPremises } from './on-premises.ts'
+import { outboundSelection } from './outbound-selection.ts'
+import { recipientsAndRoutes } from './recipients-and-routes.ts'
+import { reportOnly } from './report-only.ts'
+import { retriesAndExpiry } from './retries-and-expiry.ts'
+import { senderDomains } from './sender-domains.ts'
+import { tls } from './tls.ts'
+import { unreadable } from './unreadable.ts'
+import { whichConnector } from './which-connector.ts'
+
+export const chapters: readonly Chapter[] = [
+  senderDomains,
+  whichConnector,
+  tls,
+  certificates,
+  addresses,
+  onPremises,
+  reportOnly,
+  deferAndHold,
+  recipientsAndRoutes,
+  outboundSelection,
+  retriesAndExpiry,
+  unreadable,
+]
