@@ -23,7 +23,8 @@ const uncarried: readonly Uncarried[] = [
 export function importOutbound(settings: Settings): Imported {
   const remarks = new Remarks(titleOf('outbound connector', settings))
   const common = commonFields(settings, remarks)
-  const route = routeOf(settings, remarks)
+  const { unusable, ...route } = routeOf(settings, remarks)
+  const apart = isApart(settings, remarks)
   const fields = {
     ...common,
     ...domainsOf(settings, common.connectorType === 'OnPremises', remarks),
@@ -31,12 +32,11 @@ export function importOutbound(settings: Settings): Imported {
     ...tlsOf(settings, route.smartHosts, remarks),
     smtpDaneMode: modeOf(settings, 'SmtpDaneMode', remarks),
     mtaStsMode: modeOf(settings, 'MtaStsMode', remarks),
-    enabled: common.enabled && !route.unusable && !isApart(settings, remarks),
+    enabled: common.enabled && !unusable && !apart,
   }
-  const { unusable: _, ...written } = fields
   for (const setting of ['IsValidated', 'LastValidationTimestamp']) settings.text(setting)
   remarkOnRest(settings, uncarried, remarks)
-  return checked(outboundConnectors, written, remarks)
+  return checked(outboundConnectors, fields, remarks)
 }
 
 /** What takes no part in ordinary routing in Exchange must not do so here. */

@@ -397,6 +397,12 @@ const outboundRows: Row[] = [
     said: ['Disabled: IsTransportRuleScoped'],
   },
   {
+    shows: 'what is disabled already must not be enabled lightly',
+    from: { Enabled: false, IsTransportRuleScoped: true, TestMode: true },
+    fields: { enabled: false },
+    said: ['Disabled: IsTransportRuleScoped', 'Disabled: TestMode'],
+  },
+  {
     shows: 'what only transport rules send to is left out',
     from: { IsTransportRuleScoped: true, RecipientDomains: [], SenderRewritingEnabled: true },
     fields: null,
