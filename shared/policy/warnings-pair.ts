@@ -12,19 +12,12 @@ import { few } from './warnings-words.ts'
 /** Domains of a partner whose mail comes here by the connector, and towards which nothing forces TLS. */
 export function unprotectedTo(connector: InboundConnector, all: Surroundings): Warning[] {
   if (connector.connectorType !== 'Partner') return []
-  const mine = domainsOf(connector.senderDomains)
-  const outbound = all.outbound.filter(isEnabled).flatMap((other) => {
-    const near = overlapping(mine, other.recipientDomains)
-    return near.length > 0 || other.allAcceptedDomains ? [{ other, near }] : []
-  })
-  const snapshot = compileSnapshot({
-    ...all,
-    version: 0,
-    inbound: [],
-    outbound: outbound.map(({ other }) => other),
-  })
-  const near = outbound.flatMap((it) => it.near)
-  return listed('senderDomains', mine.patterns, near, (domain) => missingTo(snapshot, domain), {
+  const patternsOf = ({ recipientDomains }: OutboundConnector) => recipientDomains
+  const counterpart = counterpartOf(connector.senderDomains, all.outbound, patternsOf)
+  const ours = all.outbound.filter((other) => other.enabled && other.allAcceptedDomains)
+  const outbound = [...new Set([...counterpart.connectors, ...ours])]
+  const snapshot = compileSnapshot({ ...all, version: 0, inbound: [], outbound })
+  return warningsFor('senderDomains', counterpart, (domain) => missingTo(snapshot, domain), {
     consequence: (domains) => `mail to ${domains} is not forced to use TLS`,
     nobody: 'there is no outbound connector for',
   })
@@ -33,29 +26,14 @@ export function unprotectedTo(connector: InboundConnector, all: Surroundings): W
 /** Domains of a partner to whom mail goes by the connector, and from which nothing demands TLS. */
 export function unprotectedFrom(connector: OutboundConnector, all: Surroundings): Warning[] {
   if (connector.connectorType !== 'Partner') return []
-  const mine = domainsOf(connector.recipientDomains)
-  const inbound = all.inbound
-    .filter(isEnabled)
-    .filter(isPartner)
-    .flatMap((other) => {
-      const near = overlapping(mine, other.senderDomains)
-      return near.length > 0 ? [{ other, near }] : []
-    })
-  const snapshot = compileSnapshot({
-    ...all,
-    version: 0,
-    inbound: inbound.map(({ other }) => other),
-    outbound: [],
-  })
-  const near = inbound.flatMap((it) => it.near)
-  return listed('recipientDomains', mine.patterns, near, (domain) => missingFrom(snapshot, domain), {
+  const partners = all.inbound.filter(({ connectorType }) => connectorType === 'Partner')
+  const counterpart = counterpartOf(connector.recipientDomains, partners, (it) => it.senderDomains)
+  const snapshot = compileSnapshot({ ...all, version: 0, inbound: counterpart.connectors, outbound: [] })
+  return warningsFor('recipientDomains', counterpart, (domain) => missingFrom(snapshot, domain), {
     consequence: (domains) => `mail from ${domains} is taken in the clear`,
     nobody: 'there is no inbound Partner connector for',
   })
 }
-
-const isEnabled = ({ enabled }: { enabled: boolean }): boolean => enabled
-const isPartner = ({ connectorType }: InboundConnector): boolean => connectorType === 'Partner'
 
 /** What protects no domain, in words; `null` for a connector that is not there; undefined when all is well. */
 type Missing = string | null | undefined
@@ -77,32 +55,29 @@ function missingFrom({ partners }: Snapshot, domain: string): Missing {
   return trial && `inbound connector "${trial.connector.name}" only reports`
 }
 
-interface Domains {
-  patterns: readonly string[]
-  index: Patterns
+interface Counterpart<C> {
+  /** Those of the other direction that have to do with our domains. */
+  connectors: C[]
+  /** Our patterns without `*`, since who speaks of everyone has no partner in mind; and what they share with others. */
+  parts: ReadonlyMap<string, ReadonlySet<string>>
 }
 
-/** Without `*`: who speaks of everyone has no partner in mind. */
-function domainsOf(patterns: readonly string[]): Domains {
-  const named = patterns.filter((pattern) => pattern !== '*')
-  return { patterns: named, index: new Patterns(named) }
+function counterpartOf<C extends { enabled: boolean }>(
+  patterns: readonly string[],
+  others: readonly C[],
+  patternsOf: (other: C) => readonly string[],
+): Counterpart<C> {
+  const parts = new Map(patterns.filter((it) => it !== '*').map((pattern) => [pattern, new Set([pattern])]))
+  const index = new Patterns([...parts.keys()])
+  const meets = (other: string): boolean => {
+    if (other === '*') return true
+    const shared = [...index.overlapping(other)]
+    for (const mine of shared) parts.get(mine)?.add(narrower(mine, other))
+    return shared.length > 0
+  }
+  const connectors = others.filter((other) => other.enabled && patternsOf(other).filter(meets).length > 0)
+  return { connectors, parts }
 }
-
-interface Near {
-  mine: string
-  both: string
-}
-
-function overlapping({ index }: Domains, others: readonly string[]): Near[] {
-  return others.flatMap((other) =>
-    other === '*'
-      ? [everyone]
-      : [...index.overlapping(other)].map((mine) => ({ mine, both: narrower(mine, other) })),
-  )
-}
-
-/** Keeps a connector for everyone in question without listing every pattern of ours. */
-const everyone: Near = { mine: '*', both: '*' }
 
 interface Words {
   consequence(domains: string): string
@@ -110,19 +85,20 @@ interface Words {
 }
 
 /** A pattern is protected when some part of it is: how a partner divides its domains is the partner's to know. */
-function listed(
+function warningsFor<C>(
   path: string,
-  patterns: readonly string[],
-  near: readonly Near[],
+  { parts }: Counterpart<C>,
   missing: (domain: string) => Missing,
   { consequence, nobody }: Words,
 ): Warning[] {
-  const parts = Map.groupBy(near, ({ mine }) => mine)
-  const unprotected = patterns.flatMap((pattern) => {
-    const asked = new Set([pattern, ...(parts.get(pattern) ?? []).map(({ both }) => both)])
-    const found = [...asked].map((part) => missing(exampleOf(part)))
-    if (found.includes(undefined)) return []
-    return [{ pattern, because: found.find((because) => because !== null) ?? null }]
+  const unprotected = [...parts].flatMap(([pattern, shared]) => {
+    let because: string | null = null
+    for (const part of shared) {
+      const why = missing(exampleOf(part))
+      if (why === undefined) return []
+      because ??= why
+    }
+    return [{ pattern, because }]
   })
   return [...Map.groupBy(unprotected, ({ because }) => because)].map(([because, of]) => {
     const why = because ?? `${nobody} ${of.length === 1 ? 'it' : 'them'}`

@@ -1,8 +1,10 @@
 /** Connectors of every kind in any number, and messages that meet them and that do not. */
+import { X509Certificate } from 'node:crypto'
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { type Message, plaintext, type Recipient } from '../../shared/contract/message.ts'
 import type { ConnectorSet } from '../../shared/policy/snapshot.ts'
 import { inbound, message, outbound, overTls, overTlsWith, recipient } from '../support/fixtures.ts'
+import { createPki } from '../support/pki.ts'
 
 export interface Mail {
   message: Message
@@ -162,4 +164,25 @@ function generator(seed: number): () => number {
     state = (state * 48_271) % 2_147_483_647
     return state / 2_147_483_647
   }
+}
+
+/** Connectors as just written, for a partner that has no other, and for everyone. */
+export const saved = {
+  one: inbound({ id: 'saved', name: 'Saved', senderDomains: ['new.example', '*.partner12.example'] }),
+  everyone: inbound({ id: 'saved', name: 'Saved', senderDomains: ['*'] }),
+}
+
+/** What a partner with an authority of its own presents. */
+export async function privateChains() {
+  const root = await createPki()
+  const intermediate = await root.subordinate('Intermediate')
+  const chainOf = async (issuer: typeof root) => {
+    const { cert } = await issuer.issue({ names: ['mail.contoso.example'] })
+    const pems = cert.split(/(?=-----BEGIN)/)
+    return pems.map((pem) => new X509Certificate(pem).raw.toString('base64'))
+  }
+  return [
+    { name: 'issued by the root', chain: await chainOf(root), authorities: [root.ca] },
+    { name: 'by an intermediate', chain: await chainOf(intermediate), authorities: [root.ca] },
+  ]
 }

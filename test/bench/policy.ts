@@ -1,8 +1,8 @@
 /**
- * How long a decision takes, and whether that depends on the number of connectors. All sizes take turns in one
- * process, so that what else the machine does falls on each of them; the medians' ratios are what counts.
- *
- *     npm run bench:policy -- --rounds 25 --milliseconds 100
+ * How long a decision takes, and whether that depends on the number of connectors: `npm run bench:policy
+ * [-- --rounds N --milliseconds N --sizes 10,1000,100000]`. Prints Markdown tables. All sizes take turns in one
+ * process, and what is counted is this thread's processor time, so that what else the machine does hardly shows;
+ * the medians' ratio is what counts.
  */
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -10,34 +10,51 @@ import { admit } from '../../shared/policy/admit.ts'
 import { evaluate, sessionOf } from '../../shared/policy/evaluate.ts'
 import { explainer } from '../../shared/policy/explain.ts'
 import { judgeInbound } from '../../shared/policy/inbound.ts'
-import { compileSnapshot, type Snapshot } from '../../shared/policy/snapshot.ts'
+import { type ConnectorSet, compileSnapshot, type Snapshot } from '../../shared/policy/snapshot.ts'
+import { inboundWarnings } from '../../shared/policy/warnings.ts'
+import { chainsTo } from '../../shared/tls/chain.ts'
 import { minutesLater } from '../support/fixtures.ts'
-import { connectorSet, type Mail, mailFor } from './policy-world.ts'
+import { connectorSet, type Mail, mailFor, privateChains, saved } from './policy-world.ts'
 
-const { values: options } = parseArgs({
+const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '15' },
     milliseconds: { type: 'string', default: '50' },
     sizes: { type: 'string', default: '10,1000,100000' },
   },
 })
-const rounds = Number(options.rounds)
-const milliseconds = Number(options.milliseconds)
-const sizes = options.sizes.split(',').map(Number)
-
+const rounds = Number(values.rounds)
+const milliseconds = Number(values.milliseconds)
+const sizes = values.sizes.split(',').map(Number)
 const settings = { defaultRoute: 'Mx' } as const
 const now = minutesLater(1)
 
-/** What is measured, of one message with one recipient; the answer is kept, so that nothing is optimised away. */
-const work: Record<string, (snapshot: Snapshot, mail: Mail) => unknown> = {
-  'judgement at RCPT TO': (snapshot, { message, recipient }) =>
-    admit(snapshot, judgeInbound(snapshot, sessionOf(message, message.source?.ip ?? '')), recipient.address)
-      .action,
-  verdict: (snapshot, { message, recipient }) =>
-    evaluate(snapshot, settings, message, [recipient], now)[0]?.action,
-  'explanation for the trace': (snapshot, { message, recipient }) =>
-    explainer(snapshot, message)(recipient.address).length,
-}
+/** Of one message with one recipient. What is answered is looked at, so that no work can be left out. */
+type Decide = (snapshot: Snapshot, mail: Mail) => unknown
+
+const work = new Map<string, Decide>([
+  [
+    'judgement at RCPT TO',
+    (snapshot, { message, recipient }) => {
+      const judgement = judgeInbound(snapshot, sessionOf(message, message.source?.ip ?? ''))
+      return admit(snapshot, judgement, recipient.address).action
+    },
+  ],
+  [
+    'verdict',
+    (snapshot, { message, recipient }) => evaluate(snapshot, settings, message, [recipient], now)[0]?.action,
+  ],
+  [
+    'explanation for the trace',
+    (snapshot, { message, recipient }) => explainer(snapshot, message)(recipient.address).length,
+  ],
+])
+
+console.log(`Node ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model}, load ${load()}\n`)
+const worlds = sizes.map(prepare)
+decisions()
+await chains()
+console.log(`\nload ${load()} at the end`)
 
 interface World {
   size: number
@@ -45,58 +62,91 @@ interface World {
   mail: Mail[]
 }
 
-let worldsBuilt = 0
-const worlds = sizes.map(build)
-const kinds = Object.keys(work)
-const times = new Map(worlds.flatMap(({ size }) => kinds.map((kind) => [`${kind} ${size}`, [] as number[]])))
-
-for (const kind of kinds) for (const world of worlds) run(kind, world, 10 * milliseconds)
-for (let round = 0; round < rounds; round++)
-  for (const kind of kinds)
-    for (const world of worlds) times.get(`${kind} ${world.size}`)?.push(run(kind, world, milliseconds))
-
-console.log(`\n${rounds} rounds of ${milliseconds} ms, medians, nanoseconds of processor time\n`)
-for (const kind of kinds) {
-  const medians = sizes.map((size) => median(times.get(`${kind} ${size}`) ?? []))
-  const ratio = (medians.at(-1) as number) / (medians[0] as number)
-  row(kind, ...medians.map((value) => value.toFixed(0)), `× ${ratio.toFixed(2)}`)
-}
-console.log(
-  `\nNode ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model}, load ${loadavg()[0]?.toFixed(1)}`,
-)
-
-/** @returns nanoseconds a decision, of this thread's processor time: what other programs do is not in it */
-function run(kind: string, { snapshot, mail }: World, forMs: number): number {
-  const decide = work[kind] as (snapshot: Snapshot, mail: Mail) => unknown
-  let [decisions, answers] = [0, 0]
-  let microseconds = 0
-  const before = process.threadCpuUsage()
-  while (microseconds < forMs * 1000) {
-    for (const one of mail) if (decide(snapshot, one)) answers++
-    decisions += mail.length
-    const { user, system } = process.threadCpuUsage(before)
-    microseconds = user + system
-  }
-  if (answers !== decisions) throw new Error(`${kind}: ${decisions - answers} decisions had no answer`)
-  return (microseconds * 1000) / decisions
-}
-
-function build(size: number): World {
+/** Once a change of the connectors: compiling; once a write: the comparison with all others. */
+function prepare(size: number): World {
+  if (size === sizes[0]) head('connectors', 'compiled', 'heap of the snapshot', 'warnings on save', 'for `*`')
   const set = connectorSet(size)
-  compileSnapshot(set)
-  const compileMs = median(Array.from({ length: 5 }, () => timed(() => compileSnapshot(set))))
+  const compiling = repeated(() => compileSnapshot(set))
   const before = heapUsed()
   const snapshot = compileSnapshot(set)
-  const megabytes = (heapUsed() - before) / 2 ** 20
-  if (worldsBuilt++ === 0) row('connectors', 'compiled in ms', 'snapshot in MiB')
-  row(String(size), compileMs.toFixed(2), megabytes.toFixed(2))
+  const mebibytes = (heapUsed() - before) / 2 ** 20
+  const [one, everyone] = [saved.one, saved.everyone].map((connector) => repeated(() => warn(connector, set)))
+  row(
+    size.toLocaleString('en'),
+    ms(compiling),
+    mebibytes < 0.1 ? 'under 0.1 MiB' : `${mebibytes.toFixed(1)} MiB`,
+    ms(one),
+    ms(everyone),
+  )
   return { size, snapshot, mail: mailFor(size / 2, 1000) }
 }
 
-function timed(task: () => unknown): number {
-  const started = performance.now()
-  task()
-  return performance.now() - started
+function warn(connector: (typeof saved)['one'], set: ConnectorSet): void {
+  if (inboundWarnings(connector, set, now).length === 0) throw new Error('There is nothing to warn of.')
+}
+
+function decisions(): void {
+  const times = new Map<string, number[]>()
+  const measure = (forMs: number, keep: boolean) => {
+    for (const [kind, decide] of work)
+      for (const world of worlds) {
+        const time = nanoseconds(decide, world, forMs)
+        const key = `${kind} ${world.size}`
+        if (keep) times.set(key, [...(times.get(key) ?? []), time])
+      }
+  }
+  measure(10 * milliseconds, false)
+  for (let round = 0; round < rounds; round++) measure(milliseconds, true)
+  console.log(`\nmedians of ${rounds} rounds of ${milliseconds} ms, ns of processor time\n`)
+  head('', ...sizes.map((size) => size.toLocaleString('en')), 'last to first')
+  for (const kind of work.keys()) {
+    const medians = sizes.map((size) => median(times.get(`${kind} ${size}`) ?? []))
+    const ratio = (medians.at(-1) as number) / (medians[0] as number)
+    row(kind, ...medians.map((time) => time.toFixed(0)), ratio.toFixed(2))
+  }
+}
+
+function nanoseconds(decide: Decide, { snapshot, mail }: World, forMs: number): number {
+  let [made, answered, microseconds] = [0, 0, 0]
+  const before = process.threadCpuUsage()
+  while (microseconds < forMs * 1000) {
+    for (const one of mail) if (decide(snapshot, one)) answered++
+    made += mail.length
+    microseconds = spent(before)
+  }
+  if (answered !== made) throw new Error(`${made - answered} decisions had no answer`)
+  return (microseconds * 1000) / made
+}
+
+/** What comes on top where a connector has an authority of its own, whose signatures are verified each time. */
+async function chains(): Promise<void> {
+  console.log('')
+  head("a connector's own authority", 'µs a certificate')
+  for (const { name, chain, authorities } of await privateChains()) {
+    const check = () => {
+      const before = process.threadCpuUsage()
+      for (let times = 0; times < 100; times++)
+        if (!chainsTo(chain, authorities, new Date())) throw new Error('The chain leads nowhere.')
+      return spent(before) / 100
+    }
+    row(name, median(Array.from({ length: rounds }, check)).toFixed(0))
+  }
+}
+
+/** @returns the median's milliseconds */
+function repeated(task: () => unknown): number {
+  const times = Array.from({ length: 9 }, () => {
+    const before = process.threadCpuUsage()
+    task()
+    return spent(before) / 1000
+  })
+  return median(times)
+}
+
+/** Microseconds since. */
+function spent(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.threadCpuUsage(before)
+  return user + system
 }
 
 function heapUsed(): number {
@@ -110,6 +160,19 @@ function median(values: readonly number[]): number {
   return sorted[sorted.length >> 1] as number
 }
 
+function load(): string {
+  return (loadavg()[0] ?? 0).toFixed(1)
+}
+
+function ms(value: number | undefined): string {
+  return `${(value ?? 0).toFixed((value ?? 0) < 10 ? 1 : 0)} ms`
+}
+
+function head(...cells: string[]): void {
+  row(...cells)
+  console.log(`|---|${'---:|'.repeat(cells.length - 1)}`)
+}
+
 function row(...cells: string[]): void {
-  console.log(cells.map((cell, index) => (index === 0 ? cell.padEnd(28) : cell.padStart(16))).join(''))
+  console.log(`| ${cells.join(' | ')} |`)
 }
