@@ -91,6 +91,16 @@ function commentOf(settings: Settings, remarks: Remarks): string {
   return comment.slice(0, longestComment)
 }
 
+/** An export of some properties only says nothing of the others, and so of what they demand. */
+export function remarkOnMissing(settings: Settings, decisive: readonly string[], remarks: Remarks): void {
+  const missing = decisive.filter((setting) => !settings.has(setting))
+  if (missing.length > 0)
+    remarks.add(
+      'Weaker than in Exchange',
+      `the export does not tell of ${missing.join(', ')}; what they demand, if anything, is not demanded here. Export whole connectors.`,
+    )
+}
+
 /** A setting that some administrators rely on and that has no counterpart. */
 export interface Uncarried {
   readonly setting: string

@@ -7,9 +7,19 @@ import { domainMatchesPattern, normaliseDomain } from '../../../shared/mail/doma
 import { inboundConnectors } from '../configuration/kinds.ts'
 import { domainPatterns } from './address-space.ts'
 import { certificateNames } from './certificate-name.ts'
-import { checked, commonFields, type Imported, remarkOnRest, titleOf, type Uncarried } from './common.ts'
+import {
+  checked,
+  commonFields,
+  type Imported,
+  remarkOnMissing,
+  remarkOnRest,
+  titleOf,
+  type Uncarried,
+} from './common.ts'
 import { Remarks } from './notices.ts'
 import type { Settings } from './settings.ts'
+
+const decisive = ['RequireTls', 'RestrictDomainsToCertificate', 'RestrictDomainsToIPAddresses']
 
 const uncarried: readonly Uncarried[] = [
   {
@@ -45,6 +55,7 @@ export function importInbound(settings: Settings): Imported {
     ...common,
     ...(common.connectorType === 'OnPremises' ? onPremises(settings, remarks) : partner(settings, remarks)),
   }
+  remarkOnMissing(settings, decisive, remarks)
   remarkOnRest(settings, uncarried, remarks)
   return checked(inboundConnectors, fields, remarks)
 }

@@ -3,7 +3,15 @@ import { isIP } from 'node:net'
 import { normaliseDomain, normaliseDomainPattern } from '../../../shared/mail/domain.ts'
 import { outboundConnectors } from '../configuration/kinds.ts'
 import { domainPatterns } from './address-space.ts'
-import { checked, commonFields, type Imported, remarkOnRest, titleOf, type Uncarried } from './common.ts'
+import {
+  checked,
+  commonFields,
+  type Imported,
+  remarkOnMissing,
+  remarkOnRest,
+  titleOf,
+  type Uncarried,
+} from './common.ts'
 import { Remarks } from './notices.ts'
 import type { Settings } from './settings.ts'
 
@@ -35,6 +43,7 @@ export function importOutbound(settings: Settings): Imported {
     enabled: common.enabled && !unusable && !apart,
   }
   for (const setting of ['IsValidated', 'LastValidationTimestamp']) settings.text(setting)
+  remarkOnMissing(settings, ['TlsSettings'], remarks)
   remarkOnRest(settings, uncarried, remarks)
   return checked(outboundConnectors, fields, remarks)
 }

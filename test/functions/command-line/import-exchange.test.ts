@@ -30,6 +30,8 @@ const inbound = (fields: object) => ({
   Enabled: true,
   SenderDomains: ['smtp:contoso.example;1'],
   RequireTls: true,
+  RestrictDomainsToCertificate: false,
+  RestrictDomainsToIPAddresses: false,
   ...fields,
 })
 
@@ -529,6 +531,21 @@ describe('import of files', () => {
       JSON.parse(readFileSync(name, 'utf8')),
     ))
       assert.ok(out.includes(Name) || err.includes(Name), Name)
+  })
+
+  test('says what an export of some properties does not tell', () => {
+    const { notices } = imported({
+      Name: 'A',
+      ConnectorType: 'Partner',
+      SenderDomains: ['a.example'],
+      RequireTls: true,
+    })
+    assert.match(
+      notices.join(),
+      /^Weaker than in Exchange: the export does not tell of RestrictDomainsToCertificate, R/,
+    )
+    const other = imported({ Name: 'A', ConnectorType: 'Partner', RecipientDomains: ['a.example'] })
+    assert.match(other.notices.join(), /^Weaker than in Exchange: the export does not tell of TlsSettings;/)
   })
 
   test('gives each connector a name of its own, whatever the letter case', () => {
