@@ -151,6 +151,8 @@ export interface TestIngressOptions {
   inbound?: InboundConnector[]
   acceptedDomains?: string[]
   settings?: Partial<IngressEnvironmentSettings>
+  /** The time throughout, where a test must not see an hour turn. */
+  at?: Date
 }
 
 type IngressEnvironmentSettings = Parameters<typeof startIngress>[0]['environment']
@@ -187,6 +189,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     queue,
     notices,
     probeQueue: () => queue.before(),
+    now: () => options.at ?? new Date(),
     write(line) {
       lines.push(JSON.parse(line))
       news.emit('line')

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { announce } from '../../../functions/evaluate-policy/notice-text.ts'
+import type { CertificateNotice } from '../../../shared/contract/jobs.ts'
+import type { AcceptedCertificate } from '../../../shared/messages/accepted-certificates.ts'
+import { summaryOf } from '../../../shared/tls/certificate-summary.ts'
+import { certificateNotice, clientCertificate, receivedAt } from '../../support/fixtures.ts'
+
+const accepted: AcceptedCertificate = {
+  ...summaryOf(clientCertificate()),
+  lastSeen: '2026-01-14T09:00:00.000Z',
+}
+const text = (fields: Partial<CertificateNotice>, last: AcceptedCertificate | null = accepted): string =>
+  announce(certificateNotice({ ...(fields as object) }), last).text
+
+test('a notice reads as a mail, with its data below', () => {
+  const announcement = announce(certificateNotice(), accepted)
+  const [words, data = ''] = announcement.text.split(/^(?=\{$)/m)
+  assert.equal(announcement.subject, 'mailflow: unknown certificate at connector "Contoso"')
+  assert.deepEqual(announcement.attributes, { kind: 'UnknownCertificate', connector: 'Contoso' })
+  assert.equal(
+    words,
+    `Connector "Contoso" was shown a certificate that it does not know.
+
+Wrong with it  presented names [mx1.contoso.example], expected [mail.contoso.example]
+What happens   the mail is refused in session; the sender's own server says so to the sender
+Seen           2026-01-15T12:00:00.000Z, from 192.0.2.1, sender of contoso.example
+
+Presented now:
+
+  SHA-256  ${'cd'.repeat(32)}
+  Subject  CN=mx1.contoso.example
+  Names    mx1.contoso.example
+  Issuer   CN=Some Public CA
+  Serial   01
+  Valid    2025-12-01T00:00:00.000Z to 2026-12-01T00:00:00.000Z
+
+Accepted until now, last seen 2026-01-14T09:00:00.000Z:
+
+  SHA-256  ${'ab'.repeat(32)}
+  Subject  CN=mail.contoso.example
+  Names    mail.contoso.example
+  Issuer   CN=Some Public CA
+  Serial   01
+  Valid    2025-12-01T00:00:00.000Z to 2026-12-01T00:00:00.000Z
+
+If it is the partner's, and its SHA-256 is the one you were told by another way than mail, add to the connector
+(id-contoso) one of these; each is enough:
+  tlsSenderCertificateNames: mx1.contoso.example
+  certificateFingerprints: ${'cd'.repeat(32)}
+
+If it is not, or you cannot tell, leave the connector as it is. More: docs/runbook.md, "A partner presents an unknown certificate".
+
+`,
+  )
+  const { failures: _failures, ...said } = certificateNotice()
+  assert.deepEqual(JSON.parse(data), { ...said, accepted })
+})
+
+describe('a notice says', () => {
+  const heldUntil = '2026-01-16T12:00:00.000Z'
+  const rows: [string, string, RegExp][] = [
+    [
+      'until when mail is held',
+      text({ consequence: 'Held', heldUntil }),
+      /the mail is held until 2026-01-16T12:00/,
+    ],
+    [
+      'how what is held goes on',
+      text({ consequence: 'Held', heldUntil }),
+      /Then let what is held go:\n {2}npx mailflow retry --connector id-contoso\n/,
+    ],
+    ['that mail is bounced', text({ consequence: 'Bounced' }), /the mail is bounced/],
+    [
+      'what would happen, were it enforced',
+      text({ consequence: 'RecordedOnly' }),
+      /only reports; enforced, it would refuse/,
+    ],
+    ['that our own server may not relay', text({ consequence: 'RelayDenied' }), /nothing is relayed/],
+    ['that none was accepted before', text({}, null), /Accepted until now: none that is remembered\./],
+    [
+      'that it is the very one accepted until now',
+      text({}, { ...accepted, fingerprint256: 'cd'.repeat(32) }),
+      /It is the one that was accepted until now, last on 2026-01-14T09:00:00\.000Z\./,
+    ],
+    [
+      'that nothing helps one out of its dates',
+      text({ remedies: [] }),
+      /It cannot be accepted, whoever's it is\./,
+    ],
+    ['that there was no sender', text({ senderDomain: null }), /from 192\.0\.2\.1, no sender\n/],
+  ]
+  for (const [name, said, expected] of rows) test(name, () => assert.match(said, expected))
+})
+
+test('a notice of mail that is not held speaks of no retry', () =>
+  assert.doesNotMatch(text({ consequence: 'Bounced' }), /retry/))
+
+test('the subject is what SNS takes, whatever the connector is called', () =>
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 64 }), (name) => {
+      const notice = certificateNotice()
+      const { subject } = announce({ ...notice, connector: { ...notice.connector, name } }, null)
+      assert.match(subject, /^mailflow: unknown certificate at connector "[ -~]+"$/)
+      assert.ok(subject.length <= 100)
+    }),
+  ))
+
+test('the fixture is of its time', () => assert.equal(certificateNotice().at, receivedAt.toISOString()))

@@ -1,0 +1,325 @@
+/** What evaluate-policy does about the certificates of messages it decides, and about notices that come to it. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { Logger } from '@aws-lambda-powertools/logger'
+import { Metrics } from '@aws-lambda-powertools/metrics'
+import { type Dependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
+import type { Announcement } from '../../../functions/evaluate-policy/notice-text.ts'
+import { type Published, raiseNotice } from '../../../functions/evaluate-policy/raise-notice.ts'
+import { watchCertificates } from '../../../functions/evaluate-policy/watch-certificates.ts'
+import type { InboundConnector } from '../../../shared/connectors/schema.ts'
+import type {
+  BounceJob,
+  CertificateNotice,
+  DeliveryJob,
+  EvaluationJob,
+} from '../../../shared/contract/jobs.ts'
+import type { Attempt, ClientCertificate } from '../../../shared/contract/message.ts'
+import { AcceptedCertificates } from '../../../shared/messages/accepted-certificates.ts'
+import { Claims, type Forestalled } from '../../../shared/messages/claims.ts'
+import { NoticeDays } from '../../../shared/messages/notice-days.ts'
+import { Trace } from '../../../shared/messages/trace.ts'
+import { NoticeQueue } from '../../../shared/queues/notice-queue.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import {
+  certificateNotice,
+  inbound,
+  message,
+  minutesLater,
+  outbound,
+  overTlsWith,
+  receivedAt,
+  recipient,
+  snapshot,
+} from '../../support/fixtures.ts'
+import { recordingQueue } from '../../support/queue.ts'
+
+let database: TestDynamoDb
+before(async () => {
+  database = await startDynamoDb()
+})
+after(() => database.stop())
+
+let serial = 0
+const logger = new Logger({ logLevel: 'SILENT' })
+
+/** A unit with a table of everybody's and a connector of its own. */
+function unit(fields: Partial<InboundConnector> = {}) {
+  serial += 1
+  const connector = inbound({
+    id: `c${serial}`,
+    restrictDomainsToCertificate: true,
+    tlsSenderCertificateNames: ['mail.contoso.example'],
+    onViolation: 'Defer',
+    ...fields,
+  })
+  const rules = snapshot({
+    inbound: [connector],
+    outbound: [
+      outbound({
+        recipientDomains: ['ours.example'],
+        route: 'SmartHosts',
+        smartHosts: [{ host: 'mailbox.ours.example', port: 25 }],
+      }),
+    ],
+  })
+  const { documents, messagesTable } = database
+  const queues = {
+    evaluation: recordingQueue<EvaluationJob>(),
+    delivery: recordingQueue<DeliveryJob>(),
+    bounce: recordingQueue<BounceJob>(),
+  }
+  const dependencies: Dependencies = {
+    trace: new Trace(documents, messagesTable),
+    claims: new Claims<Attempt | Forestalled>(documents, messagesTable),
+    queues,
+    settings: { defaultRoute: 'Mx' },
+    retentionDays: 90,
+  }
+  const accepted = new AcceptedCertificates(documents, messagesTable)
+  const noticeQueue = recordingQueue<CertificateNotice>()
+  const away = { queue: false, topic: false }
+  const told = new NoticeQueue({
+    async trySend(outgoing) {
+      if (away.queue) return outgoing.map(() => new Error('the queue is away'))
+      noticeQueue.sent.push(...outgoing)
+      return outgoing.map(() => null)
+    },
+  })
+  const published: Announcement[] = []
+  const counted: string[] = []
+  const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
+  metrics.addMetric = (name) => {
+    counted.push(name)
+    return metrics
+  }
+  const single = { clearDefaultDimensions() {}, addDimensions() {}, addMetric: metrics.addMetric }
+  metrics.singleMetric = () => single as unknown as Metrics
+  return {
+    connector,
+    queues,
+    noticeQueue,
+    away,
+    published,
+    counted,
+    accepted,
+    /** Decides a message with this certificate, and watches it. */
+    async decide(
+      certificate: Partial<ClientCertificate>,
+      now = receivedAt,
+      { notBefore = null as string | null, counting = metrics } = {},
+    ) {
+      serial += 1
+      const id = `01KF0CVZT0${String(serial).padStart(16, '0')}`
+      const tls = overTlsWith(certificate)
+      const given = message({ id, tls, mailFrom: 'a@contoso.example', receivedAt: now.toISOString() })
+      const job: EvaluationJob = { message: given, recipients: [recipient()], notBefore }
+      const verdicts = await evaluateJob(job, rules, now, dependencies)
+      await watchCertificates(
+        job,
+        verdicts,
+        rules,
+        now,
+        { accepted, notices: told },
+        { logger, metrics: counting },
+      )
+      return verdicts.map(({ action, reason }) => `${action} ${reason}`)
+    },
+    /** Raises the notices that are on the queue. @returns what came of each */
+    async raise(now = receivedAt): Promise<string[]> {
+      const outcomes: string[] = []
+      for (const { job } of noticeQueue.take()) outcomes.push((await raising(job, now)).kind)
+      return outcomes
+    },
+    raising,
+  }
+
+  function raising(notice: CertificateNotice, now: Date) {
+    return raiseNotice(notice, now, {
+      days: new NoticeDays(documents, messagesTable),
+      claims: new Claims<Published>(documents, messagesTable),
+      accepted,
+      async publish(announcement) {
+        if (away.topic) throw new Error('the topic is away')
+        published.push(announcement)
+        return `n${published.length}`
+      },
+      evaluation: noticeQueue,
+    })
+  }
+}
+
+const known = {}
+const renewed = { subjectAltNames: ['mx1.contoso.example'], fingerprint256: 'cd'.repeat(32) }
+const stranger = (index: number) => ({
+  subjectAltNames: ['stranger.example'],
+  fingerprint256: index.toString(16).padStart(64, '0'),
+})
+const jsonOf = ({ text }: Announcement) => JSON.parse(text.slice(text.indexOf('\n{\n')))
+
+describe('a message', () => {
+  test('whose certificate the connector knows is remembered, and nobody is told', async () => {
+    const it = unit()
+    assert.deepEqual(await it.decide(known), ['Deliver ConnectorMatched'])
+    assert.equal((await it.accepted.last(it.connector.id))?.fingerprint256, 'ab'.repeat(32))
+    assert.deepEqual(it.noticeQueue.sent, [])
+  })
+
+  test('whose certificate it does not know is told of with the one known until then', async () => {
+    const it = unit()
+    await it.decide(known)
+    assert.deepEqual(await it.decide(renewed, minutesLater(1)), ['Defer InboundCertificateRestriction'])
+    assert.deepEqual(await it.raise(minutesLater(1)), ['Published'])
+    const [notice] = it.published.map(jsonOf)
+    assert.deepEqual(
+      [notice.connector.id, notice.accepted.fingerprint256, notice.presented.fingerprint256],
+      [it.connector.id, 'ab'.repeat(32), 'cd'.repeat(32)],
+    )
+    assert.equal((await it.accepted.last(it.connector.id))?.fingerprint256, 'ab'.repeat(32))
+  })
+
+  const fates: [string, Partial<InboundConnector>, consequence: string, heldUntil: string | null][] = [
+    ['that is held', {}, 'Held', minutesLater(24 * 60).toISOString()],
+    ['that is bounced', { onViolation: 'Bounce' }, 'Bounced', null],
+    ['that is only recorded', { mode: 'ReportOnly' }, 'RecordedOnly', null],
+  ]
+  for (const [name, fields, consequence, heldUntil] of fates)
+    test(`${name} says so in the notice`, async () => {
+      const it = unit(fields)
+      await it.decide(renewed)
+      const [{ job } = assert.fail('no notice')] = it.noticeQueue.sent
+      assert.deepEqual([job.consequence, job.heldUntil], [consequence, heldUntil])
+    })
+
+  test('is counted each time, told of once', async () => {
+    const it = unit()
+    for (let minute = 0; minute < 5; minute++) await it.decide(renewed, minutesLater(minute))
+    assert.deepEqual(it.counted, Array(5).fill('UnknownCertificates'))
+    assert.equal(it.noticeQueue.sent.length, 1)
+  })
+
+  test('that is held is counted once, however often it is decided again', async () => {
+    const it = unit()
+    await it.decide(renewed)
+    await it.decide(renewed, minutesLater(15), { notBefore: minutesLater(15).toISOString() })
+    assert.deepEqual(it.counted, ['UnknownCertificates'])
+  })
+
+  test('is decided as ever when the queue takes no notice, and the next one is told of', async () => {
+    const it = unit()
+    it.away.queue = true
+    assert.deepEqual(await it.decide(renewed), ['Defer InboundCertificateRestriction'])
+    assert.deepEqual(it.counted, ['UnknownCertificates', 'NoticesFailed'])
+    it.away.queue = false
+    await it.decide(renewed, minutesLater(1))
+    assert.equal(it.noticeQueue.sent.length, 1)
+  })
+
+  test('is decided as ever when its certificate cannot be remembered', async () => {
+    const it = unit()
+    it.accepted.remember = () => Promise.reject(new Error('the table is away'))
+    assert.deepEqual(await it.decide(known), ['Deliver ConnectorMatched'])
+  })
+})
+
+describe('notices of one certificate', () => {
+  test('from many tasks are published once', async () => {
+    const it = unit()
+    const notice = certificateNotice({ connector: it.connector.id })
+    const raised = await Promise.all([1, 2, 3].map(() => it.raising(notice, receivedAt)))
+    assert.deepEqual(
+      raised
+        .map(({ kind }) => kind)
+        .sort()
+        .filter((kind) => kind === 'Published'),
+      ['Published'],
+    )
+    assert.equal((await it.raising(notice, minutesLater(60))).kind, 'Known')
+    assert.equal(it.published.length, 1)
+  })
+
+  test('on another day are published again', async () => {
+    const it = unit()
+    const notice = certificateNotice({ connector: it.connector.id })
+    await it.raising(notice, receivedAt)
+    assert.equal((await it.raising(notice, minutesLater(24 * 60))).kind, 'Published')
+    assert.equal(it.published.length, 2)
+  })
+
+  test('that cannot be published are put back for a quarter of an hour, and published then, once', async () => {
+    const it = unit()
+    const notice = certificateNotice({ connector: it.connector.id })
+    it.away.topic = true
+    assert.equal((await it.raising(notice, receivedAt)).kind, 'Later')
+    assert.equal((await it.raising(notice, receivedAt)).kind, 'Busy')
+    assert.deepEqual(
+      it.noticeQueue.sent.map(({ job, delaySeconds }) => [job.failures, delaySeconds]),
+      [[1, 900]],
+    )
+    it.away.topic = false
+    assert.deepEqual(await it.raise(minutesLater(15)), ['Published'])
+    assert.equal((await it.raising(notice, minutesLater(16))).kind, 'Known')
+    assert.equal(it.published.length, 1)
+  })
+
+  test('that could not be published for a day are given up', async () => {
+    const it = unit()
+    it.away.topic = true
+    it.noticeQueue.sent.push({ job: certificateNotice({ connector: it.connector.id }) })
+    let rounds = 0
+    while (it.noticeQueue.sent.length > 0) await it.raise(minutesLater(15 * rounds++))
+    assert.equal(rounds * 15, 24 * 60)
+  })
+
+  test('come back when they can neither be published nor put back', async () => {
+    const it = unit()
+    it.away.topic = true
+    it.noticeQueue.failOnce()
+    await assert.rejects(
+      it.raising(certificateNotice({ connector: it.connector.id }), receivedAt),
+      /the queue is away/,
+    )
+  })
+
+  test('whose worker died are published by the copy that comes back', async () => {
+    const it = unit()
+    const notice = certificateNotice({ connector: it.connector.id })
+    const claims = new Claims<Published>(database.documents, database.messagesTable)
+    claims.complete = () => Promise.reject(new Error('died'))
+    const dying = {
+      days: new NoticeDays(database.documents, database.messagesTable),
+      claims,
+      accepted: it.accepted,
+      publish: () => Promise.resolve('lost'),
+      evaluation: it.noticeQueue,
+    }
+    await assert.rejects(raiseNotice(notice, receivedAt, dying), /died/)
+    assert.equal((await it.raising(notice, minutesLater(1))).kind, 'Published')
+  })
+})
+
+test('of the certificates of strangers, a connector and day has ten notices', async () => {
+  const it = unit()
+  const outcomes: string[] = []
+  for (let index = 0; index < 12; index++) {
+    const fingerprint256 = stranger(index).fingerprint256
+    const notice = certificateNotice({ connector: it.connector.id, fingerprint256 })
+    outcomes.push((await it.raising(notice, receivedAt)).kind)
+  }
+  assert.deepEqual(outcomes, [...Array(10).fill('Published'), 'TooMany', 'TooMany'])
+  assert.equal(it.published.length, 10)
+})
+
+test('what is counted is one metric with what the ingress counts: without dimensions, and by connector', async (context) => {
+  const lines: string[] = []
+  context.mock.method(console, 'log', (line: string) => lines.push(line))
+  Object.assign(process.env, { POWERTOOLS_DEV: 'true', POWERTOOLS_METRICS_DISABLED: 'false' })
+  const metrics = new Metrics({ namespace: 'test', serviceName: 'evaluate-policy' })
+  await unit({ name: ':Contoso Süd' }).decide(renewed, receivedAt, { counting: metrics })
+  const counted = lines.filter((line) => line.includes('UnknownCertificates')).map((line) => JSON.parse(line))
+  assert.equal(counted.length, 1)
+  for (const { _aws, connector, service, UnknownCertificates } of counted) {
+    assert.deepEqual(_aws.CloudWatchMetrics[0].Dimensions, [[], ['connector']])
+    assert.deepEqual([connector, service, UnknownCertificates], ['?Contoso S?d', undefined, 1])
+  }
+})
