@@ -1,0 +1,102 @@
+/** The examples of docs/connectors.md, put to the API: what the page shows of an answer is in the answer. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { outboundInput } from '../../support/connectors.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { createPki } from '../../support/pki.ts'
+import { apiOver } from './client.ts'
+
+const page = readFileSync(join(import.meta.dirname, '../../../docs/connectors.md'), 'utf8')
+const pki = await createPki('Public CA')
+
+interface Block {
+  kind: string
+  json: string
+}
+
+/** The blocks of each heading that asks something. */
+const examples = page
+  .split(/^### /m)
+  .map((section) => ({
+    title: section.split('\n')[0] ?? '',
+    blocks: [...section.matchAll(/^```json (\w+)\n(.*?)^```$/gms)].map(
+      ([, kind = '', json = '']): Block => ({ kind, json }),
+    ),
+  }))
+  .filter(({ blocks }) => blocks.length > 0)
+
+test('there are examples', () => assert.ok(examples.length >= 4))
+
+for (const { title, blocks } of examples)
+  describe(title, () => {
+    let db: TestDynamoDb
+    let api: ReturnType<typeof apiOver>
+    before(async () => {
+      db = await startDynamoDb()
+      api = apiOver(db.documents, Date.now, [pki.ca])
+      await api.ask('PUT /accepted-domains/ours.example', { json: {} })
+      const mailboxes = outboundInput({
+        name: 'Mailboxes',
+        connectorType: 'OnPremises',
+        recipientDomains: [],
+        allAcceptedDomains: true,
+        route: 'SmartHosts',
+        smartHosts: [{ host: 'mailbox.ours.example', port: 25 }],
+      })
+      await api.ask('POST /outbound-connectors', { json: mailboxes })
+      for (const { kind, json } of blocks)
+        if (kind === 'inbound' || kind === 'outbound') {
+          const { status, body } = await api.ask(`POST /${kind}-connectors`, { json: JSON.parse(json) })
+          assert.equal(status, 201, JSON.stringify(body))
+        }
+    })
+    after(() => db.stop())
+
+    for (const [index, { kind, json }] of blocks.entries()) {
+      if (kind !== 'explain') continue
+      test(inWords(JSON.parse(json)), async () => {
+        const shown = blocks[index + 1]
+        assert.equal(shown?.kind, 'answer', 'the answer follows the question')
+        const { status, body } = await api.ask('POST /explain', {
+          json: JSON.parse(await withCertificates(json)),
+        })
+        assert.equal(status, 200)
+        includes(body, JSON.parse(shown.json), 'the answer')
+      })
+    }
+  })
+
+interface Question {
+  mailFrom: string
+  rcptTo: string[]
+  tls: { negotiated: boolean; clientCertificate?: string }
+}
+
+function inWords({ mailFrom, rcptTo, tls }: Question): string {
+  const how = tls.clientCertificate ? 'with a certificate' : tls.negotiated ? 'over TLS' : 'in the clear'
+  return `${mailFrom} to ${rcptTo.join(', ')} ${how}`
+}
+
+/** `<mail.contoso.example.pem>` stands for a certificate of that name, of an authority that everyone trusts. */
+async function withCertificates(json: string): Promise<string> {
+  let text = json
+  for (const [placeholder, name = ''] of json.matchAll(/<([\w.-]+)\.pem>/g)) {
+    const { cert } = await pki.issue({ names: [name] })
+    text = text.replace(placeholder, JSON.stringify(cert).slice(1, -1))
+  }
+  return text
+}
+
+/** Whatever is shown is there; lists have as many entries as are shown. */
+function includes(actual: unknown, shown: unknown, where: string): void {
+  if (Array.isArray(shown)) {
+    assert.ok(Array.isArray(actual), where)
+    assert.equal(actual.length, shown.length, `${where}: ${JSON.stringify(actual)}`)
+    for (const [index, item] of shown.entries()) includes(actual[index], item, `${where}[${index}]`)
+  } else if (typeof shown === 'object' && shown !== null) {
+    for (const [key, value] of Object.entries(shown))
+      includes((actual as Record<string, unknown>)?.[key], value, `${where}.${key}`)
+  } else assert.deepEqual(actual, shown, where)
+}

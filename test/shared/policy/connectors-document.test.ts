@@ -1,0 +1,272 @@
+/** docs/connectors.md says what the code does: its replies are the code's, and its diagrams lead where cases end. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
+import { domainOf } from '../../../shared/mail/address.ts'
+import { formatReply } from '../../../shared/mail/reply.ts'
+import { admit, isAcceptedRecipient } from '../../../shared/policy/admit.ts'
+import { judgeMessage, sessionOf, type Verdict } from '../../../shared/policy/evaluate.ts'
+import { identifiedBy, violationOf } from '../../../shared/policy/inbound.ts'
+import { retryDelayMs } from '../../../shared/policy/schedule.ts'
+import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import { assessServerTls, type ServerTls } from '../../../shared/tls/server-certificate.ts'
+import { addressOf, compile, connectorsOf, decide, isInbound, messageOf, recipientOf } from './cases/ask.ts'
+import { chapters } from './cases/chapters.ts'
+import { type Case, receivedAt } from './cases/notation.ts'
+
+const root = join(import.meta.dirname, '../../..')
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+const page = read('docs/connectors.md')
+const cases = chapters.flatMap((chapter) => chapter.cases)
+
+/** The cells of the rows whose first cell is code. */
+const rows = page
+  .split('\n')
+  .filter((line) => line.startsWith('| `'))
+  .map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  )
+const rowsOf = (columns: number, first: RegExp) =>
+  rows.filter((cells) => cells.length === columns && first.test(cells[0] ?? ''))
+const unquoted = (cell = '') => cell.replaceAll('`', '')
+
+describe('the table of replies', () => {
+  const table = rowsOf(5, /^`[A-Z]/)
+
+  test('has every reason for which something is not delivered, and no other', () => {
+    const reasons = [...read('shared/policy/reasons.ts').matchAll(/\| '(\w+)'/g)].map(([, reason]) => reason)
+    const delivers = ['ConnectorMatched', 'DefaultRoute']
+    assert.deepEqual(
+      table.map(([reason]) => unquoted(reason)).toSorted(),
+      reasons.filter((reason) => !delivers.includes(reason ?? '')).toSorted(),
+    )
+  })
+
+  const said = saidInCases()
+  for (const [reason = '', , inSession = '', bounce = '', waits = ''] of table)
+    test(`says of ${unquoted(reason)} what the code answers`, () => {
+      const answers = said(unquoted(reason))
+      agrees(inSession, answers.inSession)
+      agrees(bounce, answers.Bounce)
+      agrees(waits, answers.Defer)
+    })
+})
+
+/** Every reply that the cases come to, by the reason of the answer. */
+function saidInCases() {
+  const found: { reason: string; kind: 'inSession' | Verdict['action']; reply: string }[] = []
+  for (const row of cases) {
+    const given = compile(row, connectorsOf(row))
+    const verdict = decide(row, given)
+    if (verdict.action !== 'Deliver')
+      found.push({ reason: verdict.reason, kind: verdict.action, reply: formatReply(verdict.reply) })
+    const admission = admit(given, judgeMessage(given, messageOf(row)), addressOf(row))
+    if (admission.action === 'Refuse')
+      found.push({ reason: admission.reason, kind: 'inSession', reply: formatReply(admission.reply) })
+  }
+  return (reason: string) => {
+    const of = (kind: string) => [
+      ...new Set(found.filter((it) => it.reason === reason && it.kind === kind).map(({ reply }) => reply)),
+    ]
+    return { inSession: of('inSession'), Bounce: of('Bounce'), Defer: of('Defer') }
+  }
+}
+
+/** A cell is a dash, or a whole reply (that may end in an ellipsis), or a sentence about replies of others. */
+function agrees(cell: string, replies: string[]): void {
+  assert.equal(replies.length === 0, cell === '–', `"${cell}" and ${replies.join(', ') || 'nothing'}`)
+  const [, reply] = /^`([^`]+)`$/.exec(cell) ?? []
+  if (reply === undefined) return
+  const [beginning = '', more] = reply.split('…')
+  for (const answer of replies)
+    assert.ok(more === undefined ? answer === reply : answer.startsWith(beginning), `${answer}, not ${reply}`)
+}
+
+describe('the table of TLS codes', () => {
+  const established: Extract<ServerTls, { kind: 'Established' }> = {
+    kind: 'Established',
+    protocol: 'TLSv1.3',
+    cipher: 'TLS_AES_256_GCM_SHA384',
+    group: null,
+    fingerprint256: 'ab'.repeat(32),
+    certificates: [],
+    trusted: true,
+    trustError: null,
+    names: { subjectAltNames: ['mx.northwind.example'], commonName: null },
+  }
+  const facts: Record<string, ServerTls[]> = {
+    '4.7.321': [{ kind: 'NotOffered', answer: null }],
+    '4.7.5': [
+      { kind: 'HandshakeFailed', cause: 'alert' },
+      { ...established, protocol: 'TLSv1.1' },
+    ],
+    '4.7.320': [{ ...established, trusted: false, trustError: 'SELF_SIGNED_CERT_IN_CHAIN' }],
+    '4.7.322': [
+      { ...established, trusted: false, trustError: 'CERT_HAS_EXPIRED' },
+      { ...established, trusted: false, trustError: 'CERT_NOT_YET_VALID' },
+    ],
+    '4.7.325': [{ ...established, names: { subjectAltNames: ['mx.fabrikam.example'], commonName: null } }],
+  }
+  const requirement: TlsRequirement = {
+    level: 'DomainValidation',
+    mode: 'Enforce',
+    tlsDomain: 'mx.northwind.example',
+    certificateAuthorities: [],
+    minimumTlsVersion: 'TLSv1.2',
+  }
+
+  test('lists the codes that a requirement can come to', () => {
+    assert.deepEqual(
+      rowsOf(2, /^`4\.7\./).map(([code]) => unquoted(code)),
+      Object.keys(facts),
+    )
+    const codes = read('shared/tls/server-certificate.ts').matchAll(/reply\(451, '([\d.]+)'/g)
+    const all = new Set([...codes].map(([, code]) => `4.${code}`))
+    assert.deepEqual([...all].toSorted(), Object.keys(facts).toSorted())
+  })
+  for (const [code, failures] of Object.entries(facts))
+    test(`${code} is what its sentence says`, () => {
+      for (const failure of failures) assert.equal(assessServerTls(requirement, failure)?.enhanced, code)
+    })
+})
+
+interface Edge {
+  from: string
+  /** Null where there is only one way. */
+  answer: 'yes' | 'no' | null
+  to: string
+}
+
+interface Flowchart {
+  start: string
+  texts: Map<string, string>
+  edges: Edge[]
+}
+
+/** Reads `id{"text"} -- yes --> id["text"]`, line by line. */
+function flowchart(source: string): Flowchart {
+  const texts = new Map<string, string>()
+  const edges = source
+    .split('\n')
+    .filter((line) => line.includes('-->'))
+    .map((line): Edge => {
+      const node = String.raw`(\w+)(?:[{[]"([^"]*)"[}\]])?`
+      const parts = new RegExp(`^ *${node} -- (yes|no) --> ${node}$`).exec(line)
+      assert.ok(parts, `not a line of the diagram: ${line}`)
+      const [, from = '', question, answer, to = '', text] = parts
+      if (question) texts.set(from, question)
+      if (text) texts.set(to, text)
+      return { from, answer: answer as Edge['answer'], to }
+    })
+  return { start: edges[0]?.from ?? '', texts, edges }
+}
+
+/** Follows the answers to where they lead, and notes what was passed. */
+function follow(chart: Flowchart, answers: Record<string, () => boolean>, passed: Set<Edge>): string {
+  for (let at = chart.start; ; ) {
+    const question = answers[at]
+    if (!question) return chart.texts.get(at) ?? assert.fail(`${at} says nothing`)
+    const answer = question() ? 'yes' : 'no'
+    const edge = chart.edges.find((it) => it.from === at && it.answer === answer)
+    assert.ok(edge, `${at} leads nowhere by ${answer}`)
+    passed.add(edge)
+    at = edge.to
+  }
+}
+
+const charts = [...page.matchAll(/```mermaid\nflowchart TD\n([^`]+)```/g)].map(([, source = '']) =>
+  flowchart(source),
+)
+const [demands, verdicts] = charts
+assert.ok(demands && verdicts)
+
+describe('the diagram of demands', () => {
+  const passed = new Set<Edge>()
+  test('leads every case and each of its inbound connectors to the demand that is not met', () => {
+    for (const row of cases) {
+      const message = messageOf(row)
+      const session = sessionOf(message, message.source?.ip ?? '')
+      for (const connector of connectorsOf(row).filter(isInbound)) {
+        const listed = { ...connector, tlsSenderCertificateNames: [], certificateFingerprints: [] }
+        const leaf = follow(
+          demands,
+          {
+            tls: () => connector.requireTls && !session.tls.negotiated,
+            version: () => connector.minimumTlsVersion === 'TLSv1.3' && session.tls.protocol !== 'TLSv1.3',
+            certificate: () =>
+              connector.restrictDomainsToCertificate && identifiedBy(connector, session) !== 'Certificate',
+            address: () =>
+              connector.restrictDomainsToIpAddresses && identifiedBy(listed, session) !== 'Address',
+          },
+          passed,
+        )
+        assert.equal(violationOf(connector, session)?.reason ?? 'met', leaf, row.name)
+      }
+    }
+  })
+  test('has no way that no case takes', () => assert.equal(passed.size, demands.edges.length))
+})
+
+describe('the diagram of verdicts', () => {
+  const passed = new Set<Edge>()
+  test('leads every case to its verdict', () => {
+    for (const row of cases) {
+      const given = compile(row, connectorsOf(row))
+      const verdict = decide(row, given)
+      const leaf = follow(verdicts, questions(row, given, verdict), passed)
+      const [action, reasons = ''] = leaf.split(': ')
+      assert.equal(verdict.action, action, row.name)
+      assert.ok(
+        reasons.split(', ').includes(verdict.reason),
+        `${row.name}: ${verdict.reason}, not ${reasons}`,
+      )
+    }
+  })
+  test('has no way that no case takes', () =>
+    assert.deepEqual(
+      verdicts.edges.filter((edge) => !passed.has(edge)),
+      [],
+    ))
+})
+
+/** @param verdict of which only the connector is looked at that takes the recipient */
+function questions(row: Case, given: Snapshot, verdict: Verdict): Record<string, () => boolean> {
+  const message = messageOf(row)
+  const judgement = judgeMessage(given, message)
+  const { attempts, lastAttempt } = recipientOf(row)
+  const outboundId = verdict.connectors.outbound
+  const outbound = connectorsOf(row).find(({ id }) => id === outboundId)
+  assert.ok(outbound === undefined || !isInbound(outbound))
+  const minutes = row.minutes ?? 0
+  const domain = domainOf(addressOf(row))
+  const expired = () => minutes >= (outbound?.expirationHours ?? 24) * 60
+  return {
+    refused: () => lastAttempt?.outcome === 'PermanentFailure',
+    sender: () => !judgement.unreadableSender,
+    violated: () => judgement.violation !== null,
+    holds: () => judgement.violation?.connector.onViolation === 'Defer',
+    heldLong: expired,
+    recipient: () => domain !== null,
+    accepted: () => isAcceptedRecipient(given, addressOf(row)),
+    ours: () => row.madeHere === true || judgement.attributedTo !== null,
+    routed: () => outbound !== undefined,
+    unroutedLong: expired,
+    tried: () => lastAttempt !== null,
+    atOnce: () =>
+      lastAttempt?.outcome === 'TlsNotMet' &&
+      outbound?.mode === 'Enforce' &&
+      outbound.tlsSettings !== null &&
+      outbound.onTlsFailure === 'Bounce',
+    expired,
+    due: () => {
+      const wait = lastAttempt ? lastAttempt.durationMs + retryDelayMs(attempts, message.id) : 0
+      const began = Date.parse(lastAttempt?.at ?? receivedAt.toISOString())
+      return row.retry === true || receivedAt.getTime() + minutes * 60_000 >= began + wait
+    },
+  }
+}
