@@ -1,6 +1,24 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { inParts } from '../../../shared/contract/jobs.ts'
+import { EvaluationQueueJob, inParts } from '../../../shared/contract/jobs.ts'
+import { certificateNotice, message, recipient } from '../../support/fixtures.ts'
+
+const mail = { message: message(), recipients: [recipient()], notBefore: null }
+
+const bodies: [name: string, body: object, isJob: boolean][] = [
+  ['mail', mail, true],
+  ['a notice', certificateNotice(), true],
+  ['mail that calls itself a notice', { ...mail, kind: 'UnknownCertificate' }, false],
+  ['a notice with mail in it', { ...certificateNotice(), ...mail }, false],
+  ['a notice of something else', { ...certificateNotice(), kind: 'Other' }, false],
+  ['a notice of no certificate', { ...certificateNotice(), presented: null }, false],
+]
+for (const [name, body, isJob] of bodies)
+  test(`${name} is ${isJob ? 'a job' : 'no job'} of the evaluation queue`, () => {
+    const { success, data } = EvaluationQueueJob.safeParse(JSON.parse(JSON.stringify(body)))
+    assert.equal(success, isJob)
+    if (isJob) assert.deepEqual(data, body)
+  })
 
 test('parts hold at most a hundred items, in their order', () => {
   const items = Array.from({ length: 250 }, (_, index) => index)

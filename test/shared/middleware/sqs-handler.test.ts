@@ -116,6 +116,13 @@ describe('a handler of queue jobs', () => {
     assert.doesNotMatch(lines.join(''), /secret@bank/)
   })
 
+  test('of a queue with several kinds of jobs, names the faults as the kind that is nearest', async () => {
+    const Other = z.strictObject({ kind: z.literal('Other'), of: z.strictObject({ a: z.int() }), b: z.int() })
+    const handler = sqsHandler({ job: z.union([Job, Other]), unit: 'test', process: async () => {} })
+    const [line = ''] = await linesOf(() => handler(batch('{"kind":"Other","of":{"a":"x"},"b":1}')))
+    assert.match(line, /not a job of this queue: of\.a \(invalid_type\)"/)
+  })
+
   test('runs the jobs of a batch concurrently, ten at a time', async () => {
     let running = 0
     let most = 0
