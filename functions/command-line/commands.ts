@@ -5,6 +5,7 @@ import { exportConnectors } from './commands/connectors-export.ts'
 import { getConnector } from './commands/connectors-get.ts'
 import { importExchange } from './commands/connectors-import-exchange.ts'
 import { listConnectors } from './commands/connectors-list.ts'
+import { validateConnector } from './commands/connectors-validate.ts'
 import { explain } from './commands/explain.ts'
 import { messages } from './commands/messages.ts'
 import { retry } from './commands/retry.ts'
@@ -12,6 +13,7 @@ import { retry } from './commands/retry.ts'
 export const commands: readonly Command[] = [
   listConnectors,
   getConnector,
+  validateConnector,
   applyConnectors,
   exportConnectors,
   importExchange,

@@ -119,6 +119,7 @@ function wrap(text: string, width: number): string[] {
  */
 export function howToGoOn(endpoints: Endpoints, id: string | null): string {
   const port = endpoints.smtp.split(':')[1]
+  const api = endpoints.api === usualApi ? '' : ` --api ${endpoints.api}`
   const certificate = join(dirname(endpoints.authority), `${mailboxName}.pem`)
   return `${id === null ? keptState : ''}Send one more, as a stranger in the clear (the answer names the message's id):
   npx node infra/local/send.ts --port ${port} --from you@paper.example --to ann@ours.example
@@ -129,16 +130,20 @@ With other tools:
   swaks --server ${endpoints.smtp} --tls --from you@paper.example --to ann@ours.example
   openssl s_client -quiet -starttls smtp -crlf -connect ${endpoints.smtp}
 
-Look a message up, list all of them, see the connectors:
-  curl -s ${endpoints.api}/messages/${id ?? 'ID'}
-  curl -s ${endpoints.api}/messages
-  curl -s ${endpoints.api}/outbound-connectors
+Look a message up, list all of them, see the connectors, ask why:
+  npx mailflow messages ${id ?? 'ID'}${api}
+  npx mailflow messages${api}
+  npx mailflow connectors list${api}
+  npx mailflow explain --from teller@bank.example --to ann@ours.example --ip 192.0.2.1${api}
 
 The authority that signed these servers' certificates: ${endpoints.authority}
 What each unit logs: ${endpoints.logs}
 Ctrl-C stops everything.
 `
 }
+
+/** Where the command line looks by itself. */
+const usualApi = 'http://127.0.0.1:8080'
 
 const keptState = `
 The state is kept from before, so it is left as it is and the demo sends nothing.
