@@ -24,6 +24,7 @@ for (const { name, options, usesApi } of commands)
 
 describe('a command that is called wrongly ends with 2 and names the fault', () => {
   const rows: [string[], RegExp][] = [
+    [['--api', 'http://127.0.0.1:1', 'messages'], /--api comes after the command: connectors list, /],
     [['conectors'], /there is no command "conectors"; the commands are connectors list, /],
     [['connectors'], /say which: connectors list, /],
     [['connectors', 'delete'], /there is no command "connectors delete"; there are /],
