@@ -130,7 +130,9 @@ export function mailFor(partners: number, count: number): Mail[] {
     const certified = overTlsWith({ subjectAltNames: [`mail.${domain}`, domain] })
     const elsewhere = `someone${number}@mail.elsewhere${below(1000)}.example`
     const toOurs = recipient({ address: `user${number}@ours${below(20)}.example` })
-    const toPartner = recipient({ address: `user${number}@mail.${domainOf(below(partners))}` })
+    const toPartner = recipient({
+      address: `user${number}@${below(2) ? 'mail.' : ''}${domainOf(below(partners))}`,
+    })
     const toAnyone = recipient({ address: elsewhere })
     const fromPartner = `sender${number}@${below(2) ? 'mail.' : ''}${domain}`
     const ip = `198.51.100.${below(256)}`
@@ -148,7 +150,7 @@ export function mailFor(partners: number, count: number): Mail[] {
         const to = below(2) ? toPartner : toAnyone
         return below(2)
           ? { message: mail(from, ip, gateway), recipient: to }
-          : { message: mail(from, `${networkOf(tens + 1)}.${below(256)}`, plaintext), recipient: to }
+          : { message: mail(from, `${networkOf(tens + 1)}.${below(256)}`, overTls), recipient: to }
       }
     }
   })
