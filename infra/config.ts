@@ -84,7 +84,7 @@ export const Config = z
     sesIdentityArns: z.array(z.string().regex(identityArn, 'must be the ARN of an SES identity')).default([]),
     /** Administrators sign in with tokens of this issuer instead of AWS signatures. */
     jwt: Jwt.optional(),
-    /** Where alarms are mailed; it should not be a mailbox behind this deployment. */
+    /** Where alarms and notices are mailed; it should not be a mailbox behind this deployment. */
     alarmEmail: z.email().optional(),
     /** `address[:port]` of resolvers other than the VPC's or Lambda's own. */
     dnsServers: z.array(z.string().min(1)).default([]),
