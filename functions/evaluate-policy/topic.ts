@@ -3,11 +3,11 @@ import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns'
 import type { Announcement } from './notice-text.ts'
 
 /** For all tries together: the records of mail in the same batch wait for it. */
-const patienceMs = 8_000
+const patience = 8_000
 
 /** @returns a function that publishes and answers the topic's id for it */
 export const topicPublisher =
-  (sns: SNSClient, topicArn: string) =>
+  (sns: SNSClient, topicArn: string, patienceMs = patience) =>
   async ({ subject, text, attributes }: Announcement): Promise<string> => {
     const command = new PublishCommand({
       TopicArn: topicArn,

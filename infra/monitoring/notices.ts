@@ -1,3 +1,4 @@
+import { CfnOutput } from 'aws-cdk-lib'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Alias } from 'aws-cdk-lib/aws-kms'
 import { Topic } from 'aws-cdk-lib/aws-sns'
@@ -19,6 +20,8 @@ export class Notices extends Construct {
       enforceSSL: true,
       masterKey: Alias.fromAliasName(this, 'Key', 'alias/aws/sns'),
     })
+    const description = 'Topic to subscribe to, for notices of certificates that connectors do not know'
+    new CfnOutput(this, 'Arn', { value: this.topic.topicArn, description }).overrideLogicalId('NoticesTopic')
     if (alarmEmail !== undefined) this.topic.addSubscription(new EmailSubscription(alarmEmail))
   }
 

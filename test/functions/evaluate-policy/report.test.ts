@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics } from '@aws-lambda-powertools/metrics'
-import { reportVerdict } from '../../../functions/evaluate-policy/report.ts'
+import { reportNotice, reportVerdict } from '../../../functions/evaluate-policy/report.ts'
 import { relayDenied } from '../../../shared/policy/admit.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import type { Reason } from '../../../shared/policy/reasons.ts'
-import { message, receivedAt, recipient } from '../../support/fixtures.ts'
+import { certificateNotice, message, receivedAt, recipient } from '../../support/fixtures.ts'
 
 function counted(action: Verdict['action'], reason: Reason, reportOnly: Reason | null = null): string[] {
   const names: string[] = []
@@ -64,4 +64,25 @@ describe('a verdict is counted', () => {
     ],
   ]
   for (const [name, got, expected] of rows) test(name, () => assert.deepEqual(got, expected))
+})
+
+describe('a notice', () => {
+  const failed = { cause: new Error('the topic is away') }
+  const rows: [string, Parameters<typeof reportNotice>[1], string[]][] = [
+    ['that is published counts as nothing more', { kind: 'Published', id: 'n1' }, []],
+    ['that is known counts as nothing more', { kind: 'Known' }, []],
+    ['that is tried again counts as failed', { kind: 'Later', ...failed }, ['NoticesFailed']],
+    ['that is given up counts as failed', { kind: 'GivenUp', ...failed }, ['NoticesFailed']],
+  ]
+  for (const [name, raised, expected] of rows)
+    test(name, () => {
+      const names: string[] = []
+      const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
+      metrics.addMetric = (metric) => {
+        names.push(metric)
+        return metrics
+      }
+      reportNotice(certificateNotice(), raised, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
+      assert.deepEqual(names, expected)
+    })
 })
