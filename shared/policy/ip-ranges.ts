@@ -92,12 +92,17 @@ function boundsOf(text: string): { first: string; last: string } {
 
 /** An IPv4 address mapped into IPv6 is that IPv4 address. Of four plain numbers the key is made at once. */
 function keyOfAddress(ip: string): string | null {
-  if (isIPv4(ip)) return keyOf(ip.split('.').map(Number))
+  if (isIPv4(ip)) return keyOfIPv4(ip)
   try {
     return keyOf(ipaddr.process(ip).toByteArray())
   } catch {
     return null
   }
+}
+
+function keyOfIPv4(ip: string): string {
+  const number = ip.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0)
+  return `4${number.toString(16).padStart(8, '0')}`
 }
 
 const keyOf = (octets: number[]): string =>
