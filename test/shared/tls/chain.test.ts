@@ -1,7 +1,7 @@
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
-import { webcrypto } from 'node:crypto'
-import { before, describe, test } from 'node:test'
+import { webcrypto, X509Certificate } from 'node:crypto'
+import { before, describe, mock, test } from 'node:test'
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsageExtension,
@@ -132,5 +132,20 @@ describe('a presented chain', () => {
   test('that is circular ends', () => {
     const ders = ['lookAlike', 'root', 'lookAlike', 'root'].map((holder) => get(holder).der)
     assert.equal(chainsTo(ders, [get('otherRoot').pem], now), false)
+  })
+
+  test('in which everybody vouches for everybody costs one look at each signature', async () => {
+    const keys = await newKeys()
+    const circle = await issue('Circle', null, { ca: true, keys })
+    const ders = [(await issue('Deep', circle)).der]
+    for (let each = 0; each < 5; each++) ders.push((await issue('Circle', circle, { ca: true, keys })).der)
+    const verify = mock.method(X509Certificate.prototype, 'verify')
+    try {
+      assert.equal(chainsTo(ders, [get('root').pem, get('otherRoot').pem], now), false)
+      assert.equal(chainsTo(ders, [get('root').pem], now), false)
+      assert.ok(verify.mock.callCount() <= 6 * 6, `${verify.mock.callCount()} signatures were verified`)
+    } finally {
+      verify.mock.restore()
+    }
   })
 })
