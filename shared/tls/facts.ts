@@ -5,7 +5,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { type ClientCertificate, plaintext, type TlsFacts } from '../contract/message.ts'
-import { allowsClientAuth, chainsTo } from './chain.ts'
+import { allowsClientAuth, chainsTo, isAmbiguous } from './chain.ts'
 
 export const maximumCertificates = 6
 /** Octets of DER in all; a chain beyond it is left out, and then no connector's own CA can vouch for it. */
@@ -62,7 +62,9 @@ type Assessment = Pick<ClientCertificate, 'trusted' | 'trustError' | 'clientAuth
  * OpenSSL asks of a client's certificate that it was issued for clients, which public authorities issue no more
  * (2025–2027). When that is its complaint, it was the last of its checks to complain: signatures, dates, path
  * lengths and name constraints have passed, but an issuer that is unknown or no authority may hide behind it. So
- * the chain is followed to a public root once more, for use by a server.
+ * the chain is followed to a public root once more, for use by a server; and only where there is no other way through
+ * it, since OpenSSL may have checked that other one: an authority that may issue in a few names only can make a
+ * certificate with its own name and key that says nothing of them.
  */
 function assess(
   certificate: X509Certificate,
@@ -74,7 +76,7 @@ function assess(
   const trustError = String(authorizationError ?? 'UNKNOWN').slice(0, 64)
   if (trustError !== 'INVALID_PURPOSE')
     return { trusted: false, trustError, clientAuth: allowsClientAuth(certificate) }
-  const trusted = chainsTo(chain, publicRoots, at)
+  const trusted = !isAmbiguous(chain) && chainsTo(chain, publicRoots, at)
   return { trusted, trustError: trusted ? null : trustError, clientAuth: false }
 }
 

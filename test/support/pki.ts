@@ -5,6 +5,7 @@ import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
+  Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
   PemConverter,
@@ -45,6 +46,8 @@ export interface AuthorityOptions {
   pathLength?: number
   /** False for a certificate that poses as an authority. */
   isAuthority?: boolean
+  /** The one domain in whose names it may issue (RFC 5280 §4.2.1.10). */
+  permitted?: string
 }
 
 export interface Pki {
@@ -54,6 +57,8 @@ export interface Pki {
   issue(options: LeafOptions): Promise<Identity>
   /** An authority below this one. */
   subordinate(name: string, options?: AuthorityOptions): Promise<Pki>
+  /** A certificate of its own making, with its name and its key, that nobody constrains. PEM. */
+  twin(): Promise<string>
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
@@ -104,14 +109,32 @@ function authority(own: X509Certificate, keys: webcrypto.CryptoKeyPair, chain: s
       })
       return authority(certificate, ownKeys, [certificate.toString('pem'), chain].filter(Boolean).join('\n'))
     },
+    async twin() {
+      const certificate = await X509CertificateGenerator.createSelfSigned({
+        name: own.subject,
+        keys,
+        signingAlgorithm: algorithm,
+        ...lifetime({}),
+        extensions: authorityExtensions({}),
+      })
+      return certificate.toString('pem')
+    },
   }
 }
 
-const authorityExtensions = ({ purposes, pathLength, isAuthority = true }: AuthorityOptions) => [
+const authorityExtensions = ({ purposes, pathLength, permitted, isAuthority = true }: AuthorityOptions) => [
   new BasicConstraintsExtension(isAuthority, isAuthority ? pathLength : undefined, true),
   ...(isAuthority ? [new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true)] : []),
   ...extendedKeyUsage(purposes),
+  ...(permitted === undefined ? [] : [new Extension('2.5.29.30', true, nameConstraints(permitted))]),
 ]
+
+/** DER of the constraint to one short dNSName: each length fits an octet. */
+function nameConstraints(permitted: string): Uint8Array<ArrayBuffer> {
+  const within = (tag: number, content: Buffer) =>
+    Buffer.concat([Buffer.from([tag, content.length]), content])
+  return Uint8Array.from(within(0x30, within(0xa0, within(0x30, within(0x82, Buffer.from(permitted))))))
+}
 
 const extendedKeyUsage = (purposes?: Purpose[]) =>
   purposes ? [new ExtendedKeyUsageExtension(purposes.map((purpose) => purposeIds[purpose]))] : []

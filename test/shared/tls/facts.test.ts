@@ -190,6 +190,47 @@ const purposes: PurposeCase[] = [
     clientAuth: false,
   },
   {
+    name: 'for servers, of an authority that may not issue in that name',
+    client: async () =>
+      (await pki.subordinate('Constrained', { permitted: 'fabrikam.example' })).issue({
+        names,
+        purposes: ['serverAuth'],
+      }),
+    trusted: false,
+    clientAuth: false,
+  },
+  {
+    name: 'for servers, of an authority that may issue in that name',
+    client: async () =>
+      (await pki.subordinate('Constrained', { permitted: 'contoso.example' })).issue({
+        names,
+        purposes: ['serverAuth'],
+      }),
+    trusted: true,
+    clientAuth: false,
+  },
+  {
+    name: 'for servers, of an authority that may not issue in that name and hides behind a twin',
+    client: async () => {
+      const constrained = await pki.subordinate('Constrained', { permitted: 'fabrikam.example' })
+      const { cert, key } = await constrained.issue({ names, purposes: ['serverAuth'] })
+      const [leaf, ...others] = cert.split(/(?=-----BEGIN)/)
+      return { key, cert: [leaf, await constrained.twin(), ...others].join('\n') }
+    },
+    trusted: false,
+    clientAuth: false,
+  },
+  {
+    name: 'for servers, presented with its authority twice',
+    client: async () => {
+      const { cert, key } = await (await pki.subordinate('Twice')).issue({ names, purposes: ['serverAuth'] })
+      const [, authority] = cert.split(/(?=-----BEGIN)/)
+      return { key, cert: `${cert}\n${authority}` }
+    },
+    trusted: true,
+    clientAuth: false,
+  },
+  {
     name: 'for servers, below an authority that may have none below it',
     client: async () =>
       (await (await pki.subordinate('Last', { pathLength: 0 })).subordinate('One too many')).issue({
