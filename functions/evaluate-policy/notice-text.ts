@@ -36,10 +36,14 @@ function subjectOf({ connector }: CertificateNotice): string {
   return `${before}${name.length > room ? `${name.slice(0, room - 3)}...` : name}"`
 }
 
+const vouched = "yes: a trusted authority issued it for a name of the connector's sender domains"
+const notVouched = 'no: a stranger can have one like it'
+
 function opening(notice: CertificateNotice): string[] {
-  const { connector, why, at, ip, senderDomain } = notice
+  const { connector, why, vouchedFor, at, ip, senderDomain } = notice
   const lines = [
     `Wrong with it  ${why}`,
+    `Vouched for    ${vouchedFor ? vouched : notVouched}`,
     `What happens   ${consequence(notice)}`,
     `Seen           ${at}, from ${ip}, ${senderDomain === null ? 'no sender' : `sender of ${senderDomain}`}`,
   ]

@@ -53,7 +53,7 @@ export async function raiseNotice(
   const { fingerprint256 } = notice.presented
   const day = now.toISOString().slice(0, 10)
   const expiresAt = Math.floor(now.getTime() / 1000) + keptSeconds
-  if (!(await days.admits(connector, fingerprint256, day, expiresAt))) return { kind: 'TooMany' }
+  if (!(await days.admits(notice, day, expiresAt))) return { kind: 'TooMany' }
   const key = noticeKey(connector, fingerprint256, day)
   const claim = await claims.claim(key, now, leaseMs, expiresAt)
   if (claim.kind === 'Done') return { kind: 'Known' }

@@ -91,6 +91,11 @@ export const CertificateNotice = z.strictObject({
   presented: CertificateSummary,
   /** What is wrong with it, in clauses. */
   why: z.string(),
+  /**
+   * An authority that the connector trusts issued it for a name in the connector's sender domains: what a stranger
+   * does not get.
+   */
+  vouchedFor: z.boolean(),
   /** What becomes of the mail. `RelayDenied`: it is taken as anyone's, not as our own server's. */
   consequence: z.enum(['RefusedInSession', 'Held', 'Bounced', 'RecordedOnly', 'RelayDenied']),
   /** When mail that is held will be given up; null of any other. */

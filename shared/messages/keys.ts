@@ -28,9 +28,9 @@ export const noticeKey = (connector: string, fingerprint256: string, day: string
   pk: certificates(connector),
   sk: `notice#${day}#${fingerprint256}`,
 })
-export const noticesOfDayKey = (connector: string, day: string) => ({
+export const noticesOfDayKey = (connector: string, day: string, vouchedFor: boolean) => ({
   pk: certificates(connector),
-  sk: `notices#${day}`,
+  sk: `notices#${day}#${vouchedFor ? 'vouchedFor' : 'anybody'}`,
 })
 
 /** Index keys of a recipient; `order` sorts by time of receipt because message ids are ULIDs. */

@@ -82,12 +82,22 @@ function noticeOf(
     connector: { id, name: visible(name), connectorType, mode, onViolation },
     presented: summaryOf(presented.certificate),
     why: visible(certificateFaults(connector, presented).join('; ')).slice(0, longestWhy),
+    vouchedFor: isVouchedFor(connector, presented),
     ...fate,
     remedies: remedies(connector, presented, senderDomain),
     senderDomain,
     ip,
     failures: 0,
   }
+}
+
+/** As though the connector asked for the name: so its dates, its issuer and its purpose are those demanded. */
+function isVouchedFor(connector: InboundConnector, presented: Presented): boolean {
+  const domains = connector.senderDomains.filter((domain) => domain !== '*')
+  const isWithin = (name: string) =>
+    domains.some((domain) => `.${name}`.endsWith(`.${domain.replace('*.', '')}`))
+  const names = presented.names.filter(isWithin)
+  return names.length > 0 && identifies({ ...connector, tlsSenderCertificateNames: names }, presented)
 }
 
 type Remedy = CertificateNotice['remedies'][number]

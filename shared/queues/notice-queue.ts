@@ -1,8 +1,9 @@
 /**
  * Sending notices of unknown certificates. The attack: certificates cost nothing, and somebody presents a new one
  * with each message, so that the queue fills, or that the one notice that matters drowns. The defence: a process
- * sends one notice for each connector and certificate an hour, few for each connector, and not many at all. A
- * notice that is lost costs nothing but itself: the mail it is about was decided without it.
+ * sends one notice for each connector and certificate an hour, few for each connector, and not many at all; those
+ * of certificates that an authority vouches for have a share of their own, which no stranger can use up. A notice
+ * that is lost costs nothing but itself: the mail it is about was decided without it.
  */
 import type { CertificateNotice } from '../contract/jobs.ts'
 import { Allowance } from '../middleware/allowance.ts'
@@ -34,13 +35,15 @@ export class NoticeQueue {
   }
 
   async send(notice: CertificateNotice, now: Date): Promise<Sent> {
-    const { id } = notice.connector
-    const key = `${id}#${notice.presented.fingerprint256}`
+    const { connector, presented, vouchedFor } = notice
+    const key = `${connector.id}#${presented.fingerprint256}`
+    const share = `${vouchedFor}`
+    const ofConnector = `${connector.id}#${share}`
     if (!this.#once.isLeft(key, now)) return 'Known'
-    if (!this.#ofConnector.isLeft(id, now) || !this.#inAll.isLeft('', now)) return 'TooMany'
+    if (!this.#ofConnector.isLeft(ofConnector, now) || !this.#inAll.isLeft(share, now)) return 'TooMany'
     this.#once.take(key, now)
-    this.#ofConnector.take(id, now)
-    this.#inAll.take('', now)
+    this.#ofConnector.take(ofConnector, now)
+    this.#inAll.take(share, now)
     const [failure] = await this.#queue.trySend([{ job: notice }])
     if (failure === null) return 'Sent'
     this.#once.giveBack(key)

@@ -176,6 +176,7 @@ export function certificateNotice({
       }),
     ),
     why: 'presented names [mx1.contoso.example], expected [mail.contoso.example]',
+    vouchedFor: true,
     consequence: 'RefusedInSession',
     heldUntil: null,
     remedies: [

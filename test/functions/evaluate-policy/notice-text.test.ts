@@ -24,6 +24,7 @@ test('a notice reads as a mail, with its data below', () => {
     `Connector "Contoso" was shown a certificate that it does not know.
 
 Wrong with it  presented names [mx1.contoso.example], expected [mail.contoso.example]
+Vouched for    yes: a trusted authority issued it for a name of the connector's sender domains
 What happens   the mail is refused in session; the sender's own server says so to the sender
 Seen           2026-01-15T12:00:00.000Z, from 192.0.2.1, sender of contoso.example
 
@@ -88,6 +89,11 @@ describe('a notice says', () => {
       'that nothing helps one out of its dates',
       text({ remedies: [] }),
       /It cannot be accepted, whoever's it is\./,
+    ],
+    [
+      'that a stranger can have one',
+      text({ vouchedFor: false }),
+      /Vouched for {4}no: a stranger can have one/,
     ],
     ['that there was no sender', text({ senderDomain: null }), /from 192\.0\.2\.1, no sender\n/],
   ]

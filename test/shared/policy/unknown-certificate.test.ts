@@ -136,6 +136,7 @@ test('a notice is a job, and says who, what and why', () => {
       notAfter: '2026-12-01T00:00:00.000Z',
     },
     why: 'presented names [mx1.contoso.example], expected [mail.contoso.example]',
+    vouchedFor: true,
     ...held,
     remedies: [
       { field: 'tlsSenderCertificateNames', add: 'mx1.contoso.example' },
@@ -153,6 +154,49 @@ test('a notice of a certificate full of names and letters stays small enough for
   const [notice] = notices([contoso()], presenting({ ...full, trusted: false }))
   assert.ok(Buffer.byteLength(JSON.stringify(notice)) < 16_384)
   assert.doesNotMatch(JSON.stringify(notice), /\u202e/)
+})
+
+describe('an authority vouches for it', () => {
+  const names = (...subjectAltNames: string[]) => ({ ...other, subjectAltNames })
+  const rows: [string, Partial<InboundConnector>, Partial<ClientCertificate>, boolean][] = [
+    ['when it is for a name below the sender domain', {}, other, true],
+    ['when it is for the sender domain itself', {}, names('contoso.example'), true],
+    [
+      'when it is for all names below',
+      { tlsSenderCertificateNames: ['a.b.contoso.example'] },
+      names('*.contoso.example'),
+      true,
+    ],
+    [
+      'also for a connector that pins',
+      { certificateFingerprints: ['ef'.repeat(32)], tlsSenderCertificateNames: [] },
+      other,
+      true,
+    ],
+    [
+      'below a domain with its subdomains',
+      { senderDomains: ['*.contoso.example'] },
+      names('a.b.contoso.example'),
+      true,
+    ],
+    ["not for a stranger's name", {}, names('mail.stranger.example'), false],
+    ['not for a name that only ends alike', {}, names('notcontoso.example'), false],
+    ['not when nobody trusted issued it', {}, { ...other, trusted: false }, false],
+    ['not when it is expired', {}, { ...other, ...expired }, false],
+    ['not when the connector is for everyone', { senderDomains: ['*'] }, other, false],
+    [
+      'not when it is for servers and the connector asks for clients',
+      { requireClientAuthEku: true },
+      { ...other, clientAuth: false },
+      false,
+    ],
+  ]
+  for (const [name, fields, certificate, vouchedFor] of rows)
+    test(name, () => {
+      const mailFrom = fields.senderDomains ? 'a@sub.contoso.example' : 'a@contoso.example'
+      const [notice] = notices([contoso(fields)], presenting(certificate, mailFrom))
+      assert.equal(notice?.vouchedFor, vouchedFor)
+    })
 })
 
 describe('what would make the connector know it', () => {

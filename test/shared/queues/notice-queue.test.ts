@@ -18,8 +18,8 @@ function queue() {
 }
 
 const certificate = (index: number): string => index.toString(16).padStart(64, '0')
-const of = (connector: string, index: number) =>
-  certificateNotice({ connector, fingerprint256: certificate(index) })
+const of = (connector: string, index: number, vouchedFor = false) =>
+  certificateNotice({ connector, fingerprint256: certificate(index), vouchedFor })
 
 test('one certificate of one connector is sent once an hour', async () => {
   const { notices, jobs } = queue()
@@ -36,6 +36,13 @@ test('a connector whose strangers change certificates leaves the others their no
     await notices.send(of('one', index), minutesLater((index * 59) / 1000))
   assert.equal(jobs.length, 10)
   assert.equal(await notices.send(of('two', 1), minutesLater(59)), 'Sent')
+})
+
+test('strangers at every connector leave room for a certificate that an authority vouches for', async () => {
+  const { notices } = queue()
+  for (let index = 0; index < 100; index++) await notices.send(of(`${index % 9}`, index), receivedAt)
+  assert.equal(await notices.send(of('1', 1000), receivedAt), 'TooMany')
+  assert.equal(await notices.send(of('1', 1001, true), receivedAt), 'Sent')
 })
 
 test('however many connectors are asked for, a minute has twenty notices', async () => {
