@@ -2,11 +2,12 @@
  * Whether a presented chain leads to one of a connector's own certificate authorities. The attack: a certificate
  * that names the partner and was issued by somebody else, or for something else; or a chain in which everybody
  * vouches for everybody, so that there is no end of paths to try. The defence: signatures, names of issuers, CA
- * flags, dates and purposes along the whole path (RFC 5280 §6.1), each certificate followed once and each signature
- * verified once. Its limits: path lengths and name constraints within a connector's own authority are not read, nor
- * is anything revoked.
+ * flags, path lengths, dates and purposes along the whole path (RFC 5280 §6.1), each certificate followed once and each
+ * signature verified once. Its limits: name constraints within a connector's own authority are not read, nor is
+ * anything revoked.
  */
 import { X509Certificate } from 'node:crypto'
+import { pathLength } from './path-length.ts'
 
 const serverAuth = '1.3.6.1.5.5.7.3.1'
 const clientAuth = '1.3.6.1.5.5.7.3.2'
@@ -46,18 +47,34 @@ function leadsToFor(
   )
 }
 
-/** Every issuer that fits is followed: of two with the same name and key only one may lead further. */
+/**
+ * Every issuer that fits is followed: of two with the same name and key only one may lead further. The nearest come
+ * first, so each is met with as few authorities below it as there can be.
+ */
 function leadsTo(
   presented: readonly X509Certificate[],
   anchors: readonly X509Certificate[],
   isGood: (certificate: X509Certificate) => boolean,
 ): boolean {
-  // Grows while it is walked.
-  const followed = new Set(presented.slice(0, 1).filter(isGood))
-  for (const certificate of followed) {
+  /** How many authorities stand below each. Grows while it is walked. */
+  const followed = new Map(
+    presented
+      .slice(0, 1)
+      .filter(isGood)
+      .map((leaf) => [leaf, 0]),
+  )
+  for (const [certificate, below] of followed) {
+    const between = certificate === presented[0] ? 0 : below + 1
     if (anchors.some((anchor) => isSame(anchor, certificate))) return true
-    if (anchors.some((anchor) => anchor.ca && isIssuedBy(certificate, anchor))) return true
-    for (const issuer of issuersOf(certificate, presented)) if (isGood(issuer)) followed.add(issuer)
+    if (
+      anchors.some(
+        (anchor) => anchor.ca && isIssuedBy(certificate, anchor) && pathLength(anchor.raw) >= between,
+      )
+    )
+      return true
+    for (const issuer of issuersOf(certificate, presented))
+      if (!followed.has(issuer) && isGood(issuer) && pathLength(issuer.raw) >= between)
+        followed.set(issuer, between)
   }
   return false
 }

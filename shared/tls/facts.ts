@@ -60,11 +60,11 @@ type Assessment = Pick<ClientCertificate, 'trusted' | 'trustError' | 'clientAuth
 
 /**
  * OpenSSL asks of a client's certificate that it was issued for clients, which public authorities issue no more
- * (2025–2027). When that is its complaint, it was the last of its checks to complain: signatures, dates, path
- * lengths and name constraints have passed, but an issuer that is unknown or no authority may hide behind it. So
- * the chain is followed to a public root once more, for use by a server; and only where there is no other way through
- * it, since OpenSSL may have checked that other one: an authority that may issue in a few names only can make a
- * certificate with its own name and key that says nothing of them.
+ * (2025–2027). When that is its complaint, it was the last of its checks to complain: signatures, dates and name
+ * constraints have passed, but an issuer that is unknown, no authority or too far up may hide behind it. So the chain
+ * is followed to a public root once more, for use by a server. And only where there is one way through it, since
+ * OpenSSL may have checked another: an authority that may issue in a few names only can make a certificate with its
+ * own name and key that says nothing of them.
  */
 function assess(
   certificate: X509Certificate,

@@ -31,12 +31,13 @@ interface Issuing {
   /** Those of another certificate, for a renewal. */
   keys?: CryptoKeyPair
   purposes?: string[]
+  pathLength?: number
 }
 
 async function issue(
   name: string,
   issuer: Holder | null,
-  { ca = false, from = year(-1), to = year(1), keys: given, purposes }: Issuing = {},
+  { ca = false, from = year(-1), to = year(1), keys: given, purposes, pathLength }: Issuing = {},
 ): Promise<Holder> {
   const keys = given ?? (await newKeys())
   const certificate = await X509CertificateGenerator.create({
@@ -48,7 +49,7 @@ async function issue(
     notBefore: from,
     notAfter: to,
     extensions: [
-      new BasicConstraintsExtension(ca, undefined, true),
+      new BasicConstraintsExtension(ca, pathLength, true),
       ...(purposes ? [new ExtendedKeyUsageExtension(purposes)] : []),
     ],
   })
@@ -62,6 +63,12 @@ async function issue(
 
 const made: Record<string, Holder> = {}
 const get = (name: string): Holder => made[name] ?? assert.fail(`no certificate ${name}`)
+
+async function widePath(root: Holder): Promise<Holder> {
+  made.wide = await issue('Wide', root, { ca: true, pathLength: 300 })
+  made.wideBelow = await issue('Wide below', made.wide, { ca: true })
+  return made.wideBelow
+}
 
 before(async () => {
   const root = await issue('Root', null, { ca: true })
@@ -88,6 +95,20 @@ before(async () => {
     renewed: await issue('Stale', root, { ca: true, keys: staleIntermediate.keys }),
     forServers: await issue('For servers', root, { purposes: ['1.3.6.1.5.5.7.3.1'] }),
     forCode: await issue('For code', root, { purposes: ['1.3.6.1.5.5.7.3.3'] }),
+  })
+  const narrow = await issue('Narrow', root, { ca: true, pathLength: 0 })
+  const below = await issue('Below', narrow, { ca: true })
+  const narrowRoot = await issue('Narrow root', null, { ca: true, pathLength: 0 })
+  const belowRoot = await issue('Below root', narrowRoot, { ca: true })
+  Object.assign(made, {
+    narrow,
+    below,
+    narrowRoot,
+    belowRoot,
+    underNarrow: await issue('Under narrow', narrow),
+    underBelow: await issue('Under below', below),
+    underBelowRoot: await issue('Under below root', belowRoot),
+    underWide: await issue('Under wide', await widePath(root)),
   })
   made.underLonely = await issue('Under lonely', get('lonely'))
   made.underExpiredRoot = await issue('Under expired root', get('expiredRoot'))
@@ -118,6 +139,16 @@ describe('a presented chain', () => {
     ['issued for servers only', ['forServers'], ['root'], true],
     ['issued for signing code', ['forCode'], ['root'], false],
     ['issued by a listed certificate that is no authority', ['underLonely'], ['lonely'], false],
+    ['over an authority that may have none below it', ['underNarrow', 'narrow'], ['root'], true],
+    [
+      'over one more than the authority may have below it',
+      ['underBelow', 'below', 'narrow'],
+      ['root'],
+      false,
+    ],
+    ['over one more than the root may have below it', ['underBelowRoot', 'belowRoot'], ['narrowRoot'], false],
+    ['whose nearer authority is listed', ['underBelow', 'below', 'narrow'], ['below'], true],
+    ['over as many as an authority may have', ['underWide', 'wideBelow', 'wide'], ['root'], true],
     ['that is empty', [], ['root'], false],
     ['without any authority', ['direct'], [], false],
   ]

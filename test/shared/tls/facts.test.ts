@@ -231,6 +231,17 @@ const purposes: PurposeCase[] = [
     clientAuth: false,
   },
   {
+    name: 'for servers, below an authority for servers that may have none below it',
+    client: async () => {
+      const forServers = { purposes: ['serverAuth'] } satisfies AuthorityOptions
+      const upper = await pki.subordinate('Upper', forServers)
+      const last = await upper.subordinate('Last', { ...forServers, pathLength: 0 })
+      return (await last.subordinate('One too many')).issue({ names, purposes: ['serverAuth'] })
+    },
+    trusted: false,
+    clientAuth: false,
+  },
+  {
     name: 'for servers, below an authority that may have none below it',
     client: async () =>
       (await (await pki.subordinate('Last', { pathLength: 0 })).subordinate('One too many')).issue({

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { pathLength } from '../../../shared/tls/path-length.ts'
+import { createPki } from '../../support/pki.ts'
+
+const pki = await createPki()
+const octetsOf = (pem: string): Buffer => new X509Certificate(pem).raw
+const authority = async (limit?: number): Promise<Buffer> => {
+  const { ca } = await pki.subordinate('Below', limit === undefined ? {} : { pathLength: limit })
+  return octetsOf(ca)
+}
+
+for (const limit of [0, 1, 5, 127, 128, 40_000])
+  test(`an authority that may have ${limit} below it says so`, async () =>
+    assert.equal(pathLength(await authority(limit)), limit))
+
+test('an authority that says nothing may have any number', async () =>
+  assert.equal(pathLength(await authority()), Number.POSITIVE_INFINITY))
+
+test('a certificate that is no authority says nothing', async () => {
+  const { cert } = await pki.issue({ names: ['a.example'] })
+  assert.equal(pathLength(octetsOf(cert)), Number.POSITIVE_INFINITY)
+})
+
+test('a certificate that is cut short may have none', async () => {
+  const whole = await authority()
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: whole.length - 1 }), (length) =>
+      assert.equal(pathLength(whole.subarray(0, length)), 0),
+    ),
+  )
+})
+
+test('whatever octets are read, the answer is a number of authorities', () =>
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), (octets) => {
+      assert.ok(pathLength(Buffer.from(octets)) >= 0)
+    }),
+  ))
