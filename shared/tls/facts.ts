@@ -5,7 +5,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { type ClientCertificate, plaintext, type TlsFacts } from '../contract/message.ts'
-import { allowsClientAuth, chainsTo, isAmbiguous } from './chain.ts'
+import { allowsClientAuth, allowsMail, chainsTo, chainsToForClients, isAmbiguous } from './chain.ts'
 
 export const maximumCertificates = 6
 /** Octets of DER in all; a chain beyond it is left out, and then no connector's own CA can vouch for it. */
@@ -82,23 +82,34 @@ function assess(
 
 /**
  * A certificate that nobody has presented yet, as a handshake would find it. The chain is followed as it is given;
- * what OpenSSL checks beyond (name constraints, path lengths) is not.
+ * what OpenSSL checks beyond (name constraints) is not.
  * @param chain leaf first
  */
 export function certificateFacts(
   chain: readonly [X509Certificate, ...X509Certificate[]],
   { publicRoots, at }: Trust,
 ): ClientCertificate {
-  const [leaf] = chain
   const encoded = chain.map(({ raw }) => raw.toString('base64'))
-  const trusted = chainsTo(encoded, publicRoots, at)
-  const trustError = trusted ? null : whyUntrusted(leaf, at)
-  return describeCertificate(leaf, encoded, { trusted, trustError, clientAuth: allowsClientAuth(leaf) })
+  return describeCertificate(chain[0], encoded, foresee(chain, encoded, { publicRoots, at }))
 }
 
-function whyUntrusted({ validFromDate, validToDate }: X509Certificate, at: Date): string {
-  if (at > validToDate) return 'CERT_HAS_EXPIRED'
-  return at < validFromDate ? 'CERT_NOT_YET_VALID' : 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'
+function foresee(
+  chain: readonly [X509Certificate, ...X509Certificate[]],
+  encoded: readonly string[],
+  { publicRoots, at }: Trust,
+): Assessment {
+  if (chainsToForClients(encoded, publicRoots, at))
+    return { trusted: true, trustError: null, clientAuth: true }
+  if (!isAmbiguous(encoded) && chainsTo(encoded, publicRoots, at))
+    return { trusted: true, trustError: null, clientAuth: false }
+  return { trusted: false, trustError: whyUntrusted(chain[0], at), clientAuth: chain.every(allowsClientAuth) }
+}
+
+function whyUntrusted(leaf: X509Certificate, at: Date): string {
+  if (at > leaf.validToDate) return 'CERT_HAS_EXPIRED'
+  if (at < leaf.validFromDate) return 'CERT_NOT_YET_VALID'
+  if (!allowsMail(leaf)) return 'INVALID_PURPOSE'
+  return leaf.checkIssued(leaf) ? 'DEPTH_ZERO_SELF_SIGNED_CERT' : 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'
 }
 
 /** TLS 1.3 suites name no key exchange because all of theirs have it (RFC 8446 §1.2). */

@@ -6,7 +6,13 @@ import { after, test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { SMTPServer } from 'smtp-server'
 import { TlsFacts } from '../../../shared/contract/message.ts'
-import { dnsNames, type HandshakeView, hasForwardSecrecy, tlsFacts } from '../../../shared/tls/facts.ts'
+import {
+  certificateFacts,
+  dnsNames,
+  type HandshakeView,
+  hasForwardSecrecy,
+  tlsFacts,
+} from '../../../shared/tls/facts.ts'
 import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
 import { Wire } from '../../functions/smtp-ingress/support.ts'
 import {
@@ -109,6 +115,8 @@ interface PurposeCase {
   client: () => Promise<Identity>
   trusted: boolean
   clientAuth: boolean
+  /** By names, which is not foreseen. */
+  constrained?: true
 }
 
 const names = ['mail.contoso.example']
@@ -198,6 +206,7 @@ const purposes: PurposeCase[] = [
       }),
     trusted: false,
     clientAuth: false,
+    constrained: true,
   },
   {
     name: 'for servers, of an authority that may issue in that name',
@@ -253,11 +262,20 @@ const purposes: PurposeCase[] = [
   },
 ]
 
-for (const { name, client, trusted, clientAuth } of purposes)
-  test(`a certificate ${name} is ${trusted ? '' : 'not '}trusted`, async () => {
-    const { clientCertificate } = await factsFor(await client())
+for (const { name, client, trusted, clientAuth, constrained = false } of purposes)
+  test(`a certificate ${name} is ${trusted ? '' : 'not '}trusted, as was foreseen`, async () => {
+    const identity = await client()
+    const { clientCertificate } = await factsFor(identity)
     assert.deepEqual([clientCertificate?.trusted, clientCertificate?.trustError === null], [trusted, trusted])
     if (trusted) assert.equal(clientCertificate?.clientAuth, clientAuth)
+    const [leaf = '', ...others] = identity.cert.split(/(?=-----BEGIN)/)
+    const chain = [new X509Certificate(leaf), ...others.map((pem) => new X509Certificate(pem))] as const
+    const foreseen = certificateFacts([...chain], trust)
+    assert.deepEqual(
+      [foreseen.trusted, foreseen.trustError === null],
+      [trusted || constrained, trusted || constrained],
+    )
+    assert.equal(foreseen.clientAuth, clientCertificate?.clientAuth)
   })
 
 test('more names than anyone needs are cut, and long ones can match nothing', async () => {
