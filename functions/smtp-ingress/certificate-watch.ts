@@ -22,18 +22,23 @@ export class CertificateWatch {
 
   /** The reply to the client waits for nothing that begins here, and nothing that fails here reaches it. */
   refused(snapshot: Snapshot, session: Session, judgement: InboundJudgement): void {
-    for (const notice of unknownTo(snapshot, session, judgement, refusedInSession)) {
-      const { name } = notice.connector
-      this.#metrics.count(Metric.unknownCertificates)
-      this.#metrics.count(Metric.unknownCertificates, ['connector', asDimension(name)])
-      this.#notices.send(notice, session.at).then(
-        (sent) => sent === 'Failed' && this.#lost(name, 'the queue did not take it'),
-        (error) => this.#lost(name, causeOf(error)),
-      )
-    }
+    this.#tell(snapshot, session, judgement).catch((error) => this.#lost(causeOf(error)))
   }
 
-  #lost(connector: string, cause: string): void {
+  async #tell(snapshot: Snapshot, session: Session, judgement: InboundJudgement): Promise<void> {
+    const notices = unknownTo(snapshot, session, judgement, refusedInSession)
+    await Promise.all(
+      notices.map(async (notice) => {
+        const { name } = notice.connector
+        this.#metrics.count(Metric.unknownCertificates)
+        this.#metrics.count(Metric.unknownCertificates, ['connector', asDimension(name)])
+        const sent = await this.#notices.send(notice, session.at)
+        if (sent === 'Failed') this.#lost('the queue did not take it', name)
+      }),
+    )
+  }
+
+  #lost(cause: string, connector: string | null = null): void {
     this.#metrics.count(Metric.noticesFailed)
     this.#log('warn', 'a notice of an unknown certificate was not sent', { connector, cause })
   }

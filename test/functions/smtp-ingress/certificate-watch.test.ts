@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { afterEach, test } from 'node:test'
+import { CertificateWatch } from '../../../functions/smtp-ingress/certificate-watch.ts'
+import { Metrics } from '../../../functions/smtp-ingress/metrics.ts'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
-import { inbound } from '../../support/fixtures.ts'
+import { judgeInbound } from '../../../shared/policy/inbound.ts'
+import { inbound, overTlsWith, receivedAt, snapshot } from '../../support/fixtures.ts'
 import { type Identity, selfSigned } from '../../support/pki.ts'
 import { startTestIngress, type TestIngress, Wire } from './support.ts'
 
@@ -160,4 +163,20 @@ test('a queue that fails costs the notice alone: it is counted and logged, and t
   wire.destroy()
   assert.equal(ingress.notices.taken.length, 1)
   assert.equal(await counted(ingress, 'NoticesFailed'), 1)
+})
+
+test('whatever is thrown while telling stays away from the session', async () => {
+  const logged = Promise.withResolvers<unknown[]>()
+  const fails = { send: () => assert.fail('no such thing') }
+  const watch = new CertificateWatch(fails, new Metrics(), (...line) => logged.resolve(line))
+  const rules = snapshot({
+    inbound: [inbound({ restrictDomainsToCertificate: true, certificateFingerprints: ['cd'.repeat(32)] })],
+  })
+  const session = { ip: '192.0.2.1', tls: overTlsWith(), mailFrom: 'a@contoso.example', at: receivedAt }
+  watch.refused(rules, session, judgeInbound(rules, session))
+  assert.deepEqual(await logged.promise, [
+    'warn',
+    'a notice of an unknown certificate was not sent',
+    { connector: null, cause: 'AssertionError: no such thing' },
+  ])
 })
