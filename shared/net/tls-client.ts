@@ -2,7 +2,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import type { TlsRequirement } from '../contract/jobs.ts'
-import { dnsNames } from '../tls/facts.ts'
+import { commonNameOf, dnsNames } from '../tls/facts.ts'
 import { presentedChain } from '../tls/presented-chain.ts'
 import { type EstablishedTls, forcesTls } from '../tls/server-certificate.ts'
 import { cipherSuites } from '../tls/suites.ts'
@@ -53,10 +53,7 @@ function groupOf(socket: TLSSocket): string | null {
   return key !== null && 'name' in key && key.name ? key.name : null
 }
 
-function namesOf(certificate: X509Certificate): EstablishedTls['names'] {
-  const commonName: unknown = certificate.toLegacyObject().subject.CN
-  return {
-    subjectAltNames: dnsNames(certificate.subjectAltName ?? ''),
-    commonName: typeof commonName === 'string' ? commonName : null,
-  }
-}
+const namesOf = (certificate: X509Certificate): EstablishedTls['names'] => ({
+  subjectAltNames: dnsNames(certificate.subjectAltName ?? ''),
+  commonName: commonNameOf(certificate),
+})

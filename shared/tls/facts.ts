@@ -125,7 +125,7 @@ function describeCertificate(
   const names = dnsNames(certificate.subjectAltName ?? '')
   return {
     subject: distinguishedName(certificate.subject),
-    commonName: commonName(certificate),
+    commonName: commonNameOf(certificate),
     subjectAltNames: names.slice(0, maximumNames).map((name) => name.slice(0, maximumName)),
     issuer: distinguishedName(certificate.issuer),
     serial: certificate.serialNumber.slice(0, 64),
@@ -150,8 +150,14 @@ function distinguishedName(multiline: string): string {
   return (multiline ?? '').replaceAll('\n', ', ').slice(0, 1024)
 }
 
-/** The last is the most specific where a subject has several. */
-function commonName(certificate: X509Certificate): string | null {
+/**
+ * The subject's common name, which stands in for a host name where there are no alternative names; so it is none
+ * where there are some, but only of people or addresses: a certificate for signed mail bears whatever name its owner
+ * goes by. The last is the most specific where a subject has several.
+ */
+export function commonNameOf(certificate: X509Certificate): string | null {
+  const alternatives = certificate.subjectAltName
+  if (alternatives !== undefined && dnsNames(alternatives).length === 0) return null
   const names = (certificate.subject ?? '').split('\n').filter((part) => part.startsWith('CN='))
   return names.at(-1)?.slice('CN='.length, maximumName) ?? null
 }

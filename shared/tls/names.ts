@@ -1,7 +1,7 @@
 /**
  * Names in certificates. The attack: a valid certificate for a name that merely looks like the partner's. The
  * defence: RFC 9525 — whole labels, `*` only as the complete leftmost label and only for one label, dNSName
- * entries only; the subject's CN counts when a certificate has no dNSName at all, as Exchange still allows.
+ * entries only; the subject's CN counts when a certificate has no alternative name at all, as Exchange still allows.
  */
 import { normaliseDomainPattern } from '../mail/domain.ts'
 

@@ -24,6 +24,8 @@ export interface LeafOptions {
   /** dNSName entries. */
   names: string[]
   commonName?: string
+  /** An rfc822Name entry beside them. */
+  email?: string
   notBefore?: Date
   notAfter?: Date
   /** An RSA key instead of one on P-256. */
@@ -160,13 +162,17 @@ const lifetime = ({ notBefore, notAfter }: Partial<LeafOptions>) => ({
   notAfter: notAfter ?? daysFromNow(30),
 })
 
-const extensionsOf = ({ names, purposes }: LeafOptions) => [
-  new BasicConstraintsExtension(false),
-  ...extendedKeyUsage(purposes),
-  ...(names.length > 0
-    ? [new SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns' as const, value })))]
-    : []),
-]
+function extensionsOf({ names, email, purposes }: LeafOptions) {
+  const alternatives = [
+    ...names.map((value) => ({ type: 'dns' as const, value })),
+    ...(email === undefined ? [] : [{ type: 'email' as const, value: email }]),
+  ]
+  return [
+    new BasicConstraintsExtension(false),
+    ...extendedKeyUsage(purposes),
+    ...(alternatives.length > 0 ? [new SubjectAlternativeNameExtension(alternatives)] : []),
+  ]
+}
 
 async function generateKeys(
   kind: typeof algorithm | typeof rsa = algorithm,

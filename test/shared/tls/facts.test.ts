@@ -20,6 +20,7 @@ import {
   createPki,
   daysFromNow,
   type Identity,
+  type LeafOptions,
   type Purpose,
   selfSigned,
 } from '../../support/pki.ts'
@@ -88,6 +89,26 @@ test('a certificate is described as it was presented, with the chain that came w
     chain: [x509.raw.toString('base64'), new X509Certificate(pki.ca).raw.toString('base64')],
   })
 })
+
+const commonNames: [name: string, options: LeafOptions, commonName: string | null][] = [
+  ['has no alternative names', { names: [], commonName: 'mail.contoso.example' }, 'mail.contoso.example'],
+  [
+    'has a host name, too',
+    { names: ['a.example'], commonName: 'mail.contoso.example' },
+    'mail.contoso.example',
+  ],
+  [
+    'is for signed mail, whatever its owner is called',
+    { names: [], email: 'eve@fabrikam.example', commonName: 'mail.contoso.example' },
+    null,
+  ],
+]
+
+for (const [name, options, commonName] of commonNames)
+  test(`the common name of a certificate that ${name} is ${commonName}`, async () => {
+    const { clientCertificate } = await factsFor(await pki.issue(options))
+    assert.deepEqual([clientCertificate?.trusted, clientCertificate?.commonName], [true, commonName])
+  })
 
 const untrusted: [name: string, client: () => Promise<Identity>, fault: string][] = [
   ['self-signed', () => selfSigned({ names: ['a.example'] }), 'DEPTH_ZERO_SELF_SIGNED_CERT'],
