@@ -38,11 +38,15 @@ export async function watchCertificates(
   const { clientCertificate } = message.tls
   if (clientCertificate === null || message.source === null || verdicts.length === 0) return
   const session = sessionOf(message, message.source.ip)
-  const judgement = judgeMessage(snapshot, message)
-  await Promise.all([
-    ...knownTo(session, judgement).map((connector) => remember(connector)),
-    ...unknownTo(snapshot, session, judgement, fateOf(verdicts)).map((notice) => tell(notice)),
-  ])
+  try {
+    const judgement = judgeMessage(snapshot, message)
+    await Promise.all([
+      ...knownTo(session, judgement).map((connector) => remember(connector)),
+      ...unknownTo(snapshot, session, judgement, fateOf(verdicts)).map((notice) => tell(notice)),
+    ])
+  } catch (error) {
+    logger.error('The certificate of a message was not looked at', error as Error)
+  }
 
   async function remember({ id, name }: InboundConnector): Promise<void> {
     const certificate = summaryOf(clientCertificate as ClientCertificate)

@@ -99,6 +99,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
     connector,
     queues,
     noticeQueue,
+    told,
     away,
     published,
     counted,
@@ -213,6 +214,12 @@ describe('a message', () => {
     it.away.queue = false
     await it.decide(renewed, minutesLater(1))
     assert.equal(it.noticeQueue.sent.length, 1)
+  })
+
+  test('is decided as ever, whatever is thrown while its certificate is looked at', async () => {
+    const it = unit()
+    it.told.send = () => assert.fail('no such thing')
+    assert.deepEqual(await it.decide(renewed), ['Defer InboundCertificateRestriction'])
   })
 
   test('is decided as ever when its certificate cannot be remembered', async () => {
