@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { domainMatchesPattern } from '../../../shared/mail/domain.ts'
+import { exampleOf, narrower, Patterns } from '../../../shared/policy/patterns.ts'
+
+/** Few labels, so that patterns meet often. */
+const domain = fc
+  .array(fc.constantFrom('a', 'b', 'aa'), { minLength: 1, maxLength: 4 })
+  .map((labels) => labels.join('.'))
+const pattern = fc.oneof(
+  { weight: 3, arbitrary: domain },
+  { weight: 3, arbitrary: domain.map((suffix) => `*.${suffix}`) },
+  fc.constant('*'),
+)
+
+/** Two patterns overlap when one of these is for both: the domain of either, or an unnamed one below it. */
+const meet = (one: string, other: string): boolean =>
+  [one, other]
+    .flatMap((it) => [exampleOf(it), it.replace('*.', '')])
+    .some((candidate) => domainMatchesPattern(candidate, one) && domainMatchesPattern(candidate, other))
+
+describe('the patterns of a connector', () => {
+  test('that overlap with another are found, all of them and no others', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(pattern, { maxLength: 12 }), pattern, (patterns, other) => {
+        const found = [...new Patterns(patterns).overlapping(other)]
+        assert.deepEqual(found.toSorted(), patterns.filter((mine) => meet(mine, other)).toSorted())
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  test('share with an overlapping one what both are for, whatever the order', () => {
+    fc.assert(
+      fc.property(pattern, pattern, (one, other) => {
+        fc.pre(meet(one, other))
+        const both = narrower(one, other)
+        assert.equal(narrower(other, one), both)
+        for (const it of [one, other])
+          assert.ok(domainMatchesPattern(exampleOf(both), it), `${both} in ${it}`)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+})
