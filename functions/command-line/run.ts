@@ -52,7 +52,8 @@ function commandOf(args: readonly string[]): { command: Command; rest: readonly 
     if (command) return { command, rest: args.slice(words) }
   }
   const group = commands.filter(({ name }) => name.startsWith(`${args[0]} `))
-  if (args[0]?.startsWith('-')) throw new UsageFault(`${args[0]} comes after the command: ${listed(commands)}`)
+  if (args[0]?.startsWith('-'))
+    throw new UsageFault(`${args[0]} comes after the command: ${listed(commands)}`)
   if (group.length === 0)
     throw new UsageFault(`there is no command "${args[0]}"; the commands are ${listed(commands)}`)
   if (args[1] === undefined || args[1] === '--help') throw new UsageFault(`say which: ${listed(group)}`)
