@@ -12,16 +12,11 @@ export function reply(code: number, detail: string, text: string): Reply {
   return { code, enhanced: `${Math.floor(code / 100)}.${detail}`, text: inOneLine(text) }
 }
 
+/** Controls, changes of direction, separators of lines: they would move what stands around them. */
+const moving = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]+/gu
+
 /** What a peer says travels in jobs, traces and DSNs. */
-function inOneLine(text: string): string {
-  return (
-    text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-      .replace(/[\x00-\x1f\x7f]+/g, ' ')
-      .trim()
-      .slice(0, 500)
-  )
-}
+const inOneLine = (text: string): string => text.replace(moving, ' ').trim().slice(0, 500).toWellFormed()
 
 /** The reply as one line of the protocol, without CRLF. */
 export function formatReply({ code, enhanced, text }: Reply): string {

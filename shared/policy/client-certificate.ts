@@ -6,6 +6,7 @@
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { ClientCertificate } from '../contract/message.ts'
+import { visible } from '../tls/certificate-summary.ts'
 import { chainsTo } from '../tls/chain.ts'
 import { anyNameMatches, presentedNames } from '../tls/names.ts'
 
@@ -77,7 +78,10 @@ function distrust({ certificateAuthorities }: InboundConnector, { trustError }: 
   return `none of the connector's ${own === 1 ? 'own authority' : `${own} own authorities`}`
 }
 
-const issuerOf = ({ issuer }: ClientCertificate): string => issuer.slice(0, 200) || 'nobody'
+const issuerOf = ({ issuer }: ClientCertificate): string => named(issuer) || 'nobody'
+
+/** Its owner's own words, which go into replies, traces and mails: bounded, and nothing in them moves the rest. */
+export const named = (subject: string): string => visible(subject.slice(0, 200))
 
 /** Bounded: a certificate may hold a hundred names, and what is said travels on. */
 export function listed(names: readonly string[], most = 5): string {

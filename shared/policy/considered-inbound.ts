@@ -1,7 +1,7 @@
 /** Which inbound connectors were considered for a session, from the same indexes and judgement as the decision. */
 import type { InboundConnector } from '../connectors/schema.ts'
 import { domainOf } from '../mail/address.ts'
-import { listed, present } from './client-certificate.ts'
+import { listed, named, present } from './client-certificate.ts'
 import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
 import {
   type InboundJudgement,
@@ -103,7 +103,7 @@ function whatIsMet(connector: InboundConnector, { tls, ip }: Session): string {
   const met: string[] = []
   if (connector.requireTls) met.push(`TLS (${tls.protocol ?? 'of unknown version'})`)
   if (connector.restrictDomainsToCertificate)
-    met.push(`the certificate (${tls.clientCertificate?.subject.slice(0, 200)})`)
+    met.push(`the certificate (${named(tls.clientCertificate?.subject ?? '')})`)
   if (connector.restrictDomainsToIpAddresses) met.push(`the address (${ip})`)
   return met.length === 0 ? 'It demands nothing of a session.' : `What it demands is met: ${met.join(', ')}.`
 }

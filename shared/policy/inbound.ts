@@ -8,7 +8,14 @@ import type { InboundConnector } from '../connectors/schema.ts'
 import type { Reply, TlsFacts } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { reply } from '../mail/reply.ts'
-import { certificateFaults, identifies, listed, type Presented, present } from './client-certificate.ts'
+import {
+  certificateFaults,
+  identifies,
+  listed,
+  named,
+  type Presented,
+  present,
+} from './client-certificate.ts'
 import type { Reason } from './reasons.ts'
 import {
   bestPattern,
@@ -231,7 +238,7 @@ export function whyNotIdentified(connector: InboundConnector, presented: Present
   ]
   const accepts = `accepts only ${expected.filter(Boolean).join(' or ')}`
   if (presented === null) return `${accepts}; none was presented`
-  const subject = presented.certificate.subject.slice(0, 200)
+  const subject = named(presented.certificate.subject)
   return `${accepts}; presented was ${subject}: ${certificateFaults(connector, presented).join('; ')}`
 }
 

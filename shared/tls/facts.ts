@@ -146,8 +146,9 @@ export function dnsNames(subjectAltName: string): string[] {
   return [...entries].flatMap(([, kind, value]) => (kind === 'DNS' && value ? [value] : []))
 }
 
+/** What is cut may have been cut within a character, which no store would take. */
 function distinguishedName(multiline: string): string {
-  return (multiline ?? '').replaceAll('\n', ', ').slice(0, 1024)
+  return (multiline ?? '').replaceAll('\n', ', ').slice(0, 1024).toWellFormed()
 }
 
 /**
@@ -159,7 +160,7 @@ export function commonNameOf(certificate: X509Certificate): string | null {
   const alternatives = certificate.subjectAltName
   if (alternatives !== undefined && dnsNames(alternatives).length === 0) return null
   const names = (certificate.subject ?? '').split('\n').filter((part) => part.startsWith('CN='))
-  return names.at(-1)?.slice('CN='.length, maximumName) ?? null
+  return names.at(-1)?.slice('CN='.length, maximumName).toWellFormed() ?? null
 }
 
 function presentedChain(leaf: X509Certificate): string[] {

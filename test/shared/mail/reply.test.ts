@@ -21,6 +21,7 @@ describe('a peer\u2019s reply', () => {
     ['550', '550'],
     ['550 4.1.1 The classes disagree', '550 The classes disagree'],
     ['421 4.3.2 Bye\u0007\u0000now', '421 4.3.2 Bye now'],
+    ['550 Read\u202ethis\u2028or\u0085that', '550 Read this or that'],
     ['not a reply', null],
     ['', null],
     ['99 too short', null],
@@ -33,11 +34,12 @@ describe('a peer\u2019s reply', () => {
   }
   test('is never more than one line and 500 characters of text, whatever was sent', () => {
     fc.assert(
-      fc.property(fc.string({ maxLength: 2000, unit: 'binary' }), (text) => {
+      fc.property(fc.string({ maxLength: 2000, unit: 'binary', size: 'max' }), (text) => {
         const parsed = parseReply(`550 ${text}`)
         assert.ok(parsed)
         assert.ok(parsed.text.length <= 500)
         assert.doesNotMatch(formatReply(parsed), /[\r\n\0]/)
+        assert.ok(parsed.text.isWellFormed())
       }),
     )
   })

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { evaluate } from '../../../shared/policy/evaluate.ts'
+import { explainer } from '../../../shared/policy/explain.ts'
+import { inbound, message, overTlsWith, receivedAt, recipient, snapshot } from '../../support/fixtures.ts'
+
+/** What a certificate's owner may write into it, and a reader must not be moved by. */
+const moving = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/u
+
+const words: [name: string, subject: string][] = [
+  ['a change of direction', 'CN=\u202emoc.osotnoc'],
+  ['a line of its own', 'CN=a\u2028It was delivered.'],
+  ['a command to a terminal', 'CN=a\u009b2J'],
+  ['a character at the end of what is shown', `CN=${'a'.repeat(196)}\u{1f600}`],
+]
+
+for (const [name, subject] of words)
+  test(`${name} in a subject or an issuer moves nothing in what is said of it`, () => {
+    const contoso = inbound({
+      senderDomains: ['contoso.example'],
+      tlsSenderCertificateNames: ['mail.contoso.example'],
+      restrictDomainsToCertificate: true,
+    })
+    const met = inbound({
+      id: '01JG0000000000000000000009',
+      name: 'Met',
+      senderDomains: ['fabrikam.example'],
+    })
+    const connectors = snapshot({
+      inbound: [
+        contoso,
+        { ...met, restrictDomainsToCertificate: true, certificateFingerprints: ['a'.repeat(64)] },
+      ],
+    })
+    for (const mailFrom of ['a@contoso.example', 'a@fabrikam.example']) {
+      const tls = overTlsWith({ subject, issuer: subject, trusted: false, fingerprint256: 'a'.repeat(64) })
+      const mail = message({ mailFrom, tls })
+      const [verdict] = evaluate(connectors, { defaultRoute: 'Mx' }, mail, [recipient()], receivedAt)
+      const said = [
+        verdict?.explanation ?? '',
+        ...explainer(connectors, mail)('b@ours.example').map(({ why }) => why),
+      ]
+      assert.match(said.join(' '), /CN=/)
+      for (const text of said) {
+        assert.doesNotMatch(text, moving)
+        assert.ok(text.isWellFormed())
+      }
+    }
+  })
