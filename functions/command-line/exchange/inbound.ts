@@ -164,7 +164,7 @@ function narrowed(senderDomains: string[], settings: Settings, remarks: Remarks)
       remarks.add('Left out', 'it has no sender domain that can be written here.')
     return senderDomains
   }
-  const domains = names.map(normaliseDomain).filter((domain) => domain !== null)
+  const domains = [...new Set(names.map(normaliseDomain).filter((domain) => domain !== null))]
   const both = domains.filter((domain) =>
     senderDomains.some((pattern) => domainMatchesPattern(domain, pattern)),
   )
@@ -174,9 +174,10 @@ function narrowed(senderDomains: string[], settings: Settings, remarks: Remarks)
   return both
 }
 
-/** Single addresses and CIDR ranges. */
+/** Single addresses and CIDR ranges, each once. */
 function addressesOf(settings: Settings, remarks: Remarks): string[] {
-  return settings.list('SenderIPAddresses').filter((text) => {
+  const listed = settings.list('SenderIPAddresses')
+  return [...new Map(listed.map((text) => [text.toLowerCase(), text])).values()].filter((text) => {
     const [address = '', bits, ...rest] = text.split('/')
     const known = isIP(address) !== 0 && rest.length === 0 && (bits === undefined || /^\d{1,3}$/.test(bits))
     if (!known) remarks.note(`SenderIPAddresses "${text}" is not an address or a CIDR range and is left out.`)

@@ -57,6 +57,15 @@ const onPremises = { ConnectorType: 'OnPremises', SenderDomains: ['smtp:*;1'] }
 
 const inboundRows: Row[] = [
   {
+    shows: 'what is listed twice is listed once',
+    from: inbound({
+      SenderDomains: ['smtp:contoso.example;1', 'smtp:CONTOSO.example;1'],
+      SenderIPAddresses: ['192.0.2.1', '2001:db8::A', '192.0.2.1', '2001:DB8::a'],
+      RestrictDomainsToIPAddresses: true,
+    }),
+    fields: { senderDomains: ['contoso.example'], senderIpAddresses: ['192.0.2.1', '2001:DB8::a'] },
+  },
+  {
     shows: 'a sender domain loses its type and its cost',
     from: { SenderDomains: ['smtp:contoso.example;1', 'SMTP:*.sub.contoso.example;1', 'plain.example'] },
     fields: { senderDomains: ['contoso.example', '*.sub.contoso.example', 'plain.example'] },
