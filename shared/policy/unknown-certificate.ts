@@ -93,9 +93,9 @@ function noticeOf(
 
 /** As though the connector asked for the name: so its dates, its issuer and its purpose are those demanded. */
 function isVouchedFor(connector: InboundConnector, presented: Presented): boolean {
-  const domains = connector.senderDomains.filter((domain) => domain !== '*')
+  // `*` is no domain, and no name ends with it.
   const isWithin = (name: string) =>
-    domains.some((domain) => `.${name}`.endsWith(`.${domain.replace('*.', '')}`))
+    connector.senderDomains.some((domain) => `.${name}`.endsWith(`.${domain.replace('*.', '')}`))
   const names = presented.names.filter(isWithin)
   return names.length > 0 && identifies({ ...connector, tlsSenderCertificateNames: names }, presented)
 }
