@@ -1,7 +1,7 @@
 /** The envelope as the client gave it, turned into the contract's. */
-import { domainToASCII } from 'node:url'
 import type { SMTPServerAddress } from 'smtp-server'
 import type { Envelope, Recipient } from '../../shared/contract/message.ts'
+import { normaliseDomain } from '../../shared/mail/domain.ts'
 import {
   needsSmtpUtf8,
   parameterTooLong,
@@ -72,11 +72,14 @@ export function distinctRecipients(
   return [...new Map(resolved.map((recipient) => [recipient.address.toLowerCase(), recipient])).values()]
 }
 
-/** The server hands domains over as U-labels; without SMTPUTF8 only A-labels may travel on (RFC 6531 §3.2). */
+/**
+ * The server hands domains over as U-labels; without SMTPUTF8 only A-labels may travel on (RFC 6531 §3.2). What is no
+ * domain stays as it is, to be refused as what the client wrote.
+ */
 export function withAsciiDomain(address: string): string {
   const at = address.lastIndexOf('@') + 1
-  if (isAscii(address.slice(at))) return address
-  return address.slice(0, at) + (domainToASCII(address.slice(at)) || address.slice(at))
+  const domain = address.slice(at)
+  return isAscii(domain) ? address : address.slice(0, at) + (normaliseDomain(domain) ?? domain)
 }
 
 /**

@@ -18,6 +18,9 @@ const domains: [address: string, ascii: string][] = [
   ['a@ours.example', 'a@ours.example'],
   ['jörg@müller.example', 'jörg@xn--mller-kva.example'],
   ['a@[IPv6:::1]', 'a@[IPv6:::1]'],
+  ['a@contoso.example/é', 'a@contoso.example/é'],
+  ['a@contoso.example?é', 'a@contoso.example?é'],
+  ['a@１２７.1', 'a@１２７.1'],
 ]
 
 for (const [address, expected] of domains)
