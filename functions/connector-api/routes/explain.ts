@@ -152,9 +152,12 @@ function readChain(text: string): Chain | string {
   return broken < 0 ? (read as Chain) : `certificate ${broken + 1} cannot be read`
 }
 
+/** OpenSSL reads certificates whose dates are none. */
 function readCertificate(block: string): X509Certificate | null {
   try {
-    return new X509Certificate(block)
+    const certificate = new X509Certificate(block)
+    const { validFromDate, validToDate } = certificate
+    return Number.isNaN(validFromDate.getTime() + validToDate.getTime()) ? null : certificate
   } catch {
     return null
   }
