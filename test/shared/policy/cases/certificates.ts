@@ -86,6 +86,9 @@ const odd = [
   'mail.contoso.example/x.evil.example',
   'mail.contoso.example#.evil.example',
   'mail%2econtoso%2eexample',
+  // RFC 5280 §4.2.1.6: a name is of A-labels; what would only become one is none.
+  'ｍail.contoso.example',
+  'mail\u3002contoso.example',
   'm*.contoso.example',
   '*',
   'Contoso Mail Server',
