@@ -45,7 +45,7 @@ export function admit(snapshot: Snapshot, judgement: InboundJudgement, rcptTo: s
       reply: relayDenied,
       reason: 'RelayDenied',
       connector: null,
-      explanation: `${rcptTo} is in no accepted domain and no OnPremises connector identifies the sender.`,
+      explanation: `${rcptTo} is in no accepted domain, and no OnPremises connector knows the sender's server.`,
     }
   }
   return {

@@ -40,10 +40,9 @@ export function certificateFaults(connector: InboundConnector, presented: Presen
   if (presented.at < new Date(certificate.notBefore)) faults.push(`not valid before ${certificate.notBefore}`)
   if (isPinned(connector, presented)) return faults
   if (expected.length > 0) {
-    if (!isTrusted(connector, presented))
-      faults.push(
-        `issued by ${issuerOf(certificate)}, which is not trusted (${distrust(connector, certificate)})`,
-      )
+    const distrusted = distrust(connector, presented)
+    if (distrusted !== null)
+      faults.push(`issued by ${issuerOf(certificate)}, which is not trusted (${distrusted})`)
     if (!isForPurpose(connector, presented)) faults.push('not issued for client authentication')
     if (!hasName(connector, presented))
       faults.push(`presented names ${listed(names)}, expected ${listed(expected)}`)
@@ -72,10 +71,27 @@ function isTrusted({ certificateAuthorities }: InboundConnector, { certificate, 
 const isForPurpose = ({ requireClientAuthEku }: InboundConnector, { certificate }: Presented): boolean =>
   certificate.clientAuth || !requireClientAuthEku
 
-function distrust({ certificateAuthorities }: InboundConnector, { trustError }: ClientCertificate): string {
-  const own = certificateAuthorities.length
-  if (own === 0) return trustError ?? 'no public root'
-  return `none of the connector's ${own === 1 ? 'own authority' : `${own} own authorities`}`
+const outOfDates = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
+
+/**
+ * Why the issuer is not trusted, or null when it is. Of a certificate that is out of its own dates, as of its last day
+ * or its first: that it is out of them is said already, and is not its issuer's fault.
+ */
+function distrust(connector: InboundConnector, presented: Presented): string | null {
+  const { certificate } = presented
+  const own = connector.certificateAuthorities.length
+  if (own === 0 && !isInDates(presented) && outOfDates.has(certificate.trustError ?? '')) return null
+  if (isTrusted(connector, { ...presented, at: nearestDate(presented) })) return null
+  if (own === 0) return certificate.trustError ?? 'no public root'
+  if (certificate.chain.length === 0) return 'the chain that came with it is larger than what is read'
+  return own === 1
+    ? "it does not lead to the connector's own authority"
+    : `it leads to none of the connector's ${own} own authorities`
+}
+
+function nearestDate({ certificate, at }: Presented): Date {
+  const [first, last] = [new Date(certificate.notBefore), new Date(certificate.notAfter)]
+  return at > last ? last : at < first ? first : at
 }
 
 const issuerOf = ({ issuer }: ClientCertificate): string => named(issuer) || 'nobody'

@@ -115,7 +115,12 @@ function decide(input: Case): Verdict {
   const accepted = snapshot.acceptedDomains.has(domain)
   const ours = message.source === null || inbound.attributedTo !== null
   if (!accepted && !ours)
-    return bounce(common, 'RelayDenied', relayDenied, `${domain} is not an accepted domain.`)
+    return bounce(
+      common,
+      'RelayDenied',
+      relayDenied,
+      `${domain} is not an accepted domain, and no OnPremises connector knows the sender's server.`,
+    )
   if (accepted && outbound === null) return unrouted(input, common, domain)
   return deliverOrRetry(input, common, outbound, domain)
 }

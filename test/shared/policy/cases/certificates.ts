@@ -34,6 +34,7 @@ const subordinate = await contosoCa.subordinate('Contoso Issuing CA')
 const byContosoSubordinate = await certificate(subordinate, mail)
 const forServers = await certificate(publicCa, mail, { purposes: ['serverAuth'] })
 const forClients = await certificate(publicCa, mail, { purposes: ['clientAuth'] })
+const ownExpired = await certificate(contosoCa, mail, expired)
 const forBoth = await certificate(publicCa, mail, { purposes: ['serverAuth', 'clientAuth'] })
 const forAnything = await certificate(publicCa, mail, { purposes: ['any'] })
 const forMailSigning = await certificate(publicCa, mail, { purposes: ['emailProtection'] })
@@ -238,7 +239,7 @@ const rows: Case[] = [
     ...withOwnAuthority,
     tls: showing(contosoMail),
     expected: wrongCertificate,
-    why: "none of the connector's own authority",
+    why: "which is not trusted (it does not lead to the connector's own authority)",
   },
   {
     name: 'the right authority and another name',
@@ -249,8 +250,9 @@ const rows: Case[] = [
   {
     name: 'the partner’s own authority, but expired',
     ...withOwnAuthority,
-    tls: showing(await certificate(contosoCa, mail, expired)),
+    tls: showing(ownExpired),
     expected: wrongCertificate,
+    why: `: expired on ${ownExpired.notAfter}.`,
   },
   {
     name: 'a forgery: another authority of the same name',
