@@ -9,7 +9,7 @@ import { exit, Fault, UsageFault } from '../faults.ts'
 import { instantOf } from '../text/instant.ts'
 import { table } from '../text/table.ts'
 import { printable, timeOf } from '../text/words.ts'
-import { Entry } from '../trace/entry.ts'
+import { type Attempt, Entry } from '../trace/entry.ts'
 import { messageText } from '../trace/message-text.ts'
 import { cameIn, leftBy, senderText } from '../trace/words.ts'
 
@@ -133,12 +133,20 @@ function listText(entries: readonly Entry[]): string {
       entry.id,
     ]),
   )
-  return table(['Received', 'State', 'From', 'To', 'Came in', 'Left', 'Id'], rows)
+  return table(['Received', 'State', 'From', 'To', 'Came in', 'Left, or why not', 'Id'], rows)
 }
 
-function wayOut({ state, attempts }: Entry['recipients'][number]): string {
+/** How it left, or why it did not. */
+function wayOut({ state, verdict, attempts }: Entry['recipients'][number]): string {
+  if (state === 'Deferred' || state === 'Bounced') return verdict?.reason ?? ''
   const last = attempts.at(-1)
   if (state !== 'Delivered' || last === undefined) return ''
-  if (last.tls === null) return last.host === 'Amazon SES' ? leftBy(last) : 'in the clear'
-  return `${last.tls.protocol}, ${last.tls.verified ? 'verified' : 'not verified'}`
+  const onTrial = (verdict?.reportOnly ?? last.reportOnly) === null ? '' : ', a trial would refuse it'
+  return `${sessionOf(last)}${onTrial}`
+}
+
+function sessionOf(attempt: Attempt): string {
+  const { tls } = attempt
+  if (tls === null) return leftBy(attempt)
+  return `${tls.protocol}, ${tls.verified ? 'verified' : 'not verified'}`
 }

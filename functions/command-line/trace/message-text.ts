@@ -3,7 +3,7 @@ import { indented } from '../text/table.ts'
 import { counted, printable, timeOf } from '../text/words.ts'
 import { consideredText } from './considered.ts'
 import type { Attempt, Entry, Recipient, Verdict } from './entry.ts'
-import { cameIn, certificateText, leftBy, senderText } from './words.ts'
+import { cameIn, certificateText, demandOf, leftBy, senderText } from './words.ts'
 
 export function messageText(entry: Entry): string {
   const { id, receivedAt, envelope, source, tls, size, direction, recipients } = entry
@@ -70,15 +70,16 @@ function verdictLines({
 }
 
 function attemptLines(attempt: Attempt): string[] {
-  const { number, at, outcome, host, ip, policy, reply, reportOnly, durationMs, leaseUntil } = attempt
+  const { number, at, outcome, host, ip, reply, reportOnly, durationMs, leaseUntil } = attempt
   if (outcome === 'InProgress')
     return [
       `  Attempt ${number}  under way, until ${leaseUntil === null ? 'unknown' : timeOf(leaseUntil)} at most`,
     ]
-  const where = host === null ? 'no server was reached' : `${host}${ip === null ? '' : ` (${ip})`}`
+  const where =
+    host === null ? 'no server was reached' : `${host}${ip === null ? '' : ` (${ip})`}, ${leftBy(attempt)}`
   return [
-    `  Attempt ${number}  ${outcome}${at === null ? '' : ` at ${timeOf(at)}`}, ${where}, ${leftBy(attempt)}`,
-    `             demanded was ${policy ?? 'nothing'}${durationMs === null ? '' : `; it took ${durationMs} ms`}`,
+    `  Attempt ${number}  ${outcome}${at === null ? '' : ` at ${timeOf(at)}`}, ${where}`,
+    `             ${demandOf(attempt)}${durationMs === null ? '' : `; it took ${durationMs} ms`}`,
     ...(reply === null ? [] : [indented(printable(reply), 13)]),
     ...(reportOnly === null ? [] : [indented(`a trial would have refused: ${printable(reportOnly)}`, 13)]),
   ]

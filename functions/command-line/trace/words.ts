@@ -10,12 +10,27 @@ export function cameIn({ source, tls }: Entry): string {
   return tls.negotiated ? (tls.protocol ?? 'TLS') : 'in the clear'
 }
 
-/** How an attempt's message left, or would have. */
-export function leftBy({ tls, host }: Attempt): string {
+/** How an attempt's message left. What was not sent at all must not read like mail in the clear. */
+export function leftBy({ tls, host, outcome }: Attempt): string {
   if (host === 'Amazon SES') return 'by Amazon SES'
-  if (tls === null) return 'without TLS'
-  const group = tls.group === null ? '' : `, ${tls.group}`
-  return `${tls.protocol}, ${tls.cipher}${group}, certificate ${tls.verified ? 'verified' : 'not verified'}`
+  const session = tls === null ? sessionWithoutTls(outcome) : sessionOver(tls)
+  return outcome === 'TlsNotMet' ? `${session}, nothing was sent` : session
+}
+
+function sessionWithoutTls(outcome: string): string {
+  if (outcome === 'TlsNotMet') return 'no TLS'
+  return outcome === 'Delivered' ? 'in the clear' : 'without TLS'
+}
+
+function sessionOver({ protocol, cipher, group, verified }: NonNullable<Attempt['tls']>): string {
+  const words = [protocol, cipher, ...(group === null ? [] : [group])]
+  return [...words, `certificate ${verified ? 'verified' : 'not verified'}`].join(', ')
+}
+
+/** What TLS had to satisfy. */
+export function demandOf({ policy, reportOnly }: Attempt): string {
+  if (policy === null || policy === 'Opportunistic') return 'TLS was not demanded'
+  return reportOnly === null ? `${policy} was demanded` : `${policy} was on trial`
 }
 
 export function certificateText(certificate: ClientCertificate): string[] {

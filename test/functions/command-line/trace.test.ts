@@ -149,7 +149,7 @@ describe('messages', () => {
     const { status, out } = await api.mailflow('messages')
     assert.equal(status, 0)
     assert.deepEqual(rowsOf(out), [
-      ['Received', 'State', 'From', 'To', 'Came in', 'Left', 'Id'],
+      ['Received', 'State', 'From', 'To', 'Came in', 'Left, or why not', 'Id'],
       [
         '2026-02-03 10:00:00Z',
         'Delivered',
@@ -186,6 +186,41 @@ describe('messages', () => {
       )
     })
 
+  test('says of what waits why it does', async () => {
+    const { out } = await api.mailflow('messages', '--state', 'Deferred', '--since', '2d')
+    assert.deepEqual(rowsOf(out)[1]?.slice(-3), ['made here', 'OutboundTlsNotMet', deferred.id])
+  })
+
+  test('tells mail that a trial would have refused from mail that a connector let through', async () => {
+    const { id } = await received(
+      50,
+      {},
+      {
+        'bob@paper.example': {
+          action: 'Deliver',
+          reason: 'ConnectorMatched',
+          until: null,
+        } as Partial<Verdict>,
+      },
+    )
+    await attempted({ id } as Message, 'bob@paper.example', {
+      outcome: 'Delivered',
+      host: 'mx.paper.example',
+      tls: null,
+      policy: 'EncryptionOnly',
+      reportOnly: { code: 451, enhanced: '4.7.321', text: 'STARTTLS is not offered' },
+    })
+    await trace.recordDelivered(id, 'bob@paper.example')
+    const list = await api.mailflow('messages', '--recipient', 'paper.example', '--since', '3d')
+    assert.equal(rowsOf(list.out)[1]?.at(-2), 'in the clear, a trial would refuse it')
+    const { out } = await api.mailflow('messages', id)
+    assert.match(
+      out,
+      /Delivered at .*, mx\.paper\.example.*, in the clear\n {13}EncryptionOnly was on trial;/,
+    )
+    assert.match(out, /a trial would have refused: 451 4\.7\.321 STARTTLS is not offered\n/)
+  })
+
   test('takes no more than asked for, and says that there are more', async () => {
     const { out, err } = await api.mailflow('messages', '--since', '2d', '--limit', '1')
     assert.equal(rowsOf(out).length, 2)
@@ -219,7 +254,7 @@ describe('messages', () => {
     assert.match(out, /\nann@ours\.example: Delivered\n {2}Decision {3}Deliver \(ConnectorMatched\) at /)
     assert.match(
       out,
-      /Attempt 1 {2}Delivered at .*, mailbox\.ours\.example \(192\.0\.2\.25\), TLSv1\.3, TLS_AES_256_GCM_SHA384, X25519MLKEM768, certificate verified\n {13}demanded was EncryptionOnly; it took 84 ms\n {13}250 2\.0\.0 Ok\n/,
+      /Attempt 1 {2}Delivered at .*, mailbox\.ours\.example \(192\.0\.2\.25\), TLSv1\.3, TLS_AES_256_GCM_SHA384, X25519MLKEM768, certificate verified\n {13}EncryptionOnly was demanded; it took 84 ms\n {13}250 2\.0\.0 Ok\n/,
     )
   })
 
@@ -229,7 +264,10 @@ describe('messages', () => {
     assert.match(out, /teller@bank\.example: Deferred, decided again at 2026-02-03 12:10:00Z\n/)
     assert.match(out, /Decision {3}Defer \(OutboundTlsNotMet\)/)
     assert.match(out, /Reply {6}451 4\.7\.321 STARTTLS is not offered\n/)
-    assert.match(out, /Attempt 1 {2}TlsNotMet at .*, mx\.bank\.example, without TLS\n/)
+    assert.match(
+      out,
+      /Attempt 1 {2}TlsNotMet at .*, mx\.bank\.example, no TLS, nothing was sent\n {13}DomainValidation was demanded;/,
+    )
   })
 
   test('says which message there is none of', async () => {
