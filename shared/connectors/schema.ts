@@ -193,7 +193,9 @@ const OutboundFields = z.strictObject({
   route: z.enum(['Mx', 'SmartHosts', 'Ses']).default('Mx'),
   smartHosts: z.array(SmartHostInput).max(100).default([]),
   tlsSettings: z
-    .enum(['EncryptionOnly', 'CertificateValidation', 'DomainValidation'])
+    .enum(['EncryptionOnly', 'CertificateValidation', 'DomainValidation'], {
+      error: 'must be null, "EncryptionOnly", "CertificateValidation" or "DomainValidation"',
+    })
     .nullable()
     .default(null),
   tlsDomain: CertificateName.nullable().default(null),

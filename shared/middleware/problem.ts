@@ -4,6 +4,7 @@ import type { Logger } from '@aws-lambda-powertools/logger'
 import type { MiddlewareObj } from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import type { z } from 'zod'
+import { faultInWords } from './fault-words.ts'
 
 /** `path` is dotted, with indexes in brackets: `smartHosts[0].port`; empty for the whole. */
 export interface Fault {
@@ -34,8 +35,7 @@ export function faultsOf(error: z.core.$ZodError): Fault[] {
   return error.issues.flatMap((issue): Fault[] => {
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => ({ path: dotted([...issue.path, key]), message: 'is not known here' }))
-    const missing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined')
-    return [{ path: dotted(issue.path), message: missing ? 'is required' : issue.message }]
+    return [{ path: dotted(issue.path), message: faultInWords(issue) }]
   })
 }
 
