@@ -21,6 +21,7 @@ export function inboundTraps(connector: InboundConnector, now: Date): Warning[] 
   return [
     ...(connector.connectorType === 'Partner' ? partnerTraps(connector) : []),
     ...authorityTraps(connector, readsAuthoritiesInbound(connector), now),
+    ...purposeTrap(connector),
     ...connector.senderIpAddresses.flatMap((range, index) => wideRange(connector, range, index)),
   ]
 }
@@ -99,6 +100,17 @@ function familyOf(range: string): { family: 4 | 6; prefix: number } {
 
 const readsAuthoritiesInbound = ({ tlsSenderCertificateNames }: InboundConnector): string | null =>
   tlsSenderCertificateNames.length > 0 ? null : 'tlsSenderCertificateNames is empty'
+
+/** Who asks for a purpose and for no certificate may believe that one is demanded. */
+function purposeTrap(connector: InboundConnector): Warning[] {
+  const { connectorType, requireClientAuthEku, restrictDomainsToCertificate } = connector
+  if (!requireClientAuthEku) return []
+  const unread =
+    connectorType === 'Partner' && !restrictDomainsToCertificate
+      ? 'restrictDomainsToCertificate is false, so any certificate or none will do'
+      : readsAuthoritiesInbound(connector)
+  return unread === null ? [] : [{ path: 'requireClientAuthEku', message: `restricts nothing: ${unread}` }]
+}
 
 const readsAuthoritiesOutbound = ({ tlsSettings }: OutboundConnector): string | null =>
   tlsSettings === 'CertificateValidation' || tlsSettings === 'DomainValidation'

@@ -172,6 +172,34 @@ describe('an inbound connector', () => {
       ],
     },
     {
+      name: 'that asks for a purpose and for no certificate',
+      saved: from({ requireClientAuthEku: true }),
+      others: paired,
+      warnings: [
+        'requireClientAuthEku: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none will do',
+      ],
+    },
+    {
+      name: 'that asks for a purpose where only pinned certificates are known, which are taken whatever it is',
+      saved: from({
+        requireClientAuthEku: true,
+        restrictDomainsToCertificate: true,
+        certificateFingerprints: ['ab'.repeat(32)],
+      }),
+      others: paired,
+      warnings: ['requireClientAuthEku: restricts nothing: tlsSenderCertificateNames is empty'],
+    },
+    {
+      name: 'that asks for the purpose of a named certificate needs no remark',
+      saved: from({
+        requireClientAuthEku: true,
+        restrictDomainsToCertificate: true,
+        tlsSenderCertificateNames: ['mail.contoso.example'],
+      }),
+      others: paired,
+      warnings: [],
+    },
+    {
       name: 'that demands nothing',
       saved: from({ requireTls: false }),
       others: paired,
