@@ -1,6 +1,7 @@
 /**
  * Connectors that speak of the same domains, of which one wins. Which one is asked of the selection itself, with a
- * snapshot of just the two, for what the two patterns have in common.
+ * snapshot of just the two, for what the two patterns have in common. The more specific one that demands all that the
+ * other does is what domain patterns are for: of that nothing is said, or what matters would drown in it.
  */
 import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
 import { plaintext } from '../contract/message.ts'
@@ -33,6 +34,7 @@ export function inboundOverlaps(connector: InboundConnector, all: Surroundings, 
           : firstOfOurs(connector, other, domain, now),
       orderOf: inboundOrder,
       demandOf: restrictions,
+      demandsAll: demandsAllInbound,
     },
   )
 }
@@ -53,8 +55,22 @@ export function outboundOverlaps(connector: OutboundConnector, all: Surroundings
     select: (other, domain) => firstOutbound(connector, other, domain, isAccepted.has(domain)),
     orderOf: (it, domain) => outboundOrder(it, domain ?? '', isAccepted.has(domain ?? '')),
     demandOf: demand,
+    demandsAll: demandsAllOutbound,
   })
 }
+
+/** Not the number of the demands: a certificate instead of an address is one lost and one won. */
+function demandsAllInbound(one: InboundConnector, other: InboundConnector): boolean {
+  const flags = ['requireTls', 'restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'] as const
+  return (
+    flags.every((flag) => one[flag] || !other[flag]) &&
+    one.minimumTlsVersion >= other.minimumTlsVersion &&
+    (one.requireClientAuthEku || !other.requireClientAuthEku || !other.restrictDomainsToCertificate)
+  )
+}
+
+const demandsAllOutbound = (one: OutboundConnector, other: OutboundConnector): boolean =>
+  demand(one) >= demand(other) && one.minimumTlsVersion >= other.minimumTlsVersion
 
 const isRival = <C extends InboundConnector | OutboundConnector>(connector: C, other: C): boolean =>
   other.enabled && other.id !== connector.id
@@ -150,6 +166,7 @@ interface Judge<C> {
   select(other: C, domain: string): Selected<C>
   orderOf: Parameters<typeof because<C>>[3]
   demandOf(connector: C): number
+  demandsAll(one: C, other: C): boolean
 }
 
 interface Decided<C> extends Overlap<C> {
@@ -168,7 +185,7 @@ const mostAsked = 500
 function describe<C extends InboundConnector | OutboundConnector>(
   connector: C,
   overlaps: Overlap<C>[],
-  { select, orderOf, demandOf }: Judge<C>,
+  { select, orderOf, demandOf, demandsAll }: Judge<C>,
 ): Warning[] {
   const telling = overlaps.sort((one, other) => Number(other.same) - Number(one.same))
   const decided = telling.slice(0, mostAsked).flatMap((overlap): Decided<C>[] => {
@@ -182,6 +199,7 @@ function describe<C extends InboundConnector | OutboundConnector>(
         ? because(winner, loser, domain, orderOf)
         : 'is enforced, and the other only reports'
     const level = orderOf(winner, domain).specificity === orderOf(loser, domain).specificity
+    if (!level && winner.mode === loser.mode && demandsAll(winner, loser)) return []
     return [{ ...overlap, winner, loser, why, level, weaker: demandOf(winner) < demandOf(loser) }]
   })
   const warnings = [...Map.groupBy(decided, kindOf).values()]

@@ -206,10 +206,30 @@ describe('an inbound connector', () => {
       warnings: ['requireTls: the connector demands nothing: mail in the clear is taken'],
     },
     {
-      name: 'wins over a wildcard',
+      name: 'that goes before a wildcard and demands as much needs no remark',
       saved: from({ name: 'Mail', senderDomains: ['mail.contoso.example'] }),
       others: {
         inbound: [from({ senderDomains: ['a.example', '*.contoso.example'] })],
+        outbound: [to({ recipientDomains: ['*.contoso.example'] })],
+      },
+      warnings: [],
+    },
+    {
+      name: 'that goes before a wildcard and demands another thing',
+      saved: from({
+        name: 'Mail',
+        senderDomains: ['mail.contoso.example'],
+        tlsSenderCertificateNames: ['mail.contoso.example'],
+        restrictDomainsToCertificate: true,
+      }),
+      others: {
+        inbound: [
+          from({
+            senderDomains: ['*.contoso.example'],
+            senderIpAddresses: ['192.0.2.0/24'],
+            restrictDomainsToIpAddresses: true,
+          }),
+        ],
         outbound: [to({ recipientDomains: ['*.contoso.example'] })],
       },
       warnings: [
@@ -250,16 +270,16 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: 'for everyone goes behind all others, said once',
-      saved: from({ name: 'All', senderDomains: ['*'] }),
+      name: 'for everyone goes behind all others that demand less, said once',
+      saved: from({ name: 'All', senderDomains: ['*'], minimumTlsVersion: 'TLSv1.3' }),
       others: {
         inbound: ['a', 'b', 'c', 'd', 'e'].map((n) =>
           from({ name: n.toUpperCase(), senderDomains: [`${n}.example`] }),
         ),
       },
       warnings: [
-        'senderDomains.0: for a.example "A" wins over "All": it is for a.example, which is more specific than *; likewise for b.example ("B"), c.example ("C"), d.example ("D") and 1 more',
-        'senderDomains.0: mail of every sender that does not use TLS is refused',
+        'senderDomains.0: for a.example "A" wins over "All": it is for a.example, which is more specific than *, and demands less than "All"; likewise for b.example ("B"), c.example ("C"), d.example ("D") and 1 more',
+        'senderDomains.0: mail of every sender that does not use TLS 1.3 is refused',
       ],
     },
     {
@@ -292,11 +312,16 @@ describe('an inbound connector', () => {
       saved: ours(),
       others: {
         inbound: [
-          ours({ name: 'Branch', senderIpAddresses: ['192.0.2.0/24'], senderDomains: ['branch.example'] }),
+          ours({
+            name: 'Branch',
+            senderIpAddresses: ['192.0.2.0/24'],
+            senderDomains: ['branch.example'],
+            requireTls: false,
+          }),
         ],
       },
       warnings: [
-        'senderDomains.0: for branch.example "Branch" wins over "Ours": it is for branch.example, which is more specific than *',
+        'senderDomains.0: for branch.example "Branch" wins over "Ours": it is for branch.example, which is more specific than *, and demands less than "Ours"',
       ],
     },
     {
@@ -447,12 +472,12 @@ describe('an outbound connector', () => {
             recipientDomains: ['branch.example'],
             route: 'SmartHosts',
             smartHosts: [{ host: 'mailbox.branch.example', port: 25 }],
-            tlsSettings: 'EncryptionOnly',
+            tlsSettings: null,
           }),
         ],
       },
       warnings: [
-        'allAcceptedDomains: for branch.example "Branch" wins over "Mailboxes": it is for branch.example, which is more specific than allAcceptedDomains',
+        'allAcceptedDomains: for branch.example "Branch" wins over "Mailboxes": it is for branch.example, which is more specific than allAcceptedDomains, and demands less than "Mailboxes"',
       ],
     },
     {
@@ -547,8 +572,14 @@ describe('however much there is to say', () => {
       to({ name: `Partner ${n}`, recipientDomains: [`p${n}.example`, `*.p${n}.example`] }),
     )
     const all = among({ outbound: many, inbound: [from({ senderDomains: ['*'] })] })
+    const wide = to({
+      name: 'All',
+      recipientDomains: ['*'],
+      tlsSettings: 'DomainValidation',
+      tlsDomain: 'a.example',
+    })
     const started = performance.now()
-    const warnings = spoken(outboundWarnings(to({ name: 'All', recipientDomains: ['*'] }), all, now))
+    const warnings = spoken(outboundWarnings(wide, all, now))
     const took = performance.now() - started
     assert.match(
       warnings[0] ?? '',
