@@ -2,10 +2,11 @@
 import { z } from 'zod'
 import { OutboundValidation, type ValidationStep } from '../../../shared/connectors/validation.ts'
 import type { ApiClient } from '../api/client.ts'
+import { Refusal } from '../api/problem.ts'
 import { command, jsonOption } from '../command.ts'
 import { type Found, findConnectors } from '../configuration/find.ts'
 import { inboundConnectors } from '../configuration/kinds.ts'
-import { exit, UsageFault } from '../faults.ts'
+import { exit, Fault, UsageFault } from '../faults.ts'
 import { indented } from '../text/table.ts'
 import { printable } from '../text/words.ts'
 
@@ -104,7 +105,7 @@ async function inbound(
 
 async function outbound(api: ApiClient, { kind, connector }: Found, to: readonly string[]): Promise<Result> {
   const body = to.length > 0 ? { recipients: to } : {}
-  const json = await api.post(OutboundValidation, `${connector.path}/validate`, body)
+  const json = await api.post(OutboundValidation, `${connector.path}/validate`, body).catch(sayTo)
   const verdict = json.succeeded ? 'every step succeeded' : 'NOT validated'
   const heading = `${kind.one} "${printable(connector.label)}": ${verdict}, ${json.durationMs} ms`
   return {
@@ -114,11 +115,18 @@ async function outbound(api: ApiClient, { kind, connector }: Found, to: readonly
   }
 }
 
+/** The API speaks of its `recipients`; here they are an option. */
+function sayTo(error: unknown): never {
+  if (!(error instanceof Refusal) || error.status !== 422) throw error
+  throw new Fault(error.message, [...error.lines, 'Say who gets the test mail with --to ADDRESS.'])
+}
+
 function stepText({ step, host, ip, succeeded, detail, durationMs, certificates }: ValidationStep): string {
   const where = host === null ? '' : ` ${host}${ip === null || ip === host ? '' : ` (${ip})`}`
-  const chain = certificates.map(
-    ({ subject, issuer, notAfter }) => `${subject}, issued by ${issuer}, valid until ${notAfter}`,
-  )
+  const chain = certificates.flatMap(({ subject, issuer, notAfter, fingerprint256 }) => [
+    `${subject}, issued by ${issuer}, valid until ${notAfter}`,
+    `SHA-256 ${fingerprint256}`,
+  ])
   return [
     `  ${succeeded ? 'ok    ' : 'FAILED'} ${step}${printable(where)}, ${durationMs} ms`,
     ...[detail, ...chain].map((line) => indented(printable(line), 9)),

@@ -120,6 +120,7 @@ test('an outbound connector that fails: every step, the certificate presented, a
   FAILED Certificate mx.northwind.example (198.51.100.1), 0 ms
          451 4.7.325 Certificate is for x [2J, not for y
          CN=x, issued by CN=CA, valid until 2026-12-01T00:00:00.000Z
+         SHA-256 ${'ab'.repeat(32)}
 `,
   )
 })
@@ -128,4 +129,21 @@ test('days that are none are a wrong call', async () => {
   const { status, err } = await api.mailflow('connectors', 'validate', 'From the bank', '--days', '31')
   assert.equal(status, 2)
   assert.match(err, /--days 31: not a number of days from 1 to 30/)
+})
+
+test('an outbound connector that names no domain to write to: which option does', async () => {
+  const problem = {
+    title: 'Unprocessable Entity',
+    detail: 'The body is not valid.',
+    errors: [{ path: 'recipients', message: 'is required' }],
+  }
+  const server = await answering(({ method, url }) => {
+    if (method === 'POST') return { status: 422, body: JSON.stringify(problem) }
+    const items = url?.startsWith('/outbound') ? [outbound()] : []
+    return { body: JSON.stringify({ items, nextCursor: null }) }
+  })
+  const { status, err } = await mailflow(['connectors', 'validate', 'Northwind', '--api', server.url])
+  server.stop()
+  assert.equal(status, 1)
+  assert.match(err, /\n {2}recipients: is required\n {2}Say who gets the test mail with --to ADDRESS\.\n$/)
 })
