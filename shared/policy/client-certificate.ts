@@ -7,7 +7,7 @@
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { ClientCertificate } from '../contract/message.ts'
 import { visible } from '../tls/certificate-summary.ts'
-import { chainsTo } from '../tls/chain.ts'
+import { chainsTo, chainsToForClients } from '../tls/chain.ts'
 import { anyNameMatches, presentedNames } from '../tls/names.ts'
 
 /** A certificate with its names read, and the instant for which it must be valid. */
@@ -68,8 +68,14 @@ function isTrusted({ certificateAuthorities }: InboundConnector, { certificate, 
     : certificate.trusted
 }
 
-const isForPurpose = ({ requireClientAuthEku }: InboundConnector, { certificate }: Presented): boolean =>
-  certificate.clientAuth || !requireClientAuthEku
+/** Along the path by which it is trusted: OpenSSL has seen the one to the public roots only. */
+function isForPurpose(connector: InboundConnector, { certificate, at }: Presented): boolean {
+  const { requireClientAuthEku, certificateAuthorities: own } = connector
+  if (!requireClientAuthEku) return true
+  return own.length > 0 && chainsTo(certificate.chain, own, at)
+    ? chainsToForClients(certificate.chain, own, at)
+    : certificate.clientAuth
+}
 
 const outOfDates = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 

@@ -6,6 +6,7 @@ import { after, test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { SMTPServer } from 'smtp-server'
 import { TlsFacts } from '../../../shared/contract/message.ts'
+import { chainsTo, chainsToForClients } from '../../../shared/tls/chain.ts'
 import {
   certificateFacts,
   dnsNames,
@@ -88,6 +89,23 @@ test('a certificate is described as it was presented, with the chain that came w
     clientAuth: true,
     chain: [x509.raw.toString('base64'), new X509Certificate(pki.ca).raw.toString('base64')],
   })
+})
+
+test('beside another fault OpenSSL says nothing of purposes: what is recorded is the leaf’s own', async () => {
+  const own = await createPki('Own CA')
+  const forServers = await own.subordinate('Server CA', { purposes: ['serverAuth'] })
+  const { cert, key } = await forServers.issue({
+    names: ['a.example'],
+    purposes: ['clientAuth', 'serverAuth'],
+  })
+  const { ca: lookAlike } = await createPki('Own CA')
+  const { clientCertificate } = await factsFor({ key, cert: `${cert}\n${lookAlike}` })
+  assert.deepEqual(
+    [clientCertificate?.trusted, clientCertificate?.trustError, clientCertificate?.clientAuth],
+    [false, 'CERT_SIGNATURE_FAILURE', true],
+  )
+  assert.equal(chainsTo(clientCertificate?.chain ?? [], [own.ca], new Date()), true)
+  assert.equal(chainsToForClients(clientCertificate?.chain ?? [], [own.ca], new Date()), false)
 })
 
 const commonNames: [name: string, options: LeafOptions, commonName: string | null][] = [

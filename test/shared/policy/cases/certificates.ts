@@ -38,6 +38,10 @@ const ownExpired = await certificate(contosoCa, mail, expired)
 const forBoth = await certificate(publicCa, mail, { purposes: ['serverAuth', 'clientAuth'] })
 const forAnything = await certificate(publicCa, mail, { purposes: ['any'] })
 const forMailSigning = await certificate(publicCa, mail, { purposes: ['emailProtection'] })
+const belowForServers = await certificate(
+  await contosoCa.subordinate('Contoso Server CA', { purposes: ['serverAuth'] }),
+  mail,
+)
 const ownForServers = await certificate(contosoCa, mail, { purposes: ['serverAuth'] })
 
 /** Names in the certificate, names that the connector lists, and whether one fits. */
@@ -372,6 +376,21 @@ const rows: Case[] = [
     inbound: contoso,
     tls: showing(ownForServers),
     expected: wrongCertificate,
+  },
+  {
+    name: 'and of every authority on the way to it, whatever a handshake made of them',
+    connectors: [
+      partner('contoso.example', {
+        ...onlyWithCertificate(mail),
+        ...ownAuthority,
+        requireClientAuthEku: true,
+      }),
+    ],
+    from,
+    inbound: contoso,
+    tls: showing({ ...belowForServers, clientAuth: true }),
+    expected: wrongCertificate,
+    why: 'not issued for client authentication',
   },
   {
     name: 'but not of a pinned certificate',
