@@ -1,6 +1,7 @@
 /** The chain a peer presented, for people to read. It is the peer's own words, so it is bounded here. */
 import type { X509Certificate } from 'node:crypto'
 import type { CertificateSummary } from '../contract/certificate.ts'
+import { visible } from './certificate-summary.ts'
 import { dnsNames } from './facts.ts'
 
 const maximumCertificates = 6
@@ -38,4 +39,4 @@ function summaryOf(certificate: X509Certificate): CertificateSummary {
 
 /** Node writes one attribute a line. */
 const inOneLine = (name: string | undefined): string =>
-  (name ?? '').replaceAll('\n', ', ').slice(0, maximumName)
+  visible((name ?? '').replaceAll('\n', ', ').slice(0, maximumName))

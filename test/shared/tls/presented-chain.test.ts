@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { test } from 'node:test'
+import { presentedChain } from '../../../shared/tls/presented-chain.ts'
+import { selfSigned } from '../../support/pki.ts'
+
+const names: [name: string, commonName: string, shown: string][] = [
+  ['is shown as it is', 'Contoso Köln', 'CN=Contoso Köln'],
+  ['moves nothing around it', 'moc\u202eosotnoc\u009b', 'CN=moc?osotnoc?'],
+  ['is not cut within a character', `${'a'.repeat(251)}\u{1f600}`, `CN=${'a'.repeat(251)}?`],
+]
+
+for (const [name, commonName, shown] of names)
+  test(`the subject of a server's certificate ${name}`, async () => {
+    const { cert } = await selfSigned({ names: ['mx.partner.example'], commonName })
+    const [leaf] = presentedChain(new X509Certificate(cert))
+    assert.deepEqual([leaf?.subject, leaf?.issuer], [shown, shown])
+  })
+
+test('without a certificate there is no chain', () => assert.deepEqual(presentedChain(undefined), []))
