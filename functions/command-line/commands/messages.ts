@@ -78,15 +78,25 @@ interface Asked {
 }
 
 async function queryOf(asked: Asked, api: ApiClient, now: number): Promise<Query> {
-  const { since, until, sender, recipient, state, connector } = asked
+  const { sender, recipient, state, connector } = asked
+  const since = asked.since && instantOf('--since', asked.since, now)
+  const until = asked.until && instantOf('--until', asked.until, now)
   return {
-    since: since && instantOf('--since', since, now),
-    until: until && instantOf('--until', until, now),
+    since,
+    until: until ?? (since && endOfLongest(since, now)),
     sender,
     recipient,
     state: state && stateOf(state),
     connector: connector && (await onlyId(api, connector)),
   }
+}
+
+const longestMs = 31 * 86_400_000
+
+/** By the API's clock, a moment later, all the days that it grants would be too many: then the end is said. */
+function endOfLongest(since: string, now: number): string | undefined {
+  const tooShortByMs = longestMs - (now - Date.parse(since))
+  return tooShortByMs >= 0 && tooShortByMs < 60_000 ? new Date(now).toISOString() : undefined
 }
 
 const states = ['Pending', 'Delivered', 'Deferred', 'Bounced']

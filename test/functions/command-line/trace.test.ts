@@ -227,6 +227,25 @@ describe('messages', () => {
     assert.equal(err, 'There are more: --limit N, or --all.\n')
   })
 
+  test('takes the longest span there is, though the API asks its clock later', async () => {
+    const asked: string[] = []
+    const server = await answering(({ url = '' }) => {
+      asked.push(url)
+      return { body: JSON.stringify({ items: [], nextCursor: null }) }
+    })
+    for (const since of ['31d', '30d'])
+      await mailflow(['messages', '--since', since, '--api', server.url], { now: () => now })
+    server.stop()
+    const spans = asked.map((url) => {
+      const query = new URL(url, server.url).searchParams
+      return [query.get('since'), query.get('until')]
+    })
+    assert.deepEqual(spans, [
+      ['2026-01-03T12:00:00.000Z', '2026-02-03T12:00:00.000Z'],
+      ['2026-01-04T12:00:00.000Z', null],
+    ])
+  })
+
   test('says when there is none', async () => {
     assert.equal(
       (await api.mailflow('messages', '--sender', 'nobody.example')).out,
