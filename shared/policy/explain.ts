@@ -44,12 +44,15 @@ export interface RecipientExplanation {
 /** Listed in an answer, and in the trace of each recipient. */
 const mostInAnswer = 100
 const mostInTrace = 10
+/** An answer has room for so many by the recipients together: a function answers with 6 MB at most. */
+const mostByRecipients = 1000
 
 export function explain(snapshot: Snapshot, settings: Settings, question: Question, now: Date): Explanation {
   const message = hypothetical(question, now)
   const judgement = judgeMessage(snapshot, message)
   const recipients = question.rcptTo.map(untried)
   const verdicts = evaluate(snapshot, settings, message, recipients, now)
+  const mostOutbound = Math.min(mostInAnswer, Math.floor(mostByRecipients / recipients.length))
   return {
     considered: inboundOf(snapshot, message, judgement, mostInAnswer),
     recipients: verdicts.map((verdict) => {
@@ -61,7 +64,7 @@ export function explain(snapshot: Snapshot, settings: Settings, question: Questi
         verdict,
         route: leaves ? verdict.route : null,
         tls: leaves ? verdict.tls : null,
-        considered: outboundOf(snapshot, address, mostInAnswer),
+        considered: outboundOf(snapshot, address, mostOutbound),
       }
     }),
   }

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { explain } from '../../../shared/policy/explain.ts'
+import { outbound, overTls, receivedAt, snapshot } from '../../support/fixtures.ts'
+
+const domain = `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(50)}.example`
+const connectors = snapshot({
+  acceptedDomains: [domain],
+  outbound: Array.from({ length: 120 }, (_, index) =>
+    outbound({
+      id: `01JG0000000000000000000${String(index).padStart(3, '0')}`,
+      name: `${'n'.repeat(60)}${index}`,
+      recipientDomains: [index % 2 === 0 ? domain : `*.${domain}`],
+    }),
+  ),
+})
+
+/** Recipients, and how many connectors are listed for each. */
+const rows: [recipients: number, listed: number][] = [
+  [1, 100],
+  [10, 100],
+  [100, 10],
+]
+
+for (const [count, listed] of rows)
+  test(`of 120 connectors ${listed} are listed for each of ${count} recipients, the one that decides first`, () => {
+    const rcptTo = Array.from({ length: count }, (_, index) => `u${index}@${domain}`)
+    const question = { mailFrom: '', rcptTo, ip: '192.0.2.1', tls: overTls }
+    const { recipients } = explain(connectors, { defaultRoute: 'Mx' }, question, receivedAt)
+    for (const { considered } of recipients) {
+      assert.equal(considered.length, listed)
+      assert.equal(considered[0]?.outcome, 'Decides')
+    }
+    // What AWS Lambda answers at most.
+    assert.ok(Buffer.byteLength(JSON.stringify(recipients)) < 6e6)
+  })
