@@ -147,12 +147,14 @@ function onPremises(settings: Settings, remarks: Remarks) {
     )
   if (names.length === 0 && addresses.length === 0)
     remarks.add('Left out', 'it names neither an address nor a certificate, and would let anybody relay.')
+  const treatMessagesAsInternal = settings.flag('TreatMessagesAsInternal') ?? false
+  if (treatMessagesAsInternal) remarks.note('TreatMessagesAsInternal is kept, and has no effect here yet.')
   return {
     senderDomains: narrowed(domainPatterns('SenderDomains', settings, 'Note', remarks), settings, remarks),
     senderIpAddresses: addresses,
     requireTls: requireTls || (names.length > 0 && byName),
     tlsSenderCertificateNames: byName ? names : [],
-    treatMessagesAsInternal: settings.flag('TreatMessagesAsInternal') ?? false,
+    treatMessagesAsInternal,
   }
 }
 

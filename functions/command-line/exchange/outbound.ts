@@ -33,15 +33,17 @@ export function importOutbound(settings: Settings): Imported {
   const common = commonFields(settings, remarks)
   const { unusable, ...route } = routeOf(settings, remarks)
   const apart = isApart(settings, remarks)
+  const tls = tlsOf(settings, route.smartHosts, remarks)
   const fields = {
     ...common,
     ...domainsOf(settings, common.connectorType === 'OnPremises', remarks),
     ...route,
-    ...tlsOf(settings, route.smartHosts, remarks),
+    ...tls,
     smtpDaneMode: modeOf(settings, 'SmtpDaneMode', remarks),
     mtaStsMode: modeOf(settings, 'MtaStsMode', remarks),
     enabled: common.enabled && !unusable && !apart,
   }
+  if (fields.enabled && route.route === 'Mx') remarkOnPublished(settings, tls.tlsSettings, remarks)
   for (const setting of ['IsValidated', 'LastValidationTimestamp']) settings.text(setting)
   remarkOnMissing(settings, ['TlsSettings'], remarks)
   remarkOnRest(settings, uncarried, remarks)
@@ -158,12 +160,24 @@ function onlyHost(smartHosts: Route['smartHosts'], remarks: Remarks): string | n
   return only.host
 }
 
+/** By MX Exchange enforces what a recipient's domain publishes; a connector that checks certificates needs it less. */
+function remarkOnPublished(settings: Settings, tlsSettings: string | null, remarks: Remarks): void {
+  const named = ['SmtpDaneMode', 'MtaStsMode'].filter(
+    (setting) => settings.choice(setting, modes) === 'Opportunistic',
+  )
+  if (named.length === 0 || (tlsSettings !== null && tlsSettings !== 'EncryptionOnly')) return
+  remarks.add(
+    'Weaker than in Exchange',
+    `${named.join(' and ')}: what recipient domains publish by DANE or MTA-STS is not enforced here yet. Where it matters, set tlsSettings to CertificateValidation or DomainValidation.`,
+  )
+}
+
 function modeOf(settings: Settings, setting: string, remarks: Remarks): 'Opportunistic' | 'None' {
   const mode = settings.choice(setting, modes)
   if (mode === 'Unknown')
     remarks.add(
       'Weaker than in Exchange',
-      `${setting} "${settings.text(setting)}" cannot be demanded here; it is Opportunistic.`,
+      `${setting} "${settings.text(setting)}" cannot be demanded here; it is Opportunistic, and has no effect yet.`,
     )
   return mode === 'None' ? 'None' : 'Opportunistic'
 }

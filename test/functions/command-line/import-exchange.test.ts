@@ -182,6 +182,7 @@ const inboundRows: Row[] = [
       tlsSenderCertificateNames: ['mail.ours.example'],
       treatMessagesAsInternal: true,
     },
+    said: ['Note: TreatMessagesAsInternal is kept, and has no effect'],
   },
   {
     shows: 'our own servers known by certificate alone show it over TLS',
@@ -451,6 +452,22 @@ const outboundRows: Row[] = [
     shows: 'DANE and MTA-STS may be turned off',
     from: { SmtpDaneMode: 'None', MtaStsMode: 'None' },
     fields: { smtpDaneMode: 'None', mtaStsMode: 'None' },
+  },
+  {
+    shows: 'DANE and MTA-STS that Exchange enforced where they are published are missed aloud',
+    from: {
+      TlsSettings: 'EncryptionOnly',
+      TlsDomain: null,
+      SmtpDaneMode: 'Opportunistic',
+      MtaStsMode: 'Opportunistic',
+    },
+    fields: { tlsSettings: 'EncryptionOnly' },
+    said: ['Weaker than in Exchange: SmtpDaneMode and MtaStsMode: what recipient domains publish'],
+  },
+  {
+    shows: 'DANE and MTA-STS are not missed where the connector demands a certificate by itself',
+    from: { TlsSettings: 'CertificateValidation', TlsDomain: null, SmtpDaneMode: 'Opportunistic' },
+    fields: { tlsSettings: 'CertificateValidation' },
   },
   {
     shows: 'DANE that was demanded is missed aloud',
