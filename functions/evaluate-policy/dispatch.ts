@@ -79,11 +79,21 @@ function bounceJobs(
   const reported = verdicts.map((verdict) => ({
     recipient: verdict.recipient,
     reply: verdict.reply,
-    explanation: verdict.explanation,
+    explanation: toldToSender(verdict),
     connector: verdict.decidedBy,
     willRetryUntil: verdict.action === 'Defer' ? verdict.expiresAt.toISOString() : null,
   }))
   return inParts(reported).map((recipients) => ({ message, kind, at: now.toISOString(), recipients }))
+}
+
+/**
+ * Who is told may be somebody in whose name another has written. What that other's certificate says is for the
+ * administrator to read, in the trace; in a DSN of ours it would be a message to whom he likes.
+ */
+function toldToSender({ reason, explanation }: Bounce | Defer): string {
+  return reason === 'InboundCertificateRestriction'
+    ? "The server that sent it did not show a certificate that is known as the sender domain's."
+    : explanation
 }
 
 /** RFC 5321 §4.5.5: nobody is told of a DSN's failure, or two mail systems would talk for ever. */

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { dispatch } from '../../../functions/evaluate-policy/dispatch.ts'
+import { evaluate } from '../../../shared/policy/evaluate.ts'
+import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import { inbound, message, minutesLater, overTlsWith, recipient, snapshot } from '../../support/fixtures.ts'
+
+const restricted = {
+  senderDomains: ['contoso.example'],
+  tlsSenderCertificateNames: ['mail.contoso.example'],
+  restrictDomainsToCertificate: true,
+}
+const subject = 'O=Your mailbox is full, CN=visit evil.example'
+const mail = message({
+  mailFrom: 'victim@contoso.example',
+  tls: overTlsWith({ subject, issuer: subject, subjectAltNames: ['evil.example'], trusted: false }),
+})
+
+const rows: [name: string, connectors: Snapshot, minutes: number, kind: 'failed' | 'delayed'][] = [
+  ['a bounce', snapshot({ inbound: [inbound({ ...restricted, onViolation: 'Bounce' })] }), 0, 'failed'],
+  ['a delay', snapshot({ inbound: [inbound({ ...restricted, onViolation: 'Defer' })] }), 245, 'delayed'],
+]
+
+for (const [name, connectors, minutes, kind] of rows)
+  test(`the sender whose name was taken in vain reads nothing of an impostor's certificate in ${name}`, () => {
+    const now = minutesLater(minutes)
+    const verdicts = evaluate(connectors, { defaultRoute: 'Mx' }, mail, [recipient()], now)
+    assert.match(verdicts[0]?.explanation ?? '', /Your mailbox is full/)
+    const { bounce } = dispatch(mail, verdicts, now)
+    assert.deepEqual(
+      bounce.map((job) => [job.kind, job.recipients.map(({ connector }) => connector)]),
+      [[kind, [inbound().name]]],
+    )
+    assert.doesNotMatch(JSON.stringify(bounce.map(({ recipients }) => recipients)), /mailbox is full|evil/)
+  })
