@@ -4,7 +4,7 @@ import { everyConnector, type Found } from '../configuration/find.ts'
 import { inboundConnectors, outboundConnectors } from '../configuration/kinds.ts'
 import { exit } from '../faults.ts'
 import { table } from '../text/table.ts'
-import { printable } from '../text/words.ts'
+import { counted, printable } from '../text/words.ts'
 
 export const listConnectors = command({
   name: 'connectors list',
@@ -41,23 +41,41 @@ function row({ kind, connector: { label, fields } }: Found): string[] {
   ]
 }
 
+type Fields = Readonly<Record<string, unknown>>
+
 /** Three of them say which partner it is. */
-function domainsOf(domains: unknown, { allAcceptedDomains }: Readonly<Record<string, unknown>>): string {
-  const all = [...(allAcceptedDomains === true ? ['accepted domains'] : []), ...(domains as string[])]
+function domainsOf(domains: unknown, { allAcceptedDomains }: Fields): string {
+  return firstThree([...(allAcceptedDomains === true ? ['accepted domains'] : []), ...(domains as string[])])
+}
+
+function firstThree(all: readonly string[]): string {
   const more = all.length > 3 ? ` and ${all.length - 3} more` : ''
   return `${all.slice(0, 3).join(', ')}${more}`
 }
 
-function inboundDemands(fields: Readonly<Record<string, unknown>>): string {
+function inboundDemands(fields: Fields): string {
   const demands = [
     fields.requireTls === true ? (fields.minimumTlsVersion === 'TLSv1.3' ? 'TLSv1.3' : 'TLS') : '',
     fields.restrictDomainsToCertificate === true ? 'certificate' : '',
     fields.restrictDomainsToIpAddresses === true ? 'address' : '',
   ].filter(Boolean)
-  return demands.join(', ') || 'nothing'
+  const held = demands.length > 0 && fields.onViolation === 'Defer' ? ', else held' : ''
+  const relay = fields.connectorType === 'OnPremises' ? `; may relay: ${firstThree(knownBy(fields))}` : ''
+  return `${demands.join(', ') || 'nothing'}${held}${relay}`
 }
 
-function outboundDemands({ tlsSettings, tlsDomain }: Readonly<Record<string, unknown>>): string {
+/** Who may relay is what an auditor asks of an OnPremises connector. */
+function knownBy(fields: Fields): string[] {
+  const pinned = fields.certificateFingerprints as string[]
+  return [
+    ...(fields.tlsSenderCertificateNames as string[]),
+    ...(pinned.length > 0 ? [counted(pinned.length, 'pinned certificate')] : []),
+    ...(fields.senderIpAddresses as string[]),
+  ]
+}
+
+function outboundDemands({ tlsSettings, tlsDomain, minimumTlsVersion }: Fields): string {
   if (tlsSettings === null) return 'nothing (opportunistic TLS)'
-  return tlsDomain === null ? String(tlsSettings) : `${tlsSettings} ${tlsDomain}`
+  const level = tlsDomain === null ? String(tlsSettings) : `${tlsSettings} ${tlsDomain}`
+  return minimumTlsVersion === 'TLSv1.3' ? `${level}, TLSv1.3` : level
 }

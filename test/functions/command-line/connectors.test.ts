@@ -343,6 +343,31 @@ describe('connectors list and get', () => {
     )
   })
 
+  test('shows who may relay, what is held, and a newer TLS', async () => {
+    await apply(`
+inboundConnectors:
+  - { name: Mailboxes, connectorType: OnPremises, senderDomains: ['*'], requireTls: false,
+      senderIpAddresses: [192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4] }
+  - { name: Pinned, connectorType: OnPremises, senderDomains: ['*'], certificateFingerprints: [${'ab'.repeat(32)}],
+      tlsSenderCertificateNames: [mail.ours.example] }
+  - { name: Held, connectorType: Partner, senderDomains: [bank.example], onViolation: Defer }
+outboundConnectors:
+  - { name: Newer, connectorType: Partner, recipientDomains: [bank.example], tlsSettings: EncryptionOnly,
+      minimumTlsVersion: TLSv1.3 }
+`)
+    const { out } = await api.mailflow('connectors', 'list')
+    const demands = out
+      .split('\n')
+      .slice(1, -1)
+      .map((line) => line.split(/ {2,}/).at(-1))
+    assert.deepEqual(demands, [
+      'TLS, else held',
+      'nothing; may relay: 192.0.2.1, 192.0.2.2, 192.0.2.3 and 1 more',
+      'TLS; may relay: mail.ours.example, 1 pinned certificate',
+      'EncryptionOnly, TLSv1.3',
+    ])
+  })
+
   test('says when there are none', async () => {
     assert.equal((await api.mailflow('connectors', 'list')).out, 'There are no connectors.\n')
   })
