@@ -8,6 +8,7 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { SmartHost } from '../contract/jobs.ts'
 import { normaliseDomain, normaliseDomainPattern } from '../mail/domain.ts'
+import { hasDates } from '../tls/validity.ts'
 import { type SpanningRule, withSpanningRules } from './spanning-rules.ts'
 import { OutboundValidation } from './validation.ts'
 
@@ -317,8 +318,7 @@ function onceEach(values: readonly string[], context: z.core.$RefinementCtx): vo
 function isSingleCertificate(pem: string): boolean {
   if (pem.split('-----BEGIN CERTIFICATE-----').length !== 2) return false
   try {
-    new X509Certificate(pem)
-    return true
+    return hasDates(new X509Certificate(pem))
   } catch {
     return false
   }

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
 import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../connectors/schema.ts'
+import { validFrom, validTo } from '../tls/validity.ts'
 import { bestPattern } from './snapshot.ts'
 import type { Warning } from './warnings.ts'
 import { few } from './warnings-words.ts'
@@ -134,13 +135,15 @@ function authorityTraps(
 /** Time enough to ask the partner for the next one. */
 const soonMs = 30 * 86_400_000
 
-function outOfDate({ subject, validFromDate, validToDate }: X509Certificate, now: Date): string | null {
+function outOfDate(certificate: X509Certificate, now: Date): string | null {
+  const { subject } = certificate
+  const [from, to] = [validFrom(certificate), validTo(certificate)]
   const name = subject?.replaceAll('\n', ', ').slice(0, 200) || 'the authority'
   const day = (date: Date) => date.toISOString().slice(0, 10)
-  if (validToDate < now) return `${name} expired on ${day(validToDate)}, so it vouches for nobody`
-  if (validFromDate > now) return `${name} is not valid before ${day(validFromDate)}`
-  if (validToDate.getTime() - now.getTime() > soonMs) return null
-  return `${name} expires on ${day(validToDate)}, and vouches for nobody from then on`
+  if (to < now) return `${name} expired on ${day(to)}, so it vouches for nobody`
+  if (from > now) return `${name} is not valid before ${day(from)}`
+  if (to.getTime() - now.getTime() > soonMs) return null
+  return `${name} expires on ${day(to)}, and vouches for nobody from then on`
 }
 
 function opportunisticTrap({ connectorType, tlsSettings, route }: OutboundConnector): Warning[] {

@@ -8,6 +8,7 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { pathLength } from './path-length.ts'
+import { validFrom, validTo } from './validity.ts'
 
 const serverAuth = '1.3.6.1.5.5.7.3.1'
 const clientAuth = '1.3.6.1.5.5.7.3.2'
@@ -135,7 +136,7 @@ export const allowsMail = (certificate: X509Certificate): boolean =>
   either.some((purpose) => allows(certificate, purpose))
 
 function isValidAt(certificate: X509Certificate, at: Date): boolean {
-  return certificate.validFromDate <= at && at <= certificate.validToDate
+  return validFrom(certificate) <= at && at <= validTo(certificate)
 }
 
 function isSame(one: X509Certificate, other: X509Certificate): boolean {

@@ -6,6 +6,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { type ClientCertificate, plaintext, type TlsFacts } from '../contract/message.ts'
 import { allowsClientAuth, allowsMail, chainsTo, chainsToForClients, isAmbiguous } from './chain.ts'
+import { validFrom, validTo } from './validity.ts'
 
 export const maximumCertificates = 6
 /** Octets of DER in all; a chain beyond it is left out, and then no connector's own CA can vouch for it. */
@@ -106,8 +107,8 @@ function foresee(
 }
 
 function whyUntrusted(leaf: X509Certificate, at: Date): string {
-  if (at > leaf.validToDate) return 'CERT_HAS_EXPIRED'
-  if (at < leaf.validFromDate) return 'CERT_NOT_YET_VALID'
+  if (at > validTo(leaf)) return 'CERT_HAS_EXPIRED'
+  if (at < validFrom(leaf)) return 'CERT_NOT_YET_VALID'
   if (!allowsMail(leaf)) return 'INVALID_PURPOSE'
   return leaf.checkIssued(leaf) ? 'DEPTH_ZERO_SELF_SIGNED_CERT' : 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'
 }
@@ -130,8 +131,8 @@ function describeCertificate(
     issuer: distinguishedName(certificate.issuer),
     serial: certificate.serialNumber.slice(0, 64),
     fingerprint256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
-    notBefore: certificate.validFromDate.toISOString(),
-    notAfter: certificate.validToDate.toISOString(),
+    notBefore: validFrom(certificate).toISOString(),
+    notAfter: validTo(certificate).toISOString(),
     ...assessment,
     chain,
   }

@@ -3,6 +3,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { CertificateSummary } from '../contract/certificate.ts'
 import { visible } from './certificate-summary.ts'
 import { dnsNames } from './facts.ts'
+import { validFrom, validTo } from './validity.ts'
 
 const maximumCertificates = 6
 const maximumNames = 20
@@ -32,8 +33,8 @@ function summaryOf(certificate: X509Certificate): CertificateSummary {
     subjectAltNames: names.slice(0, maximumNames).map((name) => name.slice(0, maximumName)),
     serial: certificate.serialNumber.slice(0, 64),
     fingerprint256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
-    notBefore: certificate.validFromDate.toISOString(),
-    notAfter: certificate.validToDate.toISOString(),
+    notBefore: validFrom(certificate).toISOString(),
+    notAfter: validTo(certificate).toISOString(),
   }
 }
 

@@ -153,6 +153,15 @@ export async function selfSigned(options: LeafOptions): Promise<Identity> {
   return identity(certificate, keys.privateKey)
 }
 
+/** The certificate with a beginning that is no date. OpenSSL reads it all the same. */
+export function withoutDates(pem: string): string {
+  const der = Buffer.from(PemConverter.decodeFirst(pem))
+  // UTCTime of thirteen octets.
+  const time = der.indexOf(Buffer.from([0x17, 13])) + 2
+  der.fill('x', time, time + 12)
+  return PemConverter.encode(der, 'CERTIFICATE')
+}
+
 export const daysFromNow = (days: number): Date => new Date(Date.now() + days * day)
 
 const subjectOf = ({ names, commonName }: LeafOptions): string => `CN=${commonName ?? names[0] ?? 'nobody'}`

@@ -11,6 +11,7 @@ import type { Settings } from '../../../shared/policy/evaluate.ts'
 import { explain, type RecipientExplanation } from '../../../shared/policy/explain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { certificateFacts, maximumCertificates } from '../../../shared/tls/facts.ts'
+import { hasDates } from '../../../shared/tls/validity.ts'
 import { type Route, route } from '../route.ts'
 
 type Chain = [X509Certificate, ...X509Certificate[]]
@@ -156,8 +157,7 @@ function readChain(text: string): Chain | string {
 function readCertificate(block: string): X509Certificate | null {
   try {
     const certificate = new X509Certificate(block)
-    const { validFromDate, validToDate } = certificate
-    return Number.isNaN(validFromDate.getTime() + validToDate.getTime()) ? null : certificate
+    return hasDates(certificate) ? certificate : null
   } catch {
     return null
   }

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
-import { X509Certificate } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { inboundInput, outboundInput } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { createPki, daysFromNow, selfSigned } from '../../support/pki.ts'
+import { createPki, daysFromNow, selfSigned, withoutDates } from '../../support/pki.ts'
 import { type Answered, apiOver } from './client.ts'
 
 const pki = await createPki('Public CA')
@@ -152,14 +151,6 @@ test('nothing is sent or kept', async () => {
   assert.deepEqual((await api.ask('GET /inbound-connectors')).body, before)
   assert.deepEqual((await api.ask('GET /messages')).body.items, [])
 })
-
-/** OpenSSL reads such a certificate all the same. */
-function withoutDates(pem: string): string {
-  const der = Buffer.from(new X509Certificate(pem).raw)
-  // UTCTime of thirteen octets.
-  der.fill('x', der.indexOf(Buffer.from([0x17, 13])) + 2, der.indexOf(Buffer.from([0x17, 13])) + 14)
-  return `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----`
-}
 
 const faults: [name: string, change: object, path: string, message: RegExp][] = [
   ['an address that is none', { ip: '1.2.3' }, 'ip', /is not an IP address/],

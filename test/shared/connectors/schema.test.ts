@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { InboundConnectorInput, OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
-import { createPki } from '../../support/pki.ts'
+import { createPki, withoutDates } from '../../support/pki.ts'
 
 const inbound = { name: 'Contoso', connectorType: 'Partner', senderDomains: ['contoso.example'] }
 const onPremises = { ...inbound, connectorType: 'OnPremises', senderIpAddresses: ['192.0.2.1'] }
@@ -333,6 +333,11 @@ describe('certificate authorities', () => {
     {
       name: 'are one certificate each',
       authorities: () => [`${ca}\n${ca}`],
+      at: ['.0 not one certificate in PEM'],
+    },
+    {
+      name: 'have dates',
+      authorities: () => [withoutDates(ca)],
       at: ['.0 not one certificate in PEM'],
     },
     {

@@ -343,7 +343,9 @@ const basis = {
   issuer: real.issuer,
   serialNumber: real.serialNumber,
   fingerprint256: real.fingerprint256,
+  validFrom: real.validFrom,
   validFromDate: real.validFromDate,
+  validTo: real.validTo,
   validToDate: real.validToDate,
 }
 
@@ -365,11 +367,20 @@ for (const [name, length, octets, kept] of chains)
     assert.equal(tlsFacts(socketWith(certificate ?? {}), trust).clientCertificate?.chain.length, kept)
   })
 
-test('a certificate that cannot be read is no certificate', () => {
-  const broken = { ...basis, raw: Buffer.alloc(1), validToDate: new Date(Number.NaN) }
-  const { negotiated, clientCertificate } = tlsFacts(socketWith(broken), trust)
-  assert.deepEqual([negotiated, clientCertificate], [true, null])
-})
+const unreadable: [name: string, fields: Partial<X509Certificate>][] = [
+  ['a certificate that cannot be read', { validToDate: new Date(Number.NaN) }],
+  [
+    'one whose dates are none, whatever was in memory',
+    { validTo: 'Bad time value', validToDate: new Date() },
+  ],
+]
+
+for (const [name, fields] of unreadable)
+  test(`${name} is no certificate`, () => {
+    const broken = { ...basis, raw: Buffer.alloc(1), ...fields }
+    const { negotiated, clientCertificate } = tlsFacts(socketWith(broken), trust)
+    assert.deepEqual([negotiated, clientCertificate], [true, null])
+  })
 
 const alternatives: [rendered: string, names: string[]][] = [
   ['DNS:a.example, DNS:*.b.example', ['a.example', '*.b.example']],
