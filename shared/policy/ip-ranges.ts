@@ -77,7 +77,7 @@ function nested<T>(ranges: Range<T>[]): Range<T>[] {
  */
 function boundsOf(text: string): { first: string; last: string } {
   const [written = '', bits] = text.split('/')
-  const parsed = ipaddr.parse(written)
+  const parsed = ipaddr.parse(unabridged(written))
   const mapped = parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress() && Number(bits ?? 128) >= 96
   const address = mapped ? parsed.toIPv4Address() : parsed
   const octets = address.toByteArray()
@@ -94,11 +94,17 @@ function boundsOf(text: string): { first: string; last: string } {
 function keyOfAddress(ip: string): string | null {
   if (isIPv4(ip)) return keyOfIPv4(ip)
   try {
-    return keyOf(ipaddr.process(ip).toByteArray())
+    return keyOf(ipaddr.process(unabridged(ip)).toByteArray())
   } catch {
     return null
   }
 }
+
+/**
+ * `::192.0.2.1` is an IPv6 address that nobody is given any more (RFC 4291 §2.5.5.1), and not the IPv4 address that the
+ * parser would make of it.
+ */
+const unabridged = (ip: string): string => ip.replace(/^::(?=\d+\.)/, '0::')
 
 function keyOfIPv4(ip: string): string {
   const number = ip.split('.').reduce((sum, octet) => sum * 256 + Number(octet), 0)
