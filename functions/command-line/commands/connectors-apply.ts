@@ -1,6 +1,7 @@
 /** `connectors apply`: the gateway gets what a file says. */
 import { command, jsonOption } from '../command.ts'
 import { carryOut, labelOf } from '../configuration/apply.ts'
+import { weakened } from '../configuration/consequence.ts'
 import { diffText } from '../configuration/diff.ts'
 import { readPresent } from '../configuration/existing.ts'
 import { type Change, isWritten, plan } from '../configuration/plan.ts'
@@ -65,9 +66,11 @@ function conclusion(changes: readonly Change[], dryRun: boolean): string {
   const left = count('NotInFile')
   const leftAlone = left === 0 ? '' : `; ${left} not in the file, left alone`
   if (!changes.some(isWritten)) return `No difference${leftAlone}.`
+  const less = changes.filter((change) => change.kind === 'Replace' && weakened(change.fields).length > 0)
+  const demanding = less.length === 0 ? '' : ` (${less.length} to demand less than before)`
   const done = [
     counted(count('Create'), 'new', 'new'),
-    counted(count('Replace'), 'changed', 'changed'),
+    `${counted(count('Replace'), 'changed', 'changed')}${demanding}`,
     counted(count('Remove'), 'removed', 'removed'),
   ].join(', ')
   return `${dryRun ? 'Nothing was written. It would be' : 'Applied'}: ${done}${leftAlone}.`

@@ -54,6 +54,7 @@ const listed = (domains: unknown): string => (domains as string[]).join(', ')
 /** What a field demands, from less to more. */
 const demands: Readonly<Record<string, readonly unknown[]>> = {
   enabled: [false, true],
+  allAcceptedDomains: [false, true],
   mode: ['ReportOnly', 'Enforce'],
   requireTls: [false, true],
   restrictDomainsToCertificate: [false, true],
@@ -63,11 +64,23 @@ const demands: Readonly<Record<string, readonly unknown[]>> = {
   tlsSettings: [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation'],
 }
 
-/** @returns the fields that demand less than before */
+/** @returns what of the changes asks less of mail than before, a sentence each */
 export const weakened = (changes: readonly FieldChange[]): string[] =>
-  changes
-    .filter(({ field, from, to }) => {
-      const order = demands[field] ?? []
-      return order.indexOf(to) < order.indexOf(from)
-    })
-    .map(({ field }) => field)
+  changes.flatMap((change) => {
+    const gone = goneDomains(change)
+    if (gone.length > 0) return [`${gone.join(', ')}: nothing is demanded there by it any more`]
+    return demandsLess(change) ? [`${change.field} demands less than before`] : []
+  })
+
+function demandsLess({ field, from, to }: FieldChange): boolean {
+  // Without authorities of its own a connector trusts the public ones.
+  if (field === 'certificateAuthorities')
+    return (from as unknown[]).length > 0 && (to as unknown[]).length === 0
+  const order = demands[field] ?? []
+  return order.indexOf(to) < order.indexOf(from)
+}
+
+function goneDomains({ field, from, to }: FieldChange): string[] {
+  if (field !== 'senderDomains' && field !== 'recipientDomains') return []
+  return (from as string[]).filter((domain) => !(to as string[]).includes(domain))
+}

@@ -22,7 +22,7 @@ function changeText(change: Change): string {
       return [
         line('~', change.wanted.label, 'changed'),
         ...change.fields.flatMap(({ field, from, to }) => fieldText(field, from, to)),
-        ...weakened(change.fields).map((field) => `      ${field} demands less than before`),
+        ...weakened(change.fields).map((sentence) => indented(sentence, 6)),
       ].join('\n')
     case 'Unchanged':
       return line('=', change.existing.label, 'unchanged')

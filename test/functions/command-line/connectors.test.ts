@@ -64,6 +64,39 @@ describe('connectors apply', () => {
     assert.match(again.out, /= To the bank: unchanged\n\nNo difference\.\n$/)
   })
 
+  const narrowed: [string, (ca: string) => string, string, RegExp][] = [
+    [
+      'a domain that goes',
+      () => 'recipientDomains: [bank.example, branch.example]',
+      'recipientDomains: [bank.example]',
+      /\n {6}branch\.example: nothing is demanded there by it any more\n/,
+    ],
+    [
+      'an authority of its own that goes, which leaves the public ones',
+      (ca) => `recipientDomains: [bank.example]
+    certificateAuthorities: [${JSON.stringify(ca)}]`,
+      'recipientDomains: [bank.example]',
+      /\n {6}certificateAuthorities demands less than before\n/,
+    ],
+  ]
+  for (const [what, before, after, says] of narrowed)
+    test(`says what is no longer demanded: ${what}`, async () => {
+      const file = (fields: string) => `
+outboundConnectors:
+  - name: To the bank
+    connectorType: Partner
+    tlsSettings: CertificateValidation
+    ${fields}
+`
+      const strict = before((await createPki()).ca)
+      await apply(file(strict))
+      const { out } = await apply(file(after), '--dry-run')
+      assert.match(out, says)
+      assert.match(out, /1 changed \(1 to demand less than before\)/)
+      await apply(file(after))
+      assert.doesNotMatch((await apply(file(strict), '--dry-run')).out, /demands? less|any more/)
+    })
+
   test('changes fields, from what to what, and says which demand less', async () => {
     await apply(bank)
     const { status, out } = await apply(changed)
@@ -71,6 +104,7 @@ describe('connectors apply', () => {
     assert.match(out, /~ To the bank: changed\n {6}tlsSettings: DomainValidation → EncryptionOnly/)
     assert.match(out, /tlsDomain: mx\.bank\.example → null/)
     assert.match(out, /tlsSettings demands less than before/)
+    assert.match(out, /Applied: 0 new, 1 changed \(1 to demand less than before\), 0 removed\.\n$/)
     const { body } = await api.ask('GET /outbound-connectors')
     assert.deepEqual(
       body.items.map(({ tlsSettings, version }: Record<string, unknown>) => [tlsSettings, version]),
