@@ -5,11 +5,12 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
+import fc from 'fast-check'
 import { ulid } from 'ulid'
 import { ConnectorRepository } from '../../../shared/connectors/repository.ts'
-import { DeliveryJob, type EvaluationJob } from '../../../shared/contract/jobs.ts'
+import { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { message, recipient } from '../../support/fixtures.ts'
+import { attempt, message, recipient } from '../../support/fixtures.ts'
 
 interface SendBatch {
   QueueUrl: string
@@ -110,6 +111,29 @@ const batch = (...jobs: EvaluationJob[]): SQSEvent => ({
 const failedIds = async (event: SQSEvent) =>
   (await handler(event)).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)
 
+/** Fresh, tried, held or asked for by an administrator; from a stranger, a partner or made here. */
+const anyJob: fc.Arbitrary<EvaluationJob> = fc
+  .record({
+    mailFrom: fc.constantFrom('', 'a@contoso.example', 'a@ours.example', 'a@-x.example'),
+    to: fc.uniqueArray(fc.constantFrom('b@ours.example', 'b@northwind.example', 'b@[192.0.2.1]'), {
+      minLength: 1,
+    }),
+    lastAttempt: fc.constantFrom(null, attempt(), attempt({ outcome: 'TlsNotMet' })),
+    madeHere: fc.boolean(),
+    notBefore: fc.constantFrom(null, '2026-01-15T12:00:00.000Z'),
+    retry: fc.boolean(),
+  })
+  .map(({ mailFrom, to, lastAttempt, madeHere, notBefore, retry }) =>
+    EvaluationJob.parse({
+      message: message({ id: ulid(), mailFrom, ...(madeHere && { source: null }) }),
+      recipients: to.map((address) =>
+        recipient({ address, lastAttempt, attempts: lastAttempt?.number ?? 0 }),
+      ),
+      notBefore,
+      retry,
+    }),
+  )
+
 const nothingSent = () => assert.deepEqual(sent, [], 'nothing was sent')
 
 describe('evaluate-policy', () => {
@@ -146,4 +170,19 @@ describe('evaluate-policy', () => {
     assert.deepEqual(await failedIds(batch(job())), ['m0'])
     nothingSent()
   })
+
+  it('whatever the jobs are', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(anyJob, { minLength: 1, maxLength: 10 }),
+        fc.constantFrom('denied' as const, 'broken' as const),
+        async (jobs, answer) => {
+          sent.length = 0
+          connectorsAnswer = answer
+          const all = jobs.map((_, index) => `m${index}`)
+          assert.deepEqual(await failedIds(batch(...jobs)), all)
+          nothingSent()
+        },
+      ),
+    ))
 })

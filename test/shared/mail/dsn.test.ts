@@ -89,7 +89,7 @@ test('a failed DSN says what happened, who can mend it and which connector decid
   )
 })
 
-test('a delayed DSN says until when it is tried', async () => {
+test('a delayed DSN says what it waits for, by which connector and until when', async () => {
   const until = minutesLater(1440).toISOString()
   const job: BounceJob = {
     ...failed,
@@ -99,7 +99,13 @@ test('a delayed DSN says until when it is tried', async () => {
   const text = (await buildDsn(job, 'mx.ours.example', headers)).octets.toString('latin1')
   assert.match(text, /\r\nAction: delayed\r\n/)
   assert.match(text, /\r\nWill-Retry-Until: Fri, 16 Jan 2026 12:00:00 \+0000\r\n/)
-  assert.match(text, /It will be tried until 2026-01-16T12:00:00.000Z\./)
+  const human = text.replaceAll('=\r\n', '')
+  assert.match(
+    human,
+    /\r\n {2}Attempt 97 at mx\.northwind\.example ended with 451 4\.7\.321 STARTTLS not offered\.\r\n/,
+  )
+  assert.match(human, /\r\n {2}The rule that decided is connector "Northwind"; /)
+  assert.match(human, /\r\n {2}It will be tried until 2026-01-16T12:00:00\.000Z\.\r\n/)
 })
 
 test('nothing a peer said can add a field or a part', async () => {
