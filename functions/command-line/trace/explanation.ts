@@ -51,7 +51,8 @@ export function explanationText({ recipients, considered, clientCertificate }: E
 }
 
 const actions: Readonly<Record<string, string>> = {
-  Deliver: 'would be delivered',
+  // What its next hop will say, nobody knows yet.
+  Deliver: 'would be sent on',
   Defer: 'would wait',
   Bounce: 'would be refused',
 }

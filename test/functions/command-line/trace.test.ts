@@ -405,6 +405,13 @@ describe('explain', () => {
     assert.match(out, /Outbound connectors for ann@ours\.example: none has to do with it\.\n/)
   })
 
+  test('promises no delivery of what would be sent on', async () => {
+    await api.ask('PUT /accepted-domains/branch.example', { json: {} })
+    const { out } = await explain('--to', 'eve@branch.example', '--tls')
+    assert.match(out, /\neve@branch\.example: would be sent on \(ConnectorMatched\)\n/)
+    assert.doesNotMatch(out, /deliver/)
+  })
+
   const sessions: [string, string[], object][] = [
     ['in the clear', [], { negotiated: false }],
     ['over TLS', ['--tls'], { negotiated: true }],
