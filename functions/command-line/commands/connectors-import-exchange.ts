@@ -34,9 +34,14 @@ stands in the file, above the connector.
     world.out(writeConfiguration(configuration, heading, (one) => graveText(saidOf.get(one) ?? [])))
     world.err(noticesText(notices))
     world.err(`${summaryOf(configuration, notices)}\n`)
+    if (configuration.acceptedDomains === null || configuration.acceptedDomains.length === 0)
+      world.err(`${withoutDomains}\n`)
     return exit.ok
   },
 })
+
+const withoutDomains =
+  'No accepted domain is among them, and mail for others is refused as relay. If the gateway has yours not yet: Get-AcceptedDomain | ConvertTo-Json.'
 
 const grave: readonly Weight[] = ['Left out', 'Disabled', 'Weaker than in Exchange']
 

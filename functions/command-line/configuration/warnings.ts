@@ -4,17 +4,11 @@
  * first is alone for a moment, and that is nothing to warn of. A dry run says it too.
  */
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
+import { selectOutbound } from '../../../shared/policy/outbound.ts'
+import { compileSnapshot, type Snapshot } from '../../../shared/policy/snapshot.ts'
 import { inboundWarnings, outboundWarnings, type Surroundings } from '../../../shared/policy/warnings.ts'
 import type { Existing, Present } from './existing.ts'
-import {
-  acceptedDomains,
-  inboundConnectors,
-  type Kind,
-  type KindName,
-  kinds,
-  outboundConnectors,
-  type Wanted,
-} from './kinds.ts'
+import { acceptedDomains, inboundConnectors, type Kind, type KindName, kinds, type Wanted } from './kinds.ts'
 import type { Change } from './plan.ts'
 
 export interface Warning {
@@ -34,7 +28,7 @@ export function warningsOf(changes: readonly Change[], present: Present, now: Da
   const after = stateAfter(changes, present)
   const before = surroundingsOf(present)
   const then = surroundingsOf(after)
-  return [inboundConnectors, outboundConnectors].flatMap((kind) =>
+  return kinds.flatMap((kind) =>
     after[kind.name].flatMap((one) => {
       const known = isWritten.has(one) ? [] : looksAt(kind, one, before, now)
       return looksAt(kind, one, then, now)
@@ -67,8 +61,25 @@ const surroundingsOf = (state: State): Surroundings => ({
 })
 
 function looksAt(kind: Kind, one: Wanted, all: Surroundings, now: Date) {
+  if (kind === acceptedDomains) return unrouted(one.key, all)
   if (kind === inboundConnectors) return inboundWarnings(stored<InboundConnector>(one), all, now)
   return outboundWarnings(stored<OutboundConnector>(one), all, now)
+}
+
+const compiled = new WeakMap<Surroundings, Snapshot>()
+
+/** Mail that is taken in and goes nowhere stops silently: its senders hear of it the day after. */
+function unrouted(domain: string, all: Surroundings) {
+  const snapshot = compiled.get(all) ?? compileSnapshot({ ...all, version: 0 })
+  compiled.set(all, snapshot)
+  if (selectOutbound(snapshot, domain) !== null) return []
+  return [
+    {
+      path: '',
+      message:
+        'no outbound connector says where its mailboxes are: its mail waits, and returns after 24 hours',
+    },
+  ]
 }
 
 /** As the gateway keeps it; one that it has not yet gets what only tells it from others. */

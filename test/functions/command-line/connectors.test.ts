@@ -290,8 +290,31 @@ outboundConnectors:
   })
 
   test('do not speak of the moment between the connectors of a pair', async () => {
-    assert.equal((await apply(bank)).err, '')
-    assert.equal((await apply(bank)).err, '')
+    const pair = bank.replace('[ours.example]', '[]')
+    assert.equal((await apply(pair)).err, '')
+    assert.equal((await apply(pair)).err, '')
+  })
+
+  const stranded =
+    /^warning: accepted domain "ours\.example": no outbound connector says where its mailboxes are/m
+  const mailboxes = `
+  - name: Mailboxes
+    connectorType: OnPremises
+    allAcceptedDomains: true
+    route: SmartHosts
+    smartHosts: [{ host: mailbox.ours.example }]
+    tlsSettings: EncryptionOnly
+`
+
+  test('name an accepted domain whose mail goes nowhere, until it does', async () => {
+    assert.match((await apply(bank, '--dry-run')).err, stranded)
+    assert.doesNotMatch((await apply(bank + mailboxes, '--dry-run')).err, stranded)
+    assert.match((await apply(`${bank}${mailboxes}    enabled: false\n`, '--dry-run')).err, stranded)
+  })
+
+  test('name an accepted domain whose connector goes', async () => {
+    await apply(bank + mailboxes)
+    assert.match((await apply('outboundConnectors: []\n', '--prune', '--dry-run')).err, stranded)
   })
 
   test('name a connector whose counterpart goes', async () => {

@@ -540,7 +540,7 @@ describe('import of files', () => {
       [10, 11, null],
       'of 11 and 12, one each is left out; of accepted domains nothing was given',
     )
-    assert.match(err, /2 × Left out, 3 × Disabled, 6 × Weaker than in Exchange\.\n$/)
+    assert.match(err, /2 × Left out, 3 × Disabled, 6 × Weaker than in Exchange\.\nNo accepted domain is among them, .*\n$/)
   })
 
   test('writes what to decide about into the file, for whoever reads it later', async () => {
