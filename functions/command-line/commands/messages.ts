@@ -9,7 +9,7 @@ import { exit, Fault, UsageFault } from '../faults.ts'
 import { instantOf } from '../text/instant.ts'
 import { table } from '../text/table.ts'
 import { printable, timeOf } from '../text/words.ts'
-import { type Attempt, Entry } from '../trace/entry.ts'
+import { type Attempt, Entry, type Verdict } from '../trace/entry.ts'
 import { messageText } from '../trace/message-text.ts'
 import { cameIn, leftBy, senderText } from '../trace/words.ts'
 
@@ -148,11 +148,17 @@ function listText(entries: readonly Entry[]): string {
 
 /** How it left, or why it did not. */
 function wayOut({ state, verdict, attempts }: Entry['recipients'][number]): string {
-  if (state === 'Deferred' || state === 'Bounced') return verdict?.reason ?? ''
+  if (state === 'Deferred' || state === 'Bounced') return verdict === null ? '' : whyNot(verdict)
   const last = attempts.at(-1)
   if (state !== 'Delivered' || last === undefined) return ''
   const onTrial = (verdict?.reportOnly ?? last.reportOnly) === null ? '' : ', a trial would refuse it'
   return `${sessionOf(last)}${onTrial}`
+}
+
+/** Of what the next hop answered, its answer tells more than that it did. */
+function whyNot({ reason, reply }: Verdict): string {
+  const answered = reply !== null && (reason === 'RetryLater' || reason === 'RefusedByNextHop')
+  return answered ? printable(reply).slice(0, 60) : reason
 }
 
 function sessionOf(attempt: Attempt): string {

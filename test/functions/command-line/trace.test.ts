@@ -191,6 +191,13 @@ describe('messages', () => {
     assert.deepEqual(rowsOf(out)[1]?.slice(-3), ['made here', 'OutboundTlsNotMet', deferred.id])
   })
 
+  test('says of what the next hop put off what it answered', async () => {
+    const busy = { code: 451, enhanced: '4.3.2', text: `Busy\u001b[2J ${'x'.repeat(99)}` }
+    await received(50, {}, { 'bob@busy.example': { reason: 'RetryLater', reply: busy } as Partial<Verdict> })
+    const { out } = await api.mailflow('messages', '--recipient', 'busy.example', '--since', '3d')
+    assert.equal(rowsOf(out)[1]?.at(-2), `451 4.3.2 Busy [2J ${'x'.repeat(41)}`)
+  })
+
   test('tells mail that a trial would have refused from mail that a connector let through', async () => {
     const { id } = await received(
       50,
