@@ -103,14 +103,19 @@ function foresee(
     return { trusted: true, trustError: null, clientAuth: true }
   if (!isAmbiguous(encoded) && chainsTo(encoded, publicRoots, at))
     return { trusted: true, trustError: null, clientAuth: false }
-  return { trusted: false, trustError: whyUntrusted(chain[0], at), clientAuth: chain.every(allowsClientAuth) }
+  return { trusted: false, trustError: whyUntrusted(chain, at), clientAuth: chain.every(allowsClientAuth) }
 }
 
-function whyUntrusted(leaf: X509Certificate, at: Date): string {
+/** In OpenSSL's words, so that the trace of a real message says the same. */
+function whyUntrusted(chain: readonly [X509Certificate, ...X509Certificate[]], at: Date): string {
+  const [leaf] = chain
   if (at > validTo(leaf)) return 'CERT_HAS_EXPIRED'
   if (at < validFrom(leaf)) return 'CERT_NOT_YET_VALID'
   if (!allowsMail(leaf)) return 'INVALID_PURPOSE'
-  return leaf.checkIssued(leaf) ? 'DEPTH_ZERO_SELF_SIGNED_CERT' : 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'
+  const top = chain.reduce((below, next) => (below.checkIssued(next) ? next : below))
+  const selfSigned = top.checkIssued(top)
+  if (top === leaf) return selfSigned ? 'DEPTH_ZERO_SELF_SIGNED_CERT' : 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
+  return selfSigned ? 'SELF_SIGNED_CERT_IN_CHAIN' : 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'
 }
 
 /** TLS 1.3 suites name no key exchange because all of theirs have it (RFC 8446 §1.2). */

@@ -141,13 +141,43 @@ const untrusted: [name: string, client: () => Promise<Identity>, fault: string][
     async () => (await createPki('Another CA')).issue({ names: ['a.example'] }),
     'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
   ],
+  [
+    'of another authority, with an intermediate',
+    async () => (await (await createPki('Another CA')).subordinate('Below')).issue({ names: ['a.example'] }),
+    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  ],
+  [
+    'of another authority, with its root',
+    async () => {
+      const another = await createPki('Another CA')
+      const { cert, key } = await another.issue({ names: ['a.example'] })
+      return { cert: `${cert}\n${another.ca}`, key }
+    },
+    'SELF_SIGNED_CERT_IN_CHAIN',
+  ],
+  [
+    'of another authority, with a certificate that has nothing to do with it',
+    async () => {
+      const { cert, key } = await (await createPki('Another CA')).issue({ names: ['a.example'] })
+      return { cert: `${cert}\n${(await createPki('A third CA')).ca}`, key }
+    },
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  ],
 ]
 
 for (const [name, client, fault] of untrusted)
-  test(`a certificate that is ${name} is recorded as not trusted: ${fault}`, async () => {
-    const { clientCertificate } = await factsFor(await client())
+  test(`a certificate that is ${name} is recorded as not trusted, as was foreseen: ${fault}`, async () => {
+    const identity = await client()
+    const { clientCertificate } = await factsFor(identity)
     assert.deepEqual([clientCertificate?.trusted, clientCertificate?.trustError], [false, fault])
+    const { trusted, trustError } = certificateFacts(chainOf(identity), trust)
+    assert.deepEqual([trusted, trustError], [false, fault])
   })
+
+function chainOf({ cert }: Identity): [X509Certificate, ...X509Certificate[]] {
+  const [leaf = '', ...others] = cert.split(/(?=-----BEGIN)/)
+  return [new X509Certificate(leaf), ...others.map((pem) => new X509Certificate(pem))]
+}
 
 interface PurposeCase {
   name: string
@@ -307,9 +337,7 @@ for (const { name, client, trusted, clientAuth, constrained = false } of purpose
     const { clientCertificate } = await factsFor(identity)
     assert.deepEqual([clientCertificate?.trusted, clientCertificate?.trustError === null], [trusted, trusted])
     if (trusted) assert.equal(clientCertificate?.clientAuth, clientAuth)
-    const [leaf = '', ...others] = identity.cert.split(/(?=-----BEGIN)/)
-    const chain = [new X509Certificate(leaf), ...others.map((pem) => new X509Certificate(pem))] as const
-    const foreseen = certificateFacts([...chain], trust)
+    const foreseen = certificateFacts(chainOf(identity), trust)
     assert.deepEqual(
       [foreseen.trusted, foreseen.trustError === null],
       [trusted || constrained, trusted || constrained],
