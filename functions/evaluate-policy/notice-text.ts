@@ -93,7 +93,7 @@ function whatToDo(notice: CertificateNotice): string[] {
       ? `It cannot be accepted, whoever's it is. If it is ${whose}, a valid one has to take its place.`
       : [
           `If it is ${whose}, and its SHA-256 is the one you were told by another way than mail, add to the connector`,
-          `(${notice.connector.id}) one of these; each is enough:`,
+          `(${notice.connector.id}) ${notice.remedies.length === 1 ? 'this' : 'one of these; each is enough'}:`,
           ...notice.remedies.map(({ field, add }) => `  ${field}: ${add}`),
         ].join('\n'),
     ...(notice.consequence === 'Held' && notice.remedies.length > 0

@@ -151,7 +151,7 @@ function goodEnough(
 ): string {
   const { level, tlsDomain } = requirement
   const until = certificates[0] ? `, until ${certificates[0].notAfter}` : ''
-  if (level === 'DomainValidation') return `Trusted, and valid for ${tlsDomain}${until}`
+  if (level === 'DomainValidation') return `Trusted, and its name matches ${tlsDomain}${until}`
   if (level === 'CertificateValidation') return `Trusted${until}`
   const setting = level === 'Opportunistic' ? 'null' : level
   const would = trusted ? `It is trusted${until}` : `It would not be trusted: ${trustError}`

@@ -72,6 +72,11 @@ describe('a notice says', () => {
       text({ consequence: 'Held', heldUntil }),
       /Then let what is held go:\n {2}npx mailflow retry --connector id-contoso\n/,
     ],
+    [
+      'the only remedy without a choice',
+      text({ remedies: [{ field: 'certificateFingerprints', add: 'cd'.repeat(32) }] }),
+      /add to the connector\n\(id-contoso\) this:\n {2}certificateFingerprints: (cd){32}\n/,
+    ],
     ['that mail is bounced', text({ consequence: 'Bounced' }), /the mail is bounced/],
     [
       'what would happen, were it enforced',

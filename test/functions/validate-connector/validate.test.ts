@@ -83,7 +83,10 @@ describe('a connector whose partner does as demanded', () => {
     assert.deepEqual([leaf?.subject, leaf?.issuer], [`CN=${smartHost}`, 'CN=Test CA'])
     assert.match(leaf?.fingerprint256 ?? '', /^[0-9a-f]{64}$/)
     assert.equal(others.length, 0, 'the partner presented no more')
-    assert.equal(certificate?.detail, `Trusted, and valid for *.partner.example, until ${leaf?.notAfter}`)
+    assert.equal(
+      certificate?.detail,
+      `Trusted, and its name matches *.partner.example, until ${leaf?.notAfter}`,
+    )
     assert.equal(mail?.detail, 'postmaster@northwind.example: 250 2.0.0 taken')
   })
 
