@@ -9,6 +9,8 @@ export interface ExchangeObject {
   readonly settings: Settings
 }
 
+const howToWrite = 'Write it with: Get-InboundConnector | ConvertTo-Json | Out-File FILE'
+
 /** @throws Fault naming the file and, if it is one object's fault, its number */
 export function readExport(octets: Buffer, name: string): ExchangeObject[] {
   const objects = listOf(parse(decode(octets, name), name))
@@ -32,7 +34,7 @@ function decode(octets: Buffer, name: string): string {
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(octets)
   } catch {
-    throw new Fault(`${name} is neither UTF-8 nor UTF-16`)
+    throw new Fault(`${name} is neither UTF-8 nor UTF-16 with its byte order mark`, [howToWrite])
   }
 }
 
@@ -40,9 +42,7 @@ function parse(text: string, name: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new Fault(`${name} is not JSON`, [
-      'Write it with: Get-InboundConnector | ConvertTo-Json | Out-File FILE',
-    ])
+    throw new Fault(`${name} is not JSON`, [howToWrite])
   }
 }
 

@@ -540,7 +540,10 @@ describe('import of files', () => {
       [10, 11, null],
       'of 11 and 12, one each is left out; of accepted domains nothing was given',
     )
-    assert.match(err, /2 × Left out, 3 × Disabled, 6 × Weaker than in Exchange\.\nNo accepted domain is among them, .*\n$/)
+    assert.match(
+      err,
+      /2 × Left out, 3 × Disabled, 6 × Weaker than in Exchange\.\nNo accepted domain is among them, .*\n$/,
+    )
   })
 
   test('writes what to decide about into the file, for whoever reads it later', async () => {
@@ -604,7 +607,7 @@ describe('import of files', () => {
     assert.match(err, /accepted domain "ours\.onmicrosoft\.com"\n {2}Left out: it is Microsoft's/)
   })
 
-  const faulty: [string, string, RegExp][] = [
+  const faulty: [string, string | Buffer, RegExp][] = [
     ['what is not JSON', 'Name : Contoso', /one\.json is not JSON/],
     [
       'an object of another kind',
@@ -617,6 +620,11 @@ describe('import of files', () => {
       /Send or Receive connector of Exchange Server/,
     ],
     ['an empty list', '[]', /holds no connector/],
+    [
+      'a text in the encoding of an old Windows, and how to write it',
+      Buffer.from('{"Name":"München"}', 'latin1'),
+      /one\.json is neither UTF-8 nor UTF-16 .*\n {2}Write it with: .* Out-File FILE/,
+    ],
   ]
   for (const [what, content, message] of faulty)
     test(`names the file with ${what}`, async () => {
