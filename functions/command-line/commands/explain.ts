@@ -19,7 +19,8 @@ export const explain = command({
     tls: {
       type: 'string',
       value: '[TLSv1.2|TLSv1.3]',
-      optional: protocols,
+      // No argument stands alone here, so what follows is meant as the version, whether it is one or not.
+      optional: /^[^-]/,
       says: 'it comes over TLS, of this version (TLSv1.3)',
     },
     certificate: {

@@ -454,8 +454,10 @@ describe('explain', () => {
   })
 
   test('refuses a version that there is not', async () => {
-    const { status, err } = await explain('--tls=TLSv1.1')
-    assert.deepEqual([status, err], [2, 'mailflow: --tls TLSv1.1: the versions are TLSv1.2 and TLSv1.3\n'])
+    for (const written of [['--tls=TLSv1.1'], ['--tls', 'TLSv1.1']]) {
+      const { status, err } = await explain(...written)
+      assert.deepEqual([status, err], [2, 'mailflow: --tls TLSv1.1: the versions are TLSv1.2 and TLSv1.3\n'])
+    }
   })
 
   test("prints the API's faults", async () => {
