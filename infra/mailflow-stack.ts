@@ -40,7 +40,14 @@ export class MailflowStack extends Stack {
     })
     const evaluate = new EvaluatePolicy(this, 'Policy', { config, queues, connectors, messages, notices })
     const outboundMail = new OutboundMail(this, 'OutboundMail', config, network)
-    const deliver = new DeliverMessage(this, 'Delivery', { config, outboundMail, queues, content, messages })
+    const deliver = new DeliverMessage(this, 'Delivery', {
+      config,
+      outboundMail,
+      queues,
+      connectors,
+      content,
+      messages,
+    })
     const bounce = new BounceMessage(this, 'Bounce', { config, queues, content, messages })
     const validate = new ValidateConnector(this, 'Validation', { config, outboundMail, connectors })
     const api = new ConnectorApi(this, 'Api', { config, queues, connectors, messages, validate })

@@ -10,6 +10,7 @@ import { attemptKey } from '../../shared/messages/keys.ts'
 import type { Trace } from '../../shared/messages/trace.ts'
 import type { Mail, Outcomes } from '../../shared/net/smtp-delivery.ts'
 import type { Sender } from '../../shared/queues/job-queue.ts'
+import { withoutOutdated } from './outdated.ts'
 
 export interface Dependencies {
   claims: Claims<Attempt | Forestalled>
@@ -20,6 +21,8 @@ export interface Dependencies {
   /** Tries once; never throws for what a next hop does. */
   transmit(route: DeliveryJob['route'], mail: Mail): Promise<Outcomes>
   now(): Date
+  /** Of the connectors as they are. */
+  connectorsVersion: number
   /** Attempts are part of the trace and are kept as long. */
   retentionDays: number
 }
@@ -39,6 +42,8 @@ export interface Delivery {
   leasesExpired: number
   /** Recipients whose result could not be written down; they are reported all the same. */
   unwritten: Error[]
+  /** Recipients handed back, since connectors have changed since they were decided upon. */
+  handedBack: number
   /** Recipients that somebody else is trying or about to settle: the job has to come back for them. */
   busy: Recipient[]
 }
@@ -50,7 +55,12 @@ export const leaseMs = 6 * 60_000
  * Content is read before anything is claimed, so that a store that fails leaves no lease behind.
  * @throws when content, claims or the queue fail; the job then comes back
  */
-export async function deliverJob(job: DeliveryJob, dependencies: Dependencies): Promise<Delivery> {
+export async function deliverJob(given: DeliveryJob, dependencies: Dependencies): Promise<Delivery> {
+  const recipients = await withoutOutdated(given, dependencies.connectorsVersion, dependencies)
+  const handedBack = given.recipients.length - recipients.length
+  if (recipients.length === 0)
+    return { tried: [], known: [], leasesExpired: 0, unwritten: [], busy: [], handedBack }
+  const job = { ...given, recipients }
   const content = await dependencies.read(job.message.content)
   const claims = await withoutSettled(job, await claimAll(job, dependencies), dependencies)
   const claimed = claims.filter(({ claim }) => claim.kind === 'Claimed').map(({ recipient }) => recipient)
@@ -67,6 +77,7 @@ export async function deliverJob(job: DeliveryJob, dependencies: Dependencies): 
     known,
     leasesExpired: claims.filter(({ claim }) => claim.kind === 'Claimed' && claim.leaseExpired).length,
     unwritten,
+    handedBack,
     busy: claims
       .filter(({ claim }) => claim.kind === 'Busy' || isForestalled(claim))
       .map(({ recipient }) => recipient),

@@ -3,6 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3'
 import { SESClient } from '@aws-sdk/client-ses'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { readVersion } from '../../shared/connectors/version.ts'
 import { ContentReader } from '../../shared/content/reader.ts'
 import { DeliverEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { DeliveryJob, type EvaluationJob } from '../../shared/contract/jobs.ts'
@@ -27,7 +28,7 @@ const attemptLimitMs = 270_000
 export const handler = sqsHandler({
   unit: 'deliver-message',
   job: DeliveryJob,
-  beforeBatch: async () => AbortSignal.timeout(attemptLimitMs),
+  beforeBatch,
   process: deliverRecord,
 })
 
@@ -37,7 +38,7 @@ const environment = readEnvironment(DeliverEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const content = new ContentReader(new S3Client(clientDefaults))
 
-const claimsAndQueues: Omit<Dependencies, 'transmit'> = {
+const claimsAndQueues: Omit<Dependencies, 'transmit' | 'connectorsVersion'> = {
   claims: new Claims<Attempt | Forestalled>(documents, environment.MESSAGES_TABLE),
   trace: new Trace(documents, environment.MESSAGES_TABLE),
   evaluation: new JobQueue<EvaluationJob>(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),
@@ -65,12 +66,23 @@ const ses: Omit<SesOptions, 'signal'> = {
 
 // What runs for each record.
 
+/** When connectors cannot be asked for their version, nothing leaves: the batch comes back. */
+async function beforeBatch() {
+  const signal = AbortSignal.timeout(attemptLimitMs)
+  return { signal, connectorsVersion: await readVersion(documents, environment.CONNECTORS_TABLE) }
+}
+
 async function deliverRecord(
   job: DeliveryJob,
-  { batch: signal, logger, metrics }: JobTools<AbortSignal>,
+  {
+    batch: { signal, connectorsVersion },
+    logger,
+    metrics,
+  }: JobTools<Awaited<ReturnType<typeof beforeBatch>>>,
 ): Promise<void> {
   const delivery = await deliverJob(job, {
     ...claimsAndQueues,
+    connectorsVersion,
     transmit: (route, mail) =>
       route.kind === 'Ses'
         ? deliverBySes(mail, { ...ses, signal })

@@ -16,12 +16,18 @@ export interface Delayed {
   delaySeconds: number
 }
 
-export function dispatch(message: Message, verdicts: readonly Verdict[], now: Date): Dispatch {
+/** @param connectorsVersion of the connectors by which the verdicts were reached */
+export function dispatch(
+  message: Message,
+  verdicts: readonly Verdict[],
+  now: Date,
+  connectorsVersion: number,
+): Dispatch {
   const deliveries = verdicts.filter((verdict) => verdict.action === 'Deliver')
   const deferrals = verdicts.filter((verdict) => verdict.action === 'Defer')
   const bounces = verdicts.filter((verdict) => verdict.action === 'Bounce')
   return {
-    delivery: deliveryJobs(message, deliveries),
+    delivery: deliveryJobs(message, deliveries, connectorsVersion),
     evaluation: deferredJobs(message, deferrals, now),
     bounce: hasNullReversePath(message)
       ? []
@@ -44,13 +50,25 @@ export function putBack(job: EvaluationJob, now: Date): Delayed | null {
   return remaining > 0 ? { job, delaySeconds: delaySeconds(remaining) } : null
 }
 
-function deliveryJobs(message: Message, deliveries: readonly Deliver[]): DeliveryJob[] {
+function deliveryJobs(
+  message: Message,
+  deliveries: readonly Deliver[],
+  connectorsVersion: number,
+): DeliveryJob[] {
   const shared = ({ destination, route, tls, attempt }: Deliver) =>
     JSON.stringify([destination, route, tls, attempt])
   return grouped(deliveries, shared).flatMap((group) => {
     const { destination, route, tls, attempt } = group[0]
     const parts = inParts(group.map(({ recipient }) => recipient))
-    return parts.map((recipients) => ({ message, recipients, destination, route, tls, attempt }))
+    return parts.map((recipients) => ({
+      message,
+      recipients,
+      destination,
+      route,
+      tls,
+      attempt,
+      connectorsVersion,
+    }))
   })
 }
 

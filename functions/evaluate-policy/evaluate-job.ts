@@ -48,7 +48,7 @@ export async function evaluateJob(
     considered: explainer(snapshot, message),
   }
   const followed = await record(message, verdicts, circumstances, dependencies)
-  await send(queues, dispatch(message, followed, now))
+  await send(queues, dispatch(message, followed, now, snapshot.version))
   if (!isFirst(job)) await markDecided(job, recipients, trace)
   return followed
 }

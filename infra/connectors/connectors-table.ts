@@ -17,6 +17,12 @@ export class ConnectorsTable extends Construct {
     this.tell(unit)
   }
 
+  /** Lets the unit ask whether connectors have changed. */
+  grantVersion(unit: Unit): void {
+    this.table.grantCallsOn(unit, { partitions: ['version'] }, 'GetItem')
+    this.tell(unit)
+  }
+
   /** Lets the unit administer connectors. */
   grantReadWrite(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem')

@@ -1,5 +1,6 @@
 import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
+import type { ConnectorsTable } from '../connectors/connectors-table.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ContentBucket } from '../storage/content-bucket.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
@@ -10,6 +11,7 @@ export interface DeliverMessageProps {
   readonly config: Config
   readonly outboundMail: OutboundMail
   readonly queues: MailQueues
+  readonly connectors: ConnectorsTable
   readonly content: ContentBucket
   readonly messages: MessagesTable
 }
@@ -29,6 +31,7 @@ export class DeliverMessage extends Construct {
       memoryMiB: 1024,
       ...outboundMail.placement,
     })
+    props.connectors.grantVersion(this.handler)
     props.messages.grantTrace(this.handler)
     props.content.grantRead(this.handler)
     outboundMail.grantSend(this.handler)

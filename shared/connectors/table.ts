@@ -9,10 +9,9 @@ import {
   type QueryCommandInput,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
+import { readVersion, versionKey } from './version.ts'
 
 export type Kind = 'inbound-connector' | 'outbound-connector' | 'accepted-domain'
-
-const versionKey = { pk: 'version', sk: 'current' }
 
 export class ConnectorsTable {
   readonly documents: DynamoDBDocumentClient
@@ -23,10 +22,8 @@ export class ConnectorsTable {
     this.name = name
   }
 
-  /** @returns 0 before the first write */
-  async version(): Promise<number> {
-    const item = await this.get(versionKey.pk, versionKey.sk)
-    return Number(item?.version ?? 0)
+  version(): Promise<number> {
+    return readVersion(this.documents, this.name)
   }
 
   /** Tells every reader to load again. */

@@ -58,7 +58,7 @@ export const EvaluateEnvironment = ConnectorsEnvironment.extend({
 })
 
 /** What every unit that hands mail on needs. */
-const OutboundMailEnvironment = z.object({
+const OutboundMailEnvironment = ConnectorsEnvironment.extend({
   /** The EHLO name (RFC 5321 §4.1.1.1). */
   MAIL_HOSTNAME: z.string().min(1),
   SES_CONFIGURATION_SET_REQUIRE_TLS: z.string().min(1),
@@ -79,7 +79,7 @@ export const DeliverEnvironment = OutboundMailEnvironment.extend({
   TRACE_RETENTION_DAYS: retentionDays,
 })
 
-export const ValidateEnvironment = OutboundMailEnvironment.extend(ConnectorsEnvironment.shape)
+export const ValidateEnvironment = OutboundMailEnvironment
 
 export const BounceEnvironment = z.object({
   MAIL_HOSTNAME: z.string().min(1),

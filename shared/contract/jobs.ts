@@ -48,6 +48,8 @@ export const DeliveryJob = z.strictObject({
   tls: TlsRequirement,
   /** Number of the attempt to make, from 1. */
   attempt: z.int().positive(),
+  /** Of the connectors by which this was decided; when they have changed since, it is decided again. */
+  connectorsVersion: z.int().nonnegative().optional(),
 })
 export type DeliveryJob = z.infer<typeof DeliveryJob>
 

@@ -88,6 +88,14 @@ export class Claims<Result extends object> {
     return before !== 'taken'
   }
 
+  /** Whether somebody has begun the effect, or put something in its place. */
+  async isTaken(key: ClaimKey): Promise<boolean> {
+    const { Item } = await this.#documents.send(
+      new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
+    )
+    return Item !== undefined
+  }
+
   /** Keeps what came of the effect; from here on the claim is `Done`. */
   async complete(key: ClaimKey, result: Result): Promise<void> {
     await this.#documents.send(

@@ -34,6 +34,7 @@ const jobFor = (addresses: string[], fields: Partial<DeliveryJob> = {}): Deliver
   route: { kind: 'Mx', domain: 'partner.example' },
   tls: opportunistic,
   attempt: 1,
+  connectorsVersion: 1,
   ...fields,
 })
 
@@ -71,6 +72,7 @@ function worker(outcomes: Record<string, Outcome>, fields: Partial<Dependencies>
       return new Map(recipients.map(({ address }) => [address, outcomes[address] ?? delivered]))
     },
     now: () => receivedAt,
+    connectorsVersion: 1,
     retentionDays: 90,
     ...fields,
     transmitted,
@@ -293,5 +295,58 @@ describe('a worker that dies', () => {
       assert.deepEqual(addressesOf(later.tried), ['a@partner.example'])
       assert.equal(await state(job, 'a@partner.example'), 'Delivered')
     })
+  })
+})
+
+describe('a delivery job that connectors have changed since', () => {
+  const changed = { connectorsVersion: 2 }
+
+  it('is handed back to be decided again at once, and nothing is sent', async () => {
+    const job = jobFor(['a@partner.example', 'b@partner.example'])
+    const one = worker({}, changed)
+    const delivery = await deliverJob(job, one)
+    assert.deepEqual([one.transmitted, delivery.handedBack], [[], 2])
+    assert.deepEqual(
+      one.evaluation.take().map(({ job: sent }) => sent),
+      [
+        {
+          message: job.message,
+          recipients: job.recipients,
+          notBefore: receivedAt.toISOString(),
+          retry: true,
+        },
+      ],
+    )
+    assert.deepEqual(
+      (await deliverJob(job, worker({}))).tried.map(({ attempt }) => attempt.outcome),
+      ['Delivered', 'Delivered'],
+      'nobody had claimed its attempt',
+    )
+  })
+
+  it('counts as outdated when it does not say by which connectors it was decided', async () => {
+    const { connectorsVersion: _, ...job } = jobFor(['a@partner.example'])
+    assert.equal((await deliverJob(job, worker({}))).handedBack, 1)
+  })
+
+  it('reports an attempt that was made before they changed, for the recipient it was made for', async () => {
+    const job = jobFor(['a@partner.example', 'b@partner.example'])
+    const dying = worker({}, { trace: { recordDelivered: dies } as unknown as Trace })
+    await assert.rejects(deliverJob({ ...job, recipients: job.recipients.slice(0, 1) }, dying), Died)
+    const one = worker({}, changed)
+    const delivery = await deliverJob(job, one)
+    assert.deepEqual(addressesOf(delivery.known), ['a@partner.example'])
+    assert.equal(await state(job, 'a@partner.example'), 'Delivered')
+    assert.deepEqual(
+      one.evaluation.take().map(({ job: sent }) => sent.recipients.map(({ address }) => address)),
+      [['b@partner.example']],
+    )
+    assert.deepEqual(one.transmitted, [])
+  })
+
+  it('comes back when it cannot be handed back', async () => {
+    const one = worker({}, changed)
+    one.evaluation.failOnce()
+    await assert.rejects(deliverJob(jobFor(['a@partner.example']), one), /the queue is away/)
   })
 })

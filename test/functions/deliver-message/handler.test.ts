@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
+import { ConnectorRepository } from '../../../shared/connectors/repository.ts'
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
@@ -20,14 +22,17 @@ let partner: Partner
 let handler: (event: SQSEvent) => Promise<SQSBatchResponse>
 
 /** Answers every read of an object with the content, and takes every job. */
-const storage = createServer((request, response) => {
-  request.resume()
-  request.on('end', () => {
-    if (request.method === 'GET') return response.writeHead(206).end(content)
-    response
-      .writeHead(200, { 'content-type': 'application/x-amz-json-1.0' })
-      .end('{"Successful":[],"Failed":[]}')
-  })
+const storage = createServer(async (request, response) => {
+  if (request.method === 'GET') return response.writeHead(206).end(content)
+  const { Entries = [] } = (await json(request)) as { Entries?: { Id: string; MessageBody: string }[] }
+  const Successful = Entries.map(({ Id, MessageBody }) => ({
+    Id,
+    MessageId: Id,
+    MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex'),
+  }))
+  response
+    .writeHead(200, { 'content-type': 'application/x-amz-json-1.0' })
+    .end(JSON.stringify({ Successful, Failed: [] }))
 })
 
 before(async () => {
@@ -43,6 +48,7 @@ before(async () => {
     AWS_ENDPOINT_URL_S3: endpoint,
     AWS_ENDPOINT_URL_SQS: endpoint,
     MAIL_HOSTNAME: 'mail.ours.example',
+    CONNECTORS_TABLE: db.connectorsTable,
     MESSAGES_TABLE: db.messagesTable,
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: `${endpoint}/queue`,
@@ -74,6 +80,8 @@ const job = (id: string, stored = reference): DeliveryJob => ({
   route: { kind: 'SmartHosts', hosts: [{ host: '127.0.0.1', port: partner.port }] },
   tls: opportunistic,
   attempt: 1,
+  // Before anything was configured.
+  connectorsVersion: 0,
 })
 
 const batch = (...bodies: object[]): SQSEvent => ({
@@ -106,6 +114,16 @@ describe('deliver-message', () => {
     const busy = job('5')
     await claims.claim(attemptKey(busy.message.id, 'b@partner.example', 1), new Date(), 60_000, 2 ** 31)
     assert.deepEqual(await failedIds(busy), ['m0'])
+  })
+
+  it('sends nothing that was decided by other connectors than those there are', async () => {
+    const before = partner.connections()
+    const repository = new ConnectorRepository(db.documents, db.connectorsTable)
+    await repository.acceptedDomains.create('ours.example', { comment: '' })
+    assert.deepEqual(await failedIds(job('6')), [])
+    assert.equal(partner.connections(), before)
+    assert.deepEqual(await failedIds({ ...job('6'), connectorsVersion: 1 }), [])
+    assert.equal(partner.connections(), before + 1)
   })
 
   it('brings back what is no delivery job', async () => {

@@ -26,7 +26,7 @@ for (const [name, connectors, minutes, kind] of rows)
     const now = minutesLater(minutes)
     const verdicts = evaluate(connectors, { defaultRoute: 'Mx' }, mail, [recipient()], now)
     assert.match(verdicts[0]?.explanation ?? '', /Your mailbox is full/)
-    const { bounce } = dispatch(mail, verdicts, now)
+    const { bounce } = dispatch(mail, verdicts, now, connectors.version)
     assert.deepEqual(
       bounce.map((job) => [job.kind, job.recipients.map(({ connector }) => connector)]),
       [[kind, [inbound().name]]],

@@ -43,13 +43,15 @@ const ofRuns: Record<string, (history: History) => boolean> = {
     witness.notifications.every(
       (told) => !witness.notifications.some((earlier) => repeats(told, earlier, witness)),
     ),
+  'nothing leaves by older connectors, but an attempt that a worker began and did not end': ({ witness }) =>
+    witness.transmissions.filter(({ outdated }) => outdated).every((made) => wasBegunBefore(made, witness)),
   'what is read is what was stored': ({ witness }) => witness.mismatches.length === 0,
   'timers do not multiply': ({ message, recipients, witness }) =>
     [...Map.groupBy(witness.evaluations, (id) => id)].every(([id, { length }]) => {
       const attempts = witness.transmissions.filter((made) => made.message === id).length
       return id === message.id
-        ? length <= mostEvaluations(recipients.length, attempts, witness.retries)
-        : length <= mostEvaluations(1, attempts, 0)
+        ? length <= mostEvaluations(recipients.length, attempts, witness.retries + witness.handedBack)
+        : length <= mostEvaluations(1, attempts, witness.handedBack)
     }),
   'a DSN is settled as any message, and copied no more': ({ witness, state }) =>
     witness.notifications.every(({ dsn }) => {
@@ -91,6 +93,15 @@ function caseOf(history: History, recipient: Recipient): Case {
 const wantsDsn = ({ message }: History, { notify }: Recipient): boolean =>
   message.envelope.mailFrom !== '' && !notify?.includes('NEVER')
 
+const wasBegunBefore = (made: Transmission, { claims }: Witness): boolean =>
+  claims.some(
+    ({ message, address, attempt, worker }) =>
+      message === made.message &&
+      address === made.address &&
+      attempt === made.attempt &&
+      worker !== made.worker,
+  )
+
 /**
  * A DSN handed in twice is one message. One whose worker died before it wrote anything of it down is not known to
  * anybody, so another is sent.
@@ -112,7 +123,8 @@ const repeats = (
 
 /**
  * Each recipient's first and last, and its timers of twelve hours; each attempt's outcome and timer; faults; each
- * retry's own, and what it makes come twice: a recipient's next timer, or the outcome of its attempt.
+ * retry's own and that of each job handed back, and what it makes come twice: a recipient's next timer, or the
+ * outcome of its attempt.
  */
 const mostEvaluations = (recipients: number, attempts: number, retries: number): number =>
   recipients * (2 + 12 * 4) + 2 * attempts + 2 * faultsInAll + retries * (1 + recipients)

@@ -21,7 +21,8 @@ export interface Ports {
   send(unit: Unit, outgoing: readonly Outgoing<unknown>[]): Promise<void>
   read(reference: ContentReference): Promise<Buffer>
   store(octets: Buffer, reference: ContentReference): Promise<void>
-  transmit(mail: Mail, job: DeliveryJob): Promise<Outcomes>
+  /** @param connectorsVersion of the connectors when the worker began */
+  transmit(mail: Mail, job: DeliveryJob, connectorsVersion: number): Promise<Outcomes>
   connectors(): Snapshot
   now(): Date
 }
@@ -51,6 +52,7 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
         claims: new Claims(documents, table),
         read: ports.read,
         now: ports.now,
+        connectorsVersion: ports.connectors().version,
       })
     case 'bounce':
       return bounceJob(BounceJob.parse(job), ports.now(), {
@@ -76,7 +78,8 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
     given: DeliveryJob,
     dependencies: Omit<Parameters<typeof deliverJob>[1], 'transmit'>,
   ): Promise<void> {
-    const transmit = (_: unknown, mail: Mail) => ports.transmit(mail, given)
+    const { connectorsVersion } = dependencies
+    const transmit = (_: unknown, mail: Mail) => ports.transmit(mail, given, connectorsVersion)
     const { busy } = await deliverJob(given, { ...dependencies, transmit })
     if (busy.length > 0) throw new Error('some recipients are busy')
   }

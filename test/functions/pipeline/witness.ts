@@ -8,6 +8,8 @@ export interface Transmission {
   attempt: number
   /** Whether the next hop took it. */
   delivered: boolean
+  /** Whether connectors had changed since it was decided, when its worker began. */
+  outdated: boolean
   worker: string
   /** Whether its worker lived to write down what came of it. */
   written: boolean
@@ -32,6 +34,10 @@ export class Witness {
   readonly mismatches: string[] = []
   /** Jobs by which an administrator asked for an attempt. */
   retries = 0
+  /** Jobs by which a delivery went back to be decided again. */
+  handedBack = 0
+  /** Attempts with the workers that claimed them. */
+  readonly claims: { message: string; address: string; attempt: number; worker: string }[] = []
   #order = 0
 
   transmitted(transmission: Omit<Transmission, 'order' | 'written'>): void {
@@ -49,12 +55,18 @@ export class Witness {
   /** Looks at each write that has had its effect, for those that complete a claim. */
   wrote(command: Command, worker: string): void {
     const { input } = command
+    if (operation(command) === 'PutCommand') this.#claimed(input.Item as { pk: string; sk: string }, worker)
     if (operation(command) !== 'UpdateCommand') return
     const { pk, sk } = input.Key as { pk: string; sk: string }
     const [what, ...rest] = sk.split('#')
     if (what === 'attempt') this.#resultWritten(pk, rest as [string, string], worker)
     const result = input.ExpressionAttributeValues?.[':result'] as { dsn: string }
     if (what === 'dsn') this.#dsnWritten(result.dsn, rest as [string, string])
+  }
+
+  #claimed({ pk, sk }: { pk: string; sk: string }, worker: string): void {
+    const [what, address = '', attempt] = sk.split('#')
+    if (what === 'attempt') this.claims.push({ message: pk, address, attempt: Number(attempt), worker })
   }
 
   #resultWritten(message: string, [address, attempt]: [string, string], worker: string): void {

@@ -175,8 +175,9 @@ export class World {
   }
 
   #changeConnectors(): void {
-    this.#connectors = this.#chance.oneOf(this.#setting.others)
-    this.#say(`connectors are now those numbered ${this.#setting.others.indexOf(this.#connectors)}`)
+    const changed = this.#chance.oneOf(this.#setting.others)
+    this.#connectors = { ...changed, version: this.#connectors.version + 1 }
+    this.#say(`connectors are now those numbered ${this.#setting.others.indexOf(changed)}`)
   }
 
   /** Now, together with the next timer, or sometime before another; and now and then twice at once. */
@@ -199,7 +200,8 @@ export class World {
         worker.step('store', () => {
           this.#contents.set(key, octets)
         }),
-      transmit: (mail, job) => worker.step('transmit', () => this.#transmit(mail, job, worker)),
+      transmit: (mail, job, version) =>
+        worker.step('transmit', () => this.#transmit(mail, job, version, worker)),
       connectors: () => this.#connectors,
       now: () => new Date(this.#now),
     }
@@ -217,6 +219,7 @@ export class World {
       this.#say(`job ${number} is sent to ${unit} in ${delaySeconds} s`)
       if (entry.unit === 'bounce') this.#notify(job as EvaluationJob, entry)
       if (entry.unit === 'retry') this.witness.retries++
+      if (entry.unit === 'deliver' && (job as EvaluationJob).retry) this.witness.handedBack++
     }
   }
 
@@ -231,12 +234,25 @@ export class World {
     throw new Error(`${key} is not what was stored`)
   }
 
-  #transmit({ recipients }: Mail, { message, attempt }: DeliveryJob, worker: Worker): Outcomes {
+  #transmit(
+    { recipients }: Mail,
+    { message, attempt, connectorsVersion }: DeliveryJob,
+    version: number,
+    worker: Worker,
+  ): Outcomes {
+    const outdated = connectorsVersion !== version
     return new Map(
       recipients.map(({ address }) => {
         const outcome = this.#chance.oneOf(answers)
         const delivered = outcome === 'Delivered'
-        this.witness.transmitted({ message: message.id, address, attempt, delivered, worker: worker.name })
+        this.witness.transmitted({
+          message: message.id,
+          address,
+          attempt,
+          delivered,
+          outdated,
+          worker: worker.name,
+        })
         this.#say(`${address} by attempt ${attempt}: ${outcome}`)
         return [address, answered(outcome)]
       }),
