@@ -41,7 +41,7 @@ stands in the file, above the connector.
 })
 
 const withoutDomains =
-  'No accepted domain is among them, and mail for others is refused as relay. If the gateway has yours not yet: Get-AcceptedDomain | ConvertTo-Json.'
+  'No accepted domain is among them. Mail from outside is taken for accepted domains only; if the gateway does not have yours yet, export them too: Get-AcceptedDomain | ConvertTo-Json | Out-File domains.json'
 
 const grave: readonly Weight[] = ['Left out', 'Disabled', 'Weaker than in Exchange']
 
