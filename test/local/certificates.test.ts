@@ -185,8 +185,15 @@ async function answerToRecipient(each: Case, tls: ClientTls | undefined): Promis
 }
 
 async function foretold(each: Case, version: string) {
-  const { recipients } = await api.call<{
-    recipients: [{ inSession: string; verdict: { reply: string | null; explanation: string } }]
+  const { considered, recipients } = await api.call<{
+    considered: object[]
+    recipients: [
+      {
+        inSession: string
+        verdict: { reply: string | null; explanation: string }
+        considered: object[]
+      },
+    ]
   }>('POST', '/explain', {
     mailFrom: `a@${domainOf(each)}`,
     rcptTo: ['ann@ours.example'],
@@ -197,7 +204,8 @@ async function foretold(each: Case, version: string) {
       ...(each.client && { clientCertificate: each.client.cert }),
     },
   })
-  return recipients[0]
+  const [recipient] = recipients
+  return { ...recipient, considered: [...considered, ...recipient.considered] }
 }
 
 for (const each of cases)
@@ -245,6 +253,11 @@ test('after the queue the same certificates are judged alike, held, and at last 
   for (const { each, version, id } of sent)
     await t.test(`${each.name} over ${version}: ${each.refused ? 'held' : 'delivered'}`, async () => {
       const verdict = verdictOf(await api.settled(id))
+      const explained = await foretold(each, version)
+      assert.deepEqual(
+        [verdict.explanation, verdict.considered],
+        [explained.verdict.explanation, explained.considered],
+      )
       if (each.refused === null) return assert.deepEqual([verdict.state, verdict.reply], ['Delivered', null])
       assert.deepEqual([verdict.state, verdict.reply], ['Deferred', held])
       assert.match(verdict.explanation, each.refused.faults)
