@@ -542,7 +542,7 @@ describe('import of files', () => {
     )
     assert.match(
       err,
-      /2 × Left out, 3 × Disabled, 6 × Weaker than in Exchange\.\nNo accepted domain is among them, .*\n$/,
+      /2 × Left out, 3 × Disabled, 6 × Weaker than in Exchange\.\nNo accepted domain is among them\. .*\n$/,
     )
   })
 
