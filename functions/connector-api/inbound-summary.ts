@@ -1,6 +1,19 @@
 /** What validating an inbound connector found, in sentences for the administrator. Pure. */
 import type { InboundConnector } from '../../shared/connectors/schema.ts'
-import type { FailingMessages, Failure } from './inbound-validation.ts'
+import type { Reason } from '../../shared/policy/reasons.ts'
+
+/** `NotIdentified` is of an OnPremises connector: the peer is not known as our own server. */
+export type Failure = Reason | 'NotIdentified'
+
+export interface FailingMessages {
+  reason: Failure
+  count: number
+  explanation: string
+  latest: string
+  messages: string[]
+  /** Of the latest. */
+  ip: string
+}
 
 interface Seen {
   messages: number

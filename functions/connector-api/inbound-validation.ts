@@ -10,14 +10,10 @@ import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import type { Message } from '../../shared/contract/message.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { type History, type HistoryPosition, type IndexRow, isWithin } from '../../shared/messages/history.ts'
-import { consideredInbound } from '../../shared/policy/considered-inbound.ts'
+import { consideredInbound } from '../../shared/policy/explain/considered-inbound.ts'
 import { judgeInbound } from '../../shared/policy/inbound.ts'
-import type { Reason } from '../../shared/policy/reasons.ts'
 import { bestPattern, compileSnapshot } from '../../shared/policy/snapshot.ts'
-import { summaryOf } from './inbound-summary.ts'
-
-/** Of an OnPremises connector: the peer is not known as our own server. */
-export type Failure = Reason | 'NotIdentified'
+import { type FailingMessages, type Failure, summaryOf } from './inbound-summary.ts'
 
 const Failing = z.strictObject({
   reason: z.string(),
@@ -105,16 +101,6 @@ function judgeOf(connector: InboundConnector): Judge {
     const [finding] = consideredInbound(alone, session, judgement, 1)
     return { reason: 'NotIdentified', explanation: finding?.why ?? 'It does not know the peer.' }
   }
-}
-
-export interface FailingMessages {
-  reason: Failure
-  count: number
-  explanation: string
-  latest: string
-  messages: string[]
-  /** Of the latest. */
-  ip: string
 }
 
 /** Told of messages newest first. */

@@ -1,7 +1,7 @@
 /** What there is to remark on a connector that has just been saved, beside all others as they are now. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { ConnectorRepository } from '../../shared/connectors/repository.ts'
-import type { Surroundings, Warning } from '../../shared/policy/warnings.ts'
+import type { Surroundings, Warning } from '../../shared/policy/warnings/warning.ts'
 
 /** The connector is saved by then, and its writer waits. */
 const patienceMs = 5_000
@@ -12,7 +12,7 @@ export interface RemarksDependencies {
   now: () => number
 }
 
-/** A pure look at one connector (shared/policy/warnings.ts). */
+/** A pure look at one connector (shared/policy/warnings/). */
 type Look<Stored> = (connector: Stored, all: Surroundings | null, now: Date) => Warning[]
 
 /** What was saved stays saved: when the others cannot be read, that is remarked, and no fault. */

@@ -14,7 +14,7 @@ import {
   TlsFacts,
 } from '../contract/message.ts'
 import { formatReply } from '../mail/reply.ts'
-import { Considered } from '../policy/considered.ts'
+import { Considered } from '../policy/explain/considered.ts'
 import type { Forestalled } from './claims.ts'
 
 export const RecipientStates = ['Pending', 'Delivered', 'Deferred', 'Bounced'] as const

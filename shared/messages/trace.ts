@@ -13,8 +13,8 @@ import {
 } from '@aws-sdk/lib-dynamodb'
 import type { Message } from '../contract/message.ts'
 import { formatReply } from '../mail/reply.ts'
-import type { Considered } from '../policy/considered.ts'
 import type { Verdict } from '../policy/evaluate.ts'
+import type { Considered } from '../policy/explain/considered.ts'
 import { indexKeys, messageKey, recipientKey } from './keys.ts'
 
 export type RecipientState = 'Pending' | 'Delivered' | 'Deferred' | 'Bounced'

@@ -7,7 +7,8 @@ import {
   OutboundConnector,
   OutboundConnectorInput,
 } from '../../../shared/connectors/schema.ts'
-import { inboundWarnings, outboundWarnings, Warning } from '../../../shared/policy/warnings.ts'
+import { Warning } from '../../../shared/policy/warnings/warning.ts'
+import { inboundWarnings, outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
 import { type RemarksDependencies, remarksOn } from '../remarks.ts'
 import { type Route, route } from '../route.ts'
 import { isId, KeyedList, listAnswer, listOf } from './lists.ts'

@@ -7,7 +7,7 @@ import { type ClientCertificate, plaintext, type TlsFacts } from '../../../share
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { admit } from '../../../shared/policy/admit.ts'
 import { evaluate, judgeMessage } from '../../../shared/policy/evaluate.ts'
-import { explain, type Question } from '../../../shared/policy/explain.ts'
+import { explain, type Question } from '../../../shared/policy/explain/explain.ts'
 import { judgeInbound, type Session } from '../../../shared/policy/inbound.ts'
 import { requirementOf, selectOutbound } from '../../../shared/policy/outbound.ts'
 import { compileSnapshot, type Snapshot } from '../../../shared/policy/snapshot.ts'

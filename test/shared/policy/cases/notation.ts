@@ -12,7 +12,7 @@ import {
   type Recipient,
   type TlsFacts,
 } from '../../../../shared/contract/message.ts'
-import type { Considered } from '../../../../shared/policy/considered.ts'
+import type { Considered } from '../../../../shared/policy/explain/considered.ts'
 import { certificateFacts } from '../../../../shared/tls/facts.ts'
 import { attempt, inbound, outbound, overTls } from '../../../support/fixtures.ts'
 import { createPki, type LeafOptions, type Pki, selfSigned } from '../../../support/pki.ts'

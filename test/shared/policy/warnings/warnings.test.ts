@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
-import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
-import {
-  inboundWarnings,
-  outboundWarnings,
-  type Surroundings,
-  type Warning,
-} from '../../../shared/policy/warnings.ts'
-import { inbound, outbound } from '../../support/fixtures.ts'
-import { createPki, daysFromNow } from '../../support/pki.ts'
+import type { InboundConnector, OutboundConnector } from '../../../../shared/connectors/schema.ts'
+import type { Surroundings, Warning } from '../../../../shared/policy/warnings/warning.ts'
+import { inboundWarnings, outboundWarnings } from '../../../../shared/policy/warnings/warnings.ts'
+import { inbound, outbound } from '../../../support/fixtures.ts'
+import { createPki, daysFromNow } from '../../../support/pki.ts'
 
 const now = new Date('2026-01-15T12:00:00.000Z')
 

@@ -2,21 +2,11 @@
  * What a connector does that its administrator may not expect. Nothing here is an error: the connector is taken as
  * it is, and the answer to the write says what to look at. Few and to the point, so that they are read.
  */
-import { z } from 'zod'
-import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
-import type { ConnectorSet } from './snapshot.ts'
-import { inboundOverlaps, outboundOverlaps } from './warnings-overlap.ts'
-import { inboundTraps, notInForce, outboundTraps } from './warnings-own.ts'
-import { unprotectedFrom, unprotectedTo } from './warnings-pair.ts'
-
-export const Warning = z.strictObject({
-  path: z.string().describe('the field it is about, such as senderIpAddresses.0; empty for the whole'),
-  message: z.string(),
-})
-export type Warning = z.output<typeof Warning>
-
-/** All connectors and accepted domains, whether or not the connector in question is among them. */
-export type Surroundings = Omit<ConnectorSet, 'version'>
+import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
+import { inboundOverlaps, outboundOverlaps } from './overlap.ts'
+import { inboundTraps, notInForce, outboundTraps } from './own.ts'
+import { unprotectedFrom, unprotectedTo } from './pair.ts'
+import type { Surroundings, Warning } from './warning.ts'
 
 /** @param all null when it could not be read: then what depends on others is left out, and that is said */
 export function inboundWarnings(connector: InboundConnector, all: Surroundings | null, now: Date): Warning[] {

@@ -2,12 +2,12 @@
  * TLS with a partner takes two connectors, one a direction, and the second is easily forgotten: then half of the
  * mail goes in the clear while everybody believes it protected. What is in force is asked of the selection itself.
  */
-import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
-import { selectOutbound } from './outbound.ts'
+import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
+import { selectOutbound } from '../outbound.ts'
+import { compileSnapshot, first, matchesByDomain, type Snapshot } from '../snapshot.ts'
 import { exampleOf, narrower, Patterns } from './patterns.ts'
-import { compileSnapshot, first, matchesByDomain, type Snapshot } from './snapshot.ts'
-import type { Surroundings, Warning } from './warnings.ts'
-import { few } from './warnings-words.ts'
+import type { Surroundings, Warning } from './warning.ts'
+import { few } from './words.ts'
 
 /** Domains of a partner whose mail comes here by the connector, and towards which nothing forces TLS. */
 export function unprotectedTo(connector: InboundConnector, all: Surroundings): Warning[] {

@@ -3,16 +3,16 @@
  * snapshot of just the two, for what the two patterns have in common. The more specific one that demands all that the
  * other does is what domain patterns are for: of that nothing is said, or what matters would drown in it.
  */
-import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
-import { plaintext } from '../contract/message.ts'
-import { judgeInbound } from './inbound.ts'
-import { outboundInOrder } from './outbound.ts'
+import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
+import { plaintext } from '../../contract/message.ts'
+import { because, inboundOrder, outboundOrder } from '../explain/precedence.ts'
+import { judgeInbound } from '../inbound.ts'
+import { outboundInOrder } from '../outbound.ts'
+import { compileSnapshot, demand, matchesByDomain, restrictions } from '../snapshot.ts'
+import { shareIdentity } from './identity.ts'
 import { exampleOf, narrower, Patterns } from './patterns.ts'
-import { because, inboundOrder, outboundOrder } from './precedence.ts'
-import { compileSnapshot, demand, matchesByDomain, restrictions } from './snapshot.ts'
-import type { Surroundings, Warning } from './warnings.ts'
-import { shareIdentity } from './warnings-identity.ts'
-import { few } from './warnings-words.ts'
+import type { Surroundings, Warning } from './warning.ts'
+import { few } from './words.ts'
 
 /** Partner with Partner, of the same mode; OnPremises with OnPremises. Others take part side by side. */
 export function inboundOverlaps(connector: InboundConnector, all: Surroundings, now: Date): Warning[] {

@@ -1,17 +1,17 @@
 /** Which inbound connectors were considered for a session, from the same indexes and judgement as the decision. */
-import type { InboundConnector } from '../connectors/schema.ts'
-import { domainOf } from '../mail/address.ts'
-import { listed, named, present } from './client-certificate.ts'
-import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
+import type { InboundConnector } from '../../connectors/schema.ts'
+import { domainOf } from '../../mail/address.ts'
+import { listed, named, present } from '../client-certificate.ts'
 import {
   type InboundJudgement,
   identifiedBy,
   type Session,
   violationOf,
   whyNotIdentified,
-} from './inbound.ts'
+} from '../inbound.ts'
+import { bestPattern, matchesByDomain, type Snapshot } from '../snapshot.ts'
+import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
 import { inboundOrder, outranked } from './precedence.ts'
-import { bestPattern, matchesByDomain, type Snapshot } from './snapshot.ts'
 
 /**
  * The inbound connectors for a session.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { explain } from '../../../shared/policy/explain.ts'
-import { outbound, overTls, receivedAt, snapshot } from '../../support/fixtures.ts'
+import { explain } from '../../../../shared/policy/explain/explain.ts'
+import { outbound, overTls, receivedAt, snapshot } from '../../../support/fixtures.ts'
 
 const domain = `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(50)}.example`
 const connectors = snapshot({

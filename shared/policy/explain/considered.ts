@@ -3,7 +3,7 @@
  * what became of each.
  */
 import { z } from 'zod'
-import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
+import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 
 export const Considered = z.strictObject({
   direction: z.enum(['Inbound', 'Outbound']),

@@ -2,17 +2,17 @@
  * What would happen to a message, and why: the answers in session, the verdicts, and the connectors that were
  * considered. Nothing is sent or kept. The trace of a real message is explained by the same functions.
  */
-import type { Route, TlsRequirement } from '../contract/jobs.ts'
-import type { Message, Recipient, Reply, TlsFacts } from '../contract/message.ts'
-import { domainOf } from '../mail/address.ts'
-import { reply } from '../mail/reply.ts'
-import { admit } from './admit.ts'
+import type { Route, TlsRequirement } from '../../contract/jobs.ts'
+import type { Message, Recipient, Reply, TlsFacts } from '../../contract/message.ts'
+import { domainOf } from '../../mail/address.ts'
+import { reply } from '../../mail/reply.ts'
+import { admit } from '../admit.ts'
+import { evaluate, judgeMessage, type Settings, sessionOf, type Verdict } from '../evaluate.ts'
+import type { InboundJudgement } from '../inbound.ts'
+import type { Snapshot } from '../snapshot.ts'
 import type { Considered } from './considered.ts'
 import { consideredInbound } from './considered-inbound.ts'
 import { consideredOutbound } from './considered-outbound.ts'
-import { evaluate, judgeMessage, type Settings, sessionOf, type Verdict } from './evaluate.ts'
-import type { InboundJudgement } from './inbound.ts'
-import type { Snapshot } from './snapshot.ts'
 
 /** A message that somebody asks about. */
 export interface Question {

@@ -1,7 +1,7 @@
 /** Whether two connectors can know the same peer as our own server. */
-import type { InboundConnector } from '../connectors/schema.ts'
-import { anyNameMatches } from '../tls/names.ts'
-import { IpRanges } from './ip-ranges.ts'
+import type { InboundConnector } from '../../connectors/schema.ts'
+import { anyNameMatches } from '../../tls/names.ts'
+import { IpRanges } from '../ip-ranges.ts'
 
 export function shareIdentity(one: InboundConnector, other: InboundConnector): boolean {
   const pinned = new Set(one.certificateFingerprints)

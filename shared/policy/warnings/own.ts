@@ -1,11 +1,11 @@
 /** Traps that a connector holds by itself. */
 import { X509Certificate } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
-import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../connectors/schema.ts'
-import { validFrom, validTo } from '../tls/validity.ts'
-import { bestPattern } from './snapshot.ts'
-import type { Warning } from './warnings.ts'
-import { few } from './warnings-words.ts'
+import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
+import { validFrom, validTo } from '../../tls/validity.ts'
+import { bestPattern } from '../snapshot.ts'
+import type { Warning } from './warning.ts'
+import { few } from './words.ts'
 
 export function notInForce({ enabled, mode }: InboundConnector | OutboundConnector): Warning[] {
   if (!enabled) return [{ path: 'enabled', message: 'nothing is enforced: the connector is disabled' }]

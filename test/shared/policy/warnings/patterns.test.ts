@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { domainMatchesPattern } from '../../../shared/mail/domain.ts'
-import { exampleOf, narrower, Patterns } from '../../../shared/policy/patterns.ts'
+import { domainMatchesPattern } from '../../../../shared/mail/domain.ts'
+import { exampleOf, narrower, Patterns } from '../../../../shared/policy/warnings/patterns.ts'
 
 /** Few labels, so that patterns meet often. */
 const domain = fc

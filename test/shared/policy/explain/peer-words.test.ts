@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { evaluate } from '../../../shared/policy/evaluate.ts'
-import { explainer } from '../../../shared/policy/explain.ts'
-import { inbound, message, overTlsWith, receivedAt, recipient, snapshot } from '../../support/fixtures.ts'
+import { evaluate } from '../../../../shared/policy/evaluate.ts'
+import { explainer } from '../../../../shared/policy/explain/explain.ts'
+import { inbound, message, overTlsWith, receivedAt, recipient, snapshot } from '../../../support/fixtures.ts'
 
 /** What a certificate's owner may write into it, and a reader must not be moved by. */
 const moving = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/u

@@ -1,10 +1,10 @@
 /** Which outbound connectors were considered for a recipient, from the same indexes as the decision. */
-import type { OutboundConnector } from '../connectors/schema.ts'
-import { listed } from './client-certificate.ts'
+import type { OutboundConnector } from '../../connectors/schema.ts'
+import { listed } from '../client-certificate.ts'
+import { outboundInOrder, selectOutbound } from '../outbound.ts'
+import { matchesByDomain, type Snapshot } from '../snapshot.ts'
 import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
-import { outboundInOrder, selectOutbound } from './outbound.ts'
 import { outboundOrder, outranked, patternOf } from './precedence.ts'
-import { matchesByDomain, type Snapshot } from './snapshot.ts'
 
 /**
  * The outbound connectors for a recipient's domain.

@@ -1,7 +1,7 @@
 /** Why one connector goes before another: the order of snapshot.ts and outbound.ts, in words. */
-import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
+import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
+import { bestPattern, demand, restrictions, specificity } from '../snapshot.ts'
 import type { Finding } from './considered.ts'
-import { bestPattern, demand, restrictions, specificity } from './snapshot.ts'
 
 /** How two connectors for one domain are ordered: the higher goes first, compared number by number. */
 interface Order {
