@@ -63,8 +63,9 @@ const surroundingsOf = (state: State): Surroundings => ({
 
 function looksAt(kind: Kind, one: Wanted, all: Surroundings, now: Date) {
   if (kind === acceptedDomains) return unrouted(one.key, all)
-  if (kind === inboundConnectors) return inboundWarnings(stored<InboundConnector>(one), all, now)
-  return outboundWarnings(stored<OutboundConnector>(one), all, now)
+  if (kind === inboundConnectors)
+    return inboundWarnings(stored<InboundConnector>(one), all, now, 'WhatWeakens')
+  return outboundWarnings(stored<OutboundConnector>(one), all, now, 'WhatWeakens')
 }
 
 const compiled = new WeakMap<Surroundings, Snapshot>()

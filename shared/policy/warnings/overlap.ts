@@ -1,7 +1,6 @@
 /**
  * Connectors that speak of the same domains, of which one wins. Which one is asked of the selection itself, with a
- * snapshot of just the two, for what the two patterns have in common. The more specific one that demands all that the
- * other does is what domain patterns are for: of that nothing is said, or what matters would drown in it.
+ * snapshot of just the two, for what the two patterns have in common.
  */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { plaintext } from '../../contract/message.ts'
@@ -11,11 +10,16 @@ import { outboundInOrder } from '../outbound.ts'
 import { compileSnapshot, demand, matchesByDomain, restrictions } from '../snapshot.ts'
 import { shareIdentity } from './identity.ts'
 import { exampleOf, narrower, Patterns } from './patterns.ts'
-import type { Surroundings, Warning } from './warning.ts'
+import type { Extent, Surroundings, Warning } from './warning.ts'
 import { few } from './words.ts'
 
 /** Partner with Partner, of the same mode; OnPremises with OnPremises. Others take part side by side. */
-export function inboundOverlaps(connector: InboundConnector, all: Surroundings, now: Date): Warning[] {
+export function inboundOverlaps(
+  connector: InboundConnector,
+  all: Surroundings,
+  now: Date,
+  extent: Extent,
+): Warning[] {
   const { connectorType, mode, senderDomains } = connector
   const rivals = all.inbound.filter(
     (other) =>
@@ -36,10 +40,11 @@ export function inboundOverlaps(connector: InboundConnector, all: Surroundings, 
       demandOf: restrictions,
       demandsAll: demandsAllInbound,
     },
+    extent,
   )
 }
 
-export function outboundOverlaps(connector: OutboundConnector, all: Surroundings): Warning[] {
+export function outboundOverlaps(connector: OutboundConnector, all: Surroundings, extent: Extent): Warning[] {
   const accepted = all.acceptedDomains.map(({ domain }) => domain)
   const isAccepted = new Set(accepted)
   const claims = [
@@ -51,12 +56,17 @@ export function outboundOverlaps(connector: OutboundConnector, all: Surroundings
   const rivals = all.outbound.filter((other) => isRival(connector, other))
   const patternsOf = ({ recipientDomains, allAcceptedDomains }: OutboundConnector) =>
     allAcceptedDomains ? [...recipientDomains, ...accepted] : recipientDomains
-  return describe(connector, overlapsWith(claims, rivals, patternsOf), {
-    select: (other, domain) => firstOutbound(connector, other, domain, isAccepted.has(domain)),
-    orderOf: (it, domain) => outboundOrder(it, domain ?? '', isAccepted.has(domain ?? '')),
-    demandOf: demand,
-    demandsAll: demandsAllOutbound,
-  })
+  return describe(
+    connector,
+    overlapsWith(claims, rivals, patternsOf),
+    {
+      select: (other, domain) => firstOutbound(connector, other, domain, isAccepted.has(domain)),
+      orderOf: (it, domain) => outboundOrder(it, domain ?? '', isAccepted.has(domain ?? '')),
+      demandOf: demand,
+      demandsAll: demandsAllOutbound,
+    },
+    extent,
+  )
 }
 
 /** Not the number of the demands: a certificate instead of an address is one lost and one won. */
@@ -186,6 +196,7 @@ function describe<C extends InboundConnector | OutboundConnector>(
   connector: C,
   overlaps: Overlap<C>[],
   { select, orderOf, demandOf, demandsAll }: Judge<C>,
+  extent: Extent,
 ): Warning[] {
   const telling = overlaps.sort((one, other) => Number(other.same) - Number(one.same))
   const decided = telling.slice(0, mostAsked).flatMap((overlap): Decided<C>[] => {
@@ -199,7 +210,8 @@ function describe<C extends InboundConnector | OutboundConnector>(
         ? because(winner, loser, domain, orderOf)
         : 'is enforced, and the other only reports'
     const level = orderOf(winner, domain).specificity === orderOf(loser, domain).specificity
-    if (!level && winner.mode === loser.mode && demandsAll(winner, loser)) return []
+    const asMeant = !level && winner.mode === loser.mode && demandsAll(winner, loser)
+    if (asMeant && extent === 'WhatWeakens') return []
     return [{ ...overlap, winner, loser, why, level, weaker: demandOf(winner) < demandOf(loser) }]
   })
   const warnings = [...Map.groupBy(decided, kindOf).values()]

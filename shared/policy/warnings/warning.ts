@@ -10,3 +10,9 @@ export type Warning = z.output<typeof Warning>
 
 /** All connectors and accepted domains, whether or not the connector in question is among them. */
 export type Surroundings = Omit<ConnectorSet, 'version'>
+
+/**
+ * Of two connectors that overlap, the more specific one that demands all that the other does is what domain patterns
+ * are for. Whoever saves one connector is told even so; among hundreds what matters would drown in it.
+ */
+export type Extent = 'Everything' | 'WhatWeakens'

@@ -6,14 +6,21 @@ import type { InboundConnector, OutboundConnector } from '../../connectors/schem
 import { inboundOverlaps, outboundOverlaps } from './overlap.ts'
 import { inboundTraps, notInForce, outboundTraps } from './own.ts'
 import { unprotectedFrom, unprotectedTo } from './pair.ts'
-import type { Surroundings, Warning } from './warning.ts'
+import type { Extent, Surroundings, Warning } from './warning.ts'
 
 /** @param all null when it could not be read: then what depends on others is left out, and that is said */
-export function inboundWarnings(connector: InboundConnector, all: Surroundings | null, now: Date): Warning[] {
+export function inboundWarnings(
+  connector: InboundConnector,
+  all: Surroundings | null,
+  now: Date,
+  extent: Extent = 'Everything',
+): Warning[] {
   if (!connector.enabled) return notInForce(connector)
   return bounded([
     ...notInForce(connector),
-    ...(all ? [...unprotectedTo(connector, all), ...inboundOverlaps(connector, all, now)] : notCompared),
+    ...(all
+      ? [...unprotectedTo(connector, all), ...inboundOverlaps(connector, all, now, extent)]
+      : notCompared),
     ...inboundTraps(connector, now),
   ])
 }
@@ -23,11 +30,14 @@ export function outboundWarnings(
   connector: OutboundConnector,
   all: Surroundings | null,
   now: Date,
+  extent: Extent = 'Everything',
 ): Warning[] {
   if (!connector.enabled) return notInForce(connector)
   return bounded([
     ...notInForce(connector),
-    ...(all ? [...unprotectedFrom(connector, all), ...outboundOverlaps(connector, all)] : notCompared),
+    ...(all
+      ? [...unprotectedFrom(connector, all), ...outboundOverlaps(connector, all, extent)]
+      : notCompared),
     ...outboundTraps(connector, all?.acceptedDomains ?? [], now),
   ])
 }

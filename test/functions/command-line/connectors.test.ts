@@ -1,10 +1,12 @@
 /** Connectors as a file: apply, export, list and get, against the API. */
+
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { parse } from 'yaml'
+import type { Warning } from '../../../functions/command-line/configuration/warnings.ts'
 import { ConnectorRepository } from '../../../shared/connectors/repository.ts'
 import { outboundInput } from '../../support/connectors.ts'
 import { createPki } from '../../support/pki.ts'
@@ -270,11 +272,11 @@ outboundConnectors:
   - { name: To ours, connectorType: Partner, recipientDomains: [ours.example], tlsSettings: CertificateValidation }
 `
 
-  test('are those that the gateway has of what the file leads to, in a dry run too', async () => {
+  test('are those that the gateway has of what the file leads to, but for overlaps as they are meant', async () => {
     const dry = JSON.parse((await apply(odd, '--dry-run', '--json')).out).warnings
     const { warnings } = JSON.parse((await apply(odd, '--json')).out)
     assert.deepEqual(dry, warnings)
-    const saved: object[] = []
+    const saved: Warning[] = []
     for (const direction of ['inbound', 'outbound'])
       for (const { id, createdAt, updatedAt, version, validation, ...json } of (
         await api.ask(`GET /${direction}-connectors`)
@@ -286,7 +288,12 @@ outboundConnectors:
       }
     const sorted = (some: object[]) => some.map((one) => JSON.stringify(one)).sort()
     assert.notEqual(warnings.length, 0)
-    assert.deepEqual(sorted(warnings), sorted(saved))
+    const asMeant = saved.filter((one) => !sorted(warnings).includes(JSON.stringify(one)))
+    assert.equal(asMeant.length, saved.length - warnings.length)
+    assert.deepEqual(
+      asMeant.filter(({ message }) => !/wins over .* more specific than [^,]*$/.test(message)),
+      [],
+    )
   })
 
   test('do not speak of the moment between the connectors of a pair', async () => {

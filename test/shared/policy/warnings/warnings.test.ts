@@ -202,13 +202,15 @@ describe('an inbound connector', () => {
       warnings: ['requireTls: the connector demands nothing: mail in the clear is taken'],
     },
     {
-      name: 'that goes before a wildcard and demands as much needs no remark',
+      name: 'that goes before a wildcard and demands as much',
       saved: from({ name: 'Mail', senderDomains: ['mail.contoso.example'] }),
       others: {
         inbound: [from({ senderDomains: ['a.example', '*.contoso.example'] })],
         outbound: [to({ recipientDomains: ['*.contoso.example'] })],
       },
-      warnings: [],
+      warnings: [
+        'senderDomains.0: for mail.contoso.example "Mail" wins over "In": it is for mail.contoso.example, which is more specific than *.contoso.example',
+      ],
     },
     {
       name: 'that goes before a wildcard and demands another thing',
@@ -583,5 +585,22 @@ describe('however much there is to say', () => {
     )
     assert.match(warnings[1] ?? '', /^overlaps with others in 19500 more domains/)
     assert.ok(took < 5_000, `${took} ms`)
+  })
+})
+
+describe('among many connectors, where only what weakens is wanted', () => {
+  const wide = from({ senderDomains: ['*.contoso.example'] })
+  const quietly = (saved: InboundConnector) => {
+    const all = among({ inbound: [wide], outbound: [to({ recipientDomains: ['*.contoso.example'] })] })
+    return spoken(inboundWarnings(saved, all, now, 'WhatWeakens'))
+  }
+
+  test('a more specific one that demands as much needs no remark', () => {
+    assert.deepEqual(quietly(from({ name: 'Mail', senderDomains: ['mail.contoso.example'] })), [])
+  })
+
+  test('one that demands less does', () => {
+    const laxer = from({ name: 'Mail', senderDomains: ['mail.contoso.example'], requireTls: false })
+    assert.match(quietly(laxer).join(), /"Mail" wins over "In": .*, and demands less than "In"/)
   })
 })
