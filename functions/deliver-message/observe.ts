@@ -37,12 +37,17 @@ export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery
   for (const error of unwritten) logger.error('The result of an attempt could not be kept', error)
 }
 
-export function countDelivery(metrics: Metrics, job: DeliveryJob, { tried, leasesExpired }: Delivery): void {
+export function countDelivery(
+  metrics: Metrics,
+  job: DeliveryJob,
+  { tried, leasesExpired, handedBack }: Delivery,
+): void {
   const delivered = tried.filter(({ attempt }) => attempt.outcome === 'Delivered')
   const failed = tried.length - delivered.length
   const reported = tried.filter(({ attempt }) => attempt.reportOnly !== null).length
   if (failed > 0) metrics.addMetric(Metric.attemptsFailed, MetricUnit.Count, failed)
   if (reported > 0) metrics.addMetric(Metric.reportOnlyViolations, MetricUnit.Count, reported)
+  if (handedBack > 0) metrics.addMetric(Metric.handedBack, MetricUnit.Count, handedBack)
   if (leasesExpired > 0) metrics.addMetric(Metric.leasesExpired, MetricUnit.Count, leasesExpired)
   for (const tls of ['verified', 'encrypted', 'plaintext', 'unknown'] as const) {
     const count = delivered.filter(({ attempt }) => protectionOf(attempt, job) === tls).length

@@ -24,7 +24,8 @@ export interface Published {
 }
 
 export type Raised =
-  | { kind: 'Published'; id: string }
+  /** `accepted`: fingerprint of the certificate accepted before, if any was. */
+  | { kind: 'Published'; id: string; accepted: string | null }
   /** It was published today. */
   | { kind: 'Known' }
   /** Somebody else is at it. One that dies at it finds its job in the queue again. */
@@ -58,7 +59,8 @@ export async function raiseNotice(
   const claim = await claims.claim(key, now, leaseMs, expiresAt)
   if (claim.kind === 'Done') return { kind: 'Known' }
   if (claim.kind === 'Busy') return { kind: 'Busy' }
-  const announcement = announce(notice, await accepted.last(connector))
+  const known = await accepted.last(connector)
+  const announcement = announce(notice, known)
   let id: string
   try {
     id = await publish(announcement)
@@ -66,7 +68,7 @@ export async function raiseNotice(
     return putBack(notice, cause, evaluation)
   }
   await claims.complete(key, { published: id })
-  return { kind: 'Published', id }
+  return { kind: 'Published', id, accepted: known?.fingerprint256 ?? null }
 }
 
 async function putBack(

@@ -3,7 +3,7 @@ import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import type { Message } from '../../shared/contract/message.ts'
-import { Metric } from '../../shared/contract/metrics.ts'
+import { asDimension, Metric } from '../../shared/contract/metrics.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import type { Verdict } from '../../shared/policy/evaluate.ts'
 import type { Reason } from '../../shared/policy/reasons.ts'
@@ -52,7 +52,21 @@ export function reportNotice(notice: CertificateNotice, raised: Raised, { logger
     consequence,
     outcome: raised.kind,
   }
+  if (raised.kind === 'Published') countPublished(notice, raised.accepted, metrics)
   if (!('cause' in raised)) return void logger.info('notice', about)
   metrics.addMetric(Metric.noticesFailed, MetricUnit.Count, 1)
   logger.error('A notice could not be published', { ...about, error: raised.cause as Error })
+}
+
+/** The certificates are in the metric's record, not among its dimensions: each would be a metric of its own. */
+function countPublished(
+  { connector, presented }: CertificateNotice,
+  accepted: string | null,
+  metrics: Metrics,
+): void {
+  const metric = metrics.singleMetric()
+  metric.addDimension('connector', asDimension(connector.name))
+  metric.addMetadata('accepted', accepted ?? 'none')
+  metric.addMetadata('presented', presented.fingerprint256)
+  metric.addMetric(Metric.noticesPublished, MetricUnit.Count, 1)
 }

@@ -86,6 +86,7 @@ function leaving(): IWidget[] {
     graph('Attempts failed, DSNs sent', [
       metric(Metric.attemptsFailed, { label: 'Attempts failed' }),
       metric(Metric.leasesExpired, { label: 'Repeated after a crash' }),
+      metric(Metric.handedBack, { label: 'Decided again, connectors changed' }),
       ...counts(bounceMetric, Metric.dsnsSent, 'kind', 'failed', 'delayed'),
     ]),
   ]

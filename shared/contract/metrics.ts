@@ -25,6 +25,11 @@ export const Metric = {
    * once without dimensions, and once with dimension `connector`, its name.
    */
   unknownCertificates: 'UnknownCertificates',
+  /**
+   * Evaluation: notices published, dimension `connector`; beside it, in the metric's own record, the fingerprints
+   * `accepted` (`none` when none was before) and `presented`.
+   */
+  noticesPublished: 'NoticesPublished',
   /** Ingress and evaluation: notices to the administrator that could not be passed on or published. */
   noticesFailed: 'NoticesFailed',
   /** Delivery: recipients handed on, dimension `tls` = `verified` | `encrypted` | `plaintext` | `unknown` (SES). */
@@ -33,6 +38,8 @@ export const Metric = {
   attemptsFailed: 'AttemptsFailed',
   /** Delivery: attempts made again because a lease ran out mid-transaction; each may be a duplicate. */
   leasesExpired: 'LeasesExpired',
+  /** Delivery: recipients that went back to be decided again, since connectors had changed. */
+  handedBack: 'HandedBack',
   /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed`. */
   dsnsSent: 'DsnsSent',
 } as const

@@ -64,6 +64,10 @@ const RecipientEntry = z.strictObject({
   verdict: VerdictEntry.nullable(),
   /** When a deferred recipient is decided again. */
   until: timestamp.nullable(),
+  /** When it bounces if nothing changes. */
+  givenUpAt: timestamp.nullable(),
+  /** That it was held for what a connector demands, whatever became of it since. */
+  firstHeld: z.strictObject({ at: timestamp, reason: z.string(), explanation: z.string() }).nullable(),
   attempts: z.array(AttemptEntry),
   /** Older attempts that are not shown. */
   attemptsOmitted: z.int().nonnegative(),
@@ -97,6 +101,8 @@ export interface TraceItem {
   connectors?: string[]
   verdict?: RecipientEntry['verdict']
   until?: string | null
+  givenUpAt?: string | null
+  firstHeld?: RecipientEntry['firstHeld']
   leaseUntil?: number
   result?: Attempt | Forestalled | { dsn: string }
 }
@@ -122,6 +128,8 @@ export function traceEntry(items: readonly TraceItem[]): TraceEntry | null {
         state: item.state ?? 'Pending',
         verdict: item.verdict ? { ...unexplained, ...item.verdict } : null,
         until: item.until ?? null,
+        givenUpAt: item.givenUpAt ?? null,
+        firstHeld: item.firstHeld ?? null,
         attempts: made.slice(-shown),
         attemptsOmitted: Math.max(0, made.length - shown),
         notifications: notifications.get(addressOf(item)) ?? [],

@@ -92,6 +92,7 @@ export class Trace {
         considered: considered(recipient.address),
       },
       until: action === 'Defer' ? verdict.until.toISOString() : null,
+      givenUpAt: action === 'Defer' ? verdict.expiresAt.toISOString() : null,
       bounced: action === 'Bounce' ? { reply: verdict.reply, decidedBy } : null,
       recipient: {
         ...recipient,
@@ -104,6 +105,7 @@ export class Trace {
       bucket: keys.bucket,
       order: keys.order,
       expiresAt,
+      ...(isHeld(verdict) && { firstHeld: { at: at.toISOString(), reason, explanation } }),
     })
     return recorded ? verdict : this.recordedBounce(message.id, verdict)
   }
@@ -118,7 +120,7 @@ export class Trace {
   }
 
   async recordDelivered(messageId: string, address: string): Promise<void> {
-    await this.#updateOpen(messageId, address, { state: 'Delivered', until: null, address })
+    await this.#updateOpen(messageId, address, { state: 'Delivered', until: null, givenUpAt: null, address })
   }
 
   /** What the job of this position led to has been passed on. Positions only ever advance. */
@@ -169,7 +171,7 @@ export class Trace {
         new UpdateCommand({
           TableName: this.#table,
           Key: recipientKey(messageId, address),
-          UpdateExpression: `SET ${names.map((name) => `#${name} = :${name}`).join(', ')}`,
+          UpdateExpression: `SET ${names.map(assignment).join(', ')}`,
           ConditionExpression: names.includes('attempts') ? `${notFinal} AND ${notOvertaken}` : notFinal,
           ExpressionAttributeNames: { '#state': 'state', ...mapKeys(names, (name) => [`#${name}`, name]) },
           ExpressionAttributeValues: {
@@ -185,6 +187,16 @@ export class Trace {
     }
   }
 }
+
+/** Deferred without an attempt, of which a record would speak. */
+const isHeld = ({ action, recipient: { lastAttempt } }: Verdict): boolean =>
+  action === 'Defer' && lastAttempt === null
+
+/** What stays as it was written first. */
+const kept = new Set(['firstHeld'])
+
+const assignment = (name: string): string =>
+  kept.has(name) ? `#${name} = if_not_exists(#${name}, :${name})` : `#${name} = :${name}`
 
 function mapKeys<T>(names: readonly string[], entry: (name: string) => [string, T]): Record<string, T> {
   return Object.fromEntries(names.map(entry))

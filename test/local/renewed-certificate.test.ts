@@ -140,7 +140,10 @@ test('mail held for a new certificate is delivered once, when the administrator 
   await api.change(`/inbound-connectors/${id}`, { [field]: [...connector.tlsSenderCertificateNames, add] })
   // Twice, as an impatient administrator does.
   await Promise.all([retry(), retry()])
-  for (const message of held) await api.settled(message, ['Delivered'])
+  for (const message of held) {
+    const [recipient] = (await api.settled(message, ['Delivered'])).recipients
+    assert.equal(recipient?.firstHeld?.reason, 'InboundCertificateRestriction', 'the trace still tells of it')
+  }
   await api.settled(await sent('after', renewed), ['Delivered'])
   for (const subject of ['before', ...subjects, 'after']) assert.equal(received(subject), 1, subject)
   await until(async () => {

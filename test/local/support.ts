@@ -184,6 +184,7 @@ export interface Trace {
   recipients: {
     address: string
     state: string
+    firstHeld: { reason: string } | null
     verdict: {
       action: string
       reason: string

@@ -37,6 +37,11 @@ const Recipient = z.object({
   state: z.string(),
   verdict: Verdict.nullable(),
   until: z.string().nullable(),
+  givenUpAt: z.string().nullable().default(null),
+  firstHeld: z
+    .object({ at: z.string(), reason: z.string(), explanation: z.string() })
+    .nullable()
+    .default(null),
   attempts: z.array(Attempt),
   attemptsOmitted: z.int(),
   notifications: z.array(z.object({ kind: z.string(), message: z.string().nullable() })),

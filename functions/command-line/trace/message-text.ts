@@ -29,13 +29,24 @@ function recipientLines({
   state,
   verdict,
   until,
+  givenUpAt,
+  firstHeld,
   attempts,
   attemptsOmitted,
   notifications,
 }: Recipient) {
   const waits = until === null ? '' : `, decided again at ${timeOf(until)}`
+  const ends = givenUpAt === null ? '' : `, given up at ${timeOf(givenUpAt)}`
+  // While it is held the decision says the same.
+  const wasHeld = firstHeld !== null && firstHeld.reason !== verdict?.reason ? firstHeld : null
   return [
-    `${printable(address)}: ${state}${waits}`,
+    `${printable(address)}: ${state}${waits}${ends}`,
+    ...(wasHeld === null
+      ? []
+      : [
+          `  Was held   (${wasHeld.reason}) at ${timeOf(wasHeld.at)}`,
+          indented(printable(wasHeld.explanation), 13),
+        ]),
     ...(verdict === null ? ['  Not decided yet.'] : verdictLines(verdict)),
     ...(attemptsOmitted > 0 ? [`  (${counted(attemptsOmitted, 'earlier attempt')} not shown)`] : []),
     ...attempts.flatMap(attemptLines),

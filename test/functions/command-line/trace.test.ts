@@ -287,7 +287,10 @@ describe('messages', () => {
   test('shows why a message waits', async () => {
     const { out } = await api.mailflow('messages', deferred.id)
     assert.match(out, /made by this gateway, made here\n {2}Sender {5}<>/)
-    assert.match(out, /teller@bank\.example: Deferred, decided again at 2026-02-03 12:10:00Z\n/)
+    assert.match(
+      out,
+      /teller@bank\.example: Deferred, decided again at 2026-02-03 12:10:00Z, given up at 2026-02-04 12:00:00Z\n/,
+    )
     assert.match(out, /Decision {3}Defer \(OutboundTlsNotMet\)/)
     assert.match(out, /Reply {6}451 4\.7\.321 STARTTLS is not offered\n/)
     assert.match(

@@ -57,6 +57,7 @@ const verdict = (address: string, fields: object): Verdict =>
     reportOnly: null,
     reply: relayDenied,
     until: new Date(now + 600_000),
+    expiresAt: new Date(now + 86_400_000),
     notifyDelay: false,
     ...fields,
   }) as Verdict

@@ -69,7 +69,7 @@ describe('a verdict is counted', () => {
 describe('a notice', () => {
   const failed = { cause: new Error('the topic is away') }
   const rows: [string, Parameters<typeof reportNotice>[1], string[]][] = [
-    ['that is published counts as nothing more', { kind: 'Published', id: 'n1' }, []],
+    ['that is published counts with its connector', { kind: 'Published', id: 'n1', accepted: null }, []],
     ['that is known counts as nothing more', { kind: 'Known' }, []],
     ['that is tried again counts as failed', { kind: 'Later', ...failed }, ['NoticesFailed']],
     ['that is given up counts as failed', { kind: 'GivenUp', ...failed }, ['NoticesFailed']],
@@ -85,4 +85,29 @@ describe('a notice', () => {
       reportNotice(certificateNotice(), raised, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
       assert.deepEqual(names, expected)
     })
+})
+
+test('the metric of a published notice names the connector, the old certificate and the new one', () => {
+  const written: Record<string, unknown>[] = []
+  const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
+  const single = new Metrics({ namespace: 'test', serviceName: 'test' })
+  metrics.singleMetric = () => single
+  single.addMetric = (metric) => {
+    written.push({ metric, ...single.serializeMetrics() })
+    return single
+  }
+  const notice = certificateNotice()
+  const accepted = 'cd'.repeat(32)
+  const logger = new Logger({ logLevel: 'SILENT' })
+  reportNotice(notice, { kind: 'Published', id: 'n1', accepted }, { logger, metrics })
+  const [{ metric, connector, accepted: old, presented }] = written as [Record<string, unknown>]
+  assert.deepEqual(
+    { metric, connector, old, presented },
+    {
+      metric: 'NoticesPublished',
+      connector: notice.connector.name,
+      old: accepted,
+      presented: notice.presented.fingerprint256,
+    },
+  )
 })

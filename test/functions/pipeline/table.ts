@@ -72,9 +72,9 @@ const keyOf = (key: Item = {}): string => `${key.pk} ${key.sk}`
 
 function updated(item: Item, input: Input): Item {
   const [set = '', remove = ''] = (input.UpdateExpression ?? '').replace(/^SET /, '').split(' REMOVE ')
-  for (const assignment of set.split(', ')) {
+  for (const assignment of set.split(/, (?![^(]*\))/)) {
     const [path = '', value = ''] = assignment.split(' = ')
-    item[attributeNamed(path, input)] = valueNamed(value, input)
+    item[attributeNamed(path, input)] = assignedValue(value, item, input)
   }
   delete item[remove]
   return item
@@ -83,6 +83,13 @@ function updated(item: Item, input: Input): Item {
 function attributeNamed(path: string, { ExpressionAttributeNames: names = {} }: Input): string {
   if (!path.startsWith('#')) return path
   return names[path] ?? fail(`the name ${path} is not given`)
+}
+
+/** A value's name, or `if_not_exists(attribute, value)`. */
+function assignedValue(text: string, item: Item, input: Input): unknown {
+  const [, path, name] = /^if_not_exists\((\S+), (\S+)\)$/.exec(text) ?? []
+  if (path === undefined || name === undefined) return valueNamed(text, input)
+  return item[attributeNamed(path, input)] ?? valueNamed(name, input)
 }
 
 function valueNamed(name: string, { ExpressionAttributeValues: values = {} }: Input): unknown {

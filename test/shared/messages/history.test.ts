@@ -56,6 +56,7 @@ const verdict = (address: string, fields: Partial<Verdict> = {}): Verdict =>
     reportOnly: null,
     reply: relayDenied,
     until: now,
+    expiresAt: now,
     ...fields,
   }) as Verdict
 
@@ -71,6 +72,35 @@ async function empty(): Promise<void> {
 }
 
 describe('the entry of a message', () => {
+  test('keeps that a recipient was held, first for what, when it has long been released', async () => {
+    const held = receivedAt('2026-02-03T09:00Z')
+    const hold = (explanation: string): Verdict =>
+      verdict('a@ours.example', {
+        action: 'Defer',
+        reason: 'InboundCertificateRestriction',
+        explanation,
+        notifyDelay: false,
+      })
+    await record(held, hold('Presented was A.'), hold('Presented was A, still.'))
+    const [waiting] = (await history.entry(held.id))?.recipients ?? []
+    assert.equal(waiting?.givenUpAt, now.toISOString())
+    await record(held, verdict('a@ours.example'))
+    const [released] = (await history.entry(held.id))?.recipients ?? []
+    assert.deepEqual(
+      [released?.state, released?.givenUpAt, released?.firstHeld],
+      [
+        'Pending',
+        null,
+        {
+          at: circumstances.at.toISOString(),
+          reason: 'InboundCertificateRestriction',
+          explanation: 'Presented was A.',
+        },
+      ],
+    )
+    await empty()
+  })
+
   test('tells what happened to each recipient and why', async () => {
     const received = message({ tls: overTlsWith({ chain: ['MIIB'] }), mailFrom: 'a@contoso.example' })
     await record(received, verdict('b@ours.example'), verdict('c@ours.example'))
