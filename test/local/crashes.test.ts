@@ -203,9 +203,19 @@ async function inFlight(): Promise<InFlight[]> {
 async function letTimePass(abandoned: readonly InFlight[]): Promise<void> {
   await endLeases()
   for (const { url, handle } of abandoned)
-    await sqs().send(
-      new ChangeMessageVisibilityCommand({ QueueUrl: url, ReceiptHandle: handle, VisibilityTimeout: 0 }),
+    await unlessEnded(
+      'MessageNotInflight',
+      sqs().send(
+        new ChangeMessageVisibilityCommand({ QueueUrl: url, ReceiptHandle: handle, VisibilityTimeout: 0 }),
+      ),
     )
+}
+
+/** What somebody was still at may end between the look and the touch. */
+async function unlessEnded(name: string, touch: Promise<unknown>): Promise<void> {
+  await touch.catch((error: Error) => {
+    if (error.name !== name) throw error
+  })
 }
 
 async function endLeases(): Promise<void> {
@@ -214,14 +224,17 @@ async function endLeases(): Promise<void> {
     new ScanCommand({ ...table, FilterExpression: 'attribute_exists(leaseUntil)' }),
   )
   for (const { pk, sk } of Items)
-    await dynamodb().send(
-      new UpdateItemCommand({
-        ...table,
-        Key: { pk: pk as never, sk: sk as never },
-        UpdateExpression: 'SET leaseUntil = :past',
-        ConditionExpression: 'attribute_exists(leaseUntil)',
-        ExpressionAttributeValues: { ':past': { N: '0' } },
-      }),
+    await unlessEnded(
+      'ConditionalCheckFailedException',
+      dynamodb().send(
+        new UpdateItemCommand({
+          ...table,
+          Key: { pk: pk as never, sk: sk as never },
+          UpdateExpression: 'SET leaseUntil = :past',
+          ConditionExpression: 'attribute_exists(leaseUntil)',
+          ExpressionAttributeValues: { ':past': { N: '0' } },
+        }),
+      ),
     )
 }
 
