@@ -15,6 +15,7 @@ type Name = (typeof names)[number]
 const partners: Partial<Record<Name, Postfix>> = {}
 let runner: Running
 let api: Api
+const connectors = new Map<Name, string>()
 let relayed: { cert: string; key: string }
 
 const partner = (name: Name): Postfix => {
@@ -70,6 +71,7 @@ function zone() {
 
 /** Our own server may relay by its certificate; every partner but the easy one has forced TLS. */
 async function setUp(ca: string): Promise<void> {
+  await api.call('PUT', '/accepted-domains/ours.example', {})
   await api.create('inbound', {
     name: 'Our mailbox server',
     connectorType: 'OnPremises',
@@ -78,7 +80,7 @@ async function setUp(ca: string): Promise<void> {
     certificateAuthorities: [ca],
   })
   for (const name of names.filter((each) => each !== 'easy')) {
-    await api.create('outbound', {
+    const id = await api.create('outbound', {
       name,
       connectorType: 'Partner',
       recipientDomains: [`${name}.example`],
@@ -86,6 +88,7 @@ async function setUp(ca: string): Promise<void> {
       tlsDomain: `mx.${name}.example`,
       certificateAuthorities: [ca],
     })
+    connectors.set(name, id)
   }
 }
 
@@ -98,6 +101,16 @@ async function send(name: Name) {
   client.close()
   return api.settled(idIn(reply))
 }
+
+interface Validation {
+  succeeded: boolean
+  steps: { step: string; detail: string }[]
+}
+
+const validate = (name: Name) =>
+  api.call<Validation>('POST', `/outbound-connectors/${connectors.get(name)}/validate`, {
+    recipients: [`bob@${name}.example`],
+  })
 
 describe('Postfix', { skip, timeout: 120_000 }, () => {
   it('receives forced mail over TLS 1.3 with forward secrecy, and says so itself', async () => {
@@ -135,6 +148,28 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
       assert.deepEqual(partner(name).mailbox(), [])
     })
   }
+
+  it('is validated step by step, and has the test mail', async () => {
+    const { succeeded, steps } = await validate('good')
+    assert.ok(succeeded, JSON.stringify(steps))
+    assert.deepEqual(
+      steps.map(({ step }) => step),
+      ['Resolve', 'Connect', 'Ehlo', 'StartTls', 'Certificate', 'TestMail'],
+    )
+    await partner('good').logged(/from=<mailflow-validation@ours\.example>/)
+    assert.ok(
+      partner('good')
+        .mailbox()
+        .some((message) => /^Auto-Submitted: auto-generated$/m.test(message)),
+    )
+  })
+
+  it('is not validated with an expired certificate, and has no test mail', async () => {
+    const { succeeded, steps } = await validate('expired')
+    assert.equal(succeeded, false)
+    assert.match(steps.find(({ step }) => step === 'Certificate')?.detail ?? '', /^451 4\.7\.322 /)
+    assert.deepEqual(partner('expired').mailbox(), [])
+  })
 
   it('receives opportunistic mail in the clear when it offers no TLS', async () => {
     const trace = await send('easy')
