@@ -134,8 +134,7 @@ Look a message up, list all of them, see the connectors, ask why:
   npx mailflow messages ${id ?? 'ID'}${api}
   npx mailflow messages${api}
   npx mailflow connectors list${api}
-  npx mailflow explain --from teller@bank.example --to ann@ours.example \\
-    --ip 192.0.2.1${api}
+  npx mailflow explain --from teller@bank.example --to ann@ours.example --ip 192.0.2.1${api && ` \\\n   ${api}`}
 
 The authority that signed these servers' certificates: ${endpoints.authority}
 What each unit logs: ${endpoints.logs}
