@@ -27,7 +27,7 @@ export function inboundOverlaps(
       other.connectorType === connectorType &&
       (connectorType === 'OnPremises' || other.mode === mode),
   )
-  const claims = senderDomains.map((pattern, index) => ({ pattern, path: `senderDomains.${index}` }))
+  const claims = senderDomains.map((pattern, index) => ({ pattern, path: `senderDomains[${index}]` }))
   return describe(
     connector,
     overlapsWith(claims, rivals, (other) => other.senderDomains),
@@ -48,7 +48,7 @@ export function outboundOverlaps(connector: OutboundConnector, all: Surroundings
   const accepted = all.acceptedDomains.map(({ domain }) => domain)
   const isAccepted = new Set(accepted)
   const claims = [
-    ...connector.recipientDomains.map((pattern, index) => ({ pattern, path: `recipientDomains.${index}` })),
+    ...connector.recipientDomains.map((pattern, index) => ({ pattern, path: `recipientDomains[${index}]` })),
     ...(connector.allAcceptedDomains
       ? accepted.map((pattern) => ({ pattern, path: 'allAcceptedDomains' }))
       : []),
@@ -231,7 +231,7 @@ function describe<C extends InboundConnector | OutboundConnector>(
  * their own.
  */
 function kindOf<C extends InboundConnector | OutboundConnector>(it: Decided<C>): string {
-  const field = it.path.split('.')[0]
+  const field = it.path.split('[')[0]
   const { other, winner, loser, weaker, level } = it
   return [field, winner === other, winner.mode, loser.mode, weaker, level && other.id].join(' ')
 }

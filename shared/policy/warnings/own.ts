@@ -49,7 +49,7 @@ function partnerTraps(connector: InboundConnector): Warning[] {
   if (!demands) add('requireTls', 'the connector demands nothing: mail in the clear is taken')
   if (demands && everyone >= 0 && connector.mode === 'Enforce')
     add(
-      `senderDomains.${everyone}`,
+      `senderDomains[${everyone}]`,
       `mail of every sender that ${whatIsMissed(connector)} is ${connector.onViolation === 'Defer' ? 'held' : 'refused'}`,
     )
   if (!restrictDomainsToCertificate)
@@ -83,7 +83,7 @@ function wideRange({ connectorType }: InboundConnector, range: string, index: nu
   const what = connectorType === 'OnPremises' ? 'may relay as our own server' : 'counts as the partner'
   return [
     {
-      path: `senderIpAddresses.${index}`,
+      path: `senderIpAddresses[${index}]`,
       message: `${range} is wide: each of ${size} ${what}; /${narrowEnough[family]} or longer is usual`,
     },
   ]
@@ -128,7 +128,7 @@ function authorityTraps(
   if (unread !== null) return [{ path: 'certificateAuthorities', message: `is not looked at: ${unread}` }]
   return certificateAuthorities.flatMap((pem, index) => {
     const message = outOfDate(new X509Certificate(pem), now)
-    return message === null ? [] : [{ path: `certificateAuthorities.${index}`, message }]
+    return message === null ? [] : [{ path: `certificateAuthorities[${index}]`, message }]
   })
 }
 
@@ -171,7 +171,7 @@ function everyoneTrap({
     CertificateValidation: 'without TLS and a trusted certificate',
     DomainValidation: `without a trusted certificate for ${tlsDomain}`,
   }[tlsSettings]
-  return [{ path: `recipientDomains.${index}`, message: `mail to every server ${lacking} is not delivered` }]
+  return [{ path: `recipientDomains[${index}]`, message: `mail to every server ${lacking} is not delivered` }]
 }
 
 /** The MX of an accepted domain is this gateway, as a rule. */

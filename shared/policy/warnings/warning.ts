@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { ConnectorSet } from '../snapshot.ts'
 
 export const Warning = z.strictObject({
-  path: z.string().describe('the field it is about, such as senderIpAddresses.0; empty for the whole'),
+  path: z.string().describe('the field it is about, such as senderIpAddresses[0]; empty for the whole'),
   message: z.string(),
 })
 export type Warning = z.output<typeof Warning>

@@ -115,7 +115,7 @@ describe('an inbound connector', () => {
     {
       name: 'for everyone has no partner in mind, but refuses everyone',
       saved: from({ senderDomains: ['*'] }),
-      warnings: ['senderDomains.0: mail of every sender that does not use TLS is refused'],
+      warnings: ['senderDomains[0]: mail of every sender that does not use TLS is refused'],
     },
     {
       name: 'for everyone may hold instead, by address',
@@ -127,7 +127,7 @@ describe('an inbound connector', () => {
       }),
       others: { outbound: [to({ recipientDomains: ['a.example'] })] },
       warnings: [
-        'senderDomains.1: mail of every sender that does not come from the listed addresses is held',
+        'senderDomains[1]: mail of every sender that does not come from the listed addresses is held',
       ],
     },
     {
@@ -148,9 +148,9 @@ describe('an inbound connector', () => {
         ],
       }),
       warnings: [
-        'senderIpAddresses.0: 10.0.0.0/23 is wide: each of 512 addresses may relay as our own server; /24 or longer is usual',
-        'senderIpAddresses.2: 2001:db8::/47 is wide: each of a /47 of IPv6 may relay as our own server; /48 or longer is usual',
-        'senderIpAddresses.4: ::ffff:10.2.0.0/119 is wide: each of 512 addresses may relay as our own server; /24 or longer is usual',
+        'senderIpAddresses[0]: 10.0.0.0/23 is wide: each of 512 addresses may relay as our own server; /24 or longer is usual',
+        'senderIpAddresses[2]: 2001:db8::/47 is wide: each of a /47 of IPv6 may relay as our own server; /48 or longer is usual',
+        'senderIpAddresses[4]: ::ffff:10.2.0.0/119 is wide: each of 512 addresses may relay as our own server; /24 or longer is usual',
       ],
     },
     {
@@ -209,7 +209,7 @@ describe('an inbound connector', () => {
         outbound: [to({ recipientDomains: ['*.contoso.example'] })],
       },
       warnings: [
-        'senderDomains.0: for mail.contoso.example "Mail" wins over "In": it is for mail.contoso.example, which is more specific than *.contoso.example',
+        'senderDomains[0]: for mail.contoso.example "Mail" wins over "In": it is for mail.contoso.example, which is more specific than *.contoso.example',
       ],
     },
     {
@@ -231,20 +231,20 @@ describe('an inbound connector', () => {
         outbound: [to({ recipientDomains: ['*.contoso.example'] })],
       },
       warnings: [
-        'senderDomains.0: for mail.contoso.example "Mail" wins over "In": it is for mail.contoso.example, which is more specific than *.contoso.example',
+        'senderDomains[0]: for mail.contoso.example "Mail" wins over "In": it is for mail.contoso.example, which is more specific than *.contoso.example',
       ],
     },
     {
       name: 'for the same domain loses to what demands more',
       saved: from({ name: 'A' }),
       others: { inbound: [from({ minimumTlsVersion: 'TLSv1.3' })], ...paired },
-      warnings: ['senderDomains.0: for contoso.example "In" wins over "A": it demands more'],
+      warnings: ['senderDomains[0]: for contoso.example "In" wins over "A": it demands more'],
     },
     {
       name: 'for the same wildcard wins by its name',
       saved: from({ name: 'A', senderDomains: ['*.contoso.example'] }),
       others: { inbound: [from({ senderDomains: ['*.contoso.example'] })], ...paired },
-      warnings: ['senderDomains.0: for *.contoso.example "A" wins over "In": it comes first by name'],
+      warnings: ['senderDomains[0]: for *.contoso.example "A" wins over "In": it comes first by name'],
     },
     {
       name: 'for a wildcard within another, which demands more',
@@ -254,7 +254,7 @@ describe('an inbound connector', () => {
         outbound: [to({ recipientDomains: ['*.contoso.example'] })],
       },
       warnings: [
-        'senderDomains.0: for *.eu.contoso.example "A" wins over "In": it is for *.eu.contoso.example, which is more specific than *.contoso.example, and demands less than "In"',
+        'senderDomains[0]: for *.eu.contoso.example "A" wins over "In": it is for *.eu.contoso.example, which is more specific than *.contoso.example, and demands less than "In"',
         'requireTls: the connector demands nothing: mail in the clear is taken',
       ],
     },
@@ -276,8 +276,8 @@ describe('an inbound connector', () => {
         ),
       },
       warnings: [
-        'senderDomains.0: for a.example "A" wins over "All": it is for a.example, which is more specific than *, and demands less than "All"; likewise for b.example ("B"), c.example ("C"), d.example ("D") and 1 more',
-        'senderDomains.0: mail of every sender that does not use TLS 1.3 is refused',
+        'senderDomains[0]: for a.example "A" wins over "All": it is for a.example, which is more specific than *, and demands less than "All"; likewise for b.example ("B"), c.example ("C"), d.example ("D") and 1 more',
+        'senderDomains[0]: mail of every sender that does not use TLS 1.3 is refused',
       ],
     },
     {
@@ -319,7 +319,7 @@ describe('an inbound connector', () => {
         ],
       },
       warnings: [
-        'senderDomains.0: for branch.example "Branch" wins over "Ours": it is for branch.example, which is more specific than *, and demands less than "Ours"',
+        'senderDomains[0]: for branch.example "Branch" wins over "Ours": it is for branch.example, which is more specific than *, and demands less than "Ours"',
       ],
     },
     {
@@ -336,7 +336,7 @@ describe('an inbound connector', () => {
         ],
       },
       warnings: [
-        'senderDomains.0: for every other domain "Ours" wins over "Branch": it is enforced, and the other only reports',
+        'senderDomains[0]: for every other domain "Ours" wins over "Branch": it is enforced, and the other only reports',
       ],
     },
   ]
@@ -408,7 +408,7 @@ describe('an outbound connector', () => {
         tlsDomain: 'mail.contoso.example',
       }),
       warnings: [
-        'recipientDomains.0: mail to every server without a trusted certificate for mail.contoso.example is not delivered',
+        'recipientDomains[0]: mail to every server without a trusted certificate for mail.contoso.example is not delivered',
       ],
     },
     {
@@ -445,8 +445,8 @@ describe('an outbound connector', () => {
         ],
       },
       warnings: [
-        'recipientDomains.0: for mail.contoso.example "Mail" wins over "Wide": it is for mail.contoso.example, which is more specific than *.contoso.example, and demands less than "Wide"',
-        'recipientDomains.1: for a.example "A" wins over "Wide": it demands more',
+        'recipientDomains[0]: for mail.contoso.example "Mail" wins over "Wide": it is for mail.contoso.example, which is more specific than *.contoso.example, and demands less than "Wide"',
+        'recipientDomains[1]: for a.example "A" wins over "Wide": it demands more',
       ],
     },
     {
@@ -455,7 +455,7 @@ describe('an outbound connector', () => {
       others: { outbound: [to({ recipientDomains: ['*'] })], ...paired },
       warnings: [
         'mode: nothing is enforced: what the connector demands is decided and recorded only',
-        'recipientDomains.0: for contoso.example "Out" wins over "Trial": it is enforced, and the other only reports',
+        'recipientDomains[0]: for contoso.example "Out" wins over "Trial": it is enforced, and the other only reports',
       ],
     },
     {
@@ -493,7 +493,7 @@ describe('an outbound connector', () => {
       }),
       others: { outbound: [mailboxes] },
       warnings: [
-        'recipientDomains.0: for ours.example "Mailboxes" wins over "Out": it is for allAcceptedDomains, which is more specific than *, and demands less than "Out"',
+        'recipientDomains[0]: for ours.example "Mailboxes" wins over "Out": it is for allAcceptedDomains, which is more specific than *, and demands less than "Out"',
       ],
     },
   ]
@@ -515,20 +515,20 @@ describe('certificate authorities', () => {
       name: 'about to expire are told',
       at: 0.5,
       says: () => [
-        `certificateAuthorities.0: CN=Contoso Root expires on ${onDay(daysFromNow(30))}, and vouches for nobody from then on`,
+        `certificateAuthorities[0]: CN=Contoso Root expires on ${onDay(daysFromNow(30))}, and vouches for nobody from then on`,
       ],
     },
     {
       name: 'that expired are told',
       at: 40,
       says: () => [
-        `certificateAuthorities.0: CN=Contoso Root expired on ${onDay(daysFromNow(30))}, so it vouches for nobody`,
+        `certificateAuthorities[0]: CN=Contoso Root expired on ${onDay(daysFromNow(30))}, so it vouches for nobody`,
       ],
     },
     {
       name: 'of the future are told',
       at: -9,
-      says: () => [`certificateAuthorities.0: CN=Contoso Root is not valid before ${onDay(daysFromNow(-1))}`],
+      says: () => [`certificateAuthorities[0]: CN=Contoso Root is not valid before ${onDay(daysFromNow(-1))}`],
     },
   ]
   for (const { name, at, says } of rows)
@@ -581,7 +581,7 @@ describe('however much there is to say', () => {
     const took = performance.now() - started
     assert.match(
       warnings[0] ?? '',
-      /^recipientDomains\.0: for p0\.example "Partner 0" wins over "All": .* and 496 more$/,
+      /^recipientDomains\[0\]: for p0\.example "Partner 0" wins over "All": .* and 496 more$/,
     )
     assert.match(warnings[1] ?? '', /^overlaps with others in 19500 more domains/)
     assert.ok(took < 5_000, `${took} ms`)
