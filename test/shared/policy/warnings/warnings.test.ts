@@ -528,7 +528,9 @@ describe('certificate authorities', () => {
     {
       name: 'of the future are told',
       at: -9,
-      says: () => [`certificateAuthorities[0]: CN=Contoso Root is not valid before ${onDay(daysFromNow(-1))}`],
+      says: () => [
+        `certificateAuthorities[0]: CN=Contoso Root is not valid before ${onDay(daysFromNow(-1))}`,
+      ],
     },
   ]
   for (const { name, at, says } of rows)
