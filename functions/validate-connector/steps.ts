@@ -1,6 +1,8 @@
 /** A step of a validation, as it is reported. */
 import type { ValidationStep } from '../../shared/connectors/validation.ts'
+import { inOneLine } from '../../shared/mail/peer-words.ts'
 
+/** Characters. */
 const longestDetail = 300
 
 export type Reported = Pick<ValidationStep, 'step' | 'succeeded' | 'detail'> & Partial<ValidationStep>
@@ -13,15 +15,12 @@ export function stepOf(reported: Reported): ValidationStep {
     host,
     ip,
     succeeded,
-    detail: inOneLine(detail).slice(0, longestDetail).toWellFormed(),
+    detail: inOneLine(detail, longestDetail),
     durationMs: Math.max(0, Math.round(durationMs)),
     tls: reported.tls ?? null,
     certificates: reported.certificates ?? [],
   }
 }
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-const inOneLine = (text: string): string => text.replace(/[\x00-\x1f\x7f]+/g, ' ').trim()
 
 /** Runs a task and tells how long it took, in milliseconds. */
 export async function timed<T>(task: () => Promise<T>): Promise<{ value: T; durationMs: number }> {

@@ -1,5 +1,9 @@
 /** SMTP replies, built in one place so that the two kinds of digits cannot disagree (RFC 3463 §2). */
 import type { Reply } from '../contract/message.ts'
+import { inOneLine } from './peer-words.ts'
+
+/** Characters: what a peer says travels in jobs, traces and DSNs. */
+const longestText = 500
 
 /**
  * `reply(550, '7.51', 'Restricted')` is `550 5.7.51 Restricted`: the class of the enhanced code is the reply
@@ -9,14 +13,8 @@ import type { Reply } from '../contract/message.ts'
  * @param text may quote a peer: it is brought into one line of at most 500 characters
  */
 export function reply(code: number, detail: string, text: string): Reply {
-  return { code, enhanced: `${Math.floor(code / 100)}.${detail}`, text: inOneLine(text) }
+  return { code, enhanced: `${Math.floor(code / 100)}.${detail}`, text: inOneLine(text, longestText) }
 }
-
-/** Controls, changes of direction, separators of lines: they would move what stands around them. */
-const moving = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]+/gu
-
-/** What a peer says travels in jobs, traces and DSNs. */
-const inOneLine = (text: string): string => text.replace(moving, ' ').trim().slice(0, 500).toWellFormed()
 
 /** The reply as one line of the protocol, without CRLF. */
 export function formatReply({ code, enhanced, text }: Reply): string {
@@ -40,6 +38,6 @@ export function parseReply(raw: string): Reply | null {
   if (!code) return null
   const texts = lines.map((line) => line.slice(4))
   const enhanced = enhancedPattern.exec(texts[0] ?? '')?.[0].trim() ?? ''
-  const text = inOneLine(texts.map((line) => line.replace(enhancedPattern, '')).join(' '))
+  const text = inOneLine(texts.map((line) => line.replace(enhancedPattern, '')).join(' '), longestText)
   return { code, enhanced: enhanced.startsWith(String(Math.floor(code / 100))) ? enhanced : '', text }
 }

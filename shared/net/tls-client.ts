@@ -3,6 +3,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import type { TlsRequirement } from '../contract/jobs.ts'
 import { commonNameOf, dnsNames } from '../tls/facts.ts'
+import { fingerprintOf } from '../tls/fingerprint.ts'
 import { presentedChain } from '../tls/presented-chain.ts'
 import { type EstablishedTls, forcesTls } from '../tls/server-certificate.ts'
 import { cipherSuites } from '../tls/suites.ts'
@@ -43,7 +44,7 @@ export function establishedTls(socket: TLSSocket): EstablishedTls {
     trusted: socket.authorized === true && certificate !== undefined,
     trustError: socket.authorized ? null : String(socket.authorizationError ?? 'UNKNOWN'),
     names: certificate ? namesOf(certificate) : { subjectAltNames: [], commonName: null },
-    fingerprint256: certificate ? certificate.fingerprint256.replaceAll(':', '').toLowerCase() : null,
+    fingerprint256: certificate ? fingerprintOf(certificate) : null,
     certificates: presentedChain(certificate),
   }
 }

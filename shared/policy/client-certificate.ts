@@ -6,7 +6,7 @@
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { ClientCertificate } from '../contract/message.ts'
-import { visible } from '../tls/certificate-summary.ts'
+import { visible } from '../mail/peer-words.ts'
 import { chainsTo, chainsToForClients } from '../tls/chain.ts'
 import { anyNameMatches, presentedNames } from '../tls/names.ts'
 

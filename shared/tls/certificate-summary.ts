@@ -1,26 +1,20 @@
-/**
- * A client's certificate in a few lines, for people. The attack: a certificate is its owner's own words, and a
- * subject with line breaks or writing directions of its own could forge what a mail or a terminal says around it.
- * The defence: what is no visible character becomes `?`, and everything is bounded. Its limit: visible words stay.
- */
+/** A certificate in a few lines, for people. Its words are its owner's own, so they are bounded and made visible here. */
 import type { CertificateSummary } from '../contract/certificate.ts'
-import type { ClientCertificate } from '../contract/message.ts'
+import { visible } from '../mail/peer-words.ts'
 
 const maximumNames = 20
+/** Characters. */
 const maximumName = 255
+const maximumSerial = 64
 
-/** Controls, formats such as a change of direction, surrogates, what is unassigned; separators of lines. */
-const invisible = /[\p{C}\p{Zl}\p{Zp}]/gu
-
-export const visible = (text: string): string => text.replace(invisible, '?')
-
-export function summaryOf(certificate: ClientCertificate): CertificateSummary {
+/** @param certificate with the words that are in it, however many */
+export function summaryOf(certificate: CertificateSummary): CertificateSummary {
   const { subject, issuer, subjectAltNames, serial, fingerprint256, notBefore, notAfter } = certificate
   return {
     subject: bounded(subject),
     issuer: bounded(issuer),
     subjectAltNames: subjectAltNames.slice(0, maximumNames).map(bounded),
-    serial: bounded(serial),
+    serial: bounded(serial).slice(0, maximumSerial),
     fingerprint256,
     notBefore,
     notAfter,

@@ -6,6 +6,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { type ClientCertificate, plaintext, type TlsFacts } from '../contract/message.ts'
 import { allowsClientAuth, allowsMail, chainsTo, chainsToForClients, isAmbiguous } from './chain.ts'
+import { fingerprintOf } from './fingerprint.ts'
 import { validFrom, validTo } from './validity.ts'
 
 export const maximumCertificates = 6
@@ -135,7 +136,7 @@ function describeCertificate(
     subjectAltNames: names.slice(0, maximumNames).map((name) => name.slice(0, maximumName)),
     issuer: distinguishedName(certificate.issuer),
     serial: certificate.serialNumber.slice(0, 64),
-    fingerprint256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+    fingerprint256: fingerprintOf(certificate),
     notBefore: validFrom(certificate).toISOString(),
     notAfter: validTo(certificate).toISOString(),
     ...assessment,

@@ -1,5 +1,6 @@
 /** A plan in words: what is made, what changes from what to what, what goes and what that means. */
 import { X509Certificate } from 'node:crypto'
+import { fingerprintOf } from '../../../shared/tls/fingerprint.ts'
 import { indented } from '../text/table.ts'
 import { printable } from '../text/words.ts'
 import { consequenceOfRemoving, weakened } from './consequence.ts'
@@ -74,6 +75,6 @@ function shownItem(value: unknown): string {
 
 /** PEM says nothing to a person. */
 function certificateText(pem: string): string {
-  const { subject, fingerprint256 } = new X509Certificate(pem)
-  return `certificate ${printable(subject)} (SHA-256 ${fingerprint256.replaceAll(':', '').toLowerCase().slice(0, 16)}…)`
+  const certificate = new X509Certificate(pem)
+  return `certificate ${printable(certificate.subject)} (SHA-256 ${fingerprintOf(certificate).slice(0, 16)}…)`
 }
