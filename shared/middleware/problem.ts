@@ -12,6 +12,9 @@ export interface Fault {
   message: string
 }
 
+/** `smartHosts[0].port: must be at most 65535` */
+export const faultText = ({ path, message }: Fault): string => (path === '' ? message : `${path}: ${message}`)
+
 /** An answer other than what was asked for. Everything in it is written for the caller. */
 export class Problem extends Error {
   readonly status: number

@@ -74,7 +74,7 @@ const permanentErrors = new Set([
  * Throttling, faults of SES or the network and a paused or misconfigured account pass or can be put right while
  * the message waits; what SES says of the message itself stays.
  */
-export function replyToSesError(error: unknown): Reply {
+function replyToSesError(error: unknown): Reply {
   const { name, message } = error instanceof Error ? error : new Error(String(error))
   const text = `Amazon SES: ${name}: ${message}`.replace(/\s+/g, ' ').slice(0, 500)
   return permanentErrors.has(name) ? reply(554, '6.0', text) : reply(451, '4.0', text)

@@ -15,7 +15,7 @@ interface Given {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-export const localApi = 'http://127.0.0.1:8080'
+const localApi = 'http://127.0.0.1:8080'
 
 /**
  * The client for what the options and the environment say.

@@ -1,5 +1,6 @@
 /** The HTTP API as the commands use it. What it answers is read by a schema; what it refuses becomes a Fault. */
 import { z } from 'zod'
+import { faultsOf, faultText } from '../../../shared/middleware/problem.ts'
 import { causeOf, Fault } from '../faults.ts'
 import { faultOf } from './problem.ts'
 
@@ -89,12 +90,12 @@ export class ApiClient {
       },
       body: body === undefined ? undefined : JSON.stringify(body),
     }
-    const { status, ok, text } = await this.#send(request)
-    if (!ok) throw faultOf(status, text, `${method} ${path}`)
-    const parsed = schema.safeParse(text === '' ? undefined : jsonOf(text))
+    const { status, ok, json } = await this.#send(request)
+    if (!ok) throw faultOf(status, json, `${method} ${path}`)
+    const parsed = schema.safeParse(json)
     if (parsed.success) return parsed.data
     throw new Fault(`the answer to ${method} ${path} is not what this mailflow expects`, [
-      ...parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`),
+      ...faultsOf(parsed.error).slice(0, 5).map(faultText),
       `Is ${this.#base.href} the API of a mailflow of this version?`,
     ])
   }
@@ -110,7 +111,7 @@ export class ApiClient {
         redirect: 'error',
         signal: AbortSignal.timeout(patienceMs),
       })
-      return { status: response.status, ok: response.ok, text: await response.text() }
+      return { status: response.status, ok: response.ok, json: jsonOf(await response.text()) }
     } catch (error) {
       throw unreachable(this.#base, error)
     }
@@ -131,6 +132,7 @@ export class ApiClient {
 export const escaped = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
 
+/** @returns undefined for no body, and for one that is no JSON */
 function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -1,6 +1,7 @@
 /** What the API refuses, in its own words (RFC 9457); what the gateway before it refuses, in ours. */
 import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
+import { faultText } from '../../../shared/middleware/problem.ts'
 import { Fault } from '../faults.ts'
 
 const ProblemDetails = z.object({
@@ -23,18 +24,19 @@ export class Refusal extends Fault {
   }
 }
 
-/** @param asked method and path */
-export function faultOf(status: number, text: string, asked: string): Refusal {
-  const json = parsed(text)
+/**
+ * @param json the answer's body, undefined when it is no JSON
+ * @param asked method and path
+ */
+export function faultOf(status: number, json: unknown, asked: string): Refusal {
   const problem = ProblemDetails.safeParse(json)
   const title = STATUS_CODES[status] ?? `status ${status}`
   if (problem.success && (problem.data.title !== undefined || problem.data.detail !== undefined)) {
     const { detail, errors, instance } = problem.data
     const message = [problem.data.title ?? title, detail].filter(Boolean).join(': ')
-    const faults = errors.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
     // The log of the API is searched by the request's own id, which only a fault of ours needs.
     const request = status >= 500 && instance !== undefined ? [`The log has it as ${instance}.`] : []
-    return new Refusal(status, message, [...faults, ...request])
+    return new Refusal(status, message, [...errors.map(faultText), ...request])
   }
   const gateway = GatewayAnswer.safeParse(json).data
   const said = gateway?.message ?? gateway?.Message
@@ -46,12 +48,4 @@ function hintsFor(status: number): string[] {
   if (status === 403)
     return ['The API wants an AWS signature of someone who may call it: --region, and credentials for AWS.']
   return []
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }

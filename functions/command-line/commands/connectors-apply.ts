@@ -1,4 +1,5 @@
 /** `connectors apply`: the gateway gets what a file says. */
+import { faultText } from '../../../shared/middleware/problem.ts'
 import { command, jsonOption } from '../command.ts'
 import { carryOut, labelOf } from '../configuration/apply.ts'
 import { weakened } from '../configuration/consequence.ts'
@@ -9,7 +10,7 @@ import { readConfiguration } from '../configuration/read.ts'
 import { type Warning, warningsOf } from '../configuration/warnings.ts'
 import { exit, UsageFault } from '../faults.ts'
 import { readText } from '../text/files.ts'
-import { counted, printable } from '../text/words.ts'
+import { counted, jsonText, printable } from '../text/words.ts'
 
 export const applyConnectors = command({
   name: 'connectors apply',
@@ -53,13 +54,13 @@ a connector since it was read, it stops and says so.
     const dryRun = values['dry-run']
     if (!dryRun) await carryOut(api, changes)
     say(`${conclusion(changes, dryRun)}\n`)
-    if (values.json) world.out(`${JSON.stringify(report(changes, !dryRun, warnings), null, 2)}\n`)
+    if (values.json) world.out(jsonText(report(changes, !dryRun, warnings)))
     return dryRun && changes.some(isWritten) ? exit.differs : exit.ok
   },
 })
 
-const warningText = ({ of, name, path, message }: Warning): string =>
-  `warning: ${of} "${printable(name)}": ${path === '' ? '' : `${path}: `}${printable(message)}`
+const warningText = (warning: Warning): string =>
+  `warning: ${warning.of} "${printable(warning.name)}": ${printable(faultText(warning))}`
 
 function conclusion(changes: readonly Change[], dryRun: boolean): string {
   const count = (...kinds: Change['kind'][]) => changes.filter(({ kind }) => kinds.includes(kind)).length

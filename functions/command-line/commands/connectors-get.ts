@@ -3,7 +3,7 @@ import { command, jsonOption } from '../command.ts'
 import { type Found, findConnectors } from '../configuration/find.ts'
 import { writeConfiguration } from '../configuration/write.ts'
 import { exit } from '../faults.ts'
-import { timeOf } from '../text/words.ts'
+import { jsonText, timeOf } from '../text/words.ts'
 
 export const getConnector = command({
   name: 'connectors get',
@@ -17,14 +17,7 @@ list.
 `,
   async run({ values, positionals: [nameOrId = ''], world, api }) {
     const found = await findConnectors(api, nameOrId)
-    if (values.json)
-      world.out(
-        `${JSON.stringify(
-          found.map(({ connector }) => connector.answer),
-          null,
-          2,
-        )}\n`,
-      )
+    if (values.json) world.out(jsonText(found.map(({ connector }) => connector.answer)))
     else world.out(found.map(textOf).join('\n'))
     return exit.ok
   },

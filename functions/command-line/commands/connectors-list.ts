@@ -4,7 +4,7 @@ import { everyConnector, type Found } from '../configuration/find.ts'
 import { inboundConnectors, outboundConnectors } from '../configuration/kinds.ts'
 import { exit } from '../faults.ts'
 import { table } from '../text/table.ts'
-import { counted, printable } from '../text/words.ts'
+import { counted, jsonText, printable } from '../text/words.ts'
 
 export const listConnectors = command({
   name: 'connectors list',
@@ -13,7 +13,7 @@ export const listConnectors = command({
   options: jsonOption,
   async run({ values, world, api }) {
     const all = await everyConnector(api)
-    if (values.json) world.out(`${JSON.stringify(asJson(all), null, 2)}\n`)
+    if (values.json) world.out(jsonText(asJson(all)))
     else if (all.length === 0) world.out('There are no connectors.\n')
     else world.out(`${table(heading, all.map(row))}\n`)
     return exit.ok

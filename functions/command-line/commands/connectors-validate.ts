@@ -8,7 +8,7 @@ import { type Found, findConnectors } from '../configuration/find.ts'
 import { inboundConnectors } from '../configuration/kinds.ts'
 import { exit, Fault, UsageFault } from '../faults.ts'
 import { indented } from '../text/table.ts'
-import { printable } from '../text/words.ts'
+import { jsonText, printable } from '../text/words.ts'
 
 /** What is shown of an inbound connector's validation; the API's document has all of it. */
 const InboundValidation = z.looseObject({
@@ -59,14 +59,7 @@ fails, or when mail that came would not pass.
           ? await inbound(api, found, days)
           : await outbound(api, found, values.to),
       )
-    if (values.json)
-      world.out(
-        `${JSON.stringify(
-          results.map(({ json }) => json),
-          null,
-          2,
-        )}\n`,
-      )
+    if (values.json) world.out(jsonText(results.map(({ json }) => json)))
     else world.out(results.map(({ text }) => text).join('\n'))
     return results.every(({ succeeded }) => succeeded) ? exit.ok : exit.fault
   },
@@ -122,13 +115,13 @@ function sayTo(error: unknown): never {
 }
 
 function stepText({ step, host, ip, succeeded, detail, durationMs, certificates }: ValidationStep): string {
-  const where = host === null ? '' : ` ${host}${ip === null || ip === host ? '' : ` (${ip})`}`
+  const where = [step, host, ip === null || ip === host ? null : `(${ip})`].filter((part) => part !== null)
   const chain = certificates.flatMap(({ subject, issuer, notAfter, fingerprint256 }) => [
     `${subject}, issued by ${issuer}, valid until ${notAfter}`,
     `SHA-256 ${fingerprint256}`,
   ])
   return [
-    `  ${succeeded ? 'ok    ' : 'FAILED'} ${step}${printable(where)}, ${durationMs} ms`,
+    `  ${succeeded ? 'ok    ' : 'FAILED'} ${printable(where.join(' '))}, ${durationMs} ms`,
     ...[detail, ...chain].map((line) => indented(printable(line), 9)),
   ].join('\n')
 }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { command, jsonOption, type World } from '../command.ts'
 import { exit, Fault, UsageFault } from '../faults.ts'
 import { readText } from '../text/files.ts'
+import { jsonText } from '../text/words.ts'
 import { Explanation, explanationText } from '../trace/explanation.ts'
 
 const protocols = /^TLSv1\.[23]$/
@@ -40,7 +41,7 @@ export const explain = command({
       ip,
       tls: await tlsOf(tls, certificate, world),
     })
-    world.out(`${values.json ? JSON.stringify(answer, null, 2) : explanationText(explanationOf(answer))}\n`)
+    world.out(values.json ? jsonText(answer) : `${explanationText(explanationOf(answer))}\n`)
     return exit.ok
   },
 })

@@ -8,7 +8,7 @@ import { findConnectors } from '../configuration/find.ts'
 import { exit, Fault, UsageFault } from '../faults.ts'
 import { instantOf } from '../text/instant.ts'
 import { table } from '../text/table.ts'
-import { printable, timeOf } from '../text/words.ts'
+import { jsonText, printable, timeOf } from '../text/words.ts'
 import { type Attempt, Entry, type Verdict } from '../trace/entry.ts'
 import { messageText } from '../trace/message-text.ts'
 import { cameIn, leftBy, senderText } from '../trace/words.ts'
@@ -47,7 +47,7 @@ two. What was refused in session is not listed: it was never taken in.
     if (id !== undefined) return showOne(api, id, values.json, world)
     const limit = values.all ? Number.POSITIVE_INFINITY : limitOf(values.limit)
     const { entries, more } = await take(api, await queryOf(values, api, world.now()), limit)
-    if (values.json) world.out(`${JSON.stringify(entries, null, 2)}\n`)
+    if (values.json) world.out(jsonText(entries))
     else if (entries.length === 0) world.out('No message was found.\n')
     else world.out(`${listText(entries.map(entryOf))}\n`)
     if (more) world.err(`There are more: --limit N, or --all.\n`)
@@ -57,7 +57,7 @@ two. What was refused in session is not listed: it was never taken in.
 
 async function showOne(api: ApiClient, id: string, json: boolean, world: World) {
   const answer = await api.get(z.unknown(), `/messages/${escaped(id)}`)
-  if (json) world.out(`${JSON.stringify(answer, null, 2)}\n`)
+  if (json) world.out(jsonText(answer))
   else world.out(`${messageText(entryOf(answer))}\n`)
   return exit.ok
 }

@@ -5,7 +5,7 @@ import { escaped } from '../api/client.ts'
 import { command, jsonOption } from '../command.ts'
 import { type Found, findConnectors } from '../configuration/find.ts'
 import { exit, UsageFault } from '../faults.ts'
-import { counted, printable } from '../text/words.ts'
+import { counted, jsonText, printable } from '../text/words.ts'
 
 export const retry = command({
   name: 'retry',
@@ -29,7 +29,7 @@ met is not sent. An inbound and an outbound connector that share the name are bo
       throw new UsageFault('retry needs the id of a message, or --connector NAME|ID')
     const asked =
       id === undefined ? await byConnector(api, values.connector ?? '') : await oneMessage(api, id)
-    world.out(values.json ? `${JSON.stringify(asked.json, null, 2)}\n` : `${asked.text}\n`)
+    world.out(values.json ? jsonText(asked.json) : `${asked.text}\n`)
     return exit.ok
   },
 })

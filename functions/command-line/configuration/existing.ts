@@ -1,6 +1,6 @@
 /** What the gateway has now, as its API tells it. */
 import { z } from 'zod'
-import { faultsOf } from '../../../shared/middleware/problem.ts'
+import { faultsOf, faultText } from '../../../shared/middleware/problem.ts'
 import type { ApiClient } from '../api/client.ts'
 import { escaped } from '../api/client.ts'
 import { Fault } from '../faults.ts'
@@ -46,10 +46,7 @@ function existingOf(kind: Kind, answer: z.output<typeof Kept>): Existing {
   if (!parsed.success)
     throw new Fault(
       `the gateway's ${kind.one} "${String(fields.name ?? domain)}" is not one that this mailflow knows`,
-      [
-        ...faultsOf(parsed.error).map(({ path, message }) => `${path}: ${message}`),
-        'Use the command of the version that is deployed.',
-      ],
+      [...faultsOf(parsed.error).map(faultText), 'Use the command of the version that is deployed.'],
     )
   const wanted = wantedOf(kind, kind === acceptedDomains ? { domain, ...parsed.data } : parsed.data)
   const path = `${kind.path}/${escaped(answer.id ?? String(domain))}`

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { comparableName } from '../../../shared/connectors/comparable-name.ts'
 import { AcceptedDomainInput } from '../../../shared/connectors/schema.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
-import { faultsOf } from '../../../shared/middleware/problem.ts'
+import { faultsOf, faultText } from '../../../shared/middleware/problem.ts'
 import { causeOf, Fault } from '../faults.ts'
 import { counted } from '../text/words.ts'
 import { acceptedDomains, type Configuration, type Kind, kinds, type Wanted } from './kinds.ts'
@@ -104,9 +104,9 @@ function readEntry(
   const parsed = schemaOf(kind).safeParse(entry)
   if (parsed.success) return wantedOf(kind, parsed.data)
   const title = titleOf(kind, entry, index)
-  for (const { path, message } of faultsOf(parsed.error)) {
-    const offset = locate([kind.name, index, ...segmentsOf(path)])
-    mistakes.push({ offset, says: `${title}: ${path === '' ? '' : `${path}: `}${message}` })
+  for (const fault of faultsOf(parsed.error)) {
+    const offset = locate([kind.name, index, ...segmentsOf(fault.path)])
+    mistakes.push({ offset, says: `${title}: ${faultText(fault)}` })
   }
   return null
 }

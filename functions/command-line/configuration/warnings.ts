@@ -86,11 +86,10 @@ function unrouted(domain: string, all: Surroundings) {
 
 /** As the gateway keeps it; one that it has not yet gets what only tells it from others. */
 function stored<T extends InboundConnector | OutboundConnector>({ key, fields, ...rest }: Wanted): T {
-  const { id = key } = rest as Partial<Existing>
   const epoch = new Date(0).toISOString()
   return {
     ...fields,
-    id: id ?? key,
+    id: (rest as Partial<Existing>).id ?? key,
     version: 1,
     createdAt: epoch,
     updatedAt: epoch,

@@ -15,7 +15,7 @@ export interface Imported {
 }
 
 /** TenantConnectorType */
-export const connectorTypes = { OnPremises: 1, Partner: 2 } as const
+const connectorTypes = { OnPremises: 1, Partner: 2 } as const
 
 /** Of no meaning outside Exchange: who made the object, when, and where it is kept. */
 const administrative = [
@@ -48,7 +48,8 @@ const administrative = [
   ...['PSShowComputerName', 'RunspaceId', 'LinkForModifiedConnector'],
 ]
 
-const longestName = 64
+/** Characters, as the connector's schema has them. */
+export const longestName = 64
 const longestComment = 1024
 
 /** Name, type, whether it is enabled, comment. */

@@ -2,7 +2,7 @@
 import { comparableName } from '../../../shared/connectors/comparable-name.ts'
 import type { Configuration, KindName, Wanted } from '../configuration/kinds.ts'
 import { importAcceptedDomain } from './accepted-domain.ts'
-import type { Imported } from './common.ts'
+import { type Imported, longestName } from './common.ts'
 import type { ExchangeObject, ObjectKind } from './export-file.ts'
 import { importInbound } from './inbound.ts'
 import type { Notice } from './notices.ts'
@@ -15,7 +15,7 @@ const importers: Readonly<Record<ObjectKind, { section: KindName; read(settings:
   AcceptedDomain: { section: 'acceptedDomains', read: importAcceptedDomain },
 }
 
-export interface ImportResult {
+interface ImportResult {
   readonly configuration: Configuration
   readonly notices: readonly Notice[]
   /** What was said of each that is in the configuration. */
@@ -54,8 +54,6 @@ function eachOnce(objects: readonly ExchangeObject[]): ExchangeObject[] {
     return guid === null || identities.indexOf(guid) === index
   })
 }
-
-const longestName = 64
 
 /** Exchange tells connectors apart by their GUIDs too; here by their names. */
 function withNameOfItsOwn(wanted: Wanted, others: readonly Wanted[]): Wanted {

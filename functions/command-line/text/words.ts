@@ -1,11 +1,15 @@
 /** Small words that several outputs share. */
+import { inOneLine } from '../../../shared/mail/peer-words.ts'
 
 /** `1 message`, `2 messages`. */
 export const counted = (count: number, singular: string, plural = `${singular}s`): string =>
   `${count} ${count === 1 ? singular : plural}`
 
+/** For programs. */
+export const jsonText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+
 /** `2026-02-03 11:00:00Z`: short, and still a time that says its zone. */
 export const timeOf = (iso: string): string => iso.replace('T', ' ').replace(/\.\d+/, '')
 
-/** Control characters of what others wrote (names, replies, addresses) must not reach a terminal. */
-export const printable = (text: string): string => text.replace(/\p{Cc}/gu, ' ')
+/** What others wrote (names, replies, addresses), for a terminal. */
+export const printable = (text: string): string => inOneLine(text, Number.POSITIVE_INFINITY)
