@@ -16,7 +16,6 @@ export interface Snapshot {
   outbound: ByMode<OutboundIndex>
   /** Take no part in any decision; named where somebody asks why. */
   disabled: { inbound: DomainIndex<InboundConnector>; outbound: OutboundIndex }
-  connectorsById: ReadonlyMap<string, InboundConnector | OutboundConnector>
 }
 
 export type ByMode<T> = Readonly<Record<InboundConnector['mode'], T>>
@@ -80,7 +79,6 @@ export function compileSnapshot({ version, inbound, outbound, acceptedDomains }:
       inbound: indexByDomain(inbound.filter(isDisabled).sort(byName), (connector) => connector.senderDomains),
       outbound: compileOutbound(outbound.filter(isDisabled).sort(byName)),
     },
-    connectorsById: new Map([...inbound, ...outbound].map((connector) => [connector.id, connector])),
   }
 }
 

@@ -15,7 +15,7 @@ import {
   type TlsFacts,
 } from '../../shared/contract/message.ts'
 import type { Circumstances } from '../../shared/messages/trace.ts'
-import { compileSnapshot, type Snapshot } from '../../shared/policy/snapshot.ts'
+import { compileSnapshot, type DomainIndex, type Snapshot } from '../../shared/policy/snapshot.ts'
 import { summaryOf } from '../../shared/tls/certificate-summary.ts'
 
 export const receivedAt = new Date('2026-01-15T12:00:00.000Z')
@@ -60,6 +60,20 @@ export function snapshot(connectors: {
     acceptedDomains: (connectors.acceptedDomains ?? ['ours.example']).map((domain) => ({ domain })),
   })
 }
+
+/** Every connector that a snapshot leads to, by its id. */
+export function connectorsIn({ partners, onPremises, outbound, disabled }: Snapshot) {
+  const rules = [...[partners.Enforce, partners.ReportOnly].flatMap(inIndex), ...onPremises.rules]
+  const leaving = [outbound.Enforce, outbound.ReportOnly, disabled.outbound].flatMap((index) => [
+    ...inIndex(index.byDomain),
+    ...index.allAcceptedDomains,
+  ])
+  const all = [...rules.map(({ connector }) => connector), ...inIndex(disabled.inbound), ...leaving]
+  return new Map(all.map((connector) => [connector.id, connector]))
+}
+
+const inIndex = <T>({ exact, wildcard, everyone }: DomainIndex<T>): T[] =>
+  [...exact.values(), ...wildcard.values(), everyone].flat()
 
 export const overTls: TlsFacts = {
   negotiated: true,

@@ -13,7 +13,7 @@ import { TraceEntry } from '../../../shared/messages/entry.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { relayDenied } from '../../../shared/policy/admit.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { circumstances, message, recipient } from '../../support/fixtures.ts'
+import { circumstances, connectorsIn, message, recipient } from '../../support/fixtures.ts'
 import { type Answered, type Asked, apiOver } from './client.ts'
 
 let database: TestDynamoDb
@@ -120,9 +120,9 @@ for (const { path, input, schema, saved } of kinds)
       const snapshots = new SnapshotReader(database.documents, 'connectors')
       await snapshots.current()
       const { body, headers } = await ask(`POST ${path}`, { json: input() })
-      assert((await snapshots.current()).connectorsById.has(body.id), 'created')
+      assert(connectorsIn(await snapshots.current()).has(body.id), 'created')
       await ask(`DELETE ${headers.location}`, { headers: { 'if-match': '*' } })
-      assert(!(await snapshots.current()).connectorsById.has(body.id), 'removed')
+      assert(!connectorsIn(await snapshots.current()).has(body.id), 'removed')
     })
   })
 

@@ -8,6 +8,7 @@ import { ConnectorRepository, SnapshotReader } from '../../../shared/connectors/
 import { OutboundConnector, type OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
 import { outboundInput } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { connectorsIn } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
 import { options, outline, smartHost } from './support.ts'
@@ -146,7 +147,7 @@ describe('the result', () => {
     await ask(id)
     assert.equal(await snapshots.current(), before)
     const loaded = await new SnapshotReader(database.documents, database.connectorsTable).current()
-    const connector = loaded.connectorsById.get(id)
+    const connector = connectorsIn(loaded).get(id)
     assert.ok(connector && 'validation' in connector)
     assert.equal(connector.validation, null)
   })

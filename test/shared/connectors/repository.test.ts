@@ -4,6 +4,7 @@ import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, ScanCommand } f
 import { ConnectorRepository, SnapshotReader } from '../../../shared/connectors/repository.ts'
 import { inboundInput, outboundInput } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { connectorsIn } from '../../support/fixtures.ts'
 
 let database: TestDynamoDb
 let clock = 0
@@ -229,8 +230,8 @@ describe('a snapshot reader', () => {
       const { snapshots } = reader()
       await snapshots.current()
       await write(id)
-      const { connectorsById } = await snapshots.current()
-      assert.deepEqual([...connectorsById.values()].map((connector) => connector.name).sort(), seen)
+      const found = connectorsIn(await snapshots.current())
+      assert.deepEqual([...found.values()].map((connector) => connector.name).sort(), seen)
     })
   }
 
@@ -282,7 +283,7 @@ describe('a snapshot reader', () => {
     )
     for (let n = 0; n < 6; n++) await created({ name: `Large ${n}`, senderDomains })
     const { snapshots, queries } = reader()
-    assert.equal((await snapshots.current()).connectorsById.size, 6)
+    assert.equal(connectorsIn(await snapshots.current()).size, 6)
     assert(queries() > 3, 'the table answered in several pages')
   })
 
@@ -294,7 +295,7 @@ describe('a snapshot reader', () => {
       faults.add(fault)
       await assert.rejects(snapshots.current(), new Error(`${fault} failed`))
       faults.clear()
-      assert.equal((await snapshots.current()).connectorsById.size, 1)
+      assert.equal(connectorsIn(await snapshots.current()).size, 1)
     })
   }
 
@@ -304,10 +305,10 @@ describe('a snapshot reader', () => {
     await created()
     sent.length = 0
     clock += 999
-    assert.equal((await snapshots.current({ maxAgeMs: 1000 })).connectorsById.size, 0)
+    assert.equal(connectorsIn(await snapshots.current({ maxAgeMs: 1000 })).size, 0)
     assert.deepEqual(sent, [])
     clock += 1
-    assert.equal((await snapshots.current({ maxAgeMs: 1000 })).connectorsById.size, 1)
+    assert.equal(connectorsIn(await snapshots.current({ maxAgeMs: 1000 })).size, 1)
   })
 
   test('never loads after a version that it read earlier than the caller asked', async () => {
@@ -316,6 +317,6 @@ describe('a snapshot reader', () => {
     await created()
     const late = await snapshots.current()
     await early
-    assert.equal(late.connectorsById.size, 1)
+    assert.equal(connectorsIn(late).size, 1)
   })
 })

@@ -12,6 +12,7 @@ import { judgeMessage, type Verdict } from '../../../shared/policy/evaluate.ts'
 import type { Considered } from '../../../shared/policy/explain/considered.ts'
 import { explain, explainer } from '../../../shared/policy/explain/explain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import { connectorsIn } from '../../support/fixtures.ts'
 import { addressOf, compile, connectorsOf, decide, messageOf } from './cases/ask.ts'
 import { chapters } from './cases/chapters.ts'
 import { accepted, type Case, type Outcomes, receivedAt } from './cases/notation.ts'
@@ -85,8 +86,8 @@ function checkExplanation(row: Case, given: Snapshot, verdict: Verdict, consider
 const isFirst = ({ madeHere, minutes, after, recipient }: Case): boolean =>
   !madeHere && minutes === undefined && after === undefined && recipient === undefined
 
-function nameOf({ connectorsById }: Snapshot, id: string | null): string | null {
-  return id === null ? null : (connectorsById.get(id)?.name ?? 'nobody we know')
+function nameOf(connectors: Snapshot, id: string | null): string | null {
+  return id === null ? null : (connectorsIn(connectors).get(id)?.name ?? 'nobody we know')
 }
 
 function expectedInbound({ decidedBy, inbound = {} }: Case): string | null {
