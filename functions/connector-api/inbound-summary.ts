@@ -1,6 +1,7 @@
 /** What validating an inbound connector found, in sentences for the administrator. Pure. */
 import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import type { Reason } from '../../shared/policy/reasons.ts'
+import { counted, firstOf } from '../../shared/policy/words.ts'
 
 /** `NotIdentified` is of an OnPremises connector: the peer is not known as our own server. */
 export type Failure = Reason | 'NotIdentified'
@@ -34,7 +35,7 @@ export function summaryOf(
       : `since ${lookedBackTo} (there was no time to look further back)`
   const found =
     messages === 0
-      ? `No message came from ${domains(connector)} ${span}, so nothing is known.`
+      ? `No message came from ${firstOf(connector.senderDomains, 3)} ${span}, so nothing is known.`
       : `Of ${counted(messages, 'message')} ${span}, ${passing || 'none'} would pass${failing.map(clause).join('')}.`
   return refusesInSession(connector) ? `${found} ${notSeen}` : found
 }
@@ -54,11 +55,4 @@ const faults: Partial<Record<Failure, string>> = {
   InboundCertificateRestriction: 'came without a certificate that is accepted',
   InboundAddressRestriction: 'came from addresses that are not listed',
   NotIdentified: 'came from peers that are not known as our own servers',
-}
-
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
-
-function domains({ senderDomains }: InboundConnector): string {
-  const shown = senderDomains.slice(0, 3).join(', ')
-  return senderDomains.length > 3 ? `${shown} and ${senderDomains.length - 3} more` : shown
 }

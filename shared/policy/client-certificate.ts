@@ -9,6 +9,7 @@ import type { ClientCertificate } from '../contract/message.ts'
 import { visible } from '../mail/peer-words.ts'
 import { chainsTo, chainsToForClients } from '../tls/chain.ts'
 import { anyNameMatches, presentedNames } from '../tls/names.ts'
+import { firstOf } from './words.ts'
 
 /** A certificate with its names read, and the instant for which it must be valid. */
 export interface Presented {
@@ -106,7 +107,4 @@ const issuerOf = ({ issuer }: ClientCertificate): string => named(issuer) || 'no
 export const named = (subject: string): string => visible(subject.slice(0, 200))
 
 /** Bounded: a certificate may hold a hundred names, and what is said travels on. */
-export function listed(names: readonly string[], most = 5): string {
-  const more = names.length > most ? ` and ${names.length - most} more` : ''
-  return `[${names.slice(0, most).join(', ')}${more}]`
-}
+export const listed = (names: readonly string[], most = 5): string => `[${firstOf(names, most)}]`

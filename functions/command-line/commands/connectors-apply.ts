@@ -1,5 +1,6 @@
 /** `connectors apply`: the gateway gets what a file says. */
 import { faultText } from '../../../shared/middleware/problem.ts'
+import { counted } from '../../../shared/policy/words.ts'
 import { command, jsonOption } from '../command.ts'
 import { carryOut, labelOf } from '../configuration/apply.ts'
 import { weakened } from '../configuration/consequence.ts'
@@ -10,7 +11,7 @@ import { readConfiguration } from '../configuration/read.ts'
 import { type Warning, warningsOf } from '../configuration/warnings.ts'
 import { exit, UsageFault } from '../faults.ts'
 import { readText } from '../text/files.ts'
-import { counted, jsonText, printable } from '../text/words.ts'
+import { jsonText, printable } from '../text/words.ts'
 
 export const applyConnectors = command({
   name: 'connectors apply',

@@ -1,4 +1,6 @@
 /** `connectors import-exchange`: Exchange Online's connectors as a file for `connectors apply`. */
+
+import { counted } from '../../../shared/policy/words.ts'
 import { command } from '../command.ts'
 import { writeConfiguration } from '../configuration/write.ts'
 import { readExport } from '../exchange/export-file.ts'
@@ -6,7 +8,7 @@ import { importObjects } from '../exchange/import.ts'
 import { type Notice, noticesText, type Weight } from '../exchange/notices.ts'
 import { exit } from '../faults.ts'
 import { readOctets } from '../text/files.ts'
-import { counted, printable } from '../text/words.ts'
+import { printable } from '../text/words.ts'
 
 export const importExchange = command({
   name: 'connectors import-exchange',

@@ -1,10 +1,12 @@
 /** `connectors list`: all connectors at a glance. */
+
+import { counted, firstOf } from '../../../shared/policy/words.ts'
 import { command, jsonOption } from '../command.ts'
 import { everyConnector, type Found } from '../configuration/find.ts'
 import { inboundConnectors, outboundConnectors } from '../configuration/kinds.ts'
 import { exit } from '../faults.ts'
 import { table } from '../text/table.ts'
-import { counted, jsonText, printable } from '../text/words.ts'
+import { jsonText, printable } from '../text/words.ts'
 
 export const listConnectors = command({
   name: 'connectors list',
@@ -48,10 +50,7 @@ function domainsOf(domains: unknown, { allAcceptedDomains }: Fields): string {
   return firstThree([...(allAcceptedDomains === true ? ['accepted domains'] : []), ...(domains as string[])])
 }
 
-function firstThree(all: readonly string[]): string {
-  const more = all.length > 3 ? ` and ${all.length - 3} more` : ''
-  return `${all.slice(0, 3).join(', ')}${more}`
-}
+const firstThree = (all: readonly string[]): string => firstOf(all, 3)
 
 function inboundDemands(fields: Fields): string {
   const demands = [

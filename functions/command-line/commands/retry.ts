@@ -1,11 +1,12 @@
 /** `retry`: the next attempt at mail that waits, now. */
 import { z } from 'zod'
+import { counted } from '../../../shared/policy/words.ts'
 import type { ApiClient } from '../api/client.ts'
 import { escaped } from '../api/client.ts'
 import { command, jsonOption } from '../command.ts'
 import { type Found, findConnectors } from '../configuration/find.ts'
 import { exit, UsageFault } from '../faults.ts'
-import { counted, jsonText, printable } from '../text/words.ts'
+import { jsonText, printable } from '../text/words.ts'
 
 export const retry = command({
   name: 'retry',

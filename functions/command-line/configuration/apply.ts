@@ -1,10 +1,10 @@
 /** Carries a plan out, write by write, each only over the version that the plan was made from. */
 import { z } from 'zod'
+import { counted } from '../../../shared/policy/words.ts'
 import type { ApiClient } from '../api/client.ts'
 import { escaped } from '../api/client.ts'
 import { Refusal } from '../api/problem.ts'
 import { Fault } from '../faults.ts'
-import { counted } from '../text/words.ts'
 import { acceptedDomains } from './kinds.ts'
 import { type Change, inOrderOfWriting } from './plan.ts'
 

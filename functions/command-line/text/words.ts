@@ -1,10 +1,6 @@
 /** Small words that several outputs share. */
 import { inOneLine } from '../../../shared/mail/peer-words.ts'
 
-/** `1 message`, `2 messages`. */
-export const counted = (count: number, singular: string, plural = `${singular}s`): string =>
-  `${count} ${count === 1 ? singular : plural}`
-
 /** For programs. */
 export const jsonText = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 

@@ -1,6 +1,8 @@
 /** One message in words: how it came in, and for each recipient what was decided, why, and what came of it. */
+
+import { counted } from '../../../shared/policy/words.ts'
 import { indented } from '../text/table.ts'
-import { counted, printable, timeOf } from '../text/words.ts'
+import { printable, timeOf } from '../text/words.ts'
 import { consideredText } from './considered.ts'
 import type { Attempt, Entry, Recipient, Verdict } from './entry.ts'
 import { cameIn, certificateText, demandOf, leftBy, senderText } from './words.ts'

@@ -8,10 +8,10 @@ import { because, inboundOrder, outboundOrder } from '../explain/precedence.ts'
 import { judgeInbound } from '../inbound.ts'
 import { outboundInOrder } from '../outbound.ts'
 import { compileSnapshot, demand, matchesByDomain, restrictions } from '../snapshot.ts'
+import { few } from '../words.ts'
 import { shareIdentity } from './identity.ts'
 import { exampleOf, narrower, Patterns } from './patterns.ts'
 import type { Extent, Surroundings, Warning } from './warning.ts'
-import { few } from './words.ts'
 
 /** Partner with Partner, of the same mode; OnPremises with OnPremises. Others take part side by side. */
 export function inboundOverlaps(

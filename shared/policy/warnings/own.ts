@@ -4,8 +4,8 @@ import ipaddr from 'ipaddr.js'
 import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { validFrom, validTo } from '../../tls/validity.ts'
 import { bestPattern } from '../snapshot.ts'
+import { few } from '../words.ts'
 import type { Warning } from './warning.ts'
-import { few } from './words.ts'
 
 export function notInForce({ enabled, mode }: InboundConnector | OutboundConnector): Warning[] {
   if (!enabled) return [{ path: 'enabled', message: 'nothing is enforced: the connector is disabled' }]

@@ -5,9 +5,9 @@
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { selectOutbound } from '../outbound.ts'
 import { compileSnapshot, first, matchesByDomain, type Snapshot } from '../snapshot.ts'
+import { few } from '../words.ts'
 import { exampleOf, narrower, Patterns } from './patterns.ts'
 import type { Surroundings, Warning } from './warning.ts'
-import { few } from './words.ts'
 
 /** Domains of a partner whose mail comes here by the connector, and towards which nothing forces TLS. */
 export function unprotectedTo(connector: InboundConnector, all: Surroundings): Warning[] {
