@@ -1,7 +1,13 @@
 /** What bounce-message does with one job: claim the notifications, build one DSN, hand it in as a new message. */
 import { createHash } from 'node:crypto'
 import type { BounceJob, EvaluationJob } from '../../shared/contract/jobs.ts'
-import { type ContentReference, type Message, plaintext } from '../../shared/contract/message.ts'
+import {
+  type ContentReference,
+  type Message,
+  plainEnvelope,
+  plaintext,
+  untried,
+} from '../../shared/contract/message.ts'
 import { buildDsn, type Dsn, dsnId } from '../../shared/mail/dsn.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { dsnKey } from '../../shared/messages/keys.ts'
@@ -98,25 +104,15 @@ function evaluationOf(dsn: Dsn, content: ContentReference, job: BounceJob, now: 
     attributedTo: null,
     tls: plaintext,
     envelope: {
-      mailFrom: '',
+      ...plainEnvelope(''),
       // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is asked about
       smtpUtf8: /[^\x00-\x7f]/.test(address),
-      eightBitMime: false,
       requireTls: job.message.envelope.requireTls,
-      dsn: { ret: null, envid: null },
     },
     size: dsn.octets.length,
     content,
   }
-  const recipient = {
-    address,
-    notify: null,
-    orcpt: null,
-    attempts: 0,
-    lastAttempt: null,
-    delayNotified: false,
-  }
-  return { message, recipients: [recipient], notBefore: null }
+  return { message, recipients: [untried(address)], notBefore: null }
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The envelope as the client gave it, turned into the contract's. */
 import type { SMTPServerAddress } from 'smtp-server'
-import type { Envelope, Recipient } from '../../shared/contract/message.ts'
+import { type Envelope, type Recipient, untried } from '../../shared/contract/message.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
 import {
   needsSmtpUtf8,
@@ -54,12 +54,9 @@ export function envelopeOf(sender: SMTPServerAddress): Envelope {
 export function recipientOf(recipient: SMTPServerAddress, address = recipient.address): Recipient {
   const { notify, orcpt } = recipient.dsn ?? {}
   return {
-    address,
+    ...untried(address),
     notify: notify ? (notify as NonNullable<Recipient['notify']>) : null,
     orcpt: orcpt ? xtext(orcpt) : null,
-    attempts: 0,
-    lastAttempt: null,
-    delayNotified: false,
   }
 }
 

@@ -4,7 +4,7 @@ import { ulid } from 'ulid'
 import type { OutboundConnector } from '../../shared/connectors/schema.ts'
 import type { ValidationStep } from '../../shared/connectors/validation.ts'
 import type { TlsRequirement } from '../../shared/contract/jobs.ts'
-import type { Recipient } from '../../shared/contract/message.ts'
+import { plainEnvelope, untried } from '../../shared/contract/message.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import type { Mail, Outcome, Outcomes } from '../../shared/net/smtp-delivery.ts'
 import { stepOf, timed } from './steps.ts'
@@ -44,18 +44,8 @@ export async function composeTestMail(
       '',
     ].join('\r\n'),
   )
-  const envelope = {
-    mailFrom: from,
-    smtpUtf8: false,
-    eightBitMime: false,
-    requireTls: false,
-    dsn: { ret: null, envid: null },
-  }
-  return { message: { envelope }, recipients: recipients.map(recipientOf), content: await node.build(), tls }
-}
-
-function recipientOf(address: string): Recipient {
-  return { address, notify: null, orcpt: null, attempts: 0, lastAttempt: null, delayNotified: false }
+  const message = { envelope: plainEnvelope(from) }
+  return { message, recipients: recipients.map(untried), content: await node.build(), tls }
 }
 
 /** Sends it and tells what came of it; it succeeded when it was taken for every recipient. */

@@ -79,6 +79,15 @@ export const Envelope = z.strictObject({
 })
 export type Envelope = z.infer<typeof Envelope>
 
+/** An envelope that asks nothing of the next hop. */
+export const plainEnvelope = (mailFrom: string): Envelope => ({
+  mailFrom,
+  smtpUtf8: false,
+  eightBitMime: false,
+  requireTls: false,
+  dsn: { ret: null, envid: null },
+})
+
 export const Message = z.strictObject({
   /** ULID. */
   id: z.string().length(26),
@@ -150,3 +159,13 @@ export const Recipient = z.strictObject({
   delayNotified: z.boolean(),
 })
 export type Recipient = z.infer<typeof Recipient>
+
+/** A recipient to whom nothing was tried yet, and of whom the sender wants to know nothing in particular. */
+export const untried = (address: string): Recipient => ({
+  address,
+  notify: null,
+  orcpt: null,
+  attempts: 0,
+  lastAttempt: null,
+  delayNotified: false,
+})

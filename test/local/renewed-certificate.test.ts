@@ -3,14 +3,13 @@
  * accepts it, and what was held goes on.
  */
 import assert from 'node:assert/strict'
-import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { AcceptedCertificates } from '../../shared/messages/accepted-certificates.ts'
-import { createPki, type Identity, type Pki } from '../support/pki.ts'
+import { createPki, fingerprintOf, type Identity, type Pki } from '../support/pki.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 import { Api, idIn, type Running, sendOne, startRunner, until } from './support.ts'
 
@@ -56,9 +55,6 @@ const restricted = (name: string, domain: string, onViolation: 'Bounce' | 'Defer
   tlsSenderCertificateNames: [`mail.${domain}`],
   certificateAuthorities: [pki.ca],
 })
-
-const fingerprintOf = ({ cert }: Identity): string =>
-  new X509Certificate(cert).fingerprint256.replaceAll(':', '').toLowerCase()
 
 const send = (domain: string, identity: Identity, subject = 'hello'): Promise<string> => {
   const content = `From: <a@${domain}>\r\nSubject: ${subject}\r\n\r\nHello\r\n`

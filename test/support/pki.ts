@@ -1,6 +1,6 @@
 /** A certificate authority for tests, and certificates good and bad. */
 import 'reflect-metadata'
-import { webcrypto } from 'node:crypto'
+import { X509Certificate as NodeCertificate, webcrypto } from 'node:crypto'
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
@@ -193,3 +193,7 @@ async function identity(certificate: X509Certificate, privateKey: webcrypto.Cryp
   const key = await webcrypto.subtle.exportKey('pkcs8', privateKey)
   return { cert: certificate.toString('pem'), key: PemConverter.encode(key, 'PRIVATE KEY') }
 }
+
+/** As connectors, traces and notices write it. */
+export const fingerprintOf = ({ cert }: Identity): string =>
+  new NodeCertificate(cert).fingerprint256.replaceAll(':', '').toLowerCase()

@@ -1,5 +1,6 @@
 /** `explain`: what would happen to a message, and why, without sending one. */
 import { z } from 'zod'
+import { certificatesIn } from '../../../shared/tls/pem.ts'
 import { command, jsonOption, type World } from '../command.ts'
 import { exit, Fault, UsageFault } from '../faults.ts'
 import { readText } from '../text/files.ts'
@@ -59,8 +60,8 @@ async function tlsOf(tls: string | undefined, certificate: string | undefined, w
 /** Only what is public: a file that also holds the private key must not be sent as it is. */
 async function certificatesOf(file: string, world: World): Promise<string> {
   const { text, name } = await readText(file, world)
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g)
-  if (blocks === null) throw new Fault(`${name} holds no certificate in PEM`)
+  const blocks = certificatesIn(text)
+  if (blocks.length === 0) throw new Fault(`${name} holds no certificate in PEM`)
   return `${blocks.join('\n')}\n`
 }
 

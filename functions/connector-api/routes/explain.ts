@@ -11,6 +11,7 @@ import { Considered } from '../../../shared/policy/explain/considered.ts'
 import { explain, type RecipientExplanation } from '../../../shared/policy/explain/explain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { certificateFacts, maximumCertificates } from '../../../shared/tls/facts.ts'
+import { certificatesIn } from '../../../shared/tls/pem.ts'
 import { hasDates } from '../../../shared/tls/validity.ts'
 import { type Route, route } from '../route.ts'
 
@@ -141,11 +142,9 @@ function withoutChain(certificate: ClientCertificate | null) {
   return shown
 }
 
-const pem = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
-
 /** @returns what is wrong with the text, or its certificates */
 function readChain(text: string): Chain | string {
-  const blocks = text.match(pem) ?? []
+  const blocks = certificatesIn(text)
   if (blocks.length === 0) return 'holds no certificate in PEM'
   if (blocks.length > maximumCertificates) return `holds more than ${maximumCertificates} certificates`
   const read = blocks.map(readCertificate)

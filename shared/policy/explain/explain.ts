@@ -3,7 +3,7 @@
  * considered. Nothing is sent or kept. The trace of a real message is explained by the same functions.
  */
 import type { Route, TlsRequirement } from '../../contract/jobs.ts'
-import type { Message, Recipient, Reply, TlsFacts } from '../../contract/message.ts'
+import { type Message, plainEnvelope, type Reply, type TlsFacts, untried } from '../../contract/message.ts'
 import { domainOf } from '../../mail/address.ts'
 import { reply } from '../../mail/reply.ts'
 import { admit } from '../admit.ts'
@@ -107,23 +107,8 @@ function hypothetical({ mailFrom, ip, tls }: Question, now: Date): Message {
     direction: 'Incoming',
     attributedTo: null,
     tls,
-    envelope: {
-      mailFrom,
-      smtpUtf8: false,
-      eightBitMime: false,
-      requireTls: false,
-      dsn: { ret: null, envid: null },
-    },
+    envelope: plainEnvelope(mailFrom),
     size: 0,
     content: { bucket: '', key: '', offset: 0, length: 0, sha256: '0'.repeat(64) },
   }
 }
-
-const untried = (address: string): Recipient => ({
-  address,
-  notify: null,
-  orcpt: null,
-  attempts: 0,
-  lastAttempt: null,
-  delayNotified: false,
-})

@@ -1,13 +1,12 @@
 /** What is told of certificates for which mail is refused in session, and that the session never waits for it. */
 import assert from 'node:assert/strict'
-import { X509Certificate } from 'node:crypto'
 import { afterEach, test } from 'node:test'
 import { CertificateWatch } from '../../../functions/smtp-ingress/certificate-watch.ts'
 import { Metrics } from '../../../functions/smtp-ingress/metrics.ts'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { judgeInbound } from '../../../shared/policy/inbound.ts'
 import { inbound, overTlsWith, receivedAt, snapshot } from '../../support/fixtures.ts'
-import { type Identity, selfSigned } from '../../support/pki.ts'
+import { fingerprintOf, type Identity, selfSigned } from '../../support/pki.ts'
 import { startTestIngress, type TestIngress, Wire } from './support.ts'
 
 const running = new Set<TestIngress>()
@@ -30,9 +29,6 @@ afterEach(async () => {
 
 const stranger = await selfSigned({ names: ['mx1.contoso.example'] })
 const refused = '550 5.7.51 Sender domain is restricted to its own servers'
-
-const fingerprintOf = ({ cert }: Identity): string =>
-  new X509Certificate(cert).fingerprint256.replaceAll(':', '').toLowerCase()
 
 async function openWith({ smtpPort }: TestIngress, identity?: Identity): Promise<Wire> {
   const wire = await Wire.greet(smtpPort)
