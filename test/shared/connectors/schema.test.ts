@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { InboundConnectorInput, OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
+import { faultsOf } from '../../../shared/middleware/problem.ts'
 import { createPki, withoutDates } from '../../support/pki.ts'
 
 const inbound = { name: 'Contoso', connectorType: 'Partner', senderDomains: ['contoso.example'] }
@@ -8,14 +9,14 @@ const onPremises = { ...inbound, connectorType: 'OnPremises', senderIpAddresses:
 const outbound = { name: 'Northwind', connectorType: 'Partner', recipientDomains: ['northwind.example'] }
 const smartHosts = [{ host: 'mail.northwind.example' }]
 
-/** `path message` of each fault, in order of appearance; an unknown field by its own name. */
+/** Each fault as the API and the command line name it, in order of appearance. */
 const faults = (
   schema: typeof InboundConnectorInput | typeof OutboundConnectorInput,
   body: unknown,
-): string[] =>
-  (schema.safeParse(body).error?.issues ?? []).flatMap(({ path, ...issue }) =>
-    issue.code === 'unrecognized_keys' ? issue.keys : `${path.join('.')} ${issue.message}`,
-  )
+): string[] => {
+  const { error } = schema.safeParse(body)
+  return error ? faultsOf(error).map(({ path, message }) => `${path} ${message}`) : []
+}
 
 describe('an inbound connector', () => {
   const rows: { name: string; body: object; at: string[] }[] = [
@@ -87,56 +88,56 @@ describe('an inbound connector', () => {
       name: 'has no embedded wildcard',
       body: { ...inbound, senderDomains: ['a.*.example', '*', '*.b.example', '*.*.example', '*c.example'] },
       at: [
-        'senderDomains.0 "a.*.example" is not a domain, "*.domain" or "*": a wildcard is the whole first label',
-        'senderDomains.3 "*.*.example" is not a domain, "*.domain" or "*": a wildcard is the whole first label',
-        'senderDomains.4 "*c.example" is not a domain, "*.domain" or "*": a wildcard is the whole first label',
+        'senderDomains[0] "a.*.example" is not a domain, "*.domain" or "*": a wildcard is the whole first label',
+        'senderDomains[3] "*.*.example" is not a domain, "*.domain" or "*": a wildcard is the whole first label',
+        'senderDomains[4] "*c.example" is not a domain, "*.domain" or "*": a wildcard is the whole first label',
       ],
     },
     {
       name: 'has domains that are domains',
       body: { ...inbound, senderDomains: ['a@b.example', '192.0.2.1'] },
       at: [
-        'senderDomains.0 "a@b.example" is not a domain, "*.domain" or "*"',
-        'senderDomains.1 "192.0.2.1" is not a domain, "*.domain" or "*"',
+        'senderDomains[0] "a@b.example" is not a domain, "*.domain" or "*"',
+        'senderDomains[1] "192.0.2.1" is not a domain, "*.domain" or "*"',
       ],
     },
     {
       name: 'has a domain',
       body: { ...inbound, senderDomains: [] },
-      at: ['senderDomains Too small: expected array to have >=1 items'],
+      at: ['senderDomains must not be empty'],
     },
     {
       name: 'has each domain once, in whatever way it is written',
       body: { ...inbound, senderDomains: ['*.BÜCHER.example.', 'b.example', '*.xn--bcher-kva.example'] },
-      at: ['senderDomains.2 "*.xn--bcher-kva.example" is listed twice'],
+      at: ['senderDomains[2] "*.xn--bcher-kva.example" is listed twice'],
     },
     {
       name: 'has each address once',
       body: { ...inbound, senderIpAddresses: ['2001:db8::/48', '192.0.2.1', '2001:DB8::/48'] },
-      at: ['senderIpAddresses.2 "2001:DB8::/48" is listed twice'],
+      at: ['senderIpAddresses[2] "2001:DB8::/48" is listed twice'],
     },
     {
       name: 'has each certificate name once',
       body: { ...inbound, tlsSenderCertificateNames: ['a.example', 'A.example.'] },
-      at: ['tlsSenderCertificateNames.1 "a.example" is listed twice'],
+      at: ['tlsSenderCertificateNames[1] "a.example" is listed twice'],
     },
     {
       name: 'has each fingerprint once, with colons or without',
       body: { ...inbound, certificateFingerprints: ['ab'.repeat(32), Array(32).fill('AB').join(':')] },
-      at: [`certificateFingerprints.1 "${'ab'.repeat(32)}" is listed twice`],
+      at: [`certificateFingerprints[1] "${'ab'.repeat(32)}" is listed twice`],
     },
     {
       name: 'has certificate names that are host names',
       body: { ...inbound, tlsSenderCertificateNames: ['*', 'mail.*.example', '*.contoso.example'] },
       at: [
-        'tlsSenderCertificateNames.0 "*" is not a host name or "*.domain"',
-        'tlsSenderCertificateNames.1 "mail.*.example" is not a host name or "*.domain": a wildcard is the whole first label',
+        'tlsSenderCertificateNames[0] "*" is not a host name or "*.domain"',
+        'tlsSenderCertificateNames[1] "mail.*.example" is not a host name or "*.domain": a wildcard is the whole first label',
       ],
     },
     {
       name: 'has fingerprints that are SHA-256',
       body: { ...inbound, certificateFingerprints: ['ab'.repeat(20)] },
-      at: ['certificateFingerprints.0 not a SHA-256 fingerprint (64 hexadecimal digits)'],
+      at: ['certificateFingerprints[0] not a SHA-256 fingerprint (64 hexadecimal digits)'],
     },
     {
       name: 'that pins a certificate needs TLS',
@@ -156,16 +157,16 @@ describe('an inbound connector', () => {
       name: 'has authorities in PEM',
       body: { ...inbound, certificateAuthorities: ['MIIB', '-----BEGIN CERTIFICATE-----'] },
       at: [
-        'certificateAuthorities.0 not one certificate in PEM',
-        'certificateAuthorities.1 not one certificate in PEM',
+        'certificateAuthorities[0] not one certificate in PEM',
+        'certificateAuthorities[1] not one certificate in PEM',
       ],
     },
     {
       name: 'has addresses and ranges',
       body: { ...inbound, senderIpAddresses: ['2001:db8::/32', '192.0.2.300', '10.0.0.0/33'] },
       at: [
-        'senderIpAddresses.1 "192.0.2.300" is not an IP address or a CIDR range',
-        'senderIpAddresses.2 "10.0.0.0/33" is not an IP address or a CIDR range',
+        'senderIpAddresses[1] "192.0.2.300" is not an IP address or a CIDR range',
+        'senderIpAddresses[2] "10.0.0.0/33" is not an IP address or a CIDR range',
       ],
     },
     {
@@ -184,9 +185,9 @@ describe('an inbound connector', () => {
         restrictDomainsToIpAddresses: true,
       },
       at: [
-        'name Too small: expected string to have >=1 characters',
-        'senderDomains.0 "-" is not a domain, "*.domain" or "*"',
-        'unknown',
+        'name must not be empty',
+        'senderDomains[0] "-" is not a domain, "*.domain" or "*"',
+        'unknown is not known here',
         'restrictDomainsToIpAddresses needs senderIpAddresses',
         'treatMessagesAsInternal is for OnPremises connectors only',
       ],
@@ -194,7 +195,7 @@ describe('an inbound connector', () => {
     {
       name: 'is not judged by a field that is unreadable',
       body: { ...inbound, senderIpAddresses: 'x', restrictDomainsToIpAddresses: true },
-      at: ['senderIpAddresses Invalid input: expected array, received string'],
+      at: ['senderIpAddresses must be a list, not a text'],
     },
   ]
   for (const { name, body, at } of rows)
@@ -280,24 +281,24 @@ describe('an outbound connector', () => {
     {
       name: 'expires within 12 to 24 hours',
       body: { ...outbound, expirationHours: 11 },
-      at: ['expirationHours Too small: expected number to be >=12'],
+      at: ['expirationHours must be at least 12'],
     },
     {
       name: 'expires within 24 hours at the latest',
       body: { ...outbound, expirationHours: 25 },
-      at: ['expirationHours Too big: expected number to be <=24'],
+      at: ['expirationHours must be at most 24'],
     },
     {
       name: 'has no embedded wildcard',
       body: { ...outbound, recipientDomains: ['mail.*', 'northwind.example'] },
       at: [
-        'recipientDomains.0 "mail.*" is not a domain, "*.domain" or "*": a wildcard is the whole first label',
+        'recipientDomains[0] "mail.*" is not a domain, "*.domain" or "*": a wildcard is the whole first label',
       ],
     },
     {
       name: 'has each domain once',
       body: { ...outbound, recipientDomains: ['northwind.example', 'Northwind.example'] },
-      at: ['recipientDomains.1 "northwind.example" is listed twice'],
+      at: ['recipientDomains[1] "northwind.example" is listed twice'],
     },
     {
       name: 'expects a certificate for a host name',
@@ -312,12 +313,12 @@ describe('an outbound connector', () => {
     {
       name: 'has smart hosts with a name or an address',
       body: { ...outbound, route: 'SmartHosts', smartHosts: [{ host: 'a b' }, { host: '2001:db8::1' }] },
-      at: ['smartHosts.0.host "a b" is not a host name or an IP address'],
+      at: ['smartHosts[0].host "a b" is not a host name or an IP address'],
     },
     {
       name: 'has ports that exist',
       body: { ...outbound, route: 'SmartHosts', smartHosts: [{ host: 'a.example', port: 65536 }] },
-      at: ['smartHosts.0.port Too big: expected number to be <=65535'],
+      at: ['smartHosts[0].port must be at most 65535'],
     },
   ]
   for (const { name, body, at } of rows)
@@ -333,17 +334,17 @@ describe('certificate authorities', () => {
     {
       name: 'are one certificate each',
       authorities: () => [`${ca}\n${ca}`],
-      at: ['.0 not one certificate in PEM'],
+      at: ['[0] not one certificate in PEM'],
     },
     {
       name: 'have dates',
       authorities: () => [withoutDates(ca)],
-      at: ['.0 not one certificate in PEM'],
+      at: ['[0] not one certificate in PEM'],
     },
     {
       name: 'are twenty at most',
       authorities: () => Array(21).fill(ca),
-      at: [' Too big: expected array to have <=20 items'],
+      at: [' must have at most 20 entries'],
     },
     {
       name: 'fit into a job',
