@@ -1,0 +1,99 @@
+/** Of connectors that overlap, who wins and whether that demands less, in as few sentences as will do. */
+import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
+import { because } from '../explain/precedence.ts'
+import { few } from '../words.ts'
+import { exampleOf } from './patterns.ts'
+import type { Overlap } from './shared-domains.ts'
+import type { Extent, Warning } from './warning.ts'
+
+/** The one of two that goes first for a domain; null when not both are for it. */
+export type Selected<C> = C | null
+
+export interface Judge<C> {
+  /** Of the two, which is taken for a domain. */
+  select(other: C, domain: string): Selected<C>
+  orderOf: Parameters<typeof because<C>>[3]
+  demandOf(connector: C): number
+  demandsAll(one: C, other: C): boolean
+}
+
+interface Decided<C> extends Overlap<C> {
+  winner: C
+  loser: C
+  why: string
+  /** Neither is for something more specific than the other. */
+  level: boolean
+  /** The winner asks for less than the loser does. */
+  weaker: boolean
+  /** The winner is the more specific one and demands all that the loser does: what domain patterns are for. */
+  asMeant: boolean
+}
+
+/** Beyond it nobody reads, and each is a selection of its own. */
+const mostAsked = 500
+
+export function describe<C extends InboundConnector | OutboundConnector>(
+  connector: C,
+  overlaps: readonly Overlap<C>[],
+  judge: Judge<C>,
+  extent: Extent,
+): Warning[] {
+  const telling = overlaps.toSorted((one, other) => Number(other.same) - Number(one.same))
+  const decided = telling
+    .slice(0, mostAsked)
+    .map((overlap) => decide(connector, overlap, judge))
+    .filter((it) => it !== null && !(it.asMeant && extent === 'WhatWeakens'))
+  const warnings = [...Map.groupBy(decided, kindOf).values()]
+    .sort((one, other) => Number(other[0]?.weaker) - Number(one[0]?.weaker))
+    .map((group) => ({ path: group[0]?.path ?? '', message: sentence(group) }))
+  const unasked = telling.length - mostAsked
+  if (unasked <= 0) return warnings
+  const message = `overlaps with others in ${unasked} more domains, which were not looked at`
+  return [...warnings, { path: '', message }]
+}
+
+/** @returns null when the two do not meet there after all */
+function decide<C extends InboundConnector | OutboundConnector>(
+  connector: C,
+  overlap: Overlap<C>,
+  { select, orderOf, demandOf, demandsAll }: Judge<C>,
+): Decided<C> | null {
+  const { other, pattern } = overlap
+  const domain = exampleOf(pattern)
+  const winner = select(other, domain)
+  if (winner === null) return null
+  const loser = winner === other ? connector : other
+  const sameMode = winner.mode === loser.mode
+  const level = orderOf(winner, domain).specificity === orderOf(loser, domain).specificity
+  return {
+    ...overlap,
+    winner,
+    loser,
+    why: sameMode ? because(winner, loser, domain, orderOf) : 'is enforced, and the other only reports',
+    level,
+    weaker: demandOf(winner) < demandOf(loser),
+    asMeant: !level && sameMode && demandsAll(winner, loser),
+  }
+}
+
+/**
+ * What can be said in one sentence: that the general goes behind so many particular ones. Two that are level have
+ * their own.
+ */
+function kindOf<C extends InboundConnector | OutboundConnector>(it: Decided<C>): string {
+  const field = it.path.split('[')[0]
+  const { other, winner, loser, weaker, level } = it
+  return [field, winner === other, winner.mode, loser.mode, weaker, level && other.id].join(' ')
+}
+
+function sentence<C extends InboundConnector | OutboundConnector>(group: readonly Decided<C>[]): string {
+  const [{ pattern, winner, loser, why, weaker }, ...more] = group as [Decided<C>, ...Decided<C>[]]
+  const likewise = more.map((it) => `${it.pattern} ("${it.other.name}")`)
+  return [
+    `for ${spoken(pattern)} "${winner.name}" wins over "${loser.name}": it ${why}`,
+    ...(weaker ? [`, and demands less than "${loser.name}"`] : []),
+    ...(likewise.length > 0 ? [`; likewise for ${few(likewise)}`] : []),
+  ].join('')
+}
+
+const spoken = (pattern: string): string => (pattern === '*' ? 'every other domain' : pattern)
