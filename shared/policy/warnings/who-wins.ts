@@ -42,7 +42,8 @@ export function describe<C extends InboundConnector | OutboundConnector>(
   const decided = telling
     .slice(0, mostAsked)
     .map((overlap) => decide(connector, overlap, judge))
-    .filter((it) => it !== null && !(it.asMeant && extent === 'WhatWeakens'))
+    .filter((it) => it !== null)
+    .filter(({ asMeant }) => extent === 'Everything' || !asMeant)
   const warnings = [...Map.groupBy(decided, kindOf).values()]
     .sort((one, other) => Number(other[0]?.weaker) - Number(one[0]?.weaker))
     .map((group) => ({ path: group[0]?.path ?? '', message: sentence(group) }))
