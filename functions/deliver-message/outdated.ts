@@ -2,7 +2,8 @@
  * A delivery may wait for hours: behind a slow destination, for a worker that died, among dead letters. When
  * connectors have changed meanwhile, mail must not leave by what they demanded then. So what was decided by older
  * ones goes back to be decided again. Only an attempt that somebody has begun goes on as it was: what came of it is
- * still to be found out, and nobody else would ask.
+ * still to be found out, and nobody else would ask. A forestalled one was not begun: if the bounce was never
+ * recorded, its place is free again in time, and whoever waited for that would send by the old connectors.
  */
 import { type DeliveryJob, type EvaluationJob, inParts } from '../../shared/contract/jobs.ts'
 import type { Attempt, Recipient } from '../../shared/contract/message.ts'
@@ -29,7 +30,7 @@ export async function withoutOutdated(
   const asked = await Promise.all(
     recipients.map(async (recipient) => ({
       recipient,
-      begun: await claims.isTaken(attemptKey(message.id, recipient.address, attempt)),
+      begun: await claims.isBegun(attemptKey(message.id, recipient.address, attempt)),
     })),
   )
   const outdated = asked.filter(({ begun }) => !begun).map(({ recipient }) => recipient)

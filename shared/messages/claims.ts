@@ -88,12 +88,12 @@ export class Claims<Result extends object> {
     return before !== 'taken'
   }
 
-  /** Whether somebody has begun the effect, or put something in its place. */
-  async isTaken(key: ClaimKey): Promise<boolean> {
+  /** Whether somebody has begun the effect. Where something was put in its place, nobody has. */
+  async isBegun(key: ClaimKey): Promise<boolean> {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
     )
-    return Item !== undefined
+    return Item !== undefined && (Item.result === undefined || Item.leaseUntil === undefined)
   }
 
   /** Keeps what came of the effect; from here on the claim is `Done`. */

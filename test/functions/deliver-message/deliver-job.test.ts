@@ -344,6 +344,15 @@ describe('a delivery job that connectors have changed since', () => {
     assert.deepEqual(one.transmitted, [])
   })
 
+  it('is handed back though its attempt was forestalled, since who did so may never settle it', async () => {
+    const job = jobFor(['a@partner.example'])
+    const one = worker({}, { ...changed, now: () => minutesLater(30) })
+    const key = attemptKey(job.message.id, 'a@partner.example', 1)
+    await one.claims.forestall(key, { outcome: 'Forestalled' }, receivedAt, leaseMs, 2_000_000_000)
+    const delivery = await deliverJob(job, one)
+    assert.deepEqual([one.transmitted, delivery.busy, delivery.handedBack], [[], [], 1])
+  })
+
   it('comes back when it cannot be handed back', async () => {
     const one = worker({}, changed)
     one.evaluation.failOnce()

@@ -26,6 +26,13 @@ export const modes: Record<string, Mode> = {
     mortal: ['evaluate'],
     duplicates: 0.4,
   },
+  'when connectors change all the time and everything else happens too': {
+    changes: 0.1,
+    deaths: 0.08,
+    failures: 0.05,
+    duplicates: 0.3,
+    retries: 0.05,
+  },
   'while a connector holds the message': { held: true, deaths: 0.04, duplicates: 0.2 },
   'while the message expires and jobs come twice': { hurried: true, duplicates: 0.5 },
   'while the message expires and workers die': { hurried: true, deaths: 0.05, duplicates: 0.2 },

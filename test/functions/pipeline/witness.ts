@@ -27,6 +27,8 @@ export interface Notification {
   written: number | null
 }
 
+type PutItem = { pk: string; sk: string; result?: unknown }
+
 export class Witness {
   readonly transmissions: Transmission[] = []
   readonly notifications: Notification[] = []
@@ -55,7 +57,7 @@ export class Witness {
   /** Looks at each write that has had its effect, for those that complete a claim. */
   wrote(command: Command, worker: string): void {
     const { input } = command
-    if (operation(command) === 'PutCommand') this.#claimed(input.Item as { pk: string; sk: string }, worker)
+    if (operation(command) === 'PutCommand') this.#claimed(input.Item as PutItem, worker)
     if (operation(command) !== 'UpdateCommand') return
     const { pk, sk } = input.Key as { pk: string; sk: string }
     const [what, ...rest] = sk.split('#')
@@ -64,9 +66,11 @@ export class Witness {
     if (what === 'dsn') this.#dsnWritten(result.dsn, rest as [string, string])
   }
 
-  #claimed({ pk, sk }: { pk: string; sk: string }, worker: string): void {
+  #claimed({ pk, sk, result }: PutItem, worker: string): void {
     const [what, address = '', attempt] = sk.split('#')
-    if (what === 'attempt') this.claims.push({ message: pk, address, attempt: Number(attempt), worker })
+    // What is put there with a result stands in an attempt's place: nobody has begun one.
+    if (what === 'attempt' && result === undefined)
+      this.claims.push({ message: pk, address, attempt: Number(attempt), worker })
   }
 
   #resultWritten(message: string, [address, attempt]: [string, string], worker: string): void {
