@@ -12,7 +12,8 @@ import { domainOf } from '../../shared/mail/address.ts'
 import { type History, type HistoryPosition, type IndexRow, isWithin } from '../../shared/messages/history.ts'
 import { consideredInbound } from '../../shared/policy/explain/considered-inbound.ts'
 import { judgeInbound } from '../../shared/policy/inbound.ts'
-import { bestPattern, compileSnapshot } from '../../shared/policy/snapshot.ts'
+import { bestPattern } from '../../shared/policy/order.ts'
+import { compileSnapshot } from '../../shared/policy/snapshot.ts'
 import { type FailingMessages, type Failure, summaryOf } from './inbound-summary.ts'
 
 const Failing = z.strictObject({

@@ -16,9 +16,9 @@ import {
   type Presented,
   present,
 } from './client-certificate.ts'
+import { bestPattern, specificity } from './order.ts'
 import type { Reason } from './reasons.ts'
 import {
-  bestPattern,
   compileRule,
   first,
   type InboundRule,
@@ -26,7 +26,6 @@ import {
   type OnPremises,
   parentOf,
   type Snapshot,
-  specificity,
 } from './snapshot.ts'
 
 export interface Session {

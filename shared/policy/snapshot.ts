@@ -4,8 +4,8 @@
  * connectors.
  */
 import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../connectors/schema.ts'
-import { domainMatchesPattern } from '../mail/domain.ts'
 import { IpRanges } from './ip-ranges.ts'
+import { byDemandThenName, byName, byRestrictionsThenName } from './order.ts'
 
 export interface Snapshot {
   version: number
@@ -158,25 +158,6 @@ export function* matchesByName<T>({ exact, wildcard }: DomainIndex<T>, domain: s
 
 export const first = <T>(items: Generator<T>): T | null => items.next().value ?? null
 
-/**
- * The most specific of the patterns that match a domain.
- * @param domain null for what belongs to no domain, which only `*` matches
- */
-export function bestPattern(patterns: readonly string[], domain: string | null): string | null {
-  let best: string | null = null
-  for (const pattern of patterns) {
-    const matches = domain === null ? pattern === '*' : domainMatchesPattern(domain, pattern)
-    if (matches && (best === null || specificity(pattern) > specificity(best))) best = pattern
-  }
-  return best
-}
-
-/** Orders the patterns that match one domain: exact, then wildcards by their length, then `*`. */
-export function specificity(pattern: string): number {
-  if (pattern === '*') return 0
-  return pattern.startsWith('*.') ? pattern.length : Number.POSITIVE_INFINITY
-}
-
 function indexByDomain<T>(
   connectors: readonly T[],
   patterns: (connector: T) => readonly string[],
@@ -199,38 +180,3 @@ function append<T>(map: Map<string, T[]>, key: string, value: T): void {
   if (list) list.push(value)
   else map.set(key, [value])
 }
-
-/** How much a connector asks of a sender: more comes first. */
-export function restrictions(connector: InboundConnector): number {
-  return [
-    connector.requireTls,
-    connector.restrictDomainsToCertificate,
-    connector.restrictDomainsToIpAddresses,
-    connector.minimumTlsVersion === 'TLSv1.3',
-    connector.restrictDomainsToCertificate && connector.requireClientAuthEku,
-  ].filter(Boolean).length
-}
-
-function byRestrictionsThenName(one: InboundConnector, other: InboundConnector): number {
-  return restrictions(other) - restrictions(one) || byName(one, other)
-}
-
-const levels = [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']
-
-/** How much a connector asks of a next hop: more comes first, so that a second connector never undoes the first. */
-export function demand({ tlsSettings, minimumTlsVersion }: OutboundConnector): number {
-  return levels.indexOf(tlsSettings) * 2 + Number(minimumTlsVersion === 'TLSv1.3')
-}
-
-function byDemandThenName(one: OutboundConnector, other: OutboundConnector): number {
-  return demand(other) - demand(one) || byName(one, other)
-}
-
-type Named = { name: string; id: string }
-
-/** Code point order, not the locale's: the same everywhere. */
-function byName(one: Named, other: Named): number {
-  return compare(one.name, other.name) || compare(one.id, other.id)
-}
-
-const compare = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)

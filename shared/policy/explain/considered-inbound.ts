@@ -9,7 +9,8 @@ import {
   violationOf,
   whyNotIdentified,
 } from '../inbound.ts'
-import { bestPattern, matchesByDomain, type Snapshot } from '../snapshot.ts'
+import { bestPattern } from '../order.ts'
+import { matchesByDomain, type Snapshot } from '../snapshot.ts'
 import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
 import { inboundOrder, outranked } from './precedence.ts'
 

@@ -1,6 +1,6 @@
-/** Why one connector goes before another: the order of snapshot.ts and outbound.ts, in words. */
+/** Why one connector goes before another: the order of order.ts and outbound.ts, in words. */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
-import { bestPattern, demand, restrictions, specificity } from '../snapshot.ts'
+import { bestPattern, demand, restrictions, specificity } from '../order.ts'
 import type { Finding } from './considered.ts'
 
 /** How two connectors for one domain are ordered: the higher goes first, compared number by number. */

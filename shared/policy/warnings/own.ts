@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
 import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { validFrom, validTo } from '../../tls/validity.ts'
-import { bestPattern } from '../snapshot.ts'
+import { bestPattern } from '../order.ts'
 import { few } from '../words.ts'
 import type { Warning } from './warning.ts'
 
