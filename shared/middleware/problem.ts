@@ -42,7 +42,8 @@ export function faultsOf(error: z.core.$ZodError): Fault[] {
   })
 }
 
-function dotted(path: readonly PropertyKey[]): string {
+/** A path as a fault has it. */
+export function dotted(path: readonly PropertyKey[]): string {
   return path
     .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
     .join('')

@@ -10,6 +10,7 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import type { z } from 'zod'
 import { metricNamespace } from '../contract/metrics.ts'
 import { limited } from './limited.ts'
+import { dotted } from './problem.ts'
 
 /** What processing one record may use. */
 export interface JobTools<B = unknown> {
@@ -106,7 +107,7 @@ function readJob<T extends z.ZodType>(schema: T, body: string): z.output<T> {
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues
     .flatMap(nearest)
-    .map(({ path, code }) => `${path.join('.') || 'body'} (${code})`)
+    .map(({ path, code }) => `${dotted(path) || 'body'} (${code})`)
   throw new Error(`The record is not a job of this queue: ${faults.join(', ')}`)
 }
 

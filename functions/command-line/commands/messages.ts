@@ -1,5 +1,4 @@
 /** `messages`: what happened to mail. */
-
 import { z } from 'zod'
 import type { ApiClient, Query } from '../api/client.ts'
 import { escaped } from '../api/client.ts'
@@ -10,6 +9,7 @@ import { instantOf } from '../text/instant.ts'
 import { table } from '../text/table.ts'
 import { jsonText, printable, timeOf } from '../text/words.ts'
 import { type Attempt, Entry, type Verdict } from '../trace/entry.ts'
+import { known } from '../trace/known.ts'
 import { messageText } from '../trace/message-text.ts'
 import { cameIn, leftBy, senderText } from '../trace/words.ts'
 
@@ -62,11 +62,7 @@ async function showOne(api: ApiClient, id: string, json: boolean, world: World) 
   return exit.ok
 }
 
-function entryOf(answer: unknown): Entry {
-  const parsed = Entry.safeParse(answer)
-  if (parsed.success) return parsed.data
-  throw new Fault('the trace is not one that this mailflow knows', ['--json shows it as it is.'])
-}
+const entryOf = (answer: unknown): Entry => known(Entry, answer, 'trace')
 
 interface Asked {
   readonly since: string | undefined

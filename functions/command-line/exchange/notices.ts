@@ -2,7 +2,6 @@
  * What an import says beside the file it writes. The danger of a move is a demand that quietly did not come along,
  * so what is weaker than in Exchange is told apart from what is only different.
  */
-
 import { printable } from '../text/words.ts'
 
 /** `Left out`: not in the file at all. `Disabled`: in it, without effect until somebody enables it. */
