@@ -10,7 +10,7 @@ import { visible } from '../mail/peer-words.ts'
 import { summaryOf } from '../tls/certificate-summary.ts'
 import { anyNameMatches } from '../tls/names.ts'
 import { certificateFaults, identifies, type Presented, present } from './client-certificate.ts'
-import type { InboundJudgement, Session } from './inbound.ts'
+import type { ConnectorViolation, InboundJudgement, Session } from './inbound.ts'
 import { matchesByDomain, type Snapshot } from './snapshot.ts'
 
 /** The connectors under which mail was accepted by its certificate. */
@@ -47,9 +47,7 @@ export function unknownTo(
   ]
 }
 
-type Violation = InboundJudgement['violation']
-
-const isAboutCertificate = (violation: Violation): violation is NonNullable<Violation> =>
+const isAboutCertificate = (violation: ConnectorViolation | null): violation is ConnectorViolation =>
   violation?.reason === 'InboundCertificateRestriction'
 
 /**

@@ -2,15 +2,10 @@
 import type { InboundConnector } from '../../connectors/schema.ts'
 import { domainOf } from '../../mail/address.ts'
 import { listed, named, present } from '../client-certificate.ts'
-import {
-  type InboundJudgement,
-  identifiedBy,
-  type Session,
-  violationOf,
-  whyNotIdentified,
-} from '../inbound.ts'
+import { type InboundJudgement, identifiedBy, type Session, violationOf } from '../inbound.ts'
 import { bestPattern } from '../order.ts'
 import { matchesByDomain, type Snapshot } from '../snapshot.ts'
+import { whyNotIdentified } from '../violation.ts'
 import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
 import { inboundOrder, outranked } from './precedence.ts'
 

@@ -1,0 +1,85 @@
+/** What an inbound connector demands of a session and did not get: what the peer hears, and what the administrator reads. */
+import type { InboundConnector } from '../connectors/schema.ts'
+import type { Reply, TlsFacts } from '../contract/message.ts'
+import { reply } from '../mail/reply.ts'
+import { certificateFaults, identifies, listed, named, type Presented } from './client-certificate.ts'
+import type { Reason } from './reasons.ts'
+import type { InboundRule } from './snapshot.ts'
+
+export interface Violation {
+  reason: Reason
+  /** What the peer hears in session. */
+  inSession: Reply
+  /** What a DSN says later. */
+  postQueue: Reply
+  explanation: string
+}
+
+/** The first demand that a session does not meet. */
+export function findViolation(
+  { connector, ranges }: InboundRule,
+  peer: { ip: string; tls: TlsFacts; presented: Presented | null },
+): Violation | null {
+  const { tls } = peer
+  if (connector.requireTls && !tls.negotiated) return tlsMissing(connector)
+  if (connector.requireTls && connector.minimumTlsVersion === 'TLSv1.3' && tls.protocol !== 'TLSv1.3')
+    return tlsTooOld(connector, tls.protocol)
+  if (connector.restrictDomainsToCertificate && !identifies(connector, peer.presented))
+    return certificateRestricted(connector, peer.presented)
+  if (connector.restrictDomainsToIpAddresses && !ranges.has(peer.ip))
+    return addressRestricted(connector, peer.ip)
+  return null
+}
+
+function tlsMissing(connector: InboundConnector): Violation {
+  return {
+    reason: 'InboundTlsRequired',
+    // RFC 3207 §4
+    inSession: reply(530, '7.0', 'Must issue a STARTTLS command first'),
+    postQueue: reply(550, '7.10', 'Encryption needed'),
+    explanation: `Connector "${connector.name}" requires TLS and the message came without it.`,
+  }
+}
+
+function tlsTooOld(connector: InboundConnector, protocol: string | null): Violation {
+  const needed = reply(550, '7.10', 'Encryption needed: TLSv1.3 or later')
+  return {
+    reason: 'InboundTlsVersion',
+    inSession: needed,
+    postQueue: needed,
+    explanation: `Connector "${connector.name}" requires TLSv1.3 and the message came over ${protocol ?? 'an unknown version'}.`,
+  }
+}
+
+const restricted = reply(550, '7.51', 'Sender domain is restricted to its own servers')
+
+function certificateRestricted(connector: InboundConnector, presented: Presented | null): Violation {
+  return {
+    reason: 'InboundCertificateRestriction',
+    inSession: restricted,
+    postQueue: restricted,
+    explanation: `Connector "${connector.name}" ${whyNotIdentified(connector, presented)}.`,
+  }
+}
+
+/** Reads after a connector's name. */
+export function whyNotIdentified(connector: InboundConnector, presented: Presented | null): string {
+  const { tlsSenderCertificateNames: names, certificateFingerprints: pinned } = connector
+  const expected = [
+    names.length > 0 ? `a certificate for ${listed(names)}` : '',
+    pinned.length > 0 ? `the certificate with fingerprint ${listed(pinned, 2)}` : '',
+  ]
+  const accepts = `accepts only ${expected.filter(Boolean).join(' or ')}`
+  if (presented === null) return `${accepts}; none was presented`
+  const subject = named(presented.certificate.subject)
+  return `${accepts}; presented was ${subject}: ${certificateFaults(connector, presented).join('; ')}`
+}
+
+function addressRestricted(connector: InboundConnector, ip: string): Violation {
+  return {
+    reason: 'InboundAddressRestriction',
+    inSession: restricted,
+    postQueue: restricted,
+    explanation: `Connector "${connector.name}" accepts only its listed addresses; the message came from ${ip}.`,
+  }
+}
