@@ -60,14 +60,18 @@ export async function evaluateJob(
 const isFirst = ({ notBefore, recipients }: EvaluationJob): boolean =>
   notBefore === null && recipients.every(({ attempts }) => attempts === 0)
 
-/** A queue may deliver a job again long after its successors. */
+/**
+ * A queue may deliver a job again long after its successors. What asks for a retry is overtaken by the outcome of an
+ * attempt alone: it may have been stamped by a clock behind that of the timer or retry before it, and where a delivery
+ * was handed back there is no other job to carry its recipients on.
+ */
 async function notOvertaken(job: EvaluationJob, trace: Trace): Promise<Recipient[]> {
   if (isFirst(job)) return job.recipients
   const addresses = job.recipients.map(({ address }) => address)
   const progress = await trace.progress(job.message.id, addresses)
   return job.recipients.filter(({ address, attempts }) => {
     const decided = progress.get(address)?.decided ?? ''
-    return decided < positionOf(attempts, job.notBefore)
+    return decided < (job.retry ? positionOf(attempts + 1, null) : positionOf(attempts, job.notBefore))
   })
 }
 

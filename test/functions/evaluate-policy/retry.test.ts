@@ -133,15 +133,16 @@ describe('a retry of what failed', () => {
     assert.equal((await it.claim(2)).kind, 'Busy')
   })
 
-  test('asked for before the time of a timer, and decided after it, does nothing', async () => {
+  // A delivery that is handed back looks the same, by a clock that is behind: nobody else would carry it on.
+  test('stamped before the time of a timer, and decided after it, is the same attempt', async () => {
     const it = deployment()
     await it.first()
     const timer = await it.fails(1, receivedAt)
     const stale = await it.asksAt(minutesLater(0.1))
     await it.run(timer, minutesLater(1))
     it.attempts()
-    assert.deepEqual(await it.run(stale, minutesLater(1.01)), [])
-    assert.deepEqual([it.attempts(), it.evaluation.sent], [[], []])
+    await it.run(stale, minutesLater(1.01))
+    assert.deepEqual([it.attempts(), it.evaluation.sent], [[2], []])
   })
 
   test('asked for before a timer was worked on, and decided after its outcome, does nothing', async () => {

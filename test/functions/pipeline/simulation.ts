@@ -33,6 +33,13 @@ export const modes: Record<string, Mode> = {
     duplicates: 0.3,
     retries: 0.05,
   },
+  'when connectors change and clocks differ': {
+    changes: 0.1,
+    skewMs: 1_000,
+    deaths: 0.02,
+    duplicates: 0.2,
+    retries: 0.05,
+  },
   'while a connector holds the message': { held: true, deaths: 0.04, duplicates: 0.2 },
   'while the message expires and jobs come twice': { hurried: true, duplicates: 0.5 },
   'while the message expires and workers die': { hurried: true, deaths: 0.05, duplicates: 0.2 },
@@ -77,6 +84,7 @@ const noFaults: Faults = {
   failures: 0,
   changes: 0,
   retries: 0,
+  skewMs: 0,
   hurried: false,
 }
 

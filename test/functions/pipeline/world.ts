@@ -30,6 +30,8 @@ export interface Faults {
   changes: number
   /** That an administrator asks to retry the message. */
   retries: number
+  /** How far the clock of a worker may be from the time, either way. */
+  skewMs: number
   /** Whether next hops are mostly slow, and duplicates soon: for what is about to expire. */
   hurried: boolean
 }
@@ -192,6 +194,8 @@ export class World {
   }
 
   #portsOf(worker: Worker): Ports {
+    const { skewMs } = this.#setting.faults
+    const skew = skewMs === 0 ? 0 : this.#chance.below(2 * skewMs) - skewMs
     return {
       request: (command) => worker.step(describe(command), () => this.#request(command, worker)),
       send: (unit, outgoing) => worker.step(`send to ${unit}`, () => this.#send(unit, outgoing, worker)),
@@ -203,7 +207,7 @@ export class World {
       transmit: (mail, job, version) =>
         worker.step('transmit', () => this.#transmit(mail, job, version, worker)),
       connectors: () => this.#connectors,
-      now: () => new Date(this.#now),
+      now: () => new Date(this.#now + skew),
     }
   }
 
