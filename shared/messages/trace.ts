@@ -188,9 +188,9 @@ export class Trace {
   }
 }
 
-/** Deferred without an attempt, of which a record would speak. */
-const isHeld = ({ action, recipient: { lastAttempt } }: Verdict): boolean =>
-  action === 'Defer' && lastAttempt === null
+/** Waits for a connector, not for the next attempt after one whose own record speaks of it. */
+const isHeld = ({ action, reason }: Verdict): boolean =>
+  action === 'Defer' && reason !== 'RetryLater' && reason !== 'OutboundTlsNotMet'
 
 /** What stays as it was written first. */
 const kept = new Set(['firstHeld'])

@@ -101,6 +101,24 @@ describe('the entry of a message', () => {
     await empty()
   })
 
+  for (const [reason, isHeld] of [
+    ['InboundCertificateRestriction', true],
+    ['NoRouteForAcceptedDomain', true],
+    ['RetryLater', false],
+    ['OutboundTlsNotMet', false],
+  ] as const)
+    test(`says of one tried before and now waiting for ${reason} that it ${isHeld ? 'was' : 'was not'} held`, async () => {
+      const received = receivedAt('2026-02-03T10:00Z')
+      const tried = recipient({ address: 'a@ours.example', lastAttempt: attempt() })
+      await record(
+        received,
+        verdict(tried.address, { action: 'Defer', reason, recipient: tried, notifyDelay: false }),
+      )
+      const [waiting] = (await history.entry(received.id))?.recipients ?? []
+      assert.equal(waiting?.firstHeld?.reason, isHeld ? reason : undefined)
+      await empty()
+    })
+
   test('tells what happened to each recipient and why', async () => {
     const received = message({ tls: overTlsWith({ chain: ['MIIB'] }), mailFrom: 'a@contoso.example' })
     await record(received, verdict('b@ours.example'), verdict('c@ours.example'))
