@@ -17,6 +17,9 @@ export interface Dependencies {
   now(): Date
 }
 
+/** While connectors change without pause, decision and delivery must not chase one another as fast as they can. */
+const pauseSeconds = 2
+
 /**
  * @param connectorsVersion of the connectors as they are
  * @returns the recipients to go on with; the others were handed back
@@ -36,7 +39,10 @@ export async function withoutOutdated(
   const outdated = asked.filter(({ begun }) => !begun).map(({ recipient }) => recipient)
   const notBefore = now().toISOString()
   await evaluation.send(
-    inParts(outdated).map((part) => ({ job: { message, recipients: part, notBefore, retry: true } })),
+    inParts(outdated).map((part) => ({
+      job: { message, recipients: part, notBefore, retry: true },
+      delaySeconds: pauseSeconds,
+    })),
   )
   return asked.filter(({ begun }) => begun).map(({ recipient }) => recipient)
 }
