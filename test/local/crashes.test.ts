@@ -155,13 +155,10 @@ test('workers killed at any moment lose nothing and deliver nothing twice uncoun
   await assertQueuesEmpty()
 })
 
-/**
- * Waits until every message is delivered. A batch whose worker died stays invisible for up to ten minutes, and
- * its claims last six: for what has lain untouched between two looks, that time is let pass at once.
- */
+/** Waits until every message is delivered. */
 async function untilAllArrive(ids: readonly string[]): Promise<void> {
   const open = new Set(ids)
-  let before = new Set<string>()
+  const look = impatience()
   await until(async () => {
     for (const id of open) {
       const trace = await api
@@ -169,12 +166,23 @@ async function untilAllArrive(ids: readonly string[]): Promise<void> {
         .catch(() => null)
       if (trace?.recipients.some(({ state }) => state === 'Delivered')) open.delete(id)
     }
+    await look()
+    return open.size === 0 ? true : null
+  }, 1000)
+}
+
+/**
+ * A batch whose worker died stays invisible for up to ten minutes, and its claims last six: for what has lain
+ * untouched between two looks, that time is let pass at once.
+ */
+function impatience(): () => Promise<void> {
+  let before = new Set<string>()
+  return async () => {
     const handles = await inFlight()
     const abandoned = handles.filter(({ handle }) => before.has(handle))
     if (abandoned.length > 0) await letTimePass(abandoned)
     before = new Set(handles.map(({ handle }) => handle))
-    return open.size === 0 ? true : null
-  }, 1000)
+  }
 }
 
 const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
@@ -248,15 +256,21 @@ function metric(name: string): number {
 }
 
 async function assertQueuesEmpty(): Promise<void> {
-  for (const [name, url] of Object.entries(runner.endpoints.queues))
-    await until(async () => {
-      const { Attributes = {} } = await sqs().send(
-        new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['All'] }),
-      )
-      const counts = ['', 'NotVisible', 'Delayed'].map((kind) =>
-        Number((Attributes as Record<string, string>)[`ApproximateNumberOfMessages${kind}`]),
-      )
-      if (name.endsWith('DeadLetters')) assert.deepEqual(counts, [0, 0, 0], `${name} is empty`)
-      return counts.every((count) => count === 0) ? true : null
-    })
+  const look = impatience()
+  await until(async () => {
+    await look()
+    const counts = await Promise.all(Object.entries(runner.endpoints.queues).map(countsOf))
+    return counts.flat().every((count) => count === 0) ? true : null
+  }, 1000)
+}
+
+async function countsOf([name, url]: [string, string]): Promise<number[]> {
+  const { Attributes = {} } = await sqs().send(
+    new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['All'] }),
+  )
+  const counts = ['', 'NotVisible', 'Delayed'].map((kind) =>
+    Number((Attributes as Record<string, string>)[`ApproximateNumberOfMessages${kind}`]),
+  )
+  if (name.endsWith('DeadLetters')) assert.deepEqual(counts, [0, 0, 0], `${name} is empty`)
+  return counts
 }
