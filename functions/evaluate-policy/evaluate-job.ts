@@ -57,7 +57,7 @@ export async function evaluateJob(
  * The first job of a message needs no look at what became of it, and no mark: what it would repeat is claimed by
  * number further on.
  */
-const isFirst = ({ notBefore, recipients }: EvaluationJob): boolean =>
+export const isFirst = ({ notBefore, recipients }: EvaluationJob): boolean =>
   notBefore === null && recipients.every(({ attempts }) => attempts === 0)
 
 /**

@@ -14,6 +14,7 @@ import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import { type Fate, knownTo, unknownTo } from '../../shared/policy/unknown-certificate.ts'
 import type { NoticeQueue } from '../../shared/queues/notice-queue.ts'
 import { summaryOf } from '../../shared/tls/certificate-summary.ts'
+import { isFirst } from './evaluate-job.ts'
 
 export interface CertificateWatch {
   accepted: Pick<AcceptedCertificates, 'remember'>
@@ -59,16 +60,13 @@ export async function watchCertificates(
   }
 
   async function tell(notice: CertificateNotice): Promise<void> {
+    // A message that is held is decided again and again, and is one message.
     if (isFirst(job)) countUnknown(notice.connector.name, metrics)
     if ((await notices.send(notice, now)) !== 'Failed') return
     metrics.addMetric(Metric.noticesFailed, MetricUnit.Count, 1)
     logger.error('The queue did not take a notice of an unknown certificate', { notice })
   }
 }
-
-/** A message that is held is decided again and again, and is one message. */
-const isFirst = ({ notBefore, recipients }: EvaluationJob): boolean =>
-  notBefore === null && recipients.every(({ attempts }) => attempts === 0)
 
 function fateOf(verdicts: readonly Verdict[]): Fate {
   const held = verdicts.filter((verdict) => verdict.action === 'Defer')
