@@ -72,6 +72,10 @@ export const Config = z
     deliverInVpc: z.boolean().default(false),
     /** Private addresses for the ingress without NAT: interface endpoints for what it calls. */
     interfaceEndpoints: z.boolean().default(false),
+    /** After how many hours the sender of mail that waits hears of it. */
+    delayNotificationHours: z.number().min(0.25).max(23).default(4),
+    /** In an accepted domain: where `rua=mailto:` of our TLS-RPT record sends reports (RFC 8460), which are kept here. */
+    tlsReportAddress: z.email().optional(),
     contentEncryption: z.enum(['S3Managed', 'Kms']).default('S3Managed'),
     contentRetentionDays: days.min(queueRetentionDays).default(queueRetentionDays),
     /** Claims expire with the trace, and must outlive every job that could find them. */
@@ -130,6 +134,16 @@ export function readConfig(settings: unknown): Config {
     (issue) => `${['mailflow', ...issue.path].join('.')}: ${issue.message}`,
   )
   throw new ConfigurationError(`cdk.json context: ${faults.join('; ')}`)
+}
+
+/** Tells a unit what decisions depend on besides connectors. */
+export function tellDecisionSettings(
+  { defaultRoute, delayNotificationHours, tlsReportAddress }: Config,
+  unit: { addEnvironment(name: string, value: string): unknown },
+): void {
+  unit.addEnvironment('DEFAULT_ROUTE', defaultRoute)
+  unit.addEnvironment('DELAY_NOTIFICATION_HOURS', String(delayNotificationHours))
+  if (tlsReportAddress !== undefined) unit.addEnvironment('TLS_REPORT_ADDRESS', tlsReportAddress)
 }
 
 /** Whether delivery leaves by NAT gateways, and so whether there are any. */

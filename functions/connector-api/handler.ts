@@ -5,7 +5,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { ConnectorRepository, SnapshotReader } from '../../shared/connectors/repository.ts'
-import { ApiEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
+import { ApiEnvironment, decisionSettings, readEnvironment } from '../../shared/contract/environment.ts'
 import { History } from '../../shared/messages/history.ts'
 import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
@@ -21,7 +21,7 @@ export const handler = connectorApi({
   evaluation: new JobQueue(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),
   explain: {
     snapshot: () => connectors.current(),
-    settings: { defaultRoute: environment.DEFAULT_ROUTE },
+    settings: decisionSettings(environment),
     publicRoots: getCACertificates(),
   },
   logger: new Logger({ serviceName: 'connector-api' }),

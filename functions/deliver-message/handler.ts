@@ -16,6 +16,7 @@ import { createResolver } from '../../shared/net/resolver.ts'
 import { deliverBySes, type SesOptions } from '../../shared/net/ses-delivery.ts'
 import { deliverBySmtp, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
 import { defaultTimeouts } from '../../shared/net/smtp-session.ts'
+import { noMtaSts } from '../../shared/policy/transport-security.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { type Dependencies, deliverJob } from './deliver-job.ts'
 import { countDelivery, logDelivery } from './observe.ts'
@@ -53,6 +54,10 @@ const smtp: Omit<SmtpOptions, 'signal'> = {
   privateNetworks: environment.PRIVATE_MX_NETWORKS,
   random: Math.random,
   timeouts: defaultTimeouts,
+  mtaSts: async () => noMtaSts,
+  credentials: async (name) => {
+    throw new Error(`there is no way yet to read ${name}`)
+  },
 }
 
 const ses: Omit<SesOptions, 'signal'> = {
@@ -84,9 +89,9 @@ async function deliverRecord(
     ...claimsAndQueues,
     connectorsVersion,
     transmit: (route, mail) =>
-      route.kind === 'Ses'
-        ? deliverBySes(mail, { ...ses, signal })
-        : deliverBySmtp(route, mail, { ...smtp, signal }),
+      route.kind === 'Mx' || route.kind === 'SmartHosts'
+        ? deliverBySmtp(route, mail, { ...smtp, signal })
+        : deliverBySes(mail, { ...ses, signal }),
   })
   logDelivery(logger, job, delivery)
   countDelivery(metrics, job, delivery)

@@ -5,7 +5,7 @@ import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import type { Attempt } from '../../shared/contract/message.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
-import { forcesTls } from '../../shared/tls/server-certificate.ts'
+import { isEnforced } from '../../shared/policy/transport-security.ts'
 import type { Delivery } from './deliver-job.ts'
 
 /** One line for the attempt; replies belong to the log, the message's own words do not. */
@@ -63,5 +63,5 @@ export function protectionOf(
 ): 'verified' | 'encrypted' | 'plaintext' | 'unknown' {
   if (tls !== null) return tls.verified ? 'verified' : 'encrypted'
   if (job.route.kind !== 'Ses') return 'plaintext'
-  return forcesTls(job.tls) ? 'encrypted' : 'unknown'
+  return isEnforced(job.tls) ? 'encrypted' : 'unknown'
 }

@@ -4,7 +4,7 @@ import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { SnapshotReader } from '../../shared/connectors/repository.ts'
-import { EvaluateEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
+import { decisionSettings, EvaluateEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { type CertificateNotice, type EvaluationJob, EvaluationQueueJob } from '../../shared/contract/jobs.ts'
 import type { Attempt } from '../../shared/contract/message.ts'
 import { AcceptedCertificates } from '../../shared/messages/accepted-certificates.ts'
@@ -34,7 +34,7 @@ const dependencies = {
     delivery: new JobQueue(sqs, environment.DELIVERY_QUEUE_URL),
     bounce: new JobQueue(sqs, environment.BOUNCE_QUEUE_URL),
   },
-  settings: { defaultRoute: environment.DEFAULT_ROUTE },
+  settings: decisionSettings(environment),
   retentionDays: environment.TRACE_RETENTION_DAYS,
 }
 const notices = new JobQueue<CertificateNotice>(sqs, environment.EVALUATION_QUEUE_URL)

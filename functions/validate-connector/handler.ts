@@ -11,6 +11,7 @@ import { ConnectorRepository } from '../../shared/connectors/repository.ts'
 import { readEnvironment, ValidateEnvironment } from '../../shared/contract/environment.ts'
 import { clientDefaults, onceOnly } from '../../shared/middleware/aws-clients.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
+import { noMtaSts } from '../../shared/policy/transport-security.ts'
 import { validationApi } from './api.ts'
 import { type Options, validate } from './validate.ts'
 
@@ -32,6 +33,10 @@ const options: Options = {
     privateNetworks: environment.PRIVATE_MX_NETWORKS,
     random: Math.random,
     timeouts,
+    mtaSts: async () => noMtaSts,
+    credentials: async (name) => {
+      throw new Error(`there is no way yet to read ${name}`)
+    },
     ipv6: reachesIpv6(),
   },
   ses: {

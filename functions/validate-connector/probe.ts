@@ -3,7 +3,7 @@
  * under the connector's own requirement as if it were enforced, so nothing passes here that delivery would refuse.
  */
 import type { ValidationStep } from '../../shared/connectors/validation.ts'
-import type { TlsRequirement } from '../../shared/contract/jobs.ts'
+import type { PolicySource } from '../../shared/contract/message.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import type { NextHop } from '../../shared/net/next-hops.ts'
 import {
@@ -12,6 +12,7 @@ import {
   openSession,
   type SessionOptions,
 } from '../../shared/net/smtp-session.ts'
+import type { HopRequirement } from '../../shared/tls/requirement.ts'
 import { assessServerTls, type EstablishedTls, type ServerTls } from '../../shared/tls/server-certificate.ts'
 import { type Reported, stepOf } from './steps.ts'
 
@@ -22,7 +23,6 @@ export interface Probe {
   passed: boolean
 }
 
-/** @param options the requirement's mode is `Enforce` */
 export async function probe(hop: NextHop, options: SessionOptions): Promise<Probe> {
   const marks: Mark[] = []
   const observe = (milestone: Milestone) => marks.push({ milestone, at: performance.now() })
@@ -85,7 +85,7 @@ function findingsOf(phases: Phase[], opening: Opening, hop: NextHop, options: Se
     const { step, durationMs } = phase
     const isLast = index === phases.length - 1
     if (step === 'StartTls' && opening.kind !== 'Failed')
-      return { ...startTls(opening.tls, options.requirement), durationMs }
+      return { ...startTls(opening.tls, options.enforced), durationMs }
     if (isLast && opening.kind !== 'Admitted')
       return { step, durationMs, succeeded: false, detail: whyFailed(phase, opening, options) }
     if (step === 'StartTls')
@@ -94,8 +94,8 @@ function findingsOf(phases: Phase[], opening: Opening, hop: NextHop, options: Se
   })
   if (opening.kind === 'Failed') return findings
   const offered = phases.some(({ step }) => step === 'StartTls')
-  if (!offered && opening.kind === 'Admitted') findings.push(startTls(opening.tls, options.requirement))
-  if (opening.tls.kind === 'Established') findings.push(...certificate(opening.tls, options.requirement))
+  if (!offered && opening.kind === 'Admitted') findings.push(startTls(opening.tls, options.enforced))
+  if (opening.tls.kind === 'Established') findings.push(...certificate(opening.tls, options.enforced))
   return findings
 }
 
@@ -107,27 +107,27 @@ function whyFailed(
   opening: Exclude<Opening, { kind: 'Admitted' }>,
   { signal }: SessionOptions,
 ): string {
-  const why = `${whatFailed[reached]}: ${formatReply(opening.reply)}`
+  const why = `${whatFailed[reached]}: ${formatReply(opening.kind === 'Failed' ? opening.reply : opening.fault.reply)}`
   return signal.aborted ? `${why}; the time for it ran out` : why
 }
 
 /** Whether there is TLS at all, as good as the connector asks for; its certificate comes after. */
-function startTls(tls: ServerTls, requirement: TlsRequirement): Reported {
+function startTls(tls: ServerTls, requirement: HopRequirement): Reported {
   const step = 'StartTls'
   const fault = weakness(tls, requirement)
   if (tls.kind !== 'Established') {
-    const detail = fault === null ? inTheClear(tls) : formatReply(fault)
+    const detail = fault === null ? inTheClear(tls) : formatReply(fault.reply)
     return { step, succeeded: fault === null, detail }
   }
   const { protocol, cipher, group } = tls
-  const detail = fault ? formatReply(fault) : [protocol, cipher, group].filter(Boolean).join(', ')
+  const detail = fault ? formatReply(fault.reply) : [protocol, cipher, group].filter(Boolean).join(', ')
   return { step, succeeded: fault === null, detail, tls: { protocol, cipher, group } }
 }
 
 /** What is wrong with the session even if any certificate would do. */
-function weakness(tls: ServerTls, requirement: TlsRequirement) {
+function weakness(tls: ServerTls, requirement: HopRequirement) {
   const level = requirement.level === 'Opportunistic' ? 'Opportunistic' : 'EncryptionOnly'
-  return assessServerTls({ ...requirement, level }, tls)
+  return assessServerTls({ ...requirement, level }, tls, new Date())
 }
 
 function inTheClear(tls: Exclude<ServerTls, EstablishedTls>): string {
@@ -138,20 +138,30 @@ function inTheClear(tls: Exclude<ServerTls, EstablishedTls>): string {
   return `${why}: mail goes in the clear, since tlsSettings is null`
 }
 
-function certificate(tls: EstablishedTls, requirement: TlsRequirement): Reported[] {
+function certificate(tls: EstablishedTls, requirement: HopRequirement): Reported[] {
   if (weakness(tls, requirement) !== null) return []
-  const fault = assessServerTls(requirement, tls)
-  const detail = fault ? formatReply(fault) : goodEnough(tls, requirement)
+  const fault = assessServerTls(requirement, tls, new Date())
+  const detail = fault ? formatReply(fault.reply) : goodEnough(tls, requirement)
   return [{ step: 'Certificate', succeeded: fault === null, detail, certificates: [...tls.certificates] }]
+}
+
+const bySource: Readonly<Record<PolicySource, string>> = {
+  Connector: '',
+  Dane: ', as DANE demands',
+  MtaSts: ', as the MTA-STS policy demands',
+  RequireTls: ', as REQUIRETLS demands',
+  Opportunistic: '',
 }
 
 function goodEnough(
   { trusted, trustError, certificates }: EstablishedTls,
-  requirement: TlsRequirement,
+  requirement: HopRequirement,
 ): string {
-  const { level, tlsDomain } = requirement
+  const { level, names, source } = requirement
   const until = certificates[0] ? `, until ${certificates[0].notAfter}` : ''
-  if (level === 'DomainValidation') return `Trusted, and its name matches ${tlsDomain}${until}`
+  if (level === 'DomainValidation')
+    return `Trusted, and its name matches ${names.join(' or ')}${bySource[source]}${until}`
+  if (level === 'Dane') return `One of the TLSA records of ${names[0]} names it${until}`
   if (level === 'CertificateValidation') return `Trusted${until}`
   const setting = level === 'Opportunistic' ? 'null' : level
   const would = trusted ? `It is trusted${until}` : `It would not be trusted: ${trustError}`

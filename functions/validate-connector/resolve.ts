@@ -1,9 +1,13 @@
 /** The next hops that a connector leads to, each name asked for apart, so that one without an answer is seen. */
 import { isIP, isIPv6 } from 'node:net'
 import { mostHosts, type ValidationStep } from '../../shared/connectors/validation.ts'
-import type { Route } from '../../shared/contract/jobs.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
-import { findNextHops, type NextHop, type RoutingOptions } from '../../shared/net/next-hops.ts'
+import {
+  findNextHops,
+  type NextHop,
+  type RoutingOptions,
+  type SmtpRoute,
+} from '../../shared/net/next-hops.ts'
 import type { Resolver } from '../../shared/net/resolver.ts'
 import { stepOf, timed } from './steps.ts'
 
@@ -17,8 +21,6 @@ export interface Target {
   step: ValidationStep
   hops: NextHop[]
 }
-
-type SmtpRoute = Exclude<Route, { kind: 'Ses' }>
 
 /** @returns in all at most `mostHosts` hops, in the order in which a delivery would try those of one target */
 export async function resolveTargets(route: SmtpRoute, options: ResolveOptions): Promise<Target[]> {

@@ -4,13 +4,22 @@
  */
 import type { OutboundConnector } from '../../shared/connectors/schema.ts'
 import { keepable, type OutboundValidation, type ValidationStep } from '../../shared/connectors/validation.ts'
-import type { Route } from '../../shared/contract/jobs.ts'
 import { domainOf } from '../../shared/mail/address.ts'
+import { formatReply } from '../../shared/mail/reply.ts'
+import type { NextHop, SmtpRoute } from '../../shared/net/next-hops.ts'
 import type { Resolver } from '../../shared/net/resolver.ts'
 import { deliverBySes, type SesOptions } from '../../shared/net/ses-delivery.ts'
-import { deliverOver, type Mail, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
+import {
+  type AttemptPlan,
+  deliverOver,
+  type Mail,
+  planAttempt,
+  type SmtpOptions,
+  sessionFor,
+} from '../../shared/net/smtp-delivery.ts'
 import { requirementOf, routeOf } from '../../shared/policy/outbound.ts'
-import { probe } from './probe.ts'
+import { decideHop } from '../../shared/policy/transport-security.ts'
+import { type Probe, probe } from './probe.ts'
 import { type ResolveOptions, resolveTargets, type Target } from './resolve.ts'
 import { stepOf } from './steps.ts'
 import { composeTestMail, notSent, sendTestMail, type TestMail } from './test-mail.ts'
@@ -39,7 +48,10 @@ export async function validate(
   const requirement = { ...requirementOf(connector), mode: 'Enforce' as const }
   const mail = await composeTestMail(connector, requirement, testMail)
   const route = routeOf(connector, domainOf(testMail.recipients[0] ?? '') ?? '')
-  const steps = route.kind === 'Ses' ? await bySes(mail, options) : await bySmtp(route, mail, options)
+  const steps =
+    route.kind === 'Mx' || route.kind === 'SmartHosts'
+      ? await bySmtp(route, mail, options)
+      : await bySes(mail, options)
   return keepable({
     at: testMail.at.toISOString(),
     succeeded: steps.every(({ succeeded }) => succeeded),
@@ -58,19 +70,18 @@ async function bySes(mail: Mail, { ses, limits }: Options): Promise<ValidationSt
   ]
 }
 
-async function bySmtp(
-  route: Exclude<Route, { kind: 'Ses' }>,
-  mail: Mail,
-  { smtp, limits }: Options,
-): Promise<ValidationStep[]> {
+async function bySmtp(route: SmtpRoute, mail: Mail, { smtp, limits }: Options): Promise<ValidationStep[]> {
   const [resolving, probing, whole] = [limits.resolve, limits.probe, limits.whole].map((ms) =>
     AbortSignal.timeout(ms),
   ) as [AbortSignal, AbortSignal, AbortSignal]
-  const targets = await resolveTargets(route, { ...smtp, signal: resolving })
-  const session = { ...smtp, requirement: mail.tls, signal: probing }
+  const plan = await planAttempt(mail, { ...smtp, signal: resolving })
+  if ('kind' in plan) return [stepOf({ step: 'Resolve', succeeded: false, detail: formatReply(plan.reply) })]
+  const targets = await resolveTargets(route, { ...smtp, dane: plan.heeds.dane, signal: resolving })
   const probed = await Promise.all(
     targets.map(async ({ step, hops }: Target) => {
-      const probes = await Promise.all(hops.map((hop) => probe(hop, session)))
+      const probes = await Promise.all(
+        hops.map((hop) => probeHop(hop, mail, plan, { ...smtp, signal: probing })),
+      )
       return { step, probes }
     }),
   )
@@ -81,4 +92,12 @@ async function bySmtp(
       ? await sendTestMail(mail, (it) => deliverOver([hop], it, { ...smtp, signal: whole }))
       : notSent('Not sent, since no host passed'),
   ]
+}
+
+async function probeHop(hop: NextHop, mail: Mail, plan: AttemptPlan, options: SmtpOptions): Promise<Probe> {
+  const decision = decideHop(mail.tls, plan.wish, { ...hop, domain: plan.domain }, plan.mtaSts)
+  if (decision.kind === 'Try') return probe(hop, sessionFor(hop, decision, plan, options))
+  const detail = formatReply(decision.fault.reply)
+  const step = stepOf({ step: 'Resolve', host: hop.host, ip: hop.ip, succeeded: false, detail })
+  return { hop, steps: [step], passed: false }
 }

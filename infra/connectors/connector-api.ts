@@ -4,7 +4,7 @@ import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-
 import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
 import { Construct } from 'constructs'
-import type { Config } from '../config.ts'
+import { type Config, tellDecisionSettings } from '../config.ts'
 import type { ValidateConnector } from '../delivery/validate-connector.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
@@ -58,7 +58,7 @@ export class ConnectorApi extends Construct {
     connectors.grantReadWrite(this.handler)
     messages.grantHistory(this.handler)
     queues.evaluation.grantSend(this.handler)
-    this.handler.addEnvironment('DEFAULT_ROUTE', config.defaultRoute)
+    tellDecisionSettings(config, this.handler)
     this.api = new HttpApi(this, 'Api', { ...authorisation(config), createDefaultStage: false })
     // One permission for the whole API: a function's policy has no room for one a route.
     const integration = new HttpLambdaIntegration('Handler', this.handler, { scopePermissionToRoute: false })

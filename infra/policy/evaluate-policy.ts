@@ -1,5 +1,5 @@
 import { Construct } from 'constructs'
-import type { Config } from '../config.ts'
+import { type Config, tellDecisionSettings } from '../config.ts'
 import type { ConnectorsTable } from '../connectors/connectors-table.ts'
 import type { Notices } from '../monitoring/notices.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
@@ -27,7 +27,7 @@ export class EvaluatePolicy extends Construct {
       config,
       limits: config.functions.evaluate,
     })
-    this.handler.addEnvironment('DEFAULT_ROUTE', config.defaultRoute)
+    tellDecisionSettings(config, this.handler)
     connectors.grantRead(this.handler)
     messages.grantTrace(this.handler)
     notices.grantPublish(this.handler)

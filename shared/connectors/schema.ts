@@ -70,6 +70,11 @@ const Fingerprint = z
   .transform((value) => value.replaceAll(':', '').toLowerCase())
   .pipe(z.string().regex(/^[0-9a-f]{64}$/, 'not a SHA-256 fingerprint (64 hexadecimal digits)'))
 
+/** The last part of a Secrets Manager secret's name. */
+const SecretName = z
+  .string()
+  .regex(/^[A-Za-z0-9_.@+=-]{1,128}$/, 'must be 1 to 128 letters, digits or any of _.@+=-')
+
 const SmartHostInput = z.strictObject({
   host: z
     .string()
@@ -202,8 +207,19 @@ const OutboundFields = z.strictObject({
   tlsDomain: CertificateName.nullable().default(null),
   certificateAuthorities: CertificateAuthorities,
   minimumTlsVersion,
-  smtpDaneMode: z.enum(['Opportunistic', 'None']).default('Opportunistic').describe(kept),
-  mtaStsMode: z.enum(['Opportunistic', 'None']).default('Opportunistic').describe(kept),
+  clientCertificate: SecretName.nullable()
+    .default(null)
+    .describe(
+      'the secret mailflow/client-certificates/NAME, shown to a next hop that asks for a certificate',
+    ),
+  smtpDaneMode: z
+    .enum(['Opportunistic', 'None'])
+    .default('Opportunistic')
+    .describe('whether TLSA records of the next hop count where tlsSettings is null (RFC 7672)'),
+  mtaStsMode: z
+    .enum(['Opportunistic', 'None'])
+    .default('Opportunistic')
+    .describe("whether the domain's MTA-STS policy counts where tlsSettings is null (RFC 8461)"),
   expirationHours: z.int().min(12).max(24).default(24),
   comment,
 })
@@ -253,6 +269,12 @@ const outboundRules: SpanningRule<Outbound>[] = [
     broken: (it) => it.route === 'Ses' && it.tlsSettings !== null && it.tlsSettings !== 'EncryptionOnly',
     message: (it) =>
       `Amazon SES can require TLS but cannot verify the partner's certificate, so ${it.tlsSettings} needs route Mx or SmartHosts`,
+  },
+  {
+    at: 'clientCertificate',
+    reads: ['route', 'clientCertificate'],
+    broken: (it) => it.route === 'Ses' && it.clientCertificate !== null,
+    message: 'Amazon SES shows no certificate of ours to the next hop',
   },
   {
     at: 'minimumTlsVersion',

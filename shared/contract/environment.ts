@@ -45,15 +45,34 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   DRAIN_SECONDS: z.coerce.number().int().min(1).max(115).default(100),
 })
 
-export const EvaluateEnvironment = ConnectorsEnvironment.extend({
+/** What decisions depend on besides connectors; told to whoever decides and to whoever explains. */
+const DecisionEnvironment = ConnectorsEnvironment.extend({
+  /** Where mail goes that no connector matches. */
+  DEFAULT_ROUTE: z.enum(['Mx', 'Ses']),
+  DELAY_NOTIFICATION_HOURS: z.coerce.number().positive().default(4),
+  /** Where others send their reports on TLS with us (RFC 8460); empty means nowhere. */
+  TLS_REPORT_ADDRESS: z
+    .string()
+    .default('')
+    .transform((address) => (address === '' ? null : address)),
+})
+
+/** The settings of `evaluate` as a unit was told them. */
+export function decisionSettings(environment: z.output<typeof DecisionEnvironment>) {
+  return {
+    defaultRoute: environment.DEFAULT_ROUTE,
+    delayNotificationHours: environment.DELAY_NOTIFICATION_HOURS,
+    tlsReportAddress: environment.TLS_REPORT_ADDRESS,
+  }
+}
+
+export const EvaluateEnvironment = DecisionEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
   DELIVERY_QUEUE_URL: z.url(),
   BOUNCE_QUEUE_URL: z.url(),
   /** Where the administrator is told of unknown certificates. */
   NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
-  /** Where mail goes that no connector matches. */
-  DEFAULT_ROUTE: z.enum(['Mx', 'Ses']),
   TRACE_RETENTION_DAYS: retentionDays,
 })
 
@@ -89,11 +108,9 @@ export const BounceEnvironment = z.object({
   TRACE_RETENTION_DAYS: retentionDays,
 })
 
-export const ApiEnvironment = ConnectorsEnvironment.extend({
+export const ApiEnvironment = DecisionEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
-  /** As evaluate-policy is told, so that what is explained is what happens. */
-  DEFAULT_ROUTE: z.enum(['Mx', 'Ses']),
 })
 
 /**

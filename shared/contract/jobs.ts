@@ -11,6 +11,8 @@ export const Route = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('Mx'), domain: z.string() }),
   z.strictObject({ kind: z.literal('SmartHosts'), hosts: z.array(SmartHost).min(1) }),
   z.strictObject({ kind: z.literal('Ses') }),
+  /** Kept here: a report by others on how their mail to us fared (RFC 8460). */
+  z.strictObject({ kind: z.literal('TlsReports') }),
 ])
 export type Route = z.infer<typeof Route>
 
@@ -24,6 +26,12 @@ export const TlsRequirement = z.strictObject({
   /** PEM; empty means the public roots. */
   certificateAuthorities: z.array(z.string()),
   minimumTlsVersion: z.enum(['TLSv1.2', 'TLSv1.3']),
+  /** Whether the next hop's TLSA records count (RFC 7672). */
+  smtpDaneMode: z.enum(['Opportunistic', 'None']).default('Opportunistic'),
+  /** Whether the domain's MTA-STS policy counts (RFC 8461). */
+  mtaStsMode: z.enum(['Opportunistic', 'None']).default('Opportunistic'),
+  /** The name of the secret with the certificate for a next hop that asks for one. */
+  clientCertificate: z.string().nullable().default(null),
 })
 export type TlsRequirement = z.infer<typeof TlsRequirement>
 

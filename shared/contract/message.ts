@@ -1,5 +1,6 @@
 /** A message on its way: what the ingress learnt of it, and what each later unit is told. */
 import { z } from 'zod'
+import { TlsResult } from './tls-result.ts'
 
 const timestamp = z.iso.datetime({ offset: false })
 
@@ -121,10 +122,25 @@ export const AttemptTls = z.strictObject({
   group: z.string().nullable(),
   /** Whether the certificate satisfied a requirement that asked for verification. */
   verified: z.boolean(),
+  /** Why it was not, where something was to be verified or the certificate would not have passed. */
+  notVerified: z.string().nullable().default(null),
   /** SHA-256 of the certificate presented, or null where the hop does not show it (SES). */
   fingerprint256: z.string().nullable(),
 })
 export type AttemptTls = z.infer<typeof AttemptTls>
+
+/** What was demanded of a next hop's TLS. `Dane`: what its TLSA records say (RFC 7672). */
+export const TlsLevel = z.enum([
+  'Opportunistic',
+  'EncryptionOnly',
+  'CertificateValidation',
+  'DomainValidation',
+  'Dane',
+])
+export type TlsLevel = z.infer<typeof TlsLevel>
+
+export const PolicySource = z.enum(['Connector', 'Dane', 'MtaSts', 'RequireTls', 'Opportunistic'])
+export type PolicySource = z.infer<typeof PolicySource>
 
 /** One try at handing a message to its next hop, for one recipient. */
 export const Attempt = z.strictObject({
@@ -137,7 +153,11 @@ export const Attempt = z.strictObject({
   /** Null when the attempt ended before TLS or used none, and by SES, which does not show it. */
   tls: AttemptTls.nullable(),
   /** The level in force for the attempt. */
-  policy: z.enum(['Opportunistic', 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']),
+  policy: TlsLevel,
+  /** Who demanded that level. */
+  policySource: PolicySource.nullable().default(null),
+  /** As RFC 8460 §4.3 names it; null where there was no session to judge, and by SES. */
+  tlsResult: TlsResult.nullable().default(null),
   /** What a connector in ReportOnly mode would have refused this attempt for. */
   reportOnly: Reply.nullable(),
   /** What the peer answered, or what the attempt came to when the peer did not answer. */

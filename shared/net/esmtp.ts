@@ -43,7 +43,8 @@ export function traitsOf(
 export function unsupported(mail: MailTraits, extensions: Extensions): Reply | null {
   const limit = Number(extensions.get('SIZE') ?? 0)
   // RFC 8689 §4.2.1: the message may only go on with the keyword that binds the next hop too.
-  if (mail.envelope.requireTls && !extensions.has('REQUIRETLS'))
+  // A DSN goes on without it (§5).
+  if (mail.envelope.requireTls && mail.envelope.mailFrom !== '' && !extensions.has('REQUIRETLS'))
     return reply(550, '7.30', 'REQUIRETLS is asked for but not supported by the next hop')
   // RFC 6531 §3.5.
   if (mail.internationalised && !extensions.has('SMTPUTF8'))
@@ -64,7 +65,7 @@ export function mailCommand(mail: MailTraits, extensions: Extensions): string {
     extensions.has('SIZE') && `SIZE=${mail.size}`,
     extensions.has('8BITMIME') && (mail.eightBit || mail.envelope.eightBitMime) && 'BODY=8BITMIME',
     mail.internationalised && 'SMTPUTF8',
-    requireTls && 'REQUIRETLS',
+    requireTls && extensions.has('REQUIRETLS') && 'REQUIRETLS',
     extensions.has('DSN') && dsn.ret && `RET=${dsn.ret}`,
     extensions.has('DSN') && dsn.envid && `ENVID=${toXtext(dsn.envid)}`,
   ].filter(Boolean)

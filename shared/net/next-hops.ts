@@ -11,18 +11,17 @@ import type { Route, SmartHost } from '../contract/jobs.ts'
 import type { Reply } from '../contract/message.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 import { reply } from '../mail/reply.ts'
+import type { HopFacts } from '../policy/transport-security.ts'
 import type { Resolver } from './resolver.ts'
+import type { Endpoint } from './smtp-session.ts'
 
-export interface NextHop {
-  /** Host name, or the address of a smart host given as one. */
-  host: string
-  ip: string
-  port: number
-}
+export interface NextHop extends Endpoint, Omit<HopFacts, 'domain'> {}
 
 export interface RoutingOptions {
   /** CIDRs that an MX may point into although they are not public. */
   privateNetworks: readonly string[]
+  /** Whether to look for TLSA records of the hosts (RFC 7672). */
+  dane: boolean
   /** In [0, 1); spreads load among equals. */
   random: () => number
   /** The attempt's limit. */
@@ -31,13 +30,15 @@ export interface RoutingOptions {
 
 export type NextHops = { kind: 'Found'; hops: NextHop[] } | { kind: 'NotFound'; reply: Reply }
 
-type SmtpRoute = Exclude<Route, { kind: 'Ses' }>
+export type SmtpRoute = Extract<Route, { kind: 'Mx' | 'SmartHosts' }>
 
 /** RFC 5321 §5.1 lets a client limit how many addresses it tries; so many hosts are asked for, too. */
 const mostAddresses = 10
 /** Milliseconds for all the questions of one attempt: a domain's silent servers must not take the whole of it. */
 const longestLookup = 30_000
 const smtpPort = 25
+
+const unproven = { authentic: false, dane: { kind: 'None' } } as const
 
 /** @returns at most ten addresses in the order to try them; a 4xx reply when asking again may help, else a 5xx */
 export async function findNextHops(
@@ -87,7 +88,9 @@ async function hopsOfImplicitMx(
 ): Promise<NextHops> {
   const { ips, failure } = await addressesOf(domain, resolver)
   if (ips.length === 0) return notFound(failure ?? noSuchDomain(domain))
-  const hops = ips.filter(allowed).map((ip) => ({ host: domain, ip, port: smtpPort }))
+  const hops = ips
+    .filter(allowed)
+    .map((ip) => ({ ...unproven, foundBy: 'Domain' as const, host: domain, ip, port: smtpPort }))
   return hops.length > 0
     ? { kind: 'Found', hops: hops.slice(0, mostAddresses) }
     : notFound(reply(451, '4.312', `${domain} has no address that may be used`))
@@ -124,7 +127,9 @@ async function hopsOf(
     })),
   )
   const failure = found.find((each) => each.failure !== null)?.failure ?? null
-  const hops = found.flatMap(({ host, port, ips }) => ips.filter(allowed).map((ip) => ({ host, ip, port })))
+  const hops = found.flatMap(({ host, port, ips }) =>
+    ips.filter(allowed).map((ip) => ({ ...unproven, foundBy: 'Mx' as const, host, ip, port })),
+  )
   if (hops.length > 0) return { kind: 'Found', hops: hops.slice(0, mostAddresses) }
   return notFound(failure ?? reply(451, '4.312', otherwise))
 }

@@ -6,7 +6,7 @@ import { type SESClient, SendRawEmailCommand } from '@aws-sdk/client-ses'
 import type { TlsRequirement } from '../contract/jobs.ts'
 import type { Recipient, Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
-import { forcesTls } from '../tls/server-certificate.ts'
+import { isEnforced } from '../policy/transport-security.ts'
 import { outcomeOf } from './failures.ts'
 import type { Mail, Outcome, Outcomes } from './smtp-delivery.ts'
 
@@ -50,7 +50,7 @@ async function send(mail: Mail, recipients: readonly Recipient[], options: SesOp
     ...(mailFrom === '' ? {} : { Source: mailFrom }),
     Destinations: recipients.map(({ address }) => address),
     RawMessage: { Data: mail.content },
-    ConfigurationSetName: forcesTls(mail.tls) ? requireTls : optionalTls,
+    ConfigurationSetName: isEnforced(mail.tls) ? requireTls : optionalTls,
   })
   try {
     const { MessageId } = await options.ses.send(command, { abortSignal: options.signal })
@@ -82,7 +82,15 @@ function replyToSesError(error: unknown): Reply {
 
 /** Neither address nor TLS session of the hop is shown by SES. */
 function at({ level }: TlsRequirement): Omit<Outcome, 'outcome' | 'reply'> {
-  return { host: 'Amazon SES', ip: null, tls: null, policy: level, reportOnly: null }
+  return {
+    host: 'Amazon SES',
+    ip: null,
+    tls: null,
+    policy: level,
+    policySource: level === 'Opportunistic' ? 'Opportunistic' : 'Connector',
+    tlsResult: null,
+    reportOnly: null,
+  }
 }
 
 function outcomesFor(recipients: readonly Recipient[], outcome: Outcome): Outcomes {

@@ -3,18 +3,45 @@
  * before a transaction (no connection, no TLS, not the extensions the message needs) lets the next hop try; what
  * a hop answers within a transaction is final for the attempt.
  */
-import type { Route, TlsRequirement } from '../contract/jobs.ts'
+import { isIP } from 'node:net'
+import type { TlsRequirement } from '../contract/jobs.ts'
 import type { Attempt, AttemptTls, Message, Recipient, Reply } from '../contract/message.ts'
-import { isPermanent, reply } from '../mail/reply.ts'
-import type { ServerTls } from '../tls/server-certificate.ts'
+import type { TlsResult } from '../contract/tls-result.ts'
+import { domainOf } from '../mail/address.ts'
+import { reply } from '../mail/reply.ts'
+import { waivesTls } from '../mail/tls-required.ts'
+import {
+  decideHop,
+  type HopDecision,
+  heedsPublished,
+  type MtaSts,
+  noMtaSts,
+  type SenderWish,
+  serverNameFor,
+} from '../policy/transport-security.ts'
+import { asksForVerification, type HopRequirement, type TlsFault, type Trial } from '../tls/requirement.ts'
+import { resultOfUndemanded, type ServerTls } from '../tls/server-certificate.ts'
 import { traitsOf } from './esmtp.ts'
 import { outcomeOf } from './failures.ts'
-import { findNextHops, type NextHop, type NextHops, type RoutingOptions } from './next-hops.ts'
+import {
+  findNextHops,
+  type NextHop,
+  type NextHops,
+  type RoutingOptions,
+  type SmtpRoute,
+} from './next-hops.ts'
 import type { Resolver } from './resolver.ts'
-import { openSession, type SmtpSession, type Timeouts } from './smtp-session.ts'
+import {
+  type Opening,
+  openSession,
+  type SessionOptions,
+  type SmtpSession,
+  type Timeouts,
+} from './smtp-session.ts'
+import type { ClientCredentials } from './tls-client.ts'
 
 /** An attempt's result for one recipient, before it is numbered and timed. */
-export type Outcome = Pick<Attempt, 'outcome' | 'host' | 'ip' | 'tls' | 'policy' | 'reportOnly' | 'reply'>
+export type Outcome = Omit<Attempt, 'number' | 'at' | 'durationMs'>
 
 /** By address. */
 export type Outcomes = Map<string, Outcome>
@@ -27,22 +54,39 @@ export interface Mail {
   tls: TlsRequirement
 }
 
-export interface SmtpOptions extends RoutingOptions {
+/** How TLS fared with one host, as a report to its domain is made of. */
+export interface SessionRecord {
+  /** Of the recipients. */
+  domain: string
+  hop: NextHop
+  mtaSts: MtaSts
+  enforced: HopRequirement
+  trials: readonly Trial[]
+  result: TlsResult
+  /** What was wrong, for people. */
+  reason: string | null
+}
+
+export interface SmtpOptions extends Omit<RoutingOptions, 'dane'> {
   /** The name in EHLO. */
   name: string
   resolver: Resolver
   timeouts: Timeouts
+  /** The policy that a domain has published (RFC 8461). Never throws. */
+  mtaSts(domain: string, signal: AbortSignal): Promise<MtaSts>
+  /** @throws when the named secret cannot be read or holds no certificate with its key */
+  credentials(name: string): Promise<ClientCredentials>
+  /** Told of each session, and of each host that no session was to be had with for its policy's sake. */
+  record?(session: SessionRecord): void
+  /** `openSession`, or what saves some of it. */
+  open?(hop: NextHop, options: SessionOptions): Promise<Opening>
   /** The attempt's limit. */
   signal: AbortSignal
 }
 
 /** Never throws for what a network or a server does. */
-export function deliverBySmtp(
-  route: Exclude<Route, { kind: 'Ses' }>,
-  mail: Mail,
-  options: SmtpOptions,
-): Promise<Outcomes> {
-  return deliver(() => findNextHops(route, options.resolver, options), mail, options)
+export function deliverBySmtp(route: SmtpRoute, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
+  return deliver((dane) => findNextHops(route, options.resolver, { ...options, dane }), mail, options)
 }
 
 /** As `deliverBySmtp`, once the next hops are known. */
@@ -50,28 +94,81 @@ export function deliverOver(hops: readonly NextHop[], mail: Mail, options: SmtpO
   return deliver(async () => ({ kind: 'Found', hops: [...hops] }), mail, options)
 }
 
-async function deliver(find: () => Promise<NextHops>, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
-  const tls = requirementFor(mail)
-  const [recipients, unsendable] = partition(mail.recipients, ({ address }) => fitsCommand(address))
-  const refused = toEach(unsendable, nowhere(tls, reply(501, '1.3', 'Address cannot be sent by SMTP')))
-  if (recipients.length === 0) return refused
-  return new Map([...refused, ...(await tryHops(find, { ...mail, recipients, tls }, options))])
+/** What is the same for every hop of an attempt. */
+export interface AttemptPlan {
+  wish: SenderWish
+  /** Of the recipients. */
+  domain: string
+  /** Whose published policies count. */
+  heeds: { dane: boolean; mtaSts: boolean }
+  mtaSts: MtaSts
+  credentials: ClientCredentials | null
 }
 
-async function tryHops(find: () => Promise<NextHops>, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
+interface Attempting {
+  mail: Mail
+  plan: AttemptPlan
+  options: SmtpOptions
+}
+
+async function deliver(find: Finding, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
+  const [recipients, unsendable] = partition(mail.recipients, ({ address }) => fitsCommand(address))
+  const refused = toEach(unsendable, nowhere(mail.tls, reply(501, '1.3', 'Address cannot be sent by SMTP')))
+  if (recipients.length === 0) return refused
+  return new Map([...refused, ...(await tryHops(find, { ...mail, recipients }, options))])
+}
+
+type Finding = (dane: boolean) => Promise<NextHops>
+
+async function tryHops(find: Finding, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
   const { message, recipients, tls } = mail
+  const everywhere = (answer: Reply) => toEach(recipients, nowhere(tls, answer))
   if (!fitsCommand(message.envelope.mailFrom))
-    return toEach(recipients, nowhere(tls, reply(501, '1.7', "Sender's address cannot be sent by SMTP")))
-  const found = await find()
-  if (found.kind === 'NotFound') return toEach(recipients, nowhere(tls, found.reply))
+    return everywhere(reply(501, '1.7', "Sender's address cannot be sent by SMTP"))
+  const { dane } = heedsPublished(tls, wishOf(mail))
+  const [found, plan] = await Promise.all([find(dane), planAttempt(mail, options)])
+  if (found.kind === 'NotFound') return everywhere(found.reply)
+  if ('kind' in plan) return everywhere(plan.reply)
   const failures: Outcome[] = []
   for (const hop of found.hops) {
-    const tried = await tryHop(hop, mail, options)
+    const tried = await tryHop(hop, { mail, plan, options })
     if (tried instanceof Map) return tried
     failures.push(tried)
     if (options.signal.aborted) break
   }
   return toEach(recipients, conclude(failures))
+}
+
+/** What has to be known before the first host is decided upon. Never throws. */
+export async function planAttempt(
+  mail: Mail,
+  options: SmtpOptions,
+): Promise<AttemptPlan | { kind: 'Failed'; reply: Reply }> {
+  const { tls, recipients } = mail
+  const wish = wishOf(mail)
+  const heeds = heedsPublished(tls, wish)
+  const domain = domainOf(recipients[0]?.address ?? '') ?? ''
+  const [mtaSts, credentials] = await Promise.all([
+    heeds.mtaSts ? options.mtaSts(domain, options.signal) : noMtaSts,
+    credentialsFor(tls, options),
+  ])
+  if (credentials === 'Unreadable') return { kind: 'Failed', reply: unreadableCertificate }
+  return { wish, domain, heeds, mtaSts, credentials }
+}
+
+function wishOf({ message, content }: Pick<Mail, 'message' | 'content'>): SenderWish {
+  const { requireTls, mailFrom } = message.envelope
+  return { requireTls, tlsRequiredNo: waivesTls(content), isNotification: mailFrom === '' }
+}
+
+const unreadableCertificate = reply(451, '3.5', "The connector's client certificate cannot be read")
+
+async function credentialsFor(
+  { clientCertificate }: TlsRequirement,
+  options: SmtpOptions,
+): Promise<ClientCredentials | 'Unreadable' | null> {
+  if (clientCertificate === null) return null
+  return options.credentials(clientCertificate).catch(() => 'Unreadable' as const)
 }
 
 /**
@@ -86,28 +183,57 @@ export function conclude(failures: readonly Outcome[]): Outcome {
   return found
 }
 
-/**
- * RFC 8689 §4.2.1: REQUIRETLS asks for a verified certificate whatever the connector says. That the MX records
- * themselves are authentic, which it asks for too, can be shown by DNSSEC or MTA-STS only.
- */
-function requirementFor({ message, tls }: Mail): TlsRequirement {
-  if (!message.envelope.requireTls) return tls
-  if (tls.mode === 'Enforce' && tls.level === 'DomainValidation') return tls
-  return { ...tls, mode: 'Enforce', level: 'CertificateValidation', tlsDomain: null }
+async function tryHop(hop: NextHop, attempting: Attempting): Promise<Outcomes | Outcome> {
+  const { mail, plan, options } = attempting
+  const decision = decideHop(mail.tls, plan.wish, { ...hop, domain: plan.domain }, plan.mtaSts)
+  const at = placeOf(hop, decision.enforced)
+  if (decision.kind === 'Refuse') {
+    record(attempting, hop, decision, decision.fault.result, decision.fault)
+    const { outcome, fault } = decision
+    return { ...at, tls: null, tlsResult: fault.result, reportOnly: null, outcome, reply: fault.reply }
+  }
+  const opening = await (options.open ?? openSession)(hop, sessionFor(hop, decision, plan, options))
+  if (opening.kind === 'Failed') {
+    const outcome = outcomeOf(opening.reply)
+    return { ...at, tls: null, tlsResult: null, reportOnly: null, outcome, reply: opening.reply }
+  }
+  const fault = opening.kind === 'TlsNotMet' ? opening.fault : opening.tried
+  const tlsResult = fault?.result ?? resultOfUndemanded(opening.tls)
+  record(attempting, hop, decision, tlsResult, fault)
+  const tls = attemptTls(opening.tls, decision, fault)
+  if (opening.kind === 'TlsNotMet')
+    return { ...at, tls, tlsResult, reportOnly: null, outcome: 'TlsNotMet', reply: opening.fault.reply }
+  const reportOnly = opening.tried?.reply ?? null
+  return transact(opening.session, mail, { ...at, tls, tlsResult, reportOnly })
 }
 
-async function tryHop(hop: NextHop, mail: Mail, options: SmtpOptions): Promise<Outcomes | Outcome> {
-  const at = { host: hop.host, ip: hop.ip, policy: mail.tls.level }
-  const opening = await openSession(hop, { ...options, requirement: mail.tls })
-  if (opening.kind === 'Failed')
-    return { ...at, tls: null, reportOnly: null, outcome: outcomeOf(opening.reply), reply: opening.reply }
-  if (opening.kind === 'TlsNotMet') {
-    const tls = attemptTls(opening.tls, false)
-    return { ...at, tls, reportOnly: null, outcome: 'TlsNotMet', reply: opening.reply }
-  }
-  const { reportOnly } = opening
-  const tls = attemptTls(opening.tls, asksForVerification(mail.tls) && reportOnly === null)
-  return transact(opening.session, mail, { ...at, tls, reportOnly })
+const placeOf = (hop: NextHop, enforced: HopRequirement) => ({
+  host: hop.host,
+  ip: hop.ip,
+  policy: enforced.level,
+  policySource: enforced.source,
+})
+
+export function sessionFor(
+  hop: NextHop,
+  { enforced, trials }: Extract<HopDecision, { kind: 'Try' }>,
+  { domain, credentials }: AttemptPlan,
+  { name, timeouts, signal }: SmtpOptions,
+): SessionOptions {
+  const serverName = isIP(hop.host) ? null : serverNameFor({ ...hop, domain })
+  return { name, timeouts, signal, enforced, trials, serverName, credentials }
+}
+
+function record(
+  { plan: { domain, mtaSts }, options }: Attempting,
+  hop: NextHop,
+  decision: HopDecision,
+  result: TlsResult,
+  fault: TlsFault | null,
+): void {
+  const trials = decision.kind === 'Try' ? decision.trials : []
+  const reason = fault?.reply.text ?? null
+  options.record?.({ domain, hop, mtaSts, enforced: decision.enforced, trials, result, reason })
 }
 
 async function transact(
@@ -136,14 +262,21 @@ function judge(answer: Reply, encrypted: boolean): Pick<Outcome, 'outcome' | 're
   return { outcome: outcomeOf(kept), reply: kept }
 }
 
-function attemptTls(tls: ServerTls, verified: boolean): AttemptTls | null {
+function attemptTls(
+  tls: ServerTls,
+  decision: Extract<HopDecision, { kind: 'Try' }>,
+  fault: TlsFault | null,
+): AttemptTls | null {
   if (tls.kind !== 'Established') return null
   const { protocol, cipher, group, fingerprint256 } = tls
-  return { protocol, cipher, group, verified, fingerprint256 }
+  const asked = [decision.enforced, ...decision.trials.map(({ requirement }) => requirement)]
+  const verified = fault === null && asked.some(asksForVerification)
+  const notVerified = verified ? null : (fault?.reply.text ?? whyNotVerified(tls.trustError))
+  return { protocol, cipher, group, verified, notVerified, fingerprint256 }
 }
 
-const asksForVerification = ({ level }: TlsRequirement): boolean =>
-  level === 'CertificateValidation' || level === 'DomainValidation'
+const whyNotVerified = (trustError: string | null): string =>
+  trustError === null ? 'Not asked for' : `Not asked for; it would not be trusted: ${trustError}`
 
 /** Nothing that would end the path, the command or the line it stands in. */
 function fitsCommand(address: string): boolean {
@@ -152,8 +285,17 @@ function fitsCommand(address: string): boolean {
 }
 
 function nowhere({ level }: TlsRequirement, answer: Reply): Outcome {
-  const outcome = isPermanent(answer) ? 'PermanentFailure' : 'TemporaryFailure'
-  return { outcome, host: null, ip: null, tls: null, policy: level, reportOnly: null, reply: answer }
+  return {
+    outcome: outcomeOf(answer),
+    host: null,
+    ip: null,
+    tls: null,
+    policy: level,
+    policySource: level === 'Opportunistic' ? 'Opportunistic' : 'Connector',
+    tlsResult: null,
+    reportOnly: null,
+    reply: answer,
+  }
 }
 
 const toEach = (recipients: readonly Recipient[], outcome: Outcome): Outcomes =>

@@ -5,14 +5,14 @@
  * on the wire; and a session that forces TLS is opened with a client that fails unless STARTTLS succeeds. Octets
  * injected behind the reply to STARTTLS are discarded by the client (RFC 3207 §6).
  */
-import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTcp, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
-import type { TlsRequirement } from '../contract/jobs.ts'
 import type { Recipient, Reply } from '../contract/message.ts'
 import { parseReply, reply } from '../mail/reply.ts'
-import { assessServerTls, forcesTls, type ServerTls } from '../tls/server-certificate.ts'
+import { forcesTls, type HopRequirement, type TlsFault, type Trial } from '../tls/requirement.ts'
+import { assessServerTls, type ServerTls } from '../tls/server-certificate.ts'
 import {
   type Extensions,
   type MailTraits,
@@ -22,8 +22,14 @@ import {
   unsupported,
 } from './esmtp.ts'
 import { causeOf, replyToError, type SmtpError, timedOut } from './failures.ts'
-import type { NextHop } from './next-hops.ts'
-import { clientTlsOptions, establishedTls } from './tls-client.ts'
+import { type ClientCredentials, clientTlsOptions, establishedTls } from './tls-client.ts'
+
+/** Where to connect. */
+export interface Endpoint {
+  host: string
+  ip: string
+  port: number
+}
 
 /** Milliseconds. After the message's last octet only the attempt's own limit counts: giving up means a duplicate. */
 export interface Timeouts {
@@ -41,7 +47,14 @@ export const defaultTimeouts: Timeouts = { connect: 30_000, greeting: 60_000, co
 export interface SessionOptions {
   /** The name in EHLO (RFC 5321 §4.1.1.1). */
   name: string
-  requirement: TlsRequirement
+  /** Nothing of a message is sent unless it is met. */
+  enforced: HopRequirement
+  /** Looked at and told of, never in the way. */
+  trials?: readonly Trial[]
+  /** SNI; null for an address. */
+  serverName: string | null
+  /** For a next hop that asks for a certificate. */
+  credentials?: ClientCredentials | null
   timeouts: Timeouts
   /** Ends the session, whatever it is waiting for. */
   signal: AbortSignal
@@ -65,38 +78,46 @@ export type Milestone =
   | 'Secured'
 
 export type Opening =
-  | { kind: 'Admitted'; session: SmtpSession; tls: ServerTls; reportOnly: Reply | null }
+  /** `tried`: what a trial found wrong. */
+  | { kind: 'Admitted'; session: SmtpSession; tls: ServerTls; tried: TlsFault | null }
   /** The requirement is enforced and not met. */
-  | { kind: 'TlsNotMet'; reply: Reply; tls: ServerTls }
+  | { kind: 'TlsNotMet'; fault: TlsFault; tls: ServerTls }
   /** No session came about; 4xx or 5xx. */
   | { kind: 'Failed'; reply: Reply }
 
 /** Connects, negotiates TLS and assesses it; an opportunistic session whose TLS fails begins again in the clear. */
-export async function openSession(hop: NextHop, options: SessionOptions): Promise<Opening> {
-  const { requirement } = options
-  const forced = forcesTls(requirement)
+export async function openSession(hop: Endpoint, options: SessionOptions): Promise<Opening> {
+  const forced = forcesTls(options.enforced)
   const first = await establish(hop, options, forced ? 'Required' : 'WhenOffered')
   if (first.kind === 'Failed') return first
-  if (first.kind === 'Established') return admit(first.connection, first.tls, requirement)
-  if (forced) return notMet(requirement, first.tls)
+  if (first.kind === 'Established') return admit(first.connection, first.tls, options)
+  if (forced) return notMet(options.enforced, first.tls)
   const second = await establish(hop, options, 'Never')
   if (second.kind === 'Failed') return second
   return second.kind === 'Established'
-    ? admit(second.connection, first.tls, requirement)
-    : notMet(requirement, first.tls)
+    ? admit(second.connection, first.tls, options)
+    : notMet(options.enforced, first.tls)
 }
 
-function admit(connection: GatedConnection, tls: ServerTls, requirement: TlsRequirement): Opening {
-  const fault = assessServerTls(requirement, tls)
-  if (fault === null || !forcesTls(requirement))
-    return { kind: 'Admitted', session: new SmtpSession(connection), tls, reportOnly: fault }
+function admit(connection: GatedConnection, tls: ServerTls, options: SessionOptions): Opening {
+  const { enforced, trials = [] } = options
+  const at = new Date()
+  const fault = assessServerTls(enforced, tls, at)
+  if (fault === null) {
+    const tried = trials.map((trial) => trial.fault ?? assessServerTls(trial.requirement, tls, at))
+    const first = tried.find((found) => found !== null) ?? null
+    return { kind: 'Admitted', session: new SmtpSession(connection), tls, tried: first }
+  }
   connection.quit()
-  return { kind: 'TlsNotMet', reply: fault, tls }
+  return { kind: 'TlsNotMet', fault, tls }
 }
 
-function notMet(requirement: TlsRequirement, tls: ServerTls): Opening {
-  const fault = assessServerTls(requirement, tls) ?? reply(451, '7.5', 'TLS could not be established')
-  return { kind: 'TlsNotMet', reply: fault, tls }
+function notMet(enforced: HopRequirement, tls: ServerTls): Opening {
+  const fallback: TlsFault = {
+    reply: reply(451, '7.5', 'TLS could not be established'),
+    result: 'validation-failure',
+  }
+  return { kind: 'TlsNotMet', fault: assessServerTls(enforced, tls, new Date()) ?? fallback, tls }
 }
 
 /** A session whose TLS was found good enough for its message. */
@@ -138,7 +159,7 @@ type Establishing =
   | { kind: 'TlsFailed'; tls: ServerTls }
   | { kind: 'Failed'; reply: Reply }
 
-async function establish(hop: NextHop, options: SessionOptions, startTls: StartTls): Promise<Establishing> {
+async function establish(hop: Endpoint, options: SessionOptions, startTls: StartTls): Promise<Establishing> {
   if (options.signal.aborted) return { kind: 'Failed', reply: timedOut }
   options.observe?.('Dialled')
   const dialled = await dial(hop, options)
@@ -148,7 +169,7 @@ async function establish(hop: NextHop, options: SessionOptions, startTls: StartT
   return new GatedConnection(dialled, hop, options, startTls).greet()
 }
 
-function dial({ ip, port }: NextHop, { timeouts, signal }: SessionOptions): Promise<Socket | Error> {
+function dial({ ip, port }: Endpoint, { timeouts, signal }: SessionOptions): Promise<Socket | Error> {
   return new Promise((resolve) => {
     const socket = connectTcp({ host: ip, port, signal })
     socket.setTimeout(timeouts.connect, () =>
@@ -198,8 +219,8 @@ class GatedConnection {
   readonly #received = { octets: 0, lines: 0 }
   #lastCommand = ''
 
-  constructor(connection: Socket, { host }: NextHop, options: SessionOptions, startTls: StartTls) {
-    const { name, timeouts, requirement } = options
+  constructor(connection: Socket, { host }: Endpoint, options: SessionOptions, startTls: StartTls) {
+    const { name, timeouts, enforced, serverName, credentials } = options
     this.#options = options
     this.#startTls = startTls
     this.#client = new SMTPConnection({
@@ -212,7 +233,10 @@ class GatedConnection {
       greetingTimeout: timeouts.greeting,
       socketTimeout: timeouts.command,
       maxResponseSize: 65_536,
-      tls: { ...clientTlsOptions(requirement), ...(isIP(host) ? {} : { servername: host }) },
+      tls: {
+        ...clientTlsOptions(enforced, authoritiesFor(options), credentials ?? null),
+        ...(serverName === null ? {} : { servername: serverName }),
+      },
     })
     this.#client.on('error', () => {})
     this.#placeGate()
@@ -232,7 +256,9 @@ class GatedConnection {
         if (error) return fail(error as SmtpError)
         const socket = this.#client._socket
         const tls: ServerTls =
-          socket instanceof TLSSocket ? establishedTls(socket) : { kind: 'NotOffered', answer: null }
+          socket instanceof TLSSocket
+            ? establishedTls(socket, authoritiesFor(this.#options))
+            : { kind: 'NotOffered', answer: null }
         resolve({ kind: 'Established', connection: this, tls })
       })
     })
@@ -240,7 +266,7 @@ class GatedConnection {
 
   /** @throws Error for forced mail in the clear, whatever judged it good enough */
   openGate(mail: MailTraits, recipients: readonly Recipient[]): void {
-    if (forcesTls(this.#options.requirement) && !this.#client.secure)
+    if (forcesTls(this.#options.enforced) && !this.#client.secure)
       throw new Error('forced TLS, but the session is in the clear')
     const { extensions } = this
     const commands = new Map(
@@ -371,5 +397,14 @@ class GatedConnection {
     return refused || knowsNoEhlo ? { kind: 'NotOffered', answer: error.response ?? causeOf(error) } : null
   }
 }
+
+/** What the handshake is to trust: whoever asks for a chain first. */
+function authoritiesFor({ enforced, trials = [] }: SessionOptions): readonly string[] {
+  const asking = [enforced, ...trials.map(({ requirement }) => requirement)].find(asksForChain)
+  return asking?.certificateAuthorities ?? []
+}
+
+const asksForChain = ({ level }: HopRequirement): boolean =>
+  level === 'CertificateValidation' || level === 'DomainValidation'
 
 const chunkSize = 65_536

@@ -17,12 +17,21 @@ import {
 } from './inbound.ts'
 import { opportunistic, requirementOf, routeOf, selectOutbound } from './outbound.ts'
 import type { Reason } from './reasons.ts'
-import { defaultExpirationHours, delayNotificationMs, nextQuarter, retryDelayMs } from './schedule.ts'
+import {
+  defaultDelayNotificationHours,
+  defaultExpirationHours,
+  nextQuarter,
+  retryDelayMs,
+} from './schedule.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export interface Settings {
   /** Where mail leaves that no connector matches. */
   defaultRoute: 'Mx' | 'Ses'
+  /** After which the sender of deferred mail hears of it; 4 by default. */
+  delayNotificationHours?: number
+  /** Where others send their reports on TLS with us (RFC 8460), in an accepted domain; they are kept here. */
+  tlsReportAddress?: string | null
 }
 
 interface Decided {
@@ -120,6 +129,13 @@ function decide(input: Case): Verdict {
       'RelayDenied',
       relayDenied,
       `${domain} is not an accepted domain, and no OnPremises connector knows the sender's server.`,
+    )
+  if (accepted && isReportAddress(recipient.address, input.settings))
+    return deliverOrRetry(
+      input,
+      { ...common, connectors: { ...common.connectors, outbound: null } },
+      null,
+      domain,
     )
   if (accepted && outbound === null) return unrouted(input, common, domain)
   return deliverOrRetry(input, common, outbound, domain)
@@ -233,8 +249,12 @@ function failedBecause(attempt: Attempt): string {
   return `Attempt ${attempt.number}${where} ended with ${formatReply(attempt.reply)}.`
 }
 
+const isReportAddress = (address: string, { tlsReportAddress }: Settings): boolean =>
+  tlsReportAddress?.toLowerCase() === address.toLowerCase()
+
 function deliver(input: Case, common: Common, outbound: OutboundConnector | null, domain: string): Deliver {
   const { settings, recipient } = input
+  if (isReportAddress(recipient.address, settings)) return keepReport(input, common, domain)
   const fallback: Route = settings.defaultRoute === 'Ses' ? { kind: 'Ses' } : { kind: 'Mx', domain }
   return {
     ...common,
@@ -250,8 +270,21 @@ function deliver(input: Case, common: Common, outbound: OutboundConnector | null
   }
 }
 
+function keepReport({ recipient }: Case, common: Common, domain: string): Deliver {
+  return {
+    ...common,
+    action: 'Deliver',
+    reason: 'TlsReport',
+    explanation: `${recipient.address} takes reports on TLS, which are kept here.`,
+    route: { kind: 'TlsReports' },
+    tls: opportunistic,
+    destination: domain,
+    attempt: recipient.attempts + 1,
+  }
+}
+
 function defer(
-  { message, recipient, now }: Case,
+  { message, recipient, now, settings }: Case,
   common: Common,
   why: Pick<Decided, 'reason' | 'explanation'>,
   answer: Reply,
@@ -269,7 +302,10 @@ function defer(
     until: due < expiresAt ? due : expiresAt,
     expiresAt,
     notifyDelay:
-      waited >= delayNotificationMs && wanted && !recipient.delayNotified && message.envelope.mailFrom !== '',
+      waited >= (settings.delayNotificationHours ?? defaultDelayNotificationHours) * 3_600_000 &&
+      wanted &&
+      !recipient.delayNotified &&
+      message.envelope.mailFrom !== '',
   }
 }
 

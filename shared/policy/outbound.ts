@@ -42,14 +42,20 @@ export function requirementOf(connector: OutboundConnector): TlsRequirement {
     tlsDomain: connector.tlsDomain,
     certificateAuthorities: connector.certificateAuthorities,
     minimumTlsVersion: connector.minimumTlsVersion,
+    smtpDaneMode: connector.smtpDaneMode,
+    mtaStsMode: connector.mtaStsMode,
+    clientCertificate: connector.clientCertificate,
   }
 }
 
-/** TLS whenever the next hop offers it, whatever its certificate; in the clear where it offers none. */
+/** What the recipient's domain publishes is heeded; otherwise TLS whenever the next hop offers it. */
 export const opportunistic: TlsRequirement = {
   level: 'Opportunistic',
   mode: 'Enforce',
   tlsDomain: null,
   certificateAuthorities: [],
   minimumTlsVersion: 'TLSv1.2',
+  smtpDaneMode: 'Opportunistic',
+  mtaStsMode: 'Opportunistic',
+  clientCertificate: null,
 }

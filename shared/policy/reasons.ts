@@ -4,6 +4,8 @@ export type Reason =
   | 'ConnectorMatched'
   /** No connector matched; the deployment's default route, opportunistic TLS. */
   | 'DefaultRoute'
+  /** The address that takes reports on TLS. */
+  | 'TlsReport'
   | 'InboundTlsRequired'
   | 'InboundTlsVersion'
   | 'InboundCertificateRestriction'

@@ -5,8 +5,8 @@ const minute = 60_000
 /** Deferral is a queue delay, and Amazon SQS delays no longer than this. */
 export const longestDelayMs = 15 * minute
 
-/** A message that waits this long gets a delay DSN. */
-export const delayNotificationMs = 4 * 60 * minute
+/** After how long a message gets a delay DSN, when the deployment says nothing else. */
+export const defaultDelayNotificationHours = 4
 
 /** How long a deferred message is tried when no connector says otherwise. */
 export const defaultExpirationHours = 24

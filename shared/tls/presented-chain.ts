@@ -7,17 +7,24 @@ import { fingerprintOf } from './fingerprint.ts'
 import { validFrom, validTo } from './validity.ts'
 
 const maximumCertificates = 6
+/** What is verified of a chain: more than any path needs, few enough for a hostile one. */
+const maximumVerified = 10
 
 /** Leaf first. A certificate that cannot be read ends the list. */
 export function presentedChain(leaf: X509Certificate | undefined): CertificateSummary[] {
-  const chain: CertificateSummary[] = []
+  return along(leaf, maximumCertificates, describe)
+}
+
+/** Leaf first, base64 DER. */
+export function encodedChain(leaf: X509Certificate | undefined): string[] {
+  return along(leaf, maximumVerified, ({ raw }) => raw.toString('base64'))
+}
+
+function along<T>(leaf: X509Certificate | undefined, most: number, read: (each: X509Certificate) => T): T[] {
+  const chain: T[] = []
   try {
-    for (
-      let certificate = leaf;
-      certificate !== undefined && chain.length < maximumCertificates;
-      certificate = certificate.issuerCertificate
-    )
-      chain.push(describe(certificate))
+    for (let each = leaf; each !== undefined && chain.length < most; each = each.issuerCertificate)
+      chain.push(read(each))
   } catch {
     return chain
   }

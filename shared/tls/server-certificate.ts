@@ -5,10 +5,12 @@
  * whatever is not known to be good is refused. Its limit: opportunistic mail is protected from listeners only.
  */
 import type { CertificateSummary } from '../contract/certificate.ts'
-import type { TlsRequirement } from '../contract/jobs.ts'
-import type { Reply } from '../contract/message.ts'
+import type { TlsResult } from '../contract/tls-result.ts'
 import { reply } from '../mail/reply.ts'
+import { chainsTo } from './chain.ts'
+import { matchesTlsa } from './dane.ts'
 import { type CertificateNames, certificateHasName } from './names.ts'
+import type { HopRequirement, TlsFault } from './requirement.ts'
 
 /** What was seen of a next hop's TLS. */
 export type ServerTls =
@@ -25,56 +27,114 @@ export interface EstablishedTls {
   /** IANA name. */
   cipher: string
   group: string | null
-  /** Whether the chain, with its dates, ends at a root that the requirement trusts. */
+  /** Whether the chain, with its dates, ends at a root that `trustedBy` holds. */
   trusted: boolean
+  /** The authorities that the handshake knew, PEM; empty means the public roots. */
+  trustedBy: readonly string[]
   /** OpenSSL's reason when it does not, such as `CERT_HAS_EXPIRED`. */
   trustError: string | null
   names: CertificateNames
   fingerprint256: string | null
+  /** As presented, leaf first, base64 DER. */
+  chain: readonly string[]
   /** What was presented, leaf first, for people to read. */
   certificates: readonly CertificateSummary[]
 }
 
-/** Whether a message under this requirement may never be sent in the clear. */
-export function forcesTls({ level, mode }: TlsRequirement): boolean {
-  return level !== 'Opportunistic' && mode === 'Enforce'
-}
-
-/** @returns why the requirement is not met, or null when it is; `mode` is not looked at */
-export function assessServerTls(requirement: TlsRequirement, facts: ServerTls): Reply | null {
+/**
+ * @param at the instant of the handshake
+ * @returns why the requirement is not met, or null when it is
+ */
+export function assessServerTls(requirement: HopRequirement, facts: ServerTls, at: Date): TlsFault | null {
   if (requirement.level === 'Opportunistic') return null
   switch (facts.kind) {
     case 'NotOffered':
-      return reply(451, '7.321', `STARTTLS is required but not available${quoted(facts.answer)}`)
+      return notOffered(facts.answer)
     case 'HandshakeFailed':
-      return reply(451, '7.5', `TLS handshake failed: ${facts.cause}`)
+      return fault('7.5', `TLS handshake failed: ${facts.cause}`, 'validation-failure')
     case 'Established':
-      return assessVersion(requirement, facts) ?? assessCertificate(requirement, facts)
+      return assessVersion(requirement, facts) ?? assessCertificate(requirement, facts, at)
   }
 }
 
-function assessVersion({ minimumTlsVersion }: TlsRequirement, { protocol }: EstablishedTls): Reply | null {
-  const accepted = minimumTlsVersion === 'TLSv1.3' ? ['TLSv1.3'] : ['TLSv1.2', 'TLSv1.3']
-  if (accepted.includes(protocol)) return null
-  return reply(451, '7.5', `${minimumTlsVersion} or newer is required, ${protocol} was negotiated`)
+/** What a report says of a session of which nothing was demanded. */
+export function resultOfUndemanded(facts: ServerTls): TlsResult {
+  if (facts.kind === 'NotOffered') return 'starttls-not-supported'
+  return facts.kind === 'HandshakeFailed' ? 'validation-failure' : 'success'
 }
 
-function assessCertificate(requirement: TlsRequirement, facts: EstablishedTls): Reply | null {
-  if (requirement.level === 'EncryptionOnly') return null
-  if (!facts.trusted) return untrusted(facts.trustError)
-  if (requirement.level === 'CertificateValidation') return null
-  const { tlsDomain } = requirement
-  if (tlsDomain !== null && certificateHasName(facts.names, [tlsDomain])) return null
-  const found = facts.names.subjectAltNames.slice(0, 5).join(', ') || facts.names.commonName || 'no name'
-  return reply(451, '7.325', `Certificate is for ${found}, not for ${tlsDomain ?? 'any expected name'}`)
+/** A deferral: 451 with this subject and detail. */
+const fault = (detail: string, text: string, result: TlsResult): TlsFault => ({
+  reply: reply(451, detail, text),
+  result,
+})
+
+const notOffered = (answer: string | null): TlsFault =>
+  fault('7.321', `STARTTLS is required but not available${quoted(answer)}`, 'starttls-not-supported')
+
+function assessVersion({ minimumTlsVersion }: HopRequirement, { protocol }: EstablishedTls): TlsFault | null {
+  const accepted = minimumTlsVersion === 'TLSv1.3' ? ['TLSv1.3'] : ['TLSv1.2', 'TLSv1.3']
+  if (accepted.includes(protocol)) return null
+  const text = `${minimumTlsVersion} or newer is required, ${protocol} was negotiated`
+  return fault('7.5', text, 'validation-failure')
+}
+
+function assessCertificate(requirement: HopRequirement, facts: EstablishedTls, at: Date): TlsFault | null {
+  switch (requirement.level) {
+    case 'Opportunistic':
+    case 'EncryptionOnly':
+      return null
+    case 'CertificateValidation':
+      return assessTrust(requirement, facts, at)
+    case 'DomainValidation': {
+      const found = assessTrust(requirement, facts, at) ?? assessName(requirement, facts)
+      return found && requirement.source === 'MtaSts' ? underMtaSts(found) : found
+    }
+    case 'Dane':
+      return assessTlsa(requirement, facts, at)
+  }
+}
+
+/** One code for whatever is wrong with the certificate that an MTA-STS policy asks for. */
+function underMtaSts({ reply: { text }, result }: TlsFault): TlsFault {
+  return fault('7.5', `MTA-STS: ${text}`, result)
+}
+
+function assessTlsa({ tlsa, names }: HopRequirement, facts: EstablishedTls, at: Date): TlsFault | null {
+  if (matchesTlsa(tlsa, facts.chain, facts.names, names, at)) return null
+  const shown = facts.fingerprint256 === null ? 'No certificate' : `Certificate ${facts.fingerprint256}`
+  return fault('7.323', `DANE: ${shown} matches none of the TLSA records of ${names[0]}`, 'tlsa-invalid')
+}
+
+function assessTrust(requirement: HopRequirement, facts: EstablishedTls, at: Date): TlsFault | null {
+  if (isSame(requirement.certificateAuthorities, facts.trustedBy))
+    return facts.trusted ? null : untrusted(facts.trustError)
+  // The handshake knew other roots: its own requirement's. Only a trial's authorities are ever these.
+  return requirement.certificateAuthorities.length > 0 &&
+    chainsTo(facts.chain, requirement.certificateAuthorities, at)
+    ? null
+    : untrusted("not issued by the requirement's own authorities")
+}
+
+const isSame = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((pem, index) => pem === other[index])
+
+function assessName({ names, source }: HopRequirement, facts: EstablishedTls): TlsFault | null {
+  // RFC 8461 §4.2 knows alternative names only.
+  const presented = source === 'MtaSts' ? { ...facts.names, commonName: null } : facts.names
+  if (certificateHasName(presented, names)) return null
+  const found = presented.subjectAltNames.slice(0, 5).join(', ') || presented.commonName || 'no name'
+  const wanted = names.join(' or ') || 'any expected name'
+  return fault('7.325', `Certificate is for ${found}, not for ${wanted}`, 'certificate-host-mismatch')
 }
 
 const outOfDate = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 
-function untrusted(trustError: string | null): Reply {
+function untrusted(trustError: string | null): TlsFault {
   const why = trustError ?? 'no reason given'
-  if (outOfDate.has(why)) return reply(451, '7.322', `Certificate is out of date: ${why}`)
-  return reply(451, '7.320', `Certificate is not trusted: ${why}`)
+  return outOfDate.has(why)
+    ? fault('7.322', `Certificate is out of date: ${why}`, 'certificate-expired')
+    : fault('7.320', `Certificate is not trusted: ${why}`, 'certificate-not-trusted')
 }
 
 const quoted = (answer: string | null): string => (answer === null ? '' : `: ${answer}`)

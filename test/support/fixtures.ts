@@ -153,6 +153,8 @@ export function attempt(fields: Partial<Attempt> = {}): Attempt {
     ip: '198.51.100.1',
     tls: null,
     policy: 'Opportunistic',
+    policySource: 'Opportunistic',
+    tlsResult: null,
     reportOnly: null,
     reply: { code: 451, enhanced: '4.3.0', text: 'Try again later' },
     durationMs: 1000,

@@ -119,6 +119,7 @@ describe('messages', () => {
         cipher: 'TLS_AES_256_GCM_SHA384',
         group: 'X25519MLKEM768',
         verified: true,
+        notVerified: null,
         fingerprint256: 'ab'.repeat(32),
       },
       policy: 'EncryptionOnly',

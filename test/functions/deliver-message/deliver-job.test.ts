@@ -44,6 +44,8 @@ const delivered: Outcome = {
   ip: '198.51.100.1',
   tls: null,
   policy: 'Opportunistic',
+  policySource: 'Opportunistic',
+  tlsResult: null,
   reportOnly: null,
   reply: { code: 250, enhanced: '2.0.0', text: 'taken' },
 }

@@ -13,6 +13,7 @@ const session = (verified: boolean): Attempt['tls'] => ({
   cipher: 'TLS_AES_256_GCM_SHA384',
   group: null,
   verified,
+  notVerified: null,
   fingerprint256: null,
 })
 

@@ -289,6 +289,8 @@ const answered = (outcome: Outcome['outcome']): Outcome => ({
   ip: null,
   tls: null,
   policy: 'Opportunistic',
+  policySource: 'Opportunistic',
+  tlsResult: null,
   reportOnly: null,
   reply: replies[outcome],
 })

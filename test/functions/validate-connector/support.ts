@@ -2,6 +2,7 @@
 import { type Options, validate } from '../../../functions/validate-connector/validate.ts'
 import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../../shared/connectors/validation.ts'
+import { noMtaSts } from '../../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { outbound } from '../../support/fixtures.ts'
 import type { Partner } from '../../support/smtp-partner.ts'
@@ -29,6 +30,10 @@ export function options(
       privateNetworks: [],
       random: () => 0,
       timeouts: patient,
+      mtaSts: async () => noMtaSts,
+      credentials: async () => {
+        throw new Error('no secret')
+      },
       ipv6: false,
       ...changes.smtp,
     },

@@ -127,6 +127,7 @@ describe('the entry of a message', () => {
       cipher: 'TLS_AES_256_GCM_SHA384',
       group: 'X25519MLKEM768',
       verified: true,
+      notVerified: null,
       fingerprint256: 'cd'.repeat(32),
     }
     const key = attemptKey(received.id, 'b@ours.example', 1)

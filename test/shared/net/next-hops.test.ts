@@ -12,6 +12,7 @@ import { fakeResolver, type Zone } from '../../support/dns.ts'
 const domain = 'partner.example'
 const options: RoutingOptions = {
   privateNetworks: [],
+  dane: false,
   random: () => 0,
   signal: AbortSignal.timeout(60_000),
 }

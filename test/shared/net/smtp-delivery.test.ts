@@ -6,6 +6,7 @@ import type { Envelope, Recipient } from '../../../shared/contract/message.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { conclude, deliverBySmtp, type Outcome, type SmtpOptions } from '../../../shared/net/smtp-delivery.ts'
 import { defaultTimeouts } from '../../../shared/net/smtp-session.ts'
+import { noMtaSts } from '../../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { attempt, message, recipient } from '../../support/fixtures.ts'
 import { createPki, daysFromNow, type Pki, selfSigned } from '../../support/pki.ts'
@@ -24,6 +25,9 @@ function requirement(level: Level, fields: Partial<TlsRequirement> = {}): TlsReq
     tlsDomain: level === 'DomainValidation' ? smartHost : null,
     certificateAuthorities: [pki.ca],
     minimumTlsVersion: 'TLSv1.2',
+    smtpDaneMode: 'Opportunistic',
+    mtaStsMode: 'Opportunistic',
+    clientCertificate: null,
     ...fields,
   }
 }
@@ -37,6 +41,10 @@ function options(fields: Partial<SmtpOptions> = {}): SmtpOptions {
     privateNetworks: [],
     random: () => 0,
     timeouts: defaultTimeouts,
+    mtaSts: async () => noMtaSts,
+    credentials: async () => {
+      throw new Error('no secret')
+    },
     signal: AbortSignal.timeout(20_000),
     ...fields,
   }

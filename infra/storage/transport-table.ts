@@ -1,0 +1,22 @@
+import { Construct } from 'constructs'
+import type { Unit } from '../unit.ts'
+import { ItemTable } from './item-table.ts'
+
+/**
+ * What is known of other domains' mail servers: the policies they publish, how sessions with them fared, what they
+ * report of theirs with us, and who is delivering to them now. Items expire by `expiresAt`.
+ */
+export class TransportTable extends Construct {
+  readonly table: ItemTable
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id)
+    this.table = new ItemTable(this, 'Table', { timeToLiveAttribute: 'expiresAt' })
+  }
+
+  /** Lets the unit read and keep policies, count sessions, take its turn, and keep reports. */
+  grantDelivery(unit: Unit): void {
+    this.table.grantCalls(unit, 'GetItem', 'PutItem', 'UpdateItem')
+    unit.addEnvironment('TRANSPORT_TABLE', this.table.tableName)
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * What a next hop must satisfy, when several have a say. The order of precedence, first to last:
+ *
+ * 1. The connector's own `tlsSettings`, where it enforces them. No policy that the recipient's domain publishes
+ *    weakens or replaces what was agreed.
+ * 2. The host's TLSA records (DANE, RFC 7672), where DNSSEC proves them.
+ * 3. The domain's MTA-STS policy (RFC 8461), where its mode is `enforce`. Records of which none is usable demand only
+ *    encryption (RFC 7672 §2.2), so a policy that verifies goes before them.
+ * 4. Otherwise TLS is opportunistic.
+ *
+ * A sender's REQUIRETLS (RFC 8689) adds to whichever of these holds that the next hop is verified by name and that its
+ * name is authentic. A sender's `TLS-Required: No` takes 2 and 3 out of force, never 1. What is out of force (that, a
+ * connector in ReportOnly mode, a policy in mode `testing`) is still looked at and recorded.
+ */
+import type { TlsRequirement } from '../contract/jobs.ts'
+import type { Reply } from '../contract/message.ts'
+import type { TlsResult } from '../contract/tls-result.ts'
+import { reply } from '../mail/reply.ts'
+import { isUsable } from '../tls/dane.ts'
+import {
+  forcesTls,
+  type HopRequirement,
+  opportunistic,
+  type TlsaRecord,
+  type TlsFault,
+  type Trial,
+} from '../tls/requirement.ts'
+
+/** What is known of a next hop before anybody connects to it. */
+export interface HopFacts {
+  /** Of the recipient. */
+  domain: string
+  /** Host name, or the address of a smart host given as one. */
+  host: string
+  /** `Domain`: without MX records the domain itself (RFC 5321 §5.1). */
+  foundBy: 'Mx' | 'Domain' | 'SmartHost'
+  /** Whether it is proven that the recipient's domain, or the administrator, names this host. */
+  authentic: boolean
+  dane: Dane
+}
+
+export type Dane =
+  /** Not asked for, not signed, or proven not to be. */
+  | { kind: 'None' }
+  /**
+   * Proven by DNSSEC; some may be unusable. `baseDomain`: RFC 7672 §2.2.3. `names`: that and the others that the
+   * server's certificate may be for (§3.2.2).
+   */
+  | { kind: 'Records'; baseDomain: string; names: readonly string[]; records: readonly TlsaRecord[] }
+  /** The records cannot be had, or cannot be true: the host counts as unreachable (RFC 7672 §2.1.1). */
+  | { kind: 'Failed'; reply: Reply; bogus: boolean }
+
+export interface MtaStsPolicy {
+  id: string
+  mode: 'enforce' | 'testing' | 'none'
+  /** Patterns of host names in lower case; `*.` stands for one label (RFC 8461 §4.1). */
+  mx: readonly string[]
+  /** Seconds. */
+  maxAge: number
+}
+
+export type MtaSts =
+  /** No policy is in force; `fault`: one is announced but cannot be had. */
+  | { kind: 'None'; fault: { result: TlsResult; detail: string } | null }
+  | { kind: 'Policy'; policy: MtaStsPolicy }
+
+export const noMtaSts: MtaSts = { kind: 'None', fault: null }
+
+/** What the sender asks for. */
+export interface SenderWish {
+  /** REQUIRETLS on MAIL FROM. */
+  requireTls: boolean
+  /** `TLS-Required: No` in the header, which counts only without REQUIRETLS (RFC 8689 §4.1). */
+  tlsRequiredNo: boolean
+  /** The reverse path is empty: a DSN is not to be lost for the want of REQUIRETLS (RFC 8689 §5). */
+  isNotification: boolean
+}
+
+export type HopDecision =
+  /** Nothing of the message is sent unless `enforced` is met; `trials` are looked at and recorded. */
+  | { kind: 'Try'; enforced: HopRequirement; trials: readonly Trial[] }
+  /** Nothing is sent to this host. */
+  | {
+      kind: 'Refuse'
+      outcome: 'TlsNotMet' | 'TemporaryFailure' | 'PermanentFailure'
+      enforced: HopRequirement
+      fault: TlsFault
+    }
+
+export function decideHop(tls: TlsRequirement, wish: SenderWish, hop: HopFacts, mtaSts: MtaSts): HopDecision {
+  const decision = inForce(tls, ofConnector(tls), ofDomain(tls, hop, mtaSts), wish)
+  return wish.requireTls && decision.kind === 'Try' ? withRequireTls(decision, wish, hop, mtaSts) : decision
+}
+
+/** The name to ask the next hop for (RFC 6066 §3): its TLSA base domain (RFC 7672 §8.1), else its own. */
+export function serverNameFor({ host, dane }: HopFacts): string {
+  return dane.kind === 'Records' ? dane.baseDomain : host
+}
+
+/** Whether a domain's own policies have a say at all; if not, nobody needs to ask for them. */
+export function heedsPublished(tls: TlsRequirement, wish: SenderWish): { dane: boolean; mtaSts: boolean } {
+  const open = !isEnforced(tls) || wish.requireTls
+  return {
+    dane: open && tls.smtpDaneMode === 'Opportunistic',
+    mtaSts: open && (tls.mtaStsMode === 'Opportunistic' || wish.requireTls),
+  }
+}
+
+/** Whether a connector demands TLS and enforces it. */
+export const isEnforced = ({ level, mode }: Pick<TlsRequirement, 'level' | 'mode'>): boolean =>
+  level !== 'Opportunistic' && mode === 'Enforce'
+
+function ofConnector(tls: TlsRequirement): HopRequirement {
+  return {
+    level: tls.level,
+    source: tls.level === 'Opportunistic' ? 'Opportunistic' : 'Connector',
+    names: tls.tlsDomain === null ? [] : [tls.tlsDomain],
+    tlsa: [],
+    certificateAuthorities: tls.certificateAuthorities,
+    minimumTlsVersion: tls.minimumTlsVersion,
+  }
+}
+
+/** What the recipient's domain has published, where the connector lets it speak. */
+type Published =
+  | { kind: 'Nothing'; trials: Trial[] }
+  | { kind: 'Demand'; requirement: HopRequirement; trials: Trial[] }
+  | {
+      kind: 'Barred'
+      outcome: 'TlsNotMet' | 'TemporaryFailure'
+      requirement: HopRequirement
+      fault: TlsFault
+    }
+
+function ofDomain(tls: TlsRequirement, hop: HopFacts, mtaSts: MtaSts): Published {
+  const sts = tls.mtaStsMode === 'None' ? noPolicy : ofMtaSts(hop, mtaSts)
+  if (tls.smtpDaneMode === 'None' || hop.dane.kind === 'None') return sts
+  if (hop.dane.kind === 'Failed') return danesFailure(hop.dane)
+  const { names, records } = hop.dane
+  const usable = records.filter(isUsable)
+  if (usable.length > 0)
+    return demand({ ...opportunistic, level: 'Dane', source: 'Dane', names, tlsa: usable })
+  return sts.kind === 'Nothing'
+    ? { ...demand({ ...opportunistic, level: 'EncryptionOnly', source: 'Dane' }), trials: sts.trials }
+    : sts
+}
+
+const noPolicy: Published = { kind: 'Nothing', trials: [] }
+
+const demand = (requirement: HopRequirement) => ({ kind: 'Demand' as const, requirement, trials: [] })
+
+function danesFailure({ reply, bogus }: Extract<Dane, { kind: 'Failed' }>): Published {
+  return {
+    kind: 'Barred',
+    outcome: bogus ? 'TlsNotMet' : 'TemporaryFailure',
+    requirement: { ...opportunistic, level: 'Dane', source: 'Dane' },
+    fault: { reply, result: 'dnssec-invalid' },
+  }
+}
+
+function ofMtaSts(hop: HopFacts, mtaSts: MtaSts): Published {
+  if (mtaSts.kind === 'None' || mtaSts.policy.mode === 'none' || hop.foundBy === 'SmartHost') return noPolicy
+  const requirement: HopRequirement = {
+    ...opportunistic,
+    level: 'DomainValidation',
+    source: 'MtaSts',
+    names: [hop.host],
+  }
+  const fault = isListed(hop.host, mtaSts.policy) ? null : notListed(hop)
+  if (mtaSts.policy.mode === 'testing') return { kind: 'Nothing', trials: [{ requirement, fault }] }
+  return fault ? { kind: 'Barred', outcome: 'TlsNotMet', requirement, fault } : demand(requirement)
+}
+
+/** RFC 8461 §4.1. */
+export function isListed(host: string, { mx }: Pick<MtaStsPolicy, 'mx'>): boolean {
+  return mx.some((pattern) =>
+    pattern.startsWith('*.') ? host.slice(host.indexOf('.')) === pattern.slice(1) : host === pattern,
+  )
+}
+
+function notListed({ host, domain }: HopFacts): TlsFault {
+  return {
+    reply: reply(
+      451,
+      '4.8',
+      `${host} is not among the mail servers that the MTA-STS policy of ${domain} lists`,
+    ),
+    result: 'validation-failure',
+  }
+}
+
+function inForce(
+  tls: TlsRequirement,
+  own: HopRequirement,
+  published: Published,
+  wish: SenderWish,
+): HopDecision {
+  if (isEnforced(tls)) return { kind: 'Try', enforced: own, trials: [] }
+  const trials: Trial[] = own.level === 'Opportunistic' ? [] : [{ requirement: own, fault: null }]
+  if (wish.tlsRequiredNo && !wish.requireTls)
+    return { kind: 'Try', enforced: opportunistic, trials: [...trials, ...watched(published)] }
+  switch (published.kind) {
+    case 'Nothing':
+      return { kind: 'Try', enforced: opportunistic, trials: [...trials, ...published.trials] }
+    case 'Demand':
+      return { kind: 'Try', enforced: published.requirement, trials: [...trials, ...published.trials] }
+    case 'Barred':
+      return {
+        kind: 'Refuse',
+        outcome: published.outcome,
+        enforced: published.requirement,
+        fault: published.fault,
+      }
+  }
+}
+
+/** A demand out of force. */
+function watched(published: Published): Trial[] {
+  switch (published.kind) {
+    case 'Nothing':
+      return published.trials
+    case 'Demand':
+      return [{ requirement: published.requirement, fault: null }, ...published.trials]
+    case 'Barred':
+      return [{ requirement: published.requirement, fault: published.fault }]
+  }
+}
+
+/** RFC 8689 §4.2.1. */
+function withRequireTls(
+  policy: { enforced: HopRequirement; trials: readonly Trial[] },
+  wish: SenderWish,
+  hop: HopFacts,
+  mtaSts: MtaSts,
+): HopDecision {
+  const { enforced, trials } = policy
+  if (wish.isNotification)
+    return forcesTls(enforced)
+      ? { kind: 'Try', ...policy }
+      : { kind: 'Try', enforced: { ...enforced, level: 'EncryptionOnly', source: 'RequireTls' }, trials }
+  if (!hop.authentic && !isVouchedFor(hop, mtaSts)) return refuseUnproven(hop, enforced, mtaSts)
+  if (enforced.level === 'Dane' || enforced.level === 'DomainValidation') return { kind: 'Try', ...policy }
+  const byName: HopRequirement = {
+    ...enforced,
+    level: 'DomainValidation',
+    source: 'RequireTls',
+    names: [hop.host],
+  }
+  return { kind: 'Try', enforced: byName, trials }
+}
+
+const isVouchedFor = ({ host }: HopFacts, mtaSts: MtaSts): boolean =>
+  mtaSts.kind === 'Policy' && mtaSts.policy.mode !== 'none' && isListed(host, mtaSts.policy)
+
+/** Whoever forges the MX records would have the mail, over TLS of his own. A policy that cannot be had may be there later. */
+function refuseUnproven({ host, domain }: HopFacts, enforced: HopRequirement, mtaSts: MtaSts): HopDecision {
+  const why = `REQUIRETLS: neither DNSSEC nor an MTA-STS policy proves that ${host} is a mail server of ${domain}`
+  const mayPass = mtaSts.kind === 'None' && mtaSts.fault !== null
+  return {
+    kind: 'Refuse',
+    outcome: mayPass ? 'TlsNotMet' : 'PermanentFailure',
+    enforced: { ...enforced, level: 'DomainValidation', source: 'RequireTls', names: [host] },
+    fault: { reply: reply(mayPass ? 451 : 550, '7.10', why), result: 'validation-failure' },
+  }
+}
