@@ -9,6 +9,7 @@ import { type Message, plaintext, type TlsFacts } from '../../../shared/contract
 import { History } from '../../../shared/messages/history.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
+import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { circumstances, inbound, message, overTls, overTlsWith, recipient } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
@@ -66,13 +67,7 @@ const delivered = (address: string): Verdict => ({
   decidedBy: null,
   reportOnly: null,
   route: { kind: 'Ses' },
-  tls: {
-    level: 'Opportunistic',
-    mode: 'Enforce',
-    tlsDomain: null,
-    certificateAuthorities: [],
-    minimumTlsVersion: 'TLSv1.2',
-  },
+  tls: opportunistic,
   destination: 'ours.example',
   attempt: 1,
 })

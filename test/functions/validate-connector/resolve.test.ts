@@ -9,6 +9,7 @@ const options = (zone: Zone, fields: Partial<ResolveOptions> = {}): ResolveOptio
   resolver: fakeResolver(zone),
   privateNetworks: ['198.51.100.0/24'],
   random: () => 0,
+  dane: false,
   signal: AbortSignal.timeout(10_000),
   ipv6: true,
   ...fields,

@@ -133,6 +133,7 @@ function inWords(verdict: Verdict): string {
 function wayOf(route: Route): string {
   if (route.kind === 'Mx') return `by MX of ${route.domain}`
   if (route.kind === 'Ses') return 'by SES'
+  if (route.kind === 'TlsReports') return 'kept as a report on TLS'
   return `by ${route.hosts.map(({ host, port }) => `${host}:${port}`).join(', ')}`
 }
 

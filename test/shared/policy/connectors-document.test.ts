@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { domainOf } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { admit, isAcceptedRecipient } from '../../../shared/policy/admit.ts'
@@ -11,6 +10,7 @@ import { judgeMessage, sessionOf, type Verdict } from '../../../shared/policy/ev
 import { identifiedBy, violationOf } from '../../../shared/policy/inbound.ts'
 import { retryDelayMs } from '../../../shared/policy/schedule.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import { type HopRequirement, opportunistic } from '../../../shared/tls/requirement.ts'
 import { assessServerTls, type ServerTls } from '../../../shared/tls/server-certificate.ts'
 import { addressOf, compile, connectorsOf, decide, isInbound, messageOf, recipientOf } from './cases/ask.ts'
 import { chapters } from './cases/chapters.ts'
@@ -94,8 +94,10 @@ describe('the table of TLS codes', () => {
     cipher: 'TLS_AES_256_GCM_SHA384',
     group: null,
     fingerprint256: 'ab'.repeat(32),
+    chain: [],
     certificates: [],
     trusted: true,
+    trustedBy: [],
     trustError: null,
     names: { subjectAltNames: ['mx.northwind.example'], commonName: null },
   }
@@ -111,13 +113,21 @@ describe('the table of TLS codes', () => {
       { ...established, trusted: false, trustError: 'CERT_NOT_YET_VALID' },
     ],
     '4.7.325': [{ ...established, names: { subjectAltNames: ['mx.fabrikam.example'], commonName: null } }],
+    '4.7.323': [established],
   }
-  const requirement: TlsRequirement = {
+  const requirement: HopRequirement = {
+    ...opportunistic,
     level: 'DomainValidation',
-    mode: 'Enforce',
-    tlsDomain: 'mx.northwind.example',
-    certificateAuthorities: [],
-    minimumTlsVersion: 'TLSv1.2',
+    source: 'Connector',
+    names: ['mx.northwind.example'],
+  }
+
+  /** The one code that no connector asks for. */
+  const dane: HopRequirement = {
+    ...requirement,
+    level: 'Dane',
+    source: 'Dane',
+    tlsa: [{ usage: 3, selector: 1, matchingType: 1, data: 'cd'.repeat(32) }],
   }
 
   test('lists the codes that a requirement can come to', () => {
@@ -125,13 +135,15 @@ describe('the table of TLS codes', () => {
       rowsOf(2, /^`4\.7\./).map(([code]) => unquoted(code)),
       Object.keys(facts),
     )
-    const codes = read('shared/tls/server-certificate.ts').matchAll(/reply\(451, '([\d.]+)'/g)
+    const codes = read('shared/tls/server-certificate.ts').matchAll(/fault\('([\d.]+)'/g)
     const all = new Set([...codes].map(([, code]) => `4.${code}`))
     assert.deepEqual([...all].toSorted(), Object.keys(facts).toSorted())
   })
   for (const [code, failures] of Object.entries(facts))
     test(`${code} is what its sentence says`, () => {
-      for (const failure of failures) assert.equal(assessServerTls(requirement, failure)?.enhanced, code)
+      const demanded = code === '4.7.323' ? dane : requirement
+      for (const failure of failures)
+        assert.equal(assessServerTls(demanded, failure, new Date())?.reply.enhanced, code)
     })
 })
 

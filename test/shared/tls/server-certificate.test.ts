@@ -2,27 +2,29 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
+import type { TlsResult } from '../../../shared/contract/tls-result.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { dnsNames } from '../../../shared/tls/facts.ts'
+import { forcesTls, type HopRequirement, opportunistic } from '../../../shared/tls/requirement.ts'
 import {
   assessServerTls,
   type EstablishedTls,
-  forcesTls,
   type ServerTls,
 } from '../../../shared/tls/server-certificate.ts'
-import { selfSigned } from '../../support/pki.ts'
+import { createPki, selfSigned } from '../../support/pki.ts'
 
-type Level = TlsRequirement['level']
+type Level = HopRequirement['level']
 
-const requirement = (level: Level, fields: Partial<TlsRequirement> = {}): TlsRequirement => ({
+const requirement = (level: Level, fields: Partial<HopRequirement> = {}): HopRequirement => ({
+  ...opportunistic,
   level,
-  mode: 'Enforce',
-  tlsDomain: level === 'DomainValidation' ? 'mx.partner.example' : null,
-  certificateAuthorities: [],
-  minimumTlsVersion: 'TLSv1.2',
+  source: level === 'Opportunistic' ? 'Opportunistic' : 'Connector',
+  names: level === 'DomainValidation' ? ['mx.partner.example'] : [],
   ...fields,
 })
+
+/** When nothing but the facts is looked at. */
+const now = new Date()
 
 const established = (fields: Partial<EstablishedTls> = {}): EstablishedTls => ({
   kind: 'Established',
@@ -30,9 +32,11 @@ const established = (fields: Partial<EstablishedTls> = {}): EstablishedTls => ({
   cipher: 'TLS_AES_256_GCM_SHA384',
   group: null,
   trusted: true,
+  trustedBy: [],
   trustError: null,
   names: { subjectAltNames: ['mx.partner.example'], commonName: null },
   fingerprint256: null,
+  chain: [],
   certificates: [],
   ...fields,
 })
@@ -74,41 +78,70 @@ describe('the assessment of a next hop', () => {
     for (const [index, level] of levels.slice(1).entries()) {
       const code = codes[index] ?? null
       it(`${code === null ? 'lets' : 'refuses'} ${what} under ${level}`, () => {
-        const answer = assessServerTls(requirement(level), facts)
-        assert.equal(answer?.enhanced ?? null, code, answer ? formatReply(answer) : '')
-        if (answer) assert.equal(answer.code, 451)
+        const fault = assessServerTls(requirement(level), facts, now)
+        assert.equal(fault?.reply.enhanced ?? null, code, fault ? formatReply(fault.reply) : '')
+        if (fault) assert.equal(fault.reply.code, 451)
       })
     }
     it(`lets ${what} under Opportunistic`, () =>
-      assert.equal(assessServerTls(requirement('Opportunistic'), facts), null))
+      assert.equal(assessServerTls(requirement('Opportunistic'), facts, now), null))
   }
 
   it('accepts TLS 1.3 only where the connector says so', () => {
     const tls = requirement('EncryptionOnly', { minimumTlsVersion: 'TLSv1.3' })
-    assert.equal(assessServerTls(tls, established()), null)
-    assert.equal(assessServerTls(tls, established({ protocol: 'TLSv1.2' }))?.enhanced, '4.7.5')
+    assert.equal(assessServerTls(tls, established(), now), null)
+    assert.equal(assessServerTls(tls, established({ protocol: 'TLSv1.2' }), now)?.reply.enhanced, '4.7.5')
   })
 
   it('refuses every name when DomainValidation was given none', () => {
     assert.equal(
-      assessServerTls(requirement('DomainValidation', { tlsDomain: null }), established())?.enhanced,
+      assessServerTls(requirement('DomainValidation', { names: [] }), established(), now)?.reply.enhanced,
       '4.7.325',
     )
   })
 
   it('says what the certificate is for', () => {
-    const answer = assessServerTls(requirement('DomainValidation'), named(['a.example', 'b.example']))
-    assert.equal(answer?.text, 'Certificate is for a.example, b.example, not for mx.partner.example')
+    const fault = assessServerTls(requirement('DomainValidation'), named(['a.example', 'b.example']), now)
+    assert.equal(fault?.reply.text, 'Certificate is for a.example, b.example, not for mx.partner.example')
   })
 
-  it('forces TLS at every level but Opportunistic, and never in ReportOnly', () => {
+  it('tells a report what was wrong', () => {
+    const results: [ServerTls, TlsResult][] = [
+      [{ kind: 'NotOffered', answer: null }, 'starttls-not-supported'],
+      [{ kind: 'HandshakeFailed', cause: 'ECONNRESET' }, 'validation-failure'],
+      [established({ protocol: 'TLSv1.1' }), 'validation-failure'],
+      [untrusted('DEPTH_ZERO_SELF_SIGNED_CERT'), 'certificate-not-trusted'],
+      [untrusted('CERT_HAS_EXPIRED'), 'certificate-expired'],
+      [named(['mx.other.example']), 'certificate-host-mismatch'],
+    ]
+    for (const [facts, result] of results)
+      assert.equal(assessServerTls(requirement('DomainValidation'), facts, now)?.result, result)
+  })
+
+  it('has one code for the certificate that an MTA-STS policy asks for, and no use for a CN', () => {
+    const tls = requirement('DomainValidation', { source: 'MtaSts' })
+    for (const facts of [untrusted('CERT_HAS_EXPIRED'), named([], 'mx.partner.example')])
+      assert.equal(assessServerTls(tls, facts, now)?.reply.enhanced, '4.7.5')
+    assert.equal(assessServerTls(tls, { kind: 'NotOffered', answer: null }, now)?.reply.enhanced, '4.7.321')
+    assert.equal(assessServerTls(tls, established(), now), null)
+  })
+
+  it("looks for a trial's own authorities itself, since the handshake knew others", async () => {
+    const [issued, other] = await Promise.all([createPki(), createPki()])
+    const { cert } = await issued.issue({ names: ['mx.partner.example'] })
+    const chain = [new X509Certificate(cert).raw.toString('base64')]
+    const facts = established({ trusted: false, trustError: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', chain })
+    const trusting = (ca: string) => requirement('CertificateValidation', { certificateAuthorities: [ca] })
+    assert.equal(assessServerTls(trusting(issued.ca), facts, now), null)
+    assert.equal(assessServerTls(trusting(other.ca), facts, now)?.reply.enhanced, '4.7.320')
+    const byRoots = established({ chain })
+    assert.equal(assessServerTls(trusting(other.ca), byRoots, now)?.reply.enhanced, '4.7.320')
+  })
+
+  it('forces TLS at every level but Opportunistic', () => {
     assert.deepEqual(
       levels.filter((level) => forcesTls(requirement(level))),
       levels.slice(1),
-    )
-    assert.deepEqual(
-      levels.filter((level) => forcesTls(requirement(level, { mode: 'ReportOnly' }))),
-      [],
     )
   })
 })
