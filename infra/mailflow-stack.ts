@@ -16,6 +16,7 @@ import { EvaluatePolicy } from './policy/evaluate-policy.ts'
 import { MailQueues } from './queues/mail-queues.ts'
 import { ContentBucket } from './storage/content-bucket.ts'
 import { MessagesTable } from './storage/messages-table.ts'
+import { TransportTable } from './storage/transport-table.ts'
 
 /** The gateway: what there is, and who may use what. */
 export class MailflowStack extends Stack {
@@ -27,6 +28,7 @@ export class MailflowStack extends Stack {
     const content = new ContentBucket(this, 'Content', config)
     const messages = new MessagesTable(this, 'Messages', config)
     const connectors = new ConnectorsTable(this, 'Connectors')
+    const transport = new TransportTable(this, 'Transport')
     const certificate = new TlsCertificate(this, 'Certificate', config)
     const notices = new Notices(this, 'Notices', config)
 
@@ -47,9 +49,15 @@ export class MailflowStack extends Stack {
       connectors,
       content,
       messages,
+      transport,
     })
     const bounce = new BounceMessage(this, 'Bounce', { config, queues, content, messages })
-    const validate = new ValidateConnector(this, 'Validation', { config, outboundMail, connectors })
+    const validate = new ValidateConnector(this, 'Validation', {
+      config,
+      outboundMail,
+      connectors,
+      transport,
+    })
     const api = new ConnectorApi(this, 'Api', { config, queues, connectors, messages, validate })
 
     const functions = {

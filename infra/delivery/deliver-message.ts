@@ -4,6 +4,7 @@ import type { ConnectorsTable } from '../connectors/connectors-table.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ContentBucket } from '../storage/content-bucket.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
+import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction } from '../unit.ts'
 import type { OutboundMail } from './outbound-mail.ts'
 
@@ -14,6 +15,7 @@ export interface DeliverMessageProps {
   readonly connectors: ConnectorsTable
   readonly content: ContentBucket
   readonly messages: MessagesTable
+  readonly transport: TransportTable
 }
 
 /** Tries one delivery and reports what happened; what follows is decided elsewhere. */
@@ -33,6 +35,7 @@ export class DeliverMessage extends Construct {
     })
     props.connectors.grantVersion(this.handler)
     props.messages.grantTrace(this.handler)
+    props.transport.grantDelivery(this.handler)
     props.content.grantRead(this.handler)
     outboundMail.grantSend(this.handler)
     queues.evaluation.grantSend(this.handler)

@@ -1,6 +1,7 @@
 import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
 import type { ConnectorsTable } from '../connectors/connectors-table.ts'
+import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction } from '../unit.ts'
 import type { OutboundMail } from './outbound-mail.ts'
 
@@ -8,14 +9,16 @@ export interface ValidateConnectorProps {
   readonly config: Config
   readonly outboundMail: OutboundMail
   readonly connectors: ConnectorsTable
+  readonly transport: TransportTable
 }
 
 /** Validates an outbound connector for an administrator, from where mail really leaves. */
 export class ValidateConnector extends Construct {
   readonly handler: UnitFunction
 
-  constructor(scope: Construct, id: string, { config, outboundMail, connectors }: ValidateConnectorProps) {
+  constructor(scope: Construct, id: string, props: ValidateConnectorProps) {
     super(scope, id)
+    const { config, outboundMail } = props
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'validate-connector',
       description: 'Validates an outbound connector step by step',
@@ -23,7 +26,8 @@ export class ValidateConnector extends Construct {
       limits: config.functions.validate,
       ...outboundMail.placement,
     })
-    connectors.grantValidation(this.handler)
+    props.connectors.grantValidation(this.handler)
+    props.transport.grantPolicies(this.handler)
     outboundMail.grantSend(this.handler)
   }
 }

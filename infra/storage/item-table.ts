@@ -41,6 +41,13 @@ export class ItemTable extends Table {
     })
   }
 
+  /** As `grantCalls`, on the items of the partitions whose keys begin so. */
+  grantCallsUnder(unit: Unit, prefix: string, ...calls: readonly DynamoDbCall[]): void {
+    this.allow(unit, this.tableArn, calls, {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${prefix}*`] },
+    })
+  }
+
   /** Lets the unit query one index. */
   grantIndexQuery(unit: Unit, index: string): void {
     this.allow(unit, `${this.tableArn}/index/${index}`, ['Query'])

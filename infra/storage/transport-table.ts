@@ -17,6 +17,16 @@ export class TransportTable extends Construct {
   /** Lets the unit read and keep policies, count sessions, take its turn, and keep reports. */
   grantDelivery(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'PutItem', 'UpdateItem')
+    this.tell(unit)
+  }
+
+  /** Lets the unit read policies that are kept. What it fetches by itself it does not keep. */
+  grantPolicies(unit: Unit): void {
+    this.table.grantCallsUnder(unit, 'policy#', 'GetItem')
+    this.tell(unit)
+  }
+
+  private tell(unit: Unit): void {
     unit.addEnvironment('TRANSPORT_TABLE', this.table.tableName)
   }
 }

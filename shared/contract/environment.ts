@@ -80,6 +80,7 @@ export const EvaluateEnvironment = DecisionEnvironment.extend({
 const OutboundMailEnvironment = ConnectorsEnvironment.extend({
   /** The EHLO name (RFC 5321 §4.1.1.1). */
   MAIL_HOSTNAME: z.string().min(1),
+  TRANSPORT_TABLE: z.string().min(1),
   SES_CONFIGURATION_SET_REQUIRE_TLS: z.string().min(1),
   SES_CONFIGURATION_SET_OPTIONAL_TLS: z.string().min(1),
   /** `address[:port]`, comma separated; empty means the system's resolver. */

@@ -70,7 +70,7 @@ test('only delivery and validation may send through SES, and only with the two c
     assert.deepEqual(setsOf(unit).sort(), ['OptionalTls', 'RequireTls'], unit)
 })
 
-test('validation reads no other rules than outbound connectors, and of those writes only how it went', () => {
+test('validation reads no other rules than outbound connectors and published policies, and writes only how it went', () => {
   const statements = ofType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('ValidationFunctionRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
@@ -78,7 +78,7 @@ test('validation reads no other rules than outbound connectors, and of those wri
   assert.deepEqual(
     statements.map(({ Action, Condition }) => [
       Action,
-      Condition['ForAllValues:StringEquals'],
+      Condition['ForAllValues:StringEquals'] ?? Condition['ForAllValues:StringLike'],
       Condition.StringEqualsIfExists,
     ]),
     [
@@ -95,6 +95,7 @@ test('validation reads no other rules than outbound connectors, and of those wri
         },
         { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
       ],
+      ['dynamodb:GetItem', { 'dynamodb:LeadingKeys': ['policy#*'] }, undefined],
     ],
   )
 })

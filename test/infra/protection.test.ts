@@ -107,13 +107,21 @@ test('concurrency is not reserved in an account that has none to spare', () => {
 
 test('the tables are paid by request, restorable, and outlive the stack', () => {
   const tables = ofType('AWS::DynamoDB::Table')
-  assert.equal(tables.length, 2)
+  assert.equal(tables.length, 3)
   for (const { id, Properties, DeletionPolicy } of tables) {
     assert.equal(Properties.BillingMode, 'PAY_PER_REQUEST', id)
     assert.equal(Properties.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled, true, id)
     assert.equal(Properties.DeletionProtectionEnabled, true, id)
     assert.equal(DeletionPolicy, 'Retain', id)
   }
+})
+
+test('what is known of other domains expires item by item', () => {
+  const transport = ofType('AWS::DynamoDB::Table').find(({ id }) => id.startsWith('Transport'))
+  assert.deepEqual(transport?.Properties.TimeToLiveSpecification, {
+    AttributeName: 'expiresAt',
+    Enabled: true,
+  })
 })
 
 test('the trace expires item by item and is listed by time', () => {

@@ -1,4 +1,4 @@
-/** DynamoDB in this process, with the two tables as the stack makes them. */
+/** DynamoDB in this process, with the three tables as the stack makes them. */
 import type { AddressInfo } from 'node:net'
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
@@ -10,6 +10,7 @@ export interface TestDynamoDb {
   endpoint: string
   connectorsTable: string
   messagesTable: string
+  transportTable: string
   stop(): Promise<void>
 }
 
@@ -46,6 +47,12 @@ const messagesTable: CreateTableCommandInput = {
   ],
 }
 
+const transportTable: CreateTableCommandInput = {
+  ...keys,
+  TableName: 'transport',
+  AttributeDefinitions: strings('pk', 'sk'),
+}
+
 /** Starts on a free port of the loopback interface, in memory. */
 export async function startDynamoDb(): Promise<TestDynamoDb> {
   const server = dynalite({ createTableMs: 0 })
@@ -57,12 +64,14 @@ export async function startDynamoDb(): Promise<TestDynamoDb> {
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     maxAttempts: 1,
   })
-  for (const table of [connectorsTable, messagesTable]) await client.send(new CreateTableCommand(table))
+  for (const table of [connectorsTable, messagesTable, transportTable])
+    await client.send(new CreateTableCommand(table))
   return {
     documents: DynamoDBDocumentClient.from(client),
     endpoint,
     connectorsTable: 'connectors',
     messagesTable: 'messages',
+    transportTable: 'transport',
     async stop() {
       client.destroy()
       await new Promise((resolve) => server.close(resolve))

@@ -50,7 +50,7 @@ before(async () => {
     AWS_ENDPOINT_URL_SES: `http://127.0.0.1:${(ses.address() as AddressInfo).port}`,
     MAIL_HOSTNAME: 'mail.ours.example',
     CONNECTORS_TABLE: database.connectorsTable,
-    TRANSPORT_TABLE: dynamo.transportTable,
+    TRANSPORT_TABLE: database.transportTable,
     SES_CONFIGURATION_SET_REQUIRE_TLS: 'require',
     SES_CONFIGURATION_SET_OPTIONAL_TLS: 'optional',
     POWERTOOLS_LOG_LEVEL: 'SILENT',
