@@ -69,6 +69,7 @@ export function createMailServer(parts: ServerParts): MailServer {
     disabledCommands: ['AUTH', 'WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'],
     hideENHANCEDSTATUSCODES: false,
     hideDSN: false,
+    hideREQUIRETLS: false,
     disableReverseLookup: true,
     socketTimeout: idleTimeoutMs,
     closeTimeout: environment.DRAIN_SECONDS * 1000,

@@ -11,7 +11,7 @@ import {
   senderTooLong,
 } from './replies.ts'
 
-const mailParameters = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID'])
+const mailParameters = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID', 'REQUIRETLS'])
 const recipientParameters = new Set(['NOTIFY', 'ORCPT'])
 
 export function refuseSender(sender: SMTPServerAddress): Refused | null {
@@ -42,7 +42,7 @@ export function envelopeOf(sender: SMTPServerAddress): Envelope {
     mailFrom: withAsciiDomain(sender.address),
     smtpUtf8: parameter(sender, 'SMTPUTF8') !== null,
     eightBitMime: String(parameter(sender, 'BODY') ?? '').toUpperCase() === '8BITMIME',
-    requireTls: false,
+    requireTls: parameter(sender, 'REQUIRETLS') !== null,
     dsn: {
       ret: ret === 'FULL' || ret === 'HDRS' ? ret : null,
       envid: typeof envid === 'string' ? envid : null,

@@ -401,7 +401,7 @@ class GatedConnection {
 /** What the handshake is to trust: whoever asks for a chain first. */
 function authoritiesFor({ enforced, trials = [] }: SessionOptions): readonly string[] {
   const asking = [enforced, ...trials.map(({ requirement }) => requirement)].find(asksForChain)
-  return asking?.certificateAuthorities ?? []
+  return (asking ?? enforced).certificateAuthorities
 }
 
 const asksForChain = ({ level }: HopRequirement): boolean =>

@@ -196,12 +196,14 @@ function inForce(
   wish: SenderWish,
 ): HopDecision {
   if (isEnforced(tls)) return { kind: 'Try', enforced: own, trials: [] }
+  // What the connector trusts counts for REQUIRETLS even where it demands nothing itself.
+  const open = own.level === 'Opportunistic' ? own : opportunistic
   const trials: Trial[] = own.level === 'Opportunistic' ? [] : [{ requirement: own, fault: null }]
   if (wish.tlsRequiredNo && !wish.requireTls)
-    return { kind: 'Try', enforced: opportunistic, trials: [...trials, ...watched(published)] }
+    return { kind: 'Try', enforced: open, trials: [...trials, ...watched(published)] }
   switch (published.kind) {
     case 'Nothing':
-      return { kind: 'Try', enforced: opportunistic, trials: [...trials, ...published.trials] }
+      return { kind: 'Try', enforced: open, trials: [...trials, ...published.trials] }
     case 'Demand':
       return { kind: 'Try', enforced: published.requirement, trials: [...trials, ...published.trials] }
     case 'Barred':

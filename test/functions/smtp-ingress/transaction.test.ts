@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { withAsciiDomain, xtext } from '../../../functions/smtp-ingress/transaction.ts'
+import { envelopeOf, withAsciiDomain, xtext } from '../../../functions/smtp-ingress/transaction.ts'
 
 const encoded: [value: string, xtext: string][] = [
   ['rfc822;b@ours.example', 'rfc822;b@ours.example'],
@@ -12,6 +12,12 @@ const encoded: [value: string, xtext: string][] = [
 
 for (const [value, expected] of encoded)
   test(`${value} travels as ${expected}`, () => assert.equal(xtext(value), expected))
+
+test('REQUIRETLS is part of the envelope', () => {
+  const sender = { address: 'a@elsewhere.example', args: {} }
+  assert.equal(envelopeOf(sender).requireTls, false)
+  assert.equal(envelopeOf({ ...sender, args: { REQUIRETLS: true } }).requireTls, true)
+})
 
 const domains: [address: string, ascii: string][] = [
   ['', ''],
