@@ -35,6 +35,8 @@ export interface SqsHandlerOptions<T extends z.ZodType, B> {
   process(job: z.output<T>, tools: JobTools<B>): Promise<void>
   /** Rejects when nothing may be decided now: the whole batch comes back and nothing is processed. */
   beforeBatch?(): Promise<B>
+  /** Once every record has ended, however it did. What it throws is logged, and changes nothing for the records. */
+  afterBatch?(batch: B, tools: Pick<JobTools, 'logger' | 'metrics'>): Promise<void>
 }
 
 /** Records of one batch in progress at a time, however large a batch the queue is set to hand over. */
@@ -78,12 +80,18 @@ async function processBatch<T extends z.ZodType, B>(
   }
   const slots = limited(concurrency)
   const processor = new BatchProcessor(EventType.SQS)
-  return processPartialResponse(
-    event,
-    (record: SQSRecord) => slots(() => processRecord(options, record, { ...tools, batch })),
-    processor,
-    { throwOnFullBatchFailure: false },
-  )
+  try {
+    return await processPartialResponse(
+      event,
+      (record: SQSRecord) => slots(() => processRecord(options, record, { ...tools, batch })),
+      processor,
+      { throwOnFullBatchFailure: false },
+    )
+  } finally {
+    await options.afterBatch?.(batch, tools).catch((error: unknown) => {
+      tools.logger.error('The end of a batch failed', error as Error)
+    })
+  }
 }
 
 async function processRecord<T extends z.ZodType, B>(

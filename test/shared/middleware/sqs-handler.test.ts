@@ -77,6 +77,27 @@ describe('a handler of queue jobs', () => {
     assert.equal(processed, 0)
   })
 
+  test('ends a batch once its last record has ended, and what goes wrong then changes nothing for the records', async () => {
+    const order: string[] = []
+    const handler = handlerWith({
+      beforeBatch: async () => 'the batch',
+      process: async ({ n }) => {
+        if (n === 13) throw new Error('unlucky')
+        await laterThanAnyTimer()
+        order.push(`record ${n}`)
+      },
+      afterBatch: async (begun) => {
+        order.push(`end of ${begun}`)
+        throw new Error('the end')
+      },
+    })
+    const lines = await linesOf(async () =>
+      assert.deepEqual(await failedIds(handler, batch('{"n":13}', '{"n":1}')), ['m0']),
+    )
+    assert.deepEqual(order, ['record 1', 'end of the batch'])
+    assert.equal(lines.filter((line) => line.includes('The end of a batch failed')).length, 1)
+  })
+
   test('hands what the batch began with to each of its jobs', async () => {
     const given: unknown[] = []
     const handler = handlerWith({
