@@ -156,6 +156,8 @@ export const Attempt = z.strictObject({
   policy: TlsLevel,
   /** Who demanded that level. */
   policySource: PolicySource.nullable().default(null),
+  /** What was only watched: a connector in ReportOnly mode, a policy in mode `testing`. */
+  onTrial: TlsLevel.nullable().default(null),
   /** As RFC 8460 §4.3 names it; null where there was no session to judge, and by SES. */
   tlsResult: TlsResult.nullable().default(null),
   /** What a connector in ReportOnly mode would have refused this attempt for. */

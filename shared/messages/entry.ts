@@ -9,10 +9,12 @@ import {
   ClientCertificate,
   Envelope,
   Message,
+  PolicySource,
   type Recipient,
   type Reply,
   TlsFacts,
 } from '../contract/message.ts'
+import { TlsResult } from '../contract/tls-result.ts'
 import { formatReply } from '../mail/reply.ts'
 import { Considered } from '../policy/explain/considered.ts'
 import type { Forestalled } from './claims.ts'
@@ -30,6 +32,11 @@ const AttemptEntry = z.strictObject({
   ip: z.string().nullable(),
   tls: AttemptTls.nullable(),
   policy: Attempt.shape.policy.nullable(),
+  /** Who demanded it. */
+  policySource: PolicySource.nullable(),
+  onTrial: Attempt.shape.policy.nullable(),
+  /** How a report to the next hop's domain names it (RFC 8460 §4.3). */
+  tlsResult: TlsResult.nullable(),
   /** As on the wire: `250 2.0.0 Ok`. */
   reply: z.string().nullable(),
   /** What a connector in ReportOnly mode would have refused the attempt for. */
@@ -185,13 +192,28 @@ const nothingYet = {
   ip: null,
   tls: null,
   policy: null,
+  policySource: null,
+  onTrial: null,
+  tlsResult: null,
   reply: null,
   reportOnly: null,
   durationMs: null,
 } as const
 
-function endedAttempt({ reply, reportOnly, ...attempt }: Attempt): AttemptEntry {
-  return { ...attempt, reply: formatReply(reply), reportOnly: reportOnlyOf(reportOnly), leaseUntil: null }
+/** What an older version wrote lacks what it did not know. */
+function endedAttempt({ reply, reportOnly, tls, ...attempt }: Attempt): AttemptEntry {
+  const { policySource = null, onTrial = null, tlsResult = null } = attempt as Partial<Attempt>
+  const session = tls && { ...tls, notVerified: (tls as Partial<AttemptTls>).notVerified ?? null }
+  return {
+    ...attempt,
+    policySource,
+    onTrial,
+    tlsResult,
+    tls: session,
+    reply: formatReply(reply),
+    reportOnly: reportOnlyOf(reportOnly),
+    leaseUntil: null,
+  }
 }
 
 const reportOnlyOf = (reply: Reply | null): string | null => (reply === null ? null : formatReply(reply))

@@ -88,6 +88,7 @@ function at({ level }: TlsRequirement): Omit<Outcome, 'outcome' | 'reply'> {
     tls: null,
     policy: level,
     policySource: level === 'Opportunistic' ? 'Opportunistic' : 'Connector',
+    onTrial: null,
     tlsResult: null,
     reportOnly: null,
   }

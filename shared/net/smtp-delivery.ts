@@ -186,7 +186,7 @@ export function conclude(failures: readonly Outcome[]): Outcome {
 async function tryHop(hop: NextHop, attempting: Attempting): Promise<Outcomes | Outcome> {
   const { mail, plan, options } = attempting
   const decision = decideHop(mail.tls, plan.wish, { ...hop, domain: plan.domain }, plan.mtaSts)
-  const at = placeOf(hop, decision.enforced)
+  const at = placeOf(hop, decision)
   if (decision.kind === 'Refuse') {
     record(attempting, hop, decision, decision.fault.result, decision.fault)
     const { outcome, fault } = decision
@@ -207,11 +207,12 @@ async function tryHop(hop: NextHop, attempting: Attempting): Promise<Outcomes | 
   return transact(opening.session, mail, { ...at, tls, tlsResult, reportOnly })
 }
 
-const placeOf = (hop: NextHop, enforced: HopRequirement) => ({
+const placeOf = (hop: NextHop, decision: HopDecision) => ({
   host: hop.host,
   ip: hop.ip,
-  policy: enforced.level,
-  policySource: enforced.source,
+  policy: decision.enforced.level,
+  policySource: decision.enforced.source,
+  onTrial: (decision.kind === 'Try' && decision.trials[0]?.requirement.level) || null,
 })
 
 export function sessionFor(
@@ -292,6 +293,7 @@ function nowhere({ level }: TlsRequirement, answer: Reply): Outcome {
     tls: null,
     policy: level,
     policySource: level === 'Opportunistic' ? 'Opportunistic' : 'Connector',
+    onTrial: null,
     tlsResult: null,
     reportOnly: null,
     reply: answer,

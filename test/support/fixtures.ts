@@ -154,6 +154,7 @@ export function attempt(fields: Partial<Attempt> = {}): Attempt {
     tls: null,
     policy: 'Opportunistic',
     policySource: 'Opportunistic',
+    onTrial: null,
     tlsResult: null,
     reportOnly: null,
     reply: { code: 451, enhanced: '4.3.0', text: 'Try again later' },

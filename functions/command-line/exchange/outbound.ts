@@ -160,15 +160,15 @@ function onlyHost(smartHosts: Route['smartHosts'], remarks: Remarks): string | n
   return only.host
 }
 
-/** By MX Exchange enforces what a recipient's domain publishes; a connector that checks certificates needs it less. */
+/** By MX Exchange enforces what a recipient's domain publishes beside what a connector demands; here it is one of both. */
 function remarkOnPublished(settings: Settings, tlsSettings: string | null, remarks: Remarks): void {
   const named = ['SmtpDaneMode', 'MtaStsMode'].filter(
     (setting) => settings.choice(setting, modes) === 'Opportunistic',
   )
-  if (named.length === 0 || (tlsSettings !== null && tlsSettings !== 'EncryptionOnly')) return
+  if (named.length === 0 || tlsSettings !== 'EncryptionOnly') return
   remarks.add(
     'Weaker than in Exchange',
-    `${named.join(' and ')}: what recipient domains publish by DANE or MTA-STS is not enforced here yet. Where it matters, set tlsSettings to CertificateValidation or DomainValidation.`,
+    `${named.join(' and ')}: what recipient domains publish by DANE or MTA-STS counts only where tlsSettings is null. Set tlsSettings to null to heed it, or to CertificateValidation or DomainValidation to verify for yourself.`,
   )
 }
 
@@ -177,7 +177,7 @@ function modeOf(settings: Settings, setting: string, remarks: Remarks): 'Opportu
   if (mode === 'Unknown')
     remarks.add(
       'Weaker than in Exchange',
-      `${setting} "${settings.text(setting)}" cannot be demanded here; it is Opportunistic, and has no effect yet.`,
+      `${setting} "${settings.text(setting)}" cannot be demanded here; it is Opportunistic: TLSA records count where a host has some.`,
     )
   return mode === 'None' ? 'None' : 'Opportunistic'
 }

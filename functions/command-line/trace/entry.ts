@@ -9,9 +9,18 @@ const Attempt = z.object({
   host: z.string().nullable(),
   ip: z.string().nullable(),
   tls: z
-    .object({ protocol: z.string(), cipher: z.string(), group: z.string().nullable(), verified: z.boolean() })
+    .object({
+      protocol: z.string(),
+      cipher: z.string(),
+      group: z.string().nullable(),
+      verified: z.boolean(),
+      notVerified: z.string().nullable().default(null),
+      fingerprint256: z.string().nullable().default(null),
+    })
     .nullable(),
   policy: z.string().nullable(),
+  policySource: z.string().nullable().default(null),
+  onTrial: z.string().nullable().default(null),
   reply: z.string().nullable(),
   reportOnly: z.string().nullable(),
   durationMs: z.int().nullable(),

@@ -5,7 +5,7 @@ import { indented } from '../text/table.ts'
 import { printable, timeOf } from '../text/words.ts'
 import { consideredText } from './considered.ts'
 import type { Attempt, Entry, Recipient, Verdict } from './entry.ts'
-import { cameIn, certificateText, demandOf, leftBy, senderText } from './words.ts'
+import { cameIn, certificateText, demandOf, leftBy, senderText, shownBy } from './words.ts'
 
 export function messageText(entry: Entry): string {
   const { id, receivedAt, envelope, source, tls, size, direction, recipients } = entry
@@ -93,6 +93,7 @@ function attemptLines(attempt: Attempt): string[] {
   return [
     `  Attempt ${number}  ${outcome}${at === null ? '' : ` at ${timeOf(at)}`}, ${where}`,
     `             ${demandOf(attempt)}${durationMs === null ? '' : `; it took ${durationMs} ms`}`,
+    ...shownBy(attempt).map((line) => indented(line, 13)),
     ...(reply === null ? [] : [indented(printable(reply), 13)]),
     ...(reportOnly === null ? [] : [indented(`a trial would have refused: ${printable(reportOnly)}`, 13)]),
   ]

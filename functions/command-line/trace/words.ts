@@ -27,10 +27,27 @@ function sessionOver({ protocol, cipher, group, verified }: NonNullable<Attempt[
   return [...words, `certificate ${verified ? 'verified' : 'not verified'}`].join(', ')
 }
 
+/** The certificate that was shown, and why it was not verified. */
+export function shownBy({ tls }: Attempt): string[] {
+  if (tls === null || tls.fingerprint256 === null) return []
+  const why = tls.notVerified === null ? [] : [`not verified: ${printable(tls.notVerified)}`]
+  return [[`certificate SHA-256 ${tls.fingerprint256}`, ...why].join('; ')]
+}
+
+/** Who demands, in words; what is not here was not known when this was written. */
+const sources: Readonly<Record<string, string>> = {
+  Connector: 'the connector',
+  Dane: "the next hop's TLSA records",
+  MtaSts: "the recipient domain's MTA-STS policy",
+  RequireTls: "the sender's REQUIRETLS",
+}
+
 /** What TLS had to satisfy. */
-export function demandOf({ policy, reportOnly }: Attempt): string {
-  if (policy === null || policy === 'Opportunistic') return 'TLS was not demanded'
-  return reportOnly === null ? `${policy} was demanded` : `${policy} was on trial`
+export function demandOf({ policy, policySource, onTrial }: Attempt): string {
+  if (policy === null || policy === 'Opportunistic')
+    return onTrial === null ? 'TLS was not demanded' : `${onTrial} was on trial`
+  const source = sources[policySource ?? '']
+  return source === undefined ? `${policy} was demanded` : `${policy} was demanded by ${source}`
 }
 
 export function certificateText(certificate: ClientCertificate): string[] {

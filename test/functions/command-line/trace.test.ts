@@ -123,6 +123,7 @@ describe('messages', () => {
         fingerprint256: 'ab'.repeat(32),
       },
       policy: 'EncryptionOnly',
+      policySource: 'Connector',
       reply: { code: 250, enhanced: '2.0.0', text: 'Ok' },
       durationMs: 84,
     })
@@ -215,7 +216,8 @@ describe('messages', () => {
       outcome: 'Delivered',
       host: 'mx.paper.example',
       tls: null,
-      policy: 'EncryptionOnly',
+      policy: 'Opportunistic',
+      onTrial: 'EncryptionOnly',
       reportOnly: { code: 451, enhanced: '4.7.321', text: 'STARTTLS is not offered' },
     })
     await trace.recordDelivered(id, 'bob@paper.example')
@@ -281,7 +283,7 @@ describe('messages', () => {
     assert.match(out, /\nann@ours\.example: Delivered\n {2}Decision {3}Deliver \(ConnectorMatched\) at /)
     assert.match(
       out,
-      /Attempt 1 {2}Delivered at .*, mailbox\.ours\.example \(192\.0\.2\.25\), TLSv1\.3, TLS_AES_256_GCM_SHA384, X25519MLKEM768, certificate verified\n {13}EncryptionOnly was demanded; it took 84 ms\n {13}250 2\.0\.0 Ok\n/,
+      /Attempt 1 {2}Delivered at .*, mailbox\.ours\.example \(192\.0\.2\.25\), TLSv1\.3, TLS_AES_256_GCM_SHA384, X25519MLKEM768, certificate verified\n {13}EncryptionOnly was demanded by the connector; it took 84 ms\n {13}certificate SHA-256 (?:ab){32}\n {13}250 2\.0\.0 Ok\n/,
     )
   })
 

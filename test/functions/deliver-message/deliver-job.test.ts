@@ -45,6 +45,7 @@ const delivered: Outcome = {
   tls: null,
   policy: 'Opportunistic',
   policySource: 'Opportunistic',
+  onTrial: null,
   tlsResult: null,
   reportOnly: null,
   reply: { code: 250, enhanced: '2.0.0', text: 'taken' },

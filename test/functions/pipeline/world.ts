@@ -290,6 +290,7 @@ const answered = (outcome: Outcome['outcome']): Outcome => ({
   tls: null,
   policy: 'Opportunistic',
   policySource: 'Opportunistic',
+  onTrial: null,
   tlsResult: null,
   reportOnly: null,
   reply: replies[outcome],
