@@ -248,7 +248,8 @@ async function transact(
     session.close()
     return { ...common, outcome: outcomeOf(refusal), reply: refusal }
   }
-  const replies = await session.send(traits, recipients, content)
+  const { replies } = await session.send(traits, recipients, content)
+  session.close()
   const encrypted = common.tls !== null
   return new Map(
     [...replies].map(([address, answer]) => [address, { ...common, ...judge(answer, encrypted) }]),

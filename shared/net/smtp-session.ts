@@ -3,7 +3,8 @@
  * clear. The defence is a gate on the one function through which the client writes commands: until the session's
  * TLS was assessed it passes EHLO, HELO, STARTTLS and QUIT and nothing else, so neither MAIL FROM nor DATA exists
  * on the wire; and a session that forces TLS is opened with a client that fails unless STARTTLS succeeds. Octets
- * injected behind the reply to STARTTLS are discarded by the client (RFC 3207 §6).
+ * injected behind the reply to STARTTLS are discarded by the client (RFC 3207 §6). A session may carry several
+ * messages; the gate opens for each, with the commands of that message, and closes behind it.
  */
 import { connect as connectTcp, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
@@ -120,7 +121,18 @@ function notMet(enforced: HopRequirement, tls: ServerTls): Opening {
   return { kind: 'TlsNotMet', fault: assessServerTls(enforced, tls, new Date()) ?? fallback, tls }
 }
 
-/** A session whose TLS was found good enough for its message. */
+/** What came of one message in a session. */
+export interface Transaction {
+  /** By address; 2xx means it was taken. */
+  replies: Map<string, Reply>
+  /**
+   * MAIL was refused, or the session ended before it was answered, so nothing of the message was sent. Where the
+   * session has carried others before, this may be about the session and not about the message.
+   */
+  notBegun: boolean
+}
+
+/** A session whose TLS was found good enough for its messages. */
 class SmtpSession {
   readonly #connection: GatedConnection
 
@@ -133,20 +145,34 @@ class SmtpSession {
     return unsupported(mail, this.#connection.extensions)
   }
 
-  /** Hands the message over. @returns the reply for each address; 2xx means it was taken */
-  async send(
-    mail: MailTraits,
-    recipients: readonly Recipient[],
-    content: Buffer,
-  ): Promise<Map<string, Reply>> {
+  /** Hands the message over. One at a time. */
+  async send(mail: MailTraits, recipients: readonly Recipient[], content: Buffer): Promise<Transaction> {
     this.#connection.openGate(mail, recipients)
-    const replies = await this.#connection.send(mail, recipients, content)
-    this.#connection.quit()
-    return replies
+    try {
+      return await this.#connection.send(mail, recipients, content)
+    } finally {
+      this.#connection.closeGate()
+    }
   }
 
+  /** Whether the server awaits another transaction, as far as is known, and owes no reply. */
+  get isIdle(): boolean {
+    return this.#connection.isIdle
+  }
+
+  /** Ends a transaction that the server may believe to be under way. @returns whether another may begin */
+  ready(): Promise<boolean> {
+    return this.#connection.ready()
+  }
+
+  /** Says QUIT and waits for nothing. */
   close(): void {
     this.#connection.quit()
+  }
+
+  /** Settles once the connection is closed. */
+  get closed(): Promise<void> {
+    return this.#connection.closed
   }
 }
 
@@ -188,6 +214,9 @@ function dial({ ip, port }: Endpoint, { timeouts, signal }: SessionOptions): Pro
 interface ClientInternals {
   _sendCommand(command: string, loggedAs?: string): void
   _onData(chunk: Buffer): void
+  /** What was received and not yet read as a reply. */
+  _remainder: string
+  _responseQueue: string[]
 }
 
 /**
@@ -207,7 +236,12 @@ interface HandedOver {
   answer: Reply
   /** Whether it answers MAIL. */
   refusedSender: boolean
+  /** Whether the connection ended without it. */
+  lost: boolean
 }
+
+/** Milliseconds that a server has to answer RSET or QUIT: nothing of a message waits for it. */
+const longestFarewell = 5_000
 
 const carriesNothing = /^(?:EHLO|HELO|STARTTLS|QUIT)\b/
 
@@ -218,6 +252,9 @@ class GatedConnection {
   #write: ((command: string) => string) | null = null
   readonly #received = { octets: 0, lines: 0 }
   #lastCommand = ''
+  #extensions: Extensions = new Map()
+  /** Whether a transaction was begun and not ended by the server's 250. */
+  #unfinished = false
 
   constructor(connection: Socket, { host }: Endpoint, options: SessionOptions, startTls: StartTls) {
     const { name, timeouts, enforced, serverName, credentials } = options
@@ -244,7 +281,7 @@ class GatedConnection {
   }
 
   get extensions(): Extensions {
-    return parseExtensions(this.#client.lastServerResponse || '')
+    return this.#extensions
   }
 
   /** As far as the reply to the last EHLO. */
@@ -254,6 +291,7 @@ class GatedConnection {
       this.#client.once('error', fail)
       this.#client.connect((error) => {
         if (error) return fail(error as SmtpError)
+        this.#extensions = parseExtensions(this.#client.lastServerResponse || '')
         const socket = this.#client._socket
         const tls: ServerTls =
           socket instanceof TLSSocket
@@ -279,28 +317,70 @@ class GatedConnection {
       command.startsWith('MAIL FROM:') ? mailCommand(mail, extensions) : (commands.get(command) ?? command)
   }
 
-  async send(
-    mail: MailTraits,
-    recipients: readonly Recipient[],
-    content: Buffer,
-  ): Promise<Map<string, Reply>> {
+  closeGate(): void {
+    this.#write = null
+  }
+
+  async send(mail: MailTraits, recipients: readonly Recipient[], content: Buffer): Promise<Transaction> {
     const addresses = recipients.map(({ address }) => address)
     const envelope: { from: string; to: string[] } & EnvelopeProgress = {
       from: mail.envelope.mailFrom,
       to: [...addresses],
     }
     const source = this.#source(content)
-    const { answer, refusedSender } = await this.#handOver(envelope, source)
+    this.#received.octets = this.#received.lines = 0
+    this.#wait(this.#options.timeouts.command)
+    this.#unfinished = true
+    const { answer, refusedSender, lost } = await this.#handOver(envelope, source)
+    const untouched = source.readableFlowing === null
+    this.#unfinished = !source.readableEnded || answer.code >= 300
     // A server answered before it had the whole message would read the rest of it as commands.
-    if (!source.readableEnded) this.#client.close()
+    if (!untouched && !source.readableEnded) this.#client.close()
     // What a server says to recipients whose sender it refused is only that.
     const rejections = refusedSender ? [] : (envelope.rejectedErrors ?? [])
     const rejected = new Map(rejections.map((error) => [error.recipient, replyToError(error)]))
-    return new Map(addresses.map((address) => [address, rejected.get(address) ?? answer]))
+    return {
+      replies: new Map(addresses.map((address) => [address, rejected.get(address) ?? answer])),
+      notBegun: untouched && (refusedSender || (lost && this.#received.octets === 0)),
+    }
+  }
+
+  get isIdle(): boolean {
+    const client = this.#client as unknown as ClientInternals
+    const owedNothing = client._responseQueue.length === 0 && client._remainder === ''
+    return !this.#client.destroyed && this.#client._socket !== false && owedNothing
+  }
+
+  /** RFC 5321 §4.1.1.5. */
+  async ready(): Promise<boolean> {
+    if (!this.isIdle) return false
+    if (!this.#unfinished) return true
+    this.#wait(longestFarewell)
+    const answered = await new Promise<boolean>((resolve) => {
+      this.#client.once('end', () => resolve(false))
+      this.#write = (command) => onlyReset(command)
+      this.#client.reset((error) => resolve(!error))
+      this.#write = null
+    })
+    this.#unfinished = !answered
+    return answered && this.isIdle
   }
 
   quit(): void {
+    this.#wait(longestFarewell)
     if (!this.#client.destroyed) this.#client.quit()
+  }
+
+  get closed(): Promise<void> {
+    const socket = this.#client._socket
+    if (!socket || socket.destroyed) return Promise.resolve()
+    return new Promise((resolve) => socket.once('close', () => resolve()))
+  }
+
+  /** Of silence: milliseconds, 0 for any length. */
+  #wait(milliseconds: number): void {
+    const socket = this.#client._socket
+    if (socket) socket.setTimeout(milliseconds)
   }
 
   /** The reply to the message as a whole, or what became of it. */
@@ -311,11 +391,13 @@ class GatedConnection {
           return resolve({
             answer: parseReply(info?.response ?? '') ?? reply(250, '0.0', 'OK'),
             refusedSender: false,
+            lost: false,
           })
         const failure = error as SmtpError
         resolve({
           answer: this.#lost(failure, source.readableEnded),
           refusedSender: failure.command === 'MAIL FROM',
+          lost: !failure.response && causeOf(failure) !== 'ETIMEDOUT' && !this.#options.signal.aborted,
         })
       })
     })
@@ -331,10 +413,7 @@ class GatedConnection {
   }
 
   #source(content: Buffer): Readable {
-    const socket = this.#client._socket
-    const wait = (milliseconds: number) => {
-      if (socket) socket.setTimeout(milliseconds)
-    }
+    const wait = (milliseconds: number) => this.#wait(milliseconds)
     const { data } = this.#options.timeouts
     const received = this.#received
     const chunks = function* () {
@@ -408,3 +487,8 @@ const asksForChain = ({ level }: HopRequirement): boolean =>
   level === 'CertificateValidation' || level === 'DomainValidation'
 
 const chunkSize = 65_536
+
+function onlyReset(command: string): string {
+  if (command !== 'RSET') throw new Error('a command of a mail transaction outside of one')
+  return command
+}
