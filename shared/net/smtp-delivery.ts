@@ -31,13 +31,8 @@ import {
   type SmtpRoute,
 } from './next-hops.ts'
 import type { Resolver } from './resolver.ts'
-import {
-  type Opening,
-  openSession,
-  type SessionOptions,
-  type SmtpSession,
-  type Timeouts,
-} from './smtp-session.ts'
+import type { Carrier, Opened } from './sessions.ts'
+import { openSession, type SessionOptions, type Timeouts } from './smtp-session.ts'
 import type { ClientCredentials } from './tls-client.ts'
 
 /** An attempt's result for one recipient, before it is numbered and timed. */
@@ -62,6 +57,8 @@ export interface SessionRecord {
   mtaSts: MtaSts
   enforced: HopRequirement
   trials: readonly Trial[]
+  /** Null of a host that no session was begun with. */
+  tls: ServerTls | null
   result: TlsResult
   /** What was wrong, for people. */
   reason: string | null
@@ -78,15 +75,18 @@ export interface SmtpOptions extends Omit<RoutingOptions, 'dane'> {
   credentials(name: string): Promise<ClientCredentials>
   /** Told of each session, and of each host that no session was to be had with for its policy's sake. */
   record?(session: SessionRecord): void
-  /** `openSession`, or what saves some of it. */
-  open?(hop: NextHop, options: SessionOptions): Promise<Opening>
+  /** `openSession`, or what saves some of it. `anew`: nothing else was sent over the session. */
+  open?(hop: NextHop, options: SessionOptions, anew?: boolean): Promise<Opened>
+  /** `findNextHops`, or what saves some of it. */
+  find?: typeof findNextHops
   /** The attempt's limit. */
   signal: AbortSignal
 }
 
 /** Never throws for what a network or a server does. */
 export function deliverBySmtp(route: SmtpRoute, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
-  return deliver((dane) => findNextHops(route, options.resolver, { ...options, dane }), mail, options)
+  const find = options.find ?? findNextHops
+  return deliver((dane) => find(route, options.resolver, { ...options, dane }), mail, options)
 }
 
 /** As `deliverBySmtp`, once the next hops are known. */
@@ -188,24 +188,43 @@ async function tryHop(hop: NextHop, attempting: Attempting): Promise<Outcomes | 
   const decision = decideHop(mail.tls, plan.wish, { ...hop, domain: plan.domain }, plan.mtaSts)
   const at = placeOf(hop, decision)
   if (decision.kind === 'Refuse') {
-    record(attempting, hop, decision, decision.fault.result, decision.fault)
+    record(attempting, hop, decision, { tls: null, result: decision.fault.result, fault: decision.fault })
     const { outcome, fault } = decision
     return { ...at, tls: null, tlsResult: fault.result, reportOnly: null, outcome, reply: fault.reply }
   }
-  const opening = await (options.open ?? openSession)(hop, sessionFor(hop, decision, plan, options))
+  const over = (anew: boolean) => tryOver(hop, decision, anew, attempting)
+  const tried = await over(false)
+  return tried === 'NotBegun' ? ((await over(true)) as Outcomes | Outcome) : tried
+}
+
+/** `NotBegun`: the session had carried others and would not carry this message. */
+async function tryOver(
+  hop: NextHop,
+  decision: Extract<HopDecision, { kind: 'Try' }>,
+  anew: boolean,
+  attempting: Attempting,
+): Promise<Outcomes | Outcome | 'NotBegun'> {
+  const { mail, plan, options } = attempting
+  const at = placeOf(hop, decision.enforced)
+  const opening = await open(hop, sessionFor(hop, decision, plan, options), anew, options)
   if (opening.kind === 'Failed') {
     const outcome = outcomeOf(opening.reply)
     return { ...at, tls: null, tlsResult: null, reportOnly: null, outcome, reply: opening.reply }
   }
   const fault = opening.kind === 'TlsNotMet' ? opening.fault : opening.tried
   const tlsResult = fault?.result ?? resultOfUndemanded(opening.tls)
-  record(attempting, hop, decision, tlsResult, fault)
+  // RFC 8460 counts sessions: one is told of once, however many messages it carries.
+  if (!opening.known) record(attempting, hop, decision, tlsResult, fault)
   const tls = attemptTls(opening.tls, decision, fault)
   if (opening.kind === 'TlsNotMet')
     return { ...at, tls, tlsResult, reportOnly: null, outcome: 'TlsNotMet', reply: opening.fault.reply }
   const reportOnly = opening.tried?.reply ?? null
-  return transact(opening.session, mail, { ...at, tls, tlsResult, reportOnly })
+  const taken = await transact(opening.session, mail, { ...at, tls, tlsResult, reportOnly })
+  return taken.notBegun && opening.known ? 'NotBegun' : taken.outcomes
 }
+
+const open = (hop: NextHop, session: SessionOptions, anew: boolean, options: SmtpOptions): Promise<Opened> =>
+  options.open ? options.open(hop, session, anew) : openSession(hop, session)
 
 const placeOf = (hop: NextHop, decision: HopDecision) => ({
   host: hop.host,
@@ -229,31 +248,36 @@ function record(
   { plan: { domain, mtaSts }, options }: Attempting,
   hop: NextHop,
   decision: HopDecision,
-  result: TlsResult,
-  fault: TlsFault | null,
+  { tls, result, fault }: { tls: ServerTls | null; result: TlsResult; fault: TlsFault | null },
 ): void {
   const trials = decision.kind === 'Try' ? decision.trials : []
   const reason = fault?.reply.text ?? null
-  options.record?.({ domain, hop, mtaSts, enforced: decision.enforced, trials, result, reason })
+  options.record?.({ domain, hop, mtaSts, enforced: decision.enforced, trials, tls, result, reason })
 }
 
 async function transact(
-  session: SmtpSession,
+  session: Carrier,
   { message, recipients, content }: Mail,
   common: Omit<Outcome, 'outcome' | 'reply'>,
-): Promise<Outcomes | Outcome> {
+): Promise<{ outcomes: Outcomes | Outcome; notBegun: boolean }> {
   const traits = traitsOf(message.envelope, recipients, content)
-  const refusal = session.refuses(traits)
-  if (refusal) {
+  try {
+    const refusal = session.refuses(traits)
+    if (refusal)
+      return {
+        outcomes: { ...common, outcome: outcomeOf(refusal), reply: refusal },
+        notBegun: false,
+      }
+    const { replies, notBegun } = await session.send(traits, recipients, content)
+    const encrypted = common.tls !== null
+    const judged = [...replies].map(([address, answer]): [string, Outcome] => [
+      address,
+      { ...common, ...judge(answer, encrypted) },
+    ])
+    return { outcomes: new Map(judged), notBegun }
+  } finally {
     session.close()
-    return { ...common, outcome: outcomeOf(refusal), reply: refusal }
   }
-  const { replies } = await session.send(traits, recipients, content)
-  session.close()
-  const encrypted = common.tls !== null
-  return new Map(
-    [...replies].map(([address, answer]) => [address, { ...common, ...judge(answer, encrypted) }]),
-  )
 }
 
 /** RFC 3207 §4: 530 in the clear demands TLS; opportunistic TLS that did not work may work the next time. */

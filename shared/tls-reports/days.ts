@@ -1,0 +1,13 @@
+/** Days of UTC, as `YYYY-MM-DD` (RFC 8460 §4.1). Pure. */
+
+const dayMs = 86_400_000
+
+export const dayOf = (at: Date): string => at.toISOString().slice(0, 10)
+
+export const dayBefore = (at: Date): string => dayOf(new Date(at.getTime() - dayMs))
+
+/** Seconds since the epoch: the day's first and last. */
+export function secondsOf(day: string): { begin: number; end: number } {
+  const begin = Date.parse(`${day}T00:00:00Z`) / 1000
+  return { begin, end: begin + 86_399 }
+}

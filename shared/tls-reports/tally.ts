@@ -1,0 +1,38 @@
+/** Sessions counted in memory, until they are written down together. */
+import { failureId, policyId, type SessionCount } from './applied-policy.ts'
+import { dayOf } from './days.ts'
+
+/** Sessions of one day that count as the same. */
+export interface Counted extends SessionCount {
+  /** `YYYY-MM-DD`, UTC. */
+  day: string
+  sessions: number
+}
+
+/** Different counts held at a time, more than any batch has. */
+const mostDifferent = 1000
+
+export class Tally {
+  readonly #counted = new Map<string, Counted>()
+
+  add(counts: readonly SessionCount[], at: Date): void {
+    for (const count of counts) this.#add(count, dayOf(at))
+  }
+
+  /** What was counted since the last call. */
+  take(): Counted[] {
+    const all = [...this.#counted.values()]
+    this.#counted.clear()
+    return all
+  }
+
+  #add(count: SessionCount, day: string): void {
+    const key = keyOf(count, day)
+    const known = this.#counted.get(key)
+    if (known) known.sessions += 1
+    else if (this.#counted.size < mostDifferent) this.#counted.set(key, { ...count, day, sessions: 1 })
+  }
+}
+
+const keyOf = ({ domain, policy, failure }: SessionCount, day: string): string =>
+  [day, domain, policyId(policy), failure === null ? '' : failureId(failure)].join(' ')
