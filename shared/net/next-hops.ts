@@ -6,13 +6,13 @@
  * steps, but it is the resolved address that is connected to, so nothing can change in between.
  */
 import { isIP } from 'node:net'
-import ipaddr from 'ipaddr.js'
 import type { Route, SmartHost } from '../contract/jobs.ts'
 import type { Reply } from '../contract/message.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 import { reply } from '../mail/reply.ts'
 import type { HopFacts } from '../policy/transport-security.ts'
-import type { Resolver } from './resolver.ts'
+import { addressFilter } from './address-filter.ts'
+import type { Exchange, Resolver } from './resolver.ts'
 import type { Endpoint } from './smtp-session.ts'
 
 export interface NextHop extends Endpoint, Omit<HopFacts, 'domain'> {}
@@ -53,24 +53,24 @@ export async function findNextHops(
     : hopsOf(shuffled(route.hosts, options.random), bounded, () => true, 'The smart hosts have no address')
 }
 
-/** A question that is not answered in time failed as c-ares' own time-out does. */
+/** A question that is not answered in time failed as one does that no server answers. */
 function boundedBy(signal: AbortSignal, resolver: Resolver): Resolver {
-  const inTime = <T>(answer: Promise<T>): Promise<T> =>
-    new Promise((resolve, reject) => {
-      const late = () => reject(Object.assign(new Error('no answer in time'), { code: 'ETIMEOUT' }))
-      if (signal.aborted) late()
-      signal.addEventListener('abort', late, { once: true })
-      answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', late))
-    })
   return {
-    resolveMx: (name) => inTime(resolver.resolveMx(name)),
-    resolve4: (name) => inTime(resolver.resolve4(name)),
-    resolve6: (name) => inTime(resolver.resolve6(name)),
+    ask: (name, type) =>
+      new Promise((resolve) => {
+        const late = () => resolve({ kind: 'Failed', code: 'ETIMEOUT', bogus: false })
+        if (signal.aborted) return late()
+        signal.addEventListener('abort', late, { once: true })
+        resolver.ask(name, type, signal).then((answer) => {
+          signal.removeEventListener('abort', late)
+          resolve(answer)
+        })
+      }),
   }
 }
 
 async function hopsOfDomain(domain: string, resolver: Resolver, options: RoutingOptions): Promise<NextHops> {
-  const answer = await ask(() => resolver.resolveMx(domain))
+  const answer = await resolver.ask(domain, 'MX')
   if (answer.kind === 'NoSuchName') return notFound(noSuchDomain(domain))
   if (answer.kind === 'Failed') return notFound(dnsFailed(`MX of ${domain}`, answer.code))
   const allowed = addressFilter(options.privateNetworks)
@@ -103,11 +103,9 @@ function isNullMx(records: readonly Exchange[]): boolean {
 
 const isRoot = (exchange: string): boolean => exchange === '' || exchange === '.'
 
-type Exchange = { exchange: string; priority: number }
-
 /** RFC 5321 §5.1: by preference, equals in random order. */
 function exchangesInOrder(records: readonly Exchange[], random: () => number): string[] {
-  const usable = shuffled(records, random).sort((one, other) => one.priority - other.priority)
+  const usable = shuffled(records, random).sort((one, other) => one.preference - other.preference)
   const names = usable.map(({ exchange }) => (isRoot(exchange) ? null : normaliseDomain(exchange)))
   return [...new Set(names.filter((name) => name !== null))]
 }
@@ -139,39 +137,10 @@ async function addressesOf(
   host: string,
   resolver: Resolver,
 ): Promise<{ ips: string[]; failure: Reply | null }> {
-  const answers = await Promise.all([ask(() => resolver.resolve4(host)), ask(() => resolver.resolve6(host))])
+  const answers = await Promise.all([resolver.ask(host, 'A'), resolver.ask(host, 'AAAA')])
   const ips = answers.flatMap((answer) => (answer.kind === 'Found' ? answer.records : []))
   const failed = answers.find((answer) => answer.kind === 'Failed')
   return { ips, failure: failed ? dnsFailed(`addresses of ${host}`, failed.code) : null }
-}
-
-type Answer<T> =
-  | { kind: 'Found'; records: T[] }
-  | { kind: 'NoData' }
-  | { kind: 'NoSuchName' }
-  | { kind: 'Failed'; code: string }
-
-async function ask<T>(question: () => Promise<T[]>): Promise<Answer<T>> {
-  try {
-    const records = await question()
-    return records.length > 0 ? { kind: 'Found', records } : { kind: 'NoData' }
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN'
-    if (code === 'ENODATA') return { kind: 'NoData' }
-    if (code === 'ENOTFOUND') return { kind: 'NoSuchName' }
-    return { kind: 'Failed', code }
-  }
-}
-
-function addressFilter(privateNetworks: readonly string[]): (ip: string) => boolean {
-  const networks = privateNetworks.map((cidr) => ipaddr.parseCIDR(cidr))
-  return (ip) => {
-    const address = ipaddr.process(ip)
-    if (address.range() === 'unicast') return true
-    return networks.some(
-      ([network, bits]) => network.kind() === address.kind() && address.match(network, bits),
-    )
-  }
 }
 
 function shuffled<T>(items: readonly T[], random: () => number): T[] {

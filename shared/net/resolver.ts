@@ -1,15 +1,224 @@
-/** The DNS questions that routing asks. Answers and error codes are those of node:dns (c-ares). */
-import { Resolver as DnsResolver } from 'node:dns/promises'
+/**
+ * A stub resolver that learns whether DNSSEC vouches for an answer. It does not validate: it asks a resolver that
+ * does, and believes its AD bit. So that resolver must validate, and the way to it must be trusted, as on the same
+ * machine or in a network of one's own (RFC 4035 §4.9.3, RFC 7672 §2.1.1); a resolver that sets no AD bit is as
+ * though no domain were signed.
+ */
+import { randomInt } from 'node:crypto'
+import { getServers } from 'node:dns'
+import type { DnsAnswer, RecordOf, RecordType, Resolver } from './dns/answer.ts'
+import { encodeQuery, isAskable, type Question, type Reply, readReply } from './dns/message.ts'
+import { parseServer, type ServerAddress } from './dns/servers.ts'
+import { askByDatagram, askByStream, type TransportFailure } from './dns/transport.ts'
 
-export interface Resolver {
-  resolveMx(name: string): Promise<{ exchange: string; priority: number }[]>
-  resolve4(name: string): Promise<string[]>
-  resolve6(name: string): Promise<string[]>
+export type { DnsAnswer, Exchange, RecordOf, RecordType, Resolver } from './dns/answer.ts'
+
+export interface Round {
+  by: 'Datagram' | 'Stream'
+  /** Milliseconds that each server has for each question. */
+  wait: number
 }
 
-/** @param servers `address[:port]`; none means those of the system */
-export function createResolver(servers: readonly string[]): Resolver {
-  const resolver = new DnsResolver({ timeout: 5_000, tries: 2 })
-  if (servers.length > 0) resolver.setServers(servers)
-  return resolver
+/** A server that is silent by datagrams may be behind something that eats them. */
+const patience: readonly Round[] = [
+  { by: 'Datagram', wait: 2_000 },
+  { by: 'Datagram', wait: 3_000 },
+  { by: 'Stream', wait: 5_000 },
+]
+
+/** Aliases one after another, in one answer or several. */
+const mostAliases = 16
+
+/**
+ * @param servers as `parseServer` reads them; none means those of the system
+ * @throws Error naming the one that is no server's address
+ */
+export function createResolver(servers: readonly string[], rounds: readonly Round[] = patience): Resolver {
+  const line = new Line((servers.length > 0 ? servers : getServers()).map(parseServer), rounds)
+  return {
+    async ask<K extends RecordType>(name: string, type: K, signal?: AbortSignal) {
+      return (await resolve(line, { name, type }, signal ?? new AbortController().signal)) as DnsAnswer<
+        RecordOf[K]
+      >
+    },
+  }
+}
+
+type Answer = DnsAnswer<RecordOf[RecordType]>
+
+/** RFC 7672 §2.1.3: an alias without what it leads to is asked for further; what follows an insecure one is insecure. */
+async function resolve(line: Line, question: Question, signal: AbortSignal): Promise<Answer> {
+  let { name } = question
+  let secure = true
+  for (let aliases = 0; ; ) {
+    if (!isAskable(name)) return failure('EBADNAME')
+    const reply = await line.ask({ ...question, name }, signal)
+    if (reply.kind === 'Failed') return reply
+    secure &&= reply.authentic
+    const found = follow(reply, name, question.type)
+    aliases += found.aliases
+    if (aliases > mostAliases) return failure('EBADRESP')
+    if (found.records.length > 0) return { kind: 'Found', records: found.records, secure, name: found.name }
+    if (reply.rcode === nxDomain) return { kind: 'NoSuchName', secure }
+    if (found.aliases === 0 || reply.negative) return { kind: 'NoData', secure }
+    name = found.name
+  }
+}
+
+const nxDomain = 3
+
+/** Along the aliases within one reply. */
+function follow(
+  { records }: Reply,
+  asked: string,
+  type: RecordType,
+): { name: string; aliases: number; records: RecordOf[RecordType][] } {
+  let name = asked.toLowerCase()
+  for (let aliases = 0; ; aliases += 1) {
+    const own = records.filter(({ owner }) => owner === name)
+    const wanted = own.filter((record) => record.type === type)
+    const alias = own.find((record) => record.type === 'CNAME')
+    if (wanted.length > 0 || alias === undefined || aliases > mostAliases)
+      return { name, aliases, records: wanted.map(({ data }) => data) }
+    name = alias.data as string
+  }
+}
+
+const failure = (code: string, bogus = false): Extract<Answer, { kind: 'Failed' }> => ({
+  kind: 'Failed',
+  code,
+  bogus,
+})
+
+type Told = (Reply & { kind: 'Told' }) | Extract<Answer, { kind: 'Failed' }>
+
+/** The servers in the order to ask them. */
+class Line {
+  #servers: readonly ServerAddress[]
+  readonly #rounds: readonly Round[]
+
+  constructor(servers: readonly ServerAddress[], rounds: readonly Round[]) {
+    this.#servers = servers
+    this.#rounds = rounds
+  }
+
+  /** What a server says of itself, that it cannot or will not, is more telling than another's silence. */
+  async ask(question: Question, signal: AbortSignal): Promise<Told> {
+    let refusal: Told | null = null
+    let silence = failure('ETIMEOUT')
+    let left = this.#servers
+    for (const round of this.#rounds) {
+      for (const server of left) {
+        const told = await askServer(server, question, round, signal)
+        if (signal.aborted) return failure('ETIMEOUT')
+        if (told.kind === 'Told' || (told.kind === 'Failed' && told.bogus)) {
+          this.#prefer(server)
+          return told
+        }
+        if (told.kind === 'Failed') {
+          refusal = told
+          left = left.filter((each) => each !== server)
+        } else silence = failure(told.code)
+      }
+    }
+    return refusal ?? silence
+  }
+
+  /** Those that were asked in vain are asked last from now on. */
+  #prefer(server: ServerAddress): void {
+    if (this.#servers[0] === server) return
+    const at = this.#servers.indexOf(server)
+    this.#servers = [...this.#servers.slice(at), ...this.#servers.slice(0, at)]
+  }
+}
+
+/** `Failed`: the server's own answer. */
+async function askServer(
+  server: ServerAddress,
+  question: Question,
+  round: Round,
+  signal: AbortSignal,
+): Promise<Told | TransportFailure> {
+  const ask = (checkingDisabled = false) =>
+    askEitherWay(server, question, { checkingDisabled }, round, signal)
+  const reply = await ask()
+  if (reply.kind !== 'Told' || isAnswer(reply)) return reply
+  if (reply.rcode === servFail) return diagnose(reply, ask)
+  return failure(codeOf(reply))
+}
+
+const isAnswer = ({ rcode, conclusive, records }: Reply): boolean =>
+  rcode === nxDomain || (rcode === 0 && (conclusive || records.length > 0))
+
+const servFail = 2
+
+/** RFC 8914 §4.7–4.13: DNSSEC's verdict, from bogus to a missing NSEC. */
+const isDnssec = (error: number): boolean => error >= 6 && error <= 12
+
+/**
+ * Whether a failure is DNSSEC's verdict. Where the server does not say so, there is an answer once it is told not to
+ * check; unless it has just become able to give one.
+ */
+async function diagnose(
+  reply: Reply,
+  ask: (checkingDisabled?: boolean) => Promise<(Reply & { kind: 'Told' }) | TransportFailure>,
+): Promise<Told | TransportFailure> {
+  if (reply.errors.some(isDnssec)) return failure('ESERVFAIL', true)
+  const unchecked = await ask(true)
+  if (unchecked.kind !== 'Told' || !isAnswer(unchecked)) return failure('ESERVFAIL')
+  const again = await ask()
+  if (again.kind === 'Told' && isAnswer(again)) return again
+  return failure('ESERVFAIL', again.kind === 'Told' && again.rcode === servFail)
+}
+
+const codes = new Map([
+  [1, 'EFORMERR'],
+  [servFail, 'ESERVFAIL'],
+  [4, 'ENOTIMP'],
+  [5, 'EREFUSED'],
+])
+
+/** A referral to other servers is no answer. */
+const codeOf = ({ rcode }: Reply): string =>
+  rcode === 0 ? 'EBADRESP' : (codes.get(rcode) ?? `rcode ${rcode}`)
+
+type Spoken = (Reply & { kind: 'Told' }) | TransportFailure
+
+/** RFC 6891 §7: a server that knows nothing of EDNS is asked without. */
+async function askEitherWay(
+  server: ServerAddress,
+  question: Question,
+  options: { checkingDisabled: boolean },
+  round: Round,
+  signal: AbortSignal,
+): Promise<Spoken> {
+  const reply = await exchange(server, question, { ...options, edns: true }, round, signal)
+  if (reply.kind !== 'Told' || !knowsNoEdns.has(reply.rcode)) return reply
+  return exchange(server, question, { ...options, edns: false }, round, signal)
+}
+
+/** FORMERR, NOTIMP, BADVERS. */
+const knowsNoEdns = new Set([1, 4, 16])
+
+/** By TCP where a datagram does not hold the answer, or something else than the answer keeps coming. */
+async function exchange(
+  server: ServerAddress,
+  question: Question,
+  options: { checkingDisabled: boolean; edns: boolean },
+  { by, wait }: Round,
+  signal: AbortSignal,
+): Promise<Spoken> {
+  const id = randomInt(0x10000)
+  const query = encodeQuery(question, { ...options, id })
+  const read = (octets: Buffer): Spoken | null => {
+    const reply = readReply(octets, id, question)
+    if (reply === 'NotOurs') return null
+    return reply === 'Malformed' ? { kind: 'Unanswered', code: 'EBADRESP' } : { kind: 'Told', ...reply }
+  }
+  if (by === 'Datagram') {
+    const told = await askByDatagram(server, query, read, wait, signal)
+    if (told.kind === 'Told' ? !told.truncated : told.code === 'ETIMEOUT') return told
+  }
+  const told = await askByStream(server, query, read, wait, signal)
+  return told.kind === 'Told' && told.truncated ? { kind: 'Unanswered', code: 'EBADRESP' } : told
 }

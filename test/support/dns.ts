@@ -1,27 +1,62 @@
-/** DNS as data: a resolver that answers from tables, with the error codes of node:dns. */
-import type { Resolver } from '../../shared/net/resolver.ts'
+/** DNS as data: a resolver that answers from tables. */
+import type { DnsAnswer, RecordOf, RecordType, Resolver } from '../../shared/net/resolver.ts'
 
 export interface Zone {
   /** Preference and exchange; an empty exchange is the root. */
   mx?: Record<string, [number, string][]>
   a?: Record<string, string[]>
   aaaa?: Record<string, string[]>
-  /** Error code for every question about a name, such as `ESERVFAIL` or `ETIMEOUT`. */
+  cname?: Record<string, string>
+  /** Usage, selector, matching type, hexadecimal. */
+  tlsa?: Record<string, [number, number, number, string][]>
+  txt?: Record<string, string[]>
+  /**
+   * Error code, such as `ESERVFAIL` or `ETIMEOUT`, for every question about a name, or, by a key such as
+   * `TLSA _25._tcp.mx.example`, for one. `BOGUS` is what DNSSEC says not to believe.
+   */
   fail?: Record<string, string>
+  /** Names that lie in signed zones: what is said of them, and what they are said to be aliases of, is proven. */
+  secure?: readonly string[]
+}
+
+export interface FakeResolver extends Resolver {
+  /** Every question so far, such as `MX partner.example`. */
+  readonly asked: string[]
 }
 
 /** A name that stands in no table does not exist; one that stands in another table has no such records. */
-export function fakeResolver({ mx = {}, a = {}, aaaa = {}, fail = {} }: Zone): Resolver {
-  const known = new Set([mx, a, aaaa].flatMap((table) => Object.keys(table)))
-  const answer = <T>(table: Record<string, T[]>, name: string): T[] => {
-    const code = fail[name] ?? (known.has(name) ? 'ENODATA' : 'ENOTFOUND')
-    const records = fail[name] ? undefined : table[name]
-    if (records === undefined) throw Object.assign(new Error(`query ${code} ${name}`), { code })
-    return records
+export function fakeResolver(zone: Zone): FakeResolver {
+  const { mx = {}, a = {}, aaaa = {}, cname = {}, tlsa = {}, txt = {}, fail = {}, secure = [] } = zone
+  const known = new Set([mx, a, aaaa, cname, tlsa, txt].flatMap((table) => Object.keys(table)))
+  const records: { [K in RecordType]: (name: string) => RecordOf[K][] | undefined } = {
+    MX: (name) => mx[name]?.map(([preference, exchange]) => ({ preference, exchange })),
+    A: (name) => a[name],
+    AAAA: (name) => aaaa[name],
+    CNAME: (name) => (cname[name] === undefined ? undefined : [cname[name]]),
+    TLSA: (name) =>
+      tlsa[name]?.map(([usage, selector, matchingType, data]) => ({ usage, selector, matchingType, data })),
+    TXT: (name) => txt[name],
+  }
+  const asked: string[] = []
+  const answer = <K extends RecordType>(name: string, type: K, proven: boolean): DnsAnswer<RecordOf[K]> => {
+    const code = fail[name] ?? fail[`${type} ${name}`]
+    if (code !== undefined)
+      return { kind: 'Failed', code: code === 'BOGUS' ? 'ESERVFAIL' : code, bogus: code === 'BOGUS' }
+    const soFar = proven && secure.includes(name)
+    const target = cname[name]
+    if (target !== undefined && type !== 'CNAME') return answer(target, type, soFar)
+    const found = records[type](name) ?? []
+    if (found.length > 0) return { kind: 'Found', records: found, secure: soFar, name }
+    return known.has(name) ? { kind: 'NoData', secure: soFar } : { kind: 'NoSuchName', secure: soFar }
   }
   return {
-    resolveMx: async (name) => answer(mx, name).map(([priority, exchange]) => ({ priority, exchange })),
-    resolve4: async (name) => answer(a, name),
-    resolve6: async (name) => answer(aaaa, name),
+    asked,
+    ask: async (name, type) => {
+      asked.push(`${type} ${name}`)
+      return answer(name, type, true)
+    },
   }
 }
+
+/** A resolver whose servers never answer. */
+export const silentResolver: Resolver = { ask: () => new Promise(() => {}) }

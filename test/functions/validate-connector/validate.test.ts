@@ -6,7 +6,7 @@ import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
 import { deliverBySmtp } from '../../../shared/net/smtp-delivery.ts'
 import { requirementOf, routeOf } from '../../../shared/policy/outbound.ts'
 import { startBlackHole } from '../../support/black-hole.ts'
-import { fakeResolver } from '../../support/dns.ts'
+import { fakeResolver, silentResolver } from '../../support/dns.ts'
 import { createPki, daysFromNow, type Pki } from '../../support/pki.ts'
 import { type Partner, type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
 import {
@@ -449,10 +449,8 @@ describe('a connector that does not check certificates', () => {
 
 describe('names', () => {
   it('that no server answers for are left when their time runs out', async () => {
-    const silent = () => new Promise<never>(() => {})
-    const resolver = { resolveMx: silent, resolve4: silent, resolve6: silent }
     const validation = await validated(toPartners([{ port: 25 }]), {
-      smtp: { resolver },
+      smtp: { resolver: silentResolver },
       limits: { resolve: 50 },
     })
     assert.equal(outline(validation), '!Resolve !TestMail')

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
-import { createSocket } from 'node:dgram'
-import { once } from 'node:events'
 import { describe, it } from 'node:test'
-import packet from 'dns-packet'
 import fc from 'fast-check'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { findNextHops, type NextHops, type RoutingOptions } from '../../../shared/net/next-hops.ts'
-import { createResolver } from '../../../shared/net/resolver.ts'
+import type { Resolver } from '../../../shared/net/resolver.ts'
 import { fakeResolver, type Zone } from '../../support/dns.ts'
 
 const domain = 'partner.example'
@@ -33,41 +30,39 @@ const shown = (found: NextHops): string | string[] =>
     : found.hops.map(({ host, ip, port }) => `${host} ${ip} ${port}`)
 
 describe('name servers that do not answer', () => {
-  const silent = () => new Promise<never>(() => {})
-  const exchanges = Array.from({ length: 500 }, (_, n) => ({ exchange: `mx${n}.example`, priority: n }))
+  const exchanges = Array.from({ length: 500 }, (_, n): [number, string] => [n, `mx${n}.example`])
+  const zone: Zone = { mx: { [domain]: exchanges }, a: { 'mx9.example': ['8.8.8.9'] } }
+
+  /** Answers for these names only. */
+  const silentBut = (...names: string[]): Resolver => {
+    const { ask } = fakeResolver(zone)
+    return { ask: (name, type) => (names.includes(name) ? ask(name, type) : new Promise(() => {})) }
+  }
 
   it('take no more than the attempt has', async () => {
     const abort = new AbortController()
-    const resolver = { resolveMx: async () => exchanges, resolve4: silent, resolve6: silent }
-    const found = findNextHops({ kind: 'Mx', domain }, resolver, { ...options, signal: abort.signal })
+    const found = findNextHops({ kind: 'Mx', domain }, silentBut(domain), {
+      ...options,
+      signal: abort.signal,
+    })
     setImmediate(() => abort.abort())
     assert.match(String(shown(await found)), /^451 4\.4\.312 DNS failed for the addresses of .*: ETIMEOUT$/)
   })
 
   it('do not hide a mail exchanger that has an address', async () => {
     const abort = new AbortController()
-    const resolver = {
-      resolveMx: async () => exchanges,
-      resolve4: async (name: string) => (name === 'mx9.example' ? ['8.8.8.9'] : silent()),
-      resolve6: async (name: string) => (name === 'mx9.example' ? [] : silent()),
-    }
-    const found = findNextHops({ kind: 'Mx', domain }, resolver, { ...options, signal: abort.signal })
+    const found = findNextHops({ kind: 'Mx', domain }, silentBut(domain, 'mx9.example'), {
+      ...options,
+      signal: abort.signal,
+    })
     setImmediate(() => abort.abort())
     assert.deepEqual(shown(await found), ['mx9.example 8.8.8.9 25'])
   })
 
   it('are asked for ten mail exchangers at most', async () => {
-    const asked: string[] = []
-    const nothing = async (name: string) => {
-      asked.push(name)
-      return []
-    }
-    await findNextHops(
-      { kind: 'Mx', domain },
-      { resolveMx: async () => exchanges, resolve4: nothing, resolve6: async () => [] },
-      options,
-    )
-    assert.equal(asked.length, 10)
+    const resolver = fakeResolver({ mx: { [domain]: exchanges } })
+    await findNextHops({ kind: 'Mx', domain }, resolver, options)
+    assert.equal(resolver.asked.filter((question) => question.startsWith('A ')).length, 10)
   })
 })
 
@@ -311,63 +306,4 @@ describe('the next hops of smart hosts', () => {
       '451 4.4.312 The smart hosts have no address',
     )
   })
-})
-
-describe('the resolver', () => {
-  const respond = async (answers: packet.Record[], rcode: number, use: (server: string) => Promise<void>) => {
-    const server = createSocket('udp4')
-    server.on('message', (octets, { port }) => {
-      const { id, questions } = packet.decode(octets)
-      const relevant = answers.filter(({ type }) => questions.some((question) => question.type === type))
-      const reply: packet.Reply = {
-        type: 'response',
-        id,
-        flags: rcode,
-        questions,
-        answers: relevant,
-        authorities: [],
-      }
-      server.send(packet.encode(reply), port)
-    })
-    server.bind(0, '127.0.0.1')
-    await once(server, 'listening')
-    try {
-      await use(`127.0.0.1:${server.address().port}`)
-    } finally {
-      server.close()
-    }
-  }
-  const rows: [string, packet.Record[], number, string | string[]][] = [
-    [
-      'a null MX',
-      [{ ttl: 1, type: 'MX', name: domain, data: { preference: 0, exchange: '.' } }],
-      0,
-      '556 5.1.10 partner.example accepts no mail (null MX)',
-    ],
-    [
-      'a domain without MX',
-      [{ ttl: 1, type: 'A', name: domain, data: '8.8.8.1' }],
-      0,
-      ['partner.example 8.8.8.1 25'],
-    ],
-    [
-      'a domain that is an alias',
-      [
-        { ttl: 1, type: 'CNAME', name: domain, data: 'real.example' },
-        { ttl: 1, type: 'A', name: domain, data: '8.8.8.1' },
-      ],
-      0,
-      ['partner.example 8.8.8.1 25'],
-    ],
-    ['NXDOMAIN', [], 3, '550 5.1.2 partner.example does not exist or has no mail server'],
-    ['SERVFAIL', [], 2, '451 4.4.312 DNS failed for the MX of partner.example: ESERVFAIL'],
-    ['REFUSED', [], 5, '451 4.4.312 DNS failed for the MX of partner.example: EREFUSED'],
-  ]
-  for (const [what, answers, rcode, expected] of rows) {
-    it(`reads ${what} from a server of one's own choice`, () =>
-      respond(answers, rcode, async (server) => {
-        const found = await findNextHops({ kind: 'Mx', domain }, createResolver([server]), options)
-        assert.deepEqual(shown(found), expected)
-      }))
-  }
 })

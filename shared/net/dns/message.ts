@@ -1,0 +1,228 @@
+/**
+ * DNS messages: a question as octets (RFC 1035 §4.1, RFC 6891), and what a reply says. The attack: a reply that is
+ * none of ours, or whose counts, lengths and pointers lead out of it or in circles. The defence: identifier and
+ * question are compared before anything is read; each record is read within its own length, those of other types not
+ * at all; names point backwards only. The limit: whoever sees the question can answer it, so the way to the resolver
+ * must be trusted.
+ */
+import packet from 'dns-packet'
+import type { TlsaRecord } from '../../tls/requirement.ts'
+import type { Exchange, RecordOf, RecordType } from './answer.ts'
+
+export interface Question {
+  name: string
+  type: RecordType
+}
+
+export interface QueryOptions {
+  id: number
+  /** RFC 4035 §3.2.2: what does not validate is to be given, too. */
+  checkingDisabled: boolean
+  /** Without EDNS for servers that know nothing of it. */
+  edns: boolean
+}
+
+/** Octets of a datagram that no network on the way has to cut. */
+const payloadSize = 1232
+
+/**
+ * AD asks for the resolver's verdict (RFC 6840 §5.7), DO for DNSSEC at all (RFC 4035 §4.9.1).
+ * @param question with a name that `isAskable`
+ */
+export function encodeQuery({ name, type }: Question, { id, checkingDisabled, edns }: QueryOptions): Buffer {
+  return packet.encode({
+    type: 'query',
+    id,
+    flags:
+      packet.RECURSION_DESIRED | packet.AUTHENTIC_DATA | (checkingDisabled ? packet.CHECKING_DISABLED : 0),
+    questions: [{ name, type }],
+    additionals: edns
+      ? [{ type: 'OPT', name: '.', udpPayloadSize: payloadSize, flags: packet.DNSSEC_OK }]
+      : [],
+  })
+}
+
+/** RFC 1035 §2.3.4: labels of 1–63 octets, 253 characters in all; letters, digits and signs that can be seen. */
+export function isAskable(name: string): boolean {
+  return name.length <= 253 && name.split('.').every((label) => /^[!-~]{1,63}$/.test(label))
+}
+
+/** One record of the answer section. */
+export type AnswerRecord = { owner: string } & (
+  | { type: 'CNAME'; data: string }
+  | { type: Exclude<RecordType, 'CNAME'>; data: RecordOf[RecordType] }
+)
+
+export interface Reply {
+  /** With the upper bits of EDNS. */
+  rcode: number
+  truncated: boolean
+  authentic: boolean
+  /** The server asks others, or has the zone itself: what it does not find is not there. */
+  conclusive: boolean
+  /** Those of the type asked for, and aliases; owners in lower case. */
+  records: AnswerRecord[]
+  /** RFC 2308 §2.2: the zone's SOA says that there is no more to come. */
+  negative: boolean
+  /** Extended errors (RFC 8914). */
+  errors: number[]
+}
+
+const typeNumbers: Record<RecordType, number> = { A: 1, CNAME: 5, MX: 15, TXT: 16, AAAA: 28, TLSA: 52 }
+const typesByNumber = new Map(
+  Object.entries(typeNumbers).map(([type, number]) => [number, type as RecordType]),
+)
+const soa = 6
+const opt = 41
+const internet = 1
+const extendedError = 15
+
+/**
+ * @returns `NotOurs`: another question's, or none at all; `Malformed`: ours, but it cannot be read
+ */
+export function readReply(octets: Buffer, id: number, question: Question): Reply | 'NotOurs' | 'Malformed' {
+  if (octets.length < 12 || octets.readUInt16BE(0) !== id) return 'NotOurs'
+  const flags = octets.readUInt16BE(2)
+  if ((flags & 0xf800) !== 0x8000) return 'NotOurs'
+  try {
+    return readSections(octets, flags, question)
+  } catch {
+    return 'Malformed'
+  }
+}
+
+function readSections(octets: Buffer, flags: number, question: Question): Reply | 'NotOurs' {
+  const [questions, answers, authorities, additionals] = [4, 6, 8, 10].map((at) =>
+    octets.readUInt16BE(at),
+  ) as [number, number, number, number]
+  const reply: Reply = {
+    rcode: flags & 0xf,
+    truncated: (flags & packet.TRUNCATED_RESPONSE) !== 0,
+    authentic: (flags & packet.AUTHENTIC_DATA) !== 0,
+    conclusive: (flags & (packet.RECURSION_AVAILABLE | packet.AUTHORITATIVE_ANSWER)) !== 0,
+    records: [],
+    negative: false,
+    errors: [],
+  }
+  // A server that could not read the question does not repeat it.
+  if (questions === 0 && reply.rcode !== 0) return reply
+  if (questions !== 1) return 'NotOurs'
+  let at = readQuestion(octets, question)
+  if (at === null) return 'NotOurs'
+  if (reply.truncated) return reply
+  for (let each = 0; each < answers + authorities + additionals; each += 1) {
+    const record = readRecord(octets, at)
+    at = record.end
+    if (each < answers) reply.records.push(...ofInterest(octets, record, question.type))
+    else if (each < answers + authorities) reply.negative ||= record.type === soa
+    else if (record.type === opt) readOptions(octets, record, reply)
+  }
+  return reply
+}
+
+/** @returns where it ends, or null when it is not the one that was asked */
+function readQuestion(octets: Buffer, { name, type }: Question): number | null {
+  const asked = packet.name.decode(octets, 12)
+  const at = 12 + packet.name.decode.bytes
+  const same =
+    lower(asked) === lower(name) &&
+    octets.readUInt16BE(at) === typeNumbers[type] &&
+    octets.readUInt16BE(at + 2) === internet
+  return same ? at + 4 : null
+}
+
+interface Place {
+  owner: string
+  type: number
+  class: number
+  ttl: number
+  /** Where its data's length stands; the data follows. */
+  length: number
+  end: number
+}
+
+function readRecord(octets: Buffer, begin: number): Place {
+  const owner = lower(packet.name.decode(octets, begin))
+  const at = begin + packet.name.decode.bytes
+  const length = at + 8
+  const end = length + 2 + octets.readUInt16BE(length)
+  if (end > octets.length) throw new RangeError('cut short')
+  return {
+    owner,
+    type: octets.readUInt16BE(at),
+    class: octets.readUInt16BE(at + 2),
+    ttl: octets.readUInt32BE(at + 4),
+    length,
+    end,
+  }
+}
+
+/** @returns the record where it was asked for or is an alias, else nothing */
+function ofInterest(octets: Buffer, place: Place, asked: RecordType): AnswerRecord[] {
+  const type = typesByNumber.get(place.type)
+  if (place.class !== internet || type === undefined || (type !== asked && type !== 'CNAME')) return []
+  return [{ owner: place.owner, type, data: readData(octets, place, type) } as AnswerRecord]
+}
+
+function readData(octets: Buffer, { length, end }: Place, type: RecordType): RecordOf[RecordType] {
+  // Pointers lead backwards, so nothing beyond the record is needed.
+  const upToEnd = octets.subarray(0, end)
+  const data = upToEnd.subarray(length + 2)
+  switch (type) {
+    case 'A':
+    case 'AAAA':
+      return readAddress(upToEnd, length, type)
+    case 'CNAME':
+      return lower(packet.name.decode(upToEnd, length + 2))
+    case 'MX': {
+      const { preference, exchange } = packet.record('MX').decode(upToEnd, length) as Exchange
+      return { preference, exchange: lower(exchange) }
+    }
+    case 'TLSA':
+      return readTlsa(data)
+    case 'TXT':
+      return readText(data)
+  }
+}
+
+function readAddress(octets: Buffer, length: number, type: 'A' | 'AAAA'): string {
+  if (octets.length - length - 2 !== (type === 'A' ? 4 : 16)) throw new RangeError('not an address')
+  return packet.record(type).decode(octets, length) as string
+}
+
+/** RFC 6698 §2.1. */
+function readTlsa(data: Buffer): TlsaRecord {
+  return {
+    usage: data.readUInt8(0),
+    selector: data.readUInt8(1),
+    matchingType: data.readUInt8(2),
+    data: data.subarray(3).toString('hex'),
+  }
+}
+
+/** RFC 1035 §3.3.14: strings, each after its length. */
+function readText(data: Buffer): string {
+  const strings: string[] = []
+  for (let at = 0; at < data.length; ) {
+    const end = at + 1 + data.readUInt8(at)
+    if (end > data.length) throw new RangeError('cut short')
+    strings.push(data.toString('latin1', at + 1, end))
+    at = end
+  }
+  return strings.join('')
+}
+
+/** RFC 6891 §6.1.3: the upper bits of the response code stand where a TTL would; RFC 8914 §2. */
+function readOptions(octets: Buffer, { ttl, length, end }: Place, reply: Reply): void {
+  reply.rcode |= (ttl >>> 24) << 4
+  for (let at = length + 2; at < end; ) {
+    const next = at + 4 + octets.readUInt16BE(at + 2)
+    if (next > end) throw new RangeError('cut short')
+    if (octets.readUInt16BE(at) === extendedError && next >= at + 6)
+      reply.errors.push(octets.readUInt16BE(at + 4))
+    at = next
+  }
+}
+
+/** ASCII only, as DNS compares (RFC 1035 §2.3.3). */
+const lower = (name: string): string => name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())

@@ -1,0 +1,113 @@
+/**
+ * One question to one name server. The attack: whoever cannot see the question guesses port and identifier and
+ * answers first. The defence: each question has a socket of its own on a port that the system draws, bound to the
+ * server's address, so that the system drops what comes from elsewhere; too many wrong guesses, and the question is
+ * asked by TCP. The limit: whoever is on the way.
+ */
+import { createSocket } from 'node:dgram'
+import { connect, isIPv6 } from 'node:net'
+import type { ServerAddress } from './servers.ts'
+
+/** `code` of the system, or `ETIMEOUT`, `EBADRESP`. */
+export interface TransportFailure {
+  kind: 'Unanswered'
+  code: string
+}
+
+/** Reads what arrived: an answer, or null when it is to be waited on. Must not throw. */
+export type Reader<T> = (octets: Buffer) => T | null
+
+/** Wrong answers after which a datagram is no longer waited for. */
+const mostGuesses = 32
+
+/** @param wait milliseconds */
+export function askByDatagram<T>(
+  { ip, port }: ServerAddress,
+  query: Buffer,
+  read: Reader<T>,
+  wait: number,
+  signal: AbortSignal,
+): Promise<T | TransportFailure> {
+  const socket = createSocket(isIPv6(ip) ? 'udp6' : 'udp4')
+  return settle<T>(
+    wait,
+    signal,
+    (end) => {
+      let guesses = 0
+      socket.on('error', (error) => end(failed(error)))
+      socket.on('message', (octets) => {
+        const answer = read(octets)
+        if (answer !== null) return end(answer)
+        guesses += 1
+        if (guesses >= mostGuesses) end({ kind: 'Unanswered', code: 'EBADRESP' })
+      })
+      socket.connect(port, ip, () => socket.send(query))
+    },
+    () => socket.close(),
+  )
+}
+
+/** RFC 7766: the same, each message after its length in two octets. */
+export function askByStream<T>(
+  { ip, port }: ServerAddress,
+  query: Buffer,
+  read: Reader<T>,
+  wait: number,
+  signal: AbortSignal,
+): Promise<T | TransportFailure> {
+  const socket = connect({ host: ip, port })
+  return settle<T>(
+    wait,
+    signal,
+    (end) => {
+      const length = Buffer.alloc(2)
+      length.writeUInt16BE(query.length)
+      const parts: Buffer[] = []
+      let received = 0
+      socket.on('error', (error) => end(failed(error)))
+      socket.on('close', () => end({ kind: 'Unanswered', code: 'ECONNRESET' }))
+      socket.on('data', (octets) => {
+        parts.push(octets)
+        received += octets.length
+        if (received < 2) return
+        const whole = Buffer.concat(parts)
+        if (received >= 2 + whole.readUInt16BE(0))
+          end(read(whole.subarray(2, 2 + whole.readUInt16BE(0))) ?? { kind: 'Unanswered', code: 'EBADRESP' })
+      })
+      socket.write(Buffer.concat([length, query]))
+    },
+    () => socket.destroy(),
+  )
+}
+
+type End<T> = (result: T | TransportFailure) => void
+
+/** The first end counts; whatever it is, what was opened is closed. */
+function settle<T>(
+  wait: number,
+  signal: AbortSignal,
+  begin: (end: End<T>) => void,
+  close: () => void,
+): Promise<T | TransportFailure> {
+  return new Promise((resolve) => {
+    let ended = false
+    const late = () => end({ kind: 'Unanswered', code: 'ETIMEOUT' })
+    const timer = setTimeout(late, wait)
+    const end: End<T> = (result) => {
+      if (ended) return
+      ended = true
+      clearTimeout(timer)
+      signal.removeEventListener('abort', late)
+      close()
+      resolve(result)
+    }
+    signal.addEventListener('abort', late, { once: true })
+    if (signal.aborted) late()
+    else begin(end)
+  })
+}
+
+const failed = (error: Error): TransportFailure => ({
+  kind: 'Unanswered',
+  code: (error as NodeJS.ErrnoException).code ?? 'UNKNOWN',
+})
