@@ -184,7 +184,7 @@ export function conclude(failures: readonly Outcome[]): Outcome {
 }
 
 async function tryHop(hop: NextHop, attempting: Attempting): Promise<Outcomes | Outcome> {
-  const { mail, plan, options } = attempting
+  const { mail, plan } = attempting
   const decision = decideHop(mail.tls, plan.wish, { ...hop, domain: plan.domain }, plan.mtaSts)
   const at = placeOf(hop, decision)
   if (decision.kind === 'Refuse') {
@@ -205,7 +205,7 @@ async function tryOver(
   attempting: Attempting,
 ): Promise<Outcomes | Outcome | 'NotBegun'> {
   const { mail, plan, options } = attempting
-  const at = placeOf(hop, decision.enforced)
+  const at = placeOf(hop, decision)
   const opening = await open(hop, sessionFor(hop, decision, plan, options), anew, options)
   if (opening.kind === 'Failed') {
     const outcome = outcomeOf(opening.reply)
@@ -214,7 +214,7 @@ async function tryOver(
   const fault = opening.kind === 'TlsNotMet' ? opening.fault : opening.tried
   const tlsResult = fault?.result ?? resultOfUndemanded(opening.tls)
   // RFC 8460 counts sessions: one is told of once, however many messages it carries.
-  if (!opening.known) record(attempting, hop, decision, tlsResult, fault)
+  if (!opening.known) record(attempting, hop, decision, { tls: opening.tls, result: tlsResult, fault })
   const tls = attemptTls(opening.tls, decision, fault)
   if (opening.kind === 'TlsNotMet')
     return { ...at, tls, tlsResult, reportOnly: null, outcome: 'TlsNotMet', reply: opening.fault.reply }

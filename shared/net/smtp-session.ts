@@ -78,9 +78,9 @@ export type Milestone =
   /** The handshake is done; the reply to EHLO over TLS comes next. */
   | 'Secured'
 
-export type Opening =
+export type Opening<Session = SmtpSession> =
   /** `tried`: what a trial found wrong. */
-  | { kind: 'Admitted'; session: SmtpSession; tls: ServerTls; tried: TlsFault | null }
+  | { kind: 'Admitted'; session: Session; tls: ServerTls; tried: TlsFault | null }
   /** The requirement is enforced and not met. */
   | { kind: 'TlsNotMet'; fault: TlsFault; tls: ServerTls }
   /** No session came about; 4xx or 5xx. */
@@ -143,6 +143,11 @@ class SmtpSession {
   /** @returns why the server cannot take this message, or null when it can be sent */
   refuses(mail: MailTraits): Reply | null {
     return unsupported(mail, this.#connection.extensions)
+  }
+
+  /** Whether the server is told when to notify the sender (RFC 3461). */
+  get passesDsnOn(): boolean {
+    return this.#connection.extensions.has('DSN')
   }
 
   /** Hands the message over. One at a time. */
