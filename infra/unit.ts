@@ -42,7 +42,7 @@ export class UnitFunction extends NodejsFunction implements Unit {
       handler: 'handler',
       projectRoot: repositoryRoot,
       depsLockFilePath: join(repositoryRoot, 'package-lock.json'),
-      bundling,
+      bundling: { ...bundling, ...knownSources(scope, props.unit) },
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize: props.memoryMiB ?? 512,
@@ -62,6 +62,14 @@ export class UnitLogs extends LogGroup {
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id, { retention: config.logRetentionDays, removalPolicy: RemovalPolicy.DESTROY })
   }
+}
+
+/** Context by which somebody vouches that the same digest means the same sources: what is bundled already is taken. */
+export const sourcesContext = 'mailflow:sources'
+
+function knownSources(scope: Construct, unit: string): Pick<BundlingOptions, 'assetHash'> {
+  const digest: unknown = scope.node.tryGetContext(sourcesContext)
+  return typeof digest === 'string' ? { assetHash: `${digest}-${unit}` } : {}
 }
 
 const bundling: BundlingOptions = {

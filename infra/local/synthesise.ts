@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { buildApp } from '../create-app.ts'
+import { sourcesContext } from '../unit.ts'
+import { keepBundles, layBundles, sourcesDigest } from './bundles.ts'
 import { StartError } from './start-error.ts'
 import type { Template } from './template.ts'
 
@@ -28,10 +30,13 @@ const AssetManifest = z.object({
  */
 export function synthesise(settings: Record<string, unknown>, directory: string): Assembly {
   const outdir = mkdtempSync(join(directory, 'assembly-'))
+  const sources = sourcesDigest()
+  layBundles(sources, outdir)
   const [stack, ...others] = quietly(() =>
-    buildApp({ outdir, mailflow: settings, validate: false }).synth(),
+    buildApp({ outdir, mailflow: settings, validate: false, context: { [sourcesContext]: sources } }).synth(),
   ).stacks
   if (stack === undefined || others.length > 0) throw new StartError('the app must hold exactly one stack')
+  keepBundles(sources, outdir)
   const manifest = AssetManifest.parse(
     JSON.parse(readFileSync(join(outdir, `${stack.id}.assets.json`), 'utf8')),
   )
