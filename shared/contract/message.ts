@@ -164,6 +164,8 @@ export const Attempt = z.strictObject({
   reportOnly: Reply.nullable(),
   /** What the peer answered, or what the attempt came to when the peer did not answer. */
   reply: Reply,
+  /** Whether the next hop was told when to notify the sender (RFC 3461 §5.2.1), so that this is its business now. */
+  dsnPassedOn: z.boolean().optional(),
   durationMs: z.int().nonnegative(),
 })
 export type Attempt = z.infer<typeof Attempt>

@@ -3,6 +3,7 @@
  * Where the octets lie and the raw certificate chain are internal and are left out.
  */
 import { z } from 'zod'
+import { DsnKind } from '../contract/jobs.ts'
 import {
   Attempt,
   AttemptTls,
@@ -79,9 +80,7 @@ const RecipientEntry = z.strictObject({
   /** Older attempts that are not shown. */
   attemptsOmitted: z.int().nonnegative(),
   /** What the sender was told; `message` is the id of the DSN, null while it is being sent. */
-  notifications: z.array(
-    z.strictObject({ kind: z.enum(['failed', 'delayed']), message: z.string().nullable() }),
-  ),
+  notifications: z.array(z.strictObject({ kind: DsnKind, message: z.string().nullable() })),
 })
 type RecipientEntry = z.output<typeof RecipientEntry>
 
@@ -201,7 +200,7 @@ const nothingYet = {
 } as const
 
 /** What an older version wrote lacks what it did not know. */
-function endedAttempt({ reply, reportOnly, tls, ...attempt }: Attempt): AttemptEntry {
+function endedAttempt({ reply, reportOnly, tls, dsnPassedOn: _, ...attempt }: Attempt): AttemptEntry {
   const { policySource = null, onTrial = null, tlsResult = null } = attempt as Partial<Attempt>
   const session = tls && { ...tls, notVerified: (tls as Partial<AttemptTls>).notVerified ?? null }
   return {
@@ -222,5 +221,5 @@ const reportOnlyOf = (reply: Reply | null): string | null => (reply === null ? n
 function notificationOf({ sk, result }: TraceItem) {
   const [, kind, ...address] = sk.split('#')
   const message = result && 'dsn' in result ? result.dsn : null
-  return { address: address.join('#'), value: { kind: kind as 'failed' | 'delayed', message } }
+  return { address: address.join('#'), value: { kind: kind as DsnKind, message } }
 }

@@ -272,7 +272,7 @@ async function transact(
     const encrypted = common.tls !== null
     const judged = [...replies].map(([address, answer]): [string, Outcome] => [
       address,
-      { ...common, ...judge(answer, encrypted) },
+      { ...common, dsnPassedOn: session.passesDsnOn, ...judge(answer, encrypted) },
     ])
     return { outcomes: new Map(judged), notBegun }
   } finally {
