@@ -1,8 +1,32 @@
 /**
  * The transport table. A partition for each domain whose published policy was looked for (`policy#`), for each day and
- * shard of counted sessions (`sessions#`), for each destination that mail is being delivered to (`destination#`), and
+ * shard of counted sessions (`sessions#`), for each day of reports that were sent (`sent#`), for each destination that mail is being delivered to (`destination#`), and
  * for the reports that others sent us by day (`report#`).
  */
 
 /** @param domain in comparable form */
 export const policyKey = (domain: string) => ({ pk: `policy#${domain}`, sk: 'mta-sts' })
+
+const sessionShards = 16
+
+/**
+ * Sessions of a day, by domain, policy and what was wrong. Every writer takes any shard, so that no domain's mail
+ * outgrows one item; a reader adds up all of them.
+ * @param day `YYYY-MM-DD`
+ * @param random in [0, 1)
+ */
+export const sessionsPartition = (day: string, random: number): string =>
+  `sessions#${day}#${Math.floor(random * sessionShards)}`
+
+/** @param day `YYYY-MM-DD` */
+export const sessionsPartitions = (day: string): string[] =>
+  Array.from({ length: sessionShards }, (_, shard) => `sessions#${day}#${shard}`)
+
+/** The claim on a report of a day to one place. @param place digest of where the report goes */
+export const sentReportKey = (day: string, domain: string, place: string) => ({
+  pk: `sent#${day}`,
+  sk: `${domain}#${place}`,
+})
+
+/** The deliveries under way to a destination. */
+export const slotsKey = (destination: string) => ({ pk: `destination#${destination}`, sk: 'slots' })

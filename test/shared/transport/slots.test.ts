@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { after, before, describe, it } from 'node:test'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
+import { slotsKey } from '../../../shared/transport/keys.ts'
+import { type Slot, Slots } from '../../../shared/transport/slots.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { minutesLater, receivedAt } from '../../support/fixtures.ts'
+
+let db: TestDynamoDb
+before(async () => {
+  db = await startDynamoDb()
+})
+after(() => db.stop())
+
+let serial = 0
+const destination = () => `partner-${serial++}.example`
+
+const slots = (most: number) =>
+  new Slots(db.documents, db.transportTable, { most, leaseMs: 60_000, patienceMs: 5_000 })
+
+const all = <T>(count: number, each: () => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: count }, each))
+
+const taken = (results: readonly (Slot | null)[]): Slot[] => results.filter((slot) => slot !== null)
+
+describe('places at a destination', () => {
+  it('are as many as there may be deliveries, whoever asks at the same time', async () => {
+    const to = destination()
+    const results = await all(12, () => slots(3).acquire(to, receivedAt))
+    assert.equal(taken(results).length, 3)
+  })
+
+  it('of other destinations are not affected', async () => {
+    const [one, other] = [destination(), destination()]
+    assert.ok(await slots(1).acquire(one, receivedAt))
+    assert.ok(await slots(1).acquire(other, receivedAt))
+    assert.equal(await slots(1).acquire(one, receivedAt), null)
+  })
+
+  it('become free when they are given up, each once', async () => {
+    const to = destination()
+    const [first, second] = taken(await all(2, () => slots(2).acquire(to, receivedAt)))
+    await first?.release()
+    await first?.release()
+    assert.ok(await slots(2).acquire(to, receivedAt))
+    assert.equal(await slots(2).acquire(to, receivedAt), null)
+    assert.ok(second)
+  })
+
+  it('of workers that died become free when their leases end, and no sooner', async () => {
+    const to = destination()
+    await all(2, () => slots(2).acquire(to, receivedAt))
+    assert.equal(await slots(2).acquire(to, minutesLater(0.9)), null)
+    const later = await all(5, () => slots(2).acquire(to, minutesLater(1.1)))
+    assert.equal(taken(later).length, 2)
+  })
+
+  it('are not taken from a living worker by one that cleans up behind a dead one', async () => {
+    const to = destination()
+    await slots(2).acquire(to, receivedAt)
+    await slots(2).acquire(to, minutesLater(0.5))
+    assert.ok(await slots(2).acquire(to, minutesLater(1.2)))
+    assert.equal(await slots(2).acquire(to, minutesLater(1.2)), null)
+  })
+
+  it('leave an item that the table drops by itself', async () => {
+    const to = destination()
+    await (await slots(2).acquire(to, receivedAt))?.release()
+    const { Item } = await db.documents.send(
+      new GetCommand({ TableName: db.transportTable, Key: slotsKey(to) }),
+    )
+    assert.equal(Item?.leases, undefined)
+    assert.equal(Item?.expiresAt, receivedAt.getTime() / 1000 + 60 + 86_400)
+  })
+
+  it('are not waited for when the table does not answer', async () => {
+    const silent = createServer().listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const client = new DynamoDBClient({
+      endpoint: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+      region: 'eu-central-1',
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    })
+    const mute = new Slots(DynamoDBDocumentClient.from(client), 'transport', {
+      most: 1,
+      leaseMs: 60_000,
+      patienceMs: 50,
+    })
+    await assert.rejects(mute.acquire(destination(), receivedAt), /abort/i)
+    client.destroy()
+    silent.close()
+  })
+})
