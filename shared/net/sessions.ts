@@ -16,7 +16,7 @@ import {
 } from './smtp-session.ts'
 
 /** A session as a message sees it. To close it may be to keep it for others. */
-export type Carrier = Pick<SmtpSession, 'refuses' | 'send' | 'close'>
+export type Carrier = Pick<SmtpSession, 'passesDsnOn' | 'refuses' | 'send' | 'close'>
 
 export type Opened = Opening<Carrier> & {
   /** Nothing was opened for this message: the session, or the failure, is that of an earlier one. */
@@ -103,6 +103,7 @@ export class Sessions {
     const { session } = opening
     let lent = true
     return {
+      passesDsnOn: session.passesDsnOn,
       refuses: (mail) => session.refuses(mail),
       send: (...message) => session.send(...message),
       close: () => {
