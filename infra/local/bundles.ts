@@ -4,17 +4,7 @@
  * already.
  */
 import { createHash } from 'node:crypto'
-import {
-  cpSync,
-  globSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-} from 'node:fs'
+import { cpSync, globSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { repositoryRoot } from '../repository.ts'
 
@@ -34,28 +24,29 @@ export function sourcesDigest(): string {
 
 /** Lays the bundles that are kept into the folder of an assembly that is still to be made. */
 export function layBundles(digest: string, assembly: string): void {
-  for (const name of bundlesIn(join(cache, digest)))
-    symlinkSync(join(cache, digest, name), join(assembly, name))
+  copyBundles(join(cache, digest), assembly)
 }
 
-/** Keeps the bundles of an assembly. Others may do the same at the same time. */
+/** Keeps the bundles of an assembly. */
 export function keepBundles(digest: string, assembly: string): void {
   const folder = join(cache, digest)
-  const known = new Set(bundlesIn(folder))
-  const made = bundlesIn(assembly).filter((name) => !known.has(name))
-  if (made.length === 0) return
   mkdirSync(folder, { recursive: true })
-  for (const name of made) {
-    const copy = join(folder, `copy-${process.pid}-${name}`)
-    cpSync(join(assembly, name), copy, { recursive: true })
+  copyBundles(assembly, folder)
+  forgetOthers(folder)
+}
+
+/** Whole or not at all: others may keep, lay and forget at the same time. */
+function copyBundles(from: string, to: string): void {
+  const known = new Set(bundlesIn(to))
+  for (const name of bundlesIn(from).filter((bundle) => !known.has(bundle))) {
+    const copy = join(to, `copy-${process.pid}-${name}`)
     try {
-      renameSync(copy, join(folder, name))
+      cpSync(join(from, name), copy, { recursive: true })
+      renameSync(copy, join(to, name))
     } catch {
-      // Somebody else was first.
       rmSync(copy, { recursive: true, force: true })
     }
   }
-  forgetOthers()
 }
 
 const bundlesIn = (folder: string): string[] => {
@@ -68,8 +59,11 @@ const bundlesIn = (folder: string): string[] => {
   }
 }
 
-function forgetOthers(): void {
-  const folders = readdirSync(cache).map((name) => join(cache, name))
-  const byAge = folders.toSorted((one, other) => statSync(other).mtimeMs - statSync(one).mtimeMs)
-  for (const folder of byAge.slice(mostKept)) rmSync(folder, { recursive: true, force: true })
+function forgetOthers(kept: string): void {
+  const others = readdirSync(cache)
+    .map((name) => join(cache, name))
+    .filter((folder) => folder !== kept)
+    .map((folder) => ({ folder, at: statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+    .toSorted((one, other) => other.at - one.at)
+  for (const { folder } of others.slice(mostKept - 1)) rmSync(folder, { recursive: true, force: true })
 }
