@@ -1,0 +1,240 @@
+/**
+ * Counted sessions in DynamoDB, a day at a time. The attack: a domain whose mail servers, policies and faults never
+ * repeat, until it has filled the table. The defence: so many different policies and faults are kept of a domain in each
+ * shard of a day, and whatever comes later is added up by its kind. Its limit: what is kept first is kept, so a flood of
+ * invented faults hides the names of the real ones, never their number.
+ */
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
+import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { limited } from '../middleware/limited.ts'
+import { sessionsPartition, sessionsPartitions } from '../transport/keys.ts'
+import { type AppliedPolicy, type Failure, failureId, policyId } from './applied-policy.ts'
+import { secondsOf } from './days.ts'
+import type { Counted } from './tally.ts'
+
+/** What a day's sessions with one domain came to. */
+export interface DomainCounts {
+  domain: string
+  policies: PolicyCounts[]
+}
+
+export interface PolicyCounts {
+  policy: AppliedPolicy
+  successes: number
+  failures: number
+  /** The most frequent first. */
+  details: { failure: Failure; sessions: number }[]
+}
+
+/** Sessions that could not be written down, and why the first of them could not. */
+export interface Unwritten {
+  sessions: number
+  cause: Error
+}
+
+/** Different policies and faults of a domain in one shard of a day. */
+const mostPlaces = 60
+/** Days after the day itself: as long as a report may be tried again, and to spare. */
+const keptDays = 10
+const writesAtOnce = 10
+
+export class SessionCounters {
+  readonly #documents: DynamoDBDocumentClient
+  readonly #table: string
+
+  constructor(documents: DynamoDBDocumentClient, table: string) {
+    this.#documents = documents
+    this.#table = table
+  }
+
+  /**
+   * Adds them to what was counted before. A write whose answer was lost is repeated, and then counts twice.
+   * @param random in [0, 1)
+   * @returns null when all were written; never throws
+   */
+  async add(counted: readonly Counted[], random: number, signal: AbortSignal): Promise<Unwritten | null> {
+    const slots = limited(writesAtOnce)
+    const failed = await Promise.all(
+      counted.map((count) =>
+        slots(() => this.#add(count, random, signal)).then(
+          () => null,
+          (error: unknown) => ({ sessions: count.sessions, cause: asError(error) }),
+        ),
+      ),
+    )
+    const unwritten = failed.filter((each) => each !== null)
+    const [first] = unwritten
+    if (first === undefined) return null
+    return { sessions: unwritten.reduce((sum, { sessions }) => sum + sessions, 0), cause: first.cause }
+  }
+
+  /** Every domain of a day, in the order of their names, read as they are asked for. */
+  async *domains(day: string): AsyncGenerator<DomainCounts> {
+    const heads = await Promise.all(
+      sessionsPartitions(day).map(async (pk) => {
+        const items = this.#items(pk)
+        return { items, next: await items.next() }
+      }),
+    )
+    for (;;) {
+      const open = heads.flatMap(({ next }) => (next.done ? [] : [next.value.sk]))
+      const [first] = open.sort()
+      if (first === undefined) return
+      const domain = domainIn(first)
+      const items: SessionItem[] = []
+      for (const head of heads)
+        while (!head.next.done && domainIn(head.next.value.sk) === domain) {
+          items.push(head.next.value)
+          head.next = await head.items.next()
+        }
+      yield { domain, policies: addedUp(items) }
+    }
+  }
+
+  async #add(count: Counted, random: number, signal: AbortSignal): Promise<void> {
+    const { day, domain, policy, failure, sessions } = count
+    const place = { pk: sessionsPartition(day, random), domain, day, signal }
+    const counter = failure === null ? 'successes' : 'failures'
+    const id = await this.#count(place, counter, sessions, [
+      { id: policyId(policy), described: { policy } },
+      { id: `other-${policy.type}`, described: { policy: otherPolicy(policy, domain) } },
+    ])
+    if (failure === null) return
+    await this.#count(place, 'sessions', sessions, [
+      { id: `${id}#${failureId(failure)}`, described: { failure } },
+      { id: `${id}#other-${failure.result}`, described: { failure: otherFailure(failure) } },
+    ])
+  }
+
+  /** Adds to the first thing if it is counted already or there is room for one more, else to the second. */
+  async #count(
+    place: Place,
+    counter: string,
+    sessions: number,
+    [wanted, other]: [Thing, Thing],
+  ): Promise<string> {
+    const { pk, domain } = place
+    const known = await this.#update(place, {
+      Key: { pk, sk: `${domain}#${wanted.id}` },
+      UpdateExpression: 'ADD #counter :sessions',
+      ConditionExpression: 'attribute_exists(pk)',
+      ExpressionAttributeNames: { '#counter': counter },
+      ExpressionAttributeValues: { ':sessions': sessions },
+    })
+    if (known) return wanted.id
+    const thing = (await this.#hasRoom(place)) ? wanted : other
+    await this.#update(place, {
+      Key: { pk, sk: `${domain}#${thing.id}` },
+      UpdateExpression: 'SET described = :described, expiresAt = :expiresAt ADD #counter :sessions',
+      ExpressionAttributeNames: { '#counter': counter },
+      ExpressionAttributeValues: {
+        ':described': thing.described,
+        ':expiresAt': expiryOf(place.day),
+        ':sessions': sessions,
+      },
+    })
+    return thing.id
+  }
+
+  #hasRoom(place: Place): Promise<boolean> {
+    return this.#update(place, {
+      Key: { pk: place.pk, sk: `${place.domain}#` },
+      UpdateExpression: 'SET expiresAt = :expiresAt ADD places :one',
+      ConditionExpression: 'attribute_not_exists(places) OR places < :most',
+      ExpressionAttributeValues: { ':one': 1, ':most': mostPlaces, ':expiresAt': expiryOf(place.day) },
+    })
+  }
+
+  /** @returns false when the condition does not hold */
+  async #update(
+    { signal }: Place,
+    input: Omit<ConstructorParameters<typeof UpdateCommand>[0], 'TableName'>,
+  ): Promise<boolean> {
+    try {
+      const command = new UpdateCommand({ ...input, TableName: this.#table })
+      await this.#documents.send(command, { abortSignal: signal })
+      return true
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false
+      throw error
+    }
+  }
+
+  async *#items(pk: string): AsyncGenerator<SessionItem> {
+    let start: Record<string, unknown> | undefined
+    do {
+      const { Items = [], LastEvaluatedKey } = await this.#documents.send(
+        new QueryCommand({
+          TableName: this.#table,
+          KeyConditionExpression: 'pk = :pk',
+          ExpressionAttributeValues: { ':pk': pk },
+          ConsistentRead: true,
+          ExclusiveStartKey: start,
+        }),
+      )
+      yield* Items as SessionItem[]
+      start = LastEvaluatedKey
+    } while (start)
+  }
+}
+
+interface Place {
+  pk: string
+  domain: string
+  day: string
+  signal: AbortSignal
+}
+
+interface Thing {
+  id: string
+  described: { policy: AppliedPolicy } | { failure: Failure }
+}
+
+/** `sk` is `DOMAIN#`, `DOMAIN#POLICY` or `DOMAIN#POLICY#FAILURE`. */
+interface SessionItem {
+  sk: string
+  described?: { policy?: AppliedPolicy; failure?: Failure }
+  successes?: number
+  failures?: number
+  sessions?: number
+}
+
+const otherPolicy = ({ type }: AppliedPolicy, domain: string): AppliedPolicy => ({
+  type,
+  domain,
+  strings: [],
+  mxHosts: [],
+})
+
+const otherFailure = ({ result }: Failure): Failure => ({ result, host: null, ip: null, reason: null })
+
+const expiryOf = (day: string): number => secondsOf(day).end + keptDays * 86_400
+
+const domainIn = (sk: string): string => sk.slice(0, sk.indexOf('#'))
+
+function addedUp(items: readonly SessionItem[]): PolicyCounts[] {
+  const policies = new Map<string, PolicyCounts>()
+  const details = new Map<string, PolicyCounts['details'][number]>()
+  for (const { sk, described, successes = 0, failures = 0 } of items) {
+    if (described?.policy === undefined) continue
+    const known = policies.get(sk) ?? { policy: described.policy, successes: 0, failures: 0, details: [] }
+    known.successes += successes
+    known.failures += failures
+    policies.set(sk, known)
+  }
+  for (const { sk, described, sessions = 0 } of items) {
+    const policy = policies.get(sk.slice(0, sk.lastIndexOf('#')))
+    if (described?.failure === undefined || policy === undefined) continue
+    const known = details.get(sk)
+    if (known) known.sessions += sessions
+    else {
+      const detail = { failure: described.failure, sessions }
+      details.set(sk, detail)
+      policy.details.push(detail)
+    }
+  }
+  for (const { details } of policies.values()) details.sort((one, other) => other.sessions - one.sessions)
+  return [...policies.values()]
+}
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))

@@ -1,0 +1,103 @@
+/**
+ * A report as a mail (RFC 8460 §5.3): multipart/report with the report compressed, signed by DKIM where there is a key.
+ * It asks to be delivered whatever is wrong with TLS, since a report of that is what it may be (§3), and nobody answers
+ * it.
+ */
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import MimeNode from 'nodemailer/lib/mime-node'
+import type { Reporter, TlsReport } from './report.ts'
+
+/** Of our own domain, whose public half stands in DNS. */
+export interface DkimKey {
+  domain: string
+  selector: string
+  /** PEM. */
+  privateKey: string
+}
+
+/** Those of RFC 8460 §5.3 stand among them. */
+const signedFields = [
+  'From',
+  'To',
+  'Subject',
+  'Date',
+  'Message-ID',
+  'MIME-Version',
+  'Content-Type',
+  'Auto-Submitted',
+  'TLS-Required',
+  'TLS-Report-Domain',
+  'TLS-Report-Submitter',
+]
+
+/** The report as it travels by mail and by HTTPS. */
+export const compressed = (report: TlsReport): Promise<Buffer> => promisify(gzip)(report.json)
+
+/**
+ * @param id of the message
+ * @param to one mailbox
+ * @throws Error when the key cannot sign
+ */
+export async function reportMail(
+  report: TlsReport,
+  { id, to, at }: { id: string; to: string; at: Date },
+  reporter: Reporter,
+  key: DkimKey | null,
+): Promise<Buffer> {
+  const { domain, day, filename } = report
+  const mail = new MimeNode('multipart/report; report-type=tlsrpt', { baseBoundary: id, newline: '\r\n' })
+  mail.setHeader({
+    from: { name: '', address: reporter.address },
+    to: { name: '', address: to },
+    subject: `Report Domain: ${domain} Submitter: ${reporter.domain} Report-ID: <${report.id}>`,
+    date: at.toUTCString().replace('GMT', '+0000'),
+    'message-id': `<${id}@${reporter.domain}>`,
+    // RFC 3834 §5
+    'auto-submitted': 'auto-generated',
+    // RFC 8689 §3
+    'tls-required': 'No',
+    'tls-report-domain': domain,
+    'tls-report-submitter': reporter.domain,
+  })
+  mail.createChild('text/plain; charset=utf-8').setContent(humanPart(domain, day, reporter))
+  mail
+    .createChild('application/tlsrpt+gzip', { filename })
+    .setHeader('content-transfer-encoding', 'base64')
+    .setContent(await compressed(report))
+  const octets = await mail.build()
+  return key === null ? octets : Buffer.concat([await signature(octets, key, at), octets])
+}
+
+function humanPart(domain: string, day: string, { organisation, domain: submitter }: Reporter): string {
+  return [
+    'This is a report on how TLS fared in sessions with your mail servers.',
+    'It is meant for programs: see RFC 8460.',
+    '',
+    `Domain: ${domain}`,
+    `Day:    ${day} (UTC)`,
+    `From:   ${organisation} (${submitter})`,
+    '',
+    'It was asked for by this TXT record:',
+    `_smtp._tls.${domain}`,
+    '',
+  ].join('\r\n')
+}
+
+async function signature(octets: Buffer, key: DkimKey, at: Date): Promise<Buffer> {
+  // Loaded when first needed: most starts of a function sign nothing.
+  const { dkimSign } = await import('mailauth/lib/dkim/sign.js')
+  const signer = { signingDomain: key.domain, selector: key.selector, privateKey: key.privateKey }
+  const { signatures, errors } = await dkimSign(octets, {
+    // The package reads the list; its types ask for the same beside it.
+    ...signer,
+    signatureData: [signer],
+    canonicalization: 'relaxed/relaxed',
+    headerList: signedFields,
+    signTime: at,
+    strict: true,
+  })
+  if (errors.length > 0 || signatures === '')
+    throw new Error(`The DKIM key cannot sign: ${errors[0]?.err.message ?? 'no signature was made'}`)
+  return Buffer.from(signatures)
+}

@@ -1,0 +1,72 @@
+/** The report on a day's sessions with one domain (RFC 8460 §4.4). Pure: the same counts make the same report. */
+import { createHash } from 'node:crypto'
+import type { AppliedPolicy } from './applied-policy.ts'
+import type { DomainCounts, PolicyCounts } from './counters.ts'
+import { secondsOf } from './days.ts'
+
+/** Who reports. */
+export interface Reporter {
+  /** For people. */
+  organisation: string
+  /** In `From` and as `contact-info`. */
+  address: string
+  /** Of that address. */
+  domain: string
+}
+
+export interface TlsReport {
+  /** Unique, and the same each time that the report is made. */
+  id: string
+  /** `YYYY-MM-DD` */
+  day: string
+  /** Whose sessions it is about. */
+  domain: string
+  /** JSON in UTF-8. */
+  json: string
+  /** RFC 8460 §5.1, with the extension of compressed JSON. */
+  filename: string
+}
+
+export function buildReport(counts: DomainCounts, day: string, reporter: Reporter): TlsReport {
+  const { domain } = counts
+  const { begin, end } = secondsOf(day)
+  const unique = digest([day, domain, reporter.domain])
+  const id = `${day}.${unique}@${reporter.domain}`
+  const report = {
+    'organization-name': reporter.organisation,
+    'date-range': { 'start-datetime': `${day}T00:00:00Z`, 'end-datetime': `${day}T23:59:59Z` },
+    'contact-info': reporter.address,
+    'report-id': id,
+    policies: counts.policies.map(policyEntry),
+  }
+  const filename = `${reporter.domain}!${domain}!${begin}!${end}!${unique}.json.gz`
+  return { id, day, domain, json: JSON.stringify(report), filename }
+}
+
+const digest = (value: unknown): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 20)
+
+function policyEntry({ policy, successes, failures, details }: PolicyCounts) {
+  return {
+    policy: policyFields(policy),
+    summary: { 'total-successful-session-count': successes, 'total-failure-session-count': failures },
+    ...(details.length > 0 && { 'failure-details': details.map(detailFields) }),
+  }
+}
+
+/** RFC 8460 §4.4: `mx-host` is of MTA-STS alone. */
+const policyFields = ({ type, domain, strings, mxHosts }: AppliedPolicy) => ({
+  'policy-type': type,
+  ...(strings.length > 0 && { 'policy-string': strings }),
+  'policy-domain': domain,
+  ...(mxHosts.length > 0 && { 'mx-host': mxHosts }),
+})
+
+/** Which of our addresses a session came from is not known here, so `sending-mta-ip` is left out. */
+const detailFields = ({ failure, sessions }: PolicyCounts['details'][number]) => ({
+  'result-type': failure.result,
+  ...(failure.host !== null && { 'receiving-mx-hostname': failure.host }),
+  ...(failure.ip !== null && { 'receiving-ip': failure.ip }),
+  'failed-session-count': sessions,
+  ...(failure.reason !== null && failure.reason !== '' && { 'failure-reason-code': failure.reason }),
+})
