@@ -165,20 +165,25 @@ async function report(
   results: readonly Tried[],
   { trace, evaluation }: Dependencies,
 ): Promise<void> {
-  const failed = results.filter(({ attempt }) => attempt.outcome !== 'Delivered')
-  const delivered = results.filter(({ attempt }) => attempt.outcome === 'Delivered')
-  const recipients = failed.map(({ recipient, attempt }) => ({
-    ...recipient,
-    attempts: recipient.attempts + 1,
-    lastAttempt: attempt,
-  }))
-  await Promise.all([
-    ...delivered.map(({ recipient }) => trace.recordDelivered(message.id, recipient.address)),
-    evaluation.send(
-      inParts(recipients).map((part) => ({ job: { message, recipients: part, notBefore: null } })),
-    ),
-  ])
+  const isDelivered = ({ attempt }: Tried) => attempt.outcome === 'Delivered'
+  const recipients = results
+    .filter((result) => !isDelivered(result) || wantsWordOfSuccess(result.recipient))
+    .map(({ recipient, attempt }) => ({
+      ...recipient,
+      attempts: recipient.attempts + 1,
+      lastAttempt: attempt,
+    }))
+  await evaluation.send(
+    inParts(recipients).map((part) => ({ job: { message, recipients: part, notBefore: null } })),
+  )
+  // Only now: who finds a lease that ran out and `Delivered` in the trace takes everything for done.
+  await Promise.all(
+    results.filter(isDelivered).map(({ recipient }) => trace.recordDelivered(message.id, recipient.address)),
+  )
 }
+
+/** RFC 3461 §4.1. Whether the sender is told is decided where everything is. */
+const wantsWordOfSuccess = ({ notify }: Recipient): boolean => notify?.includes('SUCCESS') ?? false
 
 const keyOf = ({ message, attempt }: DeliveryJob, { address }: Recipient): ClaimKey =>
   attemptKey(message.id, address, attempt)
