@@ -1,7 +1,9 @@
 /** From verdicts to jobs. Pure. */
 import { type BounceJob, type DeliveryJob, type EvaluationJob, inParts } from '../../shared/contract/jobs.ts'
 import type { Message, Recipient } from '../../shared/contract/message.ts'
+import { reply } from '../../shared/mail/reply.ts'
 import type { Bounce, Defer, Deliver, Verdict } from '../../shared/policy/evaluate.ts'
+import { isToldOf, noticeOfSuccess } from '../../shared/policy/notification.ts'
 import { longestDelayMs } from '../../shared/policy/schedule.ts'
 
 export interface Dispatch {
@@ -29,19 +31,54 @@ export function dispatch(
   return {
     delivery: deliveryJobs(message, deliveries, connectorsVersion),
     evaluation: deferredJobs(message, deferrals, now),
-    bounce: hasNullReversePath(message)
-      ? []
-      : [
-          ...bounceJobs(message, 'failed', bounces.filter(wantsFailureDsn), now),
-          ...bounceJobs(
-            message,
-            'delayed',
-            deferrals.filter(({ notifyDelay }) => notifyDelay),
-            now,
-          ),
-        ],
+    bounce: [
+      ...bounceJobs(
+        message,
+        'failed',
+        bounces.filter(({ recipient }) => isToldOf('failed', message, recipient)),
+        now,
+      ),
+      ...bounceJobs(
+        message,
+        'delayed',
+        deferrals.filter(({ notifyDelay }) => notifyDelay),
+        now,
+      ),
+    ],
   }
 }
+
+/**
+ * What the sender is told of recipients whose message was taken, where it asked for that.
+ * @param isKeptHere whether an address is where its mail ends
+ */
+export function noticesOfSuccess(
+  message: Message,
+  recipients: readonly Recipient[],
+  isKeptHere: (address: string) => boolean,
+  now: Date,
+): BounceJob[] {
+  const noticed = recipients.flatMap((recipient) => {
+    const kind = noticeOfSuccess(recipient, isKeptHere(recipient.address))
+    return kind !== null && isToldOf(kind, message, recipient) ? [{ kind, recipient }] : []
+  })
+  return grouped(noticed, ({ kind }) => kind).flatMap((group) => {
+    const { kind } = group[0]
+    const reported = group.map(({ recipient }) => ({
+      recipient,
+      reply: recipient.lastAttempt?.reply ?? taken,
+      explanation: kind === 'delivered' ? 'It is kept here.' : relayedTo(recipient),
+      connector: null,
+      willRetryUntil: null,
+    }))
+    return inParts(reported).map((part) => ({ message, kind, at: now.toISOString(), recipients: part }))
+  })
+}
+
+const taken = reply(250, '0.0', 'Ok')
+
+const relayedTo = ({ lastAttempt }: Recipient): string =>
+  `${lastAttempt?.host ?? 'The next mail server'} took it, and does not say whether it tells you what becomes of it.`
 
 /** Puts a job back until its time has come, in steps that a queue can delay. */
 export function putBack(job: EvaluationJob, now: Date): Delayed | null {
@@ -101,7 +138,15 @@ function bounceJobs(
     connector: verdict.decidedBy,
     willRetryUntil: verdict.action === 'Defer' ? verdict.expiresAt.toISOString() : null,
   }))
-  return inParts(reported).map((recipients) => ({ message, kind, at: now.toISOString(), recipients }))
+  // What comes back is read by whoever reads the DSN, so one recipient's protection is that of all in it.
+  const returnsContent = verdicts.every((verdict) => verdict.action === 'Bounce' && verdict.mayReturnContent)
+  return inParts(reported).map((recipients) => ({
+    message,
+    kind,
+    at: now.toISOString(),
+    recipients,
+    returnsContent,
+  }))
 }
 
 /**
@@ -112,14 +157,6 @@ function toldToSender({ reason, explanation }: Bounce | Defer): string {
   return reason === 'InboundCertificateRestriction'
     ? "The server that sent it did not show a certificate that is known as the sender domain's."
     : explanation
-}
-
-/** RFC 5321 §4.5.5: nobody is told of a DSN's failure, or two mail systems would talk for ever. */
-const hasNullReversePath = (message: Message): boolean => message.envelope.mailFrom === ''
-
-/** RFC 3461 §4.1. */
-function wantsFailureDsn({ recipient }: Bounce): boolean {
-  return recipient.notify === null || recipient.notify.includes('FAILURE')
 }
 
 /** Groups of equal key, in order of first appearance. */

@@ -4,11 +4,11 @@ import type { Attempt, Message, Recipient } from '../../shared/contract/message.
 import type { Claims, Forestalled } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/keys.ts'
 import { type Circumstances, positionOf, type Trace } from '../../shared/messages/trace.ts'
-import { evaluate, type Settings, type Verdict } from '../../shared/policy/evaluate.ts'
+import { evaluate, isReportAddress, type Settings, type Verdict } from '../../shared/policy/evaluate.ts'
 import { explainer } from '../../shared/policy/explain/explain.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import type { Sender } from '../../shared/queues/job-queue.ts'
-import { type Dispatch, dispatch, putBack } from './dispatch.ts'
+import { type Dispatch, dispatch, noticesOfSuccess, putBack } from './dispatch.ts'
 
 export interface Dependencies {
   trace: Trace
@@ -41,16 +41,28 @@ export async function evaluateJob(
   }
   const { message } = job
   const recipients = await notOvertaken(job, trace)
-  const verdicts = evaluate(snapshot, settings, message, recipients, now, job.retry)
+  const [arrived, open] = byArrival(recipients)
+  const verdicts = evaluate(snapshot, settings, message, open, now, job.retry)
   const circumstances = {
     at: now,
     connectorsVersion: snapshot.version,
     considered: explainer(snapshot, message),
   }
   const followed = await record(message, verdicts, circumstances, dependencies)
-  await send(queues, dispatch(message, followed, now, snapshot.version))
+  const { bounce, ...rest } = dispatch(message, followed, now, snapshot.version)
+  const isKeptHere = (address: string) => isReportAddress(address, settings)
+  const notices = noticesOfSuccess(message, arrived, isKeptHere, now)
+  await send(queues, { ...rest, bounce: [...bounce, ...notices] })
   if (!isFirst(job)) await markDecided(job, recipients, trace)
   return followed
+}
+
+/** Those whose message was taken, of whom only the sender is perhaps to hear; and those to be decided upon. */
+function byArrival(recipients: readonly Recipient[]): [arrived: Recipient[], open: Recipient[]] {
+  const { arrived = [], open = [] } = Object.groupBy(recipients, ({ lastAttempt }) =>
+    lastAttempt?.outcome === 'Delivered' ? 'arrived' : 'open',
+  )
+  return [arrived, open]
 }
 
 /**

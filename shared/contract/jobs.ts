@@ -58,13 +58,21 @@ export const DeliveryJob = z.strictObject({
   attempt: z.int().positive(),
   /** Of the connectors by which this was decided; when they have changed since, it is decided again. */
   connectorsVersion: z.int().nonnegative().optional(),
+  /** Times that it went back to the queue because too many deliveries to its destination were under way. */
+  waits: z.int().nonnegative().optional(),
 })
 export type DeliveryJob = z.infer<typeof DeliveryJob>
+
+/** What a DSN says of its recipients: their `Action` (RFC 3464 §2.3.3). */
+export const DsnKind = z.enum(['failed', 'delayed', 'relayed', 'delivered'])
+export type DsnKind = z.infer<typeof DsnKind>
 
 /** Tell the sender. */
 export const BounceJob = z.strictObject({
   message: Message,
-  kind: z.enum(['failed', 'delayed']),
+  kind: DsnKind,
+  /** Whether the whole message may come back, of a failure; otherwise its headers do. */
+  returnsContent: z.boolean().optional(),
   at: z.iso.datetime(),
   recipients: z
     .array(

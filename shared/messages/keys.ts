@@ -5,6 +5,8 @@
  * outgrows one. And a partition for each connector that asks for certificates: the one it accepted last, and
  * the notices of those it did not know.
  */
+import type { DsnKind } from '../contract/jobs.ts'
+
 export const byTime = 'byTime'
 
 const shardsPerDay = 8
@@ -15,7 +17,7 @@ export const attemptKey = (id: string, address: string, attempt: number) => ({
   pk: id,
   sk: `attempt#${address}#${String(attempt).padStart(5, '0')}`,
 })
-export const dsnKey = (id: string, address: string, kind: 'failed' | 'delayed') => ({
+export const dsnKey = (id: string, address: string, kind: DsnKind) => ({
   pk: id,
   sk: `dsn#${kind}#${address}`,
 })

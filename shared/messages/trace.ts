@@ -93,7 +93,10 @@ export class Trace {
       },
       until: action === 'Defer' ? verdict.until.toISOString() : null,
       givenUpAt: action === 'Defer' ? verdict.expiresAt.toISOString() : null,
-      bounced: action === 'Bounce' ? { reply: verdict.reply, decidedBy } : null,
+      bounced:
+        action === 'Bounce'
+          ? { reply: verdict.reply, decidedBy, mayReturnContent: verdict.mayReturnContent === true }
+          : null,
       recipient: {
         ...recipient,
         delayNotified: recipient.delayNotified || (action === 'Defer' && verdict.notifyDelay),

@@ -15,8 +15,10 @@ import {
   nobody,
   type Session,
 } from './inbound.ts'
+import { isToldOf } from './notification.ts'
 import { opportunistic, requirementOf, routeOf, selectOutbound } from './outbound.ts'
 import type { Reason } from './reasons.ts'
+import { mayReturnContent } from './returned-content.ts'
 import {
   defaultDelayNotificationHours,
   defaultExpirationHours,
@@ -68,6 +70,8 @@ export interface Defer extends Decided {
 export interface Bounce extends Decided {
   action: 'Bounce'
   reply: Reply
+  /** Whether the DSN may bring the whole message back. */
+  mayReturnContent?: boolean
 }
 
 export type Verdict = Deliver | Defer | Bounce
@@ -110,9 +114,16 @@ interface Case {
 }
 
 function decide(input: Case): Verdict {
+  const domain = domainOf(input.recipient.address)
+  const outbound = domain === null ? null : selectOutbound(input.snapshot, domain)
+  const verdict = decideFor(input, domain, outbound)
+  return verdict.action === 'Bounce' && mayReturnContent({ ...input, outbound })
+    ? { ...verdict, mayReturnContent: true }
+    : verdict
+}
+
+function decideFor(input: Case, domain: string | null, outbound: OutboundConnector | null): Verdict {
   const { snapshot, message, inbound, recipient } = input
-  const domain = domainOf(recipient.address)
-  const outbound = domain === null ? null : selectOutbound(snapshot, domain)
   const common = describe(input, outbound)
 
   if (recipient.lastAttempt?.outcome === 'PermanentFailure') return refused(common, recipient.lastAttempt)
@@ -249,7 +260,8 @@ function failedBecause(attempt: Attempt): string {
   return `Attempt ${attempt.number}${where} ended with ${formatReply(attempt.reply)}.`
 }
 
-const isReportAddress = (address: string, { tlsReportAddress }: Settings): boolean =>
+/** Whether the address takes reports on TLS, which end here. */
+export const isReportAddress = (address: string, { tlsReportAddress }: Settings): boolean =>
   tlsReportAddress?.toLowerCase() === address.toLowerCase()
 
 function deliver(input: Case, common: Common, outbound: OutboundConnector | null, domain: string): Deliver {
@@ -292,8 +304,6 @@ function defer(
   expiresAt: Date,
 ): Defer {
   const waited = now.getTime() - Date.parse(message.receivedAt)
-  // RFC 3461 §4.1: without NOTIFY a delay may be reported, with it only when it lists DELAY.
-  const wanted = recipient.notify === null || recipient.notify.includes('DELAY')
   return {
     ...common,
     ...why,
@@ -303,9 +313,8 @@ function defer(
     expiresAt,
     notifyDelay:
       waited >= (settings.delayNotificationHours ?? defaultDelayNotificationHours) * 3_600_000 &&
-      wanted &&
       !recipient.delayNotified &&
-      message.envelope.mailFrom !== '',
+      isToldOf('delayed', message, recipient),
   }
 }
 

@@ -122,6 +122,44 @@ describe('a delivery job', () => {
     assert.deepEqual(one.evaluation.take(), [])
   })
 
+  it('has it decided whether the sender is told of a success that it wants to know of', async () => {
+    const job = jobFor(['a@partner.example', 'b@partner.example'])
+    const recipients = job.recipients.map((each, index) => ({
+      ...each,
+      notify: index === 0 ? (['SUCCESS', 'FAILURE'] as const).slice() : (['FAILURE'] as const).slice(),
+    }))
+    const one = worker({ 'a@partner.example': { ...delivered, dsnPassedOn: false } })
+    await deliverJob({ ...job, recipients }, one)
+    assert.deepEqual(
+      one.evaluation
+        .take()
+        .flatMap(({ job: sent }) =>
+          sent.recipients.map(({ address, attempts, lastAttempt }) => [
+            address,
+            attempts,
+            lastAttempt?.outcome,
+            lastAttempt?.dsnPassedOn,
+          ]),
+        ),
+      [['a@partner.example', 1, 'Delivered', false]],
+    )
+  })
+
+  it('is not written down as delivered before word of it has gone to where somebody waits for it', async () => {
+    const job = jobFor(['a@partner.example'])
+    const given = {
+      ...job,
+      recipients: job.recipients.map((each) => ({ ...each, notify: ['SUCCESS' as const] })),
+    }
+    class Forgetful extends Claims<Attempt | Forestalled> {
+      override complete = dies
+    }
+    const one = worker({}, { claims: new Forgetful(db.documents, db.messagesTable) })
+    one.evaluation.failOnce()
+    await assert.rejects(deliverJob(given, one), /the queue is away/)
+    assert.equal(await state(given, 'a@partner.example'), undefined)
+  })
+
   it('is tried once although the queue delivers it twice, and its outcome is passed on again', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     const first = worker({ 'b@partner.example': failed })

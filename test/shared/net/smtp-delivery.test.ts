@@ -622,6 +622,17 @@ describe('a mail transaction', () => {
     )
   })
 
+  for (const [extensions, passedOn] of [
+    [['DSN'], true],
+    [[], false],
+  ] as const)
+    it(`knows that the partner ${passedOn ? 'was told' : 'was not told'} when to notify the sender`, async () => {
+      const recipients = [recipient({ address: 'b@partner.example', notify: ['SUCCESS'] })]
+      const { outcome, partner } = await sendOne({ extensions: [...extensions] }, { ...clear(), recipients })
+      assert.equal(outcome.dsnPassedOn, passedOn)
+      assert.equal(/NOTIFY=SUCCESS/.test(String(partner.received[0]?.recipients)), passedOn)
+    })
+
   const missing: [string, string[], Partial<Envelope>, string[], Buffer, string][] = [
     ['SMTPUTF8', [], { smtpUtf8: true }, ['jörg@partner.example'], content, '550 5.6.7'],
     ['8BITMIME', [], {}, ['b@partner.example'], Buffer.from('A: b\r\n\r\né\r\n'), '554 5.6.3'],
