@@ -12,6 +12,7 @@ import { normaliseDomain } from '../mail/domain.ts'
 import { reply } from '../mail/reply.ts'
 import type { HopFacts } from '../policy/transport-security.ts'
 import { addressFilter } from './address-filter.ts'
+import { dnsFailed, findDane, noDane } from './find-dane.ts'
 import type { Exchange, Resolver } from './resolver.ts'
 import type { Endpoint } from './smtp-session.ts'
 
@@ -38,8 +39,6 @@ const mostAddresses = 10
 const longestLookup = 30_000
 const smtpPort = 25
 
-const unproven = { authentic: false, dane: { kind: 'None' } } as const
-
 /** @returns at most ten addresses in the order to try them; a 4xx reply when asking again may help, else a 5xx */
 export async function findNextHops(
   route: SmtpRoute,
@@ -50,7 +49,11 @@ export async function findNextHops(
   const bounded = boundedBy(signal, resolver)
   return route.kind === 'Mx'
     ? hopsOfDomain(route.domain, bounded, options)
-    : hopsOf(shuffled(route.hosts, options.random), bounded, () => true, 'The smart hosts have no address')
+    : hopsOf(shuffled(route.hosts, options.random).map(asHost), bounded, {
+        ...options,
+        allowed: () => true,
+        otherwise: 'The smart hosts have no address',
+      })
 }
 
 /** A question that is not answered in time failed as one does that no server answers. */
@@ -69,31 +72,42 @@ function boundedBy(signal: AbortSignal, resolver: Resolver): Resolver {
   }
 }
 
+/** The administrator's own word. */
+const asHost = (smartHost: SmartHost): Host => ({
+  ...smartHost,
+  foundBy: 'SmartHost',
+  authentic: true,
+  standsFor: [],
+})
+
 async function hopsOfDomain(domain: string, resolver: Resolver, options: RoutingOptions): Promise<NextHops> {
   const answer = await resolver.ask(domain, 'MX')
   if (answer.kind === 'NoSuchName') return notFound(noSuchDomain(domain))
-  if (answer.kind === 'Failed') return notFound(dnsFailed(`MX of ${domain}`, answer.code))
+  if (answer.kind === 'Failed') return notFound(dnsFailed(`MX of ${domain}`, answer))
   const allowed = addressFilter(options.privateNetworks)
-  if (answer.kind === 'NoData') return hopsOfImplicitMx(domain, resolver, allowed)
+  if (answer.kind === 'NoData') return hopsOfImplicitMx(domain, resolver, { ...options, allowed })
   if (isNullMx(answer.records)) return notFound(reply(556, '1.10', `${domain} accepts no mail (null MX)`))
-  const hosts = exchangesInOrder(answer.records, options.random).map((host) => ({ host, port: smtpPort }))
-  return hopsOf(hosts, resolver, allowed, `No mail exchanger of ${domain} has an address that may be used`)
+  const found = {
+    foundBy: 'Mx',
+    port: smtpPort,
+    authentic: answer.secure,
+    standsFor: answer.name === domain ? [domain] : [domain, answer.name],
+  } as const
+  const hosts = exchangesInOrder(answer.records, options.random).map((host) => ({ ...found, host }))
+  const otherwise = `No mail exchanger of ${domain} has an address that may be used`
+  return hopsOf(hosts, resolver, { ...options, allowed, otherwise })
 }
 
-/** RFC 5321 §5.1: only without any MX record is the domain itself the mail exchanger. */
-async function hopsOfImplicitMx(
-  domain: string,
-  resolver: Resolver,
-  allowed: (ip: string) => boolean,
-): Promise<NextHops> {
-  const { ips, failure } = await addressesOf(domain, resolver)
-  if (ips.length === 0) return notFound(failure ?? noSuchDomain(domain))
-  const hops = ips
-    .filter(allowed)
-    .map((ip) => ({ ...unproven, foundBy: 'Domain' as const, host: domain, ip, port: smtpPort }))
-  return hops.length > 0
-    ? { kind: 'Found', hops: hops.slice(0, mostAddresses) }
-    : notFound(reply(451, '4.312', `${domain} has no address that may be used`))
+/**
+ * RFC 5321 §5.1: only without any MX record is the domain itself the mail exchanger. Whoever hides the records leads
+ * to no other name, so there is nothing to be proven.
+ */
+async function hopsOfImplicitMx(domain: string, resolver: Resolver, options: Choice): Promise<NextHops> {
+  const host = { host: domain, port: smtpPort, foundBy: 'Domain', authentic: true, standsFor: [] } as const
+  const { hops, failure, isFound } = await lookUp(host, resolver, options)
+  if (hops.length > 0) return { kind: 'Found', hops: hops.slice(0, mostAddresses) }
+  if (!isFound) return notFound(failure ?? noSuchDomain(domain))
+  return notFound(reply(451, '4.312', `${domain} has no address that may be used`))
 }
 
 /** RFC 7505 §3: a single record with an empty exchange; beside other records it is only ignored. */
@@ -110,37 +124,69 @@ function exchangesInOrder(records: readonly Exchange[], random: () => number): s
   return [...new Set(names.filter((name) => name !== null))]
 }
 
-async function hopsOf(
-  hosts: readonly SmartHost[],
-  resolver: Resolver,
-  allowed: (ip: string) => boolean,
-  otherwise: string,
-): Promise<NextHops> {
-  // All at once: a host whose name server is silent must not take the time of the others.
-  const found = await Promise.all(
-    hosts.slice(0, mostAddresses).map(async ({ host, port }) => ({
-      host,
-      port,
-      ...(isIP(host) ? { ips: [host], failure: null } : await addressesOf(host, resolver)),
-    })),
-  )
-  const failure = found.find((each) => each.failure !== null)?.failure ?? null
-  const hops = found.flatMap(({ host, port, ips }) =>
-    ips.filter(allowed).map((ip) => ({ ...unproven, foundBy: 'Mx' as const, host, ip, port })),
-  )
-  if (hops.length > 0) return { kind: 'Found', hops: hops.slice(0, mostAddresses) }
-  return notFound(failure ?? reply(451, '4.312', otherwise))
+/** A host to look up. */
+interface Host extends SmartHost, Pick<HopFacts, 'foundBy' | 'authentic'> {
+  /** The names of the domain whose mail it takes by MX, for which its certificate may be, too. */
+  standsFor: readonly string[]
 }
 
-/** IPv4 first: Lambda reaches IPv6 only where the VPC was given it. */
-async function addressesOf(
-  host: string,
+interface Choice extends Pick<RoutingOptions, 'dane'> {
+  allowed: (ip: string) => boolean
+}
+
+async function hopsOf(
+  hosts: readonly Host[],
   resolver: Resolver,
-): Promise<{ ips: string[]; failure: Reply | null }> {
+  choice: Choice & { /** What to say where no host has an address that may be used. */ otherwise: string },
+): Promise<NextHops> {
+  // All at once: a host whose name server is silent must not take the time of the others.
+  const found = await Promise.all(hosts.slice(0, mostAddresses).map((host) => lookUp(host, resolver, choice)))
+  const failure = found.find((each) => each.failure !== null)?.failure ?? null
+  const hops = found.flatMap((each) => each.hops)
+  if (hops.length > 0) return { kind: 'Found', hops: hops.slice(0, mostAddresses) }
+  return notFound(failure ?? reply(451, '4.312', choice.otherwise))
+}
+
+interface LookedUp {
+  hops: NextHop[]
+  /** That a question had no answer, even where another had. */
+  failure: Reply | null
+  /** Whether there is any address, be it one that may be used or not. */
+  isFound: boolean
+}
+
+async function lookUp(
+  { host, port, foundBy, authentic, standsFor }: Host,
+  resolver: Resolver,
+  { dane, allowed }: Choice,
+): Promise<LookedUp> {
+  const common = { host, port, foundBy, authentic }
+  if (isIP(host)) return { hops: [{ ...common, ip: host, dane: noDane }], failure: null, isFound: true }
+  const { ips, failure, proof } = await addressesOf(host, resolver)
+  const usable = ips.filter(allowed)
+  // An MX record that is not proven leads to whom it likes, and TLSA records of his would only prove that it is he.
+  const asked = dane && authentic && usable.length > 0
+  const facts = asked ? await findDane({ host, port, standsFor, ...proof }, resolver) : noDane
+  return { hops: usable.map((ip) => ({ ...common, ip, dane: facts })), failure, isFound: ips.length > 0 }
+}
+
+interface Addresses {
+  ips: string[]
+  failure: Reply | null
+  proof: { secure: boolean; expanded: string }
+}
+
+/** IPv4 first: Lambda reaches IPv6 only where the VPC was given it. One family does without the other. */
+async function addressesOf(host: string, resolver: Resolver): Promise<Addresses> {
   const answers = await Promise.all([resolver.ask(host, 'A'), resolver.ask(host, 'AAAA')])
-  const ips = answers.flatMap((answer) => (answer.kind === 'Found' ? answer.records : []))
+  const found = answers.filter((answer) => answer.kind === 'Found')
+  const best = found.find(({ secure }) => secure) ?? found[0]
   const failed = answers.find((answer) => answer.kind === 'Failed')
-  return { ips, failure: failed ? dnsFailed(`addresses of ${host}`, failed.code) : null }
+  return {
+    ips: found.flatMap(({ records }) => records),
+    failure: failed ? dnsFailed(`addresses of ${host}`, failed) : null,
+    proof: { secure: best?.secure ?? false, expanded: best?.name ?? host },
+  }
 }
 
 function shuffled<T>(items: readonly T[], random: () => number): T[] {
@@ -154,6 +200,3 @@ const notFound = (answer: Reply): NextHops => ({ kind: 'NotFound', reply: answer
 
 const noSuchDomain = (domain: string): Reply =>
   reply(550, '1.2', `${domain} does not exist or has no mail server`)
-
-const dnsFailed = (what: string, code: string): Reply =>
-  reply(451, '4.312', `DNS failed for the ${what}: ${code}`)
