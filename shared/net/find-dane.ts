@@ -78,5 +78,5 @@ const failed = (what: string, failure: Failure): Dane => ({
 /** A deferral. */
 export const dnsFailed = (what: string, { code, bogus }: Failure): Reply =>
   bogus
-    ? reply(451, '7.324', `DNSSEC says that the ${what} are not to be believed`)
+    ? reply(451, '7.324', `DNSSEC validation failed for the ${what}`)
     : reply(451, '4.312', `DNS failed for the ${what}: ${code}`)

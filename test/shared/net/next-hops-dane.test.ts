@@ -1,0 +1,393 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { formatReply } from '../../../shared/mail/reply.ts'
+import { findNextHops, type NextHops, type SmtpRoute } from '../../../shared/net/next-hops.ts'
+import type { Dane } from '../../../shared/policy/transport-security.ts'
+import { fakeResolver, type Zone } from '../../support/dns.ts'
+
+const domain = 'partner.example'
+const byMx: SmtpRoute = { kind: 'Mx', domain }
+const bySmartHost = (host: string, port = 25): SmtpRoute => ({ kind: 'SmartHosts', hosts: [{ host, port }] })
+
+async function look(zone: Zone, route = byMx, dane = true) {
+  const resolver = fakeResolver(zone)
+  const found = await findNextHops(route, resolver, {
+    privateNetworks: [],
+    dane,
+    random: () => 0,
+    signal: AbortSignal.timeout(10_000),
+  })
+  return { found, tlsaAsked: resolver.asked.filter((question) => question.startsWith('TLSA ')), resolver }
+}
+
+const shownDane = (dane: Dane): string => {
+  switch (dane.kind) {
+    case 'None':
+      return 'none'
+    case 'Failed':
+      return `${dane.bogus ? 'bogus' : 'failed'}: ${formatReply(dane.reply)}`
+    case 'Records': {
+      const records = dane.records.map(({ usage, selector, matchingType, data }) =>
+        [usage, selector, matchingType, data].join(' '),
+      )
+      return `${records.join(', ')} at ${dane.baseDomain} for ${dane.names.join(', ')}`
+    }
+  }
+}
+
+const shown = (found: NextHops): string | string[] =>
+  found.kind === 'NotFound'
+    ? formatReply(found.reply)
+    : found.hops.map(
+        ({ host, ip, authentic, dane }) =>
+          `${host} ${ip}${authentic ? ' authentic' : ''}, ${shownDane(dane)}`,
+      )
+
+const mx: Zone['mx'] = { [domain]: [[10, 'mx.partner.example']] }
+const a = { 'mx.partner.example': ['8.8.8.1'] }
+const tlsaName = '_25._tcp.mx.partner.example'
+const tlsa: Zone['tlsa'] = { [tlsaName]: [[3, 1, 1, 'ab']] }
+const signed = [domain, 'mx.partner.example', tlsaName]
+
+describe('the TLSA records of a mail exchanger', () => {
+  const rows: [string, Zone, string | string[], string[]][] = [
+    [
+      'count where everything that leads to them is signed',
+      { mx, a, tlsa, secure: signed },
+      [
+        'mx.partner.example 8.8.8.1 authentic, 3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
+      ],
+      [tlsaName],
+    ],
+    [
+      'are all there, usable or not',
+      {
+        mx,
+        a,
+        tlsa: {
+          [tlsaName]: [
+            [3, 1, 1, 'ab'],
+            [0, 0, 1, 'cd'],
+          ],
+        },
+        secure: signed,
+      },
+      [
+        'mx.partner.example 8.8.8.1 authentic, 3 1 1 ab, 0 0 1 cd at mx.partner.example for mx.partner.example, partner.example',
+      ],
+      [tlsaName],
+    ],
+    [
+      'are not asked for where the MX records are not signed',
+      { mx, a, tlsa, secure: signed.slice(1) },
+      ['mx.partner.example 8.8.8.1, none'],
+      [],
+    ],
+    [
+      'are not asked for where the addresses are not signed, though they would fail',
+      { mx, a, fail: { [tlsaName]: 'ESERVFAIL' }, secure: [domain] },
+      ['mx.partner.example 8.8.8.1 authentic, none'],
+      [],
+    ],
+    [
+      'do not count where they are not signed themselves',
+      { mx, a, tlsa, secure: signed.slice(0, 2) },
+      ['mx.partner.example 8.8.8.1 authentic, none'],
+      [tlsaName],
+    ],
+    [
+      'are none where it is proven that there are none',
+      { mx, a, secure: signed },
+      ['mx.partner.example 8.8.8.1 authentic, none'],
+      [tlsaName],
+    ],
+    [
+      'make the host unreachable when they cannot be had',
+      { mx, a, fail: { [tlsaName]: 'ETIMEOUT' }, secure: signed },
+      [
+        'mx.partner.example 8.8.8.1 authentic, failed: 451 4.4.312 DNS failed for the TLSA records of mx.partner.example: ETIMEOUT',
+      ],
+      [tlsaName],
+    ],
+    [
+      'make the host unreachable when they are not to be believed',
+      { mx, a, fail: { [tlsaName]: 'BOGUS' }, secure: signed },
+      [
+        'mx.partner.example 8.8.8.1 authentic, bogus: 451 4.7.324 DNSSEC validation failed for the TLSA records of mx.partner.example',
+      ],
+      [tlsaName],
+    ],
+    [
+      'make no other host unreachable',
+      {
+        mx: {
+          [domain]: [
+            [10, 'mx.partner.example'],
+            [20, 'mx2.partner.example'],
+          ],
+        },
+        a: { ...a, 'mx2.partner.example': ['8.8.8.2'] },
+        fail: { [tlsaName]: 'ESERVFAIL' },
+        tlsa: { '_25._tcp.mx2.partner.example': [[3, 1, 1, 'cd']] },
+        secure: [...signed, 'mx2.partner.example', '_25._tcp.mx2.partner.example'],
+      },
+      [
+        'mx.partner.example 8.8.8.1 authentic, failed: 451 4.4.312 DNS failed for the TLSA records of mx.partner.example: ESERVFAIL',
+        'mx2.partner.example 8.8.8.2 authentic, 3 1 1 cd at mx2.partner.example for mx2.partner.example, partner.example',
+      ],
+      [tlsaName, '_25._tcp.mx2.partner.example'],
+    ],
+    [
+      'are asked for where one family of addresses fails, and with the addresses of the other',
+      {
+        mx,
+        aaaa: { 'mx.partner.example': ['2a00:1450::1'] },
+        tlsa,
+        fail: { 'A mx.partner.example': 'ESERVFAIL' },
+        secure: signed,
+      },
+      [
+        'mx.partner.example 2a00:1450::1 authentic, 3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
+      ],
+      [tlsaName],
+    ],
+    [
+      'are the same for every address of the host',
+      { mx, a: { 'mx.partner.example': ['8.8.8.1', '8.8.8.2'] }, tlsa, secure: signed },
+      [
+        'mx.partner.example 8.8.8.1 authentic, 3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
+        'mx.partner.example 8.8.8.2 authentic, 3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
+      ],
+      [tlsaName],
+    ],
+    [
+      'may lie behind an alias, which is no name of the host',
+      {
+        mx,
+        a,
+        cname: { [tlsaName]: 'tlsa.partner.example' },
+        tlsa: { 'tlsa.partner.example': [[2, 0, 1, 'cd']] },
+        secure: [...signed, 'tlsa.partner.example'],
+      },
+      [
+        'mx.partner.example 8.8.8.1 authentic, 2 0 1 cd at mx.partner.example for mx.partner.example, partner.example',
+      ],
+      [tlsaName],
+    ],
+    [
+      'do not count behind an alias into a zone that is not signed',
+      {
+        mx,
+        a,
+        cname: { [tlsaName]: 'tlsa.elsewhere.example' },
+        tlsa: { 'tlsa.elsewhere.example': [[2, 0, 1, 'cd']] },
+        secure: signed,
+      },
+      ['mx.partner.example 8.8.8.1 authentic, none'],
+      [tlsaName],
+    ],
+    [
+      'are not asked for where no address may be used',
+      { mx, a: { 'mx.partner.example': ['10.0.0.1'] }, tlsa, secure: signed },
+      '451 4.4.312 No mail exchanger of partner.example has an address that may be used',
+      [],
+    ],
+    [
+      'are not asked for at a name that is too long to exist',
+      {
+        mx: { [domain]: [[10, `${'a.'.repeat(121)}example`]] },
+        a: { [`${'a.'.repeat(121)}example`]: ['8.8.8.1'] },
+        secure: [domain, `${'a.'.repeat(121)}example`],
+      },
+      [`${'a.'.repeat(121)}example 8.8.8.1 authentic, none`],
+      [],
+    ],
+  ]
+  for (const [what, zone, expected, asked] of rows) {
+    it(what, async () => {
+      const { found, tlsaAsked } = await look(zone)
+      assert.deepEqual(shown(found), expected)
+      assert.deepEqual(
+        tlsaAsked,
+        asked.map((name) => `TLSA ${name}`),
+      )
+    })
+  }
+
+  it('are not asked for when nobody wants to know', async () => {
+    const { found, tlsaAsked } = await look({ mx, a, tlsa, secure: signed }, byMx, false)
+    assert.deepEqual(shown(found), ['mx.partner.example 8.8.8.1 authentic, none'])
+    assert.deepEqual(tlsaAsked, [])
+  })
+})
+
+describe('a mail exchanger that is an alias', () => {
+  const cname = { 'mx.partner.example': 'real.hoster.example' }
+  const addresses = { 'real.hoster.example': ['8.8.8.1'] }
+  const expandedName = '_25._tcp.real.hoster.example'
+  const both = { ...tlsa, [expandedName]: [[2, 1, 1, 'cd']] } as Zone['tlsa'] & {}
+  const allSigned = [...signed, 'real.hoster.example', expandedName]
+  const rows: [string, Zone, string, string[]][] = [
+    [
+      'has first the records of what it leads to',
+      { tlsa: both, secure: allSigned },
+      '2 1 1 cd at real.hoster.example for real.hoster.example, partner.example',
+      [expandedName],
+    ],
+    [
+      'has its own where those are none',
+      { tlsa, secure: allSigned },
+      '3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
+      [expandedName, tlsaName],
+    ],
+    [
+      'has its own where those are not signed',
+      { tlsa: both, secure: [...signed, 'real.hoster.example'] },
+      '3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
+      [expandedName, tlsaName],
+    ],
+    [
+      'is unreachable where those cannot be had, whatever its own are',
+      { tlsa, fail: { [expandedName]: 'ESERVFAIL' }, secure: allSigned },
+      'failed: 451 4.4.312 DNS failed for the TLSA records of real.hoster.example: ESERVFAIL',
+      [expandedName],
+    ],
+    ['has none where neither has any', { secure: allSigned }, 'none', [expandedName, tlsaName]],
+    [
+      'has its own only where it leads into a zone that is not signed',
+      { tlsa: both, secure: [...signed, expandedName] },
+      '3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
+      [tlsaName],
+    ],
+    [
+      'has none where the alias itself is not signed',
+      { tlsa: both, secure: [domain, tlsaName, 'real.hoster.example', expandedName] },
+      'none',
+      [],
+    ],
+    [
+      'is unreachable where it cannot be known whether the alias is signed',
+      { tlsa: both, fail: { 'CNAME mx.partner.example': 'ETIMEOUT' }, secure: [domain, tlsaName] },
+      'failed: 451 4.4.312 DNS failed for the alias mx.partner.example: ETIMEOUT',
+      [],
+    ],
+  ]
+  for (const [what, zone, expected, asked] of rows) {
+    it(what, async () => {
+      const { found, tlsaAsked } = await look({ mx, a: addresses, cname, ...zone })
+      assert.deepEqual(shown(found), [`mx.partner.example 8.8.8.1 authentic, ${expected}`])
+      assert.deepEqual(
+        tlsaAsked,
+        asked.map((name) => `TLSA ${name}`),
+      )
+    })
+  }
+})
+
+describe('a domain that is an alias', () => {
+  const zone: Zone = {
+    cname: { [domain]: 'real.example' },
+    mx: { 'real.example': [[10, 'mx.partner.example']] },
+    a,
+    tlsa,
+  }
+
+  it('has mail exchangers that may be certified for either name', async () => {
+    const { found } = await look({ ...zone, secure: [...signed, 'real.example'] })
+    assert.deepEqual(shown(found), [
+      'mx.partner.example 8.8.8.1 authentic, 3 1 1 ab at mx.partner.example for mx.partner.example, partner.example, real.example',
+    ])
+  })
+
+  it('has mail exchangers that are not proven where it leads into a zone that is not signed', async () => {
+    const { found } = await look({ ...zone, secure: signed })
+    assert.deepEqual(shown(found), ['mx.partner.example 8.8.8.1, none'])
+  })
+})
+
+describe('a domain without mail exchangers', () => {
+  const own = `_25._tcp.${domain}`
+  it('has TLSA records of its own', async () => {
+    const { found } = await look({
+      a: { [domain]: ['8.8.8.1'] },
+      tlsa: { [own]: [[3, 1, 1, 'ab']] },
+      secure: [domain, own],
+    })
+    assert.deepEqual(shown(found), [
+      'partner.example 8.8.8.1 authentic, 3 1 1 ab at partner.example for partner.example',
+    ])
+  })
+
+  it('that is an alias may be certified for both names', async () => {
+    const expanded = '_25._tcp.real.example'
+    const { found } = await look({
+      cname: { [domain]: 'real.example' },
+      a: { 'real.example': ['8.8.8.1'] },
+      tlsa: { [expanded]: [[2, 0, 1, 'ab']] },
+      secure: [domain, 'real.example', expanded],
+    })
+    assert.deepEqual(shown(found), [
+      'partner.example 8.8.8.1 authentic, 2 0 1 ab at real.example for real.example, partner.example',
+    ])
+  })
+
+  it('is the host itself, which needs no proof', async () => {
+    const { found, tlsaAsked } = await look({ a: { [domain]: ['8.8.8.1'] } })
+    assert.deepEqual(shown(found), ['partner.example 8.8.8.1 authentic, none'])
+    assert.equal(found.kind === 'Found' && found.hops[0]?.foundBy, 'Domain')
+    assert.deepEqual(tlsaAsked, [])
+  })
+})
+
+describe('a smart host', () => {
+  it('has the TLSA records of its port, for its own name only', async () => {
+    const name = '_587._tcp.mx.partner.example'
+    const { found, tlsaAsked } = await look(
+      { a, tlsa: { [name]: [[2, 1, 1, 'ab']] }, secure: ['mx.partner.example', name] },
+      bySmartHost('mx.partner.example', 587),
+    )
+    assert.deepEqual(shown(found), [
+      'mx.partner.example 8.8.8.1 authentic, 2 1 1 ab at mx.partner.example for mx.partner.example',
+    ])
+    assert.equal(found.kind === 'Found' && found.hops[0]?.foundBy, 'SmartHost')
+    assert.deepEqual(tlsaAsked, [`TLSA ${name}`])
+  })
+
+  it('given as an address has none, and nothing is asked', async () => {
+    const { found, resolver } = await look({}, bySmartHost('10.0.0.1'))
+    assert.deepEqual(shown(found), ['10.0.0.1 10.0.0.1 authentic, none'])
+    assert.deepEqual(resolver.asked, [])
+  })
+})
+
+describe('what DNSSEC says not to believe', () => {
+  const rows: [string, Zone, string][] = [
+    [
+      'is 4.7.324 for the mail exchangers of a domain, before its own addresses are thought of',
+      { a: { [domain]: ['8.8.8.1'] }, fail: { [`MX ${domain}`]: 'BOGUS' } },
+      '451 4.7.324 DNSSEC validation failed for the MX of partner.example',
+    ],
+    [
+      'is 4.7.324 for the addresses of the only mail exchanger',
+      { mx, fail: { 'mx.partner.example': 'BOGUS' } },
+      '451 4.7.324 DNSSEC validation failed for the addresses of mx.partner.example',
+    ],
+  ]
+  for (const [what, zone, expected] of rows) {
+    it(what, async () => assert.equal(shown((await look(zone)).found), expected))
+  }
+
+  it('keeps no other mail exchanger from being tried', async () => {
+    const { found } = await look({
+      mx: {
+        [domain]: [
+          [10, 'mx.partner.example'],
+          [20, 'mx2.partner.example'],
+        ],
+      },
+      a: { 'mx2.partner.example': ['8.8.8.2'] },
+      fail: { 'mx.partner.example': 'BOGUS' },
+    })
+    assert.deepEqual(shown(found), ['mx2.partner.example 8.8.8.2, none'])
+  })
+})
