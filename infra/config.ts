@@ -30,6 +30,18 @@ const fixedUnit = (timeoutSeconds: number, atOnce: number) =>
     .prefault({})
     .transform((settings) => ({ ...settings, timeoutSeconds }))
 
+/** Seconds that a next hop may be silent. */
+const silence = (byDefault: number) => z.number().positive().max(240).default(byDefault)
+
+const SmtpTimeouts = z.strictObject({
+  connect: silence(30),
+  /** The greeting, and again the TLS handshake. */
+  greeting: silence(60),
+  command: silence(60),
+  /** While the message is sent. */
+  data: silence(120),
+})
+
 const Ingress = z.strictObject({
   /** Fargate CPU units. A task has two MiB of memory a unit, the least that Fargate pairs with each of these. */
   cpu: z
@@ -102,7 +114,15 @@ export const Config = z
          * RFC 5321 §4.5.3.2 lets one SMTP command take minutes. The function gives an attempt 270 seconds and claims
          * it for 360.
          */
-        deliver: fixedUnit(300, 50),
+        deliver: z
+          .strictObject({
+            concurrency: concurrency.default(50),
+            /** Deliveries to one destination at once, over all workers. */
+            concurrencyPerDestination: z.int().min(1).max(1000).default(10),
+            smtpTimeouts: SmtpTimeouts.prefault({}),
+          })
+          .prefault({})
+          .transform((settings) => ({ ...settings, timeoutSeconds: 300 })),
         /** The function gives itself 25 seconds, and API Gateway gives it 29. */
         validate: fixedUnit(29, 5),
         /** A claim on a DSN lasts 90 seconds. */

@@ -3,24 +3,24 @@
  * written straight after the next hop's reply and before anything else, since from its 250 on a second try would
  * be a second copy.
  */
-import { type DeliveryJob, type EvaluationJob, inParts } from '../../shared/contract/jobs.ts'
+import { type DeliveryJob, inParts } from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference, Recipient } from '../../shared/contract/message.ts'
 import type { Claim, ClaimKey, Claims, Forestalled } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/keys.ts'
 import type { Trace } from '../../shared/messages/trace.ts'
 import type { Mail, Outcomes } from '../../shared/net/smtp-delivery.ts'
-import type { Sender } from '../../shared/queues/job-queue.ts'
 import { withoutOutdated } from './outdated.ts'
+import { type Dependencies as Postponing, postpone, type Reason } from './postpone.ts'
 
-export interface Dependencies {
+export interface Dependencies extends Postponing {
   claims: Claims<Attempt | Forestalled>
   trace: Trace
-  evaluation: Sender<EvaluationJob>
   /** The message's octets, proven to be those that were stored. */
   read(reference: ContentReference): Promise<Buffer>
   /** Tries once; never throws for what a next hop does. */
   transmit(route: DeliveryJob['route'], mail: Mail): Promise<Outcomes>
-  now(): Date
+  /** Does the work when it is its turn at the destination, or says why it cannot be done now. */
+  inTurn<T>(work: () => Promise<T>): Promise<T | Reason>
   /** Of the connectors as they are. */
   connectorsVersion: number
   /** Attempts are part of the trace and are kept as long. */
@@ -44,6 +44,8 @@ export interface Delivery {
   unwritten: Error[]
   /** Recipients handed back, since connectors have changed since they were decided upon. */
   handedBack: number
+  /** Why the job went back to its queue with nothing begun. */
+  postponed: Reason | null
   /** Recipients that somebody else is trying or about to settle: the job has to come back for them. */
   busy: Recipient[]
 }
@@ -58,21 +60,24 @@ export const leaseMs = 6 * 60_000
 export async function deliverJob(given: DeliveryJob, dependencies: Dependencies): Promise<Delivery> {
   const recipients = await withoutOutdated(given, dependencies.connectorsVersion, dependencies)
   const handedBack = given.recipients.length - recipients.length
-  if (recipients.length === 0)
-    return { tried: [], known: [], leasesExpired: 0, unwritten: [], busy: [], handedBack }
+  if (recipients.length === 0) return { ...nothing, handedBack }
   const job = { ...given, recipients }
   const content = await dependencies.read(job.message.content)
-  const claims = await withoutSettled(job, await claimAll(job, dependencies), dependencies)
-  const claimed = claims.filter(({ claim }) => claim.kind === 'Claimed').map(({ recipient }) => recipient)
+  const begun = await dependencies.inTurn(() => attempt(job, content, dependencies))
+  if (typeof begun === 'string') {
+    await postpone(job, begun, dependencies)
+    return { ...nothing, handedBack, postponed: begun }
+  }
+  const { claims, tried } = begun
   const known = claims.flatMap(({ recipient, claim }) =>
     claim.kind === 'Done' && claim.result.outcome !== 'Forestalled'
       ? [{ recipient, attempt: claim.result }]
       : [],
   )
-  const tried = claimed.length === 0 ? [] : await tryOnce(job, claimed, content, dependencies)
   const unwritten = await writeDown(job, tried, dependencies)
   await report(job, [...known, ...tried], dependencies)
   return {
+    ...nothing,
     tried,
     known,
     leasesExpired: claims.filter(({ claim }) => claim.kind === 'Claimed' && claim.leaseExpired).length,
@@ -82,6 +87,27 @@ export async function deliverJob(given: DeliveryJob, dependencies: Dependencies)
       .filter(({ claim }) => claim.kind === 'Busy' || isForestalled(claim))
       .map(({ recipient }) => recipient),
   }
+}
+
+const nothing: Delivery = {
+  tried: [],
+  known: [],
+  leasesExpired: 0,
+  unwritten: [],
+  handedBack: 0,
+  postponed: null,
+  busy: [],
+}
+
+/** Claims are taken in the job's turn: what waits for it is nobody's yet. */
+async function attempt(
+  job: DeliveryJob,
+  content: Buffer,
+  dependencies: Dependencies,
+): Promise<{ claims: Claiming[]; tried: Tried[] }> {
+  const claims = await withoutSettled(job, await claimAll(job, dependencies), dependencies)
+  const claimed = claims.filter(({ claim }) => claim.kind === 'Claimed').map(({ recipient }) => recipient)
+  return { claims, tried: claimed.length === 0 ? [] : await tryOnce(job, claimed, content, dependencies) }
 }
 
 interface Claiming {

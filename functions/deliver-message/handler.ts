@@ -1,3 +1,4 @@
+import { Logger } from '@aws-lambda-powertools/logger'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SESClient } from '@aws-sdk/client-ses'
@@ -15,36 +16,45 @@ import { type JobTools, sqsHandler } from '../../shared/middleware/sqs-handler.t
 import { createResolver } from '../../shared/net/resolver.ts'
 import { deliverBySes, type SesOptions } from '../../shared/net/ses-delivery.ts'
 import { deliverBySmtp, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
-import { defaultTimeouts } from '../../shared/net/smtp-session.ts'
 import { noMtaSts } from '../../shared/policy/transport-security.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
+import { Slots } from '../../shared/transport/slots.ts'
+import { Batch, type Place } from './batch.ts'
 import { type Dependencies, deliverJob } from './deliver-job.ts'
 import { countDelivery, logDelivery } from './observe.ts'
 
 // What AWS calls.
 
-/** Less than the function may run, so that what came of an attempt can still be written down. */
-const attemptLimitMs = 270_000
+/** The function may run for longer, so that what came of an attempt can still be written down. */
+const limits = { limitMs: 270_000, leastMs: 90_000 }
+
+/** As long as the function may run; no delivery goes on behind it. A place is not worth waiting for. */
+const places = { leaseMs: 300_000, patienceMs: 2_000 }
 
 export const handler = sqsHandler({
   unit: 'deliver-message',
   job: DeliveryJob,
   beforeBatch,
   process: deliverRecord,
+  afterBatch: ({ shared }) => shared.end(),
 })
 
 // What runs at cold start.
 
 const environment = readEnvironment(DeliverEnvironment, process.env)
+const logger = new Logger({ serviceName: 'deliver-message' })
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
+const queues = new SQSClient(clientDefaults)
 const content = new ContentReader(new S3Client(clientDefaults))
 
-const claimsAndQueues: Omit<Dependencies, 'transmit' | 'connectorsVersion'> = {
+const claimsAndQueues: Omit<Dependencies, 'transmit' | 'inTurn' | 'connectorsVersion'> = {
   claims: new Claims<Attempt | Forestalled>(documents, environment.MESSAGES_TABLE),
   trace: new Trace(documents, environment.MESSAGES_TABLE),
-  evaluation: new JobQueue<EvaluationJob>(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),
+  evaluation: new JobQueue<EvaluationJob>(queues, environment.EVALUATION_QUEUE_URL),
+  delivery: new JobQueue<DeliveryJob>(queues, environment.DELIVERY_QUEUE_URL),
   read: (reference) => content.read(reference),
   now: () => new Date(),
+  random: Math.random,
   retentionDays: environment.TRACE_RETENTION_DAYS,
 }
 
@@ -53,7 +63,7 @@ const smtp: Omit<SmtpOptions, 'signal'> = {
   resolver: createResolver(environment.DNS_SERVERS),
   privateNetworks: environment.PRIVATE_MX_NETWORKS,
   random: Math.random,
-  timeouts: defaultTimeouts,
+  timeouts: environment.SMTP_TIMEOUT_SECONDS,
   mtaSts: async () => noMtaSts,
   credentials: async (name) => {
     throw new Error(`there is no way yet to read ${name}`)
@@ -69,32 +79,54 @@ const ses: Omit<SesOptions, 'signal'> = {
   },
 }
 
-// What runs for each record.
+const slots = new Slots(documents, environment.TRANSPORT_TABLE, {
+  ...places,
+  most: environment.DELIVERIES_PER_DESTINATION,
+})
+
+// What runs for each batch, and for each of its records.
 
 /** When connectors cannot be asked for their version, nothing leaves: the batch comes back. */
 async function beforeBatch() {
-  const signal = AbortSignal.timeout(attemptLimitMs)
-  return { signal, connectorsVersion: await readVersion(documents, environment.CONNECTORS_TABLE) }
+  const connectorsVersion = await readVersion(documents, environment.CONNECTORS_TABLE)
+  const onFault = (error: Error) => logger.warn('A place at a destination is not known', error)
+  return { connectorsVersion, shared: new Batch({ ...limits, slots, onFault }) }
 }
+
+/** SES and our own table have no line to wait in. */
+const withoutLine: Place = { inTurn: (work) => work(), leave: () => {} }
 
 async function deliverRecord(
   job: DeliveryJob,
   {
-    batch: { signal, connectorsVersion },
+    batch: { shared, connectorsVersion },
     logger,
     metrics,
   }: JobTools<Awaited<ReturnType<typeof beforeBatch>>>,
 ): Promise<void> {
-  const delivery = await deliverJob(job, {
-    ...claimsAndQueues,
-    connectorsVersion,
-    transmit: (route, mail) =>
-      route.kind === 'Mx' || route.kind === 'SmartHosts'
-        ? deliverBySmtp(route, mail, { ...smtp, signal })
-        : deliverBySes(mail, { ...ses, signal }),
-  })
-  logDelivery(logger, job, delivery)
-  countDelivery(metrics, job, delivery)
-  if (delivery.busy.length > 0)
-    throw new Error(`${delivery.busy.length} recipients are being tried by another worker`)
+  const { signal, sessions, find } = shared
+  const bySmtp = job.route.kind === 'Mx' || job.route.kind === 'SmartHosts'
+  const place = bySmtp ? shared.join(job.destination) : withoutLine
+  try {
+    const delivery = await deliverJob(job, {
+      ...claimsAndQueues,
+      connectorsVersion,
+      inTurn: place.inTurn,
+      transmit: (route, mail) =>
+        route.kind === 'Mx' || route.kind === 'SmartHosts'
+          ? deliverBySmtp(route, mail, {
+              ...smtp,
+              signal,
+              find,
+              open: (hop, options, anew) => sessions.open(hop, options, anew),
+            })
+          : deliverBySes(mail, { ...ses, signal }),
+    })
+    logDelivery(logger, job, delivery)
+    countDelivery(metrics, job, delivery)
+    if (delivery.busy.length > 0)
+      throw new Error(`${delivery.busy.length} recipients are being tried by another worker`)
+  } finally {
+    place.leave()
+  }
 }

@@ -10,7 +10,7 @@ import type { Delivery } from './deliver-job.ts'
 
 /** One line for the attempt; replies belong to the log, the message's own words do not. */
 export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery): void {
-  const { tried, known, leasesExpired, busy, unwritten, handedBack } = delivery
+  const { tried, known, leasesExpired, busy, unwritten, handedBack, postponed } = delivery
   const first = tried[0]?.attempt
   logger.info('Delivery attempted', {
     messageId: job.message.id,
@@ -33,6 +33,7 @@ export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery
     leasesExpired,
     busy: busy.length,
     handedBack,
+    postponed,
   })
   for (const error of unwritten) logger.error('The result of an attempt could not be kept', error)
 }

@@ -39,6 +39,15 @@ export class DeliverMessage extends Construct {
     props.content.grantRead(this.handler)
     outboundMail.grantSend(this.handler)
     queues.evaluation.grantSend(this.handler)
+    // What cannot be begun now goes back.
+    queues.delivery.grantSend(this.handler)
     queues.delivery.consume(this.handler)
+    this.tellLimits(config.functions.deliver)
+  }
+
+  private tellLimits({ concurrencyPerDestination, smtpTimeouts }: Config['functions']['deliver']): void {
+    const { connect, greeting, command, data } = smtpTimeouts
+    this.handler.addEnvironment('DELIVERIES_PER_DESTINATION', String(concurrencyPerDestination))
+    this.handler.addEnvironment('SMTP_TIMEOUT_SECONDS', [connect, greeting, command, data].join(','))
   }
 }

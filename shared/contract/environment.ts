@@ -17,6 +17,8 @@ const commaSeparated = z
 /** Days that the message trace, and with it every claim, is kept. */
 const retentionDays = z.coerce.number().int().min(1).max(3650).default(90)
 
+const seconds = z.number().positive().max(240)
+
 const port = z.coerce.number().int().min(1).max(65535)
 
 /** What every unit that reads connectors needs. */
@@ -92,10 +94,28 @@ const OutboundMailEnvironment = ConnectorsEnvironment.extend({
   PRIVATE_MX_NETWORKS: commaSeparated,
 })
 
+/** Seconds, as many as RFC 5321 §4.5.3.2 would have for each phase; a function has less time than that in all. */
+const smtpTimeouts = z
+  .string()
+  .default('30,60,60,120')
+  .transform((value) => value.split(',').map(Number))
+  .pipe(z.tuple([seconds, seconds, seconds, seconds]))
+  .transform(([connect, greeting, command, data]) => ({
+    connect: connect * 1000,
+    greeting: greeting * 1000,
+    command: command * 1000,
+    data: data * 1000,
+  }))
+
 export const DeliverEnvironment = OutboundMailEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  DELIVERY_QUEUE_URL: z.url(),
+  /** How many workers may deliver to one destination at once. */
+  DELIVERIES_PER_DESTINATION: z.coerce.number().int().min(1).default(10),
+  /** `connect,greeting,command,data`: how long a next hop may be silent. */
+  SMTP_TIMEOUT_SECONDS: smtpTimeouts,
   TRACE_RETENTION_DAYS: retentionDays,
 })
 

@@ -74,7 +74,10 @@ function worker(outcomes: Record<string, Outcome>, fields: Partial<Dependencies>
       transmitted.push(recipients.map(({ address }) => address))
       return new Map(recipients.map(({ address }) => [address, outcomes[address] ?? delivered]))
     },
+    inTurn: (work) => work(),
+    delivery: recordingQueue<DeliveryJob>(),
     now: () => receivedAt,
+    random: () => 0,
     connectorsVersion: 1,
     retentionDays: 90,
     ...fields,

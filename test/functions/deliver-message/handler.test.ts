@@ -52,6 +52,7 @@ before(async () => {
     MESSAGES_TABLE: db.messagesTable,
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: `${endpoint}/queue`,
+    DELIVERY_QUEUE_URL: `${endpoint}/delivery`,
     TRANSPORT_TABLE: db.transportTable,
     SES_CONFIGURATION_SET_REQUIRE_TLS: 'require',
     SES_CONFIGURATION_SET_OPTIONAL_TLS: 'optional',

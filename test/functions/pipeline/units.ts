@@ -50,8 +50,11 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
       return deliver(DeliveryJob.parse(job), {
         ...shared,
         claims: new Claims(documents, table),
+        delivery: queue(ports, 'deliver'),
         read: ports.read,
+        inTurn: (work) => work(),
         now: ports.now,
+        random: () => 0,
         connectorsVersion: ports.connectors().version,
       })
     case 'bounce':
