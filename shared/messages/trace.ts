@@ -42,7 +42,7 @@ export function positionOf(attempts: number, notBefore: string | null): string {
 export interface Circumstances {
   at: Date
   connectorsVersion: number
-  considered(address: string): Considered[]
+  considered(verdict: Verdict): Considered[]
 }
 
 const notFinal = '(attribute_not_exists(#state) OR #state IN (:pending, :deferred))'
@@ -89,7 +89,7 @@ export class Trace {
         at: at.toISOString(),
         connectorsVersion,
         reply: action === 'Deliver' ? null : formatReply(verdict.reply),
-        considered: considered(recipient.address),
+        considered: considered(verdict),
       },
       until: action === 'Defer' ? verdict.until.toISOString() : null,
       givenUpAt: action === 'Defer' ? verdict.expiresAt.toISOString() : null,

@@ -20,7 +20,7 @@ export type Reason =
   | 'NoRouteForAcceptedDomain'
   /** The last attempt failed for now. */
   | 'RetryLater'
-  /** The last attempt did not meet the connector's TLS settings. */
+  /** The last attempt did not meet what is demanded of the next hop's TLS. */
   | 'OutboundTlsNotMet'
   /** The next hop refused for good. */
   | 'RefusedByNextHop'

@@ -46,7 +46,8 @@ const work = new Map<string, Decide>([
   ],
   [
     'explanation for the trace',
-    (snapshot, { message, recipient }) => explainer(snapshot, message)(recipient.address).length,
+    (snapshot, { message, recipient }) =>
+      explainer(snapshot, message)({ recipient, reason: 'ConnectorMatched' }).length,
   ],
 ])
 

@@ -64,16 +64,19 @@ export function explain(snapshot: Snapshot, settings: Settings, question: Questi
         verdict,
         route: leaves ? verdict.route : null,
         tls: leaves ? verdict.tls : null,
-        considered: outboundOf(snapshot, address, mostOutbound),
+        considered: outboundOf(snapshot, verdict, mostOutbound),
       }
     }),
   }
 }
 
+/** What of a verdict says who was considered for it. */
+type Explained = Pick<Verdict, 'recipient' | 'reason'>
+
 /** Explains the verdicts of one message: by recipient, the connectors that were considered, inbound ones first. */
-export function explainer(snapshot: Snapshot, message: Message): (address: string) => Considered[] {
+export function explainer(snapshot: Snapshot, message: Message): (verdict: Explained) => Considered[] {
   const inbound = inboundOf(snapshot, message, judgeMessage(snapshot, message), mostInTrace)
-  return (address) => [...inbound, ...outboundOf(snapshot, address, mostInTrace)]
+  return (verdict) => [...inbound, ...outboundOf(snapshot, verdict, mostInTrace)]
 }
 
 function inboundOf(
@@ -86,8 +89,9 @@ function inboundOf(
   return consideredInbound(snapshot, sessionOf(message, message.source.ip), judgement, most)
 }
 
-function outboundOf(snapshot: Snapshot, address: string, most: number): Considered[] {
-  const domain = domainOf(address)
+/** What is kept here leaves by no connector. */
+function outboundOf(snapshot: Snapshot, { recipient, reason }: Explained, most: number): Considered[] {
+  const domain = reason === 'TlsReport' ? null : domainOf(recipient.address)
   return domain === null ? [] : consideredOutbound(snapshot, domain, most)
 }
 

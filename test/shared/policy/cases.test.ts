@@ -13,7 +13,7 @@ import type { Considered } from '../../../shared/policy/explain/considered.ts'
 import { explain, explainer } from '../../../shared/policy/explain/explain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { connectorsIn } from '../../support/fixtures.ts'
-import { addressOf, compile, connectorsOf, decide, messageOf } from './cases/ask.ts'
+import { addressOf, compile, connectorsOf, decide, messageOf, settingsOf } from './cases/ask.ts'
 import { chapters } from './cases/chapters.ts'
 import { accepted, type Case, type Outcomes, receivedAt } from './cases/notation.ts'
 
@@ -33,7 +33,7 @@ function check(row: Case): void {
   for (const order of [connectors, connectors.toReversed()]) {
     const given = compile(row, order)
     const verdict = decide(row, given)
-    const considered = explainer(given, messageOf(row))(addressOf(row))
+    const considered = explainer(given, messageOf(row))(verdict)
     checkVerdict(row, given, verdict)
     checkConsidered(row, verdict, considered)
     checkSession(row, given, verdict)
@@ -71,8 +71,7 @@ function checkSession(row: Case, given: Snapshot, verdict: Verdict): void {
 function checkExplanation(row: Case, given: Snapshot, verdict: Verdict, considered: unknown[]): void {
   const { envelope, source, tls } = messageOf(row)
   const question = { mailFrom: envelope.mailFrom, rcptTo: [addressOf(row)], ip: source?.ip ?? '', tls }
-  const settings = { defaultRoute: row.defaultRoute ?? 'Mx' }
-  const explained = explain(given, settings, question, receivedAt)
+  const explained = explain(given, settingsOf(row), question, receivedAt)
   const [answer] = explained.recipients
   assert.ok(answer)
   assert.deepEqual(answer.verdict, verdict)

@@ -40,7 +40,7 @@ describe('the table of replies', () => {
 
   test('has every reason for which something is not delivered, and no other', () => {
     const reasons = [...read('shared/policy/reasons.ts').matchAll(/\| '(\w+)'/g)].map(([, reason]) => reason)
-    const delivers = ['ConnectorMatched', 'DefaultRoute']
+    const delivers = ['ConnectorMatched', 'DefaultRoute', 'TlsReport']
     assert.deepEqual(
       table.map(([reason]) => unquoted(reason)).toSorted(),
       reasons.filter((reason) => !delivers.includes(reason ?? '')).toSorted(),
@@ -266,6 +266,7 @@ function questions(row: Case, given: Snapshot, verdict: Verdict): Record<string,
     recipient: () => domain !== null,
     accepted: () => isAcceptedRecipient(given, addressOf(row)),
     ours: () => row.madeHere === true || judgement.attributedTo !== null,
+    report: () => addressOf(row).toLowerCase() === row.tlsReportAddress,
     routed: () => outbound !== undefined,
     unroutedLong: expired,
     tried: () => lastAttempt !== null,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { InboundConnector, OutboundConnector } from '../../../../shared/connectors/schema.ts'
 import { type Message, plaintext, type Recipient } from '../../../../shared/contract/message.ts'
-import { evaluate, type Verdict } from '../../../../shared/policy/evaluate.ts'
+import { evaluate, type Settings, type Verdict } from '../../../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../../../shared/policy/snapshot.ts'
 import { message, recipient, snapshot } from '../../../support/fixtures.ts'
 import { type Case, mailboxes, receivedAt } from './notation.ts'
@@ -42,9 +42,14 @@ export function recipientOf(row: Case): Recipient {
   })
 }
 
+export const settingsOf = ({ defaultRoute = 'Mx', tlsReportAddress = null }: Case): Settings => ({
+  defaultRoute,
+  tlsReportAddress,
+})
+
 export function decide(row: Case, given: Snapshot): Verdict {
-  const { defaultRoute = 'Mx', minutes = 0, retry = false } = row
+  const { minutes = 0, retry = false } = row
   const now = new Date(receivedAt.getTime() + minutes * 60_000)
-  const [verdict] = evaluate(given, { defaultRoute }, messageOf(row), [recipientOf(row)], now, retry)
+  const [verdict] = evaluate(given, settingsOf(row), messageOf(row), [recipientOf(row)], now, retry)
   return verdict ?? assert.fail('no verdict')
 }

@@ -37,6 +37,8 @@ export interface Case {
   /** The message is one of ours, such as a DSN, and came from no peer. */
   madeHere?: boolean
   defaultRoute?: 'Mx' | 'Ses'
+  /** Where reports on TLS are taken. */
+  tlsReportAddress?: string | null
   /** Decided so many minutes after receipt. */
   minutes?: number
   /** What became of the last attempt. */

@@ -4,6 +4,7 @@ import {
   leaves,
   mailboxes,
   ourServer,
+  partner,
   relayDenied,
   taken,
   tls13,
@@ -96,6 +97,40 @@ export const recipientsAndRoutes: Chapter = {
       to: 'b@sales.northwind.example',
       outbound: { 'To *.northwind.example': 'Decides' },
       expected: leaves('ConnectorMatched by MX of sales.northwind.example with opportunistic TLS'),
+    },
+    {
+      name: 'a report on TLS, to the address that takes them, is kept and goes to no mailbox',
+      tlsReportAddress: 'tls-reports@ours.example',
+      to: 'TLS-Reports@ours.example',
+      outbound: {},
+      expected: leaves('TlsReport kept as a report on TLS with opportunistic TLS'),
+    },
+    {
+      name: 'nothing else is kept',
+      tlsReportAddress: 'tls-reports@ours.example',
+      expected: leaves('ConnectorMatched by mbx.ours.example:25 with opportunistic TLS'),
+    },
+    {
+      name: 'a report on TLS to somebody else’s address is relayed by nobody',
+      tlsReportAddress: 'tls-reports@northwind.example',
+      to: 'tls-reports@northwind.example',
+      outbound: {},
+      expected: {
+        inSession: '550 5.7.64 Relay access denied',
+        verdict: 'Bounce RelayDenied: 550 5.7.64 Relay access denied',
+      },
+    },
+    {
+      name: 'a partner’s report is held to what is demanded of its mail',
+      connectors: [partner('contoso.example')],
+      from: 'reports@contoso.example',
+      tlsReportAddress: 'tls-reports@ours.example',
+      to: 'tls-reports@ours.example',
+      inbound: { 'From contoso.example': 'Decides' },
+      expected: {
+        inSession: '530 5.7.0 Must issue a STARTTLS command first',
+        verdict: 'Bounce InboundTlsRequired: 550 5.7.10 Encryption needed',
+      },
     },
     // The ways of connectors.
     {
