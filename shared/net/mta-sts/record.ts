@@ -1,0 +1,43 @@
+/** The TXT record by which a domain says that it has an MTA-STS policy, and which one. */
+
+const record = /^v=STSv1[ \t]*;/
+const identifier = /^[A-Za-z0-9]{1,32}$/
+const extensionName = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/
+const extensionValue = /^[\x21-\x3a\x3c\x3e-\x7e]+$/
+
+/**
+ * RFC 8461 §3.1. What else stands at the name is passed over.
+ * @param records of `_mta-sts.DOMAIN`, the strings of each joined
+ * @returns the policy's id; null without exactly one record that is well-formed throughout
+ */
+export function announcedId(records: readonly string[]): string | null {
+  const [text, ...others] = records.filter((each) => record.test(each))
+  return text === undefined || others.length > 0 ? null : idIn(text)
+}
+
+function idIn(text: string): string | null {
+  const fields = text
+    .split(';')
+    .slice(1)
+    .map((field) => field.trim())
+  if (fields.at(-1) === '') fields.pop()
+  const pairs = fields.map(pairOf)
+  if (!pairs.every(isWellFormed)) return null
+  return pairs.find(({ name }) => name === 'id')?.value ?? null
+}
+
+interface Pair {
+  name: string
+  value: string
+}
+
+/** Without the separator there is no name. */
+function pairOf(field: string): Pair {
+  const at = Math.max(field.indexOf('='), 0)
+  return { name: field.slice(0, at), value: field.slice(at + 1) }
+}
+
+function isWellFormed({ name, value }: Pair): boolean {
+  if (name === 'id') return identifier.test(value)
+  return extensionName.test(name) && extensionValue.test(value)
+}

@@ -1,0 +1,253 @@
+/**
+ * The MTA-STS policy in force for a domain at this moment (RFC 8461 §5.1). The attack: whoever stands between us and a
+ * domain's name servers or policy host suppresses its policy, or the renewal of it, and then takes the mail. The
+ * defence: a policy once fetched is in force until its own end, whatever is heard or not heard afterwards, and is renewed
+ * daily, long before. The limit: the first contact.
+ *
+ * Each call asks for the TXT record, and fetches a policy with another id before it answers. So no attempt fails
+ * for a policy of which it was not looked, in the same attempt, whether it is still the domain's (RFC 8461 §5).
+ */
+import type { TlsResult } from '../../contract/tls-result.ts'
+import { normaliseDomain } from '../../mail/domain.ts'
+import { Allowance } from '../../middleware/allowance.ts'
+import { type MtaSts, type MtaStsPolicy, noMtaSts } from '../../policy/transport-security.ts'
+import type { KeptPolicy, KnownOfDomain, PolicyStore } from '../../transport/policy-table.ts'
+import type { ForeignHttpsOptions, ForeignLimits } from '../foreign-https.ts'
+import { fetchLimits, fetchPolicy } from './fetch.ts'
+import { announcedId } from './record.ts'
+import { Remembered } from './remembered.ts'
+import { holds, isDue, isPaused, later } from './timing.ts'
+
+export interface MtaStsOptions extends Omit<ForeignHttpsOptions, 'limits'> {
+  store: PolicyStore
+  limits?: ForeignLimits
+  now(): Date
+  /** For the log, since a policy that cannot be renewed for long may be under attack (RFC 8461 §3.3). */
+  told(trouble: PolicyTrouble): void
+}
+
+export interface PolicyTrouble {
+  domain: string
+  /** For people. */
+  what: string
+  /** Of the policy that stays in force all the same. */
+  inForce: MtaStsPolicy['mode'] | null
+}
+
+/** Milliseconds. */
+const longestLookup = 15_000
+/** That an attempt waits for a new policy while it has an old one. */
+const patience = 10_000
+const hour = 3_600_000
+
+type Found =
+  | { kind: 'Policy'; policy: KeptPolicy }
+  | { kind: 'Failed'; fault: { result: TlsResult; detail: string } }
+
+export class MtaStsSource {
+  readonly #options: MtaStsOptions
+  readonly #remembered = new Remembered()
+  readonly #fetches = new Map<string, Promise<Found>>()
+  readonly #tellings = new Allowance(1, hour)
+
+  constructor(options: MtaStsOptions) {
+    this.#options = options
+  }
+
+  /** Never throws. What takes longer than the signal allows goes on without its caller. */
+  async policyFor(recipientDomain: string, signal: AbortSignal): Promise<MtaSts> {
+    const domain = normaliseDomain(recipientDomain)
+    if (domain === null || normaliseDomain(nameOfRecord(domain)) === null) return noMtaSts
+    const [announced, known] = await Promise.all([this.#announced(domain, signal), this.#known(domain)])
+    const held = known.policy && holds(known.policy, this.#now()) ? known.policy : null
+    if (announced.kind === 'Unknown')
+      return held ? this.#unconfirmed(domain, known, held, announced.why) : none(fetchError(announced.why))
+    if (announced.id === null) return held ? this.#withdrawn(domain, held) : noMtaSts
+    if (held?.id === announced.id) {
+      this.#renewIfDue(domain, known, held)
+      return inForce(held)
+    }
+    const found = await this.#fetchInTime(domain, announced.id, known, held, signal)
+    if (found.kind === 'Policy') return inForce(found.policy)
+    return held ? inForce(held) : none(found.fault)
+  }
+
+  /** Waits for fetches that nobody waits for any more, so that a frozen Lambda function does not lose them. */
+  async settled(limitMs: number): Promise<void> {
+    await inTime(Promise.allSettled(this.#fetches.values()), AbortSignal.timeout(limitMs))
+  }
+
+  async #announced(domain: string, signal: AbortSignal): Promise<Announced> {
+    const inTime = AbortSignal.any([signal, AbortSignal.timeout(longestLookup)])
+    const answer = await this.#options.resolver.ask(nameOfRecord(domain), 'TXT', inTime)
+    if (answer.kind === 'Failed')
+      return {
+        kind: 'Unknown',
+        why: `DNS failed for the TXT record of ${nameOfRecord(domain)}: ${answer.code}`,
+      }
+    return { kind: 'Known', id: answer.kind === 'Found' ? announcedId(answer.records) : null }
+  }
+
+  async #known(domain: string): Promise<KnownOfDomain> {
+    return this.#remembered.fresh(domain, this.#now()) ?? (await this.#read(domain))
+  }
+
+  async #read(domain: string): Promise<KnownOfDomain> {
+    const own = this.#remembered.last(domain)
+    try {
+      const known = later(own, await this.#options.store.read(domain))
+      this.#remembered.remember(domain, known, this.#now())
+      return known
+    } catch (error) {
+      this.#tell(domain, `The table of policies cannot be read: ${wordsOf(error)}`, own.policy)
+      return own
+    }
+  }
+
+  /** Whether there is a new policy cannot be told by DNS, but perhaps by its host. */
+  #unconfirmed(domain: string, known: KnownOfDomain, held: KeptPolicy, why: string): MtaSts {
+    this.#tellHourly(domain, why, held)
+    this.#renewIfDue(domain, known, held)
+    return inForce(held)
+  }
+
+  /** RFC 8461 §3.1: that there is no record removes no policy. It runs out; to end it at once there is mode `none`. */
+  #withdrawn(domain: string, held: KeptPolicy): MtaSts {
+    this.#tellHourly(domain, `There is no TXT record at ${nameOfRecord(domain)} any more`, held)
+    return inForce(held)
+  }
+
+  /** Beside the attempt, which neither waits nor fails for it. */
+  #renewIfDue(domain: string, { failure }: KnownOfDomain, held: KeptPolicy): void {
+    const now = this.#now()
+    if (isDue(held, now) && !isPaused(failure, held.id, now)) void this.#renew(domain, held.id)
+  }
+
+  async #fetchInTime(
+    domain: string,
+    id: string,
+    { failure }: KnownOfDomain,
+    held: KeptPolicy | null,
+    signal: AbortSignal,
+  ): Promise<Found> {
+    if (failure !== null && isPaused(failure, id, this.#now())) return { kind: 'Failed', fault: failure }
+    const limits = held === null ? [signal] : [signal, AbortSignal.timeout(patience)]
+    const found = await inTime(this.#fetchNew(domain, id), AbortSignal.any(limits))
+    return found ?? { kind: 'Failed', fault: fetchError('The policy host took too long') }
+  }
+
+  #fetchNew(domain: string, id: string): Promise<Found> {
+    return this.#once(`${domain} ${id}`, () => this.#fetchUnless((known) => known.id === id, domain, id))
+  }
+
+  #renew(domain: string, id: string): Promise<Found> {
+    return this.#once(domain, () => this.#fetchUnless((known) => !isDue(known, this.#now()), domain, id))
+  }
+
+  /** Never rejects. However many ask, there is one fetch. */
+  #once(key: string, fetch: () => Promise<Found>): Promise<Found> {
+    const begun = this.#fetches.get(key)
+    if (begun !== undefined) return begun
+    const fetching = fetch()
+      .catch((error): Found => ({ kind: 'Failed', fault: fetchError(wordsOf(error)) }))
+      .finally(() => this.#fetches.delete(key))
+    this.#fetches.set(key, fetching)
+    return fetching
+  }
+
+  /** @param isEnough whether a policy that another worker has fetched meanwhile will do */
+  async #fetchUnless(isEnough: (policy: KeptPolicy) => boolean, domain: string, id: string): Promise<Found> {
+    const known = await this.#read(domain)
+    const now = this.#now()
+    const { policy, failure } = known
+    if (policy !== null && holds(policy, now) && isEnough(policy)) return { kind: 'Policy', policy }
+    if (failure !== null && isPaused(failure, id, now)) return { kind: 'Failed', fault: failure }
+    const { limits = fetchLimits } = this.#options
+    const fetched = await fetchPolicy(domain, { ...this.#options, limits })
+    if (fetched.kind === 'Failed') return this.#failed(domain, known, { ...fetched, id })
+    return this.#fetched(domain, known, {
+      ...fetched.policy,
+      id,
+      fetchedAt: now,
+      validUntil: now + fetched.policy.maxAge * 1000,
+    })
+  }
+
+  async #fetched(domain: string, known: KnownOfDomain, policy: KeptPolicy): Promise<Found> {
+    this.#remembered.remember(domain, later(known, { policy, failure: null }), this.#now())
+    await this.#write(domain, policy, (store) => store.keep(domain, policy))
+    return { kind: 'Policy', policy }
+  }
+
+  async #failed(
+    domain: string,
+    known: KnownOfDomain,
+    { id, result, detail }: { id: string; result: TlsResult; detail: string },
+  ): Promise<Found> {
+    const now = this.#now()
+    const failure = { id, at: now, result, detail }
+    const held = known.policy && holds(known.policy, now) ? known.policy : null
+    this.#remembered.remember(domain, { ...known, failure }, now)
+    this.#tell(domain, detail, held)
+    await this.#write(domain, held, (store) => store.noteFailure(domain, failure))
+    return { kind: 'Failed', fault: failure }
+  }
+
+  async #write(
+    domain: string,
+    held: KeptPolicy | null,
+    write: (store: PolicyStore) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await write(this.#options.store)
+    } catch (error) {
+      this.#tell(domain, `The table of policies cannot be written: ${wordsOf(error)}`, held)
+    }
+  }
+
+  #tellHourly(domain: string, what: string, held: KeptPolicy): void {
+    const now = this.#options.now()
+    if (held.mode === 'none' || !this.#tellings.isLeft(domain, now)) return
+    this.#tellings.take(domain, now)
+    this.#tell(domain, what, held)
+  }
+
+  #tell(domain: string, what: string, held: KeptPolicy | null): void {
+    this.#options.told({ domain, what, inForce: held?.mode ?? null })
+  }
+
+  #now(): number {
+    return this.#options.now().getTime()
+  }
+}
+
+type Announced =
+  | { kind: 'Known'; id: string | null }
+  /** There is no telling. */
+  | { kind: 'Unknown'; why: string }
+
+const nameOfRecord = (domain: string): string => `_mta-sts.${domain}`
+
+const inForce = ({ id, mode, mx, maxAge }: KeptPolicy): MtaSts => ({
+  kind: 'Policy',
+  policy: { id, mode, mx, maxAge },
+})
+
+const none = ({ result, detail }: { result: TlsResult; detail: string }): MtaSts => ({
+  kind: 'None',
+  fault: { result, detail },
+})
+
+const fetchError = (detail: string) => ({ result: 'sts-policy-fetch-error' as const, detail })
+
+const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Null when the signal comes first. */
+function inTime<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  return new Promise((resolve, reject) => {
+    const late = () => resolve(null)
+    if (signal.aborted) late()
+    signal.addEventListener('abort', late, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', late))
+  })
+}

@@ -1,0 +1,36 @@
+/** When a kept policy holds, when it is fetched again, and when not yet. All times in milliseconds since the epoch. */
+import type { FailedFetch, KeptPolicy, KnownOfDomain } from '../../transport/policy-table.ts'
+
+const minute = 60_000
+const day = 86_400_000
+
+/** RFC 8461 §3.3: five minutes or longer for one id. A new one may mend what was wrong, but not as often as it likes. */
+const pause = { sameId: 5 * minute, otherId: minute }
+
+export const holds = ({ validUntil }: KeptPolicy, now: number): boolean => now < validUntil
+
+/**
+ * RFC 8461 §3.3, §10.2: long before its end, so that whoever would suppress it has to stand in the way all that time.
+ * Daily; what lasts less than two days, when half of it is over.
+ */
+export function isDue({ fetchedAt, maxAge }: KeptPolicy, now: number): boolean {
+  return now - fetchedAt >= Math.min(day, (maxAge * 1000) / 2)
+}
+
+export function isPaused(failure: FailedFetch | null, id: string, now: number): boolean {
+  if (failure === null) return false
+  return now - failure.at < (failure.id === id ? pause.sameId : pause.otherId)
+}
+
+/** Of what two have found out about one domain, the later. */
+export function later(one: KnownOfDomain, other: KnownOfDomain): KnownOfDomain {
+  const policy = latest(one.policy, other.policy, ({ fetchedAt }) => fetchedAt)
+  const failure = latest(one.failure, other.failure, ({ at }) => at)
+  const overcome = policy !== null && failure !== null && policy.fetchedAt > failure.at
+  return { policy, failure: overcome ? null : failure }
+}
+
+function latest<T>(one: T | null, other: T | null, at: (item: T) => number): T | null {
+  if (one === null || other === null) return one ?? other
+  return at(other) > at(one) ? other : one
+}
