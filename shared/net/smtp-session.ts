@@ -447,6 +447,8 @@ class GatedConnection {
   #reached(command: string): void {
     const { observe } = this.#options
     if (command.startsWith('EHLO')) observe?.(this.#client.secure ? 'Secured' : 'Greeted')
+    // RFC 5321 §3.2: what knows no EHLO may know HELO. Over TLS the client has nothing left to require.
+    if (this.#client.secure) this.#client.options.requireTLS = false
     if (command === 'STARTTLS') observe?.('TlsAsked')
   }
 
