@@ -28,8 +28,8 @@ export interface LeafOptions {
   email?: string
   notBefore?: Date
   notAfter?: Date
-  /** An RSA key instead of one on P-256. */
-  rsa?: boolean
+  /** An RSA key instead of one on P-256; a number is its length in bits, else 2048. */
+  rsa?: boolean | number
   /** Purposes of the extended key usage; without it there is no such extension. */
   purposes?: Purpose[]
 }
@@ -50,6 +50,8 @@ export interface AuthorityOptions {
   isAuthority?: boolean
   /** The one domain in whose names it may issue (RFC 5280 §4.2.1.10). */
   permitted?: string
+  notBefore?: Date
+  notAfter?: Date
 }
 
 export interface Pki {
@@ -70,6 +72,7 @@ const rsa = {
   modulusLength: 2048,
   publicExponent: new Uint8Array([1, 0, 1]),
 }
+const rsaOf = (bits: true | number) => ({ ...rsa, ...(bits === true ? {} : { modulusLength: bits }) })
 const day = 86_400_000
 
 export async function createPki(name = 'Test CA'): Promise<Pki> {
@@ -89,7 +92,7 @@ function authority(own: X509Certificate, keys: webcrypto.CryptoKeyPair, chain: s
   return {
     ca: own.toString('pem'),
     async issue(options) {
-      const leafKeys = await generateKeys(options.rsa ? rsa : algorithm)
+      const leafKeys = await generateKeys(options.rsa ? rsaOf(options.rsa) : algorithm)
       const certificate = await X509CertificateGenerator.create({
         ...below,
         subject: subjectOf(options),
@@ -106,7 +109,7 @@ function authority(own: X509Certificate, keys: webcrypto.CryptoKeyPair, chain: s
         ...below,
         subject: `CN=${name}`,
         publicKey: ownKeys.publicKey,
-        ...lifetime({}),
+        ...lifetime(options),
         extensions: authorityExtensions(options),
       })
       return authority(certificate, ownKeys, [certificate.toString('pem'), chain].filter(Boolean).join('\n'))

@@ -1,0 +1,230 @@
+/**
+ * What becomes of a message at each level when its next hop misbehaves: the table of docs/tls-levels.md, and what the
+ * tests expect. Written from RFC 3207, 5321, 7672, 8460, 8461, 8689 and the codes of docs/connectors.md.
+ */
+import type { TlsResult } from '../../../../shared/contract/tls-result.ts'
+
+export const levelNames = [
+  'Opportunistic',
+  'EncryptionOnly',
+  'CertificateValidation',
+  'DomainValidation',
+  /** DomainValidation by the partner's own authority. */
+  'own CAs',
+  /** EncryptionOnly with a minimum. */
+  'TLS 1.3',
+  'MTA-STS enforce',
+  'MTA-STS testing',
+  /** Of the key that the server presents. */
+  'DANE 3 1 1',
+  /** Of the root above the server's certificate. */
+  'DANE 2 0 1',
+  'DANE unusable',
+  'REQUIRETLS',
+  /** DomainValidation of a connector on trial. */
+  'ReportOnly',
+  /** Where both DANE 3 1 1 and an MTA-STS policy are published. */
+  'TLS-Required: No',
+] as const
+export type LevelName = (typeof levelNames)[number]
+
+/**
+ * A cell says `tls` or `clear`: delivered so; or the enhanced code of a refusal. A code behind `/` is what was
+ * recorded and did not count.
+ */
+export interface Row<Name extends string = string> {
+  does: readonly Name[]
+  /** In the order of `levelNames`. */
+  cells: string
+  /** How a report names it, where it is a fault; null where there was no TLS to judge. */
+  result: TlsResult | null
+}
+
+export interface Chapter<Name extends string = string> {
+  title: string
+  /** What the rows begin with. */
+  subject: string
+  rows: readonly Row<Name>[]
+}
+
+const everywhere = (cell: string): string => levelNames.map(() => cell).join(' ')
+/** But at REQUIRETLS. */
+const everywhereBut = (cell: string, requireTls: string): string =>
+  levelNames.map((name) => (name === 'REQUIRETLS' ? requireTls : cell)).join(' ')
+
+const chapter = <const Name extends string>(
+  title: string,
+  subject: string,
+  rows: readonly Row<Name>[],
+): Chapter<Name> => ({ title, subject, rows })
+
+const startTls = chapter('Before the handshake', 'The server', [
+  { does: ['does nothing wrong'], result: null, cells: everywhere('tls') },
+  {
+    does: [
+      'offers no STARTTLS',
+      'has STARTTLS overwritten on the way',
+      'knows no EHLO',
+      'answers STARTTLS with 354',
+      'answers STARTTLS with 421',
+      'answers STARTTLS with 454',
+      'answers STARTTLS with 500',
+      'answers STARTTLS with 501',
+      'answers STARTTLS with 502',
+      'answers STARTTLS with 503',
+      'answers STARTTLS with 554',
+      'answers STARTTLS with garbage',
+      'answers STARTTLS with a flood',
+      'stalls at STARTTLS',
+      'closes at STARTTLS',
+      'resets at STARTTLS',
+    ],
+    result: 'starttls-not-supported',
+    cells: `clear 4.7.321 4.7.321 4.7.321 4.7.321 4.7.321 4.7.321 clear/4.7.321
+      4.7.321 4.7.321 4.7.321 4.7.321 clear/4.7.321 clear/4.7.321`,
+  },
+  {
+    does: ['offers no STARTTLS, and has it'],
+    result: 'starttls-not-supported',
+    cells: 'clear tls tls tls tls tls tls clear/4.7.321 tls tls tls tls clear/4.7.321 clear/4.7.321',
+  },
+  {
+    does: [
+      'says 220 in pieces',
+      'injects a reply to EHLO behind 220',
+      'injects acceptances behind 220',
+      'injects a refusal behind 220',
+      'injects half a line behind 220',
+    ],
+    result: null,
+    cells: everywhere('tls'),
+  },
+])
+
+const handshake = chapter('In the handshake', 'The server', [
+  {
+    does: [
+      'answers STARTTLS with 250',
+      'closes in the handshake',
+      'resets in the handshake',
+      'stalls in the handshake',
+      'answers the handshake in the clear',
+      'alerts handshake_failure',
+      'alerts bad_certificate',
+      'alerts protocol_version',
+      'has TLS 1.1 at most',
+      'shares no cipher suite',
+      'demands a client certificate',
+      'demands a client certificate in TLS 1.2',
+      'breaks TLS at first, then offers none',
+      'goes on in the clear after the handshake',
+    ],
+    result: 'validation-failure',
+    cells: `clear 4.7.5 4.7.5 4.7.5 4.7.5 4.7.5 4.7.5 clear/4.7.5
+      4.7.5 4.7.5 4.7.5 4.7.5 clear/4.7.5 clear/4.7.5`,
+  },
+  {
+    does: ['breaks TLS at first, then demands it'],
+    result: 'validation-failure',
+    cells: `4.7.0 4.7.5 4.7.5 4.7.5 4.7.5 4.7.5 4.7.5 4.7.0/4.7.5
+      4.7.5 4.7.5 4.7.5 4.7.5 4.7.0/4.7.5 4.7.0/4.7.5`,
+  },
+  {
+    does: ['has TLS 1.2 at most'],
+    result: 'validation-failure',
+    cells: 'tls tls tls tls tls 4.7.5 tls tls tls tls tls tls tls tls',
+  },
+])
+
+const certificate = chapter('In the certificate', 'The certificate', [
+  {
+    does: [
+      'is self-signed',
+      'is of an unknown CA',
+      'lacks its intermediate',
+      'is issued by a certificate that is no CA',
+      'is for clients only',
+    ],
+    result: 'certificate-not-trusted',
+    cells: `tls tls 4.7.320 4.7.320 4.7.320 tls 4.7.5 tls/4.7.5
+      tls 4.7.323 tls 4.7.320 tls/4.7.320 tls`,
+  },
+  {
+    does: ['is expired', 'is not valid yet', 'has an expired intermediate'],
+    result: 'certificate-expired',
+    cells: `tls tls 4.7.322 4.7.322 4.7.322 tls 4.7.5 tls/4.7.5
+      tls 4.7.323 tls 4.7.322 tls/4.7.322 tls`,
+  },
+  {
+    does: ['is for another name', 'is for *.mx.partner.example', 'is for m*.partner.example'],
+    result: 'certificate-host-mismatch',
+    cells: `tls tls tls 4.7.325 4.7.325 tls 4.7.5 tls/4.7.5
+      tls 4.7.323 tls 4.7.325 tls/4.7.325 tls`,
+  },
+  {
+    // The domain itself is a name to look for, too: RFC 7672 §3.2.2.
+    does: ['is for *.example'],
+    result: 'certificate-host-mismatch',
+    cells: 'tls tls tls 4.7.325 4.7.325 tls 4.7.5 tls/4.7.5 tls tls tls 4.7.325 tls/4.7.325 tls',
+  },
+  {
+    does: ['has its name in the CN only'],
+    result: 'certificate-host-mismatch',
+    cells: 'tls tls tls tls tls tls 4.7.5 tls/4.7.5 tls tls tls tls tls tls',
+  },
+  { does: ['is for *.partner.example'], result: null, cells: everywhere('tls') },
+  {
+    does: ['has a key of 1024 bits'],
+    result: 'certificate-not-trusted',
+    cells: 'tls tls 4.7.320 4.7.320 4.7.320 tls 4.7.5 tls/4.7.5 tls tls tls 4.7.320 tls/4.7.320 tls',
+  },
+  {
+    does: ['is of another public CA, for another key'],
+    result: 'certificate-not-trusted',
+    cells: 'tls tls tls tls 4.7.320 tls tls tls 4.7.323 4.7.323 tls tls tls tls/4.7.323',
+  },
+  {
+    does: ["is of the partner's own CA"],
+    result: 'certificate-not-trusted',
+    cells: 'tls tls 4.7.320 4.7.320 tls tls 4.7.5 tls/4.7.5 tls 4.7.323 tls 4.7.320 tls/4.7.320 tls',
+  },
+])
+
+const overTls = chapter('Over TLS', 'The server', [
+  {
+    does: [
+      'closes after the handshake',
+      'cuts the connection after the handshake',
+      'resets after the handshake',
+      'floods EHLO over TLS',
+    ],
+    result: null,
+    cells: everywhere('4.4.318'),
+  },
+  { does: ['stalls at EHLO over TLS'], result: null, cells: everywhere('4.4.315') },
+  { does: ['refuses EHLO over TLS for now'], result: null, cells: everywhere('4.3.2') },
+  { does: ['refuses EHLO over TLS for good'], result: null, cells: everywhere('5.7.1') },
+  {
+    does: ['knows no EHLO over TLS', 'announces nothing over TLS', 'announces no REQUIRETLS over TLS'],
+    result: 'success',
+    cells: everywhereBut('tls', '5.7.30'),
+  },
+  { does: ['announces STARTTLS again over TLS'], result: null, cells: everywhere('tls') },
+])
+
+const noSession = chapter('Without a session', 'The server', [
+  { does: ['stalls at the greeting', 'stalls at EHLO'], result: null, cells: everywhere('4.4.315') },
+  { does: ['greets with 554'], result: null, cells: everywhere('5.3.2') },
+  {
+    does: ['resets before the greeting', 'floods EHLO', 'floods EHLO with one line'],
+    result: null,
+    cells: everywhere('4.4.318'),
+  },
+])
+
+export const chapters = [startTls, handshake, certificate, overTls, noSession] as const
+
+type NameIn<Each> = Each extends Chapter<infer Name> ? Name : never
+export type Misbehaviour = NameIn<(typeof chapters)[number]>
+
+export const cellsOf = ({ cells }: Pick<Row, 'cells'>): string[] => cells.trim().split(/\s+/)

@@ -1,0 +1,220 @@
+/**
+ * Every level against every misbehaviour: the outcome is the table's, and nothing of a message is in the clear where
+ * its level forbids it.
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import tls from 'node:tls'
+import type { TlsResult } from '../../../../shared/contract/tls-result.ts'
+import { formatReply } from '../../../../shared/mail/reply.ts'
+import {
+  deliverOver,
+  type Mail,
+  type Outcome,
+  type SmtpOptions,
+} from '../../../../shared/net/smtp-delivery.ts'
+import { noMtaSts } from '../../../../shared/policy/transport-security.ts'
+import { fakeResolver } from '../../../support/dns.ts'
+import { message, recipient } from '../../../support/fixtures.ts'
+import { type CertificateWorld, createCertificateWorld, host } from '../../../support/hostile/certificates.ts'
+import { type Conversation, startHostileServer } from '../../../support/hostile-server.ts'
+import { cellsOf, chapters, type LevelName, levelNames, type Misbehaviour, type Row } from './expected.ts'
+import { certificatesAt, type Level, levels } from './levels.ts'
+import { misbehaviours } from './misbehaviours.ts'
+
+interface Cell {
+  outcome: Outcome
+  conversations: readonly Conversation[]
+}
+
+const address = 'b@partner.example'
+const secret = 'The secret is 4711.'
+const contentAt = ({ header = '' }: Level) =>
+  Buffer.from(`${header}From: a@elsewhere.example\r\nSubject: hello\r\n\r\n.${secret}\r\n`)
+
+let world: CertificateWorld
+const ownRoots = tls.getCACertificates('default')
+
+before(async () => {
+  world = await createCertificateWorld()
+  tls.setDefaultCACertificates([...ownRoots, ...world.publicRoots])
+})
+
+after(() => tls.setDefaultCACertificates(ownRoots))
+
+function mailAt(level: Level): Mail {
+  const original = message()
+  return {
+    message: { envelope: { ...original.envelope, requireTls: level.requireTls ?? false } },
+    recipients: [recipient({ address })],
+    content: contentAt(level),
+    tls: {
+      level: 'Opportunistic',
+      mode: 'Enforce',
+      tlsDomain: null,
+      certificateAuthorities: [],
+      minimumTlsVersion: 'TLSv1.2',
+      smtpDaneMode: 'Opportunistic',
+      mtaStsMode: 'Opportunistic',
+      clientCertificate: null,
+      ...level.tls?.(world),
+    },
+  }
+}
+
+/** Milliseconds. A server that stalls is waited for no longer than the test can afford. */
+const timeouts = (stalls: boolean) => {
+  const wait = stalls ? 1000 : 20_000
+  return { connect: 20_000, greeting: wait, command: wait, data: 20_000 }
+}
+
+function options(level: Level, stalls: boolean): SmtpOptions {
+  return {
+    name: 'mail.ours.example',
+    resolver: fakeResolver({}),
+    privateNetworks: [],
+    random: () => 0,
+    timeouts: timeouts(stalls),
+    mtaSts: async () => level.mtaSts ?? noMtaSts,
+    credentials: async () => {
+      throw new Error('no secret')
+    },
+    signal: AbortSignal.timeout(60_000),
+  }
+}
+
+async function meet(levelName: LevelName, name: Misbehaviour): Promise<Cell> {
+  const level = levels[levelName]
+  const { conduct = () => ({}), certificate = 'good', tls: settings, stalls = false } = misbehaviours[name]
+  const identity = certificatesAt(level, world)[certificate]
+  const server = await startHostileServer((number) => ({
+    tls: { ...identity, ...settings },
+    ...conduct(number),
+  }))
+  try {
+    const hop = {
+      host,
+      ip: '127.0.0.1',
+      port: server.port,
+      foundBy: 'Mx' as const,
+      authentic: level.authentic ?? false,
+      dane: level.dane?.(world, certificate) ?? { kind: 'None' as const },
+    }
+    const outcomes = await deliverOver([hop], mailAt(level), options(level, stalls))
+    const outcome = outcomes.get(address)
+    assert.ok(outcome)
+    return { outcome, conversations: server.conversations }
+  } finally {
+    await server.stop()
+  }
+}
+
+/** As the table writes it. */
+function inWords({ outcome, conversations }: Cell): string {
+  const received = conversations.flatMap((each) => each.received)
+  const how = received[0]?.encrypted ? 'tls' : 'clear'
+  const what = outcome.outcome === 'Delivered' ? how : outcome.reply.enhanced
+  return outcome.reportOnly ? `${what}/${outcome.reportOnly.enhanced}` : what
+}
+
+/** RFC 3463: 2 is success, 4 may pass, 5 does not. TLS that is not met is a reason of its own. */
+function outcomeFor(what: string): Outcome['outcome'] {
+  if (what === 'tls' || what === 'clear') return 'Delivered'
+  if (what.startsWith('4.7.') && what !== '4.7.0') return 'TlsNotMet'
+  return what.startsWith('5') ? 'PermanentFailure' : 'TemporaryFailure'
+}
+
+function resultFor(cell: string, result: TlsResult | null): TlsResult | null {
+  if (cell.includes('4.7.323')) return 'tlsa-invalid'
+  return cell === 'tls' ? 'success' : result
+}
+
+function check(cell: Cell, expected: string, level: Level, result: TlsResult | null): void {
+  const { outcome, conversations } = cell
+  const [what = ''] = expected.split('/')
+  assert.equal(inWords(cell), expected, formatReply(outcome.reply))
+  assert.equal(outcome.outcome, outcomeFor(what))
+  if (what.startsWith('4.7.')) assert.equal(outcome.reply.code, 451)
+  assert.deepEqual([outcome.policy, outcome.policySource], [level.policy, level.source])
+  assert.equal(outcome.tlsResult, resultFor(expected, result))
+  assert.equal(outcome.tls !== null && outcome.outcome === 'Delivered', what === 'tls')
+  const received = conversations.flatMap((each) => each.received)
+  assert.deepEqual(
+    received.map(({ content }) => content.toString()),
+    outcome.outcome === 'Delivered' ? [contentAt(level).toString()] : [],
+  )
+  for (const conversation of conversations) checkWire(conversation, what)
+  if (level.policy !== 'Opportunistic') assert.equal(conversations.length, 1, 'it was dialled again')
+}
+
+const harmless = /^(?:(?:EHLO|HELO) mail\.ours\.example\r\n|STARTTLS\r\n|QUIT\r\n)*$/
+
+/** In the clear there is nothing but what opens a session, and TLS records; unless it may go in the clear. */
+function checkWire({ wire, clear, decrypted }: Conversation, what: string): void {
+  const before = wire.subarray(0, clear).toString('latin1')
+  if (what !== 'clear' && what !== '4.7.0') assert.match(before, harmless)
+  checkRecords(wire.subarray(clear))
+  if (what !== 'tls') assert.match(decrypted.toString('latin1'), harmless)
+  assert.doesNotMatch(decrypted.toString('latin1'), /STARTTLS/)
+}
+
+/** RFC 8446 §5.1. */
+function checkRecords(octets: Buffer): void {
+  for (let at = 0; at < octets.length; ) {
+    const type = octets[at] ?? 0
+    assert.ok(type >= 20 && type <= 23, `no TLS record: ${octets.subarray(at, at + 40).toString('latin1')}`)
+    if (at + 5 > octets.length) return
+    assert.equal(octets[at + 1], 3, 'no version of TLS')
+    at += 5 + octets.readUInt16BE(at + 3)
+  }
+}
+
+/** So many cells at once: a few for the processor, many that only wait. */
+const limits = { busy: limiter(12), waiting: limiter(100) }
+
+function limiter(most: number) {
+  let free = most
+  const waiting: (() => void)[] = []
+  return async <T>(work: () => Promise<T>): Promise<T> => {
+    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve))
+    else free -= 1
+    try {
+      return await work()
+    } finally {
+      const next = waiting.shift()
+      if (next) next()
+      else free += 1
+    }
+  }
+}
+
+async function checkRow(name: Misbehaviour, row: Row): Promise<void> {
+  const expected = cellsOf(row)
+  const limited = misbehaviours[name].stalls ? limits.waiting : limits.busy
+  const faults = await Promise.all(
+    levelNames.map(async (levelName, column) => {
+      const cell = await limited(() => meet(levelName, name))
+      try {
+        check(cell, expected[column] ?? '', levels[levelName], row.result)
+        return null
+      } catch (error) {
+        return `${levelName}: ${error instanceof Error ? error.message : error}`
+      }
+    }),
+  )
+  const found = faults.filter((fault) => fault !== null)
+  assert.equal(found.length, 0, found.join('\n'))
+}
+
+for (const { title, subject, rows } of chapters)
+  describe(title, { concurrency: 100 }, () => {
+    for (const row of rows as readonly Row<Misbehaviour>[])
+      for (const name of row.does) it(`${subject} ${name}`, () => checkRow(name, row))
+  })
+
+describe('the table', () => {
+  it('has a cell for every level', () => {
+    for (const { rows } of chapters)
+      for (const row of rows) assert.equal(cellsOf(row).length, levelNames.length, row.does[0])
+  })
+})

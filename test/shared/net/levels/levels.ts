@@ -1,0 +1,125 @@
+/** The levels at which a message may leave, as attempts of them are set up. */
+import type { TlsRequirement } from '../../../../shared/contract/jobs.ts'
+import type { PolicySource, TlsLevel } from '../../../../shared/contract/message.ts'
+import type { Dane, MtaSts } from '../../../../shared/policy/transport-security.ts'
+import type { TlsaRecord } from '../../../../shared/tls/requirement.ts'
+import {
+  type CertificateName,
+  type Certificates,
+  type CertificateWorld,
+  certificateDigest,
+  host,
+  keyDigest,
+} from '../../../support/hostile/certificates.ts'
+import type { LevelName } from './expected.ts'
+
+export interface Level {
+  /** What attempts are to say they were made under. */
+  policy: TlsLevel
+  source: PolicySource
+  /** Which certificates the mail server has. */
+  authority: 'Public' | 'Own'
+  tls?: (world: CertificateWorld) => Partial<TlsRequirement>
+  dane?: (world: CertificateWorld, presented: CertificateName) => Dane
+  mtaSts?: MtaSts
+  authentic?: boolean
+  requireTls?: boolean
+  /** Fields at the head of the message. */
+  header?: string
+}
+
+const byConnector = (level: Exclude<TlsLevel, 'Dane'>) => ({
+  policy: level,
+  source: 'Connector' as const,
+  authority: 'Public' as const,
+})
+
+const nothing = { policy: 'Opportunistic', source: 'Opportunistic', authority: 'Public' } as const
+
+const policyOf = (mode: 'enforce' | 'testing'): MtaSts => ({
+  kind: 'Policy',
+  policy: { id: '1', mode, mx: [host], maxAge: 86_400 },
+})
+
+const records = (...tlsa: TlsaRecord[]): Dane => ({
+  kind: 'Records',
+  baseDomain: host,
+  names: [host, 'partner.example'],
+  records: tlsa,
+})
+
+/** The key that the server presents, unless it is a stranger's who has a certificate for the same name. */
+const pinned = ({ underPublic }: CertificateWorld, presented: CertificateName): Dane => {
+  const key = presented === 'otherPublic' ? 'good' : presented
+  return records({ usage: 3, selector: 1, matchingType: 1, data: keyDigest(underPublic[key]) })
+}
+
+export const levels: Record<LevelName, Level> = {
+  Opportunistic: nothing,
+  EncryptionOnly: { ...byConnector('EncryptionOnly'), tls: () => ({ level: 'EncryptionOnly' }) },
+  CertificateValidation: {
+    ...byConnector('CertificateValidation'),
+    tls: () => ({ level: 'CertificateValidation' }),
+  },
+  DomainValidation: {
+    ...byConnector('DomainValidation'),
+    tls: () => ({ level: 'DomainValidation', tlsDomain: host }),
+  },
+  'own CAs': {
+    ...byConnector('DomainValidation'),
+    authority: 'Own',
+    tls: ({ ownAuthority }) => ({
+      level: 'DomainValidation',
+      tlsDomain: host,
+      certificateAuthorities: [ownAuthority.ca],
+    }),
+  },
+  'TLS 1.3': {
+    ...byConnector('EncryptionOnly'),
+    tls: () => ({ level: 'EncryptionOnly', minimumTlsVersion: 'TLSv1.3' }),
+  },
+  'MTA-STS enforce': {
+    policy: 'DomainValidation',
+    source: 'MtaSts',
+    authority: 'Public',
+    mtaSts: policyOf('enforce'),
+  },
+  'MTA-STS testing': { ...nothing, mtaSts: policyOf('testing') },
+  'DANE 3 1 1': { policy: 'Dane', source: 'Dane', authority: 'Public', authentic: true, dane: pinned },
+  'DANE 2 0 1': {
+    policy: 'Dane',
+    source: 'Dane',
+    authority: 'Public',
+    authentic: true,
+    dane: ({ publicAuthority: { ca } }) =>
+      records({ usage: 2, selector: 0, matchingType: 1, data: certificateDigest(ca) }),
+  },
+  'DANE unusable': {
+    policy: 'EncryptionOnly',
+    source: 'Dane',
+    authority: 'Public',
+    authentic: true,
+    dane: () => records({ usage: 1, selector: 1, matchingType: 1, data: '00'.repeat(32) }),
+  },
+  REQUIRETLS: {
+    policy: 'DomainValidation',
+    source: 'RequireTls',
+    authority: 'Public',
+    authentic: true,
+    requireTls: true,
+  },
+  ReportOnly: {
+    ...nothing,
+    tls: () => ({ level: 'DomainValidation', tlsDomain: host, mode: 'ReportOnly' }),
+  },
+  'TLS-Required: No': {
+    ...nothing,
+    authentic: true,
+    dane: pinned,
+    mtaSts: policyOf('enforce'),
+    header: 'TLS-Required: No\r\n',
+  },
+}
+
+export const certificatesAt = (level: Level, { underPublic, underOwn }: CertificateWorld): Certificates =>
+  level.authority === 'Own' ? underOwn : underPublic

@@ -1,0 +1,168 @@
+/** What the server does in each row of the table, in terms of the hostile server. */
+import type { SecureContextOptions } from 'node:tls'
+import type { CertificateName } from '../../../support/hostile/certificates.ts'
+import { type Conduct, ehloReply, type Peer, readyForTls } from '../../../support/hostile-server.ts'
+import type { Misbehaviour as Name } from './expected.ts'
+
+export interface Misbehaviour {
+  /** Of the connection with this number, from 1. */
+  conduct?: (connection: number) => Conduct
+  certificate?: CertificateName
+  tls?: Omit<SecureContextOptions, 'cert' | 'key'>
+  /** It makes the client wait for nothing. */
+  stalls?: boolean
+}
+
+const always = (conduct: Conduct): Misbehaviour => ({ conduct: () => conduct })
+/** Later connections are served as they should be. */
+const atFirst = (conduct: Conduct): Misbehaviour => ({ conduct: (number) => (number === 1 ? conduct : {}) })
+const refusing = (startTls: string): Misbehaviour => always({ startTls })
+const presenting = (certificate: CertificateName): Misbehaviour => ({ certificate })
+
+const alert = (description: number) => Buffer.from([21, 3, 3, 0, 2, 2, description])
+const alerting = (description: number): Misbehaviour =>
+  always({
+    startTls: async (peer) => {
+      await peer.agree()
+      peer.writeInTheClear(alert(description))
+      peer.close()
+    },
+  })
+
+/** Agrees to TLS, then does something else. */
+const instead =
+  (act: (peer: Peer) => void) =>
+  async (peer: Peer): Promise<void> => {
+    await peer.agree()
+    act(peer)
+  }
+
+const injecting = (octets: string): Misbehaviour =>
+  always({ startTls: (peer) => peer.startTls(`${readyForTls}${octets}`) })
+
+const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' } as const
+const tls12 = { maxVersion: 'TLSv1.2' } as const
+
+export const misbehaviours: Record<Name, Misbehaviour> = {
+  'does nothing wrong': {},
+
+  'offers no STARTTLS': always({ keywords: ['8BITMIME'], startTls: '502 5.5.1 Not implemented' }),
+  'has STARTTLS overwritten on the way': always({
+    keywords: ['8BITMIME', 'XXXXXXXA'],
+    startTls: '500 5.5.2 Syntax error',
+  }),
+  'offers no STARTTLS, and has it': always({ keywords: ['8BITMIME'] }),
+  'knows no EHLO': always({ ehlo: '502 5.5.1 Not implemented', startTls: '502 5.5.1 Not implemented' }),
+  'answers STARTTLS with 250': always({
+    startTls: async (peer) => {
+      await peer.agree('250 2.0.0 OK\r\n')
+      peer.say('500 5.5.2 Syntax error')
+    },
+  }),
+  'answers STARTTLS with 354': refusing('354 go on'),
+  'answers STARTTLS with 421': always({
+    startTls: (peer) => {
+      peer.say('421 4.3.2 Closing')
+      peer.close()
+    },
+  }),
+  'answers STARTTLS with 454': refusing('454 4.7.0 TLS not available'),
+  'answers STARTTLS with 500': refusing('500 5.5.2 Syntax error'),
+  'answers STARTTLS with 501': refusing('501 5.5.4 No parameters'),
+  'answers STARTTLS with 502': refusing('502 5.5.1 Not implemented'),
+  'answers STARTTLS with 503': refusing('503 5.5.1 Bad sequence'),
+  'answers STARTTLS with 554': refusing('554 5.7.0 No'),
+  'answers STARTTLS with garbage': refusing('\0\xff\x16\x03\x01 TLS?'),
+  'answers STARTTLS with a flood': atFirst({ startTls: (peer) => peer.flood('220-Ready\r\n') }),
+  'stalls at STARTTLS': { ...atFirst({ startTls: null }), stalls: true },
+  'closes at STARTTLS': atFirst({ startTls: (peer) => peer.close() }),
+  'resets at STARTTLS': atFirst({ startTls: (peer) => peer.reset() }),
+  'says 220 in pieces': always({
+    startTls: async (peer) => {
+      await peer.writeApart('2', '20-Rea', 'dy\r', '\n220', ' to start TLS\r')
+      peer.startTls('\n')
+    },
+  }),
+  'injects a reply to EHLO behind 220': injecting(`${ehloReply(['SIZE 1', 'STARTTLS'])}\r\n`),
+  'injects acceptances behind 220': injecting('250 2.1.0 OK\r\n'.repeat(6)),
+  'injects a refusal behind 220': injecting('554 5.7.1 Go away\r\n'),
+  'injects half a line behind 220': injecting('250-SIZE 1'),
+
+  'closes in the handshake': always({ startTls: instead((peer) => peer.close()) }),
+  'resets in the handshake': always({ startTls: instead((peer) => peer.reset()) }),
+  'stalls in the handshake': { ...always({ startTls: instead(() => {}) }), stalls: true },
+  'answers the handshake in the clear': always({
+    startTls: instead((peer) => {
+      peer.say('500 5.5.2 Syntax error')
+      peer.close()
+    }),
+  }),
+  'alerts handshake_failure': alerting(40),
+  'alerts bad_certificate': alerting(42),
+  'alerts protocol_version': alerting(70),
+  'has TLS 1.1 at most': { tls: old },
+  'has TLS 1.2 at most': { tls: tls12 },
+  'shares no cipher suite': { tls: { ...tls12, ciphers: 'ECDHE-ECDSA-AES128-SHA256' } },
+  'demands a client certificate': always({ demandsCertificate: true }),
+  'demands a client certificate in TLS 1.2': { ...always({ demandsCertificate: true }), tls: tls12 },
+  'breaks TLS at first, then offers none': {
+    conduct: (number) =>
+      number === 1
+        ? { startTls: instead((peer) => peer.reset()) }
+        : { keywords: ['8BITMIME'], startTls: '502 5.5.1 Not implemented' },
+  },
+  'breaks TLS at first, then demands it': {
+    conduct: (number) =>
+      number === 1
+        ? { startTls: instead((peer) => peer.reset()) }
+        : { mail: '530 5.7.0 Must issue a STARTTLS command first' },
+  },
+
+  'is self-signed': presenting('selfSigned'),
+  'is of an unknown CA': presenting('strangers'),
+  'is expired': presenting('expired'),
+  'is not valid yet': presenting('notYetValid'),
+  'is for another name': presenting('otherName'),
+  'has its name in the CN only': presenting('commonNameOnly'),
+  'is for *.partner.example': presenting('wildcard'),
+  'is for *.example': presenting('wildcardAbove'),
+  'is for *.mx.partner.example': presenting('wildcardBelow'),
+  'is for m*.partner.example': presenting('wildcardWithin'),
+  'lacks its intermediate': presenting('withoutIntermediate'),
+  'has an expired intermediate': presenting('expiredIntermediate'),
+  'is issued by a certificate that is no CA': presenting('leafAsAuthority'),
+  'is for clients only': presenting('clientOnly'),
+  'has a key of 1024 bits': {
+    certificate: 'weakKey',
+    tls: { ciphers: 'DEFAULT:@SECLEVEL=0' },
+  },
+  'is of another public CA, for another key': presenting('otherPublic'),
+  "is of the partner's own CA": presenting('own'),
+
+  'closes after the handshake': always({ secured: (peer) => peer.close() }),
+  'cuts the connection after the handshake': always({ secured: (peer) => peer.cut() }),
+  'resets after the handshake': always({ secured: (peer) => peer.reset() }),
+  'goes on in the clear after the handshake': always({
+    ehloOverTls: (peer) => peer.writeInTheClear('250 mx.partner.example\r\n'),
+  }),
+  'stalls at EHLO over TLS': { ...always({ ehloOverTls: null }), stalls: true },
+  'refuses EHLO over TLS for now': always({
+    ehloOverTls: (peer) => {
+      peer.say('421 4.3.2 Closing')
+      peer.close()
+    },
+  }),
+  'refuses EHLO over TLS for good': always({ ehloOverTls: '550 5.7.1 Go away', helo: '550 5.7.1 Go away' }),
+  'knows no EHLO over TLS': always({ ehloOverTls: '502 5.5.1 Not implemented' }),
+  'floods EHLO over TLS': always({ ehloOverTls: (peer) => peer.flood('250-A\r\n') }),
+  'announces nothing over TLS': always({ keywordsOverTls: [] }),
+  'announces no REQUIRETLS over TLS': always({ keywordsOverTls: ['SIZE 1000000', '8BITMIME'] }),
+  'announces STARTTLS again over TLS': always({ keywordsOverTls: ['8BITMIME', 'REQUIRETLS', 'STARTTLS'] }),
+
+  'stalls at the greeting': { ...always({ greeting: null }), stalls: true },
+  'greets with 554': always({ greeting: '554 5.3.2 No mail here' }),
+  'resets before the greeting': always({ greeting: (peer) => peer.reset() }),
+  'stalls at EHLO': { ...always({ ehlo: null }), stalls: true },
+  'floods EHLO': always({ ehlo: (peer) => peer.flood('250-A\r\n') }),
+  'floods EHLO with one line': always({ ehlo: (peer) => peer.flood('250-AAAAAAAAAAAAAAAA') }),
+}

@@ -1,0 +1,295 @@
+/**
+ * A mail server that misbehaves octet by octet, as its conduct says, and keeps whatever it was sent: what came over
+ * the network as it came, and what it could decrypt of it. It speaks over raw sockets, because a library would
+ * behave.
+ */
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { createSecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
+
+/** What the server does at one point of a session. A text is said as a reply; null is no answer at all. */
+export type Reaction = string | null | ((peer: Peer) => void | Promise<void>)
+
+/** Where the server does something of its own. What is left out, it does as it should. */
+export interface Conduct {
+  greeting?: Reaction
+  /** EHLO in the clear. */
+  ehlo?: Reaction
+  /** HELO, in the clear or not. */
+  helo?: Reaction
+  startTls?: Reaction
+  /** As soon as the handshake is done, before the client says anything. */
+  secured?: Reaction
+  ehloOverTls?: Reaction
+  mail?: Reaction
+  /** What follows the name in the reply to EHLO in the clear; usually STARTTLS is the last. */
+  keywords?: readonly string[]
+  keywordsOverTls?: readonly string[]
+  tls?: SecureContextOptions
+  demandsCertificate?: boolean
+}
+
+/** One connection, as the server remembers it. */
+export interface Conversation {
+  /** Every octet the client sent, as it went over the network. */
+  wire: Buffer
+  /** How many of them came before the server agreed to TLS; all, if it never did. */
+  clear: number
+  /** What the client said over TLS. */
+  decrypted: Buffer
+  /** What it handed over: the message with its dots unstuffed. */
+  received: { content: Buffer; encrypted: boolean }[]
+}
+
+export interface HostileServer {
+  port: number
+  conversations: readonly Conversation[]
+  stop(): Promise<void>
+}
+
+export const readyForTls = '220 2.0.0 Ready to start TLS\r\n'
+
+const usualKeywords = ['PIPELINING', 'SIZE 1000000', '8BITMIME']
+
+/** @param conduct by the number of the connection, from 1 */
+export async function startHostileServer(conduct: (connection: number) => Conduct): Promise<HostileServer> {
+  const conversations: Conversation[] = []
+  const sockets = new Set<Socket>()
+  const server: Server = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    const conversation = { wire: Buffer.alloc(0), clear: 0, decrypted: Buffer.alloc(0), received: [] }
+    conversations.push(conversation)
+    new Peer(socket, conduct(conversations.length), conversation).greet()
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    conversations,
+    async stop() {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+      if (server.listening) await once(server, 'close')
+    },
+  }
+}
+
+/** The client, seen by a server that does not mean well. */
+export class Peer {
+  readonly #plain: Socket
+  readonly #conduct: Conduct
+  readonly #conversation: Conversation
+  #tls: TLSSocket | null = null
+  /** Octets of the client that are no whole line yet. */
+  #pending = Buffer.alloc(0)
+  #inData = false
+  /** Who waits for octets that are no command. */
+  #awaited: ((octets: Buffer) => void) | null = null
+  #agreed = false
+
+  constructor(socket: Socket, conduct: Conduct, conversation: Conversation) {
+    this.#plain = socket
+    this.#conduct = conduct
+    this.#conversation = conversation
+    socket.on('error', () => {})
+    socket.on('data', (octets) => {
+      conversation.wire = Buffer.concat([conversation.wire, octets])
+      if (!this.#agreed) conversation.clear = conversation.wire.length
+      if (this.#tls === null) this.#take(octets)
+    })
+  }
+
+  greet(): void {
+    this.#react(this.#conduct.greeting, '220 mx.partner.example ESMTP')
+  }
+
+  /** One or more lines, as a reply. */
+  say(lines: string): void {
+    this.write(`${lines}\r\n`)
+  }
+
+  /** Over TLS where there is TLS. */
+  write(octets: string | Buffer): void {
+    const socket = this.#tls ?? this.#plain
+    if (socket.writable) socket.write(typeof octets === 'string' ? Buffer.from(octets, 'latin1') : octets)
+  }
+
+  /** Past TLS. */
+  writeInTheClear(octets: string | Buffer): void {
+    if (this.#plain.writable) this.#plain.write(octets)
+  }
+
+  /** Each in a segment of its own. */
+  async writeApart(...parts: string[]): Promise<void> {
+    for (const part of parts) {
+      this.write(part)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+
+  /** Without end, until the client has enough of it or the limit is reached. */
+  async flood(line: string, limit = 8 * 1024 * 1024): Promise<void> {
+    const socket = this.#tls ?? this.#plain
+    const block = Buffer.from(line.repeat(Math.ceil(16_384 / line.length)), 'latin1')
+    const gone = once(socket, 'close').catch(() => [])
+    for (let sent = 0; sent < limit && socket.writable; sent += block.length)
+      if (!socket.write(block)) await Promise.race([once(socket, 'drain').catch(() => []), gone])
+  }
+
+  /** The octets that come next, whatever they are: a ClientHello after STARTTLS was agreed to. */
+  next(): Promise<Buffer> {
+    this.#agreed = true
+    return new Promise((resolve) => {
+      this.#awaited = resolve
+    })
+  }
+
+  /** Says so and awaits the client's part of the handshake. */
+  async agree(said = readyForTls): Promise<void> {
+    this.#agreed = true
+    this.write(said)
+    await this.next()
+  }
+
+  /** Says 220 and does what it said. */
+  startTls(said = readyForTls): void {
+    this.#agreed = true
+    if (said !== '') this.write(said)
+    const { tls = {}, demandsCertificate = false } = this.#conduct
+    const conversation = this.#conversation
+    this.#pending = Buffer.alloc(0)
+    const secured = new TLSSocket(beneath(this.#plain), {
+      isServer: true,
+      secureContext: createSecureContext(tls),
+      requestCert: demandsCertificate,
+      rejectUnauthorized: demandsCertificate,
+    })
+    this.#tls = secured
+    secured.on('error', () => this.#plain.destroy())
+    secured.on('data', (octets) => {
+      conversation.decrypted = Buffer.concat([conversation.decrypted, octets])
+      this.#take(octets)
+    })
+    const { secured: act } = this.#conduct
+    if (act !== undefined) secured.once('secure', () => this.#react(act, ''))
+  }
+
+  /** FIN, after what was written; over TLS behind a close_notify. */
+  close(): void {
+    const socket = this.#tls ?? this.#plain
+    socket.end()
+  }
+
+  /** FIN without a close_notify. */
+  cut(): void {
+    this.#plain.end()
+  }
+
+  /** RST. */
+  reset(): void {
+    this.#plain.resetAndDestroy()
+  }
+
+  #take(octets: Buffer): void {
+    if (this.#awaited) {
+      const tell = this.#awaited
+      this.#awaited = null
+      tell(octets)
+      return
+    }
+    this.#pending = Buffer.concat([this.#pending, octets])
+    for (;;) {
+      if (this.#inData && !this.#takeMessage()) return
+      const end = this.#pending.indexOf('\r\n')
+      if (end < 0) return
+      const line = this.#pending.subarray(0, end).toString('latin1')
+      this.#pending = this.#pending.subarray(end + 2)
+      this.#command(line)
+    }
+  }
+
+  /** @returns whether the message has ended */
+  #takeMessage(): boolean {
+    const end = this.#pending.indexOf('\r\n.\r\n')
+    if (end < 0) return false
+    const stuffed = this.#pending.subarray(0, end + 2).toString('latin1')
+    this.#pending = this.#pending.subarray(end + 5)
+    this.#inData = false
+    this.#conversation.received.push({
+      content: Buffer.from(stuffed.replace(/^\./gm, ''), 'latin1'),
+      encrypted: this.#tls !== null,
+    })
+    this.say('250 2.0.0 taken')
+    return true
+  }
+
+  #command(line: string): void {
+    const word = /^[A-Z]*/.exec(line)?.[0] ?? ''
+    if (word === 'DATA') this.#inData = true
+    this.#react(this.#reactionTo(word), this.#usual(word))
+    if (word === 'QUIT') this.close()
+  }
+
+  #reactionTo(word: string): Reaction | undefined {
+    const { ehlo, ehloOverTls, helo, startTls = () => this.startTls(), mail } = this.#conduct
+    const encrypted = this.#tls !== null
+    const reactions: Record<string, Reaction | undefined> = {
+      EHLO: encrypted ? ehloOverTls : ehlo,
+      HELO: helo,
+      STARTTLS: encrypted ? '503 5.5.1 TLS is on' : startTls,
+      MAIL: mail,
+    }
+    return reactions[word]
+  }
+
+  #usual(word: string): string {
+    const { keywords = [...usualKeywords, 'STARTTLS'], keywordsOverTls = [...usualKeywords, 'REQUIRETLS'] } =
+      this.#conduct
+    switch (word) {
+      case 'EHLO':
+        return ehloReply(this.#tls === null ? keywords : keywordsOverTls)
+      case 'DATA':
+        return '354 go on'
+      case 'QUIT':
+        return '221 2.0.0 bye'
+      case 'HELO':
+      case 'MAIL':
+      case 'RCPT':
+      case 'RSET':
+        return '250 2.1.0 OK'
+      default:
+        return '500 5.5.2 what?'
+    }
+  }
+
+  #react(reaction: Reaction | undefined, usual: string): void {
+    const chosen = reaction === undefined ? usual : reaction
+    if (chosen === null) return
+    if (typeof chosen === 'string') this.say(chosen)
+    // A client that has left is nothing to complain about.
+    else Promise.resolve(chosen(this)).catch(() => this.#plain.destroy())
+  }
+}
+
+/** The connection as TLS reads and writes it. A socket would be taken over whole, and its octets seen by nobody else. */
+function beneath(plain: Socket): Duplex {
+  const stream = new Duplex({
+    read() {},
+    write: (octets, _, done) => void plain.write(octets, done),
+    final: (done) => void plain.end(done),
+    destroy(error, done) {
+      plain.destroy()
+      done(error)
+    },
+  })
+  plain.on('data', (octets) => stream.push(octets))
+  plain.once('end', () => stream.push(null))
+  plain.once('close', () => stream.destroy())
+  return stream
+}
+
+export function ehloReply(keywords: readonly string[]): string {
+  const lines = ['mx.partner.example', ...keywords]
+  return lines.map((line, index) => `250${index === lines.length - 1 ? ' ' : '-'}${line}`).join('\r\n')
+}

@@ -1,0 +1,89 @@
+/** Certificates of one mail server, in the state its administrator or an attacker may bring them to. */
+import { createHash, X509Certificate } from 'node:crypto'
+import { createPki, daysFromNow, type Identity, type LeafOptions, type Pki, selfSigned } from '../pki.ts'
+
+export const host = 'mx.partner.example'
+
+/** Of `made`, by name; PEM, the leaf first, and the root at the end (RFC 7672 §3.1.2 wants it there). */
+export type Certificates = Awaited<ReturnType<typeof made>>
+export type CertificateName = keyof Certificates
+
+export interface CertificateWorld {
+  /** An authority whose root everybody has. */
+  publicAuthority: Pki
+  /** An authority of the partner's own, which only the connector names. */
+  ownAuthority: Pki
+  /** Issued under each of them. */
+  underPublic: Certificates
+  underOwn: Certificates
+  /** Roots that everybody has. */
+  publicRoots: string[]
+}
+
+export async function createCertificateWorld(): Promise<CertificateWorld> {
+  const [publicAuthority, otherPublic, ownAuthority, stranger] = await Promise.all(
+    ['Public CA', 'Other public CA', 'Own CA', 'Stranger CA'].map(createPki),
+  )
+  if (!publicAuthority || !otherPublic || !ownAuthority || !stranger) throw new Error('no authorities')
+  const others = { otherPublic, own: ownAuthority, stranger }
+  const [underPublic, underOwn] = await Promise.all([
+    made(publicAuthority, others),
+    made(ownAuthority, others),
+  ])
+  const publicRoots = [publicAuthority.ca, otherPublic.ca]
+  return { publicAuthority, ownAuthority, underPublic, underOwn, publicRoots }
+}
+
+interface Others {
+  otherPublic: Pki
+  own: Pki
+  stranger: Pki
+}
+
+async function made(root: Pki, { otherPublic, own, stranger }: Others) {
+  const intermediate = await root.subordinate('Intermediate')
+  const late = { notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }
+  const expired = await root.subordinate('Expired intermediate', late)
+  const poser = await root.subordinate(host, { isAuthority: false })
+  const names = [host]
+  const issued = async (options: LeafOptions, by: Pki = intermediate, top: Pki = root): Promise<Identity> =>
+    withRoot(await by.issue(options), top)
+  const alone = await intermediate.issue({ names })
+  return {
+    good: await issued({ names }),
+    selfSigned: await selfSigned({ names }),
+    strangers: await issued({ names }, stranger, stranger),
+    expired: await issued({ names, ...late }),
+    notYetValid: await issued({ names, notBefore: daysFromNow(2), notAfter: daysFromNow(9) }),
+    otherName: await issued({ names: ['mx.somebody-else.example'] }),
+    commonNameOnly: await issued({ names: [], commonName: host }),
+    wildcard: await issued({ names: ['*.partner.example'] }),
+    wildcardAbove: await issued({ names: ['*.example'] }),
+    wildcardBelow: await issued({ names: [`*.${host}`] }),
+    wildcardWithin: await issued({ names: ['m*.partner.example'] }),
+    withoutIntermediate: withRoot({ ...alone, cert: firstOf(alone.cert) }, root),
+    expiredIntermediate: await issued({ names }, expired),
+    leafAsAuthority: await issued({ names }, poser),
+    clientOnly: await issued({ names, purposes: ['clientAuth'] }),
+    weakKey: await issued({ names, rsa: 1024 }),
+    otherPublic: await issued({ names }, otherPublic, otherPublic),
+    own: await issued({ names }, own, own),
+  }
+}
+
+const withRoot = ({ cert, key }: Identity, { ca }: Pki): Identity => ({ cert: `${cert}\n${ca}`, key })
+
+/** Of several certificates in PEM. */
+export const firstOf = (pem: string): string =>
+  /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/.exec(pem)?.[0] ?? ''
+
+/** What a TLSA record `3 1 1` holds (RFC 6698 §2.1). */
+export function keyDigest({ cert }: Identity): string {
+  const key = new X509Certificate(firstOf(cert)).publicKey
+  return sha256(key.export({ type: 'spki', format: 'der' }))
+}
+
+/** What a TLSA record `2 0 1` holds. */
+export const certificateDigest = (pem: string): string => sha256(new X509Certificate(pem).raw)
+
+const sha256 = (octets: Buffer): string => createHash('sha256').update(octets).digest('hex')
