@@ -13,11 +13,12 @@ import { Claims, type Forestalled } from '../../shared/messages/claims.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { clientDefaults, onceOnly } from '../../shared/middleware/aws-clients.ts'
 import { type JobTools, sqsHandler } from '../../shared/middleware/sqs-handler.ts'
+import { MtaStsSource } from '../../shared/net/mta-sts/source.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { deliverBySes, type SesOptions } from '../../shared/net/ses-delivery.ts'
 import { deliverBySmtp, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
-import { noMtaSts } from '../../shared/policy/transport-security.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
+import { PolicyTable } from '../../shared/transport/policy-table.ts'
 import { Slots } from '../../shared/transport/slots.ts'
 import { Batch, type Place } from './batch.ts'
 import { type Dependencies, deliverJob } from './deliver-job.ts'
@@ -28,6 +29,9 @@ import { countDelivery, logDelivery } from './observe.ts'
 /** The function may run for longer, so that what came of an attempt can still be written down. */
 const limits = { limitMs: 270_000, leastMs: 90_000 }
 
+/** For policies that are being renewed when a batch is at its end. */
+const renewalPatienceMs = 10_000
+
 /** As long as the function may run; no delivery goes on behind it. A place is not worth waiting for. */
 const places = { leaseMs: 300_000, patienceMs: 2_000 }
 
@@ -36,7 +40,7 @@ export const handler = sqsHandler({
   job: DeliveryJob,
   beforeBatch,
   process: deliverRecord,
-  afterBatch: ({ shared }) => shared.end(),
+  afterBatch,
 })
 
 // What runs at cold start.
@@ -58,13 +62,23 @@ const claimsAndQueues: Omit<Dependencies, 'transmit' | 'inTurn' | 'connectorsVer
   retentionDays: environment.TRACE_RETENTION_DAYS,
 }
 
+const resolver = createResolver(environment.DNS_SERVERS)
+
+const policies = new MtaStsSource({
+  store: new PolicyTable(documents, environment.TRANSPORT_TABLE),
+  resolver,
+  privateNetworks: environment.PRIVATE_MX_NETWORKS,
+  now: () => new Date(),
+  told: (trouble) => logger.warn('MTA-STS: a policy is not to be had or not to be renewed', { ...trouble }),
+})
+
 const smtp: Omit<SmtpOptions, 'signal'> = {
   name: environment.MAIL_HOSTNAME,
-  resolver: createResolver(environment.DNS_SERVERS),
+  resolver,
   privateNetworks: environment.PRIVATE_MX_NETWORKS,
   random: Math.random,
   timeouts: environment.SMTP_TIMEOUT_SECONDS,
-  mtaSts: async () => noMtaSts,
+  mtaSts: (domain, signal) => policies.policyFor(domain, signal),
   credentials: async (name) => {
     throw new Error(`there is no way yet to read ${name}`)
   },
@@ -91,6 +105,11 @@ async function beforeBatch() {
   const connectorsVersion = await readVersion(documents, environment.CONNECTORS_TABLE)
   const onFault = (error: Error) => logger.warn('A place at a destination is not known', error)
   return { connectorsVersion, shared: new Batch({ ...limits, slots, onFault }) }
+}
+
+/** What an attempt did not wait for: a function that is frozen in the middle of a fetch has lost it. */
+async function afterBatch({ shared }: Awaited<ReturnType<typeof beforeBatch>>): Promise<void> {
+  await Promise.all([shared.end(), policies.settled(renewalPatienceMs)])
 }
 
 /** SES and our own table have no line to wait in. */

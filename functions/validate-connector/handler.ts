@@ -10,8 +10,9 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { ConnectorRepository } from '../../shared/connectors/repository.ts'
 import { readEnvironment, ValidateEnvironment } from '../../shared/contract/environment.ts'
 import { clientDefaults, onceOnly } from '../../shared/middleware/aws-clients.ts'
+import { MtaStsSource } from '../../shared/net/mta-sts/source.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
-import { noMtaSts } from '../../shared/policy/transport-security.ts'
+import { PolicyTable, readOnly } from '../../shared/transport/policy-table.ts'
 import { validationApi } from './api.ts'
 import { type Options, validate } from './validate.ts'
 
@@ -26,14 +27,26 @@ const environment = readEnvironment(ValidateEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const repository = new ConnectorRepository(documents, environment.CONNECTORS_TABLE)
 
+const logger = new Logger({ serviceName: 'validate-connector' })
+const resolver = createResolver(environment.DNS_SERVERS)
+
+/** What a validation finds out binds no delivery. */
+const policies = new MtaStsSource({
+  store: readOnly(new PolicyTable(documents, environment.TRANSPORT_TABLE)),
+  resolver,
+  privateNetworks: environment.PRIVATE_MX_NETWORKS,
+  now: () => new Date(),
+  told: (trouble) => logger.warn('MTA-STS: a policy is not to be had or not to be renewed', { ...trouble }),
+})
+
 const options: Options = {
   smtp: {
     name: environment.MAIL_HOSTNAME,
-    resolver: createResolver(environment.DNS_SERVERS),
+    resolver,
     privateNetworks: environment.PRIVATE_MX_NETWORKS,
     random: Math.random,
     timeouts,
-    mtaSts: async () => noMtaSts,
+    mtaSts: (domain, signal) => policies.policyFor(domain, signal),
     credentials: async (name) => {
       throw new Error(`there is no way yet to read ${name}`)
     },
@@ -54,7 +67,7 @@ export const handler = validationApi({
   acceptedDomains: repository.acceptedDomains,
   validate: (connector, testMail) => validate(connector, testMail, options),
   hostname: environment.MAIL_HOSTNAME,
-  logger: new Logger({ serviceName: 'validate-connector' }),
+  logger,
 })
 
 /** A link-local address (fe80::/10) leads nowhere beyond this machine. */
