@@ -20,7 +20,12 @@ test('two settings are enough, and the rest has safe defaults', () => {
   assert.equal(config.defaultRoute, 'Ses')
   assert.equal(config.deliverInVpc, false)
   assert.deepEqual(config.privateMxNetworks, [])
-  assert.deepEqual(config.functions.deliver, { timeoutSeconds: 300, concurrency: 50 })
+  assert.deepEqual(config.functions.deliver, {
+    timeoutSeconds: 300,
+    concurrency: 50,
+    concurrencyPerDestination: 10,
+    smtpTimeouts: { connect: 30, greeting: 60, command: 60, data: 120 },
+  })
 })
 
 const faults: [string, Record<string, unknown>, RegExp][] = [
