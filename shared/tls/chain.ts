@@ -26,6 +26,15 @@ export function chainsTo(chain: readonly string[], authorities: readonly string[
   return leadsToFor(either, chain, authorities, at)
 }
 
+/** As chainsTo, for use by a server only. */
+export function chainsToForServers(
+  chain: readonly string[],
+  authorities: readonly string[],
+  at: Date,
+): boolean {
+  return leadsToFor([serverAuth], chain, authorities, at)
+}
+
 /** As chainsTo, for use by a client only. */
 export function chainsToForClients(
   chain: readonly string[],

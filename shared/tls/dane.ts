@@ -4,7 +4,7 @@
  * whoever holds the zone's keys.
  */
 import { createHash, X509Certificate } from 'node:crypto'
-import { chainsTo } from './chain.ts'
+import { chainsToForServers } from './chain.ts'
 import { type CertificateNames, certificateHasName } from './names.ts'
 import type { TlsaRecord } from './requirement.ts'
 
@@ -45,7 +45,7 @@ export function matchesTlsa(
   const anchors = presented.filter((each) =>
     records.some((record) => record.usage === taUsage && isNamedBy(each, record)),
   )
-  return anchors.length > 0 && chainsTo(chain, anchors.map(String), at)
+  return anchors.length > 0 && chainsToForServers(chain, anchors.map(String), at)
 }
 
 function isNamedBy(certificate: X509Certificate, { selector, matchingType, data }: TlsaRecord): boolean {

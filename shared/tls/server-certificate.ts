@@ -7,7 +7,7 @@
 import type { CertificateSummary } from '../contract/certificate.ts'
 import type { TlsResult } from '../contract/tls-result.ts'
 import { reply } from '../mail/reply.ts'
-import { chainsTo } from './chain.ts'
+import { chainsToForServers } from './chain.ts'
 import { matchesTlsa } from './dane.ts'
 import { type CertificateNames, certificateHasName } from './names.ts'
 import type { HopRequirement, TlsFault } from './requirement.ts'
@@ -111,7 +111,7 @@ function assessTrust(requirement: HopRequirement, facts: EstablishedTls, at: Dat
     return facts.trusted ? null : untrusted(facts.trustError)
   // The handshake knew other roots: its own requirement's. Only a trial's authorities are ever these.
   return requirement.certificateAuthorities.length > 0 &&
-    chainsTo(facts.chain, requirement.certificateAuthorities, at)
+    chainsToForServers(facts.chain, requirement.certificateAuthorities, at)
     ? null
     : untrusted("not issued by the requirement's own authorities")
 }
