@@ -19,7 +19,7 @@ export interface PartnerOptions {
   /** Answers the client's handshake with something else than TLS. */
   breakHandshake?: boolean
   /** Where it falls silent, with the connection open. */
-  silentAt?: 'greeting' | 'EHLO' | 'STARTTLS' | 'handshake' | 'MAIL' | 'message'
+  silentAt?: 'greeting' | 'EHLO' | 'STARTTLS' | 'handshake' | 'MAIL' | 'message' | 'QUIT'
   /** Refuses a client that has no certificate. */
   demandsCertificate?: boolean
   /** An answer of its own to a command; `null` closes the connection without any. */
@@ -44,6 +44,10 @@ export interface Partner {
   commands: string[]
   received: Received[]
   connections(): number
+  /** Connections that have not ended. */
+  open(): number
+  /** Ends all connections, as a server that is tired of them does. */
+  hangUp(): void
   stop(): Promise<void>
 }
 
@@ -78,6 +82,10 @@ export async function startPartner(options: PartnerOptions = {}): Promise<Partne
     commands,
     received,
     connections: () => connections,
+    open: () => [...sockets].filter((socket) => socket.localPort === portOf(tap)).length,
+    hangUp() {
+      for (const socket of sockets) socket.end()
+    },
     async stop() {
       for (const socket of sockets) socket.destroy()
       await Promise.all([server, tap].map((each) => new Promise((resolve) => each.close(resolve))))

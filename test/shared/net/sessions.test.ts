@@ -1,0 +1,412 @@
+import assert from 'node:assert/strict'
+import { afterEach, before, beforeEach, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { SecureContextOptions } from 'node:tls'
+import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
+import { formatReply } from '../../../shared/mail/reply.ts'
+import { Sessions } from '../../../shared/net/sessions.ts'
+import {
+  deliverBySmtp,
+  type Outcome,
+  type SessionRecord,
+  type SmtpOptions,
+} from '../../../shared/net/smtp-delivery.ts'
+import { defaultTimeouts } from '../../../shared/net/smtp-session.ts'
+import { opportunistic } from '../../../shared/policy/outbound.ts'
+import { noMtaSts } from '../../../shared/policy/transport-security.ts'
+import { fakeResolver } from '../../support/dns.ts'
+import { message, recipient } from '../../support/fixtures.ts'
+import { createPki, type Pki } from '../../support/pki.ts'
+import { type Partner, type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
+
+const smartHost = 'mx.partner.example'
+const resolver = fakeResolver({ a: { [smartHost]: ['127.0.0.1'] } })
+const body = 'The secret is 4711.'
+const content = Buffer.from(`Subject: hello\r\n\r\n${body}\r\n`)
+
+let pki: Pki
+let good: SecureContextOptions
+before(async () => {
+  pki = await createPki()
+  good = await pki.issue({ names: [smartHost] })
+})
+
+let sessions: Sessions
+let records: SessionRecord[]
+let limit: AbortController
+beforeEach(() => {
+  sessions = new Sessions()
+  records = []
+  limit = new AbortController()
+})
+afterEach(() => sessions.close())
+
+const encrypted = (fields: Partial<TlsRequirement> = {}): TlsRequirement => ({
+  ...opportunistic,
+  level: 'DomainValidation',
+  tlsDomain: smartHost,
+  certificateAuthorities: [pki.ca],
+  ...fields,
+})
+
+interface Sending {
+  tls?: TlsRequirement
+  addresses?: string[]
+  octets?: Buffer
+  options?: Partial<SmtpOptions>
+}
+
+async function sendAll(port: number, sending: Sending = {}): Promise<Map<string, Outcome>> {
+  const { tls = encrypted(), addresses = ['b@partner.example'], octets = content } = sending
+  return deliverBySmtp(
+    { kind: 'SmartHosts', hosts: [{ host: smartHost, port }] },
+    {
+      message: message(),
+      recipients: addresses.map((address) => recipient({ address })),
+      content: octets,
+      tls,
+    },
+    {
+      name: 'mail.ours.example',
+      resolver,
+      privateNetworks: [],
+      random: () => 0,
+      timeouts: { ...defaultTimeouts, greeting: 300, command: 300, data: 300 },
+      mtaSts: async () => noMtaSts,
+      credentials: async (name) => ({ certificate: name, privateKey: name }),
+      record: (session) => records.push(session),
+      open: (hop, options, anew) => sessions.open(hop, options, anew),
+      signal: limit.signal,
+      ...sending.options,
+    },
+  )
+}
+
+async function send(port: number, sending: Sending = {}): Promise<Outcome> {
+  const [outcome] = (await sendAll(port, sending)).values()
+  assert.ok(outcome)
+  return outcome
+}
+
+async function withPartner(options: PartnerOptions, use: (partner: Partner) => Promise<void>): Promise<void> {
+  const partner = await startPartner({ tls: good, ...options })
+  try {
+    await use(partner)
+  } finally {
+    await sessions.close()
+    await partner.stop()
+  }
+}
+
+const commandsLike = (partner: Partner, pattern: RegExp): number =>
+  partner.commands.filter((command) => pattern.test(command)).length
+
+/** Answers the nth command that begins so (from 1) with something of its own. */
+function atTheNth(n: number, start: string, answer: string | null) {
+  let seen = 0
+  return (command: string): string | null | undefined => {
+    if (!command.startsWith(start)) return undefined
+    seen += 1
+    return seen === n ? answer : undefined
+  }
+}
+
+describe('messages of a batch for the same host under the same requirement', () => {
+  it('follow one another over one session, each with the TLS facts of the first, counted as one session', () =>
+    withPartner({}, async (partner) => {
+      const first = await send(partner.port)
+      const second = await send(partner.port, { octets: Buffer.from('Subject: other\r\n\r\n.\r\n') })
+      const third = await send(partner.port)
+      assert.equal(partner.connections(), 1)
+      assert.deepEqual(
+        partner.received.map((received) => received.content.toString()),
+        [content, 'Subject: other\r\n\r\n.\r\n', content].map(String),
+      )
+      assert.equal(first.outcome, 'Delivered')
+      assert.equal(first.tls?.verified, true)
+      assert.deepEqual(second, first)
+      assert.deepEqual(third, first)
+      assert.deepEqual(
+        records.map(({ result }) => result),
+        ['success'],
+      )
+      assert.equal(commandsLike(partner, /^(EHLO|STARTTLS)/), 3, 'EHLO, STARTTLS, EHLO')
+      assert.ok(!partner.wire().includes(body), 'nothing is readable on the wire')
+    }))
+
+  it('say to each what the server’s extensions allow, although it has said other things since EHLO', () =>
+    withPartner({ extensions: ['SIZE 1000', 'DSN'] }, async (partner) => {
+      await send(partner.port)
+      const large = await send(partner.port, { octets: Buffer.alloc(2000, 'x') })
+      assert.match(formatReply(large.reply), /^552 5\.3\.4/)
+      await send(partner.port)
+      assert.equal(commandsLike(partner, /^MAIL .*SIZE=/), 2)
+      assert.equal(partner.connections(), 1)
+    }))
+
+  it('have sessions of their own while several are sent at once', () =>
+    withPartner({}, async (partner) => {
+      await Promise.all([send(partner.port), send(partner.port), send(partner.port)])
+      assert.equal(partner.connections(), 3)
+      await send(partner.port)
+      assert.equal(partner.connections(), 3)
+    }))
+
+  const other: [string, () => Partial<TlsRequirement>][] = [
+    ['level', () => ({ level: 'CertificateValidation', tlsDomain: null })],
+    ['name', () => ({ tlsDomain: '*.partner.example' })],
+    ['authorities', () => ({ certificateAuthorities: [pki.ca, pki.ca] })],
+    ['minimum version', () => ({ minimumTlsVersion: 'TLSv1.3' })],
+    ['mode', () => ({ mode: 'ReportOnly' })],
+  ]
+  for (const [what, fields] of other)
+    it(`never share one with those of another ${what}`, () =>
+      withPartner({}, async (partner) => {
+        await send(partner.port)
+        await send(partner.port, { tls: encrypted(fields()) })
+        assert.equal(partner.connections(), 2)
+      }))
+
+  it('never share one that showed another connector’s certificate', () =>
+    withPartner({}, async (partner) => {
+      const own = await pki.issue({ names: ['mail.ours.example'] })
+      const credentials = async () => ({ certificate: String(own.cert), privateKey: String(own.key) })
+      const shown = { tls: encrypted({ clientCertificate: 'ours' }), options: { credentials } }
+      await send(partner.port, shown)
+      await send(partner.port)
+      assert.equal(partner.connections(), 2)
+      await send(partner.port, shown)
+      await send(partner.port)
+      assert.equal(partner.connections(), 2)
+    }))
+})
+
+describe('a session that others have used', () => {
+  const rows: [string, PartnerOptions, { connections: number; codes: number[] }][] = [
+    [
+      'has ended with 421 in answer to MAIL',
+      { answer: atTheNth(2, 'MAIL', '421 4.7.0 enough for now') },
+      { connections: 2, codes: [250, 250] },
+    ],
+    [
+      'was closed without an answer to MAIL',
+      { answer: atTheNth(2, 'MAIL', null) },
+      { connections: 2, codes: [250, 250] },
+    ],
+    [
+      'takes no more messages',
+      { answer: atTheNth(2, 'MAIL', '452 4.5.3 too many messages') },
+      { connections: 2, codes: [250, 250] },
+    ],
+    [
+      'refuses its sender, as a new one does',
+      { answer: (line) => (line.startsWith('MAIL') ? '550 5.7.1 not you' : undefined) },
+      { connections: 2, codes: [550, 550] },
+    ],
+    [
+      'was closed at RCPT',
+      { extensions: [], answer: atTheNth(2, 'RCPT', null) },
+      { connections: 1, codes: [250, 451] },
+    ],
+    [
+      'was closed at DATA',
+      { extensions: [], answer: atTheNth(2, 'DATA', null) },
+      { connections: 1, codes: [250, 451] },
+    ],
+  ]
+  for (const [what, options, { connections, codes }] of rows)
+    it(`and ${what}: ${connections} connections, ${codes.join(' and ')}`, () =>
+      withPartner(options, async (partner) => {
+        const outcomes = [await send(partner.port), await send(partner.port)]
+        assert.deepEqual(
+          outcomes.map(({ reply }) => reply.code),
+          codes,
+        )
+        assert.equal(partner.connections(), connections)
+        assert.equal(partner.received.length, codes.filter((code) => code === 250).length)
+      }))
+
+  it('is not replaced twice for one message', () =>
+    withPartner(
+      { answer: (line) => (line === 'MAIL FROM:<a@elsewhere.example> SIZE=40' ? null : undefined) },
+      async (partner) => {
+        const octets = Buffer.from(`Subject: forty octets exactly\r\n\r\n${'x'.repeat(7)}`)
+        assert.equal(octets.length, 40)
+        await send(partner.port)
+        const outcome = await send(partner.port, { octets })
+        assert.equal(formatReply(outcome.reply).slice(0, 11), '451 4.4.318')
+        assert.equal(partner.connections(), 2)
+      },
+    ))
+
+  it('is never replaced once the message was on its way', async () => {
+    const answers = ['250 2.0.0 taken', null]
+    const partner = await startPartner({
+      tls: good,
+      get answerToMessage() {
+        return answers.shift() ?? null
+      },
+    })
+    try {
+      await send(partner.port)
+      const lost = await send(partner.port)
+      assert.match(lost.reply.text, /may arrive twice/)
+      assert.deepEqual([partner.connections(), partner.received.length], [1, 2])
+    } finally {
+      await partner.stop()
+    }
+  })
+
+  it('was closed by the server meanwhile, which costs no attempt', async () => {
+    const partner = await startPartner({ tls: good })
+    try {
+      await send(partner.port)
+      partner.hangUp()
+      while (partner.open() > 0) await delay(5)
+      assert.equal((await send(partner.port)).outcome, 'Delivered')
+      assert.equal(partner.connections(), 2)
+      assert.equal(records.length, 2)
+    } finally {
+      await partner.stop()
+    }
+  })
+
+  it('is told to forget a transaction that was refused, before the next', () =>
+    withPartner({ answer: atTheNth(1, 'RCPT', '550 5.1.1 no such user') }, async (partner) => {
+      assert.equal((await send(partner.port)).outcome, 'PermanentFailure')
+      assert.equal((await send(partner.port)).outcome, 'Delivered')
+      assert.equal(partner.connections(), 1)
+      assert.equal(commandsLike(partner, /^RSET$/), 1)
+    }))
+
+  for (const answer of ['500 5.5.1 what?', '421 4.3.2 bye', null])
+    it(`is given up when the server answers RSET with ${answer ?? 'the end of the connection'}`, () =>
+      withPartner(
+        {
+          answer: (line) =>
+            line === 'RSET'
+              ? answer
+              : line === 'RCPT TO:<nobody@partner.example>'
+                ? '550 5.1.1 no'
+                : undefined,
+        },
+        async (partner) => {
+          await send(partner.port, { addresses: ['nobody@partner.example'] })
+          assert.equal((await send(partner.port)).outcome, 'Delivered')
+          assert.equal(partner.connections(), 2)
+        },
+      ))
+
+  it('is not used again when the server says more than it was asked', async () => {
+    const partner = await startPartner({
+      tls: good,
+      answerToMessage: '250 2.0.0 taken\r\n250 2.0.0 and again',
+    })
+    try {
+      await send(partner.port)
+      await send(partner.port)
+      assert.equal(partner.connections(), 2)
+    } finally {
+      await partner.stop()
+    }
+  })
+
+  it('is closed soon when nobody uses it, with QUIT', () =>
+    withPartner({}, async (partner) => {
+      await send(partner.port)
+      assert.equal(commandsLike(partner, /^QUIT$/), 0)
+      await sessions.close()
+      assert.equal(commandsLike(partner, /^QUIT$/), 1)
+    }))
+
+  it('carries some recipients’ refusals and others’ acceptance, for each message its own', () =>
+    withPartner(
+      {
+        answer: (line) => (line.startsWith('RCPT TO:<full@') ? '452 4.2.2 mailbox full' : undefined),
+      },
+      async (partner) => {
+        for (let round = 0; round < 2; round++) {
+          const outcomes = await sendAll(partner.port, {
+            addresses: ['full@partner.example', 'b@partner.example'],
+          })
+          assert.deepEqual(
+            [...outcomes].map(([address, { outcome, reply }]) => [address, outcome, reply.code]),
+            [
+              ['full@partner.example', 'TemporaryFailure', 452],
+              ['b@partner.example', 'Delivered', 250],
+            ],
+          )
+        }
+        assert.equal(partner.connections(), 1)
+        assert.deepEqual(
+          partner.received.map(({ recipients }) => recipients.length),
+          [2, 2].map(() => partner.received[0]?.recipients.length ?? 0),
+        )
+      },
+    ))
+})
+
+describe('what was found out about a host', () => {
+  const rows: [string, PartnerOptions, Partial<SmtpOptions>, string][] = [
+    ['does not greet', { silentAt: 'greeting' }, {}, '451 4.4.315'],
+    ['greets with 421', { greeting: '421 4.3.2 not now' }, {}, '421 4.3.2'],
+    ['offers no TLS', { refuseStartTls: '454 4.7.0 not now' }, {}, '451 4.7.321'],
+    ['breaks the handshake', { breakHandshake: true }, {}, '451 4.7.5'],
+  ]
+  for (const [what, options, fields, code] of rows)
+    it(`that ${what} holds for the rest of the batch, and each attempt says so`, () =>
+      withPartner(options, async (partner) => {
+        const first = await send(partner.port, { options: fields })
+        const begun = performance.now()
+        const second = await send(partner.port, { options: fields })
+        assert.ok(performance.now() - begun < 100)
+        assert.equal(partner.connections(), 1)
+        assert.ok(formatReply(first.reply).startsWith(code), formatReply(first.reply))
+        assert.equal(second.outcome, first.outcome)
+        assert.deepEqual({ ...second, reply: null }, { ...first, reply: null })
+        assert.equal(second.reply.text, `${first.reply.text} (found 0 s before, and not asked again)`)
+        assert.equal(records.length, first.outcome === 'TlsNotMet' ? 1 : 0)
+      }))
+
+  it('that refuses for good is asked by each message', () =>
+    withPartner({ greeting: '554 5.7.1 go away' }, async (partner) => {
+      assert.equal((await send(partner.port)).outcome, 'PermanentFailure')
+      assert.equal((await send(partner.port)).outcome, 'PermanentFailure')
+      assert.equal(partner.connections(), 2)
+    }))
+
+  it('does not hold for those who demand something else', () =>
+    withPartner({ refuseStartTls: '454 4.7.0 not now' }, async (partner) => {
+      assert.equal((await send(partner.port)).outcome, 'TlsNotMet')
+      assert.equal((await send(partner.port, { tls: opportunistic })).outcome, 'Delivered')
+    }))
+
+  it('because the time of the batch ran out is not taken for the host’s fault', () =>
+    withPartner({ silentAt: 'greeting' }, async (partner) => {
+      setTimeout(() => limit.abort(), 20)
+      await send(partner.port)
+      limit = new AbortController()
+      await send(partner.port)
+      assert.equal(partner.connections(), 2)
+    }))
+})
+
+describe('the end of a batch', () => {
+  it('closes a session in the middle of a message, too', () =>
+    withPartner({ silentAt: 'message' }, async (partner) => {
+      const sending = send(partner.port)
+      while (partner.received.length === 0) await delay(5)
+      limit.abort()
+      assert.equal((await sending).outcome, 'TemporaryFailure')
+      await sessions.close()
+      assert.equal(partner.open(), 0)
+    }))
+
+  it('does not wait for a server that ignores QUIT', () =>
+    withPartner({ silentAt: 'QUIT' }, async (partner) => {
+      await send(partner.port)
+      const begun = performance.now()
+      await sessions.close()
+      assert.ok(performance.now() - begun < 1_500)
+    }))
+})
