@@ -3,8 +3,9 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { findNextHops, type NextHops, type RoutingOptions } from '../../../shared/net/next-hops.ts'
-import type { Resolver } from '../../../shared/net/resolver.ts'
+import { createResolver, type Resolver } from '../../../shared/net/resolver.ts'
 import { fakeResolver, type Zone } from '../../support/dns.ts'
+import { type Answer, startNameServer } from '../../support/name-server.ts'
 
 const domain = 'partner.example'
 const options: RoutingOptions = {
@@ -306,4 +307,52 @@ describe('the next hops of smart hosts', () => {
       '451 4.4.312 The smart hosts have no address',
     )
   })
+})
+
+describe('the next hops that a name server leads to', () => {
+  const rows: [string, Answer, string | string[]][] = [
+    [
+      'are none with a null MX',
+      { answers: [{ ttl: 1, type: 'MX', name: domain, data: { preference: 0, exchange: '.' } }] },
+      '556 5.1.10 partner.example accepts no mail (null MX)',
+    ],
+    [
+      'are those of a domain without MX',
+      { answers: [{ ttl: 1, type: 'A', name: domain, data: '8.8.8.1' }] },
+      ['partner.example 8.8.8.1 25'],
+    ],
+    [
+      'are those of a domain that is an alias',
+      {
+        answers: [
+          { ttl: 1, type: 'CNAME', name: domain, data: 'real.example' },
+          { ttl: 1, type: 'A', name: 'real.example', data: '8.8.8.1' },
+        ],
+      },
+      ['partner.example 8.8.8.1 25'],
+    ],
+    ['are none by NXDOMAIN', { rcode: 3 }, '550 5.1.2 partner.example does not exist or has no mail server'],
+    ['are asked for again', { rcode: 2 }, '451 4.4.312 DNS failed for the MX of partner.example: ESERVFAIL'],
+    [
+      'are asked for again when DNSSEC fails',
+      { rcode: 2, error: 6 },
+      '451 4.7.324 DNSSEC validation failed for the MX of partner.example',
+    ],
+  ]
+  for (const [what, answer, expected] of rows) {
+    it(what, async () => {
+      const server = await startNameServer(({ type }) => [
+        {
+          ...answer,
+          answers: answer.answers?.filter((record) => [type, 'CNAME'].includes(record.type)) ?? [],
+        },
+      ])
+      try {
+        const found = await findNextHops({ kind: 'Mx', domain }, createResolver([server.address]), options)
+        assert.deepEqual(shown(found), expected)
+      } finally {
+        await server.stop()
+      }
+    })
+  }
 })

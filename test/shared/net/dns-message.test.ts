@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import packet from 'dns-packet'
+import fc from 'fast-check'
+import { type Question, readReply } from '../../../shared/net/dns/message.ts'
+import { parseServer } from '../../../shared/net/dns/servers.ts'
+
+const name = 'mx.partner.example'
+const id = 0x1234
+
+const replies = (['A', 'AAAA', 'MX', 'TLSA', 'TXT', 'CNAME'] as const).map((type) => {
+  const data = {
+    A: '192.0.2.1',
+    AAAA: '2001:db8::1',
+    MX: { preference: 10, exchange: 'mx.example' },
+    TLSA: { usage: 3, selector: 1, matchingType: 1, certificate: Buffer.alloc(32, 7) },
+    TXT: ['one', 'two'],
+    CNAME: 'other.example',
+  }[type]
+  const octets = packet.encode({
+    type: 'response',
+    id,
+    flags: packet.RECURSION_AVAILABLE,
+    questions: [{ name, type }],
+    answers: [{ name, type, ttl: 1, data }],
+    authorities: [],
+    additionals: [{ type: 'OPT', name: '.', options: [{ code: 15, data: Buffer.from([0, 6, 65]) }] }],
+  })
+  return { question: { name, type } as Question, octets }
+})
+
+describe('a reply', () => {
+  it('is read with its extended error', () => {
+    for (const { question, octets } of replies) {
+      const reply = readReply(octets, id, question)
+      assert.ok(typeof reply === 'object')
+      assert.deepEqual([reply.records.length, reply.errors], [1, [6]])
+    }
+  })
+
+  it('cut anywhere is none, or ends too soon', () => {
+    for (const { question, octets } of replies)
+      for (let end = 0; end < octets.length; end += 1)
+        assert.equal(typeof readReply(octets.subarray(0, end), id, question), 'string', `${end}`)
+  })
+
+  it('of any octets at all breaks nothing', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...replies),
+        fc.array(fc.tuple(fc.nat(120), fc.nat(255)), { maxLength: 12 }),
+        ({ question, octets }, changes) => {
+          const changed = Buffer.from(octets)
+          for (const [at, value] of changes) if (at < changed.length) changed[at] = value
+          const reply = readReply(changed, id, question)
+          assert.ok(typeof reply === 'string' || reply.records.length <= 10)
+        },
+      ),
+      { numRuns: 3_000 },
+    )
+  })
+
+  const header = (answers: number) => {
+    const octets = Buffer.alloc(12)
+    octets.writeUInt16BE(id, 0)
+    octets.writeUInt16BE(0x8180, 2)
+    octets.writeUInt16BE(1, 4)
+    octets.writeUInt16BE(answers, 6)
+    return octets
+  }
+  const question = Buffer.from('\x02mx\x07partner\x07example\x00\x00\x01\x00\x01', 'latin1')
+  const record = (owner: number[], type: number, length: number, data: number[]) =>
+    Buffer.from([...owner, 0, type, 0, 1, 0, 0, 0, 1, length >> 8, length & 255, ...data])
+  const own = [0xc0, 12]
+  const hostile: [string, Buffer][] = [
+    ['whose name points at itself', record([0xc0, 36], 1, 4, [1, 2, 3, 4])],
+    ['whose name points forwards', record([0xc0, 50], 1, 4, [1, 2, 3, 4])],
+    ['whose alias points at itself', record(own, 5, 2, [0xc0, 48])],
+    ['with an address of three octets', record(own, 1, 3, [1, 2, 3])],
+    ['with an address of five octets', record(own, 1, 5, [1, 2, 3, 4, 5])],
+    ['longer than the message', record(own, 1, 400, [1, 2, 3, 4])],
+    ['with TLSA data of two octets', record(own, 52, 2, [3, 1])],
+    ['with a string longer than its record', record(own, 16, 3, [9, 65, 65])],
+    ['with a name that ends after its record', record(own, 15, 3, [0, 1, 7])],
+    ['that is missing', Buffer.alloc(0)],
+  ]
+  for (const [what, octets] of hostile) {
+    it(`with a record ${what} is malformed`, () => {
+      const type = ({ 52: 'TLSA', 16: 'TXT', 15: 'MX' } as const)[octets[3] ?? 0] ?? 'A'
+      const asked = Buffer.from(question)
+      asked.writeUInt8({ A: 1, TLSA: 52, TXT: 16, MX: 15 }[type], asked.length - 3)
+      assert.equal(readReply(Buffer.concat([header(1), asked, octets]), id, { name, type }), 'Malformed')
+    })
+  }
+
+  it('of as many records as fit, each name a way along many others, is read in no time', () => {
+    // Pointers to pointers, each one step back, up to where a pointer reaches.
+    const chain = Buffer.alloc(0x3000)
+    const begin = 12 + question.length + 12
+    for (let at = 0; at < chain.length; at += 2)
+      chain.writeUInt16BE(0xc000 | (at === 0 ? 12 : begin + at - 2), at)
+    const carrier = record(own, 99, chain.length, [...chain])
+    const last = begin + chain.length - 2
+    const others = Array.from({ length: 4_000 }, () => record([0xc0 | (last >> 8), last & 255], 99, 0, []))
+    const octets = Buffer.concat([header(4_001), question, carrier, ...others])
+    assert.ok(octets.length < 65_536 && octets.length > 60_000)
+    const started = performance.now()
+    const reply = readReply(octets, id, { name, type: 'A' })
+    const took = performance.now() - started
+    assert.ok(reply === 'Malformed' || typeof reply === 'object')
+    assert.ok(took < 5_000, `${took} ms`)
+  })
+})
+
+describe('the address of a name server', () => {
+  const rows: [string, string, number][] = [
+    ['192.0.2.1', '192.0.2.1', 53],
+    ['192.0.2.1:5353', '192.0.2.1', 5353],
+    ['2001:db8::1', '2001:db8::1', 53],
+    ['::1', '::1', 53],
+    ['[2001:db8::1]', '2001:db8::1', 53],
+    ['[::1]:5353', '::1', 5353],
+    ['fe80::1%eth0', 'fe80::1%eth0', 53],
+  ]
+  for (const [text, ip, port] of rows) {
+    it(`is read from ${text}`, () => assert.deepEqual(parseServer(text), { ip, port }))
+  }
+  for (const text of [
+    '',
+    'dns.example',
+    '192.0.2.1:0',
+    '192.0.2.1:65536',
+    '192.0.2',
+    '[192.0.2.1]',
+    '[]:53',
+    ':53',
+    '::1]:53',
+  ]) {
+    it(`is not "${text}"`, () =>
+      assert.throws(() => parseServer(text), /is not the address of a name server/))
+  }
+})

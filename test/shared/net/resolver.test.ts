@@ -1,0 +1,477 @@
+import assert from 'node:assert/strict'
+import { afterEach, describe, it } from 'node:test'
+import packet from 'dns-packet'
+import { createResolver, type DnsAnswer, type RecordType, type Round } from '../../../shared/net/resolver.ts'
+import { type Answer, type NameServer, type Script, soa, startNameServer } from '../../support/name-server.ts'
+
+const name = 'mx.partner.example'
+const { AUTHENTIC_DATA, AUTHORITATIVE_ANSWER, CHECKING_DISABLED, RECURSION_AVAILABLE, TRUNCATED_RESPONSE } =
+  packet
+const proven = AUTHENTIC_DATA | RECURSION_AVAILABLE
+
+/** Shorter than a server that answers takes on a busy machine it must not be; so a silent one costs this much. */
+const rounds: Round[] = [
+  { by: 'Datagram', wait: 250 },
+  { by: 'Stream', wait: 250 },
+]
+
+const servers: NameServer[] = []
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop()
+})
+
+async function serve(script: Script, ip?: string): Promise<NameServer> {
+  const server = await startNameServer(script, ip)
+  servers.push(server)
+  return server
+}
+
+const a = (owner: string, data = '192.0.2.1'): packet.Record => ({ name: owner, type: 'A', ttl: 60, data })
+const alias = (owner: string, data: string): packet.Record => ({ name: owner, type: 'CNAME', ttl: 60, data })
+const good: Answer = { answers: [a(name)] }
+
+const found = (data: string[] = ['192.0.2.1'], secure = false, owner = name) => ({
+  kind: 'Found',
+  records: data,
+  secure,
+  name: owner,
+})
+const failed = (code: string, bogus = false) => ({ kind: 'Failed', code, bogus })
+
+async function ask(script: Script, type: RecordType = 'A', asked = name) {
+  const server = await serve(script)
+  const answer: DnsAnswer<unknown> = await createResolver([server.address], rounds).ask(asked, type)
+  return { answer, server }
+}
+
+const ways = (server: NameServer) =>
+  server.asked.map(({ by, flags, edns }) =>
+    [by, ...(flags & CHECKING_DISABLED ? ['unchecked'] : []), ...(edns ? [] : ['plain'])].join(' '),
+  )
+
+describe('the resolver', () => {
+  const rows: [RecordType, unknown, unknown][] = [
+    ['A', '192.0.2.1', '192.0.2.1'],
+    ['AAAA', '2001:db8::1', '2001:db8::1'],
+    ['CNAME', 'Elsewhere.Example', 'elsewhere.example'],
+    [
+      'MX',
+      { preference: 10, exchange: 'MX1.partner.example' },
+      { preference: 10, exchange: 'mx1.partner.example' },
+    ],
+    ['MX', { preference: 0, exchange: '.' }, { preference: 0, exchange: '.' }],
+    [
+      'TLSA',
+      { usage: 3, selector: 1, matchingType: 1, certificate: Buffer.from('ab01', 'hex') },
+      { usage: 3, selector: 1, matchingType: 1, data: 'ab01' },
+    ],
+    ['TXT', ['v=STSv1; ', 'id=1;'], 'v=STSv1; id=1;'],
+    ['TXT', [''], ''],
+  ]
+  for (const [type, data, expected] of rows) {
+    it(`reads ${type} ${JSON.stringify(expected)}`, async () => {
+      const { answer } = await ask(() => [{ answers: [{ name, type, ttl: 60, data }] }], type)
+      assert.deepEqual(answer, { kind: 'Found', records: [expected], secure: false, name })
+    })
+  }
+
+  it('asks for recursion and for the verdict of DNSSEC, each time from another port by another number', async () => {
+    const server = await serve(() => [good])
+    const resolver = createResolver([server.address], rounds)
+    for (let times = 0; times < 8; times += 1) await resolver.ask(name, 'A')
+    for (const { flags, edns } of server.asked) {
+      assert.equal(flags, packet.RECURSION_DESIRED | AUTHENTIC_DATA)
+      assert.deepEqual(edns, { size: 1232, flags: packet.DNSSEC_OK })
+    }
+    assert.ok(new Set(server.asked.map(({ id }) => id)).size > 6)
+    assert.ok(new Set(server.asked.map(({ port }) => port)).size > 6)
+  })
+
+  it('asks a server with an IPv6 address', async () => {
+    const server = await serve(() => [good], '::1')
+    assert.deepEqual(await createResolver([server.address], rounds).ask(name, 'A'), found())
+  })
+
+  it('says of an answer with the AD bit that it is proven', async () => {
+    assert.deepEqual((await ask(() => [{ ...good, flags: proven }])).answer, found(['192.0.2.1'], true))
+    const nothing = await ask(() => [{ flags: proven, authorities: [soa] }])
+    assert.deepEqual(nothing.answer, { kind: 'NoData', secure: true })
+    const nobody = await ask(() => [{ rcode: 3, flags: proven, authorities: [soa] }])
+    assert.deepEqual(nobody.answer, { kind: 'NoSuchName', secure: true })
+  })
+
+  it('reads past signatures and records of types it has not asked for', async () => {
+    const signature = { name, type: 'RRSIG', ttl: 60, data: Buffer.alloc(40) }
+    const encoded = (query: { id: number }) => {
+      const octets = packet.encode({
+        type: 'response',
+        id: query.id,
+        flags: proven,
+        questions: [{ name, type: 'A' }],
+        answers: [{ ...signature, type: 'UNKNOWN_46' }, a(name), a('other.example', '192.0.2.9')],
+        authorities: [],
+      })
+      return [octets]
+    }
+    assert.deepEqual((await ask(encoded)).answer, found(['192.0.2.1'], true))
+  })
+
+  it('asks nobody for what is no name', async () => {
+    const server = await serve(() => [good])
+    const resolver = createResolver([server.address], rounds)
+    for (const bad of [
+      '',
+      '.',
+      'a..b',
+      `${'a'.repeat(64)}.example`,
+      'a.'.repeat(127),
+      'ä.example',
+      'a b.example',
+    ])
+      assert.deepEqual(await resolver.ask(bad, 'A'), failed('EBADNAME'), bad)
+    assert.deepEqual(server.asked, [])
+  })
+})
+
+describe('an answer that is none', () => {
+  const wrong: [string, Answer | Buffer][] = [
+    ['with another number', { answers: [a(name, '203.0.113.6')], id: 1 }],
+    ['to another name', { answers: [a('x.example')], questions: [{ name: 'x.example', type: 'A' }] }],
+    ['to another type', { answers: [a(name, '203.0.113.6')], questions: [{ name, type: 'MX' }] }],
+    [
+      'to two questions',
+      {
+        answers: [a(name, '203.0.113.6')],
+        questions: [
+          { name, type: 'A' },
+          { name, type: 'A' },
+        ],
+      },
+    ],
+    ['to no question', { answers: [a(name, '203.0.113.6')], questions: [] }],
+    ['of octets that are no message', Buffer.from('no')],
+  ]
+  for (const [what, answer] of wrong) {
+    it(`${what} is waited past`, async () => {
+      const script: Script = ({ id }) => [
+        Buffer.isBuffer(answer) || answer.id === undefined ? answer : { ...answer, id: id ^ answer.id },
+        good,
+      ]
+      const { answer: taken, server } = await ask(script)
+      assert.deepEqual(taken, found())
+      assert.deepEqual(ways(server), ['Datagram'])
+    })
+  }
+
+  it('because it is a question is waited past', async () => {
+    const query = (id: number) =>
+      packet.encode({ type: 'query', id, flags: 0, questions: [{ name, type: 'A' }] })
+    assert.deepEqual((await ask(({ id }) => [query(id), good])).answer, found())
+  })
+
+  it('from elsewhere is not heard', async () => {
+    const { answer } = await ask(async ({ by }, elsewhere) => {
+      if (by === 'Datagram') await elsewhere({ answers: [a(name, '203.0.113.6')] })
+      return [good]
+    })
+    assert.deepEqual(answer, found())
+  })
+
+  it('so often that somebody seems to guess makes the question go by TCP', async () => {
+    const { answer, server } = await ask(({ by, id }) =>
+      by === 'Stream'
+        ? [good]
+        : Array.from({ length: 40 }, (_, n) => ({ answers: [a(name, '203.0.113.6')], id: id ^ (n + 1) })),
+    )
+    assert.deepEqual(answer, found())
+    assert.deepEqual(ways(server), ['Datagram', 'Stream'])
+  })
+
+  it('by TCP is not waited past', async () => {
+    const { answer } = await ask(({ by, id }) =>
+      by === 'Stream' ? [{ ...good, id: id ^ 1 }, good] : [{ flags: TRUNCATED_RESPONSE }],
+    )
+    assert.deepEqual(answer, failed('EBADRESP'))
+  })
+
+  it('because it ends too soon makes the question go by TCP', async () => {
+    const cut = (id: number) => {
+      const whole = packet.encode({
+        type: 'response',
+        id,
+        flags: RECURSION_AVAILABLE,
+        questions: [{ name, type: 'A' }],
+        answers: [a(name)],
+        authorities: [],
+      })
+      return whole.subarray(0, -2)
+    }
+    const { answer, server } = await ask(({ by, id }) => (by === 'Stream' ? [good] : [cut(id)]))
+    assert.deepEqual(answer, found())
+    assert.deepEqual(ways(server), ['Datagram', 'Stream'])
+  })
+})
+
+describe('an answer too long for a datagram', () => {
+  const long = Array.from({ length: 200 }, (_, n) => `192.0.2.${n}`)
+  const truncated: Answer = { flags: RECURSION_AVAILABLE | TRUNCATED_RESPONSE, answers: [a(name)] }
+
+  it('is asked for by TCP', async () => {
+    const { answer, server } = await ask(({ by }) =>
+      by === 'Stream' ? [{ answers: long.map((ip) => a(name, ip)), flags: proven }] : [truncated],
+    )
+    assert.deepEqual(answer, found(long, true))
+    assert.deepEqual(ways(server), ['Datagram', 'Stream'])
+  })
+
+  const broken: [string, Script, string][] = [
+    ['is not had when TCP is closed', () => ['Close'], 'ECONNRESET'],
+    ['is not had when TCP says that it is too long, too', () => [truncated], 'EBADRESP'],
+    ['is not had when TCP stops in its middle', () => [Buffer.from([0, 100, 1, 2, 3])], 'ETIMEOUT'],
+    ['is not had when TCP gives no message', () => [Buffer.from([0, 2, 1, 2])], 'EBADRESP'],
+  ]
+  for (const [what, script, code] of broken) {
+    it(what, async () => {
+      const { answer } = await ask((query, elsewhere) =>
+        query.by === 'Stream' ? script(query, elsewhere) : [truncated],
+      )
+      assert.deepEqual(answer, failed(code))
+    })
+  }
+})
+
+describe('aliases', () => {
+  const rows: [string, Answer, unknown][] = [
+    [
+      'are followed to their end',
+      { answers: [alias(name, 'B.example'), alias('b.example', 'c.example'), a('C.example')], flags: proven },
+      found(['192.0.2.1'], true, 'c.example'),
+    ],
+    [
+      'are followed in whatever order they stand',
+      { answers: [a('c.example'), alias('b.example', 'c.example'), alias(name, 'b.example')] },
+      found(['192.0.2.1'], false, 'c.example'),
+    ],
+    [
+      'that lead to no name',
+      { rcode: 3, answers: [alias(name, 'gone.example')], authorities: [soa] },
+      { kind: 'NoSuchName', secure: false },
+    ],
+    [
+      'that lead to a name without such records',
+      { answers: [alias(name, 'b.example')], authorities: [soa] },
+      { kind: 'NoData', secure: false },
+    ],
+    [
+      'of others are none of ours',
+      { answers: [alias('x.example', 'b.example'), a('b.example')] },
+      { kind: 'NoData', secure: false },
+    ],
+    [
+      'in a circle are an error',
+      { answers: [alias(name, 'b.example'), alias('b.example', name)] },
+      failed('EBADRESP'),
+    ],
+    ['of itself are an error', { answers: [alias(name, name)] }, failed('EBADRESP')],
+    [
+      'without an end are an error',
+      {
+        answers: Array.from({ length: 40 }, (_, n) => alias(n ? `a${n}.example` : name, `a${n + 1}.example`)),
+      },
+      failed('EBADRESP'),
+    ],
+    ['to what is no name are an error', { answers: [alias(name, 'a b.example')] }, failed('EBADNAME')],
+  ]
+  for (const [what, answer, expected] of rows) {
+    it(what, async () => assert.deepEqual((await ask(() => [answer])).answer, expected))
+  }
+
+  it('are not followed when they are what is asked for', async () => {
+    const { answer, server } = await ask(
+      () => [{ answers: [alias(name, 'b.example')], flags: proven }],
+      'CNAME',
+    )
+    assert.deepEqual(answer, found(['b.example'], true))
+    assert.equal(server.asked.length, 1)
+  })
+
+  const further: [string, number, number, boolean][] = [
+    ['is proven when both answers are', proven, proven, true],
+    ['is not proven when the alias is not', RECURSION_AVAILABLE, proven, false],
+    ['is not proven when the end is not', proven, RECURSION_AVAILABLE, false],
+  ]
+  for (const [what, first, second, secure] of further) {
+    it(`whose end stands in no answer are asked for further, and the end ${what}`, async () => {
+      const { answer, server } = await ask(({ name: asked }) =>
+        asked === name
+          ? [{ answers: [alias(name, 'b.example')], flags: first }]
+          : [{ answers: [a('b.example')], flags: second }],
+      )
+      assert.deepEqual(answer, found(['192.0.2.1'], secure, 'b.example'))
+      assert.deepEqual(
+        server.asked.map((query) => query.name),
+        [name, 'b.example'],
+      )
+    })
+  }
+
+  it('whose ends lead on and on are an error', async () => {
+    let next = 0
+    const { answer, server } = await ask(({ name: asked }) => {
+      next += 1
+      return [{ answers: [alias(asked, `a${next}.example`)] }]
+    })
+    assert.deepEqual(answer, failed('EBADRESP'))
+    assert.equal(server.asked.length, 17)
+  })
+})
+
+describe('a server that cannot answer', () => {
+  const refusals: [number, string, string[]][] = [
+    [5, 'EREFUSED', ['Datagram']],
+    [1, 'EFORMERR', ['Datagram', 'Datagram plain']],
+    [4, 'ENOTIMP', ['Datagram', 'Datagram plain']],
+    [9, 'rcode 9', ['Datagram']],
+    [2, 'ESERVFAIL', ['Datagram', 'Datagram unchecked']],
+  ]
+  for (const [rcode, code, asked] of refusals) {
+    it(`for ${code} is asked ${asked.length === 1 ? 'no more' : asked.at(-1)}`, async () => {
+      const { answer, server } = await ask(() => [{ rcode }])
+      assert.deepEqual(answer, failed(code))
+      assert.deepEqual(ways(server), asked)
+    })
+  }
+
+  it('because it knows no EDNS is asked without', async () => {
+    const { answer } = await ask(({ edns }) => (edns ? [{ rcode: 1, questions: [] }] : [good]))
+    assert.deepEqual(answer, found())
+  })
+
+  it('and knows a newer EDNS only is asked without', async () => {
+    const { answer } = await ask(({ edns }) => (edns ? [{ rcode: 16 }] : [good]))
+    assert.deepEqual(answer, found())
+  })
+
+  it('since it asks nobody, and sends us elsewhere, has told nothing', async () => {
+    const { answer } = await ask(() => [
+      { flags: 0, authorities: [{ name: 'example', type: 'NS', ttl: 1, data: 'ns.example' }] },
+    ])
+    assert.deepEqual(answer, failed('EBADRESP'))
+  })
+
+  it('for others but has the zone itself has told', async () => {
+    const { answer } = await ask(() => [{ flags: AUTHORITATIVE_ANSWER }])
+    assert.deepEqual(answer, { kind: 'NoData', secure: false })
+  })
+
+  it('is silent until its time is over, by datagram and by TCP', async () => {
+    const { answer, server } = await ask(() => [])
+    assert.deepEqual(answer, failed('ETIMEOUT'))
+    assert.deepEqual(ways(server), ['Datagram', 'Stream'])
+  })
+
+  it('by datagrams at all is asked by TCP in the end', async () => {
+    const { answer } = await ask(({ by }) => (by === 'Stream' ? [good] : []))
+    assert.deepEqual(answer, found())
+  })
+
+  it('since nothing listens there is told at once', async () => {
+    const server = await startNameServer(() => [])
+    await server.stop()
+    assert.deepEqual(await createResolver([server.address]).ask(name, 'A'), failed('ECONNREFUSED'))
+  })
+
+  it('is left when the signal comes', async () => {
+    const abort = new AbortController()
+    const server = await serve(() => {
+      abort.abort()
+      return []
+    })
+    const answer = await createResolver(
+      [server.address, server.address],
+      [{ by: 'Datagram', wait: 60_000 }],
+    ).ask(name, 'A', abort.signal)
+    assert.deepEqual(answer, failed('ETIMEOUT'))
+    assert.equal(server.asked.length, 1)
+  })
+
+  it('is not asked at all when the signal came before', async () => {
+    const server = await serve(() => [good])
+    const answer = await createResolver([server.address], rounds).ask(name, 'A', AbortSignal.abort())
+    assert.deepEqual(answer, failed('ETIMEOUT'))
+    assert.deepEqual(server.asked, [])
+  })
+})
+
+describe('what DNSSEC says not to believe', () => {
+  for (const error of [6, 7, 8, 9, 10, 11, 12]) {
+    it(`is told by the extended error ${error}`, async () => {
+      const { answer, server } = await ask(() => [{ rcode: 2, error }])
+      assert.deepEqual(answer, failed('ESERVFAIL', true))
+      assert.deepEqual(ways(server), ['Datagram'])
+    })
+  }
+  for (const error of [0, 5, 13, 22]) {
+    it(`is not told by the extended error ${error}`, async () => {
+      assert.deepEqual((await ask(() => [{ rcode: 2, error }])).answer, failed('ESERVFAIL'))
+    })
+  }
+
+  const unchecked = ({ flags }: { flags: number }) => (flags & CHECKING_DISABLED) !== 0
+
+  it('is what there is an answer to only without checking', async () => {
+    const { answer, server } = await ask((query) => (unchecked(query) ? [good] : [{ rcode: 2 }]))
+    assert.deepEqual(answer, failed('ESERVFAIL', true))
+    assert.deepEqual(ways(server), ['Datagram', 'Datagram unchecked', 'Datagram'])
+  })
+
+  it('is not what could be answered a moment later', async () => {
+    let asked = 0
+    const { answer } = await ask((query) => {
+      asked += 1
+      return unchecked(query) ? [good] : [asked === 1 ? { rcode: 2 } : { ...good, flags: proven }]
+    })
+    assert.deepEqual(answer, found(['192.0.2.1'], true))
+  })
+
+  it('is never what was answered without checking', async () => {
+    const forged: Answer = { answers: [a(name, '203.0.113.6')] }
+    const { answer } = await ask((query) => (unchecked(query) ? [forged] : [{ rcode: 2, error: 0 }]))
+    assert.equal(answer.kind, 'Failed')
+  })
+
+  it('is asked of no other server, which might not look', async () => {
+    const [strict, careless] = [await serve(() => [{ rcode: 2, error: 6 }]), await serve(() => [good])]
+    const resolver = createResolver([strict.address, careless.address], rounds)
+    assert.deepEqual(await resolver.ask(name, 'A'), failed('ESERVFAIL', true))
+    assert.deepEqual(careless.asked, [])
+  })
+})
+
+describe('of several servers', () => {
+  it('the next is asked when one cannot answer, and the first from then on', async () => {
+    const [broken, well] = [await serve(() => [{ rcode: 5 }]), await serve(() => [good])]
+    const resolver = createResolver([broken.address, well.address], rounds)
+    for (let times = 0; times < 3; times += 1) assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.deepEqual([broken.asked.length, well.asked.length], [1, 3])
+  })
+
+  it('the next is asked when one is silent', async () => {
+    const [silent, well] = [await serve(() => []), await serve(() => [good])]
+    assert.deepEqual(await createResolver([silent.address, well.address], rounds).ask(name, 'A'), found())
+    assert.deepEqual(ways(silent), ['Datagram'])
+  })
+
+  it('a refusal tells more than silence', async () => {
+    const [broken, silent] = [await serve(() => [{ rcode: 5 }]), await serve(() => [])]
+    const answer = await createResolver([broken.address, silent.address], rounds).ask(name, 'A')
+    assert.deepEqual(answer, failed('EREFUSED'))
+  })
+
+  it('one that is no address is named', () => {
+    assert.throws(
+      () => createResolver(['192.0.2.1', 'dns.example']),
+      /^Error: "dns\.example" is not the address/,
+    )
+  })
+})

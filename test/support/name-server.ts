@@ -1,0 +1,135 @@
+/** A name server that answers as it is told, by UDP and TCP on one port, and that remembers every question. */
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import packet from 'dns-packet'
+
+export interface Asked {
+  by: 'Datagram' | 'Stream'
+  name: string
+  type: string
+  id: number
+  flags: number
+  /** Null without EDNS. */
+  edns: { size: number; flags: number } | null
+  /** Of the client. */
+  port: number
+}
+
+export interface Answer {
+  rcode?: number
+  /** Beside QR, RD and RA; without `flags` RA is set. */
+  flags?: number
+  answers?: packet.Record[]
+  authorities?: packet.Record[]
+  /** An extended error (RFC 8914). */
+  error?: number
+  id?: number
+  questions?: packet.Question[]
+}
+
+/** What to send, each in a message of its own; a buffer as it is. */
+export type Script = (
+  asked: Asked,
+  /** Sends a datagram to whoever asks, from another port than the server's. */
+  elsewhere: (answer: Answer) => Promise<void>,
+) => readonly (Answer | Buffer | 'Close')[] | Promise<readonly (Answer | Buffer | 'Close')[]>
+
+export interface NameServer {
+  /** As a deployment writes it. */
+  address: string
+  asked: Asked[]
+  stop(): Promise<void>
+}
+
+export const soa: packet.Record = {
+  name: 'example',
+  type: 'SOA',
+  ttl: 1,
+  data: { mname: 'ns', rname: 'ns', serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 1 },
+}
+
+export async function startNameServer(script: Script, ip = '127.0.0.1'): Promise<NameServer> {
+  const asked: Asked[] = []
+  const sockets = new Set<Socket>()
+  const family = ip.includes(':') ? 'udp6' : 'udp4'
+  const [udp, stranger] = [createSocket(family), createSocket(family)]
+  const tcp = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('close', () => sockets.delete(socket))
+    socket.once('data', async (octets) => {
+      const query = read(octets.subarray(2), 'Stream', socket.remotePort ?? 0)
+      asked.push(query)
+      for (const part of await script(query, async () => {})) {
+        if (part === 'Close') return socket.destroy()
+        socket.write(Buffer.isBuffer(part) ? part : packet.streamEncode(replyTo(query, part)))
+      }
+    })
+  })
+  await once(tcp.listen(0, ip), 'listening')
+  const { port } = tcp.address() as AddressInfo
+  udp.bind(port, ip)
+  stranger.bind(0, ip)
+  await Promise.all([udp, stranger].map((socket) => once(socket, 'listening')))
+  udp.on('message', async (octets, peer) => {
+    const query = read(octets, 'Datagram', peer.port)
+    asked.push(query)
+    const elsewhere = (answer: Answer) =>
+      new Promise<void>((sent) =>
+        stranger.send(packet.encode(replyTo(query, answer)), peer.port, peer.address, () => sent()),
+      )
+    for (const part of await script(query, elsewhere))
+      if (part !== 'Close')
+        udp.send(Buffer.isBuffer(part) ? part : packet.encode(replyTo(query, part)), peer.port, peer.address)
+  })
+  return {
+    address: family === 'udp6' ? `[${ip}]:${port}` : `${ip}:${port}`,
+    asked,
+    async stop() {
+      for (const socket of sockets) socket.destroy()
+      udp.close()
+      stranger.close()
+      await new Promise((closed) => tcp.close(closed))
+    },
+  }
+}
+
+function read(octets: Buffer, by: Asked['by'], port: number): Asked {
+  const { id, flags, questions, additionals } = packet.decode(octets)
+  const [question] = questions
+  const edns = additionals.find(({ type }) => type === 'OPT')
+  return {
+    by,
+    name: question?.name ?? '',
+    type: question?.type ?? '',
+    id,
+    flags,
+    edns: edns ? { size: edns.udpPayloadSize ?? 0, flags: edns.flags ?? 0 } : null,
+    port,
+  }
+}
+
+function replyTo(query: Asked, answer: Answer): packet.Reply {
+  const { rcode = 0, flags = packet.RECURSION_AVAILABLE, answers = [], authorities = [], error } = answer
+  const data = Buffer.alloc(2)
+  data.writeUInt16BE(error ?? 0)
+  return {
+    type: 'response',
+    id: answer.id ?? query.id,
+    flags: packet.RECURSION_DESIRED | flags | (rcode & 0xf),
+    questions: answer.questions ?? [{ name: query.name, type: query.type }],
+    answers,
+    authorities,
+    additionals: query.edns
+      ? [
+          {
+            type: 'OPT',
+            name: '.',
+            extendedRcode: rcode >> 4,
+            options: error === undefined ? [] : [{ code: 15, data }],
+          },
+        ]
+      : [],
+  }
+}
