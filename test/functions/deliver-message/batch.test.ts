@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Batch, type BatchOptions } from '../../../functions/deliver-message/batch.ts'
+import type { Slot } from '../../../shared/transport/slots.ts'
+
+/** Places that are counted. */
+function places(most: number) {
+  const asked: string[] = []
+  let free = most
+  return {
+    asked,
+    free: () => free,
+    async acquire(destination: string): Promise<Slot | null> {
+      asked.push(destination)
+      if (free === 0) return null
+      free -= 1
+      return {
+        async release() {
+          free += 1
+        },
+      }
+    },
+  }
+}
+
+const batch = (fields: Partial<BatchOptions> = {}) =>
+  new Batch({
+    slots: places(1),
+    limitMs: 1_000,
+    leastMs: 0,
+    onFault: (error) => assert.fail(error),
+    ...fields,
+  })
+
+/** A task that ends when told, and tells when it begins. */
+function task<T>(result: T) {
+  const begun = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<T>()
+  return {
+    begun: begun.promise,
+    end: () => ended.resolve(result),
+    run() {
+      begun.resolve()
+      return ended.promise
+    },
+  }
+}
+
+describe('records of one batch', () => {
+  it('for one destination follow one another, in one place, which is free when the last has ended', async () => {
+    const slots = places(1)
+    const one = batch({ slots })
+    const order: string[] = []
+    const records = ['first', 'second', 'third'].map(async (name) => {
+      const place = one.join('partner.example')
+      await place.inTurn(async () => {
+        order.push(`${name} begins`)
+        await Promise.resolve()
+        order.push(`${name} ends`)
+      })
+      assert.equal(slots.free(), 0)
+      place.leave()
+    })
+    await Promise.all(records)
+    await one.end()
+    assert.deepEqual(
+      order,
+      ['first', 'second', 'third'].flatMap((name) => [`${name} begins`, `${name} ends`]),
+    )
+    assert.deepEqual([slots.asked, slots.free()], [['partner.example'], 1])
+  })
+
+  it('for different destinations do not wait for one another', async () => {
+    const one = batch({ slots: places(2) })
+    const slow = task('slow')
+    const hanging = one.join('slow.example').inTurn(slow.run)
+    await slow.begun
+    assert.equal(await one.join('fast.example').inTurn(async () => 'fast'), 'fast')
+    slow.end()
+    assert.equal(await hanging, 'slow')
+  })
+
+  it('go on when the one before them failed', async () => {
+    const one = batch()
+    const first = one.join('partner.example').inTurn(() => Promise.reject(new Error('lost')))
+    const second = one.join('partner.example').inTurn(async () => 'done')
+    await assert.rejects(first, /lost/)
+    assert.equal(await second, 'done')
+  })
+
+  it('are not begun when there is no place, which is asked for once', async () => {
+    const slots = places(0)
+    const one = batch({ slots })
+    const results = await Promise.all(
+      [1, 2, 3].map(() => one.join('partner.example').inTurn(() => assert.fail('begun'))),
+    )
+    assert.deepEqual(results, ['NoPlace', 'NoPlace', 'NoPlace'])
+    assert.deepEqual(slots.asked, ['partner.example'])
+  })
+
+  it('are not begun when too little time is left, and take no place then', async () => {
+    const slots = places(1)
+    const one = batch({ slots, limitMs: 100, leastMs: 101 })
+    assert.equal(await one.join('partner.example').inTurn(() => assert.fail('begun')), 'NoTime')
+    assert.deepEqual(slots.asked, [])
+  })
+
+  it('behind one that takes all the time are not begun', async () => {
+    const one = batch({ limitMs: 60, leastMs: 30 })
+    const until = () =>
+      new Promise<string>((resolve) => one.signal.addEventListener('abort', () => resolve('late')))
+    const [first, second] = await Promise.all([
+      one.join('partner.example').inTurn(until),
+      one.join('partner.example').inTurn(() => assert.fail('begun')),
+    ])
+    assert.deepEqual([first, second], ['late', 'NoTime'])
+  })
+
+  it('are delivered although nobody knows how many others are, when the table fails', async () => {
+    const faults: string[] = []
+    const one = batch({
+      slots: { acquire: () => Promise.reject(new Error('throttled')) },
+      onFault: ({ message }) => faults.push(message),
+    })
+    assert.equal(await one.join('partner.example').inTurn(async () => 'done'), 'done')
+    assert.deepEqual(faults, ['throttled'])
+  })
+
+  it('have ended well although their place could not be given up', async () => {
+    const faults: string[] = []
+    const one = batch({
+      slots: { acquire: async () => ({ release: () => Promise.reject(new Error('away')) }) },
+      onFault: ({ message }) => faults.push(message),
+    })
+    const place = one.join('partner.example')
+    await place.inTurn(async () => 'done')
+    place.leave()
+    await one.end()
+    assert.deepEqual(faults, ['away'])
+  })
+
+  it('ask for the next hops of a route once', async () => {
+    const one = batch()
+    const questions: string[] = []
+    const resolver = {
+      ask: async (name: string, type: string) => {
+        questions.push(`${type} ${name}`)
+        return { kind: 'NoSuchName' as const, secure: false }
+      },
+    }
+    const find = () =>
+      one.find({ kind: 'Mx', domain: 'partner.example' }, resolver as never, {
+        privateNetworks: [],
+        dane: false,
+        random: () => 0,
+        signal: one.signal,
+      })
+    const [first, second] = [await find(), await find()]
+    assert.equal(first.kind, 'NotFound')
+    assert.equal(second, first)
+    assert.equal(questions.length, 1)
+  })
+})

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { mostWaits, postpone, type Reason } from '../../../functions/deliver-message/postpone.ts'
+import { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
+import { opportunistic } from '../../../shared/policy/outbound.ts'
+import { message, receivedAt, recipient } from '../../support/fixtures.ts'
+import { recordingQueue } from '../../support/queue.ts'
+
+const job = (waits?: number): DeliveryJob => ({
+  message: message(),
+  recipients: [recipient({ address: 'b@partner.example' })],
+  destination: 'partner.example',
+  route: { kind: 'Mx', domain: 'partner.example' },
+  tls: opportunistic,
+  attempt: 3,
+  connectorsVersion: 7,
+  ...(waits === undefined ? {} : { waits }),
+})
+
+async function put(given: DeliveryJob, reason: Reason, chance = 0) {
+  const [delivery, evaluation] = [recordingQueue<DeliveryJob>(), recordingQueue<EvaluationJob>()]
+  await postpone(given, reason, { delivery, evaluation, now: () => receivedAt, random: () => chance })
+  return { delivered: delivery.take(), evaluated: evaluation.take() }
+}
+
+describe('a job that is not begun', () => {
+  it('for want of time goes back as it is, at once, behind others of its destination', async () => {
+    const { delivered, evaluated } = await put(job(2), 'NoTime')
+    assert.deepEqual([delivered, evaluated], [[{ job: job(2), group: 'partner.example' }], []])
+  })
+
+  it('for want of a place waits longer each time, is counted, and is the same attempt', async () => {
+    const [first] = (await put(job(), 'NoPlace')).delivered
+    assert.deepEqual(first, { job: job(1), delaySeconds: 1, group: 'partner.example' })
+    assert.deepEqual(DeliveryJob.parse(first?.job), job(1))
+    const pauses = async (chance: number) =>
+      Promise.all(
+        [0, 1, 2, 3, 4, 5, 6].map(
+          async (waits) => (await put(job(waits), 'NoPlace', chance)).delivered[0]?.delaySeconds,
+        ),
+      )
+    assert.deepEqual(await pauses(0), [1, 2, 4, 8, 16, 30, 30])
+    assert.deepEqual(await pauses(0.999), [2, 4, 8, 16, 32, 60, 60])
+  })
+
+  it('and has waited for long is decided again, so that it can expire', async () => {
+    const { delivered, evaluated } = await put(job(mostWaits), 'NoPlace')
+    assert.deepEqual(delivered, [])
+    assert.deepEqual(
+      evaluated.map(({ job: sent }) => EvaluationJob.parse(sent)),
+      [
+        {
+          message: message(),
+          recipients: job().recipients,
+          notBefore: receivedAt.toISOString(),
+          retry: true,
+        },
+      ],
+    )
+  })
+
+  it('stays where it is when the queue does not take it', async () => {
+    const delivery = recordingQueue<DeliveryJob>()
+    delivery.failOnce()
+    const rest = { evaluation: recordingQueue<EvaluationJob>(), now: () => receivedAt, random: () => 0 }
+    await assert.rejects(postpone(job(), 'NoPlace', { delivery, ...rest }), /the queue is away/)
+  })
+})
