@@ -28,8 +28,16 @@ export type Records = z.infer<typeof Records>
 
 export const Zone = z.strictObject({
   names: z.record(z.string(), Records),
-  /** What listens behind an address's port 25: a port of the same address, or `address:port`. */
-  ports: z.record(z.union([z.ipv4(), z.ipv6()]), z.union([port, z.string().refine(isEndpoint)])).default({}),
+  /**
+   * What listens behind an address's port 25, or behind another port as `127.0.0.1:443` or `[::1]:443`: a port of the
+   * same address, or `address:port`.
+   */
+  ports: z
+    .record(
+      z.string().refine(isPlace, 'neither an address nor address:port'),
+      z.union([port, z.string().refine(isEndpoint)]),
+    )
+    .default({}),
 })
 export type Zone = z.infer<typeof Zone>
 
@@ -121,6 +129,14 @@ function answersOf(name: string, records: Records, type: string): Answer[] {
 
 function normalise(name: string): string {
   return name.toLowerCase().replace(/\.$/, '')
+}
+
+function isPlace(value: string): boolean {
+  const [, six, four, endpointPort = '25'] = /^(?:\[(.+)\]|([\d.]+)):(\d{1,5})$/.exec(value) ?? []
+  if (six === undefined && four === undefined) return isIP(value) !== 0
+  return (
+    isIP(six ?? four ?? '') === (six === undefined ? 4 : 6) && port.safeParse(Number(endpointPort)).success
+  )
 }
 
 function isEndpoint(value: string): boolean {

@@ -1,15 +1,19 @@
 /**
- * A laptop cannot bind port 25, so connections to `address:25` go to where the zone says that address's mail
- * server listens: a destination NAT rule, on this thread's sockets instead of in a router.
+ * A laptop cannot bind ports 25 and 443, so connections to `address:25` go to where the zone says that address's mail
+ * server listens, and others likewise: destination NAT rules, on this thread's sockets instead of in a router.
  */
 import { type NetConnectOpts, Socket, type TcpNetConnectOpts } from 'node:net'
 
-/** Keys are addresses, values a port of the same address or `address:port`. */
+/**
+ * Keys are addresses, which stand for their port 25, or `address:port`, an IPv6 address in brackets; values a port of
+ * the same address or `address:port`.
+ */
 export type Translation = Readonly<Record<string, number | string>>
 
 /** Where a connection to this host and port really goes. */
 export function translate(rules: Translation, host: string, port: number): { host: string; port: number } {
-  const target = port === 25 ? rules[host] : undefined
+  const place = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  const target = rules[place] ?? (port === 25 ? rules[host] : undefined)
   if (target === undefined) return { host, port }
   if (typeof target === 'number') return { host, port: target }
   const [address = host, mapped] = target.split(':')

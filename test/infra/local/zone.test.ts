@@ -12,7 +12,13 @@ const zone = parseZone({
     'silent.example': { MX: [[0, '']] },
     'broken.example': { fail: 'SERVFAIL' },
   },
-  ports: { '127.0.0.11': 2511, '127.0.0.12': '127.0.0.1:2512' },
+  ports: {
+    '127.0.0.11': 2511,
+    '127.0.0.12': '127.0.0.1:2512',
+    '127.0.0.11:443': 8443,
+    '[::1]:443': 8444,
+    '::1': 25,
+  },
 })
 
 const rows = [
@@ -59,6 +65,18 @@ test('an answer is secure only when every name on its way is', () => {
 const faults = [
   { value: { names: { a: { B: [] } } }, message: /names\.a: Unrecognized key/ },
   { value: { names: { a: { A: ['::1'] } } }, message: /names\.a\.A\.0/ },
+  ...[
+    'localhost',
+    '127.0.0.1:',
+    '127.0.0.1:0',
+    '127.0.0.1:70000',
+    '[127.0.0.1]:443',
+    '[::1]',
+    '::1]:443',
+  ].map((place) => ({
+    value: { names: {}, ports: { [place]: 8443 } },
+    message: /^Error: ports.*(neither|Invalid key)/,
+  })),
   { value: { names: {}, ports: { '127.0.0.1': 'localhost:25' } }, message: /ports\.127\.0\.0\.1/ },
 ]
 for (const { value, message } of faults)
