@@ -18,11 +18,16 @@ import { createResolver } from '../../shared/net/resolver.ts'
 import { deliverBySes, type SesOptions } from '../../shared/net/ses-delivery.ts'
 import { deliverBySmtp, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
+import { SessionCounters } from '../../shared/tls-reports/counters.ts'
+import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
+import { Tally } from '../../shared/tls-reports/tally.ts'
 import { PolicyTable } from '../../shared/transport/policy-table.ts'
 import { Slots } from '../../shared/transport/slots.ts'
 import { Batch, type Place } from './batch.ts'
 import { type Dependencies, deliverJob } from './deliver-job.ts'
-import { countDelivery, logDelivery } from './observe.ts'
+import { keepReport, outcomesOfKept, type Dependencies as ReportDependencies } from './keep-report.ts'
+import { countDelivery, countKept, logDelivery } from './observe.ts'
+import { sessionRecorder, writeSessions } from './tls-sessions.ts'
 
 // What AWS calls.
 
@@ -98,18 +103,35 @@ const slots = new Slots(documents, environment.TRANSPORT_TABLE, {
   most: environment.DELIVERIES_PER_DESTINATION,
 })
 
+const counters = new SessionCounters(documents, environment.TRANSPORT_TABLE)
+const keeping: Omit<ReportDependencies, 'signal'> = {
+  reports: new ReceivedReports(documents, environment.TRANSPORT_TABLE),
+  resolver: smtp.resolver,
+  now: claimsAndQueues.now,
+  retentionDays: environment.TRACE_RETENTION_DAYS,
+}
+
 // What runs for each batch, and for each of its records.
 
 /** When connectors cannot be asked for their version, nothing leaves: the batch comes back. */
 async function beforeBatch() {
   const connectorsVersion = await readVersion(documents, environment.CONNECTORS_TABLE)
   const onFault = (error: Error) => logger.warn('A place at a destination is not known', error)
-  return { connectorsVersion, shared: new Batch({ ...limits, slots, onFault }) }
+  return { connectorsVersion, shared: new Batch({ ...limits, slots, onFault }), tally: new Tally() }
 }
 
+type BatchState = Awaited<ReturnType<typeof beforeBatch>>
+
 /** What an attempt did not wait for: a function that is frozen in the middle of a fetch has lost it. */
-async function afterBatch({ shared }: Awaited<ReturnType<typeof beforeBatch>>): Promise<void> {
-  await Promise.all([shared.end(), policies.settled(renewalPatienceMs)])
+async function afterBatch(
+  { shared, tally }: BatchState,
+  tools: Pick<JobTools, 'logger' | 'metrics'>,
+): Promise<void> {
+  await Promise.all([
+    shared.end(),
+    policies.settled(renewalPatienceMs),
+    writeSessions(tally, counters, Math.random, tools),
+  ])
 }
 
 /** SES and our own table have no line to wait in. */
@@ -117,11 +139,7 @@ const withoutLine: Place = { inTurn: (work) => work(), leave: () => {} }
 
 async function deliverRecord(
   job: DeliveryJob,
-  {
-    batch: { shared, connectorsVersion },
-    logger,
-    metrics,
-  }: JobTools<Awaited<ReturnType<typeof beforeBatch>>>,
+  { batch: { shared, connectorsVersion, tally }, logger, metrics }: JobTools<BatchState>,
 ): Promise<void> {
   const { signal, sessions, find } = shared
   const bySmtp = job.route.kind === 'Mx' || job.route.kind === 'SmartHosts'
@@ -131,15 +149,21 @@ async function deliverRecord(
       ...claimsAndQueues,
       connectorsVersion,
       inTurn: place.inTurn,
-      transmit: (route, mail) =>
-        route.kind === 'Mx' || route.kind === 'SmartHosts'
-          ? deliverBySmtp(route, mail, {
-              ...smtp,
-              signal,
-              find,
-              open: (hop, options, anew) => sessions.open(hop, options, anew),
-            })
-          : deliverBySes(mail, { ...ses, signal }),
+      transmit: async (route, mail) => {
+        if (route.kind === 'Ses') return deliverBySes(mail, { ...ses, signal })
+        if (route.kind === 'TlsReports') {
+          const kept = await keepReport(job.message, mail.content, { ...keeping, signal })
+          countKept(logger, metrics, job.message.id, kept)
+          return outcomesOfKept(kept, mail)
+        }
+        return deliverBySmtp(route, mail, {
+          ...smtp,
+          ...sessionRecorder(tally, mail, claimsAndQueues.now),
+          signal,
+          find,
+          open: (hop, options, anew) => sessions.open(hop, options, anew),
+        })
+      },
     })
     logDelivery(logger, job, delivery)
     countDelivery(metrics, job, delivery)

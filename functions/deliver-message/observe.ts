@@ -7,6 +7,7 @@ import { Metric } from '../../shared/contract/metrics.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import { isEnforced } from '../../shared/policy/transport-security.ts'
 import type { Delivery } from './deliver-job.ts'
+import type { Kept } from './keep-report.ts'
 
 /** One line for the attempt; replies belong to the log, the message's own words do not. */
 export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery): void {
@@ -50,10 +51,29 @@ export function countDelivery(
   if (reported > 0) metrics.addMetric(Metric.reportOnlyViolations, MetricUnit.Count, reported)
   if (handedBack > 0) metrics.addMetric(Metric.handedBack, MetricUnit.Count, handedBack)
   if (leasesExpired > 0) metrics.addMetric(Metric.leasesExpired, MetricUnit.Count, leasesExpired)
+  if (job.route.kind === 'TlsReports') return
   for (const tls of ['verified', 'encrypted', 'plaintext', 'unknown'] as const) {
     const count = delivered.filter(({ attempt }) => protectionOf(attempt, job) === tls).length
     if (count > 0)
       metrics.singleMetric().addDimension('tls', tls).addMetric(Metric.delivered, MetricUnit.Count, count)
+  }
+}
+
+export function countKept(logger: Logger, metrics: Metrics, messageId: string, kept: Kept): void {
+  switch (kept.kind) {
+    case 'Kept': {
+      const { id, organisation, authenticated, signedBy } = kept.report
+      logger.info('A report on TLS was kept', { messageId, id, organisation, authenticated, signedBy })
+      const counted = metrics.singleMetric().addDimension('authenticated', authenticated)
+      counted.addMetric(Metric.tlsReportsReceived, MetricUnit.Count, 1)
+      return
+    }
+    case 'Ignored':
+      logger.warn('A mail to the address for reports on TLS holds none', { messageId, why: kept.why })
+      metrics.addMetric(Metric.tlsReportsIgnored, MetricUnit.Count, 1)
+      return
+    case 'Failed':
+      logger.warn('A report on TLS could not be kept now', { messageId, why: kept.why })
   }
 }
 

@@ -40,7 +40,19 @@ export const Metric = {
   leasesExpired: 'LeasesExpired',
   /** Delivery: recipients that went back to be decided again, since connectors had changed. */
   handedBack: 'HandedBack',
-  /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed`. */
+  /** Delivery: sessions, dimension `result` = `success` or a result type of RFC 8460 §4.3. */
+  tlsResults: 'TlsResults',
+  /** Delivery: sessions that could not be written down for the reports of the day. */
+  sessionsUncounted: 'SessionsUncounted',
+  /** Delivery: reports on TLS that were kept, dimension `authenticated` = `pass` | `fail` | `none`. */
+  tlsReportsReceived: 'TlsReportsReceived',
+  /** Delivery: mails to the address for reports that held none. */
+  tlsReportsIgnored: 'TlsReportsIgnored',
+  /** Report: reports on TLS handed over, dimension `by` = `mail` | `https`. */
+  tlsReportsSent: 'TlsReportsSent',
+  /** Report: reports that could not be sent and are not tried again. */
+  tlsReportsFailed: 'TlsReportsFailed',
+  /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed` | `relayed` | `delivered`. */
   dsnsSent: 'DsnsSent',
 } as const
 

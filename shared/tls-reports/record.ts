@@ -1,7 +1,7 @@
 /**
  * Where a domain wants its reports: the TXT record at `_smtp._tls` (RFC 8460 §3). The attack: a record that makes us
  * send to thousands of places, or to words that are no address. The defence: a few places are read, each of which must
- * be a plain mailbox or an https URL of a host name. Its limit: a domain may name somebody else's mailbox, as the RFC
+ * be a plain mailbox or an https URL of a host name with the usual port. Its limit: a domain may name somebody else's mailbox, as the RFC
  * has it (§7): at most one message a day for each domain that is written to. Pure.
  */
 import { domainOf } from '../mail/address.ts'
@@ -64,7 +64,7 @@ function httpsUrl(uri: string): ReportPlace | null {
   if (!/^https:\/\//i.test(uri) || !URL.canParse(uri)) return null
   const url = new URL(uri)
   const isName = normaliseDomain(url.hostname) !== null && url.hostname.includes('.')
-  if (!isName || url.username !== '' || url.password !== '') return null
+  if (!isName || url.port !== '' || url.username !== '' || url.password !== '') return null
   url.hash = ''
   return { kind: 'Https', url: url.href }
 }

@@ -1,7 +1,7 @@
 /**
  * The transport table. A partition for each domain whose published policy was looked for (`policy#`), for each day and
- * shard of counted sessions (`sessions#`), for each day of reports that were sent (`sent#`), for each destination that mail is being delivered to (`destination#`), and
- * for the reports that others sent us by day (`report#`).
+ * shard of counted sessions (`sessions#`), for each destination that mail is being delivered to (`destination#`), for
+ * the reports on a day that we sent (`sent#`) and for those that others sent us (`report#`).
  */
 
 /** @param domain in comparable form */
@@ -30,3 +30,9 @@ export const sentReportKey = (day: string, domain: string, place: string) => ({
 
 /** The deliveries under way to a destination. */
 export const slotsKey = (destination: string) => ({ pk: `destination#${destination}`, sk: 'slots' })
+
+/** A report that others sent us. @param day `YYYY-MM-DD` that it is about */
+export const receivedReportKey = ({ day, id }: { day: string; id: string }) => ({
+  pk: `report#${day}`,
+  sk: id,
+})

@@ -1,0 +1,95 @@
+/**
+ * A mail to the address for reports on TLS: its report is kept, and the mail goes no further. What is no report is
+ * ignored, as RFC 8460 §5.3 has it, since its sender is most often forged; only who is proven to have sent it is told, by
+ * a bounce.
+ */
+import type { Message } from '../../shared/contract/message.ts'
+import { domainOf } from '../../shared/mail/address.ts'
+import { reply } from '../../shared/mail/reply.ts'
+import type { Resolver } from '../../shared/net/resolver.ts'
+import type { Mail, Outcome, Outcomes } from '../../shared/net/smtp-delivery.ts'
+import { verifySigner } from '../../shared/tls-reports/authentication.ts'
+import { readReportMail } from '../../shared/tls-reports/read-mail.ts'
+import {
+  type Authentication,
+  type ReceivedReport,
+  received,
+} from '../../shared/tls-reports/received-report.ts'
+import type { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
+
+export interface Dependencies {
+  reports: Pick<ReceivedReports, 'keep'>
+  resolver: Resolver
+  now(): Date
+  retentionDays: number
+  signal: AbortSignal
+}
+
+export type Kept =
+  | { kind: 'Kept'; report: ReceivedReport }
+  /** `told`: its sender hears of it. */
+  | { kind: 'Ignored'; why: string; told: boolean }
+  /** It is tried again. */
+  | { kind: 'Failed'; why: string }
+
+/** Never throws. */
+export async function keepReport(
+  message: Pick<Message, 'receivedAt' | 'envelope'>,
+  content: Buffer,
+  { reports, resolver, now, retentionDays, signal }: Dependencies,
+): Promise<Kept> {
+  try {
+    const signer = await verifySigner(content, resolver, signal)
+    if (signer.kind === 'Unknown') return { kind: 'Failed', why: signer.why }
+    const reading = await readReportMail(content)
+    const report =
+      reading.kind === 'Report'
+        ? received(reading.content, new Date(message.receivedAt), signer)
+        : reading.why
+    if (typeof report === 'string') return { kind: 'Ignored', why: report, told: isProven(message, signer) }
+    await reports.keep(report, Math.floor(now().getTime() / 1000) + retentionDays * 86_400)
+    return { kind: 'Kept', report }
+  } catch (error) {
+    return { kind: 'Failed', why: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+/** A bounce goes to the reverse path, so that is what the signature must be for. */
+function isProven(
+  { envelope: { mailFrom } }: Pick<Message, 'envelope'>,
+  { authenticated, signedBy }: { authenticated: Authentication; signedBy: string | null },
+): boolean {
+  const domain = domainOf(mailFrom)
+  if (authenticated !== 'pass' || signedBy === null || domain === null) return false
+  return domain === signedBy || domain.endsWith(`.${signedBy}`)
+}
+
+/** The attempt as the trace has it. */
+export function outcomesOfKept(kept: Kept, { recipients }: Pick<Mail, 'recipients'>): Outcomes {
+  const outcome: Outcome = { ...withoutHop, ...attempted(kept) }
+  return new Map(recipients.map(({ address }) => [address, outcome]))
+}
+
+const withoutHop = {
+  host: 'TLS reports',
+  ip: null,
+  tls: null,
+  policy: 'Opportunistic',
+  policySource: null,
+  onTrial: null,
+  tlsResult: null,
+  reportOnly: null,
+} as const
+
+function attempted(kept: Kept): Pick<Outcome, 'outcome' | 'reply'> {
+  switch (kept.kind) {
+    case 'Kept':
+      return { outcome: 'Delivered', reply: reply(250, '0.0', `Kept as report ${kept.report.id}`) }
+    case 'Ignored':
+      return kept.told
+        ? { outcome: 'PermanentFailure', reply: reply(554, '6.0', `Not a report on TLS: ${kept.why}`) }
+        : { outcome: 'Delivered', reply: reply(250, '0.0', `Ignored: not a report on TLS: ${kept.why}`) }
+    case 'Failed':
+      return { outcome: 'TemporaryFailure', reply: reply(451, '3.0', 'The report cannot be kept now') }
+  }
+}

@@ -1,0 +1,56 @@
+/** Sessions are counted while a batch runs and written down at its end; no delivery depends on either. */
+import type { Logger } from '@aws-lambda-powertools/logger'
+import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import { Metric } from '../../shared/contract/metrics.ts'
+import type { Mail, SmtpOptions } from '../../shared/net/smtp-delivery.ts'
+import { countsOf } from '../../shared/tls-reports/applied-policy.ts'
+import type { SessionCounters } from '../../shared/tls-reports/counters.ts'
+import type { Tally } from '../../shared/tls-reports/tally.ts'
+
+/** Milliseconds; the function has that much left when the last attempt must have ended. */
+const patience = 10_000
+
+/** RFC 8460 §3: a session that carries a report is not to stand in the next one. */
+export function sessionRecorder(
+  tally: Tally,
+  { content }: Pick<Mail, 'content'>,
+  now: () => Date,
+): Pick<SmtpOptions, 'record'> {
+  if (carriesReport(content)) return {}
+  return {
+    record(session) {
+      const at = now()
+      tally.add(countsOf(session, at), at)
+    },
+  }
+}
+
+function carriesReport(content: Buffer): boolean {
+  const end = content.indexOf('\r\n\r\n')
+  const header = content.subarray(0, end < 0 ? content.length : end).toString('latin1')
+  return /^tls-report-domain[ \t]*:/im.test(header)
+}
+
+/** Never throws: what cannot be written is counted as that. */
+export async function writeSessions(
+  tally: Tally,
+  counters: Pick<SessionCounters, 'add'>,
+  random: () => number,
+  { logger, metrics }: { logger: Logger; metrics: Metrics },
+): Promise<void> {
+  const counted = tally.take()
+  if (counted.length === 0) return
+  const byResult = Map.groupBy(counted, ({ failure }) => failure?.result ?? 'success')
+  for (const [result, some] of byResult) {
+    const sessions = some.reduce((sum, { sessions }) => sum + sessions, 0)
+    const metric = metrics.singleMetric().addDimension('result', result)
+    metric.addMetric(Metric.tlsResults, MetricUnit.Count, sessions)
+  }
+  const unwritten = await counters.add(counted, random(), AbortSignal.timeout(patience))
+  if (unwritten === null) return
+  metrics.addMetric(Metric.sessionsUncounted, MetricUnit.Count, unwritten.sessions)
+  logger.warn('Sessions could not be counted for the reports of the day', {
+    sessions: unwritten.sessions,
+    error: unwritten.cause,
+  })
+}

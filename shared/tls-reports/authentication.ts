@@ -1,0 +1,69 @@
+/**
+ * Who sent a report (RFC 8460 §3: reports must be signed by DKIM for the reporting domain). The attack: a signature that
+ * covers only part of a report, or is somebody else's; a header of thousands of signatures, each of which asks the DNS.
+ * The defence: a signature counts when it covers the whole body and its domain is that of the one address in `From`; few
+ * are looked at. Its limit: whoever owns a domain may sign for it whatever he likes.
+ */
+import { normaliseDomain } from '../mail/domain.ts'
+import type { Resolver } from '../net/resolver.ts'
+import type { Authentication } from './received-report.ts'
+
+export type Verified =
+  | { kind: 'Known'; authenticated: Authentication; signedBy: string | null }
+  /** The key cannot be asked for now. */
+  | { kind: 'Unknown'; why: string }
+
+const mostSignatures = 6
+
+/** @param mail the message's octets */
+export async function verifySigner(mail: Buffer, resolver: Resolver, signal: AbortSignal): Promise<Verified> {
+  const signatures = signaturesIn(mail)
+  if (signatures === 0) return { kind: 'Known', authenticated: 'none', signedBy: null }
+  if (signatures > mostSignatures) return failed
+  // Loaded when first needed: most starts of a function see no report.
+  const { dkimVerify } = await import('mailauth/lib/dkim/verify.js')
+  const { results, headerFrom, fromFields } = await dkimVerify(mail, {
+    resolver: keysBy(resolver, signal),
+    rejectRsaSha1: true,
+  })
+  if (fromFields !== 1 || headerFrom.length !== 1) return failed
+  const own = results.filter(({ status }) => Boolean(status.aligned))
+  const good = own.find(
+    ({ status, canonBodyLengthLimited }) => status.result === 'pass' && !canonBodyLengthLimited,
+  )
+  if (good)
+    return { kind: 'Known', authenticated: 'pass', signedBy: normaliseDomain(good.signingDomain ?? '') }
+  const unknown = own.find(({ status }) => status.result === 'temperror')
+  return unknown
+    ? { kind: 'Unknown', why: `DNS failed for the DKIM key of ${unknown.signingDomain}` }
+    : failed
+}
+
+const failed: Verified = { kind: 'Known', authenticated: 'fail', signedBy: null }
+
+function signaturesIn(mail: Buffer): number {
+  const end = mail.indexOf('\r\n\r\n')
+  const header = mail.subarray(0, end < 0 ? mail.length : end).toString('latin1')
+  return header.match(/^(?:dkim-signature|arc-message-signature)[ \t]*:/gim)?.length ?? 0
+}
+
+type Lookup = (name: string, type: string) => Promise<string[][]>
+
+/** As node:dns answers, which is how the package asks. */
+function keysBy(resolver: Resolver, signal: AbortSignal): Lookup {
+  return async (name) => {
+    const answer = await resolver.ask(name, 'TXT', signal)
+    if (answer.kind === 'Found') return answer.records.map((record) => [forReports(record)])
+    const code = answer.kind === 'Failed' ? answer.code : answer.kind === 'NoData' ? 'ENODATA' : 'ENOTFOUND'
+    throw Object.assign(new Error(`no key at ${name}`), { code })
+  }
+}
+
+/** RFC 8460 §3: a key may be for reports alone (`s=tlsrpt`); the package knows keys for mail only. */
+function forReports(record: string): string {
+  return record.replace(/(^|;)(\s*s\s*=)([^;]*)/, (whole, before: string, tag: string, services: string) =>
+    services.split(':').some((service) => service.trim().toLowerCase() === 'tlsrpt')
+      ? `${before}${tag}*`
+      : whole,
+  )
+}

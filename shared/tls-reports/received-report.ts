@@ -1,0 +1,234 @@
+/**
+ * What others report of their sessions with us (RFC 8460 §4.4), as it is kept and shown. The attack: a report without
+ * end, or one whose names and reasons forge what stands around them. The defence: what is not known is passed over,
+ * lists and texts are cut to what fits an item and a screen, and how much was cut is told. Its limit: whether it is true
+ * only its sender knows. Pure.
+ */
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { normaliseDomain } from '../mail/domain.ts'
+import { inOneLine, visible } from '../mail/peer-words.ts'
+import { dayOf } from './days.ts'
+
+/** `pass`: signed by DKIM, for the domain in `From`. `fail`: signed, and not so. */
+export const Authentication = z.enum(['pass', 'fail', 'none'])
+export type Authentication = z.infer<typeof Authentication>
+
+export const ReportedFailure = z.strictObject({
+  result: z.string().describe('result type of RFC 8460 §4.3'),
+  sessions: z.int().nonnegative(),
+  sendingIp: z.string().nullable(),
+  host: z.string().nullable().describe('the mail server of ours'),
+  ip: z.string().nullable(),
+  helo: z.string().nullable(),
+  reason: z.string().nullable(),
+  information: z.string().nullable().describe('where the sender says more'),
+})
+
+export const ReportedPolicy = z.strictObject({
+  type: z.string().describe('tlsa, sts or no-policy-found'),
+  domain: z.string(),
+  strings: z.array(z.string()),
+  mxHosts: z.array(z.string()),
+  successfulSessions: z.int().nonnegative(),
+  failedSessions: z.int().nonnegative(),
+  failures: z.array(ReportedFailure),
+})
+export type ReportedPolicy = z.infer<typeof ReportedPolicy>
+
+/** A report without what it says of each policy. */
+export const ReportSummary = z.strictObject({
+  id: z.string(),
+  day: z.iso.date().describe('on which the reported time begins, UTC'),
+  organisation: z.string(),
+  contact: z.string().nullable(),
+  reportId: z.string(),
+  begin: z.iso.datetime(),
+  end: z.iso.datetime(),
+  receivedAt: z.iso.datetime(),
+  authenticated: Authentication,
+  signedBy: z.string().nullable().describe('the domain that signed it, when authenticated is pass'),
+  domains: z.array(z.string()).describe('policy domains'),
+  successfulSessions: z.int().nonnegative(),
+  failedSessions: z.int().nonnegative(),
+})
+export type ReportSummary = z.infer<typeof ReportSummary>
+
+export const ReceivedReport = ReportSummary.extend({
+  policies: z.array(ReportedPolicy),
+  omitted: z
+    .strictObject({ policies: z.int().nonnegative(), failures: z.int().nonnegative() })
+    .describe('what was too much to keep'),
+})
+export type ReceivedReport = z.infer<typeof ReceivedReport>
+
+/** A report's content, read. */
+export type ReportContent = Omit<ReceivedReport, 'id' | 'day' | 'receivedAt' | 'authenticated' | 'signedBy'>
+
+const most = { policies: 50, failuresOfPolicy: 100, failures: 200, strings: 30, octets: 300_000 }
+const mostSessions = 1e12
+
+/** In one line, of at most so many characters. */
+const text = (length: number) => z.string().transform((value) => visible(inOneLine(value, length)))
+const optional = (length: number) =>
+  z
+    .unknown()
+    .transform((value) =>
+      typeof value === 'string' && value !== '' ? visible(inOneLine(value, length)) : null,
+    )
+const sessions = z.int().min(0).max(mostSessions)
+const atMost = <T extends z.ZodType>(item: T, count: number) =>
+  z.preprocess((value) => (Array.isArray(value) ? value.slice(0, count) : value), z.array(item))
+/** RFC 8460 has a list; some senders write one text. */
+const texts = z.preprocess(
+  (value) => (typeof value === 'string' ? [value] : (value ?? [])),
+  atMost(text(300), most.strings),
+)
+
+const domain = z.string().transform((value, context): string => {
+  const comparable = normaliseDomain(value)
+  if (comparable !== null) return comparable
+  context.addIssue({ code: 'custom', message: 'is not a domain' })
+  return z.NEVER
+})
+
+const instant = z.iso.datetime({ offset: true }).transform((value) => new Date(value).toISOString())
+
+const FailureDetails = z
+  .object({
+    'result-type': text(64),
+    'failed-session-count': sessions,
+    'sending-mta-ip': optional(64),
+    'receiving-mx-hostname': optional(255),
+    'receiving-ip': optional(64),
+    'receiving-mx-helo': optional(255),
+    'failure-reason-code': optional(300),
+    'additional-information': optional(500),
+  })
+  .transform((fields) => ({
+    result: fields['result-type'],
+    sessions: fields['failed-session-count'],
+    sendingIp: fields['sending-mta-ip'],
+    host: fields['receiving-mx-hostname'],
+    ip: fields['receiving-ip'],
+    helo: fields['receiving-mx-helo'],
+    reason: fields['failure-reason-code'],
+    information: fields['additional-information'],
+  }))
+
+const Policy = z
+  .object({
+    policy: z.object({
+      'policy-type': text(64),
+      'policy-domain': domain,
+      'policy-string': texts,
+      'mx-host': texts,
+    }),
+    summary: z.object({
+      'total-successful-session-count': sessions,
+      'total-failure-session-count': sessions,
+    }),
+    'failure-details': z.preprocess((value) => value ?? [], atMost(FailureDetails, most.failuresOfPolicy)),
+  })
+  .transform(
+    ({ policy, summary, 'failure-details': failures }): ReportedPolicy => ({
+      type: policy['policy-type'],
+      domain: policy['policy-domain'],
+      strings: policy['policy-string'],
+      mxHosts: policy['mx-host'],
+      successfulSessions: summary['total-successful-session-count'],
+      failedSessions: summary['total-failure-session-count'],
+      failures,
+    }),
+  )
+
+const Report = z.object({
+  'organization-name': text(200),
+  'date-range': z.object({ 'start-datetime': instant, 'end-datetime': instant }),
+  'contact-info': optional(320),
+  'report-id': text(300),
+  policies: atMost(Policy, most.policies),
+})
+
+/**
+ * @param json as parsed
+ * @returns the report, or what is wrong with it, in one line
+ */
+export function readReport(json: unknown): ReportContent | string {
+  const parsed = Report.safeParse(json)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    return `${issue?.path.map(String).join('.') || 'it'}: ${issue?.message}`
+  }
+  const { data } = parsed
+  const policies = fitted(data.policies)
+  const total = (field: 'successfulSessions' | 'failedSessions') =>
+    policies.reduce((sum, policy) => sum + policy[field], 0)
+  return {
+    organisation: data['organization-name'],
+    contact: data['contact-info'],
+    reportId: data['report-id'],
+    begin: data['date-range']['start-datetime'],
+    end: data['date-range']['end-datetime'],
+    domains: [...new Set(policies.map((policy) => policy.domain))],
+    successfulSessions: total('successfulSessions'),
+    failedSessions: total('failedSessions'),
+    policies,
+    omitted: omitted(json, policies),
+  }
+}
+
+/** Fewer failures, until the whole fits an item. */
+function fitted(given: readonly ReportedPolicy[]): ReportedPolicy[] {
+  for (let room = most.failures; ; room = Math.floor(room / 2)) {
+    let left = room
+    const policies = given.map((policy) => {
+      const failures = policy.failures.slice(0, left)
+      left -= failures.length
+      return { ...policy, failures }
+    })
+    if (room === 0 || Buffer.byteLength(JSON.stringify(policies)) <= most.octets) return policies
+  }
+}
+
+function omitted(json: unknown, kept: readonly ReportedPolicy[]): ReceivedReport['omitted'] {
+  const { policies } = json as { policies: { 'failure-details'?: unknown[] | null }[] }
+  const count = (some: readonly { length: number }[]) => some.reduce((sum, { length }) => sum + length, 0)
+  const given = policies.map((policy) => policy?.['failure-details']).filter((list) => Array.isArray(list))
+  return {
+    policies: policies.length - kept.length,
+    failures: count(given) - count(kept.map(({ failures }) => failures)),
+  }
+}
+
+/** Days before and after its receipt that a report may be about; what lies outside is no report on yesterday. */
+const oldest = 31
+const newest = 2
+const dayMs = 86_400_000
+
+/**
+ * @returns the report as it is kept, or what is wrong with it
+ */
+export function received(
+  content: ReportContent,
+  receivedAt: Date,
+  { authenticated, signedBy }: Pick<ReportSummary, 'authenticated' | 'signedBy'>,
+): ReceivedReport | string {
+  const begin = Date.parse(content.begin)
+  const at = receivedAt.getTime()
+  if (Date.parse(content.end) < begin) return 'date-range: ends before it begins'
+  if (begin < at - oldest * dayMs || begin > at + newest * dayMs)
+    return `date-range: ${content.begin} is not within ${oldest} days before its receipt`
+  const day = dayOf(new Date(begin))
+  // Whoever signed it has names of his own, so that nobody else can put a report in the place of his.
+  const name = [signedBy, content.organisation, content.reportId]
+  const digest = createHash('sha256').update(JSON.stringify(name)).digest('hex').slice(0, 20)
+  return {
+    id: `${day}-${digest}`,
+    day,
+    ...content,
+    receivedAt: receivedAt.toISOString(),
+    authenticated,
+    signedBy,
+  }
+}

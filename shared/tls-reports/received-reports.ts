@@ -1,0 +1,98 @@
+/** Reports that others sent us, in DynamoDB, by the day that they are about. */
+import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb'
+import { receivedReportKey } from '../transport/keys.ts'
+import { ReceivedReport, ReportSummary } from './received-report.ts'
+
+/** Days, both included, as `YYYY-MM-DD`. */
+export interface ReportFilter {
+  since: string
+  until: string
+  /** A policy domain. */
+  domain: string | null
+}
+
+/** Where a page ended: reports of that day with a greater id come next, then the days before. */
+export interface ReportPosition {
+  day: string
+  after: string
+}
+
+export interface ReportPage {
+  reports: ReportSummary[]
+  next: ReportPosition | null
+}
+
+const dayMs = 86_400_000
+const reportId = /^(\d{4}-\d\d-\d\d)-[0-9a-f]{20}$/
+
+export class ReceivedReports {
+  readonly #documents: DynamoDBDocumentClient
+  readonly #table: string
+  readonly #mostRead: number
+
+  /** @param mostRead reports looked at for one page */
+  constructor(documents: DynamoDBDocumentClient, table: string, mostRead = 1000) {
+    this.#documents = documents
+    this.#table = table
+    this.#mostRead = mostRead
+  }
+
+  /** In the place of the same report, if it came before. @param expiresAt seconds since the epoch */
+  async keep(report: ReceivedReport, expiresAt: number): Promise<void> {
+    const Item = { ...receivedReportKey(report), ...report, expiresAt }
+    await this.#documents.send(new PutCommand({ TableName: this.#table, Item }))
+  }
+
+  /** @returns null when there is no such report, or none any more */
+  async get(id: string): Promise<ReceivedReport | null> {
+    const day = reportId.exec(id)?.[1]
+    if (day === undefined) return null
+    const { Item } = await this.#documents.send(
+      new GetCommand({ TableName: this.#table, Key: receivedReportKey({ id, day }) }),
+    )
+    return Item === undefined ? null : ReceivedReport.strip().parse(Item)
+  }
+
+  /** The latest day first. @param from where the page before ended, null for the first */
+  async page(filter: ReportFilter, from: ReportPosition | null, limit: number): Promise<ReportPage> {
+    const reports: ReportSummary[] = []
+    let read = 0
+    for (const day of daysOf(filter)) {
+      if (from && day > from.day) continue
+      let last = from?.day === day ? from.after : ''
+      for await (const report of this.#ofDay(day, last)) {
+        if (reports.length === limit || read >= this.#mostRead) return { reports, next: { day, after: last } }
+        read += 1
+        last = report.id
+        if (filter.domain === null || report.domains.includes(filter.domain)) reports.push(report)
+      }
+    }
+    return { reports, next: null }
+  }
+
+  async *#ofDay(day: string, after: string): AsyncGenerator<ReportSummary> {
+    const { pk } = receivedReportKey({ day, id: '' })
+    const fields = Object.keys(ReportSummary.shape)
+    let start: Record<string, unknown> | undefined = after === '' ? undefined : { pk, sk: after }
+    do {
+      const { Items = [], LastEvaluatedKey } = await this.#documents.send(
+        new QueryCommand({
+          TableName: this.#table,
+          KeyConditionExpression: 'pk = :pk',
+          ProjectionExpression: fields.map((field) => `#${field}`).join(', '),
+          ExpressionAttributeNames: Object.fromEntries(fields.map((field) => [`#${field}`, field])),
+          ExpressionAttributeValues: { ':pk': pk },
+          ExclusiveStartKey: start,
+          Limit: 200,
+        }),
+      )
+      for (const item of Items) yield ReportSummary.parse(item)
+      start = LastEvaluatedKey
+    } while (start)
+  }
+}
+
+function* daysOf({ since, until }: ReportFilter): Generator<string> {
+  for (let at = Date.parse(until); at >= Date.parse(since); at -= dayMs)
+    yield new Date(at).toISOString().slice(0, 10)
+}
