@@ -230,6 +230,8 @@ test('the demo prints a line for every decision, and how to go on', { timeout: 9
       ['From the bank', 'Refused', 'never taken in'],
       ['none', 'Delivered', 'in the clear'],
       ['none', 'Delivered', 'TLSv1.3, not verified'],
+      ['none, but DANE', 'Delivered', 'TLSv1.3, verified'],
+      ['none, but DANE', 'Deferred', 'not yet, it waits'],
       ['To the bank', 'Delivered', 'TLSv1.3, verified'],
       ['To the clinic', 'Deferred', 'not yet, it waits'],
       ['To the vault', 'Bounced', 'not at all'],

@@ -2,7 +2,8 @@
  * The demo's world: our own mailbox server and the partners' servers, each with the TLS of its kind. All of them
  * listen on loopback; the zone gives each a name and an address of its own.
  */
-import { type LocalAuthority, selfSigned } from '../certificates.ts'
+import { createHash, X509Certificate } from 'node:crypto'
+import { type KeyPair, type LocalAuthority, selfSigned } from '../certificates.ts'
 import type { World } from '../runner.ts'
 import { startMailServer } from './mail-server.ts'
 
@@ -18,7 +19,10 @@ export async function startDemoWorld(authority: LocalAuthority): Promise<World> 
   const paper = await startMailServer('mx.paper.example', null)
   const workshop = await startMailServer('mx.workshop.example', await selfSigned('mx.workshop.example'))
   const others = await Promise.all(orderly.map((domain) => named(`mx.${domain}`)))
-  const servers = [mailbox, paper, workshop, ...others]
+  const archiveCertificate = await selfSigned('mx.archive.example')
+  const archive = await startMailServer('mx.archive.example', archiveCertificate)
+  const servers = [mailbox, paper, workshop, ...others, archive]
+  const archiveAddress = 3 + others.length
   const address = (index: number) => `127.0.0.${10 + index}`
   return {
     zone: {
@@ -30,6 +34,13 @@ export async function startDemoWorld(authority: LocalAuthority): Promise<World> 
         'mx.workshop.example': { A: [address(2)] },
         'workshop.example': { MX: [[10, 'mx.workshop.example']] },
         'vault.example': { MX: [[10, 'mx.workshop.example']] },
+        // Two domains with records that DNSSEC vouches for; the certificate is that of the first one's alone.
+        'archive.example': { MX: [[10, 'mx.archive.example']], secure: true },
+        'mx.archive.example': { A: [address(archiveAddress)], secure: true },
+        '_25._tcp.mx.archive.example': { TLSA: [tlsaOf(archiveCertificate)], secure: true },
+        'museum.example': { MX: [[10, 'mx.museum.example']], secure: true },
+        'mx.museum.example': { A: [address(archiveAddress)], secure: true },
+        '_25._tcp.mx.museum.example': { TLSA: [tlsaOf(await selfSigned('mx.museum.example'))], secure: true },
         ...Object.fromEntries(
           orderly.flatMap((domain, index) => [
             [domain, { MX: [[10, `mx.${domain}`]] }],
@@ -43,4 +54,10 @@ export async function startDemoWorld(authority: LocalAuthority): Promise<World> 
       await Promise.all(servers.map((server) => server.close()))
     },
   }
+}
+
+/** DANE-EE of the key, SHA-256: usage 3, selector 1, matching type 1 (RFC 7672 §3.1). */
+function tlsaOf({ certificate }: KeyPair): [number, number, number, string] {
+  const key = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })
+  return [3, 1, 1, createHash('sha256').update(key).digest('hex')]
 }

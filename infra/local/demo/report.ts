@@ -21,7 +21,7 @@ const heading = ['', 'Who → whom', 'Came in', 'Connector', 'Decision', 'How it
 
 const legend = wrap(
   'We are ours.example: Ann has her mailbox here, behind the gateway. Bank, clinic and vault are partners that we ' +
-    'agreed TLS with, each by a connector; paper and workshop are strangers. Only our own mail server, known by ' +
+    'agreed TLS with, each by a connector; paper and workshop are strangers, and so are archive and museum, whose zones say what TLS they have. Only our own mail server, known by ' +
     'its certificate, may send to the outside, so Ann may. “Connector” names the rule that decided: the ' +
     'inbound one for mail from a partner, else the outbound one.',
   columns,
@@ -59,10 +59,15 @@ function cellsOf({ step, answer, trace }: Row, names: Names): string[] {
 }
 
 /** The one that says something about the partner: our own mail server's is the same on every line. */
-function connectorOf({ direction }: MessageTrace, { verdict }: RecipientTrace, names: Names): string {
+function connectorOf(
+  { direction }: MessageTrace,
+  { verdict, attempts }: RecipientTrace,
+  names: Names,
+): string {
   const { inbound = null, outbound = null } = verdict?.connectors ?? {}
   const telling = direction === 'Incoming' ? (inbound ?? outbound) : outbound
-  return telling === null ? 'none' : (names.get(telling) ?? telling)
+  if (telling !== null) return names.get(telling) ?? telling
+  return attempts.at(-1)?.policySource === 'Dane' ? 'none, but DANE' : 'none'
 }
 
 function howItLeft({ state, attempts }: RecipientTrace): string {

@@ -50,6 +50,18 @@ export const steps: readonly Step[] = [
   },
   {
     from: 'ann@ours.example',
+    to: 'fay@archive.example',
+    as: 'OurServer',
+    shows: 'no connector, but their zone is signed and names this certificate (DANE), so only it will do',
+  },
+  {
+    from: 'ann@ours.example',
+    to: 'max@museum.example',
+    as: 'OurServer',
+    shows: 'DANE again: the certificate shown is not the one their zone names, so the message waits',
+  },
+  {
+    from: 'ann@ours.example',
     to: 'teller@bank.example',
     as: 'OurServer',
     shows: 'forced TLS: their certificate is checked against the agreed authority and name',

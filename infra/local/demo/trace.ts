@@ -16,6 +16,7 @@ export interface RecipientTrace {
   readonly attempts: readonly {
     readonly host: string | null
     readonly tls: { readonly protocol: string; readonly verified: boolean } | null
+    readonly policySource: string | null
     readonly reply: string
   }[]
 }
