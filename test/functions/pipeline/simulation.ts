@@ -49,6 +49,19 @@ export const modes: Record<string, Mode> = {
     deaths: 0.02,
     duplicates: 0.4,
   },
+  'when destinations are busy and workers die': {
+    postponements: 0.9,
+    deaths: 0.02,
+    duplicates: 0.2,
+    failures: 0.02,
+  },
+  'when destinations are busy, connectors change and the message expires': {
+    postponements: 0.8,
+    hurried: true,
+    changes: 0.02,
+    duplicates: 0.2,
+    retries: 0.02,
+  },
   'when an administrator retries': { retries: 0.05 },
   'when an administrator retries, workers die and jobs come twice': {
     retries: 0.05,
@@ -82,6 +95,7 @@ const noFaults: Faults = {
   deaths: 0,
   mortal: ['evaluate', 'deliver', 'bounce', 'retry'],
   failures: 0,
+  postponements: 0,
   changes: 0,
   retries: 0,
   skewMs: 0,

@@ -3,6 +3,7 @@ import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { bounceJob, contentReference } from '../../../functions/bounce-message/bounce-job.ts'
 import { retryMessage } from '../../../functions/connector-api/retry.ts'
 import { deliverJob } from '../../../functions/deliver-message/deliver-job.ts'
+import type { Reason } from '../../../functions/deliver-message/postpone.ts'
 import { evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
 import { BounceJob, DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../../shared/contract/message.ts'
@@ -23,6 +24,8 @@ export interface Ports {
   store(octets: Buffer, reference: ContentReference): Promise<void>
   /** @param connectorsVersion of the connectors when the worker began */
   transmit(mail: Mail, job: DeliveryJob, connectorsVersion: number): Promise<Outcomes>
+  /** Why a delivery cannot begin now. */
+  whyNot(): Reason | null
   connectors(): Snapshot
   now(): Date
 }
@@ -52,7 +55,7 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
         claims: new Claims(documents, table),
         delivery: queue(ports, 'deliver'),
         read: ports.read,
-        inTurn: (work) => work(),
+        inTurn: async (work) => ports.whyNot() ?? work(),
         now: ports.now,
         random: () => 0,
         connectorsVersion: ports.connectors().version,
@@ -61,7 +64,9 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
       return bounceJob(BounceJob.parse(job), ports.now(), {
         ...shared,
         claims: new Claims(documents, table),
-        readHeaders: async (reference) => (await ports.read(reference)).toString(),
+        readHeaders: ports.read,
+        read: ports.read,
+        maximumReturnedSize: 100_000,
         async store(id, octets) {
           const reference = contentReference('content', id, octets)
           await ports.store(octets, reference)

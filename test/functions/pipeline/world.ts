@@ -26,6 +26,8 @@ export interface Faults {
   mortal: readonly Unit[]
   /** That a request or its answer is lost. */
   failures: number
+  /** That a delivery cannot begin now. */
+  postponements: number
   /** That an administrator changes the connectors. */
   changes: number
   /** That an administrator asks to retry the message. */
@@ -206,6 +208,10 @@ export class World {
         }),
       transmit: (mail, job, version) =>
         worker.step('transmit', () => this.#transmit(mail, job, version, worker)),
+      whyNot: () =>
+        this.#chance.of(this.#setting.faults.postponements)
+          ? this.#chance.oneOf(['NoPlace', 'NoPlace', 'NoTime'])
+          : null,
       connectors: () => this.#connectors,
       now: () => new Date(this.#now + skew),
     }
