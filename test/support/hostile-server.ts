@@ -40,6 +40,8 @@ export interface Conversation {
   decrypted: Buffer
   /** What it handed over: the message with its dots unstuffed. */
   received: { content: Buffer; encrypted: boolean }[]
+  /** What kept the server from misbehaving as it should. */
+  fault: unknown
 }
 
 export interface HostileServer {
@@ -59,7 +61,13 @@ export async function startHostileServer(conduct: (connection: number) => Conduc
   const server: Server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
-    const conversation = { wire: Buffer.alloc(0), clear: 0, decrypted: Buffer.alloc(0), received: [] }
+    const conversation: Conversation = {
+      wire: Buffer.alloc(0),
+      clear: 0,
+      decrypted: Buffer.alloc(0),
+      received: [],
+      fault: null,
+    }
     conversations.push(conversation)
     new Peer(socket, conduct(conversations.length), conversation).greet()
   })
@@ -266,9 +274,12 @@ export class Peer {
   #react(reaction: Reaction | undefined, usual: string): void {
     const chosen = reaction === undefined ? usual : reaction
     if (chosen === null) return
-    if (typeof chosen === 'string') this.say(chosen)
-    // A client that has left is nothing to complain about.
-    else Promise.resolve(chosen(this)).catch(() => this.#plain.destroy())
+    if (typeof chosen === 'string') return void this.say(chosen)
+    const act = async () => chosen(this)
+    act().catch((fault) => {
+      this.#conversation.fault = fault
+      this.#plain.destroy()
+    })
   }
 }
 

@@ -1,6 +1,16 @@
 /** Certificates of one mail server, in the state its administrator or an attacker may bring them to. */
+import 'reflect-metadata'
 import { createHash, X509Certificate } from 'node:crypto'
-import { createPki, daysFromNow, type Identity, type LeafOptions, type Pki, selfSigned } from '../pki.ts'
+import { PemConverter } from '@peculiar/x509'
+import {
+  createPki,
+  daysFromNow,
+  type Identity,
+  type LeafOptions,
+  type Pki,
+  selfSigned,
+  withoutDates,
+} from '../pki.ts'
 
 export const host = 'mx.partner.example'
 
@@ -68,7 +78,20 @@ async function made(root: Pki, { otherPublic, own, stranger }: Others) {
     weakKey: await issued({ names, rsa: 1024 }),
     otherPublic: await issued({ names }, otherPublic, otherPublic),
     own: await issued({ names }, own, own),
+    undatedIntermediate: withRoot(
+      { cert: [firstOf(alone.cert), withoutDates(intermediate.ca)].join('\n'), key: alone.key },
+      root,
+    ),
   }
+}
+
+/** The certificate with a public key of a kind that nobody knows. */
+export function withUnknownKey(pem: string): string {
+  const der = Buffer.from(PemConverter.decodeFirst(pem))
+  // id-ecPublicKey (RFC 5480 §2.1.1).
+  const kind = der.indexOf(Buffer.from('06072a8648ce3d0201', 'hex'))
+  der[kind + 8] = 0x7f
+  return PemConverter.encode(der, 'CERTIFICATE')
 }
 
 const withRoot = ({ cert, key }: Identity, { ca }: Pki): Identity => ({ cert: `${cert}\n${ca}`, key })

@@ -150,7 +150,8 @@ function check(cell: Cell, expected: string, level: Level, result: TlsResult | n
 const harmless = /^(?:(?:EHLO|HELO) mail\.ours\.example\r\n|STARTTLS\r\n|QUIT\r\n)*$/
 
 /** In the clear there is nothing but what opens a session, and TLS records; unless it may go in the clear. */
-function checkWire({ wire, clear, decrypted }: Conversation, what: string): void {
+function checkWire({ wire, clear, decrypted, fault }: Conversation, what: string): void {
+  assert.equal(fault, null)
   const before = wire.subarray(0, clear).toString('latin1')
   if (what !== 'clear' && what !== '4.7.0') assert.match(before, harmless)
   checkRecords(wire.subarray(clear))

@@ -40,7 +40,9 @@ const instead =
 const injecting = (octets: string): Misbehaviour =>
   always({ startTls: (peer) => peer.startTls(`${readyForTls}${octets}`) })
 
-const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' } as const
+/** Otherwise it would not even serve itself. */
+const lax = { ciphers: 'DEFAULT:@SECLEVEL=0' } as const
+const old = { ...lax, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' } as const
 const tls12 = { maxVersion: 'TLSv1.2' } as const
 
 export const misbehaviours: Record<Name, Misbehaviour> = {
@@ -129,13 +131,11 @@ export const misbehaviours: Record<Name, Misbehaviour> = {
   'is for *.mx.partner.example': presenting('wildcardBelow'),
   'is for m*.partner.example': presenting('wildcardWithin'),
   'lacks its intermediate': presenting('withoutIntermediate'),
+  'has an intermediate without dates': { certificate: 'undatedIntermediate', tls: lax },
   'has an expired intermediate': presenting('expiredIntermediate'),
   'is issued by a certificate that is no CA': presenting('leafAsAuthority'),
   'is for clients only': presenting('clientOnly'),
-  'has a key of 1024 bits': {
-    certificate: 'weakKey',
-    tls: { ciphers: 'DEFAULT:@SECLEVEL=0' },
-  },
+  'has a key of 1024 bits': { certificate: 'weakKey', tls: lax },
   'is of another public CA, for another key': presenting('otherPublic'),
   "is of the partner's own CA": presenting('own'),
 

@@ -1,0 +1,58 @@
+/** Chains that no authority would issue: whatever stands in them, they are judged and nothing is thrown. */
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { describe, it } from 'node:test'
+import { chainsToForServers } from '../../../shared/tls/chain.ts'
+import { matchesTlsa } from '../../../shared/tls/dane.ts'
+import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
+import {
+  certificateDigest,
+  firstOf,
+  host,
+  keyDigest,
+  withUnknownKey,
+} from '../../support/hostile/certificates.ts'
+import { createPki, withoutDates } from '../../support/pki.ts'
+
+const root = await createPki()
+const intermediate = await root.subordinate('Intermediate')
+const { cert, key } = await intermediate.issue({ names: [host] })
+const leaf = { cert: firstOf(cert), key }
+const names = { subjectAltNames: [host], commonName: null }
+const der = (pem: string) => new X509Certificate(pem).raw.toString('base64')
+const now = new Date()
+
+const intermediates: [string, string, boolean][] = [
+  ['as it was issued', intermediate.ca, true],
+  ['with a key of an unknown kind', withUnknownKey(intermediate.ca), false],
+  ['without dates', withoutDates(intermediate.ca), false],
+]
+for (const [what, pem, leads] of intermediates)
+  describe(`an intermediate ${what}`, () => {
+    const chain = [leaf.cert, pem, root.ca].map(der)
+    const rootKey = keyDigest({ cert: root.ca, key: '' })
+    const records: [string, TlsaRecord][] = [
+      ['2 0 1', { usage: 2, selector: 0, matchingType: 1, data: certificateDigest(root.ca) }],
+      ['2 1 1', { usage: 2, selector: 1, matchingType: 1, data: rootKey }],
+    ]
+    it(`${leads ? 'leads' : 'does not lead'} to the root`, () =>
+      assert.equal(chainsToForServers(chain, [root.ca], now), leads))
+    for (const [form, record] of records)
+      it(`${leads ? 'leads' : 'does not lead'} to the root that a record ${form} names`, () =>
+        assert.equal(matchesTlsa([record], chain, names, [host], now), leads))
+    it('does not keep a record 3 1 1 from naming the certificate itself', () => {
+      const record = { usage: 3, selector: 1, matchingType: 1, data: keyDigest(leaf) }
+      assert.ok(matchesTlsa([record], chain, names, [host], now))
+      assert.ok(!matchesTlsa([{ ...record, data: rootKey }], chain, names, [host], now))
+    })
+  })
+
+describe('a certificate that is for clients only', () => {
+  it('leads nowhere as a server', async () => {
+    const forClients = await intermediate.issue({ names: [host], purposes: ['clientAuth'] })
+    const chain = [firstOf(forClients.cert), intermediate.ca, root.ca].map(der)
+    const record = { usage: 2, selector: 0, matchingType: 1, data: certificateDigest(root.ca) }
+    assert.equal(chainsToForServers(chain, [root.ca], now), false)
+    assert.equal(matchesTlsa([record], chain, names, [host], now), false)
+  })
+})
