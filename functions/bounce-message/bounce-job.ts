@@ -8,7 +8,7 @@ import {
   plaintext,
   untried,
 } from '../../shared/contract/message.ts'
-import { buildDsn, type Dsn, dsnId } from '../../shared/mail/dsn.ts'
+import { buildDsn, type Dsn, dsnId } from '../../shared/mail/dsn/dsn.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { dsnKey } from '../../shared/messages/keys.ts'
 import type { Sender } from '../../shared/queues/job-queue.ts'
@@ -23,7 +23,11 @@ export interface Dependencies {
   claims: Claims<Sent>
   evaluation: Sender<EvaluationJob>
   /** The header section of a stored message. */
-  readHeaders(content: ContentReference): Promise<string>
+  readHeaders(content: ContentReference): Promise<Buffer>
+  /** The whole of it. */
+  read(content: ContentReference): Promise<Buffer>
+  /** Octets; of a larger message only the headers come back, whatever RET asks. */
+  maximumReturnedSize: number
   /** Stores octets for a message and says where they lie. */
   store(id: string, octets: Buffer): Promise<ContentReference>
   hostname: string
@@ -34,7 +38,8 @@ export interface Dependencies {
 const leaseMs = 90_000
 
 /**
- * @returns the id of the DSN sent, or null when every recipient's notification had been sent before
+ * @returns the id of the DSN sent; null when every recipient's notification had been sent before, or when there is
+ * nobody to send it to
  * @throws Error when another worker is at it: the job stays in the queue until that one is done or dead
  */
 export async function bounceJob(
@@ -42,6 +47,7 @@ export async function bounceJob(
   now: Date,
   dependencies: Dependencies,
 ): Promise<string | null> {
+  if (job.message.envelope.mailFrom === '') return null
   const { mine, sent } = await claimAll(job, now, dependencies)
   if (mine.length === 0) return null
   const earlier = coveringDsn(job, mine, sent)
@@ -85,11 +91,26 @@ function coveringDsn(job: BounceJob, mine: readonly Reported[], sent: Claimed['s
 }
 
 async function sendDsn(job: BounceJob, now: Date, dependencies: Dependencies): Promise<string> {
-  const headers = await dependencies.readHeaders(job.message.content)
-  const dsn = await buildDsn(job, dependencies.hostname, headers)
+  const dsn = buildDsn(job, dependencies.hostname, await originalOf(job, dependencies))
   const content = await dependencies.store(dsn.id, dsn.octets)
   await dependencies.evaluation.send([{ job: evaluationOf(dsn, content, job, now) }])
   return dsn.id
+}
+
+/** Content is not kept for ever. A DSN without it still says what happened. */
+async function originalOf(
+  { message: { content }, returnsContent = false }: BounceJob,
+  { read, readHeaders, maximumReturnedSize }: Dependencies,
+): Promise<Parameters<typeof buildDsn>[2]> {
+  const whole = returnsContent && content.length <= maximumReturnedSize
+  try {
+    return whole
+      ? { kind: 'Message', octets: await read(content) }
+      : { kind: 'Headers', octets: await readHeaders(content) }
+  } catch (error) {
+    if ((error as Error).name === 'NoSuchKey') return null
+    throw error
+  }
 }
 
 const keyOf = ({ message, kind }: BounceJob, address: string) => dsnKey(message.id, address, kind)
@@ -105,8 +126,8 @@ function evaluationOf(dsn: Dsn, content: ContentReference, job: BounceJob, now: 
     tls: plaintext,
     envelope: {
       ...plainEnvelope(''),
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is asked about
-      smtpUtf8: /[^\x00-\x7f]/.test(address),
+      smtpUtf8: dsn.smtpUtf8,
+      eightBitMime: dsn.eightBit,
       requireTls: job.message.envelope.requireTls,
     },
     size: dsn.octets.length,

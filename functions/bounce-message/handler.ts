@@ -6,6 +6,7 @@ import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { readHeaders } from '../../shared/content/headers.ts'
+import { ContentReader } from '../../shared/content/reader.ts'
 import { BounceEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { BounceJob } from '../../shared/contract/jobs.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
@@ -18,6 +19,7 @@ import { bounceJob, contentReference, type Dependencies, type Sent } from './bou
 // What runs at cold start.
 const environment = readEnvironment(BounceEnvironment, process.env)
 const s3 = new S3Client(clientDefaults)
+const reader = new ContentReader(s3)
 const dependencies: Dependencies = {
   claims: new Claims<Sent>(
     DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults)),
@@ -25,6 +27,8 @@ const dependencies: Dependencies = {
   ),
   evaluation: new JobQueue(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),
   readHeaders: (content) => readHeaders(s3, content),
+  read: (content) => reader.read(content),
+  maximumReturnedSize: environment.MAX_RETURNED_SIZE,
   async store(id, octets) {
     const content = contentReference(environment.CONTENT_BUCKET, id, octets)
     await s3.send(new PutObjectCommand({ Bucket: content.bucket, Key: content.key, Body: octets }))
@@ -40,7 +44,7 @@ export const handler = sqsHandler({
   unit: 'bounce-message',
   async process(job, { logger, metrics }) {
     const dsn = await bounceJob(job, new Date(), dependencies)
-    logger.info('dsn', { messageId: job.message.id, kind: job.kind, dsn: dsn ?? 'sent before' })
+    logger.info('dsn', { messageId: job.message.id, kind: job.kind, dsn: dsn ?? 'not sent again' })
     if (dsn === null) return
     const byKind = metrics.singleMetric()
     byKind.addDimension('kind', job.kind)

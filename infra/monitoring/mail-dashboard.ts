@@ -87,7 +87,7 @@ function leaving(): IWidget[] {
       metric(Metric.attemptsFailed, { label: 'Attempts failed' }),
       metric(Metric.leasesExpired, { label: 'Repeated after a crash' }),
       metric(Metric.handedBack, { label: 'Decided again, connectors changed' }),
-      ...counts(bounceMetric, Metric.dsnsSent, 'kind', 'failed', 'delayed'),
+      ...counts(bounceMetric, Metric.dsnsSent, 'kind', 'failed', 'delayed', 'relayed', 'delivered'),
     ]),
   ]
 }

@@ -50,8 +50,10 @@ export const Metric = {
   tlsReportsIgnored: 'TlsReportsIgnored',
   /** Report: reports on TLS handed over, dimension `by` = `mail` | `https`. */
   tlsReportsSent: 'TlsReportsSent',
-  /** Report: reports that could not be sent and are not tried again. */
+  /** Report: reports that for a fault of ours could not be sent, and are not tried again. */
   tlsReportsFailed: 'TlsReportsFailed',
+  /** Report: reports that were not taken where their domain wants them, and are not tried again. */
+  tlsReportsUndeliverable: 'TlsReportsUndeliverable',
   /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed` | `relayed` | `delivered`. */
   dsnsSent: 'DsnsSent',
 } as const

@@ -54,10 +54,17 @@ function recipientLines({
     ...attempts.flatMap(attemptLines),
     ...notifications.map(
       ({ kind, message }) =>
-        `  The sender was told that it ${kind === 'failed' ? 'failed' : 'is delayed'}: ${message ?? 'under way'}`,
+        `  The sender was told that it ${told.get(kind) ?? kind}: ${message ?? 'under way'}`,
     ),
   ]
 }
+
+const told = new Map([
+  ['failed', 'failed'],
+  ['delayed', 'is delayed'],
+  ['relayed', 'was handed on'],
+  ['delivered', 'was delivered'],
+])
 
 function verdictLines({
   action,

@@ -26,7 +26,9 @@ function unit() {
   const dependencies: Dependencies = {
     claims,
     evaluation,
-    readHeaders: async () => 'Subject: Hello\r\n',
+    readHeaders: async () => Buffer.from('Subject: Hello\r\n'),
+    read: async () => Buffer.from('Subject: Hello\r\n\r\nBody\r\n'),
+    maximumReturnedSize: 1_000,
     async store(id, octets) {
       objects.set(id, octets)
       return contentReference('content', id, octets)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { headerSection } from '../../../shared/content/headers.ts'
+import { headerSection } from '../../../shared/mail/header-section.ts'
 
 describe('the header section of', () => {
   const rows: [name: string, text: string, section: string][] = [
@@ -9,6 +9,8 @@ describe('the header section of', () => {
     ['a message without headers', '\r\nBody\r\n', ''],
     ['headers that were cut', 'A: 1\r\nB: cut in the mid', 'A: 1\r\n'],
     ['nothing', '', ''],
+    ['one line without an end', 'A: 1', ''],
   ]
-  for (const [name, text, section] of rows) test(name, () => assert.equal(headerSection(text), section))
+  for (const [name, text, section] of rows)
+    test(name, () => assert.equal(headerSection(Buffer.from(text)).toString(), section))
 })

@@ -1,0 +1,85 @@
+/**
+ * Delivery status notifications (RFC 3464 in a multipart/report, RFC 6522). The risk: a DSN that answers a DSN
+ * loops, one that quotes the message leaks what forced TLS protected. So none is built for a null reverse path,
+ * and of the message its headers come back, the rest only where the policy has said that it may.
+ */
+import { createHash } from 'node:crypto'
+import type { BounceJob } from '../../contract/jobs.ts'
+import { multipart, type Part, plainEncoding } from './mime.ts'
+import type { Form } from './recipients.ts'
+import { type Original, returnedPart } from './returned.ts'
+import { deliveryStatus } from './status.ts'
+import { isAscii, mailDate } from './text.ts'
+import { subjects, wordsFor } from './words.ts'
+
+export interface Dsn {
+  id: string
+  octets: Buffer
+  /** Whether only SMTPUTF8 can carry it (RFC 6531). */
+  smtpUtf8: boolean
+  eightBit: boolean
+}
+
+/**
+ * @param job what happened to which recipients
+ * @param hostname the reporting MTA
+ * @param original what is there of the message; null when it is gone
+ * @throws Error for a message from `<>`
+ */
+export function buildDsn(job: BounceJob, hostname: string, original: Omit<Original, 'smtpUtf8'> | null): Dsn {
+  const { mailFrom, smtpUtf8 } = job.message.envelope
+  if (mailFrom === '') throw new Error(`${job.message.id} is from <>, and a DSN would have nowhere to go`)
+  const id = dsnId(job)
+  // A sender whose address is not ASCII can only be told by SMTPUTF8. Any other may be where there is none.
+  const form: Form = isAscii(mailFrom) ? 'Ascii' : 'Utf8'
+  const headers = [
+    `From: Mail Delivery System <postmaster@${hostname}>`,
+    `To: <${mailFrom}>`,
+    `Subject: ${subjects[job.kind]}`,
+    `Date: ${mailDate(job.at)}`,
+    `Message-ID: <${id}@${hostname}>`,
+    // RFC 3834 §5
+    'Auto-Submitted: auto-replied',
+  ]
+  const parts = [
+    wordsPart(wordsFor(job, hostname)),
+    statusPart(deliveryStatus(job, hostname, form), form),
+    ...(original === null ? [] : [returnedPart({ ...original, smtpUtf8 }, form)]),
+  ]
+  const octets = multipart('report; report-type=delivery-status', `=_${id}`, headers, parts)
+  return {
+    id,
+    octets,
+    smtpUtf8: form === 'Utf8',
+    eightBit: parts.some(({ encoding }) => encoding === '8bit'),
+  }
+}
+
+const wordsPart = (text: string): Part => ({
+  type: 'text/plain; charset=utf-8',
+  encoding: 'quoted-printable',
+  octets: Buffer.from(text),
+})
+
+/** RFC 6533 §4.4: where nothing but ASCII is in it, the traditional type says as much. */
+function statusPart(text: string, form: Form): Part {
+  const octets = Buffer.from(text)
+  const encoding = plainEncoding(octets) ?? 'quoted-printable'
+  const global = form === 'Utf8' && encoding !== '7bit'
+  return { type: global ? 'message/global-delivery-status' : 'message/delivery-status', encoding, octets }
+}
+
+/**
+ * The DSN's message id follows from what it reports, so a DSN built twice is one message, and its delivery is
+ * claimed once. The first ten characters are the original ULID's time.
+ */
+export function dsnId({ message, kind, recipients }: BounceJob): string {
+  const reported = recipients.map(({ recipient }) => recipient.address).sort()
+  const digest = createHash('sha256')
+    .update(JSON.stringify([message.id, kind, reported]))
+    .digest()
+  const random = Array.from(digest.subarray(0, 16), (octet) => crockford[octet & 31]).join('')
+  return message.id.slice(0, 10) + random
+}
+
+const crockford = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'

@@ -1,0 +1,60 @@
+/** A multipart out of parts that say themselves how they are encoded (RFC 2046 §5.1, RFC 6522). */
+import { encode, wrap } from 'nodemailer/lib/qp'
+
+export interface Part {
+  type: string
+  encoding: '7bit' | '8bit' | 'quoted-printable'
+  /** Lines end in CRLF. */
+  octets: Buffer
+}
+
+/** @param boundary not to be foreseen by whoever wrote the parts */
+export function multipart(subtype: string, boundary: string, headers: string[], parts: Part[]): Buffer {
+  const eightBit = parts.some(({ encoding }) => encoding === '8bit')
+  const head = [
+    ...headers,
+    'MIME-Version: 1.0',
+    `Content-Type: multipart/${subtype}; boundary="${boundary}"`,
+    ...(eightBit ? ['Content-Transfer-Encoding: 8bit'] : []),
+    '',
+    '',
+  ].join('\r\n')
+  return Buffer.concat([
+    Buffer.from(head),
+    ...parts.flatMap((part) => [Buffer.from(`--${boundary}\r\n${headOf(part)}`), bodyOf(part), crlf]),
+    Buffer.from(`--${boundary}--\r\n`),
+  ])
+}
+
+const crlf = Buffer.from('\r\n')
+
+const headOf = ({ type, encoding }: Part): string =>
+  [
+    `Content-Type: ${type}`,
+    ...(encoding === '7bit' ? [] : [`Content-Transfer-Encoding: ${encoding}`]),
+    '',
+    '',
+  ].join('\r\n')
+
+const bodyOf = ({ encoding, octets }: Part): Buffer =>
+  encoding === 'quoted-printable' ? Buffer.from(wrap(encode(octets))) : octets
+
+/** What octets can travel as without being encoded; null when they cannot (RFC 2045 §2.7, §2.8). */
+export function plainEncoding(octets: Buffer): '7bit' | '8bit' | null {
+  let length = 0
+  let eightBit = false
+  for (let index = 0; index < octets.length; index++) {
+    const octet = octets[index]
+    if (octet === 0x0d && octets[index + 1] === 0x0a) {
+      length = 0
+      index++
+      continue
+    }
+    if (octet === 0x0d || octet === 0x0a || octet === 0 || ++length > longestLine) return null
+    if (octet !== undefined && octet > 0x7f) eightBit = true
+  }
+  return eightBit ? '8bit' : '7bit'
+}
+
+/** RFC 5322 §2.1.1, without CRLF. */
+const longestLine = 998

@@ -1,0 +1,45 @@
+/**
+ * What comes back of the message: its headers, or all of it where that may be and the DSN can carry it. A message in
+ * message/rfc822 may not be encoded (RFC 2046 §5.2.1), and a DSN with eight-bit content is lost at a server without
+ * 8BITMIME, since nobody is told of a DSN that fails. So what goes back whole is seven-bit; only to a sender whose
+ * address calls for SMTPUTF8, and so for 8BITMIME with it (RFC 6531 §3.1), it may be eight-bit.
+ */
+import { isUtf8 } from 'node:buffer'
+import { headerSection } from '../header-section.ts'
+import { type Part, plainEncoding } from './mime.ts'
+import type { Form } from './recipients.ts'
+
+export interface Original {
+  /** `Message`: the whole of it. */
+  kind: 'Headers' | 'Message'
+  octets: Buffer
+  /** Whether its header fields are internationalised (RFC 6531). */
+  smtpUtf8: boolean
+}
+
+export function returnedPart(original: Original, form: Form): Part {
+  const { kind, octets } = original
+  const whole = kind === 'Message' ? wholeMessage(original, form) : null
+  return (
+    whole ?? headersOnly({ ...original, octets: kind === 'Message' ? headerSection(octets) : octets }, form)
+  )
+}
+
+function wholeMessage({ octets, smtpUtf8 }: Original, form: Form): Part | null {
+  const encoding = plainEncoding(octets)
+  if (encoding === '7bit') return { type: 'message/rfc822', encoding, octets }
+  return encoding === '8bit' && form === 'Utf8' && isUtf8(headerSection(octets))
+    ? { type: smtpUtf8 ? 'message/global' : 'message/rfc822', encoding, octets }
+    : null
+}
+
+/** RFC 6522 §4 lets broken headers be quoted-printable; RFC 6533 §4.3 has a type for those in UTF-8. */
+function headersOnly({ octets, smtpUtf8 }: Original, form: Form): Part {
+  const encoding = plainEncoding(octets)
+  if (encoding === '7bit') return { type: 'text/rfc822-headers', encoding, octets }
+  if (!isUtf8(octets))
+    return { type: 'text/rfc822-headers; charset=unknown-8bit', encoding: 'quoted-printable', octets }
+  if (!smtpUtf8) return { type: 'text/rfc822-headers; charset=utf-8', encoding: 'quoted-printable', octets }
+  const native = form === 'Utf8' && encoding === '8bit'
+  return { type: 'message/global-headers', encoding: native ? '8bit' : 'quoted-printable', octets }
+}

@@ -1,0 +1,46 @@
+/** The part for machines: message/delivery-status (RFC 3464 §2.1), or its form in UTF-8 (RFC 6533 §4.1). */
+import type { BounceJob } from '../../contract/jobs.ts'
+import { formatReply } from '../reply.ts'
+import { type Form, finalRecipient, originalRecipient } from './recipients.ts'
+import { asciiLine, mailDate, utf8Line } from './text.ts'
+
+type Reported = BounceJob['recipients'][number]
+
+/** Fields about the message, then a group for each recipient. */
+export function deliveryStatus(job: BounceJob, hostname: string, form: Form): string {
+  const { envelope, receivedAt, source } = job.message
+  const groups = [
+    [
+      ...(envelope.dsn.envid === null ? [] : [`Original-Envelope-Id: ${asciiLine(envelope.dsn.envid)}`]),
+      `Reporting-MTA: dns; ${hostname}`,
+      ...(source === null ? [] : [`Received-From-MTA: dns; ${asciiLine(source.helo)} (${source.ip})`]),
+      `Arrival-Date: ${mailDate(receivedAt)}`,
+    ],
+    ...job.recipients.map((reported) => recipientFields(reported, job, form)),
+  ]
+  return groups.map((lines) => `${lines.join('\r\n')}\r\n`).join('\r\n')
+}
+
+function recipientFields(
+  { recipient, reply, willRetryUntil }: Reported,
+  { kind }: BounceJob,
+  form: Form,
+): string[] {
+  const { orcpt, address, lastAttempt } = recipient
+  // RFC 3464 §2.3.4: the status is the one that ended it; a peer that gave none gets its reply's class.
+  const status = reply.enhanced === '' ? `${Math.floor(reply.code / 100)}.0.0` : reply.enhanced
+  const diagnostic = formatReply(reply)
+  return [
+    ...(orcpt === null ? [] : [`Original-Recipient: ${originalRecipient(orcpt, form)}`]),
+    `Final-Recipient: ${finalRecipient(address, form)}`,
+    `Action: ${kind}`,
+    `Status: ${status}`,
+    ...(lastAttempt?.host ? [`Remote-MTA: dns; ${asciiLine(lastAttempt.host)}`] : []),
+    `Diagnostic-Code: smtp; ${form === 'Utf8' ? utf8Line(diagnostic) : asciiLine(diagnostic)}`,
+    // RFC 3464 §2.3.7: only where there was one.
+    ...(lastAttempt ? [`Last-Attempt-Date: ${mailDate(lastAttempt.at)}`] : []),
+    ...(kind === 'delayed' && willRetryUntil !== null
+      ? [`Will-Retry-Until: ${mailDate(willRetryUntil)}`]
+      : []),
+  ]
+}
