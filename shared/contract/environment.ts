@@ -126,6 +126,8 @@ export const BounceEnvironment = z.object({
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  /** Octets of a message that a DSN brings back whole, where RET=FULL asks for it and nothing forbids it. */
+  MAX_RETURNED_SIZE: z.coerce.number().int().min(0).default(100_000),
   TRACE_RETENTION_DAYS: retentionDays,
 })
 
