@@ -140,6 +140,8 @@ function allows({ keyUsage }: X509Certificate, purpose: string): boolean {
 
 export const allowsClientAuth = (certificate: X509Certificate): boolean => allows(certificate, clientAuth)
 
+export const allowsServerAuth = (certificate: X509Certificate): boolean => allows(certificate, serverAuth)
+
 /** Whether it may be used by a mail server at all, be it as a server or as a client. */
 export const allowsMail = (certificate: X509Certificate): boolean =>
   either.some((purpose) => allows(certificate, purpose))
