@@ -1,6 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SESClient } from '@aws-sdk/client-ses'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
@@ -13,6 +14,7 @@ import { Claims, type Forestalled } from '../../shared/messages/claims.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import { clientDefaults, onceOnly } from '../../shared/middleware/aws-clients.ts'
 import { type JobTools, sqsHandler } from '../../shared/middleware/sqs-handler.ts'
+import { ClientCertificates } from '../../shared/net/client-credentials.ts'
 import { MtaStsSource } from '../../shared/net/mta-sts/source.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { deliverBySes, type SesOptions } from '../../shared/net/ses-delivery.ts'
@@ -77,6 +79,8 @@ const policies = new MtaStsSource({
   told: (trouble) => logger.warn('MTA-STS: a policy is not to be had or not to be renewed', { ...trouble }),
 })
 
+const certificates = new ClientCertificates(new SecretsManagerClient(clientDefaults))
+
 const smtp: Omit<SmtpOptions, 'signal'> = {
   name: environment.MAIL_HOSTNAME,
   resolver,
@@ -84,9 +88,7 @@ const smtp: Omit<SmtpOptions, 'signal'> = {
   random: Math.random,
   timeouts: environment.SMTP_TIMEOUT_SECONDS,
   mtaSts: (domain, signal) => policies.policyFor(domain, signal),
-  credentials: async (name) => {
-    throw new Error(`there is no way yet to read ${name}`)
-  },
+  credentials: (name) => certificates.read(name),
 }
 
 const ses: Omit<SesOptions, 'signal'> = {
@@ -115,9 +117,11 @@ const keeping: Omit<ReportDependencies, 'signal'> = {
 
 /** When connectors cannot be asked for their version, nothing leaves: the batch comes back. */
 async function beforeBatch() {
-  const connectorsVersion = await readVersion(documents, environment.CONNECTORS_TABLE)
   const onFault = (error: Error) => logger.warn('A place at a destination is not known', error)
-  return { connectorsVersion, shared: new Batch({ ...limits, slots, onFault }), tally: new Tally() }
+  // First: the time of a batch counts from here.
+  const shared = new Batch({ ...limits, slots, onFault })
+  const connectorsVersion = await readVersion(documents, environment.CONNECTORS_TABLE)
+  return { connectorsVersion, shared, tally: new Tally() }
 }
 
 type BatchState = Awaited<ReturnType<typeof beforeBatch>>

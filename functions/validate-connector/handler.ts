@@ -5,11 +5,13 @@
 import { networkInterfaces } from 'node:os'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SESClient } from '@aws-sdk/client-ses'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { ConnectorRepository } from '../../shared/connectors/repository.ts'
 import { readEnvironment, ValidateEnvironment } from '../../shared/contract/environment.ts'
 import { clientDefaults, onceOnly } from '../../shared/middleware/aws-clients.ts'
+import { ClientCertificates } from '../../shared/net/client-credentials.ts'
 import { MtaStsSource } from '../../shared/net/mta-sts/source.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { PolicyTable, readOnly } from '../../shared/transport/policy-table.ts'
@@ -39,6 +41,8 @@ const policies = new MtaStsSource({
   told: (trouble) => logger.warn('MTA-STS: a policy is not to be had or not to be renewed', { ...trouble }),
 })
 
+const certificates = new ClientCertificates(new SecretsManagerClient(clientDefaults))
+
 const options: Options = {
   smtp: {
     name: environment.MAIL_HOSTNAME,
@@ -47,9 +51,7 @@ const options: Options = {
     random: Math.random,
     timeouts,
     mtaSts: (domain, signal) => policies.policyFor(domain, signal),
-    credentials: async (name) => {
-      throw new Error(`there is no way yet to read ${name}`)
-    },
+    credentials: (name) => certificates.read(name),
     ipv6: reachesIpv6(),
   },
   ses: {

@@ -1,5 +1,9 @@
+import { ArnFormat, Stack } from 'aws-cdk-lib'
 import { type ISecurityGroup, type IVpc, SecurityGroup, type SubnetSelection } from 'aws-cdk-lib/aws-ec2'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
+import { clientCertificateSecret } from '../../shared/contract/secrets.ts'
+import { acknowledge } from '../acknowledge.ts'
 import { type Config, deliversInVpc } from '../config.ts'
 import type { MailNetwork } from '../mail-network.ts'
 import type { UnitFunction } from '../unit.ts'
@@ -28,6 +32,25 @@ export class OutboundMail extends Construct {
     sender.addEnvironment('DNS_SERVERS', dnsServers.join(','))
     sender.addEnvironment('PRIVATE_MX_NETWORKS', privateMxNetworks.join(','))
     this.ses.grantSend(sender, sesIdentityArns)
+    this.grantClientCertificates(sender)
+  }
+
+  /** They are made after the deployment, when connectors name them; Secrets Manager ends each ARN by chance. */
+  private grantClientCertificates(sender: UnitFunction): void {
+    const secrets = Stack.of(this).formatArn({
+      service: 'secretsmanager',
+      resource: 'secret',
+      resourceName: clientCertificateSecret('*'),
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    })
+    sender.addToRolePolicy(
+      new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: [secrets] }),
+    )
+    acknowledge(
+      sender.permissions,
+      'Client certificates are secrets that administrators make; the prefix of their names is ours.',
+      `IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${clientCertificateSecret('*')}]`,
+    )
   }
 
   private inside({ vpc, privateSubnets }: MailNetwork) {

@@ -6,6 +6,7 @@
 import { isIP } from 'node:net'
 import type { TlsRequirement } from '../contract/jobs.ts'
 import type { Attempt, AttemptTls, Message, Recipient, Reply } from '../contract/message.ts'
+import { clientCertificateSecret } from '../contract/secrets.ts'
 import type { TlsResult } from '../contract/tls-result.ts'
 import { domainOf } from '../mail/address.ts'
 import { reply } from '../mail/reply.ts'
@@ -71,7 +72,7 @@ export interface SmtpOptions extends Omit<RoutingOptions, 'dane'> {
   timeouts: Timeouts
   /** The policy that a domain has published (RFC 8461). Never throws. */
   mtaSts(domain: string, signal: AbortSignal): Promise<MtaSts>
-  /** @throws when the named secret cannot be read or holds no certificate with its key */
+  /** @throws Error whose message says, after the name of the secret, why it is of no use */
   credentials(name: string): Promise<ClientCredentials>
   /** Told of each session, and of each host that no session was to be had with for its policy's sake. */
   record?(session: SessionRecord): void
@@ -152,7 +153,7 @@ export async function planAttempt(
     heeds.mtaSts ? options.mtaSts(domain, options.signal) : noMtaSts,
     credentialsFor(tls, options),
   ])
-  if (credentials === 'Unreadable') return { kind: 'Failed', reply: unreadableCertificate }
+  if (credentials instanceof Error) return { kind: 'Failed', reply: unusable(tls, credentials) }
   return { wish, domain, heeds, mtaSts, credentials }
 }
 
@@ -161,14 +162,17 @@ function wishOf({ message, content }: Pick<Mail, 'message' | 'content'>): Sender
   return { requireTls, tlsRequiredNo: waivesTls(content), isNotification: mailFrom === '' }
 }
 
-const unreadableCertificate = reply(451, '3.5', "The connector's client certificate cannot be read")
+function unusable({ clientCertificate }: TlsRequirement, { message }: Error): Reply {
+  const secret = clientCertificateSecret(clientCertificate ?? '')
+  return reply(451, '3.5', `The secret ${secret} with the connector's client certificate ${message}`)
+}
 
 async function credentialsFor(
   { clientCertificate }: TlsRequirement,
   options: SmtpOptions,
-): Promise<ClientCredentials | 'Unreadable' | null> {
+): Promise<ClientCredentials | Error | null> {
   if (clientCertificate === null) return null
-  return options.credentials(clientCertificate).catch(() => 'Unreadable' as const)
+  return options.credentials(clientCertificate).catch((error: Error) => error)
 }
 
 /**

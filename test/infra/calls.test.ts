@@ -44,6 +44,7 @@ const actions: Readonly<Record<string, string>> = {
   GetQueueAttributes: 'sqs:GetQueueAttributes',
   SendRawEmail: 'ses:SendRawEmail',
   Publish: 'sns:Publish',
+  GetSecretValue: 'secretsmanager:GetSecretValue',
 }
 
 /** Granted for what AWS does around the code: logs, the event source, network interfaces, the client of a queue. */

@@ -24,6 +24,12 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     reason: 'identities are verified outside the stack; sesIdentityArns narrows it',
   },
   {
+    role: /^(Delivery|Validation)FunctionRole/,
+    actions: /^secretsmanager:GetSecretValue$/,
+    resource: /:secret:mailflow\/client-certificates\/\*$/,
+    reason: 'administrators make these secrets when connectors name them',
+  },
+  {
     role: /^(IngressTaskTaskRole|DeliveryFunctionRole|BounceFunctionRole)/,
     actions: /^s3:(PutObject|GetObject|AbortMultipartUpload)$/,
     resource: /^<ContentBucket\w+\.Arn>\/\*$/,

@@ -1,0 +1,161 @@
+/**
+ * The certificates that we show to next hops which ask for one, out of Secrets Manager. A secret is read once in some
+ * minutes, so that a new certificate is taken up without a deployment, and what was read is proven to be of use before
+ * a connection is made for it: otherwise the next hop's refusal would be all that is heard of a wrong key or a
+ * certificate that expired. When Secrets Manager does not answer, what was read last is used, as long as it is valid.
+ * The limit: nobody here knows whether the partner accepts it.
+ */
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
+import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { clientCertificateSecret } from '../contract/secrets.ts'
+import { certificatesIn } from '../tls/pem.ts'
+import { validFrom, validTo } from '../tls/validity.ts'
+import type { ClientCredentials } from './tls-client.ts'
+
+/** Of no use, and why: a clause about the secret, without anything that is in it. */
+export class CredentialsError extends Error {}
+
+/** Milliseconds until a secret is read again. */
+const keptMs = 5 * 60_000
+/** The same for what was of no use or could not be read. */
+const faultKeptMs = 30_000
+/** Milliseconds that reading may take. */
+const patienceMs = 10_000
+
+interface Read {
+  /** Milliseconds since the epoch. */
+  until: number
+  credentials: Promise<Checked>
+}
+
+interface Checked extends ClientCredentials {
+  from: Date
+  to: Date
+}
+
+export class ClientCertificates {
+  readonly #secrets: SecretsManagerClient
+  readonly #now: () => Date
+  readonly #read = new Map<string, Read>()
+  readonly #last = new Map<string, Checked>()
+
+  constructor(secrets: SecretsManagerClient, now: () => Date = () => new Date()) {
+    this.#secrets = secrets
+    this.#now = now
+  }
+
+  /**
+   * @param name as the connector has it
+   * @throws CredentialsError when the secret is missing, unreadable, or holds nothing of use
+   */
+  async read(name: string): Promise<ClientCredentials> {
+    const { certificate, privateKey, from, to } = await this.#recent(name)
+    const now = this.#now()
+    if (now > to) throw new CredentialsError(`holds a certificate that expired at ${to.toISOString()}`)
+    if (now < from) throw new CredentialsError(`holds a certificate that is valid from ${from.toISOString()}`)
+    return { certificate, privateKey }
+  }
+
+  #recent(name: string): Promise<Checked> {
+    const known = this.#read.get(name)
+    const now = this.#now().getTime()
+    if (known && now < known.until) return known.credentials
+    const credentials = this.#fetch(name)
+    const read = { until: now + keptMs, credentials }
+    this.#read.set(name, read)
+    credentials.catch(() => {
+      read.until = now + faultKeptMs
+    })
+    return credentials
+  }
+
+  async #fetch(name: string): Promise<Checked> {
+    const text = await this.#secret(name)
+    const last = this.#last.get(name)
+    if (text === null) {
+      if (last) return last
+      throw new CredentialsError('cannot be read now: Secrets Manager does not answer')
+    }
+    const checked = parseCredentials(text)
+    this.#last.set(name, checked)
+    return checked
+  }
+
+  /** @returns null when the service fails, as it may pass */
+  async #secret(name: string): Promise<string | null> {
+    const SecretId = clientCertificateSecret(name)
+    try {
+      const answer = await this.#secrets.send(new GetSecretValueCommand({ SecretId }), {
+        abortSignal: AbortSignal.timeout(patienceMs),
+      })
+      return answer.SecretString ?? ''
+    } catch (error) {
+      const fault = faults[error instanceof Error ? error.name : '']
+      if (fault === undefined) return null
+      throw new CredentialsError(fault)
+    }
+  }
+}
+
+/** What an administrator has to see to, by the names of Secrets Manager's errors. */
+const faults: Readonly<Record<string, string>> = {
+  ResourceNotFoundException: 'does not exist',
+  AccessDeniedException: 'must not be read by this unit',
+  DecryptionFailure: 'cannot be decrypted: it must be encrypted with the key of Secrets Manager itself',
+  InvalidRequestException: 'is marked for deletion',
+}
+
+/**
+ * Reads a secret.
+ * @throws CredentialsError
+ */
+export function parseCredentials(text: string): Checked {
+  const { certificate, privateKey } = fieldsOf(text)
+  const [leaf] = certificatesIn(certificate)
+  if (leaf === undefined) throw new CredentialsError('has no PEM certificate in its field certificate')
+  const [parsed, key] = [certificateOf(leaf), keyOf(privateKey)]
+  if (!parsed.checkPrivateKey(key))
+    throw new CredentialsError('has a private key that is not that of its first certificate')
+  proveUse({ certificate, privateKey })
+  return { certificate, privateKey, from: validFrom(parsed), to: validTo(parsed) }
+}
+
+/** OpenSSL also refuses keys that are too small, and chains that cannot be read to their end. */
+function proveUse({ certificate, privateKey }: ClientCredentials): void {
+  try {
+    createSecureContext({ cert: certificate, key: privateKey })
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+    throw new CredentialsError(`cannot be used for TLS: ${code}`)
+  }
+}
+
+function fieldsOf(text: string): ClientCredentials {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    throw new CredentialsError('is not JSON')
+  }
+  const { certificate, privateKey } = (json ?? {}) as Record<string, unknown>
+  if (typeof certificate !== 'string' || typeof privateKey !== 'string')
+    throw new CredentialsError('lacks one of the JSON fields certificate and privateKey')
+  return { certificate, privateKey }
+}
+
+function certificateOf(pem: string): X509Certificate {
+  try {
+    return new X509Certificate(pem)
+  } catch {
+    throw new CredentialsError('holds a first certificate that cannot be read')
+  }
+}
+
+function keyOf(pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem)
+  } catch {
+    throw new CredentialsError('holds a private key that cannot be read, or is encrypted')
+  }
+}
