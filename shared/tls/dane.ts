@@ -85,12 +85,11 @@ function isNamedBy(certificate: X509Certificate, named: ReadonlySet<string>): bo
   return named.size > 0 && associationsOf(certificate).some((association) => named.has(association))
 }
 
-/** Every association that a record could name the certificate by. A key that cannot be written names nothing. */
+/** Every association that a record could name the certificate by. */
 function associationsOf(certificate: X509Certificate): string[] {
-  const key = attempt(() => certificate.publicKey.export({ type: 'spki', format: 'der' }))
   const selected: [number, Buffer | null][] = [
     [wholeCertificate, certificate.raw],
-    [publicKeyOnly, key],
+    [publicKeyOnly, keyOf(certificate)],
   ]
   return selected.flatMap(([selector, octets]) =>
     octets === null
@@ -123,12 +122,19 @@ function anchorsFor(
   return [...anchors, ...signedByKeys(presented, records)].filter((each) => each !== null)
 }
 
-/** A certificate stands in for its absent issuer only where it may be on a path itself. */
+/**
+ * A certificate stands in for its issuer only where it may be on a path itself, and where the issuer's own certificate,
+ * which may have expired or be none of an authority, is not there to say so.
+ */
 function signedByKeys(
   presented: readonly X509Certificate[],
   records: readonly TlsaRecord[],
 ): X509Certificate[] {
-  const keys = fullDataOf(records, publicKeyOnly).slice(0, mostKeys).map(readKey)
+  const there = new Set(presented.flatMap((each) => keyOf(each)?.toString('hex') ?? []))
+  const keys = fullDataOf(records, publicKeyOnly)
+    .filter((key) => !there.has(key))
+    .slice(0, mostKeys)
+    .map(readKey)
   return presented.filter(
     (each) => allowsServerAuth(each) && keys.some((key) => key !== null && isSignedBy(each, key)),
   )
@@ -144,6 +150,10 @@ const fullDataOf = (records: readonly TlsaRecord[], wanted: number): string[] =>
       .map(({ data }) => data),
   ),
 ]
+
+/** DER; null for one of an unknown kind. */
+const keyOf = (certificate: X509Certificate): Buffer | null =>
+  attempt(() => certificate.publicKey.export({ type: 'spki', format: 'der' }))
 
 const isSelfSigned = (certificate: X509Certificate): boolean =>
   certificate.checkIssued(certificate) && isSignedBy(certificate, certificate.publicKey)

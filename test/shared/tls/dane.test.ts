@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict'
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { isUsable, matchesTlsa } from '../../../shared/tls/dane.ts'
+import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
+import { createPki, daysFromNow, selfSigned, withoutDates } from '../../support/pki.ts'
+
+const host = 'mx.partner.example'
+const now = new Date()
+
+const firstOf = (pem: string) => new X509Certificate(pem)
+const root = await createPki('Root')
+const twin = firstOf(await root.twin())
+const stranger = await createPki('Stranger')
+const middle = await root.subordinate('Middle')
+const authority = { root: firstOf(root.ca), middle: firstOf(middle.ca), stranger: firstOf(stranger.ca) }
+const leaf = firstOf((await middle.issue({ names: [host] })).cert)
+const direct = firstOf((await root.issue({ names: [host] })).cert)
+const lasting = firstOf((await middle.issue({ names: [host], notAfter: daysFromNow(90) })).cert)
+const expired = firstOf((await middle.issue({ names: [host], notAfter: daysFromNow(-0.5) })).cert)
+const own = firstOf((await selfSigned({ names: [host] })).cert)
+const poser = await middle.subordinate('Poser', { isAuthority: false })
+const below = firstOf((await poser.issue({ names: [host] })).cert)
+const byMail = await root.subordinate('For mail', { purposes: ['emailProtection'] })
+const underMail = firstOf((await byMail.issue({ names: [host] })).cert)
+
+const keyOf = ({ publicKey }: X509Certificate) => publicKey.export({ type: 'spki', format: 'der' })
+
+/** `3 1 1` of a certificate. */
+function record(form: string, certificate: X509Certificate): TlsaRecord {
+  const [usage = 0, selector = 0, matchingType = 0] = form.split(' ').map(Number)
+  const octets = selector === 0 ? certificate.raw : keyOf(certificate)
+  const digest = ['', 'sha256', 'sha512'][matchingType]
+  const data = digest ? createHash(digest).update(octets).digest('hex') : octets.toString('hex')
+  return { usage, selector, matchingType, data }
+}
+
+interface Case {
+  names?: string[]
+  wanted?: string[]
+  at?: Date
+}
+
+const matches = (
+  records: TlsaRecord[],
+  chain: X509Certificate[],
+  { names = [host], wanted = [host], at = now }: Case = {},
+) => {
+  assert.ok(records.every(isUsable))
+  const encoded = chain.map(({ raw }) => raw.toString('base64'))
+  return matchesTlsa(records, encoded, { subjectAltNames: names, commonName: null }, wanted, at)
+}
+
+const forms = ['0 0', '0 1', '0 2', '1 0', '1 1', '1 2']
+const path = [leaf, authority.middle, authority.root]
+
+describe('records of usage 3', () => {
+  for (const form of forms) {
+    it(`name a server's certificate by ${form}, and no other`, () => {
+      assert.equal(matches([record(`3 ${form}`, leaf)], [leaf]), true)
+      assert.equal(matches([record(`3 ${form}`, direct)], [leaf]), false)
+    })
+    it(`name no issuer by ${form}`, () =>
+      assert.equal(matches([record(`3 ${form}`, authority.middle)], path), false))
+  }
+
+  it('look at no name', () =>
+    assert.equal(matches([record('3 1 1', leaf)], [leaf], { names: ['other.example'] }), true))
+  it('look at no date', () => {
+    assert.equal(matches([record('3 1 1', expired)], [expired]), true)
+    assert.equal(matches([record('3 0 1', leaf)], path, { at: daysFromNow(1_000) }), true)
+    const timeless = firstOf(withoutDates(leaf.toString()))
+    assert.equal(matches([record('3 1 1', leaf)], [timeless]), true)
+  })
+
+  it('match in no octet less than all', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...forms),
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        (form, where, change) => {
+          const good = record(`3 ${form}`, leaf)
+          const octets = Buffer.from(good.data, 'hex')
+          const at = where % octets.length
+          octets[at] = (octets[at] as number) ^ change
+          const bad = { ...good, data: octets.toString('hex') }
+          const encoded = [leaf.raw.toString('base64')]
+          assert.equal(
+            matchesTlsa([bad], encoded, { subjectAltNames: [host], commonName: null }, [host], now),
+            false,
+          )
+        },
+      ),
+    )
+  })
+})
+
+describe('records of usage 2', () => {
+  for (const form of forms) {
+    it(`name an issuer by ${form}, the next or one further up`, () => {
+      assert.equal(matches([record(`2 ${form}`, authority.middle)], path), true)
+      assert.equal(matches([record(`2 ${form}`, authority.root)], path), true)
+      assert.equal(matches([record(`2 ${form}`, authority.middle)], path.slice(0, 2)), true)
+    })
+    it(`name no stranger by ${form}, though he is in the chain`, () =>
+      assert.equal(matches([record(`2 ${form}`, authority.stranger)], [...path, authority.stranger]), false))
+    it(`name no certificate by ${form} that has issued nothing`, () => {
+      assert.equal(matches([record(`2 ${form}`, leaf)], path), false)
+      assert.equal(matches([record(`2 ${form}`, leaf)], [leaf, leaf, ...path.slice(1)]), false)
+    })
+    it(`name by ${form} a certificate that has signed itself`, () =>
+      assert.equal(matches([record(`2 ${form}`, own)], [own]), true))
+    it(`name by ${form} nothing without a chain`, () =>
+      assert.equal(matches([record(`2 ${form}`, authority.root)], []), false))
+  }
+
+  const absent: [string, X509Certificate[], boolean][] = [
+    ['2 0 0', [leaf, authority.middle], true],
+    ['2 1 0', [leaf, authority.middle], true],
+    ['2 0 0', [direct], true],
+    ['2 1 0', [direct], true],
+    ['2 0 1', [leaf, authority.middle], false],
+    ['2 1 1', [leaf, authority.middle], false],
+    ['2 0 2', [direct], false],
+    ['2 0 0', [leaf], false],
+    ['2 1 0', [leaf], false],
+  ]
+  for (const [form, chain, expected] of absent) {
+    it(`${form} ${expected ? 'stands' : 'does not stand'} in for a root that a chain of ${chain.length} does without`, () =>
+      assert.equal(matches([record(form, authority.root)], chain), expected))
+  }
+
+  it('with a key that has signed nothing in the chain match nothing', () =>
+    assert.equal(matches([record('2 1 0', authority.stranger)], path), false))
+  it('with an authority of the same name and another key match nothing', async () => {
+    const other = firstOf((await createPki('Root')).ca)
+    for (const form of forms) assert.equal(matches([record(`2 ${form}`, other)], path.slice(0, 2)), false)
+  })
+  it('with the key alone take any certificate of that key, with the whole only that one', () => {
+    assert.equal(matches([record('2 1 1', authority.root)], [leaf, authority.middle, twin]), true)
+    assert.equal(matches([record('2 0 1', authority.root)], [leaf, authority.middle, twin]), false)
+  })
+  it('do not reach through what is no authority', () => {
+    for (const form of ['2 0 1', '2 1 0', '2 0 0'])
+      for (const anchor of [authority.middle, authority.root, firstOf(poser.ca)])
+        assert.equal(matches([record(form, anchor)], [below, firstOf(poser.ca), ...path.slice(1)]), false)
+  })
+  it('do not reach through an authority for other purposes', () => {
+    for (const form of ['2 0 1', '2 1 0', '2 0 0'])
+      assert.equal(matches([record(form, authority.root)], [underMail, firstOf(byMail.ca)]), false)
+  })
+
+  const names: [string, Case, boolean][] = [
+    ['the TLSA base domain', {}, true],
+    ['the domain of the mail', { names: ['partner.example'], wanted: [host, 'partner.example'] }, true],
+    ['any host of it', { names: ['*.partner.example'] }, true],
+    ['hosts two levels down', { names: ['*.example'] }, false],
+    ['another host', { names: ['mx2.partner.example'] }, false],
+    ['nobody', { names: [] }, false],
+  ]
+  for (const [what, changes, expected] of names) {
+    it(`${expected ? 'take' : 'do not take'} a certificate for ${what}`, () => {
+      for (const form of ['2 0 1', '2 1 0'])
+        assert.equal(matches([record(form, authority.root)], path, changes), expected)
+    })
+  }
+
+  it('do not take an expired certificate', () =>
+    assert.equal(matches([record('2 0 1', authority.root)], [expired, ...path.slice(1)]), false))
+  it('do not take one without dates', () =>
+    assert.equal(
+      matches([record('2 1 1', authority.root)], [firstOf(withoutDates(leaf.toString())), ...path.slice(1)]),
+      false,
+    ))
+  for (const form of forms) {
+    it(`do not take by ${form} an issuer who has expired`, () => {
+      const chain = [lasting, ...path.slice(1)]
+      const at = daysFromNow(60)
+      for (const anchor of [authority.middle, authority.root])
+        assert.equal(matches([record(`2 ${form}`, anchor)], chain, { at }), false)
+      assert.equal(matches([record(`2 ${form}`, authority.root)], chain), true)
+    })
+  }
+})
+
+describe('of several records', () => {
+  const rows: [string, TlsaRecord[], boolean][] = [
+    ['one is enough, while keys change', [record('3 1 1', direct), record('3 1 1', leaf)], true],
+    ['one is enough, of whichever usage', [record('3 1 1', direct), record('2 0 1', authority.root)], true],
+    ['the same counts once', [record('3 1 1', leaf), record('3 1 1', leaf)], true],
+    ['none is enough', [record('3 1 1', direct), record('2 0 1', authority.stranger)], false],
+    ['the weaker digest does not count', [record('3 1 1', leaf), record('3 1 2', direct)], false],
+    ['the stronger digest counts', [record('3 1 1', direct), record('3 1 2', leaf)], true],
+    ['the weaker digest counts for another selector', [record('3 1 1', leaf), record('3 0 2', direct)], true],
+    [
+      'the weaker digest counts for another usage',
+      [record('3 1 1', leaf), record('2 1 2', authority.stranger)],
+      true,
+    ],
+    ['full data count beside the stronger digest', [record('3 1 0', leaf), record('3 1 2', direct)], true],
+    [
+      'the weaker digest of an issuer does not count',
+      [record('2 0 1', authority.root), record('2 0 2', authority.stranger)],
+      false,
+    ],
+  ]
+  for (const [what, records, expected] of rows) {
+    it(what, () => {
+      assert.equal(matches(records, path), expected)
+      assert.equal(matches(records.toReversed(), path), expected)
+    })
+  }
+})
+
+describe('a record', () => {
+  const digest256 = 'ab'.repeat(32)
+  const digest512 = 'ab'.repeat(64)
+  const whole = record('2 0 0', authority.root).data
+  const key = record('2 1 0', authority.root).data
+  const rows: [TlsaRecord['usage'], number, number, string, boolean][] = [
+    [3, 1, 1, digest256, true],
+    [2, 0, 2, digest512, true],
+    [0, 0, 1, digest256, false],
+    [1, 1, 1, digest256, false],
+    [4, 1, 1, digest256, false],
+    [255, 1, 1, digest256, false],
+    [3, 2, 1, digest256, false],
+    [3, 255, 1, digest256, false],
+    [3, 1, 3, digest256, false],
+    [3, 1, 255, digest256, false],
+    [3, 1, 1, digest512, false],
+    [3, 1, 2, digest256, false],
+    [3, 1, 1, digest256.slice(2), false],
+    [3, 1, 1, '', false],
+    [3, 1, 0, '', false],
+    [2, 0, 0, whole, true],
+    [3, 0, 0, whole, true],
+    [2, 1, 0, key, true],
+    [2, 1, 0, whole, false],
+    [2, 0, 0, key, false],
+    [2, 0, 0, whole.slice(0, -2), false],
+    [2, 0, 0, `${whole}00`, false],
+    [2, 0, 0, Buffer.from(root.ca).toString('hex'), false],
+    [2, 0, 0, 'ab', false],
+    [2, 1, 0, 'ab', false],
+  ]
+  for (const [usage, selector, matchingType, data, expected] of rows) {
+    const shown = data.length > 16 ? `${data.slice(0, 8)}… (${data.length / 2} octets)` : `"${data}"`
+    it(`${usage} ${selector} ${matchingType} ${shown} is ${expected ? '' : 'not '}usable`, () =>
+      assert.equal(isUsable({ usage, selector, matchingType, data }), expected))
+  }
+
+  it('of any data at all is judged', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(4),
+        fc.nat(3),
+        fc.nat(3),
+        fc.uint8Array({ maxLength: 200 }),
+        (usage, selector, matchingType, octets) => {
+          const any = { usage, selector, matchingType, data: Buffer.from(octets).toString('hex') }
+          const judged = isUsable(any)
+          assert.equal(typeof judged, 'boolean')
+          if (judged) assert.equal(matches([any], path), false)
+        },
+      ),
+    )
+  })
+})
+
+describe('as many records as a message holds', () => {
+  const chain = [...path, ...Array.from({ length: 7 }, () => authority.stranger)]
+  const within = (limit: number, work: () => void) => {
+    const started = performance.now()
+    work()
+    const took = performance.now() - started
+    assert.ok(took < limit, `${took} ms`)
+  }
+
+  it('are judged in no time when they are digests', () => {
+    const records = Array.from({ length: 1_500 }, (_, n) => ({
+      ...record(n % 2 ? '2 0 1' : '3 1 1', leaf),
+      data: n.toString(16).padStart(64, '0'),
+    }))
+    within(2_000, () => assert.equal(matches(records, chain), false))
+    within(2_000, () => assert.equal(matches([...records, record('2 0 1', authority.root)], chain), true))
+  })
+
+  it('are judged in no time when they are keys', () => {
+    const keys = Array.from({ length: 300 }, () => {
+      const { publicKey } = generateKeyPairSync('ed25519')
+      const data = publicKey.export({ type: 'spki', format: 'der' }).toString('hex')
+      return { usage: 2, selector: 1, matchingType: 0, data }
+    })
+    within(2_000, () => assert.equal(matches(keys, chain), false))
+  })
+})
