@@ -12,6 +12,7 @@ interface Case {
   delivered: Transmission[]
   failed: Notification[]
   delayed: Notification[]
+  relayed: Notification[]
 }
 
 /** Each about one recipient of the message. */
@@ -29,6 +30,22 @@ const ofRecipients: Record<string, (given: Case) => boolean> = {
     transmissions.every(({ order }) => failed.every((told) => order < told.order)),
   'the sender hears of a failure when it wants to': ({ history, recipient, state, failed }) =>
     failed.length > 0 === (state === 'Bounced' && wantsDsn(history, recipient)),
+  // A copy that was made because nothing was known of the first may have gone to a server that does tell.
+  'the sender hears of a success when it wants to and nobody else tells': ({
+    history,
+    recipient,
+    state,
+    delivered,
+    relayed,
+  }) =>
+    relayed.length > 0
+      ? wantsWordOfSuccess(history, recipient) &&
+        state === 'Delivered' &&
+        delivered.some(({ dsnPassedOn }) => !dsnPassedOn)
+      : !wantsWordOfSuccess(history, recipient) ||
+        state !== 'Delivered' ||
+        delivered.some(({ dsnPassedOn }) => dsnPassedOn),
+  'one DSN tells of a success': ({ relayed }) => toldOnce(relayed),
   'one DSN tells of a failure': ({ failed }) => toldOnce(failed),
   'one DSN tells of a delay': ({ delayed }) => toldOnce(delayed),
 }
@@ -86,12 +103,16 @@ function caseOf(history: History, recipient: Recipient): Case {
     delivered: transmissions.filter(({ delivered }) => delivered),
     failed: told.filter(({ kind }) => kind === 'failed'),
     delayed: told.filter(({ kind }) => kind === 'delayed'),
+    relayed: told.filter(({ kind }) => kind === 'relayed'),
   }
 }
 
 /** RFC 3461 §4.1. */
 const wantsDsn = ({ message }: History, { notify }: Recipient): boolean =>
   message.envelope.mailFrom !== '' && !notify?.includes('NEVER')
+
+const wantsWordOfSuccess = ({ message }: History, { notify }: Recipient): boolean =>
+  message.envelope.mailFrom !== '' && (notify?.includes('SUCCESS') ?? false)
 
 const wasBegunBefore = (made: Transmission, { claims }: Witness): boolean =>
   claims.some(

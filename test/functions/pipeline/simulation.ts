@@ -150,17 +150,24 @@ export async function simulate(mode: Mode, seed: number, table: Setting['table']
   }
 }
 
-/** Some senders are null, some ask not to be told. */
+/** Some senders are null, some ask not to be told, some to be told of success. */
 function mail(seed: number, dice: Chance) {
   const id = `01KF0CVZT0${String(seed).padStart(16, '0')}`
   const { content, octets } = stored(id)
   const mailFrom = dice.of(0.1) ? '' : 'a@elsewhere.example'
   const sent = message({ id, content, size: octets.length, mailFrom })
   const recipients = Array.from({ length: 1 + (seed % 3) }, (_, index) =>
-    recipient({ address: `r${index}@northwind.example`, notify: dice.of(0.1) ? ['NEVER'] : null }),
+    recipient({ address: `r${index}@northwind.example`, notify: dice.oneOf(wishes) }),
   )
   return { sent, recipients, octets }
 }
+
+const wishes: readonly Recipient['notify'][] = [
+  ...Array<null>(6).fill(null),
+  ['NEVER'],
+  ['SUCCESS', 'FAILURE'],
+  ['SUCCESS', 'FAILURE', 'DELAY'],
+]
 
 /** Half of the messages are new, the others near their expiry after twelve hours. */
 function ageMs({ hurried }: Faults, dice: Chance): number {

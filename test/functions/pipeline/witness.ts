@@ -1,4 +1,5 @@
 /** What can be seen from outside: by next hops, by the sender, by whoever looks into the queues at the end. */
+import type { DsnKind } from '../../../shared/contract/jobs.ts'
 import { type Command, operation } from './table.ts'
 
 export interface Transmission {
@@ -8,6 +9,8 @@ export interface Transmission {
   attempt: number
   /** Whether the next hop took it. */
   delivered: boolean
+  /** Whether the next hop was told when to notify the sender. */
+  dsnPassedOn: boolean
   /** Whether connectors had changed since it was decided, when its worker began. */
   outdated: boolean
   worker: string
@@ -19,7 +22,7 @@ export interface Transmission {
 export interface Notification {
   order: number
   dsn: string
-  kind: 'failed' | 'delayed'
+  kind: DsnKind
   address: string
   /** Number of the bounce job. */
   job: number
@@ -49,7 +52,7 @@ export class Witness {
   /** @param octets the DSN's, of which its recipients are told */
   notified(dsn: string, octets: Buffer, job: number): void {
     const text = octets.toString()
-    const kind = /^Action: (failed|delayed)/m.exec(text)?.[1] as Notification['kind']
+    const kind = /^Action: (failed|delayed|relayed|delivered)/m.exec(text)?.[1] as Notification['kind']
     for (const [, address = ''] of text.matchAll(/^Final-Recipient: rfc822; (\S+)/gm))
       this.notifications.push({ order: ++this.#order, dsn, kind, address, job, written: null })
   }

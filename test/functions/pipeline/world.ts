@@ -255,16 +255,18 @@ export class World {
       recipients.map(({ address }) => {
         const outcome = this.#chance.oneOf(answers)
         const delivered = outcome === 'Delivered'
+        const dsnPassedOn = this.#chance.of(0.5)
         this.witness.transmitted({
           message: message.id,
           address,
           attempt,
           delivered,
+          dsnPassedOn,
           outdated,
           worker: worker.name,
         })
         this.#say(`${address} by attempt ${attempt}: ${outcome}`)
-        return [address, answered(outcome)]
+        return [address, { ...answered(outcome), dsnPassedOn }]
       }),
     )
   }
