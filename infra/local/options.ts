@@ -8,10 +8,11 @@ export interface Options {
   readonly dnsPort: number
   readonly zoneFile: string | null
   readonly stateDirectory: string | null
+  readonly secretsDirectory: string | null
   readonly demo: boolean
 }
 
-const usage = '--smtp-port N --api-port N --dns-port N --zone FILE --state DIR --no-demo'
+const usage = '--smtp-port N --api-port N --dns-port N --zone FILE --state DIR --secrets DIR --no-demo'
 
 export const help = `Runs the mail gateway's stack on this machine, with a demo.
 
@@ -23,6 +24,7 @@ export const help = `Runs the mail gateway's stack on this machine, with a demo.
                  A port of 0 is any free port.
   --zone FILE    names and addresses of partners of your own, in JSON
   --state DIR    keep connectors, messages and certificates there
+  --secrets DIR  connectors' client certificates, NAME.json each
   --no-demo      no partners, no connectors, no messages
   --help         this text
 
@@ -34,6 +36,7 @@ export function parseOptions(args: readonly string[]): Options | 'Help' {
   const values = parse(args)
   if (values.help === true) return 'Help'
   if (values.state === '') throw new StartError('--state: the name of a directory is missing')
+  if (values.secrets === '') throw new StartError('--secrets: the name of a directory is missing')
   const ports = {
     smtpPort: port('--smtp-port', values['smtp-port']),
     apiPort: port('--api-port', values['api-port']),
@@ -48,6 +51,7 @@ export function parseOptions(args: readonly string[]): Options | 'Help' {
     ...ports,
     zoneFile: values.zone ?? null,
     stateDirectory: values.state ?? null,
+    secretsDirectory: values.secrets ?? null,
     demo: values['no-demo'] !== true,
   }
 }
@@ -62,6 +66,7 @@ function parse(args: readonly string[]) {
         'dns-port': { type: 'string', default: '0' },
         zone: { type: 'string' },
         state: { type: 'string' },
+        secrets: { type: 'string' },
         'no-demo': { type: 'boolean' },
         help: { type: 'boolean' },
       },

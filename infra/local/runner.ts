@@ -34,6 +34,7 @@ export interface Endpoints {
   readonly s3: string
   readonly dynamodb: string
   readonly ses: string
+  readonly secrets: string
   /** URLs by stage, dead-letter queues as `<stage>DeadLetters`. */
   readonly queues: Readonly<Record<string, string>>
   readonly tables: Readonly<Record<string, string>>
@@ -112,7 +113,10 @@ async function start<W extends World>(
   atStop(() => world.close())
   const dns = await startDnsServer(world.zone, options.dnsPort)
   atStop(() => dns.close())
-  const emulators = await startEmulators(options.stateDirectory === null ? null : folders.kept)
+  const emulators = await startEmulators(
+    options.stateDirectory === null ? null : folders.kept,
+    options.secretsDirectory,
+  )
   atStop(() => emulators.close())
   const clients = connect(emulators)
 
@@ -239,6 +243,7 @@ function runtimeEnvironment({ endpoints }: Emulators): Record<string, string> {
     AWS_ENDPOINT_URL_S3: endpoints.s3,
     AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
     AWS_ENDPOINT_URL_SES: endpoints.ses,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secrets,
     TZ: 'UTC',
     ...extraAuthorities(),
   }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import dynalite from 'dynalite'
 import { type BuildAppOptions, buildApp } from 'fauxqs'
 import { accountId, region } from '../template.ts'
+import { secretsServer } from './secrets.ts'
 
 type Stores = NonNullable<BuildAppOptions['stores']>
 
@@ -18,19 +19,28 @@ export interface Emulators {
     readonly s3: string
     readonly dynamodb: string
     readonly ses: string
+    readonly secrets: string
   }
   readonly queues: Stores['sqsStore']
   readonly objects: Stores['s3Store']
   close(): Promise<void>
 }
 
-/** @param stateDirectory where tables are kept; null keeps them in memory */
-export async function startEmulators(stateDirectory: string | null): Promise<Emulators> {
+/**
+ * @param stateDirectory where tables are kept; null keeps them in memory
+ * @param secretsDirectory where secrets are; null for none
+ */
+export async function startEmulators(
+  stateDirectory: string | null,
+  secretsDirectory: string | null = null,
+): Promise<Emulators> {
   const stores = await createStores()
   const queuesTopicsAndObjects = buildApp({ logger: false, defaultRegion: region, stores })
   const endpoint = await queuesTopicsAndObjects.listen({ port: 0, host: '127.0.0.1' })
   const tables = await startTables(stateDirectory)
   const mail = await startSes()
+  const secrets = secretsServer(secretsDirectory).listen(0, '127.0.0.1')
+  await once(secrets, 'listening')
   return {
     endpoints: {
       sqs: endpoint,
@@ -38,11 +48,17 @@ export async function startEmulators(stateDirectory: string | null): Promise<Emu
       s3: endpoint,
       dynamodb: endpointOf(tables),
       ses: endpointOf(mail),
+      secrets: endpointOf(secrets),
     },
     queues: stores.sqsStore,
     objects: stores.s3Store,
     close: async () => {
-      await Promise.all([queuesTopicsAndObjects.close(), closeServer(tables), closeServer(mail)])
+      await Promise.all([
+        queuesTopicsAndObjects.close(),
+        closeServer(tables),
+        closeServer(mail),
+        closeServer(secrets),
+      ])
     },
   }
 }

@@ -9,18 +9,22 @@ test('without options the usual ports, a free one for DNS, memory and the demo',
     dnsPort: 0,
     zoneFile: null,
     stateDirectory: null,
+    secretsDirectory: null,
     demo: true,
   })
 })
 
 test('every option is taken', () => {
-  const args = '--smtp-port 1 --api-port 2 --dns-port 3 --zone z.json --state s --no-demo'.split(' ')
+  const args = '--smtp-port 1 --api-port 2 --dns-port 3 --zone z.json --state s --secrets t --no-demo'.split(
+    ' ',
+  )
   assert.deepEqual(parseOptions(args), {
     smtpPort: 1,
     apiPort: 2,
     dnsPort: 3,
     zoneFile: 'z.json',
     stateDirectory: 's',
+    secretsDirectory: 't',
     demo: false,
   })
 })
@@ -32,6 +36,7 @@ test('any free port may be asked for more than once', () => {
     dnsPort: 0,
     zoneFile: null,
     stateDirectory: null,
+    secretsDirectory: null,
     demo: true,
   })
 })
