@@ -20,7 +20,7 @@ export interface PartnerOptions {
   breakHandshake?: boolean
   /** Where it falls silent, with the connection open. */
   silentAt?: 'greeting' | 'EHLO' | 'STARTTLS' | 'handshake' | 'MAIL' | 'message' | 'QUIT'
-  /** Refuses a client that has no certificate. */
+  /** Refuses a client that has no certificate, or one that `tls.ca` does not vouch for. */
   demandsCertificate?: boolean
   /** An answer of its own to a command; `null` closes the connection without any. */
   answer?: (command: string) => string | null | undefined
@@ -199,8 +199,15 @@ class Session {
       requestCert: demandsCertificate,
       rejectUnauthorized: demandsCertificate,
     })
+    if (demandsCertificate) this.#socket.once('secure', () => this.#refuseStranger())
     this.#listen(this.#socket)
     return false
+  }
+
+  /** As `tls.Server` does; a bare TLSSocket leaves that to its owner. */
+  #refuseStranger(): void {
+    const { _handle } = this.#socket as unknown as { _handle: { verifyError(): Error | null } | null }
+    if (_handle?.verifyError()) this.#socket.destroy()
   }
 
   #message(stuffed: Buffer): void {

@@ -1,0 +1,305 @@
+import assert from 'node:assert/strict'
+import { createPrivateKey } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import type { SecureContextOptions } from 'node:tls'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { secretsServer } from '../../../infra/local/aws/secrets.ts'
+import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
+import { formatReply } from '../../../shared/mail/reply.ts'
+import { ClientCertificates } from '../../../shared/net/client-credentials.ts'
+import { deliverBySmtp, type Outcome } from '../../../shared/net/smtp-delivery.ts'
+import { defaultTimeouts } from '../../../shared/net/smtp-session.ts'
+import type { ClientCredentials } from '../../../shared/net/tls-client.ts'
+import { opportunistic } from '../../../shared/policy/outbound.ts'
+import { noMtaSts } from '../../../shared/policy/transport-security.ts'
+import { fakeResolver } from '../../support/dns.ts'
+import { message, recipient } from '../../support/fixtures.ts'
+import { createPki, daysFromNow, type Identity, type Pki } from '../../support/pki.ts'
+import { type Partner, startPartner } from '../../support/smtp-partner.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'mailflow-secrets-'))
+let pki: Pki
+let strangers: Pki
+let ours: Identity
+let server: Server
+
+before(async () => {
+  pki = await createPki()
+  strangers = await createPki('Other CA')
+  ours = await pki.issue({ names: ['mail.ours.example'] })
+  server = secretsServer(directory).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+})
+after(() => {
+  server.closeAllConnections()
+  server.close()
+  rmSync(directory, { recursive: true })
+})
+
+const keep = (name: string, { cert, key }: Pick<Identity, 'cert' | 'key'>): void =>
+  keepText(name, JSON.stringify({ certificate: cert, privateKey: key }))
+const keepText = (name: string, text: string): void => writeFileSync(join(directory, `${name}.json`), text)
+
+const clientOf = (port: number) =>
+  new SecretsManagerClient({
+    endpoint: `http://127.0.0.1:${port}`,
+    region: 'eu-central-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    maxAttempts: 1,
+  })
+const portOf = ({ address }: Server): number => (address.call(server) as AddressInfo).port
+
+function reader(now: () => Date = () => new Date()) {
+  return new ClientCertificates(clientOf(portOf(server)), now)
+}
+
+describe('a client certificate', () => {
+  it('is read from its secret, once in some minutes, and a new one is taken up then', async () => {
+    let at = Date.now()
+    const certificates = reader(() => new Date(at))
+    keep('rotated', ours)
+    const first = await certificates.read('rotated')
+    assert.equal(first.certificate, ours.cert)
+    const renewed = await pki.issue({ names: ['mail.ours.example'] })
+    keep('rotated', renewed)
+    assert.deepEqual(await certificates.read('rotated'), first)
+    at += 6 * 60_000
+    assert.equal((await certificates.read('rotated')).certificate, renewed.cert)
+  })
+
+  it('is asked for once by many at the same time', async () => {
+    let asked = 0
+    const counting = createServer(async (_, response) => {
+      asked += 1
+      const SecretString = JSON.stringify({ certificate: ours.cert, privateKey: ours.key })
+      response
+        .writeHead(200, { 'content-type': 'application/x-amz-json-1.1' })
+        .end(JSON.stringify({ SecretString }))
+    }).listen(0, '127.0.0.1')
+    await once(counting, 'listening')
+    const certificates = new ClientCertificates(clientOf((counting.address() as AddressInfo).port))
+    await Promise.all([1, 2, 3].map(() => certificates.read('shared')))
+    assert.equal(asked, 1)
+    counting.closeAllConnections()
+    counting.close()
+  })
+
+  const useless: [string, () => string | Promise<string> | null, RegExp][] = [
+    ['does not exist', () => null, /^does not exist$/],
+    ['is not JSON', () => '-----BEGIN CERTIFICATE-----', /^is not JSON$/],
+    ['is JSON of nothing', () => 'null', /^lacks one of the JSON fields certificate and privateKey$/],
+    ['has no key', () => JSON.stringify({ certificate: ours.cert }), /^lacks one of/],
+    [
+      'has no certificate in PEM',
+      () => JSON.stringify({ certificate: 'x', privateKey: ours.key }),
+      /^has no PEM certificate/,
+    ],
+    [
+      'has a certificate that is none',
+      () =>
+        JSON.stringify({
+          certificate: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
+          privateKey: ours.key,
+        }),
+      /^holds a first certificate that cannot be read$/,
+    ],
+    [
+      'has a key that is none',
+      () => JSON.stringify({ certificate: ours.cert, privateKey: 'x' }),
+      /^holds a private key that cannot be read/,
+    ],
+    [
+      'has an encrypted key',
+      () => {
+        const privateKey = createPrivateKey(ours.key).export({
+          type: 'pkcs8',
+          format: 'pem',
+          cipher: 'aes-256-cbc',
+          passphrase: 'secret',
+        })
+        return JSON.stringify({ certificate: ours.cert, privateKey })
+      },
+      /^holds a private key that cannot be read, or is encrypted$/,
+    ],
+    [
+      'has the key of another certificate',
+      async () =>
+        JSON.stringify({
+          certificate: ours.cert,
+          privateKey: (await pki.issue({ names: ['x.example'] })).key,
+        }),
+      /^has a private key that is not that of its first certificate$/,
+    ],
+    [
+      'has expired',
+      async () => {
+        const expired = await pki.issue({
+          names: ['x.example'],
+          notBefore: daysFromNow(-9),
+          notAfter: daysFromNow(-2),
+        })
+        return JSON.stringify({ certificate: expired.cert, privateKey: expired.key })
+      },
+      /^holds a certificate that expired at 2\d{3}-/,
+    ],
+    [
+      'is not yet valid',
+      async () => {
+        const future = await pki.issue({
+          names: ['x.example'],
+          notBefore: daysFromNow(2),
+          notAfter: daysFromNow(9),
+        })
+        return JSON.stringify({ certificate: future.cert, privateKey: future.key })
+      },
+      /^holds a certificate that is valid from 2\d{3}-/,
+    ],
+    [
+      'has a key that is too small for TLS',
+      async () => {
+        const small = await pki.issue({ names: ['x.example'], rsa: 1024 })
+        return JSON.stringify({ certificate: small.cert, privateKey: small.key })
+      },
+      /^cannot be used for TLS: ERR_SSL_EE_KEY_TOO_SMALL$/,
+    ],
+  ]
+  for (const [what, text, why] of useless)
+    it(`that ${what} is of no use, and the error says why and nothing of what is in it`, async () => {
+      const content = await text()
+      if (content !== null) keepText('useless', content)
+      await assert.rejects(reader().read(content === null ? 'missing' : 'useless'), (error: Error) => {
+        assert.match(error.message, why)
+        assert.ok(!error.message.includes('BEGIN'))
+        return true
+      })
+    })
+
+  it('that was of no use is looked at again soon', async () => {
+    let at = Date.now()
+    const certificates = reader(() => new Date(at))
+    await assert.rejects(certificates.read('late'), /does not exist/)
+    keep('late', ours)
+    await assert.rejects(certificates.read('late'), /does not exist/)
+    at += 31_000
+    assert.equal((await certificates.read('late')).certificate, ours.cert)
+  })
+
+  it('is used on while Secrets Manager does not answer, until it expires', async () => {
+    let at = Date.now()
+    let away = false
+    const flaky = createServer((_, response) => {
+      const body = away
+        ? { __type: 'InternalServiceError' }
+        : { SecretString: JSON.stringify({ certificate: ours.cert, privateKey: ours.key }) }
+      response
+        .writeHead(away ? 500 : 200, { 'content-type': 'application/x-amz-json-1.1' })
+        .end(JSON.stringify(body))
+    }).listen(0, '127.0.0.1')
+    await once(flaky, 'listening')
+    const certificates = new ClientCertificates(
+      clientOf((flaky.address() as AddressInfo).port),
+      () => new Date(at),
+    )
+    await certificates.read('flaky')
+    away = true
+    await assert.rejects(
+      certificates.read('never read'),
+      /^Error: cannot be read now: Secrets Manager does not answer$/,
+    )
+    at += 6 * 60_000
+    assert.equal((await certificates.read('flaky')).certificate, ours.cert)
+    at += 400 * 86_400_000
+    await assert.rejects(certificates.read('flaky'), /expired at/)
+    flaky.closeAllConnections()
+    flaky.close()
+  })
+})
+
+describe('the local stand-in for Secrets Manager', () => {
+  for (const name of ['../secrets', '..', 'a/../../b', '/etc/passwd', ''])
+    it(`has no secret "${name}"`, async () => {
+      await assert.rejects(reader().read(name), /does not exist/)
+    })
+})
+
+describe('a next hop that demands a client certificate', () => {
+  const smartHost = 'mx.partner.example'
+  let partnersOwn: SecureContextOptions
+  before(async () => {
+    partnersOwn = { ...(await pki.issue({ names: [smartHost] })), ca: pki.ca }
+    keep('ours', ours)
+    keep('strangers', await strangers.issue({ names: ['mail.ours.example'] }))
+  })
+
+  const requirement = (clientCertificate: string | null): TlsRequirement => ({
+    ...opportunistic,
+    level: 'DomainValidation',
+    tlsDomain: smartHost,
+    certificateAuthorities: [pki.ca],
+    clientCertificate,
+  })
+
+  async function send(partner: Partner, tls: TlsRequirement): Promise<Outcome> {
+    const certificates = reader()
+    const [outcome] = (
+      await deliverBySmtp(
+        { kind: 'SmartHosts', hosts: [{ host: smartHost, port: partner.port }] },
+        { message: message(), recipients: [recipient()], content: Buffer.from('A: b\r\n\r\nc\r\n'), tls },
+        {
+          name: 'mail.ours.example',
+          resolver: fakeResolver({ a: { [smartHost]: ['127.0.0.1'] } }),
+          privateNetworks: [],
+          random: () => 0,
+          timeouts: defaultTimeouts,
+          mtaSts: async () => noMtaSts,
+          credentials: (name): Promise<ClientCredentials> => certificates.read(name),
+          signal: AbortSignal.timeout(10_000),
+        },
+      )
+    ).values()
+    assert.ok(outcome)
+    return outcome
+  }
+
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const rows: [string, string | null, string, number][] = [
+      ['takes mail of a connector that names one it trusts', 'ours', '250 2.0.0 taken', 1],
+      ['takes none of a connector that names one it does not trust', 'strangers', '451 4.', 0],
+      ['takes none of a connector that names none', null, '451 4.7.5', 0],
+    ]
+    for (const [what, name, answer, received] of rows)
+      it(`by ${version} ${what}`, async () => {
+        const tls = { ...partnersOwn, minVersion: version, maxVersion: version }
+        const partner = await startPartner({ tls, demandsCertificate: true })
+        try {
+          const outcome = await send(partner, requirement(name))
+          assert.ok(formatReply(outcome.reply).startsWith(answer), formatReply(outcome.reply))
+          assert.equal(partner.received.length, received)
+          assert.equal(outcome.tls?.protocol ?? version, version)
+        } finally {
+          await partner.stop()
+        }
+      })
+  }
+
+  it('is not called at all while the secret is of no use, and the attempt names the secret', async () => {
+    const partner = await startPartner({ tls: partnersOwn })
+    try {
+      const outcome = await send(partner, requirement('not-made-yet'))
+      assert.equal(
+        formatReply(outcome.reply),
+        "451 4.3.5 The secret mailflow/client-certificates/not-made-yet with the connector's client certificate does not exist",
+      )
+      assert.equal(outcome.outcome, 'TemporaryFailure')
+      assert.equal(partner.connections(), 0)
+    } finally {
+      await partner.stop()
+    }
+  })
+})
