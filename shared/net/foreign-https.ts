@@ -1,6 +1,6 @@
 /**
  * A request to a web server that a stranger's domain names. The attack: the name leads into our own network or to a
- * metadata service; the server is not the one that the name means; it redirects, never ends, or never answers. The
+ * metadata service; the server is not the one that the name means; it redirects, never ends, or never answers; its answer is cut short on the way. The
  * defence: only public addresses, or those in networks the deployment lists, are connected to; the certificate is
  * verified for the name before an octet is sent; nothing is followed; time and size are bounded. Proxies of the
  * environment are not used. The limit: whoever can get a certificate for the name is believed.
@@ -96,6 +96,9 @@ async function askAt(
     if ('kind' in socket) return socket
     try {
       return await exchange(socket, asked, limits, signal)
+    } catch (error) {
+      // What HTTP says of a connection that was cut does not tell by whom.
+      throw socket.errored ?? error
     } finally {
       socket.destroy()
     }
@@ -185,12 +188,18 @@ function respond(sent: ClientRequest, body: Buffer | undefined): Promise<Incomin
   })
 }
 
+/**
+ * A body that ends with the connection is refused: whoever cuts the connection would say where it ends, since Node does
+ * not tell TLS's own end of it from any other (RFC 9112 §8).
+ */
 async function bodyOf(response: IncomingMessage, most: number): Promise<Buffer> {
   const chunks: Buffer[] = []
+  const { 'content-length': stated, 'transfer-encoding': coding } = response.headers
   let length = 0
   for await (const chunk of response as AsyncIterable<Buffer>) {
     length += chunk.length
     if (length > most) throw new Error(`the answer is larger than ${most} octets`)
+    if (stated === undefined && coding === undefined) throw new Error('the answer does not say where it ends')
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

@@ -1,0 +1,416 @@
+import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
+import { before, describe, it } from 'node:test'
+import type { SecureContextOptions } from 'node:tls'
+import { type Fetched, fetchLimits, fetchPolicy } from '../../../../shared/net/mta-sts/fetch.ts'
+import { startBlackHole } from '../../../support/black-hole.ts'
+import { fakeResolver, type Zone } from '../../../support/dns.ts'
+import { createPki, daysFromNow, type Pki, selfSigned } from '../../../support/pki.ts'
+import {
+  type Answering,
+  lead,
+  type PolicyHost,
+  plainText,
+  policyText,
+  startBareHost,
+  startPolicyHost,
+  trust,
+} from '../../../support/policy-host.ts'
+
+const domain = 'partner.example'
+const name = `mta-sts.${domain}`
+const privateNetworks = ['127.0.0.0/8', '::1/128']
+const limits = { ...fetchLimits, whole: 1_500, silence: 400 }
+
+let pki: Pki
+let good: SecureContextOptions
+before(async () => {
+  pki = await createPki()
+  trust(pki.ca)
+  good = await pki.issue({ names: [name] })
+})
+
+const fetchFrom = (
+  addresses: string[],
+  changes: Partial<Parameters<typeof fetchPolicy>[1]> = {},
+  zone: Zone = {},
+) =>
+  fetchPolicy(domain, {
+    resolver: fakeResolver({ a: { [name]: addresses }, ...zone }),
+    privateNetworks,
+    limits,
+    ...changes,
+  })
+
+async function withHost<T>(starting: Promise<PolicyHost>, use: (host: PolicyHost) => Promise<T>): Promise<T> {
+  const host = await starting
+  try {
+    return await use(host)
+  } finally {
+    await host.stop()
+  }
+}
+
+const fetchAnswered = (answer: Answering, tls = good) =>
+  withHost(startPolicyHost(tls, answer), (host) => fetchFrom([host.address]))
+
+const shown = (fetched: Fetched): string =>
+  fetched.kind === 'Policy' ? fetched.policy.mode : `${fetched.result}: ${fetched.detail}`
+
+const text = policyText()
+const typed =
+  (contentType: string | null, body = text): Answering =>
+  (_, response) => {
+    if (contentType !== null) response.setHeader('Content-Type', contentType)
+    response.end(body)
+  }
+const answered =
+  (status: number, headers: Record<string, string> = {}): Answering =>
+  (_, response) =>
+    response.writeHead(status, { 'Content-Type': 'text/plain', ...headers }).end(text)
+const raw =
+  (...writes: string[]): Answering =>
+  ({ socket }) => {
+    for (const octets of writes) socket.write(octets)
+  }
+const repeatedly = (socket: Socket, everyMs: number, octets: string) => {
+  const timer = setInterval(() => socket.write(octets), everyMs)
+  socket.on('close', () => clearInterval(timer))
+}
+const padded = (octets: number) => `${text}comment: ${'x'.repeat(octets - text.length - 9)}`
+
+describe('what a policy host asks to be believed', { concurrency: 8 }, () => {
+  it('is asked by GET for one path, under its own name, in TLS 1.2 or later', async () => {
+    await withHost(startPolicyHost(good, plainText(text)), async (host) => {
+      assert.deepEqual(await fetchFrom([host.address]), {
+        kind: 'Policy',
+        policy: { mode: 'enforce', mx: ['mx.partner.example'], maxAge: 604_800 },
+      })
+      const { protocol = '', ...request } = host.requests[0] ?? {}
+      assert.deepEqual(request, {
+        method: 'GET',
+        path: '/.well-known/mta-sts.txt',
+        host: name,
+        serverName: name,
+      })
+      assert.equal(protocol, 'TLSv1.3')
+      assert.equal(host.connections(), 1)
+    })
+  })
+
+  const rows: [what: string, answer: Answering, expected: RegExp][] = [
+    ['a media type with parameters', typed('Text/Plain; charset=utf-8; x=y'), /^enforce$/],
+    [
+      'a body in chunks',
+      (request, response) => {
+        response.setHeader('Content-Type', 'text/plain')
+        for (const line of text.split('\r\n')) response.write(`${line}\r\n`)
+        response.end()
+        request.resume()
+      },
+      /^enforce$/,
+    ],
+    [
+      'a body that ends with the connection',
+      ({ socket }) => socket.end(`HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n${text}`),
+      /^sts-policy-fetch-error: .*does not say where it ends/,
+    ],
+    ['64 KiB', typed('text/plain', padded(65_536)), /^enforce$/],
+    [
+      'an early hint first',
+      raw(
+        `HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
+      ),
+      /^enforce$/,
+    ],
+    ['a page of HTML', typed('text/html'), /^sts-policy-fetch-error: The policy host answered text\/html/],
+    ['no media type', typed(null), /^sts-policy-fetch-error: The policy host answered no content type/],
+    ['two media types', typed('text/plain, text/html'), /^sts-policy-fetch-error: .*text\/plain, text\/html/],
+    ...[201, 204, 206, 301, 302, 303, 307, 308, 304, 403, 404, 410, 429, 500, 503].map(
+      (status): [string, Answering, RegExp] => [
+        `status ${status}`,
+        answered(status, { Location: `https://${name}/elsewhere` }),
+        new RegExp(`^sts-policy-fetch-error: The policy host answered ${status}$`),
+      ],
+    ),
+    [
+      'another protocol',
+      raw('HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
+      /^sts-policy-fetch-error: .*(another protocol|101)/,
+    ],
+    [
+      'more than 64 KiB, as announced',
+      typed('text/plain', padded(65_537)),
+      /^sts-policy-fetch-error: .*larger than 65536/,
+    ],
+    [
+      'a body without end',
+      (_, response) => {
+        response.setHeader('Content-Type', 'text/plain')
+        const more = () => {
+          while (!response.destroyed && response.write('x'.repeat(8_192)));
+        }
+        response.on('drain', more)
+        more()
+      },
+      /^sts-policy-fetch-error: .*larger than 65536/,
+    ],
+    [
+      'headers without end',
+      ({ socket }) => {
+        socket.write('HTTP/1.1 200 OK\r\n')
+        repeatedly(socket, 1, `x: ${'y'.repeat(4_000)}\r\n`)
+      },
+      /^sts-policy-fetch-error: .*Header overflow/i,
+    ],
+    [
+      'early hints without end',
+      ({ socket }) => repeatedly(socket, 20, 'HTTP/1.1 103 Early Hints\r\n\r\n'),
+      /^sts-policy-fetch-error: .*not done within 1.5 s/,
+    ],
+    [
+      'an octet now and then',
+      ({ socket }) => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 999\r\n\r\n')
+        repeatedly(socket, 50, 'x')
+      },
+      /^sts-policy-fetch-error: .*not done within 1.5 s/,
+    ],
+    ['silence', () => {}, /^sts-policy-fetch-error: .*no answer within 0.4 s/],
+    [
+      'silence within the body',
+      raw(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 999\r\n\r\n${text}`),
+      /^sts-policy-fetch-error: .*no answer within 0.4 s/,
+    ],
+    [
+      'half a body',
+      ({ socket }) =>
+        socket.end(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 999\r\n\r\n${text}`),
+      /^sts-policy-fetch-error: .*aborted/,
+    ],
+    [
+      'half a body in chunks',
+      ({ socket }) =>
+        socket.end(
+          `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n${text.length.toString(16)}\r\n${text}\r\n`,
+        ),
+      /^sts-policy-fetch-error: .*aborted/,
+    ],
+    ['no answer and an end', ({ socket }) => socket.end(), /^sts-policy-fetch-error: .*socket hang up/],
+    ['a reset', ({ socket }) => socket.destroy(), /^sts-policy-fetch-error: /],
+    ['what is not HTTP', raw('220 mx.partner.example ESMTP\r\n'), /^sts-policy-fetch-error: .*Parse Error/],
+    ['an empty policy', typed('text/plain', ''), /^sts-policy-invalid: It has no version$/],
+    ['a page in place of a policy', typed('text/plain', '<html>'), /^sts-policy-invalid: Line 1 is no field/],
+    [
+      'a policy that is compressed',
+      (_, response) =>
+        response
+          .writeHead(200, { 'Content-Type': 'text/plain', 'Content-Encoding': 'gzip' })
+          .end(Buffer.from('1f8b0800', 'hex')),
+      /^sts-policy-invalid: /,
+    ],
+  ]
+  for (const [what, answer, expected] of rows)
+    it(`${what}: ${expected.source}`, async () => assert.match(shown(await fetchAnswered(answer)), expected))
+
+  it('follows no redirect, even to itself', async () => {
+    await withHost(
+      startPolicyHost(good, answered(301, { Location: `https://${name}/.well-known/mta-sts.txt` })),
+      async (host) => {
+        await fetchFrom([host.address])
+        assert.equal(host.connections(), 1)
+        assert.equal(host.requests.length, 1)
+      },
+    )
+  })
+})
+
+describe('the certificate of a policy host', { concurrency: 8 }, () => {
+  const issued =
+    (names: string[], more: object = {}) =>
+    () =>
+      pki.issue({ names, ...more })
+  const untrusted = (why: string) => new RegExp(`^sts-webpki-invalid: .*not trusted: ${why}`)
+  const rows: [what: string, identity: () => Promise<SecureContextOptions>, expected: RegExp][] = [
+    ['with a wildcard for one label', issued(['*.partner.example']), /^enforce$/],
+    ['with other names, too', issued(['partner.example', name]), /^enforce$/],
+    ['of an RSA key', issued([name], { rsa: true }), /^enforce$/],
+    [
+      'of an authority below a public one',
+      async () => (await pki.subordinate('Below')).issue({ names: [name] }),
+      /^enforce$/,
+    ],
+    ['in TLS 1.2', async () => ({ ...good, maxVersion: 'TLSv1.2' }), /^enforce$/],
+    ['of nobody', () => selfSigned({ names: [name] }), untrusted('DEPTH_ZERO_SELF_SIGNED_CERT')],
+    [
+      'of an authority of its own',
+      async () => (await createPki('Other CA')).issue({ names: [name] }),
+      untrusted('UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER'),
+    ],
+    [
+      'that is out of date',
+      issued([name], { notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }),
+      untrusted('CERT_HAS_EXPIRED'),
+    ],
+    [
+      'that is not yet valid',
+      issued([name], { notBefore: daysFromNow(2), notAfter: daysFromNow(9) }),
+      untrusted('CERT_NOT_YET_VALID'),
+    ],
+    ['for clients', issued([name], { purposes: ['clientAuth'] }), untrusted('INVALID_PURPOSE')],
+    [
+      'for the domain itself',
+      issued([domain]),
+      /^sts-webpki-invalid: .*the certificate is for partner.example/,
+    ],
+    ['for the mail server', issued(['mx.partner.example']), /^sts-webpki-invalid: .*for mx.partner.example/],
+    ['with a wildcard for two labels', issued(['*.example']), /^sts-webpki-invalid: .*for \*.example/],
+    ['with a wildcard within a label', issued(['mta-*.partner.example']), /^sts-webpki-invalid: /],
+    [
+      'with the name as its common name only',
+      issued([], { commonName: name }),
+      /^sts-webpki-invalid: .*for no name/,
+    ],
+    [
+      'with the name as its common name, beside another',
+      issued(['a.example'], { commonName: name }),
+      /^sts-webpki-invalid: /,
+    ],
+  ]
+  for (const [what, identity, expected] of rows)
+    it(`${what}: ${expected.source}`, async () => {
+      await withHost(startPolicyHost(await identity(), plainText(text)), async (host) => {
+        const fetched = await fetchFrom([host.address])
+        assert.match(shown(fetched), expected)
+        assert.equal(
+          host.requests.length,
+          fetched.kind === 'Policy' ? 1 : 0,
+          'nothing is asked of a stranger',
+        )
+      })
+    })
+
+  it('TLS older than 1.2 is no TLS', async () => {
+    const old = {
+      ...good,
+      minVersion: 'TLSv1',
+      maxVersion: 'TLSv1.1',
+      ciphers: 'DEFAULT:@SECLEVEL=0',
+    } as const
+    assert.match(
+      shown(await fetchAnswered(plainText(text), old)),
+      /^sts-policy-fetch-error: .*(alert|version)/i,
+    )
+  })
+})
+
+describe('where a policy host is', { concurrency: 8 }, () => {
+  for (const address of ['10.0.0.1', '127.0.0.1', '169.254.169.254', '100.64.0.1', '0.0.0.0', '192.168.1.1'])
+    it(`${address} is not asked`, async () => {
+      const fetched = await fetchFrom([address], { privateNetworks: [] })
+      assert.equal(shown(fetched), `sts-policy-fetch-error: ${name} has no address that may be used`)
+    })
+  for (const address of ['::1', '::ffff:127.0.0.1', 'fd00::1', 'fe80::1', '64:ff9b::7f00:1', '2002:7f00:1::'])
+    it(`${address} is not asked`, async () => {
+      const fetched = await fetchFrom([], { privateNetworks: [] }, { a: {}, aaaa: { [name]: [address] } })
+      assert.equal(shown(fetched), `sts-policy-fetch-error: ${name} has no address that may be used`)
+    })
+
+  it('a private address beside a public one is passed over', async () => {
+    await withHost(startPolicyHost(good, plainText(text)), async (host) => {
+      const elsewhere = await startPolicyHost(good, plainText(policyText({ mode: 'none' })))
+      const fetched = await fetchFrom([elsewhere.address, host.address], {
+        privateNetworks: [`${host.address}/32`],
+      })
+      assert.equal(shown(fetched), 'enforce')
+      assert.equal(elsewhere.connections(), 0)
+      await elsewhere.stop()
+    })
+  })
+
+  it('only IPv6', async () => {
+    await withHost(startPolicyHost(good, plainText(text)), async (host) => {
+      lead('[::1]:443', host.port)
+      assert.equal(shown(await fetchFrom([], {}, { a: {}, aaaa: { [name]: ['::1'] } })), 'enforce')
+    })
+  })
+
+  it('an address that refuses, one that is silent, then one that answers', async () => {
+    const refusing = await startBareHost(() => {})
+    await refusing.stop()
+    const silent = await startBareHost(() => {})
+    await withHost(startPolicyHost(good, plainText(text)), async (host) => {
+      assert.equal(shown(await fetchFrom([refusing.address, host.address])), 'enforce')
+      assert.equal(shown(await fetchFrom([silent.address, host.address])), 'enforce')
+    })
+    await silent.stop()
+  })
+
+  it('whoever answered has answered for all', async () => {
+    await withHost(startPolicyHost(good, plainText(text)), async (host) => {
+      for (const first of [
+        await startPolicyHost(await selfSigned({ names: [name] }), plainText(text)),
+        await startPolicyHost(good, answered(404)),
+      ]) {
+        assert.equal((await fetchFrom([first.address, host.address])).kind, 'Failed')
+        await first.stop()
+      }
+      assert.equal(host.connections(), 0)
+    })
+  })
+
+  it('by an alias', async () => {
+    await withHost(startPolicyHost(good, plainText(text)), async (host) => {
+      const zone = {
+        a: { 'pages.hoster.example': [host.address] },
+        cname: { [name]: 'pages.hoster.example' },
+      }
+      assert.equal(shown(await fetchFrom([], {}, zone)), 'enforce')
+      assert.equal(host.requests[0]?.serverName, name)
+    })
+  })
+
+  const nowhere: [what: string, zone: Zone, expected: string][] = [
+    ['no such name', { a: {} }, 'has no address'],
+    ['no address', { a: {}, txt: { [name]: ['x'] } }, 'has no address'],
+    [
+      'DNS fails',
+      { fail: { [name]: 'ESERVFAIL' } },
+      'DNS failed for the addresses of mta-sts.partner.example: ESERVFAIL',
+    ],
+  ]
+  for (const [what, zone, expected] of nowhere)
+    it(what, async () => {
+      const fetched = shown(await fetchFrom([], {}, zone))
+      assert.ok(fetched.startsWith('sts-policy-fetch-error: ') && fetched.endsWith(expected), fetched)
+    })
+
+  it('one family of addresses fails, the other is there', async () => {
+    await withHost(startPolicyHost(good, plainText(text)), async (host) => {
+      const zone = { a: { [name]: [host.address] }, fail: { [`AAAA ${name}`]: 'ETIMEOUT' } }
+      assert.equal(shown(await fetchFrom([], {}, zone)), 'enforce')
+    })
+  })
+
+  it('nothing but refusals, silence, plaintext and resets', async () => {
+    const bare: [(socket: Socket) => void, RegExp][] = [
+      [() => {}, /no answer within 0.4 s/],
+      [(socket) => socket.destroy(), /disconnected|closed|ECONNRESET/],
+      [(socket) => socket.end('HTTP/1.1 200 OK\r\n\r\n'), /wrong version|packet length/],
+    ]
+    for (const [behaviour, expected] of bare)
+      await withHost(startBareHost(behaviour), async (host) =>
+        assert.match(
+          shown(await fetchFrom([host.address])),
+          new RegExp(`^sts-policy-fetch-error: .*(${expected.source})`),
+        ),
+      )
+  })
+
+  it('an address where not even a connection is refused', async () => {
+    const hole = await startBlackHole()
+    lead('127.2.0.1:443', hole.port)
+    assert.match(shown(await fetchFrom(['127.2.0.1'])), /^sts-policy-fetch-error: .*no answer within 0.4 s/)
+    await hole.stop()
+  })
+})

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { readPolicy } from '../../../../shared/net/mta-sts/policy.ts'
+
+const read = (text: string) => readPolicy(Buffer.from(text))
+const lines = (...some: string[]) => some.join('\n')
+const usual = ['version: STSv1', 'mode: enforce', 'mx: mx.partner.example', 'max_age: 86400']
+const without = (field: string) => usual.filter((line) => !line.startsWith(field))
+
+describe('policies that are well-formed', () => {
+  const rows: [why: string, text: string, expected: object][] = [
+    ['the usual', lines(...usual), {}],
+    ['CRLF, and an end', `${usual.join('\r\n')}\r\n`, {}],
+    ['both ends of lines, and empty ones', usual.join('\r\n\n \n'), {}],
+    ['any order', lines(...usual.toReversed()), {}],
+    [
+      'spaces before and after values',
+      usual.map((line) => `${line.replace(': ', ':\t  ')} \t`).join('\n'),
+      {},
+    ],
+    ['no spaces', lines(...usual).replaceAll(': ', ':'), {}],
+    ['fields that nobody knows', lines(...usual, 'comment: grüße', 'Mode: none', 'x.y-z_1:'), {}],
+    ['of what is there twice the first', lines(...usual, 'version: STSv2', 'mode: none', 'max_age: 1'), {}],
+    [
+      'several hosts',
+      lines(...usual, 'mx: *.partner.example'),
+      { mx: ['mx.partner.example', '*.partner.example'] },
+    ],
+    ['a host twice, in letters of both cases', lines(...usual, 'mx: MX.Partner.example'), {}],
+    [
+      'A-labels',
+      lines(...without('mx'), 'mx: mx.xn--bcher-kva.example'),
+      { mx: ['mx.xn--bcher-kva.example'] },
+    ],
+    ['testing', lines(...without('mode'), 'mode: testing'), { mode: 'testing' }],
+    ['none', lines(...without('mode'), 'mode: none'), { mode: 'none' }],
+    ['none, which needs no hosts', 'version: STSv1\nmode: none\nmax_age: 86400', { mode: 'none', mx: [] }],
+    ['the shortest age', lines(...without('max_age'), 'max_age: 0'), { maxAge: 0 }],
+    ['the longest age', lines(...without('max_age'), 'max_age: 31557600'), { maxAge: 31_557_600 }],
+    ['zeros in front', lines(...without('max_age'), 'max_age: 0000086400'), {}],
+  ]
+  for (const [why, text, expected] of rows)
+    it(why, () =>
+      assert.deepEqual(read(text), {
+        kind: 'Policy',
+        policy: { mode: 'enforce', mx: ['mx.partner.example'], maxAge: 86_400, ...expected },
+      }),
+    )
+})
+
+describe('policies that are not, and what is said of them', () => {
+  const rows: [text: string, fault: RegExp][] = [
+    ['', /no version/],
+    [lines(...without('version')), /no version/],
+    [lines(...without('mode')), /no mode/],
+    [lines(...without('max_age')), /no max_age/],
+    [lines(...without('mx')), /no mx/],
+    [lines(...without('version'), 'version: STSv2'), /version cannot be "STSv2"/],
+    [lines(...without('version'), 'version: stsv1'), /version cannot be "stsv1"/],
+    [lines(...without('version'), 'Version: STSv1'), /no version/],
+    [lines(...without('mode'), 'mode: Enforce'), /mode cannot be "Enforce"/],
+    [lines(...without('mode'), 'mode: enforced'), /mode cannot be/],
+    [lines(...without('mode'), 'mode:'), /mode cannot be ""/],
+    [lines(...without('max_age'), 'max_age: 31557601'), /max_age cannot be "31557601"/],
+    [lines(...without('max_age'), 'max_age: -1'), /max_age cannot be "-1"/],
+    [lines(...without('max_age'), 'max_age: 1e5'), /max_age cannot be/],
+    [lines(...without('max_age'), 'max_age: 86400s'), /max_age cannot be/],
+    [lines(...without('max_age'), 'max_age: 00000086400'), /max_age cannot be/],
+    [lines(...without('max_age'), 'max_age:'), /max_age cannot be ""/],
+    ...[
+      '*',
+      'mx.*.example',
+      '*mx.example',
+      '*.*.example',
+      'mx..example',
+      'bücher.example',
+      '[192.0.2.1]',
+    ].map((mx): [string, RegExp] => [lines(...usual, `mx: ${mx}`), /mx cannot be/]),
+    ...[
+      '192.0.2.1',
+      '-mx.example',
+      'mx .example',
+      'mx.example, mx2.example',
+      '',
+      `${'a'.repeat(64)}.example`,
+    ].map((mx): [string, RegExp] => [lines(...usual, `mx: ${mx}`), /mx cannot be/]),
+    [lines(...without('mode'), 'mode: none', 'mx: *'), /mx cannot be/],
+    ['<html><body>Not found</body></html>', /Line 1 is no field: "<html>/],
+    [lines(...usual, 'and some words'), /Line 5 is no field: "and some words"/],
+    [lines('version : STSv1', ...without('version')), /Line 1 is no field/],
+    [lines(' version: STSv1', ...without('version')), /Line 1 is no field/],
+    [usual.join('\r'), /version cannot be/],
+    [lines(...usual, 'x\u202e: y'), /Line 5 is no field: "x\?: y"/],
+  ]
+  for (const [text, fault] of rows)
+    it(`${JSON.stringify(text.slice(-40))}: ${fault.source}`, () => {
+      const found = read(text)
+      assert.equal(found.kind, 'Invalid')
+      assert.match(found.kind === 'Invalid' ? found.fault : '', fault)
+    })
+
+  it('octets that are no text', () => {
+    const octets = Buffer.concat([Buffer.from(`${lines(...usual)}\ncomment: `), Buffer.from([0xff, 0xfe])])
+    assert.deepEqual(readPolicy(octets), { kind: 'Invalid', fault: 'It is not UTF-8' })
+  })
+})
+
+describe('whatever a host hands out', () => {
+  it('is a policy within the bounds of one, or a short fault', () => {
+    const word = fc.constantFrom(
+      ...usual,
+      'mode: none',
+      'mx: *.b.example',
+      'max_age: 5',
+      '',
+      ':',
+      'x: y',
+      '\r',
+      'mx:',
+    )
+    const text = fc.array(fc.oneof(word, fc.string()), { maxLength: 12 }).map((some) => some.join('\n'))
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          text.map((some) => Buffer.from(some)),
+          fc.uint8Array().map(Buffer.from),
+        ),
+        (octets) => {
+          const found = readPolicy(octets)
+          if (found.kind === 'Invalid') return assert.ok(found.fault.length < 200)
+          const { mode, mx, maxAge } = found.policy
+          assert.ok(maxAge >= 0 && maxAge <= 31_557_600)
+          assert.ok(mx.length > 0 || mode === 'none')
+          for (const pattern of mx) assert.match(pattern, /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/)
+        },
+      ),
+      { numRuns: 500 },
+    )
+  })
+
+  for (const [what, text] of [
+    ['spaces', `${' '.repeat(65_000)}x`],
+    ['spaces behind a name', `mx:${' '.repeat(65_000)}x`],
+    ['labels', `mx: ${'a.'.repeat(32_000)}`],
+    ['hyphens', `mx: ${'a-'.repeat(32_000)}!`],
+    ['hosts', lines(...usual, ...Array.from({ length: 9_000 }, (_, n) => `mx:${n}`))],
+    ['ends of lines', '\n'.repeat(65_000)],
+  ] as const)
+    it(`64 KB of ${what} cost milliseconds`, () => {
+      const begun = performance.now()
+      read(text)
+      assert.ok(performance.now() - begun < 200)
+    })
+})

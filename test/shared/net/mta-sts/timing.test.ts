@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Remembered } from '../../../../shared/net/mta-sts/remembered.ts'
+import { holds, isDue, isPaused, later } from '../../../../shared/net/mta-sts/timing.ts'
+import { type FailedFetch, type KeptPolicy, nothingKnown } from '../../../../shared/transport/policy-table.ts'
+
+const minute = 60_000
+const hour = 3_600_000
+const day = 86_400_000
+const begin = Date.parse('2026-11-25T00:00:00Z')
+
+const kept = (fields: Partial<KeptPolicy> = {}): KeptPolicy => {
+  const { maxAge = 604_800, fetchedAt = begin } = fields
+  const validUntil = fetchedAt + maxAge * 1000
+  return { id: 'a1', mode: 'enforce', mx: ['mx.partner.example'], maxAge, fetchedAt, validUntil, ...fields }
+}
+const failed = (fields: Partial<FailedFetch> = {}): FailedFetch => ({
+  id: 'a1',
+  at: begin,
+  result: 'sts-policy-fetch-error',
+  detail: 'The policy host answered 404',
+  ...fields,
+})
+
+describe('a kept policy', () => {
+  const rows: [maxAge: number, age: number, holds: boolean, isDue: boolean][] = [
+    [604_800, 0, true, false],
+    [604_800, day - 1, true, false],
+    [604_800, day, true, true],
+    [604_800, 7 * day - 1, true, true],
+    [604_800, 7 * day, false, true],
+    [31_557_600, day, true, true],
+    [172_800, day - 1, true, false],
+    [86_400, day / 2 - 1, true, false],
+    [86_400, day / 2, true, true],
+    [60, 29_999, true, false],
+    [60, 30_000, true, true],
+    [0, 0, false, true],
+  ]
+  for (const [maxAge, age, inForce, due] of rows)
+    it(`of ${maxAge} s, ${age} ms old: ${inForce ? 'in force' : 'over'}${due ? ', to be renewed' : ''}`, () => {
+      const policy = kept({ maxAge })
+      assert.deepEqual([holds(policy, begin + age), isDue(policy, begin + age)], [inForce, due])
+    })
+})
+
+describe('after a fetch that failed', () => {
+  const rows: [id: string, age: number, paused: boolean][] = [
+    ['a1', 0, true],
+    ['a1', 5 * minute - 1, true],
+    ['a1', 5 * minute, false],
+    ['b2', minute - 1, true],
+    ['b2', minute, false],
+  ]
+  for (const [id, age, paused] of rows)
+    it(`${id === 'a1' ? 'the same' : 'another'} id is ${paused ? 'left alone' : 'tried'} ${age} ms later`, () =>
+      assert.equal(isPaused(failed(), id, begin + age), paused))
+
+  it('nothing failed, nothing waits', () => assert.equal(isPaused(null, 'a1', begin), false))
+})
+
+describe('what two workers know', () => {
+  const older = kept()
+  const newer = kept({ id: 'b2', fetchedAt: begin + hour })
+  const early = failed({ at: begin - hour })
+  const between = failed({ at: begin + 1 })
+  const late = failed({ at: begin + 2 * hour })
+  const rows = [
+    [nothingKnown, nothingKnown, nothingKnown],
+    [{ policy: older, failure: null }, nothingKnown, { policy: older, failure: null }],
+    [
+      { policy: older, failure: null },
+      { policy: newer, failure: null },
+      { policy: newer, failure: null },
+    ],
+    [{ policy: older, failure: between }, nothingKnown, { policy: older, failure: between }],
+    [
+      { policy: older, failure: between },
+      { policy: newer, failure: null },
+      { policy: newer, failure: null },
+    ],
+    [
+      { policy: newer, failure: null },
+      { policy: older, failure: late },
+      { policy: newer, failure: late },
+    ],
+    [
+      { policy: null, failure: early },
+      { policy: null, failure: late },
+      { policy: null, failure: late },
+    ],
+    [
+      { policy: null, failure: early },
+      { policy: older, failure: null },
+      { policy: older, failure: null },
+    ],
+  ] as const
+  for (const [index, [one, other, expected]] of rows.entries())
+    it(`comes to what is later, whoever knows it (${index})`, () => {
+      assert.deepEqual(later(one, other), expected)
+      assert.deepEqual(later(other, one), expected)
+    })
+})
+
+describe('what is remembered', () => {
+  const known = { policy: kept(), failure: null }
+
+  it('is fresh for five minutes, and not forgotten then', () => {
+    const remembered = new Remembered()
+    remembered.remember('a.example', known, begin)
+    assert.equal(remembered.fresh('a.example', begin + 5 * minute - 1), known)
+    assert.equal(remembered.fresh('a.example', begin + 5 * minute), null)
+    assert.equal(remembered.last('a.example'), known)
+    assert.equal(remembered.last('b.example'), nothingKnown)
+  })
+
+  it('is of a thousand domains, those used last', () => {
+    const remembered = new Remembered()
+    for (let n = 0; n < 1_000; n += 1) remembered.remember(`${n}.example`, known, begin)
+    remembered.remember('0.example', known, begin)
+    for (let n = 1_000; n < 1_999; n += 1) remembered.remember(`${n}.example`, known, begin)
+    assert.equal(remembered.fresh('0.example', begin), known)
+    assert.equal(remembered.fresh('999.example', begin), null)
+    assert.equal(remembered.fresh('1000.example', begin), known)
+  })
+
+  it('is no policy of a size that its owner chose', () => {
+    const remembered = new Remembered()
+    const mx = Array.from({ length: 101 }, (_, n) => `mx${n}.example`)
+    remembered.remember('a.example', known, begin)
+    remembered.remember('a.example', { policy: kept({ mx }), failure: null }, begin)
+    assert.equal(remembered.fresh('a.example', begin), null)
+    remembered.remember('a.example', { policy: kept({ mx: mx.slice(1) }), failure: null }, begin)
+    assert.equal(remembered.fresh('a.example', begin)?.policy?.mx.length, 100)
+  })
+})

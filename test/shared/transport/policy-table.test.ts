@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
+import { policyKey } from '../../../shared/transport/keys.ts'
+import {
+  type FailedFetch,
+  type KeptPolicy,
+  nothingKnown,
+  PolicyTable,
+  readOnly,
+} from '../../../shared/transport/policy-table.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+
+const begin = Date.parse('2026-11-25T00:00:00Z')
+const hour = 3_600_000
+
+const kept = (fetchedAt: number, fields: Partial<KeptPolicy> = {}): KeptPolicy => ({
+  id: 'a1',
+  mode: 'enforce',
+  mx: ['mx.partner.example', '*.partner.example'],
+  maxAge: 604_800,
+  fetchedAt,
+  validUntil: fetchedAt + 604_800_000,
+  ...fields,
+})
+const failed = (at: number): FailedFetch => ({
+  id: 'b2',
+  at,
+  result: 'sts-policy-fetch-error',
+  detail: 'The policy host answered 404',
+})
+
+let database: TestDynamoDb
+let table: PolicyTable
+let domains = 0
+let domain: string
+before(async () => {
+  database = await startDynamoDb()
+  table = new PolicyTable(database.documents, database.transportTable)
+})
+beforeEach(() => {
+  domains += 1
+  domain = `partner${domains}.example`
+})
+after(() => database.stop())
+
+const expiresAt = async () => {
+  const { Item } = await database.documents.send(
+    new GetCommand({ TableName: database.transportTable, Key: policyKey(domain) }),
+  )
+  return Item?.expiresAt
+}
+
+describe('the table of policies', () => {
+  it('knows nothing of a domain at first', async () =>
+    assert.deepEqual(await table.read(domain), nothingKnown))
+
+  it('gives back what was kept, and lets DynamoDB drop it when it is over', async () => {
+    await table.keep(domain, kept(begin))
+    assert.deepEqual(await table.read(domain), { policy: kept(begin), failure: null })
+    assert.equal(await expiresAt(), (begin + 604_800_000) / 1000)
+    assert.deepEqual(await table.read('other.example'), nothingKnown)
+  })
+
+  it('keeps the policy that was fetched later, whoever writes last', async () => {
+    await table.keep(domain, kept(begin + 1, { id: 'new' }))
+    await table.keep(domain, kept(begin, { id: 'old' }))
+    assert.equal((await table.read(domain)).policy?.id, 'new')
+    await table.keep(domain, kept(begin + 2, { id: 'newest', maxAge: 1, validUntil: begin + 3 }))
+    assert.equal((await table.read(domain)).policy?.id, 'newest')
+  })
+
+  it('knows a failure without a policy, for an hour', async () => {
+    await table.noteFailure(domain, failed(begin))
+    assert.deepEqual(await table.read(domain), { policy: null, failure: failed(begin) })
+    assert.equal(await expiresAt(), (begin + hour) / 1000)
+  })
+
+  it('knows a failure beside a policy, which stays as long as it was to', async () => {
+    await table.keep(domain, kept(begin))
+    await table.noteFailure(domain, failed(begin + hour))
+    assert.deepEqual(await table.read(domain), { policy: kept(begin), failure: failed(begin + hour) })
+    assert.equal(await expiresAt(), (begin + 604_800_000) / 1000)
+  })
+
+  it('forgets a failure once a policy was fetched, and takes no older one', async () => {
+    await table.noteFailure(domain, failed(begin))
+    await table.keep(domain, kept(begin + 1))
+    await table.noteFailure(domain, failed(begin))
+    assert.deepEqual(await table.read(domain), { policy: kept(begin + 1), failure: null })
+  })
+
+  it('a policy of the largest size fits', async () => {
+    const mx = Array.from({ length: 8_000 }, (_, n) => `${n}.a`)
+    await table.keep(domain, kept(begin, { mx }))
+    assert.equal((await table.read(domain)).policy?.mx.length, 8_000)
+  })
+
+  it('says that an item of another shape cannot be read', async () => {
+    await database.documents.send(
+      new PutCommand({
+        TableName: database.transportTable,
+        Item: { ...policyKey(domain), policy: { ...kept(begin), mode: 'sometimes' } },
+      }),
+    )
+    await assert.rejects(table.read(domain), /mode/)
+  })
+
+  it('can be had for reading only', async () => {
+    await table.keep(domain, kept(begin))
+    const reader = readOnly(table)
+    await reader.keep(domain, kept(begin + 1, { id: 'new' }))
+    await reader.noteFailure(domain, failed(begin + 1))
+    assert.deepEqual(await reader.read(domain), { policy: kept(begin), failure: null })
+  })
+})

@@ -1,0 +1,110 @@
+/**
+ * HTTPS servers on ports of the loopback interface that stand behind port 443 of addresses of their own: this process's
+ * sockets are led there. `trust` makes an authority of a test's own a public one, for this process.
+ */
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer as createHttps } from 'node:https'
+import { type AddressInfo, createServer as createTcp, type Server, type Socket } from 'node:net'
+import {
+  getCACertificates,
+  type SecureContextOptions,
+  setDefaultCACertificates,
+  type TLSSocket,
+} from 'node:tls'
+import { installTranslation } from '../../infra/local/lambda/nat.ts'
+
+export interface PolicyHost {
+  /** Whose port 443 it is. */
+  address: string
+  /** Of 127.0.0.1. */
+  port: number
+  requests: { method: string; path: string; host: string; serverName: string; protocol: string }[]
+  connections(): number
+  stop(): Promise<void>
+}
+
+export type Answering = (request: IncomingMessage, response: ServerResponse) => void
+
+const rules: Record<string, string> = {}
+let translating = false
+let hosts = 0
+
+export async function startPolicyHost(tls: SecureContextOptions, answer: Answering): Promise<PolicyHost> {
+  const requests: PolicyHost['requests'] = []
+  const server = createHttps(tls, (request, response) => {
+    const socket = request.socket as TLSSocket & { servername?: string }
+    requests.push({
+      method: request.method ?? '',
+      path: request.url ?? '',
+      host: request.headers.host ?? '',
+      serverName: socket.servername ?? '',
+      protocol: socket.getProtocol() ?? '',
+    })
+    answer(request, response)
+  })
+  server.on('tlsClientError', () => {})
+  return place(server, requests)
+}
+
+/** Without TLS of its own. */
+export function startBareHost(onConnection: (socket: Socket) => void): Promise<PolicyHost> {
+  return place(createTcp(onConnection), [])
+}
+
+async function place(server: Server, requests: PolicyHost['requests']): Promise<PolicyHost> {
+  if (!translating) installTranslation(rules)
+  translating = true
+  const sockets = new Set<Socket>()
+  let connections = 0
+  server.on('connection', (socket: Socket) => {
+    connections += 1
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('close', () => sockets.delete(socket))
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  hosts += 1
+  const address = `127.1.${Math.floor(hosts / 250)}.${1 + (hosts % 250)}`
+  const { port } = server.address() as AddressInfo
+  lead(`${address}:443`, port)
+  return {
+    address,
+    port,
+    requests,
+    connections: () => connections,
+    async stop() {
+      delete rules[`${address}:443`]
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** Leads a further place, such as `[::1]:443`, to a port of 127.0.0.1. */
+export function lead(from: string, port: number): void {
+  rules[from] = `127.0.0.1:${port}`
+}
+
+export function trust(...authorities: string[]): void {
+  setDefaultCACertificates([...getCACertificates('default'), ...authorities])
+}
+
+/** @param fields take the place of the usual policy's */
+export function policyText(fields: { mode?: string; mx?: string[]; maxAge?: number } = {}): string {
+  const { mode = 'enforce', mx = ['mx.partner.example'], maxAge = 604_800 } = fields
+  return [
+    'version: STSv1',
+    `mode: ${mode}`,
+    ...mx.map((host) => `mx: ${host}`),
+    `max_age: ${maxAge}`,
+    '',
+  ].join('\r\n')
+}
+
+export const plainText =
+  (text: string): Answering =>
+  (_, response) => {
+    response.setHeader('Content-Type', 'text/plain')
+    response.end(text)
+  }
