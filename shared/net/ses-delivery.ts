@@ -32,7 +32,8 @@ export async function deliverBySes(mail: Mail, options: SesOptions): Promise<Out
 
 /** What SES cannot promise is refused here; a connector with it cannot be saved, so this is the second lock. */
 function beyondSes({ message, tls }: Mail): Pick<Outcome, 'outcome' | 'reply'> | null {
-  if (message.envelope.requireTls)
+  // RFC 8689 §5: a DSN is not lost for the want of REQUIRETLS, nor sent in the clear.
+  if (message.envelope.requireTls && message.envelope.mailFrom !== '')
     return {
       outcome: 'PermanentFailure',
       reply: reply(550, '7.30', 'REQUIRETLS is asked for but Amazon SES does not support it'),
@@ -43,14 +44,14 @@ function beyondSes({ message, tls }: Mail): Pick<Outcome, 'outcome' | 'reply'> |
 }
 
 async function send(mail: Mail, recipients: readonly Recipient[], options: SesOptions): Promise<Outcomes> {
-  const { mailFrom } = mail.message.envelope
+  const { mailFrom, requireTls: asksForTls } = mail.message.envelope
   const { requireTls, optionalTls } = options.configurationSets
   const command = new SendRawEmailCommand({
     // SES has no null reverse path; without Source it takes the From field's address, which a DSN of ours has.
     ...(mailFrom === '' ? {} : { Source: mailFrom }),
     Destinations: recipients.map(({ address }) => address),
     RawMessage: { Data: mail.content },
-    ConfigurationSetName: isEnforced(mail.tls) ? requireTls : optionalTls,
+    ConfigurationSetName: isEnforced(mail.tls) || asksForTls ? requireTls : optionalTls,
   })
   try {
     const { MessageId } = await options.ses.send(command, { abortSignal: options.signal })

@@ -123,6 +123,15 @@ describe('a delivery by Amazon SES', () => {
     )
   })
 
+  it('sends a DSN about a REQUIRETLS message with TLS required, since nobody would be told of its loss', async () => {
+    const notification = message({ mailFrom: '' })
+    const outcomes = await send({
+      message: { ...notification, envelope: { ...notification.envelope, requireTls: true } },
+    })
+    assert.equal(outcomes.get('b@partner.example')?.outcome, 'Delivered')
+    assert.equal(requests[0]?.get('ConfigurationSetName'), configurationSets.requireTls)
+  })
+
   it('leaves Source out for the null reverse path', async () => {
     await send({ message: message({ mailFrom: '' }) })
     assert.equal(requests[0]?.has('Source'), false)
