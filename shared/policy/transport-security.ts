@@ -89,7 +89,9 @@ export type HopDecision =
 
 export function decideHop(tls: TlsRequirement, wish: SenderWish, hop: HopFacts, mtaSts: MtaSts): HopDecision {
   const decision = inForce(tls, ofConnector(tls), ofDomain(tls, hop, mtaSts), wish)
-  return wish.requireTls && decision.kind === 'Try' ? withRequireTls(decision, wish, hop, mtaSts) : decision
+  return wish.requireTls && decision.kind === 'Try'
+    ? withRequireTls(decision, tls, wish, hop, mtaSts)
+    : decision
 }
 
 /** The name to ask the next hop for (RFC 6066 §3): its TLSA base domain (RFC 7672 §8.1), else its own. */
@@ -136,13 +138,20 @@ function ofDomain(tls: TlsRequirement, hop: HopFacts, mtaSts: MtaSts): Published
   const sts = tls.mtaStsMode === 'None' ? noPolicy : ofMtaSts(hop, mtaSts)
   if (tls.smtpDaneMode === 'None' || hop.dane.kind === 'None') return sts
   if (hop.dane.kind === 'Failed') return danesFailure(hop.dane)
-  const { names, records } = hop.dane
-  const usable = records.filter(isUsable)
-  if (usable.length > 0)
-    return demand({ ...opportunistic, level: 'Dane', source: 'Dane', names, tlsa: usable })
+  const dane = usableRecords(tls, hop)
+  if (dane !== null) return demand({ ...opportunistic, ...dane, source: 'Dane' })
   return sts.kind === 'Nothing'
     ? { ...demand({ ...opportunistic, level: 'EncryptionOnly', source: 'Dane' }), trials: sts.trials }
     : sts
+}
+
+function usableRecords(
+  { smtpDaneMode }: TlsRequirement,
+  { dane }: HopFacts,
+): Pick<HopRequirement, 'level' | 'names' | 'tlsa'> | null {
+  if (smtpDaneMode === 'None' || dane.kind !== 'Records') return null
+  const tlsa = dane.records.filter(isUsable)
+  return tlsa.length > 0 ? { level: 'Dane', names: dane.names, tlsa } : null
 }
 
 const noPolicy: Published = { kind: 'Nothing', trials: [] }
@@ -231,6 +240,7 @@ function watched(published: Published): Trial[] {
 /** RFC 8689 §4.2.1. */
 function withRequireTls(
   policy: { enforced: HopRequirement; trials: readonly Trial[] },
+  tls: TlsRequirement,
   wish: SenderWish,
   hop: HopFacts,
   mtaSts: MtaSts,
@@ -242,13 +252,14 @@ function withRequireTls(
       : { kind: 'Try', enforced: { ...enforced, level: 'EncryptionOnly', source: 'RequireTls' }, trials }
   if (!hop.authentic && !isVouchedFor(hop, mtaSts)) return refuseUnproven(hop, enforced, mtaSts)
   if (enforced.level === 'Dane' || enforced.level === 'DomainValidation') return { kind: 'Try', ...policy }
-  const byName: HopRequirement = {
+  // A connector that asks for encryption only says nothing of how the host is verified.
+  const dane = enforced.level === 'EncryptionOnly' ? usableRecords(tls, hop) : null
+  const verified: HopRequirement = {
     ...enforced,
-    level: 'DomainValidation',
+    ...(dane ?? { level: 'DomainValidation', names: [hop.host] }),
     source: 'RequireTls',
-    names: [hop.host],
   }
-  return { kind: 'Try', enforced: byName, trials }
+  return { kind: 'Try', enforced: verified, trials }
 }
 
 const isVouchedFor = ({ host }: HopFacts, mtaSts: MtaSts): boolean =>

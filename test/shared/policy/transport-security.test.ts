@@ -1,0 +1,415 @@
+/** Which demand is in force, in a readable table and as properties of every combination there is. */
+import assert from 'node:assert/strict'
+import { describe, it, test } from 'node:test'
+import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
+import { formatReply, reply } from '../../../shared/mail/reply.ts'
+import {
+  type Dane,
+  decideHop,
+  type HopDecision,
+  type HopFacts,
+  heedsPublished,
+  isEnforced,
+  isListed,
+  type MtaSts,
+  type MtaStsPolicy,
+  noMtaSts,
+  type SenderWish,
+} from '../../../shared/policy/transport-security.ts'
+import type { HopRequirement, TlsaRecord } from '../../../shared/tls/requirement.ts'
+
+const host = 'mx.partner.example'
+const usable: TlsaRecord = { usage: 3, selector: 1, matchingType: 1, data: 'ab'.repeat(32) }
+const unusable: TlsaRecord = { ...usable, usage: 1 }
+const records = (...tlsa: TlsaRecord[]): Dane => ({
+  kind: 'Records',
+  baseDomain: host,
+  names: [host, 'partner.example'],
+  records: tlsa,
+})
+
+const danes = {
+  'no DANE': { kind: 'None' },
+  'usable records': records(usable, unusable),
+  'unusable records': records(unusable),
+  'records fail': { kind: 'Failed', reply: reply(451, '4.312', 'DNS failed'), bogus: false },
+  'records are bogus': { kind: 'Failed', reply: reply(451, '7.324', 'DNSSEC'), bogus: true },
+} satisfies Record<string, Dane>
+
+const policy = (mode: MtaStsPolicy['mode'], mx: string): MtaSts => ({
+  kind: 'Policy',
+  policy: { id: '1', mode, mx: [mx], maxAge: 86_400 },
+})
+
+const policies = {
+  'no policy': noMtaSts,
+  'policy unavailable': { kind: 'None', fault: { result: 'sts-policy-fetch-error', detail: 'no answer' } },
+  'policy none': policy('none', host),
+  testing: policy('testing', '*.partner.example'),
+  'testing, not listed': policy('testing', 'mx.elsewhere.example'),
+  enforce: policy('enforce', '*.partner.example'),
+  'enforce, not listed': policy('enforce', 'mx.elsewhere.example'),
+} satisfies Record<string, MtaSts>
+
+const nothing: SenderWish = { requireTls: false, tlsRequiredNo: false, isNotification: false }
+const wishes = {
+  nothing,
+  REQUIRETLS: { ...nothing, requireTls: true },
+  'TLS-Required: No': { ...nothing, tlsRequiredNo: true },
+  both: { ...nothing, requireTls: true, tlsRequiredNo: true },
+  'a DSN': { ...nothing, isNotification: true },
+  'a DSN with REQUIRETLS': { ...nothing, isNotification: true, requireTls: true },
+  'a DSN with TLS-Required: No': { ...nothing, isNotification: true, tlsRequiredNo: true },
+} satisfies Record<string, SenderWish>
+
+const levels = ['Opportunistic', 'EncryptionOnly', 'CertificateValidation', 'DomainValidation'] as const
+type Level = (typeof levels)[number]
+
+function connector(level: Level, fields: Partial<TlsRequirement> = {}): TlsRequirement {
+  return {
+    level,
+    mode: 'Enforce',
+    tlsDomain: level === 'DomainValidation' ? 'agreed.partner.example' : null,
+    certificateAuthorities: level === 'Opportunistic' ? [] : ['a PEM'],
+    minimumTlsVersion: level === 'Opportunistic' ? 'TLSv1.2' : 'TLSv1.3',
+    smtpDaneMode: 'Opportunistic',
+    mtaStsMode: 'Opportunistic',
+    clientCertificate: null,
+    ...fields,
+  }
+}
+
+function facts(dane: Dane, fields: Partial<HopFacts> = {}): HopFacts {
+  return { domain: 'partner.example', host, foundBy: 'Mx', authentic: true, dane, ...fields }
+}
+
+const inWords = ({ level, source }: HopRequirement): string => `${level} by ${source}`
+
+function decisionInWords(decision: HopDecision): string {
+  if (decision.kind === 'Refuse')
+    return `${decision.outcome}: ${formatReply(decision.fault.reply).slice(0, 10).trim()}`
+  const watched = decision.trials.map(
+    ({ requirement, fault }) => `${inWords(requirement)}${fault ? ` (${fault.reply.enhanced})` : ''}`,
+  )
+  const also = watched.length > 0 ? `, watching ${watched.join(' and ')}` : ''
+  return `${inWords(decision.enforced)}${also}`
+}
+
+type Row = [
+  tls: TlsRequirement,
+  dane: keyof typeof danes,
+  mtaSts: keyof typeof policies,
+  wish: keyof typeof wishes,
+  expected: string,
+  fields?: Partial<HopFacts>,
+]
+
+const none = connector('Opportunistic')
+const trial = connector('DomainValidation', { mode: 'ReportOnly' })
+const unproven = { authentic: false }
+const own = 'DomainValidation by Connector'
+const free = 'Opportunistic by Opportunistic'
+
+const table: Row[] = [
+  // Nobody demands anything.
+  [none, 'no DANE', 'no policy', 'nothing', free],
+  [none, 'no DANE', 'policy unavailable', 'nothing', free],
+  [none, 'no DANE', 'policy none', 'nothing', free],
+  // The domain does.
+  [none, 'no DANE', 'enforce', 'nothing', 'DomainValidation by MtaSts'],
+  [none, 'no DANE', 'enforce, not listed', 'nothing', 'TlsNotMet: 451 4.4.8'],
+  [none, 'no DANE', 'testing', 'nothing', `${free}, watching DomainValidation by MtaSts`],
+  [none, 'no DANE', 'testing, not listed', 'nothing', `${free}, watching DomainValidation by MtaSts (4.4.8)`],
+  [none, 'no DANE', 'enforce, not listed', 'nothing', free, { foundBy: 'SmartHost' }],
+  [none, 'usable records', 'no policy', 'nothing', 'Dane by Dane'],
+  [none, 'usable records', 'enforce, not listed', 'nothing', 'Dane by Dane'],
+  [none, 'unusable records', 'no policy', 'nothing', 'EncryptionOnly by Dane'],
+  [none, 'unusable records', 'enforce', 'nothing', 'DomainValidation by MtaSts'],
+  [none, 'unusable records', 'enforce, not listed', 'nothing', 'TlsNotMet: 451 4.4.8'],
+  [
+    none,
+    'unusable records',
+    'testing',
+    'nothing',
+    'EncryptionOnly by Dane, watching DomainValidation by MtaSts',
+  ],
+  [none, 'records fail', 'enforce', 'nothing', 'TemporaryFailure: 451 4.4.31'],
+  [none, 'records are bogus', 'enforce', 'nothing', 'TlsNotMet: 451 4.7.32'],
+  // The connector lets it not speak.
+  [connector('Opportunistic', { smtpDaneMode: 'None' }), 'records are bogus', 'no policy', 'nothing', free],
+  [
+    connector('Opportunistic', { smtpDaneMode: 'None' }),
+    'usable records',
+    'enforce',
+    'nothing',
+    'DomainValidation by MtaSts',
+  ],
+  [connector('Opportunistic', { mtaStsMode: 'None' }), 'no DANE', 'enforce, not listed', 'nothing', free],
+  // The connector demands.
+  [connector('EncryptionOnly'), 'usable records', 'enforce', 'nothing', 'EncryptionOnly by Connector'],
+  [connector('DomainValidation'), 'records are bogus', 'enforce, not listed', 'nothing', own],
+  [connector('DomainValidation'), 'no DANE', 'no policy', 'TLS-Required: No', own],
+  // It is on trial.
+  [trial, 'no DANE', 'no policy', 'nothing', `${free}, watching ${own}`],
+  [trial, 'usable records', 'enforce', 'nothing', `Dane by Dane, watching ${own}`],
+  [trial, 'no DANE', 'enforce, not listed', 'nothing', 'TlsNotMet: 451 4.4.8'],
+  // The sender does not mind.
+  [none, 'usable records', 'enforce', 'TLS-Required: No', `${free}, watching Dane by Dane`],
+  [none, 'records are bogus', 'no policy', 'TLS-Required: No', `${free}, watching Dane by Dane (4.7.324)`],
+  [
+    trial,
+    'no DANE',
+    'enforce, not listed',
+    'TLS-Required: No',
+    `${free}, watching ${own} and DomainValidation by MtaSts (4.4.8)`,
+  ],
+  // The sender demands.
+  [none, 'no DANE', 'no policy', 'REQUIRETLS', 'DomainValidation by RequireTls'],
+  [none, 'no DANE', 'no policy', 'both', 'DomainValidation by RequireTls'],
+  [none, 'no DANE', 'no policy', 'REQUIRETLS', 'PermanentFailure: 550 5.7.10', unproven],
+  [none, 'no DANE', 'policy unavailable', 'REQUIRETLS', 'TlsNotMet: 451 4.7.10', unproven],
+  [none, 'no DANE', 'enforce', 'REQUIRETLS', 'DomainValidation by MtaSts', unproven],
+  [
+    none,
+    'no DANE',
+    'testing',
+    'REQUIRETLS',
+    'DomainValidation by RequireTls, watching DomainValidation by MtaSts',
+    unproven,
+  ],
+  [none, 'no DANE', 'testing, not listed', 'REQUIRETLS', 'PermanentFailure: 550 5.7.10', unproven],
+  [none, 'usable records', 'no policy', 'REQUIRETLS', 'Dane by Dane'],
+  [none, 'unusable records', 'no policy', 'REQUIRETLS', 'DomainValidation by RequireTls'],
+  [none, 'records fail', 'no policy', 'REQUIRETLS', 'TemporaryFailure: 451 4.4.31'],
+  [connector('EncryptionOnly'), 'no DANE', 'no policy', 'REQUIRETLS', 'DomainValidation by RequireTls'],
+  [connector('EncryptionOnly'), 'usable records', 'no policy', 'REQUIRETLS', 'Dane by RequireTls'],
+  [
+    connector('CertificateValidation'),
+    'usable records',
+    'no policy',
+    'REQUIRETLS',
+    'DomainValidation by RequireTls',
+  ],
+  [connector('DomainValidation'), 'usable records', 'no policy', 'REQUIRETLS', own],
+  // A notification is not lost for the want of it, and does not go in the clear.
+  [none, 'no DANE', 'no policy', 'a DSN with REQUIRETLS', 'EncryptionOnly by RequireTls', unproven],
+  [none, 'usable records', 'no policy', 'a DSN with REQUIRETLS', 'Dane by Dane'],
+  [none, 'no DANE', 'no policy', 'a DSN', free],
+]
+
+describe('what is in force', () => {
+  for (const [tls, dane, mtaSts, wish, expected, fields] of table) {
+    const by = `${tls.level}${tls.mode === 'ReportOnly' ? ' on trial' : ''}`
+    const from = fields ? `, ${Object.entries(fields).flat().join(' ')}` : ''
+    it(`${by}, ${dane}, ${mtaSts}, ${wish}${from}: ${expected}`, () => {
+      const decision = decideHop(tls, wishes[wish], facts(danes[dane], fields), policies[mtaSts])
+      assert.equal(decisionInWords(decision), expected)
+    })
+  }
+})
+
+interface Combination {
+  tls: TlsRequirement
+  wish: SenderWish
+  hop: HopFacts
+  mtaSts: MtaSts
+  decision: HopDecision
+}
+
+const booleans = [true, false]
+const modes = ['Opportunistic', 'None'] as const
+
+function* combinations(): Generator<Combination> {
+  for (const level of levels)
+    for (const mode of ['Enforce', 'ReportOnly'] as const)
+      for (const smtpDaneMode of modes)
+        for (const mtaStsMode of modes) {
+          const tls = connector(level, { mode, smtpDaneMode, mtaStsMode })
+          for (const dane of Object.values(danes))
+            for (const authentic of booleans)
+              for (const foundBy of ['Mx', 'Domain', 'SmartHost'] as const)
+                for (const mtaSts of Object.values(policies))
+                  for (const wish of Object.values(wishes)) {
+                    const hop = facts(dane, { authentic, foundBy })
+                    yield { tls, wish, hop, mtaSts, decision: decideHop(tls, wish, hop, mtaSts) }
+                  }
+        }
+}
+
+const all = [...combinations()]
+const again = ({ tls, wish, hop, mtaSts }: Combination, fields: Partial<Combination>): HopDecision =>
+  decideHop(fields.tls ?? tls, fields.wish ?? wish, fields.hop ?? hop, fields.mtaSts ?? mtaSts)
+
+/** A level is above those it includes. */
+const strength = {
+  Opportunistic: 0,
+  EncryptionOnly: 1,
+  CertificateValidation: 2,
+  DomainValidation: 3,
+  Dane: 3,
+}
+
+const ownOf = ({ level, tlsDomain, certificateAuthorities, minimumTlsVersion }: TlsRequirement) => ({
+  level,
+  source: 'Connector',
+  names: tlsDomain === null ? [] : [tlsDomain],
+  tlsa: [],
+  certificateAuthorities,
+  minimumTlsVersion,
+})
+
+/** @param concerns the combinations that the property is about; there must be some */
+function property(
+  name: string,
+  concerns: (combination: Combination) => boolean,
+  holds: (combination: Combination) => void,
+): void {
+  test(name, () => {
+    const concerned = all.filter(concerns)
+    assert.ok(concerned.length > 20, `it is about ${concerned.length} combinations`)
+    for (const combination of concerned) {
+      try {
+        holds(combination)
+      } catch (cause) {
+        throw new Error(JSON.stringify(combination), { cause })
+      }
+    }
+  })
+}
+
+const sure = ({ decision }: Combination): boolean => decision.kind === 'Try'
+const waives = ({ wish }: Combination): boolean => wish.tlsRequiredNo && !wish.requireTls
+const speaks = ({ tls }: Combination): boolean => tls.smtpDaneMode === 'Opportunistic' && !isEnforced(tls)
+
+describe('in every combination', () => {
+  property(
+    'what a connector enforces is in force as it stands, without REQUIRETLS',
+    ({ tls, wish }) => isEnforced(tls) && !wish.requireTls,
+    ({ tls, decision }) => assert.deepEqual(decision, { kind: 'Try', enforced: ownOf(tls), trials: [] }),
+  )
+  property(
+    'and is at most raised with it',
+    (each) => isEnforced(each.tls) && each.wish.requireTls && sure(each),
+    ({ tls, decision: { enforced } }) => {
+      assert.ok(strength[enforced.level] >= strength[tls.level])
+      assert.equal(enforced.minimumTlsVersion, tls.minimumTlsVersion)
+      assert.deepEqual(enforced.certificateAuthorities, tls.certificateAuthorities)
+      if (tls.level === 'DomainValidation') assert.deepEqual(enforced, ownOf(tls))
+    },
+  )
+  property('TLS-Required: No refuses nothing', waives, (each) => assert.ok(sure(each)))
+  property(
+    'and leaves nothing in force that a connector does not enforce',
+    (each) => waives(each) && !isEnforced(each.tls),
+    ({ decision }) => assert.equal(decision.enforced.level, 'Opportunistic'),
+  )
+  property(
+    'REQUIRETLS is never opportunistic, and verifies whom it sends to unless it is a notification',
+    (each) => each.wish.requireTls && sure(each),
+    ({ wish, decision: { enforced } }) =>
+      assert.ok(
+        wish.isNotification ? strength[enforced.level] >= 1 : strength[enforced.level] === 3,
+        inWords(enforced),
+      ),
+  )
+  property(
+    'and sends to no host that nobody proves to be the domain’s',
+    (each) => each.wish.requireTls && !each.wish.isNotification && sure(each),
+    ({ hop, mtaSts }) =>
+      assert.ok(hop.authentic || (mtaSts.kind === 'Policy' && isListed(hop.host, mtaSts.policy))),
+  )
+  property(
+    'a notification with REQUIRETLS is refused only where one without it is',
+    ({ wish }) => wish.isNotification && wish.requireTls,
+    (each) =>
+      assert.equal(
+        each.decision.kind,
+        again(each, { wish: { ...each.wish, requireTls: false, tlsRequiredNo: false } }).kind,
+      ),
+  )
+  property(
+    'usable records go before any MTA-STS policy',
+    (each) => each.hop.dane === danes['usable records'] && speaks(each) && !waives(each) && sure(each),
+    ({ decision }) => {
+      assert.equal(inWords(decision.enforced), 'Dane by Dane')
+      assert.deepEqual(decision.enforced.tlsa, [usable])
+    },
+  )
+  property(
+    'records that cannot be had or are bogus stop what they would have demanded',
+    (each) => each.hop.dane.kind === 'Failed' && speaks(each) && !waives(each),
+    ({ decision }) => assert.equal(decision.kind, 'Refuse'),
+  )
+  property('what a domain publishes never lowers what is in force', sure, (each) => {
+    const without = again(each, {
+      hop: facts(danes['no DANE'], { ...each.hop, dane: danes['no DANE'] }),
+      mtaSts: noMtaSts,
+    })
+    if (without.kind === 'Try')
+      assert.ok(strength[each.decision.enforced.level] >= strength[without.enforced.level])
+  })
+  property(
+    'a connector on trial leaves in force what would be without it',
+    ({ tls }) => tls.mode === 'ReportOnly' && tls.level !== 'Opportunistic',
+    (each) => {
+      const { tls, decision } = each
+      const without = again(each, {
+        tls: { ...connector('Opportunistic'), smtpDaneMode: tls.smtpDaneMode, mtaStsMode: tls.mtaStsMode },
+      })
+      assert.equal(decision.kind, without.kind)
+      assert.deepEqual(decision.enforced, without.enforced)
+      if (decision.kind === 'Try' && without.kind === 'Try') {
+        assert.deepEqual(decision.trials.slice(1), without.trials)
+        assert.deepEqual(decision.trials[0], { requirement: ownOf(tls), fault: null })
+      }
+    },
+  )
+  property(
+    'what nobody is asked for does not matter',
+    ({ tls, wish }) => Object.values(heedsPublished(tls, wish)).includes(false),
+    (each) => {
+      const heeds = heedsPublished(each.tls, each.wish)
+      const decision = again(each, {
+        ...(!heeds.dane && { hop: { ...each.hop, dane: danes['no DANE'] } }),
+        ...(!heeds.mtaSts && { mtaSts: noMtaSts }),
+      })
+      assert.deepEqual(each.decision, decision)
+    },
+  )
+  property(
+    'a policy in mode testing is watched and changes nothing else',
+    ({ mtaSts, wish }) => mtaSts.kind === 'Policy' && mtaSts.policy.mode === 'testing' && !wish.requireTls,
+    (each) => {
+      const without = again(each, { mtaSts: noMtaSts })
+      assert.deepEqual([each.decision.kind, each.decision.enforced], [without.kind, without.enforced])
+    },
+  )
+  property(
+    'the code of a refusal is of the class of its outcome',
+    ({ decision }) => decision.kind === 'Refuse',
+    ({ decision }) => {
+      assert.ok(decision.kind === 'Refuse')
+      const { outcome, fault } = decision
+      assert.equal(fault.reply.code >= 500, outcome === 'PermanentFailure')
+      assert.ok(fault.reply.enhanced.startsWith(outcome === 'PermanentFailure' ? '5.' : '4.'))
+    },
+  )
+})
+
+describe('isListed', () => {
+  const cases: [string, string, boolean][] = [
+    ['mx.partner.example', 'mx.partner.example', true],
+    ['mx.partner.example', '*.partner.example', true],
+    ['a.mx.partner.example', '*.partner.example', false],
+    ['partner.example', '*.partner.example', false],
+    ['evilpartner.example', '*.partner.example', false],
+    ['mx.partner.example', 'partner.example', false],
+    ['mx.partner.example', '*.example', false],
+    ['localhost', '*.localhost', false],
+    ['mx.partner.example', '*', false],
+    ['mx.partner.example', '', false],
+  ]
+  for (const [name, pattern, listed] of cases)
+    it(`${name} is ${listed ? '' : 'not '}by "${pattern}"`, () =>
+      assert.equal(isListed(name, { mx: [pattern] }), listed))
+})
