@@ -1,19 +1,25 @@
 /** The function as AWS calls it, its environment and clients included. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
+import { secretsServer } from '../../../infra/local/aws/secrets.ts'
 import { ConnectorRepository } from '../../../shared/connectors/repository.ts'
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
 import { attemptKey } from '../../../shared/messages/keys.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
+import { Slots } from '../../../shared/transport/slots.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { message, recipient } from '../../support/fixtures.ts'
+import { createPki } from '../../support/pki.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
 
 const content = Buffer.from('Subject: x\r\n\r\nbody\r\n')
@@ -21,10 +27,23 @@ let db: TestDynamoDb
 let partner: Partner
 let handler: (event: SQSEvent) => Promise<SQSBatchResponse>
 
+interface Entry {
+  Id: string
+  MessageBody: string
+  DelaySeconds?: number
+  MessageGroupId?: string
+}
+
+/** What came back to the delivery queue. */
+const putBack: Entry[] = []
+const secretsDirectory = mkdtempSync(join(tmpdir(), 'mailflow-secrets-'))
+const secrets = secretsServer(secretsDirectory)
+
 /** Answers every read of an object with the content, and takes every job. */
 const storage = createServer(async (request, response) => {
   if (request.method === 'GET') return response.writeHead(206).end(content)
-  const { Entries = [] } = (await json(request)) as { Entries?: { Id: string; MessageBody: string }[] }
+  const { Entries = [], QueueUrl = '' } = (await json(request)) as { Entries?: Entry[]; QueueUrl?: string }
+  if (QueueUrl.endsWith('/delivery')) putBack.push(...Entries)
   const Successful = Entries.map(({ Id, MessageBody }) => ({
     Id,
     MessageId: Id,
@@ -39,6 +58,7 @@ before(async () => {
   db = await startDynamoDb()
   partner = await startPartner()
   await new Promise<void>((resolve) => storage.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => secrets.listen(0, '127.0.0.1', resolve))
   const endpoint = `http://127.0.0.1:${(storage.address() as AddressInfo).port}`
   Object.assign(process.env, {
     AWS_REGION: 'eu-central-1',
@@ -47,6 +67,7 @@ before(async () => {
     AWS_ENDPOINT_URL_DYNAMODB: db.endpoint,
     AWS_ENDPOINT_URL_S3: endpoint,
     AWS_ENDPOINT_URL_SQS: endpoint,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: `http://127.0.0.1:${(secrets.address() as AddressInfo).port}`,
     MAIL_HOSTNAME: 'mail.ours.example',
     CONNECTORS_TABLE: db.connectorsTable,
     MESSAGES_TABLE: db.messagesTable,
@@ -63,6 +84,8 @@ before(async () => {
 })
 after(async () => {
   storage.close()
+  secrets.close()
+  rmSync(secretsDirectory, { recursive: true })
   await partner.stop()
   await db.stop()
 })
@@ -102,6 +125,62 @@ describe('deliver-message', () => {
     assert.deepEqual(await failedIds(job('2'), job('1')), [])
     assert.equal(partner.received.length, 2)
     assert.ok(partner.received.every((received) => received.content.equals(content)))
+  })
+
+  it('delivers a batch to one destination over one connection, which ends with the batch', async () => {
+    const [connections, received] = [partner.connections(), partner.received.length]
+    const jobs = Array.from({ length: 10 }, (_, index) => job(`20${index}`))
+    assert.deepEqual(await failedIds(...jobs), [])
+    assert.deepEqual(
+      [partner.connections() - connections, partner.received.length - received, partner.open()],
+      [1, 10, 0],
+    )
+    assert.equal(partner.commands.at(-1), 'QUIT')
+  })
+
+  it('puts back what it has no place for at the destination, and delivers it when there is one', async () => {
+    const [connections, busy] = [partner.connections(), { ...job('30'), destination: 'busy.example' }]
+    const slots = new Slots(db.documents, db.transportTable, { most: 10, leaseMs: 60_000, patienceMs: 5_000 })
+    const held = await Promise.all(
+      Array.from({ length: 10 }, () => slots.acquire('busy.example', new Date())),
+    )
+    assert.deepEqual(await failedIds(busy), [])
+    assert.equal(partner.connections(), connections)
+    const [back] = putBack.splice(0)
+    assert.deepEqual(JSON.parse(back?.MessageBody ?? ''), { ...busy, waits: 1 })
+    assert.equal(back?.MessageGroupId, 'busy.example')
+    assert.ok([1, 2].includes(back?.DelaySeconds ?? 0))
+    await held[0]?.release()
+    assert.deepEqual(await failedIds(JSON.parse(back?.MessageBody ?? '')), [])
+    assert.equal(partner.connections(), connections + 1)
+    assert.ok(await slots.acquire('busy.example', new Date()), 'its place is free again')
+  })
+
+  it('shows the certificate that the connector names to a partner who demands it', async () => {
+    const pki = await createPki()
+    const { cert, key } = await pki.issue({ names: ['mail.ours.example'] })
+    writeFileSync(join(secretsDirectory, 'ours.json'), JSON.stringify({ certificate: cert, privateKey: key }))
+    const tls = { ...(await pki.issue({ names: ['mx.partner.example'] })), ca: pki.ca }
+    const strict = await startPartner({ tls, demandsCertificate: true })
+    try {
+      const route: DeliveryJob['route'] = {
+        kind: 'SmartHosts',
+        hosts: [{ host: '127.0.0.1', port: strict.port }],
+      }
+      const forced = { ...opportunistic, level: 'EncryptionOnly' } as const
+      const jobs = ['ours', null].map((clientCertificate, index) => ({
+        ...job(`40${index}`),
+        route,
+        tls: { ...forced, clientCertificate },
+      }))
+      assert.deepEqual(await failedIds(...jobs), [])
+      assert.deepEqual(
+        strict.received.map(({ recipients }) => recipients.length),
+        [1],
+      )
+    } finally {
+      await strict.stop()
+    }
   })
 
   it('brings back only the job whose stored content is not what was accepted, without an attempt', async () => {
