@@ -67,6 +67,30 @@ const Jwt = z.strictObject({
   scopes: z.array(z.string().min(1)).default([]),
 })
 
+const TlsReporting = z.strictObject({
+  /** Who reports, for people; `hostname` when left out. */
+  organisation: z.string().min(1).max(200).optional(),
+  /** `From` of reports by mail, and whom to ask about any; `postmaster@` and `hostname` when left out. */
+  address: z.email().optional(),
+  /**
+   * Signs reports by mail; receivers must ignore those without a signature. SES signs by itself for the identities that
+   * it verified so.
+   */
+  dkim: z
+    .strictObject({
+      /** That of `address`, or one above it. */
+      domain: z.string().regex(hostName, 'must be a domain name in lower case'),
+      selector: z
+        .string()
+        .regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, 'must be a DNS label in lower case'),
+      /** Whole ARN of a Secrets Manager secret with the JSON field `privateKey`, in PEM. */
+      secretArn: z.string().regex(secretArn, 'must be the whole ARN of a Secrets Manager secret'),
+      /** The KMS key of that secret, when it is not Secrets Manager's own. */
+      secretKeyArn: z.string().regex(keyArn, 'must be the ARN of a KMS key').optional(),
+    })
+    .optional(),
+})
+
 export const Config = z
   .strictObject({
     /** Our name in MX records, in the greeting and in EHLO. */
@@ -88,6 +112,8 @@ export const Config = z
     delayNotificationHours: z.number().min(0.25).max(23).default(4),
     /** In an accepted domain: where `rua=mailto:` of our TLS-RPT record sends reports (RFC 8460), which are kept here. */
     tlsReportAddress: z.email().optional(),
+    /** The reports that others get of us (RFC 8460). */
+    tlsReporting: TlsReporting.prefault({}),
     contentEncryption: z.enum(['S3Managed', 'Kms']).default('S3Managed'),
     contentRetentionDays: days.min(queueRetentionDays).default(queueRetentionDays),
     /** Claims expire with the trace, and must outlive every job that could find them. */
@@ -102,7 +128,11 @@ export const Config = z
     jwt: Jwt.optional(),
     /** Where alarms and notices are mailed; it should not be a mailbox behind this deployment. */
     alarmEmail: z.email().optional(),
-    /** `address[:port]` of resolvers other than the VPC's or Lambda's own. */
+    /**
+     * `address[:port]` or `[IPv6 address]:port` of resolvers other than the VPC's or Lambda's own. DANE needs one that
+     * validates DNSSEC and sets the AD bit, by a path that nobody else is on: what it says of signatures is believed.
+     * Amazon's resolver of a VPC sets no AD bit, so that with it no domain counts as signed.
+     */
     dnsServers: z.array(z.string().min(1)).default([]),
     /** Loopback or private networks, as CIDR, that a partner's MX may point into. */
     privateMxNetworks: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
@@ -128,6 +158,8 @@ export const Config = z
         /** A claim on a DSN lasts 90 seconds. */
         bounce: unit(60, 10, 60),
         api: unit(15, 20),
+        /** A claim on a report lasts 20 minutes. */
+        report: fixedUnit(900, 2),
       })
       .prefault({}),
     /** Off in an account whose Lambda concurrency limit leaves nothing to reserve (new accounts start at 10). */
@@ -137,6 +169,21 @@ export const Config = z
     path: ['ingress', 'minimumTasks'],
     message: 'must not exceed maximumTasks',
   })
+  .refine(signsForItself, {
+    path: ['tlsReporting', 'dkim', 'domain'],
+    message: "must be the domain of the reports' address, or one above it",
+  })
+
+/** Who reports to others on TLS with them. */
+export function reporterOf({ hostname, tlsReporting }: Pick<Config, 'hostname' | 'tlsReporting'>) {
+  const { organisation = hostname, address = `postmaster@${hostname}`, dkim } = tlsReporting
+  return { organisation, address, dkim }
+}
+
+function signsForItself(config: Pick<Config, 'hostname' | 'tlsReporting'>): boolean {
+  const { address, dkim } = reporterOf(config)
+  return dkim === undefined || `.${address.slice(address.lastIndexOf('@') + 1)}`.endsWith(`.${dkim.domain}`)
+}
 
 export interface Config extends z.output<typeof Config> {}
 

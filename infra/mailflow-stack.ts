@@ -14,6 +14,7 @@ import { Monitoring } from './monitoring/monitoring.ts'
 import { Notices } from './monitoring/notices.ts'
 import { EvaluatePolicy } from './policy/evaluate-policy.ts'
 import { MailQueues } from './queues/mail-queues.ts'
+import { ReportTls } from './reports/report-tls.ts'
 import { ContentBucket } from './storage/content-bucket.ts'
 import { MessagesTable } from './storage/messages-table.ts'
 import { TransportTable } from './storage/transport-table.ts'
@@ -58,7 +59,15 @@ export class MailflowStack extends Stack {
       connectors,
       transport,
     })
-    const api = new ConnectorApi(this, 'Api', { config, queues, connectors, messages, validate })
+    const report = new ReportTls(this, 'Reports', { config, outboundMail, queues, content, transport })
+    const api = new ConnectorApi(this, 'Api', {
+      config,
+      queues,
+      connectors,
+      messages,
+      transport,
+      validate,
+    })
 
     const functions = {
       evaluate: evaluate.handler,
@@ -66,6 +75,7 @@ export class MailflowStack extends Stack {
       bounce: bounce.handler,
       api: api.handler,
       validate: validate.handler,
+      report: report.handler,
     }
     new Monitoring(this, 'Monitoring', { config, ingress, queues, functions, api })
   }

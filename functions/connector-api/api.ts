@@ -18,6 +18,7 @@ import { connectorRoutes } from './routes/connectors.ts'
 import { type ExplainDependencies, explainRoute } from './routes/explain.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { retryRoutes } from './routes/retry.ts'
+import { type TlsReportDependencies, tlsReportRoutes } from './routes/tls-reports.ts'
 import { validateInboundRoute } from './routes/validate-inbound.ts'
 
 export interface Dependencies {
@@ -25,6 +26,7 @@ export interface Dependencies {
   history: History
   evaluation: Sender<EvaluationJob>
   explain: Omit<ExplainDependencies, 'now'>
+  reports: TlsReportDependencies['reports']
   logger: Logger
   /** Milliseconds since the epoch. */
   now?: () => number
@@ -40,6 +42,7 @@ export function connectorApi({
   history,
   evaluation,
   explain,
+  reports,
   logger,
   now = Date.now,
 }: Dependencies): Api {
@@ -49,6 +52,7 @@ export function connectorApi({
       ...acceptedDomainRoutes(repository.acceptedDomains),
       ...messageRoutes(history, now),
       ...retryRoutes(repository, { history, evaluation, now }),
+      ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),
       explainRoute({ ...explain, now }),
       validateInboundRoute(repository, { history, now }),
     ]),

@@ -9,6 +9,7 @@ import { ApiEnvironment, decisionSettings, readEnvironment } from '../../shared/
 import { History } from '../../shared/messages/history.ts'
 import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
+import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { connectorApi } from './api.ts'
 
 const environment = readEnvironment(ApiEnvironment, process.env)
@@ -24,5 +25,6 @@ export const handler = connectorApi({
     settings: decisionSettings(environment),
     publicRoots: getCACertificates(),
   },
+  reports: new ReceivedReports(documents, environment.TRANSPORT_TABLE),
   logger: new Logger({ serviceName: 'connector-api' }),
 })

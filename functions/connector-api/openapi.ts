@@ -22,6 +22,7 @@ import {
 import { ExplanationAnswer, ExplanationInput } from './routes/explain.ts'
 import { MessageList } from './routes/messages.ts'
 import { ConnectorRetryRequested, MessageRetryRequested } from './routes/retry.ts'
+import { TlsReport, TlsReportList } from './routes/tls-reports.ts'
 import { InboundValidationInput } from './routes/validate-inbound.ts'
 
 const Problem = z
@@ -59,6 +60,8 @@ const outputs = {
   MessageRetryRequested,
   ConnectorRetryRequested,
   ExplanationAnswer,
+  TlsReport,
+  TlsReportList,
   Problem,
 }
 
@@ -73,7 +76,7 @@ export function openApi(routes: readonly Description[]) {
     info: {
       title: 'mailflow',
       version: '1',
-      description: 'Connectors, accepted domains and the message trace of a mail gateway.',
+      description: 'Connectors, accepted domains, the message trace and reports on TLS of a mail gateway.',
     },
     paths,
     components: {

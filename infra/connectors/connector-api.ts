@@ -8,6 +8,7 @@ import { type Config, tellDecisionSettings } from '../config.ts'
 import type { ValidateConnector } from '../delivery/validate-connector.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
+import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction, UnitLogs } from '../unit.ts'
 import type { ConnectorsTable } from './connectors-table.ts'
 
@@ -26,6 +27,8 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/messages', methods: [GET] },
   { path: '/messages/{id}', methods: [GET] },
   { path: '/messages/{id}/retry', methods: [POST] },
+  { path: '/tls-reports', methods: [GET] },
+  { path: '/tls-reports/{id}', methods: [GET] },
   { path: '/explain', methods: [POST] },
   { path: '/openapi.json', methods: [GET] },
 ]
@@ -38,6 +41,7 @@ export interface ConnectorApiProps {
   readonly queues: MailQueues
   readonly connectors: ConnectorsTable
   readonly messages: MessagesTable
+  readonly transport: TransportTable
   readonly validate: ValidateConnector
 }
 
@@ -48,7 +52,7 @@ export class ConnectorApi extends Construct {
 
   constructor(scope: Construct, id: string, props: ConnectorApiProps) {
     super(scope, id)
-    const { config, queues, connectors, messages, validate } = props
+    const { config, queues, connectors, messages, transport, validate } = props
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'connector-api',
       description: 'Connectors, accepted domains and the message trace',
@@ -57,6 +61,7 @@ export class ConnectorApi extends Construct {
     })
     connectors.grantReadWrite(this.handler)
     messages.grantHistory(this.handler)
+    transport.grantReceivedReports(this.handler)
     queues.evaluation.grantSend(this.handler)
     tellDecisionSettings(config, this.handler)
     this.api = new HttpApi(this, 'Api', { ...authorisation(config), createDefaultStage: false })

@@ -27,12 +27,18 @@ export class OutboundMail extends Construct {
 
   /** Lets the function send: by SES with permission, by SMTP from where it was placed. */
   grantSend(sender: UnitFunction): void {
-    const { hostname, dnsServers, privateMxNetworks, sesIdentityArns } = this.config
+    const { hostname, sesIdentityArns } = this.config
     sender.addEnvironment('MAIL_HOSTNAME', hostname)
-    sender.addEnvironment('DNS_SERVERS', dnsServers.join(','))
-    sender.addEnvironment('PRIVATE_MX_NETWORKS', privateMxNetworks.join(','))
+    this.tellNetworks(sender)
     this.ses.grantSend(sender, sesIdentityArns)
     this.grantClientCertificates(sender)
+  }
+
+  /** Tells the function whom to ask for names, and where those may lead. */
+  tellNetworks(unit: UnitFunction): void {
+    const { dnsServers, privateMxNetworks } = this.config
+    unit.addEnvironment('DNS_SERVERS', dnsServers.join(','))
+    unit.addEnvironment('PRIVATE_MX_NETWORKS', privateMxNetworks.join(','))
   }
 
   /** They are made after the deployment, when connectors name them; Secrets Manager ends each ARN by chance. */

@@ -29,6 +29,7 @@ export class Alarms extends Construct {
     this.watchQueues(parts)
     this.watchFunctions(parts)
     this.watchPolicy()
+    this.watchReports()
   }
 
   private watchIngress({ config, ingress }: Monitored): void {
@@ -118,6 +119,11 @@ export class Alarms extends Construct {
       functions.validate,
       'Administrators cannot validate outbound connectors; mail flows on.',
     )
+    this.watchErrors(
+      'report-tls',
+      functions.report,
+      'Other domains get our reports on TLS late or not at all.',
+    )
     this.add('Throttles', {
       title: 'Functions are throttled',
       impact: 'Mail is decided, delivered or bounced more slowly than it arrives.',
@@ -163,6 +169,15 @@ export class Alarms extends Construct {
       title: 'Deliveries repeated',
       impact: 'A delivery died in the middle and was made again, so a recipient may hold a message twice.',
       metric: functionMetric('deliver-message', Metric.leasesExpired),
+      threshold: 1,
+    })
+  }
+
+  private watchReports(): void {
+    this.add('TlsReportsFailed', {
+      title: 'Reports on TLS are not sent',
+      impact: 'Domains that asked for our daily report on TLS get none for a day; mail flows on.',
+      metric: functionMetric('report-tls', Metric.tlsReportsFailed),
       threshold: 1,
     })
   }

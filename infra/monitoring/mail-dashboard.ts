@@ -10,6 +10,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch'
 import { Construct } from 'constructs'
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
+import { TlsResult } from '../../shared/contract/tls-result.ts'
 import { functionMetric, ingressMetric } from './mail-metric.ts'
 import type { Monitored } from './monitored.ts'
 
@@ -78,6 +79,7 @@ function decided(): IWidget[] {
 function leaving(): IWidget[] {
   const metric = functionMetric.bind(null, 'deliver-message')
   const bounceMetric = functionMetric.bind(null, 'bounce-message')
+  const reportMetric = functionMetric.bind(null, 'report-tls')
   return [
     graph(
       'Recipients delivered, by TLS',
@@ -88,6 +90,15 @@ function leaving(): IWidget[] {
       metric(Metric.leasesExpired, { label: 'Repeated after a crash' }),
       metric(Metric.handedBack, { label: 'Decided again, connectors changed' }),
       ...counts(bounceMetric, Metric.dsnsSent, 'kind', 'failed', 'delayed', 'relayed', 'delivered'),
+    ]),
+    graph('TLS sessions, by result', counts(metric, Metric.tlsResults, 'result', ...TlsResult.options)),
+    graph('Reports on TLS', [
+      ...counts(reportMetric, Metric.tlsReportsSent, 'by', 'mail', 'https'),
+      reportMetric(Metric.tlsReportsFailed, { label: 'Not sent' }),
+      reportMetric(Metric.tlsReportsUndeliverable, { label: 'Not taken' }),
+      ...counts(metric, Metric.tlsReportsReceived, 'authenticated', 'pass', 'fail', 'none'),
+      metric(Metric.tlsReportsIgnored, { label: 'Mail that is no report' }),
+      metric(Metric.sessionsUncounted, { label: 'Sessions not counted' }),
     ]),
   ]
 }

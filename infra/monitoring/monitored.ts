@@ -9,6 +9,8 @@ export interface Monitored {
   readonly config: Config
   readonly ingress: SmtpIngress
   readonly queues: MailQueues
-  readonly functions: Readonly<Record<'evaluate' | 'deliver' | 'bounce' | 'api' | 'validate', UnitFunction>>
+  readonly functions: Readonly<
+    Record<'evaluate' | 'deliver' | 'bounce' | 'api' | 'validate' | 'report', UnitFunction>
+  >
   readonly api: ConnectorApi
 }

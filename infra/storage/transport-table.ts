@@ -26,6 +26,19 @@ export class TransportTable extends Construct {
     this.tell(unit)
   }
 
+  /** Lets the unit read counted sessions, and claim the reports on them. */
+  grantReporting(unit: Unit): void {
+    this.table.grantCallsUnder(unit, 'sessions#', 'Query')
+    this.table.grantCallsUnder(unit, 'sent#', 'GetItem', 'PutItem', 'UpdateItem')
+    this.tell(unit)
+  }
+
+  /** Lets the unit read the reports that others sent. */
+  grantReceivedReports(unit: Unit): void {
+    this.table.grantCallsUnder(unit, 'report#', 'GetItem', 'Query')
+    this.tell(unit)
+  }
+
   private tell(unit: Unit): void {
     unit.addEnvironment('TRANSPORT_TABLE', this.table.tableName)
   }

@@ -85,7 +85,10 @@ const OutboundMailEnvironment = ConnectorsEnvironment.extend({
   TRANSPORT_TABLE: z.string().min(1),
   SES_CONFIGURATION_SET_REQUIRE_TLS: z.string().min(1),
   SES_CONFIGURATION_SET_OPTIONAL_TLS: z.string().min(1),
-  /** `address[:port]`, comma separated; empty means the system's resolver. */
+  /**
+   * `address[:port]` or `[IPv6 address]:port`, comma separated; empty means the system's resolvers. What they say of
+   * DNSSEC is believed.
+   */
   DNS_SERVERS: commaSeparated,
   /**
    * CIDRs, comma separated, of loopback or private networks that a partner's MX may point into. Empty in most
@@ -131,8 +134,35 @@ export const BounceEnvironment = z.object({
   TRACE_RETENTION_DAYS: retentionDays,
 })
 
+export const ReportEnvironment = z.object({
+  TRANSPORT_TABLE: z.string().min(1),
+  CONTENT_BUCKET: z.string().min(1),
+  EVALUATION_QUEUE_URL: z.url(),
+  DNS_SERVERS: commaSeparated,
+  PRIVATE_MX_NETWORKS: commaSeparated,
+  /** Who reports, for people. */
+  TLS_REPORTER_ORGANISATION: z.string().min(1),
+  /** `From` of reports by mail, and whom to ask about any. */
+  TLS_REPORTER_ADDRESS: z.email(),
+  /** All three or none; the secret is JSON with the field `privateKey`, in PEM. */
+  DKIM_DOMAIN: z.string().min(1).optional(),
+  DKIM_SELECTOR: z.string().min(1).optional(),
+  DKIM_SECRET_ARN: z.string().startsWith('arn:').optional(),
+})
+
+/** Null where reports are not signed here. */
+export function dkimSettings({
+  DKIM_DOMAIN: domain,
+  DKIM_SELECTOR: selector,
+  DKIM_SECRET_ARN: secretArn,
+}: z.output<typeof ReportEnvironment>) {
+  if (domain === undefined || selector === undefined || secretArn === undefined) return null
+  return { domain, selector, secretArn }
+}
+
 export const ApiEnvironment = DecisionEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
+  TRANSPORT_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
 })
 

@@ -19,6 +19,8 @@ test('the API has the routes of its document', () => {
     'GET /openapi.json',
     'GET /outbound-connectors',
     'GET /outbound-connectors/{id}',
+    'GET /tls-reports',
+    'GET /tls-reports/{id}',
     'POST /explain',
     'POST /inbound-connectors',
     'POST /inbound-connectors/{id}/retry',

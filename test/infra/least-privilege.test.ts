@@ -11,7 +11,7 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     reason: 'the call names no resource',
   },
   {
-    role: /^(Delivery|Validation)FunctionRole/,
+    role: /^(Delivery|Validation|Reports)FunctionRole/,
     actions:
       /^ec2:(Describe(NetworkInterfaces|Subnets)|(Create|Delete)NetworkInterface|(Una|A)ssignPrivateIpAddresses)$/,
     resource: /^\*$/,
@@ -30,7 +30,7 @@ const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reas
     reason: 'administrators make these secrets when connectors name them',
   },
   {
-    role: /^(IngressTaskTaskRole|DeliveryFunctionRole|BounceFunctionRole)/,
+    role: /^(IngressTaskTaskRole|DeliveryFunctionRole|BounceFunctionRole|ReportsFunctionRole)/,
     actions: /^s3:(PutObject|GetObject|AbortMultipartUpload)$/,
     resource: /^<ContentBucket\w+\.Arn>\/\*$/,
     reason: 'keys are made when messages arrive',
@@ -131,6 +131,7 @@ test('each unit uses the key of the content bucket as it uses the bucket', () =>
     'DeliveryFunctionRole kms:Decrypt',
     'IngressTaskTaskRole kms:Decrypt',
     'IngressTaskTaskRole kms:GenerateDataKey',
+    'ReportsFunctionRole kms:GenerateDataKey',
   ])
   for (const { resource } of kms) assert.match(resource, /^<ContentKey\w+\.Arn>$/)
 })

@@ -7,6 +7,7 @@ import {
   DeliverEnvironment,
   EvaluateEnvironment,
   IngressEnvironment,
+  ReportEnvironment,
   readEnvironment,
   ValidateEnvironment,
 } from '../../shared/contract/environment.ts'
@@ -21,6 +22,7 @@ const functions: [string, z.ZodObject][] = [
   ['BounceFunction', BounceEnvironment],
   ['ApiFunction', ApiEnvironment],
   ['ValidationFunction', ValidateEnvironment],
+  ['ReportsFunction', ReportEnvironment],
 ]
 
 for (const [deployment, mailflow] of Object.entries(deployments)) {
@@ -71,7 +73,7 @@ test('settings reach the units that need them', () => {
 
 test('every function runs on Node 24 and arm64', () => {
   const all = ofType('AWS::Lambda::Function')
-  assert.equal(all.length, 5)
+  assert.equal(all.length, 6)
   for (const { id, Properties } of all) {
     assert.equal(Properties.Runtime, 'nodejs24.x', id)
     assert.deepEqual(Properties.Architectures, ['arm64'], id)

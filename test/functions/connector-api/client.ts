@@ -6,6 +6,7 @@ import { connectorApi } from '../../../functions/connector-api/api.ts'
 import { ConnectorRepository, SnapshotReader } from '../../../shared/connectors/repository.ts'
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { History } from '../../../shared/messages/history.ts'
+import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
 import { recordingQueue } from '../../support/queue.ts'
 
 export interface Asked {
@@ -46,6 +47,7 @@ export function apiOver(
       settings: { defaultRoute: 'Mx' },
       publicRoots,
     },
+    reports: new ReceivedReports(documents, 'transport'),
     logger,
     now,
   })

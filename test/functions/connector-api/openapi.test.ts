@@ -63,6 +63,8 @@ const routes = [
   'GET /messages',
   'GET /messages/{id}',
   'POST /messages/{id}/retry',
+  'GET /tls-reports',
+  'GET /tls-reports/{id}',
   'GET /openapi.json',
   'POST /explain',
 ]

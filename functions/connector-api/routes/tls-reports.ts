@@ -1,0 +1,118 @@
+/** `/tls-reports`: what others report of TLS with us (RFC 8460). */
+import { z } from 'zod'
+import { normaliseDomain } from '../../../shared/mail/domain.ts'
+import { Problem } from '../../../shared/middleware/problem.ts'
+import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import { ReceivedReport, ReportedPolicy, ReportSummary } from '../../../shared/tls-reports/received-report.ts'
+import type { ReceivedReports, ReportFilter } from '../../../shared/tls-reports/received-reports.ts'
+import { cursorOf } from '../request.ts'
+import { type Route, route } from '../route.ts'
+import { limitUpTo, listAnswer, listOf } from './lists.ts'
+import { notFound } from './outcomes.ts'
+
+const acceptedDomain = z
+  .boolean()
+  .describe('whether the domain is an accepted domain or lies below one; anybody may report on any')
+
+export const TlsReport = ReceivedReport.extend({
+  policies: z.array(ReportedPolicy.extend({ acceptedDomain })),
+})
+export const TlsReportList = listOf(ReportSummary.extend({ acceptedDomain }))
+
+const dayMs = 86_400_000
+const usualDays = 30
+/** Each day of a span costs a query, whether or not there was a report. */
+const mostDays = 92
+
+const day = z.iso.date('is not a day, such as 2026-02-03')
+
+const domain = z
+  .string()
+  .max(255)
+  .transform((text, context): string => {
+    const comparable = normaliseDomain(text)
+    if (comparable !== null) return comparable
+    context.addIssue({ code: 'custom', message: 'is not a domain' })
+    return z.NEVER
+  })
+
+const ReportQuery = z.strictObject({
+  domain: domain.optional().describe('a policy domain: ours, or the name of a mail server of ours'),
+  since: day.optional().describe(`first day reported on, UTC; ${usualDays} days before until when left out`),
+  until: day.optional().describe('last day reported on, UTC; today when left out'),
+  cursor: cursorOf(z.strictObject({ day: z.iso.date(), after: z.string().max(100) })).optional(),
+  limit: limitUpTo(200, 50),
+})
+
+export interface TlsReportDependencies {
+  reports: Pick<ReceivedReports, 'get' | 'page'>
+  /** The connectors as they are now, with the accepted domains. */
+  snapshot(): Promise<Pick<Snapshot, 'acceptedDomains'>>
+  /** Milliseconds since the epoch. */
+  now(): number
+}
+
+export function tlsReportRoutes({ reports, snapshot, now }: TlsReportDependencies): Route[] {
+  return [
+    route(
+      {
+        method: 'GET',
+        path: '/tls-reports',
+        summary: 'List the reports of others on TLS with us, latest day first',
+        query: ReportQuery,
+        answers: { 200: TlsReportList },
+      },
+      async ({ query }) => {
+        const page = await reports.page(filterOf(query, now()), query.cursor ?? null, query.limit)
+        const { acceptedDomains } = await snapshot()
+        const items = page.reports.map((report) => ({
+          ...report,
+          acceptedDomain: report.domains.some((name) => liesWithin(name, acceptedDomains)),
+        }))
+        return listAnswer(items, page.next)
+      },
+    ),
+    route(
+      {
+        method: 'GET',
+        path: '/tls-reports/{id}',
+        summary: 'Read a report of others on TLS with us',
+        answers: { 200: TlsReport },
+        problems: [404],
+      },
+      async ({ parameter }) => {
+        const report = await reports.get(parameter)
+        if (!report) throw notFound('report')
+        const { acceptedDomains } = await snapshot()
+        const policies = report.policies.map((policy) => ({
+          ...policy,
+          acceptedDomain: liesWithin(policy.domain, acceptedDomains),
+        }))
+        return { status: 200, body: { ...report, policies } }
+      },
+    ),
+  ]
+}
+
+/** @throws Problem 400 for a span that is empty or too long */
+function filterOf(query: z.output<typeof ReportQuery>, now: number): ReportFilter {
+  const until = query.until ?? new Date(now).toISOString().slice(0, 10)
+  const usual = new Date(Date.parse(until) - usualDays * dayMs).toISOString().slice(0, 10)
+  const since = query.since ?? usual
+  if (since > until) throw badSpan('must not be later than until')
+  if (Date.parse(until) - Date.parse(since) > mostDays * dayMs)
+    throw badSpan(`may lie at most ${mostDays} days before until`)
+  return { since, until, domain: query.domain ?? null }
+}
+
+const badSpan = (message: string): Problem =>
+  new Problem(400, 'The query is not valid.', { errors: [{ path: 'since', message }] })
+
+/** A mail server's name lies below its domain. */
+function liesWithin(name: string, acceptedDomains: ReadonlySet<string>): boolean {
+  for (let rest = name; rest !== ''; rest = rest.slice(rest.indexOf('.') + 1)) {
+    if (acceptedDomains.has(rest)) return true
+    if (!rest.includes('.')) return false
+  }
+  return false
+}

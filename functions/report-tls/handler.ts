@@ -1,0 +1,125 @@
+/** report-tls: a schedule's function. It sends the reports on the day before, or on a day that it is told. */
+import { Logger } from '@aws-lambda-powertools/logger'
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import type { Context } from 'aws-lambda'
+import { ulid } from 'ulid'
+import { z } from 'zod'
+import { dkimSettings, ReportEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
+import type { EvaluationJob } from '../../shared/contract/jobs.ts'
+import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
+import { reportHours } from '../../shared/contract/report-schedule.ts'
+import { domainOf } from '../../shared/mail/address.ts'
+import { Claims } from '../../shared/messages/claims.ts'
+import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
+import { createResolver } from '../../shared/net/resolver.ts'
+import { JobQueue } from '../../shared/queues/job-queue.ts'
+import { SessionCounters } from '../../shared/tls-reports/counters.ts'
+import { dayBefore } from '../../shared/tls-reports/days.ts'
+import { readDkimKey } from './dkim-secret.ts'
+import { contentReference, type Dependencies as SendDependencies, sendReport } from './send-report.ts'
+import { type Run, type Sent, sendReports, type Told } from './send-reports.ts'
+
+/** A schedule's event has no day; whoever asks by hand may name one: `{"day":"2026-02-03"}`. */
+const Asked = z.object({ day: z.iso.date().optional() })
+
+/** Milliseconds that must be left to begin with another domain: those under way are to end. */
+const leastTime = 90_000
+
+// What runs at cold start.
+
+const environment = readEnvironment(ReportEnvironment, process.env)
+const logger = new Logger({ serviceName: 'report-tls' })
+const metrics = new Metrics({ namespace: metricNamespace, serviceName: 'report-tls' })
+const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
+const s3 = new S3Client(clientDefaults)
+const secrets = new SecretsManagerClient(clientDefaults)
+const resolver = createResolver(environment.DNS_SERVERS)
+const dkim = dkimSettings(environment)
+
+const reporter = {
+  organisation: environment.TLS_REPORTER_ORGANISATION,
+  address: environment.TLS_REPORTER_ADDRESS,
+  domain: domainOf(environment.TLS_REPORTER_ADDRESS) ?? '',
+}
+
+const counters = new SessionCounters(documents, environment.TRANSPORT_TABLE)
+const claims = new Claims<Sent>(documents, environment.TRANSPORT_TABLE)
+const now = () => new Date()
+
+const sending: Omit<SendDependencies, 'dkimKey'> = {
+  reporter,
+  async store(key, octets) {
+    const content = contentReference(environment.CONTENT_BUCKET, key, octets)
+    await s3.send(new PutObjectCommand({ Bucket: content.bucket, Key: content.key, Body: octets }))
+    return content
+  },
+  evaluation: new JobQueue<EvaluationJob>(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),
+  https: { resolver, privateNetworks: environment.PRIVATE_MX_NETWORKS },
+  id: (at) => ulid(at.getTime()),
+  now,
+}
+
+// What AWS calls.
+
+/** @throws when counters or claims cannot be read; Lambda then runs it again */
+export async function handler(
+  event: unknown,
+  context?: Pick<Context, 'getRemainingTimeInMillis'>,
+): Promise<Run> {
+  const { day = dayBefore(now()) } = Asked.parse(event ?? {})
+  const hour = now().getUTCHours()
+  const isLast = hour >= (reportHours.at(-1) ?? 0)
+  const key = dkim === null ? null : once(() => readDkimKey(secrets, dkim))
+  try {
+    const run = await sendReports(day, {
+      counters,
+      claims,
+      resolver,
+      reporter,
+      send: (report, place) =>
+        sendReport(report, place, { ...sending, dkimKey: async () => key?.() ?? null }),
+      now,
+      hasTime: () => (context?.getRemainingTimeInMillis() ?? Number.POSITIVE_INFINITY) > leastTime,
+      tell: (told) => tell(told, isLast),
+    })
+    logger.info('Reports on TLS were sent', { day, ...run })
+    if (run.cutShort && isLast) {
+      logger.error('There was no time for all reports on TLS', { day })
+      metrics.addMetric(Metric.tlsReportsFailed, MetricUnit.Count, 1)
+    }
+    return run
+  } finally {
+    if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics()
+  }
+}
+
+/** A report may yet be sent by a later run, unless this is the day's last. */
+function tell({ domain, place, ...told }: Told, isLast: boolean): void {
+  switch (told.kind) {
+    case 'Sent': {
+      const by = told.by === 'Mail' ? 'mail' : 'https'
+      metrics.singleMetric().addDimension('by', by).addMetric(Metric.tlsReportsSent, MetricUnit.Count, 1)
+      return
+    }
+    case 'Undeliverable':
+      logger.warn('A report on TLS is not taken', { domain, place, why: told.why, isLast })
+      if (isLast) metrics.addMetric(Metric.tlsReportsUndeliverable, MetricUnit.Count, 1)
+      return
+    case 'Failed':
+      logger.error('A report on TLS cannot be sent', { domain, place, isLast, error: told.error })
+      if (isLast) metrics.addMetric(Metric.tlsReportsFailed, MetricUnit.Count, 1)
+  }
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}

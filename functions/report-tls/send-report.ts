@@ -1,0 +1,99 @@
+/**
+ * One report to one place. By mail it is a new message from `<>`, which takes the way of any other: connectors apply,
+ * and nobody bounces it. By HTTPS it goes at once, to a server whose certificate is verified; the RFC lets senders do
+ * without (§3), and a report says who writes to whom.
+ */
+import { createHash } from 'node:crypto'
+import type { EvaluationJob } from '../../shared/contract/jobs.ts'
+import {
+  type ContentReference,
+  type Message,
+  plainEnvelope,
+  plaintext,
+  untried,
+} from '../../shared/contract/message.ts'
+import { askForeign, type ForeignHttpsOptions } from '../../shared/net/foreign-https.ts'
+import type { Sender } from '../../shared/queues/job-queue.ts'
+import type { ReportPlace } from '../../shared/tls-reports/record.ts'
+import type { Reporter, TlsReport } from '../../shared/tls-reports/report.ts'
+import { compressed, type DkimKey, reportMail } from '../../shared/tls-reports/report-mail.ts'
+import type { Sending } from './send-reports.ts'
+
+export interface Dependencies {
+  reporter: Reporter
+  /** Null where none is configured. @throws when it cannot be read */
+  dkimKey(): Promise<DkimKey | null>
+  /** Stores octets and says where they lie. */
+  store(key: string, octets: Buffer): Promise<ContentReference>
+  evaluation: Sender<EvaluationJob>
+  https: Pick<ForeignHttpsOptions, 'resolver' | 'privateNetworks'>
+  /** Makes a message's id. */
+  id(at: Date): string
+  now(): Date
+}
+
+/** Rejects for a fault of ours. */
+export function sendReport(
+  report: TlsReport,
+  place: ReportPlace,
+  dependencies: Dependencies,
+): Promise<Sending> {
+  return place.kind === 'Mail'
+    ? byMail(report, place.address, dependencies)
+    : byHttps(report, new URL(place.url), dependencies)
+}
+
+async function byMail(report: TlsReport, to: string, dependencies: Dependencies): Promise<Sending> {
+  const { reporter, dkimKey, store, evaluation } = dependencies
+  const at = dependencies.now()
+  const id = dependencies.id(at)
+  const octets = await reportMail(report, { id, to, at }, reporter, await dkimKey())
+  const content = await store(`reports/${id}`, octets)
+  await evaluation.send([
+    { job: { message: messageOf(id, at, content), recipients: [untried(to)], notBefore: null } },
+  ])
+  return { kind: 'Sent' }
+}
+
+const messageOf = (id: string, at: Date, content: ContentReference): Message => ({
+  id,
+  receivedAt: at.toISOString(),
+  source: null,
+  direction: 'Originating',
+  attributedTo: null,
+  tls: plaintext,
+  envelope: plainEnvelope(''),
+  size: content.length,
+  content,
+})
+
+/** Milliseconds, and octets of the answer. */
+const limits = { whole: 30_000, silence: 10_000, body: 65_536 }
+
+async function byHttps(report: TlsReport, url: URL, { https }: Dependencies): Promise<Sending> {
+  const body = await compressed(report)
+  const answer = await askForeign(
+    { ...https, limits },
+    {
+      host: url.hostname,
+      path: `${url.pathname}${url.search}`,
+      method: 'POST',
+      headers: {
+        'Content-Type': 'application/tlsrpt+gzip',
+        'Content-Length': String(body.length),
+        'User-Agent': 'mailflow',
+      },
+      body,
+    },
+  )
+  if (answer.kind === 'Failed') return { kind: 'Undeliverable', why: answer.detail }
+  return answer.status >= 200 && answer.status < 300
+    ? { kind: 'Sent' }
+    : { kind: 'Undeliverable', why: `${url.hostname} answered ${answer.status}` }
+}
+
+/** Where a report's octets lie. */
+export function contentReference(bucket: string, key: string, octets: Buffer): ContentReference {
+  const sha256 = createHash('sha256').update(octets).digest('hex')
+  return { bucket, key, offset: 0, length: octets.length, sha256 }
+}

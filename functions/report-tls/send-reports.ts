@@ -1,0 +1,145 @@
+/**
+ * Sends the reports on one day (RFC 8460): to each domain that asks for one, at each of the places it names, once. A
+ * place is claimed before something is sent to it, so neither a second run nor a repeated one sends a second copy; what
+ * could not be sent stays unclaimed, and is sent by a later run.
+ */
+import { createHash } from 'node:crypto'
+import type { Claims } from '../../shared/messages/claims.ts'
+import type { Resolver } from '../../shared/net/resolver.ts'
+import type { DomainCounts, SessionCounters } from '../../shared/tls-reports/counters.ts'
+import { placeText, type ReportPlace, recordName, reportPlaces } from '../../shared/tls-reports/record.ts'
+import { buildReport, type Reporter, type TlsReport } from '../../shared/tls-reports/report.ts'
+import { sentReportKey } from '../../shared/transport/keys.ts'
+
+/** What is kept of a report that was sent. */
+export interface Sent {
+  at: string
+}
+
+/** `Undeliverable`: the place does not take it, which is its owner's to mend. */
+export type Sending = { kind: 'Sent' } | { kind: 'Undeliverable'; why: string }
+
+export interface Dependencies {
+  counters: Pick<SessionCounters, 'domains'>
+  claims: Claims<Sent>
+  resolver: Resolver
+  reporter: Reporter
+  /** Rejects for a fault of ours. */
+  send(report: TlsReport, place: ReportPlace): Promise<Sending>
+  now(): Date
+  /** Whether there is time to begin with another domain. */
+  hasTime(): boolean
+  /** Told of each report that was sent, and of each that was not. */
+  tell(told: Told): void
+}
+
+export type Told = { domain: string; place: string } & (
+  | { kind: 'Sent'; by: ReportPlace['kind'] }
+  | { kind: 'Undeliverable'; why: string }
+  | { kind: 'Failed'; error: Error }
+)
+
+/** What a run came to. */
+export interface Run {
+  domains: number
+  sent: number
+  /** Reports that another run sent or is sending. */
+  known: number
+  undeliverable: number
+  failed: number
+  /** Domains whose record could not be asked for. */
+  unasked: number
+  /** There was no time for the rest of the domains. */
+  cutShort: boolean
+}
+
+/** Longer than the function may run, and shorter than the time between two runs. */
+const leaseMs = 20 * 60_000
+/** Days that a claim is remembered. */
+const rememberedDays = 10
+const domainsAtOnce = 20
+
+/** @throws when the counters or the claims cannot be read */
+export async function sendReports(day: string, dependencies: Dependencies): Promise<Run> {
+  const run: Run = {
+    domains: 0,
+    sent: 0,
+    known: 0,
+    undeliverable: 0,
+    failed: 0,
+    unasked: 0,
+    cutShort: false,
+  }
+  const running = new Set<Promise<void>>()
+  let fault: unknown
+  for await (const counts of dependencies.counters.domains(day)) {
+    run.cutShort = !dependencies.hasTime()
+    if (run.cutShort || fault !== undefined) break
+    run.domains += 1
+    const work = reportTo(counts, day, run, dependencies)
+      .catch((error: unknown) => {
+        fault ??= error
+      })
+      .finally(() => running.delete(work))
+    running.add(work)
+    if (running.size >= domainsAtOnce) await Promise.race(running)
+  }
+  await Promise.all(running)
+  if (fault !== undefined) throw fault
+  return run
+}
+
+async function reportTo(
+  counts: DomainCounts,
+  day: string,
+  run: Run,
+  dependencies: Dependencies,
+): Promise<void> {
+  const answer = await dependencies.resolver.ask(recordName(counts.domain), 'TXT')
+  if (answer.kind === 'Failed') run.unasked += 1
+  const places = answer.kind === 'Found' ? reportPlaces(answer.records) : []
+  if (places.length === 0) return
+  const report = buildReport(counts, day, dependencies.reporter)
+  await Promise.all(places.map((place) => sendOnce(report, place, run, dependencies)))
+}
+
+async function sendOnce(
+  report: TlsReport,
+  place: ReportPlace,
+  run: Run,
+  { claims, send, now, tell }: Dependencies,
+): Promise<void> {
+  const { day, domain } = report
+  const at = now()
+  const key = sentReportKey(day, domain, digest(placeText(place)))
+  const claim = await claims.claim(
+    key,
+    at,
+    leaseMs,
+    Math.floor(at.getTime() / 1000) + rememberedDays * 86_400,
+  )
+  if (claim.kind !== 'Claimed') {
+    run.known += 1
+    return
+  }
+  const told = { domain, place: placeText(place) }
+  try {
+    const sending = await send(report, place)
+    if (sending.kind === 'Undeliverable') {
+      run.undeliverable += 1
+      return tell({ ...told, ...sending })
+    }
+  } catch (error) {
+    run.failed += 1
+    return tell({
+      ...told,
+      kind: 'Failed',
+      error: error instanceof Error ? error : new Error(String(error)),
+    })
+  }
+  await claims.complete(key, { at: at.toISOString() })
+  run.sent += 1
+  tell({ ...told, kind: 'Sent', by: place.kind })
+}
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 20)

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto'
+import { Duration } from 'aws-cdk-lib'
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { Construct } from 'constructs'
+import { reportHours } from '../../shared/contract/report-schedule.ts'
+import { type Config, reporterOf } from '../config.ts'
+import type { OutboundMail } from '../delivery/outbound-mail.ts'
+import type { MailQueues } from '../queues/mail-queues.ts'
+import type { ContentBucket } from '../storage/content-bucket.ts'
+import type { TransportTable } from '../storage/transport-table.ts'
+import { UnitFunction } from '../unit.ts'
+
+export interface ReportTlsProps {
+  readonly config: Config
+  readonly outboundMail: OutboundMail
+  readonly queues: MailQueues
+  readonly content: ContentBucket
+  readonly transport: TransportTable
+}
+
+/** Reports to other domains, day by day, how TLS fared in our sessions with them. */
+export class ReportTls extends Construct {
+  readonly handler: UnitFunction
+
+  constructor(scope: Construct, id: string, props: ReportTlsProps) {
+    super(scope, id)
+    const { config, outboundMail, queues, content, transport } = props
+    this.handler = new UnitFunction(this, 'Function', {
+      unit: 'report-tls',
+      description: 'Sends the daily reports on TLS to the domains that ask for them',
+      config,
+      limits: config.functions.report,
+      ...outboundMail.placement,
+    })
+    outboundMail.tellNetworks(this.handler)
+    transport.grantReporting(this.handler)
+    content.grantWrite(this.handler)
+    queues.evaluation.grantSend(this.handler)
+    this.introduce(config)
+    new Rule(this, 'Schedule', {
+      description: 'When the reports on the day before are sent, and tried again',
+      schedule: Schedule.cron({ minute: String(minuteOf(config)), hour: reportHours.join(',') }),
+      targets: [new LambdaFunction(this.handler, { retryAttempts: 2, maxEventAge: Duration.hours(1) })],
+    })
+  }
+
+  private introduce(config: Config): void {
+    const { organisation, address, dkim } = reporterOf(config)
+    this.handler.addEnvironment('TLS_REPORTER_ORGANISATION', organisation)
+    this.handler.addEnvironment('TLS_REPORTER_ADDRESS', address)
+    if (dkim === undefined) return
+    this.handler.addEnvironment('DKIM_DOMAIN', dkim.domain)
+    this.handler.addEnvironment('DKIM_SELECTOR', dkim.selector)
+    this.handler.addEnvironment('DKIM_SECRET_ARN', dkim.secretArn)
+    this.allow('secretsmanager:GetSecretValue', dkim.secretArn)
+    if (dkim.secretKeyArn !== undefined) this.allow('kms:Decrypt', dkim.secretKeyArn)
+  }
+
+  private allow(action: string, resource: string): void {
+    this.handler.addToRolePolicy(new PolicyStatement({ actions: [action], resources: [resource] }))
+  }
+}
+
+/** So that not every deployment reports at once (RFC 8460 §4.1), and the same one always at the same time. */
+const minuteOf = ({ hostname }: Config): number =>
+  createHash('sha256').update(hostname).digest().readUInt16BE(0) % 60
