@@ -1,0 +1,317 @@
+/** Whole attempts: names, policy host, mail servers and certificates are real, the clock and the table are the test's. */
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { formatReply } from '../../../../shared/mail/reply.ts'
+import { MtaStsSource } from '../../../../shared/net/mta-sts/source.ts'
+import { deliverBySmtp, type Outcome, type SessionRecord } from '../../../../shared/net/smtp-delivery.ts'
+import { PolicyTable } from '../../../../shared/transport/policy-table.ts'
+import { fakeResolver } from '../../../support/dns.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../../support/dynamodb.ts'
+import { message, recipient } from '../../../support/fixtures.ts'
+import { createPki, daysFromNow, type Identity, type Pki, selfSigned } from '../../../support/pki.ts'
+import {
+  type Answering,
+  lead,
+  type PolicyHost,
+  plainText,
+  policyText,
+  startPolicyHost,
+  trust,
+} from '../../../support/policy-host.ts'
+import { type Partner, startPartner } from '../../../support/smtp-partner.ts'
+
+const secret = 'The secret is 4711.'
+const content = Buffer.from(`From: a@elsewhere.example\r\nSubject: hello\r\n\r\n${secret}\r\n`)
+const week = 604_800
+const [listed, other] = ['mx.partner.example', 'mx.elsewhere.example']
+
+let pki: Pki
+let database: TestDynamoDb
+let policyHost: PolicyHost
+let answer: Answering
+let clock: Date
+let domains = 0
+let domain: string
+let txt: string | null
+let source: MtaStsSource
+const partners: Partner[] = []
+
+before(async () => {
+  pki = await createPki()
+  trust(pki.ca)
+  database = await startDynamoDb()
+})
+after(() => database.stop())
+
+beforeEach(async () => {
+  domains += 1
+  domain = `partner${domains}.example`
+  policyHost = await startPolicyHost(await pki.issue({ names: [`mta-sts.${domain}`] }), (request, response) =>
+    answer(request, response),
+  )
+  answer = plainText(policyText())
+  clock = new Date()
+  txt = 'v=STSv1; id=a1'
+  source = worker()
+})
+
+/** Without what another has in memory. */
+const worker = () =>
+  new MtaStsSource({
+    store: new PolicyTable(database.documents, database.transportTable),
+    resolver: { ask: (name, type, signal) => resolver([]).ask(name, type, signal) },
+    privateNetworks: ['127.0.0.0/8'],
+    now: () => clock,
+    told: () => {},
+  })
+
+const addresses: Record<string, string> = { [listed]: '127.3.0.1', [other]: '127.3.0.2' }
+
+const resolver = (exchanges: readonly string[]) =>
+  fakeResolver({
+    mx: exchanges.length > 0 ? { [domain]: exchanges.map((host, index) => [index, host]) } : {},
+    a: {
+      [`mta-sts.${domain}`]: [policyHost.address],
+      ...Object.fromEntries(Object.entries(addresses).map(([host, address]) => [host, [address]])),
+    },
+    txt: txt === null ? {} : { [`_mta-sts.${domain}`]: [txt] },
+  })
+
+/** A mail server behind port 25 of a host. */
+async function serve(host: string, tls?: Identity): Promise<Partner> {
+  const partner = await startPartner(tls ? { tls } : {})
+  lead(`${addresses[host]}:25`, partner.port)
+  partners.push(partner)
+  return partner
+}
+
+const goodFor = (host: string) => pki.issue({ names: [host] })
+
+interface Attempted {
+  outcome: Outcome
+  sessions: SessionRecord[]
+}
+
+async function attempt(...exchanges: string[]): Promise<Attempted> {
+  const sessions: SessionRecord[] = []
+  const outcomes = await deliverBySmtp(
+    { kind: 'Mx', domain },
+    {
+      message: message(),
+      recipients: [recipient({ address: `b@${domain}` })],
+      content,
+      tls: {
+        level: 'Opportunistic',
+        mode: 'Enforce',
+        tlsDomain: null,
+        certificateAuthorities: [],
+        minimumTlsVersion: 'TLSv1.2',
+        smtpDaneMode: 'Opportunistic',
+        mtaStsMode: 'Opportunistic',
+        clientCertificate: null,
+      },
+    },
+    {
+      name: 'mail.ours.example',
+      resolver: resolver(exchanges),
+      privateNetworks: ['127.0.0.0/8'],
+      random: () => 0,
+      timeouts: { connect: 2_000, greeting: 2_000, command: 2_000, data: 2_000 },
+      mtaSts: (of, signal) => source.policyFor(of, signal),
+      credentials: async () => {
+        throw new Error('no secret')
+      },
+      record: (session) => sessions.push(session),
+      signal: AbortSignal.timeout(20_000),
+    },
+  )
+  const [outcome] = outcomes.values()
+  assert.ok(outcome)
+  return { outcome, sessions }
+}
+
+const demanded = ({ policy, policySource }: Outcome) => `${policy} by ${policySource}`
+
+async function stopPartners(): Promise<void> {
+  await Promise.all(partners.splice(0).map((partner) => partner.stop()))
+  await policyHost.stop()
+}
+
+describe('mode enforce', () => {
+  it('verifies the host by name', async (t) => {
+    t.after(stopPartners)
+    const partner = await serve(listed, await goodFor(listed))
+    const { outcome, sessions } = await attempt(listed)
+    assert.equal(outcome.outcome, 'Delivered')
+    assert.equal(demanded(outcome), 'DomainValidation by MtaSts')
+    assert.equal(outcome.tls?.verified, true)
+    assert.equal(outcome.tlsResult, 'success')
+    assert.equal(partner.received[0]?.tls?.serverName, listed)
+    assert.equal(sessions[0]?.mtaSts.kind, 'Policy')
+    assert.ok(!partner.wire().includes(secret))
+  })
+
+  it('a host that is not listed is not even connected to', async (t) => {
+    t.after(stopPartners)
+    const partner = await serve(other, await goodFor(other))
+    const { outcome, sessions } = await attempt(other)
+    assert.equal(outcome.outcome, 'TlsNotMet')
+    assert.match(
+      formatReply(outcome.reply),
+      /^451 4\.4\.8 mx\.elsewhere\.example is not among the mail servers/,
+    )
+    assert.equal(outcome.tlsResult, 'validation-failure')
+    assert.equal(partner.connections(), 0)
+    assert.equal(sessions[0]?.result, 'validation-failure')
+  })
+
+  it('a host that is not listed is passed over for one that is', async (t) => {
+    t.after(stopPartners)
+    const stranger = await serve(other, await goodFor(other))
+    const partner = await serve(listed, await goodFor(listed))
+    const { outcome } = await attempt(other, listed)
+    assert.equal(outcome.outcome, 'Delivered')
+    assert.equal(outcome.host, listed)
+    assert.deepEqual([stranger.connections(), partner.received.length], [0, 1])
+  })
+
+  const bad: [what: string, identity: () => Promise<Identity>, result: string][] = [
+    ['of nobody', () => selfSigned({ names: [listed] }), 'certificate-not-trusted'],
+    [
+      'of another authority',
+      async () => (await createPki('Other CA')).issue({ names: [listed] }),
+      'certificate-not-trusted',
+    ],
+    [
+      'out of date',
+      () => pki.issue({ names: [listed], notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }),
+      'certificate-expired',
+    ],
+    ['for another host', () => goodFor(other), 'certificate-host-mismatch'],
+    [
+      'for the host by its common name only',
+      () => pki.issue({ names: [], commonName: listed }),
+      'certificate-host-mismatch',
+    ],
+  ]
+  for (const [what, identity, result] of bad)
+    it(`a certificate ${what} is refused before the message`, async (t) => {
+      t.after(stopPartners)
+      const partner = await serve(listed, await identity())
+      const { outcome } = await attempt(listed)
+      assert.equal(outcome.outcome, 'TlsNotMet')
+      assert.match(formatReply(outcome.reply), /^451 4\.7\.5 MTA-STS: /)
+      assert.equal(outcome.tlsResult, result)
+      assert.ok(!partner.commands.some((command) => command.startsWith('MAIL')))
+    })
+
+  it('a host without TLS gets nothing', async (t) => {
+    t.after(stopPartners)
+    const partner = await serve(listed)
+    const { outcome } = await attempt(listed)
+    assert.equal(outcome.outcome, 'TlsNotMet')
+    assert.match(formatReply(outcome.reply), /^451 4\.7\.321 /)
+    assert.ok(!partner.commands.some((command) => command.startsWith('MAIL')))
+  })
+
+  it('a wildcard lists hosts of one label more', async (t) => {
+    t.after(stopPartners)
+    answer = plainText(policyText({ mx: ['*.elsewhere.example'] }))
+    await serve(other, await goodFor(other))
+    assert.equal((await attempt(other)).outcome.outcome, 'Delivered')
+  })
+})
+
+describe('the other modes', () => {
+  it('testing: delivered, and what would have been refused is on record', async (t) => {
+    t.after(stopPartners)
+    answer = plainText(policyText({ mode: 'testing' }))
+    const partner = await serve(other, await selfSigned({ names: [other] }))
+    const { outcome, sessions } = await attempt(other)
+    assert.equal(outcome.outcome, 'Delivered')
+    assert.equal(demanded(outcome), 'Opportunistic by Opportunistic')
+    assert.equal(outcome.reportOnly?.enhanced, '4.4.8')
+    assert.equal(sessions[0]?.result, 'validation-failure')
+    assert.equal(partner.received.length, 1)
+  })
+
+  it('testing: a bad certificate likewise', async (t) => {
+    t.after(stopPartners)
+    answer = plainText(policyText({ mode: 'testing' }))
+    await serve(listed, await selfSigned({ names: [listed] }))
+    const { outcome } = await attempt(listed)
+    assert.equal(outcome.outcome, 'Delivered')
+    assert.equal(outcome.reportOnly?.enhanced, '4.7.5')
+    assert.equal(outcome.tlsResult, 'certificate-not-trusted')
+  })
+
+  it('none: as without a policy', async (t) => {
+    t.after(stopPartners)
+    answer = plainText(policyText({ mode: 'none', mx: [] }))
+    await serve(other)
+    const { outcome } = await attempt(other)
+    assert.equal(outcome.outcome, 'Delivered')
+    assert.deepEqual([outcome.tls, outcome.reportOnly], [null, null])
+  })
+})
+
+describe('a policy that is suppressed', () => {
+  /** Whoever has the DNS has the mail, were it not for the policy. */
+  const taken: [what: string, arrange: () => Promise<void>][] = [
+    [
+      'the record is gone',
+      async () => {
+        txt = null
+      },
+    ],
+    [
+      'the policy host is away',
+      async () => {
+        txt = 'v=STSv1; id=b2'
+        await policyHost.stop()
+      },
+    ],
+  ]
+  for (const [what, arrange] of taken)
+    it(`still keeps mail from a stranger: ${what}`, async (t) => {
+      t.after(stopPartners)
+      await serve(listed, await goodFor(listed))
+      assert.equal((await attempt(listed)).outcome.outcome, 'Delivered')
+      await arrange()
+      source = worker()
+      const stranger = await serve(other, await goodFor(other))
+      const { outcome } = await attempt(other)
+      assert.equal(outcome.reply.enhanced, '4.4.8')
+      assert.equal(stranger.connections(), 0)
+    })
+
+  it('ends at its end: then the mail goes as without one, and the fault is on record', async (t) => {
+    t.after(stopPartners)
+    await serve(listed, await goodFor(listed))
+    await attempt(listed)
+    await policyHost.stop()
+    clock = new Date(clock.getTime() + week * 1000)
+    source = worker()
+    await serve(other)
+    const { outcome, sessions } = await attempt(other)
+    assert.equal(outcome.outcome, 'Delivered')
+    const seen = sessions[0]?.mtaSts
+    assert.equal(seen?.kind === 'None' && seen.fault?.result, 'sts-policy-fetch-error')
+  })
+})
+
+describe('a policy that has changed', () => {
+  it('counts in the attempt in which its id is first seen, so none fails for the old one', async (t) => {
+    t.after(stopPartners)
+    await serve(listed, await goodFor(listed))
+    await attempt(listed)
+    const moved = await serve(other, await goodFor(other))
+    assert.equal((await attempt(other)).outcome.reply.enhanced, '4.4.8')
+    txt = 'v=STSv1; id=b2'
+    answer = plainText(policyText({ mx: [other] }))
+    clock = new Date(clock.getTime() + 1_000)
+    assert.equal((await attempt(other)).outcome.outcome, 'Delivered')
+    assert.equal(moved.received.length, 1)
+    assert.equal((await attempt(listed)).outcome.reply.enhanced, '4.4.8')
+  })
+})

@@ -1,0 +1,555 @@
+import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { MtaStsSource, type PolicyTrouble } from '../../../../shared/net/mta-sts/source.ts'
+import { type MtaSts, noMtaSts } from '../../../../shared/policy/transport-security.ts'
+import {
+  type FailedFetch,
+  type KeptPolicy,
+  type KnownOfDomain,
+  nothingKnown,
+  type PolicyStore,
+} from '../../../../shared/transport/policy-table.ts'
+import { fakeResolver } from '../../../support/dns.ts'
+import { createPki } from '../../../support/pki.ts'
+import {
+  type Answering,
+  type PolicyHost,
+  plainText,
+  policyText,
+  startPolicyHost,
+  trust,
+} from '../../../support/policy-host.ts'
+
+const minute = 60_000
+const hour = 3_600_000
+const day = 86_400_000
+const week = 604_800
+const begin = Date.parse('2026-11-25T00:00:00Z')
+const domain = 'partner.example'
+
+/** As the table: what was fetched later stays. */
+class Shelf implements PolicyStore {
+  readonly known = new Map<string, KnownOfDomain>()
+  reads = 0
+  broken = false
+
+  async read(of: string): Promise<KnownOfDomain> {
+    this.reads += 1
+    if (this.broken) throw new Error('the table is away')
+    return this.known.get(of) ?? nothingKnown
+  }
+
+  async keep(of: string, policy: KeptPolicy): Promise<void> {
+    if (this.broken) throw new Error('the table is away')
+    if ((this.known.get(of)?.policy?.fetchedAt ?? -1) < policy.fetchedAt)
+      this.known.set(of, { policy, failure: null })
+  }
+
+  async noteFailure(of: string, failure: FailedFetch): Promise<void> {
+    if (this.broken) throw new Error('the table is away')
+    this.known.set(of, { policy: this.known.get(of)?.policy ?? null, failure })
+  }
+}
+
+/** One domain, its name servers, its policy host, and the time. */
+let clock: number
+let answer: Answering
+let txt: string[]
+let dnsFails: string | null
+let shelf: Shelf
+let host: PolicyHost
+let strangers: PolicyHost
+let troubles: PolicyTrouble[]
+let asked: string[]
+let address: string
+
+before(async () => {
+  const pki = await createPki()
+  trust(pki.ca)
+  const identity = await pki.issue({ names: ['*.partner.example', 'mta-sts.sub.partner.example'] })
+  host = await startPolicyHost(identity, (request, response) => answer(request, response))
+  strangers = await startPolicyHost(await pki.issue({ names: ['mta-sts.other.example'] }), (_, response) =>
+    response.end(),
+  )
+})
+after(() => Promise.all([host.stop(), strangers.stop()]))
+beforeEach(() => {
+  clock = begin
+  txt = ['v=STSv1; id=a1;']
+  dnsFails = null
+  shelf = new Shelf()
+  troubles = []
+  asked = []
+  address = host.address
+  host.requests.length = 0
+  serves({})
+})
+
+const serves = (fields: Parameters<typeof policyText>[0]) => {
+  answer = plainText(policyText(fields))
+}
+const fails = (status = 503) => {
+  answer = (_, response) => response.writeHead(status).end()
+}
+/** Answers nobody until told to. */
+function holdsBack(): { begun: Promise<unknown>; release(text: string): void } {
+  const waiting: ServerResponse[] = []
+  let begin = () => {}
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve
+  })
+  answer = (_, response) => {
+    waiting.push(response)
+    begin()
+  }
+  return {
+    begun,
+    release(text) {
+      for (const response of waiting) response.setHeader('Content-Type', 'text/plain').end(text)
+    },
+  }
+}
+
+/** A worker of its own, with a memory of its own. */
+function worker(): MtaStsSource {
+  return new MtaStsSource({
+    store: shelf,
+    resolver: {
+      ask: (name, type, signal) => {
+        asked.push(`${type} ${name}`)
+        const zone = {
+          txt: { [`_mta-sts.${domain}`]: txt },
+          a: { [`mta-sts.${domain}`]: [address], 'mta-sts.sub.partner.example': [address] },
+          fail: dnsFails === null ? {} : { [`TXT _mta-sts.${domain}`]: dnsFails },
+        }
+        return fakeResolver(zone).ask(name, type, signal)
+      },
+    },
+    privateNetworks: ['127.0.0.0/8'],
+    limits: { whole: 2_000, silence: 1_000, body: 65_536 },
+    now: () => new Date(clock),
+    told: (trouble) => troubles.push(trouble),
+  })
+}
+
+const ask = (source: MtaStsSource, of = domain, signal = AbortSignal.timeout(20_000)) =>
+  source.policyFor(of, signal)
+
+/** `enforce a1`, `none`, or the fault's result. */
+const shown = (mtaSts: MtaSts): string => {
+  if (mtaSts.kind === 'Policy') return `${mtaSts.policy.mode} ${mtaSts.policy.id}`
+  return mtaSts.fault?.result ?? 'none'
+}
+
+describe('a domain without a policy', () => {
+  for (const [what, records] of [
+    ['has no record', []],
+    ['has two records', ['v=STSv1; id=a1', 'v=STSv1; id=b2']],
+    ['has a broken record', ['v=STSv1; id=a-1']],
+    ['has other records', ['v=spf1 -all']],
+  ] as const)
+    it(what, async () => {
+      txt = [...records]
+      assert.deepEqual(await ask(worker()), noMtaSts)
+      assert.equal(host.requests.length, 0)
+      assert.deepEqual(asked, ['TXT _mta-sts.partner.example'])
+    })
+
+  it('is asked for no other name than its own', async () => {
+    assert.deepEqual(await ask(worker(), 'sub.partner.example'), noMtaSts)
+    assert.deepEqual(asked, ['TXT _mta-sts.sub.partner.example'])
+  })
+
+  it('costs one read in five minutes', async () => {
+    txt = []
+    const source = worker()
+    for (let n = 0; n < 5; n += 1) {
+      await ask(source)
+      clock += minute
+    }
+    assert.equal(shelf.reads, 1)
+    assert.equal(asked.length, 5)
+    await ask(source)
+    assert.equal(shelf.reads, 2)
+  })
+
+  for (const name of ['[192.0.2.1]', '', `${'a.'.repeat(122)}example`, 'a b.example', '127.0.0.1'])
+    it(`nothing is asked about "${name.slice(0, 20)}"`, async () => {
+      assert.deepEqual(await ask(worker(), name), noMtaSts)
+      assert.deepEqual(asked, [])
+    })
+})
+
+describe('a policy that is announced', () => {
+  for (const mode of ['enforce', 'testing', 'none'] as const)
+    it(`is fetched, kept and used: ${mode}`, async () => {
+      serves({ mode, mx: ['mx.partner.example', '*.backup.example'] })
+      const source = worker()
+      const expected: MtaSts = {
+        kind: 'Policy',
+        policy: { id: 'a1', mode, mx: ['mx.partner.example', '*.backup.example'], maxAge: week },
+      }
+      assert.deepEqual(await ask(source), expected)
+      assert.deepEqual(await ask(source, 'Partner.Example.'), expected)
+      assert.deepEqual(await ask(worker()), expected)
+      assert.equal(host.requests.length, 1)
+      assert.deepEqual(shelf.known.get(domain)?.policy, {
+        ...expected.policy,
+        fetchedAt: clock,
+        validUntil: clock + week * 1000,
+      })
+      assert.deepEqual(troubles, [])
+    })
+
+  it('is fetched once for however many ask at once', async () => {
+    const source = worker()
+    const all = await Promise.all(Array.from({ length: 20 }, () => ask(source)))
+    assert.deepEqual([...new Set(all.map(shown))], ['enforce a1'])
+    assert.equal(host.requests.length, 1)
+  })
+
+  it('that may not be kept is fetched each time', async () => {
+    serves({ maxAge: 0 })
+    const source = worker()
+    assert.equal(shown(await ask(source)), 'enforce a1')
+    assert.equal(shown(await ask(source)), 'enforce a1')
+    assert.equal(host.requests.length, 2)
+  })
+
+  const faults: [what: string, arrange: () => void, result: string, said: RegExp][] = [
+    ['its host answers 404', () => fails(404), 'sts-policy-fetch-error', /answered 404/],
+    [
+      'its host is private',
+      () => {
+        address = '10.0.0.1'
+      },
+      'sts-policy-fetch-error',
+      /no address that may be used/,
+    ],
+    [
+      'its host is another',
+      () => {
+        address = strangers.address
+      },
+      'sts-webpki-invalid',
+      /certificate is for mta-sts.other.example/,
+    ],
+    [
+      'it is none',
+      () => {
+        answer = plainText('hello')
+      },
+      'sts-policy-invalid',
+      /Line 1 is no field/,
+    ],
+    ['it names no host', () => serves({ mx: [] }), 'sts-policy-invalid', /no mx/],
+  ]
+  for (const [what, arrange, result, said] of faults)
+    it(`cannot be had: ${what}`, async () => {
+      arrange()
+      const found = await ask(worker())
+      assert.equal(shown(found), result)
+      assert.match(found.kind === 'None' ? (found.fault?.detail ?? '') : '', said)
+      assert.equal(troubles.length, 1)
+      assert.deepEqual({ ...troubles[0], what: '' }, { domain, what: '', inForce: null })
+      assert.match(troubles[0]?.what ?? '', said)
+    })
+
+  it('is not fetched again for five minutes after it could not be had, by no worker', async () => {
+    fails()
+    const source = worker()
+    for (let n = 0; n < 5; n += 1) {
+      assert.equal(shown(await ask(source)), 'sts-policy-fetch-error')
+      assert.equal(shown(await ask(worker())), 'sts-policy-fetch-error')
+      clock += minute
+    }
+    assert.equal(host.requests.length, 1)
+    serves({})
+    assert.equal(shown(await ask(worker())), 'enforce a1')
+    assert.equal(shown(await ask(source)), 'enforce a1')
+    assert.equal(host.requests.length, 2)
+  })
+
+  it('with another id is fetched a minute after the first could not be had', async () => {
+    fails()
+    const source = worker()
+    await ask(source)
+    serves({})
+    txt = ['v=STSv1; id=b2']
+    assert.equal(shown(await ask(source)), 'sts-policy-fetch-error')
+    clock += minute
+    assert.equal(shown(await ask(source)), 'enforce b2')
+    assert.equal(host.requests.length, 2)
+  })
+
+  it('is not waited for longer than the attempt lasts, and is there for the next', async () => {
+    const { begun, release } = holdsBack()
+    const source = worker()
+    const attempt = new AbortController()
+    const asking = ask(source, domain, attempt.signal)
+    await begun
+    attempt.abort()
+    const found = await asking
+    assert.equal(shown(found), 'sts-policy-fetch-error')
+    release(policyText())
+    await source.settled(5_000)
+    assert.equal(shown(await ask(source)), 'enforce a1')
+    assert.equal(host.requests.length, 1)
+  })
+
+  it('may be there although DNS fails, which REQUIRETLS has to know', async () => {
+    dnsFails = 'ESERVFAIL'
+    const found = await ask(worker())
+    assert.equal(shown(found), 'sts-policy-fetch-error')
+    assert.match(
+      found.kind === 'None' ? (found.fault?.detail ?? '') : '',
+      /_mta-sts.partner.example: ESERVFAIL/,
+    )
+    assert.equal(host.requests.length, 0)
+  })
+})
+
+describe('a policy in force', () => {
+  let source: MtaStsSource
+  beforeEach(async () => {
+    source = worker()
+    assert.equal(shown(await ask(source)), 'enforce a1')
+    host.requests.length = 0
+    troubles.length = 0
+    clock += minute
+  })
+
+  const suppressed: [what: string, arrange: () => void, said: RegExp | null][] = [
+    [
+      'its record is gone',
+      () => {
+        txt = []
+      },
+      /no TXT record at _mta-sts.partner.example any more/,
+    ],
+    [
+      'there are two records',
+      () => {
+        txt = ['v=STSv1; id=a1', 'v=STSv1; id=a1']
+      },
+      /no TXT record/,
+    ],
+    [
+      'DNS is silent',
+      () => {
+        dnsFails = 'ETIMEOUT'
+        fails()
+      },
+      /ETIMEOUT/,
+    ],
+    [
+      'DNSSEC says that DNS lies',
+      () => {
+        dnsFails = 'BOGUS'
+        fails()
+      },
+      /ESERVFAIL/,
+    ],
+    [
+      'a new one is announced, and its host is away',
+      () => {
+        txt = ['v=STSv1; id=b2']
+        fails()
+      },
+      /answered 503/,
+    ],
+    [
+      'a new one is announced, and its host is a stranger',
+      () => {
+        txt = ['v=STSv1; id=b2']
+        address = strangers.address
+      },
+      /certificate/,
+    ],
+    [
+      'a new one is announced, and is none',
+      () => {
+        txt = ['v=STSv1; id=b2']
+        answer = plainText('<html>')
+      },
+      /Line 1/,
+    ],
+  ]
+  for (const [what, arrange, said] of suppressed)
+    it(`stays so until its end, whatever happens: ${what}`, async () => {
+      arrange()
+      for (const worked of [source, worker()]) {
+        assert.equal(shown(await ask(worked)), 'enforce a1')
+        await worked.settled(5_000)
+      }
+      assert.match(troubles[0]?.what ?? '', said ?? /^$/)
+      assert.equal(troubles[0]?.inForce, 'enforce')
+      clock = begin + week * 1000 - 1
+      assert.equal(shown(await ask(source)), 'enforce a1')
+      await source.settled(5_000)
+      clock += 1
+      assert.notEqual(shown(await ask(source)), 'enforce a1')
+      await source.settled(5_000)
+    })
+
+  it('is over at its end: without a record there is none, without its host there is a fault', async () => {
+    clock = begin + week * 1000
+    fails()
+    assert.equal(shown(await ask(source)), 'sts-policy-fetch-error')
+    txt = []
+    assert.deepEqual(await ask(source), noMtaSts)
+  })
+
+  it('is replaced in the same attempt when another id is announced', async () => {
+    txt = ['v=STSv1; id=b2']
+    serves({ mx: ['mx.new.example'] })
+    const found = await ask(source)
+    assert.deepEqual(found.kind === 'Policy' && found.policy.mx, ['mx.new.example'])
+    assert.equal(shown(found), 'enforce b2')
+    assert.equal(host.requests.length, 1)
+  })
+
+  it('is replaced by what another worker has fetched', async () => {
+    txt = ['v=STSv1; id=b2']
+    assert.equal(shown(await ask(worker())), 'enforce b2')
+    assert.equal(shown(await ask(source)), 'enforce b2')
+    assert.equal(host.requests.length, 1)
+  })
+
+  it('is used where the new one is not to be had in time, and replaced for the next attempt', async () => {
+    txt = ['v=STSv1; id=b2']
+    const { begun, release } = holdsBack()
+    const attempt = new AbortController()
+    const asking = ask(source, domain, attempt.signal)
+    await begun
+    attempt.abort()
+    assert.equal(shown(await asking), 'enforce a1')
+    release(policyText({ mode: 'testing' }))
+    await source.settled(5_000)
+    assert.equal(shown(await ask(source)), 'testing b2')
+    assert.equal(host.requests.length, 1)
+  })
+
+  it('can end itself by mode none', async () => {
+    txt = ['v=STSv1; id=b2']
+    serves({ mode: 'none', mx: [], maxAge: 86_400 })
+    assert.equal(shown(await ask(source)), 'none b2')
+    txt = []
+    assert.equal(shown(await ask(source)), 'none b2')
+    clock += day
+    assert.deepEqual(await ask(source), noMtaSts)
+    assert.deepEqual(troubles, [], 'an orderly end is no trouble')
+  })
+
+  it('is renewed after a day, without any delay', async () => {
+    clock += day
+    const { begun, release } = holdsBack()
+    assert.equal(shown(await ask(source)), 'enforce a1')
+    await begun
+    assert.equal(shown(await ask(source)), 'enforce a1')
+    serves({})
+    release(policyText({ mx: ['mx.new.example'] }))
+    await source.settled(5_000)
+    assert.equal(host.requests.length, 1)
+    assert.equal(shelf.known.get(domain)?.policy?.validUntil, clock + week * 1000)
+    const found = await ask(source)
+    assert.deepEqual(found.kind === 'Policy' && found.policy.mx, ['mx.new.example'])
+    assert.equal(host.requests.length, 1)
+  })
+
+  it('is renewed by one worker for all', async () => {
+    clock += day
+    const others = [source, worker(), worker()]
+    await ask(source)
+    await source.settled(5_000)
+    for (const other of others) {
+      await ask(other)
+      await other.settled(5_000)
+    }
+    assert.equal(host.requests.length, 1)
+  })
+
+  it('is renewed while DNS does not answer, but not when it says that there is no record', async () => {
+    clock += day
+    txt = []
+    await ask(source)
+    await source.settled(5_000)
+    assert.equal(host.requests.length, 0)
+    dnsFails = 'ETIMEOUT'
+    await ask(source)
+    await source.settled(5_000)
+    assert.equal(host.requests.length, 1)
+  })
+
+  it('holds while it cannot be renewed, which is tried every five minutes and told', async () => {
+    clock += day
+    fails()
+    for (let n = 0; n < 10; n += 1) {
+      assert.equal(shown(await ask(source)), 'enforce a1')
+      await source.settled(5_000)
+      clock += minute
+    }
+    assert.equal(host.requests.length, 2)
+    assert.deepEqual(
+      troubles.map(({ inForce }) => inForce),
+      ['enforce', 'enforce'],
+    )
+    assert.equal(shelf.known.get(domain)?.policy?.id, 'a1')
+  })
+
+  it('is told of once an hour while it is suppressed', async () => {
+    dnsFails = 'ETIMEOUT'
+    for (let n = 0; n < 12; n += 1) {
+      await ask(source)
+      clock += 10 * minute
+    }
+    assert.equal(troubles.length, 2)
+  })
+
+  it('is remembered while the table is away, and fetched by who does not remember it', async () => {
+    shelf.broken = true
+    clock += hour
+    assert.equal(shown(await ask(source)), 'enforce a1')
+    txt = []
+    assert.equal(shown(await ask(source)), 'enforce a1')
+    txt = ['v=STSv1; id=a1']
+    assert.equal(host.requests.length, 0)
+    assert.equal(shown(await ask(worker())), 'enforce a1')
+    assert.equal(host.requests.length, 1)
+    assert.ok(troubles.some(({ what }) => /cannot be written: the table is away/.test(what)))
+  })
+})
+
+describe('two workers that fetch at once', () => {
+  it('leave the policy whose fetch began later', async () => {
+    const [slow, quick] = [worker(), worker()]
+    const { begun, release } = holdsBack()
+    const older = ask(slow)
+    await begun
+    clock += 1_000
+    txt = ['v=STSv1; id=b2']
+    serves({ mx: ['mx.new.example'] })
+    assert.equal(shown(await ask(quick)), 'enforce b2')
+    release(policyText())
+    assert.equal(shown(await older), 'enforce a1')
+    assert.equal(shelf.known.get(domain)?.policy?.id, 'b2')
+    assert.equal(shown(await ask(slow)), 'enforce b2')
+    assert.equal(host.requests.length, 2)
+  })
+})
+
+describe('the end of a batch', () => {
+  it('waits for nothing when nothing is under way, and for so long otherwise', async () => {
+    const source = worker()
+    const began = performance.now()
+    await source.settled(60_000)
+    const { begun, release } = holdsBack()
+    const asking = ask(source)
+    await begun
+    await source.settled(50)
+    assert.ok(performance.now() - began < 1_000)
+    release(policyText())
+    assert.equal(shown(await asking), 'enforce a1')
+  })
+})
