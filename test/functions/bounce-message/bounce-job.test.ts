@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import {
   bounceJob,
   contentReference,
@@ -8,9 +8,11 @@ import {
 } from '../../../functions/bounce-message/bounce-job.ts'
 import type { BounceJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { EvaluationJob as EvaluationJobSchema } from '../../../shared/contract/jobs.ts'
+import { type Envelope, plainEnvelope } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { message, minutesLater, recipient } from '../../support/fixtures.ts'
+import { readMultipart } from '../../support/multipart.ts'
 import { recordingQueue } from '../../support/queue.ts'
 
 let database: TestDynamoDb
@@ -19,7 +21,12 @@ before(async () => {
 })
 after(() => database.stop())
 
-function unit() {
+const whole = 'Subject: Hello\r\n\r\nBody\r\n'
+const missing = async (): Promise<never> => {
+  throw Object.assign(new Error('The specified key does not exist.'), { name: 'NoSuchKey' })
+}
+
+function unit(fields: Partial<Dependencies> = {}) {
   const evaluation = recordingQueue<EvaluationJob>()
   const objects = new Map<string, Buffer>()
   const claims = new Claims<Sent>(database.documents, database.messagesTable)
@@ -27,7 +34,7 @@ function unit() {
     claims,
     evaluation,
     readHeaders: async () => Buffer.from('Subject: Hello\r\n'),
-    read: async () => Buffer.from('Subject: Hello\r\n\r\nBody\r\n'),
+    read: async () => Buffer.from(whole),
     maximumReturnedSize: 1_000,
     async store(id, octets) {
       objects.set(id, octets)
@@ -35,6 +42,7 @@ function unit() {
     },
     hostname: 'mx.ours.example',
     retentionDays: 90,
+    ...fields,
   }
   return {
     evaluation,
@@ -121,4 +129,79 @@ test('a worker that dies between two completions leaves nothing to tell again', 
 test('built at another time the same DSN lies elsewhere, so that neither overwrites the other', () => {
   const [one, other] = ['1', '2'].map((text) => contentReference('content', 'ID', Buffer.from(text)))
   assert.notEqual(one?.key, other?.key)
+})
+
+test('nobody is told of what came from <>, whoever asks for it', async () => {
+  const { run, evaluation } = unit()
+  const given = job()
+  assert.equal(await run({ ...given, message: message({ mailFrom: '' }) }, minutesLater(1)), null)
+  assert.deepEqual(evaluation.sent, [])
+})
+
+describe('of the message comes back', () => {
+  const returned = async (given: Partial<BounceJob>, fields: Partial<Dependencies> = {}) => {
+    const { run, objects } = unit(fields)
+    const dsn = await run({ ...job(), ...given }, minutesLater(1))
+    return readMultipart(objects.get(dsn ?? '') ?? assert.fail('nothing was stored')).parts[2]
+  }
+
+  test('all of it, where the job says so', async () => {
+    const part = await returned({ returnsContent: true })
+    assert.deepEqual([part?.type, part?.text], ['message/rfc822', whole])
+  })
+
+  test('its headers, where the job says nothing', async () => {
+    const part = await returned({})
+    assert.deepEqual([part?.type, part?.text], ['text/rfc822-headers', 'Subject: Hello\r\n'])
+  })
+
+  test('its headers, where it is larger than may come back, and the rest is not even read', async () => {
+    const part = await returned({ returnsContent: true }, { maximumReturnedSize: 999, read: missing })
+    assert.deepEqual([part?.type, part?.text], ['text/rfc822-headers', 'Subject: Hello\r\n'])
+  })
+
+  test('nothing, where it is gone; the sender is told all the same', async () => {
+    assert.equal(await returned({}, { readHeaders: missing }), undefined)
+    assert.equal(await returned({ returnsContent: true }, { read: missing }), undefined)
+  })
+
+  test('nothing yet, while the store fails: the job comes back', async () => {
+    const fails = async () => {
+      throw new Error('the store is away')
+    }
+    await assert.rejects(returned({}, { readHeaders: fails }), /the store is away/)
+  })
+})
+
+describe('the envelope of a DSN', () => {
+  const envelopeOf = async (fields: Partial<Envelope>, headers = 'Subject: Hello\r\n') => {
+    const { run, evaluation } = unit({ readHeaders: async () => Buffer.from(headers) })
+    const given = job()
+    const envelope = { ...given.message.envelope, ...fields }
+    await run({ ...given, message: { ...given.message, envelope } }, minutesLater(1))
+    const sent = evaluation.sent[0]?.job ?? assert.fail('nothing was sent')
+    return { ...sent.message.envelope, to: sent.recipients.map(({ address, notify }) => [address, notify]) }
+  }
+
+  test('asks for nothing, and passes on nothing that the message asked for', async () => {
+    assert.deepEqual(await envelopeOf({ dsn: { ret: 'FULL', envid: 'x' }, eightBitMime: true }), {
+      ...plainEnvelope(''),
+      to: [['a@ours.example', null]],
+    })
+  })
+
+  test('asks for REQUIRETLS where the message did (RFC 8689 §5)', async () => {
+    assert.equal((await envelopeOf({ requireTls: true })).requireTls, true)
+  })
+
+  test('asks for SMTPUTF8 where the sender’s address needs it, and only there', async () => {
+    const german = 'Subject: Gr\u00fc\u00dfe\r\n'
+    const { smtpUtf8, eightBitMime } = await envelopeOf(
+      { mailFrom: 'j\u00f6rg@ours.example', smtpUtf8: true },
+      german,
+    )
+    assert.deepEqual([smtpUtf8, eightBitMime], [true, true])
+    const plain = await envelopeOf({ smtpUtf8: true }, german)
+    assert.deepEqual([plain.smtpUtf8, plain.eightBitMime], [false, false])
+  })
 })

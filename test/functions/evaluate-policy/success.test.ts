@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { dispatch } from '../../../functions/evaluate-policy/dispatch.ts'
+import { type Dependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
+import { BounceJob, type DeliveryJob, type EvaluationJob } from '../../../shared/contract/jobs.ts'
+import type { Attempt, Message, Recipient } from '../../../shared/contract/message.ts'
+import { Claims, type Forestalled } from '../../../shared/messages/claims.ts'
+import { Trace } from '../../../shared/messages/trace.ts'
+import { evaluate } from '../../../shared/policy/evaluate.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { attempt, message, minutesLater, outbound, recipient, snapshot } from '../../support/fixtures.ts'
+import { recordingQueue } from '../../support/queue.ts'
+
+let database: TestDynamoDb
+before(async () => {
+  database = await startDynamoDb()
+})
+after(() => database.stop())
+
+const reportAddress = 'tls-reports@ours.example'
+
+function unit() {
+  const queues = {
+    evaluation: recordingQueue<EvaluationJob>(),
+    delivery: recordingQueue<DeliveryJob>(),
+    bounce: recordingQueue<BounceJob>(),
+  }
+  const dependencies: Dependencies = {
+    trace: new Trace(database.documents, database.messagesTable),
+    claims: new Claims<Attempt | Forestalled>(database.documents, database.messagesTable),
+    queues,
+    settings: { defaultRoute: 'Mx', tlsReportAddress: reportAddress },
+    retentionDays: 90,
+  }
+  const run = (recipients: Recipient[], mailFrom = 'a@ours.example', id = nextId()) =>
+    evaluateJob(
+      { message: message({ id, source: null, mailFrom }), recipients, notBefore: null },
+      snapshot({}),
+      minutesLater(0.5),
+      dependencies,
+    )
+  return { ...queues, run }
+}
+
+let serial = 0
+const nextId = () => `01KF0CVZT5${String(serial++).padStart(16, '0')}`
+
+const taken = (address: string, fields: Partial<Recipient> = {}, of: Partial<Attempt> = {}) =>
+  recipient({
+    address,
+    notify: ['SUCCESS'],
+    lastAttempt: attempt({
+      outcome: 'Delivered',
+      reply: { code: 250, enhanced: '2.0.0', text: 'queued as 1' },
+      dsnPassedOn: false,
+      ...of,
+    }),
+    ...fields,
+  })
+const told = ({ sent }: { sent: { job: BounceJob }[] }) =>
+  sent.map(({ job: { kind, recipients } }) => [kind, recipients.map(({ recipient: { address } }) => address)])
+
+describe('word of a message that was taken', () => {
+  test('is that it was handed on, where the next hop does not tell and the sender asked', async () => {
+    const { run, bounce, delivery, evaluation } = unit()
+    await run([
+      taken('asked@x.example'),
+      taken('elsewhere@x.example', {}, { dsnPassedOn: true }),
+      taken('unasked@x.example', { notify: null }),
+      taken('never@x.example', { notify: ['NEVER'] }),
+      taken('failure@x.example', { notify: ['FAILURE', 'DELAY'] }),
+    ])
+    assert.deepEqual(told(bounce), [['relayed', ['asked@x.example']]])
+    const [reported] = bounce.sent[0]?.job.recipients ?? []
+    assert.match(reported?.explanation ?? '', /^mx\.northwind\.example took it/)
+    assert.equal(reported?.reply.text, 'queued as 1')
+    BounceJob.parse(bounce.sent[0]?.job)
+    assert.deepEqual([delivery.sent, evaluation.sent], [[], []])
+  })
+
+  test('is that it was delivered, of a report that is kept here', async () => {
+    const { run, bounce } = unit()
+    await run([taken(reportAddress, {}, { host: null })])
+    assert.deepEqual(told(bounce), [['delivered', [reportAddress]]])
+  })
+
+  test('goes nowhere when the message came from <>', async () => {
+    const { run, bounce } = unit()
+    await run([taken('b@x.example')], '')
+    assert.deepEqual(told(bounce), [])
+  })
+
+  test('is sent once, though the job comes again', async () => {
+    const { run, bounce } = unit()
+    const id = nextId()
+    await run([recipient({ address: 'b@x.example', notify: ['SUCCESS'] })], 'a@ours.example', id)
+    for (let times = 0; times < 2; times++) await run([taken('b@x.example')], 'a@ours.example', id)
+    assert.deepEqual(told(bounce), [['relayed', ['b@x.example']]])
+  })
+
+  test('comes again when it could not be sent', async () => {
+    const { run, bounce } = unit()
+    const id = nextId()
+    bounce.failOnce()
+    await assert.rejects(run([taken('b@x.example')], 'a@ours.example', id), /the queue is away/)
+    await run([taken('b@x.example')], 'a@ours.example', id)
+    assert.deepEqual(told(bounce), [['relayed', ['b@x.example']]])
+  })
+
+  test('does not keep the others in the job from being decided upon', async () => {
+    const { run, bounce, evaluation } = unit()
+    const failed = recipient({ address: 'later@x.example', lastAttempt: attempt() })
+    const verdicts = await run([taken('b@x.example'), failed])
+    assert.deepEqual(
+      verdicts.map(({ action, recipient: { address } }) => [action, address]),
+      [['Defer', 'later@x.example']],
+    )
+    assert.deepEqual(told(bounce), [['relayed', ['b@x.example']]])
+    assert.deepEqual(
+      evaluation.sent.map(({ job }) => job.recipients.map(({ address }) => address)),
+      [['later@x.example']],
+    )
+  })
+
+  test('of many is cut into jobs that fit', async () => {
+    const { run, bounce } = unit()
+    await run(Array.from({ length: 250 }, (_, index) => taken(`r${index}@x.example`)))
+    assert.deepEqual(
+      bounce.sent.map(({ job }) => job.recipients.length),
+      [100, 100, 50],
+    )
+  })
+})
+
+describe('a failed DSN brings the whole message back', () => {
+  const refused = attempt({
+    outcome: 'PermanentFailure',
+    reply: { code: 550, enhanced: '5.1.1', text: 'No such user' },
+  })
+  const plain = message({ source: null, mailFrom: 'a@ours.example' })
+  const full: Message = { ...plain, envelope: { ...plain.envelope, dsn: { ret: 'FULL', envid: null } } }
+  const toNorthwind = snapshot({ outbound: [outbound({ tlsSettings: 'EncryptionOnly' })] })
+  const rows: [when: string, addresses: string[], returns: boolean][] = [
+    ['where nobody in it is protected', ['a@x.example', 'b@y.example'], true],
+    ['not where one of its recipients is', ['a@x.example', 'b@northwind.example'], false],
+  ]
+  for (const [when, addresses, returns] of rows)
+    test(when, () => {
+      const recipients = addresses.map((address) => recipient({ address, lastAttempt: refused }))
+      const verdicts = evaluate(toNorthwind, { defaultRoute: 'Mx' }, full, recipients, minutesLater(1))
+      const { bounce } = dispatch(full, verdicts, minutesLater(1), 1)
+      assert.deepEqual(
+        bounce.map((job) => [job.kind, job.recipients.length, job.returnsContent]),
+        [['failed', 2, returns]],
+      )
+    })
+
+  test('and a delayed one never', () => {
+    const waiting = recipient({ address: 'a@x.example', lastAttempt: attempt() })
+    const verdicts = evaluate(snapshot({}), { defaultRoute: 'Mx' }, full, [waiting], minutesLater(0.5))
+    const overdue = verdicts.map((verdict) =>
+      verdict.action === 'Defer' ? { ...verdict, notifyDelay: true } : verdict,
+    )
+    const { bounce } = dispatch(full, overdue, minutesLater(0.5), 1)
+    assert.deepEqual(
+      bounce.map((job) => [job.kind, job.returnsContent]),
+      [['delayed', false]],
+    )
+  })
+})
