@@ -1,0 +1,150 @@
+/** Policies of other domains (RFC 8461), by the synthesised stack and from outside only. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { after, before, test } from 'node:test'
+import type { SecureContext } from 'node:tls'
+import { createSecureContext } from 'node:tls'
+import type { OutboundValidation } from '../../shared/connectors/validation.ts'
+import { createPki, type Identity, selfSigned } from '../support/pki.ts'
+import { policyText } from '../support/policy-host.ts'
+import { type Partner, startPartner } from '../support/smtp-partner.ts'
+import { Api, idIn, launchTrusting, type Running, sendOne, startRunner } from './support.ts'
+
+const domains = ['listed', 'unlisted', 'untrusted', 'tested', 'missing'] as const
+type Name = (typeof domains)[number]
+
+/** What each domain's policy host hands out; null: 404. */
+const policies: Record<Name, string | null> = {
+  listed: policyText({ mx: ['mx.listed.example'] }),
+  unlisted: policyText({ mx: ['mx.elsewhere.example'] }),
+  untrusted: policyText({ mx: ['*.untrusted.example'] }),
+  tested: policyText({ mx: ['mx.elsewhere.example'], mode: 'testing' }),
+  missing: null,
+}
+
+const partners = {} as Record<Name, Partner>
+const contexts: Record<string, SecureContext> = {}
+let web: Server
+let asked: string[] = []
+let runner: Running
+let api: Api
+let ourServer: Identity
+
+before(
+  async () => {
+    const pki = await createPki()
+    ourServer = await pki.issue({ names: ['mailbox.ours.example'] })
+    for (const name of domains) {
+      const names = [`mx.${name}.example`]
+      partners[name] = await startPartner({
+        tls: name === 'untrusted' ? await selfSigned({ names }) : await pki.issue({ names }),
+      })
+      contexts[`mta-sts.${name}.example`] = createSecureContext(
+        await pki.issue({ names: [`mta-sts.${name}.example`] }),
+      )
+    }
+    web = createServer({ SNICallback: (name, use) => use(null, contexts[name]) }, (request, response) => {
+      const name = request.headers.host?.split('.')[1] as Name
+      asked.push(name)
+      response.writeHead(policies[name] === null ? 404 : 200, { 'Content-Type': 'text/plain' })
+      response.end(policies[name])
+    })
+    await once(web.listen(0, '127.0.0.1'), 'listening')
+    runner = await startRunner(zone(), ['--no-demo'], launchTrusting(pki.ca))
+    api = new Api(runner.endpoints)
+    await api.call('PUT', '/accepted-domains/ours.example', {})
+    await api.create('inbound', {
+      name: 'our server',
+      connectorType: 'OnPremises',
+      senderDomains: ['ours.example'],
+      tlsSenderCertificateNames: ['mailbox.ours.example'],
+      certificateAuthorities: [pki.ca],
+    })
+  },
+  { timeout: 60_000 },
+)
+
+after(async () => {
+  assert.equal(await runner?.stop(), 0, 'SIGTERM is a clean stop')
+  web.closeAllConnections()
+  web.close()
+  await Promise.all(Object.values(partners).map((partner) => partner.stop()))
+})
+
+function zone() {
+  return {
+    names: Object.fromEntries(
+      domains.flatMap((name, index) => [
+        [`${name}.example`, { MX: [[10, `mx.${name}.example`]] }],
+        [`mx.${name}.example`, { A: [`127.0.0.${11 + index}`] }],
+        [`_mta-sts.${name}.example`, { TXT: ['v=STSv1; id=20261125;'] }],
+        [`mta-sts.${name}.example`, { A: ['127.0.0.80'] }],
+      ]),
+    ),
+    ports: {
+      '127.0.0.80:443': `127.0.0.1:${(web.address() as AddressInfo).port}`,
+      ...Object.fromEntries(
+        domains.map((name, index) => [`127.0.0.${11 + index}`, `127.0.0.1:${partners[name].port}`]),
+      ),
+    },
+  }
+}
+
+async function sendTo(name: Name) {
+  const to = `bob@${name}.example`
+  const content = `Subject: hello\r\nTo: <${to}>\r\n\r\nThe secret is 4711.\r\n`
+  const trace = await api.settled(
+    idIn(await sendOne(runner.endpoints, 'ann@ours.example', to, content, ourServer)),
+  )
+  const [recipient] = trace.recipients
+  const attempt = recipient?.attempts.at(-1)
+  return { state: recipient?.state, attempt, received: partners[name].received.length }
+}
+
+test('enforce, and all is well: the host is verified by name', async () => {
+  const { state, attempt, received } = await sendTo('listed')
+  assert.equal(state, 'Delivered')
+  assert.equal(attempt?.tls?.verified, true)
+  assert.equal(received, 1)
+  assert.ok(!partners.listed.wire().includes('4711'))
+})
+
+test('enforce, and the exchanger is not listed: nothing is sent', async () => {
+  const { state, attempt } = await sendTo('unlisted')
+  assert.equal(state, 'Deferred')
+  assert.match(attempt?.reply ?? '', /^451 4\.4\.8 mx\.unlisted\.example is not among/)
+  assert.equal(partners.unlisted.connections(), 0)
+})
+
+test('enforce, and nobody vouches for the certificate: no message', async () => {
+  const { state, attempt, received } = await sendTo('untrusted')
+  assert.equal(state, 'Deferred')
+  assert.match(attempt?.reply ?? '', /^451 4\.7\.5 MTA-STS: /)
+  assert.equal(received, 0)
+})
+
+test('testing, and the policy without its host: as opportunistic as without one', async () => {
+  for (const name of ['tested', 'missing'] as const) {
+    const { state, received } = await sendTo(name)
+    assert.equal(state, 'Delivered', name)
+    assert.equal(received, 1, name)
+  }
+})
+
+test('a validation says what the policy demands, and by what is kept', async () => {
+  asked = []
+  const id = await api.create('outbound', {
+    name: 'to unlisted',
+    connectorType: 'Partner',
+    recipientDomains: ['unlisted.example'],
+  })
+  const validation = await api.call<OutboundValidation>('POST', `/outbound-connectors/${id}/validate`)
+  assert.equal(validation.succeeded, false)
+  assert.ok(
+    validation.steps.some(({ succeeded, detail }) => !succeeded && /4\.4\.8/.test(detail)),
+    JSON.stringify(validation.steps),
+  )
+  assert.deepEqual(asked, [])
+})
