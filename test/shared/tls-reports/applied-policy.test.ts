@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { countsOf, failureId, policyId } from '../../../shared/tls-reports/applied-policy.ts'
+import { at, connector, type Given, noStartTls, session, sts, wrongName } from './sessions.ts'
+
+const tlsa = { usage: 3, selector: 1, matchingType: 1, data: 'ab'.repeat(32) }
+const dane = (records = [tlsa]) =>
+  ({
+    dane: { kind: 'Records', baseDomain: 'mx.partner.example', names: ['mx.partner.example'], records },
+  }) as const
+const unfetchable = {
+  kind: 'None',
+  fault: { result: 'sts-policy-fetch-error', detail: 'mta-sts.partner.example answered 404' },
+} as const
+const reportOnly = connector({ mode: 'ReportOnly' })
+
+/** Each count as `type domain: result`. */
+const cases: [string, Given, string[]][] = [
+  ['TLS without a policy', {}, ['no-policy-found partner.example: success']],
+  [
+    'no TLS without a policy',
+    { tls: noStartTls },
+    ['no-policy-found partner.example: starttls-not-supported'],
+  ],
+  [
+    'a handshake that failed, without a policy',
+    { tls: { kind: 'HandshakeFailed', cause: 'ECONNRESET' } },
+    ['no-policy-found partner.example: validation-failure'],
+  ],
+  ['MTA-STS enforced and met', { mtaSts: sts('enforce') }, ['sts partner.example: success']],
+  [
+    'MTA-STS enforced and not met',
+    { mtaSts: sts('enforce'), tls: wrongName },
+    ['sts partner.example: certificate-host-mismatch'],
+  ],
+  [
+    'a host that MTA-STS does not list',
+    { mtaSts: sts('enforce', ['other.example']) },
+    ['sts partner.example: validation-failure'],
+  ],
+  [
+    'MTA-STS in testing',
+    { mtaSts: sts('testing'), tls: noStartTls },
+    ['sts partner.example: starttls-not-supported'],
+  ],
+  [
+    'MTA-STS of mode none',
+    { mtaSts: sts('none'), tls: wrongName },
+    ['no-policy-found partner.example: success'],
+  ],
+  [
+    'MTA-STS that cannot be had',
+    { mtaSts: unfetchable },
+    ['no-policy-found partner.example: success', 'sts partner.example: sts-policy-fetch-error'],
+  ],
+  ['DANE not met', { hop: dane() }, ['tlsa mx.partner.example: tlsa-invalid']],
+  ['DANE before MTA-STS', { hop: dane(), mtaSts: sts('enforce') }, ['tlsa mx.partner.example: tlsa-invalid']],
+  [
+    'TLSA records of which none is usable',
+    { hop: dane([{ ...tlsa, usage: 1 }]) },
+    ['tlsa mx.partner.example: success'],
+  ],
+  [
+    'unusable TLSA records beside MTA-STS',
+    { hop: dane([{ ...tlsa, usage: 1 }]), mtaSts: sts('enforce') },
+    ['sts partner.example: success'],
+  ],
+  [
+    'DNSSEC that is bogus',
+    {
+      hop: {
+        dane: { kind: 'Failed', bogus: true, reply: { code: 451, enhanced: '4.7.324', text: 'bogus' } },
+      },
+    },
+    ['tlsa mx.partner.example: dnssec-invalid'],
+  ],
+  [
+    "a connector's demand, not met by the certificate: no business of the partner's",
+    { connector: connector() },
+    ['no-policy-found partner.example: success'],
+  ],
+  [
+    "a connector's demand, without TLS",
+    { connector: connector(), tls: noStartTls },
+    ['no-policy-found partner.example: starttls-not-supported'],
+  ],
+  [
+    'a connector that only reports and is not met, beside MTA-STS that is',
+    { connector: reportOnly, mtaSts: sts('enforce') },
+    ['sts partner.example: success'],
+  ],
+  ['REQUIRETLS and a host that nobody vouches for: no session', { wish: { requireTls: true } }, []],
+  [
+    'TLS-Required: No, whose policy is still looked at',
+    { wish: { tlsRequiredNo: true }, mtaSts: sts('enforce'), tls: wrongName },
+    ['sts partner.example: certificate-host-mismatch'],
+  ],
+  [
+    'a smart host: its own name is the domain, and MTA-STS has no say',
+    { hop: { foundBy: 'SmartHost', host: 'relay.hub.example' }, mtaSts: unfetchable },
+    ['no-policy-found relay.hub.example: success'],
+  ],
+  ['a smart host that is an address', { hop: { foundBy: 'SmartHost', host: '198.51.100.7' } }, []],
+]
+
+for (const [what, given, expected] of cases)
+  test(`${what} counts as ${expected.join(' and ') || 'nothing'}`, () => {
+    const counts = countsOf(session(given), at)
+    assert.deepEqual(
+      counts.map(({ policy, failure }) => `${policy.type} ${policy.domain}: ${failure?.result ?? 'success'}`),
+      expected,
+    )
+  })
+
+test('a report goes to the recipients domain, also where the policy is that of a mail server', () => {
+  assert.deepEqual(
+    countsOf(session({ hop: dane() }), at).map(({ domain }) => domain),
+    ['partner.example'],
+  )
+})
+
+test('policies are written as RFC 8460 §4.5 has them', () => {
+  const [bySts] = countsOf(
+    session({ mtaSts: sts('testing', ['mx.partner.example', '*.backup.example']) }),
+    at,
+  )
+  assert.deepEqual(bySts?.policy, {
+    type: 'sts',
+    domain: 'partner.example',
+    strings: [
+      'version: STSv1',
+      'mode: testing',
+      'mx: mx.partner.example',
+      'mx: *.backup.example',
+      'max_age: 604800',
+    ],
+    mxHosts: ['mx.partner.example', '*.backup.example'],
+  })
+  const [byDane] = countsOf(session({ hop: dane() }), at)
+  assert.deepEqual(byDane?.policy.strings, [`3 1 1 ${'ab'.repeat(32)}`])
+})
+
+test('what a domain publishes and a server says is cut', () => {
+  const many = Array.from({ length: 5000 }, (_, index) => `mx${index}.${'a'.repeat(60)}.example`)
+  const [bySts] = countsOf(session({ mtaSts: sts('enforce', many) }), at)
+  assert.ok(JSON.stringify(bySts?.policy).length < 20_000)
+  const [byDane] = countsOf(
+    session({ hop: dane([{ ...tlsa, matchingType: 0, data: 'ab'.repeat(9000) }]) }),
+    at,
+  )
+  assert.ok(JSON.stringify(byDane?.policy).length < 1000)
+  const [refused] = countsOf(
+    session({ tls: { kind: 'NotOffered', answer: `454 ${'no '.repeat(500)}\r\nX: y\u202e` } }),
+    at,
+  )
+  assert.ok((refused?.failure?.reason?.length ?? 0) <= 200)
+  assert.doesNotMatch(refused?.failure?.reason ?? '', /[\r\n\u202e]/)
+})
+
+test('ids tell policies and failures apart, and nothing else', () => {
+  const [one] = countsOf(session({ mtaSts: sts('enforce'), tls: wrongName }), at)
+  const [same] = countsOf(session({ mtaSts: sts('enforce'), tls: wrongName }), at)
+  const [other] = countsOf(session({ mtaSts: sts('enforce', ['*.partner.example']), tls: noStartTls }), at)
+  assert.ok(one?.failure && same?.failure && other?.failure)
+  assert.equal(policyId(one.policy), policyId(same.policy))
+  assert.equal(failureId(one.failure), failureId(same.failure))
+  assert.notEqual(policyId(one.policy), policyId(other.policy))
+  assert.notEqual(failureId(one.failure), failureId(other.failure))
+})

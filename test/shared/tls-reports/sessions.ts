@@ -1,0 +1,95 @@
+/** Sessions as a delivery tells of them, decided by the real order of precedence. */
+import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
+import type { SessionRecord } from '../../../shared/net/smtp-delivery.ts'
+import { opportunistic as noConnector } from '../../../shared/policy/outbound.ts'
+import {
+  decideHop,
+  type MtaSts,
+  noMtaSts,
+  type SenderWish,
+} from '../../../shared/policy/transport-security.ts'
+import {
+  assessServerTls,
+  type EstablishedTls,
+  resultOfUndemanded,
+  type ServerTls,
+} from '../../../shared/tls/server-certificate.ts'
+
+/** When the handshake was. */
+export const at = new Date('2026-02-03T12:00:00.000Z')
+
+export const established = (fields: Partial<EstablishedTls> = {}): EstablishedTls => ({
+  kind: 'Established',
+  protocol: 'TLSv1.3',
+  cipher: 'TLS_AES_256_GCM_SHA384',
+  group: null,
+  trusted: true,
+  trustedBy: [],
+  trustError: null,
+  names: { subjectAltNames: ['mx.partner.example'], commonName: null },
+  fingerprint256: null,
+  chain: [],
+  certificates: [],
+  ...fields,
+})
+
+export const wrongName = established({ names: { subjectAltNames: ['other.example'], commonName: null } })
+export const noStartTls: ServerTls = { kind: 'NotOffered', answer: null }
+
+export const sts = (mode: 'enforce' | 'testing' | 'none', mx = ['mx.partner.example']): MtaSts => ({
+  kind: 'Policy',
+  policy: { id: '1', mode, mx, maxAge: 604_800 },
+})
+
+export const connector = (fields: Partial<TlsRequirement> = {}): TlsRequirement => ({
+  ...noConnector,
+  level: 'DomainValidation',
+  tlsDomain: 'agreed.example',
+  ...fields,
+})
+
+export interface Given {
+  hop?: Partial<SessionRecord['hop']>
+  mtaSts?: MtaSts
+  connector?: TlsRequirement
+  wish?: Partial<SenderWish>
+  tls?: ServerTls
+}
+
+const nothing: SenderWish = { requireTls: false, tlsRequiredNo: false, isNotification: false }
+
+export function session({
+  hop,
+  mtaSts = noMtaSts,
+  connector = noConnector,
+  wish,
+  tls = established(),
+}: Given) {
+  const nextHop: SessionRecord['hop'] = {
+    host: 'mx.partner.example',
+    ip: '198.51.100.7',
+    port: 25,
+    foundBy: 'Mx',
+    authentic: false,
+    dane: { kind: 'None' },
+    ...hop,
+  }
+  const domain = 'partner.example'
+  const decision = decideHop(connector, { ...nothing, ...wish }, { ...nextHop, domain }, mtaSts)
+  const common = { domain, hop: nextHop, mtaSts, enforced: decision.enforced }
+  if (decision.kind === 'Refuse') {
+    const { result, reply } = decision.fault
+    return { ...common, trials: [], tls: null, result, reason: reply.text } satisfies SessionRecord
+  }
+  const trials = decision.trials.map(
+    ({ fault, requirement }) => fault ?? assessServerTls(requirement, tls, at),
+  )
+  const fault = assessServerTls(decision.enforced, tls, at) ?? trials.find((found) => found !== null) ?? null
+  return {
+    ...common,
+    trials: decision.trials,
+    tls,
+    result: fault?.result ?? resultOfUndemanded(tls),
+    reason: fault?.reply.text ?? null,
+  } satisfies SessionRecord
+}
