@@ -11,6 +11,7 @@ import { Claims } from '../../../shared/messages/claims.ts'
 import { History } from '../../../shared/messages/history.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Mail, Outcomes } from '../../../shared/net/smtp-delivery.ts'
+import type { Settings } from '../../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { Outgoing } from '../../../shared/queues/job-queue.ts'
 import type { Unit } from './queues.ts'
@@ -28,6 +29,7 @@ export interface Ports {
   whyNot(): Reason | null
   connectors(): Snapshot
   now(): Date
+  settings?: Settings
 }
 
 const table = 'messages'
@@ -47,7 +49,7 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
           delivery: queue(ports, 'deliver'),
           bounce: queue(ports, 'bounce'),
         },
-        settings: { defaultRoute: 'Mx' },
+        settings: ports.settings ?? { defaultRoute: 'Mx' },
       })
     case 'deliver':
       return deliver(DeliveryJob.parse(job), {
