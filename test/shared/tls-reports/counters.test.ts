@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { ScanCommand } from '@aws-sdk/lib-dynamodb'
+import { countsOf, type SessionCount } from '../../../shared/tls-reports/applied-policy.ts'
+import { type DomainCounts, SessionCounters } from '../../../shared/tls-reports/counters.ts'
+import { Tally } from '../../../shared/tls-reports/tally.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { at, noStartTls, session, sts, wrongName } from './sessions.ts'
+
+let database: TestDynamoDb
+let counters: SessionCounters
+before(async () => {
+  database = await startDynamoDb()
+  counters = new SessionCounters(database.documents, database.transportTable)
+})
+after(() => database.stop())
+
+const never = new AbortController().signal
+
+async function add(counts: readonly SessionCount[], on: Date, random = 0): Promise<void> {
+  const tally = new Tally()
+  tally.add(counts, on)
+  assert.equal(await counters.add(tally.take(), random, never), null)
+}
+
+async function read(day: string): Promise<DomainCounts[]> {
+  return Array.fromAsync(counters.domains(day))
+}
+
+const of = (domain: string, counts: SessionCount[]): SessionCount[] =>
+  counts.map((count) => ({ ...count, domain, policy: { ...count.policy, domain } }))
+
+const success = countsOf(session({ mtaSts: sts('enforce') }), at)
+const mismatch = countsOf(session({ mtaSts: sts('enforce'), tls: wrongName }), at)
+const inTheClear = countsOf(session({ tls: noStartTls }), at)
+
+test('a tally adds up what is the same and keeps days apart', () => {
+  const tally = new Tally()
+  for (const counts of [success, success, mismatch]) tally.add(counts, at)
+  tally.add(success, new Date('2026-02-04T00:00:00.000Z'))
+  const counted = tally.take().map(({ day, failure, sessions }) => [day, failure?.result ?? null, sessions])
+  assert.deepEqual(counted, [
+    ['2026-02-03', null, 2],
+    ['2026-02-03', 'certificate-host-mismatch', 1],
+    ['2026-02-04', null, 1],
+  ])
+  assert.deepEqual(tally.take(), [])
+})
+
+test('what several writers counted in several shards is one sum for each policy and fault', async () => {
+  const day = new Date('2026-03-01T12:00:00.000Z')
+  for (const random of [0, 0.3, 0.99]) {
+    await add(success, day, random)
+    await add(success, day, random)
+    await add(mismatch, day, random)
+    await add(inTheClear, day, random)
+  }
+  const [domain, ...others] = await read('2026-03-01')
+  assert.deepEqual(others, [])
+  assert.equal(domain?.domain, 'partner.example')
+  const found = domain?.policies.map(({ policy, successes, failures, details }) => [
+    policy.type,
+    successes,
+    failures,
+    details.map(({ failure, sessions }) => [failure.result, failure.host, failure.ip, sessions]),
+  ])
+  assert.deepEqual(found?.sort(), [
+    ['no-policy-found', 0, 3, [['starttls-not-supported', 'mx.partner.example', '198.51.100.7', 3]]],
+    ['sts', 6, 3, [['certificate-host-mismatch', 'mx.partner.example', '198.51.100.7', 3]]],
+  ])
+})
+
+test('domains come one after another, whatever shards they lie in, and none takes another for its own', async () => {
+  const day = new Date('2026-03-02T12:00:00.000Z')
+  const names = ['b.example', 'a.example', 'a.example.net', 'a-b.example', 'aa.example']
+  for (const [index, name] of names.entries()) {
+    await add(of(name, success), day, index / 10)
+    await add(of(name, mismatch), day, (index + 4) / 10)
+  }
+  const domains = await read('2026-03-02')
+  assert.deepEqual(domains.map(({ domain }) => domain).sort(), [...names].sort())
+  for (const { policies } of domains)
+    assert.deepEqual(
+      policies.map(({ successes, failures }) => [successes, failures]),
+      [[1, 1]],
+    )
+})
+
+test('a domain whose servers and policies never repeat fills no table, and no session of it is lost', async () => {
+  const day = new Date('2026-03-03T12:00:00.000Z')
+  const tally = new Tally()
+  for (let index = 0; index < 150; index++) {
+    const hop = { host: `mx${index}.partner.example`, ip: `198.51.100.${index}` }
+    tally.add(countsOf(session({ hop, tls: noStartTls }), at), day)
+    tally.add(
+      countsOf(session({ mtaSts: sts('enforce', [`${index}.example`, hop.host]), tls: wrongName, hop }), at),
+      day,
+    )
+  }
+  assert.equal(await counters.add(tally.take(), 0, never), null)
+  const { Items = [] } = await database.documents.send(
+    new ScanCommand({
+      TableName: database.transportTable,
+      FilterExpression: 'begins_with(pk, :day)',
+      ExpressionAttributeValues: { ':day': 'sessions#2026-03-03' },
+    }),
+  )
+  assert.ok(Items.length < 200, `${Items.length} items`)
+  assert.ok(Items.every(({ expiresAt }) => expiresAt > Date.parse('2026-03-13') / 1000))
+  const [domain] = await read('2026-03-03')
+  const sum = (numbers: number[] = []) => numbers.reduce((one, other) => one + other, 0)
+  assert.equal(sum(domain?.policies.map(({ failures }) => failures)), 300)
+  assert.equal(sum(domain?.policies.flatMap(({ details }) => details.map(({ sessions }) => sessions))), 300)
+  const results = new Set(
+    domain?.policies.flatMap(({ details }) => details.map(({ failure }) => failure.result)),
+  )
+  assert.deepEqual([...results].sort(), ['certificate-host-mismatch', 'starttls-not-supported'])
+})
+
+test('a day without sessions has no domains', async () => {
+  assert.deepEqual(await read('2026-03-30'), [])
+})
+
+test('a table that fails, or does not answer in time, is told of and not thrown', async () => {
+  const missing = new SessionCounters(database.documents, 'no-such-table')
+  const tally = new Tally()
+  tally.add([...success, ...mismatch], at)
+  tally.add(success, at)
+  const unwritten = await missing.add(tally.take(), 0, never)
+  assert.equal(unwritten?.sessions, 3)
+  assert.match(unwritten?.cause.name ?? '', /ResourceNotFound/)
+  tally.add(success, at)
+  const late = await counters.add(tally.take(), 0, AbortSignal.abort(new Error('too late')))
+  assert.equal(late?.sessions, 1)
+})
