@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { z } from 'zod'
 import { causeOf, StartError } from './start-error.ts'
 
 /** A port of 0 is any free port. */
@@ -9,24 +11,28 @@ export interface Options {
   readonly zoneFile: string | null
   readonly stateDirectory: string | null
   readonly secretsDirectory: string | null
+  /** Of the deployment, as in cdk.json; they count before those that the runner itself makes. */
+  readonly settings: Readonly<Record<string, unknown>>
   readonly demo: boolean
 }
 
-const usage = '--smtp-port N --api-port N --dns-port N --zone FILE --state DIR --secrets DIR --no-demo'
+const usage =
+  '--smtp-port N --api-port N --dns-port N --zone FILE --state DIR --secrets DIR --settings FILE --no-demo'
 
 export const help = `Runs the mail gateway's stack on this machine, with a demo.
 
   npm start -- [OPTION …]
 
-  --smtp-port N  where mail comes in (2525)
-  --api-port N   where the HTTP API listens (8080)
-  --dns-port N   where the partners' names are served (any free port)
-                 A port of 0 is any free port.
-  --zone FILE    names and addresses of partners of your own, in JSON
-  --state DIR    keep connectors, messages and certificates there
-  --secrets DIR  connectors' client certificates, NAME.json each
-  --no-demo      no partners, no connectors, no messages
-  --help         this text
+  --smtp-port N    where mail comes in (2525)
+  --api-port N     where the HTTP API listens (8080)
+  --dns-port N     where the partners' names are served (any free port)
+                   A port of 0 is any free port.
+  --zone FILE      names and addresses of partners of your own, in JSON
+  --state DIR      keep connectors, messages and certificates there
+  --secrets DIR    connectors' client certificates, NAME.json each
+  --settings FILE  settings of the deployment, as in cdk.json
+  --no-demo        no partners, no connectors, no messages
+  --help           this text
 
 Ctrl-C stops it.
 `
@@ -52,6 +58,7 @@ export function parseOptions(args: readonly string[]): Options | 'Help' {
     zoneFile: values.zone ?? null,
     stateDirectory: values.state ?? null,
     secretsDirectory: values.secrets ?? null,
+    settings: values.settings === undefined ? {} : readSettings(values.settings),
     demo: values['no-demo'] !== true,
   }
 }
@@ -67,12 +74,22 @@ function parse(args: readonly string[]) {
         zone: { type: 'string' },
         state: { type: 'string' },
         secrets: { type: 'string' },
+        settings: { type: 'string' },
         'no-demo': { type: 'boolean' },
         help: { type: 'boolean' },
       },
     }).values
   } catch (error) {
     throw new StartError(`${causeOf(error)} (the options are ${usage})`)
+  }
+}
+
+function readSettings(file: string): Record<string, unknown> {
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch (error) {
+    const cause = error instanceof z.ZodError ? 'not a JSON object' : causeOf(error)
+    throw new StartError(`--settings ${file}: ${cause}`)
   }
 }
 

@@ -122,7 +122,10 @@ async function start<W extends World>(
 
   // Loaded late: the CDK takes seconds, and a port in use should be heard of before.
   const { synthesise } = await import('./synthesise.ts')
-  const { template, assets } = synthesise(settingsFor(dns.port), folders.temporary)
+  const { template, assets } = synthesise(
+    { ...settingsFor(dns.port), ...options.settings },
+    folders.temporary,
+  )
   const resolver = new Resolver(template)
   const resources = await createResources(template, resolver, clients)
   if (options.stateDirectory !== null)

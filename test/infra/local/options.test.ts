@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { parseOptions } from '../../../infra/local/options.ts'
 
@@ -10,6 +13,7 @@ test('without options the usual ports, a free one for DNS, memory and the demo',
     zoneFile: null,
     stateDirectory: null,
     secretsDirectory: null,
+    settings: {},
     demo: true,
   })
 })
@@ -25,6 +29,7 @@ test('every option is taken', () => {
     zoneFile: 'z.json',
     stateDirectory: 's',
     secretsDirectory: 't',
+    settings: {},
     demo: false,
   })
 })
@@ -37,6 +42,7 @@ test('any free port may be asked for more than once', () => {
     zoneFile: null,
     stateDirectory: null,
     secretsDirectory: null,
+    settings: {},
     demo: true,
   })
 })
@@ -64,3 +70,23 @@ for (const { args, message } of faults)
       (error: Error) => message.test(error.message) && !error.message.includes('\n'),
     )
   })
+
+test('settings of the deployment are read from a file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mailflow-settings-'))
+  const file = join(folder, 'settings.json')
+  try {
+    writeFileSync(file, '{"defaultRoute":"Ses"}')
+    const options = parseOptions(['--settings', file])
+    assert.deepEqual(options !== 'Help' && options.settings, { defaultRoute: 'Ses' })
+    for (const [text, cause] of [
+      ['[1]', 'not a JSON object'],
+      ['{', 'JSON'],
+    ] as const) {
+      writeFileSync(file, text)
+      assert.throws(() => parseOptions(['--settings', file]), new RegExp(`^\\w*Error: --settings .*${cause}`))
+    }
+    assert.throws(() => parseOptions(['--settings', join(folder, 'none')]), /--settings .*ENOENT/)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
