@@ -71,11 +71,10 @@ const mostSessions = 1e12
 /** In one line, of at most so many characters. */
 const text = (length: number) => z.string().transform((value) => visible(inOneLine(value, length)))
 const optional = (length: number) =>
-  z
-    .unknown()
-    .transform((value) =>
-      typeof value === 'string' && value !== '' ? visible(inOneLine(value, length)) : null,
-    )
+  z.preprocess(
+    (value) => (typeof value === 'string' && value !== '' ? visible(inOneLine(value, length)) : null),
+    z.string().nullable(),
+  )
 const sessions = z.int().min(0).max(mostSessions)
 const atMost = <T extends z.ZodType>(item: T, count: number) =>
   z.preprocess((value) => (Array.isArray(value) ? value.slice(0, count) : value), z.array(item))

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { describe, test } from 'node:test'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { waivesTls } from '../../../shared/mail/tls-required.ts'
+import { countsOf } from '../../../shared/tls-reports/applied-policy.ts'
+import { verifySigner } from '../../../shared/tls-reports/authentication.ts'
+import type { DomainCounts } from '../../../shared/tls-reports/counters.ts'
+import { readReportMail } from '../../../shared/tls-reports/read-mail.ts'
+import { buildReport } from '../../../shared/tls-reports/report.ts'
+import { reportMail } from '../../../shared/tls-reports/report-mail.ts'
+import { fakeResolver } from '../../support/dns.ts'
+import { at, session, sts, wrongName } from './sessions.ts'
+
+const reporter = { organisation: 'Ours', address: 'postmaster@mx.ours.example', domain: 'mx.ours.example' }
+const id = '01KF0CVZT0ABCDEFGHJKMNPQRS'
+const never = new AbortController().signal
+
+const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const key = {
+  domain: 'ours.example',
+  selector: 'reports',
+  privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+}
+const published = (tags: string) =>
+  `v=DKIM1; k=rsa; ${tags}p=${publicKey.export({ type: 'spki', format: 'der' }).toString('base64')}`
+const dns = (record = published('s=tlsrpt; ')) =>
+  fakeResolver({ txt: { 'reports._domainkey.ours.example': [record] } })
+
+const [failed] = countsOf(session({ mtaSts: sts('testing'), tls: wrongName }), at)
+assert.ok(failed?.failure)
+const counts: DomainCounts = {
+  domain: 'partner.example',
+  policies: [
+    {
+      policy: failed.policy,
+      successes: 5326,
+      failures: 3,
+      details: [{ failure: failed.failure, sessions: 3 }],
+    },
+    {
+      policy: { type: 'no-policy-found', domain: 'partner.example', strings: [], mxHosts: [] },
+      successes: 1,
+      failures: 0,
+      details: [],
+    },
+  ],
+}
+const report = buildReport(counts, '2026-02-03', reporter)
+
+test('a report is as RFC 8460 §4.4 has it', () => {
+  assert.deepEqual(JSON.parse(report.json), {
+    'organization-name': 'Ours',
+    'date-range': { 'start-datetime': '2026-02-03T00:00:00Z', 'end-datetime': '2026-02-03T23:59:59Z' },
+    'contact-info': 'postmaster@mx.ours.example',
+    'report-id': report.id,
+    policies: [
+      {
+        policy: {
+          'policy-type': 'sts',
+          'policy-string': ['version: STSv1', 'mode: testing', 'mx: mx.partner.example', 'max_age: 604800'],
+          'policy-domain': 'partner.example',
+          'mx-host': ['mx.partner.example'],
+        },
+        summary: { 'total-successful-session-count': 5326, 'total-failure-session-count': 3 },
+        'failure-details': [
+          {
+            'result-type': 'certificate-host-mismatch',
+            'receiving-mx-hostname': 'mx.partner.example',
+            'receiving-ip': '198.51.100.7',
+            'failed-session-count': 3,
+            'failure-reason-code': 'MTA-STS: Certificate is for other.example, not for mx.partner.example',
+          },
+        ],
+      },
+      {
+        policy: { 'policy-type': 'no-policy-found', 'policy-domain': 'partner.example' },
+        summary: { 'total-successful-session-count': 1, 'total-failure-session-count': 0 },
+      },
+    ],
+  })
+  assert.match(report.filename, /^mx\.ours\.example!partner\.example!1770076800!1770163199!\w+\.json\.gz$/)
+})
+
+test('made twice it is the same report; of another day or domain it is another', () => {
+  assert.deepEqual(buildReport(counts, '2026-02-03', reporter), report)
+  assert.notEqual(buildReport(counts, '2026-02-04', reporter).id, report.id)
+  assert.notEqual(buildReport({ ...counts, domain: 'other.example' }, '2026-02-03', reporter).id, report.id)
+})
+
+describe('the mail', async () => {
+  const mail = await reportMail(report, { id, to: 'reports@partner.example', at }, reporter, key)
+  const [head = ''] = mail.toString('latin1').split('\r\n\r\n')
+  const header = head.replaceAll(/\r\n[ \t]+/g, ' ')
+
+  test('has the fields of RFC 8460 §5.3, asks for no TLS, and says that nobody wrote it', () => {
+    for (const line of [
+      `Subject: Report Domain: partner.example Submitter: mx.ours.example Report-ID: <${report.id}>`,
+      'From: postmaster@mx.ours.example',
+      'To: reports@partner.example',
+      'Tls-Report-Domain: partner.example',
+      'Tls-Report-Submitter: mx.ours.example',
+      'Auto-Submitted: auto-generated',
+      `Message-ID: <${id}@mx.ours.example>`,
+    ])
+      assert.ok(header.split('\r\n').includes(line), line)
+    assert.match(header, /^Content-Type: multipart\/report; report-type=tlsrpt;/m)
+    assert.ok(waivesTls(mail))
+    for (const line of mail.toString('latin1').split('\r\n')) assert.ok(line.length <= 998)
+  })
+
+  test('is signed without a limit, over the fields of reports', () => {
+    const signature = /^DKIM-Signature: (.*)$/m.exec(header)?.[1] ?? ''
+    assert.match(signature, /d=ours\.example;/)
+    assert.doesNotMatch(signature, /\bl=/)
+    const signed = /h=([^;]*)/.exec(signature)?.[1]?.toLowerCase() ?? ''
+    for (const field of ['from', 'tls-report-domain', 'tls-report-submitter', 'subject'])
+      assert.ok(signed.split(/[\s:]+/).includes(field), field)
+  })
+
+  test('is what it was when it is read', async () => {
+    const reading = await readReportMail(mail)
+    assert.equal(reading.kind, 'Report')
+    const content = reading.kind === 'Report' ? reading.content : null
+    assert.deepEqual([content?.successfulSessions, content?.failedSessions], [5327, 3])
+    assert.equal(content?.reportId, report.id)
+  })
+
+  const compressed = gzipSync(report.json)
+  assert.deepEqual(JSON.parse(gunzipSync(compressed).toString()), JSON.parse(report.json))
+
+  /** What is done to the mail or to the DNS, and what comes of it. */
+  const verdicts: [string, Buffer, ReturnType<typeof dns>, string][] = [
+    ['with a key for reports alone', mail, dns(), 'pass ours.example'],
+    ['with a key for mail', mail, dns(published('s=email; ')), 'pass ours.example'],
+    ['with a key for anything', mail, dns(published('')), 'pass ours.example'],
+    ['with a key for something else', mail, dns(published('s=other; ')), 'fail null'],
+    ['with a key withdrawn', mail, dns('v=DKIM1; k=rsa; p='), 'fail null'],
+    ['without a key', mail, fakeResolver({}), 'fail null'],
+    [
+      'when the DNS fails',
+      mail,
+      fakeResolver({ fail: { 'reports._domainkey.ours.example': 'ESERVFAIL' } }),
+      'Unknown',
+    ],
+    [
+      'changed on its way',
+      Buffer.from(mail.toString('latin1').replace('for programs', 'for everyone'), 'latin1'),
+      dns(),
+      'fail null',
+    ],
+    [
+      'in the name of another',
+      Buffer.from(
+        mail.toString('latin1').replace('From: postmaster@mx.ours.example', 'From: postmaster@bank.example'),
+        'latin1',
+      ),
+      dns(),
+      'fail null',
+    ],
+    [
+      'with a second From',
+      Buffer.concat([Buffer.from('From: a@bank.example\r\n'), mail]),
+      dns(),
+      'fail null',
+    ],
+    ['with more octets after it', Buffer.concat([mail, Buffer.from('more\r\n')]), dns(), 'fail null'],
+    [
+      'with a thousand signatures',
+      Buffer.concat([Buffer.from('DKIM-Signature: v=1; d=x.example\r\n'.repeat(1000)), mail]),
+      dns(),
+      'fail null',
+    ],
+  ]
+  for (const [what, octets, resolver, verdict] of verdicts)
+    test(`${what} it is ${verdict}`, async () => {
+      const found = await verifySigner(octets, resolver, never)
+      assert.equal(found.kind === 'Known' ? `${found.authenticated} ${found.signedBy}` : found.kind, verdict)
+    })
+
+  test('not signed it is none, and asks nobody', async () => {
+    const unsigned = await reportMail(report, { id, to: 'a@partner.example', at }, reporter, null)
+    const resolver = dns()
+    assert.deepEqual(await verifySigner(unsigned, resolver, never), {
+      kind: 'Known',
+      authenticated: 'none',
+      signedBy: null,
+    })
+    assert.deepEqual(resolver.asked, [])
+  })
+
+  test('a thousand signatures ask nobody either', async () => {
+    const resolver = dns()
+    const many = Buffer.concat([
+      Buffer.from('DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=a; b=; bh=; h=from\r\n'.repeat(1000)),
+      mail,
+    ])
+    await verifySigner(many, resolver, never)
+    assert.deepEqual(resolver.asked, [])
+  })
+})
+
+test('a key that cannot sign is an error, and no unsigned mail', async () => {
+  const small = generateKeyPairSync('rsa', { modulusLength: 512 }).privateKey
+  for (const privateKey of [
+    '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----',
+    small.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  ])
+    await assert.rejects(
+      reportMail(report, { id, to: 'a@b.example', at }, reporter, { ...key, privateKey }),
+      /The DKIM key cannot sign: /,
+    )
+})
