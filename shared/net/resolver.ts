@@ -58,8 +58,8 @@ async function resolve(line: Line, question: Question, signal: AbortSignal): Pro
     const found = follow(reply, name, question.type)
     aliases += found.aliases
     if (aliases > mostAliases) return failure('EBADRESP')
-    if (found.records.length > 0) return { kind: 'Found', records: found.records, secure, name: found.name }
     if (reply.rcode === nxDomain) return { kind: 'NoSuchName', secure }
+    if (found.records.length > 0) return { kind: 'Found', records: found.records, secure, name: found.name }
     if (found.aliases === 0 || reply.negative) return { kind: 'NoData', secure }
     name = found.name
   }

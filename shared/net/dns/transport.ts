@@ -32,7 +32,7 @@ export function askByDatagram<T>(
   return settle<T>(
     wait,
     signal,
-    (end) => {
+    (end, isOpen) => {
       let guesses = 0
       socket.on('error', (error) => end(failed(error)))
       socket.on('message', (octets) => {
@@ -41,7 +41,11 @@ export function askByDatagram<T>(
         guesses += 1
         if (guesses >= mostGuesses) end({ kind: 'Unanswered', code: 'EBADRESP' })
       })
-      socket.connect(port, ip, () => socket.send(query))
+      // Told of a failure, too, and of success when the answer is no longer waited for.
+      socket.connect(port, ip, (error?: Error | null) => {
+        if (error) end(failed(error))
+        else if (isOpen()) socket.send(query)
+      })
     },
     () => socket.close(),
   )
@@ -86,7 +90,7 @@ type End<T> = (result: T | TransportFailure) => void
 function settle<T>(
   wait: number,
   signal: AbortSignal,
-  begin: (end: End<T>) => void,
+  begin: (end: End<T>, isOpen: () => boolean) => void,
   close: () => void,
 ): Promise<T | TransportFailure> {
   return new Promise((resolve) => {
@@ -103,7 +107,7 @@ function settle<T>(
     }
     signal.addEventListener('abort', late, { once: true })
     if (signal.aborted) late()
-    else begin(end)
+    else begin(end, () => !ended)
   })
 }
 

@@ -258,6 +258,11 @@ describe('aliases', () => {
       { kind: 'NoSuchName', secure: false },
     ],
     [
+      'that lead to records of a name that does not exist are believed in the latter',
+      { rcode: 3, answers: [alias(name, 'b.example'), a('b.example')] },
+      { kind: 'NoSuchName', secure: false },
+    ],
+    [
       'that lead to a name without such records',
       { answers: [alias(name, 'b.example')], authorities: [soa] },
       { kind: 'NoData', secure: false },
@@ -379,6 +384,21 @@ describe('a server that cannot answer', () => {
     const server = await startNameServer(() => [])
     await server.stop()
     assert.deepEqual(await createResolver([server.address]).ask(name, 'A'), failed('ECONNREFUSED'))
+  })
+
+  for (const address of ['255.255.255.255', 'fe80::1%nowhere']) {
+    it(`since there is no way to ${address} is told, and nothing breaks`, async () => {
+      const answer = await createResolver([address], rounds).ask(name, 'A')
+      assert.equal(answer.kind, 'Failed')
+    })
+  }
+
+  it('is left at once when the signal comes before the question has left', async () => {
+    const server = await serve(() => [good])
+    const abort = new AbortController()
+    const answer = createResolver([server.address], rounds).ask(name, 'A', abort.signal)
+    abort.abort()
+    assert.deepEqual(await answer, failed('ETIMEOUT'))
   })
 
   it('is left when the signal comes', async () => {
