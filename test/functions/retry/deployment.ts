@@ -1,0 +1,176 @@
+/**
+ * A deployment whose clock stands still while anything is done and leaps to the next job when nothing is left to do.
+ * The functions are the deployed ones, and so is the SMTP client, which talks to a real server; queues and table are
+ * in memory. DSNs arrive at once.
+ */
+import { contentReference } from '../../../functions/bounce-message/bounce-job.ts'
+import type { DsnKind, EvaluationJob } from '../../../shared/contract/jobs.ts'
+import type { Attempt, Message, Recipient } from '../../../shared/contract/message.ts'
+import {
+  deliverBySmtp,
+  type Mail,
+  type Outcomes,
+  type SmtpOptions,
+} from '../../../shared/net/smtp-delivery.ts'
+import type { Settings } from '../../../shared/policy/evaluate.ts'
+import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import { message, receivedAt } from '../../support/fixtures.ts'
+import { readMultipart } from '../../support/multipart.ts'
+import { type Entry, Queues } from '../pipeline/queues.ts'
+import { MemoryTable } from '../pipeline/table.ts'
+import { type Ports, work } from '../pipeline/units.ts'
+
+export interface AttemptMade {
+  /** When it began, milliseconds after the message was received. */
+  at: number
+  number: number
+  /** By address. */
+  outcomes: Record<string, Attempt['outcome']>
+  /** Enhanced status codes, by address. */
+  codes: Record<string, string>
+}
+
+export interface Told {
+  /** When the DSN reached the sender, milliseconds after the message was received. */
+  at: number
+  kind: DsnKind
+  addresses: string[]
+  /** Of the machine part. */
+  status: string[]
+  words: string
+}
+
+/** How long each attempt takes, milliseconds. */
+export const attemptMs = 2_000
+
+export const sender = 'a@elsewhere.example'
+
+interface Options {
+  connectors: Snapshot
+  smtp: SmtpOptions
+  settings?: Settings
+}
+
+export class Deployment {
+  readonly attempts: AttemptMade[] = []
+  readonly told: Told[] = []
+  readonly #queues = new Queues()
+  readonly #table = new MemoryTable()
+  readonly #contents = new Map<string, Buffer>()
+  readonly #options: Options
+  #plans: { at: number; act(): void }[] = []
+  #now = receivedAt.getTime()
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  /** Takes a message as the ingress does. */
+  accept(recipients: Recipient[], fields: Partial<Message> = {}): Message {
+    const octets = Buffer.from('Subject: Hello\r\n\r\nHello\r\n')
+    const content = contentReference('content', 'received', octets)
+    this.#contents.set(content.key, octets)
+    const taken = message({ mailFrom: sender, content, size: octets.length, ...fields })
+    const job: EvaluationJob = { message: taken, recipients, notBefore: null }
+    this.#queues.send('evaluate', job, this.#now)
+    return taken
+  }
+
+  /** An administrator asks for the next attempt, milliseconds after the message was received. */
+  retryAt(at: number, { id }: Message): void {
+    this.#plans.push({ at, act: () => this.#queues.send('retry', id, this.#now) })
+  }
+
+  /** @returns when nothing is left to do */
+  async run(): Promise<void> {
+    for (;;) {
+      const [next] = this.#queues.visible(this.#now)
+      if (next) await this.#work(next)
+      else if (!this.#leap()) return
+    }
+  }
+
+  #leap(): boolean {
+    const planned = Math.min(...this.#plans.map(({ at }) => receivedAt.getTime() + at))
+    const next = Math.min(this.#queues.nextVisible() ?? Number.POSITIVE_INFINITY, planned)
+    if (next === Number.POSITIVE_INFINITY) return false
+    this.#now = Math.max(this.#now, next)
+    const due = this.#plans.filter(({ at }) => at <= this.#elapsed())
+    this.#plans = this.#plans.filter(({ at }) => at > this.#elapsed())
+    for (const { act } of due) act()
+    return true
+  }
+
+  async #work(entry: Entry): Promise<void> {
+    const { settings } = this.#options
+    await work(entry.unit, entry.body, { ...this.#ports, ...(settings && { settings }) })
+    this.#queues.delete(entry)
+  }
+
+  readonly #ports: Ports = {
+    request: async (command) => this.#table.send(command),
+    send: async (unit, outgoing) => {
+      for (const { job, delaySeconds = 0 } of outgoing)
+        this.#queues.send(unit, job, this.#now + delaySeconds * 1000)
+    },
+    read: async ({ key }) => this.#contents.get(key) ?? Buffer.of(),
+    store: async (octets, { key }) => void this.#contents.set(key, octets),
+    transmit: (mail, job) =>
+      mail.message.envelope.mailFrom === '' ? this.#tell(mail) : this.#attempt(mail, job.route, job.attempt),
+    whyNot: () => null,
+    connectors: () => this.#options.connectors,
+    now: () => new Date(this.#now),
+  }
+
+  async #attempt(
+    mail: Mail,
+    route: Parameters<Ports['transmit']>[1]['route'],
+    number: number,
+  ): Promise<Outcomes> {
+    if (route.kind !== 'Mx' && route.kind !== 'SmartHosts') throw new Error(`nothing leaves by ${route.kind}`)
+    const at = this.#elapsed()
+    const outcomes = await deliverBySmtp(route, mail, this.#options.smtp)
+    const by = <T>(of: (outcome: Outcomes extends Map<string, infer O> ? O : never) => T) =>
+      Object.fromEntries([...outcomes].map(([address, outcome]) => [address, of(outcome)]))
+    this.attempts.push({
+      at,
+      number,
+      outcomes: by(({ outcome }) => outcome),
+      codes: by(({ reply }) => reply.enhanced),
+    })
+    this.#now += attemptMs
+    return outcomes
+  }
+
+  async #tell({ content, recipients }: Mail): Promise<Outcomes> {
+    const { parts } = readMultipart(content)
+    const status = parts[1]?.text ?? ''
+    const values = (name: string) =>
+      [...status.matchAll(new RegExp(`^${name}: (.*)\\r$`, 'gm'))].map(([, value = '']) => value)
+    this.told.push({
+      at: this.#elapsed(),
+      kind: values('Action')[0] as DsnKind,
+      addresses: values('Final-Recipient').map((value) => value.replace('rfc822; ', '')),
+      status: values('Status'),
+      words: parts[0]?.text ?? '',
+    })
+    return new Map(recipients.map(({ address }) => [address, taken]))
+  }
+
+  #elapsed(): number {
+    return this.#now - receivedAt.getTime()
+  }
+}
+
+const taken = {
+  outcome: 'Delivered',
+  host: 'mx.elsewhere.example',
+  ip: null,
+  tls: null,
+  policy: 'Opportunistic',
+  policySource: 'Opportunistic',
+  onTrial: null,
+  tlsResult: null,
+  reportOnly: null,
+  reply: { code: 250, enhanced: '2.0.0', text: 'Ok' },
+} as const

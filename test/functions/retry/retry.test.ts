@@ -1,0 +1,364 @@
+/** A day of a partner that does not take mail, in simulated time: what is tried when, and what the sender hears. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
+import type { Recipient } from '../../../shared/contract/message.ts'
+import { defaultTimeouts } from '../../../shared/net/smtp-session.ts'
+import type { Settings } from '../../../shared/policy/evaluate.ts'
+import { noMtaSts } from '../../../shared/policy/transport-security.ts'
+import { fakeResolver } from '../../support/dns.ts'
+import { outbound, recipient, snapshot } from '../../support/fixtures.ts'
+import { type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
+import { type AttemptMade, attemptMs, Deployment } from './deployment.ts'
+
+const minute = 60_000
+const hour = 60 * minute
+const smartHost = 'mx.northwind.example'
+const addresses = ['b@northwind.example', 'c@northwind.example', 'd@northwind.example'] as const
+
+interface Day {
+  partner: PartnerOptions | 'down'
+  connector?: Partial<OutboundConnector>
+  recipients?: Recipient[]
+  settings?: Partial<Settings>
+  id?: string
+  /** An administrator asks for the next attempt, milliseconds after the message was received. */
+  retriesAt?: number[]
+}
+
+async function spend({
+  partner,
+  connector,
+  recipients,
+  settings,
+  id,
+  retriesAt = [],
+}: Day): Promise<Deployment> {
+  const server = partner === 'down' ? null : await startPartner(partner)
+  const deployment = new Deployment({
+    connectors: snapshot({
+      outbound: [
+        outbound({
+          route: 'SmartHosts',
+          smartHosts: [{ host: smartHost, port: server?.port ?? (await closedPort()) }],
+          ...connector,
+        }),
+      ],
+    }),
+    settings: { defaultRoute: 'Mx', ...settings },
+    smtp: {
+      name: 'mail.ours.example',
+      resolver: fakeResolver({ a: { [smartHost]: ['127.0.0.1'] } }),
+      privateNetworks: [],
+      random: () => 0,
+      timeouts: defaultTimeouts,
+      mtaSts: async () => noMtaSts,
+      credentials: async () => assert.fail('nobody asks for a certificate'),
+      signal: AbortSignal.timeout(60_000),
+    },
+  })
+  try {
+    const sent = deployment.accept(recipients ?? [recipient({ address: addresses[0] })], {
+      source: null,
+      ...(id === undefined ? {} : { id }),
+    })
+    for (const at of retriesAt) deployment.retryAt(at, sent)
+    await deployment.run()
+    return deployment
+  } finally {
+    await server?.stop()
+  }
+}
+
+async function closedPort(): Promise<number> {
+  const server = createServer()
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+const forced = { tlsSettings: 'EncryptionOnly' } as const
+const later: PartnerOptions = { answerToMessage: '451 4.3.0 Try again later' }
+
+/** From the end of each attempt to the beginning of the next. */
+const waits = (attempts: AttemptMade[]): number[] =>
+  attempts.slice(1).map(({ at }, index) => at - (attempts[index]?.at ?? 0) - attemptMs)
+
+/** The schedule: one minute, four, then a quarter of an hour each time, and up to a tenth less, in whole seconds. */
+function followsTheSchedule(attempts: AttemptMade[], expiresAt: number): void {
+  assert.equal(attempts[0]?.at, 0)
+  for (const [index, wait] of waits(attempts).entries()) {
+    const base = [minute, 4 * minute][index] ?? 15 * minute
+    assert.ok(wait <= base && wait >= 0.9 * base, `wait ${index + 1} is ${wait} ms`)
+    assert.equal(wait % 1000, 0)
+  }
+  assert.deepEqual(
+    attempts.map(({ number }) => number),
+    attempts.map((_, index) => index + 1),
+  )
+  const last = attempts.at(-1)?.at ?? 0
+  assert.ok(last < expiresAt, 'an attempt after the message expired')
+  assert.ok(last >= expiresAt - 15 * minute - attemptMs, `the last attempt was made at ${last}`)
+}
+
+describe('for a whole day', () => {
+  const rows: [name: string, day: Day, attempt: { outcome: string; code: string }, ends: string][] = [
+    [
+      'a partner whose TLS never works',
+      { partner: {}, connector: forced },
+      { outcome: 'TlsNotMet', code: '4.7.321' },
+      '5.7.321',
+    ],
+    [
+      'a partner that answers 4xx',
+      { partner: later },
+      { outcome: 'TemporaryFailure', code: '4.3.0' },
+      '4.4.7',
+    ],
+    [
+      'a partner that is down',
+      { partner: 'down' },
+      { outcome: 'TemporaryFailure', code: '4.4.316' },
+      '4.4.7',
+    ],
+  ]
+  for (const [name, day, { outcome, code }, ends] of rows)
+    test(name, async () => {
+      const { attempts, told } = await spend(day)
+      followsTheSchedule(attempts, 24 * hour)
+      for (const { outcomes, codes } of attempts)
+        assert.deepEqual([outcomes, codes], [{ [addresses[0]]: outcome }, { [addresses[0]]: code }])
+      assert.deepEqual(
+        told.map(({ kind, addresses: of, status }) => [kind, of, status]),
+        [
+          ['delayed', [addresses[0]], [code]],
+          ['failed', [addresses[0]], [ends]],
+        ],
+      )
+      const [delay, failure] = told
+      const first = attempts.find(({ at }) => at + attemptMs >= 4 * hour)
+      assert.equal(delay?.at, (first?.at ?? 0) + attemptMs, 'with the first decision after four hours')
+      assert.equal(failure?.at, 24 * hour)
+      assert.match(
+        delay?.words ?? '',
+        /"Northwind"[\s\S]*It will be tried until Fri, 16 Jan 2026 12:00:00 \+0000/,
+      )
+    })
+
+  test('and for half a day, where the connector says so', async () => {
+    const { attempts, told } = await spend({ partner: later, connector: { expirationHours: 12 } })
+    followsTheSchedule(attempts, 12 * hour)
+    assert.deepEqual(
+      told.map(({ kind }) => kind),
+      ['delayed', 'failed'],
+    )
+    assert.equal(told[1]?.at, 12 * hour)
+  })
+
+  test('the same message is tried at the same times, another at others', async () => {
+    const times = async (id: string) => (await spend({ partner: 'down', id })).attempts.map(({ at }) => at)
+    const one = await times('01KF0CVZT0ABCDEFGHJKMNPQR1')
+    assert.deepEqual(await times('01KF0CVZT0ABCDEFGHJKMNPQR1'), one)
+    assert.notDeepEqual(await times('01KF0CVZT0ABCDEFGHJKMNPQR2'), one)
+  })
+
+  test('jitter makes no more than a tenth more attempts', async () => {
+    const { attempts } = await spend({ partner: 'down' })
+    const without = 3 + Math.floor((24 * hour - 5 * minute) / (15 * minute))
+    assert.ok(attempts.length >= without * 0.95, `${attempts.length}`)
+    assert.ok(attempts.length <= without / 0.9 + 1, `${attempts.length}`)
+  })
+})
+
+describe('of three recipients', () => {
+  const some: PartnerOptions = {
+    answer: (command) => (/^RCPT TO:<[cd]@/.test(command) ? '452 4.2.2 The mailbox is full' : undefined),
+  }
+
+  test('one is taken and never sent again, two are tried on together, and none is forgotten', async () => {
+    const { attempts, told } = await spend({
+      partner: some,
+      recipients: addresses.map((address) => recipient({ address })),
+    })
+    followsTheSchedule(attempts, 24 * hour)
+    const [first, ...others] = attempts
+    assert.deepEqual(first?.outcomes, {
+      [addresses[0]]: 'Delivered',
+      [addresses[1]]: 'TemporaryFailure',
+      [addresses[2]]: 'TemporaryFailure',
+    })
+    assert.ok(others.length > 90)
+    for (const { outcomes } of others)
+      assert.deepEqual(outcomes, { [addresses[1]]: 'TemporaryFailure', [addresses[2]]: 'TemporaryFailure' })
+    assert.deepEqual(
+      told.map(({ at, kind, addresses: of }) => [kind, of.toSorted(), kind === 'failed' ? at : null]),
+      [
+        ['delayed', addresses.slice(1), null],
+        ['failed', addresses.slice(1), 24 * hour],
+      ],
+    )
+  })
+
+  test('each is told of as it asked', async () => {
+    const notify: Recipient['notify'][] = [['SUCCESS'], ['NEVER'], ['FAILURE']]
+    const { told } = await spend({
+      partner: { ...some, extensions: [] },
+      recipients: addresses.map((address, index) => recipient({ address, notify: notify[index] ?? null })),
+    })
+    assert.deepEqual(
+      told.map(({ kind, addresses: of }) => [kind, of]),
+      [
+        ['relayed', [addresses[0]]],
+        ['failed', [addresses[2]]],
+      ],
+    )
+    assert.equal(told[0]?.at, attemptMs)
+  })
+
+  test('of a success that the next hop is told to tell of, nothing is said here', async () => {
+    const { told } = await spend({
+      partner: {},
+      recipients: [recipient({ address: addresses[0], notify: ['SUCCESS'] })],
+    })
+    assert.deepEqual(told, [])
+  })
+})
+
+test('a refusal for good bounces at once, and nothing follows', async () => {
+  const { attempts, told } = await spend({ partner: { answerToMessage: '550 5.1.1 No such user' } })
+  assert.equal(attempts.length, 1)
+  assert.deepEqual(
+    told.map(({ at, kind, status }) => [at, kind, status]),
+    [[attemptMs, 'failed', ['5.1.1']]],
+  )
+})
+
+test('TLS that is not met bounces at once where the connector says so', async () => {
+  const { attempts, told } = await spend({ partner: {}, connector: { ...forced, onTlsFailure: 'Bounce' } })
+  assert.equal(attempts.length, 1)
+  assert.deepEqual(
+    told.map(({ at, kind, status }) => [at, kind, status]),
+    [[attemptMs, 'failed', ['5.7.321']]],
+  )
+})
+
+test('a partner that comes back has the message with the next attempt, and the sender hears no more of it', async () => {
+  let messages = 0
+  const { attempts, told } = await spend({
+    partner: {
+      answer: (command) => (command === 'DATA' && ++messages <= 20 ? '451 4.3.0 Later' : undefined),
+    },
+  })
+  assert.equal(attempts.length, 21)
+  assert.equal(attempts.at(-1)?.outcomes[addresses[0]], 'Delivered')
+  assert.deepEqual(
+    told.map(({ kind }) => kind),
+    ['delayed'],
+  )
+})
+
+describe('an administrator who asks for the next attempt', () => {
+  test('has it at once; the schedule goes on from there, and nothing is tried twice', async () => {
+    const at = 2 * hour + 7 * minute
+    const { attempts, told } = await spend({ partner: later, retriesAt: [at, at] })
+    const usual = await spend({ partner: later })
+    const before = attempts.filter((made) => made.at < at).map((made) => made.at)
+    assert.deepEqual(
+      before,
+      usual.attempts.filter((made) => made.at < at).map((made) => made.at),
+    )
+    assert.equal(attempts[before.length]?.at, at)
+    assert.equal(new Set(attempts.map(({ number }) => number)).size, attempts.length)
+    const after = attempts.slice(before.length)
+    for (const wait of waits(after)) assert.ok(wait >= 13.5 * minute && wait <= 15 * minute, `${wait}`)
+    assert.deepEqual(
+      told.map(({ kind }) => kind),
+      ['delayed', 'failed'],
+    )
+    assert.equal(told[1]?.at, 24 * hour)
+  })
+
+  test('does not bring back what has bounced', async () => {
+    const { attempts, told } = await spend({
+      partner: { answerToMessage: '550 5.1.1 No such user' },
+      retriesAt: [hour],
+    })
+    assert.deepEqual([attempts.length, told.length], [1, 1])
+  })
+})
+
+describe('the sender hears of a delay', () => {
+  for (const hours of [0.25, 1, 23])
+    test(`after ${hours} hours, where the deployment says so`, async () => {
+      const { attempts, told } = await spend({
+        partner: later,
+        settings: { delayNotificationHours: hours },
+      })
+      const first = attempts.find(({ at }) => at + attemptMs >= hours * hour)
+      assert.deepEqual(
+        told.map(({ at, kind }) => [at, kind]),
+        [
+          [(first?.at ?? 0) + attemptMs, 'delayed'],
+          [24 * hour, 'failed'],
+        ],
+      )
+    })
+
+  test('not at all, where it did not ask for that or where the message has come to its end before', async () => {
+    const quiet = await spend({
+      partner: later,
+      recipients: [recipient({ address: addresses[0], notify: ['FAILURE'] })],
+    })
+    const short = await spend({
+      partner: later,
+      connector: { expirationHours: 12 },
+      settings: { delayNotificationHours: 12.5 },
+    })
+    for (const { told } of [quiet, short])
+      assert.deepEqual(
+        told.map(({ kind }) => kind),
+        ['failed'],
+      )
+  })
+})
+
+test('docs/dsns.md shows the day of one message as it was', async () => {
+  const { attempts, told } = await spend({ partner: {}, connector: forced })
+  const written = /<!-- timetable -->\n([\s\S]*?)<!-- end -->/.exec(
+    readFileSync(join(import.meta.dirname, '../../../docs/dsns.md'), 'utf8'),
+  )?.[1]
+  assert.equal(written, timetable(attempts, told))
+})
+
+/** What happened, as Markdown. The middle of a long row of attempts is left out. */
+function timetable(attempts: AttemptMade[], told: Deployment['told']): string {
+  const delayedAt = told.find(({ kind }) => kind === 'delayed')?.at ?? 0
+  const events = [
+    ...attempts.map(({ at, number, codes }) => ({
+      at,
+      what: `attempt ${number}: ${Object.values(codes)[0]}`,
+      shown: number <= 5 || number > attempts.length - 2 || Math.abs(at - delayedAt) < 15 * minute,
+    })),
+    ...told.map(({ at, kind, status }) => ({
+      at,
+      what: `DSN \`${kind}\`, status ${status[0]}`,
+      shown: true,
+    })),
+  ].toSorted((one, other) => one.at - other.at)
+  const lines = ['| After | What |', '|---|---|']
+  for (const { at, what, shown } of events) {
+    if (shown) lines.push(`| ${clock(at)} | ${what} |`)
+    else if (!lines.at(-1)?.includes('…')) lines.push('| … | … |')
+  }
+  return `${lines.join('\n')}\n`
+}
+
+const clock = (ms: number): string =>
+  [ms / hour, (ms / minute) % 60, (ms / 1000) % 60]
+    .map((part) => String(Math.floor(part)).padStart(2, '0'))
+    .join(':')
