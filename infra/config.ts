@@ -1,5 +1,6 @@
 /** The settings of a deployment: the `mailflow` object of cdk.json's context, parsed once. */
 import { z } from 'zod'
+import { parseNameServer } from '../shared/contract/name-server.ts'
 
 /** Content must outlive the longest that its job can lie on a queue or dead-letter queue. */
 const queueRetentionDays = 14
@@ -58,6 +59,14 @@ const Ingress = z.strictObject({
   maximumConnectionsPerAddress: z.int().min(1).default(200),
   /** How long a task that stops waits for messages in flight. */
   drainSeconds: z.int().min(1).max(115).default(100),
+})
+
+const NameServer = z.string().superRefine((value, context) => {
+  try {
+    parseNameServer(value)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message })
+  }
 })
 
 const Jwt = z.strictObject({
@@ -133,7 +142,7 @@ export const Config = z
      * validates DNSSEC and sets the AD bit, by a path that nobody else is on: what it says of signatures is believed.
      * Amazon's resolver of a VPC sets no AD bit, so that with it no domain counts as signed.
      */
-    dnsServers: z.array(z.string().min(1)).default([]),
+    dnsServers: z.array(NameServer).default([]),
     /** Loopback or private networks, as CIDR, that a partner's MX may point into. */
     privateMxNetworks: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
     ingress: Ingress.prefault({}),

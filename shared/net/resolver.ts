@@ -6,9 +6,9 @@
  */
 import { randomInt } from 'node:crypto'
 import { getServers } from 'node:dns'
+import { type NameServerAddress, parseNameServer } from '../contract/name-server.ts'
 import type { DnsAnswer, RecordOf, RecordType, Resolver } from './dns/answer.ts'
 import { encodeQuery, isAskable, type Question, type Reply, readReply } from './dns/message.ts'
-import { parseServer, type ServerAddress } from './dns/servers.ts'
 import { askByDatagram, askByStream, type TransportFailure } from './dns/transport.ts'
 
 export type { DnsAnswer, Exchange, RecordOf, RecordType, Resolver } from './dns/answer.ts'
@@ -30,11 +30,11 @@ const patience: readonly Round[] = [
 const mostAliases = 16
 
 /**
- * @param servers as `parseServer` reads them; none means those of the system
+ * @param servers as `parseNameServer` reads them; none means those of the system
  * @throws Error naming the one that is no server's address
  */
 export function createResolver(servers: readonly string[], rounds: readonly Round[] = patience): Resolver {
-  const line = new Line((servers.length > 0 ? servers : getServers()).map(parseServer), rounds)
+  const line = new Line((servers.length > 0 ? servers : getServers()).map(parseNameServer), rounds)
   return {
     async ask<K extends RecordType>(name: string, type: K, signal?: AbortSignal) {
       return (await resolve(line, { name, type }, signal ?? new AbortController().signal)) as DnsAnswer<
@@ -94,10 +94,10 @@ type Told = (Reply & { kind: 'Told' }) | Extract<Answer, { kind: 'Failed' }>
 
 /** The servers in the order to ask them. */
 class Line {
-  #servers: readonly ServerAddress[]
+  #servers: readonly NameServerAddress[]
   readonly #rounds: readonly Round[]
 
-  constructor(servers: readonly ServerAddress[], rounds: readonly Round[]) {
+  constructor(servers: readonly NameServerAddress[], rounds: readonly Round[]) {
     this.#servers = servers
     this.#rounds = rounds
   }
@@ -125,7 +125,7 @@ class Line {
   }
 
   /** Those that were asked in vain are asked last from now on. */
-  #prefer(server: ServerAddress): void {
+  #prefer(server: NameServerAddress): void {
     if (this.#servers[0] === server) return
     const at = this.#servers.indexOf(server)
     this.#servers = [...this.#servers.slice(at), ...this.#servers.slice(0, at)]
@@ -134,7 +134,7 @@ class Line {
 
 /** `Failed`: the server's own answer. */
 async function askServer(
-  server: ServerAddress,
+  server: NameServerAddress,
   question: Question,
   round: Round,
   signal: AbortSignal,
@@ -186,7 +186,7 @@ type Spoken = (Reply & { kind: 'Told' }) | TransportFailure
 
 /** RFC 6891 §7: a server that knows nothing of EDNS is asked without. */
 async function askEitherWay(
-  server: ServerAddress,
+  server: NameServerAddress,
   question: Question,
   options: { checkingDisabled: boolean },
   round: Round,
@@ -202,7 +202,7 @@ const knowsNoEdns = new Set([1, 4, 16])
 
 /** By TCP where a datagram does not hold the answer, or something else than the answer keeps coming. */
 async function exchange(
-  server: ServerAddress,
+  server: NameServerAddress,
   question: Question,
   options: { checkingDisabled: boolean; edns: boolean },
   { by, wait }: Round,

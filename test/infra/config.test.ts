@@ -56,6 +56,11 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     /mailflow\.jwt\.issuer: /,
   ],
   ['a network that is no CIDR', { privateMxNetworks: ['10.0.0.1/99'] }, /mailflow\.privateMxNetworks\.0: /],
+  [
+    'a name server by its name',
+    { dnsServers: ['dns.example'] },
+    /mailflow\.dnsServers\.0: "dns\.example" is not/,
+  ],
 ]
 
 for (const [what, change, message] of faults)

@@ -6,7 +6,7 @@
  */
 import { createSocket } from 'node:dgram'
 import { connect, isIPv6 } from 'node:net'
-import type { ServerAddress } from './servers.ts'
+import type { NameServerAddress } from '../../contract/name-server.ts'
 
 /** `code` of the system, or `ETIMEOUT`, `EBADRESP`. */
 export interface TransportFailure {
@@ -22,7 +22,7 @@ const mostGuesses = 32
 
 /** @param wait milliseconds */
 export function askByDatagram<T>(
-  { ip, port }: ServerAddress,
+  { ip, port }: NameServerAddress,
   query: Buffer,
   read: Reader<T>,
   wait: number,
@@ -53,7 +53,7 @@ export function askByDatagram<T>(
 
 /** RFC 7766: the same, each message after its length in two octets. */
 export function askByStream<T>(
-  { ip, port }: ServerAddress,
+  { ip, port }: NameServerAddress,
   query: Buffer,
   read: Reader<T>,
   wait: number,

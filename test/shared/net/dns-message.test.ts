@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import packet from 'dns-packet'
 import fc from 'fast-check'
+import { parseNameServer } from '../../../shared/contract/name-server.ts'
 import { type Question, readReply } from '../../../shared/net/dns/message.ts'
-import { parseServer } from '../../../shared/net/dns/servers.ts'
 
 const name = 'mx.partner.example'
 const id = 0x1234
@@ -123,7 +123,7 @@ describe('the address of a name server', () => {
     ['fe80::1%eth0', 'fe80::1%eth0', 53],
   ]
   for (const [text, ip, port] of rows) {
-    it(`is read from ${text}`, () => assert.deepEqual(parseServer(text), { ip, port }))
+    it(`is read from ${text}`, () => assert.deepEqual(parseNameServer(text), { ip, port }))
   }
   for (const text of [
     '',
@@ -137,6 +137,6 @@ describe('the address of a name server', () => {
     '::1]:53',
   ]) {
     it(`is not "${text}"`, () =>
-      assert.throws(() => parseServer(text), /is not the address of a name server/))
+      assert.throws(() => parseNameServer(text), /is not the address of a name server/))
   }
 })
