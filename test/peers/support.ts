@@ -85,10 +85,13 @@ export class Postfix {
     }
   }
 
-  /** The first line of the log, past or to come, that matches; the test's own timeout is the limit. */
-  async logged(pattern: RegExp): Promise<string> {
+  /**
+   * The first line of the log, past or to come, that matches; the test's own timeout is the limit.
+   * @param from lines before this one are not looked at
+   */
+  async logged(pattern: RegExp, from = 0): Promise<string> {
     for (;;) {
-      const found = this.log.find((line) => pattern.test(line))
+      const found = this.log.find((line, index) => index >= from && pattern.test(line))
       if (found !== undefined) return found
       const [line] = await once(this.#lines, 'line', { signal: this.#ended.signal }).catch(() => [null])
       if (line === null) throw new Error(`Postfix ended without logging ${pattern}:\n${this.log.join('\n')}`)

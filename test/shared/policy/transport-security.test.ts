@@ -167,6 +167,7 @@ const table: Row[] = [
   [none, 'no DANE', 'no policy', 'REQUIRETLS', 'DomainValidation by RequireTls'],
   [none, 'no DANE', 'no policy', 'both', 'DomainValidation by RequireTls'],
   [none, 'no DANE', 'no policy', 'REQUIRETLS', 'PermanentFailure: 550 5.7.10', unproven],
+  [none, 'no DANE', 'policy none', 'REQUIRETLS', 'PermanentFailure: 550 5.7.10', unproven],
   [none, 'no DANE', 'policy unavailable', 'REQUIRETLS', 'TlsNotMet: 451 4.7.10', unproven],
   [none, 'no DANE', 'enforce', 'REQUIRETLS', 'DomainValidation by MtaSts', unproven],
   [
