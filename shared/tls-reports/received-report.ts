@@ -177,16 +177,18 @@ export function readReport(json: unknown): ReportContent | string {
   }
 }
 
-/** Fewer failures, until the whole fits an item. */
+/** Fewer failures, and less of what policies say, until the whole fits an item. */
 function fitted(given: readonly ReportedPolicy[]): ReportedPolicy[] {
-  for (let room = most.failures; ; room = Math.floor(room / 2)) {
-    let left = room
+  for (let share = 1; ; share /= 2) {
+    let left = Math.floor(most.failures * share)
+    const strings = Math.floor(most.strings * share)
     const policies = given.map((policy) => {
       const failures = policy.failures.slice(0, left)
       left -= failures.length
-      return { ...policy, failures }
+      const [said, mxHosts] = [policy.strings.slice(0, strings), policy.mxHosts.slice(0, strings)]
+      return { ...policy, strings: said, mxHosts, failures }
     })
-    if (room === 0 || Buffer.byteLength(JSON.stringify(policies)) <= most.octets) return policies
+    if (Buffer.byteLength(JSON.stringify(policies)) <= most.octets) return policies
   }
 }
 

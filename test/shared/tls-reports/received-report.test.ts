@@ -1,0 +1,334 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { readReportMail } from '../../../shared/tls-reports/read-mail.ts'
+import { ReceivedReport, readReport, received } from '../../../shared/tls-reports/received-report.ts'
+
+/** As RFC 8460 Appendix B has it, with what senders write otherwise. */
+const example = {
+  'organization-name': 'Company-X',
+  'date-range': { 'start-datetime': '2026-02-03T00:00:00Z', 'end-datetime': '2026-02-03T23:59:59Z' },
+  'contact-info': 'sts-reporting@company-x.example',
+  'report-id': '5065427c-23d3-47ca-b6e0-946ea0e8c4be',
+  policies: [
+    {
+      policy: {
+        'policy-type': 'sts',
+        'policy-string': [
+          'version: STSv1',
+          'mode: testing',
+          'mx: *.mail.company-y.example',
+          'max_age: 86400',
+        ],
+        'policy-domain': 'Company-Y.example.',
+        'mx-host': '*.mail.company-y.example',
+      },
+      summary: { 'total-successful-session-count': 5326, 'total-failure-session-count': 303 },
+      'failure-details': [
+        {
+          'result-type': 'starttls-not-supported',
+          'sending-mta-ip': '2001:db8:abcd:0013::1',
+          'receiving-mx-hostname': 'mx2.mail.company-y.example',
+          'receiving-ip': '203.0.113.56',
+          'failed-session-count': 200,
+          'additional-information': 'https://reports.company-x.example/report_info?id=5065427c',
+        },
+        {
+          'result-type': 'validation-failure',
+          'sending-mta-ip': '198.51.100.62',
+          'receiving-ip': '203.0.113.58',
+          'receiving-mx-hostname': 'mx-backup.mail.company-y.example',
+          'failed-session-count': 3,
+          'failure-reason-code': 'X509_V_ERR_PROXY_PATH_LENGTH_EXCEEDED',
+          'something-new': { deep: [1, 2] },
+        },
+      ],
+    },
+  ],
+}
+type Example = typeof example
+const [policy] = example.policies
+assert.ok(policy)
+
+const signer = { authenticated: 'pass', signedBy: 'company-x.example' } as const
+const receivedAt = new Date('2026-02-04T06:00:00.000Z')
+
+function kept(json: unknown): ReceivedReport {
+  const content = readReport(json)
+  assert.ok(typeof content !== 'string', String(content))
+  const report = received(content, receivedAt, signer)
+  assert.ok(typeof report !== 'string', String(report))
+  return ReceivedReport.parse(report)
+}
+
+test('the example of the RFC is kept, each thing by our own name', () => {
+  const { id, policies, ...rest } = kept(example)
+  assert.match(id, /^2026-02-03-[0-9a-f]{20}$/)
+  assert.deepEqual(rest, {
+    day: '2026-02-03',
+    organisation: 'Company-X',
+    contact: 'sts-reporting@company-x.example',
+    reportId: '5065427c-23d3-47ca-b6e0-946ea0e8c4be',
+    begin: '2026-02-03T00:00:00.000Z',
+    end: '2026-02-03T23:59:59.000Z',
+    receivedAt: '2026-02-04T06:00:00.000Z',
+    ...signer,
+    domains: ['company-y.example'],
+    successfulSessions: 5326,
+    failedSessions: 303,
+    omitted: { policies: 0, failures: 0 },
+  })
+  assert.deepEqual(policies, [
+    {
+      type: 'sts',
+      domain: 'company-y.example',
+      strings: ['version: STSv1', 'mode: testing', 'mx: *.mail.company-y.example', 'max_age: 86400'],
+      mxHosts: ['*.mail.company-y.example'],
+      successfulSessions: 5326,
+      failedSessions: 303,
+      failures: [
+        {
+          result: 'starttls-not-supported',
+          sessions: 200,
+          sendingIp: '2001:db8:abcd:0013::1',
+          host: 'mx2.mail.company-y.example',
+          ip: '203.0.113.56',
+          helo: null,
+          reason: null,
+          information: 'https://reports.company-x.example/report_info?id=5065427c',
+        },
+        {
+          result: 'validation-failure',
+          sessions: 3,
+          sendingIp: '198.51.100.62',
+          host: 'mx-backup.mail.company-y.example',
+          ip: '203.0.113.58',
+          helo: null,
+          reason: 'X509_V_ERR_PROXY_PATH_LENGTH_EXCEEDED',
+          information: null,
+        },
+      ],
+    },
+  ])
+})
+
+const faults: [string, unknown, RegExp][] = [
+  ['no object', [], /^(it|organization-name): /],
+  ['null', null, /^it: /],
+  ['no policies', { ...example, policies: undefined }, /^policies: /],
+  ['policies that are no list', { ...example, policies: policy }, /^policies: /],
+  [
+    'a policy domain that is none',
+    withPolicy({ policy: { ...policy.policy, 'policy-domain': 'a b' } }),
+    /^policies\.0\.policy\.policy-domain: is not a domain/,
+  ],
+  ['sessions less than none', withSummary(-1), /^policies\.0\.summary\.total-failure-session-count: /],
+  ['sessions beyond count', withSummary(1e300), /^policies\.0\.summary\.total-failure-session-count: /],
+  ['sessions as text', withSummary('303'), /^policies\.0\.summary\.total-failure-session-count: /],
+  [
+    'a time that is none',
+    { ...example, 'date-range': { 'start-datetime': 'yesterday', 'end-datetime': 'today' } },
+    /^date-range\.start-datetime: /,
+  ],
+]
+
+function withPolicy(fields: object): unknown {
+  return { ...example, policies: [{ ...policy, ...fields }] }
+}
+function withSummary(failures: unknown): unknown {
+  return withPolicy({
+    summary: { 'total-successful-session-count': 1, 'total-failure-session-count': failures },
+  })
+}
+
+for (const [what, json, message] of faults)
+  test(`${what} is told by its place`, () => {
+    const read = readReport(json)
+    assert.match(typeof read === 'string' ? read : 'was read', message)
+  })
+
+const range = (begin: string, end: string) => ({
+  ...example,
+  'date-range': { 'start-datetime': begin, 'end-datetime': end },
+})
+const days: [string, Example, boolean][] = [
+  ['of a month ago', range('2026-01-05T00:00:00Z', '2026-01-05T23:59:59Z'), true],
+  ['of the year before', range('2025-02-03T00:00:00Z', '2025-02-03T23:59:59Z'), false],
+  [
+    'of the day after tomorrow, by a clock of its own',
+    range('2026-02-06T00:00:00Z', '2026-02-06T23:59:59Z'),
+    true,
+  ],
+  ['of another century', range('2126-02-03T00:00:00Z', '2126-02-03T23:59:59Z'), false],
+  ['that ends before it begins', range('2026-02-03T00:00:00Z', '2026-02-02T00:00:00Z'), false],
+  ['with an offset', range('2026-02-03T01:00:00+02:00', '2026-02-04T01:00:00+02:00'), true],
+]
+for (const [what, json, isKept] of days)
+  test(`a report ${what} is ${isKept ? 'kept' : 'none'}`, () => {
+    const content = readReport(json)
+    assert.ok(typeof content !== 'string')
+    const report = received(content, receivedAt, signer)
+    assert.equal(typeof report !== 'string', isKept)
+    if (typeof report === 'string') assert.match(report, /^date-range: /)
+  })
+
+test('the same report has the same id, and nobody else can have it', () => {
+  const content = readReport(example)
+  assert.ok(typeof content !== 'string')
+  const idOf = (...given: Parameters<typeof received>) => {
+    const report = received(...given)
+    return typeof report === 'string' ? report : report.id
+  }
+  const later = new Date('2026-02-05T06:00:00.000Z')
+  assert.equal(idOf(content, later, signer), idOf(content, receivedAt, signer))
+  const others = [
+    { authenticated: 'pass', signedBy: 'forger.example' },
+    { authenticated: 'none', signedBy: null },
+  ] as const
+  for (const other of others)
+    assert.notEqual(idOf(content, receivedAt, other), idOf(content, receivedAt, signer))
+})
+
+test('what names and reasons would do to a screen is gone', () => {
+  const hostile = kept({
+    ...example,
+    'organization-name': 'Bank\r\n\u001b[2J\u202eknaB\u0000',
+    policies: [
+      {
+        ...policy,
+        'failure-details': [
+          {
+            'result-type': 'x\u200b\ny',
+            'failed-session-count': 1,
+            'failure-reason-code': `${'r'.repeat(9999)}\u0007`,
+          },
+        ],
+      },
+    ],
+  })
+  const shown = JSON.stringify(hostile)
+  assert.doesNotMatch(shown, /\\u00|\\[rn]|[\u202e\u200b]/)
+  assert.ok(shown.length < 2500)
+})
+
+test('a report without end is cut to what fits an item, and says how much is missing', () => {
+  const detail = {
+    'result-type': 'x'.repeat(500),
+    'failed-session-count': 1,
+    'failure-reason-code': '€'.repeat(900),
+  }
+  const report = kept({
+    ...example,
+    policies: Array.from({ length: 400 }, (_, index) => ({
+      ...policy,
+      policy: {
+        ...policy.policy,
+        'policy-domain': `d${index}.example`,
+        'policy-string': Array(900).fill('€'.repeat(900)),
+      },
+      'failure-details': Array(300).fill(detail),
+    })),
+  })
+  assert.ok(
+    Buffer.byteLength(JSON.stringify(report)) < 390_000,
+    `${Buffer.byteLength(JSON.stringify(report))}`,
+  )
+  const failures = report.policies.reduce((sum, each) => sum + each.failures.length, 0)
+  assert.equal(report.policies.length + report.omitted.policies, 400)
+  assert.equal(failures + report.omitted.failures, 400 * 300)
+})
+
+function mailWith(part: Buffer, type: string, header = 'TLS-Report-Domain: company-y.example'): Buffer {
+  return Buffer.from(
+    [
+      'From: reports@company-x.example',
+      ...(header === '' ? [] : [header]),
+      'MIME-Version: 1.0',
+      'Content-Type: multipart/report; report-type=tlsrpt; boundary=b',
+      '',
+      '--b',
+      'Content-Type: text/plain',
+      '',
+      'A report.',
+      '--b',
+      `Content-Type: ${type}`,
+      'Content-Transfer-Encoding: base64',
+      'Content-Disposition: attachment; filename="x.json.gz"',
+      '',
+      part.toString('base64').replace(/.{76}/g, '$&\r\n'),
+      '--b--',
+      '',
+    ].join('\r\n'),
+  )
+}
+
+const json = Buffer.from(JSON.stringify(example))
+const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024))
+
+/** A mail, and why it holds no report; null where it holds one. */
+const mails: [string, Buffer, RegExp | null][] = [
+  ['compressed', mailWith(gzipSync(json), 'application/tlsrpt+gzip'), null],
+  ['as JSON', mailWith(json, 'application/tlsrpt+json'), null],
+  [
+    'by a media type of anybody in a mail that says what it is',
+    mailWith(gzipSync(json), 'application/gzip'),
+    null,
+  ],
+  [
+    'by a media type of anybody',
+    mailWith(gzipSync(json), 'application/gzip', ''),
+    /no part application\/tlsrpt/,
+  ],
+  ['that unfolds without end', mailWith(bomb, 'application/tlsrpt+gzip'), /cannot be unpacked/],
+  ['that is no gzip', mailWith(json, 'application/tlsrpt+gzip'), /cannot be unpacked/],
+  [
+    'cut in the middle',
+    mailWith(gzipSync(json).subarray(0, 200), 'application/tlsrpt+gzip'),
+    /cannot be unpacked/,
+  ],
+  ['that is no JSON', mailWith(gzipSync('{'), 'application/tlsrpt+gzip'), /cannot be unpacked/],
+  [
+    'that is no UTF-8',
+    mailWith(gzipSync(Buffer.from([0x22, 0xff, 0x22])), 'application/tlsrpt+gzip'),
+    /cannot be unpacked/,
+  ],
+  [
+    'a hundred thousand lists deep',
+    mailWith(gzipSync('['.repeat(100_000)), 'application/tlsrpt+gzip'),
+    /cannot be unpacked/,
+  ],
+  [
+    'that is another JSON',
+    mailWith(gzipSync('{"a":1}'), 'application/tlsrpt+gzip'),
+    /not valid: organization-name/,
+  ],
+  ['that is empty', mailWith(Buffer.alloc(0), 'application/tlsrpt+gzip'), /cannot be unpacked/],
+]
+for (const [what, mail, why] of mails)
+  test(`a report ${what} is ${why === null ? 'read' : 'none'}`, async () => {
+    const reading = await readReportMail(mail)
+    if (why === null) assert.equal(reading.kind, 'Report')
+    else assert.match(reading.kind === 'NoReport' ? reading.why : 'was read', why)
+  })
+
+const noReports: [string, Buffer][] = [
+  ['plain text', Buffer.from('Subject: hello\r\n\r\nIs anybody there?\r\n')],
+  ['nothing', Buffer.alloc(0)],
+  ['a header without end', Buffer.from(`X: ${'a'.repeat(3_000_000)}\r\n\r\n`)],
+  ['parts within parts', Buffer.from(nested(2000))],
+  ['more than ten megabytes', Buffer.alloc(11_000_000, 'a\r\n')],
+]
+
+function nested(depth: number): string {
+  let mail = ''
+  for (let level = 0; level < depth; level++)
+    mail += `Content-Type: multipart/mixed; boundary=b${level}\r\n\r\n--b${level}\r\n`
+  return mail
+}
+
+for (const [what, mail] of noReports)
+  test(`${what} is no report, and is found to be none in time`, async () => {
+    const begun = performance.now()
+    assert.equal((await readReportMail(mail)).kind, 'NoReport')
+    assert.ok(performance.now() - begun < 2000)
+  })
