@@ -41,7 +41,17 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
   if (action !== 'Deliver' && forcedTls.has(reason)) count(Metric.forcedTlsFailures)
   if (reason === 'NoRouteForAcceptedDomain') count(Metric.unroutedRecipients)
   if (reportOnly !== null) count(Metric.reportOnlyViolations)
+  if (action === 'Bounce' && isDsnOfOurs(message)) {
+    count(Metric.dsnsUndelivered)
+    tools.logger.warn('A DSN could not be delivered, and nobody is told of that', {
+      messageId: message.id,
+      recipient: recipient.address,
+      reply: formatReply(verdict.reply),
+    })
+  }
 }
+
+const isDsnOfOurs = ({ source, envelope }: Message): boolean => source === null && envelope.mailFrom === ''
 
 export function reportNotice(notice: CertificateNotice, raised: Raised, { logger, metrics }: Tools): void {
   const { connector, presented, why, consequence } = notice

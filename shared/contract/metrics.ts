@@ -54,6 +54,8 @@ export const Metric = {
   tlsReportsFailed: 'TlsReportsFailed',
   /** Report: reports that were not taken where their domain wants them, and are not tried again. */
   tlsReportsUndeliverable: 'TlsReportsUndeliverable',
+  /** Evaluation: DSNs that bounced, of which nobody is told. */
+  dsnsUndelivered: 'DsnsUndelivered',
   /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed` | `relayed` | `delivered`. */
   dsnsSent: 'DsnsSent',
 } as const

@@ -79,8 +79,17 @@ const RecipientEntry = z.strictObject({
   attempts: z.array(AttemptEntry),
   /** Older attempts that are not shown. */
   attemptsOmitted: z.int().nonnegative(),
-  /** What the sender was told; `message` is the id of the DSN, null while it is being sent. */
-  notifications: z.array(z.strictObject({ kind: DsnKind, message: z.string().nullable() })),
+  /**
+   * What the sender was told; `message` is the id of the DSN, null while it is being sent, and `state` how far that
+   * has come, null before anything was decided of it.
+   */
+  notifications: z.array(
+    z.strictObject({
+      kind: DsnKind,
+      message: z.string().nullable(),
+      state: z.enum(RecipientStates).nullable(),
+    }),
+  ),
 })
 type RecipientEntry = z.output<typeof RecipientEntry>
 
@@ -221,5 +230,5 @@ const reportOnlyOf = (reply: Reply | null): string | null => (reply === null ? n
 function notificationOf({ sk, result }: TraceItem) {
   const [, kind, ...address] = sk.split('#')
   const message = result && 'dsn' in result ? result.dsn : null
-  return { address: address.join('#'), value: { kind: kind as DsnKind, message } }
+  return { address: address.join('#'), value: { kind: kind as DsnKind, message, state: null } }
 }

@@ -13,8 +13,9 @@ import { encodeTime } from 'ulid'
 import { Message, Recipient } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'
+import type { ClaimKey } from './claims.ts'
 import { type TraceEntry, type TraceItem, traceEntry } from './entry.ts'
-import { bucketsOfDay, byTime, messageKey } from './keys.ts'
+import { bucketsOfDay, byTime, messageKey, recipientKey } from './keys.ts'
 import type { RecipientState } from './trace.ts'
 
 /** Times of receipt, from `since` inclusive to `until` exclusive. */
@@ -128,7 +129,31 @@ export class History {
     const items: TraceItem[] = []
     const ofMessage = { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': id } }
     for await (const item of this.#query<TraceItem>({ ...ofMessage, ConsistentRead: true })) items.push(item)
-    return traceEntry(items)
+    const entry = traceEntry(items)
+    return entry && this.#withStatesOfDsns(entry)
+  }
+
+  /** A DSN is a message of its own, to the sender; its failure is told to nobody, so it is shown with what it tells of. */
+  async #withStatesOfDsns(entry: TraceEntry): Promise<TraceEntry> {
+    const { envelope, recipients } = entry
+    const dsns = new Set(
+      recipients.flatMap(({ notifications }) => notifications.flatMap(({ message }) => message ?? [])),
+    )
+    const items = await this.#items<TraceItem & { pk: string }>(
+      [...dsns].map((dsn) => recipientKey(dsn, envelope.mailFrom)),
+    )
+    const states = new Map(items.map(({ pk, state }) => [pk, state ?? null]))
+    const withState = <T extends { message: string | null }>(notification: T) => ({
+      ...notification,
+      state: states.get(notification.message ?? '') ?? null,
+    })
+    return {
+      ...entry,
+      recipients: recipients.map((recipient) => ({
+        ...recipient,
+        notifications: recipient.notifications.map(withState),
+      })),
+    }
   }
 
   /**
@@ -154,23 +179,29 @@ export class History {
 
   /** @returns the messages that there are, in no order */
   async messages(ids: readonly string[]): Promise<Message[]> {
-    const parts: string[][] = []
-    for (let start = 0; start < ids.length; start += itemsPerRequest)
-      parts.push(ids.slice(start, start + itemsPerRequest))
-    return (await Promise.all(parts.map((part) => this.#messages(part)))).flat()
+    const items = await this.#items<{ message?: unknown }>(ids.map(messageKey))
+    return items.map(({ message }) => Message.parse(message))
   }
 
-  async #messages(ids: readonly string[]): Promise<Message[]> {
-    const messages: Message[] = []
-    let keys: Record<string, unknown>[] = ids.map(messageKey)
+  /** @returns the items that there are, in no order */
+  async #items<T>(keys: readonly ClaimKey[]): Promise<T[]> {
+    const parts: ClaimKey[][] = []
+    for (let start = 0; start < keys.length; start += itemsPerRequest)
+      parts.push(keys.slice(start, start + itemsPerRequest))
+    return (await Promise.all(parts.map((part) => this.#itemsOfRequest<T>(part)))).flat()
+  }
+
+  async #itemsOfRequest<T>(given: readonly ClaimKey[]): Promise<T[]> {
+    const items: T[] = []
+    let keys: Record<string, unknown>[] = given.map((key) => ({ ...key }))
     while (keys.length > 0) {
       const { Responses, UnprocessedKeys } = await this.#documents.send(
         new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: keys } } }),
       )
-      for (const { message } of Responses?.[this.#table] ?? []) messages.push(Message.parse(message))
+      items.push(...((Responses?.[this.#table] ?? []) as T[]))
       keys = UnprocessedKeys?.[this.#table]?.Keys ?? []
     }
-    return messages
+    return items
   }
 
   /** @param from where the page before ended, null for the first */

@@ -53,7 +53,13 @@ const Recipient = z.object({
     .default(null),
   attempts: z.array(Attempt),
   attemptsOmitted: z.int(),
-  notifications: z.array(z.object({ kind: z.string(), message: z.string().nullable() })),
+  notifications: z.array(
+    z.object({
+      kind: z.string(),
+      message: z.string().nullable(),
+      state: z.string().nullable().default(null),
+    }),
+  ),
 })
 export type Recipient = z.output<typeof Recipient>
 

@@ -53,8 +53,8 @@ function recipientLines({
     ...(attemptsOmitted > 0 ? [`  (${counted(attemptsOmitted, 'earlier attempt')} not shown)`] : []),
     ...attempts.flatMap(attemptLines),
     ...notifications.map(
-      ({ kind, message }) =>
-        `  The sender was told that it ${told.get(kind) ?? kind}: ${message ?? 'under way'}`,
+      ({ kind, message, state: reached }) =>
+        `  The sender was told that it ${told.get(kind) ?? kind}: ${message ?? 'under way'}${reached === null ? '' : `, ${reached}`}`,
     ),
   ]
 }

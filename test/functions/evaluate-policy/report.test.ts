@@ -8,7 +8,12 @@ import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import type { Reason } from '../../../shared/policy/reasons.ts'
 import { certificateNotice, message, receivedAt, recipient } from '../../support/fixtures.ts'
 
-function counted(action: Verdict['action'], reason: Reason, reportOnly: Reason | null = null): string[] {
+function counted(
+  action: Verdict['action'],
+  reason: Reason,
+  reportOnly: Reason | null = null,
+  of = message(),
+): string[] {
   const names: string[] = []
   const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
   metrics.addMetric = (name) => {
@@ -31,7 +36,7 @@ function counted(action: Verdict['action'], reason: Reason, reportOnly: Reason |
     reply: relayDenied,
     until: receivedAt,
   } as unknown as Verdict
-  reportVerdict(message(), verdict, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
+  reportVerdict(of, verdict, { logger: new Logger({ logLevel: 'SILENT' }), metrics })
   return names
 }
 
@@ -39,6 +44,16 @@ describe('a verdict is counted', () => {
   const rows: [string, string[], string[]][] = [
     ['delivered', counted('Deliver', 'ConnectorMatched'), ['action=Deliver', 'Verdicts']],
     ['refused', counted('Bounce', 'RelayDenied'), ['action=Bounce', 'Verdicts']],
+    [
+      'a DSN that cannot be delivered',
+      counted('Bounce', 'Expired', null, message({ source: null, mailFrom: '' })),
+      ['action=Bounce', 'Verdicts', 'DsnsUndelivered'],
+    ],
+    [
+      "somebody else's DSN that cannot be delivered",
+      counted('Bounce', 'Expired', null, message({ mailFrom: '' })),
+      ['action=Bounce', 'Verdicts'],
+    ],
     ...(
       [
         'InboundTlsRequired',

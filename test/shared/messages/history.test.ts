@@ -189,9 +189,15 @@ describe('the entry of a message', () => {
     const key = dsnKey(received.id, 'b@ours.example', 'failed')
     await sent.claim(key, now, 60_000, expiresAt)
     const notifications = async () => (await history.entry(received.id))?.recipients[0]?.notifications
-    assert.deepEqual(await notifications(), [{ kind: 'failed', message: null }])
-    await sent.complete(key, { dsn: 'THEDSN' })
-    assert.deepEqual(await notifications(), [{ kind: 'failed', message: 'THEDSN' }])
+    assert.deepEqual(await notifications(), [{ kind: 'failed', message: null, state: null }])
+    const dsn = receivedAt('2026-01-15T12:00:03Z')
+    await sent.complete(key, { dsn: dsn.id })
+    assert.deepEqual(await notifications(), [{ kind: 'failed', message: dsn.id, state: null }])
+    const { mailFrom } = received.envelope
+    await record(dsn, verdict(mailFrom))
+    assert.deepEqual(await notifications(), [{ kind: 'failed', message: dsn.id, state: 'Pending' }])
+    await record(dsn, verdict(mailFrom, { action: 'Bounce' }))
+    assert.deepEqual(await notifications(), [{ kind: 'failed', message: dsn.id, state: 'Bounced' }])
   })
 
   test('does not exist for an unknown message', async () => {
