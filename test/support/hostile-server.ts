@@ -34,8 +34,6 @@ export interface Conduct {
 export interface Conversation {
   /** Every octet the client sent, as it went over the network. */
   wire: Buffer
-  /** How many of them came before the server agreed to TLS; all, if it never did. */
-  clear: number
   /** What the client said over TLS. */
   decrypted: Buffer
   /** What it handed over: the message with its dots unstuffed. */
@@ -63,7 +61,6 @@ export async function startHostileServer(conduct: (connection: number) => Conduc
     socket.once('close', () => sockets.delete(socket))
     const conversation: Conversation = {
       wire: Buffer.alloc(0),
-      clear: 0,
       decrypted: Buffer.alloc(0),
       received: [],
       fault: null,
@@ -94,7 +91,6 @@ export class Peer {
   #inData = false
   /** Who waits for octets that are no command. */
   #awaited: ((octets: Buffer) => void) | null = null
-  #agreed = false
 
   constructor(socket: Socket, conduct: Conduct, conversation: Conversation) {
     this.#plain = socket
@@ -103,7 +99,6 @@ export class Peer {
     socket.on('error', () => {})
     socket.on('data', (octets) => {
       conversation.wire = Buffer.concat([conversation.wire, octets])
-      if (!this.#agreed) conversation.clear = conversation.wire.length
       if (this.#tls === null) this.#take(octets)
     })
   }
@@ -145,9 +140,21 @@ export class Peer {
       if (!socket.write(block)) await Promise.race([once(socket, 'drain').catch(() => []), gone])
   }
 
+  /** One by one, and then the last one again and again. */
+  async trickle(octets: Buffer): Promise<void> {
+    for (let at = 0; this.#plain.writable; at += 1) {
+      this.writeInTheClear(Buffer.from([octets[at] ?? octets.at(-1) ?? 0]))
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+
+  /** HelloRequest (RFC 5246 §7.4.1.1). */
+  renegotiate(): void {
+    this.#tls?.renegotiate({}, () => {})
+  }
+
   /** The octets that come next, whatever they are: a ClientHello after STARTTLS was agreed to. */
   next(): Promise<Buffer> {
-    this.#agreed = true
     return new Promise((resolve) => {
       this.#awaited = resolve
     })
@@ -155,14 +162,12 @@ export class Peer {
 
   /** Says so and awaits the client's part of the handshake. */
   async agree(said = readyForTls): Promise<void> {
-    this.#agreed = true
     this.write(said)
     await this.next()
   }
 
   /** Says 220 and does what it said. */
   startTls(said = readyForTls): void {
-    this.#agreed = true
     if (said !== '') this.write(said)
     const { tls = {}, demandsCertificate = false } = this.#conduct
     const conversation = this.#conversation

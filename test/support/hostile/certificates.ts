@@ -71,6 +71,10 @@ async function made(root: Pki, { otherPublic, own, stranger }: Others) {
     wildcardAbove: await issued({ names: ['*.example'] }),
     wildcardBelow: await issued({ names: [`*.${host}`] }),
     wildcardWithin: await issued({ names: ['m*.partner.example'] }),
+    nameWithNul: await issued({ names: [`${host}\0.attacker.example`] }),
+    nameWithComma: await issued({ names: [`attacker.example, DNS:${host}`] }),
+    longChain: withRoot({ ...alone, cert: withStrangers(alone.cert, stranger.ca, 60) }, root),
+    endlessChain: withRoot({ ...alone, cert: withStrangers(alone.cert, stranger.ca, 400) }, root),
     withoutIntermediate: withRoot({ ...alone, cert: firstOf(alone.cert) }, root),
     expiredIntermediate: await issued({ names }, expired),
     leafAsAuthority: await issued({ names }, poser),
@@ -93,6 +97,10 @@ export function withUnknownKey(pem: string): string {
   der[kind + 8] = 0x7f
   return PemConverter.encode(der, 'CERTIFICATE')
 }
+
+/** Certificates that have nothing to do with it, after the others. */
+const withStrangers = (chain: string, stranger: string, count: number): string =>
+  [chain, ...Array<string>(count).fill(stranger)].join('\n')
 
 const withRoot = ({ cert, key }: Identity, { ca }: Pki): Identity => ({ cert: `${cert}\n${ca}`, key })
 

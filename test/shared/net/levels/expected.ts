@@ -90,6 +90,7 @@ const startTls = chapter('Before the handshake', 'The server', [
   },
   {
     does: [
+      'writes starttls in small letters',
       'says 220 in pieces',
       'injects a reply to EHLO behind 220',
       'injects acceptances behind 220',
@@ -101,6 +102,9 @@ const startTls = chapter('Before the handshake', 'The server', [
   },
 ])
 
+const handshakeFails = `clear 4.7.5 4.7.5 4.7.5 4.7.5 4.7.5 4.7.5 clear/4.7.5
+  4.7.5 4.7.5 4.7.5 4.7.5 clear/4.7.5 clear/4.7.5`
+
 const handshake = chapter('In the handshake', 'The server', [
   {
     does: [
@@ -108,6 +112,7 @@ const handshake = chapter('In the handshake', 'The server', [
       'closes in the handshake',
       'resets in the handshake',
       'stalls in the handshake',
+      'trickles in the handshake',
       'answers the handshake in the clear',
       'alerts handshake_failure',
       'alerts bad_certificate',
@@ -117,11 +122,11 @@ const handshake = chapter('In the handshake', 'The server', [
       'demands a client certificate',
       'demands a client certificate in TLS 1.2',
       'breaks TLS at first, then offers none',
+      'answers STARTTLS before it is asked',
       'goes on in the clear after the handshake',
     ],
     result: 'validation-failure',
-    cells: `clear 4.7.5 4.7.5 4.7.5 4.7.5 4.7.5 4.7.5 clear/4.7.5
-      4.7.5 4.7.5 4.7.5 4.7.5 clear/4.7.5 clear/4.7.5`,
+    cells: handshakeFails,
   },
   {
     does: ['breaks TLS at first, then demands it'],
@@ -130,7 +135,7 @@ const handshake = chapter('In the handshake', 'The server', [
       4.7.5 4.7.5 4.7.5 4.7.5 4.7.0/4.7.5 4.7.0/4.7.5`,
   },
   {
-    does: ['has TLS 1.2 at most'],
+    does: ['has TLS 1.2 at most', 'negotiates again after the handshake'],
     result: 'validation-failure',
     cells: 'tls tls tls tls tls 4.7.5 tls tls tls tls tls tls tls tls',
   },
@@ -157,7 +162,13 @@ const certificate = chapter('In the certificate', 'The certificate', [
       tls 4.7.323 tls 4.7.322 tls/4.7.322 tls`,
   },
   {
-    does: ['is for another name', 'is for *.mx.partner.example', 'is for m*.partner.example'],
+    does: [
+      'is for another name',
+      'is for *.mx.partner.example',
+      'is for m*.partner.example',
+      'has a NUL in its name',
+      'has the name behind a comma in another',
+    ],
     result: 'certificate-host-mismatch',
     cells: `tls tls tls 4.7.325 4.7.325 tls 4.7.5 tls/4.7.5
       tls 4.7.323 tls 4.7.325 tls/4.7.325 tls`,
@@ -173,7 +184,11 @@ const certificate = chapter('In the certificate', 'The certificate', [
     result: 'certificate-host-mismatch',
     cells: 'tls tls tls tls tls tls 4.7.5 tls/4.7.5 tls tls tls tls tls tls',
   },
-  { does: ['is for *.partner.example'], result: null, cells: everywhere('tls') },
+  {
+    does: ['is for *.partner.example'],
+    result: null,
+    cells: everywhere('tls'),
+  },
   {
     does: ['has a key of 1024 bits'],
     result: 'certificate-not-trusted',
@@ -183,6 +198,17 @@ const certificate = chapter('In the certificate', 'The certificate', [
     does: ['is of another public CA, for another key'],
     result: 'certificate-not-trusted',
     cells: 'tls tls tls tls 4.7.320 tls tls tls 4.7.323 4.7.323 tls tls tls tls/4.7.323',
+  },
+  {
+    // Ten are looked at, and the root is not among them.
+    does: ['is followed by sixty of strangers'],
+    result: null,
+    cells: 'tls tls tls tls tls tls tls tls tls 4.7.323 tls tls tls tls',
+  },
+  {
+    does: ['is followed by more than fit the handshake'],
+    result: 'validation-failure',
+    cells: handshakeFails,
   },
   {
     does: ["is of the partner's own CA"],
@@ -203,6 +229,7 @@ const overTls = chapter('Over TLS', 'The server', [
     cells: everywhere('4.4.318'),
   },
   { does: ['stalls at EHLO over TLS'], result: null, cells: everywhere('4.4.315') },
+  { does: ['says 421 after the handshake'], result: null, cells: everywhere('4.7.1') },
   { does: ['refuses EHLO over TLS for now'], result: null, cells: everywhere('4.3.2') },
   { does: ['refuses EHLO over TLS for good'], result: null, cells: everywhere('5.7.1') },
   {
@@ -217,7 +244,7 @@ const noSession = chapter('Without a session', 'The server', [
   { does: ['stalls at the greeting', 'stalls at EHLO'], result: null, cells: everywhere('4.4.315') },
   { does: ['greets with 554'], result: null, cells: everywhere('5.3.2') },
   {
-    does: ['resets before the greeting', 'floods EHLO', 'floods EHLO with one line'],
+    does: ['resets before the greeting', 'floods the greeting', 'floods EHLO', 'floods EHLO with one line'],
     result: null,
     cells: everywhere('4.4.318'),
   },

@@ -31,10 +31,10 @@ const alerting = (description: number): Misbehaviour =>
 
 /** Agrees to TLS, then does something else. */
 const instead =
-  (act: (peer: Peer) => void) =>
+  (act: (peer: Peer) => void | Promise<void>) =>
   async (peer: Peer): Promise<void> => {
     await peer.agree()
-    act(peer)
+    await act(peer)
   }
 
 const injecting = (octets: string): Misbehaviour =>
@@ -79,6 +79,10 @@ export const misbehaviours: Record<Name, Misbehaviour> = {
   'stalls at STARTTLS': { ...atFirst({ startTls: null }), stalls: true },
   'closes at STARTTLS': atFirst({ startTls: (peer) => peer.close() }),
   'resets at STARTTLS': atFirst({ startTls: (peer) => peer.reset() }),
+  'answers STARTTLS before it is asked': atFirst({
+    ehlo: (peer) => peer.say(`${ehloReply(['STARTTLS'])}\r\n220 2.0.0 Ready to start TLS`),
+  }),
+  'writes starttls in small letters': always({ keywords: ['8bitmime', 'starttls'] }),
   'says 220 in pieces': always({
     startTls: async (peer) => {
       await peer.writeApart('2', '20-Rea', 'dy\r', '\n220', ' to start TLS\r')
@@ -93,6 +97,10 @@ export const misbehaviours: Record<Name, Misbehaviour> = {
   'closes in the handshake': always({ startTls: instead((peer) => peer.close()) }),
   'resets in the handshake': always({ startTls: instead((peer) => peer.reset()) }),
   'stalls in the handshake': { ...always({ startTls: instead(() => {}) }), stalls: true },
+  'trickles in the handshake': {
+    ...always({ startTls: instead((peer) => peer.trickle(Buffer.from([22, 3, 3, 0xff, 0xff, 2, 0, 0xff]))) }),
+    stalls: true,
+  },
   'answers the handshake in the clear': always({
     startTls: instead((peer) => {
       peer.say('500 5.5.2 Syntax error')
@@ -130,6 +138,10 @@ export const misbehaviours: Record<Name, Misbehaviour> = {
   'is for *.example': presenting('wildcardAbove'),
   'is for *.mx.partner.example': presenting('wildcardBelow'),
   'is for m*.partner.example': presenting('wildcardWithin'),
+  'has a NUL in its name': presenting('nameWithNul'),
+  'has the name behind a comma in another': presenting('nameWithComma'),
+  'is followed by sixty of strangers': presenting('longChain'),
+  'is followed by more than fit the handshake': presenting('endlessChain'),
   'lacks its intermediate': presenting('withoutIntermediate'),
   'has an intermediate without dates': { certificate: 'undatedIntermediate', tls: lax },
   'has an expired intermediate': presenting('expiredIntermediate'),
@@ -142,6 +154,16 @@ export const misbehaviours: Record<Name, Misbehaviour> = {
   'closes after the handshake': always({ secured: (peer) => peer.close() }),
   'cuts the connection after the handshake': always({ secured: (peer) => peer.cut() }),
   'resets after the handshake': always({ secured: (peer) => peer.reset() }),
+  'says 421 after the handshake': always({
+    secured: (peer) => {
+      peer.say('421 4.7.1 No client certificate presented')
+      peer.close()
+    },
+  }),
+  'negotiates again after the handshake': {
+    ...always({ secured: (peer) => peer.renegotiate() }),
+    tls: tls12,
+  },
   'goes on in the clear after the handshake': always({
     ehloOverTls: (peer) => peer.writeInTheClear('250 mx.partner.example\r\n'),
   }),
@@ -164,5 +186,6 @@ export const misbehaviours: Record<Name, Misbehaviour> = {
   'resets before the greeting': always({ greeting: (peer) => peer.reset() }),
   'stalls at EHLO': { ...always({ ehlo: null }), stalls: true },
   'floods EHLO': always({ ehlo: (peer) => peer.flood('250-A\r\n') }),
+  'floods the greeting': always({ greeting: (peer) => peer.flood('220-A\r\n') }),
   'floods EHLO with one line': always({ ehlo: (peer) => peer.flood('250-AAAAAAAAAAAAAAAA') }),
 }
