@@ -1,0 +1,183 @@
+/**
+ * Whom a partner that hangs holds up. The local runner's own queues, pollers and worker threads carry mail to twenty
+ * partners, each a hundred messages at a steady pace, over TLS; now and then there is one more, which takes
+ * connections and never greets, and has as much mail as each of the others. Times are from the ingress's 250 to the
+ * end of data at the partner. Timeouts are shorter than a deployment's, and the places at one destination are as
+ * large a share of the workers as there.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer, type Server } from 'node:net'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Api, type Running, SmtpClient, startRunner, until } from '../local/support.ts'
+import { selfSigned } from '../support/pki.ts'
+import { median } from './median.ts'
+import { createSink } from './sink-server.ts'
+
+const partners = 20
+const messagesEach = 100
+const pauseMs = 20
+const hangs = 'hanging.example'
+
+/** Seconds. */
+const smtpTimeouts = { connect: 3, greeting: 6, command: 6, data: 12 }
+/** Threads that the runner gives a function, of which a fifth may be at one destination: 10 of 50 by default. */
+const threads = availableParallelism() * 4
+export const usualPlaces = Math.max(1, Math.round(threads / 5))
+
+export interface HangingOptions {
+  rounds: number
+  /** Messages to each partner. */
+  perSecond: number
+  /** Deliveries to one destination at once. */
+  places: number
+}
+
+/** Each run has a runner of its own, so that nothing of the last one still waits in its queues. */
+export async function measureHanging(options: HangingOptions): Promise<string> {
+  const [without, with_]: [Times[], Times[]] = [[], []]
+  for (let round = 0; round < options.rounds; round++) {
+    without.push(await run(false, options))
+    with_.push(await run(true, options))
+  }
+  return report(without, with_, options)
+}
+
+interface Times {
+  p50: number
+  p99: number
+}
+
+interface World {
+  runner: Running
+  arrivals: Map<string, number>
+  stop(): Promise<void>
+}
+
+const domainOf = (partner: number): string => `partner-${partner}.example`
+
+async function startWorld(concurrencyPerDestination: number): Promise<World> {
+  const arrivals = new Map<string, number>()
+  const folder = mkdtempSync(join(tmpdir(), 'mailflow-bench-'))
+  const settings = join(folder, 'settings.json')
+  writeFileSync(
+    settings,
+    JSON.stringify({ functions: { deliver: { concurrencyPerDestination, smtpTimeouts } } }),
+  )
+  const sink = createSink({
+    tls: await selfSigned({ names: ['mx.example'] }),
+    pauseMs,
+    taken: (message) => {
+      const name = /^Subject: (\S+)/m.exec(message.toString('latin1'))?.[1]
+      if (name) arrivals.set(name, performance.now())
+    },
+  })
+  const silent = createServer((socket) => socket.on('error', () => {}).resume())
+  const [sinkPort, silentPort] = [await listen(sink), await listen(silent)]
+  const domains = Array.from({ length: partners }, (_, partner) => domainOf(partner))
+  const addresses = new Map([...domains, hangs].map((domain, index) => [domain, `127.0.1.${index + 1}`]))
+  const names = [...addresses].flatMap(([domain, address]) => [
+    [domain, { MX: [[10, `mx.${domain}`]] }],
+    [`mx.${domain}`, { A: [address] }],
+  ])
+  const ports = [...addresses].map(([domain, address]) => [
+    address,
+    `127.0.0.1:${domain === hangs ? silentPort : sinkPort}`,
+  ])
+  const zone = { names: Object.fromEntries(names), ports: Object.fromEntries(ports) }
+  const runner = await startRunner(zone, ['--no-demo', '--settings', settings])
+  await new Api(runner.endpoints).create('inbound', {
+    name: 'us',
+    connectorType: 'OnPremises',
+    senderDomains: ['*'],
+    senderIpAddresses: ['127.0.0.1'],
+    requireTls: false,
+  })
+  return {
+    runner,
+    arrivals,
+    async stop() {
+      await runner.stop()
+      sink.close()
+      silent.close()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return (server.address() as AddressInfo).port
+}
+
+async function run(withHanging: boolean, { perSecond, places }: HangingOptions): Promise<Times> {
+  const world = await startWorld(places)
+  try {
+    await sendAll(world, false, 2 * perSecond, 10)
+    return await sendAll(world, withHanging, perSecond, messagesEach)
+  } finally {
+    await world.stop()
+  }
+}
+
+let serial = 0
+
+async function sendAll(
+  { arrivals, runner }: World,
+  withHanging: boolean,
+  perSecond: number,
+  count: number,
+): Promise<Times> {
+  const domains = Array.from({ length: partners }, (_, partner) => domainOf(partner))
+  const sent = new Map<string, number>()
+  const all = withHanging ? [...domains, hangs] : domains
+  const began = performance.now()
+  await Promise.all(
+    all.map(async (domain, index) => {
+      const client = await SmtpClient.open(runner.endpoints)
+      for (let number = 0; number < count; number++) {
+        const due = began + ((number + index / all.length) * 1000) / perSecond
+        await delay(Math.max(0, due - performance.now()))
+        const name = `m${serial++}`
+        await sendBy(client, domain, name)
+        if (domain !== hangs) sent.set(name, performance.now())
+      }
+      await client.command('QUIT')
+    }),
+  )
+  await until(() => ([...sent.keys()].every((name) => arrivals.has(name)) ? true : null), 50, 120_000)
+  const times = [...sent].map(([name, at]) => (arrivals.get(name) ?? 0) - at).sort((a, b) => a - b)
+  const quantile = (part: number) => times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? 0
+  return { p50: quantile(0.5), p99: quantile(0.99) }
+}
+
+async function sendBy(client: SmtpClient, domain: string, name: string): Promise<void> {
+  await client.command('MAIL FROM:<a@ours.example>')
+  await client.command(`RCPT TO:<b@${domain}>`)
+  await client.command('DATA')
+  const reply = await client.command(`Subject: ${name}\r\n\r\n${'x'.repeat(3900)}\r\n.`)
+  if (!reply.startsWith('250')) throw new Error(`the ingress said: ${reply}`)
+}
+
+function report(
+  without: readonly Times[],
+  with_: readonly Times[],
+  { perSecond, places }: HangingOptions,
+): string {
+  const ratio = (which: keyof Times) =>
+    median(with_.map((times, round) => times[which] / (without[round]?.[which] ?? 0)))
+  const row = (which: keyof Times) => {
+    const [one, other] = [without, with_].map((all) => Math.round(median(all.map((times) => times[which]))))
+    return `| ${which} | ${one} ms | ${other} ms | ${ratio(which).toFixed(2)} |`
+  }
+  const { connect, greeting } = smtpTimeouts
+  return [
+    `${partners} partners, ${messagesEach} messages each at ${perSecond}/s, ${threads} workers, ${places} places a destination; timeouts ${connect} s to connect, ${greeting} s for the greeting; ${without.length} rounds, medians.`,
+    '',
+    '| from 250 to the partner | twenty partners | and one that hangs | ratio |',
+    '|---|---:|---:|---:|',
+    row('p50'),
+    row('p99'),
+  ].join('\n')
+}

@@ -1,0 +1,156 @@
+/**
+ * Messages a second over verified TLS, with a session for each batch and with one for each message. The path is that
+ * of deliver-message from the job on: `deliverJob`, the batch, its sessions, the SMTP client, certificates judged
+ * under DomainValidation. At the edge to AWS nothing is behind it: claims and trace agree with everything at once,
+ * content is in memory, and places are not asked for. The partner is a process of its own.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { Batch } from '../../functions/deliver-message/batch.ts'
+import { type Dependencies, deliverJob } from '../../functions/deliver-message/deliver-job.ts'
+import type { DeliveryJob } from '../../shared/contract/jobs.ts'
+import { deliverBySmtp, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
+import { defaultTimeouts } from '../../shared/net/smtp-session.ts'
+import { opportunistic } from '../../shared/policy/outbound.ts'
+import { noMtaSts } from '../../shared/policy/transport-security.ts'
+import { fakeResolver } from '../support/dns.ts'
+import { message, recipient } from '../support/fixtures.ts'
+import { createPki } from '../support/pki.ts'
+import { firstLine } from '../support/process.ts'
+import { sampleMessage } from './load.ts'
+import { median } from './median.ts'
+
+const host = 'mx.partner.example'
+const batchSize = 10
+/** Batches at once, as that many functions would have. */
+const workers = 4
+const roundTrips = [0, 20]
+const content = sampleMessage(4096).subarray(0, -3)
+
+export async function measureReuse(rounds: number, seconds: number): Promise<string> {
+  const pki = await createPki()
+  const { cert, key } = await pki.issue({ names: [host] })
+  const rows: string[] = []
+  for (const pauseMs of roundTrips) {
+    const sink = spawn(process.execPath, ['test/bench/sink.ts', String(pauseMs)], {
+      env: { ...process.env, TLS_CERTIFICATE: cert, TLS_PRIVATE_KEY: key },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    try {
+      const port = Number(await firstLine(sink))
+      rows.push(row(pauseMs, await inRounds(rounds, seconds, { port, ca: pki.ca })))
+    } finally {
+      sink.kill('SIGTERM')
+      await once(sink, 'exit')
+    }
+  }
+  return [
+    `4 KB messages over verified TLS, batches of ${batchSize}, ${workers} at once; ${rounds} rounds of ${seconds} s, medians.`,
+    '',
+    '| round trip | a session a message | a session a batch | ratio |',
+    '|---|---:|---:|---:|',
+    ...rows,
+  ].join('\n')
+}
+
+interface Target {
+  port: number
+  ca: string
+}
+
+interface Rates {
+  without: number[]
+  with: number[]
+}
+
+/** Taking turns, after a warm-up of each. */
+async function inRounds(rounds: number, seconds: number, target: Target): Promise<Rates> {
+  for (const reuse of [false, true]) await rate(target, reuse, 1)
+  const rates: Rates = { without: [], with: [] }
+  for (let round = 0; round < rounds; round++) {
+    rates.without.push(await rate(target, false, seconds))
+    rates.with.push(await rate(target, true, seconds))
+  }
+  return rates
+}
+
+function row(pauseMs: number, rates: Rates): string {
+  const ratios = rates.with.map((rate, round) => rate / (rates.without[round] ?? 0))
+  const cell = (values: number[]) => Math.round(median(values))
+  return `| ${pauseMs} ms | ${cell(rates.without)}/s | ${cell(rates.with)}/s | ${median(ratios).toFixed(1)} |`
+}
+
+/** Messages a second. */
+async function rate(target: Target, reuse: boolean, seconds: number): Promise<number> {
+  const began = performance.now()
+  const end = began + seconds * 1000
+  const counts = await Promise.all(
+    Array.from({ length: workers }, async () => {
+      let delivered = 0
+      while (performance.now() < end) delivered += await deliverBatch(target, reuse)
+      return delivered
+    }),
+  )
+  return counts.reduce((sum, count) => sum + count, 0) / ((performance.now() - began) / 1000)
+}
+
+async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<number> {
+  const slots = { acquire: async () => ({ release: async () => {} }) }
+  const batch = new Batch({ slots, limitMs: 60_000, leastMs: 0, onFault: fail })
+  const smtp: SmtpOptions = {
+    name: 'mail.ours.example',
+    resolver: fakeResolver({ a: { [host]: ['127.0.0.1'] } }),
+    privateNetworks: [],
+    random: Math.random,
+    timeouts: defaultTimeouts,
+    mtaSts: async () => noMtaSts,
+    credentials: fail,
+    find: batch.find,
+    signal: batch.signal,
+    ...(reuse && { open: (hop, options, anew) => batch.sessions.open(hop, options, anew) }),
+  }
+  const job = jobTo(port, ca)
+  const deliveries = await Promise.all(
+    Array.from({ length: batchSize }, async () => {
+      const place = batch.join(job.destination)
+      const delivery = await deliverJob(job, {
+        ...edge,
+        inTurn: place.inTurn,
+        transmit: (route, mail) => (route.kind === 'SmartHosts' ? deliverBySmtp(route, mail, smtp) : fail()),
+      })
+      place.leave()
+      return delivery
+    }),
+  )
+  await batch.end()
+  const attempts = deliveries.flatMap(({ tried }) => tried.map(({ attempt }) => attempt))
+  const sound = attempts.filter(({ outcome, tls }) => outcome === 'Delivered' && tls?.verified)
+  if (sound.length !== batchSize) throw new Error(`not delivered: ${JSON.stringify(attempts[0])}`)
+  return sound.length
+}
+
+const jobTo = (port: number, ca: string): DeliveryJob => ({
+  message: message(),
+  recipients: [recipient({ address: 'b@partner.example' })],
+  destination: 'partner.example',
+  route: { kind: 'SmartHosts', hosts: [{ host, port }] },
+  tls: { ...opportunistic, level: 'DomainValidation', tlsDomain: host, certificateAuthorities: [ca] },
+  attempt: 1,
+  connectorsVersion: 1,
+})
+
+const edge = {
+  claims: { claim: async () => ({ kind: 'Claimed', leaseExpired: false }), complete: async () => {} },
+  trace: { recordDelivered: async () => {} },
+  evaluation: { send: async () => {} },
+  delivery: { send: fail },
+  read: async () => content,
+  now: () => new Date(),
+  random: Math.random,
+  connectorsVersion: 1,
+  retentionDays: 90,
+} as unknown as Omit<Dependencies, 'inTurn' | 'transmit'>
+
+function fail(): never {
+  throw new Error('not to be asked for here')
+}

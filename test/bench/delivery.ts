@@ -1,0 +1,32 @@
+/**
+ * What delivery does in a second, and whom a partner that hangs holds up: `npm run bench:delivery [-- --rounds N
+ * --seconds N --rate N --places N
+ * --only reuse|hanging]`. Prints Markdown tables; figures of one run compare, of two they do not.
+ */
+import { cpus, loadavg } from 'node:os'
+import { parseArgs } from 'node:util'
+import { measureHanging, usualPlaces } from './delivery-hanging.ts'
+import { measureReuse } from './delivery-reuse.ts'
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '4' },
+    /** Messages a second to each of the twenty partners. */
+    rate: { type: 'string', default: '2' },
+    /** Deliveries to one destination at once. */
+    places: { type: 'string', default: String(usualPlaces) },
+    only: { type: 'string' },
+  },
+})
+const rounds = Number(values.rounds)
+
+if (values.only !== 'hanging') console.log(await measureReuse(rounds, Number(values.seconds)))
+if (values.only !== 'reuse') {
+  const [perSecond, places] = [Number(values.rate), Number(values.places)]
+  console.log(`\n${await measureHanging({ rounds, perSecond, places })}`)
+}
+const load = loadavg()[0]?.toFixed(1)
+console.log(
+  `\n${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}, load average at the end ${load}`,
+)

@@ -1,0 +1,67 @@
+/** A mail server that reads messages and throws them away, as lean as it can be made. */
+import { createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createSecureContext, TLSSocket } from 'node:tls'
+
+export interface SinkOptions {
+  /** PEM. */
+  tls: { key: string; cert: string }
+  /** Milliseconds before each reply, in the place of a network's round trip. */
+  pauseMs?: number
+  /** Told of each message before it is answered. */
+  taken?(message: Buffer): void
+}
+
+const end = Buffer.from('\r\n.\r\n')
+
+export function createSink({ tls, pauseMs = 0, taken = () => {} }: SinkOptions): Server {
+  const secureContext = createSecureContext(tls)
+  return createServer({ noDelay: true }, (socket) => {
+    serve(socket)
+    void say(socket, '220 sink ESMTP')
+  })
+
+  async function say(socket: Socket, replies: string): Promise<void> {
+    if (pauseMs > 0) await delay(pauseMs)
+    if (socket.writable) socket.write(`${replies}\r\n`)
+  }
+
+  function serve(socket: Socket): void {
+    let held = Buffer.alloc(0)
+    let inData = false
+    socket.on('error', () => {})
+    socket.on('data', (chunk) => {
+      held = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+      if (!inData) {
+        if (held.at(-1) !== 10) return
+        inData = command(socket, held.toString('latin1').split('\r\n').slice(0, -1))
+      } else {
+        if (!held.subarray(-end.length).equals(end)) return
+        inData = false
+        taken(held)
+        void say(socket, '250 2.0.0 taken')
+      }
+      held = Buffer.alloc(0)
+    })
+  }
+
+  /** @returns whether a message comes next */
+  function command(socket: Socket, lines: readonly string[]): boolean {
+    if (lines[0] === 'STARTTLS') {
+      socket.removeAllListeners('data')
+      void say(socket, '220 2.0.0 go on').then(() =>
+        serve(new TLSSocket(socket, { isServer: true, secureContext })),
+      )
+      return false
+    }
+    void say(socket, lines.map((line) => replyTo(line, socket)).join('\r\n'))
+    if (lines.at(-1) === 'QUIT') socket.end()
+    return lines.at(-1) === 'DATA'
+  }
+}
+
+function replyTo(line: string, socket: Socket): string {
+  if (line.startsWith('EHLO'))
+    return `250-sink\r\n250-PIPELINING\r\n${socket instanceof TLSSocket ? '' : '250-STARTTLS\r\n'}250 8BITMIME`
+  return line === 'DATA' ? '354 go on' : '250 2.0.0 OK'
+}

@@ -1,0 +1,10 @@
+/**
+ * A mail server that throws messages away, in a process of its own. Takes TLS_PRIVATE_KEY and TLS_CERTIFICATE, and as
+ * its argument the milliseconds before each reply; prints its port when it listens.
+ */
+import type { AddressInfo } from 'node:net'
+import { createSink } from './sink-server.ts'
+
+const { TLS_PRIVATE_KEY: key = '', TLS_CERTIFICATE: cert = '' } = process.env
+const server = createSink({ tls: { key, cert }, pauseMs: Number(process.argv[2] ?? 0) })
+server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port))
