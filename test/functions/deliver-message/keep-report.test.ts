@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { after, before, test } from 'node:test'
+import { type Kept, keepReport, outcomesOfKept } from '../../../functions/deliver-message/keep-report.ts'
+import { formatReply } from '../../../shared/mail/reply.ts'
+import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
+import { buildReport } from '../../../shared/tls-reports/report.ts'
+import { type DkimKey, reportMail } from '../../../shared/tls-reports/report-mail.ts'
+import { fakeResolver, type Zone } from '../../support/dns.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { message, recipient } from '../../support/fixtures.ts'
+
+let database: TestDynamoDb
+let reports: ReceivedReports
+before(async () => {
+  database = await startDynamoDb()
+  reports = new ReceivedReports(database.documents, database.transportTable)
+})
+after(() => database.stop())
+
+const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+const key: DkimKey = {
+  domain: 'sender.example',
+  selector: 'r',
+  privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+}
+const raw = publicKey.export({ type: 'spki', format: 'der' }).subarray(-32).toString('base64')
+const published: Zone = { txt: { 'r._domainkey.sender.example': [`v=DKIM1; k=ed25519; p=${raw}`] } }
+
+const reporter = { organisation: 'Sender', address: 'tlsrpt@mx.sender.example', domain: 'mx.sender.example' }
+const report = buildReport(
+  {
+    domain: 'ours.example',
+    policies: [
+      {
+        policy: { type: 'no-policy-found', domain: 'ours.example', strings: [], mxHosts: [] },
+        successes: 7,
+        failures: 0,
+        details: [],
+      },
+    ],
+  },
+  '2026-02-03',
+  reporter,
+)
+const at = new Date('2026-02-04T02:00:00.000Z')
+const mail = (signing: DkimKey | null = key, about = report) =>
+  reportMail(about, { id: '01KF0CVZT0ABCDEFGHJKMNPQRS', to: 'tlsrpt@ours.example', at }, reporter, signing)
+
+function keep(
+  content: Buffer,
+  { zone = published, mailFrom = 'tlsrpt@mx.sender.example', store = reports } = {},
+) {
+  return keepReport(message({ receivedAt: at.toISOString(), mailFrom }), content, {
+    reports: store,
+    resolver: fakeResolver(zone),
+    now: () => at,
+    retentionDays: 90,
+    signal: new AbortController().signal,
+  })
+}
+
+/** As the trace has it. */
+function traced(kept: Kept): string {
+  const outcome = outcomesOfKept(kept, { recipients: [recipient({ address: 'tlsrpt@ours.example' })] }).get(
+    'tlsrpt@ours.example',
+  )
+  return outcome ? `${outcome.outcome} ${formatReply(outcome.reply)}` : 'none'
+}
+
+test('a signed report is kept, and found again', async () => {
+  const kept = await keep(await mail())
+  assert.equal(kept.kind, 'Kept')
+  const id = kept.kind === 'Kept' ? kept.report.id : ''
+  assert.equal(traced(kept), `Delivered 250 2.0.0 Kept as report ${id}`)
+  const found = await reports.get(id)
+  assert.deepEqual(
+    [found?.organisation, found?.authenticated, found?.signedBy, found?.successfulSessions],
+    ['Sender', 'pass', 'sender.example', 7],
+  )
+})
+
+test('the same report twice is one', async () => {
+  const [one, two] = [await keep(await mail()), await keep(await mail())]
+  assert.ok(one.kind === 'Kept' && two.kind === 'Kept')
+  assert.equal(one.report.id, two.report.id)
+})
+
+test('a report that nobody signed is kept apart, and never in the place of a signed one', async () => {
+  const [signed, forged] = [await keep(await mail()), await keep(await mail(null))]
+  assert.ok(signed.kind === 'Kept' && forged.kind === 'Kept')
+  assert.deepEqual([forged.report.authenticated, forged.report.signedBy], ['none', null])
+  assert.notEqual(forged.report.id, signed.report.id)
+})
+
+test('while the DNS or the table fails, the report is tried again', async () => {
+  const noDns = await keep(await mail(), { zone: { fail: { 'r._domainkey.sender.example': 'ETIMEOUT' } } })
+  assert.equal(traced(noDns), 'TemporaryFailure 451 4.3.0 The report cannot be kept now')
+  const noTable = new ReceivedReports(database.documents, 'no-such-table')
+  assert.equal((await keep(await mail(), { store: noTable })).kind, 'Failed')
+})
+
+const letter = Buffer.from('From: a@elsewhere.example\r\nSubject: hello\r\n\r\nIs anybody there?\r\n')
+
+test('what is no report is ignored, since its sender is most often forged', async () => {
+  assert.match(
+    traced(await keep(letter)),
+    /^Delivered 250 2\.0\.0 Ignored: not a report on TLS: it has no part application\/tlsrpt\+gzip/,
+  )
+})
+
+test('who is proven to have sent it is told', async () => {
+  const old = await mail(key, buildReport({ domain: 'ours.example', policies: [] }, '2020-02-03', reporter))
+  assert.match(
+    traced(await keep(old)),
+    /^PermanentFailure 554 5\.6\.0 Not a report on TLS: date-range: 2020-02-03/,
+  )
+  assert.match(traced(await keep(old, { mailFrom: 'a@victim.example' })), /^Delivered 250 2\.0\.0 Ignored/)
+  assert.match(traced(await keep(old, { mailFrom: 'a@notsender.example' })), /^Delivered/)
+  assert.match(traced(await keep(old, { mailFrom: '' })), /^Delivered/)
+  assert.match(traced(await keep(old, { zone: {} })), /^Delivered/)
+})

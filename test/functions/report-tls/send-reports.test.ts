@@ -1,0 +1,283 @@
+import assert from 'node:assert/strict'
+import { buffer } from 'node:stream/consumers'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import { contentReference, sendReport } from '../../../functions/report-tls/send-report.ts'
+import { type Run, type Sent, sendReports, type Told } from '../../../functions/report-tls/send-reports.ts'
+import { EvaluationJob } from '../../../shared/contract/jobs.ts'
+import { Claims } from '../../../shared/messages/claims.ts'
+import { countsOf } from '../../../shared/tls-reports/applied-policy.ts'
+import { SessionCounters } from '../../../shared/tls-reports/counters.ts'
+import { readReportMail } from '../../../shared/tls-reports/read-mail.ts'
+import { Tally } from '../../../shared/tls-reports/tally.ts'
+import { session } from '../../shared/tls-reports/sessions.ts'
+import { type FakeResolver, fakeResolver, type Zone } from '../../support/dns.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { createPki, type Pki } from '../../support/pki.ts'
+import { type Answering, type PolicyHost, startPolicyHost, trust } from '../../support/policy-host.ts'
+import { recordingQueue } from '../../support/queue.ts'
+
+const reporter = { organisation: 'Ours', address: 'postmaster@mx.ours.example', domain: 'mx.ours.example' }
+const hour = 3_600_000
+const begin = Date.parse('2026-02-04T01:10:00.000Z')
+
+let database: TestDynamoDb
+let pki: Pki
+before(async () => {
+  database = await startDynamoDb()
+  pki = await createPki()
+  trust(pki.ca)
+})
+after(() => database.stop())
+
+/** Each test has a day of its own. */
+let days = 0
+let day: string
+beforeEach(() => {
+  day = new Date(Date.parse('2026-01-01') + days++ * 86_400_000).toISOString().slice(0, 10)
+})
+
+/** One session with each of the domains. */
+async function count(...domains: string[]): Promise<void> {
+  const at = new Date(`${day}T12:00:00.000Z`)
+  const tally = new Tally()
+  for (const domain of domains)
+    tally.add(
+      countsOf(session({}), at).map((counted) => ({ ...counted, domain })),
+      at,
+    )
+  const counters = new SessionCounters(database.documents, database.transportTable)
+  assert.equal(await counters.add(tally.take(), 0.5, new AbortController().signal), null)
+}
+
+function reporting(zone: Zone | FakeResolver) {
+  const resolver = 'ask' in zone ? zone : fakeResolver(zone)
+  const evaluation = recordingQueue<EvaluationJob>()
+  const stored = new Map<string, Buffer>()
+  const told: Told[] = []
+  let ids = 0
+  return {
+    evaluation,
+    stored,
+    told,
+    resolver,
+    /** @param later hours after the first run */
+    run: (later = 0, hasTime = () => true): Promise<Run> => {
+      const now = () => new Date(begin + later * hour)
+      return sendReports(day, {
+        counters: new SessionCounters(database.documents, database.transportTable),
+        claims: new Claims<Sent>(database.documents, database.transportTable),
+        resolver,
+        reporter,
+        send: (report, place) =>
+          sendReport(report, place, {
+            reporter,
+            dkimKey: async () => null,
+            store: async (key, octets) => {
+              stored.set(key, octets)
+              return contentReference('content', key, octets)
+            },
+            evaluation,
+            https: { resolver, privateNetworks: ['127.0.0.0/8'] },
+            id: () => `01KF0CVZT1${String(ids++).padStart(16, '0')}`,
+            now,
+          }),
+        now,
+        hasTime,
+        tell: (one) => told.push(one),
+      })
+    },
+  }
+}
+
+const record = (domain: string, rua: string): Zone => ({
+  txt: { [`_smtp._tls.${domain}`]: [`v=TLSRPTv1; rua=${rua}`] },
+})
+const none: Run = {
+  domains: 0,
+  sent: 0,
+  known: 0,
+  undeliverable: 0,
+  failed: 0,
+  unasked: 0,
+  cutShort: false,
+}
+
+test('a report by mail enters the pipeline as a message of our own, from <>', async () => {
+  await count('partner.example')
+  const { run, evaluation, stored } = reporting(record('partner.example', 'mailto:reports@partner.example'))
+  assert.deepEqual(await run(), { ...none, domains: 1, sent: 1 })
+  const [outgoing, ...others] = evaluation.take()
+  assert.deepEqual(others, [])
+  const job = EvaluationJob.parse(outgoing?.job)
+  const { message, recipients } = job
+  assert.deepEqual([message.source, message.direction, message.envelope.mailFrom], [null, 'Originating', ''])
+  assert.deepEqual(
+    recipients.map(({ address }) => address),
+    ['reports@partner.example'],
+  )
+  const octets = stored.get(message.content.key) ?? Buffer.alloc(0)
+  assert.equal(message.size, octets.length)
+  const reading = await readReportMail(octets)
+  assert.equal(reading.kind === 'Report' && reading.content.begin, `${day}T00:00:00.000Z`)
+})
+
+test('nothing is sent to a domain that asks for nothing, nor about one that nothing was sent to', async () => {
+  await count('silent.example')
+  const { run, evaluation, resolver } = reporting(record('other.example', 'mailto:a@other.example'))
+  assert.deepEqual(await run(), { ...none, domains: 1 })
+  assert.deepEqual(evaluation.take(), [])
+  assert.deepEqual((resolver as FakeResolver).asked, ['TXT _smtp._tls.silent.example'])
+})
+
+test('each place gets each report once, however often the schedule comes', async () => {
+  await count('partner.example')
+  const { run, evaluation } = reporting(
+    record('partner.example', 'mailto:a@partner.example,mailto:b@partner.example'),
+  )
+  const runs = await Promise.all([run(), run()])
+  assert.equal(
+    runs.reduce((sum, { sent }) => sum + sent, 0),
+    2,
+  )
+  assert.deepEqual(await run(1), { ...none, domains: 1, known: 2 })
+  assert.equal(evaluation.take().length, 2)
+})
+
+test('what could not be handed in is sent by the next run, and nothing else', async () => {
+  await count('partner.example')
+  const { run, evaluation, told } = reporting(
+    record('partner.example', 'mailto:a@partner.example,mailto:b@partner.example'),
+  )
+  evaluation.failOnce()
+  assert.deepEqual(await run(), { ...none, domains: 1, sent: 1, failed: 1 })
+  assert.deepEqual(told.map(({ kind }) => kind).sort(), ['Failed', 'Sent'])
+  assert.deepEqual(await run(0.1), { ...none, domains: 1, known: 2 }, 'somebody may still be at it')
+  assert.deepEqual(await run(1), { ...none, domains: 1, sent: 1, known: 1 })
+  assert.deepEqual(
+    evaluation
+      .take()
+      .map(({ job }) => job.recipients[0]?.address)
+      .sort(),
+    ['a@partner.example', 'b@partner.example'],
+  )
+})
+
+test('a domain whose record cannot be asked for is asked again by the next run', async () => {
+  await count('partner.example')
+  const failing = reporting({ fail: { '_smtp._tls.partner.example': 'ESERVFAIL' } })
+  assert.deepEqual(await failing.run(), { ...none, domains: 1, unasked: 1 })
+  const mended = reporting(record('partner.example', 'mailto:a@partner.example'))
+  assert.deepEqual(await mended.run(1), { ...none, domains: 1, sent: 1 })
+})
+
+test('when time runs out the rest is left to the next run', async () => {
+  const domains = Array.from({ length: 50 }, (_, index) => `d${String(index).padStart(2, '0')}.example`)
+  await count(...domains)
+  const zone = {
+    txt: Object.assign({}, ...domains.map((domain) => record(domain, `mailto:a@${domain}`).txt)),
+  }
+  const { run, evaluation } = reporting(zone)
+  let asked = 0
+  const first = await run(0, () => ++asked <= 30)
+  assert.deepEqual(first, { ...none, domains: 30, sent: 30, cutShort: true })
+  assert.deepEqual(await run(1), { ...none, domains: 50, sent: 20, known: 30 })
+  assert.equal(new Set(evaluation.take().map(({ job }) => job.recipients[0]?.address)).size, 50)
+})
+
+test('a table that fails ends the run', async () => {
+  await count('partner.example')
+  const { resolver } = reporting(record('partner.example', 'mailto:a@partner.example'))
+  await assert.rejects(
+    sendReports(day, {
+      counters: new SessionCounters(database.documents, database.transportTable),
+      claims: new Claims<Sent>(database.documents, 'no-such-table'),
+      resolver,
+      reporter,
+      send: async () => assert.fail('nothing was claimed'),
+      now: () => new Date(begin),
+      hasTime: () => true,
+      tell: () => {},
+    }),
+    { name: 'ResourceNotFoundException' },
+  )
+})
+
+describe('by HTTPS', () => {
+  let host: PolicyHost
+  let answer: Answering
+  let bodies: { type: string | undefined; body: Buffer }[]
+  before(async () => {
+    host = await startPolicyHost(
+      await pki.issue({ names: ['reports.partner.example'] }),
+      async (request, response) => {
+        bodies.push({ type: request.headers['content-type'], body: await buffer(request) })
+        answer(request, response)
+      },
+    )
+  })
+  after(() => host.stop())
+  beforeEach(async () => {
+    bodies = []
+    host.requests.length = 0
+    answer = (_, response) => response.writeHead(201).end()
+    await count('partner.example')
+  })
+  const at = (address = host.address, name = 'reports.partner.example', path = '/v1/tlsrpt?key=1'): Zone => ({
+    ...record('partner.example', `https://${name}${path}`),
+    a: { [name]: [address] },
+  })
+
+  test('the report is posted as it is attached, and once', async () => {
+    const { run, told } = reporting(at())
+    assert.deepEqual(await run(), { ...none, domains: 1, sent: 1 })
+    assert.deepEqual(
+      host.requests.map(({ method, path, host }) => `${method} ${host} ${path}`),
+      ['POST reports.partner.example /v1/tlsrpt?key=1'],
+    )
+    assert.equal(bodies[0]?.type, 'application/tlsrpt+gzip')
+    const report = JSON.parse(gunzipSync(bodies[0]?.body ?? '').toString())
+    assert.equal(report['organization-name'], 'Ours')
+    assert.equal(report.policies[0].summary['total-successful-session-count'], 1)
+    assert.deepEqual(await run(1), { ...none, domains: 1, known: 1 })
+    assert.deepEqual(told, [
+      {
+        domain: 'partner.example',
+        place: 'https://reports.partner.example/v1/tlsrpt?key=1',
+        kind: 'Sent',
+        by: 'Https',
+      },
+    ])
+  })
+
+  test('what is not taken is tried again by the later runs', async () => {
+    const { run, told } = reporting(at())
+    answer = (_, response) => response.writeHead(503).end()
+    assert.deepEqual(await run(), { ...none, domains: 1, undeliverable: 1 })
+    assert.match(JSON.stringify(told), /reports\.partner\.example answered 503/)
+    answer = (_, response) => response.writeHead(200).end('thanks')
+    assert.deepEqual(await run(1), { ...none, domains: 1, sent: 1 })
+  })
+
+  test('a redirect is not followed', async () => {
+    answer = (_, response) =>
+      response.writeHead(307, { location: 'https://reports.partner.example/elsewhere' }).end()
+    assert.deepEqual(await reporting(at()).run(), { ...none, domains: 1, undeliverable: 1 })
+    assert.equal(host.requests.length, 1)
+  })
+
+  test('our own network is not posted to', async () => {
+    for (const [later, address] of ['10.0.0.1', '169.254.169.254', '192.168.1.1'].entries()) {
+      const { run, told } = reporting(at(address))
+      assert.equal((await run(later)).undeliverable, 1)
+      assert.match(JSON.stringify(told), /no address that may be used/)
+    }
+  })
+
+  test('a certificate for another name gets no report', async () => {
+    const { run, told } = reporting(at(host.address, 'other.example'))
+    assert.deepEqual(await run(), { ...none, domains: 1, undeliverable: 1 })
+    assert.match(JSON.stringify(told), /the certificate is for reports\.partner\.example/)
+    assert.deepEqual(host.requests, [])
+  })
+})
