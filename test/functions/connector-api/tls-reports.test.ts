@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { readReport, received } from '../../../shared/tls-reports/received-report.ts'
+import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { apiOver } from './client.ts'
+
+const now = Date.parse('2026-02-10T12:00:00.000Z')
+let database: TestDynamoDb
+let ask: ReturnType<typeof apiOver>['ask']
+
+function report(day: string, organisation: string, domain: string) {
+  const content = readReport({
+    'organization-name': organisation,
+    'date-range': { 'start-datetime': `${day}T00:00:00Z`, 'end-datetime': `${day}T23:59:59Z` },
+    'contact-info': `tls@${organisation}.example`,
+    'report-id': `${day}@${organisation}`,
+    policies: [
+      {
+        policy: { 'policy-type': 'no-policy-found', 'policy-domain': domain },
+        summary: { 'total-successful-session-count': 10, 'total-failure-session-count': 0 },
+      },
+    ],
+  })
+  assert.ok(typeof content !== 'string')
+  const kept = received(content, new Date(`${day}T23:59:59Z`), { authenticated: 'none', signedBy: null })
+  assert.ok(typeof kept !== 'string')
+  return kept
+}
+
+before(async () => {
+  database = await startDynamoDb()
+  const api = apiOver(database.documents, () => now)
+  ask = api.ask
+  await ask('PUT /accepted-domains/ours.example', { json: { comment: '' } })
+  const reports = new ReceivedReports(database.documents, database.transportTable)
+  for (const day of ['2026-02-01', '2026-02-05', '2026-02-09'])
+    for (const [organisation, domain] of [
+      ['a', 'ours.example'],
+      ['b', 'mx.ours.example'],
+      ['c', 'notours.example'],
+    ] as const)
+      await reports.keep(report(day, organisation, domain), 2_000_000_000)
+  await reports.keep(report('2025-11-20', 'old', 'ours.example'), 2_000_000_000)
+})
+after(() => database.stop())
+
+const named = ({ body }: Awaited<ReturnType<typeof ask>>) =>
+  body.items.map(({ day, organisation }: Record<string, string>) => `${day} ${organisation}`).sort()
+
+describe('GET /tls-reports', () => {
+  test('lists those of the last 30 days, the latest day first', async () => {
+    const { status, body } = await ask('GET /tls-reports')
+    assert.equal(status, 200)
+    assert.equal(body.nextCursor, null)
+    const days = body.items.map(({ day }: Record<string, string>) => day)
+    assert.deepEqual(days, [...days].sort().reverse())
+    assert.equal(days.length, 9)
+  })
+
+  test('says of each whether it is about a domain of ours', async () => {
+    const { body } = await ask('GET /tls-reports?since=2026-02-09')
+    assert.deepEqual(
+      Object.fromEntries(
+        body.items.map(({ organisation, acceptedDomain }: Record<string, unknown>) => [
+          organisation,
+          acceptedDomain,
+        ]),
+      ),
+      { a: true, b: true, c: false },
+    )
+  })
+
+  for (const [query, expected] of [
+    ['domain=MX.ours.example', ['2026-02-01 b', '2026-02-05 b', '2026-02-09 b']],
+    ['domain=example', []],
+    ['until=2026-02-01', ['2026-02-01 a', '2026-02-01 b', '2026-02-01 c']],
+    ['since=2026-02-05&until=2026-02-05&domain=ours.example', ['2026-02-05 a']],
+    ['since=2025-11-20&until=2025-11-20', ['2025-11-20 old']],
+  ] as const)
+    test(`finds by ${query}`, async () => {
+      assert.deepEqual(named(await ask(`GET /tls-reports?${query}`)), expected)
+    })
+
+  test('comes in pages that lose nothing and repeat nothing', async () => {
+    for (const limit of [1, 2, 3, 4, 9]) {
+      const found: string[] = []
+      let cursor = ''
+      do {
+        const page = await ask(`GET /tls-reports?limit=${limit}${cursor}`)
+        assert.ok(page.body.items.length <= limit)
+        found.push(...named(page))
+        cursor = page.body.nextCursor === null ? '' : `&cursor=${page.body.nextCursor}`
+      } while (cursor !== '')
+      assert.equal(new Set(found).size, 9, `limit ${limit}`)
+      assert.equal(found.length, 9, `limit ${limit}`)
+    }
+  })
+
+  for (const [query, path] of [
+    ['since=yesterday', 'since'],
+    ['since=2026-02-30', 'since'],
+    ['since=2026-02-05&until=2026-02-04', 'since'],
+    ['since=2025-01-01', 'since'],
+    ['domain=a%20b', 'domain'],
+    ['limit=0', 'limit'],
+    ['cursor=x', 'cursor'],
+    ['domian=ours.example', 'domian'],
+  ] as const)
+    test(`refuses ${query}, by its path`, async () => {
+      const { status, body } = await ask(`GET /tls-reports?${query}`)
+      assert.equal(status, 400)
+      assert.deepEqual(
+        body.errors.map((error: Record<string, string>) => error.path),
+        [path],
+      )
+    })
+})
+
+describe('GET /tls-reports/{id}', () => {
+  test('shows the whole', async () => {
+    const { body } = await ask('GET /tls-reports?since=2026-02-09&domain=mx.ours.example')
+    const shown = await ask(`GET /tls-reports/${body.items[0].id}`)
+    assert.equal(shown.status, 200)
+    assert.deepEqual(shown.body.policies, [
+      {
+        type: 'no-policy-found',
+        domain: 'mx.ours.example',
+        strings: [],
+        mxHosts: [],
+        successfulSessions: 10,
+        failedSessions: 0,
+        failures: [],
+        acceptedDomain: true,
+      },
+    ])
+  })
+
+  for (const id of ['2026-02-09-00000000000000000000', 'x', '2026-02-09', '..%2Fsessions'])
+    test(`knows no ${id}`, async () => {
+      const { status, body } = await ask(`GET /tls-reports/${id}`)
+      assert.deepEqual([status, body.detail], [404, 'There is no such report.'])
+    })
+})
+
+test('a page that looks at many for one ends early, and the next goes on there', async () => {
+  const reports = new ReceivedReports(database.documents, database.transportTable, 2)
+  const filter = { since: '2026-02-01', until: '2026-02-10', domain: 'notours.example' }
+  const found: string[] = []
+  let from = null
+  let pages = 0
+  do {
+    const page = await reports.page(filter, from, 50)
+    found.push(...page.reports.map(({ day }) => day))
+    from = page.next
+    pages += 1
+  } while (from !== null)
+  assert.deepEqual(found, ['2026-02-09', '2026-02-05', '2026-02-01'])
+  assert.ok(pages >= 4)
+})
