@@ -1,0 +1,95 @@
+/** What people read of each code: nothing is left without words, and docs/dsns.md shows them. */
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { advice, adviceFor, isAboutTls } from '../../../../shared/mail/dsn/advice.ts'
+
+const root = join(import.meta.dirname, '../../../..')
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+
+/** Codes that the design assigns to what can happen after a message was taken, as they end. */
+const assigned = [
+  ...['5.7.10', '5.7.51', '5.7.64', '5.7.320', '5.7.321', '5.7.322', '5.7.323', '5.7.324', '5.7.325'],
+  ...['5.7.5', '5.7.30', '4.4.312', '4.4.315', '4.4.316', '4.4.317', '4.4.318', '4.4.7', '5.1.10'],
+]
+
+const exact = new Set(advice.map(({ code }) => code))
+const detailOf = (enhanced: string) => enhanced.slice(2)
+
+test('every code of the design has words of its own', () => {
+  assert.deepEqual(
+    assigned.filter((enhanced) => !exact.has(detailOf(enhanced))),
+    [],
+  )
+  assert.match(adviceFor('5.4.8', 'MtaSts').happened, /MTA-STS/)
+})
+
+test('every code that this system makes up itself has words of its own', () => {
+  const sources = globSync('shared/{net,policy,tls}/**/*.ts', { cwd: root }).map(read)
+  const made = sources.flatMap((source) => [
+    ...[...source.matchAll(/\breply\(\s*(?:[45]\d\d|\w+ \? \d+ : \d+), '(\d\.\d+)'/g)].map(
+      ([, code = '']) => code,
+    ),
+    ...[...source.matchAll(/\bfault\('(\d\.\d+)'/g)].map(([, code = '']) => code),
+  ])
+  assert.ok(new Set(made).size > 15)
+  // Not worth words of their own, among those that begin alike: an address, a failure of SES, no SMTP, a strange kind.
+  const alike = ['1.3', '4.0', '5.0', '6.0', '6.3']
+  assert.deepEqual(
+    [...new Set(made)].filter((code) => !exact.has(code) && !alike.includes(code)).toSorted(),
+    [],
+  )
+})
+
+describe('whatever a peer says', () => {
+  const rows: [enhanced: string, code: string][] = [
+    ['', '*'],
+    ['5.1.1', '1.1'],
+    ['5.1.6', '1.*'],
+    ['5.1.10', '1.10'],
+    ['5.2.1', '2.*'],
+    ['4.2.2', '2.2'],
+    ['5.4.1', '4.*'],
+    ['5.4.8', '4.*'],
+    ['5.5.4', '5.*'],
+    ['5.6.9', '6.*'],
+    ['5.7.1', '7.*'],
+    ['5.7.999', '7.*'],
+    ['5.9.9', '*'],
+    ['nonsense', '*'],
+  ]
+  for (const [enhanced, code] of rows)
+    test(`${enhanced || 'no code'} has the words of ${code}`, () => {
+      assert.equal(
+        adviceFor(enhanced, null),
+        advice.find((row) => row.code === code && row.source === undefined),
+      )
+    })
+})
+
+test('what depends on who demanded TLS has words for others, too', () => {
+  for (const { code, source } of advice.filter((row) => row.source !== undefined && row.code !== '4.8')) {
+    const own = adviceFor(`5.${code}`, source ?? null)
+    const others = adviceFor(`5.${code}`, 'Connector')
+    assert.notEqual(own.happened, others.happened)
+    assert.equal(isAboutTls(`4.${code}`), true)
+  }
+})
+
+test('each says what happened and who can mend it, in a sentence each, and names no code', () => {
+  for (const { happened, remedy } of advice)
+    for (const sentence of [happened, remedy]) assert.match(sentence, /^[A-Z][^.]*[^\d.][^.]*\.$/)
+})
+
+test('docs/dsns.md shows every row, in this order', () => {
+  const written = /<!-- advice -->\n([\s\S]*?)<!-- end -->/.exec(read('docs/dsns.md'))?.[1]
+  const lines = advice.map(
+    ({ code, source, happened, remedy }) =>
+      `| \`${code}\`${source === undefined ? '' : ` (${source})`} | ${happened} | ${remedy} |`,
+  )
+  assert.equal(
+    written,
+    ['| Code | What happened | Who can mend it |', '|---|---|---|', ...lines, ''].join('\n'),
+  )
+})
