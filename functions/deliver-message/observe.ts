@@ -13,7 +13,7 @@ import type { Kept } from './keep-report.ts'
 export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery): void {
   const { tried, known, leasesExpired, busy, unwritten, handedBack, postponed } = delivery
   const first = tried[0]?.attempt
-  logger.info('Delivery attempted', {
+  logger.info(postponed === null ? 'Delivery attempted' : 'Delivery postponed', {
     messageId: job.message.id,
     attempt: job.attempt,
     destination: job.destination,
@@ -42,7 +42,7 @@ export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery
 export function countDelivery(
   metrics: Metrics,
   job: DeliveryJob,
-  { tried, leasesExpired, handedBack }: Delivery,
+  { tried, leasesExpired, handedBack, postponed }: Delivery,
 ): void {
   const delivered = tried.filter(({ attempt }) => attempt.outcome === 'Delivered')
   const failed = tried.length - delivered.length
@@ -51,6 +51,8 @@ export function countDelivery(
   if (reported > 0) metrics.addMetric(Metric.reportOnlyViolations, MetricUnit.Count, reported)
   if (handedBack > 0) metrics.addMetric(Metric.handedBack, MetricUnit.Count, handedBack)
   if (leasesExpired > 0) metrics.addMetric(Metric.leasesExpired, MetricUnit.Count, leasesExpired)
+  if (postponed !== null)
+    metrics.singleMetric().addDimension('reason', postponed).addMetric(Metric.postponed, MetricUnit.Count, 1)
   if (job.route.kind === 'TlsReports') return
   for (const tls of ['verified', 'encrypted', 'plaintext', 'unknown'] as const) {
     const count = delivered.filter(({ attempt }) => protectionOf(attempt, job) === tls).length

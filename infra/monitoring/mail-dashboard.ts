@@ -89,6 +89,7 @@ function leaving(): IWidget[] {
       metric(Metric.attemptsFailed, { label: 'Attempts failed' }),
       metric(Metric.leasesExpired, { label: 'Repeated after a crash' }),
       metric(Metric.handedBack, { label: 'Decided again, connectors changed' }),
+      ...counts(metric, Metric.postponed, 'reason', 'NoPlace', 'NoTime'),
       functionMetric('evaluate-policy', Metric.dsnsUndelivered, { label: 'DSNs not delivered' }),
       ...counts(bounceMetric, Metric.dsnsSent, 'kind', 'failed', 'delayed', 'relayed', 'delivered'),
     ]),

@@ -40,6 +40,8 @@ export const Metric = {
   leasesExpired: 'LeasesExpired',
   /** Delivery: recipients that went back to be decided again, since connectors had changed. */
   handedBack: 'HandedBack',
+  /** Delivery: jobs that went back to the queue with nothing begun, dimension `reason` = `NoPlace` | `NoTime`. */
+  postponed: 'Postponed',
   /** Delivery: sessions, dimension `result` = `success` or a result type of RFC 8460 §4.3. */
   tlsResults: 'TlsResults',
   /** Delivery: sessions that could not be written down for the reports of the day. */
