@@ -9,7 +9,7 @@ import { multipart, type Part, plainEncoding } from './mime.ts'
 import type { Form } from './recipients.ts'
 import { type Original, returnedPart } from './returned.ts'
 import { deliveryStatus } from './status.ts'
-import { isAscii, mailDate } from './text.ts'
+import { isAscii, mailDate, oneLine } from './text.ts'
 import { subjects, wordsFor } from './words.ts'
 
 export interface Dsn {
@@ -34,7 +34,7 @@ export function buildDsn(job: BounceJob, hostname: string, original: Omit<Origin
   const form: Form = isAscii(mailFrom) ? 'Ascii' : 'Utf8'
   const headers = [
     `From: Mail Delivery System <postmaster@${hostname}>`,
-    `To: <${mailFrom}>`,
+    `To: <${oneLine(mailFrom)}>`,
     `Subject: ${subjects[job.kind]}`,
     `Date: ${mailDate(job.at)}`,
     `Message-ID: <${id}@${hostname}>`,
