@@ -1,0 +1,183 @@
+/** The function as a schedule calls it, its environment and clients included. */
+import assert from 'node:assert/strict'
+import { createHash, generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buffer, json } from 'node:stream/consumers'
+import { after, before, beforeEach, type TestContext, test } from 'node:test'
+import type { Run } from '../../../functions/report-tls/send-reports.ts'
+import { secretsServer } from '../../../infra/local/aws/secrets.ts'
+import { type DnsServer, startDnsServer } from '../../../infra/local/dns/server.ts'
+import { EvaluationJob } from '../../../shared/contract/jobs.ts'
+import { Metric } from '../../../shared/contract/metrics.ts'
+import { createResolver } from '../../../shared/net/resolver.ts'
+import { countsOf } from '../../../shared/tls-reports/applied-policy.ts'
+import { verifySigner } from '../../../shared/tls-reports/authentication.ts'
+import { SessionCounters } from '../../../shared/tls-reports/counters.ts'
+import { Tally } from '../../../shared/tls-reports/tally.ts'
+import { session } from '../../shared/tls-reports/sessions.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+
+const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+const zone = {
+  names: {
+    '_smtp._tls.partner.example': { TXT: ['v=TLSRPTv1; rua=mailto:tlsrpt@partner.example'] },
+    's1._domainkey.ours.example': {
+      TXT: [`v=DKIM1; k=rsa; p=${publicKey.export({ type: 'spki', format: 'der' }).toString('base64')}`],
+    },
+  },
+  ports: {},
+}
+
+let database: TestDynamoDb
+let dns: DnsServer
+let handler: (event?: unknown, context?: { getRemainingTimeInMillis(): number }) => Promise<Run>
+const secretsDirectory = mkdtempSync(join(tmpdir(), 'mailflow-secrets-'))
+const secrets = secretsServer(secretsDirectory)
+const stored: { path: string; octets: Buffer }[] = []
+const jobs: EvaluationJob[] = []
+
+/** Takes every object and every job. */
+const storage = createServer(async (request, response) => {
+  if (request.method === 'PUT') {
+    stored.push({ path: request.url ?? '', octets: await buffer(request) })
+    return response.writeHead(200).end()
+  }
+  const { Entries } = (await json(request)) as { Entries: { Id: string; MessageBody: string }[] }
+  jobs.push(...Entries.map(({ MessageBody }) => EvaluationJob.parse(JSON.parse(MessageBody))))
+  const Successful = Entries.map(({ Id, MessageBody }) => ({
+    Id,
+    MessageId: Id,
+    MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex'),
+  }))
+  response
+    .writeHead(200, { 'content-type': 'application/x-amz-json-1.0' })
+    .end(JSON.stringify({ Successful, Failed: [] }))
+})
+
+const portOf = (server: typeof storage) => (server.address() as AddressInfo).port
+const secretFile = join(secretsDirectory, 'mailflow', 'dkim.json')
+
+before(async () => {
+  database = await startDynamoDb()
+  dns = await startDnsServer(zone, 0)
+  mkdirSync(join(secretsDirectory, 'mailflow'))
+  for (const server of [storage, secrets]) await once(server.listen(0, '127.0.0.1'), 'listening')
+  const endpoint = `http://127.0.0.1:${portOf(storage)}`
+  Object.assign(process.env, {
+    AWS_REGION: 'eu-central-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    AWS_ENDPOINT_URL_DYNAMODB: database.endpoint,
+    AWS_ENDPOINT_URL_S3: endpoint,
+    AWS_ENDPOINT_URL_SQS: endpoint,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: `http://127.0.0.1:${portOf(secrets)}`,
+    TRANSPORT_TABLE: database.transportTable,
+    CONTENT_BUCKET: 'content',
+    EVALUATION_QUEUE_URL: `${endpoint}/queue`,
+    DNS_SERVERS: `127.0.0.1:${dns.port}`,
+    TLS_REPORTER_ORGANISATION: 'Ours',
+    TLS_REPORTER_ADDRESS: 'postmaster@mx.ours.example',
+    DKIM_DOMAIN: 'ours.example',
+    DKIM_SELECTOR: 's1',
+    DKIM_SECRET_ARN: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:mailflow/dkim-AbCdEf',
+    POWERTOOLS_LOG_LEVEL: 'SILENT',
+    // The metrics library writes to the console it is given only in its development mode.
+    POWERTOOLS_DEV: 'true',
+    POWERTOOLS_METRICS_DISABLED: 'false',
+  })
+  handler = (await import('../../../functions/report-tls/handler.ts')).handler
+})
+after(async () => {
+  for (const server of [storage, secrets]) server.close()
+  dns.close()
+  rmSync(secretsDirectory, { recursive: true })
+  await database.stop()
+})
+
+beforeEach(() => {
+  writeFileSync(secretFile, JSON.stringify({ privateKey: pem }))
+  stored.length = jobs.length = 0
+})
+
+/** One session on that day. */
+async function count(day: string): Promise<void> {
+  const at = new Date(`${day}T10:00:00.000Z`)
+  const tally = new Tally()
+  tally.add(countsOf(session({}), at), at)
+  const counters = new SessionCounters(database.documents, database.transportTable)
+  assert.equal(await counters.add(tally.take(), 0, new AbortController().signal), null)
+}
+
+/** Names of the metrics written meanwhile, with their values. */
+function metricsOf(context: TestContext): () => Record<string, number> {
+  const written = context.mock.method(console, 'log', () => {})
+  return () =>
+    Object.fromEntries(
+      written.mock.calls.flatMap(({ arguments: [line] }) => {
+        const { _aws, ...values } = JSON.parse(line)
+        const { Metrics = [] } = _aws?.CloudWatchMetrics[0] ?? {}
+        return Metrics.map(({ Name }: { Name: string }) => [Name, [values[Name]].flat()[0]])
+      }),
+    )
+}
+
+const scheduled = { source: 'aws.events', 'detail-type': 'Scheduled Event', time: 'whenever' }
+
+test('a schedule sends what was counted the day before, signed, and once', async (context) => {
+  context.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-04-02T01:20:00.000Z') })
+  await count('2026-04-01')
+  await count('2026-04-02')
+  const metrics = metricsOf(context)
+  const { sent } = await handler(scheduled, { getRemainingTimeInMillis: () => 900_000 })
+  assert.equal(sent, 1)
+  assert.deepEqual(
+    jobs.map(({ recipients }) => recipients[0]?.address),
+    ['tlsrpt@partner.example'],
+  )
+  assert.equal(stored.length, 1)
+  assert.match(stored[0]?.path ?? '', /reports\/\w{26}/)
+  const resolver = createResolver([`127.0.0.1:${dns.port}`])
+  const signer = await verifySigner(
+    stored[0]?.octets ?? Buffer.alloc(0),
+    resolver,
+    new AbortController().signal,
+  )
+  assert.deepEqual(signer, { kind: 'Known', authenticated: 'pass', signedBy: 'ours.example' })
+  assert.deepEqual(metrics(), { [Metric.tlsReportsSent]: 1 })
+  assert.equal((await handler(scheduled)).known, 1)
+  assert.equal(jobs.length, 1)
+})
+
+test('a day can be asked for', async () => {
+  await count('2026-04-10')
+  assert.equal((await handler({ day: '2026-04-10' })).sent, 1)
+  await assert.rejects(handler({ day: 'yesterday' }), /day/)
+})
+
+test('without its key nothing is sent; only the last run of the day gives up', async (context) => {
+  await count('2026-04-20')
+  writeFileSync(secretFile, '{"certificate":"x"}')
+  context.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-04-21T01:20:00.000Z') })
+  const metrics = metricsOf(context)
+  assert.equal((await handler(scheduled)).failed, 1)
+  assert.deepEqual(metrics(), {})
+  context.mock.timers.setTime(Date.parse('2026-04-21T16:20:00.000Z'))
+  assert.equal((await handler(scheduled)).failed, 1)
+  assert.deepEqual(metrics(), { [Metric.tlsReportsFailed]: 1 })
+  assert.deepEqual([stored.length, jobs.length], [0, 0])
+})
+
+test('what there is no time for is left, and told of at the end of the day', async (context) => {
+  await count('2026-04-25')
+  context.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-04-26T16:20:00.000Z') })
+  const metrics = metricsOf(context)
+  const run = await handler(scheduled, { getRemainingTimeInMillis: () => 10_000 })
+  assert.deepEqual([run.cutShort, run.sent], [true, 0])
+  assert.deepEqual(metrics(), { [Metric.tlsReportsFailed]: 1 })
+})
