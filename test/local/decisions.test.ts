@@ -24,7 +24,8 @@ before(
     partners.good = await startPartner({ tls: await pki.issue({ names: ['mx.good.example'] }) })
     partners.strange = await startPartner({ tls: await stranger.issue({ names: ['mx.strange.example'] }) })
     partners.strict = await startPartner({
-      answer: (command) => (command.startsWith('RCPT') ? '550 5.1.1 No such user here' : undefined),
+      extensions: ['8BITMIME'],
+      answer: (command) => (/^RCPT TO:<(?!kept@)/.test(command) ? '550 5.1.1 No such user here' : undefined),
     })
     runner = await startRunner(zone())
     api = new Api(runner.endpoints)
@@ -292,6 +293,43 @@ test("a partner's own refusal bounces with its words in the notification", async
   assert.match(notification, /Status: 5\.1\.1/i)
   assert.match(notification, /No such user here/)
 })
+
+test('the sender hears of success and failure as it asked, in its own terms', async () => {
+  const client = await SmtpClient.open(runner.endpoints, ourServer)
+  const commands = [
+    'MAIL FROM:<ann@ours.example> RET=FULL ENVID=QQ+2B1',
+    'RCPT TO:<kept@strict.example> NOTIFY=SUCCESS ORCPT=rfc822;Kept+2Bx@strict.example',
+    'RCPT TO:<unknown@strict.example> NOTIFY=SUCCESS,FAILURE',
+    'RCPT TO:<quiet@strict.example> NOTIFY=NEVER',
+    'DATA',
+  ]
+  for (const command of commands) assert.match(await client.command(command), /^[23]/)
+  client.write(`${message('ann@ours.example', 'kept@strict.example').replaceAll(/^\./gm, '..')}.\r\n`)
+  const id = idIn(await client.reply())
+  client.close()
+  const success = await notificationAbout('kept@strict.example')
+  assert.match(success, /Original-Envelope-Id: QQ\+1\r\n/)
+  assert.match(success, /Original-Recipient: rfc822;Kept\+x@strict\.example\r\n/)
+  assert.match(success, /Action: relayed\r\nStatus: 2\.0\.0/)
+  const failure = await notificationAbout('unknown@strict.example')
+  assert.match(failure, /Action: failed\r\nStatus: 5\.1\.1/)
+  assert.equal(failure.match(/^Final-Recipient:/gm)?.length, 1)
+  assert.doesNotMatch(failure, /quiet@|first line/)
+  const told = await until(async () => {
+    const { recipients } = await api.call<Told>('GET', `/messages/${id}`)
+    const notifications = recipients.flatMap(({ address, notifications: of }) =>
+      of.map(({ kind, state }) => `${address} ${kind} ${state}`),
+    )
+    return notifications.length === 2 && notifications.every((one) => one.endsWith('Delivered'))
+      ? notifications.toSorted()
+      : null
+  })
+  assert.deepEqual(told, ['kept@strict.example relayed Delivered', 'unknown@strict.example failed Delivered'])
+})
+
+interface Told {
+  recipients: { address: string; notifications: { kind: string; state: string | null }[] }[]
+}
 
 const unresolved = [
   {
