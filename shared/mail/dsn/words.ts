@@ -3,7 +3,7 @@ import type { BounceJob, DsnKind } from '../../contract/jobs.ts'
 import { domainOf } from '../address.ts'
 import { visible } from '../peer-words.ts'
 import { formatReply } from '../reply.ts'
-import { adviceFor, isAboutTls } from './advice.ts'
+import { type Advice, adviceFor, isAboutTls } from './advice.ts'
 import { mailDate, oneLine } from './text.ts'
 
 type Reported = BounceJob['recipients'][number]
@@ -51,15 +51,23 @@ function aboutRecipient(reported: Reported, kind: DsnKind): string[] {
 }
 
 function whatToDo(reported: Reported, kind: 'failed' | 'delayed'): string[] {
-  const { recipient, reply } = reported
-  const { happened, remedy } = adviceFor(reply.enhanced, recipient.lastAttempt?.policySource ?? null)
   return [
-    happened,
-    remedy,
+    ...causes(reported).flatMap(({ happened, remedy }, index, all) =>
+      index < all.length - 1 ? [happened] : [happened, remedy],
+    ),
     ...whoDemands(reported),
     ...(kind === 'failed' ? ['Then you can send the message again.'] : []),
   ]
 }
+
+/** What is the matter; and where that is only that the time is over, what stood in the way until then. */
+function causes({ recipient: { lastAttempt }, reply }: Reported): Advice[] {
+  const source = lastAttempt?.policySource ?? null
+  const last = lastAttempt !== null && reply.enhanced === expired ? [lastAttempt.reply.enhanced] : []
+  return [reply.enhanced, ...last].map((enhanced) => adviceFor(enhanced, source))
+}
+
+const expired = '4.4.7'
 
 /** By whom TLS was demanded, where that is what was not met; else the connector that decided, if one did. */
 function whoDemands({ recipient, reply, connector }: Reported): string[] {

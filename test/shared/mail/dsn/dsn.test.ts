@@ -165,6 +165,20 @@ describe('the part for people', () => {
     assert.doesNotMatch(text, /demands|connector/)
   })
 
+  test('of a message that expired says what stood in its way to the last, and who can mend that', () => {
+    const lastAttempt = attempt({ reply: { code: 451, enhanced: '4.4.316', text: 'Connection refused' } })
+    const reply = { code: 451, enhanced: '4.4.7', text: 'Message expired: 451 4.4.316 Connection refused' }
+    const text = words(changed({ reported: { lastAttempt, reply } }))
+    assert.match(
+      text,
+      /in the time that it may wait\.\r\n {2}The recipient's mail server refused the connection\.\r\n/,
+    )
+    assert.match(text, /see to it that it runs/)
+    assert.doesNotMatch(text, /say what stood in its way/)
+    const untried = words(changed({ reported: { lastAttempt: null, reply } }))
+    assert.match(untried, /The details below say what stood in its way/)
+  })
+
   test('of mail handed on says that nobody promises more', () => {
     const reply = { code: 250, enhanced: '2.0.0', text: 'queued as 1' }
     const job = changed({ kind: 'relayed', reported: { reply } })
