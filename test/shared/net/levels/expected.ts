@@ -253,6 +253,6 @@ const noSession = chapter('Without a session', 'The server', [
 export const chapters = [startTls, handshake, certificate, overTls, noSession] as const
 
 type NameIn<Each> = Each extends Chapter<infer Name> ? Name : never
-export type Misbehaviour = NameIn<(typeof chapters)[number]>
+export type MisbehaviourName = NameIn<(typeof chapters)[number]>
 
 export const cellsOf = ({ cells }: Pick<Row, 'cells'>): string[] => cells.trim().split(/\s+/)

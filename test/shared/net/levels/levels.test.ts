@@ -6,21 +6,21 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import tls from 'node:tls'
 import type { TlsResult } from '../../../../shared/contract/tls-result.ts'
-import { formatReply } from '../../../../shared/mail/reply.ts'
+import { formatReply, reply } from '../../../../shared/mail/reply.ts'
 import {
   deliverOver,
   type Mail,
   type Outcome,
   type SmtpOptions,
 } from '../../../../shared/net/smtp-delivery.ts'
-import { noMtaSts } from '../../../../shared/policy/transport-security.ts'
+import { type MtaSts, noMtaSts } from '../../../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../../../support/dns.ts'
 import { message, recipient } from '../../../support/fixtures.ts'
 import { type CertificateWorld, createCertificateWorld, host } from '../../../support/hostile/certificates.ts'
 import { type Conversation, startHostileServer } from '../../../support/hostile-server.ts'
-import { cellsOf, chapters, type LevelName, levelNames, type Misbehaviour, type Row } from './expected.ts'
+import { cellsOf, chapters, levelNames, type MisbehaviourName, type Row } from './expected.ts'
 import { certificatesAt, type Level, levels } from './levels.ts'
-import { misbehaviours } from './misbehaviours.ts'
+import { type Misbehaviour, misbehaviours } from './misbehaviours.ts'
 
 interface Cell {
   outcome: Outcome
@@ -64,11 +64,11 @@ function mailAt(level: Level): Mail {
 
 /** Milliseconds. A server that stalls is waited for no longer than the test can afford. */
 const timeouts = (stalls: boolean) => {
-  const wait = stalls ? 1000 : 20_000
+  const wait = stalls ? 2000 : 20_000
   return { connect: 20_000, greeting: wait, command: wait, data: 20_000 }
 }
 
-function options(level: Level, stalls: boolean): SmtpOptions {
+function options(level: Level, stalls: boolean, signal = AbortSignal.timeout(60_000)): SmtpOptions {
   return {
     name: 'mail.ours.example',
     resolver: fakeResolver({}),
@@ -79,13 +79,12 @@ function options(level: Level, stalls: boolean): SmtpOptions {
     credentials: async () => {
       throw new Error('no secret')
     },
-    signal: AbortSignal.timeout(60_000),
+    signal,
   }
 }
 
-async function meet(levelName: LevelName, name: Misbehaviour): Promise<Cell> {
-  const level = levels[levelName]
-  const { conduct = () => ({}), certificate = 'good', tls: settings, stalls = false } = misbehaviours[name]
+async function attempt(level: Level, misbehaviour: Misbehaviour, signal?: AbortSignal): Promise<Cell> {
+  const { conduct = () => ({}), certificate = 'good', tls: settings, stalls = false } = misbehaviour
   const identity = certificatesAt(level, world)[certificate]
   const server = await startHostileServer((number) => ({
     tls: { ...identity, ...settings },
@@ -100,7 +99,7 @@ async function meet(levelName: LevelName, name: Misbehaviour): Promise<Cell> {
       authentic: level.authentic ?? false,
       dane: level.dane?.(world, certificate) ?? { kind: 'None' as const },
     }
-    const outcomes = await deliverOver([hop], mailAt(level), options(level, stalls))
+    const outcomes = await deliverOver([hop], mailAt(level), options(level, stalls, signal))
     const outcome = outcomes.get(address)
     assert.ok(outcome)
     return { outcome, conversations: server.conversations }
@@ -195,12 +194,12 @@ function limiter(most: number) {
   }
 }
 
-async function checkRow(name: Misbehaviour, row: Row): Promise<void> {
+async function checkRow(name: MisbehaviourName, row: Row): Promise<void> {
   const expected = cellsOf(row)
   const limited = misbehaviours[name].stalls ? limits.waiting : limits.busy
   const faults = await Promise.all(
     levelNames.map(async (levelName, column) => {
-      const cell = await limited(() => meet(levelName, name))
+      const cell = await limited(() => attempt(levels[levelName], misbehaviours[name]))
       try {
         check(cell, expected[column] ?? '', levels[levelName], row.result)
         return null
@@ -215,9 +214,80 @@ async function checkRow(name: Misbehaviour, row: Row): Promise<void> {
 
 for (const { title, subject, rows } of chapters)
   describe(title, { concurrency: 100 }, () => {
-    for (const row of rows as readonly Row<Misbehaviour>[])
+    for (const row of rows as readonly Row<MisbehaviourName>[])
       for (const name of row.does) it(`${subject} ${name}`, () => checkRow(name, row))
   })
+
+describe('Without a connection', () => {
+  const unlisted: MtaSts = {
+    kind: 'Policy',
+    policy: { id: '1', mode: 'enforce', mx: ['mx.elsewhere.example'], maxAge: 86_400 },
+  }
+  const unsaid = { kind: 'None', fault: { result: 'sts-policy-fetch-error', detail: 'no answer' } } as const
+  const failing = (bogus: boolean, detail: string): NonNullable<Level['dane']> => {
+    const answer = reply(451, detail, 'DNS')
+    return () => ({ kind: 'Failed', reply: answer, bogus })
+  }
+  const requireTls: Level = { ...levels.REQUIRETLS, authentic: false }
+  const refusals: [string, Level, string, Outcome['outcome'], TlsResult][] = [
+    [
+      'an MX that the MTA-STS policy does not list',
+      { ...levels['MTA-STS enforce'], mtaSts: unlisted },
+      '451 4.4.8',
+      'TlsNotMet',
+      'validation-failure',
+    ],
+    [
+      'TLSA records that cannot be had',
+      { ...levels['DANE 3 1 1'], dane: failing(false, '4.312') },
+      '451 4.4.312',
+      'TemporaryFailure',
+      'dnssec-invalid',
+    ],
+    [
+      'TLSA records that are bogus',
+      { ...levels['DANE 3 1 1'], dane: failing(true, '7.324') },
+      '451 4.7.324',
+      'TlsNotMet',
+      'dnssec-invalid',
+    ],
+    [
+      'REQUIRETLS, and an MX that nobody proves',
+      requireTls,
+      '550 5.7.10',
+      'PermanentFailure',
+      'validation-failure',
+    ],
+    [
+      'REQUIRETLS, and a policy that cannot be had',
+      { ...requireTls, mtaSts: unsaid },
+      '451 4.7.10',
+      'TlsNotMet',
+      'validation-failure',
+    ],
+  ]
+  for (const [what, level, code, outcomeName, result] of refusals)
+    it(what, async () => {
+      const { outcome, conversations } = await attempt(level, {})
+      assert.equal(outcome.outcome, outcomeName)
+      assert.ok(formatReply(outcome.reply).startsWith(`${code} `), formatReply(outcome.reply))
+      assert.deepEqual([outcome.policy, outcome.policySource], [level.policy, level.source])
+      assert.equal(outcome.tlsResult, result)
+      assert.equal(conversations.length, 0)
+    })
+})
+
+describe('A server that trickles', () => {
+  /** A reply to EHLO that goes on and on, an octet at a time: no silence is ever long enough. */
+  const trickling: Misbehaviour = { conduct: () => ({ ehlo: (peer) => peer.trickle(Buffer.from('250-A')) }) }
+  for (const name of ['Opportunistic', 'DomainValidation'] as const)
+    it(`is left when the time of the attempt is over, at ${name}`, async () => {
+      const { outcome, conversations } = await attempt(levels[name], trickling, AbortSignal.timeout(500))
+      assert.equal(formatReply(outcome.reply), '451 4.4.315 Connection timed out')
+      assert.equal(outcome.outcome, 'TemporaryFailure')
+      assert.equal(conversations.length, 1)
+    })
+})
 
 describe('the table', () => {
   it('has a cell for every level', () => {

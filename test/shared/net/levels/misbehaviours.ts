@@ -2,7 +2,7 @@
 import type { SecureContextOptions } from 'node:tls'
 import type { CertificateName } from '../../../support/hostile/certificates.ts'
 import { type Conduct, ehloReply, type Peer, readyForTls } from '../../../support/hostile-server.ts'
-import type { Misbehaviour as Name } from './expected.ts'
+import type { MisbehaviourName } from './expected.ts'
 
 export interface Misbehaviour {
   /** Of the connection with this number, from 1. */
@@ -45,7 +45,7 @@ const lax = { ciphers: 'DEFAULT:@SECLEVEL=0' } as const
 const old = { ...lax, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' } as const
 const tls12 = { maxVersion: 'TLSv1.2' } as const
 
-export const misbehaviours: Record<Name, Misbehaviour> = {
+export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'does nothing wrong': {},
 
   'offers no STARTTLS': always({ keywords: ['8BITMIME'], startTls: '502 5.5.1 Not implemented' }),
