@@ -110,7 +110,6 @@ class Line {
     for (const round of this.#rounds) {
       for (const server of left) {
         const told = await askServer(server, question, round, signal)
-        if (signal.aborted) return failure('ETIMEOUT')
         if (told.kind === 'Told' || (told.kind === 'Failed' && told.bogus)) {
           this.#prefer(server)
           return told

@@ -15,7 +15,10 @@ export interface Zone {
    * `TLSA _25._tcp.mx.example`, for one. `BOGUS` is what DNSSEC says not to believe.
    */
   fail?: Record<string, string>
-  /** Names that lie in signed zones: what is said of them, and what they are said to be aliases of, is proven. */
+  /**
+   * Names that lie in signed zones: what is said of them, and what they are said to be aliases of, is proven. By a key
+   * such as `AAAA mx.example` only one kind of record is.
+   */
   secure?: readonly string[]
 }
 
@@ -42,7 +45,7 @@ export function fakeResolver(zone: Zone): FakeResolver {
     const code = fail[name] ?? fail[`${type} ${name}`]
     if (code !== undefined)
       return { kind: 'Failed', code: code === 'BOGUS' ? 'ESERVFAIL' : code, bogus: code === 'BOGUS' }
-    const soFar = proven && secure.includes(name)
+    const soFar = proven && (secure.includes(name) || secure.includes(`${type} ${name}`))
     const target = cname[name]
     if (target !== undefined && type !== 'CNAME') return answer(target, type, soFar)
     const found = records[type](name) ?? []

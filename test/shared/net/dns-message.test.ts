@@ -38,6 +38,17 @@ describe('a reply', () => {
     }
   })
 
+  it('has nothing to say of another class', () => {
+    for (const { question, octets } of replies) {
+      const other = Buffer.from(octets)
+      // After the header, the question, and the name and type of the one answer: its class, here Chaosnet.
+      other.writeUInt16BE(3, 12 + name.length + 2 + 4 + name.length + 2 + 2)
+      const reply = readReply(other, id, question)
+      assert.ok(typeof reply === 'object')
+      assert.deepEqual(reply.records, [])
+    }
+  })
+
   it('cut anywhere is none, or ends too soon', () => {
     for (const { question, octets } of replies)
       for (let end = 0; end < octets.length; end += 1)

@@ -152,6 +152,21 @@ describe('the TLSA records of a mail exchanger', () => {
       [tlsaName],
     ],
     [
+      'are asked for where one family of addresses is proven',
+      {
+        mx,
+        a,
+        aaaa: { 'mx.partner.example': ['2a00:1450::1'] },
+        tlsa,
+        secure: [domain, 'AAAA mx.partner.example', tlsaName],
+      },
+      [
+        'mx.partner.example 8.8.8.1 authentic, 3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
+        'mx.partner.example 2a00:1450::1 authentic, 3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
+      ],
+      [tlsaName],
+    ],
+    [
       'are the same for every address of the host',
       { mx, a: { 'mx.partner.example': ['8.8.8.1', '8.8.8.2'] }, tlsa, secure: signed },
       [

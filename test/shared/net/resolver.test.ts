@@ -178,12 +178,13 @@ describe('an answer that is none', () => {
   })
 
   it('so often that somebody seems to guess makes the question go by TCP', async () => {
-    const { answer, server } = await ask(({ by, id }) =>
+    const server = await serve(({ by, id }) =>
       by === 'Stream'
         ? [good]
         : Array.from({ length: 40 }, (_, n) => ({ answers: [a(name, '203.0.113.6')], id: id ^ (n + 1) })),
     )
-    assert.deepEqual(answer, found())
+    const resolver = createResolver([server.address], [{ by: 'Datagram', wait: 60_000 }])
+    assert.deepEqual(await resolver.ask(name, 'A'), found())
     assert.deepEqual(ways(server), ['Datagram', 'Stream'])
   })
 
@@ -290,6 +291,11 @@ describe('aliases', () => {
   for (const [what, answer, expected] of rows) {
     it(what, async () => assert.deepEqual((await ask(() => [answer])).answer, expected))
   }
+
+  it('that lead to a name without such records are not asked for further when the zone says so', async () => {
+    const { server } = await ask(() => [{ answers: [alias(name, 'b.example')], authorities: [soa] }])
+    assert.equal(server.asked.length, 1)
+  })
 
   it('are not followed when they are what is asked for', async () => {
     const { answer, server } = await ask(

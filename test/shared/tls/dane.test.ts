@@ -295,5 +295,8 @@ describe('as many records as a message holds', () => {
       return { usage: 2, selector: 1, matchingType: 0, data }
     })
     within(2_000, () => assert.equal(matches(keys, chain), false))
+    const genuine = record('2 1 0', authority.root)
+    assert.equal(matches([...keys.slice(0, 7), genuine], path.slice(0, 2)), true)
+    assert.equal(matches([...keys, genuine], path.slice(0, 2)), false, 'a key too many to be tried')
   })
 })
