@@ -91,15 +91,22 @@ function decode(query: Buffer): packet.Packet | null {
 }
 
 function udpLimit(query: packet.Packet): number {
-  const edns = query.additionals.find((record) => record.type === 'OPT')
-  return Math.max(plainLimit, edns?.udpPayloadSize ?? plainLimit)
+  return Math.max(plainLimit, optionsOf(query)?.udpPayloadSize ?? plainLimit)
+}
+
+/** EDNS (RFC 6891 §6.1): only who speaks it is answered in it. */
+const optionsOf = ({ additionals }: packet.Packet) => additionals.find((record) => record.type === 'OPT')
+
+/** RFC 8914 §2. */
+function extendedErrors(error: number | undefined): { code: number; data: Buffer }[] {
+  return error === undefined ? [] : [{ code: 15, data: Buffer.from([error >> 8, error & 0xff]) }]
 }
 
 const rcodes = { NOERROR: 0, SERVFAIL: 2, NXDOMAIN: 3, REFUSED: 5 } as const
 
 function answer(zone: Zone, query: packet.Packet): packet.Reply {
   const question = query.questions[0] as packet.Question
-  const { rcode, secure, answers } = lookup(zone, question.name, question.type)
+  const { rcode, secure, error, answers } = lookup(zone, question.name, question.type)
   const flags =
     packet.RECURSION_DESIRED |
     packet.RECURSION_AVAILABLE |
@@ -112,6 +119,7 @@ function answer(zone: Zone, query: packet.Packet): packet.Reply {
     questions: query.questions,
     answers: answers.map(encodable),
     authorities: answers.length === 0 ? [startOfAuthority] : [],
+    additionals: optionsOf(query) ? [{ type: 'OPT', name: '.', options: extendedErrors(error) }] : [],
   }
 }
 

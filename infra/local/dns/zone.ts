@@ -10,7 +10,10 @@ import { causeOf, StartError } from '../start-error.ts'
 const port = z.int().min(1).max(65_535)
 const hexadecimal = z.string().regex(/^([0-9a-f]{2})+$/i, 'not hexadecimal')
 
-/** What a name holds; `"fail"` answers every question about it with that response code. */
+/**
+ * What a name holds; `"fail"` answers every question about it with that response code, or, with `BOGUS`, as a resolver
+ * does that has found a forgery.
+ */
 const Records = z.strictObject({
   A: z.array(z.ipv4()).optional(),
   AAAA: z.array(z.ipv6()).optional(),
@@ -20,7 +23,7 @@ const Records = z.strictObject({
   TXT: z.array(z.string()).optional(),
   /** Usage, selector, matching type (RFC 6698 §2.1) and the association data in hexadecimal. */
   TLSA: z.array(z.tuple([z.int(), z.int(), z.int(), hexadecimal])).optional(),
-  fail: z.enum(['SERVFAIL', 'REFUSED']).optional(),
+  fail: z.enum(['SERVFAIL', 'REFUSED', 'BOGUS']).optional(),
   /** Answers carry the AD bit, as those of a validating resolver for a signed zone do. */
   secure: z.boolean().optional(),
 })
@@ -46,6 +49,9 @@ export const emptyZone: Zone = { names: {}, ports: {} }
 
 export type Rcode = 'NOERROR' | 'NXDOMAIN' | 'SERVFAIL' | 'REFUSED'
 
+/** RFC 8914 §4.7: DNSSEC Bogus. */
+export const bogus = 6
+
 /** One record of an answer, its owner name with it: after a CNAME the owner is no longer the name asked for. */
 export type Answer = { name: string } & (
   | { type: 'A' | 'AAAA' | 'CNAME' | 'TXT'; value: string }
@@ -56,6 +62,8 @@ export type Answer = { name: string } & (
 export interface Lookup {
   readonly rcode: Rcode
   readonly secure: boolean
+  /** An extended error (RFC 8914). */
+  readonly error?: number
   readonly answers: readonly Answer[]
 }
 
@@ -84,6 +92,7 @@ export function lookup(zone: Zone, name: string, type: string, depth = 0): Looku
   const owner = normalise(name)
   const records = zone.names[owner]
   if (records === undefined) return negative(existsBelow(zone, owner) ? 'NOERROR' : 'NXDOMAIN')
+  if (records.fail === 'BOGUS') return { ...negative('SERVFAIL'), error: bogus }
   if (records.fail !== undefined) return negative(records.fail)
   const secure = records.secure === true
   if (records.CNAME === undefined || type === 'CNAME')

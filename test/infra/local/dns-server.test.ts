@@ -3,6 +3,7 @@ import { Resolver } from 'node:dns/promises'
 import { after, before, test } from 'node:test'
 import { type DnsServer, startDnsServer } from '../../../infra/local/dns/server.ts'
 import { parseZone } from '../../../infra/local/dns/zone.ts'
+import { createResolver } from '../../../shared/net/resolver.ts'
 
 const longText = 'x'.repeat(700)
 let server: DnsServer
@@ -23,6 +24,8 @@ before(async () => {
       'alias.example': { CNAME: 'mx1.partner.example' },
       'silent.example': { MX: [[0, '']] },
       'broken.example': { fail: 'SERVFAIL' },
+      'forged.example': { fail: 'BOGUS' },
+      'proven.example': { A: ['127.0.0.12'], secure: true },
     },
   })
   server = await startDnsServer(zone, 0)
@@ -60,6 +63,15 @@ for (const { name, code } of failures)
   test(`MX of ${name} fails with ${code}`, async () => {
     await assert.rejects(resolver.resolveMx(name), { code })
   })
+
+test('our own resolver learns what is proven, what is forged and what is merely broken', async () => {
+  const { ask } = createResolver([`127.0.0.1:${server.port}`])
+  const proven = { kind: 'Found', records: ['127.0.0.12'], secure: true, name: 'proven.example' }
+  assert.deepEqual(await ask('proven.example', 'A'), proven)
+  assert.deepEqual(await ask('proven.example', 'MX'), { kind: 'NoData', secure: true })
+  assert.deepEqual(await ask('forged.example', 'A'), { kind: 'Failed', code: 'ESERVFAIL', bogus: true })
+  assert.deepEqual(await ask('broken.example', 'A'), { kind: 'Failed', code: 'ESERVFAIL', bogus: false })
+})
 
 test('a port in use is named together with its option', async () => {
   await assert.rejects(startDnsServer({ names: {}, ports: {} }, server.port), {
