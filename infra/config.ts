@@ -119,6 +119,8 @@ export const Config = z
     interfaceEndpoints: z.boolean().default(false),
     /** After how many hours the sender of mail that waits hears of it. */
     delayNotificationHours: z.number().min(0.25).max(23).default(4),
+    /** Octets of a message that a DSN brings back whole, where the sender asks for it and nothing protected it. */
+    maximumReturnedSize: z.int().min(0).max(10_000_000).default(100_000),
     /** In an accepted domain: where `rua=mailto:` of our TLS-RPT record sends reports (RFC 8460), which are kept here. */
     tlsReportAddress: z.email().optional(),
     /** The reports that others get of us (RFC 8460). */

@@ -25,6 +25,7 @@ export class BounceMessage extends Construct {
       limits: config.functions.bounce,
     })
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
+    this.handler.addEnvironment('MAX_RETURNED_SIZE', String(config.maximumReturnedSize))
     messages.grantClaims(this.handler)
     content.grantRead(this.handler)
     content.grantWrite(this.handler)
