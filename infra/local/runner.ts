@@ -16,7 +16,9 @@ import type { Zone } from './dns/zone.ts'
 import { choosePort, Ingress, readIngressEnvironment } from './ingress.ts'
 import { FunctionSet } from './lambda/function-set.ts'
 import { readEventSources, readFunctions, registerFunctions } from './lambda/functions.ts'
+import { startInvokeServer } from './lambda/invoke-server.ts'
 import { startPoller } from './lambda/poller.ts'
+import { readSchedules, startSchedule } from './lambda/schedule.ts'
 import { readNotices } from './notices.ts'
 import type { Options } from './options.ts'
 import { StartError } from './start-error.ts'
@@ -34,6 +36,9 @@ export interface Endpoints {
   readonly s3: string
   readonly dynamodb: string
   readonly ses: string
+  /** Where functions can be invoked by name, as Lambda has it. */
+  readonly lambda: string
+  readonly functions: readonly string[]
   readonly secrets: string
   /** URLs by stage, dead-letter queues as `<stage>DeadLetters`. */
   readonly queues: Readonly<Record<string, string>>
@@ -149,6 +154,13 @@ async function start<W extends World>(
   const drained = () => Promise.all(pollers.map((poller) => poller.stop()))
   atStop(() => Promise.race([drained(), delay(drainPatience, undefined, { ref: false })]))
 
+  for (const schedule of readSchedules(template, resolver)) atStop(startSchedule(schedule, invoke, notify))
+  const invocations = await startInvokeServer((name, event) => {
+    const found = definitions.find((one) => one.name === name)
+    return found === undefined ? null : invoke(found.arn, event)
+  })
+  atStop(() => invocations.close())
+
   const api = await startApiServer(readRoutes(template, resolver), invoke, options.apiPort, notify)
   atStop(() => api.close())
 
@@ -174,6 +186,8 @@ async function start<W extends World>(
       health: `http://127.0.0.1:${healthPort}/health`,
       api: `http://127.0.0.1:${api.port}`,
       dns: `127.0.0.1:${dns.port}`,
+      lambda: invocations.url,
+      functions: definitions.map(({ name }) => name),
       ...emulators.endpoints,
       ...namesIn(variables, template, resolver, resources),
       authority: join(folders.kept, 'certificates', 'authority.pem'),

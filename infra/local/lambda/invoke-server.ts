@@ -1,0 +1,61 @@
+/**
+ * Lambda's own `Invoke` on loopback, so that what a schedule does can be asked for at once:
+ * `aws lambda invoke --endpoint-url URL --function-name NAME …`, or any POST to the same path.
+ */
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
+import { InvocationError } from './function.ts'
+
+export interface InvokeServer {
+  readonly url: string
+  close(): Promise<void>
+}
+
+const path = /^\/2015-03-31\/functions\/([A-Za-z0-9_-]+)\/invocations$/
+
+/** @param invoke by the function's name; null when there is none of that name */
+export async function startInvokeServer(
+  invoke: (name: string, event: unknown) => Promise<unknown> | null,
+): Promise<InvokeServer> {
+  const server = createServer((request, response) => {
+    void answer(request, response, invoke)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  invoke: (name: string, event: unknown) => Promise<unknown> | null,
+): Promise<void> {
+  const send = (status: number, body: unknown, headers: Record<string, string> = {}) =>
+    response
+      .writeHead(status, { 'content-type': 'application/json', ...headers })
+      .end(JSON.stringify(body ?? null))
+  const name = request.method === 'POST' ? path.exec(request.url ?? '')?.[1] : undefined
+  if (name === undefined) return void send(404, { Message: 'Only Invoke is known here.' })
+  // A web page that had this machine's name resolved to loopback may not invoke anything.
+  if (!/^(127\.0\.0\.1|localhost):\d+$/.test(request.headers.host ?? ''))
+    return void send(403, { Message: 'This is for this machine only.' })
+  try {
+    const event = request.headers['content-length'] === '0' ? {} : await json(request).catch(() => undefined)
+    if (event === undefined) return void send(400, { Message: 'The event is not JSON.' })
+    const result = invoke(name, event)
+    if (result === null) return void send(404, { Message: `There is no function ${name}.` })
+    send(200, await result)
+  } catch (error) {
+    const errorMessage = error instanceof Error ? error.message : String(error)
+    const fault = error instanceof InvocationError ? 'Unhandled' : 'Runner'
+    send(200, { errorMessage }, { 'x-amz-function-error': fault })
+  }
+}

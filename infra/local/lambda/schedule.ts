@@ -1,0 +1,89 @@
+/** EventBridge rules of the template: functions that are invoked when their time comes, UTC. */
+import type { ScheduledEvent } from 'aws-lambda'
+import { z } from 'zod'
+import { parse } from '../aws/resources.ts'
+import { causeOf, StartError } from '../start-error.ts'
+import { accountId, type Resolver, region, resourcesOfType, type Template } from '../template.ts'
+
+export interface Schedule {
+  readonly logicalId: string
+  readonly functionArn: string
+  /** Of each day, and of each of these hours. */
+  readonly hours: readonly number[]
+  readonly minute: number
+}
+
+const RuleProperties = z.object({
+  ScheduleExpression: z.string(),
+  State: z.literal('ENABLED').default('ENABLED'),
+  Targets: z.tuple([z.object({ Arn: z.string() })]),
+})
+
+/** What this runner can read: one minute of some hours of every day. */
+const daily = /^cron\((\d{1,2}) (\d{1,2}(?:,\d{1,2})*) \* \* \? \*\)$/
+
+/** @throws StartError when a rule says something that the runner cannot reproduce */
+export function readSchedules(template: Template, resolver: Resolver): Schedule[] {
+  return resourcesOfType(template, 'AWS::Events::Rule').map(([logicalId, raw]) => {
+    const rule = parse(RuleProperties, resolver.resolve(raw), logicalId)
+    const [, minute, hours] = daily.exec(rule.ScheduleExpression) ?? []
+    if (minute === undefined || hours === undefined)
+      throw new StartError(
+        `template: ${logicalId}: ${rule.ScheduleExpression} is not implemented by the local runner`,
+      )
+    return {
+      logicalId,
+      functionArn: rule.Targets[0].Arn,
+      hours: hours
+        .split(',')
+        .map(Number)
+        .sort((one, other) => one - other),
+      minute: Number(minute),
+    }
+  })
+}
+
+/** The schedule's next time, later than the one given. */
+export function nextTime({ hours, minute }: Pick<Schedule, 'hours' | 'minute'>, after: Date): Date {
+  const ofDay = (day: number) =>
+    hours.map((hour) =>
+      Date.UTC(after.getUTCFullYear(), after.getUTCMonth(), after.getUTCDate() + day, hour, minute),
+    )
+  const next = [...ofDay(0), ...ofDay(1)].find((at) => at > after.getTime())
+  if (next === undefined) throw new Error('a schedule without hours has no next time')
+  return new Date(next)
+}
+
+/** @returns what ends it */
+export function startSchedule(
+  schedule: Schedule,
+  invoke: (functionArn: string, event: unknown) => Promise<unknown>,
+  onError: (message: string) => void,
+): () => void {
+  let timer: NodeJS.Timeout | undefined
+  // A timer may come a little early, and then must not come twice.
+  const wait = (last: Date) => {
+    const at = nextTime(schedule, new Date(Math.max(last.getTime(), Date.now())))
+    timer = setTimeout(() => {
+      invoke(schedule.functionArn, eventAt(schedule, at)).catch((error: unknown) => onError(causeOf(error)))
+      wait(at)
+    }, at.getTime() - Date.now())
+    timer.unref()
+  }
+  wait(new Date())
+  return () => clearTimeout(timer)
+}
+
+function eventAt({ logicalId }: Schedule, at: Date): ScheduledEvent {
+  return {
+    version: '0',
+    id: `${logicalId}-${at.getTime()}`,
+    'detail-type': 'Scheduled Event',
+    source: 'aws.events',
+    account: accountId,
+    time: at.toISOString(),
+    region,
+    resources: [`arn:aws:events:${region}:${accountId}:rule/${logicalId}`],
+    detail: {},
+  }
+}

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
+import { request } from 'node:http'
+import { json } from 'node:stream/consumers'
+import { after, before, test } from 'node:test'
+import { InvocationError } from '../../../infra/local/lambda/function.ts'
+import { type InvokeServer, startInvokeServer } from '../../../infra/local/lambda/invoke-server.ts'
+import { nextTime, readSchedules, startSchedule } from '../../../infra/local/lambda/schedule.ts'
+import { Resolver, type Template } from '../../../infra/local/template.ts'
+import { reportHours } from '../../../shared/contract/report-schedule.ts'
+import { assemble } from '../synthesis.ts'
+
+const rule = (ScheduleExpression: string): Template => ({
+  Resources: {
+    Rule: { Type: 'AWS::Events::Rule', Properties: { ScheduleExpression, Targets: [{ Arn: 'arn:report' }] } },
+  },
+})
+const read = (template: Template) => readSchedules(template, new Resolver(template))
+
+test("the stack's schedule is read", () => {
+  const template: Template = assemble().getStackByName('Mailflow').template
+  const resolver = new Resolver(template)
+  for (const id of Object.keys(template.Resources)) resolver.register(id, { Ref: id, Arn: `arn:${id}` })
+  const [schedule, ...others] = readSchedules(template, resolver)
+  assert.deepEqual(others, [])
+  assert.match(schedule?.functionArn ?? '', /^arn:ReportsFunction/)
+  assert.deepEqual(schedule?.hours, [...reportHours])
+  assert.ok((schedule?.minute ?? -1) >= 0 && (schedule?.minute ?? 60) < 60)
+})
+
+for (const expression of [
+  'rate(5 minutes)',
+  'cron(0 8 1 * ? *)',
+  'cron(*/5 * * * ? *)',
+  'cron(0 8 * * MON *)',
+])
+  test(`${expression} ends the start with its name`, () => {
+    assert.throws(() => read(rule(expression)), /Rule: .* is not implemented by the local runner/)
+  })
+
+const [schedule] = read(rule('cron(20 16,1,4 * * ? *)'))
+assert.ok(schedule)
+
+for (const [now, next] of [
+  ['2026-02-03T00:00:00.000Z', '2026-02-03T01:20:00.000Z'],
+  ['2026-02-03T01:19:59.999Z', '2026-02-03T01:20:00.000Z'],
+  ['2026-02-03T01:20:00.000Z', '2026-02-03T04:20:00.000Z'],
+  ['2026-02-28T16:20:01.000Z', '2026-03-01T01:20:00.000Z'],
+] as const)
+  test(`after ${now} it comes at ${next}`, () => {
+    assert.equal(nextTime(schedule, new Date(now)).toISOString(), next)
+  })
+
+test('its function is invoked each time that it comes, until it is ended', (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.parse('2026-02-03T00:00:00.000Z') })
+  const times: string[] = []
+  const invoke = async (arn: string, event: unknown) => {
+    assert.equal(arn, 'arn:report')
+    times.push((event as { time: string }).time)
+  }
+  const stop = startSchedule(schedule, invoke, assert.fail)
+  for (let hour = 0; hour < 26; hour++) context.mock.timers.tick(3_600_000)
+  stop()
+  context.mock.timers.tick(86_400_000)
+  assert.deepEqual(times, [
+    '2026-02-03T01:20:00.000Z',
+    '2026-02-03T04:20:00.000Z',
+    '2026-02-03T16:20:00.000Z',
+    '2026-02-04T01:20:00.000Z',
+  ])
+})
+
+test('an invocation that fails is told of', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.parse('2026-02-03T01:00:00.000Z') })
+  const faults = new EventEmitter()
+  const told = once(faults, 'fault')
+  const stop = startSchedule(
+    schedule,
+    () => Promise.reject(new Error('no time')),
+    (line) => faults.emit('fault', line),
+  )
+  context.mock.timers.tick(20 * 60_000)
+  stop()
+  assert.deepEqual(await told, ['no time'])
+})
+
+let server: InvokeServer
+before(async () => {
+  server = await startInvokeServer((name, event) => {
+    if (name === 'broken') return Promise.reject(new InvocationError('it broke'))
+    return name === 'echo' ? Promise.resolve(event) : null
+  })
+})
+after(() => server.close())
+
+async function post(path: string, body: string, host?: string, method = 'POST') {
+  const headers = { 'content-length': Buffer.byteLength(body), ...(host && { host }) }
+  const sent = request(`${server.url}${path}`, { method, headers }).end(body)
+  const [response] = await once(sent, 'response')
+  return {
+    status: response.statusCode,
+    fault: response.headers['x-amz-function-error'],
+    body: await json(response),
+  }
+}
+const invocations = (name: string) => `/2015-03-31/functions/${name}/invocations`
+
+test('a function can be invoked by its name', async () => {
+  assert.deepEqual(await post(invocations('echo'), '{"day":"2026-02-03"}'), {
+    status: 200,
+    fault: undefined,
+    body: { day: '2026-02-03' },
+  })
+  assert.deepEqual((await post(invocations('echo'), '')).body, {})
+})
+
+test('a function that fails answers as in Lambda', async () => {
+  assert.deepEqual(await post(invocations('broken'), '{}'), {
+    status: 200,
+    fault: 'Unhandled',
+    body: { errorMessage: 'it broke' },
+  })
+})
+
+for (const [what, path, body, host, method, status] of [
+  ['another name', invocations('other'), '{}', undefined, 'POST', 404],
+  ['another path', '/2015-03-31/functions/', '{}', undefined, 'POST', 404],
+  ['another method', invocations('echo'), '', undefined, 'GET', 404],
+  ['what is no JSON', invocations('echo'), '{', undefined, 'POST', 400],
+  ['a name of somebody else for this machine', invocations('echo'), '{}', 'evil.example', 'POST', 403],
+] as const)
+  test(`${what} is answered ${status}`, async () => {
+    assert.equal((await post(path, body, host, method)).status, status)
+  })
