@@ -13,6 +13,7 @@ import {
   type AttemptPlan,
   deliverOver,
   type Mail,
+  optionsFor,
   planAttempt,
   type SmtpOptions,
   sessionFor,
@@ -70,7 +71,12 @@ async function bySes(mail: Mail, { ses, limits }: Options): Promise<ValidationSt
   ]
 }
 
-async function bySmtp(route: SmtpRoute, mail: Mail, { smtp, limits }: Options): Promise<ValidationStep[]> {
+async function bySmtp(
+  route: SmtpRoute,
+  mail: Mail,
+  { smtp: all, limits }: Options,
+): Promise<ValidationStep[]> {
+  const smtp = optionsFor(route, all)
   const [resolving, probing, whole] = [limits.resolve, limits.probe, limits.whole].map((ms) =>
     AbortSignal.timeout(ms),
   ) as [AbortSignal, AbortSignal, AbortSignal]

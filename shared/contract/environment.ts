@@ -91,7 +91,7 @@ const OutboundMailEnvironment = ConnectorsEnvironment.extend({
    */
   DNS_SERVERS: commaSeparated,
   /**
-   * CIDRs, comma separated, of loopback or private networks that a partner's MX may point into. Empty in most
+   * CIDRs, comma separated, of loopback or private networks that a partner's MX or policy host may be in. Empty in most
    * deployments: a stranger's DNS must not aim these functions at our own network.
    */
   PRIVATE_MX_NETWORKS: commaSeparated,

@@ -87,8 +87,16 @@ export interface SmtpOptions extends Omit<RoutingOptions, 'dane'> {
 /** Never throws for what a network or a server does. */
 export function deliverBySmtp(route: SmtpRoute, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
   const find = options.find ?? findNextHops
-  return deliver((dane) => find(route, options.resolver, { ...options, dane }), mail, options)
+  return deliver(
+    (dane) => find(route, options.resolver, { ...options, dane }),
+    mail,
+    optionsFor(route, options),
+  )
 }
+
+/** Of an administrator's own smart hosts no policy of a recipient's domain speaks, so none is asked for. */
+export const optionsFor = <O extends Pick<SmtpOptions, 'mtaSts'>>({ kind }: SmtpRoute, options: O): O =>
+  kind === 'Mx' ? options : { ...options, mtaSts: async () => noMtaSts }
 
 /** As `deliverBySmtp`, once the next hops are known. */
 export function deliverOver(hops: readonly NextHop[], mail: Mail, options: SmtpOptions): Promise<Outcomes> {

@@ -58,7 +58,10 @@ export class MtaStsSource {
   async policyFor(recipientDomain: string, signal: AbortSignal): Promise<MtaSts> {
     const domain = normaliseDomain(recipientDomain)
     if (domain === null || normaliseDomain(nameOfRecord(domain)) === null) return noMtaSts
-    const [announced, known] = await Promise.all([this.#announced(domain, signal), this.#known(domain)])
+    const [announced, known] = await Promise.all([
+      this.#announced(domain, signal),
+      this.#known(domain, signal),
+    ])
     const held = known.policy && holds(known.policy, this.#now()) ? known.policy : null
     if (announced.kind === 'Unknown')
       return held ? this.#unconfirmed(domain, known, held, announced.why) : none(fetchError(announced.why))
@@ -67,7 +70,7 @@ export class MtaStsSource {
       this.#renewIfDue(domain, known, held)
       return inForce(held)
     }
-    const found = await this.#fetchInTime(domain, announced.id, known, held, signal)
+    const found = await this.#fetchInTime(domain, announced.id, held, signal)
     if (found.kind === 'Policy') return inForce(found.policy)
     return held ? inForce(held) : none(found.fault)
   }
@@ -88,8 +91,9 @@ export class MtaStsSource {
     return { kind: 'Known', id: answer.kind === 'Found' ? announcedId(answer.records) : null }
   }
 
-  async #known(domain: string): Promise<KnownOfDomain> {
-    return this.#remembered.fresh(domain, this.#now()) ?? (await this.#read(domain))
+  async #known(domain: string, signal: AbortSignal): Promise<KnownOfDomain> {
+    const known = this.#remembered.fresh(domain, this.#now()) ?? (await inTime(this.#read(domain), signal))
+    return known ?? this.#remembered.last(domain)
   }
 
   async #read(domain: string): Promise<KnownOfDomain> {
@@ -126,11 +130,9 @@ export class MtaStsSource {
   async #fetchInTime(
     domain: string,
     id: string,
-    { failure }: KnownOfDomain,
     held: KeptPolicy | null,
     signal: AbortSignal,
   ): Promise<Found> {
-    if (failure !== null && isPaused(failure, id, this.#now())) return { kind: 'Failed', fault: failure }
     const limits = held === null ? [signal] : [signal, AbortSignal.timeout(patience)]
     const found = await inTime(this.#fetchNew(domain, id), AbortSignal.any(limits))
     return found ?? { kind: 'Failed', fault: fetchError('The policy host took too long') }

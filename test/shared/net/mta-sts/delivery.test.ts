@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { formatReply } from '../../../../shared/mail/reply.ts'
 import { MtaStsSource } from '../../../../shared/net/mta-sts/source.ts'
+import type { SmtpRoute } from '../../../../shared/net/next-hops.ts'
 import { deliverBySmtp, type Outcome, type SessionRecord } from '../../../../shared/net/smtp-delivery.ts'
 import { PolicyTable } from '../../../../shared/transport/policy-table.ts'
 import { fakeResolver } from '../../../support/dns.ts'
@@ -92,10 +93,12 @@ interface Attempted {
   sessions: SessionRecord[]
 }
 
-async function attempt(...exchanges: string[]): Promise<Attempted> {
+const attempt = (...exchanges: string[]) => attemptBy({ kind: 'Mx', domain }, exchanges)
+
+async function attemptBy(route: SmtpRoute, exchanges: string[] = []): Promise<Attempted> {
   const sessions: SessionRecord[] = []
   const outcomes = await deliverBySmtp(
-    { kind: 'Mx', domain },
+    route,
     {
       message: message(),
       recipients: [recipient({ address: `b@${domain}` })],
@@ -252,6 +255,17 @@ describe('the other modes', () => {
     const { outcome } = await attempt(other)
     assert.equal(outcome.outcome, 'Delivered')
     assert.deepEqual([outcome.tls, outcome.reportOnly], [null, null])
+  })
+})
+
+describe('a smart host', () => {
+  it('is nobody of whom a policy of the recipient speaks, so none is asked for', async (t) => {
+    t.after(stopPartners)
+    const partner = await serve(other)
+    lead(`${addresses[other]}:${partner.port}`, partner.port)
+    const { outcome } = await attemptBy({ kind: 'SmartHosts', hosts: [{ host: other, port: partner.port }] })
+    assert.equal(outcome.outcome, 'Delivered')
+    assert.equal(policyHost.connections(), 0)
   })
 })
 

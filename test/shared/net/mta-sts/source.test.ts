@@ -194,6 +194,7 @@ describe('a policy that is announced', () => {
       assert.deepEqual(await ask(source, 'Partner.Example.'), expected)
       assert.deepEqual(await ask(worker()), expected)
       assert.equal(host.requests.length, 1)
+      assert.equal(shelf.reads, 3, 'before the fetch, at its beginning, and by the other worker')
       assert.deepEqual(shelf.known.get(domain)?.policy, {
         ...expected.policy,
         fetchedAt: clock,
@@ -470,6 +471,18 @@ describe('a policy in force', () => {
     assert.equal(host.requests.length, 1)
   })
 
+  it('is renewed by one worker also for those who remember the older one', async () => {
+    const other = worker()
+    clock = begin + day - minute
+    assert.equal(shown(await ask(other)), 'enforce a1')
+    clock += minute
+    await ask(source)
+    await source.settled(5_000)
+    await ask(other)
+    await other.settled(5_000)
+    assert.equal(host.requests.length, 1)
+  })
+
   it('is renewed while DNS does not answer, but not when it says that there is no record', async () => {
     clock += day
     txt = []
@@ -518,6 +531,21 @@ describe('a policy in force', () => {
     assert.equal(shown(await ask(worker())), 'enforce a1')
     assert.equal(host.requests.length, 1)
     assert.ok(troubles.some(({ what }) => /cannot be written: the table is away/.test(what)))
+  })
+})
+
+describe('a table that is away', () => {
+  it('leaves the policies that can be fetched, and each worker its own memory of what failed', async () => {
+    shelf.broken = true
+    fails()
+    const source = worker()
+    for (let n = 0; n < 3; n += 1) assert.equal(shown(await ask(source)), 'sts-policy-fetch-error')
+    assert.equal(host.requests.length, 1)
+    assert.ok(troubles.some(({ what }) => /cannot be read: the table is away/.test(what)))
+    clock += 5 * minute
+    serves({})
+    for (let n = 0; n < 3; n += 1) assert.equal(shown(await ask(source)), 'enforce a1')
+    assert.equal(host.requests.length, 2)
   })
 })
 
