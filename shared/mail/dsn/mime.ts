@@ -37,7 +37,11 @@ const headOf = ({ type, encoding }: Part): string =>
   ].join('\r\n')
 
 const bodyOf = ({ encoding, octets }: Part): Buffer =>
-  encoding === 'quoted-printable' ? Buffer.from(wrap(encode(octets))) : octets
+  encoding === 'quoted-printable' ? Buffer.from(wrap(withoutBareEnds(encode(octets)))) : octets
+
+/** The encoder lets a CR or an LF stand that ends no line. */
+const withoutBareEnds = (text: string): string =>
+  text.replace(/\r(?!\n)/g, '=0D').replace(/(?<!\r)\n/g, '=0A')
 
 /** What octets can travel as without being encoded; null when they cannot (RFC 2045 §2.7, §2.8). */
 export function plainEncoding(octets: Buffer): '7bit' | '8bit' | null {
