@@ -1,0 +1,134 @@
+/** A report's whole way through the bundled functions: counted, sent and signed, received, verified, shown. */
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { type Partner, startPartner } from '../support/smtp-partner.ts'
+import { Api, idIn, type Running, sendOne, startRunner, until } from './support.ts'
+
+const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const folder = mkdtempSync(join(tmpdir(), 'mailflow-test-'))
+const settings = join(folder, 'settings.json')
+writeFileSync(
+  settings,
+  JSON.stringify({
+    tlsReportAddress: 'tls@ours.example',
+    tlsReporting: {
+      organisation: 'Ours',
+      address: 'postmaster@ours.example',
+      dkim: {
+        domain: 'ours.example',
+        selector: 'reports',
+        secretArn: 'arn:aws:secretsmanager:us-east-1:000000000000:secret:dkim-AbCdEf',
+      },
+    },
+  }),
+)
+writeFileSync(
+  join(folder, 'dkim.json'),
+  JSON.stringify({ privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }) }),
+)
+const zone = {
+  names: {
+    'relay.hub.example': { A: ['127.0.0.1'] },
+    '_smtp._tls.relay.hub.example': { TXT: ['v=TLSRPTv1; rua=mailto:tls@ours.example'] },
+    'reports._domainkey.ours.example': {
+      TXT: [
+        `v=DKIM1; k=rsa; s=tlsrpt; p=${publicKey.export({ type: 'spki', format: 'der' }).toString('base64')}`,
+      ],
+    },
+  },
+}
+
+let mailbox: Partner
+let runner: Running
+let api: Api
+
+before(
+  async () => {
+    mailbox = await startPartner()
+    runner = await startRunner(zone, ['--no-demo', '--settings', settings, '--secrets', folder])
+    api = new Api(runner.endpoints)
+    await api.call('PUT', '/accepted-domains/ours.example', {})
+    await api.create('outbound', {
+      name: 'our mailboxes',
+      connectorType: 'OnPremises',
+      allAcceptedDomains: true,
+      route: 'SmartHosts',
+      smartHosts: [{ host: 'relay.hub.example', port: mailbox.port }],
+      tlsSettings: null,
+    })
+  },
+  { timeout: 60_000 },
+)
+
+after(async () => {
+  await mailbox?.stop()
+  rmSync(folder, { recursive: true })
+  assert.equal(await runner?.stop(), 0, 'SIGTERM is a clean stop')
+})
+
+interface Listed {
+  id: string
+  authenticated: string
+  signedBy: string | null
+  failedSessions: number
+}
+interface Run {
+  sent: number
+  known: number
+}
+
+test('sessions of the day are reported to the smart host, whose report address is ours', async () => {
+  const content = 'From: <a@elsewhere.example>\r\nSubject: x\r\n\r\nbody\r\n'
+  const reply = await sendOne(runner.endpoints, 'a@elsewhere.example', 'ann@ours.example', content)
+  await api.settled(idIn(reply), ['Delivered'])
+
+  const name = runner.endpoints.functions.find((one) => one.startsWith('ReportsFunction'))
+  const day = new Date().toISOString().slice(0, 10)
+  const invoke = async (): Promise<Run> => {
+    const url = `${runner.endpoints.lambda}/2015-03-31/functions/${name}/invocations`
+    const answer = await fetch(url, { method: 'POST', body: JSON.stringify({ day }) })
+    assert.equal(answer.headers.get('x-amz-function-error'), null)
+    return (await answer.json()) as Run
+  }
+  // Counts are written when the delivery's batch has ended, which its trace does not wait for.
+  await until(async () => ((await invoke()).sent === 1 ? true : null))
+  assert.deepEqual([(await invoke()).known, (await invoke()).sent], [1, 0])
+
+  const report = await until(async () => {
+    const { items } = await api.call<{ items: Listed[] }>('GET', '/tls-reports')
+    return items[0] ?? null
+  })
+  assert.deepEqual(
+    [report.authenticated, report.signedBy, report.failedSessions],
+    ['pass', 'ours.example', 1],
+  )
+  const { policies } = await api.call<{ policies: unknown[] }>('GET', `/tls-reports/${report.id}`)
+  assert.deepEqual(policies, [
+    {
+      type: 'no-policy-found',
+      domain: 'relay.hub.example',
+      strings: [],
+      mxHosts: [],
+      successfulSessions: 0,
+      failedSessions: 1,
+      failures: [
+        {
+          result: 'starttls-not-supported',
+          sessions: 1,
+          sendingIp: null,
+          host: 'relay.hub.example',
+          ip: '127.0.0.1',
+          helo: null,
+          reason: null,
+          information: null,
+        },
+      ],
+      acceptedDomain: false,
+    },
+  ])
+  assert.equal(mailbox.received.length, 1, 'the report itself is kept, not handed on')
+})
