@@ -60,14 +60,14 @@ export async function findNextHops(
 function boundedBy(signal: AbortSignal, resolver: Resolver): Resolver {
   return {
     ask: (name, type) =>
-      new Promise((resolve) => {
+      new Promise((resolve, reject) => {
         const late = () => resolve({ kind: 'Failed', code: 'ETIMEOUT', bogus: false })
         if (signal.aborted) return late()
         signal.addEventListener('abort', late, { once: true })
         resolver.ask(name, type, signal).then((answer) => {
           signal.removeEventListener('abort', late)
           resolve(answer)
-        })
+        }, reject)
       }),
   }
 }

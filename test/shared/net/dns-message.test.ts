@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import packet from 'dns-packet'
 import fc from 'fast-check'
+import ipaddr from 'ipaddr.js'
 import { parseNameServer } from '../../../shared/contract/name-server.ts'
 import { type Question, readReply } from '../../../shared/net/dns/message.ts'
 
@@ -68,6 +69,25 @@ describe('a reply', () => {
         },
       ),
       { numRuns: 3_000 },
+    )
+  })
+
+  it('has addresses of whatever octets as text of the same address', () => {
+    const zeros = fc.constantFrom(0, 0, 255, 1)
+    const octets = fc.oneof(
+      fc.uint8Array({ minLength: 16, maxLength: 16 }),
+      fc.array(zeros, { minLength: 16, maxLength: 16 }),
+    )
+    fc.assert(
+      fc.property(fc.constantFrom('A', 'AAAA'), octets, (type, bytes) => {
+        const data = [...bytes].slice(0, type === 'A' ? 4 : 16)
+        const asked = Buffer.from(question)
+        asked.writeUInt8(type === 'A' ? 1 : 28, asked.length - 3)
+        const answer = record(own, type === 'A' ? 1 : 28, data.length, data)
+        const reply = readReply(Buffer.concat([header(1), asked, answer]), id, { name, type } as Question)
+        assert.ok(typeof reply === 'object')
+        assert.deepEqual(ipaddr.parse(reply.records[0]?.data as string).toByteArray(), data)
+      }),
     )
   })
 
