@@ -48,7 +48,10 @@ export class Batch {
     this.sessions = options.sessions ?? new Sessions()
   }
 
-  /** To be called before anything is waited for, so that the line is not thought to have ended. */
+  /**
+   * To be called before anything is waited for, so that the line is not thought to have ended.
+   * @param destination as `lineOf` names it
+   */
   join(destination: string): Place {
     const line = this.#lines.get(destination) ?? {
       destination,

@@ -28,6 +28,7 @@ import { Slots } from '../../shared/transport/slots.ts'
 import { Batch, type Place } from './batch.ts'
 import { type Dependencies, deliverJob } from './deliver-job.ts'
 import { keepReport, outcomesOfKept, type Dependencies as ReportDependencies } from './keep-report.ts'
+import { lineOf } from './line.ts'
 import { countDelivery, countKept, logDelivery } from './observe.ts'
 import { sessionRecorder, writeSessions } from './tls-sessions.ts'
 
@@ -138,7 +139,6 @@ async function afterBatch(
   ])
 }
 
-/** SES and our own table have no line to wait in. */
 const withoutLine: Place = { inTurn: (work) => work(), leave: () => {} }
 
 async function deliverRecord(
@@ -146,8 +146,8 @@ async function deliverRecord(
   { batch: { shared, connectorsVersion, tally }, logger, metrics }: JobTools<BatchState>,
 ): Promise<void> {
   const { signal, sessions, find } = shared
-  const bySmtp = job.route.kind === 'Mx' || job.route.kind === 'SmartHosts'
-  const place = bySmtp ? shared.join(job.destination) : withoutLine
+  const line = lineOf(job.route)
+  const place = line === null ? withoutLine : shared.join(line)
   try {
     const delivery = await deliverJob(job, {
       ...claimsAndQueues,

@@ -260,6 +260,7 @@ class GatedConnection {
   #extensions: Extensions = new Map()
   /** Whether a transaction was begun and not ended by the server's 250. */
   #unfinished = false
+  #quitting = false
 
   constructor(connection: Socket, { host }: Endpoint, options: SessionOptions, startTls: StartTls) {
     const { name, timeouts, enforced, serverName, credentials } = options
@@ -353,7 +354,7 @@ class GatedConnection {
   get isIdle(): boolean {
     const client = this.#client as unknown as ClientInternals
     const owedNothing = client._responseQueue.length === 0 && client._remainder === ''
-    return !this.#client.destroyed && this.#client._socket !== false && owedNothing
+    return !this.#quitting && !this.#client.destroyed && this.#client._socket !== false && owedNothing
   }
 
   /** RFC 5321 §4.1.1.5. */
@@ -372,8 +373,10 @@ class GatedConnection {
   }
 
   quit(): void {
+    if (this.#client.destroyed || this.#quitting) return
+    this.#quitting = true
     this.#wait(longestFarewell)
-    if (!this.#client.destroyed) this.#client.quit()
+    this.#client.quit()
   }
 
   get closed(): Promise<void> {

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { lineOf } from '../../../functions/deliver-message/line.ts'
+import type { Route } from '../../../shared/contract/jobs.ts'
+
+const [one, other] = [
+  { host: 'mx1.partner.example', port: 25 },
+  { host: 'mx2.partner.example', port: 2525 },
+]
+const many = Array.from({ length: 100 }, (_, index) => ({ host: `mx${index}.partner.example`, port: 25 }))
+
+describe('a job waits in the line', () => {
+  const rows: [string, Route, string | null][] = [
+    ['of its domain', { kind: 'Mx', domain: 'partner.example' }, 'partner.example'],
+    ['of its smart host', { kind: 'SmartHosts', hosts: [one] }, 'mx1.partner.example:25'],
+    [
+      'of its smart hosts',
+      { kind: 'SmartHosts', hosts: [one, other] },
+      'mx1.partner.example:25 mx2.partner.example:2525',
+    ],
+    [
+      'of its smart hosts in any order',
+      { kind: 'SmartHosts', hosts: [other, one] },
+      'mx1.partner.example:25 mx2.partner.example:2525',
+    ],
+    ['of nobody by SES', { kind: 'Ses' }, null],
+    ['of nobody when it is kept', { kind: 'TlsReports' }, null],
+  ]
+  for (const [whose, route, line] of rows) it(whose, () => assert.equal(lineOf(route), line))
+
+  it('of its smart hosts, however many', () => {
+    const line = lineOf({ kind: 'SmartHosts', hosts: many })
+    assert.match(line ?? '', /^[0-9a-f]{64}$/)
+    assert.equal(lineOf({ kind: 'SmartHosts', hosts: many.toReversed() }), line)
+    assert.notEqual(lineOf({ kind: 'SmartHosts', hosts: many.slice(1) }), line)
+  })
+})
