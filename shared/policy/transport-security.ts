@@ -62,7 +62,8 @@ export interface MtaStsPolicy {
 export type MtaSts =
   /** No policy is in force; `fault`: one is announced but cannot be had. */
   | { kind: 'None'; fault: { result: TlsResult; detail: string } | null }
-  | { kind: 'Policy'; policy: MtaStsPolicy }
+  /** `fault`: whether there is a newer one cannot be told, or it cannot be had. */
+  | { kind: 'Policy'; policy: MtaStsPolicy; fault?: { result: TlsResult; detail: string } | null }
 
 export const noMtaSts: MtaSts = { kind: 'None', fault: null }
 

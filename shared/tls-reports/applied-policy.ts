@@ -50,8 +50,9 @@ export function countsOf(session: SessionRecord, at: Date): SessionCount[] {
   const domain = hop.foundBy === 'SmartHost' ? hop.host : session.domain
   if (domain === '' || isIP(domain)) return []
   const counts = publishedCount(session, domain, at) ?? unpublishedCount(session, domain)
-  if (hop.foundBy === 'SmartHost' || mtaSts.kind !== 'None' || mtaSts.fault === null) return counts
-  return [...counts, unobtainable(domain, mtaSts.fault)]
+  const fault = mtaSts.fault ?? null
+  if (hop.foundBy === 'SmartHost' || fault === null) return counts
+  return [...counts, unobtainable(domain, mtaSts, fault)]
 }
 
 interface Demand {
@@ -97,11 +98,13 @@ function unpublishedCount(session: SessionRecord, domain: string): SessionCount[
   return [{ domain, policy, failure: failureOf(session, { result, reason: reasonOf(tls) }) }]
 }
 
+/** Or not to be renewed (RFC 8461 §6). */
 function unobtainable(
   domain: string,
+  mtaSts: SessionRecord['mtaSts'],
   { result, detail }: { result: TlsResult; detail: string },
 ): SessionCount {
-  const policy: AppliedPolicy = { type: 'sts', domain, strings: [], mxHosts: [] }
+  const policy = stsPolicy(domain, mtaSts)
   const failure = result === 'success' ? null : { result, host: null, ip: null, reason: shortened(detail) }
   return { domain, policy, failure }
 }

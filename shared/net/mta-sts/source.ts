@@ -12,7 +12,7 @@ import { normaliseDomain } from '../../mail/domain.ts'
 import { Allowance } from '../../middleware/allowance.ts'
 import { type MtaSts, type MtaStsPolicy, noMtaSts } from '../../policy/transport-security.ts'
 import type { KeptPolicy, KnownOfDomain, PolicyStore } from '../../transport/policy-table.ts'
-import type { ForeignHttpsOptions, ForeignLimits } from '../foreign-https.ts'
+import type { ForeignHttpsOptions } from '../foreign-https.ts'
 import { fetchLimits, fetchPolicy } from './fetch.ts'
 import { announcedId } from './record.ts'
 import { Remembered } from './remembered.ts'
@@ -20,7 +20,6 @@ import { holds, isDue, isPaused, later } from './timing.ts'
 
 export interface MtaStsOptions extends Omit<ForeignHttpsOptions, 'limits'> {
   store: PolicyStore
-  limits?: ForeignLimits
   now(): Date
   /** For the log, since a policy that cannot be renewed for long may be under attack (RFC 8461 §3.3). */
   told(trouble: PolicyTrouble): void
@@ -40,9 +39,7 @@ const longestLookup = 15_000
 const patience = 10_000
 const hour = 3_600_000
 
-type Found =
-  | { kind: 'Policy'; policy: KeptPolicy }
-  | { kind: 'Failed'; fault: { result: TlsResult; detail: string } }
+type Found = { kind: 'Policy'; policy: KeptPolicy } | { kind: 'Failed'; fault: Fault }
 
 export class MtaStsSource {
   readonly #options: MtaStsOptions
@@ -68,11 +65,11 @@ export class MtaStsSource {
     if (announced.id === null) return held ? this.#withdrawn(domain, held) : noMtaSts
     if (held?.id === announced.id) {
       this.#renewIfDue(domain, known, held)
-      return inForce(held)
+      return inForce(held, known.failure)
     }
     const found = await this.#fetchInTime(domain, announced.id, held, signal)
     if (found.kind === 'Policy') return inForce(found.policy)
-    return held ? inForce(held) : none(found.fault)
+    return held ? inForce(held, found.fault) : none(found.fault)
   }
 
   /** Waits for fetches that nobody waits for any more, so that a frozen Lambda function does not lose them. */
@@ -112,7 +109,7 @@ export class MtaStsSource {
   #unconfirmed(domain: string, known: KnownOfDomain, held: KeptPolicy, why: string): MtaSts {
     this.#tellHourly(domain, why, held)
     this.#renewIfDue(domain, known, held)
-    return inForce(held)
+    return inForce(held, fetchError(why))
   }
 
   /** RFC 8461 §3.1: that there is no record removes no policy. It runs out; to end it at once there is mode `none`. */
@@ -164,8 +161,7 @@ export class MtaStsSource {
     const { policy, failure } = known
     if (policy !== null && holds(policy, now) && isEnough(policy)) return { kind: 'Policy', policy }
     if (failure !== null && isPaused(failure, id, now)) return { kind: 'Failed', fault: failure }
-    const { limits = fetchLimits } = this.#options
-    const fetched = await fetchPolicy(domain, { ...this.#options, limits })
+    const fetched = await fetchPolicy(domain, { ...this.#options, limits: fetchLimits })
     if (fetched.kind === 'Failed') return this.#failed(domain, known, { ...fetched, id })
     return this.#fetched(domain, known, {
       ...fetched.policy,
@@ -230,15 +226,19 @@ type Announced =
 
 const nameOfRecord = (domain: string): string => `_mta-sts.${domain}`
 
-const inForce = ({ id, mode, mx, maxAge }: KeptPolicy): MtaSts => ({
+interface Fault {
+  result: TlsResult
+  detail: string
+}
+
+/** That a policy which demands nothing is not renewed is no fault (RFC 8461 §6). */
+const inForce = ({ id, mode, mx, maxAge }: KeptPolicy, fault: Fault | null = null): MtaSts => ({
   kind: 'Policy',
   policy: { id, mode, mx, maxAge },
+  fault: fault && mode !== 'none' ? { result: fault.result, detail: fault.detail } : null,
 })
 
-const none = ({ result, detail }: { result: TlsResult; detail: string }): MtaSts => ({
-  kind: 'None',
-  fault: { result, detail },
-})
+const none = ({ result, detail }: Fault): MtaSts => ({ kind: 'None', fault: { result, detail } })
 
 const fetchError = (detail: string) => ({ result: 'sts-policy-fetch-error' as const, detail })
 

@@ -53,6 +53,11 @@ const cases: [string, Given, string[]][] = [
     { mtaSts: unfetchable },
     ['no-policy-found partner.example: success', 'sts partner.example: sts-policy-fetch-error'],
   ],
+  [
+    'MTA-STS that is in force and cannot be renewed',
+    { mtaSts: { ...sts('enforce'), fault: unfetchable.fault } },
+    ['sts partner.example: success', 'sts partner.example: sts-policy-fetch-error'],
+  ],
   ['DANE not met', { hop: dane() }, ['tlsa mx.partner.example: tlsa-invalid']],
   ['DANE before MTA-STS', { hop: dane(), mtaSts: sts('enforce') }, ['tlsa mx.partner.example: tlsa-invalid']],
   [

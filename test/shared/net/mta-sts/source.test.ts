@@ -127,7 +127,6 @@ function worker(): MtaStsSource {
       },
     },
     privateNetworks: ['127.0.0.0/8'],
-    limits: { whole: 2_000, silence: 1_000, body: 65_536 },
     now: () => new Date(clock),
     told: (trouble) => troubles.push(trouble),
   })
@@ -135,6 +134,8 @@ function worker(): MtaStsSource {
 
 const ask = (source: MtaStsSource, of = domain, signal = AbortSignal.timeout(20_000)) =>
   source.policyFor(of, signal)
+
+const faultOf = (mtaSts: MtaSts): string | null => mtaSts.fault?.result ?? null
 
 /** `enforce a1`, `none`, or the fault's result. */
 const shown = (mtaSts: MtaSts): string => {
@@ -189,6 +190,7 @@ describe('a policy that is announced', () => {
       const expected: MtaSts = {
         kind: 'Policy',
         policy: { id: 'a1', mode, mx: ['mx.partner.example', '*.backup.example'], maxAge: week },
+        fault: null,
       }
       assert.deepEqual(await ask(source), expected)
       assert.deepEqual(await ask(source, 'Partner.Example.'), expected)
@@ -321,13 +323,14 @@ describe('a policy in force', () => {
     clock += minute
   })
 
-  const suppressed: [what: string, arrange: () => void, said: RegExp | null][] = [
+  const suppressed: [what: string, arrange: () => void, said: RegExp, fault: string | null][] = [
     [
       'its record is gone',
       () => {
         txt = []
       },
       /no TXT record at _mta-sts.partner.example any more/,
+      null,
     ],
     [
       'there are two records',
@@ -335,6 +338,7 @@ describe('a policy in force', () => {
         txt = ['v=STSv1; id=a1', 'v=STSv1; id=a1']
       },
       /no TXT record/,
+      null,
     ],
     [
       'DNS is silent',
@@ -343,6 +347,7 @@ describe('a policy in force', () => {
         fails()
       },
       /ETIMEOUT/,
+      'sts-policy-fetch-error',
     ],
     [
       'DNSSEC says that DNS lies',
@@ -351,6 +356,7 @@ describe('a policy in force', () => {
         fails()
       },
       /ESERVFAIL/,
+      'sts-policy-fetch-error',
     ],
     [
       'a new one is announced, and its host is away',
@@ -359,6 +365,7 @@ describe('a policy in force', () => {
         fails()
       },
       /answered 503/,
+      'sts-policy-fetch-error',
     ],
     [
       'a new one is announced, and its host is a stranger',
@@ -367,6 +374,7 @@ describe('a policy in force', () => {
         address = strangers.address
       },
       /certificate/,
+      'sts-webpki-invalid',
     ],
     [
       'a new one is announced, and is none',
@@ -375,16 +383,19 @@ describe('a policy in force', () => {
         answer = plainText('<html>')
       },
       /Line 1/,
+      'sts-policy-invalid',
     ],
   ]
-  for (const [what, arrange, said] of suppressed)
+  for (const [what, arrange, said, fault] of suppressed)
     it(`stays so until its end, whatever happens: ${what}`, async () => {
       arrange()
       for (const worked of [source, worker()]) {
-        assert.equal(shown(await ask(worked)), 'enforce a1')
+        const found = await ask(worked)
+        assert.equal(shown(found), 'enforce a1')
+        assert.equal(faultOf(found), fault)
         await worked.settled(5_000)
       }
-      assert.match(troubles[0]?.what ?? '', said ?? /^$/)
+      assert.match(troubles[0]?.what ?? '', said)
       assert.equal(troubles[0]?.inForce, 'enforce')
       clock = begin + week * 1000 - 1
       assert.equal(shown(await ask(source)), 'enforce a1')
@@ -499,11 +510,17 @@ describe('a policy in force', () => {
     clock += day
     fails()
     for (let n = 0; n < 10; n += 1) {
-      assert.equal(shown(await ask(source)), 'enforce a1')
+      const found = await ask(source)
+      assert.equal(shown(found), 'enforce a1')
+      assert.equal(faultOf(found), n === 0 ? null : 'sts-policy-fetch-error')
       await source.settled(5_000)
       clock += minute
     }
     assert.equal(host.requests.length, 2)
+    serves({})
+    await ask(source)
+    await source.settled(5_000)
+    assert.equal(faultOf(await ask(source)), null)
     assert.deepEqual(
       troubles.map(({ inForce }) => inForce),
       ['enforce', 'enforce'],
