@@ -5,13 +5,13 @@ import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
+import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
 import type { Recipient } from '../../../shared/contract/message.ts'
 import { defaultTimeouts } from '../../../shared/net/smtp-session.ts'
 import type { Settings } from '../../../shared/policy/evaluate.ts'
 import { noMtaSts } from '../../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../../support/dns.ts'
-import { outbound, recipient, snapshot } from '../../support/fixtures.ts'
+import { inbound, outbound, recipient, snapshot } from '../../support/fixtures.ts'
 import { type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
 import { type AttemptMade, attemptMs, Deployment } from './deployment.ts'
 
@@ -23,6 +23,8 @@ const addresses = ['b@northwind.example', 'c@northwind.example', 'd@northwind.ex
 interface Day {
   partner: PartnerOptions | 'down'
   connector?: Partial<OutboundConnector>
+  /** Of the sender's domain; the message then came from outside, in the clear. */
+  inbound?: InboundConnector[]
   recipients?: Recipient[]
   settings?: Partial<Settings>
   id?: string
@@ -33,6 +35,7 @@ interface Day {
 async function spend({
   partner,
   connector,
+  inbound: from,
   recipients,
   settings,
   id,
@@ -41,6 +44,7 @@ async function spend({
   const server = partner === 'down' ? null : await startPartner(partner)
   const deployment = new Deployment({
     connectors: snapshot({
+      inbound: from ?? [],
       outbound: [
         outbound({
           route: 'SmartHosts',
@@ -63,7 +67,7 @@ async function spend({
   })
   try {
     const sent = deployment.accept(recipients ?? [recipient({ address: addresses[0] })], {
-      source: null,
+      ...(from === undefined ? { source: null } : {}),
       ...(id === undefined ? {} : { id }),
     })
     for (const at of retriesAt) deployment.retryAt(at, sent)
@@ -173,6 +177,22 @@ describe('for a whole day', () => {
     assert.ok(attempts.length >= without * 0.95, `${attempts.length}`)
     assert.ok(attempts.length <= without / 0.9 + 1, `${attempts.length}`)
   })
+})
+
+test('mail that a connector holds is never tried, and the sender hears of it all the same', async () => {
+  const { attempts, told } = await spend({
+    partner: {},
+    inbound: [inbound({ senderDomains: ['elsewhere.example'], onViolation: 'Defer' })],
+  })
+  assert.deepEqual(attempts, [])
+  assert.deepEqual(
+    told.map(({ at, kind, status }) => [at, kind, status]),
+    [
+      [4 * hour, 'delayed', ['4.7.10']],
+      [24 * hour, 'failed', ['5.7.10']],
+    ],
+  )
+  assert.match(told[1]?.words ?? '', /without the encryption agreed[\s\S]*connector "Contoso"/)
 })
 
 describe('of three recipients', () => {
