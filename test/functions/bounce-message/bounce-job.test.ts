@@ -10,6 +10,7 @@ import type { BounceJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { EvaluationJob as EvaluationJobSchema } from '../../../shared/contract/jobs.ts'
 import { type Envelope, plainEnvelope } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
+import { traitsOf, unsupported } from '../../../shared/net/esmtp.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { message, minutesLater, recipient } from '../../support/fixtures.ts'
 import { readMultipart } from '../../support/multipart.ts'
@@ -204,4 +205,28 @@ describe('the envelope of a DSN', () => {
     const plain = await envelopeOf({ smtpUtf8: true }, german)
     assert.deepEqual([plain.smtpUtf8, plain.eightBitMime], [false, false])
   })
+})
+
+describe('a DSN can be handed', () => {
+  const german = Buffer.from('Subject: Gr\u00fc\u00dfe\r\n')
+  const isTakenBy = async (mailFrom: string, extensions: string[]) => {
+    const { run, evaluation, objects } = unit({ readHeaders: async () => german })
+    const given = job()
+    const envelope = { ...given.message.envelope, mailFrom, smtpUtf8: true }
+    const address = 'jos\u00e9@x.example'
+    const recipients = given.recipients.map((each) => ({ ...each, recipient: recipient({ address }) }))
+    await run({ ...given, message: { ...given.message, envelope }, recipients }, minutesLater(1))
+    const { message: dsn, recipients: to } = evaluation.sent[0]?.job ?? assert.fail('nothing was sent')
+    const traits = traitsOf(dsn.envelope, to, objects.get(dsn.id) ?? Buffer.of())
+    return unsupported(traits, new Map(extensions.map((name) => [name, '']))) === null
+  }
+  const rows: [what: string, mailFrom: string, extensions: string[], taken: boolean][] = [
+    ['to an ASCII sender, to any server', 'a@ours.example', [], true],
+    ['to another, to a server with SMTPUTF8', 'j\u00f6rg@ours.example', ['SMTPUTF8', '8BITMIME'], true],
+    ['to another, to no other server', 'j\u00f6rg@ours.example', ['8BITMIME'], false],
+  ]
+  for (const [what, mailFrom, extensions, taken] of rows)
+    test(`about internationalised mail ${what}`, async () => {
+      assert.equal(await isTakenBy(mailFrom, extensions), taken)
+    })
 })
