@@ -9,6 +9,7 @@ import { validateConnector } from './commands/connectors-validate.ts'
 import { explain } from './commands/explain.ts'
 import { messages } from './commands/messages.ts'
 import { retry } from './commands/retry.ts'
+import { tlsReports } from './commands/tls-reports.ts'
 
 export const commands: readonly Command[] = [
   listConnectors,
@@ -20,4 +21,5 @@ export const commands: readonly Command[] = [
   explain,
   messages,
   retry,
+  tlsReports,
 ]
