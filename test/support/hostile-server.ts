@@ -36,6 +36,8 @@ export interface Conversation {
   wire: Buffer
   /** What the client said over TLS. */
   decrypted: Buffer
+  /** What it asked for in its handshake (RFC 6066 §3). */
+  serverName: string | null
   /** What it handed over: the message with its dots unstuffed. */
   received: { content: Buffer; encrypted: boolean }[]
   /** What kept the server from misbehaving as it should. */
@@ -62,6 +64,7 @@ export async function startHostileServer(conduct: (connection: number) => Conduc
     const conversation: Conversation = {
       wire: Buffer.alloc(0),
       decrypted: Buffer.alloc(0),
+      serverName: null,
       received: [],
       fault: null,
     }
@@ -184,8 +187,11 @@ export class Peer {
       conversation.decrypted = Buffer.concat([conversation.decrypted, octets])
       this.#take(octets)
     })
-    const { secured: act } = this.#conduct
-    if (act !== undefined) secured.once('secure', () => this.#react(act, ''))
+    secured.once('secure', () => {
+      conversation.serverName = (secured as { servername?: string | false }).servername || null
+      const { secured: act } = this.#conduct
+      if (act !== undefined) this.#react(act, '')
+    })
   }
 
   /** FIN, after what was written; over TLS behind a close_notify. */

@@ -66,6 +66,7 @@ async function made(root: Pki, { otherPublic, own, stranger }: Others) {
     expired: await issued({ names, ...late }),
     notYetValid: await issued({ names, notBefore: daysFromNow(2), notAfter: daysFromNow(9) }),
     otherName: await issued({ names: ['mx.somebody-else.example'] }),
+    otherNameBesideCommonName: await issued({ names: ['mx.somebody-else.example'], commonName: host }),
     commonNameOnly: await issued({ names: [], commonName: host }),
     wildcard: await issued({ names: ['*.partner.example'] }),
     wildcardAbove: await issued({ names: ['*.example'] }),

@@ -143,6 +143,7 @@ function check(cell: Cell, expected: string, level: Level, result: TlsResult | n
     outcome.outcome === 'Delivered' ? [contentAt(level).toString()] : [],
   )
   for (const conversation of conversations) checkWire(conversation, what)
+  if (what === 'tls') assert.equal(conversations[0]?.serverName, host)
   if (level.requireTls && what === 'tls')
     assert.match(conversations[0]?.decrypted.toString() ?? '', /^MAIL FROM:<\S+> .*\bREQUIRETLS\r$/m)
   if (level.policy !== 'Opportunistic') assert.equal(conversations.length, 1, 'it was dialled again')

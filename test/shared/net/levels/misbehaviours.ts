@@ -133,6 +133,7 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'is expired': presenting('expired'),
   'is not valid yet': presenting('notYetValid'),
   'is for another name': presenting('otherName'),
+  'is for another name, and ours in the CN': presenting('otherNameBesideCommonName'),
   'has its name in the CN only': presenting('commonNameOnly'),
   'is for *.partner.example': presenting('wildcard'),
   'is for *.example': presenting('wildcardAbove'),
@@ -178,7 +179,10 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'knows no EHLO over TLS': always({ ehloOverTls: '502 5.5.1 Not implemented' }),
   'floods EHLO over TLS': always({ ehloOverTls: (peer) => peer.flood('250-A\r\n') }),
   'announces nothing over TLS': always({ keywordsOverTls: [] }),
-  'announces no REQUIRETLS over TLS': always({ keywordsOverTls: ['SIZE 1000000', '8BITMIME'] }),
+  'announces REQUIRETLS in the clear only': always({
+    keywords: ['8BITMIME', 'REQUIRETLS', 'STARTTLS'],
+    keywordsOverTls: ['SIZE 1000000', '8BITMIME'],
+  }),
   'announces STARTTLS again over TLS': always({ keywordsOverTls: ['8BITMIME', 'REQUIRETLS', 'STARTTLS'] }),
 
   'stalls at the greeting': { ...always({ greeting: null }), stalls: true },
