@@ -213,8 +213,10 @@ describe('a DSN can be handed', () => {
     const { run, evaluation, objects } = unit({ readHeaders: async () => german })
     const given = job()
     const envelope = { ...given.message.envelope, mailFrom, smtpUtf8: true }
-    const address = 'jos\u00e9@x.example'
-    const recipients = given.recipients.map((each) => ({ ...each, recipient: recipient({ address }) }))
+    const recipients = given.recipients.map((each) => {
+      const { address } = each.recipient
+      return { ...each, recipient: recipient({ address: `jos\u00e9.${address}` }) }
+    })
     await run({ ...given, message: { ...given.message, envelope }, recipients }, minutesLater(1))
     const { message: dsn, recipients: to } = evaluation.sent[0]?.job ?? assert.fail('nothing was sent')
     const traits = traitsOf(dsn.envelope, to, objects.get(dsn.id) ?? Buffer.of())
