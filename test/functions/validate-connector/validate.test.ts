@@ -476,3 +476,30 @@ describe('names', () => {
     )
   })
 })
+
+describe('a client certificate', () => {
+  it('is shown to a partner who demands one', async () => {
+    const { cert, key } = await pki.issue({ names: ['mail.ours.example'] })
+    const credentials = async () => ({ certificate: cert, privateKey: key })
+    const partner = { tls: { ...tls.good, ca: pki.ca }, demandsCertificate: true }
+    const named = forced({ clientCertificate: 'ours' })
+    const shown = await validateOne(partner, named, { smtp: { credentials } })
+    assert.equal(outline(shown.validation), passed)
+    const without = await validateOne(partner, forced())
+    assert.equal(outline(without.validation), 'Resolve Connect Ehlo !StartTls !TestMail')
+  })
+
+  it('that is of no use is told of by the name of its secret, and nobody is connected to', async () => {
+    const { validation, partner } = await validateOne(
+      { tls: tls.good },
+      forced({ clientCertificate: 'ours' }),
+      { smtp: { credentials: () => Promise.reject(new Error('does not exist')) } },
+    )
+    assert.ok(!validation.succeeded)
+    assert.match(
+      detailOf(validation, 'Resolve') ?? '',
+      /^451 4\.3\.5 The secret mailflow\/client-certificates\/ours .* does not exist$/,
+    )
+    assert.equal(partner.connections(), 0)
+  })
+})
