@@ -16,7 +16,7 @@ import type { ForeignHttpsOptions } from '../foreign-https.ts'
 import { fetchLimits, fetchPolicy } from './fetch.ts'
 import { announcedId } from './record.ts'
 import { Remembered } from './remembered.ts'
-import { holds, isDue, isPaused, later } from './timing.ts'
+import { holds, isDue, isPaused, later, withoutOver } from './timing.ts'
 
 export interface MtaStsOptions extends Omit<ForeignHttpsOptions, 'limits'> {
   store: PolicyStore
@@ -59,7 +59,7 @@ export class MtaStsSource {
       this.#announced(domain, signal),
       this.#known(domain, signal),
     ])
-    const held = known.policy && holds(known.policy, this.#now()) ? known.policy : null
+    const { policy: held } = withoutOver(known, this.#now())
     if (announced.kind === 'Unknown')
       return held ? this.#unconfirmed(domain, known, held, announced.why) : none(fetchError(announced.why))
     if (announced.id === null) return held ? this.#withdrawn(domain, held) : noMtaSts
@@ -89,17 +89,20 @@ export class MtaStsSource {
   }
 
   async #known(domain: string, signal: AbortSignal): Promise<KnownOfDomain> {
-    const known = this.#remembered.fresh(domain, this.#now()) ?? (await inTime(this.#read(domain), signal))
-    return known ?? this.#remembered.last(domain)
+    const fresh = this.#remembered.fresh(domain, this.#now())
+    if (fresh !== null && (fresh.policy === null || holds(fresh.policy, this.#now()))) return fresh
+    // What is over may have been renewed by another worker.
+    return (await inTime(this.#read(domain), signal)) ?? this.#remembered.last(domain)
   }
 
   async #read(domain: string): Promise<KnownOfDomain> {
-    const own = this.#remembered.last(domain)
     try {
-      const known = later(own, await this.#options.store.read(domain))
+      const read = await this.#options.store.read(domain)
+      const known = withoutOver(later(this.#remembered.last(domain), read), this.#now())
       this.#remembered.remember(domain, known, this.#now())
       return known
     } catch (error) {
+      const own = withoutOver(this.#remembered.last(domain), this.#now())
       this.#tell(domain, `The table of policies cannot be read: ${wordsOf(error)}`, own.policy)
       return own
     }
@@ -159,7 +162,7 @@ export class MtaStsSource {
     const known = await this.#read(domain)
     const now = this.#now()
     const { policy, failure } = known
-    if (policy !== null && holds(policy, now) && isEnough(policy)) return { kind: 'Policy', policy }
+    if (policy !== null && isEnough(policy)) return { kind: 'Policy', policy }
     if (failure !== null && isPaused(failure, id, now)) return { kind: 'Failed', fault: failure }
     const fetched = await fetchPolicy(domain, { ...this.#options, limits: fetchLimits })
     if (fetched.kind === 'Failed') return this.#failed(domain, known, { ...fetched, id })
@@ -184,7 +187,7 @@ export class MtaStsSource {
   ): Promise<Found> {
     const now = this.#now()
     const failure = { id, at: now, result, detail }
-    const held = known.policy && holds(known.policy, now) ? known.policy : null
+    const held = known.policy
     this.#remembered.remember(domain, { ...known, failure }, now)
     this.#tell(domain, detail, held)
     await this.#write(domain, held, (store) => store.noteFailure(domain, failure))

@@ -30,6 +30,12 @@ export function later(one: KnownOfDomain, other: KnownOfDomain): KnownOfDomain {
   return { policy, failure: overcome ? null : failure }
 }
 
+/** Without a policy that is over. */
+export const withoutOver = ({ policy, failure }: KnownOfDomain, now: number): KnownOfDomain => ({
+  policy: policy && holds(policy, now) ? policy : null,
+  failure,
+})
+
 function latest<T>(one: T | null, other: T | null, at: (item: T) => number): T | null {
   if (one === null || other === null) return one ?? other
   return at(other) > at(one) ? other : one

@@ -482,6 +482,27 @@ describe('a policy in force', () => {
     assert.equal(host.requests.length, 1)
   })
 
+  it('that was renewed by another worker is not over for who remembers the older one', async () => {
+    serves({ maxAge: 240 })
+    txt = ['v=STSv1; id=b2']
+    clock = begin
+    const [one, other] = [worker(), worker()]
+    await ask(one)
+    clock += minute
+    await ask(other)
+    clock += minute
+    await ask(one)
+    await one.settled(5_000)
+    clock = begin + 240_000
+    txt = []
+    assert.equal(shown(await ask(other)), 'enforce b2')
+    clock += 2 * minute
+    assert.deepEqual(await ask(other), noMtaSts)
+    const { reads } = shelf
+    assert.deepEqual(await ask(other), noMtaSts)
+    assert.equal(shelf.reads, reads)
+  })
+
   it('is renewed by one worker also for those who remember the older one', async () => {
     const other = worker()
     clock = begin + day - minute
