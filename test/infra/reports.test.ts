@@ -1,0 +1,138 @@
+/** The daily reports on TLS: when they are sent, in whose name, and by what key. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { readConfig, reporterOf } from '../../infra/config.ts'
+import { reportHours } from '../../shared/contract/report-schedule.ts'
+import { type Json, many, ofType, only, text } from './synthesis.ts'
+
+const secretArn = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:mailflow/dkim-AbCdEf'
+const secretKeyArn = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000'
+const dkim = { domain: 'ours.example', selector: 'reports', secretArn }
+const signing = { hostname: 'mx.ours.example', tlsReporting: { organisation: 'Ours Ltd', dkim } }
+
+const variables = (mailflow: Record<string, unknown> = {}) =>
+  ofType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith('ReportsFunction'))?.Properties
+    .Environment.Variables
+
+function grantsOf(mailflow: Record<string, unknown>): string[] {
+  return ofType('AWS::IAM::Policy', mailflow)
+    .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('ReportsFunctionRole'))
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    .flatMap(({ Action, Resource }: Json) =>
+      many<string>(Action).map((action) => `${action} ${text(many<Json>(Resource)[0])}`),
+    )
+}
+
+test('the schedule is that of the code, at a minute of the deployment', () => {
+  const expressions = ['mx.ours.example', 'mx.other.example', 'mx.ours.example'].map(
+    (hostname) => only('AWS::Events::Rule', { hostname }).Properties.ScheduleExpression,
+  )
+  for (const expression of expressions)
+    assert.match(expression, new RegExp(`^cron\\([1-5]?\\d ${reportHours.join(',')} \\* \\* \\? \\*\\)$`))
+  assert.equal(expressions[0], expressions[2])
+  assert.notEqual(expressions[0], expressions[1])
+})
+
+test('the schedule runs the function, and nobody else does', () => {
+  const { Targets } = only('AWS::Events::Rule').Properties
+  assert.match(text(Targets[0].Arn), /^<ReportsFunction\w+\.Arn>$/)
+  const permissions = ofType('AWS::Lambda::Permission').filter(({ Properties }) =>
+    text(Properties.FunctionName).includes('ReportsFunction'),
+  )
+  assert.deepEqual(
+    permissions.map(({ Properties }) => Properties.Principal),
+    ['events.amazonaws.com'],
+  )
+})
+
+test('a claim outlasts a run, and ends before the next', () => {
+  const { Timeout } =
+    ofType('AWS::Lambda::Function').find(({ id }) => id.startsWith('ReportsFunction'))?.Properties ?? {}
+  const leaseSeconds = 20 * 60
+  assert.ok(Timeout < leaseSeconds)
+  const gaps = reportHours.slice(1).map((hour, index) => hour - (reportHours[index] ?? 0))
+  assert.ok(gaps.every((hours) => hours * 3600 > leaseSeconds))
+  assert.deepEqual(
+    gaps.map((hours, index) => hours >= (gaps[index - 1] ?? 0)),
+    gaps.map(() => true),
+    'ever more slowly',
+  )
+})
+
+test('reports come from our postmaster unless it is said otherwise', () => {
+  const { TLS_REPORTER_ORGANISATION, TLS_REPORTER_ADDRESS, DKIM_DOMAIN } = variables({
+    hostname: 'mx.ours.example',
+  })
+  assert.deepEqual(
+    [TLS_REPORTER_ORGANISATION, TLS_REPORTER_ADDRESS, DKIM_DOMAIN],
+    ['mx.ours.example', 'postmaster@mx.ours.example', undefined],
+  )
+})
+
+test('a key is named by its secret, which the function may read, and only that', () => {
+  const { DKIM_DOMAIN, DKIM_SELECTOR, DKIM_SECRET_ARN, TLS_REPORTER_ORGANISATION } = variables(signing)
+  assert.deepEqual(
+    [DKIM_DOMAIN, DKIM_SELECTOR, DKIM_SECRET_ARN, TLS_REPORTER_ORGANISATION],
+    ['ours.example', 'reports', secretArn, 'Ours Ltd'],
+  )
+  const isOfSecret = (grant: string) => /^(secretsmanager|kms):/.test(grant)
+  assert.deepEqual(grantsOf(signing).filter(isOfSecret), [`secretsmanager:GetSecretValue ${secretArn}`])
+  assert.deepEqual(grantsOf({}).filter(isOfSecret), [])
+  const own = { ...signing, tlsReporting: { dkim: { ...dkim, secretKeyArn } } }
+  assert.deepEqual(grantsOf(own).filter(isOfSecret), [
+    `secretsmanager:GetSecretValue ${secretArn}`,
+    `kms:Decrypt ${secretKeyArn}`,
+  ])
+})
+
+test('the function reads counts and claims reports, and reaches nothing else of the table', () => {
+  const conditions = ofType('AWS::IAM::Policy')
+    .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('ReportsFunctionRole'))
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    .filter(({ Action }: Json) => many<string>(Action).some((action) => action.startsWith('dynamodb:')))
+    .map(({ Action, Condition }: Json) => [
+      many(Action),
+      Condition['ForAllValues:StringLike']['dynamodb:LeadingKeys'],
+    ])
+  assert.deepEqual(conditions, [
+    [['dynamodb:Query'], ['sessions#*']],
+    [['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'], ['sent#*']],
+  ])
+})
+
+const real = {
+  hostname: 'mx.ours.example',
+  tlsSecretArn: 'arn:aws:secretsmanager:eu-west-1:210987654321:secret:mail/tls-AbC123',
+}
+
+for (const [what, tlsReporting, message] of [
+  [
+    'a key of somebody else',
+    { dkim: { ...dkim, domain: 'other.example' } },
+    /dkim\.domain: must be the domain of the reports' address/,
+  ],
+  ['a key of a name that only ends so', { dkim: { ...dkim, domain: 'rs.example' } }, /dkim\.domain: must be/],
+  [
+    'a key below the address',
+    { address: 'a@ours.example', dkim: { ...dkim, domain: 'mx.ours.example' } },
+    /dkim\.domain: must be/,
+  ],
+  [
+    'a secret by name',
+    { dkim: { ...dkim, secretArn: 'mailflow/dkim' } },
+    /dkim\.secretArn: must be the whole ARN/,
+  ],
+  ['an address that is none', { address: 'postmaster' }, /tlsReporting\.address: /],
+] as const)
+  test(`${what} is refused, by its path`, () => {
+    assert.throws(() => readConfig({ ...real, tlsReporting }), message)
+  })
+
+test('a key of the domain above the address is taken', () => {
+  const config = readConfig({ ...real, tlsReporting: { dkim } })
+  assert.deepEqual(reporterOf(config), {
+    organisation: 'mx.ours.example',
+    address: 'postmaster@mx.ours.example',
+    dkim,
+  })
+})
