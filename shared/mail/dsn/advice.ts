@@ -17,6 +17,8 @@ interface Row extends Advice {
   code: string
   /** Only where this is what demanded TLS. */
   source?: PolicySource
+  /** Only where a connector here says so, not where a next hop does, which may be a server that has connectors too. */
+  ruleHere?: true
 }
 
 /** In the order of the document. The first row that fits counts. */
@@ -82,6 +84,7 @@ export const advice: readonly Row[] = [
   },
   {
     code: '7.10',
+    ruleHere: true,
     happened:
       'Your message reached this system without the encryption agreed for mail from your organisation.',
     remedy: 'The administrator of your own mail server can have it send to this system by TLS only.',
@@ -94,11 +97,13 @@ export const advice: readonly Row[] = [
   },
   {
     code: '7.51',
+    ruleHere: true,
     happened: 'Your message did not come from a server that may send mail of your organisation.',
     remedy: 'Your mail administrator can have the certificate or the address of your server made known here.',
   },
   {
     code: '7.64',
+    ruleHere: true,
     happened: 'This system does not carry mail from where yours came to that address.',
     remedy: 'Your mail administrator can say by which server to send it.',
   },
@@ -225,11 +230,14 @@ export const advice: readonly Row[] = [
 /**
  * @param enhanced of the reply; empty when a peer gave none
  * @param source who demanded TLS in the last attempt
+ * @param byNextHop whether that is what a next hop said
  */
-export function adviceFor(enhanced: string, source: PolicySource | null): Advice {
+export function adviceFor(enhanced: string, source: PolicySource | null, byNextHop: boolean): Advice {
   const [, subject = '', detail = ''] = enhanced.split('.')
   const codes = [`${subject}.${detail}`, `${subject}.*`, '*']
-  const fits = advice.find((row) => codes.includes(row.code) && (row.source ?? source) === source)
+  const fits = advice.find(
+    (row) => codes.includes(row.code) && (row.source ?? source) === source && !(row.ruleHere && byNextHop),
+  )
   if (fits === undefined) throw new Error('the last row fits everything')
   return fits
 }

@@ -1,5 +1,6 @@
 /** The part for people: what happened, who can mend it and how, who demanded what was not met. */
 import type { BounceJob, DsnKind } from '../../contract/jobs.ts'
+import type { Attempt, PolicySource, Reply } from '../../contract/message.ts'
 import { domainOf } from '../address.ts'
 import { visible } from '../peer-words.ts'
 import { formatReply } from '../reply.ts'
@@ -63,23 +64,36 @@ function whatToDo(reported: Reported, kind: 'failed' | 'delayed'): string[] {
 /** What is the matter; and where that is only that the time is over, what stood in the way until then. */
 function causes({ recipient: { lastAttempt }, reply }: Reported): Advice[] {
   const source = lastAttempt?.policySource ?? null
-  const last = lastAttempt !== null && reply.enhanced === expired ? [lastAttempt.reply.enhanced] : []
-  return [reply.enhanced, ...last].map((enhanced) => adviceFor(enhanced, source))
+  const advice = adviceFor(reply.enhanced, source, isNextHops(reply, lastAttempt))
+  if (lastAttempt === null || reply.enhanced !== expired) return [advice]
+  return [advice, adviceFor(lastAttempt.reply.enhanced, source, isNextHops(lastAttempt.reply, lastAttempt))]
 }
 
 const expired = '4.4.7'
 
+/** Whether a next hop may have said it; TLS is judged here. */
+const isNextHops = ({ code, text }: Reply, attempt: Attempt | null): boolean =>
+  attempt !== null &&
+  attempt.host !== null &&
+  attempt.outcome !== 'TlsNotMet' &&
+  attempt.reply.code === code &&
+  attempt.reply.text === text
+
 /** By whom TLS was demanded, where that is what was not met; else the connector that decided, if one did. */
 function whoDemands({ recipient, reply, connector }: Reported): string[] {
-  const source = recipient.lastAttempt?.policySource ?? null
-  const domain = domainOf(recipient.address) ?? "the recipient's domain"
-  if (isAboutTls(reply.enhanced)) {
-    if (source === 'Dane') return [`It is ${domain} that demands this, by what it publishes (DANE).`]
-    if (source === 'MtaSts')
+  const { address, lastAttempt } = recipient
+  const domain = domainOf(address) ?? "the recipient's domain"
+  if (reply.enhanced.endsWith('.7.30') || (isAboutTls(reply.enhanced) && isFrom('RequireTls', lastAttempt)))
+    return ['You, or your mail program, demanded this (REQUIRETLS).']
+  if (lastAttempt?.outcome === 'TlsNotMet') {
+    if (isFrom('Dane', lastAttempt))
+      return [`It is ${domain} that demands this, by what it publishes (DANE).`]
+    if (isFrom('MtaSts', lastAttempt))
       return [`It is ${domain} that demands this, by the policy it publishes (MTA-STS).`]
-    if (source === 'RequireTls') return ['You, or your mail program, demanded this (REQUIRETLS).']
   }
   return connector === null
     ? []
     : [`The rule that decided is connector "${connector}"; your mail administrator can say more.`]
 }
+
+const isFrom = (source: PolicySource, attempt: Attempt | null): boolean => attempt?.policySource === source

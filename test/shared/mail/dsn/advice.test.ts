@@ -22,7 +22,7 @@ test('every code of the design has words of its own', () => {
     assigned.filter((enhanced) => !exact.has(detailOf(enhanced))),
     [],
   )
-  assert.match(adviceFor('5.4.8', 'MtaSts').happened, /MTA-STS/)
+  assert.match(adviceFor('5.4.8', 'MtaSts', false).happened, /MTA-STS/)
 })
 
 test('every code that this system makes up itself has words of its own', () => {
@@ -55,6 +55,8 @@ describe('whatever a peer says', () => {
     ['5.5.4', '5.*'],
     ['5.6.9', '6.*'],
     ['5.7.1', '7.*'],
+    ['5.7.51', '7.*'],
+    ['5.7.10', '7.*'],
     ['5.7.999', '7.*'],
     ['5.9.9', '*'],
     ['nonsense', '*'],
@@ -62,7 +64,7 @@ describe('whatever a peer says', () => {
   for (const [enhanced, code] of rows)
     test(`${enhanced || 'no code'} has the words of ${code}`, () => {
       assert.equal(
-        adviceFor(enhanced, null),
+        adviceFor(enhanced, null, true),
         advice.find((row) => row.code === code && row.source === undefined),
       )
     })
@@ -70,8 +72,8 @@ describe('whatever a peer says', () => {
 
 test('what depends on who demanded TLS has words for others, too', () => {
   for (const { code, source } of advice.filter((row) => row.source !== undefined && row.code !== '4.8')) {
-    const own = adviceFor(`5.${code}`, source ?? null)
-    const others = adviceFor(`5.${code}`, 'Connector')
+    const own = adviceFor(`5.${code}`, source ?? null, false)
+    const others = adviceFor(`5.${code}`, 'Connector', false)
     assert.notEqual(own.happened, others.happened)
     assert.equal(isAboutTls(`4.${code}`), true)
   }
@@ -85,8 +87,8 @@ test('each says what happened and who can mend it, in a sentence each, and names
 test('docs/dsns.md shows every row, in this order', () => {
   const written = /<!-- advice -->\n([\s\S]*?)<!-- end -->/.exec(read('docs/dsns.md'))?.[1]
   const lines = advice.map(
-    ({ code, source, happened, remedy }) =>
-      `| \`${code}\`${source === undefined ? '' : ` (${source})`} | ${happened} | ${remedy} |`,
+    ({ code, source, ruleHere, happened, remedy }) =>
+      `| \`${code}\`${source ? `, ${source}` : ''}${ruleHere ? ', by a rule here' : ''} | ${happened} | ${remedy} |`,
   )
   assert.equal(
     written,

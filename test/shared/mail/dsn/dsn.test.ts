@@ -157,6 +157,24 @@ describe('the part for people', () => {
       for (const [other, others] of demands) if (other !== policySource) assert.doesNotMatch(text, others)
     })
 
+  test('of REQUIRETLS that a next hop does not promise names the sender, under whatever policy', () => {
+    const lastAttempt = attempt({ outcome: 'PermanentFailure', policySource: 'Dane' })
+    const reply = { code: 550, enhanced: '5.7.30', text: 'REQUIRETLS is not supported' }
+    const text = words(changed({ reported: { lastAttempt, reply } }))
+    assert.match(text, /You, or your mail program, demanded this/)
+    assert.doesNotMatch(text, /DANE|connector/)
+  })
+
+  test('does not take the words of a next hop that has connectors of its own for a rule here', () => {
+    const reply = { code: 550, enhanced: '5.7.51', text: 'RestrictDomainsToCertificate' }
+    const lastAttempt = attempt({ outcome: 'PermanentFailure', reply })
+    assert.match(
+      words(changed({ reported: { lastAttempt, reply } })),
+      /A rule of the recipient's mail system/,
+    )
+    assert.match(words(changed({ reported: { lastAttempt: null, reply } })), /made known here/)
+  })
+
   test('of a refusal that has nothing to do with TLS names no policy', () => {
     const lastAttempt = attempt({ policySource: 'Dane' })
     const reply = { code: 550, enhanced: '5.1.1', text: 'No such user' }
