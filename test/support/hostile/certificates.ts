@@ -83,6 +83,7 @@ async function made(root: Pki, { otherPublic, own, stranger }: Others) {
     weakKey: await issued({ names, rsa: 1024 }),
     otherPublic: await issued({ names }, otherPublic, otherPublic),
     own: await issued({ names }, own, own),
+    undated: await undatedOf(names, intermediate, root),
     undatedIntermediate: withRoot(
       { cert: [firstOf(alone.cert), withoutDates(intermediate.ca)].join('\n'), key: alone.key },
       root,
@@ -97,6 +98,12 @@ export function withUnknownKey(pem: string): string {
   const kind = der.indexOf(Buffer.from('06072a8648ce3d0201', 'hex'))
   der[kind + 8] = 0x7f
   return PemConverter.encode(der, 'CERTIFICATE')
+}
+
+async function undatedOf(names: string[], by: Pki, root: Pki): Promise<Identity> {
+  const { cert, key } = await by.issue({ names })
+  const leaf = firstOf(cert)
+  return withRoot({ cert: cert.replace(leaf, withoutDates(leaf)), key }, root)
 }
 
 /** Certificates that have nothing to do with it, after the others. */

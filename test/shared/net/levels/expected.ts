@@ -147,6 +147,7 @@ const certificate = chapter('In the certificate', 'The certificate', [
       'is self-signed',
       'is of an unknown CA',
       'lacks its intermediate',
+      'has no dates',
       'has an intermediate without dates',
       'is issued by a certificate that is no CA',
       'is for clients only',

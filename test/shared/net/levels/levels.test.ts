@@ -3,23 +3,16 @@
  * its level forbids it.
  */
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import tls from 'node:tls'
+import { describe, it } from 'node:test'
 import type { TlsResult } from '../../../../shared/contract/tls-result.ts'
 import { formatReply, reply } from '../../../../shared/mail/reply.ts'
-import {
-  deliverOver,
-  type Mail,
-  type Outcome,
-  type SmtpOptions,
-} from '../../../../shared/net/smtp-delivery.ts'
-import { type MtaSts, noMtaSts } from '../../../../shared/policy/transport-security.ts'
-import { fakeResolver } from '../../../support/dns.ts'
-import { message, recipient } from '../../../support/fixtures.ts'
-import { type CertificateWorld, createCertificateWorld, host } from '../../../support/hostile/certificates.ts'
-import { type Conversation, startHostileServer } from '../../../support/hostile-server.ts'
+import type { Outcome } from '../../../../shared/net/smtp-delivery.ts'
+import type { MtaSts } from '../../../../shared/policy/transport-security.ts'
+import { host } from '../../../support/hostile/certificates.ts'
+import type { Conversation } from '../../../support/hostile-server.ts'
+import { type Circumstances, contentAt, send, serve } from './attempts.ts'
 import { cellsOf, chapters, levelNames, type MisbehaviourName, type Row } from './expected.ts'
-import { certificatesAt, type Level, levels } from './levels.ts'
+import { type Level, levels } from './levels.ts'
 import { type Misbehaviour, misbehaviours } from './misbehaviours.ts'
 
 interface Cell {
@@ -27,81 +20,10 @@ interface Cell {
   conversations: readonly Conversation[]
 }
 
-const address = 'b@partner.example'
-const secret = 'The secret is 4711.'
-const contentAt = ({ header = '' }: Level) =>
-  Buffer.from(`${header}From: a@elsewhere.example\r\nSubject: hello\r\n\r\n.${secret}\r\n`)
-
-let world: CertificateWorld
-const ownRoots = tls.getCACertificates('default')
-
-before(async () => {
-  world = await createCertificateWorld()
-  tls.setDefaultCACertificates([...ownRoots, ...world.publicRoots])
-})
-
-after(() => tls.setDefaultCACertificates(ownRoots))
-
-function mailAt(level: Level): Mail {
-  const original = message()
-  return {
-    message: { envelope: { ...original.envelope, requireTls: level.requireTls ?? false } },
-    recipients: [recipient({ address })],
-    content: contentAt(level),
-    tls: {
-      level: 'Opportunistic',
-      mode: 'Enforce',
-      tlsDomain: null,
-      certificateAuthorities: [],
-      minimumTlsVersion: 'TLSv1.2',
-      smtpDaneMode: 'Opportunistic',
-      mtaStsMode: 'Opportunistic',
-      clientCertificate: null,
-      ...level.tls?.(world),
-    },
-  }
-}
-
-/** Milliseconds. A server that stalls is waited for no longer than the test can afford. */
-const timeouts = (stalls: boolean) => {
-  const wait = stalls ? 2000 : 20_000
-  return { connect: 20_000, greeting: wait, command: wait, data: 20_000 }
-}
-
-function options(level: Level, stalls: boolean, signal = AbortSignal.timeout(60_000)): SmtpOptions {
-  return {
-    name: 'mail.ours.example',
-    resolver: fakeResolver({}),
-    privateNetworks: [],
-    random: () => 0,
-    timeouts: timeouts(stalls),
-    mtaSts: async () => level.mtaSts ?? noMtaSts,
-    credentials: async () => {
-      throw new Error('no secret')
-    },
-    signal,
-  }
-}
-
-async function attempt(level: Level, misbehaviour: Misbehaviour, signal?: AbortSignal): Promise<Cell> {
-  const { conduct = () => ({}), certificate = 'good', tls: settings, stalls = false } = misbehaviour
-  const identity = certificatesAt(level, world)[certificate]
-  const server = await startHostileServer((number) => ({
-    tls: { ...identity, ...settings },
-    ...conduct(number),
-  }))
+async function attempt(level: Level, misbehaviour: Misbehaviour, under: Circumstances = {}): Promise<Cell> {
+  const server = await serve(level, misbehaviour)
   try {
-    const hop = {
-      host,
-      ip: '127.0.0.1',
-      port: server.port,
-      foundBy: 'Mx' as const,
-      authentic: level.authentic ?? false,
-      dane: level.dane?.(world, certificate) ?? { kind: 'None' as const },
-    }
-    const outcomes = await deliverOver([hop], mailAt(level), options(level, stalls, signal))
-    const outcome = outcomes.get(address)
-    assert.ok(outcome)
+    const outcome = await send(level, misbehaviour, server, under)
     return { outcome, conversations: server.conversations }
   } finally {
     await server.stop()
@@ -283,7 +205,9 @@ describe('A server that trickles', () => {
   const trickling: Misbehaviour = { conduct: () => ({ ehlo: (peer) => peer.trickle(Buffer.from('250-A')) }) }
   for (const name of ['Opportunistic', 'DomainValidation'] as const)
     it(`is left when the time of the attempt is over, at ${name}`, async () => {
-      const { outcome, conversations } = await attempt(levels[name], trickling, AbortSignal.timeout(500))
+      const { outcome, conversations } = await attempt(levels[name], trickling, {
+        signal: AbortSignal.timeout(500),
+      })
       assert.equal(formatReply(outcome.reply), '451 4.4.315 Connection timed out')
       assert.equal(outcome.outcome, 'TemporaryFailure')
       assert.equal(conversations.length, 1)

@@ -144,6 +144,7 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'is followed by sixty of strangers': presenting('longChain'),
   'is followed by more than fit the handshake': presenting('endlessChain'),
   'lacks its intermediate': presenting('withoutIntermediate'),
+  'has no dates': { certificate: 'undated', tls: lax },
   'has an intermediate without dates': { certificate: 'undatedIntermediate', tls: lax },
   'has an expired intermediate': presenting('expiredIntermediate'),
   'is issued by a certificate that is no CA': presenting('leafAsAuthority'),

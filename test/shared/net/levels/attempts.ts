@@ -1,0 +1,97 @@
+/** One message at a level to one misbehaving server, by the product's own code. */
+import assert from 'node:assert/strict'
+import tls from 'node:tls'
+import {
+  deliverOver,
+  type Mail,
+  type Outcome,
+  type SmtpOptions,
+} from '../../../../shared/net/smtp-delivery.ts'
+import { noMtaSts } from '../../../../shared/policy/transport-security.ts'
+import { fakeResolver } from '../../../support/dns.ts'
+import { message, recipient } from '../../../support/fixtures.ts'
+import { createCertificateWorld, host } from '../../../support/hostile/certificates.ts'
+import { type HostileServer, startHostileServer } from '../../../support/hostile-server.ts'
+import { certificatesAt, type Level } from './levels.ts'
+import type { Misbehaviour } from './misbehaviours.ts'
+
+const world = await createCertificateWorld()
+// For the whole of the process: each file of tests has its own.
+tls.setDefaultCACertificates([...tls.getCACertificates('default'), ...world.publicRoots])
+
+const address = 'b@partner.example'
+
+export const contentAt = ({ header = '' }: Level): Buffer =>
+  Buffer.from(`${header}From: a@elsewhere.example\r\nSubject: hello\r\n\r\n.The secret is 4711.\r\n`)
+
+/** A server that misbehaves so, with certificates of the authority that the level trusts. */
+export function serve(level: Level, misbehaviour: Misbehaviour): Promise<HostileServer> {
+  const { conduct = () => ({}), certificate = 'good', tls: settings } = misbehaviour
+  const identity = certificatesAt(level, world)[certificate]
+  return startHostileServer((number) => ({ tls: { ...identity, ...settings }, ...conduct(number) }))
+}
+
+export interface Circumstances {
+  signal?: AbortSignal
+  open?: NonNullable<SmtpOptions['open']>
+}
+
+export async function send(
+  level: Level,
+  misbehaviour: Misbehaviour,
+  { port }: Pick<HostileServer, 'port'>,
+  circumstances: Circumstances = {},
+): Promise<Outcome> {
+  const { certificate = 'good', stalls = false } = misbehaviour
+  const hop = {
+    host,
+    ip: '127.0.0.1',
+    port,
+    foundBy: 'Mx' as const,
+    authentic: level.authentic ?? false,
+    dane: level.dane?.(world, certificate) ?? { kind: 'None' as const },
+  }
+  const outcomes = await deliverOver([hop], mailAt(level), { ...options(level, stalls), ...circumstances })
+  return outcomes.get(address) ?? assert.fail('no outcome')
+}
+
+function mailAt(level: Level): Mail {
+  const original = message()
+  return {
+    message: { envelope: { ...original.envelope, requireTls: level.requireTls ?? false } },
+    recipients: [recipient({ address })],
+    content: contentAt(level),
+    tls: {
+      level: 'Opportunistic',
+      mode: 'Enforce',
+      tlsDomain: null,
+      certificateAuthorities: [],
+      minimumTlsVersion: 'TLSv1.2',
+      smtpDaneMode: 'Opportunistic',
+      mtaStsMode: 'Opportunistic',
+      clientCertificate: null,
+      ...level.tls?.(world),
+    },
+  }
+}
+
+/** Milliseconds. A server that stalls is waited for no longer than the tests can afford. */
+const timeouts = (stalls: boolean) => {
+  const wait = stalls ? 2000 : 20_000
+  return { connect: 20_000, greeting: wait, command: wait, data: 20_000 }
+}
+
+function options(level: Level, stalls: boolean): SmtpOptions {
+  return {
+    name: 'mail.ours.example',
+    resolver: fakeResolver({}),
+    privateNetworks: [],
+    random: () => 0,
+    timeouts: timeouts(stalls),
+    mtaSts: async () => level.mtaSts ?? noMtaSts,
+    credentials: async () => {
+      throw new Error('no secret')
+    },
+    signal: AbortSignal.timeout(60_000),
+  }
+}

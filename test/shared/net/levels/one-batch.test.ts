@@ -1,0 +1,79 @@
+/**
+ * Messages of every level in one batch, one after another to one server: a session is kept for the next message only
+ * where the next one demands the same, so each fares as it would by itself.
+ */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { formatReply } from '../../../../shared/mail/reply.ts'
+import { Sessions } from '../../../../shared/net/sessions.ts'
+import type { Outcome } from '../../../../shared/net/smtp-delivery.ts'
+import { send, serve } from './attempts.ts'
+import { cellsOf, chapters, type LevelName, levelNames, type MisbehaviourName } from './expected.ts'
+import { levels } from './levels.ts'
+import { misbehaviours } from './misbehaviours.ts'
+
+/** Those that trust the same authorities, so that one server can have the certificate for all. */
+const names = levelNames.filter((name) => levels[name].authority === 'Public')
+
+function expectedAt(name: LevelName, misbehaviour: MisbehaviourName): string {
+  const rows = chapters.flatMap((chapter) => [...chapter.rows])
+  const row = rows.find(({ does }) => (does as readonly string[]).includes(misbehaviour))
+  assert.ok(row)
+  return cellsOf(row)[levelNames.indexOf(name)] ?? ''
+}
+
+function inWords({ outcome, tls, reply, reportOnly }: Outcome): string {
+  const what = outcome !== 'Delivered' ? reply.enhanced : tls === null ? 'clear' : 'tls'
+  return reportOnly ? `${what}/${reportOnly.enhanced}` : what
+}
+
+const orders: Record<string, LevelName[]> = {
+  'as they stand': [...names],
+  'the other way round': names.toReversed(),
+  'each twice': names.flatMap((name) => [name, name]),
+}
+
+const tried: MisbehaviourName[] = [
+  'does nothing wrong',
+  'offers no STARTTLS',
+  'answers STARTTLS with 454',
+  'resets in the handshake',
+  'has TLS 1.2 at most',
+  'is self-signed',
+  'is for another name',
+  'is of another public CA, for another key',
+  'announces nothing over TLS',
+]
+
+describe('one batch', { concurrency: 4 }, () => {
+  for (const name of tried)
+    for (const [order, sequence] of Object.entries(orders))
+      it(`every level, ${order}, to a server that ${name}`, async () => {
+        const misbehaviour = misbehaviours[name]
+        const server = await serve(levels.Opportunistic, misbehaviour)
+        const sessions = new Sessions()
+        try {
+          for (const level of sequence) {
+            const outcome = await send(levels[level], misbehaviour, server, {
+              open: (hop, options, anew) => sessions.open(hop, options, anew),
+            })
+            assert.equal(inWords(outcome), expectedAt(level, name), `${level}: ${formatReply(outcome.reply)}`)
+          }
+        } finally {
+          await sessions.close()
+          await server.stop()
+        }
+        const received = server.conversations.flatMap((each) => each.received)
+        const expected = sequence.map((level) => expectedAt(level, name).split('/')[0])
+        for (const [how, encrypted] of [
+          ['tls', true],
+          ['clear', false],
+        ] as const)
+          assert.equal(
+            received.filter((each) => each.encrypted === encrypted).length,
+            expected.filter((what) => what === how).length,
+            how,
+          )
+        assert.ok(server.conversations.length < 2 * sequence.length)
+      })
+})
