@@ -71,6 +71,16 @@ test('settings reach the units that need them', () => {
   }
 })
 
+test('what the sender is told is set for those who decide it, explain it and write it', () => {
+  const mailflow = { delayNotificationHours: 0.5, maximumReturnedSize: 5000 }
+  const told = (name: string) =>
+    ofType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith(name))?.Properties.Environment
+      .Variables
+  for (const name of ['PolicyFunction', 'ApiFunction'])
+    assert.equal(told(name)?.DELAY_NOTIFICATION_HOURS, '0.5', name)
+  assert.equal(told('BounceFunction')?.MAX_RETURNED_SIZE, '5000')
+})
+
 test('every function runs on Node 24 and arm64', () => {
   const all = ofType('AWS::Lambda::Function')
   assert.equal(all.length, 6)
