@@ -375,14 +375,23 @@ class GatedConnection {
   quit(): void {
     if (this.#client.destroyed || this.#quitting) return
     this.#quitting = true
-    this.#wait(longestFarewell)
-    this.#client.quit()
+    // A command in the middle of a message would become part of it.
+    if (this.#write !== null) this.#destroy()
+    else {
+      this.#wait(longestFarewell)
+      this.#client.quit()
+    }
   }
 
   get closed(): Promise<void> {
     const socket = this.#client._socket
     if (!socket || socket.destroyed) return Promise.resolve()
     return new Promise((resolve) => socket.once('close', () => resolve()))
+  }
+
+  #destroy(): void {
+    const socket = this.#client._socket
+    if (socket) socket.destroy()
   }
 
   /** Of silence: milliseconds, 0 for any length. */

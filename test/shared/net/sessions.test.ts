@@ -402,6 +402,17 @@ describe('the end of a batch', () => {
       assert.equal(partner.open(), 0)
     }))
 
+  it('puts no command into a message that is still on its way', () =>
+    withPartner({ silentAt: 'message' }, async (partner) => {
+      const sending = send(partner.port)
+      while (partner.received.length === 0) await delay(5)
+      await sessions.close()
+      assert.equal(partner.commands.filter((command) => command === 'QUIT').length, 0)
+      assert.equal(partner.open(), 0)
+      limit.abort()
+      assert.equal((await sending).outcome, 'TemporaryFailure')
+    }))
+
   it('does not wait for a server that ignores QUIT', () =>
     withPartner({ silentAt: 'QUIT' }, async (partner) => {
       await send(partner.port)
