@@ -41,9 +41,9 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
   if (action !== 'Deliver' && forcedTls.has(reason)) count(Metric.forcedTlsFailures)
   if (reason === 'NoRouteForAcceptedDomain') count(Metric.unroutedRecipients)
   if (reportOnly !== null) count(Metric.reportOnlyViolations)
-  if (action === 'Bounce' && isDsnOfOurs(message)) {
-    count(Metric.dsnsUndelivered)
-    tools.logger.warn('A DSN could not be delivered, and nobody is told of that', {
+  if (action === 'Bounce' && isOursFromNobody(message)) {
+    count(Metric.ownMailUndelivered)
+    tools.logger.warn('A message of our own from <> could not be delivered, and nobody is told of that', {
       messageId: message.id,
       recipient: recipient.address,
       reply: formatReply(verdict.reply),
@@ -51,7 +51,9 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
   }
 }
 
-const isDsnOfOurs = ({ source, envelope }: Message): boolean => source === null && envelope.mailFrom === ''
+/** A DSN, or a report on TLS. */
+const isOursFromNobody = ({ source, envelope }: Message): boolean =>
+  source === null && envelope.mailFrom === ''
 
 export function reportNotice(notice: CertificateNotice, raised: Raised, { logger, metrics }: Tools): void {
   const { connector, presented, why, consequence } = notice

@@ -90,7 +90,9 @@ function leaving(): IWidget[] {
       metric(Metric.leasesExpired, { label: 'Repeated after a crash' }),
       metric(Metric.handedBack, { label: 'Decided again, connectors changed' }),
       ...counts(metric, Metric.postponed, 'reason', 'NoPlace', 'NoTime'),
-      functionMetric('evaluate-policy', Metric.dsnsUndelivered, { label: 'DSNs not delivered' }),
+      functionMetric('evaluate-policy', Metric.ownMailUndelivered, {
+        label: 'DSNs and reports not delivered',
+      }),
       ...counts(bounceMetric, Metric.dsnsSent, 'kind', 'failed', 'delayed', 'relayed', 'delivered'),
     ]),
     graph('TLS sessions, by result', counts(metric, Metric.tlsResults, 'result', ...TlsResult.options)),

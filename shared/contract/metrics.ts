@@ -56,8 +56,8 @@ export const Metric = {
   tlsReportsFailed: 'TlsReportsFailed',
   /** Report: reports that were not taken where their domain wants them, and are not tried again. */
   tlsReportsUndeliverable: 'TlsReportsUndeliverable',
-  /** Evaluation: DSNs that bounced, of which nobody is told. */
-  dsnsUndelivered: 'DsnsUndelivered',
+  /** Evaluation: messages of our own from `<>` (DSNs, reports on TLS) that bounced, of which nobody is told. */
+  ownMailUndelivered: 'OwnMailUndelivered',
   /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed` | `relayed` | `delivered`. */
   dsnsSent: 'DsnsSent',
 } as const

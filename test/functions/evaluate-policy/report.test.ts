@@ -47,7 +47,7 @@ describe('a verdict is counted', () => {
     [
       'a DSN that cannot be delivered',
       counted('Bounce', 'Expired', null, message({ source: null, mailFrom: '' })),
-      ['action=Bounce', 'Verdicts', 'DsnsUndelivered'],
+      ['action=Bounce', 'Verdicts', 'OwnMailUndelivered'],
     ],
     [
       "somebody else's DSN that cannot be delivered",
