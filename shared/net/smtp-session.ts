@@ -496,10 +496,15 @@ class GatedConnection {
   }
 }
 
-/** What the handshake is to trust: whoever asks for a chain first. */
+/**
+ * What the handshake is to trust: what is enforced, if it asks for a chain. Else, of what is only watched, the public
+ * roots first: a chain to other authorities can be followed afterwards (server-certificate.ts), one to those cannot.
+ */
 function authoritiesFor({ enforced, trials = [] }: SessionOptions): readonly string[] {
-  const asking = [enforced, ...trials.map(({ requirement }) => requirement)].find(asksForChain)
-  return (asking ?? enforced).certificateAuthorities
+  if (asksForChain(enforced)) return enforced.certificateAuthorities
+  const asked = trials.map(({ requirement }) => requirement).filter(asksForChain)
+  const chosen = asked.find(({ certificateAuthorities }) => certificateAuthorities.length === 0) ?? asked[0]
+  return (chosen ?? enforced).certificateAuthorities
 }
 
 const asksForChain = ({ level }: HopRequirement): boolean =>
