@@ -31,10 +31,7 @@ export function serve(level: Level, misbehaviour: Misbehaviour): Promise<Hostile
   return startHostileServer((number) => ({ tls: { ...identity, ...settings }, ...conduct(number) }))
 }
 
-export interface Circumstances {
-  signal?: AbortSignal
-  open?: NonNullable<SmtpOptions['open']>
-}
+export type Circumstances = Pick<SmtpOptions, 'open' | 'record'> & { signal?: AbortSignal }
 
 export async function send(
   level: Level,

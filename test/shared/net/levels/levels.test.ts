@@ -6,8 +6,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { TlsResult } from '../../../../shared/contract/tls-result.ts'
 import { formatReply, reply } from '../../../../shared/mail/reply.ts'
-import type { Outcome } from '../../../../shared/net/smtp-delivery.ts'
+import type { Outcome, SessionRecord } from '../../../../shared/net/smtp-delivery.ts'
 import type { MtaSts } from '../../../../shared/policy/transport-security.ts'
+import { assessServerTls } from '../../../../shared/tls/server-certificate.ts'
 import { host } from '../../../support/hostile/certificates.ts'
 import type { Conversation } from '../../../support/hostile-server.ts'
 import { type Circumstances, contentAt, send, serve } from './attempts.ts'
@@ -197,6 +198,36 @@ describe('Without a connection', () => {
       assert.deepEqual([outcome.policy, outcome.policySource], [level.policy, level.source])
       assert.equal(outcome.tlsResult, result)
       assert.equal(conversations.length, 0)
+    })
+})
+
+describe('Several demands that are only watched', () => {
+  /** A connector on trial that trusts the partner's own authority, and a policy that trusts everybody's. */
+  const both: Level = {
+    ...levels['MTA-STS testing'],
+    tls: (world) => ({ ...levels['own CAs'].tls?.(world), mode: 'ReportOnly' }),
+  }
+  const seen: [MisbehaviourName, (string | null)[]][] = [
+    ['does nothing wrong', ['4.7.320', null]],
+    ["is of the partner's own CA", [null, '4.7.5']],
+    ['is self-signed', ['4.7.320', '4.7.5']],
+    ['offers no STARTTLS', ['4.7.321', '4.7.321']],
+  ]
+  for (const [name, faults] of seen)
+    it(`are each judged by authorities of their own when a server ${name}`, async () => {
+      const records: SessionRecord[] = []
+      const record = (session: SessionRecord) => void records.push(session)
+      const { outcome } = await attempt(both, misbehaviours[name], { record })
+      const [session] = records
+      assert.ok(session?.tls)
+      const { tls } = session
+      assert.deepEqual(
+        session.trials.map(
+          ({ requirement }) => assessServerTls(requirement, tls, new Date())?.reply.enhanced ?? null,
+        ),
+        faults,
+      )
+      assert.equal(outcome.reportOnly?.enhanced ?? null, faults.find((fault) => fault !== null) ?? null)
     })
 })
 
