@@ -1,5 +1,7 @@
 /** The part for machines: message/delivery-status (RFC 3464 §2.1), or its form in UTF-8 (RFC 6533 §4.1). */
+import { isIP } from 'node:net'
 import type { BounceJob } from '../../contract/jobs.ts'
+import { normaliseDomain } from '../domain.ts'
 import { formatReply } from '../reply.ts'
 import { type Form, finalRecipient, originalRecipient } from './recipients.ts'
 import { asciiLine, mailDate, utf8Line } from './text.ts'
@@ -35,7 +37,7 @@ function recipientFields(
     `Final-Recipient: ${finalRecipient(address, form)}`,
     `Action: ${kind}`,
     `Status: ${status}`,
-    ...(lastAttempt?.host ? [`Remote-MTA: dns; ${asciiLine(lastAttempt.host)}`] : []),
+    ...remoteMta(lastAttempt?.host ?? null),
     `Diagnostic-Code: smtp; ${form === 'Utf8' ? utf8Line(diagnostic) : asciiLine(diagnostic)}`,
     // RFC 3464 §2.3.7: only where there was one.
     ...(lastAttempt ? [`Last-Attempt-Date: ${mailDate(lastAttempt.at)}`] : []),
@@ -43,4 +45,11 @@ function recipientFields(
       ? [`Will-Retry-Until: ${mailDate(willRetryUntil)}`]
       : []),
   ]
+}
+
+/** RFC 3464 §2.3.5, RFC 3461 §9.3. SES is no server with a name, and neither is what keeps reports here. */
+function remoteMta(host: string | null): string[] {
+  const family = isIP(host ?? '')
+  const name = family === 0 ? normaliseDomain(host ?? '') : `[${family === 6 ? 'IPv6:' : ''}${host}]`
+  return name === null ? [] : [`Remote-MTA: dns; ${name}`]
 }

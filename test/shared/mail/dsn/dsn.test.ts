@@ -240,6 +240,22 @@ test('without an attempt there is neither a time of one nor another server', () 
   assert.deepEqual([field(job, 'Last-Attempt-Date'), field(job, 'Remote-MTA')], [[], []])
 })
 
+describe('the server that it was about', () => {
+  const rows: [host: string, field: string[]][] = [
+    ['mx.northwind.example', ['dns; mx.northwind.example']],
+    ['192.0.2.25', ['dns; [192.0.2.25]']],
+    ['2001:db8::25', ['dns; [IPv6:2001:db8::25]']],
+    ['Amazon SES', []],
+  ]
+  for (const [host, expected] of rows)
+    test(`is named where it has a name: ${host}`, () => {
+      assert.deepEqual(
+        field(changed({ reported: { lastAttempt: attempt({ host }) } }), 'Remote-MTA'),
+        expected,
+      )
+    })
+})
+
 describe('the envelope identifier', () => {
   test('stands as the sender gave it, without its encoding', () => {
     const job = changed({ envelope: { dsn: { ret: null, envid: 'QQ+1=2 x' } } })
