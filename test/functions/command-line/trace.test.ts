@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test'
 import { encodeTime } from 'ulid'
 import type { Attempt, Message } from '../../../shared/contract/message.ts'
 import { Claims } from '../../../shared/messages/claims.ts'
-import { attemptKey } from '../../../shared/messages/keys.ts'
+import { attemptKey, dsnKey } from '../../../shared/messages/keys.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { attempt, circumstances, message, overTlsWith, recipient } from '../../support/fixtures.ts'
@@ -300,6 +300,23 @@ describe('messages', () => {
       out,
       /Attempt 1 {2}TlsNotMet at .*, mx\.bank\.example, no TLS, nothing was sent\n {13}DomainValidation was demanded;/,
     )
+  })
+
+  test('shows what the sender was told, and what became of that', async () => {
+    const address = 'c@busy.example'
+    const { id } = await received(30, {}, { [address]: { action: 'Bounce', reason: 'Expired' } })
+    const dsn = await received(30, { mailFrom: '' }, { 'a@elsewhere.example': { action: 'Bounce' } })
+    const sent = new Claims<{ dsn: string }>(api.database.documents, api.database.messagesTable)
+    for (const kind of ['delayed', 'failed', 'relayed'] as const)
+      await sent.claim(dsnKey(id, address, kind), new Date(now), 60_000, 4_000_000_000)
+    await sent.complete(dsnKey(id, address, 'failed'), { dsn: dsn.id })
+    const { out } = await api.mailflow('messages', id)
+    const told = [...out.matchAll(/^ {2}The sender was told that it (.*)$/gm)].map(([, text]) => text)
+    assert.deepEqual(told, [
+      'is delayed: under way',
+      `failed: ${dsn.id}, Bounced`,
+      'was handed on: under way',
+    ])
   })
 
   test('says which message there is none of', async () => {
