@@ -20,7 +20,13 @@ import {
   type SenderWish,
   serverNameFor,
 } from '../policy/transport-security.ts'
-import { asksForVerification, type HopRequirement, type TlsFault, type Trial } from '../tls/requirement.ts'
+import {
+  asksForVerification,
+  forcesTls,
+  type HopRequirement,
+  type TlsFault,
+  type Trial,
+} from '../tls/requirement.ts'
 import { resultOfUndemanded, type ServerTls } from '../tls/server-certificate.ts'
 import { traitsOf } from './esmtp.ts'
 import { outcomeOf } from './failures.ts'
@@ -223,14 +229,17 @@ async function tryOver(
     const outcome = outcomeOf(opening.reply)
     return { ...at, tls: null, tlsResult: null, reportOnly: null, outcome, reply: opening.reply }
   }
-  const fault = opening.kind === 'TlsNotMet' ? opening.fault : opening.tried
+  const failed = opening.kind === 'TlsNotMet' ? opening.fault : null
+  const tried = opening.kind === 'Admitted' ? opening.tried : null
+  // What is only watched decides nothing where something is in force.
+  const fault = failed ?? (forcesTls(decision.enforced) ? null : tried)
   const tlsResult = fault?.result ?? resultOfUndemanded(opening.tls)
   // RFC 8460 counts sessions: one is told of once, however many messages it carries.
   if (!opening.known) record(attempting, hop, decision, { tls: opening.tls, result: tlsResult, fault })
-  const tls = attemptTls(opening.tls, decision, fault)
+  const tls = attemptTls(opening.tls, decision, failed, tried)
   if (opening.kind === 'TlsNotMet')
     return { ...at, tls, tlsResult, reportOnly: null, outcome: 'TlsNotMet', reply: opening.fault.reply }
-  const reportOnly = opening.tried?.reply ?? null
+  const reportOnly = tried?.reply ?? null
   const taken = await transact(opening.session, mail, { ...at, tls, tlsResult, reportOnly })
   return taken.notBegun && opening.known ? 'NotBegun' : taken.outcomes
 }
@@ -302,14 +311,15 @@ function judge(answer: Reply, encrypted: boolean): Pick<Outcome, 'outcome' | 're
 
 function attemptTls(
   tls: ServerTls,
-  decision: Extract<HopDecision, { kind: 'Try' }>,
-  fault: TlsFault | null,
+  { enforced, trials }: Extract<HopDecision, { kind: 'Try' }>,
+  failed: TlsFault | null,
+  tried: TlsFault | null,
 ): AttemptTls | null {
   if (tls.kind !== 'Established') return null
   const { protocol, cipher, group, fingerprint256 } = tls
-  const asked = [decision.enforced, ...decision.trials.map(({ requirement }) => requirement)]
-  const verified = fault === null && asked.some(asksForVerification)
-  const notVerified = verified ? null : (fault?.reply.text ?? whyNotVerified(tls.trustError))
+  const watched = tried === null && trials.some(({ requirement }) => asksForVerification(requirement))
+  const verified = failed === null && (asksForVerification(enforced) || watched)
+  const notVerified = verified ? null : ((failed ?? tried)?.reply.text ?? whyNotVerified(tls.trustError))
   return { protocol, cipher, group, verified, notVerified, fingerprint256 }
 }
 

@@ -231,6 +231,57 @@ describe('Several demands that are only watched', () => {
     })
 })
 
+describe('A demand in force and a trial beside it', () => {
+  const onTrial: Pick<Level, 'tls'> = {
+    tls: (world) => ({ ...levels['own CAs'].tls?.(world), mode: 'ReportOnly' }),
+  }
+  const rows: [string, Level, MisbehaviourName, string | null, TlsResult, boolean][] = [
+    ['DANE 3 1 1', { ...levels['DANE 3 1 1'], ...onTrial }, 'is self-signed', '4.7.320', 'success', true],
+    [
+      'MTA-STS',
+      { ...levels['MTA-STS enforce'], ...onTrial },
+      'does nothing wrong',
+      '4.7.320',
+      'success',
+      true,
+    ],
+    [
+      'DANE unusable',
+      { ...levels['DANE unusable'], ...onTrial },
+      'does nothing wrong',
+      '4.7.320',
+      'success',
+      false,
+    ],
+    [
+      'DANE unusable',
+      { ...levels['DANE unusable'], ...onTrial },
+      "is of the partner's own CA",
+      null,
+      'success',
+      true,
+    ],
+    [
+      'nothing',
+      { ...levels.Opportunistic, ...onTrial },
+      'does nothing wrong',
+      '4.7.320',
+      'certificate-not-trusted',
+      false,
+    ],
+    ['nothing', { ...levels.Opportunistic, ...onTrial }, "is of the partner's own CA", null, 'success', true],
+  ]
+  for (const [what, level, name, reportOnly, result, verified] of rows)
+    it(`${what} in force, own CAs on trial: a server that ${name}`, async () => {
+      const { outcome } = await attempt(level, misbehaviours[name])
+      assert.equal(outcome.outcome, 'Delivered', formatReply(outcome.reply))
+      assert.equal(outcome.reportOnly?.enhanced ?? null, reportOnly)
+      assert.equal(outcome.tlsResult, result)
+      assert.equal(outcome.tls?.verified, verified)
+      assert.equal(outcome.tls?.notVerified === null, verified)
+    })
+})
+
 describe('A server that trickles', () => {
   /** A reply to EHLO that goes on and on, an octet at a time: no silence is ever long enough. */
   const trickling: Misbehaviour = { conduct: () => ({ ehlo: (peer) => peer.trickle(Buffer.from('250-A')) }) }
