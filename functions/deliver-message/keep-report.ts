@@ -9,7 +9,7 @@ import { reply } from '../../shared/mail/reply.ts'
 import type { Resolver } from '../../shared/net/resolver.ts'
 import type { Mail, Outcome, Outcomes } from '../../shared/net/smtp-delivery.ts'
 import { verifySigner } from '../../shared/tls-reports/authentication.ts'
-import { readReportMail } from '../../shared/tls-reports/read-mail.ts'
+import { largestMail, readReportMail } from '../../shared/tls-reports/read-mail.ts'
 import {
   type Authentication,
   type ReceivedReport,
@@ -38,6 +38,8 @@ export async function keepReport(
   content: Buffer,
   { reports, resolver, now, retentionDays, signal }: Dependencies,
 ): Promise<Kept> {
+  if (content.length > largestMail)
+    return { kind: 'Ignored', why: `it is larger than ${largestMail} octets`, told: false }
   try {
     const signer = await verifySigner(content, resolver, signal)
     if (signer.kind === 'Unknown') return { kind: 'Failed', why: signer.why }

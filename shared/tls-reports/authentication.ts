@@ -2,7 +2,7 @@
  * Who sent a report (RFC 8460 §3: reports must be signed by DKIM for the reporting domain). The attack: a signature that
  * covers only part of a report, or is somebody else's; a header of thousands of signatures, each of which asks the DNS.
  * The defence: a signature counts when it covers the whole body and its domain is that of the one address in `From`; few
- * are looked at. Its limit: whoever owns a domain may sign for it whatever he likes.
+ * are looked at, of a header that is not long, and in bounded time. Its limit: whoever owns a domain may sign for it whatever he likes.
  */
 import { normaliseDomain } from '../mail/domain.ts'
 import type { Resolver } from '../net/resolver.ts'
@@ -14,16 +14,21 @@ export type Verified =
   | { kind: 'Unknown'; why: string }
 
 const mostSignatures = 6
+/** Octets. */
+const longestHeader = 262_144
+/** Milliseconds for all keys. */
+const patience = 20_000
 
 /** @param mail the message's octets */
 export async function verifySigner(mail: Buffer, resolver: Resolver, signal: AbortSignal): Promise<Verified> {
-  const signatures = signaturesIn(mail)
+  const header = headerOf(mail)
+  const signatures = signaturesIn(header)
   if (signatures === 0) return { kind: 'Known', authenticated: 'none', signedBy: null }
-  if (signatures > mostSignatures) return failed
+  if (signatures > mostSignatures || header.length > longestHeader) return failed
   // Loaded when first needed: most starts of a function see no report.
   const { dkimVerify } = await import('mailauth/lib/dkim/verify.js')
   const { results, headerFrom, fromFields } = await dkimVerify(mail, {
-    resolver: keysBy(resolver, signal),
+    resolver: keysBy(resolver, AbortSignal.any([signal, AbortSignal.timeout(patience)])),
     rejectRsaSha1: true,
   })
   if (fromFields !== 1 || headerFrom.length !== 1) return failed
@@ -41,11 +46,13 @@ export async function verifySigner(mail: Buffer, resolver: Resolver, signal: Abo
 
 const failed: Verified = { kind: 'Known', authenticated: 'fail', signedBy: null }
 
-function signaturesIn(mail: Buffer): number {
+function headerOf(mail: Buffer): string {
   const end = mail.indexOf('\r\n\r\n')
-  const header = mail.subarray(0, end < 0 ? mail.length : end).toString('latin1')
-  return header.match(/^(?:dkim-signature|arc-message-signature)[ \t]*:/gim)?.length ?? 0
+  return mail.subarray(0, end < 0 ? mail.length : end).toString('latin1')
 }
+
+const signaturesIn = (header: string): number =>
+  header.match(/^(?:dkim-signature|arc-message-signature)[ \t]*:/gim)?.length ?? 0
 
 type Lookup = (name: string, type: string) => Promise<string[][]>
 
@@ -54,8 +61,9 @@ function keysBy(resolver: Resolver, signal: AbortSignal): Lookup {
   return async (name) => {
     const answer = await resolver.ask(name, 'TXT', signal)
     if (answer.kind === 'Found') return answer.records.map((record) => [forReports(record)])
-    const code = answer.kind === 'Failed' ? answer.code : answer.kind === 'NoData' ? 'ENODATA' : 'ENOTFOUND'
-    throw Object.assign(new Error(`no key at ${name}`), { code })
+    // A name that cannot be asked for has no key either.
+    const fails = answer.kind === 'Failed' && answer.code !== 'EBADNAME'
+    throw Object.assign(new Error(`no key at ${name}`), { code: fails ? answer.code : 'ENOTFOUND' })
   }
 }
 

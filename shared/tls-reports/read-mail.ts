@@ -10,15 +10,20 @@ import { type ReportContent, readReport } from './received-report.ts'
 
 export type Reading = { kind: 'Report'; content: ReportContent } | { kind: 'NoReport'; why: string }
 
-/** Octets; RFC 8460 §5.2 takes ten megabytes for what receivers commonly accept. */
-const most = { mail: 10_485_760, json: 10_485_760, headers: 262_144 }
+/**
+ * Octets that a mail with a report may have: while one is taken apart, other deliveries wait. Compressed, a report of the
+ * ten megabytes that RFC 8460 §5.2 knows as a usual limit is well below.
+ */
+export const largestMail = 4_194_304
+/** Octets. */
+const most = { json: 10_485_760, headers: 262_144 }
 
 const compressed = new Set(['application/tlsrpt+gzip', 'application/gzip', 'application/x-gzip'])
 const plain = new Set(['application/tlsrpt+json', 'application/json'])
 
 /** @param mail the message's octets */
 export async function readReportMail(mail: Buffer): Promise<Reading> {
-  if (mail.length > most.mail) return noReport(`it is larger than ${most.mail} octets`)
+  if (mail.length > largestMail) return noReport(`it is larger than ${largestMail} octets`)
   let email: Email
   try {
     email = await PostalMime.parse(mail, {

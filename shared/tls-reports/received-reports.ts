@@ -31,7 +31,7 @@ export class ReceivedReports {
   readonly #mostRead: number
 
   /** @param mostRead reports looked at for one page */
-  constructor(documents: DynamoDBDocumentClient, table: string, mostRead = 1000) {
+  constructor(documents: DynamoDBDocumentClient, table: string, mostRead = 200) {
     this.#documents = documents
     this.#table = table
     this.#mostRead = mostRead

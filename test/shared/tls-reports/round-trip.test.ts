@@ -1,0 +1,71 @@
+/** Whatever was counted, whoever reads the report reads the same. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { TlsResult } from '../../../shared/contract/tls-result.ts'
+import type { DomainCounts } from '../../../shared/tls-reports/counters.ts'
+import { readReport } from '../../../shared/tls-reports/received-report.ts'
+import { buildReport } from '../../../shared/tls-reports/report.ts'
+
+const reporter = { organisation: 'Ours', address: 'postmaster@mx.ours.example', domain: 'mx.ours.example' }
+const results = TlsResult.options.filter((result) => result !== 'success')
+const sessions = fc.integer({ min: 0, max: 1e9 })
+const domain = fc.stringMatching(/^[a-z]{1,20}\.example$/)
+
+const failure = fc.record({
+  result: fc.constantFrom(...results),
+  host: fc.option(domain),
+  ip: fc.option(fc.oneof(fc.ipV4(), fc.ipV6())),
+  // A reason is in one line before it is counted.
+  reason: fc.option(fc.stringMatching(/^[!-~]([ -~]{0,198}[!-~])?$/)),
+})
+const policy = fc.record({
+  policy: fc.record({
+    type: fc.constantFrom('tlsa' as const, 'sts' as const, 'no-policy-found' as const),
+    domain,
+    strings: fc.array(fc.stringMatching(/^[!-~]{1,80}$/), { maxLength: 30 }),
+    mxHosts: fc.array(domain, { maxLength: 30 }),
+  }),
+  successes: sessions,
+  failures: sessions,
+  details: fc.array(fc.record({ failure, sessions }), { maxLength: 4 }),
+})
+const counts: fc.Arbitrary<DomainCounts> = fc.record({
+  domain,
+  policies: fc.array(policy, { maxLength: 50 }),
+})
+
+test('a report that is read says what was counted', () => {
+  fc.assert(
+    fc.property(counts, (counted) => {
+      const read = readReport(JSON.parse(buildReport(counted, '2026-02-03', reporter).json))
+      assert.ok(typeof read !== 'string', String(read))
+      assert.deepEqual(read.omitted, { policies: 0, failures: 0 })
+      assert.deepEqual(
+        read.policies.map(
+          ({ type, domain, strings, mxHosts, successfulSessions, failedSessions, failures }) => ({
+            policy: { type, domain, strings, mxHosts },
+            successes: successfulSessions,
+            failures: failedSessions,
+            details: failures.map(({ result, host, ip, reason, sessions }) => ({
+              failure: { result, host, ip, reason },
+              sessions,
+            })),
+          }),
+        ),
+        JSON.parse(JSON.stringify(counted.policies)),
+      )
+    }),
+    { numRuns: 100 },
+  )
+})
+
+test('whatever JSON is read, it is a report or one line that says why not', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (json) => {
+      const read = readReport(json)
+      if (typeof read === 'string') assert.match(read, /^[^\r\n]{1,500}$/)
+    }),
+    { numRuns: 300 },
+  )
+})
