@@ -16,13 +16,11 @@ export interface DkimKey {
   privateKey: string
 }
 
-/** Those of RFC 8460 §5.3 stand among them. */
+/** Those of RFC 8460 §5.3 stand among them; not `Date` and `Message-ID`, in whose place SES puts its own. */
 const signedFields = [
   'From',
   'To',
   'Subject',
-  'Date',
-  'Message-ID',
   'MIME-Version',
   'Content-Type',
   'Auto-Submitted',

@@ -116,6 +116,8 @@ describe('the mail', async () => {
     const signed = /h=([^;]*)/.exec(signature)?.[1]?.toLowerCase() ?? ''
     for (const field of ['from', 'tls-report-domain', 'tls-report-submitter', 'subject'])
       assert.ok(signed.split(/[\s:]+/).includes(field), field)
+    for (const field of ['date', 'message-id'])
+      assert.ok(!signed.split(/[\s:]+/).includes(field), `SES writes its own ${field}`)
   })
 
   test('is what it was when it is read', async () => {
