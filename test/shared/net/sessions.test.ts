@@ -239,6 +239,24 @@ describe('a session that others have used', () => {
       },
     ))
 
+  it('is replaced by a new one, not by another that others have used', () =>
+    withPartner({ answer: atTheNth(3, 'MAIL', '421 4.7.0 enough for now') }, async (partner) => {
+      await Promise.all([send(partner.port), send(partner.port)])
+      assert.equal((await send(partner.port)).outcome, 'Delivered')
+      assert.equal(partner.connections(), 3)
+    }))
+
+  it('is not used again when the server answered before it had the whole message', () =>
+    withPartner(
+      { extensions: ['PIPELINING'], answer: atTheNth(1, 'DATA', '354 go on\r\n552 5.3.4 that is enough') },
+      async (partner) => {
+        const large = await send(partner.port, { octets: Buffer.alloc(20_000_000, 'x') })
+        assert.equal(large.reply.code, 552)
+        assert.equal((await send(partner.port)).outcome, 'Delivered')
+        assert.equal(partner.connections(), 2)
+      },
+    ))
+
   it('is never replaced once the message was on its way', async () => {
     const answers = ['250 2.0.0 taken', null]
     const partner = await startPartner({
