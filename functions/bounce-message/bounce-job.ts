@@ -83,10 +83,13 @@ async function claimAll(
 
 /**
  * A worker that died between two completions leaves recipients open that its DSN had reported. The id tells: it
- * follows from the recipients, so it is the one of these and those together.
+ * follows from the recipients, so it is the one of these and those together; or of all in the job, of whom others may
+ * have been told by another DSN meanwhile.
  */
 function coveringDsn(job: BounceJob, mine: readonly Reported[], sent: Claimed['sent']): string | null {
-  for (const [id, others] of sent) if (dsnId({ ...job, recipients: [...others, ...mine] }) === id) return id
+  const ofAll = dsnId(job)
+  for (const [id, others] of sent)
+    if (id === ofAll || id === dsnId({ ...job, recipients: [...others, ...mine] })) return id
   return null
 }
 

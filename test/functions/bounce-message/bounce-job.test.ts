@@ -127,6 +127,27 @@ test('a worker that dies between two completions leaves nothing to tell again', 
   assert.equal(evaluation.sent.length, 1)
 })
 
+test('nobody is told again by a job whose worker died, though another job has told some of the others since', async () => {
+  const { run, evaluation, claims } = unit()
+  const given = job()
+  const third = given.recipients
+    .slice(0, 1)
+    .map((each) => ({ ...each, recipient: recipient({ address: 'd@x.example' }) }))
+  const all = { ...given, recipients: [...given.recipients, ...third] }
+  const complete = claims.complete.bind(claims)
+  let completions = 0
+  claims.complete = async (...call) => {
+    if (++completions === 2) throw new Error('the worker died')
+    return complete(...call)
+  }
+  await assert.rejects(run(all, minutesLater(1)), /the worker died/)
+  claims.complete = complete
+  await run({ ...given, recipients: third }, minutesLater(3))
+  assert.equal(evaluation.sent.length, 2, 'the other job knows nothing of the first')
+  assert.equal(await run(all, minutesLater(3)), null)
+  assert.equal(evaluation.sent.length, 2)
+})
+
 test('built at another time the same DSN lies elsewhere, so that neither overwrites the other', () => {
   const [one, other] = ['1', '2'].map((text) => contentReference('content', 'ID', Buffer.from(text)))
   assert.notEqual(one?.key, other?.key)
