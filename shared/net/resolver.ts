@@ -1,19 +1,21 @@
 /**
  * A stub resolver that learns whether DNSSEC vouches for an answer. It does not validate: it asks a resolver that
- * does, and believes its AD bit. So that resolver must validate, and the way to it must be trusted, as on the same
- * machine or in a network of one's own (RFC 4035 §4.9.3, RFC 7672 §2.1.1); a resolver that sets no AD bit is as
+ * does, and believes its AD bit. So that resolver must validate, and the way to it must be trusted: by TLS, on the
+ * same machine or in a network of one's own (RFC 4035 §4.9.3, RFC 7672 §2.1.1); a resolver that sets no AD bit is as
  * though no domain were signed.
  */
 import { randomInt } from 'node:crypto'
 import { getServers } from 'node:dns'
-import { type NameServerAddress, parseNameServer } from '../contract/name-server.ts'
+import { type NameServerAddress, parseNameServers } from '../contract/name-server.ts'
 import type { DnsAnswer, RecordOf, RecordType, Resolver } from './dns/answer.ts'
 import { encodeQuery, isAskable, type Question, type Reply, readReply } from './dns/message.ts'
+import { type ChannelOptions, TlsChannel } from './dns/tls-channel.ts'
 import { askByDatagram, askByStream, type TransportFailure } from './dns/transport.ts'
 
 export type { DnsAnswer, Exchange, RecordOf, RecordType, Resolver } from './dns/answer.ts'
 
 export interface Round {
+  /** A server that is asked by TLS is asked by nothing else. */
   by: 'Datagram' | 'Stream'
   /** Milliseconds that each server has for each question. */
   wait: number
@@ -30,11 +32,20 @@ const patience: readonly Round[] = [
 const mostAliases = 16
 
 /**
- * @param servers as `parseNameServer` reads them; none means those of the system
+ * @param servers as `parseNameServers` reads them; none means those of the system
+ * @param channel of connections by TLS
  * @throws Error naming the one that is no server's address
  */
-export function createResolver(servers: readonly string[], rounds: readonly Round[] = patience): Resolver {
-  const line = new Line((servers.length > 0 ? servers : getServers()).map(parseNameServer), rounds)
+export function createResolver(
+  servers: readonly string[],
+  rounds: readonly Round[] = patience,
+  channel: Partial<ChannelOptions> = {},
+): Resolver {
+  const addresses = parseNameServers(servers.length > 0 ? servers : getServers())
+  const line = new Line(
+    addresses.map((address) => serverAt(address, channel)),
+    rounds,
+  )
   return {
     async ask<K extends RecordType>(name: string, type: K, signal?: AbortSignal) {
       return (await resolve(line, { name, type }, signal ?? new AbortController().signal)) as DnsAnswer<
@@ -92,12 +103,23 @@ const failure = (code: string, bogus = false): Extract<Answer, { kind: 'Failed' 
 
 type Told = (Reply & { kind: 'Told' }) | Extract<Answer, { kind: 'Failed' }>
 
+interface Server {
+  address: NameServerAddress
+  /** Null: it is asked in the clear. */
+  channel: TlsChannel | null
+}
+
+function serverAt(address: NameServerAddress, options: Partial<ChannelOptions>): Server {
+  const { tlsName } = address
+  return { address, channel: tlsName === null ? null : new TlsChannel({ ...address, tlsName }, options) }
+}
+
 /** The servers in the order to ask them. */
 class Line {
-  #servers: readonly NameServerAddress[]
+  #servers: readonly Server[]
   readonly #rounds: readonly Round[]
 
-  constructor(servers: readonly NameServerAddress[], rounds: readonly Round[]) {
+  constructor(servers: readonly Server[], rounds: readonly Round[]) {
     this.#servers = servers
     this.#rounds = rounds
   }
@@ -124,7 +146,7 @@ class Line {
   }
 
   /** Those that were asked in vain are asked last from now on. */
-  #prefer(server: NameServerAddress): void {
+  #prefer(server: Server): void {
     if (this.#servers[0] === server) return
     const at = this.#servers.indexOf(server)
     this.#servers = [...this.#servers.slice(at), ...this.#servers.slice(0, at)]
@@ -133,7 +155,7 @@ class Line {
 
 /** `Failed`: the server's own answer. */
 async function askServer(
-  server: NameServerAddress,
+  server: Server,
   question: Question,
   round: Round,
   signal: AbortSignal,
@@ -185,7 +207,7 @@ type Spoken = (Reply & { kind: 'Told' }) | TransportFailure
 
 /** RFC 6891 §7: a server that knows nothing of EDNS is asked without. */
 async function askEitherWay(
-  server: NameServerAddress,
+  server: Server,
   question: Question,
   options: { checkingDisabled: boolean },
   round: Round,
@@ -201,23 +223,32 @@ const knowsNoEdns = new Set([1, 4, 16])
 
 /** By TCP where a datagram does not hold the answer, or something else than the answer keeps coming. */
 async function exchange(
-  server: NameServerAddress,
+  { address, channel }: Server,
   question: Question,
   options: { checkingDisabled: boolean; edns: boolean },
   { by, wait }: Round,
   signal: AbortSignal,
 ): Promise<Spoken> {
-  const id = randomInt(0x10000)
-  const query = encodeQuery(question, { ...options, id })
-  const read = (octets: Buffer): Spoken | null => {
-    const reply = readReply(octets, id, question)
-    if (reply === 'NotOurs') return null
-    return reply === 'Malformed' ? { kind: 'Unanswered', code: 'EBADRESP' } : { kind: 'Told', ...reply }
-  }
+  const queryOf = (id: number) => ({
+    query: encodeQuery(question, { ...options, id, padded: channel !== null }),
+    read: (octets: Buffer) => readAnswer(octets, id, question),
+  })
+  if (channel) return unlessTruncated(await channel.ask(queryOf, wait, signal))
+  const { query, read } = queryOf(randomInt(0x10000))
   if (by === 'Datagram') {
-    const told = await askByDatagram(server, query, read, wait, signal)
+    const told = await askByDatagram(address, query, read, wait, signal)
     if (told.kind === 'Told' ? !told.truncated : told.code === 'ETIMEOUT') return told
   }
-  const told = await askByStream(server, query, read, wait, signal)
-  return told.kind === 'Told' && told.truncated ? { kind: 'Unanswered', code: 'EBADRESP' } : told
+  return unlessTruncated(await askByStream(address, query, read, wait, signal))
 }
+
+/** @returns null for what answers something else */
+function readAnswer(octets: Buffer, id: number, question: Question): Spoken | null {
+  const reply = readReply(octets, id, question)
+  if (reply === 'NotOurs') return null
+  return reply === 'Malformed' ? { kind: 'Unanswered', code: 'EBADRESP' } : { kind: 'Told', ...reply }
+}
+
+/** A stream holds every answer. */
+const unlessTruncated = (told: Spoken): Spoken =>
+  told.kind === 'Told' && told.truncated ? { kind: 'Unanswered', code: 'EBADRESP' } : told

@@ -1,19 +1,25 @@
-/** A name server that answers as it is told, by UDP and TCP on one port, and that remembers every question. */
+/**
+ * A name server that answers as it is told, by UDP and TCP on one port, or by TLS, and that remembers every question,
+ * also those that come in the clear where TLS is spoken.
+ */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import packet from 'dns-packet'
 
 export interface Asked {
-  by: 'Datagram' | 'Stream'
+  by: 'Datagram' | 'Stream' | 'Tls'
   name: string
   type: string
   id: number
   flags: number
   /** Null without EDNS. */
   edns: { size: number; flags: number } | null
-  /** Of the client. */
+  /** Of the client, so that it tells one connection from another. */
   port: number
+  /** Octets of the query. */
+  length: number
 }
 
 export interface Answer {
@@ -49,22 +55,35 @@ export const soa: packet.Record = {
   data: { mname: 'ns', rname: 'ns', serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 1 },
 }
 
-export async function startNameServer(script: Script, ip = '127.0.0.1'): Promise<NameServer> {
+/** @param tls what it speaks TLS with; then a question in the clear is remembered and not answered */
+export async function startNameServer(
+  script: Script,
+  ip = '127.0.0.1',
+  tls?: TlsOptions & { name: string },
+): Promise<NameServer> {
   const asked: Asked[] = []
   const sockets = new Set<Socket>()
   const family = ip.includes(':') ? 'udp6' : 'udp4'
   const [udp, stranger] = [createSocket(family), createSocket(family)]
+  const answer = async (octets: Buffer, by: 'Stream' | 'Tls', socket: Socket): Promise<void> => {
+    const query = read(octets, by, socket.remotePort ?? 0)
+    asked.push(query)
+    if (tls && by === 'Stream') return
+    for (const part of await script(query, async () => {})) {
+      if (part === 'Close') socket.destroy()
+      else socket.write(Buffer.isBuffer(part) ? part : packet.streamEncode(replyTo(query, part)))
+    }
+  }
+  const ofTls = tls && listenByTls(tls, (octets, socket) => answer(octets, 'Tls', socket))
   const tcp = createServer((socket) => {
     sockets.add(socket)
     socket.on('error', () => {})
     socket.on('close', () => sockets.delete(socket))
-    socket.once('data', async (octets) => {
-      const query = read(octets.subarray(2), 'Stream', socket.remotePort ?? 0)
-      asked.push(query)
-      for (const part of await script(query, async () => {})) {
-        if (part === 'Close') return socket.destroy()
-        socket.write(Buffer.isBuffer(part) ? part : packet.streamEncode(replyTo(query, part)))
-      }
+    socket.once('data', (octets) => {
+      if (ofTls === undefined || octets[0] !== handshake) return answer(octets.subarray(2), 'Stream', socket)
+      socket.pause()
+      socket.unshift(octets)
+      ofTls.emit('connection', socket)
     })
   })
   await once(tcp.listen(0, ip), 'listening')
@@ -75,6 +94,7 @@ export async function startNameServer(script: Script, ip = '127.0.0.1'): Promise
   udp.on('message', async (octets, peer) => {
     const query = read(octets, 'Datagram', peer.port)
     asked.push(query)
+    if (tls) return
     const elsewhere = (answer: Answer) =>
       new Promise<void>((sent) =>
         stranger.send(packet.encode(replyTo(query, answer)), peer.port, peer.address, () => sent()),
@@ -83,8 +103,9 @@ export async function startNameServer(script: Script, ip = '127.0.0.1'): Promise
       if (part !== 'Close')
         udp.send(Buffer.isBuffer(part) ? part : packet.encode(replyTo(query, part)), peer.port, peer.address)
   })
+  const place = family === 'udp6' ? `[${ip}]:${port}` : `${ip}:${port}`
   return {
-    address: family === 'udp6' ? `[${ip}]:${port}` : `${ip}:${port}`,
+    address: tls ? `tls://${place}#${tls.name}` : place,
     asked,
     async stop() {
       for (const socket of sockets) socket.destroy()
@@ -93,6 +114,25 @@ export async function startNameServer(script: Script, ip = '127.0.0.1'): Promise
       await new Promise((closed) => tcp.close(closed))
     },
   }
+}
+
+/** The first octet of what a client of TLS sends. */
+const handshake = 22
+
+/** A server that is given its connections. */
+function listenByTls(tls: TlsOptions, ask: (octets: Buffer, socket: Socket) => void): Server {
+  return createTlsServer(tls, (socket) => {
+    let rest = Buffer.alloc(0)
+    socket.on('error', () => {})
+    socket.on('data', (octets: Buffer) => {
+      rest = Buffer.concat([rest, octets])
+      while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
+        const end = 2 + rest.readUInt16BE(0)
+        ask(rest.subarray(2, end), socket)
+        rest = rest.subarray(end)
+      }
+    })
+  }).on('tlsClientError', () => {})
 }
 
 function read(octets: Buffer, by: Asked['by'], port: number): Asked {
@@ -107,6 +147,7 @@ function read(octets: Buffer, by: Asked['by'], port: number): Asked {
     flags,
     edns: edns ? { size: edns.udpPayloadSize ?? 0, flags: edns.flags ?? 0 } : null,
     port,
+    length: octets.length,
   }
 }
 

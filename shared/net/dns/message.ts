@@ -20,26 +20,39 @@ export interface QueryOptions {
   checkingDisabled: boolean
   /** Without EDNS for servers that know nothing of it. */
   edns: boolean
+  /** Whether its length is to tell nothing of the name, which encryption alone does not hide. */
+  padded: boolean
 }
 
 /** Octets of a datagram that no network on the way has to cut. */
 const payloadSize = 1232
 
+/** RFC 8467 §4.1: octets of which a query's length is a multiple. */
+const paddingBlock = 128
+const padding = 12
+
 /**
  * AD asks for the resolver's verdict (RFC 6840 §5.7), DO for DNSSEC at all (RFC 4035 §4.9.1).
  * @param question with a name that `isAskable`
  */
-export function encodeQuery({ name, type }: Question, { id, checkingDisabled, edns }: QueryOptions): Buffer {
-  return packet.encode({
-    type: 'query',
-    id,
-    flags:
-      packet.RECURSION_DESIRED | packet.AUTHENTIC_DATA | (checkingDisabled ? packet.CHECKING_DISABLED : 0),
-    questions: [{ name, type }],
-    additionals: edns
-      ? [{ type: 'OPT', name: '.', udpPayloadSize: payloadSize, flags: packet.DNSSEC_OK }]
-      : [],
-  })
+export function encodeQuery(
+  { name, type }: Question,
+  { id, checkingDisabled, edns, padded }: QueryOptions,
+): Buffer {
+  const encode = (options: { code: number; data: Buffer }[]) =>
+    packet.encode({
+      type: 'query',
+      id,
+      flags:
+        packet.RECURSION_DESIRED | packet.AUTHENTIC_DATA | (checkingDisabled ? packet.CHECKING_DISABLED : 0),
+      questions: [{ name, type }],
+      additionals: edns
+        ? [{ type: 'OPT', name: '.', udpPayloadSize: payloadSize, flags: packet.DNSSEC_OK, options }]
+        : [],
+    })
+  if (!padded) return encode([])
+  const { length } = encode([{ code: padding, data: Buffer.alloc(0) }])
+  return encode([{ code: padding, data: Buffer.alloc(-length & (paddingBlock - 1)) }])
 }
 
 /** RFC 1035 §2.3.4: labels of 1–63 octets, 253 characters in all; letters, digits and signs that can be seen. */

@@ -1,5 +1,5 @@
 /**
- * One question to one name server. The attack: whoever cannot see the question guesses port and identifier and
+ * One question to one name server in the clear. The attack: whoever cannot see the question guesses port and identifier and
  * answers first. The defence: each question has a socket of its own on a port that the system draws, bound to the
  * server's address, so that the system drops what comes from elsewhere; too many wrong guesses, and the question is
  * asked by TCP. The limit: whoever is on the way.
@@ -7,6 +7,7 @@
 import { createSocket } from 'node:dgram'
 import { connect, isIPv6 } from 'node:net'
 import type { NameServerAddress } from '../../contract/name-server.ts'
+import { Frames, frame } from './frames.ts'
 
 /** `code` of the system, or `ETIMEOUT`, `EBADRESP`. */
 export interface TransportFailure {
@@ -64,30 +65,23 @@ export function askByStream<T>(
     wait,
     signal,
     (end) => {
-      const length = Buffer.alloc(2)
-      length.writeUInt16BE(query.length)
-      const parts: Buffer[] = []
-      let received = 0
+      const frames = new Frames()
       socket.on('error', (error) => end(failed(error)))
       socket.on('close', () => end({ kind: 'Unanswered', code: 'ECONNRESET' }))
       socket.on('data', (octets) => {
-        parts.push(octets)
-        received += octets.length
-        if (received < 2) return
-        const whole = Buffer.concat(parts)
-        if (received >= 2 + whole.readUInt16BE(0))
-          end(read(whole.subarray(2, 2 + whole.readUInt16BE(0))) ?? { kind: 'Unanswered', code: 'EBADRESP' })
+        const [message] = frames.take(octets)
+        if (message) end(read(message) ?? { kind: 'Unanswered', code: 'EBADRESP' })
       })
-      socket.write(Buffer.concat([length, query]))
+      socket.write(frame(query))
     },
     () => socket.destroy(),
   )
 }
 
-type End<T> = (result: T | TransportFailure) => void
+export type End<T> = (result: T | TransportFailure) => void
 
 /** The first end counts; whatever it is, what was opened is closed. */
-function settle<T>(
+export function settle<T>(
   wait: number,
   signal: AbortSignal,
   begin: (end: End<T>, isOpen: () => boolean) => void,
@@ -111,7 +105,7 @@ function settle<T>(
   })
 }
 
-const failed = (error: Error): TransportFailure => ({
+export const failed = (error: Error): TransportFailure => ({
   kind: 'Unanswered',
   code: (error as NodeJS.ErrnoException).code ?? 'UNKNOWN',
 })

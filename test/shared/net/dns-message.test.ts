@@ -154,7 +154,7 @@ describe('the address of a name server', () => {
     ['fe80::1%eth0', 'fe80::1%eth0', 53],
   ]
   for (const [text, ip, port] of rows) {
-    it(`is read from ${text}`, () => assert.deepEqual(parseNameServer(text), { ip, port }))
+    it(`is read from ${text}`, () => assert.deepEqual(parseNameServer(text), { ip, port, tlsName: null }))
   }
   for (const text of [
     '',
