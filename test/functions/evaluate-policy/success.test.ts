@@ -39,7 +39,7 @@ function unit() {
       minutesLater(0.5),
       dependencies,
     )
-  return { ...queues, run }
+  return { ...queues, run, dependencies }
 }
 
 let serial = 0
@@ -154,6 +154,23 @@ describe('a failed DSN brings the whole message back', () => {
         [['failed', 2, returns]],
       )
     })
+
+  test('also when whoever decided that died before it was passed on', async () => {
+    const { bounce, dependencies } = unit()
+    const job = {
+      message: { ...full, id: nextId() },
+      recipients: [recipient({ address: 'a@x.example', lastAttempt: refused })],
+      notBefore: null,
+    }
+    const run = () => evaluateJob(job, snapshot({}), minutesLater(1), dependencies)
+    bounce.failOnce()
+    await assert.rejects(run(), /the queue is away/)
+    await run()
+    assert.deepEqual(
+      bounce.sent.map(({ job: { kind, returnsContent } }) => [kind, returnsContent]),
+      [['failed', true]],
+    )
+  })
 
   test('and a delayed one never', () => {
     const waiting = recipient({ address: 'a@x.example', lastAttempt: attempt() })
