@@ -1,6 +1,6 @@
 /** The settings of a deployment: the `mailflow` object of cdk.json's context, parsed once. */
 import { z } from 'zod'
-import { parseNameServer } from '../shared/contract/name-server.ts'
+import { parseNameServer, parseNameServers } from '../shared/contract/name-server.ts'
 
 /** Content must outlive the longest that its job can lie on a queue or dead-letter queue. */
 const queueRetentionDays = 14
@@ -61,13 +61,20 @@ const Ingress = z.strictObject({
   drainSeconds: z.int().min(1).max(115).default(100),
 })
 
-const NameServer = z.string().superRefine((value, context) => {
+/** Each, and then all of them together. */
+const NameServers = z
+  .array(z.string().superRefine((value, context) => asIssue(() => parseNameServer(value), context)))
+  .superRefine((values, context) => {
+    if (context.issues.length === 0) asIssue(() => parseNameServers(values), context)
+  })
+
+function asIssue(parse: () => unknown, context: z.RefinementCtx): void {
   try {
-    parseNameServer(value)
+    parse()
   } catch (error) {
     context.addIssue({ code: 'custom', message: (error as Error).message })
   }
-})
+}
 
 const Jwt = z.strictObject({
   issuer: z.url({ protocol: /^https$/ }),
@@ -140,11 +147,15 @@ export const Config = z
     /** Where alarms and notices are mailed; it should not be a mailbox behind this deployment. */
     alarmEmail: z.email().optional(),
     /**
-     * `address[:port]` or `[IPv6 address]:port` of resolvers other than the VPC's or Lambda's own. DANE needs one that
-     * validates DNSSEC and sets the AD bit, by a path that nobody else is on: what it says of signatures is believed.
-     * Amazon's resolver of a VPC sets no AD bit, so that with it no domain counts as signed.
+     * Resolvers other than the VPC's or Lambda's own. DANE needs one that validates DNSSEC and sets the AD bit, by a way
+     * on which nobody can change what it says: it is believed. Amazon's resolver of a VPC sets no AD bit, so that with
+     * it no domain counts as signed.
+     *
+     * `tls://address[:port]#name` is asked by TLS, and `name` is what its certificate must be for: good for a resolver
+     * on the internet, such as `tls://9.9.9.9#dns.quad9.net`. `address[:port]` or `[IPv6 address]:port` is asked in the
+     * clear: good for one in the VPC. No list has both kinds.
      */
-    dnsServers: z.array(NameServer).default([]),
+    dnsServers: NameServers.default([]),
     /** Loopback or private networks, as CIDR, that a partner's MX may point into. */
     privateMxNetworks: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
     ingress: Ingress.prefault({}),

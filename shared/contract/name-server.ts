@@ -56,7 +56,7 @@ function parseTls(text: string): NameServerAddress {
   const wrong = (why: string) =>
     new Error(`"${text}" is not the address of a name server by TLS, tls://address[:port]#name: ${why}`)
   const [, bracketed, plain, port, tlsName] =
-    /^tls:\/\/(?:\[([^\]]*)\]|([^:#]*))(?::(\d{1,5}))?(?:#(.*))?$/.exec(text) ?? []
+    /^tls:\/\/(?:\[([^\]]*)\]|([^:#]*))(?::(\d{1,5}))?(?:#(.*))?$/i.exec(text) ?? []
   const server = place(bracketed, plain, port ?? tlsPort)
   if (server === null) throw wrong('an address with a port is needed, IPv6 in brackets')
   if (!tlsName) throw wrong('the name in its certificate is needed, since any server has some certificate')

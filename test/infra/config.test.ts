@@ -59,7 +59,17 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
   [
     'a name server by its name',
     { dnsServers: ['dns.example'] },
-    /mailflow\.dnsServers\.0: "dns\.example" is not/,
+    /context: mailflow\.dnsServers\.0: "dns\.example" is not [^"]*$/,
+  ],
+  [
+    'a name server by TLS without a name',
+    { dnsServers: ['tls://192.0.2.1'] },
+    /mailflow\.dnsServers\.0: "tls:\/\/192\.0\.2\.1" is not .*: the name in its certificate is needed/,
+  ],
+  [
+    'a name server by TLS beside one in the clear',
+    { dnsServers: ['192.0.2.2', 'tls://192.0.2.1#dns.example'] },
+    /context: mailflow\.dnsServers: "tls:\/\/192\.0\.2\.1#dns\.example" is asked by TLS and "192\.0\.2\.2" is not/,
   ],
 ]
 

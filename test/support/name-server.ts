@@ -45,6 +45,10 @@ export interface NameServer {
   /** As a deployment writes it. */
   address: string
   asked: Asked[]
+  /** Ends when no client is connected any more. */
+  idle(): Promise<void>
+  /** Closes all connections, and ends when they are. */
+  hangUp(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -103,10 +107,18 @@ export async function startNameServer(
       if (part !== 'Close')
         udp.send(Buffer.isBuffer(part) ? part : packet.encode(replyTo(query, part)), peer.port, peer.address)
   })
+  const idle = async () => {
+    for (const socket of sockets) if (!socket.closed) await once(socket, 'close')
+  }
   const place = family === 'udp6' ? `[${ip}]:${port}` : `${ip}:${port}`
   return {
     address: tls ? `tls://${place}#${tls.name}` : place,
     asked,
+    idle,
+    async hangUp() {
+      for (const socket of sockets) socket.destroy()
+      await idle()
+    },
     async stop() {
       for (const socket of sockets) socket.destroy()
       udp.close()

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import packet from 'dns-packet'
 import fc from 'fast-check'
 import ipaddr from 'ipaddr.js'
-import { parseNameServer } from '../../../shared/contract/name-server.ts'
+import { parseNameServer, parseNameServers } from '../../../shared/contract/name-server.ts'
 import { type Question, readReply } from '../../../shared/net/dns/message.ts'
 
 const name = 'mx.partner.example'
@@ -169,5 +169,75 @@ describe('the address of a name server', () => {
   ]) {
     it(`is not "${text}"`, () =>
       assert.throws(() => parseNameServer(text), /is not the address of a name server/))
+  }
+
+  const byTls: [string, string, number, string][] = [
+    ['tls://192.0.2.1#dns.example', '192.0.2.1', 853, 'dns.example'],
+    ['tls://192.0.2.1:8853#DNS.Example', '192.0.2.1', 8853, 'dns.example'],
+    ['tls://[2001:db8::1]#dns.example', '2001:db8::1', 853, 'dns.example'],
+    ['TLS://[::1]:5353#xn--dns-5qa.example', '::1', 5353, 'xn--dns-5qa.example'],
+    ['tls://192.0.2.1#resolver', '192.0.2.1', 853, 'resolver'],
+  ]
+  for (const [text, ip, port, tlsName] of byTls) {
+    it(`is read from ${text}`, () => assert.deepEqual(parseNameServer(text), { ip, port, tlsName }))
+  }
+
+  const address = /: an address with a port is needed, IPv6 in brackets$/
+  const nameless = /: the name in its certificate is needed/
+  const noName = /is not a host name$/
+  const wrong: [string, RegExp][] = [
+    ['tls:192.0.2.1#dns.example', address],
+    ['tls://', address],
+    ['tls://dns.example', address],
+    ['tls://dns.example#dns.example', address],
+    ['tls://2001:db8::1#dns.example', address],
+    ['tls://[192.0.2.1]#dns.example', address],
+    ['tls://192.0.2.1:0#dns.example', address],
+    ['tls://192.0.2.1:65536#dns.example', address],
+    ['tls://192.0.2.1/#dns.example', address],
+    ['tls://192.0.2.1', nameless],
+    ['tls://192.0.2.1#', nameless],
+    ['tls://[2001:db8::1]:853', nameless],
+    ['tls://192.0.2.1#192.0.2.1', noName],
+    ['tls://192.0.2.1#2001:db8::1', noName],
+    ['tls://192.0.2.1#dns example', noName],
+    ['tls://192.0.2.1#*.example', noName],
+    ['tls://192.0.2.1#dns.example.', noName],
+    ['tls://192.0.2.1#dns.example#other', noName],
+    ['tls://192.0.2.1#dns..example', noName],
+    ['tls://192.0.2.1#dns.ex\u00e4mple', noName],
+    [`tls://192.0.2.1#${'a.'.repeat(127)}`, noName],
+  ]
+  for (const [text, why] of wrong) {
+    it(`is not "${text.slice(0, 60)}"`, () =>
+      assert.throws(
+        () => parseNameServer(text),
+        ({ message }: Error) => message.startsWith(`"${text}" is not the address`) && why.test(message),
+      ))
+  }
+})
+
+describe('the addresses of name servers', () => {
+  const [tls, other, clear] = ['tls://192.0.2.1#dns.example', 'tls://192.0.2.2#dns.example', '192.0.2.3']
+
+  it('are all in the clear or all by TLS', () => {
+    assert.deepEqual(
+      parseNameServers([tls, other]).map(({ ip }) => ip),
+      ['192.0.2.1', '192.0.2.2'],
+    )
+    assert.equal(parseNameServers([clear, '192.0.2.4']).length, 2)
+    assert.deepEqual(parseNameServers([]), [])
+  })
+
+  for (const mixed of [
+    [tls, clear],
+    [clear, other, tls],
+    [tls, other, clear],
+  ]) {
+    it(`are not ${mixed.join(' and ')}`, () =>
+      assert.throws(
+        () => parseNameServers(mixed),
+        /^Error: "tls:\S+" is asked by TLS and "192\.0\.2\.3" is not: /,
+      ))
   }
 })

@@ -1,0 +1,491 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { subscribe } from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { TLSSocket, type TlsOptions } from 'node:tls'
+import { promisify } from 'node:util'
+import packet from 'dns-packet'
+import type { ChannelOptions } from '../../../shared/net/dns/tls-channel.ts'
+import { createResolver, type Round } from '../../../shared/net/resolver.ts'
+import {
+  type Answer,
+  type Asked,
+  type NameServer,
+  type Script,
+  startNameServer,
+} from '../../support/name-server.ts'
+import { createPki, daysFromNow, type Identity, type Pki, selfSigned } from '../../support/pki.ts'
+import { trust } from '../../support/policy-host.ts'
+
+const name = 'mx.partner.example'
+const own = 'dns.resolver.example'
+const { AUTHENTIC_DATA, RECURSION_AVAILABLE, TRUNCATED_RESPONSE } = packet
+const proven = AUTHENTIC_DATA | RECURSION_AVAILABLE
+
+/** Where nothing is to be waited out. */
+const patient: Round[] = [{ by: 'Datagram', wait: 10_000 }]
+/** A handshake takes some of it. */
+const short: Round[] = [{ by: 'Datagram', wait: 400 }]
+
+/** Sockets by which this process could have asked in the clear. */
+const clearSockets: string[] = []
+let pki: Pki
+let good: Identity
+
+before(async () => {
+  pki = await createPki()
+  trust(pki.ca)
+  good = await pki.issue({ names: [own] })
+  subscribe('udp.socket', () => clearSockets.push('udp'))
+  subscribe('net.client.socket', (told) => {
+    if (!((told as { socket: Socket }).socket instanceof TLSSocket)) clearSockets.push('tcp')
+  })
+})
+
+const stops: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop()
+  clearSockets.length = 0
+})
+
+async function serve(script: Script, tls: TlsOptions = good, ip?: string): Promise<NameServer> {
+  const server = await startNameServer(script, ip, { ...tls, name: own })
+  stops.push(server.stop)
+  clearSockets.length = 0
+  return server
+}
+
+const a = (owner: string, data = '192.0.2.1'): packet.Record => ({ name: owner, type: 'A', ttl: 60, data })
+const of = ({ name: asked }: Asked): Answer => ({ answers: [a(asked)], flags: proven })
+const answering: Script = (asked) => [of(asked)]
+const found = (owner = name, secure = true) => ({
+  kind: 'Found',
+  records: ['192.0.2.1'],
+  secure,
+  name: owner,
+})
+const failed = (code: string, bogus = false) => ({ kind: 'Failed', code, bogus })
+
+const ask = ({ address }: { address: string }, rounds = patient, channel: Partial<ChannelOptions> = {}) =>
+  createResolver([address], rounds, channel).ask(name, 'A')
+
+const connections = ({ asked }: NameServer) => [...new Set(asked.map(({ port }) => port))].length
+const ways = ({ asked }: NameServer) => asked.map(({ by }) => by)
+
+describe('a name server that is asked by TLS', () => {
+  it('is asked by nothing else, and believed when it says that an answer is proven', async () => {
+    const server = await serve(answering)
+    assert.deepEqual(await ask(server), found())
+    assert.deepEqual(ways(server), ['Tls'])
+    assert.deepEqual(clearSockets, [])
+  })
+
+  it('says of an answer that it is not proven', async () => {
+    assert.deepEqual(await ask(await serve(() => [{ answers: [a(name)] }])), found(name, false))
+  })
+
+  it('says what is bogus', async () => {
+    assert.deepEqual(await ask(await serve(() => [{ rcode: 2, error: 6 }])), failed('ESERVFAIL', true))
+  })
+
+  it('has an IPv6 address', async () => {
+    assert.deepEqual(await ask(await serve(answering, good, '::1')), found())
+  })
+
+  it('speaks TLS 1.2', async () => {
+    assert.deepEqual(await ask(await serve(answering, { ...good, maxVersion: 'TLSv1.2' })), found())
+  })
+
+  it('has a certificate of the name in other letter case, by a wildcard, from an authority below', async () => {
+    const below = await pki.subordinate('Below')
+    for (const names of [['DNS.Resolver.Example'], ['other.example', '*.resolver.example']])
+      assert.deepEqual(await ask(await serve(answering, await below.issue({ names }))), found(), names.join())
+  })
+
+  it('gets questions of one length, whatever the name', async () => {
+    const server = await serve(answering)
+    const resolver = createResolver([server.address], patient)
+    const names = ['a.example', 'somewhat-longer.partner.example', `${'a'.repeat(30)}.partner.example`]
+    await Promise.all(names.map((each) => resolver.ask(each, 'A')))
+    assert.deepEqual([...new Set(server.asked.map(({ length }) => length))], [128])
+    await resolver.ask(`${'a'.repeat(63)}.${'b'.repeat(63)}.example`, 'A')
+    assert.equal(server.asked.at(-1)?.length, 256)
+  })
+
+  it('answers at any length', async () => {
+    const long = Array.from({ length: 1_800 }, (_, n) => `192.0.${n >> 8}.${n & 255}`)
+    const server = await serve(() => [{ answers: long.map((ip) => a(name, ip)), flags: proven }])
+    assert.deepEqual(await ask(server), { ...found(), records: long })
+  })
+
+  it('has nothing more to say than what it cut', async () => {
+    const server = await serve(() => [
+      { flags: RECURSION_AVAILABLE | TRUNCATED_RESPONSE, answers: [a(name)] },
+    ])
+    assert.deepEqual(await ask(server), failed('EBADRESP'))
+    assert.deepEqual(clearSockets, [])
+  })
+
+  it('that knows no EDNS is asked without', async () => {
+    const server = await serve((asked) => [asked.edns ? { rcode: 1 } : of(asked)])
+    assert.deepEqual(await ask(server), found())
+    assert.equal(connections(server), 1)
+  })
+})
+
+describe('a name server that may be another', () => {
+  const rows: [string, () => Promise<TlsOptions>, string][] = [
+    ['has another name', () => pki.issue({ names: ['dns.other.example'] }), 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    [
+      'has the name as common name only',
+      () => pki.issue({ names: [], commonName: own }),
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+    ],
+    [
+      'has a name below it',
+      () => pki.issue({ names: [`a.${own}`, `*.${own}`] }),
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+    ],
+    [
+      'has a certificate of its own making',
+      () => selfSigned({ names: [own] }),
+      'DEPTH_ZERO_SELF_SIGNED_CERT',
+    ],
+    [
+      'has a certificate that nobody trusts',
+      async () => (await createPki('Another CA')).issue({ names: [own] }),
+      'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    ],
+    [
+      'has an expired certificate',
+      () => pki.issue({ names: [own], notBefore: daysFromNow(-9), notAfter: daysFromNow(-1) }),
+      'CERT_HAS_EXPIRED',
+    ],
+    [
+      'has a certificate for mail',
+      () => pki.issue({ names: [own], purposes: ['emailProtection'] }),
+      'INVALID_PURPOSE',
+    ],
+    [
+      'speaks an old version only',
+      async () => ({ ...good, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }),
+      'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
+    ],
+  ]
+  for (const [what, tls, code] of rows) {
+    it(`because it ${what} hears no question, by no way`, async () => {
+      const server = await serve(answering, await tls())
+      assert.deepEqual(await ask(server, [...patient, { by: 'Stream', wait: 10_000 }]), failed(code))
+      assert.deepEqual(server.asked, [])
+      assert.deepEqual(clearSockets, [])
+    })
+  }
+
+  it('does not keep us from the next', async () => {
+    const [wrong, well] = [await serve(answering, await selfSigned({ names: [own] })), await serve(answering)]
+    const resolver = createResolver([wrong.address, well.address], patient)
+    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.deepEqual([wrong.asked.length, well.asked.length], [0, 1])
+  })
+})
+
+/** What is no name server by TLS. */
+async function bare(onConnection: (socket: Socket, nth: number) => void): Promise<{
+  address: string
+  connections: () => number
+}> {
+  let count = 0
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    onConnection(socket, count)
+    count += 1
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  stops.push(async () => {
+    for (const socket of sockets) socket.destroy()
+    await new Promise((closed) => server.close(closed))
+  })
+  const { port } = server.address() as AddressInfo
+  return { address: `tls://127.0.0.1:${port}#${own}`, connections: () => count }
+}
+
+describe('a handshake', () => {
+  it('with nobody is told at once', async () => {
+    const server = await serve(answering)
+    await stops.pop()?.()
+    assert.deepEqual(await ask(server), failed('ECONNREFUSED'))
+    assert.deepEqual(clearSockets, [])
+  })
+
+  it('along no way is told', async () => {
+    const brief: Round[] = [{ by: 'Datagram', wait: 100 }]
+    assert.equal((await ask({ address: `tls://[fe80::1%nowhere]#${own}` }, brief)).kind, 'Failed')
+  })
+
+  it('with a server that speaks in the clear fails', async () => {
+    const server = await bare((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    const answer = await ask(server)
+    assert.deepEqual(answer, failed('ERR_SSL_WRONG_VERSION_NUMBER'))
+    assert.deepEqual(clearSockets, [])
+  })
+
+  it('that is met with silence takes the time of the question, each time on a new connection', async () => {
+    const server = await bare(() => {})
+    const rounds: Round[] = [
+      { by: 'Datagram', wait: 200 },
+      { by: 'Stream', wait: 200 },
+    ]
+    assert.deepEqual(await ask(server, rounds, { doubt: 50 }), failed('ETIMEOUT'))
+    assert.equal(server.connections(), 2)
+    assert.deepEqual(clearSockets, [])
+  })
+
+  it('that is broken off fails, and is not tried again at once', async () => {
+    const server = await bare((socket) => socket.once('data', () => socket.destroy()))
+    assert.deepEqual(await ask(server), failed('ECONNRESET'))
+    assert.equal(server.connections(), 1)
+  })
+
+  it('is made once for questions that come together', async () => {
+    const server = await serve(answering)
+    const resolver = createResolver([server.address], patient)
+    await Promise.all(Array.from({ length: 20 }, (_, n) => resolver.ask(`${n}.example`, 'A')))
+    assert.deepEqual([server.asked.length, connections(server)], [20, 1])
+  })
+
+  it('is not waited for when the signal comes', async () => {
+    const abort = new AbortController()
+    const server = await bare(() => abort.abort())
+    const resolver = createResolver([server.address], [{ by: 'Datagram', wait: 60_000 }])
+    assert.deepEqual(await resolver.ask(name, 'A', abort.signal), failed('ETIMEOUT'))
+  })
+})
+
+/** Holds answers back until so many questions are there. */
+function together(count: number, order: (asked: Asked[]) => Asked[]): Script {
+  const held: Asked[] = []
+  return (asked) => {
+    held.push(asked)
+    return held.length < count
+      ? []
+      : order(held).map((each) => ({ ...of(each), id: each.id, ...questionOf(each) }))
+  }
+}
+
+const questionOf = ({ name: asked, type }: Asked) => ({ questions: [{ name: asked, type }] })
+
+describe('questions on one connection', () => {
+  it('have their own answers, in whatever order these come', async () => {
+    const names = Array.from({ length: 50 }, (_, n) => `${n}.example`)
+    const server = await serve(together(50, (all) => all.toReversed()))
+    const resolver = createResolver([server.address], patient)
+    const answers = await Promise.all(names.map((each) => resolver.ask(each, 'A')))
+    assert.deepEqual(
+      answers,
+      names.map((each) => found(each)),
+    )
+    assert.equal(new Set(server.asked.map(({ id }) => id)).size, 50)
+    assert.equal(connections(server), 1)
+  })
+
+  it('do not wait for one that is not answered', async () => {
+    const server = await serve((asked) => (asked.name === 'slow.example' ? [] : [of(asked)]))
+    const resolver = createResolver([server.address], [{ by: 'Datagram', wait: 1_000 }], { doubt: 600 })
+    const slow = resolver.ask('slow.example', 'A')
+    for (let n = 0; n < 5; n += 1)
+      assert.deepEqual(await resolver.ask(`${n}.example`, 'A'), found(`${n}.example`))
+    assert.deepEqual(await slow, failed('ETIMEOUT'))
+    // What others were told shows that the server is there.
+    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.equal(connections(server), 1)
+  })
+
+  it('are not answered by what comes too late for another', async () => {
+    let late: Asked | undefined
+    const server = await serve((asked) => {
+      if (asked.name === 'late.example') {
+        late = asked
+        return []
+      }
+      assert.ok(late)
+      const { id } = late
+      return [{ answers: [a('late.example', '203.0.113.6')], id, ...questionOf(late) }, of(asked)]
+    })
+    const resolver = createResolver([server.address], short, { doubt: 5_000 })
+    assert.deepEqual(await resolver.ask('late.example', 'A'), failed('ETIMEOUT'))
+    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.equal(connections(server), 1)
+  })
+
+  it('have no answer in what answers something else', async () => {
+    const server = await serve((asked) => [
+      { answers: [a('x.example', '203.0.113.6')], questions: [{ name: 'x.example', type: 'A' }] },
+      of(asked),
+    ])
+    assert.deepEqual(await ask(server), failed('EBADRESP'))
+  })
+
+  it('are answered past what nobody asked', async () => {
+    const server = await serve((asked) => [
+      { ...of(asked), id: asked.id ^ 1 },
+      Buffer.from([0, 0]),
+      Buffer.from([0, 1, 7]),
+      of(asked),
+    ])
+    assert.deepEqual(await ask(server), found())
+  })
+
+  it('come in pieces', async () => {
+    const server = await serve(async (asked) => {
+      const whole = packet.streamEncode({
+        type: 'response',
+        id: asked.id,
+        flags: proven,
+        ...questionOf(asked),
+        answers: [a(name)],
+        authorities: [],
+      })
+      return [...whole].map((octet) => Buffer.from([octet]))
+    })
+    assert.deepEqual(await ask(server), found())
+  })
+})
+
+describe('a connection', () => {
+  it('on which too much comes that nobody asked is given up, and the question with it after another', async () => {
+    const server = await serve(({ id }) =>
+      Array.from({ length: 200 }, (_, n) => ({ id: id ^ (n + 1), answers: [] })),
+    )
+    assert.deepEqual(await ask(server), failed('EBADRESP'))
+    assert.equal(connections(server), 2)
+  })
+
+  it('on which a message never ends is given up when the time is over', async () => {
+    const server = await serve(() => [Buffer.from([255, 255, 1, 2, 3])])
+    assert.deepEqual(await ask(server, short, { doubt: 50 }), failed('ETIMEOUT'))
+  })
+
+  it('that is reset in the middle is made again, and the question asked again', async () => {
+    let times = 0
+    const server = await serve((asked) => {
+      times += 1
+      return times === 1 ? [Buffer.from([0, 100, 1, 2, 3]), 'Close'] : [of(asked)]
+    })
+    assert.deepEqual(await ask(server), found())
+    assert.equal(connections(server), 2)
+  })
+
+  it('that is reset each time is made again once', async () => {
+    const server = await serve(() => ['Close'])
+    assert.deepEqual(await ask(server), failed('ECONNRESET'))
+    assert.equal(connections(server), 2)
+    assert.deepEqual(clearSockets, [])
+  })
+
+  it('that ends after each answer is made again for each question that has none yet', async () => {
+    const server = await serve((asked) => [of(asked), 'Close'])
+    const resolver = createResolver([server.address], patient)
+    const names = Array.from({ length: 6 }, (_, n) => `${n}.example`)
+    const answers = await Promise.all(names.map((each) => resolver.ask(each, 'A')))
+    assert.deepEqual(
+      answers,
+      names.map((each) => found(each)),
+    )
+  })
+
+  it('is used again while it is not idle for too long', async () => {
+    const server = await serve(answering)
+    const resolver = createResolver([server.address], patient)
+    for (let n = 0; n < 5; n += 1) assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.equal(connections(server), 1)
+  })
+
+  it('is closed when nobody asks', { timeout: 5_000 }, async () => {
+    const server = await serve(answering)
+    const resolver = createResolver([server.address], patient, { idle: 50 })
+    await resolver.ask(name, 'A')
+    await server.idle()
+    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.equal(connections(server), 2)
+  })
+
+  it('that was idle while the process was frozen is not used again', async () => {
+    let clock = 1_000_000
+    const server = await serve(answering)
+    const resolver = createResolver([server.address], patient, { now: () => clock })
+    await resolver.ask(name, 'A')
+    clock += 4_999
+    await resolver.ask(name, 'A')
+    assert.equal(connections(server), 1)
+    clock += 5_000
+    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.equal(connections(server), 2)
+    clock -= 1
+    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.equal(connections(server), 3)
+  })
+
+  it('that is dead and does not know it costs a moment, not the time of the question', async () => {
+    const first = new Set<number>()
+    let dead = false
+    const server = await serve((asked) => {
+      if (!dead) first.add(asked.port)
+      return first.has(asked.port) && dead ? [] : [of(asked)]
+    })
+    const resolver = createResolver([server.address], [{ by: 'Datagram', wait: 60_000 }], { doubt: 50 })
+    await resolver.ask(name, 'A')
+    dead = true
+    const names = ['a.example', 'b.example', 'c.example']
+    assert.deepEqual(
+      await Promise.all(names.map((each) => resolver.ask(each, 'A'))),
+      names.map((each) => found(each)),
+    )
+    assert.equal(connections(server), 2)
+  })
+
+  it('that the server closed meanwhile costs nothing', async () => {
+    const server = await serve(answering)
+    const resolver = createResolver([server.address], patient)
+    await resolver.ask(name, 'A')
+    await server.hangUp()
+    assert.deepEqual(await resolver.ask(name, 'A'), found())
+  })
+
+  it('that leaves many questions unanswered is given up', async () => {
+    const server = await serve((asked) => (asked.name.startsWith('lost') ? [] : [of(asked)]))
+    const resolver = createResolver([server.address], short, { doubt: 60_000 })
+    await resolver.ask(name, 'A')
+    await Promise.all(Array.from({ length: 65 }, (_, n) => resolver.ask(`lost${n}.example`, 'A')))
+    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.equal(connections(server), 2)
+  })
+})
+
+describe('a process of its own', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mailflow-dns-'))
+  after(() => rmSync(folder, { recursive: true }))
+  const script = (address: string) => `
+    import { createResolver } from ${JSON.stringify(new URL('../../../shared/net/resolver.ts', import.meta.url).href)}
+    const resolver = createResolver([${JSON.stringify(address)}], undefined, { idle: 600_000 })
+    console.log(JSON.stringify(await resolver.ask(${JSON.stringify(name)}, 'A')))`
+
+  it('trusts the authorities in NODE_EXTRA_CA_CERTS, and ends in spite of an open connection', async () => {
+    const server = await serve(answering)
+    const file = join(folder, 'ca.pem')
+    writeFileSync(file, pki.ca)
+    const run = (env: Record<string, string>) =>
+      promisify(execFile)(process.execPath, ['--input-type=module', '-e', script(server.address)], {
+        env: { ...process.env, ...env },
+        timeout: 20_000,
+      })
+    assert.deepEqual(JSON.parse((await run({ NODE_EXTRA_CA_CERTS: file })).stdout), found())
+    assert.deepEqual(JSON.parse((await run({})).stdout), failed('SELF_SIGNED_CERT_IN_CHAIN'))
+  })
+})
