@@ -14,6 +14,7 @@ import { defaultTimeouts } from '../../shared/net/smtp-session.ts'
 import { noMtaSts } from '../../shared/policy/transport-security.ts'
 import { message, recipient } from '../support/fixtures.ts'
 import { createPki, daysFromNow, type Identity } from '../support/pki.ts'
+import { trust } from '../support/policy-host.ts'
 import { type Partner, type PartnerOptions, startPartner } from '../support/smtp-partner.ts'
 import { brokenZone, type NameServers, signedZone, startNameServers, unsignedZone } from './signed-zone.ts'
 import { missing } from './support.ts'
@@ -45,7 +46,14 @@ before(
       expired: await issue({ names: [], notBefore: daysFromNow(-9), notAfter: daysFromNow(-1) }),
       misnamed: await issue({ names: ['mx.elsewhere.example'] }),
     }
-    names = await startNameServers({ signed: signed(), unsigned: hosts(['plain']), forge })
+    const resolver = 'dns.resolver.example'
+    // Another one, so that nobody trusts the partners for anything but what the zone says.
+    const resolvers = await createPki('CA of resolvers')
+    trust(resolvers.ca)
+    names = await startNameServers(
+      { signed: signed(), unsigned: hosts(['plain']), forge },
+      { ...(await resolvers.issue({ names: [resolver] })), name: resolver },
+    )
   },
   { timeout: 60_000 },
 )
@@ -280,6 +288,45 @@ describe('DANE, by a zone that Knot signed and Unbound validates', { skip, timeo
       })
     }
   }
+
+  describe('by a resolver that is asked by TLS', () => {
+    const rows: [string, string][] = [
+      [`pinned.${signedZone}`, 'Delivered Dane Dane verified 2.0.0'],
+      [`many.${signedZone}`, 'Delivered Dane Dane verified 2.0.0'],
+      [`mismatch.${signedZone}`, 'TlsNotMet Dane Dane encrypted 4.7.323'],
+      [`forged.${signedZone}`, 'TlsNotMet Dane Dane clear 4.7.324'],
+      [`broken.${signedZone}`, 'TemporaryFailure Dane Dane clear 4.4.312'],
+      [`plain.${unsignedZone}`, 'Delivered Opportunistic Opportunistic encrypted 2.0.0'],
+    ]
+    for (const [domain, expected] of rows) {
+      it(`mail for ${domain} fares as in the clear: ${expected}`, async () => {
+        const sent = await send(domain, { tls: good }, names.byTls)
+        assert.equal(shown(sent), expected, formatReply(sent.outcome.reply))
+      })
+    }
+
+    it('that has not the name in its address nothing is asked', async () => {
+      const sent = await send(`pinned.${signedZone}`, { tls: good }, names.byTls.replace('#dns', '#other'))
+      assert.equal(shown(sent), 'TemporaryFailure Opportunistic Opportunistic clear 4.4.312')
+      assert.match(formatReply(sent.outcome.reply), /ERR_TLS_CERT_ALTNAME_INVALID/)
+      assert.equal(sent.partner.connections(), 0)
+    })
+
+    it('one connection has the answers to questions that come together', async () => {
+      const { ask } = createResolver([names.byTls], [{ by: 'Stream', wait: 20_000 }])
+      const domains = ['pinned', 'issuer', 'whole', 'changing', 'many', 'nothing']
+      const answers = await Promise.all(domains.map((domain) => ask(`${domain}.${signedZone}`, 'MX')))
+      assert.deepEqual(
+        answers,
+        domains.map((domain) => ({
+          kind: 'Found',
+          records: [{ preference: 10, exchange: `mx.${domain}.${signedZone}` }],
+          secure: true,
+          name: `${domain}.${signedZone}`,
+        })),
+      )
+    })
+  })
 
   it('has a domain that does not exist refused for good', async () => {
     const { outcome } = await send(`gone.${signedZone}`)

@@ -10,6 +10,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Identity } from '../support/pki.ts'
 
 export const signedZone = 'signed.example'
 export const unsignedZone = 'unsigned.example'
@@ -29,13 +30,16 @@ export interface NameServers {
   telling: string
   /** Says only that it failed. */
   taciturn: string
+  /** The telling one, asked by TLS. */
+  byTls: string
   stop(): Promise<void>
 }
 
 /** Daemons lie in /usr/sbin, which is not in every user's path. */
 const environment = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` }
 
-export async function startNameServers(zones: Zones): Promise<NameServers> {
+/** @param tls what the resolver that tells shows, for `tls.name` */
+export async function startNameServers(zones: Zones, tls: Identity & { name: string }): Promise<NameServers> {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-dns-'))
   const running: Daemon[] = []
   const stop = async () => {
@@ -46,16 +50,19 @@ export async function startNameServers(zones: Zones): Promise<NameServers> {
     const port = await freePort()
     const anchor = writeZones(folder, port, zones)
     running.push(await Daemon.start('knotd', ['-c', join(folder, 'knot.conf')], /server started/))
-    const servers: string[] = []
-    for (const telling of [true, false]) {
+    writeFileSync(join(folder, 'tls.pem'), tls.cert)
+    writeFileSync(join(folder, 'tls.key'), tls.key, { mode: 0o600 })
+    const tlsPort = await freePort()
+    const resolve = async (telling: boolean): Promise<string> => {
       const own = await freePort()
       const file = join(folder, `unbound-${own}.conf`)
-      writeFileSync(file, unbound({ folder, port: own, authority: port, anchor, telling }))
+      const options = { folder, port: own, authority: port, anchor, telling }
+      writeFileSync(file, unbound({ ...options, tlsPort: telling ? tlsPort : null }))
       running.push(await Daemon.start('unbound', ['-d', '-c', file], /start of service/))
-      servers.push(`127.0.0.1:${own}`)
+      return `127.0.0.1:${own}`
     }
-    const [telling = '', taciturn = ''] = servers
-    return { telling, taciturn, stop }
+    const byTls = `tls://127.0.0.1:${tlsPort}#${tls.name}`
+    return { telling: await resolve(true), taciturn: await resolve(false), byTls, stop }
   } catch (error) {
     await stop()
     throw error
@@ -124,11 +131,18 @@ interface UnboundOptions {
   authority: number
   anchor: string
   telling: boolean
+  /** Null without TLS. */
+  tlsPort: number | null
 }
 
 /** Only the signed zone has a trust anchor, so that everything else counts as not signed. */
-function unbound({ folder, port, authority, anchor, telling }: UnboundOptions): string {
+function unbound({ folder, port, authority, anchor, telling, tlsPort }: UnboundOptions): string {
   const stub = (zone: string) => `stub-zone:\n  name: ${zone}.\n  stub-addr: 127.0.0.1@${authority}\n`
+  const tls = `  interface: 127.0.0.1@${tlsPort}
+  tls-port: ${tlsPort}
+  tls-service-pem: ${join(folder, 'tls.pem')}
+  tls-service-key: ${join(folder, 'tls.key')}
+`
   return `server:
   directory: ${join(folder, 'run')}
   chroot: ""
@@ -143,7 +157,7 @@ function unbound({ folder, port, authority, anchor, telling }: UnboundOptions): 
   module-config: "validator iterator"
   ede: ${telling ? 'yes' : 'no'}
   trust-anchor: "${anchor}"
-remote-control:
+${tlsPort === null ? '' : tls}remote-control:
   control-enable: no
 ${[signedZone, unsignedZone, brokenZone].map(stub).join('')}`
 }
