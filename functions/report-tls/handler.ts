@@ -19,13 +19,19 @@ import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { SessionCounters } from '../../shared/tls-reports/counters.ts'
-import { dayBefore } from '../../shared/tls-reports/days.ts'
+import { dayBefore, dayOf } from '../../shared/tls-reports/days.ts'
 import { readDkimKey } from './dkim-secret.ts'
 import { contentReference, type Dependencies as SendDependencies, sendReport } from './send-report.ts'
 import { type Run, type Sent, sendReports, type Told } from './send-reports.ts'
 
-/** A schedule's event has no day; whoever asks by hand may name one: `{"day":"2026-02-03"}`. */
-const Asked = z.object({ day: z.iso.date().optional() })
+/**
+ * A schedule's event has no day; whoever asks by hand may name one: `{"day":"2026-02-03"}`. A day that has not ended
+ * needs `"unfinished":true`, since what comes after is then in no report.
+ */
+const Asked = z.object({ day: z.iso.date().optional(), unfinished: z.boolean().default(false) })
+
+/** Reports by mail that are handed in a second, and the longest that SQS lets one wait. */
+const pace = { aSecond: 20, mostSeconds: 900 }
 
 /** Milliseconds that must be left to begin with another domain: those under way are to end. */
 const leastTime = 90_000
@@ -51,7 +57,7 @@ const counters = new SessionCounters(documents, environment.TRANSPORT_TABLE)
 const claims = new Claims<Sent>(documents, environment.TRANSPORT_TABLE)
 const now = () => new Date()
 
-const sending: Omit<SendDependencies, 'dkimKey'> = {
+const sending: Omit<SendDependencies, 'dkimKey' | 'delaySeconds'> = {
   reporter,
   async store(key, octets) {
     const content = contentReference(environment.CONTENT_BUCKET, key, octets)
@@ -71,9 +77,12 @@ export async function handler(
   event: unknown,
   context?: Pick<Context, 'getRemainingTimeInMillis'>,
 ): Promise<Run> {
-  const { day = dayBefore(now()) } = Asked.parse(event ?? {})
+  const { day = dayBefore(now()), unfinished } = Asked.parse(event ?? {})
+  if (day >= dayOf(now()) && !unfinished) throw new Error(`${day} has not ended, and is reported when it has`)
   const hour = now().getUTCHours()
   const isLast = hour >= (reportHours.at(-1) ?? 0)
+  let handedIn = 0
+  const delaySeconds = () => Math.min(pace.mostSeconds, Math.floor(handedIn++ / pace.aSecond))
   const key = dkim === null ? null : once(() => readDkimKey(secrets, dkim))
   try {
     const run = await sendReports(day, {
@@ -82,7 +91,7 @@ export async function handler(
       resolver,
       reporter,
       send: (report, place) =>
-        sendReport(report, place, { ...sending, dkimKey: async () => key?.() ?? null }),
+        sendReport(report, place, { ...sending, delaySeconds, dkimKey: async () => key?.() ?? null }),
       now,
       hasTime: () => (context?.getRemainingTimeInMillis() ?? Number.POSITIVE_INFINITY) > leastTime,
       tell: (told) => tell(told, isLast),

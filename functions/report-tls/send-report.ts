@@ -27,6 +27,8 @@ export interface Dependencies {
   store(key: string, octets: Buffer): Promise<ContentReference>
   evaluation: Sender<EvaluationJob>
   https: Pick<ForeignHttpsOptions, 'resolver' | 'privateNetworks'>
+  /** Seconds that a message waits, so that a day's reports do not stand before everybody's mail. */
+  delaySeconds(): number
   /** Makes a message's id. */
   id(at: Date): string
   now(): Date
@@ -49,9 +51,8 @@ async function byMail(report: TlsReport, to: string, dependencies: Dependencies)
   const id = dependencies.id(at)
   const octets = await reportMail(report, { id, to, at }, reporter, await dkimKey())
   const content = await store(`reports/${id}`, octets)
-  await evaluation.send([
-    { job: { message: messageOf(id, at, content), recipients: [untried(to)], notBefore: null } },
-  ])
+  const job = { message: messageOf(id, at, content), recipients: [untried(to)], notBefore: null }
+  await evaluation.send([{ job, delaySeconds: dependencies.delaySeconds() }])
   return { kind: 'Sent' }
 }
 

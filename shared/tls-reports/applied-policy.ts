@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { TlsResult } from '../contract/tls-result.ts'
+import { normaliseDomain } from '../mail/domain.ts'
 import { inOneLine } from '../mail/peer-words.ts'
 import type { SessionRecord } from '../net/smtp-delivery.ts'
 import type { MtaStsPolicy } from '../policy/transport-security.ts'
@@ -47,8 +48,9 @@ export interface SessionCount {
  */
 export function countsOf(session: SessionRecord, at: Date): SessionCount[] {
   const { hop, mtaSts } = session
-  const domain = hop.foundBy === 'SmartHost' ? hop.host : session.domain
-  if (domain === '' || isIP(domain)) return []
+  const named = hop.foundBy === 'SmartHost' ? hop.host : session.domain
+  const domain = isIP(named) ? null : normaliseDomain(named)
+  if (domain === null) return []
   const counts = publishedCount(session, domain, at) ?? unpublishedCount(session, domain)
   const fault = mtaSts.fault ?? null
   if (hop.foundBy === 'SmartHost' || fault === null) return counts

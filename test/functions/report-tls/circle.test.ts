@@ -132,6 +132,7 @@ test('what was counted is what the partner reads', async () => {
         },
         evaluation,
         https: { resolver: dns, privateNetworks: [] },
+        delaySeconds: () => 0,
         id: () => '01KF0CVZT0ABCDEFGHJKMNPQRS',
         now: () => runAt,
       }),

@@ -12,6 +12,7 @@ import { after, before, beforeEach, type TestContext, test } from 'node:test'
 import type { Run } from '../../../functions/report-tls/send-reports.ts'
 import { secretsServer } from '../../../infra/local/aws/secrets.ts'
 import { type DnsServer, startDnsServer } from '../../../infra/local/dns/server.ts'
+import type { Zone } from '../../../infra/local/dns/zone.ts'
 import { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { Metric } from '../../../shared/contract/metrics.ts'
 import { createResolver } from '../../../shared/net/resolver.ts'
@@ -24,7 +25,7 @@ import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-const zone = {
+const zone: Zone = {
   names: {
     '_smtp._tls.partner.example': { TXT: ['v=TLSRPTv1; rua=mailto:tlsrpt@partner.example'] },
     's1._domainkey.ours.example': {
@@ -41,6 +42,8 @@ const secretsDirectory = mkdtempSync(join(tmpdir(), 'mailflow-secrets-'))
 const secrets = secretsServer(secretsDirectory)
 const stored: { path: string; octets: Buffer }[] = []
 const jobs: EvaluationJob[] = []
+/** Seconds that each of the jobs waits. */
+const delays: number[] = []
 
 /** Takes every object and every job. */
 const storage = createServer(async (request, response) => {
@@ -48,7 +51,10 @@ const storage = createServer(async (request, response) => {
     stored.push({ path: request.url ?? '', octets: await buffer(request) })
     return response.writeHead(200).end()
   }
-  const { Entries } = (await json(request)) as { Entries: { Id: string; MessageBody: string }[] }
+  const { Entries } = (await json(request)) as {
+    Entries: { Id: string; MessageBody: string; DelaySeconds?: number }[]
+  }
+  delays.push(...Entries.map(({ DelaySeconds = 0 }) => DelaySeconds))
   jobs.push(...Entries.map(({ MessageBody }) => EvaluationJob.parse(JSON.parse(MessageBody))))
   const Successful = Entries.map(({ Id, MessageBody }) => ({
     Id,
@@ -102,7 +108,7 @@ after(async () => {
 
 beforeEach(() => {
   writeFileSync(secretFile, JSON.stringify({ privateKey: pem }))
-  stored.length = jobs.length = 0
+  stored.length = jobs.length = delays.length = 0
 })
 
 /** One session on that day. */
@@ -158,6 +164,37 @@ test('a day can be asked for', async () => {
   await count('2026-04-10')
   assert.equal((await handler({ day: '2026-04-10' })).sent, 1)
   await assert.rejects(handler({ day: 'yesterday' }), /day/)
+})
+
+test('a day that has not ended is not reported, unless somebody insists', async (context) => {
+  context.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-04-15T23:59:59.999Z') })
+  await count('2026-04-15')
+  await assert.rejects(handler({ day: '2026-04-15' }), /2026-04-15 has not ended/)
+  await assert.rejects(handler({ day: '2026-04-16' }), /2026-04-16 has not ended/)
+  assert.deepEqual(jobs, [])
+  assert.equal((await handler({ day: '2026-04-15', unfinished: true })).sent, 1)
+})
+
+test("a day with many reports does not stand before everybody else's mail", async () => {
+  const at = new Date('2026-04-17T10:00:00.000Z')
+  const tally = new Tally()
+  const domains = Array.from({ length: 45 }, (_, index) => `d${index}.example`)
+  for (const domain of domains)
+    tally.add(
+      countsOf(session({}), at).map((counted) => ({ ...counted, domain })),
+      at,
+    )
+  const counters = new SessionCounters(database.documents, database.transportTable)
+  assert.equal(await counters.add(tally.take(), 0, new AbortController().signal), null)
+  for (const domain of domains)
+    zone.names[`_smtp._tls.${domain}`] = { TXT: [`v=TLSRPTv1; rua=mailto:tls@${domain}`] }
+  assert.equal((await handler({ day: '2026-04-17' })).sent, 45)
+  const counts = Map.groupBy(delays, (seconds) => seconds)
+  assert.deepEqual([...counts].map(([seconds, some]) => [seconds, some.length]).sort(), [
+    [0, 20],
+    [1, 20],
+    [2, 5],
+  ])
 })
 
 test('without its key nothing is sent; only the last run of the day gives up', async (context) => {

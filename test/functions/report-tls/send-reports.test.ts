@@ -79,6 +79,7 @@ function reporting(zone: Zone | FakeResolver) {
             },
             evaluation,
             https: { resolver, privateNetworks: ['127.0.0.0/8'] },
+            delaySeconds: () => ids,
             id: () => `01KF0CVZT1${String(ids++).padStart(16, '0')}`,
             now,
           }),

@@ -102,7 +102,7 @@ const cases: [string, Given, string[]][] = [
   ],
   [
     'a smart host: its own name is the domain, and MTA-STS has no say',
-    { hop: { foundBy: 'SmartHost', host: 'relay.hub.example' }, mtaSts: unfetchable },
+    { hop: { foundBy: 'SmartHost', host: 'Relay.Hub.example.' }, mtaSts: unfetchable },
     ['no-policy-found relay.hub.example: success'],
   ],
   ['a smart host that is an address', { hop: { foundBy: 'SmartHost', host: '198.51.100.7' } }, []],
