@@ -70,6 +70,26 @@ test('what several writers counted in several shards is one sum for each policy 
   ])
 })
 
+test('of what many write at once, nothing is lost', async () => {
+  const day = new Date('2026-03-05T12:00:00.000Z')
+  await Promise.all(
+    Array.from({ length: 24 }, (_, writer) =>
+      add([...success, ...mismatch, ...inTheClear], day, (writer % 3) / 3),
+    ),
+  )
+  const [domain] = await read('2026-03-05')
+  const sums = domain?.policies.map(({ policy, successes, failures, details }) => [
+    policy.type,
+    successes,
+    failures,
+    details.reduce((sum, { sessions }) => sum + sessions, 0),
+  ])
+  assert.deepEqual(sums?.sort(), [
+    ['no-policy-found', 0, 24, 24],
+    ['sts', 24, 24, 24],
+  ])
+})
+
 test('domains come one after another, whatever shards they lie in, and none takes another for its own', async () => {
   const day = new Date('2026-03-02T12:00:00.000Z')
   const names = ['b.example', 'a.example', 'a.example.net', 'a-b.example', 'aa.example']
