@@ -175,7 +175,7 @@ class SmtpSession {
     this.#connection.quit()
   }
 
-  /** Settles once the connection is closed. */
+  /** Settles once our end of the connection is closed. */
   get closed(): Promise<void> {
     return this.#connection.closed
   }
@@ -384,9 +384,8 @@ class GatedConnection {
   }
 
   get closed(): Promise<void> {
-    const socket = this.#client._socket
-    if (!socket || socket.destroyed) return Promise.resolve()
-    return new Promise((resolve) => socket.once('close', () => resolve()))
+    if (this.#client.destroyed) return Promise.resolve()
+    return new Promise((resolve) => this.#client.once('end', () => resolve()))
   }
 
   #destroy(): void {

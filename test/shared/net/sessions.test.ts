@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, before, beforeEach, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SecureContextOptions } from 'node:tls'
+import fc from 'fast-check'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { Sessions } from '../../../shared/net/sessions.ts'
@@ -437,4 +438,56 @@ describe('the end of a batch', () => {
       await sessions.close()
       assert.ok(performance.now() - begun < 1_500)
     }))
+})
+
+describe('whatever a server does between messages', () => {
+  const refusals = ['421 4.3.2 bye', '451 4.3.0 later', '550 5.0.0 no', null]
+  const answers: Record<string, readonly (string | null)[]> = {
+    MAIL: ['452 4.5.3 too many', ...refusals],
+    RCPT: refusals,
+    DATA: refusals,
+    RSET: ['500 5.5.1 what?', ...refusals],
+  }
+  const afterMessage = ['250 2.0.0 taken', '250 2.0.0 taken', ...refusals]
+  const dice = fc.array(fc.nat({ max: 99 }), { minLength: 60, maxLength: 60 })
+
+  it('each message is taken once at most, and is Delivered exactly when the server said so', async () => {
+    await fc.assert(
+      fc.asyncProperty(dice, fc.boolean(), async (throws, pipelining) => {
+        const pool = new Sessions()
+        /** Places in `received`. */
+        const saidYes: number[] = []
+        let thrown = 0
+        const roll = () => throws[thrown++ % throws.length] ?? 0
+        const partner = await startPartner({
+          tls: good,
+          extensions: pipelining ? ['PIPELINING'] : [],
+          answer(command) {
+            const choices = answers[command.split(/[ :]/)[0] ?? '']
+            const number = choices ? roll() : 99
+            return choices && number < 25 ? choices[number % choices.length] : undefined
+          },
+          get answerToMessage() {
+            const answer = afterMessage[roll() % afterMessage.length] ?? null
+            if (answer?.startsWith('2')) saidYes.push(partner.received.length)
+            return answer
+          },
+        })
+        try {
+          const open: SmtpOptions['open'] = (hop, options, anew) => pool.open(hop, options, anew)
+          for (let number = 0; number < 8; number++) {
+            const text = `Subject: ${number}\r\n\r\n`
+            const outcome = await send(partner.port, { octets: Buffer.from(text), options: { open } })
+            const times = saidYes.filter((place) => String(partner.received[place]?.content) === text).length
+            assert.equal(times, outcome.outcome === 'Delivered' ? 1 : 0, `message ${number}`)
+          }
+          assert.ok(!partner.wire().includes('MAIL FROM'))
+        } finally {
+          await pool.close()
+          await partner.stop()
+        }
+      }),
+      { numRuns: 40 },
+    )
+  })
 })
