@@ -48,7 +48,8 @@ export async function keepReport(
       reading.kind === 'Report'
         ? received(reading.content, new Date(message.receivedAt), signer)
         : reading.why
-    if (typeof report === 'string') return { kind: 'Ignored', why: report, told: isProven(message, signer) }
+    if (typeof report === 'string')
+      return { kind: 'Ignored', why: report, told: isProven(message, signer.signedBy) }
     await reports.keep(report, Math.floor(now().getTime() / 1000) + retentionDays * 86_400)
     return { kind: 'Kept', report }
   } catch (error) {
@@ -57,12 +58,9 @@ export async function keepReport(
 }
 
 /** A bounce goes to the reverse path, so that is what the signature must be for. */
-function isProven(
-  { envelope: { mailFrom } }: Pick<Message, 'envelope'>,
-  { authenticated, signedBy }: { authenticated: Authentication; signedBy: string | null },
-): boolean {
+function isProven({ envelope: { mailFrom } }: Pick<Message, 'envelope'>, signedBy: string | null): boolean {
   const domain = domainOf(mailFrom)
-  if (authenticated !== 'pass' || signedBy === null || domain === null) return false
+  if (signedBy === null || domain === null) return false
   return domain === signedBy || domain.endsWith(`.${signedBy}`)
 }
 

@@ -9,6 +9,7 @@ import type { Resolver } from '../net/resolver.ts'
 import type { Authentication } from './received-report.ts'
 
 export type Verified =
+  /** `signedBy` is null unless `authenticated` is `pass`. */
   | { kind: 'Known'; authenticated: Authentication; signedBy: string | null }
   /** The key cannot be asked for now. */
   | { kind: 'Unknown'; why: string }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { gunzipSync, gzipSync } from 'node:zlib'
+import { dkimSign } from 'mailauth/lib/dkim/sign.js'
 import { waivesTls } from '../../../shared/mail/tls-required.ts'
 import { countsOf } from '../../../shared/tls-reports/applied-policy.ts'
 import { verifySigner } from '../../../shared/tls-reports/authentication.ts'
@@ -176,6 +177,34 @@ describe('the mail', async () => {
   ]
   for (const [what, octets, resolver, verdict] of verdicts)
     test(`${what} it is ${verdict}`, async () => {
+      const found = await verifySigner(octets, resolver, never)
+      assert.equal(found.kind === 'Known' ? `${found.authenticated} ${found.signedBy}` : found.kind, verdict)
+    })
+
+  /** Signed by our key, whatever it is that is signed. */
+  const signed = async (octets: string, domain = 'ours.example', maxBodyLength?: number) => {
+    const signer = { signingDomain: domain, selector: 'reports', privateKey: key.privateKey }
+    const limit = maxBodyLength === undefined ? {} : { maxBodyLength }
+    const { signatures } = await dkimSign(octets, { ...signer, signatureData: [{ ...signer, ...limit }] })
+    return Buffer.from(signatures + octets)
+  }
+  const from = (field: string) => `${field}\r\nSubject: x\r\n\r\nA report.\r\n`
+  const own = 'From: postmaster@ours.example'
+  const theirs = fakeResolver({ txt: { 'reports._domainkey.other.example': [published('')] } })
+  for (const [what, octets, resolver, verdict] of [
+    ['one address', await signed(from(own)), dns(), 'pass ours.example'],
+    ['a signature of somebody else', await signed(from(own), 'other.example'), theirs, 'fail null'],
+    ['two addresses', await signed(from(`${own}, a@bank.example`)), dns(), 'fail null'],
+    ['two fields', await signed(from(`From: a@bank.example\r\n${own}`)), dns(), 'fail null'],
+    [
+      'a header too long',
+      await signed(from(`${own}\r\n${'X: y\r\n'.repeat(50_000)}Y: z`)),
+      dns(),
+      'fail null',
+    ],
+    ['a signature of a part of it', await signed(from(own), 'ours.example', 3), dns(), 'fail null'],
+  ] as const)
+    test(`a mail with ${what} is ${verdict}`, async () => {
       const found = await verifySigner(octets, resolver, never)
       assert.equal(found.kind === 'Known' ? `${found.authenticated} ${found.signedBy}` : found.kind, verdict)
     })
