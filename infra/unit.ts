@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2'
 import { type IGrantable, type IRole, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
-import { Architecture, Runtime } from 'aws-cdk-lib/aws-lambda'
+import { Architecture, RecursiveLoop, Runtime } from 'aws-cdk-lib/aws-lambda'
 import { type BundlingOptions, LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
@@ -25,6 +25,11 @@ export interface UnitFunctionProps {
   readonly config: Config
   readonly limits: { readonly timeoutSeconds: number; readonly concurrency: number }
   readonly memoryMiB?: number
+  /**
+   * A message goes round by the queues as often as it is tried. Lambda takes sixteen rounds for a mistake and stops
+   * invoking the function, unless it is told that they are meant.
+   */
+  readonly goesRound?: boolean
   /** Left out, the function runs outside any VPC. */
   readonly network?: { vpc: IVpc; vpcSubnets: SubnetSelection; securityGroups: ISecurityGroup[] }
 }
@@ -47,6 +52,7 @@ export class UnitFunction extends NodejsFunction implements Unit {
       architecture: Architecture.ARM_64,
       memorySize: props.memoryMiB ?? 512,
       timeout: Duration.seconds(props.limits.timeoutSeconds),
+      ...(props.goesRound && { recursiveLoop: RecursiveLoop.ALLOW }),
       ...(props.config.reserveConcurrency && { reservedConcurrentExecutions: props.limits.concurrency }),
       environment: { NODE_OPTIONS: '--enable-source-maps' },
       role,

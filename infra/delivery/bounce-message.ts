@@ -23,6 +23,7 @@ export class BounceMessage extends Construct {
       description: 'Tells the sender of a message by DSN',
       config,
       limits: config.functions.bounce,
+      goesRound: true,
     })
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
     this.handler.addEnvironment('MAX_RETURNED_SIZE', String(config.maximumReturnedSize))

@@ -30,6 +30,7 @@ export class DeliverMessage extends Construct {
       description: 'Hands a message to its next hop by SMTP or SES',
       config,
       limits: config.functions.deliver,
+      goesRound: true,
       memoryMiB: 1024,
       ...outboundMail.placement,
     })

@@ -26,6 +26,7 @@ export class EvaluatePolicy extends Construct {
       description: 'Decides for each recipient: deliver, defer or bounce',
       config,
       limits: config.functions.evaluate,
+      goesRound: true,
     })
     tellDecisionSettings(config, this.handler)
     connectors.grantRead(this.handler)

@@ -106,3 +106,14 @@ function standIn(name: string, value: Json): string {
   if (name.endsWith('_ARN')) return 'arn:aws:sns:eu-west-1:123456789012:topic'
   return name.endsWith('_URL') ? 'https://sqs.eu-west-1.amazonaws.com/123456789012/queue' : text(value)
 }
+
+test('functions through which a message goes round may be invoked by it as often as it takes, and no others', () => {
+  const consumers = ofType('AWS::Lambda::EventSourceMapping').map(
+    ({ Properties }) => Properties.FunctionName.Ref,
+  )
+  assert.equal(consumers.length, 3)
+  const allowed = ofType('AWS::Lambda::Function').filter(
+    ({ Properties }) => Properties.RecursiveLoop === 'Allow',
+  )
+  assert.deepEqual(allowed.map(({ id }) => id).sort(), consumers.sort())
+})
