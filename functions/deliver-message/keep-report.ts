@@ -10,11 +10,7 @@ import type { Resolver } from '../../shared/net/resolver.ts'
 import type { Mail, Outcome, Outcomes } from '../../shared/net/smtp-delivery.ts'
 import { verifySigner } from '../../shared/tls-reports/authentication.ts'
 import { largestMail, readReportMail } from '../../shared/tls-reports/read-mail.ts'
-import {
-  type Authentication,
-  type ReceivedReport,
-  received,
-} from '../../shared/tls-reports/received-report.ts'
+import { type ReceivedReport, received } from '../../shared/tls-reports/received-report.ts'
 import type { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 
 export interface Dependencies {
