@@ -4,6 +4,7 @@
  * The defence: a signature counts when it covers the whole body and its domain is that of the one address in `From`; few
  * are looked at, of a header that is not long, and in bounded time. Its limit: whoever owns a domain may sign for it whatever he likes.
  */
+import type { DKIMVerifyResult } from 'mailauth'
 import { normaliseDomain } from '../mail/domain.ts'
 import type { Resolver } from '../net/resolver.ts'
 import type { Authentication } from './received-report.ts'
@@ -26,23 +27,28 @@ export async function verifySigner(mail: Buffer, resolver: Resolver, signal: Abo
   const signatures = signaturesIn(header)
   if (signatures === 0) return { kind: 'Known', authenticated: 'none', signedBy: null }
   if (signatures > mostSignatures || header.length > longestHeader) return failed
-  // Loaded when first needed: most starts of a function see no report.
-  const { dkimVerify } = await import('mailauth/lib/dkim/verify.js')
-  const { results, headerFrom, fromFields } = await dkimVerify(mail, {
-    resolver: keysBy(resolver, AbortSignal.any([signal, AbortSignal.timeout(patience)])),
-    rejectRsaSha1: true,
-  })
-  if (fromFields !== 1 || headerFrom.length !== 1) return failed
-  const own = results.filter(({ status }) => Boolean(status.aligned))
+  const verified = await verify(
+    mail,
+    keysBy(resolver, AbortSignal.any([signal, AbortSignal.timeout(patience)])),
+  )
+  if (verified === null || verified.fromFields !== 1 || verified.headerFrom.length !== 1) return failed
+  const own = verified.results.filter(({ status }) => Boolean(status.aligned))
   const good = own.find(
     ({ status, canonBodyLengthLimited }) => status.result === 'pass' && !canonBodyLengthLimited,
   )
-  if (good)
-    return { kind: 'Known', authenticated: 'pass', signedBy: normaliseDomain(good.signingDomain ?? '') }
+  const signedBy = normaliseDomain(good?.signingDomain ?? '')
+  if (signedBy !== null) return { kind: 'Known', authenticated: 'pass', signedBy }
   const unknown = own.find(({ status }) => status.result === 'temperror')
   return unknown
     ? { kind: 'Unknown', why: `DNS failed for the DKIM key of ${unknown.signingDomain}` }
     : failed
+}
+
+/** @returns null for what the package cannot take: the same mail would be the same fault another time */
+async function verify(mail: Buffer, resolver: Lookup): Promise<DKIMVerifyResult | null> {
+  // Loaded when first needed: most starts of a function see no report.
+  const { dkimVerify } = await import('mailauth/lib/dkim/verify.js')
+  return dkimVerify(mail, { resolver, rejectRsaSha1: true }).catch(() => null)
 }
 
 const failed: Verified = { kind: 'Known', authenticated: 'fail', signedBy: null }
