@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { gunzipSync, gzipSync } from 'node:zlib'
+import fc from 'fast-check'
 import { dkimSign } from 'mailauth/lib/dkim/sign.js'
 import { waivesTls } from '../../../shared/mail/tls-required.ts'
 import { countsOf } from '../../../shared/tls-reports/applied-policy.ts'
@@ -208,6 +209,23 @@ describe('the mail', async () => {
       const found = await verifySigner(octets, resolver, never)
       assert.equal(found.kind === 'Known' ? `${found.authenticated} ${found.signedBy}` : found.kind, verdict)
     })
+
+  test('whatever is changed on its way, what still verifies says the same', async () => {
+    const resolver = dns()
+    const whole = await readReportMail(mail)
+    const place = fc.nat(mail.length - 1)
+    const change = fc.tuple(place, fc.uint8Array({ maxLength: 6 }), fc.nat(20))
+    await fc.assert(
+      fc.asyncProperty(change, async ([at, inserted, removed]) => {
+        const rest = mail.subarray(Math.min(mail.length, at + removed))
+        const changed = Buffer.concat([mail.subarray(0, at), inserted, rest])
+        const found = await verifySigner(changed, resolver, never)
+        if (found.kind === 'Known' && found.authenticated === 'pass')
+          assert.deepEqual(await readReportMail(changed), whole)
+      }),
+      { numRuns: 300 },
+    )
+  })
 
   test('not signed it is none, and asks nobody', async () => {
     const unsigned = await reportMail(report, { id, to: 'a@partner.example', at }, reporter, null)
