@@ -60,14 +60,14 @@ function isProven({ envelope: { mailFrom } }: Pick<Message, 'envelope'>, signedB
   return domain === signedBy || domain.endsWith(`.${signedBy}`)
 }
 
-/** The attempt as the trace has it. */
+/** The attempt as the trace has it. What is ignored was taken by nobody, so that no success is told of it. */
 export function outcomesOfKept(kept: Kept, { recipients }: Pick<Mail, 'recipients'>): Outcomes {
-  const outcome: Outcome = { ...withoutHop, ...attempted(kept) }
+  const host = kept.kind === 'Ignored' && !kept.told ? null : 'TLS reports'
+  const outcome: Outcome = { ...withoutHop, host, ...attempted(kept) }
   return new Map(recipients.map(({ address }) => [address, outcome]))
 }
 
 const withoutHop = {
-  host: 'TLS reports',
   ip: null,
   tls: null,
   policy: 'Opportunistic',

@@ -38,6 +38,8 @@ export function noticeOfSuccess(
   isKeptHere: boolean,
 ): Extract<DsnKind, 'relayed' | 'delivered'> | null {
   if (lastAttempt?.outcome !== 'Delivered') return null
+  // What nobody took (a mail to the address for reports that holds none) was not delivered to anybody.
+  if (lastAttempt.host === null) return null
   if (isKeptHere) return 'delivered'
   return lastAttempt.dsnPassedOn === true ? null : 'relayed'
 }

@@ -3,12 +3,13 @@ import { generateKeyPairSync } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { type Kept, keepReport, outcomesOfKept } from '../../../functions/deliver-message/keep-report.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
+import { noticeOfSuccess } from '../../../shared/policy/notification.ts'
 import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
 import { buildReport } from '../../../shared/tls-reports/report.ts'
 import { type DkimKey, reportMail } from '../../../shared/tls-reports/report-mail.ts'
 import { fakeResolver, type Zone } from '../../support/dns.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { message, recipient } from '../../support/fixtures.ts'
+import { attempt, message, recipient } from '../../support/fixtures.ts'
 
 let database: TestDynamoDb
 let reports: ReceivedReports
@@ -101,6 +102,16 @@ test('while the DNS or the table fails, the report is tried again', async () => 
 })
 
 const letter = Buffer.from('From: a@elsewhere.example\r\nSubject: hello\r\n\r\nIs anybody there?\r\n')
+
+test('a sender who asks to hear of success hears of a report that is kept, and not of what is ignored', async () => {
+  const to = recipient({ address: 'tlsrpt@ours.example', notify: ['SUCCESS'] })
+  const noticeOf = (kept: Kept) => {
+    const outcome = outcomesOfKept(kept, { recipients: [to] }).get(to.address)
+    return noticeOfSuccess({ lastAttempt: attempt(outcome) }, true)
+  }
+  assert.equal(noticeOf(await keep(await mail())), 'delivered')
+  assert.equal(noticeOf(await keep(letter)), null)
+})
 
 test('what is no report is ignored, since its sender is most often forged', async () => {
   assert.match(
