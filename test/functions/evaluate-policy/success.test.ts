@@ -80,8 +80,14 @@ describe('word of a message that was taken', () => {
 
   test('is that it was delivered, of a report that is kept here', async () => {
     const { run, bounce } = unit()
-    await run([taken(reportAddress, {}, { host: null })])
+    await run([taken(reportAddress, {}, { host: 'TLS reports' })])
     assert.deepEqual(told(bounce), [['delivered', [reportAddress]]])
+  })
+
+  test('is nothing, of a mail to the address for reports that nobody took, since it was none', async () => {
+    const { run, bounce } = unit()
+    await run([taken(reportAddress, {}, { host: null })])
+    assert.deepEqual(told(bounce), [])
   })
 
   test('goes nowhere when the message came from <>', async () => {
