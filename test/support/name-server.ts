@@ -34,12 +34,15 @@ export interface Answer {
   questions?: packet.Question[]
 }
 
+/** `End`: the connection, once all was sent; `Close`: at once. */
+export type Part = Answer | Buffer | 'End' | 'Close'
+
 /** What to send, each in a message of its own; a buffer as it is. */
 export type Script = (
   asked: Asked,
   /** Sends a datagram to whoever asks, from another port than the server's. */
   elsewhere: (answer: Answer) => Promise<void>,
-) => readonly (Answer | Buffer | 'Close')[] | Promise<readonly (Answer | Buffer | 'Close')[]>
+) => readonly Part[] | Promise<readonly Part[]>
 
 export interface NameServer {
   /** As a deployment writes it. */
@@ -75,6 +78,7 @@ export async function startNameServer(
     if (tls && by === 'Stream') return
     for (const part of await script(query, async () => {})) {
       if (part === 'Close') socket.destroy()
+      else if (part === 'End') socket.end()
       else socket.write(Buffer.isBuffer(part) ? part : packet.streamEncode(replyTo(query, part)))
     }
   }
@@ -104,7 +108,7 @@ export async function startNameServer(
         stranger.send(packet.encode(replyTo(query, answer)), peer.port, peer.address, () => sent()),
       )
     for (const part of await script(query, elsewhere))
-      if (part !== 'Close')
+      if (typeof part !== 'string')
         udp.send(Buffer.isBuffer(part) ? part : packet.encode(replyTo(query, part)), peer.port, peer.address)
   })
   const idle = async () => {

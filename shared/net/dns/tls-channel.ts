@@ -64,6 +64,7 @@ interface Link {
   retirement: NodeJS.Timeout | undefined
 }
 
+/** There is one link at most, and every open question is under way on it: whatever breaks it takes them elsewhere. */
 export class TlsChannel {
   readonly #server: TlsServer
   readonly #options: ChannelOptions
@@ -171,7 +172,7 @@ export class TlsChannel {
   #hear(link: Link, octets: Buffer): void {
     const id = octets.length < 2 ? -1 : octets.readUInt16BE(0)
     const asked = this.#open.get(id)
-    if (asked?.link === link) {
+    if (asked) {
       link.heard += 1
       asked.hear(octets)
     } else if (!link.abandoned.delete(id)) {
@@ -219,7 +220,7 @@ export class TlsChannel {
   #retire(link: Link): void {
     clearTimeout(link.retirement)
     link.connection.close()
-    if (this.#link === link) this.#link = null
+    this.#link = null
   }
 
   /**

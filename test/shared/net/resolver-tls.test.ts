@@ -7,6 +7,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { TLSSocket, type TlsOptions } from 'node:tls'
 import { promisify } from 'node:util'
 import packet from 'dns-packet'
@@ -181,6 +182,8 @@ describe('a name server that may be another', () => {
     it(`because it ${what} hears no question, by no way`, async () => {
       const server = await serve(answering, await tls())
       assert.deepEqual(await ask(server, [...patient, { by: 'Stream', wait: 10_000 }]), failed(code))
+      // Whatever was on its way has arrived.
+      await server.idle()
       assert.deepEqual(server.asked, [])
       assert.deepEqual(clearSockets, [])
     })
@@ -297,7 +300,8 @@ describe('questions on one connection', () => {
 
   it('do not wait for one that is not answered', async () => {
     const server = await serve((asked) => (asked.name === 'slow.example' ? [] : [of(asked)]))
-    const resolver = createResolver([server.address], [{ by: 'Datagram', wait: 1_000 }], { doubt: 600 })
+    const resolver = createResolver([server.address], [{ by: 'Datagram', wait: 600 }], { doubt: 300 })
+    assert.deepEqual(await resolver.ask(name, 'A'), found())
     const slow = resolver.ask('slow.example', 'A')
     for (let n = 0; n < 5; n += 1)
       assert.deepEqual(await resolver.ask(`${n}.example`, 'A'), found(`${n}.example`))
@@ -307,21 +311,21 @@ describe('questions on one connection', () => {
     assert.equal(connections(server), 1)
   })
 
-  it('are not answered by what comes too late for another', async () => {
-    let late: Asked | undefined
+  it('are not answered by what comes too late for others', async () => {
+    const late: Asked[] = []
     const server = await serve((asked) => {
       if (asked.name === 'late.example') {
-        late = asked
+        late.push(asked)
         return []
       }
-      assert.ok(late)
-      const { id } = late
-      return [{ answers: [a('late.example', '203.0.113.6')], id, ...questionOf(late) }, of(asked)]
+      const answers = [a('late.example', '203.0.113.6')]
+      return [...late.map((each) => ({ answers, id: each.id, ...questionOf(each) })), of(asked)]
     })
-    const resolver = createResolver([server.address], short, { doubt: 5_000 })
-    assert.deepEqual(await resolver.ask('late.example', 'A'), failed('ETIMEOUT'))
+    const resolver = createResolver([server.address], short, { doubt: 60_000 })
+    const answers = await Promise.all(Array.from({ length: 40 }, () => resolver.ask('late.example', 'A')))
+    assert.deepEqual(answers, Array(40).fill(failed('ETIMEOUT')))
     assert.deepEqual(await resolver.ask(name, 'A'), found())
-    assert.equal(connections(server), 1)
+    assert.deepEqual([late.length, connections(server)], [40, 1])
   })
 
   it('have no answer in what answers something else', async () => {
@@ -389,8 +393,13 @@ describe('a connection', () => {
     assert.deepEqual(clearSockets, [])
   })
 
-  it('that ends after each answer is made again for each question that has none yet', async () => {
-    const server = await serve((asked) => [of(asked), 'Close'])
+  it('that ends after each answer, or once before it, is made again for what has none yet', async () => {
+    const heard: number[] = []
+    const server = await serve((asked) => {
+      if (heard.includes(asked.port)) return []
+      heard.push(asked.port)
+      return heard.length === 2 ? ['Close'] : [of(asked), 'End']
+    })
     const resolver = createResolver([server.address], patient)
     const names = Array.from({ length: 6 }, (_, n) => `${n}.example`)
     const answers = await Promise.all(names.map((each) => resolver.ask(each, 'A')))
@@ -398,6 +407,20 @@ describe('a connection', () => {
       answers,
       names.map((each) => found(each)),
     )
+    assert.equal(heard.length, 7)
+  })
+
+  it('that is new is not doubted, and none is idle that has a question, while the server is slow', async () => {
+    const server = await serve(async (asked) => {
+      await setTimeout(150)
+      return [of(asked)]
+    })
+    const resolver = createResolver([server.address], patient, { doubt: 50, idle: 50 })
+    assert.deepEqual(await resolver.ask(name, 'A'), found())
+    assert.equal(connections(server), 1)
+    const used = createResolver([server.address], patient, { doubt: 60_000, idle: 50 })
+    for (let n = 0; n < 2; n += 1) assert.deepEqual(await used.ask(name, 'A'), found())
+    assert.equal(connections(server), 2)
   })
 
   it('is used again while it is not idle for too long', async () => {
