@@ -175,12 +175,18 @@ const agreed = {
 }
 
 /** What a connector written before does not say. */
-const addedSince = { requireClientAuthEku: false }
+const addedSince = { inbound: { requireClientAuthEku: false }, outbound: { clientCertificate: null } }
 
 describe('the agreed examples', () => {
   test('are taken as they stand', () => {
-    assert.deepEqual(InboundConnectorInput.parse(agreed.inbound), { ...agreed.inbound, ...addedSince })
-    assert.deepEqual(OutboundConnectorInput.parse(agreed.outbound), agreed.outbound)
+    assert.deepEqual(InboundConnectorInput.parse(agreed.inbound), {
+      ...agreed.inbound,
+      ...addedSince.inbound,
+    })
+    assert.deepEqual(OutboundConnectorInput.parse(agreed.outbound), {
+      ...agreed.outbound,
+      ...addedSince.outbound,
+    })
     for (const body of [{}, { comment: 'head office' }]) assert(AcceptedDomainInput.safeParse(body).success)
   })
 
@@ -188,10 +194,10 @@ describe('the agreed examples', () => {
     const { name, connectorType, senderDomains } = agreed.inbound
     assert.deepEqual(InboundConnectorInput.parse({ name, connectorType, senderDomains }), {
       ...agreed.inbound,
-      ...addedSince,
+      ...addedSince.inbound,
     })
     const { recipientDomains } = agreed.outbound
-    const plain = { ...agreed.outbound, tlsSettings: null, tlsDomain: null }
+    const plain = { ...agreed.outbound, ...addedSince.outbound, tlsSettings: null, tlsDomain: null }
     assert.deepEqual(
       OutboundConnectorInput.parse({ name: 'Northwind', connectorType, recipientDomains }),
       plain,
