@@ -86,8 +86,8 @@ const OutboundMailEnvironment = ConnectorsEnvironment.extend({
   SES_CONFIGURATION_SET_REQUIRE_TLS: z.string().min(1),
   SES_CONFIGURATION_SET_OPTIONAL_TLS: z.string().min(1),
   /**
-   * `address[:port]` or `[IPv6 address]:port`, comma separated; empty means the system's resolvers. What they say of
-   * DNSSEC is believed.
+   * As `parseNameServers` reads them, comma separated; empty means the system's resolvers. What they say of DNSSEC is
+   * believed.
    */
   DNS_SERVERS: commaSeparated,
   /**
