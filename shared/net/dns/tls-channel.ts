@@ -29,8 +29,8 @@ const usual: ChannelOptions = { idle: 5_000, doubt: 1_000, now: Date.now }
 const mostUnsolicited = 32
 /** Questions no longer waited for whose answers may still come on one connection. */
 const mostAbandoned = 64
-/** Of the 65 536 identifiers, so that a free one is soon found. */
-const mostQuestions = 10_000
+/** Under way at once: more than a worker's batch has, and so few that a free identifier is soon found. */
+const mostQuestions = 1_000
 
 interface Open {
   id: number

@@ -54,6 +54,8 @@ export class TlsConnection {
       this.#waiting = null
     })
     socket.on('data', (octets: Buffer) => {
+      // Nothing was asked yet, and nobody knows of whom.
+      if (!this.isVerified) return end('EBADRESP')
       for (const each of frames.take(octets)) {
         // One message can be what ends it.
         if (this.#ended) return

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import packet from 'dns-packet'
 import fc from 'fast-check'
 import ipaddr from 'ipaddr.js'
 import { parseNameServer, parseNameServers } from '../../../shared/contract/name-server.ts'
+import { Frames, frame } from '../../../shared/net/dns/frames.ts'
 import { type Question, readReply } from '../../../shared/net/dns/message.ts'
 
 const name = 'mx.partner.example'
@@ -143,6 +145,40 @@ describe('a reply', () => {
   })
 })
 
+describe('messages in a stream', () => {
+  it('come out as they went in, however the stream is cut', () => {
+    const messages = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 })
+    fc.assert(
+      fc.property(messages, fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1 }), (sent, cuts) => {
+        const stream = Buffer.concat(sent.map((message) => frame(Buffer.from(message))))
+        const frames = new Frames()
+        const received: Buffer[] = []
+        for (let at = 0, cut = 0; at < stream.length; cut += 1) {
+          const length = cuts[cut % cuts.length] ?? 1
+          received.push(...frames.take(stream.subarray(at, at + length)))
+          at += length
+        }
+        assert.deepEqual(
+          received.map((message) => [...message]),
+          sent.map((message) => [...message]),
+        )
+      }),
+    )
+  })
+
+  it('of the greatest length arrive by single octets in no time to speak of', () => {
+    const frames = new Frames()
+    const whole = frame(Buffer.alloc(65_535, 7))
+    const started = performance.now()
+    const received = Array.from(whole, (octet) => frames.take(Buffer.from([octet]))).flat()
+    assert.deepEqual(
+      received.map(({ length }) => length),
+      [65_535],
+    )
+    assert.ok(performance.now() - started < 5_000)
+  })
+})
+
 describe('the address of a name server', () => {
   const rows: [string, string, number][] = [
     ['192.0.2.1', '192.0.2.1', 53],
@@ -181,6 +217,16 @@ describe('the address of a name server', () => {
   for (const [text, ip, port, tlsName] of byTls) {
     it(`is read from ${text}`, () => assert.deepEqual(parseNameServer(text), { ip, port, tlsName }))
   }
+
+  it('is read from what people are shown', () => {
+    for (const file of ['README.md', 'infra/config.ts']) {
+      const text = readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8')
+      const shown = [...text.matchAll(/tls:\/\/[^`"\s]*/g)].map(([each]) => each)
+      const examples = shown.filter((each) => !each.includes('address'))
+      assert.ok(examples.length > 0, file)
+      for (const each of examples) assert.ok(parseNameServer(each).tlsName)
+    }
+  })
 
   const address = /: an address with a port is needed, IPv6 in brackets$/
   const nameless = /: the name in its certificate is needed/

@@ -336,6 +336,16 @@ describe('questions on one connection', () => {
     assert.deepEqual(await ask(server), failed('EBADRESP'))
   })
 
+  it('have a limit, beyond which there is an answer at once', async () => {
+    const server = await bare(() => {})
+    const resolver = createResolver([server.address], [{ by: 'Datagram', wait: 60_000 }])
+    const abort = new AbortController()
+    const most = Array.from({ length: 1_000 }, () => resolver.ask(name, 'A', abort.signal))
+    assert.deepEqual(await resolver.ask(name, 'A'), failed('EBUSY'))
+    abort.abort()
+    assert.deepEqual(await Promise.all(most), Array(1_000).fill(failed('ETIMEOUT')))
+  })
+
   it('are answered past what nobody asked', async () => {
     const server = await serve((asked) => [
       { ...of(asked), id: asked.id ^ 1 },
