@@ -105,7 +105,7 @@ export function settle<T>(
   })
 }
 
-export const failed = (error: Error): TransportFailure => ({
+const failed = (error: Error): TransportFailure => ({
   kind: 'Unanswered',
   code: (error as NodeJS.ErrnoException).code ?? 'UNKNOWN',
 })

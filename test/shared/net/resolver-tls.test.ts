@@ -189,6 +189,11 @@ describe('a name server that may be another', () => {
     })
   }
 
+  it('is never in one list with one that is asked in the clear', () => {
+    const mixed = [`tls://192.0.2.1#${own}`, '192.0.2.2']
+    assert.throws(() => createResolver(mixed), /^Error: "tls:\S+" is asked by TLS and "192\.0\.2\.2" is not/)
+  })
+
   it('does not keep us from the next', async () => {
     const [wrong, well] = [await serve(answering, await selfSigned({ names: [own] })), await serve(answering)]
     const resolver = createResolver([wrong.address, well.address], patient)
