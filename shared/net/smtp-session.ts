@@ -219,6 +219,7 @@ function dial({ ip, port }: Endpoint, { timeouts, signal }: SessionOptions): Pro
 interface ClientInternals {
   _sendCommand(command: string, loggedAs?: string): void
   _onData(chunk: Buffer): void
+  _actionDATA(answer: string, callback: (error: SmtpError | null) => void): void
   /** What was received and not yet read as a reply. */
   _remainder: string
   _responseQueue: string[]
@@ -283,6 +284,7 @@ class GatedConnection {
     })
     this.#client.on('error', () => {})
     this.#placeGate()
+    this.#demandContinuation()
     this.#limitReceived()
   }
 
@@ -298,14 +300,31 @@ class GatedConnection {
       this.#client.connect((error) => {
         if (error) return fail(error as SmtpError)
         this.#extensions = parseExtensions(this.#client.lastServerResponse || '')
-        const socket = this.#client._socket
-        const tls: ServerTls =
-          socket instanceof TLSSocket
-            ? establishedTls(socket, authoritiesFor(this.#options))
-            : { kind: 'NotOffered', answer: null }
-        resolve({ kind: 'Established', connection: this, tls })
+        resolve(this.#established())
       })
     })
+  }
+
+  #established(): Establishing {
+    const socket = this.#client._socket
+    // Of a connection that has ended meanwhile there is nothing left to look at.
+    if (!socket || socket.destroyed) return { kind: 'Failed', reply: replyToError(ended) }
+    const early = this.#unasked
+    if (early !== null) {
+      this.#client.close()
+      return { kind: 'Failed', reply: replyToError(outOfTurn(early)) }
+    }
+    const tls: ServerTls =
+      socket instanceof TLSSocket
+        ? establishedTls(socket, authoritiesFor(this.#options))
+        : { kind: 'NotOffered', answer: null }
+    return { kind: 'Established', connection: this, tls }
+  }
+
+  /** What the server has said and nobody has asked for yet: it would be taken for the answer to what is asked next. */
+  get #unasked(): string | null {
+    const { _responseQueue, _remainder } = this.#client as unknown as ClientInternals
+    return [..._responseQueue, _remainder].find((line) => line.trim() !== '') ?? null
   }
 
   /** @throws Error for forced mail in the clear, whatever judged it good enough */
@@ -455,6 +474,23 @@ class GatedConnection {
     }
   }
 
+  /**
+   * RFC 5321 §4.3.2: only 354 asks for the message. A server that says 250 to DATA, or has said already what it thinks of
+   * a message that it has not read, would read it as commands.
+   */
+  #demandContinuation(): void {
+    const client = this.#client as unknown as ClientInternals
+    if (typeof client._actionDATA !== 'function')
+      throw new Error('the SMTP client has no reply to DATA to look at')
+    const read = client._actionDATA.bind(client)
+    client._actionDATA = (answer, callback) => {
+      const wrong = /^2/.test(answer) ? answer : /^3/.test(answer) ? this.#unasked : null
+      if (wrong === null) return read(answer, callback)
+      callback(outOfTurn(wrong))
+      this.#client.close()
+    }
+  }
+
   #reached(command: string): void {
     const { observe } = this.#options
     if (command.startsWith('EHLO')) observe?.(this.#client.secure ? 'Secured' : 'Greeted')
@@ -505,6 +541,12 @@ function authoritiesFor({ enforced, trials = [] }: SessionOptions): readonly str
   const chosen = asked.find(({ certificateAuthorities }) => certificateAuthorities.length === 0) ?? asked[0]
   return (chosen ?? enforced).certificateAuthorities
 }
+
+const ended: SmtpError = Object.assign(new Error('ended'), { code: 'ECONNRESET' })
+
+/** A refusal stands, whenever it comes. */
+const outOfTurn = (response: string): SmtpError =>
+  Object.assign(new Error('out of turn'), { code: 'EPROTOCOL', response })
 
 const asksForChain = ({ level }: HopRequirement): boolean =>
   level === 'CertificateValidation' || level === 'DomainValidation'
