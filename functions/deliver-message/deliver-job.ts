@@ -54,6 +54,12 @@ export interface Delivery {
 export const leaseMs = 6 * 60_000
 
 /**
+ * Octets up to which a message is read before its turn, so that it is at hand. Whoever sends ten large ones to a
+ * destination that hangs would else have all of them in memory, for as long as it hangs.
+ */
+const readAhead = 1024 * 1024
+
+/**
  * Content is read before anything is claimed, so that a store that fails leaves no lease behind.
  * @throws when content, claims or the queue fail; the job then comes back
  */
@@ -62,8 +68,11 @@ export async function deliverJob(given: DeliveryJob, dependencies: Dependencies)
   const handedBack = given.recipients.length - recipients.length
   if (recipients.length === 0) return { ...nothing, handedBack }
   const job = { ...given, recipients }
-  const content = await dependencies.read(job.message.content)
-  const begun = await dependencies.inTurn(() => attempt(job, content, dependencies))
+  const { content } = job.message
+  const ahead = content.length <= readAhead ? await dependencies.read(content) : null
+  const begun = await dependencies.inTurn(async () =>
+    attempt(job, ahead ?? (await dependencies.read(content)), dependencies),
+  )
   if (typeof begun === 'string') {
     await postpone(job, begun, dependencies)
     return { ...nothing, handedBack, postponed: begun }

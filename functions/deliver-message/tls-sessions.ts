@@ -25,9 +25,13 @@ export function sessionRecorder(
   }
 }
 
+/** Octets; no report has a longer header. */
+const longestHeader = 262_144
+
 function carriesReport(content: Buffer): boolean {
-  const end = content.indexOf('\r\n\r\n')
-  const header = content.subarray(0, end < 0 ? content.length : end).toString('latin1')
+  const head = content.subarray(0, longestHeader)
+  const end = head.indexOf('\r\n\r\n')
+  const header = head.subarray(0, end < 0 ? head.length : end).toString('latin1')
   return /^tls-report-domain[ \t]*:/im.test(header)
 }
 

@@ -1,7 +1,6 @@
 /** Reading a message's octets back: a range of an object, proven to be the octets that were stored. */
 import { createHash, hash } from 'node:crypto'
 import { Readable, Transform } from 'node:stream'
-import { buffer } from 'node:stream/consumers'
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import type { ContentReference } from '../contract/message.ts'
 
@@ -22,14 +21,12 @@ export class ContentReader {
   }
 
   /**
-   * The whole message in memory.
+   * The whole message in memory, once: several large ones are read at the same time.
    * @throws ContentMismatchError when length or SHA-256 differ; the S3 client's errors, `NoSuchKey` among them
    */
   async read(reference: ContentReference): Promise<Buffer> {
     const body = await this.#get(reference)
-    const content = await buffer(body)
-    if (content.length !== reference.length)
-      throw new ContentMismatchError(reference, `${content.length} octets`)
+    const content = await octetsOf(body, reference)
     if (hash('sha256', content) !== reference.sha256)
       throw new ContentMismatchError(reference, 'SHA-256 differs')
     return content
@@ -52,6 +49,18 @@ export class ContentReader {
     const { Body } = await this.#s3.send(new GetObjectCommand({ Bucket: bucket, Key: key, Range }))
     return Body as Readable
   }
+}
+
+/** Chunks that are gathered and joined afterwards would take twice the room. */
+async function octetsOf(body: Readable, reference: ContentReference): Promise<Buffer> {
+  const content = Buffer.allocUnsafe(reference.length)
+  let length = 0
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    chunk.copy(content, length)
+    length += chunk.length
+  }
+  if (length !== reference.length) throw new ContentMismatchError(reference, `${length} octets`)
+  return content
 }
 
 function verify(reference: ContentReference): Transform {

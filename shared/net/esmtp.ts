@@ -1,4 +1,5 @@
 /** What a next hop announces in its EHLO reply, and what of a message's envelope may be said to it. Pure. */
+import { isAscii } from 'node:buffer'
 import type { Envelope, Recipient, Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
 
@@ -95,6 +96,6 @@ function encode(character: string): string {
     .join('')
 }
 
-const hasEightBit = (octets: Buffer): boolean => octets.some((octet) => octet > 0x7f)
+const hasEightBit = (octets: Buffer): boolean => !isAscii(octets)
 
 const isNonAscii = (text: string): boolean => Buffer.byteLength(text) !== text.length

@@ -38,6 +38,11 @@ const jobFor = (addresses: string[], fields: Partial<DeliveryJob> = {}): Deliver
   ...fields,
 })
 
+const ofLength = (length: number): DeliveryJob => {
+  const job = jobFor(['a@partner.example'])
+  return { ...job, message: { ...job.message, content: { ...job.message.content, length } } }
+}
+
 const delivered: Outcome = {
   outcome: 'Delivered',
   host: 'mx.partner.example',
@@ -220,6 +225,37 @@ describe('a delivery job', () => {
     const sound = worker({})
     assert.deepEqual((await deliverJob(job, sound)).busy, [])
     assert.deepEqual(sound.transmitted, [['a@partner.example']])
+  })
+
+  for (const [what, octets, held] of [
+    ['a small message is at hand when its turn comes', 1024 * 1024, 1],
+    ['a large one is in memory from its turn on, since many may wait for it', 1024 * 1024 + 1, 0],
+  ] as const)
+    it(what, async () => {
+      let read = 0
+      const atTurn: number[] = []
+      const job = ofLength(octets)
+      const one = worker(
+        {},
+        {
+          read: async () => {
+            read += 1
+            return Buffer.from('octets')
+          },
+          inTurn: async (work) => {
+            atTurn.push(read)
+            return work()
+          },
+        },
+      )
+      assert.equal((await deliverJob(job, one)).tried.length, 1)
+      assert.deepEqual({ atTurn, read }, { atTurn: [held], read: 1 })
+    })
+
+  it('leaves no claim while the content of a large message cannot be read', async () => {
+    const job = ofLength(30_000_000)
+    await assert.rejects(deliverJob(job, worker({}, { read: dies })), Died)
+    assert.deepEqual((await deliverJob(job, worker({}))).busy, [])
   })
 })
 
