@@ -294,13 +294,27 @@ class GatedConnection {
 
   /** As far as the reply to the last EHLO. */
   greet(): Promise<Establishing> {
-    return new Promise((resolve) => {
+    const greeted = (resolve: (establishing: Establishing) => void) => {
       const fail = (error: SmtpError) => resolve(this.#explain(error))
       this.#client.once('error', fail)
       this.#client.connect((error) => {
         if (error) return fail(error as SmtpError)
         this.#extensions = parseExtensions(this.#client.lastServerResponse || '')
         resolve(this.#established())
+      })
+    }
+    return this.#unlessEnded(greeted, () => this.#explain(ended))
+  }
+
+  /** The client says nothing at all when it finds its connection gone as it is about to write. */
+  #unlessEnded<T>(begin: (resolve: (value: T) => void) => void, otherwise: () => T): Promise<T> {
+    return new Promise((resolve) => {
+      // Whatever it does have to say, it says in the same turn.
+      const end = () => setImmediate(() => resolve(otherwise()))
+      this.#client.once('end', end)
+      begin((value) => {
+        this.#client.off('end', end)
+        resolve(value)
       })
     })
   }
@@ -420,7 +434,7 @@ class GatedConnection {
 
   /** The reply to the message as a whole, or what became of it. */
   #handOver(envelope: { from: string; to: string[] }, source: Readable): Promise<HandedOver> {
-    return new Promise((resolve) => {
+    const handedOver = (resolve: (what: HandedOver) => void) => {
       this.#client.send(envelope, source, (error, info) => {
         if (!error)
           return resolve({
@@ -435,7 +449,12 @@ class GatedConnection {
           lost: !failure.response && causeOf(failure) !== 'ETIMEDOUT' && !this.#options.signal.aborted,
         })
       })
-    })
+    }
+    return this.#unlessEnded(handedOver, () => ({
+      answer: this.#lost(ended, source.readableEnded),
+      refusedSender: false,
+      lost: !this.#options.signal.aborted,
+    }))
   }
 
   /** RFC 5321 §4.5.5 knows no way to learn what became of a message whose final reply was lost. */
