@@ -4,8 +4,7 @@
  * behave.
  */
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
 
 /** What the server does at one point of a session. A text is said as a reply; null is no answer at all. */
@@ -23,6 +22,7 @@ export interface Conduct {
   secured?: Reaction
   ehloOverTls?: Reaction
   mail?: Reaction
+  data?: Reaction
   /** What follows the name in the reply to EHLO in the clear; usually STARTTLS is the last. */
   keywords?: readonly string[]
   keywordsOverTls?: readonly string[]
@@ -58,6 +58,7 @@ const usualKeywords = ['PIPELINING', 'SIZE 1000000', '8BITMIME']
 export async function startHostileServer(conduct: (connection: number) => Conduct): Promise<HostileServer> {
   const conversations: Conversation[] = []
   const sockets = new Set<Socket>()
+  const pairs = new Pairs()
   const server: Server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
@@ -69,7 +70,7 @@ export async function startHostileServer(conduct: (connection: number) => Conduc
       fault: null,
     }
     conversations.push(conversation)
-    new Peer(socket, conduct(conversations.length), conversation).greet()
+    new Peer(socket, conduct(conversations.length), conversation, pairs).greet()
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   return {
@@ -78,6 +79,7 @@ export async function startHostileServer(conduct: (connection: number) => Conduc
     async stop() {
       server.close()
       for (const socket of sockets) socket.destroy()
+      pairs.close()
       if (server.listening) await once(server, 'close')
     },
   }
@@ -88,26 +90,36 @@ export class Peer {
   readonly #plain: Socket
   readonly #conduct: Conduct
   readonly #conversation: Conversation
+  readonly #pairs: Pairs
   #tls: TLSSocket | null = null
   /** Octets of the client that are no whole line yet. */
   #pending = Buffer.alloc(0)
   #inData = false
+  /** Whatever else the client sends is for TLS: until that is there, what it has sent. */
+  #forTls: Buffer[] | ((octets: Buffer) => void) | null = null
   /** Who waits for octets that are no command. */
   #awaited: ((octets: Buffer) => void) | null = null
 
-  constructor(socket: Socket, conduct: Conduct, conversation: Conversation) {
+  constructor(socket: Socket, conduct: Conduct, conversation: Conversation, pairs: Pairs) {
     this.#plain = socket
+    this.#pairs = pairs
     this.#conduct = conduct
     this.#conversation = conversation
     socket.on('error', () => {})
     socket.on('data', (octets) => {
       conversation.wire = Buffer.concat([conversation.wire, octets])
-      if (this.#tls === null) this.#take(octets)
+      if (this.#forTls === null) this.#take(octets)
+      else if (Array.isArray(this.#forTls)) this.#forTls.push(octets)
+      else this.#forTls(octets)
     })
   }
 
   greet(): void {
     this.#react(this.#conduct.greeting, '220 mx.partner.example ESMTP')
+  }
+
+  get encrypted(): boolean {
+    return this.#forTls !== null
   }
 
   /** One or more lines, as a reply. */
@@ -172,26 +184,36 @@ export class Peer {
   /** Says 220 and does what it said. */
   startTls(said = readyForTls): void {
     if (said !== '') this.write(said)
-    const { tls = {}, demandsCertificate = false } = this.#conduct
-    const conversation = this.#conversation
     this.#pending = Buffer.alloc(0)
-    const secured = new TLSSocket(beneath(this.#plain), {
+    this.#forTls = []
+    this.#secure().catch((fault) => {
+      this.#conversation.fault = fault
+    })
+  }
+
+  async #secure(): Promise<void> {
+    const [near, far] = await this.#pairs.next()
+    join(this.#plain, near)
+    const { tls = {}, demandsCertificate = false, secured: act } = this.#conduct
+    const conversation = this.#conversation
+    const secured = new TLSSocket(far, {
       isServer: true,
       secureContext: createSecureContext(tls),
       requestCert: demandsCertificate,
       rejectUnauthorized: demandsCertificate,
     })
     this.#tls = secured
-    secured.on('error', () => this.#plain.destroy())
+    secured.on('error', () => far.destroy())
     secured.on('data', (octets) => {
       conversation.decrypted = Buffer.concat([conversation.decrypted, octets])
       this.#take(octets)
     })
     secured.once('secure', () => {
       conversation.serverName = (secured as { servername?: string | false }).servername || null
-      const { secured: act } = this.#conduct
       if (act !== undefined) this.#react(act, '')
     })
+    if (Array.isArray(this.#forTls)) for (const octets of this.#forTls) near.write(octets)
+    this.#forTls = (octets) => void near.write(octets)
   }
 
   /** FIN, after what was written; over TLS behind a close_notify. */
@@ -245,19 +267,20 @@ export class Peer {
 
   #command(line: string): void {
     const word = /^[A-Z]*/.exec(line)?.[0] ?? ''
-    if (word === 'DATA') this.#inData = true
+    if (word === 'DATA' && this.#conduct.data === undefined) this.#inData = true
     this.#react(this.#reactionTo(word), this.#usual(word))
     if (word === 'QUIT') this.close()
   }
 
   #reactionTo(word: string): Reaction | undefined {
-    const { ehlo, ehloOverTls, helo, startTls = () => this.startTls(), mail } = this.#conduct
+    const { ehlo, ehloOverTls, helo, startTls = () => this.startTls(), mail, data } = this.#conduct
     const encrypted = this.#tls !== null
     const reactions: Record<string, Reaction | undefined> = {
       EHLO: encrypted ? ehloOverTls : ehlo,
       HELO: helo,
       STARTTLS: encrypted ? '503 5.5.1 TLS is on' : startTls,
       MAIL: mail,
+      DATA: data,
     }
     return reactions[word]
   }
@@ -294,21 +317,48 @@ export class Peer {
   }
 }
 
-/** The connection as TLS reads and writes it. A socket would be taken over whole, and its octets seen by nobody else. */
-function beneath(plain: Socket): Duplex {
-  const stream = new Duplex({
-    read() {},
-    write: (octets, _, done) => void plain.write(octets, done),
-    final: (done) => void plain.end(done),
-    destroy(error, done) {
-      plain.destroy()
-      done(error)
-    },
-  })
-  plain.on('data', (octets) => stream.push(octets))
-  plain.once('end', () => stream.push(null))
-  plain.once('close', () => stream.destroy())
-  return stream
+/** What TLS answers goes to the client. Whoever ends first, the other ends, too. */
+function join(plain: Socket, near: Socket): void {
+  near.on('data', (octets) => plain.writable && plain.write(octets))
+  near.once('end', () => plain.end())
+  plain.once('end', () => near.end())
+  plain.once('close', () => near.destroy())
+}
+
+/**
+ * Two ends of a connection within this process, for TLS to have one of them: it takes over a socket whole, and nobody
+ * else sees what goes through it.
+ */
+class Pairs {
+  readonly #server = createServer({ noDelay: true })
+  readonly #sockets = new Set<Socket>()
+  #last: Promise<unknown> = Promise.resolve()
+
+  /** One after another, so that none is taken for another's. */
+  next(): Promise<[near: Socket, far: Socket]> {
+    const pair = this.#last.then(() => this.#connect())
+    this.#last = pair.catch(() => {})
+    return pair
+  }
+
+  close(): void {
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  async #connect(): Promise<[near: Socket, far: Socket]> {
+    if (!this.#server.listening) await once(this.#server.listen(0, '127.0.0.1'), 'listening')
+    const { port } = this.#server.address() as AddressInfo
+    const near = this.#keep(connect({ port, host: '127.0.0.1', noDelay: true }))
+    const [far] = await once(this.#server, 'connection')
+    return [near, this.#keep(far)]
+  }
+
+  #keep(socket: Socket): Socket {
+    this.#sockets.add(socket)
+    // A server that is stopped ends whatever is under way.
+    return socket.on('error', () => {})
+  }
 }
 
 export function ehloReply(keywords: readonly string[]): string {

@@ -31,7 +31,8 @@ export function serve(level: Level, misbehaviour: Misbehaviour): Promise<Hostile
   return startHostileServer((number) => ({ tls: { ...identity, ...settings }, ...conduct(number) }))
 }
 
-export type Circumstances = Pick<SmtpOptions, 'open' | 'record'> & { signal?: AbortSignal }
+export type Circumstances = Pick<SmtpOptions, 'open' | 'record'> &
+  Partial<Pick<SmtpOptions, 'signal' | 'timeouts'>>
 
 export async function send(
   level: Level,

@@ -239,6 +239,12 @@ const overTls = chapter('Over TLS', 'The server', [
     result: 'success',
     cells: everywhereBut('tls', '5.7.30'),
   },
+  { does: ['says more than it was asked over TLS'], result: null, cells: everywhere('4.5.0') },
+  {
+    does: ['asks for the message with 250', 'answers the message before it has it'],
+    result: 'success',
+    cells: everywhere('4.5.0'),
+  },
   { does: ['announces STARTTLS again over TLS'], result: null, cells: everywhere('tls') },
 ])
 

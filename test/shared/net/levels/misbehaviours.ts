@@ -179,6 +179,11 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'refuses EHLO over TLS for good': always({ ehloOverTls: '550 5.7.1 Go away', helo: '550 5.7.1 Go away' }),
   'knows no EHLO over TLS': always({ ehloOverTls: '502 5.5.1 Not implemented' }),
   'floods EHLO over TLS': always({ ehloOverTls: (peer) => peer.flood('250-A\r\n') }),
+  'says more than it was asked over TLS': always({
+    ehloOverTls: (peer) => peer.say(`${ehloReply(['8BITMIME', 'REQUIRETLS'])}\r\n250 2.1.0 OK`),
+  }),
+  'asks for the message with 250': always({ data: '250 2.1.0 OK' }),
+  'answers the message before it has it': always({ data: '354 go on\r\n250 2.0.0 taken' }),
   'announces nothing over TLS': always({ keywordsOverTls: [] }),
   'announces REQUIRETLS in the clear only': always({
     keywords: ['8BITMIME', 'REQUIRETLS', 'STARTTLS'],

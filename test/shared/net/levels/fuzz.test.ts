@@ -1,0 +1,159 @@
+/**
+ * Servers that say anything at all, wherever they are asked: what was agreed about TLS holds all the same, no attempt
+ * throws, and none outlives its time.
+ */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { formatReply } from '../../../../shared/mail/reply.ts'
+import type { Outcome } from '../../../../shared/net/smtp-delivery.ts'
+import type { CertificateName } from '../../../support/hostile/certificates.ts'
+import {
+  type Conduct,
+  type Conversation,
+  ehloReply,
+  type Peer,
+  type Reaction,
+  readyForTls,
+} from '../../../support/hostile-server.ts'
+import { contentAt, send, serve } from './attempts.ts'
+import { cellsOf, chapters, levelNames } from './expected.ts'
+import { levels } from './levels.ts'
+import { type Misbehaviour, misbehaviours } from './misbehaviours.ts'
+import { assertHarmless } from './wire.ts'
+
+/** Pieces of replies, whole ones, and what is none. */
+const fragments = fc.oneof(
+  fc.constantFrom(
+    '220 2.0.0 Ready\r\n',
+    '220-more\r\n',
+    '250 2.1.0 OK\r\n',
+    '250-STARTTLS\r\n',
+    `${ehloReply(['STARTTLS', 'SIZE 1', 'REQUIRETLS'])}\r\n`,
+    `${ehloReply(['8BITMIME'])}\r\n`,
+    '354 go on\r\n',
+    '421 4.3.2 bye\r\n',
+    '454 4.7.0 later\r\n',
+    '502 5.5.1 what?\r\n',
+    '\r\n',
+    '\n',
+    '2',
+    '250',
+    '\x16\x03\x03\x00\x02\x02\x28',
+    '\x15\x03\x03\x00\x02\x02\x28',
+  ),
+  fc.string({ maxLength: 40 }),
+)
+
+const endings = fc.constantFrom('stay', 'stay', 'stay', 'close', 'cut', 'reset', 'handshake')
+
+const speech = fc.record({ said: fc.array(fragments, { maxLength: 4 }), ending: endings })
+type Speech = typeof speech extends fc.Arbitrary<infer T> ? T : never
+
+/** So often it is done as it should be. */
+const usually = (weight: number) =>
+  fc.oneof({ weight, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: speech })
+
+const certificates: CertificateName[] = [
+  'good',
+  'selfSigned',
+  'expired',
+  'otherName',
+  'otherPublic',
+  'clientOnly',
+]
+
+const cases = fc.record({
+  level: fc.constantFrom(...levelNames),
+  certificate: fc.constantFrom(...certificates),
+  greeting: usually(6),
+  ehlo: usually(2),
+  helo: usually(2),
+  startTls: usually(2),
+  secured: usually(4),
+  ehloOverTls: usually(2),
+  mail: usually(4),
+})
+type Case = typeof cases extends fc.Arbitrary<infer T> ? T : never
+
+function reaction({ said, ending }: Speech): Reaction {
+  return (peer: Peer) => {
+    peer.write(said.join(''))
+    if (ending === 'close') peer.close()
+    if (ending === 'cut') peer.cut()
+    if (ending === 'reset') peer.reset()
+    if (ending === 'handshake' && !peer.encrypted) peer.startTls(said.length > 0 ? '' : readyForTls)
+  }
+}
+
+function misbehaviourOf({ level: _, certificate, ...points }: Case): Misbehaviour {
+  const said = Object.entries(points).filter(([, each]) => each !== undefined)
+  const conduct: Conduct = Object.fromEntries(said.map(([at, each]) => [at, reaction(each as Speech)]))
+  return { conduct: () => conduct, certificate }
+}
+
+/** The row of a server that does nothing wrong, or whose certificate is wrong in this way. */
+function isTakenAt({ level, certificate }: Case): boolean {
+  const rows = chapters.flatMap((chapter) => [...chapter.rows])
+  const row = rows.find(({ does }) =>
+    (does as readonly (keyof typeof misbehaviours)[]).some((name) =>
+      certificate === 'good'
+        ? name === 'does nothing wrong'
+        : misbehaviours[name].certificate === certificate,
+    ),
+  )
+  assert.ok(row)
+  return cellsOf(row)[levelNames.indexOf(level)]?.startsWith('tls') ?? false
+}
+
+function check(tried: Case, outcome: Outcome, conversations: readonly Conversation[]): void {
+  const level = levels[tried.level]
+  const received = conversations.flatMap((each) => each.received)
+  assert.ok(outcome.reply.code >= 200 && outcome.reply.code <= 599)
+  assert.doesNotMatch(formatReply(outcome.reply), /\p{Cc}/u)
+  if (outcome.outcome === 'Delivered')
+    assert.ok(outcome.reply.code < 300 && received.length === 1, 'delivered, and not there')
+  for (const { content } of received) assert.deepEqual(content, contentAt(level))
+  if (level.policy === 'Opportunistic') return
+  assert.equal(conversations.length, 1)
+  for (const conversation of conversations) assertHarmless(conversation)
+  assert.ok(received.every(({ encrypted }) => encrypted))
+  if (!isTakenAt(tried)) {
+    assert.equal(received.length, 0, 'sent to a server that is not the one')
+    for (const { decrypted } of conversations)
+      assert.doesNotMatch(decrypted.toString('latin1'), /MAIL|RCPT|4711/)
+  }
+}
+
+const seed = Number(process.env.FUZZ_SEED ?? 1)
+const runs = Number(process.env.FUZZ_RUNS ?? 300)
+
+/** Milliseconds. Most of these servers are silent sooner or later. */
+const timeouts = { connect: 20_000, greeting: 400, command: 400, data: 2000 }
+
+describe(`servers at random (FUZZ_SEED=${seed})`, () => {
+  it(`${runs} of them`, async () => {
+    const all = fc.sample(cases, { seed, numRuns: runs })
+    const queue = all.entries()
+    const outcomes = new Map<string, number>()
+    const worker = async () => {
+      for (const [index, tried] of queue) {
+        const misbehaviour = misbehaviourOf(tried)
+        const server = await serve(levels[tried.level], misbehaviour)
+        try {
+          const outcome = await send(levels[tried.level], misbehaviour, server, { timeouts })
+          check(tried, outcome, server.conversations)
+          outcomes.set(outcome.outcome, (outcomes.get(outcome.outcome) ?? 0) + 1)
+        } catch (cause) {
+          throw new Error(`case ${index} of seed ${seed}: ${JSON.stringify(tried)}`, { cause })
+        } finally {
+          await server.stop()
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: 60 }, worker))
+    // Else it would be about nothing.
+    for (const outcome of ['Delivered', 'TlsNotMet', 'TemporaryFailure'])
+      assert.ok((outcomes.get(outcome) ?? 0) > runs / 100, `${outcome}: ${outcomes.get(outcome) ?? 0}`)
+  })
+})
