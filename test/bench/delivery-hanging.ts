@@ -171,11 +171,9 @@ function report(
   with_: readonly Times[],
   { perSecond, places }: HangingOptions,
 ): string {
-  const ratio = (which: keyof Times) =>
-    median(with_.map((times, round) => times[which] / (without[round]?.[which] ?? 0)))
   const row = (which: keyof Times) => {
-    const [one, other] = [without, with_].map((all) => Math.round(median(all.map((times) => times[which]))))
-    return `| ${which} | ${one} ms | ${other} ms | ${ratio(which).toFixed(2)} |`
+    const [one = 0, other = 0] = [without, with_].map((all) => median(all.map((times) => times[which])))
+    return `| ${which} | ${Math.round(one)} ms | ${Math.round(other)} ms | ${(other / one).toFixed(2)} |`
   }
   const { connect, greeting } = smtpTimeouts
   return [
