@@ -8,11 +8,11 @@ import type { Attempt, ContentReference, Recipient } from '../../shared/contract
 import type { Claim, ClaimKey, Claims, Forestalled } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/keys.ts'
 import type { Trace } from '../../shared/messages/trace.ts'
-import type { Mail, Outcomes } from '../../shared/net/smtp-delivery.ts'
-import { withoutOutdated } from './outdated.ts'
-import { type Dependencies as Postponing, postpone, type Reason } from './postpone.ts'
+import { deliverNowhere, type Mail, type Outcomes } from '../../shared/net/smtp-delivery.ts'
+import { type Dependencies as Outdating, withoutOutdated } from './outdated.ts'
+import { givenUp, type Dependencies as Postponing, postpone, type Reason } from './postpone.ts'
 
-export interface Dependencies extends Postponing {
+export interface Dependencies extends Postponing, Outdating {
   claims: Claims<Attempt | Forestalled>
   trace: Trace
   /** The message's octets, proven to be those that were stored. */
@@ -70,12 +70,17 @@ export async function deliverJob(given: DeliveryJob, dependencies: Dependencies)
   const job = { ...given, recipients }
   const { content } = job.message
   const ahead = content.length <= readAhead ? await dependencies.read(content) : null
-  const begun = await dependencies.inTurn(async () =>
+  let begun = await dependencies.inTurn(async () =>
     attempt(job, ahead ?? (await dependencies.read(content)), dependencies),
   )
   if (typeof begun === 'string') {
-    await postpone(job, begun, dependencies)
-    return { ...nothing, handedBack, postponed: begun }
+    const answer = givenUp(job, begun)
+    if (answer === null) {
+      await postpone(job, begun, dependencies)
+      return { ...nothing, handedBack, postponed: begun }
+    }
+    const transmit: Dependencies['transmit'] = async (_, mail) => deliverNowhere(mail, answer)
+    begun = await attempt(job, Buffer.alloc(0), { ...dependencies, transmit })
   }
   const { claims, tried } = begun
   const known = claims.flatMap(({ recipient, claim }) =>

@@ -9,7 +9,7 @@ import { reply } from '../../shared/mail/reply.ts'
 import type { Resolver } from '../../shared/net/resolver.ts'
 import type { Mail, Outcome, Outcomes } from '../../shared/net/smtp-delivery.ts'
 import { verifySigner } from '../../shared/tls-reports/authentication.ts'
-import { largestMail, readReportMail } from '../../shared/tls-reports/read-mail.ts'
+import { readReportMail, whyTooMuch } from '../../shared/tls-reports/read-mail.ts'
 import { type ReceivedReport, received } from '../../shared/tls-reports/received-report.ts'
 import type { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 
@@ -34,8 +34,8 @@ export async function keepReport(
   content: Buffer,
   { reports, resolver, now, retentionDays, signal }: Dependencies,
 ): Promise<Kept> {
-  if (content.length > largestMail)
-    return { kind: 'Ignored', why: `it is larger than ${largestMail} octets`, told: false }
+  const tooMuch = whyTooMuch(content)
+  if (tooMuch !== null) return { kind: 'Ignored', why: tooMuch, told: false }
   try {
     const signer = await verifySigner(content, resolver, signal)
     if (signer.kind === 'Unknown') return { kind: 'Failed', why: signer.why }

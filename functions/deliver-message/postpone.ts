@@ -1,9 +1,11 @@
 /**
  * A job that is not begun goes back to its queue as a new message: that is no attempt, and no failure that its
- * dead-letter queue would count. What waits for a place long enough goes back to be decided again instead, so that it
- * expires as any other mail does.
+ * dead-letter queue would count. What has waited for a place long enough counts as an attempt that failed, so that its
+ * sender hears of the delay, and it expires as any other mail does.
  */
-import { type DeliveryJob, type EvaluationJob, inParts } from '../../shared/contract/jobs.ts'
+import type { DeliveryJob } from '../../shared/contract/jobs.ts'
+import type { Reply } from '../../shared/contract/message.ts'
+import { reply } from '../../shared/mail/reply.ts'
 import type { Sender } from '../../shared/queues/job-queue.ts'
 
 export type Reason =
@@ -14,8 +16,6 @@ export type Reason =
 
 export interface Dependencies {
   delivery: Sender<DeliveryJob>
-  evaluation: Sender<EvaluationJob>
-  now(): Date
   /** In [0, 1). */
   random(): number
 }
@@ -26,18 +26,17 @@ const longestPauseSeconds = 60
 
 /** @throws when the queue fails; the job then comes back by itself */
 export async function postpone(job: DeliveryJob, reason: Reason, dependencies: Dependencies): Promise<void> {
-  const { delivery, evaluation, now, random } = dependencies
-  const { waits = 0, message } = job
+  const { delivery, random } = dependencies
+  const { waits = 0 } = job
   if (reason === 'NoTime') return delivery.send([{ job, group: job.destination }])
-  if (waits >= mostWaits) {
-    const parts = inParts(job.recipients)
-    const notBefore = now().toISOString()
-    return evaluation.send(
-      parts.map((recipients) => ({ job: { message, recipients, notBefore, retry: true } })),
-    )
-  }
   const again = { ...job, waits: waits + 1 }
   return delivery.send([{ job: again, delaySeconds: pauseSeconds(waits, random()), group: job.destination }])
+}
+
+/** Whether the job is not to wait any more, and why it came to nothing. RFC 3463 §3.5: X.4.5 is congestion. */
+export function givenUp({ waits = 0, destination }: DeliveryJob, reason: Reason): Reply | null {
+  if (reason === 'NoTime' || waits < mostWaits) return null
+  return reply(451, '4.5', `As many deliveries to ${destination} are under way as there may be at once`)
 }
 
 /** Twice as long each time, and never in step with the others that were sent away at the same time. */

@@ -137,7 +137,7 @@ type Finding = (dane: boolean) => Promise<NextHops>
 
 async function tryHops(find: Finding, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
   const { message, recipients, tls } = mail
-  const everywhere = (answer: Reply) => toEach(recipients, nowhere(tls, answer))
+  const everywhere = (answer: Reply) => deliverNowhere(mail, answer)
   if (!fitsCommand(message.envelope.mailFrom))
     return everywhere(reply(501, '1.7', "Sender's address cannot be sent by SMTP"))
   const { dane } = heedsPublished(tls, wishOf(mail))
@@ -331,6 +331,12 @@ function fitsCommand(address: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
   return !/[\x00-\x1f\x7f<>]|^\s|\s$/.test(address)
 }
+
+/** As `deliverBySmtp` where no next hop was asked. */
+export const deliverNowhere = (
+  { recipients, tls }: Pick<Mail, 'recipients' | 'tls'>,
+  answer: Reply,
+): Outcomes => toEach(recipients, nowhere(tls, answer))
 
 function nowhere({ level }: TlsRequirement, answer: Reply): Outcome {
   return {

@@ -139,6 +139,11 @@ export const advice: readonly Row[] = [
     remedy: "The recipient's mail administrator can see in its logs why.",
   },
   {
+    code: '4.5',
+    happened: "There is more mail for the recipient's domain than may be sent to it at once.",
+    remedy: 'Your mail administrator can allow more deliveries to it at once.',
+  },
+  {
     code: '4.7',
     happened: 'The message could not be delivered in the time that it may wait.',
     remedy:

@@ -7,6 +7,7 @@ import {
   deliverJob,
   leaseMs,
 } from '../../../functions/deliver-message/deliver-job.ts'
+import { mostWaits } from '../../../functions/deliver-message/postpone.ts'
 import type { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
 import { Claims, type Forestalled } from '../../../shared/messages/claims.ts'
@@ -256,6 +257,36 @@ describe('a delivery job', () => {
     const job = ofLength(30_000_000)
     await assert.rejects(deliverJob(job, worker({}, { read: dies })), Died)
     assert.deepEqual((await deliverJob(job, worker({}))).busy, [])
+  })
+})
+
+describe('a job that has waited for a place for long', () => {
+  const fullHouse = { inTurn: async () => 'NoPlace' as const }
+
+  it('comes to nothing as an attempt does, which is decided upon as any other', async () => {
+    const job = { ...jobFor(['a@partner.example']), waits: mostWaits }
+    const first = worker({}, fullHouse)
+    const delivery = await deliverJob(job, first)
+    assert.deepEqual([first.transmitted, delivery.postponed], [[], null])
+    const [reported] = first.evaluation.take()
+    const [recipient] = reported?.job.recipients ?? []
+    assert.equal(recipient?.attempts, 1)
+    assert.equal(recipient?.lastAttempt?.outcome, 'TemporaryFailure')
+    assert.equal(recipient?.lastAttempt?.reply.enhanced, '4.4.5')
+    // A copy of the job finds the attempt made, whatever room there is by then.
+    const second = worker({})
+    await deliverJob(job, second)
+    assert.deepEqual(second.transmitted, [])
+  })
+
+  it('until then goes back to the queue and claims nothing', async () => {
+    const job = { ...jobFor(['a@partner.example']), waits: mostWaits - 1 }
+    const busy = worker({}, fullHouse)
+    assert.equal((await deliverJob(job, busy)).postponed, 'NoPlace')
+    assert.deepEqual(busy.evaluation.take(), [])
+    const free = worker({})
+    await deliverJob(job, free)
+    assert.deepEqual(free.transmitted, [['a@partner.example']])
   })
 })
 

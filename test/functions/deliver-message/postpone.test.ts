@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { mostWaits, postpone, type Reason } from '../../../functions/deliver-message/postpone.ts'
-import { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
+import { givenUp, mostWaits, postpone, type Reason } from '../../../functions/deliver-message/postpone.ts'
+import { DeliveryJob } from '../../../shared/contract/jobs.ts'
+import { formatReply } from '../../../shared/mail/reply.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
-import { message, receivedAt, recipient } from '../../support/fixtures.ts'
+import { message, recipient } from '../../support/fixtures.ts'
 import { recordingQueue } from '../../support/queue.ts'
 
 const job = (waits?: number): DeliveryJob => ({
@@ -18,15 +19,15 @@ const job = (waits?: number): DeliveryJob => ({
 })
 
 async function put(given: DeliveryJob, reason: Reason, chance = 0) {
-  const [delivery, evaluation] = [recordingQueue<DeliveryJob>(), recordingQueue<EvaluationJob>()]
-  await postpone(given, reason, { delivery, evaluation, now: () => receivedAt, random: () => chance })
-  return { delivered: delivery.take(), evaluated: evaluation.take() }
+  const delivery = recordingQueue<DeliveryJob>()
+  await postpone(given, reason, { delivery, random: () => chance })
+  return { delivered: delivery.take() }
 }
 
 describe('a job that is not begun', () => {
   it('for want of time goes back as it is, at once, behind others of its destination', async () => {
-    const { delivered, evaluated } = await put(job(2), 'NoTime')
-    assert.deepEqual([delivered, evaluated], [[{ job: job(2), group: 'partner.example' }], []])
+    const { delivered } = await put(job(2), 'NoTime')
+    assert.deepEqual(delivered, [{ job: job(2), group: 'partner.example' }])
   })
 
   it('for want of a place waits longer each time, is counted, and is the same attempt', async () => {
@@ -43,26 +44,19 @@ describe('a job that is not begun', () => {
     assert.deepEqual(await pauses(0.999), [2, 4, 8, 16, 32, 60, 60])
   })
 
-  it('and has waited for long is decided again, so that it can expire', async () => {
-    const { delivered, evaluated } = await put(job(mostWaits), 'NoPlace')
-    assert.deepEqual(delivered, [])
-    assert.deepEqual(
-      evaluated.map(({ job: sent }) => EvaluationJob.parse(sent)),
-      [
-        {
-          message: message(),
-          recipients: job().recipients,
-          notBefore: receivedAt.toISOString(),
-          retry: true,
-        },
-      ],
+  it('and has waited for long is given up for now, as a server that is too busy would have it', () => {
+    assert.equal(givenUp(job(mostWaits - 1), 'NoPlace'), null)
+    assert.equal(givenUp(job(mostWaits), 'NoTime'), null)
+    const answer = givenUp(job(mostWaits), 'NoPlace')
+    assert.equal(
+      answer && formatReply(answer),
+      '451 4.4.5 As many deliveries to partner.example are under way as there may be at once',
     )
   })
 
   it('stays where it is when the queue does not take it', async () => {
     const delivery = recordingQueue<DeliveryJob>()
     delivery.failOnce()
-    const rest = { evaluation: recordingQueue<EvaluationJob>(), now: () => receivedAt, random: () => 0 }
-    await assert.rejects(postpone(job(), 'NoPlace', { delivery, ...rest }), /the queue is away/)
+    await assert.rejects(postpone(job(), 'NoPlace', { delivery, random: () => 0 }), /the queue is away/)
   })
 })
