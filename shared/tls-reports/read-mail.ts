@@ -1,11 +1,13 @@
 /**
  * Finds the report in a mail (RFC 8460 §5.3). The attack: a few octets that unfold into gigabytes, parts within parts,
- * a header without end. The defence: every step has a limit, and what exceeds one is no report.
+ * a header without end, a million lines, each of which is an object to whoever takes a mail apart; and ten such mails at
+ * once. The defence: every step has a limit, what exceeds one is no report, and one mail is taken apart at a time.
  */
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import PostalMime, { type Attachment, type Email } from 'postal-mime'
 import { inOneLine } from '../mail/peer-words.ts'
+import { limited } from '../middleware/limited.ts'
 import { type ReportContent, readReport } from './received-report.ts'
 
 export type Reading = { kind: 'Report'; content: ReportContent } | { kind: 'NoReport'; why: string }
@@ -14,16 +16,32 @@ export type Reading = { kind: 'Report'; content: ReportContent } | { kind: 'NoRe
  * Octets that a mail with a report may have: while one is taken apart, other deliveries wait. Compressed, a report of the
  * ten megabytes that RFC 8460 §5.2 knows as a usual limit is well below.
  */
-export const largestMail = 4_194_304
+const largestMail = 4_194_304
 /** Octets. */
 const most = { json: 10_485_760, headers: 262_144 }
+/** As many as the largest mail has in base64, of 76 characters each (RFC 2045 §6.8), and to spare. */
+const mostLines = 65_536
 
 const compressed = new Set(['application/tlsrpt+gzip', 'application/gzip', 'application/x-gzip'])
 const plain = new Set(['application/tlsrpt+json', 'application/json'])
 
+/** @returns why nobody should take it apart, or null */
+export function whyTooMuch(mail: Buffer): string | null {
+  if (mail.length > largestMail) return `it is larger than ${largestMail} octets`
+  let lines = 0
+  for (let at = mail.indexOf(10); at >= 0 && lines <= mostLines; at = mail.indexOf(10, at + 1)) lines += 1
+  return lines > mostLines ? `it has more than ${mostLines} lines` : null
+}
+
 /** @param mail the message's octets */
 export async function readReportMail(mail: Buffer): Promise<Reading> {
-  if (mail.length > largestMail) return noReport(`it is larger than ${largestMail} octets`)
+  const tooMuch = whyTooMuch(mail)
+  return tooMuch === null ? oneAtATime(() => takeApart(mail)) : noReport(tooMuch)
+}
+
+const oneAtATime = limited(1)
+
+async function takeApart(mail: Buffer): Promise<Reading> {
   let email: Email
   try {
     email = await PostalMime.parse(mail, {

@@ -101,6 +101,42 @@ test('while the DNS or the table fails, the report is tried again', async () => 
   assert.equal((await keep(await mail(), { store: noTable })).kind, 'Failed')
 })
 
+for (const [what, content, why] of [
+  ['octets', Buffer.alloc(4_194_305, 'a'), 'is larger than 4194304 octets'],
+  [
+    'lines',
+    Buffer.from(`From: a@sender.example\r\n\r\n${' \r\n'.repeat(65_600)}`),
+    'has more than 65536 lines',
+  ],
+] as const)
+  test(`a mail of too many ${what} is not taken apart, whoever signed it`, async () => {
+    let asked = 0
+    const kept = await keepReport(message({ mailFrom: 'a@sender.example' }), content, {
+      reports,
+      resolver: {
+        ask: async () => {
+          asked += 1
+          return { kind: 'Failed', code: 'ETIMEOUT', bogus: false }
+        },
+      },
+      now: () => at,
+      retentionDays: 90,
+      signal: new AbortController().signal,
+    })
+    assert.equal(traced(kept), `Delivered 250 2.0.0 Ignored: not a report on TLS: it ${why}`)
+    assert.equal(asked, 0)
+  })
+
+test('the largest report in base64 has few enough lines', async () => {
+  const encoded = Buffer.alloc(3_000_000).toString('base64').match(/.{76}/g) ?? []
+  const kept = await keep(
+    Buffer.from(
+      `From: a@sender.example\r\nContent-Type: application/tlsrpt+gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n${encoded.join('\r\n')}`,
+    ),
+  )
+  assert.match(traced(kept), /cannot be unpacked/)
+})
+
 const letter = Buffer.from('From: a@elsewhere.example\r\nSubject: hello\r\n\r\nIs anybody there?\r\n')
 
 test('a sender who asks to hear of success hears of a report that is kept, and not of what is ignored', async () => {
