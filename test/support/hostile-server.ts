@@ -333,6 +333,7 @@ class Pairs {
   readonly #server = createServer({ noDelay: true })
   readonly #sockets = new Set<Socket>()
   #last: Promise<unknown> = Promise.resolve()
+  #closed = false
 
   /** One after another, so that none is taken for another's. */
   next(): Promise<[near: Socket, far: Socket]> {
@@ -342,12 +343,15 @@ class Pairs {
   }
 
   close(): void {
+    this.#closed = true
     this.#server.close()
     for (const socket of this.#sockets) socket.destroy()
   }
 
   async #connect(): Promise<[near: Socket, far: Socket]> {
+    if (this.#closed) throw new Error('the server was stopped')
     if (!this.#server.listening) await once(this.#server.listen(0, '127.0.0.1'), 'listening')
+    if (this.#closed) this.#server.close()
     const { port } = this.#server.address() as AddressInfo
     const near = this.#keep(connect({ port, host: '127.0.0.1', noDelay: true }))
     const [far] = await once(this.#server, 'connection')
@@ -356,6 +360,7 @@ class Pairs {
 
   #keep(socket: Socket): Socket {
     this.#sockets.add(socket)
+    if (this.#closed) socket.destroy()
     // A server that is stopped ends whatever is under way.
     return socket.on('error', () => {})
   }
