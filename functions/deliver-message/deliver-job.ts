@@ -57,7 +57,7 @@ export const leaseMs = 6 * 60_000
  * Octets up to which a message is read before its turn, so that it is at hand. Whoever sends ten large ones to a
  * destination that hangs would else have all of them in memory, for as long as it hangs.
  */
-const readAhead = 1024 * 1024
+export const readAhead = 1024 * 1024
 
 /**
  * Content is read before anything is claimed, so that a store that fails leaves no lease behind.

@@ -25,11 +25,12 @@ import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { Tally } from '../../shared/tls-reports/tally.ts'
 import { PolicyTable } from '../../shared/transport/policy-table.ts'
 import { Slots } from '../../shared/transport/slots.ts'
-import { Batch, type Place } from './batch.ts'
+import { Batch } from './batch.ts'
 import { type Dependencies, deliverJob } from './deliver-job.ts'
 import { keepReport, outcomesOfKept, type Dependencies as ReportDependencies } from './keep-report.ts'
 import { lineOf } from './line.ts'
 import { countDelivery, countKept, logDelivery } from './observe.ts'
+import { SesPlaces } from './ses-place.ts'
 import { sessionRecorder, writeSessions } from './tls-sessions.ts'
 
 // What AWS calls.
@@ -139,7 +140,7 @@ async function afterBatch(
   ])
 }
 
-const withoutLine: Place = { inTurn: (work) => work(), leave: () => {} }
+const sesPlaces = new SesPlaces()
 
 async function deliverRecord(
   job: DeliveryJob,
@@ -147,7 +148,7 @@ async function deliverRecord(
 ): Promise<void> {
   const { signal, sessions, find } = shared
   const line = lineOf(job.route)
-  const place = line === null ? withoutLine : shared.join(line)
+  const place = line === null ? sesPlaces.placeFor(job.message.content.length) : shared.join(line)
   try {
     const delivery = await deliverJob(job, {
       ...claimsAndQueues,

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import { readAhead } from '../../../functions/deliver-message/deliver-job.ts'
+import { SesPlaces } from '../../../functions/deliver-message/ses-place.ts'
+
+/** How many of ten messages are being sent before the first has ended. */
+async function begunAtOnce(octets: number): Promise<number> {
+  const places = new SesPlaces()
+  const first = Promise.withResolvers<void>()
+  let begun = 0
+  const all = Array.from({ length: 10 }, () =>
+    places.placeFor(octets).inTurn(async () => {
+      begun += 1
+      await first.promise
+      return 'sent'
+    }),
+  )
+  await turn()
+  const atOnce = begun
+  first.resolve()
+  assert.deepEqual(await Promise.all(all), Array(10).fill('sent'))
+  return atOnce
+}
+
+describe('of a batch for SES', () => {
+  it('small messages are sent all at once', async () => assert.equal(await begunAtOnce(readAhead), 10))
+
+  it('large ones are sent three at a time, and each in the end', async () =>
+    assert.equal(await begunAtOnce(readAhead + 1), 3))
+
+  it('a large one that cannot be read keeps no place', async () => {
+    const places = new SesPlaces()
+    const fails = async (): Promise<never> => {
+      throw new Error('no content')
+    }
+    for (let time = 0; time < 5; time += 1)
+      await assert.rejects(places.placeFor(readAhead + 1).inTurn(fails), /no content/)
+    assert.equal(await places.placeFor(readAhead + 1).inTurn(async () => 'sent'), 'sent')
+  })
+})
