@@ -46,8 +46,10 @@ export function countDelivery(
 ): void {
   const delivered = tried.filter(({ attempt }) => attempt.outcome === 'Delivered')
   const failed = tried.length - delivered.length
+  const unanswered = tried.filter(({ attempt }) => attempt.unanswered).length
   const reported = tried.filter(({ attempt }) => attempt.reportOnly !== null).length
   if (failed > 0) metrics.addMetric(Metric.attemptsFailed, MetricUnit.Count, failed)
+  if (unanswered > 0) metrics.addMetric(Metric.repliesLost, MetricUnit.Count, unanswered)
   if (reported > 0) metrics.addMetric(Metric.reportOnlyViolations, MetricUnit.Count, reported)
   if (handedBack > 0) metrics.addMetric(Metric.handedBack, MetricUnit.Count, handedBack)
   if (leasesExpired > 0) metrics.addMetric(Metric.leasesExpired, MetricUnit.Count, leasesExpired)

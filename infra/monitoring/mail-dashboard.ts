@@ -88,6 +88,7 @@ function leaving(): IWidget[] {
     graph('Attempts failed, DSNs sent', [
       metric(Metric.attemptsFailed, { label: 'Attempts failed' }),
       metric(Metric.leasesExpired, { label: 'Repeated after a crash' }),
+      metric(Metric.repliesLost, { label: 'Message sent, no reply' }),
       metric(Metric.handedBack, { label: 'Decided again, connectors changed' }),
       ...counts(metric, Metric.postponed, 'reason', 'NoPlace', 'NoTime'),
       functionMetric('evaluate-policy', Metric.ownMailUndelivered, {

@@ -38,6 +38,8 @@ export const Metric = {
   attemptsFailed: 'AttemptsFailed',
   /** Delivery: attempts made again because a lease ran out mid-transaction; each may be a duplicate. */
   leasesExpired: 'LeasesExpired',
+  /** Delivery: attempts whose message was sent whole and never answered; the next may be a duplicate. */
+  repliesLost: 'RepliesLost',
   /** Delivery: recipients that went back to be decided again, since connectors had changed. */
   handedBack: 'HandedBack',
   /** Delivery: jobs that went back to the queue with nothing begun, dimension `reason` = `NoPlace` | `NoTime`. */

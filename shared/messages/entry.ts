@@ -209,7 +209,14 @@ const nothingYet = {
 } as const
 
 /** What an older version wrote lacks what it did not know. */
-function endedAttempt({ reply, reportOnly, tls, dsnPassedOn: _, ...attempt }: Attempt): AttemptEntry {
+function endedAttempt({
+  reply,
+  reportOnly,
+  tls,
+  dsnPassedOn: _,
+  unanswered: _told,
+  ...attempt
+}: Attempt): AttemptEntry {
   const { policySource = null, onTrial = null, tlsResult = null } = attempt as Partial<Attempt>
   const session = tls && { ...tls, notVerified: (tls as Partial<AttemptTls>).notVerified ?? null }
   return {

@@ -289,11 +289,16 @@ async function transact(
         outcomes: { ...common, outcome: outcomeOf(refusal), reply: refusal },
         notBegun: false,
       }
-    const { replies, notBegun } = await session.send(traits, recipients, content)
+    const { replies, notBegun, unanswered } = await session.send(traits, recipients, content)
     const encrypted = common.tls !== null
     const judged = [...replies].map(([address, answer]): [string, Outcome] => [
       address,
-      { ...common, dsnPassedOn: session.passesDsnOn, ...judge(answer, encrypted) },
+      {
+        ...common,
+        dsnPassedOn: session.passesDsnOn,
+        ...(unanswered.includes(address) && { unanswered: true }),
+        ...judge(answer, encrypted),
+      },
     ])
     return { outcomes: new Map(judged), notBegun }
   } finally {

@@ -130,6 +130,8 @@ export interface Transaction {
    * session has carried others before, this may be about the session and not about the message.
    */
   notBegun: boolean
+  /** To whom the whole message was sent without a reply to it: it may have been taken. */
+  unanswered: readonly string[]
 }
 
 /** A session whose TLS was found good enough for its messages. */
@@ -244,6 +246,8 @@ interface HandedOver {
   refusedSender: boolean
   /** Whether the connection ended without it. */
   lost: boolean
+  /** Whether that, or silence, came behind the whole message. */
+  unanswered: boolean
 }
 
 /** Milliseconds that a server has to answer RSET or QUIT: nothing of a message waits for it. */
@@ -370,7 +374,7 @@ class GatedConnection {
     this.#received.octets = this.#received.lines = 0
     this.#wait(this.#options.timeouts.command)
     this.#unfinished = true
-    const { answer, refusedSender, lost } = await this.#handOver(envelope, source)
+    const { answer, refusedSender, lost, unanswered } = await this.#handOver(envelope, source)
     const untouched = source.readableFlowing === null
     this.#unfinished = !source.readableEnded || answer.code >= 300
     // A server answered before it had the whole message would read the rest of it as commands.
@@ -381,6 +385,7 @@ class GatedConnection {
     return {
       replies: new Map(addresses.map((address) => [address, rejected.get(address) ?? answer])),
       notBegun: untouched && (refusedSender || (lost && this.#received.octets === 0)),
+      unanswered: unanswered ? addresses.filter((address) => !rejected.has(address)) : [],
     }
   }
 
@@ -441,12 +446,14 @@ class GatedConnection {
             answer: parseReply(info?.response ?? '') ?? reply(250, '0.0', 'OK'),
             refusedSender: false,
             lost: false,
+            unanswered: false,
           })
         const failure = error as SmtpError
         resolve({
           answer: this.#lost(failure, source.readableEnded),
           refusedSender: failure.command === 'MAIL FROM',
           lost: !failure.response && causeOf(failure) !== 'ETIMEDOUT' && !this.#options.signal.aborted,
+          unanswered: !failure.response && source.readableEnded,
         })
       })
     }
@@ -454,6 +461,7 @@ class GatedConnection {
       answer: this.#lost(ended, source.readableEnded),
       refusedSender: false,
       lost: !this.#options.signal.aborted,
+      unanswered: source.readableEnded,
     }))
   }
 

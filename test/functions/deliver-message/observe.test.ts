@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { protectionOf } from '../../../functions/deliver-message/observe.ts'
+import { Metrics } from '@aws-lambda-powertools/metrics'
+import type { Delivery } from '../../../functions/deliver-message/deliver-job.ts'
+import { countDelivery, protectionOf } from '../../../functions/deliver-message/observe.ts'
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
-import type { Attempt } from '../../../shared/contract/message.ts'
+import { type Attempt, untried } from '../../../shared/contract/message.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
+import { attempt } from '../../support/fixtures.ts'
 
 const byMx: DeliveryJob['route'] = { kind: 'Mx', domain: 'partner.example' }
 const bySes: DeliveryJob['route'] = { kind: 'Ses' }
@@ -29,4 +32,36 @@ describe('a delivery counts as', () => {
   for (const [counted, route, tls, attempt] of rows)
     it(`${counted} by ${route.kind}, ${tls.level} ${tls.mode}, ${attempt ? 'over TLS' : 'no session shown'}`, () =>
       assert.equal(protectionOf({ tls: attempt }, { route, tls }), counted))
+})
+
+describe('a message that was sent whole and never answered', () => {
+  const counted = (attempts: Partial<Attempt>[]) => {
+    const metrics = new Metrics({ namespace: 'mailflow', serviceName: 'deliver-message' })
+    const delivery: Delivery = {
+      tried: attempts.map((fields) => ({
+        recipient: untried('a@partner.example'),
+        attempt: attempt(fields),
+      })),
+      known: [],
+      leasesExpired: 0,
+      unwritten: [],
+      handedBack: 0,
+      postponed: null,
+      busy: [],
+    }
+    countDelivery(metrics, { route: byMx, tls: opportunistic } as DeliveryJob, delivery)
+    const { RepliesLost = 0, AttemptsFailed = 0 } = metrics.serializeMetrics() as Record<string, unknown>
+    metrics.clearMetrics()
+    return { RepliesLost, AttemptsFailed }
+  }
+  const failed = { outcome: 'TemporaryFailure' } as const
+
+  it('is counted, since the next attempt may be a second copy', () =>
+    assert.deepEqual(counted([{ ...failed, unanswered: true }, failed]), {
+      RepliesLost: 1,
+      AttemptsFailed: 2,
+    }))
+
+  it('is not counted where there is none', () =>
+    assert.deepEqual(counted([failed]), { RepliesLost: 0, AttemptsFailed: 1 }))
 })

@@ -505,8 +505,34 @@ describe('a mail transaction', () => {
     const { outcome, partner } = await sendOne({ answerToMessage: null }, clear())
     assert.equal(outcome.outcome, 'TemporaryFailure')
     assert.match(formatReply(outcome.reply), /^451 4\.4\.318 .*may arrive twice$/)
+    assert.equal(outcome.unanswered, true)
     assert.equal(partner.received.length, 1)
   })
+
+  for (const [what, answer] of [
+    ['refused', '550 5.1.1 no'],
+    ['deferred', '451 4.2.1 later'],
+  ] as const)
+    it(`says so of those alone who were not ${what} before`, async () => {
+      const behaviour: PartnerOptions = {
+        answerToMessage: null,
+        answer: (line) => (line.startsWith('RCPT TO:<two@') ? answer : undefined),
+      }
+      const { outcomes } = await sendTo(behaviour, { ...clear(), addresses: three.slice(0, 2) })
+      assert.deepEqual(
+        [...outcomes.values()].map(({ unanswered }) => unanswered ?? false),
+        [true, false],
+      )
+    })
+
+  for (const [what, behaviour] of [
+    ['before the message', { answer: (command: string) => (command === 'DATA' ? null : undefined) }],
+    ['with a reply', { answerToMessage: '451 4.3.0 later' }],
+  ] as const)
+    it(`says nothing of the kind when the attempt ends ${what}`, async () => {
+      const { outcome } = await sendOne(behaviour, clear())
+      assert.deepEqual([outcome.outcome, outcome.unanswered], ['TemporaryFailure', undefined])
+    })
 
   it('is delivered however wordy the final reply is, within bounds', async () => {
     const wordy = (lines: number) => `${'250-2.1.0 word\r\n'.repeat(lines)}250 2.1.0 OK`
