@@ -7,6 +7,7 @@ import { findNextHops, type NextHops } from '../../shared/net/next-hops.ts'
 import { Sessions } from '../../shared/net/sessions.ts'
 import type { Slot, Slots } from '../../shared/transport/slots.ts'
 import type { Reason } from './postpone.ts'
+import { slowHosts } from './slow.ts'
 
 export interface BatchOptions {
   slots: Pick<Slots, 'acquire'>
@@ -30,8 +31,11 @@ interface Line {
   destination: string
   members: number
   last: Promise<unknown>
-  slot: Promise<Slot | 'Unknown' | null> | null
+  slot: Promise<Held> | null
 }
+
+/** `Unknown`: the table does not say. Null: there is no place. */
+type Held = Slot | 'Unknown' | null
 
 export class Batch {
   readonly signal: AbortSignal
@@ -51,8 +55,9 @@ export class Batch {
   /**
    * To be called before anything is waited for, so that the line is not thought to have ended.
    * @param destination as `lineOf` names it
+   * @param slow whether it takes a place among slow hosts, besides
    */
-  join(destination: string): Place {
+  join(destination: string, slow = false): Place {
     const line = this.#lines.get(destination) ?? {
       destination,
       members: 0,
@@ -64,7 +69,9 @@ export class Batch {
     let left = false
     return {
       inTurn: (work) => {
-        const done = line.last.then(async () => (await this.#whyNot(line)) ?? work())
+        const done = line.last.then(
+          async () => (await this.#whyNot(line)) ?? (slow ? this.#amongSlow(work) : work()),
+        )
         line.last = done.catch(() => undefined)
         return done
       },
@@ -94,11 +101,21 @@ export class Batch {
     return (await line.slot) === null ? 'NoPlace' : null
   }
 
+  async #amongSlow<T>(work: () => Promise<T>): Promise<T | Reason> {
+    const slot = await this.#acquire(slowHosts)
+    if (slot === null) return 'NoPlaceAmongSlow'
+    try {
+      return await work()
+    } finally {
+      this.#releases.push(this.#release(slot))
+    }
+  }
+
   get #left(): number {
     return this.#options.limitMs - (performance.now() - this.#begun)
   }
 
-  #acquire(destination: string): Line['slot'] {
+  #acquire(destination: string): Promise<Held> {
     return this.#options.slots.acquire(destination, new Date()).catch((error: Error) => {
       this.#options.onFault(error)
       return 'Unknown' as const
@@ -109,10 +126,10 @@ export class Batch {
     line.members -= 1
     if (line.members > 0) return
     this.#lines.delete(line.destination)
-    this.#releases.push(this.#release(line))
+    this.#releases.push(this.#release(line.slot))
   }
 
-  async #release({ slot }: Line): Promise<void> {
+  async #release(slot: Held | Promise<Held> | null): Promise<void> {
     const held = await slot
     if (held === null || held === 'Unknown') return
     await held.release().catch(this.#options.onFault)

@@ -31,6 +31,7 @@ import { keepReport, outcomesOfKept, type Dependencies as ReportDependencies } f
 import { lineOf } from './line.ts'
 import { countDelivery, countKept, logDelivery } from './observe.ts'
 import { SesPlaces } from './ses-place.ts'
+import { isSlow } from './slow.ts'
 import { sessionRecorder, writeSessions } from './tls-sessions.ts'
 
 // What AWS calls.
@@ -148,7 +149,8 @@ async function deliverRecord(
 ): Promise<void> {
   const { signal, sessions, find } = shared
   const line = lineOf(job.route)
-  const place = line === null ? sesPlaces.placeFor(job.message.content.length) : shared.join(line)
+  const place =
+    line === null ? sesPlaces.placeFor(job.message.content.length) : shared.join(line, isSlow(job))
   try {
     const delivery = await deliverJob(job, {
       ...claimsAndQueues,

@@ -13,6 +13,8 @@ export type Reason =
   | 'NoTime'
   /** As many deliveries to the destination are under way as there may be. */
   | 'NoPlace'
+  /** The same of hosts that took long and came to nothing before, all together. */
+  | 'NoPlaceAmongSlow'
 
 export interface Dependencies {
   delivery: Sender<DeliveryJob>
@@ -36,6 +38,12 @@ export async function postpone(job: DeliveryJob, reason: Reason, dependencies: D
 /** Whether the job is not to wait any more, and why it came to nothing. RFC 3463 §3.5: X.4.5 is congestion. */
 export function givenUp({ waits = 0, destination }: DeliveryJob, reason: Reason): Reply | null {
   if (reason === 'NoTime' || waits < mostWaits) return null
+  if (reason === 'NoPlaceAmongSlow')
+    return reply(
+      451,
+      '4.315',
+      `The last attempt for ${destination} took too long, and others like it are under way`,
+    )
   return reply(451, '4.5', `As many deliveries to ${destination} are under way as there may be at once`)
 }
 

@@ -42,7 +42,7 @@ export const Metric = {
   repliesLost: 'RepliesLost',
   /** Delivery: recipients that went back to be decided again, since connectors had changed. */
   handedBack: 'HandedBack',
-  /** Delivery: jobs that went back to the queue with nothing begun, dimension `reason` = `NoPlace` | `NoTime`. */
+  /** Delivery: jobs that went back to the queue with nothing begun, dimension `reason` = `NoPlace` | `NoPlaceAmongSlow` | `NoTime`. */
   postponed: 'Postponed',
   /** Delivery: sessions, dimension `result` = `success` or a result type of RFC 8460 §4.3. */
   tlsResults: 'TlsResults',

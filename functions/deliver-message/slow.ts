@@ -1,0 +1,24 @@
+/**
+ * Mail whose last attempt took long and came to nothing. The attack: servers that take connections and never finish, for
+ * names without end, so that no limit of one destination holds. A few hundred messages to them, each tried every quarter
+ * of an hour, have every worker wait all day. The defence: they are one destination together, with as many places as any
+ * other, at every attempt but the first. The limit: a first attempt is not known to be slow; and mail to a partner that
+ * comes back from an outage queues among them, until it is taken.
+ */
+import type { DeliveryJob } from '../../shared/contract/jobs.ts'
+
+/** No name of a domain or a smart host. */
+export const slowHosts = 'slow hosts'
+
+/** Milliseconds. */
+const long = 30_000
+
+/** What an attempt is given that ran into its time limit, or found no place among its kind. */
+export const outOfTime = '4.4.315'
+
+export function isSlow({ recipients }: Pick<DeliveryJob, 'recipients'>): boolean {
+  return recipients.some(
+    ({ lastAttempt }) =>
+      lastAttempt !== null && (lastAttempt.durationMs >= long || lastAttempt.reply.enhanced === outOfTime),
+  )
+}

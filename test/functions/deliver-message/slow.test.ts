@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Batch } from '../../../functions/deliver-message/batch.ts'
+import { givenUp, mostWaits } from '../../../functions/deliver-message/postpone.ts'
+import { isSlow, outOfTime, slowHosts } from '../../../functions/deliver-message/slow.ts'
+import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
+import type { Attempt } from '../../../shared/contract/message.ts'
+import { timedOut } from '../../../shared/net/failures.ts'
+import { attempt, recipient } from '../../support/fixtures.ts'
+
+const after = (...attempts: (Attempt | null)[]) => ({
+  recipients: attempts.map((lastAttempt) => recipient({ address: 'a@evil.example', lastAttempt })),
+})
+const failed = (durationMs: number, enhanced: string) =>
+  attempt({ outcome: 'TemporaryFailure', durationMs, reply: { code: 451, enhanced, text: 'later' } })
+
+describe('mail is for slow hosts', () => {
+  const rows: [when: string, job: Pick<DeliveryJob, 'recipients'>, slow: boolean][] = [
+    ['at its first attempt', after(null), false],
+    ['when the last attempt failed soon', after(failed(29_999, '4.2.1')), false],
+    [
+      'when the last attempt took half a minute, whatever was answered in the end',
+      after(failed(30_000, '4.2.1')),
+      true,
+    ],
+    [
+      'when the last attempt ran out of time, be it that of another message',
+      after(failed(0, outOfTime)),
+      true,
+    ],
+    ['when it is so for one of its recipients', after(null, failed(270_000, '4.4.2')), true],
+  ]
+  for (const [when, job, slow] of rows)
+    it(`${slow ? '' : 'not '}${when}`, () => assert.equal(isSlow(job), slow))
+
+  it('as an attempt says that ran out of time', () => assert.equal(timedOut.enhanced, outOfTime))
+
+  it('also when it was given up for want of a place among them', () => {
+    const job = { destination: 'evil.example', waits: mostWaits } as DeliveryJob
+    const answer = givenUp(job, 'NoPlaceAmongSlow')
+    assert.equal(answer?.enhanced, outOfTime)
+    assert.equal(givenUp({ ...job, waits: mostWaits - 1 }, 'NoPlaceAmongSlow'), null)
+  })
+})
+
+/** Two places at each destination, as the table counts them. */
+function table() {
+  const taken = new Map<string, number>()
+  const add = (destination: string, change: number) =>
+    taken.set(destination, (taken.get(destination) ?? 0) + change)
+  return {
+    taken,
+    slots: {
+      async acquire(destination: string) {
+        if ((taken.get(destination) ?? 0) === 2) return null
+        add(destination, 1)
+        return { release: async () => void add(destination, -1) }
+      },
+    },
+  }
+}
+
+const batchAt = (slots: ReturnType<typeof table>['slots']) =>
+  new Batch({ slots, limitMs: 60_000, leastMs: 0, onFault: assert.fail })
+
+describe('slow hosts', () => {
+  it('have as many places together as one destination, and are in the way of nobody else', async () => {
+    const { taken, slots } = table()
+    const hang = Promise.withResolvers<void>()
+    const batches = Array.from({ length: 5 }, () => batchAt(slots))
+    const held = batches.map(async (batch, number) => {
+      const place = batch.join(`n${number}.evil.example`, true)
+      const result = await place.inTurn(() => hang.promise)
+      place.leave()
+      return result
+    })
+    assert.deepEqual(await Promise.all(held.slice(2)), Array(3).fill('NoPlaceAmongSlow'))
+    assert.equal(taken.get(slowHosts), 2)
+    const other = batchAt(slots)
+    assert.equal(await other.join('n9.evil.example').inTurn(async () => 'first attempt'), 'first attempt')
+    hang.resolve()
+    await Promise.all(held)
+    await Promise.all(batches.map((batch) => batch.end()))
+    assert.equal(taken.get(slowHosts), 0)
+  })
+
+  it('give their place up when the work fails', async () => {
+    const { taken, slots } = table()
+    const batch = batchAt(slots)
+    const place = batch.join('evil.example', true)
+    await assert.rejects(
+      place.inTurn(() => Promise.reject(new Error('lost'))),
+      /lost/,
+    )
+    place.leave()
+    await batch.end()
+    assert.deepEqual([...taken.values()], [0, 0])
+  })
+})
