@@ -125,6 +125,22 @@ describe('a delivery job', () => {
     )
   })
 
+  it('says how long an attempt took, and nothing below zero when the clock was set back', async () => {
+    for (const [took, durationMs] of [
+      [1234, 1234],
+      [-1234, 0],
+    ] as const) {
+      let at = receivedAt.getTime()
+      const transmit: Dependencies['transmit'] = async () => {
+        at += took
+        return new Map([['a@partner.example', failed]])
+      }
+      const one = worker({}, { now: () => new Date(at), transmit })
+      const { tried } = await deliverJob(jobFor(['a@partner.example']), one)
+      assert.equal(tried[0]?.attempt.durationMs, durationMs)
+    }
+  })
+
   it('tells evaluation nothing when everybody got it', async () => {
     const one = worker({})
     await deliverJob(jobFor(['a@partner.example']), one)

@@ -133,6 +133,17 @@ test('sessions of a batch stand in the counts of the day when it has ended', asy
   )
 })
 
+test('a session that carries a report stands in no count (RFC 8460 §5.3)', async () => {
+  const relay: Route = { kind: 'SmartHosts', hosts: [{ host: 'relay.partner.example', port: partner.port }] }
+  const report = Buffer.from('Subject: x\r\nTLS-Report-Domain: partner.example\r\n\r\nbody\r\n')
+  const counters = new SessionCounters(database.documents, database.transportTable)
+  const counted = () => Array.fromAsync(counters.domains(dayOf(new Date())))
+  const [before, received] = [await counted(), partner.received.length]
+  assert.deepEqual(await handler(batch(job(relay, report))), { batchItemFailures: [] })
+  assert.equal(partner.received.length, received + 1)
+  assert.deepEqual(await counted(), before)
+})
+
 test('a report to us is kept, and goes no further', async () => {
   const reporter = { organisation: 'Sender', address: 'tls@sender.example', domain: 'sender.example' }
   const day = dayOf(new Date())

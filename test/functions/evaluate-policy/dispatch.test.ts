@@ -33,3 +33,14 @@ for (const [name, connectors, minutes, kind] of rows)
     )
     assert.doesNotMatch(JSON.stringify(bounce.map(({ recipients }) => recipients)), /mailbox is full|evil/)
   })
+
+test('that the sender was told of a delay goes on with the recipient, so that nobody asks for it again', () => {
+  const connectors = snapshot({ inbound: [inbound({ ...restricted, onViolation: 'Defer' })] })
+  const told = (minutes: number) => {
+    const now = minutesLater(minutes)
+    const verdicts = evaluate(connectors, { defaultRoute: 'Mx' }, mail, [recipient()], now)
+    const { evaluation } = dispatch(mail, verdicts, now, connectors.version)
+    return evaluation.flatMap(({ job }) => job.recipients.map(({ delayNotified }) => delayNotified))
+  }
+  assert.deepEqual([told(0), told(245)], [[false], [true]])
+})

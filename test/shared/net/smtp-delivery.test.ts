@@ -249,6 +249,8 @@ describe('forced TLS', () => {
       assert.equal(outcome.tls?.verified, verified)
       assert.match(outcome.tls?.fingerprint256 ?? '', /^[0-9a-f]{64}$/)
       assert.match(outcome.tls?.cipher ?? '', /^TLS_.*(GCM|POLY1305)/)
+      assert.match(outcome.tls?.group ?? '', /^X25519/)
+      assert.equal(outcome.ip, '127.0.0.1')
       assert.deepEqual(partner.received[0]?.content, content)
       assert.doesNotMatch(wire, /MAIL FROM|4711/)
     })

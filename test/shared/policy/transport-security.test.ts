@@ -15,6 +15,7 @@ import {
   type MtaStsPolicy,
   noMtaSts,
   type SenderWish,
+  serverNameFor,
 } from '../../../shared/policy/transport-security.ts'
 import type { HopRequirement, TlsaRecord } from '../../../shared/tls/requirement.ts'
 
@@ -413,4 +414,22 @@ describe('isListed', () => {
   for (const [name, pattern, listed] of cases)
     it(`${name} is ${listed ? '' : 'not '}by "${pattern}"`, () =>
       assert.equal(isListed(name, { mx: [pattern] }), listed))
+})
+
+test('a host is asked for by the name that its TLSA records are of, else by its own (RFC 7672 §8.1)', () => {
+  const hop: HopFacts = {
+    domain: 'partner.example',
+    host,
+    foundBy: 'Mx',
+    authentic: true,
+    dane: { kind: 'None' },
+  }
+  const alias: Dane = {
+    kind: 'Records',
+    baseDomain: 'mx.hub.example',
+    names: ['mx.hub.example'],
+    records: [usable],
+  }
+  assert.equal(serverNameFor(hop), host)
+  assert.equal(serverNameFor({ ...hop, dane: alias }), 'mx.hub.example')
 })

@@ -59,6 +59,11 @@ const cases: [string, Given, string[]][] = [
     ['sts partner.example: success', 'sts partner.example: sts-policy-fetch-error'],
   ],
   ['DANE not met', { hop: dane() }, ['tlsa mx.partner.example: tlsa-invalid']],
+  [
+    'DANE of what the host is an alias of',
+    { hop: { dane: { ...dane().dane, baseDomain: 'mx.hub.example' } } },
+    ['tlsa mx.hub.example: tlsa-invalid'],
+  ],
   ['DANE before MTA-STS', { hop: dane(), mtaSts: sts('enforce') }, ['tlsa mx.partner.example: tlsa-invalid']],
   [
     'TLSA records of which none is usable',

@@ -1,0 +1,49 @@
+/**
+ * The gate of a session, when the client that it is to hold back wants to begin before TLS was assessed. The client
+ * never does; so here it is made to, in a process of its own, which the gate ends.
+ */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { test } from 'node:test'
+
+const hasty = (port: number) => `
+  import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js'
+  import { defaultTimeouts, openSession } from './shared/net/smtp-session.ts'
+  import { opportunistic } from './shared/tls/requirement.ts'
+  SMTPConnection.prototype._actionEHLO = function () {
+    this._sendCommand('MAIL FROM:<a@ours.example>')
+  }
+  await openSession({ host: 'mx.partner.example', ip: '127.0.0.1', port: ${port} }, {
+    name: 'mail.ours.example',
+    enforced: { ...opportunistic, level: 'EncryptionOnly', source: 'Connector' },
+    serverName: 'mx.partner.example',
+    timeouts: defaultTimeouts,
+    signal: AbortSignal.timeout(10_000),
+  })
+`
+
+test('nothing of a mail transaction passes before TLS was assessed, whatever the client wants to write', async () => {
+  const heard: Buffer[] = []
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.on('data', (chunk) => {
+      heard.push(chunk)
+      if (chunk.includes('EHLO')) socket.write('250-mx.partner.example\r\n250 STARTTLS\r\n')
+    })
+    socket.write('220 mx.partner.example\r\n')
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', hasty(port)])
+  const said: Buffer[] = []
+  child.stderr.on('data', (chunk) => said.push(chunk))
+  const [status] = await once(child, 'exit')
+  server.close()
+  const wire = Buffer.concat(heard).toString()
+  assert.match(wire, /^EHLO mail\.ours\.example\r\n/)
+  assert.doesNotMatch(wire, /MAIL/)
+  assert.notEqual(status, 0)
+  assert.match(Buffer.concat(said).toString(), /a command of a mail transaction before its TLS was assessed/)
+})
