@@ -51,6 +51,8 @@ export function countDelivery(
   if (failed > 0) metrics.addMetric(Metric.attemptsFailed, MetricUnit.Count, failed)
   if (unanswered > 0) metrics.addMetric(Metric.repliesLost, MetricUnit.Count, unanswered)
   if (reported > 0) metrics.addMetric(Metric.reportOnlyViolations, MetricUnit.Count, reported)
+  const unusable = tried.filter(isForWantOfCertificate).length
+  if (unusable > 0) metrics.addMetric(Metric.clientCertificatesUnusable, MetricUnit.Count, unusable)
   if (handedBack > 0) metrics.addMetric(Metric.handedBack, MetricUnit.Count, handedBack)
   if (leasesExpired > 0) metrics.addMetric(Metric.leasesExpired, MetricUnit.Count, leasesExpired)
   if (postponed !== null)
@@ -62,6 +64,10 @@ export function countDelivery(
       metrics.singleMetric().addDimension('tls', tls).addMetric(Metric.delivered, MetricUnit.Count, count)
   }
 }
+
+/** Ours to mend: no host was asked. */
+const isForWantOfCertificate = ({ attempt: { host, reply } }: Delivery['tried'][number]): boolean =>
+  host === null && reply.enhanced === '4.3.5'
 
 export function countKept(logger: Logger, metrics: Metrics, messageId: string, kept: Kept): void {
   switch (kept.kind) {

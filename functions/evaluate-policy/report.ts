@@ -38,7 +38,8 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
   const byAction = tools.metrics.singleMetric()
   byAction.addDimension('action', action)
   byAction.addMetric(Metric.verdicts, MetricUnit.Count, 1)
-  if (action !== 'Deliver' && forcedTls.has(reason)) count(Metric.forcedTlsFailures)
+  if (action !== 'Deliver' && forcedTls.has(reason))
+    count(isOfOthers(verdict) ? Metric.publishedTlsFailures : Metric.forcedTlsFailures)
   if (reason === 'NoRouteForAcceptedDomain') count(Metric.unroutedRecipients)
   if (reportOnly !== null) count(Metric.reportOnlyViolations)
   if (action === 'Bounce' && isOursFromNobody(message)) {
@@ -49,6 +50,12 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
       reply: formatReply(verdict.reply),
     })
   }
+}
+
+/** Any domain may publish what its own servers do not keep to, which is no reason to call our administrator. */
+function isOfOthers({ reason, recipient: { lastAttempt } }: Verdict): boolean {
+  const source = lastAttempt?.policySource ?? null
+  return reason === 'OutboundTlsNotMet' && source !== null && source !== 'Connector'
 }
 
 /** A DSN, or a report on TLS. */

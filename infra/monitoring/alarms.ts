@@ -148,7 +148,7 @@ export class Alarms extends Construct {
     this.add('ForcedTlsFailures', {
       title: 'Forced TLS is not met',
       impact:
-        'A connector holds or bounces mail of its partner: TLS, certificate or address is not as it demands.',
+        'A connector holds or bounces mail of or to its partner: TLS, certificate or address is not as it demands.',
       metric: functionMetric('evaluate-policy', Metric.forcedTlsFailures),
       threshold: 1,
     })
@@ -163,6 +163,13 @@ export class Alarms extends Construct {
       title: 'Recipients without a route',
       impact: 'Mail for our own domain is held, since no outbound connector says where its mailboxes are.',
       metric: functionMetric('evaluate-policy', Metric.unroutedRecipients),
+      threshold: 1,
+    })
+    this.add('ClientCertificatesUnusable', {
+      title: 'A client certificate cannot be used',
+      impact:
+        'Mail by a connector waits, since the certificate that it shows to its partner is missing or of no use.',
+      metric: functionMetric('deliver-message', Metric.clientCertificatesUnusable),
       threshold: 1,
     })
     this.add('LeasesExpired', {

@@ -62,6 +62,7 @@ function decided(): IWidget[] {
     graph('Recipients decided', counts(metric, Metric.verdicts, 'action', 'Deliver', 'Defer', 'Bounce')),
     graph('TLS policy', [
       metric(Metric.forcedTlsFailures, { label: 'Forced TLS not met' }),
+      metric(Metric.publishedTlsFailures, { label: 'DANE, MTA-STS or REQUIRETLS not met' }),
       metric(Metric.reportOnlyViolations, { label: 'Inbound: would not be met (report only)' }),
       functionMetric('deliver-message', Metric.reportOnlyViolations, {
         label: 'Outbound: would not be met (report only)',

@@ -40,7 +40,7 @@ export class ContentBucket extends Construct {
     })
     acknowledge(
       this.bucket,
-      'Three units of this stack read and write here, and each logs what it does; an audit of object access is the account’s CloudTrail data events.',
+      'Four units of this stack read and write here, and each logs what it does; an audit of object access is the account’s CloudTrail data events.',
       'S1',
     )
   }

@@ -16,6 +16,8 @@ export const Metric = {
   verdicts: 'Verdicts',
   /** Evaluation: recipients held or bounced because forced TLS was not met. */
   forcedTlsFailures: 'ForcedTlsFailures',
+  /** Evaluation: recipients held or bounced because of what their domain publishes or the sender asks for. */
+  publishedTlsFailures: 'PublishedTlsFailures',
   /** Evaluation (inbound) and delivery (outbound): what a connector in `ReportOnly` mode would have refused. */
   reportOnlyViolations: 'ReportOnlyViolations',
   /** Evaluation: recipients of an accepted domain that no outbound connector routes. */
@@ -34,6 +36,8 @@ export const Metric = {
   noticesFailed: 'NoticesFailed',
   /** Delivery: recipients handed on, dimension `tls` = `verified` | `encrypted` | `plaintext` | `unknown` (SES). */
   delivered: 'Delivered',
+  /** Delivery: recipients whose attempt failed since a connector's client certificate cannot be used. */
+  clientCertificatesUnusable: 'ClientCertificatesUnusable',
   /** Delivery: attempts that did not deliver. */
   attemptsFailed: 'AttemptsFailed',
   /** Delivery: attempts made again because a lease ran out mid-transaction; each may be a duplicate. */

@@ -172,7 +172,7 @@ function refused(common: Common, attempt: Attempt): Bounce {
   const said = formatReply(attempt.reply)
   return attempt.host === null
     ? bounce(common, 'NoNextHop', attempt.reply, `There is no server to hand it to: ${said}.`)
-    : bounce(common, 'RefusedByNextHop', attempt.reply, `${attempt.host} answered ${said}.`)
+    : bounce(common, 'RefusedByNextHop', attempt.reply, failedBecause(attempt))
 }
 
 function violated(
@@ -274,13 +274,19 @@ function deliver(input: Case, common: Common, outbound: OutboundConnector | null
     reason: outbound ? 'ConnectorMatched' : 'DefaultRoute',
     explanation: outbound
       ? `Outbound connector "${outbound.name}" takes ${domain}.`
-      : `No outbound connector matches ${domain}: default route ${settings.defaultRoute}, opportunistic TLS.`,
+      : `No outbound connector matches ${domain}: default route ${settings.defaultRoute}, ${openly[settings.defaultRoute]}.`,
     route: outbound ? routeOf(outbound, domain) : fallback,
     tls: outbound ? requirementOf(outbound) : opportunistic,
     destination: domain,
     attempt: recipient.attempts + 1,
   }
 }
+
+/** What TLS is like where no connector demands any. */
+const openly = {
+  Mx: 'TLS as the domain publishes it, else opportunistic',
+  Ses: 'opportunistic TLS',
+} as const
 
 function keepReport({ recipient }: Case, common: Common, domain: string): Deliver {
   return {

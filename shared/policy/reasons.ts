@@ -2,7 +2,7 @@
 export type Reason =
   /** An outbound connector matched and the mail may leave by it. */
   | 'ConnectorMatched'
-  /** No connector matched; the deployment's default route, opportunistic TLS. */
+  /** No connector matched; the deployment's default route. */
   | 'DefaultRoute'
   /** The address that takes reports on TLS. */
   | 'TlsReport'
@@ -22,7 +22,7 @@ export type Reason =
   | 'RetryLater'
   /** The last attempt did not meet what is demanded of the next hop's TLS. */
   | 'OutboundTlsNotMet'
-  /** The next hop refused for good. */
+  /** The next hop refused for good, or does not take what the message needs. */
   | 'RefusedByNextHop'
   /** The recipient's domain has no mail server, and says so. */
   | 'NoNextHop'

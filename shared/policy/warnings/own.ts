@@ -34,6 +34,7 @@ export function outboundTraps(
 ): Warning[] {
   return [
     ...opportunisticTrap(connector),
+    ...unseenTrialTrap(connector),
     ...everyoneTrap(connector),
     ...loopTrap(connector, acceptedDomains),
     ...authorityTraps(connector, readsAuthoritiesOutbound(connector), now),
@@ -155,6 +156,11 @@ function opportunisticTrap({ connectorType, tlsSettings, route }: OutboundConnec
       message: `TLS is not forced: mail goes in the clear to ${where} that offers none`,
     },
   ]
+}
+
+function unseenTrialTrap({ mode, route, tlsSettings }: OutboundConnector): Warning[] {
+  if (mode !== 'ReportOnly' || route !== 'Ses' || tlsSettings === null) return []
+  return [{ path: 'mode', message: 'reports nothing: Amazon SES does not show how it delivers' }]
 }
 
 function everyoneTrap({

@@ -34,6 +34,44 @@ describe('a delivery counts as', () => {
       assert.equal(protectionOf({ tls: attempt }, { route, tls }), counted))
 })
 
+describe('an attempt that came to nothing for want of a client certificate', () => {
+  const named = (attempts: Partial<Attempt>[]) => {
+    const metrics = new Metrics({ namespace: 'mailflow', serviceName: 'deliver-message' })
+    const delivery: Delivery = {
+      tried: attempts.map((fields) => ({
+        recipient: untried('b@partner.example'),
+        attempt: attempt(fields),
+      })),
+      known: [],
+      leasesExpired: 0,
+      unwritten: [],
+      handedBack: 0,
+      postponed: null,
+      busy: [],
+    }
+    const counts: Record<string, number> = {}
+    metrics.addMetric = (name, _unit, value) => {
+      counts[name] = value
+      return metrics
+    }
+    countDelivery(metrics, { route: byMx, tls: forced } as DeliveryJob, delivery)
+    return counts.ClientCertificatesUnusable
+  }
+  const ours = { code: 451, enhanced: '4.3.5', text: 'Client certificate "northwind" is not to be had' }
+
+  it('is counted, and not what a host says in the same words', () => {
+    assert.equal(
+      named([
+        { host: null, reply: ours },
+        { host: null, reply: ours },
+      ]),
+      2,
+    )
+    assert.equal(named([{ host: 'mx.partner.example', reply: ours }]), undefined)
+    assert.equal(named([{ host: null, reply: { ...ours, enhanced: '4.4.312' } }]), undefined)
+  })
+})
+
 describe('a message that was sent whole and never answered', () => {
   const counted = (attempts: Partial<Attempt>[]) => {
     const metrics = new Metrics({ namespace: 'mailflow', serviceName: 'deliver-message' })

@@ -3,16 +3,17 @@ import { describe, test } from 'node:test'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics } from '@aws-lambda-powertools/metrics'
 import { reportNotice, reportVerdict } from '../../../functions/evaluate-policy/report.ts'
+import type { Message, PolicySource } from '../../../shared/contract/message.ts'
 import { relayDenied } from '../../../shared/policy/admit.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import type { Reason } from '../../../shared/policy/reasons.ts'
-import { certificateNotice, message, receivedAt, recipient } from '../../support/fixtures.ts'
+import { attempt, certificateNotice, message, receivedAt, recipient } from '../../support/fixtures.ts'
 
 function counted(
   action: Verdict['action'],
   reason: Reason,
   reportOnly: Reason | null = null,
-  of = message(),
+  { of = message(), policySource = null }: { of?: Message; policySource?: PolicySource | null } = {},
 ): string[] {
   const names: string[] = []
   const metrics = new Metrics({ namespace: 'test', serviceName: 'test' })
@@ -29,7 +30,7 @@ function counted(
     action,
     reason,
     reportOnly,
-    recipient: recipient(),
+    recipient: recipient(policySource === null ? {} : { lastAttempt: attempt({ policySource }) }),
     explanation: '',
     connectors: { inbound: null, outbound: null },
     decidedBy: null,
@@ -46,12 +47,12 @@ describe('a verdict is counted', () => {
     ['refused', counted('Bounce', 'RelayDenied'), ['action=Bounce', 'Verdicts']],
     [
       'a DSN that cannot be delivered',
-      counted('Bounce', 'Expired', null, message({ source: null, mailFrom: '' })),
+      counted('Bounce', 'Expired', null, { of: message({ source: null, mailFrom: '' }) }),
       ['action=Bounce', 'Verdicts', 'OwnMailUndelivered'],
     ],
     [
       "somebody else's DSN that cannot be delivered",
-      counted('Bounce', 'Expired', null, message({ mailFrom: '' })),
+      counted('Bounce', 'Expired', null, { of: message({ mailFrom: '' }) }),
       ['action=Bounce', 'Verdicts'],
     ],
     ...(
@@ -67,6 +68,18 @@ describe('a verdict is counted', () => {
       counted('Defer', reason),
       ['action=Defer', 'Verdicts', 'ForcedTlsFailures'],
     ]),
+    ...(['Dane', 'MtaSts', 'RequireTls', 'Opportunistic'] as const).map(
+      (policySource): [string, string[], string[]] => [
+        `held by what ${policySource} demands, of which nobody is called`,
+        counted('Defer', 'OutboundTlsNotMet', null, { policySource }),
+        ['action=Defer', 'Verdicts', 'PublishedTlsFailures'],
+      ],
+    ),
+    [
+      'held by what a connector demands',
+      counted('Defer', 'OutboundTlsNotMet', null, { policySource: 'Connector' }),
+      ['action=Defer', 'Verdicts', 'ForcedTlsFailures'],
+    ],
     [
       'without a route',
       counted('Defer', 'NoRouteForAcceptedDomain'),

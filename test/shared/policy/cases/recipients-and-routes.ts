@@ -64,7 +64,7 @@ export const recipientsAndRoutes: Chapter = {
       ...sending,
       to: northwind,
       expected: leaves('DefaultRoute by MX of northwind.example with opportunistic TLS'),
-      why: 'No outbound connector matches northwind.example: default route Mx, opportunistic TLS.',
+      why: 'No outbound connector matches northwind.example: default route Mx, TLS as the domain publishes it, else opportunistic.',
     },
     {
       name: 'no connector: the default route, by SES',

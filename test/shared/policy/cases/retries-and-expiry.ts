@@ -153,7 +153,7 @@ const rows: Case[] = [
       reply: { code: 550, enhanced: '5.1.1', text: 'No such user' },
     }),
     expected: later('Bounce RefusedByNextHop: 550 5.1.1 No such user'),
-    why: 'mx.northwind.example answered 550 5.1.1 No such user.',
+    why: 'Attempt 1 at mx.northwind.example ended with 550 5.1.1 No such user.',
   },
   {
     name: 'not even when an administrator asks',

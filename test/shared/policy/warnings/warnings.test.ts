@@ -401,6 +401,15 @@ describe('an outbound connector', () => {
       warnings: ['tlsSettings: TLS is not forced: mail goes in the clear to a server that offers none'],
     },
     {
+      name: 'that is tried by SES, where nobody sees it',
+      saved: to({ mode: 'ReportOnly', route: 'Ses', tlsSettings: 'EncryptionOnly' }),
+      others: paired,
+      warnings: [
+        'mode: nothing is enforced: what the connector demands is decided and recorded only',
+        'mode: reports nothing: Amazon SES does not show how it delivers',
+      ],
+    },
+    {
       name: 'that forces TLS on everyone',
       saved: to({
         recipientDomains: ['*'],
