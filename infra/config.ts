@@ -50,8 +50,8 @@ const Ingress = z.strictObject({
     .default(512),
   minimumTasks: z.int().min(1).max(100).default(2),
   maximumTasks: z.int().min(1).max(1000).default(20),
-  /** Octets; the default is what Exchange Online takes, 35 MiB. */
-  maximumMessageSize: z.int().min(64_000).default(36_700_160),
+  /** Octets; the default is what Exchange Online takes, 35 MiB, and what the functions have memory for. */
+  maximumMessageSize: z.int().min(64_000).max(36_700_160).default(36_700_160),
   maximumRecipients: z.int().min(100).max(1000).default(500),
   /** SMTP sessions in one task. */
   maximumConnections: z.int().min(1).default(1000),

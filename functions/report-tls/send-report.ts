@@ -69,7 +69,7 @@ const messageOf = (id: string, at: Date, content: ContentReference): Message => 
 })
 
 /** Milliseconds, and octets of the answer. */
-const limits = { whole: 30_000, silence: 10_000, body: 65_536 }
+const limits = { whole: 10_000, silence: 5_000, body: 65_536 }
 
 async function byHttps(report: TlsReport, url: URL, { https }: Dependencies): Promise<Sending> {
   const body = await compressed(report)

@@ -58,6 +58,8 @@ const leaseMs = 20 * 60_000
 /** Days that a claim is remembered. */
 const rememberedDays = 10
 const domainsAtOnce = 20
+/** Milliseconds: name servers that are silent must not take a run's time. */
+const longestQuestion = 5_000
 
 /** @throws when the counters or the claims cannot be read */
 export async function sendReports(day: string, dependencies: Dependencies): Promise<Run> {
@@ -95,7 +97,8 @@ async function reportTo(
   run: Run,
   dependencies: Dependencies,
 ): Promise<void> {
-  const answer = await dependencies.resolver.ask(recordName(counts.domain), 'TXT')
+  const inTime = AbortSignal.timeout(longestQuestion)
+  const answer = await dependencies.resolver.ask(recordName(counts.domain), 'TXT', inTime)
   if (answer.kind === 'Failed') run.unasked += 1
   const places = answer.kind === 'Found' ? reportPlaces(answer.records) : []
   if (places.length === 0) return

@@ -64,6 +64,8 @@ export type MtaSts =
   | { kind: 'None'; fault: { result: TlsResult; detail: string } | null }
   /** `fault`: whether there is a newer one cannot be told, or it cannot be had. */
   | { kind: 'Policy'; policy: MtaStsPolicy; fault?: { result: TlsResult; detail: string } | null }
+  /** What is kept of the domain cannot be read. */
+  | { kind: 'Unknown'; fault?: null }
 
 export const noMtaSts: MtaSts = { kind: 'None', fault: null }
 
@@ -169,13 +171,16 @@ function danesFailure({ reply, bogus }: Extract<Dane, { kind: 'Failed' }>): Publ
 }
 
 function ofMtaSts(hop: HopFacts, mtaSts: MtaSts): Published {
-  if (mtaSts.kind === 'None' || mtaSts.policy.mode === 'none' || hop.foundBy === 'SmartHost') return noPolicy
+  if (hop.foundBy === 'SmartHost' || mtaSts.kind === 'None') return noPolicy
   const requirement: HopRequirement = {
     ...opportunistic,
     level: 'DomainValidation',
     source: 'MtaSts',
     names: [hop.host],
   }
+  if (mtaSts.kind === 'Unknown')
+    return { kind: 'Barred', outcome: 'TemporaryFailure', requirement, fault: unreadable(hop) }
+  if (mtaSts.policy.mode === 'none') return noPolicy
   const fault = isListed(hop.host, mtaSts.policy) ? null : notListed(hop)
   if (mtaSts.policy.mode === 'testing') return { kind: 'Nothing', trials: [{ requirement, fault }] }
   return fault ? { kind: 'Barred', outcome: 'TlsNotMet', requirement, fault } : demand(requirement)
@@ -187,6 +192,12 @@ export function isListed(host: string, { mx }: Pick<MtaStsPolicy, 'mx'>): boolea
     pattern.startsWith('*.') ? host.slice(host.indexOf('.')) === pattern.slice(1) : host === pattern,
   )
 }
+
+/** A policy may be kept that nobody announces any more, so nothing is sent as if there were none. */
+const unreadable = ({ domain }: HopFacts): TlsFault => ({
+  reply: reply(451, '3.0', `The MTA-STS policy kept for ${domain}, if there is one, cannot be read now`),
+  result: 'sts-policy-fetch-error',
+})
 
 function notListed({ host, domain }: HopFacts): TlsFault {
   return {

@@ -50,7 +50,8 @@ export function countsOf(session: SessionRecord, at: Date): SessionCount[] {
   const { hop, mtaSts } = session
   const named = hop.foundBy === 'SmartHost' ? hop.host : session.domain
   const domain = isIP(named) ? null : normaliseDomain(named)
-  if (domain === null) return []
+  // That our own table cannot be read is no business of the domain's.
+  if (domain === null || mtaSts.kind === 'Unknown') return []
   const counts = publishedCount(session, domain, at) ?? unpublishedCount(session, domain)
   const fault = mtaSts.fault ?? null
   if (hop.foundBy === 'SmartHost' || fault === null) return counts
@@ -133,7 +134,7 @@ const tlsaText = ({ usage, selector, matchingType, data }: TlsaRecord): string =
   `${usage} ${selector} ${matchingType} ${data}`
 
 function stsPolicy(domain: string, mtaSts: SessionRecord['mtaSts']): AppliedPolicy {
-  if (mtaSts.kind === 'None') return { type: 'sts', domain, strings: [], mxHosts: [] }
+  if (mtaSts.kind !== 'Policy') return { type: 'sts', domain, strings: [], mxHosts: [] }
   const mxHosts = bounded(mtaSts.policy.mx)
   return { type: 'sts', domain, strings: stsStrings(mtaSts.policy, mxHosts), mxHosts }
 }

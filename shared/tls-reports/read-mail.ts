@@ -18,7 +18,7 @@ export type Reading = { kind: 'Report'; content: ReportContent } | { kind: 'NoRe
  */
 const largestMail = 4_194_304
 /** Octets. */
-const most = { json: 10_485_760, headers: 262_144 }
+const most = { json: 4_194_304, headers: 262_144 }
 /** As many as the largest mail has in base64, of 76 characters each (RFC 2045 §6.8), and to spare. */
 const mostLines = 65_536
 

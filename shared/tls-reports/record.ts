@@ -1,8 +1,8 @@
 /**
  * Where a domain wants its reports: the TXT record at `_smtp._tls` (RFC 8460 §3). The attack: a record that makes us
  * send to thousands of places, or to words that are no address. The defence: a few places are read, each of which must
- * be a plain mailbox or an https URL of a host name with the usual port. Its limit: a domain may name somebody else's mailbox, as the RFC
- * has it (§7): at most one message a day for each domain that is written to. Pure.
+ * be a plain mailbox or an https URL of a host name with the usual port. Its limit: a domain may name mailboxes of
+ * others, as the RFC has it (§7): five messages a day at most for each domain that is written to. Pure.
  */
 import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'

@@ -195,6 +195,11 @@ export const advice: readonly Row[] = [
     remedy: 'You can send it in smaller parts, or what is attached another way.',
   },
   {
+    code: '3.0',
+    happened: 'A mail system on the way had a fault of its own.',
+    remedy: 'Your mail administrator can tell which from the details below.',
+  },
+  {
     code: '3.5',
     happened: "This system could not show the certificate that was agreed with the recipient's organisation.",
     remedy: 'Your mail administrator can put it where the connector looks for it.',

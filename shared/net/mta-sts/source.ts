@@ -2,7 +2,7 @@
  * The MTA-STS policy in force for a domain at this moment (RFC 8461 §5.1). The attack: whoever stands between us and a
  * domain's name servers or policy host suppresses its policy, or the renewal of it, and then takes the mail. The
  * defence: a policy once fetched is in force until its own end, whatever is heard or not heard afterwards, and is renewed
- * daily, long before. The limit: the first contact.
+ * daily, long before. What cannot be read is not taken for nothing. The limit: the first contact.
  *
  * Each call asks for the TXT record, and fetches a policy with another id before it answers. So no attempt fails
  * for a policy of which it was not looked, in the same attempt, whether it is still the domain's (RFC 8461 §5).
@@ -38,6 +38,8 @@ const longestLookup = 15_000
 /** That an attempt waits for a new policy while it has an old one. */
 const patience = 10_000
 const hour = 3_600_000
+/** Of what is remembered and not fresh. */
+const longAgo = 0
 
 type Found = { kind: 'Policy'; policy: KeptPolicy } | { kind: 'Failed'; fault: Fault }
 
@@ -55,21 +57,24 @@ export class MtaStsSource {
   async policyFor(recipientDomain: string, signal: AbortSignal): Promise<MtaSts> {
     const domain = normaliseDomain(recipientDomain)
     if (domain === null || normaliseDomain(nameOfRecord(domain)) === null) return noMtaSts
-    const [announced, known] = await Promise.all([
+    const [announced, { known, isCertain }] = await Promise.all([
       this.#announced(domain, signal),
       this.#known(domain, signal),
     ])
     const { policy: held } = withoutOver(known, this.#now())
+    const without = (found: MtaSts) => (isCertain ? found : unknown)
     if (announced.kind === 'Unknown')
-      return held ? this.#unconfirmed(domain, known, held, announced.why) : none(fetchError(announced.why))
-    if (announced.id === null) return held ? this.#withdrawn(domain, held) : noMtaSts
+      return held
+        ? this.#unconfirmed(domain, known, held, announced.why)
+        : without(none(fetchError(announced.why)))
+    if (announced.id === null) return held ? this.#withdrawn(domain, held) : without(noMtaSts)
     if (held?.id === announced.id) {
       this.#renewIfDue(domain, known, held)
       return inForce(held, known.failure)
     }
     const found = await this.#fetchInTime(domain, announced.id, held, signal)
     if (found.kind === 'Policy') return inForce(found.policy)
-    return held ? inForce(held, found.fault) : none(found.fault)
+    return held ? inForce(held, found.fault) : without(none(found.fault))
   }
 
   /** Waits for fetches that nobody waits for any more, so that a frozen Lambda function does not lose them. */
@@ -88,23 +93,25 @@ export class MtaStsSource {
     return { kind: 'Known', id: answer.kind === 'Found' ? announcedId(answer.records) : null }
   }
 
-  async #known(domain: string, signal: AbortSignal): Promise<KnownOfDomain> {
+  async #known(domain: string, signal: AbortSignal): Promise<Reading> {
     const fresh = this.#remembered.fresh(domain, this.#now())
-    if (fresh !== null && (fresh.policy === null || holds(fresh.policy, this.#now()))) return fresh
+    if (fresh !== null && (fresh.policy === null || holds(fresh.policy, this.#now())))
+      return { known: fresh, isCertain: true }
     // What is over may have been renewed by another worker.
-    return (await inTime(this.#read(domain), signal)) ?? this.#remembered.last(domain)
+    const read = await inTime(this.#read(domain), signal)
+    return read ?? { known: this.#remembered.last(domain), isCertain: false }
   }
 
-  async #read(domain: string): Promise<KnownOfDomain> {
+  async #read(domain: string): Promise<Reading> {
     try {
       const read = await this.#options.store.read(domain)
       const known = withoutOver(later(this.#remembered.last(domain), read), this.#now())
       this.#remembered.remember(domain, known, this.#now())
-      return known
+      return { known, isCertain: true }
     } catch (error) {
       const own = withoutOver(this.#remembered.last(domain), this.#now())
       this.#tell(domain, `The table of policies cannot be read: ${wordsOf(error)}`, own.policy)
-      return own
+      return { known: own, isCertain: false }
     }
   }
 
@@ -159,13 +166,14 @@ export class MtaStsSource {
 
   /** @param isEnough whether a policy that another worker has fetched meanwhile will do */
   async #fetchUnless(isEnough: (policy: KeptPolicy) => boolean, domain: string, id: string): Promise<Found> {
-    const known = await this.#read(domain)
+    const reading = await this.#read(domain)
+    const { known } = reading
     const now = this.#now()
     const { policy, failure } = known
     if (policy !== null && isEnough(policy)) return { kind: 'Policy', policy }
     if (failure !== null && isPaused(failure, id, now)) return { kind: 'Failed', fault: failure }
     const fetched = await fetchPolicy(domain, { ...this.#options, limits: fetchLimits })
-    if (fetched.kind === 'Failed') return this.#failed(domain, known, { ...fetched, id })
+    if (fetched.kind === 'Failed') return this.#failed(domain, reading, { ...fetched, id })
     return this.#fetched(domain, known, {
       ...fetched.policy,
       id,
@@ -182,13 +190,14 @@ export class MtaStsSource {
 
   async #failed(
     domain: string,
-    known: KnownOfDomain,
+    { known, isCertain }: Reading,
     { id, result, detail }: { id: string; result: TlsResult; detail: string },
   ): Promise<Found> {
     const now = this.#now()
     const failure = { id, at: now, result, detail }
     const held = known.policy
-    this.#remembered.remember(domain, { ...known, failure }, now)
+    // What was not read is not known to be nothing, and is asked for again.
+    this.#remembered.remember(domain, { ...known, failure }, isCertain ? now : longAgo)
     this.#tell(domain, detail, held)
     await this.#write(domain, held, (store) => store.noteFailure(domain, failure))
     return { kind: 'Failed', fault: failure }
@@ -240,6 +249,14 @@ const inForce = ({ id, mode, mx, maxAge }: KeptPolicy, fault: Fault | null = nul
   policy: { id, mode, mx, maxAge },
   fault: fault && mode !== 'none' ? { result: fault.result, detail: fault.detail } : null,
 })
+
+/** What the table holds of a domain; or, where it cannot be read, what is remembered of it. */
+interface Reading {
+  known: KnownOfDomain
+  isCertain: boolean
+}
+
+const unknown: MtaSts = { kind: 'Unknown' }
 
 const none = ({ result, detail }: Fault): MtaSts => ({ kind: 'None', fault: { result, detail } })
 

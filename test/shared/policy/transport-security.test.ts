@@ -45,6 +45,7 @@ const policy = (mode: MtaStsPolicy['mode'], mx: string): MtaSts => ({
 const policies = {
   'no policy': noMtaSts,
   'policy unavailable': { kind: 'None', fault: { result: 'sts-policy-fetch-error', detail: 'no answer' } },
+  'policy unreadable': { kind: 'Unknown' },
   'policy none': policy('none', host),
   testing: policy('testing', '*.partner.example'),
   'testing, not listed': policy('testing', 'mx.elsewhere.example'),
@@ -116,6 +117,12 @@ const table: Row[] = [
   [none, 'no DANE', 'no policy', 'nothing', free],
   [none, 'no DANE', 'policy unavailable', 'nothing', free],
   [none, 'no DANE', 'policy none', 'nothing', free],
+  // Nobody knows whether somebody does.
+  [none, 'no DANE', 'policy unreadable', 'nothing', 'TemporaryFailure: 451 4.3.0'],
+  [none, 'usable records', 'policy unreadable', 'nothing', 'Dane by Dane'],
+  [none, 'no DANE', 'policy unreadable', 'nothing', free, { foundBy: 'SmartHost' }],
+  [connector('Opportunistic', { mtaStsMode: 'None' }), 'no DANE', 'policy unreadable', 'nothing', free],
+  [connector('EncryptionOnly'), 'no DANE', 'policy unreadable', 'nothing', 'EncryptionOnly by Connector'],
   // The domain does.
   [none, 'no DANE', 'enforce', 'nothing', 'DomainValidation by MtaSts'],
   [none, 'no DANE', 'enforce, not listed', 'nothing', 'TlsNotMet: 451 4.4.8'],

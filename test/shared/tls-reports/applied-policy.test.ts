@@ -53,6 +53,7 @@ const cases: [string, Given, string[]][] = [
     { mtaSts: unfetchable },
     ['no-policy-found partner.example: success', 'sts partner.example: sts-policy-fetch-error'],
   ],
+  ['MTA-STS that our own table hides', { mtaSts: { kind: 'Unknown' } }, []],
   [
     'MTA-STS that is in force and cannot be renewed',
     { mtaSts: { ...sts('enforce'), fault: unfetchable.fault } },

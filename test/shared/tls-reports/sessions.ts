@@ -36,8 +36,8 @@ export const established = (fields: Partial<EstablishedTls> = {}): EstablishedTl
 export const wrongName = established({ names: { subjectAltNames: ['other.example'], commonName: null } })
 export const noStartTls: ServerTls = { kind: 'NotOffered', answer: null }
 
-export const sts = (mode: 'enforce' | 'testing' | 'none', mx = ['mx.partner.example']): MtaSts => ({
-  kind: 'Policy',
+export const sts = (mode: 'enforce' | 'testing' | 'none', mx = ['mx.partner.example']) => ({
+  kind: 'Policy' as const,
   policy: { id: '1', mode, mx, maxAge: 604_800 },
 })
 

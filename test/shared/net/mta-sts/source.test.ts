@@ -140,7 +140,7 @@ const faultOf = (mtaSts: MtaSts): string | null => mtaSts.fault?.result ?? null
 /** `enforce a1`, `none`, or the fault's result. */
 const shown = (mtaSts: MtaSts): string => {
   if (mtaSts.kind === 'Policy') return `${mtaSts.policy.mode} ${mtaSts.policy.id}`
-  return mtaSts.fault?.result ?? 'none'
+  return mtaSts.kind === 'Unknown' ? 'unknown' : (mtaSts.fault?.result ?? 'none')
 }
 
 describe('a domain without a policy', () => {
@@ -577,13 +577,47 @@ describe('a table that is away', () => {
     shelf.broken = true
     fails()
     const source = worker()
-    for (let n = 0; n < 3; n += 1) assert.equal(shown(await ask(source)), 'sts-policy-fetch-error')
+    for (let n = 0; n < 3; n += 1) assert.equal(shown(await ask(source)), 'unknown')
     assert.equal(host.requests.length, 1)
     assert.ok(troubles.some(({ what }) => /cannot be read: the table is away/.test(what)))
     clock += 5 * minute
     serves({})
     for (let n = 0; n < 3; n += 1) assert.equal(shown(await ask(source)), 'enforce a1')
     assert.equal(host.requests.length, 2)
+  })
+})
+
+describe('while the table is away, who remembers nothing', () => {
+  const kept = async () => {
+    serves({})
+    assert.equal(shown(await ask(worker())), 'enforce a1')
+    shelf.broken = true
+  }
+
+  it('does not take a record that is suppressed for a policy that there is not', async () => {
+    await kept()
+    txt = []
+    assert.equal(shown(await ask(worker())), 'unknown')
+  })
+
+  it('nor a name server that is silent', async () => {
+    await kept()
+    dnsFails = 'ETIMEOUT'
+    assert.equal(shown(await ask(worker())), 'unknown')
+  })
+
+  it('takes the policy that is announced and can be had', async () => {
+    await kept()
+    assert.equal(shown(await ask(worker())), 'enforce a1')
+  })
+
+  it('knows when it is back', async () => {
+    await kept()
+    txt = []
+    const source = worker()
+    assert.equal(shown(await ask(source)), 'unknown')
+    shelf.broken = false
+    assert.equal(shown(await ask(source)), 'enforce a1')
   })
 })
 
