@@ -41,8 +41,8 @@ export function givenUp({ waits = 0, destination }: DeliveryJob, reason: Reason)
   if (reason === 'NoPlaceAmongSlow')
     return reply(
       451,
-      '4.315',
-      `The last attempt for ${destination} took too long, and others like it are under way`,
+      '4.5',
+      `The last attempt for ${destination} took long, and as many like it are under way as there may be at once`,
     )
   return reply(451, '4.5', `As many deliveries to ${destination} are under way as there may be at once`)
 }
