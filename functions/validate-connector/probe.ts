@@ -5,13 +5,9 @@
 import type { ValidationStep } from '../../shared/connectors/validation.ts'
 import type { PolicySource } from '../../shared/contract/message.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
+import type { Milestone, SessionOptions } from '../../shared/net/gated-connection.ts'
 import type { NextHop } from '../../shared/net/next-hops.ts'
-import {
-  type Milestone,
-  type Opening,
-  openSession,
-  type SessionOptions,
-} from '../../shared/net/smtp-session.ts'
+import { type Opening, openSession } from '../../shared/net/smtp-session.ts'
 import type { HopRequirement } from '../../shared/tls/requirement.ts'
 import { assessServerTls, type EstablishedTls, type ServerTls } from '../../shared/tls/server-certificate.ts'
 import { type Reported, stepOf } from './steps.ts'

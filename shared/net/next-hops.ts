@@ -13,8 +13,8 @@ import { reply } from '../mail/reply.ts'
 import type { HopFacts } from '../policy/transport-security.ts'
 import { addressFilter } from './address-filter.ts'
 import { dnsFailed, findDane, noDane } from './find-dane.ts'
+import type { Endpoint } from './gated-connection.ts'
 import type { Exchange, Resolver } from './resolver.ts'
-import type { Endpoint } from './smtp-session.ts'
 
 export interface NextHop extends Endpoint, Omit<HopFacts, 'domain'> {}
 

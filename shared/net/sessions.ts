@@ -7,13 +7,8 @@
 import { createHash } from 'node:crypto'
 import type { Reply } from '../contract/message.ts'
 import { isPermanent } from '../mail/reply.ts'
-import {
-  type Endpoint,
-  type Opening,
-  openSession,
-  type SessionOptions,
-  type SmtpSession,
-} from './smtp-session.ts'
+import type { Endpoint, SessionOptions } from './gated-connection.ts'
+import { type Opening, openSession, type SmtpSession } from './smtp-session.ts'
 
 /** A session as a message sees it. To close it may be to keep it for others. */
 export type Carrier = Pick<SmtpSession, 'passesDsnOn' | 'refuses' | 'send' | 'close'>

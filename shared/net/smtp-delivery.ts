@@ -30,6 +30,7 @@ import {
 import { resultOfUndemanded, type ServerTls } from '../tls/server-certificate.ts'
 import { traitsOf } from './esmtp.ts'
 import { outcomeOf } from './failures.ts'
+import type { SessionOptions, Timeouts } from './gated-connection.ts'
 import {
   findNextHops,
   type NextHop,
@@ -39,7 +40,7 @@ import {
 } from './next-hops.ts'
 import type { Resolver } from './resolver.ts'
 import type { Carrier, Opened } from './sessions.ts'
-import { openSession, type SessionOptions, type Timeouts } from './smtp-session.ts'
+import { openSession } from './smtp-session.ts'
 import type { ClientCredentials } from './tls-client.ts'
 
 /** An attempt's result for one recipient, before it is numbered and timed. */

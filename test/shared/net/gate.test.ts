@@ -10,7 +10,8 @@ import { test } from 'node:test'
 
 const hasty = (port: number) => `
   import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js'
-  import { defaultTimeouts, openSession } from './shared/net/smtp-session.ts'
+  import { defaultTimeouts } from './shared/net/gated-connection.ts'
+  import { openSession } from './shared/net/smtp-session.ts'
   import { opportunistic } from './shared/tls/requirement.ts'
   SMTPConnection.prototype._actionEHLO = function () {
     this._sendCommand('MAIL FROM:<a@ours.example>')

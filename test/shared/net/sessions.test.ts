@@ -5,6 +5,7 @@ import type { SecureContextOptions } from 'node:tls'
 import fc from 'fast-check'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
+import { defaultTimeouts } from '../../../shared/net/gated-connection.ts'
 import { Sessions } from '../../../shared/net/sessions.ts'
 import {
   deliverBySmtp,
@@ -12,7 +13,6 @@ import {
   type SessionRecord,
   type SmtpOptions,
 } from '../../../shared/net/smtp-delivery.ts'
-import { defaultTimeouts } from '../../../shared/net/smtp-session.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { noMtaSts } from '../../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../../support/dns.ts'
