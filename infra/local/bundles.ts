@@ -27,13 +27,20 @@ export function layBundles(digest: string, assembly: string): void {
   copyBundles(join(cache, digest), assembly)
 }
 
-/** Keeps the bundles of an assembly. */
+/** Keeps the bundles of an assembly, where this user may write: who may not only waits longer the next time. */
 export function keepBundles(digest: string, assembly: string): void {
   const folder = join(cache, digest)
-  mkdirSync(folder, { recursive: true })
-  copyBundles(assembly, folder)
-  forgetOthers(folder)
+  try {
+    mkdirSync(folder, { recursive: true })
+    copyBundles(assembly, folder)
+    forgetOthers(folder)
+  } catch (error) {
+    if (!isDenied(error)) throw error
+  }
 }
+
+const isDenied = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && ['EACCES', 'EROFS', 'EPERM'].includes(String(error.code))
 
 /** Whole or not at all: others may keep, lay and forget at the same time. */
 function copyBundles(from: string, to: string): void {
