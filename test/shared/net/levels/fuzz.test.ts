@@ -126,7 +126,7 @@ function check(tried: Case, outcome: Outcome, conversations: readonly Conversati
 }
 
 const seed = Number(process.env.FUZZ_SEED ?? 1)
-const runs = Number(process.env.FUZZ_RUNS ?? 300)
+const runs = Number(process.env.FUZZ_RUNS ?? 150)
 
 /** Milliseconds. Most of these servers are silent sooner or later. */
 const timeouts = { connect: 20_000, greeting: 400, command: 400, data: 2000 }
