@@ -8,7 +8,7 @@ import type { Recipient, Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
 import { isEnforced } from '../policy/transport-security.ts'
 import { outcomeOf } from './failures.ts'
-import type { Mail, Outcome, Outcomes } from './smtp-delivery.ts'
+import { type Mail, type Outcome, type Outcomes, withoutSession } from './smtp-delivery.ts'
 
 export interface SesOptions {
   ses: SESClient
@@ -82,18 +82,10 @@ function replyToSesError(error: unknown): Reply {
 }
 
 /** Neither address nor TLS session of the hop is shown by SES. */
-function at({ level }: TlsRequirement): Omit<Outcome, 'outcome' | 'reply'> {
-  return {
-    host: 'Amazon SES',
-    ip: null,
-    tls: null,
-    policy: level,
-    policySource: level === 'Opportunistic' ? 'Opportunistic' : 'Connector',
-    onTrial: null,
-    tlsResult: null,
-    reportOnly: null,
-  }
-}
+const at = (tls: TlsRequirement): Omit<Outcome, 'outcome' | 'reply'> => ({
+  ...withoutSession(tls),
+  host: 'Amazon SES',
+})
 
 function outcomesFor(recipients: readonly Recipient[], outcome: Outcome): Outcomes {
   return new Map(recipients.map(({ address }) => [address, outcome]))

@@ -141,8 +141,9 @@ async function tryHops(find: Finding, mail: Mail, options: SmtpOptions): Promise
   const everywhere = (answer: Reply) => deliverNowhere(mail, answer)
   if (!fitsCommand(message.envelope.mailFrom))
     return everywhere(reply(501, '1.7', "Sender's address cannot be sent by SMTP"))
-  const { dane } = heedsPublished(tls, wishOf(mail))
-  const [found, plan] = await Promise.all([find(dane), planAttempt(mail, options)])
+  const wish = wishOf(mail)
+  const { dane } = heedsPublished(tls, wish)
+  const [found, plan] = await Promise.all([find(dane), planAttempt(mail, options, wish)])
   if (found.kind === 'NotFound') return everywhere(found.reply)
   if ('kind' in plan) return everywhere(plan.reply)
   const failures: Outcome[] = []
@@ -159,9 +160,9 @@ async function tryHops(find: Finding, mail: Mail, options: SmtpOptions): Promise
 export async function planAttempt(
   mail: Mail,
   options: SmtpOptions,
+  wish = wishOf(mail),
 ): Promise<AttemptPlan | { kind: 'Failed'; reply: Reply }> {
   const { tls, recipients } = mail
-  const wish = wishOf(mail)
   const heeds = heedsPublished(tls, wish)
   const domain = domainOf(recipients[0]?.address ?? '') ?? ''
   const [mtaSts, credentials] = await Promise.all([
@@ -344,20 +345,20 @@ export const deliverNowhere = (
   answer: Reply,
 ): Outcomes => toEach(recipients, nowhere(tls, answer))
 
-function nowhere({ level }: TlsRequirement, answer: Reply): Outcome {
-  return {
-    outcome: outcomeOf(answer),
-    host: null,
-    ip: null,
-    tls: null,
-    policy: level,
-    policySource: level === 'Opportunistic' ? 'Opportunistic' : 'Connector',
-    onTrial: null,
-    tlsResult: null,
-    reportOnly: null,
-    reply: answer,
-  }
+function nowhere(tls: TlsRequirement, answer: Reply): Outcome {
+  return { ...withoutSession(tls), host: null, outcome: outcomeOf(answer), reply: answer }
 }
+
+/** What an attempt says of TLS where there was no session to see. */
+export const withoutSession = ({ level }: TlsRequirement): Omit<Outcome, 'host' | 'outcome' | 'reply'> => ({
+  ip: null,
+  tls: null,
+  policy: level,
+  policySource: level === 'Opportunistic' ? 'Opportunistic' : 'Connector',
+  onTrial: null,
+  tlsResult: null,
+  reportOnly: null,
+})
 
 const toEach = (recipients: readonly Recipient[], outcome: Outcome): Outcomes =>
   new Map(recipients.map(({ address }) => [address, outcome]))
