@@ -7,7 +7,8 @@ import type { Message } from '../../shared/contract/message.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { reply } from '../../shared/mail/reply.ts'
 import type { Resolver } from '../../shared/net/resolver.ts'
-import type { Mail, Outcome, Outcomes } from '../../shared/net/smtp-delivery.ts'
+import { type Mail, type Outcome, type Outcomes, withoutSession } from '../../shared/net/smtp-delivery.ts'
+import { opportunistic } from '../../shared/policy/outbound.ts'
 import { verifySigner } from '../../shared/tls-reports/authentication.ts'
 import { readReportMail, whyTooMuch } from '../../shared/tls-reports/read-mail.ts'
 import { type ReceivedReport, received } from '../../shared/tls-reports/received-report.ts'
@@ -67,15 +68,7 @@ export function outcomesOfKept(kept: Kept, { recipients }: Pick<Mail, 'recipient
   return new Map(recipients.map(({ address }) => [address, outcome]))
 }
 
-const withoutHop = {
-  ip: null,
-  tls: null,
-  policy: 'Opportunistic',
-  policySource: null,
-  onTrial: null,
-  tlsResult: null,
-  reportOnly: null,
-} as const
+const withoutHop = { ...withoutSession(opportunistic), policySource: null }
 
 function attempted(kept: Kept): Pick<Outcome, 'outcome' | 'reply'> {
   switch (kept.kind) {

@@ -1,9 +1,9 @@
 /**
  * A request to a web server that a stranger's domain names. The attack: the name leads into our own network or to a
- * metadata service; the server is not the one that the name means; it redirects, never ends, or never answers; its answer is cut short on the way. The
- * defence: only public addresses, or those in networks the deployment lists, are connected to; the certificate is
- * verified for the name before an octet is sent; nothing is followed; time and size are bounded. Proxies of the
- * environment are not used. The limit: whoever can get a certificate for the name is believed.
+ * metadata service; the server is not the one that the name means; it redirects, never ends, or never answers; its answer
+ * is cut short on the way. The defence: only public addresses, or those in networks the deployment lists, are connected
+ * to; the certificate is verified for the name before an octet is sent; nothing is followed; time and size are bounded.
+ * Proxies of the environment are not used. The limit: whoever can get a certificate for the name is believed.
  */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { connect, type TLSSocket } from 'node:tls'
