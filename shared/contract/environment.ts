@@ -21,6 +21,12 @@ const seconds = z.number().positive().max(240)
 
 const port = z.coerce.number().int().min(1).max(65535)
 
+/** CIDRs of IPv4 and IPv6, comma separated. */
+const networks = commaSeparated.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])))
+
+/** How many there may be; 0 means that nothing bounds them. */
+const limitOrNone = z.coerce.number().int().min(0).default(0)
+
 /** What every unit that reads connectors needs. */
 export const ConnectorsEnvironment = z.object({ CONNECTORS_TABLE: z.string().min(1) })
 
@@ -38,9 +44,33 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   /** Octets; announced as SIZE (RFC 1870). */
   MAX_MESSAGE_SIZE: z.coerce.number().int().min(64_000).default(36_700_160),
   MAX_RECIPIENTS: z.coerce.number().int().min(100).max(1000).default(500),
+  /** SMTP sessions at once, over all workers. */
   MAX_CONNECTIONS: z.coerce.number().int().min(1).default(1000),
-  /** SMTP sessions at once from one address, which the load balancer preserves. */
+  /** SMTP sessions at once from one address, over all workers; an IPv6 client's address is its /64. */
   MAX_CONNECTIONS_PER_ADDRESS: z.coerce.number().int().min(1).default(200),
+  /** New connections in a minute from one address, over all workers; 0 means as many as come. */
+  MAX_CONNECTION_RATE_PER_ADDRESS: limitOrNone,
+  /** Messages in a minute from one address, over all workers; 0 means as many as come. */
+  MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: limitOrNone,
+  /** What becomes of a message with a bare CR, a bare LF or a NUL. */
+  UNLAWFUL_OCTETS: z.enum(['Refuse', 'Normalise']).default('Refuse'),
+  /**
+   * Octets of a line of a message with its CRLF. RFC 5321 §4.5.3.1.6 says 1000, and §4.5.3.1.10 asks to impose no
+   * limit where one can.
+   */
+  MAX_LINE_LENGTH: z.coerce.number().int().min(1000).max(1_048_576).default(65_536),
+  /** Octets of a message's header section. */
+  MAX_HEADER_SIZE: z.coerce.number().int().min(16_384).max(1_048_576).default(262_144),
+  /** Commands of one session that may be refused as faulty before it is ended. */
+  MAX_ERRORS: z.coerce.number().int().min(1).max(1000).default(20),
+  /** Load balancers that put the PROXY protocol before each connection; empty means that none does. */
+  PROXY_TRUSTED_ADDRESSES: networks,
+  /** Where large messages are while they arrive; without it, a folder among the system's temporary files. */
+  SPOOL_DIRECTORY: z.string().min(1).optional(),
+  /** MiB that the spool may hold, over all workers. */
+  SPOOL_MIB: z.coerce.number().int().min(64).default(4096),
+  /** Processes that take mail: as many as the task has processors. */
+  WORKERS: z.coerce.number().int().min(1).max(64).default(1),
   /** MiB the task has, by default as many as the system gives it: says how much mail may be held at once. */
   MEMORY_MIB: z.coerce.number().int().min(256).optional(),
   /** Seconds a stopping task waits for messages in flight; less than the task's stop timeout. */
