@@ -5,17 +5,7 @@
  */
 import { totalmem } from 'node:os'
 import { partSize } from '../../shared/content/multipart.ts'
-
-const mebibyte = 1024 * 1024
-
-/** The process with its code, before the first session, and what the collector has not found yet. */
-const programOctets = 144 * mebibyte
-
-/**
- * A TLS session with its recipients is 100 KiB; while a message comes, what was read and not yet looked at, and
- * the read that the parser keeps, are as much again and more.
- */
-const sessionOctets = 256 * 1024
+import { mailMemory } from '../../shared/contract/ingress-memory.ts'
 
 /** What a large message holds: the part that fills and the one on its way. */
 export const largeMessageOctets = 2 * partSize
@@ -43,17 +33,21 @@ export interface MessageMemory {
   large: MemoryBudget
 }
 
+const mebibyte = 1024 * 1024
+
 /**
- * Half of what program and sessions leave, since what is held is copied on its way: into a segment, and into TLS.
- * @param taskMebibytes the task's memory; without it, what the system gives this process
- * @param sessions the most there may be
+ * Half of what programs and sessions leave, since what is held is copied on its way: into a segment, and into TLS.
+ * @param taskMebibytes the whole task's memory; without it, what the system gives this process
+ * @param sessions the most there may be, over all workers
  * @throws Error when that many sessions leave no room for messages
  */
-export function messageMemory(taskMebibytes: number | undefined, sessions: number): MessageMemory {
-  const whole = taskMebibytes === undefined ? memoryOfProcess() : taskMebibytes * mebibyte
-  const each = Math.floor((whole - programOctets - sessions * sessionOctets) / 4)
-  if (each < 2 * largeMessageOctets)
-    throw new Error(`${Math.floor(whole / mebibyte)} MiB of memory are not enough for ${sessions} sessions`)
+export function messageMemory(
+  taskMebibytes: number | undefined,
+  sessions: number,
+  workers = 1,
+): MessageMemory {
+  const memoryMebibytes = taskMebibytes ?? memoryOfProcess() / mebibyte
+  const each = Math.floor(mailMemory({ memoryMebibytes, sessions, workers }) / 4)
   return { small: new MemoryBudget(each), large: new MemoryBudget(each) }
 }
 
