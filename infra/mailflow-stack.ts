@@ -40,6 +40,7 @@ export class MailflowStack extends Stack {
       connectors,
       content,
       queues,
+      transport,
     })
     const evaluate = new EvaluatePolicy(this, 'Policy', { config, queues, connectors, messages, notices })
     const outboundMail = new OutboundMail(this, 'OutboundMail', config, network)

@@ -11,6 +11,7 @@ import type { MailNetwork } from '../mail-network.ts'
 import { ingressMetric } from '../monitoring/mail-metric.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { ContentBucket } from '../storage/content-bucket.ts'
+import type { TransportTable } from '../storage/transport-table.ts'
 import { FrontDoor } from './front-door.ts'
 import { IngressTask } from './ingress-task.ts'
 
@@ -21,6 +22,7 @@ export interface SmtpIngressProps {
   readonly connectors: ConnectorsTable
   readonly content: ContentBucket
   readonly queues: MailQueues
+  readonly transport: TransportTable
 }
 
 /** Accepts mail: the load balancer, and as many tasks behind it as there are sessions to hold. */
@@ -38,11 +40,19 @@ export class SmtpIngress extends Construct {
     this.scale(config)
   }
 
-  private createTask({ config, certificate, connectors, content, queues }: SmtpIngressProps): IngressTask {
+  private createTask({
+    config,
+    certificate,
+    connectors,
+    content,
+    queues,
+    transport,
+  }: SmtpIngressProps): IngressTask {
     const task = new IngressTask(this, 'Task', config, certificate)
     connectors.grantRead(task)
     content.grantUpload(task)
     queues.evaluation.grantSend(task)
+    transport.grantRates(task)
     return task
   }
 

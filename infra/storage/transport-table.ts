@@ -4,7 +4,8 @@ import { ItemTable } from './item-table.ts'
 
 /**
  * What is known of other domains' mail servers: the policies they publish, how sessions with them fared, what they
- * report of theirs with us, and who is delivering to them now. Items expire by `expiresAt`.
+ * report of theirs with us, who is delivering to them now, and how many messages they send. Items expire by
+ * `expiresAt`.
  */
 export class TransportTable extends Construct {
   readonly table: ItemTable
@@ -36,6 +37,12 @@ export class TransportTable extends Construct {
   /** Lets the unit read the reports that others sent. */
   grantReceivedReports(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'report#', 'GetItem', 'Query')
+    this.tell(unit)
+  }
+
+  /** Lets the unit count the messages of a minute. */
+  grantRates(unit: Unit): void {
+    this.table.grantCallsUnder(unit, 'rate#', 'UpdateItem')
     this.tell(unit)
   }
 

@@ -33,6 +33,7 @@ export const ConnectorsEnvironment = z.object({ CONNECTORS_TABLE: z.string().min
 export const IngressEnvironment = ConnectorsEnvironment.extend({
   /** The name in the greeting, in `Received: … by`, and in EHLO. */
   MAIL_HOSTNAME: z.string().min(1),
+  TRANSPORT_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
   SMTP_PORT: port.default(2525),

@@ -63,6 +63,7 @@ async function startTargets(): Promise<Target[]> {
     AWS_SECRET_ACCESS_KEY: 'bench',
     MAIL_HOSTNAME: 'mx.ours.example',
     CONNECTORS_TABLE: 'connectors',
+    TRANSPORT_TABLE: 'transport',
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: `${endpoint}/000000000000/evaluation`,
     LISTEN_ADDRESS: '127.0.0.1',

@@ -151,12 +151,34 @@ test('the ingress can neither read messages nor change connectors', () => {
   assert.deepEqual([...new Set(ingress.map(({ action }) => action))].sort(), [
     'dynamodb:GetItem',
     'dynamodb:Query',
+    'dynamodb:UpdateItem',
     's3:AbortMultipartUpload',
     's3:PutObject',
     'sqs:GetQueueAttributes',
     'sqs:GetQueueUrl',
     'sqs:SendMessage',
   ])
+})
+
+test('the ingress writes to DynamoDB nothing but counts of messages', () => {
+  const writes = ofType('AWS::IAM::Policy')
+    .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('IngressTaskTaskRole'))
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    .filter(({ Action }) => many<string>(Action).some((action) => /^dynamodb:(?!GetItem|Query)/.test(action)))
+  assert.deepEqual(
+    writes.map(({ Action, Resource, Condition }) => [
+      Action,
+      text(Resource).replace(/[0-9A-F]{8}\b/, ''),
+      Condition,
+    ]),
+    [
+      [
+        'dynamodb:UpdateItem',
+        '<TransportTable.Arn>',
+        { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['rate#*'] } },
+      ],
+    ],
+  )
 })
 
 test('only the load balancer reaches the tasks, on their two ports', () => {

@@ -55,6 +55,7 @@ async function settings(): Promise<Record<string, string>> {
   return {
     MAIL_HOSTNAME: 'mx.ours.example',
     CONNECTORS_TABLE: dynamodb.connectorsTable,
+    TRANSPORT_TABLE: dynamodb.transportTable,
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: QueueUrl,
     TLS_CERTIFICATE: cert,
@@ -208,6 +209,7 @@ const faults: [name: string, environment: Record<string, string>, line: RegExp][
     {
       MAIL_HOSTNAME: 'mx.ours.example',
       CONNECTORS_TABLE: 'connectors',
+      TRANSPORT_TABLE: 'transport',
       CONTENT_BUCKET: 'content',
       EVALUATION_QUEUE_URL: 'http://127.0.0.1/queue',
       TLS_CERTIFICATE: 'BEGIN CERTIFICATE',

@@ -164,6 +164,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
   const environment = IngressEnvironment.parse({
     MAIL_HOSTNAME: 'mx.ours.example',
     CONNECTORS_TABLE: 'connectors',
+    TRANSPORT_TABLE: 'transport',
     CONTENT_BUCKET: 'content',
     EVALUATION_QUEUE_URL: 'http://queue.example/evaluation',
     TLS_CERTIFICATE: cert,
