@@ -1,28 +1,23 @@
 /** Where a message goes while it comes. */
 import type { Reply } from '../../../shared/contract/message.ts'
-import type { Refused } from '../replies.ts'
+import type { DataFault } from './data-reader.ts'
 
-/** @typeParam Outcome what `end` tells: to the session, the reply */
-export interface MessageSink<Outcome = Reply> {
+export interface MessageSink {
+  /** Set once the client sends far more than it may: nothing more is read, it hears this and its session ends. */
+  readonly cut: Reply | null
   /**
    * Takes octets of the content: complete lines or parts of them, without the dots that SMTP adds. They are the
-   * caller's again when it returns, so what is kept is copied.
-   * @returns a promise when the client must be held back until it resolves; it never rejects. What was read of the
-   * client already, 64 KiB at most, may still be written before.
+   * caller's again when it returns, so what is kept is copied. What was read with them still follows while a promise
+   * of an earlier call is pending.
+   * @returns a promise when the client must be held back until it resolves; it never rejects
    */
   write(octets: Buffer): Promise<void> | undefined
   /**
-   * Whoever reads the message found fault with it. What is kept of it is let go at once, and the client hears of it
-   * after its final dot; `write` goes on. The first refusal is the one that is told.
+   * After the final dot, which may come while a promise of `write` is pending.
+   * @param fault what is wrong with the octets that came; then nothing of them remains
+   * @returns the reply, 250 only when the message is durable; it never rejects. 421 ends the session
    */
-  refuse(refused: Refused): void
-  /** The client goes on and on: no more is to be read of it, `end` has its reply, and its connection is closed. */
-  readonly hasEnough: boolean
-  /** After the final dot, once. Resolves with the outcome, 250 only when the message is durable; it never rejects. */
-  end(): Promise<Outcome>
-  /**
-   * The client has left, or its session was ended. Of a message that has not ended nothing remains; of one that has,
-   * what is not stored yet need not be, and nobody reads the outcome.
-   */
+  end(fault: DataFault | null): Promise<Reply>
+  /** The message does not end: the client has left, or its session was ended. Nothing of it remains. */
   abandon(): void
 }
