@@ -13,9 +13,14 @@ const snapshotAgeMs = 1000
 export class WatchedConnectors {
   readonly #snapshots: Snapshots
   readonly #breaker: Breaker
+  readonly #now: () => number
+  #known: { snapshot: Snapshot; since: number } | null = null
+  #reading: Promise<Snapshot> | null = null
 
-  constructor(snapshots: Snapshots, log: Log) {
+  /** @param now milliseconds that only grow */
+  constructor(snapshots: Snapshots, log: Log, now: () => number = () => performance.now()) {
     this.#snapshots = snapshots
+    this.#now = now
     this.#breaker = new Breaker({
       threshold: 3,
       probe: async () => void (await snapshots.current({ maxAgeMs: 0 })),
@@ -32,19 +37,30 @@ export class WatchedConnectors {
     return this.#breaker.isOpen
   }
 
-  /** @throws when they cannot be read */
-  async current(): Promise<Snapshot> {
+  /** At once when they were read a moment ago. @throws by rejection, when they cannot be read */
+  current(): Snapshot | Promise<Snapshot> {
+    const since = this.#now()
+    if (this.#known && since - this.#known.since < snapshotAgeMs) return this.#known.snapshot
+    this.#reading ??= this.#read(since).finally(() => {
+      this.#reading = null
+    })
+    return this.#reading
+  }
+
+  stop(): void {
+    this.#breaker.stop()
+  }
+
+  /** One reading for all who wait, and one failure of it. @param since when it began: what it finds is no older */
+  async #read(since: number): Promise<Snapshot> {
     try {
-      const snapshot = await this.#snapshots.current({ maxAgeMs: snapshotAgeMs })
+      const snapshot = await this.#snapshots.current({ maxAgeMs: 0 })
+      this.#known = { snapshot, since }
       this.#breaker.succeeded()
       return snapshot
     } catch (error) {
       this.#breaker.failed()
       throw error
     }
-  }
-
-  stop(): void {
-    this.#breaker.stop()
   }
 }

@@ -31,6 +31,14 @@ export const tooManyConnections = refused(
   'TooManyConnections',
   reply(421, '7.0', 'Too many connections from your address, try again later'),
 )
+export const tooManyNewConnections = refused(
+  'ConnectionRate',
+  reply(421, '7.0', 'Too many connections from your address a minute, try again later'),
+)
+export const tooManySessions = refused(
+  'TooManySessions',
+  reply(421, '3.2', 'Too many connections, try again later'),
+)
 export const tooSlow = refused('TooSlow', reply(421, '4.2', 'Message arrives too slowly, closing connection'))
 export const unlawfulOctets = refused(
   'UnlawfulOctets',
@@ -42,6 +50,47 @@ export const needsSmtpUtf8 = refused('NeedsSmtpUtf8', reply(550, '6.7', 'Address
 
 export const senderTooLong = refused('AddressTooLong', reply(501, '1.7', 'Address exceeds 254 octets'))
 export const recipientTooLong = refused('AddressTooLong', reply(501, '1.3', 'Address exceeds 254 octets'))
+
+/** What the protocol itself answers (RFC 5321 §4.2, §4.3.2). */
+export const accepted = reply(250, '1.0', 'Accepted')
+export const recipientAccepted = reply(250, '1.5', 'Accepted')
+export const flushed = reply(250, '0.0', 'Flushed')
+export const done = reply(250, '0.0', 'OK')
+export const helpText = reply(214, '0.0', 'See RFC 5321')
+/** RFC 5321 §3.5.3: whether there is such a mailbox is not told. */
+export const cannotVerify = reply(252, '0.0', 'Send the message and see')
+export const readyForTls = reply(220, '0.0', 'Ready to start TLS')
+export const dataFollows = '354 End data with <CR><LF>.<CR><LF>'
+export const closing = reply(221, '0.0', 'Bye')
+
+export const needsGreeting = refused('BadSequence', reply(503, '5.1', 'Send HELO or EHLO first'))
+export const alreadyMail = refused('BadSequence', reply(503, '5.1', 'Nested MAIL command'))
+export const needsMail = refused('BadSequence', reply(503, '5.1', 'Need MAIL command'))
+export const needsRecipient = refused('BadSequence', reply(503, '5.1', 'Need RCPT command'))
+export const alreadySecure = refused('BadSequence', reply(503, '5.1', 'TLS already active'))
+/** RFC 8689 §4.1 */
+export const requiresTls = refused('NeedsTls', reply(530, '7.0', 'REQUIRETLS needs TLS'))
+export const tooManyRecipients = refused('TooManyRecipients', reply(452, '5.3', 'Too many recipients'))
+export const lineTooLong = refused('LineTooLong', reply(500, '5.6', 'Line too long'))
+export const bareLineFeed = refused('BareLineFeed', reply(500, '5.2', 'Line ends in a bare LF'))
+export const talksTooSoon = refused('TalksTooSoon', reply(421, '5.1', 'You talk too soon'))
+/** RFC 2920 §3.1 */
+export const unauthorisedPipelining = refused(
+  'UnauthorisedPipelining',
+  reply(421, '5.1', 'Data came before the 354 that asks for it'),
+)
+export const noHttp = refused('NotSmtp', reply(421, '5.1', 'This is not an HTTP server'))
+export const noTlsYet = refused('NotSmtp', reply(421, '5.1', 'TLS begins with STARTTLS here'))
+export const tooManyErrors = refused(
+  'TooManyErrors',
+  reply(421, '7.0', 'Too many errors, closing connection'),
+)
+export const tooManyCommands = refused(
+  'TooManyCommands',
+  reply(421, '7.0', 'Too many commands without a message, closing connection'),
+)
+/** RFC 5321 §4.5.3.2.7 */
+export const timedOut = refused('TimedOut', reply(421, '4.2', 'Timeout, closing connection'))
 
 export const shuttingDown = reply(421, '3.2', 'Service shutting down, try again later')
 

@@ -1,0 +1,48 @@
+/** What listens for mail: the connections there are, the clock that ends those that hang, and the end of all. */
+import { createServer, type Server } from 'node:net'
+import { Connection, type ConnectionParts } from './connection.ts'
+
+export type MailServerParts = Omit<ConnectionParts, 'onClose'> & {
+  /** Milliseconds that a draining server waits for messages in flight. */
+  drainMs: number
+}
+
+const tickMs = 1000
+
+export class MailServer {
+  readonly server: Server
+  readonly #connections = new Set<Connection>()
+  readonly #drainMs: number
+  readonly #clock: NodeJS.Timeout
+
+  constructor({ drainMs, ...parts }: MailServerParts) {
+    this.#drainMs = drainMs
+    const onClose = (connection: Connection) => this.#connections.delete(connection)
+    this.server = createServer((socket) => {
+      const connection = new Connection(socket, { ...parts, onClose })
+      this.#connections.add(connection)
+      connection.start()
+    })
+    this.#clock = setInterval(() => this.#tick(), tickMs).unref()
+  }
+
+  get size(): number {
+    return this.#connections.size
+  }
+
+  /** Stops listening and resolves when every session has ended, at the latest after `drainMs`. */
+  async drain(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()))
+    for (const connection of this.#connections) connection.drain()
+    const end = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy()
+    }, this.#drainMs)
+    await closed
+    clearTimeout(end)
+    clearInterval(this.#clock)
+  }
+
+  #tick(): void {
+    for (const connection of this.#connections) connection.tick()
+  }
+}

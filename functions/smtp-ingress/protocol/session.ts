@@ -1,0 +1,492 @@
+/**
+ * The server's side of an SMTP session (RFC 5321), without sockets and clocks: octets go in, replies and requests come
+ * out. The attack: octets that mean one thing to us and another to whoever sent or receives them (commands within a
+ * message, commands before a handshake that count after it), and clients that cost without end. The defence: a
+ * command ends at CRLF, a message at CRLF.CRLF and at nothing else; what came before a handshake is forgotten with all
+ * that was said; errors, idle commands and what is not yet read are counted.
+ */
+import type { Reply } from '../../../shared/contract/message.ts'
+import { formatReply } from '../../../shared/mail/reply.ts'
+import type { Refused } from '../replies.ts'
+import {
+  alreadyMail,
+  alreadySecure,
+  bareLineFeed,
+  cannotVerify,
+  closing,
+  dataFollows,
+  done,
+  flushed,
+  helpText,
+  lineTooLong,
+  needsGreeting,
+  needsMail,
+  needsRecipient,
+  needsSmtpUtf8,
+  noHttp,
+  noTlsYet,
+  readyForTls,
+  recipientAccepted,
+  requiresTls,
+  shuttingDown,
+  talksTooSoon,
+  timedOut,
+  tooManyCommands,
+  tooManyErrors,
+  tooManyRecipients,
+  unauthorisedPipelining,
+} from '../replies.ts'
+import { type Command, type MailCommand, parseCommand, type RecipientCommand } from './command.ts'
+import { DataReader, type DataReaderOptions } from './data-reader.ts'
+import type { MessageSink } from './sink.ts'
+
+/** What a session asks of its connection. */
+export interface Wire {
+  write(text: string): void
+  /** The next octets from the client begin a TLS handshake. */
+  secure(): void
+  /** Nothing more is read, and when all is written the connection ends. */
+  end(): void
+  /** Nothing more is read until `release`. */
+  hold(): void
+  release(): void
+}
+
+/** What the client said of itself. */
+export interface Greeting {
+  name: string
+  /** It said EHLO. */
+  esmtp: boolean
+}
+
+export interface Transaction {
+  greeting: Greeting
+  mail: MailCommand
+  /** In the order they came, each mailbox once. */
+  recipients: readonly RecipientCommand['recipient'][]
+}
+
+/** What is decided beyond the protocol. A reply below 300 accepts; 421 ends the session. */
+export interface Dialogue {
+  mail(mail: MailCommand): Reply | Promise<Reply>
+  recipient(recipient: RecipientCommand, mail: MailCommand): Reply | Promise<Reply>
+  data(transaction: Transaction): MessageSink | Reply
+  /** The protocol itself refuses something. */
+  refused(refused: Refused): void
+}
+
+export interface SessionOptions extends DataReaderOptions {
+  hostname: string
+  maximumSize: number
+  maximumRecipients: number
+  /** Replies of 4xx and 5xx that a client may get before a message of it is accepted. */
+  maximumErrors: number
+  /** Commands that it may give between two messages and that bring no message nearer. */
+  maximumIdleCommands: number
+  offersTls: boolean
+}
+
+/** Octets of a command line with its CRLF: RFC 5321 §4.5.3.1.4, and the parameters of DSN and SMTPUTF8. */
+const longestCommand = 4096
+/** Octets of an overlong line that are passed over before the client is given up. */
+const longestPassedOver = 64 * 1024
+/** Octets that may lie unread while a command or a message is decided, and what each chunk of them weighs besides. */
+const mostPending = 64 * 1024
+const chunkWeight = 128
+
+const lineFeed = 10
+const carriageReturn = 13
+const nothing = Buffer.alloc(0)
+
+/**
+ * What the session waits for: that the client may talk, a command, data, a handshake; or what it does itself, when
+ * nobody is waited for.
+ */
+export type Phase = 'Greeting' | 'Command' | 'Data' | 'Handshake' | 'Deciding' | 'Ended'
+
+export class Session {
+  readonly #options: SessionOptions
+  readonly #wire: Wire
+  readonly #dialogue: Dialogue
+  #phase: Phase = 'Greeting'
+  #steps = 0
+  #isSecure = false
+  #isDraining = false
+  #greeting: Greeting | null = null
+  #mail: MailCommand | null = null
+  readonly #recipients = new Map<string, RecipientCommand['recipient']>()
+  #sink: MessageSink | null = null
+  #reader: DataReader | null = null
+  #messageOctets = 0
+  #errors = 0
+  #idleCommands = 0
+  /** A line that has not ended. */
+  #line = nothing
+  #passedOver = 0
+  #pending: Buffer[] = []
+  #pendingWeight = 0
+  /** What came of the message has to find a place before more is taken. */
+  #isWaiting = false
+  #isHeld = false
+  #replies = ''
+
+  constructor(options: SessionOptions, wire: Wire, dialogue: Dialogue) {
+    this.#options = options
+    this.#wire = wire
+    this.#dialogue = dialogue
+  }
+
+  get phase(): Phase {
+    return this.#isWaiting ? 'Deciding' : this.#phase
+  }
+
+  /** Grows with every step that the client brings the session forward: a line, octets of a message, a handshake. */
+  get steps(): number {
+    return this.#steps
+  }
+
+  /** Octets of the message that is coming. */
+  get messageOctets(): number {
+    return this.#messageOctets
+  }
+
+  get isSecure(): boolean {
+    return this.#isSecure
+  }
+
+  /** Says the greeting, or why there is none. */
+  greet(refusal: Reply | null = null): void {
+    if (this.#phase !== 'Greeting') return
+    this.#phase = 'Command'
+    if (refusal !== null) this.#endWith(refusal)
+    else if (this.#isDraining) this.#endWith(shuttingDown)
+    else this.#say(`220 ${this.#options.hostname} ESMTP`)
+    this.#flush()
+  }
+
+  receive(octets: Buffer): void {
+    if (this.#phase === 'Ended' || this.#phase === 'Handshake') return
+    if (this.#phase === 'Greeting') {
+      this.#refuse(talksTooSoon)
+      this.#endWith(talksTooSoon.reply)
+    } else if (this.phase === 'Deciding') this.#keep(octets)
+    else this.#process(octets)
+    this.#flush()
+  }
+
+  /** The handshake is done. All that was said before it is forgotten (RFC 3207 §4.2). */
+  secured(): void {
+    if (this.#phase !== 'Handshake') return
+    this.#isSecure = true
+    this.#steps++
+    this.#phase = 'Command'
+    if (this.#isDraining) this.#endAtOnce({ reason: 'Draining', reply: shuttingDown })
+  }
+
+  /** The client has been silent for too long. */
+  timeOut(): void {
+    this.#endAtOnce(timedOut)
+  }
+
+  /** The server goes away: the client hears it as soon as no message of it is on its way (RFC 5321 §3.8). */
+  drain(): void {
+    this.#isDraining = true
+    if (this.#phase === 'Command') this.#endAtOnce({ reason: 'Draining', reply: shuttingDown })
+  }
+
+  /** The connection is gone. */
+  close(): void {
+    this.#forget()
+    this.#phase = 'Ended'
+    this.#sink?.abandon()
+    this.#sink = null
+    this.#isWaiting = false
+    this.#line = nothing
+    this.#drop()
+  }
+
+  /** Ends the session without waiting for what is being decided. */
+  #endAtOnce(refused: Refused): void {
+    if (this.#phase === 'Ended') return
+    if (refused.reply !== shuttingDown) this.#refuse(refused)
+    this.#endWith(refused.reply)
+    this.#flush()
+  }
+
+  #keep(octets: Buffer): void {
+    this.#pending.push(octets)
+    this.#pendingWeight += octets.length + chunkWeight
+    this.#hold()
+  }
+
+  #drop(): void {
+    this.#pending = []
+    this.#pendingWeight = 0
+  }
+
+  #process(octets: Buffer): void {
+    let at = 0
+    while (at < octets.length) {
+      if (this.phase === 'Command') at = this.#readLine(octets, at)
+      else if (this.phase === 'Data') at = this.#readData(octets, at)
+      else break
+    }
+    if (at < octets.length && this.phase === 'Deciding') this.#keep(octets.subarray(at))
+  }
+
+  /** Goes on with what came while something was decided. */
+  #goOn(): void {
+    const pending = Buffer.concat(this.#pending)
+    this.#drop()
+    this.#process(pending)
+    if (this.#isDraining && this.phase === 'Command') this.#endWith(shuttingDown)
+    this.#hold()
+    this.#flush()
+  }
+
+  /** The client is held back while there is no place for more. */
+  #hold(): void {
+    const isFull = this.#isWaiting || this.#pendingWeight > mostPending
+    if (isFull === this.#isHeld) return
+    this.#isHeld = isFull
+    if (isFull) this.#wire.hold()
+    else this.#wire.release()
+  }
+
+  #readLine(octets: Buffer, from: number): number {
+    const end = octets.indexOf(lineFeed, from)
+    if (end < 0) {
+      this.#keepLine(octets.subarray(from))
+      return octets.length
+    }
+    const rest = octets.subarray(from, end + 1)
+    const line = this.#line.length === 0 ? rest : Buffer.concat([this.#line, rest])
+    const isTooLong = this.#passedOver > 0 || line.length > longestCommand
+    this.#line = nothing
+    this.#passedOver = 0
+    this.#steps++
+    if (isTooLong) this.#refuseWith(lineTooLong)
+    else if (line.at(-2) !== carriageReturn) this.#refuseWith(bareLineFeed)
+    else this.#run(parseCommand(line.subarray(0, -2)), octets.length > end + 1 || this.#pending.length > 0)
+    return end + 1
+  }
+
+  #keepLine(rest: Buffer): void {
+    if (this.#passedOver === 0 && this.#line.length + rest.length <= longestCommand) {
+      this.#line = Buffer.concat([this.#line, rest])
+      return
+    }
+    this.#passedOver += this.#line.length + rest.length
+    this.#line = nothing
+    if (this.#passedOver <= longestPassedOver) return
+    this.#refuse(lineTooLong)
+    this.#endWith(tooManyErrors.reply)
+  }
+
+  /** @param isPipelined octets of the client's follow that have been read */
+  #run(command: Command | Refused, isPipelined: boolean): void {
+    if (!('verb' in command)) return this.#refuseWith(command)
+    switch (command.verb) {
+      case 'MAIL':
+        return this.#startMail(command)
+      case 'RCPT':
+        return this.#addRecipient(command)
+      case 'DATA':
+        return this.#startData(isPipelined)
+      case 'EHLO':
+      case 'HELO':
+        return this.#greetBack({ name: command.name, esmtp: command.verb === 'EHLO' })
+      case 'STARTTLS':
+        return this.#startTls()
+      case 'QUIT':
+        return this.#endWith(closing)
+      case 'RSET':
+        this.#forget()
+        return this.#idle(flushed)
+      case 'NOOP':
+        return this.#idle(done)
+      case 'VRFY':
+        return this.#idle(cannotVerify)
+      case 'HELP':
+        return this.#idle(helpText)
+      case 'HTTP':
+      case 'TLS': {
+        const refused = command.verb === 'HTTP' ? noHttp : noTlsYet
+        this.#refuse(refused)
+        return this.#endWith(refused.reply)
+      }
+    }
+  }
+
+  #greetBack(greeting: Greeting): void {
+    this.#forget()
+    this.#greeting = greeting
+    if (this.#isIdleTooOften()) return
+    const { hostname, maximumSize, offersTls } = this.#options
+    if (!greeting.esmtp) return this.#say(`250 ${hostname}`)
+    const keywords = [hostname, 'PIPELINING', '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES', 'DSN']
+    if (this.#isSecure) keywords.push('REQUIRETLS')
+    else if (offersTls) keywords.push('STARTTLS')
+    this.#say(keywords.map((keyword) => `250-${keyword}\r\n`).join('') + `250 SIZE ${maximumSize}`)
+  }
+
+  #startTls(): void {
+    if (this.#isSecure) return this.#refuseWith(alreadySecure)
+    this.#forget()
+    this.#greeting = null
+    this.#drop()
+    this.#phase = 'Handshake'
+    this.#answer(readyForTls)
+    this.#flush()
+    this.#wire.secure()
+  }
+
+  #startMail(mail: MailCommand): void {
+    if (this.#greeting === null) return this.#refuseWith(needsGreeting)
+    if (this.#mail !== null) return this.#refuseWith(alreadyMail)
+    if (mail.envelope.requireTls && !this.#isSecure) return this.#refuseWith(requiresTls)
+    this.#decide(this.#dialogue.mail(mail), (answer) => {
+      if (answer.code < 300) this.#mail = mail
+      this.#answer(answer)
+    })
+  }
+
+  #addRecipient(command: RecipientCommand): void {
+    const mail = this.#mail
+    if (mail === null) return this.#refuseWith(needsMail)
+    if (command.needsSmtpUtf8 && !mail.envelope.smtpUtf8) return this.#refuseWith(needsSmtpUtf8)
+    const mailbox = command.recipient.address.toLowerCase()
+    if (this.#recipients.has(mailbox)) {
+      this.#recipients.set(mailbox, command.recipient)
+      return this.#answer(recipientAccepted)
+    }
+    if (this.#recipients.size >= this.#options.maximumRecipients) return this.#refuseWith(tooManyRecipients)
+    this.#decide(this.#dialogue.recipient(command, mail), (answer) => {
+      if (answer.code < 300) this.#recipients.set(mailbox, command.recipient)
+      this.#answer(answer)
+    })
+  }
+
+  #startData(isPipelined: boolean): void {
+    const mail = this.#mail
+    const greeting = this.#greeting
+    if (isPipelined) {
+      // RFC 2920 §3.1: DATA is the last of its group. What follows is a message that we have not agreed to take.
+      this.#refuse(unauthorisedPipelining)
+      return this.#endWith(unauthorisedPipelining.reply)
+    }
+    if (mail === null || greeting === null) return this.#refuseWith(needsMail)
+    if (this.#recipients.size === 0) return this.#refuseWith(needsRecipient)
+    const sink = this.#dialogue.data({ greeting, mail, recipients: [...this.#recipients.values()] })
+    if ('code' in sink) return this.#answer(sink)
+    this.#sink = sink
+    this.#reader = new DataReader(this.#options)
+    this.#messageOctets = 0
+    this.#phase = 'Data'
+    this.#say(dataFollows)
+  }
+
+  #readData(octets: Buffer, from: number): number {
+    const sink = this.#sink
+    const reader = this.#reader
+    if (sink === null || reader === null) throw new Error('data without a message')
+    let pending: Promise<void> | undefined
+    const end = reader.read(octets, from, (content) => {
+      pending = sink.write(content) ?? pending
+    })
+    this.#steps++
+    this.#messageOctets += (end < 0 ? octets.length : end) - from
+    if (sink.cut !== null) {
+      this.#endWith(sink.cut)
+      return octets.length
+    }
+    if (end < 0) {
+      if (pending !== undefined) this.#waitFor(pending)
+      return octets.length
+    }
+    this.#sink = null
+    this.#reader = null
+    this.#decide(sink.end(reader.fault), (answer) => {
+      this.#forget()
+      if (answer.code < 300) this.#errors = this.#idleCommands = 0
+      this.#answer(answer)
+    })
+    return end
+  }
+
+  /** Waits until what came of the message has found a place. */
+  #waitFor(pending: Promise<void>): void {
+    this.#isWaiting = true
+    this.#hold()
+    void pending.then(() => {
+      this.#isWaiting = false
+      if (this.#phase === 'Data') this.#goOn()
+    })
+  }
+
+  /** Goes on at once when the answer is there at once, so that what came together is answered together. */
+  #decide(answer: Reply | Promise<Reply>, take: (answer: Reply) => void): void {
+    if (!(answer instanceof Promise)) return take(answer)
+    this.#phase = 'Deciding'
+    void answer.then((answer) => {
+      if (this.#phase !== 'Deciding') return
+      this.#phase = 'Command'
+      take(answer)
+      this.#goOn()
+    })
+  }
+
+  /** A command that brings no message nearer. */
+  #idle(answer: Reply): void {
+    if (!this.#isIdleTooOften()) this.#answer(answer)
+  }
+
+  #isIdleTooOften(): boolean {
+    if (++this.#idleCommands <= this.#options.maximumIdleCommands) return false
+    this.#refuse(tooManyCommands)
+    this.#endWith(tooManyCommands.reply)
+    return true
+  }
+
+  /** The protocol's own refusal. */
+  #refuseWith(refused: Refused): void {
+    this.#refuse(refused)
+    this.#answer(refused.reply)
+  }
+
+  #refuse(refused: Refused): void {
+    this.#dialogue.refused(refused)
+  }
+
+  #answer(answer: Reply): void {
+    if (answer.code === 421) return this.#endWith(answer)
+    this.#say(formatReply(answer))
+    if (answer.code < 400 || ++this.#errors < this.#options.maximumErrors) return
+    this.#refuse(tooManyErrors)
+    this.#endWith(tooManyErrors.reply)
+  }
+
+  #endWith(answer: Reply): void {
+    this.#say(formatReply(answer))
+    this.#flush()
+    this.close()
+    this.#wire.end()
+  }
+
+  #forget(): void {
+    this.#mail = null
+    this.#recipients.clear()
+  }
+
+  #say(text: string): void {
+    this.#replies += `${text}\r\n`
+  }
+
+  /** Replies to commands that came together go out together (RFC 2920 §3.2), under TLS as one record. */
+  #flush(): void {
+    if (this.#replies === '') return
+    const replies = this.#replies
+    this.#replies = ''
+    this.#wire.write(replies)
+  }
+}
