@@ -157,9 +157,8 @@ export class Connection implements Wire {
 
   async #welcome(session: Session, dialogue: ConnectedDialogue): Promise<void> {
     const refused = dialogue.welcome() ?? (await this.#admit())
-    if (refused === null) return void setTimeout(() => session.greet(), greetingDelayMs)
-    dialogue.refused(refused)
-    session.greet(refused.reply)
+    if (refused === null) setTimeout(() => session.greet(), greetingDelayMs)
+    else session.greet(refused)
   }
 
   async #admit(): Promise<Refused | null> {
@@ -209,10 +208,10 @@ export class Connection implements Wire {
   }
 
   #timeOut(session: Session): void {
-    if (session.phase === 'Ended') return void this.#socket.destroy()
-    if (session.phase !== 'Handshake') return session.timeOut()
-    this.#failed(Object.assign(new Error('the handshake took too long'), { code: 'ETIMEDOUT' }))
-    this.#tcp.destroy()
+    if (session.phase === 'Handshake')
+      this.#failed(Object.assign(new Error('the handshake took too long'), { code: 'ETIMEDOUT' }))
+    else if (session.phase === 'Ended') this.#socket.destroy()
+    else session.timeOut()
   }
 
   /** An error comes once for each socket that it passes, on TLS and beneath it. */

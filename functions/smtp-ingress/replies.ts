@@ -72,6 +72,7 @@ export const alreadySecure = refused('BadSequence', reply(503, '5.1', 'TLS alrea
 export const requiresTls = refused('NeedsTls', reply(530, '7.0', 'REQUIRETLS needs TLS'))
 export const tooManyRecipients = refused('TooManyRecipients', reply(452, '5.3', 'Too many recipients'))
 export const lineTooLong = refused('LineTooLong', reply(500, '5.6', 'Line too long'))
+export const endlessLine = refused('LineTooLong', reply(421, '5.6', 'Line too long, closing connection'))
 export const bareLineFeed = refused('BareLineFeed', reply(500, '5.2', 'Line ends in a bare LF'))
 export const talksTooSoon = refused('TalksTooSoon', reply(421, '5.1', 'You talk too soon'))
 /** RFC 2920 §3.1 */

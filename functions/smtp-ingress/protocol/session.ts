@@ -16,6 +16,7 @@ import {
   closing,
   dataFollows,
   done,
+  endlessLine,
   flushed,
   helpText,
   lineTooLong,
@@ -104,6 +105,9 @@ const nothing = Buffer.alloc(0)
  */
 export type Phase = 'Greeting' | 'Command' | 'Data' | 'Handshake' | 'Deciding' | 'Ended'
 
+/** What the client is told: a reply, one of several lines, or why it is refused. Null when it is not known yet. */
+type Outcome = Reply | Refused | string | null
+
 export class Session {
   readonly #options: SessionOptions
   readonly #wire: Wire
@@ -155,21 +159,17 @@ export class Session {
   }
 
   /** Says the greeting, or why there is none. */
-  greet(refusal: Reply | null = null): void {
+  greet(refused: Refused | null = null): void {
     if (this.#phase !== 'Greeting') return
     this.#phase = 'Command'
-    if (refusal !== null) this.#endWith(refusal)
-    else if (this.#isDraining) this.#endWith(shuttingDown)
-    else this.#say(`220 ${this.#options.hostname} ESMTP`)
+    this.#conclude(refused ?? (this.#isDraining ? shuttingDown : `220 ${this.#options.hostname} ESMTP`))
     this.#flush()
   }
 
   receive(octets: Buffer): void {
     if (this.#phase === 'Ended' || this.#phase === 'Handshake') return
-    if (this.#phase === 'Greeting') {
-      this.#refuse(talksTooSoon)
-      this.#endWith(talksTooSoon.reply)
-    } else if (this.phase === 'Deciding') this.#keep(octets)
+    if (this.#phase === 'Greeting') this.#conclude(talksTooSoon)
+    else if (this.phase === 'Deciding') this.#keep(octets)
     else this.#process(octets)
     this.#flush()
   }
@@ -180,18 +180,18 @@ export class Session {
     this.#isSecure = true
     this.#steps++
     this.#phase = 'Command'
-    if (this.#isDraining) this.#endAtOnce({ reason: 'Draining', reply: shuttingDown })
+    if (this.#isDraining) this.#endNow(shuttingDown)
   }
 
   /** The client has been silent for too long. */
   timeOut(): void {
-    this.#endAtOnce(timedOut)
+    this.#endNow(timedOut)
   }
 
   /** The server goes away: the client hears it as soon as no message of it is on its way (RFC 5321 §3.8). */
   drain(): void {
     this.#isDraining = true
-    if (this.#phase === 'Command') this.#endAtOnce({ reason: 'Draining', reply: shuttingDown })
+    if (this.#phase === 'Command') this.#endNow(shuttingDown)
   }
 
   /** The connection is gone. */
@@ -205,11 +205,9 @@ export class Session {
     this.#drop()
   }
 
-  /** Ends the session without waiting for what is being decided. */
-  #endAtOnce(refused: Refused): void {
+  #endNow(outcome: Reply | Refused): void {
     if (this.#phase === 'Ended') return
-    if (refused.reply !== shuttingDown) this.#refuse(refused)
-    this.#endWith(refused.reply)
+    this.#conclude(outcome)
     this.#flush()
   }
 
@@ -265,9 +263,12 @@ export class Session {
     this.#line = nothing
     this.#passedOver = 0
     this.#steps++
-    if (isTooLong) this.#refuseWith(lineTooLong)
-    else if (line.at(-2) !== carriageReturn) this.#refuseWith(bareLineFeed)
-    else this.#run(parseCommand(line.subarray(0, -2)), octets.length > end + 1 || this.#pending.length > 0)
+    if (isTooLong) this.#conclude(lineTooLong)
+    else if (line.at(-2) !== carriageReturn) this.#conclude(bareLineFeed)
+    else {
+      const command = parseCommand(line.subarray(0, -2))
+      this.#conclude('verb' in command ? this.#perform(command, octets.length > end + 1) : command)
+    }
     return end + 1
   }
 
@@ -278,14 +279,11 @@ export class Session {
     }
     this.#passedOver += this.#line.length + rest.length
     this.#line = nothing
-    if (this.#passedOver <= longestPassedOver) return
-    this.#refuse(lineTooLong)
-    this.#endWith(tooManyErrors.reply)
+    if (this.#passedOver > longestPassedOver) this.#conclude(endlessLine)
   }
 
   /** @param isPipelined octets of the client's follow that have been read */
-  #run(command: Command | Refused, isPipelined: boolean): void {
-    if (!('verb' in command)) return this.#refuseWith(command)
+  #perform(command: Command, isPipelined: boolean): Outcome {
     switch (command.verb) {
       case 'MAIL':
         return this.#startMail(command)
@@ -299,7 +297,7 @@ export class Session {
       case 'STARTTLS':
         return this.#startTls()
       case 'QUIT':
-        return this.#endWith(closing)
+        return closing
       case 'RSET':
         this.#forget()
         return this.#idle(flushed)
@@ -310,80 +308,73 @@ export class Session {
       case 'HELP':
         return this.#idle(helpText)
       case 'HTTP':
-      case 'TLS': {
-        const refused = command.verb === 'HTTP' ? noHttp : noTlsYet
-        this.#refuse(refused)
-        return this.#endWith(refused.reply)
-      }
+        return noHttp
+      case 'TLS':
+        return noTlsYet
     }
   }
 
-  #greetBack(greeting: Greeting): void {
+  #greetBack(greeting: Greeting): Outcome {
     this.#forget()
     this.#greeting = greeting
-    if (this.#isIdleTooOften()) return
     const { hostname, maximumSize, offersTls } = this.#options
-    if (!greeting.esmtp) return this.#say(`250 ${hostname}`)
+    if (!greeting.esmtp) return this.#idle(`250 ${hostname}`)
     const keywords = [hostname, 'PIPELINING', '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES', 'DSN']
     if (this.#isSecure) keywords.push('REQUIRETLS')
     else if (offersTls) keywords.push('STARTTLS')
-    this.#say(keywords.map((keyword) => `250-${keyword}\r\n`).join('') + `250 SIZE ${maximumSize}`)
+    return this.#idle(`250-${keywords.join('\r\n250-')}\r\n250 SIZE ${maximumSize}`)
   }
 
-  #startTls(): void {
-    if (this.#isSecure) return this.#refuseWith(alreadySecure)
+  #startTls(): Outcome {
+    if (this.#isSecure) return alreadySecure
     this.#forget()
     this.#greeting = null
     this.#drop()
     this.#phase = 'Handshake'
-    this.#answer(readyForTls)
+    this.#say(formatReply(readyForTls))
     this.#flush()
     this.#wire.secure()
+    return null
   }
 
-  #startMail(mail: MailCommand): void {
-    if (this.#greeting === null) return this.#refuseWith(needsGreeting)
-    if (this.#mail !== null) return this.#refuseWith(alreadyMail)
-    if (mail.envelope.requireTls && !this.#isSecure) return this.#refuseWith(requiresTls)
-    this.#decide(this.#dialogue.mail(mail), (answer) => {
-      if (answer.code < 300) this.#mail = mail
-      this.#answer(answer)
+  #startMail(mail: MailCommand): Outcome {
+    if (this.#greeting === null) return needsGreeting
+    if (this.#mail !== null) return alreadyMail
+    if (mail.envelope.requireTls && !this.#isSecure) return requiresTls
+    return this.#decide(this.#dialogue.mail(mail), ({ code }) => {
+      if (code < 300) this.#mail = mail
     })
   }
 
-  #addRecipient(command: RecipientCommand): void {
+  #addRecipient(command: RecipientCommand): Outcome {
     const mail = this.#mail
-    if (mail === null) return this.#refuseWith(needsMail)
-    if (command.needsSmtpUtf8 && !mail.envelope.smtpUtf8) return this.#refuseWith(needsSmtpUtf8)
+    if (mail === null) return needsMail
+    if (command.needsSmtpUtf8 && !mail.envelope.smtpUtf8) return needsSmtpUtf8
     const mailbox = command.recipient.address.toLowerCase()
     if (this.#recipients.has(mailbox)) {
       this.#recipients.set(mailbox, command.recipient)
-      return this.#answer(recipientAccepted)
+      return recipientAccepted
     }
-    if (this.#recipients.size >= this.#options.maximumRecipients) return this.#refuseWith(tooManyRecipients)
-    this.#decide(this.#dialogue.recipient(command, mail), (answer) => {
-      if (answer.code < 300) this.#recipients.set(mailbox, command.recipient)
-      this.#answer(answer)
+    if (this.#recipients.size >= this.#options.maximumRecipients) return tooManyRecipients
+    return this.#decide(this.#dialogue.recipient(command, mail), ({ code }) => {
+      if (code < 300) this.#recipients.set(mailbox, command.recipient)
     })
   }
 
-  #startData(isPipelined: boolean): void {
+  /** RFC 2920 §3.1: DATA is the last of its group. What follows it is a message that nobody agreed to take. */
+  #startData(isPipelined: boolean): Outcome {
+    if (isPipelined) return unauthorisedPipelining
     const mail = this.#mail
     const greeting = this.#greeting
-    if (isPipelined) {
-      // RFC 2920 §3.1: DATA is the last of its group. What follows is a message that we have not agreed to take.
-      this.#refuse(unauthorisedPipelining)
-      return this.#endWith(unauthorisedPipelining.reply)
-    }
-    if (mail === null || greeting === null) return this.#refuseWith(needsMail)
-    if (this.#recipients.size === 0) return this.#refuseWith(needsRecipient)
+    if (mail === null || greeting === null) return needsMail
+    if (this.#recipients.size === 0) return needsRecipient
     const sink = this.#dialogue.data({ greeting, mail, recipients: [...this.#recipients.values()] })
-    if ('code' in sink) return this.#answer(sink)
+    if ('code' in sink) return sink
     this.#sink = sink
     this.#reader = new DataReader(this.#options)
     this.#messageOctets = 0
     this.#phase = 'Data'
-    this.#say(dataFollows)
+    return dataFollows
   }
 
   #readData(octets: Buffer, from: number): number {
@@ -404,13 +395,15 @@ export class Session {
       if (pending !== undefined) this.#waitFor(pending)
       return octets.length
     }
+    this.#phase = 'Command'
     this.#sink = null
     this.#reader = null
-    this.#decide(sink.end(reader.fault), (answer) => {
-      this.#forget()
-      if (answer.code < 300) this.#errors = this.#idleCommands = 0
-      this.#answer(answer)
-    })
+    this.#conclude(
+      this.#decide(sink.end(reader.fault), ({ code }) => {
+        this.#forget()
+        if (code < 300) this.#errors = this.#idleCommands = 0
+      }),
+    )
     return end
   }
 
@@ -424,46 +417,45 @@ export class Session {
     })
   }
 
-  /** Goes on at once when the answer is there at once, so that what came together is answered together. */
-  #decide(answer: Reply | Promise<Reply>, take: (answer: Reply) => void): void {
-    if (!(answer instanceof Promise)) return take(answer)
+  /** @returns the answer when it is there at once, so that what came together is answered together */
+  #decide(answer: Reply | Promise<Reply>, take: (answer: Reply) => void): Outcome {
+    if (!(answer instanceof Promise)) {
+      take(answer)
+      return answer
+    }
     this.#phase = 'Deciding'
     void answer.then((answer) => {
       if (this.#phase !== 'Deciding') return
       this.#phase = 'Command'
       take(answer)
+      this.#conclude(answer)
       this.#goOn()
     })
+    return null
   }
 
-  /** A command that brings no message nearer. */
-  #idle(answer: Reply): void {
-    if (!this.#isIdleTooOften()) this.#answer(answer)
+  /** Of a command that brings no message nearer. */
+  #idle(answer: Reply | string): Outcome {
+    return ++this.#idleCommands > this.#options.maximumIdleCommands ? tooManyCommands : answer
   }
 
-  #isIdleTooOften(): boolean {
-    if (++this.#idleCommands <= this.#options.maximumIdleCommands) return false
-    this.#refuse(tooManyCommands)
-    this.#endWith(tooManyCommands.reply)
-    return true
-  }
-
-  /** The protocol's own refusal. */
-  #refuseWith(refused: Refused): void {
-    this.#refuse(refused)
-    this.#answer(refused.reply)
-  }
-
-  #refuse(refused: Refused): void {
-    this.#dialogue.refused(refused)
+  #conclude(outcome: Outcome): void {
+    if (outcome === null) return
+    if (typeof outcome === 'string') this.#say(outcome)
+    else if ('code' in outcome) this.#answer(outcome)
+    else {
+      this.#dialogue.refused(outcome)
+      this.#answer(outcome.reply)
+    }
   }
 
   #answer(answer: Reply): void {
-    if (answer.code === 421) return this.#endWith(answer)
+    if (answer.code === 421 || answer.code === 221) {
+      this.#endWith(answer)
+      return
+    }
     this.#say(formatReply(answer))
-    if (answer.code < 400 || ++this.#errors < this.#options.maximumErrors) return
-    this.#refuse(tooManyErrors)
-    this.#endWith(tooManyErrors.reply)
+    if (answer.code >= 400 && ++this.#errors >= this.#options.maximumErrors) this.#conclude(tooManyErrors)
   }
 
   #endWith(answer: Reply): void {
