@@ -1,0 +1,43 @@
+/** What a command that cannot be read is answered. The names under which they are counted are few. */
+import { reply } from '../../../shared/mail/reply.ts'
+import type { Refused } from '../replies.ts'
+
+const refused = (reason: string, code: number, detail: string, text: string): Refused => ({
+  reason,
+  reply: reply(code, detail, text),
+})
+
+export const commandUnknown = refused('CommandUnknown', 500, '5.2', 'Command not recognized')
+export const commandNotOffered = refused('CommandNotOffered', 502, '5.1', 'Command not implemented')
+
+/** RFC 5321 §2.3.8, §4.1.1: none of them has a place in a command. */
+const controls = new Map([
+  ['\r', unlawfulCommand('a bare CR')],
+  ['\n', unlawfulCommand('a bare LF')],
+  ['\0', unlawfulCommand('a NUL')],
+  ['\t', unlawfulCommand('a TAB')],
+])
+const otherControl = unlawfulCommand('a control character')
+
+export const unlawfulControl = (character: string): Refused => controls.get(character) ?? otherControl
+
+function unlawfulCommand(what: string): Refused {
+  return refused('CommandMalformed', 500, '5.2', `Command contains ${what}`)
+}
+
+/** @param syntax how the command is written */
+export const wrongArguments = (syntax: string): Refused =>
+  refused('ArgumentMalformed', 501, '5.4', `Syntax: ${syntax}`)
+
+export const badHostName = refused('ArgumentMalformed', 501, '5.4', 'Bad hostname syntax')
+
+export const badSender = refused('AddressMalformed', 501, '1.7', 'Error: Bad sender address syntax')
+export const badRecipient = refused('AddressMalformed', 501, '1.3', 'Error: Bad recipient address syntax')
+export const senderNotUtf8 = refused('AddressMalformed', 501, '1.7', 'Sender address is not UTF-8')
+export const recipientNotUtf8 = refused('AddressMalformed', 501, '1.3', 'Recipient address is not UTF-8')
+
+export const parametersNotUtf8 = wrongParameter('Parameters are not UTF-8')
+
+export function wrongParameter(text: string): Refused {
+  return refused('ParameterMalformed', 501, '5.4', text)
+}
