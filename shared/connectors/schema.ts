@@ -121,6 +121,12 @@ const InboundFields = z.strictObject({
     ),
   restrictDomainsToCertificate: z.boolean().default(false),
   restrictDomainsToIpAddresses: z.boolean().default(false),
+  messageRateLimit: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('messages a minute, over all tasks; those beyond are put off in session. null: any number'),
   treatMessagesAsInternal: z.boolean().default(false).describe(kept),
   comment,
 })

@@ -1,7 +1,8 @@
 /**
  * The transport table. A partition for each domain whose published policy was looked for (`policy#`), for each day and
  * shard of counted sessions (`sessions#`), for each destination that mail is being delivered to (`destination#`), for
- * the reports on a day that we sent (`sent#`) and for those that others sent us (`report#`).
+ * the reports on a day that we sent (`sent#`) and for those that others sent us (`report#`), and for each connector
+ * whose messages are counted (`rate#`).
  */
 
 /** @param domain in comparable form */
@@ -35,4 +36,10 @@ export const slotsKey = (destination: string) => ({ pk: `destination#${destinati
 export const receivedReportKey = ({ day, id }: { day: string; id: string }) => ({
   pk: `report#${day}`,
   sk: id,
+})
+
+/** The messages of a connector in a minute. @param minute since 1970 */
+export const rateKey = (connector: string, minute: number) => ({
+  pk: `rate#${connector}`,
+  sk: new Date(minute * 60_000).toISOString().slice(0, 16),
 })

@@ -175,7 +175,10 @@ const agreed = {
 }
 
 /** What a connector written before does not say. */
-const addedSince = { inbound: { requireClientAuthEku: false }, outbound: { clientCertificate: null } }
+const addedSince = {
+  inbound: { requireClientAuthEku: false, messageRateLimit: null },
+  outbound: { clientCertificate: null },
+}
 
 describe('the agreed examples', () => {
   test('are taken as they stand', () => {
