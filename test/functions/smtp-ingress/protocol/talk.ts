@@ -1,0 +1,116 @@
+/** A session without sockets: what it writes and asks for, and a dialogue whose answers a test decides. */
+import {
+  type Dialogue,
+  Session,
+  type SessionOptions,
+  type Transaction,
+  type Wire,
+} from '../../../../functions/smtp-ingress/protocol/session.ts'
+import type { MessageSink } from '../../../../functions/smtp-ingress/protocol/sink.ts'
+import type { Refused } from '../../../../functions/smtp-ingress/replies.ts'
+import type { Reply } from '../../../../shared/contract/message.ts'
+import { reply } from '../../../../shared/mail/reply.ts'
+
+const ok = reply(250, '0.0', 'Ok')
+
+/** A message as it came. */
+export interface Taken {
+  transaction: Transaction
+  content: Buffer
+  fault: string | null
+  end: 'Ended' | 'Abandoned' | null
+}
+
+export class Talk {
+  readonly session: Session
+  /** All that was written. */
+  read = ''
+  writes = 0
+  isHeld = false
+  isEnded = false
+  handshakes = 0
+  readonly refusals: Refused[] = []
+  readonly messages: Taken[] = []
+  answers: Partial<Dialogue> = {}
+  /** What the next messages' octets wait for. */
+  room: Promise<void> | undefined
+  cut: Reply | null = null
+  stored: (message: Taken) => Reply | Promise<Reply> = () => ok
+
+  constructor(options: Partial<SessionOptions> = {}) {
+    const wire: Wire = {
+      write: (text) => {
+        this.read += text
+        this.writes++
+      },
+      secure: () => void this.handshakes++,
+      end: () => {
+        this.isEnded = true
+      },
+      hold: () => {
+        this.isHeld = true
+      },
+      release: () => {
+        this.isHeld = false
+      },
+    }
+    const dialogue: Dialogue = {
+      mail: (mail) => this.answers.mail?.(mail) ?? ok,
+      recipient: (recipient, mail) => this.answers.recipient?.(recipient, mail) ?? ok,
+      data: (transaction) => this.answers.data?.(transaction) ?? this.#sink(transaction),
+      refused: (refused) => void this.refusals.push(refused),
+    }
+    const defaults: SessionOptions = {
+      hostname: 'mx.ours.example',
+      maximumSize: 1_000_000,
+      maximumRecipients: 100,
+      maximumErrors: 20,
+      maximumIdleCommands: 100,
+      offersTls: true,
+      maximumLine: 65_536,
+      unlawfulOctets: 'Refuse',
+    }
+    this.session = new Session({ ...defaults, ...options }, wire, dialogue)
+  }
+
+  /** Greeted, and its greeting read. */
+  static begun(options: Partial<SessionOptions> = {}): Talk {
+    const talk = new Talk(options)
+    talk.session.greet()
+    talk.says('EHLO client.example\r\n')
+    return talk
+  }
+
+  /** @returns what the server answers at once */
+  says(text: string): string {
+    const before = this.read.length
+    this.session.receive(Buffer.from(text, 'latin1'))
+    return this.read.slice(before)
+  }
+
+  #sink(transaction: Transaction): MessageSink {
+    const taken: Taken = { transaction, content: Buffer.alloc(0), fault: null, end: null }
+    this.messages.push(taken)
+    const talk = this
+    return {
+      get cut() {
+        return talk.cut
+      },
+      write(octets) {
+        taken.content = Buffer.concat([taken.content, octets])
+        return talk.room
+      },
+      async end(fault) {
+        taken.fault = fault
+        taken.end = 'Ended'
+        return fault === null ? talk.stored(taken) : reply(550, '6.11', fault)
+      },
+      abandon() {
+        taken.end = 'Abandoned'
+      },
+    }
+  }
+}
+
+/** Everything that is due now has happened. */
+export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
