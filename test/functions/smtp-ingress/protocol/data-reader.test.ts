@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import {
+  type DataFault,
+  DataReader,
+  type DataReaderOptions,
+} from '../../../../functions/smtp-ingress/protocol/data-reader.ts'
+
+interface Reading {
+  content: string
+  /** Octets of the message with its end, or -1. */
+  end: number
+  fault: DataFault | null
+}
+
+const bytes = (text: string) => Buffer.from(text, 'latin1')
+
+function cut(octets: Buffer, cuts: readonly number[]): Buffer[] {
+  const points = [0, ...cuts.map((point) => point % (octets.length + 1)), octets.length].sort((a, b) => a - b)
+  return points.slice(1).map((to, index) => octets.subarray(points[index], to))
+}
+
+/** Every chunk lies behind octets that were read before, as it does when commands came with it. */
+function readThrough(options: DataReaderOptions, chunks: readonly Buffer[]): Reading {
+  const reader = new DataReader(options)
+  const taken: Buffer[] = []
+  let before = 0
+  for (const chunk of chunks) {
+    const lead = before % 3
+    const end = reader.read(Buffer.concat([bytes('\r\n.').subarray(0, lead), chunk]), lead, (octets) => {
+      assert.notEqual(octets.length, 0)
+      taken.push(Buffer.from(octets))
+    })
+    if (end >= 0) return { content: text(taken), end: before + end - lead, fault: reader.fault }
+    before += chunk.length
+  }
+  return { content: text(taken), end: -1, fault: reader.fault }
+}
+
+const text = (taken: readonly Buffer[]) => Buffer.concat(taken).toString('latin1')
+
+/** The rules, one after another, over the message in one piece. */
+function readByTheRules(options: DataReaderOptions, octets: string): Reading {
+  const found = `\r\n${octets}`.indexOf('\r\n.\r\n')
+  const end = found < 0 ? -1 : found + 3
+  const message = found < 0 ? octets : octets.slice(0, found)
+  const plain = `\r\n${message}`.replace(/\r\n\./g, '\r\n').slice(2)
+  const content =
+    options.unlawfulOctets === 'Refuse'
+      ? plain
+      : plain.replace(/\r\n|\r|\n|\0/g, (octet) => (octet === '\0' ? '' : '\r\n'))
+  return { content, end, fault: faultByTheRules(options, end < 0 ? octets : octets.slice(0, end)) }
+}
+
+/** Octet by octet. */
+function faultByTheRules(
+  { maximumLine, unlawfulOctets }: DataReaderOptions,
+  octets: string,
+): DataFault | null {
+  const refuses = unlawfulOctets === 'Refuse'
+  let behind = '\r\n'
+  let line = 0
+  for (const octet of octets) {
+    const isBareReturn = behind.endsWith('\r') && octet !== '\n'
+    const isBareLineFeed = !behind.endsWith('\r') && octet === '\n'
+    if (refuses && (octet === '\0' || isBareReturn || isBareLineFeed)) return 'UnlawfulOctets'
+    const isDotOfSmtp = behind.endsWith('\r\n') && octet === '.'
+    behind += octet
+    if (isBareReturn) {
+      if (line + 1 > maximumLine) return 'LineTooLong'
+      line = 0
+    }
+    if (isDotOfSmtp || octet === '\0') continue
+    line += isBareLineFeed ? 2 : 1
+    if (line > maximumLine) return 'LineTooLong'
+    if (octet === '\n') line = 0
+  }
+  return null
+}
+
+const refuse: DataReaderOptions = { maximumLine: 1000, unlawfulOctets: 'Refuse' }
+const normalise: DataReaderOptions = { maximumLine: 1000, unlawfulOctets: 'Normalise' }
+
+describe('read as by the rules, however it is cut', () => {
+  const part = fc.constantFrom('\r\n', '\r\n.', '\r\n.\r', '\r', '\n', '\0', '.', '..', 'a', 'é', 'bcdefg')
+  const message = fc
+    .tuple(fc.array(part, { maxLength: 14 }), fc.constantFrom('', '\r\n.\r\n'))
+    .map(([parts, ending]) => parts.join('') + ending)
+  const cuts = fc.array(fc.nat(40), { maxLength: 10 })
+  for (const unlawfulOctets of ['Refuse', 'Normalise'] as const)
+    test(unlawfulOctets, () => {
+      fc.assert(
+        fc.property(message, cuts, fc.integer({ min: 2, max: 12 }), (octets, points, maximumLine) => {
+          const options = { maximumLine, unlawfulOctets }
+          const read = readThrough(options, cut(bytes(octets), points))
+          const expected = readByTheRules(options, octets)
+          const isWhole = expected.end >= 0 && !expected.fault
+          assert.deepEqual(
+            { ...read, content: isWhole && read.content },
+            { ...expected, content: isWhole && expected.content },
+          )
+        }),
+        { numRuns: 4000 },
+      )
+    })
+
+  test('longer than what is normalised at a time', () => {
+    const everything = '\n.\r\0\r\n..\r\n.\0a\r'.repeat(3000)
+    const fullToTheLastOctet = `${'\n'.repeat(8190)}aa\r\n.\rx`
+    for (const octets of [everything, fullToTheLastOctet].map((text) => `${text}\r\n.\r\n`))
+      for (const cuts of [[], [8191], [8193, 20_000], [1, 2, 3, 16_384]])
+        assert.deepEqual(readThrough(normalise, cut(bytes(octets), cuts)), readByTheRules(normalise, octets))
+  })
+})
+
+/** What some server or other takes, or once took, for the end of a message, and whether it is one. */
+const endings: [ending: string, isEnd: boolean][] = [
+  ['\n.\n', false],
+  ['\n.\r\n', false],
+  ['\n.\r', false],
+  ['\r.\r', false],
+  ['\r.\n', false],
+  ['\r.\r\n', false],
+  ['\r\n.\n', false],
+  ['\r\n.\r', false],
+  ['\r\n.\r\r\n', false],
+  ['\r\n.\n\r\n', false],
+  ['\n\n.\r\n', false],
+  ['\n\r.\r\n', false],
+  ['\r\n\n.\n', false],
+  ['\r\n\n.\r\n', false],
+  ['\r\n\r.\r\n', false],
+  ['\0\n.\r\n', false],
+  ['\r\0\n.\r\n', false],
+  ['\r\n\0.\r\n', false],
+  ['\r\n.\0\r\n', false],
+  ['\r\n.\r\0\n', false],
+  ['\r\n\0\n.\r\n', false],
+  ['\r\r\n.\r\n', true],
+  ['\n\r\n.\r\n', true],
+  ['\0\r\n.\r\n', true],
+]
+
+/** How a server may read that takes any of CR and LF for the end of a line. */
+const lenientEnd = /(?:\r\n|\r|\n)\.(?:\r\n|\r|\n)/g
+
+describe('an ending that is none ends nothing, however it is cut', () => {
+  for (const [ending, isEnd] of endings) {
+    const smuggled = 'MAIL FROM:<ceo@ours.example>\r\nDATA\r\nSubject: pay\r\n'
+    const octets = bytes(`Subject: x\r\n\r\ntext${ending}${smuggled}\r\n.\r\nQUIT\r\n`)
+    const end = isEnd ? 'Subject: x\r\n\r\ntext'.length + ending.length : octets.length - 'QUIT\r\n'.length
+    const cuts = Array.from({ length: octets.length }, (_, index) => [index])
+    cuts.push(cuts.flat())
+    test(JSON.stringify(ending), () => {
+      for (const points of cuts) {
+        const refused = readThrough(refuse, cut(octets, points))
+        assert.deepEqual({ ...refused, content: null }, { content: null, end, fault: 'UnlawfulOctets' })
+        const { content, ...rest } = readThrough(normalise, cut(octets, points))
+        assert.deepEqual(rest, { end, fault: null })
+        assert.equal(content.endsWith(isEnd ? '\r\n' : `${smuggled}\r\n`), true)
+        const sent = `${`\r\n${content}`.replaceAll('\r\n.', '\r\n..')}.\r\n`
+        assert.deepEqual(sent.match(lenientEnd), ['\r\n.\r\n'])
+        assert.doesNotMatch(sent, /\0|\r(?!\n)|(?<!\r)\n/)
+      }
+    })
+  }
+})
+
+const messages: [name: string, octets: string, content: string][] = [
+  ['nothing', '.\r\n', ''],
+  ['an empty line', '\r\n.\r\n', '\r\n'],
+  ['a dot in the first line', '..\r\n.\r\n', '.\r\n'],
+  ['a dot that nobody doubled', '.a\r\n.\r\n', 'a\r\n'],
+  ['three dots', 'a\r\n...\r\n.\r\n', 'a\r\n..\r\n'],
+  ['a dot amid a line', 'a.\r\n.b\r\n.\r\n', 'a.\r\nb\r\n'],
+]
+
+for (const [name, octets, content] of messages)
+  test(`dots go as they came: ${name}`, () => {
+    for (const options of [refuse, normalise])
+      assert.deepEqual(readThrough(options, [bytes(octets)]), { content, end: octets.length, fault: null })
+  })
+
+test('a line counts with its CRLF and without the dot that SMTP adds; the first fault is the one that stays', () => {
+  const lines: [line: string, fault: DataFault | null][] = [
+    [`${'a'.repeat(998)}\r\n`, null],
+    [`${'a'.repeat(999)}\r\n`, 'LineTooLong'],
+    [`.${'a'.repeat(998)}\r\n`, null],
+    [`.${'a'.repeat(999)}\r\n`, 'LineTooLong'],
+    [`${'a'.repeat(999)}\r\n\0\r\n`, 'LineTooLong'],
+    [`\0${'a'.repeat(999)}\r\n`, 'UnlawfulOctets'],
+  ]
+  for (const [line, fault] of lines)
+    for (const cuts of [[], [500, 999, 1000, 1001]]) {
+      const chunks = cut(bytes(`short\r\n${line}short\r\n.\r\n`), cuts)
+      assert.equal(readThrough(refuse, chunks).fault, fault)
+    }
+})
+
+test('what follows a fault is counted still', () => {
+  const octets = bytes(`a\n${'text\r\n'.repeat(100)}.\r\n`)
+  assert.equal(readThrough(refuse, [octets]).content.length, octets.length)
+})
+
+describe('nothing costs more than its octets', () => {
+  const million = 1_000_000
+  const costly: [name: string, octets: Buffer, chunk: number][] = [
+    ['a million chunks', bytes('\r\n.a'.repeat(million / 4)), 1],
+    ['a million dots', bytes('\r\n..'.repeat(million)), 65_536],
+    ['a million bare LF', bytes('\n'.repeat(million)), 65_536],
+    ['a million NUL', bytes('\0'.repeat(million)), 65_536],
+    ['a million CR', bytes('\r'.repeat(million)), 65_536],
+    ['a line of a million', bytes('a'.repeat(million)), 1000],
+    ['a million empty lines', bytes('\r\n'.repeat(million)), 65_536],
+  ]
+  for (const [name, octets, size] of costly)
+    for (const options of [refuse, normalise])
+      test(`${name}: ${options.unlawfulOctets}`, () => {
+        const reader = new DataReader(options)
+        let length = 0
+        const began = process.cpuUsage()
+        for (let at = 0; at < octets.length; at += size)
+          reader.read(octets.subarray(at, at + size), 0, (taken) => {
+            length += taken.length
+          })
+        const { user } = process.cpuUsage(began)
+        assert.ok(length <= 2 * octets.length)
+        assert.ok(user < 3_000_000, `${user} µs`)
+      })
+})
