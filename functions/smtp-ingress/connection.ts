@@ -1,6 +1,6 @@
 /** A client's connection: its address, its session, TLS beneath it, and its end. */
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import { type SecureContext, TLSSocket } from 'node:tls'
 import type { Admission } from './admission.ts'
 import { Patience } from './patience.ts'
 import { readProxyHeader } from './protocol/proxy.ts'
@@ -17,7 +17,8 @@ export interface Peer {
 export interface ConnectedDialogue extends Dialogue {
   /** @returns why the session does not begin */
   welcome(): Refused | null
-  secured(socket: TLSSocket): void | Promise<void>
+  /** @returns why the session does not go on */
+  secured(socket: TLSSocket): Refused | null
   handshakeFailed(error: Error): void
   connectionFailed(error: Error): void
 }
@@ -123,24 +124,37 @@ export class Connection implements Wire {
   secure(): void {
     this.#isShaking = true
     this.#tcp.removeAllListeners('data')
+    let hello = Buffer.alloc(0)
+    const take = (octets: Buffer) => {
+      hello = Buffer.concat([hello, octets])
+      const context = this.#parts.tls.contextFor(hello, this.#address)
+      if (context === null) return
+      this.#tcp.off('data', take)
+      this.#tcp.pause()
+      this.#tcp.unshift(hello)
+      this.#shakeHands(context)
+    }
+    this.#tcp.on('data', take)
+  }
+
+  /** What lies unread on the connection is the handshake's. */
+  #shakeHands(secureContext: SecureContext): void {
     const secured = new TLSSocket(this.#tcp, {
       isServer: true,
-      secureContext: this.#parts.tls.context(),
+      secureContext,
       requestCert: true,
       rejectUnauthorized: false,
     })
     this.#socket = secured
-    secured.once('secure', () => void this.#secured(secured))
+    secured.once('secure', () => this.#secured(secured))
     for (const event of ['error', '_tlsError']) secured.on(event, (error: Error) => this.#failed(error))
     secured.on('close', () => this.#closed())
   }
 
-  async #secured(socket: TLSSocket): Promise<void> {
+  #secured(socket: TLSSocket): void {
     this.#isShaking = false
-    await this.#dialogue?.secured(socket)
-    if (this.#isClosed) return
     this.#listen()
-    this.#session?.secured()
+    this.#session?.secured(this.#dialogue?.secured(socket) ?? null)
   }
 
   #open(peer: Peer, early: Buffer | null = null): void {

@@ -97,6 +97,8 @@ const chunkWeight = 128
 
 const lineFeed = 10
 const carriageReturn = 13
+/** RFC 8446 §5.1 */
+const handshakeRecord = 22
 const nothing = Buffer.alloc(0)
 
 /**
@@ -175,12 +177,13 @@ export class Session {
   }
 
   /** The handshake is done. All that was said before it is forgotten (RFC 3207 §4.2). */
-  secured(): void {
+  secured(refused: Refused | null = null): void {
     if (this.#phase !== 'Handshake') return
     this.#isSecure = true
     this.#steps++
     this.#phase = 'Command'
-    if (this.#isDraining) this.#endNow(shuttingDown)
+    if (refused !== null) this.#endNow(refused)
+    else if (this.#isDraining) this.#endNow(shuttingDown)
   }
 
   /** The client has been silent for too long. */
@@ -275,6 +278,8 @@ export class Session {
   #keepLine(rest: Buffer): void {
     if (this.#passedOver === 0 && this.#line.length + rest.length <= longestCommand) {
       this.#line = Buffer.concat([this.#line, rest])
+      // A handshake record waits for an answer of its own kind; no line end will come.
+      if (this.#line[0] === handshakeRecord) this.#conclude(noTlsYet)
       return
     }
     this.#passedOver += this.#line.length + rest.length
