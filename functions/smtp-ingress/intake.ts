@@ -1,7 +1,11 @@
-/** From the first octet of a message to its durability. */
-import type { Readable } from 'node:stream'
+/**
+ * From the first octet of a message to its durability. `begin` gives what a message goes into while it comes
+ * (receive.ts): `write` takes octets, `cut` tells that its client sends far too much, `end` tells what became of it, an
+ * `Outcome`, and `abandon` that its client has left. What the client hears of it, what is counted and what is logged is
+ * the dialogue's business.
+ */
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
-import { MultipartWriter } from '../../shared/content/multipart.ts'
+import { partSize, storeLarge } from '../../shared/content/multipart.ts'
 import { SegmentWriter } from '../../shared/content/segment.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { ContentReference, Recipient } from '../../shared/contract/message.ts'
@@ -10,10 +14,12 @@ import { Breaker } from './breaker.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Accepted, Unstored } from './jobs.ts'
 import type { Log } from './log.ts'
-import { Holding, largeMessageOctets, type MessageMemory } from './memory.ts'
-import { Pacemaker } from './pace.ts'
-import { largestInMemory, receive, smallestHeld } from './receive.ts'
-import { Refusal, storageUnavailable, tooManyLargeMessages } from './replies.ts'
+import type { MessageMemory } from './memory.ts'
+import { IncomingMessage, type Limits, type Outcome } from './receive.ts'
+import { internalError, storageUnavailable, tooManyLargeMessages } from './replies.ts'
+import { type Spool, SpoolError } from './spool.ts'
+import { LineTooLongError, SpoolLine } from './spool-line.ts'
+import { type Rejected, type SpooledContent, spoolFault } from './spooled-content.ts'
 import { type Stores, storeMessages } from './store.ts'
 
 export interface IntakeOptions {
@@ -24,22 +30,38 @@ export interface IntakeOptions {
   bucket: string
   /** Octets of the largest message. */
   maximumSize: number
+  /** Octets of the largest header section. */
+  maximumHeaderSize: number
   memory: MessageMemory
+  spool: Pick<Spool, 'file' | 'left'>
   log: Log
 }
 
 /** Messages in a row that could not be stored; one for which storage did not answer at all says as much. */
 const outage = 3
 
+/**
+ * Milliseconds in the line for the store. Together with the time that a large message takes at the worst it is less
+ * than the ten minutes that a client waits for the reply.
+ */
+const patienceInLine = 4 * 60_000
+
 export class Intake {
   readonly #options: IntakeOptions
+  readonly #limits: Limits
   readonly #commits: GroupCommit<Accepted>
   readonly #breaker: Breaker
-  readonly #pacemaker = new Pacemaker()
+  readonly #line: SpoolLine
 
   constructor(options: IntakeOptions) {
     this.#options = options
-    const { s3, queue, bucket } = options
+    const { s3, queue, bucket, memory } = options
+    this.#limits = {
+      maximum: options.maximumSize,
+      maximumHeader: options.maximumHeaderSize,
+      held: memory.held,
+    }
+    this.#line = new SpoolLine({ places: memory.uploads, bufferOctets: partSize, patience: patienceInLine })
     const segments = new SegmentWriter(s3, bucket)
     this.#commits = new GroupCommit<Accepted>({
       write: (batch) => this.#write(batch, { segments, queue }),
@@ -63,58 +85,50 @@ export class Intake {
     return this.#breaker.isOpen
   }
 
-  /** Whether a message of so many octets, 0 if unknown, would find memory now. */
+  /** Whether a message of so many octets, 0 if unknown, would find room now. */
   hasRoomFor(octets: number): boolean {
-    const { small, large } = this.#options.memory
-    return octets > largestInMemory
-      ? large.left >= largeMessageOctets
-      : small.left >= Math.max(octets, smallestHeld)
+    return octets <= this.#limits.held || octets <= this.#options.spool.left
   }
 
-  /**
-   * Reads a message and makes it durable.
-   * @returns octets stored
-   * @throws Refusal; the stream's own error when the client left
-   */
-  async take(
-    stream: Readable,
-    header: Buffer,
-    message: Unstored,
-    recipients: readonly Recipient[],
-  ): Promise<number> {
-    const holding = new Holding(this.#options.memory.small)
-    const content = await this.#receive(stream, header, holding)
-    try {
-      await this.#commits.commit({ message, recipients, content })
-      return content.length
-    } catch (error) {
-      throw new Refusal(storageUnavailable, error)
-    } finally {
-      holding.release()
-    }
+  /** @param header what this hop puts before the message */
+  begin(header: Buffer, message: Unstored, recipients: readonly Recipient[]): IncomingMessage {
+    return new IncomingMessage(header, this.#limits, this.#options.spool, (content) =>
+      this.#store(content, message, recipients),
+    )
   }
 
   stop(): void {
     this.#breaker.stop()
-    this.#pacemaker.stop()
   }
 
-  async #receive(stream: Readable, header: Buffer, holding: Holding): Promise<Buffer | ContentReference> {
-    const { s3, bucket, memory, maximumSize: maximum } = this.#options
-    const startLarge = async () => {
-      if (!holding.hold(largeMessageOctets, memory.large)) throw new Refusal(tooManyLargeMessages)
-      return MultipartWriter.start(s3, bucket)
-    }
-    const pace = this.#pacemaker.watch(stream)
-    stream.once('end', () => this.#pacemaker.unwatch(stream))
+  async #store(
+    content: Buffer | SpooledContent,
+    message: Unstored,
+    recipients: readonly Recipient[],
+  ): Promise<Outcome> {
     try {
-      return await receive(stream, header, { maximum, holding, pace, startLarge })
+      const stored = Buffer.isBuffer(content) ? content : await this.#upload(content)
+      await this.#commits.commit({ message, recipients, content: stored })
+      return { size: stored.length }
     } catch (error) {
-      if (error instanceof Refusal && error.cause) this.#breaker.failed()
-      throw error
-    } finally {
-      this.#pacemaker.unwatch(stream)
+      return rejection(error)
     }
+  }
+
+  async #upload(spooled: SpooledContent): Promise<ContentReference> {
+    const { s3, bucket } = this.#options
+    const { signal } = spooled
+    const content = spooled.finish()
+    return this.#line.pass(async (buffer) => {
+      if (this.isFailing) throw new Error('storage fails')
+      try {
+        return await storeLarge(s3, bucket, content, { buffer, signal })
+      } catch (error) {
+        if (!(error instanceof SpoolError || signal.aborted))
+          this.#breaker.failed(isTimeout(error) ? outage : 1)
+        throw error
+      }
+    }, signal)
   }
 
   /** What waited while storage was found to fail is not made to wait for the same once more. */
@@ -144,4 +158,10 @@ const isAnswer = (failure: Error | null): boolean =>
   failure === null || (failure instanceof JobRefusedError && failure.isSendersFault)
 
 /** Every try was given up. */
-const isTimeout = (failure: Error | null): boolean => failure?.name === 'TimeoutError'
+const isTimeout = (failure: unknown): boolean => (failure as Error | null)?.name === 'TimeoutError'
+
+function rejection(error: unknown): Rejected {
+  if (error instanceof LineTooLongError) return tooManyLargeMessages
+  if (error instanceof SpoolError) return spoolFault(error)
+  return { ...storageUnavailable, cause: error }
+}

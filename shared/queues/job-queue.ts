@@ -7,8 +7,22 @@ import {
   type BatchResultErrorEntry,
   SendMessageBatchCommand,
   type SendMessageBatchRequestEntry,
+  type SendMessageBatchResultEntry,
   type SQSClient,
 } from '@aws-sdk/client-sqs'
+
+export type BatchEntry = SendMessageBatchRequestEntry & { Id: string; MessageBody: string }
+
+/** What is said of each entry; one that is in neither list has not been taken. */
+export interface BatchAnswer {
+  Successful?: Partial<SendMessageBatchResultEntry>[] | undefined
+  Failed?: Partial<BatchResultErrorEntry>[] | undefined
+}
+
+/** How batches get to a queue. */
+export interface BatchTransport {
+  send(entries: readonly BatchEntry[]): Promise<BatchAnswer>
+}
 
 export interface Outgoing<Job> {
   job: Job
@@ -27,22 +41,22 @@ export class JobRefusedError extends Error {
   /** The job itself is at fault: the queue would not take it another time either. */
   readonly isSendersFault: boolean
 
-  constructor({ Code, Message, SenderFault }: BatchResultErrorEntry) {
+  constructor({ Code, Message, SenderFault }: Partial<BatchResultErrorEntry>) {
     super(`queue refused a job: ${Code} ${Message ?? ''}`.trim())
     this.isSendersFault = SenderFault ?? false
   }
 }
 
 const entriesPerBatch = 10
-const octetsPerBatch = 262_144
+const octetsPerBatch = 1_048_576
 
 export class JobQueue<Job> {
-  readonly #sqs: SQSClient
-  readonly #url: string
+  readonly #transport: BatchTransport
 
-  constructor(sqs: SQSClient, url: string) {
-    this.#sqs = sqs
-    this.#url = url
+  constructor(sqs: SQSClient, url: string)
+  constructor(transport: BatchTransport)
+  constructor(by: SQSClient | BatchTransport, url?: string) {
+    this.#transport = url === undefined ? (by as BatchTransport) : bySdk(by as SQSClient, url)
   }
 
   /**
@@ -63,11 +77,9 @@ export class JobQueue<Job> {
     return entries.map(({ Id }) => failures.get(Id) ?? null)
   }
 
-  async #sendBatch(entries: Entry[]): Promise<[string, Error][]> {
+  async #sendBatch(entries: BatchEntry[]): Promise<[string, Error][]> {
     try {
-      const answer = await this.#sqs.send(
-        new SendMessageBatchCommand({ QueueUrl: this.#url, Entries: entries }),
-      )
+      const answer = await this.#transport.send(entries)
       const taken = new Set(answer.Successful?.map(({ Id }) => Id))
       const refused = new Map(answer.Failed?.map((entry) => [entry.Id, new JobRefusedError(entry)]))
       // A job that the answer does not name has not been taken: what is said of it is that nothing is known.
@@ -80,9 +92,13 @@ export class JobQueue<Job> {
   }
 }
 
-type Entry = SendMessageBatchRequestEntry & { Id: string; MessageBody: string }
+function bySdk(sqs: SQSClient, url: string): BatchTransport {
+  return {
+    send: (entries) => sqs.send(new SendMessageBatchCommand({ QueueUrl: url, Entries: [...entries] })),
+  }
+}
 
-function toEntry<Job>({ job, delaySeconds, group }: Outgoing<Job>, index: number): Entry {
+function toEntry<Job>({ job, delaySeconds, group }: Outgoing<Job>, index: number): BatchEntry {
   return {
     Id: String(index),
     MessageBody: JSON.stringify(job).replace(
@@ -99,8 +115,8 @@ function groupId(group: string): string {
   return group.length <= 128 ? group : createHash('sha256').update(group).digest('hex')
 }
 
-function inBatches(entries: readonly Entry[]): Entry[][] {
-  const batches: Entry[][] = []
+function inBatches(entries: readonly BatchEntry[]): BatchEntry[][] {
+  const batches: BatchEntry[][] = []
   let octets = 0
   for (const entry of entries) {
     const size = Buffer.byteLength(entry.MessageBody)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { storeMessages } from '../../../functions/smtp-ingress/store.ts'
-import { SegmentWriter } from '../../../shared/content/segment.ts'
+import { objectsBySdk, SegmentWriter } from '../../../shared/content/segment.ts'
 import { message, recipient } from '../../support/fixtures.ts'
 import { MemoryBucket, MemoryQueue } from './support.ts'
 
@@ -19,7 +19,7 @@ const accepted = (mailFrom: string, recipients = 1) => {
 function stores() {
   const bucket = new MemoryBucket()
   const queue = new MemoryQueue()
-  return { bucket, queue, segments: new SegmentWriter(bucket.client, 'content') }
+  return { bucket, queue, segments: new SegmentWriter(objectsBySdk(bucket.client, 'content'), 'content') }
 }
 
 test('a job that the queue refuses once is sent once more, and no other is', async () => {

@@ -23,9 +23,9 @@ function queue(answer: (ids: string[]) => Answer = () => ({ Failed: [] }), lost:
   }
 }
 
-test('no request holds more than ten jobs or 256 KiB', async () => {
+test('no request holds more than ten jobs or 1 MiB', async () => {
   const { requests, jobs } = queue()
-  const sizes = [...Array.from({ length: 23 }, () => 10), 200_000, 100_000, 100_000]
+  const sizes = [...Array.from({ length: 23 }, () => 10), 800_000, 400_000, 400_000]
   await jobs.send(sizes.map((size) => ({ job: 'x'.repeat(size) })))
   assert.deepEqual(
     requests.map((entries) => entries.length),

@@ -1,0 +1,137 @@
+/**
+ * One request and its answer, over HTTP connections that stay open. A connection may die without a word while
+ * nobody uses it: whoever meets one that did closes those that lay beside it, and asks again over a new one.
+ */
+import {
+  Agent as HttpAgent,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as overHttp,
+  type RequestOptions,
+} from 'node:http'
+import { Agent as HttpsAgent, request as overHttps } from 'node:https'
+import { NoAnswerError } from './faults.ts'
+
+export interface Place {
+  isSecure: boolean
+  hostname: string
+  /** Null where it is the scheme's own. */
+  port: number | null
+}
+
+export interface Patience {
+  /** Milliseconds until there is a connection. */
+  connectMs: number
+  /** Milliseconds for all of it, from the first octet of the request to the last of the answer. */
+  answerMs: number
+}
+
+export interface Request {
+  method: string
+  path: string
+  headers: Readonly<Record<string, string>>
+  /** Sent one behind the other, without a copy of them all. */
+  body: readonly Buffer[]
+}
+
+export interface Answer {
+  status: number
+  headers: IncomingHttpHeaders
+  body: string
+}
+
+/** Connections at once. */
+const mostConnections = 128
+
+/** Octets of an answer: ten refused jobs with a long reason each are a tenth of it. */
+const largestAnswer = 65_536
+
+export class Exchange {
+  readonly #place: Place
+  readonly #patience: Patience
+  readonly #request: typeof overHttp
+  readonly #kept: HttpAgent
+  readonly #once: HttpAgent
+
+  constructor(place: Place, patience: Patience) {
+    this.#place = place
+    this.#patience = patience
+    this.#request = place.isSecure ? overHttps : overHttp
+    const Agent = place.isSecure ? HttpsAgent : HttpAgent
+    this.#kept = new Agent({ keepAlive: true, maxSockets: mostConnections })
+    this.#once = new Agent({ keepAlive: false })
+  }
+
+  /**
+   * @param afresh over a connection of its own
+   * @throws NoAnswerError
+   */
+  async send(request: Request, afresh: boolean): Promise<Answer> {
+    const agent = afresh ? this.#once : this.#kept
+    try {
+      return await this.#send(request, agent)
+    } catch (error) {
+      if (!afresh) this.#dropIdle()
+      throw error
+    }
+  }
+
+  close(): void {
+    this.#kept.destroy()
+    this.#once.destroy()
+  }
+
+  #dropIdle(): void {
+    for (const sockets of Object.values(this.#kept.freeSockets))
+      for (const socket of sockets ?? []) socket.destroy()
+  }
+
+  #send({ method, path, headers, body }: Request, agent: HttpAgent): Promise<Answer> {
+    const { hostname, port } = this.#place
+    const { connectMs, answerMs } = this.#patience
+    const options: RequestOptions = { agent, hostname, port, method, path, headers }
+    return new Promise((resolve, reject) => {
+      const request = this.#request(options)
+      const fail = (error: NoAnswerError) => {
+        clearTimeout(whole)
+        reject(error)
+        request.destroy()
+      }
+      const giveUp = (ms: number, what: string) =>
+        setTimeout(() => fail(new NoAnswerError(`${what} within ${ms} ms`, 'ETIMEDOUT')), ms)
+      const whole = giveUp(answerMs, 'no answer')
+      request.on('error', (error) => fail(NoAnswerError.of(error)))
+      request.on('socket', (socket) => {
+        if (!socket.connecting) return
+        const connected = giveUp(connectMs, 'no connection')
+        socket.once('connect', () => clearTimeout(connected)).once('close', () => clearTimeout(connected))
+      })
+      request.on('response', (response) =>
+        collect(response, fail, (answer) => {
+          clearTimeout(whole)
+          resolve(answer)
+          // What is answered before it was read whole is a refusal; the rest is not worth sending.
+          if (!request.writableFinished) request.destroy()
+        }),
+      )
+      for (const part of body) request.write(part)
+      request.end()
+    })
+  }
+}
+
+function collect(
+  response: IncomingMessage,
+  fail: (error: NoAnswerError) => void,
+  succeed: (answer: Answer) => void,
+): void {
+  let body = ''
+  response.setEncoding('utf8')
+  response.on('data', (text: string) => {
+    body += text
+    if (body.length > largestAnswer)
+      fail(new NoAnswerError(`an answer of more than ${largestAnswer} octets`, 'EMSGSIZE'))
+  })
+  response.on('error', (error) => fail(NoAnswerError.of(error)))
+  response.on('end', () => succeed({ status: response.statusCode ?? 0, headers: response.headers, body }))
+}

@@ -1,0 +1,82 @@
+/**
+ * AWS Signature Version 4 in the Authorization header, of requests without a query. The SDK signs as well; this is
+ * for the two requests that every message costs. The key, which depends on the day and the credentials alone, is
+ * derived once for both.
+ */
+import { createHmac, hash } from 'node:crypto'
+
+export interface Credentials {
+  accessKeyId: string
+  secretAccessKey: string
+  /** Of temporary credentials, such as a task's role has. */
+  sessionToken?: string | undefined
+}
+
+export interface Scope {
+  region: string
+  /** As the scope names it: `s3`, `sqs`. */
+  service: string
+}
+
+export interface Unsigned {
+  method: string
+  /** As it goes over the wire, percent-encoded once. */
+  path: string
+  /** Names in lower case, values without white space at their ends or doubled; `host` is among them. */
+  headers: Readonly<Record<string, string>>
+  /** SHA-256 of the body in hexadecimal, or the word that stands for a body that is not signed. */
+  payload: string
+}
+
+const algorithm = 'AWS4-HMAC-SHA256'
+
+export class Signer {
+  readonly #scope: Scope
+  #key: { day: string; secret: string; octets: Buffer } = { day: '', secret: '', octets: Buffer.alloc(0) }
+
+  constructor(scope: Scope) {
+    this.#scope = scope
+  }
+
+  /** @returns the headers of the request, with what proves who sends it, and when */
+  sign(
+    { method, path, headers, payload }: Unsigned,
+    credentials: Credentials,
+    at: Date,
+  ): Record<string, string> {
+    const time = at.toISOString().replace(/[-:]|\.\d+/g, '')
+    const { region, service } = this.#scope
+    const scope = `${time.slice(0, 8)}/${region}/${service}/aws4_request`
+    const signed: Record<string, string> = { ...headers, 'x-amz-date': time }
+    if (credentials.sessionToken !== undefined) signed['x-amz-security-token'] = credentials.sessionToken
+    const names = Object.keys(signed).sort()
+    const lines = names.map((name) => `${name}:${signed[name]}\n`).join('')
+    const canonicalPath = service === 's3' ? path : encodedAgain(path)
+    const canonical = `${method}\n${canonicalPath}\n\n${lines}\n${names.join(';')}\n${payload}`
+    const toSign = `${algorithm}\n${time}\n${scope}\n${hash('sha256', canonical)}`
+    const signature = createHmac('sha256', this.#keyOf(credentials, time.slice(0, 8)))
+      .update(toSign)
+      .digest('hex')
+    signed.authorization = `${algorithm} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names.join(';')}, Signature=${signature}`
+    return signed
+  }
+
+  #keyOf({ secretAccessKey: secret }: Credentials, day: string): Buffer {
+    if (this.#key.day !== day || this.#key.secret !== secret) {
+      const { region, service } = this.#scope
+      const octets = [day, region, service, 'aws4_request'].reduce<Buffer>(
+        (key, part) => createHmac('sha256', key).update(part).digest(),
+        Buffer.from(`AWS4${secret}`),
+      )
+      this.#key = { day, secret, octets }
+    }
+    return this.#key.octets
+  }
+}
+
+/** Every service but S3 signs the path encoded a second time. */
+function encodedAgain(path: string): string {
+  return encodeURIComponent(path)
+    .replace(/%2F/g, '/')
+    .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+}
