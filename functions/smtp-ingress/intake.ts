@@ -4,19 +4,27 @@
  * `Outcome`, and `abandon` that its client has left. What the client hears of it, what is counted and what is logged is
  * the dialogue's business.
  */
+import type { Readable } from 'node:stream'
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { partSize, storeLarge } from '../../shared/content/multipart.ts'
-import { SegmentWriter } from '../../shared/content/segment.ts'
+import { type ObjectStore, SegmentWriter } from '../../shared/content/segment.ts'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { ContentReference, Recipient } from '../../shared/contract/message.ts'
 import { type JobQueue, JobRefusedError } from '../../shared/queues/job-queue.ts'
 import { Breaker } from './breaker.ts'
 import { GroupCommit } from './group-commit.ts'
+import { LineInspector } from './inspect.ts'
 import type { Accepted, Unstored } from './jobs.ts'
 import type { Log } from './log.ts'
 import type { MessageMemory } from './memory.ts'
 import { IncomingMessage, type Limits, type Outcome } from './receive.ts'
-import { internalError, storageUnavailable, tooManyLargeMessages } from './replies.ts'
+import {
+  internalError,
+  Refusal,
+  storageUnavailable,
+  tooManyLargeMessages,
+  unlawfulOctets,
+} from './replies.ts'
 import { type Spool, SpoolError } from './spool.ts'
 import { LineTooLongError, SpoolLine } from './spool-line.ts'
 import { type Rejected, type SpooledContent, spoolFault } from './spooled-content.ts'
@@ -24,6 +32,8 @@ import { type Stores, storeMessages } from './store.ts'
 
 export interface IntakeOptions {
   s3: Pick<S3Client, 'send'>
+  /** Where segments go. */
+  objects: ObjectStore
   queue: Pick<JobQueue<EvaluationJob>, 'trySend'>
   /** Resolves when the queue answers. */
   probeQueue(): Promise<unknown>
@@ -55,14 +65,14 @@ export class Intake {
 
   constructor(options: IntakeOptions) {
     this.#options = options
-    const { s3, queue, bucket, memory } = options
+    const { objects, queue, bucket, memory } = options
     this.#limits = {
       maximum: options.maximumSize,
       maximumHeader: options.maximumHeaderSize,
       held: memory.held,
     }
     this.#line = new SpoolLine({ places: memory.uploads, bufferOctets: partSize, patience: patienceInLine })
-    const segments = new SegmentWriter(s3, bucket)
+    const segments = new SegmentWriter(objects, bucket)
     this.#commits = new GroupCommit<Accepted>({
       write: (batch) => this.#write(batch, { segments, queue }),
       sizeOf: ({ content }) => (Buffer.isBuffer(content) ? content.length : 0),
@@ -95,6 +105,31 @@ export class Intake {
     return new IncomingMessage(header, this.#limits, this.#options.spool, (content) =>
       this.#store(content, message, recipients),
     )
+  }
+
+  /** For a server that has a message as a stream. @returns octets stored @throws Refusal; the stream's own error */
+  async take(
+    stream: Readable,
+    header: Buffer,
+    message: Unstored,
+    recipients: readonly Recipient[],
+  ): Promise<number> {
+    const incoming = this.begin(header, message, recipients)
+    const inspector = new LineInspector()
+    try {
+      for await (const chunk of stream) {
+        inspector.see(chunk as Buffer)
+        await incoming.write(chunk as Buffer)
+        if (incoming.cut !== null) throw new Refusal(incoming.cut)
+      }
+    } catch (error) {
+      incoming.abandon()
+      throw error
+    }
+    const outcome: Outcome =
+      (await incoming.end(inspector.isLawful() ? null : unlawfulOctets)) ?? internalError
+    if ('size' in outcome) return outcome.size
+    throw new Refusal(outcome, outcome.cause)
   }
 
   stop(): void {

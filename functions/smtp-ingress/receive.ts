@@ -1,164 +1,146 @@
-/** Taking a message in: small ones into memory, large ones straight into an object of their own. */
-import type { Readable } from 'node:stream'
-import type { MultipartWriter } from '../../shared/content/multipart.ts'
-import type { ContentReference } from '../../shared/contract/message.ts'
-import { countReceived, LineInspector, maximumHops } from './inspect.ts'
-import type { Holding } from './memory.ts'
-import type { Pace } from './pace.ts'
-import {
-  insufficientMemory,
-  Refusal,
-  storageUnavailable,
-  tooLarge,
-  tooManyHops,
-  unlawfulOctets,
-} from './replies.ts'
-
-/** Octets up to which a message is held and shares a segment. */
-export const largestInMemory = 1024 * 1024
+/**
+ * A message while it comes: a small one in memory, a large one in the spool.
+ *
+ * The attack: as many sessions as the task takes, each with as much of a message as it holds. The defence: a session
+ * holds of its message no more than its share of the task's memory (memory.ts), whatever it sends and however slowly;
+ * the rest is in a file. So no message is ever refused for want of memory.
+ */
+import { HeaderSection } from './header-section.ts'
+import { type Refused, tooLarge } from './replies.ts'
+import type { Spool } from './spool.ts'
+import { type Rejected, SpooledContent, spoolFault } from './spooled-content.ts'
 
 /** Octets beyond the maximum that are read and thrown away, for a client that reads its reply only after them. */
 const swallowed = 8 * 1024 * 1024
 
-/** The first buffer of every message. */
-export const smallestHeld = 8192
+/** The first buffer of a message: most messages fit. */
+const smallestBuffer = 8192
 
-export interface Intake {
+/** What a message in the spool has of memory, twice: what fills, and what is on its way to the disk. */
+export const blockOctets = 64 * 1024
+
+/** What became of a message: stored, with so many octets, or refused. */
+export type Outcome = { size: number } | Rejected
+
+export interface Limits {
   /** Octets the client may send. */
   maximum: number
-  /** The account of what this message holds: released, unless its octets are returned. */
-  holding: Holding
-  pace: Pace
-  /** Begins an object for a large message, and has its memory held. Its rejection is answered to the client. */
-  startLarge(): Promise<MultipartWriter>
+  /** Octets of the header section. */
+  maximumHeader: number
+  /** Octets that a message may hold in memory. */
+  held: number
 }
 
-/**
- * Reads a message to its end, whatever is found on the way: a reply may only follow the final dot. Only from a
- * client that sends far more than it may is the rest not read.
- * @param header what this hop puts before the message
- * @returns the octets, or where they are
- * @throws Refusal when the message is not acceptable or could not be stored; the stream's error when the client left
- */
-export async function receive(
-  stream: Readable,
-  header: Buffer,
-  intake: Intake,
-): Promise<Buffer | ContentReference> {
-  const message = new IncomingMessage(header, intake)
-  try {
-    for await (const chunk of stream) {
-      intake.pace.received(chunk.length)
-      const pending = message.take(chunk as Buffer)
-      if (pending) await intake.pace.whileWaiting(pending)
-    }
-    return await message.finish()
-  } catch (error) {
-    message.abandon()
-    throw error
-  }
-}
+/** Makes a content durable. It never rejects. */
+export type Store = (content: Buffer | SpooledContent) => Promise<Outcome>
 
-class IncomingMessage {
-  readonly #intake: Intake
-  readonly #inspector = new LineInspector()
-  readonly #headerLength: number
-  #held = Buffer.alloc(0)
-  #length = 0
+export class IncomingMessage {
+  readonly #limits: Limits
+  readonly #spool: Pick<Spool, 'file'>
+  readonly #store: Store
+  readonly #section: HeaderSection
+  #buffer: Buffer
+  #filled: number
   #received = 0
-  #large: MultipartWriter | null = null
-  #refusal: Refusal | null = null
-  #abandoned: Promise<void> | null = null
+  #spooled: SpooledContent | null = null
+  #refused: Rejected | null = null
+  #isAbandoned = false
 
-  constructor(header: Buffer, intake: Intake) {
-    this.#intake = intake
-    this.#headerLength = header.length
-    this.#hold(header)
+  /** @param header what this hop puts before the message */
+  constructor(header: Buffer, limits: Limits, spool: Pick<Spool, 'file'>, store: Store) {
+    this.#limits = limits
+    this.#spool = spool
+    this.#store = store
+    this.#section = new HeaderSection(limits.maximumHeader)
+    this.#buffer = Buffer.allocUnsafeSlow(Math.max(smallestBuffer, header.length))
+    this.#filled = header.copy(this.#buffer)
   }
 
-  /** @returns a promise only when there is something to wait for */
-  take(chunk: Buffer): Promise<void> | undefined {
-    this.#received += chunk.length
-    const { maximum } = this.#intake
-    if (this.#refusal) return this.#swallow(this.#refusal)
-    this.#inspector.see(chunk)
-    if (this.#received > maximum) this.#refuse(new Refusal(tooLarge(maximum)))
-    else if (!this.#large && this.#length + chunk.length <= largestInMemory) this.#hold(chunk)
-    else return this.#pass(chunk)
-  }
-
-  async finish(): Promise<Buffer | ContentReference> {
-    if (this.#refusal) throw this.#refusal
-    if (!this.#inspector.isLawful()) throw new Refusal(unlawfulOctets)
-    if (!this.#large) {
-      this.#refuseLoop()
-      return this.#held.subarray(0, this.#length)
-    }
-    const reference = await this.#large.complete().catch((error) => {
-      throw new Refusal(storageUnavailable, error)
-    })
-    this.#intake.holding.release()
-    return reference
+  /** Set once the client sends far more than it may. */
+  get cut(): Rejected | null {
+    return this.#received > this.#limits.maximum + swallowed ? this.#refused : null
   }
 
   /**
-   * Leaves nothing behind in the store. What cannot be removed now, the bucket's lifecycle removes. Nobody waits
-   * for it, but its memory is held as long as a part is on its way.
+   * Takes what comes next; it is copied. A reply may only follow the final dot, so what is refused goes on coming.
+   * @returns a promise while the disk is behind; it never rejects
    */
+  write(octets: Buffer): Promise<void> | undefined {
+    this.#received += octets.length
+    if (this.#refused !== null || this.#isAbandoned) return undefined
+    const { maximum } = this.#limits
+    const refused = this.#received > maximum ? tooLarge(maximum) : this.#section.see(octets)
+    if (refused === null) return this.#keep(octets)
+    this.#refuse(refused)
+  }
+
+  /**
+   * @param fault what its reader found
+   * @returns null when it was abandoned; it never rejects
+   */
+  async end(fault: Refused | null): Promise<Outcome | null> {
+    if (fault !== null) this.#refuse(fault)
+    if (this.#spooled !== null) await this.#spill(0)
+    if (this.#isAbandoned) return null
+    if (this.#refused !== null) return this.#refused
+    const outcome = await this.#store(this.#spooled ?? this.#buffer.subarray(0, this.#filled))
+    this.#letGo()
+    return this.#isAbandoned ? null : outcome
+  }
+
+  /** The client has left. Of a message in the line for the store, nothing is stored any more. */
   abandon(): void {
-    this.#abandoned ??= this.#discard()
+    this.#isAbandoned = true
+    this.#letGo()
   }
 
-  async #discard(): Promise<void> {
-    this.#held = Buffer.alloc(0)
-    await this.#large?.abort().catch(() => {})
-    this.#intake.holding.release()
+  #refuse(refused: Rejected): void {
+    this.#refused ??= refused
+    this.#letGo()
   }
 
-  #refuse(refusal: Refusal): void {
-    this.#refusal = refusal
-    this.abandon()
-  }
-
-  #swallow(refusal: Refusal): undefined {
-    if (this.#received > this.#intake.maximum + swallowed) throw refusal
+  #letGo(): void {
+    this.#buffer = nothing
+    this.#filled = 0
+    this.#spooled?.discard()
   }
 
   /** Copied, not kept: a client may send a message in chunks so small that each weighs more than its octets. */
-  #hold(chunk: Buffer): void {
-    const needed = this.#length + chunk.length
-    if (needed > this.#held.length && !this.#enlarge(needed)) this.#refuse(new Refusal(insufficientMemory))
-    else this.#length += chunk.copy(this.#held, this.#length)
-  }
-
-  #enlarge(needed: number): boolean {
-    const capacity = Math.min(largestInMemory, Math.max(needed, this.#held.length * 2, smallestHeld))
-    if (!this.#intake.holding.hold(capacity)) return false
-    const larger = Buffer.allocUnsafe(capacity)
-    this.#held.copy(larger, 0, 0, this.#length)
-    this.#held = larger
-    return true
-  }
-
-  async #pass(chunk: Buffer): Promise<void> {
-    try {
-      await (this.#large ?? (await this.#spill())).write(chunk)
-    } catch (error) {
-      this.#refuse(error instanceof Refusal ? error : new Refusal(storageUnavailable, error))
+  #keep(octets: Buffer): Promise<void> | undefined {
+    let pending: Promise<void> | undefined
+    for (let from = 0; ; ) {
+      const copied = octets.copy(this.#buffer, this.#filled, from)
+      this.#filled += copied
+      from += copied
+      if (from === octets.length) return pending
+      if (this.#canGrow()) this.#grow(octets.length - from)
+      else pending = this.#spill(blockOctets)
     }
   }
 
-  async #spill(): Promise<MultipartWriter> {
-    this.#refuseLoop()
-    const large = await this.#intake.startLarge()
-    this.#large = large
-    await large.write(this.#held.subarray(0, this.#length))
-    this.#held = Buffer.alloc(0)
-    return large
+  #canGrow(): boolean {
+    return this.#spooled === null && this.#buffer.length < this.#limits.held
   }
 
-  #refuseLoop(): void {
-    const head = this.#held.subarray(this.#headerLength, this.#length)
-    if (countReceived(head) > maximumHops) throw new Refusal(tooManyHops)
+  #grow(octets: number): void {
+    const capacity = Math.max(this.#filled + octets, 2 * this.#buffer.length)
+    const larger = Buffer.allocUnsafeSlow(Math.min(this.#limits.held, capacity))
+    this.#buffer.copy(larger, 0, 0, this.#filled)
+    this.#buffer = larger
+  }
+
+  /** Sends what is held to the disk. @param next octets of the buffer that takes its place */
+  async #spill(next: number): Promise<void> {
+    const octets = this.#buffer.subarray(0, this.#filled)
+    this.#buffer = next === 0 ? nothing : Buffer.allocUnsafeSlow(next)
+    this.#filled = 0
+    this.#spooled ??= new SpooledContent(this.#spool.file())
+    try {
+      await this.#spooled.append(octets)
+    } catch (error) {
+      this.#refuse(spoolFault(error))
+    }
   }
 }
+
+const nothing = Buffer.alloc(0)

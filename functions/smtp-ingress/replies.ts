@@ -27,6 +27,11 @@ export const insufficientMemory = refused(
   'InsufficientMemory',
   reply(452, '3.1', 'Insufficient system storage, try again later'),
 )
+export const insufficientSpool = refused(
+  'InsufficientSpool',
+  reply(452, '3.1', 'Insufficient system storage, try again later'),
+)
+export const spoolUnavailable = refused('SpoolUnavailable', tryLater)
 export const tooManyConnections = refused(
   'TooManyConnections',
   reply(421, '7.0', 'Too many connections from your address, try again later'),
@@ -97,6 +102,18 @@ export const shuttingDown = reply(421, '3.2', 'Service shutting down, try again 
 
 export function tooLarge(maximum: number): Refused {
   return refused('MessageTooLarge', reply(552, '3.4', `Message exceeds ${maximum} octets`))
+}
+
+export function headerTooLarge(maximum: number): Refused {
+  return refused('HeaderTooLarge', reply(552, '3.4', `Message header exceeds ${maximum} octets`))
+}
+
+/**
+ * RFC 5321 §4.3.2 lists for the end of data no 500, which §4.5.3.1.9 has for a line too long; 550 is its reply for
+ * policy. X.6.0 (RFC 3463 §3.7) is what is wrong with content and has no code of its own.
+ */
+export function messageLineTooLong(maximum: number): Refused {
+  return refused('MessageLineTooLong', reply(550, '6.0', `Message has a line of more than ${maximum} octets`))
 }
 
 /** RFC 5321 §4.1.1.11 */

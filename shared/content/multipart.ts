@@ -1,88 +1,151 @@
-/** A message too large to hold: an object of its own, written in parts while it arrives. */
+/** A message too large to hold: an object of its own, sent part by part from where it lies. */
 import { createHash, type Hash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
 import {
   AbortMultipartUploadCommand,
   type CompletedPart,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  PutObjectCommand,
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { ulid } from 'ulid'
 import type { ContentReference } from '../contract/message.ts'
 
-/** Octets of every part but the last: the least that S3 takes, since parts are held in memory. */
+/** Octets of every part but the last: the least that S3 takes, since a part on its way is held in memory. */
 export const partSize = 5 * 1024 * 1024
 
-/**
- * `write` as often as needed, then `complete` or `abort`. At most two parts are in memory: the one that fills
- * and the one that is on its way. After a rejection only `abort` is of use.
- */
-export class MultipartWriter {
-  readonly #s3: Pick<S3Client, 'send'>
-  readonly #target: { Bucket: string; Key: string; UploadId: string }
-  readonly #digest: Hash = createHash('sha256')
-  readonly #parts: CompletedPart[] = []
-  #part = Buffer.allocUnsafe(partSize)
-  #filled = 0
+/** What is known of a content before it is sent. S3 compares it with what arrives, so a disk that lies is found out. */
+export interface ContentDigest {
+  length: number
+  sha256: Buffer
+  /** CRC-32 of each part. */
+  parts: readonly number[]
+}
+
+/** Digests a content that comes in pieces. */
+export class ContentDigester {
+  readonly #sha256: Hash = createHash('sha256')
+  readonly #parts: number[] = []
   #length = 0
-  #upload: Promise<void> = Promise.resolve()
 
-  private constructor(s3: Pick<S3Client, 'send'>, target: { Bucket: string; Key: string; UploadId: string }) {
-    this.#s3 = s3
-    this.#target = target
-  }
-
-  static async start(s3: Pick<S3Client, 'send'>, bucket: string): Promise<MultipartWriter> {
-    const target = { Bucket: bucket, Key: `messages/${ulid()}` }
-    // The SDK gives every part a CRC-32, which S3 takes only for an upload that was announced with it.
-    const { UploadId } = await s3.send(
-      new CreateMultipartUploadCommand({ ...target, ChecksumAlgorithm: 'CRC32' }),
-    )
-    if (UploadId === undefined) throw new Error('S3 named no multipart upload')
-    return new MultipartWriter(s3, { ...target, UploadId })
-  }
-
-  /** Resolves when the octets were copied, which waits for the part before when a part is full. */
-  async write(octets: Buffer): Promise<void> {
-    this.#digest.update(octets)
-    this.#length += octets.length
+  update(octets: Buffer): void {
+    this.#sha256.update(octets)
     for (let from = 0; from < octets.length; ) {
-      const copied = octets.copy(this.#part, this.#filled, from)
-      from += copied
-      this.#filled += copied
-      if (this.#filled === this.#part.length) await this.#sendPart()
+      const part = Math.floor(this.#length / partSize)
+      const piece = octets.subarray(from, from + (part + 1) * partSize - this.#length)
+      this.#parts[part] = crc32(piece, this.#parts[part] ?? 0)
+      this.#length += piece.length
+      from += piece.length
     }
   }
 
-  async complete(): Promise<ContentReference> {
-    if (this.#filled > 0) await this.#sendPart()
-    await this.#upload
-    const MultipartUpload = { Parts: this.#parts }
-    await this.#s3.send(new CompleteMultipartUploadCommand({ ...this.#target, MultipartUpload }))
-    const { Bucket: bucket, Key: key } = this.#target
-    return { bucket, key, offset: 0, length: this.#length, sha256: this.#digest.digest('hex') }
+  /** Nothing follows. */
+  finish(): ContentDigest {
+    return { length: this.#length, sha256: this.#sha256.digest(), parts: this.#parts }
   }
+}
 
-  /** Leaves no parts behind, which would be paid for. */
-  async abort(): Promise<void> {
-    await this.#upload.catch(() => {})
-    await this.#s3.send(new AbortMultipartUploadCommand(this.#target))
-  }
+export interface LargeContent extends ContentDigest {
+  /** Fills the buffer with the octets from a position on. */
+  read(into: Buffer, position: number): Promise<void>
+}
 
-  async #sendPart(): Promise<void> {
-    await this.#upload
-    const PartNumber = this.#parts.length + 1
-    const Body = this.#part.subarray(0, this.#filled)
-    this.#part = Buffer.allocUnsafe(partSize)
-    this.#filled = 0
-    this.#upload = this.#s3
-      .send(new UploadPartCommand({ ...this.#target, PartNumber, Body }))
-      // To complete such an upload every part's checksum has to be named again.
-      .then(({ ETag, ChecksumCRC32 }) => {
-        this.#parts.push({ PartNumber, ETag, ChecksumCRC32 })
-      })
-    // The rejection is met by the next write, by complete or by abort.
-    this.#upload.catch(() => {})
+/** What one content is sent with. */
+export interface Sending {
+  /** Holds a part on its way: `partSize` octets, in use until it resolves. */
+  buffer: Buffer
+  signal: AbortSignal
+}
+
+/**
+ * Stores a content as one object. When it resolves the content is durable; when it rejects, what there is of it is
+ * being removed, and what cannot be removed now, the bucket's lifecycle removes.
+ */
+export async function storeLarge(
+  s3: Pick<S3Client, 'send'>,
+  bucket: string,
+  content: LargeContent,
+  sending: Sending,
+): Promise<ContentReference> {
+  const target = { Bucket: bucket, Key: `messages/${ulid()}` }
+  if (content.length <= partSize) await putWhole(s3, target, content, sending)
+  else await putInParts(s3, target, content, sending)
+  return {
+    bucket,
+    key: target.Key,
+    offset: 0,
+    length: content.length,
+    sha256: content.sha256.toString('hex'),
   }
+}
+
+interface Target {
+  Bucket: string
+  Key: string
+}
+
+async function putWhole(
+  s3: Pick<S3Client, 'send'>,
+  target: Target,
+  content: LargeContent,
+  { buffer, signal }: Sending,
+): Promise<void> {
+  const Body = buffer.subarray(0, content.length)
+  await content.read(Body, 0)
+  signal.throwIfAborted()
+  const ChecksumSHA256 = content.sha256.toString('base64')
+  await s3.send(new PutObjectCommand({ ...target, Body, ChecksumSHA256 }), { abortSignal: signal })
+}
+
+async function putInParts(
+  s3: Pick<S3Client, 'send'>,
+  target: Target,
+  content: LargeContent,
+  sending: Sending,
+): Promise<void> {
+  // S3 takes checksums of parts only for an upload that was announced with them.
+  const { UploadId } = await s3.send(
+    new CreateMultipartUploadCommand({ ...target, ChecksumAlgorithm: 'CRC32' }),
+  )
+  if (UploadId === undefined) throw new Error('S3 named no multipart upload')
+  const upload = { ...target, UploadId }
+  try {
+    const Parts = await sendParts(s3, upload, content, sending)
+    await s3.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }))
+  } catch (error) {
+    // Parts that are left behind would be paid for. Nobody waits for their removal.
+    void s3.send(new AbortMultipartUploadCommand(upload)).catch(() => {})
+    throw error
+  }
+}
+
+async function sendParts(
+  s3: Pick<S3Client, 'send'>,
+  upload: Target & { UploadId: string },
+  content: LargeContent,
+  { buffer, signal }: Sending,
+): Promise<CompletedPart[]> {
+  const sent: CompletedPart[] = []
+  for (const [index, checksum] of content.parts.entries()) {
+    const from = index * partSize
+    const Body = buffer.subarray(0, Math.min(partSize, content.length - from))
+    await content.read(Body, from)
+    signal.throwIfAborted()
+    const part = { PartNumber: index + 1, ChecksumCRC32: base64Of(checksum) }
+    const { ETag } = await s3.send(new UploadPartCommand({ ...upload, ...part, Body }), {
+      abortSignal: signal,
+    })
+    // To complete such an upload every part's checksum has to be named again.
+    sent.push({ ...part, ETag })
+  }
+  return sent
+}
+
+/** As S3 writes it: four octets, the most significant first. */
+function base64Of(checksum: number): string {
+  const octets = Buffer.alloc(4)
+  octets.writeUInt32BE(checksum)
+  return octets.toString('base64')
 }
