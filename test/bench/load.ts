@@ -1,49 +1,46 @@
 /**
- * A sending server's side of many sessions, as lean as it can be made: TLS sessions stay open, each sends one
- * message after another, MAIL, RCPT and DATA in one write (RFC 2920), the body after the 354.
+ * The load of many sending servers from one process: so many sessions at once, each with one message after another,
+ * or with one message each and a new session after it. What goes wrong is counted, and the session begun anew.
  */
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { createSecureContext, type SecureContext } from 'node:tls'
+import { ClientSession } from './client-session.ts'
+import { type Tally, Tallying } from './tally.ts'
 
 export interface Load {
   port: number
+  /** Sessions at once. */
   connections: number
-  /** Milliseconds. */
-  duration: number
+  mode: Mode
+  /** The one key exchange that is offered, with TLSv1.3 and TLS_AES_256_GCM_SHA384; null leaves sessions in the clear. */
+  group: string | null
+  /** Whether a session for each message resumes the TLS of an earlier one. */
+  resume: boolean
   /** With its final dot. */
   message: Buffer
+  /** Milliseconds before those that count. */
+  leadIn: number
+  /** Milliseconds that count. */
+  duration: number
 }
 
-export interface LoadResult {
-  count: number
-  perSecond: number
-  /** Milliseconds from MAIL to the 250 that follows the data. */
-  p50: number
-  p99: number
+/**
+ * Sessions that stay open, timed from MAIL to the 250 that follows the data; or a session for each message, timed from
+ * its connection on.
+ */
+export type Mode = 'Persistent' | 'Connection'
+
+export interface LoadResult extends Tally {
+  /** Processors this program was busy with in the time that counts, all its threads: 1 is all that one loop can do. */
+  busy: number
 }
 
-export async function generateLoad({ port, connections, duration, message }: Load): Promise<LoadResult> {
-  const sessions = await Promise.all(Array.from({ length: connections }, () => Session.open(port)))
-  const times: number[] = []
-  const began = performance.now()
-  const end = began + duration
-  await Promise.all(
-    sessions.map(async (session) => {
-      while (performance.now() < end) times.push(await session.send(message))
-    }),
-  )
-  const seconds = (performance.now() - began) / 1000
-  for (const session of sessions) session.close()
-  times.sort((one, other) => one - other)
-  const quantile = (part: number) => times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? 0
-  return {
-    count: times.length,
-    perSecond: times.length / seconds,
-    p50: quantile(0.5),
-    p99: quantile(0.99),
-  }
-}
+/** Milliseconds that an answer may take. */
+const patience = 30_000
+/** Milliseconds before a session that failed is begun anew. */
+const pauseAfterFailure = 100
+/** Sessions that are opened at a time, before a load begins. */
+const openedAtOnce = 25
+const failuresWhileOpening = 10
 
 /** Octets of one message with its final dot, in lines as mail has them. */
 export function sampleMessage(octets: number): Buffer {
@@ -53,75 +50,210 @@ export function sampleMessage(octets: number): Buffer {
   return Buffer.from(`${body}.\r\n`)
 }
 
-const transaction = 'MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\n'
+export class LoadRun {
+  readonly #load: Load
+  readonly #context: SecureContext | null
+  readonly #slots: Slot[]
+  readonly tallying = new Tallying()
+  readonly #tickets: Buffer[] = []
+  #isRunning = false
+  #active = 0
+  #finished: () => void = () => {}
+  #failuresLeft = failuresWhileOpening
 
-class Session {
-  #socket: Socket
-  #buffered = ''
-  #wanted = 0
-  #answered: ((last: string) => void) | null = null
-
-  private constructor(socket: Socket) {
-    this.#socket = socket
-    this.#read()
+  constructor(load: Load) {
+    this.#load = load
+    this.#context = load.group === null ? null : secureContext(load.group)
+    this.#slots = Array.from({ length: load.connections }, () => new Slot(this))
   }
 
-  static async open(port: number): Promise<Session> {
-    const socket = connect(port, '127.0.0.1').setNoDelay()
-    const session = new Session(socket)
-    await session.#replies(1)
-    await session.#command('EHLO load.example\r\n', 1)
-    await session.#command('STARTTLS\r\n', 1)
-    socket.removeAllListeners('data')
-    session.#socket = connectTls({ socket, rejectUnauthorized: false })
-    await once(session.#socket, 'secureConnect')
-    session.#read()
-    await session.#command('EHLO load.example\r\n', 1)
-    return session
+  get isRunning(): boolean {
+    return this.#isRunning
   }
 
-  /** @returns milliseconds */
-  async send(message: Buffer): Promise<number> {
-    const began = performance.now()
-    expectCode(await this.#command(transaction, 3), '354')
-    expectCode(await this.#command(message, 1), '250')
-    return performance.now() - began
+  get mode(): Mode {
+    return this.#load.mode
+  }
+
+  /** Opens the sessions that stay open. @throws Error when the server does not take them */
+  async open(): Promise<void> {
+    if (this.mode === 'Connection') return
+    const watch = this.#watch()
+    const left = this.#slots.values()
+    const opener = async () => {
+      for (const slot of left) while (!(await slot.open())) this.#allowFailure()
+    }
+    try {
+      await Promise.all(Array.from({ length: openedAtOnce }, opener))
+    } finally {
+      clearInterval(watch)
+    }
+  }
+
+  #allowFailure(): void {
+    if (--this.#failuresLeft >= 0) return
+    const [cause] = this.tallying.tally.errors.keys()
+    throw new Error(`cannot open ${this.#load.connections} sessions: ${cause}`)
+  }
+
+  /** Resolves when every message has its answer; sessions that stay open do so until `close`. */
+  async run(): Promise<LoadResult> {
+    const { leadIn, duration } = this.#load
+    const from = performance.now() + leadIn
+    this.tallying.begin(from, from + duration)
+    const watch = this.#watch()
+    const busy = processorsBusy(leadIn, duration)
+    const end = setTimeout(() => {
+      this.#isRunning = false
+    }, leadIn + duration)
+    this.#isRunning = true
+    this.#active = this.#slots.length
+    const finished = new Promise<void>((resolve) => {
+      this.#finished = resolve
+    })
+    for (const slot of this.#slots) slot.begin()
+    await finished
+    clearInterval(watch)
+    clearTimeout(end)
+    return { ...this.tallying.tally, busy: await busy }
   }
 
   close(): void {
-    this.#socket.end('QUIT\r\n')
+    for (const slot of this.#slots) slot.close()
   }
 
-  #command(octets: string | Buffer, replies: number): Promise<string> {
-    const answered = this.#replies(replies)
-    this.#socket.write(octets)
-    return answered
+  /** A slot has nothing more to do. */
+  rests(): void {
+    if (--this.#active === 0) this.#finished()
   }
 
-  /** Resolves with the last line of so many replies. */
-  #replies(count: number): Promise<string> {
-    this.#wanted = count
-    return new Promise((resolve) => {
-      this.#answered = resolve
-    })
+  /** @param events those of one session; what all have in common is added */
+  connect(events: { ready(): void; accepted(): void; ended(): void; failed(): void }): ClientSession {
+    const { port, message, resume } = this.#load
+    const context = this.#context
+    return new ClientSession(
+      { port, message, tls: context && { context, session: this.#tickets.pop() ?? null } },
+      {
+        ...events,
+        failed: (cause) => {
+          this.tallying.failed(cause)
+          events.failed()
+        },
+        secured: (socket) => this.tallying.secured(socket),
+        ...(resume && { ticket: (ticket: Buffer) => this.#keep(ticket) }),
+      },
+    )
   }
 
-  #read(): void {
-    this.#socket.setEncoding('latin1')
-    this.#socket.on('data', (text: string) => this.#take(text))
-    this.#socket.on('error', () => {})
+  #keep(ticket: Buffer): void {
+    if (this.#tickets.length < this.#load.connections) this.#tickets.push(ticket)
   }
 
-  #take(text: string): void {
-    this.#buffered += text
-    for (let end = this.#buffered.indexOf('\r\n'); end >= 0; end = this.#buffered.indexOf('\r\n')) {
-      const line = this.#buffered.slice(0, end)
-      this.#buffered = this.#buffered.slice(end + 2)
-      if (line[3] !== '-' && --this.#wanted === 0) this.#answered?.(line)
-    }
+  #watch(): NodeJS.Timeout {
+    return setInterval(() => {
+      const now = performance.now()
+      for (const slot of this.#slots) slot.watch(now)
+    }, 1000)
   }
 }
 
-function expectCode(line: string, code: string): void {
-  if (!line.startsWith(code)) throw new Error(`expected ${code}, the server said: ${line}`)
+/** One session at a time. */
+class Slot {
+  readonly #run: LoadRun
+  #session: ClientSession | null = null
+  #began = 0
+  #opened: ((isOpen: boolean) => void) | null = null
+  /** From the beginning of the load until there is nothing more to do. */
+  #isActive = false
+
+  constructor(run: LoadRun) {
+    this.#run = run
+  }
+
+  open(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#opened = resolve
+      this.#connect()
+    })
+  }
+
+  begin(): void {
+    this.#isActive = true
+    if (this.#session) this.#send()
+    else this.#connect()
+  }
+
+  close(): void {
+    this.#session?.quit()
+  }
+
+  watch(now: number): void {
+    const session = this.#session
+    if (session?.isWaiting && now - session.since > patience) session.fail(`silent for ${patience / 1000} s`)
+  }
+
+  #connect(): void {
+    this.#began = performance.now()
+    this.#session = this.#run.connect({
+      ready: () => this.#ready(),
+      accepted: () => this.#accepted(),
+      ended: () => this.#next(),
+      failed: () => this.#failed(),
+    })
+  }
+
+  #ready(): void {
+    if (this.#opened) this.#answerOpener(true)
+    else if (this.#run.mode === 'Connection') this.#session?.send()
+    else this.#sendNext()
+  }
+
+  #accepted(): void {
+    this.#run.tallying.accepted(this.#began)
+    if (this.#run.mode === 'Connection') this.#session?.quit()
+    else this.#sendNext()
+  }
+
+  #sendNext(): void {
+    if (this.#run.isRunning) this.#send()
+    else this.#rest()
+  }
+
+  #send(): void {
+    this.#began = performance.now()
+    this.#session?.send()
+  }
+
+  #next(): void {
+    this.#session = null
+    if (!this.#isActive) return
+    if (this.#run.isRunning) this.#connect()
+    else this.#rest()
+  }
+
+  #rest(): void {
+    this.#isActive = false
+    this.#run.rests()
+  }
+
+  #failed(): void {
+    this.#session = null
+    if (this.#opened) this.#answerOpener(false)
+    else if (this.#isActive) setTimeout(() => this.#next(), pauseAfterFailure)
+  }
+
+  #answerOpener(isOpen: boolean): void {
+    this.#opened?.(isOpen)
+    this.#opened = null
+  }
+}
+
+const secureContext = (group: string): SecureContext =>
+  createSecureContext({ minVersion: 'TLSv1.3', ciphers: 'TLS_AES_256_GCM_SHA384', ecdhCurve: group })
+
+async function processorsBusy(leadIn: number, duration: number): Promise<number> {
+  const at = (milliseconds: number) =>
+    new Promise<NodeJS.CpuUsage>((resolve) => setTimeout(() => resolve(process.cpuUsage()), milliseconds))
+  const [before, after] = await Promise.all([at(leadIn), at(leadIn + duration)])
+  return (after.user + after.system - before.user - before.system) / 1000 / duration
 }

@@ -108,11 +108,30 @@ export class Postfix {
     }
   }
 
+  /** The process whose children its services are. */
+  get pid(): number {
+    return Number(readFileSync(join(this.#folder, 'queue/pid/master.pid'), 'latin1'))
+  }
+
+  /** Where its queue is. */
+  get queue(): string {
+    return join(this.#folder, 'queue')
+  }
+
+  /** From now on its log is read and dropped. */
+  dropLog(): void {
+    this.#lines.close()
+    this.#master.stdout?.resume()
+  }
+
   async stop(): Promise<void> {
     const exited = once(this.#master, 'exit')
-    execFileSync('postfix', ['-c', join(this.#folder, 'etc'), 'stop'], { env: environment, stdio: 'ignore' })
-    await exited
-    rmSync(this.#folder, { recursive: true, force: true })
+    try {
+      execFileSync('postfix', ['-c', join(this.#folder, 'etc'), 'stop'], { env: environment, stdio: 'ignore' })
+      await exited
+    } finally {
+      rmSync(this.#folder, { recursive: true, force: true })
+    }
   }
 }
 

@@ -1,0 +1,173 @@
+/**
+ * One session of a sending server, as lean as it can be made: no promise and no text for a reply that is as it should
+ * be. MAIL, RCPT and DATA go out in one write (RFC 2920), the message after the 354.
+ */
+import { connect, type Socket } from 'node:net'
+import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls'
+
+export interface SessionOptions {
+  port: number
+  /** STARTTLS is asked for with it; null leaves the session in the clear. */
+  tls: { context: SecureContext; session: Buffer | null } | null
+  /** With its final dot. */
+  message: Buffer
+}
+
+export interface SessionEvents {
+  /** A transaction may begin. */
+  ready(): void
+  /** The message was answered with 250. */
+  accepted(): void
+  /** The server has answered QUIT. */
+  ended(): void
+  /** Nothing more comes of this session. */
+  failed(cause: string): void
+  secured?(socket: TLSSocket): void
+  /** What a later session may resume. */
+  ticket?(session: Buffer): void
+}
+
+/** What a reply is to, and the codes that it should have, in order. */
+const expected = {
+  Greeting: [220],
+  Ehlo: [250],
+  StartTls: [220],
+  Handshake: [],
+  Ready: [],
+  Envelope: [250, 250, 354],
+  Content: [250],
+  Quit: [221],
+} satisfies Record<string, number[]>
+
+type Phase = keyof typeof expected
+
+const ehlo = Buffer.from('EHLO load.example\r\n')
+const startTls = Buffer.from('STARTTLS\r\n')
+const envelope = Buffer.from('MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\n')
+const quit = Buffer.from('QUIT\r\n')
+const lineFeed = 0x0a
+const hyphen = 0x2d
+const none = Buffer.alloc(0)
+
+export class ClientSession {
+  readonly #options: SessionOptions
+  readonly #events: SessionEvents
+  #socket: Socket
+  #phase: Phase = 'Greeting'
+  /** Replies of this phase so far. */
+  #replies = 0
+  #rest: Buffer = none
+  #isSecure = false
+  #isOver = false
+  /** When the last command was written, in milliseconds of `performance.now`. */
+  since = performance.now()
+
+  constructor(options: SessionOptions, events: SessionEvents) {
+    this.#options = options
+    this.#events = events
+    this.#socket = this.#listen(connect({ port: options.port, host: '127.0.0.1', noDelay: true }))
+  }
+
+  /** Begins the next transaction. */
+  send(): void {
+    this.#write('Envelope', envelope)
+  }
+
+  quit(): void {
+    this.#write('Quit', quit)
+  }
+
+  /** @returns whether the server owes an answer */
+  get isWaiting(): boolean {
+    return !this.#isOver && this.#phase !== 'Ready'
+  }
+
+  fail(cause: string): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#socket.destroy()
+    this.#events.failed(`${this.#phase}: ${cause}`)
+  }
+
+  #listen<T extends Socket>(socket: T): T {
+    socket.on('data', (chunk: Buffer) => this.#read(chunk))
+    socket.on('error', (error: NodeJS.ErrnoException) => this.fail(error.code ?? error.message))
+    socket.on('close', () => this.fail('the connection was closed'))
+    return socket
+  }
+
+  #write(phase: Phase, octets: Buffer): void {
+    this.#phase = phase
+    this.#replies = 0
+    this.since = performance.now()
+    this.#socket.write(octets)
+  }
+
+  #read(chunk: Buffer): void {
+    const octets = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+    let start = 0
+    for (let end = octets.indexOf(lineFeed); end >= 0 && !this.#isOver; ) {
+      if (octets[start + 3] !== hyphen) this.#reply(octets, start, end)
+      start = end + 1
+      end = octets.indexOf(lineFeed, start)
+    }
+    this.#rest = start < octets.length ? octets.subarray(start) : none
+  }
+
+  #reply(octets: Buffer, start: number, end: number): void {
+    const codes: number[] = expected[this.#phase]
+    if (codeAt(octets, start) !== codes[this.#replies]) {
+      this.fail(octets.toString('latin1', start, end).trim())
+      return
+    }
+    if (++this.#replies === codes.length) this.#next()
+  }
+
+  #next(): void {
+    const phase = this.#phase
+    if (phase === 'Greeting') this.#write('Ehlo', ehlo)
+    else if (phase === 'Ehlo' && this.#options.tls && !this.#isSecure) this.#write('StartTls', startTls)
+    else if (phase === 'Ehlo') this.#pause(this.#events.ready)
+    else if (phase === 'StartTls') this.#secure()
+    else if (phase === 'Envelope') this.#write('Content', this.#options.message)
+    else if (phase === 'Content') this.#pause(this.#events.accepted)
+    else if (phase === 'Quit') this.#end()
+  }
+
+  #pause(tell: () => void): void {
+    this.#phase = 'Ready'
+    tell()
+  }
+
+  #end(): void {
+    this.#isOver = true
+    this.#socket.end()
+    this.#events.ended()
+  }
+
+  #secure(): void {
+    this.#phase = 'Handshake'
+    const { context, session } = this.#options.tls as NonNullable<SessionOptions['tls']>
+    const plain = this.#socket
+    for (const event of ['data', 'close']) plain.removeAllListeners(event)
+    const secure = connectTls({
+      socket: plain,
+      secureContext: context,
+      rejectUnauthorized: false,
+      ...(session && { session }),
+    })
+    this.#socket = this.#listen(secure)
+    this.#isSecure = true
+    secure.once('secureConnect', () => {
+      this.#events.secured?.(secure)
+      this.#write('Ehlo', ehlo)
+    })
+    if (this.#events.ticket) secure.on('session', this.#events.ticket)
+  }
+}
+
+/** The three digits, or NaN. */
+function codeAt(octets: Buffer, at: number): number {
+  const [first = 0, second = 0, third = 0] = [octets[at], octets[at + 1], octets[at + 2]]
+  return (first - 48) * 100 + (second - 48) * 10 + (third - 48)
+}

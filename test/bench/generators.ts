@@ -1,0 +1,76 @@
+/** Processes that make a load together. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import type { Load, LoadResult } from './load.ts'
+import { together } from './tally.ts'
+
+export type Order = { kind: 'Open'; load: Load } | { kind: 'Run' } | { kind: 'Close' }
+
+export type Answer =
+  | { kind: 'Done' }
+  | { kind: 'Ran'; result: LoadResult }
+  | { kind: 'Failed'; cause: string }
+
+export class Generators {
+  readonly #children: ChildProcess[]
+
+  /** @param profile folder for a V8 CPU profile of each */
+  constructor(count: number, profile?: string) {
+    const execArgv = profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : []
+    this.#children = Array.from({ length: count }, () =>
+      fork(new URL('./generator.ts', import.meta.url), {
+        execArgv,
+        serialization: 'advanced',
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      }),
+    )
+  }
+
+  /** @throws Error when the server does not take the sessions */
+  async open(load: Load): Promise<void> {
+    const shares = shareOut(load.connections, this.#children.length)
+    await this.#all((index) => ({ kind: 'Open', load: { ...load, connections: shares[index] ?? 0 } }))
+  }
+
+  async run(): Promise<LoadResult> {
+    const answers = await this.#all(() => ({ kind: 'Run' }))
+    const results = answers.flatMap((answer) => (answer.kind === 'Ran' ? [answer.result] : []))
+    return { ...together(results), busy: Math.max(...results.map(({ busy }) => busy)) }
+  }
+
+  async close(): Promise<void> {
+    await this.#all(() => ({ kind: 'Close' }))
+  }
+
+  async stop(): Promise<void> {
+    const ends = this.#children.map((child) => (child.exitCode === null ? once(child, 'exit') : null))
+    for (const child of this.#children) child.disconnect()
+    await Promise.all(ends)
+  }
+
+  #all(order: (index: number) => Order): Promise<Answer[]> {
+    return Promise.all(this.#children.map((child, index) => ask(child, order(index))))
+  }
+}
+
+async function ask(child: ChildProcess, order: Order): Promise<Answer> {
+  const ended = new AbortController()
+  const answered = once(child, 'message', { signal: ended.signal })
+  const end = () => ended.abort()
+  child.once('exit', end)
+  child.send(order)
+  try {
+    const [answer] = (await answered) as [Answer]
+    if (answer.kind === 'Failed') throw new Error(answer.cause)
+    return answer
+  } catch (error) {
+    if (ended.signal.aborted) throw new Error('the load generator ended')
+    throw error
+  } finally {
+    child.off('exit', end)
+  }
+}
+
+/** As evenly as can be. */
+const shareOut = (all: number, among: number): number[] =>
+  Array.from({ length: among }, (_, index) => Math.floor((all + index) / among))

@@ -1,0 +1,95 @@
+/** The ingress as a benchmark runs it, beside a store that answers after a fixed time. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Identity } from '../support/pki.ts'
+import { firstLine, freePort } from '../support/process.ts'
+
+export interface Program {
+  port: number
+  pid: number
+  stop(): Promise<void>
+}
+
+export interface IngressOptions {
+  identity: Identity
+  /** Port of a storage stub. */
+  storage: number
+  /** Sessions that the load has at once. */
+  connections: number
+  workers: number
+  /** Folder for a V8 CPU profile of each of its processes. */
+  profile?: string | undefined
+}
+
+export const hostname = 'mx.ours.example'
+
+/** Limits on one client are lifted, since the load comes from one address. */
+export async function startIngress(options: IngressOptions): Promise<Program> {
+  const endpoint = `http://127.0.0.1:${options.storage}`
+  // Those of the load before may still be closing.
+  const sessions = String(2 * options.connections)
+  const environment = {
+    ...tlsEnvironment(options.identity),
+    AWS_ENDPOINT_URL: endpoint,
+    AWS_REGION: 'eu-central-1',
+    AWS_ACCESS_KEY_ID: 'bench',
+    AWS_SECRET_ACCESS_KEY: 'bench',
+    MAIL_HOSTNAME: hostname,
+    CONNECTORS_TABLE: 'connectors',
+    CONTENT_BUCKET: 'content',
+    EVALUATION_QUEUE_URL: `${endpoint}/000000000000/evaluation`,
+    LISTEN_ADDRESS: '127.0.0.1',
+    MAX_CONNECTIONS: sessions,
+    MAX_CONNECTIONS_PER_ADDRESS: sessions,
+    MAX_CONNECTION_RATE_PER_ADDRESS: '0',
+    MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: '0',
+    WORKERS: String(options.workers),
+    DRAIN_SECONDS: '5',
+    SMTP_PORT: String(await freePort()),
+    HEALTH_PORT: String(await freePort()),
+  }
+  const profile = options.profile ? ['--cpu-prof', `--cpu-prof-dir=${options.profile}`] : []
+  return startProgram('functions/smtp-ingress/main.ts', { environment, flags: profile })
+}
+
+export const startStorage = (answersAfterMs: number): Promise<Program> =>
+  startProgram('test/bench/storage-stub.ts', { args: [String(answersAfterMs)] })
+
+/** smtp-server with the ingress's TLS options and nothing behind it. */
+export const startBare = (identity: Identity): Promise<Program> =>
+  startProgram('test/bench/bare-server.ts', { environment: tlsEnvironment(identity) })
+
+const tlsEnvironment = ({ cert, key }: Identity) => ({ TLS_CERTIFICATE: cert, TLS_PRIVATE_KEY: key })
+
+/** One that names its port in its first line: a number, or an object with `smtpPort`. */
+async function startProgram(
+  program: string,
+  {
+    environment = {},
+    flags = [],
+    args = [],
+  }: { environment?: Record<string, string>; flags?: string[]; args?: string[] },
+): Promise<Program> {
+  const child = spawn(process.execPath, [...flags, program, ...args], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const line = await firstLine(child).catch((error: Error) => {
+    throw new Error(`${program} ${error.message}`)
+  })
+  return {
+    port: Number(/^\d+$/.test(line) ? line : JSON.parse(line).smtpPort),
+    pid: child.pid ?? 0,
+    stop: () => stopProcess(child),
+  }
+}
+
+/** Asks, and after a while does not ask. */
+export async function stopProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  const patience = setTimeout(() => child.kill('SIGKILL'), 15_000)
+  child.kill('SIGTERM')
+  await ended
+  clearTimeout(patience)
+}

@@ -1,0 +1,98 @@
+/** One load on one server, and what it cost. */
+import type { Generators } from './generators.ts'
+import type { Load } from './load.ts'
+import type { Program } from './mailflow.ts'
+import { processorSeconds, proportionalSetSize } from './process-tree.ts'
+
+export interface Server extends Program {
+  /** Messages that it has taken and is not rid of; absent where it keeps none. */
+  queued?(): number
+  /** A program that works for it and is not counted as part of it. */
+  storage?: Program
+}
+
+export interface Measured {
+  perSecond: number
+  /** Milliseconds, as `Load` says from when to when. */
+  p50: number
+  p99: number
+  /** Seconds of processor time of the server's processes for a thousand messages, until its queue is empty. */
+  processor: number
+  /** The same of its storage. */
+  storageProcessor: number
+  /** Octets in all of its processes, at the most of the looks taken. */
+  memory: number
+  /** Processors that the busiest process of the load generator kept busy. */
+  generator: number
+  errors: Map<string, number>
+  /** When the load ended, and after `drainLimit`. */
+  queuedAtEnd: number
+  queuedAfter: number
+  tls: string | null
+  handshakes: number
+  resumed: number
+}
+
+/** Milliseconds that a queue may take to become empty. */
+const drainLimit = 30_000
+const looksEvery = 250
+
+/**
+ * @param watchMemory whether to look at the server's memory all the time, which takes processor time from everyone;
+ *   else there is one look at the end
+ */
+export async function measure(
+  generators: Generators,
+  server: Server,
+  load: Load,
+  watchMemory = false,
+): Promise<Measured> {
+  await generators.open(load)
+  const before = spent(server)
+  let memory = 0
+  const look = () => {
+    memory = Math.max(memory, proportionalSetSize(server.pid))
+  }
+  const looks = watchMemory ? setInterval(look, looksEvery) : undefined
+  const result = await generators.run().finally(() => clearInterval(looks))
+  const queuedAtEnd = server.queued?.() ?? 0
+  look()
+  const queuedAfter = await drained(server)
+  const after = spent(server)
+  await generators.close()
+  const times = result.times.sort()
+  const thousands = result.total / 1000
+  return {
+    perSecond: result.count / (load.duration / 1000),
+    p50: quantile(times, 0.5),
+    p99: quantile(times, 0.99),
+    processor: (after.server - before.server) / thousands,
+    storageProcessor: (after.storage - before.storage) / thousands,
+    memory,
+    generator: result.busy,
+    errors: result.errors,
+    queuedAtEnd,
+    queuedAfter,
+    tls: result.tls,
+    handshakes: result.handshakes,
+    resumed: result.resumed,
+  }
+}
+
+const spent = ({ pid, storage }: Server) => ({
+  server: processorSeconds(pid),
+  storage: storage ? processorSeconds(storage.pid) : 0,
+})
+
+async function drained({ queued }: Server): Promise<number> {
+  if (!queued) return 0
+  const deadline = performance.now() + drainLimit
+  for (;;) {
+    const left = queued()
+    if (left === 0 || performance.now() > deadline) return left
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+const quantile = (sorted: Float64Array, part: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN

@@ -1,0 +1,103 @@
+/** The flags of `npm run bench:peers`. */
+import { parseArgs } from 'node:util'
+import type { Mode } from './load.ts'
+
+export const servers = ['mailflow', 'mailflow-2', 'postfix', 'haraka', 'haraka-2', 'bare'] as const
+export type ServerName = (typeof servers)[number]
+
+/** One kind of load; its servers take turns. */
+export interface Cell {
+  kilobytes: number
+  mode: Mode
+  isSecure: boolean
+  connections: number
+}
+
+export interface Options {
+  rounds: number
+  /** Milliseconds of each measurement. */
+  duration: number
+  servers: ServerName[]
+  cells: Cell[]
+  /** Processes that make the load. */
+  generators: number
+  resume: boolean
+  group: string
+  profile: string | undefined
+}
+
+export const usage = `npm run bench:peers -- [flags]
+  --rounds N        rounds of each measurement (5)
+  --seconds N       seconds of each measurement (5)
+  --connections N   sessions at once; several numbers with commas between them are measured one after the other (400)
+  --only WORDS      commas between them, of these: ${servers.join(', ')};
+                    4, 50 (KB); persistent, connection; tls, plain. What no word is about stays whole.
+  --generators N    processes that make the load (1)
+  --resume          a connection for each message resumes the TLS session of an earlier one
+  --group NAME      the key exchange that the load offers (X25519)
+  --profile DIR     V8 CPU profiles of the ingress and of the load generator`
+
+/** @throws Error naming the flag and what it may be */
+export function parseOptions(args: string[]): Options {
+  const { values } = parseArgs({
+    args,
+    options: {
+      rounds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '5' },
+      connections: { type: 'string', default: '400' },
+      only: { type: 'string', multiple: true, default: [] },
+      generators: { type: 'string', default: '1' },
+      resume: { type: 'boolean', default: false },
+      group: { type: 'string', default: 'X25519' },
+      profile: { type: 'string' },
+    },
+  })
+  const words = values.only.flatMap((value) => value.split(',')).filter(Boolean)
+  const unknown = words.find((word) => !allWords.includes(word))
+  if (unknown !== undefined) throw new Error(`--only: ${unknown} is none of ${allWords.join(', ')}`)
+  const generators = wholeNumber('generators', values.generators)
+  const connections = values.connections.split(',').map((value) => wholeNumber('connections', value))
+  const few = connections.find((number) => number < generators)
+  if (few !== undefined) throw new Error(`--connections: ${few} are fewer than --generators ${generators}`)
+  return {
+    rounds: wholeNumber('rounds', values.rounds),
+    duration: wholeNumber('seconds', values.seconds) * 1000,
+    servers: chosen(servers, words),
+    cells: cellsOf(words, connections),
+    generators,
+    resume: values.resume,
+    group: values.group,
+    profile: values.profile,
+  }
+}
+
+const sizes = ['4', '50'] as const
+const modes = ['persistent', 'connection'] as const
+const protections = ['tls', 'plain'] as const
+const allWords: readonly string[] = [...servers, ...sizes, ...modes, ...protections]
+
+function chosen<T extends string>(kind: readonly T[], words: readonly string[]): T[] {
+  const named = kind.filter((word) => words.includes(word))
+  return named.length > 0 ? named : [...kind]
+}
+
+const cellsOf = (words: readonly string[], connections: readonly number[]): Cell[] =>
+  chosen(modes, words).flatMap((mode) =>
+    chosen(protections, words).flatMap((protection) =>
+      chosen(sizes, words).flatMap((size) =>
+        connections.map((number) => ({
+          kilobytes: Number(size),
+          mode: mode === 'persistent' ? 'Persistent' : 'Connection',
+          isSecure: protection === 'tls',
+          connections: number,
+        })),
+      ),
+    ),
+  )
+
+export function wholeNumber(flag: string, value: string): number {
+  const number = Number(value)
+  if (!/^\d+$/.test(value) || number < 1 || number > 1_000_000)
+    throw new Error(`--${flag}: ${value} is no whole number from 1 to 1000000`)
+  return number
+}

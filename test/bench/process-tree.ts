@@ -1,0 +1,69 @@
+/**
+ * What a server with all its processes has used, from Linux's /proc. Processor time: what each living thread ran, in
+ * nanoseconds (`schedstat`), and what the processes that have ended left to the parent that waited for them (`cutime`
+ * and `cstime` of `stat`). Memory: the sum of their proportional set sizes, in which what several of them share counts
+ * once.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** The process and its descendants, as far as they live. */
+export function processTree(root: number): number[] {
+  const children = new Map<number, number[]>()
+  for (const name of readdirSync('/proc')) {
+    const pid = Number(name)
+    const parent = Number.isInteger(pid) ? statOf(pid)?.parent : undefined
+    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), pid])
+  }
+  const tree = [root]
+  for (const pid of tree) tree.push(...(children.get(pid) ?? []))
+  return tree
+}
+
+/** Seconds since the process began. One that ends while this looks may be missed. */
+export function processorSeconds(root: number): number {
+  return processTree(root)
+    .map((pid) => (statOf(pid)?.leftByChildren ?? 0) + ranBy(pid))
+    .reduce((sum, seconds) => sum + seconds, 0)
+}
+
+/** Octets. */
+export function proportionalSetSize(root: number): number {
+  return processTree(root)
+    .map((pid) => Number(/^Pss:\s+(\d+) kB/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0) * 1024)
+    .reduce((sum, octets) => sum + octets, 0)
+}
+
+/** Of Linux on each processor that Node runs on. */
+const ticksASecond = 100
+
+function statOf(pid: number): { parent: number; leftByChildren: number } | null {
+  const fields = read(`/proc/${pid}/stat`).split(') ').at(-1)?.split(' ') ?? []
+  if (fields.length < 15) return null
+  const [parent, userOfChildren, systemOfChildren] = [fields[1], fields[13], fields[14]].map(Number)
+  return {
+    parent: parent ?? 0,
+    leftByChildren: ((userOfChildren ?? 0) + (systemOfChildren ?? 0)) / ticksASecond,
+  }
+}
+
+const ranBy = (pid: number): number =>
+  names(`/proc/${pid}/task`)
+    .map((thread) => Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0]) / 1e9)
+    .reduce((sum, seconds) => sum + seconds, 0)
+
+/** Empty when the process has ended in the meantime, or is another user's. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+function names(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}

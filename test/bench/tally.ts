@@ -1,0 +1,84 @@
+/** What came of a load: its messages with their times, and its failures. */
+import type { TLSSocket } from 'node:tls'
+
+export interface Tally {
+  /** Messages answered with 250 in the time that counts. */
+  count: number
+  /** The same with those before and behind it. */
+  total: number
+  /** Milliseconds for each of `count`. */
+  times: Float64Array
+  /** How often each thing went wrong, over all. */
+  errors: Map<string, number>
+  handshakes: number
+  resumed: number
+  /** What was negotiated, or null. */
+  tls: string | null
+}
+
+/** Kinds of errors that are told apart: replies may name a message or a moment. */
+const errorKinds = 20
+
+export class Tallying {
+  readonly #times: number[] = []
+  readonly #errors = new Map<string, number>()
+  #from = Number.POSITIVE_INFINITY
+  #to = Number.POSITIVE_INFINITY
+  #total = 0
+  #handshakes = 0
+  #resumed = 0
+  #tls: string | null = null
+
+  /** What counts, in milliseconds of `performance.now`; handshakes before this call are not told. */
+  begin(from: number, to: number): void {
+    this.#from = from
+    this.#to = to
+    this.#handshakes = this.#resumed = 0
+  }
+
+  accepted(began: number): void {
+    const now = performance.now()
+    this.#total++
+    if (now >= this.#from && now < this.#to) this.#times.push(now - began)
+  }
+
+  failed(cause: string): void {
+    const kind = this.#errors.has(cause) || this.#errors.size < errorKinds ? cause : 'others'
+    this.#errors.set(kind, (this.#errors.get(kind) ?? 0) + 1)
+  }
+
+  secured(socket: TLSSocket): void {
+    this.#handshakes++
+    if (socket.isSessionReused()) this.#resumed++
+    this.#tls ??= `${socket.getProtocol()}, ${socket.getCipher().name}`
+  }
+
+  get tally(): Tally {
+    return {
+      count: this.#times.length,
+      total: this.#total,
+      times: Float64Array.from(this.#times),
+      errors: this.#errors,
+      handshakes: this.#handshakes,
+      resumed: this.#resumed,
+      tls: this.#tls,
+    }
+  }
+}
+
+/** Of one load that several processes shared. */
+export function together(tallies: readonly Tally[]): Tally {
+  const sum = (figure: (tally: Tally) => number) => tallies.reduce((all, tally) => all + figure(tally), 0)
+  const errors = new Map<string, number>()
+  for (const tally of tallies)
+    for (const [cause, times] of tally.errors) errors.set(cause, (errors.get(cause) ?? 0) + times)
+  return {
+    count: sum(({ count }) => count),
+    total: sum(({ total }) => total),
+    times: Float64Array.from(tallies.flatMap(({ times }) => [...times])),
+    errors,
+    handshakes: sum(({ handshakes }) => handshakes),
+    resumed: sum(({ resumed }) => resumed),
+    tls: tallies.find(({ tls }) => tls !== null)?.tls ?? null,
+  }
+}
