@@ -6,8 +6,14 @@ import { metricNamespace } from '../../shared/contract/metrics.ts'
 
 type Dimension = readonly [name: string, value: string]
 
+export interface Count {
+  metric: string
+  dimension: Dimension | null
+  count: number
+}
+
 export class Metrics {
-  readonly #counts = new Map<string, { metric: string; dimension: Dimension | null; count: number }>()
+  readonly #counts = new Map<string, Count>()
 
   count(metric: string, dimension: Dimension | null = null, by = 1): void {
     const key = [metric, ...(dimension ?? [])].join('\0')
@@ -16,13 +22,19 @@ export class Metrics {
     else this.#counts.set(key, { metric, dimension, count: by })
   }
 
+  /** @returns what was counted, for another to write; the counts begin anew */
+  take(): Count[] {
+    const counts = [...this.#counts.values()]
+    this.#counts.clear()
+    return counts
+  }
+
   /** @param gauges metrics whose value is that of the moment @returns EMF lines; the counts begin anew */
   flush(gauges: Readonly<Record<string, number>>, timestamp: number): string[] {
     const entries = [
       ...Object.entries(gauges).map(([metric, count]) => ({ metric, dimension: null, count })),
-      ...this.#counts.values(),
+      ...this.take(),
     ]
-    this.#counts.clear()
     return [...Map.groupBy(entries, ({ dimension }) => dimension?.join('\0') ?? '').values()].map((group) =>
       emfLine(group[0]?.dimension ?? null, group, timestamp),
     )
@@ -31,7 +43,7 @@ export class Metrics {
 
 function emfLine(
   dimension: Dimension | null,
-  entries: readonly { metric: string; count: number }[],
+  entries: readonly Pick<Count, 'metric' | 'count'>[],
   timestamp: number,
 ): string {
   const directive = {

@@ -12,6 +12,8 @@ export const Metric = {
   tlsHandshakesFailed: 'TlsHandshakesFailed',
   /** Ingress: messages answered 451 because content or job could not be stored. */
   storageFailures: 'StorageFailures',
+  /** Ingress: processes of a task that ended by themselves and were started anew; their sessions ended with them. */
+  workersEnded: 'WorkersEnded',
   /** Evaluation: one for each recipient, dimension `action` = `Deliver` | `Defer` | `Bounce`. */
   verdicts: 'Verdicts',
   /** Evaluation: recipients held or bounced because forced TLS was not met. */

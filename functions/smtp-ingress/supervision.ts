@@ -1,0 +1,58 @@
+/** What a supervisor and its workers say to one another. */
+import type { Count } from './metrics.ts'
+import type { Refused } from './replies.ts'
+
+export type FromWorker =
+  | { kind: 'Listening'; smtpPort: number }
+  /** It cannot start, and ends. */
+  | { kind: 'Unable'; cause: string }
+  | { kind: 'Admit'; request: number; address: string }
+  | { kind: 'Release'; address: string }
+  | Report
+
+/** How a worker fares, and what it counted since its last report. */
+export interface Report {
+  kind: 'Report'
+  /** That of `ReportNow`, or null for what a worker tells unasked before it ends. */
+  request: number | null
+  /** Why it should get no new connections, or null. */
+  fault: string | null
+  connections: number
+  counts: readonly Count[]
+}
+
+export type FromSupervisor =
+  | { kind: 'Admitted'; request: number; refused: Refused | null }
+  | { kind: 'ReportNow'; request: number }
+  | { kind: 'Drain' }
+
+/** Sends a list of messages, as `process.send` does. @param done is told when it has left, or cannot leave */
+export type SendList<Message> = (messages: readonly Message[], done: (error: Error | null) => void) => void
+
+/** Gathers what is said in one turn of the event loop: a message between processes is two system calls, however long. */
+export class Outbox<Message> {
+  readonly #send: SendList<Message>
+  #waiting: Message[] = []
+  #isScheduled = false
+
+  constructor(send: SendList<Message>) {
+    this.#send = send
+  }
+
+  /** To whom has gone, it is said in vain. */
+  tell(message: Message): void {
+    this.#waiting.push(message)
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => void this.flush())
+  }
+
+  /** Resolves when all that was said has left this process, or never will. */
+  flush(): Promise<void> {
+    this.#isScheduled = false
+    const messages = this.#waiting
+    this.#waiting = []
+    if (messages.length === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#send(messages, () => resolve()))
+  }
+}

@@ -1,0 +1,86 @@
+/** One of several processes that take mail, as its supervisor knows it. */
+import cluster from 'node:cluster'
+import type { z } from 'zod'
+import type { IngressEnvironment } from '../../shared/contract/environment.ts'
+import { AdmissionBySupervisor } from './admission-by-supervisor.ts'
+import type { Ingress } from './ingress.ts'
+import { takeMail } from './mail-process.ts'
+import type { Oversight, Watched } from './oversight.ts'
+import { type FromSupervisor, type FromWorker, Outbox } from './supervision.ts'
+
+/** The supervisor asks how it fares, and answers the load balancer. */
+class OversightBySupervisor implements Oversight {
+  readonly #outbox: Outbox<FromWorker>
+  readonly #healthPort: number
+  #watched: Watched | undefined
+
+  constructor(outbox: Outbox<FromWorker>, healthPort: number) {
+    this.#outbox = outbox
+    this.#healthPort = healthPort
+  }
+
+  async begin(watched: Watched): Promise<number> {
+    this.#watched = watched
+    this.#outbox.tell({ kind: 'Listening', smtpPort: watched.smtpPort })
+    return this.#healthPort
+  }
+
+  report(request: number | null): void {
+    if (this.#watched === undefined) return
+    const { fault, connections, metrics } = this.#watched
+    this.#outbox.tell({
+      kind: 'Report',
+      request,
+      fault: fault(),
+      connections: connections(),
+      counts: metrics.take(),
+    })
+  }
+
+  end(): Promise<void> {
+    this.report(null)
+    return this.#outbox.flush()
+  }
+}
+
+/**
+ * Takes mail until the supervisor says that it ends, or has gone.
+ * @throws Error when it cannot start, and the supervisor was told why
+ */
+export async function work(
+  environment: z.output<typeof IngressEnvironment>,
+  write: (line: string) => void,
+): Promise<Ingress> {
+  const outbox = new Outbox<FromWorker>((messages, done) => {
+    // Without a callback for its errors, a channel that has closed would be a fault of this process.
+    process.send?.(messages, undefined, undefined, done)
+  })
+  const admission = new AdmissionBySupervisor((message) => outbox.tell(message))
+  const oversight = new OversightBySupervisor(outbox, environment.HEALTH_PORT)
+  const ingress = takeMail({ environment: shareOf(environment), write, admission, oversight })
+  const end = () => void ingress.then((started) => started.drain()).finally(() => process.exit(0))
+  process.on('message', (messages: readonly FromSupervisor[]) => {
+    for (const message of messages)
+      if (message.kind === 'Admitted') admission.answered(message)
+      else if (message.kind === 'ReportNow') oversight.report(message.request)
+      else end()
+  })
+  cluster.worker?.once('disconnect', () => {
+    // Node.js ends a worker without its primary at once, unless it left by itself.
+    if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
+    admission.abandoned()
+    end()
+  })
+  try {
+    return await ingress
+  } catch (error) {
+    outbox.tell({ kind: 'Unable', cause: error instanceof Error ? error.message : String(error) })
+    await outbox.flush()
+    throw error
+  }
+}
+
+/** Memory and sessions are shared by rules of their own. */
+function shareOf(environment: z.output<typeof IngressEnvironment>): z.output<typeof IngressEnvironment> {
+  return { ...environment, SPOOL_MIB: Math.floor(environment.SPOOL_MIB / environment.WORKERS) }
+}
