@@ -8,7 +8,7 @@ import type { Envelope, Recipient } from '../../../shared/contract/message.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import { needsSmtpUtf8, type Refused, recipientTooLong, senderTooLong } from '../replies.ts'
 import { readMailParameters, readRecipientParameters, upperCase } from './parameters.ts'
-import { type Path, readPath } from './path.ts'
+import { type Path, readPath, unseen } from './path.ts'
 import {
   badHostName,
   badRecipient,
@@ -135,8 +135,8 @@ function read(verb: string, verbEnd: number, line: Line): Command | Refused {
 /** RFC 5321 §4.1.1.1, and no more than that it can be kept: clients call themselves by names of every kind. */
 function readGreeting(verb: 'EHLO' | 'HELO', name: string, line: Line): Command | Refused {
   if (name === '') return wrongArguments(`${verb} hostname`)
-  const isNamed = line.isUtf8 && !name.includes(' ') && Buffer.byteLength(name) <= longestHostName
-  return isNamed ? { verb, name } : badHostName
+  const isWord = line.isUtf8 && !name.includes(' ') && !unseen.test(name)
+  return isWord && Buffer.byteLength(name) <= longestHostName ? { verb, name } : badHostName
 }
 
 function readMail(line: Line): MailCommand | Refused {

@@ -42,7 +42,7 @@ const longestLabel = 63
 const longestLiteral = 52
 
 /** Controls, spaces other than that in quotes, changes of direction, what has no width. */
-const unseen = /[\p{Cc}\p{Bidi_Control}\u200b\u2060\ufeff]|[^\P{Z} ]/u
+export const unseen = /[\p{Cc}\p{Bidi_Control}\u200b\u2060\ufeff]|[^\P{Z} ]/u
 
 /**
  * @param text a line without ASCII controls

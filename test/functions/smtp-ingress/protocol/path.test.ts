@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { answer, parsed } from './lines.ts'
+
+const local = (octets: number) => 'a'.repeat(octets)
+/** A domain of so many octets. */
+const domain = (octets: number) => `${'d'.repeat(63)}.`.repeat(4).slice(0, octets - 2) + '.e'.slice(-2)
+
+describe('a path', () => {
+  /** As sender and as recipient; the domain in A-labels. */
+  const taken: [path: string, address: string, needsSmtpUtf8?: true][] = [
+    ['<a@b.example>', 'a@b.example'],
+    ['<A.B@B.Example>', 'A.B@B.Example'],
+    ['<a@localhost>', 'a@localhost'],
+    ["<!#$%&'*+-/=?^_`{|}~@b.example>", "!#$%&'*+-/=?^_`{|}~@b.example"],
+    ['<a@my_host.b.example>', 'a@my_host.b.example'],
+    ['<a@b--c.example>', 'a@b--c.example'],
+    ['<a@127.example>', 'a@127.example'],
+    ['<a@xn--mller-kva.example>', 'a@xn--mller-kva.example'],
+    [`<${local(190)}@${domain(63)}>`, `${local(190)}@${domain(63)}`],
+    [`<${local(64)}@b.example>`, `${local(64)}@b.example`],
+    [`<a@${'b'.repeat(63)}.example>`, `a@${'b'.repeat(63)}.example`],
+    ['<"a"@b.example>', '"a"@b.example'],
+    ['<""@b.example>', '""@b.example'],
+    ['<"a b"@b.example>', '"a b"@b.example'],
+    ['<"a@b"@b.example>', '"a@b"@b.example'],
+    ['<"a>b"@b.example>', '"a>b"@b.example'],
+    ['<"> SIZE=1"@b.example>', '"> SIZE=1"@b.example'],
+    ['<".."@b.example>', '".."@b.example'],
+    [String.raw`<"a\"b\\"@b.example>`, String.raw`"a\"b\\"@b.example`],
+    ['<a@[192.0.2.1]>', 'a@[192.0.2.1]'],
+    ['<a@[IPv6:2001:db8::1]>', 'a@[IPv6:2001:db8::1]'],
+    ['<a@[ipv6:::ffff:192.0.2.1]>', 'a@[ipv6:::ffff:192.0.2.1]'],
+    [
+      '<a@[IPv6:2001:0db8:0000:0000:0000:0000:255.255.255.255]>',
+      'a@[IPv6:2001:0db8:0000:0000:0000:0000:255.255.255.255]',
+    ],
+    ['<@relay.example:a@b.example>', 'a@b.example'],
+    ['<@one.example,@two.example:a@b.example>', 'a@b.example'],
+    ['<@one.example:"a:b"@b.example>', '"a:b"@b.example'],
+    ['<a@müller.example>', 'a@xn--mller-kva.example'],
+    ['<a@MÜLLER.Example>', 'a@xn--mller-kva.example'],
+    ['<a@b。example>', 'a@b.example'],
+    // What is no domain is refused later, as what the client wrote.
+    ['<a@１２７.1>', 'a@１２７.1'],
+    ['<a@127.1>', 'a@127.1'],
+    ['<jörg@b.example>', 'jörg@b.example', true],
+    ['<"j ö"@b.example>', '"j ö"@b.example', true],
+    ['<用户@例子.example>', '用户@xn--fsqu00a.example', true],
+    ['<😀@b.example>', '😀@b.example', true],
+  ]
+  for (const [path, address, needsSmtpUtf8 = false] of taken) {
+    it(`${path.slice(0, 70)} is a recipient`, () =>
+      assert.deepEqual(parsed(`RCPT TO:${path}`), {
+        verb: 'RCPT',
+        recipient: { address, notify: null, orcpt: null },
+        needsSmtpUtf8,
+      }))
+
+    it(`${path.slice(0, 70)} is a sender`, () => {
+      const command = parsed(`MAIL FROM:${path} SMTPUTF8`)
+      assert.equal('envelope' in command && command.envelope.mailFrom, address)
+      if (needsSmtpUtf8) assert.equal(answer(`MAIL FROM:${path}`), '550 5.6.7 Address needs SMTPUTF8')
+      else
+        assert.deepEqual(parsed(`MAIL FROM:${path}`), {
+          ...command,
+          envelope: { ...envelope, mailFrom: address },
+        })
+    })
+  }
+
+  const envelope = {
+    smtpUtf8: false,
+    eightBitMime: false,
+    requireTls: false,
+    dsn: { ret: null, envid: null },
+  }
+
+  it('is null for a sender', () =>
+    assert.deepEqual(parsed('MAIL FROM:<>'), {
+      verb: 'MAIL',
+      envelope: { ...envelope, mailFrom: '' },
+      size: 0,
+    }))
+
+  for (const name of ['postmaster', 'Postmaster', 'POSTMASTER'])
+    it(`is ${name} for a recipient`, () => {
+      const command = parsed(`RCPT TO:<${name}>`)
+      assert.equal('recipient' in command && command.recipient.address, name)
+    })
+
+  for (const line of [
+    'MAIL FROM: <a@b.example>',
+    'MAIL FROM:   <a@b.example>',
+    'mail from:<a@b.example>',
+    'Mail From:<a@b.example>  ',
+  ])
+    it(`is read of ${JSON.stringify(line)}`, () => {
+      const command = parsed(line)
+      assert.equal('envelope' in command && command.envelope.mailFrom, 'a@b.example')
+    })
+
+  const badSender = '501 5.1.7 Error: Bad sender address syntax'
+  const badRecipient = '501 5.1.3 Error: Bad recipient address syntax'
+  const refused = [
+    '',
+    ' ',
+    '<',
+    '>',
+    '<<>>',
+    '< >',
+    'a@b.example',
+    'a@b.example>',
+    '<a@b.example',
+    '<<a@b.example>>',
+    '< a@b.example>',
+    '<a@b.example >',
+    '<a @b.example>',
+    '<a@b.example>SIZE=1',
+    '<a@b.example>,<c@b.example>',
+    '<>x',
+    '<a>',
+    '<@>',
+    '<a@>',
+    '<@b.example>',
+    '<a@b@c.example>',
+    '<.a@b.example>',
+    '<a.@b.example>',
+    '<a..b@b.example>',
+    '<a,b@b.example>',
+    '<a:b@b.example>',
+    '<a;b@b.example>',
+    '<a(b)@b.example>',
+    '<a[b]@b.example>',
+    String.raw`<a\b@b.example>`,
+    '<a"b@b.example>',
+    '<a"b"@b.example>',
+    '<"a"b@b.example>',
+    '<"a".b@b.example>',
+    '<"a@b.example>',
+    String.raw`<"a\"@b.example>`,
+    '<"a\\',
+    '<"a\\ö"@b.example>',
+    '<"a"@"b">',
+    '<a@.b.example>',
+    '<a@b.example.>',
+    '<a@b..example>',
+    '<a@-b.example>',
+    '<a@b-.example>',
+    '<a@b.-example>',
+    '<a@b.example->',
+    '<a@b,c>',
+    '<a@b/c>',
+    '<a@b.example/é>',
+    '<a@b%c>',
+    '<a@b:25>',
+    `<a@${'b'.repeat(64)}.example>`,
+    '<a@[]>',
+    '<a@[192.0.2.1>',
+    '<a@192.0.2.1]>',
+    '<a@[192.0.2.256]>',
+    '<a@[192.0.2]>',
+    '<a@[192.0.2.1].example>',
+    '<a@[2001:db8::1]>',
+    '<a@[IPv6:192.0.2.1]>',
+    '<a@[IPv6:2001:db8::g]>',
+    '<a@[IPv6:fe80::1%eth0]>',
+    '<a@[x400:c=us]>',
+    '<a@[b.example]>',
+    '<@a.example>',
+    '<@a.example:>',
+    '<@a.example,b.example:c@b.example>',
+    '<@a.example,:c@b.example>',
+    '<@:c@b.example>',
+    '<@a.example;c@b.example>',
+    '<@a.example:@b.example:c@b.example>',
+    '<@a.example:postmaster@>',
+    '<"postmaster">',
+    '<a\u00a0b@b.example>',
+    '<a\u200b@b.example>',
+    '<a\u2028b@b.example>',
+    '<a\u202eb@b.example>',
+    '<a\u2066b@b.example>',
+    '<a\ufeff@b.example>',
+    '<a@b\u3000c.example>',
+  ]
+  for (const path of refused)
+    it(`is not ${JSON.stringify(path.slice(0, 70))}`, () => {
+      assert.equal(answer(`MAIL FROM:${path} SMTPUTF8`), badSender)
+      assert.equal(answer(`RCPT TO:${path}`), badRecipient)
+    })
+
+  it('is not null for a recipient', () => assert.equal(answer('RCPT TO:<>'), badRecipient))
+  it('is not postmaster for a sender', () => assert.equal(answer('MAIL FROM:<postmaster>'), badSender))
+
+  const tooLong: string[] = [
+    `<${local(191)}@${domain(63)}>`,
+    `<${'é'.repeat(123)}@b.example>`,
+    `<a@${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(63)}.${'e'.repeat(63)}>`,
+    // Longer as A-labels than as they were written.
+    `<${local(236)}@${'ü'.repeat(4)}.example>`,
+    `<"${'a'.repeat(60_000)}"@b.example>`,
+  ]
+  for (const path of tooLong)
+    it(`of ${Buffer.byteLength(path)} octets is too long: ${path.slice(0, 10)}…`, () => {
+      assert.equal(answer(`MAIL FROM:${path} SMTPUTF8`), '501 5.1.7 Address exceeds 254 octets')
+      assert.equal(answer(`RCPT TO:${path}`), '501 5.1.3 Address exceeds 254 octets')
+    })
+
+  const elsewhere: [line: string, reply: string][] = [
+    ['MAIL', '501 5.5.4 Syntax: MAIL FROM:<address>'],
+    ['MAIL ', '501 5.5.4 Syntax: MAIL FROM:<address>'],
+    ['MAIL <a@b.example>', '501 5.5.4 Syntax: MAIL FROM:<address>'],
+    ['MAIL FROM', '501 5.5.4 Syntax: MAIL FROM:<address>'],
+    ['MAIL FROM <a@b.example>', '501 5.5.4 Syntax: MAIL FROM:<address>'],
+    ['MAIL FROM :<a@b.example>', '501 5.5.4 Syntax: MAIL FROM:<address>'],
+    ['MAIL  FROM:<a@b.example>', '501 5.5.4 Syntax: MAIL FROM:<address>'],
+    ['MAIL TO:<a@b.example>', '501 5.5.4 Syntax: MAIL FROM:<address>'],
+    ['RCPT', '501 5.5.4 Syntax: RCPT TO:<address>'],
+    ['RCPT FROM:<a@b.example>', '501 5.5.4 Syntax: RCPT TO:<address>'],
+    ['RCPT TO <a@b.example>', '501 5.5.4 Syntax: RCPT TO:<address>'],
+    ['RCPT\u00a0TO:<a@b.example>', '500 5.5.2 Command not recognized'],
+  ]
+  for (const [line, reply] of elsewhere)
+    it(`is sought in vain in ${JSON.stringify(line)}`, () => assert.equal(answer(line), reply))
+})
