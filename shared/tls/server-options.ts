@@ -6,6 +6,7 @@
  */
 import { constants } from 'node:crypto'
 import type { TlsOptions } from 'node:tls'
+import { serverIdentities } from './server-identity.ts'
 import { cipherSuites } from './suites.ts'
 
 /**
@@ -14,11 +15,27 @@ import { cipherSuites } from './suites.ts'
  */
 const groups = 'X25519MLKEM768/X25519:P-256:P-384'
 
-/** @param key @param cert PEM; the certificate with its intermediates */
-export function serverTlsOptions(key: string, cert: string): TlsOptions {
+/** Sessions resume within a context, and this is ours in every process. */
+const sessionIdContext = 'mailflow'
+
+/** Seconds; the keys of tickets change as often. */
+const sessionTimeout = 3600
+
+/**
+ * @param keys PEM blocks @param certificates PEM blocks: the certificate of each key, and issuers
+ * @param ticketKeys 48 octets; without them no session is resumed
+ * @throws Error in one line: what does not fit together
+ */
+export function serverTlsOptions(
+  keys: string,
+  certificates: string,
+  ticketKeys: Buffer | null = null,
+): TlsOptions {
+  const identities = serverIdentities(keys, certificates)
+  const { SSL_OP_NO_TICKET, SSL_OP_NO_RENEGOTIATION } = constants
   return {
-    key,
-    cert,
+    key: identities.map(({ key }) => key),
+    cert: identities.map(({ cert }) => cert),
     minVersion: 'TLSv1.2',
     maxVersion: 'TLSv1.3',
     // Without finite-field DHE, whose cost an attacker chooses.
@@ -29,7 +46,7 @@ export function serverTlsOptions(key: string, cert: string): TlsOptions {
     // their mail must flow. A connector that names one decides for itself.
     requestCert: true,
     rejectUnauthorized: false,
-    // A resumed session carries the client's certificate but not its chain, which a connector's own CA needs.
-    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+    ...(ticketKeys && { ticketKeys, sessionIdContext, sessionTimeout }),
+    secureOptions: SSL_OP_NO_RENEGOTIATION | (ticketKeys === null ? SSL_OP_NO_TICKET : 0),
   }
 }

@@ -1,0 +1,134 @@
+/**
+ * The first message of a client's TLS handshake, as far as a server has to know it before it chooses what to answer
+ * with (RFC 8446 §4.1.2). The attack: a hello of any size, or one whose lengths lie. The defence: at most 16 KiB are
+ * waited for, and every length is held against what is there. The limit: what is read here is believed by nobody but
+ * the choice; OpenSSL reads the same octets again.
+ */
+
+export type ClientHello =
+  /** More of it has to come. */
+  | 'Incomplete'
+  /** Not a hello of TLS, or one larger than is read. */
+  | 'Unreadable'
+  | {
+      /** The client offers TLS 1.3. */
+      isModern: boolean
+      /** The tickets it would resume sessions with (RFC 8446 §4.2.11). */
+      tickets: Buffer[]
+    }
+
+const maximumOctets = 16_384
+/** Clients send a hello in one; each costs a look at every octet that comes. */
+const maximumRecords = 16
+
+const handshakeRecord = 22
+const clientHello = 1
+const supportedVersions = 43
+const preSharedKey = 41
+const tls13 = 0x0304
+
+/** @param octets what the client has sent so far, from the first record on */
+export function readClientHello(octets: Buffer): ClientHello {
+  const message = firstMessage(octets)
+  if (!Buffer.isBuffer(message)) return message
+  try {
+    return readBody(new Reader(message))
+  } catch {
+    return 'Unreadable'
+  }
+}
+
+/** The body of the hello, which may be spread over records (RFC 8446 §5.1). */
+function firstMessage(octets: Buffer): Buffer | 'Incomplete' | 'Unreadable' {
+  const fragments: Buffer[] = []
+  let at = 0
+  while (fragments.length < maximumRecords && at <= maximumOctets) {
+    const header = octets.subarray(at, at + 5)
+    if (header.length > 0 && header[0] !== handshakeRecord) return 'Unreadable'
+    if (header.length > 1 && header[1] !== 3) return 'Unreadable'
+    if (header.length < 5) return 'Incomplete'
+    const end = at + 5 + header.readUInt16BE(3)
+    fragments.push(octets.subarray(at + 5, end))
+    const message = wholeMessage(fragments)
+    if (message !== 'Incomplete') return message
+    if (end > octets.length) return 'Incomplete'
+    at = end
+  }
+  return 'Unreadable'
+}
+
+function wholeMessage(fragments: readonly Buffer[]): Buffer | 'Incomplete' | 'Unreadable' {
+  const length = fragments.reduce((sum, fragment) => sum + fragment.length, 0)
+  if (length < 4) return 'Incomplete'
+  const start = Buffer.concat(fragments.slice(0, 4), Math.min(length, 4))
+  if (start[0] !== clientHello) return 'Unreadable'
+  const whole = 4 + start.readUIntBE(1, 3)
+  if (whole > maximumOctets) return 'Unreadable'
+  return length < whole ? 'Incomplete' : Buffer.concat(fragments, length).subarray(4, whole)
+}
+
+function readBody(hello: Reader): ClientHello {
+  hello.take(2 + 32)
+  hello.vector(1)
+  hello.vector(2)
+  hello.vector(1)
+  let isModern = false
+  let tickets: Buffer[] = []
+  const extensions = new Reader(hello.isAtEnd ? Buffer.alloc(0) : hello.vector(2))
+  while (!extensions.isAtEnd) {
+    const type = extensions.number(2)
+    const content = new Reader(extensions.vector(2))
+    if (type === supportedVersions) isModern = numbersIn(content.vector(1)).includes(tls13)
+    else if (type === preSharedKey) tickets = identitiesIn(content.vector(2))
+  }
+  return { isModern, tickets }
+}
+
+function numbersIn(list: Buffer): number[] {
+  const reader = new Reader(list)
+  const numbers: number[] = []
+  while (!reader.isAtEnd) numbers.push(reader.number(2))
+  return numbers
+}
+
+/** Each with its age, which says nothing about the ticket. */
+function identitiesIn(list: Buffer): Buffer[] {
+  const reader = new Reader(list)
+  const identities: Buffer[] = []
+  while (!reader.isAtEnd) {
+    identities.push(reader.vector(2))
+    reader.take(4)
+  }
+  return identities
+}
+
+/** @throws RangeError where less is there than was said */
+class Reader {
+  readonly #octets: Buffer
+  #at = 0
+
+  constructor(octets: Buffer) {
+    this.#octets = octets
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#octets.length
+  }
+
+  take(length: number): Buffer {
+    const end = this.#at + length
+    if (end > this.#octets.length) throw new RangeError('beyond the end')
+    const taken = this.#octets.subarray(this.#at, end)
+    this.#at = end
+    return taken
+  }
+
+  number(octets: number): number {
+    return this.take(octets).readUIntBE(0, octets)
+  }
+
+  /** What a length of so many octets announces. */
+  vector(octets: number): Buffer {
+    return this.take(this.number(octets))
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * The certificates a server presents, each with its key. An administrator may give an RSA and an ECDSA one side by
+ * side, in any order and with their issuers among them, so that clients of either kind are served. What does not fit
+ * together is told before the first client meets it.
+ */
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { certificatesIn } from './pem.ts'
+
+/** PEM. */
+export interface ServerIdentity {
+  key: string
+  /** The certificate, then its issuers as far as they were given. */
+  cert: string
+}
+
+const privateKey = /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----[^-]*-----END \1?PRIVATE KEY-----/g
+
+/** More than any path needs. */
+const maximumIssuers = 8
+
+/**
+ * @param keys PEM blocks
+ * @param certificates PEM blocks
+ * @throws Error in one line: which of them does not fit and why
+ */
+export function serverIdentities(keys: string, certificates: string): ServerIdentity[] {
+  const given = distinct(readCertificates(certificates))
+  const pairs = readKeys(keys).map((key, index) => pairOf(key, index, given))
+  refuseSecondOfItsKind(pairs)
+  const leaves = new Set(pairs.map(({ leaf }) => leaf))
+  const others = given.filter((certificate) => !leaves.has(certificate))
+  const idle = others.find(({ ca }) => !ca)
+  if (idle) throw new Error(`TLS_PRIVATE_KEY: none is the key of the certificate ${nameOf(idle)}`)
+  return pairs.map(({ key, leaf }) => ({
+    key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    cert: [leaf, ...issuersOf(leaf, others)].map(String).join(''),
+  }))
+}
+
+interface Pair {
+  key: KeyObject
+  leaf: X509Certificate
+}
+
+function pairOf(key: KeyObject, index: number, given: readonly X509Certificate[]): Pair {
+  const [leaf, second] = given.filter((certificate) => certificate.checkPrivateKey(key))
+  const which = `key ${index + 1} (${kindOf(key)})`
+  if (!leaf) throw new Error(`TLS_CERTIFICATE: none is the certificate of ${which} in TLS_PRIVATE_KEY`)
+  if (second)
+    throw new Error(
+      `TLS_CERTIFICATE: ${nameOf(leaf)} and ${nameOf(second)} are both of ${which} in TLS_PRIVATE_KEY`,
+    )
+  return { key, leaf }
+}
+
+/** OpenSSL has one place for each kind of key and would forget the first. */
+function refuseSecondOfItsKind(pairs: readonly Pair[]): void {
+  for (const [index, { key, leaf }] of pairs.entries()) {
+    const first = pairs.slice(0, index).find((other) => kindOf(other.key) === kindOf(key))
+    if (first)
+      throw new Error(
+        `TLS_PRIVATE_KEY: the keys of ${nameOf(first.leaf)} and ${nameOf(leaf)} are both ${kindOf(key)}; one of a kind can be used`,
+      )
+  }
+}
+
+/** Towards the root, as far as it goes. */
+function issuersOf(leaf: X509Certificate, others: readonly X509Certificate[]): X509Certificate[] {
+  const chain: X509Certificate[] = []
+  let below = leaf
+  while (chain.length < maximumIssuers) {
+    const issuer = others.find(
+      (other) => !chain.includes(other) && below.checkIssued(other) && below.verify(other.publicKey),
+    )
+    if (!issuer) return chain
+    chain.push(issuer)
+    below = issuer
+  }
+  return chain
+}
+
+function readCertificates(pem: string): X509Certificate[] {
+  const blocks = certificatesIn(pem)
+  if (blocks.length === 0) throw new Error('TLS_CERTIFICATE: holds no certificate in PEM')
+  return blocks.map((block, index) => {
+    try {
+      return new X509Certificate(block)
+    } catch {
+      throw new Error(`TLS_CERTIFICATE: certificate ${index + 1} in PEM cannot be read`)
+    }
+  })
+}
+
+function readKeys(pem: string): KeyObject[] {
+  const blocks = pem.match(privateKey) ?? []
+  if (blocks.length === 0) throw new Error('TLS_PRIVATE_KEY: holds no private key in PEM')
+  return blocks.map((block, index) => {
+    const which = `TLS_PRIVATE_KEY: key ${index + 1} in PEM`
+    if (block.includes('ENCRYPTED')) throw new Error(`${which} is encrypted; it must not be`)
+    try {
+      return createPrivateKey(block)
+    } catch {
+      throw new Error(`${which} cannot be read`)
+    }
+  })
+}
+
+const distinct = (certificates: readonly X509Certificate[]): X509Certificate[] => [
+  ...new Map(certificates.map((certificate) => [certificate.fingerprint256, certificate])).values(),
+]
+
+const kindOf = (key: KeyObject): string => (key.asymmetricKeyType ?? 'unknown').toUpperCase()
+
+const nameOf = ({ subject, fingerprint256 }: X509Certificate): string =>
+  `${(subject ?? '').replaceAll('\n', ', ')} (${fingerprint256.replaceAll(':', '').slice(0, 16).toLowerCase()})`

@@ -1,0 +1,84 @@
+/** Sockets made as the ingress makes them on STARTTLS, without the SMTP around them; alone, a process that serves so. */
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import type { TlsService } from '../../../functions/smtp-ingress/tls-service.ts'
+import { createTlsService, handshakeFailure } from '../../../functions/smtp-ingress/tls-service.ts'
+import type { TlsFacts } from '../../../shared/contract/message.ts'
+
+/** How a handshake went, as the server saw it. */
+export type Seen =
+  | { kind: 'Facts'; facts: TlsFacts; resumed: boolean }
+  | { kind: 'NoFacts'; why: string }
+  | { kind: 'Failed'; cause: string; code: string | undefined }
+
+export interface TlsServer {
+  port: number
+  /** In the order in which they ended. */
+  seen: Seen[]
+  /** The next, perhaps one that is there already. */
+  next(): Promise<Seen>
+  close(): void
+}
+
+export async function startTlsServer(tls: TlsService): Promise<TlsServer> {
+  const seen: Seen[] = []
+  let wake = () => {}
+  let taken = 0
+  const tell = (what: Seen) => {
+    seen.push(what)
+    wake()
+  }
+  const server = createServer((tcp) => {
+    let hello = Buffer.alloc(0)
+    let isDone = false
+    const failed = (error: Error) => {
+      if (isDone) return
+      isDone = true
+      const { code } = error as NodeJS.ErrnoException
+      tell({ kind: 'Failed', cause: handshakeFailure(error), code })
+      tcp.destroy()
+    }
+    const take = (octets: Buffer) => {
+      hello = Buffer.concat([hello, octets])
+      const secureContext = tls.contextFor(hello, tcp.remoteAddress ?? '')
+      if (secureContext === null) return
+      tcp.off('data', take)
+      tcp.pause()
+      tcp.unshift(hello)
+      const options = { isServer: true, secureContext, requestCert: true, rejectUnauthorized: false }
+      const secured = new TLSSocket(tcp, options)
+      for (const event of ['error', '_tlsError']) secured.on(event, failed)
+      secured.on('close', () => failed(new Error('closed')))
+      secured.once('secure', () => {
+        isDone = true
+        try {
+          tell({ kind: 'Facts', facts: tls.facts(secured), resumed: secured.isSessionReused() })
+        } catch (error) {
+          tell({ kind: 'NoFacts', why: (error as Error).message })
+        }
+        secured.end('hello')
+      })
+    }
+    tcp.on('error', failed)
+    tcp.on('close', () => failed(new Error('closed')))
+    tcp.on('data', take)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    seen,
+    async next() {
+      while (seen.length <= taken) await new Promise<void>((resolve) => (wake = resolve))
+      return seen[taken++] as Seen
+    },
+    close: () => void server.close(),
+  }
+}
+
+if (import.meta.main) {
+  const { TLS_PRIVATE_KEY: privateKey = '', TLS_CERTIFICATE: certificate = '' } = process.env
+  const { port } = await startTlsServer(createTlsService({ privateKey, certificate, now: () => new Date() }))
+  process.stdout.write(`${port}\n`)
+}
