@@ -76,9 +76,13 @@ function demandsLess({ field, from, to }: FieldChange): boolean {
   // Without authorities of its own a connector trusts the public ones.
   if (field === 'certificateAuthorities')
     return (from as unknown[]).length > 0 && (to as unknown[]).length === 0
+  if (field === 'messageRateLimit') return mostOf(to) > mostOf(from)
   const order = demands[field] ?? []
   return order.indexOf(to) < order.indexOf(from)
 }
+
+/** Null stands for any number. */
+const mostOf = (limit: unknown): number => (limit === null ? Number.POSITIVE_INFINITY : Number(limit))
 
 function goneDomains({ field, from, to }: FieldChange): string[] {
   if (field !== 'senderDomains' && field !== 'recipientDomains') return []

@@ -6,6 +6,7 @@ import { type InboundJudgement, identifiedBy, type Session, violationOf } from '
 import { bestPattern } from '../order.ts'
 import { matchesByDomain, type Snapshot } from '../snapshot.ts'
 import { whyNotIdentified } from '../violation.ts'
+import { counted } from '../words.ts'
 import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
 import { inboundOrder, outranked } from './precedence.ts'
 
@@ -56,7 +57,8 @@ function inboundFinding(
     return onPremisesFinding(connector, session, judgement, domain)
   const winner = connector.mode === 'Enforce' ? judgement.partner : judgement.trial
   if (winner !== null && winner.id !== connector.id) return outranked(winner, connector, domain, inboundOrder)
-  const why = violationOf(connector, session)?.explanation ?? whatIsMet(connector, session)
+  const why =
+    violationOf(connector, session)?.explanation ?? `${whatIsMet(connector, session)}${howMany(connector)}`
   return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why }
 }
 
@@ -82,7 +84,8 @@ function onPremisesFinding(
   if (violation)
     return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why: violation.explanation }
   const how = by === 'Certificate' ? 'its certificate' : `its address ${session.ip}`
-  return { outcome: 'Grants', why: `The peer is known by ${how} as our own server: relay is granted.` }
+  const why = `The peer is known by ${how} as our own server: relay is granted.${howMany(connector)}`
+  return { outcome: 'Grants', why }
 }
 
 function whyUnknown(connector: InboundConnector, session: Session): string {
@@ -102,4 +105,10 @@ function whatIsMet(connector: InboundConnector, { tls, ip }: Session): string {
     met.push(`the certificate (${named(tls.clientCertificate?.subject ?? '')})`)
   if (connector.restrictDomainsToIpAddresses) met.push(`the address (${ip})`)
   return met.length === 0 ? 'It demands nothing of a session.' : `What it demands is met: ${met.join(', ')}.`
+}
+
+/** Only the ingress counts them, so what was taken is never decided otherwise for it. */
+function howMany({ mode, messageRateLimit }: InboundConnector): string {
+  if (mode !== 'Enforce' || !messageRateLimit) return ''
+  return ` The ingress takes ${counted(messageRateLimit, 'message')} a minute by it.`
 }

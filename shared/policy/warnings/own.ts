@@ -23,6 +23,7 @@ export function inboundTraps(connector: InboundConnector, now: Date): Warning[] 
     ...(connector.connectorType === 'Partner' ? partnerTraps(connector) : []),
     ...authorityTraps(connector, readsAuthoritiesInbound(connector), now),
     ...purposeTrap(connector),
+    ...rateTrap(connector),
     ...connector.senderIpAddresses.flatMap((range, index) => wideRange(connector, range, index)),
   ]
 }
@@ -112,6 +113,21 @@ function purposeTrap(connector: InboundConnector): Warning[] {
       ? 'restrictDomainsToCertificate is false, so any certificate or none will do'
       : readsAuthoritiesInbound(connector)
   return unread === null ? [] : [{ path: 'requireClientAuthEku', message: `restricts nothing: ${unread}` }]
+}
+
+/** A limit of a partner's is everybody's whom its connector does not keep out. */
+function rateTrap(connector: InboundConnector): Warning[] {
+  const { connectorType, mode, messageRateLimit, senderDomains, onViolation } = connector
+  if (!messageRateLimit || mode !== 'Enforce' || connectorType === 'OnPremises') return []
+  const add = (message: string): Warning[] => [{ path: 'messageRateLimit', message }]
+  if (senderDomains.includes('*'))
+    return add('it is one limit for all senders together: when one of them uses it up, the others wait')
+  if (!connector.restrictDomainsToCertificate && !connector.restrictDomainsToIpAddresses)
+    return add(
+      'whoever sends in the name of these domains uses it up: neither certificate nor addresses are demanded',
+    )
+  if (onViolation === 'Bounce') return []
+  return add('mail that is held counts, too: whoever sends in the name of these domains uses it up')
 }
 
 const readsAuthoritiesOutbound = ({ tlsSettings }: OutboundConnector): string | null =>

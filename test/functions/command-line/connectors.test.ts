@@ -99,6 +99,27 @@ outboundConnectors:
       assert.doesNotMatch((await apply(file(strict), '--dry-run')).out, /demands? less|any more/)
     })
 
+  const limits: [string, number | null, number | null, boolean][] = [
+    ['raised', 600, 6000, true],
+    ['lifted', 600, null, true],
+    ['lowered', 600, 60, false],
+    ['set', null, 600, false],
+  ]
+  for (const [what, before, after, isLess] of limits)
+    test(`${isLess ? 'says' : 'does not say'} that less is demanded by a message rate that is ${what}`, async () => {
+      const file = (limit: number | null) => `
+inboundConnectors:
+  - name: From the bank
+    connectorType: Partner
+    senderDomains: [bank.example]
+    messageRateLimit: ${limit}
+`
+      await apply(file(before))
+      const { out } = await apply(file(after), '--dry-run')
+      assert.match(out, new RegExp(`messageRateLimit: ${before} → ${after}`))
+      assert.equal(out.includes('messageRateLimit demands less than before'), isLess)
+    })
+
   test('changes fields, from what to what, and says which demand less', async () => {
     await apply(bank)
     const { status, out } = await apply(changed)

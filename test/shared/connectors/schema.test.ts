@@ -72,6 +72,18 @@ describe('an inbound connector', () => {
       at: ['treatMessagesAsInternal is for OnPremises connectors only'],
     },
     { name: 'of our own servers may', body: { ...onPremises, treatMessagesAsInternal: true }, at: [] },
+    { name: 'may limit its messages a minute', body: { ...inbound, messageRateLimit: 1 }, at: [] },
+    {
+      name: 'that limits them takes one at least',
+      body: { ...inbound, messageRateLimit: 0 },
+      at: ['messageRateLimit must be at least 1'],
+    },
+    {
+      name: 'limits them to a whole number',
+      body: { ...inbound, messageRateLimit: 1.5 },
+      at: ['messageRateLimit must be a whole number'],
+    },
+    { name: 'may say that it does not', body: { ...onPremises, messageRateLimit: null }, at: [] },
     {
       name: 'of our own servers must identify them',
       body: { ...onPremises, senderIpAddresses: [] },

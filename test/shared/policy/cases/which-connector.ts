@@ -248,5 +248,13 @@ export const whichConnector: Chapter = {
       inbound: { 'From contoso.example': 'Decides' },
       why: 'It demands nothing of a session.',
     },
+    {
+      name: 'a connector that limits its messages a minute says how many, and decides as without',
+      connectors: [partner('contoso.example', { ...lax, messageRateLimit: 600 })],
+      from,
+      expected: taken,
+      inbound: { 'From contoso.example': 'Decides' },
+      why: 'It demands nothing of a session. The ingress takes 600 messages a minute by it.',
+    },
   ],
 }

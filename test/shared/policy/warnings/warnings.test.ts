@@ -196,6 +196,51 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
+      name: 'with a message rate that is one for everyone',
+      saved: from({ senderDomains: ['contoso.example', '*'], requireTls: false, messageRateLimit: 600 }),
+      others: paired,
+      warnings: [
+        'requireTls: the connector demands nothing: mail in the clear is taken',
+        'messageRateLimit: it is one limit for all senders together: when one of them uses it up, the others wait',
+      ],
+    },
+    {
+      name: 'with a message rate that strangers can use up',
+      saved: from({ messageRateLimit: 600 }),
+      others: paired,
+      warnings: [
+        'messageRateLimit: whoever sends in the name of these domains uses it up: neither certificate nor addresses are demanded',
+      ],
+    },
+    {
+      name: 'with a message rate that strangers use up although their mail is only held',
+      saved: from({
+        messageRateLimit: 600,
+        onViolation: 'Defer',
+        senderIpAddresses: ['192.0.2.1'],
+        restrictDomainsToIpAddresses: true,
+      }),
+      others: paired,
+      warnings: [
+        'messageRateLimit: mail that is held counts, too: whoever sends in the name of these domains uses it up',
+      ],
+    },
+    {
+      name: 'with a message rate of its own alone needs no remark',
+      saved: from({
+        messageRateLimit: 600,
+        restrictDomainsToCertificate: true,
+        tlsSenderCertificateNames: ['mail.contoso.example'],
+      }),
+      others: paired,
+      warnings: [],
+    },
+    {
+      name: 'with a message rate of our own servers needs no remark',
+      saved: ours({ messageRateLimit: 600 }),
+      warnings: [],
+    },
+    {
       name: 'that demands nothing',
       saved: from({ requireTls: false }),
       others: paired,
