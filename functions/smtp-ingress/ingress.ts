@@ -12,6 +12,7 @@ import { logTo } from './log.ts'
 import { messageMemory } from './memory.ts'
 import { Metrics } from './metrics.ts'
 import { type Oversight, OwnOversight } from './oversight.ts'
+import type { Rates } from './rates.ts'
 import { createMailServer, type ServerParts } from './server.ts'
 import { openSpool } from './spool.ts'
 
@@ -27,6 +28,8 @@ export interface IngressParts extends Pick<ServerParts, 'environment'> {
   /** Takes a line of log or metrics, with its end of line. */
   write(line: string): void
   now?(): Date
+  /** Left out, nothing limits how many messages come in a minute. */
+  rates?: Rates
   /** Left out, this process counts its own sessions. */
   admission?: Admission
   /** Left out, this process answers for its health, and writes its metrics. */

@@ -14,7 +14,9 @@ const log = logTo(write)
 async function start(): Promise<void> {
   const environment = readEnvironment(IngressEnvironment, process.env)
   if (environment.WORKERS === 1)
-    stopOnSignal(await (await import('./mail-process.ts')).takeMail({ environment, write }))
+    stopOnSignal(
+      await (await import('./mail-process.ts')).takeMail({ environment, write, addressCounts: null }),
+    )
   else if (cluster.isWorker) stopOnSignal(await (await import('./worker.ts')).work(environment, write))
   else await (await import('./supervise.ts')).supervise(environment, write, stopOnSignal)
 }

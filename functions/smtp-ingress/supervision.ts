@@ -1,5 +1,6 @@
 /** What a supervisor and its workers say to one another. */
 import type { Count } from './metrics.ts'
+import type { OthersTook, Took } from './rates-by-supervisor.ts'
 import type { Refused } from './replies.ts'
 
 export type FromWorker =
@@ -8,6 +9,7 @@ export type FromWorker =
   | { kind: 'Unable'; cause: string }
   | { kind: 'Admit'; request: number; address: string }
   | { kind: 'Release'; address: string }
+  | Took
   | Report
 
 /** How a worker fares, and what it counted since its last report. */
@@ -23,6 +25,7 @@ export interface Report {
 
 export type FromSupervisor =
   | { kind: 'Admitted'; request: number; refused: Refused | null }
+  | OthersTook
   | { kind: 'ReportNow'; request: number }
   | { kind: 'Drain' }
 

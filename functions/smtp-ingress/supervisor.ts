@@ -8,6 +8,8 @@ import { Metric } from '../../shared/contract/metrics.ts'
 import type { SessionCounts } from './admission.ts'
 import type { Log } from './log.ts'
 import { Metrics } from './metrics.ts'
+import type { Took } from './rates-by-supervisor.ts'
+import { WorkerCounts } from './rates-counts.ts'
 import { type FromSupervisor, type FromWorker, Outbox, type Report, type SendList } from './supervision.ts'
 
 /** A process that takes mail, as the operating system and Node.js show it. */
@@ -43,7 +45,11 @@ const reportMs = 2000
 /** Milliseconds beyond the drain, in which workers pass on what they counted and end. */
 const farewellMs = 2000
 
+/** Addresses whose messages are counted at once: some megabytes. */
+const mostAddresses = 65_536
+
 class Worker {
+  readonly number: number
   readonly process: WorkerProcess
   readonly outbox: Outbox<FromSupervisor>
   /** Sessions of each address that were admitted for it. */
@@ -54,7 +60,8 @@ class Worker {
   /** Why it cannot start. */
   cause: string | null = null
 
-  constructor(process: WorkerProcess) {
+  constructor(number: number, process: WorkerProcess) {
+    this.number = number
     this.process = process
     this.outbox = new Outbox((messages, done) => process.send(messages, done))
   }
@@ -70,6 +77,8 @@ export class Supervisor {
   readonly #workers = new Set<Worker>()
   readonly #reports = new Map<number, { from: Worker; take(report: Report | null): void }>()
   readonly #restarts = new Set<NodeJS.Timeout>()
+  readonly #taken = new WorkerCounts(mostAddresses)
+  #started = 0
   #request = 0
   #pause = shortestPause
   #isDraining = false
@@ -137,7 +146,7 @@ export class Supervisor {
   }
 
   #fork(): void {
-    const worker = new Worker(this.#options.fork())
+    const worker = new Worker(++this.#started, this.#options.fork())
     this.#workers.add(worker)
     worker.process.onMessages((messages) => {
       for (const message of messages) this.#take(message, worker)
@@ -148,6 +157,7 @@ export class Supervisor {
   #take(message: FromWorker, worker: Worker): void {
     if (message.kind === 'Admit') this.#admit(message, worker)
     else if (message.kind === 'Release') this.#release(message.address, worker)
+    else if (message.kind === 'Took') this.#tellOfOthers(message, worker)
     else if (message.kind === 'Report') this.#report(message, worker)
     else if (message.kind === 'Listening') this.#listens(message.smtpPort, worker)
     else worker.cause = message.cause
@@ -165,6 +175,11 @@ export class Supervisor {
     if (sessions > 1) worker.sessions.set(address, sessions - 1)
     else worker.sessions.delete(address)
     this.#options.admission.release(address)
+  }
+
+  #tellOfOthers({ request, key, minute, taken }: Took, { number, outbox }: Worker): void {
+    const others = this.#taken.report(number, key, minute, taken)
+    outbox.tell({ kind: 'OthersTook', request, others })
   }
 
   #report(report: Report, worker: Worker): void {

@@ -6,6 +6,7 @@ import { AdmissionBySupervisor } from './admission-by-supervisor.ts'
 import type { Ingress } from './ingress.ts'
 import { takeMail } from './mail-process.ts'
 import type { Oversight, Watched } from './oversight.ts'
+import { CountsBySupervisor } from './rates-by-supervisor.ts'
 import { type FromSupervisor, type FromWorker, Outbox } from './supervision.ts'
 
 /** The supervisor asks how it fares, and answers the load balancer. */
@@ -57,11 +58,13 @@ export async function work(
   })
   const admission = new AdmissionBySupervisor((message) => outbox.tell(message))
   const oversight = new OversightBySupervisor(outbox, environment.HEALTH_PORT)
-  const ingress = takeMail({ environment: shareOf(environment), write, admission, oversight })
+  const addressCounts = new CountsBySupervisor((message) => outbox.tell(message))
+  const ingress = takeMail({ environment, write, admission, oversight, addressCounts })
   const end = () => void ingress.then((started) => started.drain()).finally(() => process.exit(0))
   process.on('message', (messages: readonly FromSupervisor[]) => {
     for (const message of messages)
       if (message.kind === 'Admitted') admission.answered(message)
+      else if (message.kind === 'OthersTook') addressCounts.answered(message)
       else if (message.kind === 'ReportNow') oversight.report(message.request)
       else end()
   })
@@ -69,6 +72,7 @@ export async function work(
     // Node.js ends a worker without its primary at once, unless it left by itself.
     if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
     admission.abandoned()
+    addressCounts.abandoned()
     end()
   })
   try {
@@ -78,9 +82,4 @@ export async function work(
     await outbox.flush()
     throw error
   }
-}
-
-/** Memory and sessions are shared by rules of their own. */
-function shareOf(environment: z.output<typeof IngressEnvironment>): z.output<typeof IngressEnvironment> {
-  return { ...environment, SPOOL_MIB: Math.floor(environment.SPOOL_MIB / environment.WORKERS) }
 }
