@@ -163,7 +163,7 @@ function takeNotify(value: string, parameters: RecipientParameters): Refused | n
   if (!asked.every((notice) => notices.has(notice)))
     return wrongParameter('NOTIFY parameter must be NEVER, SUCCESS, FAILURE, or DELAY')
   if (asked.length > 1 && asked.includes('NEVER'))
-    return wrongParameter('Error: NOTIFY=NEVER cannot be combined with other values')
+    return wrongParameter('NOTIFY=NEVER cannot be combined with other values')
   parameters.notify = [...new Set(asked as Notice[])]
   return null
 }
@@ -179,7 +179,7 @@ function takeOrcpt(value: string, parameters: RecipientParameters): Refused | nu
   const given = value.slice(semicolon + 1)
   const address = type.toLowerCase() === 'utf-8' ? escaped(given) : given
   if (!/^[a-z0-9!#$%&'*+/=?^_`{|}~-]+$/i.test(type) || !decodeXtext(address))
-    return wrongParameter('Error: Bad ORCPT parameter syntax')
+    return wrongParameter('Bad ORCPT parameter syntax')
   if (type.length + 1 + address.length > longestOrcpt) return parameterTooLong('ORCPT')
   parameters.orcpt = `${type};${address}`
   return null

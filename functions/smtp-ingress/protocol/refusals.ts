@@ -31,8 +31,8 @@ export const wrongArguments = (syntax: string): Refused =>
 
 export const badHostName = refused('ArgumentMalformed', 501, '5.4', 'Bad hostname syntax')
 
-export const badSender = refused('AddressMalformed', 501, '1.7', 'Error: Bad sender address syntax')
-export const badRecipient = refused('AddressMalformed', 501, '1.3', 'Error: Bad recipient address syntax')
+export const badSender = refused('AddressMalformed', 501, '1.7', 'Bad sender address syntax')
+export const badRecipient = refused('AddressMalformed', 501, '1.3', 'Bad recipient address syntax')
 export const senderNotUtf8 = refused('AddressMalformed', 501, '1.7', 'Sender address is not UTF-8')
 export const recipientNotUtf8 = refused('AddressMalformed', 501, '1.3', 'Recipient address is not UTF-8')
 

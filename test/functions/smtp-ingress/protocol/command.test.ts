@@ -117,11 +117,7 @@ describe('a command', () => {
     ['a host name', 'EHLO m\xfcller.example', '501 5.5.4 Bad hostname syntax'],
     ['a sender', 'MAIL FROM:<m\xfcller@b.example>', '501 5.1.7 Sender address is not UTF-8'],
     ['a recipient', 'RCPT TO:<m\xfcller@b.example>', '501 5.1.3 Recipient address is not UTF-8'],
-    [
-      'a sender that ends amid a character',
-      'MAIL FROM:<a\xc3>',
-      '501 5.1.7 Error: Bad sender address syntax',
-    ],
+    ['a sender that ends amid a character', 'MAIL FROM:<a\xc3>', '501 5.1.7 Bad sender address syntax'],
     [
       'a sender in longer form than need be',
       'MAIL FROM:<a\xc0\xafb@c.example>',

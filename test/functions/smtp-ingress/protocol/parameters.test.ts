@@ -124,7 +124,7 @@ describe('parameters of RCPT', () => {
       assert.deepEqual(command.recipient, { address: 'b@ours.example', notify, orcpt })
     })
 
-  const badOrcpt = '501 5.5.4 Error: Bad ORCPT parameter syntax'
+  const badOrcpt = '501 5.5.4 Bad ORCPT parameter syntax'
   const badNotify = '501 5.5.4 NOTIFY parameter must be NEVER, SUCCESS, FAILURE, or DELAY'
   const refused: [parameters: string, reply: string][] = [
     ['NOTIFY', '501 5.5.4 NOTIFY parameter requires a value'],
@@ -133,8 +133,8 @@ describe('parameters of RCPT', () => {
     ['NOTIFY=SUCCESS,', badNotify],
     ['NOTIFY=,', badNotify],
     ['NOTIFY=ſUCCESS', badNotify],
-    ['NOTIFY=NEVER,FAILURE', '501 5.5.4 Error: NOTIFY=NEVER cannot be combined with other values'],
-    ['NOTIFY=NEVER,NEVER', '501 5.5.4 Error: NOTIFY=NEVER cannot be combined with other values'],
+    ['NOTIFY=NEVER,FAILURE', '501 5.5.4 NOTIFY=NEVER cannot be combined with other values'],
+    ['NOTIFY=NEVER,NEVER', '501 5.5.4 NOTIFY=NEVER cannot be combined with other values'],
     ['NOTIFY=SUCCESS NOTIFY=SUCCESS', '501 5.5.4 Duplicate NOTIFY parameter'],
     ['ORCPT', '501 5.5.4 ORCPT parameter requires a value'],
     ['ORCPT=nonsense', badOrcpt],

@@ -100,8 +100,8 @@ describe('a path', () => {
       assert.equal('envelope' in command && command.envelope.mailFrom, 'a@b.example')
     })
 
-  const badSender = '501 5.1.7 Error: Bad sender address syntax'
-  const badRecipient = '501 5.1.3 Error: Bad recipient address syntax'
+  const badSender = '501 5.1.7 Bad sender address syntax'
+  const badRecipient = '501 5.1.3 Bad recipient address syntax'
   const refused = [
     '',
     ' ',
