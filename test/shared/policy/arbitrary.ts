@@ -82,6 +82,7 @@ export const anyInbound: fc.Arbitrary<InboundConnector> = fc
     requireTls: fc.boolean(),
     tls13: fc.boolean(),
     restriction: fc.constantFrom('none', 'certificate', 'addresses'),
+    messageRateLimit: mostly<number | null>(null, 600),
   })
   .map(({ identity, requireTls, tls13, restriction, ...rest }) => {
     const named = byCertificate(identity)
