@@ -40,7 +40,9 @@ export class HeaderSection {
     this.#octets += length
     this.#hops += text.match(/\r\nreceived:/gi)?.length ?? 0
     if (this.#hops > maximumHops) return tooManyHops
-    return this.#octets > this.#maximum ? headerTooLarge(this.#maximum) : null
+    // The CR of what may be the empty line is not counted yet.
+    const octets = this.#tail.endsWith('\r\n\r') ? this.#octets - 1 : this.#octets
+    return octets > this.#maximum ? headerTooLarge(this.#maximum) : null
   }
 
   /** @returns where in these octets the section ends: before them, by one, where its last CR was in those before */

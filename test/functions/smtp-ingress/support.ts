@@ -1,8 +1,10 @@
 /** A real ingress on loopback whose storage and connectors are in memory, and a client that sees every octet. */
+import { hash } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import { crc32 } from 'node:zlib'
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -20,8 +22,12 @@ import type { Outgoing } from '../../../shared/queues/job-queue.ts'
 import { snapshot } from '../../support/fixtures.ts'
 import { type Identity, selfSigned } from '../../support/pki.ts'
 
-/** Stands for the checksum of a part: what matters is that it comes back. */
-const checksumOf = (part: number): string => `crc-${part}`
+/** As S3 has it: CRC-32, the most significant octet first. */
+function checksumOf(octets: Buffer): string {
+  const checksum = Buffer.alloc(4)
+  checksum.writeUInt32BE(crc32(octets))
+  return checksum.toString('base64')
+}
 
 /** A bucket: objects by key, and the operations in order. `before` and then `after` may wait or throw. */
 export class MemoryBucket {
@@ -45,29 +51,33 @@ export class MemoryBucket {
   }
 
   #answer(command: unknown) {
-    if (command instanceof PutObjectCommand)
-      return void this.#put(command.input.Key, command.input.Body as Buffer)
+    if (command instanceof PutObjectCommand) {
+      const { Key, Body, ChecksumSHA256 } = command.input
+      if (ChecksumSHA256 !== undefined && ChecksumSHA256 !== hash('sha256', Body as Buffer, 'base64'))
+        throw new Error('BadDigest')
+      return void this.#put(Key, Body as Buffer)
+    }
     if (command instanceof CreateMultipartUploadCommand) {
       if (command.input.ChecksumAlgorithm !== 'CRC32')
         throw new Error('parts have checksums, the upload has none')
       return this.#create(command.input.Key ?? '')
     }
     if (command instanceof UploadPartCommand) {
-      const { UploadId = '', PartNumber = 0, Body } = command.input
+      const { UploadId = '', PartNumber = 0, Body, ChecksumCRC32 } = command.input
+      if (ChecksumCRC32 !== checksumOf(Body as Buffer)) throw new Error('BadDigest')
       // A copy, as the network makes one: the sender may use its buffer again.
       const parts = this.#parts.get(UploadId) ?? []
       parts[PartNumber - 1] = Buffer.from(Body as Buffer)
-      return { ETag: `"${PartNumber}"`, ChecksumCRC32: checksumOf(PartNumber) }
+      return { ETag: `"${PartNumber}"`, ChecksumCRC32 }
     }
     if (command instanceof CompleteMultipartUploadCommand) {
       const { Key, UploadId = '', MultipartUpload } = command.input
-      for (const { PartNumber = 0, ChecksumCRC32 } of MultipartUpload?.Parts ?? [])
-        if (ChecksumCRC32 !== checksumOf(PartNumber))
-          throw new Error(`checksum of part ${PartNumber} missing`)
-      const parts = (MultipartUpload?.Parts ?? []).map(
-        ({ PartNumber = 0 }) => this.#parts.get(UploadId)?.[PartNumber - 1],
-      )
-      return void this.#put(Key, Buffer.concat(parts as Buffer[]))
+      const parts = (MultipartUpload?.Parts ?? []).map(({ PartNumber = 0, ChecksumCRC32 }) => {
+        const part = this.#parts.get(UploadId)?.[PartNumber - 1] as Buffer
+        if (ChecksumCRC32 !== checksumOf(part)) throw new Error(`checksum of part ${PartNumber} missing`)
+        return part
+      })
+      return void this.#put(Key, Buffer.concat(parts))
     }
     if (command instanceof AbortMultipartUploadCommand)
       return void this.#parts.delete(command.input.UploadId ?? '')

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { MultipartWriter, partSize } from '../../../shared/content/multipart.ts'
 import { ContentMismatchError, ContentReader } from '../../../shared/content/reader.ts'
 import { objectsBySdk, referTo, SegmentWriter } from '../../../shared/content/segment.ts'
 import { MemoryBucket } from '../../functions/smtp-ingress/support.ts'
@@ -45,7 +44,9 @@ const damages: [name: string, damage: (object: Buffer) => Buffer, fault: RegExp]
 for (const [name, damage, fault] of damages)
   test(`content that was ${name} is never handed over as the message`, async () => {
     const bucket = new MemoryBucket()
-    const [reference] = await new SegmentWriter(objectsBySdk(bucket.client, 'content'), 'content').write([Buffer.from('content')])
+    const [reference] = await new SegmentWriter(objectsBySdk(bucket.client, 'content'), 'content').write([
+      Buffer.from('content'),
+    ])
     assert.ok(reference)
     bucket.objects.set(reference.key, damage(bucket.objects.get(reference.key) ?? Buffer.alloc(0)))
     const reader = new ContentReader(bucket.client)
@@ -57,29 +58,4 @@ for (const [name, damage, fault] of damages)
 test('content that is gone is a fault of its own', async () => {
   const reference = { bucket: 'content', key: 'gone', offset: 0, length: 1, sha256: '0'.repeat(64) }
   await assert.rejects(new ContentReader(new MemoryBucket().client).read(reference), { name: 'NoSuchKey' })
-})
-
-for (const extra of [0, 1, -1])
-  test(`two parts and ${extra} octets written in uneven pieces read back identical`, async () => {
-    const bucket = new MemoryBucket()
-    const content = Buffer.alloc(2 * partSize + extra, 'mail')
-    const writer = await MultipartWriter.start(bucket.client, 'content')
-    for (let from = 0; from < content.length; from += 1_000_003)
-      await writer.write(content.subarray(from, from + 1_000_003))
-    const reference = await writer.complete()
-    assert.ok((await new ContentReader(bucket.client).read(reference)).equals(content))
-    const parts = bucket.operations.filter((operation) => operation === 'UploadPart').length
-    assert.equal(parts, extra > 0 ? 3 : 2)
-  })
-
-test('a part that fails is a fault at the next write or at the end, never a shorter message', async () => {
-  const bucket = new MemoryBucket()
-  bucket.before = async (operation) => {
-    if (operation === 'UploadPart') throw new Error('away')
-  }
-  const writer = await MultipartWriter.start(bucket.client, 'content')
-  await writer.write(Buffer.alloc(partSize))
-  await assert.rejects(writer.complete(), { message: 'away' })
-  await writer.abort()
-  assert.deepEqual(bucket.operations, ['CreateMultipartUpload', 'UploadPart', 'AbortMultipartUpload'])
 })
