@@ -41,8 +41,8 @@ export class HeaderSection {
     this.#hops += text.match(/\r\nreceived:/gi)?.length ?? 0
     if (this.#hops > maximumHops) return tooManyHops
     // The CR of what may be the empty line is not counted yet.
-    const octets = this.#tail.endsWith('\r\n\r') ? this.#octets - 1 : this.#octets
-    return octets > this.#maximum ? headerTooLarge(this.#maximum) : null
+    const counted = this.#tail.endsWith('\r\n\r') ? this.#octets - 1 : this.#octets
+    return counted > this.#maximum ? headerTooLarge(this.#maximum) : null
   }
 
   /** @returns where in these octets the section ends: before them, by one, where its last CR was in those before */
