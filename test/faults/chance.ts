@@ -1,0 +1,46 @@
+/** Chance that comes again with its seed. */
+
+/** Mulberry32: good enough to spread faults, and a seed of 32 bits. */
+export class Chance {
+  #state: number
+
+  /** @param parts what this chance is of: the same parts, the same numbers */
+  constructor(...parts: readonly number[]) {
+    this.#state = parts.reduce(
+      (state, part) => Math.imul(state ^ part, 0x9e3779b1) ^ (state >>> 15),
+      0x51ed270b,
+    )
+    this.number()
+  }
+
+  /** In [0, 1). */
+  number(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+
+  /** A whole number from `least` on, below `limit`. */
+  between(least: number, limit: number): number {
+    return least + Math.floor(this.number() * (limit - least))
+  }
+
+  happens(probability: number): boolean {
+    return this.number() < probability
+  }
+
+  of<T>(items: readonly T[]): T {
+    return items[this.between(0, items.length)] as T
+  }
+
+  /** @param weights those that sum to less than 1 leave a rest, which is `otherwise` */
+  weighted<T extends string>(weights: Partial<Record<T, number>>, otherwise: T): T {
+    let left = this.number()
+    for (const [item, weight] of Object.entries(weights) as [T, number][]) {
+      left -= weight
+      if (left < 0) return item
+    }
+    return otherwise
+  }
+}

@@ -1,0 +1,111 @@
+/** One session of a sending server, down to the octets. */
+import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+
+/** The connection is gone. */
+export class ClosedError extends Error {}
+/** No reply came within the client's patience. */
+export class SilentError extends Error {}
+
+/** Milliseconds; a real client waits ten minutes, and nothing here should take a tenth of that. */
+const patience = 60_000
+
+export class ClientSession {
+  #socket: Socket
+  #text = ''
+  #lines: string[] = []
+  readonly #replies: string[] = []
+  #waiting: { resolve(reply: string): void; reject(error: Error): void } | null = null
+  #failure: Error | null = null
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    this.#listen(socket)
+  }
+
+  static open(port: number): ClientSession {
+    return new ClientSession(connect({ port, host: '127.0.0.1', noDelay: true }))
+  }
+
+  get isOpen(): boolean {
+    return this.#failure === null
+  }
+
+  /** The next reply, its lines joined. @throws ClosedError, SilentError */
+  reply(): Promise<string> {
+    const reply = this.#replies.shift()
+    if (reply !== undefined) return Promise.resolve(reply)
+    if (this.#failure) return Promise.reject(this.#failure)
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#fail(new SilentError()), patience)
+      const settle = () => {
+        clearTimeout(timer)
+        this.#waiting = null
+      }
+      this.#waiting = {
+        resolve: (text) => {
+          settle()
+          resolve(text)
+        },
+        reject: (error) => {
+          settle()
+          reject(error)
+        },
+      }
+    })
+  }
+
+  command(line: string): Promise<string> {
+    this.write(`${line}\r\n`)
+    return this.reply()
+  }
+
+  write(octets: string | Buffer): void {
+    if (this.#failure === null) this.#socket.write(octets)
+  }
+
+  async startTls(): Promise<void> {
+    const bare = this.#socket
+    bare.removeAllListeners('data')
+    const secured = connectTls({ socket: bare, rejectUnauthorized: false, servername: 'mx.ours.example' })
+    this.#socket = secured
+    this.#listen(secured)
+    await new Promise<void>((resolve, reject) => {
+      secured.once('secureConnect', resolve)
+      secured.once('close', () => reject(new ClosedError()))
+    })
+  }
+
+  close(): void {
+    this.#fail(new ClosedError())
+  }
+
+  #listen(socket: Socket): void {
+    socket.on('data', (chunk) => this.#read(chunk.toString('latin1')))
+    socket.on('error', () => this.#fail(new ClosedError()))
+    socket.on('close', () => this.#fail(new ClosedError()))
+  }
+
+  #read(text: string): void {
+    this.#text += text
+    for (;;) {
+      const end = this.#text.indexOf('\r\n')
+      if (end < 0) return
+      const line = this.#text.slice(0, end)
+      this.#text = this.#text.slice(end + 2)
+      this.#lines.push(line)
+      if (line[3] === '-') continue
+      const reply = this.#lines.join('\n')
+      this.#lines = []
+      if (this.#waiting) this.#waiting.resolve(reply)
+      else this.#replies.push(reply)
+    }
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure) return
+    this.#failure = error
+    this.#socket.destroy()
+    this.#waiting?.reject(error)
+  }
+}

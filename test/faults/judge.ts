@@ -1,0 +1,146 @@
+/** Compares what the client was told with what is stored. */
+import { hash } from 'node:crypto'
+import { EvaluationJob } from '../../shared/contract/jobs.ts'
+import type { Kept, KeptJob } from './kept.ts'
+import { type Ledger, readReversePath, type Try } from './ledger.ts'
+
+export interface Evidence {
+  messages: number
+  ledger: Ledger
+  kept: Pick<Kept, 'objects' | 'jobs' | 'findings'>
+  /** Milliseconds of `performance.now` at which a process of the ingress was killed. */
+  kills: readonly number[]
+  /** Content as it was sent. */
+  contentOf(message: number): Buffer
+}
+
+export interface Judgement {
+  /** What must not be; nothing, if all is well. */
+  findings: string[]
+  accepted: number
+  /** Jobs beyond one for each message, by what explains them. */
+  duplicates: Map<string, number>
+  /** Jobs by how the try ended that they came by. */
+  tries: Map<string, number>
+}
+
+interface Known extends KeptJob {
+  id: string
+}
+
+/** Milliseconds from the kill of a process until its client has seen that its connection is gone. */
+const noticed = 2000
+
+export function judge(evidence: Evidence): Judgement {
+  const { messages, ledger, kept } = evidence
+  const findings = [...kept.findings]
+  const duplicates = new Map<string, number>()
+  const endings = new Map<string, number>()
+  const jobs = readJobs(evidence, findings)
+  let accepted = 0
+  for (let message = 0; message < messages; message++) {
+    const tries = ledger.tries.get(message) ?? []
+    const taken = tries.filter(({ ending }) => ending.kind === 'Accepted').length
+    accepted += taken
+    if (taken !== 1) findings.push(`message ${message} was accepted ${taken} times`)
+    for (const [number, attempt] of tries.entries()) {
+      add(endings, attempt.ending.kind)
+      if (attempt.ending.kind === 'Refused' || attempt.ending.kind === 'Silent')
+        findings.push(`message ${message}, try ${number}: ${JSON.stringify(attempt.ending)}`)
+      judgeTry(`message ${message}, try ${number}`, attempt, jobs.get(`${message}.${number}`) ?? [], {
+        kills: evidence.kills,
+        findings,
+        duplicates,
+      })
+    }
+  }
+  return { findings, accepted, duplicates, tries: endings }
+}
+
+/** As evaluate-policy reads them. @returns the jobs of each try */
+function readJobs({ kept, messages, contentOf }: Evidence, findings: string[]): Map<string, Known[]> {
+  const jobs = new Map<string, Known[]>()
+  for (const job of kept.jobs) {
+    const parsed = EvaluationJob.safeParse(JSON.parse(job.body))
+    if (!parsed.success) {
+      findings.push(`a job cannot be read: ${parsed.error.message}`)
+      continue
+    }
+    const { message, recipients } = parsed.data
+    const by = readReversePath(message.envelope.mailFrom)
+    if (!by || by.message >= messages) {
+      findings.push(`job ${message.id} is of no message that was sent: ${message.envelope.mailFrom}`)
+      continue
+    }
+    if (recipients.map(({ address }) => address).join() !== 'b@ours.example')
+      findings.push(`job ${message.id} has other recipients`)
+    const fault = contentFault(message, kept.objects, contentOf(by.message))
+    if (fault) findings.push(`job ${message.id}: ${fault}`)
+    const key = `${by.message}.${by.number}`
+    jobs.set(key, [...(jobs.get(key) ?? []), { ...job, id: message.id }])
+  }
+  return jobs
+}
+
+function contentFault(
+  { id, size, content }: EvaluationJob['message'],
+  objects: Kept['objects'],
+  sent: Buffer,
+): string | null {
+  const object = objects.get(`${content.bucket}/${content.key}`)
+  if (!object) return `there is no object ${content.key}`
+  const octets = object.subarray(content.offset, content.offset + content.length)
+  if (octets.length !== content.length || size !== content.length)
+    return 'its content is not as long as it says'
+  if (hash('sha256', octets) !== content.sha256) return 'its content has another SHA-256 than it says'
+  const trace = octets.subarray(0, octets.length - sent.length).toString('latin1')
+  if (!octets.subarray(trace.length).equals(sent)) return 'its content is not what was sent'
+  const isOneField = /^Received: [^\r\n]+(?:\r\n\t[^\r\n]+)*\r\n$/.test(trace)
+  return isOneField && trace.includes(` id ${id}`)
+    ? null
+    : `before its content stands ${JSON.stringify(trace)}`
+}
+
+interface Court {
+  kills: readonly number[]
+  findings: string[]
+  duplicates: Map<string, number>
+}
+
+function judgeTry(name: string, attempt: Try, jobs: readonly Known[], court: Court): void {
+  const { ending } = attempt
+  const ids = new Set(jobs.map(({ id }) => id))
+  if (ids.size > 1) court.findings.push(`${name} has jobs of ${ids.size} messages`)
+  const kill = court.kills.find((at) => at >= attempt.began && at <= attempt.ended)
+  if (ending.kind === 'Closed' && !wasKilled(attempt, court.kills))
+    court.findings.push(`${name}: its connection was closed, and no process had been killed`)
+  if (ending.kind === 'Accepted' && !ids.has(ending.id))
+    court.findings.push(`${name} was accepted as ${ending.id}, and there is no such job`)
+  if (ending.kind === 'Accepted' && !jobs.some(mayBeKnown))
+    court.findings.push(`${name} was accepted, and no answer of the queue that says so was ever given`)
+  // Of a try that was accepted one job is no duplicate: one whose answer arrived, if there is one.
+  const surplus = [...jobs]
+    .sort((one, other) => rank(one) - rank(other))
+    .slice(ending.kind === 'Accepted' ? 1 : 0)
+  for (const job of surplus) {
+    if (typeof job.told === 'object')
+      add(court.duplicates, `the queue's answer was not heard: ${job.told.fault}`)
+    else if (ending.kind === 'Closed' && kill !== undefined)
+      add(court.duplicates, 'the process was killed before its reply')
+    else
+      court.findings.push(`${name} (${ending.kind}) has a job that nothing explains: ${job.id}, ${job.told}`)
+  }
+}
+
+const mayBeKnown = ({ told }: KeptJob) =>
+  told === 'Taken' || (typeof told === 'object' && told.fault === 'given slowly')
+
+const rank = ({ told }: KeptJob) => (typeof told === 'object' ? 1 : 0)
+
+/** A session may have been idle, or in its greeting, when its process was killed. */
+const wasKilled = ({ began, ended }: Try, kills: readonly number[]) =>
+  kills.some((at) => at >= began - noticed && at <= ended)
+
+function add(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
+}

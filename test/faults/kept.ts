@@ -1,0 +1,76 @@
+/** What a storage was given: objects by their key, and jobs in their order. */
+import { createHash } from 'node:crypto'
+
+/** What the ingress learnt of a job that the queue took. */
+export type Told =
+  | 'Pending'
+  | 'Taken'
+  /** Nothing, or something else: the fault that was injected, or that nobody listened any more. */
+  | { fault: string }
+
+export interface KeptJob {
+  body: string
+  /** Milliseconds of `performance.now`. */
+  at: number
+  told: Told
+}
+
+export class Kept {
+  readonly objects = new Map<string, Buffer>()
+  readonly jobs: KeptJob[] = []
+  /** What should never be asked of a storage. */
+  readonly findings: string[] = []
+  readonly #uploads = new Map<string, Map<number, Buffer>>()
+  #nextUpload = 1
+
+  put(key: string, octets: Buffer): void {
+    const known = this.objects.get(key)
+    if (known && !known.equals(octets) && !key.endsWith('/probe'))
+      this.findings.push(`object ${key} was written twice, with other octets`)
+    this.objects.set(key, octets)
+  }
+
+  begin(): string {
+    const upload = String(this.#nextUpload++)
+    this.#uploads.set(upload, new Map())
+    return upload
+  }
+
+  /** @returns the part's tag, or null when there is no such upload */
+  part(upload: string, number: number, octets: Buffer): string | null {
+    const parts = this.#uploads.get(upload)
+    if (!parts) return null
+    parts.set(number, octets)
+    return tagOf(octets)
+  }
+
+  /** @param named the parts by number, with their tags @returns whether the object is there now */
+  complete(key: string, upload: string, named: readonly (readonly [number: number, tag: string])[]): boolean {
+    const parts = this.#uploads.get(upload)
+    // Completed before, and the answer was lost: S3 answers as it did then.
+    if (!parts) return this.objects.has(key)
+    const found = named.map(([number, tag]) => {
+      const part = parts.get(number)
+      return part && tagOf(part) === tag ? part : null
+    })
+    if (found.length === 0 || found.includes(null)) {
+      this.findings.push(`upload of ${key} was completed with parts that are not there`)
+      return false
+    }
+    this.put(key, Buffer.concat(found as Buffer[]))
+    this.#uploads.delete(upload)
+    return true
+  }
+
+  abort(upload: string): void {
+    this.#uploads.delete(upload)
+  }
+
+  take(body: string): KeptJob {
+    const job: KeptJob = { body, at: performance.now(), told: 'Pending' }
+    this.jobs.push(job)
+    return job
+  }
+}
+
+const tagOf = (octets: Buffer) => createHash('md5').update(octets).digest('hex')

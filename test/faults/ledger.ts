@@ -1,0 +1,42 @@
+/** What the sending client saw. */
+
+/** How a try to send a message ended. `Closed`: the connection did, before a reply. */
+export type Ending =
+  | { kind: 'Accepted'; id: string }
+  | { kind: 'Deferred'; reply: string }
+  | { kind: 'Refused'; reply: string }
+  | { kind: 'Closed' }
+  /** No reply within the client's patience. */
+  | { kind: 'Silent' }
+
+export interface Try {
+  /** Milliseconds of `performance.now`. */
+  began: number
+  ended: number
+  ending: Ending
+}
+
+/** Every try of every message; the reverse path names both, so that a job tells by which try it came. */
+export class Ledger {
+  readonly tries = new Map<number, Try[]>()
+
+  begin(message: number): number {
+    const tries = this.tries.get(message) ?? []
+    this.tries.set(message, tries)
+    tries.push({ began: performance.now(), ended: Number.POSITIVE_INFINITY, ending: { kind: 'Closed' } })
+    return tries.length - 1
+  }
+
+  end(message: number, number: number, ending: Ending): void {
+    const found = this.tries.get(message)?.[number]
+    if (found) Object.assign(found, { ended: performance.now(), ending })
+  }
+}
+
+export const reversePath = (message: number, number: number) => `m${message}.t${number}@elsewhere.example`
+
+/** @returns null when it is none of ours */
+export function readReversePath(path: string): { message: number; number: number } | null {
+  const [, message, number] = /^m(\d+)\.t(\d+)@elsewhere\.example$/.exec(path) ?? []
+  return message === undefined ? null : { message: Number(message), number: Number(number) }
+}

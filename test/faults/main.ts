@@ -1,0 +1,130 @@
+/**
+ * Nothing that was accepted is lost: the ingress as it is deployed, before a storage that fails in every way a
+ * network has, killed again and again, under a client that sends each message until it hears 250. Then everything
+ * the client was told is compared with what is stored: `npm run test:faults [-- --messages N --seed N --kills N
+ * --workers N --sessions N]`. Ends with 1 when anything is missing, wrong, or there twice without a reason.
+ */
+import { parseArgs } from 'node:util'
+import { selfSigned } from '../support/pki.ts'
+import { freePort } from '../support/process.ts'
+import { Chance } from './chance.ts'
+import { IngressProcess } from './ingress-process.ts'
+import { type Judgement, judge } from './judge.ts'
+import { Kept } from './kept.ts'
+import { Ledger } from './ledger.ts'
+import { contentOf } from './mail.ts'
+import { Plan } from './plan.ts'
+import { Sender } from './sender.ts'
+import { FaultyStorage } from './storage.ts'
+
+const { values } = parseArgs({
+  options: {
+    messages: { type: 'string', default: '100000' },
+    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+    kills: { type: 'string', default: '10' },
+    workers: { type: 'string', default: '1' },
+    sessions: { type: 'string', default: '64' },
+  },
+})
+const [messages, seed, kills, workers, sessions] = (
+  ['messages', 'seed', 'kills', 'workers', 'sessions'] as const
+).map((name) => wholeNumber(name, values[name])) as [number, number, number, number, number]
+
+function wholeNumber(name: string, text: string): number {
+  if (/^\d{1,9}$/.test(text) || (name === 'seed' && /^\d{1,10}$/.test(text))) return Number(text)
+  process.stderr.write(`--${name}: ${text} is no whole number\n`)
+  process.exit(2)
+}
+
+console.log(`seed ${seed}: ${messages} messages, ${sessions} sessions, ${kills} kills, ${workers} worker(s)`)
+
+const kept = new Kept()
+const storage = await FaultyStorage.start(kept, new Plan(seed))
+const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
+const port = await freePort()
+const ingress = new IngressProcess({
+  TLS_CERTIFICATE: cert,
+  TLS_PRIVATE_KEY: key,
+  AWS_ENDPOINT_URL: storage.endpoint,
+  AWS_REGION: 'eu-central-1',
+  AWS_ACCESS_KEY_ID: 'faults',
+  AWS_SECRET_ACCESS_KEY: 'faults',
+  MAIL_HOSTNAME: 'mx.ours.example',
+  CONNECTORS_TABLE: 'connectors',
+  TRANSPORT_TABLE: 'transport',
+  CONTENT_BUCKET: 'content',
+  EVALUATION_QUEUE_URL: `${storage.endpoint}/000000000000/evaluation`,
+  LISTEN_ADDRESS: '127.0.0.1',
+  SMTP_PORT: String(port),
+  HEALTH_PORT: String(await freePort()),
+  MAX_CONNECTIONS: String(4 * sessions),
+  MAX_CONNECTIONS_PER_ADDRESS: String(4 * sessions),
+  MAX_CONNECTION_RATE_PER_ADDRESS: '0',
+  MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: '0',
+  WORKERS: String(workers),
+  DRAIN_SECONDS: '30',
+})
+const began = performance.now()
+const ledger = new Ledger()
+const due = killsDue()
+let killing: Promise<void> = Promise.resolve()
+const sender = new Sender({ port, seed, messages, sessions, ledger, onProgress })
+
+await ingress.start()
+await sender.run()
+await killing
+storage.isCalm = true
+const code = await ingress.stop()
+storage.close()
+const judgement = judge({
+  messages,
+  ledger,
+  kept,
+  kills: ingress.kills,
+  contentOf: (message) => contentOf(seed, message),
+})
+judgement.findings.push(...ingress.findings)
+if (code !== 0) judgement.findings.push(`the ingress ended with ${code} on SIGTERM`)
+if (ingress.kills.length < kills) judgement.findings.push(`only ${ingress.kills.length} kills took place`)
+console.log(report(judgement))
+process.exit(judgement.findings.length === 0 ? 0 : 1)
+
+/** @returns how many messages are done when it is time, one for each kill, in their order */
+function killsDue(): number[] {
+  const chance = new Chance(seed, 5)
+  return Array.from({ length: kills }, (_, index) =>
+    Math.floor(((index + chance.number()) * messages) / kills),
+  )
+}
+
+function onProgress(done: number): void {
+  if (done % 10_000 === 0) console.log(`${done} after ${seconds()} s`)
+  if (due[0] === undefined || done < due[0]) return
+  due.shift()
+  // With workers, every other one of the kills is of one of them.
+  if (due.length % 2 === 1 && ingress.killWorker(done)) return
+  killing = killing.then(() => ingress.killAndStart())
+}
+
+function seconds(): string {
+  return ((performance.now() - began) / 1000).toFixed(0)
+}
+
+function report({ findings, accepted, duplicates, tries }: Judgement): string {
+  const sorted = (counts: ReadonlyMap<string, number>) =>
+    [...counts].sort(([one], [other]) => one.localeCompare(other))
+  const rows = [
+    ['messages sent and accepted', `${accepted} of ${messages}`],
+    ['seconds', seconds()],
+    ['processes killed', String(ingress.kills.length)],
+    ...sorted(tries).map(([kind, count]) => [`tries: ${kind}`, String(count)]),
+    ['sessions turned away or cut before a message', String(sender.turnedAway)],
+    ...sorted(storage.faults).map(([fault, count]) => [`faults: ${fault}`, String(count)]),
+    ['jobs', String(kept.jobs.length)],
+    ...sorted(duplicates).map(([cause, count]) => [`duplicates: ${cause}`, String(count)]),
+    ['findings', String(findings.length)],
+  ]
+  const width = Math.max(...rows.map(([name = '']) => name.length))
+  const table = rows.map(([name = '', value = '']) => `${name.padEnd(width)}  ${value.padStart(9)}`)
+  return [...table, ...findings.slice(0, 50)].join('\n')
+}

@@ -1,0 +1,104 @@
+/** What goes wrong with which request: decided by the run's seed and the request's number alone. */
+import { Chance } from './chance.ts'
+
+/** Those after which the ingress cannot know whether what it asked for was done. It was. */
+export const afterTheFact = ['AnswerLost', 'AnswerCut', 'ErrorAfter', 'Late'] as const
+
+export type Fault =
+  | 'None'
+  /** The connection is reset before the body is read. */
+  | 'Refused'
+  /** The connection is reset amid the body. */
+  | 'RequestCut'
+  | 'ErrorBefore'
+  | 'Throttled'
+  /** Answered after a second or less. */
+  | 'Slow'
+  /** Some entries of a batch are refused, some of them for good. */
+  | 'EntriesRefused'
+  /** Some entries of a batch are not named in the answer, whether they were taken or not. */
+  | 'EntriesUnnamed'
+  /** The digest of an entry's body is another one than that of what was sent. */
+  | 'EntryDamaged'
+  | (typeof afterTheFact)[number]
+
+export interface Planned {
+  fault: Fault
+  /** Milliseconds before the answer. */
+  delay: number
+  /** For what else is by chance. */
+  chance: Chance
+}
+
+export type Service = 'S3' | 'SQS' | 'DynamoDB'
+
+const calm: Partial<Record<Fault, number>> = {
+  Refused: 0.01,
+  RequestCut: 0.01,
+  ErrorBefore: 0.01,
+  Throttled: 0.005,
+  Slow: 0.01,
+  AnswerLost: 0.01,
+  AnswerCut: 0.01,
+  ErrorAfter: 0.01,
+  Late: 0.0005,
+}
+
+/** Of batches, besides. */
+const entries: Partial<Record<Fault, number>> = {
+  EntriesRefused: 0.02,
+  EntriesUnnamed: 0.02,
+  EntryDamaged: 0.01,
+}
+
+/** Requests from the beginning of one storm to that of the next, and how many a storm lasts. */
+const stormEvery = 800
+const stormLasts = 40
+/** How much likelier faults are in a storm. */
+const stormFactor = 8
+
+export class Plan {
+  readonly #seed: number
+  readonly #requests = { S3: 0, SQS: 0, DynamoDB: 0 }
+
+  constructor(seed: number) {
+    this.#seed = seed
+  }
+
+  next(service: Service): Planned {
+    const number = this.#requests[service]++
+    const chance = new Chance(this.#seed, service.length, number, 2)
+    const weights = service === 'SQS' ? { ...calm, ...entries } : calm
+    const fault = chance.weighted<Fault>(
+      isStorm(this.#seed, service, number) ? stormy(weights) : weights,
+      'None',
+    )
+    return {
+      fault: service === 'DynamoDB' && fault === 'Late' ? 'Slow' : fault,
+      delay: delayOf(fault, chance),
+      chance,
+    }
+  }
+}
+
+function isStorm(seed: number, service: Service, number: number): boolean {
+  if (service === 'DynamoDB') return false
+  const period = Math.floor(number / stormEvery)
+  const begin = new Chance(seed, service.length, period, 3).between(0, stormEvery - stormLasts)
+  const at = (number % stormEvery) - begin
+  return at >= 0 && at < stormLasts
+}
+
+/** What is late holds a session for seconds, so there is no more of it. */
+const stormy = ({
+  Late = 0,
+  ...weights
+}: Partial<Record<Fault, number>>): Partial<Record<Fault, number>> => ({
+  ...Object.fromEntries(Object.entries(weights).map(([fault, weight]) => [fault, weight * stormFactor])),
+  Late,
+})
+
+function delayOf(fault: Fault, chance: Chance): number {
+  if (fault === 'Late') return chance.between(7000, 9000)
+  return fault === 'Slow' ? chance.between(100, 1000) : chance.between(0, 8)
+}

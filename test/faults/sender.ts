@@ -1,0 +1,141 @@
+/** A sending server with many sessions: each message is sent until it is accepted, or refused for good. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { Chance } from './chance.ts'
+import { ClientSession, ClosedError, SilentError } from './client.ts'
+import { type Ending, type Ledger, reversePath } from './ledger.ts'
+import { contentOf, stuffed } from './mail.ts'
+
+export interface SenderOptions {
+  port: number
+  seed: number
+  messages: number
+  sessions: number
+  ledger: Ledger
+  /** Called with how many messages are done. */
+  onProgress(done: number): void
+}
+
+/** Milliseconds before what was deferred is tried again. */
+const pause = 50
+
+export class Sender {
+  readonly #options: SenderOptions
+  readonly #again: number[] = []
+  #next = 0
+  #done = 0
+  /** Greetings that turned the client away, and sessions that ended before a message was under way. */
+  turnedAway = 0
+
+  constructor(options: SenderOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when every message is done. */
+  async run(): Promise<void> {
+    await Promise.all(Array.from({ length: this.#options.sessions }, (_, index) => this.#work(index)))
+  }
+
+  get #isDone(): boolean {
+    return this.#done === this.#options.messages
+  }
+
+  async #work(index: number): Promise<void> {
+    const chance = new Chance(this.#options.seed, index, 4)
+    while (!this.#isDone) {
+      const session = ClientSession.open(this.#options.port)
+      try {
+        if (await begin(session, chance)) await this.#sendSome(session, chance)
+        else this.turnedAway++
+      } catch (error) {
+        if (!(error instanceof ClosedError) && !(error instanceof SilentError)) throw error
+        this.turnedAway++
+      }
+      session.close()
+      if (!this.#isDone) await delay(pause * (1 + chance.number()))
+    }
+  }
+
+  /** Messages of one session. */
+  async #sendSome(session: ClientSession, chance: Chance): Promise<void> {
+    for (let left = chance.between(1, 60); left > 0 && session.isOpen && !this.#isDone; left--) {
+      const message = this.#take()
+      if (message === null) {
+        await delay(pause)
+        continue
+      }
+      const ending = await this.#try(session, message, chance)
+      if (ending.kind === 'Accepted' || ending.kind === 'Refused') this.#options.onProgress(++this.#done)
+      else {
+        this.#again.push(message)
+        await delay(pause)
+      }
+    }
+    if (session.isOpen) await session.command('QUIT')
+  }
+
+  #take(): number | null {
+    return this.#again.shift() ?? (this.#next < this.#options.messages ? this.#next++ : null)
+  }
+
+  async #try(session: ClientSession, message: number, chance: Chance): Promise<Ending> {
+    const { ledger, seed } = this.#options
+    const number = ledger.begin(message)
+    const octets = stuffed(contentOf(seed, message))
+    const ending = await send(session, reversePath(message, number), octets, chance).then(
+      read,
+      (error): Ending => ({ kind: error instanceof SilentError ? 'Silent' : 'Closed' }),
+    )
+    ledger.end(message, number, ending)
+    return ending
+  }
+}
+
+/** @returns whether the server takes mail */
+async function begin(session: ClientSession, chance: Chance): Promise<boolean> {
+  if (!(await session.reply()).startsWith('220')) return false
+  await session.command('EHLO client.elsewhere.example')
+  if (!chance.happens(0.2)) return true
+  if (!(await session.command('STARTTLS')).startsWith('220')) return false
+  await session.startTls()
+  await session.command('EHLO client.elsewhere.example')
+  return true
+}
+
+/** @returns the reply that decides */
+async function send(session: ClientSession, from: string, octets: Buffer, chance: Chance): Promise<string> {
+  const commands = [`MAIL FROM:<${from}>`, 'RCPT TO:<b@ours.example>', 'DATA']
+  const isPipelined = chance.happens(0.5)
+  if (isPipelined) session.write(commands.map((line) => `${line}\r\n`).join(''))
+  let refused: string | null = null
+  for (const command of commands) {
+    if (!isPipelined && refused !== null) break
+    const reply = await (isPipelined ? session.reply() : session.command(command))
+    const isTaken = reply.startsWith(command === 'DATA' ? '354' : '250')
+    if (command === 'DATA' && isTaken && refused !== null) await session.command('.')
+    if (!isTaken) refused ??= reply
+  }
+  if (refused !== null) {
+    await session.command('RSET')
+    return refused
+  }
+  await writeInPieces(session, octets, chance)
+  return session.reply()
+}
+
+/** Cut anywhere, most often nowhere. */
+async function writeInPieces(session: ClientSession, octets: Buffer, chance: Chance): Promise<void> {
+  let from = 0
+  for (let cuts = chance.happens(0.25) ? chance.between(1, 5) : 0; cuts > 0; cuts--) {
+    const to = chance.between(from, octets.length)
+    session.write(octets.subarray(from, to))
+    from = to
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  session.write(octets.subarray(from))
+}
+
+function read(reply: string): Ending {
+  const [, id] = /^250 2\.0\.0 Ok: queued as ([0-9A-Z]{26})$/.exec(reply) ?? []
+  if (id !== undefined) return { kind: 'Accepted', id }
+  return reply.startsWith('4') ? { kind: 'Deferred', reply } : { kind: 'Refused', reply }
+}

@@ -1,0 +1,268 @@
+/**
+ * S3, SQS and DynamoDB as far as the ingress meets them, keeping what they are given, with a proxy's view of the
+ * wire: a plan says which request goes wrong, and how.
+ */
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { crc32 } from 'node:zlib'
+import type { Kept, KeptJob } from './kept.ts'
+import { afterTheFact, type Fault, type Plan, type Planned, type Service } from './plan.ts'
+
+interface Answer {
+  status: number
+  headers: Record<string, string>
+  body: string
+  /** Those of which this answer tells. */
+  jobs: KeptJob[]
+}
+
+/** Milliseconds after which the ingress may have given up on an answer, whatever the plan says. */
+const patience = 2500
+
+export class FaultyStorage {
+  readonly kept: Kept
+  /** How often each fault was met. */
+  readonly faults = new Map<string, number>()
+  /** Without faults from now on. */
+  isCalm = false
+  readonly #plan: Plan
+  readonly #server: Server
+
+  private constructor(kept: Kept, plan: Plan) {
+    this.kept = kept
+    this.#plan = plan
+    this.#server = createServer((request, response) => void this.#meet(request, response))
+    this.#server.keepAliveTimeout = 60_000
+  }
+
+  static async start(kept: Kept, plan: Plan): Promise<FaultyStorage> {
+    const storage = new FaultyStorage(kept, plan)
+    storage.#server.listen(0, '127.0.0.1')
+    await once(storage.#server, 'listening')
+    return storage
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  close(): void {
+    this.#server.close()
+    this.#server.closeAllConnections()
+  }
+
+  async #meet(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const began = performance.now()
+    const service = serviceOf(request)
+    const planned = this.#plan.next(service)
+    const { delay } = planned
+    const fault = this.isCalm ? 'None' : planned.fault
+    if (fault !== 'None') this.#count(`${service} ${fault}`)
+    // The process at the other end may be killed at any time.
+    request.on('error', () => {})
+    response.on('error', () => {})
+    if (fault === 'Refused') return reset(request.socket)
+    if (fault === 'RequestCut')
+      return void request.once('data', () => reset(request.socket)).once('end', () => reset(request.socket))
+    const body = await bodyOf(request)
+    if (!body) return
+    // S3 may find out that an upload cannot be completed after it has begun to answer.
+    const errorStatus = service === 'S3' && request.method === 'POST' ? 200 : 500
+    if (fault === 'ErrorBefore') return send(response, errorOf(service, 'InternalError', errorStatus), delay)
+    if (fault === 'Throttled') return send(response, throttled(service), delay)
+    const answer = this.#answer(service, request, body, { ...planned, fault })
+    follow(answer.jobs, { fault, response, began })
+    if (fault === 'ErrorAfter') return send(response, errorOf(service, 'InternalError'), delay)
+    if (fault === 'AnswerLost') return void setTimeout(() => reset(request.socket), delay)
+    if (fault === 'AnswerCut') return void setTimeout(() => cut(response, answer), delay)
+    send(response, answer, delay)
+  }
+
+  #count(name: string): void {
+    this.faults.set(name, (this.faults.get(name) ?? 0) + 1)
+  }
+
+  #answer(service: Service, request: IncomingMessage, body: Buffer, planned: Planned): Answer {
+    if (service === 'S3') return answerOf(this.#s3(request, body))
+    const parsed = JSON.parse(body.toString())
+    const operation = operationOf(request)
+    if (operation === 'SendMessageBatch') return this.#batch(parsed.Entries, planned)
+    if (operation === 'GetQueueAttributes') return answerOf({ Attributes: {} })
+    if (operation === 'GetItem') return answerOf({ Item: { version: { N: '1' } } })
+    if (operation === 'Query') return answerOf({ Items: connectors(parsed) })
+    return answerOf({})
+  }
+
+  /** @returns the body of the answer, or the answer where it is no success */
+  #s3(request: IncomingMessage, body: Buffer): string | Answer {
+    const url = new URL(request.url ?? '/', 'http://s3')
+    const key = url.pathname.slice(1)
+    const upload = url.searchParams.get('uploadId')
+    const method = request.method ?? ''
+    if (!isIntact(request, body)) return errorOf('S3', 'BadDigest', 400)
+    if (method === 'POST' && url.searchParams.has('uploads'))
+      return `<InitiateMultipartUploadResult><UploadId>${this.kept.begin()}</UploadId></InitiateMultipartUploadResult>`
+    if (method === 'POST' && upload !== null) {
+      const isDone = this.kept.complete(key, upload, partsOf(body))
+      if (!isDone) return errorOf('S3', 'NoSuchUpload', 404)
+      return '<CompleteMultipartUploadResult><ETag>"whole"</ETag></CompleteMultipartUploadResult>'
+    }
+    if (method === 'PUT' && upload !== null) {
+      const tag = this.kept.part(upload, Number(url.searchParams.get('partNumber')), body)
+      return tag === null
+        ? errorOf('S3', 'NoSuchUpload', 404)
+        : { ...answerOf(''), headers: { etag: `"${tag}"` } }
+    }
+    if (method === 'DELETE' && upload !== null) this.kept.abort(upload)
+    else if (method === 'PUT') this.kept.put(key, body)
+    return ''
+  }
+
+  #batch(entries: { Id: string; MessageBody: string }[], { fault, chance }: Planned): Answer {
+    const Successful: object[] = []
+    const Failed: object[] = []
+    const jobs: KeptJob[] = []
+    for (const { Id, MessageBody } of entries) {
+      const isMet = chance.happens(0.4)
+      if (fault === 'EntriesRefused' && isMet) {
+        Failed.push({ Id, Code: 'InternalError', Message: 'try again', SenderFault: chance.happens(0.2) })
+        continue
+      }
+      if (fault === 'EntriesUnnamed' && isMet && chance.happens(0.5)) continue
+      const job = this.kept.take(MessageBody)
+      const isDamaged = fault === 'EntryDamaged' && isMet
+      if (isMet && (fault === 'EntriesUnnamed' || isDamaged)) job.told = { fault }
+      else jobs.push(job)
+      if (isMet && fault === 'EntriesUnnamed') continue
+      const MD5OfMessageBody = createHash('md5')
+        .update(isDamaged ? 'damaged' : MessageBody)
+        .digest('hex')
+      Successful.push({ Id, MessageId: Id, MD5OfMessageBody })
+    }
+    return { ...answerOf({ Successful, Failed }), jobs }
+  }
+}
+
+/** AWS's JSON protocols name the operation in a header; S3 does not. */
+const operationOf = ({ headers }: IncomingMessage): string =>
+  String(headers['x-amz-target'] ?? '')
+    .split('.')
+    .at(-1) ?? ''
+
+function serviceOf({ headers }: IncomingMessage): Service {
+  const target = String(headers['x-amz-target'] ?? '')
+  if (target === '') return 'S3'
+  return target.startsWith('AmazonSQS') ? 'SQS' : 'DynamoDB'
+}
+
+/** @returns null when the other end is gone before it sent it */
+async function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
+  const chunks: Buffer[] = []
+  try {
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    return Buffer.concat(chunks)
+  } catch {
+    return null
+  }
+}
+
+/** S3 compares what arrived with the checksum it came with. */
+function isIntact({ headers }: IncomingMessage, body: Buffer): boolean {
+  const checksum = headers['x-amz-checksum-crc32']
+  if (checksum !== undefined) {
+    const octets = Buffer.alloc(4)
+    octets.writeUInt32BE(crc32(body))
+    if (octets.toString('base64') !== checksum) return false
+  }
+  const sha256 = headers['x-amz-checksum-sha256']
+  return sha256 === undefined || createHash('sha256').update(body).digest('base64') === sha256
+}
+
+const partsOf = (body: Buffer): [number, string][] =>
+  [...body.toString().matchAll(/<Part>.*?<\/Part>/gs)].map(([part]) => [
+    Number(/<PartNumber>(\d+)</.exec(part)?.[1]),
+    /<ETag>(?:"|&quot;)?([0-9a-f]+)/.exec(part)?.[1] ?? '',
+  ])
+
+const answerOf = (body: string | object): Answer =>
+  typeof body === 'string'
+    ? { status: 200, headers: { etag: '"stub"' }, body, jobs: [] }
+    : isAnswer(body)
+      ? body
+      : {
+          status: 200,
+          headers: { 'content-type': 'application/x-amz-json-1.0' },
+          body: JSON.stringify(body),
+          jobs: [],
+        }
+
+const isAnswer = (body: object): body is Answer => 'status' in body && 'jobs' in body
+
+const errorOf = (service: Service, code: string, status = 500): Answer => ({
+  status,
+  headers: {},
+  body:
+    service === 'S3'
+      ? `<Error><Code>${code}</Code><Message>injected</Message></Error>`
+      : JSON.stringify({ __type: code, message: 'injected' }),
+  jobs: [],
+})
+
+const throttled = (service: Service): Answer =>
+  service === 'S3'
+    ? errorOf(service, 'SlowDown', 503)
+    : errorOf(
+        service,
+        service === 'SQS' ? 'ThrottlingException' : 'ProvisionedThroughputExceededException',
+        400,
+      )
+
+function send(response: ServerResponse, { status, headers, body }: Answer, delay: number): void {
+  setTimeout(() => {
+    if (!response.destroyed) response.writeHead(status, headers).end(body)
+  }, delay)
+}
+
+/** Half of what is announced. */
+function cut(response: ServerResponse, { status, headers, body }: Answer): void {
+  const { socket } = response
+  response.writeHead(status, { ...headers, 'content-length': String(Buffer.byteLength(body) + 1) })
+  response.flushHeaders()
+  if (body !== '') response.write(body.slice(0, body.length / 2))
+  setTimeout(() => reset(socket), 5)
+}
+
+const reset = (socket: Socket | null): void => void socket?.resetAndDestroy()
+
+/** Notes for each job whether the ingress was told that it was taken. */
+function follow(
+  jobs: readonly KeptJob[],
+  { fault, response, began }: { fault: Fault; response: ServerResponse; began: number },
+): void {
+  const told = (said: KeptJob['told']) => {
+    for (const job of jobs) if (job.told === 'Pending') job.told = said
+  }
+  if ((afterTheFact as readonly Fault[]).includes(fault)) told({ fault })
+  response.once('finish', () =>
+    told(performance.now() - began > patience ? { fault: 'given slowly' } : 'Taken'),
+  )
+  response.once('close', () => {
+    if (performance.now() - began > patience) told({ fault: 'given up' })
+  })
+}
+
+/** One accepted domain and no connectors. */
+function connectors({
+  ExpressionAttributeValues,
+}: {
+  ExpressionAttributeValues?: Record<string, { S: string }>
+}) {
+  const accepted = Object.values(ExpressionAttributeValues ?? {}).some(({ S }) => S === 'accepted-domain')
+  if (!accepted) return []
+  const fields = { pk: 'accepted-domain', sk: 'ours.example', domain: 'ours.example', comment: '' }
+  const at = '2026-01-01T00:00:00.000Z'
+  const text = Object.entries({ ...fields, createdAt: at, updatedAt: at }).map(([key, S]) => [key, { S }])
+  return [{ ...Object.fromEntries(text), version: { N: '1' } }]
+}
