@@ -114,8 +114,8 @@ export class Exchange {
           if (!request.writableFinished) request.destroy()
         }),
       )
-      for (const part of body) request.write(part)
-      request.end()
+      for (const part of body.slice(0, -1)) request.write(part)
+      request.end(body.at(-1))
     })
   }
 }

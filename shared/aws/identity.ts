@@ -32,12 +32,9 @@ export class Identity {
   current(): Credentials | Promise<Credentials> {
     const now = this.#now()
     const current = this.#current
-    if (current !== null && now < this.#askAt) return current
-    const asking = this.#ask()
-    if (current === null || (current.expiration?.getTime() ?? Number.POSITIVE_INFINITY) < now + leastLeftMs)
-      return asking
-    // It stands in the log of whoever has to wait, should the old ones end before it goes better.
-    asking.catch(() => {})
+    if (current === null || endOf(current) < now + leastLeftMs) return this.#ask()
+    // What is wrong is told to whoever has to wait, should these end before it goes better.
+    if (now >= this.#askAt) this.#ask().catch(() => {})
     return current
   }
 
@@ -45,10 +42,7 @@ export class Identity {
     this.#asking ??= this.#provide()
       .then((provided) => {
         this.#current = provided
-        this.#askAt = Math.min(
-          this.#now() + askEveryMs,
-          (provided.expiration?.getTime() ?? Infinity) - leastLeftMs,
-        )
+        this.#askAt = this.#now() + askEveryMs
         return provided
       })
       .catch((error) => {
@@ -61,3 +55,6 @@ export class Identity {
     return this.#asking
   }
 }
+
+const endOf = ({ expiration }: ProvidedCredentials): number =>
+  expiration?.getTime() ?? Number.POSITIVE_INFINITY

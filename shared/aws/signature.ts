@@ -3,7 +3,7 @@
  * for the two requests that every message costs. The key, which depends on the day and the credentials alone, is
  * derived once for both.
  */
-import { createHmac, hash } from 'node:crypto'
+import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto'
 
 export interface Credentials {
   accessKeyId: string
@@ -32,7 +32,7 @@ const algorithm = 'AWS4-HMAC-SHA256'
 
 export class Signer {
   readonly #scope: Scope
-  #key: { day: string; secret: string; octets: Buffer } = { day: '', secret: '', octets: Buffer.alloc(0) }
+  #derived: { day: string; secret: string; key: KeyObject } | null = null
 
   constructor(scope: Scope) {
     this.#scope = scope
@@ -61,16 +61,17 @@ export class Signer {
     return signed
   }
 
-  #keyOf({ secretAccessKey: secret }: Credentials, day: string): Buffer {
-    if (this.#key.day !== day || this.#key.secret !== secret) {
+  /** As an object, since octets would be made one for each signature, which costs more than the rest of it. */
+  #keyOf({ secretAccessKey: secret }: Credentials, day: string): KeyObject {
+    if (this.#derived?.day !== day || this.#derived.secret !== secret) {
       const { region, service } = this.#scope
       const octets = [day, region, service, 'aws4_request'].reduce<Buffer>(
         (key, part) => createHmac('sha256', key).update(part).digest(),
         Buffer.from(`AWS4${secret}`),
       )
-      this.#key = { day, secret, octets }
+      this.#derived = { day, secret, key: createSecretKey(octets) }
     }
-    return this.#key.octets
+    return this.#derived.key
   }
 }
 

@@ -1,0 +1,109 @@
+/** A server on loopback that answers each request as the test says, down to the octets and the socket. */
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+
+export interface Seen {
+  method: string
+  path: string
+  headers: Record<string, string>
+  body: Buffer
+  /** Which connection it came by, from 0. */
+  connection: number
+}
+
+/** What becomes of one request. */
+export type Behaviour = (socket: Socket, request: Seen) => void
+
+export function answer(
+  status: number,
+  body: string | ((request: Seen) => string) = '',
+  headers: Record<string, string> = {},
+): Behaviour {
+  return (socket, request) => {
+    const text = typeof body === 'string' ? body : body(request)
+    const lines = Object.entries({ etag: '"1"', 'content-length': Buffer.byteLength(text), ...headers })
+    const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+    socket.write(`HTTP/1.1 ${status} Said\r\n${head}\r\n${text}`)
+  }
+}
+
+export const silence: Behaviour = () => {}
+export const reset: Behaviour = (socket) => socket.resetAndDestroy()
+export const close: Behaviour = (socket) => socket.end()
+export const halfAnAnswer: Behaviour = (socket) =>
+  socket.end('HTTP/1.1 200 OK\r\netag: "1"\r\ncontent-length: 100\r\n\r\n{"Successful":')
+export const notHttp: Behaviour = (socket) => socket.end('220 mail.example ESMTP\r\n')
+
+export class ScriptedServer {
+  readonly seen: Seen[] = []
+  /** For each request the next of them, and the last for all that follow. */
+  script: Behaviour[]
+  /** Before a request was read whole. */
+  early: Behaviour | null = null
+  readonly #sockets = new Set<Socket>()
+  readonly #server: Server = createServer((socket) => this.#take(socket))
+  #connections = 0
+
+  private constructor(script: Behaviour[]) {
+    this.script = script
+  }
+
+  static async start(...script: Behaviour[]): Promise<ScriptedServer> {
+    const server = new ScriptedServer(script)
+    server.#server.listen(0, '127.0.0.1')
+    await once(server.#server, 'listening')
+    return server
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${this.port}`
+  }
+
+  /** Connections that are open. */
+  get open(): number {
+    return this.#sockets.size
+  }
+
+  stop(): void {
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #take(socket: Socket): void {
+    const connection = this.#connections++
+    let read = Buffer.alloc(0)
+    this.#sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('close', () => this.#sockets.delete(socket))
+    socket.on('data', (octets) => {
+      read = Buffer.concat([read, octets])
+      const end = read.indexOf('\r\n\r\n')
+      if (end < 0) return
+      const [first = '', ...lines] = read.subarray(0, end).toString('latin1').split('\r\n')
+      const [method = '', path = ''] = first.split(' ')
+      const headers = Object.fromEntries(
+        lines.map((line) => [
+          line.slice(0, line.indexOf(':')).toLowerCase(),
+          line.slice(line.indexOf(':') + 1).trim(),
+        ]),
+      )
+      const length = Number(headers['content-length'] ?? 0)
+      const body = read.subarray(end + 4, end + 4 + length)
+      const request = { method, path, headers, body, connection }
+      if (this.early) {
+        this.early(socket, request)
+        this.early = null
+        return
+      }
+      if (body.length < length) return
+      read = read.subarray(end + 4 + length)
+      this.seen.push({ ...request, body: Buffer.from(body) })
+      const behaviour = this.script.length > 1 ? this.script.shift() : this.script[0]
+      behaviour?.(socket, request)
+    })
+  }
+}

@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { NoAnswerError, ServiceError } from '../../../shared/aws/faults.ts'
+import { Identity } from '../../../shared/aws/identity.ts'
+import { Service } from '../../../shared/aws/service.ts'
+import {
+  answer,
+  type Behaviour,
+  close,
+  halfAnAnswer,
+  notHttp,
+  reset,
+  ScriptedServer,
+  silence,
+} from './server.ts'
+
+const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
+const identity = new Identity(async () => credentials)
+const started = Date.parse('2026-11-25T00:00:00Z')
+
+/** A service before the server, whose pauses are none. */
+async function before(
+  context: TestContext,
+  script: Behaviour[],
+  { answerMs = 200, now = () => started } = {},
+) {
+  const server = await ScriptedServer.start(...script)
+  const place = { isSecure: false, hostname: '127.0.0.1', port: server.port }
+  const target = { ...place, path: '/bucket/', region: 'eu-central-1', service: 's3' }
+  const service = new Service(target, identity, { connectMs: 200, answerMs }, { random: () => 0, now })
+  context.after(() => {
+    service.close()
+    server.stop()
+  })
+  return { server, service }
+}
+
+const body = [Buffer.from('one'), Buffer.from('two')]
+const request = {
+  method: 'PUT',
+  path: 'key',
+  headers: { 'content-length': '6' },
+  body,
+  payload: 'UNSIGNED-PAYLOAD',
+}
+
+const fine = answer(200, 'fine')
+const xml = (code: string) =>
+  `<?xml version="1.0"?>\n<Error><Code>${code}</Code><Message>So it is.</Message></Error>`
+const json = (code: string) => JSON.stringify({ __type: `com.amazonaws.sqs#${code}`, message: 'So it is.' })
+
+test('a request arrives as it was made, and its answer comes back', async (t) => {
+  const { server, service } = await before(t, [answer(200, 'ünd', { 'x-amz-version-id': '7' })])
+  const { status, headers, body: said } = await service.send(request)
+  assert.deepEqual([status, headers['x-amz-version-id'], said], [200, '7', 'ünd'])
+  const [seen] = server.seen
+  assert.deepEqual([seen?.method, seen?.path, seen?.body.toString()], ['PUT', '/bucket/key', 'onetwo'])
+  assert.equal(seen?.headers.host, `127.0.0.1:${server.port}`)
+  assert.equal(seen?.headers['x-amz-date'], '20261125T000000Z')
+  assert.match(
+    seen?.headers.authorization ?? '',
+    /^AWS4-HMAC-SHA256 Credential=id\/20261125\/eu-central-1\/s3\//,
+  )
+})
+
+test('one request after another goes over one connection', async (t) => {
+  const { server, service } = await before(t, [fine])
+  for (let count = 0; count < 5; count++) await service.send(request)
+  assert.deepEqual(
+    server.seen.map(({ connection }) => connection),
+    [0, 0, 0, 0, 0],
+  )
+})
+
+const passing: [name: string, behaviour: Behaviour][] = [
+  ['a reset instead of an answer', reset],
+  ['a close instead of an answer', close],
+  ['an answer that ends in the middle', halfAnAnswer],
+  ['silence', silence],
+  ['a 500', answer(500, xml('InternalError'))],
+  ['a 503 of S3', answer(503, xml('SlowDown'))],
+  ['a 503 without a word', answer(503)],
+  ['a 400 that S3 gives to a slow body', answer(400, xml('RequestTimeout'))],
+  ['a 429', answer(429, json('Anything'))],
+  ['throttling by SQS', answer(400, json('RequestThrottled'))],
+  ['throttling by the key of a queue', answer(400, json('KmsThrottled'))],
+]
+
+for (const [name, behaviour] of passing) {
+  test(`${name} is followed by another try, the whole body again`, async (t) => {
+    const { server, service } = await before(t, [behaviour, behaviour, fine])
+    assert.equal((await service.send(request)).body, 'fine')
+    assert.deepEqual(
+      server.seen.map(({ body }) => body.toString()),
+      ['onetwo', 'onetwo', 'onetwo'],
+    )
+  })
+
+  test(`${name} three times is the fault`, async (t) => {
+    const { server, service } = await before(t, [behaviour])
+    await assert.rejects(
+      service.send(request),
+      (error) => error instanceof ServiceError || error instanceof NoAnswerError,
+    )
+    assert.equal(server.seen.length, 3)
+  })
+}
+
+const final: [name: string, behaviour: Behaviour, fault: { name: string; message: string }][] = [
+  ['what S3 denies', answer(403, xml('AccessDenied')), { name: 'AccessDenied', message: 'So it is.' }],
+  [
+    'a bucket that is not there',
+    answer(404, xml('NoSuchBucket')),
+    { name: 'NoSuchBucket', message: 'So it is.' },
+  ],
+  [
+    'a queue that is not there',
+    answer(400, json('QueueDoesNotExist')),
+    { name: 'QueueDoesNotExist', message: 'So it is.' },
+  ],
+  ['a redirect', answer(301, ''), { name: 'Http301', message: 'answered 301' }],
+  ['an error in no form', answer(404, 'Not Found'), { name: 'Http404', message: 'answered 404' }],
+  ['an error in half a form', answer(400, '{"__type":'), { name: 'Http400', message: 'answered 400' }],
+]
+
+for (const [name, behaviour, fault] of final)
+  test(`${name} is asked for once, and named`, async (t) => {
+    const { server, service } = await before(t, [behaviour])
+    await assert.rejects(service.send(request), fault)
+    assert.equal(server.seen.length, 1)
+  })
+
+test('an answer that is too large is not read to its end', async (t) => {
+  const { server, service } = await before(t, [answer(200, 'x'.repeat(10_000_000))])
+  await assert.rejects(service.send(request), /answer of more than 65536 octets/)
+  assert.equal(server.seen.length, 1)
+})
+
+test('what is not HTTP is a fault', async (t) => {
+  const { service } = await before(t, [notHttp])
+  await assert.rejects(service.send(request), NoAnswerError)
+})
+
+for (const [name, behaviour] of [
+  ['silence', silence],
+  ['resets', reset],
+] as const)
+  test(`${name} throughout are a TimeoutError, as the SDK has it`, async (t) => {
+    const { service } = await before(t, [behaviour])
+    await assert.rejects(service.send(request), { name: 'TimeoutError' })
+  })
+
+test('an answer that drips is given up like one that does not come', async (t) => {
+  const drip: Behaviour = (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n')
+    const timer = setInterval(() => socket.write('x'), 10)
+    socket.on('close', () => clearInterval(timer))
+  }
+  const { service } = await before(t, [drip], { answerMs: 60 })
+  await assert.rejects(service.send(request), { name: 'TimeoutError', message: 'no answer within 60 ms' })
+})
+
+test('where nobody listens is tried three times, and named', async () => {
+  const vacant = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => vacant.once('listening', resolve))
+  const { port } = vacant.address() as { port: number }
+  await new Promise((resolve) => vacant.close(resolve))
+  const target = { isSecure: false, hostname: '127.0.0.1', port, path: '/', region: 'r', service: 's3' }
+  const patience = { connectMs: 200, answerMs: 200 }
+  const service = new Service(target, identity, patience, { random: () => 0, now: () => started })
+  await assert.rejects(service.send(request), { code: 'ECONNREFUSED' })
+  service.close()
+})
+
+/** So many requests at once, so that as many connections are open and idle afterwards. */
+async function openConnections(service: Service, server: ScriptedServer, count: number): Promise<void> {
+  let release = () => {}
+  const gate = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  let waiting = 0
+  server.script = [
+    (socket, seen) => {
+      if (++waiting === count) release()
+      void gate.then(() => fine(socket, seen))
+    },
+  ]
+  await Promise.all(Array.from({ length: count }, () => service.send(request)))
+  assert.equal(server.open, count)
+}
+
+test('connections that died without a word cost one try together, not one each', async (t) => {
+  const { server, service } = await before(t, [fine])
+  await openConnections(service, server, 5)
+  const before_ = server.seen.length
+  server.script = [(socket, seen) => (seen.connection < 5 ? silence : fine)(socket, seen)]
+  assert.equal((await service.send(request)).body, 'fine')
+  assert.equal((await service.send(request)).body, 'fine')
+  assert.equal(server.seen.length - before_, 3)
+})
+
+test('a connection that the service closes as the request goes out costs a try, and no pause', async (t) => {
+  const { server, service } = await before(t, [fine])
+  await openConnections(service, server, 1)
+  server.script = [(socket, seen) => (seen.connection === 0 ? reset : fine)(socket, seen)]
+  assert.equal((await service.send(request)).body, 'fine')
+})
+
+test('an answer that comes before the body was read counts, and its connection is not used again', async (t) => {
+  const { server, service } = await before(t, [fine])
+  server.early = answer(403, xml('AccessDenied'))
+  const large = Buffer.alloc(16_000_000)
+  const upload = { ...request, headers: { 'content-length': String(large.length) }, body: [large] }
+  await assert.rejects(service.send(upload), { name: 'AccessDenied' })
+  await service.send(request)
+  assert.equal(server.seen[0]?.connection, 1)
+})
+
+test('a clock that is wrong by hours is set by the answer that refuses the signature', async (t) => {
+  const date = new Date(started + 5 * 3_600_000).toUTCString()
+  const skewed = answer(403, xml('RequestTimeTooSkewed'), { date })
+  const { server, service } = await before(t, [skewed, answer(200, '', { date }), answer(200, '', { date })])
+  await service.send(request)
+  await service.send(request)
+  assert.deepEqual(
+    server.seen.map(({ headers }) => headers['x-amz-date']),
+    ['20261125T000000Z', '20261125T050000Z', '20261125T050000Z'],
+  )
+})

@@ -1,0 +1,127 @@
+/** Where requests go: as the SDK says for every way to configure it. No request is made. */
+import assert from 'node:assert/strict'
+import { afterEach, test } from 'node:test'
+import { PutObjectCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import { SendMessageBatchCommand, SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs'
+import { type Target, targetOf } from '../../../shared/aws/target.ts'
+
+type Environment = Record<string, string>
+
+const names = [
+  'AWS_ENDPOINT_URL',
+  'AWS_ENDPOINT_URL_S3',
+  'AWS_ENDPOINT_URL_SQS',
+  'AWS_REGION',
+  'AWS_DEFAULT_REGION',
+]
+afterEach(() => {
+  for (const name of names) delete process.env[name]
+})
+
+const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
+const region = 'eu-central-1'
+
+interface Case<C> {
+  name: string
+  config?: C
+  environment?: Environment
+  url?: string
+  target: Partial<Target>
+}
+
+const ofS3: Case<S3ClientConfig>[] = [
+  {
+    name: 'AWS',
+    target: {
+      isSecure: true,
+      hostname: 'content.s3.eu-central-1.amazonaws.com',
+      port: null,
+      path: '/key',
+      region,
+      service: 's3',
+    },
+  },
+  {
+    name: 'AWS in another partition, its region from the environment',
+    environment: { AWS_REGION: 'cn-north-1' },
+    target: { hostname: 'content.s3.cn-north-1.amazonaws.com.cn', region: 'cn-north-1' },
+  },
+  {
+    name: 'AWS over IPv6 as well',
+    config: { useDualstackEndpoint: true },
+    target: { hostname: 'content.s3.dualstack.eu-central-1.amazonaws.com' },
+  },
+  {
+    name: 'path style',
+    config: { forcePathStyle: true },
+    target: { hostname: 's3.eu-central-1.amazonaws.com', path: '/content/key' },
+  },
+  {
+    name: 'an endpoint of the environment, by address',
+    environment: { AWS_ENDPOINT_URL: 'http://127.0.0.1:4566' },
+    target: { isSecure: false, hostname: '127.0.0.1', port: 4566, path: '/content/key' },
+  },
+  {
+    name: "the service's own endpoint of the environment, by name",
+    environment: {
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:4566',
+      AWS_ENDPOINT_URL_S3: 'https://s3.example:9000/base',
+    },
+    target: { isSecure: true, hostname: 'content.s3.example', port: 9000, path: '/base/key' },
+  },
+]
+
+for (const { name, config = {}, environment = {}, target } of ofS3)
+  test(`an object goes to ${name}`, async () => {
+    Object.assign(process.env, environment)
+    const s3 = new S3Client({ credentials, ...(environment.AWS_REGION ? {} : { region }), ...config })
+    const command = new PutObjectCommand({ Bucket: 'content', Key: 'key', Body: Buffer.alloc(0) })
+    const found = await targetOf((command: PutObjectCommand) => s3.send(command), command)
+    assert.partialDeepStrictEqual({ ...found, path: found.path.replace(/\?.*/, '') }, target)
+  })
+
+const url = 'https://sqs.eu-central-1.amazonaws.com/123456789012/evaluation'
+
+const ofSqs: Case<SQSClientConfig>[] = [
+  {
+    name: 'AWS',
+    target: {
+      isSecure: true,
+      hostname: 'sqs.eu-central-1.amazonaws.com',
+      port: null,
+      path: '/',
+      region,
+      service: 'sqs',
+    },
+  },
+  {
+    name: 'an endpoint that is configured, whatever its URL says',
+    config: { endpoint: 'http://127.0.0.1:4566' },
+    target: { isSecure: false, hostname: '127.0.0.1', port: 4566 },
+  },
+  {
+    name: 'the host of its URL',
+    url: 'https://vpce-1.sqs.eu-central-1.vpce.amazonaws.com/123456789012/evaluation',
+    target: { hostname: 'vpce-1.sqs.eu-central-1.vpce.amazonaws.com' },
+  },
+]
+
+for (const { name, config = {}, url: QueueUrl = url, target } of ofSqs)
+  test(`a batch goes to ${name}`, async (t) => {
+    t.mock.method(console, 'warn', () => {})
+    const sqs = new SQSClient({ credentials, region, ...config })
+    const command = new SendMessageBatchCommand({ QueueUrl, Entries: [{ Id: '0', MessageBody: 'x' }] })
+    assert.partialDeepStrictEqual(
+      await targetOf((command: SendMessageBatchCommand) => sqs.send(command), command),
+      target,
+    )
+  })
+
+test('what the SDK lacks is told as it tells it', async () => {
+  const s3 = new S3Client({ region, credentials: async () => Promise.reject(new Error('no credentials')) })
+  const command = new PutObjectCommand({ Bucket: 'content', Key: 'key' })
+  await assert.rejects(
+    targetOf((command: PutObjectCommand) => s3.send(command), command),
+    /no credentials/,
+  )
+})

@@ -1,0 +1,201 @@
+/** The two requests of the hot path: what they say, what they make of answers, and an emulator's word for it. */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { after, type TestContext, test } from 'node:test'
+import { setDefaultCACertificates } from 'node:tls'
+import { crc32 } from 'node:zlib'
+import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import {
+  CreateQueueCommand,
+  ReceiveMessageCommand,
+  SendMessageBatchCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs'
+import fc from 'fast-check'
+import { startEmulators } from '../../../infra/local/aws/emulators.ts'
+import { ObjectPutter } from '../../../shared/aws/put-object.ts'
+import { BatchSender } from '../../../shared/aws/send-batch.ts'
+import { JobQueue } from '../../../shared/queues/job-queue.ts'
+import { selfSigned } from '../../support/pki.ts'
+import { answer, type Behaviour, ScriptedServer, type Seen } from './server.ts'
+
+const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
+const region = 'eu-central-1'
+const patience = { connectMs: 1000, answerMs: 1000 }
+const chance = { random: () => 0, now: Date.now }
+
+const emulators = await startEmulators(null)
+after(() => emulators.close())
+
+const s3 = new S3Client({ region, credentials, endpoint: emulators.endpoints.s3 })
+const sqs = new SQSClient({ region, credentials, endpoint: emulators.endpoints.sqs })
+
+test('any contents put as one object read back octet by octet', async () => {
+  await s3.send(new CreateBucketCommand({ Bucket: 'content' }))
+  const objects = new ObjectPutter(s3, 'content', patience)
+  const contents = fc.array(fc.uint8Array({ maxLength: 3000 }).map((octets) => Buffer.from(octets)))
+  let serial = 0
+  await fc.assert(
+    fc.asyncProperty(contents, async (parts) => {
+      const Key = `segments/${serial++}`
+      await objects.put(Key, parts)
+      const { Body } = await s3.send(new GetObjectCommand({ Bucket: 'content', Key }))
+      assert.ok((await buffer(Body as never)).equals(Buffer.concat(parts)))
+    }),
+    { numRuns: 20 },
+  )
+  objects.close()
+})
+
+test('any jobs sent in batches are received as they were', async () => {
+  const { QueueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName: 'jobs' }))
+  const sender = new BatchSender(sqs, QueueUrl, patience)
+  const queue = new JobQueue<unknown>(sender)
+  // Unlike SQS, the emulator refuses characters beyond U+FFFF.
+  const character = fc.nat(0xd7ff).map((code) => String.fromCharCode(code))
+  const words = fc.sample(fc.string({ unit: character, maxLength: 200 }), 25)
+  const jobs = words.map((text, serial) => ({ text, serial }))
+  assert.deepEqual(
+    await queue.trySend(jobs.map((job) => ({ job }))),
+    jobs.map(() => null),
+  )
+  const received: { serial: number }[] = []
+  while (received.length < jobs.length) {
+    const receive = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 })
+    const { Messages = [] } = await sqs.send(receive)
+    received.push(...Messages.map(({ Body = '' }) => JSON.parse(Body)))
+  }
+  assert.deepEqual(
+    received.sort((one, other) => one.serial - other.serial),
+    jobs,
+  )
+  sender.close()
+})
+
+test('a queue that is not there is named as the SDK names it', async () => {
+  const url = `${emulators.endpoints.sqs}/000000000000/nowhere`
+  const sender = new BatchSender(sqs, url, patience)
+  const entries = [{ Id: '0', MessageBody: 'x' }]
+  await assert.rejects(sender.send(entries), { name: 'QueueDoesNotExist' })
+  const [failure] = await new JobQueue(sqs, url).trySend([{ job: 1 }])
+  assert.equal(failure?.name, 'QueueDoesNotExist')
+  sender.close()
+})
+
+async function scripted(context: TestContext, behaviour: Behaviour) {
+  const server = await ScriptedServer.start(behaviour)
+  const client = { region, credentials, endpoint: server.endpoint }
+  const [s3, sqs] = [new S3Client(client), new SQSClient(client)]
+  const objects = new ObjectPutter(s3, 'content', patience, chance)
+  const sender = new BatchSender(sqs, `${server.endpoint}/0/q`, patience, chance)
+  context.after(() => {
+    objects.close()
+    sender.close()
+    server.stop()
+  })
+  return { server, objects, sender, s3, sqs }
+}
+
+test('an object is put as the SDK puts it: same place, same checksum', async (t) => {
+  const { server, objects, s3 } = await scripted(t, answer(200))
+  await objects.put('segments/key', [Buffer.from('one'), Buffer.from('two')])
+  await s3.send(new PutObjectCommand({ Bucket: 'content', Key: 'segments/key', Body: 'onetwo' }))
+  const [ours, sdks] = server.seen as [Seen, Seen]
+  assert.equal(ours.method, sdks.method)
+  assert.equal(ours.path, sdks.path.replace(/\?.*/, ''))
+  for (const header of [
+    'host',
+    'x-amz-checksum-crc32',
+    'x-amz-content-sha256',
+    'content-type',
+    'content-length',
+  ])
+    assert.equal(ours.headers[header], sdks.headers[header], header)
+  assert.equal(
+    Buffer.from(ours.headers['x-amz-checksum-crc32'] ?? '', 'base64').readUInt32BE(),
+    crc32('onetwo'),
+  )
+})
+
+test('a batch is sent as the SDK sends it', async (t) => {
+  const { server, sender, sqs } = await scripted(t, answer(200, '{}'))
+  const Entries = [{ Id: '0', MessageBody: '{"a":"ü"}', DelaySeconds: 3, MessageGroupId: 'g' }]
+  await sender.send(Entries)
+  await sqs.send(new SendMessageBatchCommand({ QueueUrl: `${server.endpoint}/0/q`, Entries }))
+  const [ours, sdks] = server.seen as [Seen, Seen]
+  assert.deepEqual([ours.method, ours.path], [sdks.method, sdks.path])
+  assert.deepEqual(JSON.parse(ours.body.toString()), JSON.parse(sdks.body.toString()))
+  for (const header of ['host', 'x-amz-target', 'content-type'])
+    assert.equal(ours.headers[header], sdks.headers[header], header)
+})
+
+const taken = (Id: string, body: string) => ({
+  Id,
+  MD5OfMessageBody: createHash('md5').update(body).digest('hex'),
+})
+
+test('jobs that were refused, arrived damaged, or are not named have failed, and no others', async (t) => {
+  const { sender } = await scripted(
+    t,
+    answer(200, () =>
+      JSON.stringify({
+        Successful: [taken('0', '0'), taken('2', 'damaged'), taken('7', 'never sent'), { Id: '4' }],
+        Failed: [{ Id: '1', Code: 'InternalError', SenderFault: false }],
+      }),
+    ),
+  )
+  const failures = await new JobQueue<number>(sender).trySend([0, 1, 2, 3, 4].map((job) => ({ job })))
+  assert.deepEqual(
+    failures.map((failure) => failure?.message ?? null),
+    [
+      null,
+      'queue refused a job: InternalError',
+      'queue refused a job: InvalidChecksum the queue has another body than was sent',
+      'the queue did not say that it took a job',
+      'queue refused a job: InvalidChecksum the queue has another body than was sent',
+    ],
+  )
+})
+
+for (const [name, body] of [
+  ['not JSON', '<html>'],
+  ['JSON of another kind', 'null'],
+  ['lists of nothing', '{"Successful":[null],"Failed":{}}'],
+  ['empty', ''],
+])
+  test(`a 200 that is ${name} has taken nothing`, async (t) => {
+    const { sender } = await scripted(t, answer(200, body))
+    const [failure] = await new JobQueue<number>(sender).trySend([{ job: 1 }])
+    assert.ok(failure instanceof Error)
+  })
+
+test('a 200 to a PUT from what is not S3 has stored nothing', async (t) => {
+  const { objects } = await scripted(t, (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')
+  })
+  await assert.rejects(objects.put('key', []), /it names no ETag/)
+})
+
+test('over TLS the body is not read once more to be signed', async (t) => {
+  const { cert, key } = await selfSigned({ names: ['localhost'] })
+  setDefaultCACertificates([cert])
+  let payload: unknown
+  const server = createServer({ cert, key }, async (request, response) => {
+    payload = request.headers['x-amz-content-sha256']
+    const body = await buffer(request)
+    response.writeHead(200, { etag: `"${body.toString()}"` }).end()
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const endpoint = `https://localhost:${(server.address() as AddressInfo).port}`
+  const client = new S3Client({ region, credentials, endpoint, forcePathStyle: true })
+  const objects = new ObjectPutter(client, 'content', patience, chance)
+  t.after(() => {
+    objects.close()
+    server.close()
+  })
+  await objects.put('key', [Buffer.from('octets'), Buffer.from('more')])
+  assert.equal(payload, 'UNSIGNED-PAYLOAD')
+})
