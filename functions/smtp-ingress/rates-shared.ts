@@ -7,6 +7,7 @@
  */
 import type { Others } from '../../shared/transport/rates.ts'
 import { causeOf, type Log } from './log.ts'
+import { BoundedMemory } from './rates-memory.ts'
 import { emptyWindow, hasRoom, isMuch, isOverdue, minuteOf, type Window } from './rates-window.ts'
 
 /** Where processes tell each other of what they took. */
@@ -24,7 +25,7 @@ export interface SharedRatesOptions {
   counts: SharedCounts | null
   /** Others hear of any message within a second, and not only of many. */
   isPrompt: boolean
-  /** Keys that are counted at once; beyond, the one that was counted first is forgotten. */
+  /** Keys that are counted at once. */
   most: number
   /** What the keys are, for the log. */
   of: string
@@ -39,15 +40,18 @@ interface Counted {
   isReporting: boolean
 }
 
+const begun = (): Counted => ({ window: emptyWindow(), limit: 0, isReporting: false })
+
 export class SharedRates {
   readonly #options: SharedRatesOptions
   #minute = Number.NaN
   /** Of this minute. */
-  #counted = new Map<string, Counted>()
+  #counted: BoundedMemory<Counted>
   #isFailing = false
 
   constructor(options: SharedRatesOptions) {
     this.#options = options
+    this.#counted = new BoundedMemory(options.most)
   }
 
   /** @param at milliseconds since 1970 */
@@ -60,7 +64,7 @@ export class SharedRates {
   /** Counts a message. */
   take(key: string, limit: number, at: number): void {
     this.#turnTo(at)
-    const counted = this.#counted.get(key) ?? this.#begin(key, limit)
+    const counted = this.#counted.getOrMake(key, begun)
     counted.window.own++
     counted.limit = limit
     const isDue = isMuch(counted.window, limit) || (this.#options.isPrompt && isOverdue(counted.window, at))
@@ -71,18 +75,8 @@ export class SharedRates {
   tick(at: number): void {
     this.#turnTo(at)
     if (!this.#options.isPrompt) return
-    for (const [key, counted] of this.#counted)
+    for (const [key, counted] of this.#counted.entries())
       if (counted.window.own > counted.window.reported) this.#report(key, counted, at)
-  }
-
-  #begin(key: string, limit: number): Counted {
-    if (this.#counted.size >= this.#options.most) {
-      const [first] = this.#counted.keys()
-      if (first !== undefined) this.#counted.delete(first)
-    }
-    const counted = { window: emptyWindow(), limit, isReporting: false }
-    this.#counted.set(key, counted)
-    return counted
   }
 
   /** What was not reported of a minute that is over concerns no decision any more. */
@@ -90,7 +84,7 @@ export class SharedRates {
     const minute = minuteOf(at)
     if (minute === this.#minute) return
     this.#minute = minute
-    this.#counted = new Map()
+    this.#counted = new BoundedMemory(this.#options.most)
   }
 
   #report(key: string, counted: Counted, at: number): void {
