@@ -1,5 +1,6 @@
 /** The settings of a deployment: the `mailflow` object of cdk.json's context, parsed once. */
 import { z } from 'zod'
+import { mailMemory } from '../shared/contract/ingress-memory.ts'
 import { parseNameServer, parseNameServers } from '../shared/contract/name-server.ts'
 
 /** Content must outlive the longest that its job can lie on a queue or dead-letter queue. */
@@ -44,7 +45,10 @@ const SmtpTimeouts = z.strictObject({
 })
 
 const Ingress = z.strictObject({
-  /** Fargate CPU units. A task has two MiB of memory a unit, the least that Fargate pairs with each of these. */
+  /**
+   * Fargate CPU units, 1024 a processor: a task runs a process for each whole one. It has two MiB of memory a unit, the
+   * least that Fargate pairs with each of these.
+   */
   cpu: z
     .union([z.literal(256), z.literal(512), z.literal(1024), z.literal(2048), z.literal(4096)])
     .default(512),
@@ -57,6 +61,29 @@ const Ingress = z.strictObject({
   maximumConnections: z.int().min(1).default(1000),
   /** SMTP sessions in one task from one address: no sender, and no attacker, is to have them all. */
   maximumConnectionsPerAddress: z.int().min(1).default(200),
+  /**
+   * New connections a minute to one task from one address; 0 means as many as come. At the default, who connects only
+   * to shake hands costs a hundredth of a processor, and a server that opens a connection a message sends ten a second.
+   */
+  maximumConnectionRatePerAddress: z.int().min(0).default(600),
+  /** Messages a minute to one task from one address; 0 means as many as come. */
+  maximumMessagesPerMinutePerAddress: z.int().min(0).default(0),
+  /**
+   * What becomes of a message with a bare CR, a bare LF or a NUL: it is refused, or its line ends are made CRLF, which
+   * breaks its DKIM signatures.
+   */
+  unlawfulOctets: z.enum(['Refuse', 'Normalise']).default('Refuse'),
+  /** Octets of a line of a message. RFC 5321 §4.5.3.1.6 says 1000; servers send longer ones, and few mind. */
+  maximumLineLength: z.int().min(1000).max(1_048_576).default(65_536),
+  /** Octets of a message's header section; the default is Exchange's, 256 KiB. */
+  maximumHeaderSize: z.int().min(16_384).max(1_048_576).default(262_144),
+  /** Commands of one session that may be refused as faulty before it is ended. */
+  maximumErrors: z.int().min(1).max(1000).default(20),
+  /**
+   * The load balancer says in a header of the PROXY protocol who connects, instead of sending each packet with its
+   * client's own address: for where packets must come from the balancer, such as behind network appliances.
+   */
+  proxyProtocol: z.boolean().default(false),
   /** How long a task that stops waits for messages in flight. */
   drainSeconds: z.int().min(1).max(115).default(100),
 })
@@ -191,10 +218,27 @@ export const Config = z
     path: ['ingress', 'minimumTasks'],
     message: 'must not exceed maximumTasks',
   })
+  .superRefine(({ ingress }, context) => {
+    const { maximumConnections: sessions } = ingress
+    try {
+      mailMemory({ memoryMebibytes: ingressMemory(ingress), sessions, workers: ingressWorkers(ingress) })
+    } catch (error) {
+      const message = `${(error as Error).message}; a larger cpu has more`
+      context.addIssue({ code: 'custom', path: ['ingress', 'maximumConnections'], message })
+    }
+  })
   .refine(signsForItself, {
     path: ['tlsReporting', 'dkim', 'domain'],
     message: "must be the domain of the reports' address, or one above it",
   })
+
+type IngressSettings = z.output<typeof Ingress>
+
+/** MiB of one task. */
+export const ingressMemory = ({ cpu }: IngressSettings): number => cpu * 2
+
+/** Processes of one task that take mail. */
+export const ingressWorkers = ({ cpu }: IngressSettings): number => Math.max(1, Math.floor(cpu / 1024))
 
 /** Who reports to others on TLS with them. */
 export function reporterOf({ hostname, tlsReporting }: Pick<Config, 'hostname' | 'tlsReporting'>) {

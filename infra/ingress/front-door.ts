@@ -9,6 +9,7 @@ import {
 } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
 import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
+import type { Config } from '../config.ts'
 import { MailNetwork } from '../mail-network.ts'
 import { healthPort, smtpPort } from './ports.ts'
 
@@ -18,17 +19,20 @@ import { healthPort, smtpPort } from './ports.ts'
  */
 const idleTimeout = Duration.minutes(11)
 
-/** The load balancer: port 25, fixed addresses, and connections that reach a task with the client's own address. */
+/** The load balancer: port 25, fixed addresses, and connections of which a task knows the client's own address. */
 export class FrontDoor extends Construct {
   readonly balancer: NetworkLoadBalancer
   readonly targets: NetworkTargetGroup
   readonly securityGroup: SecurityGroup
+  /** CIDRs of the subnets in which the balancer has its own addresses. */
+  readonly ownNetworks: readonly string[]
 
-  constructor(scope: Construct, id: string, network: MailNetwork, drain: Duration) {
+  constructor(scope: Construct, id: string, network: MailNetwork, config: Config) {
     super(scope, id)
     this.securityGroup = this.openToTheWorld(network)
     this.balancer = this.createBalancer(network)
-    this.targets = this.createTargets(network, drain)
+    this.ownNetworks = network.vpc.publicSubnets.map(({ ipv4CidrBlock }) => ipv4CidrBlock)
+    this.targets = this.createTargets(network, config)
     this.balancer.addListener('Smtp', {
       port: 25,
       protocol: Protocol.TCP,
@@ -76,14 +80,16 @@ export class FrontDoor extends Construct {
     return balancer
   }
 
-  private createTargets({ vpc }: MailNetwork, drain: Duration): NetworkTargetGroup {
+  private createTargets({ vpc }: MailNetwork, { ingress }: Config): NetworkTargetGroup {
     const targets = new NetworkTargetGroup(this, 'Tasks', {
       vpc,
       port: smtpPort,
       protocol: Protocol.TCP,
       targetType: TargetType.IP,
-      preserveClientIp: true,
-      deregistrationDelay: drain,
+      // With the header, packets come from the balancer's own addresses, and those alone are believed.
+      preserveClientIp: !ingress.proxyProtocol,
+      proxyProtocolV2: ingress.proxyProtocol,
+      deregistrationDelay: Duration.seconds(ingress.drainSeconds),
       connectionTermination: false,
       healthCheck: {
         protocol: Protocol.HTTP,

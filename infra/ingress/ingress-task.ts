@@ -10,7 +10,7 @@ import {
 import type { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import type { TlsCertificate } from '../certificates/tls-certificate.ts'
-import type { Config } from '../config.ts'
+import { type Config, ingressMemory, ingressWorkers } from '../config.ts'
 import { type Unit, UnitLogs } from '../unit.ts'
 import { ingressImage } from './ingress-image.ts'
 import { healthPort, smtpPort } from './ports.ts'
@@ -25,7 +25,7 @@ export class IngressTask extends FargateTaskDefinition implements Unit {
   constructor(scope: Construct, id: string, config: Config, certificate: TlsCertificate) {
     super(scope, id, {
       cpu: config.ingress.cpu,
-      memoryLimitMiB: memoryMib(config),
+      memoryLimitMiB: ingressMemory(config.ingress),
       runtimePlatform: {
         cpuArchitecture: CpuArchitecture.ARM64,
         operatingSystemFamily: OperatingSystemFamily.LINUX,
@@ -67,8 +67,6 @@ export class IngressTask extends FargateTaskDefinition implements Unit {
   }
 }
 
-const memoryMib = ({ ingress }: Config): number => ingress.cpu * 2
-
 function environment(config: Config): Record<string, string> {
   const { hostname, ingress } = config
   return {
@@ -79,7 +77,14 @@ function environment(config: Config): Record<string, string> {
     MAX_RECIPIENTS: String(ingress.maximumRecipients),
     MAX_CONNECTIONS: String(ingress.maximumConnections),
     MAX_CONNECTIONS_PER_ADDRESS: String(ingress.maximumConnectionsPerAddress),
-    MEMORY_MIB: String(memoryMib(config)),
+    MAX_CONNECTION_RATE_PER_ADDRESS: String(ingress.maximumConnectionRatePerAddress),
+    MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: String(ingress.maximumMessagesPerMinutePerAddress),
+    UNLAWFUL_OCTETS: ingress.unlawfulOctets,
+    MAX_LINE_LENGTH: String(ingress.maximumLineLength),
+    MAX_HEADER_SIZE: String(ingress.maximumHeaderSize),
+    MAX_ERRORS: String(ingress.maximumErrors),
+    WORKERS: String(ingressWorkers(ingress)),
+    MEMORY_MIB: String(ingressMemory(ingress)),
     DRAIN_SECONDS: String(ingress.drainSeconds),
   }
 }

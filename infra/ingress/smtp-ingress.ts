@@ -35,8 +35,10 @@ export class SmtpIngress extends Construct {
     const { config, network } = props
     const task = this.createTask(props)
     this.service = this.createService(network, task)
-    this.frontDoor = new FrontDoor(this, 'FrontDoor', network, Duration.seconds(config.ingress.drainSeconds))
+    this.frontDoor = new FrontDoor(this, 'FrontDoor', network, config)
     this.frontDoor.leadTo(this.service)
+    if (config.ingress.proxyProtocol)
+      task.addEnvironment('PROXY_TRUSTED_ADDRESSES', this.frontDoor.ownNetworks.join(','))
     this.scale(config)
   }
 

@@ -20,12 +20,34 @@ test('two settings are enough, and the rest has safe defaults', () => {
   assert.equal(config.defaultRoute, 'Ses')
   assert.equal(config.deliverInVpc, false)
   assert.deepEqual(config.privateMxNetworks, [])
+  assert.deepEqual(config.ingress, {
+    cpu: 512,
+    minimumTasks: 2,
+    maximumTasks: 20,
+    maximumMessageSize: 36_700_160,
+    maximumRecipients: 500,
+    maximumConnections: 1000,
+    maximumConnectionsPerAddress: 200,
+    maximumConnectionRatePerAddress: 600,
+    maximumMessagesPerMinutePerAddress: 0,
+    unlawfulOctets: 'Refuse',
+    maximumLineLength: 65_536,
+    maximumHeaderSize: 262_144,
+    maximumErrors: 20,
+    proxyProtocol: false,
+    drainSeconds: 100,
+  })
   assert.deepEqual(config.functions.deliver, {
     timeoutSeconds: 300,
     concurrency: 50,
     concurrencyPerDestination: 10,
     smtpTimeouts: { connect: 30, greeting: 60, command: 60, data: 120 },
   })
+})
+
+test('every size of a task has room for the sessions it has by default', () => {
+  for (const cpu of [256, 512, 1024, 2048, 4096])
+    assert.equal(readConfig({ ...real, ingress: { cpu } }).ingress.cpu, cpu)
 })
 
 const faults: [string, Record<string, unknown>, RegExp][] = [
@@ -43,6 +65,26 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     'a drain longer than the stop timeout',
     { ingress: { drainSeconds: 120 } },
     /mailflow\.ingress\.drainSeconds: /,
+  ],
+  [
+    'more sessions than a task has memory for',
+    { ingress: { maximumConnections: 5000 } },
+    /mailflow\.ingress\.maximumConnections: 1024 MiB of memory are not enough for 5000 sessions; a larger cpu/,
+  ],
+  [
+    'more sessions than a task of several processes has memory for',
+    { ingress: { cpu: 2048, maximumConnections: 20_000 } },
+    /mailflow\.ingress\.maximumConnections: 4096 MiB of memory are not enough for 20000 sessions in 2 processes;/,
+  ],
+  [
+    'a line shorter than a line may be',
+    { ingress: { maximumLineLength: 998 } },
+    /ingress\.maximumLineLength: /,
+  ],
+  [
+    'octets treated in a way of their own',
+    { ingress: { unlawfulOctets: 'Keep' } },
+    /ingress\.unlawfulOctets: /,
   ],
   ['content gone before its dead letter', { contentRetentionDays: 7 }, /mailflow\.contentRetentionDays: /],
   [

@@ -83,6 +83,43 @@ test('a connection reaches a task in any zone with the address of its client', (
   assert.equal(attributes(targetGroup())['preserve_client_ip.enabled'], 'true')
 })
 
+test('or with the address of the load balancer, which says who connects and is believed', () => {
+  const mailflow = { ingress: { proxyProtocol: true } }
+  const groups = attributes(only('AWS::ElasticLoadBalancingV2::TargetGroup', mailflow))
+  assert.equal(groups['preserve_client_ip.enabled'], 'false')
+  assert.equal(groups['proxy_protocol_v2.enabled'], 'true')
+  const subnets = ofType('AWS::EC2::Subnet', mailflow)
+  const ofBalancer = only(
+    'AWS::ElasticLoadBalancingV2::LoadBalancer',
+    mailflow,
+  ).Properties.SubnetMappings.map(
+    ({ SubnetId }: Json) => subnets.find(({ id }) => id === SubnetId.Ref)?.Properties.CidrBlock,
+  )
+  assert.equal(ingressEnvironment(mailflow).PROXY_TRUSTED_ADDRESSES, ofBalancer.join(','))
+  assert.equal(ofBalancer.length, 2)
+})
+
+test('nobody is believed where the load balancer keeps addresses', () => {
+  assert.equal(attributes(targetGroup())['proxy_protocol_v2.enabled'] ?? 'false', 'false')
+  assert.equal('PROXY_TRUSTED_ADDRESSES' in ingressEnvironment(), false)
+})
+
+test('only the load balancer reaches a task, in either way', () => {
+  for (const mailflow of [{}, { ingress: { proxyProtocol: true } }]) {
+    const rules = ofType('AWS::EC2::SecurityGroupIngress', mailflow).filter(({ id }) =>
+      id.startsWith('Ingress'),
+    )
+    assert.deepEqual(rules.map(({ Properties }) => Properties.FromPort).sort(), [2525, 8081])
+    for (const { Properties } of rules)
+      assert.match(text(Properties.SourceSecurityGroupId), /^<IngressFrontDoorSecurityGroup/)
+  }
+})
+
+test('a task runs a process for each whole processor', () => {
+  const workers = [256, 1024, 2048, 4096].map((cpu) => ingressEnvironment({ ingress: { cpu } }).WORKERS)
+  assert.deepEqual(workers, ['1', '1', '2', '4'])
+})
+
 test('the load balancer drops no session that RFC 5321 lets a client hold open', () => {
   const listener = only('AWS::ElasticLoadBalancingV2::Listener')
   const [attribute] = listener.Properties.ListenerAttributes
@@ -125,6 +162,11 @@ test('the container is not root and cannot write its file system', () => {
   assert.equal(container.User, 'node')
   assert.equal(container.ReadonlyRootFilesystem, true)
 })
+
+function ingressEnvironment(mailflow?: Record<string, unknown>): Record<string, string> {
+  const [container] = only('AWS::ECS::TaskDefinition', mailflow).Properties.ContainerDefinitions
+  return Object.fromEntries(container.Environment.map(({ Name, Value }: Json) => [Name, Value]))
+}
 
 function targetGroup(): Resource {
   return only('AWS::ElasticLoadBalancingV2::TargetGroup')

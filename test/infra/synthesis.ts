@@ -25,8 +25,9 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
     alarmEmail: 'operator@example.net',
     jwt: { issuer: 'https://login.example.net/', audience: ['mailflow'], scopes: ['mailflow/admin'] },
   },
-  'with interface endpoints and named identities': {
+  'with interface endpoints, named identities, several workers and the PROXY protocol': {
     interfaceEndpoints: true,
+    ingress: { cpu: 4096, proxyProtocol: true },
     sesIdentityArns: ['arn:aws:ses:eu-west-1:123456789012:identity/ours.example'],
   },
 }
