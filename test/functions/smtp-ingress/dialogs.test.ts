@@ -5,7 +5,8 @@
  *     connector {json}          an inbound connector; {fingerprint} stands for the client certificate's
  *     set NAME NUMBER           a setting of the ingress
  *     fails storage|connectors  from the start
- *     C: text                   the client sends text and CRLF; \r \n \0 \\ are octets; lines in a row go as one write
+ *     C: text                   the client sends text and CRLF; \r \n \0 \xHH \\ are octets, \x not above 7f;
+ *                               lines in a row go as one write
  *     C*31: text                the same, 31 times
  *     S: text                   the server must answer exactly this; {id} stands for a message id
  *     TLS                       handshake
@@ -81,7 +82,9 @@ async function play(steps: readonly string[], wire: Wire): Promise<void> {
 
 function octets(text: string): string {
   const escapes: Record<string, string> = { r: '\r', n: '\n', '0': '\0', '\\': '\\' }
-  return text.replace(/\\([rn0\\])/g, (_, letter: string) => escapes[letter] ?? '')
+  return text.replace(/\\(?:([rn0\\])|x([0-7][0-9a-f]))/g, (_, letter: string, hexadecimal: string) =>
+    letter ? (escapes[letter] ?? '') : String.fromCharCode(Number.parseInt(hexadecimal, 16)),
+  )
 }
 
 function withoutId(line: string | null): string | null {
