@@ -7,6 +7,8 @@ import { processorSeconds, proportionalSetSize } from './process-tree.ts'
 export interface Server extends Program {
   /** Messages that it has taken and is not rid of; absent where it keeps none. */
   queued?(): number
+  /** Removes what it keeps of a load, when that was measured. */
+  clear?(): void
   /** A program that works for it and is not counted as part of it. */
   storage?: Program
 }
@@ -60,6 +62,7 @@ export async function measure(
   const queuedAfter = await drained(server)
   const after = spent(server)
   await generators.close()
+  server.clear?.()
   const times = result.times.sort()
   const thousands = result.total / 1000
   return {

@@ -2,7 +2,8 @@
 import { parseArgs } from 'node:util'
 import type { Mode } from './load.ts'
 
-export const servers = ['mailflow', 'mailflow-2', 'postfix', 'haraka', 'haraka-2', 'bare'] as const
+const usualServers = ['mailflow', 'mailflow-2', 'postfix', 'haraka', 'haraka-2', 'bare'] as const
+const servers = [...usualServers, 'postfix-hold'] as const
 export type ServerName = (typeof servers)[number]
 
 /** One kind of load; its servers take turns. */
@@ -31,7 +32,8 @@ export const usage = `npm run bench:peers -- [flags]
   --seconds N       seconds of each measurement (5)
   --connections N   sessions at once; several numbers with commas between them are measured one after the other (400)
   --only WORDS      commas between them, of these: ${servers.join(', ')};
-                    4, 50 (KB); persistent, connection; tls, plain. What no word is about stays whole.
+                    4, 50 (KB); persistent, connection; tls, plain. What no word is about stays whole, but for
+                    postfix-hold, which is measured only when named.
   --generators N    processes that make the load (1)
   --resume          a connection for each message resumes the TLS session of an earlier one
   --group NAME      the key exchange that the load offers (X25519)
@@ -62,7 +64,7 @@ export function parseOptions(args: string[]): Options {
   return {
     rounds: wholeNumber('rounds', values.rounds),
     duration: wholeNumber('seconds', values.seconds) * 1000,
-    servers: chosen(servers, words),
+    servers: serversOf(words),
     cells: cellsOf(words, connections),
     generators,
     resume: values.resume,
@@ -80,6 +82,9 @@ function chosen<T extends string>(kind: readonly T[], words: readonly string[]):
   const named = kind.filter((word) => words.includes(word))
   return named.length > 0 ? named : [...kind]
 }
+
+const serversOf = (words: readonly string[]): ServerName[] =>
+  servers.some((name) => words.includes(name)) ? chosen(servers, words) : [...usualServers]
 
 const cellsOf = (words: readonly string[], connections: readonly number[]): Cell[] =>
   chosen(modes, words).flatMap((mode) =>

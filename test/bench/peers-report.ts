@@ -15,6 +15,7 @@ const names: Record<ServerName, string> = {
   mailflow: 'mailflow, 1 worker',
   'mailflow-2': 'mailflow, 2 workers',
   postfix: 'Postfix',
+  'postfix-hold': 'Postfix, which only queues',
   haraka: 'Haraka, 1 process',
   'haraka-2': 'Haraka, cluster of 2',
   bare: 'bare smtp-server',
@@ -23,6 +24,7 @@ const names: Record<ServerName, string> = {
 /** Ours over theirs, with as many processes where they have a number of them. */
 const pairs: [ServerName, ServerName][] = [
   ['mailflow', 'postfix'],
+  ['mailflow', 'postfix-hold'],
   ['mailflow', 'haraka'],
   ['mailflow', 'bare'],
   ['mailflow-2', 'postfix'],
@@ -57,9 +59,18 @@ function row(name: string, rounds: readonly Measured[], memory = Number.NaN): st
     name,
     whole(median(rates)),
     `${whole(Math.min(...rates))}–${whole(Math.max(...rates))}`,
-    `${middle(({ p50 }) => p50).toFixed(1)} ms`,
-    `${middle(({ p99 }) => p99).toFixed(1)} ms`,
-    middle(({ processor }) => processor).toFixed(3),
+    `${fixed(
+      middle(({ p50 }) => p50),
+      1,
+    )} ms`,
+    `${fixed(
+      middle(({ p99 }) => p99),
+      1,
+    )} ms`,
+    fixed(
+      middle(({ processor }) => processor),
+      3,
+    ),
     `${whole(memory / 2 ** 20)} MiB`,
     `${whole(middle(({ generator }) => generator) * 100)} %`,
     String(sum([...countErrors(rounds).values()])),
@@ -124,8 +135,11 @@ function ratio(
   figure: (measured: Measured) => number,
 ): string {
   if (!ours || !theirs) return '–'
-  return median(ours.map((one, round) => figure(one) / figure(theirs[round] as Measured))).toFixed(2)
+  return fixed(median(ours.map((one, round) => figure(one) / figure(theirs[round] as Measured))), 2)
 }
 
-const whole = (value: number): string => (Number.isFinite(value) ? String(Math.round(value)) : '–')
+/** Where nothing was accepted there is no figure. */
+const fixed = (value: number, digits: number): string =>
+  Number.isFinite(value) ? value.toFixed(digits) : '–'
+const whole = (value: number): string => fixed(value, 0)
 const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0)

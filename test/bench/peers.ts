@@ -25,7 +25,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => void stopDownTo(0).finally(() => process.exit(1)))
 
 try {
-  console.log(await run(parseOptions(process.argv.slice(2))))
+  await run(parseOptions(process.argv.slice(2)))
 } catch (error) {
   tell(`bench:peers: ${error instanceof Error ? error.message : String(error)}`)
   if ((error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS')) tell(usage)
@@ -34,15 +34,19 @@ try {
   await stopDownTo(0)
 }
 
-async function run(options: Options): Promise<string> {
+/** Prints what there is, also when a server fails in the middle. */
+async function run(options: Options): Promise<void> {
   const names = options.servers
-  if (names.includes('postfix')) requirePostfix()
+  if (names.some((name) => name.startsWith('postfix'))) requirePostfix()
   if (names.some((name) => name.startsWith('haraka'))) await requireHaraka(tell)
   const loadBefore = loadAverage()
   const generators = started(new Generators(options.generators, options.profile && `${options.profile}/load`))
   const results: Results[] = []
-  for (const cell of options.cells) results.push(await measureCell(cell, options, generators))
-  return [conditions(options, results, loadBefore), report(results)].join('\n\n')
+  try {
+    for (const cell of options.cells) results.push(await measureCell(cell, options, generators))
+  } finally {
+    if (results.length > 0) console.log(`${conditions(options, results, loadBefore)}\n\n${report(results)}`)
+  }
 }
 
 async function measureCell(cell: Cell, options: Options, generators: Generators): Promise<Results> {
@@ -51,7 +55,10 @@ async function measureCell(cell: Cell, options: Options, generators: Generators)
   const memory = new Map<ServerName, number>()
   const rounds = new Map<ServerName, Measured[]>(servers.map(([name]) => [name, []]))
   const once = async (name: ServerName, server: Server, watchMemory = false) => {
-    const measured = await measure(generators, server, loadOn(server, cell, options), watchMemory)
+    const load = loadOn(server, cell, options)
+    const measured = await measure(generators, server, load, watchMemory).catch((error: Error) => {
+      throw new Error(`${titleOf(cell)}, ${name}: ${error.message}`)
+    })
     memory.set(name, Math.max(memory.get(name) ?? 0, measured.memory))
     return measured
   }
@@ -87,6 +94,7 @@ function loadOn({ port }: Server, cell: Cell, { duration, group, resume }: Optio
 
 async function startServers({ connections }: Cell, options: Options): Promise<[ServerName, Server][]> {
   const identity = await selfSigned({ names: [hostname] })
+  const { group } = options
   const profile = options.profile && `${options.profile}/ingress`
   const ours = async (workers: number): Promise<Server> => {
     const storage = started(await startStorage(storageMs))
@@ -96,7 +104,8 @@ async function startServers({ connections }: Cell, options: Options): Promise<[S
   const starts: Record<ServerName, () => Promise<Server>> = {
     mailflow: () => ours(1),
     'mailflow-2': () => ours(2),
-    postfix: () => startPostfix(identity, connections, options.group),
+    postfix: () => startPostfix(identity, { connections, group, holds: false }),
+    'postfix-hold': () => startPostfix(identity, { connections, group, holds: true }),
     haraka: () => startHaraka(identity, 0),
     'haraka-2': () => startHaraka(identity, 2),
     bare: () => startBare(identity),
@@ -118,38 +127,47 @@ async function stopDownTo(left: number): Promise<void> {
 }
 
 function conditions(options: Options, results: readonly Results[], loadBefore: string): string {
+  const { rounds, duration, group, resume, generators } = options
   const all = results.flatMap(({ rounds }) => [...rounds.values()].flat())
+  const tls = [...new Set(all.map((one) => one.tls).filter((one) => one !== null))].join(' or ')
+  const seconds = (milliseconds: number) => milliseconds / 1000
+  return [
+    `${machine()}; ${new Date().toISOString().slice(0, 10)}; load average ${loadBefore} at the start, ${loadAverage()} at the end. All programs share the machine.`,
+    `${rounds} rounds of ${seconds(duration)} s in turns, ${seconds(leadIn)} s before each and a whole run before all left out; medians of rounds.`,
+    `TLS: ${tls ? `${tls}, key exchange ${group}, one ECDSA P-256 certificate for all; ${resume ? 'a session is resumed where the server lets it' : 'no session is resumed'}` : 'none'}.`,
+    'Times: from MAIL to the 250 behind the data; of a connection for each message, from the connection on.',
+    'CPU: user and system time of all processes of a server, from /proc: what their living threads ran, and what those that ended left to their parent, until the queue is empty. What the kernel does on its own, such as writing to disk, is not in it.',
+    'Memory: the sum of the proportional set sizes (PSS) of all processes of a server, at its most of four looks a second in the run left out, and of one at the end of each other.',
+    `The load: ${generators === 1 ? 'one process' : `${generators} processes`}; its column is how much of one processor the busiest used.`,
+    ...remarks(options, results),
+  ]
+    .map((line) => `- ${line}`)
+    .join('\n')
+}
+
+/** What is to be known of each server that was measured. */
+function remarks({ servers }: Options, results: readonly Results[]): string[] {
+  const has = (start: string) => servers.some((name) => name.startsWith(start))
   const ours = results.flatMap(({ rounds }) => [...rounds].filter(([name]) => name.startsWith('mailflow')))
   const storage = median(ours.flatMap(([, rounds]) => rounds.map((one) => one.storageProcessor)))
-  const tls = [...new Set(all.map((one) => one.tls).filter((one) => one !== null))]
-  const lines = [
-    `${machine()}; ${new Date().toISOString().slice(0, 10)}; load average ${loadBefore} at the start, ${loadAverage()} at the end. All programs share the machine.`,
-    `${options.rounds} rounds of ${options.duration / 1000} s in turns, behind a run of each that does not count and ${leadIn / 1000} s of each that do not; medians of rounds.`,
-    `TLS: ${tls.join(' or ') || 'none'}, key exchange ${options.group}, the same ECDSA P-256 certificate; ${options.resume ? 'sessions are resumed where the server lets them' : 'no session is resumed'}.`,
-    'Times: of sessions that stay open from MAIL to the 250 behind the data; of a connection for each message from the connection on.',
-    'CPU: user and system time of all processes of a server, from /proc: what its living threads ran, and what ended processes left to their parent. Not in it is what the kernel does on its own, such as writing to disk.',
-    'Memory: the sum of proportional set sizes (PSS) of all processes of a server, the most of four looks a second in the run that does not count, and one at the end of each that does.',
-    ...(options.servers.some((name) => name.startsWith('mailflow'))
+  return [
+    ...(has('mailflow')
       ? [
-          `mailflow: as deployed, before a store that answers each request after ${storageMs} ms; the store is a process of its own and took ${storage.toFixed(3)} s for 1,000 messages beside the ingress's own. It greets a client after 100 ms (early talkers), the others at once: in the time of each connection for a message, and at so many at once a bound on their number.`,
+          `mailflow: the process as deployed, before a store that answers each request after ${storageMs} ms, a process of its own that took ${storage.toFixed(3)} s of CPU for 1,000 messages, which the ingress's figures do not have in them and its rates have. It greets after 100 ms (early talkers) and the others at once: that is in the times of a connection for each message, and bounds how many there can be.`,
         ]
       : []),
-    ...(options.servers.includes('postfix')
+    ...(has('postfix')
       ? [
-          `Postfix ${postfixVersion()}, as Debian ships it: queue on disk (${disk()}), then the transport discard:, whose work is in its figures. Lifted: smtpd_client_connection_count_limit, in_flow_delay, and default_process_limit to one process for each session.`,
+          `Postfix ${postfixVersion()}, as Debian ships it: its queue on disk (${disk()}), then the transport discard:, whose work is in its CPU. Lifted: smtpd_client_connection_count_limit, in_flow_delay, and default_process_limit to a process for each session.`,
         ]
       : []),
-    ...(options.servers.some((name) => name.startsWith('haraka'))
+    ...(has('haraka')
       ? [
-          `Haraka ${harakaVersion}: its own configuration, plugins tls, rcpt_to.in_host_list and queue/discard: it keeps nothing.`,
+          `Haraka ${harakaVersion}, as it comes, with the plugins tls, rcpt_to.in_host_list and queue/discard: it keeps nothing.`,
         ]
       : []),
-    ...(options.servers.includes('bare')
-      ? [
-          'bare smtp-server: the npm package with the TLS options of the ingress; it reads messages and keeps nothing.',
-        ]
+    ...(has('bare')
+      ? ['bare smtp-server: the npm package with the TLS options of the ingress; it keeps nothing.']
       : []),
-    `The load: ${options.generators} process${options.generators > 1 ? 'es' : ''}; the column says how much of a processor the busiest one used, of 100 % that it can.`,
   ]
-  return lines.map((line) => `- ${line}`).join('\n')
 }

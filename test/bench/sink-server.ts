@@ -63,5 +63,6 @@ export function createSink({ tls, pauseMs = 0, taken = () => {} }: SinkOptions):
 function replyTo(line: string, socket: Socket): string {
   if (line.startsWith('EHLO'))
     return `250-sink\r\n250-PIPELINING\r\n${socket instanceof TLSSocket ? '' : '250-STARTTLS\r\n'}250 8BITMIME`
+  if (line === 'QUIT') return '221 2.0.0 bye'
   return line === 'DATA' ? '354 go on' : '250 2.0.0 OK'
 }

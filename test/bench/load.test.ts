@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { selfSigned } from '../support/pki.ts'
+import { type Load, LoadRun, sampleMessage } from './load.ts'
+import { createSink } from './sink-server.ts'
+
+const message = sampleMessage(4096)
+const brief = { connections: 3, resume: false, message, leadIn: 40, duration: 160 }
+const plain = { ...brief, group: null }
+const secure = { ...brief, group: 'X25519' }
+
+async function listen(t: TestContext, server: Server): Promise<number> {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => sockets.add(socket))
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+async function startSink(t: TestContext) {
+  const taken: Buffer[] = []
+  const seen = { taken, connections: 0 }
+  const tls = await selfSigned({ names: ['mx.example'] })
+  const sink = createSink({ tls, taken: (content) => taken.push(content) })
+  sink.on('connection', () => seen.connections++)
+  return { port: await listen(t, sink), seen }
+}
+
+/** A server in the clear that answers the message, and all else, as it is told. */
+function scripted(t: TestContext, answer: (what: string, socket: Socket) => string | null): Promise<number> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    const say = (what: string) => {
+      const reply = answer(what, socket)
+      if (reply !== null) socket.write(`${reply}\r\n`)
+    }
+    say('connection')
+    let held = ''
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      held += text
+      if (held.startsWith('From:')) {
+        if (!held.endsWith('\r\n.\r\n')) return
+        say('message')
+      } else for (const line of held.split('\r\n').slice(0, -1)) say(line.slice(0, 4))
+      held = ''
+    })
+  })
+  return listen(t, server)
+}
+
+const usual: Record<string, string> = { conn: '220 hi', DATA: '354 go on', QUIT: '221 bye' }
+const usually = (what: string) => usual[what.slice(0, 4)] ?? '250-more\r\n250 OK'
+
+async function runLoad(load: Load) {
+  const run = new LoadRun(load)
+  await run.open()
+  const result = await run.run()
+  run.close()
+  return result
+}
+
+test('sessions that stay open carry one message after another, each whole and over TLS', async (t) => {
+  const { port, seen } = await startSink(t)
+  const result = await runLoad({ ...secure, port, mode: 'Persistent' })
+  assert.equal(seen.connections, brief.connections)
+  assert.ok(result.total > brief.connections, `${result.total} messages`)
+  assert.equal(result.total, seen.taken.length)
+  assert.ok(seen.taken.every((content) => content.equals(message)))
+  assert.equal(result.times.length, result.count)
+  assert.ok(result.count > 0 && result.count < result.total, 'the lead-in is left out')
+  assert.ok(result.times.every((milliseconds) => milliseconds > 0 && milliseconds < brief.duration))
+  assert.equal(result.tls, 'TLSv1.3, TLS_AES_256_GCM_SHA384')
+  assert.equal(result.handshakes, 0, 'those before the load are not of it')
+  assert.deepEqual([...result.errors], [])
+  assert.ok(result.busy > 0)
+})
+
+test('a connection for each message, in the clear and over TLS', async (t) => {
+  const { port, seen } = await startSink(t)
+  const inTheClear = await runLoad({ ...plain, port, mode: 'Connection' })
+  assert.ok(inTheClear.total >= brief.connections)
+  assert.deepEqual([seen.connections, seen.taken.length], [inTheClear.total, inTheClear.total])
+  assert.deepEqual([inTheClear.tls, inTheClear.handshakes], [null, 0])
+  const overTls = await runLoad({ ...secure, port, mode: 'Connection' })
+  assert.equal(overTls.handshakes, overTls.total)
+  assert.equal(overTls.resumed, 0)
+  assert.deepEqual([...inTheClear.errors, ...overTls.errors], [])
+})
+
+test('a TLS session is resumed where that is asked for', async (t) => {
+  const { port } = await startSink(t)
+  const result = await runLoad({ ...secure, port, mode: 'Connection', resume: true })
+  assert.ok(result.resumed > 0 && result.resumed < result.handshakes, `${result.resumed} resumed`)
+})
+
+test('refused and lost messages are counted by their causes, and others go on', async (t) => {
+  const given = { refused: 0, dropped: 0, taken: 0 }
+  let messages = 0
+  const port = await scripted(t, (what, socket) => {
+    if (what !== 'message') return usually(what)
+    const turn = messages++ % 3
+    if (turn === 0) given.taken++
+    if (turn === 1) given.refused++
+    if (turn !== 2) return turn === 0 ? '250 taken' : '451 4.3.0 later'
+    given.dropped++
+    socket.destroy()
+    return null
+  })
+  for (const mode of ['Persistent', 'Connection'] as const) {
+    Object.assign(given, { refused: 0, dropped: 0, taken: 0 })
+    const { total, errors } = await runLoad({ ...plain, port, mode })
+    assert.equal(total, given.taken, mode)
+    const told = [...errors].filter(([, times]) => times > 0)
+    assert.deepEqual(
+      new Map(told),
+      new Map([
+        ['Content: 451 4.3.0 later', given.refused],
+        ['Content: the connection was closed', given.dropped],
+      ]),
+    )
+  }
+})
+
+test('replies that come an octet at a time are read as any other', async (t) => {
+  const port = await scripted(t, (what, socket) => {
+    const octets = [...`${usually(what)}\r\n`]
+    for (const octet of octets) socket.write(octet)
+    return null
+  })
+  const { total, errors } = await runLoad({ ...plain, port, mode: 'Persistent' })
+  assert.ok(total > 0)
+  assert.deepEqual([...errors], [])
+})
+
+test('a server that takes no sessions ends the measurement with what it said', async (t) => {
+  const port = await scripted(t, () => '421 4.7.0 too many')
+  await assert.rejects(runLoad({ ...plain, port, mode: 'Persistent' }), {
+    message: 'cannot open 3 sessions: Greeting: 421 4.7.0 too many',
+  })
+})
+
+test('kinds of errors are bounded, and none is left out of the count', async (t) => {
+  let serial = 0
+  const port = await scripted(t, (what) => (what === 'message' ? `451 4.3.0 no ${serial++}` : usually(what)))
+  const { errors } = await runLoad({ ...plain, port, mode: 'Connection', connections: 40 })
+  const told = [...errors.values()].reduce((sum, times) => sum + times, 0)
+  assert.equal(told, serial)
+  assert.ok(errors.size <= 21 && (errors.get('others') ?? 0) > 0, `${errors.size} kinds`)
+})

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import type { Measured } from './measure.ts'
+import { type Cell, parseOptions } from './peers-options.ts'
+import { report } from './peers-report.ts'
+import { processorSeconds, processTree, proportionalSetSize } from './process-tree.ts'
+import { together } from './tally.ts'
+
+test('without a flag every usual server meets every kind of load', () => {
+  const { cells, servers, rounds, duration, generators, resume } = parseOptions([])
+  assert.deepEqual(servers, ['mailflow', 'mailflow-2', 'postfix', 'haraka', 'haraka-2', 'bare'])
+  assert.equal(new Set(cells.map((cell) => JSON.stringify(cell))).size, 8)
+  assert.deepEqual(
+    { rounds, duration, generators, resume },
+    { rounds: 5, duration: 5000, generators: 1, resume: false },
+  )
+})
+
+test('--only narrows what its words are about', () => {
+  const { cells, servers } = parseOptions([
+    '--only',
+    'postfix-hold,50',
+    '--only',
+    'tls',
+    '--connections',
+    '10,20',
+  ])
+  assert.deepEqual(servers, ['postfix-hold'])
+  const told = cells.map(({ kilobytes, mode, isSecure, connections }) => [
+    kilobytes,
+    mode,
+    isSecure,
+    connections,
+  ])
+  assert.deepEqual(told, [
+    [50, 'Persistent', true, 10],
+    [50, 'Persistent', true, 20],
+    [50, 'Connection', true, 10],
+    [50, 'Connection', true, 20],
+  ])
+})
+
+const wrong: [string[], RegExp][] = [
+  [['--only', 'sendmail'], /^--only: sendmail is none of mailflow, /],
+  [['--rounds', '0'], /^--rounds: 0 is no whole number from 1/],
+  [['--seconds', '1.5'], /^--seconds: 1\.5 is no whole number/],
+  [['--connections', '400,'], /^--connections: {2}is no whole number/],
+  [['--connections', '1', '--generators', '2'], /^--connections: 1 are fewer than --generators 2/],
+  [['--concurrency', '4'], /--concurrency/],
+]
+for (const [args, expected] of wrong)
+  test(`${args.join(' ')} is refused`, () => {
+    assert.throws(
+      () => parseOptions(args),
+      ({ message }: Error) => expected.test(message),
+    )
+  })
+
+const measured = (part: Partial<Measured>): Measured => ({
+  perSecond: 100,
+  p50: 10,
+  p99: 20,
+  processor: 0.5,
+  storageProcessor: 0,
+  memory: 0,
+  generator: 0.5,
+  errors: new Map(),
+  queuedAtEnd: 0,
+  queuedAfter: 0,
+  tls: null,
+  handshakes: 0,
+  resumed: 0,
+  ...part,
+})
+const cell: Cell = { kilobytes: 4, mode: 'Connection', isSecure: true, connections: 7 }
+
+test('a row has medians, a range, the most memory and all errors; ratios are of the same round', () => {
+  const refused = new Map([['Content: 451 4.3.1 full', 2]])
+  const ours = [
+    measured({ perSecond: 100, errors: refused }),
+    measured({ perSecond: 200, errors: refused }),
+    measured({ perSecond: 900, p50: 12 }),
+  ]
+  const theirs = [100, 50, 300].map((perSecond) =>
+    measured({ perSecond, queuedAtEnd: perSecond, generator: 0.97 }),
+  )
+  const text = report([
+    {
+      cell,
+      rounds: new Map([
+        ['mailflow', ours],
+        ['postfix', theirs],
+      ]),
+      memory: new Map([['mailflow', 3 * 2 ** 20]]),
+    },
+  ])
+  const lines = text.split('\n')
+  assert.equal(lines[0], '### 4 KB, a connection for each message, TLS, 7 at once')
+  const row = '| mailflow, 1 worker | 200 | 100–900 | 10.0 ms | 20.0 ms | 0.500 | 3 MiB | 50 % | 4 |'
+  assert.ok(lines.includes(row), text)
+  assert.ok(lines.includes('mailflow, 1 worker, errors: 4 × Content: 451 4.3.1 full.'), text)
+  assert.match(text, /Postfix: up to 300 messages in its queue when a load ended, 0 after waiting/)
+  assert.match(text, /Postfix: the load generator was the limit in a round, busy 97 %/)
+  assert.match(text, /\| messages\/s \| mailflow, 1 worker \/ Postfix \|\n.*\n\| 4 KB,[^|]* \| 3\.00 \|/)
+})
+
+test('a server that accepted nothing has dashes and its errors', () => {
+  const nothing = measured({
+    perSecond: 0,
+    p50: Number.NaN,
+    p99: Number.NaN,
+    processor: Number.POSITIVE_INFINITY,
+  })
+  const text = report([{ cell, rounds: new Map([['bare', [nothing]]]), memory: new Map() }])
+  assert.match(text, /\| bare smtp-server \| 0 \| 0–0 \| – ms \| – ms \| – \| – MiB \|/)
+  assert.match(text, /Nothing to compare\./)
+})
+
+test('what several generators counted is one', () => {
+  const tally = (count: number) => ({
+    count,
+    total: count + 1,
+    times: Float64Array.of(count),
+    errors: new Map([['same', count]]),
+    handshakes: 1,
+    resumed: 0,
+    tls: count === 1 ? null : 'TLSv1.3',
+  })
+  assert.deepEqual(together([tally(1), tally(2)]), {
+    count: 3,
+    total: 5,
+    times: Float64Array.of(1, 2),
+    errors: new Map([['same', 3]]),
+    handshakes: 2,
+    resumed: 0,
+    tls: 'TLSv1.3',
+  })
+})
+
+const busy = (milliseconds: number) =>
+  `const { user } = process.cpuUsage(); while (process.cpuUsage().user - user < ${milliseconds * 1000});`
+
+test("processor time has that of children, the ended ones' too, and memory that of all who live", async (t) => {
+  const program = `
+    const { spawn, spawnSync } = require('node:child_process')
+    spawnSync(process.execPath, ['-e', ${JSON.stringify(busy(150))}])
+    const child = spawn(process.execPath, ['-e', ${JSON.stringify(`${busy(150)} console.log('done'); process.stdin.resume()`)}])
+    child.stdout.pipe(process.stdout)
+    process.stdin.resume().on('end', () => child.kill())`
+  const alone = spawn(process.execPath, ['-e', 'process.stdin.resume(); console.log("up")'])
+  const parent = spawn(process.execPath, ['-e', program])
+  t.after(() => [alone, parent].map((child) => child.stdin.end()))
+  await Promise.all([once(alone.stdout, 'data'), once(parent.stdout, 'data')])
+  const [one, all] = [alone, parent].map(({ pid = 0 }) => pid) as [number, number]
+  assert.equal(processTree(all).length, 2)
+  const seconds = processorSeconds(all) - processorSeconds(one)
+  assert.ok(seconds >= 0.3 && seconds < 2, `${seconds} s`)
+  assert.ok(proportionalSetSize(all) > 1.3 * proportionalSetSize(one))
+})
+
+test('a process that has ended has used nothing', () => {
+  const { pid } = spawnSync(process.execPath, ['-e', '0'])
+  assert.deepEqual([processorSeconds(pid), proportionalSetSize(pid)], [0, 0])
+})
