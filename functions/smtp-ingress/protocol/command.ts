@@ -75,7 +75,7 @@ const longestVerb = 8
 /** Of ASCII, and U+0080 to U+009F. */
 const control = /[^ -~\u00a0-\uffff]/
 
-/** RFC 5321 §4.5.3.1.5 */
+/** RFC 5321 §4.5.3.1.2 */
 const longestHostName = 255
 
 /** RFC 5321 §4.5.3.1.3: a path has 256 octets with its brackets. */

@@ -119,7 +119,7 @@ function takeOne<Parameters>(
   return take(sign < 0 ? null : word.slice(sign + 1), parameters)
 }
 
-/** RFC 1870 §4 */
+/** RFC 1870 §3 */
 function takeSize(value: string, parameters: MailParameters): Refused | null {
   if (!/^\d{1,20}$/.test(value)) return wrongParameter('Bad message size syntax')
   parameters.size = Number(value)
