@@ -48,6 +48,7 @@ function arriving({ ingress }: Monitored): IWidget[] {
       byDimension(Metric.refused, 'reason', 'Refused:'),
       ingressMetric(Metric.storageFailures, { label: 'Could not be stored' }),
     ]),
+    graph('TLS handshakes failed, by cause', [byDimension(Metric.tlsHandshakesFailed, 'cause', '')]),
     graph('SMTP sessions in a task', [
       ingressMetric(Metric.connections, { statistic: Stats.AVERAGE, label: 'Average' }),
       ingressMetric(Metric.connections, { statistic: Stats.MAXIMUM, label: 'Fullest' }),

@@ -8,7 +8,7 @@ export const Metric = {
   messagesAccepted: 'MessagesAccepted',
   /** Ingress: recipients or messages refused in session, dimension `reason`. */
   refused: 'Refused',
-  /** Ingress: TLS handshakes that failed. */
+  /** Ingress: TLS handshakes that failed; once without dimensions, and once with dimension `cause` (tls-failures.ts). */
   tlsHandshakesFailed: 'TlsHandshakesFailed',
   /** Ingress: messages answered 451 because content or job could not be stored. */
   storageFailures: 'StorageFailures',

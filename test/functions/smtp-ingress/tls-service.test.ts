@@ -41,6 +41,8 @@ const closed = (socket: Socket) => new Promise<void>((resolve) => socket.once('c
 interface Outcome {
   /** Subject of what the server presented. */
   presented: string
+  /** By which both came to new keys. */
+  group: string | undefined
   seen: Seen
   /** The last ticket, for the next. */
   session: Buffer | undefined
@@ -60,12 +62,14 @@ async function handshake(client: ConnectionOptions = {}, { port, next } = server
   })
   socket.on('error', () => {})
   let presented = ''
+  let group: string | undefined
   socket.on('secureConnect', () => {
     presented = socket.getPeerX509Certificate()?.subject ?? ''
+    group = (socket.getEphemeralKeyInfo() as { name?: string } | null)?.name
   })
   socket.resume()
   await closed(socket)
-  return { presented, seen: await next(), session }
+  return { presented, group, seen: await next(), session }
 }
 
 const factsOf = ({ seen }: Outcome) => {
@@ -87,6 +91,7 @@ const kinds: [name: string, client: ConnectionOptions, presented: string][] = [
   ],
   ['a client that knows ECDSA alone', { sigalgs: 'ECDSA+SHA256' }, 'CN=ec'],
   ['a TLS 1.2 client that knows ECDSA alone', { sigalgs: 'ECDSA+SHA256', maxVersion: 'TLSv1.2' }, 'CN=ec'],
+  ['a client that knows both', {}, 'CN=ec'],
   ['a TLS 1.2 client that knows both', { maxVersion: 'TLSv1.2' }, 'CN=ec'],
 ]
 
@@ -101,6 +106,7 @@ test('a session without a certificate is resumed, and its facts are those of the
   assert.deepEqual([resumed(first), resumed(second)], [false, true])
   assert.deepEqual(factsOf(second).facts, factsOf(first).facts)
   assert.equal(factsOf(second).facts.serverName, 'mx.ours.example')
+  assert.equal(second.group, 'X25519MLKEM768', 'a resumed session has keys of its own')
 })
 
 test('in TLS 1.2 no ticket is given, and no session resumed', async () => {
