@@ -37,6 +37,7 @@ export async function startIngress(options: IngressOptions): Promise<Program> {
     MAIL_HOSTNAME: hostname,
     CONNECTORS_TABLE: 'connectors',
     CONTENT_BUCKET: 'content',
+    TRANSPORT_TABLE: 'transport',
     EVALUATION_QUEUE_URL: `${endpoint}/000000000000/evaluation`,
     LISTEN_ADDRESS: '127.0.0.1',
     MAX_CONNECTIONS: sessions,
