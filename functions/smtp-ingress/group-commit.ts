@@ -12,6 +12,11 @@ export interface GroupCommitOptions<T> {
   patience: number
   /** Batches being written at once. */
   concurrency: number
+  /**
+   * Items that a write costs no less for than for one of them: while others are written, what does not fill a group
+   * goes with the next batch. 1 where it is all the same.
+   */
+  group?: number
 }
 
 interface Waiting<T> {
@@ -20,14 +25,17 @@ interface Waiting<T> {
 }
 
 export class GroupCommit<T> {
-  readonly #options: GroupCommitOptions<T>
+  readonly #options: Required<GroupCommitOptions<T>>
   #waiting: Waiting<T>[] = []
   #octets = 0
   #writing = 0
-  #alarmIsSet = false
+  /** Stops the clock that runs for the oldest item. */
+  #stopClock: (() => void) | null = null
+  /** The oldest item has waited long enough. */
+  #isDue = false
 
   constructor(options: GroupCommitOptions<T>) {
-    this.#options = options
+    this.#options = { group: 1, ...options }
   }
 
   /** Resolves when the item is written. */
@@ -35,24 +43,26 @@ export class GroupCommit<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, settle: (failure) => (failure ? reject(failure) : resolve()) })
       this.#octets += this.#options.sizeOf(item)
-      this.#schedule()
+      if (this.#isFull()) this.#flush()
+      else this.#startClock()
     })
   }
 
-  #schedule(): void {
-    if (this.#isFull()) this.#flush()
-    else if (!this.#alarmIsSet) this.#setAlarm()
-  }
-
-  #setAlarm(): void {
-    this.#alarmIsSet = true
+  #startClock(): void {
+    if (this.#stopClock !== null || this.#isDue) return
     const ring = () => {
-      this.#alarmIsSet = false
+      this.#stopClock = null
+      this.#isDue = true
       this.#flush()
     }
     // With nothing being written, only what this turn of the event loop brings goes along.
-    if (this.#writing === 0) setImmediate(ring)
-    else setTimeout(ring, this.#options.patience)
+    if (this.#writing === 0) {
+      const clock = setImmediate(ring)
+      this.#stopClock = () => clearImmediate(clock)
+    } else {
+      const clock = setTimeout(ring, this.#options.patience)
+      this.#stopClock = () => clearTimeout(clock)
+    }
   }
 
   #isFull(): boolean {
@@ -60,22 +70,31 @@ export class GroupCommit<T> {
   }
 
   #flush(): void {
-    if (this.#waiting.length === 0 || this.#writing >= this.#options.concurrency) return
-    void this.#write(this.#take())
+    while (this.#waiting.length > 0 && this.#writing < this.#options.concurrency) {
+      if (!this.#isFull() && !this.#isDue && this.#writing > 0) break
+      void this.#write(this.#take())
+    }
+    if (this.#waiting.length > 0) this.#startClock()
   }
 
-  /** The oldest items that fit one batch, at least one. */
+  /** The oldest items that fit one batch, at least one. What is left waits anew. */
   #take(): Waiting<T>[] {
-    const { sizeOf, maximumItems, maximumOctets } = this.#options
+    const { sizeOf, maximumItems, maximumOctets, group } = this.#options
     let octets = 0
     let count = 0
     for (const { item } of this.#waiting) {
-      octets += sizeOf(item)
-      if (count > 0 && (octets > maximumOctets || count === maximumItems)) break
-      this.#octets -= sizeOf(item)
+      const size = sizeOf(item)
+      if (count > 0 && (octets + size > maximumOctets || count === maximumItems)) break
+      octets += size
       count++
     }
-    return this.#waiting.splice(0, count)
+    const rest = this.#writing > 0 && count === this.#waiting.length && count > group ? count % group : 0
+    const batch = this.#waiting.splice(0, count - rest)
+    for (const { item } of batch) this.#octets -= sizeOf(item)
+    this.#stopClock?.()
+    this.#stopClock = null
+    this.#isDue = false
+    return batch
   }
 
   async #write(batch: Waiting<T>[]): Promise<void> {

@@ -80,6 +80,38 @@ for (const [name, options, expected] of limits)
     assert.deepEqual(batches, expected)
   })
 
+test('while others are written, what does not fill a group goes with the next batch', async () => {
+  const { commits, batches, letGo } = held({ concurrency: 9, patience: 0, group: 3 })
+  const all = [commits.commit('a')]
+  await turn()
+  for (const item of ['b', 'c', 'd', 'e', 'f']) all.push(commits.commit(item))
+  while (batches.length < 3) await turn()
+  assert.deepEqual(batches, [['a'], ['b', 'c', 'd'], ['e', 'f']])
+  for (const _ of batches) letGo()
+  await Promise.all(all)
+})
+
+test('with nothing being written, groups are not waited for', async () => {
+  const { commits, batches } = held({ group: 3 })
+  for (const item of ['a', 'b', 'c', 'd']) void commits.commit(item)
+  await turn()
+  assert.deepEqual(batches, [['a', 'b', 'c', 'd']])
+})
+
+test('a batch that ends takes none along that may still wait, while others are written', async () => {
+  const { commits, batches, letGo } = held({ concurrency: 2, patience: 60_000, maximumItems: 2 })
+  void commits.commit('a')
+  await turn()
+  for (const item of ['b', 'c']) void commits.commit(item)
+  void commits.commit('d')
+  letGo()
+  await turn()
+  assert.deepEqual(batches, [['a'], ['b', 'c']])
+  letGo()
+  await turn()
+  assert.deepEqual(batches.at(-1), ['d'])
+})
+
 test('each item has its own outcome', async () => {
   const commits = new GroupCommit<string>({
     write: async (batch) => batch.map((item) => (item === 'bad' ? new Error('not this one') : null)),
