@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import type { Admission } from './admission.ts'
+import type { Log } from './log.ts'
 import { Patience } from './patience.ts'
 import { readProxyHeader } from './protocol/proxy.ts'
 import { type Dialogue, Session, type SessionOptions, type Wire } from './protocol/session.ts'
@@ -30,7 +31,7 @@ export interface ConnectionParts {
   /** Whether this address is a load balancer that says in a header of the PROXY protocol who connects. */
   isProxy(address: string): boolean
   dialogueWith(peer: Peer): ConnectedDialogue
-  log(cause: string, ip: string): void
+  log: Log
   onClose(connection: Connection): void
 }
 
@@ -204,7 +205,7 @@ export class Connection implements Wire {
       if ('need' in header) return
       this.#tcp.off('data', take)
       if ('fault' in header) {
-        this.#parts.log(header.fault, proxy)
+        this.#parts.log('warn', 'connection without a PROXY header', { ip: proxy, cause: header.fault })
         this.#tcp.destroy()
         return
       }

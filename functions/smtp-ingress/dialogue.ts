@@ -25,21 +25,27 @@ import { newMessageId } from './message-id.ts'
 import type { Metrics } from './metrics.ts'
 import { postmasterAddress } from './postmaster.ts'
 import type { MailCommand, RecipientCommand } from './protocol/command.ts'
+import type { DataFault } from './protocol/data-reader.ts'
 import type { Transaction } from './protocol/session.ts'
 import type { MessageSink } from './protocol/sink.ts'
 import type { Rates } from './rates.ts'
+import type { Outcome } from './receive.ts'
 import {
   accepted,
+  certificateNotAsked,
+  clientLeft,
   connectorsUnavailable,
-  insufficientMemory,
+  insufficientSpool,
   internalError,
+  messageLineTooLong,
   notInService,
   queuedAs,
-  type Refusal,
   type Refused,
   recipientAccepted,
   storageUnavailable,
   tooLarge,
+  uncertainTls,
+  unlawfulOctets,
 } from './replies.ts'
 import { handshakeFailure, type TlsService } from './tls-service.ts'
 
@@ -49,7 +55,7 @@ export interface DialogueParts {
   intake: Intake
   certificates: CertificateWatch
   rates: Rates
-  tls: Pick<TlsService, 'facts'>
+  tls: Pick<TlsService, 'facts' | 'refuseResumption'>
   metrics: Metrics
   log: Log
   now(): Date
@@ -68,6 +74,7 @@ export class SessionDialogue implements ConnectedDialogue {
   readonly #parts: DialogueParts
   readonly #peer: Peer
   #tls: TlsFacts = plaintext
+  #isResumed = false
   #mailFrom: string | null = null
   #judged: Judged | null = null
   /** The last recipient's admission; the sender decides it, so it is that of every recipient. */
@@ -86,11 +93,18 @@ export class SessionDialogue implements ConnectedDialogue {
     return this.#isFailing() ? notInService : null
   }
 
-  /** Once a handshake, not once a message. */
-  secured(socket: TLSSocket): void | Promise<void> {
-    const facts = this.#parts.tls.facts(socket)
-    if (facts instanceof Promise) return facts.then((facts) => this.#know(facts))
-    this.#know(facts)
+  /** Once a handshake, not once a message. What was known of the client before it is not believed after it. */
+  secured(socket: TLSSocket): Refused | null {
+    this.#judged = null
+    this.#welcome = null
+    try {
+      this.#tls = this.#parts.tls.facts(socket)
+      this.#isResumed = socket.isSessionReused()
+      return null
+    } catch (error) {
+      this.#parts.log('error', 'nothing is certain of a TLS session', { cause: causeOf(error) })
+      return uncertainTls
+    }
   }
 
   mail({ envelope, size }: MailCommand): Reply {
@@ -102,7 +116,7 @@ export class SessionDialogue implements ConnectedDialogue {
     const { environment, intake } = this.#parts
     if (this.#isFailing()) return this.#refuse(storageUnavailable)
     if (size > environment.MAX_MESSAGE_SIZE) return this.#refuse(tooLarge(environment.MAX_MESSAGE_SIZE))
-    return intake.hasRoomFor(size) ? accepted : this.#refuse(insufficientMemory)
+    return intake.hasRoomFor(size) ? accepted : this.#refuse(insufficientSpool)
   }
 
   recipient({ recipient }: RecipientCommand, mail: MailCommand): Reply | Promise<Reply> {
@@ -143,8 +157,22 @@ export class SessionDialogue implements ConnectedDialogue {
       at,
     })
     const incoming = intake.begin(Buffer.from(header), message, distinct)
-    const settled = { message, recipients: distinct.length, began }
-    return incoming
+    return {
+      get cut() {
+        return incoming.cut
+      },
+      write: (octets) => incoming.write(octets),
+      end: async (fault) => {
+        const outcome: Outcome = (await incoming.end(fault && this.#faulty(fault))) ?? clientLeft
+        if ('size' in outcome)
+          return this.#queued(message, distinct.length, outcome.size, performance.now() - began)
+        return this.#refuse(outcome, {}, outcome.cause)
+      },
+      abandon: () => {
+        this.#parts.log('info', 'client left', { ip: this.#peer.ip })
+        incoming.abandon()
+      },
+    }
   }
 
   refused(refused: Refused): void {
@@ -167,12 +195,25 @@ export class SessionDialogue implements ConnectedDialogue {
     })
   }
 
-  /** What was known of the client before the handshake is not believed after it. */
-  #know(facts: TlsFacts): void {
-    this.#tls = facts
-    this.#mailFrom = null
-    this.#judged = null
-    this.#welcome = null
+  #faulty(fault: DataFault): Refused {
+    return fault === 'UnlawfulOctets'
+      ? unlawfulOctets
+      : messageLineTooLong(this.#parts.environment.MAX_LINE_LENGTH)
+  }
+
+  #queued(message: Unstored, recipients: number, size: number, milliseconds: number): Reply {
+    const { metrics, log } = this.#parts
+    metrics.count(Metric.messagesAccepted, ['tls', message.tls.negotiated ? 'negotiated' : 'plaintext'])
+    log('info', 'accepted', {
+      id: message.id,
+      mailFrom: message.envelope.mailFrom,
+      recipients,
+      size,
+      ip: this.#peer.ip,
+      tls: message.tls.protocol,
+      ms: Math.round(milliseconds),
+    })
+    return queuedAs(message.id)
   }
 
   #isFailing(): boolean {
@@ -190,17 +231,29 @@ export class SessionDialogue implements ConnectedDialogue {
     const { judgement } = this.#judged
     const admitted = admit(snapshot, judgement, address)
     if (admitted.action === 'Refuse') {
+      if (this.#mayHaveCertificate()) return this.#askAgain(recipient.address)
       this.#watch(this.#judged)
       const { connector, explanation } = admitted
       return this.#refuse(admitted, { recipient: recipient.address, connector, explanation })
     }
     if (!this.#isCounted) {
       const tooMany = rates.refuse(this.#peer.ip, matching(judgement), at.getTime())
-      if (tooMany) return this.#refuse(tooMany, { recipient: recipient.address })
+      if (tooMany)
+        return this.#refuse(tooMany, { recipient: recipient.address, connector: tooMany.connector })
       this.#isCounted = true
     }
     this.#welcome = admitted
     return recipientAccepted
+  }
+
+  /** A resumed session asks for no certificate; one that the client has might change the answer. */
+  #mayHaveCertificate(): boolean {
+    return this.#isResumed && this.#tls.clientCertificate === null
+  }
+
+  #askAgain(recipient: string): Reply {
+    this.#parts.tls.refuseResumption(this.#peer.ip)
+    return this.#refuse(certificateNotAsked, { recipient })
   }
 
   /** Once for each MAIL: what is refused here, evaluate-policy never sees. */

@@ -1,22 +1,27 @@
 /** The parts put together: what listens, and how it stops. */
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import type { S3Client } from '@aws-sdk/client-s3'
+import type { z } from 'zod'
 import { objectsBySdk } from '../../shared/content/segment.ts'
+import type { IngressEnvironment } from '../../shared/contract/environment.ts'
 import { NoticeQueue } from '../../shared/queues/notice-queue.ts'
-import type { Admission } from './admission.ts'
+import { type Admission, admissionLimits, SessionCounts } from './admission.ts'
 import { CertificateWatch } from './certificate-watch.ts'
 import { type Snapshots, WatchedConnectors } from './connectors.ts'
+import { SessionDialogue } from './dialogue.ts'
 import { Intake, type IntakeOptions } from './intake.ts'
 import { logTo } from './log.ts'
+import { MailServer } from './mail-server.ts'
 import { messageMemory } from './memory.ts'
 import { Metrics } from './metrics.ts'
 import { type Oversight, OwnOversight } from './oversight.ts'
+import { trustedProxies } from './protocol/proxy.ts'
+import type { SessionOptions } from './protocol/session.ts'
 import type { Rates } from './rates.ts'
-import { createMailServer, type ServerParts } from './server.ts'
 import { openSpool } from './spool.ts'
+import { createTlsService } from './tls-service.ts'
 
-export interface IngressParts extends Pick<ServerParts, 'environment'> {
+export interface IngressParts {
+  environment: z.output<typeof IngressEnvironment>
   snapshots: Snapshots
   s3: Pick<S3Client, 'send'>
   /** Where segments go; without it, by the SDK's client. */
@@ -64,13 +69,30 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
   })
   const connectors = new WatchedConnectors(parts.snapshots, log)
   const certificates = new CertificateWatch(new NoticeQueue(parts.notices), metrics, log)
-  const mail = createMailServer({ environment, connectors, intake, certificates, metrics, log, now })
+  const tls = createTlsService({
+    privateKey: environment.TLS_PRIVATE_KEY,
+    certificate: environment.TLS_CERTIFICATE,
+    now,
+  })
+  const rates = parts.rates ?? unlimited
+  const dialogueParts = { environment, connectors, intake, certificates, rates, tls, metrics, log, now }
+  const mail = new MailServer({
+    options: sessionOptions(environment),
+    tls,
+    admission: parts.admission ?? new SessionCounts(admissionLimits(environment)),
+    isProxy: trustedProxies(environment.PROXY_TRUSTED_ADDRESSES),
+    dialogueWith: (peer) => new SessionDialogue(dialogueParts, peer),
+    log,
+    drainMs: environment.DRAIN_SECONDS * 1000,
+  })
   let draining: Promise<void> | null = null
   const drain = async () => {
-    log('info', 'draining', { connections: mail.connections.size })
+    log('info', 'draining', { connections: mail.size })
     await mail.drain()
     intake.stop()
     connectors.stop()
+    rates.stop()
+    tls.stop()
     await oversight.end()
   }
   const fault = () => {
@@ -78,10 +100,8 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     if (intake.isFailing) return 'storage is failing'
     return connectors.areFailing ? 'connectors cannot be read' : null
   }
-  mail.listen(environment.SMTP_PORT, environment.LISTEN_ADDRESS)
-  await once(mail.server, 'listening')
-  const { port: smtpPort } = mail.server.address() as AddressInfo
-  const connections = () => mail.connections.size
+  const smtpPort = await mail.listen(environment.SMTP_PORT, environment.LISTEN_ADDRESS)
+  const connections = () => mail.size
   const healthPort = await oversight.begin({ smtpPort, metrics, fault, connections })
   return {
     smtpPort,
@@ -90,5 +110,22 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
       draining ??= drain()
       return draining
     },
+  }
+}
+
+const unlimited: Rates = { refuse: () => null, stop() {} }
+
+/** RFC 5321 has no number; a connection that is kept warm between messages needs few. */
+const maximumIdleCommands = 100
+
+function sessionOptions(environment: z.output<typeof IngressEnvironment>): SessionOptions {
+  return {
+    hostname: environment.MAIL_HOSTNAME,
+    maximumSize: environment.MAX_MESSAGE_SIZE,
+    maximumRecipients: environment.MAX_RECIPIENTS,
+    maximumErrors: environment.MAX_ERRORS,
+    maximumIdleCommands,
+    maximumLine: environment.MAX_LINE_LENGTH,
+    unlawfulOctets: environment.UNLAWFUL_OCTETS,
   }
 }

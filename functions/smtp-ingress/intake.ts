@@ -4,7 +4,6 @@
  * `Outcome`, and `abandon` that its client has left. What the client hears of it, what is counted and what is logged is
  * the dialogue's business.
  */
-import type { Readable } from 'node:stream'
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { partSize, storeLarge } from '../../shared/content/multipart.ts'
 import { type ObjectStore, SegmentWriter } from '../../shared/content/segment.ts'
@@ -13,18 +12,11 @@ import type { ContentReference, Recipient } from '../../shared/contract/message.
 import { type JobQueue, JobRefusedError } from '../../shared/queues/job-queue.ts'
 import { Breaker } from './breaker.ts'
 import { GroupCommit } from './group-commit.ts'
-import { LineInspector } from './inspect.ts'
 import type { Accepted, Unstored } from './jobs.ts'
 import type { Log } from './log.ts'
 import type { MessageMemory } from './memory.ts'
 import { IncomingMessage, type Limits, type Outcome } from './receive.ts'
-import {
-  internalError,
-  Refusal,
-  storageUnavailable,
-  tooManyLargeMessages,
-  unlawfulOctets,
-} from './replies.ts'
+import { storageUnavailable, tooManyLargeMessages } from './replies.ts'
 import { type Spool, SpoolError } from './spool.ts'
 import { LineTooLongError, SpoolLine } from './spool-line.ts'
 import { type Rejected, type SpooledContent, spoolFault } from './spooled-content.ts'
@@ -80,6 +72,8 @@ export class Intake {
       maximumItems: 200,
       patience: 5,
       concurrency: 8,
+      // As many jobs as a queue takes in one request.
+      group: 10,
     })
     this.#breaker = new Breaker({
       threshold: outage,
@@ -105,31 +99,6 @@ export class Intake {
     return new IncomingMessage(header, this.#limits, this.#options.spool, (content) =>
       this.#store(content, message, recipients),
     )
-  }
-
-  /** For a server that has a message as a stream. @returns octets stored @throws Refusal; the stream's own error */
-  async take(
-    stream: Readable,
-    header: Buffer,
-    message: Unstored,
-    recipients: readonly Recipient[],
-  ): Promise<number> {
-    const incoming = this.begin(header, message, recipients)
-    const inspector = new LineInspector()
-    try {
-      for await (const chunk of stream) {
-        inspector.see(chunk as Buffer)
-        await incoming.write(chunk as Buffer)
-        if (incoming.cut !== null) throw new Refusal(incoming.cut)
-      }
-    } catch (error) {
-      incoming.abandon()
-      throw error
-    }
-    const outcome: Outcome =
-      (await incoming.end(inspector.isLawful() ? null : unlawfulOctets)) ?? internalError
-    if ('size' in outcome) return outcome.size
-    throw new Refusal(outcome, outcome.cause)
   }
 
   stop(): void {

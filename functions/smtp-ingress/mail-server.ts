@@ -1,6 +1,7 @@
 /** What listens for mail: the connections there are, the clock that ends those that hang, and the end of all. */
 import { createServer, type Server } from 'node:net'
 import { Connection, type ConnectionParts } from './connection.ts'
+import { listen } from './oversight.ts'
 
 export type MailServerParts = Omit<ConnectionParts, 'onClose'> & {
   /** Milliseconds that a draining server waits for messages in flight. */
@@ -10,7 +11,7 @@ export type MailServerParts = Omit<ConnectionParts, 'onClose'> & {
 const tickMs = 1000
 
 export class MailServer {
-  readonly server: Server
+  readonly #server: Server
   readonly #connections = new Set<Connection>()
   readonly #drainMs: number
   readonly #clock: NodeJS.Timeout
@@ -18,12 +19,17 @@ export class MailServer {
   constructor({ drainMs, ...parts }: MailServerParts) {
     this.#drainMs = drainMs
     const onClose = (connection: Connection) => this.#connections.delete(connection)
-    this.server = createServer((socket) => {
+    this.#server = createServer((socket) => {
       const connection = new Connection(socket, { ...parts, onClose })
       this.#connections.add(connection)
       connection.start()
     })
     this.#clock = setInterval(() => this.#tick(), tickMs).unref()
+  }
+
+  /** @returns the port @throws Error when it cannot be listened on */
+  listen(port: number, address: string): Promise<number> {
+    return listen(this.#server, port, address)
   }
 
   get size(): number {
@@ -32,7 +38,7 @@ export class MailServer {
 
   /** Stops listening and resolves when every session has ended, at the latest after `drainMs`. */
   async drain(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()))
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     for (const connection of this.#connections) connection.drain()
     const end = setTimeout(() => {
       for (const connection of this.#connections) connection.destroy()

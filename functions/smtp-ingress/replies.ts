@@ -23,10 +23,6 @@ export const tooManyLargeMessages = refused(
   'TooManyLargeMessages',
   reply(452, '3.1', 'Too many large messages at once, try again later'),
 )
-export const insufficientMemory = refused(
-  'InsufficientMemory',
-  reply(452, '3.1', 'Insufficient system storage, try again later'),
-)
 export const insufficientSpool = refused(
   'InsufficientSpool',
   reply(452, '3.1', 'Insufficient system storage, try again later'),
@@ -44,7 +40,16 @@ export const tooManySessions = refused(
   'TooManySessions',
   reply(421, '3.2', 'Too many connections, try again later'),
 )
-export const tooSlow = refused('TooSlow', reply(421, '4.2', 'Message arrives too slowly, closing connection'))
+/** Nobody reads it. */
+export const clientLeft = refused('ClientLeft', tryLater)
+export const uncertainTls = refused(
+  'UncertainTls',
+  reply(421, '7.0', 'TLS session cannot be used, connect again'),
+)
+export const certificateNotAsked = refused(
+  'CertificateNotAsked',
+  reply(421, '7.0', 'Resumed TLS session has no certificate, connect again'),
+)
 export const unlawfulOctets = refused(
   'UnlawfulOctets',
   reply(550, '6.11', 'Message contains a bare CR, a bare LF or a NUL'),
@@ -126,32 +131,5 @@ export function parameterTooLong(name: string): Refused {
   return refused('ParameterTooLong', reply(501, '5.4', `Parameter ${name} is too long`))
 }
 
-/** The text of the 250 that follows the data; the client's log keeps the id. */
-export function queuedAs(id: string): string {
-  return textOf(reply(250, '0.0', `Ok: queued as ${id}`))
-}
-
-/**
- * Thrown to the SMTP server, which sends `responseCode` and then the message. A cause is a fault of ours, for the
- * log alone.
- */
-export class Refusal extends Error {
-  override readonly name = 'Refusal'
-  readonly reason: string
-  readonly reply: Reply
-  readonly responseCode: number
-  /** Which connector refused and why, for the log. */
-  readonly detail: { connector: string | null; explanation: string } | null
-
-  constructor(refused: Refused, cause?: unknown, detail?: { connector: string | null; explanation: string }) {
-    super(textOf(refused.reply), { cause })
-    this.reason = refused.reason
-    this.reply = refused.reply
-    this.responseCode = refused.reply.code
-    this.detail = detail ? { connector: detail.connector, explanation: detail.explanation } : null
-  }
-}
-
-function textOf({ enhanced, text }: Reply): string {
-  return `${enhanced} ${text}`
-}
+/** The client's log keeps the id. */
+export const queuedAs = (id: string): Reply => reply(250, '0.0', `Ok: queued as ${id}`)

@@ -84,7 +84,6 @@ export interface SessionOptions extends DataReaderOptions {
   maximumErrors: number
   /** Commands that it may give between two messages and that bring no message nearer. */
   maximumIdleCommands: number
-  offersTls: boolean
 }
 
 /** Octets of a command line with its CRLF: RFC 5321 §4.5.3.1.4, and the parameters of DSN and SMTPUTF8. */
@@ -322,11 +321,10 @@ export class Session {
   #greetBack(greeting: Greeting): Outcome {
     this.#forget()
     this.#greeting = greeting
-    const { hostname, maximumSize, offersTls } = this.#options
+    const { hostname, maximumSize } = this.#options
     if (!greeting.esmtp) return this.#idle(`250 ${hostname}`)
     const keywords = [hostname, 'PIPELINING', '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES', 'DSN']
-    if (this.#isSecure) keywords.push('REQUIRETLS')
-    else if (offersTls) keywords.push('STARTTLS')
+    keywords.push(this.#isSecure ? 'REQUIRETLS' : 'STARTTLS')
     return this.#idle(`250-${keywords.join('\r\n250-')}\r\n250 SIZE ${maximumSize}`)
   }
 
@@ -393,7 +391,8 @@ export class Session {
     this.#steps++
     this.#messageOctets += (end < 0 ? octets.length : end) - from
     if (sink.cut !== null) {
-      this.#endWith(sink.cut)
+      this.#dialogue.refused(sink.cut)
+      this.#endWith(sink.cut.reply)
       return octets.length
     }
     if (end < 0) {

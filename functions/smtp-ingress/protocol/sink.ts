@@ -1,10 +1,11 @@
 /** Where a message goes while it comes. */
 import type { Reply } from '../../../shared/contract/message.ts'
+import type { Refused } from '../replies.ts'
 import type { DataFault } from './data-reader.ts'
 
 export interface MessageSink {
   /** Set once the client sends far more than it may: nothing more is read, it hears this and its session ends. */
-  readonly cut: Reply | null
+  readonly cut: Refused | null
   /**
    * Takes octets of the content: complete lines or parts of them, without the dots that SMTP adds. They are the
    * caller's again when it returns, so what is kept is copied. What was read with them still follows while a promise

@@ -85,7 +85,7 @@ test('a client is held back while its octets find no place, and what came meanwh
 test('a message of which far too much comes is cut off', () => {
   const talk = Talk.begun()
   talk.says(group)
-  talk.cut = reply(552, '3.4', 'too much')
+  talk.cut = { reason: 'TooMuch', reply: reply(552, '3.4', 'too much') }
   assert.equal(talk.says('more\r\n'), '552 5.3.4 too much\r\n')
   assert.equal(talk.isEnded, true)
   assert.equal(talk.messages[0]?.end, 'Abandoned')

@@ -34,7 +34,7 @@ export class Talk {
   answers: Partial<Dialogue> = {}
   /** What the next messages' octets wait for. */
   room: Promise<void> | undefined
-  cut: Reply | null = null
+  cut: Refused | null = null
   stored: (message: Taken) => Reply | Promise<Reply> = () => ok
 
   constructor(options: Partial<SessionOptions> = {}) {
@@ -66,7 +66,6 @@ export class Talk {
       maximumRecipients: 100,
       maximumErrors: 20,
       maximumIdleCommands: 100,
-      offersTls: true,
       maximumLine: 65_536,
       unlawfulOctets: 'Refuse',
     }
