@@ -15,6 +15,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { type Ingress, startIngress } from '../../../functions/smtp-ingress/ingress.ts'
+import type { Rates } from '../../../functions/smtp-ingress/rates.ts'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { IngressEnvironment } from '../../../shared/contract/environment.ts'
 import { CertificateNotice, EvaluationJob } from '../../../shared/contract/jobs.ts'
@@ -163,6 +164,8 @@ export interface TestIngressOptions {
   settings?: Partial<IngressEnvironmentSettings>
   /** The time throughout, where a test must not see an hour turn. */
   at?: Date
+  /** Left out, any number of messages a minute. */
+  rates?: Rates
 }
 
 type IngressEnvironmentSettings = Parameters<typeof startIngress>[0]['environment']
@@ -200,6 +203,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     queue,
     notices,
     probeQueue: () => queue.before(),
+    ...(options.rates && { rates: options.rates }),
     now: () => options.at ?? new Date(),
     write(line) {
       lines.push(JSON.parse(line))

@@ -1,0 +1,165 @@
+/** Limits of messages a minute as clients meet them, over tasks that share a table. */
+import assert from 'node:assert/strict'
+import { after, afterEach, before, test } from 'node:test'
+import { messageRates } from '../../../functions/smtp-ingress/rates.ts'
+import type { SharedCounts } from '../../../functions/smtp-ingress/rates-shared.ts'
+import type { InboundConnector } from '../../../shared/connectors/schema.ts'
+import { RateTable } from '../../../shared/transport/rates.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { inbound } from '../../support/fixtures.ts'
+import { startTestIngress, type TestIngress, type TestIngressOptions, Wire } from './support.ts'
+
+let database: TestDynamoDb
+before(async () => {
+  database = await startDynamoDb()
+})
+after(() => database.stop())
+
+const running = new Set<TestIngress>()
+afterEach(async () => {
+  await Promise.all([...running].map((ingress) => ingress.drain()))
+  running.clear()
+})
+
+const noon = new Date('2026-01-15T12:00:00.000Z')
+const tooMany = '451 4.7.0 Too many messages of this connector a minute, try again later'
+
+interface Task extends TestIngress {
+  /** Resolves when what it took until now is in the table. */
+  reported(): Promise<unknown>
+}
+
+let tasks = 0
+async function startTask(options: TestIngressOptions & { perAddress?: number }): Promise<Task> {
+  const table = new RateTable(database.documents, database.transportTable, {
+    counter: `task-${tasks++}`,
+    patienceMs: 5000,
+  })
+  let last: Promise<unknown> = Promise.resolve()
+  const connectorCounts: SharedCounts = {
+    report(...count) {
+      const report = table.report(...count)
+      last = report
+      return report
+    },
+  }
+  const rates = messageRates({
+    connectorCounts,
+    addressCounts: null,
+    perAddress: options.perAddress ?? 0,
+    log: (_level, message) => assert.fail(message),
+    now: () => noon.getTime(),
+  })
+  const ingress = await startTestIngress({ at: noon, rates, ...options })
+  running.add(ingress)
+  const reported = async () => {
+    for (let awaited: unknown; awaited !== last; ) {
+      awaited = last
+      await last
+    }
+  }
+  return { ...ingress, reported }
+}
+
+/** A connector of its own id, so that no two tests share a count. */
+const limitedTo = (messageRateLimit: number, fields: Partial<InboundConnector> = {}) =>
+  inbound({ id: `connector-${tasks}`, requireTls: false, messageRateLimit, ...fields })
+
+/** The replies to a message's RCPT, or to its data where that was accepted. */
+async function send(wire: Wire, mailFrom = 'a@contoso.example'): Promise<string> {
+  await wire.command(`MAIL FROM:<${mailFrom}>`)
+  const accepted = await wire.command('RCPT TO:<b@ours.example>')
+  if (!accepted.startsWith('250')) {
+    await wire.command('RSET')
+    return accepted
+  }
+  await wire.command('DATA')
+  wire.write('Subject: x\r\n\r\nx\r\n.\r\n')
+  return (await wire.reply()).replace(/ as .*/, '')
+}
+
+const queued = '250 2.0.0 Ok: queued'
+
+test('what comes beyond a limit is put off at its first recipient, whatever the session; other mail flows', async () => {
+  const connector = limitedTo(2)
+  const task = await startTask({ inbound: [connector] })
+  const wire = await Wire.greet(task.smtpPort)
+  assert.deepEqual([await send(wire), await send(wire), await send(wire)], [queued, queued, tooMany])
+  assert.equal(await send(await Wire.greet(task.smtpPort)), tooMany)
+  assert.equal(await send(wire, 'a@elsewhere.example'), queued)
+  const refused = await task.logged('refused')
+  assert.deepEqual([refused.reason, refused.connector], ['MessageRate', connector.id])
+  await task.drain()
+  running.clear()
+  const counts = task.lines.filter((line) => 'Refused' in line && line.reason === 'MessageRate')
+  assert.equal(
+    counts.reduce((sum, line) => sum + Number(line.Refused), 0),
+    2,
+  )
+  assert.equal(task.queue.jobs.length, 3)
+})
+
+test('a message that is put off gets in by none of its recipients', async () => {
+  const task = await startTask({ inbound: [limitedTo(1)] })
+  const wire = await Wire.greet(task.smtpPort)
+  assert.equal(await send(wire), queued)
+  await wire.command('MAIL FROM:<a@contoso.example>')
+  for (const recipient of ['b', 'c', 'b'])
+    assert.equal(await wire.command(`RCPT TO:<${recipient}@ours.example>`), tooMany)
+  assert.match(await wire.command('DATA'), /^503 /)
+})
+
+test('a message counts once, however many recipients it has', async () => {
+  const task = await startTask({ inbound: [limitedTo(2)] })
+  const wire = await Wire.greet(task.smtpPort)
+  await wire.command('MAIL FROM:<a@contoso.example>')
+  for (const recipient of ['b', 'c', 'd'])
+    assert.match(await wire.command(`RCPT TO:<${recipient}@ours.example>`), /^250 /)
+  await wire.command('RSET')
+  assert.deepEqual([await send(wire), await send(wire)], [queued, tooMany])
+})
+
+test('what a connector refuses does not use up its limit', async () => {
+  const connector = limitedTo(1, {
+    senderIpAddresses: ['127.0.0.1'],
+    restrictDomainsToIpAddresses: true,
+  })
+  const elsewhere = { ...connector, senderIpAddresses: ['192.0.2.1'] }
+  const impostors = await startTask({ inbound: [elsewhere] })
+  const wire = await Wire.greet(impostors.smtpPort)
+  for (let times = 0; times < 3; times++) assert.match(await send(wire), /^550 5\.7\.51 /)
+  const task = await startTask({ inbound: [connector] })
+  const partner = await Wire.greet(task.smtpPort)
+  await partner.command('MAIL FROM:<a@contoso.example>')
+  assert.match(await partner.command('RCPT TO:<b@foreign.example>'), /^550 5\.7\.64 /)
+  await partner.command('RSET')
+  assert.equal(await send(partner), queued)
+  assert.equal(await send(partner), tooMany)
+})
+
+test('the limit is one for all tasks', async () => {
+  const connector = limitedTo(5)
+  const [one, other] = [await startTask({ inbound: [connector] }), await startTask({ inbound: [connector] })]
+  const [first, second] = [await Wire.greet(one.smtpPort), await Wire.greet(other.smtpPort)]
+  for (let times = 0; times < 3; times++) assert.equal(await send(first), queued)
+  await one.reported()
+  assert.equal(await send(second), queued)
+  await other.reported()
+  assert.deepEqual([await send(second), await send(second)], [queued, tooMany])
+  await other.reported()
+  assert.equal(await send(first), queued, 'it has not heard of the last ones yet')
+  await one.reported()
+  assert.equal(await send(first), tooMany)
+})
+
+test('an address may send so many messages, whoever the sender is', async () => {
+  const task = await startTask({ perAddress: 2 })
+  const wire = await Wire.greet(task.smtpPort)
+  const replies = [
+    await send(wire, 'a@elsewhere.example'),
+    await send(wire, ''),
+    await send(wire, 'a@contoso.example'),
+  ]
+  const fromAddress = '451 4.7.0 Too many messages from your address a minute, try again later'
+  assert.deepEqual(replies, [queued, queued, fromAddress])
+})
