@@ -150,16 +150,18 @@ export class SpoolFile {
   }
 }
 
+/** The name may be gone already: another worker that starts takes away all there are. */
 async function openNameless(directory: string): Promise<FileHandle> {
   const path = join(directory, randomUUID() + suffix)
   const handle = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
   try {
     await unlink(path)
-    return handle
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return handle
     await handle.close()
     throw error
   }
+  return handle
 }
 
 async function writeAll(handle: FileHandle, octets: Buffer, position: number): Promise<void> {
