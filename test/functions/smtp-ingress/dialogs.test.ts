@@ -11,14 +11,17 @@
  *     S: text                   the server must answer exactly this; {id} stands for a message id
  *     TLS                       handshake
  *     TLS with certificate      handshake in which the client presents one for mail.contoso.example
+ *     stored a@b, c@d: text     the last message was stored for these recipients; behind our header its content is
+ *                               this text, with escapes as above
  *     closed                    the server has closed the connection
  *
- * At the end the client closes, and the server must have nothing more to say.
+ * At the end the client closes, the server must have nothing more to say, and as many messages are stored as it said.
  */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { test } from 'node:test'
+import { describe, it } from 'node:test'
+import { ContentReader } from '../../../shared/content/reader.ts'
 import { inbound } from '../../support/fixtures.ts'
 import { selfSigned } from '../../support/pki.ts'
 import { startTestIngress, type TestIngress, type Wire } from './support.ts'
@@ -27,20 +30,25 @@ const folder = new URL('../../dialogs/', import.meta.url)
 const client = await selfSigned({ names: ['mail.contoso.example'] })
 const fingerprint = new X509Certificate(client.cert).fingerprint256
 
-for (const file of readdirSync(folder).filter((name) => name.endsWith('.smtp')))
-  test(`the server answers as in ${file}`, async () => {
-    const steps = readFileSync(new URL(file, folder), 'utf8')
-      .split('\n')
-      .filter((line) => line !== '' && !line.startsWith('#'))
-    const ingress = await prepare(steps)
-    const wire = await ingress.connect()
-    try {
-      await play(steps, wire)
-      assert.equal(await wire.end(), '', 'nothing more is said')
-    } finally {
-      await ingress.drain()
-    }
-  })
+// Most of a transcript's time is the greeting's delay.
+describe('the server answers as in', { concurrency: 8 }, () => {
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.smtp')))
+    it(file, async () => {
+      const steps = readFileSync(new URL(file, folder), 'utf8')
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('#'))
+      const ingress = await prepare(steps)
+      const wire = await ingress.connect()
+      try {
+        await play(steps, wire, ingress)
+        assert.equal(await wire.end(), '', 'nothing more is said')
+        const queued = steps.filter((step) => step.startsWith('S: 250 2.0.0 Ok: queued'))
+        assert.equal(ingress.queue.jobs.length, queued.length, 'messages stored')
+      } finally {
+        await ingress.drain()
+      }
+    })
+})
 
 async function prepare(steps: readonly string[]): Promise<TestIngress> {
   const values = (word: string) =>
@@ -61,7 +69,7 @@ async function prepare(steps: readonly string[]): Promise<TestIngress> {
   return ingress
 }
 
-async function play(steps: readonly string[], wire: Wire): Promise<void> {
+async function play(steps: readonly string[], wire: Wire, ingress: TestIngress): Promise<void> {
   let pending = ''
   for (const step of steps) {
     const [, times, text] = /^C(?:\*(\d+))?: ?(.*)$/.exec(step) ?? []
@@ -74,10 +82,19 @@ async function play(steps: readonly string[], wire: Wire): Promise<void> {
     if (step.startsWith('S: ')) assert.equal(withoutId(await wire.line()), step.slice(3))
     else if (step === 'TLS') await wire.secure()
     else if (step === 'TLS with certificate') await wire.secure(client)
+    else if (step.startsWith('stored ')) assert.equal(`stored ${await lastStored(ingress)}`, octets(step))
     else if (step === 'closed') assert.equal(await wire.line(), null)
     else assert.match(step, /^(connector|set|fails) /, 'a known step')
   }
   assert.equal(pending, '', 'the client does not have the last word')
+}
+
+async function lastStored({ bucket, queue }: TestIngress): Promise<string> {
+  const job = queue.jobs.at(-1)
+  assert.ok(job, 'nothing is stored')
+  const content = (await new ContentReader(bucket.client).read(job.message.content)).toString()
+  const addresses = job.recipients.map(({ address }) => address)
+  return `${addresses.join(', ')}: ${content.replace(/^Received: [^;]*;\r\n\t[^\r]*\r\n/, '')}`
 }
 
 function octets(text: string): string {
