@@ -195,8 +195,8 @@ export class Supervisor {
 
   #listens(smtpPort: number, worker: Worker): void {
     worker.smtpPort = smtpPort
-    worker.listeningSince = performance.now()
-    const { log, workers } = this.#options
+    const { log, workers, now } = this.#options
+    worker.listeningSince = now().getTime()
     if (this.#starting === null) log('info', 'worker listens again', { pid: worker.process.pid ?? null })
     else if (this.#listening.length === workers) this.#starting.resolve(smtpPort)
   }
@@ -214,7 +214,8 @@ export class Supervisor {
 
   #restart(worker: Worker, ended: string): void {
     const { process, sessions, cause, isListening, listeningSince } = worker
-    if (isListening && performance.now() - listeningSince >= settledMs) this.#pause = shortestPause
+    if (isListening && this.#options.now().getTime() - listeningSince >= settledMs)
+      this.#pause = shortestPause
     const pause = this.#pause
     this.#pause = Math.min(2 * pause, longestPause)
     const lost = sessions.values().reduce((sum, count) => sum + count, 0)
