@@ -62,9 +62,8 @@ export class RateTable {
 }
 
 function othersIn(attributes: Record<string, unknown>, own: string): Others {
-  const others = Object.entries(attributes).filter(([name]) => name.startsWith('by#') && name !== own)
-  return {
-    taken: others.reduce((sum, [, taken]) => sum + Number(taken), 0),
-    counters: others.length,
-  }
+  const others = Object.entries(attributes).flatMap(([name, taken]) =>
+    name.startsWith('by#') && name !== own && typeof taken === 'number' ? [taken] : [],
+  )
+  return { taken: others.reduce((sum, taken) => sum + taken, 0), counters: others.length }
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
+import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { rateKey } from '../../../shared/transport/keys.ts'
 import { RateTable } from '../../../shared/transport/rates.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
@@ -53,6 +53,13 @@ describe('what counters took of a minute', () => {
     await a.report(one, minute, 5)
     assert.deepEqual(await b.report(one, minute + 1, 1), { taken: 0, counters: 0 })
     assert.deepEqual(await b.report(other, minute, 1), { taken: 0, counters: 0 })
+  })
+
+  it('is only what counters write', async () => {
+    const id = connector()
+    const Item = { ...rateKey(id, minute), 'by#x': 'many', seen: 7, 'by#y': 2 }
+    await db.documents.send(new PutCommand({ TableName: db.transportTable, Item }))
+    assert.deepEqual(await a.report(id, minute, 3), { taken: 2, counters: 1 })
   })
 
   it('is complete once all have written, whoever did so at the same time', async () => {
