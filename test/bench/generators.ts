@@ -43,8 +43,9 @@ export class Generators {
   }
 
   async stop(): Promise<void> {
-    const ends = this.#children.map((child) => (child.exitCode === null ? once(child, 'exit') : null))
-    for (const child of this.#children) child.disconnect()
+    const alive = this.#children.filter(({ connected }) => connected)
+    const ends = alive.map((child) => once(child, 'exit'))
+    for (const child of alive) child.disconnect()
     await Promise.all(ends)
   }
 

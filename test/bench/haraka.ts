@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Identity } from '../support/pki.ts'
 import { freePort } from '../support/process.ts'
-import { hostname, type Program, stopProcess } from './mailflow.ts'
+import { endWithThisProcess, hostname, type Program, stopProcess } from './mailflow.ts'
 
 export const harakaVersion = '3.3.4'
 
@@ -56,6 +56,7 @@ export async function startHaraka(identity: Identity, nodes: number): Promise<Pr
     env: { ...process.env, YES_REALLY_DO_DISCARD: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  endWithThisProcess(child)
   let log = ''
   const keep = (text: string) => {
     log = `${log}${text}`.slice(-4000)

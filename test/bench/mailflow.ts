@@ -75,6 +75,7 @@ async function startProgram(
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  endWithThisProcess(child)
   const line = await firstLine(child).catch((error: Error) => {
     throw new Error(`${program} ${error.message}`)
   })
@@ -83,6 +84,13 @@ async function startProgram(
     pid: child.pid ?? 0,
     stop: () => stopProcess(child),
   }
+}
+
+/** Also when this one is interrupted before it knows the port. */
+export function endWithThisProcess(child: ChildProcess): void {
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  child.once('exit', () => process.off('exit', kill))
 }
 
 /** Asks, and after a while does not ask. */

@@ -75,10 +75,20 @@ export function together(tallies: readonly Tally[]): Tally {
   return {
     count: sum(({ count }) => count),
     total: sum(({ total }) => total),
-    times: Float64Array.from(tallies.flatMap(({ times }) => [...times])),
+    times: joined(tallies.map(({ times }) => times)),
     errors,
     handshakes: sum(({ handshakes }) => handshakes),
     resumed: sum(({ resumed }) => resumed),
     tls: tallies.find(({ tls }) => tls !== null)?.tls ?? null,
   }
+}
+
+function joined(parts: readonly Float64Array[]): Float64Array {
+  const all = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
 }
