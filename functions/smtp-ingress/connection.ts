@@ -118,6 +118,7 @@ export class Connection implements Wire {
   /** What the client still sends is read and dropped: a reset would take our last reply with it. */
   end(): void {
     if (this.#isClosed) return
+    this.#leave()
     this.release()
     this.#socket.end()
   }
@@ -180,12 +181,18 @@ export class Connection implements Wire {
     try {
       const refused = await this.#parts.admission.admit(this.#address)
       if (refused !== null) return refused
-      if (this.#isClosed) this.#parts.admission.release(this.#address)
-      else this.#isAdmitted = true
+      this.#isAdmitted = true
+      if (this.#isClosed || this.#session?.phase === 'Ended') this.#leave()
       return null
     } catch {
       return internalError
     }
+  }
+
+  /** The session counts until it ends, not until the client has read its last reply and closed. */
+  #leave(): void {
+    if (this.#isAdmitted) this.#parts.admission.release(this.#address)
+    this.#isAdmitted = false
   }
 
   #listen(): void {
@@ -244,7 +251,7 @@ export class Connection implements Wire {
     if (this.#isShaking) this.#failed(new Error('connection closed during the handshake'))
     this.#isClosed = true
     this.#session?.close()
-    if (this.#isAdmitted) this.#parts.admission.release(this.#address)
+    this.#leave()
     this.#parts.onClose(this)
   }
 }

@@ -84,6 +84,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     dialogueWith: (peer) => new SessionDialogue(dialogueParts, peer),
     log,
     drainMs: environment.DRAIN_SECONDS * 1000,
+    maximumConnections: 2 * environment.MAX_CONNECTIONS + 100,
   })
   let draining: Promise<void> | null = null
   const drain = async () => {

@@ -6,6 +6,8 @@ import { listen } from './oversight.ts'
 export type MailServerParts = Omit<ConnectionParts, 'onClose'> & {
   /** Milliseconds that a draining server waits for messages in flight. */
   drainMs: number
+  /** Connections that a process holds, with those that are refused or have not ended yet; beyond them, they are cut. */
+  maximumConnections: number
 }
 
 const tickMs = 1000
@@ -16,7 +18,7 @@ export class MailServer {
   readonly #drainMs: number
   readonly #clock: NodeJS.Timeout
 
-  constructor({ drainMs, ...parts }: MailServerParts) {
+  constructor({ drainMs, maximumConnections, ...parts }: MailServerParts) {
     this.#drainMs = drainMs
     const onClose = (connection: Connection) => this.#connections.delete(connection)
     this.#server = createServer((socket) => {
@@ -24,6 +26,7 @@ export class MailServer {
       this.#connections.add(connection)
       connection.start()
     })
+    this.#server.maxConnections = maximumConnections
     this.#clock = setInterval(() => this.#tick(), tickMs).unref()
   }
 
