@@ -134,11 +134,11 @@ async function sendParts(
     await content.read(Body, from)
     signal.throwIfAborted()
     const part = { PartNumber: index + 1, ChecksumCRC32: base64Of(checksum) }
-    const { ETag } = await s3.send(new UploadPartCommand({ ...upload, ...part, Body }), {
+    const { ETag, ChecksumCRC32 } = await s3.send(new UploadPartCommand({ ...upload, ...part, Body }), {
       abortSignal: signal,
     })
-    // To complete such an upload every part's checksum has to be named again.
-    sent.push({ ...part, ETag })
+    // To complete such an upload every part's checksum has to be named again, as S3 knows it.
+    sent.push({ PartNumber: part.PartNumber, ETag, ChecksumCRC32 })
   }
   return sent
 }
