@@ -18,7 +18,15 @@ import { healthPort, smtpPort } from './ports.ts'
 /** Fargate's maximum: what is left of it after the drain is for closing sockets and writing the last log lines. */
 const stopTimeout = Duration.seconds(120)
 
-/** The ingress's task: one container, not root, with a file system it cannot write. */
+/**
+ * Where large messages are while they arrive: on the task's own disk, which Fargate encrypts. The image declares it as a
+ * volume that belongs to the container's user, and says so to the process.
+ */
+const spool = { name: 'spool', path: '/spool' }
+/** Of the 20 GiB that a task has, what the image and the system's share leave. */
+const spoolMebibytes = 15 * 1024
+
+/** The ingress's task: one container, not root, with a file system of which it can write the spool alone. */
 export class IngressTask extends FargateTaskDefinition implements Unit {
   private readonly container: ContainerDefinition
 
@@ -41,6 +49,8 @@ export class IngressTask extends FargateTaskDefinition implements Unit {
       stopTimeout,
       logging: logging(new UnitLogs(this, 'Logs', config)),
     })
+    this.addVolume({ name: spool.name })
+    this.container.addMountPoints({ sourceVolume: spool.name, containerPath: spool.path, readOnly: false })
     certificate.grantDecrypt(this.obtainExecutionRole())
     acknowledge(
       this,
@@ -83,6 +93,7 @@ function environment(config: Config): Record<string, string> {
     MAX_LINE_LENGTH: String(ingress.maximumLineLength),
     MAX_HEADER_SIZE: String(ingress.maximumHeaderSize),
     MAX_ERRORS: String(ingress.maximumErrors),
+    SPOOL_MIB: String(spoolMebibytes),
     WORKERS: String(ingressWorkers(ingress)),
     MEMORY_MIB: String(ingressMemory(ingress)),
     DRAIN_SECONDS: String(ingress.drainSeconds),

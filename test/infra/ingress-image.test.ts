@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { IngressEnvironment } from '../../shared/contract/environment.ts'
-import { assemble } from './synthesis.ts'
+import { assemble, only } from './synthesis.ts'
 
 const empty = mkdtempSync(join(tmpdir(), 'mailflow-image-'))
 after(() => rmSync(empty, { recursive: true, force: true }))
@@ -33,12 +33,23 @@ test('the image runs one file, not as root', () => {
   assert.match(final[0] ?? '', /^node:24-slim$/)
   assert.deepEqual(
     final.filter((line) => /^(COPY|ADD|RUN)/.test(line)),
-    ['COPY --from=build /build/dist/ ./'],
+    ['COPY --from=build /build/dist/ ./', 'COPY --from=build --chown=node:node /spool /spool'],
   )
   assert.deepEqual(
     final.filter((line) => line.startsWith('USER')),
     ['USER node'],
   )
+})
+
+test('the spool is where the task mounts its volume, and belongs to the user of the process', () => {
+  const dockerfile = readFileSync('functions/smtp-ingress/Dockerfile', 'utf8')
+  const [, volume] = /^VOLUME (\S+)$/m.exec(dockerfile) ?? []
+  assert.match(dockerfile, new RegExp(`^COPY .*--chown=node:node \\S+ ${volume}$`, 'm'))
+  assert.match(dockerfile, new RegExp(`^ENV .*\\bSPOOL_DIRECTORY=${volume}$`, 'm'))
+  const { ContainerDefinitions, Volumes } = only('AWS::ECS::TaskDefinition').Properties
+  assert.deepEqual(ContainerDefinitions[0].MountPoints, [
+    { ContainerPath: volume, ReadOnly: false, SourceVolume: Volumes[0].Name },
+  ])
 })
 
 test('what the image runs needs no file beside itself: alone in a folder it asks for its environment', () => {
