@@ -1,0 +1,261 @@
+/** Known attacks on SMTP servers, octet for octet against the real one. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import { startTestIngress, type TestIngress, type TestIngressOptions, Wire } from './support.ts'
+
+const running = new Set<TestIngress>()
+let ingress: TestIngress
+let normalising: TestIngress
+
+async function ingressWith(options: TestIngressOptions): Promise<TestIngress> {
+  const started = await startTestIngress(options)
+  running.add(started)
+  return started
+}
+
+before(async () => {
+  ingress = await ingressWith({})
+  normalising = await ingressWith({ settings: { UNLAWFUL_OCTETS: 'Normalise' } })
+})
+after(() => Promise.all([...running].map((each) => each.drain())))
+
+const inData = ['MAIL FROM:<a@elsewhere.example>', 'RCPT TO:<b@ours.example>', 'DATA']
+
+async function openData(): Promise<Wire> {
+  const wire = await Wire.greet(ingress.smtpPort)
+  for (const command of inData) await wire.command(command)
+  return wire
+}
+
+const visible = (octets: string): string => JSON.stringify(octets).slice(1, -1)
+
+/** CVE-2023-51764, CVE-2023-51765, CVE-2023-51766 and their relatives: what some server took for the end of a message. */
+const falseEnds = [
+  '\n.\n',
+  '\n.\r\n',
+  '\r\n.\n',
+  '\r.\r',
+  '\r.\r\n',
+  '\r\n.\r',
+  '\n.\r',
+  '\r.\n',
+  '\r\r\n.\r\r\n',
+  '\r\n\0.\r\n',
+  '\r\n.\0\r\n',
+  '\n\r.\n\r',
+  '\r\n\n.\n\r\n',
+]
+
+describe('a false end of data', () => {
+  for (const end of falseEnds)
+    for (const how of ['in one segment', 'in segments of an octet'])
+      test(`${visible(end)} ${how} ends nothing, and what is behind it is no command`, async () => {
+        const before = ingress.queue.jobs.length
+        const wire = await openData()
+        const smuggled = `Subject: x\r\n\r\ntext${end}MAIL FROM:<admin@ours.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\nevil`
+        if (how === 'in one segment') wire.write(Buffer.from(smuggled, 'latin1'))
+        else for (const octet of smuggled) wire.write(Buffer.from(octet, 'latin1'))
+        wire.write('\r\n.\r\n')
+        assert.equal(await wire.reply(), '550 5.6.11 Message contains a bare CR, a bare LF or a NUL')
+        assert.match(await wire.command('NOOP'), /^250 /, 'one message, one reply')
+        assert.equal(ingress.queue.jobs.length, before)
+        wire.destroy()
+      })
+
+  for (const end of falseEnds)
+    test(`${visible(end)} ends nothing where such octets are normalised, and no octet of it is left bare`, async () => {
+      const before = normalising.queue.jobs.length
+      const wire = await Wire.greet(normalising.smtpPort)
+      for (const command of inData) await wire.command(command)
+      wire.write(Buffer.from(`Subject: x\r\n\r\ntext${end}RSET\r\n`, 'latin1'))
+      assert.match(await wire.command('.'), /^250 /)
+      assert.match(await wire.command('NOOP'), /^250 /)
+      const [job] = normalising.queue.jobs.slice(before)
+      assert.equal(normalising.queue.jobs.length, before + 1)
+      const { key = '', offset = 0, length = 0 } = job?.message.content ?? {}
+      const content = normalising.bucket.objects
+        .get(key)
+        ?.subarray(offset, offset + length)
+        .toString('latin1')
+      assert.doesNotMatch(content ?? '\0', /\0|\r(?!\n)|(?<!\r)\n/)
+      assert.match(content ?? '', /RSET\r\n$/)
+    })
+})
+
+describe('STARTTLS with more behind it (CVE-2011-0411)', () => {
+  const injected = [
+    'RSET\r\n',
+    'EHLO evil.example\r\nMAIL FROM:<evil@elsewhere.example>\r\n',
+    'MAIL FROM:<evil@',
+  ]
+  for (const octets of injected) {
+    test(`${visible(octets)} in the same segment is gone after the handshake`, async () => {
+      const wire = await Wire.greet(ingress.smtpPort)
+      wire.write(`STARTTLS\r\n${octets}`)
+      assert.equal(await wire.reply(), '220 2.0.0 Ready to start TLS')
+      await wire.secure()
+      await isNew(wire)
+    })
+
+    test(`${visible(octets)} in a segment of its own fails the handshake`, async () => {
+      const wire = await Wire.greet(ingress.smtpPort)
+      assert.equal(await wire.command('STARTTLS'), '220 2.0.0 Ready to start TLS')
+      wire.write(octets)
+      await assert.rejects(wire.secure())
+    })
+  }
+
+  test('what the client said in the clear counts for nothing after the handshake', async () => {
+    const wire = await Wire.greet(ingress.smtpPort)
+    for (const command of inData.slice(0, 2)) assert.match(await wire.command(command), /^250 /)
+    await wire.command('STARTTLS')
+    await wire.secure()
+    await isNew(wire)
+  })
+
+  test('half a command before STARTTLS is not finished after it', async () => {
+    const wire = await Wire.greet(ingress.smtpPort)
+    wire.write('MAIL FROM:<evil@elsewhere.example> ')
+    assert.match(await wire.command('STARTTLS'), /^5\d\d /, 'it was part of the line before')
+    assert.match(await wire.command('STARTTLS'), /^220 /)
+    await wire.secure()
+    await isNew(wire)
+  })
+
+  async function isNew(wire: Wire): Promise<void> {
+    assert.match(await wire.command('RCPT TO:<b@ours.example>'), /^503 5\.5\.1 Need MAIL command/)
+    assert.match(
+      await wire.command('MAIL FROM:<a@elsewhere.example>'),
+      /^503 5\.5\.1 Send HELO or EHLO first/,
+    )
+    assert.match(await wire.command('EHLO client.example'), /^250-mx\.ours\.example/)
+    assert.match(await wire.command('DATA'), /^503 5\.5\.1 Need MAIL command/)
+    assert.match(await wire.command('STARTTLS'), /^503 5\.5\.1 TLS already active/)
+    wire.destroy()
+  }
+})
+
+describe('commands behind the end of data', () => {
+  test('are answered in their order, behind the reply to the message', async () => {
+    const wire = await openData()
+    wire.write(`Subject: x\r\n\r\n.\r\n${inData.join('\r\n')}\r\n`)
+    const replies = [await wire.reply(), await wire.reply(), await wire.reply(), await wire.reply()]
+    assert.deepEqual(
+      replies.map((reply) => reply.slice(0, 3)),
+      ['250', '250', '250', '354'],
+    )
+    assert.match(await wire.command('.'), /^250 /)
+    wire.destroy()
+  })
+
+  test('cannot be reached by a message that the client sends without waiting for 354', async () => {
+    const wire = await Wire.greet(ingress.smtpPort)
+    wire.write(`MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@fremd.example>\r\nDATA\r\nRSET\r\n.\r\n`)
+    assert.match(await wire.reply(), /^250 /)
+    assert.match(await wire.reply(), /^550 5\.7\.64 /)
+    assert.equal(await wire.reply(), '421 4.5.1 Data came before the 354 that asks for it')
+    assert.equal(await wire.line(), null)
+  })
+})
+
+describe('what is no SMTP', () => {
+  const strangers: [name: string, octets: Buffer, reply: string][] = [
+    [
+      'a request of HTTP',
+      Buffer.from('GET / HTTP/1.1\r\nHost: mx\r\n\r\n'),
+      '421 4.5.1 This is not an HTTP server',
+    ],
+    [
+      'a ClientHello in the clear',
+      Buffer.from('16030100f8010000f40303', 'hex'),
+      '421 4.5.1 TLS begins with STARTTLS here',
+    ],
+  ]
+  for (const [name, octets, reply] of strangers)
+    test(`${name} is told so, and its connection ends`, async () => {
+      const wire = await Wire.open(ingress.smtpPort)
+      await wire.reply()
+      wire.write(octets)
+      assert.equal(await wire.reply(), reply)
+      assert.equal(await wire.line(), null)
+    })
+
+  test('octets before the greeting end the session', async () => {
+    const wire = await Wire.open(ingress.smtpPort)
+    wire.write('EHLO client.example\r\n')
+    assert.equal(await wire.reply(), '421 4.5.1 You talk too soon')
+    assert.equal(await wire.line(), null)
+  })
+})
+
+describe('a client that does not read', () => {
+  test('is not read from either, and costs little', async () => {
+    const socket = connect(ingress.smtpPort, '127.0.0.1')
+    await once(socket, 'data')
+    socket.pause()
+    socket.write('EHLO client.example\r\nMAIL FROM:<a@elsewhere.example>\r\n')
+    let sent = 0
+    const line = Buffer.from('RCPT TO:<b@ours.example>\r\n'.repeat(1000))
+    while (socket.write(line) || (await drained(socket))) {
+      sent += line.length
+      if (sent > 200 * 1024 * 1024) break
+    }
+    assert.ok(sent < 200 * 1024 * 1024, 'the server stopped reading')
+    socket.destroy()
+  })
+
+  async function drained(socket: ReturnType<typeof connect>): Promise<boolean> {
+    const signal = AbortSignal.timeout(1000)
+    return once(socket, 'drain', { signal }).then(
+      () => true,
+      () => false,
+    )
+  }
+})
+
+describe('the PROXY protocol', () => {
+  const from = (ip: number[], port: number) =>
+    Buffer.concat([
+      Buffer.from('\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c', 'latin1'),
+      Buffer.from([...ip, 127, 0, 0, 1, port >> 8, port & 255, 0, 25]),
+    ])
+
+  test('says who connects, when a trusted balancer says it', async () => {
+    const behind = await ingressWith({ settings: { PROXY_TRUSTED_ADDRESSES: ['127.0.0.0/8'] } })
+    const wire = await Wire.open(behind.smtpPort)
+    wire.write(from([192, 0, 2, 7], 4711))
+    await wire.reply()
+    await wire.command('EHLO client.example')
+    assert.match(await wire.send('Subject: x\r\n'), /^250 /)
+    assert.deepEqual(behind.queue.jobs[0]?.message.source, {
+      ip: '192.0.2.7',
+      port: 4711,
+      helo: 'client.example',
+    })
+    wire.destroy()
+  })
+
+  test('is expected of a trusted balancer: without it the connection ends unanswered', async () => {
+    const behind = await ingressWith({ settings: { PROXY_TRUSTED_ADDRESSES: ['127.0.0.0/8'] } })
+    const wire = await Wire.open(behind.smtpPort)
+    wire.write('EHLO client.example\r\n')
+    assert.equal(await wire.line(), null)
+  })
+
+  test('from anybody else is what talks before the greeting', async () => {
+    const wire = await Wire.open(ingress.smtpPort)
+    wire.write(from([192, 0, 2, 7], 4711))
+    assert.equal(await wire.reply(), '421 4.5.1 You talk too soon')
+    assert.equal(await wire.line(), null)
+  })
+})
+
+test('IPv6 is served as IPv4 is', async () => {
+  const six = await ingressWith({ settings: { LISTEN_ADDRESS: '::1' } })
+  const socket = connect(six.smtpPort, '::1')
+  const [greeting] = await once(socket, 'data')
+  assert.equal(String(greeting), '220 mx.ours.example ESMTP\r\n')
+  socket.destroy()
+})
