@@ -17,15 +17,31 @@ export function causeOf(error: unknown): string {
   return (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).trim()
 }
 
-/** Writes the lines of one turn of the event loop at once: a write to a pipe is a system call that blocks. */
-export function lineWriter(write: (lines: string) => void): (line: string) => void {
+/** Milliseconds that lines are gathered in. */
+const gatherMs = 5
+
+/**
+ * Writes lines together, since each write to a pipe is a system call that blocks: a line after a pause with what its
+ * turn of the event loop brings, those that follow it a few milliseconds later.
+ */
+export function lineWriter(write: (lines: string) => void): ((line: string) => void) & { flush(): void } {
   let lines = ''
+  let isGathering = false
   const flush = () => {
+    if (lines === '') return
     write(lines)
     lines = ''
   }
-  return (line) => {
-    if (lines === '') setImmediate(flush)
-    lines += line
+  const gather = () => {
+    isGathering = lines !== ''
+    flush()
+    if (isGathering) setTimeout(gather, gatherMs).unref()
   }
+  const take = (line: string) => {
+    lines += line
+    if (isGathering) return
+    isGathering = true
+    setImmediate(gather)
+  }
+  return Object.assign(take, { flush })
 }

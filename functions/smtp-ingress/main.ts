@@ -3,12 +3,12 @@
  * what is in flight is finished.
  */
 import cluster from 'node:cluster'
-import { setImmediate } from 'node:timers/promises'
 import { IngressEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { causeOf, lineWriter, logTo } from './log.ts'
 
 const write = lineWriter((lines) => process.stdout.write(lines))
 const log = logTo(write)
+process.on('exit', write.flush)
 
 /** What is loaded is what is run: who only watches needs no AWS clients, and no memory for them. */
 async function start(): Promise<void> {
@@ -30,14 +30,8 @@ function surviveFaults(): void {
 }
 
 function stopOnSignal(running: { drain(): Promise<void> }): void {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(running))
-}
-
-/** The last lines of the log are written in the turn after the last. */
-async function stop(running: { drain(): Promise<void> }): Promise<void> {
-  await running.drain()
-  await setImmediate()
-  process.exit(0)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.once(signal, () => void running.drain().then(() => process.exit(0)))
 }
 
 // Mail does not wait for whoever reads the log, and does not end with them.
