@@ -27,11 +27,13 @@ export class IngressProcess {
     lines.on('line', (line) => {
       if (/uncaughtException|unhandledRejection/.test(line)) this.findings.push(line)
     })
-    child.stderr
-      ?.setEncoding('utf8')
-      .on('data', (text: string) => this.findings.push(`standard error: ${text}`))
-    const ended = once(child, 'exit').then(([code, signal]) =>
-      Promise.reject(new Error(`the ingress ended with ${code ?? signal}`)),
+    let errors = ''
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      errors += text
+      this.findings.push(`standard error: ${text.trim()}`)
+    })
+    const ended = once(child, 'close').then(([code, signal]) =>
+      Promise.reject(new Error(`the ingress ended with ${code ?? signal}: ${errors}`)),
     )
     await Promise.race([ready, ended])
     ended.catch(() => {})

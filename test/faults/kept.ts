@@ -20,6 +20,8 @@ export class Kept {
   readonly jobs: KeptJob[] = []
   /** What should never be asked of a storage. */
   readonly findings: string[] = []
+  /** Keys of objects of which the ingress was told that they are stored. */
+  readonly #acknowledged = new Set<string>()
   readonly #uploads = new Map<string, Map<number, Buffer>>()
   #nextUpload = 1
 
@@ -66,7 +68,15 @@ export class Kept {
     this.#uploads.delete(upload)
   }
 
+  /** From now on the ingress may know that this object is stored. */
+  acknowledge(key: string): void {
+    this.#acknowledged.add(key)
+  }
+
   take(body: string): KeptJob {
+    const { bucket, key } = JSON.parse(body).message.content
+    if (!this.#acknowledged.has(`${bucket}/${key}`))
+      this.findings.push(`a job came before it was known that its content is stored: ${body}`)
     const job: KeptJob = { body, at: performance.now(), told: 'Pending' }
     this.jobs.push(job)
     return job

@@ -14,8 +14,9 @@ interface Answer {
   status: number
   headers: Record<string, string>
   body: string
-  /** Those of which this answer tells. */
+  /** The jobs, and the object, of which this answer says that they are stored. */
   jobs: KeptJob[]
+  key?: string
 }
 
 /** Milliseconds after which the ingress may have given up on an answer, whatever the plan says. */
@@ -77,7 +78,10 @@ export class FaultyStorage {
     if (fault === 'ErrorAfter') return send(response, errorOf(service, 'InternalError'), delay)
     if (fault === 'AnswerLost') return void setTimeout(() => reset(request.socket), delay)
     if (fault === 'AnswerCut') return void setTimeout(() => cut(response, answer), delay)
-    send(response, answer, delay)
+    setTimeout(() => {
+      if (answer.key !== undefined && !response.destroyed) this.kept.acknowledge(answer.key)
+      send(response, answer, 0)
+    }, delay)
   }
 
   #count(name: string): void {
@@ -107,7 +111,8 @@ export class FaultyStorage {
     if (method === 'POST' && upload !== null) {
       const isDone = this.kept.complete(key, upload, partsOf(body))
       if (!isDone) return errorOf('S3', 'NoSuchUpload', 404)
-      return '<CompleteMultipartUploadResult><ETag>"whole"</ETag></CompleteMultipartUploadResult>'
+      const whole = '<CompleteMultipartUploadResult><ETag>"whole"</ETag></CompleteMultipartUploadResult>'
+      return { ...answerOf(whole), key }
     }
     if (method === 'PUT' && upload !== null) {
       const tag = this.kept.part(upload, Number(url.searchParams.get('partNumber')), body)
@@ -116,8 +121,9 @@ export class FaultyStorage {
         : { ...answerOf(''), headers: { etag: `"${tag}"` } }
     }
     if (method === 'DELETE' && upload !== null) this.kept.abort(upload)
-    else if (method === 'PUT') this.kept.put(key, body)
-    return ''
+    if (method !== 'PUT') return ''
+    this.kept.put(key, body)
+    return { ...answerOf(''), key }
   }
 
   #batch(entries: { Id: string; MessageBody: string }[], { fault, chance }: Planned): Answer {
@@ -220,9 +226,9 @@ const throttled = (service: Service): Answer =>
       )
 
 function send(response: ServerResponse, { status, headers, body }: Answer, delay: number): void {
-  setTimeout(() => {
-    if (!response.destroyed) response.writeHead(status, headers).end(body)
-  }, delay)
+  const give = () => response.destroyed || response.writeHead(status, headers).end(body)
+  if (delay === 0) give()
+  else setTimeout(give, delay)
 }
 
 /** Half of what is announced. */
