@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { lineWriter } from '../../../functions/smtp-ingress/log.ts'
 import { Metrics } from '../../../functions/smtp-ingress/metrics.ts'
 
 test('counts of one dimension are one line of embedded metric format, and begin anew after it', () => {
@@ -28,15 +27,4 @@ test('counts of one dimension are one line of embedded metric format, and begin 
     ],
   )
   assert.equal(metrics.flush({}, 6).length, 0)
-})
-
-test('the lines of one turn are written at once, in order', async () => {
-  const written: string[] = []
-  const write = lineWriter((lines) => written.push(lines))
-  write('a\n')
-  write('b\n')
-  await new Promise((resolve) => setImmediate(resolve))
-  write('c\n')
-  await new Promise((resolve) => setImmediate(resolve))
-  assert.deepEqual(written, ['a\nb\n', 'c\n'])
 })
