@@ -1,0 +1,98 @@
+/** The ingress's process as it is deployed, with SQS, S3 and DynamoDB as emulators speak them. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { after } from 'node:test'
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { PutCommand } from '@aws-sdk/lib-dynamodb'
+import { startEmulators } from '../../../infra/local/aws/emulators.ts'
+import { startDynamoDb } from '../../support/dynamodb.ts'
+import { selfSigned } from '../../support/pki.ts'
+import { freePort } from '../../support/process.ts'
+
+const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
+const emulators = await startEmulators(null)
+export const dynamodb = await startDynamoDb()
+export const endpoint = emulators.endpoints.sqs
+export const client = { endpoint, region: 'eu-central-1', credentials }
+export const s3 = new S3Client({ ...client, forcePathStyle: true })
+export const sqs = new SQSClient(client)
+const processes: ChildProcess[] = []
+
+await s3.send(new CreateBucketCommand({ Bucket: 'content' }))
+const created = await sqs.send(new CreateQueueCommand({ QueueName: 'evaluation' }))
+export const queueUrl = created.QueueUrl ?? ''
+await dynamodb.documents.send(
+  new PutCommand({
+    TableName: dynamodb.connectorsTable,
+    Item: { pk: 'accepted-domain', sk: 'ours.example', domain: 'ours.example', comment: '', version: 1 },
+  }),
+)
+
+after(async () => {
+  for (const child of processes) child.kill('SIGKILL')
+  await Promise.all([emulators.close(), dynamodb.stop()])
+})
+
+export function start(environment: Record<string, string>): ChildProcess {
+  const child = spawn(process.execPath, ['functions/smtp-ingress/main.ts'], {
+    env: { PATH: process.env.PATH ?? '', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  processes.push(child)
+  return child
+}
+
+export async function settings(): Promise<Record<string, string>> {
+  const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
+  return {
+    MAIL_HOSTNAME: 'mx.ours.example',
+    CONNECTORS_TABLE: dynamodb.connectorsTable,
+    TRANSPORT_TABLE: dynamodb.transportTable,
+    CONTENT_BUCKET: 'content',
+    EVALUATION_QUEUE_URL: queueUrl,
+    TLS_CERTIFICATE: cert,
+    TLS_PRIVATE_KEY: key,
+    LISTEN_ADDRESS: '127.0.0.1',
+    SMTP_PORT: String(await freePort()),
+    HEALTH_PORT: String(await freePort()),
+    AWS_REGION: 'eu-central-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    AWS_ENDPOINT_URL_S3: endpoint,
+    AWS_ENDPOINT_URL_SQS: endpoint,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
+  }
+}
+
+/** Everything a process has logged, each line of it an object; a line that is none is a fault. */
+export class TaskLog {
+  readonly lines: Record<string, unknown>[] = []
+  #fault: Error | null = null
+  readonly #waiting = new Set<() => void>()
+
+  constructor({ stdout }: ChildProcess) {
+    const input = createInterface({ input: stdout as NodeJS.ReadableStream })
+    input.on('line', (line) => this.#take(line))
+  }
+
+  /** The first line with this message behind those that were already waited for by `since`. */
+  async next(message: string, since = 0): Promise<Record<string, unknown>> {
+    for (;;) {
+      if (this.#fault) throw this.#fault
+      const found = this.lines.slice(since).find((line) => line.message === message)
+      if (found) return found
+      await new Promise<void>((resolve) => this.#waiting.add(resolve))
+    }
+  }
+
+  #take(line: string): void {
+    try {
+      this.lines.push(JSON.parse(line))
+    } catch {
+      this.#fault = new Error(`not a line of the log: ${line}`)
+    }
+    for (const wake of this.#waiting) wake()
+    this.#waiting.clear()
+  }
+}
