@@ -8,7 +8,15 @@
 import type { Others } from '../../shared/transport/rates.ts'
 import { causeOf, type Log } from './log.ts'
 import { BoundedMemory } from './rates-memory.ts'
-import { emptyWindow, hasRoom, isMuch, isOverdue, minuteOf, type Window } from './rates-window.ts'
+import {
+  afterReport,
+  emptyWindow,
+  hasRoom,
+  isMuch,
+  isOverdue,
+  minuteOf,
+  type Window,
+} from './rates-window.ts'
 
 /** Where processes tell each other of what they took. */
 export interface SharedCounts {
@@ -40,18 +48,18 @@ interface Counted {
   isReporting: boolean
 }
 
-const begun = (): Counted => ({ window: emptyWindow(), limit: 0, isReporting: false })
-
 export class SharedRates {
   readonly #options: SharedRatesOptions
   #minute = Number.NaN
-  /** Of this minute. */
+  /** Of this minute, and of the one before. */
   #counted: BoundedMemory<Counted>
+  #before: BoundedMemory<Counted>
   #isFailing = false
 
   constructor(options: SharedRatesOptions) {
     this.#options = options
     this.#counted = new BoundedMemory(options.most)
+    this.#before = this.#counted
   }
 
   /** @param at milliseconds since 1970 */
@@ -64,7 +72,7 @@ export class SharedRates {
   /** Counts a message. */
   take(key: string, limit: number, at: number): void {
     this.#turnTo(at)
-    const counted = this.#counted.getOrMake(key, begun)
+    const counted = this.#counted.getOrMake(key, () => this.#begin(key))
     counted.window.own++
     counted.limit = limit
     const isDue = isMuch(counted.window, limit) || (this.#options.isPrompt && isOverdue(counted.window, at))
@@ -79,11 +87,18 @@ export class SharedRates {
       if (counted.window.own > counted.window.reported) this.#report(key, counted, at)
   }
 
+  /** Who counted the key in the minute before is taken to count it now, too. */
+  #begin(key: string): Counted {
+    const counters = this.#before.get(key)?.window.others.counters ?? 0
+    return { window: emptyWindow(counters), limit: 0, isReporting: false }
+  }
+
   /** What was not reported of a minute that is over concerns no decision any more. */
   #turnTo(at: number): void {
     const minute = minuteOf(at)
     if (minute === this.#minute) return
     this.#minute = minute
+    this.#before = this.#counted
     this.#counted = new BoundedMemory(this.#options.most)
   }
 
@@ -101,7 +116,7 @@ export class SharedRates {
 
   #reported(key: string, counted: Counted, reported: number, others: Others): void {
     counted.isReporting = false
-    counted.window = { ...counted.window, reported, others, isFailing: false }
+    counted.window = afterReport(counted.window, reported, others)
     this.#tell(null)
     if (this.#counted.get(key) === counted && isMuch(counted.window, counted.limit))
       this.#report(key, counted, this.#options.now())

@@ -17,10 +17,11 @@ export interface Window {
 /** Milliseconds after which others hear of what was taken, however little it is. */
 export const reportEveryMs = 1000
 
-export const emptyWindow = (): Window => ({
+/** @param counters other processes that are expected to count */
+export const emptyWindow = (counters = 0): Window => ({
   own: 0,
   reported: 0,
-  others: { taken: 0, counters: 0 },
+  others: { taken: 0, counters },
   reportedAt: Number.NEGATIVE_INFINITY,
   isFailing: false,
 })
@@ -30,6 +31,14 @@ export const minuteOf = (at: number): number => Math.floor(at / 60_000)
 
 /** @param limit messages that all may take together */
 export const hasRoom = ({ own, others }: Window, limit: number): boolean => own + others.taken < limit
+
+/** What is known once somebody has answered to a report of so many: the others may not all have reported yet. */
+export const afterReport = (window: Window, reported: number, { taken, counters }: Others): Window => ({
+  ...window,
+  reported,
+  others: { taken, counters: Math.max(counters, window.others.counters) },
+  isFailing: false,
+})
 
 /** Whether others have to hear of what was taken before long: there is something, and a second has passed. */
 export const isOverdue = ({ own, reported, reportedAt }: Window, at: number): boolean =>

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {
+  afterReport,
   emptyWindow,
   hasRoom,
   isMuch,
@@ -30,6 +31,17 @@ describe('room for a message', () => {
     { name: 'ends at once where the limit was lowered', known: window({ own: 8 }), limit: 5, room: false },
   ]
   for (const { name, known, limit, room } of rows) it(name, () => assert.equal(hasRoom(known, limit), room))
+})
+
+describe('an answer', () => {
+  const asked = window({ own: 12, counters: 5, isFailing: true })
+  it('says what the others took, and that they can know of what was reported', () =>
+    assert.deepEqual(
+      afterReport(asked, 10, { taken: 30, counters: 9 }),
+      window({ own: 12, reported: 10, taken: 30, counters: 9 }),
+    ))
+  it('does not make those fewer who are expected', () =>
+    assert.equal(afterReport(asked, 10, { taken: 0, counters: 0 }).others.counters, 5))
 })
 
 describe('others hear before long', () => {
