@@ -15,7 +15,7 @@ import { cipherSuites } from './suites.ts'
  */
 const groups = 'X25519MLKEM768/X25519:P-256:P-384'
 
-/** Sessions resume within a context, and this is ours in every process. */
+/** Sessions resume within a context, and this is ours in every worker of every task. */
 const sessionIdContext = 'mailflow'
 
 /** Seconds; the keys of tickets change as often. */
