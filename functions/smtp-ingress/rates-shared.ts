@@ -59,7 +59,7 @@ export class SharedRates {
   constructor(options: SharedRatesOptions) {
     this.#options = options
     this.#counted = new BoundedMemory(options.most)
-    this.#before = this.#counted
+    this.#before = new BoundedMemory(options.most)
   }
 
   /** @param at milliseconds since 1970 */
@@ -98,7 +98,8 @@ export class SharedRates {
     const minute = minuteOf(at)
     if (minute === this.#minute) return
     this.#minute = minute
-    this.#before = this.#counted
+    // Alone, there is nobody to expect.
+    if (this.#options.counts !== null) this.#before = this.#counted
     this.#counted = new BoundedMemory(this.#options.most)
   }
 
@@ -122,7 +123,7 @@ export class SharedRates {
       this.#report(key, counted, this.#options.now())
   }
 
-  /** It is reported with the next message or tick a second later, however many there are until then. */
+  /** What is prompt is tried again a second later, however many come until then; the rest in the next minute. */
   #failed(counted: Counted, error: unknown): void {
     counted.isReporting = false
     counted.window.isFailing = true

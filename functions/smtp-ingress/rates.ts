@@ -45,8 +45,8 @@ export interface RatesOptions {
   now(): number
 }
 
-/** Addresses that are counted at once: some megabytes. */
-const mostAddresses = 65_536
+/** Addresses that are counted at once: some ten megabytes, with those of the minute before. */
+const mostAddresses = 32_768
 /** More than anybody has connectors. */
 const mostConnectors = 65_536
 
