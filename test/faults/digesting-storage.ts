@@ -1,0 +1,162 @@
+/**
+ * S3, SQS and DynamoDB as far as the ingress meets them, for more mail than memory holds: of an object its beginning and
+ * digests are kept, taken as the octets come.
+ */
+import { createHash, type Hash } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { EvaluationJob } from '../../shared/contract/jobs.ts'
+
+/** What stands behind it is digested by itself: the field that the ingress puts before a message differs. */
+const marker = Buffer.from('Subject: ')
+const mostBeginning = 64 * 1024
+
+/** An object: all of it when it is a segment, of which messages are ranges; digests when it is a large message. */
+export class Stored {
+  readonly #whole: Hash = createHash('sha256')
+  readonly #behind: Hash = createHash('sha256')
+  readonly #keepsAll: boolean
+  #beginning = Buffer.alloc(0)
+  #isBehind = false
+  length = 0
+  digests: { whole: string; behind: string } | null = null
+
+  constructor(keepsAll: boolean) {
+    this.#keepsAll = keepsAll
+  }
+
+  /** Its octets, when all of them were kept. */
+  get octets(): Buffer {
+    return this.#beginning
+  }
+
+  add(octets: Buffer): void {
+    this.length += octets.length
+    this.#whole.update(octets)
+    if (this.#keepsAll) this.#beginning = Buffer.concat([this.#beginning, octets])
+    else if (this.#isBehind) this.#behind.update(octets)
+    else this.#search(octets)
+  }
+
+  finish(): void {
+    this.digests = { whole: this.#whole.digest('hex'), behind: this.#behind.digest('hex') }
+  }
+
+  #search(octets: Buffer): void {
+    this.#beginning = Buffer.concat([this.#beginning, octets])
+    const at = this.#beginning.indexOf(marker)
+    if (at < 0 && this.#beginning.length < mostBeginning) return
+    this.#isBehind = true
+    this.#behind.update(this.#beginning.subarray(Math.max(at, 0)))
+    this.#beginning = Buffer.alloc(0)
+  }
+}
+
+export class DigestingStorage {
+  readonly objects = new Map<string, Stored>()
+  readonly jobs: EvaluationJob[] = []
+  readonly #uploads = new Map<string, Stored>()
+  readonly #server = createServer((request, response) => void this.#answer(request, response))
+
+  static async start(): Promise<DigestingStorage> {
+    const storage = new DigestingStorage()
+    storage.#server.keepAliveTimeout = 60_000
+    storage.#server.listen(0, '127.0.0.1')
+    await once(storage.#server, 'listening')
+    return storage
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  close(): void {
+    this.#server.close()
+    this.#server.closeAllConnections()
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const operation = String(request.headers['x-amz-target'] ?? '')
+      .split('.')
+      .at(-1)
+    try {
+      response.end(
+        operation ? this.#json(operation, await buffer(request)) : await this.#s3(request, response),
+      )
+    } catch (error) {
+      response.statusCode = 500
+      response.end(String(error))
+    }
+  }
+
+  async #s3(request: IncomingMessage, response: ServerResponse): Promise<string> {
+    const url = new URL(request.url ?? '', this.endpoint)
+    const key = url.pathname.split('/').slice(2).join('/')
+    const upload = url.searchParams.get('uploadId')
+    response.setHeader('etag', '"etag"')
+    if (request.method === 'POST') {
+      await buffer(request)
+      if (upload === null) return this.#begin(key)
+      const stored = this.#uploads.get(upload)
+      if (!stored) throw new Error('NoSuchUpload')
+      this.#uploads.delete(upload)
+      this.#keep(key, stored)
+      return `<CompleteMultipartUploadResult><Key>${key}</Key></CompleteMultipartUploadResult>`
+    }
+    if (request.method === 'DELETE') {
+      this.#uploads.delete(upload ?? '')
+      return ''
+    }
+    const stored = upload === null ? new Stored(key.startsWith('segments/')) : this.#uploads.get(upload)
+    if (!stored) throw new Error('NoSuchUpload')
+    for await (const chunk of request) stored.add(chunk as Buffer)
+    if (upload === null) this.#keep(key, stored)
+    return ''
+  }
+
+  #begin(key: string): string {
+    this.#uploads.set(key, new Stored(false))
+    const result = `<Key>${key}</Key><UploadId>${key}</UploadId>`
+    return `<InitiateMultipartUploadResult>${result}</InitiateMultipartUploadResult>`
+  }
+
+  #keep(key: string, stored: Stored): void {
+    stored.finish()
+    this.objects.set(key, stored)
+  }
+
+  #json(operation: string, body: Buffer): string {
+    const parsed = JSON.parse(body.toString())
+    if (operation === 'SendMessageBatch') return this.#take(parsed.Entries)
+    if (operation === 'GetItem') return JSON.stringify({ Item: { version: { N: '1' } } })
+    return JSON.stringify({
+      Items: JSON.stringify(parsed).includes('accepted-domain') ? [acceptedDomain] : [],
+    })
+  }
+
+  #take(entries: { Id: string; MessageBody: string }[]): string {
+    for (const { MessageBody } of entries) this.jobs.push(EvaluationJob.parse(JSON.parse(MessageBody)))
+    const Successful = entries.map(({ Id, MessageBody }) => ({
+      Id,
+      MessageId: Id,
+      MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex'),
+    }))
+    return JSON.stringify({ Successful, Failed: [] })
+  }
+}
+
+const acceptedDomain = {
+  ...Object.fromEntries(
+    Object.entries({
+      pk: 'accepted-domain',
+      sk: 'ours.example',
+      domain: 'ours.example',
+      comment: '',
+      createdAt: '2026-01-01T00:00:00.000Z',
+      updatedAt: '2026-01-01T00:00:00.000Z',
+    }).map(([name, text]) => [name, { S: text }]),
+  ),
+  version: { N: '1' },
+}

@@ -1,0 +1,96 @@
+/** A sending server with one session over TLS, whose message may come slowly, or stop. */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
+
+export interface Pace {
+  /** Milliseconds between blocks; 0 is as fast as the server takes them. */
+  pace: number
+  /** How much of the message is sent; less than 1 is not the end of it. */
+  share: number
+}
+
+const block = 64 * 1024
+
+export class LargeSender {
+  #socket: Socket
+  #text = ''
+  #isClosed = false
+  #wake = () => {}
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    this.#listen(socket)
+  }
+
+  /** A session over TLS in which a transaction may begin. */
+  static async greet(port: number): Promise<LargeSender> {
+    const sender = new LargeSender(connect(port, '127.0.0.1'))
+    await sender.#reply()
+    await sender.#command('EHLO client.example')
+    await sender.#command('STARTTLS')
+    sender.#socket.removeAllListeners('data')
+    const secured = connectTls({ socket: sender.#socket, rejectUnauthorized: false })
+    await once(secured, 'secureConnect')
+    sender.#socket = secured
+    sender.#listen(secured)
+    await sender.#command('EHLO client.example')
+    return sender
+  }
+
+  /** @param octets without lines that begin with a dot @returns the reply; empty when the message is not sent whole */
+  async send(from: string, octets: Buffer, { pace, share }: Pace): Promise<string> {
+    for (const command of [`MAIL FROM:<${from}>`, 'RCPT TO:<b@ours.example>', 'DATA']) {
+      const answer = await this.#command(command)
+      if (!/^[23]/.test(answer)) return answer
+    }
+    const end = Math.floor(octets.length * share)
+    for (let from = 0; from < end && !this.#isClosed; from += block) {
+      await this.#write(octets.subarray(from, Math.min(from + block, end)))
+      if (pace > 0) await delay(pace)
+    }
+    return share < 1 ? '' : this.#command('.')
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  /** Resolves when the octets are on their way, or the connection is gone. */
+  #write(octets: Buffer): Promise<void> {
+    return new Promise((resolve) => this.#socket.write(octets, () => resolve()))
+  }
+
+  #command(line: string): Promise<string> {
+    this.#socket.write(`${line}\r\n`)
+    return this.#reply()
+  }
+
+  /** The last line of a reply, or what says that there is none. */
+  async #reply(): Promise<string> {
+    for (;;) {
+      const last = /^(\d{3} [^\r\n]*)\r\n/m.exec(this.#text)
+      if (last) {
+        this.#text = this.#text.slice(last.index + last[0].length)
+        return last[1] as string
+      }
+      if (this.#isClosed) return 'closed'
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  #listen(socket: Socket): void {
+    socket.on('data', (octets) => {
+      this.#text += octets
+      this.#wake()
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      this.#isClosed = true
+      this.#wake()
+    })
+  }
+}

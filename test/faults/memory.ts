@@ -1,0 +1,196 @@
+/**
+ * Memory stays within the task's: the ingress as it is deployed, under as many TLS sessions as it takes, each with a
+ * large message at once; some come as fast as they can, some slowly, some stop in the middle and stay. Meanwhile and
+ * afterwards a small message must be taken as ever: `npm run test:memory [-- --memory MIB --sessions N --megabytes N
+ * --workers N]`. Ends with 1 when the processes together had more than the task has, when a message was refused, or
+ * when one is not stored as it was sent. The spool needs sessions × megabytes of disk among the system's temporary
+ * files.
+ */
+import { spawn } from 'node:child_process'
+import { createHash, hash } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { selfSigned } from '../support/pki.ts'
+import { firstLine, freePort } from '../support/process.ts'
+import { DigestingStorage } from './digesting-storage.ts'
+import { LargeSender } from './large-sender.ts'
+import { PeakMemory } from './peak-memory.ts'
+
+const { values } = parseArgs({
+  options: {
+    memory: { type: 'string', default: '1024' },
+    sessions: { type: 'string', default: '1000' },
+    megabytes: { type: 'string', default: '10' },
+    workers: { type: 'string', default: '1' },
+  },
+})
+const [memory, sessions, megabytes, workers] = (['memory', 'sessions', 'megabytes', 'workers'] as const).map(
+  wholeNumber,
+) as [number, number, number, number]
+
+function wholeNumber(name: keyof typeof values): number {
+  if (/^[1-9]\d{0,5}$/.test(values[name])) return Number(values[name])
+  process.stderr.write(`--${name}: ${values[name]} is no whole number\n`)
+  process.exit(2)
+}
+
+const mebibyte = 1024 * 1024
+const failures: string[] = []
+function expect(holds: boolean, what: string): void {
+  if (!holds) failures.push(what)
+}
+
+/** Lines that no other has, so that octets out of place are found out. */
+function randomMail(name: string): Buffer {
+  const head = `Subject: ${name}\r\n\r\n`
+  const lines = [head]
+  for (let line = 0, length = head.length; length < megabytes * 1_000_000; line++, length += 130)
+    lines.push(`${hash('sha512', `${name} ${line}`, 'hex')}\r\n`)
+  return Buffer.from(lines.join(''))
+}
+
+const mails = ['a', 'b', 'c', 'd'].map((name) => {
+  const octets = randomMail(name)
+  return { octets, digest: createHash('sha256').update(octets).digest('hex') }
+})
+
+const directory = await mkdtemp(join(tmpdir(), 'mailflow-memory-'))
+const storage = await DigestingStorage.start()
+const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
+const [port, healthPort] = [await freePort(), await freePort()]
+const most = String(sessions + 10)
+const ingress = spawn(process.execPath, ['functions/smtp-ingress/main.ts'], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+  env: {
+    PATH: process.env.PATH ?? '',
+    TLS_CERTIFICATE: cert,
+    TLS_PRIVATE_KEY: key,
+    AWS_ENDPOINT_URL: storage.endpoint,
+    AWS_REGION: 'eu-central-1',
+    AWS_ACCESS_KEY_ID: 'memory',
+    AWS_SECRET_ACCESS_KEY: 'memory',
+    MAIL_HOSTNAME: 'mx.ours.example',
+    CONNECTORS_TABLE: 'connectors',
+    TRANSPORT_TABLE: 'transport',
+    CONTENT_BUCKET: 'content',
+    EVALUATION_QUEUE_URL: `${storage.endpoint}/000000000000/evaluation`,
+    LISTEN_ADDRESS: '127.0.0.1',
+    SMTP_PORT: String(port),
+    HEALTH_PORT: String(healthPort),
+    MAX_CONNECTIONS: most,
+    MAX_CONNECTIONS_PER_ADDRESS: most,
+    MAX_CONNECTION_RATE_PER_ADDRESS: '0',
+    MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: '0',
+    MEMORY_MIB: String(memory),
+    SPOOL_DIRECTORY: directory,
+    SPOOL_MIB: String(Math.ceil((sessions * megabytes * 1_100_000) / mebibyte) + 64),
+    WORKERS: String(workers),
+    DRAIN_SECONDS: '5',
+  },
+})
+
+try {
+  await firstLine(ingress)
+  await run(ingress.pid as number)
+} finally {
+  const ended = once(ingress, 'exit')
+  if (ingress.exitCode === null && ingress.signalCode === null) {
+    ingress.kill('SIGTERM')
+    await ended
+  }
+  storage.close()
+  await rm(directory, { recursive: true })
+}
+for (const failure of failures) console.log(`FAILED: ${failure}`)
+process.exit(failures.length > 0 ? 1 : 0)
+
+async function run(pid: number): Promise<void> {
+  const peak = new PeakMemory(pid)
+  const atStart = peak.mebibytes
+  const began = performance.now()
+  // Of ten senders, seven are as fast as they can be, two slow, and one stops halfway.
+  const senders = await inBatches(sessions, async (number) => {
+    const sender = await LargeSender.greet(port)
+    return { sender, number, mail: mails[number % mails.length] as (typeof mails)[number] }
+  })
+  const whenOpen = peak.mebibytes
+  console.log(`${sessions} TLS sessions open after ${seconds(began)} s`)
+  const stopping = senders.filter(({ number }) => number % 10 === 9)
+  const ending = senders.filter(({ number }) => number % 10 !== 9)
+  const slow = ending.filter(({ number }) => number % 10 > 6)
+  const fast = ending.filter(({ number }) => number % 10 <= 6)
+  const reply = ({ sender, number, mail }: (typeof senders)[number], pace: number) =>
+    sender.send(`m${number}@elsewhere.example`, mail.octets, { pace, share: 1 })
+  const stopped = stopping.map(({ sender, mail }) =>
+    sender.send('stops@elsewhere.example', mail.octets, { pace: 0, share: 0.5 }),
+  )
+  const replies = Promise.all([
+    ...fast.map((each) => reply(each, 0)),
+    // At once as many octets as a session holds, then a trickle of them; the rest when the fast are done.
+    ...slow.map((each) => reply(each, 50)),
+  ])
+  await Promise.all(stopped)
+  await small('while large messages come')
+  const answers = await replies
+  console.log(`${ending.length} messages of ${megabytes} MB answered after ${seconds(began)} s`)
+  const refused = answers.filter((answer) => !answer.startsWith('250 '))
+  expect(refused.length === 0, `${refused.length} messages were refused, such as: ${refused[0]}`)
+  judge(ending)
+  for (const { sender } of stopping) sender.destroy()
+  await small('after them')
+  const last = await LargeSender.greet(port)
+  const answer = await last.send('last@elsewhere.example', mails[0]?.octets ?? Buffer.alloc(0), {
+    pace: 0,
+    share: 1,
+  })
+  expect(answer.startsWith('250 '), `a large message after them was answered ${answer}`)
+  const health = await fetch(`http://127.0.0.1:${healthPort}/health`)
+  expect(health.status === 200, `health is ${health.status} ${await health.text()}`)
+  console.log(
+    `memory: ${atStart} MiB at the start, ${whenOpen} with all sessions open, ${peak.mebibytes} at most, of ${memory}`,
+  )
+  expect(peak.mebibytes < memory, `the processes had ${peak.mebibytes} MiB, the task has ${memory}`)
+}
+
+/** A small message must be taken, and soon. */
+async function small(when: string): Promise<void> {
+  const began = performance.now()
+  const sender = await LargeSender.greet(port)
+  const answer = await sender.send('small@elsewhere.example', Buffer.from('Subject: small\r\n\r\nText\r\n'), {
+    pace: 0,
+    share: 1,
+  })
+  sender.destroy()
+  expect(answer.startsWith('250 '), `a small message ${when} was answered ${answer}`)
+  console.log(`a small message ${when} was answered after ${seconds(began)} s`)
+}
+
+/** Every message that was answered with 250 has one job, and its octets are those that were sent. */
+function judge(sent: readonly { number: number; mail: (typeof mails)[number] }[]): void {
+  const jobs = new Map(storage.jobs.map((job) => [job.message.envelope.mailFrom, job.message.content]))
+  for (const { number, mail } of sent) {
+    const content = jobs.get(`m${number}@elsewhere.example`)
+    const stored = storage.objects.get(content?.key ?? '')
+    expect(stored?.digests?.whole === content?.sha256, `message ${number}: the digest of its job is another`)
+    expect(stored?.digests?.behind === mail.digest, `message ${number} is not stored as it was sent`)
+  }
+  expect(!jobs.has('stops@elsewhere.example'), 'a message that did not end was stored')
+}
+
+async function inBatches<T>(count: number, work: (number: number) => Promise<T>): Promise<T[]> {
+  const done: T[] = []
+  while (done.length < count) {
+    const batch = Array.from({ length: Math.min(50, count - done.length) }, (_, index) => done.length + index)
+    done.push(...(await Promise.all(batch.map(work))))
+    await delay(1)
+  }
+  return done
+}
+
+function seconds(since: number): string {
+  return ((performance.now() - since) / 1000).toFixed(1)
+}
