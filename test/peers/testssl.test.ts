@@ -1,0 +1,202 @@
+/** testssl.sh and OpenSSL's own client against the ingress: what others say of its TLS, over STARTTLS. */
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { startTestIngress, type TestIngress } from '../functions/smtp-ingress/support.ts'
+import { createPki, daysFromNow } from '../support/pki.ts'
+import { missing } from './support.ts'
+
+const skip =
+  missing('testssl', 'apt-get install testssl.sh') || missing('socat', 'apt-get install socat') || false
+
+const hostname = 'mx.ours.example'
+const folder = mkdtempSync(join(tmpdir(), 'mailflow-testssl-'))
+const authority = join(folder, 'ca.pem')
+let ingress: TestIngress
+
+before(async () => {
+  if (skip) return
+  const notAfter = daysFromNow(180)
+  const pki = await createPki()
+  const issuer = await pki.subordinate('Issuer', { notAfter })
+  const [ec, rsa] = await Promise.all(
+    [false, true].map((rsa) => issuer.issue({ names: [hostname], purposes: ['serverAuth'], notAfter, rsa })),
+  )
+  writeFileSync(authority, pki.ca)
+  ingress = await startTestIngress({
+    settings: {
+      TLS_PRIVATE_KEY: `${ec?.key}\n${rsa?.key}`,
+      TLS_CERTIFICATE: `${ec?.cert}\n${rsa?.cert}`,
+      // It connects some hundred times in a minute.
+      MAX_CONNECTION_RATE_PER_ADDRESS: 0,
+    },
+  })
+})
+
+after(async () => {
+  await ingress?.drain()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+interface Finding {
+  id: string
+  severity: string
+  finding: string
+}
+
+/** What testssl.sh finds fault with that is no fault of ours, each with the reason. */
+const excused: readonly { id: RegExp; reason: string }[] = [
+  { id: /^engine_problem$/, reason: 'about the OpenSSL that testssl.sh itself uses: it has no GOST' },
+  { id: /^cert_revocation /, reason: "the test's own authority revokes nothing" },
+]
+
+describe('testssl.sh', { skip }, () => {
+  let findings: Finding[]
+  const of = (id: string) => findings.find((found) => found.id === id)?.finding
+
+  before(
+    async () => {
+      // Protocols, cipher preferences; categories of ciphers, forward secrecy, server's defaults; vulnerabilities.
+      const runs = await Promise.all([testssl('-p', '-P'), testssl('-s', '-f', '-S'), testssl('-U')])
+      findings = runs.flat()
+    },
+    { timeout: 240_000 },
+  )
+
+  it('finds nothing wrong, be it of low severity, that is not excused', () => {
+    assert.ok(findings.length > 100, `${findings.length} findings`)
+    const wrong = findings.filter(
+      ({ id, severity }) => !['OK', 'INFO'].includes(severity) && !excused.some((each) => each.id.test(id)),
+    )
+    assert.deepEqual(wrong, [])
+  })
+
+  it('excuses nothing that it does not find', () => {
+    const idle = excused.filter(
+      (each) => !findings.some(({ id, severity }) => each.id.test(id) && !['OK', 'INFO'].includes(severity)),
+    )
+    assert.deepEqual(idle, [])
+  })
+
+  it('is offered TLS 1.2 and 1.3 and nothing older', () => {
+    const versions = ['SSLv2', 'SSLv3', 'TLS1', 'TLS1_1', 'TLS1_2', 'TLS1_3']
+    assert.deepEqual(versions.map(of), [
+      ...Array.from({ length: 4 }, () => 'not offered'),
+      'offered',
+      'offered with final',
+    ])
+  })
+
+  it('is offered ciphers with forward secrecy and authenticated encryption only, in the order of the server', () => {
+    assert.deepEqual([of('cipher_order-tls1_2'), of('cipher_order-tls1_3')], ['server', 'server'])
+    assert.equal(
+      of('cipherorder_TLSv1_2'),
+      [
+        'ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-RSA-AES256-GCM-SHA384',
+        'ECDHE-ECDSA-CHACHA20-POLY1305 ECDHE-RSA-CHACHA20-POLY1305',
+        'ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-RSA-AES128-GCM-SHA256',
+      ].join(' '),
+    )
+    assert.equal(
+      of('cipherorder_TLSv1_3'),
+      'TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256 TLS_AES_128_GCM_SHA256',
+    )
+    assert.equal(of('FS_KEMs'), 'X25519MLKEM768')
+  })
+
+  it('trusts both certificates, by name and chain', () => {
+    const sizes = [1, 2].map((number) => of(`cert_keySize <hostCert#${number}>`) ?? '')
+    assert.match(sizes.sort().join('; '), /^EC 256 .*; RSA 2048 /)
+    for (const number of [1, 2]) {
+      assert.match(of(`cert_trust <hostCert#${number}>`) ?? '', /^Ok via SAN/)
+      assert.equal(of(`cert_chain_of_trust <hostCert#${number}>`), 'passed.')
+    }
+  })
+
+  it('can neither renegotiate nor inject commands before TLS', () => {
+    assert.deepEqual(
+      ['secure_client_renego', 'starttls_injection', 'CRIME_TLS'].map((id) => of(id)?.replace(/ \(.*/, '')),
+      ['not vulnerable', 'not vulnerable', 'not vulnerable'],
+    )
+  })
+})
+
+async function testssl(...tests: string[]): Promise<Finding[]> {
+  const json = join(folder, `findings${tests.join('')}.json`)
+  const how = ['--starttls', 'smtp', '--ip', '127.0.0.1', '--add-ca', authority, '--jsonfile', json]
+  const quietly = ['--nodns', 'none', '--quiet', '--color', '0', '--warnings', 'off']
+  const output = await run('testssl', [...how, ...quietly, ...tests, `${hostname}:${ingress.smtpPort}`])
+  try {
+    return JSON.parse(readFileSync(json, 'utf8'))
+  } catch {
+    throw new Error(`testssl.sh wrote no findings:\n${output}`)
+  }
+}
+
+/** Its exit code counts findings. @returns what it printed */
+function run(program: string, args: string[]): Promise<string> {
+  return new Promise((resolve) => {
+    const child = execFile(program, args, { cwd: folder }, (_, stdout, stderr) => resolve(stdout + stderr))
+    child.stdin?.end()
+  })
+}
+
+describe("OpenSSL's client", { skip, timeout: 30_000 }, () => {
+  const session = join(folder, 'session.pem')
+
+  it('resumes a session with new keys, and is never offered early data', async () => {
+    const first = await connectWith(['-tls1_3', '-sess_out', session])
+    assert.match(first, /^New, TLSv1.3/m)
+    assert.match(first, /Max Early Data: 0$/m)
+    const letter = join(folder, 'early.txt')
+    writeFileSync(letter, 'EHLO early.example\r\n')
+    const second = await connectWith([
+      '-tls1_3',
+      '-sess_in',
+      session,
+      '-allow_no_dhe_kex',
+      '-early_data',
+      letter,
+    ])
+    assert.match(second, /^Reused, TLSv1.3/m)
+    assert.match(second, /^(Peer|Server) Temp Key: \S+|^Negotiated TLS1.3 group: \S+/m)
+    assert.match(second, /^Early data was not sent$/m)
+  })
+
+  it('gets no ticket in TLS 1.2', async () => {
+    const output = await connectWith(['-tls1_2', '-sess_out', session])
+    assert.match(output, /^New, TLSv1.2/m)
+    assert.doesNotMatch(output, /TLS session ticket/)
+  })
+
+  for (const version of ['-tls1_2', '-tls1_3'])
+    it(`is told apart when it does not trust our certificate (${version.slice(1)})`, async (t) => {
+      const untrusted = await startTestIngress()
+      t.after(() => untrusted.drain())
+      const failed = untrusted.logged('TLS handshake failed')
+      await connectWith([version, '-verify_return_error'], untrusted)
+      assert.equal((await failed).reason, 'CertificateRefused')
+    })
+})
+
+/** QUITs when it is connected, and resolves when the server has ended the connection. @returns what it printed */
+function connectWith(args: string[], { smtpPort }: TestIngress = ingress): Promise<string> {
+  const where = ['-starttls', 'smtp', '-connect', `127.0.0.1:${smtpPort}`, '-servername', hostname]
+  const how = ['-CAfile', authority, '-nocommands', '-ign_eof']
+  return new Promise((resolve, reject) => {
+    const child = spawn('openssl', ['s_client', ...where, ...how, ...args])
+    let output = ''
+    const take = (text: Buffer) => {
+      output += text
+    }
+    child.stdout.on('data', take)
+    child.stderr.on('data', take)
+    child.on('error', reject)
+    child.on('close', () => resolve(output))
+    child.stdin.on('error', () => {})
+    child.stdin.end('QUIT\r\n')
+  })
+}
