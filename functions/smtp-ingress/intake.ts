@@ -71,7 +71,7 @@ export class Intake {
       maximumOctets: 4 * 1024 * 1024,
       maximumItems: 200,
       patience: 5,
-      concurrency: 8,
+      concurrency: 16,
       // As many jobs as a queue takes in one request.
       group: 10,
     })
