@@ -44,10 +44,7 @@ class OversightBySupervisor implements Oversight {
   }
 }
 
-/**
- * Takes mail until the supervisor says that it ends, or has gone.
- * @throws Error when it cannot start, and the supervisor was told why
- */
+/** Takes mail until the supervisor says that it ends, or has gone; ends at once when it cannot, and only tells it why. */
 export async function work(
   environment: z.output<typeof IngressEnvironment>,
   write: (line: string) => void,
@@ -80,6 +77,6 @@ export async function work(
   } catch (error) {
     outbox.tell({ kind: 'Unable', cause: error instanceof Error ? error.message : String(error) })
     await outbox.flush()
-    throw error
+    process.exit(1)
   }
 }
