@@ -1,0 +1,51 @@
+/** What a message after DATA is, told a second time: slowly, and without chunks. */
+import type { DataFault, DataReaderOptions } from '../../../../functions/smtp-ingress/protocol/data-reader.ts'
+
+export interface Reading {
+  content: string
+  /** Octets of the message with its end, or -1. */
+  end: number
+  fault: DataFault | null
+}
+
+/**
+ * The rules, one after another, over the message in one piece.
+ * @param octets a character an octet
+ */
+export function readByTheRules(options: DataReaderOptions, octets: string): Reading {
+  const found = `\r\n${octets}`.indexOf('\r\n.\r\n')
+  const end = found < 0 ? -1 : found + 3
+  const message = found < 0 ? octets : octets.slice(0, found)
+  const plain = `\r\n${message}`.replace(/\r\n\./g, '\r\n').slice(2)
+  const content =
+    options.unlawfulOctets === 'Refuse'
+      ? plain
+      : plain.replace(/\r\n|\r|\n|\0/g, (octet) => (octet === '\0' ? '' : '\r\n'))
+  return { content, end, fault: faultByTheRules(options, end < 0 ? octets : octets.slice(0, end)) }
+}
+
+/** Octet by octet. */
+function faultByTheRules(
+  { maximumLine, unlawfulOctets }: DataReaderOptions,
+  octets: string,
+): DataFault | null {
+  const refuses = unlawfulOctets === 'Refuse'
+  let behind = '\r\n'
+  let line = 0
+  for (const octet of octets) {
+    const isBareReturn = behind.endsWith('\r') && octet !== '\n'
+    const isBareLineFeed = !behind.endsWith('\r') && octet === '\n'
+    if (refuses && (octet === '\0' || isBareReturn || isBareLineFeed)) return 'UnlawfulOctets'
+    const isDotOfSmtp = behind.endsWith('\r\n') && octet === '.'
+    behind += octet
+    if (isBareReturn) {
+      if (line + 1 > maximumLine) return 'LineTooLong'
+      line = 0
+    }
+    if (isDotOfSmtp || octet === '\0') continue
+    line += isBareLineFeed ? 2 : 1
+    if (line > maximumLine) return 'LineTooLong'
+    if (octet === '\n') line = 0
+  }
+  return null
+}
