@@ -236,14 +236,16 @@ export class Connection implements Wire {
     else session.timeOut()
   }
 
-  /** An error comes once for each socket that it passes, on TLS and beneath it. */
+  /**
+   * An error comes once for each socket that it passes, on TLS and beneath it. Of what breaks TLS after the handshake
+   * Node only tells.
+   */
   #failed(error: Error): void {
     if (this.#hasFailed) return
     this.#hasFailed = true
-    if (this.#isShaking) {
-      this.#dialogue?.handshakeFailed(error)
-      this.#tcp.destroy()
-    } else this.#dialogue?.connectionFailed(error)
+    if (this.#isShaking) this.#dialogue?.handshakeFailed(error)
+    else this.#dialogue?.connectionFailed(error)
+    this.#tcp.destroy()
   }
 
   #closed(): void {

@@ -1,0 +1,144 @@
+/** TLS through the ingress itself: what a session is good for, and what ends it. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { duplexPair } from 'node:stream'
+import { after, describe, test } from 'node:test'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import { inbound } from '../../support/fixtures.ts'
+import { fingerprintOf, selfSigned } from '../../support/pki.ts'
+import { startTestIngress, Wire } from './support.ts'
+
+const partner = await selfSigned({ names: ['mail.fabrikam.example'] })
+const ingress = await startTestIngress({
+  // Tickets end with the hour.
+  at: new Date(),
+  acceptedDomains: ['ours.example'],
+  inbound: [
+    inbound({
+      name: 'Fabrikam',
+      connectorType: 'Partner',
+      senderDomains: ['fabrikam.example'],
+      requireTls: true,
+      restrictDomainsToCertificate: true,
+      certificateFingerprints: [fingerprintOf(partner)],
+    }),
+  ],
+})
+after(() => ingress.drain())
+
+interface Session {
+  wire: Wire
+  socket: TLSSocket
+  /** What the next session could be resumed with. */
+  ticket: Promise<Buffer>
+}
+
+async function begin(options: ConnectionOptions = {}): Promise<Session> {
+  const wire = await Wire.greet(ingress.smtpPort)
+  await wire.command('STARTTLS')
+  const { promise: ticket, resolve } = Promise.withResolvers<Buffer>()
+  const shaking = wire.secure(options)
+  const socket = await shaking
+  socket.on('session', resolve)
+  await wire.command('EHLO client.example')
+  return { wire, socket, ticket }
+}
+
+async function rcpt({ wire }: Session): Promise<string> {
+  await wire.command('MAIL FROM:<a@fabrikam.example>')
+  return wire.command('RCPT TO:<b@ours.example>')
+}
+
+test('a session without a certificate is resumed, and its message has the TLS facts of the first', async () => {
+  const first = await begin()
+  const session = await first.ticket
+  const second = await begin({ session })
+  assert.deepEqual([first.socket.isSessionReused(), second.socket.isSessionReused()], [false, true])
+  for (const { wire } of [first, second]) assert.match(await wire.send('Subject: x\r\n'), /^250 /)
+  const [one, other] = ingress.queue.jobs.map(({ message }) => message.tls)
+  assert.ok(one?.negotiated)
+  assert.deepEqual(other, one)
+  for (const { wire } of [first, second]) wire.destroy()
+})
+
+test('a partner who shows a certificate is known by it in every session, since none is resumed', async () => {
+  const first = await begin(partner)
+  assert.match(await rcpt(first), /^250 /)
+  const second = await begin({ ...partner, session: await first.ticket })
+  assert.equal(second.socket.isSessionReused(), false)
+  assert.match(await rcpt(second), /^250 /)
+  for (const { wire } of [first, second]) wire.destroy()
+})
+
+test('a partner who has got a certificate since his last session is asked for it, and his mail is not lost', async () => {
+  const session = await (await begin()).ticket
+  const early = await begin({ ...partner, session })
+  assert.equal(early.socket.isSessionReused(), true)
+  assert.match(await rcpt(early), /^4\d1 4\.7\.0 /, 'for now, not for good')
+  const next = await begin({ ...partner, session })
+  assert.equal(next.socket.isSessionReused(), false)
+  assert.match(await rcpt(next), /^250 /)
+})
+
+test('a hello that comes octet by octet is a hello', async () => {
+  const { socket, tcp } = await tapped((octets, write) => {
+    for (const octet of octets) write(Buffer.of(octet))
+  })
+  assert.equal(socket.getProtocol(), 'TLSv1.3')
+  tcp.destroy()
+})
+
+describe('what breaks TLS ends the connection', { concurrency: true }, () => {
+  const broken: [name: string, octets: Buffer][] = [
+    ['a record that nobody encrypted', Buffer.from([23, 3, 3, 0, 32, ...Buffer.alloc(32, 7)])],
+    ['a command in the clear', Buffer.from('RSET\r\n')],
+    ['a fatal alert in the clear', Buffer.from([21, 3, 3, 0, 2, 2, 80])],
+  ]
+  for (const [name, octets] of broken)
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const)
+      test(`${name}, in ${maxVersion}`, async () => {
+        const { tcp } = await tapped(undefined, { maxVersion })
+        tcp.write(octets)
+        await once(tcp, 'close')
+      })
+})
+
+test('a client of TLS 1.2 that asks to negotiate anew is refused', async () => {
+  const session = await begin({ maxVersion: 'TLSv1.2' })
+  const { socket } = session
+  const { promise, resolve } = Promise.withResolvers<Error | null>()
+  socket.renegotiate({}, resolve)
+  socket.once('error', resolve)
+  assert.match(String(await promise), /no.renegotiation/i)
+  session.wire.destroy()
+})
+
+/**
+ * TLS on a connection that the test has its own hand on.
+ * @param pass how the client's octets are written; all of them at once where it is left out
+ */
+async function tapped(
+  pass?: (octets: Buffer, write: (octets: Buffer) => void) => void,
+  options: ConnectionOptions = {},
+): Promise<{ socket: TLSSocket; tcp: Socket }> {
+  const tcp = connectTcp(ingress.smtpPort, '127.0.0.1').setNoDelay(true)
+  tcp.on('error', () => {})
+  for (const line of ['EHLO client.example', 'STARTTLS']) {
+    await replyOn(tcp)
+    tcp.write(`${line}\r\n`)
+  }
+  await replyOn(tcp)
+  const [near, far] = duplexPair()
+  const write = (octets: Buffer) => void tcp.write(octets)
+  far.on('data', (octets) => (pass ? pass(octets, write) : write(octets)))
+  tcp.on('data', (octets) => far.write(octets))
+  const socket = connect({ socket: near, rejectUnauthorized: false, ...options }).on('error', () => {})
+  await once(socket, 'secureConnect')
+  return { socket, tcp }
+}
+
+/** Until a whole reply has come. */
+async function replyOn(tcp: Socket): Promise<void> {
+  for (let read = ''; !/^\d{3} .*\r\n$/m.test(read); ) read += (await once(tcp, 'data'))[0]
+}
