@@ -7,7 +7,7 @@ import { type Load, LoadRun, sampleMessage } from './load.ts'
 import { createSink } from './sink-server.ts'
 
 const message = sampleMessage(4096)
-const brief = { connections: 3, resume: false, message, leadIn: 40, duration: 160 }
+const brief = { connections: 3, resume: false, message, leadIn: 40, duration: 300 }
 const plain = { ...brief, group: null }
 const secure = { ...brief, group: 'X25519' }
 

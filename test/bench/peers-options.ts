@@ -28,9 +28,9 @@ export interface Options {
 }
 
 export const usage = `npm run bench:peers -- [flags]
-  --rounds N        rounds of each measurement (5)
+  --rounds N        rounds of each measurement (3)
   --seconds N       seconds of each measurement (5)
-  --connections N   sessions at once; several numbers with commas between them are measured one after the other (400)
+  --connections N   sessions at once; several numbers with commas between them are measured one after the other (100,400)
   --only WORDS      commas between them, of these: ${servers.join(', ')};
                     4, 50 (KB); persistent, connection; tls, plain. What no word is about stays whole, but for
                     postfix-hold, which is measured only when named.
@@ -44,9 +44,9 @@ export function parseOptions(args: string[]): Options {
   const { values } = parseArgs({
     args,
     options: {
-      rounds: { type: 'string', default: '5' },
+      rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '5' },
-      connections: { type: 'string', default: '400' },
+      connections: { type: 'string', default: '100,400' },
       only: { type: 'string', multiple: true, default: [] },
       generators: { type: 'string', default: '1' },
       resume: { type: 'boolean', default: false },

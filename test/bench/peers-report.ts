@@ -1,46 +1,11 @@
 /** The Markdown of `npm run bench:peers`. */
 import type { Measured } from './measure.ts'
 import { median } from './median.ts'
-import type { Cell, ServerName } from './peers-options.ts'
-
-export interface Results {
-  cell: Cell
-  /** Of each server one for each round, in order. */
-  rounds: Map<ServerName, Measured[]>
-  /** Octets, at their most. */
-  memory: Map<ServerName, number>
-}
-
-const names: Record<ServerName, string> = {
-  mailflow: 'mailflow, 1 worker',
-  'mailflow-2': 'mailflow, 2 workers',
-  postfix: 'Postfix',
-  'postfix-hold': 'Postfix, which only queues',
-  haraka: 'Haraka, 1 process',
-  'haraka-2': 'Haraka, cluster of 2',
-  bare: 'bare smtp-server',
-}
-
-/** Ours over theirs, with as many processes where they have a number of them. */
-const pairs: [ServerName, ServerName][] = [
-  ['mailflow', 'postfix'],
-  ['mailflow', 'postfix-hold'],
-  ['mailflow', 'haraka'],
-  ['mailflow', 'bare'],
-  ['mailflow-2', 'postfix'],
-  ['mailflow-2', 'haraka-2'],
-]
+import { ratios } from './peers-ratios.ts'
+import { fixed, names, type Results, titleOf, whole } from './peers-results.ts'
 
 export const report = (results: readonly Results[]): string =>
-  [...results.map(section), '### Ratios', ratios(results)].join('\n\n')
-
-export const titleOf = ({ kilobytes, mode, isSecure, connections }: Cell): string =>
-  [
-    `${kilobytes} KB`,
-    mode === 'Persistent' ? 'sessions that stay open' : 'a connection for each message',
-    isSecure ? 'TLS' : 'in the clear',
-    `${connections} at once`,
-  ].join(', ')
+  [...results.map(section), ...ratios(results)].join('\n\n')
 
 function section({ cell, rounds, memory }: Results): string {
   const head = [
@@ -107,39 +72,4 @@ function countErrors(rounds: readonly Measured[]): Map<string, number> {
   return all
 }
 
-function ratios(results: readonly Results[]): string {
-  const there = pairs.filter((pair) => results.some(({ rounds }) => pair.every((name) => rounds.has(name))))
-  if (there.length === 0) return 'Nothing to compare.'
-  const table = (title: string, figure: (measured: Measured) => number) => [
-    `| ${[title, ...there.map(([ours, theirs]) => `${names[ours]} / ${names[theirs]}`)].join(' | ')} |`,
-    `|---|${'---:|'.repeat(there.length)}`,
-    ...results.map(({ cell, rounds }) => {
-      const cells = there.map(([ours, theirs]) => ratio(rounds.get(ours), rounds.get(theirs), figure))
-      return `| ${[titleOf(cell), ...cells].join(' | ')} |`
-    }),
-  ]
-  return [
-    'Ours over theirs, medians over the rounds.',
-    '',
-    ...table('messages/s', ({ perSecond }) => perSecond),
-    '',
-    ...table('CPU a message', ({ processor }) => processor),
-    '',
-    ...table('p99', ({ p99 }) => p99),
-  ].join('\n')
-}
-
-function ratio(
-  ours: readonly Measured[] | undefined,
-  theirs: readonly Measured[] | undefined,
-  figure: (measured: Measured) => number,
-): string {
-  if (!ours || !theirs) return '–'
-  return fixed(median(ours.map((one, round) => figure(one) / figure(theirs[round] as Measured))), 2)
-}
-
-/** Where nothing was accepted there is no figure. */
-const fixed = (value: number, digits: number): string =>
-  Number.isFinite(value) ? value.toFixed(digits) : '–'
-const whole = (value: number): string => fixed(value, 0)
 const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0)

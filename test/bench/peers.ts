@@ -12,7 +12,8 @@ import { hostname, startBare, startIngress, startStorage } from './mailflow.ts'
 import { type Measured, measure, type Server } from './measure.ts'
 import { median } from './median.ts'
 import { type Cell, type Options, parseOptions, type ServerName, usage } from './peers-options.ts'
-import { type Results, report, titleOf } from './peers-report.ts'
+import { report } from './peers-report.ts'
+import { type Results, titleOf } from './peers-results.ts'
 import { postfixVersion, requirePostfix, startPostfix } from './postfix.ts'
 
 /** Milliseconds. */

@@ -1,0 +1,92 @@
+/** The ingress's figures over those of others. */
+import type { Measured } from './measure.ts'
+import { median } from './median.ts'
+import type { ServerName } from './peers-options.ts'
+import { fixed, kindOf, names, type Results, titleOf, whole } from './peers-results.ts'
+
+/** Ours and theirs, with as many processes where they have a number of them. */
+const pairs: [ServerName, ServerName][] = [
+  ['mailflow', 'postfix'],
+  ['mailflow', 'postfix-hold'],
+  ['mailflow', 'haraka'],
+  ['mailflow', 'bare'],
+  ['mailflow-2', 'postfix'],
+  ['mailflow-2', 'postfix-hold'],
+  ['mailflow-2', 'haraka-2'],
+]
+
+interface Row {
+  title: string
+  rounds: Map<ServerName, Measured[]>
+}
+
+const figures: [string, (measured: Measured) => number][] = [
+  ['messages/s', ({ perSecond }) => perSecond],
+  ['CPU a message', ({ processor }) => processor],
+  ['p99', ({ p99 }) => p99],
+]
+
+/** @returns paragraphs */
+export function ratios(results: readonly Results[]): string[] {
+  const same = results.map(({ cell, rounds }) => ({ title: titleOf(cell), rounds }))
+  const kinds = [...Map.groupBy(results, ({ cell }) => kindOf(cell))]
+  return [
+    '### Ratios',
+    'Ours over theirs with as many sessions, medians over the rounds.',
+    ...figures.map(([title, figure]) => table(title, figure, same)),
+    ...(kinds.some(([, several]) => several.length > 1) ? bestOf(kinds) : []),
+  ]
+}
+
+/** How many sessions suit a server best depends on how it works, so each is shown with those that suit it. */
+function bestOf(kinds: [string, Results[]][]): string[] {
+  const rows = kinds.map(([title, several]) => {
+    const best = Object.keys(names).flatMap((name) => bestWith(name as ServerName, several) ?? [])
+    return { title, best, rounds: new Map(best.map(({ name, measured }) => [name, measured])) }
+  })
+  return [
+    '### Each with the number of sessions at which it takes most',
+    rows
+      .map(({ title, best }) => {
+        const each = best.map(
+          ({ name, measured, connections }) =>
+            `${names[name]} ${whole(median(measured.map(({ perSecond }) => perSecond)))}/s with ${connections}`,
+        )
+        return `- ${title}: ${each.join('; ')}`
+      })
+      .join('\n'),
+    ...figures.map(([title, figure]) => table(title, figure, rows)),
+  ]
+}
+
+function bestWith(name: ServerName, several: readonly Results[]) {
+  const all = several.flatMap(({ cell: { connections }, rounds }) => {
+    const measured = rounds.get(name)
+    return measured
+      ? [{ name, connections, measured, rate: median(measured.map((one) => one.perSecond)) }]
+      : []
+  })
+  return all.toSorted((one, other) => other.rate - one.rate)[0]
+}
+
+function table(title: string, figure: (measured: Measured) => number, rows: readonly Row[]): string {
+  const there = pairs.filter((pair) => rows.some(({ rounds }) => pair.every((name) => rounds.has(name))))
+  if (there.length === 0) return `${title}: nothing to compare.`
+  return [
+    `| ${[title, ...there.map(([ours, theirs]) => `${names[ours]} / ${names[theirs]}`)].join(' | ')} |`,
+    `|---|${'---:|'.repeat(there.length)}`,
+    ...rows.map(({ title, rounds }) => {
+      const cells = there.map(([ours, theirs]) => ratio(rounds.get(ours), rounds.get(theirs), figure))
+      return `| ${[title, ...cells].join(' | ')} |`
+    }),
+  ].join('\n')
+}
+
+function ratio(
+  ours: readonly Measured[] | undefined,
+  theirs: readonly Measured[] | undefined,
+  figure: (measured: Measured) => number,
+): string {
+  if (!ours || !theirs) return '–'
+  return fixed(median(ours.map((one, round) => figure(one) / figure(theirs[round] as Measured))), 2)
+}
