@@ -5,6 +5,7 @@ import { objectsBySdk } from '../../shared/content/segment.ts'
 import type { IngressEnvironment } from '../../shared/contract/environment.ts'
 import { NoticeQueue } from '../../shared/queues/notice-queue.ts'
 import { type Admission, admissionLimits, SessionCounts } from './admission.ts'
+import { watchCertificateExpiry } from './certificate-expiry.ts'
 import { CertificateWatch } from './certificate-watch.ts'
 import { type Snapshots, WatchedConnectors } from './connectors.ts'
 import { SessionDialogue } from './dialogue.ts'
@@ -94,6 +95,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     connectors.stop()
     rates.stop()
     tls.stop()
+    endExpiryWatch()
     await oversight.end()
   }
   const fault = () => {
@@ -101,6 +103,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     if (intake.isFailing) return 'storage is failing'
     return connectors.areFailing ? 'connectors cannot be read' : null
   }
+  const endExpiryWatch = watchCertificateExpiry({ expires: tls.expires, write, now })
   const smtpPort = await mail.listen(environment.SMTP_PORT, environment.LISTEN_ADDRESS)
   const connections = () => mail.size
   const healthPort = await oversight.begin({ smtpPort, metrics, fault, connections })

@@ -7,11 +7,13 @@
  * for TLS 1.3 alone, whose sessions keep their secrets when the tickets' key is lost; in TLS 1.2 a ticket is the
  * session's secret (docs/decisions/0015-session-tickets.md).
  */
+import { X509Certificate } from 'node:crypto'
 import { createSecureContext, getCACertificates, type SecureContext, type TLSSocket } from 'node:tls'
 import type { TlsFacts } from '../../shared/contract/message.ts'
 import { tlsFacts } from '../../shared/tls/facts.ts'
-import { serverIdentities } from '../../shared/tls/server-identity.ts'
+import { type ServerIdentity, serverIdentities } from '../../shared/tls/server-identity.ts'
 import { serverTlsOptions } from '../../shared/tls/server-options.ts'
+import { validTo } from '../../shared/tls/validity.ts'
 import { type ClientHello, readClientHello } from './protocol/client-hello.ts'
 import { holdsCertificate, openTicket, periodOf, type TicketKeys, ticketKeysOf } from './tls-tickets.ts'
 
@@ -36,6 +38,8 @@ export interface TlsService {
    * @throws Error when nothing is certain; the session must end, and 421 says so
    */
   facts(socket: TLSSocket): TlsFacts
+  /** When the first of our certificates does. */
+  readonly expires: Date
   stop(): void
 }
 
@@ -66,6 +70,7 @@ class Service implements TlsService {
   readonly #publicRoots: readonly string[]
   readonly #privateKeys: readonly string[]
   readonly #full: SecureContext
+  readonly expires: Date
   #resumable: { period: number; keys: TicketKeys; context: SecureContext }
   readonly #refused = new Map<string, number>()
 
@@ -74,6 +79,7 @@ class Service implements TlsService {
     this.#publicRoots = options.publicRoots ?? getCACertificates()
     const identities = serverIdentities(options.privateKey, options.certificate)
     this.#privateKeys = identities.map(({ key }) => key).sort()
+    this.expires = firstEnd(identities)
     this.#full = this.#newContext(null)
     this.#resumable = this.#newPeriod(periodOf(options.now()))
   }
@@ -136,6 +142,11 @@ class Service implements TlsService {
       throw new Error(`TLS_CERTIFICATE and TLS_PRIVATE_KEY cannot be used: ${reason ?? message}`)
     }
   }
+}
+
+function firstEnd(identities: readonly ServerIdentity[]): Date {
+  const ends = identities.map(({ cert }) => validTo(new X509Certificate(cert)).getTime())
+  return new Date(Math.min(...ends))
 }
 
 /** Whether it can be left to OpenSSL to resume what the client offers, and to give it tickets. */

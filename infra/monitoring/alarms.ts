@@ -54,6 +54,17 @@ export class Alarms extends Construct {
       comparison: LESS_THAN_THRESHOLD,
       periods: 3,
     })
+    this.add('CertificateExpires', {
+      title: "The ingress's certificate expires soon",
+      impact:
+        'Senders that verify our certificate (DANE, MTA-STS) will hold our mail from the day it expires.',
+      metric: ingressMetric(Metric.certificateDaysLeft, {
+        statistic: Stats.MINIMUM,
+        period: Duration.hours(1),
+      }),
+      threshold: 10,
+      comparison: LESS_THAN_THRESHOLD,
+    })
     this.add('StorageFailures', {
       title: 'Ingress cannot store messages',
       impact: 'Senders are told 451 and keep the message; mail is late until storage works again.',

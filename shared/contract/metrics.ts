@@ -10,6 +10,8 @@ export const Metric = {
   refused: 'Refused',
   /** Ingress: TLS handshakes that failed; once without dimensions, and once with dimension `cause` (tls-failures.ts). */
   tlsHandshakesFailed: 'TlsHandshakesFailed',
+  /** Ingress: days until the first of its own certificates expires (gauge); below 0 when it has. */
+  certificateDaysLeft: 'CertificateDaysLeft',
   /** Ingress: messages answered 451 because content or job could not be stored. */
   storageFailures: 'StorageFailures',
   /** Ingress: processes of a task that ended by themselves and were started anew; their sessions ended with them. */

@@ -301,6 +301,7 @@ const bound = (service: ReturnType<typeof createTlsService>) => ({
   contextFor: service.contextFor.bind(service),
   refuseResumption: service.refuseResumption.bind(service),
   facts: service.facts.bind(service),
+  expires: service.expires,
   stop: () => service.stop(),
 })
 
