@@ -37,6 +37,8 @@ export interface ConnectionParts {
 
 /** Who talks before the greeting is no mail server (RFC 5321 §4.3.1: a client waits for it). */
 const greetingDelayMs = 100
+/** Octets that are read of a client which is held back; what OpenSSL hands over at once is as much. */
+export const reading = { highWaterMark: 16 * 1024 }
 /** Seconds for the header of the PROXY protocol, which is there when the connection is. */
 const proxyPatience = 10
 /** Seconds in which nothing of what is written is read. */
@@ -143,6 +145,7 @@ export class Connection implements Wire {
   #shakeHands(secureContext: SecureContext): void {
     const secured = new TLSSocket(this.#tcp, {
       isServer: true,
+      ...reading,
       secureContext,
       requestCert: true,
       rejectUnauthorized: false,

@@ -1,6 +1,6 @@
 /** What listens for mail: the connections there are, the clock that ends those that hang, and the end of all. */
 import { createServer, type Server } from 'node:net'
-import { Connection, type ConnectionParts } from './connection.ts'
+import { Connection, type ConnectionParts, reading } from './connection.ts'
 import { listen } from './oversight.ts'
 
 export type MailServerParts = Omit<ConnectionParts, 'onClose'> & {
@@ -21,7 +21,7 @@ export class MailServer {
   constructor({ drainMs, maximumConnections, ...parts }: MailServerParts) {
     this.#drainMs = drainMs
     const onClose = (connection: Connection) => this.#connections.delete(connection)
-    this.#server = createServer((socket) => {
+    this.#server = createServer(reading, (socket) => {
       const connection = new Connection(socket, { ...parts, onClose })
       this.#connections.add(connection)
       connection.start()

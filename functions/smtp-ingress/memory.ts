@@ -12,7 +12,7 @@ const mebibyte = 1024 * kibibyte
  */
 const mostHeld = 256 * kibibyte
 /** A message in the spool holds two blocks in any case. */
-const leastHeld = 128 * kibibyte
+const leastHeld = 64 * kibibyte
 
 /** A part of a large message on its way, and what TLS makes of it. */
 const uploadOctets = 2 * partSize

@@ -17,7 +17,7 @@ const swallowed = 8 * 1024 * 1024
 const smallestBuffer = 8192
 
 /** What a message in the spool has of memory, twice: what fills, and what is on its way to the disk. */
-export const blockOctets = 64 * 1024
+const blockOctets = 32 * 1024
 
 /** What became of a message: stored, with so many octets, or refused. */
 export type Outcome = { size: number } | Rejected

@@ -5,17 +5,17 @@
 
 const mebibyte = 1024 * 1024
 
-/** A process that takes mail with its code, before the first session, and what the collector has not found yet. */
-const workerOctets = 144 * mebibyte
+/** A process that takes mail with its code, before the first session, and what the collector lets new objects take. */
+const workerOctets = 208 * mebibyte
 
 /** The process that watches over the workers, where there are several. */
 const supervisorOctets = 96 * mebibyte
 
 /**
- * A TLS session with its recipients is 100 KiB; while a message comes, what was read and not yet looked at, and
- * the read that the parser keeps, are as much again and more.
+ * An open TLS session is 60 KiB. While a message comes, what OpenSSL and the socket have read and nobody has looked at,
+ * and what the collector has not found yet, are twice as much again. What is held of the message is not counted here.
  */
-const sessionOctets = 256 * 1024
+const sessionOctets = 192 * 1024
 
 /** A worker that has less for mail than this takes too few messages at once to be of use. */
 const leastMailOctets = 80 * mebibyte

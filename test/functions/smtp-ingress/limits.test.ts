@@ -77,7 +77,7 @@ test('postmaster twenty thousand times is one recipient, and counts as one', asy
 })
 
 test('messages wait for a slow store on the disk, and none is refused for want of memory', async () => {
-  const ingress = await ingressWith({ MEMORY_MIB: 256, MAX_CONNECTIONS: 128 })
+  const ingress = await ingressWith({ MEMORY_MIB: 512, MAX_CONNECTIONS: 1000 })
   const { promise: written, resolve: write } = Promise.withResolvers<void>()
   ingress.bucket.before = () => written
   const sessions = await Promise.all(Array.from({ length: 24 }, () => inData(ingress)))

@@ -5,7 +5,7 @@ import { messageMemory } from '../../../functions/smtp-ingress/memory.ts'
 const kibibyte = 1024
 
 const rows: [mebibytes: number, sessions: number, workers: number, held: number, uploads: number][] = [
-  [512, 1000, 1, 128, 2],
+  [512, 1000, 1, 64, 2],
   [1024, 1000, 1, 256, 8],
   [1024, 128, 1, 256, 8],
   [4096, 1000, 2, 256, 8],
@@ -22,4 +22,4 @@ test('a task that is too small for its sessions does not start', () =>
   ))
 
 test('without a setting the memory is what the system gives', () =>
-  assert.ok(messageMemory(undefined, 10).held >= 128 * kibibyte))
+  assert.ok(messageMemory(undefined, 10).held >= 64 * kibibyte))

@@ -7,13 +7,13 @@ const mebibyte = 1024 * 1024
 test('the smallest task has room for a thousand sessions', () =>
   assert.equal(
     mailMemory({ memoryMebibytes: 512, sessions: 1000, workers: 1 }),
-    (512 - 144 - 250) * mebibyte,
+    (512 - 208 - 187.5) * mebibyte,
   ))
 
 test('workers share what their programs, their supervisor and all sessions leave', () =>
   assert.equal(
     mailMemory({ memoryMebibytes: 4096, sessions: 1000, workers: 2 }),
-    ((4096 - 2 * 144 - 96 - 250) / 2) * mebibyte,
+    ((4096 - 2 * 208 - 96 - 187.5) / 2) * mebibyte,
   ))
 
 const faults: [memoryMebibytes: number, sessions: number, workers: number, message: RegExp][] = [
