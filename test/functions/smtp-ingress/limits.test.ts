@@ -183,23 +183,26 @@ for (const isSendersFault of [true, false])
     assert.equal(await health.text(), isSendersFault ? 'ok\n' : 'storage is failing\n')
   })
 
+/** Commits on their way to storage. */
+const atOnce = 16
+
 test('when storage is given up, what waited behind it is answered without being tried', async () => {
   const ingress = await ingressWith()
   const events = operations(ingress)
   const { promise: timeout, reject: giveUp } = Promise.withResolvers<void>()
   ingress.bucket.after = () => timeout
   const replies: Promise<string>[] = []
-  for (let write = 0; write < 8; write++) {
-    replies.push((await Wire.greet(ingress.smtpPort)).send('Subject: x\r\n'))
+  const wires = await Promise.all(Array.from({ length: atOnce + 4 }, () => Wire.greet(ingress.smtpPort)))
+  for (const wire of wires.splice(0, atOnce)) {
+    replies.push(wire.send('Subject: x\r\n'))
     await events.next('PutObject')
   }
-  for (let waiting = 0; waiting < 4; waiting++)
-    replies.push((await Wire.greet(ingress.smtpPort)).send('Subject: x\r\n'))
+  for (const wire of wires) replies.push(wire.send('Subject: x\r\n'))
   // A whole session: time enough for those before it to have arrived.
   await Wire.greet(ingress.smtpPort)
   giveUp(Object.assign(new Error('no answer'), { name: 'TimeoutError' }))
   for (const reply of await Promise.all(replies)) assert.match(reply, /^451 4\.3\.0 /)
-  assert.equal(ingress.bucket.operations.length, 8)
+  assert.equal(ingress.bucket.operations.length, atOnce)
 })
 
 test('a message of which nothing comes for three minutes ends its session with 421', async (context) => {
