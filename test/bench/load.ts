@@ -55,7 +55,8 @@ export class LoadRun {
   readonly #context: SecureContext | null
   readonly #slots: Slot[]
   readonly tallying = new Tallying()
-  readonly #tickets: Buffer[] = []
+  /** The last that came; as sending servers do, it is used more than once. */
+  #ticket: Buffer | null = null
   #isRunning = false
   #active = 0
   #finished: () => void = () => {}
@@ -132,7 +133,7 @@ export class LoadRun {
     const { port, message, resume } = this.#load
     const context = this.#context
     return new ClientSession(
-      { port, message, tls: context && { context, session: this.#tickets.pop() ?? null } },
+      { port, message, tls: context && { context, session: this.#ticket } },
       {
         ...events,
         failed: (cause) => {
@@ -140,13 +141,13 @@ export class LoadRun {
           events.failed()
         },
         secured: (socket) => this.tallying.secured(socket),
-        ...(resume && { ticket: (ticket: Buffer) => this.#keep(ticket) }),
+        ...(resume && {
+          ticket: (ticket: Buffer) => {
+            this.#ticket = ticket
+          },
+        }),
       },
     )
-  }
-
-  #keep(ticket: Buffer): void {
-    if (this.#tickets.length < this.#load.connections) this.#tickets.push(ticket)
   }
 
   #watch(): NodeJS.Timeout {
