@@ -101,7 +101,7 @@ async function begin(session: ClientSession, chance: Chance): Promise<boolean> {
   return true
 }
 
-/** @returns the reply that decides */
+/** @returns the reply that decides: the first that refuses */
 async function send(session: ClientSession, from: string, octets: Buffer, chance: Chance): Promise<string> {
   const commands = [`MAIL FROM:<${from}>`, 'RCPT TO:<b@ours.example>', 'DATA']
   const isPipelined = chance.happens(0.5)
@@ -113,13 +113,21 @@ async function send(session: ClientSession, from: string, octets: Buffer, chance
     const isTaken = reply.startsWith(command === 'DATA' ? '354' : '250')
     if (command === 'DATA' && isTaken && refused !== null) await session.command('.')
     if (!isTaken) refused ??= reply
+    if (reply.startsWith('421')) return leave(session, refused ?? reply)
   }
   if (refused !== null) {
-    await session.command('RSET')
-    return refused
+    const reply = await session.command('RSET')
+    return reply.startsWith('421') ? leave(session, refused) : refused
   }
   await writeInPieces(session, octets, chance)
-  return session.reply()
+  const reply = await session.reply()
+  return reply.startsWith('421') ? leave(session, reply) : reply
+}
+
+/** The server has ended the session. */
+function leave(session: ClientSession, reply: string): string {
+  session.close()
+  return reply
 }
 
 /** Cut anywhere, most often nowhere. */

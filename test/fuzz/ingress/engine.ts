@@ -1,0 +1,267 @@
+/** A script played to the engine alone: no sockets, no clock, and every decision at once or later, by chance. */
+import type {
+  Dialogue,
+  SessionOptions,
+  Transaction,
+  Wire,
+} from '../../../functions/smtp-ingress/protocol/session.ts'
+import { Session } from '../../../functions/smtp-ingress/protocol/session.ts'
+import type { MessageSink } from '../../../functions/smtp-ingress/protocol/sink.ts'
+import { type Refused, tooLarge, unlawfulOctets } from '../../../functions/smtp-ingress/replies.ts'
+import type { Reply } from '../../../shared/contract/message.ts'
+import { reply } from '../../../shared/mail/reply.ts'
+import { Chance } from '../../faults/chance.ts'
+import { type Decisions, follow, Objection, type Segment } from './model.ts'
+import { ReplyReader } from './replies.ts'
+import { chunksOf, type Script } from './scripts.ts'
+
+const taken = reply(250, '0.0', 'taken')
+const words: [word: string, reply: Reply][] = [
+  ['late', reply(451, '3.0', 'later')],
+  ['never', reply(550, '7.1', 'never')],
+  ['bye', reply(421, '3.2', 'bye')],
+]
+
+/** By the local part, so that the model decides as the engine's dialogue does. */
+const decide = (address: string): Reply => words.find(([word]) => address.startsWith(word))?.[1] ?? taken
+
+const cut = { after: 3000, reply: tooLarge(3000).reply }
+
+const decisions: Decisions = {
+  mail: ({ mail }) => decide(mail.envelope.mailFrom),
+  recipient: ({ recipient }) => decide(recipient.address),
+  data: ({ mail }) => (mail.envelope.mailFrom.startsWith('nodata') ? reply(451, '3.0', 'no data') : null),
+  stored: ({ mail }, { fault }) => {
+    if (fault) return unlawfulOctets.reply
+    return mail.envelope.mailFrom.startsWith('unstored') ? reply(451, '3.0', 'not stored') : taken
+  },
+  cut,
+}
+
+function optionsFor(chance: Chance): SessionOptions {
+  return {
+    hostname: 'mx.ours.example',
+    maximumSize: 1_000_000,
+    maximumRecipients: chance.of([1, 3, 100]),
+    maximumErrors: chance.of([2, 20]),
+    maximumIdleCommands: chance.of([5, 100]),
+    maximumLine: chance.of([60, 1000, 65_536]),
+    unlawfulOctets: chance.of(['Refuse', 'Normalise']),
+  }
+}
+
+interface Message {
+  transaction: Transaction
+  octets: Buffer[]
+  length: number
+  end: 'Ended' | 'Abandoned' | null
+}
+
+interface Said {
+  octets: string
+  borders: Set<number>
+}
+
+/** @throws Objection, or whatever the engine threw */
+export async function playToEngine(script: Script): Promise<void> {
+  const play = new Play(script)
+  await play.run()
+}
+
+/** What is resolved has had its effect. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 6; turn++) await null
+}
+
+class Play implements Wire, Dialogue {
+  readonly #script: Script
+  readonly #chance: Chance
+  readonly #options: SessionOptions
+  readonly #session: Session
+  readonly #reader = new ReplyReader()
+  readonly #messages: Message[] = []
+  readonly #segments: Said[] = [{ octets: '', borders: new Set() }]
+  /** What was not decided yet. */
+  #undecided: (() => void)[] = []
+  #isHeld = false
+  #isEnded = false
+  #wantsHandshake = false
+
+  constructor(script: Script) {
+    this.#script = script
+    this.#chance = new Chance(script.seed)
+    this.#options = optionsFor(this.#chance)
+    this.#session = new Session(this.#options, this, this)
+  }
+
+  async run(): Promise<void> {
+    this.#session.greet()
+    for (const chunk of chunksOf(this.#script)) {
+      if (this.#isEnded) break
+      if (this.#wantsHandshake) this.#shakeHands()
+      while (this.#isHeld || this.#chance.happens(0.3)) if (!(await this.#decideOne())) break
+      if (this.#isHeld) throw new Objection('the client is held back, and nothing is waited for')
+      if (this.#isEnded) break
+      if (this.#wantsHandshake) this.#shakeHands()
+      this.#say(chunk)
+      await settled()
+      this.#check()
+    }
+    while (await this.#decideOne()) this.#check()
+    this.#judge()
+    await this.#finish()
+  }
+
+  #say(chunk: string): void {
+    const segment = this.#segments.at(-1) as Said
+    segment.octets += chunk
+    segment.borders.add(segment.octets.length)
+    const octets = Buffer.from(chunk, 'latin1')
+    this.#session.receive(octets)
+    // They are the connection's again; only what the engine has to keep for later it may keep as it is.
+    if (this.#session.phase !== 'Deciding') octets.fill(0x2e)
+  }
+
+  #shakeHands(): void {
+    this.#wantsHandshake = false
+    this.#segments.push({ octets: '', borders: new Set() })
+    this.#session.secured()
+    if (!this.#session.isSecure) throw new Objection('not secure after the handshake')
+  }
+
+  /** @returns whether there was anything to decide */
+  async #decideOne(): Promise<boolean> {
+    const decide = this.#undecided.shift()
+    if (!decide) return false
+    decide()
+    await settled()
+    return true
+  }
+
+  /** The engine waits for octets, or for what is being decided. */
+  #check(): void {
+    if (this.#isEnded) return
+    const isDeciding = this.#session.phase === 'Deciding'
+    if (isDeciding && this.#undecided.length === 0) throw new Objection('waits for nothing')
+    if (!isDeciding && this.#isHeld) throw new Objection('held back, and nothing is decided')
+    if (this.#wantsHandshake !== (this.#session.phase === 'Handshake'))
+      throw new Objection(`phase ${this.#session.phase} around a handshake`)
+  }
+
+  #judge(): void {
+    const { replies, isWhole } = this.#reader
+    const segments: Segment[] = this.#segments
+    const seen = follow(this.#options, decisions, segments, replies)
+    if (seen.wantsMore || !isWhole) throw new Objection('a reply is missing')
+    if (seen.isEnded !== this.#isEnded) throw new Objection('ended by one and not by the other')
+    if (seen.wantsHandshake !== this.#wantsHandshake)
+      throw new Objection('a handshake by one and not by the other')
+    const ended = this.#messages.filter(({ end }) => end === 'Ended')
+    if (ended.length !== seen.messages.length)
+      throw new Objection(`${ended.length} messages instead of ${seen.messages.length}`)
+    for (const [index, { transaction, reading }] of seen.messages.entries()) {
+      const message = ended[index] as Message
+      if (JSON.stringify(message.transaction) !== JSON.stringify(transaction))
+        throw new Objection(`envelope ${JSON.stringify(message.transaction)}`)
+      const content = Buffer.concat(message.octets).toString('latin1')
+      if (!reading.fault && content !== reading.content)
+        throw new Objection(
+          `content ${JSON.stringify(content)} instead of ${JSON.stringify(reading.content)}`,
+        )
+    }
+  }
+
+  /** However a session ends, nothing of it is left. */
+  async #finish(): Promise<void> {
+    const end = this.#chance.of(['close', 'drain', 'timeOut', 'welcome'] as const)
+    if (end === 'drain') this.#session.drain()
+    if (end === 'timeOut') this.#session.timeOut()
+    if (end === 'welcome') this.#session.greet()
+    while (await this.#decideOne()) {}
+    this.#session.close()
+    this.#session.receive(Buffer.from('NOOP\r\n'))
+    if (this.#session.phase !== 'Ended') throw new Objection(`${this.#session.phase} after its end`)
+    if (this.#messages.some(({ end }) => end === null))
+      throw new Objection('a message is neither ended nor abandoned')
+    if (!this.#reader.isWhole) throw new Objection('half a reply at the end')
+  }
+
+  write(text: string): void {
+    if (this.#isEnded) throw new Objection(`written behind the end: ${text}`)
+    if (text === '') throw new Objection('nothing is written')
+    this.#reader.read(text)
+  }
+
+  secure(): void {
+    this.#wantsHandshake = true
+  }
+
+  end(): void {
+    if (this.#isEnded) throw new Objection('ended twice')
+    this.#isEnded = true
+    this.#wantsHandshake = false
+  }
+
+  hold(): void {
+    if (this.#isHeld) throw new Objection('held twice')
+    this.#isHeld = true
+  }
+
+  release(): void {
+    if (!this.#isHeld) throw new Objection('released and not held')
+    this.#isHeld = false
+  }
+
+  mail(mail: Transaction['mail']): Reply | Promise<Reply> {
+    return this.#later(decisions.mail({ mail }) as Reply)
+  }
+
+  recipient(...command: Parameters<Dialogue['recipient']>): Reply | Promise<Reply> {
+    return this.#later(decisions.recipient(...command) as Reply)
+  }
+
+  data(transaction: Transaction): MessageSink | Reply {
+    const refused = decisions.data(transaction)
+    if (refused) return refused
+    const message: Message = { transaction, octets: [], length: 0, end: null }
+    this.#messages.push(message)
+    let room: Promise<unknown> = Promise.resolve()
+    const settle = (end: 'Ended' | 'Abandoned') => {
+      if (message.end !== null) throw new Objection(`${end} and ${message.end}`)
+      message.end = end
+    }
+    return {
+      get cut() {
+        return message.length > cut.after ? { reason: 'MessageTooLarge', reply: cut.reply } : null
+      },
+      write: (octets) => {
+        if (message.end !== null) throw new Objection('written to a message that is over')
+        message.octets.push(Buffer.from(octets))
+        message.length += octets.length
+        if (!this.#chance.happens(0.2)) return undefined
+        const pending = this.#wait()
+        room = pending
+        return pending
+      },
+      end: async (fault) => {
+        settle('Ended')
+        await room
+        const expected = { content: '', end: 0, fault }
+        return this.#later(decisions.stored(transaction, expected) as Reply)
+      },
+      abandon: () => settle('Abandoned'),
+    }
+  }
+
+  refused({ reason, reply: { code } }: Refused): void {
+    if (reason === '' || code < 400) throw new Objection(`refused with ${code}`)
+  }
+
+  #later(answer: Reply): Reply | Promise<Reply> {
+    return this.#chance.happens(0.5) ? answer : this.#wait().then(() => answer)
+  }
+
+  #wait(): Promise<void> {
+    return new Promise((resolve) => this.#undecided.push(resolve))
+  }
+}

@@ -1,0 +1,316 @@
+/**
+ * What an SMTP server answers, told a second time: over all that a client said, in one piece. It is given the replies
+ * that were read, takes them one after another, and objects to the first that may not be. Commands are read by the
+ * engine's own parser, which has tests of its own.
+ */
+import { parseCommand, type RecipientCommand } from '../../../functions/smtp-ingress/protocol/command.ts'
+import type { SessionOptions, Transaction } from '../../../functions/smtp-ingress/protocol/session.ts'
+import * as replies from '../../../functions/smtp-ingress/replies.ts'
+import type { Reply } from '../../../shared/contract/message.ts'
+import { formatReply } from '../../../shared/mail/reply.ts'
+import { type Reading, readByTheRules } from '../../functions/smtp-ingress/protocol/data-rules.ts'
+
+/** All that a client said between two handshakes. */
+export interface Segment {
+  octets: string
+  /** Where chunks ended, if that is known. */
+  borders?: ReadonlySet<number>
+}
+
+/** How what is beyond the protocol is decided; null where any reply will do that is not a server's own fault. */
+export interface Decisions {
+  mail(transaction: Pick<Transaction, 'mail'>): Reply | null
+  recipient(recipient: RecipientCommand, mail: Transaction['mail']): Reply | null
+  data(transaction: Transaction): Reply | null
+  /** Of a message that ended. */
+  stored(transaction: Transaction, reading: Reading): Reply | null
+  /** Octets after which the message is cut, and how. */
+  cut: { after: number; reply: Reply } | null
+}
+
+export interface SeenMessage {
+  transaction: Transaction
+  reading: Reading
+  /** What the client heard after the final dot. */
+  reply: string
+}
+
+export interface Seen {
+  /** Replies that must come are still missing. */
+  wantsMore: boolean
+  wantsHandshake: boolean
+  isEnded: boolean
+  messages: SeenMessage[]
+}
+
+export class Objection extends Error {}
+class Missing extends Error {}
+
+/** RFC 8446 §5.1 */
+const handshakeRecord = 22
+const longestCommand = 4096
+const longestPassedOver = 64 * 1024
+const anyDecision = /^(?:250|4\d\d|5\d\d) [245]\.\d+\.\d+ /
+
+type Pattern = string | RegExp
+
+export function follow(
+  options: SessionOptions,
+  decisions: Decisions,
+  segments: readonly Segment[],
+  read: readonly string[],
+): Seen {
+  const model = new Model(options, decisions, segments, read)
+  try {
+    model.run()
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error
+    return model.seen(true)
+  }
+  return model.seen(false)
+}
+
+class Model {
+  readonly #options: SessionOptions
+  readonly #decisions: Decisions
+  readonly #segments: readonly Segment[]
+  readonly #read: readonly string[]
+  #segment = 0
+  #at = 0
+  #taken = 0
+  #isSecure = false
+  #isEnded = false
+  #wantsHandshake = false
+  #greeting: Transaction['greeting'] | null = null
+  #mail: Transaction['mail'] | null = null
+  #recipients = new Map<string, RecipientCommand['recipient']>()
+  #errors = 0
+  #idle = 0
+  readonly #messages: SeenMessage[] = []
+
+  constructor(
+    options: SessionOptions,
+    decisions: Decisions,
+    segments: readonly Segment[],
+    read: readonly string[],
+  ) {
+    this.#options = options
+    this.#decisions = decisions
+    this.#segments = segments
+    this.#read = read
+  }
+
+  seen(wantsMore: boolean): Seen {
+    return {
+      wantsMore,
+      wantsHandshake: this.#wantsHandshake,
+      isEnded: this.#isEnded,
+      messages: this.#messages,
+    }
+  }
+
+  run(): void {
+    this.#take(`220 ${this.#options.hostname} ESMTP`)
+    while (this.#line()) {}
+    const surplus = this.#read[this.#taken]
+    if (surplus !== undefined) throw new Objection(`a reply to nothing: ${surplus}`)
+  }
+
+  get #octets(): string {
+    return this.#segments[this.#segment]?.octets ?? ''
+  }
+
+  /** As all that follow: @returns whether there is more to be read */
+  #line(): boolean {
+    const end = this.#octets.indexOf('\n', this.#at)
+    if (end < 0) return this.#unfinished(this.#octets.slice(this.#at))
+    const line = this.#octets.slice(this.#at, end + 1)
+    this.#at = end + 1
+    // Whether it is given up before its end depends on how it came.
+    if (line.length > longestPassedOver && this.#mayEnd(replies.endlessLine.reply)) return false
+    if (line.charCodeAt(0) === handshakeRecord && this.#mayEnd(replies.noTlsYet.reply)) return false
+    if (line.length > longestCommand) return this.#answer(replies.lineTooLong.reply)
+    if (!line.endsWith('\r\n')) return this.#answer(replies.bareLineFeed.reply)
+    return this.#command(line.slice(0, -2))
+  }
+
+  #unfinished(rest: string): boolean {
+    if (rest.charCodeAt(0) === handshakeRecord) {
+      if (rest.length <= longestCommand) return this.#answer(replies.noTlsYet.reply)
+      // What is longer than a command is not looked at, if it came at once.
+      if (this.#mayEnd(replies.noTlsYet.reply)) return false
+    }
+    if (rest.length > longestPassedOver) this.#answer(replies.endlessLine.reply)
+    return false
+  }
+
+  #command(line: string): boolean {
+    const command = parseCommand(Buffer.from(line, 'latin1'))
+    if (!('verb' in command)) return this.#answer(command.reply)
+    switch (command.verb) {
+      case 'EHLO':
+      case 'HELO':
+        this.#forget()
+        this.#greeting = { name: command.name, esmtp: command.verb === 'EHLO' }
+        return this.#idly(command.verb === 'EHLO' ? this.#ehlo() : `250 ${this.#options.hostname}`)
+      case 'RSET':
+        this.#forget()
+        return this.#idly(formatReply(replies.flushed))
+      case 'NOOP':
+        return this.#idly(formatReply(replies.done))
+      case 'VRFY':
+        return this.#idly(formatReply(replies.cannotVerify))
+      case 'HELP':
+        return this.#idly(formatReply(replies.helpText))
+      case 'QUIT':
+        return this.#answer(replies.closing)
+      case 'HTTP':
+        return this.#answer(replies.noHttp.reply)
+      case 'TLS':
+        return this.#answer(replies.noTlsYet.reply)
+      case 'STARTTLS':
+        return this.#startTls()
+      case 'MAIL':
+        return this.#mailFrom(command)
+      case 'RCPT':
+        return this.#recipient(command)
+      case 'DATA':
+        return this.#data()
+    }
+  }
+
+  #ehlo(): string {
+    const { hostname, maximumSize } = this.#options
+    const last = this.#isSecure ? 'REQUIRETLS' : 'STARTTLS'
+    const keywords = `PIPELINING 8BITMIME SMTPUTF8 ENHANCEDSTATUSCODES DSN ${last}`.split(' ')
+    return [...[hostname, ...keywords].map((word) => `250-${word}`), `250 SIZE ${maximumSize}`].join('\r\n')
+  }
+
+  #startTls(): boolean {
+    if (this.#isSecure) return this.#answer(replies.alreadySecure.reply)
+    this.#forget()
+    this.#greeting = null
+    this.#answer(replies.readyForTls)
+    if (this.#segments[this.#segment + 1] === undefined) {
+      this.#wantsHandshake = true
+      // What follows in the clear is read by nobody.
+      return false
+    }
+    this.#segment++
+    this.#at = 0
+    this.#isSecure = true
+    return true
+  }
+
+  #mailFrom(mail: Transaction['mail']): boolean {
+    if (!this.#greeting) return this.#answer(replies.needsGreeting.reply)
+    if (this.#mail) return this.#answer(replies.alreadyMail.reply)
+    if (mail.envelope.requireTls && !this.#isSecure) return this.#answer(replies.requiresTls.reply)
+    if (this.#decided(this.#decisions.mail({ mail }))) this.#mail = mail
+    return !this.#isEnded
+  }
+
+  #recipient(command: RecipientCommand): boolean {
+    const mail = this.#mail
+    if (!mail) return this.#answer(replies.needsMail.reply)
+    if (command.needsSmtpUtf8 && !mail.envelope.smtpUtf8) return this.#answer(replies.needsSmtpUtf8.reply)
+    const mailbox = command.recipient.address.toLowerCase()
+    const isKnown = this.#recipients.has(mailbox)
+    if (!isKnown && this.#recipients.size === this.#options.maximumRecipients)
+      return this.#answer(replies.tooManyRecipients.reply)
+    const decision = isKnown ? replies.recipientAccepted : this.#decisions.recipient(command, mail)
+    if (this.#decided(decision)) this.#recipients.set(mailbox, command.recipient)
+    return !this.#isEnded
+  }
+
+  #data(): boolean {
+    const { borders } = this.#segments[this.#segment] as Segment
+    if (this.#at < this.#octets.length) {
+      if (this.#mayEnd(replies.unauthorisedPipelining.reply)) return false
+      if (borders && !borders.has(this.#at)) throw new Objection('data that came with DATA was taken')
+    }
+    if (!this.#mail || !this.#greeting) return this.#answer(replies.needsMail.reply)
+    if (this.#recipients.size === 0) return this.#answer(replies.needsRecipient.reply)
+    const transaction: Transaction = {
+      greeting: this.#greeting,
+      mail: this.#mail,
+      recipients: [...this.#recipients.values()],
+    }
+    const refused = this.#decisions.data(transaction)
+    if (refused) return this.#answer(refused)
+    this.#take(replies.dataFollows)
+    return this.#message(transaction)
+  }
+
+  #message(transaction: Transaction): boolean {
+    const rest = this.#octets.slice(this.#at)
+    const reading = readByTheRules(this.#options, rest)
+    if (this.#isCut(reading, reading.end < 0 ? rest.length : reading.end) || reading.end < 0) return false
+    this.#at += reading.end
+    const decision = this.#decisions.stored(transaction, reading)
+    const reply = this.#take(decision ? formatReply(decision) : anyDecision)
+    this.#messages.push({ transaction, reading, reply })
+    this.#forget()
+    if (reply.startsWith('2')) this.#errors = this.#idle = 0
+    return this.#weigh(reply)
+  }
+
+  /** How much is handed over of a message with a fault, or without an end, is not known to the octet. */
+  #isCut(reading: Reading, octets: number): boolean {
+    const { cut } = this.#decisions
+    if (!cut || Math.max(octets, reading.content.length) <= cut.after) return false
+    if (reading.fault || reading.end < 0 || reading.content.length <= cut.after)
+      return this.#mayEnd(cut.reply)
+    this.#take(formatReply(cut.reply))
+    this.#isEnded = true
+    return true
+  }
+
+  #forget(): void {
+    this.#mail = null
+    this.#recipients = new Map()
+  }
+
+  /** @returns whether it was accepted */
+  #decided(decision: Reply | null): boolean {
+    const reply = this.#take(decision ? formatReply(decision) : anyDecision)
+    this.#weigh(reply)
+    return reply.startsWith('2')
+  }
+
+  #idly(answer: string): boolean {
+    this.#idle++
+    if (this.#idle > this.#options.maximumIdleCommands) return this.#answer(replies.tooManyCommands.reply)
+    this.#take(answer)
+    return true
+  }
+
+  #answer(answer: Reply): boolean {
+    return this.#weigh(this.#take(formatReply(answer)))
+  }
+
+  #weigh(reply: string): boolean {
+    if (/^[24]21 /.test(reply)) this.#isEnded = true
+    else if (/^[45]/.test(reply) && ++this.#errors >= this.#options.maximumErrors)
+      this.#answer(replies.tooManyErrors.reply)
+    return !this.#isEnded
+  }
+
+  /** Takes the next reply if it is this one, with which the session ends. */
+  #mayEnd(reply: Reply): boolean {
+    if (this.#read[this.#taken] !== formatReply(reply)) return false
+    this.#taken++
+    this.#isEnded = true
+    return true
+  }
+
+  #take(expected: Pattern): string {
+    const reply = this.#read[this.#taken]
+    if (reply === undefined) throw new Missing()
+    const isExpected = typeof expected === 'string' ? reply === expected : expected.test(reply)
+    if (!isExpected)
+      throw new Objection(`read ${JSON.stringify(reply)} instead of ${JSON.stringify(String(expected))}`)
+    this.#taken++
+    return reply
+  }
+}

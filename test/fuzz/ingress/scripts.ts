@@ -1,0 +1,308 @@
+/** What a client says: pieces that it sends one after another, by a grammar or by mutations of known transcripts. */
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+
+export interface Script {
+  /** Octets, a character each; a piece is sent at once. */
+  pieces: string[]
+  /** Where pieces are cut besides. */
+  cuts: number[]
+  /** Of what else is by chance. */
+  seed: number
+}
+
+/** What CR, LF, dots and NUL have been used for. */
+const tricks = fc.constantFrom(
+  '\r\n',
+  '\n',
+  '\r',
+  '\0',
+  '.',
+  '..',
+  '\r\n.\r\n',
+  '\n.\n',
+  '\r.\r',
+  '\n.\r\n',
+  '\r\n.\n',
+  '\r\n.\r',
+  '\r.\r\n',
+  '\r\n\0.\r\n',
+  '\r\n.\0\r\n',
+  '\r\r\n.\r\n',
+  '\n\n.\n\n',
+  '\x16\x03\x01',
+  '\xff',
+  '\t',
+  ' ',
+)
+
+const local = fc.constantFrom(
+  'a',
+  'b',
+  'late',
+  'never',
+  'bye',
+  'nodata',
+  'unstored',
+  '"q q"',
+  'x'.repeat(65),
+  '\xc3\xa9',
+  '',
+)
+const domain = fc.constantFrom(
+  '@ours.example',
+  '@elsewhere.example',
+  '@[127.0.0.1]',
+  '@b\xc3\xbccher.example',
+  '@',
+  '',
+)
+const address = fc.tuple(local, domain).map(([of, at]) => of + at)
+const verb = (text: string) =>
+  fc.constantFrom(text, text.toLowerCase(), text[0]?.toLowerCase() + text.slice(1))
+const parameters = fc.constantFrom(
+  '',
+  '',
+  '',
+  ' SIZE=100',
+  ' SIZE=99999999999',
+  ' BODY=8BITMIME SMTPUTF8',
+  ' SMTPUTF8',
+  ' REQUIRETLS',
+  ' RET=FULL ENVID=x',
+  ' NOTIFY=NEVER',
+  ' NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a@b',
+  ' AUTH=<>',
+  ' =',
+  '  ',
+)
+const mail = fc
+  .tuple(verb('MAIL FROM:'), address, parameters)
+  .map(([word, path, rest]) => `${word}<${path}>${rest}\r\n`)
+const recipient = fc
+  .tuple(verb('RCPT TO:'), address, parameters)
+  .map(([word, path, rest]) => `${word}<${path}>${rest}\r\n`)
+const simple = fc.constantFrom(
+  'EHLO client.example\r\n',
+  'HELO client.example\r\n',
+  'EHLO\r\n',
+  'EHLO [127.0.0.1]\r\n',
+  'RSET\r\n',
+  'NOOP\r\n',
+  'NOOP x\r\n',
+  'VRFY a\r\n',
+  'HELP\r\n',
+  'QUIT\r\n',
+  'STARTTLS\r\n',
+  'STARTTLS x\r\n',
+  'DATA\r\n',
+  'DATA\r\n',
+  'data \r\n',
+  'AUTH PLAIN\r\n',
+  'GET / HTTP/1.1\r\n',
+  'BDAT 10 LAST\r\n',
+  '\r\n',
+  '\n',
+)
+const text = fc
+  .array(fc.oneof(tricks, fc.constantFrom('Subject: x\r\n', '\r\n', 'text', '\r\n.', 'Received: x\r\n')), {
+    maxLength: 12,
+  })
+  .map((parts) => parts.join(''))
+const message = fc
+  .tuple(text, fc.constantFrom('\r\n.\r\n', '\r\n.\r\n', '\r\n.\r\n', '\n.\r\n', ''))
+  .map((parts) => parts.join(''))
+const long = fc
+  .tuple(
+    fc.constantFrom('NOOP ', 'x', '\x16', '.'),
+    fc.constantFrom(990, 4090, 4096, 9000, 70_000),
+    fc.constantFrom('\r\n', '\n', ''),
+  )
+  .map(([begin, length, end]) => begin.padEnd(length, 'y') + end)
+/** What most clients do, so that the rest is met behind it. */
+const transaction = fc
+  .tuple(mail, fc.array(recipient, { minLength: 1, maxLength: 3 }), message)
+  .map(([from, to, body]) => [from + to.join(''), 'DATA\r\n', body])
+const good = message.map((body) => [
+  'EHLO client.example\r\n',
+  'MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\n',
+  'DATA\r\n',
+  body,
+])
+const one = (arbitrary: fc.Arbitrary<string>) => arbitrary.map((piece) => [piece])
+const commands = fc
+  .array(
+    fc.oneof(
+      { arbitrary: one(simple), weight: 6 },
+      { arbitrary: good, weight: 4 },
+      { arbitrary: transaction, weight: 4 },
+      { arbitrary: one(mail), weight: 2 },
+      { arbitrary: one(recipient), weight: 2 },
+      { arbitrary: one(message), weight: 1 },
+      { arbitrary: one(long), weight: 1 },
+      { arbitrary: one(fc.string({ unit: 'binary', maxLength: 20 }).map(narrow)), weight: 1 },
+    ),
+    { maxLength: 10 },
+  )
+  .map((parts) => parts.flat())
+
+type Mutation = (pieces: string[], transcripts: readonly string[][]) => string[]
+
+const at = fc.nat(1000)
+const change = (index: number, pieces: string[], to: (piece: string) => string | string[]): string[] =>
+  pieces.length === 0
+    ? pieces
+    : pieces.toSpliced(index % pieces.length, 1, ...[to(pieces[index % pieces.length] ?? '')].flat())
+
+const mutation: fc.Arbitrary<Mutation> = fc.oneof(
+  // An octet is another one.
+  fc.tuple(at, at, fc.nat(255)).map(
+    ([piece, place, octet]): Mutation =>
+      (pieces) =>
+        change(piece, pieces, (text) => replaced(text, place, 1, String.fromCharCode(octet))),
+  ),
+  // Octets come in between.
+  fc.tuple(at, at, tricks).map(
+    ([piece, place, trick]): Mutation =>
+      (pieces) =>
+        change(piece, pieces, (text) => replaced(text, place, 0, trick)),
+  ),
+  // Line ends become others.
+  fc.tuple(at, tricks).map(
+    ([piece, trick]): Mutation =>
+      (pieces) =>
+        change(piece, pieces, (text) => text.replaceAll('\r\n', trick)),
+  ),
+  // Octets are missing, or come twice.
+  fc.tuple(at, at, fc.nat(20)).map(
+    ([piece, place, length]): Mutation =>
+      (pieces) =>
+        change(piece, pieces, (text) => replaced(text, place, length, '')),
+  ),
+  fc.tuple(at, at, fc.nat(20)).map(
+    ([piece, place, length]): Mutation =>
+      (pieces) =>
+        change(piece, pieces, (text) =>
+          replaced(text, place, 0, text.slice(place % (text.length + 1)).slice(0, length)),
+        ),
+  ),
+  // Pieces are cut, joined, repeated, left out, in another order.
+  fc.tuple(at, at).map(
+    ([piece, place]): Mutation =>
+      (pieces) =>
+        change(piece, pieces, (text) => [
+          text.slice(0, place % (text.length + 1)),
+          text.slice(place % (text.length + 1)),
+        ]),
+  ),
+  at.map(
+    (piece): Mutation =>
+      (pieces) => {
+        const index = piece % (pieces.length || 1)
+        return pieces.toSpliced(index, 2, pieces.slice(index, index + 2).join(''))
+      },
+  ),
+  fc.tuple(at, fc.nat(8)).map(
+    ([piece, times]): Mutation =>
+      (pieces) =>
+        change(piece, pieces, (text) => Array(times).fill(text)),
+  ),
+  at.map(
+    (piece): Mutation =>
+      (pieces) =>
+        pieces.slice(0, piece % (pieces.length + 1)),
+  ),
+  fc.tuple(at, at).map(
+    ([one, other]): Mutation =>
+      (pieces) => {
+        const swapped = [...pieces]
+        const [first, second] = [one % (pieces.length || 1), other % (pieces.length || 1)]
+        ;[swapped[first], swapped[second]] = [pieces[second] ?? '', pieces[first] ?? '']
+        return swapped
+      },
+  ),
+  // The client goes on as another one does.
+  fc.tuple(at, at, at).map(
+    ([piece, other, from]): Mutation =>
+      (pieces, transcripts) => {
+        const rest = transcripts[other % transcripts.length] ?? []
+        return [...pieces.slice(0, piece % (pieces.length + 1)), ...rest.slice(from % (rest.length + 1))]
+      },
+  ),
+)
+
+function replaced(text: string, place: number, length: number, by: string): string {
+  const from = place % (text.length + 1)
+  return text.slice(0, from) + by + text.slice(from + length)
+}
+
+/** A character an octet. */
+function narrow(text: string): string {
+  return Buffer.from(text).toString('latin1')
+}
+
+const transcripts = readTranscripts()
+const mutated = fc
+  .tuple(fc.nat(transcripts.length - 1), fc.array(mutation, { maxLength: 6 }))
+  .map(([index, mutations]) =>
+    mutations
+      .reduce((pieces, mutate) => mutate(pieces, transcripts), transcripts[index] ?? [])
+      .filter((piece) => piece !== ''),
+  )
+
+const scriptsOf = (pieces: fc.Arbitrary<string[]>): fc.Arbitrary<Script> =>
+  fc.record({ pieces, cuts: fc.array(fc.nat(2000), { maxLength: 6 }), seed: fc.integer() })
+
+export const grammar = scriptsOf(commands)
+export const mutations = scriptsOf(mutated)
+
+/** What the client says between two replies, transcript by transcript. */
+function readTranscripts(): string[][] {
+  const folder = join(import.meta.dirname, '../../dialogs')
+  return globSync('*.smtp', { cwd: folder })
+    .sort()
+    .map((file) => piecesOf(readFileSync(join(folder, file), 'utf8')))
+    .filter((pieces) => pieces.join('').length < 100_000)
+}
+
+function piecesOf(transcript: string): string[] {
+  const pieces: string[] = []
+  let isFresh = true
+  for (const step of transcript.split('\n')) {
+    const [, times, line] = /^C(?:\*(\d+))?: ?(.*)$/.exec(step) ?? []
+    if (line === undefined) {
+      if (step !== '') isFresh = true
+      continue
+    }
+    const octets = `${unescaped(line)}\r\n`.repeat(Math.min(Number(times ?? 1), 200))
+    if (isFresh) pieces.push(octets)
+    else pieces[pieces.length - 1] += octets
+    isFresh = false
+  }
+  return pieces
+}
+
+function unescaped(line: string): string {
+  const escapes: Record<string, string> = { r: '\r', n: '\n', '0': '\0', '\\': '\\' }
+  return narrow(
+    line.replace(/\\(?:([rn0\\])|x([0-7][0-9a-f]))/g, (_, letter: string, hexadecimal: string) =>
+      letter ? (escapes[letter] ?? '') : String.fromCharCode(Number.parseInt(hexadecimal, 16)),
+    ),
+  )
+}
+
+/** Pieces as they are sent: cut where the script says so, now and then everywhere, and without empty ones. */
+export function chunksOf({ pieces, cuts, seed }: Script): string[] {
+  const whole = pieces.join('')
+  if (seed % 16 === 0 && whole.length < 3000) return [...whole]
+  const borders = new Set<number>([0, whole.length])
+  let length = 0
+  for (const piece of pieces) {
+    length += piece.length
+    borders.add(length)
+  }
+  for (const cut of cuts) borders.add(cut % (whole.length + 1))
+  const sorted = [...borders].sort((one, other) => one - other)
+  return sorted.slice(1).map((to, index) => whole.slice(sorted[index], to))
+}
