@@ -230,8 +230,10 @@ export class SessionDialogue implements ConnectedDialogue {
     }
     const { judgement } = this.#judged
     const admitted = admit(snapshot, judgement, address)
+    // What is held for want of a certificate would be held, too.
+    if (this.#mayHaveCertificate() && (admitted.action === 'Refuse' || judgement.violation !== null))
+      return this.#askAgain(recipient.address)
     if (admitted.action === 'Refuse') {
-      if (this.#mayHaveCertificate()) return this.#askAgain(recipient.address)
       this.#watch(this.#judged)
       const { connector, explanation } = admitted
       return this.#refuse(admitted, { recipient: recipient.address, connector, explanation })

@@ -48,9 +48,14 @@ interface Finding {
 }
 
 /** What testssl.sh finds fault with that is no fault of ours, each with the reason. */
-const excused: readonly { id: RegExp; reason: string }[] = [
+const excused: readonly { id: RegExp; reason: string; isByChance?: boolean }[] = [
   { id: /^engine_problem$/, reason: 'about the OpenSSL that testssl.sh itself uses: it has no GOST' },
   { id: /^cert_revocation /, reason: "the test's own authority revokes nothing" },
+  {
+    id: /^sessionresumption_ticket$/,
+    reason: 'its client often leaves before the tickets come, and then has no session to resume',
+    isByChance: true,
+  },
 ]
 
 describe('testssl.sh', { skip }, () => {
@@ -76,7 +81,9 @@ describe('testssl.sh', { skip }, () => {
 
   it('excuses nothing that it does not find', () => {
     const idle = excused.filter(
-      (each) => !findings.some(({ id, severity }) => each.id.test(id) && !['OK', 'INFO'].includes(severity)),
+      (each) =>
+        !each.isByChance &&
+        !findings.some(({ id, severity }) => each.id.test(id) && !['OK', 'INFO'].includes(severity)),
     )
     assert.deepEqual(idle, [])
   })

@@ -7,24 +7,29 @@ import { after, describe, test } from 'node:test'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { inbound } from '../../support/fixtures.ts'
 import { fingerprintOf, selfSigned } from '../../support/pki.ts'
-import { startTestIngress, Wire } from './support.ts'
+import { startTestIngress, type TestIngress, Wire } from './support.ts'
 
 const partner = await selfSigned({ names: ['mail.fabrikam.example'] })
-const ingress = await startTestIngress({
-  // Tickets end with the hour.
-  at: new Date(),
-  acceptedDomains: ['ours.example'],
-  inbound: [
-    inbound({
-      name: 'Fabrikam',
-      connectorType: 'Partner',
-      senderDomains: ['fabrikam.example'],
-      requireTls: true,
-      restrictDomainsToCertificate: true,
-      certificateFingerprints: [fingerprintOf(partner)],
-    }),
-  ],
-})
+const restricted = (name: string, onViolation: 'Bounce' | 'Defer') =>
+  inbound({
+    name,
+    connectorType: 'Partner',
+    senderDomains: [`${name.toLowerCase()}.example`],
+    requireTls: true,
+    restrictDomainsToCertificate: true,
+    certificateFingerprints: [fingerprintOf(partner)],
+    onViolation,
+  })
+
+const start = () =>
+  startTestIngress({
+    // Tickets end with the hour.
+    at: new Date(),
+    acceptedDomains: ['ours.example'],
+    inbound: [restricted('Fabrikam', 'Bounce'), restricted('Contoso', 'Defer')],
+  })
+
+const ingress = await start()
 after(() => ingress.drain())
 
 interface Session {
@@ -34,8 +39,8 @@ interface Session {
   ticket: Promise<Buffer>
 }
 
-async function begin(options: ConnectionOptions = {}): Promise<Session> {
-  const wire = await Wire.greet(ingress.smtpPort)
+async function begin(options: ConnectionOptions = {}, { smtpPort }: TestIngress = ingress): Promise<Session> {
+  const wire = await Wire.greet(smtpPort)
   await wire.command('STARTTLS')
   const { promise: ticket, resolve } = Promise.withResolvers<Buffer>()
   const shaking = wire.secure(options)
@@ -45,8 +50,8 @@ async function begin(options: ConnectionOptions = {}): Promise<Session> {
   return { wire, socket, ticket }
 }
 
-async function rcpt({ wire }: Session): Promise<string> {
-  await wire.command('MAIL FROM:<a@fabrikam.example>')
+async function rcpt({ wire }: Session, from = 'a@fabrikam.example'): Promise<string> {
+  await wire.command(`MAIL FROM:<${from}>`)
   return wire.command('RCPT TO:<b@ours.example>')
 }
 
@@ -79,6 +84,17 @@ test('a partner who has got a certificate since his last session is asked for it
   const next = await begin({ ...partner, session })
   assert.equal(next.socket.isSessionReused(), false)
   assert.match(await rcpt(next), /^250 /)
+})
+
+test('mail that would be held for want of a certificate is not taken in a session that asked for none', async (t) => {
+  const own = await start()
+  t.after(() => own.drain())
+  const strange = await begin({}, own)
+  assert.match(await rcpt(strange, 'a@contoso.example'), /^250 /, 'taken, to be held')
+  const resumed = await begin({ session: await strange.ticket }, own)
+  assert.equal(resumed.socket.isSessionReused(), true)
+  assert.match(await rcpt(resumed, 'a@contoso.example'), /^4\d1 4\.7\.0 /)
+  strange.wire.destroy()
 })
 
 test('a hello that comes octet by octet is a hello', async () => {
