@@ -41,8 +41,8 @@ const longestLabel = 63
 /** Octets of `[IPv6:` and the longest address. */
 const longestLiteral = 52
 
-/** Controls, spaces other than that in quotes, changes of direction, what has no width. */
-export const unseen = /[\p{Cc}\p{Bidi_Control}\u200b\u2060\ufeff]|[^\P{Z} ]/u
+/** Besides controls: spaces other than that in quotes, changes of direction, what has no width. */
+export const unseen = /[\p{Bidi_Control}\u200b\u2060\ufeff]|[^\P{Z} ]/u
 
 /**
  * @param text a line without ASCII controls
