@@ -18,11 +18,11 @@ export function causeOf(error: unknown): string {
 }
 
 /** Milliseconds that lines are gathered in. */
-const gatherMs = 5
+const gatherMs = 10
 
 /**
  * Writes lines together, since each write to a pipe is a system call that blocks: a line after a pause with what its
- * turn of the event loop brings, those that follow it a few milliseconds later.
+ * turn of the event loop brings, those that follow it ten milliseconds later at the latest.
  */
 export function lineWriter(write: (lines: string) => void): ((line: string) => void) & { flush(): void } {
   let lines = ''

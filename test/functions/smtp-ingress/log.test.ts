@@ -28,9 +28,9 @@ test('lines that follow are gathered, and after a pause the next is written at o
     await turn()
   }
   assert.deepEqual(written, ['a\n'])
-  t.mock.timers.tick(5)
+  t.mock.timers.tick(10)
   assert.deepEqual(written, ['a\n', 'b\nc\n'])
-  t.mock.timers.tick(5)
+  t.mock.timers.tick(10)
   write('d\n')
   await turn()
   assert.deepEqual(written, ['a\n', 'b\nc\n', 'd\n'])

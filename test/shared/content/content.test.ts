@@ -25,6 +25,15 @@ test('any contents in a segment read back identical, whole and as a stream', asy
   )
 })
 
+test('no two segments have one key', async () => {
+  const keys: string[] = []
+  const objects = { put: async (key: string) => void keys.push(key) }
+  const writer = new SegmentWriter(objects, 'content')
+  for (let count = 0; count < 1000; count++) await writer.write([])
+  assert.equal(new Set(keys).size, 1000)
+  for (const key of keys) assert.match(key, /^segments\/[0-9A-HJKMNP-TV-Z]{26}$/)
+})
+
 test('a segment refers to each content by where it lies', () => {
   const references = referTo('b', 'k', [Buffer.from('one'), Buffer.from('three')])
   assert.deepEqual(
