@@ -5,8 +5,9 @@ import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
 
 /**
- * The certificate and key that the ingress presents. They are made outside the stack, so that no template and no
- * state of CloudFormation ever holds the key; a task reads them when it starts, so a renewal takes a new deployment.
+ * The certificate and key that the ingress presents, or one of each kind (RSA, ECDSA). They are made outside the
+ * stack, so that no template and no state of CloudFormation ever holds the key; a task reads them when it starts, so a
+ * renewal takes a new deployment.
  */
 export class TlsCertificate extends Construct {
   private readonly secret: ISecret
