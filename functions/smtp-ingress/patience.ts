@@ -24,6 +24,9 @@ const slowest = 10 * 1024
 export interface Progress {
   phase: Phase
   steps: number
+  /** Messages that have begun. */
+  messages: number
+  /** Of the last of them. */
   messageOctets: number
 }
 
@@ -32,17 +35,20 @@ export class Patience {
   #phase: Phase | null = null
   #steps = 0
   #idle = 0
+  #messages = 0
   #ofMessage = 0
 
   /** @returns whether the client has been waited for long enough */
-  isOver({ phase, steps, messageOctets }: Progress): boolean {
+  isOver({ phase, steps, messages, messageOctets }: Progress): boolean {
     const isMessage = phase === 'Data'
     if (phase === this.#phase && steps === this.#steps) this.#idle++
     else this.#idle = 0
+    // What is between two messages may be shorter than a second, and is not seen.
+    if (messages !== this.#messages) this.#ofMessage = 0
     if (isMessage) this.#ofMessage++
-    else if (phase === 'Command') this.#ofMessage = 0
     this.#phase = phase
     this.#steps = steps
+    this.#messages = messages
     if (this.#idle >= longest[phase]) return true
     return isMessage && this.#ofMessage > leisure && messageOctets < this.#ofMessage * slowest
   }

@@ -122,6 +122,7 @@ export class Session {
   readonly #recipients = new Map<string, RecipientCommand['recipient']>()
   #sink: MessageSink | null = null
   #reader: DataReader | null = null
+  #messages = 0
   #messageOctets = 0
   #errors = 0
   #idleCommands = 0
@@ -150,7 +151,12 @@ export class Session {
     return this.#steps
   }
 
-  /** Octets of the message that is coming. */
+  /** Messages that have begun. */
+  get messages(): number {
+    return this.#messages
+  }
+
+  /** Octets of the last of them, so far. */
   get messageOctets(): number {
     return this.#messageOctets
   }
@@ -375,6 +381,7 @@ export class Session {
     if ('code' in sink) return sink
     this.#sink = sink
     this.#reader = new DataReader(this.#options)
+    this.#messages++
     this.#messageOctets = 0
     this.#phase = 'Data'
     return dataFollows

@@ -82,6 +82,18 @@ test('a client is held back while its octets find no place, and what came meanwh
   assert.equal(talk.messages[0]?.end, 'Ended')
 })
 
+test('messages are told apart, and the octets of the last one counted', async () => {
+  const talk = Talk.begun()
+  for (const content of ['first\r\n', 'second one\r\n']) {
+    talk.says('MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\n')
+    talk.says(content)
+    assert.equal(talk.session.messageOctets, content.length)
+    talk.says('.\r\n')
+    await settled()
+  }
+  assert.equal(talk.session.messages, 2)
+})
+
 test('a message of which far too much comes is cut off', () => {
   const talk = Talk.begun()
   talk.says(group)
