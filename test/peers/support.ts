@@ -127,7 +127,10 @@ export class Postfix {
   async stop(): Promise<void> {
     const exited = once(this.#master, 'exit')
     try {
-      execFileSync('postfix', ['-c', join(this.#folder, 'etc'), 'stop'], { env: environment, stdio: 'ignore' })
+      execFileSync('postfix', ['-c', join(this.#folder, 'etc'), 'stop'], {
+        env: environment,
+        stdio: 'ignore',
+      })
       await exited
     } finally {
       rmSync(this.#folder, { recursive: true, force: true })
@@ -192,6 +195,7 @@ function services(port: number): string {
     'error unix - - n - - error',
     'retry unix - - n - - error',
     'discard unix - - n - - discard',
+    'smtp unix - - n - - smtp',
     'virtual unix - n n - - virtual',
     'postlog unix-dgram n - n - 1 postlogd',
   ]
