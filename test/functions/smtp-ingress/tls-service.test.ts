@@ -326,6 +326,18 @@ test('the choice waits for the whole hello, in however many pieces it comes', ()
   assert.equal(service.contextFor(olderHello, ''), service.context())
 })
 
+test('whatever octets of a hello are changed, a context is chosen or more is waited for', async () => {
+  const service = createTlsService(options)
+  const hello = await helloOf({ session: ticketOf(await handshake(partner)), servername: 'mx.ours.example' })
+  assert.equal(service.contextFor(hello, ''), service.context())
+  for (let at = 0; at < hello.length; at++)
+    for (const octet of [0, 1, 0x7f, 0xff]) {
+      const changed = Buffer.from(hello)
+      changed[at] = octet
+      assert.doesNotThrow(() => service.contextFor(changed, ''))
+    }
+})
+
 const failing: [name: string, cause: string, meet: (server: TlsServer) => Promise<unknown>][] = [
   [
     'TLS 1.1',
