@@ -23,12 +23,12 @@ const started = Date.parse('2026-11-25T00:00:00Z')
 async function before(
   context: TestContext,
   script: Behaviour[],
-  { answerMs = 200, now = () => started } = {},
+  { answerMs = 10_000, now = () => started, random = (): number => 0 } = {},
 ) {
   const server = await ScriptedServer.start(...script)
   const place = { isSecure: false, hostname: '127.0.0.1', port: server.port }
   const target = { ...place, path: '/bucket/', region: 'eu-central-1', service: 's3' }
-  const service = new Service(target, identity, { connectMs: 200, answerMs }, { random: () => 0, now })
+  const service = new Service(target, identity, { connectMs: 10_000, answerMs }, { random, now })
   context.after(() => {
     service.close()
     server.stop()
@@ -46,6 +46,9 @@ const request = {
 }
 
 const fine = answer(200, 'fine')
+
+/** What is silent is waited for; all else has time, however busy the machine. */
+const patienceWith = (behaviour: Behaviour) => (behaviour === silence ? { answerMs: 150 } : {})
 const xml = (code: string) =>
   `<?xml version="1.0"?>\n<Error><Code>${code}</Code><Message>So it is.</Message></Error>`
 const json = (code: string) => JSON.stringify({ __type: `com.amazonaws.sqs#${code}`, message: 'So it is.' })
@@ -89,7 +92,7 @@ const passing: [name: string, behaviour: Behaviour][] = [
 
 for (const [name, behaviour] of passing) {
   test(`${name} is followed by another try, the whole body again`, async (t) => {
-    const { server, service } = await before(t, [behaviour, behaviour, fine])
+    const { server, service } = await before(t, [behaviour, behaviour, fine], patienceWith(behaviour))
     assert.equal((await service.send(request)).body, 'fine')
     assert.deepEqual(
       server.seen.map(({ body }) => body.toString()),
@@ -98,7 +101,7 @@ for (const [name, behaviour] of passing) {
   })
 
   test(`${name} three times is the fault`, async (t) => {
-    const { server, service } = await before(t, [behaviour])
+    const { server, service } = await before(t, [behaviour], patienceWith(behaviour))
     await assert.rejects(
       service.send(request),
       (error) => error instanceof ServiceError || error instanceof NoAnswerError,
@@ -147,7 +150,7 @@ for (const [name, behaviour] of [
   ['resets', reset],
 ] as const)
   test(`${name} throughout are a TimeoutError, as the SDK has it`, async (t) => {
-    const { service } = await before(t, [behaviour])
+    const { service } = await before(t, [behaviour], patienceWith(behaviour))
     await assert.rejects(service.send(request), { name: 'TimeoutError' })
   })
 
@@ -191,7 +194,7 @@ async function openConnections(service: Service, server: ScriptedServer, count: 
 }
 
 test('connections that died without a word cost one try together, not one each', async (t) => {
-  const { server, service } = await before(t, [fine])
+  const { server, service } = await before(t, [fine], { answerMs: 300 })
   await openConnections(service, server, 5)
   const before_ = server.seen.length
   server.script = [(socket, seen) => (seen.connection < 5 ? silence : fine)(socket, seen)]
@@ -205,6 +208,41 @@ test('a connection that the service closes as the request goes out costs a try, 
   await openConnections(service, server, 1)
   server.script = [(socket, seen) => (seen.connection === 0 ? reset : fine)(socket, seen)]
   assert.equal((await service.send(request)).body, 'fine')
+})
+
+const pausesBefore: [name: string, script: Behaviour[], draws: number][] = [
+  ['what the service is at fault for waits each time', [answer(500), answer(503), fine], 2],
+  ['a connection that broke is followed by a new one at once, and that by a pause', [reset, reset, fine], 1],
+  ['an answer after a break is waited for as any other', [reset, answer(503), fine], 1],
+]
+
+for (const [name, script, expected] of pausesBefore)
+  test(name, async (t) => {
+    let draws = 0
+    const random = () => {
+      draws++
+      return 0
+    }
+    const { service } = await before(t, script, { random })
+    await service.send(request)
+    assert.equal(draws, expected)
+  })
+
+test('a thousand requests at once go over 128 connections, each answered with its own', async (t) => {
+  const { server, service } = await before(t, [answer(200, ({ path }) => path)])
+  let most = 0
+  const watch = setInterval(() => {
+    most = Math.max(most, server.open)
+  }, 1)
+  const paths = Array.from({ length: 1000 }, (_, serial) => `key-${serial}`)
+  const answers = await Promise.all(paths.map((path) => service.send({ ...request, path })))
+  clearInterval(watch)
+  assert.deepEqual(
+    answers.map(({ body }) => body),
+    paths.map((path) => `/bucket/${path}`),
+  )
+  assert.ok(most <= 128, `${most} connections`)
+  assert.equal(new Set(server.seen.map(({ connection }) => connection)).size, 128)
 })
 
 test('an answer that comes before the body was read counts, and its connection is not used again', async (t) => {
