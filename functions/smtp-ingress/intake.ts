@@ -11,6 +11,7 @@ import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { ContentReference, Recipient } from '../../shared/contract/message.ts'
 import { type JobQueue, JobRefusedError } from '../../shared/queues/job-queue.ts'
 import { Breaker } from './breaker.ts'
+import { Buffers } from './buffers.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Accepted, Unstored } from './jobs.ts'
 import type { Log } from './log.ts'
@@ -48,12 +49,16 @@ const outage = 3
  */
 const patienceInLine = 4 * 60_000
 
+/** Octets of buffers that wait for the next message: as many as a thousand small ones use. */
+const keptBuffers = 8 * 1024 * 1024
+
 export class Intake {
   readonly #options: IntakeOptions
   readonly #limits: Limits
   readonly #commits: GroupCommit<Accepted>
   readonly #breaker: Breaker
   readonly #line: SpoolLine
+  readonly #buffers = new Buffers(keptBuffers)
 
   constructor(options: IntakeOptions) {
     this.#options = options
@@ -96,9 +101,11 @@ export class Intake {
 
   /** @param header what this hop puts before the message */
   begin(header: Buffer, message: Unstored, recipients: readonly Recipient[]): IncomingMessage {
-    return new IncomingMessage(header, this.#limits, this.#options.spool, (content) =>
-      this.#store(content, message, recipients),
-    )
+    return new IncomingMessage(header, this.#limits, {
+      buffers: this.#buffers,
+      spool: this.#options.spool,
+      store: (content) => this.#store(content, message, recipients),
+    })
   }
 
   stop(): void {

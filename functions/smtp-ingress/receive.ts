@@ -5,6 +5,7 @@
  * holds of its message no more than its share of the task's memory (memory.ts), whatever it sends and however slowly;
  * the rest is in a file. So no message is ever refused for want of memory.
  */
+import type { Buffers } from './buffers.ts'
 import { HeaderSection } from './header-section.ts'
 import { type Refused, tooLarge } from './replies.ts'
 import type { Spool } from './spool.ts'
@@ -31,13 +32,20 @@ export interface Limits {
   held: number
 }
 
-/** Makes a content durable. It never rejects. */
-export type Store = (content: Buffer | SpooledContent) => Promise<Outcome>
+/** What a message is taken in with. */
+export interface Means {
+  buffers: Buffers
+  spool: Pick<Spool, 'file'>
+  /** Makes a content durable. It never rejects. */
+  store(content: Buffer | SpooledContent): Promise<Outcome>
+}
+
+/** Few sizes, so that a buffer suits the next message as well. */
+const capacityFor = (octets: number): number => Math.max(smallestBuffer, 2 ** Math.ceil(Math.log2(octets)))
 
 export class IncomingMessage {
   readonly #limits: Limits
-  readonly #spool: Pick<Spool, 'file'>
-  readonly #store: Store
+  readonly #means: Means
   readonly #section: HeaderSection
   #buffer: Buffer
   #filled: number
@@ -47,12 +55,11 @@ export class IncomingMessage {
   #isAbandoned = false
 
   /** @param header what this hop puts before the message */
-  constructor(header: Buffer, limits: Limits, spool: Pick<Spool, 'file'>, store: Store) {
+  constructor(header: Buffer, limits: Limits, means: Means) {
     this.#limits = limits
-    this.#spool = spool
-    this.#store = store
+    this.#means = means
     this.#section = new HeaderSection(limits.maximumHeader)
-    this.#buffer = Buffer.allocUnsafeSlow(Math.max(smallestBuffer, header.length))
+    this.#buffer = means.buffers.take(capacityFor(header.length))
     this.#filled = header.copy(this.#buffer)
   }
 
@@ -83,9 +90,7 @@ export class IncomingMessage {
     if (this.#spooled !== null) await this.#spill(0)
     if (this.#isAbandoned) return null
     if (this.#refused !== null) return this.#refused
-    const outcome = await this.#store(this.#spooled ?? this.#buffer.subarray(0, this.#filled))
-    this.#letGo()
-    return this.#isAbandoned ? null : outcome
+    return this.#spooled === null ? this.#storeHeld() : this.#storeSpooled(this.#spooled)
   }
 
   /** The client has left. Of a message in the line for the store, nothing is stored any more. */
@@ -94,12 +99,28 @@ export class IncomingMessage {
     this.#letGo()
   }
 
+  /** A buffer that could not be stored may still be on its way, so it is not used again. */
+  async #storeHeld(): Promise<Outcome> {
+    const buffer = this.#buffer
+    this.#buffer = nothing
+    const outcome = await this.#means.store(buffer.subarray(0, this.#filled))
+    if ('size' in outcome) this.#means.buffers.giveBack(buffer)
+    return outcome
+  }
+
+  async #storeSpooled(content: SpooledContent): Promise<Outcome | null> {
+    const outcome = await this.#means.store(content)
+    content.discard()
+    return this.#isAbandoned && !('size' in outcome) ? null : outcome
+  }
+
   #refuse(refused: Rejected): void {
     this.#refused ??= refused
     this.#letGo()
   }
 
   #letGo(): void {
+    this.#means.buffers.giveBack(this.#buffer)
     this.#buffer = nothing
     this.#filled = 0
     this.#spooled?.discard()
@@ -123,20 +144,24 @@ export class IncomingMessage {
   }
 
   #grow(octets: number): void {
-    const capacity = Math.max(this.#filled + octets, 2 * this.#buffer.length)
-    const larger = Buffer.allocUnsafeSlow(Math.min(this.#limits.held, capacity))
+    const { buffers } = this.#means
+    const larger = buffers.take(Math.min(this.#limits.held, capacityFor(this.#filled + octets)))
     this.#buffer.copy(larger, 0, 0, this.#filled)
+    buffers.giveBack(this.#buffer)
     this.#buffer = larger
   }
 
   /** Sends what is held to the disk. @param next octets of the buffer that takes its place */
   async #spill(next: number): Promise<void> {
-    const octets = this.#buffer.subarray(0, this.#filled)
-    this.#buffer = next === 0 ? nothing : Buffer.allocUnsafeSlow(next)
+    const { buffers, spool } = this.#means
+    const buffer = this.#buffer
+    const octets = buffer.subarray(0, this.#filled)
+    this.#buffer = next === 0 ? nothing : buffers.take(next)
     this.#filled = 0
-    this.#spooled ??= new SpooledContent(this.#spool.file())
+    this.#spooled ??= new SpooledContent(spool.file())
     try {
       await this.#spooled.append(octets)
+      buffers.giveBack(buffer)
     } catch (error) {
       this.#refuse(spoolFault(error))
     }

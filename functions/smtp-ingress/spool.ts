@@ -15,15 +15,28 @@ const suffix = '.spool'
 
 const mebibyte = 1024 * 1024
 
-/** One worker's spool: all have one directory, and share alike what may be in it. @throws Error as `Spool.open` */
-export function openSpool(environment: {
+export interface SpoolEnvironment {
   SPOOL_DIRECTORY?: string | undefined
   SPOOL_MIB: number
   WORKERS: number
-}): Promise<Spool> {
-  const { SPOOL_DIRECTORY: directory = join(tmpdir(), 'mailflow-spool'), SPOOL_MIB, WORKERS } = environment
-  return Spool.open(directory, Math.floor((SPOOL_MIB * mebibyte) / WORKERS))
+  MAX_MESSAGE_SIZE: number
 }
+
+/**
+ * One worker's spool: all have one directory, and share alike what may be in it.
+ * @throws Error as `Spool.open`, and when the largest message would never find room
+ */
+export async function openSpool(environment: SpoolEnvironment): Promise<Spool> {
+  const { SPOOL_DIRECTORY: directory = join(tmpdir(), 'mailflow-spool') } = environment
+  const { SPOOL_MIB: mebibytes, WORKERS: workers, MAX_MESSAGE_SIZE: largest } = environment
+  const share = Math.floor((mebibytes * mebibyte) / workers)
+  if (share < largest + ownField)
+    throw new Error(`SPOOL_MIB: ${mebibytes} MiB for ${workers} workers hold no message of ${largest} octets`)
+  return Spool.open(directory, share)
+}
+
+/** Octets that the field may have which the ingress puts before a message. */
+const ownField = 4096
 
 export class Spool {
   readonly #directory: string
@@ -150,19 +163,32 @@ export class SpoolFile {
   }
 }
 
-/** The name may be gone already: another worker that starts takes away all there are. */
+/** The directory is made again if something tidied it away, as happens among a system's temporary files. */
 async function openNameless(directory: string): Promise<FileHandle> {
+  try {
+    return await openAndUnlink(directory)
+  } catch (error) {
+    if (!isMissing(error)) throw error
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    return openAndUnlink(directory)
+  }
+}
+
+/** The name may be gone already: another worker that starts takes away all there are. */
+async function openAndUnlink(directory: string): Promise<FileHandle> {
   const path = join(directory, randomUUID() + suffix)
   const handle = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
   try {
     await unlink(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return handle
+    if (isMissing(error)) return handle
     await handle.close()
     throw error
   }
   return handle
 }
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT'
 
 async function writeAll(handle: FileHandle, octets: Buffer, position: number): Promise<void> {
   for (let from = 0; from < octets.length; ) {

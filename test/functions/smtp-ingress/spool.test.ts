@@ -62,14 +62,21 @@ test('a file that cannot be opened is a fault of this file, and leaves nothing t
   const path = directory()
   const spool = await Spool.open(path, 100)
   await rm(path, { recursive: true })
+  await writeFile(path, '')
   const file = spool.file()
   await assert.rejects(file.append(Buffer.alloc(10)), isFault)
   await file.discard()
   assert.equal(spool.left, 100)
-  await mkdir(path)
-  const next = spool.file()
-  await next.append(Buffer.alloc(10))
-  await next.discard()
+})
+
+test('a directory that was tidied away is made again', async () => {
+  const path = directory()
+  const spool = await Spool.open(path, 100)
+  await rm(path, { recursive: true })
+  const file = spool.file()
+  await file.append(Buffer.from('mail'))
+  assert.equal((await stat(path)).mode & 0o777, 0o700)
+  await file.discard()
 })
 
 test('a disk that is full is known as such', async () => {
@@ -96,7 +103,16 @@ test('a directory that cannot be written is told of by name before there is mail
   )
 })
 
+const environment = { SPOOL_MIB: 64, WORKERS: 3, MAX_MESSAGE_SIZE: 1_000_000 }
+
 test('workers share alike what the spool may hold', async () => {
-  const spool = await openSpool({ SPOOL_DIRECTORY: directory(), SPOOL_MIB: 64, WORKERS: 3 })
+  const spool = await openSpool({ ...environment, SPOOL_DIRECTORY: directory() })
   assert.equal(spool.left, Math.floor((64 * 1024 * 1024) / 3))
+})
+
+test('a share in which the largest message finds no room is told of before there is mail', async () => {
+  const opened = openSpool({ ...environment, SPOOL_DIRECTORY: directory(), MAX_MESSAGE_SIZE: 23_000_000 })
+  await assert.rejects(opened, {
+    message: 'SPOOL_MIB: 64 MiB for 3 workers hold no message of 23000000 octets',
+  })
 })
