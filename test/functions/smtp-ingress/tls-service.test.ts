@@ -331,7 +331,7 @@ test('whatever octets of a hello are changed, a context is chosen or more is wai
   const hello = await helloOf({ session: ticketOf(await handshake(partner)), servername: 'mx.ours.example' })
   assert.equal(service.contextFor(hello, ''), service.context())
   for (let at = 0; at < hello.length; at++)
-    for (const octet of [0, 1, 0x7f, 0xff]) {
+    for (const octet of [0, 0xff]) {
       const changed = Buffer.from(hello)
       changed[at] = octet
       assert.doesNotThrow(() => service.contextFor(changed, ''))
