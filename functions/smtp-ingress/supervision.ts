@@ -32,14 +32,17 @@ export type FromSupervisor =
 /** Sends a list of messages, as `process.send` does. @param done is told when it has left, or cannot leave */
 export type SendList<Message> = (messages: readonly Message[], done: (error: Error | null) => void) => void
 
-/** Gathers what is said in one turn of the event loop: a message between processes is two system calls, however long. */
+/** Gathers what is said: a message between processes costs two system calls and two wake-ups, however much it says. */
 export class Outbox<Message> {
   readonly #send: SendList<Message>
+  readonly #schedule: (leave: () => void) => void
   #waiting: Message[] = []
   #isScheduled = false
 
-  constructor(send: SendList<Message>) {
+  /** @param gatherMs how long something may wait for more; 0 means that it leaves behind this turn of the event loop */
+  constructor(send: SendList<Message>, gatherMs = 0) {
     this.#send = send
+    this.#schedule = gatherMs === 0 ? setImmediate : (leave) => setTimeout(leave, gatherMs)
   }
 
   /** To whom has gone, it is said in vain. */
@@ -47,12 +50,14 @@ export class Outbox<Message> {
     this.#waiting.push(message)
     if (this.#isScheduled) return
     this.#isScheduled = true
-    setImmediate(() => void this.flush())
+    this.#schedule(() => {
+      this.#isScheduled = false
+      void this.flush()
+    })
   }
 
   /** Resolves when all that was said has left this process, or never will. */
   flush(): Promise<void> {
-    this.#isScheduled = false
     const messages = this.#waiting
     this.#waiting = []
     if (messages.length === 0) return Promise.resolve()
