@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { GroupCommit, type GroupCommitOptions } from '../../../functions/smtp-ingress/group-commit.ts'
 
 /** Writes that wait until they are let go, one after another. */
@@ -145,5 +146,60 @@ test('a write that throws fails all of its items and none of the next batch', as
   assert.deepEqual(
     outcomes.map(({ status }) => status),
     ['rejected', 'rejected', 'fulfilled'],
+  )
+})
+
+const bounds = fc.record({
+  maximumOctets: fc.integer({ min: 1, max: 30 }),
+  maximumItems: fc.integer({ min: 1, max: 8 }),
+  concurrency: fc.integer({ min: 1, max: 4 }),
+  group: fc.integer({ min: 1, max: 5 }),
+  patience: fc.constantFrom(0, 1),
+})
+/** Octets of an item, and turns of the event loop before it comes. */
+const arrivals = fc.array(fc.tuple(fc.nat(20), fc.nat(2)), { maxLength: 40 })
+/** Turns that each write takes, over and over; one may fail. */
+const writes = fc.array(fc.record({ turns: fc.nat(4), fails: fc.boolean() }), { minLength: 1, maxLength: 5 })
+
+test('whatever comes when, each item is written once, in order, within the bounds, and hears of it', async () => {
+  await fc.assert(
+    fc.asyncProperty(bounds, arrivals, writes, async (bounds, arrivals, writes) => {
+      const written: number[] = []
+      const failed = new Set<number>()
+      let [batches, atOnce] = [0, 0]
+      const commits = new GroupCommit<{ serial: number; octets: number }>({
+        ...bounds,
+        sizeOf: ({ octets }) => octets,
+        async write(batch) {
+          const octets = batch.reduce((sum, item) => sum + item.octets, 0)
+          assert.ok(batch.length > 0 && batch.length <= bounds.maximumItems)
+          assert.ok(batch.length === 1 || octets <= bounds.maximumOctets)
+          assert.ok(++atOnce <= bounds.concurrency)
+          written.push(...batch.map(({ serial }) => serial))
+          const { turns = 0, fails = false } = writes[batches++ % writes.length] ?? {}
+          for (let count = 0; count < turns; count++) await turn()
+          atOnce--
+          if (!fails) return batch.map(() => null)
+          for (const { serial } of batch) failed.add(serial)
+          throw new Error('away')
+        },
+      })
+      const outcomes: Promise<boolean>[] = []
+      for (const [serial, [octets, turns]] of arrivals.entries()) {
+        for (let count = 0; count < turns; count++) await turn()
+        outcomes.push(
+          commits.commit({ serial, octets }).then(
+            () => true,
+            () => false,
+          ),
+        )
+      }
+      assert.deepEqual(
+        await Promise.all(outcomes),
+        arrivals.map((_, serial) => !failed.has(serial)),
+      )
+      assert.deepEqual(written, [...arrivals.keys()])
+    }),
+    { numRuns: 100 },
   )
 })
