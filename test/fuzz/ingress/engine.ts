@@ -83,8 +83,11 @@ class Play implements Wire, Dialogue {
   readonly #segments: Said[] = [{ octets: '', borders: new Set() }]
   /** What was not decided yet. */
   #undecided: (() => void)[] = []
+  /** Grows with everything that the engine is told. */
+  #turn = 0
   #isHeld = false
   #isEnded = false
+  #isClosed = false
   #wantsHandshake = false
 
   constructor(script: Script) {
@@ -96,7 +99,13 @@ class Play implements Wire, Dialogue {
 
   async run(): Promise<void> {
     this.#session.greet()
-    for (const chunk of chunksOf(this.#script)) {
+    const chunks = chunksOf(this.#script)
+    // Some leave in the middle of it, whatever is being decided.
+    const left = this.#chance.happens(0.2)
+      ? this.#chance.between(0, chunks.length + 1)
+      : Number.POSITIVE_INFINITY
+    for (const [index, chunk] of chunks.entries()) {
+      if (index === left) return this.#finish()
       if (this.#isEnded) break
       if (this.#wantsHandshake) this.#shakeHands()
       while (this.#isHeld || this.#chance.happens(0.3)) if (!(await this.#decideOne())) break
@@ -107,6 +116,7 @@ class Play implements Wire, Dialogue {
       await settled()
       this.#check()
     }
+    if (left === chunks.length) return this.#finish()
     while (await this.#decideOne()) this.#check()
     this.#judge()
     await this.#finish()
@@ -117,6 +127,7 @@ class Play implements Wire, Dialogue {
     segment.octets += chunk
     segment.borders.add(segment.octets.length)
     const octets = Buffer.from(chunk, 'latin1')
+    this.#turn++
     this.#session.receive(octets)
     // They are the connection's again; only what the engine has to keep for later it may keep as it is.
     if (this.#session.phase !== 'Deciding') octets.fill(0x2e)
@@ -133,6 +144,7 @@ class Play implements Wire, Dialogue {
   async #decideOne(): Promise<boolean> {
     const decide = this.#undecided.shift()
     if (!decide) return false
+    this.#turn++
     decide()
     await settled()
     return true
@@ -177,9 +189,11 @@ class Play implements Wire, Dialogue {
     if (end === 'drain') this.#session.drain()
     if (end === 'timeOut') this.#session.timeOut()
     if (end === 'welcome') this.#session.greet()
-    while (await this.#decideOne()) {}
+    while (this.#chance.happens(0.5) && (await this.#decideOne())) {}
     this.#session.close()
+    this.#isClosed = true
     this.#session.receive(Buffer.from('NOOP\r\n'))
+    while (await this.#decideOne()) {}
     if (this.#session.phase !== 'Ended') throw new Objection(`${this.#session.phase} after its end`)
     if (this.#messages.some(({ end }) => end === null))
       throw new Objection('a message is neither ended nor abandoned')
@@ -187,7 +201,7 @@ class Play implements Wire, Dialogue {
   }
 
   write(text: string): void {
-    if (this.#isEnded) throw new Objection(`written behind the end: ${text}`)
+    if (this.#isEnded || this.#isClosed) throw new Objection(`written behind the end: ${text}`)
     if (text === '') throw new Objection('nothing is written')
     this.#reader.read(text)
   }
@@ -226,6 +240,7 @@ class Play implements Wire, Dialogue {
     const message: Message = { transaction, octets: [], length: 0, end: null }
     this.#messages.push(message)
     let room: Promise<unknown> = Promise.resolve()
+    let waitsSince: number | null = null
     const settle = (end: 'Ended' | 'Abandoned') => {
       if (message.end !== null) throw new Objection(`${end} and ${message.end}`)
       message.end = end
@@ -236,12 +251,18 @@ class Play implements Wire, Dialogue {
       },
       write: (octets) => {
         if (message.end !== null) throw new Objection('written to a message that is over')
+        if (waitsSince !== null && waitsSince !== this.#turn)
+          throw new Objection('written while there is no room')
         message.octets.push(Buffer.from(octets))
         message.length += octets.length
         if (!this.#chance.happens(0.2)) return undefined
         const pending = this.#wait()
+        const turn = this.#turn
+        waitsSince = turn
         room = pending
-        return pending
+        return pending.then(() => {
+          if (room === pending) waitsSince = null
+        })
       },
       end: async (fault) => {
         settle('Ended')
@@ -251,6 +272,10 @@ class Play implements Wire, Dialogue {
       },
       abandon: () => settle('Abandoned'),
     }
+  }
+
+  failed(error: unknown): void {
+    throw error
   }
 
   refused({ reason, reply: { code } }: Refused): void {

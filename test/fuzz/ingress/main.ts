@@ -1,29 +1,118 @@
 /**
- * The ingress against clients that say anything: `npm run fuzz:ingress [-- --seed N]`, FUZZ_SESSIONS of them, 100,000
- * without a word.
+ * The ingress against clients that say anything: `npm run fuzz:ingress [-- --seed N]`. FUZZ_SESSIONS of them, 100,000
+ * unless it says otherwise: nine of ten with the engine alone, which is fast, the tenth with a real ingress, most of
+ * them over TLS. Half of them speak by a grammar, half repeat known transcripts with mutations. Each is compared with a
+ * model, octet for octet. Ends with 1 at the first that differs, and says how to see it again.
  */
 import { parseArgs } from 'node:util'
 import fc from 'fast-check'
 import { playToEngine } from './engine.ts'
-import { grammar, mutations } from './scripts.ts'
+import { keptScripts } from './kept.ts'
+import { grammar, mutations, type Script } from './scripts.ts'
+import { WireIngress } from './wire.ts'
 
-const { values } = parseArgs({ options: { seed: { type: 'string', default: String(Date.now() % 2 ** 31) } } })
-const seed = Number(values.seed)
-const sessions = Number(process.env.FUZZ_SESSIONS ?? 100_000)
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+    round: { type: 'string' },
+    kind: { type: 'string' },
+    path: { type: 'string' },
+  },
+})
+
+const kinds = ['grammar', 'mutations', 'wire'] as const
+type Kind = (typeof kinds)[number]
+const rounds = 10
+const seed = wholeNumber('--seed', values.seed)
+const sessions = wholeNumber('FUZZ_SESSIONS', process.env.FUZZ_SESSIONS ?? '100000')
+/** Octets by which memory may grow between the second round and the last. */
+const margin = 12 * 1024 * 1024
+
+for (const event of ['unhandledRejection', 'uncaughtException'] as const)
+  process.on(event, (error) => fail(`${event}: ${error instanceof Error ? error.stack : error}`))
+
 console.log(`seed ${seed}: ${sessions} sessions`)
-for (const [name, scripts] of [
-  ['grammar', grammar],
-  ['mutations', mutations],
-] as const) {
-  const began = performance.now()
-  const result = await fc.check(fc.asyncProperty(scripts, playToEngine), { seed, numRuns: sessions / 2 })
-  console.log(name, result.numRuns, performance.now() - began)
-  if (result.failed) {
-    const shown = JSON.stringify(result.counterexample).replace(
-      /(.)\1{20,}/g,
-      (run, octet) => `${octet}{${run.length}}`,
+const wire = await WireIngress.start()
+const began = performance.now()
+const chosenRounds =
+  values.round === undefined ? [...Array(rounds).keys()] : [wholeNumber('--round', values.round)]
+const chosenKinds = kinds.filter((kind) => values.kind === undefined || values.kind === kind)
+let early: number | null = null
+await playKept()
+for (const round of chosenRounds) {
+  for (const kind of chosenKinds) await play(kind, round)
+  console.log(`round ${round}: ${((performance.now() - began) / 1000).toFixed(0)} s, ${inMiB(heap())} MiB`)
+  if (round === 1) early = heap()
+}
+const late = heap()
+if (early !== null && late > early + margin) fail(`memory grew from ${inMiB(early)} to ${inMiB(late)} MiB`)
+await wire.stop().catch((error) => fail(String(error)))
+console.log(
+  `${wire.counts.handshakes} sessions over TLS, ${wire.counts.stored} messages stored by the real ingress`,
+)
+process.exit(0)
+
+function wholeNumber(name: string, text: string): number {
+  if (/^\d{1,10}$/.test(text)) return Number(text)
+  process.stderr.write(`${name}: ${text} is no whole number\n`)
+  process.exit(2)
+}
+
+async function playKept(): Promise<void> {
+  for (const pieces of keptScripts)
+    for (let chance = 0; chance < 200; chance++) {
+      const script: Script = { pieces, cuts: [], seed: chance }
+      await playToEngine(script).catch((error) => fail(`${show(script)}\n${error}`))
+    }
+}
+
+async function play(kind: Kind, round: number): Promise<void> {
+  const share = kind === 'wire' ? 0.1 : 0.45
+  const numRuns = Math.max(1, Math.round((sessions * share) / rounds))
+  if (kind === 'wire') return playToWire(numRuns, round)
+  const property = fc.asyncProperty(kind === 'grammar' ? grammar : mutations, playToEngine)
+  const { path } = values
+  const result = await fc.check(property, {
+    seed: seed + round,
+    numRuns,
+    ...(path === undefined ? {} : { path }),
+  })
+  if (!result.failed) return
+  const [script] = result.counterexample ?? []
+  fail(
+    [
+      script === undefined ? 'no script' : show(script),
+      String(result.errorInstance).slice(0, 2000),
+      `again: npm run fuzz:ingress -- --seed ${seed} --round ${round} --kind ${kind} --path ${result.counterexamplePath}`,
+    ].join('\n'),
+  )
+}
+
+async function playToWire(numRuns: number, round: number): Promise<void> {
+  const scripts = fc.sample(fc.oneof(grammar, mutations), { seed: seed + round, numRuns })
+  const failed = await wire.play(scripts)
+  if (failed)
+    fail(
+      `${show(failed.script)}\n${failed.error}\nagain: npm run fuzz:ingress -- --seed ${seed} --round ${round} --kind wire`,
     )
-    console.log(shown, result.counterexamplePath, String(result.errorInstance).slice(0, 2000))
-    process.exit(1)
-  }
+}
+
+/** Long runs of one octet as how many they are. */
+function show(script: Script): string {
+  return JSON.stringify(script).replace(/(.)\1{20,}/g, (run, octet) => `${octet}{${run.length}}`)
+}
+
+function heap(): number {
+  globalThis.gc?.()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
+function inMiB(octets: number): string {
+  return (octets / 1024 / 1024).toFixed(1)
+}
+
+function fail(why: string): never {
+  console.error(`seed ${seed}: ${why}`)
+  process.exit(1)
 }

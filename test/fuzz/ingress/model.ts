@@ -39,6 +39,8 @@ export interface Seen {
   /** Replies that must come are still missing. */
   wantsMore: boolean
   wantsHandshake: boolean
+  /** What was said in the clear behind STARTTLS. */
+  unheard: string
   isEnded: boolean
   messages: SeenMessage[]
 }
@@ -104,6 +106,7 @@ class Model {
     return {
       wantsMore,
       wantsHandshake: this.#wantsHandshake,
+      unheard: this.#wantsHandshake ? this.#octets.slice(this.#at) : '',
       isEnded: this.#isEnded,
       messages: this.#messages,
     }
@@ -193,7 +196,6 @@ class Model {
     this.#answer(replies.readyForTls)
     if (this.#segments[this.#segment + 1] === undefined) {
       this.#wantsHandshake = true
-      // What follows in the clear is read by nobody.
       return false
     }
     this.#segment++

@@ -135,7 +135,7 @@ const commands = fc
   .array(
     fc.oneof(
       { arbitrary: one(simple), weight: 6 },
-      { arbitrary: good, weight: 4 },
+      { arbitrary: good, weight: 8 },
       { arbitrary: transaction, weight: 4 },
       { arbitrary: one(mail), weight: 2 },
       { arbitrary: one(recipient), weight: 2 },

@@ -1,0 +1,262 @@
+/** A script played to a real ingress on loopback, with TLS where it says STARTTLS. */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import type { SessionOptions } from '../../../functions/smtp-ingress/protocol/session.ts'
+import { ContentReader } from '../../../shared/content/reader.ts'
+import { Chance } from '../../faults/chance.ts'
+import { startTestIngress, type TestIngress } from '../../functions/smtp-ingress/support.ts'
+import { type Decisions, follow, Objection, type Seen, type SeenMessage } from './model.ts'
+import { ReplyReader } from './replies.ts'
+import { chunksOf, type Script } from './scripts.ts'
+
+const maximumErrors = 20
+const maximumLine = 65_536
+const maximumHops = 30
+/** Sessions at once. */
+const concurrency = 50
+/** Milliseconds without what must come. */
+const patience = 20_000
+
+const options: SessionOptions = {
+  hostname: 'mx.ours.example',
+  maximumSize: 36_700_160,
+  maximumRecipients: 500,
+  maximumErrors,
+  maximumIdleCommands: 100,
+  maximumLine,
+  unlawfulOctets: 'Refuse',
+}
+
+/** What connectors and storage say is theirs. */
+const decisions: Decisions = {
+  mail: () => null,
+  recipient: () => null,
+  data: () => null,
+  stored: () => null,
+  cut: null,
+}
+
+export interface WireCounts {
+  handshakes: number
+  stored: number
+}
+
+export class WireIngress {
+  readonly counts: WireCounts = { handshakes: 0, stored: 0 }
+  readonly #ingress: TestIngress
+
+  private constructor(ingress: TestIngress) {
+    this.#ingress = ingress
+  }
+
+  static async start(): Promise<WireIngress> {
+    const sessions = 10 * concurrency
+    const ingress = await startTestIngress({
+      settings: {
+        MAX_ERRORS: maximumErrors,
+        MAX_LINE_LENGTH: maximumLine,
+        MAX_CONNECTIONS: sessions,
+        MAX_CONNECTIONS_PER_ADDRESS: sessions,
+        MAX_CONNECTION_RATE_PER_ADDRESS: 0,
+      },
+    })
+    return new WireIngress(ingress)
+  }
+
+  /** @returns the script that failed, and why; null when none has */
+  async play(scripts: readonly Script[]): Promise<{ script: Script; error: unknown } | null> {
+    const left = scripts.values()
+    let failed: { script: Script; error: unknown } | null = null
+    let accepted = 0
+    const worker = async () => {
+      for (const script of left) {
+        if (failed) return
+        try {
+          const messages = await this.#playOne(script)
+          accepted += messages
+        } catch (error) {
+          failed ??= { script, error }
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: concurrency }, worker))
+    const { bucket, queue, lines } = this.#ingress
+    if (!failed && queue.jobs.length !== accepted)
+      throw new Objection(`${queue.jobs.length} messages stored, ${accepted} accepted`)
+    this.counts.stored += accepted
+    queue.jobs.length = 0
+    bucket.objects.clear()
+    bucket.operations.length = 0
+    lines.length = 0
+    return failed
+  }
+
+  /** @throws Objection when a session goes on though its client has left */
+  async stop(): Promise<void> {
+    const began = performance.now()
+    await this.#ingress.drain()
+    const took = performance.now() - began
+    if (took > 3000)
+      throw new Objection(`sessions went on for ${Math.round(took)} ms after their clients had left`)
+  }
+
+  /** @returns how many of its messages were accepted */
+  async #playOne(script: Script): Promise<number> {
+    const client = new Client(this.#ingress.smtpPort, script)
+    try {
+      const { messages } = await client.play()
+      let accepted = 0
+      for (const message of messages) if (await this.#isStored(message, client.isSecure)) accepted++
+      this.counts.handshakes += client.isSecure ? 1 : 0
+      return accepted
+    } finally {
+      client.leave()
+    }
+  }
+
+  async #isStored({ transaction, reading, reply }: SeenMessage, isSecure: boolean): Promise<boolean> {
+    const head = `\r\n${reading.content}`.split('\r\n\r\n', 1)[0] ?? ''
+    const hops = head.match(/\r\nreceived:/gi)?.length ?? 0
+    const expected = reading.fault
+      ? /^550 5\.6\./
+      : hops > maximumHops
+        ? /^554 5\.4\.14 /
+        : /^250 2\.0\.0 Ok: queued as /
+    if (!expected.test(reply)) throw new Objection(`${reply} instead of ${expected}`)
+    if (!reply.startsWith('250')) return false
+    const id = reply.slice(-26)
+    const jobs = this.#ingress.queue.jobs.filter(({ message }) => message.id === id)
+    const [job] = jobs
+    if (!job || jobs.length !== 1) throw new Objection(`${jobs.length} jobs of ${id}`)
+    const { message, recipients } = job
+    if (JSON.stringify(message.envelope) !== JSON.stringify(transaction.mail.envelope))
+      throw new Objection(`envelope ${JSON.stringify(message.envelope)}`)
+    const addresses = (list: readonly { address: string }[]) => list.map(({ address }) => address).join()
+    if (addresses(recipients) !== addresses(transaction.recipients))
+      throw new Objection(`to ${addresses(recipients)}`)
+    if (message.tls.negotiated && !isSecure) throw new Objection('TLS that was never negotiated')
+    const octets = await new ContentReader(this.#ingress.bucket.client).read(message.content)
+    const content = octets.toString('latin1')
+    const [trace = ''] = /^Received: from [^\r]*(?:\r\n\t[^\r]*)*\r\n/.exec(content) ?? []
+    if (content.slice(trace.length) !== reading.content || !trace.includes(` id ${id}`))
+      throw new Objection(`content ${JSON.stringify(content)}`)
+    return true
+  }
+}
+
+class Client {
+  readonly #chance: Chance
+  readonly #chunks: string[]
+  readonly #segments = [{ octets: '' }]
+  readonly #reader = new ReplyReader()
+  #socket: Socket
+  #isClosed = false
+  #failure: unknown = null
+  #wake: () => void = () => {}
+  /** Up to where in this segment all that must come has come. */
+  #answered = 0
+
+  constructor(port: number, script: Script) {
+    this.#chance = new Chance(script.seed, 6)
+    const opening = this.#chance.happens(0.75) ? ['EHLO client.example\r\n', 'STARTTLS\r\n'] : []
+    this.#chunks = chunksOf({ ...script, pieces: [...opening, ...script.pieces] })
+    this.#socket = connect(port, '127.0.0.1')
+    this.#listen()
+  }
+
+  get isSecure(): boolean {
+    return this.#segments.length > 1
+  }
+
+  async play(): Promise<Seen> {
+    let seen = await this.#settled()
+    for (const chunk of this.#chunks) {
+      if (seen.isEnded || this.#isClosed) break
+      if (seen.wantsHandshake) {
+        if (!(await this.#shakeHands(seen))) return seen
+        seen = await this.#settled()
+      }
+      this.#say(chunk)
+      if (this.#shouldWait()) seen = await this.#settled()
+    }
+    return this.#settled()
+  }
+
+  leave(): void {
+    this.#socket.destroy()
+  }
+
+  /** What may be followed by another kind of octets is waited for; everything else by chance. */
+  #shouldWait(): boolean {
+    const said = this.#segments.at(-1)?.octets.slice(this.#answered) ?? ''
+    return /starttls/i.test(said) || this.#chance.happens(/data *\r\n$/i.test(said) ? 0.95 : 0.5)
+  }
+
+  #say(chunk: string): void {
+    const segment = this.#segments.at(-1)
+    if (segment) segment.octets += chunk
+    this.#socket.write(chunk, 'latin1')
+  }
+
+  /** Everything that must come has come. */
+  async #settled(): Promise<Seen> {
+    for (;;) {
+      if (this.#failure) throw this.#failure
+      const seen = follow(options, decisions, this.#segments, this.#reader.replies)
+      const isDone = !seen.wantsMore && this.#reader.isWhole
+      if (this.#isClosed && !seen.isEnded) throw new Objection('closed without a word')
+      if (isDone) {
+        this.#answered = this.#segments.at(-1)?.octets.length ?? 0
+        return seen
+      }
+      if (this.#isClosed) throw new Objection('closed before it had said all')
+      await this.#news()
+    }
+  }
+
+  async #news(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>((resolve, reject) => {
+      this.#wake = resolve
+      timer = setTimeout(() => reject(new Objection('hangs')), patience)
+    }).finally(() => clearTimeout(timer))
+  }
+
+  /** @returns whether there is TLS now: what was said in the clear before it may have spoilt it */
+  async #shakeHands({ unheard }: Seen): Promise<boolean> {
+    const bare = this.#socket
+    bare.removeAllListeners('data').removeAllListeners('close')
+    const secured = connectTls({ socket: bare, rejectUnauthorized: false })
+    this.#socket = secured
+    try {
+      await Promise.race([
+        once(secured, 'secureConnect'),
+        once(secured, 'close').then(() => Promise.reject(new Objection('no TLS'))),
+      ])
+    } catch (error) {
+      if (unheard !== '') return false
+      throw new Objection(`the handshake failed: ${error}`)
+    }
+    this.#segments.push({ octets: '' })
+    this.#answered = 0
+    this.#listen()
+    return true
+  }
+
+  #listen(): void {
+    this.#socket.on('data', (octets) => {
+      try {
+        this.#reader.read(octets.toString('latin1'))
+      } catch (error) {
+        this.#failure ??= error
+      }
+      this.#wake()
+    })
+    this.#socket.on('error', () => {})
+    this.#socket.on('close', () => {
+      this.#isClosed = true
+      this.#wake()
+    })
+  }
+}
