@@ -6,7 +6,7 @@ import type { Log } from './log.ts'
 import { Patience } from './patience.ts'
 import { readProxyHeader } from './protocol/proxy.ts'
 import { type Dialogue, Session, type SessionOptions, type Wire } from './protocol/session.ts'
-import { internalError, type Refused } from './replies.ts'
+import { faultOfOurs, type Refused } from './replies.ts'
 import type { TlsService } from './tls-service.ts'
 
 export interface Peer {
@@ -32,6 +32,8 @@ export interface ConnectionParts {
   isProxy(address: string): boolean
   dialogueWith(peer: Peer): ConnectedDialogue
   log: Log
+  /** Its session has ended; what is left is to read the last reply and close. */
+  onEnd(connection: Connection): void
   onClose(connection: Connection): void
 }
 
@@ -72,6 +74,7 @@ export class Connection implements Wire {
     const socket = this.#tcp
     socket.setNoDelay(true)
     socket.on('error', (error) => this.#failed(error))
+    socket.on('end', () => this.#finished())
     socket.on('close', () => this.#closed())
     const address = plainAddress(socket.remoteAddress)
     if (address === null) socket.destroy()
@@ -123,6 +126,7 @@ export class Connection implements Wire {
     this.#leave()
     this.release()
     this.#socket.end()
+    this.#parts.onEnd(this)
   }
 
   secure(): void {
@@ -153,6 +157,7 @@ export class Connection implements Wire {
     this.#socket = secured
     secured.once('secure', () => this.#secured(secured))
     for (const event of ['error', '_tlsError']) secured.on(event, (error: Error) => this.#failed(error))
+    secured.on('end', () => this.#finished())
     secured.on('close', () => this.#closed())
   }
 
@@ -187,8 +192,9 @@ export class Connection implements Wire {
       this.#isAdmitted = true
       if (this.#isClosed || this.#session?.phase === 'Ended') this.#leave()
       return null
-    } catch {
-      return internalError
+    } catch (error) {
+      this.#dialogue?.failed(error)
+      return faultOfOurs
     }
   }
 
@@ -249,6 +255,12 @@ export class Connection implements Wire {
     if (this.#isShaking) this.#dialogue?.handshakeFailed(error)
     else this.#dialogue?.connectionFailed(error)
     this.#tcp.destroy()
+  }
+
+  /** The client sends no more, and may still read. */
+  #finished(): void {
+    if (this.#session === null || this.#isShaking) this.#tcp.destroy()
+    else this.#session.finish()
   }
 
   #closed(): void {

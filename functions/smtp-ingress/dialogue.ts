@@ -95,6 +95,7 @@ export class SessionDialogue implements ConnectedDialogue {
 
   /** Once a handshake, not once a message. What was known of the client before it is not believed after it. */
   secured(socket: TLSSocket): Refused | null {
+    this.#mailFrom = null
     this.#judged = null
     this.#welcome = null
     try {
@@ -177,6 +178,14 @@ export class SessionDialogue implements ConnectedDialogue {
 
   refused(refused: Refused): void {
     this.#refuse(refused)
+  }
+
+  failed(error: unknown): void {
+    this.#parts.log('error', 'session failed', {
+      ip: this.#peer.ip,
+      cause: causeOf(error),
+      stack: error instanceof Error ? error.stack : null,
+    })
   }
 
   /** What a client did to its connection; nobody is left to answer. */

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:net'
 import { Connection, type ConnectionParts, reading } from './connection.ts'
 import { listen } from './oversight.ts'
 
-export type MailServerParts = Omit<ConnectionParts, 'onClose'> & {
+export type MailServerParts = Omit<ConnectionParts, 'onEnd' | 'onClose'> & {
   /** Milliseconds that a draining server waits for messages in flight. */
   drainMs: number
   /** Connections that a process holds, with those that are refused or have not ended yet; beyond them, they are cut. */
@@ -11,22 +11,32 @@ export type MailServerParts = Omit<ConnectionParts, 'onClose'> & {
 }
 
 const tickMs = 1000
+/** Places that are kept free for who comes next. */
+const spare = 64
 
 export class MailServer {
   readonly #server: Server
   readonly #connections = new Set<Connection>()
+  /** Those whose session has ended, the first of them first. */
+  readonly #ended = new Set<Connection>()
   readonly #drainMs: number
   readonly #clock: NodeJS.Timeout
 
   constructor({ drainMs, maximumConnections, ...parts }: MailServerParts) {
     this.#drainMs = drainMs
-    const onClose = (connection: Connection) => this.#connections.delete(connection)
-    this.#server = createServer(reading, (socket) => {
-      const connection = new Connection(socket, { ...parts, onClose })
+    const onEnd = (connection: Connection) => this.#ended.add(connection)
+    const onClose = (connection: Connection) => {
+      this.#connections.delete(connection)
+      this.#ended.delete(connection)
+    }
+    this.#server = createServer({ ...reading, allowHalfOpen: true }, (socket) => {
+      const connection = new Connection(socket, { ...parts, onEnd, onClose })
       this.#connections.add(connection)
+      if (this.#connections.size > maximumConnections - spare) this.#makeRoom()
       connection.start()
     })
-    this.#server.maxConnections = maximumConnections
+    // In one of several processes, a connection that is not dropped would go round among them.
+    Object.assign(this.#server, { maxConnections: maximumConnections, dropMaxConnection: true })
     this.#clock = setInterval(() => this.#tick(), tickMs).unref()
   }
 
@@ -49,6 +59,14 @@ export class MailServer {
     await closed
     clearTimeout(end)
     clearInterval(this.#clock)
+  }
+
+  /** Who stays when its session has ended takes the place of nobody. */
+  #makeRoom(): void {
+    const [first] = this.#ended
+    if (first === undefined) return
+    this.#ended.delete(first)
+    first.destroy()
   }
 
   #tick(): void {

@@ -40,6 +40,8 @@ export const tooManySessions = refused(
   'TooManySessions',
   reply(421, '3.2', 'Too many connections, try again later'),
 )
+/** Of ours, in the middle of a session. */
+export const faultOfOurs = refused('InternalError', reply(421, '3.0', 'Local error, closing connection'))
 /** Nobody reads it. */
 export const clientLeft = refused('ClientLeft', tryLater)
 export const uncertainTls = refused(

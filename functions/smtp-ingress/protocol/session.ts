@@ -17,6 +17,7 @@ import {
   dataFollows,
   done,
   endlessLine,
+  faultOfOurs,
   flushed,
   helpText,
   lineTooLong,
@@ -74,6 +75,8 @@ export interface Dialogue {
   data(transaction: Transaction): MessageSink | Reply
   /** The protocol itself refuses something. */
   refused(refused: Refused): void
+  /** A fault of ours, by which the session ends. */
+  failed(error: unknown): void
 }
 
 export interface SessionOptions extends DataReaderOptions {
@@ -117,6 +120,7 @@ export class Session {
   #steps = 0
   #isSecure = false
   #isDraining = false
+  #isFinished = false
   #greeting: Greeting | null = null
   #mail: MailCommand | null = null
   readonly #recipients = new Map<string, RecipientCommand['recipient']>()
@@ -175,10 +179,20 @@ export class Session {
 
   receive(octets: Buffer): void {
     if (this.#phase === 'Ended' || this.#phase === 'Handshake') return
-    if (this.#phase === 'Greeting') this.#conclude(talksTooSoon)
-    else if (this.phase === 'Deciding') this.#keep(octets)
-    else this.#process(octets)
-    this.#flush()
+    try {
+      if (this.#phase === 'Greeting') this.#conclude(talksTooSoon)
+      else if (this.phase === 'Deciding') this.#keep(octets)
+      else this.#process(octets)
+      this.#flush()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** The client sends no more (RFC 5321 §4.1.1.10 has it wait). What it has sent is answered all the same. */
+  finish(): void {
+    this.#isFinished = true
+    if (this.phase !== 'Deciding') this.#hangUp()
   }
 
   /** The handshake is done. All that was said before it is forgotten (RFC 3207 §4.2). */
@@ -211,6 +225,18 @@ export class Session {
     this.#isWaiting = false
     this.#line = nothing
     this.#drop()
+  }
+
+  #hangUp(): void {
+    if (this.#phase === 'Ended') return
+    this.close()
+    this.#wire.end()
+  }
+
+  /** Of a line or a message that was begun nobody knows how far it came, so nothing more is read. */
+  #fail(error: unknown): void {
+    this.#dialogue.failed(error)
+    this.#endNow(faultOfOurs)
   }
 
   #endNow(outcome: Reply | Refused): void {
@@ -248,6 +274,7 @@ export class Session {
     if (this.#isDraining && this.phase === 'Command') this.#endWith(shuttingDown)
     this.#hold()
     this.#flush()
+    if (this.#isFinished && this.phase !== 'Deciding') this.#hangUp()
   }
 
   /** The client is held back while there is no place for more. */
@@ -422,10 +449,12 @@ export class Session {
   #waitFor(pending: Promise<void>): void {
     this.#isWaiting = true
     this.#hold()
-    void pending.then(() => {
-      this.#isWaiting = false
-      if (this.#phase === 'Data') this.#goOn()
-    })
+    pending
+      .then(() => {
+        this.#isWaiting = false
+        if (this.#phase === 'Data') this.#goOn()
+      })
+      .catch((error) => this.#fail(error))
   }
 
   /** @returns the answer when it is there at once, so that what came together is answered together */
@@ -435,13 +464,15 @@ export class Session {
       return answer
     }
     this.#phase = 'Deciding'
-    void answer.then((answer) => {
-      if (this.#phase !== 'Deciding') return
-      this.#phase = 'Command'
-      take(answer)
-      this.#conclude(answer)
-      this.#goOn()
-    })
+    answer
+      .then((answer) => {
+        if (this.#phase !== 'Deciding') return
+        this.#phase = 'Command'
+        take(answer)
+        this.#conclude(answer)
+        this.#goOn()
+      })
+      .catch((error) => this.#fail(error))
     return null
   }
 

@@ -251,6 +251,62 @@ test('a connection that goes away abandons its message, and an answer that comes
   assert.equal(late.read, before)
 })
 
+const broken = '421 4.3.0 Local error, closing connection\r\n'
+
+test('a fault of ours in a command ends the session, whether it shows at once or later', async () => {
+  for (const recipient of [
+    () => {
+      throw new Error('of ours')
+    },
+    () => Promise.reject(new Error('of ours')),
+  ]) {
+    const talk = Talk.begun()
+    talk.answers.recipient = recipient
+    talk.says('MAIL FROM:<a@elsewhere.example>\r\n')
+    talk.says('RCPT TO:<b@ours.example>\r\nNOOP\r\n')
+    await settled()
+    assert.ok(talk.read.endsWith(broken), talk.read)
+    assert.equal(talk.says('NOOP\r\n'), '')
+    assert.deepEqual([talk.isEnded, talk.failures], [true, [new Error('of ours')]])
+  }
+})
+
+test('a fault of ours in a message leaves no message with a hole in it', () => {
+  const talk = Talk.begun()
+  talk.says(group)
+  talk.says('Subject: x\r\n')
+  Object.defineProperty(talk, 'room', {
+    get() {
+      throw new Error('of ours')
+    },
+  })
+  assert.equal(talk.says('lost\r\n'), broken)
+  assert.equal(talk.says('.\r\n'), '')
+  assert.deepEqual([talk.messages[0]?.end, talk.failures.length], ['Abandoned', 1])
+})
+
+test('a client that sends no more hears what became of all it sent, and then the session ends', async () => {
+  const talk = Talk.begun()
+  const stored = Promise.withResolvers<Reply>()
+  talk.stored = () => stored.promise
+  talk.says(group)
+  talk.says('Subject: x\r\n.\r\nNOOP\r\n')
+  talk.session.finish()
+  assert.equal(talk.isEnded, false)
+  stored.resolve(reply(250, '0.0', 'Stored'))
+  await settled()
+  assert.ok(talk.read.endsWith('250 2.0.0 Stored\r\n250 2.0.0 OK\r\n'), talk.read)
+  assert.equal(talk.isEnded, true)
+})
+
+test('a client that sends no more in the middle of its message has sent none', () => {
+  const talk = Talk.begun()
+  talk.says(group)
+  talk.says('Subject: x\r\n')
+  talk.session.finish()
+  assert.deepEqual([talk.messages[0]?.end, talk.isEnded], ['Abandoned', true])
+})
+
 test('silence ends the session with a reply, once', () => {
   const talk = Talk.begun()
   talk.session.timeOut()

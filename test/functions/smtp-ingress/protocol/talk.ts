@@ -30,6 +30,7 @@ export class Talk {
   isEnded = false
   handshakes = 0
   readonly refusals: Refused[] = []
+  readonly failures: unknown[] = []
   readonly messages: Taken[] = []
   answers: Partial<Dialogue> = {}
   /** What the next messages' octets wait for. */
@@ -59,6 +60,7 @@ export class Talk {
       recipient: (recipient, mail) => this.answers.recipient?.(recipient, mail) ?? ok,
       data: (transaction) => this.answers.data?.(transaction) ?? this.#sink(transaction),
       refused: (refused) => void this.refusals.push(refused),
+      failed: (error) => void this.failures.push(error),
     }
     const defaults: SessionOptions = {
       hostname: 'mx.ours.example',

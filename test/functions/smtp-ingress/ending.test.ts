@@ -1,0 +1,83 @@
+/** How connections end: by clients that send no more and still read, and by those that never leave. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { after, before, test } from 'node:test'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { startTestIngress, type TestIngress } from './support.ts'
+
+let ingress: TestIngress
+before(async () => {
+  ingress = await startTestIngress()
+})
+after(() => ingress.drain())
+
+/** @returns what has been read when this text is among it */
+async function until(socket: Socket, text: string): Promise<string> {
+  let read = ''
+  while (!read.includes(text)) {
+    const [octets] = await once(socket, 'data')
+    read += octets
+  }
+  return read
+}
+
+async function open(): Promise<Socket> {
+  const socket = connect({ port: ingress.smtpPort, host: '127.0.0.1', allowHalfOpen: true })
+  await until(socket, '220 ')
+  return socket
+}
+
+async function secured(socket: Socket): Promise<TLSSocket> {
+  socket.write('EHLO client.example\r\nSTARTTLS\r\n')
+  await until(socket, 'Ready')
+  const tls = connectTls({ socket, rejectUnauthorized: false })
+  await once(tls, 'secureConnect')
+  return tls
+}
+
+for (const how of ['in the clear', 'under TLS'])
+  test(`a client that sends no more behind its message, ${how}, hears that it was taken`, async () => {
+    const tcp = await open()
+    const socket = how === 'under TLS' ? await secured(tcp) : tcp
+    socket.write(
+      'EHLO client.example\r\nMAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\n',
+    )
+    await until(socket, '354 ')
+    const { promise: stored, resolve: store } = Promise.withResolvers<void>()
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
+    ingress.queue.before = () => {
+      ask()
+      return stored
+    }
+    const closed = once(socket, 'close')
+    socket.end('Subject: x\r\n\r\nlast words\r\n.\r\n')
+    await asked
+    // The end has come to the server before the message is stored: nothing else is on this connection.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    store()
+    assert.match(await until(socket, '\r\n'), /^250 2\.0\.0 Ok: queued as /)
+    await closed
+    tcp.destroy()
+  })
+
+test('who stays when its session has ended takes the place of nobody', async () => {
+  // Of connections there are 2 × 4 + 100 places.
+  const crowded = await startTestIngress({ settings: { MAX_CONNECTIONS: 4, MAX_CONNECTIONS_PER_ADDRESS: 1 } })
+  const staying: Socket[] = []
+  for (let number = 0; number < 130; number++) {
+    const socket = connect({
+      port: crowded.smtpPort,
+      host: '127.0.0.1',
+      localAddress: '127.0.0.9',
+      allowHalfOpen: true,
+    })
+    socket.on('error', () => {})
+    staying.push(socket)
+    await Promise.race([once(socket, 'data'), once(socket, 'close')])
+  }
+  const honest = connect(crowded.smtpPort, '127.0.0.1')
+  assert.match(await Promise.race([until(honest, '\r\n'), once(honest, 'close').then(() => 'cut')]), /^220 /)
+  for (const socket of [honest, ...staying]) socket.destroy()
+  await crowded.drain()
+})
