@@ -25,9 +25,9 @@ export async function supervise(
   stoppable: (running: { drain(): Promise<void> }) => void,
 ): Promise<void> {
   const log = logTo(write)
+  cluster.schedulingPolicy = cluster.SCHED_RR
   // The workers' lines go through this process, whole: of several that write to one pipe, each could cut another's.
   cluster.setupPrimary({ exec: process.argv[1] ?? '', args: process.argv.slice(2), silent: true })
-  cluster.schedulingPolicy = cluster.SCHED_RR
   const supervisor = new Supervisor({
     workers: environment.WORKERS,
     admission: new SessionCounts(admissionLimits(environment)),

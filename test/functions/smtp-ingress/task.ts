@@ -34,8 +34,11 @@ after(async () => {
   await Promise.all([emulators.close(), dynamodb.stop()])
 })
 
-export function start(environment: Record<string, string>): ChildProcess {
-  const child = spawn(process.execPath, ['functions/smtp-ingress/main.ts'], {
+export function start(
+  environment: Record<string, string>,
+  program = 'functions/smtp-ingress/main.ts',
+): ChildProcess {
+  const child = spawn(process.execPath, [program], {
     env: { PATH: process.env.PATH ?? '', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -1,9 +1,11 @@
 /** A task of several processes, as it is deployed. */
 import assert from 'node:assert/strict'
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Wire } from './support.ts'
@@ -16,8 +18,8 @@ interface Task {
   health(): Promise<string>
 }
 
-async function startTask(environment: Record<string, string> = {}): Promise<Task> {
-  const child = start({ ...(await settings()), WORKERS: '2', ...environment })
+async function startTask(environment: Record<string, string> = {}, program?: string): Promise<Task> {
+  const child = start({ ...(await settings()), WORKERS: '2', ...environment }, program)
   const log = new TaskLog(child)
   const { smtpPort, healthPort, workers } = await log.next('listening')
   assert.equal(workers, 2)
@@ -41,9 +43,11 @@ async function untilEnded(pid: number): Promise<void> {
     }
 }
 
-/** The sum of a metric over all lines. */
-const total = ({ log }: Task, metric: string) =>
-  log.lines.reduce((sum, line) => sum + (typeof line[metric] === 'number' ? line[metric] : 0), 0)
+/** The sum of a metric over all lines, or those of one reason. */
+function total({ log }: Task, metric: string, reason?: string): number {
+  const lines = log.lines.filter((line) => reason === undefined || line.reason === reason)
+  return lines.reduce((sum, line) => sum + (typeof line[metric] === 'number' ? line[metric] : 0), 0)
+}
 
 async function inData(port: number): Promise<Wire> {
   const wire = await Wire.greet(port)
@@ -92,6 +96,40 @@ function socketsOf(pid: number): string[] {
     }
   })
 }
+
+test('new sessions of an address in a minute are counted over all workers, also of those that have ended', async () => {
+  const task = await startTask({ MAX_CONNECTION_RATE_PER_ADDRESS: '3' })
+  for (let session = 0; session < 3; session++) {
+    const wire = await Wire.greet(task.smtpPort)
+    assert.match(await wire.command('QUIT'), /^221 /)
+    assert.equal(await wire.line(), null)
+  }
+  for (let session = 0; session < 2; session++) {
+    const refused = await Wire.open(task.smtpPort)
+    assert.match(await refused.reply(), /^421 4\.7\.0 Too many connections from your address a minute/)
+  }
+  task.child.kill('SIGTERM')
+  await once(task.child, 'close')
+  assert.equal(
+    task.log.lines.find(({ reason, Refused }) => reason === 'ConnectionRate' && Refused)?.Refused,
+    2,
+  )
+})
+
+test('the bundle that is deployed starts workers of itself', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'mailflow-bundle-'))
+  try {
+    const bundle = join(directory, 'smtp-ingress.mjs')
+    execFileSync('npm', ['run', 'build:ingress', '--', `--outfile=${bundle}`], { stdio: 'ignore' })
+    const task = await startTask({}, bundle)
+    assert.equal(workersOf(task).length, 2)
+    assert.match(await (await Wire.greet(task.smtpPort)).send('Subject: x\r\n'), /^250 /)
+    task.child.kill('SIGTERM')
+    assert.deepEqual(await once(task.child, 'close'), [0, null])
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
 
 test('a worker that is killed takes its own sessions with it and no others, and is started anew', async () => {
   const task = await startTask({ MAX_CONNECTIONS_PER_ADDRESS: '4' })
