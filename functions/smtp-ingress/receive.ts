@@ -43,6 +43,14 @@ export interface Means {
 /** Few sizes, so that a buffer suits the next message as well. */
 const capacityFor = (octets: number): number => Math.max(smallestBuffer, 2 ** Math.ceil(Math.log2(octets)))
 
+const lineEnd = Buffer.from('\r\n')
+
+/**
+ * White space at the beginning of a line goes on with the field before it (RFC 5322 §2.2.3). At the beginning of a
+ * message that is our own, in which nobody else has a word: such a message has no header, and an empty line says so.
+ */
+const beginsFolded = (octets: Buffer): boolean => octets[0] === 0x20 || octets[0] === 0x09
+
 export class IncomingMessage {
   readonly #limits: Limits
   readonly #means: Means
@@ -73,12 +81,16 @@ export class IncomingMessage {
    * @returns a promise while the disk is behind; it never rejects
    */
   write(octets: Buffer): Promise<void> | undefined {
+    const isFirst = this.#received === 0
     this.#received += octets.length
     if (this.#refused !== null || this.#isAbandoned) return undefined
     const { maximum } = this.#limits
     const refused = this.#received > maximum ? tooLarge(maximum) : this.#section.see(octets)
-    if (refused === null) return this.#keep(octets)
-    this.#refuse(refused)
+    if (refused !== null) this.#refuse(refused)
+    else {
+      if (isFirst && beginsFolded(octets)) this.#keep(lineEnd)
+      return this.#keep(octets)
+    }
   }
 
   /**

@@ -132,17 +132,26 @@ export class WireIngress {
     const { message, recipients } = job
     if (JSON.stringify(message.envelope) !== JSON.stringify(transaction.mail.envelope))
       throw new Objection(`envelope ${JSON.stringify(message.envelope)}`)
-    const addresses = (list: readonly { address: string }[]) => list.map(({ address }) => address).join()
-    if (addresses(recipients) !== addresses(transaction.recipients))
-      throw new Objection(`to ${addresses(recipients)}`)
+    if (mailboxes(recipients) !== mailboxes(transaction.recipients))
+      throw new Objection(`to ${mailboxes(recipients)} instead of ${mailboxes(transaction.recipients)}`)
     if (message.tls.negotiated && !isSecure) throw new Objection('TLS that was never negotiated')
     const octets = await new ContentReader(this.#ingress.bucket.client).read(message.content)
     const content = octets.toString('latin1')
-    const [trace = ''] = /^Received: from [^\r]*(?:\r\n\t[^\r]*)*\r\n/.exec(content) ?? []
-    if (content.slice(trace.length) !== reading.content || !trace.includes(` id ${id}`))
+    const [trace = ''] = /^Received: from [^\r]*(?:\r\n\t[^\r]+)*\r\n/.exec(content) ?? []
+    // Nobody goes on with the field that is ours.
+    const sent = /^[ \t]/.test(reading.content) ? `\r\n${reading.content}` : reading.content
+    if (content.slice(trace.length) !== sent || !trace.includes(` id ${id}`))
       throw new Objection(`content ${JSON.stringify(content)}`)
     return true
   }
+}
+
+/** Each once; postmaster without a domain is that of the one accepted domain (RFC 5321 §4.5.1). */
+function mailboxes(recipients: readonly { address: string }[]): string {
+  const spelled = recipients.map(({ address }) => address.toLowerCase())
+  return [
+    ...new Set(spelled.map((address) => (address === 'postmaster' ? 'postmaster@ours.example' : address))),
+  ].join()
 }
 
 class Client {
