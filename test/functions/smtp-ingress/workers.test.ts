@@ -110,10 +110,7 @@ test('new sessions of an address in a minute are counted over all workers, also 
   }
   task.child.kill('SIGTERM')
   await once(task.child, 'close')
-  assert.equal(
-    task.log.lines.find(({ reason, Refused }) => reason === 'ConnectionRate' && Refused)?.Refused,
-    2,
-  )
+  assert.equal(total(task, 'Refused', 'ConnectionRate'), 2)
 })
 
 test('the bundle that is deployed starts workers of itself', async () => {
