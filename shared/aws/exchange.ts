@@ -110,8 +110,8 @@ export class Exchange {
         collect(response, fail, (answer) => {
           clearTimeout(whole)
           resolve(answer)
-          // What is answered before it was read whole is a refusal; the rest is not worth sending.
-          if (!request.writableFinished) request.destroy()
+          // The rest of what is refused before it was read whole is not worth sending.
+          if (answer.status >= 300 && !request.writableFinished) request.destroy()
         }),
       )
       for (const part of body.slice(0, -1)) request.write(part)

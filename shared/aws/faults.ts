@@ -18,7 +18,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** The node's own words for a connection that is gone; the SDK calls it a timeout. */
+/** Node's own words for a connection that is gone; the SDK calls it a timeout. */
 const lost = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT']
 const unreachable = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']
 

@@ -82,18 +82,23 @@ export class Service {
     const credentials = known instanceof Promise ? await known : known
     const path = this.target.path + request.path
     const headers = { ...request.headers, host: this.#host }
-    const at = new Date(this.#chance.now() + this.#skewMs)
+    const now = this.#chance.now()
+    const at = new Date(now + this.#skewMs)
     const signed = this.#signer.sign({ ...request, path, headers }, credentials, at)
     const answer = await this.#exchange.send({ ...request, path, headers: signed }, afresh)
     if (answer.status >= 200 && answer.status < 300) return answer
-    throw new ServiceError(answer, this.#setClockBy(answer, at))
+    throw new ServiceError(answer, this.#setClockBy(answer, now, at.getTime()))
   }
 
-  /** @returns whether the clock was so wrong that the signature counted for nothing */
-  #setClockBy({ status, headers: { date } }: Answer, at: Date): boolean {
-    const skew = Date.parse(date ?? '') - at.getTime()
-    if (status >= 500 || !(Math.abs(skew) > noticeableSkewMs)) return false
-    this.#skewMs += skew
+  /**
+   * @param now by our own clock, when the request was signed
+   * @param at what it was signed with
+   * @returns whether that was so wrong that the signature counted for nothing
+   */
+  #setClockBy({ status, headers: { date } }: Answer, now: number, at: number): boolean {
+    const theirs = Date.parse(date ?? '')
+    if (status >= 500 || !(Math.abs(theirs - at) > noticeableSkewMs)) return false
+    this.#skewMs = theirs - now
     return true
   }
 }

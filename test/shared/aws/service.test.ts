@@ -256,13 +256,15 @@ test('an answer that comes before the body was read counts, and its connection i
 })
 
 test('a clock that is wrong by hours is set by the answer that refuses the signature', async (t) => {
-  const date = new Date(started + 5 * 3_600_000).toUTCString()
-  const skewed = answer(403, xml('RequestTimeTooSkewed'), { date })
-  const { server, service } = await before(t, [skewed, answer(200, '', { date }), answer(200, '', { date })])
+  const theirs = started + 5 * 3_600_000
+  const date = new Date(theirs).toUTCString()
+  const refuse = answer(403, xml('RequestTimeTooSkewed'), { date })
+  const { server, service } = await before(t, [
+    (socket, seen) => (seen.headers['x-amz-date'] === '20261125T050000Z' ? fine : refuse)(socket, seen),
+  ])
+  // Several that are refused together do not each put it on.
+  await Promise.all([1, 2, 3].map(() => service.send(request)))
+  assert.equal(server.seen.length, 6)
   await service.send(request)
-  await service.send(request)
-  assert.deepEqual(
-    server.seen.map(({ headers }) => headers['x-amz-date']),
-    ['20261125T000000Z', '20261125T050000Z', '20261125T050000Z'],
-  )
+  assert.equal(server.seen.length, 7)
 })
