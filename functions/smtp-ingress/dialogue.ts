@@ -10,6 +10,7 @@ import {
   untried,
 } from '../../shared/contract/message.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
+import { mailboxOf } from '../../shared/mail/address.ts'
 import { receivedHeader } from '../../shared/mail/received.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import { type Admission as Admitted, admit } from '../../shared/policy/admit.ts'
@@ -301,7 +302,7 @@ function distinctRecipients(
   const distinct = new Map<string, Recipient>()
   for (const { address, notify, orcpt } of recipients) {
     const resolved = postmasterAddress(address, snapshot, hostname)
-    distinct.set(resolved.toLowerCase(), { ...untried(resolved), notify, orcpt })
+    distinct.set(mailboxOf(resolved), { ...untried(resolved), notify, orcpt })
   }
   return [...distinct.values()]
 }

@@ -9,3 +9,10 @@ export function domainOf(address: string): string | null {
   const at = address.lastIndexOf('@')
   return at < 0 ? null : normaliseDomain(address.slice(at + 1))
 }
+
+/**
+ * The same for two spellings of one mailbox. Letters of ASCII alone lose their case: of others, two that differ may
+ * share a small one, and the sign for kelvin has that of K.
+ */
+export const mailboxOf = (address: string): string =>
+  address.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())

@@ -6,6 +6,7 @@
  * that was said; errors, idle commands and what is not yet read are counted.
  */
 import type { Reply } from '../../../shared/contract/message.ts'
+import { mailboxOf } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import type { Refused } from '../replies.ts'
 import {
@@ -386,7 +387,7 @@ export class Session {
     const mail = this.#mail
     if (mail === null) return needsMail
     if (command.needsSmtpUtf8 && !mail.envelope.smtpUtf8) return needsSmtpUtf8
-    const mailbox = command.recipient.address.toLowerCase()
+    const mailbox = mailboxOf(command.recipient.address)
     if (this.#recipients.has(mailbox)) {
       this.#recipients.set(mailbox, command.recipient)
       return recipientAccepted

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { SessionOptions } from '../../../functions/smtp-ingress/protocol/session.ts'
 import { ContentReader } from '../../../shared/content/reader.ts'
+import { mailboxOf } from '../../../shared/mail/address.ts'
 import { Chance } from '../../faults/chance.ts'
 import { startTestIngress, type TestIngress } from '../../functions/smtp-ingress/support.ts'
 import { type Decisions, follow, Objection, type Seen, type SeenMessage } from './model.ts'
@@ -148,7 +149,7 @@ export class WireIngress {
 
 /** Each once; postmaster without a domain is that of the one accepted domain (RFC 5321 §4.5.1). */
 function mailboxes(recipients: readonly { address: string }[]): string {
-  const spelled = recipients.map(({ address }) => address.toLowerCase())
+  const spelled = recipients.map(({ address }) => mailboxOf(address))
   return [
     ...new Set(spelled.map((address) => (address === 'postmaster' ? 'postmaster@ours.example' : address))),
   ].join()

@@ -82,6 +82,19 @@ test('a client is held back while its octets find no place, and what came meanwh
   assert.equal(talk.messages[0]?.end, 'Ended')
 })
 
+test('a mailbox has one recipient, however it is spelled, and no mailbox that of another', () => {
+  const talk = Talk.begun()
+  const utf8 = (text: string) => talk.says(Buffer.from(text).toString('latin1'))
+  talk.says('MAIL FROM:<a@elsewhere.example> SMTPUTF8\r\n')
+  for (const recipient of ['kim@ours.example', 'KIM@Ours.example', '\u212aim@ours.example'])
+    utf8(`RCPT TO:<${recipient}>\r\n`)
+  talk.says('DATA\r\n')
+  assert.deepEqual(
+    talk.messages[0]?.transaction.recipients.map(({ address }) => address),
+    ['KIM@Ours.example', '\u212aim@ours.example'],
+  )
+})
+
 test('messages are told apart, and the octets of the last one counted', async () => {
   const talk = Talk.begun()
   for (const content of ['first\r\n', 'second one\r\n']) {
