@@ -6,7 +6,7 @@
  */
 import { Metric } from '../../shared/contract/metrics.ts'
 import type { SessionCounts } from './admission.ts'
-import type { Log } from './log.ts'
+import { causeOf, type Log } from './log.ts'
 import { Metrics } from './metrics.ts'
 import type { Took } from './rates-by-supervisor.ts'
 import { WorkerCounts } from './rates-counts.ts'
@@ -97,8 +97,8 @@ export class Supervisor {
    */
   async start(): Promise<number> {
     this.#starting = Promise.withResolvers<number>()
-    for (let worker = 0; worker < this.#options.workers; worker++) this.#fork()
     try {
+      for (let worker = 0; worker < this.#options.workers; worker++) this.#fork()
       return await this.#starting.promise
     } catch (error) {
       this.#isDraining = true
@@ -214,24 +214,26 @@ export class Supervisor {
 
   #restart(worker: Worker, ended: string): void {
     const { process, sessions, cause, isListening, listeningSince } = worker
-    if (isListening && this.#options.now().getTime() - listeningSince >= settledMs)
-      this.#pause = shortestPause
-    const pause = this.#pause
-    this.#pause = Math.min(2 * pause, longestPause)
     const lost = sessions.values().reduce((sum, count) => sum + count, 0)
     this.#metrics.count(Metric.workersEnded)
-    this.#options.log('error', 'worker ended', {
-      pid: process.pid ?? null,
-      ended,
-      cause,
-      sessions: lost,
-      startsAgainInMs: pause,
-    })
+    this.#options.log('error', 'worker ended', { pid: process.pid ?? null, ended, cause, sessions: lost })
+    if (isListening && this.#options.now().getTime() - listeningSince >= settledMs)
+      this.#pause = shortestPause
+    this.#forkLater()
+  }
+
+  #forkLater(): void {
     const restart = setTimeout(() => {
       this.#restarts.delete(restart)
-      this.#fork()
-    }, pause)
+      try {
+        this.#fork()
+      } catch (error) {
+        this.#options.log('error', 'worker cannot be started', { cause: causeOf(error) })
+        this.#forkLater()
+      }
+    }, this.#pause)
     this.#restarts.add(restart)
+    this.#pause = Math.min(2 * this.#pause, longestPause)
   }
 
   async #askForFault(): Promise<string | null> {

@@ -64,11 +64,18 @@ function supervise(context: TestContext, limits: { workers?: number; sessions?: 
   const forked: ScriptedWorker[] = []
   const lines: string[] = []
   const logged: [message: string, fields: Record<string, unknown> | undefined][] = []
+  let refused = 0
+  let beforeRefusal = 0
   const supervisor = new Supervisor({
     workers,
     admission: new SessionCounts({ sessions, sessionsOfAddress: 3, rateOfAddress: 0 }),
     drainMs: 10_000,
     fork() {
+      if (beforeRefusal > 0) beforeRefusal--
+      else if (refused > 0) {
+        refused--
+        throw new Error('spawn ENOMEM')
+      }
       const worker = new ScriptedWorker(100 + forked.length)
       forked.push(worker)
       return worker
@@ -85,7 +92,12 @@ function supervise(context: TestContext, limits: { workers?: number; sessions?: 
     assert.ok(forked[index], `worker ${index} was never started`)
     return forked[index]
   }
-  return { supervisor, forked, worker, lines, logged, tick }
+  /** So many attempts to start a process fail, from the next on or after some. */
+  const refuseForks = (count: number, after = 0) => {
+    refused = count
+    beforeRefusal = after
+  }
+  return { supervisor, forked, worker, lines, logged, tick, refuseForks }
 }
 
 type Supervised = ReturnType<typeof supervise>
@@ -184,22 +196,38 @@ test('a worker that dies is started anew, later and later, and sooner again once
   const supervised = supervise(context, { workers: 1 })
   const { forked, logged, tick, worker } = supervised
   await startAll(supervised)
-  const pauses: unknown[] = []
+  const pauses: number[] = []
   const dieAndReturn = async (index: number) => {
     worker(index).end('SIGSEGV')
-    const [message, fields] = logged.at(-1) ?? []
-    assert.equal(message, 'worker ended')
-    const pause = Number(fields?.startsAgainInMs)
+    assert.equal(logged.at(-1)?.[0], 'worker ended')
+    let pause = 0
+    for (; forked.length === index + 1; pause += 50) await tick(50)
     pauses.push(pause)
-    await tick(pause - 1)
-    assert.equal(forked.length, index + 1)
-    await tick(1)
     worker(index + 1).say({ kind: 'Listening', smtpPort: 2525 })
   }
   for (let index = 0; index < 9; index++) await dieAndReturn(index)
   await tick(60_000)
   await dieAndReturn(9)
   assert.deepEqual(pauses, [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 100])
+})
+
+test('when the system starts no process it is asked again', async (context) => {
+  const supervised = supervise(context, { workers: 1 })
+  const { forked, logged, tick, worker, refuseForks } = supervised
+  await startAll(supervised)
+  worker(0).end('SIGKILL')
+  refuseForks(1)
+  await tick(100)
+  assert.deepEqual(logged.at(-1), ['worker cannot be started', { cause: 'Error: spawn ENOMEM' }])
+  await tick(200)
+  assert.equal(forked.length, 2)
+})
+
+test('when the system starts no process at the start, all are ended', async (context) => {
+  const { supervisor, worker, refuseForks } = supervise(context)
+  refuseForks(1, 1)
+  await assert.rejects(supervisor.start(), /^Error: spawn ENOMEM$/)
+  assert.equal(worker(0).isKilled, true)
 })
 
 test('one that cannot start anew is tried again, and its cause is in the log', async (context) => {
