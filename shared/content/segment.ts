@@ -2,10 +2,10 @@
  * Segments: the contents of several messages in one object, each found again by its offset. Under load this
  * makes one PUT of many.
  */
-import { hash, randomBytes } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
-import { ulid } from 'ulid'
 import type { ContentReference } from '../contract/message.ts'
+import { newUlid } from './ulid.ts'
 
 /** Stores the parts, one behind the other, as one object. */
 export interface ObjectStore {
@@ -33,18 +33,11 @@ export class SegmentWriter {
 
   /** Stores contents as one object. When it resolves they are durable; when it rejects none is referred to. */
   async write(contents: readonly Buffer[]): Promise<ContentReference[]> {
-    const key = newKey()
+    const key = `segments/${newUlid()}`
     const references = referTo(this.#bucket, key, contents)
     await this.#objects.put(key, contents)
     return references
   }
-}
-
-/** One draw of chance for all sixteen digits: a draw for each costs as much as the request. */
-function newKey(): string {
-  const octets = randomBytes(16)
-  let drawn = 0
-  return `segments/${ulid(undefined, () => (octets[drawn++] ?? 0) / 256)}`
 }
 
 /** By the SDK, which wants an object's octets in one piece. */
