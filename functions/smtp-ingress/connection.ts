@@ -58,7 +58,6 @@ export class Connection implements Wire {
   #isAdmitted = false
   #isClosed = false
   #isShaking = false
-  #isDraining = false
   #hasFailed = false
   #isHeld = false
   #isStalled = false
@@ -95,7 +94,6 @@ export class Connection implements Wire {
 
   /** Ends the session as soon as nothing of the client's is in flight. */
   drain(): void {
-    this.#isDraining = true
     if (this.#session) this.#session.drain()
     else this.#tcp.destroy()
   }
@@ -174,7 +172,6 @@ export class Connection implements Wire {
     const session = new Session(this.#parts.options, this, dialogue)
     this.#session = session
     this.#listen()
-    if (this.#isDraining) session.drain()
     if (early !== null) session.receive(early)
     void this.#welcome(session, dialogue)
   }
