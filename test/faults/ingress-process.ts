@@ -3,6 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Milliseconds that a worker may need to notice. */
+const orphanPatience = 10_000
 
 export class IngressProcess {
   readonly #environment: Record<string, string>
@@ -39,16 +43,30 @@ export class IngressProcess {
     ended.catch(() => {})
   }
 
-  /** SIGKILL for the whole, and a new start. */
-  async killAndStart(): Promise<void> {
+  /**
+   * SIGKILL, and a new start.
+   * @param isAlone only the supervisor is killed, and its workers have to end by themselves
+   */
+  async killAndStart(isAlone: boolean): Promise<void> {
     const child = this.#child
     if (!child) return
     const ended = once(child, 'exit')
     const workers = childrenOf(child.pid as number)
     this.kills.push(performance.now())
-    for (const pid of [child.pid as number, ...workers]) kill(pid)
+    for (const pid of isAlone ? [child.pid as number] : [child.pid as number, ...workers]) kill(pid)
     await ended
+    if (isAlone) await this.#waitForEnd(workers)
     await this.start()
+  }
+
+  /** What takes mail without a supervisor holds its port, and nobody would ever stop it. */
+  async #waitForEnd(workers: readonly number[]): Promise<void> {
+    const until = performance.now() + orphanPatience
+    while (workers.some(isRunning) && performance.now() < until) await delay(50)
+    for (const pid of workers.filter(isRunning)) {
+      this.findings.push(`worker ${pid} went on for ${orphanPatience} ms without its supervisor`)
+      kill(pid)
+    }
   }
 
   /** SIGKILL for one worker, which the supervisor replaces. @returns false when there are none */
@@ -67,6 +85,14 @@ export class IngressProcess {
     const ended = once(child, 'exit')
     child.kill('SIGTERM')
     return (await ended)[0]
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
   }
 }
 

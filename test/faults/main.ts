@@ -101,9 +101,10 @@ function onProgress(done: number): void {
   if (done % 10_000 === 0) console.log(`${done} after ${seconds()} s`)
   if (due[0] === undefined || done < due[0]) return
   due.shift()
-  // With workers, every other one of the kills is of one of them.
-  if (due.length % 2 === 1 && ingress.killWorker(done)) return
-  killing = killing.then(() => ingress.killAndStart())
+  // With workers, a third of the kills is of one of them, a third of their supervisor alone.
+  if (due.length % 3 === 1 && ingress.killWorker(done)) return
+  const isAlone = due.length % 3 === 2
+  killing = killing.then(() => ingress.killAndStart(isAlone))
 }
 
 function seconds(): string {

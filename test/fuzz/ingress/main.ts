@@ -9,7 +9,7 @@ import fc from 'fast-check'
 import { playToEngine } from './engine.ts'
 import { keptScripts } from './kept.ts'
 import { grammar, mutations, type Script } from './scripts.ts'
-import { WireIngress } from './wire.ts'
+import { type WireCounts, WireIngress } from './wire.ts'
 
 const { values } = parseArgs({
   options: {
@@ -32,7 +32,7 @@ for (const event of ['unhandledRejection', 'uncaughtException'] as const)
   process.on(event, (error) => fail(`${event}: ${error instanceof Error ? error.stack : error}`))
 
 console.log(`seed ${seed}: ${sessions} sessions`)
-const wire = await WireIngress.start()
+const wires = [await WireIngress.start('Refuse'), await WireIngress.start('Normalise')] as const
 const began = performance.now()
 const chosenRounds =
   values.round === undefined ? [...Array(rounds).keys()] : [wholeNumber('--round', values.round)]
@@ -46,10 +46,9 @@ for (const round of chosenRounds) {
 }
 const late = heap()
 if (early !== null && late > early + margin) fail(`memory grew from ${inMiB(early)} to ${inMiB(late)} MiB`)
-await wire.stop().catch((error) => fail(String(error)))
-console.log(
-  `${wire.counts.handshakes} sessions over TLS, ${wire.counts.stored} messages stored by the real ingress`,
-)
+for (const wire of wires) await wire.stop().catch((error) => fail(String(error)))
+const sum = (what: keyof WireCounts) => wires.reduce((total, { counts }) => total + counts[what], 0)
+console.log(`${sum('handshakes')} sessions over TLS, ${sum('stored')} messages stored by the real ingress`)
 process.exit(0)
 
 function wholeNumber(name: string, text: string): number {
@@ -90,7 +89,7 @@ async function play(kind: Kind, round: number): Promise<void> {
 
 async function playToWire(numRuns: number, round: number): Promise<void> {
   const scripts = fc.sample(fc.oneof(grammar, mutations), { seed: seed + round, numRuns })
-  const failed = await wire.play(scripts)
+  const failed = await (round % 2 === 0 ? wires[0] : wires[1]).play(scripts)
   if (failed)
     fail(
       `${show(failed.script)}\n${failed.error}\nagain: npm run fuzz:ingress -- --seed ${seed} --round ${round} --kind wire`,

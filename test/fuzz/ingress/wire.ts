@@ -19,14 +19,13 @@ const concurrency = 50
 /** Milliseconds without what must come. */
 const patience = 20_000
 
-const options: SessionOptions = {
+const common: Omit<SessionOptions, 'unlawfulOctets'> = {
   hostname: 'mx.ours.example',
   maximumSize: 36_700_160,
   maximumRecipients: 500,
   maximumErrors,
   maximumIdleCommands: 100,
   maximumLine,
-  unlawfulOctets: 'Refuse',
 }
 
 /** What connectors and storage say is theirs. */
@@ -47,22 +46,26 @@ export class WireIngress {
   readonly counts: WireCounts = { handshakes: 0, stored: 0 }
   readonly #ingress: TestIngress
 
-  private constructor(ingress: TestIngress) {
+  readonly #options: SessionOptions
+
+  private constructor(ingress: TestIngress, options: SessionOptions) {
     this.#ingress = ingress
+    this.#options = options
   }
 
-  static async start(): Promise<WireIngress> {
+  static async start(unlawfulOctets: SessionOptions['unlawfulOctets']): Promise<WireIngress> {
     const sessions = 10 * concurrency
     const ingress = await startTestIngress({
       settings: {
         MAX_ERRORS: maximumErrors,
         MAX_LINE_LENGTH: maximumLine,
+        UNLAWFUL_OCTETS: unlawfulOctets,
         MAX_CONNECTIONS: sessions,
         MAX_CONNECTIONS_PER_ADDRESS: sessions,
         MAX_CONNECTION_RATE_PER_ADDRESS: 0,
       },
     })
-    return new WireIngress(ingress)
+    return new WireIngress(ingress, { ...common, unlawfulOctets })
   }
 
   /** @returns the script that failed, and why; null when none has */
@@ -104,7 +107,7 @@ export class WireIngress {
 
   /** @returns how many of its messages were accepted */
   async #playOne(script: Script): Promise<number> {
-    const client = new Client(this.#ingress.smtpPort, script)
+    const client = new Client(this.#ingress.smtpPort, script, this.#options)
     try {
       const { messages } = await client.play()
       let accepted = 0
@@ -156,6 +159,7 @@ function mailboxes(recipients: readonly { address: string }[]): string {
 }
 
 class Client {
+  readonly #options: SessionOptions
   readonly #chance: Chance
   readonly #chunks: string[]
   readonly #segments = [{ octets: '' }]
@@ -167,7 +171,8 @@ class Client {
   /** Up to where in this segment all that must come has come. */
   #answered = 0
 
-  constructor(port: number, script: Script) {
+  constructor(port: number, script: Script, options: SessionOptions) {
+    this.#options = options
     this.#chance = new Chance(script.seed, 6)
     const opening = this.#chance.happens(0.75) ? ['EHLO client.example\r\n', 'STARTTLS\r\n'] : []
     this.#chunks = chunksOf({ ...script, pieces: [...opening, ...script.pieces] })
@@ -213,7 +218,7 @@ class Client {
   async #settled(): Promise<Seen> {
     for (;;) {
       if (this.#failure) throw this.#failure
-      const seen = follow(options, decisions, this.#segments, this.#reader.replies)
+      const seen = follow(this.#options, decisions, this.#segments, this.#reader.replies)
       const isDone = !seen.wantsMore && this.#reader.isWhole
       if (this.#isClosed && !seen.isEnded) throw new Objection('closed without a word')
       if (isDone) {
