@@ -20,7 +20,7 @@ export interface Scope {
 
 export interface Unsigned {
   method: string
-  /** As it goes over the wire, percent-encoded once. */
+  /** As it goes over the wire, percent-encoded once; but to S3 without empty segments and those that are `.` or `..`. */
   path: string
   /** Names in lower case, values without white space at their ends or doubled; `host` is among them. */
   headers: Readonly<Record<string, string>>
