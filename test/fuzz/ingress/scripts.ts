@@ -124,12 +124,18 @@ const long = fc
 const transaction = fc
   .tuple(mail, fc.array(recipient, { minLength: 1, maxLength: 3 }), message)
   .map(([from, to, body]) => [from + to.join(''), 'DATA\r\n', body])
-const good = message.map((body) => [
-  'EHLO client.example\r\n',
-  'MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\n',
-  'DATA\r\n',
-  body,
-])
+const good = fc
+  .tuple(
+    fc.constantFrom('', '', ' SIZE=100', ' BODY=8BITMIME SMTPUTF8', ' REQUIRETLS', ' RET=HDRS ENVID=x'),
+    fc.constantFrom('', '', ' NOTIFY=NEVER', ' NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a@b'),
+    message,
+  )
+  .map(([ofMail, ofRecipient, body]) => [
+    'EHLO client.example\r\n',
+    `MAIL FROM:<a@elsewhere.example>${ofMail}\r\nRCPT TO:<b@ours.example>${ofRecipient}\r\n`,
+    'DATA\r\n',
+    body,
+  ])
 const one = (arbitrary: fc.Arbitrary<string>) => arbitrary.map((piece) => [piece])
 const commands = fc
   .array(

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import type { SessionOptions } from '../../../functions/smtp-ingress/protocol/session.ts'
+import type { SessionOptions, Transaction } from '../../../functions/smtp-ingress/protocol/session.ts'
 import { ContentReader } from '../../../shared/content/reader.ts'
 import { mailboxOf } from '../../../shared/mail/address.ts'
 import { Chance } from '../../faults/chance.ts'
@@ -138,6 +138,8 @@ export class WireIngress {
       throw new Objection(`envelope ${JSON.stringify(message.envelope)}`)
     if (mailboxes(recipients) !== mailboxes(transaction.recipients))
       throw new Objection(`to ${mailboxes(recipients)} instead of ${mailboxes(transaction.recipients)}`)
+    if (message.source?.helo !== transaction.greeting.name)
+      throw new Objection(`from ${message.source?.helo}`)
     if (message.tls.negotiated && !isSecure) throw new Objection('TLS that was never negotiated')
     const octets = await new ContentReader(this.#ingress.bucket.client).read(message.content)
     const content = octets.toString('latin1')
@@ -151,11 +153,13 @@ export class WireIngress {
 }
 
 /** Each once; postmaster without a domain is that of the one accepted domain (RFC 5321 §4.5.1). */
-function mailboxes(recipients: readonly { address: string }[]): string {
-  const spelled = recipients.map(({ address }) => mailboxOf(address))
-  return [
-    ...new Set(spelled.map((address) => (address === 'postmaster' ? 'postmaster@ours.example' : address))),
-  ].join()
+function mailboxes(recipients: Transaction['recipients']): string {
+  const wishes = new Map<string, unknown>()
+  for (const { address, notify, orcpt } of recipients) {
+    const mailbox = mailboxOf(address)
+    wishes.set(mailbox === 'postmaster' ? 'postmaster@ours.example' : mailbox, { notify, orcpt })
+  }
+  return JSON.stringify([...wishes])
 }
 
 class Client {
