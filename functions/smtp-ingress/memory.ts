@@ -7,8 +7,8 @@ const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
 
 /**
- * Octets that a message may hold in memory at most. Nine messages of ten are smaller and share the cost of a segment;
- * for a larger one, a file and an object of its own are a small part of what it costs to take its octets.
+ * Octets that a message may hold in memory at most: of a thousand sessions that is a quarter of a task of 1 GiB. What is
+ * smaller shares the cost of a segment; what is larger costs a file and an object of its own, a millisecond or so.
  */
 const mostHeld = 256 * kibibyte
 /** A message in the spool holds two blocks in any case. */

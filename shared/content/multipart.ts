@@ -95,8 +95,17 @@ async function putWhole(
   const Body = buffer.subarray(0, content.length)
   await content.read(Body, 0)
   signal.throwIfAborted()
-  const ChecksumSHA256 = content.sha256.toString('base64')
-  await s3.send(new PutObjectCommand({ ...target, Body, ChecksumSHA256 }), { abortSignal: signal })
+  const put = new PutObjectCommand({ ...target, Body, ChecksumSHA256: content.sha256.toString('base64') })
+  put.middlewareStack.add(
+    (next) => (args) => {
+      // The signature is over the digest that is known, for which the client would read the octets once more.
+      const { headers } = args.request as { headers: Record<string, string> }
+      headers['x-amz-content-sha256'] = content.sha256.toString('hex')
+      return next(args)
+    },
+    { step: 'build' },
+  )
+  await s3.send(put, { abortSignal: signal })
 }
 
 async function putInParts(
