@@ -127,13 +127,13 @@ export class Intake {
   }
 
   async #upload(spooled: SpooledContent): Promise<ContentReference> {
-    const { s3, bucket } = this.#options
+    const { s3, objects, bucket } = this.#options
     const { signal } = spooled
     const content = spooled.finish()
     return this.#line.pass(async (buffer) => {
       if (this.isFailing) throw new Error('storage fails')
       try {
-        return await storeLarge(s3, bucket, content, { buffer, signal })
+        return await storeLarge(content, { s3, objects, bucket, buffer, signal })
       } catch (error) {
         if (!(error instanceof SpoolError || signal.aborted))
           this.#breaker.failed(isTimeout(error) ? outage : 1)

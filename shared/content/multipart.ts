@@ -6,17 +6,17 @@ import {
   type CompletedPart,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
-  PutObjectCommand,
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { ulid } from 'ulid'
 import type { ContentReference } from '../contract/message.ts'
+import type { ObjectStore } from './segment.ts'
 
 /** Octets of every part but the last: the least that S3 takes, since a part on its way is held in memory. */
 export const partSize = 5 * 1024 * 1024
 
-/** What is known of a content before it is sent. S3 compares it with what arrives, so a disk that lies is found out. */
+/** What is known of a content before it is sent. What is sent is compared with it, so a disk that lies is found out. */
 export interface ContentDigest {
   length: number
   sha256: Buffer
@@ -54,6 +54,10 @@ export interface LargeContent extends ContentDigest {
 
 /** What one content is sent with. */
 export interface Sending {
+  s3: Pick<S3Client, 'send'>
+  /** Where a content goes that is no larger than a part. */
+  objects: ObjectStore
+  bucket: string
   /** Holds a part on its way: `partSize` octets, in use until it resolves. */
   buffer: Buffer
   signal: AbortSignal
@@ -63,22 +67,12 @@ export interface Sending {
  * Stores a content as one object. When it resolves the content is durable; when it rejects, what there is of it is
  * being removed, and what cannot be removed now, the bucket's lifecycle removes.
  */
-export async function storeLarge(
-  s3: Pick<S3Client, 'send'>,
-  bucket: string,
-  content: LargeContent,
-  sending: Sending,
-): Promise<ContentReference> {
-  const target = { Bucket: bucket, Key: `messages/${ulid()}` }
-  if (content.length <= partSize) await putWhole(s3, target, content, sending)
-  else await putInParts(s3, target, content, sending)
-  return {
-    bucket,
-    key: target.Key,
-    offset: 0,
-    length: content.length,
-    sha256: content.sha256.toString('hex'),
-  }
+export async function storeLarge(content: LargeContent, sending: Sending): Promise<ContentReference> {
+  const { bucket } = sending
+  const key = `messages/${ulid()}`
+  if (content.length <= partSize) await putWhole(key, content, sending)
+  else await putInParts({ Bucket: bucket, Key: key }, content, sending)
+  return { bucket, key, offset: 0, length: content.length, sha256: content.sha256.toString('hex') }
 }
 
 interface Target {
@@ -86,34 +80,18 @@ interface Target {
   Key: string
 }
 
-async function putWhole(
-  s3: Pick<S3Client, 'send'>,
-  target: Target,
-  content: LargeContent,
-  { buffer, signal }: Sending,
-): Promise<void> {
-  const Body = buffer.subarray(0, content.length)
-  await content.read(Body, 0)
+/** The store compares what arrives with what was sent, so what is sent is compared here with what came. */
+async function putWhole(key: string, content: LargeContent, sending: Sending): Promise<void> {
+  const { objects, buffer, signal } = sending
+  const octets = buffer.subarray(0, content.length)
+  await content.read(octets, 0)
+  if (crc32(octets) !== content.parts[0]) throw new Error('the content does not lie there as it came')
   signal.throwIfAborted()
-  const put = new PutObjectCommand({ ...target, Body, ChecksumSHA256: content.sha256.toString('base64') })
-  put.middlewareStack.add(
-    (next) => (args) => {
-      // The signature is over the digest that is known, for which the client would read the octets once more.
-      const { headers } = args.request as { headers: Record<string, string> }
-      headers['x-amz-content-sha256'] = content.sha256.toString('hex')
-      return next(args)
-    },
-    { step: 'build' },
-  )
-  await s3.send(put, { abortSignal: signal })
+  await objects.put(key, [octets])
 }
 
-async function putInParts(
-  s3: Pick<S3Client, 'send'>,
-  target: Target,
-  content: LargeContent,
-  sending: Sending,
-): Promise<void> {
+async function putInParts(target: Target, content: LargeContent, sending: Sending): Promise<void> {
+  const { s3 } = sending
   // S3 takes checksums of parts only for an upload that was announced with them.
   const { UploadId } = await s3.send(
     new CreateMultipartUploadCommand({ ...target, ChecksumAlgorithm: 'CRC32' }),
@@ -121,7 +99,7 @@ async function putInParts(
   if (UploadId === undefined) throw new Error('S3 named no multipart upload')
   const upload = { ...target, UploadId }
   try {
-    const Parts = await sendParts(s3, upload, content, sending)
+    const Parts = await sendParts(upload, content, sending)
     await s3.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }))
   } catch (error) {
     // Parts that are left behind would be paid for. Nobody waits for their removal.
@@ -131,10 +109,9 @@ async function putInParts(
 }
 
 async function sendParts(
-  s3: Pick<S3Client, 'send'>,
   upload: Target & { UploadId: string },
   content: LargeContent,
-  { buffer, signal }: Sending,
+  { s3, buffer, signal }: Sending,
 ): Promise<CompletedPart[]> {
   const sent: CompletedPart[] = []
   for (const [index, checksum] of content.parts.entries()) {
