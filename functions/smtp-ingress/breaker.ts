@@ -71,3 +71,6 @@ export class Breaker {
     this.#options.onChange?.(open)
   }
 }
+
+/** Every try was given up: who waits for an answer learns it late enough, and need not learn it three times. */
+export const isTimeout = (failure: unknown): boolean => (failure as Error | null)?.name === 'TimeoutError'

@@ -1,6 +1,6 @@
 /** Connectors as the ingress reads them, and whether they can be read at all. */
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
-import { Breaker } from './breaker.ts'
+import { Breaker, isTimeout } from './breaker.ts'
 import type { Log } from './log.ts'
 
 export interface Snapshots {
@@ -9,6 +9,9 @@ export interface Snapshots {
 
 /** A snapshot this old may answer at RCPT TO: evaluate-policy decides again, and never on an old one. */
 const snapshotAgeMs = 1000
+
+/** Readings in a row that failed; one that was not answered at all says as much. */
+const outage = 3
 
 export class WatchedConnectors {
   readonly #snapshots: Snapshots
@@ -22,7 +25,7 @@ export class WatchedConnectors {
     this.#snapshots = snapshots
     this.#now = now
     this.#breaker = new Breaker({
-      threshold: 3,
+      threshold: outage,
       probe: async () => void (await snapshots.current({ maxAgeMs: 0 })),
       pause: 1000,
       slowest: 30_000,
@@ -59,7 +62,7 @@ export class WatchedConnectors {
       this.#breaker.succeeded()
       return snapshot
     } catch (error) {
-      this.#breaker.failed()
+      this.#breaker.failed(isTimeout(error) ? outage : 1)
       throw error
     }
   }
