@@ -1,7 +1,7 @@
 /** How connections end: by clients that send no more and still read, and by those that never leave. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { startTestIngress, type TestIngress } from './support.ts'
@@ -60,6 +60,27 @@ for (const how of ['in the clear', 'under TLS'])
     await closed
     tcp.destroy()
   })
+
+test('octets that break TLS after its handshake end the connection', async () => {
+  const relay = createServer()
+  relay.listen(0, '127.0.0.1')
+  await once(relay, 'listening')
+  const accepted = once(relay, 'connection')
+  const { port } = relay.address() as AddressInfo
+  const client = connect(port, '127.0.0.1')
+  const [near] = (await accepted) as [Socket]
+  const far = connect(ingress.smtpPort, '127.0.0.1')
+  near.pipe(far, { end: false })
+  far.pipe(near, { end: false })
+  await until(client, '220 ')
+  const tls = await secured(client)
+  tls.on('error', () => {})
+  const closed = once(far, 'close')
+  far.write('NOOP\r\n')
+  await closed
+  for (const socket of [tls, client, near]) socket.destroy()
+  relay.close()
+})
 
 test('who stays when its session has ended takes the place of nobody', async () => {
   // Of connections there are 2 × 4 + 100 places.

@@ -191,6 +191,31 @@ test('the error too many ends the session, and a message that is accepted clears
   assert.equal(talk.isEnded, true)
 })
 
+test('messages that are refused do not clear the count of errors', async () => {
+  const talk = Talk.begun({ maximumErrors: 3 })
+  talk.stored = () => reply(550, '6.0', 'No')
+  for (let message = 0; message < 3; message++) {
+    assert.equal(talk.isEnded, false)
+    talk.says(group)
+    talk.says('.\r\n')
+    await settled()
+  }
+  assert.ok(talk.read.endsWith('421 4.7.0 Too many errors, closing connection\r\n'), talk.read)
+})
+
+test('octets of a message are a step, half a line of a command is none', () => {
+  const talk = Talk.begun()
+  const before = talk.session.steps
+  talk.says('NO')
+  assert.equal(talk.session.steps, before)
+  talk.says('OP\r\n')
+  assert.equal(talk.session.steps, before + 1)
+  talk.says(group)
+  const begun = talk.session.steps
+  talk.says('S')
+  assert.equal(talk.session.steps, begun + 1)
+})
+
 test('commands that bring no message nearer come to an end', () => {
   const talk = Talk.begun({ maximumIdleCommands: 5 })
   assert.equal(talk.says('NOOP\r\nRSET\r\nVRFY b\r\nHELP\r\n').split('\r\n').length, 5)
