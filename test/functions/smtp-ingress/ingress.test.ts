@@ -39,6 +39,25 @@ function contentOf({ bucket }: TestIngress, { message }: EvaluationJob): Promise
 
 const body = (octets: Buffer): string => octets.toString().slice(octets.indexOf('\nSubject:') + 1)
 
+test('of several recipients the Received header names none, and postmaster is one however it is written', async () => {
+  const ingress = await ingressWith({ acceptedDomains: ['ours.example'] })
+  const wire = await Wire.greet(ingress.smtpPort)
+  assert.match(
+    await wire.send('Subject: x\r\n', 'a@elsewhere.example', ['b@ours.example', 'c@ours.example']),
+    /^250 /,
+  )
+  assert.match(
+    await wire.send('Subject: x\r\n', 'a@elsewhere.example', ['Postmaster@ours.example', 'postmaster']),
+    /^250 /,
+  )
+  const [several, one] = ingress.queue.jobs as [EvaluationJob, EvaluationJob]
+  assert.doesNotMatch((await contentOf(ingress, several)).toString(), /[bc]@ours/)
+  assert.deepEqual(
+    one.recipients.map(({ address }) => address),
+    ['postmaster@ours.example'],
+  )
+})
+
 test('a message is stored as it was sent, behind one Received header, and its job says so', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)
