@@ -102,3 +102,14 @@ test('who stays when its session has ended takes the place of nobody', async () 
   for (const socket of [honest, ...staying]) socket.destroy()
   await crowded.drain()
 })
+
+test('a server that drains gives up what does not end in time', async () => {
+  const draining = await startTestIngress({ settings: { DRAIN_SECONDS: 0.2 } })
+  const socket = connect(draining.smtpPort, '127.0.0.1')
+  await until(socket, '220 ')
+  socket.write('EHLO client.example\r\nSTARTTLS\r\n')
+  await until(socket, 'Ready')
+  const closed = once(socket, 'close')
+  await draining.drain()
+  await closed
+})
