@@ -185,10 +185,15 @@ class Play implements Wire, Dialogue {
 
   /** However a session ends, nothing of it is left. */
   async #finish(): Promise<void> {
-    const end = this.#chance.of(['close', 'drain', 'timeOut', 'welcome'] as const)
+    const end = this.#chance.of(['close', 'drain', 'timeOut', 'welcome', 'finish'] as const)
     if (end === 'drain') this.#session.drain()
     if (end === 'timeOut') this.#session.timeOut()
     if (end === 'welcome') this.#session.greet()
+    if (end === 'finish') {
+      this.#session.finish()
+      while (await this.#decideOne()) {}
+      if (!this.#isEnded) throw new Objection('goes on though the client sends no more')
+    }
     while (this.#chance.happens(0.5) && (await this.#decideOne())) {}
     this.#session.close()
     this.#isClosed = true

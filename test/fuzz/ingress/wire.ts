@@ -238,8 +238,14 @@ class Client {
     let timer: NodeJS.Timeout | undefined
     await new Promise<void>((resolve, reject) => {
       this.#wake = resolve
-      timer = setTimeout(() => reject(new Objection('hangs')), patience)
+      timer = setTimeout(() => reject(this.#hangs()), patience)
     }).finally(() => clearTimeout(timer))
+  }
+
+  #hangs(): Objection {
+    const { replies } = this.#reader
+    const said = JSON.stringify(this.#segments.map(({ octets }) => octets.slice(-200)))
+    return new Objection(`hangs behind ${replies.length} replies, the last ${replies.at(-1)}, to ${said}`)
   }
 
   /** @returns whether there is TLS now: what was said in the clear before it may have spoilt it */
