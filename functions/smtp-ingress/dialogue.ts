@@ -30,7 +30,6 @@ import type { DataFault } from './protocol/data-reader.ts'
 import type { Transaction } from './protocol/session.ts'
 import type { MessageSink } from './protocol/sink.ts'
 import type { Rates } from './rates.ts'
-import type { Outcome } from './receive.ts'
 import {
   accepted,
   certificateNotAsked,
@@ -165,7 +164,8 @@ export class SessionDialogue implements ConnectedDialogue {
       },
       write: (octets) => incoming.write(octets),
       end: async (fault) => {
-        const outcome: Outcome = (await incoming.end(fault && this.#faulty(fault))) ?? clientLeft
+        const outcome = await incoming.end(fault && this.#faulty(fault))
+        if (outcome === null) return clientLeft
         if ('size' in outcome)
           return this.#queued(message, distinct.length, outcome.size, performance.now() - began)
         return this.#refuse(outcome, {}, outcome.cause)

@@ -10,7 +10,7 @@ import { type ObjectStore, SegmentWriter } from '../../shared/content/segment.ts
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { ContentReference, Recipient } from '../../shared/contract/message.ts'
 import { type JobQueue, JobRefusedError } from '../../shared/queues/job-queue.ts'
-import { Breaker } from './breaker.ts'
+import { Breaker, isTimeout } from './breaker.ts'
 import { Buffers } from './buffers.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { Accepted, Unstored } from './jobs.ts'
@@ -167,9 +167,6 @@ export class Intake {
 /** The store took the message, or found fault with this one alone: either way it works. */
 const isAnswer = (failure: Error | null): boolean =>
   failure === null || (failure instanceof JobRefusedError && failure.isSendersFault)
-
-/** Every try was given up. */
-const isTimeout = (failure: unknown): boolean => (failure as Error | null)?.name === 'TimeoutError'
 
 function rejection(error: unknown): Rejected {
   if (error instanceof LineTooLongError) return tooManyLargeMessages

@@ -81,16 +81,13 @@ export class IncomingMessage {
    * @returns a promise while the disk is behind; it never rejects
    */
   write(octets: Buffer): Promise<void> | undefined {
-    const isFirst = this.#received === 0
+    if (this.#received === 0 && beginsFolded(octets)) this.#endHeader()
     this.#received += octets.length
     if (this.#refused !== null || this.#isAbandoned) return undefined
     const { maximum } = this.#limits
     const refused = this.#received > maximum ? tooLarge(maximum) : this.#section.see(octets)
-    if (refused !== null) this.#refuse(refused)
-    else {
-      if (isFirst && beginsFolded(octets)) this.#keep(lineEnd)
-      return this.#keep(octets)
-    }
+    if (refused === null) return this.#keep(octets)
+    this.#refuse(refused)
   }
 
   /**
@@ -109,6 +106,12 @@ export class IncomingMessage {
   abandon(): void {
     this.#isAbandoned = true
     this.#letGo()
+  }
+
+  /** What comes is no header: our own field stands alone, before an empty line. */
+  #endHeader(): void {
+    this.#section.see(lineEnd)
+    this.#keep(lineEnd)
   }
 
   /** A buffer that could not be stored may still be on its way, so it is not used again. */

@@ -43,7 +43,7 @@ export const tooManySessions = refused(
 /** Of ours, in the middle of a session. */
 export const faultOfOurs = refused('InternalError', reply(421, '3.0', 'Local error, closing connection'))
 /** Nobody reads it. */
-export const clientLeft = refused('ClientLeft', tryLater)
+export const clientLeft = tryLater
 export const uncertainTls = refused(
   'UncertainTls',
   reply(421, '7.0', 'TLS session cannot be used, connect again'),

@@ -7,7 +7,7 @@ import type { Ingress } from './ingress.ts'
 import { takeMail } from './mail-process.ts'
 import type { Oversight, Watched } from './oversight.ts'
 import { CountsBySupervisor } from './rates-by-supervisor.ts'
-import { type FromSupervisor, type FromWorker, Outbox } from './supervision.ts'
+import { type FromSupervisor, type FromWorker, Outbox, type SendList } from './supervision.ts'
 
 /** Milliseconds that a client of a hundred waits longer for its greeting, for a third less work a connection. */
 const gatherMs = 10
@@ -52,13 +52,16 @@ export async function work(
   environment: z.output<typeof IngressEnvironment>,
   write: (line: string) => void,
 ): Promise<Ingress> {
-  const outbox = new Outbox<FromWorker>((messages, done) => {
+  const send: SendList<FromWorker> = (messages, done) => {
     // Without a callback for its errors, a channel that has closed would be a fault of this process.
     process.send?.(messages, undefined, undefined, done)
-  }, gatherMs)
+  }
+  const outbox = new Outbox(send, gatherMs)
   const admission = new AdmissionBySupervisor((message) => outbox.tell(message))
   const oversight = new OversightBySupervisor(outbox, environment.HEALTH_PORT)
-  const addressCounts = new CountsBySupervisor((message) => outbox.tell(message))
+  // While a count waits for company, more messages than may are taken.
+  const counts = new Outbox(send)
+  const addressCounts = new CountsBySupervisor((message) => counts.tell(message))
   const ingress = takeMail({ environment, write, admission, oversight, addressCounts })
   const end = () => void ingress.then((started) => started.drain()).finally(() => process.exit(0))
   process.on('message', (messages: readonly FromSupervisor[]) => {

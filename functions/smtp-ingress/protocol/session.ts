@@ -435,10 +435,10 @@ export class Session {
       return octets.length
     }
     this.#phase = 'Command'
-    this.#sink = null
     this.#reader = null
     this.#conclude(
       this.#decide(sink.end(reader.fault), ({ code }) => {
+        this.#sink = null
         this.#forget()
         if (code < 300) this.#errors = this.#idleCommands = 0
       }),

@@ -19,6 +19,9 @@ export interface MessageSink {
    * @returns the reply, 250 only when the message is durable; it never rejects. 421 ends the session
    */
   end(fault: DataFault | null): Promise<Reply>
-  /** The message does not end: the client has left, or its session was ended. Nothing of it remains. */
+  /**
+   * The client has left, or its session was ended. A message that had not ended leaves nothing behind; one that had is
+   * not stored any more when there is still a choice, since its client will send it again.
+   */
   abandon(): void
 }

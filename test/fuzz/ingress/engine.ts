@@ -247,6 +247,8 @@ class Play implements Wire, Dialogue {
     let room: Promise<unknown> = Promise.resolve()
     let waitsSince: number | null = null
     const settle = (end: 'Ended' | 'Abandoned') => {
+      // Of one that has ended, the engine may say that nobody waits for its reply any more.
+      if (message.end === 'Ended' && end === 'Abandoned') return
       if (message.end !== null) throw new Objection(`${end} and ${message.end}`)
       message.end = end
     }

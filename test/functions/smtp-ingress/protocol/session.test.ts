@@ -278,6 +278,13 @@ test('a connection that goes away abandons its message, and an answer that comes
   talk.session.close()
   assert.equal(talk.messages[0]?.end, 'Abandoned')
 
+  const waiting = Talk.begun()
+  waiting.stored = () => new Promise(() => {})
+  waiting.says(group)
+  waiting.says('.\r\n')
+  waiting.session.close()
+  assert.equal(waiting.messages[0]?.end, 'Abandoned', 'nobody waits for its reply')
+
   const late = Talk.begun()
   let decide: (answer: Reply) => void = () => {}
   late.answers.mail = () => new Promise((resolve) => (decide = resolve))
