@@ -9,7 +9,7 @@ import fc from 'fast-check'
 import { playToEngine } from './engine.ts'
 import { keptScripts } from './kept.ts'
 import { grammar, mutations, type Script } from './scripts.ts'
-import { type WireCounts, WireIngress } from './wire.ts'
+import { type Failure, type WireCounts, WireIngress } from './wire.ts'
 
 const { values } = parseArgs({
   options: {
@@ -46,6 +46,7 @@ for (const round of chosenRounds) {
 }
 const late = heap()
 if (early !== null && late > early + margin) fail(`memory grew from ${inMiB(early)} to ${inMiB(late)} MiB`)
+if (chosenKinds.includes('wire')) await leaveEarly()
 for (const wire of wires) await wire.stop().catch((error) => fail(String(error)))
 const sum = (what: keyof WireCounts) => wires.reduce((total, { counts }) => total + counts[what], 0)
 console.log(`${sum('handshakes')} sessions over TLS, ${sum('stored')} messages stored by the real ingress`)
@@ -89,11 +90,20 @@ async function play(kind: Kind, round: number): Promise<void> {
 
 async function playToWire(numRuns: number, round: number): Promise<void> {
   const scripts = fc.sample(fc.oneof(grammar, mutations), { seed: seed + round, numRuns })
-  const failed = await (round % 2 === 0 ? wires[0] : wires[1]).play(scripts)
-  if (failed)
-    fail(
-      `${show(failed.script)}\n${failed.error}\nagain: npm run fuzz:ingress -- --seed ${seed} --round ${round} --kind wire`,
-    )
+  const wire = round % 2 === 0 ? wires[0] : wires[1]
+  report(await wire.play(scripts), `--round ${round} --kind wire`)
+}
+
+/** A twentieth of those that met a real ingress. */
+async function leaveEarly(): Promise<void> {
+  const numRuns = Math.max(1, Math.round(sessions / 200 / wires.length))
+  const scripts = fc.sample(fc.oneof(grammar, mutations), { seed: seed + rounds, numRuns })
+  for (const wire of wires) report(await wire.leave(scripts), '--kind wire')
+}
+
+function report(failure: Failure | null, again: string): void {
+  if (failure)
+    fail(`${show(failure.script)}\n${failure.error}\nagain: npm run fuzz:ingress -- --seed ${seed} ${again}`)
 }
 
 /** Long runs of one octet as how many they are. */

@@ -42,6 +42,11 @@ export interface WireCounts {
   stored: number
 }
 
+export interface Failure {
+  script: Script
+  error: unknown
+}
+
 export class WireIngress {
   readonly counts: WireCounts = { handshakes: 0, stored: 0 }
   readonly #ingress: TestIngress
@@ -69,31 +74,28 @@ export class WireIngress {
   }
 
   /** @returns the script that failed, and why; null when none has */
-  async play(scripts: readonly Script[]): Promise<{ script: Script; error: unknown } | null> {
-    const left = scripts.values()
-    let failed: { script: Script; error: unknown } | null = null
+  async play(scripts: readonly Script[]): Promise<Failure | null> {
     let accepted = 0
-    const worker = async () => {
-      for (const script of left) {
-        if (failed) return
-        try {
-          const messages = await this.#playOne(script)
-          accepted += messages
-        } catch (error) {
-          failed ??= { script, error }
-        }
-      }
-    }
-    await Promise.all(Array.from({ length: concurrency }, worker))
+    const failure = await together(scripts, async (script) => {
+      const messages = await this.#playOne(script)
+      accepted += messages
+    })
     const { bucket, queue, lines } = this.#ingress
-    if (!failed && queue.jobs.length !== accepted)
+    if (!failure && queue.jobs.length !== accepted)
       throw new Objection(`${queue.jobs.length} messages stored, ${accepted} accepted`)
     this.counts.stored += accepted
     queue.jobs.length = 0
     bucket.objects.clear()
     bucket.operations.length = 0
     lines.length = 0
-    return failed
+    return failure
+  }
+
+  /** As `play`, with clients that leave in the middle. What was on its way may be stored, so nothing follows this. */
+  leave(scripts: readonly Script[]): Promise<Failure | null> {
+    return together(scripts, (script) =>
+      new Client(this.#ingress.smtpPort, script, this.#options).leaveEarly(),
+    )
   }
 
   /** @throws Objection when a session goes on though its client has left */
@@ -148,6 +150,25 @@ export class WireIngress {
       throw new Objection(`content ${JSON.stringify(content)}`)
     return true
   }
+}
+
+/** Some at a time. */
+async function together(
+  scripts: readonly Script[],
+  play: (script: Script) => Promise<void>,
+): Promise<Failure | null> {
+  const left = scripts.values()
+  let failure: Failure | null = null
+  const worker = async () => {
+    for (const script of left) {
+      if (failure) return
+      await play(script).catch((error) => {
+        failure ??= { script, error }
+      })
+    }
+  }
+  await Promise.all(Array.from({ length: concurrency }, worker))
+  return failure
 }
 
 /** Each once; postmaster without a domain is that of the one accepted domain (RFC 5321 §4.5.1). */
@@ -215,7 +236,10 @@ class Client {
     const way = this.#chance.of(['destroy', 'end', 'reset'] as const)
     if (way === 'destroy') this.leave()
     else if (way === 'reset') this.#tcp.resetAndDestroy()
-    else this.#socket.end()
+    else {
+      this.#socket.end()
+      while (!this.#isClosed) await this.#news()
+    }
   }
 
   /** What may be followed by another kind of octets is waited for; everything else by chance. */
