@@ -15,10 +15,15 @@ async function start(): Promise<void> {
   const environment = readEnvironment(IngressEnvironment, process.env)
   if (environment.WORKERS === 1)
     stopOnSignal(
-      await (await import('./mail-process.ts')).takeMail({ environment, write, addressCounts: null }),
+      await (await import('./processes/mail-process.ts')).takeMail({
+        environment,
+        write,
+        addressCounts: null,
+      }),
     )
-  else if (cluster.isWorker) stopOnSignal(await (await import('./worker.ts')).work(environment, write))
-  else await (await import('./supervise.ts')).supervise(environment, write, stopOnSignal)
+  else if (cluster.isWorker)
+    stopOnSignal(await (await import('./processes/worker.ts')).work(environment, write))
+  else await (await import('./processes/supervise.ts')).supervise(environment, write, stopOnSignal)
 }
 
 /** State is held for each session, so a fault in one is no reason to end the others. */

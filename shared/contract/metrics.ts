@@ -8,7 +8,7 @@ export const Metric = {
   messagesAccepted: 'MessagesAccepted',
   /** Ingress: recipients or messages refused in session, dimension `reason`. */
   refused: 'Refused',
-  /** Ingress: TLS handshakes that failed; once without dimensions, and once with dimension `cause` (tls-failures.ts). */
+  /** Ingress: TLS handshakes that failed; once without dimensions, and once with dimension `cause` (tls/failures.ts). */
   tlsHandshakesFailed: 'TlsHandshakesFailed',
   /** Ingress: days until the first of its own certificates expires (gauge); below 0 when it has. */
   certificateDaysLeft: 'CertificateDaysLeft',

@@ -256,7 +256,10 @@ test('messages that finish together share a segment and read back identical', as
         const content = await contentOf(ingress, job)
         const own = Number(/^m(\d+)@/.exec(job.message.envelope.mailFrom)?.[1])
         const header = content.subarray(0, content.indexOf('+0000\r\n') + '+0000\r\n'.length)
-        assert.deepEqual(content.subarray(header.length), sent[own])
+        const body = sent[own] ?? Buffer.alloc(0)
+        // What would go on with our field is kept apart from it by an empty line.
+        const apart = body[0] === 9 || body[0] === 32 ? [crlf] : []
+        assert.deepEqual(content.subarray(header.length), Buffer.concat([...apart, body]))
       }
       assert.equal(ingress.queue.jobs.length, messages.length)
       for (const wire of wires) wire.destroy()

@@ -1,8 +1,8 @@
 /** Limits of messages a minute as clients meet them, over tasks that share a table. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
-import { messageRates } from '../../../functions/smtp-ingress/rates.ts'
-import type { SharedCounts } from '../../../functions/smtp-ingress/rates-shared.ts'
+import { messageRates } from '../../../functions/smtp-ingress/limits/rates.ts'
+import type { SharedCounts } from '../../../functions/smtp-ingress/limits/rates-shared.ts'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { RateTable } from '../../../shared/transport/rates.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'

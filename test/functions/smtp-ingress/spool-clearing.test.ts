@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { Spool } from '../../../functions/smtp-ingress/spool.ts'
+import { Spool } from '../../../functions/smtp-ingress/intake/spool.ts'
 
 test('a worker that starts, and so clears the spool, takes no file from those that run', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'spool-'))

@@ -15,7 +15,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { type Ingress, startIngress } from '../../../functions/smtp-ingress/ingress.ts'
-import type { Rates } from '../../../functions/smtp-ingress/rates.ts'
+import type { Rates } from '../../../functions/smtp-ingress/limits/rates.ts'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { IngressEnvironment } from '../../../shared/contract/environment.ts'
 import { CertificateNotice, EvaluationJob } from '../../../shared/contract/jobs.ts'

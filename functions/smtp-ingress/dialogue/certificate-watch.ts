@@ -1,0 +1,45 @@
+/** Tells of certificates for which mail is refused in session: nobody else learns of them. */
+import { asDimension, Metric } from '../../../shared/contract/metrics.ts'
+import type { InboundJudgement, Session } from '../../../shared/policy/inbound.ts'
+import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import { unknownTo } from '../../../shared/policy/unknown-certificate.ts'
+import type { NoticeQueue } from '../../../shared/queues/notice-queue.ts'
+import { causeOf, type Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+
+const refusedInSession = { consequence: 'RefusedInSession', heldUntil: null } as const
+
+export class CertificateWatch {
+  readonly #notices: Pick<NoticeQueue, 'send'>
+  readonly #metrics: Metrics
+  readonly #log: Log
+
+  constructor(notices: Pick<NoticeQueue, 'send'>, metrics: Metrics, log: Log) {
+    this.#notices = notices
+    this.#metrics = metrics
+    this.#log = log
+  }
+
+  /** The reply to the client waits for nothing that begins here, and nothing that fails here reaches it. */
+  refused(snapshot: Snapshot, session: Session, judgement: InboundJudgement): void {
+    this.#tell(snapshot, session, judgement).catch((error) => this.#lost(causeOf(error)))
+  }
+
+  async #tell(snapshot: Snapshot, session: Session, judgement: InboundJudgement): Promise<void> {
+    const notices = unknownTo(snapshot, session, judgement, refusedInSession)
+    await Promise.all(
+      notices.map(async (notice) => {
+        const { name } = notice.connector
+        this.#metrics.count(Metric.unknownCertificates)
+        this.#metrics.count(Metric.unknownCertificates, ['connector', asDimension(name)])
+        const sent = await this.#notices.send(notice, session.at)
+        if (sent === 'Failed') this.#lost('the queue did not take it', name)
+      }),
+    )
+  }
+
+  #lost(cause: string, connector: string | null = null): void {
+    this.#metrics.count(Metric.noticesFailed)
+    this.#log('warn', 'a notice of an unknown certificate was not sent', { connector, cause })
+  }
+}

@@ -1,0 +1,312 @@
+/** What a client is answered beyond the protocol: by connectors, storage and memory; and what is counted and logged. */
+import type { TLSSocket } from 'node:tls'
+import type { z } from 'zod'
+import type { IngressEnvironment } from '../../../shared/contract/environment.ts'
+import {
+  plaintext,
+  type Recipient,
+  type Reply,
+  type TlsFacts,
+  untried,
+} from '../../../shared/contract/message.ts'
+import { Metric } from '../../../shared/contract/metrics.ts'
+import { mailboxOf } from '../../../shared/mail/address.ts'
+import { receivedHeader } from '../../../shared/mail/received.ts'
+import { formatReply } from '../../../shared/mail/reply.ts'
+import { type Admission as Admitted, admit } from '../../../shared/policy/admit.ts'
+import { type InboundJudgement, judgeInbound, type Session } from '../../../shared/policy/inbound.ts'
+import type { Snapshot } from '../../../shared/policy/snapshot.ts'
+import type { ConnectedDialogue, Peer } from '../connection/connection.ts'
+import type { Intake } from '../intake/intake.ts'
+import type { Unstored } from '../intake/jobs.ts'
+import type { Rates } from '../limits/rates.ts'
+import { causeOf, type Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { MailCommand, RecipientCommand } from '../protocol/command.ts'
+import type { DataFault } from '../protocol/data-reader.ts'
+import type { Transaction } from '../protocol/session.ts'
+import type { MessageSink } from '../protocol/sink.ts'
+import {
+  accepted,
+  certificateNotAsked,
+  clientLeft,
+  connectorsUnavailable,
+  insufficientSpool,
+  internalError,
+  messageLineTooLong,
+  notInService,
+  queuedAs,
+  type Refused,
+  recipientAccepted,
+  storageUnavailable,
+  tooLarge,
+  uncertainTls,
+  unlawfulOctets,
+} from '../replies.ts'
+import { handshakeFailure, type TlsService } from '../tls/service.ts'
+import type { CertificateWatch } from './certificate-watch.ts'
+import type { WatchedConnectors } from './connectors.ts'
+import { newMessageId } from './message-id.ts'
+import { postmasterAddress } from './postmaster.ts'
+
+export interface DialogueParts {
+  environment: z.output<typeof IngressEnvironment>
+  connectors: Pick<WatchedConnectors, 'current' | 'areFailing'>
+  intake: Intake
+  certificates: CertificateWatch
+  rates: Rates
+  tls: Pick<TlsService, 'facts' | 'refuseResumption'>
+  metrics: Metrics
+  log: Log
+  now(): Date
+}
+
+type Welcome = Extract<Admitted, { action: 'Accept' }>
+
+/** What connectors say of a MAIL's sender, and by which rules: judged once, not at every RCPT. */
+interface Judged {
+  snapshot: Snapshot
+  session: Session
+  judgement: InboundJudgement
+}
+
+export class SessionDialogue implements ConnectedDialogue {
+  readonly #parts: DialogueParts
+  readonly #peer: Peer
+  #tls: TlsFacts = plaintext
+  #isResumed = false
+  #mailFrom: string | null = null
+  #judged: Judged | null = null
+  /** The last recipient's admission; the sender decides it, so it is that of every recipient. */
+  #admitted: Welcome | null = null
+  /** Of this MAIL, a refusal was told to who watches certificates. */
+  #isWatched = false
+  /** This MAIL was counted as a message by who limits their rate. */
+  #isCounted = false
+
+  constructor(parts: DialogueParts, peer: Peer) {
+    this.#parts = parts
+    this.#peer = peer
+  }
+
+  welcome(): Refused | null {
+    return this.#isFailing() ? notInService : null
+  }
+
+  /** Once a handshake, not once a message. What was known of the client before it is not believed after it. */
+  secured(socket: TLSSocket): Refused | null {
+    this.#mailFrom = null
+    this.#judged = null
+    this.#admitted = null
+    try {
+      this.#tls = this.#parts.tls.facts(socket)
+      this.#isResumed = socket.isSessionReused()
+      return null
+    } catch (error) {
+      this.#parts.log('error', 'nothing is certain of a TLS session', { cause: causeOf(error) })
+      return uncertainTls
+    }
+  }
+
+  mail({ envelope, size }: MailCommand): Reply {
+    this.#mailFrom = envelope.mailFrom
+    this.#judged = null
+    this.#admitted = null
+    this.#isWatched = false
+    this.#isCounted = false
+    const { environment, intake } = this.#parts
+    if (this.#isFailing()) return this.#refuse(storageUnavailable)
+    if (size > environment.MAX_MESSAGE_SIZE) return this.#refuse(tooLarge(environment.MAX_MESSAGE_SIZE))
+    return intake.hasRoomFor(size) ? accepted : this.#refuse(insufficientSpool)
+  }
+
+  recipient({ recipient }: RecipientCommand, mail: MailCommand): Reply | Promise<Reply> {
+    const snapshot = this.#parts.connectors.current()
+    if (!(snapshot instanceof Promise)) return this.#admit(snapshot, recipient, mail)
+    return snapshot.then(
+      (snapshot) => this.#admit(snapshot, recipient, mail),
+      (error) => this.#refuse(connectorsUnavailable, { recipient: recipient.address }, error),
+    )
+  }
+
+  data({ greeting, mail, recipients }: Transaction): MessageSink | Reply {
+    const began = performance.now()
+    const { intake, environment, now } = this.#parts
+    const admitted = this.#admitted
+    const snapshot = this.#judged?.snapshot
+    if (admitted === null || snapshot === undefined) return this.#refuse(internalError)
+    const at = now()
+    const message: Unstored = {
+      id: newMessageId(),
+      receivedAt: at.toISOString(),
+      source: { ...this.#peer, helo: greeting.name },
+      direction: admitted.direction,
+      attributedTo: admitted.attributedTo,
+      tls: this.#tls,
+      envelope: mail.envelope,
+    }
+    const distinct = distinctRecipients(recipients, snapshot, environment.MAIL_HOSTNAME)
+    const header = receivedHeader({
+      helo: greeting.name,
+      ip: this.#peer.ip,
+      by: environment.MAIL_HOSTNAME,
+      id: message.id,
+      esmtp: greeting.esmtp,
+      smtpUtf8: mail.envelope.smtpUtf8,
+      tls: this.#tls,
+      recipient: distinct.length === 1 ? (distinct[0]?.address ?? null) : null,
+      at,
+    })
+    const incoming = intake.begin(Buffer.from(header), message, distinct)
+    return {
+      get cut() {
+        return incoming.cut
+      },
+      write: (octets) => incoming.write(octets),
+      end: async (fault) => {
+        const outcome = await incoming.end(fault && this.#faulty(fault))
+        if (outcome === null) return clientLeft
+        if ('size' in outcome)
+          return this.#queued(message, distinct.length, outcome.size, performance.now() - began)
+        return this.#refuse(outcome, {}, outcome.cause)
+      },
+      abandon: () => {
+        this.#parts.log('info', 'client left', { ip: this.#peer.ip })
+        incoming.abandon()
+      },
+    }
+  }
+
+  refused(refused: Refused): void {
+    this.#refuse(refused)
+  }
+
+  failed(error: unknown): void {
+    this.#parts.log('error', 'session failed', {
+      ip: this.#peer.ip,
+      cause: causeOf(error),
+      stack: error instanceof Error ? error.stack : null,
+    })
+  }
+
+  /** What a client did to its connection; nobody is left to answer. */
+  connectionFailed(error: Error): void {
+    this.#parts.log('info', 'connection failed', { ip: this.#peer.ip, cause: causeOf(error) })
+  }
+
+  handshakeFailed(error: Error): void {
+    const cause = handshakeFailure(error)
+    this.#parts.metrics.count(Metric.tlsHandshakesFailed)
+    this.#parts.metrics.count(Metric.tlsHandshakesFailed, ['cause', cause])
+    this.#parts.log('info', 'TLS handshake failed', {
+      ip: this.#peer.ip,
+      reason: cause,
+      cause: causeOf(error),
+    })
+  }
+
+  #faulty(fault: DataFault): Refused {
+    return fault === 'UnlawfulOctets'
+      ? unlawfulOctets
+      : messageLineTooLong(this.#parts.environment.MAX_LINE_LENGTH)
+  }
+
+  #queued(message: Unstored, recipients: number, size: number, milliseconds: number): Reply {
+    const { metrics, log } = this.#parts
+    metrics.count(Metric.messagesAccepted, ['tls', message.tls.negotiated ? 'negotiated' : 'plaintext'])
+    log('info', 'accepted', {
+      id: message.id,
+      mailFrom: message.envelope.mailFrom,
+      recipients,
+      size,
+      ip: this.#peer.ip,
+      tls: message.tls.protocol,
+      ms: Math.round(milliseconds),
+    })
+    return queuedAs(message.id)
+  }
+
+  #isFailing(): boolean {
+    return this.#parts.intake.isFailing || this.#parts.connectors.areFailing
+  }
+
+  #admit(snapshot: Snapshot, recipient: RecipientCommand['recipient'], mail: MailCommand): Reply {
+    const { environment, rates, now } = this.#parts
+    const address = postmasterAddress(recipient.address, snapshot, environment.MAIL_HOSTNAME)
+    const at = now()
+    if (this.#judged?.snapshot !== snapshot) {
+      const view = { ip: this.#peer.ip, tls: this.#tls, mailFrom: mail.envelope.mailFrom, at }
+      this.#judged = { snapshot, session: view, judgement: judgeInbound(snapshot, view) }
+    }
+    const { judgement } = this.#judged
+    const admitted = admit(snapshot, judgement, address)
+    // What is held for want of a certificate would be held, too.
+    if (this.#mayHaveCertificate() && (admitted.action === 'Refuse' || judgement.violation !== null))
+      return this.#askAgain(recipient.address)
+    if (admitted.action === 'Refuse') {
+      this.#watch(this.#judged)
+      const { connector, explanation } = admitted
+      return this.#refuse(admitted, { recipient: recipient.address, connector, explanation })
+    }
+    if (!this.#isCounted) {
+      const tooMany = rates.refuse(this.#peer.ip, matching(judgement), at.getTime())
+      if (tooMany)
+        return this.#refuse(tooMany, { recipient: recipient.address, connector: tooMany.connector })
+      this.#isCounted = true
+    }
+    this.#admitted = admitted
+    return recipientAccepted
+  }
+
+  /** A resumed session asks for no certificate; one that the client has might change the answer. */
+  #mayHaveCertificate(): boolean {
+    return this.#isResumed && this.#tls.clientCertificate === null
+  }
+
+  #askAgain(recipient: string): Reply {
+    this.#parts.tls.refuseResumption(this.#peer.ip)
+    return this.#refuse(certificateNotAsked, { recipient })
+  }
+
+  /** Once for each MAIL: what is refused here, evaluate-policy never sees. */
+  #watch({ snapshot, session, judgement }: Judged): void {
+    if (this.#isWatched) return
+    this.#isWatched = true
+    this.#parts.certificates.refused(snapshot, session, judgement)
+  }
+
+  /** Counts and logs a refusal. The client reads its reply and nothing else of it. */
+  #refuse({ reason, reply }: Refused, of: Record<string, unknown> = {}, cause?: unknown): Reply {
+    const { metrics, log } = this.#parts
+    metrics.count(Metric.refused, ['reason', reason])
+    if (reason === storageUnavailable.reason && cause !== undefined) metrics.count(Metric.storageFailures)
+    log(cause === undefined ? 'info' : 'error', 'refused', {
+      reason,
+      reply: formatReply(reply),
+      ip: this.#peer.ip,
+      tls: this.#tls.protocol,
+      mailFrom: this.#mailFrom,
+      ...of,
+      ...(cause === undefined ? {} : { cause: causeOf(cause) }),
+    })
+    return reply
+  }
+}
+
+/** Two spellings of one mailbox are one recipient. */
+function distinctRecipients(
+  recipients: Transaction['recipients'],
+  snapshot: Snapshot,
+  hostname: string,
+): Recipient[] {
+  const distinct = new Map<string, Recipient>()
+  for (const { address, notify, orcpt } of recipients) {
+    const resolved = postmasterAddress(address, snapshot, hostname)
+    distinct.set(mailboxOf(resolved), { ...untried(resolved), notify, orcpt })
+  }
+  return [...distinct.values()]
+}
+
+/** The connectors whose sender this is. */
+const matching = ({ partner, attributedTo }: InboundJudgement) =>
+  [partner, attributedTo].filter((connector) => connector !== null)

@@ -1,0 +1,175 @@
+/**
+ * From the first octet of a message to its durability. `begin` gives what a message goes into while it comes
+ * (incoming-message.ts): `write` takes octets, `cut` tells that its client sends far too much, `end` tells what became
+ * of it, an `Outcome`, and `abandon` that its client has left. What the client hears of it, what is counted and what is
+ * logged is the dialogue's business.
+ */
+import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import { partSize, storeLarge } from '../../../shared/content/multipart.ts'
+import { type ObjectStore, SegmentWriter } from '../../../shared/content/segment.ts'
+import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
+import type { ContentReference, Recipient } from '../../../shared/contract/message.ts'
+import { type JobQueue, JobRefusedError } from '../../../shared/queues/job-queue.ts'
+import { Breaker, isTimeout } from '../breaker.ts'
+import type { Log } from '../log.ts'
+import { storageUnavailable, tooManyLargeMessages } from '../replies.ts'
+import { Buffers } from './buffers.ts'
+import { GroupCommit } from './group-commit.ts'
+import { IncomingMessage, type Limits, type Outcome } from './incoming-message.ts'
+import type { Accepted, Unstored } from './jobs.ts'
+import type { MessageMemory } from './memory.ts'
+import { type Spool, SpoolError } from './spool.ts'
+import { LineTooLongError, SpoolLine } from './spool-line.ts'
+import { type Rejected, type SpooledContent, spoolFault } from './spooled-content.ts'
+import { type Stores, storeMessages } from './store.ts'
+
+export interface IntakeOptions {
+  s3: Pick<S3Client, 'send'>
+  /** Where segments go. */
+  objects: ObjectStore
+  queue: Pick<JobQueue<EvaluationJob>, 'trySend'>
+  /** Resolves when the queue answers. */
+  probeQueue(): Promise<unknown>
+  bucket: string
+  /** Octets of the largest message. */
+  maximumSize: number
+  /** Octets of the largest header section. */
+  maximumHeaderSize: number
+  memory: MessageMemory
+  spool: Pick<Spool, 'file' | 'left'>
+  log: Log
+}
+
+/** Messages in a row that could not be stored; one for which storage did not answer at all says as much. */
+const outage = 3
+
+/**
+ * Milliseconds in the line for the store. Together with the time that a large message takes at the worst it is less
+ * than the ten minutes that a client waits for the reply.
+ */
+const patienceInLine = 4 * 60_000
+
+/** Octets of buffers that wait for the next message: as many as a thousand small ones use. */
+const keptBuffers = 8 * 1024 * 1024
+
+export class Intake {
+  readonly #options: IntakeOptions
+  readonly #limits: Limits
+  readonly #commits: GroupCommit<Accepted>
+  readonly #breaker: Breaker
+  readonly #line: SpoolLine
+  readonly #buffers = new Buffers(keptBuffers)
+
+  constructor(options: IntakeOptions) {
+    this.#options = options
+    const { objects, queue, bucket, memory } = options
+    this.#limits = {
+      maximum: options.maximumSize,
+      maximumHeader: options.maximumHeaderSize,
+      held: memory.held,
+    }
+    this.#line = new SpoolLine({ places: memory.uploads, bufferOctets: partSize, patience: patienceInLine })
+    const segments = new SegmentWriter(objects, bucket)
+    this.#commits = new GroupCommit<Accepted>({
+      write: (batch) => this.#write(batch, { segments, queue }),
+      sizeOf: ({ content }) => (Buffer.isBuffer(content) ? content.length : 0),
+      maximumOctets: 4 * 1024 * 1024,
+      maximumItems: 200,
+      patience: 5,
+      concurrency: 16,
+      // As many jobs as a queue takes in one request.
+      group: 10,
+    })
+    this.#breaker = new Breaker({
+      threshold: outage,
+      probe: () => this.#probe(),
+      pause: 1000,
+      slowest: 30_000,
+      onChange: (open) => this.#tell(open),
+    })
+  }
+
+  /** Whether messages should be turned away before they are sent. */
+  get isFailing(): boolean {
+    return this.#breaker.isOpen
+  }
+
+  /** Whether a message of so many octets, 0 if unknown, would find room now. */
+  hasRoomFor(octets: number): boolean {
+    return octets <= this.#limits.held || octets <= this.#options.spool.left
+  }
+
+  /** @param header what this hop puts before the message */
+  begin(header: Buffer, message: Unstored, recipients: readonly Recipient[]): IncomingMessage {
+    return new IncomingMessage(header, this.#limits, {
+      buffers: this.#buffers,
+      spool: this.#options.spool,
+      store: (content) => this.#store(content, message, recipients),
+    })
+  }
+
+  stop(): void {
+    this.#breaker.stop()
+  }
+
+  async #store(
+    content: Buffer | SpooledContent,
+    message: Unstored,
+    recipients: readonly Recipient[],
+  ): Promise<Outcome> {
+    try {
+      const stored = Buffer.isBuffer(content) ? content : await this.#upload(content)
+      await this.#commits.commit({ message, recipients, content: stored })
+      return { size: stored.length }
+    } catch (error) {
+      return rejection(error)
+    }
+  }
+
+  async #upload(spooled: SpooledContent): Promise<ContentReference> {
+    const { s3, objects, bucket } = this.#options
+    const { signal } = spooled
+    const content = spooled.finish()
+    return this.#line.pass(async (buffer) => {
+      if (this.isFailing) throw new Error('storage fails')
+      try {
+        return await storeLarge(content, { s3, objects, bucket, buffer, signal })
+      } catch (error) {
+        if (!(error instanceof SpoolError || signal.aborted))
+          this.#breaker.failed(isTimeout(error) ? outage : 1)
+        throw error
+      }
+    }, signal)
+  }
+
+  /** What waited while storage was found to fail is not made to wait for the same once more. */
+  async #write(batch: readonly Accepted[], stores: Stores): Promise<(Error | null)[]> {
+    if (this.isFailing) throw new Error('storage fails')
+    const failures = await storeMessages(stores, batch).catch((error: Error) => batch.map(() => error))
+    if (failures.some(isAnswer)) this.#breaker.succeeded()
+    else this.#breaker.failed(failures.some(isTimeout) ? outage : failures.length)
+    return failures
+  }
+
+  async #probe(): Promise<void> {
+    const { s3, bucket, probeQueue } = this.#options
+    await s3.send(new PutObjectCommand({ Bucket: bucket, Key: 'probe', Body: Buffer.alloc(0) }))
+    await probeQueue()
+  }
+
+  #tell(open: boolean): void {
+    const { log } = this.#options
+    if (open) log('error', 'storage fails: new connections are turned away')
+    else log('info', 'storage answers: connections are taken again')
+  }
+}
+
+/** The store took the message, or found fault with this one alone: either way it works. */
+const isAnswer = (failure: Error | null): boolean =>
+  failure === null || (failure instanceof JobRefusedError && failure.isSendersFault)
+
+function rejection(error: unknown): Rejected {
+  if (error instanceof LineTooLongError) return tooManyLargeMessages
+  if (error instanceof SpoolError) return spoolFault(error)
+  return { ...storageUnavailable, cause: error }
+}

@@ -1,0 +1,41 @@
+/** A process that takes mail, with its clients of AWS. */
+import { randomUUID } from 'node:crypto'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { SnapshotReader } from '../../../shared/connectors/repository.ts'
+import { JobQueue } from '../../../shared/queues/job-queue.ts'
+import { RateTable } from '../../../shared/transport/rates.ts'
+import { type Ingress, type IngressParts, startIngress } from '../ingress.ts'
+import { awsClient, storageClients } from '../intake/aws-clients.ts'
+import { messageRates, type RatesOptions } from '../limits/rates.ts'
+import { logTo } from '../log.ts'
+
+type Parts = Pick<IngressParts, 'environment' | 'write' | 'admission' | 'oversight'> &
+  Pick<RatesOptions, 'addressCounts'>
+
+/** @param parts what differs between a process on its own and one of several */
+export function takeMail({ addressCounts, ...parts }: Parts): Promise<Ingress> {
+  const { environment, write } = parts
+  const documents = DynamoDBDocumentClient.from(new DynamoDBClient(awsClient(2500)))
+  const { sqs, ...storage } = storageClients(environment)
+  const probe = { QueueUrl: environment.EVALUATION_QUEUE_URL, AttributeNames: ['QueueArn' as const] }
+  const rates = messageRates({
+    connectorCounts: new RateTable(documents, environment.TRANSPORT_TABLE, {
+      counter: randomUUID(),
+      patienceMs: 2500,
+    }),
+    addressCounts,
+    perAddress: environment.MAX_MESSAGES_PER_MINUTE_PER_ADDRESS,
+    log: logTo(write),
+    now: Date.now,
+  })
+  return startIngress({
+    ...parts,
+    ...storage,
+    rates,
+    snapshots: new SnapshotReader(documents, environment.CONNECTORS_TABLE),
+    notices: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
+    probeQueue: () => sqs.send(new GetQueueAttributesCommand(probe)),
+  })
+}

@@ -1,0 +1,173 @@
+/**
+ * The server's side of TLS: what a handshake is made with, and what is known after it. The attack: a client without
+ * its certificate's key, whom a resumed session lets pass for the one who had it; a certificate that expired, or whose
+ * chain nobody has seen, since a resumed session brings neither proof nor chain. The defence: who shows a certificate
+ * proves it in every session. Tickets with a certificate in them are not honoured, which is found out from the client's
+ * hello, before OpenSSL could; should one be honoured all the same, there are no facts of that session. Tickets are
+ * for TLS 1.3 alone, whose sessions keep their secrets when the tickets' key is lost; in TLS 1.2 a ticket is the
+ * session's secret (docs/decisions/0015-session-tickets.md).
+ */
+import { X509Certificate } from 'node:crypto'
+import { createSecureContext, getCACertificates, type SecureContext, type TLSSocket } from 'node:tls'
+import type { TlsFacts } from '../../../shared/contract/message.ts'
+import { tlsFacts } from '../../../shared/tls/facts.ts'
+import { type ServerIdentity, serverIdentities } from '../../../shared/tls/server-identity.ts'
+import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
+import { validTo } from '../../../shared/tls/validity.ts'
+import { type ClientHello, readClientHello } from './client-hello.ts'
+import { holdsCertificate, openTicket, periodOf, type TicketKeys, ticketKeysOf } from './tickets.ts'
+
+export { type HandshakeFailure, handshakeFailure } from './failures.ts'
+
+export interface TlsService {
+  /** For a handshake whose beginning nobody looks at: a full one, with no tickets after it. */
+  context(): SecureContext
+  /**
+   * For the handshake that a client begins.
+   * @param hello all that the client has sent since the reply to STARTTLS
+   * @returns null when more of it has to come, of which there are at most some 16 KiB
+   */
+  contextFor(hello: Buffer, address: string): SecureContext | null
+  /**
+   * From now on this address resumes no session. For one that was not asked for a certificate, since it resumed a
+   * session without, where a connector wants one: it may have got one since, or have another client behind it.
+   */
+  refuseResumption(address: string): void
+  /**
+   * Of a finished handshake, to be read once.
+   * @throws Error when nothing is certain; the session must end, and 421 says so
+   */
+  facts(socket: TLSSocket): TlsFacts
+  /** When the first of our certificates does. */
+  readonly expires: Date
+  stop(): void
+}
+
+export interface TlsServiceOptions {
+  /** PEM blocks of a key, or of one of each kind. */
+  privateKey: string
+  /** PEM blocks: the certificate of each key, and issuers. */
+  certificate: string
+  now(): Date
+  /** PEM; what client certificates are checked against. By default those that OpenSSL asks, too. */
+  publicRoots?: readonly string[]
+}
+
+/** Addresses that resume nothing, and for how long. */
+const mostRefused = 10_000
+const refusedForMs = 86_400_000
+
+/** Clients offer one or two. */
+const mostTickets = 4
+
+/** @throws Error in one line, naming what is wrong with key or certificate */
+export function createTlsService(options: TlsServiceOptions): TlsService {
+  return new Service(options)
+}
+
+class Service implements TlsService {
+  readonly #options: TlsServiceOptions
+  readonly #publicRoots: readonly string[]
+  readonly #privateKeys: readonly string[]
+  readonly #full: SecureContext
+  readonly expires: Date
+  #resumable: { period: number; keys: TicketKeys; context: SecureContext }
+  readonly #refused = new Map<string, number>()
+
+  constructor(options: TlsServiceOptions) {
+    this.#options = options
+    this.#publicRoots = options.publicRoots ?? getCACertificates()
+    const identities = serverIdentities(options.privateKey, options.certificate)
+    this.#privateKeys = identities.map(({ key }) => key).sort()
+    this.expires = firstEnd(identities)
+    this.#full = this.#newContext(null)
+    this.#resumable = this.#newPeriod(periodOf(options.now()))
+  }
+
+  context(): SecureContext {
+    return this.#full
+  }
+
+  contextFor(octets: Buffer, address: string): SecureContext | null {
+    const hello = readClientHello(octets)
+    if (hello === 'Incomplete') return null
+    if (this.#isRefused(address)) return this.#full
+    const { keys, context } = this.#current()
+    return mayResume(hello, keys) ? context : this.#full
+  }
+
+  refuseResumption(address: string): void {
+    this.#refused.delete(address)
+    this.#refused.set(address, this.#options.now().getTime() + refusedForMs)
+    const [oldest] = this.#refused.keys()
+    if (this.#refused.size > mostRefused && oldest !== undefined) this.#refused.delete(oldest)
+  }
+
+  facts(socket: TLSSocket): TlsFacts {
+    if (socket.isSessionReused() && socket.getPeerX509Certificate())
+      throw new Error('a session with a client certificate was resumed')
+    return tlsFacts(viewOf(socket), { publicRoots: this.#publicRoots, at: this.#options.now() })
+  }
+
+  stop(): void {
+    this.#refused.clear()
+  }
+
+  #isRefused(address: string): boolean {
+    const until = this.#refused.get(address)
+    return until !== undefined && this.#options.now().getTime() < until
+  }
+
+  /** Every task changes at the same instant; a session of the hour before takes a full handshake. */
+  #current() {
+    const period = periodOf(this.#options.now())
+    if (period !== this.#resumable.period) this.#resumable = this.#newPeriod(period)
+    return this.#resumable
+  }
+
+  #newPeriod(period: number) {
+    const keys = ticketKeysOf(this.#privateKeys, period)
+    return { period, keys, context: this.#newContext(keys) }
+  }
+
+  #newContext(ticketKeys: TicketKeys | null): SecureContext {
+    const { privateKey, certificate, publicRoots } = this.#options
+    try {
+      return createSecureContext({
+        ...serverTlsOptions(privateKey, certificate, ticketKeys),
+        ...(publicRoots && { ca: [...publicRoots] }),
+      })
+    } catch (error) {
+      const { reason, message } = error as Error & { reason?: string }
+      throw new Error(`TLS_CERTIFICATE and TLS_PRIVATE_KEY cannot be used: ${reason ?? message}`)
+    }
+  }
+}
+
+function firstEnd(identities: readonly ServerIdentity[]): Date {
+  const ends = identities.map(({ cert }) => validTo(new X509Certificate(cert)).getTime())
+  return new Date(Math.min(...ends))
+}
+
+/** Whether it can be left to OpenSSL to resume what the client offers, and to give it tickets. */
+function mayResume(hello: Exclude<ClientHello, 'Incomplete'>, keys: TicketKeys): boolean {
+  if (hello === 'Unreadable' || !hello.isModern || hello.tickets.length > mostTickets) return false
+  return !hello.tickets.some((ticket) => {
+    const session = openTicket(ticket, keys)
+    return session !== null && holdsCertificate(session)
+  })
+}
+
+/** Of a socket that no tls.Server made, Node does not fill in what OpenSSL says of the certificate. */
+function viewOf(socket: TLSSocket) {
+  const { ssl } = socket as TLSSocket & { ssl: { verifyError(): { code: string } | null | undefined } }
+  const fault = ssl.verifyError()
+  return {
+    getProtocol: () => socket.getProtocol(),
+    getCipher: () => socket.getCipher(),
+    getPeerX509Certificate: () => socket.getPeerX509Certificate(),
+    servername: socket.servername,
+    authorized: !fault,
+    authorizationError: fault?.code as unknown as Error,
+  }
+}

@@ -1,0 +1,228 @@
+/** A connection between a real client and a dialogue that takes everything: what it counts, and how long it waits. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { after, test } from 'node:test'
+import {
+  type ConnectedDialogue,
+  Connection,
+  type ConnectionParts,
+} from '../../../../functions/smtp-ingress/connection/connection.ts'
+import type { Admission } from '../../../../functions/smtp-ingress/limits/admission.ts'
+import { type Refused, tooManySessions } from '../../../../functions/smtp-ingress/replies.ts'
+import { reply } from '../../../../shared/mail/reply.ts'
+
+const ok = reply(250, '0.0', 'Ok')
+const dialogue: ConnectedDialogue = {
+  welcome: () => null,
+  secured: () => null,
+  handshakeFailed() {},
+  connectionFailed() {},
+  mail: () => ok,
+  recipient: () => ok,
+  data: () => ok,
+  refused() {},
+  failed() {},
+}
+
+/** Whether there is a place is decided when a test says so, or at once. */
+class Places implements Admission {
+  taken = 0
+  released = 0
+  answer: Refused | null | Promise<Refused | null> = null
+
+  admit(): Refused | null | Promise<Refused | null> {
+    this.taken++
+    return this.answer
+  }
+
+  release(): void {
+    this.released++
+  }
+}
+
+const servers = new Set<Server>()
+after(() => {
+  for (const server of servers) server.close()
+})
+
+interface Served {
+  connection: Connection
+  /** The server's. */
+  socket: Socket
+  client: Socket
+  places: Places
+  closed: Promise<unknown>
+}
+
+async function serve(places = new Places(), isProxy = false): Promise<Served> {
+  const { promise: closed, resolve: close } = Promise.withResolvers<void>()
+  const parts: ConnectionParts = {
+    options: {
+      hostname: 'mx.ours.example',
+      maximumSize: 1_000_000,
+      maximumRecipients: 100,
+      maximumErrors: 20,
+      maximumIdleCommands: 100,
+      maximumLine: 65_536,
+      unlawfulOctets: 'Refuse',
+    },
+    tls: null as never,
+    admission: places,
+    isProxy: () => isProxy,
+    dialogueWith: () => dialogue,
+    log() {},
+    onEnd() {},
+    onClose: () => close(),
+  }
+  const server = createServer({ allowHalfOpen: true })
+  servers.add(server)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const accepted = once(server, 'connection') as Promise<[Socket]>
+  const { port } = server.address() as { port: number }
+  const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  client.on('error', () => {})
+  const [socket] = await accepted
+  const connection = new Connection(socket, parts)
+  connection.start()
+  return { connection, socket, client, places, closed }
+}
+
+async function read(client: Socket): Promise<string> {
+  const [octets] = await once(client, 'data')
+  return String(octets)
+}
+
+function pass(seconds: number, connection: Connection): void {
+  for (let second = 0; second < seconds; second++) connection.tick()
+}
+
+const partings: [how: string, part: (client: Socket) => void][] = [
+  ['that says QUIT and closes', (client) => client.end('QUIT\r\n')],
+  ['that closes without a word', (client) => client.end()],
+  ['that is reset', (client) => client.resetAndDestroy()],
+]
+for (const [how, part] of partings)
+  test(`a session ${how} gives its place back once`, async () => {
+    const { client, places, closed } = await serve()
+    assert.match(await read(client), /^220 /)
+    part(client)
+    client.resume()
+    await closed
+    assert.deepEqual([places.taken, places.released], [1, 1])
+  })
+
+test('a place that is given when the client has left goes back', async () => {
+  const places = new Places()
+  const { promise, resolve } = Promise.withResolvers<Refused | null>()
+  places.answer = promise
+  const { client, closed } = await serve(places)
+  client.resetAndDestroy()
+  await closed
+  assert.equal(places.released, 0)
+  resolve(null)
+  await promise
+  await new Promise(setImmediate)
+  assert.equal(places.released, 1)
+})
+
+test('a place that is given when the client was sent away goes back, before it closes', async () => {
+  const places = new Places()
+  const { promise, resolve } = Promise.withResolvers<Refused | null>()
+  places.answer = promise
+  const { client } = await serve(places)
+  client.write('EHLO client.example\r\n')
+  assert.match(await read(client), /^421 4\.5\.1 /)
+  resolve(null)
+  await promise
+  await new Promise(setImmediate)
+  assert.equal(places.released, 1)
+  client.destroy()
+})
+
+test('who got no place gives none back', async () => {
+  const places = new Places()
+  places.answer = tooManySessions
+  const { client, closed } = await serve(places)
+  assert.match(await read(client), /^421 4\.3\.2 /)
+  client.destroy()
+  await closed
+  assert.deepEqual([places.taken, places.released], [1, 0])
+})
+
+test('a place that nobody could decide on is none', async () => {
+  const places = new Places()
+  const undecided = Promise.reject(new Error('of ours'))
+  undecided.catch(() => {})
+  places.answer = undecided
+  const { client, closed } = await serve(places)
+  assert.equal(await read(client), '421 4.3.0 Local error, closing connection\r\n')
+  client.destroy()
+  await closed
+  assert.equal(places.released, 0)
+})
+
+test('the header of a load balancer is waited for ten seconds', async () => {
+  const { connection, socket, closed } = await serve(new Places(), true)
+  pass(9, connection)
+  assert.equal(socket.destroyed, false)
+  pass(1, connection)
+  await closed
+})
+
+test('a connection without its header ends at once when the server drains', async () => {
+  const { connection, closed } = await serve(new Places(), true)
+  connection.drain()
+  await closed
+})
+
+test('a client that stays when its session has ended is cut off after ten seconds', async () => {
+  const { connection, socket, client, closed } = await serve()
+  await read(client)
+  client.write('QUIT\r\n')
+  assert.match(await read(client), /^221 /)
+  pass(10, connection)
+  assert.equal(socket.destroyed, false)
+  pass(1, connection)
+  await closed
+})
+
+test('a client that does not read is not read from, and cut off after five minutes', async () => {
+  const { connection, socket, client, closed } = await serve()
+  await read(client)
+  client.pause()
+  while (!socket.isPaused()) connection.write('x'.repeat(1_000_000))
+  connection.hold()
+  connection.release()
+  assert.equal(socket.isPaused(), true)
+  pass(299, connection)
+  assert.equal(socket.destroyed, false)
+  pass(1, connection)
+  await closed
+})
+
+test('a client that reads at last is read from again', async () => {
+  const { connection, socket, client } = await serve()
+  await read(client)
+  client.pause()
+  while (!socket.isPaused()) connection.write('x'.repeat(1_000_000))
+  pass(299, connection)
+  const drained = once(socket, 'drain')
+  client.resume()
+  await drained
+  assert.equal(socket.isPaused(), false)
+  pass(299, connection)
+  assert.equal(socket.destroyed, false)
+  client.destroy()
+})
+
+test('a client that is held back is not read from, until its session ends', async () => {
+  const { connection, socket, client } = await serve()
+  await read(client)
+  connection.hold()
+  assert.equal(socket.isPaused(), true)
+  connection.end()
+  assert.equal(socket.isPaused(), false)
+  client.destroy()
+})

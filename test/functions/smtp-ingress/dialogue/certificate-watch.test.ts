@@ -1,0 +1,178 @@
+/** What is told of certificates for which mail is refused in session, and that the session never waits for it. */
+import assert from 'node:assert/strict'
+import { afterEach, test } from 'node:test'
+import { CertificateWatch } from '../../../../functions/smtp-ingress/dialogue/certificate-watch.ts'
+import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
+import type { InboundConnector } from '../../../../shared/connectors/schema.ts'
+import { judgeInbound } from '../../../../shared/policy/inbound.ts'
+import { inbound, overTlsWith, receivedAt, snapshot } from '../../../support/fixtures.ts'
+import { fingerprintOf, type Identity, selfSigned } from '../../../support/pki.ts'
+import { startTestIngress, type TestIngress, Wire } from '../support.ts'
+
+const running = new Set<TestIngress>()
+
+async function ingressFor(fields: Partial<InboundConnector> = {}): Promise<TestIngress> {
+  const connector = inbound({
+    restrictDomainsToCertificate: true,
+    certificateFingerprints: ['ab'.repeat(32)],
+    ...fields,
+  })
+  const ingress = await startTestIngress({ inbound: [connector], at: new Date() })
+  running.add(ingress)
+  return ingress
+}
+
+afterEach(async () => {
+  await Promise.all([...running].map((ingress) => ingress.drain()))
+  running.clear()
+})
+
+const stranger = await selfSigned({ names: ['mx1.contoso.example'] })
+const refused = '550 5.7.51 Sender domain is restricted to its own servers'
+
+async function openWith({ smtpPort }: TestIngress, identity?: Identity): Promise<Wire> {
+  const wire = await Wire.greet(smtpPort)
+  await wire.startTls(identity ?? {})
+  return wire
+}
+
+/** The reply to RCPT. */
+async function knock(wire: Wire, from = 'a@contoso.example', to = 'b@ours.example'): Promise<string> {
+  await wire.command('RSET')
+  await wire.command(`MAIL FROM:<${from}>`)
+  return wire.command(`RCPT TO:<${to}>`)
+}
+
+/** What was counted under this name: without dimensions, and of the connector. */
+async function counted(ingress: TestIngress, metric: string, connector?: string): Promise<number> {
+  await ingress.drain()
+  running.delete(ingress)
+  const lines = ingress.lines.filter((line) => metric in line && line.connector === connector)
+  return lines.reduce((sum, line) => sum + Number(line[metric]), 0)
+}
+
+test('a refusal is told of once, however many messages and recipients were refused', async () => {
+  const ingress = await ingressFor()
+  for (let session = 0; session < 2; session++) {
+    const wire = await openWith(ingress, stranger)
+    assert.equal(await knock(wire), refused)
+    assert.equal(await wire.command('RCPT TO:<c@ours.example>'), refused)
+    assert.equal(await knock(wire), refused)
+    wire.destroy()
+  }
+  assert.deepEqual(
+    ingress.notices.taken.map(({ connector, presented, consequence, senderDomain, ip }) => [
+      connector.name,
+      presented.fingerprint256,
+      consequence,
+      senderDomain,
+      ip,
+    ]),
+    [['Contoso', fingerprintOf(stranger), 'RefusedInSession', 'contoso.example', '127.0.0.1']],
+  )
+  assert.deepEqual(ingress.queue.jobs, [])
+  assert.equal(await counted(ingress, 'UnknownCertificates'), 4)
+})
+
+test('refusals are counted by connector, too', async () => {
+  const ingress = await ingressFor()
+  const wire = await openWith(ingress, stranger)
+  await knock(wire)
+  wire.destroy()
+  assert.equal(await counted(ingress, 'UnknownCertificates', 'Contoso'), 1)
+})
+
+const silent: [string, Partial<InboundConnector>, Identity | undefined, reply: string][] = [
+  ['without a certificate', {}, undefined, refused],
+  [
+    'with one that the connector knows',
+    { certificateFingerprints: [fingerprintOf(stranger)] },
+    stranger,
+    '250 2.1.5 Accepted',
+  ],
+  [
+    'that is taken to be held, which is told of when it is decided',
+    { onViolation: 'Defer' },
+    stranger,
+    '250 2.1.5 Accepted',
+  ],
+]
+for (const [name, fields, identity, reply] of silent)
+  test(`nothing is told of a session ${name}`, async () => {
+    const ingress = await ingressFor(fields)
+    const wire = await openWith(ingress, identity)
+    assert.equal(await knock(wire), reply)
+    wire.destroy()
+    assert.deepEqual(ingress.notices.taken, [])
+  })
+
+test('our own server, refused relay for a certificate that is not trusted, is told of', async () => {
+  const ingress = await ingressFor({
+    name: 'Ours',
+    connectorType: 'OnPremises',
+    senderDomains: ['ours.example'],
+    restrictDomainsToCertificate: false,
+    certificateFingerprints: [],
+    tlsSenderCertificateNames: ['mail.ours.example'],
+  })
+  const wire = await openWith(ingress, await selfSigned({ names: ['mail.ours.example'] }))
+  assert.equal(await knock(wire, 'a@ours.example', 'b@elsewhere.example'), '550 5.7.64 Relay access denied')
+  wire.destroy()
+  assert.deepEqual(
+    ingress.notices.taken.map(({ connector, consequence }) => [connector.name, consequence]),
+    [['Ours', 'RelayDenied']],
+  )
+})
+
+test('of a flood of new certificates, a connector has ten notices, and each is refused all the same', async () => {
+  const ingress = await ingressFor()
+  const strangers = await Promise.all(
+    Array.from({ length: 25 }, () => selfSigned({ names: ['flood.example'] })),
+  )
+  for (const identity of strangers) {
+    const wire = await openWith(ingress, identity)
+    assert.equal(await knock(wire), refused)
+    wire.destroy()
+  }
+  assert.equal(ingress.notices.taken.length, 10)
+  assert.equal(await counted(ingress, 'UnknownCertificates'), 25)
+})
+
+test('a queue that never answers keeps no client waiting', async () => {
+  const ingress = await ingressFor()
+  ingress.notices.before = () => new Promise(() => {})
+  const wire = await openWith(ingress, stranger)
+  assert.equal(await knock(wire), refused)
+  assert.equal(await knock(wire, 'a@elsewhere.example'), '250 2.1.5 Accepted')
+  wire.destroy()
+})
+
+test('a queue that fails costs the notice alone: it is counted and logged, and the next one is sent', async () => {
+  const ingress = await ingressFor()
+  ingress.notices.before = () => Promise.reject(new Error('the queue is away'))
+  const wire = await openWith(ingress, stranger)
+  assert.equal(await knock(wire), refused)
+  const line = await ingress.logged('a notice of an unknown certificate was not sent')
+  assert.deepEqual([line.level, line.connector], ['warn', 'Contoso'])
+  ingress.notices.before = async () => {}
+  assert.equal(await knock(wire), refused)
+  wire.destroy()
+  assert.equal(ingress.notices.taken.length, 1)
+  assert.equal(await counted(ingress, 'NoticesFailed'), 1)
+})
+
+test('whatever is thrown while telling stays away from the session', async () => {
+  const logged = Promise.withResolvers<unknown[]>()
+  const fails = { send: () => assert.fail('no such thing') }
+  const watch = new CertificateWatch(fails, new Metrics(), (...line) => logged.resolve(line))
+  const rules = snapshot({
+    inbound: [inbound({ restrictDomainsToCertificate: true, certificateFingerprints: ['cd'.repeat(32)] })],
+  })
+  const session = { ip: '192.0.2.1', tls: overTlsWith(), mailFrom: 'a@contoso.example', at: receivedAt }
+  watch.refused(rules, session, judgeInbound(rules, session))
+  assert.deepEqual(await logged.promise, [
+    'warn',
+    'a notice of an unknown certificate was not sent',
+    { connector: null, cause: 'AssertionError: no such thing' },
+  ])
+})

@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import {
+  GroupCommit,
+  type GroupCommitOptions,
+} from '../../../../functions/smtp-ingress/intake/group-commit.ts'
+
+/** Writes that wait until they are let go, one after another. */
+function held(options: Partial<GroupCommitOptions<string>> = {}) {
+  const batches: string[][] = []
+  const held: ((failures: (Error | null)[]) => void)[] = []
+  const commits = new GroupCommit<string>({
+    write: (batch) => {
+      batches.push([...batch])
+      return new Promise((resolve) => held.push(resolve))
+    },
+    sizeOf: (item) => item.length,
+    maximumOctets: 1000,
+    maximumItems: 100,
+    patience: 1,
+    concurrency: 1,
+    ...options,
+  })
+  const letGo = () => held.shift()?.(batches.at(-1)?.map(() => null) ?? [])
+  return { commits, batches, letGo }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+test('an item alone is written in the same turn of the event loop, with what else that turn brought', async () => {
+  const { commits, batches } = held()
+  void commits.commit('a')
+  void commits.commit('b')
+  assert.deepEqual(batches, [])
+  await turn()
+  assert.deepEqual(batches, [['a', 'b']])
+})
+
+test('what arrives while a batch is written goes together in the next', async () => {
+  const { commits, batches, letGo } = held()
+  const first = commits.commit('a')
+  await turn()
+  const others = ['b', 'c', 'd'].map((item) => commits.commit(item))
+  letGo()
+  await first
+  letGo()
+  await Promise.all(others)
+  assert.deepEqual(batches, [['a'], ['b', 'c', 'd']])
+})
+
+test('several batches are on their way at once when items have waited long enough', async () => {
+  const { commits, batches, letGo } = held({ concurrency: 2, patience: 0 })
+  const first = commits.commit('a')
+  await turn()
+  const second = commits.commit('b')
+  while (batches.length < 2) await turn()
+  assert.deepEqual(batches, [['a'], ['b']])
+  letGo()
+  letGo()
+  await Promise.all([first, second])
+})
+
+const limits: [name: string, options: Partial<GroupCommitOptions<string>>, batches: string[][]][] = [
+  ['items', { maximumItems: 2 }, [['aaa', 'bbb'], ['ccc', 'ddd'], ['eee']]],
+  ['octets', { maximumOctets: 7 }, [['aaa', 'bbb'], ['ccc', 'ddd'], ['eee']]],
+  [
+    'octets, an item that is larger by itself',
+    { maximumOctets: 2 },
+    [['aaa'], ['bbb'], ['ccc'], ['ddd'], ['eee']],
+  ],
+]
+
+for (const [name, options, expected] of limits)
+  test(`a batch is bounded in ${name}`, async () => {
+    const { commits, batches, letGo } = held(options)
+    const all = Promise.all(['aaa', 'bbb', 'ccc', 'ddd', 'eee'].map((item) => commits.commit(item)))
+    while (batches.flat().length < 5) {
+      await turn()
+      letGo()
+    }
+    letGo()
+    await all
+    assert.deepEqual(batches, expected)
+  })
+
+test('while others are written, what does not fill a group goes with the next batch', async () => {
+  const { commits, batches, letGo } = held({ concurrency: 9, patience: 0, group: 3 })
+  const all = [commits.commit('a')]
+  await turn()
+  for (const item of ['b', 'c', 'd', 'e', 'f']) all.push(commits.commit(item))
+  while (batches.length < 3) await turn()
+  assert.deepEqual(batches, [['a'], ['b', 'c', 'd'], ['e', 'f']])
+  for (const _ of batches) letGo()
+  await Promise.all(all)
+})
+
+test('with nothing being written, groups are not waited for', async () => {
+  const { commits, batches } = held({ group: 3 })
+  for (const item of ['a', 'b', 'c', 'd']) void commits.commit(item)
+  await turn()
+  assert.deepEqual(batches, [['a', 'b', 'c', 'd']])
+})
+
+test('a batch that ends takes none along that may still wait, while others are written', async () => {
+  const { commits, batches, letGo } = held({ concurrency: 2, patience: 60_000, maximumItems: 2 })
+  void commits.commit('a')
+  await turn()
+  for (const item of ['b', 'c']) void commits.commit(item)
+  void commits.commit('d')
+  letGo()
+  await turn()
+  assert.deepEqual(batches, [['a'], ['b', 'c']])
+  letGo()
+  await turn()
+  assert.deepEqual(batches.at(-1), ['d'])
+})
+
+test('each item has its own outcome', async () => {
+  const commits = new GroupCommit<string>({
+    write: async (batch) => batch.map((item) => (item === 'bad' ? new Error('not this one') : null)),
+    sizeOf: () => 1,
+    maximumOctets: 100,
+    maximumItems: 100,
+    patience: 1,
+    concurrency: 1,
+  })
+  const outcomes = await Promise.allSettled(['a', 'bad', 'b'].map((item) => commits.commit(item)))
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  )
+})
+
+test('a write that throws fails all of its items and none of the next batch', async () => {
+  let writes = 0
+  const commits = new GroupCommit<string>({
+    write: async (batch) => {
+      if (++writes === 1) throw new Error('away')
+      return batch.map(() => null)
+    },
+    sizeOf: () => 1,
+    maximumOctets: 100,
+    maximumItems: 2,
+    patience: 1,
+    concurrency: 1,
+  })
+  const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((item) => commits.commit(item)))
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['rejected', 'rejected', 'fulfilled'],
+  )
+})
+
+const bounds = fc.record({
+  maximumOctets: fc.integer({ min: 1, max: 30 }),
+  maximumItems: fc.integer({ min: 1, max: 8 }),
+  concurrency: fc.integer({ min: 1, max: 4 }),
+  group: fc.integer({ min: 1, max: 5 }),
+  patience: fc.constantFrom(0, 1),
+})
+/** Octets of an item, and turns of the event loop before it comes. */
+const arrivals = fc.array(fc.tuple(fc.nat(20), fc.nat(2)), { maxLength: 40 })
+/** Turns that each write takes, over and over; one may fail. */
+const writes = fc.array(fc.record({ turns: fc.nat(4), fails: fc.boolean() }), { minLength: 1, maxLength: 5 })
+
+test('whatever comes when, each item is written once, in order, within the bounds, and hears of it', async () => {
+  await fc.assert(
+    fc.asyncProperty(bounds, arrivals, writes, async (bounds, arrivals, writes) => {
+      const written: number[] = []
+      const failed = new Set<number>()
+      let [batches, atOnce] = [0, 0]
+      const commits = new GroupCommit<{ serial: number; octets: number }>({
+        ...bounds,
+        sizeOf: ({ octets }) => octets,
+        async write(batch) {
+          const octets = batch.reduce((sum, item) => sum + item.octets, 0)
+          assert.ok(batch.length > 0 && batch.length <= bounds.maximumItems)
+          assert.ok(batch.length === 1 || octets <= bounds.maximumOctets)
+          assert.ok(++atOnce <= bounds.concurrency)
+          written.push(...batch.map(({ serial }) => serial))
+          const { turns = 0, fails = false } = writes[batches++ % writes.length] ?? {}
+          for (let count = 0; count < turns; count++) await turn()
+          atOnce--
+          if (!fails) return batch.map(() => null)
+          for (const { serial } of batch) failed.add(serial)
+          throw new Error('away')
+        },
+      })
+      const outcomes: Promise<boolean>[] = []
+      for (const [serial, [octets, turns]] of arrivals.entries()) {
+        for (let count = 0; count < turns; count++) await turn()
+        outcomes.push(
+          commits.commit({ serial, octets }).then(
+            () => true,
+            () => false,
+          ),
+        )
+      }
+      assert.deepEqual(
+        await Promise.all(outcomes),
+        arrivals.map((_, serial) => !failed.has(serial)),
+      )
+      assert.deepEqual(written, [...arrivals.keys()])
+    }),
+    { numRuns: 100 },
+  )
+})

@@ -1,0 +1,441 @@
+import assert from 'node:assert/strict'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import fc from 'fast-check'
+import { Buffers } from '../../../../functions/smtp-ingress/intake/buffers.ts'
+import { IncomingMessage, type Outcome } from '../../../../functions/smtp-ingress/intake/incoming-message.ts'
+import { Intake, type IntakeOptions } from '../../../../functions/smtp-ingress/intake/intake.ts'
+import { Spool, SpoolError, type SpoolFile } from '../../../../functions/smtp-ingress/intake/spool.ts'
+import type { SpooledContent } from '../../../../functions/smtp-ingress/intake/spooled-content.ts'
+import { unlawfulOctets } from '../../../../functions/smtp-ingress/replies.ts'
+import { partSize } from '../../../../shared/content/multipart.ts'
+import { objectsBySdk } from '../../../../shared/content/segment.ts'
+import { message, recipient } from '../../../support/fixtures.ts'
+import { MemoryBucket, MemoryQueue } from '../support.ts'
+
+const kibibyte = 1024
+const mebibyte = 1024 * kibibyte
+const held = 128 * kibibyte
+const maximumSize = 8 * mebibyte
+const spoolOctets = 64 * mebibyte
+
+const directory = await mkdtemp(join(tmpdir(), 'intake-test-'))
+after(() => rm(directory, { recursive: true }))
+
+const { content: _content, size: _size, ...unstored } = message({ mailFrom: 'a@elsewhere.example' })
+const header = Buffer.from('Received: from a by b\r\n')
+
+async function intakeWith(options: Partial<IntakeOptions> = {}) {
+  const bucket = new MemoryBucket()
+  const queue = new MemoryQueue()
+  const spool = await Spool.open(directory, spoolOctets)
+  const intake = new Intake({
+    s3: bucket.client,
+    objects: objectsBySdk(bucket.client, 'content'),
+    queue,
+    probeQueue: async () => {},
+    bucket: 'content',
+    maximumSize,
+    maximumHeaderSize: 64 * kibibyte,
+    memory: { held, uploads: 2 },
+    spool,
+    log: () => {},
+    ...options,
+  })
+  const begin = () => intake.begin(header, unstored, [recipient({})])
+  return { intake, bucket, queue, spool, begin }
+}
+
+/** A header section and lines, so many octets together. */
+function mail(octets: number): Buffer {
+  const content = Buffer.alloc(octets, `${'0123456789'.repeat(7)}abcdef\r\n`)
+  content.write('Subject: x\r\n\r\n'.slice(0, octets))
+  return content
+}
+
+/** Writes as the protocol does: held back when asked to be, and the octets are its own again. */
+async function write(incoming: IncomingMessage, octets: Buffer, piece = 64 * kibibyte): Promise<void> {
+  for (let from = 0; from < octets.length; from += piece) {
+    const own = Buffer.from(octets.subarray(from, from + piece))
+    const pending = incoming.write(own)
+    own.fill('?')
+    await pending
+  }
+}
+
+/** @returns the reason for a refusal, or octets stored */
+async function endOf(incoming: IncomingMessage): Promise<string | number | null> {
+  const outcome = await incoming.end(null)
+  if (outcome === null) return null
+  return 'size' in outcome ? outcome.size : outcome.reason
+}
+
+const cutOf = (incoming: IncomingMessage): string | null => incoming.cut?.reason ?? null
+
+/** What is still being discarded is done when the spool has everything back. */
+async function givenBack(spool: Spool, octets = spoolOctets): Promise<void> {
+  while (spool.left < octets) await new Promise((resolve) => setImmediate(resolve))
+}
+
+function contentOf(bucket: MemoryBucket, { jobs }: MemoryQueue): Buffer {
+  const reference = jobs.at(-1)?.message.content
+  assert.ok(reference)
+  const object = bucket.objects.get(reference.key)
+  const content = object?.subarray(reference.offset, reference.offset + reference.length) ?? Buffer.alloc(0)
+  assert.equal(createHash('sha256').update(content).digest('hex'), reference.sha256)
+  return content
+}
+
+const sizes = fc.oneof(
+  fc.nat(20_000),
+  fc.constantFrom(held, partSize).chain((edge) => fc.integer({ min: edge - 100, max: edge + 100 })),
+  fc.integer({ min: held, max: 7 * mebibyte }),
+)
+
+test('a message of any size in any pieces is stored octet by octet, and the spool has everything back', async () => {
+  const { bucket, queue, spool, begin } = await intakeWith()
+  await fc.assert(
+    fc.asyncProperty(sizes, fc.integer({ min: 1000, max: 64 * kibibyte }), async (octets, piece) => {
+      const sent = mail(octets)
+      const incoming = begin()
+      await write(incoming, sent, piece)
+      assert.equal(await endOf(incoming), header.length + octets)
+      assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, sent])))
+      bucket.objects.clear()
+    }),
+    { numRuns: 25 },
+  )
+  await givenBack(spool)
+})
+
+test('messages that come side by side, piece by piece, are each stored as they were sent', async () => {
+  const { bucket, queue, begin } = await intakeWith()
+  const sent = fc.array(fc.tuple(sizes, fc.integer({ min: 1000, max: 16_384 })), {
+    minLength: 2,
+    maxLength: 6,
+  })
+  await fc.assert(
+    fc.asyncProperty(sent, fc.boolean(), async (messages, isSlow) => {
+      bucket.before = () => new Promise((resolve) => (isSlow ? setImmediate(resolve) : resolve()))
+      queue.jobs.length = 0
+      const sums = await Promise.all(
+        messages.map(async ([octets, piece], index) => {
+          const content = mail(octets)
+          content.fill(97 + index, octets - Math.min(octets, 50))
+          const incoming = begin()
+          for (let from = 0; from < octets; from += piece) {
+            await incoming.write(content.subarray(from, from + piece))
+            await new Promise((resolve) => setImmediate(resolve))
+          }
+          assert.equal(await endOf(incoming), header.length + octets)
+          return createHash('sha256').update(header).update(content).digest('hex')
+        }),
+      )
+      const stored = queue.jobs.map(({ message: { content } }) => {
+        const octets = bucket.objects
+          .get(content.key)
+          ?.subarray(content.offset, content.offset + content.length)
+        return createHash('sha256')
+          .update(octets ?? '')
+          .digest('hex')
+      })
+      assert.deepEqual(stored.sort(), sums.sort())
+      bucket.objects.clear()
+    }),
+    { numRuns: 10 },
+  )
+})
+
+test('a buffer that could not be stored is not used again, one that was stored is', async () => {
+  const buffers = new Buffers(mebibyte)
+  const seen: ArrayBufferLike[] = []
+  const take = async (outcome: Outcome) => {
+    const store = async (content: Buffer | SpooledContent) => {
+      seen.push((content as Buffer).buffer)
+      return outcome
+    }
+    const spool = await Spool.open(directory, spoolOctets)
+    const incoming = new IncomingMessage(
+      header,
+      { maximum: 1000, maximumHeader: 1000, held },
+      { buffers, spool, store },
+    )
+    incoming.write(mail(500))
+    await incoming.end(null)
+  }
+  await take(unlawfulOctets)
+  await take({ size: 1 })
+  await take({ size: 1 })
+  assert.notEqual(seen[0], seen[1])
+  assert.equal(seen[1], seen[2])
+})
+
+test('a message in a hundred thousand pieces of an octet costs no more memory than its octets', async () => {
+  const { bucket, queue, begin } = await intakeWith()
+  const sent = mail(100_000)
+  const incoming = begin()
+  for (const octet of sent) assert.equal(incoming.write(Buffer.of(octet)), undefined)
+  assert.equal(await endOf(incoming), header.length + sent.length)
+  assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, sent])))
+})
+
+test('what is read with a piece that fills the buffer, and the end with it, need not wait for the disk', async () => {
+  const { bucket, queue, begin } = await intakeWith()
+  const sent = mail(400 * kibibyte)
+  const incoming = begin()
+  for (let from = 0; from < sent.length; from += 10_000)
+    void incoming.write(sent.subarray(from, from + 10_000))
+  assert.equal(await endOf(incoming), header.length + sent.length)
+  assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, sent])))
+})
+
+const hops = (count: number) => 'Received: from x by y\r\n'.repeat(count)
+
+const refused: [what: string, sent: Buffer, reason: string][] = [
+  ['more octets than it may have', mail(maximumSize + 1), 'MessageTooLarge'],
+  ['a header section that is too long', Buffer.alloc(64 * kibibyte + 1, 'X: y\r\n'), 'HeaderTooLarge'],
+  ['too many hops', Buffer.from(`${hops(31)}\r\nText\r\n`), 'HopCountExceeded'],
+  [
+    'too many hops behind a long field',
+    Buffer.from(`X: ${'y'.repeat(50_000)}\r\n${hops(31)}\r\n`),
+    'HopCountExceeded',
+  ],
+]
+
+for (const [what, sent, reason] of refused)
+  test(`a message with ${what} is refused after its end: ${reason}`, async () => {
+    const { queue, bucket, spool, begin } = await intakeWith()
+    const incoming = begin()
+    await write(incoming, sent)
+    await givenBack(spool)
+    await write(incoming, mail(1000))
+    assert.equal(cutOf(incoming), null)
+    assert.equal(await endOf(incoming), reason)
+    assert.deepEqual([queue.calls, bucket.operations.length], [0, 0])
+  })
+
+test('as many octets as it may have are taken', async () => {
+  const { begin } = await intakeWith()
+  const incoming = begin()
+  await write(incoming, mail(maximumSize))
+  assert.equal(await endOf(incoming), header.length + maximumSize)
+})
+
+for (const octets of [1000, 2 * held])
+  test(`of ${octets} octets with which its reader found fault nothing is stored, and the first fault is told`, async () => {
+    const { queue, bucket, spool, begin } = await intakeWith()
+    const incoming = begin()
+    await write(incoming, mail(octets))
+    assert.deepEqual(await incoming.end(unlawfulOctets), unlawfulOctets)
+    assert.deepEqual([queue.calls, bucket.operations.length], [0, 0])
+    await givenBack(spool)
+  })
+
+test('a client that goes on and on is cut off eight MiB beyond the maximum', async () => {
+  const { begin } = await intakeWith()
+  const incoming = begin()
+  await write(incoming, mail(maximumSize + 8 * mebibyte))
+  assert.equal(cutOf(incoming), null)
+  await write(incoming, mail(1))
+  assert.equal(cutOf(incoming), 'MessageTooLarge')
+  assert.equal(await endOf(incoming), 'MessageTooLarge')
+})
+
+test('a spool that is full refuses exactly the message that finds no room', async () => {
+  const spool = await Spool.open(directory, 2 * mebibyte)
+  const { begin, intake } = await intakeWith({ spool })
+  const [first, second, small] = [begin(), begin(), begin()]
+  await write(first, mail(1.5 * mebibyte))
+  assert.deepEqual(
+    [intake.hasRoomFor(0), intake.hasRoomFor(held), intake.hasRoomFor(mebibyte)],
+    [true, true, false],
+  )
+  await write(second, mail(mebibyte))
+  assert.equal(await endOf(second), 'InsufficientSpool')
+  await givenBack(spool, mebibyte / 2)
+  await write(small, mail(1000))
+  assert.equal(typeof (await endOf(small)), 'number')
+  assert.equal(typeof (await endOf(first)), 'number')
+  await givenBack(spool, 2 * mebibyte)
+  const third = begin()
+  await write(third, mail(1.5 * mebibyte))
+  assert.equal(typeof (await endOf(third)), 'number')
+})
+
+/** A spool whose files do as they are told: `before` may wait or throw. */
+class ToldSpool {
+  before: (operation: 'append' | 'read') => Promise<void> = async () => {}
+  left = spoolOctets
+  readonly #spool: Spool
+
+  constructor(spool: Spool) {
+    this.#spool = spool
+  }
+
+  file(): SpoolFile {
+    const file = this.#spool.file()
+    const { append, read } = file
+    return Object.assign(file, {
+      append: (octets: Buffer) => this.before('append').then(() => append.call(file, octets)),
+      read: (into: Buffer, position: number) =>
+        this.before('read').then(() => read.call(file, into, position)),
+    })
+  }
+}
+
+test('while the disk is behind the client is held back, whatever it had sent before', async () => {
+  const told = new ToldSpool(await Spool.open(directory, spoolOctets))
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>()
+  told.before = () => opened
+  const { begin } = await intakeWith({ spool: told })
+  const incoming = begin()
+  assert.equal(incoming.write(mail(held - header.length)), undefined)
+  const pending = incoming.write(mail(10))
+  assert.ok(pending instanceof Promise)
+  let isHeldBack = true
+  void pending.then(() => {
+    isHeldBack = false
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(isHeldBack, true)
+  open()
+  await pending
+  assert.equal(await endOf(incoming), held + 10)
+})
+
+for (const operation of ['append', 'read'] as const)
+  test(`a disk that fails at ${operation} refuses the large messages, is told of, and is no fault of storage`, async () => {
+    const spool = await Spool.open(directory, spoolOctets)
+    const told = new ToldSpool(spool)
+    const cause = Object.assign(new Error('i/o error'), { code: 'EIO' })
+    const { intake, begin } = await intakeWith({ spool: told })
+    for (let time = 0; time < 4; time++) {
+      told.before = async (name) => {
+        if (name === operation) throw new SpoolError(cause)
+      }
+      const incoming = begin()
+      await write(incoming, mail(mebibyte))
+      const outcome = await incoming.end(null)
+      assert.ok(outcome !== null && 'reason' in outcome)
+      assert.equal(outcome.reply.code, 451)
+      assert.ok(outcome.cause !== undefined)
+    }
+    assert.equal(intake.isFailing, false)
+    const small = begin()
+    await write(small, mail(1000))
+    assert.equal(await endOf(small), header.length + 1000)
+    await givenBack(spool)
+  })
+
+test('large messages that cannot be stored are refused, given up, and soon turned away before they come', async () => {
+  const { intake, bucket, queue, spool, begin } = await intakeWith()
+  bucket.before = async (operation) => {
+    if (operation === 'UploadPart') throw new Error('away')
+  }
+  for (let time = 0; time < 3; time++) {
+    assert.equal(intake.isFailing, false)
+    const incoming = begin()
+    await write(incoming, mail(6 * mebibyte))
+    assert.equal(await endOf(incoming), 'StorageUnavailable')
+    assert.equal(bucket.operations.at(-1), 'AbortMultipartUpload')
+  }
+  assert.equal(intake.isFailing, true)
+  assert.equal(queue.calls, 0)
+  await givenBack(spool)
+  intake.stop()
+})
+
+for (const octets of [1000, mebibyte])
+  test(`of ${octets} octets whose client leaves nothing remains`, async () => {
+    const { bucket, queue, spool, begin } = await intakeWith()
+    const incoming = begin()
+    await write(incoming, mail(octets))
+    incoming.abandon()
+    await write(incoming, mail(octets))
+    assert.equal(await endOf(incoming), null)
+    await givenBack(spool)
+    assert.deepEqual([queue.calls, bucket.operations.length], [0, 0])
+  })
+
+test('no more large messages are sent at once than there are places, and who leaves the line is not sent', async () => {
+  const { bucket, queue, spool, begin } = await intakeWith()
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>()
+  const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
+  bucket.before = async () => {
+    if (bucket.operations.length === 2) reach()
+    await opened
+  }
+  const messages = await Promise.all(
+    [1, 2, 3, 4].map(async () => {
+      const incoming = begin()
+      await write(incoming, mail(mebibyte))
+      return incoming
+    }),
+  )
+  const outcomes = messages.map(endOf)
+  await reached
+  const small = begin()
+  await write(small, mail(1000))
+  const smallOutcome = endOf(small)
+  messages[2]?.abandon()
+  assert.equal(await outcomes[2], null)
+  // Two large messages, and the segment, for which there is no line.
+  while (bucket.operations.length < 3) await new Promise((resolve) => setImmediate(resolve))
+  open()
+  assert.equal(await smallOutcome, header.length + 1000)
+  for (const index of [0, 1, 3]) assert.equal(await outcomes[index], header.length + mebibyte)
+  assert.equal(queue.jobs.length, 4)
+  await givenBack(spool)
+})
+
+test('who leaves while its message is sent is not waited for', async () => {
+  const { bucket, queue, spool, begin } = await intakeWith()
+  const incoming = begin()
+  bucket.before = async (operation) => {
+    if (operation === 'UploadPart') incoming.abandon()
+  }
+  await write(incoming, mail(7 * mebibyte))
+  assert.equal(await endOf(incoming), null)
+  assert.deepEqual(bucket.operations, ['CreateMultipartUpload', 'UploadPart', 'AbortMultipartUpload'])
+  assert.equal(queue.calls, 0)
+  await givenBack(spool)
+})
+
+test('who stands in the line for four minutes hears that it must come again', async (context) => {
+  const { bucket, begin } = await intakeWith({ memory: { held, uploads: 1 } })
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>()
+  const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
+  bucket.before = async () => {
+    reach()
+    await opened
+  }
+  const [first, second] = [begin(), begin()]
+  for (const incoming of [first, second]) await write(incoming, mail(mebibyte))
+  const outcome = endOf(first)
+  await reached
+  context.mock.timers.enable({ apis: ['setTimeout'] })
+  let late: string | number | null = 0
+  void endOf(second).then((outcome) => {
+    late = outcome
+  })
+  // Before it stands in the line, its end is written to the file, which takes real time.
+  while (late === 0) {
+    context.mock.timers.tick(4 * 60_000)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  assert.equal(late, 'TooManyLargeMessages')
+  open()
+  assert.equal(await outcome, header.length + mebibyte)
+})
+
+test('a large message of any octets is stored as it is', async () => {
+  const { bucket, queue, begin } = await intakeWith()
+  const sent = Buffer.concat([Buffer.from('X: y\r\n\r\n'), randomBytes(6 * mebibyte)])
+  const incoming = begin()
+  await write(incoming, sent, 16_384)
+  assert.equal(await endOf(incoming), header.length + sent.length)
+  assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, sent])))
+})

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { messageMemory } from '../../../../functions/smtp-ingress/intake/memory.ts'
+
+const kibibyte = 1024
+
+const rows: [mebibytes: number, sessions: number, workers: number, held: number, uploads: number][] = [
+  [512, 1000, 1, 64, 2],
+  [1024, 1000, 1, 256, 8],
+  [1024, 128, 1, 256, 8],
+  [4096, 1000, 2, 256, 8],
+]
+
+for (const [mebibytes, sessions, workers, held, uploads] of rows)
+  test(`${mebibytes} MiB, ${sessions} sessions, ${workers} workers: ${held} KiB a message, ${uploads} uploads`, () =>
+    assert.deepEqual(messageMemory(mebibytes, sessions, workers), { held: held * kibibyte, uploads }))
+
+test('a task that is too small for its sessions does not start', () =>
+  assert.throws(
+    () => messageMemory(512, 5000),
+    /^Error: 512 MiB of memory are not enough for 5000 sessions$/,
+  ))
+
+test('without a setting the memory is what the system gives', () =>
+  assert.ok(messageMemory(undefined, 10).held >= 64 * kibibyte))

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LineTooLongError, SpoolLine } from '../../../../functions/smtp-ingress/intake/spool-line.ts'
+
+const line = (places: number) => new SpoolLine({ places, bufferOctets: 8, patience: 1000 })
+const nobody = new AbortController().signal
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+/** Work that ends when it is told to; the order in which it began. */
+function works(spoolLine: SpoolLine) {
+  const begun: string[] = []
+  const buffers = new Map<string, Buffer>()
+  const ends = new Map<string, { resolve(): void; reject(error: Error): void }>()
+  const start = (name: string, signal = nobody) =>
+    spoolLine.pass(async (buffer) => {
+      begun.push(name)
+      buffers.set(name, buffer)
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      ends.set(name, { resolve, reject })
+      await promise
+      return name
+    }, signal)
+  return { begun, buffers, start, end: (name: string) => ends.get(name) }
+}
+
+test('no more work at once than there are places, each in its turn', async () => {
+  const { begun, start, end } = works(line(2))
+  const all = ['a', 'b', 'c', 'd'].map((name) => start(name))
+  await turn()
+  assert.deepEqual(begun, ['a', 'b'])
+  end('b')?.resolve()
+  await turn()
+  assert.deepEqual(begun, ['a', 'b', 'c'])
+  end('a')?.resolve()
+  await turn()
+  end('c')?.resolve()
+  end('d')?.resolve()
+  assert.deepEqual(await Promise.all(all), ['a', 'b', 'c', 'd'])
+})
+
+test('a place whose work failed is free again, but its buffer may still be in use', async () => {
+  const { buffers, start, end } = works(line(1))
+  const first = start('a')
+  await turn()
+  end('a')?.reject(new Error('away'))
+  await assert.rejects(first, { message: 'away' })
+  const second = start('b')
+  await turn()
+  end('b')?.resolve()
+  await second
+  const third = start('c')
+  await turn()
+  end('c')?.resolve()
+  await third
+  assert.notEqual(buffers.get('a'), buffers.get('b'))
+  assert.equal(buffers.get('b'), buffers.get('c'))
+})
+
+test('whoever waited too long leaves the line, and whoever is behind has its turn', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] })
+  const { begun, start, end } = works(line(1))
+  const first = start('a')
+  await turn()
+  const second = start('b')
+  await turn()
+  context.mock.timers.tick(999)
+  const third = start('c')
+  await turn()
+  context.mock.timers.tick(1)
+  // In the same turn in which the place becomes free: it must not be given to who has left.
+  end('a')?.resolve()
+  await assert.rejects(second, LineTooLongError)
+  await first
+  await turn()
+  assert.deepEqual(begun, ['a', 'c'])
+  end('c')?.resolve()
+  await third
+})
+
+test('whoever is not wanted any more leaves the line at once', async () => {
+  const { begun, start, end } = works(line(1))
+  const first = start('a')
+  const unwanted = new AbortController()
+  const second = start('b', unwanted.signal)
+  await turn()
+  unwanted.abort()
+  await assert.rejects(second, { name: 'AbortError' })
+  await assert.rejects(start('c', unwanted.signal), { name: 'AbortError' })
+  end('a')?.resolve()
+  await first
+  const last = start('d')
+  await turn()
+  end('d')?.resolve()
+  assert.equal(await last, 'd')
+  assert.deepEqual(begun, ['a', 'd'])
+})

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { openSpool, Spool, SpoolError } from '../../../../functions/smtp-ingress/intake/spool.ts'
+
+const root = await mkdtemp(join(tmpdir(), 'spool-test-'))
+after(() => rm(root, { recursive: true }))
+
+let directories = 0
+const directory = () => join(root, String(++directories))
+const isFull = (error: unknown) => error instanceof SpoolError && error.isFull
+const isFault = (error: unknown) => error instanceof SpoolError && !error.isFull
+
+test('a file has no name, and its directory is for nobody else', async () => {
+  const path = directory()
+  const file = (await Spool.open(path, 100)).file()
+  await file.append(Buffer.from('mail'))
+  assert.deepEqual(await readdir(path), [])
+  assert.equal((await stat(path)).mode & 0o777, 0o700)
+  await file.discard()
+})
+
+test('what is appended is read back from any place, while more is appended', async () => {
+  const file = (await Spool.open(directory(), 100)).file()
+  const appended = [file.append(Buffer.from('one, ')), file.append(Buffer.from('two, '))]
+  const octets = Buffer.alloc(6)
+  await file.read(octets, 3)
+  assert.equal(octets.toString(), ', two,')
+  await Promise.all([...appended, file.append(Buffer.from('three'))])
+  assert.equal(file.length, 15)
+  await assert.rejects(file.read(Buffer.alloc(6), 10), isFault)
+  await file.discard()
+})
+
+test('files together have so many octets and no more, and a discarded one gives its own back', async () => {
+  const spool = await Spool.open(directory(), 100)
+  const [first, second] = [spool.file(), spool.file()]
+  await first.append(Buffer.alloc(60))
+  await assert.rejects(second.append(Buffer.alloc(41)), isFull)
+  await second.append(Buffer.alloc(40))
+  assert.equal(spool.left, 0)
+  await Promise.all([first.discard(), first.discard()])
+  assert.equal(spool.left, 60)
+  await second.discard()
+  assert.equal(spool.left, 100)
+})
+
+test('a file that was discarded takes nothing more', async () => {
+  const spool = await Spool.open(directory(), 100)
+  const file = spool.file()
+  const first = file.append(Buffer.alloc(60))
+  const discarded = file.discard()
+  await assert.rejects(file.append(Buffer.alloc(10)), isFault)
+  await assert.rejects(file.read(Buffer.alloc(10), 0), isFault)
+  await Promise.all([first, discarded])
+  assert.equal(spool.left, 100)
+})
+
+test('a file that cannot be opened is a fault of this file, and leaves nothing taken', async () => {
+  const path = directory()
+  const spool = await Spool.open(path, 100)
+  await rm(path, { recursive: true })
+  await writeFile(path, '')
+  const file = spool.file()
+  await assert.rejects(file.append(Buffer.alloc(10)), isFault)
+  await file.discard()
+  assert.equal(spool.left, 100)
+})
+
+test('a directory that was tidied away is made again', async () => {
+  const path = directory()
+  const spool = await Spool.open(path, 100)
+  await rm(path, { recursive: true })
+  const file = spool.file()
+  await file.append(Buffer.from('mail'))
+  assert.equal((await stat(path)).mode & 0o777, 0o700)
+  await file.discard()
+})
+
+test('a disk that is full is known as such', async () => {
+  // The kernel's own full disk.
+  const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+  assert.ok(isFull(new SpoolError(full)))
+  assert.ok(isFull(new SpoolError(Object.assign(new Error('quota'), { code: 'EDQUOT' }))))
+  assert.ok(isFault(new SpoolError(Object.assign(new Error('fault'), { code: 'EIO' }))))
+})
+
+test('what a process left that died in the middle of opening a file is removed, and nothing else', async () => {
+  const path = directory()
+  await mkdir(path)
+  for (const name of ['left.spool', 'other']) await writeFile(join(path, name), 'x')
+  await Spool.open(path, 100)
+  assert.deepEqual(await readdir(path), ['other'])
+})
+
+test('a directory that cannot be written is told of by name before there is mail', async () => {
+  const path = join(root, 'file')
+  await writeFile(path, '')
+  await assert.rejects(Spool.open(join(path, 'spool'), 100), (error: Error) =>
+    error.message.startsWith(`spool directory ${path}/spool: ENOTDIR`),
+  )
+})
+
+const environment = { SPOOL_MIB: 64, WORKERS: 3, MAX_MESSAGE_SIZE: 1_000_000 }
+
+test('workers share alike what the spool may hold', async () => {
+  const spool = await openSpool({ ...environment, SPOOL_DIRECTORY: directory() })
+  assert.equal(spool.left, Math.floor((64 * 1024 * 1024) / 3))
+})
+
+test('a share in which the largest message finds no room is told of before there is mail', async () => {
+  const opened = openSpool({ ...environment, SPOOL_DIRECTORY: directory(), MAX_MESSAGE_SIZE: 23_000_000 })
+  await assert.rejects(opened, {
+    message: 'SPOOL_MIB: 64 MiB for 3 workers hold no message of 23000000 octets',
+  })
+})

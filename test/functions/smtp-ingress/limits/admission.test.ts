@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { type AdmissionLimits, SessionCounts } from '../../../../functions/smtp-ingress/limits/admission.ts'
+import { clientNetwork } from '../../../../functions/smtp-ingress/limits/client-network.ts'
+
+const addresses: [ip: string, network: string][] = [
+  ['192.0.2.1', '192.0.2.1'],
+  ['::ffff:192.0.2.1', '192.0.2.1'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:DB8:1:2::ffff', '2001:db8:1:2::/64'],
+  ['2001:db8:1:3::1', '2001:db8:1:3::/64'],
+  ['::1', '::/64'],
+  ['fe80::1%eth0', 'fe80::/64'],
+  ['', ''],
+  ['1:2:3', '1:2:3'],
+]
+
+for (const [ip, network] of addresses)
+  test(`"${ip}" is counted as "${network}"`, () => assert.equal(clientNetwork(ip), network))
+
+/** Counts with a clock that stands still until it is set. */
+function counts(limits: Partial<AdmissionLimits> = {}, remembered?: number) {
+  const clock = { now: 0 }
+  const all = { sessions: 1000, sessionsOfAddress: 1000, rateOfAddress: 0, ...limits }
+  return { clock, counts: new SessionCounts(all, () => clock.now, remembered) }
+}
+
+const replyTo = (admission: SessionCounts, ip: string) => {
+  const refused = admission.admit(ip)
+  return refused && `${refused.reply.code} ${refused.reply.enhanced} ${refused.reason}`
+}
+
+const [ofAddress, inAll, ofRate] = [
+  '421 4.7.0 TooManyConnections',
+  '421 4.3.2 TooManySessions',
+  '421 4.7.0 ConnectionRate',
+]
+
+describe('at once', () => {
+  test('an address has so many sessions, another has its own, and one that ended makes room', () => {
+    const { counts: admission } = counts({ sessionsOfAddress: 2 })
+    assert.equal(replyTo(admission, '192.0.2.1'), null)
+    assert.equal(replyTo(admission, '::ffff:192.0.2.1'), null)
+    assert.equal(replyTo(admission, '192.0.2.1'), ofAddress)
+    assert.equal(replyTo(admission, '192.0.2.2'), null)
+    admission.release('192.0.2.1')
+    assert.equal(replyTo(admission, '192.0.2.1'), null)
+    assert.equal(admission.sessions, 3)
+  })
+
+  test('an IPv6 client has no more sessions for changing its address within its network', () => {
+    const { counts: admission } = counts({ sessionsOfAddress: 1 })
+    assert.equal(replyTo(admission, '2001:db8::1'), null)
+    assert.equal(replyTo(admission, '2001:db8::2:2'), ofAddress)
+    assert.equal(replyTo(admission, '2001:db8:0:1::1'), null)
+  })
+
+  test('all addresses together have so many sessions; who has too many itself hears of that', () => {
+    const { counts: admission } = counts({ sessions: 2, sessionsOfAddress: 2 })
+    assert.equal(replyTo(admission, '192.0.2.1'), null)
+    assert.equal(replyTo(admission, '192.0.2.1'), null)
+    assert.equal(replyTo(admission, '192.0.2.1'), ofAddress)
+    assert.equal(replyTo(admission, '192.0.2.2'), inAll)
+    admission.release('192.0.2.1')
+    assert.equal(replyTo(admission, '192.0.2.2'), null)
+  })
+
+  test('what was never admitted gives nothing back', () => {
+    const { counts: admission } = counts({ sessions: 1 })
+    assert.equal(replyTo(admission, '192.0.2.1'), null)
+    admission.release('192.0.2.9')
+    assert.equal(replyTo(admission, '192.0.2.2'), inAll)
+    admission.release('192.0.2.1')
+    admission.release('192.0.2.1')
+    assert.equal(replyTo(admission, '192.0.2.2'), null)
+    assert.equal(replyTo(admission, '192.0.2.3'), inAll)
+  })
+})
+
+describe('in a minute', () => {
+  test('an address opens so many sessions, however short, until its minute is over', () => {
+    const { counts: admission, clock } = counts({ rateOfAddress: 3 })
+    for (let session = 0; session < 3; session++) {
+      assert.equal(replyTo(admission, '192.0.2.1'), null)
+      admission.release('192.0.2.1')
+    }
+    clock.now = 59_999
+    assert.equal(replyTo(admission, '192.0.2.1'), ofRate)
+    assert.equal(replyTo(admission, '192.0.2.2'), null)
+    clock.now = 60_000
+    assert.equal(replyTo(admission, '192.0.2.1'), null)
+  })
+
+  test('a session that stays does not keep its address in the minute that it began in', () => {
+    const { counts: admission, clock } = counts({ rateOfAddress: 1 })
+    assert.equal(replyTo(admission, '192.0.2.1'), null)
+    assert.equal(replyTo(admission, '192.0.2.1'), ofRate)
+    clock.now = 60_000
+    assert.equal(replyTo(admission, '192.0.2.1'), null)
+    assert.equal(replyTo(admission, '192.0.2.1'), ofRate)
+  })
+
+  test('where no rate is set, an address without a session is forgotten', () => {
+    const { counts: admission } = counts()
+    for (let session = 0; session < 5000; session++) {
+      assert.equal(admission.admit('192.0.2.1'), null)
+      admission.release('192.0.2.1')
+    }
+    assert.equal(admission.addresses, 0)
+  })
+
+  test('an address without a session is forgotten after a minute, or two', () => {
+    const { counts: admission, clock } = counts({ rateOfAddress: 10 })
+    admission.admit('192.0.2.1')
+    admission.release('192.0.2.1')
+    const remembered = [59_999, 60_000, 119_999, 120_000].map((now) => {
+      clock.now = now
+      admission.release('192.0.2.9')
+      admission.admit('192.0.2.9')
+      return admission.addresses
+    })
+    assert.deepEqual(remembered, [2, 2, 2, 1])
+  })
+})
+
+describe('a flood of addresses', () => {
+  const flood = (admission: SessionCounts, size: number) => {
+    for (let client = 0; client < size; client++) {
+      const ip = `10.${client >> 16}.${(client >> 8) & 255}.${client & 255}`
+      assert.equal(admission.admit(ip), null)
+      admission.release(ip)
+    }
+  }
+
+  test('is remembered up to a bound, and the first of it are forgotten first', () => {
+    const { counts: admission } = counts({ rateOfAddress: 1 }, 100)
+    flood(admission, 1000)
+    assert.ok(admission.addresses <= 100)
+    assert.equal(replyTo(admission, '10.0.3.231'), ofRate)
+    assert.equal(replyTo(admission, '10.0.0.1'), null)
+  })
+
+  test('makes nobody forgotten who has a session', () => {
+    const { counts: admission } = counts({ rateOfAddress: 1 }, 100)
+    assert.equal(replyTo(admission, '192.0.2.1'), null)
+    flood(admission, 1000)
+    assert.equal(replyTo(admission, '192.0.2.1'), ofRate)
+  })
+
+  test('of a million takes no more memory than its bound', () => {
+    const { counts: admission } = counts({ rateOfAddress: 1 })
+    flood(admission, 1_000_000)
+    assert.ok(admission.addresses <= 65_536)
+  })
+})
+
+test('whatever comes and goes, the counts are those of the sessions there are', () => {
+  const ips = ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.2', '2001:db8::1', '2001:db8::2', '2001:db8:1::1']
+  const limits = { sessions: 5, sessionsOfAddress: 3, rateOfAddress: 6 }
+  const step = fc.record({ ip: fc.constantFrom(...ips), leaves: fc.boolean(), waits: fc.nat(20_000) })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const { counts: admission, clock } = counts(limits, 2)
+      const open: string[] = []
+      for (const { ip, leaves, waits } of steps) {
+        clock.now += waits
+        const index = open.findIndex((other) => clientNetwork(other) === clientNetwork(ip))
+        if (leaves && index >= 0) admission.release(open.splice(index, 1)[0] ?? '')
+        else if (!leaves) {
+          const ofThis = open.filter((other) => clientNetwork(other) === clientNetwork(ip)).length
+          const refused = admission.admit(ip)
+          if (refused === null) open.push(ip)
+          assert.equal(refused?.reason === 'TooManyConnections', ofThis >= limits.sessionsOfAddress)
+          if (refused?.reason === 'TooManySessions') assert.equal(open.length, limits.sessions)
+          assert.ok(open.length <= limits.sessions)
+        }
+        assert.equal(admission.sessions, open.length)
+        assert.ok(admission.addresses <= new Set(open.map(clientNetwork)).size + 2)
+      }
+    }),
+  )
+})

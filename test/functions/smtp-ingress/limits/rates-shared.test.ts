@@ -1,0 +1,313 @@
+/** Several processes that count together, by a clock and a table that are the test's own. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { WorkerCounts } from '../../../../functions/smtp-ingress/limits/rates-counts.ts'
+import { SharedRates } from '../../../../functions/smtp-ingress/limits/rates-shared.ts'
+import type { Others } from '../../../../shared/transport/rates.ts'
+
+/** What happens in the order of its time, and at one time in the order in which it was planned. */
+class Schedule {
+  now = 0
+  readonly #planned: { at: number; run: () => void }[] = []
+
+  plan(at: number, run: () => void): void {
+    const after = this.#planned.findLastIndex((one) => one.at <= at)
+    this.#planned.splice(after + 1, 0, { at, run })
+  }
+
+  async run(): Promise<void> {
+    for (let next = this.#planned.shift(); next; next = this.#planned.shift()) {
+      this.now = next.at
+      next.run()
+      // A reply that was given is heard before anything else happens.
+      await null
+      await null
+    }
+  }
+}
+
+interface Flood {
+  limit: number
+  processes: number
+  /** Milliseconds from a report to its answer; it is written half way. */
+  roundTrip: number
+  /** Who gets a message, and when. */
+  arrivals: readonly { at: number; process: number }[]
+  fails?: (at: number) => boolean
+}
+
+interface Outcome {
+  /** Messages taken in each minute. */
+  taken: Map<number, number>
+  /** Of each that was put off: how many had been taken in its minute. */
+  whenRefused: number[]
+  reports: number[]
+  log: string[]
+}
+
+async function simulate({
+  limit,
+  processes,
+  roundTrip,
+  arrivals,
+  fails = () => false,
+}: Flood): Promise<Outcome> {
+  const schedule = new Schedule()
+  const table = new WorkerCounts(1)
+  const outcome: Outcome = { taken: new Map(), whenRefused: [], reports: [], log: [] }
+  const rates = Array.from({ length: processes }, (_, index) => {
+    outcome.reports.push(0)
+    return new SharedRates({
+      counts: {
+        report(key, minute, taken) {
+          outcome.reports[index] = (outcome.reports[index] ?? 0) + 1
+          const { promise, resolve, reject } = Promise.withResolvers<Others>()
+          const isLost = fails(schedule.now)
+          schedule.plan(schedule.now + roundTrip / 2, () => {
+            const others = isLost ? null : table.report(index, key, minute, taken)
+            schedule.plan(schedule.now + roundTrip / 2, () =>
+              others === null ? reject(new Error('the table is away')) : resolve(others),
+            )
+          })
+          return promise
+        },
+      },
+      isPrompt: true,
+      most: 10,
+      of: 'connectors',
+      log: (level, message) => outcome.log.push(`${level}: ${message}`),
+      now: () => schedule.now,
+    })
+  })
+  const last = Math.max(0, ...arrivals.map(({ at }) => at))
+  for (const [index, one] of rates.entries())
+    for (let at = (index * 1000) / processes; at <= last; at += 1000) schedule.plan(at, () => one.tick(at))
+  for (const { at, process } of arrivals)
+    schedule.plan(at, () => {
+      const minute = Math.floor(at / 60_000)
+      const so = outcome.taken.get(minute) ?? 0
+      const one = rates[process]
+      if (!one?.hasRoom('contoso', limit, at)) return void outcome.whenRefused.push(so)
+      one.take('contoso', limit, at)
+      outcome.taken.set(minute, so + 1)
+    })
+  await schedule.run()
+  return outcome
+}
+
+/** The most arrivals at one process within so many milliseconds. */
+function mostWithin(arrivals: Flood['arrivals'], process: number, milliseconds: number): number {
+  const times = arrivals.filter((one) => one.process === process).map(({ at }) => at)
+  return Math.max(
+    0,
+    ...times.map((from) => times.filter((at) => at >= from && at <= from + milliseconds).length),
+  )
+}
+
+const flood = fc
+  .record({
+    limit: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 100 })),
+    processes: fc.integer({ min: 1, max: 8 }),
+    roundTrip: fc.constantFrom(2, 10, 40, 300, 1500),
+    start: fc.constantFrom(0, 30_000, 59_000),
+    /** Milliseconds from one message to the next at most. */
+    pause: fc.constantFrom(0, 3, 20, 60, 150),
+    steps: fc.array(fc.tuple(fc.nat(1000), fc.nat(7)), { maxLength: 400, size: 'max' }),
+  })
+  .map(({ steps, start, pause, ...rest }) => {
+    let at = start
+    const arrivals = steps.map(([thousandths, process]) => {
+      at += Math.round((thousandths * pause) / 1000)
+      return { at, process: process % rest.processes }
+    })
+    return { ...rest, arrivals }
+  })
+
+describe('processes that count together', () => {
+  it('take no more than the limit, an eighth of it each, and what comes during a round trip', async () => {
+    await fc.assert(
+      fc.asyncProperty(flood, async (flood) => {
+        const { taken } = await simulate(flood)
+        const besides = Array.from(
+          { length: flood.processes },
+          (_, process) =>
+            Math.max(1, Math.floor(flood.limit / 8)) +
+            mostWithin(flood.arrivals, process, 2 * flood.roundTrip),
+        ).reduce((sum, one) => sum + one, 0)
+        for (const count of taken.values()) assert.ok(count < flood.limit + besides, `${count} taken`)
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('put off no message before the limit is reached', async () => {
+    await fc.assert(
+      fc.asyncProperty(flood, async (flood) => {
+        const { whenRefused } = await simulate(flood)
+        for (const taken of whenRefused) assert.ok(taken >= flood.limit, `put off after ${taken}`)
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('take exactly the limit where there is one', async () => {
+    await fc.assert(
+      fc.asyncProperty(flood, async (flood) => {
+        const alone = flood.arrivals.map(({ at }) => ({ at, process: 0 }))
+        const { taken } = await simulate({ ...flood, processes: 1, arrivals: alone })
+        for (const [minute, count] of taken) {
+          const came = alone.filter(({ at }) => Math.floor(at / 60_000) === minute).length
+          assert.equal(count, Math.min(came, flood.limit))
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  /** So many a second, spread evenly, for so many seconds. */
+  const steadily = (perSecond: number, seconds: number, processes: number) =>
+    Array.from({ length: perSecond * seconds }, (_, index) => ({
+      at: Math.floor((index * 1000) / perSecond),
+      process: index % processes,
+    }))
+
+  const burst = steadily(2500, 2, 20)
+  const aMinuteLater = burst.map(({ at, process }) => ({ at: at + 60_000, process }))
+
+  const tasks: { name: string; flood: Omit<Flood, 'fails'>; most: number; reports: number }[] = [
+    {
+      name: 'a burst of five times the limit at twenty processes',
+      flood: { limit: 1000, processes: 20, roundTrip: 10, arrivals: burst },
+      most: 1250,
+      reports: 20,
+    },
+    {
+      name: 'the same, where it is known from the minute before who counts',
+      flood: { limit: 1000, processes: 20, roundTrip: 10, arrivals: [...burst, ...aMinuteLater] },
+      most: 1060,
+      reports: 40,
+    },
+    {
+      name: 'the limit over the whole minute, and as much again',
+      flood: { limit: 600, processes: 4, roundTrip: 10, arrivals: steadily(20, 60, 4) },
+      most: 604,
+      reports: 62,
+    },
+    {
+      name: 'a small limit and a burst at ten processes',
+      flood: { limit: 10, processes: 10, roundTrip: 10, arrivals: steadily(1000, 1, 10) },
+      most: 30,
+      reports: 3,
+    },
+  ]
+  for (const { name, flood, most, reports } of tasks)
+    it(`are little beyond the limit for few reports: ${name}`, async () => {
+      const outcome = await simulate(flood)
+      const taken = outcome.taken.get(Math.max(...outcome.taken.keys())) ?? 0
+      assert.ok(taken >= flood.limit && taken <= most, `${taken} taken`)
+      for (const count of outcome.reports) assert.ok(count <= reports, `${count} reports`)
+    })
+
+  it('count each what it takes while nobody answers, say so once, ask once a second, and count together again', async () => {
+    const { taken, reports, log } = await simulate({
+      limit: 1000,
+      processes: 2,
+      roundTrip: 10,
+      arrivals: steadily(400, 10, 2),
+      fails: (at) => at < 8000,
+    })
+    assert.equal(taken.get(0), 2000)
+    for (const count of reports) assert.ok(count <= 12, `${count} reports`)
+    const alone = 'error: message rates of connectors are counted by this process alone'
+    const together = 'info: message rates of connectors are counted together again'
+    assert.deepEqual(log, [alone, alone, together, together])
+  })
+
+  it('hear of each other again once somebody answers', async () => {
+    const { taken, log } = await simulate({
+      limit: 1000,
+      processes: 2,
+      roundTrip: 10,
+      arrivals: steadily(100, 20, 2),
+      fails: (at) => at < 3000,
+    })
+    const count = taken.get(0) ?? 0
+    assert.ok(count >= 1000 && count <= 1004, `${count} taken`)
+    assert.equal(log.filter((line) => line.startsWith('info')).length, 2)
+  })
+})
+
+describe('a process that counts by itself', () => {
+  const alone = (most = 10) =>
+    new SharedRates({
+      counts: null,
+      isPrompt: false,
+      most,
+      of: 'addresses',
+      log: () => assert.fail('there is nothing to tell'),
+      now: () => 0,
+    })
+  const takeable = (rates: SharedRates, key: string, limit: number, at: number): number => {
+    let taken = 0
+    while (taken < 1000 && rates.hasRoom(key, limit, at)) {
+      rates.take(key, limit, at)
+      taken++
+    }
+    return taken
+  }
+
+  it('counts each key apart, and each minute anew', () => {
+    const rates = alone()
+    assert.equal(takeable(rates, 'a', 3, 0), 3)
+    assert.equal(takeable(rates, 'b', 5, 59_999), 5)
+    assert.equal(takeable(rates, 'a', 3, 59_999), 0)
+    assert.equal(takeable(rates, 'a', 3, 60_000), 3)
+  })
+
+  it('follows a limit that is changed within the minute', () => {
+    const rates = alone()
+    assert.equal(takeable(rates, 'a', 3, 0), 3)
+    assert.equal(takeable(rates, 'a', 5, 1), 2)
+    assert.equal(takeable(rates, 'a', 4, 2), 0)
+  })
+
+  it('follows a clock that was set back', () => {
+    const rates = alone()
+    assert.equal(takeable(rates, 'a', 3, 120_000), 3)
+    assert.equal(takeable(rates, 'a', 3, 0), 3)
+  })
+
+  it('forgets first whom it has not counted for longest, when there are too many', () => {
+    const rates = alone(4)
+    for (const key of ['a', 'b', 'c', 'a', 'd', 'e']) takeable(rates, key, 1, 0)
+    const isKnown = (key: string) => !rates.hasRoom(key, 1, 0)
+    assert.deepEqual(['e', 'd', 'a', 'b', 'c'].filter(isKnown), ['e', 'd', 'a'])
+  })
+})
+
+describe('the counts of workers', () => {
+  it('are those of the others, the last of each', () => {
+    const counts = new WorkerCounts(10)
+    assert.deepEqual(counts.report(1, 'a', 5, 3), { taken: 0, counters: 0 })
+    assert.deepEqual(counts.report(2, 'a', 5, 4), { taken: 3, counters: 1 })
+    assert.deepEqual(counts.report(1, 'a', 5, 6), { taken: 4, counters: 1 })
+    assert.deepEqual(counts.report(3, 'a', 5, 1), { taken: 10, counters: 2 })
+    assert.deepEqual(counts.report(3, 'b', 5, 1), { taken: 0, counters: 0 })
+  })
+
+  it('begin anew with each minute, and take nothing of one that is over', () => {
+    const counts = new WorkerCounts(10)
+    counts.report(1, 'a', 5, 3)
+    assert.deepEqual(counts.report(2, 'a', 6, 1), { taken: 0, counters: 0 })
+    assert.deepEqual(counts.report(1, 'a', 5, 9), { taken: 0, counters: 0 })
+    assert.deepEqual(counts.report(3, 'a', 6, 1), { taken: 1, counters: 1 })
+  })
+
+  it('are of so many keys at most', () => {
+    const counts = new WorkerCounts(2)
+    for (const key of ['a', 'b', 'c']) counts.report(1, key, 5, 7)
+    assert.deepEqual(counts.report(2, 'c', 5, 1), { taken: 7, counters: 1 })
+    assert.deepEqual(counts.report(2, 'a', 5, 1), { taken: 0, counters: 0 })
+  })
+})

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
+import { after, test } from 'node:test'
+import { healthServer } from '../../../../functions/smtp-ingress/processes/health.ts'
+
+let fault: string | null = null
+const server = healthServer(async () => fault).listen(0, '127.0.0.1')
+await once(server, 'listening')
+const { port } = server.address() as AddressInfo
+after(() => {
+  server.close()
+  server.closeAllConnections()
+})
+
+const get = 'GET /health HTTP/1.1\r\nHost: task\r\nConnection: close\r\n\r\n'
+const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
+/** As a load balancer connects for itself, with what it adds. */
+const local = Buffer.concat([signature, Buffer.from([0x20, 0, 0, 7, 4, 0, 4, 1, 2, 3, 4])])
+const proxied = Buffer.concat([
+  signature,
+  Buffer.from([0x21, 0x11, 0, 12, 192, 0, 2, 1, 10, 40, 0, 1, 0x30, 0x39, 0x1f, 0x91]),
+])
+
+/** @returns what the server says to these octets, each in a packet of its own, until it closes */
+async function answerTo(...packets: (string | Buffer)[]): Promise<string> {
+  const socket = connect(port, '127.0.0.1').setNoDelay(true)
+  let answer = ''
+  socket.on('data', (octets) => {
+    answer += octets
+  })
+  const closed = once(socket, 'close')
+  await once(socket, 'connect')
+  for (const packet of packets) {
+    socket.write(packet)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await closed
+  return answer
+}
+
+const octetByOctet = (octets: Buffer) => [...octets].map((octet) => Buffer.of(octet))
+
+const asked: [how: string, packets: (string | Buffer)[]][] = [
+  ['plainly', [get]],
+  ['in pieces', ['GET /hea', 'lth HTTP/1.1\r\nHost: task\r\nConnection: close\r\n', '\r\n']],
+  ['behind a header of a load balancer on its own account', [local, get]],
+  ['behind a header in one packet with the request', [Buffer.concat([local, Buffer.from(get)])]],
+  ['behind a header that comes octet by octet', [...octetByOctet(local), get]],
+  ['behind a header for a client', [Buffer.concat([proxied, Buffer.from(get)])]],
+]
+
+for (const [how, packets] of asked)
+  test(`health is told who asks ${how}`, async () => {
+    fault = null
+    assert.match(await answerTo(...packets), /^HTTP\/1\.1 200 [\s\S]*\r\n\r\n(3\r\n)?ok\n/)
+    fault = 'storage is failing'
+    assert.match(await answerTo(...packets), /^HTTP\/1\.1 503 [\s\S]*storage is failing\n/)
+  })
+
+test('several requests may come over one connection', async () => {
+  fault = null
+  const keepAlive = get.replace('Connection: close\r\n', '')
+  assert.equal((await answerTo(local, keepAlive, keepAlive, get)).match(/HTTP\/1\.1 200 /g)?.length, 3)
+})
+
+test('anything else is not found', async () => {
+  assert.match(await answerTo(get.replace('/health', '/')), /^HTTP\/1\.1 404 /)
+  assert.match(await answerTo(get.replace('GET', 'POST')), /^HTTP\/1\.1 404 /)
+})
+
+test('who sends a broken header hears nothing', async () =>
+  assert.equal(await answerTo(Buffer.from('\r\n\r\nGET / HTTP/1.1\r\n\r\n')), ''))

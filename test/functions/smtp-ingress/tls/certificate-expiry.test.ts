@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { watchCertificateExpiry } from '../../../../functions/smtp-ingress/tls/certificate-expiry.ts'
+import { createTlsService } from '../../../../functions/smtp-ingress/tls/service.ts'
+import { createPki, daysFromNow } from '../../../support/pki.ts'
+
+const day = 86_400_000
+
+test('the days that are left are told every minute, and not after the end', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval', 'Date'], now: 0 })
+  const told: unknown[] = []
+  const expires = new Date(2 * day)
+  const write = (line: string) => void told.push(JSON.parse(line).CertificateDaysLeft)
+  const end = watchCertificateExpiry({ expires, write, now: () => new Date() })
+  t.mock.timers.tick(120_000)
+  assert.deepEqual(told, [1, 1])
+  t.mock.timers.tick(2 * day)
+  assert.equal(told.at(-1), -1)
+  end()
+  const { length } = told
+  t.mock.timers.tick(day)
+  assert.equal(told.length, length)
+})
+
+test('of two certificates the first to expire counts', async () => {
+  const pki = await createPki()
+  const [ec, rsa] = await Promise.all([
+    pki.issue({ names: ['mx.ours.example'], notAfter: daysFromNow(90) }),
+    pki.issue({ names: ['mx.ours.example'], notAfter: daysFromNow(20), rsa: true }),
+  ])
+  const { expires } = createTlsService({
+    privateKey: `${ec.key}\n${rsa.key}`,
+    certificate: `${ec.cert}\n${rsa.cert}`,
+    now: () => new Date(),
+  })
+  assert.ok(Math.abs(expires.getTime() - daysFromNow(20).getTime()) < 5000)
+})

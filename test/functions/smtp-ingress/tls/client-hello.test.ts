@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { readClientHello } from '../../../../functions/smtp-ingress/tls/client-hello.ts'
+
+const number = (value: number, octets: number): Buffer => {
+  const written = Buffer.alloc(octets)
+  written.writeUIntBE(value, 0, octets)
+  return written
+}
+const vector = (octets: number, ...content: Buffer[]): Buffer => {
+  const all = Buffer.concat(content)
+  return Buffer.concat([number(all.length, octets), all])
+}
+const extension = (type: number, ...content: Buffer[]) =>
+  Buffer.concat([number(type, 2), vector(2, ...content)])
+const versions = (...offered: number[]) => extension(43, vector(1, ...offered.map((each) => number(each, 2))))
+const identity = (ticket: Buffer) => Buffer.concat([vector(2, ticket), number(7, 4)])
+const tickets = (...each: Buffer[]) =>
+  extension(41, vector(2, ...each.map(identity)), vector(2, vector(1, Buffer.alloc(32))))
+
+function hello(...extensions: Buffer[]): Buffer {
+  const body = [
+    Buffer.from([3, 3]),
+    Buffer.alloc(32, 1),
+    vector(1, Buffer.alloc(32, 2)),
+    vector(2, Buffer.from([0x13, 0x02])),
+    vector(1, Buffer.from([0])),
+    ...(extensions.length > 0 ? [vector(2, ...extensions)] : []),
+  ]
+  return Buffer.concat([Buffer.from([1]), vector(3, ...body)])
+}
+
+const record = (fragment: Buffer) => Buffer.concat([Buffer.from([22, 3, 1]), vector(2, fragment)])
+
+function inRecordsOf(octets: number, message: Buffer): Buffer {
+  const records: Buffer[] = []
+  for (let at = 0; at < message.length; at += octets) records.push(record(message.subarray(at, at + octets)))
+  return Buffer.concat(records)
+}
+
+const [one, other] = [Buffer.from('a ticket'), Buffer.from('and another')]
+
+const read: [name: string, octets: Buffer, isModern: boolean, tickets: Buffer[]][] = [
+  ['without extensions', record(hello()), false, []],
+  ['of TLS 1.2', record(hello(extension(0, Buffer.from('x')))), false, []],
+  ['of TLS 1.2 that says so', record(hello(versions(0x0303, 0x0302))), false, []],
+  ['of TLS 1.3', record(hello(versions(0x7a7a, 0x0304, 0x0303))), true, []],
+  ['with tickets', record(hello(versions(0x0304), tickets(one, other))), true, [one, other]],
+  ['in records of 30 octets', inRecordsOf(30, hello(versions(0x0304), tickets(one))), true, [one]],
+  [
+    'with more behind it',
+    Buffer.concat([record(hello(versions(0x0304))), Buffer.from([20, 3, 3])]),
+    true,
+    [],
+  ],
+]
+
+for (const [name, octets, isModern, found] of read)
+  test(`a hello ${name} is read when it is whole, and not before`, () => {
+    assert.deepEqual(readClientHello(octets), { isModern, tickets: found })
+    const end = octets.length - (name === 'with more behind it' ? 3 : 0)
+    for (let length = 0; length < end; length++)
+      assert.equal(readClientHello(octets.subarray(0, length)), 'Incomplete', `${length} octets`)
+  })
+
+const within = (message: Buffer, at: number, octets: number[]): Buffer => {
+  const changed = Buffer.from(message)
+  changed.set(octets, at)
+  return record(changed)
+}
+
+const unreadable: [name: string, octets: Buffer][] = [
+  ['a command', Buffer.from('EHLO x\r\n')],
+  ['another record', Buffer.from([21])],
+  ['another version of records', Buffer.from([22, 2])],
+  ['another message', record(Buffer.concat([Buffer.from([2]), hello().subarray(1)]))],
+  ['a hello of 16 MiB', record(Buffer.from([1, 0xff, 0xff, 0xff]))],
+  ['an octet a record', inRecordsOf(1, hello())],
+  ['empty records', Buffer.concat(Array.from({ length: 16 }, () => record(Buffer.alloc(0))))],
+  ['a session id beyond the end', within(hello(), 4 + 34, [0xff])],
+  ['ciphers beyond the end', within(hello(), 4 + 34 + 33, [0xff, 0xff])],
+  ['extensions beyond the end', within(hello(versions(0x0304)), 4 + 34 + 33 + 4 + 2, [0xff, 0xff])],
+  ['an extension beyond the end', record(hello(Buffer.from([0, 43, 0, 9])))],
+  ['versions beyond the end', record(hello(extension(43, Buffer.from([9, 3, 4]))))],
+  ['half a version', record(hello(extension(43, Buffer.from([3, 3, 4, 3]))))],
+  ['a ticket beyond the end', record(hello(extension(41, vector(2, Buffer.from([0, 9, 1])))))],
+  ['a ticket without its age', record(hello(extension(41, vector(2, vector(2, one)))))],
+]
+
+for (const [name, octets] of unreadable)
+  test(`${name}: unreadable`, () => {
+    assert.equal(readClientHello(octets), 'Unreadable')
+  })
+
+test('no more than 16 KiB and a little are waited for', () => {
+  const large = record(Buffer.concat([Buffer.from([1, 0, 0x3f, 0xfc]), Buffer.alloc(16_380)]))
+  assert.equal(readClientHello(large.subarray(0, -1)), 'Incomplete')
+  assert.notEqual(readClientHello(large), 'Incomplete')
+  const larger = record(Buffer.from([1, 0, 0x40, 0x00]))
+  assert.equal(readClientHello(larger), 'Unreadable')
+})
+
+test('whatever comes, it is answered, and more of it changes no answer', () => {
+  const sensible = hello(versions(0x0304), tickets(one, other))
+  const broken = fc
+    .tuple(fc.nat(sensible.length - 1), fc.uint8Array({ maxLength: 6 }), fc.integer({ min: 1, max: 300 }))
+    .map(([at, octets, size]) => {
+      const changed = Buffer.from(sensible)
+      changed.set(octets.subarray(0, changed.length - at), at)
+      return inRecordsOf(size, changed)
+    })
+  const anything = fc.uint8Array({ maxLength: 300 }).map((octets) => Buffer.from(octets))
+  fc.assert(
+    fc.property(fc.oneof(broken, anything), fc.nat(), (octets, cut) => {
+      const length = cut % (octets.length + 1)
+      const early = readClientHello(octets.subarray(0, length))
+      if (early !== 'Incomplete') assert.deepEqual(readClientHello(octets), early)
+    }),
+    { numRuns: 500 },
+  )
+})

@@ -1,0 +1,422 @@
+/** What real handshakes come to, with sockets made as the ingress makes them. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createPrivateKey, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { after, test } from 'node:test'
+import { type ConnectionOptions, connect } from 'node:tls'
+import { readClientHello } from '../../../../functions/smtp-ingress/tls/client-hello.ts'
+import { createTlsService, handshakeFailure } from '../../../../functions/smtp-ingress/tls/service.ts'
+import {
+  holdsCertificate,
+  openTicket,
+  periodOf,
+  ticketKeysOf,
+  ticketPeriodMs,
+} from '../../../../functions/smtp-ingress/tls/tickets.ts'
+import { createPki, daysFromNow, type Identity } from '../../../support/pki.ts'
+import { firstLine } from '../../../support/process.ts'
+import { type Seen, startTlsServer, type TlsServer } from '../tls-server.ts'
+
+const pki = await createPki()
+const [ec, rsa, stranger] = await Promise.all([
+  pki.issue({ names: ['mx.ours.example'], commonName: 'ec' }),
+  pki.issue({ names: ['mx.ours.example'], commonName: 'rsa', rsa: true }),
+  (await createPki('Elsewhere')).issue({ names: ['mail.contoso.example'] }),
+])
+const intermediate = await pki.subordinate('Intermediate')
+const partner = await intermediate.issue({ names: ['mail.fabrikam.example'] })
+
+let clock = new Date()
+const both = { privateKey: `${ec.key}\n${rsa.key}`, certificate: `${rsa.cert}\n${ec.cert}` }
+const options = { ...both, now: () => clock, publicRoots: [pki.ca] }
+const server = await startTlsServer(createTlsService(options))
+after(() => server.close())
+
+/** However it comes about. */
+const closed = (socket: Socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()))
+
+interface Outcome {
+  /** Subject of what the server presented. */
+  presented: string
+  /** By which both came to new keys. */
+  group: string | undefined
+  seen: Seen
+  /** The last ticket, for the next. */
+  session: Buffer | undefined
+}
+
+async function handshake(client: ConnectionOptions = {}, { port, next } = server): Promise<Outcome> {
+  let session: Buffer | undefined
+  const socket = connect({
+    port,
+    host: '127.0.0.1',
+    servername: 'mx.ours.example',
+    rejectUnauthorized: false,
+    ...client,
+  })
+  socket.on('session', (ticket) => {
+    session = ticket
+  })
+  socket.on('error', () => {})
+  let presented = ''
+  let group: string | undefined
+  socket.on('secureConnect', () => {
+    presented = socket.getPeerX509Certificate()?.subject ?? ''
+    group = (socket.getEphemeralKeyInfo() as { name?: string } | null)?.name
+  })
+  socket.resume()
+  await closed(socket)
+  return { presented, group, seen: await next(), session }
+}
+
+const factsOf = ({ seen }: Outcome) => {
+  assert.ok(seen.kind === 'Facts', `no facts: ${JSON.stringify(seen)}`)
+  return seen
+}
+const resumed = (outcome: Outcome) => factsOf(outcome).resumed
+const ticketOf = ({ session }: Outcome): Buffer => {
+  assert.ok(session, 'no ticket came')
+  return session
+}
+
+const kinds: [name: string, client: ConnectionOptions, presented: string][] = [
+  ['a client that knows RSA alone', { sigalgs: 'RSA-PSS+SHA256' }, 'CN=rsa'],
+  [
+    'a TLS 1.2 client that knows RSA alone',
+    { sigalgs: 'RSA+SHA256:RSA-PSS+SHA256', maxVersion: 'TLSv1.2' },
+    'CN=rsa',
+  ],
+  ['a client that knows ECDSA alone', { sigalgs: 'ECDSA+SHA256' }, 'CN=ec'],
+  ['a TLS 1.2 client that knows ECDSA alone', { sigalgs: 'ECDSA+SHA256', maxVersion: 'TLSv1.2' }, 'CN=ec'],
+  ['a client that knows both', {}, 'CN=ec'],
+  ['a TLS 1.2 client that knows both', { maxVersion: 'TLSv1.2' }, 'CN=ec'],
+]
+
+for (const [name, client, presented] of kinds)
+  test(`${name} is shown ${presented}`, async () => {
+    assert.equal((await handshake(client)).presented, presented)
+  })
+
+test('a session without a certificate is resumed, and its facts are those of the handshake', async () => {
+  const first = await handshake()
+  const second = await handshake({ session: ticketOf(first) })
+  assert.deepEqual([resumed(first), resumed(second)], [false, true])
+  assert.deepEqual(factsOf(second).facts, factsOf(first).facts)
+  assert.equal(factsOf(second).facts.serverName, 'mx.ours.example')
+  assert.equal(second.group, 'X25519MLKEM768', 'a resumed session has keys of its own')
+})
+
+test('in TLS 1.2 no ticket is given, and no session resumed', async () => {
+  const modern = await handshake()
+  const first = await handshake({ maxVersion: 'TLSv1.2' })
+  // What comes without a ticket is Node's rendering of a session that the server has already forgotten.
+  const second = await handshake({ maxVersion: 'TLSv1.2', session: first.session ?? ticketOf(modern) })
+  assert.deepEqual([resumed(first), resumed(second)], [false, false])
+})
+
+for (const [name, client] of [
+  ['a trusted certificate with its chain', partner],
+  ["a stranger's certificate", stranger],
+] as [string, Identity][])
+  test(`${name} is proven again in every session`, async () => {
+    const first = await handshake(client)
+    let session = ticketOf(first)
+    for (let times = 0; times < 4; times++) {
+      const next = await handshake({ ...client, session })
+      assert.equal(resumed(next), false)
+      assert.deepEqual(factsOf(next).facts, factsOf(first).facts)
+      session = ticketOf(next)
+    }
+  })
+
+test('what a certificate is worth is said by OpenSSL, of the chain that came', async () => {
+  const { facts } = factsOf(await handshake(partner))
+  assert.deepEqual(
+    [
+      facts.clientCertificate?.trusted,
+      facts.clientCertificate?.trustError,
+      facts.clientCertificate?.chain.length,
+    ],
+    [true, null, 2],
+  )
+  const unknown = factsOf(await handshake(stranger)).facts.clientCertificate
+  assert.deepEqual([unknown?.trusted, unknown?.trustError], [false, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'])
+  const expired = await pki.issue({
+    names: ['old.example'],
+    notBefore: daysFromNow(-9),
+    notAfter: daysFromNow(-1),
+  })
+  const old = factsOf(await handshake(expired)).facts.clientCertificate
+  assert.deepEqual([old?.trusted, old?.trustError], [false, 'CERT_HAS_EXPIRED'])
+})
+
+test('a ticket of another client, shown by one that has no certificate, makes it nobody but itself', async () => {
+  const session = ticketOf(await handshake(partner))
+  const thief = await handshake({ session })
+  assert.deepEqual([resumed(thief), factsOf(thief).facts.clientCertificate], [false, null])
+})
+
+test('of a session that was resumed with a certificate there are no facts', async (t) => {
+  // A service that overlooks what is in the ticket.
+  const service = createTlsService(options)
+  const blind = await startTlsServer({
+    ...bound(service),
+    contextFor: () => service.contextFor(helloWithoutTickets, 'anybody'),
+  })
+  t.after(() => blind.close())
+  const first = await handshake(partner, blind)
+  const second = await handshake({ session: ticketOf(first) }, blind)
+  assert.deepEqual(second.seen, { kind: 'NoFacts', why: 'a session with a client certificate was resumed' })
+})
+
+test('when the hour turns, a session takes a full handshake and brings a ticket of the new hour', async () => {
+  clock = new Date((periodOf(new Date()) + 1) * ticketPeriodMs - 1)
+  const first = await handshake()
+  assert.equal(resumed(await handshake({ session: ticketOf(first) })), true)
+  clock = new Date(clock.getTime() + 1)
+  const second = await handshake({ session: ticketOf(first) })
+  const third = await handshake({ session: ticketOf(second) })
+  assert.deepEqual([resumed(second), resumed(third)], [false, true])
+  clock = new Date()
+})
+
+test('an address that must not resume takes full handshakes for a day; others go on', async (t) => {
+  const service = createTlsService(options)
+  const own = await startTlsServer(service)
+  t.after(() => own.close())
+  const session = ticketOf(await handshake({}, own))
+  service.refuseResumption('192.0.2.1')
+  assert.equal(resumed(await handshake({ session }, own)), true)
+  service.refuseResumption('127.0.0.1')
+  const refused = await handshake({ session }, own)
+  assert.equal(resumed(refused), false)
+  assert.equal(resumed(await handshake({ session: ticketOf(refused) }, own)), false)
+  clock = new Date(clock.getTime() + 86_400_000)
+  const after = await handshake({}, own)
+  assert.equal(resumed(await handshake({ session: ticketOf(after) }, own)), true)
+  clock = new Date()
+})
+
+test('however many addresses must not resume, the memory of them is bounded', async () => {
+  const service = createTlsService(options)
+  service.refuseResumption('127.0.0.1')
+  const none = service.context()
+  assert.equal(service.contextFor(helloWithoutTickets, '127.0.0.1'), none)
+  for (let number = 0; number < 10_000; number++) service.refuseResumption(`2001:db8::${number}`)
+  assert.notEqual(service.contextFor(helloWithoutTickets, '127.0.0.1'), none)
+  assert.equal(service.contextFor(helloWithoutTickets, '2001:db8::0'), none)
+})
+
+test('a session begun with one process goes on with another', async () => {
+  const environment = { TLS_PRIVATE_KEY: both.privateKey, TLS_CERTIFICATE: both.certificate }
+  const [one, other] = await Promise.all([startProcess(environment), startProcess(environment)])
+  const stranger = await startProcess({ TLS_PRIVATE_KEY: ec.key, TLS_CERTIFICATE: ec.cert })
+  try {
+    // Twice, should the hour turn between the two.
+    const tries = [await acrossProcesses(one.port, other.port), await acrossProcesses(other.port, one.port)]
+    assert.ok(tries.includes(true))
+    assert.equal(await acrossProcesses(one.port, stranger.port), false)
+  } finally {
+    for (const { child } of [one, other, stranger]) child.kill('SIGKILL')
+  }
+})
+
+async function startProcess(environment: Record<string, string>) {
+  const script = new URL('../tls-server.ts', import.meta.url).pathname
+  const child: ChildProcess = spawn(process.execPath, [script], {
+    env: { PATH: process.env.PATH ?? '', ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  return { child, port: Number(await firstLine(child)) }
+}
+
+/** @returns whether the second resumed what the first began */
+async function acrossProcesses(first: number, second: number): Promise<boolean> {
+  const begun = connect({ port: first, host: '127.0.0.1', rejectUnauthorized: false })
+  let session: Buffer | undefined
+  begun.on('session', (ticket) => {
+    session = ticket
+  })
+  await once(begun.resume(), 'close')
+  assert.ok(session)
+  const again = connect({ port: second, host: '127.0.0.1', rejectUnauthorized: false, session })
+  await once(again, 'secureConnect')
+  const reused = again.isSessionReused()
+  again.destroy()
+  return reused
+}
+
+test('keys of tickets follow from private key and hour, and from nothing else', () => {
+  const keys = ticketKeysOf([ec.key], 1)
+  assert.equal(keys.length, 48)
+  assert.deepEqual(ticketKeysOf([ec.key], 1), keys)
+  const pkcs1 = createPrivateKey(rsa.key).export({ type: 'pkcs1', format: 'pem' }).toString()
+  assert.deepEqual(ticketKeysOf([pkcs1], 1), ticketKeysOf([rsa.key], 1))
+  for (const others of [
+    ticketKeysOf([ec.key], 2),
+    ticketKeysOf([rsa.key], 1),
+    ticketKeysOf([ec.key, rsa.key], 1),
+  ])
+    for (const part of [0, 16, 32])
+      assert.notDeepEqual(others.subarray(part, part + 16), keys.subarray(part, part + 16))
+})
+
+test('a ticket is opened by its own keys only, and no octet of it may differ', async () => {
+  const keys = ticketKeysOf([ec.key, rsa.key].sort(), periodOf(clock))
+  const ticket = await ticketIn(ticketOf(await handshake(partner)))
+  const session = openTicket(ticket, keys)
+  assert.ok(session)
+  assert.equal(holdsCertificate(session), true)
+  const bare = openTicket(await ticketIn(ticketOf(await handshake())), keys)
+  assert.ok(bare)
+  assert.equal(holdsCertificate(bare), false)
+  for (let at = 0; at < ticket.length; at++) {
+    const changed = Buffer.from(ticket)
+    changed[at] = (changed[at] as number) ^ 1
+    assert.equal(openTicket(changed, keys), null)
+    assert.equal(openTicket(ticket.subarray(0, at), keys), null)
+  }
+})
+
+test('of a session that cannot be read it is assumed that a certificate is in it', () => {
+  for (const hex of ['', '30', '3003020101a3', '3080', '3084ffffffff', '020101', '3005a30001'])
+    assert.equal(holdsCertificate(Buffer.from(hex, 'hex')), true, hex)
+  assert.equal(holdsCertificate(Buffer.from('3003020101', 'hex')), false)
+  for (let times = 0; times < 500; times++) holdsCertificate(randomBytes(times))
+})
+
+/** As the client would show it. */
+async function ticketIn(session: Buffer): Promise<Buffer> {
+  const hello = readClientHello(await helloOf({ session, servername: 'mx.ours.example' }))
+  assert.ok(typeof hello === 'object')
+  assert.equal(hello.tickets.length, 1)
+  return hello.tickets[0] as Buffer
+}
+
+const bound = (service: ReturnType<typeof createTlsService>) => ({
+  context: () => service.context(),
+  contextFor: service.contextFor.bind(service),
+  refuseResumption: service.refuseResumption.bind(service),
+  facts: service.facts.bind(service),
+  expires: service.expires,
+  stop: () => service.stop(),
+})
+
+/** The first octets that Node's client writes. */
+async function helloOf(client: ConnectionOptions): Promise<Buffer> {
+  const { promise, resolve } = Promise.withResolvers<Buffer>()
+  const wire = new Duplex({ read() {}, write: resolve })
+  const socket = connect({ socket: wire, rejectUnauthorized: false, ...client }).on('error', () => {})
+  const hello = await promise
+  socket.destroy()
+  return hello
+}
+
+const [helloWithoutTickets, olderHello] = await Promise.all([helloOf({}), helloOf({ maxVersion: 'TLSv1.2' })])
+
+test('the choice waits for the whole hello, in however many pieces it comes', () => {
+  const service = createTlsService(options)
+  for (let length = 0; length < helloWithoutTickets.length; length++)
+    assert.equal(service.contextFor(helloWithoutTickets.subarray(0, length), ''), null)
+  assert.notEqual(service.contextFor(helloWithoutTickets, ''), null)
+  assert.equal(service.contextFor(Buffer.from('EHLO mail.example\r\n'), ''), service.context())
+  assert.equal(service.contextFor(olderHello, ''), service.context())
+})
+
+test('whatever octets of a hello are changed, a context is chosen or more is waited for', async () => {
+  const service = createTlsService(options)
+  const hello = await helloOf({ session: ticketOf(await handshake(partner)), servername: 'mx.ours.example' })
+  assert.equal(service.contextFor(hello, ''), service.context())
+  for (let at = 0; at < hello.length; at++)
+    for (const octet of [0, 0xff]) {
+      const changed = Buffer.from(hello)
+      changed[at] = octet
+      assert.doesNotThrow(() => service.contextFor(changed, ''))
+    }
+})
+
+const failing: [name: string, cause: string, meet: (server: TlsServer) => Promise<unknown>][] = [
+  [
+    'TLS 1.1',
+    'OldProtocol',
+    tls({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }),
+  ],
+  ['CBC alone', 'NoSharedCipher', tls({ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256' })],
+  ['static RSA alone', 'NoSharedCipher', tls({ maxVersion: 'TLSv1.2', ciphers: 'AES256-GCM-SHA384' })],
+  ['a cipher of TLS 1.3 that we have not', 'NoSharedCipher', tls({ ciphers: 'TLS_AES_128_CCM_SHA256' })],
+  ['a group that we have not', 'NoSharedCipher', tls({ ecdhCurve: 'P-521' })],
+  ['a signature that we have not', 'NoSharedCipher', tls({ sigalgs: 'ed25519' })],
+  ['a request of HTTP', 'NotTls', raw((client) => client.write('GET / HTTP/1.1\r\n\r\n'))],
+  ['a command of SMTP', 'NotTls', raw((client) => client.write('EHLO mail.example\r\n'))],
+  ['zeros', 'NotTls', raw((client) => client.write(Buffer.alloc(600)))],
+  [
+    'a record that is too long',
+    'NotTls',
+    raw((client) => client.write(record(0xffff, [1, 0, 0x20, 0], 70_000))),
+  ],
+  ['a hello of nothing', 'NotTls', raw((client) => client.write(record(10, [1, 0, 0, 6], 6)))],
+  ['nothing at all', 'Closed', raw((client) => client.end())],
+  ['half a hello', 'Closed', raw((client) => client.end(helloWithoutTickets.subarray(0, 99)))],
+  ['a hello and no more', 'Closed', raw((client) => client.end(helloWithoutTickets))],
+  ['the alert unknown_ca', 'CertificateRefused', afterServerHello(alert(48))],
+  ['the alert bad_certificate', 'CertificateRefused', afterServerHello(alert(42))],
+  ['the alert certificate_expired', 'CertificateRefused', afterServerHello(alert(45))],
+  ['the alert internal_error', 'Alert', afterServerHello(alert(80))],
+]
+
+for (const [name, cause, meet] of failing)
+  test(`a handshake that ends with ${name} is counted as ${cause}`, async (t) => {
+    const own = await startTlsServer(createTlsService(options))
+    t.after(() => own.close())
+    await meet(own)
+    const seen = await own.next()
+    assert.deepEqual([seen.kind, 'cause' in seen && seen.cause], ['Failed', cause], JSON.stringify(seen))
+  })
+
+test('a reset, a time that ran out and what nobody foresaw are counted as such', () => {
+  const coded = (code: string) => Object.assign(new Error('x'), { code })
+  for (const [code, cause] of [
+    ['ECONNRESET', 'Closed'],
+    ['ETIMEDOUT', 'TimedOut'],
+    ['ERR_SSL_INTERNAL_ERROR', 'Other'],
+    ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', 'OldProtocol'],
+  ] as const)
+    assert.equal(handshakeFailure(coded(code)), cause)
+})
+
+function tls(client: ConnectionOptions) {
+  return ({ port }: TlsServer) => {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...client })
+    return closed(socket.on('error', () => {}))
+  }
+}
+
+function raw(act: (client: Socket) => unknown) {
+  return async ({ port }: TlsServer) => {
+    const client = connectTcp(port, '127.0.0.1').on('error', () => {})
+    await once(client, 'connect')
+    act(client)
+    client.resume()
+    await closed(client)
+  }
+}
+
+/** What a client of TLS 1.2 says when it has seen our certificate. */
+function afterServerHello(octets: Buffer) {
+  return raw((client) => {
+    client.write(olderHello)
+    client.once('data', () => client.end(octets))
+  })
+}
+
+function alert(description: number): Buffer {
+  return Buffer.from([21, 3, 3, 0, 2, 2, description])
+}
+
+/** @param length as the record's head says @param zeros behind its first octets */
+function record(length: number, first: number[], zeros: number): Buffer {
+  return Buffer.concat([Buffer.from([22, 3, 1, length >> 8, length & 255, ...first]), Buffer.alloc(zeros)])
+}
