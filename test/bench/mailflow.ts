@@ -1,7 +1,10 @@
 /** The ingress as a benchmark runs it, beside a store that answers after a fixed time. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import type { Identity } from '../support/pki.ts'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Identity, selfSigned } from '../support/pki.ts'
 import { firstLine, freePort } from '../support/process.ts'
 
 export interface Program {
@@ -10,10 +13,14 @@ export interface Program {
   stop(): Promise<void>
 }
 
+export interface Storage extends Program {
+  /** File of the certificate that it is known by. */
+  authority: string
+}
+
 export interface IngressOptions {
   identity: Identity
-  /** Port of a storage stub. */
-  storage: number
+  storage: Storage
   /** Sessions that the load has at once. */
   connections: number
   workers: number
@@ -23,14 +30,17 @@ export interface IngressOptions {
 
 export const hostname = 'mx.ours.example'
 
+const storageAddress = '127.0.0.1'
+
 /** Limits on one client are lifted, since the load comes from one address. */
 export async function startIngress(options: IngressOptions): Promise<Program> {
-  const endpoint = `http://127.0.0.1:${options.storage}`
+  const endpoint = `https://${storageAddress}:${options.storage.port}`
   // Those of the load before may still be closing.
   const sessions = String(2 * options.connections)
   const environment = {
     ...tlsEnvironment(options.identity),
     AWS_ENDPOINT_URL: endpoint,
+    NODE_EXTRA_CA_CERTS: options.storage.authority,
     AWS_REGION: 'eu-central-1',
     AWS_ACCESS_KEY_ID: 'bench',
     AWS_SECRET_ACCESS_KEY: 'bench',
@@ -53,8 +63,20 @@ export async function startIngress(options: IngressOptions): Promise<Program> {
   return startProgram('functions/smtp-ingress/main.ts', { environment, flags: profile })
 }
 
-export const startStorage = (answersAfterMs: number): Promise<Program> =>
-  startProgram('test/bench/storage-stub.ts', { args: [String(answersAfterMs)] })
+/** A store that is reached over TLS, as those of AWS are. */
+export async function startStorage(answersAfterMs: number): Promise<Storage> {
+  const identity = await selfSigned({ names: [], addresses: [storageAddress] })
+  const folder = await mkdtemp(join(tmpdir(), 'bench-storage-'))
+  const authority = join(folder, 'certificate.pem')
+  await writeFile(authority, identity.cert)
+  const options = { args: [String(answersAfterMs)], environment: tlsEnvironment(identity) }
+  const program = await startProgram('test/bench/storage-stub.ts', options)
+  const stop = async () => {
+    await program.stop()
+    await rm(folder, { recursive: true })
+  }
+  return { ...program, authority, stop }
+}
 
 /** smtp-server with the ingress's TLS options and nothing behind it. */
 export const startBare = (identity: Identity): Promise<Program> =>

@@ -99,7 +99,7 @@ async function startServers({ connections }: Cell, options: Options): Promise<[S
   const profile = options.profile && `${options.profile}/ingress`
   const ours = async (workers: number): Promise<Server> => {
     const storage = started(await startStorage(storageMs))
-    const ingress = await startIngress({ identity, storage: storage.port, connections, workers, profile })
+    const ingress = await startIngress({ identity, storage, connections, workers, profile })
     return { ...ingress, storage }
   }
   const starts: Record<ServerName, () => Promise<Server>> = {

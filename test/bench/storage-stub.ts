@@ -1,14 +1,17 @@
 /**
- * S3, SQS and DynamoDB as far as the ingress meets them, each answering after a fixed time: `node
- * storage-stub.ts MILLISECONDS`. Prints its port when it listens. Keeps nothing.
+ * S3, SQS and DynamoDB as far as the ingress meets them, over TLS, each answering after a fixed time: `node
+ * storage-stub.ts MILLISECONDS`, with TLS_PRIVATE_KEY and TLS_CERTIFICATE. Prints its port when it listens. Keeps
+ * nothing.
  */
 import { createHash } from 'node:crypto'
-import { createServer, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
 const delayMs = Number(process.argv[2] ?? 10)
+const { TLS_PRIVATE_KEY: key = '', TLS_CERTIFICATE: cert = '' } = process.env
 
-const server = createServer((request, response) => {
+const server = createServer({ key, cert }, (request, response) => {
   const chunks: Buffer[] = []
   request.on('data', (chunk) => chunks.push(chunk))
   request.on('end', () => {

@@ -24,6 +24,8 @@ export interface LeafOptions {
   /** dNSName entries. */
   names: string[]
   commonName?: string
+  /** iPAddress entries beside them. */
+  addresses?: string[]
   /** An rfc822Name entry beside them. */
   email?: string
   notBefore?: Date
@@ -174,9 +176,10 @@ const lifetime = ({ notBefore, notAfter }: Partial<LeafOptions>) => ({
   notAfter: notAfter ?? daysFromNow(30),
 })
 
-function extensionsOf({ names, email, purposes }: LeafOptions) {
+function extensionsOf({ names, addresses = [], email, purposes }: LeafOptions) {
   const alternatives = [
     ...names.map((value) => ({ type: 'dns' as const, value })),
+    ...addresses.map((value) => ({ type: 'ip' as const, value })),
     ...(email === undefined ? [] : [{ type: 'email' as const, value: email }]),
   ]
   return [
