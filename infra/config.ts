@@ -77,7 +77,7 @@ const Ingress = z.strictObject({
   maximumLineLength: z.int().min(1000).max(1_048_576).default(65_536),
   /** Octets of a message's header section; the default is Exchange's, 256 KiB. */
   maximumHeaderSize: z.int().min(16_384).max(1_048_576).default(262_144),
-  /** Commands of one session that may be refused as faulty before it is ended. */
+  /** Refusals in one session, since its last accepted message, after which it is ended. */
   maximumErrors: z.int().min(1).max(1000).default(20),
   /**
    * The load balancer says in a header of the PROXY protocol who connects, instead of sending each packet with its

@@ -56,13 +56,13 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   /** What becomes of a message with a bare CR, a bare LF or a NUL. */
   UNLAWFUL_OCTETS: z.enum(['Refuse', 'Normalise']).default('Refuse'),
   /**
-   * Octets of a line of a message with its CRLF. RFC 5321 §4.5.3.1.6 says 1000, and §4.5.3.1.10 asks to impose no
+   * Octets of a line of a message with its CRLF. RFC 5321 §4.5.3.1.6 says 1000, and §4.5.3.1 asks to impose no
    * limit where one can.
    */
   MAX_LINE_LENGTH: z.coerce.number().int().min(1000).max(1_048_576).default(65_536),
   /** Octets of a message's header section. */
   MAX_HEADER_SIZE: z.coerce.number().int().min(16_384).max(1_048_576).default(262_144),
-  /** Commands of one session that may be refused as faulty before it is ended. */
+  /** Refusals in one session, since its last accepted message, after which it is ended. */
   MAX_ERRORS: z.coerce.number().int().min(1).max(1000).default(20),
   /** Load balancers that put the PROXY protocol before each connection; empty means that none does. */
   PROXY_TRUSTED_ADDRESSES: networks,

@@ -166,7 +166,7 @@ export const Attempt = z.strictObject({
   reply: Reply,
   /** Whether the next hop was told when to notify the sender (RFC 3461 §5.2.1), so that this is its business now. */
   dsnPassedOn: z.boolean().optional(),
-  /** The whole message was sent and nothing came back: the next attempt may be a second copy (RFC 5321 §4.5.5). */
+  /** The whole message was sent and nothing came back: the next attempt may be a second copy (RFC 5321 §6.1). */
   unanswered: z.boolean().optional(),
   durationMs: z.int().nonnegative(),
 })

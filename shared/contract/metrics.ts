@@ -6,13 +6,13 @@ export const Metric = {
   connections: 'Connections',
   /** Ingress: messages answered 250, dimension `tls` = `negotiated` | `plaintext`. */
   messagesAccepted: 'MessagesAccepted',
-  /** Ingress: recipients or messages refused in session, dimension `reason`. */
+  /** Ingress: connections, commands, recipients and messages refused in session, dimension `reason`. */
   refused: 'Refused',
   /** Ingress: TLS handshakes that failed; once without dimensions, and once with dimension `cause` (tls/failures.ts). */
   tlsHandshakesFailed: 'TlsHandshakesFailed',
   /** Ingress: days until the first of its own certificates expires (gauge); below 0 when it has. */
   certificateDaysLeft: 'CertificateDaysLeft',
-  /** Ingress: messages answered 451 because content or job could not be stored. */
+  /** Ingress: messages refused because content or job could not be stored, or the task's own disk failed. */
   storageFailures: 'StorageFailures',
   /** Ingress: processes of a task that ended by themselves and were started anew; their sessions ended with them. */
   workersEnded: 'WorkersEnded',

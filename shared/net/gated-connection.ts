@@ -370,7 +370,7 @@ export class GatedConnection {
     }))
   }
 
-  /** RFC 5321 §4.5.5 knows no way to learn what became of a message whose final reply was lost. */
+  /** RFC 5321 §6.1 knows no way to learn what became of a message whose final reply was lost. */
   #lost(error: SmtpError, sent: boolean): Reply {
     const answer = this.#options.signal.aborted && !error.response ? timedOut : replyToError(error)
     if (error.response) return answer

@@ -92,9 +92,13 @@ export class Connection implements Wire {
     } else if (this.#patience.isOver(session)) this.#timeOut(session)
   }
 
-  /** Ends the session as soon as nothing of the client's is in flight. */
+  /**
+   * Ends the session as soon as nothing of the client's is in flight. Before its first octet of TLS nothing is, and
+   * between STARTTLS and that there is no way to say so.
+   */
   drain(): void {
-    if (this.#session) this.#session.drain()
+    const isAwaitingHello = this.#isShaking && this.#socket === this.#tcp
+    if (this.#session && !isAwaitingHello) this.#session.drain()
     else this.#tcp.destroy()
   }
 
@@ -133,7 +137,7 @@ export class Connection implements Wire {
     let hello = Buffer.alloc(0)
     const take = (octets: Buffer) => {
       hello = Buffer.concat([hello, octets])
-      const context = this.#parts.tls.contextFor(hello, this.#address)
+      const context = this.#contextFor(hello)
       if (context === null) return
       this.#tcp.off('data', take)
       this.#tcp.pause()
@@ -141,6 +145,17 @@ export class Connection implements Wire {
       this.#shakeHands(context)
     }
     this.#tcp.on('data', take)
+  }
+
+  /** @returns null when more has to come, or the connection has ended since nobody can say */
+  #contextFor(hello: Buffer): SecureContext | null {
+    try {
+      return this.#parts.tls.contextFor(hello, this.#address)
+    } catch (error) {
+      this.#dialogue?.failed(error)
+      this.#tcp.destroy()
+      return null
+    }
   }
 
   /** What lies unread on the connection is the handshake's. */

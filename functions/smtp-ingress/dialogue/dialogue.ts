@@ -1,4 +1,4 @@
-/** What a client is answered beyond the protocol: by connectors, storage and memory; and what is counted and logged. */
+/** What a client is answered beyond the protocol: by connectors, rates and storage; and what is counted and logged. */
 import type { TLSSocket } from 'node:tls'
 import type { z } from 'zod'
 import type { IngressEnvironment } from '../../../shared/contract/environment.ts'
@@ -38,6 +38,7 @@ import {
   queuedAs,
   type Refused,
   recipientAccepted,
+  spoolUnavailable,
   storageUnavailable,
   tooLarge,
   uncertainTls,
@@ -240,8 +241,7 @@ export class SessionDialogue implements ConnectedDialogue {
     }
     const { judgement } = this.#judged
     const admitted = admit(snapshot, judgement, address)
-    // What is held for want of a certificate would be held, too.
-    if (this.#mayHaveCertificate() && (admitted.action === 'Refuse' || judgement.violation !== null))
+    if (this.#mayHaveCertificate() && dependsOnCertificate(judgement, admitted))
       return this.#askAgain(recipient.address)
     if (admitted.action === 'Refuse') {
       this.#watch(this.#judged)
@@ -279,7 +279,7 @@ export class SessionDialogue implements ConnectedDialogue {
   #refuse({ reason, reply }: Refused, of: Record<string, unknown> = {}, cause?: unknown): Reply {
     const { metrics, log } = this.#parts
     metrics.count(Metric.refused, ['reason', reason])
-    if (reason === storageUnavailable.reason && cause !== undefined) metrics.count(Metric.storageFailures)
+    if (faultsOfStorage.has(reason) && cause !== undefined) metrics.count(Metric.storageFailures)
     log(cause === undefined ? 'info' : 'error', 'refused', {
       reason,
       reply: formatReply(reply),
@@ -306,6 +306,15 @@ function distinctRecipients(
   }
   return [...distinct.values()]
 }
+
+/** A violation whose mail would be taken to be held is one, too. */
+const dependsOnCertificate = ({ violation }: InboundJudgement, admitted: Admitted): boolean =>
+  violation !== null || (admitted.action === 'Refuse' && admitted.reason === 'RelayDenied')
+
+/** Of the stores behind the task, and of its own disk. */
+const faultsOfStorage: ReadonlySet<string> = new Set(
+  [storageUnavailable, spoolUnavailable, insufficientSpool].map(({ reason }) => reason),
+)
 
 /** The connectors whose sender this is. */
 const matching = ({ partner, attributedTo }: InboundJudgement) =>

@@ -97,6 +97,17 @@ test('mail that would be held for want of a certificate is not taken in a sessio
   strange.wire.destroy()
 })
 
+test('what no certificate would change is answered at once, in a resumed session as well', async (t) => {
+  const own = await start()
+  t.after(() => own.drain())
+  const resumed = await begin({ session: await (await begin({}, own)).ticket }, own)
+  assert.equal(resumed.socket.isSessionReused(), true)
+  await resumed.wire.command('MAIL FROM:<a@stranger.example>')
+  assert.match(await resumed.wire.command('RCPT TO:<b@[192.0.2.1]>'), /^550 5\.1\.2 /)
+  assert.match(await resumed.wire.command('RCPT TO:<b@ours.example>'), /^250 /)
+  assert.match(await resumed.wire.command('RCPT TO:<b@elsewhere.example>'), /^4\d1 4\.7\.0 /)
+})
+
 test('a hello that comes octet by octet is a hello', async () => {
   const { socket, tcp } = await tapped((octets, write) => {
     for (const octet of octets) write(Buffer.of(octet))

@@ -55,7 +55,11 @@ interface Served {
   closed: Promise<unknown>
 }
 
-async function serve(places = new Places(), isProxy = false): Promise<Served> {
+async function serve(
+  places = new Places(),
+  isProxy = false,
+  tls: Partial<ConnectionParts['tls']> = {},
+): Promise<Served> {
   const { promise: closed, resolve: close } = Promise.withResolvers<void>()
   const parts: ConnectionParts = {
     options: {
@@ -67,7 +71,7 @@ async function serve(places = new Places(), isProxy = false): Promise<Served> {
       maximumLine: 65_536,
       unlawfulOctets: 'Refuse',
     },
-    tls: null as never,
+    tls: tls as ConnectionParts['tls'],
     admission: places,
     isProxy: () => isProxy,
     dialogueWith: () => dialogue,
@@ -225,4 +229,32 @@ test('a client that is held back is not read from, until its session ends', asyn
   connection.end()
   assert.equal(socket.isPaused(), false)
   client.destroy()
+})
+
+async function startTls(served: Served): Promise<void> {
+  const { client } = served
+  await read(client)
+  client.write('EHLO client.example\r\n')
+  await read(client)
+  client.write('STARTTLS\r\n')
+  assert.match(await read(client), /^220 /)
+}
+
+test('a client that has not begun its handshake does not hold up a drain', async () => {
+  const served = await serve()
+  await startTls(served)
+  served.connection.drain()
+  await served.closed
+})
+
+test('a hello that nobody can answer ends its connection and nothing else', async () => {
+  const served = await serve(new Places(), false, {
+    contextFor() {
+      throw new Error('of ours')
+    },
+  })
+  await startTls(served)
+  served.client.write(Buffer.from([22, 3, 1]))
+  await served.closed
+  assert.deepEqual([served.places.taken, served.places.released], [1, 1])
 })
