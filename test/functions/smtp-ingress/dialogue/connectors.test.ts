@@ -1,0 +1,126 @@
+/** How old connectors may be at RCPT TO, and when it is told that they cannot be read. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { WatchedConnectors } from '../../../../functions/smtp-ingress/dialogue/connectors.ts'
+import type { Snapshot } from '../../../../shared/policy/snapshot.ts'
+import { snapshot } from '../../../support/fixtures.ts'
+
+/** Readings that a test answers one after another, and a clock. */
+function watched(context: TestContext) {
+  context.mock.timers.enable({ apis: ['setTimeout'] })
+  const clock = { now: 0 }
+  const readings: PromiseWithResolvers<Snapshot>[] = []
+  const ages: number[] = []
+  const logged: string[] = []
+  const snapshots = {
+    current({ maxAgeMs }: { maxAgeMs: number }) {
+      const reading = Promise.withResolvers<Snapshot>()
+      readings.push(reading)
+      ages.push(maxAgeMs)
+      return reading.promise
+    },
+  }
+  const connectors = new WatchedConnectors(
+    snapshots,
+    (level, message) => logged.push(`${level}: ${message}`),
+    () => clock.now,
+  )
+  context.after(() => connectors.stop())
+  /** The last reading ends so. @returns what was read */
+  const read = async (): Promise<Snapshot> => {
+    const compiled = snapshot({})
+    readings.at(-1)?.resolve(compiled)
+    await turn()
+    return compiled
+  }
+  const fail = async (error = new Error('away')) => {
+    const asked = Promise.resolve(connectors.current())
+    readings.at(-1)?.reject(error)
+    await assert.rejects(asked, error)
+    await turn()
+  }
+  return { connectors, clock, readings, ages, logged, read, fail }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+test('what was read answers for a second from when its reading began, and then it is read anew', async (t) => {
+  const { connectors, clock, readings, ages, read } = watched(t)
+  const asked = connectors.current()
+  clock.now = 900
+  const first = await read()
+  assert.equal(await asked, first)
+  clock.now = 999
+  assert.equal(connectors.current(), first)
+  clock.now = 1000
+  const again = connectors.current()
+  assert.ok(again instanceof Promise)
+  const second = await read()
+  assert.equal(await again, second)
+  assert.notEqual(second, first)
+  assert.equal(readings.length, 2)
+  assert.deepEqual(ages, [0, 0], 'nobody else remembers it for longer')
+})
+
+test('who asks while it is read waits for the same reading, and hears of the same failure', async (t) => {
+  const { connectors, readings, logged } = watched(t)
+  const asked = [connectors.current(), connectors.current(), connectors.current(), connectors.current()]
+  assert.equal(readings.length, 1)
+  readings[0]?.reject(new Error('away'))
+  for (const one of asked) await assert.rejects(Promise.resolve(one), { message: 'away' })
+  assert.equal(connectors.areFailing, false, 'one failure, however many waited')
+  assert.deepEqual(logged, [])
+})
+
+test('three readings in a row that fail are an outage, and a probe that succeeds ends it', async (t) => {
+  const { connectors, readings, logged, read, fail } = watched(t)
+  for (let times = 0; times < 3; times++) {
+    assert.equal(connectors.areFailing, false)
+    await fail()
+  }
+  assert.equal(connectors.areFailing, true)
+  t.mock.timers.tick(1000)
+  assert.equal(readings.length, 4)
+  await read()
+  assert.equal(connectors.areFailing, false)
+  assert.deepEqual(logged, [
+    'error: connectors cannot be read: new connections are turned away',
+    'info: connectors can be read: connections are taken again',
+  ])
+})
+
+test('a reading that succeeds between two failures begins the count anew, and ends an outage', async (t) => {
+  const { connectors, clock, read, fail } = watched(t)
+  const succeed = async () => {
+    const asked = connectors.current()
+    await read()
+    await asked
+    clock.now += 1000
+  }
+  for (let times = 0; times < 3; times++) {
+    await fail()
+    await fail()
+    await succeed()
+  }
+  assert.equal(connectors.areFailing, false)
+  for (let times = 0; times < 3; times++) await fail()
+  assert.equal(connectors.areFailing, true)
+  await succeed()
+  assert.equal(connectors.areFailing, false)
+})
+
+test('a reading that nobody answered is an outage by itself', async (t) => {
+  const { connectors, fail } = watched(t)
+  await fail(Object.assign(new Error('no answer'), { name: 'TimeoutError' }))
+  assert.equal(connectors.areFailing, true)
+})
+
+test('while connectors cannot be read, what was read last answers no longer than its second', async (t) => {
+  const { connectors, clock, read, fail } = watched(t)
+  const asked = connectors.current()
+  await read()
+  await asked
+  clock.now = 1000
+  await fail()
+  assert.ok(connectors.current() instanceof Promise)
+})
