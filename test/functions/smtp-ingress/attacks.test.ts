@@ -259,3 +259,11 @@ test('IPv6 is served as IPv4 is', async () => {
   assert.equal(String(greeting), '220 mx.ours.example ESMTP\r\n')
   socket.destroy()
 })
+
+test('a client over IPv4 is known by its own address where one socket serves both', async () => {
+  const both = await ingressWith({ settings: { LISTEN_ADDRESS: '::' } })
+  const wire = await Wire.greet(both.smtpPort)
+  assert.match(await wire.send('Subject: x\r\n'), /^250 /)
+  assert.equal(both.queue.jobs[0]?.message.source?.ip, '127.0.0.1')
+  wire.destroy()
+})

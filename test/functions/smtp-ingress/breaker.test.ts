@@ -78,3 +78,21 @@ test('after a probe one failure is enough to turn clients away again, one succes
   assert.equal(breaker.isOpen, false)
   assert.deepEqual(changes, [true, false, true, false])
 })
+
+test('a success makes the next episode begin with the shortest pause', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] })
+  const { breaker, state } = observed()
+  for (let failure = 0; failure < 3; failure++) breaker.failed()
+  for (const pause of [100, 200, 300]) {
+    context.mock.timers.tick(pause)
+    await new Promise(setImmediate)
+  }
+  assert.equal(state.probes, 3)
+  breaker.succeeded()
+  for (let failure = 0; failure < 3; failure++) breaker.failed()
+  context.mock.timers.tick(100)
+  assert.equal(state.probes, 4)
+  breaker.stop()
+  context.mock.timers.tick(1000)
+  assert.equal(state.probes, 4)
+})

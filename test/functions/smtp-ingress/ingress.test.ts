@@ -424,6 +424,50 @@ test('what happened is counted once, and logged a line a message', async () => {
   )
 })
 
+test('what was counted is written every ten seconds, and the days of the certificate every minute', async (context) => {
+  context.mock.timers.enable({ apis: ['setInterval'] })
+  const ingress = await ingressWith()
+  const written = (metric: string) => ingress.lines.filter((line) => metric in line)
+  const wire = await Wire.greet(ingress.smtpPort)
+  await wire.send('Subject: x\r\n')
+  context.mock.timers.tick(10_000)
+  assert.deepEqual(
+    written('MessagesAccepted').map(({ tls, MessagesAccepted }) => [tls, MessagesAccepted]),
+    [['plaintext', 1]],
+  )
+  assert.equal(written('Connections')[0]?.Connections, 1)
+  assert.equal(written('CertificateDaysLeft').length, 0)
+  context.mock.timers.tick(50_000)
+  assert.equal(written('CertificateDaysLeft').length, 1)
+  assert.equal(written('MessagesAccepted').length, 1)
+})
+
+test('what storage did not take is a fault in the log and counted; what was not tried is not', async () => {
+  const ingress = await ingressWith()
+  ingress.bucket.before = () => Promise.reject(new Error('away'))
+  const wire = await Wire.greet(ingress.smtpPort)
+  await wire.command('MAIL FROM:<a@elsewhere.example>')
+  assert.match(await wire.command('RCPT TO:<b@foreign.example>'), /^550 /)
+  await wire.command('RSET')
+  for (let time = 0; time < 3; time++) assert.match(await wire.send('Subject: x\r\n'), /^451 4\.3\.0 /)
+  assert.match(await wire.command('MAIL FROM:<a@elsewhere.example>'), /^451 4\.3\.0 /)
+  await ingress.drain()
+  running.delete(ingress)
+  assert.deepEqual(
+    ingress.lines.filter(({ message }) => message === 'refused').map(({ level, reason }) => [level, reason]),
+    [
+      ['info', 'RelayDenied'],
+      ...Array.from({ length: 3 }, () => ['error', 'StorageUnavailable']),
+      ['info', 'StorageUnavailable'],
+    ],
+  )
+  const failures = ingress.lines.filter((line) => 'StorageFailures' in line)
+  assert.deepEqual(
+    failures.map(({ StorageFailures }) => StorageFailures),
+    [3],
+  )
+})
+
 test('a client that is no TLS client is counted and harms nobody', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)

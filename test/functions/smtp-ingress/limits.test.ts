@@ -152,6 +152,15 @@ for (const size of [1000, 3 * mebibyte])
     assert.equal(await counted(ingress, 'Refused'), 0)
   })
 
+test('of a message whose client is reset nothing is kept', async () => {
+  const ingress = await ingressWith()
+  const wire = await inData(ingress)
+  wire.write(octets(1000))
+  wire.reset()
+  await ingress.logged('client left')
+  assert.equal(await counted(ingress, 'Refused'), 0)
+})
+
 test('a reset within an established TLS session is no failed handshake', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)
@@ -223,4 +232,19 @@ test('a message of which nothing comes for three minutes ends its session with 4
   assert.equal(await wire.reply(), '421 4.4.2 Timeout, closing connection')
   assert.equal(await wire.line(), null)
   assert.equal(ingress.queue.calls, 0)
+})
+
+test('a handshake that takes a minute ends without a word, and is counted by its cause', async (context) => {
+  context.mock.timers.enable({ apis: ['setInterval'] })
+  const ingress = await ingressWith()
+  const wire = await Wire.greet(ingress.smtpPort)
+  await wire.command('STARTTLS')
+  context.mock.timers.tick(59_000)
+  // The beginning of a ClientHello.
+  wire.write(Buffer.from('1603010200010001fc0303', 'hex'))
+  context.mock.timers.tick(2_000)
+  assert.equal(await wire.line(), null, 'a word in the clear would be none of TLS')
+  assert.equal(await counted(ingress, 'TlsHandshakesFailed'), 1)
+  const [ofCause] = ingress.lines.filter((line) => 'TlsHandshakesFailed' in line && 'cause' in line)
+  assert.deepEqual([ofCause?.cause, ofCause?.TlsHandshakesFailed], ['TimedOut', 1])
 })

@@ -148,6 +148,27 @@ describe('a service that takes requests and never answers', { concurrency: true 
     })
 })
 
+test('mail goes on when nobody reads the log any more, and when something fails that nobody foresaw', async () => {
+  const fail = "process.on('SIGUSR2', () => { throw new Error('of ours') })"
+  const child = start({
+    ...(await settings()),
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(fail)}`,
+  })
+  const log = createInterface({ input: child.stdout as NodeJS.ReadableStream })
+  const { smtpPort } = JSON.parse((await once(log, 'line'))[0])
+  const wire = await Wire.greet(smtpPort)
+  const fault = once(log, 'line')
+  child.kill('SIGUSR2')
+  const { level, message, cause } = JSON.parse((await fault)[0])
+  assert.deepEqual([level, message, cause], ['error', 'uncaughtException', 'Error: of ours'])
+  child.stdout?.destroy()
+  for (let time = 0; time < 3; time++) assert.match(await sendMessage(wire), /^250 /)
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  assert.deepEqual(await exited, [0, null])
+  await sqs.send(new PurgeQueueCommand({ QueueUrl }))
+})
+
 const faults: [name: string, environment: Record<string, string>, line: RegExp][] = [
   ['nothing set', {}, /^smtp-ingress cannot start: environment: CONNECTORS_TABLE: .*\n$/],
   [

@@ -25,6 +25,8 @@ export const keptScripts: readonly string[][] = [
     'DATA\r\n',
     'text\r\n.\r\n',
   ],
+  // The beginning of a handshake that is none, sent without waiting for the reply to STARTTLS.
+  ['EHLO client.example\r\n', 'STARTT', 'LS\r\n', '\x16\x03\x01\x00\x05hello\r\n'],
   // A handshake without STARTTLS, short and long.
   ['\x16\x03\x01'],
   [`\x16${'y'.repeat(4095)}`],

@@ -16,6 +16,8 @@ const maximumLine = 65_536
 const maximumHops = 30
 /** Sessions at once. */
 const concurrency = 50
+/** The beginning of an alert's record (RFC 8446 §5.1), as no reply has it. */
+const alert = '\x15\x03'
 /** Seconds without what must come. */
 const patience = 20
 
@@ -191,6 +193,8 @@ class Client {
   /** TCP's own, or TLS upon it. */
   #socket: Socket
   #isClosed = false
+  /** The server has taken octets that were said in the clear behind STARTTLS for the client's handshake. */
+  #isAlerted = false
   #failure: unknown = null
   #wake: () => void = () => {}
   /** Up to where in this segment all that must come has come. */
@@ -215,7 +219,7 @@ class Client {
     let seen = await this.#settled()
     for (const [index, chunk] of this.#chunks.entries()) {
       if (index === leaveAt) return seen
-      if (seen.isEnded || this.#isClosed) break
+      if (seen.isEnded || this.#isClosed || this.#isAlerted) break
       if (seen.wantsHandshake) {
         if (!(await this.#shakeHands(seen))) return seen
         seen = await this.#settled()
@@ -259,6 +263,10 @@ class Client {
     for (;;) {
       if (this.#failure) throw this.#failure
       const seen = follow(this.#options, decisions, this.#segments, this.#reader.replies)
+      if (this.#isAlerted) {
+        if (seen.wantsHandshake && seen.unheard !== '') return seen
+        throw new Objection('an alert of TLS, to nothing that was taken for a handshake')
+      }
       const isDone = !seen.wantsMore && this.#reader.isWhole
       if (this.#isClosed && !seen.isEnded) throw new Objection('closed without a word')
       if (isDone) {
@@ -310,9 +318,12 @@ class Client {
   }
 
   #listen(): void {
-    this.#socket.on('data', (octets) => {
+    this.#socket.on('data', (octets: Buffer) => {
       try {
-        this.#reader.read(octets.toString('latin1'))
+        const text = octets.toString('latin1')
+        const [replies = '', ...alerts] = this.isSecure ? [text] : text.split(alert)
+        this.#isAlerted ||= alerts.length > 0
+        this.#reader.read(replies)
       } catch (error) {
         this.#failure ??= error
       }

@@ -3,16 +3,20 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { after, test } from 'node:test'
+import { connect as connectTls, createSecureContext } from 'node:tls'
 import {
   type ConnectedDialogue,
   Connection,
   type ConnectionParts,
 } from '../../../../functions/smtp-ingress/connection/connection.ts'
 import type { Admission } from '../../../../functions/smtp-ingress/limits/admission.ts'
-import { type Refused, tooManySessions } from '../../../../functions/smtp-ingress/replies.ts'
+import { type Refused, tooManySessions, uncertainTls } from '../../../../functions/smtp-ingress/replies.ts'
 import { reply } from '../../../../shared/mail/reply.ts'
+import { selfSigned } from '../../../support/pki.ts'
 
 const ok = reply(250, '0.0', 'Ok')
+/** What the dialogue was told of faults of ours. */
+const faults: unknown[] = []
 const dialogue: ConnectedDialogue = {
   welcome: () => null,
   secured: () => null,
@@ -22,7 +26,7 @@ const dialogue: ConnectedDialogue = {
   recipient: () => ok,
   data: () => ok,
   refused() {},
-  failed() {},
+  failed: (error) => void faults.push(error),
 }
 
 /** Whether there is a place is decided when a test says so, or at once. */
@@ -59,6 +63,7 @@ async function serve(
   places = new Places(),
   isProxy = false,
   tls: Partial<ConnectionParts['tls']> = {},
+  said: Partial<ConnectedDialogue> = {},
 ): Promise<Served> {
   const { promise: closed, resolve: close } = Promise.withResolvers<void>()
   const parts: ConnectionParts = {
@@ -74,7 +79,7 @@ async function serve(
     tls: tls as ConnectionParts['tls'],
     admission: places,
     isProxy: () => isProxy,
-    dialogueWith: () => dialogue,
+    dialogueWith: () => ({ ...dialogue, ...said }),
     log() {},
     onEnd() {},
     onClose: () => close(),
@@ -157,7 +162,8 @@ test('who got no place gives none back', async () => {
 
 test('a place that nobody could decide on is none', async () => {
   const places = new Places()
-  const undecided = Promise.reject(new Error('of ours'))
+  const fault = new Error('of ours')
+  const undecided = Promise.reject(fault)
   undecided.catch(() => {})
   places.answer = undecided
   const { client, closed } = await serve(places)
@@ -165,6 +171,7 @@ test('a place that nobody could decide on is none', async () => {
   client.destroy()
   await closed
   assert.equal(places.released, 0)
+  assert.ok(faults.includes(fault), 'the log has it')
 })
 
 test('the header of a load balancer is waited for ten seconds', async () => {
@@ -221,6 +228,24 @@ test('a client that reads at last is read from again', async () => {
   client.destroy()
 })
 
+test('a client that stops reading again has its five minutes anew', async () => {
+  const { connection, socket, client, closed } = await serve()
+  await read(client)
+  for (let times = 0; times < 2; times++) {
+    client.pause()
+    while (!socket.isPaused()) connection.write('x'.repeat(1_000_000))
+    pass(299, connection)
+    assert.equal(socket.destroyed, false)
+    if (times > 0) break
+    const drained = once(socket, 'drain')
+    client.resume()
+    await drained
+    pass(1, connection)
+  }
+  pass(1, connection)
+  await closed
+})
+
 test('a client that is held back is not read from, until its session ends', async () => {
   const { connection, socket, client } = await serve()
   await read(client)
@@ -257,4 +282,17 @@ test('a hello that nobody can answer ends its connection and nothing else', asyn
   served.client.write(Buffer.from([22, 3, 1]))
   await served.closed
   assert.deepEqual([served.places.taken, served.places.released], [1, 1])
+})
+
+test('a handshake of which nothing is certain ends its session with 421, under TLS', async () => {
+  const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
+  const contextFor = () => createSecureContext({ cert, key })
+  const secured = () => uncertainTls
+  const served = await serve(new Places(), false, { contextFor }, { secured })
+  await startTls(served)
+  const tls = connectTls({ socket: served.client, rejectUnauthorized: false })
+  assert.equal(await read(tls), '421 4.7.0 TLS session cannot be used, connect again\r\n')
+  await once(tls, 'end')
+  assert.equal(served.places.released, 1)
+  tls.destroy()
 })

@@ -439,3 +439,63 @@ test('a large message of any octets is stored as it is', async () => {
   assert.equal(await endOf(incoming), header.length + sent.length)
   assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, sent])))
 })
+
+test('when storage is given up, what stands in the line behind is answered without being tried', async () => {
+  const { intake, bucket, spool, begin } = await intakeWith({ memory: { held, uploads: 1 } })
+  const { promise: timeout, reject: giveUp } = Promise.withResolvers<void>()
+  const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
+  bucket.before = () => {
+    reach()
+    return timeout
+  }
+  const messages = [begin(), begin(), begin()]
+  for (const incoming of messages) await write(incoming, mail(mebibyte))
+  const outcomes = messages.map(endOf)
+  await reached
+  giveUp(Object.assign(new Error('no answer'), { name: 'TimeoutError' }))
+  assert.deepEqual(
+    await Promise.all(outcomes),
+    messages.map(() => 'StorageUnavailable'),
+  )
+  assert.equal(bucket.operations.length, 1)
+  assert.equal(intake.isFailing, true)
+  await givenBack(spool)
+  intake.stop()
+})
+
+test('clients that leave while their messages are sent are no outage', async () => {
+  const { intake, bucket, begin } = await intakeWith()
+  for (let time = 0; time < 4; time++) {
+    const incoming = begin()
+    bucket.before = async (operation) => {
+      if (operation === 'UploadPart') incoming.abandon()
+    }
+    await write(incoming, mail(6 * mebibyte))
+    assert.equal(await endOf(incoming), null)
+  }
+  assert.equal(intake.isFailing, false)
+})
+
+test('storage is trusted again when a probe is answered by the bucket and by the queue', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] })
+  const works = { bucket: false, queue: false }
+  const check = async (service: 'bucket' | 'queue') => {
+    if (!works[service]) throw new Error('away')
+  }
+  const { intake, bucket, begin } = await intakeWith({ probeQueue: () => check('queue') })
+  bucket.before = () => check('bucket')
+  for (let time = 0; time < 3; time++) {
+    const incoming = begin()
+    await write(incoming, mail(1000))
+    assert.equal(await endOf(incoming), 'StorageUnavailable')
+  }
+  const failsAfterProbe = async (answers: typeof works) => {
+    Object.assign(works, answers)
+    context.mock.timers.tick(30_000)
+    await new Promise(setImmediate)
+    return intake.isFailing
+  }
+  assert.equal(await failsAfterProbe({ bucket: true, queue: false }), true)
+  assert.equal(await failsAfterProbe({ bucket: false, queue: true }), true)
+  assert.equal(await failsAfterProbe({ bucket: true, queue: true }), false)
+})

@@ -52,6 +52,15 @@ test('what waits for an answer is bounded, whether it still waits or has given u
   assert.equal(told.length, 4097)
 })
 
+test('who was answered waits no longer, however many come', async (context) => {
+  const { admission } = admissionIn(context)
+  for (let request = 1; request <= 5000; request++) {
+    const asked = admission.admit('192.0.2.1')
+    admission.answered({ kind: 'Admitted', request, refused: null })
+    assert.equal(await asked, null)
+  }
+})
+
 test('when the supervisor has gone, who waits is refused at once, and so is who comes', async (context) => {
   const { admission, told } = admissionIn(context)
   const waiting = admission.admit('192.0.2.1')

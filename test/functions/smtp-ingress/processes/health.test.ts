@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { after, test } from 'node:test'
 import { healthServer } from '../../../../functions/smtp-ingress/processes/health.ts'
 
@@ -71,3 +71,14 @@ test('anything else is not found', async () => {
 
 test('who sends a broken header hears nothing', async () =>
   assert.equal(await answerTo(Buffer.from('\r\n\r\nGET / HTTP/1.1\r\n\r\n')), ''))
+
+test('who says nothing has five seconds, so that silence takes no place for long', async () => {
+  const connected = once(server, 'connection')
+  const client = connect(port, '127.0.0.1').resume()
+  const closed = once(client, 'close')
+  const [socket] = (await connected) as [Socket]
+  assert.equal(socket.timeout, 5000)
+  // As its clock does then.
+  socket.emit('timeout')
+  await closed
+})

@@ -57,6 +57,15 @@ describe('a worker that counts with others', () => {
     assert.deepEqual(new Set((await settled).map(({ status }) => status)), new Set(['rejected']))
   })
 
+  it('keeps nothing that was answered, however much it asks', async () => {
+    const { counts } = worker()
+    for (let request = 1; request <= 5000; request++) {
+      const report = counts.report('192.0.2.1', 5, request)
+      counts.answered({ kind: 'OthersTook', request, others: { taken: request, counters: 1 } })
+      assert.equal((await report).taken, request)
+    }
+  })
+
   it('asks nobody once its supervisor has gone', async () => {
     const { counts, told } = worker()
     const report = counts.report('192.0.2.1', 5, 3)
