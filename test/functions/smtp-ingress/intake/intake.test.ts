@@ -375,8 +375,10 @@ test('no more large messages are sent at once than there are places, and who lea
       return incoming
     }),
   )
-  const outcomes = messages.map(endOf)
+  const outcomes = messages.slice(0, 2).map(endOf)
   await reached
+  // Only now, since the disk may have taken the end of any of them first.
+  outcomes.push(...messages.slice(2).map(endOf))
   const small = begin()
   await write(small, mail(1000))
   const smallOutcome = endOf(small)
@@ -468,7 +470,10 @@ test('clients that leave while their messages are sent are no outage', async () 
   for (let time = 0; time < 4; time++) {
     const incoming = begin()
     bucket.before = async (operation) => {
-      if (operation === 'UploadPart') incoming.abandon()
+      if (operation !== 'UploadPart') return
+      incoming.abandon()
+      // As the SDK ends a request that nobody wants any more.
+      throw Object.assign(new Error('Request aborted'), { name: 'AbortError' })
     }
     await write(incoming, mail(6 * mebibyte))
     assert.equal(await endOf(incoming), null)
@@ -498,4 +503,38 @@ test('storage is trusted again when a probe is answered by the bucket and by the
   assert.equal(await failsAfterProbe({ bucket: true, queue: false }), true)
   assert.equal(await failsAfterProbe({ bucket: false, queue: true }), true)
   assert.equal(await failsAfterProbe({ bucket: true, queue: true }), false)
+})
+
+test('failures are an outage when three messages in a row, of one batch or of several, were not stored', async () => {
+  const { intake, bucket, queue, begin } = await intakeWith()
+  const send = async (count: number) => {
+    const messages = Array.from({ length: count }, begin)
+    for (const incoming of messages) await write(incoming, mail(1000))
+    return Promise.all(messages.map(endOf))
+  }
+  const isAway = () => Promise.reject(new Error('away'))
+  for (let time = 0; time < 3; time++) {
+    bucket.before = isAway
+    assert.deepEqual(await send(2), ['StorageUnavailable', 'StorageUnavailable'])
+    bucket.before = async () => {}
+    await send(1)
+  }
+  let asked = 0
+  queue.refuse = () => asked++ !== 3
+  assert.equal((await send(4)).filter((outcome) => outcome === 'StorageUnavailable').length, 3)
+  assert.equal(intake.isFailing, false)
+  bucket.before = isAway
+  await send(3)
+  assert.equal(intake.isFailing, true)
+  intake.stop()
+})
+
+test('a batch to which nobody answered is an outage by itself', async () => {
+  const { intake, bucket, begin } = await intakeWith()
+  bucket.before = () => Promise.reject(Object.assign(new Error('no answer'), { name: 'TimeoutError' }))
+  const incoming = begin()
+  await write(incoming, mail(1000))
+  assert.equal(await endOf(incoming), 'StorageUnavailable')
+  assert.equal(intake.isFailing, true)
+  intake.stop()
 })
