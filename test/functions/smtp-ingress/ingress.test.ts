@@ -468,6 +468,24 @@ test('what storage did not take is a fault in the log and counted; what was not 
   )
 })
 
+test('what the protocol refuses is counted and logged by its reason, as everything is', async () => {
+  const ingress = await ingressWith({ settings: { MAX_CONNECTIONS: 1 } })
+  const wire = await Wire.greet(ingress.smtpPort)
+  assert.match(await (await Wire.open(ingress.smtpPort)).reply(), /^421 4\.3\.2 /)
+  for (let time = 0; time < 2; time++) assert.match(await wire.command('DATA'), /^503 5\.5\.1 /)
+  await ingress.drain()
+  running.delete(ingress)
+  const counts = ingress.lines.flatMap(({ reason, Refused }) => (Refused ? [[reason, Refused]] : []))
+  assert.deepEqual(counts, [
+    ['TooManySessions', 1],
+    ['BadSequence', 2],
+  ])
+  assert.deepEqual(
+    ingress.lines.filter(({ message }) => message === 'refused').map(({ reason }) => reason),
+    ['TooManySessions', 'BadSequence', 'BadSequence'],
+  )
+})
+
 test('a client that is no TLS client is counted and harms nobody', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)

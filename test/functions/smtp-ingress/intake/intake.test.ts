@@ -265,6 +265,16 @@ test('a spool that is full refuses exactly the message that finds no room', asyn
   assert.equal(typeof (await endOf(third)), 'number')
 })
 
+test('a spool that has no room for the last octets of a message says so', async () => {
+  const spool = await Spool.open(directory, held + 1000)
+  const { begin, queue } = await intakeWith({ spool })
+  const incoming = begin()
+  await write(incoming, mail(held - header.length + 2000))
+  assert.equal(await endOf(incoming), 'InsufficientSpool')
+  assert.equal(queue.calls, 0)
+  await givenBack(spool, held + 1000)
+})
+
 /** A spool whose files do as they are told: `before` may wait or throw. */
 class ToldSpool {
   before: (operation: 'append' | 'read') => Promise<void> = async () => {}
