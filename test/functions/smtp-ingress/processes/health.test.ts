@@ -72,9 +72,10 @@ test('anything else is not found', async () => {
 test('who sends a broken header hears nothing', async () =>
   assert.equal(await answerTo(Buffer.from('\r\n\r\nGET / HTTP/1.1\r\n\r\n')), ''))
 
-test('who says nothing has five seconds, so that silence takes no place for long', async () => {
+test('who says nothing has five seconds, so that silence takes no place for long', async (context) => {
   const connected = once(server, 'connection')
   const client = connect(port, '127.0.0.1').resume()
+  context.after(() => client.destroy())
   const closed = once(client, 'close')
   const [socket] = (await connected) as [Socket]
   assert.equal(socket.timeout, 5000)
