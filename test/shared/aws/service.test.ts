@@ -164,6 +164,14 @@ test('an answer that drips is given up like one that does not come', async (t) =
   await assert.rejects(service.send(request), { name: 'TimeoutError', message: 'no answer within 60 ms' })
 })
 
+test('what is given up leaves no connection behind', async (t) => {
+  const { server, service } = await before(t, [silence], { answerMs: 50 })
+  await assert.rejects(service.send(request), { name: 'TimeoutError' })
+  const until = performance.now() + 1000
+  while (server.open > 0 && performance.now() < until) await new Promise(setImmediate)
+  assert.equal(server.open, 0)
+})
+
 test('where nobody listens is tried three times, and named', async () => {
   const vacant = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => vacant.once('listening', resolve))
