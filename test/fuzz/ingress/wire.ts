@@ -308,6 +308,7 @@ class Client {
         once(secured, 'close').then(() => Promise.reject(new Objection('no TLS'))),
       ])
     } catch (error) {
+      this.#isClosed = true
       if (unheard !== '') return false
       throw new Objection(`the handshake failed: ${error}`)
     }
