@@ -79,7 +79,7 @@ test('after a probe one failure is enough to turn clients away again, one succes
   assert.deepEqual(changes, [true, false, true, false])
 })
 
-test('a success makes the next episode begin with the shortest pause', async (context) => {
+test('a success makes the next episode begin with the shortest pause, and a breaker that is stopped probes no more', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { breaker, state } = observed()
   for (let failure = 0; failure < 3; failure++) breaker.failed()
@@ -92,6 +92,7 @@ test('a success makes the next episode begin with the shortest pause', async (co
   for (let failure = 0; failure < 3; failure++) breaker.failed()
   context.mock.timers.tick(100)
   assert.equal(state.probes, 4)
+  await new Promise(setImmediate)
   breaker.stop()
   context.mock.timers.tick(1000)
   assert.equal(state.probes, 4)

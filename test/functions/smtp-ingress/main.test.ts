@@ -157,7 +157,7 @@ test('mail goes on when nobody reads the log any more, and when something fails 
   const log = createInterface({ input: child.stdout as NodeJS.ReadableStream })
   const { smtpPort } = JSON.parse((await once(log, 'line'))[0])
   const wire = await Wire.greet(smtpPort)
-  const fault = once(log, 'line')
+  const fault = Promise.race([once(log, 'line'), once(log, 'close').then(() => ['{}'])])
   child.kill('SIGUSR2')
   const { level, message, cause } = JSON.parse((await fault)[0])
   assert.deepEqual([level, message, cause], ['error', 'uncaughtException', 'Error: of ours'])

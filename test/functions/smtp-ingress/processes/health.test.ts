@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { after, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { healthServer } from '../../../../functions/smtp-ingress/processes/health.ts'
 
 let fault: string | null = null
@@ -82,4 +83,16 @@ test('who says nothing has five seconds, so that silence takes no place for long
   // As its clock does then.
   socket.emit('timeout')
   await closed
+})
+
+test('sixty-four connections are open at once, and no more', async (context) => {
+  const dropped = once(server, 'drop').then(() => true)
+  const clients = Array.from({ length: 65 }, () => connect(port, '127.0.0.1').on('error', () => {}))
+  context.after(() => {
+    for (const client of clients) client.destroy()
+  })
+  assert.equal(await Promise.race([dropped, delay(1000, false, { ref: false })]), true)
+  const { promise, resolve } = Promise.withResolvers<number>()
+  server.getConnections((_error, count) => resolve(count))
+  assert.equal(await promise, 64)
 })
