@@ -210,6 +210,22 @@ test('however many addresses must not resume, the memory of them is bounded', as
   assert.equal(service.contextFor(helloWithoutTickets, '2001:db8::0'), none)
 })
 
+test('an address that was told again not to resume is remembered for a day from then, and forgotten last', () => {
+  const begin = Date.now()
+  let at = begin
+  const service = createTlsService({ ...options, now: () => new Date(at) })
+  const isRefused = () => service.contextFor(helloWithoutTickets, '192.0.2.1') === service.context()
+  service.refuseResumption('192.0.2.1')
+  for (let number = 1; number < 10_000; number++) service.refuseResumption(`2001:db8::${number}`)
+  at = begin + 43_200_000
+  service.refuseResumption('192.0.2.1')
+  service.refuseResumption('2001:db8::')
+  at = begin + 43_200_000 + 86_399_999
+  assert.equal(isRefused(), true)
+  at++
+  assert.equal(isRefused(), false)
+})
+
 test('a session begun with one process goes on with another', async () => {
   const environment = { TLS_PRIVATE_KEY: both.privateKey, TLS_CERTIFICATE: both.certificate }
   const [one, other] = await Promise.all([startProcess(environment), startProcess(environment)])
