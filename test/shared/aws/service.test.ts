@@ -276,3 +276,20 @@ test('a clock that is wrong by hours is set by the answer that refuses the signa
   await service.send(request)
   assert.equal(server.seen.length, 7)
 })
+
+test('a fault of the service says nothing of our clock', async (t) => {
+  const date = new Date(started + 3_600_000).toUTCString()
+  const { server, service } = await before(t, [answer(503, '', { date }), fine])
+  await service.send(request)
+  assert.deepEqual(
+    server.seen.map(({ headers }) => headers['x-amz-date']),
+    ['20261125T000000Z', '20261125T000000Z'],
+  )
+})
+
+test('a service that has too much to do is given more time than one that fails', async (t) => {
+  const { service } = await before(t, [answer(429), fine], { random: () => 0.1 })
+  const began = performance.now()
+  await service.send(request)
+  assert.ok(performance.now() - began > 45)
+})

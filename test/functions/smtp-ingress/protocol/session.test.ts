@@ -191,6 +191,18 @@ test('the error too many ends the session, and a message that is accepted clears
   assert.equal(talk.isEnded, true)
 })
 
+test('a message that is accepted clears the count of commands that bring none', async () => {
+  const talk = Talk.begun({ maximumIdleCommands: 3 })
+  // EHLO is the first.
+  talk.says('NOOP\r\nRSET\r\n')
+  talk.says(group)
+  talk.says('.\r\n')
+  await settled()
+  talk.says('RSET\r\nNOOP\r\nNOOP\r\n')
+  assert.equal(talk.isEnded, false)
+  assert.equal(talk.says('NOOP\r\n'), '421 4.7.0 Too many commands without a message, closing connection\r\n')
+})
+
 test('messages that are refused do not clear the count of errors', async () => {
   const talk = Talk.begun({ maximumErrors: 3 })
   talk.stored = () => reply(550, '6.0', 'No')
