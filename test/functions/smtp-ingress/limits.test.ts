@@ -201,6 +201,16 @@ for (const isSendersFault of [true, false])
     assert.equal(await health.text(), isSendersFault ? 'ok\n' : 'storage is failing\n')
   })
 
+test('a hundred commands that bring no message nearer are answered, and the next ends the session', async () => {
+  const ingress = await ingressWith()
+  // Its EHLO is one of them.
+  const wire = await Wire.greet(ingress.smtpPort)
+  wire.write('NOOP\r\n'.repeat(100))
+  for (let command = 0; command < 99; command++) assert.match(await wire.reply(), /^250 /)
+  assert.match(await wire.reply(), /^421 4\.7\.0 Too many commands without a message/)
+  assert.equal(await wire.line(), null)
+})
+
 /** Commits on their way to storage. */
 const atOnce = 16
 
