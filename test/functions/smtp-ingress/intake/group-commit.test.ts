@@ -84,6 +84,22 @@ for (const [name, options, expected] of limits)
     assert.deepEqual(batches, expected)
   })
 
+test('the octets of what was written fill no batch any more', async () => {
+  const { commits, batches, letGo } = held({ maximumOctets: 7 })
+  const first = [commits.commit('aaa'), commits.commit('bbb')]
+  await turn()
+  letGo()
+  await Promise.all(first)
+  const second = [commits.commit('c'), commits.commit('d')]
+  await turn()
+  letGo()
+  await Promise.all(second)
+  assert.deepEqual(batches, [
+    ['aaa', 'bbb'],
+    ['c', 'd'],
+  ])
+})
+
 test('while others are written, what does not fill a group goes with the next batch', async () => {
   const { commits, batches, letGo } = held({ concurrency: 9, patience: 0, group: 3 })
   const all = [commits.commit('a')]
