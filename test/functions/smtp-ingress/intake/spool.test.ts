@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -56,6 +57,23 @@ test('a file that was discarded takes nothing more', async () => {
   await assert.rejects(file.read(Buffer.alloc(10), 0), isFault)
   await Promise.all([first, discarded])
   assert.equal(spool.left, 100)
+})
+
+test('a discarded file is closed, so that the disk has its octets back', async () => {
+  const path = directory()
+  const opened = () =>
+    readdirSync('/proc/self/fd').filter((descriptor) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${descriptor}`).startsWith(`${path}/`)
+      } catch {
+        return false
+      }
+    }).length
+  const file = (await Spool.open(path, 100)).file()
+  await file.append(Buffer.from('mail'))
+  assert.equal(opened(), 1)
+  await file.discard()
+  assert.equal(opened(), 0)
 })
 
 test('a file that cannot be opened is a fault of this file, and leaves nothing taken', async () => {
