@@ -107,6 +107,28 @@ test('a message that says it is larger than the spool has room is refused at MAI
   assert.equal(answer, '452 4.3.1 Insufficient system storage, try again later')
 })
 
+test('a client that leaves amid a large message leaves its room in the spool to others', async () => {
+  const ingress = await ingressWith({ MAX_MESSAGE_SIZE: 60_000_000, SPOOL_MIB: 64 })
+  const leaving = await inData(ingress)
+  leaving.write(octets(9 * mebibyte))
+  const wire = await Wire.greet(ingress.smtpPort)
+  const announce = async () => {
+    await wire.command('RSET')
+    return wire.command('MAIL FROM:<a@elsewhere.example> SIZE=60000000')
+  }
+  const until = async (code: string) => {
+    let answer = ''
+    for (let time = 0; time < 15 && !answer.startsWith(code); time++) {
+      answer = await announce()
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    return answer
+  }
+  assert.match(await until('452'), /^452 4\.3\.1 /)
+  leaving.destroy()
+  assert.match(await until('250'), /^250 /)
+})
+
 test('a message over the maximum is read to its end, and its session ends when it does not', async () => {
   const ingress = await ingressWith({ MAX_MESSAGE_SIZE: 2_000_000 })
   const wire = await inData(ingress)
