@@ -81,6 +81,7 @@ export class Supervisor {
   #started = 0
   #request = 0
   #pause = shortestPause
+  #draining: Promise<void> | null = null
   #isDraining = false
   #asked: Promise<string | null> | null = null
   /** While the first of each are started: one that cannot start ends the task. */
@@ -126,8 +127,12 @@ export class Supervisor {
   }
 
   /** Resolves when every worker has ended, at the end of its time by force. What they counted is written. */
-  async drain(): Promise<void> {
-    if (this.#isDraining) return
+  drain(): Promise<void> {
+    this.#draining ??= this.#isDraining ? Promise.resolve() : this.#drain()
+    return this.#draining
+  }
+
+  async #drain(): Promise<void> {
     this.#isDraining = true
     for (const restart of this.#restarts) clearTimeout(restart)
     const { log, drainMs } = this.#options

@@ -348,6 +348,21 @@ test('workers that do not end in time are ended', async (context) => {
   await drained
 })
 
+test('who asks again for a drain waits for the same', async (context) => {
+  const supervised = supervise(context)
+  const { supervisor, forked } = supervised
+  await startAll(supervised)
+  let isOver = false
+  const first = supervisor.drain()
+  const second = supervisor.drain().then(() => {
+    isOver = true
+  })
+  await turn()
+  assert.equal(isOver, false)
+  for (const worker of forked) worker.end('code 0')
+  await Promise.all([first, second])
+})
+
 test('a worker that dies before its restart is due is not started any more when the task drains', async (context) => {
   const supervised = supervise(context)
   const { supervisor, worker, forked, tick } = supervised
