@@ -1,0 +1,47 @@
+/** Where a certificate says that its revocation and its issuer can be learnt. Its own words: whoever asks there, takes care. */
+import type { X509Certificate } from 'node:crypto'
+import { CRLDistributionPointsExtension, X509Certificate as Readable } from '@peculiar/x509'
+
+export interface RevocationEndpoints {
+  /** RFC 5280 §4.2.1.13 */
+  crl: string[]
+  /** RFC 5280 §4.2.2.1 */
+  ocsp: string[]
+  /** Where the issuer's certificate is. */
+  issuers: string[]
+}
+
+/** Addresses of each kind that are read of one certificate. */
+const most = 8
+
+/** Only what is asked by HTTP: few ask LDAP, and a firewall opens for none. */
+const isWeb = (url: string): boolean => /^https?:\/\//i.test(url)
+
+export function revocationEndpoints(certificate: X509Certificate): RevocationEndpoints {
+  const access = accessOf(certificate)
+  return {
+    crl: crlOf(certificate).filter(isWeb).slice(0, most),
+    ocsp: access.filter(([method]) => method === 'OCSP').map(([, url]) => url),
+    issuers: access.filter(([method]) => method === 'CA Issuers').map(([, url]) => url),
+  }
+}
+
+/** Node renders one access description a line, `OCSP - URI:http://…`, and quotes what could be mistaken. */
+function accessOf({ infoAccess }: X509Certificate): [method: string, url: string][] {
+  const lines = (infoAccess ?? '').split('\n')
+  return lines.flatMap((line): [string, string][] => {
+    const [, method, url] = /^(OCSP|CA Issuers) - URI:([^"\s]+)$/.exec(line) ?? []
+    return method !== undefined && url !== undefined && isWeb(url) ? [[method, url]] : []
+  })
+}
+
+function crlOf(certificate: X509Certificate): string[] {
+  try {
+    const points = new Readable(certificate.raw).getExtension(CRLDistributionPointsExtension)
+    return (points?.distributionPoints ?? []).flatMap(({ distributionPoint }) =>
+      (distributionPoint?.fullName ?? []).flatMap(({ uniformResourceIdentifier: uri }) => uri ?? []),
+    )
+  } catch {
+    return []
+  }
+}
