@@ -65,7 +65,7 @@ function refuseSecondOfItsKind(pairs: readonly Pair[]): void {
 }
 
 /** Towards the root, as far as it goes. */
-function issuersOf(leaf: X509Certificate, others: readonly X509Certificate[]): X509Certificate[] {
+export function issuersOf(leaf: X509Certificate, others: readonly X509Certificate[]): X509Certificate[] {
   const chain: X509Certificate[] = []
   let below = leaf
   while (chain.length < maximumIssuers) {

@@ -7,13 +7,39 @@
 import { constants } from 'node:crypto'
 import type { TlsOptions } from 'node:tls'
 import { serverIdentities } from './server-identity.ts'
-import { cipherSuites } from './suites.ts'
+import { cipherSuites, ianaNameOf } from './suites.ts'
 
 /**
  * In OpenSSL's notation a slash ends what may be weighed against a round trip: a client that can do the hybrid
  * group but guessed another is asked again (RFC 8446 §4.1.4); among the others its guess is taken.
  */
 const groups = 'X25519MLKEM768/X25519:P-256:P-384'
+
+const minVersion = 'TLSv1.2'
+const maxVersion = 'TLSv1.3'
+
+/** By OpenSSL's. */
+const ianaGroups = new Map([
+  ['X25519MLKEM768', 'X25519MLKEM768'],
+  ['X25519', 'x25519'],
+  ['P-256', 'secp256r1'],
+  ['P-384', 'secp384r1'],
+])
+
+/**
+ * What the options below come to for clients, by the names of IANA's registry, most wanted first.
+ * @param keyTypes of the certificates that are served: `RSA`, or another, which signs as ECDSA does
+ */
+export function servedProtocol(keyTypes: readonly string[]) {
+  const signed = { RSA: keyTypes.includes('RSA'), ECDSA: keyTypes.some((type) => type !== 'RSA') }
+  const isServed = (suite: string) =>
+    suite.startsWith('TLS_') || (suite.startsWith('ECDHE-RSA-') ? signed.RSA : signed.ECDSA)
+  return {
+    versions: [maxVersion, minVersion],
+    cipherSuites: cipherSuites.filter(isServed).map(ianaNameOf),
+    groups: groups.split(/[/:]/).map((group) => ianaGroups.get(group) ?? group),
+  }
+}
 
 /** Sessions resume within a context, and this is ours in every worker of every task. */
 const sessionIdContext = 'mailflow'
@@ -36,8 +62,8 @@ export function serverTlsOptions(
   return {
     key: identities.map(({ key }) => key),
     cert: identities.map(({ cert }) => cert),
-    minVersion: 'TLSv1.2',
-    maxVersion: 'TLSv1.3',
+    minVersion,
+    maxVersion,
     // Without finite-field DHE, whose cost an attacker chooses.
     ciphers: cipherSuites.join(':'),
     ecdhCurve: groups,

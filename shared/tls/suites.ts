@@ -10,3 +10,13 @@ export const cipherSuites = [
   'ECDHE-ECDSA-AES128-GCM-SHA256',
   'ECDHE-RSA-AES128-GCM-SHA256',
 ] as const
+type CipherSuite = (typeof cipherSuites)[number]
+
+/** The registry's name of one of ours: `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`. */
+export function ianaNameOf(suite: CipherSuite): string {
+  const [, authentication, cipher = ''] = /^ECDHE-(ECDSA|RSA)-(.+)$/.exec(suite) ?? []
+  if (authentication === undefined) return suite
+  const words = cipher.replace(/^AES(\d+)-/, 'AES_$1_').replaceAll('-', '_')
+  // OpenSSL leaves out the digest of the suites with ChaCha20, of which there is only one.
+  return `TLS_ECDHE_${authentication}_WITH_${words}${words.includes('CHACHA20') ? '_SHA256' : ''}`
+}

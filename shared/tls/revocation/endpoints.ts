@@ -1,6 +1,7 @@
 /** Where a certificate says that its revocation and its issuer can be learnt. Its own words: whoever asks there, takes care. */
 import type { X509Certificate } from 'node:crypto'
-import { CRLDistributionPointsExtension, X509Certificate as Readable } from '@peculiar/x509'
+import { AsnConvert } from '@peculiar/asn1-schema'
+import { Certificate, CRLDistributionPoints, id_ce_cRLDistributionPoints } from '@peculiar/asn1-x509'
 
 export interface RevocationEndpoints {
   /** RFC 5280 §4.2.1.13 */
@@ -37,8 +38,10 @@ function accessOf({ infoAccess }: X509Certificate): [method: string, url: string
 
 function crlOf(certificate: X509Certificate): string[] {
   try {
-    const points = new Readable(certificate.raw).getExtension(CRLDistributionPointsExtension)
-    return (points?.distributionPoints ?? []).flatMap(({ distributionPoint }) =>
+    const { extensions = [] } = AsnConvert.parse(certificate.raw, Certificate).tbsCertificate
+    const found = extensions.find(({ extnID }) => extnID === id_ce_cRLDistributionPoints)
+    if (!found) return []
+    return AsnConvert.parse(found.extnValue, CRLDistributionPoints).flatMap(({ distributionPoint }) =>
       (distributionPoint?.fullName ?? []).flatMap(({ uniformResourceIdentifier: uri }) => uri ?? []),
     )
   } catch {

@@ -1,0 +1,206 @@
+/**
+ * What partners are told of our certificates, so that they can prepare. The attack: a key that leaves with what is
+ * published, or words of a certificate that say something else where they are read. The defence: only certificates are
+ * read here, never a key, whatever else stands in the same text; what cannot be seen in a name is made visible. The
+ * limit: what is told is what the secret holds; whether it is served is for the ingress to say.
+ */
+import { createHash, X509Certificate } from 'node:crypto'
+import type {
+  IngressCertificates,
+  PublishedCertificate,
+  PublishedCertificates,
+} from '../contract/certificates.ts'
+import { visible } from '../mail/peer-words.ts'
+import { commonNameOf, dnsNames } from './facts.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import { certificatesIn } from './pem.ts'
+import { revocationEndpoints } from './revocation/endpoints.ts'
+import { issuersOf } from './server-identity.ts'
+import { servedProtocol } from './server-options.ts'
+import { validFrom, validTo } from './validity.ts'
+
+/** The secret without its keys; with them it will do, too. */
+export interface CertificateSet {
+  /** PEM, as all of these. */
+  certificate: string
+  servedFrom?: string | undefined
+  next?: { certificate: string; servedFrom: string } | null | undefined
+  deprecated: readonly { certificate: string; servedUntil: string }[]
+}
+
+export interface DescribeOptions {
+  hostname: string
+  now: Date
+  /** What was told before: where nothing else changed, neither does `changedAt`. */
+  before?: PublishedCertificates | null
+}
+
+/** Of those that were served before; partners compare with the last. */
+const mostDeprecated = 4
+const mostNames = 100
+/** Characters. */
+const longestWord = 300
+
+/**
+ * @throws Error in one line: which certificate cannot be read
+ */
+export function describeCertificates(
+  set: CertificateSet | IngressCertificates,
+  { hostname, now, before = null }: DescribeOptions,
+): PublishedCertificates {
+  const { servedFrom = null, next } = set
+  const current = describe('certificate', set.certificate, {
+    state: 'Current',
+    servedFrom,
+    servedUntil: null,
+  })
+  const announced = next
+    ? describe('next', next.certificate, { state: 'Next', servedFrom: next.servedFrom, servedUntil: null })
+    : []
+  const deprecated = set.deprecated
+    .slice(0, mostDeprecated)
+    .flatMap(({ certificate, servedUntil }, index) =>
+      describe(`deprecated[${index}]`, certificate, { state: 'Deprecated', servedFrom: null, servedUntil }),
+    )
+  const told = tell(hostname, now.toISOString(), [...current, ...announced, ...deprecated])
+  const asOfNow = publishedAt(told, now)
+  return before && isSame(before, asOfNow) ? before : { ...asOfNow, changedAt: now.toISOString() }
+}
+
+/**
+ * What was published, as it is to be read at an instant: the ingress switches to the next certificate by its own
+ * clock, so what is told switches with it, whoever writes it down when.
+ */
+export function publishedAt(published: PublishedCertificates, now: Date): PublishedCertificates {
+  const due = published.certificates.filter(
+    ({ state, servedFrom }) => state === 'Next' && servedFrom !== null && new Date(servedFrom) <= now,
+  )
+  const [first] = due
+  const switchedAt = first?.servedFrom ?? null
+  if (switchedAt === null) return published
+  const certificates = published.certificates.map((each): PublishedCertificate => {
+    if (due.includes(each)) return { ...each, state: 'Current' }
+    if (each.state === 'Current') return { ...each, state: 'Deprecated', servedUntil: switchedAt }
+    return each
+  })
+  return tell(published.hostname, switchedAt, certificates)
+}
+
+const order = ['Current', 'Next', 'Deprecated']
+
+function tell(
+  hostname: string,
+  changedAt: string,
+  given: readonly PublishedCertificate[],
+): PublishedCertificates {
+  const certificates = given.toSorted((a, b) => order.indexOf(a.state) - order.indexOf(b.state))
+  const inUse = certificates.filter(({ state }) => state !== 'Deprecated')
+  const served = certificates.filter(({ state }) => state === 'Current')
+  const records = inUse.map((each) => `_25._tcp.${hostname}. IN TLSA 3 1 1 ${each.publicKeyFingerprint256}`)
+  return {
+    hostname,
+    changedAt,
+    certificates,
+    tlsaRecords: [...new Set(records)],
+    protocol: servedProtocol(served.map(({ keyType }) => keyType)),
+  }
+}
+
+const isSame = (before: PublishedCertificates, now: PublishedCertificates): boolean =>
+  JSON.stringify({ ...before, changedAt: null }) === JSON.stringify({ ...now, changedAt: null })
+
+type Served = Pick<PublishedCertificate, 'state' | 'servedFrom' | 'servedUntil'>
+
+/** @param place in the secret */
+function describe(place: string, pem: string, served: Served): PublishedCertificate[] {
+  const given = certificatesIn(pem).map((block, index) => {
+    try {
+      return new X509Certificate(block)
+    } catch {
+      throw new Error(`${place}: certificate ${index + 1} in PEM cannot be read`)
+    }
+  })
+  const leaves = leavesOf(given)
+  if (leaves.length === 0) throw new Error(`${place}: holds no certificate in PEM`)
+  return leaves.map((leaf) => {
+    const issuers = given.filter((other) => other !== leaf)
+    return describeOne([leaf, ...issuersOf(leaf, issuers)], served)
+  })
+}
+
+/** Ours, in the order given: who issues is an authority. One that vouches for itself may say that it is one, too. */
+function leavesOf(given: readonly X509Certificate[]): X509Certificate[] {
+  const leaves = given.filter(({ ca }) => !ca)
+  if (leaves.length > 0) return leaves
+  return given.filter(
+    (certificate) => !given.some((other) => other !== certificate && other.checkIssued(certificate)),
+  )
+}
+
+function describeOne(
+  chain: readonly [X509Certificate, ...X509Certificate[]],
+  served: Served,
+): PublishedCertificate {
+  const [leaf] = chain
+  const top = chain.at(-1) ?? leaf
+  const names = dnsNames(leaf.subjectAltName ?? '')
+  const subject = wordsOf(leaf.subject)
+  const endpoints = chain.map(revocationEndpoints)
+  return {
+    state: served.state,
+    certificateName: bounded(names[0] ?? commonNameOf(leaf) ?? subject),
+    subjectAltNames: names.slice(0, mostNames).map(bounded),
+    subject,
+    organization: attribute(leaf, 'subject', 'O'),
+    organizationalUnit: attribute(leaf, 'subject', 'OU'),
+    issuer: wordsOf(leaf.issuer),
+    rootIssuer: nameOfIssuer(top),
+    ...keyOf(leaf),
+    serial: leaf.serialNumber.slice(0, 64).toUpperCase(),
+    fingerprint256: fingerprintOf(leaf),
+    publicKeyFingerprint256: createHash('sha256')
+      .update(leaf.publicKey.export({ type: 'spki', format: 'der' }))
+      .digest('hex'),
+    validFrom: validFrom(leaf).toISOString(),
+    validUntil: validTo(leaf).toISOString(),
+    servedFrom: served.servedFrom,
+    servedUntil: served.servedUntil,
+    crlAddresses: distinct(endpoints.flatMap(({ crl }) => crl)),
+    ocspAddresses: distinct(endpoints.flatMap(({ ocsp }) => ocsp)),
+    chain: chain.map(String).join(''),
+  }
+}
+
+const curveBits = new Map([
+  ['prime256v1', 256],
+  ['secp384r1', 384],
+  ['secp521r1', 521],
+])
+
+function keyOf({ publicKey }: X509Certificate): Pick<PublishedCertificate, 'keyType' | 'keyStrength'> {
+  const { asymmetricKeyType: type = 'unknown', asymmetricKeyDetails: details } = publicKey
+  // The latter is of the same keys, for signatures of one kind.
+  if (type === 'rsa' || type === 'rsa-pss')
+    return { keyType: 'RSA', keyStrength: details?.modulusLength ?? 0 }
+  return { keyType: type.toUpperCase(), keyStrength: curveBits.get(details?.namedCurve ?? '') ?? 256 }
+}
+
+/** As administrators find it in their store of roots: by its common name, where it has one. */
+const nameOfIssuer = (top: X509Certificate): string =>
+  attribute(top, 'issuer', 'CN') ??
+  attribute(top, 'issuer', 'OU') ??
+  attribute(top, 'issuer', 'O') ??
+  wordsOf(top.issuer)
+
+/** The last value is the most specific. Node's text would have it with the escapes of RFC 2253. */
+function attribute(certificate: X509Certificate, of: 'subject' | 'issuer', name: string): string | null {
+  const values: unknown = (certificate.toLegacyObject()[of] as Record<string, unknown> | undefined)?.[name]
+  const value = Array.isArray(values) ? values.at(-1) : values
+  return typeof value === 'string' && value !== '' ? bounded(value) : null
+}
+
+const wordsOf = (multiline: string | undefined): string => bounded((multiline ?? '').replaceAll('\n', ', '))
+
+const bounded = (text: string): string => visible(text.slice(0, longestWord))
+
+const distinct = (values: readonly string[]): string[] => [...new Set(values)]

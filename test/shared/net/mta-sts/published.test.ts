@@ -1,0 +1,44 @@
+/** Our own policy, read back by what reads those of others. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { readPolicy } from '../../../../shared/net/mta-sts/policy.ts'
+import {
+  type PublishedPolicy,
+  policyRecord,
+  publishedPolicy,
+} from '../../../../shared/net/mta-sts/published.ts'
+import { announcedId } from '../../../../shared/net/mta-sts/record.ts'
+
+const policy: PublishedPolicy = { mode: 'enforce', mxHosts: ['mx.ours.example'], maxAgeSeconds: 604_800 }
+
+test('the policy is written as RFC 8461 has it', () => {
+  assert.equal(
+    publishedPolicy(policy).text,
+    'version: STSv1\r\nmode: enforce\r\nmx: mx.ours.example\r\nmax_age: 604800\r\n',
+  )
+})
+
+const policies: PublishedPolicy[] = [
+  policy,
+  { ...policy, mode: 'testing', mxHosts: ['mx1.ours.example', 'mx2.ours.example'] },
+  { ...policy, mode: 'none', mxHosts: [], maxAgeSeconds: 86_400 },
+  { ...policy, maxAgeSeconds: 31_557_600 },
+]
+
+for (const each of policies)
+  test(`senders read of ${JSON.stringify(each)} what was meant`, () => {
+    const { text, id } = publishedPolicy(each)
+    const { mode, mxHosts: mx, maxAgeSeconds: maxAge } = each
+    assert.deepEqual(readPolicy(Buffer.from(text)), { kind: 'Policy', policy: { mode, mx, maxAge } })
+    assert.equal(announcedId([policyRecord({ id })]), id)
+  })
+
+test('another policy has another id, the same has the same in whatever order its hosts are given', () => {
+  const ids = policies.map((each) => publishedPolicy(each).id)
+  assert.equal(new Set(ids).size, ids.length)
+  const hosts = ['b.ours.example', 'a.ours.example', 'b.ours.example']
+  assert.deepEqual(
+    publishedPolicy({ ...policy, mxHosts: hosts }),
+    publishedPolicy({ ...policy, mxHosts: ['a.ours.example', 'b.ours.example'] }),
+  )
+})

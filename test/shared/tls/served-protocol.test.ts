@@ -1,0 +1,143 @@
+/** What partners are told of our TLS, held against handshakes with each thing alone: what is told, and all else. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { after, test } from 'node:test'
+import { type ConnectionOptions, connect, createServer, getCiphers, type Server } from 'node:tls'
+import { servedProtocol, serverTlsOptions } from '../../../shared/tls/server-options.ts'
+import { createPki } from '../../support/pki.ts'
+
+const pki = await createPki()
+const [ec, rsa] = await Promise.all([
+  pki.issue({ names: ['mx.ours.example'] }),
+  pki.issue({ names: ['mx.ours.example'], rsa: true }),
+])
+
+const served: [keyTypes: string[], identities: { key: string; cert: string }[]][] = [
+  [['EC'], [ec]],
+  [['RSA'], [rsa]],
+  [
+    ['EC', 'RSA'],
+    [ec, rsa],
+  ],
+]
+
+/** All that OpenSSL here knows; its own names. */
+const everySuite = getCiphers().map((name) => name.toUpperCase())
+const everyGroup = [
+  'X25519MLKEM768',
+  'SecP256r1MLKEM768',
+  'X25519',
+  'X448',
+  'P-256',
+  'P-384',
+  'P-521',
+  'brainpoolP256r1',
+  'ffdhe2048',
+]
+/** As Node names what was agreed. */
+const ianaGroups: Record<string, string> = { X25519: 'x25519', prime256v1: 'secp256r1' }
+
+for (const [keyTypes, identities] of served) {
+  const server = createServer(
+    serverTlsOptions(
+      identities.map(({ key }) => key).join('\n'),
+      identities.map(({ cert }) => cert).join('\n'),
+    ),
+    (socket) => socket.on('error', () => {}).end('hello'),
+  )
+  server.on('tlsClientError', () => {})
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  after(() => server.close())
+  const told = servedProtocol(keyTypes)
+  const which = `with ${keyTypes.join(' and ')}`
+
+  test(`the suites told of are those a client gets, and no others, ${which}`, async () => {
+    const agreed = await Promise.all(
+      everySuite.map(async (suite) => {
+        const isModern = suite.startsWith('TLS_')
+        const version = isModern ? 'TLSv1.3' : 'TLSv1.2'
+        return agreedWith(
+          server,
+          {
+            ciphers: isModern ? suite : `${suite}:@SECLEVEL=0`,
+            minVersion: isModern ? version : 'TLSv1',
+            maxVersion: version,
+          },
+          (socket) => socket.getCipher().standardName,
+        )
+      }),
+    )
+    assert.deepEqual(present(agreed).sort(), [...told.cipherSuites].sort())
+  })
+
+  test(`a client that can do everything gets the suite told of first, ${which}`, async () => {
+    const [first] = told.cipherSuites
+    const firstOld = told.cipherSuites.find((name) => name.includes('_WITH_'))
+    const suiteOf = (maxVersion: 'TLSv1.3' | 'TLSv1.2') =>
+      agreedWith(server, { maxVersion }, (socket) => socket.getCipher().standardName)
+    assert.equal(await suiteOf('TLSv1.3'), first)
+    assert.equal(await suiteOf('TLSv1.2'), firstOld)
+  })
+
+  test(`the groups told of are those a client gets, and no others, ${which}`, async () => {
+    const agreed = await Promise.all(
+      everyGroup.map((group) => agreedWith(server, { ecdhCurve: group, minVersion: 'TLSv1.3' }, groupOf)),
+    )
+    assert.deepEqual(present(agreed), told.groups)
+  })
+
+  test(`the versions told of are those a client gets, and no others, ${which}`, async () => {
+    const versions = ['TLSv1.3', 'TLSv1.2', 'TLSv1.1', 'TLSv1'] as const
+    const agreed = await Promise.all(
+      versions.map((version) =>
+        agreedWith(
+          server,
+          {
+            minVersion: version,
+            maxVersion: version,
+            ...(version < 'TLSv1.2' && { ciphers: 'DEFAULT@SECLEVEL=0' }),
+          },
+          (socket) => socket.getProtocol(),
+        ),
+      ),
+    )
+    assert.deepEqual(present(agreed), told.versions)
+  })
+}
+
+type Socket = ReturnType<typeof connect>
+
+function groupOf(socket: Socket): string {
+  const { name = '' } = socket.getEphemeralKeyInfo() as { name?: string }
+  return ianaGroups[name] ?? name
+}
+
+/** @returns null where nothing was agreed */
+async function agreedWith<T>(
+  server: Server,
+  options: ConnectionOptions,
+  read: (socket: Socket) => T,
+): Promise<T | null> {
+  const { port } = server.address() as AddressInfo
+  let socket: Socket
+  try {
+    socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options })
+  } catch {
+    // OpenSSL cannot even offer it.
+    return null
+  }
+  try {
+    await once(socket, 'secureConnect')
+    return read(socket)
+  } catch {
+    return null
+  } finally {
+    socket.destroy()
+  }
+}
+
+const present = <T>(values: readonly (T | null)[]): T[] => [
+  ...new Set(values.filter((value) => value !== null)),
+]
