@@ -172,7 +172,8 @@ export class SessionDialogue implements ConnectedDialogue {
         return this.#refuse(outcome, {}, outcome.cause)
       },
       abandon: () => {
-        this.#parts.log('info', 'client left', { ip: this.#peer.ip })
+        // Who sends far too much is sent away, and has its own line.
+        if (incoming.cut === null) this.#parts.log('info', 'client left', { ip: this.#peer.ip })
         incoming.abandon()
       },
     }

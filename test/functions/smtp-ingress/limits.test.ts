@@ -140,6 +140,10 @@ test('a message over the maximum is read to its end, and its session ends when i
   assert.equal(await wire.reply(), '552 5.3.4 Message exceeds 2000000 octets')
   assert.equal(await wire.line(), null)
   assert.equal(ingress.queue.calls, 0)
+  assert.deepEqual(
+    ingress.lines.filter((line) => line.includes('client left')),
+    [],
+  )
 })
 
 test('a large message whose part cannot be stored is answered without waiting for its removal', async () => {
