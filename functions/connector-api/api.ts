@@ -14,7 +14,6 @@ import { openApi } from './openapi.ts'
 import { type Answer, type Route, route } from './route.ts'
 import { router } from './router.ts'
 import { acceptedDomainRoutes } from './routes/accepted-domains.ts'
-import { type CertificateDependencies, certificatesRoute } from './routes/certificates.ts'
 import { connectorRoutes } from './routes/connectors.ts'
 import { type ExplainDependencies, explainRoute } from './routes/explain.ts'
 import { messageRoutes } from './routes/messages.ts'
@@ -28,7 +27,6 @@ export interface Dependencies {
   evaluation: Sender<EvaluationJob>
   explain: Omit<ExplainDependencies, 'now'>
   reports: TlsReportDependencies['reports']
-  published: CertificateDependencies['published']
   logger: Logger
   /** Milliseconds since the epoch. */
   now?: () => number
@@ -45,7 +43,6 @@ export function connectorApi({
   evaluation,
   explain,
   reports,
-  published,
   logger,
   now = Date.now,
 }: Dependencies): Api {
@@ -56,7 +53,6 @@ export function connectorApi({
       ...messageRoutes(history, now),
       ...retryRoutes(repository, { history, evaluation, now }),
       ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),
-      certificatesRoute({ published, now }),
       explainRoute({ ...explain, now }),
       validateInboundRoute(repository, { history, now }),
     ]),

@@ -9,7 +9,6 @@ import {
   OutboundConnectorInput,
 } from '../../shared/connectors/schema.ts'
 import { OutboundValidation, OutboundValidationInput } from '../../shared/connectors/validation.ts'
-import { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { TraceEntry } from '../../shared/messages/entry.ts'
 import { InboundValidation } from './inbound-validation.ts'
 import type { Description } from './route.ts'
@@ -63,7 +62,6 @@ const outputs = {
   ExplanationAnswer,
   TlsReport,
   TlsReportList,
-  PublishedCertificates,
   Problem,
 }
 
@@ -78,8 +76,7 @@ export function openApi(routes: readonly Description[]) {
     info: {
       title: 'mailflow',
       version: '1',
-      description:
-        'Connectors, accepted domains, the message trace, reports on TLS and the certificates of a mail gateway.',
+      description: 'Connectors, accepted domains, the message trace and reports on TLS of a mail gateway.',
     },
     paths,
     components: {

@@ -52,8 +52,8 @@ export interface SessionOptions {
   timeouts: Timeouts
   /** Ends the session, whatever it is waiting for. */
   signal: AbortSignal
-  /** Told as the session gets there; it changes nothing. */
-  observe?: (milestone: Milestone) => void
+  /** Told as the session gets there, with what the server said last, if anything; it changes nothing. */
+  observe?: (milestone: Milestone, answer: string) => void
 }
 
 /**
@@ -99,11 +99,11 @@ export async function establish(
   startTls: StartTls,
 ): Promise<Establishing> {
   if (options.signal.aborted) return { kind: 'Failed', reply: timedOut }
-  options.observe?.('Dialled')
+  options.observe?.('Dialled', '')
   const dialled = await dial(hop, options)
   if (dialled instanceof Error)
     return { kind: 'Failed', reply: options.signal.aborted ? timedOut : replyToError(dialled) }
-  options.observe?.('Connected')
+  options.observe?.('Connected', '')
   return new GatedConnection(dialled, hop, options, startTls).greet()
 }
 
@@ -425,10 +425,11 @@ export class GatedConnection {
 
   #reached(command: string): void {
     const { observe } = this.#options
-    if (command.startsWith('EHLO')) observe?.(this.#client.secure ? 'Secured' : 'Greeted')
+    const answer = this.#client.lastServerResponse || ''
+    if (command.startsWith('EHLO')) observe?.(this.#client.secure ? 'Secured' : 'Greeted', answer)
     // RFC 5321 §3.2: what knows no EHLO may know HELO. Over TLS the client has nothing left to require.
     if (this.#client.secure) this.#client.options.requireTLS = false
-    if (command === 'STARTTLS') observe?.('TlsAsked')
+    if (command === 'STARTTLS') observe?.('TlsAsked', answer)
   }
 
   #limitReceived(): void {

@@ -65,7 +65,6 @@ const routes = [
   'POST /messages/{id}/retry',
   'GET /tls-reports',
   'GET /tls-reports/{id}',
-  'GET /certificates',
   'GET /openapi.json',
   'POST /explain',
 ]

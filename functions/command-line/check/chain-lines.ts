@@ -1,0 +1,184 @@
+/** What is said of certificates together: their order, what is missing, the root, the verdict, the name. Pure. */
+import type { X509Certificate } from 'node:crypto'
+import { commonNameOf, dnsNames } from '../../../shared/tls/facts.ts'
+import { certificateHasName, presentedNames } from '../../../shared/tls/names.ts'
+import { assessServerTls } from '../../../shared/tls/server-certificate.ts'
+import { shortName, subjectOf } from './certificate-lines.ts'
+import type { CertificateFacts, IssuerFacts, Trust } from './facts.ts'
+import { type Finding, fail, ok, warn } from './finding.ts'
+import { isSelfSigned } from './path.ts'
+import { trustWords } from './trust-words.ts'
+
+export function chainLines(facts: CertificateFacts, at: Date): Finding[] {
+  return [chainLine(facts), rootLine(facts), trustLine(facts.trust, at)]
+}
+
+/** Whether the certificates that came are all that is needed, in the order in which each vouches for the one before. */
+function chainLine(facts: CertificateFacts): Finding {
+  const { presented, path } = facts
+  const sent = `${presented.length} certificate${presented.length === 1 ? '' : 's'}`
+  // Nobody has to send a root.
+  const missing = path.steps
+    .filter(({ from, certificate }) => from === 'Fetched' && !isSelfSigned(certificate))
+    .map(({ certificate }) => certificate)
+  if (missing.length > 0)
+    return fail(
+      'chain',
+      `${sent}; ${quoted(missing)} missing${whereFound(missing, facts.issuers)}`,
+      'Append what is missing to the certificate in the server: few who connect to it go and fetch it',
+    )
+  const top = path.steps.at(-1)?.certificate
+  if (top && !path.anchor && !isSelfSigned(top)) return endsEarly(top, path.steps.length, sent)
+  return orderLine(facts, sent)
+}
+
+/** Where nobody can tell whether an intermediate certificate is missing or a root unknown. */
+function endsEarly(top: X509Certificate, steps: number, sent: string): Finding {
+  const seen = `${sent}; "${shortName(top.issuer)}", who issued "${subjectOf(top)}", is neither among them nor in the trust store`
+  return steps === 1
+    ? fail(
+        'chain',
+        seen,
+        'Append the intermediate certificates of the authority to the certificate in the server',
+      )
+    : warn(
+        'chain',
+        seen,
+        'If that is an intermediate authority, append its certificate in the server; if a root, see below',
+      )
+}
+
+const quoted = (certificates: readonly X509Certificate[]): string =>
+  certificates.map((each) => `"${subjectOf(each)}"`).join(' and ')
+
+function whereFound(fetched: readonly X509Certificate[], issuers: readonly IssuerFacts[]): string {
+  const urls = issuers.flatMap(({ url, answer }) =>
+    answer.kind === 'Found' && answer.certificates.some((each) => fetched.some((one) => isSame(one, each)))
+      ? [url]
+      : [],
+  )
+  return urls.length === 0 ? '' : `; it is at ${[...new Set(urls)].join(' and ')}`
+}
+
+function orderLine({ presented, path }: CertificateFacts, sent: string): Finding {
+  const used = path.steps.map(({ certificate }) => certificate)
+  const idle = presented.filter(
+    (each) => !used.some((one) => isSame(one, each)) && !isAnchor(each, path.anchor),
+  )
+  const places = used.map((each) => presented.findIndex((one) => isSame(one, each)))
+  const inOrder = places.every((place, index) => index === 0 || place > (places[index - 1] ?? 0))
+  if (!inOrder)
+    return warn(
+      'chain',
+      `${sent}, complete, but not in order: ${presented.map((each) => `"${subjectOf(each)}"`).join(', ')}`,
+      'Put each issuer directly behind what it issued (RFC 5246 §7.4.2); old clients go by that',
+    )
+  if (idle.length > 0)
+    return warn(
+      'chain',
+      `${sent}, complete, but with ${idle.map((each) => `"${subjectOf(each)}"`).join(', ')} that nobody needs`,
+      'Take it out, unless some old client needs it for another way to a root',
+    )
+  return ok('chain', `${sent}, complete and in order`)
+}
+
+const isAnchor = (certificate: X509Certificate, anchor: CertificateFacts['path']['anchor']): boolean =>
+  anchor !== null && isSame(anchor.certificate, certificate)
+
+const isSame = (one: X509Certificate, other: X509Certificate): boolean =>
+  one.fingerprint256 === other.fingerprint256
+
+function rootLine({ path, trust }: CertificateFacts): Finding {
+  const { anchor, steps } = path
+  if (anchor) return ok('root', `"${subjectOf(anchor.certificate)}" is in the trust store (${anchor.store})`)
+  // OpenSSL knows more ways through a chain than are shown here.
+  if (trust.trusted) return ok('root', 'OpenSSL has found one in the trust store')
+  const top = steps.at(-1)?.certificate
+  if (top && isSelfSigned(top) && steps.length === 1)
+    return fail(
+      'root',
+      'the certificate is self-signed',
+      'Have one issued by an authority that both sides trust, or give this one as a certificate authority: --ca here, certificateAuthorities in the connector',
+    )
+  const name = top && isSelfSigned(top) ? subjectOf(top) : shortName(top?.issuer)
+  return fail(
+    'root',
+    `"${name}" is not in the trust store`,
+    "If you trust that authority, give its root certificate: --ca here, certificateAuthorities in the connector; else ask for a public authority's certificate",
+  )
+}
+
+/** As a connector with these demands would decide. */
+function trustLine(trust: Trust, at: Date): Finding {
+  if (trust.trusted)
+    return ok('trust', trust.tls ? 'OpenSSL trusts the chain, as a delivery would' : 'the chain is trusted')
+  const { words, advice } = trustWords(trust.error)
+  return fail('trust', `${words}${codeOf(trust, at)}`, advice)
+}
+
+/** What becomes of mail by a connector that asks for a trusted certificate. */
+function codeOf({ tls, error }: Trust, at: Date): string {
+  const shown = ` (${error ?? 'no reason given'})`
+  if (!tls) return shown
+  const fault = assessServerTls(
+    {
+      level: 'CertificateValidation',
+      source: 'Connector',
+      names: [],
+      tlsa: [],
+      certificateAuthorities: tls.trustedBy,
+      minimumTlsVersion: 'TLSv1.2',
+    },
+    tls,
+    at,
+  )
+  return fault ? `${shown}; CertificateValidation puts mail off with ${fault.reply.enhanced}` : shown
+}
+
+/** RFC 9525, as connectors go by it. */
+export function nameLine({ presented, trust }: CertificateFacts, expected: string | null): Finding {
+  const [leaf] = presented
+  const names = {
+    subjectAltNames: dnsNames(leaf?.subjectAltName ?? ''),
+    commonName: leaf ? commonNameOf(leaf) : null,
+  }
+  const shown = shownNames(presentedNames(names))
+  if (expected === null) return unnamed(leaf, shown, trust)
+  if (!certificateHasName(names, [expected]))
+    return fail(
+      'name',
+      `for ${shown}, not for ${expected}`,
+      `Have a certificate issued with the DNS name ${expected}, or name in the connector (tlsDomain) what it is for`,
+    )
+  if (names.subjectAltNames.length === 0)
+    return warn(
+      'name',
+      `for ${expected}, but as a common name only`,
+      'MTA-STS and most clients read the alternative names only: have it issued with one',
+    )
+  return ok('name', `for ${expected}${shown === expected ? '' : ` (${shown})`}`)
+}
+
+function unnamed(leaf: X509Certificate | undefined, shown: string, { tls }: Trust): Finding {
+  if (!tls)
+    return ok(
+      'name',
+      `for ${shown}; compared with nothing, since no --servername was given`,
+      leaf && subjectOf(leaf),
+    )
+  return warn(
+    'name',
+    `for ${shown}; compared with nothing, since an address has no name`,
+    'Give the name in the MX record or of the smart host by --servername',
+  )
+}
+
+const mostNames = 10
+
+const shownNames = (names: readonly string[]): string =>
+  names.length === 0
+    ? 'no name'
+    : [
+        ...names.slice(0, mostNames),
+        ...(names.length > mostNames ? [`${names.length - mostNames} more`] : []),
+      ].join(', ')

@@ -1,0 +1,146 @@
+/** `check` against servers on this machine that are reached, or not, and speak TLS, or not. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
+import { checked, identityOf } from './check-support.ts'
+
+const identity = await identityOf()
+
+async function against(options: PartnerOptions, ...args: string[]) {
+  const partner = await startPartner(options)
+  try {
+    return { ...(await checked(`127.0.0.1:${partner.port}`, ...args)), port: partner.port, partner }
+  } finally {
+    await partner.stop()
+  }
+}
+
+const tls = { cert: identity.cert, key: identity.key }
+const anything = 'ALL:@SECLEVEL=0'
+
+describe('a server that is reached and speaks TLS', () => {
+  test('is shown from the connection to the key exchange', async () => {
+    const { line, port } = await against({ tls })
+    assert.match(
+      line('connection'),
+      new RegExp(`^OK .*connected to 127\\.0\\.0\\.1, port ${port}, in \\d+ ms$`),
+    )
+    assert.match(line('greeting'), /^OK .*220 partner\.example ESMTP$/)
+    assert.match(line('starttls'), /^OK .*offered/)
+    assert.match(line('protocol'), /^OK +protocol +TLSv1\.3$/)
+    assert.match(
+      line('cipher'),
+      /^OK .*TLS_AES_256_GCM_SHA384, key exchange X25519MLKEM768, forward secrecy$/,
+    )
+    assert.match(line('older'), /^OK .*TLS 1\.0 and 1\.1 are refused/)
+  })
+
+  test('is asked for nothing but EHLO, STARTTLS and QUIT', async () => {
+    const { partner } = await against({ tls })
+    assert.deepEqual(
+      partner.commands.filter((each) => !/^(EHLO \S+|STARTTLS|QUIT)$/.test(each)),
+      [],
+    )
+    assert.ok(partner.commands.includes('STARTTLS'))
+  })
+
+  test('is reached by a name of this machine, and its addresses are shown', async () => {
+    const partner = await startPartner({ tls })
+    const { line } = await checked(`localhost:${partner.port}`)
+    await partner.stop()
+    assert.match(line('address'), /^OK .*localhost is .*127\.0\.0\.1/)
+    assert.match(line('starttls'), /^OK/)
+  })
+
+  test('with TLS 1.2 is told its cipher suite as IANA calls it', async () => {
+    const { line } = await against({ tls: { ...tls, maxVersion: 'TLSv1.2' } })
+    assert.match(line('protocol'), /^OK .*TLSv1\.2$/)
+    assert.match(
+      line('cipher'),
+      /^OK .*TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, key exchange \S+, forward secrecy$/,
+    )
+  })
+
+  test('is warned of TLS 1.1 beside TLS 1.3', async () => {
+    const { line, status } = await against({ tls: { ...tls, minVersion: 'TLSv1', ciphers: anything } })
+    assert.match(line('protocol'), /^OK .*TLSv1\.3$/)
+    assert.match(
+      line('older'),
+      /^WARN .*TLSv1\.1 with TLS_\S+ is accepted, too → .*switch them off in the server$/,
+    )
+    assert.equal(status, 1, 'its root is not trusted')
+  })
+})
+
+describe('a server that is not reached, or speaks no TLS', () => {
+  const rows: [string, PartnerOptions, string, RegExp][] = [
+    [
+      'offers none',
+      {},
+      'starttls',
+      /^FAIL .*not offered: 502 5\.5\.1 not here → Mail to it goes in the clear/,
+    ],
+    [
+      'refuses STARTTLS',
+      { tls, refuseStartTls: '454 4.7.0 not now' },
+      'starttls',
+      /^FAIL .*not offered: 454 4\.7\.0 not now → /,
+    ],
+    [
+      'breaks the handshake',
+      { tls, breakHandshake: true },
+      'starttls',
+      /^FAIL .*the handshake failed: \S+ → The server must speak TLS 1\.2 or 1\.3/,
+    ],
+    [
+      'knows TLS 1.1 at most',
+      { tls: { ...tls, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: anything } },
+      'starttls',
+      /^FAIL .*handshake failed: ERR_SSL_\S+ → The server agreed to TLSv1\.1 with TLS_\S+, which is too weak here/,
+    ],
+    [
+      'is no mail server',
+      { greeting: 'HTTP/1.1 400 Bad Request' },
+      'greeting',
+      /^FAIL .*Next hop did not speak SMTP: HTTP\/1\.1 400 Bad Request → A mail server greets with 220/,
+    ],
+    ['does not want us', { greeting: '554 5.7.1 go away' }, 'greeting', /^FAIL .*go away → /],
+    ['says nothing', { silentAt: 'greeting' }, 'greeting', /^FAIL .*Connection timed out → /],
+    [
+      'falls silent in the handshake',
+      { tls, silentAt: 'handshake' },
+      'starttls',
+      /^FAIL .*the handshake failed: ETIMEDOUT → /,
+    ],
+  ]
+  for (const [who, options, which, expected] of rows)
+    test(who, async () => {
+      const { line, status, lines } = await against(options, '--timeout', '1')
+      assert.match(line('connection'), /^OK/)
+      assert.match(line(which), expected)
+      assert.deepEqual([status, lines('certificate').length], [1, 0])
+    })
+
+  test('refuses the connection', async () => {
+    const partner = await startPartner({})
+    await partner.stop()
+    const { line, status } = await checked(`127.0.0.1:${partner.port}`)
+    assert.match(
+      line('connection'),
+      /^FAIL .*127\.0\.0\.1, port \d+: Connection refused → Nothing takes connections/,
+    )
+    assert.equal(status, 1)
+  })
+
+  test('has no address', async () => {
+    const { line, status } = await checked('mx.nowhere.invalid', '--timeout', '2')
+    assert.match(line('address'), /^FAIL .*no address of mx\.nowhere\.invalid was found: .* → Check the name/)
+    assert.equal(status, 1)
+  })
+
+  test('with words of its own can forge no line', async () => {
+    const { out } = await against({ greeting: '220 mx\u001b[2K\u2028OK trust' }, '--timeout', '1')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
+    assert.doesNotMatch(out, /\u001b|\u2028/)
+  })
+})
