@@ -1,5 +1,6 @@
 /** Every command, in the order of the help. A new one is a file in commands/ and a line here. */
 import type { Command } from './command.ts'
+import { certificates } from './commands/certificates.ts'
 import { check } from './commands/check.ts'
 import { applyConnectors } from './commands/connectors-apply.ts'
 import { exportConnectors } from './commands/connectors-export.ts'
@@ -24,4 +25,5 @@ export const commands: readonly Command[] = [
   messages,
   retry,
   tlsReports,
+  certificates,
 ]

@@ -14,6 +14,7 @@ import { openApi } from './openapi.ts'
 import { type Answer, type Route, route } from './route.ts'
 import { router } from './router.ts'
 import { acceptedDomainRoutes } from './routes/accepted-domains.ts'
+import { type CertificateDependencies, certificatesRoute } from './routes/certificates.ts'
 import { connectorRoutes } from './routes/connectors.ts'
 import { type ExplainDependencies, explainRoute } from './routes/explain.ts'
 import { messageRoutes } from './routes/messages.ts'
@@ -27,6 +28,7 @@ export interface Dependencies {
   evaluation: Sender<EvaluationJob>
   explain: Omit<ExplainDependencies, 'now'>
   reports: TlsReportDependencies['reports']
+  published: CertificateDependencies['published']
   logger: Logger
   /** Milliseconds since the epoch. */
   now?: () => number
@@ -43,6 +45,7 @@ export function connectorApi({
   evaluation,
   explain,
   reports,
+  published,
   logger,
   now = Date.now,
 }: Dependencies): Api {
@@ -53,6 +56,7 @@ export function connectorApi({
       ...messageRoutes(history, now),
       ...retryRoutes(repository, { history, evaluation, now }),
       ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),
+      certificatesRoute({ published, now }),
       explainRoute({ ...explain, now }),
       validateInboundRoute(repository, { history, now }),
     ]),

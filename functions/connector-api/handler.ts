@@ -4,6 +4,7 @@ import { Logger } from '@aws-lambda-powertools/logger'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { PublishedCertificatesItem } from '../../shared/connectors/published-certificates.ts'
 import { ConnectorRepository, SnapshotReader } from '../../shared/connectors/repository.ts'
 import { ApiEnvironment, decisionSettings, readEnvironment } from '../../shared/contract/environment.ts'
 import { History } from '../../shared/messages/history.ts'
@@ -26,5 +27,6 @@ export const handler = connectorApi({
     publicRoots: getCACertificates(),
   },
   reports: new ReceivedReports(documents, environment.TRANSPORT_TABLE),
+  published: new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE),
   logger: new Logger({ serviceName: 'connector-api' }),
 })

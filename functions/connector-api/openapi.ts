@@ -9,6 +9,7 @@ import {
   OutboundConnectorInput,
 } from '../../shared/connectors/schema.ts'
 import { OutboundValidation, OutboundValidationInput } from '../../shared/connectors/validation.ts'
+import { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { TraceEntry } from '../../shared/messages/entry.ts'
 import { InboundValidation } from './inbound-validation.ts'
 import type { Description } from './route.ts'
@@ -62,6 +63,7 @@ const outputs = {
   ExplanationAnswer,
   TlsReport,
   TlsReportList,
+  PublishedCertificates,
   Problem,
 }
 
@@ -76,7 +78,8 @@ export function openApi(routes: readonly Description[]) {
     info: {
       title: 'mailflow',
       version: '1',
-      description: 'Connectors, accepted domains, the message trace and reports on TLS of a mail gateway.',
+      description:
+        'Connectors, accepted domains, the message trace, reports on TLS and the certificates of a mail gateway.',
     },
     paths,
     components: {

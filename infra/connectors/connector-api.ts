@@ -29,6 +29,7 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/messages/{id}/retry', methods: [POST] },
   { path: '/tls-reports', methods: [GET] },
   { path: '/tls-reports/{id}', methods: [GET] },
+  { path: '/certificates', methods: [GET] },
   { path: '/explain', methods: [POST] },
   { path: '/openapi.json', methods: [GET] },
 ]

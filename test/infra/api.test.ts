@@ -12,6 +12,7 @@ test('the API has the routes of its document', () => {
     'DELETE /outbound-connectors/{id}',
     'GET /accepted-domains',
     'GET /accepted-domains/{domain}',
+    'GET /certificates',
     'GET /inbound-connectors',
     'GET /inbound-connectors/{id}',
     'GET /messages',

@@ -3,6 +3,7 @@ import type { Logger } from '@aws-lambda-powertools/logger'
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { connectorApi } from '../../../functions/connector-api/api.ts'
+import { PublishedCertificatesItem } from '../../../shared/connectors/published-certificates.ts'
 import { ConnectorRepository, SnapshotReader } from '../../../shared/connectors/repository.ts'
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { History } from '../../../shared/messages/history.ts'
@@ -48,6 +49,7 @@ export function apiOver(
       publicRoots,
     },
     reports: new ReceivedReports(documents, 'transport'),
+    published: new PublishedCertificatesItem(documents, 'connectors'),
     logger,
     now,
   })

@@ -65,6 +65,7 @@ const routes = [
   'POST /messages/{id}/retry',
   'GET /tls-reports',
   'GET /tls-reports/{id}',
+  'GET /certificates',
   'GET /openapi.json',
   'POST /explain',
 ]

@@ -1,0 +1,32 @@
+/** `/certificates`: our own, as partners prepare for them. */
+import type { PublishedCertificatesItem } from '../../../shared/connectors/published-certificates.ts'
+import { PublishedCertificates } from '../../../shared/contract/certificates.ts'
+import { Problem } from '../../../shared/middleware/problem.ts'
+import { publishedAt } from '../../../shared/tls/published.ts'
+import { type Route, route } from '../route.ts'
+
+export interface CertificateDependencies {
+  published: Pick<PublishedCertificatesItem, 'read'>
+  /** Milliseconds since the epoch. */
+  now(): number
+}
+
+export const certificatesRoute = ({ published, now }: CertificateDependencies): Route =>
+  route(
+    {
+      method: 'GET',
+      path: '/certificates',
+      summary: 'Read what partners are told of our certificates: current, next and deprecated',
+      answers: { 200: PublishedCertificates },
+      problems: [404],
+    },
+    async () => {
+      const told = await published.read()
+      if (!told)
+        throw new Problem(
+          404,
+          'No certificate was published yet. That is done within the hour after a deployment.',
+        )
+      return { status: 200, body: publishedAt(told, new Date(now())) }
+    },
+  )

@@ -1,0 +1,46 @@
+/** A published certificate in the words that administrators of Exchange know. */
+import type { PublishedCertificate } from '../contract/certificates.ts'
+
+export interface Attribute {
+  name: string
+  /** One a line; none where there is nothing to say. */
+  values: readonly string[]
+  /** Is compared digit by digit, or copied. */
+  isCode?: true
+}
+
+export function attributesOf(certificate: PublishedCertificate): Attribute[] {
+  const { subjectAltNames, certificateName } = certificate
+  const others = subjectAltNames.filter((name) => name !== certificateName)
+  return [
+    { name: 'Certificate authority root issuer', values: [certificate.rootIssuer] },
+    { name: 'Certificate name', values: [certificateName] },
+    ...(others.length > 0 ? [{ name: 'Further names', values: others }] : []),
+    { name: 'Organization', values: [certificate.organization ?? 'none'] },
+    { name: 'Organization unit', values: [certificate.organizationalUnit ?? 'none'] },
+    {
+      name: 'Certificate key strength',
+      values: [`${certificate.keyType}, ${certificate.keyStrength} bits`],
+    },
+    { name: 'Issued by', values: [certificate.issuer] },
+    { name: 'Valid from', values: [utc(certificate.validFrom)] },
+    { name: 'Valid until', values: [utc(certificate.validUntil)] },
+    { name: 'Served', values: [servedOf(certificate)] },
+    { name: 'Serial number', values: [certificate.serial], isCode: true },
+    { name: 'SHA-256 of the certificate', values: [certificate.fingerprint256], isCode: true },
+    { name: 'SHA-256 of its public key', values: [certificate.publicKeyFingerprint256], isCode: true },
+    { name: 'CRL', values: certificate.crlAddresses, isCode: true },
+    { name: 'OCSP', values: certificate.ocspAddresses, isCode: true },
+  ]
+}
+
+function servedOf({ state, servedFrom, servedUntil }: PublishedCertificate): string {
+  const from = servedFrom === null ? null : `from ${utc(servedFrom)}`
+  const until = servedUntil === null ? null : `until ${utc(servedUntil)}`
+  const span = [from, until].filter((part) => part !== null).join(' ')
+  if (span !== '') return span
+  return state === 'Current' ? 'now' : 'nobody knows when'
+}
+
+/** @param iso an instant */
+export const utc = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`

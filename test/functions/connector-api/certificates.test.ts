@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { PublishedCertificatesItem } from '../../../shared/connectors/published-certificates.ts'
+import { describeCertificates } from '../../../shared/tls/published.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { createPki } from '../../support/pki.ts'
+import { apiOver } from './client.ts'
+
+const published = new Date('2026-11-29T12:00:00.000Z')
+const switched = new Date('2026-12-06T12:00:00.000Z')
+let now = published.getTime()
+let database: TestDynamoDb
+let ask: ReturnType<typeof apiOver>['ask']
+
+before(async () => {
+  database = await startDynamoDb()
+  ask = apiOver(database.documents, () => now).ask
+})
+after(() => database.stop())
+
+test('before anything was published, GET /certificates says so in words', async () => {
+  const { status, body } = await ask('GET /certificates')
+  assert.equal(status, 404)
+  assert.match(body.detail, /^No certificate was published yet/)
+})
+
+test('GET /certificates answers what was published, as it is by now', async () => {
+  const pki = await createPki()
+  const [first, second] = await Promise.all(
+    ['One', 'Two'].map((commonName) => pki.issue({ names: ['mx.ours.example'], commonName })),
+  )
+  assert.ok(first && second)
+  const told = describeCertificates(
+    {
+      certificate: first.cert,
+      next: { certificate: second.cert, servedFrom: switched.toISOString() },
+      deprecated: [],
+    },
+    { hostname: 'mx.ours.example', now: published },
+  )
+  await new PublishedCertificatesItem(database.documents, database.connectorsTable).write(told)
+  const before = await ask('GET /certificates')
+  assert.equal(before.status, 200)
+  assert.deepEqual(before.body, told)
+  now = switched.getTime()
+  const { body } = await ask('GET /certificates')
+  assert.deepEqual(
+    body.certificates.map(({ state, subject }: Record<string, string>) => [state, subject]),
+    [
+      ['Current', 'CN=Two'],
+      ['Deprecated', 'CN=One'],
+    ],
+  )
+})
