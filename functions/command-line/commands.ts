@@ -8,6 +8,7 @@ import { getConnector } from './commands/connectors-get.ts'
 import { importExchange } from './commands/connectors-import-exchange.ts'
 import { listConnectors } from './commands/connectors-list.ts'
 import { validateConnector } from './commands/connectors-validate.ts'
+import { dns } from './commands/dns.ts'
 import { explain } from './commands/explain.ts'
 import { messages } from './commands/messages.ts'
 import { retry } from './commands/retry.ts'
@@ -26,4 +27,5 @@ export const commands: readonly Command[] = [
   retry,
   tlsReports,
   certificates,
+  dns,
 ]

@@ -1,0 +1,70 @@
+/** SPF (RFC 7208): whether receivers are told that our mail comes from where it comes from. Pure. */
+import { type Check, quotedText, recordsIn, unanswered } from './check.ts'
+import type { Facts } from './facts.ts'
+import { type Plan, spfOf, spfTerms } from './plan.ts'
+import { isSpf, type Permission } from './spf-evaluation.ts'
+
+export function judgeSpf(plan: Plan, { txt, permissions }: Facts): Check {
+  const about = { record: 'SPF', name: plan.domain }
+  if (txt.kind === 'Failed') return unanswered(about, txt)
+  const records = recordsIn(txt).filter(isSpf)
+  const [record, ...others] = records
+  const published = records.map(quotedText)
+  const anew = [quotedText(spfOf(plan))]
+  if (record === undefined)
+    return {
+      ...about,
+      result: 'MISSING',
+      published,
+      wanted: anew,
+      says: ['Receivers cannot tell your mail from what others send in your name.'],
+    }
+  if (others.length > 0)
+    return {
+      ...about,
+      result: 'DIFFERENT',
+      published,
+      wanted: anew,
+      says: [
+        `There are ${records.length} SPF records. Receivers use none of several (RFC 7208 §4.5): make them one.`,
+      ],
+    }
+  const unknown = permissions.filter(({ result }) => result === null || result === 'temperror')
+  const wrong = permissions.filter((each) => each.result !== 'pass' && !unknown.includes(each))
+  if (wrong.length > 0)
+    return {
+      ...about,
+      result: 'DIFFERENT',
+      published,
+      wanted: [quotedText(amended(record, plan))],
+      says: wrong.map(faultOf),
+    }
+  const everybody = /[ ]\+?all(?: |$)/i.test(record)
+    ? ['It ends with +all, which permits everybody to send in your name. "-all" is meant.']
+    : []
+  return {
+    ...about,
+    result: unknown.length > 0 ? 'UNKNOWN' : everybody.length > 0 ? 'WARN' : 'OK',
+    published,
+    wanted: [],
+    says: [
+      ...unknown.map(({ sender, why }) => `Whether it permits ${sender} cannot be found out: ${why}.`),
+      ...everybody,
+    ],
+  }
+}
+
+function faultOf({ sender, result, why }: Permission): string {
+  if (result === 'permerror') return `Receivers cannot use it: ${why}.`
+  return `It does not permit ${sender} (the result is ${result}).`
+}
+
+/** With our senders before whatever ends it. What cannot be read is written anew. */
+function amended(record: string, plan: Plan): string {
+  const terms = record.split(' ').filter((term) => term !== '')
+  const ours = spfTerms(plan).filter((term) => !terms.some((each) => each.toLowerCase() === term))
+  if (ours.length === 0) return spfOf(plan)
+  const end = terms.findIndex((term) => /^(?:[-+~?]?all|redirect=.*)$/i.test(term))
+  const at = end < 0 ? terms.length : end
+  return [...terms.slice(0, at), ...ours, ...terms.slice(at)].join(' ')
+}
