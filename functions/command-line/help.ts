@@ -13,7 +13,7 @@ ${aligned(rows)}
   npx mailflow COMMAND --help says more of one.
 
 It ends with 0 when all is well, 1 when something is wrong, 2 when it was called wrongly, and
-"connectors apply --dry-run" with 3 when there are differences.
+"connectors apply --dry-run" and "dns" with 3 when there are differences.
 `
 }
 

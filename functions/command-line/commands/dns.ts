@@ -2,7 +2,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { PublishedCertificates } from '../../../shared/contract/certificates.ts'
-import { parseNameServers } from '../../../shared/contract/name-server.ts'
 import { domainOf } from '../../../shared/mail/address.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import { createResolver } from '../../../shared/net/resolver.ts'
@@ -22,7 +21,7 @@ const Published = z.object(PublishedCertificates.pick({ hostname: true, certific
 
 export const dns = command({
   name: 'dns',
-  summary: 'Say what to publish for a domain (MX, SPF, MTA-STS, TLS-RPT, TLSA), and whether it is',
+  summary: 'Say what to publish in DNS for a domain, from MX to TLSA, and whether it is',
   takes: { shown: 'DOMAIN', least: 1, most: 1 },
   usesApi: true,
   options: {
@@ -138,11 +137,13 @@ function egressOf(text: string): string {
 
 function resolverOf(servers: readonly string[]) {
   try {
-    parseNameServers(servers)
+    return createResolver(servers)
   } catch (error) {
-    throw new UsageFault(`--dns-server: ${causeOf(error)}`)
+    if (servers.length > 0) throw new UsageFault(`--dns-server: ${causeOf(error)}`)
+    throw new Fault(`the resolver of this machine cannot be asked: ${causeOf(error)}`, [
+      'Name one by --dns-server.',
+    ])
   }
-  return createResolver(servers)
 }
 
 async function isAccepted(api: ApiClient, domain: string): Promise<boolean> {

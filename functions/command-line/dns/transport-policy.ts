@@ -9,14 +9,7 @@ import { placeText, recordName, reportPlaces } from '../../../shared/tls-reports
 import { type Check, quotedText, type Result, recordsIn, unanswered } from './check.ts'
 import type { Facts } from './facts.ts'
 import { listed } from './mail-routing.ts'
-import {
-  announcementName,
-  type Plan,
-  policyAddress,
-  reportAddressOf,
-  shortestAge,
-  tlsRptOf,
-} from './plan.ts'
+import { announcementName, type Plan, policyAddress, reportAddressOf, shortestAge, tlsRptOf } from './plan.ts'
 
 const day = 86_400
 
