@@ -15,6 +15,8 @@ export interface Permission {
   why: string
 }
 
+export const sesName = 'Amazon SES'
+
 export const isSpf = (record: string): boolean => /^v=spf1(?: |$)/i.test(record)
 
 /** @param egress as a Wish has it */
@@ -30,7 +32,7 @@ export const permissions = (
   )
 
 async function permissionOfSes(domain: string, resolver: Resolver): Promise<Permission> {
-  const sender = 'Amazon SES'
+  const sender = sesName
   const address = firstAddress(await resolver.ask(sesRecord, 'TXT'))
   if (address !== null) return permission(domain, sender, address, resolver)
   return { sender, result: null, why: `its addresses cannot be read at ${sesRecord}` }

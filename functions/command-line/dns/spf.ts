@@ -2,7 +2,7 @@
 import { type Check, quotedText, recordsIn, unanswered } from './check.ts'
 import type { Facts } from './facts.ts'
 import { type Plan, spfOf, spfTerms } from './plan.ts'
-import { isSpf, type Permission } from './spf-evaluation.ts'
+import { isSpf, type Permission, sesName } from './spf-evaluation.ts'
 
 export function judgeSpf(plan: Plan, { txt, permissions }: Facts): Check {
   const about = { record: 'SPF', name: plan.domain }
@@ -34,7 +34,7 @@ export function judgeSpf(plan: Plan, { txt, permissions }: Facts): Check {
   if (wrong.length > 0)
     return {
       ...about,
-      result: 'DIFFERENT',
+      result: wrong.every(isHarmless) ? 'WARN' : 'DIFFERENT',
       published,
       wanted: [quotedText(amended(record, plan))],
       says: wrong.map(faultOf),
@@ -54,9 +54,19 @@ export function judgeSpf(plan: Plan, { txt, permissions }: Facts): Check {
   }
 }
 
-function faultOf({ sender, result, why }: Permission): string {
+/**
+ * Amazon SES puts a domain of Amazon into the envelope, or a subdomain made for it (its MAIL FROM domain), and that is
+ * whose record receivers look at.
+ */
+const isHarmless = ({ sender, result }: Permission): boolean => sender === sesName && result !== 'permerror'
+
+function faultOf(permission: Permission): string {
+  const { sender, result, why } = permission
   if (result === 'permerror') return `Receivers cannot use it: ${why}.`
-  return `It does not permit ${sender} (the result is ${result}).`
+  const fault = `It does not permit ${sender} (the result is ${result}).`
+  return isHarmless(permission)
+    ? `${fault} That harms only receivers who look here and not at the domain in the envelope, which Amazon SES takes from Amazon, or from the MAIL FROM domain of your identity: ask about that one, too.`
+    : fault
 }
 
 /** With our senders before whatever ends it. What cannot be read is written anew. */
