@@ -1,10 +1,10 @@
 /** A domain as `dns` finds it: a name server, the policy host and the gateway's API, each with what a test has there. */
-import { createHash, X509Certificate } from 'node:crypto'
+import assert from 'node:assert/strict'
 import packet from 'dns-packet'
 import type { PublishedCertificate } from '../../../shared/contract/certificates.ts'
-import { dnsNames } from '../../../shared/tls/facts.ts'
+import { describeCertificates } from '../../../shared/tls/published.ts'
 import { type Answer, soa, startNameServer } from '../../support/name-server.ts'
-import { createPki, type Identity, type LeafOptions, type Pki } from '../../support/pki.ts'
+import { createPki, type LeafOptions, type Pki } from '../../support/pki.ts'
 import { type PolicyHost, startPolicyHost, trust } from '../../support/policy-host.ts'
 import { answering, type Ended, mailflow } from './support.ts'
 
@@ -145,7 +145,6 @@ function apiAnswer({ certificates, hostname, accepted }: Around, url: string) {
 
 export interface OwnCertificate {
   published: PublishedCertificate
-  identity: Identity
   /** 3 1 1 */
   tlsa: string
 }
@@ -157,34 +156,13 @@ export async function ownCertificate(
   state: PublishedCertificate['state'] = 'Current',
 ): Promise<OwnCertificate> {
   const identity = await pki.issue(options)
-  const certificate = new X509Certificate(identity.cert)
-  const spki = certificate.publicKey.export({ type: 'spki', format: 'der' })
-  const publicKeyFingerprint256 = createHash('sha256').update(spki).digest('hex')
-  const subjectAltNames = dnsNames(certificate.subjectAltName ?? '')
+  const [described] = describeCertificates(
+    { certificate: identity.cert, deprecated: [] },
+    { hostname: options.names[0] ?? '', now: new Date() },
+  ).certificates
+  assert.ok(described)
   return {
-    identity,
-    tlsa: `3 1 1 ${publicKeyFingerprint256}`,
-    published: {
-      state,
-      certificateName: subjectAltNames[0] ?? '',
-      subjectAltNames,
-      subject: certificate.subject,
-      organization: null,
-      organizationalUnit: null,
-      issuer: certificate.issuer,
-      rootIssuer: certificate.issuer,
-      keyType: options.rsa ? 'RSA' : 'EC',
-      keyStrength: 256,
-      serial: certificate.serialNumber,
-      fingerprint256: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
-      publicKeyFingerprint256,
-      validFrom: certificate.validFromDate.toISOString(),
-      validUntil: certificate.validToDate.toISOString(),
-      servedFrom: state === 'Next' ? '2026-12-20T00:00:00.000Z' : null,
-      servedUntil: null,
-      crlAddresses: [],
-      ocspAddresses: [],
-      chain: identity.cert,
-    },
+    tlsa: `3 1 1 ${described.publicKeyFingerprint256}`,
+    published: { ...described, state, servedFrom: state === 'Next' ? '2026-12-20T00:00:00.000Z' : null },
   }
 }
