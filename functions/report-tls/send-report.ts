@@ -12,7 +12,8 @@ import {
   plaintext,
   untried,
 } from '../../shared/contract/message.ts'
-import { askForeign, type ForeignHttpsOptions } from '../../shared/net/foreign-https.ts'
+import type { ForeignOptions } from '../../shared/net/foreign-exchange.ts'
+import { askForeign } from '../../shared/net/foreign-https.ts'
 import type { Sender } from '../../shared/queues/job-queue.ts'
 import type { ReportPlace } from '../../shared/tls-reports/record.ts'
 import type { Reporter, TlsReport } from '../../shared/tls-reports/report.ts'
@@ -26,7 +27,7 @@ export interface Dependencies {
   /** Stores octets and says where they lie. */
   store(key: string, octets: Buffer): Promise<ContentReference>
   evaluation: Sender<EvaluationJob>
-  https: Pick<ForeignHttpsOptions, 'resolver' | 'privateNetworks'>
+  https: Pick<ForeignOptions, 'resolver' | 'privateNetworks'>
   /** Seconds that a message waits, so that a day's reports do not stand before everybody's mail. */
   delaySeconds(): number
   /** Makes a message's id. */

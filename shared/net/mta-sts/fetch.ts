@@ -1,7 +1,8 @@
 /** The policy that a domain's policy host has to hand out at this moment (RFC 8461 §3.3). */
 import type { TlsResult } from '../../contract/tls-result.ts'
 import { inOneLine } from '../../mail/peer-words.ts'
-import { askForeign, type ForeignHttpsOptions, type ForeignLimits } from '../foreign-https.ts'
+import type { ForeignLimits, ForeignOptions } from '../foreign-exchange.ts'
+import { askForeign } from '../foreign-https.ts'
 import { type PolicyText, readPolicy } from './policy.ts'
 
 export type Fetched =
@@ -21,7 +22,7 @@ export const fetchLimits: ForeignLimits = { whole: 60_000, silence: 15_000, body
  * Never throws. Nothing is followed, nothing but a 200 with `text/plain` is read.
  * @param domain in comparable form
  */
-export async function fetchPolicy(domain: string, options: ForeignHttpsOptions): Promise<Fetched> {
+export async function fetchPolicy(domain: string, options: ForeignOptions): Promise<Fetched> {
   const answer = await askForeign(options, {
     host: `mta-sts.${domain}`,
     path: '/.well-known/mta-sts.txt',

@@ -12,13 +12,13 @@ import { normaliseDomain } from '../../mail/domain.ts'
 import { Allowance } from '../../middleware/allowance.ts'
 import { type MtaSts, type MtaStsPolicy, noMtaSts } from '../../policy/transport-security.ts'
 import type { KeptPolicy, KnownOfDomain, PolicyStore } from '../../transport/policy-table.ts'
-import type { ForeignHttpsOptions } from '../foreign-https.ts'
+import type { ForeignOptions } from '../foreign-exchange.ts'
 import { fetchLimits, fetchPolicy } from './fetch.ts'
 import { announcedId } from './record.ts'
 import { Remembered } from './remembered.ts'
 import { holds, isDue, isPaused, later, withoutOver } from './timing.ts'
 
-export interface MtaStsOptions extends Omit<ForeignHttpsOptions, 'limits'> {
+export interface MtaStsOptions extends Omit<ForeignOptions, 'limits'> {
   store: PolicyStore
   now(): Date
   /** For the log, since a policy that cannot be renewed for long may be under attack (RFC 8461 §3.3). */

@@ -1,0 +1,214 @@
+/**
+ * What requests to a stranger's web server have in common, be it by TLS or in the clear: to which addresses, and how much
+ * of an answer is waited for.
+ */
+import { type ClientRequest, type IncomingMessage, request } from 'node:http'
+import { isIP, type Socket } from 'node:net'
+import { inOneLine } from '../mail/peer-words.ts'
+import { addressFilter } from './address-filter.ts'
+import type { Resolver } from './resolver.ts'
+
+export interface ForeignRequest {
+  /** In comparable form, or an address. */
+  host: string
+  path: string
+  method: 'GET' | 'POST'
+  headers?: Readonly<Record<string, string>>
+  body?: Buffer
+}
+
+export interface ForeignOptions {
+  resolver: Resolver
+  /** CIDRs that a name may lead into although they are not public. */
+  privateNetworks: readonly string[]
+  limits: ForeignLimits
+  /** Ends it early. */
+  signal?: AbortSignal
+}
+
+export interface ForeignLimits {
+  /** Milliseconds in all, and of silence. */
+  whole: number
+  silence: number
+  /** Octets of the answer's body. */
+  body: number
+}
+
+export type ForeignAnswer =
+  /** Whatever the status; `contentType` without parameters, in lower case. */
+  { kind: 'Answered'; status: number; contentType: string; body: Buffer } | ForeignFailure
+
+/** `detail`: for people; may quote the server. */
+export interface ForeignFailure {
+  kind: 'Failed'
+  cause: 'NoAnswer' | 'Certificate'
+  detail: string
+}
+
+export interface Opening {
+  /** Rejects when there is no connection. */
+  open(address: string, signal: AbortSignal): Promise<Socket | ForeignFailure>
+  /** Whether the end of the connection may be the end of the answer. */
+  endsWithConnection: boolean
+  /** Of the URL where it is not the usual one. */
+  port?: number
+}
+
+/** Of each family, IPv4 first. */
+const mostAddresses = 2
+/** Octets. */
+const mostHeaders = 16_384
+
+/** One address of the host after another until one was reached. Never throws. */
+export async function askAnyAddress(
+  { resolver, privateNetworks, limits, signal: ended }: ForeignOptions,
+  asked: ForeignRequest,
+  opening: Opening,
+): Promise<ForeignAnswer> {
+  const signal = AbortSignal.any([AbortSignal.timeout(limits.whole), ...(ended ? [ended] : [])])
+  const found = await addressesOf(asked.host, resolver, privateNetworks, signal)
+  if ('kind' in found) return found
+  let last = noAnswer(`${asked.host} has no address`)
+  for (const address of found) {
+    const answer = await askAt(address, asked, limits, signal, opening)
+    // Whoever was reached has answered for all.
+    if (answer.kind === 'Answered' || answer.cause === 'Certificate' || signal.aborted) return answer
+    last = answer
+  }
+  return last
+}
+
+async function addressesOf(
+  host: string,
+  resolver: Resolver,
+  privateNetworks: readonly string[],
+  signal: AbortSignal,
+): Promise<string[] | ForeignFailure> {
+  const answers = isIP(host)
+    ? [{ kind: 'Found' as const, records: [host] }]
+    : await Promise.all([resolver.ask(host, 'A', signal), resolver.ask(host, 'AAAA', signal)])
+  const all = answers.map((answer) => (answer.kind === 'Found' ? answer.records : []))
+  const allowed = all.map((some) => some.filter(addressFilter(privateNetworks)).slice(0, mostAddresses))
+  if (allowed.flat().length > 0) return allowed.flat()
+  if (all.flat().length > 0) return noAnswer(`${host} has no address that may be used`)
+  const failed = answers.find((answer) => answer.kind === 'Failed')
+  return noAnswer(
+    failed ? `DNS failed for the addresses of ${host}: ${failed.code}` : `${host} has no address`,
+  )
+}
+
+async function askAt(
+  address: string,
+  asked: ForeignRequest,
+  limits: ForeignLimits,
+  signal: AbortSignal,
+  opening: Opening,
+): Promise<ForeignAnswer> {
+  try {
+    const socket = await opening.open(address, signal)
+    if ('kind' in socket) return socket
+    try {
+      return await exchange(socket, asked, limits, signal, opening)
+    } catch (error) {
+      // What HTTP says of a connection that was cut does not tell by whom.
+      throw socket.errored ?? error
+    } finally {
+      socket.destroy()
+    }
+  } catch (error) {
+    return noAnswer(`${asked.host} (${address}): ${whyFailed(error, limits, signal)}`)
+  }
+}
+
+/**
+ * A connection that is given up with the signal, and when it is silent for long. `reject` hears whatever ends it.
+ * @param silence milliseconds
+ */
+export function guard(
+  socket: Socket,
+  silence: number,
+  signal: AbortSignal,
+  reject: (error: Error) => void,
+): void {
+  const abort = () => socket.destroy(signal.reason as Error)
+  signal.addEventListener('abort', abort, { once: true })
+  socket.on('close', () => signal.removeEventListener('abort', abort))
+  socket.on('timeout', () => socket.destroy(silentFor(silence)))
+  // The listener stays: an error that comes between two steps must not be nobody's.
+  socket.on('error', reject)
+  if (signal.aborted) abort()
+}
+
+/** Rejects when the server does not answer by HTTP, in time and within bounds. */
+async function exchange(
+  socket: Socket,
+  asked: ForeignRequest,
+  limits: ForeignLimits,
+  signal: AbortSignal,
+  { endsWithConnection, port }: Opening,
+): Promise<ForeignAnswer> {
+  const host = isIP(asked.host) === 6 ? `[${asked.host}]` : asked.host
+  const response = await respond(
+    request({
+      method: asked.method,
+      path: asked.path,
+      headers: {
+        ...asked.headers,
+        Host: port === undefined ? host : `${host}:${port}`,
+        Connection: 'close',
+      },
+      createConnection: () => socket,
+      maxHeaderSize: mostHeaders,
+      signal,
+    }),
+    asked.body,
+  )
+  const [contentType = ''] = (response.headers['content-type'] ?? '').split(';')
+  return {
+    kind: 'Answered',
+    status: response.statusCode ?? 0,
+    contentType: contentType.trim().toLowerCase(),
+    body: await bodyOf(response, limits.body, endsWithConnection),
+  }
+}
+
+function respond(sent: ClientRequest, body: Buffer | undefined): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    sent.on('error', reject)
+    sent.once('upgrade', () => reject(new Error('it wants another protocol')))
+    sent.once('response', resolve)
+    sent.end(body)
+  })
+}
+
+/**
+ * A body that ends with the connection is refused where nothing else vouches for it: whoever cuts the connection would
+ * say where it ends, since Node does not tell TLS's own end of it from any other (RFC 9112 §8).
+ */
+async function bodyOf(response: IncomingMessage, most: number, endsWithConnection: boolean): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  const { 'content-length': stated, 'transfer-encoding': coding } = response.headers
+  let length = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length > most) throw new Error(`the answer is larger than ${most} octets`)
+    if (!endsWithConnection && stated === undefined && coding === undefined)
+      throw new Error('the answer does not say where it ends')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+const silentFor = (silence: number) => new Error(`no answer within ${silence / 1000} s`)
+
+function whyFailed(error: unknown, { whole }: ForeignLimits, signal: AbortSignal): string {
+  if (signal.aborted) return `not done within ${whole / 1000} s`
+  const { code, message } = error as Error & { code?: string }
+  return inOneLine(message || (code ?? 'failed'), 150)
+}
+
+export const noAnswer = (detail: string): ForeignFailure => ({
+  kind: 'Failed',
+  cause: 'NoAnswer',
+  detail,
+})

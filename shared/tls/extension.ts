@@ -1,0 +1,22 @@
+/** Extensions of a certificate (RFC 5280 §4.2) that Node does not tell. */
+import { elements, only, tags } from './der.ts'
+
+const extensions = 0xa3
+
+/**
+ * @param certificate DER
+ * @param id hexadecimal DER of its object identifier
+ * @returns what the extension holds, null when there is none
+ * @throws RangeError when it is no certificate
+ */
+export function extensionOf(certificate: Buffer, id: string): Buffer | null {
+  const toBeSigned = elements(only(certificate).content)[0]
+  const list = elements(toBeSigned?.content ?? Buffer.alloc(0)).find(({ tag }) => tag === extensions)
+  for (const extension of list ? elements(only(list.content).content) : []) {
+    const parts = elements(extension.content)
+    const [type] = parts
+    if (type?.tag === tags.objectIdentifier && type.content.toString('hex') === id)
+      return parts.at(-1)?.content ?? null
+  }
+  return null
+}

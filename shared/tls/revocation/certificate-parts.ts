@@ -1,0 +1,40 @@
+/** What revocation needs to know of a certificate and Node does not tell, read from its DER (RFC 5280 §4.1). */
+import type { X509Certificate } from 'node:crypto'
+import { elements, only } from '../der.ts'
+import { extensionOf } from '../extension.ts'
+
+export interface CertificateParts {
+  /** The content of its INTEGER: as it was written, so that it compares octet for octet. */
+  serial: Buffer
+  /** DER of the names. */
+  issuer: Buffer
+  subject: Buffer
+  /** What the BIT STRING of its public key holds. */
+  publicKey: Buffer
+}
+
+const version = 0xa0
+const keyUsage = '551d0f'
+/** cRLSign (RFC 5280 §4.2.1.3). */
+const signsLists = 0x02
+
+/** @throws RangeError when it is no certificate */
+export function certificateParts({ raw }: Pick<X509Certificate, 'raw'>): CertificateParts {
+  const fields = elements(elements(only(raw).content)[0]?.content ?? Buffer.alloc(0))
+  const [serial, , issuer, , subject, key] = fields[0]?.tag === version ? fields.slice(1) : fields
+  const bits = key && elements(key.content)[1]
+  if (!serial || !issuer || !subject || !bits) throw new RangeError('not a certificate')
+  return {
+    serial: serial.content,
+    issuer: issuer.whole,
+    subject: subject.whole,
+    // The first octet says how many bits are unused: none.
+    publicKey: bits.content.subarray(1),
+  }
+}
+
+/** Without the extension a key is for everything. @throws RangeError when it is no certificate */
+export function maySignLists({ raw }: Pick<X509Certificate, 'raw'>): boolean {
+  const usage = extensionOf(raw, keyUsage)
+  return usage === null || ((only(usage).content[1] ?? 0) & signsLists) !== 0
+}

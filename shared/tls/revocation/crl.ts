@@ -1,0 +1,172 @@
+/**
+ * What a revocation list says of a certificate (RFC 5280 §5, §6.3). The attack: a list of somebody else, an old one from
+ * before the revocation, or one that is about other certificates, is handed out in place of the issuer's. The defence:
+ * the signature by the issuer's own key, its dates, and its scope; whatever is not understood makes it useless, and no
+ * list is never taken for a list without the certificate. The limits: lists in parts (delta) and lists kept by somebody
+ * other than the issuer (indirect) are not used; whoever holds the list back until it is out of date leaves us without.
+ */
+import type { X509Certificate } from 'node:crypto'
+import { AsnConvert } from '@peculiar/asn1-schema'
+import { Extensions, IssuingDistributionPoint, id_ce_issuingDistributionPoint } from '@peculiar/asn1-x509'
+import { contentAt, type Element, elements, endAt, only, tags } from '../der.ts'
+import { certificateParts, maySignLists } from './certificate-parts.ts'
+import { revocationEndpoints } from './endpoints.ts'
+import { isSignedBy } from './signature.ts'
+import { type Question, reasonOf, revoked, staleness, type Told, unknown } from './told.ts'
+
+/** Octets. The largest lists of public authities come to some ten million. */
+export const largestCrl = 20_000_000
+
+const deltaIndicator = '2.5.29.27'
+/** What may be critical: its scope, and that it is a part, which is looked at; the others are nothing to us. */
+const understood = new Set([id_ce_issuingDistributionPoint, deltaIndicator, '2.5.29.20', '2.5.29.35'])
+
+/**
+ * Never throws.
+ * @param octets DER, or PEM as some servers send it
+ */
+export function statusInCrl(octets: Buffer, question: Question): Told {
+  try {
+    const list = readList(octets)
+    const fault = faultOf(list, question)
+    return fault === null ? lookUp(list, question) : unknown(`The CRL ${fault}`)
+  } catch {
+    return unknown('The CRL cannot be read')
+  }
+}
+
+interface List {
+  toBeSigned: Buffer
+  algorithm: Buffer
+  signature: Buffer
+  /** DER of the name. */
+  issuer: Buffer
+  thisUpdate: Date
+  nextUpdate: Date | null
+  /** One entry after another. */
+  entries: Buffer
+  extensions: Extensions
+}
+
+function readList(octets: Buffer): List {
+  const der = octets[0] === tags.sequence ? octets : fromPem(octets)
+  const [toBeSigned, algorithm, signature] = elements(only(der).content)
+  if (!toBeSigned || !algorithm || !signature) throw new RangeError('not a list')
+  const fields = elements(toBeSigned.content)
+  const [, issuer, thisUpdate, ...optional] = fields[0]?.tag === tags.integer ? fields.slice(1) : fields
+  if (!issuer || !thisUpdate) throw new RangeError('not a list')
+  const nextUpdate = optional.find(({ tag }) => tag === tags.utcTime || tag === tags.generalizedTime)
+  const extensions = optional.find(({ tag }) => tag === 0xa0)
+  return {
+    toBeSigned: toBeSigned.whole,
+    algorithm: algorithm.whole,
+    signature: signature.content.subarray(1),
+    issuer: issuer.whole,
+    thisUpdate: dateOf(thisUpdate),
+    nextUpdate: nextUpdate ? dateOf(nextUpdate) : null,
+    entries: optional.find(({ tag }) => tag === tags.sequence)?.content ?? Buffer.alloc(0),
+    extensions: extensions ? AsnConvert.parse(extensions.content, Extensions) : new Extensions(),
+  }
+}
+
+function fromPem(octets: Buffer): Buffer {
+  const [, base64] =
+    /-----BEGIN X509 CRL-----([^-]*)-----END X509 CRL-----/.exec(octets.toString('latin1')) ?? []
+  return Buffer.from(base64 ?? '', 'base64')
+}
+
+/** RFC 5280 §5.1.2.4: UTCTime until 2049, GeneralizedTime from 2050 on; to the second, in UTC. */
+function dateOf({ tag, content }: Pick<Element, 'tag' | 'content'>): Date {
+  const text = content.toString('latin1')
+  const century = tag === tags.generalizedTime ? '' : text < '5' ? '20' : '19'
+  const parts = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(century + text)
+  if (!parts) throw new RangeError('not a time')
+  const [, year, month, day, hour, minute, second] = parts
+  return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+}
+
+/** Why a list says nothing of the certificate, or null. Reads after `The CRL`. */
+function faultOf(list: List, { certificate, issuer, at }: Question): string | null {
+  const { subject } = certificateParts(issuer)
+  if (!list.issuer.equals(subject) && !list.issuer.equals(certificateParts(certificate).issuer))
+    return 'is not of the issuer of the certificate'
+  if (!maySignLists(issuer)) return 'is of an issuer that may sign none'
+  if (!isSignedBy(list.toBeSigned, list.algorithm, list.signature, issuer.publicKey))
+    return 'is not signed by the issuer of the certificate'
+  if (list.nextUpdate === null) return 'does not say until when it holds'
+  return staleness(list.thisUpdate, list.nextUpdate, at) ?? outOfScope(list.extensions, certificate)
+}
+
+function outOfScope(extensions: Extensions, certificate: X509Certificate): string | null {
+  // RFC 5280 §5.2: a list with a critical extension that is not understood says nothing of any certificate.
+  const odd = extensions.find(({ critical, extnID }) => critical && !understood.has(extnID))
+  if (odd) return `has a critical extension that is not known here: ${odd.extnID}`
+  if (extensions.some(({ extnID }) => extnID === deltaIndicator)) return 'is but a part of one (delta)'
+  const point = extensions.find(({ extnID }) => extnID === id_ce_issuingDistributionPoint)
+  return point
+    ? outsideOf(AsnConvert.parse(point.extnValue.buffer, IssuingDistributionPoint), certificate)
+    : null
+}
+
+/** RFC 5280 §6.3.3 (b)(2). */
+function outsideOf(scope: IssuingDistributionPoint, certificate: X509Certificate): string | null {
+  if (scope.indirectCRL) return 'is about certificates of several issuers (indirect)'
+  if (scope.onlyContainsAttributeCerts) return 'is about attribute certificates only'
+  if (scope.onlyContainsUserCerts && certificate.ca) return 'is not about authorities'
+  if (scope.onlyContainsCACerts && !certificate.ca) return 'is about authorities only'
+  if (scope.onlySomeReasons) return 'is about some reasons only'
+  if (scope.distributionPoint === undefined) return null
+  const names = scope.distributionPoint.fullName?.map(({ uniformResourceIdentifier: uri }) => uri) ?? []
+  return revocationEndpoints(certificate).crl.some((url) => names.includes(url))
+    ? null
+    : 'is about other certificates of the issuer'
+}
+
+/** A list may have a hundred thousand entries: nothing is made of those that are not the one. */
+function lookUp({ entries, nextUpdate }: List, { certificate }: Question): Told {
+  const { serial } = certificateParts(certificate)
+  let found: number | null = null
+  for (let at = 0; at < entries.length; ) {
+    const end = endAt(entries, at)
+    const begin = contentAt(entries, at)
+    const afterSerial = endAt(entries, begin)
+    if (hasOddity(entries, endAt(entries, afterSerial), end))
+      return unknown('The CRL has an entry with a critical extension that is not known here')
+    if (entries.compare(serial, 0, serial.length, contentAt(entries, begin), afterSerial) === 0) found = at
+    at = end
+  }
+  const until = nextUpdate?.toISOString() ?? null
+  const good: Told = { status: 'Good', detail: 'not on the CRL', nextUpdate: until }
+  if (found === null) return good
+  const { since, reason } = readEntry(entries, found)
+  return reason === 'removeFromCRL' ? good : revoked(since, reason, nextUpdate)
+}
+
+/** RFC 5280 §5.3: such an entry makes the list useless. Reason and date of invalidity are understood. */
+function hasOddity(entries: Buffer, from: number, end: number): boolean {
+  if (from >= end) return false
+  for (let at = contentAt(entries, from); at < end; at = endAt(entries, at)) {
+    const id = contentAt(entries, at)
+    const critical = endAt(entries, id)
+    if (entries[critical] === tags.boolean && !isUnderstood(entries, id)) return true
+  }
+  return false
+}
+
+/** 2.5.29.21, and .24: five octets of identifier with its head. */
+const isUnderstood = (entries: Buffer, id: number): boolean =>
+  entries.readUIntBE(id, 4) === 0x0603551d && (entries[id + 4] === 21 || entries[id + 4] === 24)
+
+const reasonCode = '551d15'
+
+function readEntry(entries: Buffer, at: number): { since: Date; reason: string } {
+  const [, date, extensions] = elements(only(entries.subarray(at, endAt(entries, at))).content)
+  if (!date) throw new RangeError('not an entry')
+  for (const { content } of extensions ? elements(extensions.content) : []) {
+    const parts = elements(content)
+    const value = parts.at(-1)?.content
+    if (parts[0]?.content.toString('hex') === reasonCode && value)
+      return { since: dateOf(date), reason: reasonOf(only(value).content.readUInt8(0)) }
+  }
+  return { since: dateOf(date), reason: 'unspecified' }
+}

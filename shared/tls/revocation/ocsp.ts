@@ -1,0 +1,144 @@
+/**
+ * What an OCSP responder says of a certificate (RFC 6960, RFC 5019). The attack: a made-up answer, the answer about
+ * another certificate, or an old one from before the revocation, since it comes in the clear by HTTP. The defence: the
+ * signature by the issuer's key, or by a certificate that the issuer itself made for this purpose; the certificate named
+ * in it; its dates. A responder's error is never taken for an answer. The limits: no nonce is sent, as the responders of
+ * public authorities answer from what they prepared, so an answer may be repeated within its dates; the responder's own
+ * certificate is not asked about.
+ */
+import { createHash, X509Certificate } from 'node:crypto'
+import {
+  BasicOCSPResponse,
+  CertID,
+  id_kp_OCSPSigning,
+  id_pkix_ocsp_basic,
+  OCSPRequest,
+  OCSPResponse,
+  OCSPResponseStatus,
+  Request,
+  type ResponderID,
+  ResponseData,
+  type SingleResponse,
+  TBSRequest,
+} from '@peculiar/asn1-ocsp'
+import { AsnConvert, OctetString } from '@peculiar/asn1-schema'
+import { AlgorithmIdentifier } from '@peculiar/asn1-x509'
+import { elements, only } from '../der.ts'
+import { validFrom, validTo } from '../validity.ts'
+import { certificateParts } from './certificate-parts.ts'
+import { isSignedBy } from './signature.ts'
+import { type Question, reasonOf, revoked, staleness, type Told, unknown } from './told.ts'
+
+/** Octets. */
+export const largestOcspAnswer = 65_536
+/** Milliseconds that an answer holds which does not say until when (RFC 6960 §4.2.2.1: newer is always to be had). */
+const holdsWithoutEnd = 86_400_000
+/** Certificates that are tried of an answer. */
+const mostSigners = 4
+
+const sha1 = '1.3.14.3.2.26'
+const hashes: Readonly<Record<string, string>> = {
+  [sha1]: 'sha1',
+  '2.16.840.1.101.3.4.2.1': 'sha256',
+  '2.16.840.1.101.3.4.2.2': 'sha384',
+  '2.16.840.1.101.3.4.2.3': 'sha512',
+}
+
+/**
+ * The question, DER. By SHA-1, as all responders know it (RFC 5019 §2.1.1); nothing rests on it.
+ * @throws RangeError when one of them is no certificate
+ */
+export function ocspRequest({ certificate, issuer }: Omit<Question, 'at'>): Buffer {
+  const { subject, publicKey } = certificateParts(issuer)
+  const reqCert = new CertID({
+    // RFC 5019 §2.1.1 has parameters in no other form.
+    hashAlgorithm: new AlgorithmIdentifier({ algorithm: sha1, parameters: null }),
+    issuerNameHash: new OctetString(hashOf('sha1', subject)),
+    issuerKeyHash: new OctetString(hashOf('sha1', publicKey)),
+    serialNumber: new Uint8Array(certificateParts(certificate).serial).buffer,
+  })
+  const tbsRequest = new TBSRequest({ requestList: [new Request({ reqCert })] })
+  return Buffer.from(AsnConvert.serialize(new OCSPRequest({ tbsRequest })))
+}
+
+/**
+ * Never throws.
+ * @param octets DER
+ */
+export function statusInOcsp(octets: Buffer, question: Question): Told {
+  try {
+    const { responseStatus, responseBytes } = AsnConvert.parse(octets, OCSPResponse)
+    if (responseStatus !== OCSPResponseStatus.successful)
+      return unknown(`The responder answered ${OCSPResponseStatus[responseStatus] ?? responseStatus}`)
+    if (responseBytes?.responseType !== id_pkix_ocsp_basic)
+      return unknown('The OCSP answer is of another kind')
+    const basic = Buffer.from(responseBytes.response.buffer)
+    if (!isSigned(basic, question)) return unknown('The OCSP answer is not signed by the issuer or for it')
+    return statusIn(AsnConvert.parse(basic, BasicOCSPResponse).tbsResponseData, question)
+  } catch {
+    return unknown('The OCSP answer cannot be read')
+  }
+}
+
+function statusIn({ responses, responseExtensions = [] }: ResponseData, question: Question): Told {
+  const single = responses.find(({ certID }) => isAbout(certID, question))
+  if (!single) return unknown('The OCSP answer is about another certificate')
+  // RFC 6960 §4.4: none of those it names is critical.
+  if ([...responseExtensions, ...(single.singleExtensions ?? [])].some(({ critical }) => critical))
+    return unknown('The OCSP answer has a critical extension that is not known here')
+  const { thisUpdate, nextUpdate } = single
+  const until = nextUpdate ?? new Date(thisUpdate.getTime() + holdsWithoutEnd)
+  const stale = staleness(thisUpdate, until, question.at)
+  return stale === null ? told(single) : unknown(`The OCSP answer ${stale}`)
+}
+
+function told({ certStatus, nextUpdate }: SingleResponse): Told {
+  if (certStatus.revoked) {
+    const { revocationTime, revocationReason } = certStatus.revoked
+    return revoked(revocationTime, reasonOf(revocationReason?.reason ?? 0), nextUpdate ?? null)
+  }
+  if (certStatus.good === undefined) return unknown('The responder does not know the certificate')
+  return { status: 'Good', detail: 'not revoked', nextUpdate: nextUpdate?.toISOString() ?? null }
+}
+
+function isAbout(id: CertID, { certificate, issuer }: Question): boolean {
+  const hash = hashes[id.hashAlgorithm.algorithm]
+  if (hash === undefined) return false
+  const { subject, publicKey } = certificateParts(issuer)
+  return (
+    certificateParts(certificate).serial.equals(Buffer.from(id.serialNumber)) &&
+    hashOf(hash, subject).equals(Buffer.from(id.issuerNameHash.buffer)) &&
+    hashOf(hash, publicKey).equals(Buffer.from(id.issuerKeyHash.buffer))
+  )
+}
+
+/** RFC 6960 §4.2.2.2: by the issuer, or by whom it delegated this to; its own word, not the responder's. */
+function isSigned(basic: Buffer, { issuer, at }: Question): boolean {
+  const [toBeSigned, algorithm, signature, certificates] = elements(only(basic).content)
+  if (!toBeSigned || !algorithm || !signature) return false
+  const { responderID } = AsnConvert.parse(toBeSigned.whole, ResponseData)
+  const isBy = (signer: X509Certificate) =>
+    isResponder(responderID, signer) &&
+    isSignedBy(toBeSigned.whole, algorithm.whole, signature.content.subarray(1), signer.publicKey)
+  if (isBy(issuer)) return true
+  const enclosed = certificates ? elements(only(certificates.content).content) : []
+  return enclosed
+    .slice(0, mostSigners)
+    .map(({ whole }) => new X509Certificate(whole))
+    .some((signer) => isDelegate(signer, issuer, at) && isBy(signer))
+}
+
+function isResponder({ byName, byKey }: ResponderID, signer: X509Certificate): boolean {
+  const { subject, publicKey } = certificateParts(signer)
+  if (byKey) return hashOf('sha1', publicKey).equals(Buffer.from(byKey.buffer))
+  return byName !== undefined && subject.equals(Buffer.from(AsnConvert.serialize(byName)))
+}
+
+const isDelegate = (delegate: X509Certificate, issuer: X509Certificate, at: Date): boolean =>
+  (delegate.keyUsage ?? []).includes(id_kp_OCSPSigning) &&
+  validFrom(delegate) <= at &&
+  at <= validTo(delegate) &&
+  delegate.checkIssued(issuer) &&
+  delegate.verify(issuer.publicKey)
+
+const hashOf = (name: string, octets: Buffer): Buffer => createHash(name).update(octets).digest()

@@ -1,0 +1,71 @@
+/**
+ * Whether octets were signed with a key, of what authorities sign: certificates of their revocation (RFC 5280
+ * §4.1.1.2, RFC 8017 §A.2.3, RFC 5758, RFC 8410). The attack: an answer made up with a signature that is cheap to
+ * forge. The defence: MD5 and SHA-1 count for nothing.
+ */
+import { constants, type KeyObject, verify } from 'node:crypto'
+import { elements, only, tags } from '../der.ts'
+
+interface Scheme {
+  /** Node's name; null where the key alone says it. */
+  hash: string | null
+  keyType: readonly string[]
+  pss?: { saltLength: number }
+}
+
+const rsa = ['rsa']
+/** By hexadecimal DER of the object identifier. */
+const schemes: Readonly<Record<string, Scheme>> = {
+  '2a864886f70d01010b': { hash: 'sha256', keyType: rsa },
+  '2a864886f70d01010c': { hash: 'sha384', keyType: rsa },
+  '2a864886f70d01010d': { hash: 'sha512', keyType: rsa },
+  '2a8648ce3d040302': { hash: 'sha256', keyType: ['ec'] },
+  '2a8648ce3d040303': { hash: 'sha384', keyType: ['ec'] },
+  '2a8648ce3d040304': { hash: 'sha512', keyType: ['ec'] },
+  '2b6570': { hash: null, keyType: ['ed25519'] },
+  '2b6571': { hash: null, keyType: ['ed448'] },
+}
+
+const rsaPss = '2a864886f70d01010a'
+const hashes: Readonly<Record<string, string>> = {
+  '608648016503040201': 'sha256',
+  '608648016503040202': 'sha384',
+  '608648016503040203': 'sha512',
+}
+
+/** @param algorithm DER of the AlgorithmIdentifier */
+export function isSignedBy(octets: Buffer, algorithm: Buffer, signature: Buffer, key: KeyObject): boolean {
+  try {
+    const scheme = schemeOf(algorithm)
+    if (scheme === null || !scheme.keyType.includes(key.asymmetricKeyType ?? '')) return false
+    const padding = scheme.pss
+      ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: scheme.pss.saltLength }
+      : {}
+    return verify(scheme.hash, octets, { key, ...padding }, signature)
+  } catch {
+    return false
+  }
+}
+
+function schemeOf(algorithm: Buffer): Scheme | null {
+  const [id, parameters] = elements(only(algorithm).content)
+  if (id?.tag !== tags.objectIdentifier) return null
+  const name = id.content.toString('hex')
+  return name === rsaPss ? pssScheme(parameters?.content ?? Buffer.alloc(0)) : (schemes[name] ?? null)
+}
+
+/** RFC 4055 §3.1: without a hash it is SHA-1. */
+function pssScheme(parameters: Buffer): Scheme | null {
+  const fields = elements(parameters)
+  const field = (tag: number) => fields.find((each) => each.tag === tag)?.content
+  const named = field(0xa0)
+  const [id] = named ? elements(only(named).content) : []
+  const hash = hashes[id?.content.toString('hex') ?? '']
+  const salt = field(0xa2)
+  if (hash === undefined) return null
+  return {
+    hash,
+    keyType: ['rsa', 'rsa-pss'],
+    pss: { saltLength: salt ? Number(`0x${only(salt).content.toString('hex')}`) : 20 },
+  }
+}
