@@ -92,6 +92,7 @@ const purePackages = [
   'node:url',
   'node:net',
   'nodemailer/lib/qp',
+  '@peculiar/asn1-ocsp',
   '@peculiar/asn1-schema',
   '@peculiar/asn1-x509',
 ]

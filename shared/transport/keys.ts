@@ -1,8 +1,8 @@
 /**
  * The transport table. A partition for each domain whose published policy was looked for (`policy#`), for each day and
  * shard of counted sessions (`sessions#`), for each destination that mail is being delivered to (`destination#`), for
- * the reports on a day that we sent (`sent#`) and for those that others sent us (`report#`), and for each connector
- * whose messages are counted (`rate#`).
+ * the reports on a day that we sent (`sent#`) and for those that others sent us (`report#`), for each connector whose
+ * messages are counted (`rate#`), and for each certificate of others that somebody was asked about (`revocation#`).
  */
 
 /** @param domain in comparable form */
@@ -42,4 +42,10 @@ export const receivedReportKey = ({ day, id }: { day: string; id: string }) => (
 export const rateKey = (connector: string, minute: number) => ({
   pk: `rate#${connector}`,
   sk: new Date(minute * 60_000).toISOString().slice(0, 16),
+})
+
+/** What one source says of a certificate. @param fingerprint of the certificate @param place digest of the source's URL */
+export const revocationKey = (fingerprint: string, kind: string, place: string) => ({
+  pk: `revocation#${fingerprint}`,
+  sk: `${kind}#${place}`,
 })

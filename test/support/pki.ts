@@ -1,6 +1,6 @@
 /** A certificate authority for tests, and certificates good and bad. */
 import 'reflect-metadata'
-import { X509Certificate as NodeCertificate, webcrypto } from 'node:crypto'
+import { createPrivateKey, X509Certificate as NodeCertificate, sign, webcrypto } from 'node:crypto'
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
@@ -34,6 +34,8 @@ export interface LeafOptions {
   rsa?: boolean | number
   /** Purposes of the extended key usage; without it there is no such extension. */
   purposes?: Purpose[]
+  /** Beside those that follow from the above. */
+  extensions?: Extension[]
 }
 
 export type Purpose = keyof typeof purposeIds
@@ -42,6 +44,7 @@ const purposeIds = {
   serverAuth: ExtendedKeyUsage.serverAuth,
   clientAuth: ExtendedKeyUsage.clientAuth,
   emailProtection: ExtendedKeyUsage.emailProtection,
+  ocspSigning: ExtendedKeyUsage.ocspSigning,
   any: '2.5.29.37.0',
 }
 
@@ -54,6 +57,9 @@ export interface AuthorityOptions {
   permitted?: string
   notBefore?: Date
   notAfter?: Date
+  /** Key usage; usually that of an authority that signs lists, too. */
+  keyUsage?: KeyUsageFlags
+  extensions?: Extension[]
 }
 
 export interface Pki {
@@ -65,6 +71,8 @@ export interface Pki {
   subordinate(name: string, options?: AuthorityOptions): Promise<Pki>
   /** A certificate of its own making, with its name and its key, that nobody constrains. PEM. */
   twin(): Promise<string>
+  /** By its key: ECDSA with SHA-256, DER. */
+  sign(octets: Buffer): Promise<Buffer>
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
@@ -126,14 +134,26 @@ function authority(own: X509Certificate, keys: webcrypto.CryptoKeyPair, chain: s
       })
       return certificate.toString('pem')
     },
+    async sign(octets) {
+      const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)
+      return sign('sha256', octets, createPrivateKey({ key: Buffer.from(key), format: 'der', type: 'pkcs8' }))
+    },
   }
 }
 
-const authorityExtensions = ({ purposes, pathLength, permitted, isAuthority = true }: AuthorityOptions) => [
+const authorityExtensions = ({
+  purposes,
+  pathLength,
+  permitted,
+  isAuthority = true,
+  keyUsage = KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign,
+  extensions = [],
+}: AuthorityOptions) => [
   new BasicConstraintsExtension(isAuthority, isAuthority ? pathLength : undefined, true),
-  ...(isAuthority ? [new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true)] : []),
+  ...(isAuthority ? [new KeyUsagesExtension(keyUsage, true)] : []),
   ...extendedKeyUsage(purposes),
   ...(permitted === undefined ? [] : [new Extension('2.5.29.30', true, nameConstraints(permitted))]),
+  ...extensions,
 ]
 
 /** DER of the constraint to one short dNSName: each length fits an octet. */
@@ -176,7 +196,7 @@ const lifetime = ({ notBefore, notAfter }: Partial<LeafOptions>) => ({
   notAfter: notAfter ?? daysFromNow(30),
 })
 
-function extensionsOf({ names, addresses = [], email, purposes }: LeafOptions) {
+function extensionsOf({ names, addresses = [], email, purposes, extensions = [] }: LeafOptions) {
   const alternatives = [
     ...names.map((value) => ({ type: 'dns' as const, value })),
     ...addresses.map((value) => ({ type: 'ip' as const, value })),
@@ -186,6 +206,7 @@ function extensionsOf({ names, addresses = [], email, purposes }: LeafOptions) {
     new BasicConstraintsExtension(false),
     ...extendedKeyUsage(purposes),
     ...(alternatives.length > 0 ? [new SubjectAlternativeNameExtension(alternatives)] : []),
+    ...extensions,
   ]
 }
 

@@ -13,6 +13,7 @@ import { Allowance } from '../../middleware/allowance.ts'
 import { type MtaSts, type MtaStsPolicy, noMtaSts } from '../../policy/transport-security.ts'
 import type { KeptPolicy, KnownOfDomain, PolicyStore } from '../../transport/policy-table.ts'
 import type { ForeignOptions } from '../foreign-exchange.ts'
+import { inTime } from '../in-time.ts'
 import { fetchLimits, fetchPolicy } from './fetch.ts'
 import { announcedId } from './record.ts'
 import { Remembered } from './remembered.ts'
@@ -263,13 +264,3 @@ const none = ({ result, detail }: Fault): MtaSts => ({ kind: 'None', fault: { re
 const fetchError = (detail: string) => ({ result: 'sts-policy-fetch-error' as const, detail })
 
 const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-/** Null when the signal comes first. */
-function inTime<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  return new Promise((resolve, reject) => {
-    const late = () => resolve(null)
-    if (signal.aborted) late()
-    signal.addEventListener('abort', late, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', late))
-  })
-}

@@ -1,0 +1,191 @@
+/**
+ * Whether a chain's certificates were revoked. The attack: mail is handed to, or taken from, whoever stole a key whose
+ * certificate was revoked for it. The defence: the places that each certificate names are asked, and an answer that its
+ * issuer signed is kept for as long as it holds, so that who blocks them now does not undo what they said. The limits:
+ * whoever blocks them from the first on leaves `Unknown`, and what that means is the connector's to say; and a
+ * certificate that names no place counts as good.
+ */
+import type { X509Certificate } from 'node:crypto'
+import { fingerprintOf } from '../../tls/fingerprint.ts'
+import { type Link, linksOf } from '../../tls/revocation/links.ts'
+import type { Revocation, RevocationSource } from '../../tls/revocation/status.ts'
+import type { Question } from '../../tls/revocation/told.ts'
+import type { KeptSource, RevocationStore, SourceKey } from '../../transport/revocation-table.ts'
+import type { ForeignOptions } from '../foreign-exchange.ts'
+import { inTime } from '../in-time.ts'
+import { askSource, type Place, placesOf } from './ask-source.ts'
+import { afterAsking, isDecided } from './timing.ts'
+
+export interface RevocationOptions extends Omit<ForeignOptions, 'limits' | 'signal'> {
+  store: RevocationStore
+  now(): Date
+}
+
+export interface ChainQuestion {
+  /** As presented, leaf first. */
+  chain: readonly X509Certificate[]
+  /** Whom the chain must lead to: the public roots, or a connector's own authorities. They are not asked about. */
+  anchors: readonly X509Certificate[]
+  /** The instant for which it is asked. */
+  at: Date
+}
+
+export interface CheckedCertificate extends Revocation {
+  subject: string
+  fingerprint256: string
+  /** Those that were asked, in that order. */
+  sources: RevocationSource[]
+}
+
+export interface CheckedChain extends Revocation {
+  certificates: CheckedCertificate[]
+}
+
+/** Milliseconds that a whole chain may take. */
+export const patience = 3_000
+/** Milliseconds that a source has before the next is asked beside it. */
+const headStart = 1_000
+/** Of one certificate. */
+const mostPlaces = 4
+const mostRemembered = 1_000
+/** Questions under way: each may be of some megabytes. */
+const mostAtOnce = 16
+
+export class RevocationChecker {
+  readonly #options: RevocationOptions
+  readonly #remembered = new Map<string, KeptSource>()
+  readonly #asking = new Map<string, Promise<RevocationSource>>()
+
+  constructor(options: RevocationOptions) {
+    this.#options = options
+  }
+
+  /** Never throws. What takes longer goes on without its caller, and the next one finds it. */
+  async check(asked: ChainQuestion, ended?: AbortSignal): Promise<CheckedChain> {
+    const signal = AbortSignal.any([AbortSignal.timeout(patience), ...(ended ? [ended] : [])])
+    const links = linksOf(asked.chain, asked.anchors)
+    const certificates = await Promise.all(links.map((link) => this.#certificate(link, asked.at, signal)))
+    return { ...ofChain(certificates), certificates }
+  }
+
+  /** Waits for questions that nobody waits for any more, so that a frozen Lambda function does not lose them. */
+  async settled(limitMs: number): Promise<void> {
+    await inTime(Promise.allSettled(this.#asking.values()), AbortSignal.timeout(limitMs))
+  }
+
+  async #certificate(
+    { certificate, issuer }: Link,
+    at: Date,
+    signal: AbortSignal,
+  ): Promise<CheckedCertificate> {
+    const places = placesOf(certificate).slice(0, mostPlaces)
+    const sources =
+      issuer === null
+        ? places.map((place) => silent(place, 'its issuer is not known'))
+        : await this.#anyOf(places, { certificate, issuer, at }, signal)
+    return {
+      subject: (certificate.subject ?? '').replaceAll('\n', ', ').slice(0, 300).toWellFormed(),
+      fingerprint256: fingerprintOf(certificate),
+      ...ofSources(sources),
+      sources,
+    }
+  }
+
+  /** One after the other, the next when one says nothing or is slow, until one has decided. */
+  async #anyOf(
+    places: readonly Place[],
+    question: Question,
+    signal: AbortSignal,
+  ): Promise<RevocationSource[]> {
+    const answers = new Map<Place, RevocationSource>()
+    const running: Promise<void>[] = []
+    const { promise: decided, resolve: decide } = Promise.withResolvers<void>()
+    for (const place of places) {
+      const asking = this.#source(place, question, signal).then((source) => {
+        answers.set(place, source)
+        if (isDecided(source)) decide()
+      })
+      running.push(asking)
+      await inTime(asking, AbortSignal.any([signal, AbortSignal.timeout(headStart)]))
+      if (signal.aborted || [...answers.values()].some(isDecided)) break
+    }
+    await inTime(Promise.race([decided, Promise.all(running)]), signal)
+    return places
+      .slice(0, running.length)
+      .map((place) => answers.get(place) ?? silent(place, 'it has not answered yet'))
+  }
+
+  async #source(place: Place, question: Question, signal: AbortSignal): Promise<RevocationSource> {
+    const key = { ...place, fingerprint: fingerprintOf(question.certificate) }
+    const remembered = this.#remembered.get(nameOf(key))
+    if (remembered && this.#now() < remembered.renewAt) return remembered.source
+    const asking = this.#once(key, place, question)
+    if (asking === null) return silent(place, 'too many are asked at the same time')
+    return (await inTime(asking, signal)) ?? silent(place, 'it has not answered yet')
+  }
+
+  /** However many ask, it is asked once. */
+  #once(key: SourceKey, place: Place, question: Question): Promise<RevocationSource> | null {
+    const name = nameOf(key)
+    const begun = this.#asking.get(name)
+    if (begun) return begun
+    if (this.#asking.size >= mostAtOnce) return null
+    const asking = this.#find(key, place, question).finally(() => this.#asking.delete(name))
+    this.#asking.set(name, asking)
+    return asking
+  }
+
+  async #find(key: SourceKey, place: Place, question: Question): Promise<RevocationSource> {
+    const read = await this.#options.store.read(key).catch(() => null)
+    const before = later(read, this.#remembered.get(nameOf(key)) ?? null)
+    if (before !== null && this.#now() < before.renewAt) return this.#remember(key, before)
+    const heard = await askSource(place, question, this.#options)
+    const kept = afterAsking(heard, before, this.#now())
+    await this.#options.store.keep(key, kept).catch(() => {})
+    return this.#remember(key, kept)
+  }
+
+  #remember(key: SourceKey, kept: KeptSource): RevocationSource {
+    const name = nameOf(key)
+    this.#remembered.delete(name)
+    this.#remembered.set(name, kept)
+    const [oldest] = this.#remembered.keys()
+    if (this.#remembered.size > mostRemembered && oldest !== undefined) this.#remembered.delete(oldest)
+    return kept.source
+  }
+
+  #now(): number {
+    return this.#options.now().getTime()
+  }
+}
+
+const nameOf = ({ fingerprint, kind, url }: SourceKey): string => `${fingerprint} ${kind} ${url}`
+
+function later(one: KeptSource | null, other: KeptSource | null): KeptSource | null {
+  if (one === null || other === null) return one ?? other
+  return other.renewAt > one.renewAt ? other : one
+}
+
+const silent = (place: Place, detail: string): RevocationSource => ({
+  ...place,
+  status: 'Unknown',
+  detail,
+  nextUpdate: null,
+})
+
+/** What any source has decided counts: who says that it was revoked before who says that it was not. */
+function ofSources(sources: readonly RevocationSource[]): Revocation {
+  const found =
+    sources.find(({ status }) => status === 'Revoked') ?? sources.find(({ status }) => status === 'Good')
+  if (found) return { status: found.status, detail: found.detail }
+  if (sources.length === 0) return { status: 'Good', detail: 'it names nobody to ask' }
+  return { status: 'Unknown', detail: sources.map(({ url, detail }) => `${url}: ${detail}`).join('; ') }
+}
+
+function ofChain(certificates: readonly CheckedCertificate[]): Revocation {
+  const found =
+    certificates.find(({ status }) => status === 'Revoked') ??
+    certificates.find(({ status }) => status === 'Unknown')
+  if (found) return { status: found.status, detail: `${found.subject}: ${found.detail}`.slice(0, 500) }
+  return { status: 'Good', detail: certificates.map(({ detail }) => detail)[0] ?? 'nobody to ask about' }
+}

@@ -1,0 +1,233 @@
+import 'reflect-metadata'
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { type CheckedChain, RevocationChecker } from '../../../../shared/net/revocation/checker.ts'
+import { certificatesIn } from '../../../../shared/tls/pem.ts'
+import {
+  type KeptSource,
+  noStore,
+  type RevocationStore,
+  type SourceKey,
+} from '../../../../shared/transport/revocation-table.ts'
+import { fakeResolver } from '../../../support/dns.ts'
+import { type Behaviour, startRevocationAuthority } from '../../../support/revocation-authority.ts'
+
+const minute = 60_000
+
+let authority: Awaited<ReturnType<typeof startRevocationAuthority>>
+let later = 0
+const now = () => new Date(Date.now() + later)
+beforeEach(async () => {
+  later = 0
+  authority = await startRevocationAuthority()
+})
+afterEach(() => authority.stop())
+
+const checker = (store: RevocationStore = noStore) =>
+  new RevocationChecker({ resolver: fakeResolver({}), privateNetworks: authority.networks, store, now })
+
+const issue = async () => (await authority.issue({ names: ['mx.bank.example'] })).cert
+
+const asked = (cert: string) => ({
+  chain: certificatesIn(cert).map((pem) => new X509Certificate(pem)),
+  anchors: [new X509Certificate(authority.root.ca)],
+  at: now(),
+})
+
+function memory(): RevocationStore & { kept: Map<string, KeptSource> } {
+  const kept = new Map<string, KeptSource>()
+  const nameOf = ({ fingerprint, kind, url }: SourceKey) => `${fingerprint} ${kind} ${url}`
+  return {
+    kept,
+    read: async (key) => kept.get(nameOf(key)) ?? null,
+    keep: async (key, source) => void kept.set(nameOf(key), source),
+  }
+}
+
+/** Of each certificate: what each source said. */
+const said = ({ certificates }: CheckedChain): string[] =>
+  certificates.map(({ sources }) => sources.map(({ kind, status }) => `${kind} ${status}`).join(', '))
+
+describe('A chain', () => {
+  it('is good when the responder of each certificate below the root says so', async () => {
+    const found = await checker().check(asked(await issue()))
+    assert.equal(found.status, 'Good')
+    assert.deepEqual(said(found), ['Ocsp Good', 'Ocsp Good'])
+    assert.deepEqual(authority.requests.sort(), ['POST /issuing/ocsp', 'POST /root/ocsp'])
+  })
+
+  it('is revoked when its first certificate is, and says which, when and why', async () => {
+    const cert = await issue()
+    authority.revoke(cert, { at: new Date('2026-03-04T05:06:07Z'), reason: 1 })
+    const { status, detail } = await checker().check(asked(cert))
+    assert.equal(status, 'Revoked')
+    assert.equal(detail, 'CN=mx.bank.example: revoked on 2026-03-04T05:06:07.000Z: keyCompromise')
+  })
+
+  it('is revoked when an authority in it is', async () => {
+    const cert = await issue()
+    authority.revoke(authority.intermediate.ca)
+    const { status, detail } = await checker().check(asked(cert))
+    assert.equal(status, 'Revoked')
+    assert.match(detail, /^CN=Revocation Issuing: revoked on/)
+  })
+
+  for (const ocsp of ['Stale', 'WrongSignature', 'Garbage', 'Busy', 'Unreachable'] satisfies Behaviour[])
+    it(`is looked for on CRLs where responders are ${ocsp}`, async () => {
+      authority.behave({ ocsp })
+      const cert = await issue()
+      authority.revoke(cert)
+      const found = await checker().check(asked(cert))
+      assert.equal(found.status, 'Revoked')
+      assert.deepEqual(said(found), ['Ocsp Unknown, Crl Revoked', 'Ocsp Unknown, Crl Good'])
+    })
+
+  it('is looked for on CRLs once responders are silent for a second', async () => {
+    authority.behave({ ocsp: 'Silent' })
+    const begun = performance.now()
+    const found = await checker().check(asked(await issue()))
+    assert.equal(found.status, 'Good')
+    assert.deepEqual(said(found), ['Ocsp Unknown, Crl Good', 'Ocsp Unknown, Crl Good'])
+    assert.ok(performance.now() - begun < 2_500)
+  })
+
+  it('takes the word of whom the issuer delegated it to', async () => {
+    authority.behave({ ocsp: 'Delegated', crl: 'Busy' })
+    assert.equal((await checker().check(asked(await issue()))).status, 'Good')
+  })
+
+  it('is unknown when nobody says anything, and says who said what', async () => {
+    authority.behave({ ocsp: 'Busy', crl: 'Busy' })
+    const { status, detail } = await checker().check(asked(await issue()))
+    assert.equal(status, 'Unknown')
+    assert.equal(
+      detail,
+      `CN=mx.bank.example: ${authority.origin}/issuing/ocsp: The responder answered tryLater; ${authority.origin}/issuing.crl: The server answered 503`,
+    )
+  })
+
+  it('is unknown after three seconds when everybody is silent', async () => {
+    authority.behave({ ocsp: 'Silent', crl: 'Silent' })
+    const begun = performance.now()
+    const found = await checker().check(asked(await issue()))
+    const took = performance.now() - begun
+    assert.equal(found.status, 'Unknown')
+    assert.ok(took > 2_900 && took < 3_500, `${took} ms`)
+  })
+
+  it('is given up early when its caller has no more time', async () => {
+    authority.behave({ ocsp: 'Silent', crl: 'Silent' })
+    const begun = performance.now()
+    assert.equal((await checker().check(asked(await issue()), AbortSignal.timeout(100))).status, 'Unknown')
+    assert.ok(performance.now() - begun < 1_000)
+  })
+
+  it('whose certificates name nobody to ask is good', async () => {
+    const { cert } = await authority.intermediate.issue({ names: ['mx.bank.example'] })
+    const [leaf = ''] = certificatesIn(cert)
+    const question = { ...asked(leaf), anchors: [new X509Certificate(authority.intermediate.ca)] }
+    const found = await checker().check(question)
+    assert.deepEqual([found.status, found.detail], ['Good', 'it names nobody to ask'])
+    assert.deepEqual(authority.requests, [])
+  })
+
+  it('is unknown where an issuer that it names places of is missing', async () => {
+    const [leaf = ''] = certificatesIn(await issue())
+    const { status, detail } = await checker().check(asked(leaf))
+    assert.equal(status, 'Unknown')
+    assert.match(detail, /its issuer is not known/)
+    assert.deepEqual(authority.requests, [])
+  })
+
+  it('is not asked about above whom the reader trusts', async () => {
+    const question = { ...asked(await issue()), anchors: [new X509Certificate(authority.intermediate.ca)] }
+    assert.deepEqual(said(await checker().check(question)), ['Ocsp Good'])
+  })
+
+  it('asks no address that is neither public nor listed', async () => {
+    const strict = new RevocationChecker({
+      resolver: fakeResolver({}),
+      privateNetworks: [],
+      store: noStore,
+      now,
+    })
+    const { status, detail } = await strict.check(asked(await issue()))
+    assert.equal(status, 'Unknown')
+    assert.match(detail, /127\.0\.0\.1 has no address that may be used/)
+    assert.deepEqual(authority.requests, [])
+  })
+})
+
+describe('An answer', () => {
+  it('is asked for once by however many ask at the same time', async () => {
+    const one = checker()
+    const question = asked(await issue())
+    await Promise.all(Array.from({ length: 20 }, () => one.check(question)))
+    assert.equal(authority.requests.length, 2)
+  })
+
+  it('is remembered for an hour, then asked for again', async () => {
+    const one = checker()
+    const cert = await issue()
+    await one.check(asked(cert))
+    authority.revoke(cert)
+    later = 59 * minute
+    assert.equal((await one.check(asked(cert))).status, 'Good')
+    later = 61 * minute
+    assert.equal((await one.check(asked(cert))).status, 'Revoked')
+  })
+
+  it('holds while it may where nothing newer is to be had', async () => {
+    const one = checker(memory())
+    const cert = await issue()
+    authority.revoke(cert)
+    await one.check(asked(cert))
+    authority.behave({ ocsp: 'Unreachable', crl: 'Unreachable' })
+    later = 6 * 24 * 60 * minute
+    assert.equal((await one.check(asked(cert))).status, 'Revoked')
+    later = 8 * 24 * 60 * minute
+    assert.equal((await one.check(asked(cert))).status, 'Unknown')
+  })
+
+  it('is shared with whoever has the same table', async () => {
+    const store = memory()
+    const cert = await issue()
+    await checker(store).check(asked(cert))
+    authority.requests.length = 0
+    assert.equal((await checker(store).check(asked(cert))).status, 'Good')
+    assert.deepEqual(authority.requests, [])
+  })
+
+  it('is found without the table when it fails', async () => {
+    const broken = async () => Promise.reject(new Error('no table'))
+    assert.equal((await checker({ read: broken, keep: broken }).check(asked(await issue()))).status, 'Good')
+  })
+
+  it('that did not come is asked for again after five minutes', async () => {
+    authority.behave({ ocsp: 'Busy', crl: 'Busy' })
+    const one = checker()
+    const cert = await issue()
+    await one.check(asked(cert))
+    authority.requests.length = 0
+    authority.behave({ ocsp: 'Honest' })
+    later = 4 * minute
+    assert.equal((await one.check(asked(cert))).status, 'Unknown')
+    assert.deepEqual(authority.requests, [])
+    later = 6 * minute
+    assert.equal((await one.check(asked(cert))).status, 'Good')
+  })
+
+  it('that comes late is found by the next who asks', async () => {
+    authority.behave({ ocsp: 'Silent', crl: 'Busy' })
+    const one = checker()
+    const cert = await issue()
+    const early = await one.check(asked(cert), AbortSignal.timeout(50))
+    assert.equal(early.status, 'Unknown')
+    authority.release()
+    await one.settled(2_000)
+    authority.requests.length = 0
+    assert.equal((await one.check(asked(cert))).status, 'Good')
+    assert.deepEqual(authority.requests, [])
+  })
+})

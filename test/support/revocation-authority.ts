@@ -1,0 +1,188 @@
+/**
+ * A root, an authority below it, and what both hand out of revocation by HTTP on a port of the loopback interface: a CRL
+ * and an OCSP responder each. They can be told to misbehave.
+ */
+import 'reflect-metadata'
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { OCSPRequest, OCSPResponseStatus } from '@peculiar/asn1-ocsp'
+import { AsnConvert } from '@peculiar/asn1-schema'
+import { AuthorityInfoAccessExtension, CRLDistributionPointsExtension, type Extension } from '@peculiar/x509'
+import { certificateParts } from '../../shared/tls/revocation/certificate-parts.ts'
+import { createPki, daysFromNow, type Identity, type LeafOptions, type Pki } from './pki.ts'
+import { crlOf, ocspAnswer, ocspResponse, type Revoked } from './revocation-documents.ts'
+
+export type Behaviour =
+  | 'Honest'
+  /** OCSP only: signed by a certificate that the authority made for it. */
+  | 'Delegated'
+  /** Out of date since yesterday. */
+  | 'Stale'
+  /** By another authority of the same name. */
+  | 'WrongSignature'
+  | 'Garbage'
+  /** Answers nobody until it is released. */
+  | 'Silent'
+  /** Ends each connection. */
+  | 'Unreachable'
+  /** HTTP 503, or OCSP's tryLater. */
+  | 'Busy'
+
+export interface RevocationAuthority {
+  root: Pki
+  /** Issued by the root; what `issue` makes is below it. */
+  intermediate: Pki
+  /** With the addresses of this authority's CRL and OCSP responder. `cert`: leaf and intermediate. */
+  issue(options: LeafOptions): Promise<Identity>
+  /** @param pem the first certificate in it */
+  revoke(pem: string, how?: Omit<Revoked, 'certificate'>): void
+  /** Of both authorities' responders. */
+  behave(how: { crl?: Behaviour; ocsp?: Behaviour }): void
+  /** Answers honestly whoever still waits. */
+  release(): void
+  /** Paths, such as `GET /issuing.crl` and `POST /issuing/ocsp`. */
+  requests: string[]
+  /** `http://127.0.0.1:port` */
+  origin: string
+  /** Where it is, for those who only ask public addresses. */
+  networks: string[]
+  stop(): Promise<void>
+}
+
+export interface RevocationAuthorityOptions {
+  /** What stands in certificates; usually both. */
+  publish?: { crl?: boolean; ocsp?: boolean }
+}
+
+interface Issuer {
+  pki: Pki
+  /** Of the same name, with another key. */
+  impostor: Pki
+  /** What it issued. */
+  issued: string[]
+}
+
+export async function startRevocationAuthority({
+  publish = {},
+}: RevocationAuthorityOptions = {}): Promise<RevocationAuthority> {
+  const requests: string[] = []
+  const revoked: Revoked[] = []
+  const behaviour: { crl: Behaviour; ocsp: Behaviour } = { crl: 'Honest', ocsp: 'Honest' }
+  const issuers = new Map<string, Issuer>()
+  let released = Promise.withResolvers<void>()
+  const server = createServer((request, response) => {
+    requests.push(`${request.method} ${request.url}`)
+    serve(request, response).catch((error: unknown) => response.destroy(error as Error))
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [, name = '', crl] = /^\/(\w+)(\.crl|\/ocsp)$/.exec(request.url ?? '') ?? []
+    const issuer = issuers.get(name)
+    if (!issuer) return void response.writeHead(404).end()
+    const how = await unlessSilent(crl === '.crl' ? behaviour.crl : behaviour.ocsp)
+    if (how === 'Unreachable') return void request.socket.destroy()
+    if (how === 'Garbage') return void response.end('<html>It works!</html>')
+    if (crl === '.crl' && how === 'Busy') return void response.writeHead(503).end()
+    response.end(await (crl === '.crl' ? listOf(issuer, how) : answerOf(issuer, how, request)))
+  }
+
+  const unlessSilent = async (how: Behaviour): Promise<Behaviour> => {
+    if (how === 'Silent') await released.promise
+    return how === 'Silent' ? 'Honest' : how
+  }
+
+  const listOf = ({ pki, impostor }: Issuer, how: Behaviour): Promise<Buffer> =>
+    crlOf(pki, {
+      revoked,
+      ...datesOf(how),
+      ...(how === 'WrongSignature' ? { signedBy: impostor } : {}),
+    })
+
+  async function answerOf({ pki, impostor, issued }: Issuer, how: Behaviour, request: IncomingMessage) {
+    if (how === 'Busy') return ocspResponse(OCSPResponseStatus.tryLater)
+    const serial = serialIn(Buffer.concat(await request.toArray()))
+    const certificate = issued.find((pem) => serialOf(pem) === serial)
+    if (certificate === undefined) return ocspResponse(OCSPResponseStatus.unauthorized)
+    const found = revoked.find((each) => serialOf(each.certificate) === serial)
+    const signedBy =
+      how === 'WrongSignature' ? impostor : how === 'Delegated' ? await delegateOf(pki) : undefined
+    return ocspAnswer(pki, {
+      certificate,
+      status: found ? 'revoked' : 'good',
+      ...(found?.at ? { revokedAt: found.at } : {}),
+      ...(found?.reason === undefined ? {} : { reason: found.reason }),
+      ...datesOf(how),
+      ...(signedBy ? { signedBy: { sign: signedBy.sign, certificate: signedBy.ca } } : {}),
+    })
+  }
+
+  const root = await createPki('Revocation Root')
+  issuers.set('root', { pki: root, impostor: await createPki('Revocation Root'), issued: [] })
+  const intermediate = await root.subordinate('Revocation Issuing', {
+    extensions: extensionsOf(`${origin}/root`, publish),
+  })
+  issuers.get('root')?.issued.push(intermediate.ca)
+  const issuing: Issuer = {
+    pki: intermediate,
+    impostor: await root.subordinate('Revocation Issuing'),
+    issued: [],
+  }
+  issuers.set('issuing', issuing)
+
+  return {
+    root,
+    intermediate,
+    requests,
+    origin,
+    networks: ['127.0.0.0/8'],
+    async issue(options) {
+      const identity = await intermediate.issue({
+        ...options,
+        extensions: [...extensionsOf(`${origin}/issuing`, publish), ...(options.extensions ?? [])],
+      })
+      issuing.issued.push(identity.cert)
+      return identity
+    },
+    revoke(certificate, how = {}) {
+      revoked.push({ certificate, ...how })
+    },
+    behave(how) {
+      Object.assign(behaviour, how)
+    },
+    release() {
+      released.resolve()
+      released = Promise.withResolvers<void>()
+    },
+    async stop() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+function extensionsOf(
+  at: string,
+  { crl = true, ocsp = true }: NonNullable<RevocationAuthorityOptions['publish']>,
+): Extension[] {
+  return [
+    ...(crl ? [new CRLDistributionPointsExtension([`${at}.crl`])] : []),
+    ...(ocsp ? [new AuthorityInfoAccessExtension({ ocsp: `${at}/ocsp` })] : []),
+  ]
+}
+
+const datesOf = (how: Behaviour) =>
+  how === 'Stale' ? { thisUpdate: daysFromNow(-8), nextUpdate: daysFromNow(-1) } : {}
+
+const delegateOf = (pki: Pki): Promise<Pki> =>
+  pki.subordinate('OCSP responder', { isAuthority: false, purposes: ['ocspSigning'] })
+
+function serialIn(request: Buffer): string {
+  const { requestList } = AsnConvert.parse(request, OCSPRequest).tbsRequest
+  return Buffer.from(requestList[0]?.reqCert.serialNumber ?? new ArrayBuffer(0)).toString('hex')
+}
+
+const serialOf = (pem: string): string => certificateParts(new X509Certificate(pem)).serial.toString('hex')
