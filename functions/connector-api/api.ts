@@ -18,6 +18,7 @@ import { type CertificateDependencies, certificatesRoute } from './routes/certif
 import { connectorRoutes } from './routes/connectors.ts'
 import { type ExplainDependencies, explainRoute } from './routes/explain.ts'
 import { messageRoutes } from './routes/messages.ts'
+import { type ObservedDependencies, observedCertificateRoutes } from './routes/observed-certificates.ts'
 import { retryRoutes } from './routes/retry.ts'
 import { type TlsReportDependencies, tlsReportRoutes } from './routes/tls-reports.ts'
 import { validateInboundRoute } from './routes/validate-inbound.ts'
@@ -29,6 +30,7 @@ export interface Dependencies {
   explain: Omit<ExplainDependencies, 'now'>
   reports: TlsReportDependencies['reports']
   published: CertificateDependencies['published']
+  observed: ObservedDependencies['observed']
   logger: Logger
   /** Milliseconds since the epoch. */
   now?: () => number
@@ -46,6 +48,7 @@ export function connectorApi({
   explain,
   reports,
   published,
+  observed,
   logger,
   now = Date.now,
 }: Dependencies): Api {
@@ -57,6 +60,7 @@ export function connectorApi({
       ...retryRoutes(repository, { history, evaluation, now }),
       ...tlsReportRoutes({ reports, snapshot: explain.snapshot, now }),
       certificatesRoute({ published, now }),
+      ...observedCertificateRoutes({ observed, now }),
       explainRoute({ ...explain, now }),
       validateInboundRoute(repository, { history, now }),
     ]),

@@ -11,6 +11,7 @@ import { History } from '../../shared/messages/history.ts'
 import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
+import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { connectorApi } from './api.ts'
 
 const environment = readEnvironment(ApiEnvironment, process.env)
@@ -28,5 +29,6 @@ export const handler = connectorApi({
   },
   reports: new ReceivedReports(documents, environment.TRANSPORT_TABLE),
   published: new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE),
+  observed: new ObservedList(documents, environment.TRANSPORT_TABLE),
   logger: new Logger({ serviceName: 'connector-api' }),
 })

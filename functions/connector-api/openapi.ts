@@ -22,6 +22,7 @@ import {
 } from './routes/connectors.ts'
 import { ExplanationAnswer, ExplanationInput } from './routes/explain.ts'
 import { MessageList } from './routes/messages.ts'
+import { ObservedCertificates, ObservedCertificatesList } from './routes/observed-certificates.ts'
 import { ConnectorRetryRequested, MessageRetryRequested } from './routes/retry.ts'
 import { TlsReport, TlsReportList } from './routes/tls-reports.ts'
 import { InboundValidationInput } from './routes/validate-inbound.ts'
@@ -64,6 +65,8 @@ const outputs = {
   TlsReport,
   TlsReportList,
   PublishedCertificates,
+  ObservedCertificates,
+  ObservedCertificatesList,
   Problem,
 }
 

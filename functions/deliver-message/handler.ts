@@ -1,5 +1,6 @@
 import { Logger } from '@aws-lambda-powertools/logger'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SESClient } from '@aws-sdk/client-ses'
@@ -23,9 +24,12 @@ import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { SessionCounters } from '../../shared/tls-reports/counters.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 import { Tally } from '../../shared/tls-reports/tally.ts'
+import { changeTeller } from '../../shared/transport/change-events.ts'
+import { ObservedTable } from '../../shared/transport/observed-table.ts'
 import { PolicyTable } from '../../shared/transport/policy-table.ts'
 import { Slots } from '../../shared/transport/slots.ts'
 import { Batch } from './batch.ts'
+import { certificateWatch, Sightings, writeSightings } from './certificates-seen.ts'
 import { type Dependencies, deliverJob } from './deliver-job.ts'
 import { keepReport, outcomesOfKept, type Dependencies as ReportDependencies } from './keep-report.ts'
 import { lineOf } from './line.ts'
@@ -109,6 +113,10 @@ const slots = new Slots(documents, environment.TRANSPORT_TABLE, {
 })
 
 const counters = new SessionCounters(documents, environment.TRANSPORT_TABLE)
+const noting = {
+  table: new ObservedTable(documents, environment.TRANSPORT_TABLE),
+  tell: changeTeller(new EventBridgeClient(clientDefaults)),
+}
 const keeping: Omit<ReportDependencies, 'signal'> = {
   reports: new ReceivedReports(documents, environment.TRANSPORT_TABLE),
   resolver: smtp.resolver,
@@ -124,20 +132,21 @@ async function beforeBatch() {
   // First: the time of a batch counts from here.
   const shared = new Batch({ ...limits, slots, onFault })
   const connectorsVersion = await readVersion(documents, environment.CONNECTORS_TABLE)
-  return { connectorsVersion, shared, tally: new Tally() }
+  return { connectorsVersion, shared, tally: new Tally(), sightings: new Sightings() }
 }
 
 type BatchState = Awaited<ReturnType<typeof beforeBatch>>
 
 /** What an attempt did not wait for: a function that is frozen in the middle of a fetch has lost it. */
 async function afterBatch(
-  { shared, tally }: BatchState,
+  { shared, tally, sightings }: BatchState,
   tools: Pick<JobTools, 'logger' | 'metrics'>,
 ): Promise<void> {
   await Promise.all([
     shared.end(),
     policies.settled(renewalPatienceMs),
     writeSessions(tally, counters, Math.random, tools),
+    writeSightings(sightings, noting, claimsAndQueues.now(), tools),
   ])
 }
 
@@ -145,7 +154,7 @@ const sesPlaces = new SesPlaces()
 
 async function deliverRecord(
   job: DeliveryJob,
-  { batch: { shared, connectorsVersion, tally }, logger, metrics }: JobTools<BatchState>,
+  { batch: { shared, connectorsVersion, tally, sightings }, logger, metrics }: JobTools<BatchState>,
 ): Promise<void> {
   const { signal, sessions, find } = shared
   const line = lineOf(job.route)
@@ -163,9 +172,15 @@ async function deliverRecord(
           countKept(logger, metrics, job.message.id, kept)
           return outcomesOfKept(kept, mail)
         }
+        const { record } = sessionRecorder(tally, mail, claimsAndQueues.now)
+        const watch = certificateWatch(sightings, job, claimsAndQueues.now)
         return deliverBySmtp(route, mail, {
           ...smtp,
-          ...sessionRecorder(tally, mail, claimsAndQueues.now),
+          credentials: watch.credentials(smtp.credentials),
+          record(session) {
+            record?.(session)
+            watch.session(session)
+          },
           signal,
           find,
           open: (hop, options, anew) => sessions.open(hop, options, anew),

@@ -96,6 +96,7 @@ function deliveryJobs(
     JSON.stringify([destination, route, tls, attempt])
   return grouped(deliveries, shared).flatMap((group) => {
     const { destination, route, tls, attempt } = group[0]
+    const connector = connectorOf(group[0])
     const parts = inParts(group.map(({ recipient }) => recipient))
     return parts.map((recipients) => ({
       message,
@@ -104,10 +105,17 @@ function deliveryJobs(
       route,
       tls,
       attempt,
+      ...(connector && { connector }),
       connectorsVersion,
     }))
   })
 }
+
+/** A domain has one, so that its recipients have the same. */
+const connectorOf = ({ connectors, decidedBy }: Deliver): DeliveryJob['connector'] =>
+  connectors.outbound === null || decidedBy === null
+    ? undefined
+    : { id: connectors.outbound, name: decidedBy }
 
 function deferredJobs(message: Message, deferrals: readonly Defer[], now: Date): Delayed[] {
   return grouped(deferrals, ({ until }) => until.toISOString()).flatMap((group) => {

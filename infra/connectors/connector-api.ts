@@ -30,6 +30,7 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/tls-reports', methods: [GET] },
   { path: '/tls-reports/{id}', methods: [GET] },
   { path: '/certificates', methods: [GET] },
+  { path: '/certificates/observed', methods: [GET] },
   { path: '/explain', methods: [POST] },
   { path: '/openapi.json', methods: [GET] },
 ]
@@ -63,6 +64,7 @@ export class ConnectorApi extends Construct {
     connectors.grantReadWrite(this.handler)
     messages.grantHistory(this.handler)
     transport.grantReceivedReports(this.handler)
+    transport.grantObserved(this.handler)
     queues.evaluation.grantSend(this.handler)
     tellDecisionSettings(config, this.handler)
     this.api = new HttpApi(this, 'Api', { ...authorisation(config), createDefaultStage: false })

@@ -1,4 +1,5 @@
 import { Construct } from 'constructs'
+import { grantCertificateEvents } from '../certificates/certificate-events.ts'
 import type { Config } from '../config.ts'
 import type { ConnectorsTable } from '../connectors/connectors-table.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
@@ -37,6 +38,7 @@ export class DeliverMessage extends Construct {
     props.connectors.grantVersion(this.handler)
     props.messages.grantTrace(this.handler)
     props.transport.grantDelivery(this.handler)
+    grantCertificateEvents(this.handler)
     props.content.grantRead(this.handler)
     outboundMail.grantSend(this.handler)
     queues.evaluation.grantSend(this.handler)

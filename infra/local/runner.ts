@@ -9,6 +9,7 @@ import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { readRoutes, startApiServer } from './api-server.ts'
 import { type Emulators, startEmulators } from './aws/emulators.ts'
+import type { EventEntry } from './aws/events.ts'
 import { type Clients, createResources, type Resources } from './aws/resources.ts'
 import { LocalAuthority } from './certificates.ts'
 import { startDnsServer } from './dns/server.ts'
@@ -121,6 +122,7 @@ async function start<W extends World>(
   const emulators = await startEmulators(
     options.stateDirectory === null ? null : folders.kept,
     options.secretsDirectory,
+    logEvents(logs.open('events'), notify),
   )
   atStop(() => emulators.close())
   const clients = connect(emulators)
@@ -249,6 +251,15 @@ function connect({ endpoints }: Emulators): Clients {
   }
 }
 
+/** What is put on the event bus, for whoever sits at this machine. */
+function logEvents(file: WriteStream, notify: (line: string) => void): (entry: EventEntry) => void {
+  return ({ DetailType, Detail }) => {
+    file.write(`${JSON.stringify({ detailType: DetailType, detail: JSON.parse(Detail) })}\n`, () =>
+      notify(`event: ${DetailType} (logs/events.log)`),
+    )
+  }
+}
+
 /** What Lambda and ECS give every unit, and where the services are: the only thing that differs from AWS. */
 function runtimeEnvironment({ endpoints }: Emulators): Record<string, string> {
   return {
@@ -261,6 +272,7 @@ function runtimeEnvironment({ endpoints }: Emulators): Record<string, string> {
     AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
     AWS_ENDPOINT_URL_SES: endpoints.ses,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secrets,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.events,
     TZ: 'UTC',
     ...extraAuthorities(),
   }

@@ -2,10 +2,12 @@ import { Construct } from 'constructs'
 import type { Unit } from '../unit.ts'
 import { ItemTable } from './item-table.ts'
 
+const observed = 'observed#'
+
 /**
  * What is known of other domains' mail servers: the policies they publish, how sessions with them fared, what they
- * report of theirs with us, who is delivering to them now, and how many messages they send. Items expire by
- * `expiresAt`.
+ * report of theirs with us, who is delivering to them now, how many messages they send, and the certificates that they
+ * and we show. Items expire by `expiresAt`.
  */
 export class TransportTable extends Construct {
   readonly table: ItemTable
@@ -43,6 +45,18 @@ export class TransportTable extends Construct {
   /** Lets the unit count the messages of a minute. */
   grantRates(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'rate#', 'UpdateItem')
+    this.tell(unit)
+  }
+
+  /** Lets the unit read the certificates that were seen. */
+  grantObserved(unit: Unit): void {
+    this.table.grantCallsUnder(unit, observed, 'Query')
+    this.tell(unit)
+  }
+
+  /** Lets the unit write down certificates that it sees, and read what was seen before. */
+  grantObserving(unit: Unit): void {
+    this.table.grantCallsUnder(unit, observed, 'GetItem', 'Query', 'PutItem', 'UpdateItem')
     this.tell(unit)
   }
 

@@ -35,6 +35,10 @@ export const TlsRequirement = z.strictObject({
 })
 export type TlsRequirement = z.infer<typeof TlsRequirement>
 
+/** A connector, and what it was called then. */
+export const ConnectorName = z.strictObject({ id: z.string(), name: z.string() })
+export type ConnectorName = z.infer<typeof ConnectorName>
+
 /** Decide what happens to these recipients. Sent by the ingress, by a delivery that failed, by a DSN, by a timer. */
 export const EvaluationJob = z.strictObject({
   message: Message,
@@ -56,6 +60,8 @@ export const DeliveryJob = z.strictObject({
   tls: TlsRequirement,
   /** Number of the attempt to make, from 1. */
   attempt: z.int().positive(),
+  /** That which takes the recipients' domain; none where nothing was agreed. */
+  connector: ConnectorName.optional(),
   /** Of the connectors by which this was decided; when they have changed since, it is decided again. */
   connectorsVersion: z.int().nonnegative().optional(),
   /** Times that it went back to the queue because too many deliveries to its destination were under way. */

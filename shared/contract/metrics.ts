@@ -68,6 +68,20 @@ export const Metric = {
   tlsReportsUndeliverable: 'TlsReportsUndeliverable',
   /** Evaluation: messages of our own from `<>` (DSNs, reports on TLS) that bounced, of which nobody is told. */
   ownMailUndelivered: 'OwnMailUndelivered',
+  /**
+   * Delivery and evaluation: issuers or keys that a partner changed; once without dimensions, and once with dimension
+   * `connector`, its name.
+   */
+  partnerCertificatesChanged: 'PartnerCertificatesChanged',
+  /** Delivery and evaluation: certificates that were seen and could not be written down. */
+  certificatesUnwritten: 'CertificatesUnwritten',
+  /**
+   * Foresight: days until the first certificate in use of a partner expires (gauge); below 0 when it has. Without
+   * further dimensions of those that a connector verifies, and with dimension `connector` of each connector.
+   */
+  partnerCertificateDaysLeft: 'PartnerCertificateDaysLeft',
+  /** Foresight: the same of our own, with dimension `connector` of what we show to next hops. */
+  ownCertificateDaysLeft: 'OwnCertificateDaysLeft',
   /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed` | `relayed` | `delivered`. */
   dsnsSent: 'DsnsSent',
 } as const

@@ -12,7 +12,7 @@ const maximumVerified = 10
 
 /** Leaf first. A certificate that cannot be read ends the list. */
 export function presentedChain(leaf: X509Certificate | undefined): CertificateSummary[] {
-  return along(leaf, maximumCertificates, describe)
+  return along(leaf, maximumCertificates, describeCertificate)
 }
 
 /** Leaf first, base64 DER. */
@@ -31,7 +31,8 @@ function along<T>(leaf: X509Certificate | undefined, most: number, read: (each: 
   return chain
 }
 
-function describe(certificate: X509Certificate): CertificateSummary {
+/** @throws RangeError for a certificate without dates */
+export function describeCertificate(certificate: X509Certificate): CertificateSummary {
   return summaryOf({
     subject: withCommas(certificate.subject),
     issuer: withCommas(certificate.issuer),

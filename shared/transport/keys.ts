@@ -2,8 +2,11 @@
  * The transport table. A partition for each domain whose published policy was looked for (`policy#`), for each day and
  * shard of counted sessions (`sessions#`), for each destination that mail is being delivered to (`destination#`), for
  * the reports on a day that we sent (`sent#`) and for those that others sent us (`report#`), for each connector whose
- * messages are counted (`rate#`), and for each certificate of others that somebody was asked about (`revocation#`).
+ * messages are counted (`rate#`), for each certificate of others that somebody was asked about (`revocation#`), and for
+ * each kind of certificates that were seen (`observed#`).
  */
+import { createHash } from 'node:crypto'
+import type { ObservedKind, ObservedPlace } from '../tls/observed/observation.ts'
 
 /** @param domain in comparable form */
 export const policyKey = (domain: string) => ({ pk: `policy#${domain}`, sk: 'mta-sts' })
@@ -49,3 +52,32 @@ export const revocationKey = (fingerprint: string, kind: string, place: string) 
   pk: `revocation#${fingerprint}`,
   sk: `${kind}#${place}`,
 })
+
+export const observedPartition = (kind: ObservedKind): string => `observed#${kind}`
+
+/** A connector's places stand together; those of strangers come after them all. */
+export const observedKey = ({ kind, connector, domain, host }: ObservedPlace) => ({
+  pk: observedPartition(kind),
+  sk:
+    connector === null
+      ? `~${shortened(domain ?? '')}#${shortened(host)}`
+      : `${connector.id}#${shortened(host)}`,
+})
+
+/** How many places a connector, or all strangers together, got in a month. @param month `YYYY-MM` */
+export const observedRoomKey = (connector: string | null, month: string) => ({
+  pk: 'observed#room',
+  sk: `${month}#${connector ?? '~'}`,
+})
+
+/** The claim on a notice that a certificate expires. @param days before that */
+export const expiryNoticeKey = (connector: string | null, fingerprint256: string, days: number) => ({
+  pk: 'observed#notices',
+  sk: `${connector ?? '~'}#${fingerprint256}#${days}`,
+})
+
+/** Characters: a sort key holds 1024 octets. */
+const longestName = 255
+
+const shortened = (name: string): string =>
+  Buffer.byteLength(name) <= longestName ? name : createHash('sha256').update(name).digest('hex')

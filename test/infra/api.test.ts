@@ -13,6 +13,7 @@ test('the API has the routes of its document', () => {
     'GET /accepted-domains',
     'GET /accepted-domains/{domain}',
     'GET /certificates',
+    'GET /certificates/observed',
     'GET /inbound-connectors',
     'GET /inbound-connectors/{id}',
     'GET /messages',

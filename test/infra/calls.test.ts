@@ -57,6 +57,7 @@ const actions: Readonly<Record<string, string>> = {
   GetQueueAttributes: 'sqs:GetQueueAttributes',
   SendRawEmail: 'ses:SendRawEmail',
   Publish: 'sns:Publish',
+  PutEvents: 'events:PutEvents',
   GetSecretValue: 'secretsmanager:GetSecretValue',
 }
 

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import dynalite from 'dynalite'
 import { type BuildAppOptions, buildApp } from 'fauxqs'
 import { accountId, region } from '../template.ts'
+import { type EventEntry, eventsServer } from './events.ts'
 import { secretsServer } from './secrets.ts'
 
 type Stores = NonNullable<BuildAppOptions['stores']>
@@ -20,6 +21,7 @@ export interface Emulators {
     readonly dynamodb: string
     readonly ses: string
     readonly secrets: string
+    readonly events: string
   }
   readonly queues: Stores['sqsStore']
   readonly objects: Stores['s3Store']
@@ -29,10 +31,12 @@ export interface Emulators {
 /**
  * @param stateDirectory where tables are kept; null keeps them in memory
  * @param secretsDirectory where secrets are; null for none
+ * @param onEvent told of what is put on the event bus
  */
 export async function startEmulators(
   stateDirectory: string | null,
   secretsDirectory: string | null = null,
+  onEvent: (entry: EventEntry) => void = () => {},
 ): Promise<Emulators> {
   const stores = await createStores()
   const queuesTopicsAndObjects = buildApp({ logger: false, defaultRegion: region, stores })
@@ -40,7 +44,8 @@ export async function startEmulators(
   const tables = await startTables(stateDirectory)
   const mail = await startSes()
   const secrets = secretsServer(secretsDirectory).listen(0, '127.0.0.1')
-  await once(secrets, 'listening')
+  const events = eventsServer(onEvent).listen(0, '127.0.0.1')
+  await Promise.all([once(secrets, 'listening'), once(events, 'listening')])
   return {
     endpoints: {
       sqs: endpoint,
@@ -49,6 +54,7 @@ export async function startEmulators(
       dynamodb: endpointOf(tables),
       ses: endpointOf(mail),
       secrets: endpointOf(secrets),
+      events: endpointOf(events),
     },
     queues: stores.sqsStore,
     objects: stores.s3Store,
@@ -58,6 +64,7 @@ export async function startEmulators(
         closeServer(tables),
         closeServer(mail),
         closeServer(secrets),
+        closeServer(events),
       ])
     },
   }

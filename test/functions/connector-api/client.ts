@@ -8,6 +8,7 @@ import { ConnectorRepository, SnapshotReader } from '../../../shared/connectors/
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { History } from '../../../shared/messages/history.ts'
 import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
+import { ObservedList } from '../../../shared/transport/observed-list.ts'
 import { recordingQueue } from '../../support/queue.ts'
 
 export interface Asked {
@@ -50,6 +51,7 @@ export function apiOver(
     },
     reports: new ReceivedReports(documents, 'transport'),
     published: new PublishedCertificatesItem(documents, 'connectors'),
+    observed: new ObservedList(documents, 'transport'),
     logger,
     now,
   })

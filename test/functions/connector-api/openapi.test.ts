@@ -63,6 +63,7 @@ const routes = [
   'GET /messages',
   'GET /messages/{id}',
   'POST /messages/{id}/retry',
+  'GET /certificates/observed',
   'GET /tls-reports',
   'GET /tls-reports/{id}',
   'GET /certificates',

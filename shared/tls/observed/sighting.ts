@@ -1,0 +1,78 @@
+/**
+ * What is remembered of a certificate that was shown. The attack: a name that is no name, or a thousand of them, in a
+ * certificate that anybody can make, and so a table that fills or a notice that says something else than it seems. The
+ * defence: its words are bounded and made visible here, before they are kept. The limit: they are its owner's own; only
+ * the fingerprints say which certificate it was.
+ */
+import { createHash, type KeyObject, X509Certificate } from 'node:crypto'
+import type { ClientCertificate } from '../../contract/message.ts'
+import { summaryOf } from '../certificate-summary.ts'
+import { anyNameMatches, presentedNames } from '../names.ts'
+import { certificatesIn } from '../pem.ts'
+import { describeCertificate } from '../presented-chain.ts'
+import type { EstablishedTls } from '../server-certificate.ts'
+import type { SeenCertificate } from './observation.ts'
+
+/** @returns null when the next hop showed none, or none that can be read */
+export function seenOfServer({ certificates, chain }: EstablishedTls): SeenCertificate | null {
+  const [summary] = certificates
+  return summary === undefined ? null : { ...summary, ...keyOf(parsed(chain[0])) }
+}
+
+export function seenOfClient(certificate: ClientCertificate): SeenCertificate {
+  return { ...summaryOf(certificate), ...keyOf(parsed(certificate.chain[0])) }
+}
+
+/** @param pem the certificate first, with whatever else; @returns null when it cannot be read */
+export function seenOfPem(pem: string): SeenCertificate | null {
+  const [first] = certificatesIn(pem)
+  try {
+    const certificate = new X509Certificate(first ?? '')
+    return { ...describeCertificate(certificate), ...keyOf(certificate) }
+  } catch {
+    return null
+  }
+}
+
+/**
+ * What a sender's certificate is known by from one renewal to the next: the first, in the order of the alphabet, of its
+ * names that the connector expects, else of all its names. Addresses and HELO are of one server among many.
+ */
+export function nameOfClient(
+  { subjectAltNames, commonName, fingerprint256 }: ClientCertificate,
+  expected: readonly string[],
+): string {
+  const names = presentedNames({ subjectAltNames, commonName }).sort()
+  return names.find((name) => anyNameMatches([name], expected)) ?? names[0] ?? fingerprint256
+}
+
+function parsed(der: string | undefined): X509Certificate | null {
+  try {
+    return der === undefined ? null : new X509Certificate(Buffer.from(der, 'base64'))
+  } catch {
+    return null
+  }
+}
+
+function keyOf(
+  certificate: X509Certificate | null,
+): Pick<SeenCertificate, 'keyType' | 'publicKeyFingerprint256'> {
+  try {
+    const key = certificate?.publicKey
+    return key === undefined ? unreadable : { keyType: kindOf(key), publicKeyFingerprint256: digestOf(key) }
+  } catch {
+    return unreadable
+  }
+}
+
+const unreadable = { keyType: null, publicKeyFingerprint256: null }
+
+const digestOf = (key: KeyObject): string =>
+  createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('hex')
+
+function kindOf({ asymmetricKeyType: kind }: KeyObject): string | null {
+  if (kind === undefined) return null
+  return kind === 'ec' ? 'EC' : kind.startsWith('rsa') ? 'RSA' : kind
+}

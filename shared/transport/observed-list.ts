@@ -1,0 +1,119 @@
+/** Reads the certificates that were seen. What expired is passed over until DynamoDB gets to it. */
+import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb'
+import { z } from 'zod'
+import type { CertificateSummary } from '../contract/certificate.ts'
+import { Observation, ObservedKind } from '../tls/observed/observation.ts'
+import { observedPartition } from './keys.ts'
+
+/** Where a page ended. */
+export const ObservedPosition = z.strictObject({ kind: ObservedKind, after: z.string().min(1).max(700) })
+export type ObservedPosition = z.infer<typeof ObservedPosition>
+
+export interface ObservedPage {
+  observations: Observation[]
+  next: ObservedPosition | null
+}
+
+/** The certificate that a connector accepted last. */
+export interface AcceptedCertificate extends CertificateSummary {
+  /** To within an hour. */
+  lastSeen: string
+}
+
+export class ObservedList {
+  readonly #documents: DynamoDBDocumentClient
+  readonly #table: string
+  readonly #mostRead: number
+
+  /** @param mostRead places looked at for one page */
+  constructor(documents: DynamoDBDocumentClient, table: string, mostRead = 1000) {
+    this.#documents = documents
+    this.#table = table
+    this.#mostRead = mostRead
+  }
+
+  /** Everything there is, ours first. */
+  async *all(now: Date): AsyncGenerator<Observation> {
+    for (const kind of ObservedKind.options)
+      for await (const { observation } of this.#of(kind, { connector: null, after: null }, now))
+        yield observation
+  }
+
+  /**
+   * Ours first, then by connector and host.
+   * @param connector id; null for all
+   * @param from where the page before ended, null for the first
+   */
+  async page(
+    connector: string | null,
+    wanted: (observation: Observation) => boolean,
+    { from, limit, now }: { from: ObservedPosition | null; limit: number; now: Date },
+  ): Promise<ObservedPage> {
+    const observations: Observation[] = []
+    const { options: kinds } = ObservedKind
+    let read = 0
+    let next: ObservedPosition | null = from
+    for (const kind of kinds.slice(from === null ? 0 : kinds.indexOf(from.kind))) {
+      const after = from?.kind === kind ? from.after : null
+      for await (const { observation, sk } of this.#of(kind, { connector, after }, now)) {
+        if (observations.length === limit || read >= this.#mostRead) return { observations, next }
+        read += 1
+        next = { kind, after: sk }
+        if (wanted(observation)) observations.push(observation)
+      }
+    }
+    return { observations, next: null }
+  }
+
+  /** @returns null when none was accepted for as long as is remembered */
+  async lastAccepted(connector: string, now: Date): Promise<AcceptedCertificate | null> {
+    let last: AcceptedCertificate | null = null
+    for await (const { observation } of this.#of('PartnerClient', { connector, after: null }, now)) {
+      const [latest] = observation.certificates
+      if (latest && (last === null || latest.lastSeen > last.lastSeen)) last = acceptedOf(latest)
+    }
+    return last
+  }
+
+  async *#of(
+    kind: ObservedKind,
+    { connector, after }: { connector: string | null; after: string | null },
+    now: Date,
+  ): AsyncGenerator<{ observation: Observation; sk: string }> {
+    const pk = observedPartition(kind)
+    let start: Record<string, unknown> | undefined = after === null ? undefined : { pk, sk: after }
+    do {
+      const { Items = [], LastEvaluatedKey } = await this.#documents.send(
+        new QueryCommand({
+          TableName: this.#table,
+          ConsistentRead: true,
+          KeyConditionExpression:
+            connector === null ? 'pk = :pk' : 'pk = :pk AND begins_with(sk, :connector)',
+          ExpressionAttributeValues: {
+            ':pk': pk,
+            ...(connector !== null && { ':connector': `${connector}#` }),
+          },
+          ExclusiveStartKey: start,
+        }),
+      )
+      for (const item of Items) {
+        if (item.expiresAt * 1000 <= now.getTime()) continue
+        yield { observation: Observation.strip().parse(item), sk: item.sk }
+      }
+      start = LastEvaluatedKey
+    } while (start)
+  }
+}
+
+function acceptedOf({
+  subject,
+  issuer,
+  subjectAltNames,
+  serial,
+  fingerprint256,
+  notBefore,
+  notAfter,
+  lastSeen,
+}: AcceptedCertificate): AcceptedCertificate {
+  return { subject, issuer, subjectAltNames, serial, fingerprint256, notBefore, notAfter, lastSeen }
+}

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { ObservedTable } from '../../../shared/transport/observed-table.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { daysAfter, seenCertificate, sighting } from '../../support/observed.ts'
+import { apiOver } from './client.ts'
+
+const now = new Date('2026-02-10T12:00:00.000Z')
+const bank = { id: '01KF0CVZT00000000000000001', name: 'To the bank' }
+const clinic = { id: '01KF0CVZT00000000000000002', name: 'To the clinic' }
+let database: TestDynamoDb
+let ask: ReturnType<typeof apiOver>['ask']
+
+before(async () => {
+  database = await startDynamoDb()
+  ask = apiOver(database.documents, () => now.getTime()).ask
+  const table = new ObservedTable(database.documents, database.transportTable)
+  const expiring = (letter: string, days: number) =>
+    seenCertificate(letter, { notAfter: daysAfter(days, now).toISOString() })
+  for (const one of [
+    sighting(expiring('a', 2), daysAfter(-9, now), { connector: bank, host: 'mx1.bank.example' }),
+    sighting(expiring('b', 80), daysAfter(-1, now), { connector: bank, host: 'mx1.bank.example' }),
+    sighting(expiring('c', 10.5), daysAfter(-1, now), { connector: bank, host: 'mx2.bank.example' }),
+    sighting(expiring('d', -1.5), daysAfter(-3, now), { connector: clinic, host: 'mx.clinic.example' }),
+  ])
+    await table.see(one, one.at, AbortSignal.timeout(5_000))
+})
+after(() => database.stop())
+
+const hostsIn = ({ body }: Awaited<ReturnType<typeof ask>>): string[] =>
+  body.items.map(({ host }: Record<string, string>) => host)
+
+describe('GET /certificates/observed', () => {
+  test('lists every place with its certificates, whether they are in use, and their days', async () => {
+    const { status, body } = await ask('GET /certificates/observed')
+    assert.equal(status, 200)
+    assert.equal(body.nextCursor, null)
+    // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects
+    const told = body.items.map(({ connector, host, certificates, changes }: any) => [
+      connector.name,
+      host,
+      // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects
+      certificates.map(({ fingerprint256, use, daysLeft }: any) => [fingerprint256[0], use, daysLeft]),
+      changes.length,
+    ])
+    assert.deepEqual(told, [
+      [
+        'To the bank',
+        'mx1.bank.example',
+        [
+          ['b', 'InUse', 80],
+          ['a', 'Superseded', 2],
+        ],
+        1,
+      ],
+      ['To the bank', 'mx2.bank.example', [['c', 'InUse', 10]], 0],
+      ['To the clinic', 'mx.clinic.example', [['d', 'InUse', -2]], 0],
+    ])
+  })
+
+  for (const [query, hosts] of [
+    [`connector=${clinic.id}`, ['mx.clinic.example']],
+    ['connector=01KF0CVZT00000000000000003', []],
+    ['expiringWithinDays=30', ['mx2.bank.example', 'mx.clinic.example']],
+    ['expiringWithinDays=9', ['mx.clinic.example']],
+    [`expiringWithinDays=80&connector=${bank.id}`, ['mx1.bank.example', 'mx2.bank.example']],
+  ] as const)
+    test(`?${query}: ${hosts.join(', ') || 'none'}`, async () => {
+      assert.deepEqual(hostsIn(await ask(`GET /certificates/observed?${query}`)), hosts)
+    })
+
+  test('is read page by page', async () => {
+    const first = await ask('GET /certificates/observed?limit=2')
+    const second = await ask(`GET /certificates/observed?limit=2&cursor=${first.body.nextCursor}`)
+    assert.deepEqual([hostsIn(first).length, hostsIn(second)], [2, ['mx.clinic.example']])
+    assert.equal(second.body.nextCursor, null)
+  })
+
+  test('a cursor of another list is refused, by name', async () => {
+    const { body } = await ask('GET /certificates/observed?limit=2')
+    const other = await ask(`GET /certificates/observed?connector=${clinic.id}&cursor=${body.nextCursor}`)
+    assert.deepEqual(
+      [other.status, other.body.errors],
+      [400, [{ path: 'cursor', message: 'is of a list of another connector' }]],
+    )
+  })
+
+  for (const query of [
+    'expiringWithinDays=soon',
+    'expiringWithinDays=-1',
+    'connector=bank',
+    'domain=bank.example',
+  ])
+    test(`?${query} is refused`, async () => {
+      assert.equal((await ask(`GET /certificates/observed?${query}`)).status, 400)
+    })
+})

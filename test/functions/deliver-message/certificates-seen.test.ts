@@ -1,0 +1,259 @@
+/** Which certificates of a delivery are kept, and that a change is told of, with the function's clients and on the wire. */
+import assert from 'node:assert/strict'
+import { createHash, X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
+import { after, before, describe, test } from 'node:test'
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
+import { certificateWatch, Sightings } from '../../../functions/deliver-message/certificates-seen.ts'
+import { type EventEntry, eventsServer } from '../../../infra/local/aws/events.ts'
+import { secretsServer } from '../../../infra/local/aws/secrets.ts'
+import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
+import { opportunistic } from '../../../shared/policy/outbound.ts'
+import type { Observation } from '../../../shared/tls/observed/observation.ts'
+import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
+import { ObservedList } from '../../../shared/transport/observed-list.ts'
+import {
+  at,
+  connector as demanding,
+  established,
+  noStartTls,
+  session,
+  sts,
+  wrongName,
+} from '../../shared/tls-reports/sessions.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { message, recipient } from '../../support/fixtures.ts'
+import { seenCertificate } from '../../support/observed.ts'
+import { createPki, fingerprintOf, type Identity } from '../../support/pki.ts'
+import { startPartner } from '../../support/smtp-partner.ts'
+
+const connector = { id: 'c1', name: 'To the partner' }
+
+describe('of a session', () => {
+  const { keyType: _type, publicKeyFingerprint256: _key, ...summary } = seenCertificate('a')
+  const shown = established({
+    names: { subjectAltNames: ['mx.partner.example', 'agreed.example'], commonName: null },
+    certificates: [summary],
+    chain: ['AAAA'],
+    fingerprint256: summary.fingerprint256,
+  })
+  for (const [what, by, given, kept] of [
+    ['that a connector verified', connector, { connector: demanding() }, 'verified'],
+    [
+      'under a connector that asks for encryption',
+      connector,
+      { connector: demanding({ level: 'EncryptionOnly', tlsDomain: null }) },
+      'not verified',
+    ],
+    ['under a connector that asks for nothing', connector, {}, 'not verified'],
+    ["of a stranger's", null, {}, 'nothing'],
+    ["of a stranger's by its MTA-STS policy", null, { mtaSts: sts('enforce') }, 'verified'],
+    ["of a stranger's by a policy that is only tested", null, { mtaSts: sts('testing') }, 'nothing'],
+    ['without TLS', connector, { tls: noStartTls }, 'nothing'],
+    [
+      'with a certificate of another name than demanded',
+      connector,
+      { connector: demanding(), tls: { ...shown, names: wrongName.names } },
+      'nothing',
+    ],
+    ['without a certificate that can be read', connector, { tls: established() }, 'nothing'],
+  ] as const)
+    test(`${what}: ${kept}`, () => {
+      const sightings = new Sightings()
+      const watch = certificateWatch(sightings, { connector: by ?? undefined }, () => at)
+      watch.session(session({ tls: shown, ...given }))
+      const found = sightings.take().map(({ place, verified }) => {
+        assert.deepEqual(place, {
+          kind: 'PartnerServer',
+          connector: by,
+          domain: 'partner.example',
+          host: 'mx.partner.example',
+        })
+        return verified ? 'verified' : 'not verified'
+      })
+      assert.deepEqual(found, kept === 'nothing' ? [] : [kept])
+    })
+
+  test("of a stranger's by its TLSA records: verified", async () => {
+    const { cert } = await (await createPki()).issue({ names: ['mx.partner.example'] })
+    const { raw } = new X509Certificate(cert)
+    const data = createHash('sha256').update(raw).digest('hex')
+    const names = ['mx.partner.example']
+    const records: TlsaRecord[] = [{ usage: 3, selector: 0, matchingType: 1, data }]
+    const hop = {
+      authentic: true,
+      dane: { kind: 'Records' as const, baseDomain: 'mx.partner.example', names, records },
+    }
+    const tls = { ...shown, chain: [raw.toString('base64')] }
+    const sightings = new Sightings()
+    certificateWatch(sightings, {}, () => at).session(session({ hop, tls }))
+    assert.deepEqual(
+      sightings.take().map(({ place: { connector: by, domain }, verified }) => [by, domain, verified]),
+      [[null, 'partner.example', true]],
+    )
+  })
+
+  test('a batch holds 200 at most', () => {
+    const sightings = new Sightings()
+    const watch = certificateWatch(sightings, { connector }, () => at)
+    for (let index = 0; index < 300; index++)
+      watch.session(session({ tls: shown, hop: { host: `mx${index}.partner.example` } }))
+    assert.equal(sightings.take().length, 200)
+    assert.deepEqual(sightings.take(), [])
+  })
+})
+
+describe('the function', () => {
+  const content = Buffer.from('Subject: x\r\n\r\nbody\r\n')
+  const told: EventEntry[] = []
+  const bus = eventsServer((entry) => told.push(entry))
+  const secretsDirectory = mkdtempSync(join(tmpdir(), 'mailflow-secrets-'))
+  const secrets = secretsServer(secretsDirectory)
+  const storage = createServer(async (request, response) => {
+    if (request.method === 'GET') return response.writeHead(206).end(content)
+    const { Entries = [] } = (await json(request)) as { Entries?: { Id: string; MessageBody: string }[] }
+    const Successful = Entries.map(({ Id, MessageBody }) => ({
+      Id,
+      MessageId: Id,
+      MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex'),
+    }))
+    response
+      .writeHead(200, { 'content-type': 'application/x-amz-json-1.0' })
+      .end(JSON.stringify({ Successful, Failed: [] }))
+  })
+  let database: TestDynamoDb
+  let handler: (event: SQSEvent) => Promise<SQSBatchResponse>
+
+  before(async () => {
+    database = await startDynamoDb()
+    const servers = [bus, secrets, storage]
+    for (const server of servers) await once(server.listen(0, '127.0.0.1'), 'listening')
+    const [busAt, secretsAt, storageAt] = servers.map(
+      (server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    )
+    Object.assign(process.env, {
+      AWS_REGION: 'eu-central-1',
+      AWS_ACCESS_KEY_ID: 'test',
+      AWS_SECRET_ACCESS_KEY: 'test',
+      AWS_ENDPOINT_URL_DYNAMODB: database.endpoint,
+      AWS_ENDPOINT_URL_S3: storageAt,
+      AWS_ENDPOINT_URL_SQS: storageAt,
+      AWS_ENDPOINT_URL_EVENTBRIDGE: busAt,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsAt,
+      MAIL_HOSTNAME: 'mail.ours.example',
+      CONNECTORS_TABLE: database.connectorsTable,
+      MESSAGES_TABLE: database.messagesTable,
+      TRANSPORT_TABLE: database.transportTable,
+      CONTENT_BUCKET: 'content',
+      EVALUATION_QUEUE_URL: `${storageAt}/queue`,
+      DELIVERY_QUEUE_URL: `${storageAt}/delivery`,
+      SES_CONFIGURATION_SET_REQUIRE_TLS: 'require',
+      SES_CONFIGURATION_SET_OPTIONAL_TLS: 'optional',
+      POWERTOOLS_LOG_LEVEL: 'SILENT',
+      POWERTOOLS_METRICS_DISABLED: 'true',
+    })
+    handler = (await import('../../../functions/deliver-message/handler.ts')).handler
+  })
+  after(async () => {
+    for (const server of [bus, secrets, storage]) server.close()
+    rmSync(secretsDirectory, { recursive: true })
+    await database.stop()
+  })
+
+  let jobs = 0
+  /** Sends one message to a server with this certificate. */
+  async function deliverTo(identity: Identity, fields: Partial<DeliveryJob> = {}): Promise<void> {
+    jobs += 1
+    const partner = await startPartner({ tls: identity })
+    try {
+      const job: DeliveryJob = {
+        message: message({
+          id: String(jobs).padStart(26, '0'),
+          receivedAt: new Date().toISOString(),
+          content: {
+            bucket: 'content',
+            key: 'segments/1',
+            offset: 0,
+            length: content.length,
+            sha256: createHash('sha256').update(content).digest('hex'),
+          },
+        }),
+        recipients: [recipient({ address: 'b@partner.example' })],
+        destination: 'partner.example',
+        route: { kind: 'SmartHosts', hosts: [{ host: '127.0.0.1', port: partner.port }] },
+        tls: { ...opportunistic, level: 'EncryptionOnly' },
+        attempt: 1,
+        connectorsVersion: 0,
+        ...fields,
+      }
+      const record = { messageId: 'm1', body: JSON.stringify(job), eventSource: 'aws:sqs' } as SQSRecord
+      assert.deepEqual(await handler({ Records: [record] }), { batchItemFailures: [] })
+      assert.equal(partner.received.length, 1)
+    } finally {
+      await partner.stop()
+    }
+  }
+
+  const seen = async (of: string): Promise<Observation[]> =>
+    (
+      await Array.fromAsync(new ObservedList(database.documents, database.transportTable).all(new Date()))
+    ).filter((one) => one.connector?.id === of)
+
+  test('keeps what the server showed, and tells the event bus when issuer and key change', async () => {
+    const [one, other] = [await createPki(), await createPki()]
+    const [first, second] = [
+      await one.issue({ names: ['mx.partner.example'] }),
+      await other.issue({ names: ['mx.partner.example'] }),
+    ]
+    await deliverTo(first, { connector })
+    assert.equal(told.length, 0)
+    await deliverTo(second, { connector })
+    const [observation, ...others] = await seen('c1')
+    assert.deepEqual(others, [])
+    assert.deepEqual(
+      observation?.certificates.map(({ fingerprint256 }) => fingerprint256),
+      [fingerprintOf(second), fingerprintOf(first)],
+    )
+    const [event, ...more] = told.splice(0)
+    assert.deepEqual(more, [])
+    assert.deepEqual([event?.Source, event?.DetailType], ['mailflow', 'Partner Certificate Changed'])
+    const detail = JSON.parse(event?.Detail ?? '')
+    assert.deepEqual(
+      [detail.connector, detail.host, detail.what.includes('Key'), detail.to.fingerprint256],
+      [connector, '127.0.0.1', true, fingerprintOf(second)],
+    )
+    assert.deepEqual(observation?.changes[0]?.to, detail.to)
+  })
+
+  test('keeps the certificate that we show ourselves, never its key', async () => {
+    const pki = await createPki()
+    const { cert, key } = await pki.issue({ names: ['mail.ours.example'] })
+    writeFileSync(join(secretsDirectory, 'ours.json'), JSON.stringify({ certificate: cert, privateKey: key }))
+    const tls = { ...opportunistic, level: 'EncryptionOnly', clientCertificate: 'ours' } as const
+    const by = { id: 'c3', name: 'Mutual' }
+    await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: by, tls })
+    const own = (await seen('c3')).filter(({ kind }) => kind === 'Own')
+    assert.deepEqual(
+      own.map(({ host, certificates }) => [host, certificates[0]?.fingerprint256, certificates[0]?.keyType]),
+      [['mailflow/client-certificates/ours', fingerprintOf({ cert, key }), 'EC']],
+    )
+    assert.doesNotMatch(JSON.stringify(own), /PRIVATE|BEGIN/)
+  })
+
+  test('delivers when the bus is away, and keeps the change', async () => {
+    const pki = await createPki()
+    const by = { id: 'c2', name: 'Another' }
+    await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: by })
+    bus.close()
+    bus.closeAllConnections()
+    await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: by })
+    assert.equal((await seen('c2'))[0]?.changes.length, 1)
+    assert.equal(told.length, 0)
+  })
+})

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Observation, Sighting } from '../../../../shared/tls/observed/observation.ts'
+import { observe } from '../../../../shared/tls/observed/observe.ts'
+import { minutesLater, receivedAt } from '../../../support/fixtures.ts'
+import { seenCertificate, sighting } from '../../../support/observed.ts'
+
+/** One after the other; what is no news changes nothing. */
+function all(...sightings: Sighting[]) {
+  let known: Observation | null = null
+  const changes: string[] = []
+  for (const one of sightings) {
+    const observed = observe(known, one)
+    if (observed === null) changes.push('nothing')
+    else {
+      known = observed.observation
+      changes.push(observed.change === null ? 'seen' : observed.change.what.join('+'))
+    }
+  }
+  return { known: known as Observation | null, changes }
+}
+
+const hours = (count: number): Date => minutesLater(count * 60)
+const a = seenCertificate('a')
+
+test('the first certificate of a place is no change', () => {
+  const { known, changes } = all(sighting(a, receivedAt))
+  assert.deepEqual(changes, ['seen'])
+  assert.deepEqual(known?.changes, [])
+  const at = receivedAt.toISOString()
+  assert.deepEqual(known?.certificates, [{ ...a, verified: true, firstSeen: at, lastSeen: at }])
+})
+
+test('what was seen within the hour is no news, and after it is seen again', () => {
+  const { known, changes } = all(
+    sighting(a, receivedAt),
+    sighting(a, minutesLater(59)),
+    sighting(a, minutesLater(60)),
+  )
+  assert.deepEqual(changes, ['seen', 'nothing', 'seen'])
+  const [only, ...others] = known?.certificates ?? []
+  assert.deepEqual([only?.firstSeen, only?.lastSeen], [receivedAt.toISOString(), hours(1).toISOString()])
+  assert.deepEqual(others, [])
+})
+
+const issuer = 'CN=Issuer Two'
+for (const [what, next, expected] of [
+  ['renewed for the same key', { publicKeyFingerprint256: a.publicKeyFingerprint256 }, 'Certificate'],
+  ['of another key', {}, 'Key'],
+  ['of another issuer', { issuer, publicKeyFingerprint256: a.publicKeyFingerprint256 }, 'Issuer'],
+  ['of another issuer and key', { issuer }, 'Issuer+Key'],
+  ['of a key that cannot be read', { keyType: null, publicKeyFingerprint256: null }, 'Certificate'],
+] as const)
+  test(`one ${what} is the change ${expected}`, () => {
+    const b = seenCertificate('b', next)
+    const { known, changes } = all(sighting(a, receivedAt), sighting(b, hours(1)))
+    assert.deepEqual(changes, ['seen', expected])
+    const [change] = known?.changes ?? []
+    assert.equal(change?.at, hours(1).toISOString())
+    assert.deepEqual(
+      [change?.from.fingerprint256, change?.to.fingerprint256],
+      [a.fingerprint256, b.fingerprint256],
+    )
+    assert.deepEqual(
+      known?.certificates.map(({ fingerprint256 }) => fingerprint256),
+      [b.fingerprint256, a.fingerprint256],
+    )
+  })
+
+test('servers behind one name that differ are a change once, not each time', () => {
+  const b = seenCertificate('b')
+  const { changes } = all(
+    ...[0, 1, 2, 3, 4, 5].map((hour) => sighting(hour % 2 === 0 ? a : b, hours(hour * 2))),
+  )
+  assert.deepEqual(changes, ['seen', 'Key', 'seen', 'seen', 'seen', 'seen'])
+})
+
+test('a place remembers six certificates and five changes, the latest', () => {
+  const { known } = all(
+    ...[...'0123456789'].map((letter, index) => sighting(seenCertificate(letter), hours(index))),
+  )
+  assert.deepEqual(
+    known?.certificates.map(({ fingerprint256 }) => fingerprint256.charAt(0)).join(''),
+    '987654',
+  )
+  assert.deepEqual(known?.changes.map(({ to }) => to.fingerprint256.charAt(0)).join(''), '98765')
+})
+
+test('what is written late is kept as what was seen then, and is no change of what came after', () => {
+  const { known, changes } = all(sighting(seenCertificate('b'), hours(5)), sighting(a, hours(1)))
+  assert.deepEqual(changes, ['seen', 'seen'])
+  assert.deepEqual(
+    known?.certificates.map(({ lastSeen }) => lastSeen),
+    [hours(5).toISOString(), hours(1).toISOString()],
+  )
+})
+
+test('ours of two kinds of key stand side by side: neither is a change of the other', () => {
+  const own = { kind: 'Own' as const, connector: null, domain: null, host: 'mx.ours.example' }
+  const rsa = seenCertificate('b', { keyType: 'RSA' })
+  const renewed = seenCertificate('c', { keyType: 'RSA' })
+  const { known, changes } = all(
+    sighting(a, hours(0), own),
+    sighting(rsa, hours(0), own),
+    sighting(a, hours(24), own),
+    sighting(renewed, hours(24), own),
+  )
+  assert.deepEqual(changes, ['seen', 'seen', 'seen', 'Key'])
+  assert.equal(known?.changes[0]?.from.fingerprint256, rsa.fingerprint256)
+})

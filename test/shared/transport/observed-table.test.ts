@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { GetCommand } from '@aws-sdk/lib-dynamodb'
+import type { ObservedPlace, Sighting } from '../../../shared/tls/observed/observation.ts'
+import { observedKey } from '../../../shared/transport/keys.ts'
+import { ObservedList } from '../../../shared/transport/observed-list.ts'
+import { ObservedTable } from '../../../shared/transport/observed-table.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { minutesLater, receivedAt } from '../../support/fixtures.ts'
+import { place, seenCertificate, sighting } from '../../support/observed.ts'
+
+let database: TestDynamoDb
+before(async () => {
+  database = await startDynamoDb()
+})
+after(() => database.stop())
+
+const inTime = () => AbortSignal.timeout(5_000)
+const table = () => new ObservedTable(database.documents, database.transportTable)
+const list = (mostRead?: number) => new ObservedList(database.documents, database.transportTable, mostRead)
+const see = (one: Sighting, by = table()) => by.see(one, one.at, inTime())
+const of = (id: string): Partial<ObservedPlace> => ({ connector: { id, name: id.toUpperCase() } })
+
+async function itemOf(where: Partial<ObservedPlace>) {
+  const Key = observedKey(place(where))
+  const { Item } = await database.documents.send(new GetCommand({ TableName: database.transportTable, Key }))
+  return Item
+}
+
+test('a process writes one certificate of one place once an hour', async () => {
+  const one = table()
+  const kinds: string[] = []
+  for (const minutes of [0, 1, 59, 60, 61])
+    kinds.push((await see(sighting(seenCertificate('a'), minutesLater(minutes), of('hourly')), one)).kind)
+  assert.deepEqual(kinds, ['Written', 'Known', 'Known', 'Written', 'Known'])
+})
+
+test('what another process has written within the hour is not written again', async () => {
+  const where = of('twice')
+  await see(sighting(seenCertificate('a'), receivedAt, where))
+  const { kind } = await see(sighting(seenCertificate('a'), minutesLater(10), where))
+  assert.deepEqual([kind, (await itemOf(where))?.revision], ['Known', 1])
+})
+
+test('of many that see a new certificate at once, one alone finds the change', async () => {
+  const where = of('race')
+  await see(sighting(seenCertificate('a'), receivedAt, where))
+  const renewed = sighting(seenCertificate('b'), minutesLater(120), where)
+  const found = await Promise.all(Array.from({ length: 5 }, () => see(renewed)))
+  const changes = found.flatMap((one) => (one.kind === 'Written' && one.change ? [one.change.what] : []))
+  assert.deepEqual(changes, [['Key']])
+})
+
+test('what could not be written is written the next time', async () => {
+  const documents = Object.create(database.documents)
+  documents.send = () => Promise.reject(new Error('the table is away'))
+  const one = new ObservedTable(documents, database.transportTable)
+  const seen = sighting(seenCertificate('a'), receivedAt, of('away'))
+  await assert.rejects(see(seen, one), /the table is away/)
+  delete documents.send
+  assert.equal((await see(seen, one)).kind, 'Written')
+})
+
+test("a partner's is kept for longer than a year, a stranger's until a month after it expires", async () => {
+  const seen = seenCertificate('a', { notAfter: '2026-02-01T00:00:00.000Z' })
+  const stranger = { connector: null, domain: 'stranger.example', host: 'mx.stranger.example' }
+  await see(sighting(seen, receivedAt, of('kept')))
+  await see(sighting(seen, receivedAt, stranger))
+  const until = async (where: Partial<ObservedPlace>) =>
+    new Date((await itemOf(where))?.expiresAt * 1000).toISOString().slice(0, 10)
+  assert.deepEqual([await until(of('kept')), await until(stranger)], ['2027-02-19', '2026-03-03'])
+})
+
+test('a connector gets 500 places in a month, and takes none from another', async () => {
+  const one = table()
+  const kinds = new Map<string, number>()
+  for (let index = 0; index < 502; index++) {
+    const where = { ...of('many'), host: `mx${index}.bank.example` }
+    const { kind } = await see(sighting(seenCertificate('a'), receivedAt, where), one)
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+  }
+  assert.deepEqual(Object.fromEntries(kinds), { Written: 500, NoRoom: 2 })
+  const known = { ...of('many'), host: 'mx0.bank.example' }
+  assert.equal((await see(sighting(seenCertificate('b'), minutesLater(120), known), one)).kind, 'Written')
+  assert.equal((await see(sighting(seenCertificate('a'), receivedAt, of('few')), one)).kind, 'Written')
+  const nextMonth = new Date('2026-02-01T00:00:00.000Z')
+  const new501 = { ...of('many'), host: 'mx500.bank.example' }
+  assert.equal((await see(sighting(seenCertificate('a'), nextMonth, new501), one)).kind, 'Written')
+})
+
+test('a name of any length has a key of its own', () => {
+  const keys = ['x'.repeat(5000), 'y'.repeat(5000)].map((host) => observedKey(place({ host })).sk)
+  assert.equal(new Set(keys).size, 2)
+  for (const sk of keys) assert.ok(Buffer.byteLength(sk) < 1024)
+})
+
+test('a page ends where it is full, and the next one goes on behind it', async () => {
+  for (const kind of ['Own', 'PartnerServer', 'PartnerClient'] as const)
+    for (const host of ['one.example', 'two.example'])
+      await see(sighting(seenCertificate('a'), receivedAt, { ...of('paged'), kind, host }))
+  const found: string[] = []
+  let from = null
+  do {
+    const page: Awaited<ReturnType<ObservedList['page']>> = await list(2).page('paged', () => true, {
+      from,
+      limit: 2,
+      now: receivedAt,
+    })
+    assert.ok(page.observations.length <= 2)
+    found.push(...page.observations.map(({ kind, host }) => `${kind} ${host}`))
+    from = page.next
+  } while (from)
+  assert.deepEqual(found, [
+    'Own one.example',
+    'Own two.example',
+    'PartnerServer one.example',
+    'PartnerServer two.example',
+    'PartnerClient one.example',
+    'PartnerClient two.example',
+  ])
+})
+
+test('what a connector accepted last is known with when it was, whichever of its senders showed it', async () => {
+  assert.equal(await list().lastAccepted('accepting', receivedAt), null)
+  const where = { ...of('accepting'), kind: 'PartnerClient' as const }
+  await see(sighting(seenCertificate('a'), minutesLater(5), { ...where, host: 'z.example' }))
+  await see(sighting(seenCertificate('b'), receivedAt, { ...where, host: 'a.example' }))
+  const { keyType: _type, publicKeyFingerprint256: _key, ...summary } = seenCertificate('a')
+  assert.deepEqual(await list().lastAccepted('accepting', receivedAt), {
+    ...summary,
+    lastSeen: minutesLater(5).toISOString(),
+  })
+})

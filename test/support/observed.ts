@@ -1,0 +1,55 @@
+/** Certificates that were seen, for tests that need no real ones. */
+import type {
+  Observation,
+  ObservedCertificate,
+  ObservedPlace,
+  SeenCertificate,
+  Sighting,
+} from '../../shared/tls/observed/observation.ts'
+
+const dayMs = 86_400_000
+
+export const daysAfter = (days: number, at: Date): Date => new Date(at.getTime() + days * dayMs)
+
+export const place = (fields: Partial<ObservedPlace> = {}): ObservedPlace => ({
+  kind: 'PartnerServer',
+  connector: { id: 'c1', name: 'To the bank' },
+  domain: 'bank.example',
+  host: 'mx.bank.example',
+  ...fields,
+})
+
+/** @param letter of the alphabet up to f: its fingerprint, and that of its key unless another is given */
+export const seenCertificate = (letter: string, fields: Partial<SeenCertificate> = {}): SeenCertificate => ({
+  subject: 'CN=mx.bank.example',
+  issuer: 'CN=Issuer One',
+  subjectAltNames: ['mx.bank.example'],
+  serial: '01',
+  fingerprint256: letter.repeat(64),
+  keyType: 'EC',
+  publicKeyFingerprint256: letter.repeat(64),
+  notBefore: '2025-06-01T00:00:00.000Z',
+  notAfter: '2026-06-01T00:00:00.000Z',
+  ...fields,
+})
+
+export const sighting = (
+  certificate: SeenCertificate,
+  at: Date,
+  where: Partial<ObservedPlace> = {},
+): Sighting => ({ place: place(where), certificate, verified: true, at })
+
+export const observation = (
+  certificates: readonly (Partial<ObservedCertificate> & Pick<SeenCertificate, 'fingerprint256'>)[],
+  fields: Partial<Observation> = {},
+): Observation => ({
+  ...place(fields),
+  certificates: certificates.map((one) => ({
+    ...seenCertificate(one.fingerprint256.charAt(0)),
+    verified: true,
+    firstSeen: '2026-01-01T00:00:00.000Z',
+    lastSeen: '2026-01-15T00:00:00.000Z',
+    ...one,
+  })),
+  changes: fields.changes ?? [],
+})
