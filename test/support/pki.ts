@@ -32,6 +32,8 @@ export interface LeafOptions {
   notAfter?: Date
   /** An RSA key instead of one on P-256; a number is its length in bits, else 2048. */
   rsa?: boolean | number
+  /** Of the signature; usually SHA-256. */
+  hash?: 'SHA-1'
   /** Purposes of the extended key usage; without it there is no such extension. */
   purposes?: Purpose[]
   /** Beside those that follow from the above. */
@@ -105,6 +107,7 @@ function authority(own: X509Certificate, keys: webcrypto.CryptoKeyPair, chain: s
       const leafKeys = await generateKeys(options.rsa ? rsaOf(options.rsa) : algorithm)
       const certificate = await X509CertificateGenerator.create({
         ...below,
+        ...(options.hash && { signingAlgorithm: { ...algorithm, hash: options.hash } }),
         subject: subjectOf(options),
         publicKey: leafKeys.publicKey,
         ...lifetime(options),

@@ -52,8 +52,8 @@ export interface RevocationAuthority {
 }
 
 export interface RevocationAuthorityOptions {
-  /** What stands in certificates; usually both. */
-  publish?: { crl?: boolean; ocsp?: boolean }
+  /** What stands in certificates; usually the first two. `issuer`: where the issuer's own certificate is. */
+  publish?: { crl?: boolean; ocsp?: boolean; issuer?: boolean }
 }
 
 interface Issuer {
@@ -80,14 +80,15 @@ export async function startRevocationAuthority({
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const [, name = '', crl] = /^\/(\w+)(\.crl|\/ocsp)$/.exec(request.url ?? '') ?? []
+    const [, name = '', what] = /^\/(\w+)(\.crl|\.cer|\/ocsp)$/.exec(request.url ?? '') ?? []
     const issuer = issuers.get(name)
     if (!issuer) return void response.writeHead(404).end()
-    const how = await unlessSilent(crl === '.crl' ? behaviour.crl : behaviour.ocsp)
+    if (what === '.cer') return void response.end(new X509Certificate(issuer.pki.ca).raw)
+    const how = await unlessSilent(what === '.crl' ? behaviour.crl : behaviour.ocsp)
     if (how === 'Unreachable') return void request.socket.destroy()
     if (how === 'Garbage') return void response.end('<html>It works!</html>')
-    if (crl === '.crl' && how === 'Busy') return void response.writeHead(503).end()
-    response.end(await (crl === '.crl' ? listOf(issuer, how) : answerOf(issuer, how, request)))
+    if (what === '.crl' && how === 'Busy') return void response.writeHead(503).end()
+    response.end(await (what === '.crl' ? listOf(issuer, how) : answerOf(issuer, how, request)))
   }
 
   const unlessSilent = async (how: Behaviour): Promise<Behaviour> => {
@@ -166,11 +167,12 @@ export async function startRevocationAuthority({
 
 function extensionsOf(
   at: string,
-  { crl = true, ocsp = true }: NonNullable<RevocationAuthorityOptions['publish']>,
+  { crl = true, ocsp = true, issuer = false }: NonNullable<RevocationAuthorityOptions['publish']>,
 ): Extension[] {
+  const access = { ...(ocsp && { ocsp: `${at}/ocsp` }), ...(issuer && { caIssuers: `${at}.cer` }) }
   return [
     ...(crl ? [new CRLDistributionPointsExtension([`${at}.crl`])] : []),
-    ...(ocsp ? [new AuthorityInfoAccessExtension({ ocsp: `${at}/ocsp` })] : []),
+    ...(ocsp || issuer ? [new AuthorityInfoAccessExtension(access)] : []),
   ]
 }
 

@@ -7,6 +7,7 @@ import { printable, timeOf } from '../text/words.ts'
 import type { CertificateFacts } from './facts.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 import { isSelfSigned } from './path.ts'
+import { signatureName } from './signature-name.ts'
 
 const dayMs = 86_400_000
 
@@ -149,7 +150,7 @@ function keyOf(certificate: X509Certificate): X509Certificate['publicKey'] | nul
 
 function signatureLine(certificate: X509Certificate): Finding {
   const subject = subjectOf(certificate)
-  const seen = signatureOf(certificate)
+  const seen = signatureName(certificate)
   if (isSelfSigned(certificate)) return ok('signature', `${seen}, its own, which nobody relies on`, subject)
   return /sha-?1(?!\d)|md[245]/i.test(seen)
     ? fail(
@@ -160,9 +161,6 @@ function signatureLine(certificate: X509Certificate): Finding {
       )
     : ok('signature', seen, subject)
 }
-
-const signatureOf = ({ signatureAlgorithm, signatureAlgorithmOid }: X509Certificate): string =>
-  signatureAlgorithm ?? signatureAlgorithmOid
 
 /** RFC 5280 §4.2.1.12. */
 function purposeLine(leaf: X509Certificate): Finding {

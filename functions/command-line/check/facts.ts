@@ -2,6 +2,8 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Reply } from '../../../shared/contract/message.ts'
 import type { Milestone } from '../../../shared/net/gated-connection.ts'
+import type { RevocationSource } from '../../../shared/tls/revocation/status.ts'
+import type { Told } from '../../../shared/tls/revocation/told.ts'
 import type { EstablishedTls, ServerTls } from '../../../shared/tls/server-certificate.ts'
 import type { Path } from './path.ts'
 import type { Target } from './target.ts'
@@ -65,6 +67,8 @@ export interface CertificateFacts {
   readonly path: Path
   readonly trust: Trust
   readonly issuers: readonly IssuerFacts[]
+  readonly sources: readonly SourceFacts[]
+  readonly staple: Told | null
 }
 
 /** As OpenSSL says, which deliveries go by; of a file, as it would say as far as that can be told. */
@@ -85,4 +89,13 @@ export interface IssuerFacts {
     | { readonly kind: 'Found'; readonly certificates: readonly X509Certificate[] }
     /** For people. */
     | { readonly kind: 'Failed'; readonly detail: string }
+}
+
+/** What is said of one certificate where it names a place to ask whether it was revoked. */
+export interface SourceFacts {
+  readonly certificate: X509Certificate
+  /** How many it names. */
+  readonly places: number
+  /** Null where nobody could be asked, since its issuer is not known. */
+  readonly sources: readonly RevocationSource[] | null
 }

@@ -17,6 +17,7 @@ export type Check =
   | 'root'
   | 'trust'
   | 'name'
+  | 'revocation'
   | 'crl'
   | 'ocsp'
   | 'staple'

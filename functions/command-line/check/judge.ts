@@ -1,6 +1,7 @@
 /** From what was seen to what is said of it. Pure. */
 import { certificateLines } from './certificate-lines.ts'
 import { chainLines, nameLine } from './chain-lines.ts'
+import { issuerLines, revocationLines } from './endpoint-lines.ts'
 import type { Facts } from './facts.ts'
 import type { Finding } from './finding.ts'
 import { serverLines } from './server-lines.ts'
@@ -13,6 +14,8 @@ export function judge({ at, server, certificates, expected }: Facts): Finding[] 
           ...certificateLines(certificates, at),
           ...chainLines(certificates, at),
           nameLine(certificates, expected),
+          ...revocationLines(certificates),
+          ...issuerLines(certificates),
         ]
       : []),
   ]

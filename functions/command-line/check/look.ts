@@ -1,12 +1,16 @@
 /** Looks at a server, or at a file, and brings back what is to be judged. */
 import { X509Certificate } from 'node:crypto'
 import { certificateFacts } from '../../../shared/tls/facts.ts'
+import { statusInOcsp } from '../../../shared/tls/revocation/ocsp.ts'
+import { type Told, unknown } from '../../../shared/tls/revocation/told.ts'
 import type { EstablishedTls } from '../../../shared/tls/server-certificate.ts'
 import { addressesOf, mostAddresses } from './addresses.ts'
 import type { CertificateFacts, Extra, Facts, Opening, ServerFacts, Trust } from './facts.ts'
 import { askForStaple, tryAnything, tryOldVersions } from './handshake.ts'
-import { pathOf } from './path.ts'
+import { followPath } from './issuers.ts'
+import type { Path } from './path.ts'
 import { openLike } from './session.ts'
+import { askSources } from './sources.ts'
 import { nameOf, type Target } from './target.ts'
 import type { TrustStore } from './trust-store.ts'
 
@@ -32,7 +36,7 @@ export async function lookAtServer(target: Target, looking: Looking): Promise<Fa
     at,
     expected,
     server: { target, addresses, openings, extra },
-    certificates: tls?.kind === 'Established' ? await presentedBy(tls, looking) : null,
+    certificates: tls?.kind === 'Established' ? await presentedBy(tls, looking, extra?.staple ?? null) : null,
   }
 }
 
@@ -48,7 +52,7 @@ export async function lookAtFile(
     at,
     server: null,
     expected: serverName,
-    certificates: await certificatesOf(presented, trust, looking),
+    certificates: await certificatesOf(presented, trust, looking, null),
   }
 }
 
@@ -90,16 +94,32 @@ async function lookFurther(
   return { old, staple }
 }
 
-async function presentedBy(tls: EstablishedTls, looking: Looking): Promise<CertificateFacts | null> {
+async function presentedBy(
+  tls: EstablishedTls,
+  looking: Looking,
+  staple: Buffer | null,
+): Promise<CertificateFacts | null> {
   const [leaf, ...others] = tls.chain.map((der) => new X509Certificate(Buffer.from(der, 'base64')))
   if (!leaf) return null
-  return certificatesOf([leaf, ...others], { trusted: tls.trusted, error: tls.trustError, tls }, looking)
+  const trust = { trusted: tls.trusted, error: tls.trustError, tls }
+  return certificatesOf([leaf, ...others], trust, looking, staple)
 }
 
 async function certificatesOf(
   presented: readonly [X509Certificate, ...X509Certificate[]],
   trust: Trust,
-  { store, at }: Looking,
+  { store, at, timeout }: Looking,
+  staple: Buffer | null,
 ): Promise<CertificateFacts> {
-  return { presented, trust, path: pathOf(presented, [], store.anchors, at), issuers: [] }
+  const { path, issuers } = await followPath(presented, store.anchors, at, { timeout })
+  const sources = await askSources(path, at, { timeout })
+  return { presented, trust, path, issuers, sources, staple: staple && readStaple(staple, path, at) }
+}
+
+function readStaple(staple: Buffer, { steps, anchor }: Path, at: Date): Told {
+  const certificate = steps[0]?.certificate
+  const issuer = steps[1]?.certificate ?? anchor?.certificate
+  return certificate && issuer
+    ? statusInOcsp(staple, { certificate, issuer, at })
+    : unknown('it cannot be verified, since the issuer of the certificate is not known')
 }
