@@ -1,7 +1,7 @@
 /** `dns`: what to publish for a domain of ours, and whether it is. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { PublishedCertificates } from '../../../shared/contract/certificates.ts'
+import { PublishedCertificate } from '../../../shared/contract/certificates.ts'
 import { domainOf } from '../../../shared/mail/address.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import { createResolver } from '../../../shared/net/resolver.ts'
@@ -17,7 +17,7 @@ import { causeOf, type ExitStatus, exit, Fault, UsageFault } from '../faults.ts'
 import { jsonText } from '../text/words.ts'
 
 /** What is read of it; a gateway of another version may say more. */
-const Published = z.object(PublishedCertificates.pick({ hostname: true, certificates: true }).shape)
+const Published = z.object({ hostname: z.string(), certificates: z.array(PublishedCertificate.loose()) })
 
 export const dns = command({
   name: 'dns',
