@@ -1,4 +1,7 @@
-/** DER (X.690 §8.1, §10) as far as certificates and revocation lists use it: tags of one octet, definite lengths. */
+/**
+ * DER (X.690 §8.1, §10) as far as certificates and revocation lists use it: tags of one octet, definite lengths. The
+ * attack: megabytes of elements of two octets each, of which a program makes gigabytes. The defence: few are made.
+ */
 
 export interface Element {
   tag: number
@@ -37,10 +40,14 @@ export function endAt(der: Buffer, at: number): number {
   return end
 }
 
-/** What stands one after another. @throws as contentAt */
+/** In one place; far more than a certificate has extensions. */
+const mostElements = 500
+
+/** What stands one after another. @throws as contentAt, and where there are too many */
 export function elements(der: Buffer): Element[] {
   const found: Element[] = []
   for (let at = 0; at < der.length; ) {
+    if (found.length === mostElements) throw new RangeError('too many elements')
     const end = endAt(der, at)
     const content = der.subarray(contentAt(der, at), end)
     found.push({ tag: der.readUInt8(at), content, whole: der.subarray(at, end) })

@@ -45,7 +45,8 @@ interface List {
   nextUpdate: Date | null
   /** One entry after another. */
   entries: Buffer
-  extensions: Extensions
+  /** DER; empty without any. Read only once it is known who signed them. */
+  extensions: Buffer
 }
 
 function readList(octets: Buffer): List {
@@ -65,7 +66,7 @@ function readList(octets: Buffer): List {
     thisUpdate: dateOf(thisUpdate),
     nextUpdate: nextUpdate ? dateOf(nextUpdate) : null,
     entries: optional.find(({ tag }) => tag === tags.sequence)?.content ?? Buffer.alloc(0),
-    extensions: extensions ? AsnConvert.parse(extensions.content, Extensions) : new Extensions(),
+    extensions: extensions?.content ?? Buffer.alloc(0),
   }
 }
 
@@ -97,7 +98,8 @@ function faultOf(list: List, { certificate, issuer, at }: Question): string | nu
   return staleness(list.thisUpdate, list.nextUpdate, at) ?? outOfScope(list.extensions, certificate)
 }
 
-function outOfScope(extensions: Extensions, certificate: X509Certificate): string | null {
+function outOfScope(der: Buffer, certificate: X509Certificate): string | null {
+  const extensions = der.length > 0 ? AsnConvert.parse(der, Extensions) : new Extensions()
   // RFC 5280 §5.2: a list with a critical extension that is not understood says nothing of any certificate.
   const odd = extensions.find(({ critical, extnID }) => critical && !understood.has(extnID))
   if (odd) return `has a critical extension that is not known here: ${odd.extnID}`
