@@ -134,6 +134,12 @@ const TlsReporting = z.strictObject({
     .optional(),
 })
 
+/** The certificates of the ingress. */
+const Certificate = z.strictObject({
+  /** Seconds after which a task reads its secret again; a half of it more, at random, lies between two readings. */
+  readEverySeconds: z.int().min(1).max(3600).default(240),
+})
+
 export const Config = z
   .strictObject({
     /** Our name in MX records, in the greeting and in EHLO. */
@@ -142,6 +148,7 @@ export const Config = z
     tlsSecretArn: z.string().regex(secretArn, 'must be the whole ARN of a Secrets Manager secret'),
     /** The KMS key of that secret, when it is not Secrets Manager's own. */
     tlsSecretKeyArn: z.string().regex(keyArn, 'must be the ARN of a KMS key').optional(),
+    certificate: Certificate.prefault({}),
     /** Where mail goes that no connector matches. */
     defaultRoute: z.enum(['Ses', 'Mx']).default('Ses'),
     /**

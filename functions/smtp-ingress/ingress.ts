@@ -19,6 +19,7 @@ import { Metrics } from './metrics.ts'
 import { type Oversight, OwnOversight } from './processes/oversight.ts'
 import type { SessionOptions } from './protocol/session.ts'
 import { watchCertificateExpiry } from './tls/certificate-expiry.ts'
+import { type CertificatesOptions, OurCertificates } from './tls/certificates.ts'
 import { createTlsService } from './tls/service.ts'
 
 export interface IngressParts {
@@ -34,6 +35,8 @@ export interface IngressParts {
   /** Takes a line of log or metrics, with its end of line. */
   write(line: string): void
   now?(): Date
+  /** Reads the secret with our certificates; left out, the environment has them. */
+  readCertificates?(): Promise<string>
   /** Left out, nothing limits how many messages come in a minute. */
   rates?: Rates
   /** Left out, this process counts its own sessions. */
@@ -56,6 +59,8 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
   const { LISTEN_ADDRESS: address, HEALTH_PORT: port } = environment
   const oversight = parts.oversight ?? new OwnOversight({ address, healthPort: port, write, now })
   const metrics = new Metrics()
+  const ours = await ourCertificates(parts, { metrics, log, now })
+  const tls = createTlsService({ ...ours.served, now })
   const intake = new Intake({
     s3: parts.s3,
     objects: parts.objects ?? objectsBySdk(parts.s3, environment.CONTENT_BUCKET),
@@ -69,14 +74,19 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     log,
   })
   const connectors = new WatchedConnectors(parts.snapshots, log)
-  const certificates = new CertificateWatch(new NoticeQueue(parts.notices), metrics, log)
-  const tls = createTlsService({
-    privateKey: environment.TLS_PRIVATE_KEY,
-    certificate: environment.TLS_CERTIFICATE,
-    now,
-  })
+  const unknownCertificates = new CertificateWatch(new NoticeQueue(parts.notices), metrics, log)
   const rates = parts.rates ?? unlimited
-  const dialogueParts = { environment, connectors, intake, certificates, rates, tls, metrics, log, now }
+  const dialogueParts = {
+    environment,
+    connectors,
+    intake,
+    certificates: unknownCertificates,
+    rates,
+    tls,
+    metrics,
+    log,
+    now,
+  }
   const mail = new MailServer({
     options: sessionOptions(environment),
     tls,
@@ -94,6 +104,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     intake.stop()
     connectors.stop()
     rates.stop()
+    ours.stop()
     tls.stop()
     endExpiryWatch()
     await oversight.end()
@@ -103,7 +114,8 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     if (intake.isFailing) return 'storage is failing'
     return connectors.areFailing ? 'connectors cannot be read' : null
   }
-  const endExpiryWatch = watchCertificateExpiry({ expires: tls.expires, write, now })
+  const endExpiryWatch = watchCertificateExpiry({ expires: () => tls.expires, write, now })
+  ours.begin(tls)
   const smtpPort = await mail.listen(environment.SMTP_PORT, environment.LISTEN_ADDRESS)
   const connections = () => mail.size
   const healthPort = await oversight.begin({ smtpPort, metrics, fault, connections })
@@ -115,6 +127,19 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
       return draining
     },
   }
+}
+
+/** Those of the secret, or of the environment, which stay. @throws Error when there are none that could be served */
+async function ourCertificates(
+  { environment, readCertificates }: IngressParts,
+  tools: Pick<CertificatesOptions, 'metrics' | 'log' | 'now'>,
+): Promise<Pick<OurCertificates, 'served' | 'begin' | 'stop'>> {
+  const { MAIL_HOSTNAME: hostname, TLS_CERTIFICATE: certificate, TLS_PRIVATE_KEY: privateKey } = environment
+  if (certificate !== undefined && privateKey !== undefined)
+    return { served: { certificate, privateKey }, begin() {}, stop() {} }
+  if (readCertificates === undefined) throw new Error('nothing reads the certificates of TLS_SECRET_ARN')
+  const everyMs = environment.TLS_SECRET_SECONDS * 1000
+  return OurCertificates.open({ ...tools, read: readCertificates, hostname, everyMs })
 }
 
 const unlimited: Rates = { refuse: () => null, stop() {} }

@@ -1,35 +1,30 @@
-import { Secret as ContainerSecret } from 'aws-cdk-lib/aws-ecs'
-import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam'
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
+import type { Unit } from '../unit.ts'
 
 /**
- * The certificate and key that the ingress presents, or one of each kind (RSA, ECDSA). They are made outside the
- * stack, so that no template and no state of CloudFormation ever holds the key; a task reads them when it starts, so a
- * renewal takes a new deployment.
+ * The secret with our certificates and their keys (shared/contract/certificates.ts). It is filled outside the template,
+ * so that no state of CloudFormation ever holds a key.
  */
 export class TlsCertificate extends Construct {
-  private readonly secret: ISecret
+  private readonly secretArn: string
   private readonly keyArn: string | undefined
 
   constructor(scope: Construct, id: string, { tlsSecretArn, tlsSecretKeyArn }: Config) {
     super(scope, id)
-    this.secret = Secret.fromSecretCompleteArn(this, 'Secret', tlsSecretArn)
+    this.secretArn = tlsSecretArn
     this.keyArn = tlsSecretKeyArn
   }
 
-  /** Lets the role that starts containers decrypt the secret; that it may read it follows from their definition. */
-  grantDecrypt(role: IRole): void {
-    if (this.keyArn === undefined) return
-    role.addToPrincipalPolicy(new PolicyStatement({ actions: ['kms:Decrypt'], resources: [this.keyArn] }))
+  /** Lets the unit read certificates and keys, and tells it where. */
+  grantRead(unit: Unit): void {
+    this.allow(unit, ['secretsmanager:GetSecretValue'], this.secretArn)
+    if (this.keyArn !== undefined) this.allow(unit, ['kms:Decrypt'], this.keyArn)
+    unit.addEnvironment('TLS_SECRET_ARN', this.secretArn)
   }
 
-  /** What a container's definition takes as `secrets`. */
-  containerSecrets(): Record<string, ContainerSecret> {
-    return {
-      TLS_CERTIFICATE: ContainerSecret.fromSecretsManager(this.secret, 'certificate'),
-      TLS_PRIVATE_KEY: ContainerSecret.fromSecretsManager(this.secret, 'privateKey'),
-    }
+  private allow(unit: Unit, actions: string[], resource: string): void {
+    unit.grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources: [resource] }))
   }
 }

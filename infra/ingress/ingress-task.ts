@@ -9,7 +9,6 @@ import {
 } from 'aws-cdk-lib/aws-ecs'
 import type { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
-import type { TlsCertificate } from '../certificates/tls-certificate.ts'
 import { type Config, ingressMemory, ingressWorkers } from '../config.ts'
 import { type Unit, UnitLogs } from '../unit.ts'
 import { ingressImage } from './ingress-image.ts'
@@ -30,7 +29,7 @@ const spoolMebibytes = 15 * 1024
 export class IngressTask extends FargateTaskDefinition implements Unit {
   private readonly container: ContainerDefinition
 
-  constructor(scope: Construct, id: string, config: Config, certificate: TlsCertificate) {
+  constructor(scope: Construct, id: string, config: Config) {
     super(scope, id, {
       cpu: config.ingress.cpu,
       memoryLimitMiB: ingressMemory(config.ingress),
@@ -45,16 +44,14 @@ export class IngressTask extends FargateTaskDefinition implements Unit {
       readonlyRootFilesystem: true,
       portMappings: [{ containerPort: smtpPort }, { containerPort: healthPort }],
       environment: environment(config),
-      secrets: certificate.containerSecrets(),
       stopTimeout,
       logging: logging(new UnitLogs(this, 'Logs', config)),
     })
     this.addVolume({ name: spool.name })
     this.container.addMountPoints({ sourceVolume: spool.name, containerPath: spool.path, readOnly: false })
-    certificate.grantDecrypt(this.obtainExecutionRole())
     acknowledge(
       this,
-      'What is secret comes from Secrets Manager; the rest are names, ports and limits.',
+      'What is secret is read from Secrets Manager; these are names, ports and limits.',
       'ECS2',
     )
     acknowledge(
@@ -78,11 +75,12 @@ export class IngressTask extends FargateTaskDefinition implements Unit {
 }
 
 function environment(config: Config): Record<string, string> {
-  const { hostname, ingress } = config
+  const { hostname, ingress, certificate } = config
   return {
     MAIL_HOSTNAME: hostname,
     SMTP_PORT: String(smtpPort),
     HEALTH_PORT: String(healthPort),
+    TLS_SECRET_SECONDS: String(certificate.readEverySeconds),
     MAX_MESSAGE_SIZE: String(ingress.maximumMessageSize),
     MAX_RECIPIENTS: String(ingress.maximumRecipients),
     MAX_CONNECTIONS: String(ingress.maximumConnections),

@@ -50,7 +50,8 @@ export class SmtpIngress extends Construct {
     queues,
     transport,
   }: SmtpIngressProps): IngressTask {
-    const task = new IngressTask(this, 'Task', config, certificate)
+    const task = new IngressTask(this, 'Task', config)
+    certificate.grantRead(task)
     connectors.grantRead(task)
     content.grantUpload(task)
     queues.evaluation.grantSend(task)

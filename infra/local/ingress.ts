@@ -6,13 +6,13 @@ import type { Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { parse } from './aws/resources.ts'
-import type { KeyPair } from './certificates.ts'
 import { causeOf, StartError } from './start-error.ts'
 import { type Resolver, resourcesOfType, type Template } from './template.ts'
 
 const Container = z.object({
   Environment: z.array(z.object({ Name: z.string(), Value: z.string() })).default([]),
-  Secrets: z.array(z.object({ Name: z.string(), ValueFrom: z.unknown() })).default([]),
+  /** What ECS would read for it: it reads what is secret itself. */
+  Secrets: z.tuple([]).default([]),
 })
 
 export interface IngressOptions {
@@ -25,41 +25,17 @@ export interface IngressOptions {
   readonly onRestart: (message: string) => void
 }
 
-/** The container's environment: what the template sets, with secrets read from the one secret there is. */
-export function readIngressEnvironment(
-  template: Template,
-  resolver: Resolver,
-  secret: (hostname: string) => Promise<KeyPair>,
-): Promise<Record<string, string>> {
+/** The container's environment, as the template sets it. */
+export function readIngressEnvironment(template: Template, resolver: Resolver): Record<string, string> {
   const [definition, ...others] = resourcesOfType(template, 'AWS::ECS::TaskDefinition')
   if (definition === undefined || others.length > 0)
     throw new StartError('template: expected exactly one AWS::ECS::TaskDefinition')
   const [id, { ContainerDefinitions }] = definition
   const containers = Array.isArray(ContainerDefinitions) ? ContainerDefinitions : []
   if (containers.length !== 1) throw new StartError(`template: ${id}: expected exactly one container`)
-  return environmentOf(containers[0], id, resolver, secret)
-}
-
-async function environmentOf(
-  container: { Environment?: unknown; Secrets?: unknown },
-  id: string,
-  resolver: Resolver,
-  secret: (hostname: string) => Promise<KeyPair>,
-): Promise<Record<string, string>> {
-  const { Environment, Secrets } = container
-  const definition = parse(Container, { Environment: resolver.resolve(Environment ?? []), Secrets }, id)
-  const plain = Object.fromEntries(definition.Environment.map(({ Name, Value }) => [Name, Value]))
-  const values = await secret(plain.MAIL_HOSTNAME ?? 'localhost')
-  const secrets = definition.Secrets.map(({ Name, ValueFrom }) => [Name, fieldOf(values, ValueFrom, id)])
-  return { ...plain, ...Object.fromEntries(secrets) }
-}
-
-/** A secret's JSON field is named after its ARN: `arn:…:field::`. */
-function fieldOf(values: KeyPair, valueFrom: unknown, id: string): string {
-  const field = /:(certificate|privateKey)::/.exec(JSON.stringify(valueFrom))?.[1]
-  if (field === undefined)
-    throw new StartError(`template: ${id}: a secret other than certificate and privateKey`)
-  return values[field as keyof KeyPair]
+  const { Environment, Secrets } = containers[0]
+  const container = parse(Container, { Environment: resolver.resolve(Environment ?? []), Secrets }, id)
+  return Object.fromEntries(container.Environment.map(({ Name, Value }) => [Name, Value]))
 }
 
 /** A port that nothing listens on, for a process that has to be told its port. */

@@ -166,7 +166,8 @@ async function start<W extends World>(
   const api = await startApiServer(readRoutes(template, resolver), invoke, options.apiPort, notify)
   atStop(() => api.close())
 
-  const environment = await readIngressEnvironment(template, resolver, (name) => authority.issue(name))
+  const environment = readIngressEnvironment(template, resolver)
+  await fillSecret(environment, emulators, authority)
   const healthPort = await choosePort(0, 'health')
   const ingress = await Ingress.start({
     environment: { ...runtime, ...environment },
@@ -199,12 +200,23 @@ async function start<W extends World>(
   }
 }
 
+/** What an administrator does before the first deployment: the certificate of our name is in its secret. */
+async function fillSecret(
+  { TLS_SECRET_ARN: arn = '', MAIL_HOSTNAME: name = '' }: Record<string, string>,
+  { secrets }: Emulators,
+  authority: LocalAuthority,
+): Promise<void> {
+  secrets.create(arn, JSON.stringify(await authority.issue(name)))
+}
+
 /** The deployment this machine is: partners are on loopback, and their names are the zone's. */
 function settingsFor(dnsPort: number): Record<string, unknown> {
   return {
     defaultRoute: 'Mx',
     privateMxNetworks: ['127.0.0.0/8'],
     dnsServers: [`127.0.0.1:${dnsPort}`],
+    // Whoever tries a rotation here waits for it.
+    certificate: { readEverySeconds: 5 },
   }
 }
 

@@ -65,6 +65,20 @@ export class Alarms extends Construct {
       threshold: 10,
       comparison: LESS_THAN_THRESHOLD,
     })
+    this.add('CertificatesRefused', {
+      title: 'A certificate of ours is refused',
+      impact:
+        'A new certificate is not fit to be served, or the one that is served is at fault: senders that verify it may hold our mail.',
+      metric: ingressMetric(Metric.certificatesRefused, { period: Duration.minutes(15) }),
+      threshold: 1,
+    })
+    this.add('CertificateReadsFailed', {
+      title: 'The ingress cannot read its certificate',
+      impact: 'A new certificate is not noticed; the old one is served until it expires. Mail flows.',
+      metric: ingressMetric(Metric.certificateReadsFailed, { period: Duration.minutes(15) }),
+      threshold: 1,
+      periods: 4,
+    })
     this.add('StorageFailures', {
       title: 'Ingress cannot store messages',
       impact: 'Senders are told 451 and keep the message; mail is late until storage works again.',

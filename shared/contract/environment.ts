@@ -39,9 +39,13 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   SMTP_PORT: port.default(2525),
   HEALTH_PORT: port.default(8081),
   LISTEN_ADDRESS: z.string().default('::'),
-  /** PEM; the container receives both from a secret. */
-  TLS_CERTIFICATE: z.string().includes('BEGIN CERTIFICATE'),
-  TLS_PRIVATE_KEY: z.string().includes('PRIVATE KEY'),
+  /** Of the secret with our certificates (contract/certificates.ts), which is read again and again. */
+  TLS_SECRET_ARN: z.string().startsWith('arn:').optional(),
+  /** Seconds until it is read again, and by chance half of that more. */
+  TLS_SECRET_SECONDS: z.coerce.number().int().min(1).max(3600).default(240),
+  /** In its place PEM, the same for as long as the process runs: the two of them together. */
+  TLS_CERTIFICATE: z.string().includes('BEGIN CERTIFICATE').optional(),
+  TLS_PRIVATE_KEY: z.string().includes('PRIVATE KEY').optional(),
   /** Octets; announced as SIZE (RFC 1870). */
   MAX_MESSAGE_SIZE: z.coerce.number().int().min(64_000).default(36_700_160),
   MAX_RECIPIENTS: z.coerce.number().int().min(100).max(1000).default(500),
@@ -76,6 +80,16 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   MEMORY_MIB: z.coerce.number().int().min(256).optional(),
   /** Seconds a stopping task waits for messages in flight; less than the task's stop timeout. */
   DRAIN_SECONDS: z.coerce.number().int().min(1).max(115).default(100),
+}).superRefine(({ TLS_SECRET_ARN: secret, TLS_CERTIFICATE: certificate, TLS_PRIVATE_KEY: key }, context) => {
+  const fault = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
+  if (secret === undefined && certificate === undefined && key === undefined)
+    fault('TLS_SECRET_ARN', 'is required where TLS_CERTIFICATE and TLS_PRIVATE_KEY are not given')
+  else if (secret !== undefined && (certificate ?? key) !== undefined)
+    fault('TLS_SECRET_ARN', 'cannot be given beside TLS_CERTIFICATE and TLS_PRIVATE_KEY')
+  else if (secret === undefined && certificate === undefined)
+    fault('TLS_CERTIFICATE', 'is required beside TLS_PRIVATE_KEY')
+  else if (secret === undefined && key === undefined)
+    fault('TLS_PRIVATE_KEY', 'is required beside TLS_CERTIFICATE')
 })
 
 /** What decisions depend on besides connectors; told to whoever decides and to whoever explains. */

@@ -12,6 +12,13 @@ export const Metric = {
   tlsHandshakesFailed: 'TlsHandshakesFailed',
   /** Ingress: days until the first of its own certificates expires (gauge); below 0 when it has. */
   certificateDaysLeft: 'CertificateDaysLeft',
+  /**
+   * Ingress, at every reading, and rotation, at every run: certificates of ours that are at fault and therefore not
+   * served, or served only since there is none better.
+   */
+  certificatesRefused: 'CertificatesRefused',
+  /** Ingress: times that its certificates could not be read anew; those of before are served on. */
+  certificateReadsFailed: 'CertificateReadsFailed',
   /** Ingress: messages refused because content or job could not be stored, or the task's own disk failed. */
   storageFailures: 'StorageFailures',
   /** Ingress: processes of a task that ended by themselves and were started anew; their sessions ended with them. */

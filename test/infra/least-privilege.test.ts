@@ -143,7 +143,7 @@ test('a task may use the key of the TLS secret, and only that key', () => {
     kms.map(({ action, resource }) => [action, resource]),
     [['kms:Decrypt', tlsSecretKeyArn]],
   )
-  assert.match(kms[0]?.role ?? '', /^IngressTaskExecutionRole/)
+  assert.match(kms[0]?.role ?? '', /^IngressTaskTaskRole/)
 })
 
 test('the ingress can neither read messages nor change connectors', () => {

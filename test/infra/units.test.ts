@@ -13,9 +13,6 @@ import {
 } from '../../shared/contract/environment.ts'
 import { deployments, type Json, ofType, only, text } from './synthesis.ts'
 
-const certificate = '-----BEGIN CERTIFICATE-----'
-const privateKey = '-----BEGIN PRIVATE KEY-----'
-
 const functions: [string, z.ZodObject][] = [
   ['PolicyFunction', EvaluateEnvironment],
   ['DeliveryFunction', DeliverEnvironment],
@@ -39,19 +36,15 @@ for (const [deployment, mailflow] of Object.entries(deployments)) {
     const environment = Object.fromEntries(
       container.Environment.map(({ Name, Value }: Json) => [Name, Value]),
     )
-    const secrets = { TLS_CERTIFICATE: certificate, TLS_PRIVATE_KEY: privateKey }
-    assert.deepEqual(container.Secrets.map(({ Name }: Json) => Name).sort(), Object.keys(secrets).sort())
-    assertAgrees(IngressEnvironment, { ...environment, ...secrets })
+    assertAgrees(IngressEnvironment, environment)
   })
 }
 
-test('the key and the certificate come from fields of the configured secret', () => {
+test('the ingress is told of the configured secret and reads it itself: nothing secret is in its environment', () => {
   const [container] = only('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions
-  for (const { ValueFrom } of container.Secrets)
-    assert.match(
-      text(ValueFrom),
-      /^arn:aws:secretsmanager:.*:secret:mailflow\/tls-AbCdEf:(certificate|privateKey)::$/,
-    )
+  const named = (name: string) => container.Environment.find(({ Name }: Json) => Name === name)?.Value
+  assert.match(named('TLS_SECRET_ARN'), /^arn:aws:secretsmanager:.*:secret:mailflow\/tls-AbCdEf$/)
+  assert.equal(container.Secrets, undefined)
 })
 
 test('settings reach the units that need them', () => {

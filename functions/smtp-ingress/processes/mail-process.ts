@@ -1,6 +1,7 @@
 /** A process that takes mail, with its clients of AWS. */
 import { randomUUID } from 'node:crypto'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { SnapshotReader } from '../../../shared/connectors/repository.ts'
@@ -10,6 +11,7 @@ import { type Ingress, type IngressParts, startIngress } from '../ingress.ts'
 import { awsClient, storageClients } from '../intake/aws-clients.ts'
 import { messageRates, type RatesOptions } from '../limits/rates.ts'
 import { logTo } from '../log.ts'
+import { secretReader } from '../tls/secret.ts'
 
 type Parts = Pick<IngressParts, 'environment' | 'write' | 'admission' | 'oversight'> &
   Pick<RatesOptions, 'addressCounts'>
@@ -30,9 +32,13 @@ export function takeMail({ addressCounts, ...parts }: Parts): Promise<Ingress> {
     log: logTo(write),
     now: Date.now,
   })
+  const { TLS_SECRET_ARN: secretArn } = environment
   return startIngress({
     ...parts,
     ...storage,
+    ...(secretArn && {
+      readCertificates: secretReader(new SecretsManagerClient(awsClient(4000)), secretArn),
+    }),
     rates,
     snapshots: new SnapshotReader(documents, environment.CONNECTORS_TABLE),
     notices: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),

@@ -3,7 +3,8 @@ import { Metric } from '../../../shared/contract/metrics.ts'
 import { Metrics } from '../metrics.ts'
 
 export interface CertificateExpiryOptions {
-  expires: Date
+  /** Of what is served at the moment. */
+  expires(): Date
   /** Takes a line of metrics, with its end of line. */
   write(line: string): void
   now(): Date
@@ -16,7 +17,7 @@ const dayMs = 86_400_000
 export function watchCertificateExpiry({ expires, write, now }: CertificateExpiryOptions): () => void {
   const tell = () => {
     const at = now().getTime()
-    const daysLeft = Math.floor((expires.getTime() - at) / dayMs)
+    const daysLeft = Math.floor((expires().getTime() - at) / dayMs)
     new Metrics().flush({ [Metric.certificateDaysLeft]: daysLeft }, at).forEach(write)
   }
   const timer = setInterval(tell, everyMs).unref()

@@ -10,6 +10,7 @@
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext, getCACertificates, type SecureContext, type TLSSocket } from 'node:tls'
 import type { TlsFacts } from '../../../shared/contract/message.ts'
+import type { CertificatesAndKeys } from '../../../shared/tls/certificate-choice.ts'
 import { tlsFacts } from '../../../shared/tls/facts.ts'
 import { type ServerIdentity, serverIdentities } from '../../../shared/tls/server-identity.ts'
 import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
@@ -40,14 +41,17 @@ export interface TlsService {
   facts(socket: TLSSocket): TlsFacts
   /** When the first of our certificates does. */
   readonly expires: Date
+  /**
+   * From now on handshakes begin with these certificates; what has begun goes on. Sessions of before are not resumed,
+   * since the keys of their tickets went with the private key: they take a full handshake.
+   * @throws Error as createTlsService; the ones of before are served on
+   */
+  use(certificates: CertificatesAndKeys): void
   stop(): void
 }
 
-export interface TlsServiceOptions {
-  /** PEM blocks of a key, or of one of each kind. */
-  privateKey: string
-  /** PEM blocks: the certificate of each key, and issuers. */
-  certificate: string
+/** PEM blocks of a key, or of one of each kind; the certificate of each key, and issuers. */
+export interface TlsServiceOptions extends CertificatesAndKeys {
   now(): Date
   /** PEM; what client certificates are checked against. By default those that OpenSSL asks, too. */
   publicRoots?: readonly string[]
@@ -68,32 +72,37 @@ export function createTlsService(options: TlsServiceOptions): TlsService {
 class Service implements TlsService {
   readonly #options: TlsServiceOptions
   readonly #publicRoots: readonly string[]
-  readonly #privateKeys: readonly string[]
-  readonly #full: SecureContext
-  readonly expires: Date
+  #served: Served
   #resumable: { period: number; keys: TicketKeys; context: SecureContext }
   readonly #refused = new Map<string, number>()
 
   constructor(options: TlsServiceOptions) {
     this.#options = options
     this.#publicRoots = options.publicRoots ?? getCACertificates()
-    const identities = serverIdentities(options.privateKey, options.certificate)
-    this.#privateKeys = identities.map(({ key }) => key).sort()
-    this.expires = firstEnd(identities)
-    this.#full = this.#newContext(null)
-    this.#resumable = this.#newPeriod(periodOf(options.now()))
+    this.#served = this.#prepare(options)
+    this.#resumable = this.#newPeriod(this.#served, periodOf(options.now()))
+  }
+
+  get expires(): Date {
+    return this.#served.expires
+  }
+
+  use(certificates: CertificatesAndKeys): void {
+    const served = this.#prepare(certificates)
+    this.#resumable = this.#newPeriod(served, periodOf(this.#options.now()))
+    this.#served = served
   }
 
   context(): SecureContext {
-    return this.#full
+    return this.#served.full
   }
 
   contextFor(octets: Buffer, address: string): SecureContext | null {
     const hello = readClientHello(octets)
     if (hello === 'Incomplete') return null
-    if (this.#isRefused(address)) return this.#full
+    if (this.#isRefused(address)) return this.#served.full
     const { keys, context } = this.#current()
-    return mayResume(hello, keys) ? context : this.#full
+    return mayResume(hello, keys) ? context : this.#served.full
   }
 
   refuseResumption(address: string): void {
@@ -121,17 +130,31 @@ class Service implements TlsService {
   /** Every task changes at the same instant; a session of the hour before takes a full handshake. */
   #current() {
     const period = periodOf(this.#options.now())
-    if (period !== this.#resumable.period) this.#resumable = this.#newPeriod(period)
+    if (period !== this.#resumable.period) this.#resumable = this.#newPeriod(this.#served, period)
     return this.#resumable
   }
 
-  #newPeriod(period: number) {
-    const keys = ticketKeysOf(this.#privateKeys, period)
-    return { period, keys, context: this.#newContext(keys) }
+  #newPeriod({ certificates, privateKeys }: Served, period: number) {
+    const keys = ticketKeysOf(privateKeys, period)
+    return { period, keys, context: this.#newContext(certificates, keys) }
   }
 
-  #newContext(ticketKeys: TicketKeys | null): SecureContext {
-    const { privateKey, certificate, publicRoots } = this.#options
+  #prepare({ privateKey, certificate }: CertificatesAndKeys): Served {
+    const identities = serverIdentities(privateKey, certificate)
+    const certificates = { privateKey, certificate }
+    return {
+      certificates,
+      privateKeys: identities.map(({ key }) => key).sort(),
+      expires: firstEnd(identities),
+      full: this.#newContext(certificates, null),
+    }
+  }
+
+  #newContext(
+    { privateKey, certificate }: CertificatesAndKeys,
+    ticketKeys: TicketKeys | null,
+  ): SecureContext {
+    const { publicRoots } = this.#options
     try {
       return createSecureContext({
         ...serverTlsOptions(privateKey, certificate, ticketKeys),
@@ -142,6 +165,15 @@ class Service implements TlsService {
       throw new Error(`TLS_CERTIFICATE and TLS_PRIVATE_KEY cannot be used: ${reason ?? message}`)
     }
   }
+}
+
+/** What handshakes are made with, until other certificates take its place. */
+interface Served {
+  certificates: CertificatesAndKeys
+  /** PEM, in the order in which every task has them. */
+  privateKeys: readonly string[]
+  expires: Date
+  full: SecureContext
 }
 
 function firstEnd(identities: readonly ServerIdentity[]): Date {

@@ -8,7 +8,7 @@ import dynalite from 'dynalite'
 import { type BuildAppOptions, buildApp } from 'fauxqs'
 import { accountId, region } from '../template.ts'
 import { type EventEntry, eventsServer } from './events.ts'
-import { secretsServer } from './secrets.ts'
+import { OwnSecrets, secretsServer } from './secrets.ts'
 
 type Stores = NonNullable<BuildAppOptions['stores']>
 
@@ -25,12 +25,14 @@ export interface Emulators {
   }
   readonly queues: Stores['sqsStore']
   readonly objects: Stores['s3Store']
+  /** Those that are made on this machine. */
+  readonly secrets: OwnSecrets
   close(): Promise<void>
 }
 
 /**
- * @param stateDirectory where tables are kept; null keeps them in memory
- * @param secretsDirectory where secrets are; null for none
+ * @param stateDirectory where tables and secrets are kept; null keeps them in memory
+ * @param secretsDirectory where secrets are that are read only; null for none
  * @param onEvent told of what is put on the event bus
  */
 export async function startEmulators(
@@ -43,7 +45,8 @@ export async function startEmulators(
   const endpoint = await queuesTopicsAndObjects.listen({ port: 0, host: '127.0.0.1' })
   const tables = await startTables(stateDirectory)
   const mail = await startSes()
-  const secrets = secretsServer(secretsDirectory).listen(0, '127.0.0.1')
+  const own = new OwnSecrets(stateDirectory === null ? null : join(stateDirectory, 'secrets'))
+  const secrets = secretsServer(secretsDirectory, own).listen(0, '127.0.0.1')
   const events = eventsServer(onEvent).listen(0, '127.0.0.1')
   await Promise.all([once(secrets, 'listening'), once(events, 'listening')])
   return {
@@ -58,6 +61,7 @@ export async function startEmulators(
     },
     queues: stores.sqsStore,
     objects: stores.s3Store,
+    secrets: own,
     close: async () => {
       await Promise.all([
         queuesTopicsAndObjects.close(),

@@ -1,32 +1,179 @@
 /**
- * Stands in for Secrets Manager: a secret is a file, read whenever it is asked for. Of the connectors' client
- * certificates the file is `<NAME>.json`, of any other secret `<its whole name>.json`.
+ * Stands in for Secrets Manager. A secret is a file, read whenever it is asked for: of the connectors' client
+ * certificates `<NAME>.json`, of any other `<its whole name>.json`. Beside them are secrets that were made here, which
+ * can be written: each version of theirs stays, and staging labels say which is the current one.
  */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
+import { z } from 'zod'
 import { clientCertificateSecret } from '../../../shared/contract/secrets.ts'
 import { accountId, region } from '../template.ts'
 
 const ownName = /^[\w+=.@-]+(\/[\w+=.@-]+)*$/
+const current = 'AWSCURRENT'
+const previous = 'AWSPREVIOUS'
 
-/** @param directory where the files are; null has none, so no secret exists */
-export function secretsServer(directory: string | null): Server {
+const Versions = z.object({
+  texts: z.record(z.string(), z.string()),
+  /** Version by staging label. */
+  stages: z.record(z.string(), z.string()),
+})
+type Versions = z.output<typeof Versions>
+
+/** As Secrets Manager names and words it. */
+class Refusal extends Error {
+  override readonly name: string
+
+  constructor(name: string, message: string) {
+    super(message)
+    this.name = name
+  }
+}
+
+/** Secrets that were made here. */
+export class OwnSecrets {
+  readonly #secrets = new Map<string, Versions>()
+  readonly #directory: string | null
+
+  /** @param directory where they are kept; null keeps them in memory */
+  constructor(directory: string | null) {
+    this.#directory = directory
+  }
+
+  /** Makes a secret, unless there is one of this name. */
+  create(id: string, text: string): void {
+    const name = nameOf(id)
+    if (this.#read(name) === null) this.put(name, text, 'first', undefined)
+  }
+
+  /** @returns null when there is none of this name */
+  get(name: string, stage = current): { text: string; version: string; stages: string[] } | null {
+    const versions = this.#read(name)
+    const version = versions?.stages[stage]
+    const text = versions?.texts[version ?? '']
+    if (!versions || version === undefined || text === undefined) return null
+    return { text, version, stages: labelsOf(versions, version) }
+  }
+
+  /** @returns the labels of the version */
+  put(name: string, text: string, version: string, stages: readonly string[] | undefined): string[] {
+    const versions = this.#read(name) ?? { texts: {}, stages: {} }
+    const known = versions.texts[version]
+    if (known !== undefined && known !== text)
+      throw new Refusal('ResourceExistsException', `A version ${version} exists, with another value.`)
+    if (known !== undefined) return labelsOf(versions, version)
+    versions.texts[version] = text
+    // The first version is the current one, whatever it is put as.
+    const labels = [...(stages ?? [current]), ...(versions.stages[current] === undefined ? [current] : [])]
+    for (const stage of labels) moveLabel(versions, stage, version)
+    this.#write(name, versions)
+    return labelsOf(versions, version)
+  }
+
+  move(name: string, stage: string, to: string, from: string | undefined): void {
+    const versions = this.#read(name)
+    if (versions?.texts[to] === undefined)
+      throw new Refusal('ResourceNotFoundException', `There is no version ${to}.`)
+    const holder = versions.stages[stage]
+    if (holder !== undefined && holder !== from && holder !== to)
+      throw new Refusal(
+        'InvalidParameterException',
+        `Staging label ${stage} is on version ${holder}, which RemoveFromVersionId does not name.`,
+      )
+    moveLabel(versions, stage, to)
+    this.#write(name, versions)
+  }
+
+  #read(name: string): Versions | null {
+    const known = this.#secrets.get(name)
+    if (known !== undefined || this.#directory === null) return known ?? null
+    try {
+      return Versions.parse(JSON.parse(readFileSync(this.#file(this.#directory, name), 'utf8')))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+      throw error
+    }
+  }
+
+  #write(name: string, versions: Versions): void {
+    this.#secrets.set(name, versions)
+    if (this.#directory === null) return
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
+    writeFileSync(this.#file(this.#directory, name), JSON.stringify(versions), { mode: 0o600 })
+  }
+
+  #file = (directory: string, name: string): string => join(directory, `${encodeURIComponent(name)}.json`)
+}
+
+const labelsOf = ({ stages }: Versions, version: string): string[] =>
+  Object.entries(stages).flatMap(([label, holder]) => (holder === version ? [label] : []))
+
+function moveLabel({ stages }: Versions, label: string, to: string): void {
+  const from = stages[label]
+  if (label === current && from !== undefined && from !== to) stages[previous] = from
+  stages[label] = to
+}
+
+const Request = z.object({
+  SecretId: z.string().default(''),
+  SecretString: z.string().default(''),
+  ClientRequestToken: z.string().default(''),
+  VersionStage: z.string().optional(),
+  VersionStages: z.array(z.string()).optional(),
+  MoveToVersionId: z.string().default(''),
+  RemoveFromVersionId: z.string().optional(),
+})
+type Request = z.output<typeof Request>
+
+/** @param directory where the files are; null has none */
+export function secretsServer(directory: string | null, own = new OwnSecrets(null)): Server {
   return createServer(async (request, response) => {
     const answer = (status: number, body: object) =>
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body))
-    const refuse = (name: string, message: string) => answer(400, { __type: name, message })
-    if (request.headers['x-amz-target'] !== 'secretsmanager.GetSecretValue')
-      return refuse('InvalidRequestException', 'Only GetSecretValue is known here.')
-    const { SecretId } = (await json(request).catch(() => ({}))) as { SecretId?: unknown }
-    const name = nameOf(String(SecretId))
-    const text = await contentOf(name, directory)
-    if (text === null)
-      return refuse('ResourceNotFoundException', `Secrets Manager can't find the specified secret ${name}.`)
-    const ARN = `arn:aws:secretsmanager:${region}:${accountId}:secret:${name}-local1`
-    return answer(200, { ARN, Name: name, SecretString: text, VersionStages: ['AWSCURRENT'] })
+    try {
+      const [, call = ''] = String(request.headers['x-amz-target']).split('.')
+      const asked = Request.parse(await json(request).catch(() => ({})))
+      answer(200, await answerTo(call, asked, directory, own))
+    } catch (error) {
+      const { name, message } = error as Error
+      answer(400, { __type: name, message })
+    }
   })
+}
+
+async function answerTo(
+  call: string,
+  asked: Request,
+  directory: string | null,
+  own: OwnSecrets,
+): Promise<object> {
+  const name = nameOf(asked.SecretId)
+  const reference = { ARN: `arn:aws:secretsmanager:${region}:${accountId}:secret:${name}-local1`, Name: name }
+  const isOwn = own.get(name) !== null
+  if (call === 'GetSecretValue' && isOwn) {
+    const { text, version, stages } = own.get(name, asked.VersionStage) ?? unknown(name)
+    return { ...reference, SecretString: text, VersionId: version, VersionStages: stages }
+  }
+  if (call === 'GetSecretValue') {
+    const text = (await contentOf(name, directory)) ?? unknown(name)
+    return { ...reference, SecretString: text, VersionStages: [current] }
+  }
+  if (!isOwn) return unknown(name)
+  if (call === 'PutSecretValue') {
+    const { SecretString: text, ClientRequestToken: version, VersionStages: stages } = asked
+    return { ...reference, VersionId: version, VersionStages: own.put(name, text, version, stages) }
+  }
+  if (call !== 'UpdateSecretVersionStage')
+    throw new Refusal('InvalidRequestException', `${call} is not known here.`)
+  own.move(name, asked.VersionStage ?? '', asked.MoveToVersionId, asked.RemoveFromVersionId)
+  return reference
+}
+
+function unknown(name: string): never {
+  throw new Refusal('ResourceNotFoundException', `Secrets Manager can't find the specified secret ${name}.`)
 }
 
 /** An ARN ends in the name, a hyphen and six characters. */

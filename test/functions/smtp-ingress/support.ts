@@ -166,9 +166,13 @@ export interface TestIngressOptions {
   at?: Date
   /** Left out, any number of messages a minute. */
   rates?: Rates
+  /** Reads the secret with our certificates, in the place of the ones that are in the environment otherwise. */
+  readCertificates?(): Promise<string>
 }
 
 type IngressEnvironmentSettings = Parameters<typeof startIngress>[0]['environment']
+
+const fromSecret = { TLS_CERTIFICATE: undefined, TLS_PRIVATE_KEY: undefined, TLS_SECRET_SECONDS: 1 }
 
 const identity: Promise<Identity> = selfSigned({ names: ['mx.ours.example'] })
 
@@ -192,7 +196,14 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
   const lines: Line[] = []
   const news = new EventEmitter()
   const ingress = await startIngress({
-    environment: { ...environment, SMTP_PORT: 0, HEALTH_PORT: 0, DRAIN_SECONDS: 5, ...options.settings },
+    environment: {
+      ...environment,
+      ...(options.readCertificates && fromSecret),
+      SMTP_PORT: 0,
+      HEALTH_PORT: 0,
+      DRAIN_SECONDS: 5,
+      ...options.settings,
+    },
     snapshots: {
       async current() {
         if (connectors.fail) throw new Error('the table is away')
@@ -204,6 +215,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     notices,
     probeQueue: () => queue.before(),
     ...(options.rates && { rates: options.rates }),
+    ...(options.readCertificates && { readCertificates: options.readCertificates }),
     now: () => options.at ?? new Date(),
     write(line) {
       lines.push(JSON.parse(line))

@@ -226,6 +226,39 @@ test('an address that was told again not to resume is remembered for a day from 
   assert.equal(isRefused(), false)
 })
 
+test('after a change of certificates new sessions get them, and an old ticket takes a full handshake', async (t) => {
+  const before = { privateKey: ec.key, certificate: ec.cert }
+  const service = createTlsService({ ...options, ...before })
+  const own = await startTlsServer(service)
+  t.after(() => own.close())
+  const renewed = await pki.issue({
+    names: ['mx.ours.example'],
+    commonName: 'renewed',
+    notAfter: daysFromNow(9),
+  })
+  const first = await handshake({}, own)
+  service.use({ privateKey: renewed.key, certificate: renewed.cert })
+  const second = await handshake({ session: ticketOf(first) }, own)
+  assert.deepEqual([second.presented, resumed(second)], ['CN=renewed', false])
+  assert.equal(resumed(await handshake({ session: ticketOf(second) }, own)), true)
+  assert.ok(Math.abs(service.expires.getTime() - daysFromNow(9).getTime()) < 5000)
+})
+
+test('certificates that cannot be used change nothing, and whoever must not resume still must not', async (t) => {
+  const service = createTlsService({ ...options, privateKey: ec.key, certificate: ec.cert })
+  const own = await startTlsServer(service)
+  t.after(() => own.close())
+  service.refuseResumption('127.0.0.1')
+  assert.throws(
+    () => service.use({ privateKey: rsa.key, certificate: ec.cert }),
+    /none is the certificate of key 1/,
+  )
+  assert.equal((await handshake({}, own)).presented, 'CN=ec')
+  service.use(both)
+  const first = await handshake({}, own)
+  assert.equal(resumed(await handshake({ session: ticketOf(first) }, own)), false)
+})
+
 test('a session begun with one process goes on with another', async () => {
   const environment = { TLS_PRIVATE_KEY: both.privateKey, TLS_CERTIFICATE: both.certificate }
   const [one, other] = await Promise.all([startProcess(environment), startProcess(environment)])
@@ -318,6 +351,7 @@ const bound = (service: ReturnType<typeof createTlsService>) => ({
   refuseResumption: service.refuseResumption.bind(service),
   facts: service.facts.bind(service),
   expires: service.expires,
+  use: service.use.bind(service),
   stop: () => service.stop(),
 })
 

@@ -1,0 +1,175 @@
+/**
+ * Our certificates, as they come and go without a restart. They stand in a secret that is read again every few minutes;
+ * the next of them is served from its own date, by this process's clock, whether or not the secret can be read then.
+ * What fails, at reading or at the judgement of what was read, leaves in place what is served.
+ */
+import { X509Certificate } from 'node:crypto'
+import { Metric } from '../../../shared/contract/metrics.ts'
+import {
+  type CertificateFault,
+  type CertificatesAndKeys,
+  type Choice,
+  chooseCertificates,
+} from '../../../shared/tls/certificate-choice.ts'
+import { type CertificateSecret, parseCertificateSecret } from '../../../shared/tls/certificate-secret.ts'
+import { fingerprintOf } from '../../../shared/tls/fingerprint.ts'
+import { serverIdentities } from '../../../shared/tls/server-identity.ts'
+import { causeOf, type Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+
+/** What is due is looked for at least as often; a timer of Node.js cannot wait for a month. */
+const longestWaitMs = 3_600_000
+
+export interface CertificatesOptions {
+  /** The secret's text. Rejects when it cannot be read now. */
+  read(): Promise<string>
+  hostname: string
+  /** Milliseconds between two readings; up to half of it more, so that tasks do not ask together. */
+  everyMs: number
+  metrics: Metrics
+  log: Log
+  now(): Date
+  /** Of 0 to 1. */
+  chance?(): number
+}
+
+/** What serves them. */
+export interface Serving {
+  use(certificates: CertificatesAndKeys): void
+}
+
+export class OurCertificates {
+  readonly #options: CertificatesOptions
+  #secret: CertificateSecret
+  #serving: Serving | null = null
+  #served: CertificatesAndKeys
+  #reading: NodeJS.Timeout | undefined
+  #switching: NodeJS.Timeout | undefined
+  /** What was said last, so that it is not said every few minutes. */
+  #said = ''
+
+  private constructor(options: CertificatesOptions, secret: CertificateSecret, served: CertificatesAndKeys) {
+    this.#options = options
+    this.#secret = secret
+    this.#served = served
+  }
+
+  /** @throws Error in one line when the secret cannot be read, or holds nothing that could be served */
+  static async open(options: CertificatesOptions): Promise<OurCertificates> {
+    const secret = parseCertificateSecret(await options.read())
+    const { hostname, now } = options
+    const choice = chooseCertificates(secret.set, { hostname, at: now() })
+    // Mail that comes under a certificate that some refuse is better than no mail.
+    if (choice.fault?.reason === 'Unusable') throw new Error(`the secret's ${choice.fault.detail}`)
+    return new OurCertificates(options, secret, choice)
+  }
+
+  get served(): CertificatesAndKeys {
+    return this.#served
+  }
+
+  /** From now on what serves them is told of others. @throws as it does, when it cannot use them */
+  begin(serving: Serving): void {
+    this.#serving = serving
+    this.#tell(this.#choice())
+    this.#logServed('certificates are served')
+    this.#waitForSwitch()
+    this.#waitForReading()
+  }
+
+  stop(): void {
+    clearTimeout(this.#reading)
+    clearTimeout(this.#switching)
+  }
+
+  /** Reads the secret now; never rejects. */
+  async refresh(): Promise<void> {
+    const { read, log, metrics } = this.#options
+    try {
+      this.#secret = parseCertificateSecret(await read())
+    } catch (error) {
+      metrics.count(Metric.certificateReadsFailed)
+      log('error', 'certificates cannot be read: those of before are served on', { cause: causeOf(error) })
+      return
+    }
+    this.#apply()
+  }
+
+  #choice(): Choice {
+    const { hostname, now } = this.#options
+    const { set, refused } = this.#secret
+    const choice = chooseCertificates(set, { hostname, at: now() })
+    return { ...choice, refusedNext: choice.refusedNext ?? refused }
+  }
+
+  #apply(): void {
+    const choice = this.#choice()
+    const fault = this.#isServed(choice) ? choice.fault : (choice.fault ?? this.#use(choice))
+    this.#tell({ ...choice, fault })
+    this.#waitForSwitch()
+  }
+
+  /** @returns why it cannot be served, which only trying tells */
+  #use({ certificate, privateKey }: CertificatesAndKeys): CertificateFault | null {
+    try {
+      this.#serving?.use({ certificate, privateKey })
+    } catch (error) {
+      return { reason: 'Unusable', detail: (error as Error).message }
+    }
+    this.#served = { certificate, privateKey }
+    this.#logServed('certificates were switched: new sessions begin with these')
+    return null
+  }
+
+  #isServed({ certificate, privateKey }: CertificatesAndKeys): boolean {
+    return certificate === this.#served.certificate && privateKey === this.#served.privateKey
+  }
+
+  /** Counted at every reading, so that an alarm lasts as long as the fault; logged once. */
+  #tell({ state, fault, refusedNext, ...choice }: Choice): void {
+    const { metrics, log } = this.#options
+    const faults = [
+      ...(fault ? [{ certificates: state, ...fault }] : []),
+      ...(refusedNext ? [{ certificates: 'Next', ...refusedNext }] : []),
+    ]
+    for (const _ of faults) metrics.count(Metric.certificatesRefused)
+    const said = JSON.stringify(faults)
+    if (said === this.#said) return
+    this.#said = said
+    const isServed = this.#isServed(choice)
+    for (const { certificates, reason, detail } of faults)
+      log(
+        'error',
+        certificates === state && isServed
+          ? 'certificates are at fault, and served since there are no others'
+          : 'certificates are refused: those of before are served on',
+        { certificates, reason, detail },
+      )
+  }
+
+  #logServed(message: string): void {
+    const { certificate, privateKey } = this.#served
+    const leaves = serverIdentities(privateKey, certificate).map(({ cert }) => new X509Certificate(cert))
+    this.#options.log('info', message, {
+      certificates: leaves.map((leaf) => ({
+        subject: leaf.subject?.replaceAll('\n', ', '),
+        fingerprint256: fingerprintOf(leaf),
+        validTo: leaf.validTo,
+      })),
+    })
+  }
+
+  #waitForSwitch(): void {
+    clearTimeout(this.#switching)
+    const { until } = this.#choice()
+    if (until === null) return
+    const wait = Math.max(0, until.getTime() - this.#options.now().getTime())
+    this.#switching = setTimeout(() => this.#apply(), Math.min(wait, longestWaitMs)).unref()
+  }
+
+  #waitForReading(): void {
+    const { everyMs, chance = Math.random } = this.#options
+    const again = () => void this.refresh().then(() => this.#waitForReading())
+    this.#reading = setTimeout(again, everyMs * (1 + chance() / 2)).unref()
+  }
+}

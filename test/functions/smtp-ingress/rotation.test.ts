@@ -1,0 +1,121 @@
+/** A change of certificates under load: whoever is connected notices nothing, whoever connects gets the new one. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createPki, type Identity } from '../../support/pki.ts'
+import { startTestIngress, Wire } from './support.ts'
+
+const pki = await createPki()
+const [old, renewed, renewedRsa, oldRsa, wrong] = await Promise.all([
+  pki.issue({ names: ['mx.ours.example'], commonName: 'old' }),
+  pki.issue({ names: ['mx.ours.example'], commonName: 'renewed' }),
+  pki.issue({ names: ['mx.ours.example'], commonName: 'renewed', rsa: true }),
+  pki.issue({ names: ['mx.ours.example'], commonName: 'old', rsa: true }),
+  pki.issue({ names: ['mail.ours.example'], commonName: 'wrong' }),
+])
+const both = (ec: Identity, rsa: Identity) => ({
+  certificate: `${ec.cert}\n${rsa.cert}`,
+  privateKey: `${ec.key}\n${rsa.key}`,
+})
+const connectionsASecond = 20
+/** Milliseconds by which a timer may be late on a busy machine. */
+const late = 300
+
+interface Session {
+  /** When the handshake was begun, and had ended. */
+  begun: number
+  shaken: number
+  /** Subject of what the server showed. */
+  shown: string
+}
+
+async function sendOne(port: number, ciphers: object): Promise<Session> {
+  const wire = await Wire.greet(port)
+  await wire.command('STARTTLS')
+  const begun = Date.now()
+  const socket = await wire.secure({
+    ca: pki.ca,
+    rejectUnauthorized: true,
+    servername: 'mx.ours.example',
+    ...ciphers,
+  })
+  const shaken = Date.now()
+  const shown = socket.getPeerX509Certificate()?.subject ?? ''
+  await wire.command('EHLO client.example')
+  assert.match(await wire.send('Subject: x\r\n\r\ntext\r\n'), /^250 /)
+  await wire.command('QUIT')
+  return { begun, shaken, shown }
+}
+
+/** Clients of TLS 1.3, of TLS 1.2, and those that can do RSA only, in turn. */
+const kinds = [
+  {},
+  { maxVersion: 'TLSv1.2' },
+  { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES256-GCM-SHA384' },
+]
+
+async function underLoad(port: number, milliseconds: number, clients: object[] = kinds) {
+  const sessions: Promise<Session>[] = []
+  const end = Date.now() + milliseconds
+  for (let number = 0; Date.now() < end; number++) {
+    sessions.push(sendOne(port, clients[number % clients.length] ?? {}))
+    await delay(1000 / connectionsASecond)
+  }
+  const settled = await Promise.allSettled(sessions)
+  return {
+    failed: settled.filter(({ status }) => status === 'rejected'),
+    sessions: settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
+  }
+}
+
+/** A message that is half sent, and what is answered when it has ended. */
+async function inFlight(port: number) {
+  const wire = await Wire.greet(port)
+  await wire.startTls()
+  for (const line of ['MAIL FROM:<a@elsewhere.example>', 'RCPT TO:<b@ours.example>', 'DATA'])
+    await wire.command(line)
+  wire.write('Subject: half\r\n\r\n')
+  return () => wire.command('text\r\n.')
+}
+
+test('at its date the next certificate is served: no handshake fails, no session is cut, no process starts anew', async (t) => {
+  const servedFrom = Date.now() + 2500
+  const next = { ...both(renewed, renewedRsa), servedFrom: new Date(servedFrom).toISOString() }
+  const ingress = await startTestIngress({
+    readCertificates: async () => JSON.stringify({ ...both(old, oldRsa), next }),
+  })
+  t.after(() => ingress.drain())
+  const finish = await Promise.all(Array.from({ length: 5 }, () => inFlight(ingress.smtpPort)))
+  const { failed, sessions } = await underLoad(ingress.smtpPort, 5000)
+  assert.deepEqual(failed, [])
+  assert.ok(sessions.length >= 50, `${sessions.length} sessions`)
+  for (const { shaken, begun, shown } of sessions) {
+    if (shaken < servedFrom) assert.equal(shown, 'CN=old')
+    if (begun > servedFrom + late) assert.equal(shown, 'CN=renewed')
+  }
+  assert.ok(sessions.some(({ shown }) => shown === 'CN=old'))
+  assert.ok(sessions.some(({ shown }) => shown === 'CN=renewed'))
+  for (const reply of await Promise.all(finish.map((end) => end()))) assert.match(reply, /^250 /)
+  const failures = ingress.lines.filter(({ level }) => level === 'error' || level === 'warn')
+  assert.deepEqual(failures, [])
+})
+
+test('a next that is not for our name is refused with its reason, and the old one is served beyond its date', async (t) => {
+  const servedFrom = new Date(Date.now() + 1500).toISOString()
+  const current = { certificate: old.cert, privateKey: old.key }
+  const next = { certificate: wrong.cert, privateKey: wrong.key, servedFrom }
+  let secret: object = current
+  const ingress = await startTestIngress({ readCertificates: async () => JSON.stringify(secret) })
+  t.after(() => ingress.drain())
+  secret = { ...current, next }
+  const finish = await inFlight(ingress.smtpPort)
+  const { failed, sessions } = await underLoad(ingress.smtpPort, 3500, kinds.slice(0, 2))
+  assert.deepEqual(failed, [])
+  assert.deepEqual([...new Set(sessions.map(({ shown }) => shown))], ['CN=old'])
+  assert.match(await finish(), /^250 /)
+  const { certificates, reason, detail } = await ingress.logged(
+    'certificates are refused: those of before are served on',
+  )
+  assert.deepEqual([certificates, reason], ['Next', 'Name'])
+  assert.match(String(detail), /^CN=wrong .* is for mail\.ours\.example, not for mx\.ours\.example$/)
+})

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
+import { OurCertificates } from '../../../../functions/smtp-ingress/tls/certificates.ts'
+import type { CertificatesAndKeys } from '../../../../shared/tls/certificate-choice.ts'
+import { createPki, daysFromNow, type Identity } from '../../../support/pki.ts'
+
+const pki = await createPki()
+const names = ['mx.ours.example']
+const [one, two, wrongName, over] = await Promise.all([
+  pki.issue({ names, commonName: 'one' }),
+  pki.issue({ names, commonName: 'two' }),
+  pki.issue({ names: ['mail.ours.example'], commonName: 'wrong' }),
+  pki.issue({ names, commonName: 'over', notBefore: daysFromNow(-9), notAfter: daysFromNow(-1) }),
+])
+const pair = ({ cert, key }: Identity) => ({ certificate: cert, privateKey: key })
+const text = (current: Identity, more: object = {}) => JSON.stringify({ ...pair(current), ...more })
+const in7Days = daysFromNow(7).toISOString()
+
+/** @param secret of which the text is read anew each time; an Error is thrown */
+async function open(secret: { text: string | Error }) {
+  const metrics = new Metrics()
+  const said: { level: string; message: string; [field: string]: unknown }[] = []
+  const used: CertificatesAndKeys[] = []
+  const ours = await OurCertificates.open({
+    async read() {
+      if (secret.text instanceof Error) throw secret.text
+      return secret.text
+    },
+    hostname: 'mx.ours.example',
+    everyMs: 3_600_000,
+    metrics,
+    log: (level, message, fields) => void said.push({ level, message, ...fields }),
+    now: () => new Date(),
+  })
+  const isUsed = ({ cert }: Identity) => used.at(-1)?.certificate === cert
+  const counts = () => Object.fromEntries(metrics.take().map(({ metric, count }) => [metric, count]))
+  return { ours, said, used, isUsed, counts, begin: () => ours.begin({ use: (it) => void used.push(it) }) }
+}
+
+test('what is read is served; a certificate put in its place by hand is served at the next reading', async () => {
+  const secret = { text: text(one) }
+  const { ours, used, isUsed, said, begin } = await open(secret)
+  assert.equal(ours.served.certificate, one.cert)
+  begin()
+  await ours.refresh()
+  assert.equal(used.length, 0)
+  secret.text = text(two)
+  await ours.refresh()
+  assert.ok(isUsed(two))
+  assert.equal(said.at(-1)?.message, 'certificates were switched: new sessions begin with these')
+  ours.stop()
+})
+
+const failing: [string, string | Error][] = [
+  ['Secrets Manager does not answer', new Error('timed out')],
+  ['the secret is no JSON', text(two).slice(0, -1)],
+  ['the secret lacks a key', JSON.stringify({ certificate: two.cert })],
+]
+
+for (const [what, fault] of failing)
+  test(`when ${what}, what is served stays, which is logged and counted, and the next reading mends it`, async () => {
+    const secret: { text: string | Error } = { text: text(one) }
+    const { ours, used, isUsed, said, counts, begin } = await open(secret)
+    begin()
+    secret.text = fault
+    await ours.refresh()
+    assert.equal(used.length, 0)
+    assert.equal(said.at(-1)?.message, 'certificates cannot be read: those of before are served on')
+    assert.deepEqual(counts(), { CertificateReadsFailed: 1 })
+    secret.text = text(two)
+    await ours.refresh()
+    assert.ok(isUsed(two))
+    ours.stop()
+  })
+
+const refusals: [string, () => string, string][] = [
+  ['a current of another name', () => text(wrongName), 'Name'],
+  ['a current that is over', () => text(over), 'Expired'],
+  ['a current with the key of another', () => text({ cert: two.cert, key: one.key }), 'Unusable'],
+  ['a next of another name', () => text(one, { next: { ...pair(wrongName), servedFrom: in7Days } }), 'Name'],
+  ['a next that lacks its date', () => text(one, { next: pair(two) }), 'Unusable'],
+]
+
+for (const [what, bad, reason] of refusals)
+  test(`${what} is refused: the reason is logged once, counted at every reading, and what was served stays`, async () => {
+    const secret = { text: text(one) }
+    const { ours, used, said, counts, begin } = await open(secret)
+    begin()
+    secret.text = bad()
+    await ours.refresh()
+    await ours.refresh()
+    assert.equal(used.length, 0)
+    const errors = said.filter(({ level }) => level === 'error')
+    assert.deepEqual(
+      errors.map(({ message, reason }) => [message, reason]),
+      [['certificates are refused: those of before are served on', reason]],
+    )
+    assert.deepEqual(counts(), { CertificatesRefused: 2 })
+    assert.doesNotMatch(JSON.stringify(said), /PRIVATE KEY|MII|MIG/)
+    ours.stop()
+  })
+
+test('the next is served from its instant, whether or not the secret can be read then', async () => {
+  const servedFrom = new Date(Date.now() + 300).toISOString()
+  const secret: { text: string | Error } = { text: text(one, { next: { ...pair(two), servedFrom } }) }
+  const { ours, used, isUsed, begin } = await open(secret)
+  begin()
+  secret.text = new Error('away')
+  await ours.refresh()
+  await delay(150)
+  assert.equal(used.length, 0)
+  await delay(250)
+  assert.ok(isUsed(two))
+  // Who moves it in the secret changes nothing.
+  secret.text = text(two)
+  await ours.refresh()
+  assert.equal(used.length, 1)
+  ours.stop()
+})
+
+test('a next that is taken back is not served', async () => {
+  const servedFrom = new Date(Date.now() + 200).toISOString()
+  const secret = { text: text(one, { next: { ...pair(two), servedFrom } }) }
+  const { ours, used, begin } = await open(secret)
+  begin()
+  secret.text = text(one)
+  await ours.refresh()
+  await delay(300)
+  assert.equal(used.length, 0)
+  ours.stop()
+})
+
+test('a process starts with a certificate that is over, since mail in the clear or none at all would be worse, and says so', async () => {
+  const { ours, said, counts, begin } = await open({ text: text(over) })
+  begin()
+  assert.equal(ours.served.certificate, over.cert)
+  assert.deepEqual(
+    said.filter(({ level }) => level === 'error').map(({ message, reason }) => [message, reason]),
+    [['certificates are at fault, and served since there are no others', 'Expired']],
+  )
+  assert.deepEqual(counts(), { CertificatesRefused: 1 })
+  ours.stop()
+})
+
+test('a process starts with the next where the current is over', async () => {
+  const { ours } = await open({ text: text(over, { next: { ...pair(two), servedFrom: in7Days } }) })
+  assert.equal(ours.served.certificate, two.cert)
+})
+
+const noStart: [string, string | Error, RegExp][] = [
+  ['the secret cannot be read', new Error('Secrets Manager is away'), /^Secrets Manager is away$/],
+  [
+    'the key is of another certificate',
+    text({ cert: two.cert, key: one.key }),
+    /^the secret's certificate: none is the certificate of key 1 \(EC\) in privateKey$/,
+  ],
+  ['the secret is no JSON', 'x', /^the secret is not JSON$/],
+]
+
+for (const [what, secret, message] of noStart)
+  test(`no process starts when ${what}`, async () => {
+    await assert.rejects(open({ text: secret }), { message })
+  })

@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { IngressCertificates } from '../../../shared/contract/certificates.ts'
+import {
+  type CertificatesAndKeys,
+  certificateFault,
+  chooseCertificates,
+} from '../../../shared/tls/certificate-choice.ts'
+import { createPki, daysFromNow, type Identity, withoutDates } from '../../support/pki.ts'
+
+const hostname = 'mx.ours.example'
+const names = [hostname]
+const at = new Date()
+
+const root = await createPki()
+const middle = await root.subordinate('Middle')
+const other = await (await createPki('Other')).subordinate('Other middle')
+const staleMiddle = await root.subordinate('Stale', { notAfter: daysFromNow(3) })
+const [ec, rsa, direct, next] = await Promise.all([
+  middle.issue({ names, commonName: 'ec' }),
+  other.issue({ names, commonName: 'rsa', rsa: true }),
+  root.issue({ names, commonName: 'direct' }),
+  middle.issue({ names, commonName: 'next' }),
+])
+
+const of = (...identities: Identity[]): CertificatesAndKeys => ({
+  certificate: identities.map(({ cert }) => cert).join('\n'),
+  privateKey: identities.map(({ key }) => key).join('\n'),
+})
+const leafOf = ({ cert }: Identity) =>
+  `${cert.split('-----END CERTIFICATE-----')[0]}-----END CERTIFICATE-----\n`
+
+const good: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>][] = [
+  ['a certificate with its issuer', () => of(ec)],
+  ['one of each kind, in any order', () => ({ ...of(ec, rsa), privateKey: of(rsa, ec).privateKey })],
+  ['one with its issuer and the root', () => ({ ...of(ec), certificate: `${root.ca}\n${ec.cert}` })],
+  ['one without any issuer, as of a root of our own', () => of(direct)],
+  [
+    'one that the name is in by a wildcard',
+    async () => of(await middle.issue({ names: ['*.ours.example'] })),
+  ],
+  [
+    'one for servers and clients',
+    async () => of(await middle.issue({ names, purposes: ['clientAuth', 'serverAuth'] })),
+  ],
+]
+
+for (const [what, make] of good)
+  test(`fit to be served: ${what}`, async () => {
+    assert.equal(certificateFault(await make(), { hostname, at }), null)
+  })
+
+const bad: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>, string, RegExp][] = [
+  [
+    'nothing',
+    () => ({ certificate: '', privateKey: ec.key }),
+    'Unusable',
+    /^certificate: holds no certificate/,
+  ],
+  [
+    'the key of another',
+    () => ({ ...of(ec), privateKey: next.key }),
+    'Unusable',
+    /^certificate: none is the certificate of key 1 \(EC\) in privateKey$/,
+  ],
+  [
+    'an RSA certificate without its key',
+    () => ({ ...of(ec, rsa), privateKey: ec.key }),
+    'Unusable',
+    /^privateKey: none is the key of the certificate CN=rsa/,
+  ],
+  [
+    'a key that cannot be read',
+    () => ({ ...of(ec), privateKey: ec.key.replace(/\nM[\s\S]{20}/, '\nMAAA') }),
+    'Unusable',
+    /^privateKey: key 1 in PEM cannot be read$/,
+  ],
+  [
+    'one that is over',
+    async () => of(await middle.issue({ names, notBefore: daysFromNow(-9), notAfter: daysFromNow(-1) })),
+    'Expired',
+    /^CN=mx.ours.example \([0-9a-f]{16}\) expires at \d{4}-/,
+  ],
+  [
+    'one that has not begun',
+    async () => of(await middle.issue({ names, notBefore: daysFromNow(1) })),
+    'NotYetValid',
+    / is valid from \d{4}-/,
+  ],
+  [
+    'one whose issuer is over by then',
+    async () => of(await staleMiddle.issue({ names })),
+    'Expired',
+    /^CN=Stale .* expires at/,
+  ],
+  [
+    'one that has no date',
+    async () => of({ ...ec, cert: withoutDates(leafOf(ec)) }),
+    'NotYetValid',
+    / is valid from no date$/,
+  ],
+  [
+    'one of another name',
+    async () => of(await middle.issue({ names: ['mail.ours.example'] })),
+    'Name',
+    / is for mail.ours.example, not for mx.ours.example$/,
+  ],
+  [
+    'one for clients',
+    async () => of(await middle.issue({ names, purposes: ['clientAuth'] })),
+    'Purpose',
+    / is not for TLS servers/,
+  ],
+  [
+    'one with the issuer of another',
+    () => ({ ...of(ec), certificate: `${leafOf(ec)}${rsa.cert.slice(leafOf(rsa).length)}` }),
+    'Chain',
+    /^CN=Other middle .* has issued none of the certificates beside it$/,
+  ],
+  [
+    'one with its issuer, and another without',
+    () => of(ec, { ...rsa, cert: leafOf(rsa) }),
+    'Chain',
+    /^CN=rsa .* stands without its issuer, CN=Other middle$/,
+  ],
+  [
+    'one with a root that is not in its chain',
+    () => ({ ...of(ec), certificate: `${ec.cert}\n${otherRoot}` }),
+    'Chain',
+    /^CN=Elsewhere .* has issued none/,
+  ],
+  [
+    'a good one beside one of another name',
+    async () => of(ec, await other.issue({ names: ['x.example'], rsa: true })),
+    'Name',
+    / is for x.example, not/,
+  ],
+]
+const otherRoot = (await createPki('Elsewhere')).ca
+
+const inFiveDays = daysFromNow(5)
+for (const [what, make, reason, detail] of bad)
+  test(`not fit to be served: ${what}`, async () => {
+    const certificates = await make()
+    const fault = certificateFault(certificates, { hostname, at: what.endsWith('by then') ? inFiveDays : at })
+    assert.equal(fault?.reason, reason, fault?.detail)
+    assert.match(fault?.detail ?? '', detail)
+    assert.doesNotMatch(fault?.detail ?? '', /PRIVATE|MII/)
+  })
+
+const servedFrom = daysFromNow(7).toISOString()
+const set = (more: Partial<IngressCertificates>, current = of(ec)): IngressCertificates => ({
+  deprecated: [],
+  ...current,
+  ...more,
+})
+const chosen = (certificates: IngressCertificates, when = at) => {
+  const { certificate, until, fault, refusedNext, state } = chooseCertificates(certificates, {
+    hostname,
+    at: when,
+  })
+  const which = [
+    ['ec', ec],
+    ['next', next],
+  ].find(([, one]) => certificate === (one as Identity).cert)?.[0]
+  return {
+    which,
+    state,
+    until: until?.toISOString() ?? null,
+    fault: fault?.reason ?? null,
+    refused: refusedNext?.reason ?? null,
+  }
+}
+
+test('until its date the current is served, and it is known when that changes', () => {
+  const announced = set({ next: { ...of(next), servedFrom } })
+  const current = { which: 'ec', state: 'Current', fault: null, refused: null }
+  assert.deepEqual(chosen(announced), { ...current, until: servedFrom })
+  assert.deepEqual(chosen(announced, new Date(Date.parse(servedFrom) - 1)), { ...current, until: servedFrom })
+  assert.deepEqual(chosen(set({})), { ...current, until: null })
+})
+
+test('from its date the next is served', () => {
+  assert.deepEqual(chosen(set({ next: { ...of(next), servedFrom } }), new Date(servedFrom)), {
+    which: 'next',
+    state: 'Next',
+    until: null,
+    fault: null,
+    refused: null,
+  })
+})
+
+test('the next is judged as of its date: a certificate that begins by then is good, one that ends before is not', async () => {
+  const later = await middle.issue({ names, notBefore: daysFromNow(6) })
+  const short = await middle.issue({ names, notAfter: daysFromNow(6) })
+  assert.equal(chosen(set({ next: { ...of(later), servedFrom } })).refused, null)
+  assert.equal(chosen(set({ next: { ...of(short), servedFrom } })).refused, 'Expired')
+})
+
+test('a next that is not fit is refused, and the current is served beyond its date', () => {
+  const bad = set({ next: { ...of(next), privateKey: ec.key, servedFrom } })
+  for (const when of [at, new Date(servedFrom)])
+    assert.deepEqual(chosen(bad, when), {
+      which: 'ec',
+      state: 'Current',
+      until: null,
+      fault: null,
+      refused: 'Unusable',
+    })
+})
+
+test('where the current ends before the date of the next, the next is served from that end', async () => {
+  const ending = await middle.issue({ names, notAfter: daysFromNow(2) })
+  const soon = set({ next: { ...of(next), servedFrom } }, of(ending))
+  assert.equal(chosen(soon).state, 'Current')
+  assert.ok(Math.abs(Date.parse(chosen(soon).until ?? '') - daysFromNow(2).getTime()) < 5000)
+  assert.equal(chosen(soon, daysFromNow(2.01)).which, 'next')
+})
+
+test('a current that is at fault is told of, and chosen where there is no other', async () => {
+  const expired = await middle.issue({ names, notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) })
+  assert.deepEqual(
+    [chosen(set({}, of(expired))).state, chosen(set({}, of(expired))).fault],
+    ['Current', 'Expired'],
+  )
+})

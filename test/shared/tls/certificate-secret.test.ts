@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseCertificateSecret } from '../../../shared/tls/certificate-secret.ts'
+
+const certificate = '-----BEGIN CERTIFICATE-----'
+const privateKey = '-----BEGIN PRIVATE KEY-----not to be told'
+const current = { certificate, privateKey }
+const servedFrom = '2026-12-01T00:00:00.000Z'
+
+test('two fields are enough', () => {
+  assert.deepEqual(parseCertificateSecret(JSON.stringify(current)), {
+    set: { ...current, deprecated: [] },
+    refused: null,
+  })
+})
+
+const slips: [string, object, RegExp][] = [
+  ['a next without its date', { next: current }, /: next\.servedFrom \(invalid_type\)$/],
+  [
+    'a next with a date that is none',
+    { next: { ...current, servedFrom: 'Monday' } },
+    /: next\.servedFrom \(/,
+  ],
+  ['a next without its key', { next: { certificate, servedFrom } }, /: next\.privateKey \(/],
+  ['a next that is text', { next: 'later' }, /: next \(/],
+  ['a list of those before that is none', { deprecated: 'all' }, /: deprecated \(/],
+]
+
+for (const [what, more, detail] of slips)
+  test(`${what} is left out and told of, and the current stays`, () => {
+    const { set, refused } = parseCertificateSecret(JSON.stringify({ ...current, ...more }))
+    assert.deepEqual([set.certificate, set.privateKey, set.next ?? null], [certificate, privateKey, null])
+    assert.match(refused?.detail ?? '', detail)
+  })
+
+const useless: [string, string, RegExp][] = [
+  ['what is no JSON', `{"privateKey": "${privateKey}"`, /^the secret is not JSON$/],
+  ['a text', '"PRIVATE KEY-----not to be told"', /: the whole \(invalid_type\)$/],
+  ['nothing', '', /^the secret is not JSON$/],
+  ['a key that is none', JSON.stringify({ certificate, privateKey: 'not to be told' }), /: privateKey \(/],
+  [
+    'no certificate',
+    JSON.stringify({ privateKey, next: 'later' }),
+    /: certificate \(invalid_type\), next \(/,
+  ],
+]
+
+for (const [what, text, message] of useless)
+  test(`${what} is refused by its fields, without what is in them`, () => {
+    assert.throws(
+      () => parseCertificateSecret(text),
+      (error: Error) => message.test(error.message) && !error.message.includes('not to be told'),
+    )
+  })
