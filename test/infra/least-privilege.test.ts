@@ -154,6 +154,7 @@ test('the ingress can neither read messages nor change connectors', () => {
     'dynamodb:UpdateItem',
     's3:AbortMultipartUpload',
     's3:PutObject',
+    'secretsmanager:GetSecretValue',
     'sqs:GetQueueAttributes',
     'sqs:GetQueueUrl',
     'sqs:SendMessage',
