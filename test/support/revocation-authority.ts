@@ -38,6 +38,8 @@ export interface RevocationAuthority {
   issue(options: LeafOptions): Promise<Identity>
   /** @param pem the first certificate in it */
   revoke(pem: string, how?: Omit<Revoked, 'certificate'>): void
+  /** As though it had never been. */
+  unrevoke(pem: string): void
   /** Of both authorities' responders. */
   behave(how: { crl?: Behaviour; ocsp?: Behaviour }): void
   /** Answers honestly whoever still waits. */
@@ -150,6 +152,9 @@ export async function startRevocationAuthority({
     },
     revoke(certificate, how = {}) {
       revoked.push({ certificate, ...how })
+    },
+    unrevoke(certificate) {
+      revoked.splice(0, Infinity, ...revoked.filter((each) => each.certificate !== certificate))
     },
     behave(how) {
       Object.assign(behaviour, how)

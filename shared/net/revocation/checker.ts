@@ -14,7 +14,7 @@ import type { KeptSource, RevocationStore, SourceKey } from '../../transport/rev
 import type { ForeignOptions } from '../foreign-exchange.ts'
 import { inTime } from '../in-time.ts'
 import { askSource, type Place, placesOf } from './ask-source.ts'
-import { afterAsking, isDecided } from './timing.ts'
+import { afterAsking, better, isDecided } from './timing.ts'
 
 export interface RevocationOptions extends Omit<ForeignOptions, 'limits' | 'signal'> {
   store: RevocationStore
@@ -136,12 +136,17 @@ export class RevocationChecker {
   }
 
   async #find(key: SourceKey, place: Place, question: Question): Promise<RevocationSource> {
-    const read = await this.#options.store.read(key).catch(() => null)
-    const before = later(read, this.#remembered.get(nameOf(key)) ?? null)
+    let isCertain = true
+    const read = await this.#options.store.read(key).catch(() => {
+      isCertain = false
+      return null
+    })
+    const before = better(read, this.#remembered.get(nameOf(key)) ?? null, this.#now())
     if (before !== null && this.#now() < before.renewAt) return this.#remember(key, before)
     const heard = await askSource(place, question, this.#options)
     const kept = afterAsking(heard, before, this.#now())
-    await this.#options.store.keep(key, kept).catch(() => {})
+    // Silence must not take the place of what could not be read.
+    if (isCertain || isDecided(kept.source)) await this.#options.store.keep(key, kept).catch(() => {})
     return this.#remember(key, kept)
   }
 
@@ -160,11 +165,6 @@ export class RevocationChecker {
 }
 
 const nameOf = ({ fingerprint, kind, url }: SourceKey): string => `${fingerprint} ${kind} ${url}`
-
-function later(one: KeptSource | null, other: KeptSource | null): KeptSource | null {
-  if (one === null || other === null) return one ?? other
-  return other.renewAt > one.renewAt ? other : one
-}
 
 const silent = (place: Place, detail: string): RevocationSource => ({
   ...place,

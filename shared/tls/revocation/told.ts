@@ -16,6 +16,8 @@ const tolerance = 300_000
 
 export const unknown = (detail: string): Told => ({ status: 'Unknown', detail, nextUpdate: null })
 
+const onHold = 'certificateHold'
+
 /** By the number of RFC 5280 §5.3.1. */
 const reasons = [
   'unspecified',
@@ -24,7 +26,7 @@ const reasons = [
   'affiliationChanged',
   'superseded',
   'cessationOfOperation',
-  'certificateHold',
+  onHold,
   'unspecified',
   'removeFromCRL',
   'privilegeWithdrawn',
@@ -38,6 +40,10 @@ export const revoked = (since: Date, reason: string, nextUpdate: Date | null): T
   detail: `revoked on ${since.toISOString()}: ${reason}`,
   nextUpdate: nextUpdate?.toISOString() ?? null,
 })
+
+/** RFC 5280 §5.3.1: only what was put on hold can be good again. What says otherwise is from before. */
+export const isFinal = ({ status, detail }: Pick<Told, 'status' | 'detail'>): boolean =>
+  status === 'Revoked' && !detail.endsWith(`: ${onHold}`)
 
 /**
  * Whether what was said then holds at an instant.

@@ -190,6 +190,52 @@ describe('An answer', () => {
     assert.equal((await one.check(asked(cert))).status, 'Unknown')
   })
 
+  it('that was given before a revocation and is repeated takes nothing back', async () => {
+    const store = memory()
+    const cert = await issue()
+    const one = checker(store)
+    authority.revoke(cert)
+    await one.check(asked(cert))
+    authority.unrevoke(cert)
+    later = 61 * minute
+    for (const each of [one, checker(store)]) assert.equal((await each.check(asked(cert))).status, 'Revoked')
+  })
+
+  it('counts once a certificate is no longer on hold', async () => {
+    const one = checker()
+    const cert = await issue()
+    authority.revoke(cert, { reason: 6 })
+    assert.equal((await one.check(asked(cert))).status, 'Revoked')
+    authority.unrevoke(cert)
+    later = 61 * minute
+    assert.equal((await one.check(asked(cert))).status, 'Good')
+  })
+
+  it('is not lost where the table cannot be read and nobody answers', async () => {
+    const store = memory()
+    const cert = await issue()
+    authority.revoke(cert)
+    await checker(store).check(asked(cert))
+    authority.behave({ ocsp: 'Unreachable', crl: 'Unreachable' })
+    later = 61 * minute
+    const unreadable = { ...store, read: async () => Promise.reject(new Error('throttled')) }
+    assert.equal((await checker(unreadable).check(asked(cert))).status, 'Unknown')
+    assert.equal((await checker(store).check(asked(cert))).status, 'Revoked')
+  })
+
+  it('that one worker has is not given up for the silence that another met', async () => {
+    const store = memory()
+    const cert = await issue()
+    authority.revoke(cert)
+    const one = checker(store)
+    await one.check(asked(cert))
+    authority.behave({ ocsp: 'Unreachable', crl: 'Unreachable' })
+    later = 61 * minute
+    store.kept.clear()
+    assert.equal((await checker(store).check(asked(cert))).status, 'Unknown')
+    assert.equal((await one.check(asked(cert))).status, 'Revoked')
+  })
+
   it('is shared with whoever has the same table', async () => {
     const store = memory()
     const cert = await issue()
