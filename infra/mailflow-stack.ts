@@ -42,7 +42,14 @@ export class MailflowStack extends Stack {
       queues,
       transport,
     })
-    const evaluate = new EvaluatePolicy(this, 'Policy', { config, queues, connectors, messages, notices })
+    const evaluate = new EvaluatePolicy(this, 'Policy', {
+      config,
+      queues,
+      connectors,
+      messages,
+      transport,
+      notices,
+    })
     const outboundMail = new OutboundMail(this, 'OutboundMail', config, network)
     const deliver = new DeliverMessage(this, 'Delivery', {
       config,

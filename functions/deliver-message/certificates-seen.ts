@@ -60,13 +60,12 @@ function ofServer(
   connector: Connector,
   at: Date,
 ): Sighting | null {
-  const verified = asksForVerification(enforced)
-  const isPublished = enforced.source === 'Dane' || enforced.source === 'MtaSts'
+  const verifiedBy = asksForVerification(enforced) ? enforced.source : null
   if (tls?.kind !== 'Established' || result !== 'success') return null
-  if (connector === null && !(verified && isPublished)) return null
+  if (connector === null && verifiedBy !== 'Dane' && verifiedBy !== 'MtaSts') return null
   const certificate = seenOfServer(tls)
   const place = { kind: 'PartnerServer' as const, connector, domain, host: hop.host }
-  return certificate && { place, certificate, verified, at }
+  return certificate && { place, certificate, verifiedBy, at }
 }
 
 function ofOurs(
@@ -77,7 +76,7 @@ function ofOurs(
 ): Sighting | null {
   const certificate = seenOfPem(pem)
   const place = { kind: 'Own' as const, connector, domain: null, host: clientCertificateSecret(name) }
-  return certificate && { place, certificate, verified: true, at }
+  return certificate && { place, certificate, verifiedBy: null, at }
 }
 
 /** Never rejects. */

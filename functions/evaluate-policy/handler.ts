@@ -1,5 +1,6 @@
 /** evaluate-policy: the evaluation queue's function. It alone decides. It also publishes the notices that come by there. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
@@ -7,7 +8,6 @@ import { SnapshotReader } from '../../shared/connectors/repository.ts'
 import { decisionSettings, EvaluateEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { type CertificateNotice, type EvaluationJob, EvaluationQueueJob } from '../../shared/contract/jobs.ts'
 import type { Attempt } from '../../shared/contract/message.ts'
-import { AcceptedCertificates } from '../../shared/messages/accepted-certificates.ts'
 import { Claims, type Forestalled } from '../../shared/messages/claims.ts'
 import { NoticeDays } from '../../shared/messages/notice-days.ts'
 import { Trace } from '../../shared/messages/trace.ts'
@@ -15,10 +15,13 @@ import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
 import { sqsHandler } from '../../shared/middleware/sqs-handler.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { NoticeQueue } from '../../shared/queues/notice-queue.ts'
+import { topicPublisher } from '../../shared/queues/topic.ts'
+import { changeTeller } from '../../shared/transport/change-events.ts'
+import { ObservedList } from '../../shared/transport/observed-list.ts'
+import { ObservedTable } from '../../shared/transport/observed-table.ts'
 import { evaluateJob } from './evaluate-job.ts'
 import { type NoticeDependencies, type Published, raiseNotice } from './raise-notice.ts'
 import { reportNotice, reportVerdict } from './report.ts'
-import { topicPublisher } from './topic.ts'
 import { watchCertificates } from './watch-certificates.ts'
 
 // What runs at cold start.
@@ -38,12 +41,17 @@ const dependencies = {
   retentionDays: environment.TRACE_RETENTION_DAYS,
 }
 const notices = new JobQueue<CertificateNotice>(sqs, environment.EVALUATION_QUEUE_URL)
-const accepted = new AcceptedCertificates(documents, environment.MESSAGES_TABLE)
-const watch = { accepted, notices: new NoticeQueue(notices) }
+const watch = {
+  noting: {
+    table: new ObservedTable(documents, environment.TRANSPORT_TABLE),
+    tell: changeTeller(new EventBridgeClient(clientDefaults)),
+  },
+  notices: new NoticeQueue(notices),
+}
 const raising: NoticeDependencies = {
   days: new NoticeDays(documents, environment.MESSAGES_TABLE),
   claims: new Claims<Published>(documents, environment.MESSAGES_TABLE),
-  accepted,
+  accepted: new ObservedList(documents, environment.TRANSPORT_TABLE),
   publish: topicPublisher(new SNSClient(clientDefaults), environment.NOTICES_TOPIC_ARN),
   evaluation: notices,
 }

@@ -1,14 +1,8 @@
 /** A notice as the administrator reads it in a mail, and below it as a program does. Pure. */
 import type { CertificateSummary } from '../../shared/contract/certificate.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
-import type { AcceptedCertificate } from '../../shared/messages/accepted-certificates.ts'
-
-export interface Announcement {
-  /** At most 100 characters of printable ASCII. */
-  subject: string
-  text: string
-  attributes: { kind: string; connector: string }
-}
+import type { Announcement } from '../../shared/queues/topic.ts'
+import type { AcceptedCertificate } from '../../shared/transport/observed-list.ts'
 
 /** @param accepted the connector's last one, if any is remembered */
 export function announce(notice: CertificateNotice, accepted: AcceptedCertificate | null): Announcement {

@@ -3,17 +3,18 @@
  * be published it is put back by hand, so that a topic that is away leaves no dead letters among those of mail.
  */
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
-import type { AcceptedCertificates } from '../../shared/messages/accepted-certificates.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { noticeKey } from '../../shared/messages/keys.ts'
 import type { NoticeDays } from '../../shared/messages/notice-days.ts'
 import type { Sender } from '../../shared/queues/job-queue.ts'
-import { type Announcement, announce } from './notice-text.ts'
+import type { Announcement } from '../../shared/queues/topic.ts'
+import type { ObservedList } from '../../shared/transport/observed-list.ts'
+import { announce } from './notice-text.ts'
 
 export interface NoticeDependencies {
   days: Pick<NoticeDays, 'admits'>
   claims: Claims<Published>
-  accepted: Pick<AcceptedCertificates, 'last'>
+  accepted: Pick<ObservedList, 'lastAccepted'>
   /** @returns the topic's id for it */
   publish(announcement: Announcement): Promise<string>
   evaluation: Sender<CertificateNotice>
@@ -59,7 +60,7 @@ export async function raiseNotice(
   const claim = await claims.claim(key, now, leaseMs, expiresAt)
   if (claim.kind === 'Done') return { kind: 'Known' }
   if (claim.kind === 'Busy') return { kind: 'Busy' }
-  const known = await accepted.last(connector)
+  const known = await accepted.lastAccepted(connector, now)
   const announcement = announce(notice, known)
   let id: string
   try {

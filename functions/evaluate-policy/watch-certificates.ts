@@ -1,5 +1,5 @@
 /**
- * Looks at the client certificate of a message that was decided: one that its connector knows is remembered, one
+ * Looks at the client certificate of a message that was decided: one that its connector knows is written down, one
  * that a connector asks for and does not know is told of. Mail never waits for it, nor fails with it.
  */
 import type { Logger } from '@aws-lambda-powertools/logger'
@@ -8,16 +8,16 @@ import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import type { CertificateNotice, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { ClientCertificate } from '../../shared/contract/message.ts'
 import { asDimension, Metric } from '../../shared/contract/metrics.ts'
-import type { AcceptedCertificates } from '../../shared/messages/accepted-certificates.ts'
 import { judgeMessage, sessionOf, type Verdict } from '../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
 import { type Fate, knownTo, unknownTo } from '../../shared/policy/unknown-certificate.ts'
 import type { NoticeQueue } from '../../shared/queues/notice-queue.ts'
-import { summaryOf } from '../../shared/tls/certificate-summary.ts'
+import { nameOfClient, seenOfClient } from '../../shared/tls/observed/sighting.ts'
+import { type Noting, noteCertificate } from '../../shared/transport/note-certificate.ts'
 import { isFirst } from './evaluate-job.ts'
 
 export interface CertificateWatch {
-  accepted: Pick<AcceptedCertificates, 'remember'>
+  noting: Noting
   notices: Pick<NoticeQueue, 'send'>
 }
 
@@ -32,7 +32,7 @@ export async function watchCertificates(
   verdicts: readonly Verdict[],
   snapshot: Snapshot,
   now: Date,
-  { accepted, notices }: CertificateWatch,
+  { noting, notices }: CertificateWatch,
   { logger, metrics }: Tools,
 ): Promise<void> {
   const { message } = job
@@ -42,21 +42,22 @@ export async function watchCertificates(
   try {
     const judgement = judgeMessage(snapshot, message)
     await Promise.all([
-      ...knownTo(session, judgement).map((connector) => remember(connector)),
+      ...knownTo(session, judgement).map((connector) => remember(connector, clientCertificate)),
       ...unknownTo(snapshot, session, judgement, fateOf(verdicts)).map((notice) => tell(notice)),
     ])
   } catch (error) {
     logger.error('The certificate of a message was not looked at', error as Error)
   }
 
-  async function remember({ id, name }: InboundConnector): Promise<void> {
-    const certificate = summaryOf(clientCertificate as ClientCertificate)
-    try {
-      if (await accepted.remember(id, certificate, session.at, now))
-        logger.info('certificate accepted', { connector: name, fingerprint256: certificate.fingerprint256 })
-    } catch (error) {
-      logger.error('An accepted certificate was not remembered', error as Error)
-    }
+  async function remember(
+    { id, name, tlsSenderCertificateNames }: InboundConnector,
+    shown: ClientCertificate,
+  ): Promise<void> {
+    const host = nameOfClient(shown, tlsSenderCertificateNames)
+    const place = { kind: 'PartnerClient' as const, connector: { id, name }, domain: null, host }
+    const certificate = seenOfClient(shown)
+    const sighting = { place, certificate, verifiedBy: 'Connector' as const, at: session.at }
+    await noteCertificate(sighting, now, noting, { logger, metrics })
   }
 
   async function tell(notice: CertificateNotice): Promise<void> {

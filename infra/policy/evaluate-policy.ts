@@ -1,9 +1,11 @@
 import { Construct } from 'constructs'
+import { grantCertificateEvents } from '../certificates/certificate-events.ts'
 import { type Config, tellDecisionSettings } from '../config.ts'
 import type { ConnectorsTable } from '../connectors/connectors-table.ts'
 import type { Notices } from '../monitoring/notices.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
+import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction } from '../unit.ts'
 
 export interface EvaluatePolicyProps {
@@ -11,6 +13,7 @@ export interface EvaluatePolicyProps {
   readonly queues: MailQueues
   readonly connectors: ConnectorsTable
   readonly messages: MessagesTable
+  readonly transport: TransportTable
   readonly notices: Notices
 }
 
@@ -20,7 +23,7 @@ export class EvaluatePolicy extends Construct {
 
   constructor(scope: Construct, id: string, props: EvaluatePolicyProps) {
     super(scope, id)
-    const { config, queues, connectors, messages, notices } = props
+    const { config, queues, connectors, messages, transport, notices } = props
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'evaluate-policy',
       description: 'Decides for each recipient: deliver, defer or bounce',
@@ -31,6 +34,8 @@ export class EvaluatePolicy extends Construct {
     tellDecisionSettings(config, this.handler)
     connectors.grantRead(this.handler)
     messages.grantTrace(this.handler)
+    transport.grantObserving(this.handler)
+    grantCertificateEvents(this.handler)
     notices.grantPublish(this.handler)
     for (const queue of [queues.evaluation, queues.delivery, queues.bounce]) queue.grantSend(this.handler)
     queues.evaluation.consume(this.handler)

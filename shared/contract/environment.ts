@@ -115,6 +115,7 @@ export function decisionSettings(environment: z.output<typeof DecisionEnvironmen
 
 export const EvaluateEnvironment = DecisionEnvironment.extend({
   MESSAGES_TABLE: z.string().min(1),
+  TRANSPORT_TABLE: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
   DELIVERY_QUEUE_URL: z.url(),
   BOUNCE_QUEUE_URL: z.url(),

@@ -2,8 +2,7 @@
  * The messages table. One partition a message: the message itself, an item for each recipient (state and last
  * verdict), an item for each attempt (first its claim, then its result) and for each DSN's claim. The index
  * `byTime` lists recipients by day; a day is spread over several index partitions, so that no rate of mail
- * outgrows one. And a partition for each connector that asks for certificates: the one it accepted last, and
- * the notices of those it did not know.
+ * outgrows one. And a partition for each connector that asks for certificates: the notices of those it did not know.
  */
 import type { DsnKind } from '../contract/jobs.ts'
 
@@ -24,7 +23,6 @@ export const dsnKey = (id: string, address: string, kind: DsnKind) => ({
 
 const certificates = (connector: string) => `certificates#${connector}`
 
-export const acceptedCertificateKey = (connector: string) => ({ pk: certificates(connector), sk: 'accepted' })
 /** @param day `YYYY-MM-DD` */
 export const noticeKey = (connector: string, fingerprint256: string, day: string) => ({
   pk: certificates(connector),

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import { AcceptedCertificates } from '../../shared/messages/accepted-certificates.ts'
+import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { createPki, fingerprintOf, type Identity, type Pki } from '../support/pki.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 import { Api, idIn, type Running, sendOne, startRunner, until } from './support.ts'
@@ -17,7 +17,7 @@ let mailbox: Partner
 let runner: Running
 let api: Api
 let pki: Pki
-let accepted: AcceptedCertificates
+let accepted: ObservedList
 
 before(
   async () => {
@@ -28,7 +28,7 @@ before(
     const { dynamodb, tables } = runner.endpoints
     const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
     const client = new DynamoDBClient({ region: 'us-east-1', credentials, endpoint: dynamodb })
-    accepted = new AcceptedCertificates(DynamoDBDocumentClient.from(client), tables.messages ?? '')
+    accepted = new ObservedList(DynamoDBDocumentClient.from(client), tables.transport ?? '')
     await api.call('PUT', '/accepted-domains/ours.example', {})
     await api.create('outbound', {
       name: 'our mailboxes',
@@ -77,7 +77,7 @@ test('mail refused in session for a new certificate: the notice names connector,
   const old = await pki.issue({ names: ['mail.contoso.example'] })
   const renewed = await pki.issue({ names: ['mx1.contoso.example'] })
   assert.match(await send('contoso.example', old), /^250 /)
-  await until(() => accepted.last(id))
+  await until(() => accepted.lastAccepted(id, new Date()))
 
   assert.equal(
     await send('contoso.example', renewed),
@@ -108,7 +108,7 @@ test('mail held for a new certificate is delivered once, when the administrator 
     mailbox.received.filter(({ content }) => content.includes(`Subject: ${subject}\r\n`)).length
 
   await api.settled(await sent('before', old), ['Delivered'])
-  await until(() => accepted.last(id))
+  await until(() => accepted.lastAccepted(id, new Date()))
   const subjects = ['held 1', 'held 2', 'held 3']
   const held = await Promise.all(subjects.map((subject) => sent(subject, renewed)))
   for (const message of held) {
@@ -143,7 +143,7 @@ test('mail held for a new certificate is delivered once, when the administrator 
   await api.settled(await sent('after', renewed), ['Delivered'])
   for (const subject of ['before', ...subjects, 'after']) assert.equal(received(subject), 1, subject)
   await until(async () => {
-    const known = await accepted.last(id)
+    const known = await accepted.lastAccepted(id, new Date())
     return known?.fingerprint256 === fingerprintOf(renewed) ? known : null
   })
 })

@@ -37,7 +37,7 @@ export const sighting = (
   certificate: SeenCertificate,
   at: Date,
   where: Partial<ObservedPlace> = {},
-): Sighting => ({ place: place(where), certificate, verified: true, at })
+): Sighting => ({ place: place(where), certificate, verifiedBy: 'Connector', at })
 
 export const observation = (
   certificates: readonly (Partial<ObservedCertificate> & Pick<SeenCertificate, 'fingerprint256'>)[],
@@ -46,7 +46,7 @@ export const observation = (
   ...place(fields),
   certificates: certificates.map((one) => ({
     ...seenCertificate(one.fingerprint256.charAt(0)),
-    verified: true,
+    verifiedBy: 'Connector',
     firstSeen: '2026-01-01T00:00:00.000Z',
     lastSeen: '2026-01-15T00:00:00.000Z',
     ...one,

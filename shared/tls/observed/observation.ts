@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { CertificateSummary } from '../../contract/certificate.ts'
 import { ConnectorName } from '../../contract/jobs.ts'
+import { PolicySource } from '../../contract/message.ts'
 
 /**
  * `Own`: one that we show, to senders or to next hops. `PartnerServer`: shown by a next hop. `PartnerClient`: shown by
@@ -36,8 +37,8 @@ export const SeenCertificate = CertificateSummary.extend({
 export type SeenCertificate = z.infer<typeof SeenCertificate>
 
 export const ObservedCertificate = SeenCertificate.extend({
-  /** Whether it was to be verified, and was, when it was last seen. */
-  verified: z.boolean(),
+  /** Who demanded that it is verified, as it was when it was last seen; null where nobody did. */
+  verifiedBy: PolicySource.nullable(),
   firstSeen: z.iso.datetime(),
   /** To within an hour. */
   lastSeen: z.iso.datetime(),
@@ -72,6 +73,6 @@ export type Observation = z.infer<typeof Observation>
 export interface Sighting {
   place: ObservedPlace
   certificate: SeenCertificate
-  verified: boolean
+  verifiedBy: PolicySource | null
   at: Date
 }

@@ -19,14 +19,14 @@ export interface Observed {
 
 /** @returns null when nothing is news: it was seen within the hour, or later than this */
 export function observe(known: Observation | null, sighting: Sighting): Observed | null {
-  const { place, certificate, verified, at } = sighting
+  const { place, certificate, verifiedBy, at } = sighting
   const before = known?.certificates ?? []
   const same = before.find(({ fingerprint256 }) => fingerprint256 === certificate.fingerprint256)
   if (same && at.getTime() - Date.parse(same.lastSeen) < hourMs) return null
   const seen = at.toISOString()
   const now: ObservedCertificate = {
     ...certificate,
-    verified,
+    verifiedBy,
     firstSeen: same?.firstSeen ?? seen,
     lastSeen: seen,
   }

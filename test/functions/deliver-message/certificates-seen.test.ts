@@ -44,7 +44,7 @@ describe('of a session', () => {
     fingerprint256: summary.fingerprint256,
   })
   for (const [what, by, given, kept] of [
-    ['that a connector verified', connector, { connector: demanding() }, 'verified'],
+    ['that a connector verified', connector, { connector: demanding() }, 'verified by Connector'],
     [
       'under a connector that asks for encryption',
       connector,
@@ -53,7 +53,7 @@ describe('of a session', () => {
     ],
     ['under a connector that asks for nothing', connector, {}, 'not verified'],
     ["of a stranger's", null, {}, 'nothing'],
-    ["of a stranger's by its MTA-STS policy", null, { mtaSts: sts('enforce') }, 'verified'],
+    ["of a stranger's by its MTA-STS policy", null, { mtaSts: sts('enforce') }, 'verified by MtaSts'],
     ["of a stranger's by a policy that is only tested", null, { mtaSts: sts('testing') }, 'nothing'],
     ['without TLS', connector, { tls: noStartTls }, 'nothing'],
     [
@@ -68,14 +68,14 @@ describe('of a session', () => {
       const sightings = new Sightings()
       const watch = certificateWatch(sightings, { connector: by ?? undefined }, () => at)
       watch.session(session({ tls: shown, ...given }))
-      const found = sightings.take().map(({ place, verified }) => {
+      const found = sightings.take().map(({ place, verifiedBy }) => {
         assert.deepEqual(place, {
           kind: 'PartnerServer',
           connector: by,
           domain: 'partner.example',
           host: 'mx.partner.example',
         })
-        return verified ? 'verified' : 'not verified'
+        return verifiedBy === null ? 'not verified' : `verified by ${verifiedBy}`
       })
       assert.deepEqual(found, kept === 'nothing' ? [] : [kept])
     })
@@ -94,8 +94,8 @@ describe('of a session', () => {
     const sightings = new Sightings()
     certificateWatch(sightings, {}, () => at).session(session({ hop, tls }))
     assert.deepEqual(
-      sightings.take().map(({ place: { connector: by, domain }, verified }) => [by, domain, verified]),
-      [[null, 'partner.example', true]],
+      sightings.take().map(({ place: { connector: by, domain }, verifiedBy }) => [by, domain, verifiedBy]),
+      [[null, 'partner.example', 'Dane']],
     )
   })
 

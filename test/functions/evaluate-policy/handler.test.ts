@@ -78,6 +78,7 @@ before(async () => {
     AWS_MAX_ATTEMPTS: '1',
     CONNECTORS_TABLE: database.connectorsTable,
     MESSAGES_TABLE: database.messagesTable,
+    TRANSPORT_TABLE: database.transportTable,
     EVALUATION_QUEUE_URL: `${sqs}/evaluation`,
     DELIVERY_QUEUE_URL: `${sqs}/delivery`,
     BOUNCE_QUEUE_URL: `${sqs}/bounce`,

@@ -3,8 +3,8 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { announce } from '../../../functions/evaluate-policy/notice-text.ts'
 import type { CertificateNotice } from '../../../shared/contract/jobs.ts'
-import type { AcceptedCertificate } from '../../../shared/messages/accepted-certificates.ts'
 import { summaryOf } from '../../../shared/tls/certificate-summary.ts'
+import type { AcceptedCertificate } from '../../../shared/transport/observed-list.ts'
 import { certificateNotice, clientCertificate, receivedAt } from '../../support/fixtures.ts'
 
 const accepted: AcceptedCertificate = {

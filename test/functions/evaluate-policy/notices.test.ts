@@ -4,7 +4,6 @@ import { after, before, describe, test } from 'node:test'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics } from '@aws-lambda-powertools/metrics'
 import { type Dependencies, evaluateJob } from '../../../functions/evaluate-policy/evaluate-job.ts'
-import type { Announcement } from '../../../functions/evaluate-policy/notice-text.ts'
 import { type Published, raiseNotice } from '../../../functions/evaluate-policy/raise-notice.ts'
 import { watchCertificates } from '../../../functions/evaluate-policy/watch-certificates.ts'
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
@@ -15,11 +14,14 @@ import type {
   EvaluationJob,
 } from '../../../shared/contract/jobs.ts'
 import type { Attempt, ClientCertificate } from '../../../shared/contract/message.ts'
-import { AcceptedCertificates } from '../../../shared/messages/accepted-certificates.ts'
 import { Claims, type Forestalled } from '../../../shared/messages/claims.ts'
 import { NoticeDays } from '../../../shared/messages/notice-days.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { NoticeQueue } from '../../../shared/queues/notice-queue.ts'
+import type { Announcement } from '../../../shared/queues/topic.ts'
+import type { ObservedChange } from '../../../shared/tls/observed/observation.ts'
+import { ObservedList } from '../../../shared/transport/observed-list.ts'
+import { ObservedTable } from '../../../shared/transport/observed-table.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import {
   certificateNotice,
@@ -63,7 +65,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
       }),
     ],
   })
-  const { documents, messagesTable } = database
+  const { documents, messagesTable, transportTable } = database
   const queues = {
     evaluation: recordingQueue<EvaluationJob>(),
     delivery: recordingQueue<DeliveryJob>(),
@@ -76,7 +78,15 @@ function unit(fields: Partial<InboundConnector> = {}) {
     settings: { defaultRoute: 'Mx' },
     retentionDays: 90,
   }
-  const accepted = new AcceptedCertificates(documents, messagesTable)
+  const accepted = new ObservedList(documents, transportTable)
+  const table = new ObservedTable(documents, transportTable)
+  const changes: ObservedChange[] = []
+  const noting = {
+    table,
+    async tell(_place: unknown, change: ObservedChange) {
+      changes.push(change)
+    },
+  }
   const noticeQueue = recordingQueue<CertificateNotice>()
   const away = { queue: false, topic: false }
   const told = new NoticeQueue({
@@ -104,6 +114,8 @@ function unit(fields: Partial<InboundConnector> = {}) {
     published,
     counted,
     accepted,
+    table,
+    changes,
     /** Decides a message with this certificate, and watches it. */
     async decide(
       certificate: Partial<ClientCertificate>,
@@ -121,7 +133,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
         verdicts,
         rules,
         now,
-        { accepted, notices: told },
+        { noting, notices: told },
         { logger, metrics: counting },
       )
       return verdicts.map(({ action, reason }) => `${action} ${reason}`)
@@ -159,10 +171,13 @@ const stranger = (index: number) => ({
 const jsonOf = ({ text }: Announcement) => JSON.parse(text.slice(text.indexOf('\n{\n')))
 
 describe('a message', () => {
-  test('whose certificate the connector knows is remembered, and nobody is told', async () => {
+  test('whose certificate the connector knows is written down, and nobody is told', async () => {
     const it = unit()
     assert.deepEqual(await it.decide(known), ['Deliver ConnectorMatched'])
-    assert.equal((await it.accepted.last(it.connector.id))?.fingerprint256, 'ab'.repeat(32))
+    assert.equal(
+      (await it.accepted.lastAccepted(it.connector.id, receivedAt))?.fingerprint256,
+      'ab'.repeat(32),
+    )
     assert.deepEqual(it.noticeQueue.sent, [])
   })
 
@@ -176,7 +191,23 @@ describe('a message', () => {
       [notice.connector.id, notice.accepted.fingerprint256, notice.presented.fingerprint256],
       [it.connector.id, 'ab'.repeat(32), 'cd'.repeat(32)],
     )
-    assert.equal((await it.accepted.last(it.connector.id))?.fingerprint256, 'ab'.repeat(32))
+    assert.equal(
+      (await it.accepted.lastAccepted(it.connector.id, receivedAt))?.fingerprint256,
+      'ab'.repeat(32),
+    )
+  })
+
+  test('whose certificate is of another issuer than before, and known, is told of as a change', async () => {
+    const it = unit()
+    await it.decide(known)
+    const another = { issuer: 'CN=Another', fingerprint256: 'ef'.repeat(32) }
+    assert.deepEqual(await it.decide(another, minutesLater(1)), ['Deliver ConnectorMatched'])
+    assert.deepEqual(
+      it.changes.map(({ what, from, to }) => [what, from.fingerprint256, to.fingerprint256]),
+      [[['Issuer'], 'ab'.repeat(32), 'ef'.repeat(32)]],
+    )
+    assert.deepEqual(it.counted, ['PartnerCertificatesChanged'])
+    assert.deepEqual(it.noticeQueue.sent, [])
   })
 
   const fates: [string, Partial<InboundConnector>, consequence: string, heldUntil: string | null][] = [
@@ -222,9 +253,9 @@ describe('a message', () => {
     assert.deepEqual(await it.decide(renewed), ['Defer InboundCertificateRestriction'])
   })
 
-  test('is decided as ever when its certificate cannot be remembered', async () => {
+  test('is decided as ever when its certificate cannot be written down', async () => {
     const it = unit()
-    it.accepted.remember = () => Promise.reject(new Error('the table is away'))
+    it.table.see = () => Promise.reject(new Error('the table is away'))
     assert.deepEqual(await it.decide(known), ['Deliver ConnectorMatched'])
   })
 })

@@ -28,7 +28,7 @@ test('the first certificate of a place is no change', () => {
   assert.deepEqual(changes, ['seen'])
   assert.deepEqual(known?.changes, [])
   const at = receivedAt.toISOString()
-  assert.deepEqual(known?.certificates, [{ ...a, verified: true, firstSeen: at, lastSeen: at }])
+  assert.deepEqual(known?.certificates, [{ ...a, verifiedBy: 'Connector', firstSeen: at, lastSeen: at }])
 })
 
 test('what was seen within the hour is no news, and after it is seen again', () => {

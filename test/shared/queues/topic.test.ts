@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { SNSClient } from '@aws-sdk/client-sns'
-import { topicPublisher } from '../../../functions/evaluate-policy/topic.ts'
+import { topicPublisher } from '../../../shared/queues/topic.ts'
 
 const topicArn = 'arn:aws:sns:eu-central-1:123456789012:notices'
 const announcement = {

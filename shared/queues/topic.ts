@@ -1,6 +1,12 @@
 /** The topic that the administrator's notices are published to. */
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns'
-import type { Announcement } from './notice-text.ts'
+
+export interface Announcement {
+  /** At most 100 characters of printable ASCII. */
+  subject: string
+  text: string
+  attributes: Readonly<Record<string, string>>
+}
 
 /** For all tries together: the records of mail in the same batch wait for it. */
 const patience = 8_000

@@ -1,0 +1,37 @@
+/** How many strangers' certificates a day has. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { NoticeDays } from '../../../shared/messages/notice-days.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { certificateNotice } from '../../support/fixtures.ts'
+
+let database: TestDynamoDb
+before(async () => {
+  database = await startDynamoDb()
+})
+after(() => database.stop())
+
+const fingerprint = (index: number): string => index.toString(16).padStart(64, '0')
+
+test('a day of a connector has ten certificates, and the same ones however often they are asked for', async () => {
+  const days = new NoticeDays(database.documents, database.messagesTable)
+  const admits = (index: number, day = '2026-01-15', connector = 'c6') =>
+    days.admits(certificateNotice({ connector, fingerprint256: fingerprint(index) }), day, 2_000_000_000)
+  const first: boolean[] = []
+  for (let index = 0; index < 12; index++) first.push(await admits(index))
+  assert.deepEqual(first, [...Array(10).fill(true), false, false])
+  assert.deepEqual([await admits(3), await admits(11)], [true, false])
+  assert.deepEqual([await admits(11, '2026-01-16'), await admits(11, '2026-01-15', 'c7')], [true, true])
+})
+
+test('what strangers present takes nothing from what an authority vouches for', async () => {
+  const days = new NoticeDays(database.documents, database.messagesTable)
+  const admits = (index: number, vouchedFor: boolean) =>
+    days.admits(
+      certificateNotice({ connector: 'c8', fingerprint256: fingerprint(index), vouchedFor }),
+      '2026-01-15',
+      2_000_000_000,
+    )
+  for (let index = 0; index < 11; index++) await admits(index, false)
+  assert.deepEqual([await admits(11, false), await admits(12, true)], [false, true])
+})
