@@ -6,6 +6,7 @@
  * certificate that names no place counts as good.
  */
 import type { X509Certificate } from 'node:crypto'
+import { limited } from '../../middleware/limited.ts'
 import { fingerprintOf } from '../../tls/fingerprint.ts'
 import { type Link, linksOf } from '../../tls/revocation/links.ts'
 import type { Revocation, RevocationSource } from '../../tls/revocation/status.ts'
@@ -48,13 +49,16 @@ const headStart = 1_000
 /** Of one certificate. */
 const mostPlaces = 4
 const mostRemembered = 1_000
-/** Questions under way: each may be of some megabytes. */
+/** Questions under way. */
 const mostAtOnce = 16
+/** Lists that come at the same time, of which each may be of twenty megabytes. The others wait for their turn. */
+const mostLists = 3
 
 export class RevocationChecker {
   readonly #options: RevocationOptions
   readonly #remembered = new Map<string, KeptSource>()
   readonly #asking = new Map<string, Promise<RevocationSource>>()
+  readonly #lists = limited(mostLists)
 
   constructor(options: RevocationOptions) {
     this.#options = options
@@ -143,7 +147,8 @@ export class RevocationChecker {
     })
     const before = better(read, this.#remembered.get(nameOf(key)) ?? null, this.#now())
     if (before !== null && this.#now() < before.renewAt) return this.#remember(key, before)
-    const heard = await askSource(place, question, this.#options)
+    const ask = () => askSource(place, question, this.#options)
+    const heard = await (place.kind === 'Crl' ? this.#lists(ask) : ask())
     const kept = afterAsking(heard, before, this.#now())
     // Silence must not take the place of what could not be read.
     if (isCertain || isDecided(kept.source)) await this.#options.store.keep(key, kept).catch(() => {})

@@ -15,15 +15,19 @@ export interface RevocationEndpoints {
 /** Addresses of each kind that are read of one certificate. */
 const most = 8
 
-/** Only what is asked by HTTP: few ask LDAP, and a firewall opens for none. */
-const isWeb = (url: string): boolean => /^https?:\/\//i.test(url)
+/** Characters: addresses are remembered, and shown. */
+const longestUrl = 2_048
+
+/** Only what is asked by HTTP: few ask LDAP, and a firewall opens for none. Nothing that cannot be seen. */
+const isWeb = (url: string): boolean => url.length <= longestUrl && /^https?:\/\/[!-~]+$/i.test(url)
 
 export function revocationEndpoints(certificate: X509Certificate): RevocationEndpoints {
   const access = accessOf(certificate)
+  const placesFor = (wanted: string) => access.flatMap(([method, url]) => (method === wanted ? [url] : []))
   return {
     crl: crlOf(certificate).filter(isWeb).slice(0, most),
-    ocsp: access.filter(([method]) => method === 'OCSP').map(([, url]) => url),
-    issuers: access.filter(([method]) => method === 'CA Issuers').map(([, url]) => url),
+    ocsp: placesFor('OCSP').slice(0, most),
+    issuers: placesFor('CA Issuers').slice(0, most),
   }
 }
 
@@ -41,7 +45,8 @@ function crlOf(certificate: X509Certificate): string[] {
     const { extensions = [] } = AsnConvert.parse(certificate.raw, Certificate).tbsCertificate
     const found = extensions.find(({ extnID }) => extnID === id_ce_cRLDistributionPoints)
     if (!found) return []
-    return AsnConvert.parse(found.extnValue, CRLDistributionPoints).flatMap(({ distributionPoint }) =>
+    const points = [...AsnConvert.parse(found.extnValue, CRLDistributionPoints)]
+    return points.flatMap(({ distributionPoint }) =>
       (distributionPoint?.fullName ?? []).flatMap(({ uniformResourceIdentifier: uri }) => uri ?? []),
     )
   } catch {

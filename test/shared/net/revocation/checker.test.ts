@@ -264,6 +264,19 @@ describe('An answer', () => {
     assert.equal((await one.check(asked(cert))).status, 'Good')
   })
 
+  it('of many lists at the same time comes in its turn, so that their megabytes have room', async () => {
+    authority.behave({ ocsp: 'Busy', crl: 'Silent' })
+    const one = checker()
+    const questions = await Promise.all(Array.from({ length: 8 }, async () => asked(await issue())))
+    const early = questions.map((question) => one.check(question, AbortSignal.timeout(500)))
+    assert.ok((await Promise.all(early)).every(({ status }) => status === 'Unknown'))
+    assert.equal(authority.requests.filter((request) => request.startsWith('GET')).length, 3)
+    authority.behave({ crl: 'Honest' })
+    authority.release()
+    await one.settled(5_000)
+    for (const question of questions) assert.equal((await one.check(question)).status, 'Good')
+  })
+
   it('that comes late is found by the next who asks', async () => {
     authority.behave({ ocsp: 'Silent', crl: 'Busy' })
     const one = checker()

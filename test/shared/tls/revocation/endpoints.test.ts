@@ -1,0 +1,46 @@
+import 'reflect-metadata'
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { before, it } from 'node:test'
+import { AuthorityInfoAccessExtension, CRLDistributionPointsExtension } from '@peculiar/x509'
+import { revocationEndpoints } from '../../../../shared/tls/revocation/endpoints.ts'
+import { createPki, type Pki } from '../../../support/pki.ts'
+
+let authority: Pki
+before(async () => {
+  authority = await createPki()
+})
+
+async function endpointsOf(urls: string[]) {
+  const extensions = [
+    new CRLDistributionPointsExtension(urls),
+    new AuthorityInfoAccessExtension({ ocsp: urls, caIssuers: urls }),
+  ]
+  const { cert } = await authority.issue({ names: ['mx.bank.example'], extensions })
+  return revocationEndpoints(new X509Certificate(cert))
+}
+
+it('A certificate says where its revocation and its issuer can be learnt', async () => {
+  const urls = ['http://ca.example/a?b=c', 'https://ca.example/d']
+  assert.deepEqual(await endpointsOf(urls), { crl: urls, ocsp: urls, issuers: urls })
+})
+
+for (const [what, url] of [
+  ['a file', 'file:///etc/passwd'],
+  ['LDAP', 'ldap://ca.example/cn=a'],
+  ['something longer than an address is', `http://ca.example/${'a'.repeat(2_048)}`],
+] as const)
+  it(`${what} is not asked`, async () => {
+    assert.deepEqual(await endpointsOf([url]), { crl: [], ocsp: [], issuers: [] })
+  })
+
+it('of a hundred addresses the first few are asked', async () => {
+  const urls = Array.from({ length: 100 }, (_, index) => `http://ca.example/${index}`)
+  const few = urls.slice(0, 8)
+  assert.deepEqual(await endpointsOf(urls), { crl: few, ocsp: few, issuers: few })
+})
+
+it('what would be a line of its own where it is shown is no address', async () => {
+  const found = await endpointsOf(['http://ca.example/a\nOCSP - URI:http://evil.example/'])
+  assert.deepEqual(found, { crl: [], ocsp: [], issuers: [] })
+})
