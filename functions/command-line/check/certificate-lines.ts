@@ -14,20 +14,26 @@ const dayMs = 86_400_000
 /** Days that a certificate has left when it is told of: time to renew, time to worry, time to hurry. */
 const noticeDays = [3, 14, 30] as const
 
-export function certificateLines({ presented, path }: CertificateFacts, at: Date): Finding[] {
-  const fetched = path.steps.filter(({ from }) => from === 'Fetched').map(({ certificate }) => certificate)
-  const all = [...presented, ...fetched]
-  const leaf = presented[0]
+export function certificateLines({ presented, path, trust }: CertificateFacts, at: Date): Finding[] {
+  const used = path.steps.map(({ certificate }) => certificate)
+  const isUsed = new Set(used.map(({ fingerprint256 }) => fingerprint256))
+  const idle = presented.filter(({ fingerprint256 }) => !isUsed.has(fingerprint256))
   return [
-    ...all.flatMap((certificate) => [
+    ...used.flatMap((certificate, index) => [
       identityLine(certificate),
       datesLine(certificate, at),
       keyLine(certificate),
       signatureLine(certificate),
+      ...(index === 0 ? [purposeLine(certificate, trust.tls !== null)] : []),
     ]),
-    ...(leaf ? [purposeLine(leaf)] : []),
+    // What nobody needs may have expired or be weak.
+    ...distinct(idle).map(identityLine),
   ]
 }
+
+const distinct = (certificates: readonly X509Certificate[]): X509Certificate[] => [
+  ...new Map(certificates.map((each) => [each.fingerprint256, each])).values(),
+]
 
 /** Short enough for the beginning of a line. */
 export function subjectOf(certificate: X509Certificate): string {
@@ -133,7 +139,7 @@ function keyLine(certificate: X509Certificate): Finding {
   return type === 'dsa' ? fail('key', 'DSA', advice, subject) : ok('key', type.toUpperCase(), subject)
 }
 
-/** As RFC 8422 and everybody else calls what OpenSSL calls otherwise. */
+/** What everybody else calls otherwise than OpenSSL. */
 const curveName: Readonly<Record<string, string>> = {
   prime256v1: 'P-256',
   secp384r1: 'P-384',
@@ -163,22 +169,12 @@ function signatureLine(certificate: X509Certificate): Finding {
 }
 
 /** RFC 5280 §4.2.1.12. */
-function purposeLine(leaf: X509Certificate): Finding {
+function purposeLine(leaf: X509Certificate, served: boolean): Finding {
   const subject = subjectOf(leaf)
   const [server, client] = [allowsServerAuth(leaf), allowsClientAuth(leaf)]
   if (server && client) return ok('purpose', 'for servers and for clients', subject)
   if (server) return ok('purpose', 'for servers only; mailflow takes it from clients, too', subject)
-  return client
-    ? fail(
-        'purpose',
-        'for clients only',
-        'A server needs one with the extended key usage serverAuth',
-        subject,
-      )
-    : fail(
-        'purpose',
-        'neither for servers nor for clients',
-        'Have one issued with the extended key usage serverAuth',
-        subject,
-      )
+  const advice = 'A server needs one with the extended key usage serverAuth'
+  if (!client) return fail('purpose', 'neither for servers nor for clients', advice, subject)
+  return (served ? fail : warn)('purpose', 'for clients only', advice, subject)
 }

@@ -1,12 +1,13 @@
 /** What is said of certificates together: their order, what is missing, the root, the verdict, the name. Pure. */
 import type { X509Certificate } from 'node:crypto'
+import { visible } from '../../../shared/mail/peer-words.ts'
 import { commonNameOf, dnsNames } from '../../../shared/tls/facts.ts'
-import { certificateHasName, presentedNames } from '../../../shared/tls/names.ts'
+import { type CertificateNames, certificateHasName } from '../../../shared/tls/names.ts'
 import { assessServerTls } from '../../../shared/tls/server-certificate.ts'
 import { shortName, subjectOf } from './certificate-lines.ts'
 import type { CertificateFacts, IssuerFacts, Trust } from './facts.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
-import { isSelfSigned } from './path.ts'
+import { type Anchor, isSelfSigned } from './path.ts'
 import { trustWords } from './trust-words.ts'
 
 export function chainLines(facts: CertificateFacts, at: Date): Finding[] {
@@ -28,14 +29,23 @@ function chainLine(facts: CertificateFacts): Finding {
       'Append what is missing to the certificate in the server: few who connect to it go and fetch it',
     )
   const top = path.steps.at(-1)?.certificate
-  if (top && !path.anchor && !isSelfSigned(top)) return endsEarly(top, path.steps.length, sent)
+  if (top && !path.anchor && !isSelfSigned(top)) return endsEarly(top, facts, sent)
   return orderLine(facts, sent)
 }
 
 /** Where nobody can tell whether an intermediate certificate is missing or a root unknown. */
-function endsEarly(top: X509Certificate, steps: number, sent: string): Finding {
-  const seen = `${sent}; "${shortName(top.issuer)}", who issued "${subjectOf(top)}", is neither among them nor in the trust store`
-  return steps === 1
+function endsEarly(top: X509Certificate, { presented, path }: CertificateFacts, sent: string): Finding {
+  const subject = subjectOf(top)
+  const issuer = shortName(top.issuer)
+  const namesake = namesakeOf(top, presented)
+  if (namesake)
+    return fail(
+      'chain',
+      `${sent}; "${issuer}" is among them, but ${namesake.ca ? `has not signed "${subject}"` : 'is not an authority'}`,
+      'The certificates do not belong together: install the chain that the authority gave, anew',
+    )
+  const seen = `${sent}; "${issuer}", who issued "${subject}", is neither among them nor in the trust store`
+  return path.steps.length === 1
     ? fail(
         'chain',
         seen,
@@ -48,8 +58,17 @@ function endsEarly(top: X509Certificate, steps: number, sent: string): Finding {
       )
 }
 
-const quoted = (certificates: readonly X509Certificate[]): string =>
-  certificates.map((each) => `"${subjectOf(each)}"`).join(' and ')
+/** Whoever has the issuer's name, and has not issued it: or the way would go on there. */
+const namesakeOf = (top: X509Certificate, presented: readonly X509Certificate[]) =>
+  presented.find((other) => !isSame(other, top) && top.checkIssued(other))
+
+const mostNamed = 4
+
+function quoted(certificates: readonly X509Certificate[]): string {
+  const names = [...new Set(certificates.map((each) => `"${subjectOf(each)}"`))]
+  const more = names.length - mostNamed
+  return [...names.slice(0, mostNamed), ...(more > 0 ? [`${more} more`] : [])].join(', ')
+}
 
 function whereFound(fetched: readonly X509Certificate[], issuers: readonly IssuerFacts[]): string {
   const urls = issuers.flatMap(({ url, answer }) =>
@@ -61,7 +80,7 @@ function whereFound(fetched: readonly X509Certificate[], issuers: readonly Issue
 }
 
 function orderLine({ presented, path }: CertificateFacts, sent: string): Finding {
-  const used = path.steps.map(({ certificate }) => certificate)
+  const used = path.steps.filter(({ from }) => from === 'Presented').map(({ certificate }) => certificate)
   const idle = presented.filter(
     (each) => !used.some((one) => isSame(one, each)) && !isAnchor(each, path.anchor),
   )
@@ -70,13 +89,13 @@ function orderLine({ presented, path }: CertificateFacts, sent: string): Finding
   if (!inOrder)
     return warn(
       'chain',
-      `${sent}, complete, but not in order: ${presented.map((each) => `"${subjectOf(each)}"`).join(', ')}`,
-      'Put each issuer directly behind what it issued (RFC 5246 §7.4.2); old clients go by that',
+      `${sent}, complete, but not in order: ${quoted(presented)}`,
+      'Put each issuer directly behind what it issued (RFC 8446 §4.4.2): old clients go by that',
     )
   if (idle.length > 0)
     return warn(
       'chain',
-      `${sent}, complete, but with ${idle.map((each) => `"${subjectOf(each)}"`).join(', ')} that nobody needs`,
+      `${sent}, complete, but with ${quoted(idle)} that nobody needs`,
       'Take it out, unless some old client needs it for another way to a root',
     )
   return ok('chain', `${sent}, complete and in order`)
@@ -88,9 +107,12 @@ const isAnchor = (certificate: X509Certificate, anchor: CertificateFacts['path']
 const isSame = (one: X509Certificate, other: X509Certificate): boolean =>
   one.fingerprint256 === other.fingerprint256
 
-function rootLine({ path, trust }: CertificateFacts): Finding {
+/** Where authorities are named that are none of the public ones. */
+const ownRoot = '--ca here, certificateAuthorities in the connector'
+
+function rootLine({ presented, path, trust }: CertificateFacts): Finding {
   const { anchor, steps } = path
-  if (anchor) return ok('root', `"${subjectOf(anchor.certificate)}" is in the trust store (${anchor.store})`)
+  if (anchor) return anchored(anchor)
   // OpenSSL knows more ways through a chain than are shown here.
   if (trust.trusted) return ok('root', 'OpenSSL has found one in the trust store')
   const top = steps.at(-1)?.certificate
@@ -98,14 +120,34 @@ function rootLine({ path, trust }: CertificateFacts): Finding {
     return fail(
       'root',
       'the certificate is self-signed',
-      'Have one issued by an authority that both sides trust, or give this one as a certificate authority: --ca here, certificateAuthorities in the connector',
+      `Have one issued by an authority that both sides trust, or give this one as an authority: ${ownRoot}`,
+    )
+  const broken = top !== undefined && namesakeOf(top, presented) !== undefined
+  if (top && !isSelfSigned(top) && (broken || steps.length === 1))
+    return fail(
+      'root',
+      `none was reached, since the chain ends at "${subjectOf(top)}"`,
+      broken
+        ? 'See the line of chain'
+        : `See the line of chain; if "${shortName(top.issuer)}" is a root that you trust, give its certificate: ${ownRoot}`,
     )
   const name = top && isSelfSigned(top) ? subjectOf(top) : shortName(top?.issuer)
   return fail(
     'root',
     `"${name}" is not in the trust store`,
-    "If you trust that authority, give its root certificate: --ca here, certificateAuthorities in the connector; else ask for a public authority's certificate",
+    `If you trust that authority, give its root certificate: ${ownRoot}; else ask for a certificate of a public authority`,
   )
+}
+
+function anchored({ certificate, store, everywhere }: Anchor): Finding {
+  const seen = `"${subjectOf(certificate)}" is in the trust store (${store})`
+  return everywhere
+    ? ok('root', seen)
+    : warn(
+        'root',
+        seen,
+        'Only this machine trusts it: name it in the connector (certificateAuthorities), for deliveries know the public roots',
+      )
 }
 
 /** As a connector with these demands would decide. */
@@ -142,7 +184,7 @@ export function nameLine({ presented, trust }: CertificateFacts, expected: strin
     subjectAltNames: dnsNames(leaf?.subjectAltName ?? ''),
     commonName: leaf ? commonNameOf(leaf) : null,
   }
-  const shown = shownNames(presentedNames(names))
+  const shown = shownNames(names)
   if (expected === null) return unnamed(leaf, shown, trust)
   if (!certificateHasName(names, [expected]))
     return fail(
@@ -175,10 +217,10 @@ function unnamed(leaf: X509Certificate | undefined, shown: string, { tls }: Trus
 
 const mostNames = 10
 
-const shownNames = (names: readonly string[]): string =>
-  names.length === 0
-    ? 'no name'
-    : [
-        ...names.slice(0, mostNames),
-        ...(names.length > mostNames ? [`${names.length - mostNames} more`] : []),
-      ].join(', ')
+/** As they are written, be they host names or not. */
+function shownNames({ subjectAltNames, commonName }: CertificateNames): string {
+  const names = subjectAltNames.length > 0 ? subjectAltNames : commonName === null ? [] : [commonName]
+  const more = names.length - mostNames
+  const shown = names.slice(0, mostNames).map((name) => visible(name.slice(0, 255)))
+  return [...shown, ...(more > 0 ? [`${more} more`] : [])].join(', ') || 'no name'
+}

@@ -74,7 +74,7 @@ async function fetchCertificates(url: string, asking: Reach): Promise<Answer> {
     : { kind: 'Failed', detail: 'what is there is no certificate' }
 }
 
-/** DER; PEM, which some servers send; or a bag of certificates (RFC 5652 §5.1, RFC 8551 §3.8). */
+/** DER; PEM, which some servers send; or a bag of certificates (RFC 5652 §5.1). */
 function readAny(octets: Buffer): X509Certificate[] {
   for (const read of [readDer, readPem, readBag]) {
     try {

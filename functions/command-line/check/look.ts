@@ -4,6 +4,7 @@ import { certificateFacts } from '../../../shared/tls/facts.ts'
 import { statusInOcsp } from '../../../shared/tls/revocation/ocsp.ts'
 import { type Told, unknown } from '../../../shared/tls/revocation/told.ts'
 import type { EstablishedTls } from '../../../shared/tls/server-certificate.ts'
+import { hasDates, validFrom, validTo } from '../../../shared/tls/validity.ts'
 import { addressesOf, mostAddresses } from './addresses.ts'
 import type { CertificateFacts, Extra, Facts, Opening, ServerFacts, Trust } from './facts.ts'
 import { askForStaple, tryAnything, tryOldVersions } from './handshake.ts'
@@ -13,6 +14,8 @@ import { openLike } from './session.ts'
 import { askSources } from './sources.ts'
 import { nameOf, type Target } from './target.ts'
 import type { TrustStore } from './trust-store.ts'
+
+type Presented = readonly [X509Certificate, ...X509Certificate[]]
 
 export interface Looking {
   /** What the certificate is to be for, in comparable form. */
@@ -40,20 +43,23 @@ export async function lookAtServer(target: Target, looking: Looking): Promise<Fa
   }
 }
 
-export async function lookAtFile(
-  presented: readonly [X509Certificate, ...X509Certificate[]],
-  looking: Looking,
-): Promise<Facts> {
-  const { at, store, serverName } = looking
+/** Never throws. */
+export async function lookAtFile(presented: Presented, looking: Looking): Promise<Facts> {
+  const certificates = await certificatesOf(presented, null, looking, null)
+  return { at: looking.at, server: null, expected: looking.serverName, certificates }
+}
+
+/** In OpenSSL's words, of what a handshake would come to. */
+function trustOfFile({ steps, anchor }: Path, { store, at }: Looking, presented: Presented): Trust {
+  const error = (reason: string): Trust => ({ trusted: false, error: reason, tls: null })
+  const used = steps.map(({ certificate }) => certificate)
+  if (!used.every(hasDates)) return error('ERROR_IN_CERT_NOT_BEFORE_FIELD')
   const roots = store.anchors.map(({ certificate }) => certificate.toString())
   const { trusted, trustError } = certificateFacts(presented, { publicRoots: roots, at })
-  const trust = { trusted, error: trustError, tls: null }
-  return {
-    at,
-    server: null,
-    expected: serverName,
-    certificates: await certificatesOf(presented, trust, looking, null),
-  }
+  if (trusted) return { trusted, error: null, tls: null }
+  if (anchor && used.some((each) => at > validTo(each))) return error('CERT_HAS_EXPIRED')
+  if (anchor && used.some((each) => at < validFrom(each))) return error('CERT_NOT_YET_VALID')
+  return error(trustError ?? 'UNSPECIFIED')
 }
 
 function ipsOf({ host }: Target, addresses: ServerFacts['addresses']): readonly string[] {
@@ -101,19 +107,27 @@ async function presentedBy(
 ): Promise<CertificateFacts | null> {
   const [leaf, ...others] = tls.chain.map((der) => new X509Certificate(Buffer.from(der, 'base64')))
   if (!leaf) return null
-  const trust = { trusted: tls.trusted, error: tls.trustError, tls }
-  return certificatesOf([leaf, ...others], trust, looking, staple)
+  return certificatesOf([leaf, ...others], tls, looking, staple)
 }
 
 async function certificatesOf(
-  presented: readonly [X509Certificate, ...X509Certificate[]],
-  trust: Trust,
-  { store, at, timeout }: Looking,
+  presented: Presented,
+  served: EstablishedTls | null,
+  looking: Looking,
   staple: Buffer | null,
 ): Promise<CertificateFacts> {
+  const { store, at, timeout } = looking
   const { path, issuers } = await followPath(presented, store.anchors, at, { timeout })
-  const sources = await askSources(path, at, { timeout })
-  return { presented, trust, path, issuers, sources, staple: staple && readStaple(staple, path, at) }
+  return {
+    presented,
+    trust: served
+      ? { trusted: served.trusted, error: served.trustError, tls: served }
+      : trustOfFile(path, looking, presented),
+    path,
+    issuers,
+    sources: await askSources(path, at, { timeout }),
+    staple: staple && readStaple(staple, path, at),
+  }
 }
 
 function readStaple(staple: Buffer, { steps, anchor }: Path, at: Date): Told {

@@ -10,6 +10,8 @@ export interface Anchor {
   readonly certificate: X509Certificate
   /** Where it stands, for people. */
   readonly store: string
+  /** False where only this machine trusts it. */
+  readonly everywhere: boolean
 }
 
 export interface Step {

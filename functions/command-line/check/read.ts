@@ -42,4 +42,20 @@ function readDer(octets: Buffer, shown: string): X509Certificate {
   }
 }
 
+/** More than any chain needs. */
+const longestChain = 20
+
+/** @throws Fault as readCertificates, and for a file that holds no chain but a collection */
+export async function readChain(
+  name: string,
+  world: World,
+): Promise<[X509Certificate, ...X509Certificate[]]> {
+  const chain = await readCertificates(name, world)
+  if (chain.length > longestChain)
+    throw new Fault(
+      `${name} holds ${chain.length} certificates; a chain has ${longestChain} at most, leaf first`,
+    )
+  return chain
+}
+
 const noCertificate = (shown: string): Fault => new Fault(`${shown} holds no certificate in PEM or DER`)

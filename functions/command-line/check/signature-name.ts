@@ -5,7 +5,7 @@ import { elements, only } from '../../../shared/tls/der.ts'
 /** RFC 8017 §A.2.3: its parameters leave out what is SHA-1. */
 const pssDefault = 'SHA-1'
 
-/** Object identifiers in DER (RFC 4055 §2.1, RFC 8017 §A.2.3). */
+/** Object identifiers in DER (RFC 8017 §B.1). */
 const digests: Readonly<Record<string, string>> = {
   '2b0e03021a': 'SHA-1',
   '608648016503040204': 'SHA-224',

@@ -1,4 +1,4 @@
-/** Which server is meant: `HOST`, `HOST:PORT`, an IPv4 address, or an IPv6 address in brackets (RFC 3986 §3.2.2). */
+/** Which server is meant: `HOST`, `HOST:PORT`, an IPv4 address, or an IPv6 address in brackets. */
 import { isIP, isIPv4, isIPv6 } from 'node:net'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import { UsageFault } from '../faults.ts'

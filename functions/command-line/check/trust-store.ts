@@ -16,12 +16,28 @@ export interface TrustStore {
  * @throws Fault for a file without a certificate
  */
 export async function trustStore(file: string | undefined, world: World): Promise<TrustStore> {
-  const roots = getCACertificates()
-  const known = roots.map((pem) => ({ certificate: new X509Certificate(pem), store: "Node's" }))
+  const known = publicRoots()
   if (file === undefined) return { anchors: known, given: [] }
-  const own = (await readCertificates(file, world)).map((certificate) => ({ certificate, store: file }))
+  const own = (await readCertificates(file, world)).map((certificate) => ({
+    certificate,
+    store: file,
+    everywhere: true,
+  }))
   return {
     anchors: [...own, ...known],
-    given: [...own.map(({ certificate }) => certificate.toString()), ...roots],
+    given: [...own, ...known].map(({ certificate }) => certificate.toString()),
   }
 }
+
+/** Those of Node first, which a deployment has; then what the environment of this process adds to them. */
+function publicRoots(): Anchor[] {
+  const bundled = new Set(getCACertificates('bundled'))
+  const added = getCACertificates().filter((pem) => !bundled.has(pem))
+  return [
+    ...anchorsOf([...bundled], "Node's bundled roots", true),
+    ...anchorsOf(added, 'NODE_EXTRA_CA_CERTS, or the system', false),
+  ]
+}
+
+const anchorsOf = (pems: readonly string[], store: string, everywhere: boolean): Anchor[] =>
+  pems.map((pem) => ({ certificate: new X509Certificate(pem), store, everywhere }))

@@ -17,6 +17,14 @@ const reasons: Readonly<Record<string, Words>> = {
   CERT_UNTRUSTED: { words: 'the root is not trusted for this purpose', advice: seeRoot },
   CERT_HAS_EXPIRED: { words: 'a certificate has expired', advice: 'See the lines of dates' },
   CERT_NOT_YET_VALID: { words: 'a certificate is not valid yet', advice: 'See the lines of dates' },
+  ERROR_IN_CERT_NOT_BEFORE_FIELD: {
+    words: 'the dates of a certificate cannot be read',
+    advice: 'See the lines of dates',
+  },
+  ERROR_IN_CERT_NOT_AFTER_FIELD: {
+    words: 'the dates of a certificate cannot be read',
+    advice: 'See the lines of dates',
+  },
   CERT_SIGNATURE_FAILURE: {
     words: 'a signature is wrong',
     advice: 'The certificates do not belong together: install the chain that the authority gave, anew',

@@ -2,7 +2,7 @@
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import { judge } from '../check/judge.ts'
 import { type Looking, lookAtFile, lookAtServer } from '../check/look.ts'
-import { readCertificates } from '../check/read.ts'
+import { readChain } from '../check/read.ts'
 import { targetOf } from '../check/target.ts'
 import { findingsText } from '../check/text.ts'
 import { trustStore } from '../check/trust-store.ts'
@@ -50,7 +50,7 @@ refuse. It ends with 1 when a line fails. With --json each line is an object: ch
     }
     const facts = target
       ? await lookAtServer(target, looking)
-      : await lookAtFile(await readCertificates(certificate ?? '', world), looking)
+      : await lookAtFile(await readChain(certificate ?? '', world), looking)
     const findings = judge(facts)
     world.out(json ? jsonText(findings) : findingsText(findings))
     return findings.some(({ result }) => result === 'FAIL') ? exit.fault : exit.ok

@@ -4,8 +4,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { firstOf } from '../../support/hostile/certificates.ts'
-import { createPki, daysFromNow, type Identity, type LeafOptions, selfSigned } from '../../support/pki.ts'
+import { firstOf, withUnknownKey } from '../../support/hostile/certificates.ts'
+import {
+  createPki,
+  daysFromNow,
+  type Identity,
+  type LeafOptions,
+  selfSigned,
+  withoutDates,
+} from '../../support/pki.ts'
 import { type RevocationAuthority, startRevocationAuthority } from '../../support/revocation-authority.ts'
 import { startPartner } from '../../support/smtp-partner.ts'
 import { type Checked, checked, checkedIn } from './check-support.ts'
@@ -308,6 +315,47 @@ describe('a chain', () => {
     )
   })
 
+  test('whose certificates do not belong together fails', async () => {
+    const other = await createPki()
+    const [theirs, alike] = await Promise.all([other.subordinate('Alike'), other.subordinate('Alike')])
+    const { cert, key } = await theirs.issue({ names })
+    const strange = await trusting({ cert: `${firstOf(cert)}\n${firstOf(alike.ca)}`, key })
+    assert.match(
+      strange.line('chain'),
+      /^FAIL .*"Alike" is among them, but has not signed "mx\.partner\.example" → .*install the chain/,
+    )
+    const poser = await authority.root.subordinate('Poser', { isAuthority: false })
+    const posing = await trusting(await poser.issue({ names }))
+    assert.match(posing.line('chain'), /^FAIL .*"Poser" is among them, but is not an authority → /)
+    assert.match(posing.line('root'), /^FAIL .*none was reached/)
+    assert.match(posing.line('trust'), /^FAIL /)
+  })
+
+  test('with an expired certificate that nobody needs passes with a warning', async () => {
+    const old = await selfSigned({
+      names: ['old.example'],
+      notBefore: daysFromNow(-9),
+      notAfter: daysFromNow(-2),
+    })
+    const seen = await trusting({ ...good, cert: `${good.cert}\n${old.cert}` })
+    assert.deepEqual([failures(seen), seen.status], [[], 0])
+    assert.match(seen.line('chain'), /^WARN .*"old\.example" that nobody needs/)
+  })
+
+  test('with an expired intermediate certificate fails for that, on the wire and in a file', async () => {
+    const expired = { notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }
+    const identity = await (await authority.root.subordinate('Expired', expired)).issue({ names })
+    const file = join(folder, 'expired.pem')
+    writeFileSync(file, identity.cert)
+    for (const seen of [await trusting(identity), await checked('--certificate', file, '--ca', rootFile)]) {
+      assert.match(
+        seen.line('dates', 'Expired'),
+        /^FAIL .*expired 2 days ago: .*newer certificate of this authority$/,
+      )
+      assert.match(seen.line('trust'), /^FAIL .*\(CERT_HAS_EXPIRED\)/)
+    }
+  })
+
   test('of one self-signed certificate fails by that name', async () => {
     const seen = await serving(await selfSigned({ names }), '--servername', host)
     assert.match(seen.line('root'), /^FAIL .*the certificate is self-signed → /)
@@ -473,6 +521,33 @@ describe('a certificate in a file', () => {
       assert.match(seen.line(check, check === 'key' ? host : undefined), expected)
       assert.equal(seen.status, 1)
     })
+
+  test('that is odd is judged all the same', async () => {
+    const unknown = await checked('--certificate', written('key.pem', withUnknownKey(firstOf(good.cert))))
+    assert.match(unknown.line('key', host), /^FAIL .*of a kind that OpenSSL does not know → /)
+    const undated = await checked('--certificate', written('undated.pem', withoutDates(firstOf(good.cert))))
+    assert.match(undated.line('dates', host), /^FAIL .*its dates cannot be read → /)
+    assert.match(undated.line('trust'), /^FAIL .*\(ERROR_IN_CERT_NOT_BEFORE_FIELD\)/)
+    const odd = await issue({ names: ['m*.partner.example', 'x\u0000.example'] })
+    const named = await checked('--certificate', written('odd.pem', odd.cert), '--servername', host)
+    assert.match(
+      named.line('name'),
+      /^FAIL .*for m\*\.partner\.example, \S+, not for mx\.partner\.example → /,
+    )
+  })
+
+  test('for clients only is a warning, since a client may have it', async () => {
+    const client = await issue({ names, purposes: ['clientAuth'] })
+    const seen = await checked('--certificate', written('client.pem', client.cert), '--ca', rootFile)
+    assert.match(seen.line('purpose', host), /^WARN .*for clients only → /)
+    assert.equal(seen.status, 0)
+  })
+
+  test('that holds a whole collection is refused', async () => {
+    const file = written('bundle.pem', Array(21).fill(authority.root.ca).join('\n'))
+    const { status, err } = await checked('--certificate', file)
+    assert.deepEqual([status, /holds 21 certificates; a chain has 20 at most/.test(err)], [1, true])
+  })
 
   test('that holds none, or one that cannot be read, is told by its name', async () => {
     const file = written('none.pem', 'no certificate\n')

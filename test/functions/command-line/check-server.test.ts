@@ -1,7 +1,11 @@
 /** `check` against servers on this machine that are reached, or not, and speak TLS, or not. */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { targetOf } from '../../../functions/command-line/check/target.ts'
 import { type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
+import { startTestIngress } from '../smtp-ingress/support.ts'
 import { checked, identityOf } from './check-support.ts'
 
 const identity = await identityOf()
@@ -143,4 +147,45 @@ describe('a server that is not reached, or speaks no TLS', () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
     assert.doesNotMatch(out, /\u001b|\u2028/)
   })
+})
+
+test('our own server is checked as any other, and speaks nothing old', async () => {
+  const ingress = await startTestIngress()
+  const { line } = await checked(`127.0.0.1:${ingress.smtpPort}`, '--servername', 'mx.ours.example')
+  await ingress.drain()
+  assert.match(line('greeting'), /^OK .*220 mx\.ours\.example/)
+  assert.match(line('protocol'), /^OK .*TLSv1\.3$/)
+  assert.match(line('cipher'), /^OK .*X25519MLKEM768, forward secrecy$/)
+  assert.match(line('older'), /^OK /)
+})
+
+test('as a process it ends when it has said everything, with 1 for a line that fails', async () => {
+  const partner = await startPartner({ tls })
+  const launcher = join(import.meta.dirname, '../../../functions/command-line/mailflow.js')
+  const { status, out } = await new Promise<{ status: unknown; out: string }>((resolve) => {
+    execFile(
+      process.execPath,
+      [launcher, 'check', `127.0.0.1:${partner.port}`],
+      { timeout: 20_000 },
+      (error, out) => resolve({ status: error?.code ?? 0, out }),
+    )
+  })
+  await partner.stop()
+  assert.equal(status, 1)
+  assert.match(out, /^FAIL +root /m)
+  assert.match(out, /\n\d+ OK, \d+ WARN, 3 FAIL\n$/)
+})
+
+describe('HOST[:PORT]', () => {
+  const rows: [string, string, number][] = [
+    ['mx.Bank.example', 'mx.bank.example', 25],
+    ['mx.bank.example.:2525', 'mx.bank.example', 2525],
+    ['bücher.example', 'xn--bcher-kva.example', 25],
+    ['192.0.2.1', '192.0.2.1', 25],
+    ['192.0.2.1:587', '192.0.2.1', 587],
+    ['2001:db8::1', '2001:db8::1', 25],
+    ['[2001:db8::1]', '2001:db8::1', 25],
+    ['[2001:db8::1]:2525', '2001:db8::1', 2525],
+  ]
+  for (const [text, host, port] of rows) test(text, () => assert.deepEqual(targetOf(text), { host, port }))
 })
