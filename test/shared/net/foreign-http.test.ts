@@ -1,0 +1,167 @@
+/** Web servers of strangers that do what they should not. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { afterEach, describe, it } from 'node:test'
+import { askUrl } from '../../../shared/net/foreign-http.ts'
+import { fakeResolver } from '../../support/dns.ts'
+
+const get = { method: 'GET' } as const
+let server: Server | null = null
+const sockets = new Set<Socket>()
+
+afterEach(() => {
+  for (const socket of sockets) socket.destroy()
+  sockets.clear()
+  server?.close()
+  server = null
+})
+
+/** @param answer what is done once a request has begun to come */
+async function ask(answer: (socket: Socket) => void, path = '/') {
+  server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.once('data', () => answer(socket))
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const limits = { whole: 1_000, silence: 400, body: 100_000 }
+  const options = { resolver: fakeResolver({}), privateNetworks: ['127.0.0.0/8'], limits }
+  return askUrl(options, `http://127.0.0.1:${port}${path}`, get)
+}
+
+const without = (scheme: string) =>
+  askUrl(
+    {
+      resolver: fakeResolver({
+        a: { 'inside.example': ['10.0.0.1'], 'metadata.example': ['169.254.169.254'] },
+      }),
+      privateNetworks: [],
+      limits: { whole: 1_000, silence: 400, body: 1_000 },
+    },
+    scheme,
+    get,
+  )
+
+/** As fast as it is read. */
+function flood(socket: Socket, text: string): void {
+  const more = () => {
+    while (!socket.destroyed && socket.write(text));
+    socket.once('drain', more)
+  }
+  more()
+}
+
+/** A little at a time, so that there is never silence. */
+function drip(socket: Socket, text: string): void {
+  const timer = setInterval(() => (socket.destroyed ? clearInterval(timer) : socket.write(text)), 50)
+}
+
+const head = 'HTTP/1.1 200 OK\r\n'
+const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n`
+
+const hostile: Record<string, { answer: (socket: Socket) => void; says: RegExp }> = {
+  'says nothing': { answer: () => {}, says: /no answer within 0\.4 s/ },
+  'never ends its answer': {
+    answer: (socket) => {
+      socket.write(`${head}\r\n`)
+      flood(socket, 'a'.repeat(10_000))
+    },
+    says: /larger than 100000 octets/,
+  },
+  'drips its answer': {
+    answer: (socket) => {
+      socket.write(`${head}Content-Length: 1000\r\n\r\n`)
+      drip(socket, 'a')
+    },
+    says: /not done within 1 s/,
+  },
+  'drips a header field': {
+    answer: (socket) => {
+      socket.write(`${head}X: `)
+      drip(socket, 'a')
+    },
+    says: /not done within 1 s/,
+  },
+  'sends an octet a chunk': {
+    answer: (socket) => {
+      socket.write(chunked)
+      flood(socket, '1\r\na\r\n'.repeat(1_000))
+    },
+    says: /larger than 100000 octets/,
+  },
+  'sends header fields without end': {
+    answer: (socket) => {
+      socket.write(head)
+      flood(socket, 'A: b\r\n'.repeat(1_000))
+    },
+    says: /Header overflow/,
+  },
+  'sends trailer fields without end': {
+    answer: (socket) => {
+      socket.write(`${chunked}0\r\n`)
+      flood(socket, 'A: b\r\n'.repeat(1_000))
+    },
+    says: /aborted|overflow/,
+  },
+  'sends nothing but provisional answers': {
+    answer: (socket) => flood(socket, 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(100)),
+    says: /not done within 1 s/,
+  },
+  'wants another protocol': {
+    answer: (socket) => socket.write('HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
+    says: /another protocol/,
+  },
+  'is a mail server': { answer: (socket) => socket.write('220 mx.example ESMTP\r\n'), says: /Parse Error/ },
+  'breaks off': {
+    answer: (socket) => {
+      socket.write(`${head}Content-Length: 10\r\n\r\nab`)
+      setTimeout(() => socket.resetAndDestroy(), 50)
+    },
+    says: /ECONNRESET/,
+  },
+}
+
+describe('A web server of a stranger', () => {
+  for (const [what, { answer, says }] of Object.entries(hostile))
+    it(`that ${what} is given up, and it is said why`, async () => {
+      const begun = performance.now()
+      const found = await ask(answer)
+      assert.equal(found.kind, 'Failed')
+      assert.match(found.kind === 'Failed' ? found.detail : '', says)
+      assert.ok(performance.now() - begun < 1_500)
+    })
+
+  it('is not followed to where it redirects', async () => {
+    const location = 'Location: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n'
+    const found = await ask((socket) => socket.end(`HTTP/1.1 302 Found\r\n${location}`))
+    assert.equal(found.kind === 'Answered' && found.status, 302)
+  })
+
+  it('is heard to the end of what it says, in pieces of any usual size', async () => {
+    const found = await ask((socket) => {
+      socket.write(chunked)
+      socket.end(`${'100\r\n'.concat('a'.repeat(256), '\r\n').repeat(300)}0\r\n\r\n`)
+    })
+    assert.equal(found.kind === 'Answered' && found.body.length, 76_800)
+  })
+})
+
+for (const [url, says] of [
+  ['file:///etc/passwd', /file: is not asked/],
+  ['ftp://ca.example/', /ftp: is not asked/],
+  ['http://inside.example/', /no address that may be used/],
+  ['http://metadata.example/', /no address that may be used/],
+  ['http://169.254.169.254/', /no address that may be used/],
+  ['http://0x7f000001/', /no address that may be used/],
+  ['http://[::ffff:10.0.0.1]/', /no address that may be used/],
+  ['http://user:secret@ca.example/', /with a password is not asked/],
+  ['http://ca.example:25/', /port 25 is not asked/],
+  ['https://ca.example:8443/', /port 8443 is not asked/],
+  [`http://ca.example/${'a'.repeat(3_000)}`, /not a URL/],
+] as const)
+  it(`${url.slice(0, 60)} is not asked`, async () => {
+    const found = await without(url)
+    assert.match(found.kind === 'Failed' ? found.detail : '', says)
+  })
