@@ -18,6 +18,7 @@ export function chainLines(facts: CertificateFacts, at: Date): Finding[] {
 function chainLine(facts: CertificateFacts): Finding {
   const { presented, path } = facts
   const sent = `${presented.length} certificate${presented.length === 1 ? '' : 's'}`
+  if (facts.trust.trusted) return orderLine(facts, sent)
   // Nobody has to send a root.
   const missing = path.steps
     .filter(({ from, certificate }) => from === 'Fetched' && !isSelfSigned(certificate))
@@ -150,35 +151,28 @@ function anchored({ certificate, store, everywhere }: Anchor): Finding {
       )
 }
 
-/** As a connector with these demands would decide. */
 function trustLine(trust: Trust, at: Date): Finding {
   if (trust.trusted)
     return ok('trust', trust.tls ? 'OpenSSL trusts the chain, as a delivery would' : 'the chain is trusted')
   const { words, advice } = trustWords(trust.error)
-  return fail('trust', `${words}${codeOf(trust, at)}`, advice)
+  const seen = `${words} (${trust.error ?? 'no reason given'})`
+  return fail('trust', `${seen}${consequence('CertificateValidation', [], trust, at)}`, advice)
 }
 
-/** What becomes of mail by a connector that asks for a trusted certificate. */
-function codeOf({ tls, error }: Trust, at: Date): string {
-  const shown = ` (${error ?? 'no reason given'})`
-  if (!tls) return shown
-  const fault = assessServerTls(
-    {
-      level: 'CertificateValidation',
-      source: 'Connector',
-      names: [],
-      tlsa: [],
-      certificateAuthorities: tls.trustedBy,
-      minimumTlsVersion: 'TLSv1.2',
-    },
-    tls,
-    at,
-  )
-  return fault ? `${shown}; CertificateValidation puts mail off with ${fault.reply.enhanced}` : shown
+/** What a connector with these demands would do about it. */
+function consequence(
+  level: 'CertificateValidation' | 'DomainValidation',
+  names: readonly string[],
+  { tls }: Trust,
+  at: Date,
+): string {
+  const demands = { level, names, source: 'Connector', tlsa: [], minimumTlsVersion: 'TLSv1.2' } as const
+  const fault = tls && assessServerTls({ ...demands, certificateAuthorities: tls.trustedBy }, tls, at)
+  return fault ? `; a connector with ${level} puts mail off with ${fault.reply.enhanced}` : ''
 }
 
 /** RFC 9525, as connectors go by it. */
-export function nameLine({ presented, trust }: CertificateFacts, expected: string | null): Finding {
+export function nameLine({ presented, trust }: CertificateFacts, expected: string | null, at: Date): Finding {
   const [leaf] = presented
   const names = {
     subjectAltNames: dnsNames(leaf?.subjectAltName ?? ''),
@@ -189,7 +183,7 @@ export function nameLine({ presented, trust }: CertificateFacts, expected: strin
   if (!certificateHasName(names, [expected]))
     return fail(
       'name',
-      `for ${shown}, not for ${expected}`,
+      `for ${shown}, not for ${expected}${consequence('DomainValidation', [expected], trust, at)}`,
       `Have a certificate issued with the DNS name ${expected}, or name in the connector (tlsDomain) what it is for`,
     )
   if (names.subjectAltNames.length === 0)

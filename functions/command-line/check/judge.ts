@@ -13,7 +13,7 @@ export function judge({ at, server, certificates, expected }: Facts): Finding[] 
       ? [
           ...certificateLines(certificates, at),
           ...chainLines(certificates, at),
-          nameLine(certificates, expected),
+          nameLine(certificates, expected, at),
           ...revocationLines(certificates),
           ...issuerLines(certificates),
         ]

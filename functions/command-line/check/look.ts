@@ -93,11 +93,9 @@ async function lookFurther(
   if (outcome.kind !== 'Tls' || outcome.tls.kind === 'NotOffered') return null
   if (outcome.tls.kind === 'HandshakeFailed')
     return { old: await tryAnything(endpoint, { serverName, timeout }), staple: null }
-  const [old, staple] = await Promise.all([
-    tryOldVersions(endpoint, { serverName, timeout }),
-    askForStaple(endpoint, { serverName, timeout }),
-  ])
-  return { old, staple }
+  // One after the other: some servers take few connections of one address at once.
+  const old = await tryOldVersions(endpoint, { serverName, timeout })
+  return { old, staple: await askForStaple(endpoint, { serverName, timeout }) }
 }
 
 async function presentedBy(

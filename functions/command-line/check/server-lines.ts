@@ -82,7 +82,11 @@ function tlsLines(tls: ServerTls, target: ServerFacts['target'], extra: Extra | 
       ]
     case 'HandshakeFailed':
       return [
-        fail('starttls', `offered, but the handshake failed: ${tls.cause}`, adviceForHandshake(extra?.old)),
+        fail(
+          'starttls',
+          `offered, but the handshake failed: ${tls.cause}`,
+          adviceForHandshake(tls.cause, extra?.old),
+        ),
       ]
     case 'Established':
       return [
@@ -94,14 +98,21 @@ function tlsLines(tls: ServerTls, target: ServerFacts['target'], extra: Extra | 
   }
 }
 
+const ours =
+  'TLS 1.2 or 1.3 with forward secrecy and authenticated encryption (ECDHE or DHE, with AES-GCM or ChaCha20-Poly1305)'
+
 /** @param any a handshake in which everything was allowed that OpenSSL knows */
-function adviceForHandshake(any: Handshake | undefined): string {
-  const ours =
-    'TLS 1.2 or 1.3 with forward secrecy and authenticated encryption (ECDHE or DHE, with AES-GCM or ChaCha20-Poly1305)'
-  return any?.kind === 'Done'
+function adviceForHandshake(cause: string, any: Handshake | undefined): string {
+  if (/CERTIFICATE_REQUIRED/.test(cause))
+    return 'It demands a certificate of its clients: name one in the connector (clientCertificate)'
+  return any?.kind === 'Done' && isWeak(any)
     ? `The server agreed to ${any.protocol} with ${any.cipher}, which is too weak here. Let it speak ${ours}`
-    : `The server must speak ${ours}, and have a certificate with a key that fits; its log says what it did not like`
+    : `The server must speak ${ours}, with a certificate that fits; its log says what it did not like, such as a client without a certificate`
 }
+
+const isWeak = ({ protocol, cipher }: { protocol: string; cipher: string }): boolean =>
+  protocol !== 'TLSv1.3' &&
+  !(protocol === 'TLSv1.2' && hasForwardSecrecy(cipher) && /_GCM_|CHACHA20/.test(cipher))
 
 function cipherLine({ protocol, cipher, group }: EstablishedTls): Finding {
   const seen = `${cipher}, key exchange ${group ?? (cipher.includes('_DHE_') ? 'DHE' : 'of an unknown group')}`

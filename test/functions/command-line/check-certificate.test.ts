@@ -266,7 +266,7 @@ describe('a chain', () => {
     )
     assert.match(
       seen.line('trust'),
-      /^FAIL .*\(UNABLE_TO_GET_ISSUER_CERT_LOCALLY\); CertificateValidation puts mail off with 4\.7\.320 → /,
+      /^FAIL .*\(UNABLE_TO_GET_ISSUER_CERT_LOCALLY\); a connector with CertificateValidation puts mail off with 4\.7\.320 → /,
     )
   })
 
@@ -398,7 +398,7 @@ describe('a certificate by itself', () => {
     )
     assert.match(
       seen.line('trust'),
-      /^FAIL .*\(CERT_HAS_EXPIRED\); CertificateValidation puts mail off with 4\.7\.322/,
+      /^FAIL .*\(CERT_HAS_EXPIRED\); a connector with CertificateValidation puts mail off with 4\.7\.322/,
     )
   })
 
@@ -440,7 +440,7 @@ describe('its name', () => {
     assert.deepEqual(failures(seen), ['name'])
     assert.match(
       seen.line('name'),
-      /^FAIL .*for mx\.elsewhere\.example, not for mx\.partner\.example → Have a certificate issued with the DNS name mx\.partner\.example/,
+      /^FAIL .*for mx\.elsewhere\.example, not for mx\.partner\.example; a connector with DomainValidation puts mail off with 4\.7\.325 → Have a certificate issued with the DNS name mx\.partner\.example/,
     )
   })
 

@@ -1,13 +1,17 @@
 /** `check` against servers on this machine that are reached, or not, and speak TLS, or not. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { targetOf } from '../../../functions/command-line/check/target.ts'
+import { createPki } from '../../support/pki.ts'
 import { type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
 import { startTestIngress } from '../smtp-ingress/support.ts'
 import { checked, identityOf } from './check-support.ts'
 
+const launcher = join(import.meta.dirname, '../../../functions/command-line/mailflow.js')
 const identity = await identityOf()
 
 async function against(options: PartnerOptions, ...args: string[]) {
@@ -20,6 +24,7 @@ async function against(options: PartnerOptions, ...args: string[]) {
 }
 
 const tls = { cert: identity.cert, key: identity.key }
+const rsa = await identityOf({ rsa: true })
 const anything = 'ALL:@SECLEVEL=0'
 
 describe('a server that is reached and speaks TLS', () => {
@@ -103,6 +108,24 @@ describe('a server that is not reached, or speaks no TLS', () => {
       /^FAIL .*handshake failed: ERR_SSL_\S+ → The server agreed to TLSv1\.1 with TLS_\S+, which is too weak here/,
     ],
     [
+      'knows no cipher suite with forward secrecy',
+      {
+        tls: {
+          ...rsa,
+          maxVersion: 'TLSv1.2',
+          ciphers: 'AES256-GCM-SHA384:AES128-SHA:@SECLEVEL=0',
+        },
+      },
+      'starttls',
+      /^FAIL .*handshake failed: ERR_SSL_\S+ → The server agreed to TLSv1\.2 with TLS_RSA_WITH_AES_256_GCM_SHA384, which is too weak here/,
+    ],
+    [
+      'demands a certificate of ours',
+      { tls: { ...tls, ca: identity.cert }, demandsCertificate: true },
+      'starttls',
+      /^FAIL .*handshake failed: ERR_SSL_\S*CERTIFICATE_REQUIRED → It demands a certificate of its clients: .*\(clientCertificate\)$/,
+    ],
+    [
       'is no mail server',
       { greeting: 'HTTP/1.1 400 Bad Request' },
       'greeting',
@@ -161,7 +184,6 @@ test('our own server is checked as any other, and speaks nothing old', async () 
 
 test('as a process it ends when it has said everything, with 1 for a line that fails', async () => {
   const partner = await startPartner({ tls })
-  const launcher = join(import.meta.dirname, '../../../functions/command-line/mailflow.js')
   const { status, out } = await new Promise<{ status: unknown; out: string }>((resolve) => {
     execFile(
       process.execPath,
@@ -174,6 +196,25 @@ test('as a process it ends when it has said everything, with 1 for a line that f
   assert.equal(status, 1)
   assert.match(out, /^FAIL +root /m)
   assert.match(out, /\n\d+ OK, \d+ WARN, 3 FAIL\n$/)
+})
+
+test('a root that only this machine trusts is a warning', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mailflow-extra-'))
+  const pki = await createPki('Extra Root')
+  const file = join(folder, 'extra.pem')
+  writeFileSync(file, pki.ca)
+  const own = await pki.issue({ names: ['mx.partner.example'] })
+  const chain = join(folder, 'chain.pem')
+  writeFileSync(chain, own.cert)
+  const out = await new Promise<string>((resolve) => {
+    const env = { ...process.env, NODE_EXTRA_CA_CERTS: file }
+    execFile(process.execPath, [launcher, 'check', '--certificate', chain], { env }, (_, out) => resolve(out))
+  })
+  rmSync(folder, { recursive: true })
+  assert.match(
+    out,
+    /^WARN {2}root +"Extra Root" is in the trust store \(NODE_EXTRA_CA_CERTS, .* → Only this machine trusts it/m,
+  )
 })
 
 describe('HOST[:PORT]', () => {

@@ -1,6 +1,6 @@
 /** `check`, and its lines one by one. */
 import assert from 'node:assert/strict'
-import { createPki, type Identity } from '../../support/pki.ts'
+import { createPki, type Identity, type LeafOptions } from '../../support/pki.ts'
 import { type Around, type Ended, mailflow } from './support.ts'
 
 export interface Checked extends Ended {
@@ -33,5 +33,5 @@ export async function checkedIn(around: Around, ...args: string[]): Promise<Chec
 }
 
 /** Of an authority that nobody knows. */
-export const identityOf = async (): Promise<Identity> =>
-  (await createPki()).issue({ names: ['mx.partner.example'] })
+export const identityOf = async (options: Partial<LeafOptions> = {}): Promise<Identity> =>
+  (await createPki()).issue({ names: ['mx.partner.example'], ...options })
