@@ -6,9 +6,11 @@ import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
 import type { SecureContext } from 'node:tls'
 import { createSecureContext } from 'node:tls'
+import { installTranslation } from '../../infra/local/lambda/nat.ts'
 import type { OutboundValidation } from '../../shared/connectors/validation.ts'
+import { mailflow } from '../functions/command-line/support.ts'
 import { createPki, type Identity, selfSigned } from '../support/pki.ts'
-import { policyText } from '../support/policy-host.ts'
+import { policyText, trust } from '../support/policy-host.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 import { Api, idIn, launchTrusting, type Running, sendOne, startRunner } from './support.ts'
 
@@ -31,10 +33,12 @@ let asked: string[] = []
 let runner: Running
 let api: Api
 let ourServer: Identity
+let authority: string
 
 before(
   async () => {
     const pki = await createPki()
+    authority = pki.ca
     ourServer = await pki.issue({ names: ['mailbox.ours.example'] })
     for (const name of domains) {
       const names = [`mx.${name}.example`]
@@ -147,4 +151,23 @@ test('a validation says what the policy demands, and by what is kept', async () 
     JSON.stringify(validation.steps),
   )
   assert.deepEqual(asked, [])
+})
+
+test('the command line says what is published for a domain, and what is not', async () => {
+  trust(authority)
+  installTranslation({ '127.0.0.80:443': `127.0.0.1:${(web.address() as AddressInfo).port}` })
+  const { api: gateway, dns } = runner.endpoints
+  const ask = (domain: string) =>
+    mailflow(['dns', domain, '--host', `mx.${domain}`, '--dns-server', dns], {
+      env: { MAILFLOW_API: gateway },
+    })
+  const listed = await ask('listed.example')
+  assert.equal(listed.status, 3, listed.err)
+  assert.match(listed.out, /^ {2}OK +MX of listed\.example$/m)
+  assert.match(listed.out, /^ {2}OK +MTA-STS policy of https:\/\/mta-sts\.listed\.example/m)
+  assert.match(listed.out, /^ {2}WARN +Accepted domain of listed\.example$/m)
+  assert.match(listed.out, /^ {2}MISSING +TLS-RPT of _smtp\._tls\.listed\.example$/m)
+  const unlisted = await ask('unlisted.example')
+  assert.match(unlisted.out, /^ {2}DIFFERENT +MTA-STS policy/m)
+  assert.match(unlisted.out, /It does not list mx\.unlisted\.example/)
 })
