@@ -8,6 +8,7 @@ const queueRetentionDays = 14
 
 const secretArn = /^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/
 const keyArn = /^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/
+const certificateArn = /^arn:[\w-]+:acm:[\w-]+:\d{12}:certificate\/[\w-]+$/
 const identityArn = /^arn:[\w-]+:ses:[\w-]+:\d{12}:identity\/\S+$/
 const hostName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/
 
@@ -140,6 +141,23 @@ const Certificate = z.strictObject({
   readEverySeconds: z.int().min(1).max(3600).default(240),
 })
 
+/** The policy by which senders know that our domains take mail by TLS only, with a certificate they can check. */
+const MtaSts = z
+  .strictObject({
+    /** `testing` has senders report what would fail; `none` takes a policy back. */
+    mode: z.enum(['testing', 'enforce', 'none']),
+    /** How long senders keep the policy, and so hold us to it. RFC 8461 §3.2 has a year at most. */
+    maxAgeDays: z.int().min(1).max(365).default(7),
+    /** Accepted domains whose policy hosts, `mta-sts.DOMAIN`, are served here. */
+    domains: z.array(z.string().regex(hostName, 'must be a domain name in lower case')).default([]),
+    /** ARN of an ACM certificate of the stack's Region for all those hosts. */
+    certificateArn: z.string().regex(certificateArn, 'must be the ARN of an ACM certificate').optional(),
+  })
+  .refine(({ domains, certificateArn }) => domains.length > 0 === (certificateArn !== undefined), {
+    path: ['certificateArn'],
+    message: 'is needed for the hosts of domains, and only for them',
+  })
+
 export const Config = z
   .strictObject({
     /** Our name in MX records, in the greeting and in EHLO. */
@@ -166,6 +184,8 @@ export const Config = z
     tlsReportAddress: z.email().optional(),
     /** The reports that others get of us (RFC 8460). */
     tlsReporting: TlsReporting.prefault({}),
+    /** The MTA-STS policy of our domains (RFC 8461); left out, none is published here. */
+    mtaSts: MtaSts.optional(),
     contentEncryption: z.enum(['S3Managed', 'Kms']).default('S3Managed'),
     contentRetentionDays: days.min(queueRetentionDays).default(queueRetentionDays),
     /** Claims expire with the trace, and must outlive every job that could find them. */
@@ -214,6 +234,8 @@ export const Config = z
         /** A claim on a DSN lasts 90 seconds. */
         bounce: unit(60, 10, 60),
         api: unit(15, 20),
+        /** Nobody waits for a page longer than that. */
+        pages: fixedUnit(10, 10),
         /** A claim on a report lasts 20 minutes. */
         report: fixedUnit(900, 2),
       })
@@ -246,6 +268,10 @@ export const ingressMemory = ({ cpu }: IngressSettings): number => cpu * 2
 
 /** Processes of one task that take mail. */
 export const ingressWorkers = ({ cpu }: IngressSettings): number => Math.max(1, Math.floor(cpu / 1024))
+
+/** The names by which senders ask for our policy (RFC 8461 §3.3). */
+export const policyHosts = ({ mtaSts }: Pick<Config, 'mtaSts'>): string[] =>
+  [...new Set(mtaSts?.domains)].map((domain) => `mta-sts.${domain}`)
 
 /** Who reports to others on TLS with them. */
 export function reporterOf({ hostname, tlsReporting }: Pick<Config, 'hostname' | 'tlsReporting'>) {

@@ -12,6 +12,7 @@ import { SmtpIngress } from './ingress/smtp-ingress.ts'
 import { MailNetwork } from './mail-network.ts'
 import { Monitoring } from './monitoring/monitoring.ts'
 import { Notices } from './monitoring/notices.ts'
+import { PublicPages } from './pages/public-pages.ts'
 import { EvaluatePolicy } from './policy/evaluate-policy.ts'
 import { MailQueues } from './queues/mail-queues.ts'
 import { ReportTls } from './reports/report-tls.ts'
@@ -76,6 +77,7 @@ export class MailflowStack extends Stack {
       transport,
       validate,
     })
+    const pages = new PublicPages(this, 'Pages', { config, connectors })
 
     const functions = {
       evaluate: evaluate.handler,
@@ -85,6 +87,6 @@ export class MailflowStack extends Stack {
       validate: validate.handler,
       report: report.handler,
     }
-    new Monitoring(this, 'Monitoring', { config, ingress, queues, functions, api })
+    new Monitoring(this, 'Monitoring', { config, ingress, queues, functions, api, pages })
   }
 }

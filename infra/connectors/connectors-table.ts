@@ -23,6 +23,12 @@ export class ConnectorsTable extends Construct {
     this.tell(unit)
   }
 
+  /** Lets the unit read what anybody may know: our certificates, and whether a domain is ours. */
+  grantPublic(unit: Unit): void {
+    this.table.grantCallsOn(unit, { partitions: ['certificates', 'accepted-domain'] }, 'GetItem')
+    this.tell(unit)
+  }
+
   /** Lets the unit administer connectors. */
   grantReadWrite(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'Query', 'PutItem', 'UpdateItem', 'DeleteItem')

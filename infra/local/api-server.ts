@@ -1,4 +1,4 @@
-/** The template's HTTP API on loopback: routes, and events in payload format 2.0 for the functions behind them. */
+/** The template's HTTP APIs on loopback: routes, and events in payload format 2.0 for the functions behind them. */
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
@@ -70,11 +70,14 @@ export function matchRoute(
     const parameters = matchKey(route.key, method, segments)
     return parameters === null ? [] : [{ route, parameters }]
   })
-  matches.sort((a, b) => Object.keys(a.parameters).length - Object.keys(b.parameters).length)
+  const rank = ({ route, parameters }: (typeof matches)[number]) =>
+    route.key === '$default' ? Number.POSITIVE_INFINITY : Object.keys(parameters).length
+  matches.sort((a, b) => rank(a) - rank(b))
   return matches[0] ?? null
 }
 
 function matchKey(key: string, method: string, segments: readonly string[]): Record<string, string> | null {
+  if (key === '$default') return {}
   const [routeMethod, routePath = ''] = key.split(' ')
   if (routeMethod !== method && routeMethod !== 'ANY') return null
   const pattern = routePath.split('/').slice(1)
@@ -97,23 +100,29 @@ function decodeSegment(segment: string): string {
   }
 }
 
-/**
- * @param port 0 is any free port
- * @throws StartError when the port cannot be bound
- */
+export interface ServerOptions {
+  /** 0 is any free port. */
+  readonly port: number
+  /** What the port was asked for by. */
+  readonly option: string
+  /** Anybody may read what is served, by whatever name he reached it. */
+  readonly isPublic?: boolean
+}
+
+/** @throws StartError when the port cannot be bound */
 export async function startApiServer(
   routes: readonly Route[],
   invoke: Invoke,
-  port: number,
+  { port, option, isPublic = false }: ServerOptions,
   onError: (message: string) => void,
 ): Promise<ApiServer> {
   const server = createServer((request, response) => {
-    serve(routes, invoke, request, response).catch((error: unknown) => {
+    serve({ routes, invoke, isPublic }, request, response).catch((error: unknown) => {
       onError(causeOf(error))
       send(response, 500, { 'content-type': 'application/json' }, '{"message":"Internal Server Error"}')
     })
   })
-  await listen(server, port)
+  await listen(server, port, option)
   return {
     port: (server.address() as AddressInfo).port,
     close: async () => {
@@ -124,27 +133,26 @@ export async function startApiServer(
   }
 }
 
-async function listen(server: Server, port: number): Promise<void> {
+async function listen(server: Server, port: number, option: string): Promise<void> {
   try {
     server.listen(port, '127.0.0.1')
     await once(server, 'listening')
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     throw new StartError(
-      `port ${port} ${code === 'EADDRINUSE' ? 'is in use' : `cannot be bound: ${code}`} (--api-port)`,
+      `port ${port} ${code === 'EADDRINUSE' ? 'is in use' : `cannot be bound: ${code}`} (${option})`,
     )
   }
 }
 
 async function serve(
-  routes: readonly Route[],
-  invoke: Invoke,
+  { routes, invoke, isPublic }: { routes: readonly Route[]; invoke: Invoke; isPublic: boolean },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://127.0.0.1')
   // A page in a browser that points its own name at 127.0.0.1 (DNS rebinding) must not reach the API.
-  if (!/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(request.headers.host ?? ''))
+  if (!isPublic && !/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(request.headers.host ?? ''))
     return send(response, 403, { 'content-type': 'application/json' }, '{"message":"Forbidden"}')
   const matched = matchRoute(routes, request.method ?? 'GET', url.pathname)
   if (matched === null)

@@ -7,6 +7,7 @@ import { causeOf, StartError } from './start-error.ts'
 export interface Options {
   readonly smtpPort: number
   readonly apiPort: number
+  readonly pagesPort: number
   readonly dnsPort: number
   readonly zoneFile: string | null
   readonly stateDirectory: string | null
@@ -17,7 +18,7 @@ export interface Options {
 }
 
 const usage =
-  '--smtp-port N --api-port N --dns-port N --zone FILE --state DIR --secrets DIR --settings FILE --no-demo'
+  '--smtp-port N --api-port N --pages-port N --dns-port N --zone FILE --state DIR --secrets DIR --settings FILE --no-demo'
 
 export const help = `Runs the mail gateway's stack on this machine, with a demo.
 
@@ -25,6 +26,7 @@ export const help = `Runs the mail gateway's stack on this machine, with a demo.
 
   --smtp-port N    where mail comes in (2525)
   --api-port N     where the HTTP API listens (8080)
+  --pages-port N   where the page for partners is (any free port)
   --dns-port N     where the partners' names are served (any free port)
                    A port of 0 is any free port.
   --zone FILE      names and addresses of partners of your own, in JSON
@@ -46,11 +48,13 @@ export function parseOptions(args: readonly string[]): Options | 'Help' {
   const ports = {
     smtpPort: port('--smtp-port', values['smtp-port']),
     apiPort: port('--api-port', values['api-port']),
+    pagesPort: port('--pages-port', values['pages-port']),
     dnsPort: port('--dns-port', values['dns-port']),
   }
   refuseOnePortTwice({
     '--smtp-port': ports.smtpPort,
     '--api-port': ports.apiPort,
+    '--pages-port': ports.pagesPort,
     '--dns-port': ports.dnsPort,
   })
   return {
@@ -70,6 +74,7 @@ function parse(args: readonly string[]) {
       options: {
         'smtp-port': { type: 'string', default: '2525' },
         'api-port': { type: 'string', default: '8080' },
+        'pages-port': { type: 'string', default: '0' },
         'dns-port': { type: 'string', default: '0' },
         zone: { type: 'string' },
         state: { type: 'string' },

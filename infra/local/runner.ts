@@ -31,6 +31,8 @@ export interface Endpoints {
   readonly smtp: string
   readonly health: string
   readonly api: string
+  /** What anybody may read: our certificates, as partners see them. */
+  readonly pages: string
   readonly dns: string
   readonly sqs: string
   readonly sns: string
@@ -113,6 +115,7 @@ async function start<W extends World>(
   const logs = new Logs(folders.logs)
   const smtpPort = await choosePort(options.smtpPort, '--smtp-port')
   await choosePort(options.apiPort, '--api-port')
+  await choosePort(options.pagesPort, '--pages-port')
   const authority = await LocalAuthority.open(join(folders.kept, 'certificates'))
 
   const world = await openWorld(authority)
@@ -163,8 +166,17 @@ async function start<W extends World>(
   })
   atStop(() => invocations.close())
 
-  const api = await startApiServer(readRoutes(template, resolver), invoke, options.apiPort, notify)
-  atStop(() => api.close())
+  const routes = Map.groupBy(readRoutes(template, resolver), ({ authorization }) =>
+    authorization === 'NONE' ? 'pages' : 'api',
+  )
+  const serve = async (which: 'api' | 'pages', port: number) => {
+    const at = { port, option: `--${which}-port`, isPublic: which === 'pages' }
+    const server = await startApiServer(routes.get(which) ?? [], invoke, at, notify)
+    atStop(() => server.close())
+    return server
+  }
+  const api = await serve('api', options.apiPort)
+  const pages = await serve('pages', options.pagesPort)
 
   const environment = readIngressEnvironment(template, resolver)
   await fillSecret(environment, emulators, authority)
@@ -188,6 +200,7 @@ async function start<W extends World>(
       smtp: `127.0.0.1:${smtpPort}`,
       health: `http://127.0.0.1:${healthPort}/health`,
       api: `http://127.0.0.1:${api.port}`,
+      pages: `http://127.0.0.1:${pages.port}/`,
       dns: `127.0.0.1:${dns.port}`,
       lambda: invocations.url,
       functions: definitions.map(({ name }) => name),
@@ -213,6 +226,7 @@ async function fillSecret(
 function settingsFor(dnsPort: number): Record<string, unknown> {
   return {
     defaultRoute: 'Mx',
+    mtaSts: { mode: 'testing' },
     privateMxNetworks: ['127.0.0.0/8'],
     dnsServers: [`127.0.0.1:${dnsPort}`],
     // Whoever tries a rotation here waits for it.

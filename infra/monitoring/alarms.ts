@@ -128,7 +128,7 @@ export class Alarms extends Construct {
     })
   }
 
-  private watchFunctions({ functions, api }: Monitored): void {
+  private watchFunctions({ functions, api, pages }: Monitored): void {
     this.watchErrors(
       'evaluate-policy',
       functions.evaluate,
@@ -166,6 +166,13 @@ export class Alarms extends Construct {
       title: 'API answers 5xx',
       impact: 'Changes of connectors fail or stay unconfirmed; mail flows on under the rules last saved.',
       metric: api.api.metricServerError({ statistic: Stats.SUM, period: Duration.minutes(5) }),
+      threshold: 5,
+    })
+    this.add('PagesServerErrors', {
+      title: 'Public pages answer 5xx',
+      impact:
+        'Partners cannot read our certificates, nor senders our MTA-STS policy; those who know it keep to it.',
+      metric: pages.api.metricServerError({ statistic: Stats.SUM, period: Duration.minutes(5) }),
       threshold: 5,
     })
   }

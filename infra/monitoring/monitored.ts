@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
 import type { ConnectorApi } from '../connectors/connector-api.ts'
 import type { SmtpIngress } from '../ingress/smtp-ingress.ts'
+import type { PublicPages } from '../pages/public-pages.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { UnitFunction } from '../unit.ts'
 
@@ -13,4 +14,5 @@ export interface Monitored {
     Record<'evaluate' | 'deliver' | 'bounce' | 'api' | 'validate' | 'report', UnitFunction>
   >
   readonly api: ConnectorApi
+  readonly pages: PublicPages
 }

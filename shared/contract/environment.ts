@@ -212,6 +212,29 @@ export const ApiEnvironment = DecisionEnvironment.extend({
   EVALUATION_QUEUE_URL: z.url(),
 })
 
+export const PagesEnvironment = ConnectorsEnvironment.extend({
+  MAIL_HOSTNAME: z.string().min(1),
+  /** Who we are, for people. */
+  ORGANISATION: z.string().min(1),
+  /** Whom partners may ask. */
+  CONTACT_ADDRESS: z.email(),
+  /** Where changes of our certificates are announced. */
+  CERTIFICATES_TOPIC_ARN: z.string().startsWith('arn:').optional(),
+  /** Both or none: none publishes no MTA-STS policy. */
+  MTA_STS_MODE: z.enum(['enforce', 'testing', 'none']).optional(),
+  MTA_STS_MAX_AGE_SECONDS: z.coerce.number().int().min(0).max(31_557_600).optional(),
+})
+
+/** What `publishedPolicy` (shared/net/mta-sts/published.ts) makes the policy of; null where there is none. */
+export function mtaStsSettings({
+  MAIL_HOSTNAME,
+  MTA_STS_MODE: mode,
+  MTA_STS_MAX_AGE_SECONDS: maxAgeSeconds,
+}: z.output<typeof PagesEnvironment>) {
+  if (mode === undefined || maxAgeSeconds === undefined) return null
+  return { mode, maxAgeSeconds, mxHosts: [MAIL_HOSTNAME] }
+}
+
 /**
  * Parses a unit's environment.
  * @throws Error one line naming every variable at fault, for the log of a task that cannot start

@@ -37,6 +37,13 @@ const units: { unit: string; entry: string; role: string; neverCalled?: string[]
     role: 'ValidationFunctionRole',
     neverCalled: ['dynamodb:PutItem', 'dynamodb:DeleteItem'],
   },
+  {
+    unit: 'public-pages',
+    entry: 'handler.ts',
+    role: 'PagesFunctionRole',
+    // Modules that it shares with those who write.
+    neverCalled: ['dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:UpdateItem', 'dynamodb:Query'],
+  },
 ]
 
 /** What IAM calls the commands whose names differ from their action's. */

@@ -8,12 +8,13 @@ const outputs = (mailflow: Record<string, unknown>): string[] => {
 }
 
 test('outputs have the names that the README and a script know them by', () => {
-  assert.deepEqual(outputs({}), ['ApiUrl', 'LoadBalancerName', 'MxAddresses', 'NoticesTopic'])
+  assert.deepEqual(outputs({}), ['ApiUrl', 'LoadBalancerName', 'MxAddresses', 'NoticesTopic', 'PagesUrl'])
   assert.deepEqual(outputs({ defaultRoute: 'Mx' }), [
     'ApiUrl',
     'EgressAddresses',
     'LoadBalancerName',
     'MxAddresses',
     'NoticesTopic',
+    'PagesUrl',
   ])
 })

@@ -25,10 +25,16 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
     alarmEmail: 'operator@example.net',
     jwt: { issuer: 'https://login.example.net/', audience: ['mailflow'], scopes: ['mailflow/admin'] },
   },
-  'with interface endpoints, named identities, several workers and the PROXY protocol': {
+  'with interface endpoints, named identities, several workers, the PROXY protocol and policy hosts': {
     interfaceEndpoints: true,
     ingress: { cpu: 4096, proxyProtocol: true },
     sesIdentityArns: ['arn:aws:ses:eu-west-1:123456789012:identity/ours.example'],
+    mtaSts: {
+      mode: 'enforce',
+      maxAgeDays: 30,
+      domains: ['ours.example', 'ours.example.net'],
+      certificateArn: 'arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000',
+    },
   },
 }
 

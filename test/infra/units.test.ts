@@ -7,6 +7,7 @@ import {
   DeliverEnvironment,
   EvaluateEnvironment,
   IngressEnvironment,
+  PagesEnvironment,
   ReportEnvironment,
   readEnvironment,
   ValidateEnvironment,
@@ -20,6 +21,7 @@ const functions: [string, z.ZodObject][] = [
   ['ApiFunction', ApiEnvironment],
   ['ValidationFunction', ValidateEnvironment],
   ['ReportsFunction', ReportEnvironment],
+  ['PagesFunction', PagesEnvironment],
 ]
 
 for (const [deployment, mailflow] of Object.entries(deployments)) {
@@ -76,7 +78,7 @@ test('what the sender is told is set for those who decide it, explain it and wri
 
 test('every function runs on Node 24 and arm64', () => {
   const all = ofType('AWS::Lambda::Function')
-  assert.equal(all.length, 6)
+  assert.equal(all.length, 7)
   for (const { id, Properties } of all) {
     assert.equal(Properties.Runtime, 'nodejs24.x', id)
     assert.deepEqual(Properties.Architectures, ['arm64'], id)

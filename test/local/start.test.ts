@@ -39,7 +39,7 @@ async function takenPort(t: { after(fn: () => void): void }): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-for (const option of ['--smtp-port', '--api-port', '--dns-port'])
+for (const option of ['--smtp-port', '--api-port', '--pages-port', '--dns-port'])
   test(`a port in use ends the start with one line that names ${option}`, async (t) => {
     const port = await takenPort(t)
     const ports = { '--smtp-port': '0', '--api-port': '0', '--dns-port': '0', [option]: String(port) }
@@ -68,7 +68,15 @@ test('--help prints every option and starts nothing', async () => {
   const { code, stdout, stderr } = await runToEnd(['--help'])
   assert.equal(code, 0)
   assert.equal(stderr, '')
-  for (const option of ['--smtp-port', '--api-port', '--dns-port', '--zone', '--state', '--no-demo'])
+  for (const option of [
+    '--smtp-port',
+    '--api-port',
+    '--pages-port',
+    '--dns-port',
+    '--zone',
+    '--state',
+    '--no-demo',
+  ])
     assert.ok(stdout.includes(`\n  ${option} `), option)
 })
 

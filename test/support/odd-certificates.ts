@@ -1,11 +1,16 @@
 /** Certificates with whatever subject and extensions a test needs. */
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
-import { BasicConstraintsExtension, type Extension, X509CertificateGenerator } from '@peculiar/x509'
+import {
+  BasicConstraintsExtension,
+  type Extension,
+  type JsonName,
+  X509CertificateGenerator,
+} from '@peculiar/x509'
 
 export interface OddCertificate {
-  /** As in RFC 4514. */
-  subject: string
+  /** As in RFC 4514, or piece by piece. */
+  subject: string | JsonName
   extensions?: Extension[]
   notBefore?: Date
   notAfter?: Date
@@ -33,7 +38,7 @@ const newKeys = async () =>
 function signed(
   { subject, extensions = [], notBefore, notAfter }: OddCertificate,
   keys: webcrypto.CryptoKeyPair,
-  issuer: string,
+  issuer: string | JsonName,
   issuerKeys: webcrypto.CryptoKeyPair,
 ) {
   const isAuthority = extensions.some((extension) => extension instanceof BasicConstraintsExtension)

@@ -141,6 +141,9 @@ Look a message up, list all of them, see the connectors, ask why:
   npx mailflow connectors list${api}
   npx mailflow explain --from teller@bank.example --to ann@ours.example --ip 192.0.2.1${api && ` \\\n   ${api}`}
 
+What partners are told of our certificate, as a page:
+  ${endpoints.pages}
+
 The authority that signed these servers' certificates: ${endpoints.authority}
 What each unit logs: ${endpoints.logs}
 Ctrl-C stops everything.

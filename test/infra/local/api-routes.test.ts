@@ -37,7 +37,7 @@ test('the function gets a payload of format 2.0, and what it answers goes back',
     events.push(event)
     return { statusCode: 412, headers: { ETag: '"2"' }, body: '{"status":412}' }
   }
-  const server = await startApiServer(routes, invoke, 0, assert.fail)
+  const server = await startApiServer(routes, invoke, { port: 0, option: '--api-port' }, assert.fail)
   t.after(() => server.close())
   const response = await fetch(`http://127.0.0.1:${server.port}/domains/ours.example?a=1&a=2`, {
     method: 'PUT',
@@ -62,7 +62,9 @@ test('the function gets a payload of format 2.0, and what it answers goes back',
 test('a function that fails is a 500 without its reason, which the runner is told', async (t) => {
   const told: string[] = []
   const fail = () => Promise.reject(new Error('the table is gone'))
-  const server = await startApiServer(routes, fail, 0, (message) => told.push(message))
+  const server = await startApiServer(routes, fail, { port: 0, option: '--api-port' }, (message) =>
+    told.push(message),
+  )
   t.after(() => server.close())
   const response = await fetch(`http://127.0.0.1:${server.port}/messages`)
   assert.equal(response.status, 500)
@@ -71,7 +73,7 @@ test('a function that fails is a 500 without its reason, which the runner is tol
 })
 
 test('a page of another origin that resolves to this machine is turned away', async (t) => {
-  const server = await startApiServer(routes, assert.fail, 0, assert.fail)
+  const server = await startApiServer(routes, assert.fail, { port: 0, option: '--api-port' }, assert.fail)
   t.after(() => server.close())
   const { connect } = await import('node:net')
   const socket = connect(server.port, '127.0.0.1')
@@ -80,12 +82,36 @@ test('a page of another origin that resolves to this machine is turned away', as
   assert.match(String(chunk), /^HTTP\/1.1 403 /)
 })
 
+test('what is public is served by whatever name it was reached, and of any path', async (t) => {
+  const hosts: unknown[] = []
+  const invoke = async (_arn: string, { headers, rawPath }: ApiEvent) => {
+    hosts.push([headers.host, rawPath])
+    return { statusCode: 204 }
+  }
+  const everything: Route[] = [{ key: '$default', functionArn: 'arn:pages', authorization: 'NONE' }]
+  const at = { port: 0, option: '--pages-port', isPublic: true }
+  const server = await startApiServer(everything, invoke, at, assert.fail)
+  t.after(() => server.close())
+  const { connect } = await import('node:net')
+  const socket = connect(server.port, '127.0.0.1')
+  socket.end('GET /any/path HTTP/1.1\r\nHost: mta-sts.ours.example\r\nConnection: close\r\n\r\n')
+  const [chunk] = await once(socket, 'data')
+  assert.match(String(chunk), /^HTTP\/1.1 204 /)
+  assert.deepEqual(hosts, [['mta-sts.ours.example', '/any/path']])
+})
+
+test('a route of its own outranks the one for everything else', () => {
+  const both = [{ key: '$default', functionArn: 'arn:pages', authorization: 'NONE' }, ...routes]
+  assert.equal(matchRoute(both, 'GET', '/messages/01J')?.route.key, 'GET /messages/{id}')
+  assert.equal(matchRoute(both, 'DELETE', '/')?.route.key, '$default')
+})
+
 test('a port in use is named together with its option', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   t.after(() => taken.close())
   const { port } = taken.address() as { port: number }
-  await assert.rejects(startApiServer([], assert.fail, port, assert.fail), {
+  await assert.rejects(startApiServer([], assert.fail, { port, option: '--api-port' }, assert.fail), {
     message: `port ${port} is in use (--api-port)`,
   })
 })

@@ -9,6 +9,7 @@ test('without options the usual ports, a free one for DNS, memory and the demo',
   assert.deepEqual(parseOptions([]), {
     smtpPort: 2525,
     apiPort: 8080,
+    pagesPort: 0,
     dnsPort: 0,
     zoneFile: null,
     stateDirectory: null,
@@ -19,12 +20,14 @@ test('without options the usual ports, a free one for DNS, memory and the demo',
 })
 
 test('every option is taken', () => {
-  const args = '--smtp-port 1 --api-port 2 --dns-port 3 --zone z.json --state s --secrets t --no-demo'.split(
-    ' ',
-  )
+  const args =
+    '--smtp-port 1 --api-port 2 --pages-port 4 --dns-port 3 --zone z.json --state s --secrets t --no-demo'.split(
+      ' ',
+    )
   assert.deepEqual(parseOptions(args), {
     smtpPort: 1,
     apiPort: 2,
+    pagesPort: 4,
     dnsPort: 3,
     zoneFile: 'z.json',
     stateDirectory: 's',
@@ -38,6 +41,7 @@ test('any free port may be asked for more than once', () => {
   assert.deepEqual(parseOptions('--smtp-port 0 --api-port 0 --dns-port 0'.split(' ')), {
     smtpPort: 0,
     apiPort: 0,
+    pagesPort: 0,
     dnsPort: 0,
     zoneFile: null,
     stateDirectory: null,

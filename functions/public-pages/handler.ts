@@ -1,0 +1,26 @@
+/** Pages that anybody may read: our certificates, and the MTA-STS policy of our domains. API Gateway, payload format 2.0. */
+import { Logger } from '@aws-lambda-powertools/logger'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { PublishedCertificatesItem } from '../../shared/connectors/published-certificates.ts'
+import { ConnectorRepository } from '../../shared/connectors/repository.ts'
+import { mtaStsSettings, PagesEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
+import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
+import { publishedPolicy } from '../../shared/net/mta-sts/published.ts'
+import { publicPages } from './pages.ts'
+
+const environment = readEnvironment(PagesEnvironment, process.env)
+const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
+const mtaSts = mtaStsSettings(environment)
+
+export const handler = publicPages({
+  published: new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE),
+  acceptedDomains: new ConnectorRepository(documents, environment.CONNECTORS_TABLE).acceptedDomains,
+  policy: mtaSts && publishedPolicy(mtaSts).text,
+  publisher: {
+    organisation: environment.ORGANISATION,
+    contact: environment.CONTACT_ADDRESS,
+    topicArn: environment.CERTIFICATES_TOPIC_ARN ?? null,
+  },
+  logger: new Logger({ serviceName: 'public-pages' }),
+})

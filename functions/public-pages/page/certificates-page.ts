@@ -1,0 +1,142 @@
+/** The page that partners read before they set up TLS with us, and before our certificate changes. */
+import type { PublishedCertificate, PublishedCertificates } from '../../../shared/contract/certificates.ts'
+import { type Preparation, preparationFor, type Step } from '../../../shared/tls/preparation.ts'
+import { type Attribute, attributesOf, utc } from '../../../shared/tls/published-words.ts'
+import { documentOf } from './document.ts'
+import { type Html, html } from './html.ts'
+
+/** Whose page it is. */
+export interface Publisher {
+  organisation: string
+  /** Whom to ask, an address. */
+  contact: string
+  /** Where changes are announced; null where that is not known. */
+  topicArn: string | null
+}
+
+export function certificatesPage(published: PublishedCertificates, publisher: Publisher): string {
+  const { hostname, certificates } = published
+  const of = (state: PublishedCertificate['state']) => certificates.filter((each) => each.state === state)
+  return documentOf(
+    `TLS certificates of ${hostname}`,
+    html`<header>
+<h1>TLS certificates of ${hostname}</h1>
+<p>${publisher.organisation} receives mail at <strong>${hostname}</strong>, port 25, with STARTTLS. This page is for
+those who have their mail servers demand TLS with us: it says which certificates they meet, what they have to do for
+it, and what will change when.</p>
+<p class="soft">Last changed ${instant(published.changedAt)}. For programs: <a href="certificates.json">certificates.json</a></p>
+</header>
+<main>
+${preparationSection(preparationFor(published))}
+${certificateSection('Current', of('Current'))}
+${certificateSection('Next', of('Next'), of('Current'))}
+${certificateSection('Deprecated', of('Deprecated'))}
+${protocolSection(published)}
+${tlsaSection(published)}
+${noticeSection(publisher)}
+</main>`,
+  )
+}
+
+function preparationSection({ changesAt, beforeChange, always }: Preparation): Html {
+  return html`<section>
+<h2>What you have to do</h2>
+${
+  changesAt === null
+    ? html`<p>No change of our certificates is announced.</p>`
+    : html`<div class="card next">
+<h3>Before ${instant(changesAt)}, when the next certificate is served instead of the current one</h3>
+${
+  beforeChange.length === 0
+    ? html`<p>Nothing: root, addresses, name and key stay as they are.</p>`
+    : html`<ul>${beforeChange.map(stepItem)}</ul>`
+}
+</div>`
+}
+<h3>To set up TLS with us</h3>
+<ul>${always.map(stepItem)}</ul>
+</section>`
+}
+
+const stepItem = ({ text, items }: Step): Html =>
+  html`<li>${text}${codeList(items)}</li>
+`
+
+/** @param before of which one that is still among them is not told twice */
+function certificateSection(
+  state: PublishedCertificate['state'],
+  certificates: readonly PublishedCertificate[],
+  before: readonly PublishedCertificate[] = [],
+): Html {
+  if (certificates.length === 0) return html``
+  const wasServed = ({ fingerprint256 }: PublishedCertificate) =>
+    before.some((other) => other.fingerprint256 === fingerprint256)
+  return html`<section>
+<h2>${state} ${certificates.length > 1 ? 'certificates' : 'certificate'}</h2>
+${certificates.map((each) => (wasServed(each) ? staysLine(each) : certificateCard(each)))}
+</section>`
+}
+
+const staysLine = (certificate: PublishedCertificate): Html =>
+  html`<p>The certificate ${shortName(certificate)} stays as it is.</p>
+`
+
+const shortName = ({ certificateName, keyType, keyStrength }: PublishedCertificate): string =>
+  `${certificateName}, ${keyType} ${keyStrength}`
+
+function certificateCard(certificate: PublishedCertificate): Html {
+  const { state, fingerprint256 } = certificate
+  return html`<article class="card ${state.toLowerCase()}">
+<h3><span class="state">${state}</span>: ${shortName(certificate)}</h3>
+<dl>
+${attributesOf(certificate).map(attributeRow)}
+</dl>
+<p><a href="certificates/${fingerprint256}.pem">Certificate and its issuers, PEM</a></p>
+</article>
+`
+}
+
+function attributeRow({ name, values, isCode }: Attribute): Html {
+  if (values.length === 0) return html``
+  const shown = values.map((value) => html`<span>${isCode ? html`<code>${value}</code>` : value}</span>`)
+  return html`<dt>${name}</dt><dd>${shown}</dd>
+`
+}
+
+const protocolSection = ({ protocol }: PublishedCertificates): Html => html`<section>
+<h2>TLS that we speak</h2>
+<p>Most wanted first. All of it has forward secrecy and authenticated encryption; TLS 1.1 and older is refused.</p>
+<dl>
+<dt>Versions</dt><dd>${protocol.versions.map((version) => html`<span>${version.replace('TLSv', 'TLS ')}</span>`)}</dd>
+<dt>Cipher suites</dt><dd>${protocol.cipherSuites.map(codeLine)}</dd>
+<dt>Key exchange groups</dt><dd>${protocol.groups.map(codeLine)}</dd>
+</dl>
+</section>`
+
+const tlsaSection = ({ tlsaRecords }: PublishedCertificates): Html => html`<section>
+<h2>TLSA records</h2>
+<p>They name the keys of the current and of the next certificate. A mail server that checks DANE finds them by itself,
+where our zone is signed by DNSSEC and holds them.</p>
+${codeList(tlsaRecords)}
+</section>`
+
+const noticeSection = ({ contact, topicArn }: Publisher): Html => html`<section>
+<h2>How to hear of changes</h2>
+<ul>
+<li>A program that reads <a href="certificates.json">certificates.json</a> once a day sees every change in
+time: <code>changedAt</code> moves with it.</li>
+${
+  topicArn === null
+    ? html``
+    : html`<li>Changes are announced by the Amazon SNS topic <code>${topicArn}</code>. Ask us to subscribe you.</li>`
+}
+<li>Questions go to <a href="mailto:${contact}">${contact}</a>.</li>
+</ul>
+</section>`
+
+const codeList = (texts: readonly string[]): Html =>
+  html`<ul class="items">${texts.map((text) => html`<li><code>${text}</code></li>`)}</ul>`
+
+const codeLine = (text: string): Html => html`<span><code>${text}</code></span>`
+
+const instant = (iso: string): Html => html`<time datetime="${iso}">${utc(iso)}</time>`

@@ -1,0 +1,156 @@
+/**
+ * What anybody may read of us, as a function of its stores. The attack: a stranger who asks as often as he can, for
+ * anything, with words of his own in path, query and headers. The defence: API Gateway bounds how often; here nothing
+ * of a request is repeated in an answer, nothing is looked up by it but an accepted domain and a fingerprint that we
+ * have told ourselves, and what was read lately is told again. The limit: what is told is public.
+ */
+import type { Logger } from '@aws-lambda-powertools/logger'
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+import type { PublishedCertificatesItem } from '../../shared/connectors/published-certificates.ts'
+import type { AcceptedDomains } from '../../shared/connectors/repository.ts'
+import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import { normaliseDomain } from '../../shared/mail/domain.ts'
+import { publishedAt } from '../../shared/tls/published.ts'
+import { type Content, notModified, resultOf } from './answer.ts'
+import { certificatesPage, type Publisher } from './page/certificates-page.ts'
+import { messagePage } from './page/document.ts'
+
+export interface Dependencies {
+  published: Pick<PublishedCertificatesItem, 'read'>
+  acceptedDomains: Pick<AcceptedDomains, 'get'>
+  /** The text of our MTA-STS policy; null where we publish none. */
+  policy: string | null
+  publisher: Publisher
+  logger: Pick<Logger, 'error'>
+  /** Milliseconds since the epoch. */
+  now?: () => number
+}
+
+export type Pages = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructuredResultV2>
+
+/** Milliseconds that what was read is told again. */
+const keptMs = 15_000
+/** Seconds that browsers and proxies may keep an answer. */
+const usualAge = 300
+const dayInSeconds = 86_400
+
+export function publicPages(dependencies: Dependencies): Pages {
+  const { logger, now = Date.now } = dependencies
+  const read = rememberingFor(keptMs, now, () => dependencies.published.read())
+  return async (event) => {
+    const { method } = event.requestContext.http
+    if (method !== 'GET' && method !== 'HEAD') return resultOf(method, onlyRead)
+    try {
+      const content = await contentFor(event, read, { ...dependencies, now })
+      return notModified(event, content) ?? resultOf(method, content)
+    } catch (error) {
+      logger.error('The page could not be made', error as Error)
+      return resultOf(method, faultOfOurs)
+    }
+  }
+}
+
+async function contentFor(
+  event: APIGatewayProxyEventV2,
+  read: () => Promise<PublishedCertificates | null>,
+  { publisher, policy, acceptedDomains, now }: Dependencies & { now(): number },
+): Promise<Content> {
+  const { rawPath: path } = event
+  if (path === '/.well-known/mta-sts.txt') return policyFor(hostOf(event), policy, acceptedDomains)
+  const fingerprint = /^\/certificates\/([0-9a-f]{64})\.pem$/.exec(path)?.[1]
+  if (path !== '/' && path !== '/certificates.json' && fingerprint === undefined) return nothingHere
+  const stored = await read()
+  if (!stored) return nothingYet
+  const published = publishedAt(stored, new Date(now()))
+  if (fingerprint !== undefined) return chainOf(published, fingerprint)
+  const maxAge = secondsToChange(published, now())
+  return path === '/'
+    ? { status: 200, type: 'text/html; charset=utf-8', body: certificatesPage(published, publisher), maxAge }
+    : {
+        status: 200,
+        type: 'application/json',
+        body: JSON.stringify(published, null, 2),
+        maxAge,
+        isForAll: true,
+      }
+}
+
+function chainOf({ certificates }: PublishedCertificates, fingerprint: string): Content {
+  const found = certificates.find(({ fingerprint256 }) => fingerprint256 === fingerprint)
+  if (!found) return nothingHere
+  const type = 'application/pem-certificate-chain'
+  return { status: 200, type, body: found.chain, maxAge: dayInSeconds, isForAll: true }
+}
+
+/** What is kept must not outlive what it tells. */
+function secondsToChange({ certificates }: PublishedCertificates, now: number): number {
+  const next = certificates.find(({ state }) => state === 'Next')?.servedFrom
+  if (!next) return usualAge
+  return Math.max(0, Math.min(usualAge, Math.floor((Date.parse(next) - now) / 1000)))
+}
+
+/**
+ * RFC 8461 §3.3: a policy is of the domain whose policy host is asked. By another name it is handed out, too, for a web
+ * server of that host's that fetches it here: it is the same for all our domains.
+ */
+async function policyFor(
+  host: string,
+  policy: string | null,
+  acceptedDomains: Dependencies['acceptedDomains'],
+): Promise<Content> {
+  if (policy === null) return noPolicy
+  if (host.startsWith('mta-sts.')) {
+    const domain = normaliseDomain(host.slice('mta-sts.'.length))
+    if (domain === null || !(await acceptedDomains.get(domain))) return notOurDomain
+  }
+  return { status: 200, type: 'text/plain; charset=utf-8', body: policy, maxAge: usualAge, isForAll: true }
+}
+
+/** Without the port, which only a browser on the way to another than 443 says. */
+function hostOf({ headers, requestContext }: APIGatewayProxyEventV2): string {
+  return (headers.host ?? requestContext.domainName ?? '').toLowerCase().replace(/\.?(:\d+)?$/, '')
+}
+
+/** Calls again at most so often; a failure is not remembered. Who asks meanwhile waits for the same answer. */
+function rememberingFor<T>(ms: number, now: () => number, call: () => Promise<T>): () => Promise<T> {
+  let last: { value: Promise<T>; at: number } | null = null
+  return () => {
+    if (last !== null && now() - last.at < ms) return last.value
+    const asked = { value: call(), at: now() }
+    last = asked
+    asked.value.catch(() => {
+      if (last === asked) last = null
+    })
+    return asked.value
+  }
+}
+
+const words = (
+  status: number,
+  title: string,
+  text: string,
+  headers: Record<string, string> = {},
+): Content => ({
+  status,
+  type: 'text/html; charset=utf-8',
+  body: messagePage(title, text),
+  maxAge: status === 404 ? 60 : 0,
+  headers,
+})
+
+const nothingHere = words(
+  404,
+  'There is no such page',
+  'Our certificates are told of on the first page, at the path “/”.',
+)
+const nothingYet = words(
+  404,
+  'Nothing was published yet',
+  'Our certificates are published within the hour after this service was set up. Ask again then.',
+)
+const noPolicy = words(404, 'No policy', 'No MTA-STS policy is published here.')
+const notOurDomain = words(404, 'No policy', 'This gateway receives no mail for this domain.')
+const onlyRead = words(405, 'There is nothing to do here', 'These pages can only be read: by GET or HEAD.', {
+  allow: 'GET, HEAD',
+})
+const faultOfOurs = words(503, 'This cannot be told now', 'Ask again in a minute.', { 'retry-after': '60' })

@@ -1,0 +1,110 @@
+import { CfnOutput } from 'aws-cdk-lib'
+import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway'
+import {
+  ApiMapping,
+  DomainName,
+  HttpApi,
+  HttpStage,
+  LogGroupLogDestination,
+  SecurityPolicy,
+} from 'aws-cdk-lib/aws-apigatewayv2'
+import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
+import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
+import { Construct } from 'constructs'
+import { acknowledge } from '../acknowledge.ts'
+import { type Config, policyHosts, reporterOf } from '../config.ts'
+import type { ConnectorsTable } from '../connectors/connectors-table.ts'
+import { UnitFunction, UnitLogs } from '../unit.ts'
+
+export interface PublicPagesProps {
+  readonly config: Config
+  readonly connectors: ConnectorsTable
+}
+
+/** Pages that anybody may read: our certificates, and the MTA-STS policy of our domains. */
+export class PublicPages extends Construct {
+  readonly handler: UnitFunction
+  readonly api: HttpApi
+
+  constructor(scope: Construct, id: string, { config, connectors }: PublicPagesProps) {
+    super(scope, id)
+    this.handler = new UnitFunction(this, 'Function', {
+      unit: 'public-pages',
+      description: 'Our certificates and MTA-STS policy, for everybody',
+      config,
+      limits: config.functions.pages,
+      memoryMiB: 256,
+    })
+    connectors.grantPublic(this.handler)
+    this.tell(config)
+    this.api = new HttpApi(this, 'Api', {
+      createDefaultStage: false,
+      defaultIntegration: new HttpLambdaIntegration('Handler', this.handler),
+    })
+    acknowledge(
+      this.api,
+      'Partners and their mail servers read these pages without an account here.',
+      'APIG4',
+    )
+    const stage = this.addStage(config)
+    this.addPolicyHosts(config, stage)
+    const description = 'Page of our certificates, for partners'
+    new CfnOutput(this, 'Url', { value: this.api.apiEndpoint, description }).overrideLogicalId('PagesUrl')
+  }
+
+  private tell(config: Config): void {
+    const { organisation, address } = reporterOf(config)
+    this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
+    this.handler.addEnvironment('ORGANISATION', organisation)
+    this.handler.addEnvironment('CONTACT_ADDRESS', address)
+    if (config.mtaSts === undefined) return
+    this.handler.addEnvironment('MTA_STS_MODE', config.mtaSts.mode)
+    this.handler.addEnvironment('MTA_STS_MAX_AGE_SECONDS', String(config.mtaSts.maxAgeDays * 86_400))
+  }
+
+  private addStage(config: Config): HttpStage {
+    return new HttpStage(this, 'Stage', {
+      httpApi: this.api,
+      stageName: '$default',
+      autoDeploy: true,
+      // All strangers share these; answers may be kept for minutes, so that few need them.
+      throttle: { rateLimit: 50, burstLimit: 100 },
+      accessLogSettings: {
+        destination: new LogGroupLogDestination(new UnitLogs(this, 'AccessLogs', config)),
+        format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
+      },
+    })
+  }
+
+  /** RFC 8461 §3.3: senders ask `mta-sts.DOMAIN` by HTTPS, and take no redirection for an answer. */
+  private addPolicyHosts(config: Config, stage: HttpStage): void {
+    const { certificateArn } = config.mtaSts ?? {}
+    if (certificateArn === undefined) return
+    const certificate = Certificate.fromCertificateArn(this, 'Certificate', certificateArn)
+    for (const host of policyHosts(config)) {
+      const domainName = new DomainName(this, `Host-${host}`, {
+        domainName: host,
+        certificate,
+        securityPolicy: SecurityPolicy.TLS_1_2,
+      })
+      new ApiMapping(this, `Mapping-${host}`, { api: this.api, domainName, stage })
+      new CfnOutput(this, `Target-${host}`, {
+        value: domainName.regionalDomainName,
+        description: `CNAME of ${host}`,
+      })
+    }
+  }
+}
+
+/** What was asked for, and what came of it. */
+const accessLogFields = {
+  at: '$context.requestTime',
+  requestId: '$context.requestId',
+  ip: '$context.identity.sourceIp',
+  host: '$context.domainName',
+  method: '$context.httpMethod',
+  path: '$context.path',
+  status: '$context.status',
+  latencyMs: '$context.responseLatency',
+  fault: '$context.error.message',
+}

@@ -1,0 +1,264 @@
+/** What strangers get, asked as API Gateway asks. */
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { before, test } from 'node:test'
+import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+import { type Dependencies, publicPages } from '../../../functions/public-pages/pages.ts'
+import type { PublishedCertificates } from '../../../shared/contract/certificates.ts'
+import { publishedPolicy } from '../../../shared/net/mta-sts/published.ts'
+import { describeCertificates } from '../../../shared/tls/published.ts'
+import { certificateWith } from '../../support/odd-certificates.ts'
+import { createPki } from '../../support/pki.ts'
+
+const hostname = 'mx.ours.example'
+const now = Date.parse('2026-11-29T12:00:00.000Z')
+const { text: policy } = publishedPolicy({ mode: 'enforce', mxHosts: [hostname], maxAgeSeconds: 604_800 })
+const publisher = { organisation: 'Ours, Inc.', contact: `postmaster@${hostname}`, topicArn: null }
+
+let told: PublishedCertificates
+
+before(async () => {
+  const pki = await createPki('Root of All')
+  const [current, next] = await Promise.all([
+    pki.issue({ names: [hostname] }),
+    pki.issue({ names: [hostname], rsa: true }),
+  ])
+  told = describeCertificates(
+    {
+      certificate: current.cert,
+      next: { certificate: next.cert, servedFrom: '2026-11-29T12:02:00.000Z' },
+      deprecated: [],
+    },
+    { hostname, now: new Date(now) },
+  )
+})
+
+interface Around {
+  clock?: { now: number }
+  read?: () => Promise<PublishedCertificates | null>
+  policy?: string | null
+}
+
+function pagesWith({ clock = { now }, read = async () => told, policy: text = policy }: Around = {}) {
+  const errors: unknown[] = []
+  const lookedUp: string[] = []
+  const pages = publicPages({
+    published: { read },
+    acceptedDomains: {
+      get: async (domain: string) => {
+        lookedUp.push(domain)
+        return domain === 'ours.example' ? ({ domain } as never) : null
+      },
+    },
+    policy: text,
+    publisher,
+    logger: { error: (...args: unknown[]) => errors.push(args) } as unknown as Dependencies['logger'],
+    now: () => clock.now,
+  })
+  const ask = (path: string, { host = 'pages.example', method = 'GET', headers = {} } = {}) =>
+    pages({
+      rawPath: path,
+      headers: { host, ...headers },
+      requestContext: { http: { method }, domainName: host },
+    } as unknown as APIGatewayProxyEventV2)
+  return { ask, errors, lookedUp }
+}
+
+const { ask } = pagesWith()
+const headersOf = ({ headers = {} }: Awaited<ReturnType<typeof ask>>): Record<string, unknown> => headers
+
+test('the page is HTML that may fetch, run and send nothing', async () => {
+  const answer = await ask('/')
+  assert.equal(answer.statusCode, 200)
+  const headers = headersOf(answer)
+  assert.equal(headers['content-type'], 'text/html; charset=utf-8')
+  assert.match(String(headers['content-security-policy']), /^default-src 'none'; style-src 'sha256-[^' ]+';/)
+  assert.equal(headers['x-content-type-options'], 'nosniff')
+  const body = answer.body ?? ''
+  assert.doesNotMatch(body, /<script|<link|<img|<iframe|\bstyle=|\bon\w+=|@import|url\(/i)
+  assert.deepEqual(
+    [...body.matchAll(/(?:href|src)="([^"]*)"/g)]
+      .map(([, url = '']) => url)
+      .filter((url) => !/^(certificates|mailto:)/.test(url)),
+    [],
+  )
+})
+
+test('the page says what a partner has to know of each certificate', async () => {
+  const { body = '' } = await ask('/')
+  for (const {
+    rootIssuer,
+    certificateName,
+    fingerprint256,
+    publicKeyFingerprint256,
+    serial,
+  } of told.certificates)
+    for (const value of [rootIssuer, certificateName, fingerprint256, publicKeyFingerprint256, serial])
+      assert.ok(body.includes(value), value)
+  for (const value of [...told.tlsaRecords, ...told.protocol.cipherSuites, ...told.protocol.groups])
+    assert.ok(body.includes(value), value)
+  assert.match(body, /2026-11-29 12:02 UTC/)
+})
+
+test('certificates.json is the contract, for pages of others, too', async () => {
+  const answer = await ask('/certificates.json')
+  assert.deepEqual(JSON.parse(answer.body ?? ''), told)
+  assert.equal(headersOf(answer)['content-type'], 'application/json')
+  assert.equal(headersOf(answer)['access-control-allow-origin'], '*')
+})
+
+test('each certificate is there in PEM with its issuers, under its fingerprint', async () => {
+  for (const { fingerprint256, chain } of told.certificates) {
+    const answer = await ask(`/certificates/${fingerprint256}.pem`)
+    assert.equal(answer.statusCode, 200)
+    assert.equal(answer.body, chain)
+    const { fingerprint256: read } = new X509Certificate(answer.body ?? '')
+    assert.equal(read.replaceAll(':', '').toLowerCase(), fingerprint256)
+  }
+})
+
+for (const path of ['/', '/certificates.json', '/.well-known/mta-sts.txt'])
+  test(`${path} may be kept, and what was kept is not sent again`, async () => {
+    const first = await ask(path)
+    const { etag, 'cache-control': cache } = headersOf(first)
+    assert.match(String(cache), /^public, max-age=\d+$/)
+    const again = await ask(path, { headers: { 'if-none-match': `"other", W/${etag}` } })
+    assert.deepEqual([again.statusCode, again.body, headersOf(again).etag], [304, undefined, etag])
+    const other = await ask(path, { headers: { 'if-none-match': '"other"' } })
+    assert.equal(other.statusCode, 200)
+  })
+
+test('what is kept ends when the next certificate is served', async () => {
+  const cacheAt = async (at: string) =>
+    headersOf(await pagesWith({ clock: { now: Date.parse(at) } }).ask('/'))['cache-control']
+  assert.equal(await cacheAt('2026-11-29T11:00:00.000Z'), 'public, max-age=300')
+  assert.equal(await cacheAt('2026-11-29T12:00:00.000Z'), 'public, max-age=120')
+  assert.equal(await cacheAt('2026-11-29T12:01:59.500Z'), 'no-store')
+  assert.equal(await cacheAt('2026-11-29T12:02:00.000Z'), 'public, max-age=300')
+})
+
+test('the next certificate is the current one from its date on, though nobody wrote that down', async () => {
+  const { body } = await pagesWith({ clock: { now: Date.parse('2026-11-29T12:02:00.000Z') } }).ask(
+    '/certificates.json',
+  )
+  const { certificates } = JSON.parse(body ?? '')
+  assert.deepEqual(
+    certificates.map(({ state, keyType }: Record<string, string>) => [state, keyType]),
+    [
+      ['Current', 'RSA'],
+      ['Deprecated', 'EC'],
+    ],
+  )
+})
+
+test('HEAD answers as GET does, without the content', async () => {
+  const [get, head] = await Promise.all([ask('/'), ask('/', { method: 'HEAD' })])
+  assert.deepEqual({ ...get, body: undefined }, { ...head, body: undefined })
+  assert.equal(head.body, undefined)
+})
+
+for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS'])
+  test(`${method} is 405, in words`, async () => {
+    const answer = await ask('/', { method })
+    assert.equal(answer.statusCode, 405)
+    assert.equal(headersOf(answer).allow, 'GET, HEAD')
+    assert.match(answer.body ?? '', /can only be read/)
+  })
+
+const nowhere = [
+  '/index.html',
+  '/certificates',
+  '/certificates/',
+  `/certificates/${'0'.repeat(64)}.pem`,
+  '/certificates/../certificates.json',
+  '/.env',
+  '/"><script>alert(1)</script>',
+  '/%3Cscript%3Ealert(1)%3C/script%3E',
+]
+for (const path of nowhere)
+  test(`${path} is 404, in words that are ours alone`, async () => {
+    const answer = await ask(path, { headers: { 'user-agent': '<script>', referer: '<script>' } })
+    assert.equal(answer.statusCode, 404)
+    assert.equal(answer.body, (await ask('/nothing')).body)
+    assert.doesNotMatch(answer.body ?? '', /script/)
+  })
+
+test('before anything was published that is said, and not kept for long', async () => {
+  const { ask: early } = pagesWith({ read: async () => null })
+  for (const path of ['/', '/certificates.json', `/certificates/${'a'.repeat(64)}.pem`]) {
+    const answer = await early(path)
+    assert.equal(answer.statusCode, 404)
+    assert.match(answer.body ?? '', /Nothing was published yet/)
+    assert.equal(headersOf(answer)['cache-control'], 'public, max-age=60')
+  }
+})
+
+test('a store that fails is 503, whose cause stands in the log alone, and the next one asks again', async () => {
+  let fails = true
+  const read = async () => {
+    if (fails) throw new Error('the table is gone')
+    return told
+  }
+  const { ask: failing, errors } = pagesWith({ read })
+  const answer = await failing('/')
+  assert.equal(answer.statusCode, 503)
+  assert.equal(headersOf(answer)['cache-control'], 'no-store')
+  assert.doesNotMatch(answer.body ?? '', /table/)
+  assert.match(String(errors), /the table is gone/)
+  fails = false
+  assert.equal((await failing('/')).statusCode, 200)
+})
+
+test('a thousand strangers cost one read in fifteen seconds', async () => {
+  let reads = 0
+  const clock = { now }
+  const read = async () => {
+    reads += 1
+    return told
+  }
+  const { ask: busy } = pagesWith({ clock, read })
+  await Promise.all(Array.from({ length: 1000 }, () => busy('/certificates.json')))
+  assert.equal(reads, 1)
+  clock.now += 15_000
+  await busy('/certificates.json')
+  assert.equal(reads, 2)
+})
+
+const hosts: [host: string, status: number, lookedUp: string[]][] = [
+  ['mta-sts.ours.example', 200, ['ours.example']],
+  ['MTA-STS.Ours.Example', 200, ['ours.example']],
+  ['mta-sts.ours.example.', 200, ['ours.example']],
+  ['mta-sts.ours.example:8443', 200, ['ours.example']],
+  ['mta-sts.theirs.example', 404, ['theirs.example']],
+  ['mta-sts.mx.ours.example', 404, ['mx.ours.example']],
+  ['mta-sts.ours.example/../x', 404, []],
+  ['pages.example', 200, []],
+]
+for (const [host, status, expected] of hosts)
+  test(`the policy asked for at ${host} is ${status}`, async () => {
+    const { ask: asking, lookedUp } = pagesWith()
+    const answer = await asking('/.well-known/mta-sts.txt', { host })
+    assert.equal(answer.statusCode, status)
+    assert.deepEqual(lookedUp, expected)
+    if (status !== 200) return
+    assert.equal(answer.body, policy)
+    assert.equal(headersOf(answer)['content-type'], 'text/plain; charset=utf-8')
+  })
+
+test('without a policy there is none, for whomever', async () => {
+  const { ask: without, lookedUp } = pagesWith({ policy: null })
+  assert.equal((await without('/.well-known/mta-sts.txt', { host: 'mta-sts.ours.example' })).statusCode, 404)
+  assert.deepEqual(lookedUp, [])
+})
+
+test('words of a certificate are no elements of the page', async () => {
+  const odd = '<script>alert(1)</script>"\'`&amp; <b>'
+  const certificate = await certificateWith({
+    subject: [{ CN: [hostname] }, { O: [odd] }, { OU: ['</dd><h1>'] }],
+  })
+  const described = describeCertificates({ certificate, deprecated: [] }, { hostname, now: new Date(now) })
+  assert.equal(described.certificates[0]?.organization, odd)
+  const { body = '' } = await pagesWith({ read: async () => described }).ask('/')
+  assert.doesNotMatch(body, /<script|<b>|<\/dd><h1>/)
+  assert.ok(body.includes('&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39;&#96;&#38;amp; &#60;b&#62;'))
+})
