@@ -140,7 +140,7 @@ function keyLine(certificate: X509Certificate): Finding {
 }
 
 /** What everybody else calls otherwise than OpenSSL. */
-const curveName: Readonly<Record<string, string>> = {
+export const curveName: Readonly<Record<string, string>> = {
   prime256v1: 'P-256',
   secp384r1: 'P-384',
   secp521r1: 'P-521',

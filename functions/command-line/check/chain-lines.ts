@@ -4,14 +4,16 @@ import { visible } from '../../../shared/mail/peer-words.ts'
 import { commonNameOf, dnsNames } from '../../../shared/tls/facts.ts'
 import { type CertificateNames, certificateHasName } from '../../../shared/tls/names.ts'
 import { assessServerTls } from '../../../shared/tls/server-certificate.ts'
+import { validTo } from '../../../shared/tls/validity.ts'
+import { timeOf } from '../text/words.ts'
 import { shortName, subjectOf } from './certificate-lines.ts'
 import type { CertificateFacts, IssuerFacts, Trust } from './facts.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
-import { type Anchor, isSelfSigned } from './path.ts'
+import { type Anchor, isOfSameAuthority, isSame, isSelfSigned } from './path.ts'
 import { trustWords } from './trust-words.ts'
 
 export function chainLines(facts: CertificateFacts, at: Date): Finding[] {
-  return [chainLine(facts), rootLine(facts), trustLine(facts.trust, at)]
+  return [chainLine(facts), rootLine(facts, at), trustLine(facts.trust, at)]
 }
 
 /** Whether the certificates that came are all that is needed, in the order in which each vouches for the one before. */
@@ -82,9 +84,9 @@ function whereFound(fetched: readonly X509Certificate[], issuers: readonly Issue
 
 function orderLine({ presented, path }: CertificateFacts, sent: string): Finding {
   const used = path.steps.filter(({ from }) => from === 'Presented').map(({ certificate }) => certificate)
-  const idle = presented.filter(
-    (each) => !used.some((one) => isSame(one, each)) && !isAnchor(each, path.anchor),
-  )
+  const needed = path.anchor ? [...used, path.anchor.certificate] : used
+  // Authorities also send their certificate from another, older one, for clients that know only that.
+  const idle = presented.filter((each) => !needed.some((one) => isOfSameAuthority(one, each)))
   const places = used.map((each) => presented.findIndex((one) => isSame(one, each)))
   const inOrder = places.every((place, index) => index === 0 || place > (places[index - 1] ?? 0))
   if (!inOrder)
@@ -102,18 +104,12 @@ function orderLine({ presented, path }: CertificateFacts, sent: string): Finding
   return ok('chain', `${sent}, complete and in order`)
 }
 
-const isAnchor = (certificate: X509Certificate, anchor: CertificateFacts['path']['anchor']): boolean =>
-  anchor !== null && isSame(anchor.certificate, certificate)
-
-const isSame = (one: X509Certificate, other: X509Certificate): boolean =>
-  one.fingerprint256 === other.fingerprint256
-
 /** Where authorities are named that are none of the public ones. */
 const ownRoot = '--ca here, certificateAuthorities in the connector'
 
-function rootLine({ presented, path, trust }: CertificateFacts): Finding {
+function rootLine({ presented, path, trust }: CertificateFacts, at: Date): Finding {
   const { anchor, steps } = path
-  if (anchor) return anchored(anchor)
+  if (anchor) return anchored(anchor, at)
   // OpenSSL knows more ways through a chain than are shown here.
   if (trust.trusted) return ok('root', 'OpenSSL has found one in the trust store')
   const top = steps.at(-1)?.certificate
@@ -140,8 +136,14 @@ function rootLine({ presented, path, trust }: CertificateFacts): Finding {
   )
 }
 
-function anchored({ certificate, store, everywhere }: Anchor): Finding {
+function anchored({ certificate, store, everywhere }: Anchor, at: Date): Finding {
   const seen = `"${subjectOf(certificate)}" is in the trust store (${store})`
+  if (validTo(certificate) < at)
+    return fail(
+      'root',
+      `${seen}, but expired on ${timeOf(validTo(certificate).toISOString())}`,
+      'Ask the authority for its newer root, and for a certificate below that',
+    )
   return everywhere
     ? ok('root', seen)
     : warn(

@@ -18,7 +18,7 @@ function sourceLines({ certificate, places, sources }: SourceFacts): Finding[] {
     return [
       warn(
         'revocation',
-        'it names no place where to ask whether it was revoked',
+        'it names no address of HTTP where to ask whether it was revoked',
         'Nobody learns of it when it is. Have the authority put the address of its CRL into what it issues',
         subject,
       ),

@@ -42,35 +42,37 @@ export function pathOf(
     const anchor = anchorOf(certificate, anchors, at)
     if (anchor || isSelfSigned(certificate) || steps.length === mostSteps) return { steps, anchor }
     const next =
-      issuerOf(certificate, presented, 'Presented', steps) ?? issuerOf(certificate, fetched, 'Fetched', steps)
+      issuerOf(certificate, presented, 'Presented', steps, at) ??
+      issuerOf(certificate, fetched, 'Fetched', steps, at)
     if (!next) return { steps, anchor: null }
     steps.push(next)
   }
 }
 
-/** Of several with one name and key, one that is valid. */
 function anchorOf(certificate: X509Certificate, anchors: readonly Anchor[], at: Date): Anchor | null {
   const fitting = anchors.filter(
-    (anchor) =>
-      anchor.certificate.fingerprint256 === certificate.fingerprint256 ||
-      isIssuedBy(certificate, anchor.certificate),
+    (anchor) => isSame(anchor.certificate, certificate) || isIssuedBy(certificate, anchor.certificate),
   )
   return fitting.find((anchor) => isValidAt(anchor.certificate, at)) ?? fitting[0] ?? null
 }
 
+/** Of several with one name and key, one that is valid. */
 function issuerOf(
   certificate: X509Certificate,
   among: readonly X509Certificate[],
   from: Step['from'],
   steps: readonly Step[],
+  at: Date,
 ): Step | null {
-  const found = among.find(
-    (other) =>
-      isIssuedBy(certificate, other) &&
-      steps.every((step) => step.certificate.fingerprint256 !== other.fingerprint256),
+  const fitting = among.filter(
+    (other) => isIssuedBy(certificate, other) && !steps.some((step) => isSame(step.certificate, other)),
   )
+  const found = fitting.find((other) => isValidAt(other, at)) ?? fitting[0]
   return found ? { certificate: found, from } : null
 }
+
+export const isSame = (one: X509Certificate, other: X509Certificate): boolean =>
+  one.fingerprint256 === other.fingerprint256
 
 /** A key that cannot be read has signed nothing. */
 export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
@@ -85,6 +87,15 @@ export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate
 export function isSelfSigned(certificate: X509Certificate): boolean {
   try {
     return certificate.checkIssued(certificate) && certificate.verify(certificate.publicKey)
+  } catch {
+    return false
+  }
+}
+
+/** Whether both are of one authority: which of them is on a path, depends on whom the reader trusts. */
+export function isOfSameAuthority(one: X509Certificate, other: X509Certificate): boolean {
+  try {
+    return one.subject === other.subject && one.publicKey.equals(other.publicKey)
   } catch {
     return false
   }

@@ -2,6 +2,7 @@
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { hasForwardSecrecy } from '../../../shared/tls/facts.ts'
 import type { EstablishedTls, ServerTls } from '../../../shared/tls/server-certificate.ts'
+import { curveName } from './certificate-lines.ts'
 import type { Extra, Handshake, Opening, ServerFacts } from './facts.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 import { shownTarget } from './target.ts'
@@ -114,8 +115,10 @@ const isWeak = ({ protocol, cipher }: { protocol: string; cipher: string }): boo
   protocol !== 'TLSv1.3' &&
   !(protocol === 'TLSv1.2' && hasForwardSecrecy(cipher) && /_GCM_|CHACHA20/.test(cipher))
 
+const unnamed = (cipher: string): string => (cipher.includes('_DHE_') ? 'DHE' : 'of an unknown group')
+
 function cipherLine({ protocol, cipher, group }: EstablishedTls): Finding {
-  const seen = `${cipher}, key exchange ${group ?? (cipher.includes('_DHE_') ? 'DHE' : 'of an unknown group')}`
+  const seen = `${cipher}, key exchange ${group === null ? unnamed(cipher) : (curveName[group] ?? group)}`
   return protocol === 'TLSv1.3' || hasForwardSecrecy(cipher)
     ? ok('cipher', `${seen}, forward secrecy`)
     : fail(

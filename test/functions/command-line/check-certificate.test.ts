@@ -238,7 +238,7 @@ describe('revocation', () => {
     const seen = await serving(await pki.issue({ names }), '--ca', file, '--servername', host)
     assert.match(
       seen.line('revocation', host),
-      /^WARN .*it names no place where to ask whether it was revoked → /,
+      /^WARN .*it names no address of HTTP where to ask whether it was revoked → /,
     )
     assert.equal(seen.status, 0)
   })
@@ -329,6 +329,26 @@ describe('a chain', () => {
     assert.match(posing.line('chain'), /^FAIL .*"Poser" is among them, but is not an authority → /)
     assert.match(posing.line('root'), /^FAIL .*none was reached/)
     assert.match(posing.line('trust'), /^FAIL /)
+  })
+
+  test('with a certificate of its root for older clients is in order', async () => {
+    const seen = await trusting({ ...good, cert: `${good.cert}\n${await authority.root.twin()}` })
+    assert.match(seen.line('chain'), /^OK .*3 certificates, complete and in order$/)
+    assert.match(seen.line('root'), /^OK .*root\.pem/)
+  })
+
+  test('to an authority that was given and has expired fails for that', async () => {
+    const expired = { notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }
+    const middle = await authority.root.subordinate('Old Anchor', expired)
+    const file = join(folder, 'old-anchor.pem')
+    writeFileSync(file, firstOf(middle.ca))
+    const { cert, key } = await middle.issue({ names })
+    const seen = await serving({ cert: firstOf(cert), key }, '--ca', file, '--servername', host)
+    assert.match(
+      seen.line('root'),
+      /^FAIL .*"Old Anchor" is in the trust store \(\S+\), but expired on \S+ \S+Z → /,
+    )
+    assert.match(seen.line('trust'), /^FAIL .*\(CERT_HAS_EXPIRED\)/)
   })
 
   test('with an expired certificate that nobody needs passes with a warning', async () => {

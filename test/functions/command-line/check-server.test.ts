@@ -70,6 +70,11 @@ describe('a server that is reached and speaks TLS', () => {
     )
   })
 
+  test('is told the curve of its key exchange as everybody calls it', async () => {
+    const { line } = await against({ tls: { ...tls, ecdhCurve: 'P-384' } })
+    assert.match(line('cipher'), /, key exchange P-384, forward secrecy$/)
+  })
+
   test('is warned of TLS 1.1 beside TLS 1.3', async () => {
     const { line, status } = await against({ tls: { ...tls, minVersion: 'TLSv1', ciphers: anything } })
     assert.match(line('protocol'), /^OK .*TLSv1\.3$/)
