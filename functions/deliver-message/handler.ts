@@ -18,6 +18,7 @@ import { type JobTools, sqsHandler } from '../../shared/middleware/sqs-handler.t
 import { ClientCertificates } from '../../shared/net/client-credentials.ts'
 import { MtaStsSource } from '../../shared/net/mta-sts/source.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
+import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
 import { deliverBySes, type SesOptions } from '../../shared/net/ses-delivery.ts'
 import { deliverBySmtp, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
@@ -27,6 +28,7 @@ import { Tally } from '../../shared/tls-reports/tally.ts'
 import { changeTeller } from '../../shared/transport/change-events.ts'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
 import { PolicyTable } from '../../shared/transport/policy-table.ts'
+import { RevocationTable } from '../../shared/transport/revocation-table.ts'
 import { Slots } from '../../shared/transport/slots.ts'
 import { Batch } from './batch.ts'
 import { certificateWatch, Sightings, writeSightings } from './certificates-seen.ts'
@@ -43,7 +45,7 @@ import { sessionRecorder, writeSessions } from './tls-sessions.ts'
 /** The function may run for longer, so that what came of an attempt can still be written down. */
 const limits = { limitMs: 270_000, leastMs: 90_000 }
 
-/** For policies that are being renewed when a batch is at its end. */
+/** For policies that are being renewed, and revocations that are being asked for, when a batch is at its end. */
 const renewalPatienceMs = 10_000
 
 /** As long as the function may run; no delivery goes on behind it. A place is not worth waiting for. */
@@ -86,6 +88,13 @@ const policies = new MtaStsSource({
   told: (trouble) => logger.warn('MTA-STS: a policy is not to be had or not to be renewed', { ...trouble }),
 })
 
+const revocation = new RevocationChecker({
+  store: new RevocationTable(documents, environment.TRANSPORT_TABLE),
+  resolver,
+  privateNetworks: environment.PRIVATE_MX_NETWORKS,
+  now: () => new Date(),
+})
+
 const certificates = new ClientCertificates(new SecretsManagerClient(clientDefaults))
 
 const smtp: Omit<SmtpOptions, 'signal'> = {
@@ -96,6 +105,7 @@ const smtp: Omit<SmtpOptions, 'signal'> = {
   timeouts: environment.SMTP_TIMEOUT_SECONDS,
   mtaSts: (domain, signal) => policies.policyFor(domain, signal),
   credentials: (name) => certificates.read(name),
+  revocation: (chain, signal) => revocation.ofSession(chain, signal),
 }
 
 const ses: Omit<SesOptions, 'signal'> = {
@@ -145,6 +155,7 @@ async function afterBatch(
   await Promise.all([
     shared.end(),
     policies.settled(renewalPatienceMs),
+    revocation.settled(renewalPatienceMs),
     writeSessions(tally, counters, Math.random, tools),
     writeSightings(sightings, noting, claimsAndQueues.now(), tools),
   ])

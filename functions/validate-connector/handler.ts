@@ -14,7 +14,9 @@ import { clientDefaults, onceOnly } from '../../shared/middleware/aws-clients.ts
 import { ClientCertificates } from '../../shared/net/client-credentials.ts'
 import { MtaStsSource } from '../../shared/net/mta-sts/source.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
+import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
 import { PolicyTable, readOnly } from '../../shared/transport/policy-table.ts'
+import { noStore } from '../../shared/transport/revocation-table.ts'
 import { validationApi } from './api.ts'
 import { type Options, validate } from './validate.ts'
 
@@ -41,6 +43,15 @@ const policies = new MtaStsSource({
   told: (trouble) => logger.warn('MTA-STS: a policy is not to be had or not to be renewed', { ...trouble }),
 })
 
+/** One for each question: what was heard before says nothing of how things are. */
+const newRevocation = () =>
+  new RevocationChecker({
+    store: noStore,
+    resolver,
+    privateNetworks: environment.PRIVATE_MX_NETWORKS,
+    now: () => new Date(),
+  })
+
 const certificates = new ClientCertificates(new SecretsManagerClient(clientDefaults))
 
 const options: Options = {
@@ -52,6 +63,7 @@ const options: Options = {
     timeouts,
     mtaSts: (domain, signal) => policies.policyFor(domain, signal),
     credentials: (name) => certificates.read(name),
+    revocation: (chain, signal) => newRevocation().ofSession(chain, signal),
     ipv6: reachesIpv6(),
   },
   ses: {

@@ -9,7 +9,12 @@ import type { Milestone, SessionOptions } from '../../shared/net/gated-connectio
 import type { NextHop } from '../../shared/net/next-hops.ts'
 import { type Opening, openSession } from '../../shared/net/smtp-session.ts'
 import type { HopRequirement } from '../../shared/tls/requirement.ts'
-import { assessServerTls, type EstablishedTls, type ServerTls } from '../../shared/tls/server-certificate.ts'
+import {
+  assessRevocation,
+  assessServerTls,
+  type EstablishedTls,
+  type ServerTls,
+} from '../../shared/tls/server-certificate.ts'
 import { type Reported, stepOf } from './steps.ts'
 
 export interface Probe {
@@ -136,8 +141,10 @@ function inTheClear(tls: Exclude<ServerTls, EstablishedTls>): string {
 
 function certificate(tls: EstablishedTls, requirement: HopRequirement): Reported[] {
   if (weakness(tls, requirement) !== null) return []
-  const fault = assessServerTls(requirement, tls, new Date())
-  const detail = fault ? formatReply(fault.reply) : goodEnough(tls, requirement)
+  const fault =
+    assessServerTls(requirement, tls, new Date()) ??
+    (tls.revocation ? assessRevocation(requirement, tls.revocation) : null)
+  const detail = fault ? formatReply(fault.reply) : `${goodEnough(tls, requirement)}${revocationOf(tls)}`
   return [{ step: 'Certificate', succeeded: fault === null, detail, certificates: [...tls.certificates] }]
 }
 
@@ -147,6 +154,13 @@ const bySource: Readonly<Record<PolicySource, string>> = {
   MtaSts: ', as the MTA-STS policy demands',
   RequireTls: ', as REQUIRETLS demands',
   Opportunistic: '',
+}
+
+function revocationOf({ revocation }: EstablishedTls): string {
+  if (!revocation) return ''
+  return revocation.status === 'Good'
+    ? `; ${revocation.detail}`
+    : `; it cannot be found out whether it is revoked: ${revocation.detail}`
 }
 
 function goodEnough(

@@ -42,6 +42,12 @@ export class TransportTable extends Construct {
     this.tell(unit)
   }
 
+  /** Lets the unit keep what it heard of the revocation of others' certificates. */
+  grantRevocation(unit: Unit): void {
+    this.table.grantCallsUnder(unit, 'revocation#', 'GetItem', 'PutItem')
+    this.tell(unit)
+  }
+
   /** Lets the unit count the messages of a minute. */
   grantRates(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'rate#', 'UpdateItem')

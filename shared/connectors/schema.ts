@@ -7,6 +7,7 @@ import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { SmartHost } from '../contract/jobs.ts'
+import { RevocationCheck } from '../contract/revocation.ts'
 import { normaliseDomain, normaliseDomainPattern } from '../mail/domain.ts'
 import { hasDates } from '../tls/validity.ts'
 import { type SpanningRule, withSpanningRules } from './spanning-rules.ts'
@@ -89,6 +90,9 @@ const SmartHostInput = z.strictObject({
 })
 
 const minimumTlsVersion = z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2')
+const revocationCheck = RevocationCheck.default('SoftFail').describe(
+  'whether a certificate that is revoked is refused (SoftFail), and one of which that cannot be found out, too (HardFail)',
+)
 const mode = z.enum(['Enforce', 'ReportOnly']).default('Enforce')
 const list = <T extends z.ZodType<string>>(item: T) => z.array(item).max(1000).superRefine(onceEach)
 /** Exchange's settings that are stored for what will read them. */
@@ -119,6 +123,7 @@ const InboundFields = z.strictObject({
     .describe(
       'take the certificate of an authority only if it was issued for client authentication (RFC 5280 §4.2.1.12)',
     ),
+  revocationCheck,
   restrictDomainsToCertificate: z.boolean().default(false),
   restrictDomainsToIpAddresses: z.boolean().default(false),
   messageRateLimit: z
@@ -213,6 +218,7 @@ const OutboundFields = z.strictObject({
   tlsDomain: CertificateName.nullable().default(null),
   certificateAuthorities: CertificateAuthorities,
   minimumTlsVersion,
+  revocationCheck,
   clientCertificate: SecretName.nullable()
     .default(null)
     .describe(

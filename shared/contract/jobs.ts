@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { CertificateSummary } from './certificate.ts'
 import { Message, Recipient, Reply } from './message.ts'
+import { RevocationCheck } from './revocation.ts'
 
 export const SmartHost = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65535) })
 export type SmartHost = z.infer<typeof SmartHost>
@@ -30,6 +31,8 @@ export const TlsRequirement = z.strictObject({
   smtpDaneMode: z.enum(['Opportunistic', 'None']).default('Opportunistic'),
   /** Whether the domain's MTA-STS policy counts (RFC 8461). */
   mtaStsMode: z.enum(['Opportunistic', 'None']).default('Opportunistic'),
+  /** What a certificate that is to be trusted must be known of. */
+  revocationCheck: RevocationCheck.default('SoftFail'),
   /** The name of the secret with the certificate for a next hop that asks for one. */
   clientCertificate: z.string().nullable().default(null),
 })

@@ -1,5 +1,6 @@
 /** A message on its way: what the ingress learnt of it, and what each later unit is told. */
 import { z } from 'zod'
+import { Revocation } from './revocation.ts'
 import { TlsResult } from './tls-result.ts'
 
 const timestamp = z.iso.datetime({ offset: false })
@@ -28,6 +29,8 @@ export const ClientCertificate = z.strictObject({
   clientAuth: z.boolean().default(true),
   /** The presented chain, leaf first, base64 DER: a connector's own CAs are checked against it. */
   chain: z.array(z.string()).max(6),
+  /** Whether it or its issuers were revoked, at the time of the session; left out where nobody was asked. */
+  revocation: Revocation.optional(),
 })
 export type ClientCertificate = z.infer<typeof ClientCertificate>
 
@@ -126,6 +129,8 @@ export const AttemptTls = z.strictObject({
   notVerified: z.string().nullable().default(null),
   /** SHA-256 of the certificate presented, or null where the hop does not show it (SES). */
   fingerprint256: z.string().nullable(),
+  /** Whether it or its issuers were revoked; left out where nobody was asked. */
+  revocation: Revocation.optional(),
 })
 export type AttemptTls = z.infer<typeof AttemptTls>
 

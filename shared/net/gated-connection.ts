@@ -11,11 +11,13 @@ import { Readable } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import type { Recipient, Reply } from '../contract/message.ts'
+import type { Revocation } from '../contract/revocation.ts'
 import { parseReply, reply } from '../mail/reply.ts'
-import { forcesTls, type HopRequirement, type Trial } from '../tls/requirement.ts'
+import { asksForChain, forcesTls, type HopRequirement, type Trial } from '../tls/requirement.ts'
 import type { ServerTls } from '../tls/server-certificate.ts'
 import { type Extensions, type MailTraits, mailCommand, parseExtensions, recipientCommand } from './esmtp.ts'
 import { causeOf, replyToError, type SmtpError, timedOut } from './failures.ts'
+import type { ChainToCheck } from './revocation/checker.ts'
 import { type ClientCredentials, clientTlsOptions, establishedTls } from './tls-client.ts'
 
 /** Where to connect. */
@@ -49,6 +51,8 @@ export interface SessionOptions {
   serverName: string | null
   /** For a next hop that asks for a certificate. */
   credentials?: ClientCredentials | null
+  /** Whether a chain was revoked. Never throws, and bounds its own time. Without it, nobody knows. */
+  revocation?: (question: ChainToCheck, signal: AbortSignal) => Promise<Revocation>
   timeouts: Timeouts
   /** Ends the session, whatever it is waiting for. */
   signal: AbortSignal
@@ -480,9 +484,6 @@ const ended: SmtpError = Object.assign(new Error('ended'), { code: 'ECONNRESET' 
 /** A refusal stands, whenever it comes. */
 const outOfTurn = (response: string): SmtpError =>
   Object.assign(new Error('out of turn'), { code: 'EPROTOCOL', response })
-
-const asksForChain = ({ level }: HopRequirement): boolean =>
-  level === 'CertificateValidation' || level === 'DomainValidation'
 
 const chunkSize = 65_536
 

@@ -9,6 +9,7 @@ import type { Attempt, AttemptTls, Message, Recipient, Reply } from '../contract
 import { clientCertificateSecret } from '../contract/secrets.ts'
 import type { TlsResult } from '../contract/tls-result.ts'
 import { domainOf } from '../mail/address.ts'
+import { inOneLine } from '../mail/peer-words.ts'
 import { reply } from '../mail/reply.ts'
 import { waivesTls } from '../mail/tls-required.ts'
 import {
@@ -81,6 +82,8 @@ export interface SmtpOptions extends Omit<RoutingOptions, 'dane'> {
   mtaSts(domain: string, signal: AbortSignal): Promise<MtaSts>
   /** @throws Error whose message says, after the name of the secret, why it is of no use */
   credentials(name: string): Promise<ClientCredentials>
+  /** As a session's. Without it, nobody knows. */
+  revocation?: SessionOptions['revocation']
   /** Told of each session, and of each host that no session was to be had with for its policy's sake. */
   record?(session: SessionRecord): void
   /** `openSession`, or what saves some of it. `anew`: nothing else was sent over the session. */
@@ -261,10 +264,11 @@ export function sessionFor(
   hop: NextHop,
   { enforced, trials }: Extract<HopDecision, { kind: 'Try' }>,
   { domain, credentials }: AttemptPlan,
-  { name, timeouts, signal }: SmtpOptions,
+  { name, timeouts, signal, revocation }: SmtpOptions,
 ): SessionOptions {
   const serverName = isIP(hop.host) ? null : serverNameFor({ ...hop, domain })
-  return { name, timeouts, signal, enforced, trials, serverName, credentials }
+  const session = { name, timeouts, signal, enforced, trials, serverName, credentials }
+  return revocation ? { ...session, revocation } : session
 }
 
 function record(
@@ -327,8 +331,15 @@ function attemptTls(
   const watched = tried === null && trials.some(({ requirement }) => asksForVerification(requirement))
   const verified = failed === null && (asksForVerification(enforced) || watched)
   const notVerified = verified ? null : ((failed ?? tried)?.reply.text ?? whyNotVerified(tls.trustError))
-  return { protocol, cipher, group, verified, notVerified, fingerprint256 }
+  const { revocation } = tls
+  return {
+    ...{ protocol, cipher, group, verified, notVerified, fingerprint256 },
+    ...(revocation && { revocation: { ...revocation, detail: inOneLine(revocation.detail, longestDetail) } }),
+  }
 }
+
+/** Characters of what the trace keeps of a revocation. */
+const longestDetail = 300
 
 const whyNotVerified = (trustError: string | null): string =>
   trustError === null ? 'Not asked for' : `Not asked for; it would not be trusted: ${trustError}`

@@ -5,7 +5,7 @@
 import type { Recipient, Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
 import { forcesTls, type HopRequirement, type TlsFault } from '../tls/requirement.ts'
-import { assessServerTls, type ServerTls } from '../tls/server-certificate.ts'
+import { assessRevocation, assessServerTls, type ServerTls } from '../tls/server-certificate.ts'
 import { type MailTraits, unsupported } from './esmtp.ts'
 import {
   type Endpoint,
@@ -37,17 +37,43 @@ export async function openSession(hop: Endpoint, options: SessionOptions): Promi
     : notMet(options.enforced, first.tls)
 }
 
-function admit(connection: GatedConnection, tls: ServerTls, options: SessionOptions): Opening {
+async function admit(
+  connection: GatedConnection,
+  seen: ServerTls,
+  options: SessionOptions,
+): Promise<Opening> {
   const { enforced, trials = [] } = options
   const at = new Date()
-  const fault = assessServerTls(enforced, tls, at)
-  if (fault === null) {
-    const tried = trials.map((trial) => trial.fault ?? assessServerTls(trial.requirement, tls, at))
-    const first = tried.find((found) => found !== null) ?? null
-    return { kind: 'Admitted', session: new SmtpSession(connection), tls, tried: first }
+  const ofEnforced = assessServerTls(enforced, seen, at)
+  const ofTrials = trials.map((trial) => trial.fault ?? assessServerTls(trial.requirement, seen, at))
+  const passed = trials.map(({ requirement }) => requirement).filter((_, index) => ofTrials[index] === null)
+  // A session that is refused anyway asks nobody.
+  const asking = ofEnforced === null ? [enforced, ...passed].find(asksForRevocation) : undefined
+  const tls = asking ? await withRevocation(seen, asking, at, options) : seen
+  const revocationFault = (requirement: HopRequirement) =>
+    'revocation' in tls && tls.revocation ? assessRevocation(requirement, tls.revocation) : null
+  const fault = ofEnforced ?? revocationFault(enforced)
+  if (fault !== null) {
+    connection.quit()
+    return { kind: 'TlsNotMet', fault, tls }
   }
-  connection.quit()
-  return { kind: 'TlsNotMet', fault, tls }
+  const tried = trials.map(({ requirement }, index) => ofTrials[index] ?? revocationFault(requirement))
+  const first = tried.find((found) => found !== null) ?? null
+  return { kind: 'Admitted', session: new SmtpSession(connection), tls, tried: first }
+}
+
+const asksForRevocation = ({ revocationCheck }: HopRequirement): boolean => revocationCheck !== 'None'
+
+/** Nothing of a message was said yet, and nothing is until this is known. */
+async function withRevocation(
+  tls: ServerTls,
+  { certificateAuthorities: authorities }: HopRequirement,
+  at: Date,
+  { revocation, signal }: SessionOptions,
+): Promise<ServerTls> {
+  if (tls.kind !== 'Established') return tls
+  const found = await revocation?.({ chain: tls.chain, authorities, at }, signal)
+  return { ...tls, revocation: found ?? { status: 'Unknown', detail: 'nobody is asked from here' } }
 }
 
 function notMet(enforced: HopRequirement, tls: ServerTls): Opening {

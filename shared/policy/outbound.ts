@@ -44,6 +44,7 @@ export function requirementOf(connector: OutboundConnector): TlsRequirement {
     minimumTlsVersion: connector.minimumTlsVersion,
     smtpDaneMode: connector.smtpDaneMode,
     mtaStsMode: connector.mtaStsMode,
+    revocationCheck: connector.revocationCheck,
     clientCertificate: connector.clientCertificate,
   }
 }
@@ -57,5 +58,6 @@ export const opportunistic: TlsRequirement = {
   minimumTlsVersion: 'TLSv1.2',
   smtpDaneMode: 'Opportunistic',
   mtaStsMode: 'Opportunistic',
+  revocationCheck: 'None',
   clientCertificate: null,
 }

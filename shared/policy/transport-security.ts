@@ -18,6 +18,7 @@ import type { TlsResult } from '../contract/tls-result.ts'
 import { reply } from '../mail/reply.ts'
 import { isUsable } from '../tls/dane.ts'
 import {
+  asksForChain,
   forcesTls,
   type HopRequirement,
   opportunistic,
@@ -123,6 +124,7 @@ function ofConnector(tls: TlsRequirement): HopRequirement {
     tlsa: [],
     certificateAuthorities: tls.certificateAuthorities,
     minimumTlsVersion: tls.minimumTlsVersion,
+    revocationCheck: asksForChain(tls) ? tls.revocationCheck : 'None',
   }
 }
 

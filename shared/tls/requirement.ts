@@ -1,5 +1,6 @@
 /** What a session with one next hop must satisfy, wherever the demand came from. */
 import type { PolicySource, Reply, TlsLevel } from '../contract/message.ts'
+import type { RevocationCheck } from '../contract/revocation.ts'
 import type { TlsResult } from '../contract/tls-result.ts'
 
 /** RFC 6698 §2.1. */
@@ -24,6 +25,8 @@ export interface HopRequirement {
   /** PEM; empty means the public roots. */
   certificateAuthorities: readonly string[]
   minimumTlsVersion: 'TLSv1.2' | 'TLSv1.3'
+  /** What must be known of a chain that is to be trusted; `None` at the other levels. */
+  revocationCheck: RevocationCheck
 }
 
 /** A demand that is only watched. */
@@ -47,6 +50,7 @@ export const opportunistic: HopRequirement = {
   tlsa: [],
   certificateAuthorities: [],
   minimumTlsVersion: 'TLSv1.2',
+  revocationCheck: 'None',
 }
 
 /** Whether a message under this requirement may never be sent in the clear. */
@@ -55,3 +59,7 @@ export const forcesTls = ({ level }: Pick<HopRequirement, 'level'>): boolean => 
 /** Whether it asks who the next hop is. */
 export const asksForVerification = ({ level }: Pick<HopRequirement, 'level'>): boolean =>
   level !== 'Opportunistic' && level !== 'EncryptionOnly'
+
+/** Whether it asks for a chain to somebody who is trusted. */
+export const asksForChain = ({ level }: { level: TlsLevel }): boolean =>
+  level === 'CertificateValidation' || level === 'DomainValidation'

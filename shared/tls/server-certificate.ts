@@ -5,7 +5,9 @@
  * whatever is not known to be good is refused. Its limit: opportunistic mail is protected from listeners only.
  */
 import type { CertificateSummary } from '../contract/certificate.ts'
+import type { Revocation } from '../contract/revocation.ts'
 import type { TlsResult } from '../contract/tls-result.ts'
+import { inOneLine } from '../mail/peer-words.ts'
 import { reply } from '../mail/reply.ts'
 import { chainsToForServers } from './chain.ts'
 import { matchesTlsa } from './dane.ts'
@@ -39,6 +41,8 @@ export interface EstablishedTls {
   chain: readonly string[]
   /** What was presented, leaf first, for people to read. */
   certificates: readonly CertificateSummary[]
+  /** Left out where nobody was asked. */
+  revocation?: Revocation
 }
 
 /**
@@ -55,6 +59,28 @@ export function assessServerTls(requirement: HopRequirement, facts: ServerTls, a
     case 'Established':
       return assessVersion(requirement, facts) ?? assessCertificate(requirement, facts, at)
   }
+}
+
+/** Octets of what is said of a revocation in a reply. */
+const longestDetail = 300
+
+/**
+ * What is found out after the chain was found good, since others have to be asked.
+ * @returns why the requirement is not met, or null when it is
+ */
+export function assessRevocation(
+  { revocationCheck }: Pick<HopRequirement, 'revocationCheck'>,
+  { status, detail }: Revocation,
+): TlsFault | null {
+  const why = inOneLine(detail, longestDetail)
+  if (revocationCheck === 'None' || status === 'Good') return null
+  if (status === 'Revoked') return fault('7.320', `Certificate is revoked: ${why}`, 'certificate-not-trusted')
+  if (revocationCheck === 'SoftFail') return null
+  return fault(
+    '7.320',
+    `It cannot be found out whether the certificate is revoked: ${why}`,
+    'certificate-not-trusted',
+  )
 }
 
 /** What a report says of a session of which nothing was demanded. */

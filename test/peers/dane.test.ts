@@ -171,6 +171,7 @@ const easy: TlsRequirement = {
   tlsDomain: null,
   certificateAuthorities: [],
   minimumTlsVersion: 'TLSv1.2',
+  revocationCheck: 'SoftFail',
   smtpDaneMode: 'Opportunistic',
   mtaStsMode: 'None',
   clientCertificate: null,

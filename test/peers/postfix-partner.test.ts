@@ -121,6 +121,7 @@ function requirement(level: Level, fields: Partial<TlsRequirement> = {}): TlsReq
     tlsDomain: level === 'DomainValidation' ? host : null,
     certificateAuthorities: level === 'Opportunistic' ? [] : [pki.ca],
     minimumTlsVersion: 'TLSv1.2',
+    revocationCheck: 'SoftFail',
     smtpDaneMode: 'Opportunistic',
     mtaStsMode: 'Opportunistic',
     clientCertificate: null,

@@ -3,6 +3,7 @@ import type { X509Certificate } from 'node:crypto'
 import { visible } from '../../../shared/mail/peer-words.ts'
 import { commonNameOf, dnsNames } from '../../../shared/tls/facts.ts'
 import { type CertificateNames, certificateHasName } from '../../../shared/tls/names.ts'
+import { opportunistic } from '../../../shared/tls/requirement.ts'
 import { assessServerTls } from '../../../shared/tls/server-certificate.ts'
 import { validTo } from '../../../shared/tls/validity.ts'
 import { timeOf } from '../text/words.ts'
@@ -168,7 +169,7 @@ function consequence(
   { tls }: Trust,
   at: Date,
 ): string {
-  const demands = { level, names, source: 'Connector', tlsa: [], minimumTlsVersion: 'TLSv1.2' } as const
+  const demands = { ...opportunistic, level, names, source: 'Connector' } as const
   const fault = tls && assessServerTls({ ...demands, certificateAuthorities: tls.trustedBy }, tls, at)
   return fault ? `; a connector with ${level} puts mail off with ${fault.reply.enhanced}` : ''
 }

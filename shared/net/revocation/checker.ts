@@ -14,6 +14,7 @@ import type { Question } from '../../tls/revocation/told.ts'
 import type { KeptSource, RevocationStore, SourceKey } from '../../transport/revocation-table.ts'
 import type { ForeignOptions } from '../foreign-exchange.ts'
 import { inTime } from '../in-time.ts'
+import { anchorsOf, certificatesOf } from './anchors.ts'
 import { askSource, type Place, placesOf } from './ask-source.ts'
 import { afterAsking, better, isDecided } from './timing.ts'
 
@@ -42,6 +43,14 @@ export interface CheckedChain extends Revocation {
   certificates: CheckedCertificate[]
 }
 
+export interface ChainToCheck {
+  /** As presented, leaf first, base64 DER. */
+  chain: readonly string[]
+  /** Whom it leads to, PEM; empty means the public roots. The same array each time, since what is read is kept by it. */
+  authorities: readonly string[]
+  at: Date
+}
+
 /** Milliseconds that a whole chain may take. */
 export const patience = 3_000
 /** Milliseconds that a source has before the next is asked beside it. */
@@ -65,11 +74,23 @@ export class RevocationChecker {
   }
 
   /** Never throws. What takes longer goes on without its caller, and the next one finds it. */
-  async check(asked: ChainQuestion, ended?: AbortSignal): Promise<CheckedChain> {
+  async check({ chain, anchors, at }: ChainQuestion, ended?: AbortSignal): Promise<CheckedChain> {
+    if (chain.length === 0) return unreadable
     const signal = AbortSignal.any([AbortSignal.timeout(patience), ...(ended ? [ended] : [])])
-    const links = linksOf(asked.chain, asked.anchors)
-    const certificates = await Promise.all(links.map((link) => this.#certificate(link, asked.at, signal)))
-    return { ...ofChain(certificates), certificates }
+    try {
+      const links = linksOf(chain, anchors)
+      const certificates = await Promise.all(links.map((link) => this.#certificate(link, at, signal)))
+      return { ...ofChain(certificates), certificates }
+    } catch {
+      return unreadable
+    }
+  }
+
+  /** As check, of a chain as it travels. */
+  async ofSession({ chain, authorities, at }: ChainToCheck, ended?: AbortSignal): Promise<Revocation> {
+    const anchors = anchorsOf(authorities)
+    const { status, detail } = await this.check({ chain: certificatesOf(chain), anchors, at }, ended)
+    return { status, detail }
   }
 
   /** Waits for questions that nobody waits for any more, so that a frozen Lambda function does not lose them. */
@@ -167,6 +188,12 @@ export class RevocationChecker {
   #now(): number {
     return this.#options.now().getTime()
   }
+}
+
+const unreadable: CheckedChain = {
+  status: 'Unknown',
+  detail: 'the chain cannot be read',
+  certificates: [],
 }
 
 const nameOf = ({ fingerprint, kind, url }: SourceKey): string => `${fingerprint} ${kind} ${url}`

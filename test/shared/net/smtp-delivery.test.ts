@@ -25,6 +25,7 @@ function requirement(level: Level, fields: Partial<TlsRequirement> = {}): TlsReq
     tlsDomain: level === 'DomainValidation' ? smartHost : null,
     certificateAuthorities: [pki.ca],
     minimumTlsVersion: 'TLSv1.2',
+    revocationCheck: 'SoftFail',
     smtpDaneMode: 'Opportunistic',
     mtaStsMode: 'Opportunistic',
     clientCertificate: null,

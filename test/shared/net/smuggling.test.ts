@@ -64,6 +64,7 @@ async function sent(content: Buffer): Promise<string> {
           tlsDomain: null,
           certificateAuthorities: [],
           minimumTlsVersion: 'TLSv1.2',
+          revocationCheck: 'None',
           smtpDaneMode: 'None',
           mtaStsMode: 'None',
           clientCertificate: null,

@@ -74,6 +74,7 @@ function connector(level: Level, fields: Partial<TlsRequirement> = {}): TlsRequi
     tlsDomain: level === 'DomainValidation' ? 'agreed.partner.example' : null,
     certificateAuthorities: level === 'Opportunistic' ? [] : ['a PEM'],
     minimumTlsVersion: level === 'Opportunistic' ? 'TLSv1.2' : 'TLSv1.3',
+    revocationCheck: 'HardFail',
     smtpDaneMode: 'Opportunistic',
     mtaStsMode: 'Opportunistic',
     clientCertificate: null,
@@ -258,13 +259,23 @@ const strength = {
   Dane: 3,
 }
 
-const ownOf = ({ level, tlsDomain, certificateAuthorities, minimumTlsVersion }: TlsRequirement) => ({
+const verifies = (level: string): boolean => level === 'CertificateValidation' || level === 'DomainValidation'
+
+const ownOf = ({
+  level,
+  tlsDomain,
+  certificateAuthorities,
+  minimumTlsVersion,
+  revocationCheck,
+}: TlsRequirement) => ({
   level,
   source: 'Connector',
   names: tlsDomain === null ? [] : [tlsDomain],
   tlsa: [],
   certificateAuthorities,
   minimumTlsVersion,
+  // Of certificates that anybody may show nobody is asked.
+  revocationCheck: verifies(level) ? revocationCheck : 'None',
 })
 
 /** @param concerns the combinations that the property is about; there must be some */
@@ -303,6 +314,7 @@ describe('in every combination', () => {
       assert.ok(strength[enforced.level] >= strength[tls.level])
       assert.equal(enforced.minimumTlsVersion, tls.minimumTlsVersion)
       assert.deepEqual(enforced.certificateAuthorities, tls.certificateAuthorities)
+      assert.equal(enforced.revocationCheck, verifies(tls.level) ? tls.revocationCheck : 'None')
       if (tls.level === 'DomainValidation') assert.deepEqual(enforced, ownOf(tls))
     },
   )

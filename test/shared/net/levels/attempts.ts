@@ -65,6 +65,7 @@ function mailAt(level: Level): Mail {
       tlsDomain: null,
       certificateAuthorities: [],
       minimumTlsVersion: 'TLSv1.2',
+      revocationCheck: 'SoftFail',
       smtpDaneMode: 'Opportunistic',
       mtaStsMode: 'Opportunistic',
       clientCertificate: null,

@@ -109,6 +109,7 @@ async function attemptBy(route: SmtpRoute, exchanges: string[] = []): Promise<At
         tlsDomain: null,
         certificateAuthorities: [],
         minimumTlsVersion: 'TLSv1.2',
+        revocationCheck: 'SoftFail',
         smtpDaneMode: 'Opportunistic',
         mtaStsMode: 'Opportunistic',
         clientCertificate: null,

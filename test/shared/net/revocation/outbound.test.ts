@@ -1,0 +1,224 @@
+import 'reflect-metadata'
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import type { TlsRequirement } from '../../../../shared/contract/jobs.ts'
+import type { RevocationCheck } from '../../../../shared/contract/revocation.ts'
+import { formatReply } from '../../../../shared/mail/reply.ts'
+import { defaultTimeouts } from '../../../../shared/net/gated-connection.ts'
+import { RevocationChecker } from '../../../../shared/net/revocation/checker.ts'
+import { Sessions } from '../../../../shared/net/sessions.ts'
+import {
+  deliverBySmtp,
+  type Outcome,
+  type SessionRecord,
+  type SmtpOptions,
+} from '../../../../shared/net/smtp-delivery.ts'
+import { opportunistic } from '../../../../shared/policy/outbound.ts'
+import { noMtaSts } from '../../../../shared/policy/transport-security.ts'
+import { noStore } from '../../../../shared/transport/revocation-table.ts'
+import { fakeResolver } from '../../../support/dns.ts'
+import { message, recipient } from '../../../support/fixtures.ts'
+import type { Identity } from '../../../support/pki.ts'
+import {
+  type Behaviour,
+  type RevocationAuthority,
+  startRevocationAuthority,
+} from '../../../support/revocation-authority.ts'
+import { type Partner, startPartner } from '../../../support/smtp-partner.ts'
+
+const host = 'mx.partner.example'
+const address = 'b@partner.example'
+const content = Buffer.from('From: a@ours.example\r\n\r\nThe secret is 4711.\r\n')
+
+let authority: RevocationAuthority
+const identities: Record<'good' | 'revoked', Identity> = {} as never
+before(async () => {
+  authority = await startRevocationAuthority()
+  identities.good = await authority.issue({ names: [host] })
+  identities.revoked = await authority.issue({ names: [host] })
+  authority.revoke(identities.revoked.cert, { at: new Date('2026-03-04T05:06:07Z'), reason: 1 })
+})
+after(() => authority.stop())
+
+const resolver = fakeResolver({ a: { [host]: ['127.0.0.1'] } })
+
+interface Case {
+  certificate: 'good' | 'revoked'
+  revocationCheck: RevocationCheck
+  /** Of responders and CRLs. */
+  authorities?: Behaviour
+  tls?: Partial<TlsRequirement>
+  options?: Partial<SmtpOptions>
+}
+
+interface Sent {
+  outcome: Outcome
+  partner: Partner
+  records: SessionRecord[]
+  asked: string[]
+}
+
+/** Each with a checker that has heard nothing before. */
+async function send({
+  certificate,
+  revocationCheck,
+  authorities = 'Honest',
+  tls,
+  options,
+}: Case): Promise<Sent> {
+  authority.behave({ ocsp: authorities, crl: authorities })
+  authority.requests.length = 0
+  const partner = await startPartner({ tls: identities[certificate] })
+  const records: SessionRecord[] = []
+  const checker = new RevocationChecker({
+    resolver,
+    privateNetworks: authority.networks,
+    store: noStore,
+    now: () => new Date(),
+  })
+  try {
+    const outcomes = await deliverBySmtp(
+      { kind: 'SmartHosts', hosts: [{ host, port: partner.port }] },
+      {
+        message: message(),
+        recipients: [recipient({ address })],
+        content,
+        tls: {
+          ...opportunistic,
+          level: 'DomainValidation',
+          tlsDomain: host,
+          certificateAuthorities: [authority.root.ca],
+          revocationCheck,
+          ...tls,
+        },
+      },
+      {
+        name: 'mail.ours.example',
+        resolver,
+        privateNetworks: [],
+        random: () => 0,
+        timeouts: defaultTimeouts,
+        mtaSts: async () => noMtaSts,
+        credentials: async () => {
+          throw new Error('no secret')
+        },
+        revocation: (chain, signal) => checker.ofSession(chain, signal),
+        record: (session) => records.push(session),
+        signal: AbortSignal.timeout(20_000),
+        ...options,
+      },
+    )
+    const outcome = outcomes.get(address)
+    assert.ok(outcome)
+    return { outcome, partner, records, asked: [...authority.requests] }
+  } finally {
+    await partner.stop()
+  }
+}
+
+const nothingWasSent = ({ partner }: Sent) => {
+  assert.deepEqual(partner.received, [])
+  assert.ok(!partner.commands.some((command) => /^(MAIL|RCPT|DATA)/.test(command)), partner.commands.join())
+}
+
+describe('A next hop', () => {
+  for (const revocationCheck of ['SoftFail', 'HardFail'] as const) {
+    it(`whose certificate is revoked gets nothing by ${revocationCheck}`, async () => {
+      const sent = await send({ certificate: 'revoked', revocationCheck })
+      assert.equal(sent.outcome.outcome, 'TlsNotMet')
+      assert.equal(
+        formatReply(sent.outcome.reply),
+        `451 4.7.320 Certificate is revoked: CN=${host}: revoked on 2026-03-04T05:06:07.000Z: keyCompromise`,
+      )
+      assert.equal(sent.outcome.tls?.verified, false)
+      assert.equal(sent.outcome.tls?.revocation?.status, 'Revoked')
+      assert.deepEqual(
+        sent.records.map(({ result }) => result),
+        ['certificate-not-trusted'],
+      )
+      nothingWasSent(sent)
+    })
+
+    it(`whose certificate is known to be good gets the message by ${revocationCheck}`, async () => {
+      const { outcome, partner } = await send({ certificate: 'good', revocationCheck })
+      assert.equal(outcome.outcome, 'Delivered')
+      assert.deepEqual(outcome.tls?.revocation, { status: 'Good', detail: 'not revoked' })
+      assert.equal(outcome.tls?.verified, true)
+      assert.equal(partner.received.length, 1)
+    })
+  }
+
+  it('of which nobody says anything gets nothing by HardFail, and is told why', async () => {
+    const sent = await send({ certificate: 'good', revocationCheck: 'HardFail', authorities: 'Busy' })
+    assert.equal(sent.outcome.outcome, 'TlsNotMet')
+    assert.match(
+      formatReply(sent.outcome.reply),
+      /^451 4\.7\.320 It cannot be found out whether the certificate is revoked: CN=mx\.partner\.example: http:.* The responder answered tryLater/,
+    )
+    nothingWasSent(sent)
+  })
+
+  it('of which nobody says anything gets the message by SoftFail, and the trace says so', async () => {
+    const { outcome } = await send({ certificate: 'good', revocationCheck: 'SoftFail', authorities: 'Busy' })
+    assert.equal(outcome.outcome, 'Delivered')
+    assert.equal(outcome.tls?.verified, true)
+    assert.equal(outcome.tls?.revocation?.status, 'Unknown')
+    assert.match(outcome.tls?.revocation?.detail ?? '', /The server answered 503/)
+  })
+
+  it('waits for silent authorities three seconds, not longer', async () => {
+    const begun = performance.now()
+    const { outcome } = await send({
+      certificate: 'good',
+      revocationCheck: 'SoftFail',
+      authorities: 'Silent',
+    })
+    const took = performance.now() - begun
+    assert.equal(outcome.outcome, 'Delivered')
+    assert.ok(took > 2_900 && took < 4_000, `${took} ms`)
+  })
+
+  const unasked: { what: string; change: Partial<Case> }[] = [
+    { what: 'by None', change: { revocationCheck: 'None' } },
+    { what: 'that only has to encrypt', change: { tls: { level: 'EncryptionOnly', tlsDomain: null } } },
+    { what: 'of which nothing is demanded', change: { tls: { level: 'Opportunistic', tlsDomain: null } } },
+  ]
+  for (const { what, change } of unasked)
+    it(`${what} gets the message with a revoked certificate, and nobody is asked`, async () => {
+      const { outcome, asked } = await send({
+        certificate: 'revoked',
+        revocationCheck: 'HardFail',
+        ...change,
+      })
+      assert.equal(outcome.outcome, 'Delivered')
+      assert.equal(outcome.tls?.revocation, undefined)
+      assert.deepEqual(asked, [])
+    })
+
+  it('whose certificate fails already is asked about nowhere', async () => {
+    const tls = { tlsDomain: 'mx.other.example' }
+    const sent = await send({ certificate: 'revoked', revocationCheck: 'HardFail', tls })
+    assert.equal(sent.outcome.reply.enhanced, '4.7.325')
+    assert.deepEqual(sent.asked, [])
+  })
+
+  it('with a revoked certificate gets the message on trial, and the trial says what it would have refused', async () => {
+    const { outcome } = await send({
+      certificate: 'revoked',
+      revocationCheck: 'SoftFail',
+      tls: { mode: 'ReportOnly' },
+    })
+    assert.equal(outcome.outcome, 'Delivered')
+    assert.equal(outcome.reportOnly?.enhanced, '4.7.320')
+    assert.equal(outcome.tls?.verified, false)
+  })
+
+  it('gets nothing by HardFail from where nobody is asked', async () => {
+    const sessions = new Sessions()
+    const open: SmtpOptions['open'] = (hop, { revocation, ...session }) => sessions.open(hop, session)
+    const sent = await send({ certificate: 'good', revocationCheck: 'HardFail', options: { open } })
+    assert.match(sent.outcome.reply.text, /nobody is asked from here/)
+    nothingWasSent(sent)
+    await sessions.close()
+  })
+})
