@@ -158,9 +158,8 @@ const bySource: Readonly<Record<PolicySource, string>> = {
 
 function revocationOf({ revocation }: EstablishedTls): string {
   if (!revocation) return ''
-  return revocation.status === 'Good'
-    ? `; ${revocation.detail}`
-    : `; it cannot be found out whether it is revoked: ${revocation.detail}`
+  const { status, detail } = revocation
+  return status === 'Good' ? `; revocation: ${detail}` : `; revocation: not to be found out (${detail})`
 }
 
 function goodEnough(

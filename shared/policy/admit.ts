@@ -1,10 +1,12 @@
 /** The early answer at RCPT TO: what is already certain is refused in session, so that no backscatter arises. */
+import type { InboundConnector } from '../connectors/schema.ts'
 import type { Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { reply } from '../mail/reply.ts'
 import type { InboundJudgement } from './inbound.ts'
 import type { Reason } from './reasons.ts'
 import type { Snapshot } from './snapshot.ts'
+import { revocationUnknown } from './violation.ts'
 
 export type Admission =
   | { action: 'Accept'; direction: 'Originating' | 'Incoming'; attributedTo: string | null }
@@ -16,7 +18,7 @@ export type Admission =
  * @param judgement of the sender, the same for every recipient
  */
 export function admit(snapshot: Snapshot, judgement: InboundJudgement, rcptTo: string): Admission {
-  const { violation, attributedTo, unreadableSender } = judgement
+  const { violation, attributedTo, doubtful, unreadableSender } = judgement
   if (unreadableSender) {
     return {
       action: 'Refuse',
@@ -40,6 +42,7 @@ export function admit(snapshot: Snapshot, judgement: InboundJudgement, rcptTo: s
     }
   }
   if (attributedTo === null && !isAcceptedRecipient(snapshot, rcptTo)) {
+    if (doubtful !== null) return puttingOff(doubtful, rcptTo)
     return {
       action: 'Refuse',
       reply: relayDenied,
@@ -54,6 +57,14 @@ export function admit(snapshot: Snapshot, judgement: InboundJudgement, rcptTo: s
     attributedTo: attributedTo?.id ?? null,
   }
 }
+
+const puttingOff = ({ id, name }: InboundConnector, rcptTo: string): Admission => ({
+  action: 'Refuse',
+  reply: revocationUnknown,
+  reason: 'RelayDenied',
+  connector: id,
+  explanation: `${rcptTo} is in no accepted domain, and connector "${name}" does not know whether the certificate of the sender's server is revoked.`,
+})
 
 /** RFC 3463 §3.2: bad sender's mailbox address syntax. */
 export const badSender = reply(553, '1.7', 'Sender address has no valid domain')

@@ -2,7 +2,8 @@
  * Certificates as identity: whether the certificate that a peer presented is one that an inbound connector names,
  * and, when it is not, everything that is wrong with it. The attack: mail in a partner's name by somebody who has
  * a certificate, only not the partner's. The defence: RFC 9525 names, dates, and a chain to the public roots or to
- * the connector's own authorities; or the very certificate, pinned. Its limit: nothing is asked about revocation.
+ * the connector's own authorities; or the very certificate, pinned; and what was heard of its revocation. Its limit: who
+ * was not asked in the session is not asked later.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { ClientCertificate } from '../contract/message.ts'
@@ -23,8 +24,13 @@ export function present(certificate: ClientCertificate | null, at: Date): Presen
   return certificate && { certificate, names: presentedNames(certificate), at }
 }
 
-/** Pinned, or of the right name and issued by whom the connector trusts; in its dates either way. */
+/** Pinned, or of the right name and issued by whom the connector trusts; in its dates and not revoked either way. */
 export function identifies(connector: InboundConnector, presented: Presented | null): boolean {
+  return isKnown(connector, presented) && !isDisowned(connector, presented.certificate)
+}
+
+/** As identifies, whatever was heard of its revocation. */
+export function isKnown(connector: InboundConnector, presented: Presented | null): presented is Presented {
   if (presented === null || !isInDates(presented)) return false
   if (isPinned(connector, presented)) return true
   return (
@@ -39,6 +45,8 @@ export function certificateFaults(connector: InboundConnector, presented: Presen
   const faults: string[] = []
   if (presented.at > new Date(certificate.notAfter)) faults.push(`expired on ${certificate.notAfter}`)
   if (presented.at < new Date(certificate.notBefore)) faults.push(`not valid before ${certificate.notBefore}`)
+  const disowned = revocationFault(connector, certificate)
+  if (disowned !== null) faults.push(disowned)
   if (isPinned(connector, presented)) return faults
   if (expected.length > 0) {
     const distrusted = distrust(connector, presented)
@@ -51,6 +59,27 @@ export function certificateFaults(connector: InboundConnector, presented: Presen
   if (pinned.length > 0)
     faults.push(`fingerprint ${certificate.fingerprint256} is not among the ${pinned.length} pinned`)
   return faults
+}
+
+/** Known, and good for anything but that nobody says whether it is revoked, which the connector demands. */
+export const isDoubtful = (connector: InboundConnector, presented: Presented | null): boolean =>
+  isKnown(connector, presented) &&
+  presented.certificate.revocation?.status !== 'Revoked' &&
+  isDisowned(connector, presented.certificate)
+
+const isDisowned = (connector: InboundConnector, certificate: ClientCertificate): boolean =>
+  revocationFault(connector, certificate) !== null
+
+/** Who was not asked in the session counts as one who did not answer. */
+function revocationFault(
+  { revocationCheck }: InboundConnector,
+  { revocation }: ClientCertificate,
+): string | null {
+  if (revocationCheck === 'None') return null
+  if (revocation?.status === 'Revoked') return `revoked (${visible(revocation.detail)})`
+  if (revocationCheck === 'SoftFail' || revocation?.status === 'Good') return null
+  const why = revocation ? visible(revocation.detail) : 'nobody was asked in its session'
+  return `it cannot be found out whether it is revoked (${why})`
 }
 
 function isInDates({ certificate, at }: Presented): boolean {

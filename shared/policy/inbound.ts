@@ -7,7 +7,7 @@
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { TlsFacts } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
-import { identifies, type Presented, present } from './client-certificate.ts'
+import { identifies, isDoubtful, type Presented, present } from './client-certificate.ts'
 import { bestPattern, specificity } from './order.ts'
 import {
   compileRule,
@@ -40,6 +40,11 @@ export interface InboundJudgement {
   violation: ConnectorViolation | null
   /** The demand that is not met, of a connector that only reports. */
   reported: ConnectorViolation | null
+  /**
+   * The OnPremises connector that would identify the peer, if it could be found out whether its certificate is revoked;
+   * null when another does.
+   */
+  doubtful: InboundConnector | null
   /** The reverse path names something that is no domain, so no connector can be asked. */
   unreadableSender: boolean
 }
@@ -67,6 +72,7 @@ export function judgeInbound(snapshot: Snapshot, session: Session): InboundJudge
     attributedTo: attributedTo?.connector ?? null,
     violation: violations.find(({ connector }) => connector.mode === 'Enforce') ?? null,
     reported: violations.find(({ connector }) => connector.mode === 'ReportOnly') ?? null,
+    doubtful: attributedTo === null ? doubtfulOwner(snapshot.onPremises, peer) : null,
     unreadableSender: false,
   }
 }
@@ -78,6 +84,7 @@ export const nobody: InboundJudgement = {
   attributedTo: null,
   violation: null,
   reported: null,
+  doubtful: null,
   unreadableSender: false,
 }
 
@@ -128,6 +135,16 @@ function attribute(onPremises: OnPremises, peer: Peer): InboundRule | null {
   return (
     by(known, 'Enforce') ?? by(atAddress, 'Enforce') ?? by(known, 'ReportOnly') ?? by(atAddress, 'ReportOnly')
   )
+}
+
+/** The first that is enforced. */
+function doubtfulOwner(onPremises: OnPremises, peer: Peer): InboundConnector | null {
+  const { presented } = peer
+  if (presented === null) return null
+  const doubtful = [...candidates(onPremises, presented)].filter(
+    ({ connector }) => connector.mode === 'Enforce' && isDoubtful(connector, presented),
+  )
+  return foremost(doubtful, peer)?.connector ?? null
 }
 
 /** Found by what the certificate holds, then asked: the index finds no connector that would not know it. */

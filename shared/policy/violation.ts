@@ -2,7 +2,14 @@
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { Reply, TlsFacts } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
-import { certificateFaults, identifies, listed, named, type Presented } from './client-certificate.ts'
+import {
+  certificateFaults,
+  identifies,
+  isDoubtful,
+  listed,
+  named,
+  type Presented,
+} from './client-certificate.ts'
 import type { Reason } from './reasons.ts'
 import type { InboundRule } from './snapshot.ts'
 
@@ -51,12 +58,19 @@ function tlsTooOld(connector: InboundConnector, protocol: string | null): Violat
   }
 }
 
+/** Who cannot be found out about now may be tomorrow: the sender's server keeps the message. */
+export const revocationUnknown = reply(
+  451,
+  '7.51',
+  'Whether the client certificate is revoked cannot be found out now',
+)
+
 const restricted = reply(550, '7.51', 'Sender domain is restricted to its own servers')
 
 function certificateRestricted(connector: InboundConnector, presented: Presented | null): Violation {
   return {
     reason: 'InboundCertificateRestriction',
-    inSession: restricted,
+    inSession: isDoubtful(connector, presented) ? revocationUnknown : restricted,
     postQueue: restricted,
     explanation: `Connector "${connector.name}" ${whyNotIdentified(connector, presented)}.`,
   }

@@ -124,6 +124,9 @@ function recipientAnswer({ address, inSession, verdict, route, tls, considered }
   }
 }
 
+/** Nobody is asked for a message that nobody sends. */
+const revocation = { status: 'Good', detail: 'assumed' } as const
+
 function factsOf(tls: z.output<typeof Tls>, trust: Parameters<typeof certificateFacts>[1]): TlsFacts {
   if (!tls.negotiated) return plaintext
   const { protocol = 'TLSv1.3', clientCertificate } = tls
@@ -132,7 +135,9 @@ function factsOf(tls: z.output<typeof Tls>, trust: Parameters<typeof certificate
     negotiated: true,
     protocol,
     forwardSecrecy: true,
-    clientCertificate: clientCertificate ? certificateFacts(clientCertificate, trust) : null,
+    clientCertificate: clientCertificate
+      ? { ...certificateFacts(clientCertificate, trust), revocation }
+      : null,
   }
 }
 

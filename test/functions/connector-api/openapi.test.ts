@@ -178,8 +178,8 @@ const agreed = {
 
 /** What a connector written before does not say. */
 const addedSince = {
-  inbound: { requireClientAuthEku: false, messageRateLimit: null },
-  outbound: { clientCertificate: null },
+  inbound: { requireClientAuthEku: false, messageRateLimit: null, revocationCheck: 'SoftFail' },
+  outbound: { clientCertificate: null, revocationCheck: 'SoftFail' },
 }
 
 describe('the agreed examples', () => {

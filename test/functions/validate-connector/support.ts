@@ -34,6 +34,7 @@ export function options(
       credentials: async () => {
         throw new Error('no secret')
       },
+      revocation: async () => ({ status: 'Good', detail: 'not revoked' }),
       ipv6: false,
       ...changes.smtp,
     },

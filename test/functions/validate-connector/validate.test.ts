@@ -85,9 +85,17 @@ describe('a connector whose partner does as demanded', () => {
     assert.equal(others.length, 0, 'the partner presented no more')
     assert.equal(
       certificate?.detail,
-      `Trusted, and its name matches *.partner.example, until ${leaf?.notAfter}`,
+      `Trusted, and its name matches *.partner.example, until ${leaf?.notAfter}; revocation: not revoked`,
     )
     assert.equal(mail?.detail, 'postmaster@northwind.example: 250 2.0.0 taken')
+  })
+
+  it('passes when revocation cannot be found out, and says so', async () => {
+    const revocation = async () => ({ status: 'Unknown' as const, detail: 'nobody answers' })
+    const { validation } = await validateOne({ tls: tls.good }, forced(), { smtp: { revocation } })
+    const [, , , , certificate] = validation.steps
+    assert.equal(certificate?.succeeded, true)
+    assert.match(certificate?.detail ?? '', /; revocation: not to be found out \(nobody answers\)$/)
   })
 
   it('tells how long each step took', async () => {
@@ -238,6 +246,31 @@ describe('a partner at fault', () => {
     const { validation } = await validateOne({ greeting }, forced())
     const detail = detailOf(validation, 'Ehlo') ?? ''
     assert.ok(detail.length <= 300 && detail.isWellFormed() && !/\p{Cc}/u.test(detail), detail)
+  })
+})
+
+describe('a partner whose certificate is revoked', () => {
+  const revoked = async () => ({ status: 'Revoked' as const, detail: 'revoked on 2026-03-04: keyCompromise' })
+
+  it('fails at the certificate and gets no test mail', async () => {
+    const { validation, partner } = await validateOne({ tls: tls.good }, forced(), {
+      smtp: { revocation: revoked },
+    })
+    assert.equal(validation.succeeded, false)
+    const certificate = validation.steps.find(({ step }) => step === 'Certificate')
+    assert.equal(certificate?.succeeded, false)
+    assert.equal(
+      certificate?.detail,
+      '451 4.7.320 Certificate is revoked: revoked on 2026-03-04: keyCompromise',
+    )
+    assert.deepEqual(partner.received, [])
+  })
+
+  it('passes when nobody is to be asked', async () => {
+    const { validation } = await validateOne({ tls: tls.good }, forced({ revocationCheck: 'None' }), {
+      smtp: { revocation: revoked },
+    })
+    assert.equal(validation.succeeded, true)
   })
 })
 
