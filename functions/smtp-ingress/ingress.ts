@@ -8,7 +8,7 @@ import { MailServer } from './connection/mail-server.ts'
 import { trustedProxies } from './connection/proxy.ts'
 import { CertificateWatch } from './dialogue/certificate-watch.ts'
 import { type Snapshots, WatchedConnectors } from './dialogue/connectors.ts'
-import { SessionDialogue } from './dialogue/dialogue.ts'
+import { type DialogueParts, SessionDialogue } from './dialogue/dialogue.ts'
 import { Intake, type IntakeOptions } from './intake/intake.ts'
 import { messageMemory } from './intake/memory.ts'
 import { openSpool } from './intake/spool.ts'
@@ -37,6 +37,8 @@ export interface IngressParts {
   now?(): Date
   /** Reads the secret with our certificates; left out, the environment has them. */
   readCertificates?(): Promise<string>
+  /** Left out, nobody is asked whether a client's certificate was revoked. */
+  revocation?: DialogueParts['revocation']
   /** Left out, nothing limits how many messages come in a minute. */
   rates?: Rates
   /** Left out, this process counts its own sessions. */
@@ -82,6 +84,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
     intake,
     certificates: unknownCertificates,
     rates,
+    ...(parts.revocation && { revocation: parts.revocation }),
     tls,
     metrics,
     log,

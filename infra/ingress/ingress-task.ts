@@ -75,9 +75,11 @@ export class IngressTask extends FargateTaskDefinition implements Unit {
 }
 
 function environment(config: Config): Record<string, string> {
-  const { hostname, ingress, certificate } = config
+  const { hostname, ingress, certificate, dnsServers, privateMxNetworks } = config
   return {
     MAIL_HOSTNAME: hostname,
+    DNS_SERVERS: dnsServers.join(','),
+    PRIVATE_MX_NETWORKS: privateMxNetworks.join(','),
     SMTP_PORT: String(smtpPort),
     HEALTH_PORT: String(healthPort),
     TLS_SECRET_SECONDS: String(certificate.readEverySeconds),

@@ -36,6 +36,10 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   TRANSPORT_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
+  /** Whom to ask for the names of those who say whether a certificate was revoked; as for outbound mail. */
+  DNS_SERVERS: commaSeparated,
+  /** CIDRs, comma separated, that those names may lead into although they are not public. */
+  PRIVATE_MX_NETWORKS: commaSeparated,
   SMTP_PORT: port.default(2525),
   HEALTH_PORT: port.default(8081),
   LISTEN_ADDRESS: z.string().default('::'),

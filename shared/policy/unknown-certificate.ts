@@ -9,7 +9,7 @@ import { domainOf } from '../mail/address.ts'
 import { visible } from '../mail/peer-words.ts'
 import { summaryOf } from '../tls/certificate-summary.ts'
 import { anyNameMatches } from '../tls/names.ts'
-import { certificateFaults, identifies, type Presented, present } from './client-certificate.ts'
+import { certificateFaults, identifies, isDoubtful, type Presented, present } from './client-certificate.ts'
 import type { ConnectorViolation, InboundJudgement, Session } from './inbound.ts'
 import { matchesByDomain, type Snapshot } from './snapshot.ts'
 
@@ -36,11 +36,15 @@ export function unknownTo(
   const presented = present(session.tls.clientCertificate, session.at)
   if (presented === null) return []
   const { violation, reported } = judgement
-  const own = judgement.attributedTo === null ? namesake(snapshot, session, presented) : null
+  const isOwnersFault = judgement.attributedTo === null && judgement.doubtful === null
+  const own = isOwnersFault ? namesake(snapshot, session, presented) : null
   const notice = (connector: InboundConnector, fate: Fate) => noticeOf(connector, presented, session, fate)
+  // One that is known and merely cannot be found out about is for nobody to accept.
+  const isAbout = (broken: ConnectorViolation | null): broken is ConnectorViolation =>
+    isAboutCertificate(broken) && !isDoubtful(broken.connector, presented)
   return [
-    ...(isAboutCertificate(violation) ? [notice(violation.connector, violated)] : []),
-    ...(isAboutCertificate(reported)
+    ...(isAbout(violation) ? [notice(violation.connector, violated)] : []),
+    ...(isAbout(reported)
       ? [notice(reported.connector, { consequence: 'RecordedOnly', heldUntil: null })]
       : []),
     ...(own === null ? [] : [notice(own, { consequence: 'RelayDenied', heldUntil: null })]),

@@ -13,7 +13,9 @@ import { Metric } from '../../../shared/contract/metrics.ts'
 import { mailboxOf } from '../../../shared/mail/address.ts'
 import { receivedHeader } from '../../../shared/mail/received.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
+import type { RevocationChecker } from '../../../shared/net/revocation/checker.ts'
 import { type Admission as Admitted, admit } from '../../../shared/policy/admit.ts'
+import { askingForRevocation, withRevocation } from '../../../shared/policy/client-revocation.ts'
 import { type InboundJudgement, judgeInbound, type Session } from '../../../shared/policy/inbound.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { ConnectedDialogue, Peer } from '../connection/connection.ts'
@@ -46,6 +48,7 @@ import {
 } from '../replies.ts'
 import { handshakeFailure, type TlsService } from '../tls/service.ts'
 import type { CertificateWatch } from './certificate-watch.ts'
+import { revocationOf } from './client-revocation.ts'
 import type { WatchedConnectors } from './connectors.ts'
 import { newMessageId } from './message-id.ts'
 import { postmasterAddress } from './postmaster.ts'
@@ -56,6 +59,8 @@ export interface DialogueParts {
   intake: Intake
   certificates: CertificateWatch
   rates: Rates
+  /** Left out, nobody is asked, and nothing is known of any certificate. */
+  revocation?: Pick<RevocationChecker, 'check'>
   tls: Pick<TlsService, 'facts' | 'refuseResumption'>
   metrics: Metrics
   log: Log
@@ -123,9 +128,9 @@ export class SessionDialogue implements ConnectedDialogue {
 
   recipient({ recipient }: RecipientCommand, mail: MailCommand): Reply | Promise<Reply> {
     const snapshot = this.#parts.connectors.current()
-    if (!(snapshot instanceof Promise)) return this.#admit(snapshot, recipient, mail)
+    if (!(snapshot instanceof Promise)) return this.#consider(snapshot, recipient, mail)
     return snapshot.then(
-      (snapshot) => this.#admit(snapshot, recipient, mail),
+      (snapshot) => this.#consider(snapshot, recipient, mail),
       (error) => this.#refuse(connectorsUnavailable, { recipient: recipient.address }, error),
     )
   }
@@ -232,12 +237,46 @@ export class SessionDialogue implements ConnectedDialogue {
     return this.#parts.intake.isFailing || this.#parts.connectors.areFailing
   }
 
+  #consider(
+    snapshot: Snapshot,
+    recipient: RecipientCommand['recipient'],
+    mail: MailCommand,
+  ): Reply | Promise<Reply> {
+    const asking = this.#askRevocation(snapshot, mail)
+    if (asking === null) return this.#admit(snapshot, recipient, mail)
+    return asking.then(() => this.#admit(snapshot, recipient, mail))
+  }
+
+  /** Once a session, and only where mail would be taken for its certificate's sake. @returns null when nobody is to be asked */
+  #askRevocation(snapshot: Snapshot, mail: MailCommand): Promise<void> | null {
+    const { revocation, log } = this.#parts
+    const { clientCertificate } = this.#tls
+    if (!clientCertificate || clientCertificate.revocation || this.#judged?.snapshot === snapshot) return null
+    const asking = askingForRevocation(snapshot, this.#view(mail))
+    if (asking.length === 0) return null
+    const authorities = asking.map(({ certificateAuthorities }) => certificateAuthorities)
+    return revocationOf(clientCertificate, authorities, revocation, this.#parts.now()).then((found) => {
+      if (found.status !== 'Good')
+        log('warn', 'a client certificate is not known to be good', {
+          ip: this.#peer.ip,
+          fingerprint256: clientCertificate.fingerprint256,
+          connectors: asking.map(({ name }) => name),
+          ...found,
+        })
+      this.#tls = withRevocation(this.#tls, found)
+    })
+  }
+
+  #view({ envelope }: MailCommand): Session {
+    return { ip: this.#peer.ip, tls: this.#tls, mailFrom: envelope.mailFrom, at: this.#parts.now() }
+  }
+
   #admit(snapshot: Snapshot, recipient: RecipientCommand['recipient'], mail: MailCommand): Reply {
     const { environment, rates, now } = this.#parts
     const address = postmasterAddress(recipient.address, snapshot, environment.MAIL_HOSTNAME)
     const at = now()
     if (this.#judged?.snapshot !== snapshot) {
-      const view = { ip: this.#peer.ip, tls: this.#tls, mailFrom: mail.envelope.mailFrom, at }
+      const view = this.#view(mail)
       this.#judged = { snapshot, session: view, judgement: judgeInbound(snapshot, view) }
     }
     const { judgement } = this.#judged

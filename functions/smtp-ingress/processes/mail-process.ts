@@ -5,8 +5,11 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { SnapshotReader } from '../../../shared/connectors/repository.ts'
+import { createResolver } from '../../../shared/net/resolver.ts'
+import { RevocationChecker } from '../../../shared/net/revocation/checker.ts'
 import { JobQueue } from '../../../shared/queues/job-queue.ts'
 import { RateTable } from '../../../shared/transport/rates.ts'
+import { RevocationTable } from '../../../shared/transport/revocation-table.ts'
 import { type Ingress, type IngressParts, startIngress } from '../ingress.ts'
 import { awsClient, storageClients } from '../intake/aws-clients.ts'
 import { messageRates, type RatesOptions } from '../limits/rates.ts'
@@ -40,6 +43,12 @@ export function takeMail({ addressCounts, ...parts }: Parts): Promise<Ingress> {
       readCertificates: secretReader(new SecretsManagerClient(awsClient(4000)), secretArn),
     }),
     rates,
+    revocation: new RevocationChecker({
+      resolver: createResolver(environment.DNS_SERVERS),
+      privateNetworks: environment.PRIVATE_MX_NETWORKS,
+      store: new RevocationTable(documents, environment.TRANSPORT_TABLE),
+      now: () => new Date(),
+    }),
     snapshots: new SnapshotReader(documents, environment.CONNECTORS_TABLE),
     notices: new JobQueue(sqs, environment.EVALUATION_QUEUE_URL),
     probeQueue: () => sqs.send(new GetQueueAttributesCommand(probe)),

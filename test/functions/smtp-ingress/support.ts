@@ -166,6 +166,8 @@ export interface TestIngressOptions {
   at?: Date
   /** Left out, any number of messages a minute. */
   rates?: Rates
+  /** Left out, nobody is asked whether certificates were revoked. */
+  revocation?: NonNullable<Parameters<typeof startIngress>[0]['revocation']>
   /** Reads the secret with our certificates, in the place of the ones that are in the environment otherwise. */
   readCertificates?(): Promise<string>
 }
@@ -215,6 +217,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     notices,
     probeQueue: () => queue.before(),
     ...(options.rates && { rates: options.rates }),
+    ...(options.revocation && { revocation: options.revocation }),
     ...(options.readCertificates && { readCertificates: options.readCertificates }),
     now: () => options.at ?? new Date(),
     write(line) {

@@ -1,0 +1,240 @@
+/** Client certificates that were revoked, from the handshake to the job. */
+import 'reflect-metadata'
+import assert from 'node:assert/strict'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import type { InboundConnector } from '../../../shared/connectors/schema.ts'
+import type { RevocationCheck } from '../../../shared/contract/revocation.ts'
+import { RevocationChecker } from '../../../shared/net/revocation/checker.ts'
+import { judgeInbound } from '../../../shared/policy/inbound.ts'
+import { noStore } from '../../../shared/transport/revocation-table.ts'
+import { fakeResolver } from '../../support/dns.ts'
+import { inbound, snapshot } from '../../support/fixtures.ts'
+import type { Identity } from '../../support/pki.ts'
+import { type RevocationAuthority, startRevocationAuthority } from '../../support/revocation-authority.ts'
+import { startTestIngress, type TestIngress, Wire } from './support.ts'
+
+let authority: RevocationAuthority
+let connectors: InboundConnector[]
+let ingress: TestIngress
+const known: Record<'good' | 'revoked' | 'stranger' | 'own', Identity> = {} as never
+
+before(async () => {
+  authority = await startRevocationAuthority()
+  for (const name of ['good', 'revoked'] as const)
+    known[name] = await authority.issue({ names: ['mail.bank.example'] })
+  known.stranger = await authority.issue({ names: ['mail.stranger.example'] })
+  known.own = await authority.issue({ names: ['mailbox.ours.example'] })
+  authority.revoke(known.revoked.cert, { at: new Date('2026-03-04T05:06:07Z'), reason: 1 })
+  const partner = (domain: string, fields: Partial<InboundConnector>) =>
+    inbound({
+      name: domain,
+      senderDomains: [`${domain}.example`],
+      restrictDomainsToCertificate: true,
+      tlsSenderCertificateNames: ['mail.bank.example'],
+      certificateAuthorities: [authority.root.ca],
+      ...fields,
+    })
+  connectors = [
+    ...(['None', 'SoftFail', 'HardFail'] satisfies RevocationCheck[]).map((revocationCheck) =>
+      partner(revocationCheck.toLowerCase(), { revocationCheck }),
+    ),
+    partner('held', { onViolation: 'Defer' }),
+    partner('trial', { mode: 'ReportOnly' }),
+    inbound({
+      name: 'Own servers',
+      connectorType: 'OnPremises',
+      senderDomains: ['ours.example'],
+      tlsSenderCertificateNames: ['mailbox.ours.example'],
+      certificateAuthorities: [authority.root.ca],
+      revocationCheck: 'HardFail',
+    }),
+  ]
+})
+after(() => authority.stop())
+
+beforeEach(async () => {
+  authority.behave({ ocsp: 'Honest', crl: 'Honest' })
+  authority.requests.length = 0
+  const checker = new RevocationChecker({
+    resolver: fakeResolver({}),
+    privateNetworks: authority.networks,
+    store: noStore,
+    now: () => new Date(),
+  })
+  ingress = await startTestIngress({
+    acceptedDomains: ['accepted.example'],
+    inbound: connectors,
+    revocation: checker,
+  })
+})
+afterEach(() => ingress.drain())
+
+async function session(shown: keyof typeof known | null): Promise<Wire> {
+  const wire = await Wire.greet(ingress.smtpPort)
+  await wire.startTls(shown ? known[shown] : {})
+  return wire
+}
+
+async function rcpt(wire: Wire, domain: string, to = 'b@accepted.example'): Promise<string> {
+  await wire.command('RSET')
+  await wire.command(`MAIL FROM:<a@${domain}.example>`)
+  return wire.command(`RCPT TO:<${to}>`)
+}
+
+/** @returns the job of a message that was taken */
+async function job(wire: Wire, domain: string) {
+  await wire.command('RSET')
+  assert.match(
+    await wire.send('Subject: x\r\n', `a@${domain}.example`, ['b@accepted.example']),
+    /^250 /,
+    domain,
+  )
+  const taken = ingress.queue.jobs.at(-1)
+  assert.ok(taken)
+  return taken.message
+}
+
+const restricted = '550 5.7.51 Sender domain is restricted to its own servers'
+
+describe('A client whose certificate is revoked', () => {
+  for (const domain of ['softfail', 'hardfail'])
+    it(`is refused by ${domain}, and the log says why`, async () => {
+      const wire = await session('revoked')
+      assert.equal(await rcpt(wire, domain), restricted)
+      const line = await ingress.logged('refused')
+      assert.match(
+        String(line.explanation),
+        /: revoked \(CN=mail\.bank\.example: revoked on 2026-03-04T05:06:07\.000Z: keyCompromise\)\.$/,
+      )
+      wire.destroy()
+    })
+
+  it('is taken by none, and nobody is asked', async () => {
+    const wire = await session('revoked')
+    assert.match(await rcpt(wire, 'none'), /^250 /)
+    assert.deepEqual(authority.requests, [])
+    wire.destroy()
+  })
+
+  it('has its mail held where the connector holds, and it is decided so again', async () => {
+    const wire = await session('revoked')
+    const { tls, envelope, source } = await job(wire, 'held')
+    assert.equal(tls.clientCertificate?.revocation?.status, 'Revoked')
+    const judged = judgeInbound(snapshot({ inbound: connectors }), {
+      ip: source?.ip ?? '',
+      tls,
+      mailFrom: envelope.mailFrom,
+      at: new Date(),
+    })
+    assert.equal(judged.violation?.reason, 'InboundCertificateRestriction')
+    wire.destroy()
+  })
+
+  it('is taken on trial, and the trial tells of it', async () => {
+    const wire = await session('revoked')
+    const { tls } = await job(wire, 'trial')
+    const judged = judgeInbound(snapshot({ inbound: connectors }), {
+      ip: '192.0.2.1',
+      tls,
+      mailFrom: 'a@trial.example',
+      at: new Date(),
+    })
+    assert.match(judged.reported?.explanation ?? '', /: revoked \(/)
+    wire.destroy()
+  })
+
+  it('is told to the administrator, with nothing to add to the connector', async () => {
+    const wire = await session('revoked')
+    await rcpt(wire, 'softfail')
+    const [notice] = ingress.notices.taken
+    assert.match(notice?.why ?? '', /^revoked \(/)
+    assert.deepEqual(notice?.remedies, [])
+    wire.destroy()
+  })
+})
+
+describe('A client of which nobody says anything', () => {
+  beforeEach(() => authority.behave({ ocsp: 'Busy', crl: 'Busy' }))
+
+  it('is taken by SoftFail, and its job and the log say so', async () => {
+    const wire = await session('good')
+    const { tls } = await job(wire, 'softfail')
+    assert.equal(tls.clientCertificate?.revocation?.status, 'Unknown')
+    assert.match(tls.clientCertificate?.revocation?.detail ?? '', /tryLater/)
+    const line = await ingress.logged('a client certificate is not known to be good')
+    assert.deepEqual([line.status, line.connectors], ['Unknown', ['softfail']])
+    wire.destroy()
+  })
+
+  it('is put off by HardFail, and is no news to the administrator', async () => {
+    const wire = await session('good')
+    assert.equal(
+      await rcpt(wire, 'hardfail'),
+      '451 4.7.51 Whether the client certificate is revoked cannot be found out now',
+    )
+    assert.deepEqual(ingress.notices.taken, [])
+    wire.destroy()
+  })
+
+  it('may not relay by HardFail for now', async () => {
+    const wire = await session('own')
+    assert.match(await rcpt(wire, 'ours', 'b@elsewhere.example'), /^451 4\.7\.51 /)
+    wire.destroy()
+  })
+
+  it('may relay once somebody does', async () => {
+    authority.behave({ ocsp: 'Honest' })
+    const wire = await session('own')
+    assert.match(await rcpt(wire, 'ours', 'b@elsewhere.example'), /^250 /)
+    wire.destroy()
+  })
+
+  it('is waited for three seconds once a session', async () => {
+    authority.behave({ ocsp: 'Silent', crl: 'Silent' })
+    const wire = await session('good')
+    const begun = performance.now()
+    assert.match(await rcpt(wire, 'softfail'), /^250 /)
+    const first = performance.now() - begun
+    assert.match(await rcpt(wire, 'softfail'), /^250 /)
+    assert.match(await rcpt(wire, 'trial'), /^250 /)
+    const all = performance.now() - begun
+    assert.ok(first > 2_900 && first < 4_000, `${first} ms`)
+    assert.ok(all - first < 500, `${all - first} ms`)
+    wire.destroy()
+  })
+})
+
+describe('Nobody is asked', () => {
+  it("about a stranger's certificate, whatever it names", async () => {
+    const wire = await session('stranger')
+    assert.equal(await rcpt(wire, 'softfail'), restricted)
+    const { tls } = await job(wire, 'elsewhere')
+    assert.equal(tls.clientCertificate?.revocation, undefined)
+    assert.deepEqual(authority.requests, [])
+    wire.destroy()
+  })
+
+  it("about a partner's certificate for mail of others", async () => {
+    const wire = await session('good')
+    await job(wire, 'elsewhere')
+    assert.deepEqual(authority.requests, [])
+    wire.destroy()
+  })
+
+  it('before RCPT', async () => {
+    const wire = await session('good')
+    await wire.command('MAIL FROM:<a@softfail.example>')
+    assert.deepEqual(authority.requests, [])
+    assert.match(await wire.command('RCPT TO:<b@accepted.example>'), /^250 /)
+    assert.ok(authority.requests.length > 0)
+    wire.destroy()
+  })
+
+  it('twice in a session', async () => {
+    const wire = await session('good')
+    for (const domain of ['softfail', 'hardfail', 'softfail'])
+      assert.match(await rcpt(wire, domain), /^250 /, domain)
+    assert.equal(authority.requests.filter((path) => path.includes('issuing')).length, 1)
+    wire.destroy()
+  })
+})
