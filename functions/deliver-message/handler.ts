@@ -89,7 +89,7 @@ const policies = new MtaStsSource({
 })
 
 const revocation = new RevocationChecker({
-  store: new RevocationTable(documents, environment.TRANSPORT_TABLE),
+  store: new RevocationTable(documents, environment.TRANSPORT_TABLE, 'delivery'),
   resolver,
   privateNetworks: environment.PRIVATE_MX_NETWORKS,
   now: () => new Date(),

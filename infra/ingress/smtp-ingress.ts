@@ -56,7 +56,7 @@ export class SmtpIngress extends Construct {
     content.grantUpload(task)
     queues.evaluation.grantSend(task)
     transport.grantRates(task)
-    transport.grantRevocation(task)
+    transport.grantClientRevocation(task)
     return task
   }
 

@@ -42,9 +42,9 @@ export class TransportTable extends Construct {
     this.tell(unit)
   }
 
-  /** Lets the unit keep what it heard of the revocation of others' certificates. */
-  grantRevocation(unit: Unit): void {
-    this.table.grantCallsUnder(unit, 'revocation#', 'GetItem', 'PutItem')
+  /** Lets the unit keep what it heard of the revocation of clients' certificates. */
+  grantClientRevocation(unit: Unit): void {
+    this.table.grantCallsUnder(unit, 'revocation#ingress#', 'GetItem', 'PutItem')
     this.tell(unit)
   }
 

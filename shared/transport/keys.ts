@@ -48,8 +48,13 @@ export const rateKey = (connector: string, minute: number) => ({
 })
 
 /** What one source says of a certificate. @param fingerprint of the certificate @param place digest of the source's URL */
-export const revocationKey = (fingerprint: string, kind: string, place: string) => ({
-  pk: `revocation#${fingerprint}`,
+export const revocationKey = (
+  asker: 'ingress' | 'delivery',
+  fingerprint: string,
+  kind: string,
+  place: string,
+) => ({
+  pk: `revocation#${asker}#${fingerprint}`,
   sk: `${kind}#${place}`,
 })
 

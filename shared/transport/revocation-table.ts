@@ -39,23 +39,30 @@ export const noStore: RevocationStore = { read: async () => null, keep: async ()
 export class RevocationTable implements RevocationStore {
   readonly #documents: DynamoDBDocumentClient
   readonly #table: string
+  readonly #asker: 'ingress' | 'delivery'
 
-  constructor(documents: DynamoDBDocumentClient, table: string) {
+  /** @param asker what it heard is its own: who takes mail from strangers has no say in whom mail is handed to */
+  constructor(documents: DynamoDBDocumentClient, table: string, asker: 'ingress' | 'delivery') {
     this.#documents = documents
     this.#table = table
+    this.#asker = asker
   }
 
   async read(key: SourceKey): Promise<KeptSource | null> {
     const { Item } = await this.#documents.send(
-      new GetCommand({ TableName: this.#table, Key: keyOf(key) }),
+      new GetCommand({ TableName: this.#table, Key: this.#keyOf(key) }),
       inTime(),
     )
     return Item ? KeptSource.parse(Item.kept) : null
   }
 
   async keep(key: SourceKey, kept: KeptSource): Promise<void> {
-    const Item = { ...keyOf(key), kept, expiresAt: Math.ceil(kept.validUntil / 1000) }
+    const Item = { ...this.#keyOf(key), kept, expiresAt: Math.ceil(kept.validUntil / 1000) }
     await this.#documents.send(new PutCommand({ TableName: this.#table, Item }), inTime())
+  }
+
+  #keyOf({ fingerprint, kind, url }: SourceKey) {
+    return revocationKey(this.#asker, fingerprint, kind, createHash('sha256').update(url).digest('hex'))
   }
 }
 
@@ -63,6 +70,3 @@ export class RevocationTable implements RevocationStore {
 const patience = 1_000
 
 const inTime = () => ({ abortSignal: AbortSignal.timeout(patience) })
-
-const keyOf = ({ fingerprint, kind, url }: SourceKey) =>
-  revocationKey(fingerprint, kind, createHash('sha256').update(url).digest('hex'))

@@ -150,6 +150,7 @@ test('the ingress can neither read messages nor change connectors', () => {
   const ingress = grants({}).filter(({ role }) => role.startsWith('IngressTaskTaskRole'))
   assert.deepEqual([...new Set(ingress.map(({ action }) => action))].sort(), [
     'dynamodb:GetItem',
+    'dynamodb:PutItem',
     'dynamodb:Query',
     'dynamodb:UpdateItem',
     's3:AbortMultipartUpload',
@@ -161,7 +162,7 @@ test('the ingress can neither read messages nor change connectors', () => {
   ])
 })
 
-test('the ingress writes to DynamoDB nothing but counts of messages', () => {
+test('the ingress writes to DynamoDB nothing but counts of messages, and what it heard of certificates itself', () => {
   const writes = ofType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('IngressTaskTaskRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
@@ -177,6 +178,11 @@ test('the ingress writes to DynamoDB nothing but counts of messages', () => {
         'dynamodb:UpdateItem',
         '<TransportTable.Arn>',
         { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['rate#*'] } },
+      ],
+      [
+        ['dynamodb:GetItem', 'dynamodb:PutItem'],
+        '<TransportTable.Arn>',
+        { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['revocation#ingress#*'] } },
       ],
     ],
   )

@@ -46,7 +46,7 @@ export function takeMail({ addressCounts, ...parts }: Parts): Promise<Ingress> {
     revocation: new RevocationChecker({
       resolver: createResolver(environment.DNS_SERVERS),
       privateNetworks: environment.PRIVATE_MX_NETWORKS,
-      store: new RevocationTable(documents, environment.TRANSPORT_TABLE),
+      store: new RevocationTable(documents, environment.TRANSPORT_TABLE, 'ingress'),
       now: () => new Date(),
     }),
     snapshots: new SnapshotReader(documents, environment.CONNECTORS_TABLE),
