@@ -238,6 +238,7 @@ export const Config = z
         pages: fixedUnit(10, 10),
         /** A claim on a report lasts 20 minutes. */
         report: fixedUnit(900, 2),
+        foresight: fixedUnit(300, 1),
       })
       .prefault({}),
     /** Off in an account whose Lambda concurrency limit leaves nothing to reserve (new accounts start at 10). */

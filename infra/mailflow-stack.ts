@@ -1,5 +1,6 @@
 import { Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
+import { ForeseeExpiry } from './certificates/foresee-expiry.ts'
 import { TlsCertificate } from './certificates/tls-certificate.ts'
 import type { Config } from './config.ts'
 import { ConnectorApi } from './connectors/connector-api.ts'
@@ -69,6 +70,7 @@ export class MailflowStack extends Stack {
       transport,
     })
     const report = new ReportTls(this, 'Reports', { config, outboundMail, queues, content, transport })
+    const foresight = new ForeseeExpiry(this, 'Foresight', { config, connectors, transport, notices })
     const api = new ConnectorApi(this, 'Api', {
       config,
       queues,
@@ -86,6 +88,7 @@ export class MailflowStack extends Stack {
       api: api.handler,
       validate: validate.handler,
       report: report.handler,
+      foresight: foresight.handler,
     }
     new Monitoring(this, 'Monitoring', { config, ingress, queues, functions, api, pages })
   }

@@ -16,7 +16,7 @@ import { Alarm, type AlarmProps } from './alarm.ts'
 import { functionMetric, ingressMetric } from './mail-metric.ts'
 import type { Monitored } from './monitored.ts'
 
-const { LESS_THAN_THRESHOLD } = ComparisonOperator
+const { LESS_THAN_THRESHOLD, LESS_THAN_OR_EQUAL_TO_THRESHOLD } = ComparisonOperator
 
 /** Every alarm of the deployment. Each has its heading in docs/runbook.md. */
 export class Alarms extends Construct {
@@ -30,6 +30,7 @@ export class Alarms extends Construct {
     this.watchFunctions(parts)
     this.watchPolicy()
     this.watchReports()
+    this.watchExpiry()
   }
 
   private watchIngress({ config, ingress }: Monitored): void {
@@ -155,6 +156,11 @@ export class Alarms extends Construct {
       functions.report,
       'Other domains get our reports on TLS late or not at all.',
     )
+    this.watchErrors(
+      'foresee-expiry',
+      functions.foresight,
+      'Nobody hears that a certificate is about to expire; mail flows on until it does.',
+    )
     this.add('Throttles', {
       title: 'Functions are throttled',
       impact: 'Mail is decided, delivered or bounced more slowly than it arrives.',
@@ -224,6 +230,26 @@ export class Alarms extends Construct {
       impact: 'Domains that asked for our daily report on TLS get none for a day; mail flows on.',
       metric: functionMetric('report-tls', Metric.tlsReportsFailed),
       threshold: 1,
+    })
+  }
+
+  private watchExpiry(): void {
+    const daysLeft = (metric: string) =>
+      functionMetric('foresee-expiry', metric, { statistic: Stats.MINIMUM, period: Duration.days(1) })
+    this.add('PartnerCertificateExpires', {
+      title: "A partner's certificate expires",
+      impact:
+        'Within three days mail of or to a partner stops, since its certificate is verified and expires.',
+      metric: daysLeft(Metric.partnerCertificateDaysLeft),
+      threshold: 3,
+      comparison: LESS_THAN_OR_EQUAL_TO_THRESHOLD,
+    })
+    this.add('OwnCertificateExpires', {
+      title: 'A certificate of ours expires',
+      impact: 'Within three days senders distrust our ingress, or mail by a connector waits: ours expires.',
+      metric: daysLeft(Metric.ownCertificateDaysLeft),
+      threshold: 3,
+      comparison: LESS_THAN_OR_EQUAL_TO_THRESHOLD,
     })
   }
 

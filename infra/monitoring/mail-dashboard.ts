@@ -5,6 +5,7 @@ import {
   type IMetric,
   type IWidget,
   MathExpression,
+  type MetricOptions,
   Stats,
   TextWidget,
 } from 'aws-cdk-lib/aws-cloudwatch'
@@ -71,6 +72,12 @@ function decided(): IWidget[] {
       }),
       metric(Metric.unroutedRecipients, { label: 'No route' }),
     ]),
+    graph('Days until a certificate expires', [
+      expiry(Metric.partnerCertificateDaysLeft, { label: "A partner's, that is verified" }),
+      expiry(Metric.ownCertificateDaysLeft, { label: 'Ours' }),
+      ingressMetric(Metric.certificateDaysLeft, { statistic: Stats.MINIMUM, label: 'Ours, of the ingress' }),
+    ]),
+    graph('Certificates that changed', [byDimension(Metric.partnerCertificatesChanged, 'connector', '')]),
     graph('Unknown certificates', [
       byDimension(Metric.unknownCertificates, 'connector', ''),
       ingressMetric(Metric.noticesFailed, { label: 'Notices not sent (ingress)' }),
@@ -78,6 +85,13 @@ function decided(): IWidget[] {
     ]),
   ]
 }
+
+const expiry = (metric: string, options: MetricOptions) =>
+  functionMetric('foresee-expiry', metric, {
+    statistic: Stats.MINIMUM,
+    period: Duration.days(1),
+    ...options,
+  })
 
 function leaving(): IWidget[] {
   const metric = functionMetric.bind(null, 'deliver-message')

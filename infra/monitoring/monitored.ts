@@ -11,7 +11,7 @@ export interface Monitored {
   readonly ingress: SmtpIngress
   readonly queues: MailQueues
   readonly functions: Readonly<
-    Record<'evaluate' | 'deliver' | 'bounce' | 'api' | 'validate' | 'report', UnitFunction>
+    Record<'evaluate' | 'deliver' | 'bounce' | 'api' | 'validate' | 'report' | 'foresight', UnitFunction>
   >
   readonly api: ConnectorApi
   readonly pages: PublicPages

@@ -20,7 +20,7 @@ export class Notices extends Construct {
       enforceSSL: true,
       masterKey: Alias.fromAliasName(this, 'Key', 'alias/aws/sns'),
     })
-    const description = 'Topic to subscribe to, for notices of certificates that connectors do not know'
+    const description = 'Topic to subscribe to, for notices of certificates that are unknown or expire'
     new CfnOutput(this, 'Arn', { value: this.topic.topicArn, description }).overrideLogicalId('NoticesTopic')
     if (alarmEmail !== undefined) this.topic.addSubscription(new EmailSubscription(alarmEmail))
   }

@@ -184,6 +184,12 @@ export const BounceEnvironment = z.object({
   TRACE_RETENTION_DAYS: retentionDays,
 })
 
+export const ForesightEnvironment = ConnectorsEnvironment.extend({
+  TRANSPORT_TABLE: z.string().min(1),
+  /** Where the administrator is told of certificates that expire. */
+  NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
+})
+
 export const ReportEnvironment = z.object({
   TRANSPORT_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),

@@ -31,6 +31,13 @@ const units: { unit: string; entry: string; role: string; neverCalled?: string[]
     // Only where there is a key to read.
     neverCalled: ['secretsmanager:GetSecretValue'],
   },
+  {
+    unit: 'foresee-expiry',
+    entry: 'handler.ts',
+    role: 'ForesightFunctionRole',
+    // Connectors and what is published are written by others.
+    neverCalled: ['dynamodb:DeleteItem'],
+  },
   { unit: 'bounce-message', entry: 'handler.ts', role: 'BounceFunctionRole' },
   { unit: 'connector-api', entry: 'handler.ts', role: 'ApiFunctionRole' },
   {

@@ -106,12 +106,15 @@ test('validation reads no other rules than outbound connectors and published pol
   )
 })
 
-test('only evaluate-policy may publish, and only to the topic of notices', () => {
+test('only evaluate-policy and foresee-expiry may publish, and only to the topic of notices', () => {
   const sns = Object.values(deployments)
     .flatMap(grants)
     .filter(({ action }) => action.startsWith('sns:'))
     .map(({ role, action, resource }) => `${role} ${action} ${resource}`.replace(/[0-9A-F]{8}\b/g, ''))
-  assert.deepEqual([...new Set(sns)], ['PolicyFunctionRole sns:Publish <NoticesTopic>'])
+  assert.deepEqual([...new Set(sns)].sort(), [
+    'ForesightFunctionRole sns:Publish <NoticesTopic>',
+    'PolicyFunctionRole sns:Publish <NoticesTopic>',
+  ])
 })
 
 test('sesIdentityArns replaces the wildcard', () => {

@@ -147,7 +147,7 @@ test('SES has one set that requires TLS and one that does not', () => {
 
 test('every log is kept for as long as the configuration says', () => {
   const groups = ofType('AWS::Logs::LogGroup', { logRetentionDays: 30 })
-  assert.equal(groups.length, 11)
+  assert.equal(groups.length, 12)
   for (const { id, Properties } of groups) assert.equal(Properties.RetentionInDays, 30, id)
 })
 

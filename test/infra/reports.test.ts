@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readConfig, reporterOf } from '../../infra/config.ts'
 import { reportHours } from '../../shared/contract/report-schedule.ts'
-import { type Json, many, ofType, only, text } from './synthesis.ts'
+import { type Json, many, ofType, text } from './synthesis.ts'
 
 const secretArn = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:mailflow/dkim-AbCdEf'
 const secretKeyArn = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000'
@@ -13,6 +13,9 @@ const signing = { hostname: 'mx.ours.example', tlsReporting: { organisation: 'Ou
 const variables = (mailflow: Record<string, unknown> = {}) =>
   ofType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith('ReportsFunction'))?.Properties
     .Environment.Variables
+
+const rule = (mailflow: Record<string, unknown> = {}) =>
+  ofType('AWS::Events::Rule', mailflow).find(({ id }) => id.startsWith('Reports'))?.Properties
 
 function grantsOf(mailflow: Record<string, unknown>): string[] {
   return ofType('AWS::IAM::Policy', mailflow)
@@ -25,7 +28,7 @@ function grantsOf(mailflow: Record<string, unknown>): string[] {
 
 test('the schedule is that of the code, at a minute of the deployment', () => {
   const expressions = ['mx.ours.example', 'mx.other.example', 'mx.ours.example'].map(
-    (hostname) => only('AWS::Events::Rule', { hostname }).Properties.ScheduleExpression,
+    (hostname) => rule({ hostname }).ScheduleExpression,
   )
   for (const expression of expressions)
     assert.match(expression, new RegExp(`^cron\\([1-5]?\\d ${reportHours.join(',')} \\* \\* \\? \\*\\)$`))
@@ -34,7 +37,7 @@ test('the schedule is that of the code, at a minute of the deployment', () => {
 })
 
 test('the schedule runs the function, and nobody else does', () => {
-  const { Targets } = only('AWS::Events::Rule').Properties
+  const { Targets } = rule()
   assert.match(text(Targets[0].Arn), /^<ReportsFunction\w+\.Arn>$/)
   const permissions = ofType('AWS::Lambda::Permission').filter(({ Properties }) =>
     text(Properties.FunctionName).includes('ReportsFunction'),

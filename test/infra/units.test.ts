@@ -6,6 +6,7 @@ import {
   BounceEnvironment,
   DeliverEnvironment,
   EvaluateEnvironment,
+  ForesightEnvironment,
   IngressEnvironment,
   PagesEnvironment,
   ReportEnvironment,
@@ -22,6 +23,7 @@ const functions: [string, z.ZodObject][] = [
   ['ValidationFunction', ValidateEnvironment],
   ['ReportsFunction', ReportEnvironment],
   ['PagesFunction', PagesEnvironment],
+  ['ForesightFunction', ForesightEnvironment],
 ]
 
 for (const [deployment, mailflow] of Object.entries(deployments)) {
@@ -78,7 +80,7 @@ test('what the sender is told is set for those who decide it, explain it and wri
 
 test('every function runs on Node 24 and arm64', () => {
   const all = ofType('AWS::Lambda::Function')
-  assert.equal(all.length, 7)
+  assert.equal(all.length, 8)
   for (const { id, Properties } of all) {
     assert.equal(Properties.Runtime, 'nodejs24.x', id)
     assert.deepEqual(Properties.Architectures, ['arm64'], id)

@@ -7,6 +7,7 @@ import { InvocationError } from '../../../infra/local/lambda/function.ts'
 import { type InvokeServer, startInvokeServer } from '../../../infra/local/lambda/invoke-server.ts'
 import { nextTime, readSchedules, startSchedule } from '../../../infra/local/lambda/schedule.ts'
 import { Resolver, type Template } from '../../../infra/local/template.ts'
+import { foresightHour } from '../../../shared/contract/foresight-schedule.ts'
 import { reportHours } from '../../../shared/contract/report-schedule.ts'
 import { assemble } from '../synthesis.ts'
 
@@ -17,15 +18,16 @@ const rule = (ScheduleExpression: string): Template => ({
 })
 const read = (template: Template) => readSchedules(template, new Resolver(template))
 
-test("the stack's schedule is read", () => {
+test("the stack's schedules are read", () => {
   const template: Template = assemble().getStackByName('Mailflow').template
   const resolver = new Resolver(template)
   for (const id of Object.keys(template.Resources)) resolver.register(id, { Ref: id, Arn: `arn:${id}` })
-  const [schedule, ...others] = readSchedules(template, resolver)
-  assert.deepEqual(others, [])
-  assert.match(schedule?.functionArn ?? '', /^arn:ReportsFunction/)
-  assert.deepEqual(schedule?.hours, [...reportHours])
-  assert.ok((schedule?.minute ?? -1) >= 0 && (schedule?.minute ?? 60) < 60)
+  const schedules = readSchedules(template, resolver)
+  const of = (name: string) => schedules.find(({ functionArn }) => functionArn.startsWith(`arn:${name}`))
+  const [reports, foresight] = [of('ReportsFunction'), of('ForesightFunction')]
+  assert.deepEqual(reports?.hours, [...reportHours])
+  assert.ok((reports?.minute ?? -1) >= 0 && (reports?.minute ?? 60) < 60)
+  assert.deepEqual([foresight?.hours, foresight?.minute], [[foresightHour], 0])
 })
 
 for (const expression of [

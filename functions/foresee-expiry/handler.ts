@@ -1,0 +1,95 @@
+/** foresee-expiry: a schedule's function. It tells of certificates that expire, before mail stops for it. */
+import { Logger } from '@aws-lambda-powertools/logger'
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { SNSClient } from '@aws-sdk/client-sns'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { PublishedCertificatesItem } from '../../shared/connectors/published-certificates.ts'
+import { ConnectorRepository } from '../../shared/connectors/repository.ts'
+import { ForesightEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
+import { asDimension, Metric, metricNamespace } from '../../shared/contract/metrics.ts'
+import { Claims } from '../../shared/messages/claims.ts'
+import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
+import type { ExpiryNotice, Gauge } from '../../shared/policy/foresight.ts'
+import { topicPublisher } from '../../shared/queues/topic.ts'
+import { ObservedList } from '../../shared/transport/observed-list.ts'
+import { ObservedTable } from '../../shared/transport/observed-table.ts'
+import { type Dependencies, type Run, runForesight, type Told } from './foresee.ts'
+
+// What runs at cold start.
+
+const environment = readEnvironment(ForesightEnvironment, process.env)
+const logger = new Logger({ serviceName: 'foresee-expiry' })
+const metrics = new Metrics({ namespace: metricNamespace, serviceName: 'foresee-expiry' })
+const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
+const published = new PublishedCertificatesItem(documents, environment.CONNECTORS_TABLE)
+const connectors = new ConnectorRepository(documents, environment.CONNECTORS_TABLE)
+const table = new ObservedTable(documents, environment.TRANSPORT_TABLE)
+const list = new ObservedList(documents, environment.TRANSPORT_TABLE)
+
+/** Milliseconds that the table may take for one of ours. */
+const patience = 10_000
+
+const now = () => new Date()
+
+const dependencies: Dependencies = {
+  published: () => published.read(),
+  connectors: () => connectors.everything(),
+  async see(sighting) {
+    await table.see(sighting, now(), AbortSignal.timeout(patience))
+  },
+  observations: () => list.all(now()),
+  claims: new Claims<Told>(documents, environment.TRANSPORT_TABLE),
+  publish: topicPublisher(new SNSClient(clientDefaults), environment.NOTICES_TOPIC_ARN),
+  tell,
+}
+
+// What AWS calls.
+
+/** @throws when something could not be read or told; Lambda then runs it again */
+export async function handler(): Promise<Omit<Run, 'gauges'>> {
+  try {
+    const { gauges, ...run } = await runForesight(now(), dependencies)
+    gauge(gauges)
+    logger.info('Certificates were looked at', { ...run, inUse: gauges.length })
+    if (run.failed > 0) throw new Error(`${run.failed} notices could not be published`)
+    return run
+  } finally {
+    if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics()
+  }
+}
+
+function tell(notice: ExpiryNotice, failure: Error | null): void {
+  const { observedAs, connector, hosts, certificate, daysLeft, consequence } = notice
+  const { fingerprint256, notAfter } = certificate
+  const about = {
+    observedAs,
+    connector: connector?.name,
+    hosts,
+    fingerprint256,
+    notAfter,
+    daysLeft,
+    consequence,
+  }
+  if (failure === null) return void logger.warn('A certificate expires', about)
+  metrics.addMetric(Metric.noticesFailed, MetricUnit.Count, 1)
+  logger.error('A notice could not be published', { ...about, error: failure })
+}
+
+/** A gauge of nothing would be all well, so there is none. */
+function gauge(gauges: readonly Gauge[]): void {
+  const sides = Map.groupBy(gauges, ({ observedAs }) =>
+    observedAs === 'Own' ? Metric.ownCertificateDaysLeft : Metric.partnerCertificateDaysLeft,
+  )
+  for (const [name, all] of sides) {
+    const stopping = all.filter(({ stopsMail }) => stopsMail)
+    if (stopping.length > 0) metrics.addMetric(name, MetricUnit.NoUnit, least(stopping))
+    for (const [connector, some] of Map.groupBy(all, (one) => one.connector)) {
+      if (connector === null) continue
+      const metric = metrics.singleMetric().addDimension('connector', asDimension(connector))
+      metric.addMetric(name, MetricUnit.NoUnit, least(some))
+    }
+  }
+}
+
+const least = (gauges: readonly Gauge[]): number => Math.min(...gauges.map(({ daysLeft }) => daysLeft))

@@ -1,0 +1,34 @@
+/** Our own certificates of the ingress, as they were published: what is served now, and what will be. */
+import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import type { Served } from '../../shared/policy/foresight.ts'
+import type { Sighting } from '../../shared/tls/observed/observation.ts'
+import { seenOfPem } from '../../shared/tls/observed/sighting.ts'
+
+/** @param published as of now */
+export function servedOf({ certificates }: PublishedCertificates): Served[] {
+  return certificates
+    .filter(({ state }) => state === 'Current')
+    .map(({ fingerprint256, keyType }) => {
+      const next = certificates.find((other) => other.state === 'Next' && other.keyType === keyType)
+      const successor =
+        next?.servedFrom == null
+          ? null
+          : {
+              fingerprint256: next.fingerprint256,
+              servedFrom: next.servedFrom,
+              notAfter: next.validUntil,
+            }
+      return { fingerprint256, successor }
+    })
+}
+
+/** @param published as of `at` */
+export function sightingsOf({ hostname, certificates }: PublishedCertificates, at: Date): Sighting[] {
+  return certificates
+    .filter(({ state }) => state === 'Current')
+    .flatMap(({ chain }) => {
+      const certificate = seenOfPem(chain)
+      const place = { kind: 'Own' as const, connector: null, domain: null, host: hostname }
+      return certificate === null ? [] : [{ place, certificate, verifiedBy: null, at }]
+    })
+}

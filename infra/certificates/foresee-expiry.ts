@@ -1,0 +1,41 @@
+import { Duration } from 'aws-cdk-lib'
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
+import { Construct } from 'constructs'
+import { foresightHour } from '../../shared/contract/foresight-schedule.ts'
+import type { Config } from '../config.ts'
+import type { ConnectorsTable } from '../connectors/connectors-table.ts'
+import type { Notices } from '../monitoring/notices.ts'
+import type { TransportTable } from '../storage/transport-table.ts'
+import { UnitFunction } from '../unit.ts'
+
+export interface ForeseeExpiryProps {
+  readonly config: Config
+  readonly connectors: ConnectorsTable
+  readonly transport: TransportTable
+  readonly notices: Notices
+}
+
+/** Looks every day at the certificates that partners and we ourselves show, and tells of those that expire. */
+export class ForeseeExpiry extends Construct {
+  readonly handler: UnitFunction
+
+  constructor(scope: Construct, id: string, props: ForeseeExpiryProps) {
+    super(scope, id)
+    const { config, connectors, transport, notices } = props
+    this.handler = new UnitFunction(this, 'Function', {
+      unit: 'foresee-expiry',
+      description: 'Tells of certificates that expire, before mail stops for it',
+      config,
+      limits: config.functions.foresight,
+    })
+    connectors.grantRead(this.handler)
+    transport.grantObserving(this.handler)
+    notices.grantPublish(this.handler)
+    new Rule(this, 'Schedule', {
+      description: 'When it is looked which certificates expire',
+      schedule: Schedule.cron({ minute: '0', hour: String(foresightHour) }),
+      targets: [new LambdaFunction(this.handler, { retryAttempts: 2, maxEventAge: Duration.hours(1) })],
+    })
+  }
+}

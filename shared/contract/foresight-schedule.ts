@@ -1,0 +1,2 @@
+/** When it is looked which certificates expire: an hour of every day, UTC. */
+export const foresightHour = 6

@@ -1,0 +1,226 @@
+/**
+ * What certificates that are in use will stop mail, and when: how many days each has left, and of which somebody is to
+ * hear now. Only what was agreed counts: a connector that is off or gone, a stranger's server (also one that a connector
+ * for `*` happened to lead to), and a certificate that is no longer shown concern nobody.
+ */
+import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
+import { clientCertificateSecret } from '../contract/secrets.ts'
+import { domainMatchesPattern } from '../mail/domain.ts'
+import { daysLeft, noticeDue, useOf } from '../tls/observed/expiry.ts'
+import type { Observation, ObservedCertificate, ObservedKind } from '../tls/observed/observation.ts'
+
+/** Our own of the ingress, by SHA-256 of the certificate, and what is to take its place. */
+export interface Served {
+  fingerprint256: string
+  successor: { fingerprint256: string; servedFrom: string; notAfter: string } | null
+}
+
+export interface Known {
+  observations: readonly Observation[]
+  connectors: { inbound: readonly InboundConnector[]; outbound: readonly OutboundConnector[] }
+  served: readonly Served[]
+}
+
+/** What becomes of mail from the day on which the certificate expires. */
+export type Consequence =
+  | 'SendersDistrust'
+  | 'MailWaits'
+  | 'MailReturns'
+  | 'MailHeld'
+  | 'MailRefused'
+  | 'RelayDenied'
+  /** As its TLSA records say: those that name the certificate or its key do not ask for dates (RFC 7672 §3.1.1). */
+  | 'AsTlsaSays'
+  | 'RecordedOnly'
+  | 'Nothing'
+
+const stopsNothing: readonly Consequence[] = ['AsTlsaSays', 'RecordedOnly', 'Nothing']
+
+export interface Gauge {
+  observedAs: ObservedKind
+  /** Its name. */
+  connector: string | null
+  daysLeft: number
+  stopsMail: boolean
+}
+
+export interface ExpiryNotice {
+  observedAs: ObservedKind
+  /** Null of what the ingress shows. */
+  connector: { id: string; name: string; connectorType: 'Partner' | 'OnPremises' } | null
+  hosts: string[]
+  certificate: ObservedCertificate
+  /** Of those days before it expires that somebody hears of, the last that has come. */
+  days: number
+  daysLeft: number
+  consequence: Consequence
+  /** One that was seen beside it and is valid for longer. */
+  newer: (Pick<ObservedCertificate, 'fingerprint256' | 'notAfter' | 'firstSeen'> & { host: string }) | null
+}
+
+export interface Foresight {
+  gauges: Gauge[]
+  /** What expires first comes first. */
+  notices: ExpiryNotice[]
+}
+
+interface InUse {
+  observation: Observation
+  certificate: ObservedCertificate
+  connector: ExpiryNotice['connector']
+  consequence: Consequence
+}
+
+export function foresee(known: Known, now: Date): Foresight {
+  const inUse = known.observations.flatMap((observation) => usedAt(observation, known, now))
+  const gauges = inUse.map(({ observation, certificate, connector, consequence }) => ({
+    observedAs: observation.kind,
+    connector: connector?.name ?? null,
+    daysLeft: daysLeft(certificate, now),
+    stopsMail: !stopsNothing.includes(consequence),
+  }))
+  const sameCertificate = Map.groupBy(inUse, ({ observation, connector, certificate }) =>
+    [observation.kind, connector?.id, certificate.fingerprint256].join(' '),
+  )
+  const notices = [...sameCertificate.values()].flatMap((places) => noticeOf(places, inUse, now))
+  return { gauges, notices: notices.sort((one, other) => one.daysLeft - other.daysLeft) }
+}
+
+function usedAt(observation: Observation, known: Known, now: Date): InUse[] {
+  if (observation.kind === 'Own' && observation.connector === null) return servedAt(observation, known.served)
+  const owner = ownerOf(observation, known.connectors)
+  if (owner === null) return []
+  const { id, name, connectorType } = owner.connector
+  return observation.certificates
+    .filter((certificate) => useOf(certificate, observation, now) === 'InUse')
+    .map((certificate) => ({
+      observation,
+      certificate,
+      connector: { id, name, connectorType },
+      consequence: consequenceOf(owner, certificate),
+    }))
+}
+
+/** What takes its place in time needs nobody. */
+function servedAt(observation: Observation, served: readonly Served[]): InUse[] {
+  return observation.certificates
+    .filter(({ fingerprint256, notAfter }) =>
+      served.some(
+        (one) =>
+          one.fingerprint256 === fingerprint256 &&
+          (one.successor === null || one.successor.servedFrom >= notAfter),
+      ),
+    )
+    .map((certificate) => ({
+      observation,
+      certificate,
+      connector: null,
+      consequence: 'SendersDistrust' as const,
+    }))
+}
+
+type Owner =
+  | { side: 'Own' | 'PartnerServer'; connector: OutboundConnector }
+  | { side: 'PartnerClient'; connector: InboundConnector }
+
+function ownerOf(observation: Observation, { inbound, outbound }: Known['connectors']): Owner | null {
+  const isIt = ({ id, enabled }: InboundConnector | OutboundConnector) =>
+    enabled && id === observation.connector?.id
+  if (observation.kind === 'PartnerClient') {
+    const connector = inbound.find(isIt)
+    return connector === undefined ? null : { side: 'PartnerClient', connector }
+  }
+  const connector = outbound.find(isIt)
+  const side = observation.kind
+  if (connector === undefined) return null
+  const concerns = side === 'Own' ? isShown(observation, connector) : isPartner(observation, connector)
+  return concerns ? { side, connector } : null
+}
+
+const isShown = ({ host }: Observation, { clientCertificate }: OutboundConnector): boolean =>
+  clientCertificate !== null && clientCertificateSecret(clientCertificate) === host
+
+function isPartner(
+  { domain }: Observation,
+  { route, allAcceptedDomains, recipientDomains }: OutboundConnector,
+): boolean {
+  if (route === 'SmartHosts' || allAcceptedDomains || domain === null) return true
+  return recipientDomains.some((pattern) => pattern !== '*' && domainMatchesPattern(domain, pattern))
+}
+
+function consequenceOf(owner: Owner, { verifiedBy }: ObservedCertificate): Consequence {
+  switch (owner.side) {
+    case 'Own':
+      return 'MailWaits'
+    case 'PartnerServer':
+      return ofNextHop(owner.connector, verifiedBy)
+    case 'PartnerClient':
+      return ofSender(owner.connector)
+  }
+}
+
+function ofNextHop(
+  { tlsSettings, mode, onTlsFailure }: OutboundConnector,
+  verifiedBy: ObservedCertificate['verifiedBy'],
+): Consequence {
+  const verifies = tlsSettings === 'CertificateValidation' || tlsSettings === 'DomainValidation'
+  if (verifies && mode === 'Enforce') return onTlsFailure === 'Bounce' ? 'MailReturns' : 'MailWaits'
+  if (verifiedBy === 'MtaSts' || verifiedBy === 'RequireTls') return 'MailWaits'
+  if (verifiedBy === 'Dane') return 'AsTlsaSays'
+  return verifies ? 'RecordedOnly' : 'Nothing'
+}
+
+function ofSender({
+  connectorType,
+  mode,
+  onViolation,
+  restrictDomainsToCertificate,
+}: InboundConnector): Consequence {
+  if (connectorType === 'OnPremises') return 'RelayDenied'
+  if (!restrictDomainsToCertificate) return 'Nothing'
+  if (mode === 'ReportOnly') return 'RecordedOnly'
+  return onViolation === 'Defer' ? 'MailHeld' : 'MailRefused'
+}
+
+/** One for a certificate, on however many hosts it is. */
+function noticeOf(places: readonly InUse[], all: readonly InUse[], now: Date): ExpiryNotice[] {
+  const due = places.flatMap(({ certificate, observation }) => noticeDue(certificate, observation, now) ?? [])
+  const [first] = places
+  if (first === undefined || due.length === 0) return []
+  const { certificate, connector, consequence, observation } = first
+  return [
+    {
+      observedAs: observation.kind,
+      connector,
+      hosts: places.map((place) => place.observation.host).sort(),
+      certificate,
+      days: Math.min(...due),
+      daysLeft: daysLeft(certificate, now),
+      consequence,
+      newer: newerThan(first, all),
+    },
+  ]
+}
+
+/** At the same host, or of one of its names. */
+function newerThan(
+  { observation, certificate, connector }: InUse,
+  all: readonly InUse[],
+): ExpiryNotice['newer'] {
+  const names = new Set(certificate.subjectAltNames)
+  const newer = all.filter(
+    (other) =>
+      other.observation.kind === observation.kind &&
+      other.connector?.id === connector?.id &&
+      other.certificate.notAfter > certificate.notAfter &&
+      (other.observation.host === observation.host ||
+        other.certificate.subjectAltNames.some((name) => names.has(name))),
+  )
+  const last = newer.reduce<InUse | null>(
+    (best, other) => (best && best.certificate.notAfter >= other.certificate.notAfter ? best : other),
+    null,
+  )
+  if (last === null) return null
+  const { fingerprint256, notAfter, firstSeen } = last.certificate
+  return { fingerprint256, notAfter, firstSeen, host: last.observation.host }
+}

@@ -1,0 +1,122 @@
+/** Runs of many days over the real table: what is told when, and that it is told once. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { type Dependencies, runForesight, type Told } from '../../../functions/foresee-expiry/foresee.ts'
+import { Claims } from '../../../shared/messages/claims.ts'
+import type { Announcement } from '../../../shared/queues/topic.ts'
+import type { Observation } from '../../../shared/tls/observed/observation.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { outbound } from '../../support/fixtures.ts'
+import { daysAfter, observation } from '../../support/observed.ts'
+
+const start = new Date('2026-01-15T06:00:00.000Z')
+let database: TestDynamoDb
+before(async () => {
+  database = await startDynamoDb()
+})
+after(() => database.stop())
+
+let units = 0
+/** With a connector of its own, and certificates that are seen every day. */
+function unit(daysToExpiry: readonly number[]) {
+  const id = `c${units++}`
+  const published: string[] = []
+  const failures: (string | null)[] = []
+  const claims = new Claims<Told>(database.documents, database.transportTable)
+  const seen = (now: Date): Observation[] =>
+    daysToExpiry.map((days, index) =>
+      observation(
+        [
+          {
+            fingerprint256: index.toString(16).padStart(64, '0'),
+            notAfter: daysAfter(days, start).toISOString(),
+            lastSeen: now.toISOString(),
+          },
+        ],
+        { connector: { id, name: 'To the bank' }, host: `mx${index}.bank.example` },
+      ),
+    )
+  const it = {
+    published,
+    failures,
+    claims,
+    topicIsAway: false,
+    async run(days: number, seconds = 0) {
+      const now = new Date(daysAfter(days, start).getTime() + seconds * 1000)
+      const dependencies: Dependencies = {
+        published: async () => null,
+        connectors: async () => ({
+          inbound: [],
+          outbound: [outbound({ id, name: 'To the bank', recipientDomains: ['bank.example'] })],
+        }),
+        see: async () => assert.fail('nothing of ours is published'),
+        async *observations() {
+          yield* seen(now)
+        },
+        claims,
+        async publish({ subject }: Announcement) {
+          if (it.topicIsAway) throw new Error('the topic is away')
+          published.push(subject)
+          return 'n1'
+        },
+        tell: (_notice, failure) => void failures.push(failure?.message ?? null),
+      }
+      return runForesight(now, dependencies)
+    },
+    told: () => published.splice(0).map((subject) => /(\d+ days?|EXPIRED)/.exec(subject)?.[0]),
+  }
+  return it
+}
+
+test('it is told of 30, 14 and 3 days before, once each, whatever the number of runs', async () => {
+  const it = unit([40])
+  const told: [day: number, what: string | undefined][] = []
+  for (let day = 0; day <= 45; day++) {
+    await it.run(day)
+    await it.run(day, 3600)
+    for (const what of it.told()) told.push([40 - day, what])
+  }
+  assert.deepEqual(told, [
+    [30, '30 days'],
+    [14, '14 days'],
+    [3, '3 days'],
+  ])
+})
+
+test('days that were missed are one notice', async () => {
+  const it = unit([40])
+  await it.run(0)
+  await it.run(38)
+  await it.run(39)
+  assert.deepEqual(it.told(), ['2 days'])
+})
+
+test('what the topic did not take is told by the run that is repeated', async () => {
+  const it = unit([10.5])
+  it.topicIsAway = true
+  assert.equal((await it.run(0)).failed, 1)
+  it.topicIsAway = false
+  // Lambda waits a minute before it repeats a run.
+  assert.equal((await it.run(0, 60)).told, 1)
+  assert.equal((await it.run(0, 120)).known, 1)
+  assert.deepEqual([it.told(), it.failures], [['10 days'], ['the topic is away', null]])
+})
+
+test('what was published by a run that died then is told again rather than never', async () => {
+  const it = unit([10.5])
+  const complete = it.claims.complete
+  it.claims.complete = () => Promise.reject(new Error('died'))
+  assert.equal((await it.run(0)).failed, 1)
+  it.claims.complete = complete
+  await it.run(0, 60)
+  assert.deepEqual(it.told(), ['10 days', '10 days'])
+})
+
+test('a run tells of 50 at most, of what expires first, and leaves the rest to the next', async () => {
+  const it = unit(Array.from({ length: 60 }, (_, index) => 29.5 - index / 10))
+  const first = await it.run(0)
+  assert.deepEqual([first.told, first.left], [50, 10])
+  assert.equal(it.told()[0], '23 days')
+  const second = await it.run(0, 60)
+  assert.deepEqual([second.told, second.known, second.left], [10, 50, 0])
+})

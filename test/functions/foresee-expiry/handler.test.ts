@@ -1,0 +1,165 @@
+/** The function as AWS calls it: what it tells, once, of certificates that real sessions would have left behind. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { after, before, test } from 'node:test'
+import { PublishedCertificatesItem } from '../../../shared/connectors/published-certificates.ts'
+import { ConnectorRepository } from '../../../shared/connectors/repository.ts'
+import { OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
+import type { ObservedPlace } from '../../../shared/tls/observed/observation.ts'
+import { seenOfPem } from '../../../shared/tls/observed/sighting.ts'
+import { describeCertificates } from '../../../shared/tls/published.ts'
+import { ObservedList } from '../../../shared/transport/observed-list.ts'
+import { ObservedTable } from '../../../shared/transport/observed-table.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { createPki, daysFromNow, fingerprintOf, type Identity, type Pki } from '../../support/pki.ts'
+
+let database: TestDynamoDb
+let repository: ConnectorRepository
+let pki: Pki
+let handler: () => Promise<Record<string, number>>
+let lines: string[] = []
+
+const subjects: string[] = []
+let topicIsAway = false
+const topic = createServer(async (request, response) => {
+  const subject = new URLSearchParams(await text(request)).get('Subject') ?? ''
+  if (topicIsAway)
+    return response
+      .writeHead(403)
+      .end('<ErrorResponse><Error><Code>AuthorizationError</Code></Error></ErrorResponse>')
+  subjects.push(subject)
+  response
+    .writeHead(200)
+    .end('<PublishResponse><PublishResult><MessageId>n1</MessageId></PublishResult></PublishResponse>')
+})
+
+before(async () => {
+  database = await startDynamoDb()
+  pki = await createPki()
+  repository = new ConnectorRepository(database.documents, database.connectorsTable)
+  await once(topic.listen(0, '127.0.0.1'), 'listening')
+  Object.assign(process.env, {
+    AWS_REGION: 'eu-central-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    AWS_MAX_ATTEMPTS: '1',
+    AWS_ENDPOINT_URL_DYNAMODB: database.endpoint,
+    AWS_ENDPOINT_URL_SNS: `http://127.0.0.1:${(topic.address() as AddressInfo).port}`,
+    CONNECTORS_TABLE: database.connectorsTable,
+    TRANSPORT_TABLE: database.transportTable,
+    NOTICES_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:notices',
+    POWERTOOLS_LOG_LEVEL: 'SILENT',
+    POWERTOOLS_DEV: 'true',
+    POWERTOOLS_METRICS_DISABLED: 'false',
+  })
+  handler = (await import('../../../functions/foresee-expiry/handler.ts')).handler as never
+})
+after(async () => {
+  topic.close()
+  await database.stop()
+})
+
+async function connectorNamed(name: string): Promise<{ id: string; name: string }> {
+  const input = OutboundConnectorInput.parse({
+    name,
+    connectorType: 'Partner',
+    recipientDomains: [`${name.toLowerCase()}.example`],
+    tlsSettings: 'CertificateValidation',
+  })
+  const saved = await repository.outbound.create(input)
+  assert.equal(saved.kind, 'Saved')
+  return { id: saved.value.id, name }
+}
+
+/** As a delivery would write it down. */
+async function seenAt(connector: { id: string; name: string }, { cert }: Identity): Promise<void> {
+  const certificate = seenOfPem(cert)
+  assert.ok(certificate)
+  const domain = `${connector.name.toLowerCase()}.example`
+  const place: ObservedPlace = { kind: 'PartnerServer', connector, domain, host: `mx.${domain}` }
+  const table = new ObservedTable(database.documents, database.transportTable)
+  const at = new Date()
+  await table.see({ place, certificate, verifiedBy: 'Connector', at }, at, AbortSignal.timeout(5_000))
+}
+
+/** Runs it, and gathers what it published and measured. */
+async function run(work: () => Promise<unknown> = handler) {
+  subjects.splice(0)
+  lines = []
+  const { log } = console
+  console.log = (line: string) => lines.push(line)
+  try {
+    const outcome = await work().catch((error: Error) => error.message)
+    return { outcome, told: subjects.splice(0) }
+  } finally {
+    console.log = log
+  }
+}
+
+/** By dimension `connector`, `all` without. */
+function measured(name: string): Record<string, number> {
+  const found = lines.filter((line) => line.includes(`"${name}"`)).map((line) => JSON.parse(line))
+  return Object.fromEntries(found.map((line) => [line.connector ?? 'all', line[name]]))
+}
+
+const expiringIn = (days: number) =>
+  pki.issue({ names: ['mx.example'], notBefore: daysFromNow(-300), notAfter: daysFromNow(days + 0.5) })
+
+test("a partner's certificate that expires in 10 days is told of once, and measured each time", async () => {
+  const [bank, clinic] = [await connectorNamed('Bank'), await connectorNamed('Clinic')]
+  await seenAt(bank, await expiringIn(10))
+  await seenAt(clinic, await expiringIn(90))
+  const first = await run()
+  assert.deepEqual(first.told, ['mailflow: 10 days left: certificate of connector "Bank"'])
+  assert.deepEqual(measured('PartnerCertificateDaysLeft'), { all: 10, Bank: 10, Clinic: 90 })
+  const second = await run()
+  assert.deepEqual(second.told, [])
+  assert.deepEqual(second.outcome, { places: 2, told: 0, known: 1, failed: 0, left: 0 })
+  assert.deepEqual(measured('PartnerCertificateDaysLeft'), { all: 10, Bank: 10, Clinic: 90 })
+})
+
+test('runs that meet tell of a certificate once', async () => {
+  await seenAt(await connectorNamed('Shop'), await expiringIn(2))
+  const { told } = await run(() => Promise.all([handler(), handler(), handler()]))
+  assert.deepEqual(told, ['mailflow: 2 days left: certificate of connector "Shop"'])
+})
+
+test('a notice that the topic does not take fails the run, so that it is repeated', async () => {
+  await seenAt(await connectorNamed('Court'), await expiringIn(20))
+  topicIsAway = true
+  const { outcome, told } = await run()
+  topicIsAway = false
+  assert.deepEqual([outcome, told], ['1 notices could not be published', []])
+  assert.deepEqual(measured('NoticesFailed'), { all: 1 })
+})
+
+test('ours are those that the ingress serves, told of unless their successor is announced', async () => {
+  const item = new PublishedCertificatesItem(database.documents, database.connectorsTable)
+  const current = await expiringIn(12)
+  const publish = (next: { certificate: string; servedFrom: string } | null) =>
+    item.write(
+      describeCertificates(
+        { certificate: current.cert, next, deprecated: [] },
+        { hostname: 'mx.ours.example', now: new Date() },
+      ),
+    )
+  const successor = await expiringIn(100)
+  await publish({ certificate: successor.cert, servedFrom: daysFromNow(5).toISOString() })
+  assert.ok(!(await run()).told.some((subject) => subject.includes('our')))
+  assert.deepEqual(measured('OwnCertificateDaysLeft'), {})
+  await publish(null)
+  const { told } = await run()
+  assert.ok(told.includes('mailflow: 12 days left: certificate of our mx.ours.example'), told.join())
+  assert.deepEqual(measured('OwnCertificateDaysLeft'), { all: 12 })
+  const all = await Array.fromAsync(
+    new ObservedList(database.documents, database.transportTable).all(new Date()),
+  )
+  const own = all.filter(({ kind }) => kind === 'Own')
+  assert.deepEqual(
+    own.map(({ host, certificates }) => [host, certificates.map(({ fingerprint256 }) => fingerprint256)]),
+    [['mx.ours.example', [fingerprintOf(current)]]],
+  )
+})
