@@ -31,7 +31,7 @@ export function preparationFor({ certificates }: PublishedCertificates): Prepara
         rootsOf(current),
       ),
       step(
-        'If your connector is to name our certificate (in Exchange: TlsSettings DomainValidation, TlsDomain), it is one of these names.',
+        'Where a connector of yours names our certificate (in Exchange: TlsSettings DomainValidation, TlsDomain), use one of these names.',
         namesOf(current),
       ),
       ...addressSteps(current),

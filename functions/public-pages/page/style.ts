@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 
 export const style = `
 :root { color-scheme: light dark; --back: #ffffff; --card: #f6f8fa; --text: #1b1f24; --soft: #555e68;
-  --line: #d3d9df; --link: #0b57b8; --current: #1a7f37; --next: #9a5b00; --deprecated: #6b7480 }
+  --line: #d3d9df; --link: #0b57b8; --current: #1a7f37; --next: #9a5b00; --deprecated: #59626c }
 @media (prefers-color-scheme: dark) {
   :root { --back: #10151b; --card: #19212a; --text: #e7ebef; --soft: #a3adb8; --line: #37424e; --link: #85b9ff;
     --current: #56c271; --next: #e8a645; --deprecated: #939da8 }
@@ -39,6 +39,9 @@ dt { color: var(--soft); font-size: .9rem }
 dd { margin: 0 0 .65rem }
 dd span { display: block }
 .card p { margin: .25rem 0 0 }
+.card > ul { margin: 0 }
+.card > ul > li:last-child { margin: 0 }
+.card + h3 { margin-top: 1.75rem }
 @media (min-width: 40rem), print {
   dl { grid-template-columns: 16.5rem 1fr }
   dt, dd { margin: 0 0 .4rem; font-size: 1rem }
