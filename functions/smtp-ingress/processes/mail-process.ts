@@ -47,6 +47,8 @@ export function takeMail({ addressCounts, ...parts }: Parts): Promise<Ingress> {
       resolver: createResolver(environment.DNS_SERVERS),
       privateNetworks: environment.PRIVATE_MX_NETWORKS,
       store: new RevocationTable(documents, environment.TRANSPORT_TABLE, 'ingress'),
+      // Memory is for mail.
+      listsAtOnce: 1,
       now: () => new Date(),
     }),
     snapshots: new SnapshotReader(documents, environment.CONNECTORS_TABLE),

@@ -20,6 +20,8 @@ import { afterAsking, better, isDecided } from './timing.ts'
 
 export interface RevocationOptions extends Omit<ForeignOptions, 'limits' | 'signal'> {
   store: RevocationStore
+  /** Lists that come at the same time, of which each may cost forty megabytes; the others wait for their turn. */
+  listsAtOnce?: number
   now(): Date
 }
 
@@ -60,17 +62,17 @@ const mostPlaces = 4
 const mostRemembered = 1_000
 /** Questions under way. */
 const mostAtOnce = 16
-/** Lists that come at the same time, of which each may be of twenty megabytes. The others wait for their turn. */
-const mostLists = 3
+const usualLists = 3
 
 export class RevocationChecker {
   readonly #options: RevocationOptions
   readonly #remembered = new Map<string, KeptSource>()
   readonly #asking = new Map<string, Promise<RevocationSource>>()
-  readonly #lists = limited(mostLists)
+  readonly #lists: ReturnType<typeof limited>
 
   constructor(options: RevocationOptions) {
     this.#options = options
+    this.#lists = limited(options.listsAtOnce ?? usualLists)
   }
 
   /** Never throws. What takes longer goes on without its caller, and the next one finds it. */
