@@ -150,7 +150,8 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://127.0.0.1')
+  // A path may begin with two slashes, which would be a host where it stands alone.
+  const url = new URL(`http://127.0.0.1${request.url ?? '/'}`)
   // A page in a browser that points its own name at 127.0.0.1 (DNS rebinding) must not reach the API.
   if (!isPublic && !/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(request.headers.host ?? ''))
     return send(response, 403, { 'content-type': 'application/json' }, '{"message":"Forbidden"}')
