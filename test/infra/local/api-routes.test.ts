@@ -72,6 +72,12 @@ test('a function that fails is a 500 without its reason, which the runner is tol
   assert.deepEqual(told, ['the table is gone'])
 })
 
+test('a path that begins with two slashes leads nowhere', async (t) => {
+  const server = await startApiServer(routes, assert.fail, { port: 0, option: '--api-port' }, assert.fail)
+  t.after(() => server.close())
+  assert.equal((await fetch(`http://127.0.0.1:${server.port}//`)).status, 404)
+})
+
 test('a page of another origin that resolves to this machine is turned away', async (t) => {
   const server = await startApiServer(routes, assert.fail, { port: 0, option: '--api-port' }, assert.fail)
   t.after(() => server.close())
