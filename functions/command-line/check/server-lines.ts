@@ -95,9 +95,17 @@ function tlsLines(tls: ServerTls, target: ServerFacts['target'], extra: Extra | 
         ok('protocol', tls.protocol),
         cipherLine(tls),
         ...(extra ? [oldLine(extra.old)] : []),
+        ...(tls.chain.length > 0 ? [] : [noCertificate]),
       ]
   }
 }
+
+/** Whoever cannot be told from another must not pass for want of anything to judge. */
+const noCertificate = fail(
+  'certificate',
+  'none came that can be read',
+  'Install a certificate in the server, PEM, with its key and its intermediate certificates',
+)
 
 const ours =
   'TLS 1.2 or 1.3 with forward secrecy and authenticated encryption (ECDHE or DHE, with AES-GCM or ChaCha20-Poly1305)'

@@ -23,7 +23,7 @@ const tls: EstablishedTls = {
   trustError: null,
   names: { subjectAltNames: [], commonName: null },
   fingerprint256: null,
-  chain: [],
+  chain: ['MAo='],
   certificates: [],
 }
 
@@ -124,6 +124,12 @@ describe('a server of which', () => {
   ]
   for (const [what, server, expected] of rows)
     test(what, () => assert.deepEqual(linesOf(server).slice(0, expected.length), expected))
+
+  test('no certificate came that can be read fails', () => {
+    const bare = opening({ outcome: { kind: 'Tls', tls: { ...tls, chain: [] } } })
+    const line = linesOf({ openings: [bare] }).find((each) => each.includes(' certificate '))
+    assert.match(line ?? '', /^FAIL .*none came that can be read → Install a certificate/)
+  })
 
   test('the old versions could not be tried is warned of', () => {
     const extra = { old: { kind: 'Untried', cause: '421 too many' }, staple: null } as const
