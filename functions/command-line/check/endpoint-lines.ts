@@ -3,13 +3,26 @@ import type { RevocationSource } from '../../../shared/tls/revocation/status.ts'
 import type { Told } from '../../../shared/tls/revocation/told.ts'
 import { timeOf } from '../text/words.ts'
 import { subjectOf } from './certificate-lines.ts'
-import type { CertificateFacts, IssuerFacts, SourceFacts } from './facts.ts'
+import { puttingOffFor, revocationOf } from './consequence.ts'
+import type { CertificateFacts, IssuerFacts, SourceFacts, Trust } from './facts.ts'
 import { type Check, type Finding, fail, ok, warn } from './finding.ts'
 import { isIssuedBy } from './path.ts'
 
-export function revocationLines({ sources, staple, presented }: CertificateFacts): Finding[] {
+export function revocationLines({ sources, staple, presented, trust }: CertificateFacts): Finding[] {
   const [leaf] = presented
-  return [...(staple && leaf ? [stapleLine(staple, subjectOf(leaf))] : []), ...sources.flatMap(sourceLines)]
+  return [
+    ...(staple && leaf ? [stapleLine(staple, subjectOf(leaf))] : []),
+    ...sources.flatMap(sourceLines),
+    ...(sources.some(({ places }) => places > 0) ? [verdictLine(sources, trust)] : []),
+  ]
+}
+
+function verdictLine(sources: readonly SourceFacts[], { tls }: Trust): Finding {
+  const revocation = revocationOf(sources)
+  const { status, detail } = revocation
+  const seen = `${detail}${tls ? puttingOffFor(revocation) : ''}`
+  if (status === 'Good') return ok('revocation', seen)
+  return (status === 'Revoked' ? fail : warn)('revocation', seen, 'See the lines of ocsp and crl')
 }
 
 function sourceLines({ certificate, places, sources }: SourceFacts): Finding[] {

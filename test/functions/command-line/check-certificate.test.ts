@@ -100,6 +100,7 @@ describe('a good certificate', () => {
     ['root', /^OK .*"Revocation Root" is in the trust store \(\S+root\.pem\)$/],
     ['trust', /^OK .*OpenSSL trusts the chain, as a delivery would$/],
     ['name', /^OK .*for mx\.partner\.example$/],
+    ['revocation', /^OK .*no certificate of the chain was revoked, as far as any names whom to ask$/],
   ]
   for (const [check, expected] of alone) test(check, () => assert.match(seen.line(check), expected))
 
@@ -137,13 +138,17 @@ describe('revocation', () => {
     const identity = await issue({ names })
     authority.revoke(identity.cert, { reason: 1 })
     const seen = await trusting(identity)
-    assert.deepEqual([failures(seen), seen.status], [[`ocsp ${host}`, `crl ${host}`], 1])
+    assert.deepEqual([failures(seen), seen.status], [[`ocsp ${host}`, `crl ${host}`, 'revocation'], 1])
     for (const check of ['crl', 'ocsp'])
       assert.match(
         seen.line(check, host),
         /^FAIL .*http:\S+: revoked on \d{4}-\S+Z: keyCompromise → Have a new one issued for a new key/,
       )
     assert.match(seen.line('trust'), /^OK/, 'OpenSSL asks nobody')
+    assert.match(
+      seen.line('revocation'),
+      /^FAIL .*revoked on \S+Z: keyCompromise; a connector with revocationCheck SoftFail or HardFail puts mail off with 4\.7\.320 → /,
+    )
   })
 
   test('that one source tells of is enough to fail, whatever the other does', async () => {
@@ -166,7 +171,7 @@ describe('revocation', () => {
     other.revoke(other.intermediate.ca)
     const seen = await serving(identity, '--ca', file, '--servername', host)
     await other.stop()
-    assert.deepEqual(failures(seen), [`ocsp ${issuing}`, `crl ${issuing}`])
+    assert.deepEqual(failures(seen), [`ocsp ${issuing}`, `crl ${issuing}`, 'revocation'])
   })
 
   const mend = /→ The authority has to mend that, unless a proxy on the way has answered in its place\. /
@@ -228,6 +233,10 @@ describe('revocation', () => {
     const seen = await trusting(good)
     for (const check of ['crl', 'ocsp'])
       assert.match(seen.line(check, host), /^FAIL .*\. Until then nobody answers for it$/)
+    assert.match(
+      seen.line('revocation'),
+      /^WARN .*nobody says whether .*; a connector with revocationCheck HardFail puts mail off with 4\.7\.320 → /,
+    )
     assert.equal(seen.status, 1)
   })
 
