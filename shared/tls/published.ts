@@ -192,7 +192,7 @@ const nameOfIssuer = (top: X509Certificate): string =>
   attribute(top, 'issuer', 'O') ??
   wordsOf(top.issuer)
 
-/** The last value is the most specific. Node's text would have it with the escapes of RFC 2253. */
+/** The last value is the most specific. Node's text would have it with backslashes. */
 function attribute(certificate: X509Certificate, of: 'subject' | 'issuer', name: string): string | null {
   const values: unknown = (certificate.toLegacyObject()[of] as Record<string, unknown> | undefined)?.[name]
   const value = Array.isArray(values) ? values.at(-1) : values
