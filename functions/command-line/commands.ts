@@ -1,6 +1,7 @@
 /** Every command, in the order of the help. A new one is a file in commands/ and a line here. */
 import type { Command } from './command.ts'
 import { certificates } from './commands/certificates.ts'
+import { observedCertificates } from './commands/certificates-observed.ts'
 import { check } from './commands/check.ts'
 import { applyConnectors } from './commands/connectors-apply.ts'
 import { exportConnectors } from './commands/connectors-export.ts'
@@ -27,5 +28,6 @@ export const commands: readonly Command[] = [
   retry,
   tlsReports,
   certificates,
+  observedCertificates,
   dns,
 ]

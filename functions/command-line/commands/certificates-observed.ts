@@ -1,0 +1,118 @@
+/** `certificates observed`: the certificates that partners and we ourselves show, and until when. */
+import { z } from 'zod'
+import { command, jsonOption } from '../command.ts'
+import { findConnectors } from '../configuration/find.ts'
+import { exit, UsageFault } from '../faults.ts'
+import { table } from '../text/table.ts'
+import { jsonText, printable } from '../text/words.ts'
+import { known } from '../trace/known.ts'
+
+/** As far as it is shown. What a gateway of another version adds is passed over. */
+const Place = z.object({
+  kind: z.string(),
+  connector: z.object({ name: z.string() }).nullable(),
+  domain: z.string().nullable(),
+  host: z.string(),
+  certificates: z.array(
+    z.object({
+      issuer: z.string(),
+      fingerprint256: z.string(),
+      notAfter: z.string(),
+      lastSeen: z.string(),
+      use: z.string(),
+      daysLeft: z.int(),
+    }),
+  ),
+  changes: z.array(
+    z.object({ at: z.string(), what: z.array(z.string()), to: z.object({ fingerprint256: z.string() }) }),
+  ),
+})
+type Place = z.output<typeof Place>
+
+export const observedCertificates = command({
+  name: 'certificates observed',
+  summary: 'List the certificates that partners and we ourselves show, with the days they have left',
+  usesApi: true,
+  options: {
+    connector: { type: 'string', value: 'NAME', says: 'of this connector only; its name or its id' },
+    'expiring-within': {
+      type: 'string',
+      value: 'DAYS',
+      says: 'those in use that expire so soon, or have expired',
+    },
+    all: {
+      type: 'boolean',
+      says: 'also those that others have superseded, or that were not seen for 30 days',
+    },
+    ...jsonOption,
+  },
+  details: `
+What we show to next hops, and what next hops and senders show, is known since mail went that way last. Of our ingress
+there is what it serves; "npx mailflow certificates" has more of it.
+`,
+  async run({ values, world, api }) {
+    const { connector, all, json } = values
+    const within = daysOf(values['expiring-within'])
+    const connectors = connector === undefined ? [undefined] : await findConnectors(api, connector)
+    const found: unknown[] = []
+    for (const one of connectors) {
+      const query = { connector: one?.connector.id, expiringWithinDays: within }
+      for await (const place of api.list(z.unknown(), '/certificates/observed', query)) found.push(place)
+    }
+    if (json) {
+      world.out(jsonText(found))
+      return exit.ok
+    }
+    const rows = found.flatMap((one) => rowsOf(known(Place, one, 'certificate'), all, within))
+    world.out(rows.length === 0 ? 'No certificate was found.\n' : `${table(heading, rows)}\n`)
+    return exit.ok
+  },
+})
+
+/** @throws UsageFault */
+function daysOf(text: string | undefined): string | undefined {
+  if (text === undefined || /^\d{1,4}$/.test(text)) return text
+  throw new UsageFault(`--expiring-within ${text}: not a number of days`)
+}
+
+const heading = ['Whose', 'Connector', 'Host', 'Left', 'Expires', 'Seen', 'Changed', 'Issuer', 'SHA-256']
+
+const whose: Readonly<Record<string, string>> = {
+  Own: 'ours',
+  PartnerServer: 'next hop',
+  PartnerClient: 'sender',
+}
+
+function rowsOf(
+  { kind, connector, domain, host, certificates, changes }: Place,
+  all: boolean,
+  within: string | undefined,
+): string[][] {
+  return certificates
+    .filter(
+      ({ use, daysLeft }) =>
+        all || (use === 'InUse' && daysLeft <= Number(within ?? Number.POSITIVE_INFINITY)),
+    )
+    .map(({ issuer, fingerprint256, notAfter, lastSeen, use, daysLeft }) => {
+      const change = changes.find(({ to }) => to.fingerprint256 === fingerprint256)
+      return [
+        whose[kind] ?? printable(kind),
+        connector === null
+          ? domain === null
+            ? ''
+            : `none (${printable(domain)})`
+          : printable(connector.name),
+        printable(host),
+        `${daysLeft}d`,
+        notAfter.slice(0, 10),
+        use === 'InUse'
+          ? lastSeen.slice(0, 10)
+          : `${lastSeen.slice(0, 10)} (${seenWords[use] ?? printable(use)})`,
+        change === undefined ? '' : `${change.at.slice(0, 10)} ${change.what.join(', ')}`,
+        printable(issuer),
+        fingerprint256,
+      ]
+    })
+}
+
+const seenWords: Readonly<Record<string, string>> = { Superseded: 'superseded', NotSeen: 'not since' }

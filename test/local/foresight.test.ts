@@ -1,0 +1,147 @@
+/**
+ * Certificates are foreseen, end to end and from outside only: a server's certificate that is about to expire is seen by
+ * a delivery, shown by the API, told of once; and one of another authority is told to the event bus.
+ */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { mailflow } from '../functions/command-line/support.ts'
+import { createPki, daysFromNow, fingerprintOf, type Identity, type Pki } from '../support/pki.ts'
+import { type Partner, startPartner } from '../support/smtp-partner.ts'
+import { Api, idIn, type Running, sendOne, startRunner, until } from './support.ts'
+
+let first: Pki
+let second: Pki
+let old: Identity
+let renewed: Identity
+const servers: Partner[] = []
+let runner: Running
+let api: Api
+let connector: string
+
+const names = ['mailbox.hosted.example']
+
+before(
+  async () => {
+    first = await createPki('First Authority')
+    second = await createPki('Second Authority')
+    old = await first.issue({ names, notBefore: daysFromNow(-300), notAfter: daysFromNow(10.5) })
+    renewed = await second.issue({ names, notAfter: daysFromNow(300) })
+    for (const tls of [old, renewed]) servers.push(await startPartner({ tls }))
+    runner = await startRunner({ names: {} })
+    api = new Api(runner.endpoints)
+    await api.call('PUT', '/accepted-domains/hosted.example', {})
+    connector = await api.create('outbound', {
+      name: 'To the hoster',
+      connectorType: 'Partner',
+      recipientDomains: ['hosted.example'],
+      route: 'SmartHosts',
+      smartHosts: [{ host: '127.0.0.1', port: servers[0]?.port }],
+      tlsSettings: 'CertificateValidation',
+      certificateAuthorities: [first.ca, second.ca],
+    })
+  },
+  { timeout: 60_000 },
+)
+
+after(async () => {
+  for (const server of servers) await server.stop()
+  assert.equal(await runner?.stop(), 0, 'SIGTERM is a clean stop')
+})
+
+async function deliverOne(): Promise<void> {
+  const content = 'From: <a@elsewhere.example>\r\nSubject: x\r\n\r\nbody\r\n'
+  const reply = await sendOne(runner.endpoints, 'a@elsewhere.example', 'ann@hosted.example', content)
+  await api.settled(idIn(reply), ['Delivered'])
+}
+
+interface Place {
+  host: string
+  certificates: {
+    fingerprint256: string
+    issuer: string
+    use: string
+    daysLeft: number
+    verifiedBy: string
+  }[]
+  changes: { what: string[] }[]
+}
+
+const observed = (query = '') =>
+  api.call<{ items: Place[] }>('GET', `/certificates/observed?connector=${connector}${query}`)
+
+/** It is written down when the delivery's batch has ended, which its trace does not wait for. */
+const seen = (identity: Identity) =>
+  until(async () => {
+    const [place] = (await observed()).items
+    return place?.certificates[0]?.fingerprint256 === fingerprintOf(identity) ? place : null
+  })
+
+async function foresee(): Promise<{ told: number; known: number }> {
+  const name = runner.endpoints.functions.find((one) => one.startsWith('ForesightFunction'))
+  const url = `${runner.endpoints.lambda}/2015-03-31/functions/${name}/invocations`
+  const answer = await fetch(url, { method: 'POST', body: '{}' })
+  assert.equal(answer.headers.get('x-amz-function-error'), null)
+  return (await answer.json()) as { told: number; known: number }
+}
+
+const logged = (name: string): string => readFileSync(join(runner.endpoints.logs, `${name}.log`), 'utf8')
+
+test('a certificate that expires in 10 days is shown, and told of once', async () => {
+  await deliverOne()
+  const place = await seen(old)
+  assert.equal(place.host, '127.0.0.1')
+  const [{ use, daysLeft, issuer, verifiedBy } = assert.fail('nothing was seen')] = place.certificates
+  assert.deepEqual([use, daysLeft, verifiedBy], ['InUse', 10, 'Connector'])
+  assert.match(issuer, /First Authority/)
+  assert.deepEqual((await observed('&expiringWithinDays=5')).items, [])
+  assert.equal((await observed('&expiringWithinDays=10')).items.length, 1)
+
+  assert.equal((await foresee()).told, 1)
+  const again = await foresee()
+  assert.deepEqual([again.told, again.known], [0, 1])
+  const heading = 'mailflow: 10 days left: certificate of connector "To the hoster"'
+  await runner.complaint(/10 days left: certificate of connector "To the hoster"/)
+  const notices = logged('notices')
+  assert.equal(notices.split(heading).length - 1, 1)
+  for (const expected of [fingerprintOf(old), 'First Authority', 'mail by the connector waits'])
+    assert.ok(notices.includes(expected), expected)
+})
+
+test('a certificate of another authority is an event, and ends the concern', async () => {
+  await api.change(`/outbound-connectors/${connector}`, {
+    smartHosts: [{ host: '127.0.0.1', port: servers[1]?.port }],
+  })
+  await deliverOne()
+  const { certificates, changes } = await seen(renewed)
+  assert.deepEqual(
+    certificates.map(({ use }) => use),
+    ['InUse', 'Superseded'],
+  )
+  assert.deepEqual(
+    changes.map(({ what }) => what),
+    [['Issuer', 'Key']],
+  )
+  await runner.complaint(/event: Partner Certificate Changed/)
+  const [event, ...others] = logged('events')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  assert.deepEqual(others, [])
+  assert.equal(event.detailType, 'Partner Certificate Changed')
+  assert.deepEqual(
+    [event.detail.connector, event.detail.from.fingerprint256, event.detail.to.fingerprint256],
+    [{ id: connector, name: 'To the hoster' }, fingerprintOf(old), fingerprintOf(renewed)],
+  )
+  assert.deepEqual((await observed('&expiringWithinDays=10')).items, [])
+  const { told, known } = await foresee()
+  assert.deepEqual([told, known], [0, 0])
+
+  const { status, out } = await mailflow(['certificates', 'observed', '--api', runner.endpoints.api])
+  assert.equal(status, 0)
+  assert.match(
+    out,
+    new RegExp(`next hop +To the hoster +127\\.0\\.0\\.1 .*Issuer, Key.*${fingerprintOf(renewed)}`),
+  )
+})
