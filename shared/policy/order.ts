@@ -3,6 +3,7 @@
  * first name. The same ones always come in the same order.
  */
 import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
+import type { RevocationCheck } from '../contract/revocation.ts'
 import { domainMatchesPattern } from '../mail/domain.ts'
 
 /**
@@ -24,8 +25,24 @@ export function specificity(pattern: string): number {
   return pattern.startsWith('*.') ? pattern.length : Number.POSITIVE_INFINITY
 }
 
+const checks: readonly RevocationCheck[] = ['None', 'SoftFail', 'HardFail']
+
+/** Beside the usual one, -1 to 1. */
+export const revocationRank = ({ revocationCheck }: Pick<InboundConnector, 'revocationCheck'>): number =>
+  checks.indexOf(revocationCheck) - 1
+
+/** Less than any other demand: it decides between equals. */
+const lesser = 1 / 4
+
+const asksForCertificate = ({ connectorType, restrictDomainsToCertificate }: InboundConnector): boolean =>
+  restrictDomainsToCertificate || connectorType === 'OnPremises'
+
 /** How much a connector asks of a sender: more comes first. */
 export function restrictions(connector: InboundConnector): number {
+  return flags(connector) + (asksForCertificate(connector) ? revocationRank(connector) * lesser : 0)
+}
+
+function flags(connector: InboundConnector): number {
   return [
     connector.requireTls,
     connector.restrictDomainsToCertificate,
@@ -42,8 +59,11 @@ export function byRestrictionsThenName(one: InboundConnector, other: InboundConn
 const levels = [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']
 
 /** How much a connector asks of a next hop: more comes first, so that a second connector never undoes the first. */
-export function demand({ tlsSettings, minimumTlsVersion }: OutboundConnector): number {
-  return levels.indexOf(tlsSettings) * 2 + Number(minimumTlsVersion === 'TLSv1.3')
+export function demand(connector: OutboundConnector): number {
+  const { tlsSettings, minimumTlsVersion } = connector
+  const level = levels.indexOf(tlsSettings)
+  const session = level * 2 + Number(minimumTlsVersion === 'TLSv1.3')
+  return session + (level >= 2 ? revocationRank(connector) * lesser : 0)
 }
 
 export function byDemandThenName(one: OutboundConnector, other: OutboundConnector): number {

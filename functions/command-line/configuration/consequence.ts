@@ -61,6 +61,7 @@ const demands: Readonly<Record<string, readonly unknown[]>> = {
   restrictDomainsToIpAddresses: [false, true],
   requireClientAuthEku: [false, true],
   minimumTlsVersion: ['TLSv1.2', 'TLSv1.3'],
+  revocationCheck: ['None', 'SoftFail', 'HardFail'],
   tlsSettings: [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation'],
 }
 

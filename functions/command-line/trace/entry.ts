@@ -2,6 +2,9 @@
 import { z } from 'zod'
 import { Considered } from './considered.ts'
 
+/** Null where nobody was asked. */
+const Revocation = z.object({ status: z.string(), detail: z.string() }).nullable().default(null)
+
 const Attempt = z.object({
   number: z.int(),
   at: z.string().nullable(),
@@ -16,6 +19,7 @@ const Attempt = z.object({
       verified: z.boolean(),
       notVerified: z.string().nullable().default(null),
       fingerprint256: z.string().nullable().default(null),
+      revocation: Revocation,
     })
     .nullable(),
   policy: z.string().nullable(),
@@ -72,6 +76,7 @@ export const ClientCertificate = z.object({
   notAfter: z.string(),
   trusted: z.boolean(),
   trustError: z.string().nullable(),
+  revocation: Revocation,
 })
 export type ClientCertificate = z.output<typeof ClientCertificate>
 

@@ -31,7 +31,14 @@ function sessionOver({ protocol, cipher, group, verified }: NonNullable<Attempt[
 export function shownBy({ tls }: Attempt): string[] {
   if (tls === null || tls.fingerprint256 === null) return []
   const why = tls.notVerified === null ? [] : [`not verified: ${printable(tls.notVerified)}`]
-  return [[`certificate SHA-256 ${tls.fingerprint256}`, ...why].join('; ')]
+  return [[`certificate SHA-256 ${tls.fingerprint256}`, ...why].join('; '), ...revocationText(tls)]
+}
+
+/** Nothing of what was found to be good. */
+function revocationText({ revocation }: Pick<ClientCertificate, 'revocation'>): string[] {
+  if (revocation === null || revocation.status === 'Good') return []
+  const found = revocation.status === 'Revoked' ? 'revoked' : 'whether it is revoked could not be found out'
+  return [`${found}: ${printable(revocation.detail)}`]
 }
 
 /** Who demands, in words; what is not here was not known when this was written. */
@@ -58,6 +65,7 @@ export function certificateText(certificate: ClientCertificate): string[] {
     ...(subjectAltNames.length > 0 ? [`names ${subjectAltNames.map(printable).join(', ')}`] : []),
     `valid from ${timeOf(notBefore)} to ${timeOf(notAfter)}`,
     trusted ? 'of a trusted authority' : `not of a public authority (${trustError ?? 'unknown'})`,
+    ...revocationText(certificate),
     `SHA-256 ${fingerprint256}`,
   ]
 }

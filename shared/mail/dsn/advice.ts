@@ -25,9 +25,9 @@ interface Row extends Advice {
 export const advice: readonly Row[] = [
   {
     code: '7.320',
-    happened: "The recipient's mail server showed a certificate that is not trusted.",
+    happened: "The recipient's mail server showed a certificate that is not trusted, or was revoked.",
     remedy:
-      "The administrator of the recipient's mail server can give it a certificate of a known authority.",
+      "The administrator of the recipient's mail server can give it a new certificate of a known authority.",
   },
   {
     code: '7.321',

@@ -59,9 +59,12 @@ function wayOf({ route, smartHosts }: OutboundConnector): string {
   return `by smart host ${listed(smartHosts.map(({ host, port }) => `${host}:${port}`))}`
 }
 
-function tlsOf({ tlsSettings, tlsDomain, minimumTlsVersion, mode }: OutboundConnector): string {
+function tlsOf(connector: OutboundConnector): string {
+  const { tlsSettings, tlsDomain, minimumTlsVersion, revocationCheck, mode } = connector
   if (tlsSettings === null) return 'with opportunistic TLS'
   const name = tlsDomain === null ? '' : ` as ${tlsDomain}`
   const trial = mode === 'ReportOnly' ? ', recorded and not enforced' : ''
-  return `with ${tlsSettings}${name} over ${minimumTlsVersion} or later${trial}`
+  const isDefault = revocationCheck === 'SoftFail' || tlsSettings === 'EncryptionOnly'
+  const revocation = isDefault ? '' : `, with revocationCheck ${revocationCheck}`
+  return `with ${tlsSettings}${name} over ${minimumTlsVersion} or later${revocation}${trial}`
 }

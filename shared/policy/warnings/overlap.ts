@@ -6,10 +6,11 @@ import type { InboundConnector, OutboundConnector } from '../../connectors/schem
 import { plaintext } from '../../contract/message.ts'
 import { inboundOrder, outboundOrder } from '../explain/precedence.ts'
 import { judgeInbound } from '../inbound.ts'
-import { demand, restrictions } from '../order.ts'
+import { demand, restrictions, revocationRank } from '../order.ts'
 import { outboundInOrder } from '../outbound.ts'
 import { compileSnapshot, matchesByDomain } from '../snapshot.ts'
 import { shareIdentity } from './identity.ts'
+import { readsAuthoritiesOutbound } from './own.ts'
 import { overlapsWith } from './shared-domains.ts'
 import type { Extent, Surroundings, Warning } from './warning.ts'
 import { describe, type Selected } from './who-wins.ts'
@@ -76,12 +77,15 @@ function demandsAllInbound(one: InboundConnector, other: InboundConnector): bool
   return (
     flags.every((flag) => one[flag] || !other[flag]) &&
     one.minimumTlsVersion >= other.minimumTlsVersion &&
+    (revocationRank(one) >= revocationRank(other) || !other.restrictDomainsToCertificate) &&
     (one.requireClientAuthEku || !other.requireClientAuthEku || !other.restrictDomainsToCertificate)
   )
 }
 
 const demandsAllOutbound = (one: OutboundConnector, other: OutboundConnector): boolean =>
-  demand(one) >= demand(other) && one.minimumTlsVersion >= other.minimumTlsVersion
+  demand(one) >= demand(other) &&
+  one.minimumTlsVersion >= other.minimumTlsVersion &&
+  (revocationRank(one) >= revocationRank(other) || readsAuthoritiesOutbound(other) !== null)
 
 const isRival = <C extends InboundConnector | OutboundConnector>(connector: C, other: C): boolean =>
   other.enabled && other.id !== connector.id

@@ -23,6 +23,7 @@ export function inboundTraps(connector: InboundConnector, now: Date): Warning[] 
     ...(connector.connectorType === 'Partner' ? partnerTraps(connector) : []),
     ...authorityTraps(connector, readsAuthoritiesInbound(connector), now),
     ...purposeTrap(connector),
+    ...revocationTrap(connector, readsCertificateInbound(connector)),
     ...rateTrap(connector),
     ...connector.senderIpAddresses.flatMap((range, index) => wideRange(connector, range, index)),
   ]
@@ -39,6 +40,7 @@ export function outboundTraps(
     ...everyoneTrap(connector),
     ...loopTrap(connector, acceptedDomains),
     ...authorityTraps(connector, readsAuthoritiesOutbound(connector), now),
+    ...revocationTrap(connector, readsAuthoritiesOutbound(connector)),
   ]
 }
 
@@ -104,6 +106,24 @@ function familyOf(range: string): { family: 4 | 6; prefix: number } {
 const readsAuthoritiesInbound = ({ tlsSenderCertificateNames }: InboundConnector): string | null =>
   tlsSenderCertificateNames.length > 0 ? null : 'tlsSenderCertificateNames is empty'
 
+/** @returns why no certificate is looked at, or null */
+function readsCertificateInbound(connector: InboundConnector): string | null {
+  const { connectorType, restrictDomainsToCertificate } = connector
+  if (connectorType === 'Partner')
+    return restrictDomainsToCertificate ? null : 'restrictDomainsToCertificate is false'
+  const named = connector.tlsSenderCertificateNames.length + connector.certificateFingerprints.length
+  return named > 0 ? null : 'it knows its servers by their addresses'
+}
+
+/** @param unread why no certificate is looked at, or null */
+function revocationTrap(
+  { revocationCheck }: InboundConnector | OutboundConnector,
+  unread: string | null,
+): Warning[] {
+  if (revocationCheck !== 'HardFail' || unread === null) return []
+  return [{ path: 'revocationCheck', message: `is not looked at: ${unread}` }]
+}
+
 /** Who asks for a purpose and for no certificate may believe that one is demanded. */
 function purposeTrap(connector: InboundConnector): Warning[] {
   const { connectorType, requireClientAuthEku, restrictDomainsToCertificate } = connector
@@ -130,7 +150,8 @@ function rateTrap(connector: InboundConnector): Warning[] {
   return add('mail that is held counts, too: whoever sends in the name of these domains uses it up')
 }
 
-const readsAuthoritiesOutbound = ({ tlsSettings }: OutboundConnector): string | null =>
+/** @returns why nothing is asked of a certificate, or null */
+export const readsAuthoritiesOutbound = ({ tlsSettings }: OutboundConnector): string | null =>
   tlsSettings === 'CertificateValidation' || tlsSettings === 'DomainValidation'
     ? null
     : `tlsSettings is ${tlsSettings}`

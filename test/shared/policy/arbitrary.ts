@@ -5,6 +5,7 @@
 import fc from 'fast-check'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
 import { type ClientCertificate, plaintext, type TlsFacts } from '../../../shared/contract/message.ts'
+import { RevocationCheck } from '../../../shared/contract/revocation.ts'
 import { clientCertificate, inbound, outbound, overTls } from '../../support/fixtures.ts'
 import { certificate, contosoCa, receivedAt } from './cases/notation.ts'
 import type { Sender } from './reference.ts'
@@ -68,6 +69,7 @@ const common = {
   name,
   enabled: mostly(true, false),
   mode: mostly<InboundConnector['mode']>('Enforce', 'ReportOnly'),
+  revocationCheck: fc.constantFrom(...RevocationCheck.options),
 }
 const byCertificate = (it: { tlsSenderCertificateNames: string[]; certificateFingerprints: string[] }) =>
   it.tlsSenderCertificateNames.length + it.certificateFingerprints.length > 0
@@ -162,8 +164,11 @@ const described: fc.Arbitrary<ClientCertificate> = fc
     clientAuth: fc.boolean(),
     notBefore: mostly(hours(-48), hours(1)),
     notAfter: mostly(hours(48), hours(-1)),
+    revocation: fc.constantFrom('Good', 'Good', 'Good', 'Revoked', 'Unknown', null),
   })
-  .map(clientCertificate)
+  .map(({ revocation: status, ...fields }) =>
+    clientCertificate({ ...fields, ...(status && { revocation: { status, detail: 'as was said' } }) }),
+  )
 
 export const anyCertificate: fc.Arbitrary<ClientCertificate> = fc.oneof(
   { weight: 4, arbitrary: described },

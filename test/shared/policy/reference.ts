@@ -19,7 +19,7 @@ export function referencePartner(
   const candidates = connectors
     .filter((it) => it.enabled && it.connectorType === 'Partner' && it.mode === mode)
     .filter((it) => specificFor(it, sender) > 0)
-  return highest(candidates, (it) => [specificFor(it, sender), asked(it)])
+  return highest(candidates, (it) => [specificFor(it, sender), asked(it), askedOfRevocation(it)])
 }
 
 /** @param trusts whether an authority that the connector trusts has issued the certificate */
@@ -42,6 +42,7 @@ export function referenceAttribution(
       const found = highest(known, (it) => [
         sender === 'nullReversePath' ? 0 : specificFor(it, sender),
         asked(it),
+        askedOfRevocation(it),
       ])
       if (found) return found
     }
@@ -69,6 +70,7 @@ export function referenceOutbound(
       specific(it),
       level(it),
       Number(it.minimumTlsVersion === 'TLSv1.3'),
+      level(it) < 2 ? 0 : strictness(it),
     ])
     if (found) return found
   }
@@ -88,6 +90,13 @@ function asked(it: InboundConnector): number {
   if (it.restrictDomainsToIpAddresses) count += 1
   return count
 }
+
+/** Only of a certificate that is looked at. */
+const askedOfRevocation = (it: InboundConnector): number =>
+  it.connectorType === 'OnPremises' || it.restrictDomainsToCertificate ? strictness(it) : 1
+
+const strictness = ({ revocationCheck }: Pick<InboundConnector, 'revocationCheck'>): number =>
+  ['None', 'SoftFail', 'HardFail'].indexOf(revocationCheck)
 
 const specificFor = ({ senderDomains }: InboundConnector, sender: Sender): number => {
   if (typeof sender === 'string') return senderDomains.includes('*') ? 0.5 : 0
@@ -114,6 +123,9 @@ function shows(
 ): boolean {
   if (Date.parse(certificate.notBefore) > at.getTime() || Date.parse(certificate.notAfter) < at.getTime())
     return false
+  const { revocation } = certificate
+  if (connector.revocationCheck !== 'None' && revocation?.status === 'Revoked') return false
+  if (connector.revocationCheck === 'HardFail' && revocation?.status !== 'Good') return false
   if (connector.certificateFingerprints.includes(certificate.fingerprint256)) return true
   const { subjectAltNames, commonName } = certificate
   const names = subjectAltNames.length > 0 ? subjectAltNames : [commonName ?? '']

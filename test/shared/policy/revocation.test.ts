@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { InboundConnector } from '../../../shared/connectors/schema.ts'
+import type { Revocation, RevocationCheck } from '../../../shared/contract/revocation.ts'
+import { formatReply } from '../../../shared/mail/reply.ts'
+import { admit } from '../../../shared/policy/admit.ts'
+import { askingForRevocation, withRevocation } from '../../../shared/policy/client-revocation.ts'
+import { judgeInbound, type Session } from '../../../shared/policy/inbound.ts'
+import { selectOutbound } from '../../../shared/policy/outbound.ts'
+import { unknownTo } from '../../../shared/policy/unknown-certificate.ts'
+import { inboundWarnings, outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
+import { assessRevocation } from '../../../shared/tls/server-certificate.ts'
+import {
+  clientCertificate,
+  inbound,
+  outbound,
+  overTls,
+  receivedAt,
+  snapshot,
+} from '../../support/fixtures.ts'
+
+const names = ['mx.contoso.example']
+const restricting = (fields: Partial<InboundConnector> = {}) =>
+  inbound({ restrictDomainsToCertificate: true, tlsSenderCertificateNames: names, ...fields })
+const own = (fields: Partial<InboundConnector> = {}) =>
+  inbound({
+    name: 'Own',
+    connectorType: 'OnPremises',
+    senderDomains: ['*'],
+    tlsSenderCertificateNames: names,
+    ...fields,
+  })
+
+type Heard = Revocation['status'] | 'nobody asked'
+
+function session(heard: Heard, certificate = {}): Session {
+  const tls = {
+    ...overTls,
+    clientCertificate: clientCertificate({ subjectAltNames: names, trusted: true, ...certificate }),
+  }
+  const known = heard === 'nobody asked' ? tls : withRevocation(tls, { status: heard, detail: 'as was said' })
+  return { ip: '192.0.2.1', tls: known, mailFrom: 'a@contoso.example', at: receivedAt }
+}
+
+const restricted = '550 5.7.51 Sender domain is restricted to its own servers'
+const later = '451 4.7.51 Whether the client certificate is revoked cannot be found out now'
+
+describe('A certificate that a partner is restricted to', () => {
+  const rows: [RevocationCheck, Heard, string | null, string][] = [
+    ['None', 'Revoked', null, ''],
+    ['None', 'Unknown', null, ''],
+    ['SoftFail', 'Good', null, ''],
+    ['SoftFail', 'Unknown', null, ''],
+    ['SoftFail', 'nobody asked', null, ''],
+    ['SoftFail', 'Revoked', restricted, 'revoked (as was said)'],
+    ['HardFail', 'Good', null, ''],
+    ['HardFail', 'Revoked', restricted, 'revoked (as was said)'],
+    ['HardFail', 'Unknown', later, 'it cannot be found out whether it is revoked (as was said)'],
+    [
+      'HardFail',
+      'nobody asked',
+      later,
+      'it cannot be found out whether it is revoked (nobody was asked in its session)',
+    ],
+  ]
+  for (const [revocationCheck, heard, inSession, why] of rows)
+    it(`by ${revocationCheck} and ${heard} is ${inSession ?? 'taken'}`, () => {
+      const connectors = snapshot({ inbound: [restricting({ revocationCheck })] })
+      const { violation } = judgeInbound(connectors, session(heard))
+      assert.equal(violation && formatReply(violation.inSession), inSession)
+      if (violation === null) return
+      assert.ok(violation.explanation.endsWith(`: ${why}.`), violation.explanation)
+      assert.equal(formatReply(violation.postQueue), restricted)
+    })
+
+  it('is refused for good when something else is wrong with it, too', () => {
+    const connectors = snapshot({ inbound: [restricting({ revocationCheck: 'HardFail' })] })
+    const { violation } = judgeInbound(connectors, session('Unknown', { trusted: false, trustError: 'X' }))
+    assert.equal(violation && formatReply(violation.inSession), restricted)
+  })
+
+  it('is refused when it is pinned, too, and revoked', () => {
+    const fingerprint256 = 'cd'.repeat(32)
+    const connector = restricting({
+      tlsSenderCertificateNames: [],
+      certificateFingerprints: [fingerprint256],
+    })
+    const connectors = snapshot({ inbound: [connector] })
+    assert.equal(judgeInbound(connectors, session('Good', { fingerprint256 })).violation, null)
+    assert.notEqual(judgeInbound(connectors, session('Revoked', { fingerprint256 })).violation, null)
+  })
+})
+
+describe('A server of our own', () => {
+  const rows: [RevocationCheck, Heard, string | null][] = [
+    ['SoftFail', 'Unknown', null],
+    ['SoftFail', 'Revoked', '550 5.7.64 Relay access denied'],
+    ['HardFail', 'Good', null],
+    ['HardFail', 'Unknown', later],
+    ['HardFail', 'Revoked', '550 5.7.64 Relay access denied'],
+  ]
+  for (const [revocationCheck, heard, expected] of rows)
+    it(`by ${revocationCheck} and ${heard} ${expected === null ? 'may relay' : `hears ${expected}`}`, () => {
+      const connectors = snapshot({ inbound: [own({ revocationCheck })] })
+      const judgement = judgeInbound(connectors, session(heard))
+      const admission = admit(connectors, judgement, 'b@elsewhere.example')
+      assert.equal(admission.action === 'Refuse' ? formatReply(admission.reply) : null, expected)
+    })
+
+  it('is known by its address, whatever was heard of its certificate', () => {
+    const known = own({ revocationCheck: 'HardFail', senderIpAddresses: ['192.0.2.1'] })
+    const { attributedTo, doubtful } = judgeInbound(snapshot({ inbound: [known] }), session('Revoked'))
+    assert.deepEqual([attributedTo?.name, doubtful], ['Own', null])
+  })
+})
+
+describe('Who wants to know', () => {
+  const asking = (connectors: InboundConnector[], of: Session) =>
+    askingForRevocation(snapshot({ inbound: connectors }), of).map(({ name }) => name)
+
+  const rows: { what: string; connectors: InboundConnector[]; of?: Session; expected: string[] }[] = [
+    {
+      what: 'a partner that is restricted to it',
+      connectors: [restricting()],
+      expected: ['Contoso'],
+    },
+    {
+      what: 'one that only reports',
+      connectors: [restricting({ mode: 'ReportOnly' })],
+      expected: ['Contoso'],
+    },
+    { what: 'whom it lets relay', connectors: [own()], expected: ['Own'] },
+    { what: 'nobody by None', connectors: [restricting({ revocationCheck: 'None' })], expected: [] },
+    {
+      what: 'nobody where it restricts nothing',
+      connectors: [restricting({ restrictDomainsToCertificate: false })],
+      expected: [],
+    },
+    {
+      what: 'nobody of a certificate of another name',
+      connectors: [restricting(), own()],
+      of: session('nobody asked', { subjectAltNames: ['mx.stranger.example'] }),
+      expected: [],
+    },
+    {
+      what: 'nobody of a certificate that nobody trusts',
+      connectors: [restricting(), own()],
+      of: session('nobody asked', { trusted: false }),
+      expected: [],
+    },
+    { what: 'nobody twice', connectors: [restricting()], of: session('Unknown'), expected: [] },
+    {
+      what: 'nobody of mail that is refused all the same',
+      connectors: [restricting({ minimumTlsVersion: 'TLSv1.3' })],
+      of: { ...session('nobody asked'), tls: { ...session('nobody asked').tls, protocol: 'TLSv1.2' } },
+      expected: [],
+    },
+  ]
+  for (const { what, connectors, of = session('nobody asked'), expected } of rows)
+    it(what, () => assert.deepEqual(asking(connectors, of), expected))
+})
+
+describe('The administrator', () => {
+  const fate = { consequence: 'RefusedInSession', heldUntil: null } as const
+  const noticesOf = (heard: Heard) => {
+    const connectors = snapshot({ inbound: [restricting({ revocationCheck: 'HardFail' })] })
+    const of = session(heard)
+    return unknownTo(connectors, of, judgeInbound(connectors, of), fate)
+  }
+
+  it('is told of a certificate that was revoked, with nothing that would help', () => {
+    const [notice] = noticesOf('Revoked')
+    assert.deepEqual([notice?.why, notice?.remedies], ['revoked (as was said)', []])
+  })
+
+  it('is not told of one that nobody says anything of', () => assert.deepEqual(noticesOf('Unknown'), []))
+})
+
+describe('A next hop', () => {
+  const rows: [RevocationCheck, Revocation['status'], string | null][] = [
+    ['None', 'Revoked', null],
+    ['SoftFail', 'Good', null],
+    ['SoftFail', 'Unknown', null],
+    ['SoftFail', 'Revoked', '451 4.7.320 Certificate is revoked: as was said'],
+    ['HardFail', 'Good', null],
+    ['HardFail', 'Revoked', '451 4.7.320 Certificate is revoked: as was said'],
+    [
+      'HardFail',
+      'Unknown',
+      '451 4.7.320 It cannot be found out whether the certificate is revoked: as was said',
+    ],
+  ]
+  for (const [revocationCheck, status, expected] of rows)
+    it(`by ${revocationCheck} and ${status}: ${expected ?? 'goes on'}`, () => {
+      const fault = assessRevocation({ revocationCheck }, { status, detail: 'as was said' })
+      assert.equal(fault && formatReply(fault.reply), expected)
+      if (fault) assert.equal(fault.result, 'certificate-not-trusted')
+    })
+})
+
+describe('Of equals', () => {
+  it('the inbound connector that asks more of revocation goes first', () => {
+    const connectors = [restricting({ name: 'A' }), restricting({ name: 'B', revocationCheck: 'HardFail' })]
+    assert.equal(judgeInbound(snapshot({ inbound: connectors }), session('Good')).partner?.name, 'B')
+  })
+
+  it('the outbound one, too, where it looks at certificates', () => {
+    const chosen = (tlsSettings: 'EncryptionOnly' | 'CertificateValidation') => {
+      const connectors = [
+        outbound({ name: 'A', tlsSettings }),
+        outbound({ name: 'B', tlsSettings, revocationCheck: 'HardFail' }),
+      ]
+      return selectOutbound(snapshot({ outbound: connectors }), 'northwind.example')?.name
+    }
+    assert.equal(chosen('CertificateValidation'), 'B')
+    assert.equal(chosen('EncryptionOnly'), 'A')
+  })
+})
+
+describe('A warning says that HardFail is not looked at', () => {
+  const nothing = { inbound: [], outbound: [], acceptedDomains: [] }
+  const about = (warnings: { path: string | null; message: string }[]) =>
+    warnings.filter(({ path }) => path === 'revocationCheck').map(({ message }) => message)
+  const hard = { revocationCheck: 'HardFail' } as const
+
+  it('inbound', () => {
+    const message = 'is not looked at: restrictDomainsToCertificate is false'
+    assert.deepEqual(about(inboundWarnings(inbound(hard), nothing, receivedAt)), [message])
+    assert.deepEqual(about(inboundWarnings(restricting(hard), nothing, receivedAt)), [])
+    const byAddress = own({ ...hard, tlsSenderCertificateNames: [], senderIpAddresses: ['192.0.2.1'] })
+    assert.deepEqual(about(inboundWarnings(byAddress, nothing, receivedAt)), [
+      'is not looked at: it knows its servers by their addresses',
+    ])
+  })
+
+  it('outbound', () => {
+    const of = (tlsSettings: 'EncryptionOnly' | 'CertificateValidation') =>
+      about(outboundWarnings(outbound({ ...hard, tlsSettings }), nothing, receivedAt))
+    assert.deepEqual(of('EncryptionOnly'), ['is not looked at: tlsSettings is EncryptionOnly'])
+    assert.deepEqual(of('CertificateValidation'), [])
+  })
+})
