@@ -5,9 +5,9 @@
  * limit: what is told is what the secret holds; whether it is served is for the ingress to say.
  */
 import { createHash, X509Certificate } from 'node:crypto'
-import type {
-  IngressCertificates,
-  PublishedCertificate,
+import {
+  type IngressCertificates,
+  type PublishedCertificate,
   PublishedCertificates,
 } from '../contract/certificates.ts'
 import { visible } from '../mail/peer-words.ts'
@@ -31,7 +31,7 @@ export interface CertificateSet {
 export interface DescribeOptions {
   hostname: string
   now: Date
-  /** What was told before: where nothing else changed, neither does `changedAt`. */
+  /** What was told before: where nothing else changed, neither does `changedAt`. It knows since when each is served. */
   before?: PublishedCertificates | null
 }
 
@@ -42,6 +42,7 @@ const mostNames = 100
 const longestWord = 300
 
 /**
+ * @returns what was told before, itself, where it still holds word for word
  * @throws Error in one line: which certificate cannot be read
  */
 export function describeCertificates(
@@ -64,8 +65,28 @@ export function describeCertificates(
     )
   const told = tell(hostname, now.toISOString(), [...current, ...announced, ...deprecated])
   const asOfNow = publishedAt(told, now)
-  return before && isSame(before, asOfNow) ? before : { ...asOfNow, changedAt: now.toISOString() }
+  if (before === null) return { ...asOfNow, changedAt: now.toISOString() }
+  const known = publishedAt(before, now)
+  const certificates = asOfNow.certificates.map((each) => remembering(each, known.certificates))
+  const description = { ...asOfNow, certificates, changedAt: known.changedAt }
+  if (isSame(description, known)) return known
+  return { ...description, changedAt: now.toISOString() }
 }
+
+/** Since when it is or was served, where that was told before: the secret says it of a set, not of each in it. */
+function remembering(
+  certificate: PublishedCertificate,
+  known: readonly PublishedCertificate[],
+): PublishedCertificate {
+  const { state, fingerprint256, servedFrom } = certificate
+  const before = known.find((each) => each.state === state && each.fingerprint256 === fingerprint256)
+  if (state === 'Next' || !before) return certificate
+  return { ...certificate, servedFrom: earlier(before.servedFrom, servedFrom) }
+}
+
+/** ISO 8601 of one zone compares as text. */
+const earlier = (one: string | null, other: string | null): string | null =>
+  one !== null && other !== null && one > other ? other : (one ?? other)
 
 /**
  * What was published, as it is to be read at an instant: the ingress switches to the next certificate by its own
@@ -79,11 +100,22 @@ export function publishedAt(published: PublishedCertificates, now: Date): Publis
   const switchedAt = first?.servedFrom ?? null
   if (switchedAt === null) return published
   const certificates = published.certificates.map((each): PublishedCertificate => {
-    if (due.includes(each)) return { ...each, state: 'Current' }
+    if (due.includes(each)) return { ...each, state: 'Current', servedFrom: servedSince(each, published) }
     if (each.state === 'Current') return { ...each, state: 'Deprecated', servedUntil: switchedAt }
     return each
   })
   return tell(published.hostname, switchedAt, certificates)
+}
+
+/** One that stays is served for longer than the others of its set. */
+function servedSince(
+  { fingerprint256, servedFrom }: PublishedCertificate,
+  { certificates }: PublishedCertificates,
+): string | null {
+  const before = certificates.find(
+    (each) => each.state === 'Current' && each.fingerprint256 === fingerprint256,
+  )
+  return before?.servedFrom ?? servedFrom
 }
 
 const order = ['Current', 'Next', 'Deprecated']
@@ -93,9 +125,13 @@ function tell(
   changedAt: string,
   given: readonly PublishedCertificate[],
 ): PublishedCertificates {
-  const certificates = given.toSorted((a, b) => order.indexOf(a.state) - order.indexOf(b.state))
+  const served = given.filter(({ state }) => state === 'Current')
+  const isServed = ({ fingerprint256 }: PublishedCertificate) =>
+    served.some((each) => each.fingerprint256 === fingerprint256)
+  const certificates = given
+    .filter((each) => each.state !== 'Deprecated' || !isServed(each))
+    .toSorted((a, b) => order.indexOf(a.state) - order.indexOf(b.state))
   const inUse = certificates.filter(({ state }) => state !== 'Deprecated')
-  const served = certificates.filter(({ state }) => state === 'Current')
   const records = inUse.map((each) => `_25._tcp.${hostname}. IN TLSA 3 1 1 ${each.publicKeyFingerprint256}`)
   return {
     hostname,
@@ -106,8 +142,11 @@ function tell(
   }
 }
 
-const isSame = (before: PublishedCertificates, now: PublishedCertificates): boolean =>
-  JSON.stringify({ ...before, changedAt: null }) === JSON.stringify({ ...now, changedAt: null })
+/** What comes from a store may have its fields in another order; the contract has one. */
+const isSame = (...both: readonly [PublishedCertificates, PublishedCertificates]): boolean => {
+  const [one, other] = both.map((each) => JSON.stringify(PublishedCertificates.parse(each)))
+  return one === other
+}
 
 type Served = Pick<PublishedCertificate, 'state' | 'servedFrom' | 'servedUntil'>
 
@@ -124,7 +163,12 @@ function describe(place: string, pem: string, served: Served): PublishedCertific
   if (leaves.length === 0) throw new Error(`${place}: holds no certificate in PEM`)
   return leaves.map((leaf) => {
     const issuers = given.filter((other) => other !== leaf)
-    return describeOne([leaf, ...issuersOf(leaf, issuers)], served)
+    try {
+      return describeOne([leaf, ...issuersOf(leaf, issuers)], served)
+    } catch (error) {
+      const name = wordsOf(leaf.subject)
+      throw new Error(`${place}: the certificate ${name} cannot be described: ${(error as Error).message}`)
+    }
   })
 }
 

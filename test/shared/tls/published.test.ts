@@ -12,7 +12,7 @@ import {
 import { PublishedCertificates } from '../../../shared/contract/certificates.ts'
 import { describeCertificates, publishedAt } from '../../../shared/tls/published.ts'
 import { certificateWith } from '../../support/odd-certificates.ts'
-import { createPki, selfSigned } from '../../support/pki.ts'
+import { createPki, selfSigned, withoutDates } from '../../support/pki.ts'
 
 const hostname = 'mx.ours.example'
 const root = await createPki('Root of All')
@@ -167,6 +167,66 @@ test('the date of the change moves when something else does, and only then', () 
   assert.equal(publishedAt(changed, then).changedAt, switching.servedFrom)
 })
 
+test('what was told and still holds is given back itself, though a store mixed its fields', () => {
+  const before = tell({ next: switching })
+  const mixed = JSON.parse(JSON.stringify(before), (_, value) =>
+    value && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).reverse())
+      : value,
+  )
+  const withNext = { ...set, next: switching }
+  assert.equal(describeCertificates(withNext, { hostname, now: eve, before }), before)
+  assert.equal(describeCertificates(withNext, { hostname, now: eve, before: mixed }), mixed)
+})
+
+/** The secret after the switch, as it was written down some time later. */
+const afterwards = {
+  certificate: switching.certificate,
+  servedFrom: switching.servedFrom,
+  deprecated: [{ certificate: ec.cert, servedUntil: switching.servedFrom }],
+}
+
+test('a switch changes what is told at its date, and not again when it is written down', () => {
+  const servedFrom = '2026-03-01T00:00:00.000Z'
+  const before = tell({ servedFrom, next: switching })
+  const halfAnHourLater = new Date(then.getTime() + 1_800_000)
+  const written = describeCertificates(afterwards, { hostname, now: halfAnHourLater, before })
+  assert.deepEqual(written, publishedAt(before, then))
+  assert.equal(written.changedAt, switching.servedFrom)
+  assert.deepEqual(
+    written.certificates.map((each) => [each.state, each.servedFrom, each.servedUntil]),
+    [
+      ['Current', switching.servedFrom, null],
+      ['Deprecated', servedFrom, switching.servedFrom],
+    ],
+  )
+})
+
+test('of two certificates the one that stays is served since it was first, and never deprecated', () => {
+  const servedFrom = '2026-03-01T00:00:00.000Z'
+  const both = `${ec.cert}\n${rsa.cert}`
+  const next = { certificate: `${later.cert}\n${rsa.cert}`, servedFrom: switching.servedFrom }
+  const before = tell({ certificate: both, servedFrom, next })
+  const read = publishedAt(before, then)
+  const written = describeCertificates(
+    {
+      certificate: next.certificate,
+      servedFrom: next.servedFrom,
+      deprecated: [{ certificate: both, servedUntil: next.servedFrom }],
+    },
+    { hostname, now: then, before },
+  )
+  for (const told of [read, written])
+    assert.deepEqual(
+      told.certificates.map((each) => [each.state, each.keyType, each.servedFrom]),
+      [
+        ['Current', 'EC', next.servedFrom],
+        ['Current', 'RSA', servedFrom],
+        ['Deprecated', 'EC', servedFrom],
+      ],
+    )
+})
+
 test('what has to be let through a firewall is of the whole chain, each address once', async () => {
   const leaf = await certificateWith({
     subject: 'CN=mx.ours.example',
@@ -220,6 +280,11 @@ const unreadable: [name: string, set: Parameters<typeof tell>[0], fault: RegExp]
       },
     },
     /^Error: next: certificate 1 in PEM cannot be read$/,
+  ],
+  [
+    'one without dates',
+    { certificate: withoutDates(ec.cert.split(/(?<=-----END CERTIFICATE-----)/)[0] ?? '') },
+    /^Error: certificate: the certificate CN=mx\.ours\.example cannot be described: Invalid time value$/,
   ],
   [
     'a former one that is none',
