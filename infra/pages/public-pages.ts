@@ -5,6 +5,7 @@ import {
   DomainName,
   HttpApi,
   HttpStage,
+  IpAddressType,
   LogGroupLogDestination,
   SecurityPolicy,
 } from 'aws-cdk-lib/aws-apigatewayv2'
@@ -39,6 +40,7 @@ export class PublicPages extends Construct {
     this.tell(config)
     this.api = new HttpApi(this, 'Api', {
       createDefaultStage: false,
+      ipAddressType: IpAddressType.DUAL_STACK,
       defaultIntegration: new HttpLambdaIntegration('Handler', this.handler),
     })
     acknowledge(
@@ -86,6 +88,7 @@ export class PublicPages extends Construct {
         domainName: host,
         certificate,
         securityPolicy: SecurityPolicy.TLS_1_2,
+        ipAddressType: IpAddressType.DUAL_STACK,
       })
       new ApiMapping(this, `Mapping-${host}`, { api: this.api, domainName, stage })
       new CfnOutput(this, `Target-${host}`, {

@@ -59,7 +59,7 @@ test('the policy is made of the settings, in seconds', () => {
   assert.deepEqual([MTA_STS_MODE, MTA_STS_MAX_AGE_SECONDS], ['testing', '1209600'])
 })
 
-test('each domain has its policy host, with the certificate and TLS 1.2 or later', () => {
+test('each domain has its policy host, with the certificate, by TLS 1.2 or later and IPv6, too', () => {
   const hosts = ofPages('AWS::ApiGatewayV2::DomainName', { mtaSts }).map(({ Properties }) => [
     Properties.DomainName,
     Properties.DomainNameConfigurations,
@@ -68,6 +68,7 @@ test('each domain has its policy host, with the certificate and TLS 1.2 or later
     CertificateArn: certificateArn,
     EndpointType: 'REGIONAL',
     SecurityPolicy: 'TLS_1_2',
+    IpAddressType: 'dualstack',
   }
   assert.deepEqual(hosts, [
     ['mta-sts.ours.example', [configuration]],

@@ -1,0 +1,53 @@
+/** What anybody may read of a gateway, from outside, by HTTP. */
+import assert from 'node:assert/strict'
+import { request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { after, before, test } from 'node:test'
+import { Api, type Running, startRunner } from './support.ts'
+
+let running: Running
+
+before(async () => {
+  running = await startRunner({ names: {} })
+})
+after(() => running?.stop())
+
+/** fetch() does not let one say by which name a server is asked. */
+function ask(path: string, { host, method = 'GET' }: { host?: string; method?: string } = {}) {
+  return new Promise<{ status: number | undefined; type: string | undefined; body: string }>(
+    (resolve, reject) => {
+      const url = new URL(path, running.endpoints.pages)
+      request(url, { method, ...(host && { headers: { host } }) }, async (response) =>
+        resolve({
+          status: response.statusCode,
+          type: response.headers['content-type'],
+          body: await text(response),
+        }),
+      )
+        .on('error', reject)
+        .end()
+    },
+  )
+}
+
+test('the policy of a domain is handed out by the name of its policy host once the domain is accepted', async () => {
+  const asked = () => ask('/.well-known/mta-sts.txt', { host: 'mta-sts.branch.example' })
+  assert.equal((await asked()).status, 404)
+  await new Api(running.endpoints).call('PUT', '/accepted-domains/branch.example', {})
+  const { status, type, body } = await asked()
+  assert.deepEqual([status, type], [200, 'text/plain; charset=utf-8'])
+  assert.match(body, /^version: STSv1\r\nmode: testing\r\nmx: [a-z.]+\r\nmax_age: 604800\r\n$/)
+})
+
+test('what is for administrators is not there, and what is for everybody cannot be written', async () => {
+  for (const path of ['/accepted-domains', '/inbound-connectors', '/messages', '/openapi.json'])
+    assert.equal((await ask(path)).status, 404, path)
+  assert.equal((await ask('/', { method: 'POST' })).status, 405)
+  const answer = await fetch(`${running.endpoints.api}/.well-known/mta-sts.txt`)
+  assert.equal(answer.status, 404)
+})
+
+test('HEAD is answered', async () => {
+  const { body, type } = await ask('/', { method: 'HEAD' })
+  assert.deepEqual([body, type], ['', 'text/html; charset=utf-8'])
+})
