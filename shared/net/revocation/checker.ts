@@ -57,8 +57,8 @@ export interface ChainToCheck {
 export const patience = 3_000
 /** Milliseconds that a source has before the next is asked beside it. */
 const headStart = 1_000
-/** Of one certificate. */
-const mostPlaces = 4
+/** Of each kind, of one certificate. */
+const mostPlaces = 2
 const mostRemembered = 1_000
 /** Questions under way. */
 const mostAtOnce = 16
@@ -105,7 +105,7 @@ export class RevocationChecker {
     at: Date,
     signal: AbortSignal,
   ): Promise<CheckedCertificate> {
-    const places = placesOf(certificate).slice(0, mostPlaces)
+    const places = few(placesOf(certificate))
     const sources =
       issuer === null
         ? places.map((place) => silent(place, 'its issuer is not known'))
@@ -191,6 +191,11 @@ export class RevocationChecker {
     return this.#options.now().getTime()
   }
 }
+
+const few = (places: readonly Place[]): Place[] =>
+  (['Ocsp', 'Crl'] as const).flatMap((wanted) =>
+    places.filter(({ kind }) => kind === wanted).slice(0, mostPlaces),
+  )
 
 const unreadable: CheckedChain = {
   status: 'Unknown',

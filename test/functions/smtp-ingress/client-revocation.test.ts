@@ -198,8 +198,8 @@ describe('A client of which nobody says anything', () => {
     assert.match(await rcpt(wire, 'softfail'), /^250 /)
     assert.match(await rcpt(wire, 'trial'), /^250 /)
     const all = performance.now() - begun
-    assert.ok(first > 2_900 && first < 4_000, `${first} ms`)
-    assert.ok(all - first < 500, `${all - first} ms`)
+    assert.ok(first > 2_900 && first < 6_000, `${first} ms`)
+    assert.ok(all - first < 1_500, `${all - first} ms`)
     wire.destroy()
   })
 })

@@ -89,7 +89,7 @@ describe('A chain', () => {
     const found = await checker().check(asked(await issue()))
     assert.equal(found.status, 'Good')
     assert.deepEqual(said(found), ['Ocsp Unknown, Crl Good', 'Ocsp Unknown, Crl Good'])
-    assert.ok(performance.now() - begun < 2_500)
+    assert.ok(performance.now() - begun < 2_900)
   })
 
   it('takes the word of whom the issuer delegated it to', async () => {
@@ -113,7 +113,7 @@ describe('A chain', () => {
     const found = await checker().check(asked(await issue()))
     const took = performance.now() - begun
     assert.equal(found.status, 'Unknown')
-    assert.ok(took > 2_900 && took < 3_500, `${took} ms`)
+    assert.ok(took > 2_900 && took < 5_000, `${took} ms`)
   })
 
   it('is given up early when its caller has no more time', async () => {
