@@ -77,7 +77,12 @@ function decided(): IWidget[] {
       expiry(Metric.ownCertificateDaysLeft, { label: 'Ours' }),
       ingressMetric(Metric.certificateDaysLeft, { statistic: Stats.MINIMUM, label: 'Ours, of the ingress' }),
     ]),
-    graph('Certificates that changed', [byDimension(Metric.partnerCertificatesChanged, 'connector', '')]),
+    graph('Certificates that changed', [
+      byDimension(Metric.partnerCertificatesChanged, 'connector', ''),
+      ...['evaluate-policy', 'deliver-message'].map((unit) =>
+        functionMetric(unit, Metric.certificatesUnwritten, { label: `Not written down (${unit})` }),
+      ),
+    ]),
     graph('Unknown certificates', [
       byDimension(Metric.unknownCertificates, 'connector', ''),
       ingressMetric(Metric.noticesFailed, { label: 'Notices not sent (ingress)' }),

@@ -3,7 +3,15 @@ import { test } from 'node:test'
 import { dispatch } from '../../../functions/evaluate-policy/dispatch.ts'
 import { evaluate } from '../../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
-import { inbound, message, minutesLater, overTlsWith, recipient, snapshot } from '../../support/fixtures.ts'
+import {
+  inbound,
+  message,
+  minutesLater,
+  outbound,
+  overTlsWith,
+  recipient,
+  snapshot,
+} from '../../support/fixtures.ts'
 
 const restricted = {
   senderDomains: ['contoso.example'],
@@ -43,4 +51,20 @@ test('that the sender was told of a delay goes on with the recipient, so that no
     return evaluation.flatMap(({ job }) => job.recipients.map(({ delayNotified }) => delayNotified))
   }
   assert.deepEqual([told(0), told(245)], [[false], [true]])
+})
+
+test('a delivery names the connector that takes its domain, and none where none does', () => {
+  const bank = outbound({ id: 'c7', name: 'To the bank', recipientDomains: ['bank.example'] })
+  const connectors = snapshot({ outbound: [bank] })
+  const plain = message({ mailFrom: 'a@elsewhere.example', source: null })
+  const recipients = ['b@bank.example', 'c@elsewhere.example'].map((address) => recipient({ address }))
+  const verdicts = evaluate(connectors, { defaultRoute: 'Mx' }, plain, recipients, minutesLater(0))
+  const { delivery } = dispatch(plain, verdicts, minutesLater(0), connectors.version)
+  assert.deepEqual(
+    delivery.map(({ destination, connector }) => [destination, connector]),
+    [
+      ['bank.example', { id: 'c7', name: 'To the bank' }],
+      ['elsewhere.example', undefined],
+    ],
+  )
 })

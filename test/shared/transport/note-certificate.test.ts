@@ -1,0 +1,116 @@
+/** What follows from a certificate that was seen, and that nothing of it stops whoever saw it. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Logger } from '@aws-lambda-powertools/logger'
+import type { Metrics } from '@aws-lambda-powertools/metrics'
+import type { EventBridgeClient } from '@aws-sdk/client-eventbridge'
+import type { ObservedChange, ObservedPlace } from '../../../shared/tls/observed/observation.ts'
+import { changeTeller } from '../../../shared/transport/change-events.ts'
+import { noteCertificate } from '../../../shared/transport/note-certificate.ts'
+import type { Seen } from '../../../shared/transport/observed-table.ts'
+import { receivedAt } from '../../support/fixtures.ts'
+import { place, seenCertificate, sighting } from '../../support/observed.ts'
+
+const compared = {
+  fingerprint256: 'a'.repeat(64),
+  publicKeyFingerprint256: null,
+  issuer: 'CN=One',
+  notAfter: receivedAt.toISOString(),
+}
+const changed = (...what: ObservedChange['what']): ObservedChange => ({
+  at: receivedAt.toISOString(),
+  what,
+  from: compared,
+  to: compared,
+})
+
+/** Sees one certificate, with a table that says so, and gathers what was done. */
+async function note(
+  seen: Seen | Error,
+  { where = {}, tellFails = false }: { where?: Partial<ObservedPlace>; tellFails?: boolean } = {},
+) {
+  const done: string[] = []
+  const log = (level: string) => (message: string) => void done.push(`${level}: ${message}`)
+  const logger = { info: log('info'), warn: log('warn') } as unknown as Logger
+  const metrics = {
+    addMetric: (name: string) => void done.push(name),
+    singleMetric: () => metrics,
+    clearDefaultDimensions() {},
+    addDimensions: (dimensions: object) => void done.push(JSON.stringify(dimensions)),
+  } as unknown as Metrics
+  const see = async () => {
+    if (seen instanceof Error) throw seen
+    return seen
+  }
+  const tell = async () => {
+    done.push('told')
+    if (tellFails) throw new Error('away')
+  }
+  const given = sighting(seenCertificate('a'), receivedAt, where)
+  await noteCertificate(given, receivedAt, { table: { see }, tell }, { logger, metrics })
+  return done
+}
+
+const told = [
+  'info: certificate changed',
+  '{}',
+  '{"connector":"To the bank"}',
+  'PartnerCertificatesChanged',
+  'told',
+]
+
+for (const [what, seen, options, expected] of [
+  ['seen for the first time', { kind: 'Written', change: null }, {}, []],
+  ['that is known', { kind: 'Known' }, {}, []],
+  ['of another issuer', { kind: 'Written', change: changed('Issuer') }, {}, told],
+  ['of another key', { kind: 'Written', change: changed('Key') }, {}, told],
+  [
+    'that was renewed for the same key',
+    { kind: 'Written', change: changed('Certificate') },
+    {},
+    ['info: certificate changed'],
+  ],
+  [
+    'of our own',
+    { kind: 'Written', change: changed('Key') },
+    { where: { kind: 'Own' } },
+    ['info: certificate changed'],
+  ],
+  [
+    "of a stranger's",
+    { kind: 'Written', change: changed('Issuer') },
+    { where: { connector: null } },
+    ['info: certificate changed'],
+  ],
+  [
+    'that the event bus is not told of',
+    { kind: 'Written', change: changed('Key') },
+    { tellFails: true },
+    [...told, 'warn: The event of a changed certificate was not taken'],
+  ],
+  [
+    'that there is no room for',
+    { kind: 'NoRoom' },
+    {},
+    ['warn: A certificate is not kept: too many new places this month'],
+  ],
+  [
+    'that the table does not take',
+    new Error('away'),
+    {},
+    ['CertificatesUnwritten', 'warn: A certificate that was seen could not be written down'],
+  ],
+] as [string, Seen | Error, Parameters<typeof note>[1], string[]][])
+  test(`one ${what}: ${expected.join(', ') || 'nothing'}`, async () => {
+    assert.deepEqual(await note(seen, options), expected)
+  })
+
+test('an entry that the event bus answers with a fault was not taken', async () => {
+  const events = {
+    send: async () => ({ FailedEntryCount: 1, Entries: [{ ErrorCode: 'Throttled', ErrorMessage: 'slow' }] }),
+  } as unknown as EventBridgeClient
+  await assert.rejects(
+    changeTeller(events)(place(), changed('Key'), AbortSignal.timeout(1000)),
+    /^Error: Throttled: slow$/,
+  )
+})
