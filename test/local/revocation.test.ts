@@ -1,0 +1,158 @@
+/**
+ * Revoked certificates, end to end: a partner's server that sends and one that receives, whose authority hands out CRLs
+ * and OCSP answers. What the gateway asks, what it answers, and what stands in the trace.
+ */
+import 'reflect-metadata'
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Identity } from '../support/pki.ts'
+import { type RevocationAuthority, startRevocationAuthority } from '../support/revocation-authority.ts'
+import { type Partner, startPartner } from '../support/smtp-partner.ts'
+import { Api, idIn, type Running, SmtpClient, startRunner, type Trace, until } from './support.ts'
+
+const names = ['mail.bank.example']
+
+let authority: RevocationAuthority
+let runner: Running
+let api: Api
+let mailboxes: Partner
+const servers: Partner[] = []
+const sending: Record<'good' | 'revoked', Identity> = {} as never
+
+before(
+  async () => {
+    authority = await startRevocationAuthority()
+    for (const which of ['good', 'revoked'] as const) sending[which] = await authority.issue({ names })
+    authority.revoke(sending.revoked.cert, { at: new Date('2026-03-04T05:06:07Z'), reason: 1 })
+    mailboxes = await startPartner()
+    for (const which of ['good', 'revoked'] as const)
+      servers.push(await startPartner({ tls: sending[which] }))
+    runner = await startRunner(zone())
+    api = new Api(runner.endpoints)
+    await api.call('PUT', '/accepted-domains/ours.example', {})
+    await api.create('outbound', {
+      name: 'our mailboxes',
+      connectorType: 'OnPremises',
+      allAcceptedDomains: true,
+      route: 'SmartHosts',
+      smartHosts: [{ host: '127.0.0.1', port: mailboxes.port }],
+    })
+    await api.create('inbound', {
+      name: 'Our server',
+      connectorType: 'OnPremises',
+      senderDomains: ['ours.example'],
+      senderIpAddresses: ['127.0.0.1'],
+    })
+    for (const [domain, revocationCheck] of [
+      ['bank.example', 'SoftFail'],
+      ['strict.example', 'HardFail'],
+    ])
+      await api.create('inbound', {
+        name: `From ${domain}`,
+        connectorType: 'Partner',
+        senderDomains: [domain],
+        restrictDomainsToCertificate: true,
+        tlsSenderCertificateNames: names,
+        certificateAuthorities: [authority.root.ca],
+        revocationCheck,
+      })
+    for (const domain of ['good.example', 'revoked.example'])
+      await api.create('outbound', {
+        name: `To ${domain}`,
+        connectorType: 'Partner',
+        recipientDomains: [domain],
+        tlsSettings: 'DomainValidation',
+        tlsDomain: names[0],
+        certificateAuthorities: [authority.root.ca],
+        revocationCheck: 'HardFail',
+      })
+  },
+  { timeout: 60_000 },
+)
+
+after(async () => {
+  await runner?.stop()
+  await Promise.all([mailboxes, ...servers, authority].map((each) => each?.stop()))
+})
+
+function zone() {
+  const [good, revoked] = servers
+  return {
+    names: {
+      'good.example': { MX: [[10, 'mx.good.example']] },
+      'mx.good.example': { A: ['127.0.0.11'] },
+      'revoked.example': { MX: [[10, 'mx.revoked.example']] },
+      'mx.revoked.example': { A: ['127.0.0.12'] },
+    },
+    ports: { '127.0.0.11': `127.0.0.1:${good?.port}`, '127.0.0.12': `127.0.0.1:${revoked?.port}` },
+  }
+}
+
+const content = 'Subject: x\r\n\r\nhello\r\n'
+
+async function send(from: string, to: string, shown?: Identity): Promise<{ reply: string; asked: string[] }> {
+  authority.requests.length = 0
+  const client = await SmtpClient.open(runner.endpoints, shown ?? {})
+  const reply = await client.send(from, [to], content)
+  client.close()
+  return { reply, asked: [...authority.requests] }
+}
+
+interface Known {
+  status: string
+  detail: string
+}
+type Detailed = Trace & {
+  tls: { clientCertificate: { revocation?: Known } | null }
+  recipients: { attempts: { tls: { revocation?: Known } | null }[] }[]
+}
+
+test('a partner whose certificate is revoked is refused in session', async () => {
+  const { reply, asked } = await send('a@bank.example', 'ann@ours.example', sending.revoked)
+  assert.equal(reply, '550 5.7.51 Sender domain is restricted to its own servers')
+  assert.ok(asked.includes('POST /issuing/ocsp'), asked.join())
+})
+
+test('one whose certificate is good delivers, and the trace says that it was asked for', async () => {
+  const { reply } = await send('a@bank.example', 'ann@ours.example', sending.good)
+  const trace = (await api.settled(idIn(reply), ['Delivered'])) as Detailed
+  assert.deepEqual(trace.tls.clientCertificate?.revocation, { status: 'Good', detail: 'not revoked' })
+})
+
+test('what was heard is known to the next session, and nobody is asked again', async () => {
+  const { reply, asked } = await send('a@strict.example', 'ann@ours.example', sending.good)
+  assert.match(reply, /^250 /)
+  assert.deepEqual(asked, [])
+})
+
+test('of whom nobody says anything hears 451 where that is demanded, and is taken where not', async () => {
+  authority.behave({ ocsp: 'Busy', crl: 'Busy' })
+  const unheard = await authority.issue({ names })
+  const strict = await send('a@strict.example', 'ann@ours.example', unheard)
+  assert.equal(strict.reply, '451 4.7.51 Whether the client certificate is revoked cannot be found out now')
+  const { reply } = await send('a@bank.example', 'ann@ours.example', unheard)
+  const trace = (await api.settled(idIn(reply), ['Delivered'])) as Detailed
+  assert.equal(trace.tls.clientCertificate?.revocation?.status, 'Unknown')
+  authority.behave({ ocsp: 'Honest', crl: 'Honest' })
+})
+
+test('mail to a server whose certificate is revoked waits, and nothing of it is sent', async () => {
+  const { reply } = await send('ann@ours.example', 'b@revoked.example')
+  const trace = (await api.settled(idIn(reply), ['Deferred'])) as Detailed
+  const [recipient] = trace.recipients
+  assert.equal(recipient?.verdict.reason, 'OutboundTlsNotMet')
+  assert.match(
+    recipient?.verdict.reply ?? '',
+    /^451 4\.7\.320 Certificate is revoked: CN=mail\.bank\.example: revoked on 2026-03-04T05:06:07\.000Z: keyCompromise/,
+  )
+  assert.equal(recipient?.attempts[0]?.tls?.revocation?.status, 'Revoked')
+  assert.ok(!servers[1]?.commands.some((line) => line.startsWith('MAIL')))
+})
+
+test('mail to one whose certificate is good arrives', async () => {
+  const { reply } = await send('ann@ours.example', 'b@good.example')
+  const trace = (await api.settled(idIn(reply), ['Delivered'])) as Detailed
+  assert.equal(trace.recipients[0]?.attempts[0]?.tls?.verified, true)
+  assert.equal(trace.recipients[0]?.attempts[0]?.tls?.revocation?.status, 'Good')
+  await until(() => (servers[0]?.received.length ? true : null))
+})
