@@ -137,6 +137,24 @@ const TlsReporting = z.strictObject({
 
 /** The certificates of the ingress. */
 const Certificate = z.strictObject({
+  /** Exportable certificates of ACM, which it renews, in a secret of the stack's own. */
+  acm: z
+    .strictObject({
+      /** The zone of `hostname` in Route 53, where the validation record goes; without it, you put it into DNS. */
+      hostedZoneId: z
+        .string()
+        .regex(/^Z[A-Z0-9]{1,31}$/, 'must be the id of a hosted zone')
+        .optional(),
+      /** One of each kind is served side by side, so that every client gets one that it can check. */
+      keyAlgorithms: z
+        .array(z.enum(['EC', 'RSA']))
+        .min(1)
+        .refine((kinds) => new Set(kinds).size === kinds.length, 'must name each kind once')
+        .default(['EC', 'RSA']),
+    })
+    .optional(),
+  /** Days between the announcement of a renewed certificate of ACM and its use. */
+  noticeDays: z.int().min(0).max(30).default(7),
   /** Seconds after which a task reads its secret again; a half of it more, at random, lies between two readings. */
   readEverySeconds: z.int().min(1).max(3600).default(240),
 })
@@ -162,8 +180,11 @@ export const Config = z
   .strictObject({
     /** Our name in MX records, in the greeting and in EHLO. */
     hostname: z.string().regex(hostName, 'must be a fully qualified host name in lower case'),
-    /** Whole ARN of a Secrets Manager secret with the JSON fields `certificate` and `privateKey`, in PEM. */
-    tlsSecretArn: z.string().regex(secretArn, 'must be the whole ARN of a Secrets Manager secret'),
+    /**
+     * Whole ARN of a Secrets Manager secret with the JSON fields `certificate` and `privateKey`, in PEM. Either this or
+     * `certificate.acm`.
+     */
+    tlsSecretArn: z.string().regex(secretArn, 'must be the whole ARN of a Secrets Manager secret').optional(),
     /** The KMS key of that secret, when it is not Secrets Manager's own. */
     tlsSecretKeyArn: z.string().regex(keyArn, 'must be the ARN of a KMS key').optional(),
     certificate: Certificate.prefault({}),
@@ -236,6 +257,8 @@ export const Config = z
         api: unit(15, 20),
         /** Nobody waits for a page longer than that. */
         pages: fixedUnit(10, 10),
+        /** A turn of telling partners lasts two minutes. */
+        rotate: fixedUnit(60, 2),
         /** A claim on a report lasts 20 minutes. */
         report: fixedUnit(900, 2),
         foresight: fixedUnit(300, 1),
@@ -257,6 +280,13 @@ export const Config = z
       context.addIssue({ code: 'custom', path: ['ingress', 'maximumConnections'], message })
     }
   })
+  .refine(
+    ({ tlsSecretArn, certificate }) => (tlsSecretArn === undefined) !== (certificate.acm === undefined),
+    {
+      path: ['tlsSecretArn'],
+      message: 'is where the certificates come from, or certificate.acm is: set one of the two',
+    },
+  )
   .refine(signsForItself, {
     path: ['tlsReporting', 'dkim', 'domain'],
     message: "must be the domain of the reports' address, or one above it",
@@ -322,7 +352,7 @@ export function deliversInVpc(config: Config): boolean {
 export function exampleSettings(config: Config): string[] {
   const examples = {
     hostname: config.hostname.endsWith('.example.com'),
-    tlsSecretArn: config.tlsSecretArn.includes(':123456789012:'),
+    tlsSecretArn: config.tlsSecretArn?.includes(':123456789012:') ?? false,
   }
   return Object.entries(examples).flatMap(([name, isExample]) => (isExample ? [name] : []))
 }

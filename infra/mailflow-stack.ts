@@ -1,6 +1,7 @@
 import { Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import { ForeseeExpiry } from './certificates/foresee-expiry.ts'
+import { RotateCertificate } from './certificates/rotate-certificate.ts'
 import { TlsCertificate } from './certificates/tls-certificate.ts'
 import type { Config } from './config.ts'
 import { ConnectorApi } from './connectors/connector-api.ts'
@@ -81,6 +82,9 @@ export class MailflowStack extends Stack {
     })
     const pages = new PublicPages(this, 'Pages', { config, connectors })
 
+    const rotate = new RotateCertificate(this, 'Rotation', { config, certificate, connectors })
+    rotate.runBefore(ingress.service)
+
     const functions = {
       evaluate: evaluate.handler,
       deliver: deliver.handler,
@@ -89,6 +93,7 @@ export class MailflowStack extends Stack {
       validate: validate.handler,
       report: report.handler,
       foresight: foresight.handler,
+      rotate: rotate.handler,
     }
     new Monitoring(this, 'Monitoring', { config, ingress, queues, functions, api, pages })
   }

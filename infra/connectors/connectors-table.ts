@@ -48,6 +48,12 @@ export class ConnectorsTable extends Construct {
     this.tell(unit)
   }
 
+  /** Lets the unit write down what partners are told of our certificates. */
+  grantPublishing(unit: Unit): void {
+    this.table.grantCallsOn(unit, { partitions: ['certificates'] }, 'GetItem', 'PutItem', 'UpdateItem')
+    this.tell(unit)
+  }
+
   private tell(unit: Unit): void {
     unit.addEnvironment('CONNECTORS_TABLE', this.table.tableName)
   }

@@ -51,6 +51,11 @@ export class LocalAuthority {
   issue(name: string): Promise<KeyPair> {
     return kept(this.#directory, name, () => issueFrom(this.#authority, name))
   }
+
+  /** Another certificate for it, which is not kept. */
+  issueAnew(name: string): Promise<KeyPair> {
+    return issueFrom(this.#authority, name)
+  }
 }
 
 /** A certificate that nobody vouches for. */

@@ -144,6 +144,9 @@ async function start<W extends World>(
   const told = await readNotices(clients, resources.topics, logs.open('notices'), notify)
   atStop(() => told.stop())
 
+  const environment = readIngressEnvironment(template, resolver)
+  await fillSecret(environment, emulators, authority)
+
   const runtime = runtimeEnvironment(emulators)
   registerFunctions(template, resolver)
   const definitions = readFunctions(template, resolver, assets, runtime, world.zone.ports)
@@ -159,6 +162,8 @@ async function start<W extends World>(
   const drained = () => Promise.all(pollers.map((poller) => poller.stop()))
   atStop(() => Promise.race([drained(), delay(drainPatience, undefined, { ref: false })]))
 
+  for (const [id, { ServiceToken }] of resourcesOfType(template, 'AWS::CloudFormation::CustomResource'))
+    await invoke(resolver.string(ServiceToken), { RequestType: 'Create', LogicalResourceId: id })
   for (const schedule of readSchedules(template, resolver)) atStop(startSchedule(schedule, invoke, notify))
   const invocations = await startInvokeServer((name, event) => {
     const found = definitions.find((one) => one.name === name)
@@ -178,8 +183,6 @@ async function start<W extends World>(
   const api = await serve('api', options.apiPort)
   const pages = await serve('pages', options.pagesPort)
 
-  const environment = readIngressEnvironment(template, resolver)
-  await fillSecret(environment, emulators, authority)
   const healthPort = await choosePort(0, 'health')
   const ingress = await Ingress.start({
     environment: { ...runtime, ...environment },

@@ -70,7 +70,7 @@ export class Alarms extends Construct {
       title: 'A certificate of ours is refused',
       impact:
         'A new certificate is not fit to be served, or the one that is served is at fault: senders that verify it may hold our mail.',
-      metric: ingressMetric(Metric.certificatesRefused, { period: Duration.minutes(15) }),
+      metric: certificatesRefused(),
       threshold: 1,
     })
     this.add('CertificateReadsFailed', {
@@ -160,6 +160,11 @@ export class Alarms extends Construct {
       'foresee-expiry',
       functions.foresight,
       'Nobody hears that a certificate is about to expire; mail flows on until it does.',
+    )
+    this.watchErrors(
+      'rotate-certificate',
+      functions.rotate,
+      'A renewed certificate is not announced or put in place, and partners are not told; the old one is served on.',
     )
     this.add('Throttles', {
       title: 'Functions are throttled',
@@ -266,6 +271,20 @@ function runningTasks({ cluster, serviceName }: Monitored['ingress']['service'])
     dimensionsMap: { ClusterName: cluster.clusterName, ServiceName: serviceName },
     statistic: Stats.MINIMUM,
     period: Duration.minutes(5),
+  })
+}
+
+/** The ingress looks every few minutes, and rotation every hour. */
+function certificatesRefused(): IMetric {
+  const period = Duration.hours(2)
+  return new MathExpression({
+    label: 'Certificates refused',
+    expression: 'FILL(ingress, 0) + FILL(rotation, 0)',
+    usingMetrics: {
+      ingress: ingressMetric(Metric.certificatesRefused, { period }),
+      rotation: functionMetric('rotate-certificate', Metric.certificatesRefused, { period }),
+    },
+    period,
   })
 }
 

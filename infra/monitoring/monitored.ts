@@ -11,7 +11,10 @@ export interface Monitored {
   readonly ingress: SmtpIngress
   readonly queues: MailQueues
   readonly functions: Readonly<
-    Record<'evaluate' | 'deliver' | 'bounce' | 'api' | 'validate' | 'report' | 'foresight', UnitFunction>
+    Record<
+      'evaluate' | 'deliver' | 'bounce' | 'api' | 'validate' | 'report' | 'foresight' | 'rotate',
+      UnitFunction
+    >
   >
   readonly api: ConnectorApi
   readonly pages: PublicPages

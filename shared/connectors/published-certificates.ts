@@ -1,8 +1,15 @@
 /** What partners are told of our certificates, as an item of the connectors table. */
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { PublishedCertificates } from '../contract/certificates.ts'
 
 const key = { pk: 'certificates', sk: 'published' }
+
+export interface PublishedRevision {
+  published: PublishedCertificates | null
+  /** Grows by one with each writing. */
+  revision: number
+}
 
 export class PublishedCertificatesItem {
   readonly #documents: DynamoDBDocumentClient
@@ -19,13 +26,39 @@ export class PublishedCertificatesItem {
    * @throws when it cannot be read, or is not what the contract says
    */
   async read(): Promise<PublishedCertificates | null> {
+    const item = await this.#item()
+    return item ? PublishedCertificates.parse(item.published) : null
+  }
+
+  /** For who writes it anew. What an older release wrote, and this one does not understand, counts as nothing. */
+  async readRevision(): Promise<PublishedRevision> {
+    const item = await this.#item()
+    const published = PublishedCertificates.safeParse(item?.published).data ?? null
+    return { published, revision: Number(item?.revision ?? 0) }
+  }
+
+  /** @returns false when it is not of the revision any more that it was made from */
+  async write(published: PublishedCertificates, { revision }: { revision: number }): Promise<boolean> {
+    try {
+      await this.#documents.send(
+        new PutCommand({
+          TableName: this.#table,
+          Item: { ...key, published, revision: revision + 1 },
+          ConditionExpression: 'attribute_not_exists(revision) OR revision = :revision',
+          ExpressionAttributeValues: { ':revision': revision },
+        }),
+      )
+      return true
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false
+      throw error
+    }
+  }
+
+  async #item(): Promise<Record<string, unknown> | undefined> {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
     )
-    return Item ? PublishedCertificates.parse(Item.published) : null
-  }
-
-  async write(published: PublishedCertificates): Promise<void> {
-    await this.#documents.send(new PutCommand({ TableName: this.#table, Item: { ...key, published } }))
+    return Item
   }
 }

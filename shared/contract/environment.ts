@@ -96,6 +96,18 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
     fault('TLS_PRIVATE_KEY', 'is required beside TLS_CERTIFICATE')
 })
 
+export const RotateEnvironment = ConnectorsEnvironment.extend({
+  /** The name that our certificates have to be for. */
+  MAIL_HOSTNAME: z.string().min(1),
+  TLS_SECRET_ARN: z.string().startsWith('arn:'),
+  /** Exportable certificates of ACM, comma separated: one of a kind. Empty where somebody else fills the secret. */
+  ACM_CERTIFICATE_ARNS: commaSeparated,
+  /** Days between the announcement of a certificate and its use. */
+  NOTICE_DAYS: z.coerce.number().min(0).max(60).default(7),
+  /** Where partners are told. */
+  CERTIFICATE_NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
+})
+
 /** What decisions depend on besides connectors; told to whoever decides and to whoever explains. */
 const DecisionEnvironment = ConnectorsEnvironment.extend({
   /** Where mail goes that no connector matches. */

@@ -59,7 +59,6 @@ export interface Choice extends CertificatesAndKeys {
   until: Date | null
 }
 
-/** The next is served from its date, or from the end of the current where that comes before. */
 export function chooseCertificates(set: IngressCertificates, { hostname, at }: Served): Choice {
   const { certificate, privateKey, next } = set
   const current = { certificate, privateKey }
@@ -93,8 +92,11 @@ export function firstEnd({ certificate, privateKey }: CertificatesAndKeys): Date
   }
 }
 
-/** An expired certificate is refused by all who look; one that was not announced, by few. */
-function dueAt(current: CertificatesAndKeys, next: { servedFrom: string }): Date {
+/**
+ * From when the next is served: its date, or the end of the current where that comes before. An expired certificate is
+ * refused by all who look; one that comes before its time, by few.
+ */
+export function dueAt(current: CertificatesAndKeys, next: { servedFrom: string }): Date {
   const announced = new Date(next.servedFrom)
   const end = firstEnd(current)
   return end !== null && end < announced ? end : announced

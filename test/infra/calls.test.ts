@@ -38,6 +38,13 @@ const units: { unit: string; entry: string; role: string; neverCalled?: string[]
     // Connectors and what is published are written by others.
     neverCalled: ['dynamodb:DeleteItem'],
   },
+  {
+    unit: 'rotate-certificate',
+    entry: 'handler.ts',
+    role: 'RotationFunctionRole',
+    // Only where there are certificates of ACM.
+    neverCalled: ['acm:ExportCertificate', 'acm:GetCertificate'],
+  },
   { unit: 'bounce-message', entry: 'handler.ts', role: 'BounceFunctionRole' },
   { unit: 'connector-api', entry: 'handler.ts', role: 'ApiFunctionRole' },
   {
@@ -75,6 +82,10 @@ const actions: Readonly<Record<string, string>> = {
   Publish: 'sns:Publish',
   PutEvents: 'events:PutEvents',
   GetSecretValue: 'secretsmanager:GetSecretValue',
+  PutSecretValue: 'secretsmanager:PutSecretValue',
+  UpdateSecretVersionStage: 'secretsmanager:UpdateSecretVersionStage',
+  GetCertificate: 'acm:GetCertificate',
+  ExportCertificate: 'acm:ExportCertificate',
 }
 
 /** Granted for what AWS does around the code: logs, the event source, network interfaces, the client of a queue. */

@@ -106,7 +106,7 @@ test('validation reads no other rules than outbound connectors and published pol
   )
 })
 
-test('only evaluate-policy and foresee-expiry may publish, and only to the topic of notices', () => {
+test('who publishes notices may publish them to their own topic only', () => {
   const sns = Object.values(deployments)
     .flatMap(grants)
     .filter(({ action }) => action.startsWith('sns:'))
@@ -114,6 +114,7 @@ test('only evaluate-policy and foresee-expiry may publish, and only to the topic
   assert.deepEqual([...new Set(sns)].sort(), [
     'ForesightFunctionRole sns:Publish <NoticesTopic>',
     'PolicyFunctionRole sns:Publish <NoticesTopic>',
+    'RotationFunctionRole sns:Publish <RotationNotices>',
   ])
 })
 
@@ -139,14 +140,17 @@ test('each unit uses the key of the content bucket as it uses the bucket', () =>
   for (const { resource } of kms) assert.match(resource, /^<ContentKey\w+\.Arn>$/)
 })
 
-test('a task may use the key of the TLS secret, and only that key', () => {
+test('who reads or writes the TLS secret may use its key for that, and only that key', () => {
   const tlsSecretKeyArn = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000'
   const kms = grants({ tlsSecretKeyArn }).filter(({ action }) => action.startsWith('kms:'))
   assert.deepEqual(
-    kms.map(({ action, resource }) => [action, resource]),
-    [['kms:Decrypt', tlsSecretKeyArn]],
+    kms.map(({ role, action, resource }) => [role.replace(/[0-9A-F]{8}$/, ''), action, resource]),
+    [
+      ['IngressTaskTaskRole', 'kms:Decrypt', tlsSecretKeyArn],
+      ['RotationFunctionRole', 'kms:Decrypt', tlsSecretKeyArn],
+      ['RotationFunctionRole', 'kms:GenerateDataKey', tlsSecretKeyArn],
+    ],
   )
-  assert.match(kms[0]?.role ?? '', /^IngressTaskTaskRole/)
 })
 
 test('the ingress can neither read messages nor change connectors', () => {

@@ -8,9 +8,17 @@ const outputs = (mailflow: Record<string, unknown>): string[] => {
 }
 
 test('outputs have the names that the README and a script know them by', () => {
-  assert.deepEqual(outputs({}), ['ApiUrl', 'LoadBalancerName', 'MxAddresses', 'NoticesTopic', 'PagesUrl'])
+  assert.deepEqual(outputs({}), [
+    'ApiUrl',
+    'CertificateNoticesTopic',
+    'LoadBalancerName',
+    'MxAddresses',
+    'NoticesTopic',
+    'PagesUrl',
+  ])
   assert.deepEqual(outputs({ defaultRoute: 'Mx' }), [
     'ApiUrl',
+    'CertificateNoticesTopic',
     'EgressAddresses',
     'LoadBalancerName',
     'MxAddresses',

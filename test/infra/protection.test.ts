@@ -147,7 +147,7 @@ test('SES has one set that requires TLS and one that does not', () => {
 
 test('every log is kept for as long as the configuration says', () => {
   const groups = ofType('AWS::Logs::LogGroup', { logRetentionDays: 30 })
-  assert.equal(groups.length, 12)
+  assert.equal(groups.length, 13)
   for (const { id, Properties } of groups) assert.equal(Properties.RetentionInDays, 30, id)
 })
 
@@ -156,7 +156,7 @@ const mailed = { alarmEmail: 'operator@example.net' }
 test('alarms and notices go through topics that are encrypted and refuse plain HTTP', () => {
   const topics = ofType('AWS::SNS::Topic', mailed)
   const policies = ofType('AWS::SNS::TopicPolicy', mailed)
-  assert.deepEqual([topics.length, policies.length], [2, 2])
+  assert.deepEqual([topics.length, policies.length], [3, 3])
   for (const { id, Properties } of topics) assert.ok(Properties.KmsMasterKeyId, id)
   for (const [denial] of policies.map(denied))
     assert.deepEqual(denial?.Condition, { Bool: { 'aws:SecureTransport': 'false' } })
@@ -171,7 +171,7 @@ test('alarms and notices are mailed to the address for alarms, and without one n
       ['email', mailed.alarmEmail, 'Monitor'],
     ],
   )
-  assert.deepEqual([ofType('AWS::SNS::Topic').length, ofType('AWS::SNS::Subscription').length], [1, 0])
+  assert.deepEqual([ofType('AWS::SNS::Topic').length, ofType('AWS::SNS::Subscription').length], [2, 0])
 })
 
 test('each alarm is mailed', () => {

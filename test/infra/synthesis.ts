@@ -25,6 +25,11 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
     alarmEmail: 'operator@example.net',
     jwt: { issuer: 'https://login.example.net/', audience: ['mailflow'], scopes: ['mailflow/admin'] },
   },
+  'with certificates of ACM': {
+    tlsSecretArn: undefined,
+    tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
+    certificate: { acm: { hostedZoneId: 'Z0123456789ABCDEFGHIJ' } },
+  },
   'with interface endpoints, named identities, several workers, the PROXY protocol and policy hosts': {
     interfaceEndpoints: true,
     ingress: { cpu: 4096, proxyProtocol: true },

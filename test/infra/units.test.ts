@@ -10,6 +10,7 @@ import {
   IngressEnvironment,
   PagesEnvironment,
   ReportEnvironment,
+  RotateEnvironment,
   readEnvironment,
   ValidateEnvironment,
 } from '../../shared/contract/environment.ts'
@@ -24,6 +25,7 @@ const functions: [string, z.ZodObject][] = [
   ['ReportsFunction', ReportEnvironment],
   ['PagesFunction', PagesEnvironment],
   ['ForesightFunction', ForesightEnvironment],
+  ['RotationFunction', RotateEnvironment],
 ]
 
 for (const [deployment, mailflow] of Object.entries(deployments)) {
@@ -80,7 +82,7 @@ test('what the sender is told is set for those who decide it, explain it and wri
 
 test('every function runs on Node 24 and arm64', () => {
   const all = ofType('AWS::Lambda::Function')
-  assert.equal(all.length, 8)
+  assert.equal(all.length, 9)
   for (const { id, Properties } of all) {
     assert.equal(Properties.Runtime, 'nodejs24.x', id)
     assert.deepEqual(Properties.Architectures, ['arm64'], id)

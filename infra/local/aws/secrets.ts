@@ -43,13 +43,19 @@ export class OwnSecrets {
     this.#directory = directory
   }
 
-  /** Makes a secret, unless there is one of this name. */
-  create(id: string, text: string): void {
+  /** Makes a secret, unless there is one of this name. @param text null makes one without a value */
+  create(id: string, text: string | null): void {
     const name = nameOf(id)
-    if (this.#read(name) === null) this.put(name, text, 'first', undefined)
+    if (this.has(name)) return
+    this.#write(name, { texts: {}, stages: {} })
+    if (text !== null) this.put(name, text, 'first', undefined)
   }
 
-  /** @returns null when there is none of this name */
+  has(name: string): boolean {
+    return this.#read(name) !== null
+  }
+
+  /** @returns null when there is none of this name, or it has no such version */
   get(name: string, stage = current): { text: string; version: string; stages: string[] } | null {
     const versions = this.#read(name)
     const version = versions?.stages[stage]
@@ -152,7 +158,7 @@ async function answerTo(
 ): Promise<object> {
   const name = nameOf(asked.SecretId)
   const reference = { ARN: `arn:aws:secretsmanager:${region}:${accountId}:secret:${name}-local1`, Name: name }
-  const isOwn = own.get(name) !== null
+  const isOwn = own.has(name)
   if (call === 'GetSecretValue' && isOwn) {
     const { text, version, stages } = own.get(name, asked.VersionStage) ?? unknown(name)
     return { ...reference, SecretString: text, VersionId: version, VersionStages: stages }

@@ -19,8 +19,9 @@ const RuleProperties = z.object({
   Targets: z.tuple([z.object({ Arn: z.string() })]),
 })
 
-/** What this runner can read: one minute of some hours of every day. */
-const daily = /^cron\((\d{1,2}) (\d{1,2}(?:,\d{1,2})*) \* \* \? \*\)$/
+/** What this runner can read: one minute of some or all hours of every day. */
+const daily = /^cron\((\d{1,2}) (\*|\d{1,2}(?:,\d{1,2})*) \* \* \? \*\)$/
+const everyHour = Array.from({ length: 24 }, (_, hour) => hour).join(',')
 
 /** @throws StartError when a rule says something that the runner cannot reproduce */
 export function readSchedules(template: Template, resolver: Resolver): Schedule[] {
@@ -34,7 +35,7 @@ export function readSchedules(template: Template, resolver: Resolver): Schedule[
     return {
       logicalId,
       functionArn: rule.Targets[0].Arn,
-      hours: hours
+      hours: (hours === '*' ? everyHour : hours)
         .split(',')
         .map(Number)
         .sort((one, other) => one - other),

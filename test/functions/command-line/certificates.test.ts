@@ -34,7 +34,9 @@ test('certificates are shown in the words of administrators', async () => {
     },
     { hostname: 'mx.ours.example', now: new Date(now) },
   )
-  await new PublishedCertificatesItem(api.database.documents, api.database.connectorsTable).write(told)
+  await new PublishedCertificatesItem(api.database.documents, api.database.connectorsTable).write(told, {
+    revision: 0,
+  })
   const [certificate] = told.certificates
   const { status, out } = await api.mailflow('certificates')
   assert.equal(status, 0)

@@ -38,7 +38,9 @@ test('GET /certificates answers what was published, as it is by now', async () =
     },
     { hostname: 'mx.ours.example', now: published },
   )
-  await new PublishedCertificatesItem(database.documents, database.connectorsTable).write(told)
+  await new PublishedCertificatesItem(database.documents, database.connectorsTable).write(told, {
+    revision: 0,
+  })
   const before = await ask('GET /certificates')
   assert.equal(before.status, 200)
   assert.deepEqual(before.body, told)

@@ -139,12 +139,13 @@ test('a notice that the topic does not take fails the run, so that it is repeate
 test('ours are those that the ingress serves, told of unless their successor is announced', async () => {
   const item = new PublishedCertificatesItem(database.documents, database.connectorsTable)
   const current = await expiringIn(12)
-  const publish = (next: { certificate: string; servedFrom: string } | null) =>
+  const publish = async (next: { certificate: string; servedFrom: string } | null) =>
     item.write(
       describeCertificates(
         { certificate: current.cert, next, deprecated: [] },
         { hostname: 'mx.ours.example', now: new Date() },
       ),
+      await item.readRevision(),
     )
   const successor = await expiringIn(100)
   await publish({ certificate: successor.cert, servedFrom: daysFromNow(5).toISOString() })

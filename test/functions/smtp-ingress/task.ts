@@ -14,6 +14,8 @@ const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 const emulators = await startEmulators(null)
 export const dynamodb = await startDynamoDb()
 export const endpoint = emulators.endpoints.sqs
+/** To be made, for processes to read. */
+export const { secrets } = emulators
 export const client = { endpoint, region: 'eu-central-1', credentials }
 export const s3 = new S3Client({ ...client, forcePathStyle: true })
 export const sqs = new SQSClient(client)
@@ -65,6 +67,7 @@ export async function settings(): Promise<Record<string, string>> {
     AWS_ENDPOINT_URL_S3: endpoint,
     AWS_ENDPOINT_URL_SQS: endpoint,
     AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: emulators.endpoints.secrets,
   }
 }
 

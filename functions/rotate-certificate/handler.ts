@@ -1,0 +1,74 @@
+/** rotate-certificate: a schedule's function, which ACM's events and deployments call as well. */
+import { createSecureContext } from 'node:tls'
+import { Logger } from '@aws-lambda-powertools/logger'
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
+import { ACMClient } from '@aws-sdk/client-acm'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { SNSClient } from '@aws-sdk/client-sns'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { PublishedCertificatesItem } from '../../shared/connectors/published-certificates.ts'
+import { RotateEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
+import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
+import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
+import { topicPublisher } from '../../shared/queues/topic.ts'
+import { serverTlsOptions } from '../../shared/tls/server-options.ts'
+import { AcmCertificates } from './acm.ts'
+import { forWhomeverAsks } from './deployment.ts'
+import type { News } from './news.ts'
+import { type Dependencies, type Run, rotate } from './run.ts'
+import { CertificateSecretStore } from './secret.ts'
+import { ToldItem } from './told.ts'
+
+// What runs at cold start.
+
+const environment = readEnvironment(RotateEnvironment, process.env)
+const logger = new Logger({ serviceName: 'rotate-certificate' })
+const metrics = new Metrics({ namespace: metricNamespace, serviceName: 'rotate-certificate' })
+const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
+const events = new EventBridgeClient(clientDefaults)
+const publish = topicPublisher(new SNSClient(clientDefaults), environment.CERTIFICATE_NOTICES_TOPIC_ARN)
+const { ACM_CERTIFICATE_ARNS: arns, CONNECTORS_TABLE: table } = environment
+
+const dependencies: Dependencies = {
+  secret: new CertificateSecretStore(new SecretsManagerClient(clientDefaults), environment.TLS_SECRET_ARN),
+  authority: arns.length === 0 ? null : new AcmCertificates(new ACMClient(clientDefaults), arns),
+  published: new PublishedCertificatesItem(documents, table),
+  told: new ToldItem(documents, table),
+  tellEvent,
+  async tellPartners(notice) {
+    await publish(notice)
+  },
+  prove: ({ certificate, privateKey }) => void createSecureContext(serverTlsOptions(privateKey, certificate)),
+  hostname: environment.MAIL_HOSTNAME,
+  noticeMs: environment.NOTICE_DAYS * 86_400_000,
+  now: () => new Date(),
+}
+
+// What AWS calls.
+
+/** Whatever the event is, all there is to do is done. @throws when something cannot be read or written */
+export const handler = (event?: unknown): Promise<Run | null> => forWhomeverAsks(event, run)
+
+async function run(): Promise<Run> {
+  try {
+    const run = await rotate(dependencies)
+    for (const refusal of run.refused) logger.error('A certificate of ours is refused', { ...refusal })
+    if (run.refused.length > 0)
+      metrics.addMetric(Metric.certificatesRefused, MetricUnit.Count, run.refused.length)
+    logger.info('Certificates were looked at', { changed: run.changed, told: run.told })
+    return run
+  } finally {
+    if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics()
+  }
+}
+
+/** @throws when the bus does not take it */
+async function tellEvent({ detailType, detail }: News): Promise<void> {
+  const entry = { Source: 'mailflow', DetailType: detailType, Detail: JSON.stringify(detail) }
+  const { Entries = [] } = await events.send(new PutEventsCommand({ Entries: [entry] }))
+  // A batch is answered 200 whatever became of its entries.
+  const failed = Entries.find(({ ErrorCode }) => ErrorCode !== undefined)
+  if (failed) throw new Error(`${failed.ErrorCode}: ${failed.ErrorMessage}`)
+}

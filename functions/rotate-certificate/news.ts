@@ -1,0 +1,161 @@
+/** What has changed for partners since they were told last, in words and as events. Pure; no key comes near it. */
+import type { PublishedCertificate, PublishedCertificates } from '../../shared/contract/certificates.ts'
+import type { Announcement } from '../../shared/queues/topic.ts'
+import type { Refusal } from './plan.ts'
+
+/** What was told last. */
+export interface Told {
+  /** State of each certificate, by its fingerprint. */
+  states: Readonly<Record<string, string>>
+  /** Of what was refused; empty when nothing is. */
+  refused: string
+}
+
+export interface News {
+  detailType:
+    | 'Certificate Announced'
+    | 'Certificate Switched'
+    | 'Certificate Withdrawn'
+    | 'Certificate Refused'
+  detail: Readonly<Record<string, unknown>>
+  /** For partners; null for what is ours alone to mend. */
+  notice: Announcement | null
+}
+
+export const toldOf = (published: PublishedCertificates, refused: readonly Refusal[]): Told => ({
+  states: Object.fromEntries(
+    published.certificates.map(({ fingerprint256, state }) => [fingerprint256, state]),
+  ),
+  refused: refusedInWords(refused),
+})
+
+/** @param told null before anybody was told anything: what is served then is no news */
+export function newsSince(
+  told: Told | null,
+  published: PublishedCertificates,
+  refused: readonly Refusal[],
+): News[] {
+  const { hostname, certificates } = published
+  const were = told?.states ?? {}
+  const inState = (state: string) => certificates.filter((each) => each.state === state)
+  const [current, next] = [inState('Current'), inState('Next')]
+  const announced = next.some(({ fingerprint256 }) => were[fingerprint256] !== 'Next')
+  const switched = told !== null && current.some(({ fingerprint256 }) => were[fingerprint256] !== 'Current')
+  const known = new Set(certificates.map(({ fingerprint256 }) => fingerprint256))
+  const withdrawn = Object.keys(were).filter((one) => were[one] === 'Next' && !known.has(one))
+  const words = refusedInWords(refused)
+  return [
+    ...(withdrawn.length > 0 && next.length === 0 ? [withdrawal(hostname, withdrawn, current)] : []),
+    ...(switched ? [switching(hostname, current)] : []),
+    ...(announced ? [announcement(hostname, next)] : []),
+    ...(words !== '' && words !== (told?.refused ?? '') ? [refusal(hostname, refused)] : []),
+  ]
+}
+
+function announcement(hostname: string, next: readonly PublishedCertificate[]): News {
+  const from = next[0]?.servedFrom ?? null
+  const text = `From ${instant(from)} on, the mail server ${hostname} shows a new certificate. Until then it shows the one that you know.`
+  return {
+    detailType: 'Certificate Announced',
+    detail: { hostname, servedFrom: from, certificates: next.map(inEvent) },
+    notice: notice('Announced', `${hostname}: new TLS certificate from ${day(from)}`, [
+      text,
+      described(next),
+      whatToDo(hostname, next, `before ${instant(from)}`),
+    ]),
+  }
+}
+
+function switching(hostname: string, current: readonly PublishedCertificate[]): News {
+  const from = current[0]?.servedFrom ?? null
+  return {
+    detailType: 'Certificate Switched',
+    detail: { hostname, servedFrom: from, certificates: current.map(inEvent) },
+    notice: notice('Switched', `${hostname}: the new TLS certificate is in use`, [
+      `The mail server ${hostname} shows a new certificate since ${instant(from)}. The one before is not shown any more.`,
+      described(current),
+      whatToDo(hostname, current, 'now, if you have not'),
+    ]),
+  }
+}
+
+function withdrawal(
+  hostname: string,
+  fingerprints: readonly string[],
+  current: readonly PublishedCertificate[],
+): News {
+  return {
+    detailType: 'Certificate Withdrawn',
+    detail: { hostname, fingerprints },
+    notice: notice('Withdrawn', `${hostname}: the announced TLS certificate is withdrawn`, [
+      `The mail server ${hostname} will not show the certificate that was announced (SHA-256 ${fingerprints.join(', ')}). It goes on with the one that you know.`,
+      described(current),
+      'What to do: nothing. Another certificate is announced before it is shown.',
+    ]),
+  }
+}
+
+const refusal = (hostname: string, refused: readonly Refusal[]): News => ({
+  detailType: 'Certificate Refused',
+  detail: { hostname, refused },
+  notice: null,
+})
+
+const notice = (kind: string, subject: string, paragraphs: readonly string[]): Announcement => ({
+  subject: subject.replace(/[^ -~]/g, '?').slice(0, 100),
+  text: `${paragraphs.join('\n\n')}\n`,
+  attributes: { kind },
+})
+
+function described(certificates: readonly PublishedCertificate[]): string {
+  return certificates
+    .map((each) =>
+      [
+        `  Name        ${each.certificateName}`,
+        `  Key         ${each.keyType}, ${each.keyStrength} bits`,
+        `  SHA-256     ${each.fingerprint256}`,
+        `  Key SHA-256 ${each.publicKeyFingerprint256}`,
+        `  Serial      ${each.serial}`,
+        `  Issuer      ${each.issuer}`,
+        `  Root        ${each.rootIssuer}`,
+        `  Valid       ${each.validFrom} to ${each.validUntil}`,
+      ].join('\n'),
+    )
+    .join('\n\n')
+}
+
+function whatToDo(hostname: string, certificates: readonly PublishedCertificate[], when: string): string {
+  const distinct = (of: (one: PublishedCertificate) => readonly string[]) => [
+    ...new Set(certificates.flatMap(of)),
+  ]
+  const addresses = distinct(({ crlAddresses, ocspAddresses }) => [...crlAddresses, ...ocspAddresses])
+  return [
+    `What to do, ${when}:`,
+    `- Nothing, if your server checks our certificate by its name (${hostname}) and trusts its root: ${distinct(({ rootIssuer }) => [rootIssuer]).join(', ')}.`,
+    '- If your server knows our certificate by its SHA-256, its key or its serial number: add the new one beside the old, and remove the old when the new one is in use.',
+    addresses.length === 0
+      ? '- It names no place to ask for its revocation.'
+      : `- If your firewall names where your mail server may connect: let it reach ${addresses.join(', ')}.`,
+    '- If you do not know which of these is yours, forward this to whoever runs your mail server.',
+  ].join('\n')
+}
+
+const inEvent = (each: PublishedCertificate) => ({
+  certificateName: each.certificateName,
+  issuer: each.issuer,
+  rootIssuer: each.rootIssuer,
+  keyType: each.keyType,
+  serial: each.serial,
+  fingerprint256: each.fingerprint256,
+  publicKeyFingerprint256: each.publicKeyFingerprint256,
+  validFrom: each.validFrom,
+  validUntil: each.validUntil,
+})
+
+/** Fingerprints in what is refused change with what is; its words suffice. */
+const refusedInWords = (refused: readonly Refusal[]): string =>
+  refused.map(({ certificates, reason, detail }) => `${certificates} ${reason} ${detail}`).join('; ')
+
+const day = (at: string | null): string => at?.slice(0, 10) ?? 'now'
+const instant = (at: string | null): string =>
+  at === null ? 'now' : `${at.slice(0, 16).replace('T', ' ')} UTC`

@@ -1,0 +1,74 @@
+/**
+ * What partners were told last, and who is telling them now. Two runs at a time must not both tell; a run that dies
+ * while it tells must not leave them untold. So who tells has a lease, and what was told is written when it was: a
+ * notice may come twice, and none is lost.
+ */
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
+import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { z } from 'zod'
+import type { Told } from './news.ts'
+
+const key = { pk: 'certificates', sk: 'told' }
+
+const Item = z.object({
+  told: z.object({ states: z.record(z.string(), z.string()), refused: z.string() }).optional(),
+  /** Grows with each telling, so that nobody tells of what another has told meanwhile. */
+  turn: z.number().default(0),
+})
+
+/** Milliseconds; longer than telling can take. */
+const leaseMs = 120_000
+
+export interface Turn {
+  told: Told | null
+  turn: number
+}
+
+export class ToldItem {
+  readonly #documents: DynamoDBDocumentClient
+  readonly #table: string
+
+  constructor(documents: DynamoDBDocumentClient, table: string) {
+    this.#documents = documents
+    this.#table = table
+  }
+
+  async read(): Promise<Turn> {
+    const { Item: found } = await this.#documents.send(
+      new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
+    )
+    const { told = null, turn } = Item.parse(found ?? {})
+    return { told, turn }
+  }
+
+  /** @returns false when somebody else is telling, or has told since */
+  async claim({ turn }: Turn, now: Date): Promise<boolean> {
+    try {
+      await this.#documents.send(
+        new UpdateCommand({
+          TableName: this.#table,
+          Key: key,
+          UpdateExpression: 'SET leaseUntil = :until',
+          ConditionExpression:
+            '(attribute_not_exists(leaseUntil) OR leaseUntil < :now) AND (attribute_not_exists(turn) OR turn = :turn)',
+          ExpressionAttributeValues: {
+            ':until': now.getTime() + leaseMs,
+            ':now': now.getTime(),
+            ':turn': turn,
+          },
+        }),
+      )
+      return true
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return false
+      throw error
+    }
+  }
+
+  /** Ends the turn. */
+  async write(told: Told, { turn }: Turn): Promise<void> {
+    await this.#documents.send(
+      new PutCommand({ TableName: this.#table, Item: { ...key, told, turn: turn + 1 } }),
+    )
+  }
+}

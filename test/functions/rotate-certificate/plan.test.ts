@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Facts, planRotation } from '../../../functions/rotate-certificate/plan.ts'
+import type { IngressCertificates } from '../../../shared/contract/certificates.ts'
+import { describeCertificates } from '../../../shared/tls/published.ts'
+import { createPki, daysFromNow, type Identity } from '../../support/pki.ts'
+
+const hostname = 'mx.ours.example'
+const names = [hostname]
+const now = new Date()
+const day = 86_400_000
+const pki = await createPki()
+const issue = (commonName: string, more: object = {}) =>
+  pki.issue({ names, commonName, notBefore: daysFromNow(-2), notAfter: daysFromNow(60), ...more })
+const [a, b, c, rsaA, rsaB, old, ending, wrong] = await Promise.all([
+  issue('a'),
+  issue('b', { notBefore: daysFromNow(-1) }),
+  issue('c', { notBefore: daysFromNow(-1) }),
+  issue('rsa a', { rsa: true }),
+  issue('rsa b', { rsa: true, notBefore: daysFromNow(-1) }),
+  issue('old', { notBefore: daysFromNow(-40) }),
+  issue('ending', { notAfter: daysFromNow(3) }),
+  issue('wrong', { names: ['mail.ours.example'] }),
+])
+
+const of = (...identities: Identity[]) => ({
+  certificate: identities.map(({ cert }) => cert).join('\n'),
+  privateKey: identities.map(({ key }) => key).join('\n'),
+})
+const at = (days: number) => new Date(now.getTime() + days * day).toISOString()
+const set = (
+  current: Identity | Identity[],
+  more: Partial<IngressCertificates> = {},
+): IngressCertificates => ({
+  ...of(...[current].flat()),
+  deprecated: [],
+  ...more,
+})
+const told = (certificates: IngressCertificates, days = 0) =>
+  describeCertificates(certificates, { hostname, now: new Date(at(days)) })
+
+const plan = (facts: Partial<Facts>) =>
+  planRotation({ set: null, offer: null, hostname, now, noticeMs: 7 * day, published: null, ...facts })
+
+test('an empty secret is filled with what ACM has issued, served from now', () => {
+  const { set: filled, refused } = plan({ offer: of(a, rsaA) })
+  assert.deepEqual(filled, { ...of(a, rsaA), servedFrom: at(0), deprecated: [] })
+  assert.deepEqual(refused, [])
+})
+
+test('an empty secret with nothing to fill it, or with nothing good, is a fault', () => {
+  assert.throws(() => plan({}), /^Error: the secret is empty, and there is no certificate to fill it with$/)
+  assert.throws(
+    () => plan({ offer: of(wrong) }),
+    /what would fill it is refused: CN=wrong .* is for mail\.ours/,
+  )
+})
+
+test('where nothing is new, the secret stays the very same', () => {
+  for (const certificates of [set(a), set(a, { next: { ...of(b), servedFrom: at(1) } })])
+    for (const offer of [null, of(a)])
+      assert.equal(plan({ set: certificates, offer, published: told(certificates) }).set, certificates)
+})
+
+test('what ACM has renewed is announced, and follows when the notice is over', () => {
+  const first = plan({ set: set(a), offer: of(b) }).set
+  assert.deepEqual(first, set(a, { next: { ...of(b), servedFrom: at(7) } }))
+  const before = plan({ set: first, offer: of(b), now: new Date(at(6.99)) }).set
+  assert.equal(before, first)
+  assert.deepEqual(plan({ set: first, offer: of(b), now: new Date(at(7)) }).set, {
+    ...of(b),
+    servedFrom: at(7),
+    next: null,
+    deprecated: [{ certificate: a.cert, servedUntil: at(7) }],
+  })
+})
+
+test('a certificate that would not live until the notice is over is replaced at once', () => {
+  const announced = plan({ set: set(ending), offer: of(b) }).set
+  assert.equal(announced.next?.servedFrom, at(0))
+  const switched = plan({ set: announced, offer: of(b) }).set
+  assert.deepEqual([switched.certificate, switched.servedFrom], [b.cert, at(0)])
+})
+
+test('of two kinds, one may be renewed before the other: each time both are announced together', () => {
+  const first = plan({ set: set([a, rsaA]), offer: of(b, rsaA) }).set
+  const second = plan({ set: first, offer: of(b, rsaB), now: new Date(at(1)) }).set
+  assert.deepEqual(second, set([a, rsaA], { next: { ...of(b, rsaB), servedFrom: at(8) } }))
+})
+
+test('what is older than ours is no news: an administrator who put another in its place is not undone', () => {
+  const certificates = set(b)
+  assert.equal(plan({ set: certificates, offer: of(old) }).set, certificates)
+  assert.equal(plan({ set: certificates, offer: of(old, rsaA) }).set, certificates)
+})
+
+test('what ACM has issued and is not fit to be served is refused, and nothing changes', () => {
+  const certificates = set(old)
+  const { set: after, refused } = plan({ set: certificates, offer: of(wrong) })
+  assert.equal(after, certificates)
+  assert.deepEqual(
+    refused.map(({ certificates, reason }) => [certificates, reason]),
+    [['Offered', 'Name']],
+  )
+})
+
+test('a next that an administrator wrote is honoured at its date; one that is at fault is refused and left to be mended', () => {
+  const good = plan({ set: set(a, { next: { ...of(b), servedFrom: at(-1) } }) })
+  assert.deepEqual([good.set.certificate, good.set.servedFrom, good.set.next], [b.cert, at(-1), null])
+  const bad = set(a, { next: { ...of(wrong), servedFrom: at(-1) } })
+  const { set: kept, refused } = plan({ set: bad })
+  assert.equal(kept, bad)
+  assert.deepEqual(
+    refused.map(({ certificates, reason }) => [certificates, reason]),
+    [['Next', 'Name']],
+  )
+})
+
+test('where the current is over before its successor is due, it is followed from that end', () => {
+  const early = set(ending, { next: { ...of(b), servedFrom: at(30) } })
+  assert.equal(plan({ set: early, now: new Date(at(2)) }).set, early)
+  const { servedFrom = '', deprecated } = plan({ set: early, now: new Date(at(4)) }).set
+  assert.ok(Math.abs(Date.parse(servedFrom) - daysFromNow(3).getTime()) < 5000)
+  assert.equal(deprecated[0]?.certificate, ending.cert)
+})
+
+test('what was replaced by hand is kept as deprecated, as partners were told of it', () => {
+  const published = told(set([a, rsaA], { servedFrom: at(-50) }), -1)
+  const { set: after } = plan({ set: set([b, rsaA], { servedFrom: at(-50) }), published })
+  assert.equal(after.servedFrom, at(0))
+  assert.deepEqual(
+    after.deprecated.map(({ servedUntil }) => servedUntil),
+    [at(0)],
+  )
+  assert.equal(after.deprecated[0]?.certificate.replace(/\s/g, ''), a.cert.replace(/\s/g, ''))
+  const again = plan({ set: after, published: told(after), now: new Date(at(1)) })
+  assert.equal(again.set, after)
+})
+
+test('what was switched at its date was not replaced by hand', () => {
+  const announced = set(a, { next: { ...of(b), servedFrom: at(1) } })
+  const { set: after } = plan({ set: announced, published: told(announced), now: new Date(at(2)) })
+  assert.deepEqual(after.deprecated, [{ certificate: a.cert, servedUntil: at(1) }])
+})
+
+test('what was served before is kept for 90 days, and four of them at most', () => {
+  const deprecated = [1, 2, 3, 4, 5].map((days) => ({ certificate: c.cert, servedUntil: at(-days) }))
+  assert.deepEqual(plan({ set: set(a, { deprecated }) }).set.deprecated, deprecated.slice(0, 4))
+  const two = [89.9, 90].map((days) => ({ certificate: c.cert, servedUntil: at(-days) }))
+  assert.deepEqual(plan({ set: set(a, { deprecated: two }) }).set.deprecated, two.slice(0, 1))
+  const unreadable = { certificate: '-----BEGIN CERTIFICATE-----', servedUntil: at(-1) }
+  assert.deepEqual(plan({ set: set(a, { deprecated: [unreadable] }) }).set.deprecated, [])
+})
+
+test('a current that is at fault is told of', () => {
+  const { refused } = plan({ set: set(ending), now: new Date(at(4)) })
+  assert.deepEqual(
+    refused.map(({ certificates, reason }) => [certificates, reason]),
+    [['Current', 'Expired']],
+  )
+})

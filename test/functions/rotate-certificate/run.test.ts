@@ -1,0 +1,284 @@
+/** Runs against Secrets Manager and DynamoDB as emulators speak them; ACM, the bus and the topic are stand-ins. */
+import assert from 'node:assert/strict'
+import { createPrivateKey, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { after, test } from 'node:test'
+import { ExportCertificateCommand, GetCertificateCommand } from '@aws-sdk/client-acm'
+import {
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager'
+import { DeleteCommand } from '@aws-sdk/lib-dynamodb'
+import { AcmCertificates } from '../../../functions/rotate-certificate/acm.ts'
+import type { News } from '../../../functions/rotate-certificate/news.ts'
+import { type Dependencies, rotate } from '../../../functions/rotate-certificate/run.ts'
+import { CertificateSecretStore, Outrun } from '../../../functions/rotate-certificate/secret.ts'
+import { ToldItem } from '../../../functions/rotate-certificate/told.ts'
+import { OwnSecrets, secretsServer } from '../../../infra/local/aws/secrets.ts'
+import { PublishedCertificatesItem } from '../../../shared/connectors/published-certificates.ts'
+import type { Announcement } from '../../../shared/queues/topic.ts'
+import { startDynamoDb } from '../../support/dynamodb.ts'
+import { createPki, daysFromNow, type Identity } from '../../support/pki.ts'
+
+const hostname = 'mx.ours.example'
+const pki = await createPki()
+const middle = await pki.subordinate('Middle')
+const issue = (commonName: string, more: object = {}) =>
+  middle.issue({ names: [hostname], commonName, notAfter: daysFromNow(60), ...more })
+const [one, two, three, wrong] = await Promise.all([
+  issue('one'),
+  issue('two'),
+  issue('three'),
+  issue('wrong', { names: ['mail.ours.example'] }),
+])
+const of = ({ cert, key }: Identity) => ({ certificate: cert, privateKey: key })
+const day = 86_400_000
+
+const dynamodb = await startDynamoDb()
+const own = new OwnSecrets(null)
+const server = secretsServer(null, own).listen(0, '127.0.0.1')
+await once(server, 'listening')
+const secrets = new SecretsManagerClient({
+  region: 'us-east-1',
+  endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+})
+after(() => Promise.all([dynamodb.stop(), server.close(), server.closeAllConnections()]))
+
+/** A deployment of its own, at a time that can be moved. */
+async function deployment(secret: object | null, more: Partial<Dependencies> = {}) {
+  const name = `tls-${randomUUID()}`
+  const arn = `arn:aws:secretsmanager:us-east-1:000000000000:secret:${name}-AbCdEf`
+  own.create(name, secret && JSON.stringify(secret))
+  for (const sk of ['published', 'told'])
+    await dynamodb.documents.send(
+      new DeleteCommand({ TableName: dynamodb.connectorsTable, Key: { pk: 'certificates', sk } }),
+    )
+  const events: News[] = []
+  const notices: Announcement[] = []
+  const clock = { now: Date.now() }
+  const published = new PublishedCertificatesItem(dynamodb.documents, dynamodb.connectorsTable)
+  const dependencies: Dependencies = {
+    secret: new CertificateSecretStore(secrets, arn),
+    authority: null,
+    published,
+    told: new ToldItem(dynamodb.documents, dynamodb.connectorsTable),
+    tellEvent: async (news) => void events.push(news),
+    tellPartners: async (notice) => void notices.push(notice),
+    prove() {},
+    hostname,
+    noticeMs: 7 * day,
+    now: () => new Date(clock.now),
+    ...more,
+  }
+  return {
+    arn,
+    name,
+    clock,
+    events,
+    notices,
+    dependencies,
+    run: () => rotate(dependencies),
+    held: () => JSON.parse(own.get(name)?.text ?? 'null'),
+    put: (text: object) =>
+      secrets.send(new PutSecretValueCommand({ SecretId: arn, SecretString: JSON.stringify(text) })),
+    states: async () =>
+      ((await published.read())?.certificates ?? []).map(({ subject, state }) => `${state} ${subject}`),
+    types: () => events.map(({ detailType }) => detailType),
+  }
+}
+
+/** ACM, of which the newest certificate can be set; each export is counted. */
+function acm(identity: Identity) {
+  const state = { identity, exports: 0 }
+  const authority = new AcmCertificates(
+    {
+      send: (async (command: unknown) => {
+        const [leaf = '', chain = ''] = state.identity.cert.split(/(?<=-----END CERTIFICATE-----\n)/)
+        if (command instanceof GetCertificateCommand) return { Certificate: leaf, CertificateChain: chain }
+        assert.ok(command instanceof ExportCertificateCommand)
+        state.exports += 1
+        const passphrase = Buffer.from(command.input.Passphrase ?? '').toString()
+        assert.match(passphrase, /^[\w-]{40,128}$/)
+        const key = createPrivateKey(state.identity.key).export({
+          type: 'pkcs8',
+          format: 'pem',
+          cipher: 'aes-256-cbc',
+          passphrase,
+        })
+        return { Certificate: leaf, CertificateChain: chain, PrivateKey: key }
+      }) as never,
+    },
+    ['arn:aws:acm:us-east-1:000000000000:certificate/1'],
+  )
+  return { authority, state }
+}
+
+test('the first run publishes what there is, and tells nobody, since nobody knew anything else', async () => {
+  const { run, states, events, notices, held } = await deployment(of(one))
+  assert.deepEqual(await run(), { changed: false, refused: [], told: [] })
+  assert.deepEqual(await states(), ['Current CN=one'])
+  assert.deepEqual([events, notices], [[], []])
+  assert.deepEqual(held(), of(one))
+})
+
+test('a next that is written by hand is announced once, switched at its date, and told again then', async () => {
+  const { run, states, types, notices, put, clock, held } = await deployment({ ...of(one), note: 'ours' })
+  await run()
+  const servedFrom = new Date(clock.now + 3 * day).toISOString()
+  await put({ ...of(one), note: 'ours', next: { ...of(two), servedFrom } })
+  assert.deepEqual((await run()).told, ['Certificate Announced'])
+  assert.deepEqual((await run()).told, [])
+  assert.deepEqual(await states(), ['Current CN=one', 'Next CN=two'])
+  clock.now = Date.parse(servedFrom)
+  assert.deepEqual(await run(), { changed: true, refused: [], told: ['Certificate Switched'] })
+  assert.deepEqual(await run(), { changed: false, refused: [], told: [] })
+  assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
+  assert.deepEqual([held().certificate, held().next, held().note], [two.cert, null, 'ours'])
+  assert.deepEqual(types(), ['Certificate Announced', 'Certificate Switched'])
+  const [announced, switched] = notices
+  assert.equal(announced?.subject, `${hostname}: new TLS certificate from ${servedFrom.slice(0, 10)}`)
+  assert.match(announced?.text ?? '', /What to do, before \d{4}-\d\d-\d\d \d\d:\d\d UTC:\n- Nothing, if /)
+  assert.match(announced?.text ?? '', /Root +Test CA\n/)
+  assert.match(switched?.text ?? '', /^The mail server mx\.ours\.example shows a new certificate since /)
+  assert.doesNotMatch(JSON.stringify([notices, types()]), /PRIVATE|MII|MIG/)
+})
+
+test('an empty secret is filled from ACM, and what ACM renews is announced, its key exported once', async () => {
+  const { authority, state } = acm(one)
+  const { run, states, clock, held } = await deployment(null, { authority })
+  assert.equal((await run()).changed, true)
+  assert.deepEqual([held().certificate.trim(), state.exports], [one.cert.trim(), 1])
+  assert.ok(createPrivateKey(held().privateKey).equals(createPrivateKey(one.key)))
+  assert.deepEqual((await run()).changed, false)
+  state.identity = two
+  assert.deepEqual((await run()).told, ['Certificate Announced'])
+  await run()
+  assert.equal(state.exports, 2)
+  clock.now += 7 * day
+  assert.deepEqual((await run()).told, ['Certificate Switched'])
+  assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
+  assert.equal(state.exports, 2)
+})
+
+test('a refused certificate is told to us once, and to partners never', async () => {
+  const { run, put, types, notices, states, clock } = await deployment(of(one))
+  await run()
+  await put({ ...of(one), next: { ...of(wrong), servedFrom: new Date(clock.now + day).toISOString() } })
+  const { refused, changed } = await run()
+  assert.deepEqual(
+    [refused.map(({ certificates, reason }) => [certificates, reason]), changed],
+    [[['Next', 'Name']], false],
+  )
+  clock.now += 2 * day
+  assert.equal((await run()).refused.length, 1)
+  assert.deepEqual([types(), notices], [['Certificate Refused'], []])
+  assert.deepEqual(await states(), ['Current CN=one'])
+})
+
+test('a slip in the next is refused, and stays in the secret for whoever wrote it', async () => {
+  const slip = { ...of(one), next: of(two), deprecated: [] }
+  const { authority } = acm(three)
+  const { run, held } = await deployment(slip, { authority })
+  const { changed, refused } = await run()
+  assert.deepEqual([changed, refused.map(({ certificates }) => certificates)], [false, ['Next']])
+  assert.deepEqual(held(), slip)
+})
+
+test('what was announced and is taken back is withdrawn; another in its place is announced', async () => {
+  const { run, put, clock } = await deployment(of(one))
+  await run()
+  const servedFrom = new Date(clock.now + day).toISOString()
+  await put({ ...of(one), next: { ...of(two), servedFrom } })
+  await run()
+  await put({ ...of(one), next: { ...of(three), servedFrom } })
+  assert.deepEqual((await run()).told, ['Certificate Announced'])
+  await put(of(one))
+  assert.deepEqual((await run()).told, ['Certificate Withdrawn'])
+})
+
+test('runs at the same time do each thing once: one value is written, one notice goes out', async () => {
+  const { authority, state } = acm(one)
+  const { run, held, types, notices, states, clock } = await deployment(of(one), { authority })
+  await run()
+  state.identity = two
+  const announcing = await Promise.all(Array.from({ length: 6 }, run))
+  assert.equal(announcing.filter(({ changed }) => changed).length, 1)
+  clock.now += 7 * day
+  const switching = await Promise.all(Array.from({ length: 6 }, run))
+  assert.equal(switching.filter(({ changed }) => changed).length, 1)
+  await run()
+  assert.deepEqual(held().deprecated.length, 1)
+  assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
+  assert.deepEqual([types(), notices.length], [['Certificate Announced', 'Certificate Switched'], 2])
+})
+
+test('what an administrator writes while a run is under way is not undone', async () => {
+  const { authority } = acm(two)
+  const { dependencies, put, held, name } = await deployment(of(one), { authority })
+  const { secret } = dependencies
+  let isFirst = true
+  const outrun: Dependencies = {
+    ...dependencies,
+    secret: {
+      read: () => secret.read(),
+      async replace(before, text) {
+        if (isFirst) await put(of(three))
+        isFirst = false
+        await secret.replace(before, text)
+      },
+    },
+  }
+  await rotate(outrun)
+  assert.equal(held().certificate, three.cert)
+  assert.deepEqual(own.get(name)?.stages.includes('AWSCURRENT'), true)
+})
+
+test('a value that was made from another than the current one is not taken', async () => {
+  const { arn, put, held } = await deployment(of(one))
+  const store = new CertificateSecretStore(secrets, arn)
+  const before = await store.read()
+  await put(of(two))
+  await assert.rejects(store.replace(before, JSON.stringify(of(three))), Outrun)
+  assert.equal(held().certificate, two.cert)
+  await store.replace(await store.read(), JSON.stringify(of(three)))
+  const { SecretString = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: arn }))
+  assert.equal(JSON.parse(SecretString).certificate, three.cert)
+})
+
+test('a notice that could not be sent is sent by a later run, when the turn of the one that failed is over', async () => {
+  const sent: Announcement[] = []
+  let fails = true
+  const { run, put, clock } = await deployment(of(one), {
+    async tellPartners(notice) {
+      if (fails) throw new Error('the topic is away')
+      sent.push(notice)
+    },
+  })
+  await run()
+  await put({ ...of(one), next: { ...of(two), servedFrom: new Date(clock.now + day).toISOString() } })
+  await assert.rejects(run(), /the topic is away/)
+  fails = false
+  assert.deepEqual((await run()).told, [])
+  clock.now += 3_600_000
+  assert.deepEqual((await run()).told, ['Certificate Announced'])
+  assert.equal(sent.length, 1)
+})
+
+test('what ACM has issued and OpenSSL does not take is refused, and nothing changes', async () => {
+  const { authority } = acm(two)
+  const { run, held } = await deployment(of(one), {
+    authority,
+    prove() {
+      throw new Error('key too small')
+    },
+  })
+  const { refused, changed } = await run()
+  assert.deepEqual(
+    [refused, changed],
+    [[{ certificates: 'Offered', reason: 'Unusable', detail: 'key too small' }], false],
+  )
+  assert.deepEqual(held(), of(one))
+})

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { readConfig } from '../../infra/config.ts'
+import { deployments, type Json, many, ofType, only, resources, text } from './synthesis.ts'
+
+const tlsSecretArn = 'arn:aws:secretsmanager:eu-west-1:210987654321:secret:mail/tls-AbC123'
+const byHand = { tlsSecretArn }
+const byAcm = deployments['with certificates of ACM'] ?? {}
+
+/** `who action resource`, of calls to the secret, its certificates and the certificates' items. */
+function grants(mailflow: Record<string, unknown>, actions: RegExp): string[] {
+  return ofType('AWS::IAM::Policy', mailflow)
+    .flatMap(({ Properties }) =>
+      Properties.PolicyDocument.Statement.flatMap(({ Action, Resource }: Json) =>
+        many<string>(Action).flatMap((action) =>
+          many<Json>(Resource).map((resource) => `${Properties.Roles[0].Ref} ${action} ${text(resource)}`),
+        ),
+      ),
+    )
+    .filter((grant) => actions.test(grant))
+    .map(plain)
+    .sort()
+}
+
+/** Without the digits by which the CDK tells one from another. */
+const plain = (value: string): string => value.replace(/(?<=[A-Za-z])[0-9A-F]{8}(?=[>. ]|$)/g, '')
+
+test('the task reads the secret, and rotation alone writes it', () => {
+  for (const [mailflow, secret] of [
+    [byHand, tlsSecretArn],
+    [byAcm, '<CertificateSecret>'],
+  ] as const)
+    assert.deepEqual(grants(mailflow, /secretsmanager:(?!.*client-certificates)/), [
+      `IngressTaskTaskRole secretsmanager:GetSecretValue ${secret}`,
+      `RotationFunctionRole secretsmanager:GetSecretValue ${secret}`,
+      `RotationFunctionRole secretsmanager:PutSecretValue ${secret}`,
+      `RotationFunctionRole secretsmanager:UpdateSecretVersionStage ${secret}`,
+    ])
+})
+
+test('only rotation exports certificates, and only those of the stack', () => {
+  assert.deepEqual(grants(byHand, / acm:/), [])
+  assert.deepEqual(grants(byAcm, / acm:/), [
+    'RotationFunctionRole acm:ExportCertificate <CertificateAcmEC>',
+    'RotationFunctionRole acm:ExportCertificate <CertificateAcmRSA>',
+    'RotationFunctionRole acm:GetCertificate <CertificateAcmEC>',
+    'RotationFunctionRole acm:GetCertificate <CertificateAcmRSA>',
+  ])
+})
+
+test('certificates of ACM are for our name, exportable, one of each kind, and validated in the zone that is given', () => {
+  const made = ofType('AWS::CertificateManager::Certificate', byAcm).map(({ Properties }) => Properties)
+  assert.deepEqual(
+    made.map((one) => [one.KeyAlgorithm, one.CertificateExport, one.ValidationMethod, one.DomainName]),
+    ['EC_prime256v1', 'RSA_2048'].map((kind) => [kind, 'ENABLED', 'DNS', 'mail.example.com']),
+  )
+  for (const { DomainValidationOptions } of made)
+    assert.deepEqual(DomainValidationOptions, [
+      { DomainName: 'mail.example.com', HostedZoneId: 'Z0123456789ABCDEFGHIJ' },
+    ])
+  const withoutZone = { ...byAcm, certificate: { acm: { keyAlgorithms: ['RSA'] } } }
+  const { Properties } = only('AWS::CertificateManager::Certificate', withoutZone)
+  assert.deepEqual([Properties.KeyAlgorithm, Properties.DomainValidationOptions], ['RSA_2048', undefined])
+})
+
+test('no template holds a value of the secret, and it outlives the stack', () => {
+  const { Properties, DeletionPolicy } = only('AWS::SecretsManager::Secret', byAcm)
+  assert.deepEqual(
+    [Properties.SecretString, Properties.GenerateSecretString, DeletionPolicy],
+    [undefined, undefined, 'Retain'],
+  )
+  assert.deepEqual(ofType('AWS::SecretsManager::Secret', byHand), [])
+})
+
+test('at a deployment rotation runs before the service starts, once it may do so', () => {
+  for (const mailflow of [byHand, byAcm]) {
+    const all: Json[] = resources(mailflow)
+    const run = all.find(({ Type }) => Type === 'AWS::CloudFormation::CustomResource')
+    assert.match(text(run.Properties.ServiceToken), /^<RotationFunction\w+\.Arn>$/)
+    assert.ok(run.DependsOn.some((id: string) => /^RotationFunctionRoleDefaultPolicy/.test(id)))
+    const service = all.find(({ Type }) => Type === 'AWS::ECS::Service')
+    assert.ok(service.DependsOn.includes(run.id))
+  }
+})
+
+test('rotation runs each hour, and when ACM has issued or renewed a certificate of ours', () => {
+  const rules = (mailflow: Record<string, unknown>) =>
+    ofType('AWS::Events::Rule', mailflow)
+      .filter(({ id }) => id.startsWith('Rotation'))
+      .map(({ Properties }) => Properties)
+  const [hourly, ...others] = rules(byHand)
+  assert.deepEqual([hourly.ScheduleExpression, others], ['cron(17 * * * ? *)', []])
+  const renewed = rules(byAcm).find(({ EventPattern }) => EventPattern)
+  assert.deepEqual(
+    { ...renewed.EventPattern, resources: renewed.EventPattern.resources.map(text).map(plain) },
+    {
+      source: ['aws.acm'],
+      'detail-type': ['ACM Certificate Available'],
+      resources: ['<CertificateAcmEC>', '<CertificateAcmRSA>'],
+      detail: { Action: ['ISSUANCE', 'RENEWAL'] },
+    },
+  )
+  for (const { Targets } of rules(byAcm)) assert.match(text(Targets[0].Arn), /^<RotationFunction\w+\.Arn>$/)
+})
+
+test('rotation writes of the connectors table only what partners are told', () => {
+  const statements = ofType('AWS::IAM::Policy')
+    .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('RotationFunctionRole'))
+    .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+    .filter(({ Action }: Json) => many<string>(Action).some((action) => action.startsWith('dynamodb:')))
+  assert.deepEqual(
+    statements.map(({ Condition }: Json) => Condition),
+    [{ 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['certificates'] } }],
+  )
+})
+
+const common = { hostname: 'mx.ours.example' }
+const wrong: [string, object, RegExp][] = [
+  ['neither a secret nor ACM', {}, /mailflow\.tlsSecretArn: is where the certificates come from/],
+  ['both', { ...byHand, certificate: { acm: {} } }, /set one of the two/],
+  [
+    'a kind twice',
+    { certificate: { acm: { keyAlgorithms: ['EC', 'EC'] } } },
+    /keyAlgorithms: must name each kind once/,
+  ],
+  ['no kind', { certificate: { acm: { keyAlgorithms: [] } } }, /keyAlgorithms/],
+  [
+    'a zone by name',
+    { certificate: { acm: { hostedZoneId: 'ours.example' } } },
+    /must be the id of a hosted zone/,
+  ],
+  ['a notice of a year', { ...byHand, certificate: { noticeDays: 365 } }, /noticeDays/],
+]
+
+for (const [what, settings, fault] of wrong)
+  test(`a configuration with ${what} is refused`, () => {
+    assert.throws(() => readConfig({ ...common, ...settings }), fault)
+  })

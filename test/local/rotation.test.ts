@@ -1,0 +1,168 @@
+/**
+ * A rotation as an administrator does it, through the local stack: the next certificate is put into the secret, partners
+ * are told, the ingress switches at its date under load, and page and API follow. No key is in anything that was written.
+ */
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager'
+import { LocalAuthority } from '../../infra/local/certificates.ts'
+import type { IngressCertificates, PublishedCertificates } from '../../shared/contract/certificates.ts'
+import { Wire } from '../functions/smtp-ingress/support.ts'
+import { createPki } from '../support/pki.ts'
+import { Api, type Running, startRunner, until } from './support.ts'
+
+const hostname = 'mail.example.com'
+const SecretId = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:mailflow/tls-AbCdEf'
+
+let runner: Running
+let api: Api
+let secrets: SecretsManagerClient
+/** Of every certificate that was ever in the secret. */
+const keys = new Set<string>()
+
+before(
+  async () => {
+    runner = await startRunner({ names: {} })
+    api = new Api(runner.endpoints)
+    await api.call('PUT', '/accepted-domains/ours.example', {})
+    const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
+    secrets = new SecretsManagerClient({
+      region: 'us-east-1',
+      credentials,
+      endpoint: runner.endpoints.secrets,
+    })
+  },
+  { timeout: 60_000 },
+)
+
+after(async () => {
+  assert.equal(await runner?.stop(), 0, 'SIGTERM is a clean stop')
+})
+
+async function held(): Promise<IngressCertificates> {
+  const { SecretString = '' } = await secrets.send(new GetSecretValueCommand({ SecretId }))
+  const set: IngressCertificates = JSON.parse(SecretString)
+  for (const key of [set.privateKey, set.next?.privateKey]) if (key) keys.add(key)
+  return set
+}
+
+const put = (set: object) =>
+  secrets.send(new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(set) }))
+
+async function rotate(): Promise<{ told: string[]; refused: { reason: string }[] }> {
+  const name = runner.endpoints.functions.find((one) => one.startsWith('RotationFunction'))
+  const url = `${runner.endpoints.lambda}/2015-03-31/functions/${name}/invocations`
+  return (await fetch(url, { method: 'POST', body: '{}' })).json() as never
+}
+
+async function states(): Promise<string[]> {
+  const { certificates } = await api.call<PublishedCertificates>('GET', '/certificates')
+  return certificates.map(({ state, serial }) => `${state} ${serial}`)
+}
+
+/** @returns the serial number that was shown, and when the handshake began and ended */
+async function sendOne(): Promise<{ begun: number; ended: number; serial: string }> {
+  const wire = await Wire.greet(Number(runner.endpoints.smtp.split(':')[1]))
+  await wire.command('STARTTLS')
+  const begun = Date.now()
+  const socket = await wire.secure({
+    ca: readFileSync(runner.endpoints.authority, 'utf8'),
+    rejectUnauthorized: true,
+    servername: hostname,
+  })
+  const ended = Date.now()
+  const serial = socket.getPeerX509Certificate()?.serialNumber ?? ''
+  await wire.command('EHLO client.example')
+  assert.match(await wire.send('Subject: x\r\n\r\nx\r\n'), /^250 /)
+  await wire.command('QUIT')
+  return { begun, ended, serial }
+}
+
+async function underLoad(milliseconds: number) {
+  const sessions: ReturnType<typeof sendOne>[] = []
+  for (const end = Date.now() + milliseconds; Date.now() < end; await delay(50)) sessions.push(sendOne())
+  const settled = await Promise.allSettled(sessions)
+  assert.deepEqual(
+    settled.filter(({ status }) => status === 'rejected'),
+    [],
+  )
+  return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+}
+
+const ingressLog = () => readFileSync(`${runner.endpoints.logs}/ingress.log`, 'utf8')
+
+test('the certificate is switched at its date under load, and partners, API and secret follow', {
+  timeout: 120_000,
+}, async () => {
+  const folder = runner.endpoints.authority.replace(/\/authority\.pem$/, '')
+  const old = (await sendOne()).serial
+  assert.deepEqual(await states(), [`Current ${old}`])
+  const before = await held()
+  // Issued beside the runner, by the same authority, under a name that nothing is kept of yet.
+  const renewed = await (await LocalAuthority.open(folder)).issueAnew(hostname)
+  const servedFrom = Date.now() + 12_000
+  await put({ ...before, next: { ...renewed, servedFrom: new Date(servedFrom).toISOString() } })
+  await held()
+  assert.deepEqual((await rotate()).told, ['Certificate Announced'])
+  const announced = await states()
+  const [, next = ''] = announced.find((one) => one.startsWith('Next'))?.split(' ') ?? []
+  assert.deepEqual(announced, [`Current ${old}`, `Next ${next}`])
+  const sessions = await underLoad(servedFrom + 3000 - Date.now())
+  for (const { begun, ended, serial } of sessions) {
+    if (ended < servedFrom) assert.equal(serial, old)
+    if (begun > servedFrom + 500) assert.equal(serial, next)
+  }
+  assert.ok(sessions.some(({ begun }) => begun > servedFrom + 500))
+  // By its own date, before anybody has touched the secret.
+  assert.deepEqual(await states(), [`Current ${next}`, `Deprecated ${old}`])
+  assert.deepEqual((await rotate()).told, ['Certificate Switched'])
+  assert.deepEqual(await states(), [`Current ${next}`, `Deprecated ${old}`])
+  assert.deepEqual([(await held()).certificate, (await held()).next], [renewed.certificate, null])
+  await runner.complaint(/new TLS certificate is in use/)
+})
+
+test('a next that is not for our name is refused by the ingress and by rotation, with its reason, and the old one served on', {
+  timeout: 60_000,
+}, async () => {
+  const { serial } = await sendOne()
+  const stranger = await (await createPki()).issue({ names: ['mail.elsewhere.example'] })
+  const next = {
+    certificate: stranger.cert,
+    privateKey: stranger.key,
+    servedFrom: new Date(Date.now() + 2000).toISOString(),
+  }
+  const before = await held()
+  await put({ ...before, next })
+  await held()
+  const { told, refused } = await rotate()
+  assert.deepEqual([told, refused.map(({ reason }) => reason)], [['Certificate Refused'], ['Name']])
+  const refusal =
+    /certificates are refused.*"reason":"Name".*is for mail\.elsewhere\.example, not for mail\.example\.com/
+  await until(() => refusal.exec(ingressLog()))
+  const sessions = await underLoad(3000)
+  assert.deepEqual([...new Set(sessions.map((one) => one.serial))], [serial])
+  assert.equal((await states())[0], `Current ${serial}`)
+  await put({ ...before, next: null })
+})
+
+test('no key is in any log, notice, event or answer', async () => {
+  const secretWords = [...keys].flatMap((key) =>
+    key.split('\n').filter((line) => line.length > 20 && !line.startsWith('-')),
+  )
+  const written = [
+    ...globSync(`${runner.endpoints.logs}/*`).map((file) => readFileSync(file, 'utf8')),
+    JSON.stringify(await api.call('GET', '/certificates')),
+    runner.complaints.join('\n'),
+    runner.output.join('\n'),
+  ].join('\n')
+  assert.ok(written.includes('Certificate Announced'))
+  assert.equal(keys.size, 3)
+  for (const word of ['PRIVATE KEY', ...secretWords])
+    assert.ok(!written.includes(word), `a key is in the logs`)
+})
