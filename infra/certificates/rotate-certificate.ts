@@ -1,4 +1,4 @@
-import { CfnOutput, CustomResource, Duration } from 'aws-cdk-lib'
+import { CfnCustomResource, CfnOutput, Duration } from 'aws-cdk-lib'
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
@@ -57,11 +57,13 @@ export class RotateCertificate extends Construct {
    * starts. So a secret of no use is found out here, by its reason.
    */
   runBefore(reader: Construct): void {
-    const run = new CustomResource(this, 'Deployed', {
+    const run = new CfnCustomResource(this, 'Deployed', {
       serviceToken: this.handler.functionArn,
-      properties: { secret: this.secretArn, certificates: this.acmArns },
-      serviceTimeout: Duration.minutes(5),
+      serviceTimeout: 300,
     })
+    // Other certificates are a reason to run again.
+    run.addPropertyOverride('Secret', this.secretArn)
+    run.addPropertyOverride('Certificates', this.acmArns)
     run.node.addDependency(this.handler.permissions)
     reader.node.addDependency(run)
   }
