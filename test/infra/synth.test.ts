@@ -17,7 +17,7 @@ test('cdk synth needs neither Docker nor AWS, and bundles each function with all
   const keys = Object.values<Json>(template.Resources)
     .filter(({ Type }) => Type === 'AWS::Lambda::Function')
     .map(({ Properties }) => Properties.Code.S3Key.replace('.zip', ''))
-  assert.equal(new Set(keys).size, 8)
+  assert.equal(new Set(keys).size, 9)
   for (const key of keys) {
     const folder = join(outdir, `shipped/asset.${key}`)
     assert.deepEqual(readdirSync(folder).sort(), ['index.mjs', 'index.mjs.map'])
