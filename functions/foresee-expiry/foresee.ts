@@ -6,7 +6,7 @@
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
-import { type ExpiryNotice, foresee, type Gauge } from '../../shared/policy/foresight.ts'
+import { type ExpiryNotice, foresee, type Gauge, type InUse, usedAt } from '../../shared/policy/foresight.ts'
 import type { Announcement } from '../../shared/queues/topic.ts'
 import type { Observation, Sighting } from '../../shared/tls/observed/observation.ts'
 import { publishedAt } from '../../shared/tls/published.ts'
@@ -58,13 +58,18 @@ export async function runForesight(now: Date, dependencies: Dependencies): Promi
   const kept = await dependencies.published()
   const published = kept && publishedAt(kept, now)
   for (const sighting of published ? sightingsOf(published, now) : []) await dependencies.see(sighting)
-  const [observations, connectors] = await Promise.all([
-    Array.fromAsync(dependencies.observations()),
-    dependencies.connectors(),
-  ])
-  const served = published ? servedOf(published) : []
-  const { gauges, notices } = foresee({ observations, connectors, served }, now)
-  const run: Run = { places: observations.length, gauges, told: 0, known: 0, failed: 0, left: 0 }
+  const known = {
+    connectors: await dependencies.connectors(),
+    served: published ? servedOf(published) : [],
+  }
+  const inUse: InUse[] = []
+  let places = 0
+  for await (const observation of dependencies.observations()) {
+    places += 1
+    inUse.push(...usedAt(observation, known, now))
+  }
+  const { gauges, notices } = foresee(inUse, now)
+  const run: Run = { places, gauges, told: 0, known: 0, failed: 0, left: 0 }
   for (const notice of notices) await tellOnce(notice, now, run, dependencies)
   return run
 }

@@ -14,7 +14,8 @@ export function grantCertificateEvents(unit: UnitFunction): void {
     new PolicyStatement({
       actions: ['events:PutEvents'],
       resources: [bus],
-      conditions: { StringEquals: { 'events:source': 'mailflow' } },
+      // A call may hold events of several sources, so the key has several values.
+      conditions: { 'ForAllValues:StringEquals': { 'events:source': 'mailflow' } },
     }),
   )
 }

@@ -16,7 +16,6 @@ export interface Served {
 }
 
 export interface Known {
-  observations: readonly Observation[]
   connectors: { inbound: readonly InboundConnector[]; outbound: readonly OutboundConnector[] }
   served: readonly Served[]
 }
@@ -64,15 +63,15 @@ export interface Foresight {
   notices: ExpiryNotice[]
 }
 
-interface InUse {
+/** A certificate in use that concerns somebody. */
+export interface InUse {
   observation: Observation
   certificate: ObservedCertificate
   connector: ExpiryNotice['connector']
   consequence: Consequence
 }
 
-export function foresee(known: Known, now: Date): Foresight {
-  const inUse = known.observations.flatMap((observation) => usedAt(observation, known, now))
+export function foresee(inUse: readonly InUse[], now: Date): Foresight {
   const gauges = inUse.map(({ observation, certificate, connector, consequence }) => ({
     observedAs: observation.kind,
     connector: connector?.name ?? null,
@@ -86,7 +85,8 @@ export function foresee(known: Known, now: Date): Foresight {
   return { gauges, notices: notices.sort((one, other) => one.daysLeft - other.daysLeft) }
 }
 
-function usedAt(observation: Observation, known: Known, now: Date): InUse[] {
+/** Place by place, since strangers' places may be many, and are passed over. */
+export function usedAt(observation: Observation, known: Known, now: Date): InUse[] {
   if (observation.kind === 'Own' && observation.connector === null) return servedAt(observation, known.served)
   const owner = ownerOf(observation, known.connectors)
   if (owner === null) return []

@@ -56,7 +56,7 @@ test('deliver-message and evaluate-policy alone tell the event bus, in our name 
       Condition,
     ]),
   )
-  const condition = { StringEquals: { 'events:source': changeEventSource } }
+  const condition = { 'ForAllValues:StringEquals': { 'events:source': changeEventSource } }
   assert.deepEqual(telling.sort(), [
     ['DeliveryFunctionRole', 'event-bus/default', condition],
     ['PolicyFunctionRole', 'event-bus/default', condition],

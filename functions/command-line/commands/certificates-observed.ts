@@ -29,6 +29,9 @@ const Place = z.object({
 })
 type Place = z.output<typeof Place>
 
+/** Entries that this list gives at once. */
+const longestPage = 100
+
 export const observedCertificates = command({
   name: 'certificates observed',
   summary: 'List the certificates that partners and we ourselves show, with the days they have left',
@@ -57,7 +60,8 @@ there is what it serves; "npx mailflow certificates" has more of it.
     const found: unknown[] = []
     for (const one of connectors) {
       const query = { connector: one?.connector.id, expiringWithinDays: within }
-      for await (const place of api.list(z.unknown(), '/certificates/observed', query)) found.push(place)
+      for await (const place of api.list(z.unknown(), '/certificates/observed', query, longestPage))
+        found.push(place)
     }
     if (json) {
       world.out(jsonText(found))

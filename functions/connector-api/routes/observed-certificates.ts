@@ -32,7 +32,8 @@ const ObservedQuery = z.strictObject({
     .optional()
     .describe('those in use that expire so soon, or have expired'),
   cursor: cursorOf(ObservedPosition).optional(),
-  limit: limitUpTo(200, 100),
+  // A hundred places of the wordiest certificates still are an answer that Lambda gives.
+  limit: limitUpTo(100, 50),
 })
 
 export interface ObservedDependencies {

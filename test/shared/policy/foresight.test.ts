@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
-import { foresee, type Known } from '../../../shared/policy/foresight.ts'
+import { foresee, type InUse, type Known, usedAt } from '../../../shared/policy/foresight.ts'
 import type { Observation, ObservedCertificate } from '../../../shared/tls/observed/observation.ts'
 import { inbound, outbound } from '../../support/fixtures.ts'
 import { daysAfter, observation } from '../../support/observed.ts'
@@ -43,11 +43,10 @@ const known = (
     into?: readonly Partial<InboundConnector>[]
     served?: Known['served']
   } = {},
-): Known => ({
-  observations,
-  connectors: { inbound: into.map(inbound), outbound: out.map(outbound) },
-  served,
-})
+): InUse[] => {
+  const connectors = { inbound: into.map(inbound), outbound: out.map(outbound) }
+  return observations.flatMap((one) => usedAt(one, { connectors, served }, now))
+}
 
 describe('of a next hop', () => {
   const shown = (verifiedBy: ObservedCertificate['verifiedBy'] = null) =>
