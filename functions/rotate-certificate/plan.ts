@@ -46,6 +46,9 @@ export interface Plan {
 const deprecatedMs = 90 * 86_400_000
 const mostDeprecated = 4
 
+/** Octets of the secret: Secrets Manager takes 65536, and others may have fields in it. */
+const largestSecret = 60_000
+
 /** @throws Error when there is neither a certificate nor one that may take its place */
 export function planRotation(facts: Facts): Plan {
   const { hostname, now } = facts
@@ -146,8 +149,12 @@ function withoutOld(set: IngressCertificates, now: Date): IngressCertificates {
     .filter(({ servedUntil }) => now.getTime() - Date.parse(servedUntil) < deprecatedMs)
     .filter(({ certificate }) => fingerprintsIn(certificate).length > 0)
     .slice(0, mostDeprecated)
+  // What follows must find room; what is over is told of for as long as there is some.
+  while (young.length > 0 && octetsOf({ ...set, deprecated: young }) > largestSecret) young.pop()
   return young.length === set.deprecated.length ? set : { ...set, deprecated: young }
 }
+
+const octetsOf = (set: IngressCertificates): number => Buffer.byteLength(JSON.stringify(set))
 
 function leavesOf({ certificate, privateKey }: CertificatesAndKeys): X509Certificate[] {
   try {

@@ -159,3 +159,25 @@ test('a current that is at fault is told of', () => {
     [['Current', 'Expired']],
   )
 })
+
+test('of large chains as many deprecated certificates are kept as the secret has room for', () => {
+  const large = (identity: Identity) => `${identity.cert}\n${'#'.repeat(12_000)}`
+  const deprecated = [old, rsaA, rsaB, c].map((identity, index) => ({
+    certificate: large(identity),
+    servedUntil: at(-index - 1),
+  }))
+  const { set: kept } = plan({ set: set(a, { deprecated, next: { ...of(b), servedFrom: at(0) } }) })
+  assert.equal(kept.certificate, b.cert)
+  assert.ok(Buffer.byteLength(JSON.stringify(kept)) <= 65_536)
+  assert.deepEqual(
+    kept.deprecated.map(({ certificate }) => certificate),
+    [a.cert, ...deprecated.slice(0, 3).map(({ certificate }) => certificate)],
+  )
+  const huge = deprecated.map((each) => ({ ...each, certificate: each.certificate.repeat(2) }))
+  const { set: fewer } = plan({ set: set(a, { deprecated: huge, next: { ...of(b), servedFrom: at(0) } }) })
+  assert.ok(Buffer.byteLength(JSON.stringify(fewer)) <= 65_536)
+  assert.deepEqual(
+    fewer.deprecated.map(({ certificate }) => certificate),
+    [a.cert, ...huge.slice(0, 2).map(({ certificate }) => certificate)],
+  )
+})
