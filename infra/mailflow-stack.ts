@@ -80,10 +80,9 @@ export class MailflowStack extends Stack {
       transport,
       validate,
     })
-    const pages = new PublicPages(this, 'Pages', { config, connectors })
-
     const rotate = new RotateCertificate(this, 'Rotation', { config, certificate, connectors })
     rotate.runBefore(ingress.service)
+    const pages = new PublicPages(this, 'Pages', { config, connectors, notices: rotate.notices })
 
     const functions = {
       evaluate: evaluate.handler,

@@ -20,7 +20,7 @@ export const handler = publicPages({
   publisher: {
     organisation: environment.ORGANISATION,
     contact: environment.CONTACT_ADDRESS,
-    topicArn: environment.CERTIFICATES_TOPIC_ARN ?? null,
+    topicArn: environment.CERTIFICATE_NOTICES_TOPIC_ARN,
   },
   logger: new Logger({ serviceName: 'public-pages' }),
 })

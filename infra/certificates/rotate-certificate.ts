@@ -3,7 +3,7 @@ import { Rule, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Alias } from 'aws-cdk-lib/aws-kms'
-import { Topic } from 'aws-cdk-lib/aws-sns'
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
 import type { ConnectorsTable } from '../connectors/connectors-table.ts'
@@ -23,6 +23,8 @@ const retries = { retryAttempts: 2, maxEventAge: Duration.hours(1) }
 /** Announces the next certificate of the ingress, puts it in its place at its date, and tells partners. */
 export class RotateCertificate extends Construct {
   readonly handler: UnitFunction
+  /** Partners subscribe to it. */
+  readonly notices: ITopic
   private readonly target: LambdaFunction
   private readonly acmArns: readonly string[]
   private readonly secretArn: string
@@ -42,7 +44,7 @@ export class RotateCertificate extends Construct {
     grantCertificateEvents(this.handler)
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
     this.handler.addEnvironment('NOTICE_DAYS', String(config.certificate.noticeDays))
-    this.tellPartners()
+    this.notices = this.tellPartners()
     this.target = new LambdaFunction(this.handler, retries)
     new Rule(this, 'Schedule', {
       description: 'When our certificates are looked at: each hour',
@@ -81,7 +83,7 @@ export class RotateCertificate extends Construct {
     })
   }
 
-  private tellPartners(): void {
+  private tellPartners(): ITopic {
     const topic = new Topic(this, 'Notices', {
       enforceSSL: true,
       masterKey: Alias.fromAliasName(this, 'Key', 'alias/aws/sns'),
@@ -94,5 +96,6 @@ export class RotateCertificate extends Construct {
     new CfnOutput(this, 'Arn', { value: topic.topicArn, description }).overrideLogicalId(
       'CertificateNoticesTopic',
     )
+    return topic
   }
 }

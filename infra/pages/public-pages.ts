@@ -11,6 +11,7 @@ import {
 } from 'aws-cdk-lib/aws-apigatewayv2'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import { type Config, policyHosts, reporterOf } from '../config.ts'
@@ -20,6 +21,8 @@ import { UnitFunction, UnitLogs } from '../unit.ts'
 export interface PublicPagesProps {
   readonly config: Config
   readonly connectors: ConnectorsTable
+  /** Where changes of our certificates are announced. */
+  readonly notices: ITopic
 }
 
 /** Pages that anybody may read: our certificates, and the MTA-STS policy of our domains. */
@@ -27,7 +30,7 @@ export class PublicPages extends Construct {
   readonly handler: UnitFunction
   readonly api: HttpApi
 
-  constructor(scope: Construct, id: string, { config, connectors }: PublicPagesProps) {
+  constructor(scope: Construct, id: string, { config, connectors, notices }: PublicPagesProps) {
     super(scope, id)
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'public-pages',
@@ -37,7 +40,7 @@ export class PublicPages extends Construct {
       memoryMiB: 256,
     })
     connectors.grantPublic(this.handler)
-    this.tell(config)
+    this.tell(config, notices)
     this.api = new HttpApi(this, 'Api', {
       createDefaultStage: false,
       ipAddressType: IpAddressType.DUAL_STACK,
@@ -54,11 +57,12 @@ export class PublicPages extends Construct {
     new CfnOutput(this, 'Url', { value: this.api.apiEndpoint, description }).overrideLogicalId('PagesUrl')
   }
 
-  private tell(config: Config): void {
+  private tell(config: Config, { topicArn }: ITopic): void {
     const { organisation, address } = reporterOf(config)
     this.handler.addEnvironment('MAIL_HOSTNAME', config.hostname)
     this.handler.addEnvironment('ORGANISATION', organisation)
     this.handler.addEnvironment('CONTACT_ADDRESS', address)
+    this.handler.addEnvironment('CERTIFICATE_NOTICES_TOPIC_ARN', topicArn)
     if (config.mtaSts === undefined) return
     this.handler.addEnvironment('MTA_STS_MODE', config.mtaSts.mode)
     this.handler.addEnvironment('MTA_STS_MAX_AGE_SECONDS', String(config.mtaSts.maxAgeDays * 86_400))

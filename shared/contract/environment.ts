@@ -241,7 +241,7 @@ export const PagesEnvironment = ConnectorsEnvironment.extend({
   /** Whom partners may ask. */
   CONTACT_ADDRESS: z.email(),
   /** Where changes of our certificates are announced. */
-  CERTIFICATES_TOPIC_ARN: z.string().startsWith('arn:').optional(),
+  CERTIFICATE_NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
   /** Both or none: none publishes no MTA-STS policy. */
   MTA_STS_MODE: z.enum(['enforce', 'testing', 'none']).optional(),
   MTA_STS_MAX_AGE_SECONDS: z.coerce.number().int().min(0).max(31_557_600).optional(),

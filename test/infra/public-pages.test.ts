@@ -107,3 +107,9 @@ for (const [name, value, fault] of [
       () => readConfig({ ...settings, mtaSts: value }),
       (error) => error instanceof ConfigurationError && fault.test(error.message),
     ))
+
+test('the page names the topic to which partners subscribe', () => {
+  const { CERTIFICATE_NOTICES_TOPIC_ARN } = environmentOf({})
+  const [topic] = ofType('AWS::SNS::Topic').filter(({ id }) => id.startsWith('Rotation'))
+  assert.equal(text(CERTIFICATE_NOTICES_TOPIC_ARN), `<${topic?.id}>`)
+})

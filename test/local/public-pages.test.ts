@@ -1,9 +1,11 @@
 /** What anybody may read of a gateway, from outside, by HTTP. */
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
-import { Api, type Running, startRunner } from './support.ts'
+import { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import { Api, type Running, SmtpClient, startRunner, until } from './support.ts'
 
 let running: Running
 
@@ -29,6 +31,28 @@ function ask(path: string, { host, method = 'GET' }: { host?: string; method?: s
     },
   )
 }
+
+test('the page, its JSON and the API tell of the certificate that the ingress shows', async () => {
+  const told = await until(async () => {
+    const { status, body } = await ask('/certificates.json')
+    return status === 200 ? PublishedCertificates.parse(JSON.parse(body)) : null
+  })
+  const client = await SmtpClient.open(running.endpoints, {})
+  const shown = client.serverCertificate
+  client.close()
+  const fingerprint = shown?.fingerprint256.replaceAll(':', '').toLowerCase()
+  assert.deepEqual(
+    told.certificates.map(({ state, fingerprint256 }) => [state, fingerprint256]),
+    [['Current', fingerprint]],
+  )
+  assert.deepEqual(await new Api(running.endpoints).call('GET', '/certificates'), told)
+  const page = await ask('/')
+  assert.deepEqual([page.status, page.type], [200, 'text/html; charset=utf-8'])
+  assert.ok(page.body.includes(`${fingerprint}`))
+  assert.match(page.body, /SNS topic <code>arn:aws:sns:/)
+  const pem = await ask(`/certificates/${fingerprint}.pem`)
+  assert.equal(new X509Certificate(pem.body).fingerprint256, shown?.fingerprint256)
+})
 
 test('the policy of a domain is handed out by the name of its policy host once the domain is accepted', async () => {
   const asked = () => ask('/.well-known/mta-sts.txt', { host: 'mta-sts.branch.example' })

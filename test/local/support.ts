@@ -1,5 +1,6 @@
 /** Runs the local runner as a user would, in a process of its own, and talks to it from outside only. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import type { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -7,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { connect as connectTls, TLSSocket } from 'node:tls'
 import type { Endpoints } from '../../infra/local/runner.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -243,6 +244,11 @@ export class SmtpClient {
     await client.command('EHLO client.example')
     if (tls !== undefined) await client.#secure(tls)
     return client
+  }
+
+  /** What the server has shown; null in the clear. */
+  get serverCertificate(): X509Certificate | null {
+    return (this.#socket instanceof TLSSocket && this.#socket.getPeerX509Certificate()) || null
   }
 
   async command(line: string): Promise<string> {

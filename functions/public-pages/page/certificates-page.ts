@@ -10,8 +10,8 @@ export interface Publisher {
   organisation: string
   /** Whom to ask, an address. */
   contact: string
-  /** Where changes are announced; null where that is not known. */
-  topicArn: string | null
+  /** Where changes are announced. */
+  topicArn: string
 }
 
 export function certificatesPage(published: PublishedCertificates, publisher: Publisher): string {
@@ -125,11 +125,7 @@ const noticeSection = ({ contact, topicArn }: Publisher): Html => html`<section>
 <ul>
 <li>A program that reads <a href="certificates.json">certificates.json</a> once a day sees every change in
 time: <code>changedAt</code> moves with it.</li>
-${
-  topicArn === null
-    ? html``
-    : html`<li>Changes are announced by the Amazon SNS topic <code>${topicArn}</code>. Ask us to subscribe you.</li>`
-}
+<li>Changes are announced by the Amazon SNS topic <code>${topicArn}</code>. Ask us to subscribe you.</li>
 <li>Questions go to <a href="mailto:${contact}">${contact}</a>.</li>
 </ul>
 </section>`

@@ -13,7 +13,11 @@ import { createPki } from '../../support/pki.ts'
 const hostname = 'mx.ours.example'
 const now = Date.parse('2026-11-29T12:00:00.000Z')
 const { text: policy } = publishedPolicy({ mode: 'enforce', mxHosts: [hostname], maxAgeSeconds: 604_800 })
-const publisher = { organisation: 'Ours, Inc.', contact: `postmaster@${hostname}`, topicArn: null }
+const publisher = {
+  organisation: 'Ours, Inc.',
+  contact: `postmaster@${hostname}`,
+  topicArn: 'arn:aws:sns:eu-west-1:123456789012:Notices',
+}
 
 let told: PublishedCertificates
 
