@@ -3,7 +3,7 @@ import type { DnsAnswer, Exchange, Resolver } from '../../../shared/net/dns/answ
 import { type Fetched, fetchLimits, fetchPolicy } from '../../../shared/net/mta-sts/fetch.ts'
 import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
 import { recordName } from '../../../shared/tls-reports/record.ts'
-import { announcementName, tlsaName, type Wish } from './plan.ts'
+import { announcementName, policyHostOf, tlsaName, type Wish } from './plan.ts'
 import { isSpf, type Permission, permissions } from './spf-evaluation.ts'
 
 export interface HostFacts {
@@ -20,6 +20,8 @@ export interface Facts {
   announcement: DnsAnswer<string>
   tlsRpt: DnsAnswer<string>
   policy: Fetched
+  /** The addresses of the policy host, of either family. */
+  policyHost: readonly DnsAnswer<string>[]
   hosts: readonly HostFacts[]
   /** Of each of our senders; empty without exactly one SPF record. */
   permissions: readonly Permission[]
@@ -39,12 +41,15 @@ const limits = { ...fetchLimits, whole: 20_000, silence: 10_000 }
 
 /** Never throws. */
 export async function factsOf({ domain, hosts, egress }: Wish, resolver: Resolver): Promise<Facts> {
-  const [mx, txt, announcement, tlsRpt, policy, signed, ...hostFacts] = await Promise.all([
+  const policyHost = policyHostOf(domain)
+  const [mx, txt, announcement, tlsRpt, policy, a, aaaa, signed, ...hostFacts] = await Promise.all([
     resolver.ask(domain, 'MX'),
     resolver.ask(domain, 'TXT'),
     resolver.ask(announcementName(domain), 'TXT'),
     resolver.ask(recordName(domain), 'TXT'),
     fetchPolicy(domain, { resolver, privateNetworks: anywhere, limits }),
+    resolver.ask(policyHost, 'A'),
+    resolver.ask(policyHost, 'AAAA'),
     resolver.ask(signedZone, 'TXT'),
     ...hosts.map((host) => hostFactsOf(host, resolver)),
   ])
@@ -55,6 +60,7 @@ export async function factsOf({ domain, hosts, egress }: Wish, resolver: Resolve
     announcement,
     tlsRpt,
     policy,
+    policyHost: [a, aaaa],
     hosts: hostFacts,
     permissions: hasOneSpf ? await permissions(domain, egress, resolver) : [],
     vouches: (signed.kind !== 'Failed' && signed.secure) || (mx.kind !== 'Failed' && mx.secure),

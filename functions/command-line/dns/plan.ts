@@ -58,7 +58,9 @@ export function planOf(
 
 export const tlsaName = (host: string): string => `_25._tcp.${host}`
 export const announcementName = (domain: string): string => `_mta-sts.${domain}`
-export const policyAddress = (domain: string): string => `https://mta-sts.${domain}/.well-known/mta-sts.txt`
+export const policyHostOf = (domain: string): string => `mta-sts.${domain}`
+export const policyAddress = (domain: string): string =>
+  `https://${policyHostOf(domain)}/.well-known/mta-sts.txt`
 
 export const mxOf = ({ hosts }: Plan): string[] => hosts.map((host) => `10 ${host}.`)
 

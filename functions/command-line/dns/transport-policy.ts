@@ -9,21 +9,42 @@ import { placeText, recordName, reportPlaces } from '../../../shared/tls-reports
 import { type Check, quotedText, type Result, recordsIn, unanswered } from './check.ts'
 import type { Facts } from './facts.ts'
 import { listed } from './mail-routing.ts'
-import { announcementName, type Plan, policyAddress, reportAddressOf, shortestAge, tlsRptOf } from './plan.ts'
+import {
+  announcementName,
+  type Plan,
+  policyAddress,
+  policyHostOf,
+  reportAddressOf,
+  shortestAge,
+  tlsRptOf,
+} from './plan.ts'
 
 const day = 86_400
 
-export function judgePolicy(plan: Plan, { policy, mx }: Facts): Check {
+export function judgePolicy(plan: Plan, facts: Facts): Check {
+  const { policy, mx } = facts
   const about = { record: 'MTA-STS policy', name: policyAddress(plan.domain) }
   const wanted = linesOf(plan.policy.text)
-  if (policy.kind === 'Failed')
+  if (policy.kind === 'Failed') {
+    const silence = silenceOf(facts)
+    if (silence) return unanswered(about, silence)
+    const host = policyHostOf(plan.domain)
     return {
       ...about,
       result: policy.result === 'sts-policy-fetch-error' ? 'MISSING' : 'DIFFERENT',
       published: [],
       wanted,
-      says: [`${policy.detail.replace(/\.$/, '')}.`, 'Without a policy senders do not insist on TLS.'],
+      says: [
+        `${policy.detail.replace(/\.$/, '')}.`,
+        'Without a policy senders do not insist on TLS.',
+        ...(hasAddress(facts)
+          ? []
+          : [
+              `Make ${host} an alias (CNAME) of where it is served: docs/certificates.md says where that is.`,
+            ]),
+      ],
     }
+  }
   const served = policy.policy
   const differences = differencesOf(plan, served)
   const warnings = [...warningsOf(plan, served), ...uncoveredWords(served, mx)]
@@ -36,6 +57,12 @@ export function judgePolicy(plan: Plan, { policy, mx }: Facts): Check {
     says: [...differences, ...warnings, ...(result === 'OK' ? modeWords(served) : [])],
   }
 }
+
+const hasAddress = ({ policyHost }: Facts): boolean => policyHost.some(({ kind }) => kind === 'Found')
+
+/** Where DNS does not tell where the policy host is, nobody knows what it would say. */
+const silenceOf = (facts: Facts) =>
+  hasAddress(facts) ? undefined : facts.policyHost.find((answer) => answer.kind === 'Failed')
 
 const linesOf = (text: string): string[] => text.split(/\r?\n/).filter((line) => line !== '')
 
@@ -90,7 +117,8 @@ const modeWords = ({ mode }: PolicyText): string[] =>
     : []
 
 /** The id has to change with the policy, since senders fetch the policy anew only when it does. */
-export function judgeAnnouncement(plan: Plan, { announcement, policy }: Facts): Check {
+export function judgeAnnouncement(plan: Plan, facts: Facts): Check {
+  const { announcement, policy } = facts
   const name = announcementName(plan.domain)
   const about = { record: 'MTA-STS', name }
   if (announcement.kind === 'Failed') return unanswered(about, announcement)
@@ -103,7 +131,7 @@ export function judgeAnnouncement(plan: Plan, { announcement, policy }: Facts): 
     ...about,
     result,
     published,
-    wanted: result === 'OK' || result === 'WARN' ? [] : [quotedText(policyRecord({ id: wanted }))],
+    wanted: result === 'MISSING' || result === 'DIFFERENT' ? [quotedText(policyRecord({ id: wanted }))] : [],
     says,
   })
   if (records.length === 0)
@@ -115,6 +143,7 @@ export function judgeAnnouncement(plan: Plan, { announcement, policy }: Facts): 
       'DIFFERENT',
       'It is not well-formed, which counts as none: v=STSv1, and an id of 1 to 32 letters and digits (RFC 8461 §3.1).',
     )
+  if (silenceOf(facts)) return of('UNKNOWN', 'The policy cannot be had, so the id cannot be compared.')
   if (!isRight)
     return of('DIFFERENT', `The policy has to be changed; when it is, the id has to become ${wanted}.`)
   if (id === wanted) return of('OK')

@@ -407,11 +407,18 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'DIFFERENT',
       says: /Its version cannot be "STSv2"/,
     },
+    'at a host whose address nobody tells': {
+      of: 'MTA-STS policy',
+      names: { [`mta-sts.${domain}`]: { fails: 'SERVFAIL' } },
+      result: 'UNKNOWN',
+      says: /DNS gives no answer \(ESERVFAIL\)/,
+      status: 1,
+    },
     'at a host without an address': {
       of: 'MTA-STS policy',
       names: { [`mta-sts.${domain}`]: {} },
       result: 'MISSING',
-      says: /has no address/,
+      says: /has no address\..*Make mta-sts\.ours\.example an alias \(CNAME\)/,
     },
   },
   'the announcement of the policy': {
