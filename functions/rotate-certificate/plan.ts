@@ -29,6 +29,8 @@ export interface Facts {
   /** What an authority has issued since; null where there is nothing new. */
   offer: CertificatesAndKeys | null
   hostname: string
+  /** Whether OpenSSL takes them. @throws Error in one line */
+  prove?(certificates: CertificatesAndKeys): void
   now: Date
   /** Milliseconds between announcement and use. */
   noticeMs: number
@@ -51,37 +53,36 @@ const largestSecret = 60_000
 
 /** @throws Error when there is neither a certificate nor one that may take its place */
 export function planRotation(facts: Facts): Plan {
-  const { hostname, now } = facts
+  const { now } = facts
   const refused: Refusal[] = []
   const filled = facts.set ?? firstOf(facts)
   const switched = switchWhenDue(filled, facts, refused)
   const replaced = withReplaced(switched, facts)
   const offered = withOffer(replaced, facts, refused)
   const set = withoutOld(offered, now)
-  const fault = certificateFault(set, { hostname, at: now })
+  const fault = certificateFault(set, { ...facts, at: now })
   if (fault) refused.push({ certificates: 'Current', ...fault })
   return { set, refused }
 }
 
-function firstOf({ offer, hostname, now }: Facts): IngressCertificates {
+function firstOf(facts: Facts): IngressCertificates {
+  const { offer, now } = facts
   if (offer === null) throw new Error('the secret is empty, and there is no certificate to fill it with')
-  const fault = certificateFault(offer, { hostname, at: now })
+  const fault = certificateFault(offer, { ...facts, at: now })
   if (fault) throw new Error(`the secret is empty, and what would fill it is refused: ${fault.detail}`)
   return { ...offer, servedFrom: now.toISOString(), deprecated: [] }
 }
 
 /** As the ingress has done by its own clock. */
-function switchWhenDue(
-  set: IngressCertificates,
-  { hostname, now }: Facts,
-  refused: Refusal[],
-): IngressCertificates {
+function switchWhenDue(set: IngressCertificates, facts: Facts, refused: Refusal[]): IngressCertificates {
+  const { now } = facts
   const { next } = set
   if (!next) return set
   const due = dueAt(set, next)
-  const fault = certificateFault(next, { hostname, at: due > now ? due : now })
+  const isDue = due <= now
+  const fault = certificateFault(next, { ...facts, at: isDue ? now : due })
   if (fault) refused.push({ certificates: 'Next', ...fault })
-  if (fault || due > now) return set
+  if (fault || !isDue) return set
   const servedFrom = due.toISOString()
   return {
     certificate: next.certificate,
@@ -110,16 +111,13 @@ function withReplaced(set: IngressCertificates, { now, published }: Facts): Ingr
   }
 }
 
-function withOffer(
-  set: IngressCertificates,
-  { offer, hostname, now, noticeMs }: Facts,
-  refused: Refusal[],
-): IngressCertificates {
+function withOffer(set: IngressCertificates, facts: Facts, refused: Refusal[]): IngressCertificates {
+  const { offer, now, noticeMs } = facts
   if (offer === null || !isNews(set, certificatesIn(offer.certificate))) return set
   const noticed = new Date(now.getTime() + noticeMs)
   const end = firstEnd(set)
   const from = end !== null && end <= noticed ? now : noticed
-  const fault = certificateFault(offer, { hostname, at: from })
+  const fault = certificateFault(offer, { ...facts, at: from })
   if (fault) refused.push({ certificates: 'Offered', ...fault })
   return fault ? set : { ...set, next: { ...offer, servedFrom: from.toISOString() } }
 }

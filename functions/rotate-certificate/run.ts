@@ -62,20 +62,20 @@ async function rotateOnce(dependencies: Dependencies): Promise<Run> {
   const known = await published.readRevision()
   const before = await secret.read()
   const parsed = before && parseCertificateSecret(before.text)
-  const facts = { hostname, now: now(), noticeMs, published: known.published, set: parsed?.set ?? null }
+  const set = parsed?.set ?? null
   // What was left out at reading must not be lost at writing: who wrote it mends it first.
   const isWhole = parsed === null || parsed.refused === null
-  const offer = isWhole ? await offered(dependencies, facts.set) : { certificates: null, refused: [] }
-  const plan = planRotation({ ...facts, offer: offer.certificates })
+  const offer = isWhole ? await offered(dependencies, set) : null
+  const facts = { hostname, prove: dependencies.prove, now: now(), noticeMs, published: known.published }
+  const plan = planRotation({ ...facts, set, offer })
   const refused: Refusal[] = [
     ...(parsed?.refused ? [{ certificates: 'Next' as const, ...parsed.refused }] : []),
-    ...offer.refused,
     ...plan.refused,
   ]
-  const changed = isWhole && plan.set !== facts.set
+  const changed = isWhole && plan.set !== set
   if (changed) await secret.replace(before, secretText(before, plan.set))
   const isRefused = plan.refused.some(({ certificates }) => certificates === 'Next')
-  const served = asServed(isWhole ? plan.set : (facts.set ?? plan.set), isRefused)
+  const served = asServed(isWhole ? plan.set : (set ?? plan.set), isRefused)
   const description = describeCertificates(served, { hostname, now: facts.now, before: known.published })
   if (description !== known.published && !(await published.write(description, known)))
     throw new Outrun('another run has published since')
@@ -84,19 +84,12 @@ async function rotateOnce(dependencies: Dependencies): Promise<Run> {
 
 /** What the authority has that we have not; a key is exported only then. */
 async function offered(
-  { authority, prove }: Dependencies,
+  { authority }: Dependencies,
   set: IngressCertificates | null,
-): Promise<{ certificates: CertificatesAndKeys | null; refused: Refusal[] }> {
-  if (authority === null) return { certificates: null, refused: [] }
-  if (set !== null && !isNews(set, await authority.issued())) return { certificates: null, refused: [] }
-  const certificates = await authority.export()
-  try {
-    prove(certificates)
-    return { certificates, refused: [] }
-  } catch (error) {
-    const detail = (error as Error).message
-    return { certificates: null, refused: [{ certificates: 'Offered', reason: 'Unusable', detail }] }
-  }
+): Promise<CertificatesAndKeys | null> {
+  if (authority === null) return null
+  if (set !== null && !isNews(set, await authority.issued())) return null
+  return authority.export()
 }
 
 /** Fields that others have put there stay. */

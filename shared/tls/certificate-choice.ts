@@ -30,16 +30,19 @@ export interface Served {
   /** Our name in MX records. */
   hostname: string
   at: Date
+  /** What only trying tells: whether OpenSSL takes them. @throws Error in one line */
+  prove?(certificates: CertificatesAndKeys): void
 }
 
 /** @returns the first fault of any of them: an EC and an RSA certificate are served together, or neither is */
 export function certificateFault(
   { certificate, privateKey }: CertificatesAndKeys,
-  { hostname, at }: Served,
+  { hostname, at, prove }: Served,
 ): CertificateFault | null {
   let identities: ServerIdentity[]
   try {
     identities = serverIdentities(privateKey, certificate)
+    prove?.({ certificate, privateKey })
   } catch (error) {
     return { reason: 'Unusable', detail: inWordsOfTheSecret((error as Error).message) }
   }
@@ -59,16 +62,18 @@ export interface Choice extends CertificatesAndKeys {
   until: Date | null
 }
 
-export function chooseCertificates(set: IngressCertificates, { hostname, at }: Served): Choice {
+export function chooseCertificates(set: IngressCertificates, served: Served): Choice {
+  const { at } = served
   const { certificate, privateKey, next } = set
   const current = { certificate, privateKey }
-  const fault = certificateFault(current, { hostname, at })
+  const fault = certificateFault(current, served)
   const own = { ...current, state: 'Current', fault, refusedNext: null, until: null } as const
   if (!next) return own
   const from = dueAt(set, next)
-  const refusedNext = certificateFault(next, { hostname, at: from > at ? from : at })
+  const isDue = from <= at
+  const refusedNext = certificateFault(next, { ...served, at: isDue ? at : from })
   if (refusedNext !== null) return { ...own, refusedNext }
-  if (from > at) return { ...own, until: from }
+  if (!isDue) return { ...own, until: from }
   const { certificate: following, privateKey: key } = next
   return {
     certificate: following,

@@ -4,9 +4,9 @@
  * What fails, at reading or at the judgement of what was read, leaves in place what is served.
  */
 import { X509Certificate } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
 import { Metric } from '../../../shared/contract/metrics.ts'
 import {
-  type CertificateFault,
   type CertificatesAndKeys,
   type Choice,
   chooseCertificates,
@@ -14,6 +14,7 @@ import {
 import { type CertificateSecret, parseCertificateSecret } from '../../../shared/tls/certificate-secret.ts'
 import { fingerprintOf } from '../../../shared/tls/fingerprint.ts'
 import { serverIdentities } from '../../../shared/tls/server-identity.ts'
+import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
 import { causeOf, type Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 
@@ -58,7 +59,7 @@ export class OurCertificates {
   static async open(options: CertificatesOptions): Promise<OurCertificates> {
     const secret = parseCertificateSecret(await options.read())
     const { hostname, now } = options
-    const choice = chooseCertificates(secret.set, { hostname, at: now() })
+    const choice = chooseCertificates(secret.set, { hostname, at: now(), prove })
     // Mail that comes under a certificate that some refuse is better than no mail.
     if (choice.fault?.reason === 'Unusable') throw new Error(`the secret's ${choice.fault.detail}`)
     return new OurCertificates(options, secret, choice)
@@ -98,27 +99,21 @@ export class OurCertificates {
   #choice(): Choice {
     const { hostname, now } = this.#options
     const { set, refused } = this.#secret
-    const choice = chooseCertificates(set, { hostname, at: now() })
+    const choice = chooseCertificates(set, { hostname, at: now(), prove })
     return { ...choice, refusedNext: choice.refusedNext ?? refused }
   }
 
   #apply(): void {
     const choice = this.#choice()
-    const fault = this.#isServed(choice) ? choice.fault : (choice.fault ?? this.#use(choice))
-    this.#tell({ ...choice, fault })
+    if (choice.fault === null && !this.#isServed(choice)) this.#use(choice)
+    this.#tell(choice)
     this.#waitForSwitch()
   }
 
-  /** @returns why it cannot be served, which only trying tells */
-  #use({ certificate, privateKey }: CertificatesAndKeys): CertificateFault | null {
-    try {
-      this.#serving?.use({ certificate, privateKey })
-    } catch (error) {
-      return { reason: 'Unusable', detail: (error as Error).message }
-    }
+  #use({ certificate, privateKey }: CertificatesAndKeys): void {
+    this.#serving?.use({ certificate, privateKey })
     this.#served = { certificate, privateKey }
     this.#logServed('certificates were switched: new sessions begin with these')
-    return null
   }
 
   #isServed({ certificate, privateKey }: CertificatesAndKeys): boolean {
@@ -172,4 +167,8 @@ export class OurCertificates {
     const again = () => void this.refresh().then(() => this.#waitForReading())
     this.#reading = setTimeout(again, everyMs * (1 + chance() / 2)).unref()
   }
+}
+
+function prove({ certificate, privateKey }: CertificatesAndKeys): void {
+  createSecureContext(serverTlsOptions(privateKey, certificate))
 }

@@ -152,6 +152,16 @@ test('what was served before is kept for 90 days, and four of them at most', () 
   assert.deepEqual(plan({ set: set(a, { deprecated: [unreadable] }) }).set.deprecated, [])
 })
 
+test('a next that OpenSSL does not take never comes into the place of the current', () => {
+  const due = set(a, { next: { ...of(b), servedFrom: at(-1) } })
+  const prove = ({ certificate }: { certificate: string }) => {
+    if (certificate === b.cert) throw new Error('ee key too small')
+  }
+  const { set: kept, refused } = plan({ set: due, prove })
+  assert.equal(kept, due)
+  assert.deepEqual(refused, [{ certificates: 'Next', reason: 'Unusable', detail: 'ee key too small' }])
+})
+
 test('a current that is at fault is told of', () => {
   const { refused } = plan({ set: set(ending), now: new Date(at(4)) })
   assert.deepEqual(

@@ -8,11 +8,12 @@ import { createPki, daysFromNow, type Identity } from '../../../support/pki.ts'
 
 const pki = await createPki()
 const names = ['mx.ours.example']
-const [one, two, wrongName, over] = await Promise.all([
+const [one, two, wrongName, over, small] = await Promise.all([
   pki.issue({ names, commonName: 'one' }),
   pki.issue({ names, commonName: 'two' }),
   pki.issue({ names: ['mail.ours.example'], commonName: 'wrong' }),
   pki.issue({ names, commonName: 'over', notBefore: daysFromNow(-9), notAfter: daysFromNow(-1) }),
+  pki.issue({ names, commonName: 'small', rsa: 1024 }),
 ])
 const pair = ({ cert, key }: Identity) => ({ certificate: cert, privateKey: key })
 const text = (current: Identity, more: object = {}) => JSON.stringify({ ...pair(current), ...more })
@@ -147,6 +148,21 @@ test('a process starts with a certificate that is over, since mail in the clear 
 test('a process starts with the next where the current is over', async () => {
   const { ours } = await open({ text: text(over, { next: { ...pair(two), servedFrom: in7Days } }) })
   assert.equal(ours.served.certificate, two.cert)
+})
+
+test('a next that OpenSSL does not take is refused, at its date and at a start after it', async () => {
+  const servedFrom = new Date(Date.now() - 1000).toISOString()
+  const secret = { text: text(one, { next: { ...pair(small), servedFrom } }) }
+  const { ours, used, said, begin } = await open(secret)
+  begin()
+  assert.equal(ours.served.certificate, one.cert)
+  await ours.refresh()
+  assert.equal(used.length, 0)
+  assert.deepEqual(
+    said.filter(({ level }) => level === 'error').map(({ certificates, reason }) => [certificates, reason]),
+    [['Next', 'Unusable']],
+  )
+  ours.stop()
 })
 
 const noStart: [string, string | Error, RegExp][] = [
