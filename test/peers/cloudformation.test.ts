@@ -22,6 +22,7 @@ const unmodelled = [
   'AWS::ApiGatewayV2::Stage',
   'AWS::ApplicationAutoScaling::ScalableTarget',
   'AWS::ApplicationAutoScaling::ScalingPolicy',
+  'AWS::CloudFormation::CustomResource',
   'AWS::CloudWatch::Alarm',
   'AWS::CloudWatch::Dashboard',
   'AWS::ElasticLoadBalancingV2::Listener',
@@ -46,7 +47,7 @@ test('CloudFormation creates the stack with the code of its functions', { skip }
   assert.equal(stack.status, 'CREATE_COMPLETE')
   const missing = Object.keys(types).filter((id) => !stack.created.includes(id))
   assert.deepEqual([...new Set(missing.map((id) => types[id]))].sort(), unmodelled)
-  assert.equal(stack.functions.length, 8)
+  assert.equal(stack.functions.length, 9)
   assert.equal(stack.queues.length, 6)
   for (const { runtime, codeSize, environment } of stack.functions) {
     assert.equal(runtime, 'nodejs24.x')
