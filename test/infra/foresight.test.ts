@@ -46,7 +46,7 @@ test('it reads connectors, and changes none', () => {
   assert.deepEqual(onConnectors.sort(), ['dynamodb:GetItem', 'dynamodb:Query'])
 })
 
-test('deliver-message and evaluate-policy alone tell the event bus, in our name alone', () => {
+test('who sees certificates or rotates ours tells the event bus, in our name alone, and nobody else does', () => {
   const telling = ofType('AWS::IAM::Policy').flatMap(({ Properties }) =>
     Properties.PolicyDocument.Statement.filter(({ Action }: Json) =>
       many(Action).includes('events:PutEvents'),
@@ -60,5 +60,6 @@ test('deliver-message and evaluate-policy alone tell the event bus, in our name 
   assert.deepEqual(telling.sort(), [
     ['DeliveryFunctionRole', 'event-bus/default', condition],
     ['PolicyFunctionRole', 'event-bus/default', condition],
+    ['RotationFunctionRole', 'event-bus/default', condition],
   ])
 })
