@@ -128,8 +128,8 @@ test('a certificate of another authority is an event, and ends the concern', asy
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line))
+    .filter(({ detailType }) => detailType === 'Partner Certificate Changed')
   assert.deepEqual(others, [])
-  assert.equal(event.detailType, 'Partner Certificate Changed')
   assert.deepEqual(
     [event.detail.connector, event.detail.from.fingerprint256, event.detail.to.fingerprint256],
     [{ id: connector, name: 'To the hoster' }, fingerprintOf(old), fingerprintOf(renewed)],
@@ -144,4 +144,20 @@ test('a certificate of another authority is an event, and ends the concern', asy
     out,
     new RegExp(`next hop +To the hoster +127\\.0\\.0\\.1 .*Issuer, Key.*${fingerprintOf(renewed)}`),
   )
+})
+
+test('what our ingress serves is among what is watched', async () => {
+  interface Published {
+    certificates: { state: string; fingerprint256: string }[]
+  }
+  const published = await until(() => api.call<Published>('GET', '/certificates').catch(() => null))
+  await foresee()
+  const { items } = await api.call<{ items: (Place & { kind: string })[] }>('GET', '/certificates/observed')
+  const own = items.filter(({ kind }) => kind === 'Own').flatMap(({ certificates }) => certificates)
+  const current = published.certificates.filter(({ state }) => state === 'Current')
+  assert.deepEqual(
+    own.map(({ fingerprint256 }) => fingerprint256).sort(),
+    current.map(({ fingerprint256 }) => fingerprint256).sort(),
+  )
+  assert.ok(own.length > 0)
 })
