@@ -9,6 +9,7 @@ import { Metric } from '../../../shared/contract/metrics.ts'
 import {
   type CertificatesAndKeys,
   type Choice,
+  certificateFault,
   chooseCertificates,
 } from '../../../shared/tls/certificate-choice.ts'
 import { type CertificateSecret, parseCertificateSecret } from '../../../shared/tls/certificate-secret.ts'
@@ -72,9 +73,9 @@ export class OurCertificates {
   /** From now on what serves them is told of others. @throws as it does, when it cannot use them */
   begin(serving: Serving): void {
     this.#serving = serving
-    this.#tell(this.#choice())
     this.#logServed('certificates are served')
-    this.#waitForSwitch()
+    // The next may have become due since they were opened.
+    this.#apply()
     this.#waitForReading()
   }
 
@@ -105,9 +106,16 @@ export class OurCertificates {
 
   #apply(): void {
     const choice = this.#choice()
-    if (choice.fault === null && !this.#isServed(choice)) this.#use(choice)
+    if (this.#isFit(choice) && !this.#isServed(choice)) this.#use(choice)
     this.#tell(choice)
     this.#waitForSwitch()
+  }
+
+  /** Where what is served is at fault itself, what was put in its place is served as a start would serve it. */
+  #isFit({ fault }: Choice): boolean {
+    if (fault === null) return true
+    const { hostname, now } = this.#options
+    return fault.reason !== 'Unusable' && certificateFault(this.#served, { hostname, at: now() }) !== null
   }
 
   #use({ certificate, privateKey }: CertificatesAndKeys): void {

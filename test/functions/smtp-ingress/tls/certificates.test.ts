@@ -145,6 +145,35 @@ test('a process starts with a certificate that is over, since mail in the clear 
   ours.stop()
 })
 
+test('what is put in the place of one that is over is served, as a start would serve it, whatever its fault', async () => {
+  const secret = { text: text(over) }
+  const { ours, used, said, begin } = await open(secret)
+  begin()
+  for (const [current, message] of [
+    [wrongName, 'certificates are at fault, and served since there are no others'],
+    [one, 'certificates were switched: new sessions begin with these'],
+  ] as const) {
+    secret.text = text(current)
+    await ours.refresh()
+    assert.equal(used.at(-1)?.certificate, current.cert)
+    assert.equal(said.at(-1)?.message, message)
+  }
+  secret.text = text({ cert: two.cert, key: one.key })
+  await ours.refresh()
+  assert.equal(used.length, 2)
+  ours.stop()
+})
+
+test('a next that becomes due while the process starts is served from the start', async () => {
+  const servedFrom = new Date(Date.now() + 100).toISOString()
+  const { ours, isUsed, begin } = await open({ text: text(one, { next: { ...pair(two), servedFrom } }) })
+  assert.equal(ours.served.certificate, one.cert)
+  await delay(150)
+  begin()
+  assert.ok(isUsed(two))
+  ours.stop()
+})
+
 test('a process starts with the next where the current is over', async () => {
   const { ours } = await open({ text: text(over, { next: { ...pair(two), servedFrom: in7Days } }) })
   assert.equal(ours.served.certificate, two.cert)
