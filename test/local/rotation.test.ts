@@ -95,6 +95,8 @@ async function underLoad(milliseconds: number) {
   return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
 }
 
+const pageOf = async (path: string) => (await fetch(new URL(path, runner.endpoints.pages))).text()
+
 const ingressLog = () => readFileSync(`${runner.endpoints.logs}/ingress.log`, 'utf8')
 
 test('the certificate is switched at its date under load, and partners, API and secret follow', {
@@ -158,6 +160,7 @@ test('no key is in any log, notice, event or answer', async () => {
   const written = [
     ...globSync(`${runner.endpoints.logs}/*`).map((file) => readFileSync(file, 'utf8')),
     JSON.stringify(await api.call('GET', '/certificates')),
+    ...(await Promise.all(['', 'certificates.json'].map(pageOf))),
     runner.complaints.join('\n'),
     runner.output.join('\n'),
   ].join('\n')

@@ -21,7 +21,7 @@ export function certificatesPage(published: PublishedCertificates, publisher: Pu
     `TLS certificates of ${hostname}`,
     html`<header>
 <h1>TLS certificates of ${hostname}</h1>
-<p>${publisher.organisation} receives mail at <strong>${hostname}</strong>, port 25, with STARTTLS. This page is for
+<p>${whoReceives(hostname, publisher)} mail at <strong>${hostname}</strong>, port 25, with STARTTLS. This page is for
 those who have their mail servers demand TLS with us: it says which certificates they meet, what they have to do for
 it, and what will change when.</p>
 <p class="soft">Last changed ${instant(published.changedAt)}. For programs: <a href="certificates.json">certificates.json</a></p>
@@ -37,6 +37,10 @@ ${noticeSection(publisher)}
 </main>`,
   )
 }
+
+/** An organisation that was not named is called by its host. */
+const whoReceives = (hostname: string, { organisation }: Publisher): string =>
+  organisation === hostname ? 'We receive' : `${organisation} receives`
 
 function preparationSection({ changesAt, beforeChange, always }: Preparation): Html {
   return html`<section>

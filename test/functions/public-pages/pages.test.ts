@@ -41,9 +41,15 @@ interface Around {
   clock?: { now: number }
   read?: () => Promise<PublishedCertificates | null>
   policy?: string | null
+  organisation?: string
 }
 
-function pagesWith({ clock = { now }, read = async () => told, policy: text = policy }: Around = {}) {
+function pagesWith({
+  clock = { now },
+  read = async () => told,
+  policy: text = policy,
+  organisation = publisher.organisation,
+}: Around = {}) {
   const errors: unknown[] = []
   const lookedUp: string[] = []
   const pages = publicPages({
@@ -55,7 +61,7 @@ function pagesWith({ clock = { now }, read = async () => told, policy: text = po
       },
     },
     policy: text,
-    publisher,
+    publisher: { ...publisher, organisation },
     logger: { error: (...args: unknown[]) => errors.push(args) } as unknown as Dependencies['logger'],
     now: () => clock.now,
   })
@@ -102,6 +108,12 @@ test('the page says what a partner has to know of each certificate', async () =>
   for (const value of [...told.tlsaRecords, ...told.protocol.cipherSuites, ...told.protocol.groups])
     assert.ok(body.includes(value), value)
   assert.match(body, /2026-11-29 12:02 UTC/)
+})
+
+test('the page says who receives mail', async () => {
+  assert.match((await ask('/')).body ?? '', /<p>Ours, Inc\. receives mail at <strong>mx\.ours\.example</)
+  const { ask: unnamed } = pagesWith({ organisation: hostname })
+  assert.match((await unnamed('/')).body ?? '', /<p>We receive mail at <strong>mx\.ours\.example</)
 })
 
 test('certificates.json is the contract, for pages of others, too', async () => {
