@@ -233,19 +233,24 @@ export class GatedConnection {
   }
 
   #established(): Establishing {
+    const spoilt = this.spoilt()
+    if (spoilt) return { kind: 'Failed', reply: spoilt }
     const socket = this.#client._socket
-    // Of a connection that has ended meanwhile there is nothing left to look at.
-    if (!socket || socket.destroyed) return { kind: 'Failed', reply: replyToError(ended) }
-    const early = this.#unasked
-    if (early !== null) {
-      this.#client.close()
-      return { kind: 'Failed', reply: replyToError(outOfTurn(early)) }
-    }
     const tls: ServerTls =
       socket instanceof TLSSocket
         ? establishedTls(socket, authoritiesFor(this.#options))
         : { kind: 'NotOffered', answer: null }
     return { kind: 'Established', connection: this, tls }
+  }
+
+  /** Why nothing can be asked any more, or null: the connection has ended, or the server speaks out of turn. */
+  spoilt(): Reply | null {
+    const socket = this.#client._socket
+    if (!socket || socket.destroyed) return replyToError(ended)
+    const early = this.#unasked
+    if (early === null) return null
+    this.#client.close()
+    return replyToError(outOfTurn(early))
   }
 
   /** What the server has said and nobody has asked for yet: it would be taken for the answer to what is asked next. */

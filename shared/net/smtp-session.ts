@@ -57,6 +57,9 @@ async function admit(
     connection.quit()
     return { kind: 'TlsNotMet', fault, tls }
   }
+  // While others were asked, the server may have said something, or gone.
+  const spoilt = connection.spoilt()
+  if (spoilt) return { kind: 'Failed', reply: spoilt }
   const tried = trials.map(({ requirement }, index) => ofTrials[index] ?? revocationFault(requirement))
   const first = tried.find((found) => found !== null) ?? null
   return { kind: 'Admitted', session: new SmtpSession(connection), tls, tried: first }

@@ -49,6 +49,8 @@ interface Case {
   authorities?: Behaviour
   tls?: Partial<TlsRequirement>
   options?: Partial<SmtpOptions>
+  /** Told of the partner before anybody connects. */
+  begun?: (partner: Partner) => void
 }
 
 interface Sent {
@@ -65,10 +67,12 @@ async function send({
   authorities = 'Honest',
   tls,
   options,
+  begun,
 }: Case): Promise<Sent> {
   authority.behave({ ocsp: authorities, crl: authorities })
   authority.requests.length = 0
   const partner = await startPartner({ tls: identities[certificate] })
+  begun?.(partner)
   const records: SessionRecord[] = []
   const checker = new RevocationChecker({
     resolver,
@@ -211,6 +215,26 @@ describe('A next hop', () => {
     assert.equal(outcome.outcome, 'Delivered')
     assert.equal(outcome.reportOnly?.enhanced, '4.7.320')
     assert.equal(outcome.tls?.verified, false)
+  })
+
+  it('that hangs up while others are asked gets nothing, and is tried again', async () => {
+    let partner: Partner | undefined
+    const revocation = async () => {
+      partner?.hangUp()
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      return { status: 'Good' as const, detail: '' }
+    }
+    const sent = await send({
+      certificate: 'good',
+      revocationCheck: 'SoftFail',
+      options: { revocation },
+      begun: (started) => {
+        partner = started
+      },
+    })
+    assert.equal(sent.outcome.outcome, 'TemporaryFailure')
+    assert.equal(sent.outcome.reply.enhanced, '4.4.318')
+    nothingWasSent(sent)
   })
 
   it('gets nothing by HardFail from where nobody is asked', async () => {
