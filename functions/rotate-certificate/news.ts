@@ -22,9 +22,10 @@ export interface News {
   notice: Announcement | null
 }
 
+/** A certificate of two that stays is current and next at the same time; it is known as the former. */
 export const toldOf = (published: PublishedCertificates, refused: readonly Refusal[]): Told => ({
   states: Object.fromEntries(
-    published.certificates.map(({ fingerprint256, state }) => [fingerprint256, state]),
+    published.certificates.map(({ fingerprint256, state }) => [fingerprint256, state]).toReversed(),
   ),
   refused: refusedInWords(refused),
 })
@@ -38,15 +39,18 @@ export function newsSince(
   const { hostname, certificates } = published
   const were = told?.states ?? {}
   const inState = (state: string) => certificates.filter((each) => each.state === state)
-  const [current, next] = [inState('Current'), inState('Next')]
+  const current = inState('Current')
+  const stays = ({ fingerprint256 }: PublishedCertificate) =>
+    current.some((each) => each.fingerprint256 === fingerprint256)
+  const next = inState('Next').filter((each) => !stays(each))
   const announced = next.some(({ fingerprint256 }) => were[fingerprint256] !== 'Next')
-  const switched = told !== null && current.some(({ fingerprint256 }) => were[fingerprint256] !== 'Current')
+  const switched = told === null ? [] : current.filter((each) => were[each.fingerprint256] !== 'Current')
   const known = new Set(certificates.map(({ fingerprint256 }) => fingerprint256))
   const withdrawn = Object.keys(were).filter((one) => were[one] === 'Next' && !known.has(one))
   const words = refusedInWords(refused)
   return [
     ...(withdrawn.length > 0 && next.length === 0 ? [withdrawal(hostname, withdrawn, current)] : []),
-    ...(switched ? [switching(hostname, current)] : []),
+    ...(switched.length > 0 ? [switching(hostname, switched)] : []),
     ...(announced ? [announcement(hostname, next)] : []),
     ...(words !== '' && words !== (told?.refused ?? '') ? [refusal(hostname, refused)] : []),
   ]
@@ -66,6 +70,7 @@ function announcement(hostname: string, next: readonly PublishedCertificate[]): 
   }
 }
 
+/** @param current those of them that were not before */
 function switching(hostname: string, current: readonly PublishedCertificate[]): News {
   const from = current[0]?.servedFrom ?? null
   return {

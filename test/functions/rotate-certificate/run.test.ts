@@ -146,6 +146,38 @@ test('a next that is written by hand is announced once, switched at its date, an
   assert.doesNotMatch(JSON.stringify([notices, types()]), /PRIVATE|MII|MIG/)
 })
 
+test('of two certificates the one that stays is no news: neither before the switch nor at it', async () => {
+  const rsa = await issue('rsa', { rsa: true })
+  const both = (ec: Identity) => ({
+    certificate: `${rsa.cert}\n${ec.cert}`,
+    privateKey: `${rsa.key}\n${ec.key}`,
+  })
+  const { run, events, notices, put, clock } = await deployment({
+    ...both(one),
+    servedFrom: new Date(Date.now() - 30 * day).toISOString(),
+  })
+  await run()
+  const servedFrom = new Date(clock.now + 3 * day).toISOString()
+  const set = { ...both(one), next: { ...both(two), servedFrom } }
+  await put(set)
+  assert.deepEqual((await run()).told, ['Certificate Announced'])
+  const former = { certificate: three.cert, servedUntil: new Date(clock.now - 40 * day).toISOString() }
+  await put({ ...set, deprecated: [former] })
+  assert.deepEqual((await run()).told, [])
+  clock.now = Date.parse(servedFrom)
+  assert.deepEqual((await run()).told, ['Certificate Switched'])
+  for (const { detail } of events) {
+    const { certificates } = detail as { certificates: { keyType: string }[] }
+    assert.deepEqual(
+      certificates.map(({ keyType }) => keyType),
+      ['EC'],
+    )
+    assert.equal(detail.servedFrom, servedFrom)
+  }
+  assert.equal(notices.length, 2)
+  for (const { text } of notices) assert.doesNotMatch(text, /RSA/)
+})
+
 test('an empty secret is filled from ACM, and what ACM renews is announced, its key exported once', async () => {
   const { authority, state } = acm(one)
   const { run, states, clock, held } = await deployment(null, { authority })
