@@ -68,8 +68,7 @@ async function states(): Promise<string[]> {
 
 /** Of what the page for partners shows, each with its state as a program reads it there. */
 async function statesOnPage(): Promise<string[]> {
-  const answer = await fetch(`${runner.endpoints.pages}/certificates.json`)
-  const { certificates } = (await answer.json()) as PublishedCertificates
+  const { certificates }: PublishedCertificates = JSON.parse(await pageOf('certificates.json'))
   return certificates.map(({ state, serial }) => `${state} ${serial}`)
 }
 
