@@ -73,8 +73,8 @@ export class PublicPages extends Construct {
       httpApi: this.api,
       stageName: '$default',
       autoDeploy: true,
-      // All strangers share these; answers may be kept for minutes, so that few need them.
-      throttle: { rateLimit: 50, burstLimit: 100 },
+      // Requests a second of all strangers together, and so the most that they can cost. Answers may be kept for minutes.
+      throttle: { rateLimit: 20, burstLimit: 100 },
       accessLogSettings: {
         destination: new LogGroupLogDestination(new UnitLogs(this, 'AccessLogs', config)),
         format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
