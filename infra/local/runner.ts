@@ -162,8 +162,13 @@ async function start<W extends World>(
   const drained = () => Promise.all(pollers.map((poller) => poller.stop()))
   atStop(() => Promise.race([drained(), delay(drainPatience, undefined, { ref: false })]))
 
-  for (const [id, { ServiceToken }] of resourcesOfType(template, 'AWS::CloudFormation::CustomResource'))
-    await invoke(resolver.string(ServiceToken), { RequestType: 'Create', LogicalResourceId: id })
+  const deployed = Promise.all(
+    resourcesOfType(template, 'AWS::CloudFormation::CustomResource').map(([id, { ServiceToken }]) =>
+      invoke(resolver.string(ServiceToken), { RequestType: 'Create', LogicalResourceId: id }),
+    ),
+  )
+  // Waited for below; the ports come first.
+  deployed.catch(() => undefined)
   for (const schedule of readSchedules(template, resolver)) atStop(startSchedule(schedule, invoke, notify))
   const invocations = await startInvokeServer((name, event) => {
     const found = definitions.find((one) => one.name === name)
@@ -192,6 +197,7 @@ async function start<W extends World>(
     onRestart: notify,
   })
   atStop(() => ingress.stop())
+  await deployed
 
   const variables = Object.assign({}, environment, ...definitions.map((one) => one.environment))
   return {

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { OwnSecrets } from '../../../infra/local/aws/secrets.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'mailflow-secrets-'))
+after(() => rmSync(directory, { recursive: true }))
+
+test('a secret that was made is the same after a restart, with the version that is current then', () => {
+  const secrets = new OwnSecrets(directory)
+  secrets.create('mailflow/tls', 'one')
+  secrets.put('mailflow/tls', 'two', 'v2', ['AWSPENDING'])
+  assert.equal(secrets.get('mailflow/tls')?.text, 'one')
+  secrets.move('mailflow/tls', 'AWSCURRENT', 'v2', 'first')
+  const again = new OwnSecrets(directory)
+  again.create('arn:aws:secretsmanager:us-east-1:000000000000:secret:mailflow/tls-AbCdEf', 'three')
+  const { text, stages } = again.get('mailflow/tls') ?? {}
+  assert.deepEqual([text, stages?.sort()], ['two', ['AWSCURRENT', 'AWSPENDING']])
+  assert.equal(again.get('mailflow/tls', 'AWSPREVIOUS')?.text, 'one')
+})
+
+test('only its owner reads the file of a secret', () => {
+  assert.equal(statSync(join(directory, 'mailflow%2Ftls.json')).mode & 0o077, 0)
+})
+
+test('a label is moved from the version that has it, and from no other', () => {
+  const secrets = new OwnSecrets(null)
+  secrets.create('x', 'one')
+  secrets.put('x', 'two', 'v2', ['AWSPENDING'])
+  secrets.put('x', 'three', 'v3', ['AWSPENDING'])
+  secrets.move('x', 'AWSCURRENT', 'v3', 'first')
+  for (const from of ['first', undefined])
+    assert.throws(() => secrets.move('x', 'AWSCURRENT', 'v2', from), { name: 'InvalidParameterException' })
+  assert.throws(() => secrets.move('x', 'AWSCURRENT', 'v4', 'v3'), { name: 'ResourceNotFoundException' })
+  assert.equal(secrets.get('x')?.text, 'three')
+})
+
+test('a version is put once: again the same changes nothing, and another value is refused', () => {
+  const secrets = new OwnSecrets(null)
+  secrets.create('x', null)
+  assert.equal(secrets.get('x'), null)
+  assert.deepEqual(secrets.put('x', 'one', 'v1', ['AWSPENDING']).sort(), ['AWSCURRENT', 'AWSPENDING'])
+  secrets.put('x', 'two', 'v2', undefined)
+  secrets.put('x', 'one', 'v1', undefined)
+  assert.equal(secrets.get('x')?.text, 'two')
+  assert.throws(() => secrets.put('x', 'other', 'v1', undefined), { name: 'ResourceExistsException' })
+})
