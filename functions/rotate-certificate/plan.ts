@@ -5,7 +5,11 @@
  * one would not live to see it. The limit: nobody here knows whether partners have read what was announced.
  */
 import { X509Certificate } from 'node:crypto'
-import type { IngressCertificates, PublishedCertificates } from '../../shared/contract/certificates.ts'
+import type {
+  IngressCertificates,
+  PublishedCertificate,
+  PublishedCertificates,
+} from '../../shared/contract/certificates.ts'
 import {
   type CertificateFault,
   type CertificatesAndKeys,
@@ -42,6 +46,8 @@ export interface Plan {
   /** What the secret is to hold; the same object where it holds it already. */
   set: IngressCertificates
   refused: Refusal[]
+  /** False where what was put in the place of another is at fault: tasks serve the other on, as partners know it. */
+  isServed: boolean
 }
 
 /** How long, and how many, partners can compare with. */
@@ -57,12 +63,12 @@ export function planRotation(facts: Facts): Plan {
   const refused: Refusal[] = []
   const filled = facts.set ?? firstOf(facts)
   const switched = switchWhenDue(filled, facts, refused)
-  const replaced = withReplaced(switched, facts)
-  const offered = withOffer(replaced, facts, refused)
-  const set = withoutOld(offered, now)
-  const fault = certificateFault(set, { ...facts, at: now })
+  const fault = certificateFault(switched, { ...facts, at: now })
   if (fault) refused.push({ certificates: 'Current', ...fault })
-  return { set, refused }
+  const isServed = fault === null || goneFrom(switched, facts).length === 0
+  const replaced = isServed ? withReplaced(switched, facts) : switched
+  const offered = withOffer(replaced, facts, refused)
+  return { set: withoutOld(offered, now), refused, isServed }
 }
 
 function firstOf(facts: Facts): IngressCertificates {
@@ -94,21 +100,26 @@ function switchWhenDue(set: IngressCertificates, facts: Facts, refused: Refusal[
 }
 
 /** Who writes a certificate in the place of another makes no note of the other: partners were told of it, so we know. */
-function withReplaced(set: IngressCertificates, { now, published }: Facts): IngressCertificates {
-  if (published === null) return set
-  const known = new Set(
-    [set.certificate, ...set.deprecated.map(({ certificate }) => certificate)].flatMap(fingerprintsIn),
-  )
-  const gone = publishedAt(published, now).certificates.filter(
-    ({ state, fingerprint256 }) => state === 'Current' && !known.has(fingerprint256),
-  )
+function withReplaced(set: IngressCertificates, facts: Facts): IngressCertificates {
+  const gone = goneFrom(set, facts)
   if (gone.length === 0) return set
-  const servedUntil = now.toISOString()
+  const servedUntil = facts.now.toISOString()
   return {
     ...set,
     servedFrom: servedUntil,
     deprecated: [{ certificate: gone.map(({ chain }) => chain).join('\n'), servedUntil }, ...set.deprecated],
   }
+}
+
+/** What partners know as the current, and the secret knows no more. */
+function goneFrom(set: IngressCertificates, { now, published }: Facts): PublishedCertificate[] {
+  if (published === null) return []
+  const known = new Set(
+    [set.certificate, ...set.deprecated.map(({ certificate }) => certificate)].flatMap(fingerprintsIn),
+  )
+  return publishedAt(published, now).certificates.filter(
+    ({ state, fingerprint256 }) => state === 'Current' && !known.has(fingerprint256),
+  )
 }
 
 function withOffer(set: IngressCertificates, facts: Facts, refused: Refusal[]): IngressCertificates {

@@ -76,7 +76,10 @@ async function rotateOnce(dependencies: Dependencies): Promise<Run> {
   if (changed) await secret.replace(before, secretText(before, plan.set))
   const isRefused = plan.refused.some(({ certificates }) => certificates === 'Next')
   const served = asServed(isWhole ? plan.set : (set ?? plan.set), isRefused)
-  const description = describeCertificates(served, { hostname, now: facts.now, before: known.published })
+  const description =
+    known.published !== null && !plan.isServed
+      ? known.published
+      : describeCertificates(served, { hostname, now: facts.now, before: known.published })
   if (description !== known.published && !(await published.write(description, known)))
     throw new Outrun('another run has published since')
   return { changed, refused, told: await tell(description, refused, turn, dependencies) }

@@ -210,6 +210,24 @@ test('a refused certificate is told to us once, and to partners never', async ()
   assert.deepEqual(await states(), ['Current CN=one'])
 })
 
+test('a current that was put there by hand and is refused is not published: partners see what is served on', async () => {
+  const { run, put, states, types, held } = await deployment(of(one))
+  await run()
+  const bad = { certificate: two.cert, privateKey: one.key }
+  for (const certificates of [of(wrong), bad]) {
+    await put(certificates)
+    assert.deepEqual(
+      (await run()).refused.map(({ certificates }) => certificates),
+      ['Current'],
+    )
+    assert.deepEqual([held(), await states()], [certificates, ['Current CN=one']])
+  }
+  await put(of(two))
+  assert.deepEqual((await run()).told, ['Certificate Switched'])
+  assert.deepEqual(await states(), ['Current CN=two', 'Deprecated CN=one'])
+  assert.deepEqual(types(), ['Certificate Refused', 'Certificate Refused', 'Certificate Switched'])
+})
+
 test('a slip in the next is refused, and stays in the secret for whoever wrote it', async () => {
   const slip = { ...of(one), next: of(two), deprecated: [] }
   const { authority } = acm(three)
