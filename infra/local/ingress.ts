@@ -1,5 +1,6 @@
 /** The SMTP ingress as a process of its own, with the environment its task definition gives it. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import type { Writable } from 'node:stream'
@@ -38,8 +39,22 @@ export function readIngressEnvironment(template: Template, resolver: Resolver): 
   return Object.fromEntries(container.Environment.map(({ Name, Value }) => [Name, Value]))
 }
 
+/** Below those that systems give to whoever asks for any: between now and its use, nobody else is given one of these. */
+const [lowestChoice, highestChoice] = [10_240, 32_767]
+const mostChoices = 100
+
 /** A port that nothing listens on, for a process that has to be told its port. */
 export async function choosePort(port: number, option: string): Promise<number> {
+  if (port !== 0) return probePort(port, option)
+  for (let choice = 0; choice < mostChoices; choice++) {
+    const chosen = randomInt(lowestChoice, highestChoice + 1)
+    const free = await probePort(chosen, option).catch(() => null)
+    if (free !== null) return free
+  }
+  return probePort(0, option)
+}
+
+async function probePort(port: number, option: string): Promise<number> {
   const probe = createServer()
   try {
     probe.listen(port, '127.0.0.1')

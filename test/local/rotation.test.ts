@@ -103,6 +103,9 @@ async function underLoad(milliseconds: number) {
 
 const pageOf = async (path: string) => (await fetch(new URL(path, runner.endpoints.pages))).text()
 
+/** Milliseconds that a busy machine may give other processes first, when the ingress's clock has come to the date. */
+const lateness = 2000
+
 const ingressLog = () => readFileSync(`${runner.endpoints.logs}/ingress.log`, 'utf8')
 
 test('the certificate is switched at its date under load, and partners, API and secret follow', {
@@ -121,12 +124,12 @@ test('the certificate is switched at its date under load, and partners, API and 
   const announced = await states()
   const [, next = ''] = announced.find((one) => one.startsWith('Next'))?.split(' ') ?? []
   assert.deepEqual(announced, [`Current ${old}`, `Next ${next}`])
-  const sessions = await underLoad(servedFrom + 3000 - Date.now())
+  const sessions = await underLoad(servedFrom + 2 * lateness - Date.now())
   for (const { begun, ended, serial } of sessions) {
     if (ended < servedFrom) assert.equal(serial, old)
-    if (begun > servedFrom + 500) assert.equal(serial, next)
+    if (begun > servedFrom + lateness) assert.equal(serial, next)
   }
-  assert.ok(sessions.some(({ begun }) => begun > servedFrom + 500))
+  assert.ok(sessions.some(({ begun }) => begun > servedFrom + lateness))
   // By its own date, before anybody has touched the secret.
   for (const told of [await states(), await statesOnPage()])
     assert.deepEqual(told, [`Current ${next}`, `Deprecated ${old}`])

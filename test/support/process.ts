@@ -1,8 +1,8 @@
 /** Programs started by tests and benchmarks. */
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
+import { choosePort } from '../../infra/local/ingress.ts'
 
 /** The first line on standard output; rejects when the process ends without one. What follows is read and dropped. */
 export async function firstLine(child: ChildProcess): Promise<string> {
@@ -15,10 +15,4 @@ export async function firstLine(child: ChildProcess): Promise<string> {
 }
 
 /** A port of the loopback interface that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
-}
+export const freePort = (): Promise<number> => choosePort(0, 'a test')
