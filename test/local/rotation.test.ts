@@ -106,6 +106,13 @@ const pageOf = async (path: string) => (await fetch(new URL(path, runner.endpoin
 /** Milliseconds that a busy machine may give other processes first, when the ingress's clock has come to the date. */
 const lateness = 2000
 
+/** When the ingress says that it has switched. */
+function switchedIn(log: string): number {
+  const line = log.split('\n').findLast((one) => one.includes('"certificates were switched'))
+  assert.ok(line, 'the ingress says that it has switched')
+  return Date.parse(JSON.parse(line).timestamp)
+}
+
 const ingressLog = () => readFileSync(`${runner.endpoints.logs}/ingress.log`, 'utf8')
 
 test('the certificate is switched at its date under load, and partners, API and secret follow', {
@@ -125,9 +132,14 @@ test('the certificate is switched at its date under load, and partners, API and 
   const [, next = ''] = announced.find((one) => one.startsWith('Next'))?.split(' ') ?? []
   assert.deepEqual(announced, [`Current ${old}`, `Next ${next}`])
   const sessions = await underLoad(servedFrom + 2 * lateness - Date.now())
+  const switchedAt = switchedIn(ingressLog())
+  assert.ok(
+    switchedAt >= servedFrom && switchedAt < servedFrom + lateness,
+    `${switchedAt - servedFrom} ms late`,
+  )
   for (const { begun, ended, serial } of sessions) {
     if (ended < servedFrom) assert.equal(serial, old)
-    if (begun > servedFrom + lateness) assert.equal(serial, next)
+    if (begun > switchedAt) assert.equal(serial, next)
   }
   assert.ok(sessions.some(({ begun }) => begun > servedFrom + lateness))
   // By its own date, before anybody has touched the secret.
