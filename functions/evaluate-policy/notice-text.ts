@@ -2,6 +2,7 @@
 import type { CertificateSummary } from '../../shared/contract/certificate.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import type { Announcement } from '../../shared/queues/topic.ts'
+import { summaryText } from '../../shared/tls/certificate-summary.ts'
 import type { AcceptedCertificate } from '../../shared/transport/observed-list.ts'
 
 /** @param accepted the connector's last one, if any is remembered */
@@ -59,25 +60,13 @@ function consequence({ consequence, heldUntil, connector }: CertificateNotice): 
   }
 }
 
-const presentedNow = (presented: CertificateSummary): string[] => ['Presented now:', described(presented)]
+const presentedNow = (presented: CertificateSummary): string[] => ['Presented now:', summaryText(presented)]
 
 function acceptedBefore(presented: CertificateSummary, accepted: AcceptedCertificate | null): string[] {
   if (accepted === null) return ['Accepted until now: none that is remembered.']
   if (accepted.fingerprint256 === presented.fingerprint256)
     return [`It is the one that was accepted until now, last on ${accepted.lastSeen}.`]
-  return [`Accepted until now, last seen ${accepted.lastSeen}:`, described(accepted)]
-}
-
-function described(certificate: CertificateSummary): string {
-  const { fingerprint256, subject, subjectAltNames, issuer, serial, notBefore, notAfter } = certificate
-  return [
-    `  SHA-256  ${fingerprint256}`,
-    `  Subject  ${subject}`,
-    `  Names    ${subjectAltNames.join(', ') || 'none'}`,
-    `  Issuer   ${issuer}`,
-    `  Serial   ${serial}`,
-    `  Valid    ${notBefore} to ${notAfter}`,
-  ].join('\n')
+  return [`Accepted until now, last seen ${accepted.lastSeen}:`, summaryText(accepted)]
 }
 
 function whatToDo(notice: CertificateNotice): string[] {

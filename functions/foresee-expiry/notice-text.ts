@@ -3,6 +3,7 @@ import { visible } from '../../shared/mail/peer-words.ts'
 import type { Consequence, ExpiryNotice } from '../../shared/policy/foresight.ts'
 import { counted, firstOf } from '../../shared/policy/words.ts'
 import type { Announcement } from '../../shared/queues/topic.ts'
+import { summaryText } from '../../shared/tls/certificate-summary.ts'
 
 export function announce(given: ExpiryNotice): Announcement {
   const notice = withVisibleNames(given)
@@ -10,7 +11,7 @@ export function announce(given: ExpiryNotice): Announcement {
   const paragraphs = [
     opening(notice),
     facts(notice),
-    described(notice),
+    summaryText(notice.certificate),
     newer(notice),
     whatToDo(notice),
     JSON.stringify(
@@ -80,18 +81,6 @@ const consequences: Readonly<Record<Consequence, string>> = {
     "what the host's TLSA records say: where they name its issuer, mail waits; where they name the certificate or its key, nothing changes",
   RecordedOnly: 'nothing stops, since the connector only reports; enforced, it would',
   Nothing: 'nothing stops: nobody demands that it is verified',
-}
-
-const described = ({ certificate }: ExpiryNotice): string => {
-  const { fingerprint256, subject, subjectAltNames, issuer, serial, notBefore, notAfter } = certificate
-  return [
-    `  SHA-256  ${fingerprint256}`,
-    `  Subject  ${subject}`,
-    `  Names    ${subjectAltNames.join(', ') || 'none'}`,
-    `  Issuer   ${issuer}`,
-    `  Serial   ${serial}`,
-    `  Valid    ${notBefore} to ${notAfter}`,
-  ].join('\n')
 }
 
 const newer = ({ newer, observedAs, connector }: ExpiryNotice): string =>

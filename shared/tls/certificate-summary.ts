@@ -21,4 +21,17 @@ export function summaryOf(certificate: CertificateSummary): CertificateSummary {
   }
 }
 
+/** As notices have it, a line each. */
+export function summaryText(certificate: CertificateSummary): string {
+  const { fingerprint256, subject, subjectAltNames, issuer, serial, notBefore, notAfter } = certificate
+  return [
+    `  SHA-256  ${fingerprint256}`,
+    `  Subject  ${subject}`,
+    `  Names    ${subjectAltNames.join(', ') || 'none'}`,
+    `  Issuer   ${issuer}`,
+    `  Serial   ${serial}`,
+    `  Valid    ${notBefore} to ${notAfter}`,
+  ].join('\n')
+}
+
 const bounded = (text: string): string => visible(text.slice(0, maximumName))
