@@ -1,6 +1,6 @@
 /** What there is to remark on a connector that has just been saved, beside all others as they are now. */
 import type { Logger } from '@aws-lambda-powertools/logger'
-import type { ConnectorRepository } from '../../shared/connectors/repository.ts'
+import type { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import type { Surroundings, Warning } from '../../shared/policy/warnings/warning.ts'
 
 /** The connector is saved by then, and its writer waits. */

@@ -1,7 +1,8 @@
 /** Reading a request: what is malformed is refused here, in the caller's words, before anything is looked up. */
 import { z } from 'zod'
-import type { Expected } from '../../shared/connectors/repository.ts'
-import { faultsOf, Problem } from '../../shared/middleware/problem.ts'
+import type { Expected } from '../../shared/connectors-table/repository.ts'
+import { faultsOf } from '../../shared/contract/schema-faults.ts'
+import { Problem } from '../../shared/http-api/problem.ts'
 
 /** @throws Problem 400 naming every parameter at fault */
 export function readQuery<T extends z.ZodType>(schema: T, rawQueryString: string): z.output<T> {

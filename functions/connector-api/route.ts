@@ -1,9 +1,9 @@
 /** A route says what it takes and answers; the router and the OpenAPI document both read it. */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { z } from 'zod'
-import type { Expected } from '../../shared/connectors/repository.ts'
-import { readBody, readJson, readOptionalJson } from '../../shared/middleware/json-body.ts'
-import { Problem } from '../../shared/middleware/problem.ts'
+import type { Expected } from '../../shared/connectors-table/repository.ts'
+import { readBody, readJson, readOptionalJson } from '../../shared/http-api/json-body.ts'
+import { Problem } from '../../shared/http-api/problem.ts'
 import { readIfMatch, readQuery } from './request.ts'
 
 export interface Answer {

@@ -1,6 +1,6 @@
 /** Finds the route for a request. */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
-import { Problem } from '../../shared/middleware/problem.ts'
+import { Problem } from '../../shared/http-api/problem.ts'
 import type { Answer, Route } from './route.ts'
 
 /** @throws Problem 404 for an unknown path, 405 for a known one asked by another method, 400 for a broken path */

@@ -3,13 +3,13 @@
  * memory as it is, in base64, and as a form with every sign escaped, twice: four times over, or more. The defence: large
  * ones are read and sent a few at a time. The limit: small ones are not counted.
  */
-import { limited } from '../../shared/middleware/limited.ts'
+import { concurrencyLimiter } from '../../shared/limits/concurrency-limiter.ts'
 import type { Place } from './batch.ts'
 import { readAhead } from './deliver-job.ts'
 
 /** For all batches of a function, which has one at a time. */
 export class SesPlaces {
-  readonly #large = limited(3)
+  readonly #large = concurrencyLimiter(3)
 
   /** @param octets of the message */
   placeFor(octets: number): Place {

@@ -2,10 +2,10 @@
 import { Logger } from '@aws-lambda-powertools/logger'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import { PublishedCertificatesItem } from '../../shared/connectors/published-certificates.ts'
-import { ConnectorRepository } from '../../shared/connectors/repository.ts'
+import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
+import { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import { mtaStsSettings, PagesEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
-import { clientDefaults } from '../../shared/middleware/aws-clients.ts'
+import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { publishedPolicy } from '../../shared/net/mta-sts/published.ts'
 import { publicPages } from './pages.ts'
 

@@ -6,8 +6,8 @@
  */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
-import type { PublishedCertificatesItem } from '../../shared/connectors/published-certificates.ts'
-import type { AcceptedDomains } from '../../shared/connectors/repository.ts'
+import type { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
+import type { AcceptedDomains } from '../../shared/connectors-table/repository.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
 import { publishedAt } from '../../shared/tls/published.ts'

@@ -1,5 +1,5 @@
 /** One run: what the secret is to hold, what partners are told of it, and that they are told. */
-import type { PublishedRevision } from '../../shared/connectors/published-certificates.ts'
+import type { PublishedRevision } from '../../shared/connectors-table/published-certificates.ts'
 import type { IngressCertificates, PublishedCertificates } from '../../shared/contract/certificates.ts'
 import type { Announcement } from '../../shared/queues/topic.ts'
 import { type CertificatesAndKeys, dueAt } from '../../shared/tls/certificate-choice.ts'

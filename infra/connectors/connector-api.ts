@@ -7,10 +7,10 @@ import { Construct } from 'constructs'
 import { type Config, tellDecisionSettings } from '../config.ts'
 import type { ValidateConnector } from '../delivery/validate-connector.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
+import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { MessagesTable } from '../storage/messages-table.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction, UnitLogs } from '../unit.ts'
-import type { ConnectorsTable } from './connectors-table.ts'
 
 const { GET, POST, PUT, DELETE } = HttpMethod
 

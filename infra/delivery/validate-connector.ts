@@ -1,6 +1,6 @@
 import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
-import type { ConnectorsTable } from '../connectors/connectors-table.ts'
+import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import type { TransportTable } from '../storage/transport-table.ts'
 import { UnitFunction } from '../unit.ts'
 import type { OutboundMail } from './outbound-mail.ts'

@@ -10,10 +10,10 @@ import {
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import { Metric } from '../../shared/contract/metrics.ts'
+import { functionMetric, ingressMetric } from '../mail-metric.ts'
 import type { MailQueue } from '../queues/mail-queue.ts'
 import type { UnitFunction } from '../unit.ts'
 import { Alarm, type AlarmProps } from './alarm.ts'
-import { functionMetric, ingressMetric } from './mail-metric.ts'
 import type { Monitored } from './monitored.ts'
 
 const { LESS_THAN_THRESHOLD, LESS_THAN_OR_EQUAL_TO_THRESHOLD } = ComparisonOperator

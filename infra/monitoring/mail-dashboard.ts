@@ -12,7 +12,7 @@ import {
 import { Construct } from 'constructs'
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
 import { TlsResult } from '../../shared/contract/tls-result.ts'
-import { functionMetric, ingressMetric } from './mail-metric.ts'
+import { functionMetric, ingressMetric } from '../mail-metric.ts'
 import type { Monitored } from './monitored.ts'
 
 const width = 12

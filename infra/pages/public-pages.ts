@@ -15,7 +15,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import { type Config, policyHosts, reporterOf } from '../config.ts'
-import type { ConnectorsTable } from '../connectors/connectors-table.ts'
+import type { ConnectorsTable } from '../storage/connectors-table.ts'
 import { UnitFunction, UnitLogs } from '../unit.ts'
 
 export interface PublicPagesProps {

@@ -1,5 +1,4 @@
 /** What may go wrong with a request, told apart by whether it may go better another time. Named as the SDK does. */
-import type { Answer } from './exchange.ts'
 
 /** The service answered, and did not do what it was asked. */
 export class ServiceError extends Error {
@@ -9,7 +8,7 @@ export class ServiceError extends Error {
   /** It was not to blame on the request but on our clock, which is set now. */
   readonly isOfClock: boolean
 
-  constructor({ status, body }: Pick<Answer, 'status' | 'body'>, isOfClock = false) {
+  constructor({ status, body }: { status: number; body: string }, isOfClock = false) {
     const { code, message } = said(body)
     super(message || `answered ${status}`)
     this.name = code || `Http${status}`

@@ -6,7 +6,7 @@
  * that is lost costs nothing but itself: the mail it is about was decided without it.
  */
 import type { CertificateNotice } from '../contract/jobs.ts'
-import { Allowance } from '../middleware/allowance.ts'
+import { RateLimiter } from '../limits/rate-limiter.ts'
 import type { JobQueue } from './job-queue.ts'
 
 const minute = 60_000
@@ -26,9 +26,9 @@ export type Sent =
 
 export class NoticeQueue {
   readonly #queue: Pick<JobQueue<CertificateNotice>, 'trySend'>
-  readonly #once = new Allowance(1, hour)
-  readonly #ofConnector = new Allowance(mostOfConnector, hour)
-  readonly #inAll = new Allowance(mostInAll, minute)
+  readonly #once = new RateLimiter(1, hour)
+  readonly #ofConnector = new RateLimiter(mostOfConnector, hour)
+  readonly #inAll = new RateLimiter(mostInAll, minute)
 
   constructor(queue: Pick<JobQueue<CertificateNotice>, 'trySend'>) {
     this.#queue = queue

@@ -6,7 +6,7 @@
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
-import { limited } from '../middleware/limited.ts'
+import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 import { sessionsPartition, sessionsPartitions } from '../transport/keys.ts'
 import { type AppliedPolicy, type Failure, failureId, policyId } from './applied-policy.ts'
 import { secondsOf } from './days.ts'
@@ -53,7 +53,7 @@ export class SessionCounters {
    * @returns null when all were written; never throws
    */
   async add(counted: readonly Counted[], random: number, signal: AbortSignal): Promise<Unwritten | null> {
-    const slots = limited(writesAtOnce)
+    const slots = concurrencyLimiter(writesAtOnce)
     const failed = await Promise.all(
       counted.map((count) =>
         slots(() => this.#add(count, random, signal)).then(

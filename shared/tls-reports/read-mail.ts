@@ -6,8 +6,8 @@
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import PostalMime, { type Attachment, type Email } from 'postal-mime'
+import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 import { inOneLine } from '../mail/peer-words.ts'
-import { limited } from '../middleware/limited.ts'
 import { type ReportContent, readReport } from './received-report.ts'
 
 export type Reading = { kind: 'Report'; content: ReportContent } | { kind: 'NoReport'; why: string }
@@ -39,7 +39,7 @@ export async function readReportMail(mail: Buffer): Promise<Reading> {
   return tooMuch === null ? oneAtATime(() => takeApart(mail)) : noReport(tooMuch)
 }
 
-const oneAtATime = limited(1)
+const oneAtATime = concurrencyLimiter(1)
 
 async function takeApart(mail: Buffer): Promise<Reading> {
   let email: Email

@@ -6,7 +6,7 @@
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
-import { Allowance } from '../middleware/allowance.ts'
+import { RateLimiter } from '../limits/rate-limiter.ts'
 import { Observation, type ObservedChange, type Sighting } from '../tls/observed/observation.ts'
 import { observe } from '../tls/observed/observe.ts'
 import { observedKey, observedRoomKey } from './keys.ts'
@@ -46,7 +46,7 @@ interface Item {
 export class ObservedTable {
   readonly #documents: DynamoDBDocumentClient
   readonly #table: string
-  readonly #written = new Allowance(1, hourMs)
+  readonly #written = new RateLimiter(1, hourMs)
 
   constructor(documents: DynamoDBDocumentClient, table: string) {
     this.#documents = documents

@@ -6,7 +6,7 @@ import type { SQSRecord } from 'aws-lambda'
 import { z } from 'zod'
 import { Metrics as IngressMetrics } from '../../functions/smtp-ingress/metrics.ts'
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
-import { type JobTools, sqsHandler } from '../../shared/middleware/sqs-handler.ts'
+import { type JobTools, sqsHandler } from '../../shared/lambda/sqs-handler.ts'
 import { deployments, type Json, ofType } from './synthesis.ts'
 
 const runbook = readFileSync('docs/runbook.md', 'utf8')

@@ -1,8 +1,9 @@
 /** `/accepted-domains`: the organisation's own domains, each under its own name. */
-import type { AcceptedDomains } from '../../../shared/connectors/repository.ts'
+
 import { AcceptedDomain, AcceptedDomainInput } from '../../../shared/connectors/schema.ts'
+import type { AcceptedDomains } from '../../../shared/connectors-table/repository.ts'
+import { Problem } from '../../../shared/http-api/problem.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
-import { Problem } from '../../../shared/middleware/problem.ts'
 import { type Answer, type Route, route } from '../route.ts'
 import { KeyedList, listAnswer, listOf } from './lists.ts'
 import { created, found, notFound, removedOrProblem, savedOrProblem } from './outcomes.ts'

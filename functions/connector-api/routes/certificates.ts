@@ -1,7 +1,7 @@
 /** `/certificates`: our own, as partners prepare for them. */
-import type { PublishedCertificatesItem } from '../../../shared/connectors/published-certificates.ts'
+import type { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
 import { PublishedCertificates } from '../../../shared/contract/certificates.ts'
-import { Problem } from '../../../shared/middleware/problem.ts'
+import { Problem } from '../../../shared/http-api/problem.ts'
 import { publishedAt } from '../../../shared/tls/published.ts'
 import { type Route, route } from '../route.ts'
 

@@ -1,12 +1,17 @@
 /** `/inbound-connectors` and `/outbound-connectors`. */
 import { z } from 'zod'
-import type { ConnectorRepository, Expected, Removed, Saved } from '../../../shared/connectors/repository.ts'
 import {
   InboundConnector,
   InboundConnectorInput,
   OutboundConnector,
   OutboundConnectorInput,
 } from '../../../shared/connectors/schema.ts'
+import type {
+  ConnectorRepository,
+  Expected,
+  Removed,
+  Saved,
+} from '../../../shared/connectors-table/repository.ts'
 import { Warning } from '../../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
 import { type RemarksDependencies, remarksOn } from '../remarks.ts'

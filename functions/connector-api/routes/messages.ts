@@ -1,5 +1,6 @@
 /** `/messages`: the message trace. */
 import { z } from 'zod'
+import { Problem } from '../../../shared/http-api/problem.ts'
 import { RecipientStates, TraceEntry } from '../../../shared/messages/entry.ts'
 import {
   type AddressFilter,
@@ -7,7 +8,6 @@ import {
   type HistoryFilter,
   parseAddressFilter,
 } from '../../../shared/messages/history.ts'
-import { Problem } from '../../../shared/middleware/problem.ts'
 import { type Route, route } from '../route.ts'
 import { historyCursor, isId, limitUpTo, listAnswer, listOf } from './lists.ts'
 import { notFound } from './outcomes.ts'

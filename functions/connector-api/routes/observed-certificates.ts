@@ -1,6 +1,6 @@
 /** `/certificates/observed`: the certificates that partners and we ourselves show, and what changed. */
 import { z } from 'zod'
-import { Problem } from '../../../shared/middleware/problem.ts'
+import { Problem } from '../../../shared/http-api/problem.ts'
 import { daysLeft, useOf } from '../../../shared/tls/observed/expiry.ts'
 import { Observation, ObservedCertificate } from '../../../shared/tls/observed/observation.ts'
 import { type ObservedList, ObservedPosition } from '../../../shared/transport/observed-list.ts'

@@ -1,6 +1,6 @@
 /** What came of a write, as an answer. */
-import type { Removed, Saved } from '../../../shared/connectors/repository.ts'
-import { Problem } from '../../../shared/middleware/problem.ts'
+import type { Removed, Saved } from '../../../shared/connectors-table/repository.ts'
+import { Problem } from '../../../shared/http-api/problem.ts'
 import { entityTag } from '../request.ts'
 import type { Answer } from '../route.ts'
 

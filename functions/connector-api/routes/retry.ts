@@ -1,7 +1,7 @@
 /** `POST …/retry`: the next attempt at deferred mail, now. */
 import { z } from 'zod'
-import type { ConnectorRepository } from '../../../shared/connectors/repository.ts'
-import { Problem } from '../../../shared/middleware/problem.ts'
+import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
+import { Problem } from '../../../shared/http-api/problem.ts'
 import { writeCursor } from '../request.ts'
 import { type Dependencies, type MessageRetry, retryConnector, retryMessage } from '../retry.ts'
 import { type Route, route } from '../route.ts'

@@ -1,7 +1,7 @@
 /** `/tls-reports`: what others report of TLS with us (RFC 8460). */
 import { z } from 'zod'
+import { Problem } from '../../../shared/http-api/problem.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
-import { Problem } from '../../../shared/middleware/problem.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { ReceivedReport, ReportedPolicy, ReportSummary } from '../../../shared/tls-reports/received-report.ts'
 import type { ReceivedReports, ReportFilter } from '../../../shared/tls-reports/received-reports.ts'

@@ -1,6 +1,6 @@
 /** `POST /inbound-connectors/{id}/validate`: the connector held against the mail that came. */
 import { z } from 'zod'
-import type { ConnectorRepository } from '../../../shared/connectors/repository.ts'
+import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { type Dependencies, InboundValidation, validateInbound } from '../inbound-validation.ts'
 import { type Route, route } from '../route.ts'
 import { isId } from './lists.ts'

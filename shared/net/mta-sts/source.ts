@@ -8,8 +8,8 @@
  * for a policy of which it was not looked, in the same attempt, whether it is still the domain's (RFC 8461 §5).
  */
 import type { TlsResult } from '../../contract/tls-result.ts'
+import { RateLimiter } from '../../limits/rate-limiter.ts'
 import { normaliseDomain } from '../../mail/domain.ts'
-import { Allowance } from '../../middleware/allowance.ts'
 import { type MtaSts, type MtaStsPolicy, noMtaSts } from '../../policy/transport-security.ts'
 import type { KeptPolicy, KnownOfDomain, PolicyStore } from '../../transport/policy-table.ts'
 import type { ForeignOptions } from '../foreign-exchange.ts'
@@ -48,7 +48,7 @@ export class MtaStsSource {
   readonly #options: MtaStsOptions
   readonly #remembered = new Remembered()
   readonly #fetches = new Map<string, Promise<Found>>()
-  readonly #tellings = new Allowance(1, hour)
+  readonly #tellings = new RateLimiter(1, hour)
 
   constructor(options: MtaStsOptions) {
     this.#options = options

@@ -6,7 +6,7 @@
  * certificate that names no place counts as good.
  */
 import type { X509Certificate } from 'node:crypto'
-import { limited } from '../../middleware/limited.ts'
+import { concurrencyLimiter } from '../../limits/concurrency-limiter.ts'
 import { fingerprintOf } from '../../tls/fingerprint.ts'
 import { type Link, linksOf } from '../../tls/revocation/links.ts'
 import type { Revocation, RevocationSource } from '../../tls/revocation/status.ts'
@@ -68,11 +68,11 @@ export class RevocationChecker {
   readonly #options: RevocationOptions
   readonly #remembered = new Map<string, KeptSource>()
   readonly #asking = new Map<string, Promise<RevocationSource>>()
-  readonly #lists: ReturnType<typeof limited>
+  readonly #lists: ReturnType<typeof concurrencyLimiter>
 
   constructor(options: RevocationOptions) {
     this.#options = options
-    this.#lists = limited(options.listsAtOnce ?? usualLists)
+    this.#lists = concurrencyLimiter(options.listsAtOnce ?? usualLists)
   }
 
   /** Never throws. What takes longer goes on without its caller, and the next one finds it. */

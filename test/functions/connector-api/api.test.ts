@@ -7,8 +7,8 @@ import {
   SavedInboundConnector,
   SavedOutboundConnector,
 } from '../../../functions/connector-api/routes/connectors.ts'
-import { SnapshotReader } from '../../../shared/connectors/repository.ts'
 import { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
+import { SnapshotReader } from '../../../shared/connectors-table/repository.ts'
 import { TraceEntry } from '../../../shared/messages/entry.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { relayDenied } from '../../../shared/policy/admit.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { PublishedCertificatesItem } from '../../../shared/connectors/published-certificates.ts'
+import { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
 import { describeCertificates } from '../../../shared/tls/published.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { createPki } from '../../support/pki.ts'

@@ -17,7 +17,7 @@ import { type Dependencies, rotate } from '../../../functions/rotate-certificate
 import { CertificateSecretStore, Outrun } from '../../../functions/rotate-certificate/secret.ts'
 import { ToldItem } from '../../../functions/rotate-certificate/told.ts'
 import { OwnSecrets, secretsServer } from '../../../infra/local/aws/secrets.ts'
-import { PublishedCertificatesItem } from '../../../shared/connectors/published-certificates.ts'
+import { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
 import type { Announcement } from '../../../shared/queues/topic.ts'
 import { startDynamoDb } from '../../support/dynamodb.ts'
 import { createPki, daysFromNow, type Identity } from '../../support/pki.ts'

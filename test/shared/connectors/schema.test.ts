@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { InboundConnectorInput, OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
-import { faultsOf } from '../../../shared/middleware/problem.ts'
+import { faultsOf } from '../../../shared/contract/schema-faults.ts'
 import { createPki, withoutDates } from '../../support/pki.ts'
 
 const inbound = { name: 'Contoso', connectorType: 'Partner', senderDomains: ['contoso.example'] }

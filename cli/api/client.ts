@@ -1,0 +1,154 @@
+/** The HTTP API as the commands use it. What it answers is read by a schema; what it refuses becomes a Fault. */
+import { z } from 'zod'
+import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
+import { causeOf, Fault } from '../faults.ts'
+import { faultOf } from './problem.ts'
+
+export interface ApiRequest {
+  readonly method: string
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | undefined
+}
+
+/** @returns the headers to send */
+export type Authorise = (request: ApiRequest) => Promise<Readonly<Record<string, string>>>
+
+export type Query = Readonly<Record<string, string | number | null | undefined>>
+
+interface Asked {
+  readonly query?: Query
+  readonly body?: unknown
+  /** Sent as If-Match: the version that is to be replaced or removed. */
+  readonly version?: number
+}
+
+/** API Gateway answers within 30 seconds or not at all. */
+const patienceMs = 40_000
+
+/** The most that a list gives at once. */
+const longestPage = 200
+
+const listOf = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), nextCursor: z.string().nullable() })
+
+export class ApiClient {
+  readonly #base: URL
+  readonly #authorise: Authorise
+
+  constructor(base: URL, authorise: Authorise) {
+    this.#base = base
+    this.#authorise = authorise
+  }
+
+  get<T extends z.ZodType>(answer: T, path: string, query: Query = {}): Promise<z.output<T>> {
+    return this.#ask(answer, 'GET', path, { query })
+  }
+
+  post<T extends z.ZodType>(answer: T, path: string, body: unknown, query: Query = {}): Promise<z.output<T>> {
+    return this.#ask(answer, 'POST', path, { body, query })
+  }
+
+  /** @param version what is to be replaced; without one, something is to be made */
+  put<T extends z.ZodType>(answer: T, path: string, body: unknown, version?: number): Promise<z.output<T>> {
+    return this.#ask(answer, 'PUT', path, { body, ...(version !== undefined && { version }) })
+  }
+
+  async delete(path: string, version: number): Promise<void> {
+    await this.#ask(z.unknown(), 'DELETE', path, { version })
+  }
+
+  /** Every entry of a list, page by page as they are taken. */
+  async *list<T extends z.ZodType>(
+    item: T,
+    path: string,
+    query: Query = {},
+    atOnce = longestPage,
+  ): AsyncGenerator<z.output<T>> {
+    let cursor: string | null | undefined
+    do {
+      const limit = Math.min(atOnce, longestPage)
+      const page = await this.get(listOf(item), path, { ...query, limit, cursor })
+      yield* page.items
+      cursor = page.nextCursor
+    } while (cursor !== null)
+  }
+
+  async #ask<T extends z.ZodType>(
+    schema: T,
+    method: string,
+    path: string,
+    { query = {}, body, version }: Asked,
+  ): Promise<z.output<T>> {
+    const request: ApiRequest = {
+      method,
+      url: this.#urlOf(path, query),
+      headers: {
+        accept: 'application/json',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(version !== undefined && { 'if-match': `"${version}"` }),
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    }
+    const { status, ok, json } = await this.#send(request)
+    if (!ok) throw faultOf(status, json, `${method} ${path}`)
+    const parsed = schema.safeParse(json)
+    if (parsed.success) return parsed.data
+    throw new Fault(`the answer to ${method} ${path} is not what this mailflow expects`, [
+      ...faultsOf(parsed.error).slice(0, 5).map(faultText),
+      `Is ${this.#base.href} the API of a mailflow of this version?`,
+    ])
+  }
+
+  async #send(request: ApiRequest) {
+    const headers = await this.#authorise(request)
+    try {
+      const response = await fetch(request.url, {
+        method: request.method,
+        headers,
+        ...(request.body !== undefined && { body: request.body }),
+        // Credentials are for this host alone.
+        redirect: 'error',
+        signal: AbortSignal.timeout(patienceMs),
+      })
+      return { status: response.status, ok: response.ok, json: jsonOf(await response.text()) }
+    } catch (error) {
+      throw unreachable(this.#base, error)
+    }
+  }
+
+  /** Everything but unreserved characters is escaped, as AWS signatures want it. */
+  #urlOf(path: string, query: Query): URL {
+    const url = new URL(`${this.#base.href.replace(/\/$/, '')}${path}`)
+    url.search = Object.entries(query)
+      .filter(([, value]) => value !== undefined && value !== null)
+      .map(([name, value]) => `${escaped(name)}=${escaped(String(value))}`)
+      .join('&')
+    return url
+  }
+}
+
+/** One part of a path or a query. */
+export const escaped = (text: string): string =>
+  encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+
+/** @returns undefined for no body, and for one that is no JSON */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function unreachable(base: URL, error: unknown): Fault {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const code = String((cause as { code?: unknown } | null)?.code ?? '')
+  if (code === 'ECONNREFUSED')
+    return new Fault(`nothing answers at ${base.href}`, [
+      'Start the gateway on this machine (npm start), or say where the API is: --api URL, or MAILFLOW_API.',
+    ])
+  if (error instanceof Error && error.name === 'TimeoutError')
+    return new Fault(`${base.href} did not answer within ${patienceMs / 1000} seconds`)
+  return new Fault(`${base.href} cannot be reached: ${causeOf(cause)}`)
+}

@@ -1,0 +1,92 @@
+/** `connectors apply`: the gateway gets what a file says. */
+import { faultText } from '../../shared/contract/schema-faults.ts'
+import { counted } from '../../shared/policy/words.ts'
+import { command, jsonOption } from '../command.ts'
+import { carryOut, labelOf } from '../configuration/apply.ts'
+import { weakened } from '../configuration/consequence.ts'
+import { diffText } from '../configuration/diff.ts'
+import { readPresent } from '../configuration/existing.ts'
+import { type Change, isWritten, plan } from '../configuration/plan.ts'
+import { readConfiguration } from '../configuration/read.ts'
+import { type Warning, warningsOf } from '../configuration/warnings.ts'
+import { exit, UsageFault } from '../faults.ts'
+import { readText } from '../text/files.ts'
+import { jsonText, printable } from '../text/words.ts'
+
+export const applyConnectors = command({
+  name: 'connectors apply',
+  summary: 'Make the connectors and accepted domains what a file says',
+  needs: '-f FILE',
+  usesApi: true,
+  options: {
+    file: {
+      type: 'string',
+      short: 'f',
+      value: 'FILE',
+      says: 'the file, in YAML or JSON; - is standard input',
+    },
+    'dry-run': {
+      type: 'boolean',
+      says: 'show the differences and write nothing; ends with 3 if there are any',
+    },
+    prune: { type: 'boolean', says: 'remove what is there and not in the file' },
+    ...jsonOption,
+  },
+  details: `
+A connector is the one of the same name, in whatever letter case, and of the same direction. What is there and not in
+the file is named and left alone; --prune removes it, and says what that means for mail. A section that the file
+leaves out (acceptedDomains, inboundConnectors, outboundConnectors) is not touched, with --prune either.
+
+Warnings are about what the file leads to, in the gateway's words; a dry run gives them too.
+
+Writing goes in the order accepted domains, inbound, outbound; what is removed goes last. When somebody else changed
+a connector since it was read, it stops and says so.
+`,
+  async run({ values, world, api }) {
+    if (values.file === undefined) throw new UsageFault('connectors apply needs -f FILE')
+    const { text, name } = await readText(values.file, world)
+    const file = readConfiguration(text, name)
+    const present = await readPresent(api)
+    const changes = plan(file, present, values.prune)
+    const warnings = warningsOf(changes, present, new Date(world.now()))
+    const say = values.json ? () => {} : world.out
+    say(`${diffText(changes)}\n\n`)
+    for (const warning of warnings) world.err(`${warningText(warning)}\n`)
+    const dryRun = values['dry-run']
+    if (!dryRun) await carryOut(api, changes)
+    say(`${conclusion(changes, dryRun)}\n`)
+    if (values.json) world.out(jsonText(report(changes, !dryRun, warnings)))
+    return dryRun && changes.some(isWritten) ? exit.differs : exit.ok
+  },
+})
+
+const warningText = (warning: Warning): string =>
+  `warning: ${warning.of} "${printable(warning.name)}": ${printable(faultText(warning))}`
+
+function conclusion(changes: readonly Change[], dryRun: boolean): string {
+  const count = (...kinds: Change['kind'][]) => changes.filter(({ kind }) => kinds.includes(kind)).length
+  const left = count('NotInFile')
+  const leftAlone = left === 0 ? '' : `; ${left} not in the file, left alone`
+  if (!changes.some(isWritten)) return `No difference${leftAlone}.`
+  const less = changes.filter((change) => change.kind === 'Replace' && weakened(change.fields).length > 0)
+  const demanding = less.length === 0 ? '' : ` (${less.length} to demand less than before)`
+  const done = [
+    counted(count('Create'), 'new', 'new'),
+    `${counted(count('Replace'), 'changed', 'changed')}${demanding}`,
+    counted(count('Remove'), 'removed', 'removed'),
+  ].join(', ')
+  return `${dryRun ? 'Nothing was written. It would be' : 'Applied'}: ${done}${leftAlone}.`
+}
+
+function report(changes: readonly Change[], applied: boolean, warnings: readonly Warning[]) {
+  return {
+    applied,
+    changes: changes.map((change) => ({
+      kind: change.kind,
+      of: change.of.name,
+      name: labelOf(change),
+      ...(change.kind === 'Replace' && { fields: change.fields }),
+    })),
+    warnings,
+  }
+}

@@ -1,0 +1,81 @@
+/** `connectors import-exchange`: Exchange Online's connectors as a file for `connectors apply`. */
+
+import { counted } from '../../shared/policy/words.ts'
+import { command } from '../command.ts'
+import { writeConfiguration } from '../configuration/write.ts'
+import { readExport } from '../exchange/export-file.ts'
+import { importObjects } from '../exchange/import.ts'
+import { type Notice, noticesText, type Weight } from '../exchange/notices.ts'
+import { exit } from '../faults.ts'
+import { readOctets } from '../text/files.ts'
+import { printable } from '../text/words.ts'
+
+export const importExchange = command({
+  name: 'connectors import-exchange',
+  summary: 'Turn an export of Exchange Online\'s connectors into a file for "connectors apply"',
+  takes: { shown: 'FILE …', least: 1, most: Number.POSITIVE_INFINITY },
+  usesApi: false,
+  options: {},
+  details: `
+The files are what PowerShell writes:
+
+  Get-InboundConnector | ConvertTo-Json | Out-File inbound.json
+  Get-OutboundConnector | ConvertTo-Json | Out-File outbound.json
+  Get-AcceptedDomain | ConvertTo-Json | Out-File domains.json
+
+The connectors go to standard output, and what could not be carried over, with what happens instead, to standard
+error. Read what begins with "Left out", "Disabled" or "Weaker than in Exchange" before you apply the file; it also
+stands in the file, above the connector.
+`,
+  async run({ positionals, world }) {
+    const files = await Promise.all(
+      positionals.map(async (name) => readExport(await readOctets(name, world), name)),
+    )
+    const { configuration, notices, saidOf } = importObjects(files.flat())
+    const heading = [`Imported from Exchange: ${positionals.join(', ')}`, ...leftOut(notices)].join('\n')
+    world.out(writeConfiguration(configuration, heading, (one) => graveText(saidOf.get(one) ?? [])))
+    world.err(noticesText(notices))
+    world.err(`${summaryOf(configuration, notices)}\n`)
+    if (configuration.acceptedDomains === null || configuration.acceptedDomains.length === 0)
+      world.err(`${withoutDomains}\n`)
+    return exit.ok
+  },
+})
+
+const withoutDomains =
+  'No accepted domain is among them. Mail from outside is taken for accepted domains only; if the gateway does not have yours yet, export them too: Get-AcceptedDomain | ConvertTo-Json | Out-File domains.json'
+
+const grave: readonly Weight[] = ['Left out', 'Disabled', 'Weaker than in Exchange']
+
+/** Who reads the file later has no other way to know. */
+const graveText = (notices: readonly Notice[]): string =>
+  notices
+    .filter(({ weight }) => grave.includes(weight))
+    .map(({ weight, says }) => printable(`${weight}: ${says}`))
+    .join('\n')
+
+const leftOut = (notices: readonly Notice[]): string[] =>
+  notices
+    .filter(({ weight }) => weight === 'Left out')
+    .map(({ about, says }) => printable(`Left out: ${about}: ${says}`))
+
+function summaryOf(
+  {
+    acceptedDomains,
+    inboundConnectors,
+    outboundConnectors,
+  }: ReturnType<typeof importObjects>['configuration'],
+  notices: readonly Notice[],
+): string {
+  const written = [
+    counted(inboundConnectors?.length ?? 0, 'inbound connector'),
+    counted(outboundConnectors?.length ?? 0, 'outbound connector'),
+    counted(acceptedDomains?.length ?? 0, 'accepted domain'),
+  ].join(', ')
+  const weights = grave
+    .map((weight) => [weight, notices.filter((notice) => notice.weight === weight).length] as const)
+    .filter(([, count]) => count > 0)
+    .map(([weight, count]) => `${count} × ${weight}`)
+  if (weights.length === 0) return `Imported: ${written}. Everything that was demanded is demanded.`
+  return `Imported: ${written}. Decide about these before you apply the file: ${weights.join(', ')}.`
+}

@@ -1,0 +1,81 @@
+/** `retry`: the next attempt at mail that waits, now. */
+import { z } from 'zod'
+import { counted } from '../../shared/policy/words.ts'
+import type { ApiClient } from '../api/client.ts'
+import { escaped } from '../api/client.ts'
+import { command, jsonOption } from '../command.ts'
+import { type Found, findConnectors } from '../configuration/find.ts'
+import { exit, UsageFault } from '../faults.ts'
+import { jsonText, printable } from '../text/words.ts'
+
+export const retry = command({
+  name: 'retry',
+  summary: 'Try mail that waits again now: one message, or all that a connector took part in',
+  takes: { shown: '[ID]', least: 0, most: 1 },
+  usesApi: true,
+  options: {
+    connector: {
+      type: 'string',
+      value: 'NAME|ID',
+      says: 'all deferred mail that this connector took part in',
+    },
+    ...jsonOption,
+  },
+  details: `
+Give the id of a message, or --connector. The decision is made anew, by the connectors as they are now; what is not
+met is not sent. An inbound and an outbound connector that share the name are both meant.
+`,
+  async run({ values, positionals: [id], world, api }) {
+    if ((id === undefined) === (values.connector === undefined))
+      throw new UsageFault('retry needs the id of a message, or --connector NAME|ID')
+    const asked =
+      id === undefined ? await byConnector(api, values.connector ?? '') : await oneMessage(api, id)
+    world.out(values.json ? jsonText(asked.json) : `${asked.text}\n`)
+    return exit.ok
+  },
+})
+
+interface Requested {
+  readonly json: unknown
+  readonly text: string
+}
+
+const MessageAnswer = z.object({ requested: z.int(), recipients: z.array(z.string()) })
+
+async function oneMessage(api: ApiClient, id: string): Promise<Requested> {
+  const answer = await api.post(MessageAnswer, `/messages/${escaped(id)}/retry`, {})
+  const recipients = answer.recipients.map(printable).join(', ')
+  return { json: answer, text: `Asked for the next attempt now, for ${recipients}.` }
+}
+
+async function byConnector(api: ApiClient, nameOrId: string): Promise<Requested> {
+  const totals = []
+  for (const found of await findConnectors(api, nameOrId)) totals.push(await retryAll(api, found))
+  return { json: totals, text: totals.map(textOf).join('\n') }
+}
+
+const ConnectorAnswer = z.object({
+  requested: z.int(),
+  messages: z.int(),
+  nextCursor: z.string().nullable(),
+})
+
+/** Each answer covers as much as one request has time for. */
+async function retryAll(api: ApiClient, { kind, connector }: Found) {
+  const total = { connector: connector.id, name: connector.label, one: kind.one, requested: 0, messages: 0 }
+  let cursor: string | null | undefined
+  do {
+    const answer = await api.post(ConnectorAnswer, `${connector.path}/retry`, {}, { cursor })
+    total.requested += answer.requested
+    total.messages += answer.messages
+    cursor = answer.nextCursor
+  } while (cursor !== null)
+  return total
+}
+
+function textOf({ one, name, requested, messages }: Awaited<ReturnType<typeof retryAll>>): string {
+  const whose = `${one} "${printable(name)}"`
+  if (requested === 0) return `${whose}: no mail that it took part in is deferred.`
+  const what = `${counted(requested, 'recipient')} of ${counted(messages, 'message')}`
+  return `${whose}: asked for the next attempt now, for ${what}.`
+}

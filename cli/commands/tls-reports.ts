@@ -1,0 +1,174 @@
+/** `tls-reports`: what others report of TLS with us. */
+import { z } from 'zod'
+import { counted } from '../../shared/policy/words.ts'
+import { type ApiClient, escaped } from '../api/client.ts'
+import { command, jsonOption, type World } from '../command.ts'
+import { exit } from '../faults.ts'
+import { instantOf } from '../text/instant.ts'
+import { indented, table } from '../text/table.ts'
+import { jsonText, printable, timeOf } from '../text/words.ts'
+import { known } from '../trace/known.ts'
+
+/** As far as it is shown. What a gateway of another version adds is passed over. */
+const Summary = z.object({
+  id: z.string(),
+  day: z.string(),
+  organisation: z.string(),
+  authenticated: z.string(),
+  signedBy: z.string().nullable(),
+  domains: z.array(z.string()),
+  successfulSessions: z.int(),
+  failedSessions: z.int(),
+  acceptedDomain: z.boolean().default(true),
+})
+type Summary = z.output<typeof Summary>
+
+const Failure = z.object({
+  result: z.string(),
+  sessions: z.int(),
+  sendingIp: z.string().nullable(),
+  host: z.string().nullable(),
+  ip: z.string().nullable(),
+  reason: z.string().nullable(),
+  information: z.string().nullable(),
+})
+
+const Report = Summary.omit({ acceptedDomain: true }).extend({
+  reportId: z.string(),
+  contact: z.string().nullable(),
+  begin: z.string(),
+  end: z.string(),
+  receivedAt: z.string(),
+  policies: z.array(
+    z.object({
+      type: z.string(),
+      domain: z.string(),
+      strings: z.array(z.string()),
+      successfulSessions: z.int(),
+      failedSessions: z.int(),
+      failures: z.array(Failure),
+      acceptedDomain: z.boolean(),
+    }),
+  ),
+  omitted: z.object({ policies: z.int(), failures: z.int() }),
+})
+type Report = z.output<typeof Report>
+
+export const tlsReports = command({
+  name: 'tls-reports',
+  summary: 'List what others report of TLS with us, latest day first, or show one report',
+  takes: { shown: '[ID]', least: 0, most: 1 },
+  usesApi: true,
+  options: {
+    domain: { type: 'string', value: 'DOMAIN', says: 'one of ours, or the name of a mail server of ours' },
+    since: {
+      type: 'string',
+      value: 'DAY',
+      says: 'first day reported on; 30 days before --until when left out',
+    },
+    until: { type: 'string', value: 'DAY', says: 'last day reported on; today when left out' },
+    ...jsonOption,
+  },
+  details: `
+A DAY is of UTC, 2026-02-03, or so long ago: 3d. At most 92 days lie between the two. A report that is not signed, or
+not by the domain it comes from, may be anybody's.
+`,
+  async run({ values, positionals: [id], world, api }) {
+    if (id !== undefined) return showOne(api, id, values.json, world)
+    const day = (option: '--since' | '--until', text: string | undefined) =>
+      text === undefined ? undefined : instantOf(option, text, world.now()).slice(0, 10)
+    const query = {
+      domain: values.domain,
+      since: day('--since', values.since),
+      until: day('--until', values.until),
+    }
+    const found: unknown[] = []
+    for await (const report of api.list(z.unknown(), '/tls-reports', query)) found.push(report)
+    if (values.json) world.out(jsonText(found))
+    else if (found.length === 0) world.out('No report was found.\n')
+    else world.out(`${listText(found.map((one) => known(Summary, one, 'report')))}\n`)
+    return exit.ok
+  },
+})
+
+async function showOne(api: ApiClient, id: string, json: boolean, world: World) {
+  const answer = await api.get(z.unknown(), `/tls-reports/${escaped(id)}`)
+  world.out(json ? jsonText(answer) : `${reportText(known(Report, answer, 'report'))}\n`)
+  return exit.ok
+}
+
+function listText(reports: readonly Summary[]): string {
+  const rows = reports.map((report) => [
+    report.day,
+    printable(report.organisation),
+    signatureOf(report),
+    report.domains.map(printable).join(', ') + (report.acceptedDomain ? '' : ' (not ours)'),
+    String(report.successfulSessions),
+    String(report.failedSessions),
+    report.id,
+  ])
+  return table(['Day', 'Reported by', 'Signed', 'About', 'Good', 'Failed', 'Id'], rows)
+}
+
+const signatureOf = ({ authenticated, signedBy }: Pick<Summary, 'authenticated' | 'signedBy'>): string =>
+  authenticated === 'pass' ? `by ${printable(signedBy ?? '')}` : authenticated === 'none' ? 'no' : 'wrongly'
+
+function reportText(report: Report): string {
+  const { id, organisation, contact, reportId, begin, end, receivedAt, policies, omitted } = report
+  return [
+    `Report ${id}`,
+    `  By         ${printable(organisation)}${contact === null ? '' : ` (${printable(contact)})`}`,
+    `  Signed     ${signatureOf(report)}`,
+    `  Their id   ${printable(reportId)}`,
+    `  About      ${timeOf(begin)} to ${timeOf(end)}`,
+    `  Received   ${timeOf(receivedAt)}`,
+    ...policies.flatMap((policy) => ['', ...policyLines(policy)]),
+    ...(omitted.policies + omitted.failures === 0
+      ? []
+      : [
+          '',
+          `Not kept: ${counted(omitted.policies, 'policy', 'policies')}, ${counted(omitted.failures, 'failure')}.`,
+        ]),
+  ].join('\n')
+}
+
+const policyNames: Readonly<Record<string, string>> = {
+  sts: 'MTA-STS',
+  tlsa: 'DANE',
+  'no-policy-found': 'no policy',
+}
+
+function policyLines({
+  type,
+  domain,
+  strings,
+  successfulSessions,
+  failedSessions,
+  failures,
+  acceptedDomain,
+}: Report['policies'][number]): string[] {
+  const what = policyNames[type] ?? printable(type)
+  return [
+    `${printable(domain)}${acceptedDomain ? '' : ' (not ours)'}, ${what}: ${counted(successfulSessions, 'good session')}, ${failedSessions} failed`,
+    ...strings.map((text) => `    ${printable(text)}`),
+    ...failures.flatMap(failureLines),
+  ]
+}
+
+function failureLines({
+  result,
+  sessions,
+  sendingIp,
+  host,
+  ip,
+  reason,
+  information,
+}: z.output<typeof Failure>) {
+  const at = [host, ip].filter((part) => part !== null).map(printable)
+  const where = at.length === 0 ? '' : ` at ${at.join(', ')}`
+  const from = sendingIp === null ? '' : `, from ${printable(sendingIp)}`
+  return [
+    `  ${sessions} × ${printable(result)}${where}${from}`,
+    ...[reason, information].flatMap((text) => (text === null ? [] : [indented(printable(text), 6)])),
+  ]
+}

@@ -1,0 +1,35 @@
+import { CfnOutput } from 'aws-cdk-lib'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { Alias } from 'aws-cdk-lib/aws-kms'
+import { Topic } from 'aws-cdk-lib/aws-sns'
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
+import { Construct } from 'constructs'
+import type { Config } from './config.ts'
+import type { Unit } from './unit.ts'
+
+/**
+ * What the administrator is told in words: an alarm has a number, a notice has names and fingerprints. Its
+ * publishers are units of this account, so the AWS managed key serves, which no other service could use.
+ */
+export class Notices extends Construct {
+  private readonly topic: Topic
+
+  constructor(scope: Construct, id: string, { alarmEmail }: Config) {
+    super(scope, id)
+    this.topic = new Topic(this, 'Topic', {
+      enforceSSL: true,
+      masterKey: Alias.fromAliasName(this, 'Key', 'alias/aws/sns'),
+    })
+    const description = 'Topic to subscribe to, for notices of certificates that are unknown or expire'
+    new CfnOutput(this, 'Arn', { value: this.topic.topicArn, description }).overrideLogicalId('NoticesTopic')
+    if (alarmEmail !== undefined) this.topic.addSubscription(new EmailSubscription(alarmEmail))
+  }
+
+  /** Lets the unit publish, and tells it where. */
+  grantPublish(unit: Unit): void {
+    unit.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({ actions: ['sns:Publish'], resources: [this.topic.topicArn] }),
+    )
+    unit.addEnvironment('NOTICES_TOPIC_ARN', this.topic.topicArn)
+  }
+}

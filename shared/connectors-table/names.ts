@@ -1,0 +1,105 @@
+/**
+ * No two connectors of a kind share a name, whatever the letter case. A name is reserved by an item of its own
+ * before a connector takes it, so that of two writers at the same time only one gets it. A reservation whose
+ * owner does not bear the name is left over from a writer that died; after a minute, longer than any request
+ * lives, another connector may take it.
+ */
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
+import { DeleteCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
+import { comparableName } from '../connectors/comparable-name.ts'
+import type { ConnectorsTable, Kind } from './table.ts'
+
+const leftOverAfterMs = 60_000
+
+interface Reservation {
+  owner: string
+  at: number
+}
+
+const isFree = 'attribute_not_exists(pk)'
+const isOurs = '#owner = :id'
+const isUnchanged = '#owner = :leftOver AND #at = :since'
+
+export class Names {
+  readonly #table: ConnectorsTable
+  readonly #kind: Kind
+  readonly #pk: string
+  readonly #now: () => number
+
+  constructor(table: ConnectorsTable, kind: Kind, now: () => number) {
+    this.#table = table
+    this.#kind = kind
+    this.#pk = `${kind}-name`
+    this.#now = now
+  }
+
+  /** @returns whether the connector `id` may bear the name */
+  async reserve(name: string, id: string): Promise<boolean> {
+    const ours = { condition: `${isFree} OR ${isOurs}`, names: { '#owner': 'owner' }, values: { ':id': id } }
+    return (await this.#put(name, id, ours)) || this.#takeOver(name, id)
+  }
+
+  /** Gives a name back, if the connector `id` holds it. */
+  async release(name: string, id: string): Promise<void> {
+    await unlessConditionFails(
+      this.#table.documents.send(
+        new DeleteCommand({
+          TableName: this.#table.name,
+          Key: { pk: this.#pk, sk: comparableName(name) },
+          ConditionExpression: isOurs,
+          ExpressionAttributeNames: { '#owner': 'owner' },
+          ExpressionAttributeValues: { ':id': id },
+        }),
+      ),
+    )
+  }
+
+  async #takeOver(name: string, id: string): Promise<boolean> {
+    const found = (await this.#table.get(this.#pk, comparableName(name))) as Reservation | undefined
+    if (!found) return this.reserve(name, id)
+    if (this.#now() - found.at < leftOverAfterMs || (await this.#bears(found.owner, name))) return false
+    return this.#put(name, id, {
+      condition: isUnchanged,
+      names: { '#owner': 'owner', '#at': 'at' },
+      values: { ':leftOver': found.owner, ':since': found.at },
+    })
+  }
+
+  async #bears(owner: string, name: string): Promise<boolean> {
+    const connector = await this.#table.get(this.#kind, owner)
+    return connector !== undefined && comparableName(String(connector.name)) === comparableName(name)
+  }
+
+  #put(
+    name: string,
+    owner: string,
+    {
+      condition,
+      names,
+      values,
+    }: { condition: string; names: Record<string, string>; values: Record<string, unknown> },
+  ): Promise<boolean> {
+    return unlessConditionFails(
+      this.#table.documents.send(
+        new PutCommand({
+          TableName: this.#table.name,
+          Item: { pk: this.#pk, sk: comparableName(name), owner, at: this.#now() },
+          ConditionExpression: condition,
+          ExpressionAttributeNames: names,
+          ExpressionAttributeValues: values,
+        }),
+      ),
+    )
+  }
+}
+
+/** @returns false when the condition of the write did not hold; other faults are thrown */
+export async function unlessConditionFails(write: Promise<unknown>): Promise<boolean> {
+  try {
+    await write
+    return true
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return false
+    throw error
+  }
+}

@@ -1,0 +1,45 @@
+/** The body of a request: what is malformed is refused in the caller's words, before anything is looked up. */
+import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+import type { z } from 'zod'
+import { faultsOf } from '../contract/schema-faults.ts'
+import { Problem } from './problem.ts'
+
+/** Octets; the largest connector the schema allows is well below. */
+const largestBody = 1_048_576
+
+/**
+ * The body as JSON, not yet checked against a schema.
+ * @throws Problem 415, 413 or 400
+ */
+export function readJson(event: APIGatewayProxyEventV2): unknown {
+  const octets = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8')
+  if (octets.length === 0) throw new Problem(400, 'A JSON body is needed.')
+  if (!isJson(event.headers['content-type']))
+    throw new Problem(415, 'Send the body with Content-Type: application/json.', {
+      headers: { accept: 'application/json' },
+    })
+  if (octets.length > largestBody) throw new Problem(413, `The body is larger than ${largestBody} octets.`)
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(octets))
+  } catch {
+    throw new Problem(400, 'The body is not JSON in UTF-8.')
+  }
+}
+
+/** As `readJson`; an empty object where there is no body. */
+export function readOptionalJson(event: APIGatewayProxyEventV2): unknown {
+  return event.body ? readJson(event) : {}
+}
+
+/** @throws Problem 422 naming every fault by its path */
+export function readBody<T extends z.ZodType>(schema: T, json: unknown): z.output<T> {
+  const parsed = schema.safeParse(json)
+  if (parsed.success) return parsed.data
+  throw new Problem(422, 'The body is not valid.', { errors: faultsOf(parsed.error) })
+}
+
+function isJson(contentType: string | undefined): boolean {
+  if (contentType === undefined) return true
+  const type = contentType.split(';')[0]?.trim().toLowerCase() ?? ''
+  return type === 'application/json' || /^application\/[\w.-]+\+json$/.test(type)
+}

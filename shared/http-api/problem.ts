@@ -1,0 +1,71 @@
+/** Errors of an HTTP API as RFC 9457 problem details. What the caller reads never holds internals; the log does. */
+import { STATUS_CODES } from 'node:http'
+import type { Logger } from '@aws-lambda-powertools/logger'
+import type { MiddlewareObj } from '@middy/core'
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+import type { Fault } from '../contract/schema-faults.ts'
+
+/** An answer other than what was asked for. Everything in it is written for the caller. */
+export class Problem extends Error {
+  readonly status: number
+  readonly errors: readonly Fault[]
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(
+    status: number,
+    detail: string,
+    { errors = [], headers = {} }: { errors?: readonly Fault[]; headers?: Record<string, string> } = {},
+  ) {
+    super(detail)
+    this.status = status
+    this.errors = errors
+    this.headers = headers
+  }
+}
+
+type Result = APIGatewayProxyStructuredResultV2
+
+/** Answers what a handler throws: a problem as it is, anything else as a fault of ours, logged in full. */
+export function problemJson(logger: Logger): MiddlewareObj<APIGatewayProxyEventV2, Result> {
+  return {
+    onError(request) {
+      const { error, event } = request
+      if (!(error instanceof Problem)) logger.error('The request failed', error as Error)
+      const problem = error instanceof Problem ? error : faultOfOurs(error)
+      request.response = resultOf(problem, event.requestContext?.requestId)
+    },
+  }
+}
+
+function faultOfOurs(error: unknown): Problem {
+  if (!isPassing(error))
+    return new Problem(500, 'The request could not be answered. The log names the cause.')
+  return new Problem(503, 'The store does not answer now. Try again.', { headers: { 'retry-after': '1' } })
+}
+
+/** Whether an AWS client gave up on something that may work in a moment: throttling, a server fault, the network. */
+function isPassing(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false
+  const { $fault, $retryable, code, name } = error as Record<string, unknown>
+  return (
+    $fault === 'server' ||
+    $retryable !== undefined ||
+    (typeof code === 'string' && /^E(CONN|PIPE|TIMEDOUT|AI_AGAIN|HOSTUNREACH)/.test(code)) ||
+    (typeof name === 'string' && /Throttl|ThroughputExceeded|RequestLimitExceeded|TimeoutError/.test(name))
+  )
+}
+
+function resultOf({ status, message, errors, headers }: Problem, instance: string | undefined): Result {
+  return {
+    statusCode: status,
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
+    body: JSON.stringify({
+      type: 'about:blank',
+      title: STATUS_CODES[status],
+      status,
+      detail: message,
+      ...(instance && { instance: `urn:request:${instance}` }),
+      errors,
+    }),
+  }
+}

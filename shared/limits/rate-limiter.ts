@@ -1,0 +1,34 @@
+/** How often something may be done, by key, in windows of time that begin together. Forgotten with the process. */
+export class RateLimiter {
+  readonly #most: number
+  readonly #windowMs: number
+  readonly #taken = new Map<string, number>()
+  #window = Number.NaN
+
+  /** @param most times in a window, for each key */
+  constructor(most: number, windowMs: number) {
+    this.#most = most
+    this.#windowMs = windowMs
+  }
+
+  isLeft(key: string, now: Date): boolean {
+    this.#turnTo(now)
+    return (this.#taken.get(key) ?? 0) < this.#most
+  }
+
+  take(key: string, now: Date): void {
+    this.#turnTo(now)
+    this.#taken.set(key, (this.#taken.get(key) ?? 0) + 1)
+  }
+
+  giveBack(key: string): void {
+    this.#taken.set(key, (this.#taken.get(key) ?? 1) - 1)
+  }
+
+  #turnTo(now: Date): void {
+    const window = Math.floor(now.getTime() / this.#windowMs)
+    if (window === this.#window) return
+    this.#window = window
+    this.#taken.clear()
+  }
+}

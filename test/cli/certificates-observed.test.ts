@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { ObservedTable } from '../../shared/transport/observed-table.ts'
+import { daysAfter, seenCertificate, sighting } from '../support/observed.ts'
+import { type HttpApi, startApi } from './support.ts'
+
+const now = new Date('2026-02-10T12:00:00.000Z')
+let api: HttpApi
+
+before(async () => {
+  api = await startApi(() => now.getTime())
+  const { body } = await api.ask('POST /outbound-connectors', {
+    json: { name: 'To the bank', connectorType: 'Partner', recipientDomains: ['bank.example'] },
+  })
+  const bank = { id: body.id, name: 'To the bank' }
+  const table = new ObservedTable(api.database.documents, api.database.transportTable)
+  const expiring = (letter: string, days: number, issuer = 'CN=Issuer One') =>
+    seenCertificate(letter, { notAfter: daysAfter(days, now).toISOString(), issuer })
+  for (const one of [
+    sighting(expiring('a', 2), daysAfter(-9, now), { connector: bank }),
+    sighting(expiring('b', 80, 'CN=Two\u202e'), daysAfter(-1, now), { connector: bank }),
+    sighting(expiring('c', 10), now, {
+      kind: 'Own',
+      connector: null,
+      domain: null,
+      host: 'mx.ours.example',
+    }),
+    sighting(expiring('d', 99), now, {
+      connector: null,
+      domain: 'stranger.example',
+      host: 'mx.stranger.example',
+    }),
+  ])
+    await table.see(one, one.at, AbortSignal.timeout(5_000))
+})
+after(() => api.stop())
+
+const columns = (out: string) =>
+  out
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.replaceAll(/ {2,}/g, '|'))
+
+const own = `ours|mx.ours.example|10d|2026-02-20|2026-02-10|CN=Issuer One|${'c'.repeat(64)}`
+const bank = `next hop|To the bank|mx.bank.example|80d|2026-05-01|2026-02-09|2026-02-09 Issuer, Key|CN=Two|${'b'.repeat(64)}`
+
+test('what is in use is listed, ours first', async () => {
+  const { status, out } = await api.mailflow('certificates', 'observed')
+  assert.equal(status, 0)
+  const [heading, ...rows] = columns(out)
+  assert.equal(heading, 'Whose|Connector|Host|Left|Expires|Seen|Changed|Issuer|SHA-256')
+  assert.deepEqual(rows, [
+    own,
+    bank,
+    `next hop|none (stranger.example)|mx.stranger.example|99d|2026-05-20|2026-02-10|CN=Issuer One|${'d'.repeat(64)}`,
+  ])
+})
+
+test('what was superseded is listed when it is asked for', async () => {
+  const { out } = await api.mailflow('certificates', 'observed', '--connector', 'to the BANK', '--all')
+  assert.deepEqual(columns(out).slice(1), [
+    bank,
+    `next hop|To the bank|mx.bank.example|2d|2026-02-12|2026-02-01 (superseded)|CN=Issuer One|${'a'.repeat(64)}`,
+  ])
+})
+
+test('what expires soon is listed alone', async () => {
+  const { out } = await api.mailflow('certificates', 'observed', '--expiring-within', '30')
+  assert.deepEqual(columns(out).slice(1), [own])
+  const none = await api.mailflow('certificates', 'observed', '--expiring-within', '5')
+  assert.equal(none.out, 'No certificate was found.\n')
+})
+
+test('programs get what the API says', async () => {
+  const { out } = await api.mailflow('certificates', 'observed', '--json', '--expiring-within', '30')
+  assert.deepEqual(
+    JSON.parse(out).map(({ host }: { host: string }) => host),
+    ['mx.ours.example'],
+  )
+})
+
+test('days that are none are refused before anybody is asked', async () => {
+  const { status, err } = await api.mailflow('certificates', 'observed', '--expiring-within', 'soon')
+  assert.deepEqual([status, err], [2, 'mailflow: --expiring-within soon: not a number of days\n'])
+})
+
+test('a connector that does not exist is named', async () => {
+  const { status, err } = await api.mailflow('certificates', 'observed', '--connector', 'nobody')
+  assert.equal(status, 1)
+  assert.match(err, /there is no connector "nobody"/)
+})

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
+import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import { describeCertificates } from '../../shared/tls/published.ts'
+import { certificateWith } from '../support/odd-certificates.ts'
+import { type HttpApi, startApi } from './support.ts'
+
+const now = Date.parse('2026-11-29T12:00:00.000Z')
+let api: HttpApi
+let told: PublishedCertificates
+
+before(async () => {
+  api = await startApi(() => now)
+})
+after(() => api.stop())
+
+test('before anything was published, that is what is said', async () => {
+  const { status, out, err } = await api.mailflow('certificates')
+  assert.deepEqual([status, out], [1, ''])
+  assert.match(err, /No certificate was published yet/)
+})
+
+test('certificates are shown in the words of administrators', async () => {
+  told = describeCertificates(
+    {
+      certificate: await certificateWith({
+        subject: 'CN=mx.ours.example, O="Ours, Inc."',
+        notBefore: new Date('2026-01-02T03:04:05Z'),
+        notAfter: new Date('2027-01-02T03:04:05Z'),
+      }),
+      servedFrom: '2026-02-03T04:05:06.000Z',
+      deprecated: [],
+    },
+    { hostname: 'mx.ours.example', now: new Date(now) },
+  )
+  await new PublishedCertificatesItem(api.database.documents, api.database.connectorsTable).write(told, {
+    revision: 0,
+  })
+  const [certificate] = told.certificates
+  const { status, out } = await api.mailflow('certificates')
+  assert.equal(status, 0)
+  assert.equal(
+    out,
+    `mx.ours.example, told so since 2026-11-29 12:00 UTC
+
+Current: mx.ours.example
+  Certificate authority root issuer  mx.ours.example
+  Certificate name                   mx.ours.example
+  Organization                       Ours, Inc.
+  Organization unit                  none
+  Certificate key strength           EC, 256 bits
+  Issued by                          ${certificate?.issuer}
+  Valid from                         2026-01-02 03:04 UTC
+  Valid until                        2027-01-02 03:04 UTC
+  Served                             from 2026-02-03 04:05 UTC
+  Serial number                      ${certificate?.serial}
+  SHA-256 of the certificate         ${certificate?.fingerprint256}
+  SHA-256 of its public key          ${certificate?.publicKeyFingerprint256}
+
+TLSA records, in a zone that is signed
+  _25._tcp.mx.ours.example. IN TLSA 3 1 1 ${certificate?.publicKeyFingerprint256}
+
+What is spoken, most wanted first
+  Versions  TLSv1.3, TLSv1.2
+  Suites    TLS_AES_256_GCM_SHA384
+            TLS_CHACHA20_POLY1305_SHA256
+            TLS_AES_128_GCM_SHA256
+            TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
+            TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+            TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+  Groups    X25519MLKEM768, x25519, secp256r1, secp384r1
+`,
+  )
+})
+
+test('--json prints the answer as it is', async () => {
+  assert.deepEqual(JSON.parse((await api.mailflow('certificates', '--json')).out), told)
+})

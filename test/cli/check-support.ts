@@ -1,0 +1,37 @@
+/** `check`, and its lines one by one. */
+import assert from 'node:assert/strict'
+import { createPki, type Identity, type LeafOptions } from '../support/pki.ts'
+import { type Around, type Ended, mailflow } from './support.ts'
+
+export interface Checked extends Ended {
+  /** The one line of this check, of this certificate if one is named. */
+  line(check: string, subject?: string): string
+  lines(check: string, subject?: string): string[]
+}
+
+export async function checked(...args: string[]): Promise<Checked> {
+  return checkedIn({}, ...args)
+}
+
+export async function checkedIn(around: Around, ...args: string[]): Promise<Checked> {
+  const ended = await mailflow(['check', ...args], around)
+  const lines = (check: string, subject?: string) =>
+    ended.out
+      .split('\n')
+      .filter((each) => new RegExp(`^(OK|WARN|FAIL) +${check} `).test(each))
+      .filter((each) => subject === undefined || each.includes(` ${subject}: `))
+  return {
+    ...ended,
+    lines,
+    line(check, subject) {
+      const [found, ...others] = lines(check, subject)
+      assert.ok(found !== undefined, `no line of ${check} in\n${ended.out}${ended.err}`)
+      assert.deepEqual(others, [])
+      return found
+    },
+  }
+}
+
+/** Of an authority that nobody knows. */
+export const identityOf = async (options: Partial<LeafOptions> = {}): Promise<Identity> =>
+  (await createPki()).issue({ names: ['mx.partner.example'], ...options })

@@ -1,0 +1,89 @@
+/** The command as a process, started as a person starts it. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { after, describe, test } from 'node:test'
+import { answering } from './support.ts'
+
+const root = join(import.meta.dirname, '../..')
+const launcher = join(root, 'cli/mailflow.js')
+const cache = mkdtempSync(join(tmpdir(), 'mailflow-npm-'))
+after(() => rmSync(cache, { recursive: true }))
+
+/** The PATH of a terminal: npm's own scripts see the project's programs first. */
+const path = (process.env.PATH ?? '')
+  .split(delimiter)
+  .filter((folder) => !folder.includes('node_modules'))
+  .join(delimiter)
+
+async function ended(command: string, args: string[], cwd = root) {
+  const env = { PATH: path, HOME: cache, npm_config_cache: cache, npm_config_offline: 'true' }
+  const child = spawn(command, args, { cwd, env })
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  return { status: child.exitCode, out, err }
+}
+
+describe('npx mailflow', () => {
+  for (const [where, cwd] of [
+    ['in the folder of the project', root],
+    ['in a folder below it', join(root, 'docs')],
+  ] as const)
+    test(`starts ${where}, without the network, whatever Node the machine has`, async () => {
+      const { status, out } = await ended('npx', ['mailflow', '--help'], cwd)
+      assert.equal(status, 0)
+      assert.match(out, /^ {2}npx mailflow COMMAND/m)
+    })
+
+  test('hands on its arguments, the files of its folder and the exit status', async () => {
+    const file = 'exchange-inbound.json'
+    const folder = join(root, 'test/fixtures')
+    const imported = await ended('npx', ['mailflow', 'connectors', 'import-exchange', file], folder)
+    assert.equal(imported.status, 0)
+    assert.match(imported.out, /^# Imported from Exchange: exchange-inbound\.json\n/)
+    assert.match(imported.err, /Imported: 10 inbound connectors/)
+    assert.equal((await ended('npx', ['mailflow', 'messages', '--never'])).status, 2)
+  })
+})
+
+describe('a Node that does not run TypeScript', () => {
+  const old = '--no-experimental-strip-types'
+
+  test('does not by itself start the command', async () => {
+    const main = join(dirname(launcher), 'main.ts')
+    const { status, err } = await ended(process.execPath, [old, main, '--help'])
+    assert.equal(status, 1)
+    assert.match(err, /ERR_UNKNOWN_FILE_EXTENSION|SyntaxError/)
+  })
+
+  test("starts it by the project's own Node, with its exit status", async () => {
+    const { status, out } = await ended(process.execPath, [old, launcher, '--help'])
+    assert.deepEqual([status, /npx mailflow COMMAND/.test(out)], [0, true])
+    const wrong = await ended(process.execPath, [old, launcher, 'nothing'])
+    assert.equal(wrong.status, 2)
+    assert.match(wrong.err, /^mailflow: there is no command "nothing"/)
+  })
+})
+
+test('a reader that has seen enough ends it quietly', async () => {
+  const connector = (number: number) => ({
+    id: `01KGH3Z00000000000${String(number).padStart(8, '0')}`,
+    name: `Partner ${number}`,
+    connectorType: 'Partner',
+    recipientDomains: [`partner${number}.example`],
+    version: 1,
+  })
+  const items = Array.from({ length: 20_000 }, (_, number) => connector(number))
+  const { url, stop } = await answering(({ url = '' }) => ({
+    body: JSON.stringify({ items: url.startsWith('/outbound') ? items : [], nextCursor: null }),
+  }))
+  const child = spawn(process.execPath, [launcher, 'connectors', 'list', '--api', url], { cwd: root })
+  const err = text(child.stderr)
+  child.stdout.once('data', () => child.stdout.destroy())
+  const [status] = await once(child, 'close')
+  stop()
+  assert.deepEqual([status, await err], [0, ''])
+})

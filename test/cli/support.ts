@@ -1,0 +1,124 @@
+/** The command line in this process, against the API in this process, over HTTP. */
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { run } from '../../cli/run.ts'
+import { type Answered, type Asked, apiOver } from '../functions/connector-api/client.ts'
+import { startDynamoDb, type TestDynamoDb } from '../support/dynamodb.ts'
+
+export interface Ended {
+  status: number
+  out: string
+  err: string
+}
+
+export interface HttpApi {
+  /** `http://127.0.0.1:port` */
+  url: string
+  database: TestDynamoDb
+  /** Requests as they came, oldest first: `POST /inbound-connectors`. */
+  requests: string[]
+  /** The body of the last request that had one. */
+  lastBody(): string
+  /** Runs before a request is answered, for what somebody else does meanwhile. */
+  meanwhile: { before: ((request: string) => Promise<void>) | null }
+  ask(target: string, asked?: Asked): Promise<Answered>
+  /** What the API has asked the evaluation queue for. */
+  evaluation: ReturnType<typeof apiOver>['evaluation']
+  mailflow(...args: string[]): Promise<Ended>
+  /** Everything that is configured is removed. */
+  clear(): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function startApi(now: () => number = Date.now): Promise<HttpApi> {
+  const database = await startDynamoDb()
+  const { ask, evaluation } = apiOver(database.documents, now)
+  const requests: string[] = []
+  let lastBody = ''
+  const meanwhile: HttpApi['meanwhile'] = { before: null }
+  const server = createServer(async (request, response) => {
+    const target = `${request.method} ${request.url}`
+    requests.push(target)
+    await meanwhile.before?.(target)
+    const asked = await askedOf(request)
+    lastBody = asked.body ?? lastBody
+    const { status, headers, body } = await ask(target, asked)
+    response.writeHead(status, headers).end(body === undefined ? undefined : JSON.stringify(body))
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    url,
+    database,
+    requests,
+    lastBody: () => lastBody,
+    meanwhile,
+    ask,
+    evaluation,
+    mailflow: (...args) => mailflow(args, { env: { MAILFLOW_API: url }, now }),
+    clear: () => clear(ask),
+    async stop() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      await database.stop()
+    },
+  }
+}
+
+async function askedOf(request: IncomingMessage): Promise<Asked> {
+  const body = (await buffer(request)).toString()
+  const { 'if-match': ifMatch, 'content-type': contentType } = request.headers
+  return {
+    headers: { ...(ifMatch && { 'if-match': ifMatch }), ...(contentType && { 'content-type': contentType }) },
+    ...(body !== '' && { body }),
+  }
+}
+
+/** A server that answers as a test wants. */
+export async function answering(
+  answer: (request: IncomingMessage) => { status?: number; headers?: Record<string, string>; body: string },
+): Promise<{ url: string; stop(): void }> {
+  const server = createServer((request, response) => {
+    const { status = 200, headers = {}, body } = answer(request)
+    response.writeHead(status, headers).end(body)
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop() {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+export interface Around {
+  env?: Record<string, string>
+  input?: string
+  now?: () => number
+}
+
+export async function mailflow(args: readonly string[], around: Around = {}): Promise<Ended> {
+  const written = { out: '', err: '' }
+  const status = await run(args, {
+    env: around.env ?? {},
+    out(text) {
+      written.out += text
+    },
+    err(text) {
+      written.err += text
+    },
+    readInput: async () => Buffer.from(around.input ?? ''),
+    now: around.now ?? Date.now,
+  })
+  return { status, ...written }
+}
+
+async function clear(ask: HttpApi['ask']): Promise<void> {
+  for (const path of ['/accepted-domains', '/inbound-connectors', '/outbound-connectors']) {
+    const { body } = await ask(`GET ${path}?limit=200`)
+    for (const { id, domain } of body.items)
+      await ask(`DELETE ${path}/${id ?? domain}`, { headers: { 'if-match': '*' } })
+  }
+}

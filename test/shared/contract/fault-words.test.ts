@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { z } from 'zod'
+import { InboundConnectorInput, OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
+import { faultsOf } from '../../../shared/contract/schema-faults.ts'
+
+const partner = { name: 'x', connectorType: 'Partner' }
+const from = { ...partner, senderDomains: ['a.example'] }
+const to = { ...partner, recipientDomains: ['a.example'] }
+
+const rows: [z.ZodType, object, string[]][] = [
+  [
+    InboundConnectorInput,
+    {},
+    ['name: is required', 'connectorType: must be "Partner" or "OnPremises"', 'senderDomains: is required'],
+  ],
+  [InboundConnectorInput, { ...from, name: '' }, ['name: must not be empty']],
+  [InboundConnectorInput, { ...from, name: 'x'.repeat(65) }, ['name: must have at most 64 characters']],
+  [InboundConnectorInput, { ...from, senderDomains: [] }, ['senderDomains: must not be empty']],
+  [
+    InboundConnectorInput,
+    { ...from, senderDomains: 'a.example' },
+    ['senderDomains: must be a list, not a text'],
+  ],
+  [
+    InboundConnectorInput,
+    { ...from, requireTls: 'yes', comment: null },
+    ['requireTls: must be true or false, not a text', 'comment: must be a text, not null'],
+  ],
+  [InboundConnectorInput, { ...from, requireTLS: true }, ['requireTLS: is not known here']],
+  [
+    OutboundConnectorInput,
+    { ...to, tlsSettings: 'Mandatory' },
+    ['tlsSettings: must be null, "EncryptionOnly", "CertificateValidation" or "DomainValidation"'],
+  ],
+  [OutboundConnectorInput, { ...to, expirationHours: 48 }, ['expirationHours: must be at most 24']],
+  [OutboundConnectorInput, { ...to, expirationHours: 12.5 }, ['expirationHours: must be a whole number']],
+  [
+    OutboundConnectorInput,
+    { ...to, route: 'SmartHosts', smartHosts: ['mail.a.example', { host: 'b.example', port: '25' }] },
+    [
+      'smartHosts[0]: must be an object with fields, not a text',
+      'smartHosts[1].port: must be a number, not a text',
+    ],
+  ],
+  [
+    OutboundConnectorInput,
+    { ...to, tlsSettings: 'DomainValidation' },
+    ['tlsDomain: is needed when tlsSettings is DomainValidation'],
+  ],
+  [z.array(z.string()).min(2), ['a'], [': must have at least 2 entries']],
+  [z.union([z.string(), z.number()]), {}, [': Invalid input']],
+]
+
+for (const [schema, value, faults] of rows)
+  test(`${JSON.stringify(value).slice(0, 80)}: ${faults[0]}`, () => {
+    const { error } = schema.safeParse(value)
+    assert.ok(error)
+    assert.deepEqual(
+      faultsOf(error).map(({ path, message }) => `${path}: ${message}`),
+      faults,
+    )
+  })

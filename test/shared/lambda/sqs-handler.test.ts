@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { MetricUnit } from '@aws-lambda-powertools/metrics'
+import type { Context, SQSEvent, SQSRecord } from 'aws-lambda'
+import { z } from 'zod'
+import { type SqsHandlerOptions, sqsHandler } from '../../../shared/lambda/sqs-handler.ts'
+
+const Job = z.strictObject({ n: z.int() })
+
+const batch = (...bodies: string[]): SQSEvent => ({
+  Records: bodies.map(
+    (body, index) => ({ messageId: `m${index}`, body, eventSource: 'aws:sqs' }) as SQSRecord,
+  ),
+})
+
+const handlerWith = (options: Partial<SqsHandlerOptions<typeof Job, string>>) =>
+  sqsHandler({ job: Job, unit: 'test', process: async () => {}, ...options })
+
+const failedIds = async (handler: ReturnType<typeof sqsHandler>, event: SQSEvent) =>
+  (await handler(event)).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)
+
+/** The JSON lines written while the task ran; the test runner's own output passes. */
+async function linesOf(task: () => Promise<unknown>): Promise<string[]> {
+  const lines: string[] = []
+  const streams = [process.stdout, process.stderr].map((stream) => ({ stream, write: stream.write }))
+  for (const { stream, write } of streams)
+    stream.write = ((chunk: unknown, ...rest: []) => {
+      if (typeof chunk !== 'string' || !chunk.startsWith('{'))
+        return write.call(stream, chunk as string, ...rest)
+      return lines.push(...chunk.split('\n').filter(Boolean)) > 0
+    }) as typeof write
+  try {
+    await task()
+  } finally {
+    for (const { stream, write } of streams) stream.write = write
+  }
+  return lines
+}
+
+/** Timers fire in the order of their due times: a longer one ends after every shorter one begun before. */
+const laterThanAnyTimer = () => new Promise((resolve) => setTimeout(resolve, 20))
+
+describe('a handler of queue jobs', () => {
+  const rows = [
+    { name: 'nothing when every job is done', bodies: ['{"n":1}', '{"n":2}'], failed: [] },
+    { name: 'a body that is not JSON', bodies: ['{"n":1}', '{"n":'], failed: ['m1'] },
+    { name: 'a body that is another job', bodies: ['{"n":"one"}', '{"n":2}'], failed: ['m0'] },
+    { name: 'a body with a field nobody knows', bodies: ['{"n":1,"extra":1}'], failed: ['m0'] },
+    { name: 'the job that failed, and only it', bodies: ['{"n":1}', '{"n":13}', '{"n":2}'], failed: ['m1'] },
+    { name: 'all of them when all fail', bodies: ['{"n":13}', '{"n":13}'], failed: ['m0', 'm1'] },
+  ]
+  for (const { name, bodies, failed } of rows) {
+    test(`brings back ${name}`, async () => {
+      const done: number[] = []
+      const handler = handlerWith({
+        async process({ n }) {
+          if (n === 13) throw new Error('unlucky')
+          done.push(n)
+        },
+      })
+      await linesOf(async () => assert.deepEqual(await failedIds(handler, batch(...bodies)), failed))
+      assert.equal(done.length, bodies.length - failed.length, 'every other job is done')
+    })
+  }
+
+  test('brings the whole batch back and processes nothing when the batch may not begin', async () => {
+    let processed = 0
+    const handler = handlerWith({
+      beforeBatch: () => Promise.reject(new Error('no rules')),
+      process: async () => {
+        processed += 1
+      },
+    })
+    await linesOf(async () =>
+      assert.deepEqual(await failedIds(handler, batch('{"n":1}', '{"n":2}')), ['m0', 'm1']),
+    )
+    assert.equal(processed, 0)
+  })
+
+  test('ends a batch once its last record has ended, and what goes wrong then changes nothing for the records', async () => {
+    const order: string[] = []
+    const handler = handlerWith({
+      beforeBatch: async () => 'the batch',
+      process: async ({ n }) => {
+        if (n === 13) throw new Error('unlucky')
+        await laterThanAnyTimer()
+        order.push(`record ${n}`)
+      },
+      afterBatch: async (begun) => {
+        order.push(`end of ${begun}`)
+        throw new Error('the end')
+      },
+    })
+    const lines = await linesOf(async () =>
+      assert.deepEqual(await failedIds(handler, batch('{"n":13}', '{"n":1}')), ['m0']),
+    )
+    assert.deepEqual(order, ['record 1', 'end of the batch'])
+    assert.equal(lines.filter((line) => line.includes('The end of a batch failed')).length, 1)
+  })
+
+  test('hands what the batch began with to each of its jobs', async () => {
+    const given: unknown[] = []
+    const handler = handlerWith({
+      beforeBatch: async () => 'rules',
+      process: async ({ n }, { batch }) => {
+        given.push([n, batch])
+      },
+    })
+    await handler(batch('{"n":1}', '{"n":2}'))
+    assert.deepEqual(given, [
+      [1, 'rules'],
+      [2, 'rules'],
+    ])
+  })
+
+  test('does not answer before its jobs have ended, however little time is left', async () => {
+    let end = () => {}
+    const handler = handlerWith({ process: () => new Promise((resolve) => (end = resolve)) })
+    const context = { getRemainingTimeInMillis: () => 1 } as Context
+    const answered = handler(batch('{"n":1}'), context)
+    const first = await Promise.race([
+      answered.then(() => 'answered'),
+      laterThanAnyTimer().then(() => 'waiting'),
+    ])
+    assert.equal(first, 'waiting')
+    end()
+    assert.deepEqual(await answered, { batchItemFailures: [] })
+  })
+
+  test('names the fault of an unreadable record in one log line, without its values', async () => {
+    const lines = await linesOf(() => handlerWith({})(batch('{"n":"secret@bank.example"}')))
+    assert.equal(lines.length, 1)
+    assert.match(
+      lines[0] ?? '',
+      /"sqsMessageId":"m0".*n \(invalid_type\)|n \(invalid_type\).*"sqsMessageId":"m0"/,
+    )
+    assert.doesNotMatch(lines.join(''), /secret@bank/)
+  })
+
+  test('of a queue with several kinds of jobs, names the faults as the kind that is nearest', async () => {
+    const Other = z.strictObject({ kind: z.literal('Other'), of: z.strictObject({ a: z.int() }), b: z.int() })
+    const handler = sqsHandler({ job: z.union([Job, Other]), unit: 'test', process: async () => {} })
+    const [line = ''] = await linesOf(() => handler(batch('{"kind":"Other","of":{"a":"x"},"b":1}')))
+    assert.match(line, /not a job of this queue: of\.a \(invalid_type\)"/)
+  })
+
+  test('runs the jobs of a batch concurrently, ten at a time', async () => {
+    let running = 0
+    let most = 0
+    const handler = handlerWith({
+      async process() {
+        most = Math.max(most, ++running)
+        await new Promise((resolve) => setImmediate(resolve))
+        running -= 1
+      },
+    })
+    await handler(batch(...Array.from({ length: 25 }, (_, n) => JSON.stringify({ n }))))
+    assert.equal(most, 10)
+  })
+
+  test('writes the metrics of a batch once, also when a job failed', async () => {
+    const lines = await linesOf(() =>
+      handlerWith({
+        async process({ n }, { metrics }) {
+          metrics.addMetric('Verdicts', MetricUnit.Count, 1)
+          if (n === 13) throw new Error('unlucky')
+        },
+      })(batch('{"n":1}', '{"n":13}')),
+    )
+    const metrics = lines.map((line) => JSON.parse(line)).filter((line) => line._aws)
+    assert.equal(metrics.length, 1)
+    assert.deepEqual(metrics[0].Verdicts, [1, 1])
+    assert.equal(metrics[0]._aws.CloudWatchMetrics[0].Namespace, 'mailflow')
+  })
+})

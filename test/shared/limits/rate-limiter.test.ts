@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { RateLimiter } from '../../../shared/limits/rate-limiter.ts'
+
+const at = (seconds: number): Date => new Date(seconds * 1000)
+
+test('each key has its own share, and a new window brings it again', () => {
+  const allowance = new RateLimiter(2, 60_000)
+  const tried: [key: string, second: number, left: boolean][] = [
+    ['a', 0, true],
+    ['a', 10, true],
+    ['a', 20, false],
+    ['b', 30, true],
+    ['a', 59, false],
+    ['a', 60, true],
+    ['b', 61, true],
+  ]
+  for (const [key, second, left] of tried) {
+    assert.equal(allowance.isLeft(key, at(second)), left, `${key} after ${second} s`)
+    if (left) allowance.take(key, at(second))
+  }
+})
+
+test('what is given back is left again', () => {
+  const allowance = new RateLimiter(1, 60_000)
+  allowance.take('a', at(0))
+  allowance.giveBack('a')
+  assert.ok(allowance.isLeft('a', at(1)))
+})
+
+test('asking takes nothing', () => {
+  const allowance = new RateLimiter(1, 60_000)
+  assert.ok(allowance.isLeft('a', at(0)))
+  assert.ok(allowance.isLeft('a', at(0)))
+})
