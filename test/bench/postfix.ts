@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { missing, Postfix } from '../peers/support.ts'
+import { missing, Postfix } from '../support/peers/peers.ts'
 import type { Identity } from '../support/pki.ts'
 import type { Server } from './measure.ts'
 

@@ -6,8 +6,8 @@ import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { promisify } from 'node:util'
+import { answering, mailflow } from '../support/cli/mailflow.ts'
 import { freePort } from '../support/process.ts'
-import { answering, mailflow } from './support.ts'
 
 const credentials = {
   id: 'AKIDEXAMPLE',

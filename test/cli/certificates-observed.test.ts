@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
+import { type HttpApi, startApi } from '../support/cli/mailflow.ts'
 import { daysAfter, seenCertificate, sighting } from '../support/observed.ts'
-import { type HttpApi, startApi } from './support.ts'
 
 const now = new Date('2026-02-10T12:00:00.000Z')
 let api: HttpApi

@@ -3,8 +3,8 @@ import { after, before, test } from 'node:test'
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { describeCertificates } from '../../shared/tls/published.ts'
+import { type HttpApi, startApi } from '../support/cli/mailflow.ts'
 import { certificateWith } from '../support/odd-certificates.ts'
-import { type HttpApi, startApi } from './support.ts'
 
 const now = Date.parse('2026-11-29T12:00:00.000Z')
 let api: HttpApi

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { firstOf, withUnknownKey } from '../support/hostile/certificates.ts'
+import { type Checked, checked, checkedIn } from '../support/cli/check.ts'
+import { firstOf, withUnknownKey } from '../support/hostile-certificates.ts'
 import {
   createPki,
   daysFromNow,
@@ -15,7 +16,6 @@ import {
 } from '../support/pki.ts'
 import { type RevocationAuthority, startRevocationAuthority } from '../support/revocation-authority.ts'
 import { startPartner } from '../support/smtp-partner.ts'
-import { type Checked, checked, checkedIn } from './check-support.ts'
 
 const host = 'mx.partner.example'
 const names = [host]

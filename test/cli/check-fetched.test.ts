@@ -11,10 +11,10 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { createServer as createTls, type TLSSocket } from 'node:tls'
 import { AuthorityInfoAccessExtension, X509Certificate as Written, X509Certificates } from '@peculiar/x509'
-import { firstOf } from '../support/hostile/certificates.ts'
+import { checked } from '../support/cli/check.ts'
+import { firstOf } from '../support/hostile-certificates.ts'
 import { createPki, type Identity, type Pki } from '../support/pki.ts'
 import { ocspAnswer } from '../support/revocation-documents.ts'
-import { checked } from './check-support.ts'
 
 const names = ['mx.partner.example']
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-fetched-'))

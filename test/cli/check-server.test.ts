@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { targetOf } from '../../cli/check/target.ts'
-import { startTestIngress } from '../functions/smtp-ingress/support.ts'
+import { checked, identityOf } from '../support/cli/check.ts'
+import { startTestIngress } from '../support/ingress/ingress.ts'
 import { createPki } from '../support/pki.ts'
 import { type PartnerOptions, startPartner } from '../support/smtp-partner.ts'
-import { checked, identityOf } from './check-support.ts'
 
 const launcher = join(import.meta.dirname, '../../cli/mailflow.js')
 const identity = await identityOf()

@@ -8,9 +8,9 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import { parse } from 'yaml'
 import type { Warning } from '../../cli/configuration/warnings.ts'
 import { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
+import { type HttpApi, mailflow, startApi } from '../support/cli/mailflow.ts'
 import { outboundInput } from '../support/connectors.ts'
 import { createPki } from '../support/pki.ts'
-import { type HttpApi, mailflow, startApi } from './support.ts'
 
 let api: HttpApi
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-connectors-'))

@@ -3,8 +3,14 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { Check } from '../../cli/dns/check.ts'
 import { publishedPolicy } from '../../shared/net/mta-sts/published.ts'
+import {
+  type DnsWorld,
+  type Names,
+  type OwnCertificate,
+  ownCertificate,
+  startDnsWorld,
+} from '../support/cli/dns-world.ts'
 import { policyText } from '../support/policy-host.ts'
-import { type DnsWorld, type Names, type OwnCertificate, ownCertificate, startDnsWorld } from './dns-world.ts'
 
 const domain = 'ours.example'
 const host = 'mx.ours.example'

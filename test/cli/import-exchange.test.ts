@@ -9,7 +9,7 @@ import { readConfiguration } from '../../cli/configuration/read.ts'
 import { writeConfiguration } from '../../cli/configuration/write.ts'
 import { readExport } from '../../cli/exchange/export-file.ts'
 import { importObjects } from '../../cli/exchange/import.ts'
-import { mailflow } from './support.ts'
+import { mailflow } from '../support/cli/mailflow.ts'
 
 const fixtures = join(import.meta.dirname, '../fixtures')
 const inboundFile = join(fixtures, 'exchange-inbound.json')

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, describe, test } from 'node:test'
-import { answering } from './support.ts'
+import { answering } from '../support/cli/mailflow.ts'
 
 const root = join(import.meta.dirname, '../..')
 const launcher = join(root, 'cli/mailflow.js')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { readReport, received } from '../../shared/tls-reports/received-report.ts'
 import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
-import { type HttpApi, startApi } from './support.ts'
+import { type HttpApi, startApi } from '../support/cli/mailflow.ts'
 
 const now = Date.parse('2026-02-10T12:00:00.000Z')
 let api: HttpApi

@@ -10,9 +10,9 @@ import { Claims } from '../../shared/messages/claims.ts'
 import { attemptKey, dsnKey } from '../../shared/messages/keys.ts'
 import { Trace } from '../../shared/messages/trace.ts'
 import type { Verdict } from '../../shared/policy/evaluate.ts'
+import { answering, type HttpApi, mailflow, startApi } from '../support/cli/mailflow.ts'
 import { attempt, circumstances, message, overTlsWith, recipient } from '../support/fixtures.ts'
 import { createPki } from '../support/pki.ts'
-import { answering, type HttpApi, mailflow, startApi } from './support.ts'
 
 const now = Date.parse('2026-02-03T12:00:00.000Z')
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-trace-'))

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { commands } from '../../cli/commands.ts'
 import { readConfiguration } from '../../cli/configuration/read.ts'
-import { mailflow } from './support.ts'
+import { mailflow } from '../support/cli/mailflow.ts'
 
 test('--help names every command', async () => {
   const { status, out } = await mailflow(['--help'])

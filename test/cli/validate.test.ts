@@ -4,8 +4,8 @@ import { after, before, test } from 'node:test'
 import { encodeTime } from 'ulid'
 import type { OutboundValidation } from '../../shared/connectors/validation.ts'
 import { Trace } from '../../shared/messages/trace.ts'
+import { answering, type HttpApi, mailflow, startApi } from '../support/cli/mailflow.ts'
 import { circumstances, message, outbound, overTls, recipient } from '../support/fixtures.ts'
-import { answering, type HttpApi, mailflow, startApi } from './support.ts'
 
 const now = Date.parse('2026-02-03T12:00:00.000Z')
 let api: HttpApi

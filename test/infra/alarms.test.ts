@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { Metrics as IngressMetrics } from '../../functions/smtp-ingress/metrics.ts'
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
 import { type JobTools, sqsHandler } from '../../shared/lambda/sqs-handler.ts'
-import { deployments, type Json, ofType } from './synthesis.ts'
+import { deployments, type Json, ofType } from '../support/synthesis.ts'
 
 const runbook = readFileSync('docs/runbook.md', 'utf8')
 const sections = new Map(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ofType, only } from './synthesis.ts'
+import { ofType, only } from '../support/synthesis.ts'
 
 /** Of the API for administrators; the other is open to everybody (public-pages.test.ts). */
 const ofApi = (type: string, mailflow: Record<string, unknown> = {}) =>

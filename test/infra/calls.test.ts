@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { build } from 'esbuild'
-import { many, ofType } from './synthesis.ts'
+import { many, ofType } from '../support/synthesis.ts'
 
 const units: { unit: string; entry: string; role: string; neverCalled?: string[] }[] = [
   {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readConfig } from '../../infra/config.ts'
-import { deployments, type Json, many, ofType, only, resources, text } from './synthesis.ts'
+import { deployments, type Json, many, ofType, only, resources, text } from '../support/synthesis.ts'
 
 const tlsSecretArn = 'arn:aws:secretsmanager:eu-west-1:210987654321:secret:mail/tls-AbC123'
 const byHand = { tlsSecretArn }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { foresightHour } from '../../shared/contract/foresight-schedule.ts'
 import { changeEventSource } from '../../shared/transport/change-events.ts'
-import { type Json, many, ofType, text } from './synthesis.ts'
+import { type Json, many, ofType, text } from '../support/synthesis.ts'
 
 const rule = () => ofType('AWS::Events::Rule').find(({ id }) => id.startsWith('Foresight'))?.Properties
 

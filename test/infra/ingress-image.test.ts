@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { IngressEnvironment } from '../../shared/contract/environment.ts'
-import { assemble, only } from './synthesis.ts'
+import { assemble, only } from '../support/synthesis.ts'
 
 const empty = mkdtempSync(join(tmpdir(), 'mailflow-image-'))
 after(() => rmSync(empty, { recursive: true, force: true }))

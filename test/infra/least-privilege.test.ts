@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deployments, type Json, many, ofType, text } from './synthesis.ts'
+import { deployments, type Json, many, ofType, text } from '../support/synthesis.ts'
 
 /** Resources wider than one thing of ours, each with the reason why it cannot be narrower. */
 const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reason: string }[] = [

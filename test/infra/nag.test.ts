@@ -4,7 +4,7 @@ import { type App, type Stack, Validations } from 'aws-cdk-lib'
 import { CfnBucket } from 'aws-cdk-lib/aws-s3'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { buildApp } from '../../infra/create-app.ts'
-import { deployments, templateOnly } from './synthesis.ts'
+import { deployments, templateOnly } from '../support/synthesis.ts'
 
 for (const [name, mailflow] of Object.entries(deployments)) {
   test(`the AwsSolutions rules find nothing unanswered in a deployment ${name}`, () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Json, ofType, only, type Resource, text } from './synthesis.ts'
+import { type Json, ofType, only, type Resource, text } from '../support/synthesis.ts'
 
 const egress: [
   string,

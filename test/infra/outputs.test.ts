@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { assemble, type Json } from './synthesis.ts'
+import { assemble, type Json } from '../support/synthesis.ts'
 
 const outputs = (mailflow: Record<string, unknown>): string[] => {
   const template: Json = assemble(mailflow).getStackByName('Mailflow').template

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Json, many, ofType, only, type Resource, text } from './synthesis.ts'
+import { type Json, many, ofType, only, type Resource, text } from '../support/synthesis.ts'
 
 const kms = { contentEncryption: 'Kms' }
 

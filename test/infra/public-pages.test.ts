@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConfigurationError, readConfig } from '../../infra/config.ts'
-import { type Json, many, ofType, text } from './synthesis.ts'
+import { type Json, many, ofType, text } from '../support/synthesis.ts'
 
 const certificateArn = 'arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000'
 const mtaSts = {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readConfig, reporterOf } from '../../infra/config.ts'
 import { reportHours } from '../../shared/contract/report-schedule.ts'
-import { type Json, many, ofType, text } from './synthesis.ts'
+import { type Json, many, ofType, text } from '../support/synthesis.ts'
 
 const secretArn = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:mailflow/dkim-AbCdEf'
 const secretKeyArn = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { many, ofType, resources, text } from './synthesis.ts'
+import { many, ofType, resources, text } from '../support/synthesis.ts'
 
 /**
  * What there is and who may do what, on one page, so that a change of either is read in review.

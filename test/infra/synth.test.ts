@@ -5,7 +5,7 @@ import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { assemble, deployments, type Json } from './synthesis.ts'
+import { assemble, deployments, type Json } from '../support/synthesis.ts'
 
 const outdir = mkdtempSync(join(tmpdir(), 'mailflow-cdk-'))
 after(() => rmSync(outdir, { recursive: true, force: true }))

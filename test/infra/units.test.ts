@@ -14,7 +14,7 @@ import {
   readEnvironment,
   ValidateEnvironment,
 } from '../../shared/contract/environment.ts'
-import { deployments, type Json, ofType, only, text } from './synthesis.ts'
+import { deployments, type Json, ofType, only, text } from '../support/synthesis.ts'
 
 const functions: [string, z.ZodObject][] = [
   ['PolicyFunction', EvaluateEnvironment],

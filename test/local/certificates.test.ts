@@ -6,8 +6,6 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { after, before, test } from 'node:test'
-import { createPki, daysFromNow, type Identity, selfSigned } from '../support/pki.ts'
-import { type Partner, startPartner } from '../support/smtp-partner.ts'
 import {
   Api,
   type ClientTls,
@@ -18,7 +16,9 @@ import {
   startRunner,
   type Trace,
   until,
-} from './support.ts'
+} from '../support/local/runner.ts'
+import { createPki, daysFromNow, type Identity, selfSigned } from '../support/pki.ts'
+import { type Partner, startPartner } from '../support/smtp-partner.ts'
 
 const publicCa = await createPki('Public CA')
 const ownCa = await createPki('Own CA')

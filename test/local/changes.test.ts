@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { Api, idIn, type Running, SmtpClient, startRunner } from './support.ts'
+import { Api, idIn, type Running, SmtpClient, startRunner } from '../support/local/runner.ts'
 
 const messages = 1000
 const changes = 50

@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { DynamoDBClient, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { ChangeMessageVisibilityCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs'
-import { type HoldingPartner, startHoldingPartner } from './holding-partner.ts'
-import { Api, idIn, type Running, SmtpClient, sendOne, startRunner, until } from './support.ts'
+import { type HoldingPartner, startHoldingPartner } from '../support/local/holding-partner.ts'
+import { Api, idIn, type Running, SmtpClient, sendOne, startRunner, until } from '../support/local/runner.ts'
 
 let runner: Running
 let api: Api

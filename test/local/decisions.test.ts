@@ -4,9 +4,18 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import {
+  Api,
+  idIn,
+  type Running,
+  SmtpClient,
+  sendOne,
+  startRunner,
+  type Trace,
+  until,
+} from '../support/local/runner.ts'
 import { createPki, type Identity, type Pki } from '../support/pki.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
-import { Api, idIn, type Running, SmtpClient, sendOne, startRunner, type Trace, until } from './support.ts'
 
 const partners: Record<'mailbox' | 'plain' | 'good' | 'strange' | 'strict', Partner> = {} as never
 let runner: Running

@@ -6,10 +6,10 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { mailflow } from '../cli/support.ts'
+import { mailflow } from '../support/cli/mailflow.ts'
+import { Api, idIn, type Running, sendOne, startRunner, until } from '../support/local/runner.ts'
 import { createPki, daysFromNow, fingerprintOf, type Identity, type Pki } from '../support/pki.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
-import { Api, idIn, type Running, sendOne, startRunner, until } from './support.ts'
 
 let first: Pki
 let second: Pki

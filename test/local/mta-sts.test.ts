@@ -8,11 +8,11 @@ import type { SecureContext } from 'node:tls'
 import { createSecureContext } from 'node:tls'
 import { installTranslation } from '../../infra/local/lambda/nat.ts'
 import type { OutboundValidation } from '../../shared/connectors/validation.ts'
-import { mailflow } from '../cli/support.ts'
+import { mailflow } from '../support/cli/mailflow.ts'
+import { Api, idIn, launchTrusting, type Running, sendOne, startRunner } from '../support/local/runner.ts'
 import { createPki, type Identity, selfSigned } from '../support/pki.ts'
 import { policyText, trust } from '../support/policy-host.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
-import { Api, idIn, launchTrusting, type Running, sendOne, startRunner } from './support.ts'
 
 const domains = ['listed', 'unlisted', 'untrusted', 'tested', 'missing'] as const
 type Name = (typeof domains)[number]

@@ -5,7 +5,7 @@ import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
-import { Api, type Running, SmtpClient, startRunner, until } from './support.ts'
+import { Api, type Running, SmtpClient, startRunner, until } from '../support/local/runner.ts'
 
 let running: Running
 

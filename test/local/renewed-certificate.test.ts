@@ -9,9 +9,9 @@ import { after, before, test } from 'node:test'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
+import { Api, idIn, type Running, sendOne, startRunner, until } from '../support/local/runner.ts'
 import { createPki, fingerprintOf, type Identity, type Pki } from '../support/pki.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
-import { Api, idIn, type Running, sendOne, startRunner, until } from './support.ts'
 
 let mailbox: Partner
 let runner: Running

@@ -1,8 +1,8 @@
 /** What an administrator does after a fault is mended, end to end: hold a connector against mail, and retry. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { Api, idIn, type Running, sendOne, startRunner, until } from '../support/local/runner.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
-import { Api, idIn, type Running, sendOne, startRunner, until } from './support.ts'
 
 let mailbox: Partner
 let runner: Running

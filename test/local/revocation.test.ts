@@ -5,10 +5,18 @@
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import {
+  Api,
+  idIn,
+  type Running,
+  SmtpClient,
+  startRunner,
+  type Trace,
+  until,
+} from '../support/local/runner.ts'
 import type { Identity } from '../support/pki.ts'
 import { type RevocationAuthority, startRevocationAuthority } from '../support/revocation-authority.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
-import { Api, idIn, type Running, SmtpClient, startRunner, type Trace, until } from './support.ts'
 
 const names = ['mail.bank.example']
 

@@ -13,9 +13,9 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import { LocalAuthority } from '../../infra/local/certificates.ts'
 import type { IngressCertificates, PublishedCertificates } from '../../shared/contract/certificates.ts'
-import { Wire } from '../functions/smtp-ingress/support.ts'
+import { Wire } from '../support/ingress/ingress.ts'
+import { Api, type Running, startRunner, until } from '../support/local/runner.ts'
 import { createPki } from '../support/pki.ts'
-import { Api, type Running, startRunner, until } from './support.ts'
 
 const hostname = 'mail.example.com'
 const SecretId = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:mailflow/tls-AbCdEf'

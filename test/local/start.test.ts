@@ -16,7 +16,6 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { startPartner } from '../support/smtp-partner.ts'
 import {
   Api,
   idIn,
@@ -27,7 +26,8 @@ import {
   sendOne,
   startRunner,
   until,
-} from './support.ts'
+} from '../support/local/runner.ts'
+import { startPartner } from '../support/smtp-partner.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-start-'))
 test.after(() => rmSync(folder, { recursive: true }))

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { OutboundValidation } from '../../shared/connectors/validation.ts'
+import { Api, type Running, startRunner } from '../support/local/runner.ts'
 import { createPki, daysFromNow, type Pki } from '../support/pki.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
-import { Api, type Running, startRunner } from './support.ts'
 
 const partners: Record<'first' | 'second' | 'expired' | 'plain', Partner> = {} as never
 let pki: Pki

@@ -9,10 +9,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
-import { type Checked, checked } from '../cli/check-support.ts'
+import { type Checked, checked } from '../support/cli/check.ts'
+import { missing, Postfix, type PostfixOptions } from '../support/peers/peers.ts'
 import { daysFromNow, type Identity, selfSigned } from '../support/pki.ts'
 import { type RevocationAuthority, startRevocationAuthority } from '../support/revocation-authority.ts'
-import { missing, Postfix, type PostfixOptions } from './support.ts'
 
 const skip =
   missing('postfix', 'apt-get install postfix', true) || missing('openssl', 'apt-get install openssl')

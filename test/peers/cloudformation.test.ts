@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { buildApp } from '../../infra/create-app.ts'
-import type { Json } from '../infra/synthesis.ts'
+import type { Json } from '../support/synthesis.ts'
 
 /** Debian's own interpreter, the one that has its python3-moto. */
 const python = '/usr/bin/python3'

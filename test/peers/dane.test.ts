@@ -13,11 +13,17 @@ import { createResolver } from '../../shared/net/resolver.ts'
 import { deliverBySmtp, type Outcome } from '../../shared/net/smtp-delivery.ts'
 import { noMtaSts } from '../../shared/policy/transport-security.ts'
 import { message, recipient } from '../support/fixtures.ts'
+import { missing } from '../support/peers/peers.ts'
+import {
+  brokenZone,
+  type NameServers,
+  signedZone,
+  startNameServers,
+  unsignedZone,
+} from '../support/peers/signed-zone.ts'
 import { createPki, daysFromNow, type Identity } from '../support/pki.ts'
 import { trust } from '../support/policy-host.ts'
 import { type Partner, type PartnerOptions, startPartner } from '../support/smtp-partner.ts'
-import { brokenZone, type NameServers, signedZone, startNameServers, unsignedZone } from './signed-zone.ts'
-import { missing } from './support.ts'
 
 const skip =
   missing('knotd', 'apt-get install knot') ||

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { startTestIngress, type TestIngress, Wire } from '../functions/smtp-ingress/support.ts'
+import { startTestIngress, type TestIngress, Wire } from '../support/ingress/ingress.ts'
+import { missing, Postfix } from '../support/peers/peers.ts'
 import { createPki, fingerprintOf, type Identity } from '../support/pki.ts'
-import { missing, Postfix } from './support.ts'
 
 const skip = missing('postfix', 'apt-get install postfix', true)
 

@@ -14,8 +14,8 @@ import { deliverOver, type Outcome, type SmtpOptions } from '../../shared/net/sm
 import { noMtaSts } from '../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../support/dns.ts'
 import { message, recipient } from '../support/fixtures.ts'
+import { missing, Postfix, type PostfixOptions } from '../support/peers/peers.ts'
 import { createPki, daysFromNow, type Identity, type Pki, selfSigned } from '../support/pki.ts'
-import { missing, Postfix, type PostfixOptions } from './support.ts'
 
 const skip = missing('postfix', 'apt-get install postfix', true)
 

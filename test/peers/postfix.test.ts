@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { Api, idIn, type Running, SmtpClient, startRunner } from '../local/support.ts'
+import { Api, idIn, type Running, SmtpClient, startRunner } from '../support/local/runner.ts'
+import { missing, Postfix } from '../support/peers/peers.ts'
 import { createPki, daysFromNow } from '../support/pki.ts'
-import { missing, Postfix } from './support.ts'
 
 const skip = missing('postfix', 'apt-get install postfix', true)
 

@@ -17,7 +17,7 @@ import { type ApiServer, startApiServer } from '../../infra/local/api-server.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { describeCertificates } from '../../shared/tls/published.ts'
 import { certificateWith } from '../support/odd-certificates.ts'
-import { missing } from './support.ts'
+import { missing } from '../support/peers/peers.ts'
 
 const skip = missing('chromium', 'apt-get install chromium')
 const hostname = 'mx.ours.example'

@@ -1,9 +1,9 @@
 /** swaks as a partner's client: it sends into the real ingress, and its transcript is the witness of what it was told. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { Api, idIn, type Running, startRunner } from '../local/support.ts'
+import { Api, idIn, type Running, startRunner } from '../support/local/runner.ts'
+import { missing, swaks } from '../support/peers/peers.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
-import { missing, swaks } from './support.ts'
 
 const skip = missing('swaks', 'apt-get install swaks libnet-ssleay-perl')
 

@@ -5,9 +5,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { startTestIngress, type TestIngress } from '../functions/smtp-ingress/support.ts'
+import { startTestIngress, type TestIngress } from '../support/ingress/ingress.ts'
+import { missing } from '../support/peers/peers.ts'
 import { createPki, daysFromNow } from '../support/pki.ts'
-import { missing } from './support.ts'
 
 const skip =
   missing('testssl', 'apt-get install testssl.sh') || missing('socat', 'apt-get install socat') || false

@@ -12,9 +12,9 @@ import { SnapshotReader } from '../../../shared/connectors-table/repository.ts'
 import { TraceEntry } from '../../../shared/messages/entry.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import { relayDenied } from '../../../shared/policy/admit.ts'
+import { type Answered, type Asked, apiOver } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { circumstances, connectorsIn, message, recipient } from '../../support/fixtures.ts'
-import { type Answered, type Asked, apiOver } from './client.ts'
 
 let database: TestDynamoDb
 let ask: (target: string, asked?: Asked) => Promise<Answered>

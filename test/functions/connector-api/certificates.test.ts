@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
 import { describeCertificates } from '../../../shared/tls/published.ts'
+import { apiOver } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { createPki } from '../../support/pki.ts'
-import { apiOver } from './client.ts'
 
 const published = new Date('2026-11-29T12:00:00.000Z')
 const switched = new Date('2026-12-06T12:00:00.000Z')

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { type Answered, apiOver } from '../../support/api-client.ts'
 import { inboundInput, outboundInput } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { createPki, daysFromNow, selfSigned, withoutDates } from '../../support/pki.ts'
-import { type Answered, apiOver } from './client.ts'
 
 const pki = await createPki('Public CA')
 let db: TestDynamoDb

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { ObservedTable } from '../../../shared/transport/observed-table.ts'
+import { apiOver } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { daysAfter, seenCertificate, sighting } from '../../support/observed.ts'
-import { apiOver } from './client.ts'
 
 const now = new Date('2026-02-10T12:00:00.000Z')
 const bank = { id: '01KF0CVZT00000000000000001', name: 'To the bank' }

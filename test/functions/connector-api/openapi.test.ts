@@ -10,8 +10,8 @@ import {
 } from '../../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../../shared/connectors/validation.ts'
 import { TraceEntry } from '../../../shared/messages/entry.ts'
+import { apiOver } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { apiOver } from './client.ts'
 
 type Document = {
   openapi: string

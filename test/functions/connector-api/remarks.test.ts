@@ -5,10 +5,10 @@ import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb
 import { remarksOn } from '../../../functions/connector-api/remarks.ts'
 import type { Warning } from '../../../shared/policy/warnings/warning.ts'
 import { outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
+import { apiOver } from '../../support/api-client.ts'
 import { outboundInput } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { outbound } from '../../support/fixtures.ts'
-import { apiOver } from './client.ts'
 
 let database: TestDynamoDb
 before(async () => {

@@ -8,10 +8,10 @@ import { History, type HistoryPosition } from '../../../shared/messages/history.
 import { Trace } from '../../../shared/messages/trace.ts'
 import { relayDenied } from '../../../shared/policy/admit.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
+import { apiOver } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { attempt, circumstances, message, recipient } from '../../support/fixtures.ts'
 import { recordingQueue } from '../../support/queue.ts'
-import { apiOver } from './client.ts'
 
 let database: TestDynamoDb
 let api: ReturnType<typeof apiOver>

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { readReport, received } from '../../../shared/tls-reports/received-report.ts'
 import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
+import { apiOver } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { apiOver } from './client.ts'
 
 const now = Date.parse('2026-02-10T12:00:00.000Z')
 let database: TestDynamoDb

@@ -10,10 +10,10 @@ import { History } from '../../../shared/messages/history.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
 import type { Verdict } from '../../../shared/policy/evaluate.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
+import { apiOver } from '../../support/api-client.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { circumstances, inbound, message, overTls, overTlsWith, recipient } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
-import { apiOver } from './client.ts'
 
 let database: TestDynamoDb
 let api: ReturnType<typeof apiOver>

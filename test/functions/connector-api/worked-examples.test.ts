@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { apiOver } from '../../support/api-client.ts'
 import { outboundInput } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { createPki } from '../../support/pki.ts'
-import { apiOver } from './client.ts'
 
 const page = readFileSync(join(import.meta.dirname, '../../../docs/connectors.md'), 'utf8')
 const pki = await createPki('Public CA')

@@ -18,6 +18,11 @@ import { opportunistic } from '../../../shared/policy/outbound.ts'
 import type { Observation } from '../../../shared/tls/observed/observation.ts'
 import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
 import { ObservedList } from '../../../shared/transport/observed-list.ts'
+import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { message, recipient } from '../../support/fixtures.ts'
+import { seenCertificate } from '../../support/observed.ts'
+import { createPki, fingerprintOf, type Identity } from '../../support/pki.ts'
+import { startPartner } from '../../support/smtp-partner.ts'
 import {
   at,
   connector as demanding,
@@ -26,12 +31,7 @@ import {
   session,
   sts,
   wrongName,
-} from '../../shared/tls-reports/sessions.ts'
-import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { message, recipient } from '../../support/fixtures.ts'
-import { seenCertificate } from '../../support/observed.ts'
-import { createPki, fingerprintOf, type Identity } from '../../support/pki.ts'
-import { startPartner } from '../../support/smtp-partner.ts'
+} from '../../support/tls-sessions.ts'
 
 const connector = { id: 'c1', name: 'To the partner' }
 

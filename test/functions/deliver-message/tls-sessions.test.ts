@@ -20,10 +20,10 @@ import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts
 import { buildReport } from '../../../shared/tls-reports/report.ts'
 import { reportMail } from '../../../shared/tls-reports/report-mail.ts'
 import { Tally } from '../../../shared/tls-reports/tally.ts'
-import { at, session } from '../../shared/tls-reports/sessions.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { message, recipient } from '../../support/fixtures.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
+import { at, session } from '../../support/tls-sessions.ts'
 
 let database: TestDynamoDb
 let partner: Partner

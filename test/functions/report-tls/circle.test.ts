@@ -17,14 +17,14 @@ import { SessionCounters } from '../../../shared/tls-reports/counters.ts'
 import { dayBefore } from '../../../shared/tls-reports/days.ts'
 import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
 import { Tally } from '../../../shared/tls-reports/tally.ts'
-import { sts } from '../../shared/tls-reports/sessions.ts'
+import { apiOver } from '../../support/api-client.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { message, recipient } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
 import { recordingQueue } from '../../support/queue.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
-import { apiOver } from '../connector-api/client.ts'
+import { sts } from '../../support/tls-sessions.ts'
 
 let ours: TestDynamoDb
 let theirs: TestDynamoDb

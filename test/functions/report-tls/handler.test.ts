@@ -20,8 +20,8 @@ import { countsOf } from '../../../shared/tls-reports/applied-policy.ts'
 import { verifySigner } from '../../../shared/tls-reports/authentication.ts'
 import { SessionCounters } from '../../../shared/tls-reports/counters.ts'
 import { Tally } from '../../../shared/tls-reports/tally.ts'
-import { session } from '../../shared/tls-reports/sessions.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { session } from '../../support/tls-sessions.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()

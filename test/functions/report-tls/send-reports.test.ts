@@ -10,12 +10,12 @@ import { countsOf } from '../../../shared/tls-reports/applied-policy.ts'
 import { SessionCounters } from '../../../shared/tls-reports/counters.ts'
 import { readReportMail } from '../../../shared/tls-reports/read-mail.ts'
 import { Tally } from '../../../shared/tls-reports/tally.ts'
-import { session } from '../../shared/tls-reports/sessions.ts'
 import { type FakeResolver, fakeResolver, type Zone } from '../../support/dns.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { createPki, type Pki } from '../../support/pki.ts'
 import { type Answering, type PolicyHost, startPolicyHost, trust } from '../../support/policy-host.ts'
 import { recordingQueue } from '../../support/queue.ts'
+import { session } from '../../support/tls-sessions.ts'
 
 const reporter = { organisation: 'Ours', address: 'postmaster@mx.ours.example', domain: 'mx.ours.example' }
 const hour = 3_600_000

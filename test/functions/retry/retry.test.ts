@@ -12,8 +12,8 @@ import type { Settings } from '../../../shared/policy/evaluate.ts'
 import { noMtaSts } from '../../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { inbound, outbound, recipient, snapshot } from '../../support/fixtures.ts'
+import { type AttemptMade, attemptMs, Deployment } from '../../support/retry-deployment.ts'
 import { type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
-import { type AttemptMade, attemptMs, Deployment } from './deployment.ts'
 
 const minute = 60_000
 const hour = 60 * minute

@@ -3,7 +3,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
-import { startTestIngress, type TestIngress, type TestIngressOptions, Wire } from './support.ts'
+import {
+  startTestIngress,
+  type TestIngress,
+  type TestIngressOptions,
+  Wire,
+} from '../../support/ingress/ingress.ts'
 
 const running = new Set<TestIngress>()
 let ingress: TestIngress

@@ -9,9 +9,9 @@ import { judgeInbound } from '../../../shared/policy/inbound.ts'
 import { noStore } from '../../../shared/transport/revocation-table.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { inbound, snapshot } from '../../support/fixtures.ts'
+import { startTestIngress, type TestIngress, Wire } from '../../support/ingress/ingress.ts'
 import type { Identity } from '../../support/pki.ts'
 import { type RevocationAuthority, startRevocationAuthority } from '../../support/revocation-authority.ts'
-import { startTestIngress, type TestIngress, Wire } from './support.ts'
 
 let authority: RevocationAuthority
 let connectors: InboundConnector[]

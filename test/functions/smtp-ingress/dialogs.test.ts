@@ -23,8 +23,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { ContentReader } from '../../../shared/content/reader.ts'
 import { inbound } from '../../support/fixtures.ts'
+import { startTestIngress, type TestIngress, type Wire } from '../../support/ingress/ingress.ts'
 import { selfSigned } from '../../support/pki.ts'
-import { startTestIngress, type TestIngress, type Wire } from './support.ts'
 
 const folder = new URL('../../dialogs/', import.meta.url)
 const client = await selfSigned({ names: ['mail.contoso.example'] })

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import { startTestIngress, type TestIngress } from './support.ts'
+import { startTestIngress, type TestIngress } from '../../support/ingress/ingress.ts'
 
 let ingress: TestIngress
 before(async () => {

@@ -9,7 +9,12 @@ import { partSize } from '../../../shared/content/multipart.ts'
 import { ContentReader } from '../../../shared/content/reader.ts'
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { inbound } from '../../support/fixtures.ts'
-import { startTestIngress, type TestIngress, type TestIngressOptions, Wire } from './support.ts'
+import {
+  startTestIngress,
+  type TestIngress,
+  type TestIngressOptions,
+  Wire,
+} from '../../support/ingress/ingress.ts'
 
 const running = new Set<TestIngress>()
 

@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { JobRefusedError } from '../../../shared/queues/job-queue.ts'
-import { startTestIngress, type TestIngress, type TestIngressOptions, Wire } from './support.ts'
+import {
+  startTestIngress,
+  type TestIngress,
+  type TestIngressOptions,
+  Wire,
+} from '../../support/ingress/ingress.ts'
 
 const running = new Set<TestIngress>()
 

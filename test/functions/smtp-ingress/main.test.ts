@@ -7,9 +7,18 @@ import { after, describe, test } from 'node:test'
 import { CreateQueueCommand, PurgeQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { ContentReader } from '../../../shared/content/reader.ts'
 import { EvaluationJob } from '../../../shared/contract/jobs.ts'
+import { Wire } from '../../support/ingress/ingress.ts'
+import {
+  client,
+  dynamodb,
+  endpoint,
+  queueUrl as QueueUrl,
+  s3,
+  settings,
+  sqs,
+  start,
+} from '../../support/ingress/task.ts'
 import { firstLine } from '../../support/process.ts'
-import { Wire } from './support.ts'
-import { client, dynamodb, endpoint, queueUrl as QueueUrl, s3, settings, sqs, start } from './task.ts'
 
 const services: SilentService[] = []
 

@@ -7,7 +7,12 @@ import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { RateTable } from '../../../shared/transport/rates.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { inbound } from '../../support/fixtures.ts'
-import { startTestIngress, type TestIngress, type TestIngressOptions, Wire } from './support.ts'
+import {
+  startTestIngress,
+  type TestIngress,
+  type TestIngressOptions,
+  Wire,
+} from '../../support/ingress/ingress.ts'
 
 let database: TestDynamoDb
 before(async () => {

@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { inbound } from '../../support/fixtures.ts'
-import { startTestIngress, type TestIngress, type TestIngressOptions, type Wire } from './support.ts'
+import {
+  startTestIngress,
+  type TestIngress,
+  type TestIngressOptions,
+  type Wire,
+} from '../../support/ingress/ingress.ts'
 
 const partner = '203.0.113.9'
 

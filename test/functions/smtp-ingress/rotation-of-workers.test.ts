@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Wire } from '../../support/ingress/ingress.ts'
+import { secrets, settings, start, TaskLog } from '../../support/ingress/task.ts'
 import { createPki } from '../../support/pki.ts'
-import { Wire } from './support.ts'
-import { secrets, settings, start, TaskLog } from './task.ts'
 
 const pki = await createPki()
 const [old, renewed] = await Promise.all(

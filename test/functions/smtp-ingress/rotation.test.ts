@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { startTestIngress, Wire } from '../../support/ingress/ingress.ts'
 import { createPki, type Identity } from '../../support/pki.ts'
-import { startTestIngress, Wire } from './support.ts'
 
 const pki = await createPki()
 const [old, renewed, renewedRsa, oldRsa, wrong] = await Promise.all([

@@ -6,8 +6,8 @@ import { duplexPair } from 'node:stream'
 import { after, describe, test } from 'node:test'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { inbound } from '../../support/fixtures.ts'
+import { startTestIngress, type TestIngress, Wire } from '../../support/ingress/ingress.ts'
 import { fingerprintOf, selfSigned } from '../../support/pki.ts'
-import { startTestIngress, type TestIngress, Wire } from './support.ts'
 
 const partner = await selfSigned({ names: ['mail.fabrikam.example'] })
 const restricted = (name: string, onViolation: 'Bounce' | 'Defer') =>

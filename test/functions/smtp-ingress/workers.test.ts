@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Wire } from './support.ts'
-import { settings, start, TaskLog } from './task.ts'
+import { Wire } from '../../support/ingress/ingress.ts'
+import { settings, start, TaskLog } from '../../support/ingress/task.ts'
 
 interface Task {
   child: ChildProcess

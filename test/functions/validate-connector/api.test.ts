@@ -11,7 +11,7 @@ import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { connectorsIn } from '../../support/fixtures.ts'
 import { createPki } from '../../support/pki.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
-import { options, outline, smartHost } from './support.ts'
+import { options, outline, smartHost } from '../../support/validation.ts'
 
 const now = Date.parse('2026-02-03T12:00:00.000Z')
 let database: TestDynamoDb

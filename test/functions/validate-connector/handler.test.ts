@@ -13,7 +13,7 @@ import { outboundInput } from '../../support/connectors.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { createPki, type Identity, type Pki } from '../../support/pki.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
-import { detailOf, outline } from './support.ts'
+import { detailOf, outline } from '../../support/validation.ts'
 
 let database: TestDynamoDb
 let pki: Pki

@@ -19,7 +19,7 @@ import {
   testMail,
   toPartners,
   validated,
-} from './support.ts'
+} from '../../support/validation.ts'
 
 let pki: Pki
 const tls: Record<'good' | 'wrongName' | 'expired' | 'untrusted' | 'old', SecureContextOptions> = {} as never

@@ -9,7 +9,7 @@ import * as replies from '../../../functions/smtp-ingress/replies.ts'
 import type { Reply } from '../../../shared/contract/message.ts'
 import { mailboxOf } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
-import { type Reading, readByTheRules } from '../../functions/smtp-ingress/protocol/data-rules.ts'
+import { type Reading, readByTheRules } from '../../support/ingress/data-rules.ts'
 
 /** All that a client said between two handshakes. */
 export interface Segment {

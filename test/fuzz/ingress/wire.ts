@@ -6,7 +6,7 @@ import type { SessionOptions, Transaction } from '../../../functions/smtp-ingres
 import { ContentReader } from '../../../shared/content/reader.ts'
 import { mailboxOf } from '../../../shared/mail/address.ts'
 import { Chance } from '../../faults/chance.ts'
-import { startTestIngress, type TestIngress } from '../../functions/smtp-ingress/support.ts'
+import { startTestIngress, type TestIngress } from '../../support/ingress/ingress.ts'
 import { type Decisions, follow, Objection, type Seen, type SeenMessage } from './model.ts'
 import { ReplyReader } from './replies.ts'
 import { chunksOf, type Script } from './scripts.ts'

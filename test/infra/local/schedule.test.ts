@@ -9,7 +9,7 @@ import { nextTime, readSchedules, startSchedule } from '../../../infra/local/lam
 import { Resolver, type Template } from '../../../infra/local/template.ts'
 import { foresightHour } from '../../../shared/contract/foresight-schedule.ts'
 import { reportHours } from '../../../shared/contract/report-schedule.ts'
-import { assemble } from '../synthesis.ts'
+import { assemble } from '../../support/synthesis.ts'
 
 const rule = (ScheduleExpression: string): Template => ({
   Resources: {

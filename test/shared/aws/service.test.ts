@@ -13,7 +13,7 @@ import {
   reset,
   ScriptedServer,
   silence,
-} from './server.ts'
+} from '../../support/aws-server.ts'
 
 const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
 const identity = new Identity(async () => credentials)

@@ -19,8 +19,8 @@ import { startEmulators } from '../../../infra/local/aws/emulators.ts'
 import { ObjectPutter } from '../../../shared/aws/put-object.ts'
 import { BatchSender } from '../../../shared/aws/send-batch.ts'
 import { JobQueue } from '../../../shared/queues/job-queue.ts'
+import { answer, type Behaviour, ScriptedServer, type Seen } from '../../support/aws-server.ts'
 import { selfSigned } from '../../support/pki.ts'
-import { answer, type Behaviour, ScriptedServer, type Seen } from './server.ts'
 
 const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
 const region = 'eu-central-1'

@@ -9,7 +9,7 @@ import {
 } from '../../../shared/content/multipart.ts'
 import { ContentReader } from '../../../shared/content/reader.ts'
 import { objectsBySdk } from '../../../shared/content/segment.ts'
-import { MemoryBucket } from '../../functions/smtp-ingress/support.ts'
+import { MemoryBucket } from '../../support/ingress/ingress.ts'
 
 const buffer = Buffer.alloc(partSize)
 

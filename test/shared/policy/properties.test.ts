@@ -24,9 +24,9 @@ import {
   anySender,
   anyTls,
   type Connectors,
-} from './arbitrary.ts'
+} from '../../support/policy/arbitrary.ts'
+import { referenceAttribution, referenceOutbound, referencePartner } from '../../support/policy/reference.ts'
 import { failed, noStartTls, receivedAt } from './cases/notation.ts'
-import { referenceAttribution, referenceOutbound, referencePartner } from './reference.ts'
 
 const runs = { numRuns: 500 }
 const settings = { defaultRoute: 'Mx' } as const

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { countsOf, failureId, policyId } from '../../../shared/tls-reports/applied-policy.ts'
-import { at, connector, type Given, noStartTls, session, sts, wrongName } from './sessions.ts'
+import { at, connector, type Given, noStartTls, session, sts, wrongName } from '../../support/tls-sessions.ts'
 
 const tlsa = { usage: 3, selector: 1, matchingType: 1, data: 'ab'.repeat(32) }
 const dane = (records = [tlsa]) =>

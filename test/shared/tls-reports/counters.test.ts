@@ -5,7 +5,7 @@ import { countsOf, type SessionCount } from '../../../shared/tls-reports/applied
 import { type DomainCounts, SessionCounters } from '../../../shared/tls-reports/counters.ts'
 import { Tally } from '../../../shared/tls-reports/tally.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { at, noStartTls, session, sts, wrongName } from './sessions.ts'
+import { at, noStartTls, session, sts, wrongName } from '../../support/tls-sessions.ts'
 
 let database: TestDynamoDb
 let counters: SessionCounters

@@ -12,7 +12,7 @@ import { readReportMail } from '../../../shared/tls-reports/read-mail.ts'
 import { buildReport } from '../../../shared/tls-reports/report.ts'
 import { reportMail } from '../../../shared/tls-reports/report-mail.ts'
 import { fakeResolver } from '../../support/dns.ts'
-import { at, session, sts, wrongName } from './sessions.ts'
+import { at, session, sts, wrongName } from '../../support/tls-sessions.ts'
 
 const reporter = { organisation: 'Ours', address: 'postmaster@mx.ours.example', domain: 'mx.ours.example' }
 const id = '01KF0CVZT0ABCDEFGHJKMNPQRS'

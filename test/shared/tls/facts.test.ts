@@ -15,7 +15,7 @@ import {
   tlsFacts,
 } from '../../../shared/tls/facts.ts'
 import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
-import { Wire } from '../../functions/smtp-ingress/support.ts'
+import { Wire } from '../../support/ingress/ingress.ts'
 import {
   type AuthorityOptions,
   createPki,

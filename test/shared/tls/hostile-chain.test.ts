@@ -11,7 +11,7 @@ import {
   host,
   keyDigest,
   withUnknownKey,
-} from '../../support/hostile/certificates.ts'
+} from '../../support/hostile-certificates.ts'
 import { createPki, withoutDates } from '../../support/pki.ts'
 
 const root = await createPki()

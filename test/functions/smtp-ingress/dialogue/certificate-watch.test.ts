@@ -6,8 +6,8 @@ import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
 import type { InboundConnector } from '../../../../shared/connectors/schema.ts'
 import { judgeInbound } from '../../../../shared/policy/inbound.ts'
 import { inbound, overTlsWith, receivedAt, snapshot } from '../../../support/fixtures.ts'
+import { startTestIngress, type TestIngress, Wire } from '../../../support/ingress/ingress.ts'
 import { fingerprintOf, type Identity, selfSigned } from '../../../support/pki.ts'
-import { startTestIngress, type TestIngress, Wire } from '../support.ts'
 
 const running = new Set<TestIngress>()
 

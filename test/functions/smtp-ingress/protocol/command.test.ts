@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { parseCommand } from '../../../../functions/smtp-ingress/protocol/command.ts'
 import { formatReply } from '../../../../shared/mail/reply.ts'
-import { answer, parsed } from './lines.ts'
+import { answer, parsed } from '../../../support/ingress/lines.ts'
 
 describe('a command', () => {
   const taken: [line: string, command: object][] = [

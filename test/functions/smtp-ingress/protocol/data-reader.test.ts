@@ -6,7 +6,7 @@ import {
   DataReader,
   type DataReaderOptions,
 } from '../../../../functions/smtp-ingress/protocol/data-reader.ts'
-import { type Reading, readByTheRules } from './data-rules.ts'
+import { type Reading, readByTheRules } from '../../../support/ingress/data-rules.ts'
 
 const bytes = (text: string) => Buffer.from(text, 'latin1')
 

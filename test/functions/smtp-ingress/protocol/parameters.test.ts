@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { answer, parsed } from './lines.ts'
+import { answer, parsed } from '../../../support/ingress/lines.ts'
 
 describe('parameters of MAIL', () => {
   const nothing = {

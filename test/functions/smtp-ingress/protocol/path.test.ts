@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { answer, parsed } from './lines.ts'
+import { answer, parsed } from '../../../support/ingress/lines.ts'
 
 const local = (octets: number) => 'a'.repeat(octets)
 /** A domain of so many octets. */

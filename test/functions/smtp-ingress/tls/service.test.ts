@@ -16,9 +16,9 @@ import {
   ticketKeysOf,
   ticketPeriodMs,
 } from '../../../../functions/smtp-ingress/tls/tickets.ts'
+import { type Seen, startTlsServer, type TlsServer } from '../../../support/ingress/tls-server.ts'
 import { createPki, daysFromNow, type Identity } from '../../../support/pki.ts'
 import { firstLine } from '../../../support/process.ts'
-import { type Seen, startTlsServer, type TlsServer } from '../tls-server.ts'
 
 const pki = await createPki()
 const [ec, rsa, stranger] = await Promise.all([
@@ -274,7 +274,7 @@ test('a session begun with one process goes on with another', async () => {
 })
 
 async function startProcess(environment: Record<string, string>) {
-  const script = new URL('../tls-server.ts', import.meta.url).pathname
+  const script = new URL('../../../support/ingress/tls-server.ts', import.meta.url).pathname
   const child: ChildProcess = spawn(process.execPath, [script], {
     env: { PATH: process.env.PATH ?? '', ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],

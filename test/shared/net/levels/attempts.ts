@@ -10,7 +10,7 @@ import {
 import { noMtaSts } from '../../../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../../../support/dns.ts'
 import { message, recipient } from '../../../support/fixtures.ts'
-import { createCertificateWorld, host } from '../../../support/hostile/certificates.ts'
+import { createCertificateWorld, host } from '../../../support/hostile-certificates.ts'
 import { type HostileServer, startHostileServer } from '../../../support/hostile-server.ts'
 import { certificatesAt, type Level } from './levels.ts'
 import type { Misbehaviour } from './misbehaviours.ts'

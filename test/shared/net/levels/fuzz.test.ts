@@ -7,7 +7,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { formatReply } from '../../../../shared/mail/reply.ts'
 import type { Outcome } from '../../../../shared/net/smtp-delivery.ts'
-import type { CertificateName } from '../../../support/hostile/certificates.ts'
+import type { CertificateName } from '../../../support/hostile-certificates.ts'
 import {
   type Conduct,
   type Conversation,

@@ -10,7 +10,7 @@ import {
   certificateDigest,
   host,
   keyDigest,
-} from '../../../support/hostile/certificates.ts'
+} from '../../../support/hostile-certificates.ts'
 import type { LevelName } from './expected.ts'
 
 export interface Level {

@@ -1,6 +1,6 @@
 /** What the server does in each row of the table, in terms of the hostile server. */
 import type { SecureContextOptions } from 'node:tls'
-import type { CertificateName } from '../../../support/hostile/certificates.ts'
+import type { CertificateName } from '../../../support/hostile-certificates.ts'
 import { type Conduct, ehloReply, type Peer, readyForTls } from '../../../support/hostile-server.ts'
 import type { MisbehaviourName } from './expected.ts'
 

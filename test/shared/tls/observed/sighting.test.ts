@@ -10,7 +10,7 @@ import {
 } from '../../../../shared/tls/observed/sighting.ts'
 import { clientCertificate } from '../../../support/fixtures.ts'
 import { createPki, fingerprintOf, withoutDates } from '../../../support/pki.ts'
-import { established } from '../../tls-reports/sessions.ts'
+import { established } from '../../../support/tls-sessions.ts'
 
 const pki = await createPki('An Authority')
 const ec = await pki.issue({ names: ['mx.bank.example', 'mx2.bank.example'] })

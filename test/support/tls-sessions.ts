@@ -1,19 +1,14 @@
 /** Sessions as a delivery tells of them, decided by the real order of precedence. */
-import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
-import type { SessionRecord } from '../../../shared/net/smtp-delivery.ts'
-import { opportunistic as noConnector } from '../../../shared/policy/outbound.ts'
-import {
-  decideHop,
-  type MtaSts,
-  noMtaSts,
-  type SenderWish,
-} from '../../../shared/policy/transport-security.ts'
+import type { TlsRequirement } from '../../shared/contract/jobs.ts'
+import type { SessionRecord } from '../../shared/net/smtp-delivery.ts'
+import { opportunistic as noConnector } from '../../shared/policy/outbound.ts'
+import { decideHop, type MtaSts, noMtaSts, type SenderWish } from '../../shared/policy/transport-security.ts'
 import {
   assessServerTls,
   type EstablishedTls,
   resultOfUndemanded,
   type ServerTls,
-} from '../../../shared/tls/server-certificate.ts'
+} from '../../shared/tls/server-certificate.ts'
 
 /** When the handshake was. */
 export const at = new Date('2026-02-03T12:00:00.000Z')

@@ -1,5 +1,5 @@
 /** What a message after DATA is, told a second time: slowly, and without chunks. */
-import type { DataFault, DataReaderOptions } from '../../../../functions/smtp-ingress/protocol/data-reader.ts'
+import type { DataFault, DataReaderOptions } from '../../../functions/smtp-ingress/protocol/data-reader.ts'
 
 export interface Reading {
   content: string

@@ -10,7 +10,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { Identity } from '../support/pki.ts'
+import type { Identity } from '../pki.ts'
 
 export const signedZone = 'signed.example'
 export const unsignedZone = 'unsigned.example'

@@ -1,11 +1,11 @@
 /** Validates connectors of smart hosts that are partners of this process. */
-import { type Options, validate } from '../../../functions/validate-connector/validate.ts'
-import type { OutboundConnector } from '../../../shared/connectors/schema.ts'
-import { OutboundValidation } from '../../../shared/connectors/validation.ts'
-import { noMtaSts } from '../../../shared/policy/transport-security.ts'
-import { fakeResolver } from '../../support/dns.ts'
-import { outbound } from '../../support/fixtures.ts'
-import type { Partner } from '../../support/smtp-partner.ts'
+import { type Options, validate } from '../../functions/validate-connector/validate.ts'
+import type { OutboundConnector } from '../../shared/connectors/schema.ts'
+import { OutboundValidation } from '../../shared/connectors/validation.ts'
+import { noMtaSts } from '../../shared/policy/transport-security.ts'
+import { fakeResolver } from './dns.ts'
+import { outbound } from './fixtures.ts'
+import type { Partner } from './smtp-partner.ts'
 
 export const smartHost = 'mx.partner.example'
 export const at = new Date('2026-02-03T12:00:00.000Z')

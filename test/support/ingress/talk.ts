@@ -5,11 +5,11 @@ import {
   type SessionOptions,
   type Transaction,
   type Wire,
-} from '../../../../functions/smtp-ingress/protocol/session.ts'
-import type { MessageSink } from '../../../../functions/smtp-ingress/protocol/sink.ts'
-import type { Refused } from '../../../../functions/smtp-ingress/replies.ts'
-import type { Reply } from '../../../../shared/contract/message.ts'
-import { reply } from '../../../../shared/mail/reply.ts'
+} from '../../../functions/smtp-ingress/protocol/session.ts'
+import type { MessageSink } from '../../../functions/smtp-ingress/protocol/sink.ts'
+import type { Refused } from '../../../functions/smtp-ingress/replies.ts'
+import type { Reply } from '../../../shared/contract/message.ts'
+import { reply } from '../../../shared/mail/reply.ts'
 
 const ok = reply(250, '0.0', 'Ok')
 

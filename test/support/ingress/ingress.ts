@@ -20,8 +20,8 @@ import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import { IngressEnvironment } from '../../../shared/contract/environment.ts'
 import { CertificateNotice, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Outgoing } from '../../../shared/queues/job-queue.ts'
-import { snapshot } from '../../support/fixtures.ts'
-import { type Identity, selfSigned } from '../../support/pki.ts'
+import { snapshot } from '../fixtures.ts'
+import { type Identity, selfSigned } from '../pki.ts'
 
 /** As S3 has it: CRC-32, the most significant octet first. */
 function checksumOf(octets: Buffer): string {

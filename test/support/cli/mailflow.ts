@@ -2,9 +2,9 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import { run } from '../../cli/run.ts'
-import { type Answered, type Asked, apiOver } from '../functions/connector-api/client.ts'
-import { startDynamoDb, type TestDynamoDb } from '../support/dynamodb.ts'
+import { run } from '../../../cli/run.ts'
+import { type Answered, type Asked, apiOver } from '../api-client.ts'
+import { startDynamoDb, type TestDynamoDb } from '../dynamodb.ts'
 
 export interface Ended {
   status: number

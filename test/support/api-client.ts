@@ -2,14 +2,14 @@
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
-import { connectorApi } from '../../../functions/connector-api/api.ts'
-import { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
-import { ConnectorRepository, SnapshotReader } from '../../../shared/connectors-table/repository.ts'
-import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
-import { History } from '../../../shared/messages/history.ts'
-import { ReceivedReports } from '../../../shared/tls-reports/received-reports.ts'
-import { ObservedList } from '../../../shared/transport/observed-list.ts'
-import { recordingQueue } from '../../support/queue.ts'
+import { connectorApi } from '../../functions/connector-api/api.ts'
+import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
+import { ConnectorRepository, SnapshotReader } from '../../shared/connectors-table/repository.ts'
+import type { EvaluationJob } from '../../shared/contract/jobs.ts'
+import { History } from '../../shared/messages/history.ts'
+import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
+import { ObservedList } from '../../shared/transport/observed-list.ts'
+import { recordingQueue } from './queue.ts'
 
 export interface Asked {
   headers?: Record<string, string>

@@ -15,7 +15,7 @@ import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
-import type { Identity } from '../support/pki.ts'
+import type { Identity } from '../pki.ts'
 
 /**
  * Whether to skip the tests of a peer, and why. In CI none is skipped: what is missing then fails.

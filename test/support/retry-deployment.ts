@@ -3,22 +3,17 @@
  * The functions are the deployed ones, and so is the SMTP client, which talks to a real server; queues and table are
  * in memory. DSNs arrive at once.
  */
-import { contentReference } from '../../../functions/bounce-message/bounce-job.ts'
-import type { DsnKind, EvaluationJob } from '../../../shared/contract/jobs.ts'
-import type { Attempt, Message, Recipient } from '../../../shared/contract/message.ts'
-import {
-  deliverBySmtp,
-  type Mail,
-  type Outcomes,
-  type SmtpOptions,
-} from '../../../shared/net/smtp-delivery.ts'
-import type { Settings } from '../../../shared/policy/evaluate.ts'
-import type { Snapshot } from '../../../shared/policy/snapshot.ts'
-import { message, receivedAt } from '../../support/fixtures.ts'
-import { readMultipart } from '../../support/multipart.ts'
-import { type Entry, Queues } from '../pipeline/queues.ts'
-import { MemoryTable } from '../pipeline/table.ts'
-import { type Ports, work } from '../pipeline/units.ts'
+import { contentReference } from '../../functions/bounce-message/bounce-job.ts'
+import type { DsnKind, EvaluationJob } from '../../shared/contract/jobs.ts'
+import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
+import { deliverBySmtp, type Mail, type Outcomes, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
+import type { Settings } from '../../shared/policy/evaluate.ts'
+import type { Snapshot } from '../../shared/policy/snapshot.ts'
+import { type Entry, Queues } from '../functions/pipeline/queues.ts'
+import { MemoryTable } from '../functions/pipeline/table.ts'
+import { type Ports, work } from '../functions/pipeline/units.ts'
+import { message, receivedAt } from './fixtures.ts'
+import { readMultipart } from './multipart.ts'
 
 export interface AttemptMade {
   /** When it began, milliseconds after the message was received. */

@@ -1,12 +1,12 @@
 /** A domain as `dns` finds it: a name server, the policy host and the gateway's API, each with what a test has there. */
 import assert from 'node:assert/strict'
 import packet from 'dns-packet'
-import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
-import { describeCertificates } from '../../shared/tls/published.ts'
-import { type Answer, soa, startNameServer } from '../support/name-server.ts'
-import { createPki, type LeafOptions, type Pki } from '../support/pki.ts'
-import { type PolicyHost, startPolicyHost, trust } from '../support/policy-host.ts'
-import { answering, type Ended, mailflow } from './support.ts'
+import type { PublishedCertificate } from '../../../shared/contract/certificates.ts'
+import { describeCertificates } from '../../../shared/tls/published.ts'
+import { type Answer, soa, startNameServer } from '../name-server.ts'
+import { createPki, type LeafOptions, type Pki } from '../pki.ts'
+import { type PolicyHost, startPolicyHost, trust } from '../policy-host.ts'
+import { answering, type Ended, mailflow } from './mailflow.ts'
 
 /** Of a name: its records by type. A text is a response code. */
 export interface Names {

@@ -6,9 +6,9 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { PutCommand } from '@aws-sdk/lib-dynamodb'
 import { startEmulators } from '../../../infra/local/aws/emulators.ts'
-import { startDynamoDb } from '../../support/dynamodb.ts'
-import { selfSigned } from '../../support/pki.ts'
-import { freePort } from '../../support/process.ts'
+import { startDynamoDb } from '../dynamodb.ts'
+import { selfSigned } from '../pki.ts'
+import { freePort } from '../process.ts'
 
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 const emulators = await startEmulators(null)

@@ -6,8 +6,8 @@ import fc from 'fast-check'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
 import { type ClientCertificate, plaintext, type TlsFacts } from '../../../shared/contract/message.ts'
 import { RevocationCheck } from '../../../shared/contract/revocation.ts'
-import { clientCertificate, inbound, outbound, overTls } from '../../support/fixtures.ts'
-import { certificate, contosoCa, receivedAt } from './cases/notation.ts'
+import { certificate, contosoCa, receivedAt } from '../../shared/policy/cases/notation.ts'
+import { clientCertificate, inbound, outbound, overTls } from '../fixtures.ts'
 import type { Sender } from './reference.ts'
 
 export const domains = [

@@ -10,7 +10,7 @@ import {
   type Pki,
   selfSigned,
   withoutDates,
-} from '../pki.ts'
+} from './pki.ts'
 
 export const host = 'mx.partner.example'
 

@@ -1,7 +1,7 @@
 /** `check`, and its lines one by one. */
 import assert from 'node:assert/strict'
-import { createPki, type Identity, type LeafOptions } from '../support/pki.ts'
-import { type Around, type Ended, mailflow } from './support.ts'
+import { createPki, type Identity, type LeafOptions } from '../pki.ts'
+import { type Around, type Ended, mailflow } from './mailflow.ts'
 
 export interface Checked extends Ended {
   /** The one line of this check, of this certificate if one is named. */

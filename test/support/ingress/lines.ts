@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { type Command, parseCommand } from '../../../../functions/smtp-ingress/protocol/command.ts'
-import { formatReply } from '../../../../shared/mail/reply.ts'
+import { type Command, parseCommand } from '../../../functions/smtp-ingress/protocol/command.ts'
+import { formatReply } from '../../../shared/mail/reply.ts'
 
 const octetsOf = (line: string | Buffer) => (typeof line === 'string' ? Buffer.from(line) : line)
 
