@@ -1,11 +1,11 @@
 /** `certificates observed`: the certificates that partners and we ourselves show, and until when. */
 import { z } from 'zod'
+import { knownAnswer } from '../api/known-answer.ts'
 import { command, jsonOption } from '../command.ts'
-import { findConnectors } from '../configuration/find.ts'
+import { findConnectors } from '../connectors/find-connectors.ts'
 import { exit, UsageFault } from '../faults.ts'
 import { table } from '../text/table.ts'
 import { jsonText, printable } from '../text/words.ts'
-import { known } from '../trace/known.ts'
 
 /** As far as it is shown. What a gateway of another version adds is passed over. */
 const Place = z.object({
@@ -67,7 +67,7 @@ there is what it serves; "npx mailflow certificates" has more of it.
       world.out(jsonText(found))
       return exit.ok
     }
-    const rows = found.flatMap((one) => rowsOf(known(Place, one, 'certificate'), all, within))
+    const rows = found.flatMap((one) => rowsOf(knownAnswer(Place, one, 'certificate'), all, within))
     world.out(rows.length === 0 ? 'No certificate was found.\n' : `${table(heading, rows)}\n`)
     return exit.ok
   },

@@ -2,11 +2,11 @@
 import { z } from 'zod'
 import { type PublishedCertificate, PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { attributesOf, utc } from '../../shared/tls/published-words.ts'
+import { knownAnswer } from '../api/known-answer.ts'
 import { command, jsonOption } from '../command.ts'
 import { exit } from '../faults.ts'
 import { aligned } from '../text/table.ts'
 import { jsonText, printable } from '../text/words.ts'
-import { known } from '../trace/known.ts'
 
 /** What a gateway of another version adds is passed over. */
 const Told = PublishedCertificates.loose()
@@ -18,7 +18,7 @@ export const certificates = command({
   options: jsonOption,
   async run({ values, world, api }) {
     const answer = await api.get(z.unknown(), '/certificates')
-    world.out(values.json ? jsonText(answer) : `${textOf(known(Told, answer, 'answer'))}\n`)
+    world.out(values.json ? jsonText(answer) : `${textOf(knownAnswer(Told, answer, 'answer'))}\n`)
     return exit.ok
   },
 })

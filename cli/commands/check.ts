@@ -1,11 +1,11 @@
 /** `check`: what a mail server's TLS and its certificate are worth, or a certificate in a file. */
 import { normaliseDomain } from '../../shared/mail/domain.ts'
-import { judge } from '../check/judge.ts'
-import { type Looking, lookAtFile, lookAtServer } from '../check/look.ts'
-import { readChain } from '../check/read.ts'
+import { checkFile, checkServer } from '../check/check-tls.ts'
+import type { CheckOptions } from '../check/facts/gather-facts.ts'
+import { readChain } from '../check/facts/read-certificates.ts'
+import { trustStore } from '../check/facts/trust-store.ts'
+import { findingsText } from '../check/findings-text.ts'
 import { targetOf } from '../check/target.ts'
-import { findingsText } from '../check/text.ts'
-import { trustStore } from '../check/trust-store.ts'
 import { command, jsonOption } from '../command.ts'
 import { exit, UsageFault } from '../faults.ts'
 import { jsonText } from '../text/words.ts'
@@ -42,16 +42,15 @@ refuse. It ends with 1 when a line fails. With --json each line is an object: ch
     if ((host === undefined) === (certificate === undefined))
       throw new UsageFault('check needs either HOST[:PORT] or --certificate FILE')
     const target = host === undefined ? null : targetOf(host)
-    const looking: Looking = {
+    const options: CheckOptions = {
       serverName: servername === undefined ? null : nameGiven(servername),
       timeout: secondsOf(timeout ?? usualTimeout) * 1000,
       store: await trustStore(ca, world),
       at: new Date(world.now()),
     }
-    const facts = target
-      ? await lookAtServer(target, looking)
-      : await lookAtFile(await readChain(certificate ?? '', world), looking)
-    const findings = judge(facts)
+    const findings = target
+      ? await checkServer(target, options)
+      : await checkFile(await readChain(certificate ?? '', world), options)
     world.out(json ? jsonText(findings) : findingsText(findings))
     return findings.some(({ result }) => result === 'FAIL') ? exit.fault : exit.ok
   },

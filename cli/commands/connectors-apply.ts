@@ -2,15 +2,15 @@
 import { faultText } from '../../shared/contract/schema-faults.ts'
 import { counted } from '../../shared/policy/words.ts'
 import { command, jsonOption } from '../command.ts'
-import { carryOut, labelOf } from '../configuration/apply.ts'
-import { weakened } from '../configuration/consequence.ts'
-import { diffText } from '../configuration/diff.ts'
-import { readPresent } from '../configuration/existing.ts'
-import { type Change, isWritten, plan } from '../configuration/plan.ts'
-import { readConfiguration } from '../configuration/read.ts'
-import { type Warning, warningsOf } from '../configuration/warnings.ts'
+import { applyChanges, labelOf } from '../connectors/apply-changes.ts'
+import { weakened } from '../connectors/change-consequences.ts'
+import { type Warning, warningsOf } from '../connectors/configuration-warnings.ts'
+import { diffText } from '../connectors/diff-text.ts'
+import { type Change, isWritten, planChanges } from '../connectors/plan-changes.ts'
+import { readConfiguration } from '../connectors/read-configuration.ts'
+import { readPresent } from '../connectors/read-present.ts'
 import { exit, UsageFault } from '../faults.ts'
-import { readText } from '../text/files.ts'
+import { readText } from '../input/read-file.ts'
 import { jsonText, printable } from '../text/words.ts'
 
 export const applyConnectors = command({
@@ -47,13 +47,13 @@ a connector since it was read, it stops and says so.
     const { text, name } = await readText(values.file, world)
     const file = readConfiguration(text, name)
     const present = await readPresent(api)
-    const changes = plan(file, present, values.prune)
+    const changes = planChanges(file, present, values.prune)
     const warnings = warningsOf(changes, present, new Date(world.now()))
     const say = values.json ? () => {} : world.out
     say(`${diffText(changes)}\n\n`)
     for (const warning of warnings) world.err(`${warningText(warning)}\n`)
     const dryRun = values['dry-run']
-    if (!dryRun) await carryOut(api, changes)
+    if (!dryRun) await applyChanges(api, changes)
     say(`${conclusion(changes, dryRun)}\n`)
     if (values.json) world.out(jsonText(report(changes, !dryRun, warnings)))
     return dryRun && changes.some(isWritten) ? exit.differs : exit.ok

@@ -1,7 +1,7 @@
 /** `connectors export`: what the gateway has, as the file that `connectors apply` reads. */
 import { command } from '../command.ts'
-import { readPresent } from '../configuration/existing.ts'
-import { writeConfiguration } from '../configuration/write.ts'
+import { readPresent } from '../connectors/read-present.ts'
+import { writeConfiguration } from '../connectors/write-configuration.ts'
 import { exit } from '../faults.ts'
 
 export const exportConnectors = command({

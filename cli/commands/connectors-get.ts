@@ -1,7 +1,7 @@
 /** `connectors get`: one connector in full. */
 import { command, jsonOption } from '../command.ts'
-import { type Found, findConnectors } from '../configuration/find.ts'
-import { writeConfiguration } from '../configuration/write.ts'
+import { type Found, findConnectors } from '../connectors/find-connectors.ts'
+import { writeConfiguration } from '../connectors/write-configuration.ts'
 import { exit } from '../faults.ts'
 import { jsonText, timeOf } from '../text/words.ts'
 

@@ -2,12 +2,12 @@
 
 import { counted } from '../../shared/policy/words.ts'
 import { command } from '../command.ts'
-import { writeConfiguration } from '../configuration/write.ts'
-import { readExport } from '../exchange/export-file.ts'
-import { importObjects } from '../exchange/import.ts'
-import { type Notice, noticesText, type Weight } from '../exchange/notices.ts'
+import { writeConfiguration } from '../connectors/write-configuration.ts'
+import { type Notice, noticesText, type Weight } from '../exchange-import/import-notices.ts'
+import { importObjects } from '../exchange-import/import-objects.ts'
+import { readExport } from '../exchange-import/read-export.ts'
 import { exit } from '../faults.ts'
-import { readOctets } from '../text/files.ts'
+import { readOctets } from '../input/read-file.ts'
 import { printable } from '../text/words.ts'
 
 export const importExchange = command({

@@ -2,8 +2,8 @@
 
 import { counted, firstOf } from '../../shared/policy/words.ts'
 import { command, jsonOption } from '../command.ts'
-import { everyConnector, type Found } from '../configuration/find.ts'
-import { inboundConnectors, outboundConnectors } from '../configuration/kinds.ts'
+import { everyConnector, type Found } from '../connectors/find-connectors.ts'
+import { inboundConnectors, outboundConnectors } from '../connectors/kinds.ts'
 import { exit } from '../faults.ts'
 import { table } from '../text/table.ts'
 import { jsonText, printable } from '../text/words.ts'

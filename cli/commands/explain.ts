@@ -1,12 +1,12 @@
 /** `explain`: what would happen to a message, and why, without sending one. */
 import { z } from 'zod'
 import { certificatesIn } from '../../shared/tls/pem.ts'
+import { knownAnswer } from '../api/known-answer.ts'
 import { command, jsonOption, type World } from '../command.ts'
 import { exit, Fault, UsageFault } from '../faults.ts'
-import { readText } from '../text/files.ts'
+import { readText } from '../input/read-file.ts'
 import { jsonText } from '../text/words.ts'
 import { Explanation, explanationText } from '../trace/explanation.ts'
-import { known } from '../trace/known.ts'
 
 const protocols = /^TLSv1\.[23]$/
 
@@ -44,7 +44,9 @@ export const explain = command({
       tls: await tlsOf(tls, certificate, world),
     })
     world.out(
-      values.json ? jsonText(answer) : `${explanationText(known(Explanation, answer, 'explanation'))}\n`,
+      values.json
+        ? jsonText(answer)
+        : `${explanationText(knownAnswer(Explanation, answer, 'explanation'))}\n`,
     )
     return exit.ok
   },

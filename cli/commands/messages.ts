@@ -2,16 +2,16 @@
 import { z } from 'zod'
 import type { ApiClient, Query } from '../api/client.ts'
 import { escaped } from '../api/client.ts'
+import { knownAnswer } from '../api/known-answer.ts'
 import { command, jsonOption, type World } from '../command.ts'
-import { findConnectors } from '../configuration/find.ts'
+import { findConnectors } from '../connectors/find-connectors.ts'
 import { exit, Fault, UsageFault } from '../faults.ts'
-import { instantOf } from '../text/instant.ts'
+import { parseInstant } from '../input/parse-instant.ts'
 import { table } from '../text/table.ts'
 import { jsonText, printable, timeOf } from '../text/words.ts'
-import { type Attempt, Entry, type Verdict } from '../trace/entry.ts'
-import { known } from '../trace/known.ts'
 import { messageText } from '../trace/message-text.ts'
-import { cameIn, leftBy, senderText } from '../trace/words.ts'
+import { cameIn, leftBy, senderText } from '../trace/session-words.ts'
+import { type Attempt, Entry, type Verdict } from '../trace/trace-entry.ts'
 
 const usualLimit = 50
 
@@ -62,7 +62,7 @@ async function showOne(api: ApiClient, id: string, json: boolean, world: World) 
   return exit.ok
 }
 
-const entryOf = (answer: unknown): Entry => known(Entry, answer, 'trace')
+const entryOf = (answer: unknown): Entry => knownAnswer(Entry, answer, 'trace')
 
 interface Asked {
   readonly since: string | undefined
@@ -75,8 +75,8 @@ interface Asked {
 
 async function queryOf(asked: Asked, api: ApiClient, now: number): Promise<Query> {
   const { sender, recipient, state, connector } = asked
-  const since = asked.since && instantOf('--since', asked.since, now)
-  const until = asked.until && instantOf('--until', asked.until, now)
+  const since = asked.since && parseInstant('--since', asked.since, now)
+  const until = asked.until && parseInstant('--until', asked.until, now)
   return {
     since,
     until: until ?? (since && endOfLongest(since, now)),

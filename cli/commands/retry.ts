@@ -4,7 +4,7 @@ import { counted } from '../../shared/policy/words.ts'
 import type { ApiClient } from '../api/client.ts'
 import { escaped } from '../api/client.ts'
 import { command, jsonOption } from '../command.ts'
-import { type Found, findConnectors } from '../configuration/find.ts'
+import { type Found, findConnectors } from '../connectors/find-connectors.ts'
 import { exit, UsageFault } from '../faults.ts'
 import { jsonText, printable } from '../text/words.ts'
 

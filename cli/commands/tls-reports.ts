@@ -2,12 +2,12 @@
 import { z } from 'zod'
 import { counted } from '../../shared/policy/words.ts'
 import { type ApiClient, escaped } from '../api/client.ts'
+import { knownAnswer } from '../api/known-answer.ts'
 import { command, jsonOption, type World } from '../command.ts'
 import { exit } from '../faults.ts'
-import { instantOf } from '../text/instant.ts'
+import { parseInstant } from '../input/parse-instant.ts'
 import { indented, table } from '../text/table.ts'
 import { jsonText, printable, timeOf } from '../text/words.ts'
-import { known } from '../trace/known.ts'
 
 /** As far as it is shown. What a gateway of another version adds is passed over. */
 const Summary = z.object({
@@ -76,7 +76,7 @@ not by the domain it comes from, may be anybody's.
   async run({ values, positionals: [id], world, api }) {
     if (id !== undefined) return showOne(api, id, values.json, world)
     const day = (option: '--since' | '--until', text: string | undefined) =>
-      text === undefined ? undefined : instantOf(option, text, world.now()).slice(0, 10)
+      text === undefined ? undefined : parseInstant(option, text, world.now()).slice(0, 10)
     const query = {
       domain: values.domain,
       since: day('--since', values.since),
@@ -86,14 +86,14 @@ not by the domain it comes from, may be anybody's.
     for await (const report of api.list(z.unknown(), '/tls-reports', query)) found.push(report)
     if (values.json) world.out(jsonText(found))
     else if (found.length === 0) world.out('No report was found.\n')
-    else world.out(`${listText(found.map((one) => known(Summary, one, 'report')))}\n`)
+    else world.out(`${listText(found.map((one) => knownAnswer(Summary, one, 'report')))}\n`)
     return exit.ok
   },
 })
 
 async function showOne(api: ApiClient, id: string, json: boolean, world: World) {
   const answer = await api.get(z.unknown(), `/tls-reports/${escaped(id)}`)
-  world.out(json ? jsonText(answer) : `${reportText(known(Report, answer, 'report'))}\n`)
+  world.out(json ? jsonText(answer) : `${reportText(knownAnswer(Report, answer, 'report'))}\n`)
   return exit.ok
 }
 

@@ -1,10 +1,11 @@
-/** Everything that is wanted, and what of it is there; for people. */
+/** Prints what to publish, and what of it is published: as text, and as JSON. */
 import { aligned, indented } from '../text/table.ts'
 import { printable } from '../text/words.ts'
-import type { Check } from './check.ts'
-import { type Plan, policyAddress, zoneOf } from './plan.ts'
+import type { RecordFinding } from './findings/record-finding.ts'
+import type { Plan } from './publication-plan.ts'
+import { policyAddress, zoneOf } from './zone-records.ts'
 
-export function reportText(plan: Plan, checks: readonly Check[]): string {
+export function reportText(plan: Plan, findings: readonly RecordFinding[]): string {
   const rows = zoneOf(plan).map(({ name, type, value }) => [name, `IN ${type}`, value])
   return [
     `To publish for ${plan.domain}:`,
@@ -16,7 +17,7 @@ export function reportText(plan: Plan, checks: readonly Check[]): string {
     '',
     'What is there:',
     '',
-    ...checks.map(checkText),
+    ...findings.map(findingText),
     '',
   ].join('\n')
 }
@@ -29,7 +30,7 @@ const indent = (text: string, by: number): string =>
 
 const margin = 13
 
-function checkText({ record, name, result, published, wanted, says }: Check): string {
+function findingText({ record, name, result, published, wanted, says }: RecordFinding): string {
   const values = (what: string, some: readonly string[]) =>
     some.map((value, at) => `${' '.repeat(margin)}${(at === 0 ? what : '').padEnd(8)}${printable(value)}`)
   return [
@@ -38,3 +39,11 @@ function checkText({ record, name, result, published, wanted, says }: Check): st
     ...says.map((sentence) => indented(printable(sentence), margin)),
   ].join('\n')
 }
+
+export const reportJson = (plan: Plan, findings: readonly RecordFinding[]) => ({
+  domain: plan.domain,
+  hosts: plan.hosts,
+  records: zoneOf(plan),
+  policy: { url: policyAddress(plan.domain), text: plan.policy.text, id: plan.policy.id },
+  checks: findings,
+})

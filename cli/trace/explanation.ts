@@ -2,9 +2,9 @@
 import { z } from 'zod'
 import { indented } from '../text/table.ts'
 import { printable } from '../text/words.ts'
-import { Considered, consideredText } from './considered.ts'
-import { ClientCertificate, Verdict } from './entry.ts'
-import { certificateText } from './words.ts'
+import { Considered, consideredText } from './considered-connectors.ts'
+import { certificateText } from './session-words.ts'
+import { ClientCertificate, Verdict } from './trace-entry.ts'
 
 const Route = z.object({
   kind: z.string(),

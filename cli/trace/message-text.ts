@@ -3,9 +3,9 @@
 import { counted } from '../../shared/policy/words.ts'
 import { indented } from '../text/table.ts'
 import { printable, timeOf } from '../text/words.ts'
-import { consideredText } from './considered.ts'
-import type { Attempt, Entry, Recipient, Verdict } from './entry.ts'
-import { cameIn, certificateText, demandOf, leftBy, senderText, shownBy } from './words.ts'
+import { consideredText } from './considered-connectors.ts'
+import { cameIn, certificateText, demandOf, leftBy, senderText, shownBy } from './session-words.ts'
+import type { Attempt, Entry, Recipient, Verdict } from './trace-entry.ts'
 
 export function messageText(entry: Entry): string {
   const { id, receivedAt, envelope, source, tls, size, direction, recipients } = entry

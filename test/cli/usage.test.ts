@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { commands } from '../../cli/commands.ts'
-import { readConfiguration } from '../../cli/configuration/read.ts'
+import { readConfiguration } from '../../cli/connectors/read-configuration.ts'
 import { mailflow } from '../support/cli/mailflow.ts'
 
 test('--help names every command', async () => {

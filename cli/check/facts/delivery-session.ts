@@ -1,0 +1,67 @@
+/**
+ * A session with a server as far as a delivery would take it before MAIL FROM. It is opened by the code that delivers,
+ * with what delivers offers in the handshake and trusts, so that what is seen here is what mail would meet.
+ */
+import { hostname } from 'node:os'
+import { type Endpoint, establish, type Milestone } from '../../../shared/net/gated-connection.ts'
+import { opportunistic } from '../../../shared/tls/requirement.ts'
+import type { Opening } from './facts.ts'
+
+export interface Asking {
+  /** SNI; null for none. */
+  readonly serverName: string | null
+  /** PEM; empty means the public roots alone. */
+  readonly roots: readonly string[]
+  /** Milliseconds of each step. */
+  readonly timeout: number
+}
+
+/** Connection, greeting, EHLO, STARTTLS, handshake, EHLO. */
+const steps = 6
+
+/** Never throws. */
+export async function openDeliverySession(
+  endpoint: Endpoint,
+  { serverName, roots, timeout }: Asking,
+): Promise<Opening> {
+  let reached: Milestone = 'Dialled'
+  let greeting: string | null = null
+  let milliseconds: number | null = null
+  const begun = performance.now()
+  const opened = await establish(
+    endpoint,
+    {
+      name: ownName(),
+      serverName,
+      enforced: {
+        ...opportunistic,
+        level: 'EncryptionOnly',
+        source: 'Connector',
+        certificateAuthorities: roots,
+      },
+      timeouts: { connect: timeout, greeting: timeout, command: timeout, data: timeout },
+      signal: AbortSignal.timeout(steps * timeout),
+      observe(milestone, said) {
+        reached = milestone
+        if (milestone === 'Connected') milliseconds = Math.round(performance.now() - begun)
+        if (milestone === 'Greeted') greeting ??= said
+      },
+    },
+    'Required',
+  )
+  if (opened.kind === 'Established') opened.connection.quit()
+  return {
+    ip: endpoint.ip,
+    reached,
+    greeting,
+    milliseconds,
+    outcome:
+      opened.kind === 'Failed' ? { kind: 'Failed', reply: opened.reply } : { kind: 'Tls', tls: opened.tls },
+  }
+}
+
+/** RFC 5321 §4.1.4: a machine without a name of its own gives an address. */
+export function ownName(): string {
+  const name = hostname()
+  return name.includes('.') ? name : '[127.0.0.1]'
+}

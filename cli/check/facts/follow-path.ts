@@ -1,0 +1,101 @@
+/**
+ * Certificates from where another says that its issuer's is (RFC 5280 §4.2.2.1). The attack: the other names any address
+ * in the network of whoever checks it, or an answer without end. The defence: one GET in the clear or by TLS, of bounded
+ * time and size, of which nothing is believed but what verifies the other certificate. The limit: whoever checks a
+ * certificate has asked there, and the address may be one that only this machine reaches.
+ */
+import { X509Certificate } from 'node:crypto'
+import { askUrl } from '../../../shared/net/foreign-http.ts'
+import { elements, only } from '../../../shared/tls/der.ts'
+import { certificatesIn } from '../../../shared/tls/pem.ts'
+import { revocationEndpoints } from '../../../shared/tls/revocation/endpoints.ts'
+import { type Anchor, isSelfSigned, type Path, pathOf } from './certificate-path.ts'
+import type { IssuerFacts } from './facts.ts'
+import { fetchOptions } from './fetch-options.ts'
+
+/** Octets of one answer. */
+const largest = 262_144
+/** Addresses of one certificate, and certificates of one answer. */
+const mostUrls = 4
+const mostCertificates = 20
+/** Authorities that are fetched one after another. */
+const mostRounds = 4
+
+type Answer = IssuerFacts['answer']
+
+/** Follows a chain to a root, fetching what was not presented, and asks every address on the way. */
+export async function followPath(
+  presented: readonly [X509Certificate, ...X509Certificate[]],
+  anchors: readonly Anchor[],
+  at: Date,
+  timeout: number,
+): Promise<{ path: Path; issuers: IssuerFacts[] }> {
+  const answers = new Map<string, Promise<Answer>>()
+  const ask = (url: string): Promise<Answer> => {
+    const asked = answers.get(url) ?? fetchCertificates(url, timeout)
+    answers.set(url, asked)
+    return asked
+  }
+  let issuers: IssuerFacts[] = []
+  let path = pathOf(presented, [], anchors, at)
+  for (let round = 0; round < mostRounds; round += 1) {
+    issuers = await Promise.all(
+      path.steps
+        .flatMap(({ certificate }) =>
+          revocationEndpoints(certificate)
+            .issuers.slice(0, mostUrls)
+            .map((url) => ({ of: certificate, url })),
+        )
+        .map(async ({ of, url }) => ({ of, url, answer: await ask(url) })),
+    )
+    if (isComplete(path)) break
+    const longer = pathOf(presented, certificatesOf(issuers), anchors, at)
+    if (longer.steps.length === path.steps.length) return { path: longer, issuers }
+    path = longer
+  }
+  return { path, issuers }
+}
+
+const isComplete = ({ steps, anchor }: Path): boolean => {
+  const top = steps.at(-1)
+  return anchor !== null || top === undefined || isSelfSigned(top.certificate)
+}
+
+const certificatesOf = (issuers: readonly IssuerFacts[]): X509Certificate[] =>
+  issuers.flatMap(({ answer }) => (answer.kind === 'Found' ? answer.certificates : []))
+
+async function fetchCertificates(url: string, timeout: number): Promise<Answer> {
+  const answer = await askUrl(fetchOptions(timeout, largest), url, { method: 'GET' })
+  if (answer.kind === 'Failed') return { kind: 'Failed', detail: answer.detail }
+  if (answer.status !== 200) return { kind: 'Failed', detail: `the server answered ${answer.status}` }
+  const certificates = readAny(answer.body).slice(0, mostCertificates)
+  return certificates.length > 0
+    ? { kind: 'Found', certificates }
+    : { kind: 'Failed', detail: 'what is there is no certificate' }
+}
+
+/** DER; PEM, which some servers send; or a bag of certificates (RFC 5652 §5.1). */
+function readAny(octets: Buffer): X509Certificate[] {
+  for (const read of [readDer, readPem, readBag]) {
+    try {
+      const found = read(octets)
+      if (found.length > 0) return found
+    } catch {
+      // It is of another form.
+    }
+  }
+  return []
+}
+
+const readDer = (octets: Buffer): X509Certificate[] =>
+  octets[0] === 0x30 ? [new X509Certificate(octets)] : []
+
+const readPem = (octets: Buffer): X509Certificate[] =>
+  certificatesIn(octets.toString('latin1')).map((pem) => new X509Certificate(pem))
+
+function readBag(octets: Buffer): X509Certificate[] {
+  const [, content] = elements(only(octets).content)
+  const signed = elements(only(content?.content ?? Buffer.alloc(0)).content)
+  const certificates = signed.find(({ tag }) => tag === 0xa0)
+  return elements(certificates?.content ?? Buffer.alloc(0)).map(({ whole }) => new X509Certificate(whole))
+}

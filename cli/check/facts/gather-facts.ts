@@ -1,0 +1,140 @@
+/** Gathers what is judged, of a server or of a file. */
+import { X509Certificate } from 'node:crypto'
+import { certificateFacts } from '../../../shared/tls/facts.ts'
+import { statusInOcsp } from '../../../shared/tls/revocation/ocsp.ts'
+import { type Told, unknown } from '../../../shared/tls/revocation/told.ts'
+import type { EstablishedTls } from '../../../shared/tls/server-certificate.ts'
+import { hasDates, validFrom, validTo } from '../../../shared/tls/validity.ts'
+import { nameOf, type Target } from '../target.ts'
+import type { Path } from './certificate-path.ts'
+import { openDeliverySession } from './delivery-session.ts'
+import type { CertificateFacts, Extra, Facts, Opening, ServerFacts, Trust } from './facts.ts'
+import { followPath } from './follow-path.ts'
+import { hostAddresses, mostAddresses } from './host-addresses.ts'
+import { probeAnyTls, probeLegacyTls, requestStaple } from './probe-handshakes.ts'
+import type { CertificateChain } from './read-certificates.ts'
+import { askSources } from './revocation-sources.ts'
+import type { TrustStore } from './trust-store.ts'
+
+export interface CheckOptions {
+  /** What the certificate is to be for, in comparable form. */
+  readonly serverName: string | null
+  readonly store: TrustStore
+  /** Milliseconds of each step. */
+  readonly timeout: number
+  readonly at: Date
+}
+
+/** Never throws. */
+export async function gatherServerFacts(target: Target, options: CheckOptions): Promise<Facts> {
+  const { at, timeout } = options
+  const expected = options.serverName ?? nameOf(target)
+  const addresses = await hostAddresses(target.host, timeout)
+  const openings = await openFirst(ipsOf(target, addresses), target, expected, options)
+  const opening = openings.at(-1)
+  const extra = opening ? await probeHandshakes(opening, target, expected, timeout) : null
+  const tls = opening?.outcome.kind === 'Tls' ? opening.outcome.tls : null
+  return {
+    at,
+    expected,
+    server: { target, addresses, openings, extra },
+    certificates: tls?.kind === 'Established' ? await presentedBy(tls, options, extra?.staple ?? null) : null,
+  }
+}
+
+/** Never throws. */
+export async function gatherFileFacts(presented: CertificateChain, options: CheckOptions): Promise<Facts> {
+  const certificates = await certificatesOf(presented, null, options, null)
+  return { at: options.at, server: null, expected: options.serverName, certificates }
+}
+
+function ipsOf({ host }: Target, addresses: ServerFacts['addresses']): readonly string[] {
+  if (addresses.kind === 'Given') return [host]
+  return addresses.kind === 'Found' ? addresses.ips.slice(0, mostAddresses) : []
+}
+
+/** Tries addresses as a delivery does, until one takes the connection. */
+async function openFirst(
+  ips: readonly string[],
+  { host, port }: Target,
+  serverName: string | null,
+  { store, timeout }: CheckOptions,
+): Promise<Opening[]> {
+  const openings: Opening[] = []
+  for (const ip of ips) {
+    const opening = await openDeliverySession({ host, ip, port }, { serverName, roots: store.given, timeout })
+    openings.push(opening)
+    if (opening.reached !== 'Dialled') break
+  }
+  return openings
+}
+
+async function probeHandshakes(
+  { ip, outcome }: Opening,
+  { host, port }: Target,
+  serverName: string | null,
+  timeout: number,
+): Promise<Extra | null> {
+  const endpoint = { host, ip, port }
+  if (outcome.kind !== 'Tls' || outcome.tls.kind === 'NotOffered') return null
+  if (outcome.tls.kind === 'HandshakeFailed')
+    return { old: await probeAnyTls(endpoint, { serverName, timeout }), staple: null }
+  // One after the other: some servers take few connections of one address at once.
+  const old = await probeLegacyTls(endpoint, { serverName, timeout })
+  return { old, staple: await requestStaple(endpoint, { serverName, timeout }) }
+}
+
+async function presentedBy(
+  tls: EstablishedTls,
+  options: CheckOptions,
+  staple: Buffer | null,
+): Promise<CertificateFacts | null> {
+  const [leaf, ...others] = tls.chain.map((der) => new X509Certificate(Buffer.from(der, 'base64')))
+  if (!leaf) return null
+  return certificatesOf([leaf, ...others], tls, options, staple)
+}
+
+async function certificatesOf(
+  presented: CertificateChain,
+  served: EstablishedTls | null,
+  options: CheckOptions,
+  staple: Buffer | null,
+): Promise<CertificateFacts> {
+  const { store, at, timeout } = options
+  const { path, issuers } = await followPath(presented, store.anchors, at, timeout)
+  return {
+    presented,
+    trust: served
+      ? { trusted: served.trusted, error: served.trustError, tls: served }
+      : trustOfFile(path, options, presented),
+    path,
+    issuers,
+    sources: await askSources(path, at, timeout),
+    staple: staple && readStaple(staple, path, at),
+  }
+}
+
+function readStaple(staple: Buffer, { steps, anchor }: Path, at: Date): Told {
+  const certificate = steps[0]?.certificate
+  const issuer = steps[1]?.certificate ?? anchor?.certificate
+  return certificate && issuer
+    ? statusInOcsp(staple, { certificate, issuer, at })
+    : unknown('it cannot be verified, since the issuer of the certificate is not known')
+}
+
+/** In OpenSSL's words, of what a handshake would come to. */
+function trustOfFile(
+  { steps, anchor }: Path,
+  { store, at }: CheckOptions,
+  presented: CertificateChain,
+): Trust {
+  const error = (reason: string): Trust => ({ trusted: false, error: reason, tls: null })
+  const used = steps.map(({ certificate }) => certificate)
+  if (!used.every(hasDates)) return error('ERROR_IN_CERT_NOT_BEFORE_FIELD')
+  const roots = store.anchors.map(({ certificate }) => certificate.toString())
+  const { trusted, trustError } = certificateFacts(presented, { publicRoots: roots, at })
+  if (trusted) return { trusted, error: null, tls: null }
+  if (anchor && used.some((each) => at > validTo(each))) return error('CERT_HAS_EXPIRED')
+  if (anchor && used.some((each) => at < validFrom(each))) return error('CERT_NOT_YET_VALID')
+  return error(trustError ?? 'UNSPECIFIED')
+}

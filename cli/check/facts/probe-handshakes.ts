@@ -1,0 +1,131 @@
+/**
+ * Handshakes that a delivery never makes: with versions and cipher suites long given up, and with the wish for an OCSP
+ * response. The attack: a server that answers without end, or never. The defence: octets and time are bounded, and
+ * nothing but EHLO and STARTTLS is ever said. The limit: what OpenSSL itself knows no more (SSL 3) cannot be tried.
+ */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import { inOneLine } from '../../../shared/mail/peer-words.ts'
+import type { Endpoint } from '../../../shared/net/gated-connection.ts'
+import { clientTlsOptions } from '../../../shared/net/tls-client.ts'
+import { opportunistic } from '../../../shared/tls/requirement.ts'
+import { ownName } from './delivery-session.ts'
+import type { Handshake } from './facts.ts'
+
+interface Asking {
+  readonly serverName: string | null
+  /** Milliseconds in all. */
+  readonly timeout: number
+}
+
+const weakest = 'ALL:@SECLEVEL=0'
+
+/** Whether TLS 1.0 or 1.1 is spoken. */
+export const probeLegacyTls = (endpoint: Endpoint, asking: Asking): Promise<Handshake> =>
+  attempt(endpoint, asking, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: weakest })
+
+/** Whether anything at all is spoken. */
+export const probeAnyTls = (endpoint: Endpoint, asking: Asking): Promise<Handshake> =>
+  attempt(endpoint, asking, { minVersion: 'TLSv1', ciphers: weakest })
+
+/** The OCSP response that the server sends of itself, DER; null for none. Never throws. */
+export async function requestStaple(endpoint: Endpoint, asking: Asking): Promise<Buffer | null> {
+  let staple: Buffer | null = null
+  const usual = clientTlsOptions(opportunistic, [], null)
+  await secured(endpoint, asking, { ...usual, requestOCSP: true }, (socket) => {
+    socket.once('OCSPResponse', (response) => {
+      staple = response
+    })
+  }).catch(() => {})
+  return staple
+}
+
+async function attempt(endpoint: Endpoint, asking: Asking, options: ConnectionOptions): Promise<Handshake> {
+  let begun = false
+  try {
+    return await secured(endpoint, asking, options, () => {
+      begun = true
+    })
+  } catch (error) {
+    const cause = causeOf(error)
+    // Silence says nothing of what the server would have spoken.
+    return begun && cause !== 'ETIMEDOUT' ? { kind: 'Refused', cause } : { kind: 'Untried', cause }
+  }
+}
+
+const causeOf = (error: unknown): string => {
+  const { code, message } = error as { code?: string; message?: string }
+  return inOneLine(code ?? message ?? String(error), 100)
+}
+
+/** @param observe is given the socket before its handshake */
+async function secured(
+  { ip, port }: Endpoint,
+  { serverName, timeout }: Asking,
+  options: ConnectionOptions,
+  observe: (socket: TLSSocket) => void,
+): Promise<Handshake & { kind: 'Done' }> {
+  const socket = connect({ host: ip, port })
+  // The listener stays, so that an error between two steps is not nobody's.
+  socket.on('error', () => {})
+  const timer = setTimeout(
+    () => socket.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })),
+    timeout,
+  )
+  try {
+    await readyForTls(socket)
+    const tls = connectTls({
+      ...options,
+      socket,
+      rejectUnauthorized: false,
+      ...(serverName !== null && { servername: serverName }),
+    })
+    tls.on('error', () => {})
+    observe(tls)
+    await Promise.race([once(tls, 'secureConnect'), closed(tls), closed(socket)])
+    const done = {
+      kind: 'Done',
+      protocol: tls.getProtocol() ?? '',
+      cipher: tls.getCipher().standardName,
+    } as const
+    tls.destroy()
+    return done
+  } finally {
+    clearTimeout(timer)
+    socket.destroy()
+  }
+}
+
+async function readyForTls(socket: Socket): Promise<void> {
+  await Promise.race([once(socket, 'connect'), closed(socket)])
+  for (const command of [null, `EHLO ${ownName()}`, 'STARTTLS']) {
+    if (command !== null) socket.write(`${command}\r\n`)
+    const reply = await Promise.race([replyFrom(socket), closed(socket)])
+    if (!/^2/.test(reply)) throw new Error(inOneLine(reply, 100))
+  }
+}
+
+/** Octets of one reply. */
+const longestReply = 16_384
+
+/** The last line of a reply (RFC 5321 §4.2.1). What comes behind it is not looked at. */
+async function replyFrom(socket: Socket): Promise<string> {
+  let text = ''
+  for (;;) {
+    const [last] = /^\d{3}(?: .*)?(?=\r?\n)/m.exec(text) ?? []
+    if (last !== undefined) return last
+    if (text.length > longestReply) throw new Error('a reply without end')
+    const [chunk] = (await once(socket, 'data')) as [Buffer]
+    text += chunk.toString('latin1')
+  }
+}
+
+/** Rejects when the connection ends, with the reason if there is one. */
+function closed(socket: Socket): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = () => reject(socket.errored ?? Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
+    if (socket.closed) end()
+    else socket.once('close', end)
+  })
+}

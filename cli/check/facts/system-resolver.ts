@@ -1,0 +1,31 @@
+/** DNS as this machine's other programs have it, its hosts file included, for what needs no more than addresses. */
+import { lookup } from 'node:dns/promises'
+import type { Resolver } from '../../../shared/net/resolver.ts'
+
+export const systemResolver: Resolver = {
+  async ask(name, type, signal) {
+    if (type !== 'A' && type !== 'AAAA') return { kind: 'NoData', secure: false }
+    try {
+      const asked = lookup(name, { all: true, family: type === 'A' ? 4 : 6 })
+      const found = await unlessAborted(asked, signal)
+      if (found === null) return failed('ETIMEOUT')
+      const records = found.map(({ address }) => address) as never[]
+      return { kind: 'Found', records, secure: false, name }
+    } catch (error) {
+      const { code = 'unknown' } = error as NodeJS.ErrnoException
+      return code === 'ENOTFOUND' || code === 'ENODATA' ? { kind: 'NoData', secure: false } : failed(code)
+    }
+  },
+}
+
+const failed = (code: string) => ({ kind: 'Failed', code, bogus: false }) as const
+
+/** The system's resolver cannot be stopped; it is waited for no longer. */
+function unlessAborted<T>(asked: Promise<T>, signal?: AbortSignal): Promise<T | null> {
+  return new Promise((resolve, reject) => {
+    const late = () => resolve(null)
+    signal?.addEventListener('abort', late, { once: true })
+    if (signal?.aborted) late()
+    asked.then(resolve, reject).finally(() => signal?.removeEventListener('abort', late))
+  })
+}

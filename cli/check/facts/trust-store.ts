@@ -1,0 +1,43 @@
+/** The roots that a delivery trusts, and those that were given beside them. */
+import { X509Certificate } from 'node:crypto'
+import { getCACertificates } from 'node:tls'
+import type { World } from '../../command.ts'
+import type { Anchor } from './certificate-path.ts'
+import { readCertificates } from './read-certificates.ts'
+
+export interface TrustStore {
+  readonly anchors: readonly Anchor[]
+  /** PEM, as a handshake takes them: empty where nothing was given beside the public roots. */
+  readonly given: readonly string[]
+}
+
+/**
+ * @param file of further authorities, PEM or DER
+ * @throws Fault for a file without a certificate
+ */
+export async function trustStore(file: string | undefined, world: World): Promise<TrustStore> {
+  const known = publicRoots()
+  if (file === undefined) return { anchors: known, given: [] }
+  const own = (await readCertificates(file, world)).map((certificate) => ({
+    certificate,
+    store: file,
+    everywhere: true,
+  }))
+  return {
+    anchors: [...own, ...known],
+    given: [...own, ...known].map(({ certificate }) => certificate.toString()),
+  }
+}
+
+/** Those of Node first, which a deployment has; then what the environment of this process adds to them. */
+function publicRoots(): Anchor[] {
+  const bundled = new Set(getCACertificates('bundled'))
+  const added = getCACertificates().filter((pem) => !bundled.has(pem))
+  return [
+    ...anchorsOf([...bundled], "Node's bundled roots", true),
+    ...anchorsOf(added, 'NODE_EXTRA_CA_CERTS, or the system', false),
+  ]
+}
+
+const anchorsOf = (pems: readonly string[], store: string, everywhere: boolean): Anchor[] =>
+  pems.map((pem) => ({ certificate: new X509Certificate(pem), store, everywhere }))

@@ -1,0 +1,26 @@
+/** Findings as lines, one each, which `grep FAIL` finds whole. */
+import { printable } from '../text/words.ts'
+import type { Finding, Result } from './findings/finding.ts'
+
+export function findingsText(findings: readonly Finding[]): string {
+  const width = Math.max(...findings.map(({ check }) => check.length))
+  const lines = findings.map(({ check, subject, result, seen, advice }) =>
+    printable(
+      [
+        result.padEnd(4),
+        '  ',
+        check.padEnd(width),
+        '  ',
+        subject === undefined ? '' : `${subject}: `,
+        seen,
+        advice === null ? '' : ` → ${advice}`,
+      ].join(''),
+    ),
+  )
+  return `${[...lines, '', summary(findings)].join('\n')}\n`
+}
+
+const results: readonly Result[] = ['OK', 'WARN', 'FAIL']
+
+const summary = (findings: readonly Finding[]): string =>
+  results.map((result) => `${findings.filter((one) => one.result === result).length} ${result}`).join(', ')

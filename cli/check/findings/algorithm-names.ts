@@ -1,0 +1,41 @@
+/** What signature algorithms and elliptic curves are called in a finding. Pure. */
+import type { X509Certificate } from 'node:crypto'
+import { elements, only } from '../../../shared/tls/der.ts'
+
+/** RFC 8017 §A.2.3: its parameters leave out what is SHA-1. */
+const pssDefault = 'SHA-1'
+
+/** Object identifiers in DER (RFC 8017 §B.1). */
+const digests: Readonly<Record<string, string>> = {
+  '2b0e03021a': 'SHA-1',
+  '608648016503040204': 'SHA-224',
+  '608648016503040201': 'SHA-256',
+  '608648016503040202': 'SHA-384',
+  '608648016503040203': 'SHA-512',
+}
+
+/** OpenSSL's name; of RSASSA-PSS, which says nothing of the digest, with that. */
+export function signatureName({ raw, signatureAlgorithm, signatureAlgorithmOid }: X509Certificate): string {
+  const name = signatureAlgorithm ?? signatureAlgorithmOid
+  return /pss/i.test(name) ? `${name} with ${pssDigest(raw)}` : name
+}
+
+function pssDigest(certificate: Buffer): string {
+  try {
+    const [, algorithm] = elements(only(certificate).content)
+    const [, parameters] = elements(algorithm?.content ?? Buffer.alloc(0))
+    const hash = elements(parameters?.content ?? Buffer.alloc(0)).find(({ tag }) => tag === 0xa0)
+    if (!hash) return pssDefault
+    const [id] = elements(only(hash.content).content)
+    return digests[id?.content.toString('hex') ?? ''] ?? 'an unknown digest'
+  } catch {
+    return 'an unknown digest'
+  }
+}
+
+/** The NIST names of curves that OpenSSL names otherwise. */
+export const curveName: Readonly<Record<string, string>> = {
+  prime256v1: 'P-256',
+  secp384r1: 'P-384',
+  secp521r1: 'P-521',
+}

@@ -1,0 +1,150 @@
+/** What is said of each certificate by itself: whose it is, its dates, its key, its signature. Pure. */
+import type { X509Certificate } from 'node:crypto'
+import { allowsClientAuth, allowsServerAuth } from '../../../shared/tls/chain.ts'
+import { fingerprintOf } from '../../../shared/tls/fingerprint.ts'
+import { hasDates, validFrom, validTo } from '../../../shared/tls/validity.ts'
+import { timeOf } from '../../text/words.ts'
+import { isSelfSigned } from '../facts/certificate-path.ts'
+import type { CertificateFacts } from '../facts/facts.ts'
+import { curveName, signatureName } from './algorithm-names.ts'
+import { subjectOf, wholeName } from './certificate-names.ts'
+import { type Finding, fail, ok, warn } from './finding.ts'
+
+const dayMs = 86_400_000
+
+/** Days that a certificate has left when it is told of: time to renew, time to worry, time to hurry. */
+const noticeDays = [3, 14, 30] as const
+
+export function certificateFindings({ presented, path, trust }: CertificateFacts, at: Date): Finding[] {
+  const used = path.steps.map(({ certificate }) => certificate)
+  const isUsed = new Set(used.map(({ fingerprint256 }) => fingerprint256))
+  const idle = presented.filter(({ fingerprint256 }) => !isUsed.has(fingerprint256))
+  return [
+    ...used.flatMap((certificate, index) => [
+      identityFinding(certificate),
+      datesFinding(certificate, at),
+      keyFinding(certificate),
+      signatureFinding(certificate),
+      ...(index === 0 ? [purposeFinding(certificate, trust.tls !== null)] : []),
+    ]),
+    // What nobody needs may have expired or be weak.
+    ...distinct(idle).map(identityFinding),
+  ]
+}
+
+const distinct = (certificates: readonly X509Certificate[]): X509Certificate[] => [
+  ...new Map(certificates.map((each) => [each.fingerprint256, each])).values(),
+]
+
+function identityFinding(certificate: X509Certificate): Finding {
+  const { subject, issuer, serialNumber } = certificate
+  const words = [
+    wholeName(subject),
+    `issued by ${wholeName(issuer)}`,
+    `serial ${serialNumber.slice(0, 64)}`,
+    `SHA-256 ${fingerprintOf(certificate)}`,
+  ]
+  return ok('certificate', words.join('; '), subjectOf(certificate))
+}
+
+function datesFinding(certificate: X509Certificate, at: Date): Finding {
+  const subject = subjectOf(certificate)
+  if (!hasDates(certificate))
+    return fail('dates', 'its dates cannot be read', 'Have it issued again', subject)
+  const [from, to] = [validFrom(certificate), validTo(certificate)]
+  const span = `from ${timeOf(from.toISOString())} until ${timeOf(to.toISOString())}`
+  const left = (to.getTime() - at.getTime()) / dayMs
+  if (left < 0) return fail('dates', `expired ${days(-left)} ago: ${span}`, renew(certificate), subject)
+  if (from > at)
+    return fail(
+      'dates',
+      `not valid yet, but in ${days((from.getTime() - at.getTime()) / dayMs)}: ${span}`,
+      'Serve the certificate before it until then, and check the clocks of both machines',
+      subject,
+    )
+  const seen = `${span}, ${days(left)} left`
+  const notice = noticeDays.find((most) => left <= most)
+  return notice === undefined
+    ? ok('dates', seen, subject)
+    : warn('dates', seen, urgency[notice](certificate), subject)
+}
+
+const urgency: Record<(typeof noticeDays)[number], (certificate: X509Certificate) => string> = {
+  3: (certificate) => `${renew(certificate)} today`,
+  14: (certificate) => `${renew(certificate)} now: whatever renews it by itself should have done so`,
+  30: (certificate) => `${renew(certificate)} within two weeks, or see that it renews itself`,
+}
+
+const renew = ({ ca }: X509Certificate): string =>
+  ca ? 'Serve the newer certificate of this authority' : 'Renew it and have the server load it'
+
+const days = (number: number): string =>
+  number < 1 ? 'less than a day' : `${Math.floor(number)} day${Math.floor(number) === 1 ? '' : 's'}`
+
+const leastRsa = 2048
+/** Bits of the curves that certificates are made with; below 224 nothing is left of their strength. */
+const curves: Readonly<Record<string, number>> = {
+  prime192v1: 192,
+  secp192k1: 192,
+  secp224k1: 224,
+  secp224r1: 224,
+  prime256v1: 256,
+  secp256k1: 256,
+  secp384r1: 384,
+  secp521r1: 521,
+}
+const leastCurve = 256
+
+function keyFinding(certificate: X509Certificate): Finding {
+  const subject = subjectOf(certificate)
+  const advice = 'Have it issued again for a key of RSA 2048 bits or more, or of ECDSA P-256'
+  const key = keyOf(certificate)
+  if (!key) return fail('key', 'of a kind that OpenSSL does not know', advice, subject)
+  const { asymmetricKeyType: type = 'unknown', asymmetricKeyDetails: details = {} } = key
+  if (type.startsWith('rsa')) {
+    const bits = details.modulusLength ?? 0
+    return bits < leastRsa
+      ? fail('key', `RSA, ${bits} bits`, advice, subject)
+      : ok('key', `RSA, ${bits} bits`, subject)
+  }
+  if (type === 'ec') {
+    const curve = details.namedCurve ?? 'of its own'
+    return (curves[curve] ?? leastCurve) < leastCurve
+      ? fail('key', `EC, curve ${curve}`, advice, subject)
+      : ok('key', `EC, curve ${curveName[curve] ?? curve}`, subject)
+  }
+  return type === 'dsa' ? fail('key', 'DSA', advice, subject) : ok('key', type.toUpperCase(), subject)
+}
+
+function keyOf(certificate: X509Certificate): X509Certificate['publicKey'] | null {
+  try {
+    return certificate.publicKey
+  } catch {
+    return null
+  }
+}
+
+function signatureFinding(certificate: X509Certificate): Finding {
+  const subject = subjectOf(certificate)
+  const seen = signatureName(certificate)
+  if (isSelfSigned(certificate)) return ok('signature', `${seen}, its own, which nobody relies on`, subject)
+  return /sha-?1(?!\d)|md[245]/i.test(seen)
+    ? fail(
+        'signature',
+        `${seen}: certificates can be forged for it`,
+        'Have it issued again with a signature by SHA-256 or better',
+        subject,
+      )
+    : ok('signature', seen, subject)
+}
+
+/** RFC 5280 §4.2.1.12. */
+function purposeFinding(leaf: X509Certificate, served: boolean): Finding {
+  const subject = subjectOf(leaf)
+  const [server, client] = [allowsServerAuth(leaf), allowsClientAuth(leaf)]
+  if (server && client) return ok('purpose', 'for servers and for clients', subject)
+  if (server) return ok('purpose', 'for servers only; mailflow takes it from clients, too', subject)
+  const advice = 'A server needs one with the extended key usage serverAuth'
+  if (!client) return fail('purpose', 'neither for servers nor for clients', advice, subject)
+  return (served ? fail : warn)('purpose', 'for clients only', advice, subject)
+}

@@ -1,0 +1,28 @@
+/** What a certificate, and its issuer, are called in a finding. Pure. */
+import type { X509Certificate } from 'node:crypto'
+import { printable } from '../../text/words.ts'
+
+/** Short enough for the beginning of a line. */
+export function subjectOf(certificate: X509Certificate): string {
+  return (
+    shortName(certificate.subject) || (certificate.subjectAltName ?? '').slice(0, longestName) || 'no name'
+  )
+}
+
+/** Characters of a name at the beginning of a line. */
+const longestName = 80
+
+/** The common name, else the whole name in one line. */
+export function shortName(name: string | undefined): string {
+  const parts = (name ?? '').split('\n')
+  const common = parts.findLast((part) => part.startsWith('CN='))?.slice('CN='.length)
+  return printable(common ?? parts.join(', '))
+    .slice(0, longestName)
+    .toWellFormed()
+}
+
+/** The whole name in one line. */
+export const wholeName = (name: string | undefined): string =>
+  printable((name ?? '').replaceAll('\n', ', '))
+    .slice(0, 255)
+    .toWellFormed() || 'an empty name'

@@ -1,0 +1,58 @@
+/** A finding: one line of the output of `check`. */
+
+export type Check =
+  | 'address'
+  | 'connection'
+  | 'greeting'
+  | 'starttls'
+  | 'protocol'
+  | 'cipher'
+  | 'older'
+  | 'certificate'
+  | 'dates'
+  | 'key'
+  | 'signature'
+  | 'purpose'
+  | 'chain'
+  | 'root'
+  | 'trust'
+  | 'name'
+  | 'revocation'
+  | 'crl'
+  | 'ocsp'
+  | 'staple'
+  | 'issuer'
+
+/** `FAIL`: a peer that verifies the server refuses it. `WARN`: it does not, or not yet. */
+export type Result = 'OK' | 'WARN' | 'FAIL'
+
+export interface Finding {
+  readonly check: Check
+  /** The certificate it is about, where there may be several. */
+  readonly subject?: string
+  readonly result: Result
+  readonly seen: string
+  /** What to do; null of what is well. */
+  readonly advice: string | null
+}
+
+export const ok = (check: Check, seen: string, subject?: string): Finding => ({
+  check,
+  ...(subject !== undefined && { subject }),
+  result: 'OK',
+  seen,
+  advice: null,
+})
+
+const wrong =
+  (result: Result) =>
+  (check: Check, seen: string, advice: string, subject?: string): Finding => ({
+    check,
+    ...(subject !== undefined && { subject }),
+    result,
+    seen,
+    advice,
+  })
+
+export const warn = wrong('WARN')
+export const fail = wrong('FAIL')

@@ -1,0 +1,24 @@
+/** Judges facts: one finding for each line of the output, in its order. Pure. */
+
+import type { Facts } from '../facts/facts.ts'
+import { certificateFindings } from './certificate-findings.ts'
+import { chainFindings } from './chain-findings.ts'
+import { issuerFindings, revocationFindings } from './endpoint-findings.ts'
+import type { Finding } from './finding.ts'
+import { nameFinding } from './name-finding.ts'
+import { serverFindings } from './server-findings.ts'
+
+export function judgeFacts({ at, server, certificates, expected }: Facts): Finding[] {
+  return [
+    ...(server ? serverFindings(server) : []),
+    ...(certificates
+      ? [
+          ...certificateFindings(certificates, at),
+          ...chainFindings(certificates, at),
+          nameFinding(certificates, expected, at),
+          ...revocationFindings(certificates),
+          ...issuerFindings(certificates),
+        ]
+      : []),
+  ]
+}

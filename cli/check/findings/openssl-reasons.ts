@@ -1,0 +1,54 @@
+/** Explains OpenSSL's reasons not to trust a chain (its manual: X509_STORE_CTX_get_error). Pure. */
+
+interface Words {
+  readonly words: string
+  readonly advice: string
+}
+
+const seeAbove = 'See the lines above that fail'
+const seeRoot = 'See the lines of chain and root'
+
+const reasons: Readonly<Record<string, Words>> = {
+  UNABLE_TO_GET_ISSUER_CERT: { words: 'the issuer of a certificate is not known', advice: seeRoot },
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: { words: 'the issuer of a certificate is not known', advice: seeRoot },
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: { words: 'the issuer of the certificate is not known', advice: seeRoot },
+  DEPTH_ZERO_SELF_SIGNED_CERT: { words: 'the certificate is self-signed', advice: seeRoot },
+  SELF_SIGNED_CERT_IN_CHAIN: { words: 'the root at the top of the chain is not trusted', advice: seeRoot },
+  CERT_UNTRUSTED: { words: 'the root is not trusted for this purpose', advice: seeRoot },
+  CERT_HAS_EXPIRED: { words: 'a certificate has expired', advice: 'See the lines of dates' },
+  CERT_NOT_YET_VALID: { words: 'a certificate is not valid yet', advice: 'See the lines of dates' },
+  ERROR_IN_CERT_NOT_BEFORE_FIELD: {
+    words: 'the dates of a certificate cannot be read',
+    advice: 'See the lines of dates',
+  },
+  ERROR_IN_CERT_NOT_AFTER_FIELD: {
+    words: 'the dates of a certificate cannot be read',
+    advice: 'See the lines of dates',
+  },
+  CERT_SIGNATURE_FAILURE: {
+    words: 'a signature is wrong',
+    advice: 'The certificates do not belong together: install the chain that the authority gave, anew',
+  },
+  CERT_CHAIN_TOO_LONG: { words: 'the chain is too long', advice: 'Serve a shorter one' },
+  INVALID_CA: {
+    words: 'a certificate that is none of an authority has issued another',
+    advice: 'Serve the chain that the authority gave',
+  },
+  PATH_LENGTH_EXCEEDED: {
+    words: 'an authority stands below one that allows none there',
+    advice: 'The authority must have the certificate issued by another of its own',
+  },
+  INVALID_PURPOSE: {
+    words: 'a certificate is not for servers',
+    advice: 'Have one issued with the extended key usage serverAuth',
+  },
+  CERT_REJECTED: { words: 'the root rejects this purpose', advice: seeRoot },
+  UNSPECIFIED: {
+    words: 'OpenSSL refuses a key or a signature as too weak, or a constraint is violated',
+    advice: 'See the lines of key and signature',
+  },
+}
+
+export function openSslReason(error: string | null): Words {
+  return reasons[error ?? ''] ?? { words: 'OpenSSL does not trust the chain', advice: seeAbove }
+}

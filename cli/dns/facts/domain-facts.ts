@@ -1,0 +1,81 @@
+/** What is published for a domain, as DNS and its policy host say it at this moment. */
+import type { DnsAnswer, Exchange, Resolver } from '../../../shared/net/dns/answer.ts'
+import { type Fetched, fetchLimits, fetchPolicy } from '../../../shared/net/mta-sts/fetch.ts'
+import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
+import { recordName } from '../../../shared/tls-reports/record.ts'
+import type { Wish } from '../publication-plan.ts'
+import { announcementName, policyHostOf, tlsaName } from '../zone-records.ts'
+import { isSpf, type Permission, permissions } from './spf-evaluation.ts'
+
+export interface HostFacts {
+  host: string
+  a: DnsAnswer<string>
+  aaaa: DnsAnswer<string>
+  tlsa: DnsAnswer<TlsaRecord>
+}
+
+export interface DomainFacts {
+  mx: DnsAnswer<Exchange>
+  /** Of the domain itself. */
+  txt: DnsAnswer<string>
+  announcement: DnsAnswer<string>
+  tlsRpt: DnsAnswer<string>
+  policy: Fetched
+  /** The addresses of the policy host, of either family. */
+  policyHost: readonly DnsAnswer<string>[]
+  hosts: readonly HostFacts[]
+  /** Of each of our senders; empty without exactly one SPF record. */
+  permissions: readonly Permission[]
+  /** Whether the resolver vouches for what is signed for certain. */
+  vouches: boolean
+}
+
+/** A zone that has been signed since 2010, and whose answer is short. */
+const signedZone = 'arpa'
+
+/**
+ * It is the administrator's own network that names may lead into: to the policy host from inside, or to a gateway on
+ * this machine.
+ */
+const anywhere = ['0.0.0.0/0', '::/0']
+const limits = { ...fetchLimits, whole: 20_000, silence: 10_000 }
+
+/** Never throws. */
+export async function gatherDomainFacts(
+  { domain, hosts, egress }: Wish,
+  resolver: Resolver,
+): Promise<DomainFacts> {
+  const policyHost = policyHostOf(domain)
+  const [mx, txt, announcement, tlsRpt, policy, a, aaaa, signed, ...hostFacts] = await Promise.all([
+    resolver.ask(domain, 'MX'),
+    resolver.ask(domain, 'TXT'),
+    resolver.ask(announcementName(domain), 'TXT'),
+    resolver.ask(recordName(domain), 'TXT'),
+    fetchPolicy(domain, { resolver, privateNetworks: anywhere, limits }),
+    resolver.ask(policyHost, 'A'),
+    resolver.ask(policyHost, 'AAAA'),
+    resolver.ask(signedZone, 'TXT'),
+    ...hosts.map((host) => hostFactsOf(host, resolver)),
+  ])
+  const hasOneSpf = txt.kind === 'Found' && txt.records.filter(isSpf).length === 1
+  return {
+    mx,
+    txt,
+    announcement,
+    tlsRpt,
+    policy,
+    policyHost: [a, aaaa],
+    hosts: hostFacts,
+    permissions: hasOneSpf ? await permissions(domain, egress, resolver) : [],
+    vouches: (signed.kind !== 'Failed' && signed.secure) || (mx.kind !== 'Failed' && mx.secure),
+  }
+}
+
+async function hostFactsOf(host: string, resolver: Resolver): Promise<HostFacts> {
+  const [a, aaaa, tlsa] = await Promise.all([
+    resolver.ask(host, 'A'),
+    resolver.ask(host, 'AAAA'),
+    resolver.ask(tlsaName(host), 'TLSA'),
+  ])
+  return { host, a, aaaa, tlsa }
+}

@@ -1,0 +1,98 @@
+/**
+ * Whether a domain's SPF record permits our senders, as a receiver would find out (RFC 7208): with its includes,
+ * redirects and limits.
+ */
+import type { DnsAnswer, RecordOf, RecordType, Resolver } from '../../../shared/net/dns/answer.ts'
+import { causeOf } from '../../faults.ts'
+import { ses } from '../publication-plan.ts'
+import { sesRecord } from '../zone-records.ts'
+
+export interface Permission {
+  /** `Amazon SES`, or an address that mail leaves from. */
+  sender: string
+  /** RFC 7208 §2.6, such as `pass`; null where there is no telling who the sender is. */
+  result: string | null
+  /** For people. */
+  why: string
+}
+
+export const sesName = 'Amazon SES'
+
+export const isSpf = (record: string): boolean => /^v=spf1(?: |$)/i.test(record)
+
+/** @param egress as a Wish has it */
+export const permissions = (
+  domain: string,
+  egress: readonly string[],
+  resolver: Resolver,
+): Promise<Permission[]> =>
+  Promise.all(
+    egress.map((sender) =>
+      sender === ses ? permissionOfSes(domain, resolver) : permission(domain, sender, sender, resolver),
+    ),
+  )
+
+async function permissionOfSes(domain: string, resolver: Resolver): Promise<Permission> {
+  const sender = sesName
+  const address = firstAddress(await resolver.ask(sesRecord, 'TXT'))
+  if (address !== null) return permission(domain, sender, address, resolver)
+  return { sender, result: null, why: `its addresses cannot be read at ${sesRecord}` }
+}
+
+/** Some address that Amazon says is its own. */
+function firstAddress(answer: DnsAnswer<string>): string | null {
+  const record = answer.kind === 'Found' ? answer.records.find(isSpf) : undefined
+  return /[ +]ip4:(\d{1,3}(?:\.\d{1,3}){3})/i.exec(record ?? '')?.[1] ?? null
+}
+
+async function permission(
+  domain: string,
+  sender: string,
+  ip: string,
+  resolver: Resolver,
+): Promise<Permission> {
+  // It takes a while to load, and no other command needs it.
+  const { spf } = await import('mailauth/lib/spf/index.js')
+  try {
+    const { status } = await spf({
+      sender: `postmaster@${domain}`,
+      ip,
+      helo: domain,
+      mta: domain,
+      maxElapsedTime: 20_000,
+      resolver: (name: string, type: string) => asNodeAnswers(resolver, name, type),
+    })
+    return { sender, result: status.result, why: (status.comment || '').replace(`${domain}: `, '') }
+  } catch (error) {
+    return { sender, result: 'temperror', why: causeOf(error) }
+  }
+}
+
+/** As node:dns answers. Names of addresses (PTR) are not looked for, as RFC 7208 §5.5 recommends. */
+async function asNodeAnswers(resolver: Resolver, name: string, type: string): Promise<string[] | string[][]> {
+  if (type === 'TXT') return (await recordsOf(resolver, name, type)).map((text) => [text])
+  if (type === 'A' || type === 'AAAA') return recordsOf(resolver, name, type)
+  if (type !== 'MX') throw dnsError('ENODATA')
+  const exchanges = await recordsOf(resolver, name, type)
+  // Objects, as node:dns has them too; the library's types know of texts only.
+  return exchanges.map(({ preference, exchange }) => ({
+    priority: preference,
+    exchange,
+  })) as unknown as string[]
+}
+
+async function recordsOf<K extends RecordType>(
+  resolver: Resolver,
+  name: string,
+  type: K,
+): Promise<RecordOf[K][]> {
+  const answer = await resolver.ask(name, type)
+  if (answer.kind === 'Found') return answer.records
+  throw dnsError(
+    { Failed: answer.kind === 'Failed' ? answer.code : '', NoSuchName: 'ENOTFOUND', NoData: 'ENODATA' }[
+      answer.kind
+    ],
+  )
+}
+
+const dnsError = (code: string): Error => Object.assign(new Error(`DNS: ${code}`), { code })

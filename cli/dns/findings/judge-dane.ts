@@ -1,0 +1,141 @@
+/** DANE (RFC 7672): whether the zones are signed, and whether TLSA records name the certificates that are served. Pure. */
+import { X509Certificate } from 'node:crypto'
+import type { PublishedCertificate } from '../../../shared/contract/certificates.ts'
+import { isUsable, matchesTlsa } from '../../../shared/tls/dane.ts'
+import { certificateHasName } from '../../../shared/tls/names.ts'
+import { certificatesIn } from '../../../shared/tls/pem.ts'
+import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
+import type { DomainFacts, HostFacts } from '../facts/domain-facts.ts'
+import type { Plan } from '../publication-plan.ts'
+import { servedOf, tlsaName, tlsaOf } from '../zone-records.ts'
+import { listed } from './judge-mail-routing.ts'
+import { type RecordFinding, type Result, recordsIn, unanswered } from './record-finding.ts'
+
+export function judgeDnssec({ domain }: Plan, { mx, hosts, vouches }: DomainFacts): RecordFinding {
+  const about = { record: 'DNSSEC', name: domain }
+  const unsigned = [
+    ...(mx.kind !== 'Failed' && !mx.secure ? [domain] : []),
+    ...hosts.filter((each) => !isSigned(each)).map(({ host }) => host),
+  ]
+  const of = (result: Result, ...says: string[]) => ({ ...about, result, published: [], wanted: [], says })
+  if (!vouches)
+    return of(
+      'WARN',
+      'The resolver vouches for no answer, so it cannot be told whether the zones are signed. Ask one that validates and says so: --dns-server tls://9.9.9.9#dns.quad9.net, or one of your own.',
+    )
+  if (unsigned.length > 0)
+    return of(
+      'WARN',
+      `Not signed, as far as the resolver can tell: ${listed(unsigned)}. Without signatures nobody uses TLSA records; MTA-STS does not need them.`,
+    )
+  return of('OK', 'The answers on the domain and its hosts are signed, and the resolver validated them.')
+}
+
+const isSigned = ({ a, aaaa }: HostFacts): boolean => {
+  const answers = [a, aaaa].filter((answer) => answer.kind === 'Found')
+  return answers.length > 0 && answers.every(({ secure }) => secure)
+}
+
+/** @param now for which certificates must be valid */
+export function judgeTlsa(plan: Plan, facts: HostFacts, now: Date): RecordFinding {
+  const { host, tlsa } = facts
+  const about = { record: 'TLSA', name: tlsaName(host) }
+  if (tlsa.kind === 'Failed') return unanswered(about, tlsa)
+  const records = recordsIn(tlsa)
+  const published = records.map(textOf)
+  const of = (result: Result, ...says: string[]): RecordFinding => ({
+    ...about,
+    result,
+    published,
+    wanted: result === 'OK' || result === 'UNKNOWN' ? [] : tlsaOf(servedOf(plan.certificates ?? [])),
+    says,
+  })
+  if (plan.certificates === null)
+    return of('UNKNOWN', 'The gateway has not published its certificates yet, so nothing can be compared.')
+  const signed = isSigned(facts) && tlsa.secure
+  if (records.length === 0)
+    return signed
+      ? of('MISSING', 'The zone is signed, so senders who use DANE would insist on this certificate.')
+      : of('WARN', 'There is none, and nobody would use one: the zone is not known to be signed.')
+  const { faults, notes } = compare(plan.certificates, records, host, now)
+  if (!signed)
+    return of(
+      'WARN',
+      'Nobody uses it: the zone is not known to be signed.',
+      ...faults.map((fault) => `Should it be signed: ${fault}`),
+    )
+  return faults.length > 0 ? of('DIFFERENT', ...faults, ...notes) : of('OK', ...notes)
+}
+
+const textOf = ({ usage, selector, matchingType, data }: TlsaRecord): string =>
+  `${usage} ${selector} ${matchingType} ${data}`
+
+function compare(
+  certificates: readonly PublishedCertificate[],
+  records: readonly TlsaRecord[],
+  host: string,
+  now: Date,
+): { faults: string[]; notes: string[] } {
+  const usable = records.filter(isUsable)
+  const unnamed = servedOf(certificates).filter((each) => !isNamed(each, usable, host, now))
+  const faults = unnamed.map(faultOf)
+  const superfluous = records.filter(
+    (record) => !certificates.some((each) => isNamed(each, [record].filter(isUsable), host, now)),
+  )
+  const past = certificates.filter(({ state }) => state === 'Deprecated')
+  const outdated = records.filter(
+    (record) =>
+      !superfluous.includes(record) &&
+      !servedOf(certificates).some((each) => isNamed(each, [record], host, now)),
+  )
+  return {
+    faults,
+    notes: [
+      ...(superfluous.length === 0
+        ? []
+        : [`It fits no certificate of this gateway, and may go: ${listed(superfluous.map(textOf))}.`]),
+      ...(past.length === 0 || outdated.length === 0
+        ? []
+        : [`It is of a certificate that is served no more, and may go: ${listed(outdated.map(textOf))}.`]),
+    ],
+  }
+}
+
+function isNamed(
+  { chain, subjectAltNames, validFrom }: PublishedCertificate,
+  records: readonly TlsaRecord[],
+  host: string,
+  now: Date,
+): boolean {
+  if (records.length === 0) return false
+  const ders = certificatesIn(chain).map((pem) => new X509Certificate(pem).raw.toString('base64'))
+  // What comes next need not be valid yet.
+  const at = new Date(Math.max(now.getTime(), Date.parse(validFrom)))
+  return matchesTlsa(records, ders, { subjectAltNames, commonName: null }, [host], at)
+}
+
+function faultOf({ state, keyType, certificateName, servedFrom }: PublishedCertificate): string {
+  const which = `the ${keyType} certificate ${certificateName}`
+  if (state === 'Next')
+    return `No record names ${which} that will be served${servedFrom === null ? ' next' : ` from ${servedFrom.slice(0, 10)}`}: publish it some days before.`
+  return `No record names ${which} that is served now: senders who use DANE bring no mail.`
+}
+
+/** MTA-STS and a partner's DomainValidation ask for the host's name; DANE by 3 1 1 does not. */
+export function judgeNames({ certificates }: Plan, host: string): RecordFinding {
+  const about = { record: 'Certificate', name: host }
+  const of = (result: Result, ...says: string[]) => ({ ...about, result, published: [], wanted: [], says })
+  if (certificates === null)
+    return of('UNKNOWN', 'The gateway has not published its certificates yet, so nothing can be compared.')
+  const others = servedOf(certificates).filter(
+    ({ subjectAltNames }) => !certificateHasName({ subjectAltNames, commonName: null }, [host]),
+  )
+  if (others.length === 0) return of('OK', 'The certificates of the gateway name it.')
+  return of(
+    'DIFFERENT',
+    ...others.map(
+      ({ state, keyType, subjectAltNames }) =>
+        `The ${keyType} certificate that is served ${state === 'Next' ? 'next' : 'now'} names ${listed(subjectAltNames) || 'no host'}, and not ${host}: by MTA-STS nobody brings mail there.`,
+    ),
+  )
+}

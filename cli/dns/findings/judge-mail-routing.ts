@@ -1,0 +1,84 @@
+/** Where mail for the domain goes: its MX records, and the addresses of its hosts. Pure. */
+
+import { normaliseDomain } from '../../../shared/mail/domain.ts'
+import { addressFilter } from '../../../shared/net/address-filter.ts'
+import type { DnsAnswer } from '../../../shared/net/dns/answer.ts'
+import type { DomainFacts, HostFacts } from '../facts/domain-facts.ts'
+import type { Plan } from '../publication-plan.ts'
+import { mxOf } from '../zone-records.ts'
+import { type RecordFinding, recordsIn, unanswered } from './record-finding.ts'
+
+export function judgeMx(plan: Plan, { mx }: DomainFacts): RecordFinding {
+  const about = { record: 'MX', name: plan.domain }
+  if (mx.kind === 'Failed') return unanswered(about, mx)
+  const published = recordsIn(mx)
+    .toSorted((one, other) => one.preference - other.preference)
+    .map(({ preference, exchange }) => `${preference} ${exchange === '.' ? '.' : `${exchange}.`}`)
+  const faults = mxFaults(plan, mx)
+  const says = [...faults, ...(mx.kind === 'Found' ? aliasWords(plan.domain, mx.name) : [])]
+  const isThere = mx.kind === 'Found'
+  const result = !isThere ? 'MISSING' : faults.length > 0 ? 'DIFFERENT' : 'OK'
+  return { ...about, result, published, wanted: result === 'OK' ? [] : mxOf(plan), says }
+}
+
+function mxFaults({ hosts, domain }: Plan, mx: DomainFacts['mx']): string[] {
+  if (mx.kind === 'NoSuchName') return [`There is no name ${domain} in DNS.`]
+  if (mx.kind !== 'Found')
+    return ['Without one, mail goes to the addresses of the domain itself, if it has any (RFC 5321 §5.1).']
+  const exchanges = [...new Set(mx.records.map(({ exchange }) => exchange))]
+  if (exchanges.includes('.'))
+    return exchanges.length === 1
+      ? ['It is a null MX (RFC 7505): the domain says that it takes no mail, and senders return it at once.']
+      : ['A null MX (.) stands beside other records, which RFC 7505 §3 forbids: senders may return mail.']
+  const known = exchanges.map((exchange) => [exchange, normaliseDomain(exchange)] as const)
+  const elsewhere = known.filter(([, name]) => name === null || !hosts.includes(name)).map(([text]) => text)
+  const absent = hosts.filter((host) => !known.some(([, name]) => name === host))
+  return [
+    ...(elsewhere.length === 0
+      ? []
+      : [
+          `Mail goes ${absent.length === hosts.length ? 'past' : 'also past'} this gateway, by ${listed(elsewhere)}: there no connector is asked.`,
+        ]),
+    ...(absent.length === 0 ? [] : [`${listed(absent)} ${absent.length > 1 ? 'are' : 'is'} not among them.`]),
+  ]
+}
+
+const aliasWords = (asked: string, found: string): string[] =>
+  asked === found ? [] : [`${asked} is an alias (CNAME); the records are those of ${found}.`]
+
+export function judgeAddresses({ host, a, aaaa }: HostFacts): RecordFinding {
+  const about = { record: 'Address', name: host }
+  const published = [...recordsIn(a), ...recordsIn(aaaa)]
+  const failed = [a, aaaa].find((answer) => answer.kind === 'Failed')
+  if (failed && published.length === 0) return unanswered(about, failed)
+  if (published.length === 0)
+    return {
+      ...about,
+      result: 'MISSING',
+      published,
+      wanted: [],
+      says: [
+        `${host} has no address, so nobody can bring mail. The stack's output MxAddresses has those to publish.`,
+      ],
+    }
+  const says = [...aliasFault(host, a, aaaa), ...privateFault(published)]
+  return { ...about, result: says.length > 0 ? 'WARN' : 'OK', published, wanted: [], says }
+}
+
+function aliasFault(host: string, ...answers: readonly DnsAnswer<string>[]): string[] {
+  const alias = answers.find((answer) => answer.kind === 'Found' && answer.name !== host)
+  return alias?.kind === 'Found'
+    ? [
+        `${host} is an alias (CNAME) of ${alias.name}. The name in an MX record has to have addresses of its own (RFC 2181 §10.3); some senders refuse others.`,
+      ]
+    : []
+}
+
+function privateFault(addresses: readonly string[]): string[] {
+  const hidden = addresses.filter((address) => !addressFilter([])(address))
+  return hidden.length === 0
+    ? []
+    : [`${listed(hidden)} cannot be reached from the internet. Does this resolver see what partners see?`]
+}
+
+export const listed = (names: readonly string[]): string => names.join(', ')

@@ -1,0 +1,187 @@
+/** MTA-STS (RFC 8461): the policy, and the record that announces it; and who is told how TLS fares (RFC 8460). Pure. */
+
+import { normaliseDomain } from '../../../shared/mail/domain.ts'
+import type { PolicyText } from '../../../shared/net/mta-sts/policy.ts'
+import { policyRecord, publishedPolicy } from '../../../shared/net/mta-sts/published.ts'
+import { announcedId } from '../../../shared/net/mta-sts/record.ts'
+import { isListed } from '../../../shared/policy/transport-security.ts'
+import { placeText, recordName, reportPlaces } from '../../../shared/tls-reports/record.ts'
+import type { DomainFacts } from '../facts/domain-facts.ts'
+import { type Plan, shortestAge } from '../publication-plan.ts'
+import {
+  announcementName,
+  policyAddress,
+  policyHostOf,
+  quotedText,
+  reportAddressOf,
+  tlsRptOf,
+} from '../zone-records.ts'
+import { listed } from './judge-mail-routing.ts'
+import { type RecordFinding, type Result, recordsIn, unanswered } from './record-finding.ts'
+
+const day = 86_400
+
+export function judgePolicy(plan: Plan, facts: DomainFacts): RecordFinding {
+  const { policy, mx } = facts
+  const about = { record: 'MTA-STS policy', name: policyAddress(plan.domain) }
+  const wanted = linesOf(plan.policy.text)
+  if (policy.kind === 'Failed') {
+    const silence = silenceOf(facts)
+    if (silence) return unanswered(about, silence)
+    const host = policyHostOf(plan.domain)
+    return {
+      ...about,
+      result: policy.result === 'sts-policy-fetch-error' ? 'MISSING' : 'DIFFERENT',
+      published: [],
+      wanted,
+      says: [
+        `${policy.detail.replace(/\.$/, '')}.`,
+        'Without a policy senders do not insist on TLS.',
+        ...(hasAddress(facts)
+          ? []
+          : [
+              `Make ${host} an alias (CNAME) of where it is served: docs/certificates.md says where that is.`,
+            ]),
+      ],
+    }
+  }
+  const served = policy.policy
+  const differences = differencesOf(plan, served)
+  const warnings = [...warningsOf(plan, served), ...uncoveredWords(served, mx)]
+  const result = differences.length > 0 ? 'DIFFERENT' : warnings.length > 0 ? 'WARN' : 'OK'
+  return {
+    ...about,
+    result,
+    published: linesOf(textOf(served)),
+    wanted: result === 'DIFFERENT' ? wanted : [],
+    says: [...differences, ...warnings, ...(result === 'OK' ? modeWords(served) : [])],
+  }
+}
+
+const hasAddress = ({ policyHost }: DomainFacts): boolean => policyHost.some(({ kind }) => kind === 'Found')
+
+/** Where DNS does not tell where the policy host is, nobody knows what it would say. */
+const silenceOf = (facts: DomainFacts) =>
+  hasAddress(facts) ? undefined : facts.policyHost.find((answer) => answer.kind === 'Failed')
+
+const linesOf = (text: string): string[] => text.split(/\r?\n/).filter((line) => line !== '')
+
+const textOf = ({ mode, mx, maxAge }: PolicyText): string =>
+  ['version: STSv1', `mode: ${mode}`, ...mx.map((host) => `mx: ${host}`), `max_age: ${maxAge}`].join('\n')
+
+function differencesOf({ policy, hosts, maxAge }: Plan, served: PolicyText): string[] {
+  const uncovered = served.mode === 'none' ? [] : hosts.filter((host) => !isListed(host, served))
+  return [
+    ...(served.mode === policy.mode
+      ? []
+      : [
+          `Its mode is ${served.mode}; it should be ${policy.mode}.${served.mode === 'none' ? ' As it is it demands nothing.' : ''}`,
+        ]),
+    ...(uncovered.length === 0
+      ? []
+      : [
+          `It does not list ${listed(uncovered)}${served.mode === 'enforce' ? ': senders who honour it bring no mail there' : ''}.`,
+        ]),
+    ...(maxAge === null || served.maxAge === maxAge
+      ? []
+      : [`Its max_age is ${served.maxAge} seconds; it should be ${maxAge}.`]),
+  ]
+}
+
+/** What may stand there, and had better not. */
+function warningsOf({ hosts, maxAge }: Plan, served: PolicyText): string[] {
+  if (served.mode === 'none') return []
+  const others = served.mx.filter((pattern) => !hosts.some((host) => isListed(host, { mx: [pattern] })))
+  return [
+    ...(others.length === 0 ? [] : [`It also lists ${listed(others)}, which is no host of this gateway.`]),
+    ...(maxAge !== null || served.maxAge >= shortestAge
+      ? []
+      : [
+          `Its max_age is ${served.maxAge} seconds: whoever keeps senders from the policy for so long is rid of it. ${7 * day} or more is usual.`,
+        ]),
+  ]
+}
+
+/** A host that takes mail by MX, and to which senders must not bring any. */
+function uncoveredWords(served: PolicyText, mx: DomainFacts['mx']): string[] {
+  const names = recordsIn(mx)
+    .map(({ exchange }) => normaliseDomain(exchange))
+    .filter((name) => name !== null)
+  const uncovered = served.mode === 'none' ? [] : names.filter((name) => !isListed(name, served))
+  return uncovered.length === 0 ? [] : [`The MX records name ${listed(uncovered)}, which it does not list.`]
+}
+
+const modeWords = ({ mode }: PolicyText): string[] =>
+  mode === 'testing'
+    ? ['In testing, senders only report what would fail. When the reports are clean, publish --mode enforce.']
+    : []
+
+/** The id has to change with the policy, since senders fetch the policy anew only when it does. */
+export function judgeAnnouncement(plan: Plan, facts: DomainFacts): RecordFinding {
+  const { announcement, policy } = facts
+  const name = announcementName(plan.domain)
+  const about = { record: 'MTA-STS', name }
+  if (announcement.kind === 'Failed') return unanswered(about, announcement)
+  const records = recordsIn(announcement).filter((record) => /^v=STSv1/i.test(record))
+  const published = records.map(quotedText)
+  const served = policy.kind === 'Policy' ? policy.policy : null
+  const isRight = served !== null && differencesOf(plan, served).length === 0
+  const wanted = isRight ? idOf(served) : plan.policy.id
+  const of = (result: Result, ...says: string[]): RecordFinding => ({
+    ...about,
+    result,
+    published,
+    wanted: result === 'MISSING' || result === 'DIFFERENT' ? [quotedText(policyRecord({ id: wanted }))] : [],
+    says,
+  })
+  if (records.length === 0)
+    return of('MISSING', 'Nobody looks for a policy. Publish the policy first, then this record.')
+  if (records.length > 1) return of('DIFFERENT', 'There are several, which counts as none (RFC 8461 §3.1).')
+  const id = announcedId(records)
+  if (id === null)
+    return of(
+      'DIFFERENT',
+      'It is not well-formed, which counts as none: v=STSv1, and an id of 1 to 32 letters and digits (RFC 8461 §3.1).',
+    )
+  if (silenceOf(facts)) return of('UNKNOWN', 'The policy cannot be had, so the id cannot be compared.')
+  if (!isRight)
+    return of('DIFFERENT', `The policy has to be changed; when it is, the id has to become ${wanted}.`)
+  if (id === wanted) return of('OK')
+  if (id.length === wanted.length && /^[0-9a-f]+$/.test(id))
+    return of(
+      'DIFFERENT',
+      `The id ${id} is not that of the policy that is served. While it stays, senders go on with the policy they know.`,
+    )
+  return of(
+    'WARN',
+    `The id ${id} was chosen by somebody, so it cannot be seen whether it was changed when the policy was. Mailflow would say ${wanted}.`,
+  )
+}
+
+const idOf = ({ mode, mx, maxAge }: PolicyText): string =>
+  publishedPolicy({ mxHosts: mx, mode, maxAgeSeconds: maxAge }).id
+
+export function judgeTlsRpt(plan: Plan, { tlsRpt }: DomainFacts): RecordFinding {
+  const about = { record: 'TLS-RPT', name: recordName(plan.domain) }
+  if (tlsRpt.kind === 'Failed') return unanswered(about, tlsRpt)
+  const records = recordsIn(tlsRpt).filter((record) => /^v=TLSRPTv1/i.test(record))
+  const published = records.map(quotedText)
+  const of = (result: Result, ...says: string[]): RecordFinding => ({
+    ...about,
+    result,
+    published,
+    wanted: result === 'OK' ? [] : [quotedText(tlsRptOf(plan))],
+    says,
+  })
+  if (records.length === 0) return of('MISSING', 'Nobody tells you when TLS to your mail servers fails.')
+  if (records.length > 1) return of('DIFFERENT', 'There are several, which counts as none (RFC 8460 §3).')
+  const places = reportPlaces(records).map(placeText)
+  if (places.length === 0)
+    return of(
+      'DIFFERENT',
+      'It names no place that reports can be sent to: rua=mailto:ADDRESS or an https URL.',
+    )
+  const wanted = `mailto:${reportAddressOf(plan)}`.toLowerCase()
+  if (plan.reportAddress === null || places.some((place) => place.toLowerCase() === wanted)) return of('OK')
+  return of('DIFFERENT', `Reports go to ${listed(places)}, and not to ${plan.reportAddress}.`)
+}

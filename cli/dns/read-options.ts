@@ -1,0 +1,79 @@
+/** Reads the options of `dns`. */
+import { isIP } from 'node:net'
+import { domainOf } from '../../shared/mail/address.ts'
+import { normaliseDomain } from '../../shared/mail/domain.ts'
+import type { Resolver } from '../../shared/net/dns/answer.ts'
+import { createResolver } from '../../shared/net/resolver.ts'
+import { causeOf, Fault, UsageFault } from '../faults.ts'
+import { ses, type Wish } from './publication-plan.ts'
+
+interface Given {
+  readonly host: readonly string[]
+  readonly mode: string | undefined
+  readonly 'max-age': string | undefined
+  readonly 'report-address': string | undefined
+  readonly egress: readonly string[]
+}
+
+/** @throws UsageFault naming the option at fault */
+export function readWish(text: string, given: Given): Wish {
+  const domain = normaliseDomain(text)
+  if (domain === null) throw new UsageFault(`"${text}" is not a domain`)
+  return {
+    domain,
+    hosts: given.host.map(hostOf),
+    mode: modeOf(given.mode),
+    maxAge: maxAgeOf(given['max-age']),
+    reportAddress: addressOf(given['report-address']),
+    egress: given.egress.length > 0 ? given.egress.map(egressOf) : [ses],
+  }
+}
+
+function hostOf(text: string): string {
+  const host = normaliseDomain(text)
+  if (host === null) throw new UsageFault(`--host ${text}: not the name of a host`)
+  return host
+}
+
+function modeOf(text: string | undefined): Wish['mode'] {
+  if (text === undefined || text === 'testing' || text === 'enforce') return text ?? null
+  throw new UsageFault(`--mode ${text}: the modes are testing and enforce`)
+}
+
+/** RFC 8461 §3.2: a year at most. */
+const mostDays = 365
+
+function maxAgeOf(text: string | undefined): number | null {
+  if (text === undefined) return null
+  const days = Number(text)
+  if (/^\d+$/.test(text) && days >= 1 && days <= mostDays) return days * 86_400
+  throw new UsageFault(`--max-age ${text}: not a number of days from 1 to ${mostDays}`)
+}
+
+function addressOf(text: string | undefined): string | null {
+  if (text === undefined) return null
+  if (domainOf(text) === null || text.startsWith('@'))
+    throw new UsageFault(`--report-address ${text}: not a mail address`)
+  return text
+}
+
+function egressOf(text: string): string {
+  if (text !== ses && isIP(text) === 0)
+    throw new UsageFault(`--egress ${text}: neither an IP address nor ${ses}`)
+  return text
+}
+
+/**
+ * @param servers none for those of the system
+ * @throws UsageFault, or Fault where the system names none
+ */
+export function readResolver(servers: readonly string[]): Resolver {
+  try {
+    return createResolver(servers)
+  } catch (error) {
+    if (servers.length > 0) throw new UsageFault(`--dns-server: ${causeOf(error)}`)
+    throw new Fault(`the resolver of this machine cannot be asked: ${causeOf(error)}`, [
+      'Name one by --dns-server.',
+    ])
+  }
+}

@@ -1,0 +1,67 @@
+/** The DNS records of a plan: their names and their values. Pure. */
+import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
+import { policyRecord } from '../../shared/net/mta-sts/published.ts'
+import { recordName } from '../../shared/tls-reports/record.ts'
+import { type Plan, ses, type Wish } from './publication-plan.ts'
+
+/** The name that has the addresses of Amazon SES. */
+export const sesRecord = 'amazonses.com'
+
+/** A line of a zone file. */
+export interface ZoneRecord {
+  name: string
+  type: string
+  value: string
+}
+
+export const tlsaName = (host: string): string => `_25._tcp.${host}`
+export const announcementName = (domain: string): string => `_mta-sts.${domain}`
+export const policyHostOf = (domain: string): string => `mta-sts.${domain}`
+export const policyAddress = (domain: string): string =>
+  `https://${policyHostOf(domain)}/.well-known/mta-sts.txt`
+
+export const mxOf = ({ hosts }: Plan): string[] => hosts.map((host) => `10 ${host}.`)
+
+/** RFC 7208 §4.6: each of our senders, and nobody else. */
+export const spfTerms = ({ egress }: Pick<Wish, 'egress'>): string[] =>
+  egress.map((sender) =>
+    sender === ses ? `include:${sesRecord}` : `${sender.includes(':') ? 'ip6' : 'ip4'}:${sender}`,
+  )
+
+export const spfOf = (plan: Plan): string => `v=spf1 ${spfTerms(plan).join(' ')} -all`
+
+export const reportAddressOf = ({ reportAddress, domain }: Plan): string =>
+  reportAddress ?? `tls-reports@${domain}`
+
+/** RFC 8460 §3: in an address, what separates places would have to be encoded. */
+export const tlsRptOf = (plan: Plan): string =>
+  `v=TLSRPTv1; rua=mailto:${reportAddressOf(plan).replaceAll(/[%,!;?]/g, encodeURIComponent)}`
+
+/** Of each key once; a renewed certificate may have the old one's. */
+export const tlsaOf = (certificates: readonly PublishedCertificate[]): string[] => [
+  ...new Set(certificates.map(({ publicKeyFingerprint256 }) => `3 1 1 ${publicKeyFingerprint256}`)),
+]
+
+/** Those that are served, and those that will be. */
+export const servedOf = (certificates: readonly PublishedCertificate[]): PublishedCertificate[] =>
+  certificates.filter(({ state }) => state !== 'Deprecated')
+
+export function zoneOf(plan: Plan): ZoneRecord[] {
+  const { domain, hosts, certificates, policy } = plan
+  const texts = [
+    [domain, spfOf(plan)],
+    [announcementName(domain), policyRecord(policy)],
+    [recordName(domain), tlsRptOf(plan)],
+  ] as const
+  return [
+    ...mxOf(plan).map((value) => ({ name: domain, type: 'MX', value })),
+    ...texts.map(([name, value]) => ({ name, type: 'TXT', value: quotedText(value) })),
+    ...hosts.flatMap((host) =>
+      tlsaOf(servedOf(certificates ?? [])).map((value) => ({ name: tlsaName(host), type: 'TLSA', value })),
+    ),
+  ].map((record) => ({ ...record, name: `${record.name}.` }))
+}
+
+/** A text record as it stands in a zone file: strings of at most 255 octets (RFC 1035 §3.3.14). */
+export const quotedText = (text: string): string =>
+  (text.match(/[\s\S]{1,255}/g) ?? ['']).map((part) => `"${part.replaceAll(/["\\]/g, '\\$&')}"`).join(' ')

@@ -1,0 +1,67 @@
+/** Files as `Get-InboundConnector | ConvertTo-Json > FILE` and its like write them. */
+import { Fault } from '../faults.ts'
+import { Settings } from './exchange-settings.ts'
+
+export type ObjectKind = 'Inbound' | 'Outbound' | 'AcceptedDomain'
+
+export interface ExchangeObject {
+  readonly kind: ObjectKind
+  readonly settings: Settings
+}
+
+const howToWrite = 'Write it with: Get-InboundConnector | ConvertTo-Json | Out-File FILE'
+
+/** @throws Fault naming the file and, if it is one object's fault, its number */
+export function readExport(octets: Buffer, name: string): ExchangeObject[] {
+  const objects = listOf(parse(decode(octets, name), name))
+  if (objects.length === 0) throw new Fault(`${name} holds no connector`)
+  return objects.map((object, index) => {
+    if (typeof object !== 'object' || object === null || Array.isArray(object))
+      throw new Fault(`${name}: number ${index + 1} is not an object`)
+    const settings = new Settings(object as Record<string, unknown>)
+    return { kind: kindOf(settings, `${name}: number ${index + 1}`), settings }
+  })
+}
+
+/** Windows PowerShell's `>` writes UTF-16 with a byte order mark, PowerShell 7's UTF-8 with or without one. */
+function decode(octets: Buffer, name: string): string {
+  const encoding =
+    octets[0] === 0xff && octets[1] === 0xfe
+      ? 'utf-16le'
+      : octets[0] === 0xfe && octets[1] === 0xff
+        ? 'utf-16be'
+        : 'utf-8'
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(octets)
+  } catch {
+    throw new Fault(`${name} is neither UTF-8 nor UTF-16 with its byte order mark`, [howToWrite])
+  }
+}
+
+function parse(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Fault(`${name} is not JSON`, [howToWrite])
+  }
+}
+
+/** One object stands alone; several in a list, which Windows PowerShell sometimes wraps. */
+function listOf(json: unknown): unknown[] {
+  if (Array.isArray(json)) return json
+  const { value, Count } = (json ?? {}) as { value?: unknown; Count?: unknown }
+  if (Array.isArray(value) && (Count !== undefined || Object.keys(json as object).length === 1)) return value
+  return json === null ? [] : [json]
+}
+
+function kindOf(settings: Settings, where: string): ObjectKind {
+  if (settings.has('SenderDomains') || settings.has('TlsSenderCertificateName')) return 'Inbound'
+  if (settings.has('UseMXRecord') || settings.has('RecipientDomains')) return 'Outbound'
+  if (settings.has('DomainName') && settings.has('DomainType')) return 'AcceptedDomain'
+  const server = settings.has('AddressSpaces') || settings.has('Bindings')
+  throw new Fault(`${where} is neither an inbound nor an outbound connector`, [
+    server
+      ? "It looks like a Send or Receive connector of Exchange Server; only Exchange Online's connectors are read."
+      : 'Files of Get-InboundConnector, Get-OutboundConnector and Get-AcceptedDomain are read.',
+  ])
+}

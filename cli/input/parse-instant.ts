@@ -1,0 +1,18 @@
+/** Instants as people write them. */
+import { UsageFault } from '../faults.ts'
+
+const unitMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/**
+ * @param option for messages
+ * @param text in ISO 8601 (without an offset in UTC), or so long before `now`: `30m`, `2h`, `3d`
+ * @returns ISO 8601 in UTC
+ */
+export function parseInstant(option: string, text: string, now: number): string {
+  const [, count, unit = ''] = /^(\d{1,6})([mhd])$/.exec(text) ?? []
+  if (count !== undefined) return new Date(now - Number(count) * (unitMs[unit] ?? 0)).toISOString()
+  const iso = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/i.exec(text)
+  const time = iso ? Date.parse(`${iso[1]}T${iso[2] ?? '00:00'}${iso[3] ?? 'Z'}`) : Number.NaN
+  if (!Number.isNaN(time)) return new Date(time).toISOString()
+  throw new UsageFault(`${option} ${text}: not a time, such as 2026-02-03T11:00:00Z, or 2h for two hours ago`)
+}

@@ -1,0 +1,99 @@
+/** A message's trace, as far as it is shown. What a gateway of another version adds is passed over. */
+import { z } from 'zod'
+import { Considered } from './considered-connectors.ts'
+
+/** Null where nobody was asked. */
+const Revocation = z.object({ status: z.string(), detail: z.string() }).nullable().default(null)
+
+const Attempt = z.object({
+  number: z.int(),
+  at: z.string().nullable(),
+  outcome: z.string(),
+  host: z.string().nullable(),
+  ip: z.string().nullable(),
+  tls: z
+    .object({
+      protocol: z.string(),
+      cipher: z.string(),
+      group: z.string().nullable(),
+      verified: z.boolean(),
+      notVerified: z.string().nullable().default(null),
+      fingerprint256: z.string().nullable().default(null),
+      revocation: Revocation,
+    })
+    .nullable(),
+  policy: z.string().nullable(),
+  policySource: z.string().nullable().default(null),
+  onTrial: z.string().nullable().default(null),
+  reply: z.string().nullable(),
+  reportOnly: z.string().nullable(),
+  durationMs: z.int().nullable(),
+  leaseUntil: z.string().nullable(),
+})
+export type Attempt = z.output<typeof Attempt>
+
+export const Verdict = z.object({
+  action: z.string(),
+  reason: z.string(),
+  explanation: z.string(),
+  connectors: z.object({ inbound: z.string().nullable(), outbound: z.string().nullable() }),
+  reportOnly: z.string().nullable(),
+  at: z.string().nullable().default(null),
+  connectorsVersion: z.int().nullable().default(null),
+  reply: z.string().nullable().default(null),
+  considered: z.array(Considered).default([]),
+})
+export type Verdict = z.output<typeof Verdict>
+
+const Recipient = z.object({
+  address: z.string(),
+  state: z.string(),
+  verdict: Verdict.nullable(),
+  until: z.string().nullable(),
+  givenUpAt: z.string().nullable().default(null),
+  firstHeld: z
+    .object({ at: z.string(), reason: z.string(), explanation: z.string() })
+    .nullable()
+    .default(null),
+  attempts: z.array(Attempt),
+  attemptsOmitted: z.int(),
+  notifications: z.array(
+    z.object({
+      kind: z.string(),
+      message: z.string().nullable(),
+      state: z.string().nullable().default(null),
+    }),
+  ),
+})
+export type Recipient = z.output<typeof Recipient>
+
+export const ClientCertificate = z.object({
+  subject: z.string(),
+  subjectAltNames: z.array(z.string()),
+  issuer: z.string(),
+  fingerprint256: z.string(),
+  notBefore: z.string(),
+  notAfter: z.string(),
+  trusted: z.boolean(),
+  trustError: z.string().nullable(),
+  revocation: Revocation,
+})
+export type ClientCertificate = z.output<typeof ClientCertificate>
+
+export const Entry = z.object({
+  id: z.string(),
+  receivedAt: z.string(),
+  direction: z.string(),
+  attributedTo: z.string().nullable(),
+  source: z.object({ ip: z.string(), helo: z.string() }).nullable(),
+  tls: z.object({
+    negotiated: z.boolean(),
+    protocol: z.string().nullable(),
+    cipher: z.string().nullable(),
+    clientCertificate: ClientCertificate.nullable(),
+  }),
+  envelope: z.object({ mailFrom: z.string(), rcptTo: z.array(z.string()) }),
+  size: z.int(),
+  recipients: z.array(Recipient),
+})
+export type Entry = z.output<typeof Entry>

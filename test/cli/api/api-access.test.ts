@@ -1,0 +1,264 @@
+/** How requests prove who sends them, and what is said when they fail. */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { createHash, createHmac } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { promisify } from 'node:util'
+import { answering, mailflow } from '../../support/cli/mailflow.ts'
+import { freePort } from '../../support/process.ts'
+
+const credentials = {
+  id: 'AKIDEXAMPLE',
+  secret: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
+  token: 'session+token/=',
+}
+const main = join(import.meta.dirname, '../../../cli/main.ts')
+
+/** A command in a process of its own, since credentials are looked for in its environment. */
+async function signing(url: string, ...args: string[]): Promise<void> {
+  const env = {
+    AWS_ACCESS_KEY_ID: credentials.id,
+    AWS_SECRET_ACCESS_KEY: credentials.secret,
+    AWS_SESSION_TOKEN: credentials.token,
+    AWS_EC2_METADATA_DISABLED: 'true',
+    MAILFLOW_API: url,
+  }
+  await promisify(execFile)(process.execPath, [main, ...args], { env })
+}
+
+const emptyList = JSON.stringify({ items: [], nextCursor: null })
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest()
+
+/** RFC 3986 §2.3, with hexadecimal digits in upper case. */
+const encoded = (text: string) =>
+  encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+
+/**
+ * The signature that AWS would compute for the request as it came (Signature Version 4: canonical request, string
+ * to sign, signing key).
+ */
+function expectedSignature(
+  { method, url = '', headers }: IncomingMessage,
+  body: string,
+  signedHeaders: string[],
+  scope: string,
+) {
+  const [path = '', query = ''] = url.split(/\?(.*)/s)
+  const canonicalQuery = query
+    .split('&')
+    .filter(Boolean)
+    .map((pair) =>
+      pair
+        .split('=')
+        .map((part) => encoded(decodeURIComponent(part)))
+        .join('='),
+    )
+    .sort()
+    .join('&')
+  const canonical = [
+    method,
+    // Everywhere but in S3 the path is encoded once more than it travels.
+    path.split('/').map(encoded).join('/'),
+    canonicalQuery,
+    ...signedHeaders.map((name) => `${name}:${String(headers[name]).trim().replace(/ +/g, ' ')}`),
+    '',
+    signedHeaders.join(';'),
+    sha256(body),
+  ].join('\n')
+  const toSign = ['AWS4-HMAC-SHA256', headers['x-amz-date'], scope, sha256(canonical)].join('\n')
+  const key = scope
+    .split('/')
+    .reduce<string | Buffer>((so, part) => hmac(so, part), `AWS4${credentials.secret}`)
+  return hmac(key, toSign).toString('hex')
+}
+
+function assertSigned(request: IncomingMessage, body: string, region: string): void {
+  const { authorization = '' } = request.headers
+  const form =
+    /^AWS4-HMAC-SHA256 Credential=([^/]+)\/([^,]+), SignedHeaders=([^,]+), Signature=([0-9a-f]{64})$/
+  const [, id, scope = '', signedHeaders = '', signature] = form.exec(authorization) ?? []
+  assert.equal(id, credentials.id)
+  assert.match(scope, new RegExp(`^\\d{8}/${region}/execute-api/aws4_request$`))
+  const names = signedHeaders.split(';')
+  assert.ok(
+    ['host', 'x-amz-date', 'x-amz-security-token'].every((name) => names.includes(name)),
+    signedHeaders,
+  )
+  assert.deepEqual(request.headers['x-amz-security-token'], credentials.token)
+  assert.equal(signature, expectedSignature(request, body, names, scope))
+}
+
+describe('an AWS signature', () => {
+  test('is one that AWS would accept, with a path and a query full of what must be escaped', async () => {
+    const seen: IncomingMessage[] = []
+    const { url, stop } = await answering((request) => {
+      seen.push(request)
+      return { body: emptyList }
+    })
+    await signing(
+      `${url}/prod`,
+      'messages',
+      '--sender',
+      "o'brien+a&b=c*(!)~@ü.example",
+      '--region',
+      'eu-central-1',
+    )
+    await signing(url, 'messages', 'a b/ü*', '--sign', '--region', 'eu-west-1', '--json')
+    stop()
+    const [list, one] = seen
+    assert.ok(list && one)
+    assert.match(list.url ?? '', /^\/prod\/messages\?/)
+    assert.equal(one.url, '/messages/a%20b%2F%C3%BC%2A')
+    assertSigned(list, '', 'eu-central-1')
+    assertSigned(one, '', 'eu-west-1')
+  })
+
+  test('covers the body', async () => {
+    const bodies = new Map<IncomingMessage, string>()
+    const { url, stop } = await answering((request) => {
+      bodies.set(request, '')
+      request.on('data', (chunk) => bodies.set(request, `${bodies.get(request)}${chunk}`))
+      return { body: '{}' }
+    })
+    const question = [
+      'explain',
+      '--from',
+      'ä@a.example',
+      '--to',
+      'b@b.example',
+      '--ip',
+      '192.0.2.1',
+      '--json',
+    ]
+    await signing(url, ...question, '--region', 'eu-central-1')
+    stop()
+    const [[request, body = ''] = []] = bodies
+    assert.ok(request && body.includes('ä@a.example'))
+    assertSigned(request, body, 'eu-central-1')
+    assert.throws(() => assertSigned(request, `${body} `, 'eu-central-1'))
+  })
+
+  test('needs a region', async () => {
+    const { status, err } = await mailflow(['messages', '--sign'])
+    assert.deepEqual([status, err], [2, 'mailflow: --sign needs a region: give --region or set AWS_REGION\n'])
+  })
+})
+
+describe('a token', () => {
+  const authorizations: [string, string[], Record<string, string>, string | undefined][] = [
+    ['of the option is sent', ['--token', 'one'], {}, 'Bearer one'],
+    ['of the environment is sent', [], { MAILFLOW_TOKEN: 'two' }, 'Bearer two'],
+    [
+      'of the option counts before that of the environment',
+      ['--token', 'one'],
+      { MAILFLOW_TOKEN: 'two' },
+      'Bearer one',
+    ],
+    ['that there is none of is not sent', [], {}, undefined],
+  ]
+  for (const [what, options, env, expected] of authorizations)
+    test(what, async () => {
+      let authorization: string | undefined = 'not asked'
+      const { url, stop } = await answering(({ headers }) => {
+        authorization = headers.authorization
+        return { body: emptyList }
+      })
+      const { status } = await mailflow(['messages', ...options], { env: { MAILFLOW_API: url, ...env } })
+      stop()
+      assert.deepEqual([status, authorization], [0, expected])
+    })
+
+  test('does not follow a redirect', async () => {
+    let asked = 0
+    const { url, stop } = await answering(() => {
+      asked++
+      return { status: 307, headers: { location: '/elsewhere' }, body: '' }
+    })
+    const { status } = await mailflow(['messages', '--token', 'one', '--api', url])
+    stop()
+    assert.deepEqual([status, asked], [1, 1])
+  })
+})
+
+describe('credentials', () => {
+  const refused: [string, string[], Record<string, string>][] = [
+    ['a token', ['--token', 'one'], {}],
+    ['a token of the environment', [], { MAILFLOW_TOKEN: 'two' }],
+    ['a signature', ['--region', 'eu-central-1'], {}],
+  ]
+  for (const api of [
+    'http://gateway.example',
+    'http://127.0.0.1.example',
+    'http://x.execute-api.eu-west-1.amazonaws.com',
+  ])
+    for (const [what, options, env] of refused)
+      test(`${what} does not go to ${api} in the clear`, async () => {
+        const { status, err } = await mailflow(['messages', '--api', api, ...options], { env })
+        assert.equal(status, 1)
+        assert.equal(
+          err,
+          `mailflow: ${api} is not TLS, so no credentials are sent there. Give the API's https address.\n`,
+        )
+      })
+})
+
+describe('an API that fails', () => {
+  test('says what to start when nothing answers', async () => {
+    const api = `http://127.0.0.1:${await freePort()}`
+    const { status, err } = await mailflow(['messages', '--api', api])
+    assert.equal(status, 1)
+    assert.match(
+      err,
+      new RegExp(
+        `^mailflow: nothing answers at ${api}/\n {2}Start the gateway .*npm start.*--api URL, or MAILFLOW_API`,
+      ),
+    )
+  })
+
+  const answers: [string, number, string, RegExp][] = [
+    [
+      'a refusal of the gateway',
+      403,
+      '{"message":"Forbidden"}',
+      /^mailflow: GET \/messages: 403 Forbidden\n {2}The API wants an AWS signature/,
+    ],
+    ['a missing token', 401, '{"message":"Unauthorized"}', /401 Unauthorized\n {2}The API wants a token/],
+    [
+      'a page of somebody else',
+      200,
+      '<html>',
+      /the answer to GET \/messages is not what this mailflow expects/,
+    ],
+    ['a failure without words', 502, '', /^mailflow: GET \/messages: 502 Bad Gateway\n$/],
+    [
+      'a fault of ours',
+      500,
+      '{"title":"Internal Server Error","status":500,"detail":"It failed.","instance":"urn:request:abc"}',
+      /^mailflow: Internal Server Error: It failed\.\n {2}The log has it as urn:request:abc\.\n$/,
+    ],
+  ]
+  for (const [what, status, body, message] of answers)
+    test(`tells of ${what}`, async () => {
+      const { url, stop } = await answering(() => ({ status, body }))
+      const ended = await mailflow(['messages', '--api', url])
+      stop()
+      assert.equal(ended.status, 1)
+      assert.match(ended.err, message)
+    })
+
+  for (const api of [
+    'gateway.example',
+    'ftp://gateway.example',
+    'https://gateway.example/?a=b',
+    'https://me@gateway.example',
+  ])
+    test(`${api} is not the address of one`, async () => {
+      const { status, err } = await mailflow(['messages', '--api', api])
+      assert.equal(status, 2)
+      assert.match(err, /^mailflow: .*address/)
+    })
+})

@@ -1,0 +1,213 @@
+/** What `check` fetches of strangers: issuers in every form, and answers that never end; and what comes unasked. */
+import 'reflect-metadata'
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer as createHttp, type ServerResponse } from 'node:http'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { createServer as createTls, type TLSSocket } from 'node:tls'
+import { AuthorityInfoAccessExtension, X509Certificate as Written, X509Certificates } from '@peculiar/x509'
+import { checked } from '../../support/cli/check.ts'
+import { firstOf } from '../../support/hostile-certificates.ts'
+import { createPki, type Identity, type Pki } from '../../support/pki.ts'
+import { ocspAnswer } from '../../support/revocation-documents.ts'
+
+const names = ['mx.partner.example']
+const folder = mkdtempSync(join(tmpdir(), 'mailflow-fetched-'))
+const rootFile = join(folder, 'root.pem')
+let root: Pki
+let issuing: Pki
+const answers = new Map<string, (response: ServerResponse) => void>()
+const web = createHttp((request, response) => {
+  const answer = answers.get(request.url ?? '')
+  if (answer) answer(response)
+  else response.writeHead(404).end()
+})
+
+before(async () => {
+  root = await createPki('Fetched Root')
+  issuing = await root.subordinate('Fetched Issuing')
+  writeFileSync(rootFile, root.ca)
+  await once(web.listen(0, '127.0.0.1'), 'listening')
+})
+after(async () => {
+  web.closeAllConnections()
+  await new Promise((resolve) => web.close(resolve))
+  rmSync(folder, { recursive: true })
+})
+
+const urlOf = (path: string): string => `http://127.0.0.1:${(web.address() as AddressInfo).port}${path}`
+
+/** The leaf alone, in a file, which says that its issuer is at this path. */
+async function withIssuerAt(path: string, ...args: string[]) {
+  const extensions = [new AuthorityInfoAccessExtension({ caIssuers: urlOf(path) })]
+  const { cert } = await issuing.issue({ names, extensions })
+  const file = join(folder, 'leaf.pem')
+  writeFileSync(file, firstOf(cert))
+  return checked('--certificate', file, '--ca', rootFile, ...args)
+}
+
+const derOf = (pem: string): Buffer => new X509Certificate(pem).raw
+
+const bagOf = (pems: string[]): Buffer =>
+  Buffer.from(new X509Certificates(pems.map((pem) => new Written(pem))).export('raw'))
+
+describe('an issuer', () => {
+  const forms: [string, () => Buffer | string][] = [
+    ['in DER', () => derOf(issuing.ca)],
+    ['in PEM', () => issuing.ca],
+    ['in a bag of certificates', () => bagOf([root.ca, issuing.ca])],
+  ]
+  for (const [form, body] of forms)
+    test(`that is not sent is fetched ${form}`, async () => {
+      answers.set('/issuer', (response) => response.end(body()))
+      const seen = await withIssuerAt('/issuer')
+      assert.match(seen.line('issuer'), /^OK .*fetched, and it is "Fetched Issuing"$/)
+      assert.match(
+        seen.line('chain'),
+        /^FAIL .*1 certificate; "Fetched Issuing" missing; it is at http:\S+\/issuer → /,
+      )
+      assert.match(seen.line('root'), /^OK .*"Fetched Root"/)
+    })
+
+  test('that is further up is fetched step by step', async () => {
+    const extensions = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/second') })]
+    const second = await root.subordinate('Second')
+    const first = await second.subordinate('First', { extensions })
+    answers.set('/first', (response) => response.end(derOf(first.ca)))
+    answers.set('/second', (response) => response.end(derOf(second.ca)))
+    const access = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/first') })]
+    const file = join(folder, 'deep.pem')
+    writeFileSync(file, firstOf((await first.issue({ names, extensions: access })).cert))
+    const seen = await checked('--certificate', file, '--ca', rootFile)
+    assert.match(
+      seen.line('chain'),
+      /^FAIL .*"First", "Second" missing; it is at \S+\/first and \S+\/second → /,
+    )
+    assert.match(seen.line('root'), /^OK .*"Fetched Root"/)
+  })
+
+  test('that is fetched and is a root nobody knows is not said to be missing', async () => {
+    const stranger = await createPki('Stranger Root')
+    answers.set('/stranger', (response) => response.end(derOf(stranger.ca)))
+    const extensions = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/stranger') })]
+    const file = join(folder, 'stranger.pem')
+    writeFileSync(file, (await stranger.issue({ names, extensions })).cert)
+    const seen = await checked('--certificate', file)
+    assert.match(seen.line('chain'), /^OK .*1 certificate, complete and in order$/)
+    assert.match(seen.line('root'), /^FAIL .*"Stranger Root" is not in the trust store/)
+  })
+
+  const useless: [string, (response: ServerResponse) => void, RegExp][] = [
+    [
+      'another certificate',
+      (response) => response.end(derOf(root.ca)),
+      /^WARN .*fetched, but it is not the issuer → /,
+    ],
+    ['no certificate', (response) => response.end('<html>'), /^WARN .*what is there is no certificate → /],
+    ['an HTTP error', (response) => response.writeHead(500).end(), /^WARN .*the server answered 500 → /],
+    [
+      'a redirection, which is not followed',
+      (response) => response.writeHead(302, { Location: urlOf('/issuer') }).end(),
+      /^WARN .*the server answered 302 → /,
+    ],
+    ['too much', (response) => response.end(Buffer.alloc(300_000)), /^WARN .*larger than 262144 octets → /],
+    ['nothing, for long', () => {}, /^WARN .*(no answer|not done) within 1 s → /],
+  ]
+  for (const [what, answer, expected] of useless)
+    test(`of which there is ${what} is a warning of its own`, async () => {
+      answers.set('/useless', answer)
+      const seen = await withIssuerAt('/useless', '--timeout', '1')
+      assert.match(seen.line('issuer'), expected)
+      assert.match(seen.line('chain'), /^FAIL .*"Fetched Issuing", who issued/)
+    })
+
+  test('at the same address is asked once for both certificates that name it', async () => {
+    let asked = 0
+    answers.set('/once', (response) => {
+      asked += 1
+      response.end(derOf(root.ca))
+    })
+    const extensions = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/once') })]
+    const below = await root.subordinate('Below', { extensions })
+    const file = join(folder, 'once.pem')
+    writeFileSync(file, (await below.issue({ names, extensions })).cert)
+    const seen = await checked('--certificate', file, '--ca', rootFile)
+    assert.deepEqual([seen.lines('issuer').length, asked], [2, 1])
+  })
+})
+
+/** A mail server that sends an OCSP response along, as nginx and Exim can. */
+async function stapling(identity: Identity, staple: Buffer) {
+  const tls = createTls({ ...identity })
+  tls.on('OCSPRequest', (_certificate, _issuer, done) => done(null, staple))
+  tls.on('secureConnection', (socket: TLSSocket) => {
+    socket.on('error', () => {})
+    socket.on('data', () => socket.write('250 mx.partner.example\r\n'))
+  })
+  tls.on('tlsClientError', () => {})
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.write('220 mx.partner.example ESMTP\r\n')
+    socket.on('data', (octets) => {
+      if (!/^STARTTLS/.test(octets.toString())) return void socket.write('250-mx\r\n250 STARTTLS\r\n')
+      socket.removeAllListeners('data')
+      socket.write('220 go ahead\r\n')
+      tls.emit('connection', socket)
+    })
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    async stop() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+describe('an OCSP answer that comes with the handshake', () => {
+  const rows: [string, (issuer: Pki, certificate: string) => Promise<Buffer>, RegExp][] = [
+    [
+      'says that the certificate is good',
+      (issuer, certificate) => ocspAnswer(issuer, { certificate, status: 'good' }),
+      /^OK .*came with the handshake: signed by the issuer or for it, .*, not revoked$/,
+    ],
+    [
+      'says that it was revoked',
+      (issuer, certificate) => ocspAnswer(issuer, { certificate, status: 'revoked' }),
+      /^FAIL .*came with the handshake: revoked on \S+Z: \w+ → /,
+    ],
+    [
+      'is not signed by the issuer',
+      async (issuer, certificate) => {
+        const impostor = await createPki('Impostor')
+        return ocspAnswer(issuer, {
+          certificate,
+          status: 'good',
+          signedBy: { sign: impostor.sign, certificate: impostor.ca },
+        })
+      },
+      /^WARN .*of no use: The OCSP answer is not signed by the issuer or for it → /,
+    ],
+    [
+      'cannot be read',
+      async () => Buffer.from('hello'),
+      /^WARN .*of no use: The OCSP answer cannot be read → /,
+    ],
+  ]
+  for (const [what, make, expected] of rows)
+    test(what, async () => {
+      const identity = await issuing.issue({ names })
+      const server = await stapling(identity, await make(issuing, firstOf(identity.cert)))
+      const seen = await checked(`127.0.0.1:${server.port}`, '--ca', rootFile, '--servername', names[0] ?? '')
+      await server.stop()
+      assert.match(seen.line('staple'), expected)
+    })
+})

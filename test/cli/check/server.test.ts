@@ -1,0 +1,237 @@
+/** `check` against servers on this machine that are reached, or not, and speak TLS, or not. */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { targetOf } from '../../../cli/check/target.ts'
+import { checked, identityOf } from '../../support/cli/check.ts'
+import { startTestIngress } from '../../support/ingress/ingress.ts'
+import { createPki } from '../../support/pki.ts'
+import { type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
+
+const launcher = join(import.meta.dirname, '../../../cli/mailflow.js')
+const identity = await identityOf()
+
+async function against(options: PartnerOptions, ...args: string[]) {
+  const partner = await startPartner(options)
+  try {
+    return { ...(await checked(`127.0.0.1:${partner.port}`, ...args)), port: partner.port, partner }
+  } finally {
+    await partner.stop()
+  }
+}
+
+const tls = { cert: identity.cert, key: identity.key }
+const rsa = await identityOf({ rsa: true })
+const anything = 'ALL:@SECLEVEL=0'
+
+describe('a server that is reached and speaks TLS', () => {
+  test('is shown from the connection to the key exchange', async () => {
+    const { line, port } = await against({ tls })
+    assert.match(
+      line('connection'),
+      new RegExp(`^OK .*connected to 127\\.0\\.0\\.1, port ${port}, in \\d+ ms$`),
+    )
+    assert.match(line('greeting'), /^OK .*220 partner\.example ESMTP$/)
+    assert.match(line('starttls'), /^OK .*offered/)
+    assert.match(line('protocol'), /^OK +protocol +TLSv1\.3$/)
+    assert.match(
+      line('cipher'),
+      /^OK .*TLS_AES_256_GCM_SHA384, key exchange X25519MLKEM768, forward secrecy$/,
+    )
+    assert.match(line('older'), /^OK .*TLS 1\.0 and 1\.1 are refused/)
+  })
+
+  test('is asked for nothing but EHLO, STARTTLS and QUIT', async () => {
+    const { partner } = await against({ tls })
+    assert.deepEqual(
+      partner.commands.filter((each) => !/^(EHLO \S+|STARTTLS|QUIT)$/.test(each)),
+      [],
+    )
+    assert.ok(partner.commands.includes('STARTTLS'))
+  })
+
+  test('is reached by a name of this machine, and its addresses are shown', async () => {
+    const partner = await startPartner({ tls })
+    const { line } = await checked(`localhost:${partner.port}`)
+    await partner.stop()
+    assert.match(line('address'), /^OK .*localhost is .*127\.0\.0\.1/)
+    assert.match(line('starttls'), /^OK/)
+  })
+
+  test('with TLS 1.2 is told its cipher suite as IANA calls it', async () => {
+    const { line } = await against({ tls: { ...tls, maxVersion: 'TLSv1.2' } })
+    assert.match(line('protocol'), /^OK .*TLSv1\.2$/)
+    assert.match(
+      line('cipher'),
+      /^OK .*TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, key exchange \S+, forward secrecy$/,
+    )
+  })
+
+  test('is told the curve of its key exchange as everybody calls it', async () => {
+    const { line } = await against({ tls: { ...tls, ecdhCurve: 'P-384' } })
+    assert.match(line('cipher'), /, key exchange P-384, forward secrecy$/)
+  })
+
+  test('is warned of TLS 1.1 beside TLS 1.3', async () => {
+    const { line, status } = await against({ tls: { ...tls, minVersion: 'TLSv1', ciphers: anything } })
+    assert.match(line('protocol'), /^OK .*TLSv1\.3$/)
+    assert.match(
+      line('older'),
+      /^WARN .*TLSv1\.1 with TLS_\S+ is accepted, too → .*switch them off in the server$/,
+    )
+    assert.equal(status, 1, 'its root is not trusted')
+  })
+})
+
+describe('a server that is not reached, or speaks no TLS', () => {
+  const rows: [string, PartnerOptions, string, RegExp][] = [
+    [
+      'offers none',
+      {},
+      'starttls',
+      /^FAIL .*not offered: 502 5\.5\.1 not here → Mail to it goes in the clear/,
+    ],
+    [
+      'refuses STARTTLS',
+      { tls, refuseStartTls: '454 4.7.0 not now' },
+      'starttls',
+      /^FAIL .*not offered: 454 4\.7\.0 not now → /,
+    ],
+    [
+      'breaks the handshake',
+      { tls, breakHandshake: true },
+      'starttls',
+      /^FAIL .*the handshake failed: \S+ → The server must speak TLS 1\.2 or 1\.3/,
+    ],
+    [
+      'knows TLS 1.1 at most',
+      { tls: { ...tls, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: anything } },
+      'starttls',
+      /^FAIL .*handshake failed: ERR_SSL_\S+ → The server agreed to TLSv1\.1 with TLS_\S+, which is too weak here/,
+    ],
+    [
+      'knows no cipher suite with forward secrecy',
+      {
+        tls: {
+          ...rsa,
+          maxVersion: 'TLSv1.2',
+          ciphers: 'AES256-GCM-SHA384:AES128-SHA:@SECLEVEL=0',
+        },
+      },
+      'starttls',
+      /^FAIL .*handshake failed: ERR_SSL_\S+ → The server agreed to TLSv1\.2 with TLS_RSA_WITH_AES_256_GCM_SHA384, which is too weak here/,
+    ],
+    [
+      'demands a certificate of ours',
+      { tls: { ...tls, ca: identity.cert }, demandsCertificate: true },
+      'starttls',
+      /^FAIL .*handshake failed: ERR_SSL_\S*CERTIFICATE_REQUIRED → It demands a certificate of its clients: .*\(clientCertificate\)$/,
+    ],
+    [
+      'is no mail server',
+      { greeting: 'HTTP/1.1 400 Bad Request' },
+      'greeting',
+      /^FAIL .*Next hop did not speak SMTP: HTTP\/1\.1 400 Bad Request → A mail server greets with 220/,
+    ],
+    ['does not want us', { greeting: '554 5.7.1 go away' }, 'greeting', /^FAIL .*go away → /],
+    ['says nothing', { silentAt: 'greeting' }, 'greeting', /^FAIL .*Connection timed out → /],
+    [
+      'falls silent in the handshake',
+      { tls, silentAt: 'handshake' },
+      'starttls',
+      /^FAIL .*the handshake failed: ETIMEDOUT → /,
+    ],
+  ]
+  for (const [who, options, which, expected] of rows)
+    test(who, async () => {
+      const { line, status, lines } = await against(options, '--timeout', '1')
+      assert.match(line('connection'), /^OK/)
+      assert.match(line(which), expected)
+      assert.deepEqual([status, lines('certificate').length], [1, 0])
+    })
+
+  test('refuses the connection', async () => {
+    const partner = await startPartner({})
+    await partner.stop()
+    const { line, status } = await checked(`127.0.0.1:${partner.port}`)
+    assert.match(
+      line('connection'),
+      /^FAIL .*127\.0\.0\.1, port \d+: Connection refused → Nothing takes connections/,
+    )
+    assert.equal(status, 1)
+  })
+
+  test('has no address', async () => {
+    const { line, status } = await checked('mx.nowhere.invalid', '--timeout', '2')
+    assert.match(line('address'), /^FAIL .*no address of mx\.nowhere\.invalid was found: .* → Check the name/)
+    assert.equal(status, 1)
+  })
+
+  test('with words of its own can forge no line', async () => {
+    const { out } = await against({ greeting: '220 mx\u001b[2K\u2028OK trust' }, '--timeout', '1')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
+    assert.doesNotMatch(out, /\u001b|\u2028/)
+  })
+})
+
+test('our own server is checked as any other, and speaks nothing old', async () => {
+  const ingress = await startTestIngress()
+  const { line } = await checked(`127.0.0.1:${ingress.smtpPort}`, '--servername', 'mx.ours.example')
+  await ingress.drain()
+  assert.match(line('greeting'), /^OK .*220 mx\.ours\.example/)
+  assert.match(line('protocol'), /^OK .*TLSv1\.3$/)
+  assert.match(line('cipher'), /^OK .*X25519MLKEM768, forward secrecy$/)
+  assert.match(line('older'), /^OK /)
+})
+
+test('as a process it ends when it has said everything, with 1 for a line that fails', async () => {
+  const partner = await startPartner({ tls })
+  const { status, out } = await new Promise<{ status: unknown; out: string }>((resolve) => {
+    execFile(
+      process.execPath,
+      [launcher, 'check', `127.0.0.1:${partner.port}`],
+      { timeout: 20_000 },
+      (error, out) => resolve({ status: error?.code ?? 0, out }),
+    )
+  })
+  await partner.stop()
+  assert.equal(status, 1)
+  assert.match(out, /^FAIL +root /m)
+  assert.match(out, /\n\d+ OK, \d+ WARN, 3 FAIL\n$/)
+})
+
+test('a root that only this machine trusts is a warning', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mailflow-extra-'))
+  const pki = await createPki('Extra Root')
+  const file = join(folder, 'extra.pem')
+  writeFileSync(file, pki.ca)
+  const own = await pki.issue({ names: ['mx.partner.example'] })
+  const chain = join(folder, 'chain.pem')
+  writeFileSync(chain, own.cert)
+  const out = await new Promise<string>((resolve) => {
+    const env = { ...process.env, NODE_EXTRA_CA_CERTS: file }
+    execFile(process.execPath, [launcher, 'check', '--certificate', chain], { env }, (_, out) => resolve(out))
+  })
+  rmSync(folder, { recursive: true })
+  assert.match(
+    out,
+    /^WARN {2}root +"Extra Root" is in the trust store \(NODE_EXTRA_CA_CERTS, .* → Only this machine trusts it/m,
+  )
+})
+
+describe('HOST[:PORT]', () => {
+  const rows: [string, string, number][] = [
+    ['mx.Bank.example', 'mx.bank.example', 25],
+    ['mx.bank.example.:2525', 'mx.bank.example', 2525],
+    ['bücher.example', 'xn--bcher-kva.example', 25],
+    ['192.0.2.1', '192.0.2.1', 25],
+    ['192.0.2.1:587', '192.0.2.1', 587],
+    ['2001:db8::1', '2001:db8::1', 25],
+    ['[2001:db8::1]', '2001:db8::1', 25],
+    ['[2001:db8::1]:2525', '2001:db8::1', 2525],
+  ]
+  for (const [text, host, port] of rows) test(text, () => assert.deepEqual(targetOf(text), { host, port }))
+})

@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { type Configuration, inboundConnectors, outboundConnectors } from '../../../cli/connectors/kinds.ts'
+import { planChanges } from '../../../cli/connectors/plan-changes.ts'
+import { readConfiguration, wantedOf } from '../../../cli/connectors/read-configuration.ts'
+import { writeConfiguration } from '../../../cli/connectors/write-configuration.ts'
+import { Fault } from '../../../cli/faults.ts'
+
+/** The lines below the message. */
+function faultsOf(text: string): readonly string[] {
+  try {
+    readConfiguration(text, 'c.yaml')
+  } catch (error) {
+    if (error instanceof Fault) return error.lines
+    throw error
+  }
+  return []
+}
+
+/** Each list is the one before nine times: 9⁷ items in ten lines. */
+const multiplied = [
+  'a: &a0 [1]',
+  ...[0, 1, 2, 3, 4, 5, 6].map((n) => `b${n}: &a${n + 1} [${`*a${n},`.repeat(9)}]`),
+]
+
+const rows: { shows: string; file: string; faults: RegExp[] }[] = [
+  { shows: 'an empty file', file: '', faults: [/^c\.yaml:1: is not a map of acceptedDomains, inbound/] },
+  { shows: 'a list', file: '- a\n', faults: [/is not a map/] },
+  { shows: 'broken YAML', file: 'a: [b\nc: d\n', faults: [/^c\.yaml:[12]: /] },
+  {
+    shows: 'a key twice',
+    file: 'acceptedDomains: []\nacceptedDomains: []\n',
+    faults: [/^c\.yaml:2: .*unique/],
+  },
+  {
+    shows: 'two documents',
+    file: 'acceptedDomains: []\n---\nacceptedDomains: []\n',
+    faults: [/^c\.yaml:\d: .*multiple documents/],
+  },
+  { shows: 'an alias of nothing', file: 'acceptedDomains: *none\n', faults: [/none/] },
+  { shows: 'a file that multiplies itself', file: multiplied.join('\n'), faults: [/^Excessive alias count/] },
+  {
+    shows: 'an unknown section',
+    file: 'acceptedDomains: []\nconnectors: []\n',
+    faults: [/^c\.yaml:2: "connectors" is not known here/],
+  },
+  {
+    shows: 'a section without a value',
+    file: '\ninboundConnectors:\n',
+    faults: [/^c\.yaml:2: inboundConnectors is empty; write \[\] for none/],
+  },
+  {
+    shows: 'a section that is no list',
+    file: 'inboundConnectors: {}\n',
+    faults: [/inboundConnectors is not a list/],
+  },
+  {
+    shows: 'a connector that is none',
+    file: 'inboundConnectors:\n  - hello\n',
+    faults: [/^c\.yaml:2: inbound connector "hello": /],
+  },
+  {
+    shows: 'several faults of several connectors, in the order of the lines',
+    file: `outboundConnectors:
+  - name: To A
+    connectorType: Partner
+    recipientDomains:
+      - a.example
+      - "b c"
+    smartHosts: [{ host: mail.example, port: 0 }]
+  - connectorType: Partner
+    recipientDomains: [b.example]
+    tlsSettings: DomainValidation
+inboundConnectors:
+  - name: From A
+    connectorType: Partner
+    senderDomains: [a.example]
+    requireTLS: true
+`,
+    faults: [
+      /^c\.yaml:6: outbound connector "To A": recipientDomains\[1\]: "b c" is not a domain/,
+      /^c\.yaml:7: outbound connector "To A": smartHosts\[0\]\.port: /,
+      /^c\.yaml:8: outbound connector 2: name: is required$/,
+      /^c\.yaml:8: outbound connector 2: tlsDomain: is needed when/,
+      /^c\.yaml:15: inbound connector "From A": requireTLS: is not known here$/,
+    ],
+  },
+  {
+    shows: 'a name twice, in another letter case, though one is faulty itself',
+    file: `inboundConnectors:
+  - { name: Bank, connectorType: Partner, senderDomains: [] }
+  - { connectorType: Partner, senderDomains: [b.example],
+      name: BANK }
+`,
+    faults: [
+      /^c\.yaml:2: .*senderDomains: /,
+      /^c\.yaml:4: inbound connector "BANK": is number 1 of inboundConnectors already$/,
+    ],
+  },
+  {
+    shows: 'a domain twice, written in two ways',
+    file: 'acceptedDomains:\n  - ours.example\n  - domain: Ours.Example\n',
+    faults: [/^c\.yaml:3: accepted domain "Ours\.Example": is number 1 of acceptedDomains already$/],
+  },
+  {
+    shows: 'a domain that is none',
+    file: 'acceptedDomains: ["*.ours.example"]\n',
+    faults: [/"\*\.ours\.example" is not a domain name/],
+  },
+]
+
+describe('a file has each fault named, with its line', () => {
+  for (const { shows, file, faults } of rows)
+    test(shows, () => {
+      const found = faultsOf(file)
+      assert.equal(found.length, faults.length, found.join('\n'))
+      for (const [index, fault] of faults.entries()) assert.match(found[index] ?? '', fault)
+    })
+})
+
+test('a connector may be written once and referred to', () => {
+  const file = `inboundConnectors:
+  - &bank { name: Bank, connectorType: Partner, senderDomains: [bank.example] }
+outboundConnectors:
+  - { name: Bank, connectorType: Partner, recipientDomains: &domains [bank.example] }
+  - { name: Other, connectorType: Partner, recipientDomains: *domains, tlsSettings: Nothing }
+`
+  assert.match(faultsOf(file).join('\n'), /^c\.yaml:5: outbound connector "Other": tlsSettings: /)
+  assert.deepEqual(faultsOf(file.replace(', tlsSettings: Nothing', '')), [])
+})
+
+const label = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}[a-z0-9]$/)
+const domain = fc.tuple(label, label).map((labels) => `${labels.join('.')}.example`)
+const pattern = fc.oneof(
+  domain,
+  domain.map((name) => `*.${name}`),
+  fc.constant('*'),
+)
+/** What YAML might take for something else: numbers, dates, no, comments, leading dashes, line ends. */
+const text = fc.oneof(
+  fc.string({ maxLength: 60, unit: 'grapheme' }),
+  fc.constantFrom(
+    'no',
+    '1e3',
+    '2026-02-03',
+    '~',
+    '- a',
+    '# b',
+    'a: b',
+    'two\nlines',
+    ' padded ',
+    "it's",
+    '"',
+  ),
+)
+const name = text
+  .map((it) =>
+    it
+      .replace(/\p{Cc}/gu, ' ')
+      .trim()
+      .slice(0, 40)
+      .trim(),
+  )
+  .filter((it) => it !== '')
+
+const inbound = fc.record(
+  {
+    name,
+    connectorType: fc.constant('Partner'),
+    senderDomains: fc.uniqueArray(pattern, { minLength: 1, maxLength: 3 }),
+    requireTls: fc.boolean(),
+    senderIpAddresses: fc.uniqueArray(fc.ipV4(), { maxLength: 3 }),
+    mode: fc.constantFrom('Enforce', 'ReportOnly'),
+    comment: text,
+  },
+  { requiredKeys: ['name', 'connectorType', 'senderDomains'] },
+)
+const outbound = fc.record(
+  {
+    name,
+    connectorType: fc.constantFrom('Partner', 'OnPremises'),
+    recipientDomains: fc.uniqueArray(pattern, { minLength: 1, maxLength: 3 }),
+    tlsSettings: fc.constantFrom(null, 'EncryptionOnly', 'CertificateValidation'),
+    expirationHours: fc.integer({ min: 12, max: 24 }),
+    comment: text,
+  },
+  { requiredKeys: ['name', 'connectorType', 'recipientDomains'] },
+)
+const key = { selector: ({ name }: { name: string }) => name.normalize('NFC').toLowerCase(), maxLength: 4 }
+const configuration = fc
+  .record({ inbound: fc.uniqueArray(inbound, key), outbound: fc.uniqueArray(outbound, key) })
+  .map(
+    ({ inbound, outbound }): Configuration => ({
+      acceptedDomains: null,
+      inboundConnectors: inbound.map((one) =>
+        wantedOf(inboundConnectors, inboundConnectors.input.parse(one)),
+      ),
+      outboundConnectors: outbound.map((one) =>
+        wantedOf(outboundConnectors, outboundConnectors.input.parse(one)),
+      ),
+    }),
+  )
+
+test('what is written is read as it was, whatever names and comments hold', () => {
+  fc.assert(
+    fc.property(configuration, text, (file, heading) => {
+      assert.deepEqual(readConfiguration(writeConfiguration(file, heading), 'c.yaml'), file)
+    }),
+  )
+})
+
+test('a gateway that has what the file says has no change to make', () => {
+  fc.assert(
+    fc.property(configuration, fc.boolean(), (file, prune) => {
+      const present = Object.fromEntries(
+        Object.entries(file).map(([kind, wanted]) => [
+          kind,
+          (wanted ?? []).map((one) => ({ ...one, path: '', version: 1, id: null, answer: {} })),
+        ]),
+      )
+      const changes = planChanges(file, present as unknown as Parameters<typeof planChanges>[1], prune)
+      assert.ok(changes.every(({ kind }) => kind === 'Unchanged'))
+    }),
+  )
+})

@@ -1,0 +1,482 @@
+/** Connectors as a file: apply, export, list and get, against the API. */
+
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { parse } from 'yaml'
+import type { Warning } from '../../../cli/connectors/configuration-warnings.ts'
+import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
+import { type HttpApi, mailflow, startApi } from '../../support/cli/mailflow.ts'
+import { outboundInput } from '../../support/connectors.ts'
+import { createPki } from '../../support/pki.ts'
+
+let api: HttpApi
+const folder = mkdtempSync(join(tmpdir(), 'mailflow-connectors-'))
+before(async () => {
+  api = await startApi()
+})
+after(async () => {
+  await api.stop()
+  rmSync(folder, { recursive: true })
+})
+beforeEach(async () => {
+  await api.clear()
+  api.requests.length = 0
+})
+
+const file = (content: string, name = 'connectors.yaml'): string => {
+  writeFileSync(join(folder, name), content)
+  return join(folder, name)
+}
+const apply = (content: string, ...options: string[]) =>
+  api.mailflow('connectors', 'apply', '-f', file(content), ...options)
+const writes = () => api.requests.filter((request) => !request.startsWith('GET'))
+
+const bank = `
+acceptedDomains: [ours.example]
+inboundConnectors:
+  - name: From the bank
+    connectorType: Partner
+    senderDomains: [bank.example]
+outboundConnectors:
+  - name: To the bank
+    connectorType: Partner
+    recipientDomains: [bank.example]
+    tlsSettings: DomainValidation
+    tlsDomain: mx.bank.example
+`
+const changed = bank.replace('DomainValidation', 'EncryptionOnly').replace(/ *tlsDomain.*\n/, '')
+
+describe('connectors apply', () => {
+  test('makes what is new, and then there is no difference', async () => {
+    const first = await apply(bank)
+    assert.equal(first.status, 0, first.err)
+    assert.match(first.out, /\+ ours\.example: new/)
+    assert.match(first.out, /\+ To the bank: new\n.*\n.*\n {6}tlsSettings: DomainValidation\n/)
+    assert.match(first.out, /Applied: 3 new, 0 changed, 0 removed\.\n$/)
+    assert.deepEqual(writes(), [
+      'PUT /accepted-domains/ours.example',
+      'POST /inbound-connectors',
+      'POST /outbound-connectors',
+    ])
+    const again = await apply(bank)
+    assert.deepEqual([again.status, writes().length], [0, 3], 'nothing is written again')
+    assert.match(again.out, /= To the bank: unchanged\n\nNo difference\.\n$/)
+  })
+
+  const narrowed: [string, (ca: string) => string, string, RegExp][] = [
+    [
+      'a domain that goes',
+      () => 'recipientDomains: [bank.example, branch.example]',
+      'recipientDomains: [bank.example]',
+      /\n {6}branch\.example: nothing is demanded there by it any more\n/,
+    ],
+    [
+      'an authority of its own that goes, which leaves the public ones',
+      (ca) => `recipientDomains: [bank.example]
+    certificateAuthorities: [${JSON.stringify(ca)}]`,
+      'recipientDomains: [bank.example]',
+      /\n {6}certificateAuthorities demands less than before\n/,
+    ],
+  ]
+  for (const [what, before, after, says] of narrowed)
+    test(`says what is no longer demanded: ${what}`, async () => {
+      const file = (fields: string) => `
+outboundConnectors:
+  - name: To the bank
+    connectorType: Partner
+    tlsSettings: CertificateValidation
+    ${fields}
+`
+      const strict = before((await createPki()).ca)
+      await apply(file(strict))
+      const { out } = await apply(file(after), '--dry-run')
+      assert.match(out, says)
+      assert.match(out, /1 changed \(1 to demand less than before\)/)
+      await apply(file(after))
+      assert.doesNotMatch((await apply(file(strict), '--dry-run')).out, /demands? less|any more/)
+    })
+
+  const limits: [string, number | null, number | null, boolean][] = [
+    ['raised', 600, 6000, true],
+    ['lifted', 600, null, true],
+    ['lowered', 600, 60, false],
+    ['set', null, 600, false],
+  ]
+  for (const [what, before, after, isLess] of limits)
+    test(`${isLess ? 'says' : 'does not say'} that less is demanded by a message rate that is ${what}`, async () => {
+      const file = (limit: number | null) => `
+inboundConnectors:
+  - name: From the bank
+    connectorType: Partner
+    senderDomains: [bank.example]
+    messageRateLimit: ${limit}
+`
+      await apply(file(before))
+      const { out } = await apply(file(after), '--dry-run')
+      assert.match(out, new RegExp(`messageRateLimit: ${before} → ${after}`))
+      assert.equal(out.includes('messageRateLimit demands less than before'), isLess)
+    })
+
+  test('changes fields, from what to what, and says which demand less', async () => {
+    await apply(bank)
+    const { status, out } = await apply(changed)
+    assert.equal(status, 0)
+    assert.match(out, /~ To the bank: changed\n {6}tlsSettings: DomainValidation → EncryptionOnly/)
+    assert.match(out, /tlsDomain: mx\.bank\.example → null/)
+    assert.match(out, /tlsSettings demands less than before/)
+    assert.match(out, /Applied: 0 new, 1 changed \(1 to demand less than before\), 0 removed\.\n$/)
+    const { body } = await api.ask('GET /outbound-connectors')
+    assert.deepEqual(
+      body.items.map(({ tlsSettings, version }: Record<string, unknown>) => [tlsSettings, version]),
+      [['EncryptionOnly', 2]],
+    )
+  })
+
+  test('takes a name in another letter case for the same connector', async () => {
+    await apply(bank)
+    const { out } = await apply(bank.replace('name: To the bank', 'name: TO THE BANK'))
+    assert.match(out, /~ TO THE BANK: changed\n {6}name: To the bank → TO THE BANK\n/)
+  })
+
+  test('writes nothing in a dry run, and ends with 3 when there are differences', async () => {
+    const dry = await apply(bank, '--dry-run')
+    assert.deepEqual([dry.status, writes()], [3, []])
+    assert.match(dry.out, /Nothing was written\. It would be: 3 new, 0 changed, 0 removed\.\n$/)
+    await apply(bank)
+    assert.equal((await apply(bank, '--dry-run')).status, 0)
+    assert.equal((await apply(changed, '--dry-run')).status, 3)
+  })
+
+  const without = 'acceptedDomains: []\ninboundConnectors: []\noutboundConnectors: []\n'
+
+  test('leaves alone what is not in the file, and names it', async () => {
+    await apply(bank)
+    const { status, out } = await apply(without, '--dry-run')
+    assert.equal(status, 0, 'nothing would be written')
+    assert.match(out, /\? To the bank: not in the file, left alone \(--prune removes it\)/)
+    assert.match(out, /No difference; 3 not in the file, left alone\.\n$/)
+  })
+
+  test('removes it when asked, last, and says what that means for mail', async () => {
+    await apply(bank)
+    api.requests.length = 0
+    const dry = await apply(without, '--prune', '--dry-run')
+    assert.equal(dry.status, 3)
+    assert.match(
+      dry.out,
+      /- From the bank: not in the file, removed\n {6}Of mail from bank\.example, TLS is no longer/,
+    )
+    assert.match(dry.out, /TLS \(DomainValidation\) is no longer forced\s+by it: mail may go in the clear/)
+    assert.match(dry.out, /- ours\.example.*\n {6}Mail for this domain from outside is refused/)
+    const other = without.replace(
+      'outboundConnectors: []',
+      'outboundConnectors:\n  - {name: New, connectorType: Partner, recipientDomains: [new.example]}',
+    )
+    const { status, out } = await apply(other, '--prune')
+    assert.equal(status, 0)
+    assert.match(out, /Applied: 1 new, 0 changed, 3 removed\.\n$/)
+    assert.deepEqual(
+      writes().map((request) => request.split(/[ /]/).slice(0, 3).join(' ')),
+      [
+        'POST  outbound-connectors',
+        'DELETE  accepted-domains',
+        'DELETE  inbound-connectors',
+        'DELETE  outbound-connectors',
+      ],
+    )
+  })
+
+  test('does not touch a section that the file leaves out, when pruning either', async () => {
+    await apply(bank)
+    api.requests.length = 0
+    const { status, out } = await apply('outboundConnectors: []\n', '--prune')
+    assert.equal(status, 0)
+    assert.doesNotMatch(out, /From the bank|ours\.example/)
+    assert.deepEqual(writes().length, 1)
+  })
+
+  test('does not overwrite what somebody else changed meanwhile', async () => {
+    await apply(bank)
+    const { body } = await api.ask('GET /outbound-connectors')
+    const { id, createdAt, updatedAt, version, validation, ...fields } = body.items[0]
+    api.meanwhile.before = async (request) => {
+      if (!request.startsWith('PUT')) return
+      api.meanwhile.before = null
+      const json = { ...fields, comment: 'mine' }
+      await api.ask(`PUT /outbound-connectors/${id}`, { json, headers: { 'if-match': '*' } })
+    }
+    const { status, err } = await apply(changed)
+    assert.equal(status, 1)
+    assert.match(err, /outbound connector "To the bank": somebody else changed it in the meantime/)
+    assert.match(err, /0 changes of 1 had been written before/)
+    const now = await api.ask(`GET /outbound-connectors/${id}`)
+    assert.deepEqual([now.body.comment, now.body.tlsSettings], ['mine', 'DomainValidation'])
+  })
+
+  test('says how far it came when the gateway refuses', async () => {
+    api.meanwhile.before = async (request) => {
+      if (!request.startsWith('POST /outbound')) return
+      api.meanwhile.before = null
+      await api.ask('POST /outbound-connectors', {
+        json: { name: 'to the bank', connectorType: 'Partner', recipientDomains: ['other.example'] },
+      })
+    }
+    const { status, err } = await apply(bank)
+    assert.equal(status, 1)
+    assert.match(err, /somebody else changed it/)
+    assert.match(err, /name: is taken, in whatever letter case/)
+    assert.match(err, /2 changes of 3 had been written before/)
+  })
+
+  test('reads standard input, and JSON', async () => {
+    const around = { env: { MAILFLOW_API: api.url }, input: JSON.stringify(parse(bank)) }
+    const { status, err } = await mailflow(['connectors', 'apply', '-f', '-'], around)
+    assert.equal(status, 0, err)
+    assert.equal((await apply(bank, '--dry-run')).status, 0)
+  })
+
+  test('asks nothing of the API when the file has faults', async () => {
+    const { status, err } = await apply(bank.replace('Partner', 'Partners'))
+    assert.deepEqual([status, api.requests], [1, []])
+    assert.match(err, /connectors\.yaml:5: inbound connector "From the bank": connectorType: /)
+  })
+
+  test('prints its report as JSON', async () => {
+    await apply(bank)
+    const { status, out } = await apply(changed, '--dry-run', '--json')
+    const { applied, changes, warnings } = JSON.parse(out)
+    assert.deepEqual([status, applied, warnings], [3, false, []])
+    assert.deepEqual(changes.at(-1), {
+      kind: 'Replace',
+      of: 'outboundConnectors',
+      name: 'To the bank',
+      fields: [
+        { field: 'tlsSettings', from: 'DomainValidation', to: 'EncryptionOnly' },
+        { field: 'tlsDomain', from: 'mx.bank.example', to: null },
+      ],
+    })
+  })
+
+  test('shows certificates by their subject, and long lists by what changes', async () => {
+    const { ca } = await createPki('Bank CA')
+    const many = Array.from({ length: 30 }, (_, number) => `partner${number}.example`)
+    const content = (domains: string[], authorities: string[]) =>
+      JSON.stringify({
+        inboundConnectors: [
+          {
+            name: 'Many',
+            connectorType: 'Partner',
+            senderDomains: domains,
+            certificateAuthorities: authorities,
+          },
+        ],
+      })
+    await apply(content(many, []))
+    const { out } = await apply(content([...many.slice(1), 'new.example'], [ca]))
+    assert.match(out, /senderDomains:\n {8}- partner0\.example\n {8}\+ new\.example\n/)
+    assert.match(out, /certificateAuthorities: none → certificate CN=Bank CA \(SHA-256 [0-9a-f]{16}…\)/)
+    assert.match((await apply(content([...many.slice(1), 'new.example'], [ca]))).out, /No difference/)
+  })
+})
+
+describe('warnings of connectors apply', () => {
+  const odd = `
+acceptedDomains: [ours.example]
+inboundConnectors:
+  - { name: From A, connectorType: Partner, senderDomains: [a.example] }
+  - { name: From the world, connectorType: Partner, senderDomains: ["*"], senderIpAddresses: [192.0.0.0/8] }
+outboundConnectors:
+  - { name: To B, connectorType: Partner, recipientDomains: [b.example], tlsSettings: EncryptionOnly }
+  - { name: To ours, connectorType: Partner, recipientDomains: [ours.example], tlsSettings: CertificateValidation }
+`
+
+  test('are those that the gateway has of what the file leads to, but for overlaps as they are meant', async () => {
+    const dry = JSON.parse((await apply(odd, '--dry-run', '--json')).out).warnings
+    const { warnings } = JSON.parse((await apply(odd, '--json')).out)
+    assert.deepEqual(dry, warnings)
+    const saved: Warning[] = []
+    for (const direction of ['inbound', 'outbound'])
+      for (const { id, createdAt, updatedAt, version, validation, ...json } of (
+        await api.ask(`GET /${direction}-connectors`)
+      ).body.items) {
+        const headers = { 'if-match': '*' }
+        const { body } = await api.ask(`PUT /${direction}-connectors/${id}`, { json, headers })
+        for (const warning of body.warnings)
+          saved.push({ of: `${direction} connector`, name: json.name, ...warning })
+      }
+    const sorted = (some: object[]) => some.map((one) => JSON.stringify(one)).sort()
+    assert.notEqual(warnings.length, 0)
+    const asMeant = saved.filter((one) => !sorted(warnings).includes(JSON.stringify(one)))
+    assert.equal(asMeant.length, saved.length - warnings.length)
+    assert.deepEqual(
+      asMeant.filter(({ message }) => !/wins over .* more specific than [^,]*$/.test(message)),
+      [],
+    )
+  })
+
+  test('do not speak of the moment between the connectors of a pair', async () => {
+    const pair = bank.replace('[ours.example]', '[]')
+    assert.equal((await apply(pair)).err, '')
+    assert.equal((await apply(pair)).err, '')
+  })
+
+  const stranded =
+    /^warning: accepted domain "ours\.example": no outbound connector says where its mailboxes are/m
+  const mailboxes = `
+  - name: Mailboxes
+    connectorType: OnPremises
+    allAcceptedDomains: true
+    route: SmartHosts
+    smartHosts: [{ host: mailbox.ours.example }]
+    tlsSettings: EncryptionOnly
+`
+
+  test('name an accepted domain whose mail goes nowhere, until it does', async () => {
+    assert.match((await apply(bank, '--dry-run')).err, stranded)
+    assert.doesNotMatch((await apply(bank + mailboxes, '--dry-run')).err, stranded)
+    assert.match((await apply(`${bank}${mailboxes}    enabled: false\n`, '--dry-run')).err, stranded)
+  })
+
+  test('name an accepted domain whose connector goes', async () => {
+    await apply(bank + mailboxes)
+    assert.match((await apply('outboundConnectors: []\n', '--prune', '--dry-run')).err, stranded)
+  })
+
+  test('name a connector whose counterpart goes', async () => {
+    await apply(bank)
+    const { err } = await apply('inboundConnectors: []\n', '--prune', '--dry-run')
+    assert.match(
+      err,
+      /^warning: outbound connector "To the bank": recipientDomains: mail from bank\.example is taken/,
+    )
+  })
+
+  test('are not given again for what does not change', async () => {
+    const half = bank.replace(/inboundConnectors:.*?(?=outboundConnectors)/s, '')
+    assert.notEqual((await apply(half)).err, '')
+    assert.equal((await apply(half)).err, '')
+  })
+})
+
+describe('connectors export', () => {
+  test('is a file that makes no difference', async () => {
+    await apply(bank)
+    const { out } = await api.mailflow('connectors', 'export')
+    assert.doesNotMatch(out, /\b(id|version|createdAt|updatedAt|validation|enabled):/)
+    assert.match(out, /requireTls: true/, 'what decides over security stands there, default or not')
+    const { status, out: diff } = await apply(out, '--prune', '--dry-run')
+    assert.equal(status, 0)
+    assert.match(diff, /No difference\.\n$/)
+  })
+
+  test('is a file when there is nothing', async () => {
+    const { out } = await api.mailflow('connectors', 'export')
+    assert.deepEqual(parse(out), { acceptedDomains: [], inboundConnectors: [], outboundConnectors: [] })
+    assert.equal((await apply(out, '--prune', '--dry-run')).status, 0)
+  })
+})
+
+test('moving from Exchange: import, apply, export and apply again agree', async () => {
+  const fixtures = ['inbound', 'outbound'].map((name) =>
+    join(import.meta.dirname, `../../fixtures/exchange-${name}.json`),
+  )
+  const imported = await mailflow(['connectors', 'import-exchange', ...fixtures])
+  const applied = await apply(imported.out)
+  assert.equal(applied.status, 0, applied.err)
+  assert.match(applied.out, /Applied: 21 new, 0 changed, 0 removed\.\n$/)
+  const exported = await api.mailflow('connectors', 'export')
+  for (const content of [
+    exported.out,
+    imported.out,
+    (await mailflow(['connectors', 'import-exchange', ...fixtures])).out,
+  ]) {
+    const { status, out } = await apply(content, '--dry-run', '--prune')
+    assert.equal(status, 0, out)
+    assert.match(out, /No difference\.\n$/)
+  }
+})
+
+describe('connectors list and get', () => {
+  test('lists both directions, by name', async () => {
+    await apply(bank)
+    const { out } = await api.mailflow('connectors', 'list')
+    assert.deepEqual(
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(/ {2,}/)),
+      [
+        ['Direction', 'Name', 'Type', 'State', 'Domains', 'Demands'],
+        ['inbound', 'From the bank', 'Partner', 'enforced', 'bank.example', 'TLS'],
+        [
+          'outbound',
+          'To the bank',
+          'Partner',
+          'enforced',
+          'bank.example',
+          'DomainValidation mx.bank.example',
+        ],
+      ],
+    )
+    const json = JSON.parse((await api.mailflow('connectors', 'list', '--json')).out)
+    assert.deepEqual(
+      [json.inboundConnectors[0].name, json.outboundConnectors[0].version],
+      ['From the bank', 1],
+    )
+  })
+
+  test('shows who may relay, what is held, and a newer TLS', async () => {
+    await apply(`
+inboundConnectors:
+  - { name: Mailboxes, connectorType: OnPremises, senderDomains: ['*'], requireTls: false,
+      senderIpAddresses: [192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4] }
+  - { name: Pinned, connectorType: OnPremises, senderDomains: ['*'], certificateFingerprints: [${'ab'.repeat(32)}],
+      tlsSenderCertificateNames: [mail.ours.example] }
+  - { name: Held, connectorType: Partner, senderDomains: [bank.example], onViolation: Defer }
+outboundConnectors:
+  - { name: Newer, connectorType: Partner, recipientDomains: [bank.example], tlsSettings: EncryptionOnly,
+      minimumTlsVersion: TLSv1.3 }
+`)
+    const { out } = await api.mailflow('connectors', 'list')
+    const demands = out
+      .split('\n')
+      .slice(1, -1)
+      .map((line) => line.split(/ {2,}/).at(-1))
+    assert.deepEqual(demands, [
+      'TLS, else held',
+      'nothing; may relay: 192.0.2.1, 192.0.2.2, 192.0.2.3 and 1 more',
+      'TLS; may relay: mail.ours.example, 1 pinned certificate',
+      'EncryptionOnly, TLSv1.3',
+    ])
+  })
+
+  test('says when there are none', async () => {
+    assert.equal((await api.mailflow('connectors', 'list')).out, 'There are no connectors.\n')
+  })
+
+  test('finds a connector by its name in any letter case, or by its id', async () => {
+    await apply(bank)
+    const byName = await api.mailflow('connectors', 'get', 'to THE bank')
+    assert.deepEqual(parse(byName.out).outboundConnectors[0].tlsDomain, 'mx.bank.example')
+    const id = /# id (\w{26}), version 1/.exec(byName.out)?.[1] ?? ''
+    const byId = await api.mailflow('connectors', 'get', id, '--json')
+    assert.deepEqual(JSON.parse(byId.out)[0].id, id)
+  })
+
+  test('says which connector there is none of', async () => {
+    const { status, err } = await api.mailflow('connectors', 'get', 'Nobody')
+    assert.equal(status, 1)
+    assert.match(err, /^mailflow: there is no connector "Nobody"\n/)
+  })
+
+  test('lists more than one page holds', async () => {
+    const { outbound } = new ConnectorRepository(api.database.documents, api.database.connectorsTable)
+    for (let count = 0; count < 205; count++)
+      await outbound.create(outboundInput({ name: `Partner ${count}` }))
+    const { out } = await api.mailflow('connectors', 'list', '--json')
+    assert.equal(JSON.parse(out).outboundConnectors.length, 205)
+  })
+})

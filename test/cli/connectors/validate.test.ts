@@ -1,0 +1,149 @@
+/** `connectors validate`: steps of an outbound connector, mail of an inbound one. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { encodeTime } from 'ulid'
+import type { OutboundValidation } from '../../../shared/connectors/validation.ts'
+import { Trace } from '../../../shared/messages/trace.ts'
+import { answering, type HttpApi, mailflow, startApi } from '../../support/cli/mailflow.ts'
+import { circumstances, message, outbound, overTls, recipient } from '../../support/fixtures.ts'
+
+const now = Date.parse('2026-02-03T12:00:00.000Z')
+let api: HttpApi
+
+before(async () => {
+  api = await startApi(() => now)
+  await api.ask('POST /inbound-connectors', {
+    json: { name: 'From the bank', connectorType: 'Partner', senderDomains: ['bank.example'] },
+  })
+})
+after(() => api.stop())
+
+let made = 0
+
+async function came(tls = overTls): Promise<void> {
+  const id = `${encodeTime(now - 3_600_000, 10)}${String(made++).padStart(16, '0')}`
+  const receivedAt = new Date(now - 3_600_000).toISOString()
+  const mail = message({ id, receivedAt, mailFrom: 'teller@bank.example', tls })
+  const trace = new Trace(api.database.documents, api.database.messagesTable)
+  await trace.recordMessage(mail, 4_000_000_000)
+  await trace.recordVerdict(
+    mail,
+    {
+      action: 'Bounce',
+      recipient: recipient(),
+      reason: 'NotRoutable',
+      explanation: 'x',
+      connectors: { inbound: null, outbound: null },
+      decidedBy: null,
+      reportOnly: null,
+      reply: { code: 550, enhanced: '5.1.2', text: 'x' },
+    },
+    circumstances,
+    4_000_000_000,
+  )
+}
+
+test('an inbound connector whose mail all would pass', async () => {
+  await came()
+  const { status, out } = await api.mailflow('connectors', 'validate', 'from the BANK')
+  assert.equal(status, 0)
+  assert.match(out, /^inbound connector "From the bank"\n {2}Of 1 message in 7 days, 1 would pass\./)
+})
+
+test('an inbound connector whose mail came without TLS: how much, and which', async () => {
+  await came({ ...overTls, negotiated: false, protocol: null })
+  const { status, out } = await api.mailflow('connectors', 'validate', 'From the bank', '--days', '3')
+  assert.equal(status, 1)
+  assert.match(out, /Of 2 messages in 3 days, 1 would pass; 1 came without TLS/)
+  assert.match(
+    out,
+    /\n {2}1 × InboundTlsRequired, such as [0-9A-Z]{26}\n {4}Connector "From the bank" requires TLS/,
+  )
+})
+
+const validation: OutboundValidation = {
+  at: '2026-02-03T12:00:00.000Z',
+  succeeded: false,
+  connectorVersion: 1,
+  durationMs: 42,
+  steps: [
+    {
+      step: 'Connect',
+      host: 'mx.northwind.example',
+      ip: '198.51.100.1',
+      succeeded: true,
+      detail: 'Connected',
+      durationMs: 3,
+      tls: null,
+      certificates: [],
+    },
+    {
+      step: 'Certificate',
+      host: 'mx.northwind.example',
+      ip: '198.51.100.1',
+      succeeded: false,
+      detail: '451 4.7.325 Certificate is for x\u001b[2J, not for y',
+      durationMs: 0,
+      tls: { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', group: null },
+      certificates: [
+        {
+          subject: 'CN=x',
+          issuer: 'CN=CA',
+          subjectAltNames: [],
+          serial: '01',
+          fingerprint256: 'ab'.repeat(32),
+          notBefore: '2026-01-01T00:00:00.000Z',
+          notAfter: '2026-12-01T00:00:00.000Z',
+        },
+      ],
+    },
+  ],
+}
+
+test('an outbound connector that fails: every step, the certificate presented, and exit status 1', async () => {
+  const asked: string[] = []
+  const server = await answering(({ method, url }) => {
+    asked.push(`${method} ${url?.split('?')[0]}`)
+    if (method === 'POST') return { body: JSON.stringify(validation) }
+    const items = url?.startsWith('/outbound') ? [outbound()] : []
+    return { body: JSON.stringify({ items, nextCursor: null }) }
+  })
+  const { status, out } = await mailflow(['connectors', 'validate', 'Northwind', '--api', server.url])
+  server.stop()
+  assert.equal(asked.at(-1), 'POST /outbound-connectors/id-northwind/validate')
+  assert.equal(status, 1)
+  assert.equal(
+    out,
+    `outbound connector "Northwind": NOT validated, 42 ms
+  ok     Connect mx.northwind.example (198.51.100.1), 3 ms
+         Connected
+  FAILED Certificate mx.northwind.example (198.51.100.1), 0 ms
+         451 4.7.325 Certificate is for x [2J, not for y
+         CN=x, issued by CN=CA, valid until 2026-12-01T00:00:00.000Z
+         SHA-256 ${'ab'.repeat(32)}
+`,
+  )
+})
+
+test('days that are none are a wrong call', async () => {
+  const { status, err } = await api.mailflow('connectors', 'validate', 'From the bank', '--days', '31')
+  assert.equal(status, 2)
+  assert.match(err, /--days 31: not a number of days from 1 to 30/)
+})
+
+test('an outbound connector that names no domain to write to: which option does', async () => {
+  const problem = {
+    title: 'Unprocessable Entity',
+    detail: 'The body is not valid.',
+    errors: [{ path: 'recipients', message: 'is required' }],
+  }
+  const server = await answering(({ method, url }) => {
+    if (method === 'POST') return { status: 422, body: JSON.stringify(problem) }
+    const items = url?.startsWith('/outbound') ? [outbound()] : []
+    return { body: JSON.stringify({ items, nextCursor: null }) }
+  })
+  const { status, err } = await mailflow(['connectors', 'validate', 'Northwind', '--api', server.url])
+  server.stop()
+  assert.equal(status, 1)
+  assert.match(err, /\n {2}recipients: is required\n {2}Say who gets the test mail with --to ADDRESS\.\n$/)
+})
