@@ -54,7 +54,7 @@ function authorisation(base: URL, given: Given, env: Environment): Authorise | n
   if (region === undefined && !wantsSignature) return null
   const signFor = region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION
   if (!signFor) throw new UsageFault('--sign needs a region: give --region or set AWS_REGION')
-  return async (request) => (await import('./signature.ts')).signed(request, signFor)
+  return async (request) => (await import('./sign-request.ts')).signRequest(request, signFor)
 }
 
 const withToken =

@@ -1,5 +1,6 @@
 /** The HTTP API as the commands use it. What it answers is read by a schema; what it refuses becomes a Fault. */
 import { z } from 'zod'
+import { percentEncoded } from '../../shared/aws/signature.ts'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import { causeOf, Fault } from '../faults.ts'
 import { faultOf } from './problem.ts'
@@ -117,7 +118,6 @@ export class ApiClient {
     }
   }
 
-  /** Everything but unreserved characters is escaped, as AWS signatures want it. */
   #urlOf(path: string, query: Query): URL {
     const url = new URL(`${this.#base.href.replace(/\/$/, '')}${path}`)
     url.search = Object.entries(query)
@@ -128,9 +128,8 @@ export class ApiClient {
   }
 }
 
-/** One part of a path or a query. */
-export const escaped = (text: string): string =>
-  encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+/** One part of a path or a query, encoded as AWS signatures want it. */
+export const escaped = percentEncoded
 
 /** @returns undefined for no body, and for one that is no JSON */
 function jsonOf(text: string): unknown {

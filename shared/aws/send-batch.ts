@@ -1,7 +1,11 @@
 /** SQS's SendMessageBatch. Each answer proves by its MD5 that the queue has the body as it was sent. */
 import { hash } from 'node:crypto'
-import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs'
-import type { BatchAnswer, BatchEntry } from '../queues/job-queue.ts'
+import {
+  SendMessageBatchCommand,
+  type SendMessageBatchRequestEntry,
+  type SendMessageBatchResult,
+  type SQSClient,
+} from '@aws-sdk/client-sqs'
 import type { Patience } from './exchange.ts'
 import { Identity } from './identity.ts'
 import { type Chance, Service } from './service.ts'
@@ -27,7 +31,7 @@ export class BatchSender {
    * An entry whose body arrived damaged is among those that failed.
    * @throws ServiceError, NoAnswerError, SyntaxError; or what the SDK throws when it finds no region or credentials
    */
-  async send(entries: readonly BatchEntry[]): Promise<BatchAnswer> {
+  async send(entries: readonly SendMessageBatchRequestEntry[]): Promise<SendMessageBatchResult> {
     const service = this.#service ?? (await this.#find())
     const body = Buffer.from(JSON.stringify({ QueueUrl: this.#url, Entries: entries }))
     const headers = {
@@ -37,7 +41,7 @@ export class BatchSender {
     }
     const request = { method: 'POST', path: '', headers, body: [body], payload: hash('sha256', body) }
     const answer = await service.send(request)
-    return checked(JSON.parse(answer.body) as BatchAnswer, entries)
+    return checked(JSON.parse(answer.body), entries)
   }
 
   close(): void {
@@ -55,11 +59,14 @@ export class BatchSender {
   }
 }
 
-function checked({ Successful = [], Failed = [] }: BatchAnswer, entries: readonly BatchEntry[]): BatchAnswer {
+function checked(
+  { Successful = [], Failed = [] }: Partial<SendMessageBatchResult>,
+  entries: readonly SendMessageBatchRequestEntry[],
+): SendMessageBatchResult {
   const bodies = new Map(entries.map(({ Id, MessageBody }) => [Id, MessageBody]))
   const [intact, damaged] = [[], []] as [typeof Successful, typeof Successful]
   for (const taken of Successful) {
-    const body = bodies.get(taken.Id ?? '')
+    const body = bodies.get(taken.Id)
     if (body === undefined) continue
     const isIntact = taken.MD5OfMessageBody === hash('md5', body)
     ;(isIntact ? intact : damaged).push(taken)

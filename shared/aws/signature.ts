@@ -1,7 +1,7 @@
 /**
- * AWS Signature Version 4 in the Authorization header, of requests without a query. The SDK signs as well; this is
- * for the two requests that every message costs. The key, which depends on the day and the credentials alone, is
- * derived once for both.
+ * AWS Signature Version 4 in the Authorization header, for requests that the SDK does not make: the two that every
+ * message costs, and those of the command line. A signer derives its key, which depends on the day and the credentials
+ * alone, once.
  */
 import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto'
 
@@ -14,14 +14,16 @@ export interface Credentials {
 
 export interface Scope {
   region: string
-  /** As the scope names it: `s3`, `sqs`. */
+  /** As the scope names it: `s3`, `sqs`, `execute-api`. */
   service: string
 }
 
 export interface Unsigned {
   method: string
-  /** As it goes over the wire, percent-encoded once; but to S3 without empty segments and those that are `.` or `..`. */
+  /** As it goes over the wire, percent-encoded once. Only to S3 a segment may be `.` or `..`. */
   path: string
+  /** As it goes over the wire, percent-encoded once and without `?`. */
+  query?: string
   /** Names in lower case, values without white space at their ends or doubled; `host` is among them. */
   headers: Readonly<Record<string, string>>
   /** SHA-256 of the body in hexadecimal, or the word that stands for a body that is not signed. */
@@ -40,7 +42,7 @@ export class Signer {
 
   /** @returns the headers of the request, with what proves who sends it, and when */
   sign(
-    { method, path, headers, payload }: Unsigned,
+    { method, path, query, headers, payload }: Unsigned,
     credentials: Credentials,
     at: Date,
   ): Record<string, string> {
@@ -52,7 +54,8 @@ export class Signer {
     const names = Object.keys(signed).sort()
     const lines = names.map((name) => `${name}:${signed[name]}\n`).join('')
     const canonicalPath = service === 's3' ? path : encodedAgain(path)
-    const canonical = `${method}\n${canonicalPath}\n\n${lines}\n${names.join(';')}\n${payload}`
+    const canonicalQuery = query ? inOrder(query) : ''
+    const canonical = `${method}\n${canonicalPath}\n${canonicalQuery}\n${lines}\n${names.join(';')}\n${payload}`
     const toSign = `${algorithm}\n${time}\n${scope}\n${hash('sha256', canonical)}`
     const signature = createHmac('sha256', this.#keyOf(credentials, time.slice(0, 8)))
       .update(toSign)
@@ -75,9 +78,27 @@ export class Signer {
   }
 }
 
-/** Every service but S3 signs the path encoded a second time. */
-function encodedAgain(path: string): string {
-  return encodeURIComponent(path)
-    .replace(/%2F/g, '/')
-    .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+/** Every service but S3 signs the path without empty segments and encoded a second time. */
+const encodedAgain = (path: string): string =>
+  percentEncoded(path.replace(/\/{2,}/g, '/')).replace(/%2F/g, '/')
+
+/** The parameters by name, then by value, each with its `=`. */
+function inOrder(query: string): string {
+  const parameters = query.split('&')
+  const parts = parameters.map((parameter) => /^([^=]*)=?(.*)$/s.exec(parameter)?.slice(1) ?? [])
+  return (
+    parts
+      // A space sorts before whatever an encoded name may go on with.
+      .map((each) => each.map((part) => percentEncoded(decodeURIComponent(part))).join(' '))
+      .sort()
+      .map((parameter) => parameter.replace(' ', '='))
+      .join('&')
+  )
 }
+
+/** Everything but the unreserved characters of RFC 3986 §2.3. */
+export const percentEncoded = (text: string): string =>
+  encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
