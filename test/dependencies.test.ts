@@ -1,0 +1,81 @@
+/** Every package stands in the list it belongs to: `dependencies` are what runs or deploys, the rest is for development. */
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+const root = join(import.meta.dirname, '..')
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+const manifest = JSON.parse(read('package.json'))
+const dependencies = Object.keys(manifest.dependencies)
+const devDependencies = Object.keys(manifest.devDependencies)
+
+const isLocal = (file: string) => file.startsWith('infra/local/')
+const sources = globSync('{cli,functions,shared,infra}/**/*.{ts,js}', { cwd: root })
+const runtime = sources.filter((file) => !isLocal(file)).flatMap(importsOf)
+const development = [...sources.filter(isLocal), ...globSync('test/**/*.ts', { cwd: root })].flatMap(
+  importsOf,
+)
+
+interface Import {
+  from: string
+  package: string
+  typeOnly: boolean
+}
+
+function importsOf(from: string): Import[] {
+  const source = read(from)
+  const statements = source.matchAll(
+    /^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]/gm,
+  )
+  const calls = source.matchAll(/(?:\bimport|createRequire\(import\.meta\.url\))\(\s*()['"]([^'"]+)['"]/g)
+  return [...statements, ...calls]
+    .filter(([, , to = '']) => !/^(?:\.|node:)/.test(to))
+    .map(([, type, to = '']) => ({
+      from,
+      package: /^(?:@[^/]+\/)?[^/]+/.exec(to)?.[0] ?? '',
+      typeOnly: Boolean(type),
+    }))
+}
+
+const typesOf = (name: string) => `@types/${name.replace(/^@(.*)\//, '$1__')}`
+
+test('what runs or deploys imports packages of `dependencies`, and types of any list', () => {
+  const all = new Set([...dependencies, ...devDependencies])
+  const wrong = runtime.filter(({ package: name, typeOnly }) =>
+    typeOnly ? !all.has(name) && !all.has(typesOf(name)) : !dependencies.includes(name),
+  )
+  assert.ok(runtime.length > 0)
+  assert.deepEqual(
+    wrong.map(({ from, package: name }) => `${from} -> ${name}`),
+    [],
+  )
+})
+
+/** Dependencies that are needed without an import, and why. */
+const needed: Readonly<Record<string, string>> = {
+  node: 'cli/mailflow.js and the scripts start its program',
+}
+
+test('every one of `dependencies` is imported by what runs or deploys', () => {
+  const imported = new Set(runtime.filter(({ typeOnly }) => !typeOnly).map(({ package: name }) => name))
+  const idle = dependencies.filter((name) => !imported.has(name) && needed[name] === undefined)
+  assert.deepEqual(idle, [])
+  const outdated = Object.keys(needed).filter((name) => imported.has(name) || !dependencies.includes(name))
+  assert.deepEqual(outdated, [], 'an exception that is none')
+})
+
+test('every one of `devDependencies` is imported, gives types, or is named by a script or a configuration', () => {
+  const imported = new Set([...runtime, ...development].map(({ package: name }) => name))
+  const typed = new Set([...imported].map(typesOf))
+  for (const name of JSON.parse(read('tsconfig.json')).compilerOptions.types) typed.add(typesOf(name))
+  const words = new Set(Object.values<string>(manifest.scripts).flatMap((script) => script.split(/\s+/)))
+  const isStarted = (name: string) => {
+    const { bin = {} } = JSON.parse(read(`node_modules/${name}/package.json`))
+    return (typeof bin === 'string' ? [name] : Object.keys(bin)).some((program) => words.has(program))
+  }
+  assert.deepEqual(
+    devDependencies.filter((name) => !imported.has(name) && !typed.has(name) && !isStarted(name)),
+    [],
+  )
+})
