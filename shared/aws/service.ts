@@ -14,11 +14,15 @@ export interface ServiceRequest extends Omit<Request, 'path'> {
   payload: string
 }
 
+/** Chance and time, as a test gives its own. */
 export interface Chance {
   /** In [0, 1). */
   random(): number
   now(): number
+  pause(ms: number): Promise<void>
 }
+
+const systemChance: Chance = { random: Math.random, now: Date.now, pause: (ms) => delay(ms) }
 
 const mostTries = 3
 
@@ -38,12 +42,7 @@ export class Service {
   /** How far the service's clock is ahead of ours. */
   #skewMs = 0
 
-  constructor(
-    target: Target,
-    identity: Identity,
-    patience: Patience,
-    chance: Chance = { random: Math.random, now: Date.now },
-  ) {
+  constructor(target: Target, identity: Identity, patience: Patience, chance: Chance = systemChance) {
     this.target = target
     this.#identity = identity
     this.#chance = chance
@@ -67,7 +66,7 @@ export class Service {
         if (prospect === 'Final' || tries === mostTries) throw error
         // A connection that broke says nothing of the service: a new one is tried at once.
         const isStale = !afresh && error instanceof NoAnswerError
-        if (!isStale) await delay(this.#chance.random() * pauses[prospect] * 2 ** (tries - 1))
+        if (!isStale) await this.#chance.pause(this.#chance.random() * pauses[prospect] * 2 ** (tries - 1))
         afresh ||= error instanceof NoAnswerError
       }
     }

@@ -1,6 +1,6 @@
 /** The command as a process, started as a person starts it. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, describe, test } from 'node:test'
 import { answering } from '../support/cli/mailflow.ts'
+import { within } from '../support/within.ts'
 
 const root = join(import.meta.dirname, '../..')
 const launcher = join(root, 'cli/mailflow.js')
@@ -20,10 +21,15 @@ const path = (process.env.PATH ?? '')
   .filter((folder) => !folder.includes('node_modules'))
   .join(delimiter)
 
+/** A process that does not end is killed, so that its test fails and no other. */
+const bounded = <T>(child: ChildProcess, ending: Promise<T>): Promise<T> =>
+  within(60_000, ending, `the end of ${child.spawnargs.join(' ')}`).finally(() => child.kill('SIGKILL'))
+
 async function ended(command: string, args: string[], cwd = root) {
   const env = { PATH: path, HOME: cache, npm_config_cache: cache, npm_config_offline: 'true' }
   const child = spawn(command, args, { cwd, env })
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  const ending = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  const [out, err] = await bounded(child, ending)
   return { status: child.exitCode, out, err }
 }
 
@@ -83,7 +89,7 @@ test('a reader that has seen enough ends it quietly', async () => {
   const child = spawn(process.execPath, [launcher, 'connectors', 'list', '--api', url], { cwd: root })
   const err = text(child.stderr)
   child.stdout.once('data', () => child.stdout.destroy())
-  const [status] = await once(child, 'close')
+  const [status] = await bounded(child, once(child, 'close'))
   stop()
   assert.deepEqual([status, await err], [0, ''])
 })

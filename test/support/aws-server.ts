@@ -68,6 +68,11 @@ export class ScriptedServer {
     return this.#sockets.size
   }
 
+  /** Until no connection is open. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#sockets].map((socket) => once(socket, 'close')))
+  }
+
   stop(): void {
     this.#server.close()
     for (const socket of this.#sockets) socket.destroy()

@@ -25,7 +25,7 @@ async function signing(url: string, ...args: string[]): Promise<void> {
     AWS_EC2_METADATA_DISABLED: 'true',
     MAILFLOW_API: url,
   }
-  await promisify(execFile)(process.execPath, [main, ...args], { env })
+  await promisify(execFile)(process.execPath, [main, ...args], { env, timeout: 60_000 })
 }
 
 const emptyList = JSON.stringify({ items: [], nextCursor: null })

@@ -21,11 +21,12 @@ import { BatchSender } from '../../../shared/aws/send-batch.ts'
 import { JobQueue } from '../../../shared/queues/job-queue.ts'
 import { answer, type Behaviour, ScriptedServer, type Seen } from '../../support/aws-server.ts'
 import { selfSigned } from '../../support/pki.ts'
+import { within } from '../../support/within.ts'
 
 const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
 const region = 'eu-central-1'
-const patience = { connectMs: 1000, answerMs: 1000 }
-const chance = { random: () => 0, now: Date.now }
+const patience = { connectMs: 10_000, answerMs: 10_000 }
+const chance = { random: () => 0, now: Date.now, pause: async () => {} }
 
 const emulators = await startEmulators(null)
 after(() => emulators.close())
@@ -62,18 +63,23 @@ test('any jobs sent in batches are received as they were', async () => {
     await queue.trySend(jobs.map((job) => ({ job }))),
     jobs.map(() => null),
   )
-  const received: { serial: number }[] = []
-  while (received.length < jobs.length) {
-    const receive = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 })
-    const { Messages = [] } = await sqs.send(receive)
-    received.push(...Messages.map(({ Body = '' }) => JSON.parse(Body)))
-  }
+  const received = await within(30_000, receive(QueueUrl, jobs.length), 'the receipt of every job')
   assert.deepEqual(
     received.sort((one, other) => one.serial - other.serial),
     jobs,
   )
   sender.close()
 })
+
+async function receive(QueueUrl: string, count: number): Promise<{ serial: number }[]> {
+  const received: { serial: number }[] = []
+  while (received.length < count) {
+    const command = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 })
+    const { Messages = [] } = await sqs.send(command)
+    received.push(...Messages.map(({ Body = '' }) => JSON.parse(Body)))
+  }
+  return received
+}
 
 test('a queue that is not there is named as the SDK names it', async () => {
   const url = `${emulators.endpoints.sqs}/000000000000/nowhere`
