@@ -1,9 +1,6 @@
 /** `check`: what a mail server's TLS and its certificate are worth, or a certificate in a file. */
 import { normaliseDomain } from '../../shared/mail/domain.ts'
-import { checkFile, checkServer } from '../check/check-tls.ts'
-import type { CheckOptions } from '../check/facts/gather-facts.ts'
-import { readChain } from '../check/facts/read-certificates.ts'
-import { trustStore } from '../check/facts/trust-store.ts'
+import type { CheckOptions } from '../check/check-tls.ts'
 import { findingsText } from '../check/findings-text.ts'
 import { targetOf } from '../check/target.ts'
 import { command, jsonOption } from '../command.ts'
@@ -44,13 +41,14 @@ refuse. It ends with 1 when a line fails. With --json each line is an object: ch
     const target = host === undefined ? null : targetOf(host)
     const options: CheckOptions = {
       serverName: servername === undefined ? null : nameGiven(servername),
+      authorities: ca,
       timeout: secondsOf(timeout ?? usualTimeout) * 1000,
-      store: await trustStore(ca, world),
-      at: new Date(world.now()),
     }
+    // It takes a while to load, and no other command needs it.
+    const { checkFile, checkServer } = await import('../check/check-tls.ts')
     const findings = target
-      ? await checkServer(target, options)
-      : await checkFile(await readChain(certificate ?? '', world), options)
+      ? await checkServer(target, options, world)
+      : await checkFile(certificate ?? '', options, world)
     world.out(json ? jsonText(findings) : findingsText(findings))
     return findings.some(({ result }) => result === 'FAIL') ? exit.fault : exit.ok
   },

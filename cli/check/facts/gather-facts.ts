@@ -16,7 +16,7 @@ import type { CertificateChain } from './read-certificates.ts'
 import { askSources } from './revocation-sources.ts'
 import type { TrustStore } from './trust-store.ts'
 
-export interface CheckOptions {
+export interface GatherOptions {
   /** What the certificate is to be for, in comparable form. */
   readonly serverName: string | null
   readonly store: TrustStore
@@ -26,7 +26,7 @@ export interface CheckOptions {
 }
 
 /** Never throws. */
-export async function gatherServerFacts(target: Target, options: CheckOptions): Promise<Facts> {
+export async function gatherServerFacts(target: Target, options: GatherOptions): Promise<Facts> {
   const { at, timeout } = options
   const expected = options.serverName ?? nameOf(target)
   const addresses = await hostAddresses(target.host, timeout)
@@ -43,7 +43,7 @@ export async function gatherServerFacts(target: Target, options: CheckOptions): 
 }
 
 /** Never throws. */
-export async function gatherFileFacts(presented: CertificateChain, options: CheckOptions): Promise<Facts> {
+export async function gatherFileFacts(presented: CertificateChain, options: GatherOptions): Promise<Facts> {
   const certificates = await certificatesOf(presented, null, options, null)
   return { at: options.at, server: null, expected: options.serverName, certificates }
 }
@@ -58,7 +58,7 @@ async function openFirst(
   ips: readonly string[],
   { host, port }: Target,
   serverName: string | null,
-  { store, timeout }: CheckOptions,
+  { store, timeout }: GatherOptions,
 ): Promise<Opening[]> {
   const openings: Opening[] = []
   for (const ip of ips) {
@@ -86,7 +86,7 @@ async function probeHandshakes(
 
 async function presentedBy(
   tls: EstablishedTls,
-  options: CheckOptions,
+  options: GatherOptions,
   staple: Buffer | null,
 ): Promise<CertificateFacts | null> {
   const [leaf, ...others] = tls.chain.map((der) => new X509Certificate(Buffer.from(der, 'base64')))
@@ -97,7 +97,7 @@ async function presentedBy(
 async function certificatesOf(
   presented: CertificateChain,
   served: EstablishedTls | null,
-  options: CheckOptions,
+  options: GatherOptions,
   staple: Buffer | null,
 ): Promise<CertificateFacts> {
   const { store, at, timeout } = options
@@ -125,7 +125,7 @@ function readStaple(staple: Buffer, { steps, anchor }: Path, at: Date): Told {
 /** In OpenSSL's words, of what a handshake would come to. */
 function trustOfFile(
   { steps, anchor }: Path,
-  { store, at }: CheckOptions,
+  { store, at }: GatherOptions,
   presented: CertificateChain,
 ): Trust {
   const error = (reason: string): Trust => ({ trusted: false, error: reason, tls: null })
