@@ -6,7 +6,6 @@ import { isIP } from 'node:net'
 import { domainMatchesPattern, normaliseDomain } from '../../shared/mail/domain.ts'
 import { inboundConnectors } from '../connectors/kinds.ts'
 import { domainPatterns } from './address-space.ts'
-import { certificateNames } from './certificate-names.ts'
 import {
   checked,
   commonFields,
@@ -18,6 +17,7 @@ import {
 } from './connector-common.ts'
 import type { Settings } from './exchange-settings.ts'
 import { Remarks } from './import-notices.ts'
+import { certificateNames } from './sender-certificate-names.ts'
 
 const decisive = ['RequireTls', 'RestrictDomainsToCertificate', 'RestrictDomainsToIPAddresses']
 
