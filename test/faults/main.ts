@@ -75,7 +75,7 @@ await sender.run()
 await killing
 storage.isCalm = true
 const code = await ingress.stop()
-storage.close()
+await storage.stop()
 const judgement = judge({
   messages,
   ledger,

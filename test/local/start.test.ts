@@ -12,10 +12,10 @@ import {
   watch,
   writeFileSync,
 } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { listenSilently } from '../support/listen.ts'
 import {
   Api,
   idIn,
@@ -33,10 +33,9 @@ const folder = mkdtempSync(join(tmpdir(), 'mailflow-start-'))
 test.after(() => rmSync(folder, { recursive: true }))
 
 async function takenPort(t: { after(fn: () => void): void }): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => server.close())
-  return (server.address() as AddressInfo).port
+  const { port, stop } = await listenSilently()
+  t.after(stop)
+  return port
 }
 
 for (const option of ['--smtp-port', '--api-port', '--pages-port', '--dns-port'])

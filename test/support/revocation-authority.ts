@@ -4,13 +4,12 @@
  */
 import 'reflect-metadata'
 import { X509Certificate } from 'node:crypto'
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { OCSPRequest, OCSPResponseStatus } from '@peculiar/asn1-ocsp'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { AuthorityInfoAccessExtension, CRLDistributionPointsExtension, type Extension } from '@peculiar/x509'
 import { certificateParts } from '../../shared/tls/revocation/certificate-parts.ts'
+import { listen } from './listen.ts'
 import { createPki, daysFromNow, type Identity, type LeafOptions, type Pki } from './pki.ts'
 import { crlOf, ocspAnswer, ocspResponse, type Revoked } from './revocation-documents.ts'
 
@@ -78,8 +77,7 @@ export async function startRevocationAuthority({
     requests.push(`${request.method} ${request.url}`)
     serve(request, response).catch((error: unknown) => response.destroy(error as Error))
   })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { url: origin, stop } = await listen(server)
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [, name = '', what] = /^\/(\w+)(\.crl|\.cer|\/ocsp)$/.exec(request.url ?? '') ?? []
@@ -163,10 +161,7 @@ export async function startRevocationAuthority({
       released.resolve()
       released = Promise.withResolvers<void>()
     },
-    async stop() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
+    stop,
   }
 }
 

@@ -1,8 +1,6 @@
 /** A day of a partner that does not take mail, in simulated time: what is tried when, and what the sender hears. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
@@ -12,6 +10,7 @@ import type { Settings } from '../../../shared/policy/evaluate.ts'
 import { noMtaSts } from '../../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { inbound, outbound, recipient, snapshot } from '../../support/fixtures.ts'
+import { freePort } from '../../support/process.ts'
 import { type AttemptMade, attemptMs, Deployment } from '../../support/retry-deployment.ts'
 import { type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
 
@@ -48,7 +47,7 @@ async function spend({
       outbound: [
         outbound({
           route: 'SmartHosts',
-          smartHosts: [{ host: smartHost, port: server?.port ?? (await closedPort()) }],
+          smartHosts: [{ host: smartHost, port: server?.port ?? (await freePort()) }],
           ...connector,
         }),
       ],
@@ -76,14 +75,6 @@ async function spend({
   } finally {
     await server?.stop()
   }
-}
-
-async function closedPort(): Promise<number> {
-  const server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 const forced = { tlsSettings: 'EncryptionOnly' } as const

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { type ApiEvent, matchRoute, type Route, startApiServer } from '../../../infra/local/api-server.ts'
+import { listenSilently } from '../../support/listen.ts'
 
 const routes: Route[] = [
   'GET /messages',
@@ -113,10 +113,8 @@ test('a route of its own outranks the one for everything else', () => {
 })
 
 test('a port in use is named together with its option', async (t) => {
-  const taken = createServer().listen(0, '127.0.0.1')
-  await once(taken, 'listening')
-  t.after(() => taken.close())
-  const { port } = taken.address() as { port: number }
+  const { port, stop } = await listenSilently()
+  t.after(stop)
   await assert.rejects(startApiServer([], assert.fail, { port, option: '--api-port' }, assert.fail), {
     message: `port ${port} is in use (--api-port)`,
   })

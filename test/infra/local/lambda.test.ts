@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { after, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { InvocationError, LambdaFunction } from '../../../infra/local/lambda/function.ts'
+import { listen } from '../../support/listen.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-lambda-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -105,9 +106,8 @@ test('a crash kills what is running and nothing else', async (t) => {
 })
 
 test('a connection to port 25 of an address reaches the port that the zone gives', async (t) => {
-  const server = createServer((socket) => socket.end('220 here')).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => server.close())
-  const { made } = make(t, { ports: { '127.0.0.11': `127.0.0.1:${(server.address() as AddressInfo).port}` } })
+  const { port, stop } = await listen(createServer((socket) => socket.end('220 here')))
+  t.after(stop)
+  const { made } = make(t, { ports: { '127.0.0.11': `127.0.0.1:${port}` } })
   assert.equal(await made.invoke({ do: 'connect' }), '220 here')
 })
