@@ -14,8 +14,8 @@ import type { Mail, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import type { Settings } from '../../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { Outgoing } from '../../../shared/queues/job-queue.ts'
-import type { Unit } from '../../support/pipeline/queues.ts'
-import type { Command } from '../../support/pipeline/table.ts'
+import type { Unit } from './queues.ts'
+import type { Command } from './table.ts'
 
 /** All that a worker can do to the world; each call is a step. */
 export interface Ports {
