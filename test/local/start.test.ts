@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { listenSilently } from '../support/listen.ts'
+import { ourMailboxes } from '../support/local/our-mailboxes.ts'
 import {
   Api,
   idIn,
@@ -169,13 +170,7 @@ test('with --state a clean stop and a new start lose nothing', { timeout: 60_000
   // No connector routes ours.example yet, so the message waits in the queue.
   const id = idIn(await sendOne(first.endpoints, 'a@b.example', 'ann@ours.example', content))
   assert.equal((await api.settled(id)).recipients[0]?.state, 'Deferred')
-  const connector = {
-    name: 'Our mailboxes',
-    connectorType: 'OnPremises',
-    allAcceptedDomains: true,
-    route: 'SmartHosts',
-    smartHosts: [{ host: '127.0.0.1', port: mailbox.port }],
-  }
+  const connector = ourMailboxes(mailbox, { name: 'Our mailboxes' })
   await api.create('outbound', connector)
   assert.equal(await first.stop(), 0)
   endWaiting(join(state, 'snapshot', 'queues.json'))
