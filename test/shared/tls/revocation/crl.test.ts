@@ -16,6 +16,7 @@ import {
 } from '@peculiar/asn1-x509'
 import { CRLDistributionPointsExtension, KeyUsageFlags } from '@peculiar/x509'
 import { statusInCrl } from '../../../../shared/tls/revocation/crl.ts'
+import { costsAtMost } from '../../../support/costs-at-most.ts'
 import { createPki, type Pki } from '../../../support/pki.ts'
 import { asPem, type CrlOptions, crlOf, extension } from '../../../support/revocation-documents.ts'
 
@@ -247,12 +248,9 @@ it('A hundred thousand entries are looked through in a fraction of a second', {
   const folder = mkdtempSync(join(tmpdir(), 'crl-'))
   try {
     const list = hugeList(folder, 100_000)
-    const begun = performance.now()
-    const told = ask(list.octets, list.certificate, list.certificate)
-    const took = performance.now() - begun
+    const told = await costsAtMost(1_500, () => ask(list.octets, list.certificate, list.certificate))
     assert.equal(told.status, 'Good')
     assert.ok(list.octets.length > 3_000_000)
-    assert.ok(took < 1_500, `${Math.round(took)} ms`)
   } finally {
     rmSync(folder, { recursive: true })
   }
