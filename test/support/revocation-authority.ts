@@ -4,6 +4,7 @@
  */
 import 'reflect-metadata'
 import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { OCSPRequest, OCSPResponseStatus } from '@peculiar/asn1-ocsp'
 import { AsnConvert } from '@peculiar/asn1-schema'
@@ -12,6 +13,7 @@ import { certificateParts } from '../../shared/tls/revocation/certificate-parts.
 import { listen } from './listen.ts'
 import { createPki, daysFromNow, type Identity, type LeafOptions, type Pki } from './pki.ts'
 import { crlOf, ocspAnswer, ocspResponse, type Revoked } from './revocation-documents.ts'
+import { within } from './within.ts'
 
 export type Behaviour =
   | 'Honest'
@@ -49,6 +51,8 @@ export interface RevocationAuthority {
   origin: string
   /** Where it is, for those who only ask public addresses. */
   networks: string[]
+  /** Resolves when so many requests have come, and fails before clients give a silent server up after five seconds. */
+  requested(count: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -160,6 +164,10 @@ export async function startRevocationAuthority({
     release() {
       released.resolve()
       released = Promise.withResolvers<void>()
+    },
+    async requested(count) {
+      while (requests.length < count)
+        await within(4_000, once(server, 'request'), `request ${requests.length + 1}`)
     },
     stop,
   }
