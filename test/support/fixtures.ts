@@ -1,10 +1,5 @@
 /** Connectors, messages and attempts with defaults, so that a test names only what it is about. */
-import {
-  type InboundConnector,
-  InboundConnectorInput,
-  type OutboundConnector,
-  OutboundConnectorInput,
-} from '../../shared/connectors/schema.ts'
+import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import {
   type Attempt,
@@ -17,6 +12,7 @@ import {
 import type { Circumstances } from '../../shared/messages/trace.ts'
 import { compileSnapshot, type DomainIndex, type Snapshot } from '../../shared/policy/snapshot.ts'
 import { summaryOf } from '../../shared/tls/certificate-summary.ts'
+import { inboundInput, outboundInput } from './connectors.ts'
 
 export const receivedAt = new Date('2026-01-15T12:00:00.000Z')
 export const minutesLater = (minutes: number): Date => new Date(receivedAt.getTime() + minutes * 60_000)
@@ -27,24 +23,14 @@ const idOf = (name: string): string => `id-${name.toLowerCase()}`
 /** A Partner connector for contoso.example; its id is `id-` and its name. */
 export function inbound(fields: Partial<InboundConnector> = {}): InboundConnector {
   const { id, createdAt, updatedAt, version, ...input } = fields
-  const parsed = InboundConnectorInput.parse({
-    name: 'Contoso',
-    connectorType: 'Partner',
-    senderDomains: ['contoso.example'],
-    ...input,
-  })
+  const parsed = inboundInput(input)
   return { ...parsed, ...stored, id: id ?? idOf(parsed.name) }
 }
 
 /** A Partner connector for northwind.example by MX; its id is `id-` and its name. */
 export function outbound(fields: Partial<OutboundConnector> = {}): OutboundConnector {
   const { id, createdAt, updatedAt, version, validation, ...input } = fields
-  const parsed = OutboundConnectorInput.parse({
-    name: 'Northwind',
-    connectorType: 'Partner',
-    recipientDomains: ['northwind.example'],
-    ...input,
-  })
+  const parsed = outboundInput(input)
   return { ...parsed, ...stored, id: id ?? idOf(parsed.name), validation: null }
 }
 
