@@ -29,6 +29,7 @@ import {
   until,
 } from '../support/local/runner.ts'
 import { startPartner } from '../support/smtp-partner.ts'
+import { within } from '../support/within.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-start-'))
 test.after(() => rmSync(folder, { recursive: true }))
@@ -102,7 +103,7 @@ test('a start that is interrupted leaves nothing behind', async () => {
   const temporary = temporaryFolder('interrupted')
   const watcher = watch(temporary)
   const runner = launch(['--smtp-port', '0', '--api-port', '0', '--no-demo'], temporary)
-  while (leftIn(temporary).length === 0) await once(watcher, 'change')
+  while (leftIn(temporary).length === 0) await within(30_000, once(watcher, 'change'), 'a temporary folder')
   watcher.close()
   const ended = once(runner, 'exit')
   runner.kill('SIGINT')

@@ -1,7 +1,6 @@
 /** The function as AWS calls it, its environment and clients included. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference } from '../../../shared/contract/message.ts'
@@ -11,6 +10,7 @@ import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { Slots } from '../../../shared/transport/slots.ts'
 import { type DeliverMessage, smartHost, startDeliverMessage } from '../../support/deliver-message.ts'
 import type { TestDynamoDb } from '../../support/dynamodb.ts'
+import { eventually } from '../../support/eventually.ts'
 import { type FakeSecrets, startSecrets } from '../../support/fake-secrets.ts'
 import { createPki } from '../../support/pki.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
@@ -56,7 +56,7 @@ describe('deliver-message', () => {
       [partner.connections() - connections, partner.received.length - received, partner.commands.at(-1)],
       [1, 10, 'QUIT'],
     )
-    while (partner.open() > 0) await delay(5)
+    await eventually(() => partner.open() === 0, 'the end of the connection')
   })
 
   it('puts back what it has no place for at the destination, and delivers it when there is one', async () => {

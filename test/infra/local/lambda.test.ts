@@ -9,6 +9,7 @@ import { after, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { InvocationError, LambdaFunction } from '../../../infra/local/lambda/function.ts'
 import { listen } from '../../support/listen.ts'
+import { within } from '../../support/within.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-lambda-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -100,7 +101,7 @@ test('a crash kills what is running and nothing else', async (t) => {
   assert.equal(made.crash(), 0)
   const hanging = made.invoke({ do: 'hang', log: 'under way' })
   hanging.catch(() => undefined)
-  await once(log, 'data')
+  await within(30_000, once(log, 'data'), 'the log of the invocation')
   assert.equal(made.crash(), 1)
   await assert.rejects(hanging, { message: 'test: its execution environment ended' })
 })

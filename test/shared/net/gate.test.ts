@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { listen } from '../../support/listen.ts'
+import { within } from '../../support/within.ts'
 
 const hasty = (port: number) => `
   import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js'
@@ -39,7 +40,7 @@ test('nothing of a mail transaction passes before TLS was assessed, whatever the
   const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', hasty(port)])
   const said: Buffer[] = []
   child.stderr.on('data', (chunk) => said.push(chunk))
-  const [status] = await once(child, 'exit')
+  const [status] = await within(30_000, once(child, 'exit'), 'the end of the client')
   await stop()
   const wire = Buffer.concat(heard).toString()
   assert.match(wire, /^EHLO mail\.ours\.example\r\n/)

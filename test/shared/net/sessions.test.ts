@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { afterEach, before, beforeEach, describe, it } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { SecureContextOptions } from 'node:tls'
 import fc from 'fast-check'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
@@ -16,6 +15,7 @@ import {
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { noMtaSts } from '../../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../../support/dns.ts'
+import { eventually } from '../../support/eventually.ts'
 import { message, recipient } from '../../support/fixtures.ts'
 import { createPki, type Pki } from '../../support/pki.ts'
 import { type Partner, type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
@@ -282,7 +282,7 @@ describe('a session that others have used', () => {
     try {
       await send(partner.port)
       partner.hangUp()
-      while (partner.open() > 0) await delay(5)
+      await eventually(() => partner.open() === 0, 'the end of the connection')
       assert.equal((await send(partner.port)).outcome, 'Delivered')
       assert.equal(partner.connections(), 2)
       assert.equal(records.length, 2)
@@ -413,19 +413,19 @@ describe('the end of a batch', () => {
   it('closes a session in the middle of a message, too', () =>
     withPartner({ silentAt: 'message' }, async (partner) => {
       const sending = send(partner.port)
-      while (partner.received.length === 0) await delay(5)
+      await eventually(() => partner.received.length > 0, 'the message')
       limit.abort()
       assert.equal((await sending).outcome, 'TemporaryFailure')
       await sessions.close()
-      while (partner.open() > 0) await delay(5)
+      await eventually(() => partner.open() === 0, 'the end of the connection')
     }))
 
   it('puts no command into a message that is still on its way', () =>
     withPartner({ silentAt: 'message' }, async (partner) => {
       const sending = send(partner.port)
-      while (partner.received.length === 0) await delay(5)
+      await eventually(() => partner.received.length > 0, 'the message')
       await sessions.close()
-      while (partner.open() > 0) await delay(5)
+      await eventually(() => partner.open() === 0, 'the end of the connection')
       assert.equal(partner.commands.filter((command) => command === 'QUIT').length, 0)
       assert.equal((await sending).outcome, 'TemporaryFailure')
     }))

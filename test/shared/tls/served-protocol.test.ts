@@ -6,6 +6,7 @@ import { type ConnectionOptions, connect, createServer, getCiphers } from 'node:
 import { servedProtocol, serverTlsOptions } from '../../../shared/tls/server-options.ts'
 import { listen } from '../../support/listen.ts'
 import { createPki } from '../../support/pki.ts'
+import { within } from '../../support/within.ts'
 
 const pki = await createPki()
 const [ec, rsa] = await Promise.all([
@@ -127,7 +128,7 @@ async function agreedWith<T>(
     return null
   }
   try {
-    await once(socket, 'secureConnect')
+    await within(10_000, once(socket, 'secureConnect'), 'the handshake')
     return read(socket)
   } catch {
     return null

@@ -6,6 +6,7 @@ import { type ConnectionOptions, connect, createServer, type TLSSocket } from 'n
 import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
 import { listen } from '../../support/listen.ts'
 import { selfSigned } from '../../support/pki.ts'
+import { within } from '../../support/within.ts'
 
 const { key, cert } = await selfSigned({ names: ['mx.ours.example'] })
 const client = await selfSigned({ names: ['mail.contoso.example'] })
@@ -17,7 +18,7 @@ after(stop)
 
 async function handshake(options: ConnectionOptions = {}): Promise<TLSSocket> {
   const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options })
-  await once(socket, 'secureConnect')
+  await within(10_000, once(socket, 'secureConnect'), 'the handshake')
   return socket.resume()
 }
 
@@ -79,7 +80,7 @@ test('a client certificate nobody trusts does no harm, and a session is never re
     ...client,
   })
   modern.on('session', (session) => sessions.push(session)).resume()
-  await once(modern, 'close')
+  await within(10_000, once(modern, 'close'), 'the end of the connection')
   for (const session of sessions)
     assert.equal((await handshake({ ...client, session })).isSessionReused(), false)
 })

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { listen } from '../listen.ts'
+import { within } from '../within.ts'
 
 export interface HoldingPartner {
   readonly port: number
@@ -46,10 +47,11 @@ export async function startHoldingPartner(): Promise<HoldingPartner> {
     answered,
     holding: false,
     held: async (count) => {
-      while (held < count) await once(events, 'change')
+      while (held < count) await within(60_000, once(events, 'change'), `message ${held + 1}`)
     },
     abandoned: async (count) => {
-      while (abandoned < count) await once(events, 'change')
+      while (abandoned < count)
+        await within(60_000, once(events, 'change'), `abandoned connection ${abandoned + 1}`)
     },
     stop,
   }

@@ -105,7 +105,7 @@ function holdsBack(): { begun: Promise<unknown>; release(text: string): void } {
     begin()
   }
   return {
-    begun,
+    begun: within(10_000, begun, 'the fetch'),
     release(text) {
       for (const response of waiting) response.setHeader('Content-Type', 'text/plain').end(text)
     },
