@@ -10,6 +10,7 @@ import {
   type TlsFacts,
 } from '../../shared/contract/message.ts'
 import type { Circumstances } from '../../shared/messages/trace.ts'
+import type { Outcome } from '../../shared/net/smtp-delivery.ts'
 import { compileSnapshot, type DomainIndex, type Snapshot } from '../../shared/policy/snapshot.ts'
 import { summaryOf } from '../../shared/tls/certificate-summary.ts'
 import { inboundInput, outboundInput } from './connectors.ts'
@@ -129,25 +130,33 @@ export function recipient(fields: Partial<Recipient> = {}): Recipient {
   }
 }
 
+/** What became of a recipient: delivered in the clear. */
+export const outcome = (fields: Partial<Outcome> = {}): Outcome => ({
+  outcome: 'Delivered',
+  host: 'mx.northwind.example',
+  ip: null,
+  tls: null,
+  policy: 'Opportunistic',
+  policySource: 'Opportunistic',
+  onTrial: null,
+  tlsResult: null,
+  reportOnly: null,
+  reply: { code: 250, enhanced: '2.0.0', text: 'Ok' },
+  ...fields,
+})
+
 /** A first attempt at `receivedAt` that took a second. */
-export function attempt(fields: Partial<Attempt> = {}): Attempt {
-  return {
-    number: 1,
-    at: receivedAt.toISOString(),
+export const attempt = (fields: Partial<Attempt> = {}): Attempt => ({
+  ...outcome({
     outcome: 'TemporaryFailure',
-    host: 'mx.northwind.example',
     ip: '198.51.100.1',
-    tls: null,
-    policy: 'Opportunistic',
-    policySource: 'Opportunistic',
-    onTrial: null,
-    tlsResult: null,
-    reportOnly: null,
     reply: { code: 451, enhanced: '4.3.0', text: 'Try again later' },
-    durationMs: 1000,
-    ...fields,
-  }
-}
+  }),
+  number: 1,
+  at: receivedAt.toISOString(),
+  durationMs: 1000,
+  ...fields,
+})
 
 /** Of a verdict reached at `receivedAt` by the first state of the connectors, none of which was considered. */
 export const circumstances: Circumstances = { at: receivedAt, connectorsVersion: 1, considered: () => [] }

@@ -5,13 +5,12 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
 import type { Recipient } from '../../../shared/contract/message.ts'
-import { defaultTimeouts } from '../../../shared/net/gated-connection.ts'
 import type { Settings } from '../../../shared/policy/evaluate.ts'
-import { noMtaSts } from '../../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { inbound, outbound, recipient, snapshot } from '../../support/fixtures.ts'
 import { freePort } from '../../support/process.ts'
 import { type AttemptMade, attemptMs, Deployment } from '../../support/retry-deployment.ts'
+import { smtpOptions } from '../../support/smtp-options.ts'
 import { type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
 
 const minute = 60_000
@@ -53,16 +52,10 @@ async function spend({
       ],
     }),
     settings: { defaultRoute: 'Mx', ...settings },
-    smtp: {
-      name: 'mail.ours.example',
+    smtp: smtpOptions({
       resolver: fakeResolver({ a: { [smartHost]: ['127.0.0.1'] } }),
-      privateNetworks: [],
-      random: () => 0,
-      timeouts: defaultTimeouts,
-      mtaSts: async () => noMtaSts,
-      credentials: async () => assert.fail('nobody asks for a certificate'),
       signal: AbortSignal.timeout(60_000),
-    },
+    }),
   })
   try {
     const sent = deployment.accept(recipients ?? [recipient({ address: addresses[0] })], {

@@ -6,16 +6,14 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { ClientCertificates } from '../../../shared/net/client-credentials.ts'
-import { defaultTimeouts } from '../../../shared/net/gated-connection.ts'
 import { deliverBySmtp, type Outcome } from '../../../shared/net/smtp-delivery.ts'
 import type { ClientCredentials } from '../../../shared/net/tls-client.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
-import { noMtaSts } from '../../../shared/policy/transport-security.ts'
-import { fakeResolver } from '../../support/dns.ts'
 import { type FakeSecrets, secretOf, startSecrets } from '../../support/fake-secrets.ts'
 import { message, recipient } from '../../support/fixtures.ts'
 import { testAccount } from '../../support/lambda.ts'
 import { createPki, daysFromNow, type Identity, type Pki } from '../../support/pki.ts'
+import { smtpOptions } from '../../support/smtp-options.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
 
 let pki: Pki
@@ -208,16 +206,10 @@ describe('a next hop that demands a client certificate', () => {
       await deliverBySmtp(
         { kind: 'SmartHosts', hosts: [{ host: smartHost, port: partner.port }] },
         { message: message(), recipients: [recipient()], content: Buffer.from('A: b\r\n\r\nc\r\n'), tls },
-        {
-          name: 'mail.ours.example',
-          resolver: fakeResolver({ a: { [smartHost]: ['127.0.0.1'] } }),
-          privateNetworks: [],
-          random: () => 0,
-          timeouts: defaultTimeouts,
-          mtaSts: async () => noMtaSts,
+        smtpOptions({
           credentials: (name): Promise<ClientCredentials> => certificates.read(name),
           signal: AbortSignal.timeout(10_000),
-        },
+        }),
       )
     ).values()
     assert.ok(outcome)

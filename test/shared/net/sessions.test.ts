@@ -13,16 +13,14 @@ import {
   type SmtpOptions,
 } from '../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
-import { noMtaSts } from '../../../shared/policy/transport-security.ts'
-import { fakeResolver } from '../../support/dns.ts'
 import { eventually } from '../../support/eventually.ts'
 import { message, recipient } from '../../support/fixtures.ts'
 import { createPki, type Pki } from '../../support/pki.ts'
+import { smtpOptions } from '../../support/smtp-options.ts'
 import { type Partner, type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
 import { within } from '../../support/within.ts'
 
 const smartHost = 'mx.partner.example'
-const resolver = fakeResolver({ a: { [smartHost]: ['127.0.0.1'] } })
 const body = 'The secret is 4711.'
 const content = Buffer.from(`Subject: hello\r\n\r\n${body}\r\n`)
 
@@ -68,19 +66,14 @@ async function sendAll(port: number, sending: Sending = {}): Promise<Map<string,
       content: octets,
       tls,
     },
-    {
-      name: 'mail.ours.example',
-      resolver,
-      privateNetworks: [],
-      random: () => 0,
+    smtpOptions({
       timeouts: { ...defaultTimeouts, greeting: 300, command: 300, data: 300 },
-      mtaSts: async () => noMtaSts,
       credentials: async (name) => ({ certificate: name, privateKey: name }),
       record: (session) => records.push(session),
       open: (hop, options, anew) => sessions.open(hop, options, anew),
       signal: limit.signal,
       ...sending.options,
-    },
+    }),
   )
 }
 

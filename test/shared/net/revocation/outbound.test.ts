@@ -5,7 +5,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { TlsRequirement } from '../../../../shared/contract/jobs.ts'
 import type { RevocationCheck } from '../../../../shared/contract/revocation.ts'
 import { formatReply } from '../../../../shared/mail/reply.ts'
-import { defaultTimeouts } from '../../../../shared/net/gated-connection.ts'
 import { RevocationChecker } from '../../../../shared/net/revocation/checker.ts'
 import { Sessions } from '../../../../shared/net/sessions.ts'
 import {
@@ -15,7 +14,6 @@ import {
   type SmtpOptions,
 } from '../../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../../shared/policy/outbound.ts'
-import { noMtaSts } from '../../../../shared/policy/transport-security.ts'
 import { noStore } from '../../../../shared/transport/revocation-table.ts'
 import { fakeResolver } from '../../../support/dns.ts'
 import { message, recipient } from '../../../support/fixtures.ts'
@@ -26,6 +24,7 @@ import {
   startRevocationAuthority,
 } from '../../../support/revocation-authority.ts'
 import { simulateTimeouts } from '../../../support/simulated-timeouts.ts'
+import { smtpOptions } from '../../../support/smtp-options.ts'
 import { type Partner, startPartner } from '../../../support/smtp-partner.ts'
 import { within } from '../../../support/within.ts'
 
@@ -99,21 +98,11 @@ async function send({
           ...tls,
         },
       },
-      {
-        name: 'mail.ours.example',
-        resolver,
-        privateNetworks: [],
-        random: () => 0,
-        timeouts: defaultTimeouts,
-        mtaSts: async () => noMtaSts,
-        credentials: async () => {
-          throw new Error('no secret')
-        },
+      smtpOptions({
         revocation: (chain, signal) => checker.ofSession(chain, signal),
         record: (session) => records.push(session),
-        signal: AbortSignal.timeout(20_000),
         ...options,
-      },
+      }),
     )
     const outcome = outcomes.get(address)
     assert.ok(outcome)
