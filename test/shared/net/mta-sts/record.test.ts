@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { announcedId } from '../../../../shared/net/mta-sts/record.ts'
-import { costsAtMost } from '../../../support/costs-at-most.ts'
 
 describe('the TXT record at _mta-sts', () => {
   const rows: [records: string[], id: string | null][] = [
@@ -52,8 +51,7 @@ describe('the TXT record at _mta-sts', () => {
     )
   })
 
-  it('a record as large as DNS allows costs milliseconds', async () => {
-    const records = [`v=STSv1;${' '.repeat(65_000)}x`, `v=STSv1${' '.repeat(65_000)}`]
-    assert.equal(await costsAtMost(100, () => announcedId(records)), null)
+  it('a record as large as DNS allows announces nothing', () => {
+    assert.equal(announcedId([`v=STSv1;${' '.repeat(65_000)}x`, `v=STSv1${' '.repeat(65_000)}`]), null)
   })
 })
