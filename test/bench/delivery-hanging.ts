@@ -6,10 +6,11 @@
  * large a share of the workers as there.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { createServer } from 'node:net'
 import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { listen } from '../support/listen.ts'
 import { Api, type Running, SmtpClient, startRunner, until } from '../support/local/runner.ts'
 import { selfSigned } from '../support/pki.ts'
 import { median } from './median.ts'
@@ -76,8 +77,8 @@ async function startWorld(concurrencyPerDestination: number): Promise<World> {
       if (name) arrivals.set(name, performance.now())
     },
   })
-  const silent = createServer((socket) => socket.on('error', () => {}).resume())
-  const [sinkPort, silentPort] = [await listen(sink), await listen(silent)]
+  const silent = createServer((socket) => socket.resume())
+  const [listening, hanging] = [await listen(sink), await listen(silent)]
   const domains = Array.from({ length: partners }, (_, partner) => domainOf(partner))
   const addresses = new Map([...domains, hangs].map((domain, index) => [domain, `127.0.1.${index + 1}`]))
   const names = [...addresses].flatMap(([domain, address]) => [
@@ -86,7 +87,7 @@ async function startWorld(concurrencyPerDestination: number): Promise<World> {
   ])
   const ports = [...addresses].map(([domain, address]) => [
     address,
-    `127.0.0.1:${domain === hangs ? silentPort : sinkPort}`,
+    `127.0.0.1:${(domain === hangs ? hanging : listening).port}`,
   ])
   const zone = { names: Object.fromEntries(names), ports: Object.fromEntries(ports) }
   const runner = await startRunner(zone, ['--no-demo', '--settings', settings])
@@ -102,16 +103,10 @@ async function startWorld(concurrencyPerDestination: number): Promise<World> {
     arrivals,
     async stop() {
       await runner.stop()
-      sink.close()
-      silent.close()
+      await Promise.all([listening.stop(), hanging.stop()])
       rmSync(folder, { recursive: true })
     },
   }
-}
-
-async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return (server.address() as AddressInfo).port
 }
 
 async function run(withHanging: boolean, { perSecond, places }: HangingOptions): Promise<Times> {

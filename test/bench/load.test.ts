@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { listen } from '../support/listen.ts'
 import { selfSigned } from '../support/pki.ts'
 import { type Load, LoadRun, sampleMessage } from './load.ts'
 import { createSink } from './sink-server.ts'
@@ -11,15 +11,10 @@ const brief = { connections: 3, resume: false, message, leadIn: 40, duration: 30
 const plain = { ...brief, group: null }
 const secure = { ...brief, group: 'X25519' }
 
-async function listen(t: TestContext, server: Server): Promise<number> {
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket: Socket) => sockets.add(socket))
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  return (server.address() as AddressInfo).port
+async function portOf(t: TestContext, server: Server): Promise<number> {
+  const { port, stop } = await listen(server)
+  t.after(stop)
+  return port
 }
 
 async function startSink(t: TestContext) {
@@ -28,7 +23,7 @@ async function startSink(t: TestContext) {
   const tls = await selfSigned({ names: ['mx.example'] })
   const sink = createSink({ tls, taken: (content) => taken.push(content) })
   sink.on('connection', () => seen.connections++)
-  return { port: await listen(t, sink), seen }
+  return { port: await portOf(t, sink), seen }
 }
 
 /** A server in the clear that answers the message, and all else, as it is told. */
@@ -50,7 +45,7 @@ function scripted(t: TestContext, answer: (what: string, socket: Socket) => stri
       held = ''
     })
   })
-  return listen(t, server)
+  return portOf(t, server)
 }
 
 const usual: Record<string, string> = { conn: '220 hi', DATA: '354 go on', QUIT: '221 bye' }

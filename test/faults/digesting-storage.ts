@@ -3,11 +3,11 @@
  * digests are kept, taken as the octets come.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { EvaluationJob } from '../../shared/contract/jobs.ts'
+import { connectorsAnswer, operationOf, type SqsEntry, takenEntry } from '../support/aws-answers.ts'
+import { listen } from '../support/listen.ts'
 
 /** What stands behind it is digested by itself: the field that the ingress puts before a message differs. */
 const marker = Buffer.from('Subject: ')
@@ -58,29 +58,19 @@ export class DigestingStorage {
   readonly objects = new Map<string, Stored>()
   readonly jobs: EvaluationJob[] = []
   readonly #uploads = new Map<string, Stored>()
-  readonly #server = createServer((request, response) => void this.#answer(request, response))
+  endpoint = ''
+  stop = async () => {}
 
   static async start(): Promise<DigestingStorage> {
     const storage = new DigestingStorage()
-    storage.#server.keepAliveTimeout = 60_000
-    storage.#server.listen(0, '127.0.0.1')
-    await once(storage.#server, 'listening')
-    return storage
-  }
-
-  get endpoint(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
-  }
-
-  close(): void {
-    this.#server.close()
-    this.#server.closeAllConnections()
+    const server = createServer((request, response) => void storage.#answer(request, response))
+    server.keepAliveTimeout = 60_000
+    const { url, stop } = await listen(server)
+    return Object.assign(storage, { endpoint: url, stop })
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const operation = String(request.headers['x-amz-target'] ?? '')
-      .split('.')
-      .at(-1)
+    const operation = operationOf(request)
     try {
       response.end(
         operation ? this.#json(operation, await buffer(request)) : await this.#s3(request, response),
@@ -129,34 +119,9 @@ export class DigestingStorage {
 
   #json(operation: string, body: Buffer): string {
     const parsed = JSON.parse(body.toString())
-    if (operation === 'SendMessageBatch') return this.#take(parsed.Entries)
-    if (operation === 'GetItem') return JSON.stringify({ Item: { version: { N: '1' } } })
-    return JSON.stringify({
-      Items: JSON.stringify(parsed).includes('accepted-domain') ? [acceptedDomain] : [],
-    })
-  }
-
-  #take(entries: { Id: string; MessageBody: string }[]): string {
+    if (operation !== 'SendMessageBatch') return JSON.stringify(connectorsAnswer(operation, parsed))
+    const entries: SqsEntry[] = parsed.Entries
     for (const { MessageBody } of entries) this.jobs.push(EvaluationJob.parse(JSON.parse(MessageBody)))
-    const Successful = entries.map(({ Id, MessageBody }) => ({
-      Id,
-      MessageId: Id,
-      MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex'),
-    }))
-    return JSON.stringify({ Successful, Failed: [] })
+    return JSON.stringify({ Successful: entries.map((entry) => takenEntry(entry)), Failed: [] })
   }
-}
-
-const acceptedDomain = {
-  ...Object.fromEntries(
-    Object.entries({
-      pk: 'accepted-domain',
-      sk: 'ours.example',
-      domain: 'ours.example',
-      comment: '',
-      createdAt: '2026-01-01T00:00:00.000Z',
-      updatedAt: '2026-01-01T00:00:00.000Z',
-    }).map(([name, text]) => [name, { S: text }]),
-  ),
-  version: { N: '1' },
 }

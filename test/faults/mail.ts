@@ -1,5 +1,5 @@
 /** The messages of a run: each is what its number and the run's seed make of it, so none has to be kept. */
-import { Chance } from './chance.ts'
+import { Chance } from '../support/chance.ts'
 
 /** Content as it is to be stored, behind the field that the ingress adds. */
 export function contentOf(seed: number, number: number): Buffer {

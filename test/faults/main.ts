@@ -5,9 +5,9 @@
  * --workers N --sessions N]`. Ends with 1 when anything is missing, wrong, or there twice without a reason.
  */
 import { parseArgs } from 'node:util'
+import { Chance } from '../support/chance.ts'
 import { selfSigned } from '../support/pki.ts'
 import { freePort } from '../support/process.ts'
-import { Chance } from './chance.ts'
 import { IngressProcess } from './ingress-process.ts'
 import { type Judgement, judge } from './judge.ts'
 import { Kept } from './kept.ts'
@@ -75,7 +75,7 @@ await sender.run()
 await killing
 storage.isCalm = true
 const code = await ingress.stop()
-storage.close()
+await storage.stop()
 const judgement = judge({
   messages,
   ledger,

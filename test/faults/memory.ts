@@ -103,7 +103,7 @@ try {
     ingress.kill('SIGTERM')
     await ended
   }
-  storage.close()
+  await storage.stop()
   await rm(directory, { recursive: true })
 }
 for (const failure of failures) console.log(`FAILED: ${failure}`)

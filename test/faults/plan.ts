@@ -1,5 +1,5 @@
 /** What goes wrong with which request: decided by the run's seed and the request's number alone. */
-import { Chance } from './chance.ts'
+import { Chance } from '../support/chance.ts'
 
 /** Those after which the ingress cannot know whether what it asked for was done. It was. */
 export const afterTheFact = ['AnswerLost', 'AnswerCut', 'ErrorAfter', 'Late'] as const

@@ -1,6 +1,6 @@
 /** A sending server with many sessions: each message is sent until it is accepted, or refused for good. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { Chance } from './chance.ts'
+import { Chance } from '../support/chance.ts'
 import { ClientSession, ClosedError, SilentError } from './client.ts'
 import { type Ending, type Ledger, reversePath } from './ledger.ts'
 import { contentOf, stuffed } from './mail.ts'

@@ -3,10 +3,11 @@
  * wire: a plan says which request goes wrong, and how.
  */
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { crc32 } from 'node:zlib'
+import { connectorsAnswer, operationOf, type SqsEntry, takenEntry } from '../support/aws-answers.ts'
+import { listen } from '../support/listen.ts'
 import type { Kept, KeptJob } from './kept.ts'
 import { afterTheFact, type Fault, type Plan, type Planned, type Service } from './plan.ts'
 
@@ -28,30 +29,21 @@ export class FaultyStorage {
   readonly faults = new Map<string, number>()
   /** Without faults from now on. */
   isCalm = false
+  endpoint = ''
+  stop = async () => {}
   readonly #plan: Plan
-  readonly #server: Server
 
   private constructor(kept: Kept, plan: Plan) {
     this.kept = kept
     this.#plan = plan
-    this.#server = createServer((request, response) => void this.#meet(request, response))
-    this.#server.keepAliveTimeout = 60_000
   }
 
   static async start(kept: Kept, plan: Plan): Promise<FaultyStorage> {
     const storage = new FaultyStorage(kept, plan)
-    storage.#server.listen(0, '127.0.0.1')
-    await once(storage.#server, 'listening')
-    return storage
-  }
-
-  get endpoint(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
-  }
-
-  close(): void {
-    this.#server.close()
-    this.#server.closeAllConnections()
+    const server = createServer((request, response) => void storage.#meet(request, response))
+    server.keepAliveTimeout = 60_000
+    const { url, stop } = await listen(server)
+    return Object.assign(storage, { endpoint: url, stop })
   }
 
   async #meet(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -94,9 +86,7 @@ export class FaultyStorage {
     const operation = operationOf(request)
     if (operation === 'SendMessageBatch') return this.#batch(parsed.Entries, planned)
     if (operation === 'GetQueueAttributes') return answerOf({ Attributes: {} })
-    if (operation === 'GetItem') return answerOf({ Item: { version: { N: '1' } } })
-    if (operation === 'Query') return answerOf({ Items: connectors(parsed) })
-    return answerOf({})
+    return answerOf(connectorsAnswer(operation, parsed))
   }
 
   /** @returns the body of the answer, or the answer where it is no success */
@@ -126,11 +116,12 @@ export class FaultyStorage {
     return { ...answerOf(''), key }
   }
 
-  #batch(entries: { Id: string; MessageBody: string }[], { fault, chance }: Planned): Answer {
+  #batch(entries: SqsEntry[], { fault, chance }: Planned): Answer {
     const Successful: object[] = []
     const Failed: object[] = []
     const jobs: KeptJob[] = []
-    for (const { Id, MessageBody } of entries) {
+    for (const entry of entries) {
+      const { Id, MessageBody } = entry
       const isMet = chance.happens(0.4)
       if (fault === 'EntriesRefused' && isMet) {
         Failed.push({ Id, Code: 'InternalError', Message: 'try again', SenderFault: chance.happens(0.2) })
@@ -142,20 +133,11 @@ export class FaultyStorage {
       if (isMet && (fault === 'EntriesUnnamed' || isDamaged)) job.told = { fault }
       else jobs.push(job)
       if (isMet && fault === 'EntriesUnnamed') continue
-      const MD5OfMessageBody = createHash('md5')
-        .update(isDamaged ? 'damaged' : MessageBody)
-        .digest('hex')
-      Successful.push({ Id, MessageId: Id, MD5OfMessageBody })
+      Successful.push(takenEntry(entry, isDamaged ? 'damaged' : MessageBody))
     }
     return { ...answerOf({ Successful, Failed }), jobs }
   }
 }
-
-/** AWS's JSON protocols name the operation in a header; S3 does not. */
-const operationOf = ({ headers }: IncomingMessage): string =>
-  String(headers['x-amz-target'] ?? '')
-    .split('.')
-    .at(-1) ?? ''
 
 function serviceOf({ headers }: IncomingMessage): Service {
   const target = String(headers['x-amz-target'] ?? '')
@@ -257,18 +239,4 @@ function follow(
   response.once('close', () => {
     if (performance.now() - began > patience) told({ fault: 'given up' })
   })
-}
-
-/** One accepted domain and no connectors. */
-function connectors({
-  ExpressionAttributeValues,
-}: {
-  ExpressionAttributeValues?: Record<string, { S: string }>
-}) {
-  const accepted = Object.values(ExpressionAttributeValues ?? {}).some(({ S }) => S === 'accepted-domain')
-  if (!accepted) return []
-  const fields = { pk: 'accepted-domain', sk: 'ours.example', domain: 'ours.example', comment: '' }
-  const at = '2026-01-01T00:00:00.000Z'
-  const text = Object.entries({ ...fields, createdAt: at, updatedAt: at }).map(([key, S]) => [key, { S }])
-  return [{ ...Object.fromEntries(text), version: { N: '1' } }]
 }

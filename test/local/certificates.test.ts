@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
 import {
   Api,
   type ClientTls,
@@ -134,14 +135,7 @@ before(
     partners = await startPartner()
     runner = await startRunner(zone(), ['--no-demo'], launchTrusting(publicCa.ca))
     api = new Api(runner.endpoints)
-    await api.call('PUT', '/accepted-domains/ours.example', {})
-    await api.create('outbound', {
-      name: 'our mailboxes',
-      connectorType: 'OnPremises',
-      allAcceptedDomains: true,
-      route: 'SmartHosts',
-      smartHosts: [{ host: '127.0.0.1', port: mailboxes.port }],
-    })
+    await setUpOurMailboxes(api, mailboxes)
     for (const each of cases)
       connectors.set(
         each.name,

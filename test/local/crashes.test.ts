@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test'
 import { DynamoDBClient, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { ChangeMessageVisibilityCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { type HoldingPartner, startHoldingPartner } from '../support/local/holding-partner.ts'
+import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
 import { Api, idIn, type Running, SmtpClient, sendOne, startRunner, until } from '../support/local/runner.ts'
 
 let runner: Running
@@ -20,14 +21,7 @@ before(
     mailbox = await startHoldingPartner()
     runner = await startRunner({ names: {} })
     api = new Api(runner.endpoints)
-    await api.call('PUT', '/accepted-domains/ours.example', {})
-    await api.create('outbound', {
-      name: 'our mailboxes',
-      connectorType: 'OnPremises',
-      allAcceptedDomains: true,
-      route: 'SmartHosts',
-      smartHosts: [{ host: '127.0.0.1', port: mailbox.port }],
-    })
+    await setUpOurMailboxes(api, mailbox)
   },
   { timeout: 60_000 },
 )

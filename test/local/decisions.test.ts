@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
 import {
   Api,
   idIn,
@@ -86,7 +87,7 @@ async function setUp(): Promise<void> {
     tlsSettings: 'DomainValidation',
     tlsDomain,
   })
-  await api.call('PUT', '/accepted-domains/ours.example', {})
+  await setUpOurMailboxes(api, partners.mailbox)
   await api.create('inbound', {
     name: 'our server',
     connectorType: 'OnPremises',
@@ -98,13 +99,6 @@ async function setUp(): Promise<void> {
     name: 'from bank',
     connectorType: 'Partner',
     senderDomains: ['bank.example'],
-  })
-  await api.create('outbound', {
-    name: 'our mailboxes',
-    connectorType: 'OnPremises',
-    allAcceptedDomains: true,
-    route: 'SmartHosts',
-    smartHosts: [{ host: '127.0.0.1', port: partners.mailbox.port }],
   })
   await api.create('outbound', validated('good.example', '*.good.example'))
   await api.create('outbound', validated('misnamed.example', 'mx.misnamed.example'))

@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
+import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
 import { Api, idIn, type Running, sendOne, startRunner, until } from '../support/local/runner.ts'
 import { createPki, fingerprintOf, type Identity, type Pki } from '../support/pki.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
@@ -29,14 +30,7 @@ before(
     const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
     const client = new DynamoDBClient({ region: 'us-east-1', credentials, endpoint: dynamodb })
     accepted = new ObservedList(DynamoDBDocumentClient.from(client), tables.transport ?? '')
-    await api.call('PUT', '/accepted-domains/ours.example', {})
-    await api.create('outbound', {
-      name: 'our mailboxes',
-      connectorType: 'OnPremises',
-      allAcceptedDomains: true,
-      route: 'SmartHosts',
-      smartHosts: [{ host: '127.0.0.1', port: mailbox.port }],
-    })
+    await setUpOurMailboxes(api, mailbox)
   },
   { timeout: 60_000 },
 )

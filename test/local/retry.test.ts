@@ -1,6 +1,7 @@
 /** What an administrator does after a fault is mended, end to end: hold a connector against mail, and retry. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
 import { Api, idIn, type Running, sendOne, startRunner, until } from '../support/local/runner.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 
@@ -13,7 +14,6 @@ before(
     mailbox = await startPartner()
     runner = await startRunner({ names: {} })
     api = new Api(runner.endpoints)
-    await api.call('PUT', '/accepted-domains/ours.example', {})
   },
   { timeout: 60_000 },
 )
@@ -45,14 +45,7 @@ test('held mail is seen by validation, and flows at once when its connector is m
     senderDomains: ['bank.example'],
     onViolation: 'Defer',
   })
-  const mailboxes = await api.create('outbound', {
-    name: 'our mailboxes',
-    connectorType: 'OnPremises',
-    allAcceptedDomains: true,
-    route: 'SmartHosts',
-    smartHosts: [{ host: '127.0.0.1', port: mailbox.port }],
-    tlsSettings: 'EncryptionOnly',
-  })
+  const mailboxes = await setUpOurMailboxes(api, mailbox, { tlsSettings: 'EncryptionOnly' })
   const id = await deferred()
 
   const path = `/inbound-connectors/${bank}`

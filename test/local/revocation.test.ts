@@ -5,6 +5,7 @@
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
 import {
   Api,
   idIn,
@@ -37,14 +38,7 @@ before(
       servers.push(await startPartner({ tls: sending[which] }))
     runner = await startRunner(zone())
     api = new Api(runner.endpoints)
-    await api.call('PUT', '/accepted-domains/ours.example', {})
-    await api.create('outbound', {
-      name: 'our mailboxes',
-      connectorType: 'OnPremises',
-      allAcceptedDomains: true,
-      route: 'SmartHosts',
-      smartHosts: [{ host: '127.0.0.1', port: mailboxes.port }],
-    })
+    await setUpOurMailboxes(api, mailboxes)
     await api.create('inbound', {
       name: 'Our server',
       connectorType: 'OnPremises',

@@ -12,10 +12,11 @@ import {
   watch,
   writeFileSync,
 } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { listenSilently } from '../support/listen.ts'
+import { ourMailboxes } from '../support/local/our-mailboxes.ts'
 import {
   Api,
   idIn,
@@ -28,15 +29,15 @@ import {
   until,
 } from '../support/local/runner.ts'
 import { startPartner } from '../support/smtp-partner.ts'
+import { within } from '../support/within.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-start-'))
 test.after(() => rmSync(folder, { recursive: true }))
 
 async function takenPort(t: { after(fn: () => void): void }): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => server.close())
-  return (server.address() as AddressInfo).port
+  const { port, stop } = await listenSilently()
+  t.after(stop)
+  return port
 }
 
 for (const option of ['--smtp-port', '--api-port', '--pages-port', '--dns-port'])
@@ -102,7 +103,7 @@ test('a start that is interrupted leaves nothing behind', async () => {
   const temporary = temporaryFolder('interrupted')
   const watcher = watch(temporary)
   const runner = launch(['--smtp-port', '0', '--api-port', '0', '--no-demo'], temporary)
-  while (leftIn(temporary).length === 0) await once(watcher, 'change')
+  while (leftIn(temporary).length === 0) await within(30_000, once(watcher, 'change'), 'a temporary folder')
   watcher.close()
   const ended = once(runner, 'exit')
   runner.kill('SIGINT')
@@ -170,13 +171,7 @@ test('with --state a clean stop and a new start lose nothing', { timeout: 60_000
   // No connector routes ours.example yet, so the message waits in the queue.
   const id = idIn(await sendOne(first.endpoints, 'a@b.example', 'ann@ours.example', content))
   assert.equal((await api.settled(id)).recipients[0]?.state, 'Deferred')
-  const connector = {
-    name: 'Our mailboxes',
-    connectorType: 'OnPremises',
-    allAcceptedDomains: true,
-    route: 'SmartHosts',
-    smartHosts: [{ host: '127.0.0.1', port: mailbox.port }],
-  }
+  const connector = ourMailboxes(mailbox, { name: 'Our mailboxes' })
   await api.create('outbound', connector)
   assert.equal(await first.stop(), 0)
   endWaiting(join(state, 'snapshot', 'queues.json'))

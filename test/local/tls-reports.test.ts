@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
 import { Api, idIn, type Running, sendOne, startRunner, until } from '../support/local/runner.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 
@@ -51,15 +52,7 @@ before(
     mailbox = await startPartner()
     runner = await startRunner(zone, ['--no-demo', '--settings', settings, '--secrets', folder])
     api = new Api(runner.endpoints)
-    await api.call('PUT', '/accepted-domains/ours.example', {})
-    await api.create('outbound', {
-      name: 'our mailboxes',
-      connectorType: 'OnPremises',
-      allAcceptedDomains: true,
-      route: 'SmartHosts',
-      smartHosts: [{ host: 'relay.hub.example', port: mailbox.port }],
-      tlsSettings: null,
-    })
+    await setUpOurMailboxes(api, { host: 'relay.hub.example', port: mailbox.port }, { tlsSettings: null })
   },
   { timeout: 60_000 },
 )

@@ -9,13 +9,11 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { TlsRequirement } from '../../shared/contract/jobs.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
-import { defaultTimeouts } from '../../shared/net/gated-connection.ts'
 import { deliverOver, type Outcome, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
-import { noMtaSts } from '../../shared/policy/transport-security.ts'
-import { fakeResolver } from '../support/dns.ts'
 import { message, recipient } from '../support/fixtures.ts'
 import { missing, Postfix, type PostfixOptions } from '../support/peers/peers.ts'
 import { createPki, daysFromNow, type Identity, type Pki, selfSigned } from '../support/pki.ts'
+import { smtpOptions } from '../support/smtp-options.ts'
 
 const skip = missing('postfix', 'apt-get install postfix', true)
 
@@ -146,16 +144,14 @@ async function send(
   } as const
   const address = `bob@${domain}`
   const mail = { message: message(), recipients: [recipient({ address })], content, tls }
-  const outcomes = await deliverOver([hop], mail, {
-    name: 'mail.ours.example',
-    resolver: fakeResolver({}),
-    privateNetworks: [],
-    random: () => 0,
-    timeouts: defaultTimeouts,
-    mtaSts: async () => noMtaSts,
-    credentials,
-    signal: AbortSignal.timeout(60_000),
-  })
+  const outcomes = await deliverOver(
+    [hop],
+    mail,
+    smtpOptions({
+      credentials,
+      signal: AbortSignal.timeout(60_000),
+    }),
+  )
   const outcome = outcomes.get(address)
   assert.ok(outcome)
   return outcome

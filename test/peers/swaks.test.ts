@@ -1,6 +1,7 @@
 /** swaks as a partner's client: it sends into the real ingress, and its transcript is the witness of what it was told. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
 import { Api, idIn, type Running, startRunner } from '../support/local/runner.ts'
 import { missing, swaks } from '../support/peers/peers.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
@@ -31,19 +32,12 @@ after(async () => {
 })
 
 async function setUp(): Promise<void> {
-  await api.call('PUT', '/accepted-domains/ours.example', {})
+  await setUpOurMailboxes(api, { host: 'mailbox.ours.example', port: 25 })
   await api.create('inbound', {
     name: 'Bank',
     connectorType: 'Partner',
     senderDomains: ['bank.example'],
     requireTls: true,
-  })
-  await api.create('outbound', {
-    name: 'Our mailbox server',
-    connectorType: 'OnPremises',
-    allAcceptedDomains: true,
-    route: 'SmartHosts',
-    smartHosts: [{ host: 'mailbox.ours.example', port: 25 }],
   })
 }
 

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { Worker } from 'node:worker_threads'
+import { within } from './within.ts'
 
 export interface BlackHole {
   port: number
@@ -22,13 +23,14 @@ export async function startBlackHole(): Promise<BlackHole> {
   const [port] = (await once(worker, 'message')) as [number]
   const fillers: Socket[] = [0, 1, 2, 3].map(() => connect(port, '127.0.0.1').on('error', () => {}))
   let connected = 0
-  await new Promise<void>((resolve) => {
+  const full = new Promise<void>((resolve) => {
     for (const socket of fillers)
       socket.once('connect', () => {
         connected += 1
         if (connected === 2) resolve()
       })
   })
+  await within(10_000, full, 'two connections')
   return {
     port,
     async stop() {

@@ -1,10 +1,5 @@
 /** Connectors, messages and attempts with defaults, so that a test names only what it is about. */
-import {
-  type InboundConnector,
-  InboundConnectorInput,
-  type OutboundConnector,
-  OutboundConnectorInput,
-} from '../../shared/connectors/schema.ts'
+import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import {
   type Attempt,
@@ -15,8 +10,10 @@ import {
   type TlsFacts,
 } from '../../shared/contract/message.ts'
 import type { Circumstances } from '../../shared/messages/trace.ts'
+import type { Outcome } from '../../shared/net/smtp-delivery.ts'
 import { compileSnapshot, type DomainIndex, type Snapshot } from '../../shared/policy/snapshot.ts'
 import { summaryOf } from '../../shared/tls/certificate-summary.ts'
+import { inboundInput, outboundInput } from './connectors.ts'
 
 export const receivedAt = new Date('2026-01-15T12:00:00.000Z')
 export const minutesLater = (minutes: number): Date => new Date(receivedAt.getTime() + minutes * 60_000)
@@ -27,24 +24,14 @@ const idOf = (name: string): string => `id-${name.toLowerCase()}`
 /** A Partner connector for contoso.example; its id is `id-` and its name. */
 export function inbound(fields: Partial<InboundConnector> = {}): InboundConnector {
   const { id, createdAt, updatedAt, version, ...input } = fields
-  const parsed = InboundConnectorInput.parse({
-    name: 'Contoso',
-    connectorType: 'Partner',
-    senderDomains: ['contoso.example'],
-    ...input,
-  })
+  const parsed = inboundInput(input)
   return { ...parsed, ...stored, id: id ?? idOf(parsed.name) }
 }
 
 /** A Partner connector for northwind.example by MX; its id is `id-` and its name. */
 export function outbound(fields: Partial<OutboundConnector> = {}): OutboundConnector {
   const { id, createdAt, updatedAt, version, validation, ...input } = fields
-  const parsed = OutboundConnectorInput.parse({
-    name: 'Northwind',
-    connectorType: 'Partner',
-    recipientDomains: ['northwind.example'],
-    ...input,
-  })
+  const parsed = outboundInput(input)
   return { ...parsed, ...stored, id: id ?? idOf(parsed.name), validation: null }
 }
 
@@ -143,25 +130,33 @@ export function recipient(fields: Partial<Recipient> = {}): Recipient {
   }
 }
 
+/** What became of a recipient: delivered in the clear. */
+export const outcome = (fields: Partial<Outcome> = {}): Outcome => ({
+  outcome: 'Delivered',
+  host: 'mx.northwind.example',
+  ip: null,
+  tls: null,
+  policy: 'Opportunistic',
+  policySource: 'Opportunistic',
+  onTrial: null,
+  tlsResult: null,
+  reportOnly: null,
+  reply: { code: 250, enhanced: '2.0.0', text: 'Ok' },
+  ...fields,
+})
+
 /** A first attempt at `receivedAt` that took a second. */
-export function attempt(fields: Partial<Attempt> = {}): Attempt {
-  return {
-    number: 1,
-    at: receivedAt.toISOString(),
+export const attempt = (fields: Partial<Attempt> = {}): Attempt => ({
+  ...outcome({
     outcome: 'TemporaryFailure',
-    host: 'mx.northwind.example',
     ip: '198.51.100.1',
-    tls: null,
-    policy: 'Opportunistic',
-    policySource: 'Opportunistic',
-    onTrial: null,
-    tlsResult: null,
-    reportOnly: null,
     reply: { code: 451, enhanced: '4.3.0', text: 'Try again later' },
-    durationMs: 1000,
-    ...fields,
-  }
-}
+  }),
+  number: 1,
+  at: receivedAt.toISOString(),
+  durationMs: 1000,
+  ...fields,
+})
 
 /** Of a verdict reached at `receivedAt` by the first state of the connectors, none of which was considered. */
 export const circumstances: Circumstances = { at: receivedAt, connectorsVersion: 1, considered: () => [] }

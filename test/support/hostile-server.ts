@@ -6,6 +6,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
+import { listen } from './listen.ts'
 
 /** What the server does at one point of a session. A text is said as a reply; null is no answer at all. */
 export type Reaction = string | null | ((peer: Peer) => void | Promise<void>)
@@ -57,11 +58,8 @@ const usualKeywords = ['PIPELINING', 'SIZE 1000000', '8BITMIME']
 /** @param conduct by the number of the connection, from 1 */
 export async function startHostileServer(conduct: (connection: number) => Conduct): Promise<HostileServer> {
   const conversations: Conversation[] = []
-  const sockets = new Set<Socket>()
   const pairs = new Pairs()
   const server: Server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
     const conversation: Conversation = {
       wire: Buffer.alloc(0),
       decrypted: Buffer.alloc(0),
@@ -72,15 +70,13 @@ export async function startHostileServer(conduct: (connection: number) => Conduc
     conversations.push(conversation)
     new Peer(socket, conduct(conversations.length), conversation, pairs).greet()
   })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port, stop } = await listen(server)
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
     conversations,
     async stop() {
-      server.close()
-      for (const socket of sockets) socket.destroy()
       pairs.close()
-      if (server.listening) await once(server, 'close')
+      await stop()
     },
   }
 }

@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import packet from 'dns-packet'
+import { within } from './within.ts'
 
 export interface Asked {
   by: 'Datagram' | 'Stream' | 'Tls'
@@ -112,7 +113,8 @@ export async function startNameServer(
         udp.send(Buffer.isBuffer(part) ? part : packet.encode(replyTo(query, part)), peer.port, peer.address)
   })
   const idle = async () => {
-    for (const socket of sockets) if (!socket.closed) await once(socket, 'close')
+    for (const socket of sockets)
+      if (!socket.closed) await within(10_000, once(socket, 'close'), 'the end of a connection')
   }
   const place = family === 'udp6' ? `[${ip}]:${port}` : `${ip}:${port}`
   return {

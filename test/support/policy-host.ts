@@ -2,10 +2,9 @@
  * HTTPS servers on ports of the loopback interface that stand behind port 443 of addresses of their own: this process's
  * sockets are led there. `trust` makes an authority of a test's own a public one, for this process.
  */
-import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
-import { type AddressInfo, createServer as createTcp, type Server, type Socket } from 'node:net'
+import { createServer as createTcp, type Server, type Socket } from 'node:net'
 import {
   getCACertificates,
   type SecureContextOptions,
@@ -13,6 +12,7 @@ import {
   type TLSSocket,
 } from 'node:tls'
 import { installTranslation } from '../../infra/local/lambda/nat.ts'
+import { listen } from './listen.ts'
 
 export interface PolicyHost {
   /** Whose port 443 it is. */
@@ -55,28 +55,18 @@ export function startBareHost(onConnection: (socket: Socket) => void): Promise<P
 async function place(server: Server, requests: PolicyHost['requests']): Promise<PolicyHost> {
   if (!translating) installTranslation(rules)
   translating = true
-  const sockets = new Set<Socket>()
-  let connections = 0
-  server.on('connection', (socket: Socket) => {
-    connections += 1
-    sockets.add(socket)
-    socket.on('error', () => {})
-    socket.on('close', () => sockets.delete(socket))
-  })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port, connections, stop } = await listen(server)
   hosts += 1
   const address = `127.1.${Math.floor(hosts / 250)}.${1 + (hosts % 250)}`
-  const { port } = server.address() as AddressInfo
   lead(`${address}:443`, port)
   return {
     address,
     port,
     requests,
-    connections: () => connections,
+    connections,
     async stop() {
       delete rules[`${address}:443`]
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
+      await stop()
     },
   }
 }

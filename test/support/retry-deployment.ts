@@ -9,11 +9,11 @@ import type { Attempt, Message, Recipient } from '../../shared/contract/message.
 import { deliverBySmtp, type Mail, type Outcomes, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
 import type { Settings } from '../../shared/policy/evaluate.ts'
 import type { Snapshot } from '../../shared/policy/snapshot.ts'
-import { type Entry, Queues } from '../functions/pipeline/queues.ts'
-import { MemoryTable } from '../functions/pipeline/table.ts'
-import { type Ports, work } from '../functions/pipeline/units.ts'
-import { message, receivedAt } from './fixtures.ts'
+import { message, outcome, receivedAt } from './fixtures.ts'
 import { readMultipart } from './multipart.ts'
+import { type Entry, Queues } from './pipeline/queues.ts'
+import { MemoryTable } from './pipeline/table.ts'
+import { type Ports, work } from './pipeline/units.ts'
 
 export interface AttemptMade {
   /** When it began, milliseconds after the message was received. */
@@ -157,15 +157,4 @@ export class Deployment {
   }
 }
 
-const taken = {
-  outcome: 'Delivered',
-  host: 'mx.elsewhere.example',
-  ip: null,
-  tls: null,
-  policy: 'Opportunistic',
-  policySource: 'Opportunistic',
-  onTrial: null,
-  tlsResult: null,
-  reportOnly: null,
-  reply: { code: 250, enhanced: '2.0.0', text: 'Ok' },
-} as const
+const taken = outcome({ host: 'mx.elsewhere.example' })

@@ -6,13 +6,14 @@ import 'reflect-metadata'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { OCSPRequest, OCSPResponseStatus } from '@peculiar/asn1-ocsp'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { AuthorityInfoAccessExtension, CRLDistributionPointsExtension, type Extension } from '@peculiar/x509'
 import { certificateParts } from '../../shared/tls/revocation/certificate-parts.ts'
+import { listen } from './listen.ts'
 import { createPki, daysFromNow, type Identity, type LeafOptions, type Pki } from './pki.ts'
 import { crlOf, ocspAnswer, ocspResponse, type Revoked } from './revocation-documents.ts'
+import { within } from './within.ts'
 
 export type Behaviour =
   | 'Honest'
@@ -50,6 +51,8 @@ export interface RevocationAuthority {
   origin: string
   /** Where it is, for those who only ask public addresses. */
   networks: string[]
+  /** Resolves when so many requests have come, and fails before clients give a silent server up after five seconds. */
+  requested(count: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -78,8 +81,7 @@ export async function startRevocationAuthority({
     requests.push(`${request.method} ${request.url}`)
     serve(request, response).catch((error: unknown) => response.destroy(error as Error))
   })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { url: origin, stop } = await listen(server)
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const [, name = '', what] = /^\/(\w+)(\.crl|\.cer|\/ocsp)$/.exec(request.url ?? '') ?? []
@@ -163,10 +165,11 @@ export async function startRevocationAuthority({
       released.resolve()
       released = Promise.withResolvers<void>()
     },
-    async stop() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+    async requested(count) {
+      while (requests.length < count)
+        await within(4_000, once(server, 'request'), `request ${requests.length + 1}`)
     },
+    stop,
   }
 }
 

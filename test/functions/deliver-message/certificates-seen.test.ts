@@ -1,25 +1,18 @@
 /** Which certificates of a delivery are kept, and that a change is told of, with the function's clients and on the wire. */
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { json } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
-import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { certificateWatch, Sightings } from '../../../functions/deliver-message/certificates-seen.ts'
 import { type EventEntry, eventsServer } from '../../../infra/local/aws/events.ts'
-import { secretsServer } from '../../../infra/local/aws/secrets.ts'
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import type { Observation } from '../../../shared/tls/observed/observation.ts'
 import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
 import { ObservedList } from '../../../shared/transport/observed-list.ts'
-import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { message, recipient } from '../../support/fixtures.ts'
+import { type DeliverMessage, smartHost, startDeliverMessage } from '../../support/deliver-message.ts'
+import type { TestDynamoDb } from '../../support/dynamodb.ts'
+import { type FakeSecrets, startSecrets } from '../../support/fake-secrets.ts'
+import { type Listening, listen } from '../../support/listen.ts'
 import { seenCertificate } from '../../support/observed.ts'
 import { createPki, fingerprintOf, type Identity } from '../../support/pki.ts'
 import { startPartner } from '../../support/smtp-partner.ts'
@@ -110,90 +103,39 @@ describe('of a session', () => {
 })
 
 describe('the function', () => {
-  const content = Buffer.from('Subject: x\r\n\r\nbody\r\n')
   const told: EventEntry[] = []
   const bus = eventsServer((entry) => told.push(entry))
-  const secretsDirectory = mkdtempSync(join(tmpdir(), 'mailflow-secrets-'))
-  const secrets = secretsServer(secretsDirectory)
-  const storage = createServer(async (request, response) => {
-    if (request.method === 'GET') return response.writeHead(206).end(content)
-    const { Entries = [] } = (await json(request)) as { Entries?: { Id: string; MessageBody: string }[] }
-    const Successful = Entries.map(({ Id, MessageBody }) => ({
-      Id,
-      MessageId: Id,
-      MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex'),
-    }))
-    response
-      .writeHead(200, { 'content-type': 'application/x-amz-json-1.0' })
-      .end(JSON.stringify({ Successful, Failed: [] }))
-  })
+  let events: Listening
+  let secrets: FakeSecrets
+  let unit: DeliverMessage
   let database: TestDynamoDb
-  let handler: (event: SQSEvent) => Promise<SQSBatchResponse>
 
   before(async () => {
-    database = await startDynamoDb()
-    const servers = [bus, secrets, storage]
-    for (const server of servers) await once(server.listen(0, '127.0.0.1'), 'listening')
-    const [busAt, secretsAt, storageAt] = servers.map(
-      (server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    )
-    Object.assign(process.env, {
-      AWS_REGION: 'eu-central-1',
-      AWS_ACCESS_KEY_ID: 'test',
-      AWS_SECRET_ACCESS_KEY: 'test',
-      AWS_ENDPOINT_URL_DYNAMODB: database.endpoint,
-      AWS_ENDPOINT_URL_S3: storageAt,
-      AWS_ENDPOINT_URL_SQS: storageAt,
-      AWS_ENDPOINT_URL_EVENTBRIDGE: busAt,
-      AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsAt,
-      MAIL_HOSTNAME: 'mail.ours.example',
-      CONNECTORS_TABLE: database.connectorsTable,
-      MESSAGES_TABLE: database.messagesTable,
-      TRANSPORT_TABLE: database.transportTable,
-      CONTENT_BUCKET: 'content',
-      EVALUATION_QUEUE_URL: `${storageAt}/queue`,
-      DELIVERY_QUEUE_URL: `${storageAt}/delivery`,
-      SES_CONFIGURATION_SET_REQUIRE_TLS: 'require',
-      SES_CONFIGURATION_SET_OPTIONAL_TLS: 'optional',
-      POWERTOOLS_LOG_LEVEL: 'SILENT',
-      POWERTOOLS_METRICS_DISABLED: 'true',
+    events = await listen(bus)
+    secrets = await startSecrets()
+    unit = await startDeliverMessage({
+      AWS_ENDPOINT_URL_EVENTBRIDGE: events.url,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
     })
-    handler = (await import('../../../functions/deliver-message/handler.ts')).handler
+    database = unit.database
   })
   after(async () => {
-    for (const server of [bus, secrets, storage]) server.close()
-    rmSync(secretsDirectory, { recursive: true })
-    await database.stop()
+    await unit.stop()
+    await secrets.stop()
+    await events.stop()
   })
 
   let jobs = 0
   /** Sends one message to a server with this certificate. */
   async function deliverTo(identity: Identity, fields: Partial<DeliveryJob> = {}): Promise<void> {
-    jobs += 1
     const partner = await startPartner({ tls: identity })
     try {
-      const job: DeliveryJob = {
-        message: message({
-          id: String(jobs).padStart(26, '0'),
-          receivedAt: new Date().toISOString(),
-          content: {
-            bucket: 'content',
-            key: 'segments/1',
-            offset: 0,
-            length: content.length,
-            sha256: createHash('sha256').update(content).digest('hex'),
-          },
-        }),
-        recipients: [recipient({ address: 'b@partner.example' })],
-        destination: 'partner.example',
-        route: { kind: 'SmartHosts', hosts: [{ host: '127.0.0.1', port: partner.port }] },
+      const job = unit.job(++jobs, unit.store(Buffer.from('Subject: x\r\n\r\nbody\r\n')), {
+        route: smartHost('127.0.0.1', partner.port),
         tls: { ...opportunistic, level: 'EncryptionOnly' },
-        attempt: 1,
-        connectorsVersion: 0,
         ...fields,
-      }
-      const record = { messageId: 'm1', body: JSON.stringify(job), eventSource: 'aws:sqs' } as SQSRecord
-      assert.deepEqual(await handler({ Records: [record] }), { batchItemFailures: [] })
+      })
+      assert.deepEqual(await unit.deliver(job), [])
       assert.equal(partner.received.length, 1)
     } finally {
       await partner.stop()
@@ -233,15 +175,15 @@ describe('the function', () => {
 
   test('keeps the certificate that we show ourselves, never its key', async () => {
     const pki = await createPki()
-    const { cert, key } = await pki.issue({ names: ['mail.ours.example'] })
-    writeFileSync(join(secretsDirectory, 'ours.json'), JSON.stringify({ certificate: cert, privateKey: key }))
+    const ours = await pki.issue({ names: ['mail.ours.example'] })
+    secrets.keepIdentity('ours', ours)
     const tls = { ...opportunistic, level: 'EncryptionOnly', clientCertificate: 'ours' } as const
     const by = { id: 'c3', name: 'Mutual' }
     await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: by, tls })
     const own = (await seen('c3')).filter(({ kind }) => kind === 'Own')
     assert.deepEqual(
       own.map(({ host, certificates }) => [host, certificates[0]?.fingerprint256, certificates[0]?.keyType]),
-      [['mailflow/client-certificates/ours', fingerprintOf({ cert, key }), 'EC']],
+      [['mailflow/client-certificates/ours', fingerprintOf(ours), 'EC']],
     )
     assert.doesNotMatch(JSON.stringify(own), /PRIVATE|BEGIN/)
   })
@@ -250,8 +192,7 @@ describe('the function', () => {
     const pki = await createPki()
     const by = { id: 'c2', name: 'Another' }
     await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: by })
-    bus.close()
-    bus.closeAllConnections()
+    await events.stop()
     await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: by })
     assert.equal((await seen('c2'))[0]?.changes.length, 1)
     assert.equal(told.length, 0)

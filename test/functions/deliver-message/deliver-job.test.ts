@@ -16,7 +16,7 @@ import { Trace } from '../../../shared/messages/trace.ts'
 import type { Outcome } from '../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
-import { message, minutesLater, receivedAt, recipient } from '../../support/fixtures.ts'
+import { message, minutesLater, outcome, receivedAt, recipient } from '../../support/fixtures.ts'
 import { type RecordingQueue, recordingQueue } from '../../support/queue.ts'
 
 let db: TestDynamoDb
@@ -44,18 +44,11 @@ const ofLength = (length: number): DeliveryJob => {
   return { ...job, message: { ...job.message, content: { ...job.message.content, length } } }
 }
 
-const delivered: Outcome = {
-  outcome: 'Delivered',
+const delivered = outcome({
   host: 'mx.partner.example',
   ip: '198.51.100.1',
-  tls: null,
-  policy: 'Opportunistic',
-  policySource: 'Opportunistic',
-  onTrial: null,
-  tlsResult: null,
-  reportOnly: null,
   reply: { code: 250, enhanced: '2.0.0', text: 'taken' },
-}
+})
 const failed: Outcome = {
   ...delivered,
   outcome: 'TemporaryFailure',

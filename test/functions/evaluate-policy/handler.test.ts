@@ -1,43 +1,23 @@
 /** The function as AWS calls it, with connectors that cannot be read, and then can. */
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { after, before, describe, it } from 'node:test'
-import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import fc from 'fast-check'
 import { ulid } from 'ulid'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { type FakeS3AndSqs, startS3AndSqs } from '../../support/fake-s3-sqs.ts'
 import { attempt, message, recipient } from '../../support/fixtures.ts'
-
-interface SendBatch {
-  QueueUrl: string
-  Entries: { Id: string; MessageBody: string }[]
-}
+import { failedIds, type SqsHandler, setEnvironment, sqsEvent } from '../../support/lambda.ts'
+import { type Listening, listen } from '../../support/listen.ts'
 
 let database: TestDynamoDb
-let handler: (event: SQSEvent) => Promise<SQSBatchResponse>
-/** What the queues were given. */
-const sent: SendBatch[] = []
+let queues: FakeS3AndSqs
+let tablesListening: Listening
+let handler: SqsHandler
 /** What the table of connectors answers with. */
 let connectorsAnswer: 'as stored' | 'denied' | 'broken' = 'as stored'
-
-const md5 = (text: string) => createHash('md5').update(text).digest('hex')
-
-const queues = createServer(async (request, response) => {
-  const batch = JSON.parse(Buffer.concat(await request.toArray()).toString()) as SendBatch
-  sent.push(batch)
-  const Successful = batch.Entries.map(({ Id, MessageBody }) => ({
-    Id,
-    MessageId: Id,
-    MD5OfMessageBody: md5(MessageBody),
-  }))
-  response
-    .writeHead(200, { 'content-type': 'application/x-amz-json-1.0' })
-    .end(JSON.stringify({ Successful, Failed: [] }))
-})
 
 /** Hands on to the tables, save what the test keeps from the function. */
 const tables = createServer(async (request, response) => {
@@ -61,38 +41,29 @@ const tables = createServer(async (request, response) => {
     .end(Buffer.from(await answer.arrayBuffer()))
 })
 
-const listen = async (server: typeof queues) => {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
 before(async () => {
   database = await startDynamoDb()
-  const sqs = await listen(queues)
-  Object.assign(process.env, {
-    AWS_REGION: 'eu-central-1',
-    AWS_ACCESS_KEY_ID: 'test',
-    AWS_SECRET_ACCESS_KEY: 'test',
-    AWS_ENDPOINT_URL_DYNAMODB: await listen(tables),
-    AWS_ENDPOINT_URL_SQS: sqs,
+  queues = await startS3AndSqs()
+  tablesListening = await listen(tables)
+  setEnvironment({
+    AWS_ENDPOINT_URL_DYNAMODB: tablesListening.url,
+    AWS_ENDPOINT_URL_SQS: queues.url,
     AWS_MAX_ATTEMPTS: '1',
     CONNECTORS_TABLE: database.connectorsTable,
     MESSAGES_TABLE: database.messagesTable,
     TRANSPORT_TABLE: database.transportTable,
-    EVALUATION_QUEUE_URL: `${sqs}/evaluation`,
-    DELIVERY_QUEUE_URL: `${sqs}/delivery`,
-    BOUNCE_QUEUE_URL: `${sqs}/bounce`,
+    EVALUATION_QUEUE_URL: `${queues.url}/evaluation`,
+    DELIVERY_QUEUE_URL: `${queues.url}/delivery`,
+    BOUNCE_QUEUE_URL: `${queues.url}/bounce`,
     NOTICES_TOPIC_ARN: 'arn:aws:sns:eu-central-1:000000000000:notices',
     DEFAULT_ROUTE: 'Mx',
     TRACE_RETENTION_DAYS: '90',
-    POWERTOOLS_LOG_LEVEL: 'SILENT',
-    POWERTOOLS_METRICS_DISABLED: 'true',
   })
   handler = (await import('../../../functions/evaluate-policy/handler.ts')).handler
 })
 after(async () => {
-  queues.close()
-  tables.close()
+  await queues.stop()
+  await tablesListening.stop()
   await database.stop()
 })
 
@@ -101,16 +72,6 @@ const job = (): EvaluationJob => ({
   recipients: [recipient({ address: 'b@northwind.example' })],
   notBefore: null,
 })
-
-const batch = (...jobs: EvaluationJob[]): SQSEvent => ({
-  Records: jobs.map(
-    (body, index) =>
-      ({ messageId: `m${index}`, body: JSON.stringify(body), eventSource: 'aws:sqs' }) as SQSRecord,
-  ),
-})
-
-const failedIds = async (event: SQSEvent) =>
-  (await handler(event)).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)
 
 /** Fresh, tried, held or asked for by an administrator; from a stranger, a partner or made here. */
 const anyJob: fc.Arbitrary<EvaluationJob> = fc
@@ -135,7 +96,7 @@ const anyJob: fc.Arbitrary<EvaluationJob> = fc
     }),
   )
 
-const nothingSent = () => assert.deepEqual(sent, [], 'nothing was sent')
+const nothingSent = () => assert.deepEqual(queues.sent, [], 'nothing was sent')
 
 describe('evaluate-policy', () => {
   const jobs = [job(), job(), job()]
@@ -143,7 +104,7 @@ describe('evaluate-policy', () => {
   for (const answer of ['denied', 'broken'] as const)
     it(`brings every record back and sends nothing while reading connectors is ${answer}`, async () => {
       connectorsAnswer = answer
-      assert.deepEqual(await failedIds(batch(...jobs)), ['m0', 'm1', 'm2'])
+      assert.deepEqual(await failedIds(handler, sqsEvent(...jobs)), ['m0', 'm1', 'm2'])
       nothingSent()
     })
 
@@ -155,10 +116,8 @@ describe('evaluate-policy', () => {
         comment: '',
       },
     )
-    assert.deepEqual(await failedIds(batch(...jobs)), [])
-    const deliveries = sent.flatMap(({ Entries }) =>
-      Entries.map(({ MessageBody }) => DeliveryJob.parse(JSON.parse(MessageBody))),
-    )
+    assert.deepEqual(await failedIds(handler, sqsEvent(...jobs)), [])
+    const deliveries = queues.sent.map(({ MessageBody }) => DeliveryJob.parse(JSON.parse(MessageBody)))
     assert.deepEqual(
       deliveries.map(({ message }) => message.id).toSorted(),
       jobs.map(({ message }) => message.id).toSorted(),
@@ -166,9 +125,9 @@ describe('evaluate-policy', () => {
   })
 
   it('and sends nothing again when they cannot: what was read before does not count', async () => {
-    sent.length = 0
+    queues.sent.length = 0
     connectorsAnswer = 'denied'
-    assert.deepEqual(await failedIds(batch(job())), ['m0'])
+    assert.deepEqual(await failedIds(handler, sqsEvent(job())), ['m0'])
     nothingSent()
   })
 
@@ -178,10 +137,10 @@ describe('evaluate-policy', () => {
         fc.array(anyJob, { minLength: 1, maxLength: 10 }),
         fc.constantFrom('denied' as const, 'broken' as const),
         async (jobs, answer) => {
-          sent.length = 0
+          queues.sent.length = 0
           connectorsAnswer = answer
           const all = jobs.map((_, index) => `m${index}`)
-          assert.deepEqual(await failedIds(batch(...jobs)), all)
+          assert.deepEqual(await failedIds(handler, sqsEvent(...jobs)), all)
           nothingSent()
         },
       ),

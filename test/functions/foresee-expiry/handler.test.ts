@@ -1,9 +1,5 @@
 /** The function as AWS calls it: what it tells, once, of certificates that real sessions would have left behind. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
 import { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
@@ -13,7 +9,10 @@ import { seenOfPem } from '../../../shared/tls/observed/sighting.ts'
 import { describeCertificates } from '../../../shared/tls/published.ts'
 import { ObservedList } from '../../../shared/transport/observed-list.ts'
 import { ObservedTable } from '../../../shared/transport/observed-table.ts'
+import { queryError, snsPublished } from '../../support/aws-answers.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { type FakeQueryService, startQueryService } from '../../support/fake-query-service.ts'
+import { setEnvironment } from '../../support/lambda.ts'
 import { createPki, daysFromNow, fingerprintOf, type Identity, type Pki } from '../../support/pki.ts'
 
 let database: TestDynamoDb
@@ -22,43 +21,28 @@ let pki: Pki
 let handler: () => Promise<Record<string, number>>
 let lines: string[] = []
 
-const subjects: string[] = []
-let topicIsAway = false
-const topic = createServer(async (request, response) => {
-  const subject = new URLSearchParams(await text(request)).get('Subject') ?? ''
-  if (topicIsAway)
-    return response
-      .writeHead(403)
-      .end('<ErrorResponse><Error><Code>AuthorizationError</Code></Error></ErrorResponse>')
-  subjects.push(subject)
-  response
-    .writeHead(200)
-    .end('<PublishResponse><PublishResult><MessageId>n1</MessageId></PublishResult></PublishResponse>')
-})
+let topic: FakeQueryService
+const publish: FakeQueryService['answer'] = () => ({ status: 200, body: snsPublished('n1') })
 
 before(async () => {
   database = await startDynamoDb()
   pki = await createPki()
   repository = new ConnectorRepository(database.documents, database.connectorsTable)
-  await once(topic.listen(0, '127.0.0.1'), 'listening')
-  Object.assign(process.env, {
-    AWS_REGION: 'eu-central-1',
-    AWS_ACCESS_KEY_ID: 'test',
-    AWS_SECRET_ACCESS_KEY: 'test',
+  topic = await startQueryService(publish)
+  setEnvironment({
     AWS_MAX_ATTEMPTS: '1',
     AWS_ENDPOINT_URL_DYNAMODB: database.endpoint,
-    AWS_ENDPOINT_URL_SNS: `http://127.0.0.1:${(topic.address() as AddressInfo).port}`,
+    AWS_ENDPOINT_URL_SNS: topic.url,
     CONNECTORS_TABLE: database.connectorsTable,
     TRANSPORT_TABLE: database.transportTable,
     NOTICES_TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:notices',
-    POWERTOOLS_LOG_LEVEL: 'SILENT',
     POWERTOOLS_DEV: 'true',
     POWERTOOLS_METRICS_DISABLED: 'false',
   })
   handler = (await import('../../../functions/foresee-expiry/handler.ts')).handler as never
 })
 after(async () => {
-  topic.close()
+  await topic.stop()
   await database.stop()
 })
 
@@ -85,15 +69,15 @@ async function seenAt(connector: { id: string; name: string }, { cert }: Identit
   await table.see({ place, certificate, verifiedBy: 'Connector', at }, at, AbortSignal.timeout(5_000))
 }
 
-/** Runs it, and gathers what it published and measured. */
+/** Runs it, and gathers what it tried to publish and measured. */
 async function run(work: () => Promise<unknown> = handler) {
-  subjects.splice(0)
+  topic.requests.splice(0)
   lines = []
   const { log } = console
   console.log = (line: string) => lines.push(line)
   try {
     const outcome = await work().catch((error: Error) => error.message)
-    return { outcome, told: subjects.splice(0) }
+    return { outcome, told: topic.requests.map((request) => request.get('Subject') ?? '') }
   } finally {
     console.log = log
   }
@@ -129,10 +113,10 @@ test('runs that meet tell of a certificate once', async () => {
 
 test('a notice that the topic does not take fails the run, so that it is repeated', async () => {
   await seenAt(await connectorNamed('Court'), await expiringIn(20))
-  topicIsAway = true
+  topic.answer = () => ({ status: 403, body: queryError('AuthorizationError') })
   const { outcome, told } = await run()
-  topicIsAway = false
-  assert.deepEqual([outcome, told], ['1 notices could not be published', []])
+  topic.answer = publish
+  assert.deepEqual([outcome, told.length], ['1 notices could not be published', 1])
   assert.deepEqual(measured('NoticesFailed'), { all: 1 })
 })
 

@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { MemoryTable } from '../../support/pipeline/table.ts'
 import { broken } from './invariants.ts'
 import { type Mode, modes, simulate } from './simulation.ts'
-import { MemoryTable } from './table.ts'
 import type { Setting } from './world.ts'
 
 const runs = Number(process.env.PIPELINE_SEEDS ?? 30)

@@ -1,6 +1,6 @@
 /** What can be seen from outside: by next hops, by the sender, by whoever looks into the queues at the end. */
 import type { DsnKind } from '../../../shared/contract/jobs.ts'
-import { type Command, operation } from './table.ts'
+import { type Command, operation } from '../../support/pipeline/table.ts'
 
 export interface Transmission {
   order: number

@@ -2,7 +2,7 @@
  * One invocation of a function for one job. Whatever it awaits is a step, made only when it is told to; so it can
  * be stopped before and after each, for ever.
  */
-import { type Entry, timeoutMs } from './queues.ts'
+import { type Entry, timeoutMs } from '../../support/pipeline/queues.ts'
 
 interface Step {
   name: string

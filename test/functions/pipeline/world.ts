@@ -9,10 +9,11 @@ import type { ContentReference } from '../../../shared/contract/message.ts'
 import type { Mail, Outcome, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import type { Outgoing } from '../../../shared/queues/job-queue.ts'
+import { outcome } from '../../support/fixtures.ts'
+import { type Entry, Queues, type Unit } from '../../support/pipeline/queues.ts'
+import { type Command, operation } from '../../support/pipeline/table.ts'
+import { type Ports, work } from '../../support/pipeline/units.ts'
 import type { Chance } from './chance.ts'
-import { type Entry, Queues, type Unit } from './queues.ts'
-import { type Command, operation } from './table.ts'
-import { type Ports, work } from './units.ts'
 import { Witness } from './witness.ts'
 import { lose, lostAnswers, make, Worker } from './worker.ts'
 
@@ -291,18 +292,7 @@ const replies: Record<Outcome['outcome'], Outcome['reply']> = {
   TlsNotMet: { code: 451, enhanced: '4.7.321', text: 'STARTTLS is not offered' },
 }
 
-const answered = (outcome: Outcome['outcome']): Outcome => ({
-  outcome,
-  host: 'mx.northwind.example',
-  ip: null,
-  tls: null,
-  policy: 'Opportunistic',
-  policySource: 'Opportunistic',
-  onTrial: null,
-  tlsResult: null,
-  reportOnly: null,
-  reply: replies[outcome],
-})
+const answered = (how: Outcome['outcome']): Outcome => outcome({ outcome: how, reply: replies[how] })
 
 const describe = (command: Command): string =>
   `${operation(command)} ${(command.input.Item ?? command.input.Key)?.sk ?? ''}`

@@ -1,16 +1,8 @@
 /** The function as a schedule calls it, its environment and clients included. */
 import assert from 'node:assert/strict'
-import { createHash, generateKeyPairSync } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { buffer, json } from 'node:stream/consumers'
+import { generateKeyPairSync } from 'node:crypto'
 import { after, before, beforeEach, type TestContext, test } from 'node:test'
 import type { Run } from '../../../functions/report-tls/send-reports.ts'
-import { secretsServer } from '../../../infra/local/aws/secrets.ts'
 import { type DnsServer, startDnsServer } from '../../../infra/local/dns/server.ts'
 import type { Zone } from '../../../infra/local/dns/zone.ts'
 import { EvaluationJob } from '../../../shared/contract/jobs.ts'
@@ -21,6 +13,9 @@ import { verifySigner } from '../../../shared/tls-reports/authentication.ts'
 import { SessionCounters } from '../../../shared/tls-reports/counters.ts'
 import { Tally } from '../../../shared/tls-reports/tally.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { type FakeS3AndSqs, startS3AndSqs } from '../../support/fake-s3-sqs.ts'
+import { type FakeSecrets, startSecrets } from '../../support/fake-secrets.ts'
+import { setEnvironment } from '../../support/lambda.ts'
 import { session } from '../../support/tls-sessions.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -37,62 +32,29 @@ const zone: Zone = {
 
 let database: TestDynamoDb
 let dns: DnsServer
+let secrets: FakeSecrets
+let storage: FakeS3AndSqs
 let handler: (event?: unknown, context?: { getRemainingTimeInMillis(): number }) => Promise<Run>
-const secretsDirectory = mkdtempSync(join(tmpdir(), 'mailflow-secrets-'))
-const secrets = secretsServer(secretsDirectory)
-const stored: { path: string; octets: Buffer }[] = []
-const jobs: EvaluationJob[] = []
-/** Seconds that each of the jobs waits. */
-const delays: number[] = []
-
-/** Takes every object and every job. */
-const storage = createServer(async (request, response) => {
-  if (request.method === 'PUT') {
-    stored.push({ path: request.url ?? '', octets: await buffer(request) })
-    return response.writeHead(200).end()
-  }
-  const { Entries } = (await json(request)) as {
-    Entries: { Id: string; MessageBody: string; DelaySeconds?: number }[]
-  }
-  delays.push(...Entries.map(({ DelaySeconds = 0 }) => DelaySeconds))
-  jobs.push(...Entries.map(({ MessageBody }) => EvaluationJob.parse(JSON.parse(MessageBody))))
-  const Successful = Entries.map(({ Id, MessageBody }) => ({
-    Id,
-    MessageId: Id,
-    MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex'),
-  }))
-  response
-    .writeHead(200, { 'content-type': 'application/x-amz-json-1.0' })
-    .end(JSON.stringify({ Successful, Failed: [] }))
-})
-
-const portOf = (server: typeof storage) => (server.address() as AddressInfo).port
-const secretFile = join(secretsDirectory, 'mailflow', 'dkim.json')
 
 before(async () => {
   database = await startDynamoDb()
   dns = await startDnsServer(zone, 0)
-  mkdirSync(join(secretsDirectory, 'mailflow'))
-  for (const server of [storage, secrets]) await once(server.listen(0, '127.0.0.1'), 'listening')
-  const endpoint = `http://127.0.0.1:${portOf(storage)}`
-  Object.assign(process.env, {
-    AWS_REGION: 'eu-central-1',
-    AWS_ACCESS_KEY_ID: 'test',
-    AWS_SECRET_ACCESS_KEY: 'test',
+  secrets = await startSecrets()
+  storage = await startS3AndSqs()
+  setEnvironment({
     AWS_ENDPOINT_URL_DYNAMODB: database.endpoint,
-    AWS_ENDPOINT_URL_S3: endpoint,
-    AWS_ENDPOINT_URL_SQS: endpoint,
-    AWS_ENDPOINT_URL_SECRETS_MANAGER: `http://127.0.0.1:${portOf(secrets)}`,
+    AWS_ENDPOINT_URL_S3: storage.url,
+    AWS_ENDPOINT_URL_SQS: storage.url,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
     TRANSPORT_TABLE: database.transportTable,
     CONTENT_BUCKET: 'content',
-    EVALUATION_QUEUE_URL: `${endpoint}/queue`,
+    EVALUATION_QUEUE_URL: `${storage.url}/queue`,
     DNS_SERVERS: `127.0.0.1:${dns.port}`,
     TLS_REPORTER_ORGANISATION: 'Ours',
     TLS_REPORTER_ADDRESS: 'postmaster@mx.ours.example',
     DKIM_DOMAIN: 'ours.example',
     DKIM_SELECTOR: 's1',
     DKIM_SECRET_ARN: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:mailflow/dkim-AbCdEf',
-    POWERTOOLS_LOG_LEVEL: 'SILENT',
     // The metrics library writes to the console it is given only in its development mode.
     POWERTOOLS_DEV: 'true',
     POWERTOOLS_METRICS_DISABLED: 'false',
@@ -100,15 +62,16 @@ before(async () => {
   handler = (await import('../../../functions/report-tls/handler.ts')).handler
 })
 after(async () => {
-  for (const server of [storage, secrets]) server.close()
   dns.close()
-  rmSync(secretsDirectory, { recursive: true })
+  await storage.stop()
+  await secrets.stop()
   await database.stop()
 })
 
 beforeEach(() => {
-  writeFileSync(secretFile, JSON.stringify({ privateKey: pem }))
-  stored.length = jobs.length = delays.length = 0
+  secrets.keep('mailflow/dkim', JSON.stringify({ privateKey: pem }))
+  storage.objects.clear()
+  storage.sent.length = 0
 })
 
 /** One session on that day. */
@@ -143,21 +106,20 @@ test('a schedule sends what was counted the day before, signed, and once', async
   const { sent } = await handler(scheduled, { getRemainingTimeInMillis: () => 900_000 })
   assert.equal(sent, 1)
   assert.deepEqual(
-    jobs.map(({ recipients }) => recipients[0]?.address),
+    storage.sent.map(
+      ({ MessageBody }) => EvaluationJob.parse(JSON.parse(MessageBody)).recipients[0]?.address,
+    ),
     ['tlsrpt@partner.example'],
   )
-  assert.equal(stored.length, 1)
-  assert.match(stored[0]?.path ?? '', /reports\/\w{26}/)
+  const [[key, octets] = ['', Buffer.alloc(0)], ...others] = [...storage.objects]
+  assert.deepEqual(others, [])
+  assert.match(key, /reports\/\w{26}/)
   const resolver = createResolver([`127.0.0.1:${dns.port}`])
-  const signer = await verifySigner(
-    stored[0]?.octets ?? Buffer.alloc(0),
-    resolver,
-    new AbortController().signal,
-  )
+  const signer = await verifySigner(octets, resolver, new AbortController().signal)
   assert.deepEqual(signer, { kind: 'Known', authenticated: 'pass', signedBy: 'ours.example' })
   assert.deepEqual(metrics(), { [Metric.tlsReportsSent]: 1 })
   assert.equal((await handler(scheduled)).known, 1)
-  assert.equal(jobs.length, 1)
+  assert.equal(storage.sent.length, 1)
 })
 
 test('a day can be asked for', async () => {
@@ -171,7 +133,7 @@ test('a day that has not ended is not reported, unless somebody insists', async 
   await count('2026-04-15')
   await assert.rejects(handler({ day: '2026-04-15' }), /2026-04-15 has not ended/)
   await assert.rejects(handler({ day: '2026-04-16' }), /2026-04-16 has not ended/)
-  assert.deepEqual(jobs, [])
+  assert.deepEqual(storage.sent, [])
   assert.equal((await handler({ day: '2026-04-15', unfinished: true })).sent, 1)
 })
 
@@ -189,7 +151,7 @@ test("a day with many reports does not stand before everybody else's mail", asyn
   for (const domain of domains)
     zone.names[`_smtp._tls.${domain}`] = { TXT: [`v=TLSRPTv1; rua=mailto:tls@${domain}`] }
   assert.equal((await handler({ day: '2026-04-17' })).sent, 45)
-  const counts = Map.groupBy(delays, (seconds) => seconds)
+  const counts = Map.groupBy(storage.sent, ({ DelaySeconds = 0 }) => DelaySeconds)
   assert.deepEqual([...counts].map(([seconds, some]) => [seconds, some.length]).sort(), [
     [0, 20],
     [1, 20],
@@ -199,7 +161,7 @@ test("a day with many reports does not stand before everybody else's mail", asyn
 
 test('without its key nothing is sent; only the last run of the day gives up', async (context) => {
   await count('2026-04-20')
-  writeFileSync(secretFile, '{"certificate":"x"}')
+  secrets.keep('mailflow/dkim', '{"certificate":"x"}')
   context.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-04-21T01:20:00.000Z') })
   const metrics = metricsOf(context)
   assert.equal((await handler(scheduled)).failed, 1)
@@ -207,7 +169,7 @@ test('without its key nothing is sent; only the last run of the day gives up', a
   context.mock.timers.setTime(Date.parse('2026-04-21T16:20:00.000Z'))
   assert.equal((await handler(scheduled)).failed, 1)
   assert.deepEqual(metrics(), { [Metric.tlsReportsFailed]: 1 })
-  assert.deepEqual([stored.length, jobs.length], [0, 0])
+  assert.deepEqual([storage.objects.size, storage.sent.length], [0, 0])
 })
 
 test('what there is no time for is left, and told of at the end of the day', async (context) => {

@@ -1,18 +1,16 @@
 /** A day of a partner that does not take mail, in simulated time: what is tried when, and what the sender hears. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
 import type { Recipient } from '../../../shared/contract/message.ts'
-import { defaultTimeouts } from '../../../shared/net/gated-connection.ts'
 import type { Settings } from '../../../shared/policy/evaluate.ts'
-import { noMtaSts } from '../../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { inbound, outbound, recipient, snapshot } from '../../support/fixtures.ts'
+import { freePort } from '../../support/process.ts'
 import { type AttemptMade, attemptMs, Deployment } from '../../support/retry-deployment.ts'
+import { smtpOptions } from '../../support/smtp-options.ts'
 import { type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
 
 const minute = 60_000
@@ -48,22 +46,16 @@ async function spend({
       outbound: [
         outbound({
           route: 'SmartHosts',
-          smartHosts: [{ host: smartHost, port: server?.port ?? (await closedPort()) }],
+          smartHosts: [{ host: smartHost, port: server?.port ?? (await freePort()) }],
           ...connector,
         }),
       ],
     }),
     settings: { defaultRoute: 'Mx', ...settings },
-    smtp: {
-      name: 'mail.ours.example',
+    smtp: smtpOptions({
       resolver: fakeResolver({ a: { [smartHost]: ['127.0.0.1'] } }),
-      privateNetworks: [],
-      random: () => 0,
-      timeouts: defaultTimeouts,
-      mtaSts: async () => noMtaSts,
-      credentials: async () => assert.fail('nobody asks for a certificate'),
       signal: AbortSignal.timeout(60_000),
-    },
+    }),
   })
   try {
     const sent = deployment.accept(recipients ?? [recipient({ address: addresses[0] })], {
@@ -76,14 +68,6 @@ async function spend({
   } finally {
     await server?.stop()
   }
-}
-
-async function closedPort(): Promise<number> {
-  const server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 const forced = { tlsSettings: 'EncryptionOnly' } as const

@@ -1,8 +1,6 @@
 /** Runs against Secrets Manager and DynamoDB as emulators speak them; ACM, the bus and the topic are stand-ins. */
 import assert from 'node:assert/strict'
 import { createPrivateKey, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
 import { ExportCertificateCommand, GetCertificateCommand } from '@aws-sdk/client-acm'
 import {
@@ -20,6 +18,8 @@ import { OwnSecrets, secretsServer } from '../../../infra/local/aws/secrets.ts'
 import { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
 import type { Announcement } from '../../../shared/queues/topic.ts'
 import { startDynamoDb } from '../../support/dynamodb.ts'
+import { testAccount } from '../../support/lambda.ts'
+import { listen } from '../../support/listen.ts'
 import { createPki, daysFromNow, type Identity } from '../../support/pki.ts'
 
 const hostname = 'mx.ours.example'
@@ -38,14 +38,9 @@ const day = 86_400_000
 
 const dynamodb = await startDynamoDb()
 const own = new OwnSecrets(null)
-const server = secretsServer(null, own).listen(0, '127.0.0.1')
-await once(server, 'listening')
-const secrets = new SecretsManagerClient({
-  region: 'us-east-1',
-  endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-  credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
-})
-after(() => Promise.all([dynamodb.stop(), server.close(), server.closeAllConnections()]))
+const server = await listen(secretsServer(null, own))
+const secrets = new SecretsManagerClient({ endpoint: server.url, ...testAccount })
+after(() => Promise.all([dynamodb.stop(), server.stop()]))
 
 /** A deployment of its own, at a time that can be moved. */
 async function deployment(secret: object | null, more: Partial<Dependencies> = {}) {

@@ -10,7 +10,7 @@ import type { MessageSink } from '../../../functions/smtp-ingress/protocol/sink.
 import { type Refused, tooLarge, unlawfulOctets } from '../../../functions/smtp-ingress/replies.ts'
 import type { Reply } from '../../../shared/contract/message.ts'
 import { reply } from '../../../shared/mail/reply.ts'
-import { Chance } from '../../faults/chance.ts'
+import { Chance } from '../../support/chance.ts'
 import { type Decisions, follow, Objection, type Segment } from './model.ts'
 import { ReplyReader } from './replies.ts'
 import { chunksOf, type Script } from './scripts.ts'

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { type ApiEvent, matchRoute, type Route, startApiServer } from '../../../infra/local/api-server.ts'
+import { listenSilently } from '../../support/listen.ts'
+import { within } from '../../support/within.ts'
 
 const routes: Route[] = [
   'GET /messages',
@@ -84,7 +85,7 @@ test('a page of another origin that resolves to this machine is turned away', as
   const { connect } = await import('node:net')
   const socket = connect(server.port, '127.0.0.1')
   socket.end('GET /messages HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n')
-  const [chunk] = await once(socket, 'data')
+  const [chunk] = await within(10_000, once(socket, 'data'), 'the response')
   assert.match(String(chunk), /^HTTP\/1.1 403 /)
 })
 
@@ -101,7 +102,7 @@ test('what is public is served by whatever name it was reached, and of any path'
   const { connect } = await import('node:net')
   const socket = connect(server.port, '127.0.0.1')
   socket.end('GET /any/path HTTP/1.1\r\nHost: mta-sts.ours.example\r\nConnection: close\r\n\r\n')
-  const [chunk] = await once(socket, 'data')
+  const [chunk] = await within(10_000, once(socket, 'data'), 'the response')
   assert.match(String(chunk), /^HTTP\/1.1 204 /)
   assert.deepEqual(hosts, [['mta-sts.ours.example', '/any/path']])
 })
@@ -113,10 +114,8 @@ test('a route of its own outranks the one for everything else', () => {
 })
 
 test('a port in use is named together with its option', async (t) => {
-  const taken = createServer().listen(0, '127.0.0.1')
-  await once(taken, 'listening')
-  t.after(() => taken.close())
-  const { port } = taken.address() as { port: number }
+  const { port, stop } = await listenSilently()
+  t.after(stop)
   await assert.rejects(startApiServer([], assert.fail, { port, option: '--api-port' }, assert.fail), {
     message: `port ${port} is in use (--api-port)`,
   })

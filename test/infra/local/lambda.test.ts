@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { after, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { InvocationError, LambdaFunction } from '../../../infra/local/lambda/function.ts'
+import { listen } from '../../support/listen.ts'
+import { within } from '../../support/within.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-lambda-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -99,15 +101,14 @@ test('a crash kills what is running and nothing else', async (t) => {
   assert.equal(made.crash(), 0)
   const hanging = made.invoke({ do: 'hang', log: 'under way' })
   hanging.catch(() => undefined)
-  await once(log, 'data')
+  await within(30_000, once(log, 'data'), 'the log of the invocation')
   assert.equal(made.crash(), 1)
   await assert.rejects(hanging, { message: 'test: its execution environment ended' })
 })
 
 test('a connection to port 25 of an address reaches the port that the zone gives', async (t) => {
-  const server = createServer((socket) => socket.end('220 here')).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => server.close())
-  const { made } = make(t, { ports: { '127.0.0.11': `127.0.0.1:${(server.address() as AddressInfo).port}` } })
+  const { port, stop } = await listen(createServer((socket) => socket.end('220 here')))
+  t.after(stop)
+  const { made } = make(t, { ports: { '127.0.0.11': `127.0.0.1:${port}` } })
   assert.equal(await made.invoke({ do: 'connect' }), '220 here')
 })

@@ -11,6 +11,7 @@ import { type Emulators, startEmulators } from '../../../infra/local/aws/emulato
 import { type Clients, createResources, type Resources } from '../../../infra/local/aws/resources.ts'
 import { readNotices } from '../../../infra/local/notices.ts'
 import { Resolver, type Template } from '../../../infra/local/template.ts'
+import { within } from '../../support/within.ts'
 
 const template: Template = {
   Resources: {
@@ -57,7 +58,7 @@ test('what is published is told in one line at once, and whole in the file', asy
       Message: 'Connector "Contoso" was shown\n\na certificate.\n',
     }),
   )
-  const [written] = await once(file, 'data')
+  const [written] = await within(30_000, once(file, 'data'), 'the notice')
   await reader.stop()
   assert.match(
     written,

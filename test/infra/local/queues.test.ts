@@ -14,6 +14,7 @@ import { type Clients, createResources, type Resources } from '../../../infra/lo
 import { type EventSource, failuresIn, startPoller } from '../../../infra/local/lambda/poller.ts'
 import { restoreSnapshot, saveSnapshot } from '../../../infra/local/state.ts'
 import { Resolver, type Template } from '../../../infra/local/template.ts'
+import { within } from '../../support/within.ts'
 
 const queue = (properties: object) => ({ Type: 'AWS::SQS::Queue', Properties: { ...properties } })
 const template: Template = {
@@ -149,7 +150,7 @@ test('a stopped poller has finished its batch, and it says which invocation fail
   )
   const invoked = once(started, 'started')
   await send(urlOf('Kept'), ['one'])
-  await invoked
+  await within(30_000, invoked, 'the invocation')
   await poller.stop()
   assert.deepEqual(told, ['worker died'])
 })

@@ -10,6 +10,7 @@ import { Resolver, type Template } from '../../../infra/local/template.ts'
 import { foresightHour } from '../../../shared/contract/foresight-schedule.ts'
 import { reportHours } from '../../../shared/contract/report-schedule.ts'
 import { assemble } from '../../support/synthesis.ts'
+import { within } from '../../support/within.ts'
 
 const rule = (ScheduleExpression: string): Template => ({
   Resources: {
@@ -98,7 +99,7 @@ after(() => server.close())
 async function post(path: string, body: string, host?: string, method = 'POST') {
   const headers = { 'content-length': Buffer.byteLength(body), ...(host && { host }) }
   const sent = request(`${server.url}${path}`, { method, headers }).end(body)
-  const [response] = await once(sent, 'response')
+  const [response] = await within(10_000, once(sent, 'response'), 'the response')
   return {
     status: response.statusCode,
     fault: response.headers['x-amz-function-error'],

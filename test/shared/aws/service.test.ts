@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { NoAnswerError, ServiceError } from '../../../shared/aws/faults.ts'
 import { Identity } from '../../../shared/aws/identity.ts'
@@ -14,6 +13,7 @@ import {
   ScriptedServer,
   silence,
 } from '../../support/aws-server.ts'
+import { freePort } from '../../support/process.ts'
 import { within } from '../../support/within.ts'
 
 const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
@@ -182,10 +182,7 @@ test('what is given up leaves no connection behind', async (t) => {
 })
 
 test('where nobody listens is tried three times, and named', async () => {
-  const vacant = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => vacant.once('listening', resolve))
-  const { port } = vacant.address() as { port: number }
-  await new Promise((resolve) => vacant.close(resolve))
+  const port = await freePort()
   const target = { isSecure: false, hostname: '127.0.0.1', port, path: '/', region: 'r', service: 's3' }
   const service = new Service(target, identity, { connectMs: 10_000, answerMs: 10_000 }, noPause)
   await assert.rejects(service.send(request), { code: 'ECONNREFUSED' })

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { after, type TestContext, test } from 'node:test'
 import { setDefaultCACertificates } from 'node:tls'
@@ -20,6 +19,7 @@ import { ObjectPutter } from '../../../shared/aws/put-object.ts'
 import { BatchSender } from '../../../shared/aws/send-batch.ts'
 import { JobQueue } from '../../../shared/queues/job-queue.ts'
 import { answer, type Behaviour, ScriptedServer, type Seen } from '../../support/aws-server.ts'
+import { listen } from '../../support/listen.ts'
 import { selfSigned } from '../../support/pki.ts'
 import { within } from '../../support/within.ts'
 
@@ -193,14 +193,14 @@ test('over TLS the body is not read once more to be signed', async (t) => {
     payload = request.headers['x-amz-content-sha256']
     const body = await buffer(request)
     response.writeHead(200, { etag: `"${body.toString()}"` }).end()
-  }).listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const endpoint = `https://localhost:${(server.address() as AddressInfo).port}`
+  })
+  const { port, stop } = await listen(server)
+  const endpoint = `https://localhost:${port}`
   const client = new S3Client({ region, credentials, endpoint, forcePathStyle: true })
   const objects = new ObjectPutter(client, 'content', patience, chance)
-  t.after(() => {
+  t.after(async () => {
     objects.close()
-    server.close()
+    await stop()
   })
   await objects.put('key', [Buffer.from('octets'), Buffer.from('more')])
   assert.equal(payload, 'UNSIGNED-PAYLOAD')

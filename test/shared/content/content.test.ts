@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { ContentMismatchError, ContentReader } from '../../../shared/content/reader.ts'
 import { objectsBySdk, referTo, SegmentWriter } from '../../../shared/content/segment.ts'
-import { MemoryBucket } from '../../support/ingress/ingress.ts'
+import { MemoryBucket } from '../../support/memory-storage.ts'
 
 test('any contents in a segment read back identical, whole and as a stream', async () => {
   const contents = fc.array(

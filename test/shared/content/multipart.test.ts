@@ -9,7 +9,7 @@ import {
 } from '../../../shared/content/multipart.ts'
 import { ContentReader } from '../../../shared/content/reader.ts'
 import { objectsBySdk } from '../../../shared/content/segment.ts'
-import { MemoryBucket } from '../../support/ingress/ingress.ts'
+import { MemoryBucket } from '../../support/memory-storage.ts'
 
 const buffer = Buffer.alloc(partSize)
 

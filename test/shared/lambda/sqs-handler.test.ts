@@ -1,23 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MetricUnit } from '@aws-lambda-powertools/metrics'
-import type { Context, SQSEvent, SQSRecord } from 'aws-lambda'
+import type { Context } from 'aws-lambda'
 import { z } from 'zod'
 import { type SqsHandlerOptions, sqsHandler } from '../../../shared/lambda/sqs-handler.ts'
+import { failedIds, sqsEvent } from '../../support/lambda.ts'
 
 const Job = z.strictObject({ n: z.int() })
 
-const batch = (...bodies: string[]): SQSEvent => ({
-  Records: bodies.map(
-    (body, index) => ({ messageId: `m${index}`, body, eventSource: 'aws:sqs' }) as SQSRecord,
-  ),
-})
-
 const handlerWith = (options: Partial<SqsHandlerOptions<typeof Job, string>>) =>
   sqsHandler({ job: Job, unit: 'test', process: async () => {}, ...options })
-
-const failedIds = async (handler: ReturnType<typeof sqsHandler>, event: SQSEvent) =>
-  (await handler(event)).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)
 
 /** The JSON lines written while the task ran; the test runner's own output passes. */
 async function linesOf(task: () => Promise<unknown>): Promise<string[]> {
@@ -58,7 +50,7 @@ describe('a handler of queue jobs', () => {
           done.push(n)
         },
       })
-      await linesOf(async () => assert.deepEqual(await failedIds(handler, batch(...bodies)), failed))
+      await linesOf(async () => assert.deepEqual(await failedIds(handler, sqsEvent(...bodies)), failed))
       assert.equal(done.length, bodies.length - failed.length, 'every other job is done')
     })
   }
@@ -72,7 +64,7 @@ describe('a handler of queue jobs', () => {
       },
     })
     await linesOf(async () =>
-      assert.deepEqual(await failedIds(handler, batch('{"n":1}', '{"n":2}')), ['m0', 'm1']),
+      assert.deepEqual(await failedIds(handler, sqsEvent('{"n":1}', '{"n":2}')), ['m0', 'm1']),
     )
     assert.equal(processed, 0)
   })
@@ -92,7 +84,7 @@ describe('a handler of queue jobs', () => {
       },
     })
     const lines = await linesOf(async () =>
-      assert.deepEqual(await failedIds(handler, batch('{"n":13}', '{"n":1}')), ['m0']),
+      assert.deepEqual(await failedIds(handler, sqsEvent('{"n":13}', '{"n":1}')), ['m0']),
     )
     assert.deepEqual(order, ['record 1', 'end of the batch'])
     assert.equal(lines.filter((line) => line.includes('The end of a batch failed')).length, 1)
@@ -106,7 +98,7 @@ describe('a handler of queue jobs', () => {
         given.push([n, batch])
       },
     })
-    await handler(batch('{"n":1}', '{"n":2}'))
+    await handler(sqsEvent('{"n":1}', '{"n":2}'))
     assert.deepEqual(given, [
       [1, 'rules'],
       [2, 'rules'],
@@ -117,7 +109,7 @@ describe('a handler of queue jobs', () => {
     let end = () => {}
     const handler = handlerWith({ process: () => new Promise((resolve) => (end = resolve)) })
     const context = { getRemainingTimeInMillis: () => 1 } as Context
-    const answered = handler(batch('{"n":1}'), context)
+    const answered = handler(sqsEvent('{"n":1}'), context)
     const first = await Promise.race([
       answered.then(() => 'answered'),
       laterThanAnyTimer().then(() => 'waiting'),
@@ -128,7 +120,7 @@ describe('a handler of queue jobs', () => {
   })
 
   test('names the fault of an unreadable record in one log line, without its values', async () => {
-    const lines = await linesOf(() => handlerWith({})(batch('{"n":"secret@bank.example"}')))
+    const lines = await linesOf(() => handlerWith({})(sqsEvent('{"n":"secret@bank.example"}')))
     assert.equal(lines.length, 1)
     assert.match(
       lines[0] ?? '',
@@ -140,7 +132,7 @@ describe('a handler of queue jobs', () => {
   test('of a queue with several kinds of jobs, names the faults as the kind that is nearest', async () => {
     const Other = z.strictObject({ kind: z.literal('Other'), of: z.strictObject({ a: z.int() }), b: z.int() })
     const handler = sqsHandler({ job: z.union([Job, Other]), unit: 'test', process: async () => {} })
-    const [line = ''] = await linesOf(() => handler(batch('{"kind":"Other","of":{"a":"x"},"b":1}')))
+    const [line = ''] = await linesOf(() => handler(sqsEvent('{"kind":"Other","of":{"a":"x"},"b":1}')))
     assert.match(line, /not a job of this queue: of\.a \(invalid_type\)"/)
   })
 
@@ -154,7 +146,7 @@ describe('a handler of queue jobs', () => {
         running -= 1
       },
     })
-    await handler(batch(...Array.from({ length: 25 }, (_, n) => JSON.stringify({ n }))))
+    await handler(sqsEvent(...Array.from({ length: 25 }, (_, n) => JSON.stringify({ n }))))
     assert.equal(most, 10)
   })
 
@@ -165,7 +157,7 @@ describe('a handler of queue jobs', () => {
           metrics.addMetric('Verdicts', MetricUnit.Count, 1)
           if (n === 13) throw new Error('unlucky')
         },
-      })(batch('{"n":1}', '{"n":13}')),
+      })(sqsEvent('{"n":1}', '{"n":13}')),
     )
     const metrics = lines.map((line) => JSON.parse(line)).filter((line) => line._aws)
     assert.equal(metrics.length, 1)

@@ -1,93 +1,59 @@
 import assert from 'node:assert/strict'
 import { createPrivateKey } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { SecureContextOptions } from 'node:tls'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { secretsServer } from '../../../infra/local/aws/secrets.ts'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { ClientCertificates } from '../../../shared/net/client-credentials.ts'
-import { defaultTimeouts } from '../../../shared/net/gated-connection.ts'
 import { deliverBySmtp, type Outcome } from '../../../shared/net/smtp-delivery.ts'
 import type { ClientCredentials } from '../../../shared/net/tls-client.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
-import { noMtaSts } from '../../../shared/policy/transport-security.ts'
-import { fakeResolver } from '../../support/dns.ts'
+import { type FakeSecrets, secretOf, startSecrets } from '../../support/fake-secrets.ts'
 import { message, recipient } from '../../support/fixtures.ts'
+import { testAccount } from '../../support/lambda.ts'
 import { createPki, daysFromNow, type Identity, type Pki } from '../../support/pki.ts'
+import { smtpOptions } from '../../support/smtp-options.ts'
 import { type Partner, startPartner } from '../../support/smtp-partner.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'mailflow-secrets-'))
 let pki: Pki
 let strangers: Pki
 let ours: Identity
-let server: Server
+let secrets: FakeSecrets
 
 before(async () => {
   pki = await createPki()
   strangers = await createPki('Other CA')
   ours = await pki.issue({ names: ['mail.ours.example'] })
-  server = secretsServer(directory).listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  secrets = await startSecrets()
 })
-after(() => {
-  server.closeAllConnections()
-  server.close()
-  rmSync(directory, { recursive: true })
-})
-
-const keep = (name: string, { cert, key }: Pick<Identity, 'cert' | 'key'>): void =>
-  keepText(name, JSON.stringify({ certificate: cert, privateKey: key }))
-const keepText = (name: string, text: string): void => writeFileSync(join(directory, `${name}.json`), text)
-
-const clientOf = (port: number) =>
-  new SecretsManagerClient({
-    endpoint: `http://127.0.0.1:${port}`,
-    region: 'eu-central-1',
-    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-    maxAttempts: 1,
-  })
-const portOf = ({ address }: Server): number => (address.call(server) as AddressInfo).port
+after(() => secrets.stop())
 
 function reader(now: () => Date = () => new Date()) {
-  return new ClientCertificates(clientOf(portOf(server)), now)
+  const client = new SecretsManagerClient({ endpoint: secrets.url, ...testAccount, maxAttempts: 1 })
+  return new ClientCertificates(client, now)
 }
 
 describe('a client certificate', () => {
   it('is read from its secret, once in some minutes, and a new one is taken up then', async () => {
     let at = Date.now()
     const certificates = reader(() => new Date(at))
-    keep('rotated', ours)
+    secrets.keepIdentity('rotated', ours)
     const first = await certificates.read('rotated')
     assert.equal(first.certificate, ours.cert)
     const renewed = await pki.issue({ names: ['mail.ours.example'] })
-    keep('rotated', renewed)
+    secrets.keepIdentity('rotated', renewed)
     assert.deepEqual(await certificates.read('rotated'), first)
     at += 6 * 60_000
     assert.equal((await certificates.read('rotated')).certificate, renewed.cert)
   })
 
   it('is asked for once by many at the same time', async () => {
-    let asked = 0
-    const counting = createServer(async (_, response) => {
-      asked += 1
-      const SecretString = JSON.stringify({ certificate: ours.cert, privateKey: ours.key })
-      response
-        .writeHead(200, { 'content-type': 'application/x-amz-json-1.1' })
-        .end(JSON.stringify({ SecretString }))
-    }).listen(0, '127.0.0.1')
-    await once(counting, 'listening')
-    const certificates = new ClientCertificates(clientOf((counting.address() as AddressInfo).port))
+    secrets.keepIdentity('shared', ours)
+    secrets.requests = 0
+    const certificates = reader()
     await Promise.all([1, 2, 3].map(() => certificates.read('shared')))
-    assert.equal(asked, 1)
-    counting.closeAllConnections()
-    counting.close()
+    assert.equal(secrets.requests, 1)
   })
 
   const useless: [string, () => string | Promise<string> | null, RegExp][] = [
@@ -144,7 +110,7 @@ describe('a client certificate', () => {
           notBefore: daysFromNow(-9),
           notAfter: daysFromNow(-2),
         })
-        return JSON.stringify({ certificate: expired.cert, privateKey: expired.key })
+        return secretOf(expired)
       },
       /^holds a certificate that expired at 2\d{3}-/,
     ],
@@ -156,7 +122,7 @@ describe('a client certificate', () => {
           notBefore: daysFromNow(2),
           notAfter: daysFromNow(9),
         })
-        return JSON.stringify({ certificate: future.cert, privateKey: future.key })
+        return secretOf(future)
       },
       /^holds a certificate that is valid from 2\d{3}-/,
     ],
@@ -164,7 +130,7 @@ describe('a client certificate', () => {
       'has a key that is too small for TLS',
       async () => {
         const small = await pki.issue({ names: ['x.example'], rsa: 1024 })
-        return JSON.stringify({ certificate: small.cert, privateKey: small.key })
+        return secretOf(small)
       },
       /^cannot be used for TLS: ERR_SSL_EE_KEY_TOO_SMALL$/,
     ],
@@ -172,7 +138,7 @@ describe('a client certificate', () => {
   for (const [what, text, why] of useless)
     it(`that ${what} is of no use, and the error says why and nothing of what is in it`, async () => {
       const content = await text()
-      if (content !== null) keepText('useless', content)
+      if (content !== null) secrets.keep('useless', content)
       await assert.rejects(reader().read(content === null ? 'missing' : 'useless'), (error: Error) => {
         assert.match(error.message, why)
         assert.ok(!error.message.includes('BEGIN'))
@@ -184,30 +150,21 @@ describe('a client certificate', () => {
     let at = Date.now()
     const certificates = reader(() => new Date(at))
     await assert.rejects(certificates.read('late'), /does not exist/)
-    keep('late', ours)
+    secrets.keepIdentity('late', ours)
     await assert.rejects(certificates.read('late'), /does not exist/)
     at += 31_000
     assert.equal((await certificates.read('late')).certificate, ours.cert)
   })
 
-  it('is used on while Secrets Manager does not answer, until it expires', async () => {
+  it('is used on while Secrets Manager does not answer, until it expires', async (t) => {
     let at = Date.now()
-    let away = false
-    const flaky = createServer((_, response) => {
-      const body = away
-        ? { __type: 'InternalServiceError' }
-        : { SecretString: JSON.stringify({ certificate: ours.cert, privateKey: ours.key }) }
-      response
-        .writeHead(away ? 500 : 200, { 'content-type': 'application/x-amz-json-1.1' })
-        .end(JSON.stringify(body))
-    }).listen(0, '127.0.0.1')
-    await once(flaky, 'listening')
-    const certificates = new ClientCertificates(
-      clientOf((flaky.address() as AddressInfo).port),
-      () => new Date(at),
-    )
+    secrets.keepIdentity('flaky', ours)
+    const certificates = reader(() => new Date(at))
     await certificates.read('flaky')
-    away = true
+    secrets.isAway = true
+    t.after(() => {
+      secrets.isAway = false
+    })
     await assert.rejects(
       certificates.read('never read'),
       /^Error: cannot be read now: Secrets Manager does not answer$/,
@@ -216,8 +173,6 @@ describe('a client certificate', () => {
     assert.equal((await certificates.read('flaky')).certificate, ours.cert)
     at += 400 * 86_400_000
     await assert.rejects(certificates.read('flaky'), /expired at/)
-    flaky.closeAllConnections()
-    flaky.close()
   })
 })
 
@@ -233,8 +188,8 @@ describe('a next hop that demands a client certificate', () => {
   let partnersOwn: SecureContextOptions
   before(async () => {
     partnersOwn = { ...(await pki.issue({ names: [smartHost] })), ca: pki.ca }
-    keep('ours', ours)
-    keep('strangers', await strangers.issue({ names: ['mail.ours.example'] }))
+    secrets.keepIdentity('ours', ours)
+    secrets.keepIdentity('strangers', await strangers.issue({ names: ['mail.ours.example'] }))
   })
 
   const requirement = (clientCertificate: string | null): TlsRequirement => ({
@@ -251,16 +206,10 @@ describe('a next hop that demands a client certificate', () => {
       await deliverBySmtp(
         { kind: 'SmartHosts', hosts: [{ host: smartHost, port: partner.port }] },
         { message: message(), recipients: [recipient()], content: Buffer.from('A: b\r\n\r\nc\r\n'), tls },
-        {
-          name: 'mail.ours.example',
-          resolver: fakeResolver({ a: { [smartHost]: ['127.0.0.1'] } }),
-          privateNetworks: [],
-          random: () => 0,
-          timeouts: defaultTimeouts,
-          mtaSts: async () => noMtaSts,
+        smtpOptions({
           credentials: (name): Promise<ClientCredentials> => certificates.read(name),
           signal: AbortSignal.timeout(10_000),
-        },
+        }),
       )
     ).values()
     assert.ok(outcome)

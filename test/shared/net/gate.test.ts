@@ -5,8 +5,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { test } from 'node:test'
+import { listen } from '../../support/listen.ts'
+import { within } from '../../support/within.ts'
 
 const hasty = (port: number) => `
   import SMTPConnection from 'nodemailer/lib/smtp-connection/index.js'
@@ -28,20 +30,18 @@ const hasty = (port: number) => `
 test('nothing of a mail transaction passes before TLS was assessed, whatever the client wants to write', async () => {
   const heard: Buffer[] = []
   const server = createServer((socket) => {
-    socket.on('error', () => {})
     socket.on('data', (chunk) => {
       heard.push(chunk)
       if (chunk.includes('EHLO')) socket.write('250-mx.partner.example\r\n250 STARTTLS\r\n')
     })
     socket.write('220 mx.partner.example\r\n')
   })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address() as AddressInfo
+  const { port, stop } = await listen(server)
   const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', hasty(port)])
   const said: Buffer[] = []
   child.stderr.on('data', (chunk) => said.push(chunk))
-  const [status] = await once(child, 'exit')
-  server.close()
+  const [status] = await within(30_000, once(child, 'exit'), 'the end of the client')
+  await stop()
   const wire = Buffer.concat(heard).toString()
   assert.match(wire, /^EHLO mail\.ours\.example\r\n/)
   assert.doesNotMatch(wire, /MAIL/)

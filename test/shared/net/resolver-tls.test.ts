@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { subscribe } from 'node:diagnostics_channel'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
@@ -13,6 +12,7 @@ import { promisify } from 'node:util'
 import packet from 'dns-packet'
 import type { ChannelOptions } from '../../../shared/net/dns/tls-channel.ts'
 import { createResolver, type Round } from '../../../shared/net/resolver.ts'
+import { listen } from '../../support/listen.ts'
 import {
   type Answer,
   type Asked,
@@ -208,20 +208,9 @@ async function bare(onConnection: (socket: Socket, nth: number) => void): Promis
   connections: () => number
 }> {
   let count = 0
-  const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
-    sockets.add(socket)
-    socket.on('error', () => {})
-    onConnection(socket, count)
-    count += 1
-  })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  stops.push(async () => {
-    for (const socket of sockets) socket.destroy()
-    await new Promise((closed) => server.close(closed))
-  })
-  const { port } = server.address() as AddressInfo
-  return { address: `tls://127.0.0.1:${port}#${own}`, connections: () => count }
+  const { port, connections, stop } = await listen(createServer((socket) => onConnection(socket, count++)))
+  stops.push(stop)
+  return { address: `tls://127.0.0.1:${port}#${own}`, connections }
 }
 
 describe('a handshake', () => {

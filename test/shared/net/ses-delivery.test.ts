@@ -1,8 +1,4 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { SESClient } from '@aws-sdk/client-ses'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
@@ -10,48 +6,35 @@ import { formatReply } from '../../../shared/mail/reply.ts'
 import { deliverBySes } from '../../../shared/net/ses-delivery.ts'
 import type { Mail, Outcomes } from '../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
+import { queryError, sesTook } from '../../support/aws-answers.ts'
+import {
+  type FakeQueryService,
+  type QueryAnswer,
+  startQueryService,
+} from '../../support/fake-query-service.ts'
 import { message, recipient } from '../../support/fixtures.ts'
+import { testAccount } from '../../support/lambda.ts'
 
 const configurationSets = { requireTls: 'tls-required', optionalTls: 'tls-optional' }
 const content = Buffer.from('From: a@elsewhere.example\r\n\r\n.dots and \xe9\r\n', 'latin1')
 
-const requests: URLSearchParams[] = []
-let respond: (response: ServerResponse, request: URLSearchParams) => void
-const server = createServer(async (request, response) => {
-  const parameters = new URLSearchParams(await text(request))
-  requests.push(parameters)
-  respond(response, parameters)
-})
+let service: FakeQueryService
 let ses: SESClient
 
+const accepted = (): QueryAnswer => ({ status: 200, body: sesTook('0100-abc') })
+
 before(async () => {
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  ses = new SESClient({
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    region: 'eu-central-1',
-    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-    maxAttempts: 1,
-  })
+  service = await startQueryService(accepted)
+  ses = new SESClient({ endpoint: service.url, ...testAccount, maxAttempts: 1 })
 })
 beforeEach(() => {
-  requests.length = 0
-  respond = (response) => answer(response, 200, accepted)
+  service.requests.length = 0
+  service.answer = accepted
 })
-after(() => {
+after(async () => {
   ses.destroy()
-  server.close()
+  await service.stop()
 })
-
-const accepted = `<SendRawEmailResponse xmlns="http://ses.amazonaws.com/doc/2010-12-01/">
-  <SendRawEmailResult><MessageId>0100-abc</MessageId></SendRawEmailResult></SendRawEmailResponse>`
-
-const refusal = (type: string, code: string) =>
-  `<ErrorResponse xmlns="http://ses.amazonaws.com/doc/2010-12-01/"><Error><Type>${type}</Type>
-  <Code>${code}</Code><Message>because</Message></Error></ErrorResponse>`
-
-function answer(response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status, { 'content-type': 'text/xml' }).end(body)
-}
 
 const send = (fields: Partial<Mail> = {}, signal = AbortSignal.timeout(20_000)): Promise<Outcomes> =>
   deliverBySes(
@@ -75,7 +58,7 @@ describe('a delivery by Amazon SES', () => {
   it('hands over sender, recipients and exactly the stored octets', async () => {
     const recipients = ['b@partner.example', 'c@partner.example'].map((address) => recipient({ address }))
     const outcomes = await send({ recipients })
-    const [request] = requests
+    const [request] = service.requests
     assert.equal(request?.get('Action'), 'SendRawEmail')
     assert.equal(request?.get('Source'), 'a@elsewhere.example')
     assert.deepEqual(
@@ -97,7 +80,7 @@ describe('a delivery by Amazon SES', () => {
   for (const [tls, set] of sets) {
     it(`names the configuration set ${set} under ${tls.level} in mode ${tls.mode}`, async () => {
       await send({ tls })
-      assert.equal(requests[0]?.get('ConfigurationSetName'), set)
+      assert.equal(service.requests[0]?.get('ConfigurationSetName'), set)
     })
   }
 
@@ -105,7 +88,7 @@ describe('a delivery by Amazon SES', () => {
     it(`sends nothing under ${level}, which SES cannot keep`, async () => {
       const outcome = (await send({ tls: requiring(level) })).get('b@partner.example')
       assert.deepEqual(
-        [outcome?.outcome, outcome?.reply.enhanced, requests.length],
+        [outcome?.outcome, outcome?.reply.enhanced, service.requests.length],
         ['TlsNotMet', '4.7.320', 0],
       )
     })
@@ -118,7 +101,7 @@ describe('a delivery by Amazon SES', () => {
     })
     const outcome = outcomes.get('b@partner.example')
     assert.deepEqual(
-      [outcome?.outcome, outcome?.reply.enhanced, requests.length],
+      [outcome?.outcome, outcome?.reply.enhanced, service.requests.length],
       ['PermanentFailure', '5.7.30', 0],
     )
   })
@@ -129,22 +112,22 @@ describe('a delivery by Amazon SES', () => {
       message: { ...notification, envelope: { ...notification.envelope, requireTls: true } },
     })
     assert.equal(outcomes.get('b@partner.example')?.outcome, 'Delivered')
-    assert.equal(requests[0]?.get('ConfigurationSetName'), configurationSets.requireTls)
+    assert.equal(service.requests[0]?.get('ConfigurationSetName'), configurationSets.requireTls)
   })
 
   it('leaves Source out for the null reverse path', async () => {
     await send({ message: message({ mailFrom: '' }) })
-    assert.equal(requests[0]?.has('Source'), false)
+    assert.equal(service.requests[0]?.has('Source'), false)
   })
 
   it('makes a call for each fifty recipients, and each call’s outcome is its recipients’ own', async () => {
     const recipients = Array.from({ length: 101 }, (_, n) => recipient({ address: `r${n}@partner.example` }))
-    respond = (response, request) =>
+    service.answer = (request) =>
       request.get('Destinations.member.1') === 'r50@partner.example'
-        ? answer(response, 400, refusal('Sender', 'Throttling'))
-        : answer(response, 200, accepted)
+        ? { status: 400, body: queryError('Throttling') }
+        : accepted()
     const outcomes = await send({ recipients })
-    assert.equal(requests.length, 3)
+    assert.equal(service.requests.length, 3)
     const outcomeOf = (n: number) => outcomes.get(`r${n}@partner.example`)?.outcome
     assert.deepEqual([0, 49, 50, 99, 100].map(outcomeOf), [
       'Delivered',
@@ -171,27 +154,30 @@ describe('a delivery by Amazon SES', () => {
   ]
   for (const [status, code, outcomeName] of errors) {
     it(`ends in ${outcomeName} when SES answers ${code}, and says so`, async () => {
-      respond = (response) => answer(response, status, refusal('Sender', code))
+      service.answer = () => ({ status, body: queryError(code) })
       const outcome = (await send()).get('b@partner.example')
       assert.equal(outcome?.outcome, outcomeName)
       assert.match(
         outcome?.reply.text ?? '',
         new RegExp(`^Amazon SES: ${code.replace('Exception', '')}.*because`),
       )
-      assert.equal(requests.length, 1)
+      assert.equal(service.requests.length, 1)
     })
   }
 
   it('ends in TemporaryFailure when the attempt runs out of time', async () => {
     const abort = new AbortController()
-    respond = () => abort.abort()
+    service.answer = () => {
+      abort.abort()
+      return 'none'
+    }
     const outcome = (await send({}, abort.signal)).get('b@partner.example')
     assert.equal(outcome?.outcome, 'TemporaryFailure')
   })
 
   it('ends in TemporaryFailure when SES hangs up, and is not repeated on the spot', async () => {
-    respond = (response) => response.destroy()
+    service.answer = () => 'connection lost'
     const outcome = (await send()).get('b@partner.example')
-    assert.deepEqual([outcome?.outcome, requests.length], ['TemporaryFailure', 1])
+    assert.deepEqual([outcome?.outcome, service.requests.length], ['TemporaryFailure', 1])
   })
 })

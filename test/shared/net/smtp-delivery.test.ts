@@ -6,10 +6,10 @@ import type { Envelope, Recipient } from '../../../shared/contract/message.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { defaultTimeouts } from '../../../shared/net/gated-connection.ts'
 import { conclude, deliverBySmtp, type Outcome, type SmtpOptions } from '../../../shared/net/smtp-delivery.ts'
-import { noMtaSts } from '../../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../../support/dns.ts'
 import { attempt, message, recipient } from '../../support/fixtures.ts'
 import { createPki, daysFromNow, type Pki, selfSigned } from '../../support/pki.ts'
+import { smtpOptions } from '../../support/smtp-options.ts'
 import { type Partner, type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
 
 const secret = 'The secret is 4711.'
@@ -29,24 +29,6 @@ function requirement(level: Level, fields: Partial<TlsRequirement> = {}): TlsReq
     smtpDaneMode: 'Opportunistic',
     mtaStsMode: 'Opportunistic',
     clientCertificate: null,
-    ...fields,
-  }
-}
-
-const resolver = fakeResolver({ a: { [smartHost]: ['127.0.0.1'], 'other.partner.example': ['127.0.0.1'] } })
-
-function options(fields: Partial<SmtpOptions> = {}): SmtpOptions {
-  return {
-    name: 'mail.ours.example',
-    resolver,
-    privateNetworks: [],
-    random: () => 0,
-    timeouts: defaultTimeouts,
-    mtaSts: async () => noMtaSts,
-    credentials: async () => {
-      throw new Error('no secret')
-    },
-    signal: AbortSignal.timeout(20_000),
     ...fields,
   }
 }
@@ -71,7 +53,7 @@ async function send(hosts: SmartHost[], sending: Sending): Promise<Map<string, O
       content: octets,
       tls: sending.tls,
     },
-    options(sending.options),
+    smtpOptions(sending.options),
   )
 }
 

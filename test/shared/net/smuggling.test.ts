@@ -4,11 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { defaultTimeouts } from '../../../shared/net/gated-connection.ts'
 import { deliverBySmtp } from '../../../shared/net/smtp-delivery.ts'
-import { noMtaSts } from '../../../shared/policy/transport-security.ts'
-import { fakeResolver } from '../../support/dns.ts'
 import { message, recipient } from '../../support/fixtures.ts'
+import { smtpOptions } from '../../support/smtp-options.ts'
 import { startPartner } from '../../support/smtp-partner.ts'
 
 const smuggled = 'MAIL FROM:<admin@partner.example>\r\nRCPT TO:<victim@partner.example>\r\nDATA\r\nevil'
@@ -70,18 +68,7 @@ async function sent(content: Buffer): Promise<string> {
           clientCertificate: null,
         },
       },
-      {
-        name: 'mail.ours.example',
-        resolver: fakeResolver({ a: { 'mx.partner.example': ['127.0.0.1'] } }),
-        privateNetworks: [],
-        random: () => 0,
-        timeouts: defaultTimeouts,
-        mtaSts: async () => noMtaSts,
-        credentials: async () => {
-          throw new Error('no secret')
-        },
-        signal: AbortSignal.timeout(20_000),
-      },
+      smtpOptions(),
     )
     assert.equal([...outcomes.values()].length, 1)
     assert.equal(partner.received.length, 1)

@@ -25,6 +25,7 @@ import {
   type Purpose,
   selfSigned,
 } from '../../support/pki.ts'
+import { within } from '../../support/within.ts'
 
 const pki = await createPki()
 const trust = { publicRoots: [pki.ca], at: new Date() }
@@ -51,7 +52,7 @@ async function factsFor(client: Partial<Identity>): Promise<TlsFacts> {
   const wire = await Wire.greet(port)
   await wire.command('STARTTLS')
   await wire.secure({ servername: 'mx.ours.example', ...client })
-  const [facts] = await seen
+  const [facts] = await within(10_000, seen, 'the facts')
   wire.destroy()
   return TlsFacts.parse(facts)
 }

@@ -1,11 +1,12 @@
 /** What partners are told of our TLS, held against handshakes with each thing alone: what is told, and all else. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
-import { type ConnectionOptions, connect, createServer, getCiphers, type Server } from 'node:tls'
+import { type ConnectionOptions, connect, createServer, getCiphers } from 'node:tls'
 import { servedProtocol, serverTlsOptions } from '../../../shared/tls/server-options.ts'
+import { listen } from '../../support/listen.ts'
 import { createPki } from '../../support/pki.ts'
+import { within } from '../../support/within.ts'
 
 const pki = await createPki()
 const [ec, rsa] = await Promise.all([
@@ -47,9 +48,8 @@ for (const [keyTypes, identities] of served) {
     (socket) => socket.on('error', () => {}).end('hello'),
   )
   server.on('tlsClientError', () => {})
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  after(() => server.close())
+  const { port, stop } = await listen(server)
+  after(stop)
   const told = servedProtocol(keyTypes)
   const which = `with ${keyTypes.join(' and ')}`
 
@@ -59,7 +59,7 @@ for (const [keyTypes, identities] of served) {
         const isModern = suite.startsWith('TLS_')
         const version = isModern ? 'TLSv1.3' : 'TLSv1.2'
         return agreedWith(
-          server,
+          port,
           {
             ciphers: isModern ? suite : `${suite}:@SECLEVEL=0`,
             minVersion: isModern ? version : 'TLSv1',
@@ -76,14 +76,14 @@ for (const [keyTypes, identities] of served) {
     const [first] = told.cipherSuites
     const firstOld = told.cipherSuites.find((name) => name.includes('_WITH_'))
     const suiteOf = (maxVersion: 'TLSv1.3' | 'TLSv1.2') =>
-      agreedWith(server, { maxVersion }, (socket) => socket.getCipher().standardName)
+      agreedWith(port, { maxVersion }, (socket) => socket.getCipher().standardName)
     assert.equal(await suiteOf('TLSv1.3'), first)
     assert.equal(await suiteOf('TLSv1.2'), firstOld)
   })
 
   test(`the groups told of are those a client gets, and no others, ${which}`, async () => {
     const agreed = await Promise.all(
-      everyGroup.map((group) => agreedWith(server, { ecdhCurve: group, minVersion: 'TLSv1.3' }, groupOf)),
+      everyGroup.map((group) => agreedWith(port, { ecdhCurve: group, minVersion: 'TLSv1.3' }, groupOf)),
     )
     assert.deepEqual(present(agreed), told.groups)
   })
@@ -93,7 +93,7 @@ for (const [keyTypes, identities] of served) {
     const agreed = await Promise.all(
       versions.map((version) =>
         agreedWith(
-          server,
+          port,
           {
             minVersion: version,
             maxVersion: version,
@@ -116,11 +116,10 @@ function groupOf(socket: Socket): string {
 
 /** @returns null where nothing was agreed */
 async function agreedWith<T>(
-  server: Server,
+  port: number,
   options: ConnectionOptions,
   read: (socket: Socket) => T,
 ): Promise<T | null> {
-  const { port } = server.address() as AddressInfo
   let socket: Socket
   try {
     socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options })
@@ -129,7 +128,7 @@ async function agreedWith<T>(
     return null
   }
   try {
-    await once(socket, 'secureConnect')
+    await within(10_000, once(socket, 'secureConnect'), 'the handshake')
     return read(socket)
   } catch {
     return null

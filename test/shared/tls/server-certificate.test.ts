@@ -6,12 +6,9 @@ import type { TlsResult } from '../../../shared/contract/tls-result.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { dnsNames } from '../../../shared/tls/facts.ts'
 import { forcesTls, type HopRequirement, opportunistic } from '../../../shared/tls/requirement.ts'
-import {
-  assessServerTls,
-  type EstablishedTls,
-  type ServerTls,
-} from '../../../shared/tls/server-certificate.ts'
+import { assessServerTls, type ServerTls } from '../../../shared/tls/server-certificate.ts'
 import { createPki, selfSigned } from '../../support/pki.ts'
+import { established } from '../../support/tls-sessions.ts'
 
 type Level = HopRequirement['level']
 
@@ -25,21 +22,6 @@ const requirement = (level: Level, fields: Partial<HopRequirement> = {}): HopReq
 
 /** When nothing but the facts is looked at. */
 const now = new Date()
-
-const established = (fields: Partial<EstablishedTls> = {}): EstablishedTls => ({
-  kind: 'Established',
-  protocol: 'TLSv1.3',
-  cipher: 'TLS_AES_256_GCM_SHA384',
-  group: null,
-  trusted: true,
-  trustedBy: [],
-  trustError: null,
-  names: { subjectAltNames: ['mx.partner.example'], commonName: null },
-  fingerprint256: null,
-  chain: [],
-  certificates: [],
-  ...fields,
-})
 
 const named = (subjectAltNames: string[], commonName: string | null = null) =>
   established({ names: { subjectAltNames, commonName } })

@@ -1,25 +1,24 @@
 /** What a real handshake with the options comes to: the options themselves prove nothing. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
 import { type ConnectionOptions, connect, createServer, type TLSSocket } from 'node:tls'
 import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
+import { listen } from '../../support/listen.ts'
 import { selfSigned } from '../../support/pki.ts'
+import { within } from '../../support/within.ts'
 
 const { key, cert } = await selfSigned({ names: ['mx.ours.example'] })
 const client = await selfSigned({ names: ['mail.contoso.example'] })
 const server = createServer(serverTlsOptions(key, cert), (socket) =>
   socket.on('error', () => {}).end('hello'),
 )
-server.listen(0, '127.0.0.1')
-await once(server, 'listening')
-after(() => server.close())
+const { port, stop } = await listen(server)
+after(stop)
 
 async function handshake(options: ConnectionOptions = {}): Promise<TLSSocket> {
-  const { port } = server.address() as AddressInfo
   const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options })
-  await once(socket, 'secureConnect')
+  await within(10_000, once(socket, 'secureConnect'), 'the handshake')
   return socket.resume()
 }
 
@@ -75,13 +74,13 @@ test('a client certificate nobody trusts does no harm, and a session is never re
   const first = await handshake({ ...client, maxVersion: 'TLSv1.2' })
   sessions.push(first.getSession() as Buffer)
   const modern = connect({
-    port: (server.address() as AddressInfo).port,
+    port,
     host: '127.0.0.1',
     rejectUnauthorized: false,
     ...client,
   })
   modern.on('session', (session) => sessions.push(session)).resume()
-  await once(modern, 'close')
+  await within(10_000, once(modern, 'close'), 'the end of the connection')
   for (const session of sessions)
     assert.equal((await handshake({ ...client, session })).isSessionReused(), false)
 })

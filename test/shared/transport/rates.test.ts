@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { rateKey } from '../../../shared/transport/keys.ts'
 import { RateTable } from '../../../shared/transport/rates.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
+import { testAccount } from '../../support/lambda.ts'
+import { listenSilently } from '../../support/listen.ts'
 
 let db: TestDynamoDb
 let a: RateTable
@@ -79,17 +79,12 @@ describe('what counters took of a minute', () => {
   })
 
   it('is not waited for when the table does not answer', async () => {
-    const silent = createServer().listen(0, '127.0.0.1')
-    await once(silent, 'listening')
-    const client = new DynamoDBClient({
-      endpoint: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
-      region: 'eu-central-1',
-      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-    })
+    const silent = await listenSilently()
+    const client = new DynamoDBClient({ endpoint: silent.url, ...testAccount })
     const documents = DynamoDBDocumentClient.from(client)
     const mute = new RateTable(documents, 'transport', { counter: 'a', patienceMs: 50 })
     await assert.rejects(mute.report(connector(), minute, 1), /abort/i)
     client.destroy()
-    silent.close()
+    await silent.stop()
   })
 })

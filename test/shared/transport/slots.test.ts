@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
@@ -8,6 +6,8 @@ import { slotsKey } from '../../../shared/transport/keys.ts'
 import { type Slot, Slots } from '../../../shared/transport/slots.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 import { minutesLater, receivedAt } from '../../support/fixtures.ts'
+import { testAccount } from '../../support/lambda.ts'
+import { listenSilently } from '../../support/listen.ts'
 
 let db: TestDynamoDb
 before(async () => {
@@ -77,13 +77,8 @@ describe('places at a destination', () => {
   })
 
   it('are not waited for when the table does not answer', async () => {
-    const silent = createServer().listen(0, '127.0.0.1')
-    await once(silent, 'listening')
-    const client = new DynamoDBClient({
-      endpoint: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
-      region: 'eu-central-1',
-      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-    })
+    const silent = await listenSilently()
+    const client = new DynamoDBClient({ endpoint: silent.url, ...testAccount })
     const mute = new Slots(DynamoDBDocumentClient.from(client), 'transport', {
       most: 1,
       leaseMs: 60_000,
@@ -91,6 +86,6 @@ describe('places at a destination', () => {
     })
     await assert.rejects(mute.acquire(destination(), receivedAt), /abort/i)
     client.destroy()
-    silent.close()
+    await silent.stop()
   })
 })

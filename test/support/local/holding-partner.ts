@@ -1,6 +1,8 @@
 /** A partner in the clear that can be made to say nothing to a message for as long as it is told to. */
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
+import { listen } from '../listen.ts'
+import { within } from '../within.ts'
 
 export interface HoldingPartner {
   readonly port: number
@@ -19,7 +21,6 @@ export interface HoldingPartner {
 export async function startHoldingPartner(): Promise<HoldingPartner> {
   const received: string[] = []
   const answered: string[] = []
-  const sockets = new Set<Socket>()
   let [held, abandoned] = [0, 0]
   const events = new EventTarget()
   const answer = (socket: Socket, content: string) => {
@@ -28,8 +29,6 @@ export async function startHoldingPartner(): Promise<HoldingPartner> {
     socket.write('250 2.0.0 taken\r\n')
   }
   const server = createServer((socket) => {
-    sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket)).on('error', () => undefined)
     serve(socket, (content) => {
       received.push(content)
       if (!partner.holding) return answer(socket, content)
@@ -41,23 +40,20 @@ export async function startHoldingPartner(): Promise<HoldingPartner> {
       events.dispatchEvent(new Event('change'))
     })
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const { port, stop } = await listen(server)
   const partner: HoldingPartner = {
-    port: (server.address() as AddressInfo).port,
+    port,
     received,
     answered,
     holding: false,
     held: async (count) => {
-      while (held < count) await once(events, 'change')
+      while (held < count) await within(60_000, once(events, 'change'), `message ${held + 1}`)
     },
     abandoned: async (count) => {
-      while (abandoned < count) await once(events, 'change')
+      while (abandoned < count)
+        await within(60_000, once(events, 'change'), `abandoned connection ${abandoned + 1}`)
     },
-    stop: async () => {
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
-    },
+    stop,
   }
   return partner
 }

@@ -11,11 +11,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import type { Identity } from '../pki.ts'
+import { freePort } from '../process.ts'
 
 /**
  * Whether to skip the tests of a peer, and why. In CI none is skipped: what is missing then fails.
@@ -204,16 +204,6 @@ function services(port: number): string {
 
 const userIdOf = (user: string): number =>
   Number(execFileSync('id', ['-u', user], { encoding: 'utf8' }).trim())
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no free port')
-  return address.port
-}
 
 /** swaks' transcript of one session; its lines from the server begin with `<`, over TLS with `<~`. */
 export function swaks(endpoint: string, ...args: string[]): Promise<string> {

@@ -14,7 +14,7 @@ import { unlawfulOctets } from '../../../../functions/smtp-ingress/replies.ts'
 import { partSize } from '../../../../shared/content/multipart.ts'
 import { objectsBySdk } from '../../../../shared/content/segment.ts'
 import { message, recipient } from '../../../support/fixtures.ts'
-import { MemoryBucket, MemoryQueue } from '../../../support/ingress/ingress.ts'
+import { MemoryBucket, MemoryQueue } from '../../../support/memory-storage.ts'
 
 const kibibyte = 1024
 const mebibyte = 1024 * kibibyte

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { storeMessages } from '../../../../functions/smtp-ingress/intake/store.ts'
 import { objectsBySdk, SegmentWriter } from '../../../../shared/content/segment.ts'
 import { message, recipient } from '../../../support/fixtures.ts'
-import { MemoryBucket, MemoryQueue } from '../../../support/ingress/ingress.ts'
+import { MemoryBucket, MemoryQueue } from '../../../support/memory-storage.ts'
 
 const accepted = (mailFrom: string, recipients = 1) => {
   const { content: _content, size: _size, ...unstored } = message({ mailFrom })

@@ -8,10 +8,10 @@ import {
   type SmtpOptions,
 } from '../../../../shared/net/smtp-delivery.ts'
 import { noMtaSts } from '../../../../shared/policy/transport-security.ts'
-import { fakeResolver } from '../../../support/dns.ts'
 import { message, recipient } from '../../../support/fixtures.ts'
 import { createCertificateWorld, host } from '../../../support/hostile-certificates.ts'
 import { type HostileServer, startHostileServer } from '../../../support/hostile-server.ts'
+import { smtpOptions } from '../../../support/smtp-options.ts'
 import { certificatesAt, type Level } from './levels.ts'
 import type { Misbehaviour } from './misbehaviours.ts'
 
@@ -81,16 +81,9 @@ const timeouts = (stalls: boolean) => {
 }
 
 function options(level: Level, stalls: boolean): SmtpOptions {
-  return {
-    name: 'mail.ours.example',
-    resolver: fakeResolver({}),
-    privateNetworks: [],
-    random: () => 0,
+  return smtpOptions({
     timeouts: timeouts(stalls),
     mtaSts: async () => level.mtaSts ?? noMtaSts,
-    credentials: async () => {
-      throw new Error('no secret')
-    },
     signal: AbortSignal.timeout(60_000),
-  }
+  })
 }

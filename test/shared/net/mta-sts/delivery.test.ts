@@ -19,6 +19,7 @@ import {
   startPolicyHost,
   trust,
 } from '../../../support/policy-host.ts'
+import { smtpOptions } from '../../../support/smtp-options.ts'
 import { type Partner, startPartner } from '../../../support/smtp-partner.ts'
 
 const secret = 'The secret is 4711.'
@@ -115,19 +116,13 @@ async function attemptBy(route: SmtpRoute, exchanges: string[] = []): Promise<At
         clientCertificate: null,
       },
     },
-    {
-      name: 'mail.ours.example',
+    smtpOptions({
       resolver: resolver(exchanges),
       privateNetworks: ['127.0.0.0/8'],
-      random: () => 0,
       timeouts: { connect: 2_000, greeting: 2_000, command: 2_000, data: 2_000 },
       mtaSts: (of, signal) => source.policyFor(of, signal),
-      credentials: async () => {
-        throw new Error('no secret')
-      },
       record: (session) => sessions.push(session),
-      signal: AbortSignal.timeout(20_000),
-    },
+    }),
   )
   const [outcome] = outcomes.values()
   assert.ok(outcome)

@@ -1,0 +1,13 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+const folder = join(import.meta.dirname, 'support')
+
+test('the index of test support names each of its files once, and no other', () => {
+  const index = readFileSync(join(folder, 'README.md'), 'utf8')
+  const firstColumn = index.match(/^\| `[^|]+/gm)?.join('') ?? ''
+  const named = [...firstColumn.matchAll(/`([^`]+)`/g)].map(([, file]) => file)
+  assert.deepEqual(named.sort(), globSync('**/*.ts', { cwd: folder }).sort())
+})

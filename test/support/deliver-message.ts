@@ -1,0 +1,76 @@
+/** The function deliver-message as AWS calls it: its environment, and the services that it uses, in this process. */
+import { referTo } from '../../shared/content/segment.ts'
+import type { DeliveryJob, Route } from '../../shared/contract/jobs.ts'
+import type { ContentReference } from '../../shared/contract/message.ts'
+import { opportunistic } from '../../shared/policy/outbound.ts'
+import { startDynamoDb, type TestDynamoDb } from './dynamodb.ts'
+import { type FakeS3AndSqs, startS3AndSqs } from './fake-s3-sqs.ts'
+import { message, recipient } from './fixtures.ts'
+import { failedIds, type SqsHandler, setEnvironment, sqsEvent } from './lambda.ts'
+
+export interface DeliverMessage {
+  database: TestDynamoDb
+  storage: FakeS3AndSqs
+  /** Lays a content into the bucket. */
+  store(octets: Buffer): ContentReference
+  /** A first attempt for b@partner.example, in the clear if the partner wants; `number` makes the message's id. */
+  job(number: number, content: ContentReference, fields?: Partial<DeliveryJob>): DeliveryJob
+  /** @returns which records of the batch the function brings back */
+  deliver(...jobs: object[]): Promise<string[]>
+  stop(): Promise<void>
+}
+
+export async function startDeliverMessage(variables: Record<string, string> = {}): Promise<DeliverMessage> {
+  const database = await startDynamoDb()
+  const storage = await startS3AndSqs()
+  setEnvironment({
+    AWS_ENDPOINT_URL_DYNAMODB: database.endpoint,
+    AWS_ENDPOINT_URL_S3: storage.url,
+    AWS_ENDPOINT_URL_SQS: storage.url,
+    MAIL_HOSTNAME: 'mail.ours.example',
+    CONNECTORS_TABLE: database.connectorsTable,
+    MESSAGES_TABLE: database.messagesTable,
+    TRANSPORT_TABLE: database.transportTable,
+    CONTENT_BUCKET: 'content',
+    EVALUATION_QUEUE_URL: `${storage.url}/queue`,
+    DELIVERY_QUEUE_URL: `${storage.url}/delivery`,
+    SES_CONFIGURATION_SET_REQUIRE_TLS: 'require',
+    SES_CONFIGURATION_SET_OPTIONAL_TLS: 'optional',
+    ...variables,
+  })
+  const { handler }: { handler: SqsHandler } = await import('../../functions/deliver-message/handler.ts')
+  return {
+    database,
+    storage,
+    store(octets) {
+      const key = `segments/${storage.objects.size}`
+      storage.objects.set(key, octets)
+      return referTo('content', key, [octets])[0] as ContentReference
+    },
+    job: (number, content, fields) => ({
+      message: message({
+        id: String(number).padStart(26, '0'),
+        receivedAt: new Date().toISOString(),
+        content,
+      }),
+      recipients: [recipient({ address: 'b@partner.example' })],
+      destination: 'partner.example',
+      route: smartHost('127.0.0.1', 25),
+      tls: opportunistic,
+      attempt: 1,
+      // Before anything was configured.
+      connectorsVersion: 0,
+      ...fields,
+    }),
+    deliver: (...jobs) => failedIds(handler, sqsEvent(...jobs)),
+    async stop() {
+      await storage.stop()
+      await database.stop()
+    },
+  }
+}
+
+export const smartHost = (host: string, port: number): Route => ({
+  kind: 'SmartHosts',
+  hosts: [{ host, port }],
+})

@@ -1,0 +1,51 @@
+/** Secrets Manager in this process, as the local runner has it, with secrets that a test writes. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { secretsServer } from '../../infra/local/aws/secrets.ts'
+import { listen } from './listen.ts'
+import type { Identity } from './pki.ts'
+
+export interface FakeSecrets {
+  url: string
+  /** Requests so far. */
+  requests: number
+  /** While it is, every request ends in an error of the service. */
+  isAway: boolean
+  /** A secret's text. */
+  keep(name: string, text: string): void
+  /** A certificate with its key, as a client certificate's secret has them. */
+  keepIdentity(name: string, identity: Pick<Identity, 'cert' | 'key'>): void
+  stop(): Promise<void>
+}
+
+export const secretOf = ({ cert, key }: Pick<Identity, 'cert' | 'key'>): string =>
+  JSON.stringify({ certificate: cert, privateKey: key })
+
+export async function startSecrets(): Promise<FakeSecrets> {
+  const directory = mkdtempSync(join(tmpdir(), 'mailflow-secrets-'))
+  const behind = secretsServer(directory)
+  const server = createServer((request, response) => {
+    secrets.requests += 1
+    if (secrets.isAway) response.writeHead(500).end('{"__type":"InternalServiceError"}')
+    else behind.emit('request', request, response)
+  })
+  const { url, stop } = await listen(server)
+  const secrets: FakeSecrets = {
+    url,
+    requests: 0,
+    isAway: false,
+    keep(name, text) {
+      const file = join(directory, `${name}.json`)
+      mkdirSync(dirname(file), { recursive: true })
+      writeFileSync(file, text)
+    },
+    keepIdentity: (name, identity) => secrets.keep(name, secretOf(identity)),
+    async stop() {
+      await stop()
+      rmSync(directory, { recursive: true })
+    },
+  }
+  return secrets
+}

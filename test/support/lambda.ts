@@ -1,0 +1,38 @@
+/** What a function is given when AWS calls it. */
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
+
+/** What AWS's clients take in the place of an account. */
+export const testAccount = {
+  region: 'eu-central-1',
+  credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+}
+
+/** Sets the environment of every function, without log and metrics, and what the test's own function needs. */
+export function setEnvironment(variables: Record<string, string>): void {
+  Object.assign(process.env, {
+    AWS_REGION: testAccount.region,
+    AWS_ACCESS_KEY_ID: testAccount.credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: testAccount.credentials.secretAccessKey,
+    POWERTOOLS_LOG_LEVEL: 'SILENT',
+    POWERTOOLS_METRICS_DISABLED: 'true',
+    ...variables,
+  })
+}
+
+export type SqsHandler = (event: SQSEvent) => Promise<SQSBatchResponse>
+
+/** A batch of a queue; its records are m0, m1 and so on. @param bodies text as it is, all else as JSON */
+export const sqsEvent = (...bodies: (object | string)[]): SQSEvent => ({
+  Records: bodies.map(
+    (body, index) =>
+      ({
+        messageId: `m${index}`,
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+        eventSource: 'aws:sqs',
+      }) as SQSRecord,
+  ),
+})
+
+/** @returns which records of the batch the function brings back */
+export const failedIds = async (handler: SqsHandler, event: SQSEvent): Promise<string[]> =>
+  (await handler(event)).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)

@@ -1,0 +1,24 @@
+/** Our own mailboxes behind a deployment: the domain ours.example, and the server that its mail goes on to. */
+import type { Api } from './runner.ts'
+
+interface Server {
+  /** 127.0.0.1 unless given. */
+  host?: string
+  port: number
+}
+
+/** The connector that sends mail for accepted domains to a server. */
+export const ourMailboxes = ({ host = '127.0.0.1', port }: Server, changes: object = {}) => ({
+  name: 'our mailboxes',
+  connectorType: 'OnPremises',
+  allAcceptedDomains: true,
+  route: 'SmartHosts',
+  smartHosts: [{ host, port }],
+  ...changes,
+})
+
+/** Accepts mail for ours.example and sends it on. @returns the connector's id */
+export async function setUpOurMailboxes(api: Api, server: Server, changes: object = {}): Promise<string> {
+  await api.call('PUT', '/accepted-domains/ours.example', {})
+  return api.create('outbound', ourMailboxes(server, changes))
+}
