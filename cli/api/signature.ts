@@ -2,7 +2,8 @@
 import { Sha256 } from '@aws-crypto/sha256-js'
 import { fromNodeProviderChain } from '@aws-sdk/credential-providers'
 import { SignatureV4 } from '@smithy/signature-v4'
-import { causeOf, Fault } from '../faults.ts'
+import { errorMessage } from '../../shared/contract/error-message.ts'
+import { Fault } from '../faults.ts'
 import type { ApiRequest } from './client.ts'
 
 const credentials = fromNodeProviderChain()
@@ -11,7 +12,7 @@ const credentials = fromNodeProviderChain()
 export async function signed(request: ApiRequest, region: string): Promise<Record<string, string>> {
   const { url, method, headers, body } = request
   const identity = await credentials().catch((error: unknown) => {
-    throw new Fault(`there are no AWS credentials to sign with: ${causeOf(error)}`)
+    throw new Fault(`there are no AWS credentials to sign with: ${errorMessage(error)}`)
   })
   const signer = new SignatureV4({ credentials: identity, region, service: 'execute-api', sha256: Sha256 })
   const { headers: withSignature } = await signer.sign({

@@ -2,6 +2,8 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { PublishedCertificate } from '../../shared/contract/certificates.ts'
+import { daySeconds } from '../../shared/contract/durations.ts'
+import { errorMessage } from '../../shared/contract/error-message.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
@@ -13,7 +15,7 @@ import { factsOf } from '../dns/facts.ts'
 import { judge } from '../dns/judge.ts'
 import { planOf, policyAddress, ses, type Wish, zoneOf } from '../dns/plan.ts'
 import { reportText } from '../dns/report.ts'
-import { causeOf, type ExitStatus, exit, Fault, UsageFault } from '../faults.ts'
+import { type ExitStatus, exit, Fault, UsageFault } from '../faults.ts'
 import { jsonText } from '../text/words.ts'
 
 /** What is read of it; a gateway of another version may say more. */
@@ -118,7 +120,7 @@ const mostDays = 365
 function maxAgeOf(text: string | undefined): number | null {
   if (text === undefined) return null
   const days = Number(text)
-  if (/^\d+$/.test(text) && days >= 1 && days <= mostDays) return days * 86_400
+  if (/^\d+$/.test(text) && days >= 1 && days <= mostDays) return days * daySeconds
   throw new UsageFault(`--max-age ${text}: not a number of days from 1 to ${mostDays}`)
 }
 
@@ -139,8 +141,8 @@ function resolverOf(servers: readonly string[]) {
   try {
     return createResolver(servers)
   } catch (error) {
-    if (servers.length > 0) throw new UsageFault(`--dns-server: ${causeOf(error)}`)
-    throw new Fault(`the resolver of this machine cannot be asked: ${causeOf(error)}`, [
+    if (servers.length > 0) throw new UsageFault(`--dns-server: ${errorMessage(error)}`)
+    throw new Fault(`the resolver of this machine cannot be asked: ${errorMessage(error)}`, [
       'Name one by --dns-server.',
     ])
   }

@@ -1,5 +1,6 @@
 /** What should be published for a domain. Pure. */
 import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
+import { daySeconds } from '../../shared/contract/durations.ts'
 import type { PolicyText } from '../../shared/net/mta-sts/policy.ts'
 import { policyRecord, publishedPolicy } from '../../shared/net/mta-sts/published.ts'
 import { recordName } from '../../shared/tls-reports/record.ts'
@@ -35,10 +36,9 @@ export interface ZoneRecord {
   value: string
 }
 
-const day = 86_400
-const usualAge = 7 * day
+const usualAge = 7 * daySeconds
 /** RFC 8461 §10.2: whoever can block the policy host for so long has a domain without a policy. */
-export const shortestAge = day
+export const shortestAge = daySeconds
 
 /**
  * @param served the policy that the policy host hands out; what nobody asked to be changed stays as it is there

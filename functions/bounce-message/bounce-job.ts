@@ -1,5 +1,6 @@
 /** What bounce-message does with one job: claim the notifications, build one DSN, hand it in as a new message. */
 import { createHash } from 'node:crypto'
+import { daySeconds } from '../../shared/contract/durations.ts'
 import type { BounceJob, EvaluationJob } from '../../shared/contract/jobs.ts'
 import {
   type ContentReference,
@@ -70,7 +71,7 @@ async function claimAll(
   now: Date,
   { claims, retentionDays }: Dependencies,
 ): Promise<Claimed> {
-  const expiresAt = Math.floor(now.getTime() / 1000) + retentionDays * 86_400
+  const expiresAt = Math.floor(now.getTime() / 1000) + retentionDays * daySeconds
   const claimed: Claimed = { mine: [], sent: new Map() }
   for (const reported of job.recipients) {
     const claim = await claims.claim(keyOf(job, reported.recipient.address), now, leaseMs, expiresAt)

@@ -2,6 +2,7 @@
  * What evaluate-policy does with a notice: publish it, once for each connector, certificate and day. When it cannot
  * be published it is put back by hand, so that a topic that is away leaves no dead letters among those of mail.
  */
+import { daySeconds } from '../../shared/contract/durations.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { noticeKey } from '../../shared/messages/keys.ts'
@@ -43,7 +44,7 @@ const pauseSeconds = 900
 /** A day of them. */
 const mostFailures = 96
 
-const keptSeconds = 3 * 86_400
+const keptSeconds = 3 * daySeconds
 
 /** @throws Error when nothing is known of what was raised before, or the notice could not be put back */
 export async function raiseNotice(

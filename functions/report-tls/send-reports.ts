@@ -4,6 +4,8 @@
  * could not be sent stays unclaimed, and is sent by a later run.
  */
 import { createHash } from 'node:crypto'
+import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
+import { asError } from '../../shared/contract/error-message.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import type { Resolver } from '../../shared/net/resolver.ts'
 import type { DomainCounts, SessionCounters } from '../../shared/tls-reports/counters.ts'
@@ -54,7 +56,7 @@ export interface Run {
 }
 
 /** Longer than the function may run, and shorter than the time between two runs. */
-const leaseMs = 20 * 60_000
+const leaseMs = 20 * minuteMs
 /** Days that a claim is remembered. */
 const rememberedDays = 10
 const domainsAtOnce = 20
@@ -119,7 +121,7 @@ async function sendOnce(
     key,
     at,
     leaseMs,
-    Math.floor(at.getTime() / 1000) + rememberedDays * 86_400,
+    Math.floor(at.getTime() / 1000) + rememberedDays * daySeconds,
   )
   if (claim.kind !== 'Claimed') {
     run.known += 1
@@ -137,7 +139,7 @@ async function sendOnce(
     return tell({
       ...told,
       kind: 'Failed',
-      error: error instanceof Error ? error : new Error(String(error)),
+      error: asError(error),
     })
   }
   await claims.complete(key, { at: at.toISOString() })

@@ -10,6 +10,7 @@ import {
   type QueryCommandInput,
 } from '@aws-sdk/lib-dynamodb'
 import { encodeTime } from 'ulid'
+import { dayMs, hourMs } from '../contract/durations.ts'
 import { Message, Recipient } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'
@@ -77,8 +78,7 @@ const itemsPerRequest = 100
 const largestPage = 4_000_000
 const entriesAtOnce = 8
 /** An id may be made a little before or after the time of receipt; the span is exact, the index read is wider. */
-const idSkewMs = 3_600_000
-const dayMs = 86_400_000
+const idSkewMs = hourMs
 
 /**
  * @param text a mailbox, a domain, or `<>` for the null reverse path

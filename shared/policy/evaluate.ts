@@ -3,6 +3,7 @@
  * Pure: connectors, facts and time come in, verdicts go out, and the same input always gives the same verdict.
  */
 import type { OutboundConnector } from '../connectors/schema.ts'
+import { hourMs } from '../contract/durations.ts'
 import type { Route, TlsRequirement } from '../contract/jobs.ts'
 import type { Attempt, Message, Recipient, Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
@@ -318,7 +319,7 @@ function defer(
     until: due < expiresAt ? due : expiresAt,
     expiresAt,
     notifyDelay:
-      waited >= (settings.delayNotificationHours ?? defaultDelayNotificationHours) * 3_600_000 &&
+      waited >= (settings.delayNotificationHours ?? defaultDelayNotificationHours) * hourMs &&
       !recipient.delayNotified &&
       isToldOf('delayed', message, recipient),
   }
@@ -326,7 +327,7 @@ function defer(
 
 function expiryOf(message: Message, outbound: OutboundConnector | null): Date {
   const hours = outbound?.expirationHours ?? defaultExpirationHours
-  return new Date(Date.parse(message.receivedAt) + hours * 3_600_000)
+  return new Date(Date.parse(message.receivedAt) + hours * hourMs)
 }
 
 const expired = (text: string): Reply => reply(451, '4.7', `Message expired: ${text}`)

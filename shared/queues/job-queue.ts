@@ -10,6 +10,7 @@ import {
   type SendMessageBatchResultEntry,
   type SQSClient,
 } from '@aws-sdk/client-sqs'
+import { asError } from '../contract/error-message.ts'
 
 export type BatchEntry = SendMessageBatchRequestEntry & { Id: string; MessageBody: string }
 
@@ -87,7 +88,7 @@ export class JobQueue<Job> {
         .filter(({ Id }) => !taken.has(Id))
         .map(({ Id }) => [Id, refused.get(Id) ?? new Error('the queue did not say that it took a job')])
     } catch (error) {
-      return entries.map(({ Id }) => [Id, error instanceof Error ? error : new Error(String(error))])
+      return entries.map(({ Id }) => [Id, asError(error)])
     }
   }
 }

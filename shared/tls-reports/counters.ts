@@ -6,6 +6,8 @@
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { daySeconds } from '../contract/durations.ts'
+import { asError } from '../contract/error-message.ts'
 import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 import { sessionsPartition, sessionsPartitions } from '../transport/keys.ts'
 import { type AppliedPolicy, type Failure, failureId, policyId } from './applied-policy.ts'
@@ -208,7 +210,7 @@ const otherPolicy = ({ type }: AppliedPolicy, domain: string): AppliedPolicy => 
 
 const otherFailure = ({ result }: Failure): Failure => ({ result, host: null, ip: null, reason: null })
 
-const expiryOf = (day: string): number => secondsOf(day).end + keptDays * 86_400
+const expiryOf = (day: string): number => secondsOf(day).end + keptDays * daySeconds
 
 const domainIn = (sk: string): string => sk.slice(0, sk.indexOf('#'))
 
@@ -236,5 +238,3 @@ function addedUp(items: readonly SessionItem[]): PolicyCounts[] {
   for (const { details } of policies.values()) details.sort((one, other) => other.sessions - one.sessions)
   return [...policies.values()]
 }
-
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))

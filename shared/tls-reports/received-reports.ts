@@ -1,5 +1,6 @@
 /** Reports that others sent us, in DynamoDB, by the day that they are about. */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb'
+import { dayMs } from '../contract/durations.ts'
 import { receivedReportKey } from '../transport/keys.ts'
 import { ReceivedReport, ReportSummary } from './received-report.ts'
 
@@ -22,7 +23,6 @@ export interface ReportPage {
   next: ReportPosition | null
 }
 
-const dayMs = 86_400_000
 const reportId = /^(\d{4}-\d\d-\d\d)-[0-9a-f]{20}$/
 
 export class ReceivedReports {

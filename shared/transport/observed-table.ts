@@ -6,6 +6,7 @@
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { daySeconds, hourMs } from '../contract/durations.ts'
 import { RateLimiter } from '../limits/rate-limiter.ts'
 import { Observation, type ObservedChange, type Sighting } from '../tls/observed/observation.ts'
 import { observe } from '../tls/observed/observe.ts'
@@ -17,9 +18,6 @@ export type Seen =
   /** It was written within the hour, by this process or another. */
   | { kind: 'Known' }
   | { kind: 'NoRoom' }
-
-const hourMs = 3_600_000
-const daySeconds = 86_400
 
 /** After it was last seen: who writes once a year is remembered, too. */
 const keptSeconds = 400 * daySeconds

@@ -6,6 +6,7 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { z } from 'zod'
+import { hourMs } from '../contract/durations.ts'
 import { TlsResult } from '../contract/tls-result.ts'
 import { policyKey } from './keys.ts'
 
@@ -52,7 +53,7 @@ export interface PolicyStore {
 }
 
 /** Milliseconds that an item stays which holds nothing but a failure. */
-const failureKept = 3_600_000
+const failureKept = hourMs
 
 export class PolicyTable implements PolicyStore {
   readonly #documents: DynamoDBDocumentClient

@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { daySeconds } from '../contract/durations.ts'
 import { slotsKey } from './keys.ts'
 
 export interface Slot {
@@ -24,7 +25,7 @@ export interface SlotOptions {
 }
 
 /** Seconds that an item outlives its last lease. */
-const keptSeconds = 86_400
+const keptSeconds = daySeconds
 
 export class Slots {
   readonly #documents: DynamoDBDocumentClient
