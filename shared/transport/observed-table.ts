@@ -4,9 +4,9 @@
  * many new places in a month, and all strangers together as many; of a place the last few certificates are kept. The
  * limit: who has a connector's mail led elsewhere can use up its places of a month, and then new ones are not kept.
  */
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { daySeconds, hourMs } from '../contract/durations.ts'
+import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { RateLimiter } from '../limits/rate-limiter.ts'
 import { Observation, type ObservedChange, type Sighting } from '../tls/observed/observation.ts'
 import { observe } from '../tls/observed/observe.ts'
@@ -95,7 +95,7 @@ export class ObservedTable {
     const kept = Math.floor(at.getTime() / 1000) + keptSeconds
     const ended = Math.floor(Date.parse(certificate.notAfter) / 1000) + strangerKeptSeconds
     const isStranger = place.kind === 'PartnerServer' && place.connector === null
-    return unlessItFails(
+    return unlessConditionFails(
       this.#documents.send(
         new PutCommand({
           TableName: this.#table,
@@ -115,7 +115,7 @@ export class ObservedTable {
 
   async #takeRoom({ place }: Sighting, now: Date, abortSignal: AbortSignal): Promise<boolean> {
     const month = now.toISOString().slice(0, 7)
-    return unlessItFails(
+    return unlessConditionFails(
       this.#documents.send(
         new UpdateCommand({
           TableName: this.#table,
@@ -131,15 +131,5 @@ export class ObservedTable {
         { abortSignal },
       ),
     )
-  }
-}
-
-async function unlessItFails(write: Promise<unknown>): Promise<boolean> {
-  try {
-    await write
-    return true
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false
-    throw error
   }
 }

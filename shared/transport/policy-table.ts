@@ -3,11 +3,11 @@
  * so that not every worker repeats it. Items outlive what they say until DynamoDB gets to them: whoever reads compares
  * the times.
  */
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { z } from 'zod'
 import { hourMs } from '../contract/durations.ts'
 import { TlsResult } from '../contract/tls-result.ts'
+import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { policyKey } from './keys.ts'
 
 /** Milliseconds since the epoch. */
@@ -76,7 +76,7 @@ export class PolicyTable implements PolicyStore {
   }
 
   async keep(domain: string, policy: KeptPolicy): Promise<void> {
-    await unlessNewer(
+    await unlessConditionFails(
       this.#documents.send(
         new PutCommand({
           TableName: this.#table,
@@ -94,7 +94,7 @@ export class PolicyTable implements PolicyStore {
   }
 
   async noteFailure(domain: string, failure: FailedFetch): Promise<void> {
-    await unlessNewer(
+    await unlessConditionFails(
       this.#documents.send(
         new UpdateCommand({
           TableName: this.#table,
@@ -110,14 +110,6 @@ export class PolicyTable implements PolicyStore {
         }),
       ),
     )
-  }
-}
-
-async function unlessNewer(write: Promise<unknown>): Promise<void> {
-  try {
-    await write
-  } catch (error) {
-    if (!(error instanceof ConditionalCheckFailedException)) throw error
   }
 }
 
