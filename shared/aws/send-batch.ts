@@ -1,7 +1,7 @@
 /** SQS's SendMessageBatch. Each answer proves by its MD5 that the queue has the body as it was sent. */
 import { hash } from 'node:crypto'
 import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs'
-import type { BatchAnswer, BatchEntry } from '../queues/job-queue.ts'
+import type { BatchAnswer, BatchEntry } from './batch.ts'
 import type { Patience } from './exchange.ts'
 import { Identity } from './identity.ts'
 import { type Chance, Service } from './service.ts'

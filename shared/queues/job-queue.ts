@@ -3,27 +3,9 @@
  * refuses U+FFFE and U+FFFF, which XML 1.0 excludes, so those are escaped as well.
  */
 import { createHash } from 'node:crypto'
-import {
-  type BatchResultErrorEntry,
-  SendMessageBatchCommand,
-  type SendMessageBatchRequestEntry,
-  type SendMessageBatchResultEntry,
-  type SQSClient,
-} from '@aws-sdk/client-sqs'
+import { type BatchResultErrorEntry, SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs'
+import type { BatchEntry, BatchTransport } from '../aws/batch.ts'
 import { asError } from '../contract/error-message.ts'
-
-export type BatchEntry = SendMessageBatchRequestEntry & { Id: string; MessageBody: string }
-
-/** What is said of each entry; one that is in neither list has not been taken. */
-export interface BatchAnswer {
-  Successful?: Partial<SendMessageBatchResultEntry>[] | undefined
-  Failed?: Partial<BatchResultErrorEntry>[] | undefined
-}
-
-/** How batches get to a queue. */
-export interface BatchTransport {
-  send(entries: readonly BatchEntry[]): Promise<BatchAnswer>
-}
 
 export interface Outgoing<Job> {
   job: Job

@@ -1,5 +1,5 @@
 /** What is known of domains, for some minutes and some of them: a read saved for each message to a busy one. */
-import { type KnownOfDomain, nothingKnown } from '../../transport/policy-table.ts'
+import { type KnownOfDomain, nothingKnown } from './policy-store.ts'
 
 const keptMs = 300_000
 const mostDomains = 1_000

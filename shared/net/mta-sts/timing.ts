@@ -1,6 +1,6 @@
 /** When a kept policy holds, when it is fetched again, and when not yet. All times in milliseconds since the epoch. */
 import { dayMs, minuteMs } from '../../contract/durations.ts'
-import type { FailedFetch, KeptPolicy, KnownOfDomain } from '../../transport/policy-table.ts'
+import type { FailedFetch, KeptPolicy, KnownOfDomain } from './policy-store.ts'
 
 /** RFC 8461 §3.3: five minutes or longer for one id. A new one may mend what was wrong, but not as often as it likes. */
 const pause = { sameId: 5 * minuteMs, otherId: minuteMs }

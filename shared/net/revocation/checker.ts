@@ -11,11 +11,11 @@ import { fingerprintOf } from '../../tls/fingerprint.ts'
 import { type Link, linksOf } from '../../tls/revocation/links.ts'
 import type { Revocation, RevocationSource } from '../../tls/revocation/status.ts'
 import type { Question } from '../../tls/revocation/told.ts'
-import type { KeptSource, RevocationStore, SourceKey } from '../../transport/revocation-table.ts'
 import type { ForeignOptions } from '../foreign-exchange.ts'
 import { inTime } from '../in-time.ts'
 import { anchorsOf, certificatesOf } from './anchors.ts'
 import { askSource, type Place, placesOf } from './ask-source.ts'
+import type { KeptSource, RevocationStore, SourceKey } from './revocation-store.ts'
 import { afterAsking, better, isDecided } from './timing.ts'
 
 export interface RevocationOptions extends Omit<ForeignOptions, 'limits' | 'signal'> {

@@ -2,7 +2,7 @@
 import { minuteMs } from '../../contract/durations.ts'
 import type { RevocationSource } from '../../tls/revocation/status.ts'
 import { isFinal } from '../../tls/revocation/told.ts'
-import type { KeptSource } from '../../transport/revocation-table.ts'
+import type { KeptSource } from './revocation-store.ts'
 
 /** An answer holds for days, but a certificate that is revoked meanwhile is to be noticed. */
 const renewal = 60 * minuteMs

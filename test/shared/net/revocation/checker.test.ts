@@ -3,13 +3,13 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { type CheckedChain, RevocationChecker } from '../../../../shared/net/revocation/checker.ts'
-import { certificatesIn } from '../../../../shared/tls/pem.ts'
 import {
   type KeptSource,
   noStore,
   type RevocationStore,
   type SourceKey,
-} from '../../../../shared/transport/revocation-table.ts'
+} from '../../../../shared/net/revocation/revocation-store.ts'
+import { certificatesIn } from '../../../../shared/tls/pem.ts'
 import { fakeResolver } from '../../../support/dns.ts'
 import { type Behaviour, startRevocationAuthority } from '../../../support/revocation-authority.ts'
 

@@ -6,6 +6,7 @@ import type { RevocationCheck } from '../../../../shared/contract/revocation.ts'
 import { formatReply } from '../../../../shared/mail/reply.ts'
 import { defaultTimeouts } from '../../../../shared/net/gated-connection.ts'
 import { RevocationChecker } from '../../../../shared/net/revocation/checker.ts'
+import { noStore } from '../../../../shared/net/revocation/revocation-store.ts'
 import { Sessions } from '../../../../shared/net/sessions.ts'
 import {
   deliverBySmtp,
@@ -15,7 +16,6 @@ import {
 } from '../../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../../shared/policy/outbound.ts'
 import { noMtaSts } from '../../../../shared/policy/transport-security.ts'
-import { noStore } from '../../../../shared/transport/revocation-table.ts'
 import { fakeResolver } from '../../../support/dns.ts'
 import { message, recipient } from '../../../support/fixtures.ts'
 import type { Identity } from '../../../support/pki.ts'
