@@ -43,7 +43,7 @@ export async function evaluateJob(
   const { message } = job
   const recipients = await notOvertaken(job, trace)
   const [arrived, open] = byArrival(recipients)
-  const verdicts = evaluate(snapshot, settings, message, open, now, job.retry)
+  const verdicts = evaluate({ snapshot, settings, message, recipients: open, now, retry: job.retry })
   const circumstances = {
     at: now,
     connectorsVersion: snapshot.version,

@@ -77,18 +77,25 @@ export interface Bounce extends Decided {
 
 export type Verdict = Deliver | Defer | Bounce
 
-/**
- * One verdict for each recipient, in their order.
- * @param retry an administrator asks for the next attempt without waiting for its time
- */
-export function evaluate(
-  snapshot: Snapshot,
-  settings: Settings,
-  message: Message,
-  recipients: readonly Recipient[],
-  now: Date,
+export interface Evaluation {
+  snapshot: Snapshot
+  settings: Settings
+  message: Message
+  recipients: readonly Recipient[]
+  now: Date
+  /** An administrator asks for the next attempt without waiting for its time. */
+  retry?: boolean | undefined
+}
+
+/** One verdict for each recipient, in their order. */
+export function evaluate({
+  snapshot,
+  settings,
+  message,
+  recipients,
+  now,
   retry = false,
-): Verdict[] {
+}: Evaluation): Verdict[] {
   const inbound = judgeMessage(snapshot, message)
   return recipients.map((recipient) =>
     decide({ snapshot, settings, message, inbound, recipient, now, retry }),

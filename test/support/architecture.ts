@@ -155,8 +155,14 @@ const arrow = (from: string | undefined, to: string | undefined): string => `${f
 
 const text = ({ from, to }: Import): string => arrow(from, to)
 
-export const tableCycles = (rows: readonly Row[]): string[] =>
-  cyclesOf(rows.flatMap((row) => arrowsOf(row).map((folder) => [row.folder, folder] as const)))
+/** Names of rows further down. Where there are none, the arrows form no cycle. */
+export const arrowsDownwards = (rows: readonly Row[]): string[] =>
+  rows.flatMap((row, index) => {
+    const above = new Set(rows.slice(0, index).map(({ folder }) => folder))
+    return arrowsOf(row)
+      .filter((folder) => !above.has(folder))
+      .map((folder) => arrow(row.folder, folder))
+  })
 
 export const fileCycles = (imports: readonly Import[]): string[] =>
   cyclesOf(imports.filter(({ isOurs }) => isOurs).map(({ from, to }) => [from, to] as const))
