@@ -6,6 +6,7 @@
 import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
 import { type DeliveryJob, inParts } from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference, Recipient } from '../../shared/contract/message.ts'
+import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claim, ClaimKey, Claims, Forestalled } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/keys.ts'
 import type { Trace } from '../../shared/messages/trace.ts'
@@ -132,7 +133,7 @@ interface Claiming {
 
 async function claimAll(job: DeliveryJob, { claims, now, retentionDays }: Dependencies): Promise<Claiming[]> {
   const at = now()
-  const expiresAt = Math.floor(Date.parse(job.message.receivedAt) / 1000) + retentionDays * daySeconds
+  const expiresAt = expiryAfter(new Date(job.message.receivedAt), retentionDays * daySeconds)
   const unique = new Map(job.recipients.map((recipient) => [recipient.address, recipient]))
   return Promise.all(
     [...unique.values()].map(async (recipient) => ({

@@ -6,6 +6,7 @@
 import { daySeconds } from '../../shared/contract/durations.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
 import type { Message } from '../../shared/contract/message.ts'
+import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { reply } from '../../shared/mail/reply.ts'
 import type { Resolver } from '../../shared/net/resolver.ts'
@@ -49,7 +50,7 @@ export async function keepReport(
         : reading.why
     if (typeof report === 'string')
       return { kind: 'Ignored', why: report, told: isProven(message, signer.signedBy) }
-    await reports.keep(report, Math.floor(now().getTime() / 1000) + retentionDays * daySeconds)
+    await reports.keep(report, expiryAfter(now(), retentionDays * daySeconds))
     return { kind: 'Kept', report }
   } catch (error) {
     return { kind: 'Failed', why: errorMessage(error) }

@@ -2,6 +2,7 @@
 import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
+import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claims, Forestalled } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/keys.ts'
 import { type Circumstances, positionOf, type Trace } from '../../shared/messages/trace.ts'
@@ -110,7 +111,7 @@ async function record(
   circumstances: Circumstances,
   { trace, claims, retentionDays }: Dependencies,
 ): Promise<Verdict[]> {
-  const expiresAt = Math.floor(Date.parse(message.receivedAt) / 1000) + retentionDays * daySeconds
+  const expiresAt = expiryAfter(new Date(message.receivedAt), retentionDays * daySeconds)
   const first = verdicts.some(({ recipient }) => recipient.attempts === 0)
   if (first) await trace.recordMessage(message, expiresAt)
   const followed = await Promise.all(

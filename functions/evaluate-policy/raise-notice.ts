@@ -4,6 +4,7 @@
  */
 import { daySeconds } from '../../shared/contract/durations.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
+import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { noticeKey } from '../../shared/messages/keys.ts'
 import type { NoticeDays } from '../../shared/messages/notice-days.ts'
@@ -55,7 +56,7 @@ export async function raiseNotice(
   const connector = notice.connector.id
   const { fingerprint256 } = notice.presented
   const day = now.toISOString().slice(0, 10)
-  const expiresAt = Math.floor(now.getTime() / 1000) + keptSeconds
+  const expiresAt = expiryAfter(now, keptSeconds)
   if (!(await days.admits(notice, day, expiresAt))) return { kind: 'TooMany' }
   const key = noticeKey(connector, fingerprint256, day)
   const claim = await claims.claim(key, now, leaseMs, expiresAt)

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
 import { asError } from '../../shared/contract/error-message.ts'
+import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import type { Resolver } from '../../shared/net/resolver.ts'
 import type { DomainCounts, SessionCounters } from '../../shared/tls-reports/counters.ts'
@@ -117,12 +118,7 @@ async function sendOnce(
   const { day, domain } = report
   const at = now()
   const key = sentReportKey(day, domain, digest(placeText(place)))
-  const claim = await claims.claim(
-    key,
-    at,
-    leaseMs,
-    Math.floor(at.getTime() / 1000) + rememberedDays * daySeconds,
-  )
+  const claim = await claims.claim(key, at, leaseMs, expiryAfter(at, rememberedDays * daySeconds))
   if (claim.kind !== 'Claimed') {
     run.known += 1
     return

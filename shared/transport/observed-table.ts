@@ -6,6 +6,7 @@
  */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { daySeconds, hourMs } from '../contract/durations.ts'
+import { expiryAfter } from '../dynamodb/expiry-after.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { RateLimiter } from '../limits/rate-limiter.ts'
 import { Observation, type ObservedChange, type Sighting } from '../tls/observed/observation.ts'
@@ -92,8 +93,8 @@ export class ObservedTable {
     { place, certificate, at }: Sighting,
     abortSignal: AbortSignal,
   ): Promise<boolean> {
-    const kept = Math.floor(at.getTime() / 1000) + keptSeconds
-    const ended = Math.floor(Date.parse(certificate.notAfter) / 1000) + strangerKeptSeconds
+    const kept = expiryAfter(at, keptSeconds)
+    const ended = expiryAfter(new Date(certificate.notAfter), strangerKeptSeconds)
     const isStranger = place.kind === 'PartnerServer' && place.connector === null
     return unlessConditionFails(
       this.#documents.send(
@@ -125,7 +126,7 @@ export class ObservedTable {
           ExpressionAttributeValues: {
             ':one': 1,
             ':most': mostPlaces,
-            ':expiresAt': Math.floor(now.getTime() / 1000) + roomKeptSeconds,
+            ':expiresAt': expiryAfter(now, roomKeptSeconds),
           },
         }),
         { abortSignal },

@@ -7,6 +7,7 @@
  */
 import type { X509Certificate } from 'node:crypto'
 import { concurrencyLimiter } from '../../limits/concurrency-limiter.ts'
+import { RecentMap } from '../../limits/recent-map.ts'
 import { fingerprintOf } from '../../tls/fingerprint.ts'
 import { type Link, linksOf } from '../../tls/revocation/links.ts'
 import type { Revocation, RevocationSource } from '../../tls/revocation/status.ts'
@@ -66,7 +67,7 @@ const usualLists = 3
 
 export class RevocationChecker {
   readonly #options: RevocationOptions
-  readonly #remembered = new Map<string, KeptSource>()
+  readonly #remembered = new RecentMap<string, KeptSource>(mostRemembered)
   readonly #asking = new Map<string, Promise<RevocationSource>>()
   readonly #lists: ReturnType<typeof concurrencyLimiter>
 
@@ -179,11 +180,7 @@ export class RevocationChecker {
   }
 
   #remember(key: SourceKey, kept: KeptSource): RevocationSource {
-    const name = nameOf(key)
-    this.#remembered.delete(name)
-    this.#remembered.set(name, kept)
-    const [oldest] = this.#remembered.keys()
-    if (this.#remembered.size > mostRemembered && oldest !== undefined) this.#remembered.delete(oldest)
+    this.#remembered.set(nameOf(key), kept)
     return kept.source
   }
 

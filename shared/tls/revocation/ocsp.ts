@@ -25,6 +25,7 @@ import { AsnConvert, OctetString } from '@peculiar/asn1-schema'
 import { AlgorithmIdentifier } from '@peculiar/asn1-x509'
 import { dayMs } from '../../contract/durations.ts'
 import { elements, only } from '../der.ts'
+import { isIssuedBy } from '../issued-by.ts'
 import { validFrom, validTo } from '../validity.ts'
 import { certificateParts } from './certificate-parts.ts'
 import { isSignedBy } from './signature.ts'
@@ -139,7 +140,6 @@ const isDelegate = (delegate: X509Certificate, issuer: X509Certificate, at: Date
   (delegate.keyUsage ?? []).includes(id_kp_OCSPSigning) &&
   validFrom(delegate) <= at &&
   at <= validTo(delegate) &&
-  delegate.checkIssued(issuer) &&
-  delegate.verify(issuer.publicKey)
+  isIssuedBy(delegate, issuer)
 
 const hashOf = (name: string, octets: Buffer): Buffer => createHash(name).update(octets).digest()
