@@ -16,8 +16,3 @@ export class Fault extends Error {
 
 /** The command was called in a way that it cannot be called. */
 export class UsageFault extends Error {}
-
-/** The message of anything that was thrown. */
-export function causeOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}

@@ -1,5 +1,6 @@
 /** From arguments to a command and its exit status. */
 import { parseArgs } from 'node:util'
+import { errorMessage } from '../shared/contract/error-message.ts'
 import { apiAt } from './api/address.ts'
 import {
   apiOptions,
@@ -11,7 +12,7 @@ import {
   type World,
 } from './command.ts'
 import { commands } from './commands.ts'
-import { causeOf, type ExitStatus, exit, Fault, UsageFault } from './faults.ts'
+import { type ExitStatus, exit, Fault, UsageFault } from './faults.ts'
 import { helpOf, helpOfAll, usageOf } from './help.ts'
 
 export async function run(args: readonly string[], world: World): Promise<ExitStatus> {
@@ -74,7 +75,7 @@ function parse(command: Command, args: readonly string[]) {
     return { values: { ...absent(options), ...values } as Values<Options>, positionals }
   } catch (error) {
     // The parser explains at length how an argument could begin with a dash.
-    throw new UsageFault(`${causeOf(error).split('. To specify')[0]} (usage: ${usageOf(command)})`)
+    throw new UsageFault(`${errorMessage(error).split('. To specify')[0]} (usage: ${usageOf(command)})`)
   }
 }
 

@@ -1,143 +1,254 @@
-/** The arrows of ARCHITECTURE.md: who may import whom. */
+/** The table in ARCHITECTURE.md says what a folder may import; the source tree agrees with it. */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
-import { dirname, join, normalize } from 'node:path'
-import { test } from 'node:test'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import {
+  arrowsDownwards,
+  fileCycles,
+  filesWithoutRow,
+  folderCycles,
+  forbiddenImports,
+  importsOf,
+  importsOfNoFile,
+  impureFiles,
+  impureImports,
+  type Row,
+  readTable,
+  rowFaults,
+  unusedArrows,
+} from './support/architecture.ts'
 
 const root = join(import.meta.dirname, '..')
-const files = globSync('{infra,functions,shared}/**/*.ts', { cwd: root })
-const sources = new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]))
+const extensions = '{ts,js,mts,mjs,cts,cjs}'
 
-interface Import {
-  from: string
-  /** A path from the root, or a package. */
-  to: string
-  typeOnly: boolean
-}
+describe('the source tree', () => {
+  const rows = readTable(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8'))
+  const files = globSync(`{cli,functions,infra,shared}/**/*.${extensions}`, { cwd: root })
+  const sources = new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]))
+  const imports = importsOf(sources)
+  const none = (violations: string[]) => assert.deepEqual(violations, [])
 
-const imports: Import[] = [...sources].flatMap(([from, source]) => importsOf(from, source))
+  test('has each file in a folder of the table', () => none(filesWithoutRow(rows, files)))
+  test('has each folder of the table', () => {
+    none(rowFaults(rows, [...files, ...globSync(`test/*.${extensions}`, { cwd: root })]))
+  })
+  test('imports only files that exist', () => none(importsOfNoFile(imports, sources)))
+  test('imports nothing that the table does not name', () => none(forbiddenImports(rows, imports)))
+  test('uses every arrow of the table', () => none(unusedArrows(rows, imports)))
+  test('names in each row only rows above it', () => none(arrowsDownwards(rows)))
+  test('has no cycle of files', () => none(fileCycles(imports)))
+  test('has no cycle of folders', () => none(folderCycles(imports)))
+  test('does no I/O in pure folders', () => none(impureImports(rows, imports)))
+  test('reads no clock, chance, environment or log in pure folders', () => none(impureFiles(rows, sources)))
+})
 
-function importsOf(from: string, source: string): Import[] {
-  const statements = source.matchAll(
-    /^(?:import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]/gm,
-  )
-  const dynamic = source.matchAll(/\bimport\(\s*()['"]([^'"]+)['"]/g)
-  return [...statements, ...dynamic].map(([, type, to = '']) => ({
-    from,
-    to: to.startsWith('.') ? normalize(join(dirname(from), to)) : to,
-    typeOnly: type !== undefined && type !== '',
-  }))
-}
+describe('the check', () => {
+  const table = (...rows: string[]) =>
+    readTable(
+      [
+        '## Where things are',
+        '',
+        '| Folder | What | Pure | May import |',
+        '|---|---|---|---|',
+        ...rows,
+        '',
+        'Text.',
+      ].join('\n'),
+    )
+  const contract = '| `shared/contract/` | jobs | yes | nothing of ours |'
+  const mail = '| `shared/mail/` | addresses | yes | `contract` |'
+  const net = '| `shared/net/` | DNS | | `contract`, `mail` |'
+  const units = '| `functions/<unit>/` | one deployable each | | `mail` |'
+  const infra = '| `infra/` | the stack | | `contract` |'
+  const local = '| `infra/local/` | the runner | | `infra`, `contract` |'
+  const tests = '| `test/` | the tests | | everything |'
+  const rows = table(contract, mail, net, units, infra, local, tests)
 
-const pure = ['shared/contract/', 'shared/mail/', 'shared/tls/', 'shared/policy/']
-const within = (path: string, folders: readonly string[]) => folders.some((folder) => path.startsWith(folder))
-const isOurs = (path: string) => within(path, ['infra/', 'functions/', 'shared/', 'test/'])
+  const given = (tree: Record<string, string>) => {
+    const sources = new Map(Object.entries(tree))
+    return { sources, imports: importsOf(sources) }
+  }
+  const importing = (from: string, to: string) => given({ [from]: `import '${to}'\n` }).imports
 
-/** Each rule: whom it is about, and what such a file may import of ours. */
-const rules: {
-  name: string
-  applies: (file: string) => boolean
-  allows: (file: string, to: string) => boolean
-}[] = [
-  {
-    name: 'infra imports of the product only the contract',
-    applies: (file) => file.startsWith('infra/'),
-    allows: (_, to) => within(to, ['infra/', 'shared/contract/']),
-  },
-  {
-    name: 'infra outside infra/local does not know the local runner',
-    applies: (file) => file.startsWith('infra/') && !file.startsWith('infra/local/'),
-    allows: (_, to) => !to.startsWith('infra/local/'),
-  },
-  {
-    name: 'a function imports shared code and its own, never another function',
-    applies: (file) => file.startsWith('functions/'),
-    allows: (file, to) => within(to, ['shared/', `${file.split('/').slice(0, 2).join('/')}/`]),
-  },
-  {
-    name: 'shared code imports shared code',
-    applies: (file) => file.startsWith('shared/'),
-    allows: (_, to) => to.startsWith('shared/'),
-  },
-  {
-    name: 'the contract depends on nothing of ours',
-    applies: (file) => file.startsWith('shared/contract/'),
-    allows: (_, to) => to.startsWith('shared/contract/'),
-  },
-  {
-    name: 'pure modules import pure modules',
-    applies: (file) => within(file, pure),
-    allows: (_, to) => within(to, pure) || to === 'shared/connectors/schema.ts',
-  },
-]
+  test('reads rows', () => {
+    assert.deepEqual(rows.slice(1, 3), [
+      { folder: 'shared/mail/', isPure: true, mayImport: ['shared/contract/'] },
+      { folder: 'shared/net/', isPure: false, mayImport: ['shared/contract/', 'shared/mail/'] },
+    ] satisfies Row[])
+    assert.equal(rows.at(-1)?.mayImport, 'everything')
+  })
 
-for (const { name, applies, allows } of rules) {
-  test(name, () => {
-    const concerned = imports.filter(({ from }) => applies(from))
-    assert.ok(concerned.length > 0, 'the rule is about no file at all')
-    const wrong = concerned.filter(({ from, to }) => isOurs(to) && !allows(from, to))
+  const unreadable: [string, string, RegExp][] = [
+    [
+      'prose',
+      '| `shared/mail/` | addresses | yes | pure modules |',
+      /"pure modules" in the column "May import"/,
+    ],
+    ['an unknown name', '| `shared/mail/` | addresses | yes | `post` |', /`post`, which has no row/],
+    ['no name', '| `shared/mail/` | addresses | yes | |', /"" in the column "May import"/],
+    ['another word for pure', '| `shared/mail/` | addresses | mostly | `contract` |', /"mostly"/],
+    ['no folder', '| mail | addresses | yes | `contract` |', /"mail" is not a folder/],
+  ]
+  for (const [name, row, message] of unreadable)
+    test(`does not take ${name} in a row`, () => assert.throws(() => table(contract, row), message))
+  test('does not take a document without the table', () => {
+    assert.throws(() => readTable('# Architecture\n\n## Where things are\n\nHere.\n'), /no table of folders/)
+  })
+
+  test('finds every kind of import', () => {
+    const { imports } = given({
+      'shared/net/a.ts': [
+        "import { isIP } from 'node:net'",
+        "import type { Mail } from '../mail/mail.ts'",
+        "export { one } from './one.ts'",
+        "export type * from './two.ts'",
+        'import {',
+        '  type Three,',
+        '  three,',
+        "} from './three.ts'",
+        "const four = await import('./four.ts')",
+        "type Five = import('./five.ts').Five",
+        "import './six.ts'",
+      ].join('\n'),
+    })
+    assert.deepEqual(imports.map(({ to, isOurs, isTypeOnly }) => `${to} ${isOurs} ${isTypeOnly}`).sort(), [
+      'node:net false false',
+      'shared/mail/mail.ts true true',
+      'shared/net/five.ts true false',
+      'shared/net/four.ts true false',
+      'shared/net/one.ts true false',
+      'shared/net/six.ts true false',
+      'shared/net/three.ts true false',
+      'shared/net/two.ts true true',
+    ])
+  })
+
+  const forbidden: [string, string, string][] = [
+    ['an arrow that the table does not have', 'shared/mail/a.ts', '../net/b.ts'],
+    ['an arrow against its direction', 'shared/contract/a.ts', '../mail/b.ts'],
+    ['another function', 'functions/one/a.ts', '../two/b.ts'],
+    ['the local runner', 'infra/a.ts', './local/b.ts'],
+    ['a function, from infra', 'infra/a.ts', '../functions/one/b.ts'],
+    ['a test', 'shared/net/a.ts', '../../test/support/b.ts'],
+    ['a file without a row', 'shared/net/a.ts', '../b.ts'],
+  ]
+  for (const [name, from, to] of forbidden)
+    test(`finds an import of ${name}`, () => {
+      assert.equal(forbiddenImports(rows, importing(from, to)).length, 1)
+    })
+  test('finds a type import that the table does not name', () => {
+    const { imports } = given({ 'shared/mail/a.ts': "import type { B } from '../net/b.ts'\n" })
+    assert.deepEqual(forbiddenImports(rows, imports), ['shared/mail/a.ts -> shared/net/b.ts'])
+  })
+  const permitted: [string, string, string][] = [
+    ['a row that is named', 'shared/net/a.ts', '../mail/b.ts'],
+    ['the same folder', 'shared/net/dns/a.ts', '../b.ts'],
+    ['the same function', 'functions/one/a.ts', './routes/b.ts'],
+    ['infra, from the local runner', 'infra/local/a.ts', '../b.ts'],
+    ['a package', 'shared/mail/a.ts', 'node:fs'],
+  ]
+  for (const [name, from, to] of permitted)
+    test(`permits an import of ${name}`, () => {
+      assert.deepEqual(forbiddenImports(rows, importing(from, to)), [])
+    })
+
+  test('finds a file without a row', () => {
+    const files = ['shared/mail/a.ts', 'shared/post/b.ts', 'shared/c.ts', 'functions/d.ts']
+    assert.deepEqual(filesWithoutRow(rows, files), files.slice(1))
+  })
+  test('finds a row without a file', () => {
+    const files = ['shared/contract/a.ts', 'shared/mail/b.ts']
+    assert.deepEqual(rowFaults(table(contract, mail, net), files), ['shared/net/ has a row and no file'])
+  })
+  test('finds a folder with two rows', () => {
+    assert.match(rowFaults(table(contract, contract), ['shared/contract/a.ts']).join(), /has two rows/)
+  })
+  test('finds a pure row that may import an impure one', () => {
+    const impure = '| `shared/tls/` | chains | yes | `net` |'
     assert.deepEqual(
-      wrong.map(({ from, to }) => `${from} -> ${to}`),
-      [],
+      rowFaults(table(contract, mail, net, impure), [
+        'shared/contract/a.ts',
+        'shared/mail/b.ts',
+        'shared/net/c.ts',
+        'shared/tls/d.ts',
+      ]),
+      ['shared/tls/ is pure and may import shared/net/, which is not'],
     )
   })
-}
+  test('finds an arrow that no file uses', () => {
+    const imports = importing('shared/net/a.ts', '../contract/b.ts')
+    assert.deepEqual(unusedArrows(table(contract, mail, net), imports), [
+      'shared/mail/ -> shared/contract/',
+      'shared/net/ -> shared/mail/',
+    ])
+  })
+  test('finds an import of no file', () => {
+    const { imports, sources } = given({ 'shared/mail/a.ts': "import './b.ts'\n" })
+    assert.deepEqual(importsOfNoFile(imports, sources), ['shared/mail/a.ts -> shared/mail/b.ts'])
+  })
 
-/** Packages a pure module may use: they compute, and touch neither network, disk, clock nor environment. */
-const purePackages = [
-  'zod',
-  'ipaddr.js',
-  'node:buffer',
-  'node:crypto',
-  'node:url',
-  'node:net',
-  'nodemailer/lib/qp',
-  '@peculiar/asn1-ocsp',
-  '@peculiar/asn1-schema',
-  '@peculiar/asn1-x509',
-]
+  test('finds a row that names one below it, or itself', () => {
+    const cycle = table('| `shared/contract/` | jobs | | `net` |', mail, net)
+    assert.deepEqual(arrowsDownwards(cycle), ['shared/contract/ -> shared/net/'])
+    assert.deepEqual(arrowsDownwards(table('| `shared/contract/` | jobs | | `contract` |')), [
+      'shared/contract/ -> shared/contract/',
+    ])
+    assert.deepEqual(arrowsDownwards(rows), [])
+  })
+  test('finds a cycle of files, type imports included', () => {
+    const { imports } = given({
+      'shared/net/a.ts': "import './b.ts'\n",
+      'shared/net/b.ts': "import { c } from './c.ts'\n",
+      'shared/net/c.ts': "import type { A } from './a.ts'\n",
+    })
+    assert.deepEqual(fileCycles(imports), [
+      'shared/net/a.ts -> shared/net/b.ts -> shared/net/c.ts -> shared/net/a.ts',
+    ])
+    assert.deepEqual(fileCycles(imports.slice(0, 2)), [])
+  })
+  test('finds a cycle of folders without one of files', () => {
+    const { imports } = given({
+      'shared/net/dns/a.ts': "import '../sts/b.ts'\n",
+      'shared/net/sts/c.ts': "import type { D } from '../d.ts'\n",
+      'shared/net/d.ts': "import './dns/e.ts'\n",
+    })
+    assert.deepEqual(fileCycles(imports), [])
+    assert.deepEqual(folderCycles(imports), [
+      'in shared/net: shared/net/dns -> shared/net/sts -> shared/net/d.ts -> shared/net/dns',
+    ])
+  })
+  test('finds a cycle of top-level folders', () => {
+    const imports = [
+      ...importing('cli/a.ts', '../shared/net/b.ts'),
+      ...importing('shared/mail/c.ts', '../../cli/d.ts'),
+    ]
+    assert.deepEqual(folderCycles(imports), ['in the root: cli -> shared -> cli'])
+  })
 
-test('pure modules import no package that does I/O, except for its types', () => {
-  const wrong = imports.filter(
-    ({ from, to, typeOnly }) => within(from, pure) && !isOurs(to) && !typeOnly && !purePackages.includes(to),
-  )
-  assert.deepEqual(
-    wrong.map(({ from, to }) => `${from} -> ${to}`),
-    [],
-  )
-})
-
-test('pure modules read no clock, chance, environment or log', () => {
-  const impure = /\bDate\.now\(|new Date\(\)|Math\.random\(|process\.|console\./
-  const wrong = [...sources].filter(([file, source]) => within(file, pure) && impure.test(source))
-  assert.deepEqual(
-    wrong.map(([file]) => file),
-    [],
-  )
-})
-
-test('no file imports itself through others', () => {
-  const targets = Map.groupBy(
-    imports.filter(({ to, typeOnly }) => isOurs(to) && !typeOnly),
-    ({ from }) => from,
-  )
-  const done = new Set<string>()
-  const walk = (file: string, path: string[]): void => {
-    const loop = path.indexOf(file)
-    assert.ok(loop < 0, `cycle: ${[...path.slice(loop), file].join(' -> ')}`)
-    if (done.has(file)) return
-    for (const { to } of targets.get(file) ?? []) walk(to, [...path, file])
-    done.add(file)
-  }
-  for (const file of sources.keys()) walk(file, [])
-})
-
-test('every import of ours leads to a file', () => {
-  const missing = imports.filter(
-    ({ to }) => within(to, ['infra/', 'functions/', 'shared/']) && !sources.has(to),
-  )
-  assert.deepEqual(
-    missing.map(({ from, to }) => `${from} -> ${to}`),
-    [],
-  )
+  test('finds I/O in a pure folder, and permits its types', () => {
+    const file = (statement: string) => given({ 'shared/mail/a.ts': statement }).imports
+    assert.deepEqual(impureImports(rows, file("import { readFile } from 'node:fs/promises'\n")), [
+      'shared/mail/a.ts -> node:fs/promises',
+    ])
+    assert.deepEqual(impureImports(rows, file("import type { Stats } from 'node:fs'\n")), [])
+    assert.deepEqual(impureImports(rows, file("import { z } from 'zod'\n")), [])
+    assert.deepEqual(impureImports(rows, importing('shared/net/a.ts', 'node:fs')), [])
+  })
+  for (const impure of [
+    'Date.now()',
+    'new Date()',
+    'Math.random()',
+    'process.env.A',
+    "console.log('')",
+    'randomUUID()',
+  ])
+    test(`finds ${impure} in a pure folder`, () => {
+      const { sources } = given({
+        'shared/mail/a.ts': `export const a = () => ${impure}\n`,
+        'shared/net/b.ts': `export const b = () => ${impure}\n`,
+        'shared/mail/c.ts': 'export const c = (at: Date) => new Date(at)\n',
+      })
+      assert.deepEqual(impureFiles(rows, sources), ['shared/mail/a.ts'])
+    })
 })

@@ -1,8 +1,9 @@
 /** The HTTP API as the commands use it. What it answers is read by a schema; what it refuses becomes a Fault. */
 import { z } from 'zod'
 import { percentEncoded } from '../../shared/aws/signature.ts'
+import { errorMessage } from '../../shared/contract/error-message.ts'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
-import { causeOf, Fault } from '../faults.ts'
+import { Fault } from '../faults.ts'
 import { faultOf } from './problem.ts'
 
 export interface ApiRequest {
@@ -149,5 +150,5 @@ function unreachable(base: URL, error: unknown): Fault {
     ])
   if (error instanceof Error && error.name === 'TimeoutError')
     return new Fault(`${base.href} did not answer within ${patienceMs / 1000} seconds`)
-  return new Fault(`${base.href} cannot be reached: ${causeOf(cause)}`)
+  return new Fault(`${base.href} cannot be reached: ${errorMessage(cause)}`)
 }

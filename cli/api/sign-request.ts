@@ -2,7 +2,8 @@
 import { hash } from 'node:crypto'
 import { fromNodeProviderChain } from '@aws-sdk/credential-providers'
 import { Signer } from '../../shared/aws/signature.ts'
-import { causeOf, Fault } from '../faults.ts'
+import { errorMessage } from '../../shared/contract/error-message.ts'
+import { Fault } from '../faults.ts'
 import type { ApiRequest } from './client.ts'
 
 const credentials = fromNodeProviderChain()
@@ -11,7 +12,7 @@ const credentials = fromNodeProviderChain()
 export async function signRequest(request: ApiRequest, region: string): Promise<Record<string, string>> {
   const { url, method, headers, body = '' } = request
   const identity = await credentials().catch((error: unknown) => {
-    throw new Fault(`there are no AWS credentials to sign with: ${causeOf(error)}`)
+    throw new Fault(`there are no AWS credentials to sign with: ${errorMessage(error)}`)
   })
   const payload = hash('sha256', body)
   const { host: _host, ...signed } = new Signer({ region, service: 'execute-api' }).sign(

@@ -1,5 +1,6 @@
 /** `messages`: what happened to mail. */
 import { z } from 'zod'
+import { dayMs, minuteMs } from '../../shared/contract/durations.ts'
 import type { ApiClient, Query } from '../api/client.ts'
 import { escaped } from '../api/client.ts'
 import { knownAnswer } from '../api/known-answer.ts'
@@ -87,12 +88,12 @@ async function queryOf(asked: Asked, api: ApiClient, now: number): Promise<Query
   }
 }
 
-const longestMs = 31 * 86_400_000
+const longestMs = 31 * dayMs
 
 /** By the API's clock, a moment later, all the days that it grants would be too many: then the end is said. */
 function endOfLongest(since: string, now: number): string | undefined {
   const tooShortByMs = longestMs - (now - Date.parse(since))
-  return tooShortByMs >= 0 && tooShortByMs < 60_000 ? new Date(now).toISOString() : undefined
+  return tooShortByMs >= 0 && tooShortByMs < minuteMs ? new Date(now).toISOString() : undefined
 }
 
 const states = ['Pending', 'Delivered', 'Deferred', 'Bounced']

@@ -6,10 +6,11 @@ import { isMap, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
 import { AcceptedDomainInput } from '../../shared/connectors/schema.ts'
+import { errorMessage } from '../../shared/contract/error-message.ts'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
 import { counted } from '../../shared/policy/words.ts'
-import { causeOf, Fault } from '../faults.ts'
+import { Fault } from '../faults.ts'
 import { acceptedDomains, type Configuration, type Kind, kinds, type Wanted } from './kinds.ts'
 import { offsetOf, type Path } from './yaml-offset.ts'
 
@@ -47,7 +48,7 @@ function contentOf(document: ReturnType<typeof parseDocument>, name: string): un
   try {
     return document.toJS({ maxAliasCount: mostAliases })
   } catch (error) {
-    throw faultyFile(name, [causeOf(error)])
+    throw faultyFile(name, [errorMessage(error)])
   }
 }
 

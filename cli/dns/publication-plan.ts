@@ -1,5 +1,7 @@
 /** What should be published for a domain, and the MTA-STS policy to publish; `zone-records.ts` has the records. Pure. */
+
 import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
+import { daySeconds } from '../../shared/contract/durations.ts'
 import type { PolicyText } from '../../shared/net/mta-sts/policy.ts'
 import { publishedPolicy } from '../../shared/net/mta-sts/published.ts'
 
@@ -26,10 +28,9 @@ export interface Plan extends Wish {
   policy: PolicyText & { text: string; id: string }
 }
 
-const day = 86_400
-const usualAge = 7 * day
+const usualAge = 7 * daySeconds
 /** RFC 8461 §10.2: whoever can block the policy host for so long has a domain without a policy. */
-export const shortestAge = day
+export const shortestAge = daySeconds
 
 /**
  * @param served the policy that the policy host hands out; what nobody asked to be changed stays as it is there

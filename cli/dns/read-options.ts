@@ -1,10 +1,12 @@
 /** Reads the options of `dns`. */
 import { isIP } from 'node:net'
+import { daySeconds } from '../../shared/contract/durations.ts'
+import { errorMessage } from '../../shared/contract/error-message.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
 import type { Resolver } from '../../shared/net/dns/answer.ts'
 import { createResolver } from '../../shared/net/resolver.ts'
-import { causeOf, Fault, UsageFault } from '../faults.ts'
+import { Fault, UsageFault } from '../faults.ts'
 import { ses, type Wish } from './publication-plan.ts'
 
 interface Given {
@@ -46,7 +48,7 @@ const mostDays = 365
 function maxAgeOf(text: string | undefined): number | null {
   if (text === undefined) return null
   const days = Number(text)
-  if (/^\d+$/.test(text) && days >= 1 && days <= mostDays) return days * 86_400
+  if (/^\d+$/.test(text) && days >= 1 && days <= mostDays) return days * daySeconds
   throw new UsageFault(`--max-age ${text}: not a number of days from 1 to ${mostDays}`)
 }
 
@@ -71,8 +73,8 @@ export function readResolver(servers: readonly string[]): Resolver {
   try {
     return createResolver(servers)
   } catch (error) {
-    if (servers.length > 0) throw new UsageFault(`--dns-server: ${causeOf(error)}`)
-    throw new Fault(`the resolver of this machine cannot be asked: ${causeOf(error)}`, [
+    if (servers.length > 0) throw new UsageFault(`--dns-server: ${errorMessage(error)}`)
+    throw new Fault(`the resolver of this machine cannot be asked: ${errorMessage(error)}`, [
       'Name one by --dns-server.',
     ])
   }

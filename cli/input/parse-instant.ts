@@ -1,7 +1,8 @@
 /** Instants as people write them. */
+import { dayMs, hourMs, minuteMs } from '../../shared/contract/durations.ts'
 import { UsageFault } from '../faults.ts'
 
-const unitMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
+const unitMs: Readonly<Record<string, number>> = { m: minuteMs, h: hourMs, d: dayMs }
 
 /**
  * @param option for messages

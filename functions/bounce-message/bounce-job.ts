@@ -1,13 +1,9 @@
 /** What bounce-message does with one job: claim the notifications, build one DSN, hand it in as a new message. */
 import { createHash } from 'node:crypto'
+import { daySeconds } from '../../shared/contract/durations.ts'
 import type { BounceJob, EvaluationJob } from '../../shared/contract/jobs.ts'
-import {
-  type ContentReference,
-  type Message,
-  plainEnvelope,
-  plaintext,
-  untried,
-} from '../../shared/contract/message.ts'
+import { type ContentReference, ownMessage, plainEnvelope, untried } from '../../shared/contract/message.ts'
+import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import { buildDsn, type Dsn, dsnId } from '../../shared/mail/dsn/dsn.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { dsnKey } from '../../shared/messages/keys.ts'
@@ -70,7 +66,7 @@ async function claimAll(
   now: Date,
   { claims, retentionDays }: Dependencies,
 ): Promise<Claimed> {
-  const expiresAt = Math.floor(now.getTime() / 1000) + retentionDays * 86_400
+  const expiresAt = expiryAfter(now, retentionDays * daySeconds)
   const claimed: Claimed = { mine: [], sent: new Map() }
   for (const reported of job.recipients) {
     const claim = await claims.claim(keyOf(job, reported.recipient.address), now, leaseMs, expiresAt)
@@ -120,22 +116,13 @@ const keyOf = ({ message, kind }: BounceJob, address: string) => dsnKey(message.
 
 function evaluationOf(dsn: Dsn, content: ContentReference, job: BounceJob, now: Date): EvaluationJob {
   const address = job.message.envelope.mailFrom
-  const message: Message = {
-    id: dsn.id,
-    receivedAt: now.toISOString(),
-    source: null,
-    direction: 'Originating',
-    attributedTo: null,
-    tls: plaintext,
-    envelope: {
-      ...plainEnvelope(''),
-      smtpUtf8: dsn.smtpUtf8,
-      eightBitMime: dsn.eightBit,
-      requireTls: job.message.envelope.requireTls,
-    },
-    size: dsn.octets.length,
-    content,
+  const envelope = {
+    ...plainEnvelope(''),
+    smtpUtf8: dsn.smtpUtf8,
+    eightBitMime: dsn.eightBit,
+    requireTls: job.message.envelope.requireTls,
   }
+  const message = ownMessage({ id: dsn.id, madeAt: now, envelope, content })
   return { message, recipients: [untried(address)], notBefore: null }
 }
 

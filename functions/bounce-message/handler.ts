@@ -5,18 +5,22 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import { readHeaders } from '../../shared/content/headers.ts'
 import { ContentReader } from '../../shared/content/reader.ts'
 import { BounceEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { BounceJob } from '../../shared/contract/jobs.ts'
 import { Metric } from '../../shared/contract/metrics.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
 import { sqsHandler } from '../../shared/lambda/sqs-handler.ts'
+import { headerSection } from '../../shared/mail/header-section.ts'
 import { Claims } from '../../shared/messages/claims.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { bounceJob, contentReference, type Dependencies, type Sent } from './bounce-job.ts'
 
 // What runs at cold start.
+
+/** Octets; a longer header section is cut to whole lines. */
+const longestHeaderSection = 65_536
+
 const environment = readEnvironment(BounceEnvironment, process.env)
 const s3 = new S3Client(clientDefaults)
 const reader = new ContentReader(s3)
@@ -26,7 +30,7 @@ const dependencies: Dependencies = {
     environment.MESSAGES_TABLE,
   ),
   evaluation: new JobQueue(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),
-  readHeaders: (content) => readHeaders(s3, content),
+  readHeaders: async (content) => headerSection(await reader.readStart(content, longestHeaderSection)),
   read: (content) => reader.read(content),
   maximumReturnedSize: environment.MAX_RETURNED_SIZE,
   async store(id, octets) {

@@ -7,6 +7,7 @@
 import { decodeTime } from 'ulid'
 import { z } from 'zod'
 import type { InboundConnector } from '../../shared/connectors/schema.ts'
+import { dayMs } from '../../shared/contract/durations.ts'
 import type { Message } from '../../shared/contract/message.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { type History, type HistoryPosition, type IndexRow, isWithin } from '../../shared/messages/history.ts'
@@ -42,7 +43,6 @@ export interface Dependencies {
   now: () => number
 }
 
-const dayMs = 86_400_000
 /** Leaves the function time to end what it has begun, and its caller an answer. */
 const workMs = 9_000
 const messagesAtOnce = 500

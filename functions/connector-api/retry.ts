@@ -5,6 +5,7 @@
  * often an administrator asks, nor what has happened since the trace was read: what is settled stays settled, an
  * attempt that somebody has begun is not made again, and the timer that comes later finds itself overtaken.
  */
+import { hourMs, minuteMs } from '../../shared/contract/durations.ts'
 import { type EvaluationJob, inParts } from '../../shared/contract/jobs.ts'
 import type { History, HistoryPosition, IndexRow, Undertaking } from '../../shared/messages/history.ts'
 import type { RecipientState } from '../../shared/messages/trace.ts'
@@ -48,7 +49,7 @@ export interface ConnectorRetry {
 }
 
 /** Mail is given up after a day at the latest; twice as long, for what comes late to its end. */
-const longestWaitMs = 48 * 3_600_000
+const longestWaitMs = 48 * hourMs
 /** Leaves the function time to end what it has begun. */
 const workMs = 8_000
 const messagesPerSearch = 200
@@ -66,7 +67,7 @@ export async function retryConnector(
   const { history, now } = dependencies
   const begun = now()
   // Somebody who receives a message may have a clock that runs ahead of ours.
-  const span = { since: new Date(begun - longestWaitMs), until: new Date(begun + 60_000) }
+  const span = { since: new Date(begun - longestWaitMs), until: new Date(begun + minuteMs) }
   const isHeld = ({ state, connectors }: IndexRow) => state === 'Deferred' && connectors.includes(connector)
   const retried: ConnectorRetry = { recipients: 0, messages: 0, next: from }
   do {

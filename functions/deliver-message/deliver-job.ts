@@ -3,8 +3,10 @@
  * written straight after the next hop's reply and before anything else, since from its 250 on a second try would
  * be a second copy.
  */
+import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
 import { type DeliveryJob, inParts } from '../../shared/contract/jobs.ts'
 import type { Attempt, ContentReference, Recipient } from '../../shared/contract/message.ts'
+import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claim, ClaimKey, Claims, Forestalled } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/keys.ts'
 import type { Trace } from '../../shared/messages/trace.ts'
@@ -51,7 +53,7 @@ export interface Delivery {
 }
 
 /** Longer than a function can run, so that a claim outlives its worker and never the other way round. */
-export const leaseMs = 6 * 60_000
+export const leaseMs = 6 * minuteMs
 
 /**
  * Octets up to which a message is read before its turn, so that it is at hand. Whoever sends ten large ones to a
@@ -131,7 +133,7 @@ interface Claiming {
 
 async function claimAll(job: DeliveryJob, { claims, now, retentionDays }: Dependencies): Promise<Claiming[]> {
   const at = now()
-  const expiresAt = Math.floor(Date.parse(job.message.receivedAt) / 1000) + retentionDays * 86_400
+  const expiresAt = expiryAfter(new Date(job.message.receivedAt), retentionDays * daySeconds)
   const unique = new Map(job.recipients.map((recipient) => [recipient.address, recipient]))
   return Promise.all(
     [...unique.values()].map(async (recipient) => ({

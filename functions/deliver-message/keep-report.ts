@@ -3,7 +3,10 @@
  * ignored, as RFC 8460 §5.3 has it, since its sender is most often forged; only who is proven to have sent it is told, by
  * a bounce.
  */
+import { daySeconds } from '../../shared/contract/durations.ts'
+import { errorMessage } from '../../shared/contract/error-message.ts'
 import type { Message } from '../../shared/contract/message.ts'
+import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import { domainOf } from '../../shared/mail/address.ts'
 import { reply } from '../../shared/mail/reply.ts'
 import type { Resolver } from '../../shared/net/resolver.ts'
@@ -47,10 +50,10 @@ export async function keepReport(
         : reading.why
     if (typeof report === 'string')
       return { kind: 'Ignored', why: report, told: isProven(message, signer.signedBy) }
-    await reports.keep(report, Math.floor(now().getTime() / 1000) + retentionDays * 86_400)
+    await reports.keep(report, expiryAfter(now(), retentionDays * daySeconds))
     return { kind: 'Kept', report }
   } catch (error) {
-    return { kind: 'Failed', why: error instanceof Error ? error.message : String(error) }
+    return { kind: 'Failed', why: errorMessage(error) }
   }
 }
 

@@ -1,6 +1,8 @@
 /** What evaluate-policy does with one job: ask the pure function, keep its verdicts, send what follows. */
+import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
+import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claims, Forestalled } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/keys.ts'
 import { type Circumstances, positionOf, type Trace } from '../../shared/messages/trace.ts'
@@ -42,7 +44,7 @@ export async function evaluateJob(
   const { message } = job
   const recipients = await notOvertaken(job, trace)
   const [arrived, open] = byArrival(recipients)
-  const verdicts = evaluate(snapshot, settings, message, open, now, job.retry)
+  const verdicts = evaluate({ snapshot, settings, message, recipients: open, now, retry: job.retry })
   const circumstances = {
     at: now,
     connectorsVersion: snapshot.version,
@@ -109,7 +111,7 @@ async function record(
   circumstances: Circumstances,
   { trace, claims, retentionDays }: Dependencies,
 ): Promise<Verdict[]> {
-  const expiresAt = Math.floor(Date.parse(message.receivedAt) / 1000) + retentionDays * 86_400
+  const expiresAt = expiryAfter(new Date(message.receivedAt), retentionDays * daySeconds)
   const first = verdicts.some(({ recipient }) => recipient.attempts === 0)
   if (first) await trace.recordMessage(message, expiresAt)
   const followed = await Promise.all(
@@ -124,7 +126,7 @@ async function record(
 }
 
 /** Longer than Lambda lets any function run (15 minutes), so that nobody begins what is being forestalled. */
-const forestallMs = 16 * 60_000
+const forestallMs = 16 * minuteMs
 
 /**
  * A bounce takes the place of the next attempt, which an earlier copy of this job may have sent on its way under

@@ -2,7 +2,9 @@
  * What evaluate-policy does with a notice: publish it, once for each connector, certificate and day. When it cannot
  * be published it is put back by hand, so that a topic that is away leaves no dead letters among those of mail.
  */
+import { daySeconds } from '../../shared/contract/durations.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
+import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { noticeKey } from '../../shared/messages/keys.ts'
 import type { NoticeDays } from '../../shared/messages/notice-days.ts'
@@ -43,7 +45,7 @@ const pauseSeconds = 900
 /** A day of them. */
 const mostFailures = 96
 
-const keptSeconds = 3 * 86_400
+const keptSeconds = 3 * daySeconds
 
 /** @throws Error when nothing is known of what was raised before, or the notice could not be put back */
 export async function raiseNotice(
@@ -54,7 +56,7 @@ export async function raiseNotice(
   const connector = notice.connector.id
   const { fingerprint256 } = notice.presented
   const day = now.toISOString().slice(0, 10)
-  const expiresAt = Math.floor(now.getTime() / 1000) + keptSeconds
+  const expiresAt = expiryAfter(now, keptSeconds)
   if (!(await days.admits(notice, day, expiresAt))) return { kind: 'TooMany' }
   const key = noticeKey(connector, fingerprint256, day)
   const claim = await claims.claim(key, now, leaseMs, expiresAt)

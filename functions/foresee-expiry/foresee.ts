@@ -5,6 +5,8 @@
  */
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import { daySeconds } from '../../shared/contract/durations.ts'
+import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import { type ExpiryNotice, foresee, type Gauge, type InUse, usedAt } from '../../shared/policy/foresight.ts'
 import type { Announcement } from '../../shared/queues/topic.ts'
@@ -51,7 +53,7 @@ const mostNotices = 50
 const leaseMs = 30_000
 
 /** After the certificate expired, so that nobody hears of it again. */
-const rememberedSeconds = 400 * 86_400
+const rememberedSeconds = 400 * daySeconds
 
 /** @throws when what was seen, or what is known of it, cannot be read */
 export async function runForesight(now: Date, dependencies: Dependencies): Promise<Run> {
@@ -85,7 +87,7 @@ async function tellOnce(
     return
   }
   const key = expiryNoticeKey(notice.connector?.id ?? null, notice.certificate.fingerprint256, notice.days)
-  const expiresAt = Math.floor(now.getTime() / 1000) + rememberedSeconds
+  const expiresAt = expiryAfter(now, rememberedSeconds)
   const claim = await claims.claim(key, now, leaseMs, expiresAt)
   if (claim.kind !== 'Claimed') {
     run.known += 1

@@ -9,6 +9,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from '
 import type { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
 import type { AcceptedDomains } from '../../shared/connectors-table/repository.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
+import { daySeconds } from '../../shared/contract/durations.ts'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
 import { publishedAt } from '../../shared/tls/published.ts'
 import { type Content, notModified, resultOf } from './answer.ts'
@@ -32,7 +33,6 @@ export type Pages = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxySt
 const keptMs = 15_000
 /** Seconds that browsers and proxies may keep an answer. */
 const usualAge = 300
-const dayInSeconds = 86_400
 
 export function publicPages(dependencies: Dependencies): Pages {
   const { logger, now = Date.now } = dependencies
@@ -79,7 +79,7 @@ function chainOf({ certificates }: PublishedCertificates, fingerprint: string): 
   const found = certificates.find(({ fingerprint256 }) => fingerprint256 === fingerprint)
   if (!found) return nothingHere
   const type = 'application/pem-certificate-chain'
-  return { status: 200, type, body: found.chain, maxAge: dayInSeconds, isForAll: true }
+  return { status: 200, type, body: found.chain, maxAge: daySeconds, isForAll: true }
 }
 
 /** What is kept must not outlive what it tells. */

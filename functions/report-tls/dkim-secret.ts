@@ -1,6 +1,7 @@
 /** The key that signs reports, read from Secrets Manager once a run. */
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { z } from 'zod'
+import { parseJson } from '../../shared/contract/parse-json.ts'
 import type { DkimKey } from '../../shared/tls-reports/report-mail.ts'
 
 const DkimSecret = z.object({ privateKey: z.string().includes('PRIVATE KEY') })
@@ -15,12 +16,4 @@ export async function readDkimKey(
   if (!parsed.success)
     throw new Error(`the secret ${secretArn} is not JSON with the field privateKey, a private key in PEM`)
   return { domain, selector, privateKey: parsed.data.privateKey }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

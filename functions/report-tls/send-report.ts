@@ -5,13 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
-import {
-  type ContentReference,
-  type Message,
-  plainEnvelope,
-  plaintext,
-  untried,
-} from '../../shared/contract/message.ts'
+import { type ContentReference, ownMessage, plainEnvelope, untried } from '../../shared/contract/message.ts'
 import type { ForeignOptions } from '../../shared/net/foreign-exchange.ts'
 import { askForeign } from '../../shared/net/foreign-https.ts'
 import type { Sender } from '../../shared/queues/job-queue.ts'
@@ -52,22 +46,11 @@ async function byMail(report: TlsReport, to: string, dependencies: Dependencies)
   const id = dependencies.id(at)
   const octets = await reportMail(report, { id, to, at }, reporter, await dkimKey())
   const content = await store(`reports/${id}`, octets)
-  const job = { message: messageOf(id, at, content), recipients: [untried(to)], notBefore: null }
+  const message = ownMessage({ id, madeAt: at, envelope: plainEnvelope(''), content })
+  const job = { message, recipients: [untried(to)], notBefore: null }
   await evaluation.send([{ job, delaySeconds: dependencies.delaySeconds() }])
   return { kind: 'Sent' }
 }
-
-const messageOf = (id: string, at: Date, content: ContentReference): Message => ({
-  id,
-  receivedAt: at.toISOString(),
-  source: null,
-  direction: 'Originating',
-  attributedTo: null,
-  tls: plaintext,
-  envelope: plainEnvelope(''),
-  size: content.length,
-  content,
-})
 
 /** Milliseconds, and octets of the answer. */
 const limits = { whole: 10_000, silence: 5_000, body: 65_536 }

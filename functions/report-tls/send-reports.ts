@@ -4,6 +4,9 @@
  * could not be sent stays unclaimed, and is sent by a later run.
  */
 import { createHash } from 'node:crypto'
+import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
+import { asError } from '../../shared/contract/error-message.ts'
+import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claims } from '../../shared/messages/claims.ts'
 import type { Resolver } from '../../shared/net/resolver.ts'
 import type { DomainCounts, SessionCounters } from '../../shared/tls-reports/counters.ts'
@@ -54,7 +57,7 @@ export interface Run {
 }
 
 /** Longer than the function may run, and shorter than the time between two runs. */
-const leaseMs = 20 * 60_000
+const leaseMs = 20 * minuteMs
 /** Days that a claim is remembered. */
 const rememberedDays = 10
 const domainsAtOnce = 20
@@ -115,12 +118,7 @@ async function sendOnce(
   const { day, domain } = report
   const at = now()
   const key = sentReportKey(day, domain, digest(placeText(place)))
-  const claim = await claims.claim(
-    key,
-    at,
-    leaseMs,
-    Math.floor(at.getTime() / 1000) + rememberedDays * 86_400,
-  )
+  const claim = await claims.claim(key, at, leaseMs, expiryAfter(at, rememberedDays * daySeconds))
   if (claim.kind !== 'Claimed') {
     run.known += 1
     return
@@ -137,7 +135,7 @@ async function sendOnce(
     return tell({
       ...told,
       kind: 'Failed',
-      error: error instanceof Error ? error : new Error(String(error)),
+      error: asError(error),
     })
   }
   await claims.complete(key, { at: at.toISOString() })

@@ -9,6 +9,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SNSClient } from '@aws-sdk/client-sns'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { PublishedCertificatesItem } from '../../shared/connectors-table/published-certificates.ts'
+import { dayMs } from '../../shared/contract/durations.ts'
 import { RotateEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
 import { clientDefaults } from '../../shared/lambda/aws-clients.ts'
@@ -42,7 +43,7 @@ const dependencies: Dependencies = {
   },
   prove: ({ certificate, privateKey }) => void createSecureContext(serverTlsOptions(privateKey, certificate)),
   hostname: environment.MAIL_HOSTNAME,
-  noticeMs: environment.NOTICE_DAYS * 86_400_000,
+  noticeMs: environment.NOTICE_DAYS * dayMs,
   now: () => new Date(),
 }
 

@@ -10,6 +10,7 @@ import type {
   PublishedCertificate,
   PublishedCertificates,
 } from '../../shared/contract/certificates.ts'
+import { dayMs } from '../../shared/contract/durations.ts'
 import {
   type CertificateFault,
   type CertificatesAndKeys,
@@ -51,7 +52,7 @@ export interface Plan {
 }
 
 /** How long, and how many, partners can compare with. */
-const deprecatedMs = 90 * 86_400_000
+const deprecatedMs = 90 * dayMs
 const mostDeprecated = 4
 
 /** Octets of the secret: Secrets Manager takes 65536, and others may have fields in it. */

@@ -3,9 +3,9 @@
  * while it tells must not leave them untold. So who tells has a lease, and what was told is written when it was: a
  * notice may come twice, and none is lost.
  */
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { z } from 'zod'
+import { unlessConditionFails } from '../../shared/dynamodb/unless-condition-fails.ts'
 import type { Told } from './news.ts'
 
 const key = { pk: 'certificates', sk: 'told' }
@@ -42,9 +42,9 @@ export class ToldItem {
   }
 
   /** @returns false when somebody else is telling, or has told since */
-  async claim({ turn }: Turn, now: Date): Promise<boolean> {
-    try {
-      await this.#documents.send(
+  claim({ turn }: Turn, now: Date): Promise<boolean> {
+    return unlessConditionFails(
+      this.#documents.send(
         new UpdateCommand({
           TableName: this.#table,
           Key: key,
@@ -57,12 +57,8 @@ export class ToldItem {
             ':turn': turn,
           },
         }),
-      )
-      return true
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false
-      throw error
-    }
+      ),
+    )
   }
 
   /** Ends the turn. */

@@ -4,6 +4,7 @@
  */
 import cluster from 'node:cluster'
 import { IngressEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
+import { errorMessage } from '../../shared/contract/error-message.ts'
 import { causeOf, lineWriter, logTo } from './log.ts'
 
 const write = lineWriter((lines) => process.stdout.write(lines))
@@ -45,8 +46,6 @@ try {
   await start()
   surviveFaults()
 } catch (error) {
-  process.stderr.write(
-    `smtp-ingress cannot start: ${error instanceof Error ? error.message : String(error)}\n`,
-  )
+  process.stderr.write(`smtp-ingress cannot start: ${errorMessage(error)}\n`)
   process.exit(1)
 }

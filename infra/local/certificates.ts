@@ -1,4 +1,5 @@
 /** A certificate authority of this machine's own, and what it issues. Keys never leave the state directory. */
+import { dayMs } from '../../shared/contract/durations.ts'
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -23,7 +24,6 @@ export interface KeyPair {
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-const day = 86_400_000
 const extensible = true
 
 /** Issues certificates for this machine; with a directory, the same authority and certificates each time. */
@@ -112,7 +112,7 @@ function leafExtensions(name: string) {
 
 /** From yesterday, so that a clock that is a little slow does not refuse it. */
 function validity(days: number) {
-  return { notBefore: new Date(Date.now() - day), notAfter: new Date(Date.now() + days * day) }
+  return { notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + days * dayMs) }
 }
 
 async function toPem(certificate: X509Certificate, privateKey: webcrypto.CryptoKey): Promise<KeyPair> {

@@ -13,6 +13,7 @@ import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
+import { daySeconds } from '../../shared/contract/durations.ts'
 import { acknowledge } from '../acknowledge.ts'
 import { type Config, policyHosts, reporterOf } from '../config.ts'
 import type { ConnectorsTable } from '../storage/connectors-table.ts'
@@ -65,7 +66,7 @@ export class PublicPages extends Construct {
     this.handler.addEnvironment('CERTIFICATE_NOTICES_TOPIC_ARN', topicArn)
     if (config.mtaSts === undefined) return
     this.handler.addEnvironment('MTA_STS_MODE', config.mtaSts.mode)
-    this.handler.addEnvironment('MTA_STS_MAX_AGE_SECONDS', String(config.mtaSts.maxAgeDays * 86_400))
+    this.handler.addEnvironment('MTA_STS_MAX_AGE_SECONDS', String(config.mtaSts.maxAgeDays * daySeconds))
   }
 
   private addStage(config: Config): HttpStage {

@@ -4,9 +4,9 @@
  * owner does not bear the name is left over from a writer that died; after a minute, longer than any request
  * lives, another connector may take it.
  */
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { DeleteCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { comparableName } from '../connectors/comparable-name.ts'
+import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import type { ConnectorsTable, Kind } from './table.ts'
 
 const leftOverAfterMs = 60_000
@@ -90,16 +90,5 @@ export class Names {
         }),
       ),
     )
-  }
-}
-
-/** @returns false when the condition of the write did not hold; other faults are thrown */
-export async function unlessConditionFails(write: Promise<unknown>): Promise<boolean> {
-  try {
-    await write
-    return true
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false
-    throw error
   }
 }

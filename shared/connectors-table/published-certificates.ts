@@ -1,7 +1,7 @@
 /** What partners are told of our certificates, as an item of the connectors table. */
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { PublishedCertificates } from '../contract/certificates.ts'
+import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 
 const key = { pk: 'certificates', sk: 'published' }
 
@@ -38,21 +38,17 @@ export class PublishedCertificatesItem {
   }
 
   /** @returns false when it is not of the revision any more that it was made from */
-  async write(published: PublishedCertificates, { revision }: { revision: number }): Promise<boolean> {
-    try {
-      await this.#documents.send(
+  write(published: PublishedCertificates, { revision }: { revision: number }): Promise<boolean> {
+    return unlessConditionFails(
+      this.#documents.send(
         new PutCommand({
           TableName: this.#table,
           Item: { ...key, published, revision: revision + 1 },
           ConditionExpression: 'attribute_not_exists(revision) OR revision = :revision',
           ExpressionAttributeValues: { ':revision': revision },
         }),
-      )
-      return true
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false
-      throw error
-    }
+      ),
+    )
   }
 
   async #item(): Promise<Record<string, unknown> | undefined> {

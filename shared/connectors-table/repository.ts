@@ -15,8 +15,9 @@ import type {
   OutboundConnectorInput,
 } from '../connectors/schema.ts'
 import type { OutboundValidation } from '../connectors/validation.ts'
+import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { type ConnectorSet, compileSnapshot, type Snapshot } from '../policy/snapshot.ts'
-import { Names, unlessConditionFails } from './names.ts'
+import { Names } from './names.ts'
 import { ConnectorsTable, type Kind, withoutKeys } from './table.ts'
 
 /** What came of a write. `version` counts an item's writes; it is the item's entity tag. */

@@ -9,6 +9,7 @@ import {
   type QueryCommandInput,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
+import { queryItems } from '../dynamodb/query-items.ts'
 import { readVersion, versionKey } from './version.ts'
 
 export type Kind = 'inbound-connector' | 'outbound-connector' | 'accepted-domain'
@@ -48,14 +49,8 @@ export class ConnectorsTable {
 
   /** Everything of one kind, strongly consistent. Items are as the repository wrote them, the only writer. */
   async all<T>(kind: Kind): Promise<T[]> {
-    const items: T[] = []
-    let start: QueryCommandInput['ExclusiveStartKey']
-    do {
-      const { Items, LastEvaluatedKey } = await this.#query(kind, { ExclusiveStartKey: start })
-      items.push(...(Items ?? []).map((item) => withoutKeys<T>(item)))
-      start = LastEvaluatedKey
-    } while (start)
-    return items
+    const items = queryItems(this.documents, this.#queryOf(kind))
+    return Array.fromAsync(items, (item) => withoutKeys<T>(item))
   }
 
   /**
@@ -69,25 +64,21 @@ export class ConnectorsTable {
     limit: number,
   ): Promise<{ items: T[]; last: string | null }> {
     const start = after === null ? undefined : { pk: kind, sk: after }
-    const { Items, LastEvaluatedKey } = await this.#query(kind, {
-      ExclusiveStartKey: start,
-      Limit: limit + 1,
-    })
+    const { Items, LastEvaluatedKey } = await this.documents.send(
+      new QueryCommand({ ...this.#queryOf(kind), ExclusiveStartKey: start, Limit: limit + 1 }),
+    )
     const items = (Items ?? []).slice(0, limit)
     const more = (Items ?? []).length > limit || LastEvaluatedKey !== undefined
     return { items: items.map((item) => withoutKeys<T>(item)), last: more ? items.at(-1)?.sk : null }
   }
 
-  #query(kind: Kind, options: Pick<QueryCommandInput, 'ExclusiveStartKey' | 'Limit'>) {
-    return this.documents.send(
-      new QueryCommand({
-        TableName: this.name,
-        KeyConditionExpression: 'pk = :kind',
-        ExpressionAttributeValues: { ':kind': kind },
-        ConsistentRead: true,
-        ...options,
-      }),
-    )
+  #queryOf(kind: Kind): QueryCommandInput {
+    return {
+      TableName: this.name,
+      KeyConditionExpression: 'pk = :kind',
+      ExpressionAttributeValues: { ':kind': kind },
+      ConsistentRead: true,
+    }
   }
 }
 

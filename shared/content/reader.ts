@@ -43,6 +43,12 @@ export class ContentReader {
     return body.pipe(verified)
   }
 
+  /** The beginning of a message: at most so many octets. Nothing proves that they are those that were stored. */
+  async readStart(reference: ContentReference, most: number): Promise<Buffer> {
+    const body = await this.#get({ ...reference, length: Math.min(reference.length, most) })
+    return Buffer.concat(await Array.fromAsync(body))
+  }
+
   async #get({ bucket, key, offset, length }: ContentReference): Promise<Readable> {
     if (length === 0) return Readable.from([])
     const Range = `bytes=${offset}-${offset + length - 1}`

@@ -183,6 +183,7 @@ export const DeliverEnvironment = OutboundMailEnvironment.extend({
   SMTP_TIMEOUT_SECONDS: smtpTimeouts,
   TRACE_RETENTION_DAYS: retentionDays,
 })
+export type DeliverEnvironment = z.output<typeof DeliverEnvironment>
 
 export const ValidateEnvironment = OutboundMailEnvironment
 

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { CertificateSummary } from './certificate.ts'
 import { Message, Recipient, Reply } from './message.ts'
+import { partsWithin } from './parts.ts'
 import { RevocationCheck } from './revocation.ts'
 
 export const SmartHost = z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65535) })
@@ -146,23 +147,8 @@ export type CertificateNotice = z.infer<typeof CertificateNotice>
 export const EvaluationQueueJob = z.union([EvaluationJob, CertificateNotice])
 
 /** Recipients in one job, and octets of JSON they may come to: the rest of the largest job fits beside them. */
-const recipientsPerJob = 100
-const octetsPerJob = 120_000
+const partOfJob = { items: 100, octets: 120_000 }
 
 /** Cuts what stands for recipients into parts that fit a queue message, in their order. */
-export function inParts<T>(items: readonly T[]): [T, ...T[]][] {
-  const parts: [T, ...T[]][] = []
-  let octets = 0
-  for (const item of items) {
-    const size = Buffer.byteLength(JSON.stringify(item))
-    const part = parts.at(-1)
-    if (part && part.length < recipientsPerJob && octets + size <= octetsPerJob) {
-      part.push(item)
-      octets += size
-    } else {
-      parts.push([item])
-      octets = size
-    }
-  }
-  return parts
-}
+export const inParts = <T>(items: readonly T[]): [T, ...T[]][] =>
+  partsWithin(partOfJob, items, (item) => Buffer.byteLength(JSON.stringify(item)))

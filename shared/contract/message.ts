@@ -109,6 +109,21 @@ export const Message = z.strictObject({
 })
 export type Message = z.infer<typeof Message>
 
+/** A message that this deployment makes itself. */
+export const ownMessage = (
+  own: Pick<Message, 'id' | 'envelope' | 'content'> & { madeAt: Date },
+): Message => ({
+  id: own.id,
+  receivedAt: own.madeAt.toISOString(),
+  source: null,
+  direction: 'Originating',
+  attributedTo: null,
+  tls: plaintext,
+  envelope: own.envelope,
+  size: own.content.length,
+  content: own.content,
+})
+
 /** An SMTP reply (RFC 5321 §4.2) with its enhanced status code (RFC 3463). */
 export const Reply = z.strictObject({
   code: z.int().min(200).max(599),

@@ -9,6 +9,7 @@ import middy from '@middy/core'
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import type { z } from 'zod'
 import { metricNamespace } from '../contract/metrics.ts'
+import { parseJson } from '../contract/parse-json.ts'
 import { dotted } from '../contract/schema-faults.ts'
 import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 
@@ -124,12 +125,4 @@ function nearest(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue]
   const [fewest] = [...issue.errors].sort((one, other) => one.length - other.length)
   return fewest?.map((fault) => ({ ...fault, path: [...issue.path, ...fault.path] })) ?? [issue]
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    return undefined
-  }
 }

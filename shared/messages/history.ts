@@ -3,14 +3,11 @@
  * over several index partitions, which are read side by side and merged. The work for one page is bounded: a
  * filter that matches little yields short or empty pages, each saying where the next one begins.
  */
-import {
-  BatchGetCommand,
-  type DynamoDBDocumentClient,
-  QueryCommand,
-  type QueryCommandInput,
-} from '@aws-sdk/lib-dynamodb'
+import { BatchGetCommand, type DynamoDBDocumentClient, type QueryCommandInput } from '@aws-sdk/lib-dynamodb'
 import { encodeTime } from 'ulid'
+import { dayMs, hourMs } from '../contract/durations.ts'
 import { Message, Recipient } from '../contract/message.ts'
+import { queryItems } from '../dynamodb/query-items.ts'
 import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 import type { ClaimKey } from './claims.ts'
@@ -77,8 +74,7 @@ const itemsPerRequest = 100
 const largestPage = 4_000_000
 const entriesAtOnce = 8
 /** An id may be made a little before or after the time of receipt; the span is exact, the index read is wider. */
-const idSkewMs = 3_600_000
-const dayMs = 86_400_000
+const idSkewMs = hourMs
 
 /**
  * @param text a mailbox, a domain, or `<>` for the null reverse path
@@ -273,14 +269,8 @@ export class History {
     })
   }
 
-  async *#query<T>(query: Omit<QueryCommandInput, 'TableName'>): AsyncGenerator<T> {
-    let start: QueryCommandInput['ExclusiveStartKey']
-    do {
-      const command = new QueryCommand({ ...query, TableName: this.#table, ExclusiveStartKey: start })
-      const { Items = [], LastEvaluatedKey } = await this.#documents.send(command)
-      yield* Items as T[]
-      start = LastEvaluatedKey
-    } while (start)
+  #query<T>(query: Omit<QueryCommandInput, 'TableName'>): AsyncGenerator<T> {
+    return queryItems<T>(this.#documents, { ...query, TableName: this.#table })
   }
 }
 

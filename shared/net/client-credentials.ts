@@ -8,6 +8,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { minuteMs } from '../contract/durations.ts'
 import { clientCertificateSecret } from '../contract/secrets.ts'
 import { certificatesIn } from '../tls/pem.ts'
 import { validFrom, validTo } from '../tls/validity.ts'
@@ -17,7 +18,7 @@ import type { ClientCredentials } from './tls-client.ts'
 export class CredentialsError extends Error {}
 
 /** Milliseconds until a secret is read again. */
-const keptMs = 5 * 60_000
+const keptMs = 5 * minuteMs
 /** The same for what was of no use or could not be read. */
 const faultKeptMs = 30_000
 /** Milliseconds that reading may take. */

@@ -3,6 +3,7 @@
  * be said to it is only whether TLS is required, by the configuration set that the message names.
  */
 import { type SESClient, SendRawEmailCommand } from '@aws-sdk/client-ses'
+import { asError } from '../contract/error-message.ts'
 import type { TlsRequirement } from '../contract/jobs.ts'
 import type { Recipient, Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
@@ -76,7 +77,7 @@ const permanentErrors = new Set([
  * the message waits; what SES says of the message itself stays.
  */
 function replyToSesError(error: unknown): Reply {
-  const { name, message } = error instanceof Error ? error : new Error(String(error))
+  const { name, message } = asError(error)
   const text = `Amazon SES: ${name}: ${message}`.replace(/\s+/g, ' ').slice(0, 500)
   return permanentErrors.has(name) ? reply(554, '6.0', text) : reply(451, '4.0', text)
 }

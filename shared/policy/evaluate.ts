@@ -3,6 +3,7 @@
  * Pure: connectors, facts and time come in, verdicts go out, and the same input always gives the same verdict.
  */
 import type { OutboundConnector } from '../connectors/schema.ts'
+import { hourMs } from '../contract/durations.ts'
 import type { Route, TlsRequirement } from '../contract/jobs.ts'
 import type { Attempt, Message, Recipient, Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
@@ -76,18 +77,25 @@ export interface Bounce extends Decided {
 
 export type Verdict = Deliver | Defer | Bounce
 
-/**
- * One verdict for each recipient, in their order.
- * @param retry an administrator asks for the next attempt without waiting for its time
- */
-export function evaluate(
-  snapshot: Snapshot,
-  settings: Settings,
-  message: Message,
-  recipients: readonly Recipient[],
-  now: Date,
+export interface Evaluation {
+  snapshot: Snapshot
+  settings: Settings
+  message: Message
+  recipients: readonly Recipient[]
+  now: Date
+  /** An administrator asks for the next attempt without waiting for its time. */
+  retry?: boolean | undefined
+}
+
+/** One verdict for each recipient, in their order. */
+export function evaluate({
+  snapshot,
+  settings,
+  message,
+  recipients,
+  now,
   retry = false,
-): Verdict[] {
+}: Evaluation): Verdict[] {
   const inbound = judgeMessage(snapshot, message)
   return recipients.map((recipient) =>
     decide({ snapshot, settings, message, inbound, recipient, now, retry }),
@@ -318,7 +326,7 @@ function defer(
     until: due < expiresAt ? due : expiresAt,
     expiresAt,
     notifyDelay:
-      waited >= (settings.delayNotificationHours ?? defaultDelayNotificationHours) * 3_600_000 &&
+      waited >= (settings.delayNotificationHours ?? defaultDelayNotificationHours) * hourMs &&
       !recipient.delayNotified &&
       isToldOf('delayed', message, recipient),
   }
@@ -326,7 +334,7 @@ function defer(
 
 function expiryOf(message: Message, outbound: OutboundConnector | null): Date {
   const hours = outbound?.expirationHours ?? defaultExpirationHours
-  return new Date(Date.parse(message.receivedAt) + hours * 3_600_000)
+  return new Date(Date.parse(message.receivedAt) + hours * hourMs)
 }
 
 const expired = (text: string): Reply => reply(451, '4.7', `Message expired: ${text}`)

@@ -1,9 +1,8 @@
 /** When to try again: at 0, 1 and 5 minutes, then every 15 until the message expires. */
-
-const minute = 60_000
+import { minuteMs } from '../contract/durations.ts'
 
 /** Deferral is a queue delay, and Amazon SQS delays no longer than this. */
-export const longestDelayMs = 15 * minute
+export const longestDelayMs = 15 * minuteMs
 
 /** After how long a message gets a delay DSN, when the deployment says nothing else. */
 export const defaultDelayNotificationHours = 4
@@ -17,7 +16,7 @@ export const defaultExpirationHours = 24
  * @param attempts attempts made, at least 1
  */
 export function retryDelayMs(attempts: number, messageId: string): number {
-  const base = attempts === 1 ? minute : attempts === 2 ? 4 * minute : longestDelayMs
+  const base = attempts === 1 ? minuteMs : attempts === 2 ? 4 * minuteMs : longestDelayMs
   return Math.round(base * (1 - 0.1 * spread(`${messageId}#${attempts}`)))
 }
 

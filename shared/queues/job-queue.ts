@@ -10,6 +10,8 @@ import {
   type SendMessageBatchResultEntry,
   type SQSClient,
 } from '@aws-sdk/client-sqs'
+import { asError } from '../contract/error-message.ts'
+import { partsWithin } from '../contract/parts.ts'
 
 export type BatchEntry = SendMessageBatchRequestEntry & { Id: string; MessageBody: string }
 
@@ -47,8 +49,8 @@ export class JobRefusedError extends Error {
   }
 }
 
-const entriesPerBatch = 10
-const octetsPerBatch = 1_048_576
+/** What SQS takes in one request. */
+const batchLimits = { items: 10, octets: 1_048_576 }
 
 export class JobQueue<Job> {
   readonly #transport: BatchTransport
@@ -72,7 +74,8 @@ export class JobQueue<Job> {
   /** @returns for each job null when the queue has it, or why it has not */
   async trySend(outgoing: readonly Outgoing<Job>[]): Promise<(Error | null)[]> {
     const entries = outgoing.map(toEntry)
-    const batches = await Promise.all(inBatches(entries).map((batch) => this.#sendBatch(batch)))
+    const parts = partsWithin(batchLimits, entries, ({ MessageBody }) => Buffer.byteLength(MessageBody))
+    const batches = await Promise.all(parts.map((batch) => this.#sendBatch(batch)))
     const failures = new Map(batches.flat())
     return entries.map(({ Id }) => failures.get(Id) ?? null)
   }
@@ -87,7 +90,7 @@ export class JobQueue<Job> {
         .filter(({ Id }) => !taken.has(Id))
         .map(({ Id }) => [Id, refused.get(Id) ?? new Error('the queue did not say that it took a job')])
     } catch (error) {
-      return entries.map(({ Id }) => [Id, error instanceof Error ? error : new Error(String(error))])
+      return entries.map(({ Id }) => [Id, asError(error)])
     }
   }
 }
@@ -113,21 +116,4 @@ function toEntry<Job>({ job, delaySeconds, group }: Outgoing<Job>, index: number
 /** SQS takes 128 characters of ASCII; a domain may have 253. */
 function groupId(group: string): string {
   return group.length <= 128 ? group : createHash('sha256').update(group).digest('hex')
-}
-
-function inBatches(entries: readonly BatchEntry[]): BatchEntry[][] {
-  const batches: BatchEntry[][] = []
-  let octets = 0
-  for (const entry of entries) {
-    const size = Buffer.byteLength(entry.MessageBody)
-    const batch = batches.at(-1)
-    if (batch && batch.length < entriesPerBatch && octets + size <= octetsPerBatch) {
-      batch.push(entry)
-      octets += size
-    } else {
-      batches.push([entry])
-      octets = size
-    }
-  }
-  return batches
 }

@@ -5,12 +5,10 @@
  * of certificates that an authority vouches for have a share of their own, which no stranger can use up. A notice
  * that is lost costs nothing but itself: the mail it is about was decided without it.
  */
+import { hourMs, minuteMs } from '../contract/durations.ts'
 import type { CertificateNotice } from '../contract/jobs.ts'
 import { RateLimiter } from '../limits/rate-limiter.ts'
 import type { JobQueue } from './job-queue.ts'
-
-const minute = 60_000
-const hour = 60 * minute
 
 /** No connector's strangers use up the share of the others. */
 const mostOfConnector = 10
@@ -26,9 +24,9 @@ export type Sent =
 
 export class NoticeQueue {
   readonly #queue: Pick<JobQueue<CertificateNotice>, 'trySend'>
-  readonly #once = new RateLimiter(1, hour)
-  readonly #ofConnector = new RateLimiter(mostOfConnector, hour)
-  readonly #inAll = new RateLimiter(mostInAll, minute)
+  readonly #once = new RateLimiter(1, hourMs)
+  readonly #ofConnector = new RateLimiter(mostOfConnector, hourMs)
+  readonly #inAll = new RateLimiter(mostInAll, minuteMs)
 
   constructor(queue: Pick<JobQueue<CertificateNotice>, 'trySend'>) {
     this.#queue = queue

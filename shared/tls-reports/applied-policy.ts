@@ -3,7 +3,6 @@
  * connector or a sender demands is agreed elsewhere and none of the reader's business: such a session counts as one
  * without policy, a success when TLS came about. Pure.
  */
-import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { TlsResult } from '../contract/tls-result.ts'
 import { normaliseDomain } from '../mail/domain.ts'
@@ -12,6 +11,7 @@ import type { SessionRecord } from '../net/smtp-delivery.ts'
 import type { MtaStsPolicy } from '../policy/transport-security.ts'
 import type { HopRequirement, TlsaRecord, TlsFault } from '../tls/requirement.ts'
 import { assessServerTls, resultOfUndemanded, type ServerTls } from '../tls/server-certificate.ts'
+import { digestOf } from './digest.ts'
 
 /** RFC 8460 §4.4. */
 export interface AppliedPolicy {
@@ -158,9 +158,7 @@ const shortened = (text: string): string => inOneLine(text, longestReason)
 
 /** The same for the same policy, whoever counts. */
 export const policyId = ({ type, domain, strings, mxHosts }: AppliedPolicy): string =>
-  digest([type, domain, strings, mxHosts])
+  digestOf([type, domain, strings, mxHosts])
 
-export const failureId = ({ result, host, ip, reason }: Failure): string => digest([result, host, ip, reason])
-
-const digest = (value: unknown): string =>
-  createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 20)
+export const failureId = ({ result, host, ip, reason }: Failure): string =>
+  digestOf([result, host, ip, reason])

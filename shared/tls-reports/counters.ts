@@ -4,8 +4,11 @@
  * shard of a day, and whatever comes later is added up by its kind. Its limit: what is kept first is kept, so a flood of
  * invented faults hides the names of the real ones, never their number.
  */
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
-import { type DynamoDBDocumentClient, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { daySeconds } from '../contract/durations.ts'
+import { asError } from '../contract/error-message.ts'
+import { queryItems } from '../dynamodb/query-items.ts'
+import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 import { sessionsPartition, sessionsPartitions } from '../transport/keys.ts'
 import { type AppliedPolicy, type Failure, failureId, policyId } from './applied-policy.ts'
@@ -146,35 +149,21 @@ export class SessionCounters {
   }
 
   /** @returns false when the condition does not hold */
-  async #update(
+  #update(
     { signal }: Place,
     input: Omit<ConstructorParameters<typeof UpdateCommand>[0], 'TableName'>,
   ): Promise<boolean> {
-    try {
-      const command = new UpdateCommand({ ...input, TableName: this.#table })
-      await this.#documents.send(command, { abortSignal: signal })
-      return true
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false
-      throw error
-    }
+    const command = new UpdateCommand({ ...input, TableName: this.#table })
+    return unlessConditionFails(this.#documents.send(command, { abortSignal: signal }))
   }
 
-  async *#items(pk: string): AsyncGenerator<SessionItem> {
-    let start: Record<string, unknown> | undefined
-    do {
-      const { Items = [], LastEvaluatedKey } = await this.#documents.send(
-        new QueryCommand({
-          TableName: this.#table,
-          KeyConditionExpression: 'pk = :pk',
-          ExpressionAttributeValues: { ':pk': pk },
-          ConsistentRead: true,
-          ExclusiveStartKey: start,
-        }),
-      )
-      yield* Items as SessionItem[]
-      start = LastEvaluatedKey
-    } while (start)
+  #items(pk: string): AsyncGenerator<SessionItem> {
+    return queryItems<SessionItem>(this.#documents, {
+      TableName: this.#table,
+      KeyConditionExpression: 'pk = :pk',
+      ExpressionAttributeValues: { ':pk': pk },
+      ConsistentRead: true,
+    })
   }
 }
 
@@ -208,7 +197,7 @@ const otherPolicy = ({ type }: AppliedPolicy, domain: string): AppliedPolicy => 
 
 const otherFailure = ({ result }: Failure): Failure => ({ result, host: null, ip: null, reason: null })
 
-const expiryOf = (day: string): number => secondsOf(day).end + keptDays * 86_400
+const expiryOf = (day: string): number => secondsOf(day).end + keptDays * daySeconds
 
 const domainIn = (sk: string): string => sk.slice(0, sk.indexOf('#'))
 
@@ -236,5 +225,3 @@ function addedUp(items: readonly SessionItem[]): PolicyCounts[] {
   for (const { details } of policies.values()) details.sort((one, other) => other.sessions - one.sessions)
   return [...policies.values()]
 }
-
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))

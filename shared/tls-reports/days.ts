@@ -1,6 +1,5 @@
 /** Days of UTC, as `YYYY-MM-DD` (RFC 8460 §4.1). Pure. */
-
-const dayMs = 86_400_000
+import { dayMs } from '../contract/durations.ts'
 
 export const dayOf = (at: Date): string => at.toISOString().slice(0, 10)
 

@@ -6,6 +6,7 @@
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import PostalMime, { type Attachment, type Email } from 'postal-mime'
+import { errorMessage } from '../contract/error-message.ts'
 import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 import { inOneLine } from '../mail/peer-words.ts'
 import { type ReportContent, readReport } from './received-report.ts'
@@ -50,7 +51,7 @@ async function takeApart(mail: Buffer): Promise<Reading> {
       maxRfc822NestingDepth: 0,
     })
   } catch (error) {
-    return noReport(`it cannot be read as MIME: ${messageOf(error)}`)
+    return noReport(`it cannot be read as MIME: ${errorMessage(error)}`)
   }
   const part = reportPart(email)
   if (part === undefined) return noReport('it has no part application/tlsrpt+gzip or application/tlsrpt+json')
@@ -73,7 +74,7 @@ async function readPart({ mimeType, content }: Attachment): Promise<Reading> {
       : octets
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text))
   } catch (error) {
-    return noReport(`its report cannot be unpacked: ${messageOf(error)}`)
+    return noReport(`its report cannot be unpacked: ${errorMessage(error)}`)
   }
   const read = readReport(json)
   return typeof read === 'string'
@@ -82,5 +83,3 @@ async function readPart({ mimeType, content }: Attachment): Promise<Reading> {
 }
 
 const noReport = (why: string): Reading => ({ kind: 'NoReport', why: inOneLine(why, 200) })
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { dayMs } from '../contract/durations.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 import { inOneLine, visible } from '../mail/peer-words.ts'
 import { dayOf } from './days.ts'
@@ -205,7 +206,6 @@ function omitted(json: unknown, kept: readonly ReportedPolicy[]): ReceivedReport
 /** Days before and after its receipt that a report may be about; what lies outside is no report on yesterday. */
 const oldest = 31
 const newest = 2
-const dayMs = 86_400_000
 
 /**
  * @returns the report as it is kept, or what is wrong with it

@@ -1,5 +1,7 @@
 /** Reports that others sent us, in DynamoDB, by the day that they are about. */
-import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb'
+import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
+import { dayMs } from '../contract/durations.ts'
+import { queryItems } from '../dynamodb/query-items.ts'
 import { receivedReportKey } from '../transport/keys.ts'
 import { ReceivedReport, ReportSummary } from './received-report.ts'
 
@@ -22,7 +24,6 @@ export interface ReportPage {
   next: ReportPosition | null
 }
 
-const dayMs = 86_400_000
 const reportId = /^(\d{4}-\d\d-\d\d)-[0-9a-f]{20}$/
 
 export class ReceivedReports {
@@ -73,22 +74,16 @@ export class ReceivedReports {
   async *#ofDay(day: string, after: string): AsyncGenerator<ReportSummary> {
     const { pk } = receivedReportKey({ day, id: '' })
     const fields = Object.keys(ReportSummary.shape)
-    let start: Record<string, unknown> | undefined = after === '' ? undefined : { pk, sk: after }
-    do {
-      const { Items = [], LastEvaluatedKey } = await this.#documents.send(
-        new QueryCommand({
-          TableName: this.#table,
-          KeyConditionExpression: 'pk = :pk',
-          ProjectionExpression: fields.map((field) => `#${field}`).join(', '),
-          ExpressionAttributeNames: Object.fromEntries(fields.map((field) => [`#${field}`, field])),
-          ExpressionAttributeValues: { ':pk': pk },
-          ExclusiveStartKey: start,
-          Limit: 200,
-        }),
-      )
-      for (const item of Items) yield ReportSummary.parse(item)
-      start = LastEvaluatedKey
-    } while (start)
+    const items = queryItems(this.#documents, {
+      TableName: this.#table,
+      KeyConditionExpression: 'pk = :pk',
+      ProjectionExpression: fields.map((field) => `#${field}`).join(', '),
+      ExpressionAttributeNames: Object.fromEntries(fields.map((field) => [`#${field}`, field])),
+      ExpressionAttributeValues: { ':pk': pk },
+      ExclusiveStartKey: after === '' ? undefined : { pk, sk: after },
+      Limit: 200,
+    })
+    for await (const item of items) yield ReportSummary.parse(item)
   }
 }
 

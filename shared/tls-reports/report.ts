@@ -1,8 +1,8 @@
 /** The report on a day's sessions with one domain (RFC 8460 §4.4). Pure: the same counts make the same report. */
-import { createHash } from 'node:crypto'
 import type { AppliedPolicy } from './applied-policy.ts'
 import type { DomainCounts, PolicyCounts } from './counters.ts'
 import { secondsOf } from './days.ts'
+import { digestOf } from './digest.ts'
 
 /** Who reports. */
 export interface Reporter {
@@ -30,7 +30,7 @@ export interface TlsReport {
 export function buildReport(counts: DomainCounts, day: string, reporter: Reporter): TlsReport {
   const { domain } = counts
   const { begin, end } = secondsOf(day)
-  const unique = digest([day, domain, reporter.domain])
+  const unique = digestOf([day, domain, reporter.domain])
   const id = `${day}.${unique}@${reporter.domain}`
   const report = {
     'organization-name': reporter.organisation,
@@ -42,9 +42,6 @@ export function buildReport(counts: DomainCounts, day: string, reporter: Reporte
   const filename = `${reporter.domain}!${domain}!${begin}!${end}!${unique}.json.gz`
   return { id, day, domain, json: JSON.stringify(report), filename }
 }
-
-const digest = (value: unknown): string =>
-  createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 20)
 
 function policyEntry({ policy, successes, failures, details }: PolicyCounts) {
   return {

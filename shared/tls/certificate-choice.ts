@@ -8,6 +8,7 @@ import { X509Certificate } from 'node:crypto'
 import type { IngressCertificates } from '../contract/certificates.ts'
 import { allowsServerAuth } from './chain.ts'
 import { commonNameOf, dnsNames } from './facts.ts'
+import { isIssuedBy } from './issued-by.ts'
 import { certificateHasName } from './names.ts'
 import { certificatesIn } from './pem.ts'
 import { type ServerIdentity, serverIdentities } from './server-identity.ts'
@@ -138,9 +139,9 @@ function chainFault(
   const leaves = chains.flatMap(([leaf]) => leaf?.fingerprint256 ?? [])
   const issuers = given.filter(({ ca, fingerprint256 }) => ca && !leaves.includes(fingerprint256))
   for (const issuer of issuers)
-    if (!given.some((other) => other.fingerprint256 !== issuer.fingerprint256 && hasIssued(issuer, other)))
+    if (!given.some((other) => other.fingerprint256 !== issuer.fingerprint256 && isIssuedBy(other, issuer)))
       return { reason: 'Chain', detail: `${named(issuer)} has issued none of the certificates beside it` }
-  const lonely = chains.find(([leaf, above]) => leaf && !above && !hasIssued(leaf, leaf))?.[0]
+  const lonely = chains.find(([leaf, above]) => leaf && !above && !isIssuedBy(leaf, leaf))?.[0]
   if (lonely && issuers.length > 0)
     return {
       reason: 'Chain',
@@ -148,9 +149,6 @@ function chainFault(
     }
   return null
 }
-
-const hasIssued = (issuer: X509Certificate, other: X509Certificate): boolean =>
-  other.checkIssued(issuer) && other.verify(issuer.publicKey)
 
 const onOneLine = (name: string | undefined): string => (name ?? '').replaceAll('\n', ', ').slice(0, 200)
 

@@ -7,6 +7,7 @@
  * anything revoked.
  */
 import { X509Certificate } from 'node:crypto'
+import { isIssuedBy } from './issued-by.ts'
 import { pathLength } from './path-length.ts'
 import { validFrom, validTo } from './validity.ts'
 
@@ -152,8 +153,4 @@ function isValidAt(certificate: X509Certificate, at: Date): boolean {
 
 function isSame(one: X509Certificate, other: X509Certificate): boolean {
   return one.fingerprint256 === other.fingerprint256
-}
-
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
 }

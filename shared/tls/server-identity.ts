@@ -4,6 +4,7 @@
  * together is told before the first client meets it.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { isIssuedBy } from './issued-by.ts'
 import { certificatesIn } from './pem.ts'
 
 /** PEM. */
@@ -69,9 +70,7 @@ export function issuersOf(leaf: X509Certificate, others: readonly X509Certificat
   const chain: X509Certificate[] = []
   let below = leaf
   while (chain.length < maximumIssuers) {
-    const issuer = others.find(
-      (other) => !chain.includes(other) && below.checkIssued(other) && below.verify(other.publicKey),
-    )
+    const issuer = others.find((other) => !chain.includes(other) && isIssuedBy(below, other))
     if (!issuer) return chain
     chain.push(issuer)
     below = issuer

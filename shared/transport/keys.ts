@@ -6,6 +6,7 @@
  * each kind of certificates that were seen (`observed#`).
  */
 import { createHash } from 'node:crypto'
+import { minuteMs } from '../contract/durations.ts'
 import type { ObservedKind, ObservedPlace } from '../tls/observed/observation.ts'
 
 /** @param domain in comparable form */
@@ -44,7 +45,7 @@ export const receivedReportKey = ({ day, id }: { day: string; id: string }) => (
 /** The messages of a connector in a minute. @param minute since 1970 */
 export const rateKey = (connector: string, minute: number) => ({
   pk: `rate#${connector}`,
-  sk: new Date(minute * 60_000).toISOString().slice(0, 16),
+  sk: new Date(minute * minuteMs).toISOString().slice(0, 16),
 })
 
 /** What one source says of a certificate. @param fingerprint of the certificate @param place digest of the source's URL */

@@ -1,7 +1,8 @@
 /** Reads the certificates that were seen. What expired is passed over until DynamoDB gets to it. */
-import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb'
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { z } from 'zod'
 import type { CertificateSummary } from '../contract/certificate.ts'
+import { queryItems } from '../dynamodb/query-items.ts'
 import { Observation, ObservedKind } from '../tls/observed/observation.ts'
 import { observedPartition } from './keys.ts'
 
@@ -81,27 +82,16 @@ export class ObservedList {
     now: Date,
   ): AsyncGenerator<{ observation: Observation; sk: string }> {
     const pk = observedPartition(kind)
-    let start: Record<string, unknown> | undefined = after === null ? undefined : { pk, sk: after }
-    do {
-      const { Items = [], LastEvaluatedKey } = await this.#documents.send(
-        new QueryCommand({
-          TableName: this.#table,
-          ConsistentRead: true,
-          KeyConditionExpression:
-            connector === null ? 'pk = :pk' : 'pk = :pk AND begins_with(sk, :connector)',
-          ExpressionAttributeValues: {
-            ':pk': pk,
-            ...(connector !== null && { ':connector': `${connector}#` }),
-          },
-          ExclusiveStartKey: start,
-        }),
-      )
-      for (const item of Items) {
-        if (item.expiresAt * 1000 <= now.getTime()) continue
+    const items = queryItems<{ sk: string; expiresAt: number }>(this.#documents, {
+      TableName: this.#table,
+      ConsistentRead: true,
+      KeyConditionExpression: connector === null ? 'pk = :pk' : 'pk = :pk AND begins_with(sk, :connector)',
+      ExpressionAttributeValues: { ':pk': pk, ...(connector !== null && { ':connector': `${connector}#` }) },
+      ExclusiveStartKey: after === null ? undefined : { pk, sk: after },
+    })
+    for await (const item of items)
+      if (item.expiresAt * 1000 > now.getTime())
         yield { observation: Observation.strip().parse(item), sk: item.sk }
-      }
-      start = LastEvaluatedKey
-    } while (start)
   }
 }
 

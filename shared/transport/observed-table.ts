@@ -4,8 +4,10 @@
  * many new places in a month, and all strangers together as many; of a place the last few certificates are kept. The
  * limit: who has a connector's mail led elsewhere can use up its places of a month, and then new ones are not kept.
  */
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { daySeconds, hourMs } from '../contract/durations.ts'
+import { expiryAfter } from '../dynamodb/expiry-after.ts'
+import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { RateLimiter } from '../limits/rate-limiter.ts'
 import { Observation, type ObservedChange, type Sighting } from '../tls/observed/observation.ts'
 import { observe } from '../tls/observed/observe.ts'
@@ -17,9 +19,6 @@ export type Seen =
   /** It was written within the hour, by this process or another. */
   | { kind: 'Known' }
   | { kind: 'NoRoom' }
-
-const hourMs = 3_600_000
-const daySeconds = 86_400
 
 /** After it was last seen: who writes once a year is remembered, too. */
 const keptSeconds = 400 * daySeconds
@@ -94,10 +93,10 @@ export class ObservedTable {
     { place, certificate, at }: Sighting,
     abortSignal: AbortSignal,
   ): Promise<boolean> {
-    const kept = Math.floor(at.getTime() / 1000) + keptSeconds
-    const ended = Math.floor(Date.parse(certificate.notAfter) / 1000) + strangerKeptSeconds
+    const kept = expiryAfter(at, keptSeconds)
+    const ended = expiryAfter(new Date(certificate.notAfter), strangerKeptSeconds)
     const isStranger = place.kind === 'PartnerServer' && place.connector === null
-    return unlessItFails(
+    return unlessConditionFails(
       this.#documents.send(
         new PutCommand({
           TableName: this.#table,
@@ -117,7 +116,7 @@ export class ObservedTable {
 
   async #takeRoom({ place }: Sighting, now: Date, abortSignal: AbortSignal): Promise<boolean> {
     const month = now.toISOString().slice(0, 7)
-    return unlessItFails(
+    return unlessConditionFails(
       this.#documents.send(
         new UpdateCommand({
           TableName: this.#table,
@@ -127,21 +126,11 @@ export class ObservedTable {
           ExpressionAttributeValues: {
             ':one': 1,
             ':most': mostPlaces,
-            ':expiresAt': Math.floor(now.getTime() / 1000) + roomKeptSeconds,
+            ':expiresAt': expiryAfter(now, roomKeptSeconds),
           },
         }),
         { abortSignal },
       ),
     )
-  }
-}
-
-async function unlessItFails(write: Promise<unknown>): Promise<boolean> {
-  try {
-    await write
-    return true
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false
-    throw error
   }
 }

@@ -3,56 +3,20 @@
  * so that not every worker repeats it. Items outlive what they say until DynamoDB gets to them: whoever reads compares
  * the times.
  */
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
-import { z } from 'zod'
-import { TlsResult } from '../contract/tls-result.ts'
+import { hourMs } from '../contract/durations.ts'
+import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
+import {
+  FailedFetch,
+  KeptPolicy,
+  type KnownOfDomain,
+  nothingKnown,
+  type PolicyStore,
+} from '../net/mta-sts/policy-store.ts'
 import { policyKey } from './keys.ts'
 
-/** Milliseconds since the epoch. */
-const instant = z.int().nonnegative()
-
-export const KeptPolicy = z.strictObject({
-  id: z.string(),
-  mode: z.enum(['enforce', 'testing', 'none']),
-  mx: z.array(z.string()).readonly(),
-  /** Seconds. */
-  maxAge: z.int().nonnegative(),
-  /** When the fetch began. */
-  fetchedAt: instant,
-  /** From then on it is as though it were not there. */
-  validUntil: instant,
-})
-export type KeptPolicy = z.infer<typeof KeptPolicy>
-
-export const FailedFetch = z.strictObject({
-  /** Of the policy that was announced. */
-  id: z.string(),
-  at: instant,
-  result: TlsResult,
-  detail: z.string(),
-})
-export type FailedFetch = z.infer<typeof FailedFetch>
-
-export interface KnownOfDomain {
-  policy: KeptPolicy | null
-  /** Since the policy was fetched. */
-  failure: FailedFetch | null
-}
-
-export const nothingKnown: KnownOfDomain = { policy: null, failure: null }
-
-export interface PolicyStore {
-  /** @param domain in comparable form */
-  read(domain: string): Promise<KnownOfDomain>
-  /** Unless one that was fetched later is there. */
-  keep(domain: string, policy: KeptPolicy): Promise<void>
-  /** Unless a policy was fetched later. */
-  noteFailure(domain: string, failure: FailedFetch): Promise<void>
-}
-
 /** Milliseconds that an item stays which holds nothing but a failure. */
-const failureKept = 3_600_000
+const failureKept = hourMs
 
 export class PolicyTable implements PolicyStore {
   readonly #documents: DynamoDBDocumentClient
@@ -75,7 +39,7 @@ export class PolicyTable implements PolicyStore {
   }
 
   async keep(domain: string, policy: KeptPolicy): Promise<void> {
-    await unlessNewer(
+    await unlessConditionFails(
       this.#documents.send(
         new PutCommand({
           TableName: this.#table,
@@ -93,7 +57,7 @@ export class PolicyTable implements PolicyStore {
   }
 
   async noteFailure(domain: string, failure: FailedFetch): Promise<void> {
-    await unlessNewer(
+    await unlessConditionFails(
       this.#documents.send(
         new UpdateCommand({
           TableName: this.#table,
@@ -110,19 +74,6 @@ export class PolicyTable implements PolicyStore {
       ),
     )
   }
-}
-
-async function unlessNewer(write: Promise<unknown>): Promise<void> {
-  try {
-    await write
-  } catch (error) {
-    if (!(error instanceof ConditionalCheckFailedException)) throw error
-  }
-}
-
-/** A store that is only read: what its holder finds out is for its own use. */
-export function readOnly(store: Pick<PolicyStore, 'read'>): PolicyStore {
-  return { read: (domain) => store.read(domain), keep: async () => {}, noteFailure: async () => {} }
 }
 
 const seconds = (milliseconds: number): number => Math.ceil(milliseconds / 1000)

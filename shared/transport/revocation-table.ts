@@ -5,36 +5,8 @@
  */
 import { createHash } from 'node:crypto'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
-import { z } from 'zod'
-import { RevocationSource } from '../tls/revocation/status.ts'
+import { KeptSource, type RevocationStore, type SourceKey } from '../net/revocation/revocation-store.ts'
 import { revocationKey } from './keys.ts'
-
-/** Milliseconds since the epoch. */
-const instant = z.int().nonnegative()
-
-export const KeptSource = z.strictObject({
-  source: RevocationSource,
-  /** From then on it is asked again. */
-  renewAt: instant,
-  /** Until then it counts where nothing newer is to be had. */
-  validUntil: instant,
-})
-export type KeptSource = z.infer<typeof KeptSource>
-
-export interface SourceKey extends Pick<RevocationSource, 'kind' | 'url'> {
-  /** SHA-256 of the certificate it is about. */
-  fingerprint: string
-}
-
-export interface RevocationStore {
-  /** @throws when it fails */
-  read(key: SourceKey): Promise<KeptSource | null>
-  /** @throws when it fails */
-  keep(key: SourceKey, kept: KeptSource): Promise<void>
-}
-
-/** Keeps nothing: who asks remembers what he heard. */
-export const noStore: RevocationStore = { read: async () => null, keep: async () => {} }
 
 export class RevocationTable implements RevocationStore {
   readonly #documents: DynamoDBDocumentClient

@@ -5,8 +5,9 @@
  * it is a courtesy to the destination, so a table that fails must not keep mail from it; the caller goes on.
  */
 import { randomUUID } from 'node:crypto'
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { daySeconds } from '../contract/durations.ts'
+import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { slotsKey } from './keys.ts'
 
 export interface Slot {
@@ -24,7 +25,7 @@ export interface SlotOptions {
 }
 
 /** Seconds that an item outlives its last lease. */
-const keptSeconds = 86_400
+const keptSeconds = daySeconds
 
 export class Slots {
   readonly #documents: DynamoDBDocumentClient
@@ -50,9 +51,9 @@ export class Slots {
     return taken ? { release: () => this.#remove(destination, [lease]) } : null
   }
 
-  async #add(destination: string, lease: string, until: number): Promise<boolean> {
-    try {
-      await this.#update(destination, {
+  #add(destination: string, lease: string, until: number): Promise<boolean> {
+    return unlessConditionFails(
+      this.#update(destination, {
         UpdateExpression: 'ADD leases :added SET expiresAt = :expiresAt',
         // The client repeats a write whose answer was lost, which must not find itself in its way.
         ConditionExpression:
@@ -63,12 +64,8 @@ export class Slots {
           ':most': this.#options.most,
           ':expiresAt': Math.ceil(until / 1000) + keptSeconds,
         },
-      })
-      return true
-    } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return false
-      throw error
-    }
+      }),
+    )
   }
 
   /** @returns whether there were any */

@@ -42,7 +42,8 @@ const work = new Map<string, Decide>([
   ],
   [
     'verdict',
-    (snapshot, { message, recipient }) => evaluate(snapshot, settings, message, [recipient], now)[0]?.action,
+    (snapshot, { message, recipient }) =>
+      evaluate({ snapshot, settings, message, recipients: [recipient], now })[0]?.action,
   ],
   [
     'explanation for the trace',

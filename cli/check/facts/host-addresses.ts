@@ -1,7 +1,7 @@
 /** The addresses of a host, as this machine finds them: its hosts file counts, too. */
 import { lookup, resolveMx } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { causeOf } from '../../faults.ts'
+import { errorMessage } from '../../../shared/contract/error-message.ts'
 import type { Addresses } from './facts.ts'
 
 /** What is tried of a host, as a delivery does; of others it is only told. */
@@ -50,5 +50,5 @@ const causes: Readonly<Record<string, string>> = {
 
 function wordsFor(error: unknown): string {
   const { code = '' } = error as { code?: string }
-  return causes[code] ?? (code || causeOf(error))
+  return causes[code] ?? (code || errorMessage(error))
 }

@@ -1,5 +1,6 @@
 /** What is said of each certificate by itself: whose it is, its dates, its key, its signature. Pure. */
 import type { X509Certificate } from 'node:crypto'
+import { dayMs } from '../../../shared/contract/durations.ts'
 import { allowsClientAuth, allowsServerAuth } from '../../../shared/tls/chain.ts'
 import { fingerprintOf } from '../../../shared/tls/fingerprint.ts'
 import { hasDates, validFrom, validTo } from '../../../shared/tls/validity.ts'
@@ -9,8 +10,6 @@ import type { CertificateFacts } from '../facts/facts.ts'
 import { curveName, signatureName } from './algorithm-names.ts'
 import { subjectOf, wholeName } from './certificate-names.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
-
-const dayMs = 86_400_000
 
 /** Days that a certificate has left when it is told of: time to renew, time to worry, time to hurry. */
 const noticeDays = [3, 14, 30] as const

@@ -2,8 +2,9 @@
  * Whether a domain's SPF record permits our senders, as a receiver would find out (RFC 7208): with its includes,
  * redirects and limits.
  */
+
+import { errorMessage } from '../../../shared/contract/error-message.ts'
 import type { DnsAnswer, RecordOf, RecordType, Resolver } from '../../../shared/net/dns/answer.ts'
-import { causeOf } from '../../faults.ts'
 import { ses } from '../publication-plan.ts'
 import { sesRecord } from '../zone-records.ts'
 
@@ -64,7 +65,7 @@ async function permission(
     })
     return { sender, result: status.result, why: (status.comment || '').replace(`${domain}: `, '') }
   } catch (error) {
-    return { sender, result: 'temperror', why: causeOf(error) }
+    return { sender, result: 'temperror', why: errorMessage(error) }
   }
 }
 

@@ -1,5 +1,6 @@
 /** MTA-STS (RFC 8461): the policy, and the record that announces it; and who is told how TLS fares (RFC 8460). Pure. */
 
+import { daySeconds } from '../../../shared/contract/durations.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import type { PolicyText } from '../../../shared/net/mta-sts/policy.ts'
 import { policyRecord, publishedPolicy } from '../../../shared/net/mta-sts/published.ts'
@@ -18,8 +19,6 @@ import {
 } from '../zone-records.ts'
 import { listed } from './judge-mail-routing.ts'
 import { type RecordFinding, type Result, recordsIn, unanswered } from './record-finding.ts'
-
-const day = 86_400
 
 export function judgePolicy(plan: Plan, facts: DomainFacts): RecordFinding {
   const { policy, mx } = facts
@@ -97,7 +96,7 @@ function warningsOf({ hosts, maxAge }: Plan, served: PolicyText): string[] {
     ...(maxAge !== null || served.maxAge >= shortestAge
       ? []
       : [
-          `Its max_age is ${served.maxAge} seconds: whoever keeps senders from the policy for so long is rid of it. ${7 * day} or more is usual.`,
+          `Its max_age is ${served.maxAge} seconds: whoever keeps senders from the policy for so long is rid of it. ${7 * daySeconds} or more is usual.`,
         ]),
   ]
 }

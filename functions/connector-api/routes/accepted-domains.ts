@@ -1,81 +1,83 @@
 /** `/accepted-domains`: the organisation's own domains, each under its own name. */
-
 import { AcceptedDomain, AcceptedDomainInput } from '../../../shared/connectors/schema.ts'
-import type { AcceptedDomains } from '../../../shared/connectors-table/repository.ts'
+import type { AcceptedDomains, Expected } from '../../../shared/connectors-table/repository.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import { type Answer, type Route, route } from '../route.ts'
-import { KeyedList, listAnswer, listOf } from './lists.ts'
+import { KeyedList, keyedListHandler, listOf } from './lists.ts'
 import { created, found, notFound, removedOrProblem, savedOrProblem } from './outcomes.ts'
 
 export const AcceptedDomainList = listOf(AcceptedDomain)
 
 const what = 'accepted domain'
-const one = '/accepted-domains/{domain}'
+const all = '/accepted-domains'
+const one = `${all}/{domain}`
 
-export function acceptedDomainRoutes(domains: AcceptedDomains): Route[] {
-  return [
-    route(
-      {
-        method: 'GET',
-        path: '/accepted-domains',
-        summary: 'List accepted domains',
-        query: KeyedList,
-        answers: { 200: AcceptedDomainList },
-      },
-      async ({ query }) => {
-        const { items, last } = await domains.page(query.cursor ?? null, query.limit)
-        return listAnswer(items, last)
-      },
-    ),
-    route(
-      {
-        method: 'GET',
-        path: one,
-        summary: 'Read an accepted domain',
-        answers: { 200: AcceptedDomain },
-        problems: [404],
-      },
-      async ({ parameter }) => {
-        const domain = await domains.get(knownName(parameter))
-        if (!domain) throw notFound(what)
-        return found(domain)
-      },
-    ),
-    route(
-      {
-        method: 'PUT',
-        path: one,
-        summary: 'Accept a domain (without If-Match), or replace its comment (with If-Match)',
-        body: AcceptedDomainInput,
-        ifMatch: 'optional',
-        answers: { 200: AcceptedDomain, 201: AcceptedDomain },
-        problems: [412, 428],
-      },
-      async ({ parameter, body, ifMatch }) => {
-        const domain = newName(parameter)
-        if (ifMatch === null) return accept(domains, domain, body)
-        const saved = await domains.replace(domain, body, ifMatch)
-        // RFC 9110 §13.1.1: If-Match is false where there is nothing; only without it does PUT create.
-        if (saved.kind === 'NotFound')
-          throw new Problem(412, `${domain} is not accepted yet. Leave If-Match out.`)
-        return found(savedOrProblem(saved, what))
-      },
-    ),
-    route(
-      {
-        method: 'DELETE',
-        path: one,
-        summary: 'Accept a domain no longer',
-        ifMatch: 'required',
-        answers: { 204: null },
-        problems: [404],
-      },
-      async ({ parameter, ifMatch }) =>
-        removedOrProblem(await domains.remove(knownName(parameter), ifMatch ?? []), what),
-    ),
-  ]
-}
+export const acceptedDomainRoutes = (domains: AcceptedDomains): Route[] => [
+  listRoute(domains),
+  readRoute(domains),
+  acceptOrReplaceRoute(domains),
+  removeRoute(domains),
+]
+
+const listRoute = (domains: AcceptedDomains): Route =>
+  route(
+    {
+      method: 'GET',
+      path: all,
+      summary: 'List accepted domains',
+      query: KeyedList,
+      answers: { 200: AcceptedDomainList },
+    },
+    keyedListHandler(domains),
+  )
+
+const readRoute = (domains: AcceptedDomains): Route =>
+  route(
+    {
+      method: 'GET',
+      path: one,
+      summary: 'Read an accepted domain',
+      answers: { 200: AcceptedDomain },
+      problems: [404],
+    },
+    async ({ parameter }) => {
+      const domain = await domains.get(knownName(parameter))
+      if (!domain) throw notFound(what)
+      return found(domain)
+    },
+  )
+
+const acceptOrReplaceRoute = (domains: AcceptedDomains): Route =>
+  route(
+    {
+      method: 'PUT',
+      path: one,
+      summary: 'Accept a domain (without If-Match), or replace its comment (with If-Match)',
+      body: AcceptedDomainInput,
+      ifMatch: 'optional',
+      answers: { 200: AcceptedDomain, 201: AcceptedDomain },
+      problems: [412, 428],
+    },
+    async ({ parameter, body, ifMatch }) => {
+      const domain = newName(parameter)
+      return ifMatch === null ? accept(domains, domain, body) : replace(domains, domain, body, ifMatch)
+    },
+  )
+
+const removeRoute = (domains: AcceptedDomains): Route =>
+  route(
+    {
+      method: 'DELETE',
+      path: one,
+      summary: 'Accept a domain no longer',
+      ifMatch: 'required',
+      answers: { 204: null },
+      problems: [404],
+    },
+    async ({ parameter, ifMatch }) =>
+      removedOrProblem(await domains.remove(knownName(parameter), ifMatch ?? []), what),
+  )
 
 async function accept(domains: AcceptedDomains, domain: string, body: AcceptedDomainInput): Promise<Answer> {
   const saved = await domains.create(domain, body)
@@ -84,7 +86,19 @@ async function accept(domains: AcceptedDomains, domain: string, body: AcceptedDo
       428,
       `${domain} is accepted already. To replace it give If-Match with the ETag of a GET.`,
     )
-  return created(savedOrProblem(saved, what), `/accepted-domains/${domain}`)
+  return created(savedOrProblem(saved, what), `${all}/${domain}`)
+}
+
+async function replace(
+  domains: AcceptedDomains,
+  domain: string,
+  body: AcceptedDomainInput,
+  ifMatch: Expected,
+): Promise<Answer> {
+  const saved = await domains.replace(domain, body, ifMatch)
+  // RFC 9110 §13.1.1: If-Match is false where there is nothing; only without it does PUT create.
+  if (saved.kind === 'NotFound') throw new Problem(412, `${domain} is not accepted yet. Leave If-Match out.`)
+  return found(savedOrProblem(saved, what))
 }
 
 function knownName(text: string): string {

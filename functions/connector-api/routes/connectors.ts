@@ -16,7 +16,7 @@ import { Warning } from '../../../shared/policy/warnings/warning.ts'
 import { inboundWarnings, outboundWarnings } from '../../../shared/policy/warnings/warnings.ts'
 import { type RemarksDependencies, remarksOn } from '../remarks.ts'
 import { type Route, route } from '../route.ts'
-import { isId, KeyedList, listAnswer, listOf } from './lists.ts'
+import { isId, KeyedList, keyedListHandler, listOf } from './lists.ts'
 import { created, found, notFound, removedOrProblem, savedOrProblem } from './outcomes.ts'
 
 export const InboundConnectorList = listOf(InboundConnector)
@@ -73,69 +73,89 @@ interface Kind<Input extends z.ZodType, Stored extends z.ZodType> {
 }
 
 function routesFor<Input extends z.ZodType, Stored extends z.ZodType>(kind: Kind<Input, Stored>): Route[] {
-  const { input, stored, saved, list, connectors, remarks } = kind
-  const what = `${kind.kind} connector`
   const all = `/${kind.kind}-connectors`
-  const one = `${all}/{id}`
+  const resource: Resource = { ...kind, what: `${kind.kind} connector`, all, one: `${all}/{id}` }
   return [
-    route(
-      { method: 'GET', path: all, summary: `List ${what}s`, query: KeyedList, answers: { 200: list } },
-      async ({ query }) => {
-        const { items, last } = await connectors.page(query.cursor ?? null, query.limit)
-        return listAnswer(items, last)
-      },
-    ),
-    route(
-      {
-        method: 'POST',
-        path: all,
-        summary: `Create an ${what}`,
-        body: input,
-        answers: { 201: saved },
-        problems: [409],
-      },
-      async ({ body }) => {
-        const connector = savedOrProblem(await connectors.create(body), what)
-        return created({ ...connector, warnings: await remarks(connector) }, `${all}/${connector.id}`)
-      },
-    ),
-    route(
-      { method: 'GET', path: one, summary: `Read an ${what}`, answers: { 200: stored }, problems: [404] },
-      async ({ parameter }) => {
-        const connector = isId(parameter) ? await connectors.get(parameter) : null
-        if (!connector) throw notFound(what)
-        return found(connector)
-      },
-    ),
-    route(
-      {
-        method: 'PUT',
-        path: one,
-        summary: `Replace an ${what}`,
-        body: input,
-        ifMatch: 'required',
-        answers: { 200: saved },
-        problems: [404, 409],
-      },
-      async ({ parameter, body, ifMatch }) => {
-        if (!isId(parameter)) throw notFound(what)
-        const connector = savedOrProblem(await connectors.replace(parameter, body, ifMatch ?? []), what)
-        return found({ ...connector, warnings: await remarks(connector) })
-      },
-    ),
-    route(
-      {
-        method: 'DELETE',
-        path: one,
-        summary: `Remove an ${what}`,
-        ifMatch: 'required',
-        answers: { 204: null },
-        problems: [404],
-      },
-      async ({ parameter, ifMatch }) => {
-        if (!isId(parameter)) throw notFound(what)
-        return removedOrProblem(await connectors.remove(parameter, ifMatch ?? []), what)
-      },
-    ),
+    listRoute(resource),
+    createRoute(resource),
+    readRoute(resource),
+    replaceRoute(resource),
+    removeRoute(resource),
   ]
 }
+
+/** Connectors of one kind, of whatever type: `routesFor` has checked that the schemas and the table agree. */
+interface Resource extends Kind<z.ZodType, z.ZodType> {
+  /** For people. */
+  what: string
+  /** The path of the list. */
+  all: string
+  /** The path of one connector. */
+  one: string
+}
+
+const listRoute = ({ what, all, list, connectors }: Resource): Route =>
+  route(
+    { method: 'GET', path: all, summary: `List ${what}s`, query: KeyedList, answers: { 200: list } },
+    keyedListHandler(connectors),
+  )
+
+const createRoute = ({ what, all, input, saved, connectors, remarks }: Resource): Route =>
+  route(
+    {
+      method: 'POST',
+      path: all,
+      summary: `Create an ${what}`,
+      body: input,
+      answers: { 201: saved },
+      problems: [409],
+    },
+    async ({ body }) => {
+      const connector = savedOrProblem(await connectors.create(body), what)
+      return created({ ...connector, warnings: await remarks(connector) }, `${all}/${connector.id}`)
+    },
+  )
+
+const readRoute = ({ what, one, stored, connectors }: Resource): Route =>
+  route(
+    { method: 'GET', path: one, summary: `Read an ${what}`, answers: { 200: stored }, problems: [404] },
+    async ({ parameter }) => {
+      const connector = isId(parameter) ? await connectors.get(parameter) : null
+      if (!connector) throw notFound(what)
+      return found(connector)
+    },
+  )
+
+const replaceRoute = ({ what, one, input, saved, connectors, remarks }: Resource): Route =>
+  route(
+    {
+      method: 'PUT',
+      path: one,
+      summary: `Replace an ${what}`,
+      body: input,
+      ifMatch: 'required',
+      answers: { 200: saved },
+      problems: [404, 409],
+    },
+    async ({ parameter, body, ifMatch }) => {
+      if (!isId(parameter)) throw notFound(what)
+      const connector = savedOrProblem(await connectors.replace(parameter, body, ifMatch ?? []), what)
+      return found({ ...connector, warnings: await remarks(connector) })
+    },
+  )
+
+const removeRoute = ({ what, one, connectors }: Resource): Route =>
+  route(
+    {
+      method: 'DELETE',
+      path: one,
+      summary: `Remove an ${what}`,
+      ifMatch: 'required',
+      answers: { 204: null },
+      problems: [404],
+    },
+    async ({ parameter, ifMatch }) => {
+      if (!isId(parameter)) throw notFound(what)
+      return removedOrProblem(await connectors.remove(parameter, ifMatch ?? []), what)
+    },
+  )

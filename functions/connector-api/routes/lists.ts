@@ -1,6 +1,7 @@
 /** What all lists have in common. */
 import { z } from 'zod'
 import { cursorOf, writeCursor } from '../request.ts'
+import type { Answer } from '../route.ts'
 
 export const limitUpTo = (most: number, usual: number) =>
   z.coerce.number().int().min(1).max(most).default(usual).describe('entries of a page')
@@ -20,6 +21,14 @@ export const KeyedList = z.strictObject({
 
 export const listOf = <T extends z.ZodType>(item: T) =>
   z.strictObject({ items: z.array(item), nextCursor: z.string().nullable() })
+
+/** Answers with a page of what is listed in the order of its key. */
+export const keyedListHandler =
+  (list: { page(after: string | null, limit: number): Promise<{ items: unknown[]; last: string | null }> }) =>
+  async ({ query: { cursor, limit } }: { query: z.output<typeof KeyedList> }): Promise<Answer> => {
+    const { items, last } = await list.page(cursor ?? null, limit)
+    return listAnswer(items, last)
+  }
 
 export const listAnswer = (items: readonly unknown[], next: unknown) => ({
   status: 200,

@@ -1,5 +1,6 @@
 /** `/messages`: the message trace. */
 import { z } from 'zod'
+import { dayMs } from '../../../shared/contract/durations.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { RecipientStates, TraceEntry } from '../../../shared/messages/entry.ts'
 import {
@@ -14,10 +15,9 @@ import { notFound } from './outcomes.ts'
 
 export const MessageList = listOf(TraceEntry)
 
-const hourMs = 3_600_000
-const usualSpanMs = 24 * hourMs
+const usualSpanMs = dayMs
 /** Each day of a span costs its index partitions a query, whether or not there was mail. */
-const longestSpanMs = 31 * 24 * hourMs
+const longestSpanMs = 31 * dayMs
 
 const instant = z.iso
   .datetime({

@@ -1,5 +1,6 @@
 /** `/tls-reports`: what others report of TLS with us (RFC 8460). */
 import { z } from 'zod'
+import { dayMs } from '../../../shared/contract/durations.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
@@ -19,7 +20,6 @@ export const TlsReport = ReceivedReport.extend({
 })
 export const TlsReportList = listOf(ReportSummary.extend({ acceptedDomain }))
 
-const dayMs = 86_400_000
 const usualDays = 30
 /** Each day of a span costs a query, whether or not there was a report. */
 const mostDays = 92

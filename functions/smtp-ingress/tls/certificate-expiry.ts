@@ -1,4 +1,5 @@
 /** How long our own certificate is still good: senders that verify it stop, without a word, when it has expired. */
+import { dayMs } from '../../../shared/contract/durations.ts'
 import { Metric } from '../../../shared/contract/metrics.ts'
 import { Metrics } from '../metrics.ts'
 
@@ -11,7 +12,6 @@ export interface CertificateExpiryOptions {
 }
 
 const everyMs = 60_000
-const dayMs = 86_400_000
 
 /** @returns how to end it */
 export function watchCertificateExpiry({ expires, write, now }: CertificateExpiryOptions): () => void {

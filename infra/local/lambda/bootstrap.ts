@@ -1,5 +1,6 @@
 /** A Lambda execution environment in a worker thread: loads the handler once, then runs one invocation at a time. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { errorMessage } from '../../../shared/contract/error-message.ts'
 import { installTranslation, type Translation } from './nat.ts'
 
 export interface EnvironmentData {
@@ -37,7 +38,7 @@ parentPort?.on('message', async (invocation: Invocation) => {
     report({ kind: 'result', value: await handler(invocation.event, contextOf(invocation)) })
   } catch (error) {
     console.error(error)
-    report({ kind: 'failure', message: error instanceof Error ? error.message : String(error) })
+    report({ kind: 'failure', message: errorMessage(error) })
   }
 })
 report({ kind: 'ready' })

@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
+import { errorMessage } from '../../../shared/contract/error-message.ts'
 import { InvocationError } from './function.ts'
 
 export interface InvokeServer {
@@ -54,8 +55,7 @@ async function answer(
     if (result === null) return void send(404, { Message: `There is no function ${name}.` })
     send(200, await result)
   } catch (error) {
-    const errorMessage = error instanceof Error ? error.message : String(error)
     const fault = error instanceof InvocationError ? 'Unhandled' : 'Runner'
-    send(200, { errorMessage }, { 'x-amz-function-error': fault })
+    send(200, { errorMessage: errorMessage(error) }, { 'x-amz-function-error': fault })
   }
 }

@@ -1,5 +1,6 @@
 /** What is known of domains, for some minutes and some of them: a read saved for each message to a busy one. */
-import { type KnownOfDomain, nothingKnown } from '../../transport/policy-table.ts'
+import { RecentMap } from '../../limits/recent-map.ts'
+import { type KnownOfDomain, nothingKnown } from './policy-store.ts'
 
 const keptMs = 300_000
 const mostDomains = 1_000
@@ -7,7 +8,7 @@ const mostDomains = 1_000
 const mostPatterns = 100
 
 export class Remembered {
-  readonly #domains = new Map<string, { known: KnownOfDomain; at: number }>()
+  readonly #domains = new RecentMap<string, { known: KnownOfDomain; at: number }>(mostDomains)
 
   /** @returns null when it must be read */
   fresh(domain: string, now: number): KnownOfDomain | null {
@@ -21,10 +22,7 @@ export class Remembered {
   }
 
   remember(domain: string, known: KnownOfDomain, now: number): void {
-    this.#domains.delete(domain)
-    if ((known.policy?.mx.length ?? 0) > mostPatterns) return
-    this.#domains.set(domain, { known, at: now })
-    const [oldest] = this.#domains.keys()
-    if (this.#domains.size > mostDomains && oldest !== undefined) this.#domains.delete(oldest)
+    if ((known.policy?.mx.length ?? 0) > mostPatterns) this.#domains.delete(domain)
+    else this.#domains.set(domain, { known, at: now })
   }
 }

@@ -7,14 +7,16 @@
  * Each call asks for the TXT record, and fetches a policy with another id before it answers. So no attempt fails
  * for a policy of which it was not looked, in the same attempt, whether it is still the domain's (RFC 8461 §5).
  */
+import { hourMs } from '../../contract/durations.ts'
+import { errorMessage } from '../../contract/error-message.ts'
 import type { TlsResult } from '../../contract/tls-result.ts'
 import { RateLimiter } from '../../limits/rate-limiter.ts'
 import { normaliseDomain } from '../../mail/domain.ts'
 import { type MtaSts, type MtaStsPolicy, noMtaSts } from '../../policy/transport-security.ts'
-import type { KeptPolicy, KnownOfDomain, PolicyStore } from '../../transport/policy-table.ts'
 import type { ForeignOptions } from '../foreign-exchange.ts'
 import { inTime } from '../in-time.ts'
 import { fetchLimits, fetchPolicy } from './fetch.ts'
+import type { KeptPolicy, KnownOfDomain, PolicyStore } from './policy-store.ts'
 import { announcedId } from './record.ts'
 import { Remembered } from './remembered.ts'
 import { holds, isDue, isPaused, later, withoutOver } from './timing.ts'
@@ -38,7 +40,6 @@ export interface PolicyTrouble {
 const longestLookup = 15_000
 /** That an attempt waits for a new policy while it has an old one. */
 const patience = 10_000
-const hour = 3_600_000
 /** Of what is remembered and not fresh. */
 const longAgo = 0
 
@@ -48,7 +49,7 @@ export class MtaStsSource {
   readonly #options: MtaStsOptions
   readonly #remembered = new Remembered()
   readonly #fetches = new Map<string, Promise<Found>>()
-  readonly #tellings = new RateLimiter(1, hour)
+  readonly #tellings = new RateLimiter(1, hourMs)
 
   constructor(options: MtaStsOptions) {
     this.#options = options
@@ -111,7 +112,7 @@ export class MtaStsSource {
       return { known, isCertain: true }
     } catch (error) {
       const own = withoutOver(this.#remembered.last(domain), this.#now())
-      this.#tell(domain, `The table of policies cannot be read: ${wordsOf(error)}`, own.policy)
+      this.#tell(domain, `The table of policies cannot be read: ${errorMessage(error)}`, own.policy)
       return { known: own, isCertain: false }
     }
   }
@@ -159,7 +160,7 @@ export class MtaStsSource {
     const begun = this.#fetches.get(key)
     if (begun !== undefined) return begun
     const fetching = fetch()
-      .catch((error): Found => ({ kind: 'Failed', fault: fetchError(wordsOf(error)) }))
+      .catch((error): Found => ({ kind: 'Failed', fault: fetchError(errorMessage(error)) }))
       .finally(() => this.#fetches.delete(key))
     this.#fetches.set(key, fetching)
     return fetching
@@ -212,7 +213,7 @@ export class MtaStsSource {
     try {
       await write(this.#options.store)
     } catch (error) {
-      this.#tell(domain, `The table of policies cannot be written: ${wordsOf(error)}`, held)
+      this.#tell(domain, `The table of policies cannot be written: ${errorMessage(error)}`, held)
     }
   }
 
@@ -262,5 +263,3 @@ const unknown: MtaSts = { kind: 'Unknown' }
 const none = ({ result, detail }: Fault): MtaSts => ({ kind: 'None', fault: { result, detail } })
 
 const fetchError = (detail: string) => ({ result: 'sts-policy-fetch-error' as const, detail })
-
-const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,11 +1,9 @@
 /** When a kept policy holds, when it is fetched again, and when not yet. All times in milliseconds since the epoch. */
-import type { FailedFetch, KeptPolicy, KnownOfDomain } from '../../transport/policy-table.ts'
-
-const minute = 60_000
-const day = 86_400_000
+import { dayMs, minuteMs } from '../../contract/durations.ts'
+import type { FailedFetch, KeptPolicy, KnownOfDomain } from './policy-store.ts'
 
 /** RFC 8461 §3.3: five minutes or longer for one id. A new one may mend what was wrong, but not as often as it likes. */
-const pause = { sameId: 5 * minute, otherId: minute }
+const pause = { sameId: 5 * minuteMs, otherId: minuteMs }
 
 export const holds = ({ validUntil }: KeptPolicy, now: number): boolean => now < validUntil
 
@@ -14,7 +12,7 @@ export const holds = ({ validUntil }: KeptPolicy, now: number): boolean => now <
  * Daily; what lasts less than two days, when half of it is over.
  */
 export function isDue({ fetchedAt, maxAge }: KeptPolicy, now: number): boolean {
-  return now - fetchedAt >= Math.min(day, (maxAge * 1000) / 2)
+  return now - fetchedAt >= Math.min(dayMs, (maxAge * 1000) / 2)
 }
 
 export function isPaused(failure: FailedFetch | null, id: string, now: number): boolean {

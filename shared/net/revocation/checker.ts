@@ -7,15 +7,16 @@
  */
 import type { X509Certificate } from 'node:crypto'
 import { concurrencyLimiter } from '../../limits/concurrency-limiter.ts'
+import { RecentMap } from '../../limits/recent-map.ts'
 import { fingerprintOf } from '../../tls/fingerprint.ts'
 import { type Link, linksOf } from '../../tls/revocation/links.ts'
 import type { Revocation, RevocationSource } from '../../tls/revocation/status.ts'
 import type { Question } from '../../tls/revocation/told.ts'
-import type { KeptSource, RevocationStore, SourceKey } from '../../transport/revocation-table.ts'
 import type { ForeignOptions } from '../foreign-exchange.ts'
 import { inTime } from '../in-time.ts'
 import { anchorsOf, certificatesOf } from './anchors.ts'
 import { askSource, type Place, placesOf } from './ask-source.ts'
+import type { KeptSource, RevocationStore, SourceKey } from './revocation-store.ts'
 import { afterAsking, better, isDecided } from './timing.ts'
 
 export interface RevocationOptions extends Omit<ForeignOptions, 'limits' | 'signal'> {
@@ -66,7 +67,7 @@ const usualLists = 3
 
 export class RevocationChecker {
   readonly #options: RevocationOptions
-  readonly #remembered = new Map<string, KeptSource>()
+  readonly #remembered = new RecentMap<string, KeptSource>(mostRemembered)
   readonly #asking = new Map<string, Promise<RevocationSource>>()
   readonly #lists: ReturnType<typeof concurrencyLimiter>
 
@@ -179,11 +180,7 @@ export class RevocationChecker {
   }
 
   #remember(key: SourceKey, kept: KeptSource): RevocationSource {
-    const name = nameOf(key)
-    this.#remembered.delete(name)
-    this.#remembered.set(name, kept)
-    const [oldest] = this.#remembered.keys()
-    if (this.#remembered.size > mostRemembered && oldest !== undefined) this.#remembered.delete(oldest)
+    this.#remembered.set(nameOf(key), kept)
     return kept.source
   }
 

@@ -1,14 +1,13 @@
 /** How long what a source said is believed, and when it is asked again. All times in milliseconds since the epoch. */
+import { minuteMs } from '../../contract/durations.ts'
 import type { RevocationSource } from '../../tls/revocation/status.ts'
 import { isFinal } from '../../tls/revocation/told.ts'
-import type { KeptSource } from '../../transport/revocation-table.ts'
-
-const minute = 60_000
+import type { KeptSource } from './revocation-store.ts'
 
 /** An answer holds for days, but a certificate that is revoked meanwhile is to be noticed. */
-const renewal = 60 * minute
+const renewal = 60 * minuteMs
 /** Until a source that said nothing is asked again: whoever cannot be reached must not cost every message its patience. */
-const pause = 5 * minute
+const pause = 5 * minuteMs
 
 export const isDecided = ({ status }: RevocationSource): boolean => status !== 'Unknown'
 
@@ -39,4 +38,4 @@ export function better(one: KeptSource | null, other: KeptSource | null, now: nu
 
 /** What holds without end is asked again soon. */
 const endOf = ({ nextUpdate }: RevocationSource, now: number): number =>
-  nextUpdate === null ? now + pause : Math.max(Date.parse(nextUpdate), now + minute)
+  nextUpdate === null ? now + pause : Math.max(Date.parse(nextUpdate), now + minuteMs)

@@ -51,7 +51,7 @@ export function explain(snapshot: Snapshot, settings: Settings, question: Questi
   const message = hypothetical(question, now)
   const judgement = judgeMessage(snapshot, message)
   const recipients = question.rcptTo.map(untried)
-  const verdicts = evaluate(snapshot, settings, message, recipients, now)
+  const verdicts = evaluate({ snapshot, settings, message, recipients, now })
   const mostOutbound = Math.min(mostInAnswer, Math.floor(mostByRecipients / recipients.length))
   return {
     considered: inboundOf(snapshot, message, judgement, mostInAnswer),

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
 import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
+import { dayMs } from '../../contract/durations.ts'
 import { validFrom, validTo } from '../../tls/validity.ts'
 import { bestPattern } from '../order.ts'
 import { few } from '../words.ts'
@@ -171,7 +172,7 @@ function authorityTraps(
 }
 
 /** Time enough to ask the partner for the next one. */
-const soonMs = 30 * 86_400_000
+const soonMs = 30 * dayMs
 
 function outOfDate(certificate: X509Certificate, now: Date): string | null {
   const { subject } = certificate

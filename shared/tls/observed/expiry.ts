@@ -1,7 +1,6 @@
 /** Which of the certificates of a place are in use, and when somebody is to hear that one expires. */
+import { dayMs } from '../../contract/durations.ts'
 import type { Observation, ObservedCertificate } from './observation.ts'
-
-const dayMs = 86_400_000
 
 /** `Superseded`: another was first seen after this was seen last. `NotSeen`: not for a month. */
 export type Use = 'InUse' | 'Superseded' | 'NotSeen'

@@ -3,13 +3,12 @@
  * place: behind one name there are several servers, of which some were renewed. So a certificate that comes back is no
  * change, as long as it is remembered.
  */
+import { hourMs } from '../../contract/durations.ts'
 import type { Observation, ObservedCertificate, ObservedChange, Sighting } from './observation.ts'
 
 /** Certificates remembered of a place. */
 const mostCertificates = 6
 const mostChanges = 5
-
-const hourMs = 3_600_000
 
 export interface Observed {
   observation: Observation

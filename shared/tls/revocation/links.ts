@@ -4,6 +4,7 @@
  * issuer is whoever's key verifies the certificate. The limit: of several paths that lead to a root one is looked at.
  */
 import type { X509Certificate } from 'node:crypto'
+import { isIssuedBy } from '../issued-by.ts'
 
 export interface Link {
   certificate: X509Certificate
@@ -31,6 +32,3 @@ export function linksOf(chain: readonly X509Certificate[], anchors: readonly X50
   }
   return links
 }
-
-const isIssuedBy = (certificate: X509Certificate, issuer: X509Certificate): boolean =>
-  certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)

@@ -23,7 +23,9 @@ import {
 } from '@peculiar/asn1-ocsp'
 import { AsnConvert, OctetString } from '@peculiar/asn1-schema'
 import { AlgorithmIdentifier } from '@peculiar/asn1-x509'
+import { dayMs } from '../../contract/durations.ts'
 import { elements, only } from '../der.ts'
+import { isIssuedBy } from '../issued-by.ts'
 import { validFrom, validTo } from '../validity.ts'
 import { certificateParts } from './certificate-parts.ts'
 import { isSignedBy } from './signature.ts'
@@ -32,7 +34,7 @@ import { type Question, reasonOf, revoked, staleness, type Told, unknown } from 
 /** Octets. */
 export const largestOcspAnswer = 65_536
 /** Milliseconds that an answer holds which does not say until when (RFC 6960 §4.2.2.1: newer is always to be had). */
-const holdsWithoutEnd = 86_400_000
+const holdsWithoutEnd = dayMs
 /** Certificates that are tried of an answer. */
 const mostSigners = 4
 
@@ -138,7 +140,6 @@ const isDelegate = (delegate: X509Certificate, issuer: X509Certificate, at: Date
   (delegate.keyUsage ?? []).includes(id_kp_OCSPSigning) &&
   validFrom(delegate) <= at &&
   at <= validTo(delegate) &&
-  delegate.checkIssued(issuer) &&
-  delegate.verify(issuer.publicKey)
+  isIssuedBy(delegate, issuer)
 
 const hashOf = (name: string, octets: Buffer): Buffer => createHash(name).update(octets).digest()

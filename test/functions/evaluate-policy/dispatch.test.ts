@@ -32,7 +32,13 @@ const rows: [name: string, connectors: Snapshot, minutes: number, kind: 'failed'
 for (const [name, connectors, minutes, kind] of rows)
   test(`the sender whose name was taken in vain reads nothing of an impostor's certificate in ${name}`, () => {
     const now = minutesLater(minutes)
-    const verdicts = evaluate(connectors, { defaultRoute: 'Mx' }, mail, [recipient()], now)
+    const verdicts = evaluate({
+      snapshot: connectors,
+      settings: { defaultRoute: 'Mx' },
+      message: mail,
+      recipients: [recipient()],
+      now,
+    })
     assert.match(verdicts[0]?.explanation ?? '', /Your mailbox is full/)
     const { bounce } = dispatch(mail, verdicts, now, connectors.version)
     assert.deepEqual(
@@ -46,7 +52,13 @@ test('that the sender was told of a delay goes on with the recipient, so that no
   const connectors = snapshot({ inbound: [inbound({ ...restricted, onViolation: 'Defer' })] })
   const told = (minutes: number) => {
     const now = minutesLater(minutes)
-    const verdicts = evaluate(connectors, { defaultRoute: 'Mx' }, mail, [recipient()], now)
+    const verdicts = evaluate({
+      snapshot: connectors,
+      settings: { defaultRoute: 'Mx' },
+      message: mail,
+      recipients: [recipient()],
+      now,
+    })
     const { evaluation } = dispatch(mail, verdicts, now, connectors.version)
     return evaluation.flatMap(({ job }) => job.recipients.map(({ delayNotified }) => delayNotified))
   }
@@ -58,7 +70,13 @@ test('a delivery names the connector that takes its domain, and none where none 
   const connectors = snapshot({ outbound: [bank] })
   const plain = message({ mailFrom: 'a@elsewhere.example', source: null })
   const recipients = ['b@bank.example', 'c@elsewhere.example'].map((address) => recipient({ address }))
-  const verdicts = evaluate(connectors, { defaultRoute: 'Mx' }, plain, recipients, minutesLater(0))
+  const verdicts = evaluate({
+    snapshot: connectors,
+    settings: { defaultRoute: 'Mx' },
+    message: plain,
+    recipients,
+    now: minutesLater(0),
+  })
   const { delivery } = dispatch(plain, verdicts, minutesLater(0), connectors.version)
   assert.deepEqual(
     delivery.map(({ destination, connector }) => [destination, connector]),

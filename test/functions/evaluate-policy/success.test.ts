@@ -153,7 +153,13 @@ describe('a failed DSN brings the whole message back', () => {
   for (const [when, addresses, returns] of rows)
     test(when, () => {
       const recipients = addresses.map((address) => recipient({ address, lastAttempt: refused }))
-      const verdicts = evaluate(toNorthwind, { defaultRoute: 'Mx' }, full, recipients, minutesLater(1))
+      const verdicts = evaluate({
+        snapshot: toNorthwind,
+        settings: { defaultRoute: 'Mx' },
+        message: full,
+        recipients,
+        now: minutesLater(1),
+      })
       const { bounce } = dispatch(full, verdicts, minutesLater(1), 1)
       assert.deepEqual(
         bounce.map((job) => [job.kind, job.recipients.length, job.returnsContent]),
@@ -180,7 +186,13 @@ describe('a failed DSN brings the whole message back', () => {
 
   test('and a delayed one never', () => {
     const waiting = recipient({ address: 'a@x.example', lastAttempt: attempt() })
-    const verdicts = evaluate(snapshot({}), { defaultRoute: 'Mx' }, full, [waiting], minutesLater(0.5))
+    const verdicts = evaluate({
+      snapshot: snapshot({}),
+      settings: { defaultRoute: 'Mx' },
+      message: full,
+      recipients: [waiting],
+      now: minutesLater(0.5),
+    })
     const overdue = verdicts.map((verdict) =>
       verdict.action === 'Defer' ? { ...verdict, notifyDelay: true } : verdict,
     )

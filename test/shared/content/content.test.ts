@@ -6,7 +6,7 @@ import { ContentMismatchError, ContentReader } from '../../../shared/content/rea
 import { objectsBySdk, referTo, SegmentWriter } from '../../../shared/content/segment.ts'
 import { MemoryBucket } from '../../support/memory-storage.ts'
 
-test('any contents in a segment read back identical, whole and as a stream', async () => {
+test('any contents in a segment read back identical, whole, as a stream and their start', async () => {
   const contents = fc.array(
     fc.uint8Array({ maxLength: 200 }).map((octets) => Buffer.from(octets)),
     { minLength: 1 },
@@ -19,6 +19,11 @@ test('any contents in a segment read back identical, whole and as a stream', asy
       assert.deepEqual(await Promise.all(references.map((reference) => reader.read(reference))), all)
       const streams = references.map(async (reference) => buffer(await reader.stream(reference)))
       assert.deepEqual(await Promise.all(streams), all)
+      const starts = references.map((reference) => reader.readStart(reference, 100))
+      assert.deepEqual(
+        await Promise.all(starts),
+        all.map((content) => content.subarray(0, 100)),
+      )
       assert.equal(bucket.objects.size, 1)
     }),
     { numRuns: 50 },

@@ -37,7 +37,13 @@ test('a message that never gets through is tried at 0, 1 and 5 minutes, then eve
   let current = recipient({ address: 'b@northwind.example' })
   for (let decisions = 1; ; decisions += 1) {
     assert.ok(decisions < 1000, 'it comes to an end')
-    const [verdict] = evaluate(connectors, { defaultRoute: 'Mx' }, originating, [current], now)
+    const [verdict] = evaluate({
+      snapshot: connectors,
+      settings: { defaultRoute: 'Mx' },
+      message: originating,
+      recipients: [current],
+      now,
+    })
     assert.ok(verdict)
     if (verdict.action === 'Bounce') break
     if (verdict.action === 'Defer') {

@@ -301,7 +301,14 @@ describe('forced TLS cannot be argued away', () => {
             const selected = selectOutbound(rules, address.slice(2))
             if (selected === null || selected.tlsSettings === null) continue
             const recipients = [recipient({ address, lastAttempt })]
-            const [verdict] = evaluate(rules, settings, messageFor(question), recipients, now, retry)
+            const [verdict] = evaluate({
+              snapshot: rules,
+              settings,
+              message: messageFor(question),
+              recipients,
+              now,
+              retry,
+            })
             if (verdict?.action !== 'Deliver') continue
             assert.deepEqual(verdict.tls, requirementOf(selected))
             assert.notEqual(verdict.tls.level, 'Opportunistic')
@@ -364,13 +371,13 @@ test('an explanation never contradicts the decision', () =>
     fc.property(anyConnectors, anyQuestion, (connectors, question) => {
       const rules = compile(connectors)
       const given = messageFor(question)
-      const verdicts = evaluate(
-        rules,
+      const verdicts = evaluate({
+        snapshot: rules,
         settings,
-        given,
-        question.rcptTo.map((address) => recipient({ address })),
-        receivedAt,
-      )
+        message: given,
+        recipients: question.rcptTo.map((address) => recipient({ address })),
+        now: receivedAt,
+      })
       const explained = explain(rules, settings, question, receivedAt)
       const judgement = judgeMessage(rules, given)
       for (const [index, { address, inSession, verdict, considered }] of explained.recipients.entries()) {

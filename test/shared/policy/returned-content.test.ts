@@ -33,13 +33,13 @@ function returns({ ret = 'FULL', envelope, of, connectors = {}, recipient: to }:
     ...of,
     envelope: { ...plain.envelope, dsn: { ret, envid: null }, ...envelope },
   }
-  const [verdict] = evaluate(
-    snapshot(connectors),
-    { defaultRoute: 'Mx' },
-    mail,
-    [recipient({ lastAttempt: refused, ...to })],
-    minutesLater(1),
-  )
+  const [verdict] = evaluate({
+    snapshot: snapshot(connectors),
+    settings: { defaultRoute: 'Mx' },
+    message: mail,
+    recipients: [recipient({ lastAttempt: refused, ...to })],
+    now: minutesLater(1),
+  })
   return verdict?.action === 'Bounce' ? (verdict.mayReturnContent ?? false) : null
 }
 

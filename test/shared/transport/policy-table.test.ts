@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
-import { policyKey } from '../../../shared/transport/keys.ts'
 import {
   type FailedFetch,
   type KeptPolicy,
   nothingKnown,
-  PolicyTable,
   readOnly,
-} from '../../../shared/transport/policy-table.ts'
+} from '../../../shared/net/mta-sts/policy-store.ts'
+import { policyKey } from '../../../shared/transport/keys.ts'
+import { PolicyTable } from '../../../shared/transport/policy-table.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 
 const begin = Date.parse('2026-11-25T00:00:00Z')

@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import { ScanCommand } from '@aws-sdk/lib-dynamodb'
-import {
-  type KeptSource,
-  RevocationTable,
-  type SourceKey,
-} from '../../../shared/transport/revocation-table.ts'
+import type { KeptSource, SourceKey } from '../../../shared/net/revocation/revocation-store.ts'
+import { RevocationTable } from '../../../shared/transport/revocation-table.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
 
 const now = Date.parse('2026-11-25T00:00:00Z')

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { MtaStsSource, type PolicyTrouble } from '../../../../shared/net/mta-sts/source.ts'
-import { type MtaSts, noMtaSts } from '../../../../shared/policy/transport-security.ts'
 import {
   type FailedFetch,
   type KeptPolicy,
   type KnownOfDomain,
   nothingKnown,
   type PolicyStore,
-} from '../../../../shared/transport/policy-table.ts'
+} from '../../../../shared/net/mta-sts/policy-store.ts'
+import { MtaStsSource, type PolicyTrouble } from '../../../../shared/net/mta-sts/source.ts'
+import { type MtaSts, noMtaSts } from '../../../../shared/policy/transport-security.ts'
 import { fakeResolver } from '../../../support/dns.ts'
 import { createPki } from '../../../support/pki.ts'
 import {

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import {
+  type FailedFetch,
+  type KeptPolicy,
+  nothingKnown,
+} from '../../../../shared/net/mta-sts/policy-store.ts'
 import { Remembered } from '../../../../shared/net/mta-sts/remembered.ts'
 import { holds, isDue, isPaused, later } from '../../../../shared/net/mta-sts/timing.ts'
-import { type FailedFetch, type KeptPolicy, nothingKnown } from '../../../../shared/transport/policy-table.ts'
 
 const minute = 60_000
 const hour = 3_600_000

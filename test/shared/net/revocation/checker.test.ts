@@ -4,13 +4,13 @@ import { X509Certificate } from 'node:crypto'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type CheckedChain, RevocationChecker } from '../../../../shared/net/revocation/checker.ts'
-import { certificatesIn } from '../../../../shared/tls/pem.ts'
 import {
   type KeptSource,
   noStore,
   type RevocationStore,
   type SourceKey,
-} from '../../../../shared/transport/revocation-table.ts'
+} from '../../../../shared/net/revocation/revocation-store.ts'
+import { certificatesIn } from '../../../../shared/tls/pem.ts'
 import { fakeResolver } from '../../../support/dns.ts'
 import { type Behaviour, startRevocationAuthority } from '../../../support/revocation-authority.ts'
 import { simulateTimeouts } from '../../../support/simulated-timeouts.ts'

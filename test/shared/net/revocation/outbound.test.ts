@@ -6,6 +6,7 @@ import type { TlsRequirement } from '../../../../shared/contract/jobs.ts'
 import type { RevocationCheck } from '../../../../shared/contract/revocation.ts'
 import { formatReply } from '../../../../shared/mail/reply.ts'
 import { RevocationChecker } from '../../../../shared/net/revocation/checker.ts'
+import { noStore } from '../../../../shared/net/revocation/revocation-store.ts'
 import { Sessions } from '../../../../shared/net/sessions.ts'
 import {
   deliverBySmtp,
@@ -14,7 +15,6 @@ import {
   type SmtpOptions,
 } from '../../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../../shared/policy/outbound.ts'
-import { noStore } from '../../../../shared/transport/revocation-table.ts'
 import { fakeResolver } from '../../../support/dns.ts'
 import { message, recipient } from '../../../support/fixtures.ts'
 import type { Identity } from '../../../support/pki.ts'

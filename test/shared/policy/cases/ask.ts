@@ -50,6 +50,13 @@ export const settingsOf = ({ defaultRoute = 'Mx', tlsReportAddress = null }: Cas
 export function decide(row: Case, given: Snapshot): Verdict {
   const { minutes = 0, retry = false } = row
   const now = new Date(receivedAt.getTime() + minutes * 60_000)
-  const [verdict] = evaluate(given, settingsOf(row), messageOf(row), [recipientOf(row)], now, retry)
+  const [verdict] = evaluate({
+    snapshot: given,
+    settings: settingsOf(row),
+    message: messageOf(row),
+    recipients: [recipientOf(row)],
+    now,
+    retry,
+  })
   return verdict ?? assert.fail('no verdict')
 }

@@ -35,7 +35,13 @@ for (const [name, subject] of words)
     for (const mailFrom of ['a@contoso.example', 'a@fabrikam.example']) {
       const tls = overTlsWith({ subject, issuer: subject, trusted: false, fingerprint256: 'a'.repeat(64) })
       const mail = message({ mailFrom, tls })
-      const [verdict] = evaluate(connectors, { defaultRoute: 'Mx' }, mail, [recipient()], receivedAt)
+      const [verdict] = evaluate({
+        snapshot: connectors,
+        settings: { defaultRoute: 'Mx' },
+        message: mail,
+        recipients: [recipient()],
+        now: receivedAt,
+      })
       const said = [
         verdict?.explanation ?? '',
         ...(verdict ? explainer(connectors, mail)(verdict) : []).map(({ why }) => why),

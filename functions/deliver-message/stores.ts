@@ -1,0 +1,63 @@
+/** The AWS clients of this function, and the tables, queues and buckets that they reach. */
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
+import { S3Client } from '@aws-sdk/client-s3'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { SESClient } from '@aws-sdk/client-ses'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { readVersion } from '../../shared/connectors-table/version.ts'
+import { ContentReader } from '../../shared/content/reader.ts'
+import type { DeliverEnvironment } from '../../shared/contract/environment.ts'
+import type { DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
+import type { Attempt, ContentReference } from '../../shared/contract/message.ts'
+import { clientDefaults, onceOnly } from '../../shared/lambda/aws-clients.ts'
+import { Claims, type Forestalled } from '../../shared/messages/claims.ts'
+import { Trace } from '../../shared/messages/trace.ts'
+import { ClientCertificates } from '../../shared/net/client-credentials.ts'
+import { JobQueue } from '../../shared/queues/job-queue.ts'
+import { SessionCounters } from '../../shared/tls-reports/counters.ts'
+import { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
+import { changeTeller } from '../../shared/transport/change-events.ts'
+import { ObservedTable } from '../../shared/transport/observed-table.ts'
+import { PolicyTable } from '../../shared/transport/policy-table.ts'
+import { RevocationTable } from '../../shared/transport/revocation-table.ts'
+import { Slots } from '../../shared/transport/slots.ts'
+
+/** As long as the function may run; no delivery goes on behind it. A place is not worth waiting for. */
+const places = { leaseMs: 300_000, patienceMs: 2_000 }
+
+export type Stores = ReturnType<typeof connectStores>
+
+export function connectStores(environment: DeliverEnvironment) {
+  const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
+  const queues = new SQSClient(clientDefaults)
+  const content = new ContentReader(new S3Client(clientDefaults))
+  const { CONNECTORS_TABLE, MESSAGES_TABLE, TRANSPORT_TABLE } = environment
+  return {
+    /** What `deliverJob` needs. */
+    ofJobs: {
+      claims: new Claims<Attempt | Forestalled>(documents, MESSAGES_TABLE),
+      trace: new Trace(documents, MESSAGES_TABLE),
+      evaluation: new JobQueue<EvaluationJob>(queues, environment.EVALUATION_QUEUE_URL),
+      delivery: new JobQueue<DeliveryJob>(queues, environment.DELIVERY_QUEUE_URL),
+      read: (reference: ContentReference) => content.read(reference),
+    },
+    readConnectorsVersion: () => readVersion(documents, CONNECTORS_TABLE),
+    policies: new PolicyTable(documents, TRANSPORT_TABLE),
+    revocations: new RevocationTable(documents, TRANSPORT_TABLE, 'delivery'),
+    slots: new Slots(documents, TRANSPORT_TABLE, {
+      ...places,
+      most: environment.DELIVERIES_PER_DESTINATION,
+    }),
+    counters: new SessionCounters(documents, TRANSPORT_TABLE),
+    observed: {
+      table: new ObservedTable(documents, TRANSPORT_TABLE),
+      tell: changeTeller(new EventBridgeClient(clientDefaults)),
+    },
+    reports: new ReceivedReports(documents, TRANSPORT_TABLE),
+    certificates: new ClientCertificates(new SecretsManagerClient(clientDefaults)),
+    // A request repeated after its answer was lost is a second copy; another attempt is the queue's to make.
+    ses: new SESClient(onceOnly),
+  }
+}

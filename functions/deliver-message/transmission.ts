@@ -1,0 +1,126 @@
+/** How mail leaves, by each kind of route; and what it takes that outlives a batch: resolver, policies, revocations. */
+import type { Logger } from '@aws-lambda-powertools/logger'
+import type { DeliverEnvironment } from '../../shared/contract/environment.ts'
+import type { DeliveryJob } from '../../shared/contract/jobs.ts'
+import type { JobTools } from '../../shared/lambda/sqs-handler.ts'
+import { MtaStsSource } from '../../shared/net/mta-sts/source.ts'
+import type { SmtpRoute } from '../../shared/net/next-hops.ts'
+import { createResolver } from '../../shared/net/resolver.ts'
+import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
+import { deliverBySes, type SesOptions } from '../../shared/net/ses-delivery.ts'
+import { deliverBySmtp, type Mail, type Outcomes, type SmtpOptions } from '../../shared/net/smtp-delivery.ts'
+import type { Tally } from '../../shared/tls-reports/tally.ts'
+import type { Batch } from './batch.ts'
+import { certificateWatch, type Sightings } from './certificates-seen.ts'
+import { keepReport, outcomesOfKept, type Dependencies as ReportDependencies } from './keep-report.ts'
+import { countKept } from './observe.ts'
+import type { Stores } from './stores.ts'
+import { sessionRecorder } from './tls-sessions.ts'
+
+/** What the attempts of one batch share. */
+export interface BatchParts {
+  shared: Batch
+  tally: Tally
+  sightings: Sightings
+}
+
+/** Milliseconds for policies that are being renewed, and revocations that are being asked for, at the end of a batch. */
+const settlePatienceMs = 10_000
+
+const now = (): Date => new Date()
+
+export class Transmission {
+  readonly #policies: MtaStsSource
+  readonly #revocation: RevocationChecker
+  readonly #smtp: Omit<SmtpOptions, 'signal'>
+  readonly #ses: Omit<SesOptions, 'signal'>
+  readonly #keeping: Omit<ReportDependencies, 'signal'>
+
+  constructor(environment: DeliverEnvironment, stores: Stores, logger: Logger) {
+    const resolver = createResolver(environment.DNS_SERVERS)
+    const { PRIVATE_MX_NETWORKS: privateNetworks } = environment
+    this.#policies = new MtaStsSource({
+      store: stores.policies,
+      resolver,
+      privateNetworks,
+      now,
+      told: (trouble) =>
+        logger.warn('MTA-STS: a policy is not to be had or not to be renewed', { ...trouble }),
+    })
+    this.#revocation = new RevocationChecker({ store: stores.revocations, resolver, privateNetworks, now })
+    this.#smtp = {
+      name: environment.MAIL_HOSTNAME,
+      resolver,
+      privateNetworks,
+      random: Math.random,
+      timeouts: environment.SMTP_TIMEOUT_SECONDS,
+      mtaSts: (domain, signal) => this.#policies.policyFor(domain, signal),
+      credentials: (name) => stores.certificates.read(name),
+      revocation: (chain, signal) => this.#revocation.ofSession(chain, signal),
+    }
+    this.#ses = {
+      ses: stores.ses,
+      configurationSets: {
+        requireTls: environment.SES_CONFIGURATION_SET_REQUIRE_TLS,
+        optionalTls: environment.SES_CONFIGURATION_SET_OPTIONAL_TLS,
+      },
+    }
+    this.#keeping = {
+      reports: stores.reports,
+      resolver,
+      now,
+      retentionDays: environment.TRACE_RETENTION_DAYS,
+    }
+  }
+
+  /** Tries once. Never throws for what a next hop does. */
+  async transmit(job: DeliveryJob, mail: Mail, tools: JobTools<BatchParts>): Promise<Outcomes> {
+    const { route } = job
+    const { signal } = tools.batch.shared
+    switch (route.kind) {
+      case 'Ses':
+        return deliverBySes(mail, { ...this.#ses, signal })
+      case 'TlsReports':
+        return this.#keepReport(job, mail, tools)
+      default:
+        return this.#bySmtp(route, job, mail, tools.batch)
+    }
+  }
+
+  /** What an attempt did not wait for: a function that is frozen in the middle of a fetch has lost it. */
+  async settled(): Promise<void> {
+    await Promise.all([this.#policies.settled(settlePatienceMs), this.#revocation.settled(settlePatienceMs)])
+  }
+
+  async #keepReport(
+    { message }: DeliveryJob,
+    mail: Mail,
+    { batch, logger, metrics }: JobTools<BatchParts>,
+  ): Promise<Outcomes> {
+    const { signal } = batch.shared
+    const kept = await keepReport(message, mail.content, { ...this.#keeping, signal })
+    countKept(logger, metrics, message.id, kept)
+    return outcomesOfKept(kept, mail)
+  }
+
+  #bySmtp(
+    route: SmtpRoute,
+    job: DeliveryJob,
+    mail: Mail,
+    { shared: { signal, find, sessions }, tally, sightings }: BatchParts,
+  ): Promise<Outcomes> {
+    const { record } = sessionRecorder(tally, mail, now)
+    const watch = certificateWatch(sightings, job, now)
+    return deliverBySmtp(route, mail, {
+      ...this.#smtp,
+      credentials: watch.credentials(this.#smtp.credentials),
+      record(session) {
+        record?.(session)
+        watch.session(session)
+      },
+      signal,
+      find,
+      open: (hop, options, anew) => sessions.open(hop, options, anew),
+    })
+  }
+}

@@ -1,0 +1,26 @@
+export interface PartLimits {
+  items: number
+  octets: number
+}
+
+/** Cuts a list into parts within both limits, in its order. An item that is larger than a part is a part by itself. */
+export function partsWithin<T>(
+  limits: PartLimits,
+  items: readonly T[],
+  octetsOf: (item: T) => number,
+): [T, ...T[]][] {
+  const parts: [T, ...T[]][] = []
+  let octets = 0
+  for (const item of items) {
+    const size = octetsOf(item)
+    const part = parts.at(-1)
+    if (part && part.length < limits.items && octets + size <= limits.octets) {
+      part.push(item)
+      octets += size
+    } else {
+      parts.push([item])
+      octets = size
+    }
+  }
+  return parts
+}

@@ -1,0 +1,26 @@
+/** A map that holds a bounded number of entries: a new one takes the place of the one that was set first. */
+export class RecentMap<Key, Value> {
+  readonly #most: number
+  readonly #entries = new Map<Key, Value>()
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  get(key: Key): Value | undefined {
+    return this.#entries.get(key)
+  }
+
+  set(key: Key, value: Value): void {
+    this.#entries.delete(key)
+    this.#entries.set(key, value)
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= this.#most) return
+      this.#entries.delete(oldest)
+    }
+  }
+
+  delete(key: Key): void {
+    this.#entries.delete(key)
+  }
+}

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
+import type { DynamoDBDocumentClient, QueryCommand, QueryCommandInput } from '@aws-sdk/lib-dynamodb'
+import { queryItems } from '../../../shared/dynamodb/query-items.ts'
+import { unlessConditionFails } from '../../../shared/dynamodb/unless-condition-fails.ts'
+
+const query = { TableName: 'table', KeyConditionExpression: 'pk = :pk', Limit: 2 }
+
+/** Answers with these pages, one after the other. */
+function tableOf(...pages: { Items?: { sk: string }[]; LastEvaluatedKey?: { sk: string } }[]) {
+  const asked: QueryCommandInput[] = []
+  const send = async ({ input }: QueryCommand) => pages[asked.push(input) - 1]
+  return { documents: { send } as unknown as DynamoDBDocumentClient, asked }
+}
+
+describe('queryItems', () => {
+  test('yields the items of every page, a page without items among them', async () => {
+    const { documents, asked } = tableOf(
+      { Items: [{ sk: 'a' }, { sk: 'b' }], LastEvaluatedKey: { sk: 'b' } },
+      { Items: [], LastEvaluatedKey: { sk: 'c' } },
+      { LastEvaluatedKey: { sk: 'd' } },
+      { Items: [{ sk: 'e' }] },
+    )
+    const items = await Array.fromAsync(queryItems<{ sk: string }>(documents, query))
+    assert.deepEqual(
+      items.map(({ sk }) => sk),
+      ['a', 'b', 'e'],
+    )
+    assert.deepEqual(
+      asked.map(({ ExclusiveStartKey }) => ExclusiveStartKey?.sk),
+      [undefined, 'b', 'c', 'd'],
+    )
+    assert.deepEqual(asked[3], { ...query, ExclusiveStartKey: { sk: 'd' } })
+  })
+
+  test('starts at the given key and reads a page only when its items are needed', async () => {
+    const { documents, asked } = tableOf(
+      { Items: [{ sk: 'b' }], LastEvaluatedKey: { sk: 'b' } },
+      { Items: [{ sk: 'c' }] },
+    )
+    for await (const { sk } of queryItems(documents, { ...query, ExclusiveStartKey: { sk: 'a' } })) {
+      assert.equal(sk, 'b')
+      break
+    }
+    assert.deepEqual(asked, [{ ...query, ExclusiveStartKey: { sk: 'a' } }])
+  })
+})
+
+describe('unlessConditionFails', () => {
+  const failed = new ConditionalCheckFailedException({ message: 'The condition failed', $metadata: {} })
+  test('says whether the write was made', async () => {
+    assert.equal(await unlessConditionFails(Promise.resolve({})), true)
+    assert.equal(await unlessConditionFails(Promise.reject(failed)), false)
+  })
+  test('throws other faults', async () => {
+    const fault = new Error('The table is away')
+    await assert.rejects(unlessConditionFails(Promise.reject(fault)), fault)
+  })
+})

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { RecentMap } from '../../../shared/limits/recent-map.ts'
+
+test('a new entry takes the place of the one that was set first', () => {
+  const map = new RecentMap<string, number>(2)
+  for (const [index, key] of ['a', 'b', 'c'].entries()) map.set(key, index)
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((key) => map.get(key)),
+    [undefined, 1, 2],
+  )
+})
+
+test('an entry that is set again counts as new, one that is only read does not', () => {
+  const map = new RecentMap<string, number>(2)
+  map.set('a', 0)
+  map.set('b', 1)
+  map.set('a', 2)
+  map.get('b')
+  map.set('c', 3)
+  assert.deepEqual(
+    ['a', 'b', 'c'].map((key) => map.get(key)),
+    [2, undefined, 3],
+  )
+})
+
+test('a deleted entry makes room', () => {
+  const map = new RecentMap<string, number>(2)
+  map.set('a', 0)
+  map.set('b', 1)
+  map.delete('b')
+  map.set('c', 2)
+  assert.deepEqual([map.get('a'), map.get('b'), map.get('c')], [0, undefined, 2])
+})
