@@ -1,10 +1,10 @@
 /** A client's connection: its address, its session, TLS beneath it, and its end. */
 import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
-import type { Admission } from '../limits/admission.ts'
+import type { SessionCounts } from '../limits/admission.ts'
 import type { Log } from '../log.ts'
 import { type Dialogue, Session, type SessionOptions, type Wire } from '../protocol/session.ts'
-import { faultOfOurs, type Refused } from '../replies.ts'
+import type { Refused } from '../replies.ts'
 import type { TlsService } from '../tls/service.ts'
 import { Patience } from './patience.ts'
 import { readProxyHeader } from './proxy.ts'
@@ -27,7 +27,7 @@ export interface ConnectedDialogue extends Dialogue {
 export interface ConnectionParts {
   options: SessionOptions
   tls: TlsService
-  admission: Admission
+  admission: Pick<SessionCounts, 'admit' | 'release'>
   /** Whether this address is a load balancer that says in a header of the PROXY protocol who connects. */
   isProxy(address: string): boolean
   dialogueWith(peer: Peer): ConnectedDialogue
@@ -187,27 +187,16 @@ export class Connection implements Wire {
     const session = new Session(this.#parts.options, this, dialogue)
     this.#session = session
     this.#listen()
+    const refused = dialogue.welcome() ?? this.#admit()
     if (early !== null) session.receive(early)
-    void this.#welcome(session, dialogue)
-  }
-
-  async #welcome(session: Session, dialogue: ConnectedDialogue): Promise<void> {
-    const refused = dialogue.welcome() ?? (await this.#admit())
     if (refused === null) setTimeout(() => session.greet(), greetingDelayMs)
     else session.greet(refused)
   }
 
-  async #admit(): Promise<Refused | null> {
-    try {
-      const refused = await this.#parts.admission.admit(this.#address)
-      if (refused !== null) return refused
-      this.#isAdmitted = true
-      if (this.#isClosed || this.#session?.phase === 'Ended') this.#leave()
-      return null
-    } catch (error) {
-      this.#dialogue?.failed(error)
-      return faultOfOurs
-    }
+  #admit(): Refused | null {
+    const refused = this.#parts.admission.admit(this.#address)
+    this.#isAdmitted = refused === null
+    return refused
   }
 
   /** The session counts until it ends, not until the client has read its last reply and closed. */

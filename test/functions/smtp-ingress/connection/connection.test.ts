@@ -9,14 +9,11 @@ import {
   Connection,
   type ConnectionParts,
 } from '../../../../functions/smtp-ingress/connection/connection.ts'
-import type { Admission } from '../../../../functions/smtp-ingress/limits/admission.ts'
 import { type Refused, tooManySessions, uncertainTls } from '../../../../functions/smtp-ingress/replies.ts'
 import { reply } from '../../../../shared/mail/reply.ts'
 import { selfSigned } from '../../../support/pki.ts'
 
 const ok = reply(250, '0.0', 'Ok')
-/** What the dialogue was told of faults of ours. */
-const faults: unknown[] = []
 const dialogue: ConnectedDialogue = {
   welcome: () => null,
   secured: () => null,
@@ -26,16 +23,16 @@ const dialogue: ConnectedDialogue = {
   recipient: () => ok,
   data: () => ok,
   refused() {},
-  failed: (error) => void faults.push(error),
+  failed() {},
 }
 
-/** Whether there is a place is decided when a test says so, or at once. */
-class Places implements Admission {
+/** Whether there is a place is decided by a test. */
+class Places {
   taken = 0
   released = 0
-  answer: Refused | null | Promise<Refused | null> = null
+  answer: Refused | null = null
 
-  admit(): Refused | null | Promise<Refused | null> {
+  admit(): Refused | null {
     this.taken++
     return this.answer
   }
@@ -122,31 +119,11 @@ for (const [how, part] of partings)
     assert.deepEqual([places.taken, places.released], [1, 1])
   })
 
-test('a place that is given when the client has left goes back', async () => {
-  const places = new Places()
-  const { promise, resolve } = Promise.withResolvers<Refused | null>()
-  places.answer = promise
-  const { client, closed } = await serve(places)
-  client.resetAndDestroy()
-  await closed
-  assert.equal(places.released, 0)
-  resolve(null)
-  await promise
-  await new Promise(setImmediate)
-  assert.equal(places.released, 1)
-})
-
-test('a place that is given when the client was sent away goes back, before it closes', async () => {
-  const places = new Places()
-  const { promise, resolve } = Promise.withResolvers<Refused | null>()
-  places.answer = promise
-  const { client } = await serve(places)
+test('the place of a client that was sent away goes back before it closes', async () => {
+  const { client, places } = await serve()
   client.write('EHLO client.example\r\n')
   assert.match(await read(client), /^421 4\.5\.1 /)
-  resolve(null)
-  await promise
-  await new Promise(setImmediate)
-  assert.equal(places.released, 1)
+  assert.deepEqual([places.taken, places.released], [1, 1])
   client.destroy()
 })
 
@@ -158,20 +135,6 @@ test('who got no place gives none back', async () => {
   client.destroy()
   await closed
   assert.deepEqual([places.taken, places.released], [1, 0])
-})
-
-test('a place that nobody could decide on is none', async () => {
-  const places = new Places()
-  const fault = new Error('of ours')
-  const undecided = Promise.reject(fault)
-  undecided.catch(() => {})
-  places.answer = undecided
-  const { client, closed } = await serve(places)
-  assert.equal(await read(client), '421 4.3.0 Local error, closing connection\r\n')
-  client.destroy()
-  await closed
-  assert.equal(places.released, 0)
-  assert.ok(faults.includes(fault), 'the log has it')
 })
 
 test('the header of a load balancer is waited for ten seconds', async () => {

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { after, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { healthServer } from '../../../../functions/smtp-ingress/processes/health.ts'
+import { healthServer } from '../../../functions/smtp-ingress/health.ts'
 
 let fault: string | null = null
-const server = healthServer(async () => fault).listen(0, '127.0.0.1')
+const server = healthServer(() => fault).listen(0, '127.0.0.1')
 await once(server, 'listening')
 const { port } = server.address() as AddressInfo
 after(() => {
