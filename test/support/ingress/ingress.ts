@@ -22,6 +22,7 @@ import { CertificateNotice, EvaluationJob } from '../../../shared/contract/jobs.
 import type { Outgoing } from '../../../shared/queues/job-queue.ts'
 import { snapshot } from '../fixtures.ts'
 import { type Identity, selfSigned } from '../pki.ts'
+import { within } from '../within.ts'
 
 /** As S3 has it: CRC-32, the most significant octet first. */
 function checksumOf(octets: Buffer): string {
@@ -229,7 +230,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     for (;;) {
       const line = lines.find((line) => line.message === message)
       if (line) return line
-      await once(news, 'line')
+      await within(patienceMs, once(news, 'line'), `the line "${message}"`)
     }
   }
   return {
@@ -243,6 +244,9 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     connect: () => Wire.open(ingress.smtpPort),
   }
 }
+
+/** Milliseconds after which a test gives up what it waits for. */
+const patienceMs = 30_000
 
 /** One SMTP connection, seen as octets. */
 export class Wire {
@@ -286,9 +290,7 @@ export class Wire {
       const end = this.#read.indexOf('\n')
       if (end >= 0) return this.#cut(end)
       if (this.#ended) return null
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
+      await this.#more('a line of the server')
     }
   }
 
@@ -309,7 +311,7 @@ export class Wire {
     const secured = connectTls({ socket: this.#socket, rejectUnauthorized: false, ...options })
     this.#socket = secured
     this.#listen()
-    await once(secured, 'secureConnect')
+    await within(patienceMs, once(secured, 'secureConnect'), 'the end of the handshake')
     return secured
   }
 
@@ -333,10 +335,7 @@ export class Wire {
   /** Sends no more and returns what is still read until the server closes. */
   async end(): Promise<string> {
     this.#socket.end()
-    while (!this.#ended)
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
+    while (!this.#ended) await this.#more('the end of the connection')
     return this.#read
   }
 
@@ -347,6 +346,13 @@ export class Wire {
   /** Ends the connection beneath TLS with an RST. */
   reset(): void {
     this.#tcp.resetAndDestroy()
+  }
+
+  #more(what: string): Promise<void> {
+    const more = new Promise<void>((resolve) => {
+      this.#wake = resolve
+    })
+    return within(patienceMs, more, what)
   }
 
   #cut(end: number): string {
