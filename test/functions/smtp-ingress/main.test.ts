@@ -1,6 +1,6 @@
 /** The process as it is deployed, against SQS and S3 as an emulator speaks them. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { type ChildProcess, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
@@ -27,6 +27,10 @@ import {
 import { createPki } from '../../support/pki.ts'
 import { firstLine } from '../../support/process.ts'
 import { within } from '../../support/within.ts'
+
+/** @returns the exit code, or the signal */
+const ending = (child: ChildProcess): Promise<unknown[]> =>
+  within(60_000, once(child, 'close'), 'the end of the process')
 
 const services: SilentService[] = []
 
@@ -55,7 +59,7 @@ test('messages go in by SMTP and come out of bucket and queue; SIGTERM ends the 
     assert.ok(content.endsWith(`+0000\r\nSubject: hello\r\n\r\n${text}`))
     await sqs.send(new PurgeQueueCommand({ QueueUrl }))
   }
-  const exited = once(child, 'exit')
+  const exited = ending(child)
   child.kill('SIGTERM')
   assert.deepEqual(await exited, [0, null])
 })
@@ -74,7 +78,7 @@ test('on SIGTERM idle sessions hear 421, a message is taken to its end, and what
   amidMessage.write('Subject: slow\r\n\r\nfirst line\r\n')
   const shaking = await Wire.greet(port)
   assert.match(await shaking.command('STARTTLS'), /^220 /)
-  const closed = once(child, 'close')
+  const closed = ending(child)
   child.kill('SIGTERM')
   assert.match(await idle.reply(), /^421 4\.3\.2 Service shutting down/)
   assert.equal(await idle.line(), null)
@@ -84,7 +88,7 @@ test('on SIGTERM idle sessions hear 421, a message is taken to its end, and what
   assert.equal(await shaking.line(), null)
   assert.match(await amidMessage.command('.'), /^250 2\.0\.0 Ok: queued as /)
   assert.match(await amidMessage.reply(), /^421 4\.3\.2 /)
-  assert.deepEqual(await within(10_000, closed, 'the end of the process'), [0, null])
+  assert.deepEqual(await closed, [0, null])
   const accepted = log.lines.map(({ MessagesAccepted = 0 }) => Number(MessagesAccepted))
   assert.equal(
     accepted.reduce((sum, count) => sum + count, 0),
@@ -101,7 +105,7 @@ test('the bundle that is deployed takes mail', async () => {
     const child = start(await settings(), bundle)
     const { smtpPort } = JSON.parse(await firstLine(child))
     assert.match(await (await Wire.greet(smtpPort)).send('Subject: x\r\n'), /^250 /)
-    const closed = once(child, 'close')
+    const closed = ending(child)
     child.kill('SIGTERM')
     assert.deepEqual(await closed, [0, null])
   } finally {
@@ -171,7 +175,7 @@ test('the process reads its secret again, and serves the next certificate from i
     while ((await shown(smtpPort)) !== 'CN=renewed');
   }
   await within(20_000, untilRenewed(), 'the next certificate')
-  const closed = once(child, 'close')
+  const closed = ending(child)
   child.kill('SIGTERM')
   assert.deepEqual(await closed, [0, null])
 })
@@ -270,12 +274,18 @@ describe('a service that takes requests and never answers', { concurrency: true 
       const { smtpPort, healthPort } = JSON.parse((await once(log, 'line'))[0])
       const health = async () => (await fetch(`http://127.0.0.1:${healthPort}/health`)).text()
       const clients = await Promise.all(Array.from({ length: 12 }, () => Wire.greet(smtpPort)))
-      do for (const reply of await Promise.all(clients.map(use))) assert.match(reply, /^451 4\.3\.0 /)
-      while ((await health()) === 'ok\n')
+      const untilUnhealthy = async () => {
+        do for (const reply of await Promise.all(clients.map(use))) assert.match(reply, /^451 4\.3\.0 /)
+        while ((await health()) === 'ok\n')
+      }
+      await within(60_000, untilUnhealthy(), '/health with a reason')
       assert.equal(await health(), `${reason}\n`)
       assert.match(await (await Wire.open(smtpPort)).reply(), /^421 4\.3\.2 /)
       door.isSilent = false
-      for await (const line of log) if (JSON.parse(line).message === recovered) break
+      const untilRecovered = async () => {
+        for await (const line of log) if (JSON.parse(line).message === recovered) break
+      }
+      await within(60_000, untilRecovered(), `the line "${recovered}"`)
       assert.equal(await health(), 'ok\n')
       assert.match(await sendMessage(await Wire.greet(smtpPort)), /^250 /)
     })
@@ -296,7 +306,7 @@ test('mail goes on when nobody reads the log any more, and when something fails 
   assert.deepEqual([level, message, cause], ['error', 'uncaughtException', 'Error: of ours'])
   child.stdout?.destroy()
   for (let time = 0; time < 3; time++) assert.match(await sendMessage(wire), /^250 /)
-  const exited = once(child, 'exit')
+  const exited = ending(child)
   child.kill('SIGTERM')
   assert.deepEqual(await exited, [0, null])
   await sqs.send(new PurgeQueueCommand({ QueueUrl }))
@@ -366,7 +376,7 @@ describe('a process that cannot start', { concurrency: true }, () => {
       child.stderr?.on('data', (text) => {
         errors += text
       })
-      assert.deepEqual(await once(child, 'close'), [1, null])
+      assert.deepEqual(await ending(child), [1, null])
       assert.match(errors, line)
     })
 })
