@@ -77,7 +77,6 @@ export class SharedRates {
   /** Once a second, for messages that no other one followed. */
   tick(at: number): void {
     this.#turnTo(at)
-    if (this.#options.counts === null) return
     for (const [key, counted] of this.#counted.entries())
       if (counted.window.own > counted.window.reported) this.#report(key, counted, at)
   }
