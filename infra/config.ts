@@ -47,11 +47,13 @@ const SmtpTimeouts = z.strictObject({
 
 const Ingress = z.strictObject({
   /**
-   * Fargate CPU units, 1024 a processor: a task runs a process for each whole one. It has two MiB of memory a unit, the
-   * least that Fargate pairs with each of these.
+   * Fargate CPU units, 1024 a processor: a task is one process, which uses one processor. It has two MiB of memory a
+   * unit, the least that Fargate pairs with each of these. More mail means more tasks (`maximumTasks`).
    */
   cpu: z
-    .union([z.literal(256), z.literal(512), z.literal(1024), z.literal(2048), z.literal(4096)])
+    .literal([256, 512, 1024], {
+      error: 'must be 256, 512 or 1024: a task is one process, so more mail means more tasks (maximumTasks)',
+    })
     .default(512),
   minimumTasks: z.int().min(1).max(100).default(2),
   maximumTasks: z.int().min(1).max(1000).default(20),
@@ -274,9 +276,9 @@ export const Config = z
   .superRefine(({ ingress }, context) => {
     const { maximumConnections: sessions } = ingress
     try {
-      mailMemory({ memoryMebibytes: ingressMemory(ingress), sessions, workers: ingressWorkers(ingress) })
+      mailMemory({ memoryMebibytes: ingressMemory(ingress), sessions })
     } catch (error) {
-      const message = `${(error as Error).message}; a larger cpu has more`
+      const message = `${(error as Error).message}; a larger cpu has more, up to 1024`
       context.addIssue({ code: 'custom', path: ['ingress', 'maximumConnections'], message })
     }
   })
@@ -296,9 +298,6 @@ type IngressSettings = z.output<typeof Ingress>
 
 /** MiB of one task. */
 export const ingressMemory = ({ cpu }: IngressSettings): number => cpu * 2
-
-/** Processes of one task that take mail. */
-export const ingressWorkers = ({ cpu }: IngressSettings): number => Math.max(1, Math.floor(cpu / 1024))
 
 /** The names by which senders ask for our policy (RFC 8461 §3.3). */
 export const policyHosts = ({ mtaSts }: Pick<Config, 'mtaSts'>): string[] =>

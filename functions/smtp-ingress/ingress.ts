@@ -3,24 +3,26 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import type { z } from 'zod'
 import { objectsBySdk } from '../../shared/content/segment.ts'
 import type { IngressEnvironment } from '../../shared/contract/environment.ts'
+import { Metric } from '../../shared/contract/metrics.ts'
 import { NoticeQueue } from '../../shared/queues/notice-queue.ts'
+import { listen } from './connection/listen.ts'
 import { MailServer } from './connection/mail-server.ts'
 import { trustedProxies } from './connection/proxy.ts'
 import { CertificateWatch } from './dialogue/certificate-watch.ts'
 import { type Snapshots, WatchedConnectors } from './dialogue/connectors.ts'
 import { type DialogueParts, SessionDialogue } from './dialogue/dialogue.ts'
+import { healthServer } from './health.ts'
 import { Intake, type IntakeOptions } from './intake/intake.ts'
 import { messageMemory } from './intake/memory.ts'
 import { openSpool } from './intake/spool.ts'
-import { type Admission, admissionLimits, SessionCounts } from './limits/admission.ts'
+import { admissionLimits, SessionCounts } from './limits/admission.ts'
 import type { Rates } from './limits/rates.ts'
-import { logTo } from './log.ts'
-import { Metrics } from './metrics.ts'
-import { type Oversight, OwnOversight } from './processes/oversight.ts'
+import { type Log, logTo } from './log.ts'
+import { Metrics, writeMetrics } from './metrics.ts'
 import type { SessionOptions } from './protocol/session.ts'
 import { watchCertificateExpiry } from './tls/certificate-expiry.ts'
 import { type CertificatesOptions, OurCertificates } from './tls/certificates.ts'
-import { createTlsService } from './tls/service.ts'
+import { createTlsService, type TlsService } from './tls/service.ts'
 
 export interface IngressParts {
   environment: z.output<typeof IngressEnvironment>
@@ -41,10 +43,6 @@ export interface IngressParts {
   revocation?: DialogueParts['revocation']
   /** Left out, nothing limits how many messages come in a minute. */
   rates?: Rates
-  /** Left out, this process counts its own sessions. */
-  admission?: Admission
-  /** Left out, this process answers for its health, and writes its metrics. */
-  oversight?: Oversight
 }
 
 export interface Ingress {
@@ -56,72 +54,44 @@ export interface Ingress {
 
 /** @throws Error when a port cannot be listened on, or the certificate and its key or the memory are of no use */
 export async function startIngress(parts: IngressParts): Promise<Ingress> {
-  const { environment, write, now = () => new Date() } = parts
+  const { environment, write, now = () => new Date(), rates = unlimited } = parts
+  const { SMTP_PORT, HEALTH_PORT, LISTEN_ADDRESS } = environment
   const log = logTo(write, now)
-  const { LISTEN_ADDRESS: address, HEALTH_PORT: port } = environment
-  const oversight = parts.oversight ?? new OwnOversight({ address, healthPort: port, write, now })
   const metrics = new Metrics()
   const ours = await ourCertificates(parts, { metrics, log, now })
   const tls = createTlsService({ ...ours.served, now })
-  const intake = new Intake({
-    s3: parts.s3,
-    objects: parts.objects ?? objectsBySdk(parts.s3, environment.CONTENT_BUCKET),
-    queue: parts.queue,
-    probeQueue: parts.probeQueue,
-    bucket: environment.CONTENT_BUCKET,
-    maximumSize: environment.MAX_MESSAGE_SIZE,
-    maximumHeaderSize: environment.MAX_HEADER_SIZE,
-    memory: messageMemory(environment.MEMORY_MIB, environment.MAX_CONNECTIONS, environment.WORKERS),
-    spool: await openSpool(environment),
-    log,
-  })
+  const intake = await openIntake(parts, log)
   const connectors = new WatchedConnectors(parts.snapshots, log)
-  const unknownCertificates = new CertificateWatch(new NoticeQueue(parts.notices), metrics, log)
-  const rates = parts.rates ?? unlimited
-  const dialogueParts = {
+  const mail = mailServer({
     environment,
     connectors,
     intake,
-    certificates: unknownCertificates,
+    certificates: new CertificateWatch(new NoticeQueue(parts.notices), metrics, log),
     rates,
     ...(parts.revocation && { revocation: parts.revocation }),
     tls,
     metrics,
     log,
     now,
-  }
-  const mail = new MailServer({
-    options: sessionOptions(environment),
-    tls,
-    admission: parts.admission ?? new SessionCounts(admissionLimits(environment)),
-    isProxy: trustedProxies(environment.PROXY_TRUSTED_ADDRESSES),
-    dialogueWith: (peer) => new SessionDialogue(dialogueParts, peer),
-    log,
-    drainMs: environment.DRAIN_SECONDS * 1000,
-    maximumConnections: 2 * environment.MAX_CONNECTIONS + 100,
   })
   let draining: Promise<void> | null = null
+  const health = healthServer(() => (draining === null ? faultOf(intake, connectors) : 'draining'))
+  const endExpiryWatch = watchCertificateExpiry({ expires: () => tls.expires, write, now })
+  ours.begin(tls)
+  const smtpPort = await mail.listen(SMTP_PORT, LISTEN_ADDRESS)
+  const healthPort = await listen(health, HEALTH_PORT, LISTEN_ADDRESS)
+  const gauges = () => ({ [Metric.connections]: mail.size })
+  const endMetrics = writeMetrics({ metrics, gauges, write, now })
+  log('info', 'listening', { smtpPort, healthPort })
   const drain = async () => {
     log('info', 'draining', { connections: mail.size })
     await mail.drain()
-    intake.stop()
-    connectors.stop()
-    rates.stop()
-    ours.stop()
-    tls.stop()
+    for (const part of [intake, connectors, rates, ours, tls]) part.stop()
     endExpiryWatch()
-    await oversight.end()
+    health.close()
+    health.closeAllConnections()
+    endMetrics()
   }
-  const fault = () => {
-    if (draining !== null) return 'draining'
-    if (intake.isFailing) return 'storage is failing'
-    return connectors.areFailing ? 'connectors cannot be read' : null
-  }
-  const endExpiryWatch = watchCertificateExpiry({ expires: () => tls.expires, write, now })
-  ours.begin(tls)
-  const smtpPort = await mail.listen(environment.SMTP_PORT, environment.LISTEN_ADDRESS)
-  const connections = () => mail.size
-  const healthPort = await oversight.begin({ smtpPort, metrics, fault, connections })
   return {
     smtpPort,
     healthPort,
@@ -130,6 +100,42 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
       return draining
     },
   }
+}
+
+async function openIntake(parts: IngressParts, log: Log): Promise<Intake> {
+  const { environment } = parts
+  return new Intake({
+    s3: parts.s3,
+    objects: parts.objects ?? objectsBySdk(parts.s3, environment.CONTENT_BUCKET),
+    queue: parts.queue,
+    probeQueue: parts.probeQueue,
+    bucket: environment.CONTENT_BUCKET,
+    maximumSize: environment.MAX_MESSAGE_SIZE,
+    maximumHeaderSize: environment.MAX_HEADER_SIZE,
+    memory: messageMemory(environment.MEMORY_MIB, environment.MAX_CONNECTIONS),
+    spool: await openSpool(environment),
+    log,
+  })
+}
+
+function mailServer(parts: DialogueParts & { tls: TlsService }): MailServer {
+  const { environment, tls, log } = parts
+  return new MailServer({
+    options: sessionOptions(environment),
+    tls,
+    admission: new SessionCounts(admissionLimits(environment)),
+    isProxy: trustedProxies(environment.PROXY_TRUSTED_ADDRESSES),
+    dialogueWith: (peer) => new SessionDialogue(parts, peer),
+    log,
+    drainMs: environment.DRAIN_SECONDS * 1000,
+    maximumConnections: 2 * environment.MAX_CONNECTIONS + 100,
+  })
+}
+
+/** Why no new connections should come, or null. */
+function faultOf(intake: Intake, connectors: WatchedConnectors): string | null {
+  if (intake.isFailing) return 'storage is failing'
+  return connectors.areFailing ? 'connectors cannot be read' : null
 }
 
 /** Those of the secret, or of the environment, which stay. @throws Error when there are none that could be served */

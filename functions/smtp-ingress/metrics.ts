@@ -22,7 +22,7 @@ export class Metrics {
     else this.#counts.set(key, { metric, dimension, count: by })
   }
 
-  /** @returns what was counted, for another to write; the counts begin anew */
+  /** @returns what was counted; the counts begin anew */
   take(): Count[] {
     const counts = [...this.#counts.values()]
     this.#counts.clear()
@@ -38,6 +38,26 @@ export class Metrics {
     return [...Map.groupBy(entries, ({ dimension }) => dimension?.join('\0') ?? '').values()].map((group) =>
       emfLine(group[0]?.dimension ?? null, group, timestamp),
     )
+  }
+}
+
+const everyMs = 10_000
+
+export interface WrittenMetrics {
+  metrics: Metrics
+  gauges(): Readonly<Record<string, number>>
+  /** Takes a line with its end of line. */
+  write(line: string): void
+  now(): Date
+}
+
+/** Writes metrics every ten seconds. @returns what ends this, and writes the rest */
+export function writeMetrics({ metrics, gauges, write, now }: WrittenMetrics): () => void {
+  const flush = () => metrics.flush(gauges(), now().getTime()).forEach(write)
+  const timer = setInterval(flush, everyMs)
+  return () => {
+    clearInterval(timer)
+    flush()
   }
 }
 

@@ -8,60 +8,71 @@ export interface Refused {
   reply: Reply
 }
 
-const refused = (reason: string, answer: Reply): Refused => ({ reason, reply: answer })
+export const refused = (reason: string, code: number, detail: string, text: string): Refused => ({
+  reason,
+  reply: reply(code, detail, text),
+})
 
-const tryLater = reply(451, '3.0', 'Requested action not taken: local error, try again later')
+const tryLater = [451, '3.0', 'Requested action not taken: local error, try again later'] as const
 
-export const storageUnavailable = refused('StorageUnavailable', tryLater)
-export const connectorsUnavailable = refused('ConnectorsUnavailable', tryLater)
-export const internalError = refused('InternalError', tryLater)
+export const storageUnavailable = refused('StorageUnavailable', ...tryLater)
+export const connectorsUnavailable = refused('ConnectorsUnavailable', ...tryLater)
+export const internalError = refused('InternalError', ...tryLater)
 export const notInService = refused(
   'StorageUnavailable',
-  reply(421, '3.2', 'Service not available, try again later'),
+  421,
+  '3.2',
+  'Service not available, try again later',
 )
 export const tooManyLargeMessages = refused(
   'TooManyLargeMessages',
-  reply(452, '3.1', 'Too many large messages at once, try again later'),
+  452,
+  '3.1',
+  'Too many large messages at once, try again later',
 )
 export const insufficientSpool = refused(
   'InsufficientSpool',
-  reply(452, '3.1', 'Insufficient system storage, try again later'),
+  452,
+  '3.1',
+  'Insufficient system storage, try again later',
 )
-export const spoolUnavailable = refused('SpoolUnavailable', tryLater)
+export const spoolUnavailable = refused('SpoolUnavailable', ...tryLater)
 export const tooManyConnections = refused(
   'TooManyConnections',
-  reply(421, '7.0', 'Too many connections from your address, try again later'),
+  421,
+  '7.0',
+  'Too many connections from your address, try again later',
 )
 export const tooManyNewConnections = refused(
   'ConnectionRate',
-  reply(421, '7.0', 'Too many connections from your address a minute, try again later'),
+  421,
+  '7.0',
+  'Too many connections from your address a minute, try again later',
 )
-export const tooManySessions = refused(
-  'TooManySessions',
-  reply(421, '3.2', 'Too many connections, try again later'),
-)
+export const tooManySessions = refused('TooManySessions', 421, '3.2', 'Too many connections, try again later')
 /** Of ours, in the middle of a session. */
-export const faultOfOurs = refused('InternalError', reply(421, '3.0', 'Local error, closing connection'))
+export const faultOfOurs = refused('InternalError', 421, '3.0', 'Local error, closing connection')
 /** Nobody reads it. */
-export const clientLeft = tryLater
-export const uncertainTls = refused(
-  'UncertainTls',
-  reply(421, '7.0', 'TLS session cannot be used, connect again'),
-)
+export const clientLeft = reply(...tryLater)
+export const uncertainTls = refused('UncertainTls', 421, '7.0', 'TLS session cannot be used, connect again')
 export const certificateNotAsked = refused(
   'CertificateNotAsked',
-  reply(421, '7.0', 'Resumed TLS session has no certificate, connect again'),
+  421,
+  '7.0',
+  'Resumed TLS session has no certificate, connect again',
 )
 export const unlawfulOctets = refused(
   'UnlawfulOctets',
-  reply(550, '6.11', 'Message contains a bare CR, a bare LF or a NUL'),
+  550,
+  '6.11',
+  'Message contains a bare CR, a bare LF or a NUL',
 )
-export const tooManyHops = refused('HopCountExceeded', reply(554, '4.14', 'Hop count exceeded'))
+export const tooManyHops = refused('HopCountExceeded', 554, '4.14', 'Hop count exceeded')
 /** RFC 6531 §3.5 */
-export const needsSmtpUtf8 = refused('NeedsSmtpUtf8', reply(550, '6.7', 'Address needs SMTPUTF8'))
+export const needsSmtpUtf8 = refused('NeedsSmtpUtf8', 550, '6.7', 'Address needs SMTPUTF8')
 
-export const senderTooLong = refused('AddressTooLong', reply(501, '1.7', 'Address exceeds 254 octets'))
-export const recipientTooLong = refused('AddressTooLong', reply(501, '1.3', 'Address exceeds 254 octets'))
+export const senderTooLong = refused('AddressTooLong', 501, '1.7', 'Address exceeds 254 octets')
+export const recipientTooLong = refused('AddressTooLong', 501, '1.3', 'Address exceeds 254 octets')
 
 /** What the protocol itself answers (RFC 5321 §4.2, §4.3.2). */
 export const accepted = reply(250, '1.0', 'Accepted')
@@ -75,44 +86,45 @@ export const readyForTls = reply(220, '0.0', 'Ready to start TLS')
 export const dataFollows = '354 End data with <CR><LF>.<CR><LF>'
 export const closing = reply(221, '0.0', 'Bye')
 
-export const needsGreeting = refused('BadSequence', reply(503, '5.1', 'Send HELO or EHLO first'))
-export const alreadyMail = refused('BadSequence', reply(503, '5.1', 'Nested MAIL command'))
-export const needsMail = refused('BadSequence', reply(503, '5.1', 'Need MAIL command'))
-export const needsRecipient = refused('BadSequence', reply(503, '5.1', 'Need RCPT command'))
-export const alreadySecure = refused('BadSequence', reply(503, '5.1', 'TLS already active'))
+export const needsGreeting = refused('BadSequence', 503, '5.1', 'Send HELO or EHLO first')
+export const alreadyMail = refused('BadSequence', 503, '5.1', 'Nested MAIL command')
+export const needsMail = refused('BadSequence', 503, '5.1', 'Need MAIL command')
+export const needsRecipient = refused('BadSequence', 503, '5.1', 'Need RCPT command')
+export const alreadySecure = refused('BadSequence', 503, '5.1', 'TLS already active')
 /** RFC 8689 §4.1 */
-export const requiresTls = refused('NeedsTls', reply(530, '7.0', 'REQUIRETLS needs TLS'))
-export const tooManyRecipients = refused('TooManyRecipients', reply(452, '5.3', 'Too many recipients'))
-export const lineTooLong = refused('LineTooLong', reply(500, '5.6', 'Line too long'))
-export const endlessLine = refused('LineTooLong', reply(421, '5.6', 'Line too long, closing connection'))
-export const bareLineFeed = refused('BareLineFeed', reply(500, '5.2', 'Line ends in a bare LF'))
-export const talksTooSoon = refused('TalksTooSoon', reply(421, '5.1', 'You talk too soon'))
+export const requiresTls = refused('NeedsTls', 530, '7.0', 'REQUIRETLS needs TLS')
+export const tooManyRecipients = refused('TooManyRecipients', 452, '5.3', 'Too many recipients')
+export const lineTooLong = refused('LineTooLong', 500, '5.6', 'Line too long')
+export const endlessLine = refused('LineTooLong', 421, '5.6', 'Line too long, closing connection')
+export const bareLineFeed = refused('BareLineFeed', 500, '5.2', 'Line ends in a bare LF')
+export const talksTooSoon = refused('TalksTooSoon', 421, '5.1', 'You talk too soon')
 /** RFC 2920 §3.1 */
 export const unauthorisedPipelining = refused(
   'UnauthorisedPipelining',
-  reply(421, '5.1', 'Data came before the 354 that asks for it'),
+  421,
+  '5.1',
+  'Data came before the 354 that asks for it',
 )
-export const noHttp = refused('NotSmtp', reply(421, '5.1', 'This is not an HTTP server'))
-export const noTlsYet = refused('NotSmtp', reply(421, '5.1', 'TLS begins with STARTTLS here'))
-export const tooManyErrors = refused(
-  'TooManyErrors',
-  reply(421, '7.0', 'Too many errors, closing connection'),
-)
+export const noHttp = refused('NotSmtp', 421, '5.1', 'This is not an HTTP server')
+export const noTlsYet = refused('NotSmtp', 421, '5.1', 'TLS begins with STARTTLS here')
+export const tooManyErrors = refused('TooManyErrors', 421, '7.0', 'Too many errors, closing connection')
 export const tooManyCommands = refused(
   'TooManyCommands',
-  reply(421, '7.0', 'Too many commands without a message, closing connection'),
+  421,
+  '7.0',
+  'Too many commands without a message, closing connection',
 )
 /** RFC 5321 §4.5.3.2.7 */
-export const timedOut = refused('TimedOut', reply(421, '4.2', 'Timeout, closing connection'))
+export const timedOut = refused('TimedOut', 421, '4.2', 'Timeout, closing connection')
 
 export const shuttingDown = reply(421, '3.2', 'Service shutting down, try again later')
 
 export function tooLarge(maximum: number): Refused {
-  return refused('MessageTooLarge', reply(552, '3.4', `Message exceeds ${maximum} octets`))
+  return refused('MessageTooLarge', 552, '3.4', `Message exceeds ${maximum} octets`)
 }
 
 export function headerTooLarge(maximum: number): Refused {
-  return refused('HeaderTooLarge', reply(552, '3.4', `Message header exceeds ${maximum} octets`))
+  return refused('HeaderTooLarge', 552, '3.4', `Message header exceeds ${maximum} octets`)
 }
 
 /**
@@ -120,17 +132,17 @@ export function headerTooLarge(maximum: number): Refused {
  * policy. X.6.0 (RFC 3463 §3.7) is what is wrong with content and has no code of its own.
  */
 export function messageLineTooLong(maximum: number): Refused {
-  return refused('MessageLineTooLong', reply(550, '6.0', `Message has a line of more than ${maximum} octets`))
+  return refused('MessageLineTooLong', 550, '6.0', `Message has a line of more than ${maximum} octets`)
 }
 
 /** RFC 5321 §4.1.1.11 */
 export function parameterUnknown(name: string): Refused {
-  return refused('ParameterUnknown', reply(555, '5.4', `Parameter ${name} is not recognized`))
+  return refused('ParameterUnknown', 555, '5.4', `Parameter ${name} is not recognized`)
 }
 
 /** RFC 3461 §4.2, §4.4: 500 characters for ORCPT, 100 for ENVID. */
 export function parameterTooLong(name: string): Refused {
-  return refused('ParameterTooLong', reply(501, '5.4', `Parameter ${name} is too long`))
+  return refused('ParameterTooLong', 501, '5.4', `Parameter ${name} is too long`)
 }
 
 /** The client's log keeps the id. */

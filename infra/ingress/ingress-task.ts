@@ -9,7 +9,7 @@ import {
 } from 'aws-cdk-lib/aws-ecs'
 import type { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
-import { type Config, ingressMemory, ingressWorkers } from '../config.ts'
+import { type Config, ingressMemory } from '../config.ts'
 import { type Unit, UnitLogs } from '../unit.ts'
 import { ingressImage } from './ingress-image.ts'
 import { healthPort, smtpPort } from './ports.ts'
@@ -94,7 +94,6 @@ function environment(config: Config): Record<string, string> {
     MAX_HEADER_SIZE: String(ingress.maximumHeaderSize),
     MAX_ERRORS: String(ingress.maximumErrors),
     SPOOL_MIB: String(spoolMebibytes),
-    WORKERS: String(ingressWorkers(ingress)),
     MEMORY_MIB: String(ingressMemory(ingress)),
     DRAIN_SECONDS: String(ingress.drainSeconds),
   }

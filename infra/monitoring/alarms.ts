@@ -86,12 +86,6 @@ export class Alarms extends Construct {
       metric: ingressMetric(Metric.storageFailures),
       threshold: 5,
     })
-    this.add('WorkersEnded', {
-      title: 'Ingress processes die',
-      impact: 'Sessions of the process that died are cut off; senders try again, so mail is late.',
-      metric: ingressMetric(Metric.workersEnded),
-      threshold: 3,
-    })
   }
 
   private watchQueues({ queues }: Monitored): void {

@@ -48,7 +48,6 @@ function arriving({ ingress }: Monitored): IWidget[] {
       ingressMetric(Metric.tlsHandshakesFailed, { label: 'TLS handshakes failed' }),
       byDimension(Metric.refused, 'reason', 'Refused:'),
       ingressMetric(Metric.storageFailures, { label: 'Could not be stored' }),
-      ingressMetric(Metric.workersEnded, { label: 'Processes that died' }),
     ]),
     graph('TLS handshakes failed, by cause', [byDimension(Metric.tlsHandshakesFailed, 'cause', '')]),
     graph('SMTP sessions in a task', [

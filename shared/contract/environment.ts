@@ -53,13 +53,13 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   /** Octets; announced as SIZE (RFC 1870). */
   MAX_MESSAGE_SIZE: z.coerce.number().int().min(64_000).default(36_700_160),
   MAX_RECIPIENTS: z.coerce.number().int().min(100).max(1000).default(500),
-  /** SMTP sessions at once, over all workers. */
+  /** SMTP sessions at once. */
   MAX_CONNECTIONS: z.coerce.number().int().min(1).default(1000),
-  /** SMTP sessions at once from one address, over all workers; an IPv6 client's address is its /64. */
+  /** SMTP sessions at once from one address; an IPv6 client's address is its /64. */
   MAX_CONNECTIONS_PER_ADDRESS: z.coerce.number().int().min(1).default(200),
-  /** New connections in a minute from one address, over all workers; 0 means as many as come. */
+  /** New connections in a minute from one address; 0 means as many as come. */
   MAX_CONNECTION_RATE_PER_ADDRESS: limitOrNone,
-  /** Messages in a minute from one address, over all workers; 0 means as many as come. */
+  /** Messages in a minute from one address; 0 means as many as come. */
   MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: limitOrNone,
   /** What becomes of a message with a bare CR, a bare LF or a NUL. */
   UNLAWFUL_OCTETS: z.enum(['Refuse', 'Normalise']).default('Refuse'),
@@ -76,10 +76,8 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   PROXY_TRUSTED_ADDRESSES: networks,
   /** Where large messages are while they arrive; without it, a folder among the system's temporary files. */
   SPOOL_DIRECTORY: z.string().min(1).optional(),
-  /** MiB that the spool may hold, over all workers. */
+  /** MiB that the spool may hold. */
   SPOOL_MIB: z.coerce.number().int().min(64).default(4096),
-  /** Processes that take mail: as many as the task has processors. */
-  WORKERS: z.coerce.number().int().min(1).max(64).default(1),
   /** MiB the task has, by default as many as the system gives it: says how much mail may be held at once. */
   MEMORY_MIB: z.coerce.number().int().min(256).optional(),
   /** Seconds a stopping task waits for messages in flight; less than the task's stop timeout. */

@@ -5,11 +5,8 @@
 
 const mebibyte = 1024 * 1024
 
-/** A process that takes mail with its code, before the first session, and what the collector lets new objects take. */
-const workerOctets = 208 * mebibyte
-
-/** The process that watches over the workers, where there are several. */
-const supervisorOctets = 96 * mebibyte
+/** The process with its code, before the first session, and what the collector lets new objects take. */
+const programOctets = 208 * mebibyte
 
 /**
  * An open TLS session is 60 KiB. While a message comes, what OpenSSL and the socket have read and nobody has looked at,
@@ -17,28 +14,22 @@ const supervisorOctets = 96 * mebibyte
  */
 const sessionOctets = 192 * 1024
 
-/** A worker that has less for mail than this takes too few messages at once to be of use. */
+/** A task that has less for mail than this takes too few messages at once to be of use. */
 const leastMailOctets = 80 * mebibyte
 
 export interface IngressTaskSize {
-  /** Of the whole task. */
   memoryMebibytes: number
-  /** The most there may be, over all workers. */
+  /** The most there may be. */
   sessions: number
-  workers: number
 }
 
 /**
- * One worker's share of what programs and sessions leave. All sessions are counted once, wherever they are.
+ * What the program and all sessions leave.
  * @returns octets
  * @throws Error when they leave too little
  */
-export function mailMemory({ memoryMebibytes, sessions, workers }: IngressTaskSize): number {
-  const programs = workers * workerOctets + (workers > 1 ? supervisorOctets : 0)
-  const share = Math.floor((memoryMebibytes * mebibyte - programs - sessions * sessionOctets) / workers)
-  if (share >= leastMailOctets) return share
-  const processes = workers > 1 ? ` in ${workers} processes` : ''
-  throw new Error(
-    `${Math.floor(memoryMebibytes)} MiB of memory are not enough for ${sessions} sessions${processes}`,
-  )
+export function mailMemory({ memoryMebibytes, sessions }: IngressTaskSize): number {
+  const octets = Math.floor(memoryMebibytes * mebibyte - programOctets - sessions * sessionOctets)
+  if (octets >= leastMailOctets) return octets
+  throw new Error(`${Math.floor(memoryMebibytes)} MiB of memory are not enough for ${sessions} sessions`)
 }

@@ -21,8 +21,6 @@ export const Metric = {
   certificateReadsFailed: 'CertificateReadsFailed',
   /** Ingress: messages refused because content or job could not be stored, or the task's own disk failed. */
   storageFailures: 'StorageFailures',
-  /** Ingress: processes of a task that ended by themselves and were started anew; their sessions ended with them. */
-  workersEnded: 'WorkersEnded',
   /** Evaluation: one for each recipient, dimension `action` = `Deliver` | `Defer` | `Bounce`. */
   verdicts: 'Verdicts',
   /** Evaluation: recipients held or bounced because forced TLS was not met. */

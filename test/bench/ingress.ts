@@ -50,7 +50,7 @@ try {
 async function startServers(): Promise<[string, Server][]> {
   const identity = await selfSigned({ names: [hostname] })
   const storage = started(await startStorage(storageMs))
-  const options = { identity, storage, connections, workers: 1, profile: values.profile }
+  const options = { identity, storage, connections, profile: values.profile }
   const ingress: [string, Server] = ['mailflow ingress', started(await startIngress(options))]
   return values.profile ? [ingress] : [ingress, ['bare smtp-server', started(await startBare(identity))]]
 }

@@ -23,8 +23,7 @@ export interface IngressOptions {
   storage: Storage
   /** Sessions that the load has at once. */
   connections: number
-  workers: number
-  /** Folder for a V8 CPU profile of each of its processes. */
+  /** Folder for its V8 CPU profile. */
   profile?: string | undefined
 }
 
@@ -54,7 +53,6 @@ export async function startIngress(options: IngressOptions): Promise<Program> {
     MAX_CONNECTIONS_PER_ADDRESS: sessions,
     MAX_CONNECTION_RATE_PER_ADDRESS: '0',
     MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: '0',
-    WORKERS: String(options.workers),
     DRAIN_SECONDS: '5',
     SMTP_PORT: String(await freePort()),
     HEALTH_PORT: String(await freePort()),

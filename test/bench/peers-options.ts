@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import type { Mode } from './load.ts'
 
-const usualServers = ['mailflow', 'mailflow-2', 'postfix', 'haraka', 'haraka-2', 'bare'] as const
+const usualServers = ['mailflow', 'postfix', 'haraka', 'haraka-2', 'bare'] as const
 const servers = [...usualServers, 'postfix-hold'] as const
 export type ServerName = (typeof servers)[number]
 

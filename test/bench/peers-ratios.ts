@@ -4,15 +4,13 @@ import { median } from './median.ts'
 import type { ServerName } from './peers-options.ts'
 import { fixed, kindOf, names, type Results, titleOf, whole } from './peers-results.ts'
 
-/** Ours and theirs, with as many processes where they have a number of them. */
+/** Ours and theirs. */
 const pairs: [ServerName, ServerName][] = [
   ['mailflow', 'postfix'],
   ['mailflow', 'postfix-hold'],
   ['mailflow', 'haraka'],
+  ['mailflow', 'haraka-2'],
   ['mailflow', 'bare'],
-  ['mailflow-2', 'postfix'],
-  ['mailflow-2', 'postfix-hold'],
-  ['mailflow-2', 'haraka-2'],
 ]
 
 interface Row {

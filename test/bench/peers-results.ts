@@ -11,8 +11,7 @@ export interface Results {
 }
 
 export const names: Record<ServerName, string> = {
-  mailflow: 'mailflow, 1 worker',
-  'mailflow-2': 'mailflow, 2 workers',
+  mailflow: 'mailflow',
   postfix: 'Postfix',
   'postfix-hold': 'Postfix, which only queues',
   haraka: 'Haraka, 1 process',

@@ -97,14 +97,13 @@ async function startServers({ connections }: Cell, options: Options): Promise<[S
   const identity = await selfSigned({ names: [hostname] })
   const { group } = options
   const profile = options.profile && `${options.profile}/ingress`
-  const ours = async (workers: number): Promise<Server> => {
+  const ours = async (): Promise<Server> => {
     const storage = started(await startStorage(storageMs))
-    const ingress = await startIngress({ identity, storage, connections, workers, profile })
+    const ingress = await startIngress({ identity, storage, connections, profile })
     return { ...ingress, storage }
   }
   const starts: Record<ServerName, () => Promise<Server>> = {
-    mailflow: () => ours(1),
-    'mailflow-2': () => ours(2),
+    mailflow: ours,
     postfix: () => startPostfix(identity, { connections, group, holds: false }),
     'postfix-hold': () => startPostfix(identity, { connections, group, holds: true }),
     haraka: () => startHaraka(identity, 0),

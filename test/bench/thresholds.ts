@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { BoundedMemory } from '../../functions/smtp-ingress/limits/rates-memory.ts'
+import { BoundedMemory } from '../../functions/smtp-ingress/limits/bounded-memory.ts'
 import { waivesTls } from '../../shared/mail/tls-required.ts'
 import { Frames, frame } from '../../shared/net/dns/frames.ts'
 import { readReply } from '../../shared/net/dns/message.ts'
@@ -191,7 +191,7 @@ const rows: Row[] = [
     what: 'rates: keys that are seen once',
     size: 250_000,
     of: (size) => () => {
-      const memory = new BoundedMemory<object>(1000)
+      const memory = new BoundedMemory<object>({ most: 1000 })
       for (let key = 0; key < size; key++) memory.getOrMake(`${key}`, () => ({}))
     },
   },

@@ -1,12 +1,7 @@
-/** The ingress as it is deployed, to be killed: with its workers, or one of them. */
+/** The ingress as it is deployed, to be killed. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { setTimeout as delay } from 'node:timers/promises'
-
-/** Milliseconds that a worker may need to notice. */
-const orphanPatience = 10_000
 
 export class IngressProcess {
   readonly #environment: Record<string, string>
@@ -43,39 +38,15 @@ export class IngressProcess {
     ended.catch(() => {})
   }
 
-  /**
-   * SIGKILL, and a new start.
-   * @param isAlone only the supervisor is killed, and its workers have to end by themselves
-   */
-  async killAndStart(isAlone: boolean): Promise<void> {
+  /** SIGKILL, and a new start. */
+  async killAndStart(): Promise<void> {
     const child = this.#child
     if (!child) return
     const ended = once(child, 'exit')
-    const workers = childrenOf(child.pid as number)
     this.kills.push(performance.now())
-    for (const pid of isAlone ? [child.pid as number] : [child.pid as number, ...workers]) kill(pid)
+    child.kill('SIGKILL')
     await ended
-    if (isAlone) await this.#waitForEnd(workers)
     await this.start()
-  }
-
-  /** What takes mail without a supervisor holds its port, and nobody would ever stop it. */
-  async #waitForEnd(workers: readonly number[]): Promise<void> {
-    const until = performance.now() + orphanPatience
-    while (workers.some(isRunning) && performance.now() < until) await delay(50)
-    for (const pid of workers.filter(isRunning)) {
-      this.findings.push(`worker ${pid} went on for ${orphanPatience} ms without its supervisor`)
-      kill(pid)
-    }
-  }
-
-  /** SIGKILL for one worker, which the supervisor replaces. @returns false when there are none */
-  killWorker(index: number): boolean {
-    const workers = childrenOf(this.#child?.pid as number)
-    if (workers.length === 0) return false
-    this.kills.push(performance.now())
-    kill(workers[index % workers.length] as number)
-    return true
   }
 
   /** @returns the exit code */
@@ -85,28 +56,5 @@ export class IngressProcess {
     const ended = once(child, 'exit')
     child.kill('SIGTERM')
     return (await ended)[0]
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {}
-}
-
-/** As Linux lists them. */
-function childrenOf(pid: number): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
-  } catch {
-    return []
   }
 }

@@ -2,7 +2,7 @@
  * Nothing that was accepted is lost: the ingress as it is deployed, before a storage that fails in every way a
  * network has, killed again and again, under a client that sends each message until it hears 250. Then everything
  * the client was told is compared with what is stored: `npm run test:faults [-- --messages N --seed N --kills N
- * --workers N --sessions N]`. Ends with 1 when anything is missing, wrong, or there twice without a reason.
+ * --sessions N]`. Ends with 1 when anything is missing, wrong, or there twice without a reason.
  */
 import { parseArgs } from 'node:util'
 import { Chance } from '../support/chance.ts'
@@ -22,13 +22,12 @@ const { values } = parseArgs({
     messages: { type: 'string', default: '100000' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     kills: { type: 'string', default: '10' },
-    workers: { type: 'string', default: '1' },
     sessions: { type: 'string', default: '64' },
   },
 })
-const [messages, seed, kills, workers, sessions] = (
-  ['messages', 'seed', 'kills', 'workers', 'sessions'] as const
-).map((name) => wholeNumber(name, values[name])) as [number, number, number, number, number]
+const [messages, seed, kills, sessions] = (['messages', 'seed', 'kills', 'sessions'] as const).map((name) =>
+  wholeNumber(name, values[name]),
+) as [number, number, number, number]
 
 function wholeNumber(name: string, text: string): number {
   if (/^\d{1,9}$/.test(text) || (name === 'seed' && /^\d{1,10}$/.test(text))) return Number(text)
@@ -36,7 +35,7 @@ function wholeNumber(name: string, text: string): number {
   process.exit(2)
 }
 
-console.log(`seed ${seed}: ${messages} messages, ${sessions} sessions, ${kills} kills, ${workers} worker(s)`)
+console.log(`seed ${seed}: ${messages} messages, ${sessions} sessions, ${kills} kills`)
 
 const kept = new Kept()
 const storage = await FaultyStorage.start(kept, new Plan(seed))
@@ -61,7 +60,6 @@ const ingress = new IngressProcess({
   MAX_CONNECTIONS_PER_ADDRESS: String(4 * sessions),
   MAX_CONNECTION_RATE_PER_ADDRESS: '0',
   MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: '0',
-  WORKERS: String(workers),
   DRAIN_SECONDS: '30',
 })
 const began = performance.now()
@@ -101,10 +99,7 @@ function onProgress(done: number): void {
   if (done % 10_000 === 0) console.log(`${done} after ${seconds()} s`)
   if (due[0] === undefined || done < due[0]) return
   due.shift()
-  // With workers, a third of the kills is of one of them, a third of their supervisor alone.
-  if (due.length % 3 === 1 && ingress.killWorker(done)) return
-  const isAlone = due.length % 3 === 2
-  killing = killing.then(() => ingress.killAndStart(isAlone))
+  killing = killing.then(() => ingress.killAndStart())
 }
 
 function seconds(): string {
@@ -117,7 +112,7 @@ function report({ findings, accepted, duplicates, tries }: Judgement): string {
   const rows = [
     ['messages sent and accepted', `${accepted} of ${messages}`],
     ['seconds', seconds()],
-    ['processes killed', String(ingress.kills.length)],
+    ['kills', String(ingress.kills.length)],
     ...sorted(tries).map(([kind, count]) => [`tries: ${kind}`, String(count)]),
     ['sessions turned away or cut before a message', String(sender.turnedAway)],
     ...sorted(storage.faults).map(([fault, count]) => [`faults: ${fault}`, String(count)]),

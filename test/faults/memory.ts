@@ -1,10 +1,9 @@
 /**
  * Memory stays within the task's: the ingress as it is deployed, under as many TLS sessions as it takes, each with a
  * large message at once; some come as fast as they can, some slowly, some stop in the middle and stay. Meanwhile and
- * afterwards a small message must be taken as ever: `npm run test:memory [-- --memory MIB --sessions N --megabytes N
- * --workers N]`. Ends with 1 when the processes together had more than the task has, when a message was refused, or
- * when one is not stored as it was sent. The spool needs sessions × megabytes of disk among the system's temporary
- * files.
+ * afterwards a small message must be taken as ever: `npm run test:memory [-- --memory MIB --sessions N --megabytes N]`.
+ * Ends with 1 when the process had more than the task has, when a message was refused, or when one is not stored as it
+ * was sent. The spool needs sessions × megabytes of disk among the system's temporary files.
  */
 import { spawn } from 'node:child_process'
 import { createHash, hash } from 'node:crypto'
@@ -26,12 +25,13 @@ const { values } = parseArgs({
     memory: { type: 'string', default: '1024' },
     sessions: { type: 'string', default: '1000' },
     megabytes: { type: 'string', default: '10' },
-    workers: { type: 'string', default: '1' },
   },
 })
-const [memory, sessions, megabytes, workers] = (['memory', 'sessions', 'megabytes', 'workers'] as const).map(
-  wholeNumber,
-) as [number, number, number, number]
+const [memory, sessions, megabytes] = (['memory', 'sessions', 'megabytes'] as const).map(wholeNumber) as [
+  number,
+  number,
+  number,
+]
 
 function wholeNumber(name: keyof typeof values): number {
   if (/^[1-9]\d{0,5}$/.test(values[name])) return Number(values[name])
@@ -89,7 +89,6 @@ const ingress = spawn(process.execPath, [...deployedFlags(), 'functions/smtp-ing
     MEMORY_MIB: String(memory),
     SPOOL_DIRECTORY: directory,
     SPOOL_MIB: String(Math.ceil((sessions * megabytes * 1_100_000) / mebibyte) + 64),
-    WORKERS: String(workers),
     DRAIN_SECONDS: '5',
   },
 })
@@ -162,7 +161,7 @@ async function run(pid: number): Promise<void> {
   console.log(
     `memory: ${atStart} MiB at the start, ${whenOpen} with all sessions open, ${peak.mebibytes} at most, of ${memory}`,
   )
-  expect(peak.mebibytes < memory, `the processes had ${peak.mebibytes} MiB, the task has ${memory}`)
+  expect(peak.mebibytes < memory, `the process had ${peak.mebibytes} MiB, the task has ${memory}`)
 }
 
 /** A small message must be taken, and soon. */

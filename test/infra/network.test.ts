@@ -115,11 +115,6 @@ test('only the load balancer reaches a task, in either way', () => {
   }
 })
 
-test('a task runs a process for each whole processor', () => {
-  const workers = [256, 1024, 2048, 4096].map((cpu) => ingressEnvironment({ ingress: { cpu } }).WORKERS)
-  assert.deepEqual(workers, ['1', '1', '2', '4'])
-})
-
 test('the load balancer drops no session that RFC 5321 lets a client hold open', () => {
   const listener = only('AWS::ElasticLoadBalancingV2::Listener')
   const [attribute] = listener.Properties.ListenerAttributes

@@ -30,9 +30,9 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
     tlsSecretKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000',
     certificate: { acm: { hostedZoneId: 'Z0123456789ABCDEFGHIJ' } },
   },
-  'with interface endpoints, named identities, several workers, the PROXY protocol and policy hosts': {
+  'with interface endpoints, named identities, a whole processor, the PROXY protocol and policy hosts': {
     interfaceEndpoints: true,
-    ingress: { cpu: 4096, proxyProtocol: true },
+    ingress: { cpu: 1024, proxyProtocol: true },
     sesIdentityArns: ['arn:aws:ses:eu-west-1:123456789012:identity/ours.example'],
     mtaSts: {
       mode: 'enforce',

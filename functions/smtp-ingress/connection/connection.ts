@@ -1,11 +1,12 @@
 /** A client's connection: its address, its session, TLS beneath it, and its end. */
 import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
-import type { Admission } from '../limits/admission.ts'
+import type { SessionCounts } from '../limits/admission.ts'
 import type { Log } from '../log.ts'
 import { type Dialogue, Session, type SessionOptions, type Wire } from '../protocol/session.ts'
-import { faultOfOurs, type Refused } from '../replies.ts'
+import type { Refused } from '../replies.ts'
 import type { TlsService } from '../tls/service.ts'
+import { FlowControl } from './flow-control.ts'
 import { Patience } from './patience.ts'
 import { readProxyHeader } from './proxy.ts'
 
@@ -27,7 +28,7 @@ export interface ConnectedDialogue extends Dialogue {
 export interface ConnectionParts {
   options: SessionOptions
   tls: TlsService
-  admission: Admission
+  admission: Pick<SessionCounts, 'admit' | 'release'>
   /** Whether this address is a load balancer that says in a header of the PROXY protocol who connects. */
   isProxy(address: string): boolean
   dialogueWith(peer: Peer): ConnectedDialogue
@@ -43,25 +44,31 @@ const greetingDelayMs = 100
 export const reading = { highWaterMark: 16 * 1024 }
 /** Seconds for the header of the PROXY protocol, which is there when the connection is. */
 const proxyPatience = 10
-/** Seconds in which nothing of what is written is read. */
-const stallPatience = 300
+
+/** Who is connected, and what is said with it. */
+interface Client {
+  address: string
+  session: Session
+  dialogue: ConnectedDialogue
+  patience: Patience
+  /** It has a place among the sessions that there may be. */
+  isAdmitted: boolean
+}
+
+type State =
+  | { phase: 'AwaitingProxyHeader'; seconds: number }
+  | { phase: 'Talking' | 'AwaitingHello' | 'Handshaking'; client: Client }
+  /** An error was told of; the sockets are about to close. */
+  | { phase: 'Failed'; client: Client | null }
+  | { phase: 'Closed' }
 
 export class Connection implements Wire {
   readonly #parts: ConnectionParts
   readonly #tcp: Socket
   /** The socket that is read and written: TCP's own, then TLS upon it. */
   #socket: Socket | TLSSocket
-  readonly #patience = new Patience()
-  #session: Session | null = null
-  #dialogue: ConnectedDialogue | null = null
-  #address = ''
-  #isAdmitted = false
-  #isClosed = false
-  #isShaking = false
-  #hasFailed = false
-  #isHeld = false
-  #isStalled = false
-  #seconds = 0
+  readonly #flow = new FlowControl()
+  #state: State = { phase: 'AwaitingProxyHeader', seconds: 0 }
 
   constructor(socket: Socket, parts: ConnectionParts) {
     this.#tcp = socket
@@ -72,9 +79,7 @@ export class Connection implements Wire {
   start(): void {
     const socket = this.#tcp
     socket.setNoDelay(true)
-    socket.on('error', (error) => this.#failed(error))
-    socket.on('end', () => this.#finished())
-    socket.on('close', () => this.#closed())
+    this.#watch(socket)
     const address = plainAddress(socket.remoteAddress)
     if (address === null) socket.destroy()
     else if (this.#parts.isProxy(address)) this.#readProxyHeader(address)
@@ -83,13 +88,11 @@ export class Connection implements Wire {
 
   /** To be called once a second. */
   tick(): void {
-    const session = this.#session
-    this.#seconds = this.#isStalled || session === null ? this.#seconds + 1 : 0
-    if (session === null) {
-      if (this.#seconds >= proxyPatience) this.#tcp.destroy()
-    } else if (this.#isStalled) {
-      if (this.#seconds >= stallPatience) this.#socket.destroy()
-    } else if (this.#patience.isOver(session)) this.#timeOut(session)
+    const state = this.#state
+    if (state.phase === 'AwaitingProxyHeader') {
+      if (++state.seconds >= proxyPatience) this.#tcp.destroy()
+    } else if (this.#flow.tick()) this.#socket.destroy()
+    else if (this.#client && !this.#flow.isStalled) this.#waitFor(this.#client)
   }
 
   /**
@@ -97,8 +100,8 @@ export class Connection implements Wire {
    * between STARTTLS and that there is no way to say so.
    */
   drain(): void {
-    const isAwaitingHello = this.#isShaking && this.#socket === this.#tcp
-    if (this.#session && !isAwaitingHello) this.#session.drain()
+    const state = this.#state
+    if (state.phase === 'Talking' || state.phase === 'Handshaking') state.client.session.drain()
     else this.#tcp.destroy()
   }
 
@@ -107,24 +110,21 @@ export class Connection implements Wire {
   }
 
   write(text: string): void {
-    if (this.#isClosed || this.#socket.write(text, 'latin1')) return
-    this.#isStalled = true
-    this.#applyHold()
+    if (this.#isOver || this.#socket.write(text, 'latin1')) return
+    this.#flow.stall(true, this.#socket)
   }
 
   hold(): void {
-    this.#isHeld = true
-    this.#applyHold()
+    if (!this.#isOver) this.#flow.hold(true, this.#socket)
   }
 
   release(): void {
-    this.#isHeld = false
-    this.#applyHold()
+    if (!this.#isOver) this.#flow.hold(false, this.#socket)
   }
 
   /** What the client still sends is read and dropped: a reset would take our last reply with it. */
   end(): void {
-    if (this.#isClosed) return
+    if (this.#isOver) return
     this.#leave()
     this.release()
     this.#socket.end()
@@ -132,34 +132,55 @@ export class Connection implements Wire {
   }
 
   secure(): void {
-    this.#isShaking = true
+    const client = this.#client
+    if (client === null) return
+    this.#state = { phase: 'AwaitingHello', client }
     this.#tcp.removeAllListeners('data')
     let hello = Buffer.alloc(0)
     const take = (octets: Buffer) => {
       hello = Buffer.concat([hello, octets])
-      const context = this.#contextFor(hello)
+      const context = this.#contextFor(hello, client)
       if (context === null) return
       this.#tcp.off('data', take)
       this.#tcp.pause()
       this.#tcp.unshift(hello)
-      this.#shakeHands(context)
+      this.#shakeHands(context, client)
     }
     this.#tcp.on('data', take)
   }
 
+  get #client(): Client | null {
+    return 'client' in this.#state ? this.#state.client : null
+  }
+
+  /** Nothing is written any more. */
+  get #isOver(): boolean {
+    return this.#state.phase === 'Failed' || this.#state.phase === 'Closed'
+  }
+
+  get #isShaking(): boolean {
+    return this.#state.phase === 'AwaitingHello' || this.#state.phase === 'Handshaking'
+  }
+
+  #watch(socket: Socket | TLSSocket): void {
+    socket.on('error', (error: Error) => this.#failed(error))
+    socket.on('end', () => this.#finished())
+    socket.on('close', () => this.#closed())
+  }
+
   /** @returns null when more has to come, or the connection has ended since nobody can say */
-  #contextFor(hello: Buffer): SecureContext | null {
+  #contextFor(hello: Buffer, { address, dialogue }: Client): SecureContext | null {
     try {
-      return this.#parts.tls.contextFor(hello, this.#address)
+      return this.#parts.tls.contextFor(hello, address)
     } catch (error) {
-      this.#dialogue?.failed(error)
+      dialogue.failed(error)
       this.#tcp.destroy()
       return null
     }
   }
 
   /** What lies unread on the connection is the handshake's. */
-  #shakeHands(secureContext: SecureContext): void {
+  #shakeHands(secureContext: SecureContext, client: Client): void {
     const secured = new TLSSocket(this.#tcp, {
       isServer: true,
       ...reading,
@@ -168,60 +189,51 @@ export class Connection implements Wire {
       rejectUnauthorized: false,
     })
     this.#socket = secured
+    this.#state = { phase: 'Handshaking', client }
     secured.once('secure', () => this.#secured(secured))
-    for (const event of ['error', '_tlsError']) secured.on(event, (error: Error) => this.#failed(error))
-    secured.on('end', () => this.#finished())
-    secured.on('close', () => this.#closed())
+    this.#watch(secured)
+    // Of what breaks TLS after the handshake Node only tells.
+    secured.on('_tlsError', (error: Error) => this.#failed(error))
   }
 
   #secured(socket: TLSSocket): void {
-    this.#isShaking = false
-    this.#listen()
-    this.#session?.secured(this.#dialogue?.secured(socket) ?? null)
+    if (this.#state.phase !== 'Handshaking') return
+    const { client } = this.#state
+    this.#state = { phase: 'Talking', client }
+    this.#listen(client.session)
+    client.session.secured(client.dialogue.secured(socket))
   }
 
   #open(peer: Peer, early: Buffer | null = null): void {
     const dialogue = this.#parts.dialogueWith(peer)
-    this.#dialogue = dialogue
-    this.#address = peer.ip
     const session = new Session(this.#parts.options, this, dialogue)
-    this.#session = session
-    this.#listen()
+    const client = { address: peer.ip, session, dialogue, patience: new Patience(), isAdmitted: false }
+    this.#state = { phase: 'Talking', client }
+    this.#listen(session)
+    const refused = dialogue.welcome() ?? this.#admit(client)
     if (early !== null) session.receive(early)
-    void this.#welcome(session, dialogue)
-  }
-
-  async #welcome(session: Session, dialogue: ConnectedDialogue): Promise<void> {
-    const refused = dialogue.welcome() ?? (await this.#admit())
     if (refused === null) setTimeout(() => session.greet(), greetingDelayMs)
     else session.greet(refused)
   }
 
-  async #admit(): Promise<Refused | null> {
-    try {
-      const refused = await this.#parts.admission.admit(this.#address)
-      if (refused !== null) return refused
-      this.#isAdmitted = true
-      if (this.#isClosed || this.#session?.phase === 'Ended') this.#leave()
-      return null
-    } catch (error) {
-      this.#dialogue?.failed(error)
-      return faultOfOurs
-    }
+  #admit(client: Client): Refused | null {
+    const refused = this.#parts.admission.admit(client.address)
+    client.isAdmitted = refused === null
+    return refused
   }
 
   /** The session counts until it ends, not until the client has read its last reply and closed. */
   #leave(): void {
-    if (this.#isAdmitted) this.#parts.admission.release(this.#address)
-    this.#isAdmitted = false
+    const client = this.#client
+    if (!client?.isAdmitted) return
+    client.isAdmitted = false
+    this.#parts.admission.release(client.address)
   }
 
-  #listen(): void {
-    const session = this.#session
-    this.#socket.on('data', (octets: Buffer) => session?.receive(octets))
+  #listen(session: Session): void {
+    this.#socket.on('data', (octets: Buffer) => session.receive(octets))
     this.#socket.on('drain', () => {
-      this.#isStalled = false
-      this.#applyHold()
+      if (!this.#isOver) this.#flow.stall(false, this.#socket)
     })
   }
 
@@ -244,43 +256,36 @@ export class Connection implements Wire {
     this.#tcp.on('data', take)
   }
 
-  #applyHold(): void {
-    if (this.#isClosed) return
-    if (this.#isHeld || this.#isStalled) this.#socket.pause()
-    else this.#socket.resume()
-  }
-
-  #timeOut(session: Session): void {
+  #waitFor({ session, patience }: Client): void {
+    if (!patience.isOver(session)) return
     if (session.phase === 'Handshake')
       this.#failed(Object.assign(new Error('the handshake took too long'), { code: 'ETIMEDOUT' }))
     else if (session.phase === 'Ended') this.#socket.destroy()
     else session.timeOut()
   }
 
-  /**
-   * An error comes once for each socket that it passes, on TLS and beneath it. Of what breaks TLS after the handshake
-   * Node only tells.
-   */
+  /** An error comes once for each socket that it passes, on TLS and beneath it. */
   #failed(error: Error): void {
-    if (this.#hasFailed) return
-    this.#hasFailed = true
-    if (this.#isShaking) this.#dialogue?.handshakeFailed(error)
-    else this.#dialogue?.connectionFailed(error)
+    if (this.#isOver) return
+    const client = this.#client
+    if (this.#isShaking) client?.dialogue.handshakeFailed(error)
+    else client?.dialogue.connectionFailed(error)
+    this.#state = { phase: 'Failed', client }
     this.#tcp.destroy()
   }
 
   /** The client sends no more, and may still read. */
   #finished(): void {
-    if (this.#session === null || this.#isShaking) this.#tcp.destroy()
-    else this.#session.finish()
+    if (this.#state.phase === 'Talking') this.#state.client.session.finish()
+    else this.#tcp.destroy()
   }
 
   #closed(): void {
-    if (this.#isClosed) return
+    if (this.#state.phase === 'Closed') return
     if (this.#isShaking) this.#failed(new Error('connection closed during the handshake'))
-    this.#isClosed = true
-    this.#session?.close()
+    this.#client?.session.close()
     this.#leave()
+    this.#state = { phase: 'Closed' }
     this.#parts.onClose(this)
   }
 }

@@ -1,7 +1,7 @@
 /** What listens for mail: the connections there are, the clock that ends those that hang, and the end of all. */
 import { createServer, type Server } from 'node:net'
-import { listen } from '../processes/oversight.ts'
 import { Connection, type ConnectionParts, reading } from './connection.ts'
+import { listen } from './listen.ts'
 
 export type MailServerParts = Omit<ConnectionParts, 'onEnd' | 'onClose'> & {
   /** Milliseconds that a draining server waits for messages in flight. */
@@ -35,8 +35,7 @@ export class MailServer {
       if (this.#connections.size > maximumConnections - spare) this.#makeRoom()
       connection.start()
     })
-    // In one of several processes, a connection that is not dropped would go round among them.
-    Object.assign(this.#server, { maxConnections: maximumConnections, dropMaxConnection: true })
+    this.#server.maxConnections = maximumConnections
     this.#clock = setInterval(() => this.#tick(), tickMs).unref()
   }
 

@@ -16,7 +16,7 @@ const leastHeld = 64 * kibibyte
 
 /** A part of a large message on its way, and what TLS makes of it. */
 const uploadOctets = 2 * partSize
-/** Large messages that one process sends at once: more would only share the line. */
+/** Large messages that are sent at once: more would only share the line. */
 const mostUploads = 8
 
 export interface MessageMemory {
@@ -27,23 +27,19 @@ export interface MessageMemory {
 }
 
 /**
- * Half for what messages hold, of all sessions alike, wherever they are; a quarter for large ones on their way. The
+ * Half for what messages hold, of all sessions alike; a quarter for large ones on their way. The
  * last quarter is for the copies in segments, and what the collector has not found yet.
  * @param taskMebibytes the whole task's memory; without it, what the system gives this process
- * @param sessions the most there may be, over all workers
+ * @param sessions the most there may be
  * @throws Error when that many sessions leave too little for messages
  */
-export function messageMemory(
-  taskMebibytes: number | undefined,
-  sessions: number,
-  workers = 1,
-): MessageMemory {
+export function messageMemory(taskMebibytes: number | undefined, sessions: number): MessageMemory {
   const memoryMebibytes = taskMebibytes ?? memoryOfProcess() / mebibyte
-  const share = mailMemory({ memoryMebibytes, sessions, workers })
-  const each = Math.floor((share * workers) / 2 / sessions)
+  const octets = mailMemory({ memoryMebibytes, sessions })
+  const each = Math.floor(octets / 2 / sessions)
   return {
     held: Math.min(mostHeld, Math.max(leastHeld, each)),
-    uploads: Math.min(mostUploads, Math.max(1, Math.floor(share / 4 / uploadOctets))),
+    uploads: Math.min(mostUploads, Math.max(1, Math.floor(octets / 4 / uploadOctets))),
   }
 }
 

@@ -18,21 +18,20 @@ const mebibyte = 1024 * 1024
 export interface SpoolEnvironment {
   SPOOL_DIRECTORY?: string | undefined
   SPOOL_MIB: number
-  WORKERS: number
   MAX_MESSAGE_SIZE: number
 }
 
 /**
- * One worker's spool: all have one directory, and share alike what may be in it.
+ * Opens the spool that the environment names.
  * @throws Error as `Spool.open`, and when the largest message would never find room
  */
 export async function openSpool(environment: SpoolEnvironment): Promise<Spool> {
   const { SPOOL_DIRECTORY: directory = join(tmpdir(), 'mailflow-spool') } = environment
-  const { SPOOL_MIB: mebibytes, WORKERS: workers, MAX_MESSAGE_SIZE: largest } = environment
-  const share = Math.floor((mebibytes * mebibyte) / workers)
-  if (share < largest + ownField)
-    throw new Error(`SPOOL_MIB: ${mebibytes} MiB for ${workers} workers hold no message of ${largest} octets`)
-  return Spool.open(directory, share)
+  const { SPOOL_MIB: mebibytes, MAX_MESSAGE_SIZE: largest } = environment
+  const octets = mebibytes * mebibyte
+  if (octets < largest + ownField)
+    throw new Error(`SPOOL_MIB: ${mebibytes} MiB hold no message of ${largest} octets`)
+  return Spool.open(directory, octets)
 }
 
 /** Octets that the field may have which the ingress puts before a message. */
@@ -174,7 +173,7 @@ async function openNameless(directory: string): Promise<FileHandle> {
   }
 }
 
-/** The name may be gone already: another worker that starts takes away all there are. */
+/** The name may be gone already: another process that starts takes away all there are. */
 async function openAndUnlink(directory: string): Promise<FileHandle> {
   const path = join(directory, randomUUID() + suffix)
   const handle = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)

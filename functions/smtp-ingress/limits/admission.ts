@@ -4,19 +4,9 @@
  * sessions at once and so many new ones a minute; an IPv6 client is its /64. The limit: who has many addresses has as
  * many shares; then the number in all protects the task, and honest clients hear 421 and come again.
  */
-
 import { type Refused, tooManyConnections, tooManyNewConnections, tooManySessions } from '../replies.ts'
+import { BoundedMemory } from './bounded-memory.ts'
 import { clientNetwork } from './client-network.ts'
-
-export interface Admission {
-  /**
-   * Counts a session of this address.
-   * @returns null, and the session is counted until `release`; or how it is refused, and it is not counted
-   */
-  admit(address: string): Refused | null | Promise<Refused | null>
-  /** A session that was admitted has ended. */
-  release(address: string): void
-}
 
 export interface AdmissionLimits {
   sessions: number
@@ -55,23 +45,19 @@ interface Client {
   since: number
 }
 
-export class SessionCounts implements Admission {
+export class SessionCounts {
   readonly #limits: AdmissionLimits
   readonly #now: () => number
-  readonly #remembered: number
   readonly #present = new Map<string, Client>()
-  /** Without a session. Those who left lately, and those who left before them: the latter are forgotten at once. */
-  #absent = new Map<string, Client>()
-  #longAbsent = new Map<string, Client>()
-  #absentSince: number
+  /** Without a session. */
+  readonly #absent: BoundedMemory<Client>
   #sessions = 0
 
   /** @param now milliseconds of a clock that nobody sets */
   constructor(limits: AdmissionLimits, now = () => performance.now(), remembered = rememberedAddresses) {
     this.#limits = limits
     this.#now = now
-    this.#remembered = remembered
-    this.#absentSince = now()
+    this.#absent = new BoundedMemory({ most: remembered, maxAgeMs: minute, now })
   }
 
   get sessions(): number {
@@ -80,14 +66,18 @@ export class SessionCounts implements Admission {
 
   /** Addresses of which something is remembered. */
   get addresses(): number {
-    return this.#present.size + this.#absent.size + this.#longAbsent.size
+    return this.#present.size + this.#absent.size
   }
 
+  /**
+   * Counts a session of this address.
+   * @returns null, and the session is counted until `release`; or how it is refused, and it is not counted
+   */
   admit(address: string): Refused | null {
     const name = clientNetwork(address)
     const now = this.#now()
-    this.#forget(now)
-    const client = this.#known(name) ?? { sessions: 0, admitted: 0, since: now }
+    const client = this.#present.get(name) ??
+      this.#absent.get(name) ?? { sessions: 0, admitted: 0, since: now }
     if (now - client.since >= minute) Object.assign(client, { admitted: 0, since: now })
     const refused = this.#refuse(client)
     if (refused !== null) return refused
@@ -95,11 +85,11 @@ export class SessionCounts implements Admission {
     client.admitted++
     this.#sessions++
     this.#absent.delete(name)
-    this.#longAbsent.delete(name)
     this.#present.set(name, client)
     return null
   }
 
+  /** A session that was admitted has ended. */
   release(address: string): void {
     const name = clientNetwork(address)
     const client = this.#present.get(name)
@@ -108,7 +98,6 @@ export class SessionCounts implements Admission {
     if (--client.sessions > 0) return
     this.#present.delete(name)
     if (this.#limits.rateOfAddress > 0) this.#absent.set(name, client)
-    this.#forget(this.#now())
   }
 
   /** An address's own excess is told first: it concerns nobody else. */
@@ -117,17 +106,5 @@ export class SessionCounts implements Admission {
     if (sessions >= sessionsOfAddress) return tooManyConnections
     if (rateOfAddress > 0 && admitted >= rateOfAddress) return tooManyNewConnections
     return this.#sessions >= this.#limits.sessions ? tooManySessions : null
-  }
-
-  #known(name: string): Client | undefined {
-    return this.#present.get(name) ?? this.#absent.get(name) ?? this.#longAbsent.get(name)
-  }
-
-  /** Nobody is looked at one by one, however many there are: whoever left is remembered for one minute, or two. */
-  #forget(now: number): void {
-    if (now - this.#absentSince < minute && 2 * this.#absent.size < this.#remembered) return
-    this.#longAbsent = this.#absent
-    this.#absent = new Map()
-    this.#absentSince = now
   }
 }

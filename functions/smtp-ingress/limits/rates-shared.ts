@@ -7,7 +7,7 @@
  */
 import type { Others } from '../../../shared/transport/rates.ts'
 import { causeOf, type Log } from '../log.ts'
-import { BoundedMemory } from './rates-memory.ts'
+import { BoundedMemory } from './bounded-memory.ts'
 import {
   afterReport,
   emptyWindow,
@@ -29,14 +29,10 @@ export interface SharedCounts {
 }
 
 export interface SharedRatesOptions {
-  /** Null where one process takes everything. */
+  /** Null where this process takes everything by which a key is counted. */
   counts: SharedCounts | null
-  /** Others hear of any message within a second, and not only of many. */
-  isPrompt: boolean
   /** Keys that are counted at once. */
   most: number
-  /** What the keys are, for the log. */
-  of: string
   log: Log
   /** Milliseconds since 1970. */
   now(): number
@@ -58,8 +54,8 @@ export class SharedRates {
 
   constructor(options: SharedRatesOptions) {
     this.#options = options
-    this.#counted = new BoundedMemory(options.most)
-    this.#before = new BoundedMemory(options.most)
+    this.#counted = new BoundedMemory({ most: options.most })
+    this.#before = new BoundedMemory({ most: options.most })
   }
 
   /** @param at milliseconds since 1970 */
@@ -75,14 +71,12 @@ export class SharedRates {
     const counted = this.#counted.getOrMake(key, () => this.#begin(key))
     counted.window.own++
     counted.limit = limit
-    const isDue = isMuch(counted.window, limit) || (this.#options.isPrompt && isOverdue(counted.window, at))
-    if (isDue) this.#report(key, counted, at)
+    if (isMuch(counted.window, limit) || isOverdue(counted.window, at)) this.#report(key, counted, at)
   }
 
   /** Once a second, for messages that no other one followed. */
   tick(at: number): void {
     this.#turnTo(at)
-    if (!this.#options.isPrompt) return
     for (const [key, counted] of this.#counted.entries())
       if (counted.window.own > counted.window.reported) this.#report(key, counted, at)
   }
@@ -100,7 +94,7 @@ export class SharedRates {
     this.#minute = minute
     // Alone, there is nobody to expect.
     if (this.#options.counts !== null) this.#before = this.#counted
-    this.#counted = new BoundedMemory(this.#options.most)
+    this.#counted = new BoundedMemory({ most: this.#options.most })
   }
 
   #report(key: string, counted: Counted, at: number): void {
@@ -123,7 +117,7 @@ export class SharedRates {
       this.#report(key, counted, this.#options.now())
   }
 
-  /** What is prompt is tried again a second later, however many come until then; the rest in the next minute. */
+  /** It is tried again a second later, however many come until then. */
   #failed(counted: Counted, error: unknown): void {
     counted.isReporting = false
     counted.window.isFailing = true
@@ -135,9 +129,9 @@ export class SharedRates {
     const isFailing = error !== null
     if (isFailing === this.#isFailing) return
     this.#isFailing = isFailing
-    const { of, log } = this.#options
+    const { log } = this.#options
     if (isFailing)
-      log('error', `message rates of ${of} are counted by this process alone`, { cause: causeOf(error) })
-    else log('info', `message rates of ${of} are counted together again`)
+      log('error', 'message rates of connectors are counted by this process alone', { cause: causeOf(error) })
+    else log('info', 'message rates of connectors are counted together again')
   }
 }

@@ -36,8 +36,6 @@ const fromAddress = reply(451, '7.0', 'Too many messages from your address a min
 export interface RatesOptions {
   /** What connectors took, over all tasks: RateTable. */
   connectorCounts: SharedCounts
-  /** What came from addresses, over the workers of a task; null where there is one. */
-  addressCounts: SharedCounts | null
   /** Messages a minute from one address; 0 means as many as come. */
   perAddress: number
   log: Log
@@ -52,23 +50,14 @@ const mostConnectors = 65_536
 
 /** What was counted and not reported yet is not reported after `stop`. */
 export function messageRates(options: RatesOptions): Rates {
-  const { connectorCounts, addressCounts, perAddress, log, now } = options
+  const { connectorCounts, perAddress, log, now } = options
   const connectorRates = new SharedRates({
     counts: connectorCounts,
-    isPrompt: true,
     most: mostConnectors,
-    of: 'connectors',
     log,
     now,
   })
-  const addressRates = new SharedRates({
-    counts: addressCounts,
-    isPrompt: false,
-    most: mostAddresses,
-    of: 'addresses',
-    log,
-    now,
-  })
+  const addressRates = new SharedRates({ counts: null, most: mostAddresses, log, now })
   const ticking = setInterval(() => connectorRates.tick(now()), 1000).unref()
   return {
     refuse(ip, connectors, at) {

@@ -1,11 +1,5 @@
 /** What a command that cannot be read is answered. The names under which they are counted are few. */
-import { reply } from '../../../shared/mail/reply.ts'
-import type { Refused } from '../replies.ts'
-
-const refused = (reason: string, code: number, detail: string, text: string): Refused => ({
-  reason,
-  reply: reply(code, detail, text),
-})
+import { type Refused, refused } from '../replies.ts'
 
 export const commandUnknown = refused('CommandUnknown', 500, '5.2', 'Command not recognized')
 export const commandNotOffered = refused('CommandNotOffered', 502, '5.1', 'Command not implemented')

@@ -12,16 +12,13 @@ import type { Refused } from '../replies.ts'
 import {
   alreadyMail,
   alreadySecure,
-  bareLineFeed,
   cannotVerify,
   closing,
   dataFollows,
   done,
-  endlessLine,
   faultOfOurs,
   flushed,
   helpText,
-  lineTooLong,
   needsGreeting,
   needsMail,
   needsRecipient,
@@ -39,8 +36,10 @@ import {
   tooManyRecipients,
   unauthorisedPipelining,
 } from '../replies.ts'
+import { Backlog } from './backlog.ts'
 import { type Command, type MailCommand, parseCommand, type RecipientCommand } from './command.ts'
 import { DataReader, type DataReaderOptions } from './data-reader.ts'
+import { LineReader } from './line-reader.ts'
 import type { MessageSink } from './sink.ts'
 
 /** What a session asks of its connection. */
@@ -90,25 +89,37 @@ export interface SessionOptions extends DataReaderOptions {
   maximumIdleCommands: number
 }
 
-/** Octets of a command line with its CRLF: RFC 5321 §4.5.3.1.4, and the parameters of DSN and SMTPUTF8. */
-const longestCommand = 4096
-/** Octets of an overlong line that are passed over before the client is given up. */
-const longestPassedOver = 64 * 1024
-/** Octets that may lie unread while a command or a message is decided, and what each chunk of them weighs besides. */
-const mostPending = 64 * 1024
-const chunkWeight = 128
-
 const lineFeed = 10
-const carriageReturn = 13
-/** RFC 8446 §5.1 */
-const handshakeRecord = 22
-const nothing = Buffer.alloc(0)
 
 /**
  * What the session waits for: that the client may talk, a command, data, a handshake; or what it does itself, when
  * nobody is waited for.
  */
 export type Phase = 'Greeting' | 'Command' | 'Data' | 'Handshake' | 'Deciding' | 'Ended'
+
+/** A message on its way in. */
+interface IncomingMessage {
+  sink: MessageSink
+  reader: DataReader
+}
+
+type State =
+  | { phase: Exclude<Phase, 'Data' | 'Deciding'> }
+  | { phase: 'Data'; message: IncomingMessage }
+  | {
+      phase: 'Deciding'
+      /** The one that is decided on, or whose octets have to find a place. */
+      message: IncomingMessage | null
+      /** Nothing more is read meanwhile, and the message goes on afterwards. */
+      needsRoom: boolean
+    }
+
+/** What MAIL and RCPT have brought. */
+interface OpenTransaction {
+  mail: MailCommand
+  /** By mailbox. */
+  recipients: Map<string, RecipientCommand['recipient']>
+}
 
 /** What the client is told: a reply, one of several lines, or why it is refused. Null when it is not known yet. */
 type Outcome = Reply | Refused | string | null
@@ -117,27 +128,17 @@ export class Session {
   readonly #options: SessionOptions
   readonly #wire: Wire
   readonly #dialogue: Dialogue
-  #phase: Phase = 'Greeting'
-  #steps = 0
+  #state: State = { phase: 'Greeting' }
   #isSecure = false
   #isDraining = false
   #isFinished = false
   #greeting: Greeting | null = null
-  #mail: MailCommand | null = null
-  readonly #recipients = new Map<string, RecipientCommand['recipient']>()
-  #sink: MessageSink | null = null
-  #reader: DataReader | null = null
-  #messages = 0
-  #messageOctets = 0
-  #errors = 0
-  #idleCommands = 0
-  /** A line that has not ended. */
-  #line = nothing
-  #passedOver = 0
-  #pending: Buffer[] = []
-  #pendingWeight = 0
-  /** What came of the message has to find a place before more is taken. */
-  #isWaiting = false
+  #transaction: OpenTransaction | null = null
+  readonly #progress = { steps: 0, messages: 0, messageOctets: 0 }
+  /** Counted since the last message that was accepted. */
+  #sinceMessage = { errors: 0, idleCommands: 0 }
+  readonly #lines = new LineReader()
+  readonly #backlog = new Backlog()
   #isHeld = false
   #replies = ''
 
@@ -148,22 +149,22 @@ export class Session {
   }
 
   get phase(): Phase {
-    return this.#isWaiting ? 'Deciding' : this.#phase
+    return this.#state.phase
   }
 
   /** Grows with every step that the client brings the session forward: a line, octets of a message, a handshake. */
   get steps(): number {
-    return this.#steps
+    return this.#progress.steps
   }
 
   /** Messages that have begun. */
   get messages(): number {
-    return this.#messages
+    return this.#progress.messages
   }
 
   /** Octets of the last of them, so far. */
   get messageOctets(): number {
-    return this.#messageOctets
+    return this.#progress.messageOctets
   }
 
   get isSecure(): boolean {
@@ -172,17 +173,18 @@ export class Session {
 
   /** Says the greeting, or why there is none. */
   greet(refused: Refused | null = null): void {
-    if (this.#phase !== 'Greeting') return
-    this.#phase = 'Command'
+    if (this.phase !== 'Greeting') return
+    this.#state = { phase: 'Command' }
     this.#conclude(refused ?? (this.#isDraining ? shuttingDown : `220 ${this.#options.hostname} ESMTP`))
     this.#flush()
   }
 
   receive(octets: Buffer): void {
-    if (this.#phase === 'Ended' || this.#phase === 'Handshake') return
+    const { phase } = this.#state
+    if (phase === 'Ended' || phase === 'Handshake') return
     try {
-      if (this.#phase === 'Greeting') this.#conclude(talksTooSoon)
-      else if (this.phase === 'Deciding') this.#keep(octets)
+      if (phase === 'Greeting') this.#conclude(talksTooSoon)
+      else if (phase === 'Deciding') this.#keep(octets)
       else this.#process(octets)
       this.#flush()
     } catch (error) {
@@ -198,10 +200,10 @@ export class Session {
 
   /** The handshake is done. All that was said before it is forgotten (RFC 3207 §4.2). */
   secured(refused: Refused | null = null): void {
-    if (this.#phase !== 'Handshake') return
+    if (this.phase !== 'Handshake') return
     this.#isSecure = true
-    this.#steps++
-    this.#phase = 'Command'
+    this.#progress.steps++
+    this.#state = { phase: 'Command' }
     if (refused !== null) this.#endNow(refused)
     else if (this.#isDraining) this.#endNow(shuttingDown)
   }
@@ -214,22 +216,21 @@ export class Session {
   /** The server goes away: the client hears it as soon as no message of it is on its way (RFC 5321 §3.8). */
   drain(): void {
     this.#isDraining = true
-    if (this.#phase === 'Command') this.#endNow(shuttingDown)
+    if (this.phase === 'Command') this.#endNow(shuttingDown)
   }
 
   /** The connection is gone. */
   close(): void {
-    this.#forget()
-    this.#phase = 'Ended'
-    this.#sink?.abandon()
-    this.#sink = null
-    this.#isWaiting = false
-    this.#line = nothing
-    this.#drop()
+    const message = 'message' in this.#state ? this.#state.message : null
+    this.#state = { phase: 'Ended' }
+    this.#transaction = null
+    message?.sink.abandon()
+    this.#lines.clear()
+    this.#backlog.drop()
   }
 
   #hangUp(): void {
-    if (this.#phase === 'Ended') return
+    if (this.phase === 'Ended') return
     this.close()
     this.#wire.end()
   }
@@ -241,27 +242,22 @@ export class Session {
   }
 
   #endNow(outcome: Reply | Refused): void {
-    if (this.#phase === 'Ended') return
+    if (this.phase === 'Ended') return
     this.#conclude(outcome)
     this.#flush()
   }
 
   #keep(octets: Buffer): void {
-    this.#pending.push(octets)
-    this.#pendingWeight += octets.length + chunkWeight
+    this.#backlog.keep(octets)
     this.#hold()
-  }
-
-  #drop(): void {
-    this.#pending = []
-    this.#pendingWeight = 0
   }
 
   #process(octets: Buffer): void {
     let at = 0
     while (at < octets.length) {
-      if (this.phase === 'Command') at = this.#readLine(octets, at)
-      else if (this.phase === 'Data') at = this.#readData(octets, at)
+      const state = this.#state
+      if (state.phase === 'Command') at = this.#readLine(octets, at)
+      else if (state.phase === 'Data') at = this.#readData(state.message, octets, at)
       else break
     }
     if (at < octets.length && this.phase === 'Deciding') this.#keep(octets.subarray(at))
@@ -269,9 +265,7 @@ export class Session {
 
   /** Goes on with what came while something was decided. */
   #goOn(): void {
-    const pending = Buffer.concat(this.#pending)
-    this.#drop()
-    this.#process(pending)
+    this.#process(this.#backlog.take())
     if (this.#isDraining && this.phase === 'Command') this.#endWith(shuttingDown)
     this.#hold()
     this.#flush()
@@ -280,7 +274,7 @@ export class Session {
 
   /** The client is held back while there is no place for more. */
   #hold(): void {
-    const isFull = this.#isWaiting || this.#pendingWeight > mostPending
+    const isFull = this.#backlog.isFull || (this.#state.phase === 'Deciding' && this.#state.needsRoom)
     if (isFull === this.#isHeld) return
     this.#isHeld = isFull
     if (isFull) this.#wire.hold()
@@ -290,34 +284,14 @@ export class Session {
   #readLine(octets: Buffer, from: number): number {
     const end = octets.indexOf(lineFeed, from)
     if (end < 0) {
-      this.#keepLine(octets.subarray(from))
+      this.#conclude(this.#lines.keep(octets.subarray(from)))
       return octets.length
     }
-    const rest = octets.subarray(from, end + 1)
-    const line = this.#line.length === 0 ? rest : Buffer.concat([this.#line, rest])
-    const isTooLong = this.#passedOver > 0 || line.length > longestCommand
-    this.#line = nothing
-    this.#passedOver = 0
-    this.#steps++
-    if (isTooLong) this.#conclude(lineTooLong)
-    else if (line.at(-2) !== carriageReturn) this.#conclude(bareLineFeed)
-    else {
-      const command = parseCommand(line.subarray(0, -2))
-      this.#conclude('verb' in command ? this.#perform(command, octets.length > end + 1) : command)
-    }
+    const line = this.#lines.finish(octets.subarray(from, end + 1))
+    this.#progress.steps++
+    const command = line instanceof Uint8Array ? parseCommand(line) : line
+    this.#conclude('verb' in command ? this.#perform(command, octets.length > end + 1) : command)
     return end + 1
-  }
-
-  #keepLine(rest: Buffer): void {
-    if (this.#passedOver === 0 && this.#line.length + rest.length <= longestCommand) {
-      this.#line = Buffer.concat([this.#line, rest])
-      // A handshake record waits for an answer of its own kind; no line end will come.
-      if (this.#line[0] === handshakeRecord) this.#conclude(noTlsYet)
-      return
-    }
-    this.#passedOver += this.#line.length + rest.length
-    this.#line = nothing
-    if (this.#passedOver > longestPassedOver) this.#conclude(endlessLine)
   }
 
   /** @param isPipelined octets of the client's follow that have been read */
@@ -337,7 +311,7 @@ export class Session {
       case 'QUIT':
         return closing
       case 'RSET':
-        this.#forget()
+        this.#transaction = null
         return this.#idle(flushed)
       case 'NOOP':
         return this.#idle(done)
@@ -353,7 +327,7 @@ export class Session {
   }
 
   #greetBack(greeting: Greeting): Outcome {
-    this.#forget()
+    this.#transaction = null
     this.#greeting = greeting
     const { hostname, maximumSize } = this.#options
     if (!greeting.esmtp) return this.#idle(`250 ${hostname}`)
@@ -364,10 +338,10 @@ export class Session {
 
   #startTls(): Outcome {
     if (this.#isSecure) return alreadySecure
-    this.#forget()
+    this.#transaction = null
     this.#greeting = null
-    this.#drop()
-    this.#phase = 'Handshake'
+    this.#backlog.drop()
+    this.#state = { phase: 'Handshake' }
     this.#say(formatReply(readyForTls))
     this.#flush()
     this.#wire.secure()
@@ -376,110 +350,107 @@ export class Session {
 
   #startMail(mail: MailCommand): Outcome {
     if (this.#greeting === null) return needsGreeting
-    if (this.#mail !== null) return alreadyMail
+    if (this.#transaction !== null) return alreadyMail
     if (mail.envelope.requireTls && !this.#isSecure) return requiresTls
     return this.#decide(this.#dialogue.mail(mail), ({ code }) => {
-      if (code < 300) this.#mail = mail
+      if (code < 300) this.#transaction = { mail, recipients: new Map() }
     })
   }
 
   #addRecipient(command: RecipientCommand): Outcome {
-    const mail = this.#mail
-    if (mail === null) return needsMail
+    if (this.#transaction === null) return needsMail
+    const { mail, recipients } = this.#transaction
     if (command.needsSmtpUtf8 && !mail.envelope.smtpUtf8) return needsSmtpUtf8
     const mailbox = mailboxOf(command.recipient.address)
-    if (this.#recipients.has(mailbox)) {
-      this.#recipients.set(mailbox, command.recipient)
+    if (recipients.has(mailbox)) {
+      recipients.set(mailbox, command.recipient)
       return recipientAccepted
     }
-    if (this.#recipients.size >= this.#options.maximumRecipients) return tooManyRecipients
+    if (recipients.size >= this.#options.maximumRecipients) return tooManyRecipients
     return this.#decide(this.#dialogue.recipient(command, mail), ({ code }) => {
-      if (code < 300) this.#recipients.set(mailbox, command.recipient)
+      if (code < 300) recipients.set(mailbox, command.recipient)
     })
   }
 
   /** RFC 2920 §3.1: DATA is the last of its group. What follows it is a message that nobody agreed to take. */
   #startData(isPipelined: boolean): Outcome {
     if (isPipelined) return unauthorisedPipelining
-    const mail = this.#mail
     const greeting = this.#greeting
-    if (mail === null || greeting === null) return needsMail
-    if (this.#recipients.size === 0) return needsRecipient
-    const sink = this.#dialogue.data({ greeting, mail, recipients: [...this.#recipients.values()] })
+    if (this.#transaction === null || greeting === null) return needsMail
+    const { mail, recipients } = this.#transaction
+    if (recipients.size === 0) return needsRecipient
+    const sink = this.#dialogue.data({ greeting, mail, recipients: [...recipients.values()] })
     if ('code' in sink) return sink
-    this.#sink = sink
-    this.#reader = new DataReader(this.#options)
-    this.#messages++
-    this.#messageOctets = 0
-    this.#phase = 'Data'
+    this.#progress.messages++
+    this.#progress.messageOctets = 0
+    this.#state = { phase: 'Data', message: { sink, reader: new DataReader(this.#options) } }
     return dataFollows
   }
 
-  #readData(octets: Buffer, from: number): number {
-    const sink = this.#sink
-    const reader = this.#reader
-    if (sink === null || reader === null) throw new Error('data without a message')
+  #readData(message: IncomingMessage, octets: Buffer, from: number): number {
+    const { sink, reader } = message
     let pending: Promise<void> | undefined
     const end = reader.read(octets, from, (content) => {
       pending = sink.write(content) ?? pending
     })
-    this.#steps++
-    this.#messageOctets += (end < 0 ? octets.length : end) - from
+    this.#progress.steps++
+    this.#progress.messageOctets += (end < 0 ? octets.length : end) - from
     if (sink.cut !== null) {
       this.#dialogue.refused(sink.cut)
       this.#endWith(sink.cut.reply)
       return octets.length
     }
     if (end < 0) {
-      if (pending !== undefined) this.#waitFor(pending)
+      if (pending !== undefined) this.#waitForRoom(message, pending)
       return octets.length
     }
-    this.#phase = 'Command'
-    this.#reader = null
-    this.#conclude(
-      this.#decide(sink.end(reader.fault), ({ code }) => {
-        this.#sink = null
-        this.#forget()
-        if (code < 300) this.#errors = this.#idleCommands = 0
-      }),
-    )
+    this.#await(sink.end(reader.fault), message, ({ code }) => {
+      this.#transaction = null
+      if (code < 300) this.#sinceMessage = { errors: 0, idleCommands: 0 }
+    })
     return end
   }
 
-  /** Waits until what came of the message has found a place. */
-  #waitFor(pending: Promise<void>): void {
-    this.#isWaiting = true
+  #waitForRoom(message: IncomingMessage, room: Promise<void>): void {
+    const waiting: State = { phase: 'Deciding', message, needsRoom: true }
+    this.#state = waiting
     this.#hold()
-    pending
+    room
       .then(() => {
-        this.#isWaiting = false
-        if (this.#phase === 'Data') this.#goOn()
+        if (this.#state !== waiting) return
+        this.#state = { phase: 'Data', message }
+        this.#goOn()
       })
       .catch((error) => this.#fail(error))
   }
 
   /** @returns the answer when it is there at once, so that what came together is answered together */
   #decide(answer: Reply | Promise<Reply>, take: (answer: Reply) => void): Outcome {
-    if (!(answer instanceof Promise)) {
-      take(answer)
-      return answer
+    if (answer instanceof Promise) {
+      this.#await(answer, null, take)
+      return null
     }
-    this.#phase = 'Deciding'
+    take(answer)
+    return answer
+  }
+
+  #await(answer: Promise<Reply>, message: IncomingMessage | null, take: (answer: Reply) => void): void {
+    const deciding: State = { phase: 'Deciding', message, needsRoom: false }
+    this.#state = deciding
     answer
       .then((answer) => {
-        if (this.#phase !== 'Deciding') return
-        this.#phase = 'Command'
+        if (this.#state !== deciding) return
+        this.#state = { phase: 'Command' }
         take(answer)
         this.#conclude(answer)
         this.#goOn()
       })
       .catch((error) => this.#fail(error))
-    return null
   }
 
   /** Of a command that brings no message nearer. */
   #idle(answer: Reply | string): Outcome {
-    return ++this.#idleCommands > this.#options.maximumIdleCommands ? tooManyCommands : answer
+    return ++this.#sinceMessage.idleCommands > this.#options.maximumIdleCommands ? tooManyCommands : answer
   }
 
   #conclude(outcome: Outcome): void {
@@ -498,7 +469,8 @@ export class Session {
       return
     }
     this.#say(formatReply(answer))
-    if (answer.code >= 400 && ++this.#errors >= this.#options.maximumErrors) this.#conclude(tooManyErrors)
+    if (answer.code >= 400 && ++this.#sinceMessage.errors >= this.#options.maximumErrors)
+      this.#conclude(tooManyErrors)
   }
 
   #endWith(answer: Reply): void {
@@ -506,11 +478,6 @@ export class Session {
     this.#flush()
     this.close()
     this.#wire.end()
-  }
-
-  #forget(): void {
-    this.#mail = null
-    this.#recipients.clear()
   }
 
   #say(text: string): void {

@@ -4,7 +4,17 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import { startTestIngress, type TestIngress } from '../../support/ingress/ingress.ts'
+import { startTestIngress, type TestIngress, Wire } from '../../support/ingress/ingress.ts'
+import { within } from '../../support/within.ts'
+
+/** Milliseconds after which a test gives up what it waits for. */
+const patienceMs = 10_000
+const closing = (socket: Socket) =>
+  within(
+    patienceMs,
+    new Promise<void>((resolve) => socket.once('close', () => resolve())),
+    'the end of the connection',
+  )
 
 let ingress: TestIngress
 before(async () => {
@@ -16,7 +26,7 @@ after(() => ingress.drain())
 async function until(socket: Socket, text: string): Promise<string> {
   let read = ''
   while (!read.includes(text)) {
-    const [octets] = await once(socket, 'data')
+    const [octets] = await within(patienceMs, once(socket, 'data'), JSON.stringify(text))
     read += octets
   }
   return read
@@ -32,7 +42,7 @@ async function secured(socket: Socket): Promise<TLSSocket> {
   socket.write('EHLO client.example\r\nSTARTTLS\r\n')
   await until(socket, 'Ready')
   const tls = connectTls({ socket, rejectUnauthorized: false })
-  await once(tls, 'secureConnect')
+  await within(patienceMs, once(tls, 'secureConnect'), 'the end of the handshake')
   return tls
 }
 
@@ -50,9 +60,9 @@ for (const how of ['in the clear', 'under TLS'])
       ask()
       return stored
     }
-    const closed = once(socket, 'close')
+    const closed = closing(socket)
     socket.end('Subject: x\r\n\r\nlast words\r\n.\r\n')
-    await asked
+    await within(patienceMs, asked, 'the job in the queue')
     // The end has come to the server before the message is stored: nothing else is on this connection.
     await new Promise((resolve) => setTimeout(resolve, 50))
     store()
@@ -77,7 +87,7 @@ test('octets that break TLS after its handshake end the connection', async () =>
   await until(client, '220 ')
   const tls = await secured(client)
   tls.on('error', () => {})
-  const closed = new Promise((resolve) => far.once('close', resolve))
+  const closed = closing(far)
   far.write('NOOP\r\n')
   await closed
   for (const socket of [tls, client, near]) socket.destroy()
@@ -97,7 +107,11 @@ test('who stays when its session has ended takes the place of nobody', async () 
     })
     socket.on('error', () => {})
     staying.push(socket)
-    await Promise.race([once(socket, 'data'), once(socket, 'close')])
+    await within(
+      patienceMs,
+      Promise.race([once(socket, 'data'), once(socket, 'close')]),
+      'an answer or an end',
+    )
   }
   const honest = connect(crowded.smtpPort, '127.0.0.1')
   assert.match(await Promise.race([until(honest, '\r\n'), once(honest, 'close').then(() => 'cut')]), /^220 /)
@@ -105,15 +119,25 @@ test('who stays when its session has ended takes the place of nobody', async () 
   await crowded.drain()
 })
 
-test('a server that drains gives up what does not end in time', async () => {
-  const draining = await startTestIngress({ settings: { DRAIN_SECONDS: 0.2 } })
-  const socket = connect(draining.smtpPort, '127.0.0.1')
-  await until(socket, '220 ')
-  socket.write(
-    'EHLO client.example\r\nMAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\n',
-  )
-  await until(socket, '354 ')
-  const closed = once(socket, 'close')
-  await draining.drain()
-  await closed
+test('a server that drains waits for messages in flight, and gives up at its time what has not ended', async (context) => {
+  const draining = await startTestIngress({ settings: { DRAIN_SECONDS: 5 } })
+  const inData = async () => {
+    const wire = await Wire.greet(draining.smtpPort)
+    for (const line of ['MAIL FROM:<a@elsewhere.example>', 'RCPT TO:<b@ours.example>', 'DATA'])
+      await wire.command(line)
+    return wire
+  }
+  const [ending, hanging] = [await inData(), await inData()]
+  context.mock.timers.enable({ apis: ['setTimeout'] })
+  const drained = draining.drain()
+  context.mock.timers.tick(4999)
+  assert.match(await ending.command('Subject: x\r\n.'), /^250 /)
+  assert.match(await ending.reply(), /^421 4\.3\.2 Service shutting down/)
+  hanging.write('Subject: x\r\n')
+  const cut = hanging.line()
+  const isCut = await Promise.race([cut.then(() => true), new Promise(setImmediate).then(() => false)])
+  assert.equal(isCut, false)
+  context.mock.timers.tick(1)
+  assert.equal(await cut, null)
+  await within(patienceMs, drained, 'the end of the drain')
 })

@@ -172,6 +172,21 @@ test('an address has so many sessions and no more, and gets one when another end
   assert.match(await (await Wire.open(ingress.smtpPort)).reply(), /^220 /)
 })
 
+test('new sessions of an address in a minute are counted, also of those that have ended', async () => {
+  const ingress = await ingressWith({ MAX_CONNECTION_RATE_PER_ADDRESS: 3 })
+  for (let session = 0; session < 3; session++) {
+    const wire = await Wire.greet(ingress.smtpPort)
+    assert.match(await wire.command('QUIT'), /^221 /)
+    assert.equal(await wire.line(), null)
+  }
+  for (let session = 0; session < 2; session++)
+    assert.equal(
+      await (await Wire.open(ingress.smtpPort)).reply(),
+      '421 4.7.0 Too many connections from your address a minute, try again later',
+    )
+  assert.equal(await counted(ingress, 'Refused', 'ConnectionRate'), 2)
+})
+
 for (const size of [1000, 3 * mebibyte])
   test(`a client that leaves after ${size} octets of its message is no fault of ours`, async () => {
     const ingress = await ingressWith()

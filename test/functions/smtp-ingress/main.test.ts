@@ -1,7 +1,11 @@
 /** The process as it is deployed, against SQS and S3 as an emulator speaks them. */
 import assert from 'node:assert/strict'
+import { type ChildProcess, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, describe, test } from 'node:test'
 import { CreateQueueCommand, PurgeQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
@@ -14,11 +18,19 @@ import {
   endpoint,
   queueUrl as QueueUrl,
   s3,
+  secrets,
   settings,
   sqs,
   start,
+  TaskLog,
 } from '../../support/ingress/task.ts'
+import { createPki } from '../../support/pki.ts'
 import { firstLine } from '../../support/process.ts'
+import { within } from '../../support/within.ts'
+
+/** @returns the exit code, or the signal */
+const ending = (child: ChildProcess): Promise<unknown[]> =>
+  within(60_000, once(child, 'close'), 'the end of the process')
 
 const services: SilentService[] = []
 
@@ -47,9 +59,125 @@ test('messages go in by SMTP and come out of bucket and queue; SIGTERM ends the 
     assert.ok(content.endsWith(`+0000\r\nSubject: hello\r\n\r\n${text}`))
     await sqs.send(new PurgeQueueCommand({ QueueUrl }))
   }
-  const exited = once(child, 'exit')
+  const exited = ending(child)
   child.kill('SIGTERM')
   assert.deepEqual(await exited, [0, null])
+})
+
+test('on SIGTERM idle sessions hear 421, a message is taken to its end, and what was counted is written', async () => {
+  const child = start(await settings())
+  const log = new TaskLog(child)
+  const { smtpPort, healthPort } = await log.next('listening')
+  const port = Number(smtpPort)
+  const idle = await Wire.greet(port)
+  const amidMessage = await Wire.greet(port)
+  await amidMessage.startTls()
+  await amidMessage.command('MAIL FROM:<a@elsewhere.example>')
+  await amidMessage.command('RCPT TO:<b@ours.example>')
+  assert.match(await amidMessage.command('DATA'), /^354 /)
+  amidMessage.write('Subject: slow\r\n\r\nfirst line\r\n')
+  const shaking = await Wire.greet(port)
+  assert.match(await shaking.command('STARTTLS'), /^220 /)
+  const closed = ending(child)
+  child.kill('SIGTERM')
+  assert.match(await idle.reply(), /^421 4\.3\.2 Service shutting down/)
+  assert.equal(await idle.line(), null)
+  assert.equal(await (await fetch(`http://127.0.0.1:${healthPort}/health`)).text(), 'draining\n')
+  const [refusal] = await once(connect(port, '127.0.0.1'), 'error')
+  assert.equal(refusal.code, 'ECONNREFUSED')
+  assert.equal(await shaking.line(), null)
+  assert.match(await amidMessage.command('.'), /^250 2\.0\.0 Ok: queued as /)
+  assert.match(await amidMessage.reply(), /^421 4\.3\.2 /)
+  assert.deepEqual(await closed, [0, null])
+  const accepted = log.lines.map(({ MessagesAccepted = 0 }) => Number(MessagesAccepted))
+  assert.equal(
+    accepted.reduce((sum, count) => sum + count, 0),
+    1,
+  )
+  await sqs.send(new PurgeQueueCommand({ QueueUrl }))
+})
+
+test('the bundle that is deployed takes mail', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'mailflow-bundle-'))
+  try {
+    const bundle = join(directory, 'smtp-ingress.mjs')
+    execFileSync('npm', ['run', 'build:ingress', '--', `--outfile=${bundle}`], { stdio: 'ignore' })
+    const child = start(await settings(), bundle)
+    const { smtpPort } = JSON.parse(await firstLine(child))
+    assert.match(await (await Wire.greet(smtpPort)).send('Subject: x\r\n'), /^250 /)
+    const closed = ending(child)
+    child.kill('SIGTERM')
+    assert.deepEqual(await closed, [0, null])
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+  await sqs.send(new PurgeQueueCommand({ QueueUrl }))
+})
+
+test('an address may send so many messages a minute, over all its sessions', async () => {
+  const child = start({ ...(await settings()), MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: '5' })
+  const { smtpPort } = JSON.parse(await firstLine(child))
+  const wires = await Promise.all(Array.from({ length: 2 }, () => Wire.greet(smtpPort)))
+  const minute = () => Math.floor(Date.now() / 60_000)
+  const begun = async (wire: Wire): Promise<string> => {
+    await wire.command('MAIL FROM:<a@elsewhere.example>')
+    const answer = await wire.command('RCPT TO:<b@ours.example>')
+    await wire.command('RSET')
+    return answer
+  }
+  /** Ten messages; null when the minute turned. */
+  const replies = async (): Promise<string[] | null> => {
+    const began = minute()
+    const heard: string[] = []
+    for (let message = 0; message < 5; message++) for (const wire of wires) heard.push(await begun(wire))
+    return minute() === began ? heard : null
+  }
+  // Of two minutes that turn, the second is whole.
+  const heard = (await replies()) ?? (await replies())
+  assert.deepEqual(heard, [
+    ...Array(5).fill('250 2.1.5 Accepted'),
+    ...Array(5).fill('451 4.7.0 Too many messages from your address a minute, try again later'),
+  ])
+  child.kill('SIGTERM')
+})
+
+const pki = await createPki()
+const [old, renewed] = await Promise.all(
+  ['old', 'renewed'].map((commonName) => pki.issue({ names: ['mx.ours.example'], commonName })),
+)
+const arnOf = (name: string) => `arn:aws:secretsmanager:eu-central-1:000000000000:secret:${name}-AbCdEf`
+
+/** The environment of a process that reads its certificates from a secret. */
+async function withSecret(name: string): Promise<Record<string, string>> {
+  const { TLS_CERTIFICATE: _certificate, TLS_PRIVATE_KEY: _key, ...others } = await settings()
+  return { ...others, TLS_SECRET_ARN: arnOf(name), TLS_SECRET_SECONDS: '1' }
+}
+
+async function shown(port: number): Promise<string> {
+  const wire = await Wire.greet(port)
+  const socket = await wire.startTls({ ca: pki.ca, rejectUnauthorized: true, servername: 'mx.ours.example' })
+  const { subject = '' } = socket.getPeerX509Certificate() ?? {}
+  wire.destroy()
+  return subject
+}
+
+test('the process reads its secret again, and serves the next certificate from its date', async () => {
+  assert.ok(old && renewed)
+  const current = { certificate: old.cert, privateKey: old.key }
+  secrets.create(arnOf('tls'), JSON.stringify(current))
+  const child = start(await withSecret('tls'))
+  const smtpPort = Number((await new TaskLog(child).next('listening')).smtpPort)
+  assert.equal(await shown(smtpPort), 'CN=old')
+  const servedFrom = new Date(Date.now() + 1000).toISOString()
+  const next = { certificate: renewed.cert, privateKey: renewed.key, servedFrom }
+  secrets.put('tls', JSON.stringify({ ...current, next }), 'second', undefined)
+  const untilRenewed = async () => {
+    while ((await shown(smtpPort)) !== 'CN=renewed');
+  }
+  await within(20_000, untilRenewed(), 'the next certificate')
+  const closed = ending(child)
+  child.kill('SIGTERM')
+  assert.deepEqual(await closed, [0, null])
 })
 
 /** What stands before a service and, while it is silent, takes everything and answers nothing. */
@@ -146,12 +274,18 @@ describe('a service that takes requests and never answers', { concurrency: true 
       const { smtpPort, healthPort } = JSON.parse((await once(log, 'line'))[0])
       const health = async () => (await fetch(`http://127.0.0.1:${healthPort}/health`)).text()
       const clients = await Promise.all(Array.from({ length: 12 }, () => Wire.greet(smtpPort)))
-      do for (const reply of await Promise.all(clients.map(use))) assert.match(reply, /^451 4\.3\.0 /)
-      while ((await health()) === 'ok\n')
+      const untilUnhealthy = async () => {
+        do for (const reply of await Promise.all(clients.map(use))) assert.match(reply, /^451 4\.3\.0 /)
+        while ((await health()) === 'ok\n')
+      }
+      await within(60_000, untilUnhealthy(), '/health with a reason')
       assert.equal(await health(), `${reason}\n`)
       assert.match(await (await Wire.open(smtpPort)).reply(), /^421 4\.3\.2 /)
       door.isSilent = false
-      for await (const line of log) if (JSON.parse(line).message === recovered) break
+      const untilRecovered = async () => {
+        for await (const line of log) if (JSON.parse(line).message === recovered) break
+      }
+      await within(60_000, untilRecovered(), `the line "${recovered}"`)
       assert.equal(await health(), 'ok\n')
       assert.match(await sendMessage(await Wire.greet(smtpPort)), /^250 /)
     })
@@ -172,36 +306,77 @@ test('mail goes on when nobody reads the log any more, and when something fails 
   assert.deepEqual([level, message, cause], ['error', 'uncaughtException', 'Error: of ours'])
   child.stdout?.destroy()
   for (let time = 0; time < 3; time++) assert.match(await sendMessage(wire), /^250 /)
-  const exited = once(child, 'exit')
+  const exited = ending(child)
   child.kill('SIGTERM')
   assert.deepEqual(await exited, [0, null])
   await sqs.send(new PurgeQueueCommand({ QueueUrl }))
 })
 
-const faults: [name: string, environment: Record<string, string>, line: RegExp][] = [
-  ['nothing set', {}, /^smtp-ingress cannot start: environment: CONNECTORS_TABLE: .*\n$/],
+async function takenPort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1').unref()
+  await once(server, 'listening')
+  return String((server.address() as AddressInfo).port)
+}
+
+type Environment = Record<string, string>
+const faults: [name: string, environment: () => Environment | Promise<Environment>, line: RegExp][] = [
+  ['nothing set', () => ({}), /^smtp-ingress cannot start: environment: CONNECTORS_TABLE: .*\n$/],
   [
     'a key that is none',
-    {
-      MAIL_HOSTNAME: 'mx.ours.example',
-      CONNECTORS_TABLE: 'connectors',
-      TRANSPORT_TABLE: 'transport',
-      CONTENT_BUCKET: 'content',
-      EVALUATION_QUEUE_URL: 'http://127.0.0.1/queue',
-      TLS_CERTIFICATE: 'BEGIN CERTIFICATE',
-      TLS_PRIVATE_KEY: 'PRIVATE KEY',
-    },
+    async () => ({ ...(await settings()), TLS_PRIVATE_KEY: 'PRIVATE KEY' }),
     /^smtp-ingress cannot start: [^\n]*PEM[^\n]*\n$/,
+  ],
+  [
+    'a port that is taken',
+    async () => ({ ...(await settings()), SMTP_PORT: await takenPort() }),
+    /^smtp-ingress cannot start: [^\n]*EADDRINUSE[^\n]*\n$/,
+  ],
+  [
+    'a port of health that is taken',
+    async () => ({ ...(await settings()), HEALTH_PORT: await takenPort() }),
+    /^smtp-ingress cannot start: [^\n]*EADDRINUSE[^\n]*\n$/,
+  ],
+  [
+    'too little memory',
+    async () => ({ ...(await settings()), MEMORY_MIB: '256', MAX_CONNECTIONS: '1000' }),
+    /^smtp-ingress cannot start: 256 MiB of memory are not enough for 1000 sessions\n$/,
+  ],
+  [
+    'a secret that is not there',
+    () => withSecret('elsewhere'),
+    /^smtp-ingress cannot start: [^\n]*can't find the specified secret[^\n]*\n$/,
+  ],
+  [
+    'a secret of no use',
+    () => {
+      secrets.create(
+        arnOf('useless'),
+        '{"certificate": "none", "privateKey": "PRIVATE KEY-----not to be told"}',
+      )
+      return withSecret('useless')
+    },
+    /^smtp-ingress cannot start: the secret does not have its fields as it has to: certificate \((?!.*not to be told)[^\n]*\n$/,
+  ],
+  [
+    'no certificate',
+    async () => {
+      const { TLS_SECRET_ARN: _arn, ...others } = await withSecret('none')
+      return others
+    },
+    /^smtp-ingress cannot start: environment: TLS_SECRET_ARN: is required where [^\n]*\n$/,
   ],
 ]
 
-for (const [name, environment, line] of faults)
-  test(`with ${name} the process says why in one line and exits with 1`, async () => {
-    const child = start(environment)
-    let errors = ''
-    child.stderr?.on('data', (text) => {
-      errors += text
+// Side by side: each is a process that starts.
+describe('a process that cannot start', { concurrency: true }, () => {
+  for (const [name, environment, line] of faults)
+    test(`says why in one line and exits with 1, with ${name}`, async () => {
+      const child = start(await environment())
+      let errors = ''
+      child.stderr?.on('data', (text) => {
+        errors += text
+      })
+      assert.deepEqual(await ending(child), [1, null])
+      assert.match(errors, line)
     })
-    assert.deepEqual(await once(child, 'close'), [1, null])
-    assert.match(errors, line)
-  })
+})

@@ -50,7 +50,6 @@ async function startTask(options: TestIngressOptions & { perAddress?: number }):
   }
   const rates = messageRates({
     connectorCounts,
-    addressCounts: null,
     perAddress: options.perAddress ?? 0,
     log: (_level, message) => assert.fail(message),
     now: () => noon.getTime(),

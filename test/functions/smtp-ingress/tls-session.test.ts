@@ -8,6 +8,10 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { inbound } from '../../support/fixtures.ts'
 import { startTestIngress, type TestIngress, Wire } from '../../support/ingress/ingress.ts'
 import { fingerprintOf, selfSigned } from '../../support/pki.ts'
+import { within } from '../../support/within.ts'
+
+/** Milliseconds after which a test gives up what it waits for. */
+const patienceMs = 10_000
 
 const partner = await selfSigned({ names: ['mail.fabrikam.example'] })
 const restricted = (name: string, onViolation: 'Bounce' | 'Defer') =>
@@ -36,7 +40,7 @@ interface Session {
   wire: Wire
   socket: TLSSocket
   /** What the next session could be resumed with. */
-  ticket: Promise<Buffer>
+  ticket(): Promise<Buffer>
 }
 
 async function begin(options: ConnectionOptions = {}, { smtpPort }: TestIngress = ingress): Promise<Session> {
@@ -47,7 +51,7 @@ async function begin(options: ConnectionOptions = {}, { smtpPort }: TestIngress 
   const socket = await shaking
   socket.on('session', resolve)
   await wire.command('EHLO client.example')
-  return { wire, socket, ticket }
+  return { wire, socket, ticket: () => within(patienceMs, ticket, 'a ticket') }
 }
 
 async function rcpt({ wire }: Session, from = 'a@fabrikam.example'): Promise<string> {
@@ -57,7 +61,7 @@ async function rcpt({ wire }: Session, from = 'a@fabrikam.example'): Promise<str
 
 test('a session without a certificate is resumed, and its message has the TLS facts of the first', async () => {
   const first = await begin()
-  const session = await first.ticket
+  const session = await first.ticket()
   const second = await begin({ session })
   assert.deepEqual([first.socket.isSessionReused(), second.socket.isSessionReused()], [false, true])
   for (const { wire } of [first, second]) assert.match(await wire.send('Subject: x\r\n'), /^250 /)
@@ -70,14 +74,14 @@ test('a session without a certificate is resumed, and its message has the TLS fa
 test('a partner who shows a certificate is known by it in every session, since none is resumed', async () => {
   const first = await begin(partner)
   assert.match(await rcpt(first), /^250 /)
-  const second = await begin({ ...partner, session: await first.ticket })
+  const second = await begin({ ...partner, session: await first.ticket() })
   assert.equal(second.socket.isSessionReused(), false)
   assert.match(await rcpt(second), /^250 /)
   for (const { wire } of [first, second]) wire.destroy()
 })
 
 test('a partner who has got a certificate since his last session is asked for it, and his mail is not lost', async () => {
-  const session = await (await begin()).ticket
+  const session = await (await begin()).ticket()
   const early = await begin({ ...partner, session })
   assert.equal(early.socket.isSessionReused(), true)
   assert.match(await rcpt(early), /^4\d1 4\.7\.0 /, 'for now, not for good')
@@ -91,7 +95,7 @@ test('mail that would be held for want of a certificate is not taken in a sessio
   t.after(() => own.drain())
   const strange = await begin({}, own)
   assert.match(await rcpt(strange, 'a@contoso.example'), /^250 /, 'taken, to be held')
-  const resumed = await begin({ session: await strange.ticket }, own)
+  const resumed = await begin({ session: await strange.ticket() }, own)
   assert.equal(resumed.socket.isSessionReused(), true)
   assert.match(await rcpt(resumed, 'a@contoso.example'), /^4\d1 4\.7\.0 /)
   strange.wire.destroy()
@@ -100,7 +104,7 @@ test('mail that would be held for want of a certificate is not taken in a sessio
 test('what no certificate would change is answered at once, in a resumed session as well', async (t) => {
   const own = await start()
   t.after(() => own.drain())
-  const resumed = await begin({ session: await (await begin({}, own)).ticket }, own)
+  const resumed = await begin({ session: await (await begin({}, own)).ticket() }, own)
   assert.equal(resumed.socket.isSessionReused(), true)
   await resumed.wire.command('MAIL FROM:<a@stranger.example>')
   assert.match(await resumed.wire.command('RCPT TO:<b@[192.0.2.1]>'), /^550 5\.1\.2 /)
@@ -127,7 +131,7 @@ describe('what breaks TLS ends the connection', { concurrency: true }, () => {
       test(`${name}, in ${maxVersion}`, async () => {
         const { tcp } = await tapped(undefined, { maxVersion })
         tcp.write(octets)
-        await once(tcp, 'close')
+        await within(patienceMs, once(tcp, 'close'), 'the end of the connection')
       })
 })
 
@@ -137,7 +141,7 @@ test('a client of TLS 1.2 that asks to negotiate anew is refused', async () => {
   const { promise, resolve } = Promise.withResolvers<Error | null>()
   socket.renegotiate({}, resolve)
   socket.once('error', resolve)
-  assert.match(String(await promise), /no.renegotiation/i)
+  assert.match(String(await within(patienceMs, promise, 'a refusal')), /no.renegotiation/i)
   session.wire.destroy()
 })
 
@@ -161,11 +165,12 @@ async function tapped(
   far.on('data', (octets) => (pass ? pass(octets, write) : write(octets)))
   tcp.on('data', (octets) => far.write(octets))
   const socket = connect({ socket: near, rejectUnauthorized: false, ...options }).on('error', () => {})
-  await once(socket, 'secureConnect')
+  await within(patienceMs, once(socket, 'secureConnect'), 'the end of the handshake')
   return { socket, tcp }
 }
 
 /** Until a whole reply has come. */
 async function replyOn(tcp: Socket): Promise<void> {
-  for (let read = ''; !/^\d{3} .*\r\n$/m.test(read); ) read += (await once(tcp, 'data'))[0]
+  for (let read = ''; !/^\d{3} .*\r\n$/m.test(read); )
+    read += (await within(patienceMs, once(tcp, 'data'), 'a reply'))[0]
 }

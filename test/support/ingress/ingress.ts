@@ -9,6 +9,7 @@ import { IngressEnvironment } from '../../../shared/contract/environment.ts'
 import { snapshot } from '../fixtures.ts'
 import { MemoryBucket, MemoryNotices, MemoryQueue } from '../memory-storage.ts'
 import { type Identity, selfSigned } from '../pki.ts'
+import { within } from '../within.ts'
 
 type Line = Record<string, unknown>
 
@@ -95,7 +96,7 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     for (;;) {
       const line = lines.find((line) => line.message === message)
       if (line) return line
-      await once(news, 'line')
+      await within(patienceMs, once(news, 'line'), `the line "${message}"`)
     }
   }
   return {
@@ -109,6 +110,9 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
     connect: () => Wire.open(ingress.smtpPort),
   }
 }
+
+/** Milliseconds after which a test gives up what it waits for. */
+const patienceMs = 30_000
 
 /** One SMTP connection, seen as octets. */
 export class Wire {
@@ -152,9 +156,7 @@ export class Wire {
       const end = this.#read.indexOf('\n')
       if (end >= 0) return this.#cut(end)
       if (this.#ended) return null
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
+      await this.#more('a line of the server')
     }
   }
 
@@ -175,7 +177,7 @@ export class Wire {
     const secured = connectTls({ socket: this.#socket, rejectUnauthorized: false, ...options })
     this.#socket = secured
     this.#listen()
-    await once(secured, 'secureConnect')
+    await within(patienceMs, once(secured, 'secureConnect'), 'the end of the handshake')
     return secured
   }
 
@@ -199,10 +201,7 @@ export class Wire {
   /** Sends no more and returns what is still read until the server closes. */
   async end(): Promise<string> {
     this.#socket.end()
-    while (!this.#ended)
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
+    while (!this.#ended) await this.#more('the end of the connection')
     return this.#read
   }
 
@@ -213,6 +212,13 @@ export class Wire {
   /** Ends the connection beneath TLS with an RST. */
   reset(): void {
     this.#tcp.resetAndDestroy()
+  }
+
+  #more(what: string): Promise<void> {
+    const more = new Promise<void>((resolve) => {
+      this.#wake = resolve
+    })
+    return within(patienceMs, more, what)
   }
 
   #cut(end: number): string {

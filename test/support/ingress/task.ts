@@ -9,6 +9,7 @@ import { startEmulators } from '../../../infra/local/aws/emulators.ts'
 import { startDynamoDb } from '../dynamodb.ts'
 import { selfSigned } from '../pki.ts'
 import { freePort } from '../process.ts'
+import { within } from '../within.ts'
 
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 const emulators = await startEmulators(null)
@@ -88,7 +89,8 @@ export class TaskLog {
       if (this.#fault) throw this.#fault
       const found = this.lines.slice(since).find((line) => line.message === message)
       if (found) return found
-      await new Promise<void>((resolve) => this.#waiting.add(resolve))
+      const more = new Promise<void>((resolve) => this.#waiting.add(resolve))
+      await within(30_000, more, `the line "${message}"`)
     }
   }
 

@@ -7,6 +7,7 @@ import type { ConnectedDialogue } from '../../../../functions/smtp-ingress/conne
 import { MailServer } from '../../../../functions/smtp-ingress/connection/mail-server.ts'
 import { tooManySessions } from '../../../../functions/smtp-ingress/replies.ts'
 import { reply } from '../../../../shared/mail/reply.ts'
+import { within } from '../../../support/within.ts'
 
 const ok = reply(250, '0.0', 'Ok')
 const dialogue: ConnectedDialogue = {
@@ -50,12 +51,12 @@ async function serverIn(context: TestContext, { maximumConnections = 100, isFull
   const open = async (): Promise<[client: Socket, told: string]> => {
     const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => {})
     clients.push(client)
-    const told = await Promise.race([
+    const told = Promise.race([
       once(client, 'data').then(([octets]) => String(octets)),
       once(client, 'end').then(() => ''),
       once(client, 'close').then(() => ''),
     ])
-    return [client, told]
+    return [client, await within(10_000, told, 'what the server says')]
   }
   /** Until there are so many connections, or a second has passed. */
   const size = async (expected: number): Promise<number> => {

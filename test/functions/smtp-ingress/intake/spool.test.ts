@@ -121,16 +121,16 @@ test('a directory that cannot be written is told of by name before there is mail
   )
 })
 
-const environment = { SPOOL_MIB: 64, WORKERS: 3, MAX_MESSAGE_SIZE: 1_000_000 }
+const environment = { SPOOL_MIB: 64, MAX_MESSAGE_SIZE: 1_000_000 }
 
-test('workers share alike what the spool may hold', async () => {
+test('the spool holds as many MiB as the environment says', async () => {
   const spool = await openSpool({ ...environment, SPOOL_DIRECTORY: directory() })
-  assert.equal(spool.left, Math.floor((64 * 1024 * 1024) / 3))
+  assert.equal(spool.left, 64 * 1024 * 1024)
 })
 
-test('a share in which the largest message finds no room is told of before there is mail', async () => {
-  const opened = openSpool({ ...environment, SPOOL_DIRECTORY: directory(), MAX_MESSAGE_SIZE: 23_000_000 })
+test('a spool in which the largest message finds no room is told of before there is mail', async () => {
+  const opened = openSpool({ ...environment, SPOOL_DIRECTORY: directory(), MAX_MESSAGE_SIZE: 68_000_000 })
   await assert.rejects(opened, {
-    message: 'SPOOL_MIB: 64 MiB for 3 workers hold no message of 23000000 octets',
+    message: 'SPOOL_MIB: 64 MiB hold no message of 68000000 octets',
   })
 })

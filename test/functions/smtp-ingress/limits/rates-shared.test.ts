@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { WorkerCounts } from '../../../../functions/smtp-ingress/limits/rates-counts.ts'
 import { SharedRates } from '../../../../functions/smtp-ingress/limits/rates-shared.ts'
 import type { Others } from '../../../../shared/transport/rates.ts'
 
@@ -24,6 +23,19 @@ class Schedule {
       await null
       await null
     }
+  }
+}
+
+/** What processes wrote of one key, as RateTable keeps it. */
+class Table {
+  readonly #taken = new Map<string, number>()
+
+  report(process: number, minute: number, taken: number): Others {
+    this.#taken.set(`${minute} ${process}`, taken)
+    const others = [...this.#taken].filter(
+      ([by]) => by.startsWith(`${minute} `) && by !== `${minute} ${process}`,
+    )
+    return { taken: others.reduce((sum, [, taken]) => sum + taken, 0), counters: others.length }
   }
 }
 
@@ -54,18 +66,18 @@ async function simulate({
   fails = () => false,
 }: Flood): Promise<Outcome> {
   const schedule = new Schedule()
-  const table = new WorkerCounts(1)
+  const table = new Table()
   const outcome: Outcome = { taken: new Map(), whenRefused: [], reports: [], log: [] }
   const rates = Array.from({ length: processes }, (_, index) => {
     outcome.reports.push(0)
     return new SharedRates({
       counts: {
-        report(key, minute, taken) {
+        report(_key, minute, taken) {
           outcome.reports[index] = (outcome.reports[index] ?? 0) + 1
           const { promise, resolve, reject } = Promise.withResolvers<Others>()
           const isLost = fails(schedule.now)
           schedule.plan(schedule.now + roundTrip / 2, () => {
-            const others = isLost ? null : table.report(index, key, minute, taken)
+            const others = isLost ? null : table.report(index, minute, taken)
             schedule.plan(schedule.now + roundTrip / 2, () =>
               others === null ? reject(new Error('the table is away')) : resolve(others),
             )
@@ -73,9 +85,7 @@ async function simulate({
           return promise
         },
       },
-      isPrompt: true,
       most: 10,
-      of: 'connectors',
       log: (level, message) => outcome.log.push(`${level}: ${message}`),
       now: () => schedule.now,
     })
@@ -242,9 +252,7 @@ describe('a process that counts by itself', () => {
   const alone = (most = 10) =>
     new SharedRates({
       counts: null,
-      isPrompt: false,
       most,
-      of: 'addresses',
       log: () => assert.fail('there is nothing to tell'),
       now: () => 0,
     })
@@ -283,31 +291,5 @@ describe('a process that counts by itself', () => {
     for (const key of ['a', 'b', 'c', 'a', 'd', 'e']) takeable(rates, key, 1, 0)
     const isKnown = (key: string) => !rates.hasRoom(key, 1, 0)
     assert.deepEqual(['e', 'd', 'a', 'b', 'c'].filter(isKnown), ['e', 'd', 'a'])
-  })
-})
-
-describe('the counts of workers', () => {
-  it('are those of the others, the last of each', () => {
-    const counts = new WorkerCounts(10)
-    assert.deepEqual(counts.report(1, 'a', 5, 3), { taken: 0, counters: 0 })
-    assert.deepEqual(counts.report(2, 'a', 5, 4), { taken: 3, counters: 1 })
-    assert.deepEqual(counts.report(1, 'a', 5, 6), { taken: 4, counters: 1 })
-    assert.deepEqual(counts.report(3, 'a', 5, 1), { taken: 10, counters: 2 })
-    assert.deepEqual(counts.report(3, 'b', 5, 1), { taken: 0, counters: 0 })
-  })
-
-  it('begin anew with each minute, and take nothing of one that is over', () => {
-    const counts = new WorkerCounts(10)
-    counts.report(1, 'a', 5, 3)
-    assert.deepEqual(counts.report(2, 'a', 6, 1), { taken: 0, counters: 0 })
-    assert.deepEqual(counts.report(1, 'a', 5, 9), { taken: 0, counters: 0 })
-    assert.deepEqual(counts.report(3, 'a', 6, 1), { taken: 1, counters: 1 })
-  })
-
-  it('are of so many keys at most', () => {
-    const counts = new WorkerCounts(2)
-    for (const key of ['a', 'b', 'c']) counts.report(1, key, 5, 7)
-    assert.deepEqual(counts.report(2, 'c', 5, 1), { taken: 7, counters: 1 })
-    assert.deepEqual(counts.report(2, 'a', 5, 1), { taken: 0, counters: 0 })
   })
 })

@@ -24,7 +24,6 @@ function ratesOf(context: TestContext, { perAddress = 0, others = 0 } = {}) {
   }
   const rates = messageRates({
     connectorCounts,
-    addressCounts: null,
     perAddress,
     log: (_level, message) => lines.push(message),
     now: () => 0,

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
+import { type TestContext, test } from 'node:test'
 import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
 import { OurCertificates } from '../../../../functions/smtp-ingress/tls/certificates.ts'
 import type { CertificatesAndKeys } from '../../../../shared/tls/certificate-choice.ts'
@@ -103,17 +102,22 @@ for (const [what, bad, reason] of refusals)
     ours.stop()
   })
 
-test('the next is served from its instant, whether or not the secret can be read then', async () => {
-  const servedAt = Date.now() + 300
-  const servedFrom = new Date(servedAt).toISOString()
+/** A clock that stands still until it is told to go on. @returns the instant so many milliseconds from now */
+function simulatedClock(context: TestContext): (milliseconds: number) => string {
+  context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.now() })
+  return (milliseconds) => new Date(Date.now() + milliseconds).toISOString()
+}
+
+test('the next is served from its instant, whether or not the secret can be read then', async (context) => {
+  const servedFrom = simulatedClock(context)(300)
   const secret: { text: string | Error } = { text: text(one, { next: { ...pair(two), servedFrom } }) }
   const { ours, used, isUsed, begin } = await open(secret)
   begin()
   secret.text = new Error('away')
   await ours.refresh()
-  assert.ok(used.length === 0 || Date.now() >= servedAt)
-  while (used.length === 0) await delay(10)
-  assert.ok(Date.now() >= servedAt)
+  context.mock.timers.tick(299)
+  assert.equal(used.length, 0)
+  context.mock.timers.tick(1)
   assert.ok(isUsed(two))
   // Who moves it in the secret changes nothing.
   secret.text = text(two)
@@ -122,14 +126,14 @@ test('the next is served from its instant, whether or not the secret can be read
   ours.stop()
 })
 
-test('a next that is taken back is not served', async () => {
-  const servedFrom = new Date(Date.now() + 200).toISOString()
+test('a next that is taken back is not served', async (context) => {
+  const servedFrom = simulatedClock(context)(200)
   const secret = { text: text(one, { next: { ...pair(two), servedFrom } }) }
   const { ours, used, begin } = await open(secret)
   begin()
   secret.text = text(one)
   await ours.refresh()
-  await delay(300)
+  context.mock.timers.tick(300)
   assert.equal(used.length, 0)
   ours.stop()
 })
@@ -165,11 +169,11 @@ test('what is put in the place of one that is over is served, as a start would s
   ours.stop()
 })
 
-test('a next that becomes due while the process starts is served from the start', async () => {
-  const servedFrom = new Date(Date.now() + 100).toISOString()
+test('a next that becomes due while the process starts is served from the start', async (context) => {
+  const servedFrom = simulatedClock(context)(100)
   const { ours, isUsed, begin } = await open({ text: text(one, { next: { ...pair(two), servedFrom } }) })
   assert.equal(ours.served.certificate, one.cert)
-  await delay(150)
+  context.mock.timers.tick(100)
   begin()
   assert.ok(isUsed(two))
   ours.stop()

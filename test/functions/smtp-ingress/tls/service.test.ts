@@ -19,6 +19,7 @@ import {
 import { type Seen, startTlsServer, type TlsServer } from '../../../support/ingress/tls-server.ts'
 import { createPki, daysFromNow, type Identity } from '../../../support/pki.ts'
 import { firstLine } from '../../../support/process.ts'
+import { within } from '../../../support/within.ts'
 
 const pki = await createPki()
 const [ec, rsa, stranger] = await Promise.all([
@@ -36,7 +37,12 @@ const server = await startTlsServer(createTlsService(options))
 after(() => server.close())
 
 /** However it comes about. */
-const closed = (socket: Socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()))
+const closed = (socket: Socket) =>
+  within(
+    10_000,
+    new Promise<void>((resolve) => socket.once('close', () => resolve())),
+    'the end of the connection',
+  )
 
 interface Outcome {
   /** Subject of what the server presented. */
@@ -289,10 +295,10 @@ async function acrossProcesses(first: number, second: number): Promise<boolean> 
   begun.on('session', (ticket) => {
     session = ticket
   })
-  await once(begun.resume(), 'close')
+  await closed(begun.resume())
   assert.ok(session)
   const again = connect({ port: second, host: '127.0.0.1', rejectUnauthorized: false, session })
-  await once(again, 'secureConnect')
+  await within(10_000, once(again, 'secureConnect'), 'the end of the handshake')
   const reused = again.isSessionReused()
   again.destroy()
   return reused

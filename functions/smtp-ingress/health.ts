@@ -1,7 +1,7 @@
 /** What the load balancer asks: whether this task should get new connections. */
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { readProxyHeader } from '../connection/proxy.ts'
+import { readProxyHeader } from './connection/proxy.ts'
 
 /** Those of a load balancer in each zone, and of a person who looks. */
 const connectionsAtOnce = 64
@@ -13,13 +13,13 @@ const patienceMs = 5000
  * read over, whoever sends it: nobody is treated by their address here.
  * @param reason why not, or null
  */
-export function healthServer(reason: () => string | null | Promise<string | null>): Server {
-  const server = createServer(async (request, response) => {
+export function healthServer(reason: () => string | null): Server {
+  const server = createServer((request, response) => {
     if (request.method !== 'GET' || request.url !== '/health') {
       response.writeHead(404).end('not found\n')
       return
     }
-    const fault = await reason()
+    const fault = reason()
     response.writeHead(fault === null ? 200 : 503, { 'content-type': 'text/plain' }).end(`${fault ?? 'ok'}\n`)
   })
   server.maxConnections = connectionsAtOnce

@@ -1,27 +1,30 @@
-/** A process that takes mail, with its clients of AWS. */
+/** The ingress with its clients of AWS. */
 import { randomUUID } from 'node:crypto'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import { SnapshotReader } from '../../../shared/connectors-table/repository.ts'
-import { createResolver } from '../../../shared/net/resolver.ts'
-import { RevocationChecker } from '../../../shared/net/revocation/checker.ts'
-import { JobQueue } from '../../../shared/queues/job-queue.ts'
-import { RateTable } from '../../../shared/transport/rates.ts'
-import { RevocationTable } from '../../../shared/transport/revocation-table.ts'
-import { type Ingress, type IngressParts, startIngress } from '../ingress.ts'
-import { awsClient, storageClients } from '../intake/aws-clients.ts'
-import { messageRates, type RatesOptions } from '../limits/rates.ts'
-import { logTo } from '../log.ts'
-import { secretReader } from '../tls/secret.ts'
+import { SnapshotReader } from '../../shared/connectors-table/repository.ts'
+import { createResolver } from '../../shared/net/resolver.ts'
+import { RevocationChecker } from '../../shared/net/revocation/checker.ts'
+import { JobQueue } from '../../shared/queues/job-queue.ts'
+import { RateTable } from '../../shared/transport/rates.ts'
+import { RevocationTable } from '../../shared/transport/revocation-table.ts'
+import { type Ingress, type IngressParts, startIngress } from './ingress.ts'
+import { awsClient, storageClients } from './intake/aws-clients.ts'
+import { messageRates } from './limits/rates.ts'
+import { logTo } from './log.ts'
+import { secretReader } from './tls/secret.ts'
 
-type Parts = Pick<IngressParts, 'environment' | 'write' | 'admission' | 'oversight'> &
-  Pick<RatesOptions, 'addressCounts'>
-
-/** @param parts what differs between a process on its own and one of several */
-export function takeMail({ addressCounts, ...parts }: Parts): Promise<Ingress> {
-  const { environment, write } = parts
+/**
+ * Starts the ingress.
+ * @param write takes a line of log or metrics, with its end of line
+ * @throws Error as startIngress
+ */
+export function startIngressOnAws(
+  environment: IngressParts['environment'],
+  write: IngressParts['write'],
+): Promise<Ingress> {
   const documents = DynamoDBDocumentClient.from(new DynamoDBClient(awsClient(2500)))
   const { sqs, ...storage } = storageClients(environment)
   const probe = { QueueUrl: environment.EVALUATION_QUEUE_URL, AttributeNames: ['QueueArn' as const] }
@@ -30,14 +33,14 @@ export function takeMail({ addressCounts, ...parts }: Parts): Promise<Ingress> {
       counter: randomUUID(),
       patienceMs: 2500,
     }),
-    addressCounts,
     perAddress: environment.MAX_MESSAGES_PER_MINUTE_PER_ADDRESS,
     log: logTo(write),
     now: Date.now,
   })
   const { TLS_SECRET_ARN: secretArn } = environment
   return startIngress({
-    ...parts,
+    environment,
+    write,
     ...storage,
     ...(secretArn && {
       readCertificates: secretReader(new SecretsManagerClient(awsClient(4000)), secretArn),

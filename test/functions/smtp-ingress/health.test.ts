@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { after, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
-import { healthServer } from '../../../../functions/smtp-ingress/processes/health.ts'
+import { healthServer } from '../../../functions/smtp-ingress/health.ts'
+import { within } from '../../support/within.ts'
 
 let fault: string | null = null
-const server = healthServer(async () => fault).listen(0, '127.0.0.1')
+const server = healthServer(() => fault).listen(0, '127.0.0.1')
 await once(server, 'listening')
 const { port } = server.address() as AddressInfo
 after(() => {
@@ -36,7 +36,7 @@ async function answerTo(...packets: (string | Buffer)[]): Promise<string> {
     socket.write(packet)
     await new Promise((resolve) => setImmediate(resolve))
   }
-  await closed
+  await within(10_000, closed, 'the end of the connection')
   return answer
 }
 
@@ -82,16 +82,16 @@ test('who says nothing has five seconds, so that silence takes no place for long
   assert.equal(socket.timeout, 5000)
   // As its clock does then.
   socket.emit('timeout')
-  await closed
+  await within(10_000, closed, 'the end of the connection')
 })
 
 test('sixty-four connections are open at once, and no more', async (context) => {
-  const dropped = once(server, 'drop').then(() => true)
+  const dropped = once(server, 'drop')
   const clients = Array.from({ length: 65 }, () => connect(port, '127.0.0.1').on('error', () => {}))
   context.after(() => {
     for (const client of clients) client.destroy()
   })
-  assert.equal(await Promise.race([dropped, delay(1000, false, { ref: false })]), true)
+  await within(10_000, dropped, 'the refusal of the sixty-fifth')
   const { promise, resolve } = Promise.withResolvers<number>()
   server.getConnections((_error, count) => resolve(count))
   assert.equal(await promise, 64)

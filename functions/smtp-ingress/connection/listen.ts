@@ -1,0 +1,9 @@
+import { once } from 'node:events'
+import type { AddressInfo, Server } from 'node:net'
+
+/** @returns the port @throws Error when it cannot be listened on */
+export async function listen(server: Server, port: number, address: string): Promise<number> {
+  server.listen(port, address)
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}

@@ -1,0 +1,78 @@
+export interface MemoryBounds {
+  /** Keys that are remembered, two or more. */
+  most: number
+  /** Milliseconds that a key is remembered without being asked for; twice as long at most. */
+  maxAgeMs?: number
+  /** Milliseconds of a clock that nobody sets. */
+  now?(): number
+}
+
+/**
+ * What is remembered by a key, of a bounded number of keys. The attack: keys without end, each only once, as IPv6
+ * addresses are. The defence: when there are too many, the half that has not been asked for longest is forgotten at
+ * once, since to look for the oldest one by one costs more than what is counted. The limit: who has that many keys is
+ * remembered by none of them.
+ */
+export class BoundedMemory<Value extends object> {
+  readonly #half: number
+  readonly #maxAgeMs: number
+  readonly #now: () => number
+  #young = new Map<string, Value>()
+  #old = new Map<string, Value>()
+  #youngSince: number
+
+  constructor({ most, maxAgeMs = Number.POSITIVE_INFINITY, now = () => 0 }: MemoryBounds) {
+    this.#half = Math.floor(most / 2)
+    this.#maxAgeMs = maxAgeMs
+    this.#now = now
+    this.#youngSince = now()
+  }
+
+  get size(): number {
+    return this.#young.size + this.#old.size
+  }
+
+  get(key: string): Value | undefined {
+    this.#forgetAged()
+    const young = this.#young.get(key)
+    if (young !== undefined) return young
+    const old = this.#old.get(key)
+    if (old !== undefined) this.set(key, old)
+    return old
+  }
+
+  /** @param make what is remembered of a key that is not known */
+  getOrMake(key: string, make: () => Value): Value {
+    const known = this.get(key)
+    if (known !== undefined) return known
+    const made = make()
+    this.set(key, made)
+    return made
+  }
+
+  set(key: string, value: Value): void {
+    this.#forgetAged()
+    this.delete(key)
+    if (this.#young.size >= this.#half) this.#forgetOld()
+    this.#young.set(key, value)
+  }
+
+  delete(key: string): void {
+    if (!this.#young.delete(key)) this.#old.delete(key)
+  }
+
+  *entries(): Generator<[key: string, value: Value]> {
+    yield* this.#young
+    yield* this.#old
+  }
+
+  #forgetAged(): void {
+    if (this.#now() - this.#youngSince >= this.#maxAgeMs) this.#forgetOld()
+  }
+
+  #forgetOld(): void {
+    this.#old = this.#young
+    this.#young = new Map()
+    this.#youngSince = this.#now()
+  }
+}

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { BoundedMemory } from '../../../../functions/smtp-ingress/limits/bounded-memory.ts'
+
+describe('a bounded memory', () => {
+  const key = fc.integer({ min: 0, max: 30 }).map(String)
+
+  it('knows the half of its keys that was asked for last, and no more than all', () => {
+    fc.assert(
+      fc.property(fc.array(key), fc.integer({ min: 2, max: 20 }), (asked, most) => {
+        const memory = new BoundedMemory<{ key: string }>({ most })
+        const made: string[] = []
+        for (const key of asked) {
+          const value = memory.getOrMake(key, () => {
+            made.push(key)
+            return { key }
+          })
+          assert.equal(value.key, key)
+          const keys = [...memory.entries()].map(([key]) => key)
+          assert.ok(keys.length <= most)
+          assert.equal(new Set(keys).size, memory.size)
+        }
+        const lately = [...new Set(asked.toReversed())].slice(0, Math.floor(most / 2))
+        const before = made.length
+        for (const key of lately.toReversed()) assert.equal(memory.get(key)?.key, key)
+        assert.equal(made.length, before)
+      }),
+    )
+  })
+
+  it('forgets what is deleted, whether it was asked for lately or not', () => {
+    const memory = new BoundedMemory<object>({ most: 4 })
+    for (const key of ['a', 'b', 'c']) memory.set(key, {})
+    memory.delete('a')
+    memory.delete('c')
+    assert.deepEqual(
+      [...memory.entries()].map(([key]) => key),
+      ['b'],
+    )
+    assert.equal(memory.size, 1)
+  })
+
+  it('forgets what nobody asked for, after its age or twice that', () => {
+    let now = 0
+    const memory = new BoundedMemory<object>({ most: 10, maxAgeMs: 60, now: () => now })
+    memory.set('early', {})
+    now = 59
+    memory.set('late', {})
+    const known = () => [...memory.entries()].map(([key]) => key)
+    now = 60
+    assert.ok(memory.get('late'))
+    assert.deepEqual(known(), ['late', 'early'])
+    now = 119
+    assert.equal(memory.get('none'), undefined)
+    assert.deepEqual(known(), ['late', 'early'])
+    now = 120
+    assert.equal(memory.get('early'), undefined)
+    assert.deepEqual(known(), ['late'])
+  })
+
+  it('makes what it does not know, once', () => {
+    const memory = new BoundedMemory<{ made: number }>({ most: 10 })
+    let made = 0
+    const make = () => ({ made: ++made })
+    assert.equal(memory.get('a'), undefined)
+    assert.equal(memory.getOrMake('a', make), memory.getOrMake('a', make))
+    assert.equal(made, 1)
+  })
+
+  it('of a million keys remembers as many as it may', () => {
+    const memory = new BoundedMemory<object>({ most: 1000 })
+    for (let key = 0; key < 1_000_000; key++) memory.getOrMake(`${key}`, () => ({}))
+    assert.ok([...memory.entries()].length <= 1000)
+  })
+})
