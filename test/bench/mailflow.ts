@@ -25,6 +25,8 @@ export interface IngressOptions {
   connections: number
   /** Folder for its V8 CPU profile. */
   profile?: string | undefined
+  /** Folder of the checkout whose ingress it is; this one where left out. */
+  checkout?: string | undefined
 }
 
 export const hostname = 'mx.ours.example'
@@ -58,7 +60,11 @@ export async function startIngress(options: IngressOptions): Promise<Program> {
     HEALTH_PORT: String(await freePort()),
   }
   const profile = options.profile ? ['--cpu-prof', `--cpu-prof-dir=${options.profile}`] : []
-  return startProgram('functions/smtp-ingress/main.ts', { environment, flags: profile })
+  return startProgram('functions/smtp-ingress/main.ts', {
+    environment,
+    flags: profile,
+    folder: options.checkout,
+  })
 }
 
 /** A store that is reached over TLS, as those of AWS are. */
@@ -89,10 +95,12 @@ async function startProgram(
     environment = {},
     flags = [],
     args = [],
-  }: { environment?: Record<string, string>; flags?: string[]; args?: string[] },
+    folder,
+  }: { environment?: Record<string, string>; flags?: string[]; args?: string[]; folder?: string | undefined },
 ): Promise<Program> {
   const child = spawn(process.execPath, [...flags, program, ...args], {
     env: { ...process.env, ...environment },
+    cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   endWithThisProcess(child)

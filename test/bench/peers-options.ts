@@ -3,7 +3,9 @@ import { parseArgs } from 'node:util'
 import type { Mode } from './load.ts'
 
 const usualServers = ['mailflow', 'postfix', 'haraka', 'haraka-2', 'bare'] as const
-const servers = [...usualServers, 'postfix-hold'] as const
+const servers = [...usualServers, 'mailflow-before', 'postfix-hold'] as const
+/** `mailflow-before` comes with --before. */
+const namable = servers.filter((name) => name !== 'mailflow-before')
 export type ServerName = (typeof servers)[number]
 
 /** One kind of load; its servers take turns. */
@@ -25,15 +27,22 @@ export interface Options {
   resume: boolean
   group: string
   profile: string | undefined
+  /** Another checkout, whose ingress is measured beside this one's. */
+  before: string | undefined
+  /** The least median ratio of this checkout's rate to the other's, over all kinds of load. */
+  least: number
 }
 
 export const usage = `npm run bench:peers -- [flags]
   --rounds N        rounds of each measurement (3)
   --seconds N       seconds of each measurement (5)
   --connections N   sessions at once; several numbers with commas between them are measured one after the other (100,400)
-  --only WORDS      commas between them, of these: ${servers.join(', ')};
+  --only WORDS      commas between them, of these: ${namable.join(', ')};
                     4, 50 (KB); persistent, connection; tls, plain. What no word is about stays whole, but for
                     postfix-hold, which is measured only when named.
+  --before DIR      measures the ingress of another checkout in turns with this one's, and no other server; exits with 1
+                    when this one's rate is lower than --least times the other's: the median over all rounds
+  --least RATIO     (0.95)
   --generators N    processes that make the load (1)
   --resume          a connection for each message resumes the TLS session of an earlier one
   --group NAME      the key exchange that the load offers (X25519)
@@ -52,6 +61,8 @@ export function parseOptions(args: string[]): Options {
       resume: { type: 'boolean', default: false },
       group: { type: 'string', default: 'X25519' },
       profile: { type: 'string' },
+      before: { type: 'string' },
+      least: { type: 'string', default: '0.95' },
     },
   })
   const words = values.only.flatMap((value) => value.split(',')).filter(Boolean)
@@ -64,19 +75,21 @@ export function parseOptions(args: string[]): Options {
   return {
     rounds: wholeNumber('rounds', values.rounds),
     duration: wholeNumber('seconds', values.seconds) * 1000,
-    servers: serversOf(words),
+    servers: values.before === undefined ? serversOf(words) : ['mailflow', 'mailflow-before'],
     cells: cellsOf(words, connections),
     generators,
     resume: values.resume,
     group: values.group,
     profile: values.profile,
+    before: values.before,
+    least: ratioOf(values.least),
   }
 }
 
 const sizes = ['4', '50'] as const
 const modes = ['persistent', 'connection'] as const
 const protections = ['tls', 'plain'] as const
-const allWords: readonly string[] = [...servers, ...sizes, ...modes, ...protections]
+const allWords: readonly string[] = [...namable, ...sizes, ...modes, ...protections]
 
 function chosen<T extends string>(kind: readonly T[], words: readonly string[]): T[] {
   const named = kind.filter((word) => words.includes(word))
@@ -99,6 +112,12 @@ const cellsOf = (words: readonly string[], connections: readonly number[]): Cell
       ),
     ),
   )
+
+function ratioOf(value: string): number {
+  const ratio = Number(value)
+  if (!(ratio > 0 && ratio < 10)) throw new Error(`--least: ${value} is no ratio between 0 and 10`)
+  return ratio
+}
 
 export function wholeNumber(flag: string, value: string): number {
   const number = Number(value)

@@ -6,6 +6,7 @@ import { fixed, kindOf, names, type Results, titleOf, whole } from './peers-resu
 
 /** Ours and theirs. */
 const pairs: [ServerName, ServerName][] = [
+  ['mailflow', 'mailflow-before'],
   ['mailflow', 'postfix'],
   ['mailflow', 'postfix-hold'],
   ['mailflow', 'haraka'],
@@ -23,6 +24,17 @@ const figures: [string, (measured: Measured) => number][] = [
   ['CPU a message', ({ processor }) => processor],
   ['p99', ({ p99 }) => p99],
 ]
+
+/** @returns the median over every round of every kind of load, of ours over theirs; NaN where one is missing */
+export function medianRateRatio(results: readonly Results[], ours: ServerName, theirs: ServerName): number {
+  const all = results.flatMap(({ rounds }) => {
+    const others = rounds.get(theirs) ?? []
+    return (rounds.get(ours) ?? [])
+      .slice(0, others.length)
+      .map((one, round) => one.perSecond / (others[round] as Measured).perSecond)
+  })
+  return median(all)
+}
 
 /** @returns paragraphs */
 export function ratios(results: readonly Results[]): string[] {

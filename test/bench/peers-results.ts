@@ -12,6 +12,7 @@ export interface Results {
 
 export const names: Record<ServerName, string> = {
   mailflow: 'mailflow',
+  'mailflow-before': 'mailflow of the other checkout',
   postfix: 'Postfix',
   'postfix-hold': 'Postfix, which only queues',
   haraka: 'Haraka, 1 process',

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import type { Measured } from './measure.ts'
 import { type Cell, parseOptions } from './peers-options.ts'
+import { medianRateRatio } from './peers-ratios.ts'
 import { report } from './peers-report.ts'
 import { processorSeconds, processTree, proportionalSetSize } from './process-tree.ts'
 import { together } from './tally.ts'
@@ -104,6 +105,26 @@ test('a row has medians, a range, the most memory and all errors; ratios are of 
   assert.match(text, /Postfix: up to 300 messages in its queue when a load ended, 0 after waiting/)
   assert.match(text, /Postfix: the load generator was the limit in a round, busy 97 %/)
   assert.match(text, /\| messages\/s \| mailflow \/ Postfix \|\n.*\n\| 4 KB,[^|]* \| 3\.00 \|/)
+})
+
+test('with another checkout only its ingress and this one are measured', () => {
+  const { servers, before, least } = parseOptions(['--before', '/elsewhere', '--only', '4,tls'])
+  assert.deepEqual([servers, before, least], [['mailflow', 'mailflow-before'], '/elsewhere', 0.95])
+  assert.throws(() => parseOptions(['--before', '/elsewhere', '--least', 'much']), /--least: much/)
+})
+
+test('the rate ratio of two checkouts is the median over all rounds of all kinds of load', () => {
+  const at = (ours: number[], theirs: number[]) => ({
+    cell,
+    rounds: new Map([
+      ['mailflow' as const, ours.map((perSecond) => measured({ perSecond }))],
+      ['mailflow-before' as const, theirs.map((perSecond) => measured({ perSecond }))],
+    ]),
+    memory: new Map(),
+  })
+  const results = [at([90, 100, 300], [100, 100, 100]), at([80], [100])]
+  assert.equal(medianRateRatio(results, 'mailflow', 'mailflow-before'), 0.95)
+  assert.equal(medianRateRatio([], 'mailflow', 'mailflow-before'), Number.NaN)
 })
 
 test('of several numbers of sessions, each server is compared with the one that suits it best', () => {

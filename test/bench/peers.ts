@@ -12,6 +12,7 @@ import { hostname, startBare, startIngress, startStorage } from './mailflow.ts'
 import { type Measured, measure, type Server } from './measure.ts'
 import { median } from './median.ts'
 import { type Cell, type Options, parseOptions, type ServerName, usage } from './peers-options.ts'
+import { medianRateRatio } from './peers-ratios.ts'
 import { report } from './peers-report.ts'
 import { type Results, titleOf } from './peers-results.ts'
 import { postfixVersion, requirePostfix, startPostfix } from './postfix.ts'
@@ -48,6 +49,15 @@ async function run(options: Options): Promise<void> {
   } finally {
     if (results.length > 0) console.log(`${conditions(options, results, loadBefore)}\n\n${report(results)}`)
   }
+  if (options.before !== undefined) compare(results, options.least)
+}
+
+function compare(results: readonly Results[], least: number): void {
+  const ratio = medianRateRatio(results, 'mailflow', 'mailflow-before')
+  console.log(
+    `\nThis checkout's rate is ${ratio.toFixed(3)} times the other's; at least ${least} is asked for.`,
+  )
+  if (!(ratio >= least)) process.exitCode = 1
 }
 
 async function measureCell(cell: Cell, options: Options, generators: Generators): Promise<Results> {
@@ -97,13 +107,14 @@ async function startServers({ connections }: Cell, options: Options): Promise<[S
   const identity = await selfSigned({ names: [hostname] })
   const { group } = options
   const profile = options.profile && `${options.profile}/ingress`
-  const ours = async (): Promise<Server> => {
+  const ours = async (checkout?: string): Promise<Server> => {
     const storage = started(await startStorage(storageMs))
-    const ingress = await startIngress({ identity, storage, connections, profile })
+    const ingress = await startIngress({ identity, storage, connections, profile, checkout })
     return { ...ingress, storage }
   }
   const starts: Record<ServerName, () => Promise<Server>> = {
-    mailflow: ours,
+    mailflow: () => ours(),
+    'mailflow-before': () => ours(options.before),
     postfix: () => startPostfix(identity, { connections, group, holds: false }),
     'postfix-hold': () => startPostfix(identity, { connections, group, holds: true }),
     haraka: () => startHaraka(identity, 0),
