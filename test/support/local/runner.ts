@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect as connectTls, TLSSocket } from 'node:tls'
-import type { Endpoints } from '../../../infra/local/runner.ts'
+import type { Endpoints } from '../../../infra/local/endpoints.ts'
 
 const root = join(import.meta.dirname, '../../..')
 
