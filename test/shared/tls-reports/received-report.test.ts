@@ -327,8 +327,6 @@ function nested(depth: number): string {
 }
 
 for (const [what, mail] of noReports)
-  test(`${what} is no report, and is found to be none in time`, async () => {
-    const begun = performance.now()
+  test(`${what} is no report`, async () => {
     assert.equal((await readReportMail(mail)).kind, 'NoReport')
-    assert.ok(performance.now() - begun < 2000)
   })

@@ -51,9 +51,7 @@ describe('the TXT record at _mta-sts', () => {
     )
   })
 
-  it('a record as large as DNS allows costs milliseconds', () => {
-    const begun = performance.now()
-    announcedId([`v=STSv1;${' '.repeat(65_000)}x`, `v=STSv1${' '.repeat(65_000)}`])
-    assert.ok(performance.now() - begun < 100)
+  it('a record as large as DNS allows announces nothing', () => {
+    assert.equal(announcedId([`v=STSv1;${' '.repeat(65_000)}x`, `v=STSv1${' '.repeat(65_000)}`]), null)
   })
 })

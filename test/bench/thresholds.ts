@@ -1,0 +1,258 @@
+/**
+ * `npm run bench:thresholds`: what input of others costs must grow as the input does. Each row measures an input and
+ * one four times as large in the same run, so that the machine and its other load count on both sides. Four times the
+ * processor time is linear, sixteen times is quadratic; a row above its bound ends the command with 1.
+ */
+import { execFileSync } from 'node:child_process'
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { BoundedMemory } from '../../functions/smtp-ingress/limits/rates-memory.ts'
+import { waivesTls } from '../../shared/mail/tls-required.ts'
+import { Frames, frame } from '../../shared/net/dns/frames.ts'
+import { readReply } from '../../shared/net/dns/message.ts'
+import { readPolicy } from '../../shared/net/mta-sts/policy.ts'
+import { announcedId } from '../../shared/net/mta-sts/record.ts'
+import { outboundWarnings } from '../../shared/policy/warnings/warnings.ts'
+import { matchesTlsa } from '../../shared/tls/dane.ts'
+import { statusInCrl } from '../../shared/tls/revocation/crl.ts'
+import { readReportMail } from '../../shared/tls-reports/read-mail.ts'
+import { inbound, outbound } from '../support/fixtures.ts'
+import { createPki } from '../support/pki.ts'
+
+interface Row {
+  readonly what: string
+  /** Of the smaller input. */
+  readonly size: number
+  /** Makes the input, which is not measured. @returns what is measured */
+  readonly of: (size: number) => () => unknown
+  /** How many times as much the larger input may cost. */
+  readonly bound?: number
+}
+
+const growth = 4
+const linear = 9
+/** Where only a part of the input is looked at. */
+const constant = 2.5
+
+const text = (what: string, make: (size: number) => string): Row => ({
+  what: `MTA-STS policy: 64 KB of ${what}`,
+  size: 16_000,
+  of: (size) => {
+    const octets = Buffer.from(make(size))
+    return () => readPolicy(octets)
+  },
+})
+
+const policy = ['version: STSv1', 'mode: enforce', 'max_age: 86400']
+
+const policies: Row[] = [
+  text('spaces', (size) => `${' '.repeat(size)}x`),
+  text('spaces behind a name', (size) => `mx:${' '.repeat(size)}x`),
+  text('labels', (size) => `mx: ${'a.'.repeat(size / 2)}`),
+  text('hyphens', (size) => `mx: ${'a-'.repeat(size / 2)}!`),
+  text('hosts', (size) => [...policy, ...Array.from({ length: size / 7 }, (_, n) => `mx:${n}`)].join('\n')),
+  text('ends of lines', (size) => '\n'.repeat(size)),
+]
+
+const mail = (what: string, size: number, make: (size: number) => string | Buffer): Row => ({
+  what: `report mail: ${what}`,
+  size,
+  of: (size) => {
+    const octets = Buffer.from(make(size))
+    return () => readReportMail(octets)
+  },
+})
+
+const mails: Row[] = [
+  mail('a header without end', 250_000, (size) => `X: ${'a'.repeat(size)}\r\n\r\n`),
+  mail('parts within parts', 500, (size) =>
+    Array.from(
+      { length: size },
+      (_, level) => `Content-Type: multipart/mixed; boundary=b${level}\r\n\r\n--b${level}\r\n`,
+    ).join(''),
+  ),
+  mail('lines without end', 250_000, (size) => Buffer.alloc(size, 'a\r\n')),
+  mail('lists within lists', 25_000, (size) =>
+    Buffer.concat([
+      Buffer.from('Content-Type: application/tlsrpt+gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n'),
+      Buffer.from(gzipSync('['.repeat(size)).toString('base64')),
+    ]),
+  ),
+]
+
+/** Pointers to pointers, each one step back, and records whose names go along all of them. */
+function pointers(records: number): () => unknown {
+  const question = Buffer.from('\x02mx\x07partner\x07example\x00\x00\x01\x00\x01', 'latin1')
+  const record = (owner: number[], data: Buffer) =>
+    Buffer.concat([
+      Buffer.from([...owner, 0, 99, 0, 1, 0, 0, 0, 1, data.length >> 8, data.length & 255]),
+      data,
+    ])
+  const chain = Buffer.alloc(0x3000)
+  const begin = 12 + question.length + 12
+  for (let at = 0; at < chain.length; at += 2)
+    chain.writeUInt16BE(0xc000 | (at === 0 ? 12 : begin + at - 2), at)
+  const last = begin + chain.length - 2
+  const others = Array.from({ length: records }, () =>
+    record([0xc0 | (last >> 8), last & 255], Buffer.alloc(0)),
+  )
+  const header = Buffer.alloc(12)
+  for (const [at, value] of [0x1234, 0x8180, 1, records + 1].entries()) header.writeUInt16BE(value, at * 2)
+  const octets = Buffer.concat([header, question, record([0xc0, 12], chain), ...others])
+  return () => readReply(octets, 0x1234, { name: 'mx.partner.example', type: 'A' })
+}
+
+const host = 'mx.partner.example'
+const root = await createPki('Root')
+const stranger = await createPki('Stranger')
+const path = [(await root.issue({ names: [host] })).cert, root.ca].map((pem) => new X509Certificate(pem))
+const presented = [...path, ...Array.from({ length: 7 }, () => new X509Certificate(stranger.ca))]
+const chain = presented.map(({ raw }) => raw.toString('base64'))
+const judged = (records: Parameters<typeof matchesTlsa>[0]) => () =>
+  matchesTlsa(records, chain, { subjectAltNames: [host], commonName: null }, [host], new Date())
+
+const rows: Row[] = [
+  ...policies,
+  {
+    what: 'MTA-STS record as large as DNS allows',
+    size: 16_000,
+    of: (size) => () => announcedId([`v=STSv1;${' '.repeat(size)}x`, `v=STSv1${' '.repeat(size)}`]),
+  },
+  ...mails,
+  { what: 'DNS message: records that each name a way along many others', size: 1_000, of: pointers },
+  {
+    what: 'DNS message: single octets',
+    size: 16_000,
+    of: (size) => {
+      const whole = [...frame(Buffer.alloc(size, 7))].map((octet) => Buffer.from([octet]))
+      return () => {
+        const frames = new Frames()
+        for (const octet of whole) frames.take(octet)
+      }
+    },
+  },
+  {
+    what: 'TLS-Required: header lines without end',
+    size: 250_000,
+    of: (lines) => {
+      const octets = Buffer.from(`TLS-Required: No\r\n${'ab\r\n'.repeat(lines)}`)
+      return () => waivesTls(octets)
+    },
+    bound: constant,
+  },
+  {
+    what: 'warnings: a connector among ten thousand',
+    size: 2_500,
+    of: (size) => {
+      const others = Array.from({ length: size }, (_, n) =>
+        outbound({ name: `Partner ${n}`, recipientDomains: [`p${n}.example`, `*.p${n}.example`] }),
+      )
+      const all = {
+        inbound: [inbound({ name: 'In', senderDomains: ['*'] })],
+        outbound: others,
+        acceptedDomains: [{ domain: 'ours.example' }],
+      }
+      const wide = outbound({ name: 'All', recipientDomains: ['*'] })
+      return () => outboundWarnings(wide, all, new Date())
+    },
+  },
+  {
+    what: 'DANE: records with digests',
+    size: 375,
+    of: (size) =>
+      judged(
+        Array.from({ length: size }, (_, n) => ({
+          usage: n % 2 ? 2 : 3,
+          selector: n % 2 ? 0 : 1,
+          matchingType: 1,
+          data: createHash('sha256').update(`${n}`).digest('hex'),
+        })),
+      ),
+  },
+  {
+    what: 'DANE: records with keys',
+    size: 75,
+    of: (size) =>
+      judged(
+        Array.from({ length: size }, () => ({
+          usage: 2,
+          selector: 1,
+          matchingType: 0,
+          data: generateKeyPairSync('ed25519')
+            .publicKey.export({ type: 'spki', format: 'der' })
+            .toString('hex'),
+        })),
+      ),
+  },
+  {
+    what: 'rates: keys that are seen once',
+    size: 250_000,
+    of: (size) => () => {
+      const memory = new BoundedMemory<object>(1000)
+      for (let key = 0; key < size; key++) memory.getOrMake(`${key}`, () => ({}))
+    },
+  },
+  { what: 'CRL: revoked certificates', size: 25_000, of: revocations },
+]
+
+/** Made by OpenSSL, as its authorities make theirs. */
+function revocations(entries: number): () => unknown {
+  const folder = mkdtempSync(join(tmpdir(), 'mailflow-crl-'))
+  const run = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
+  try {
+    run('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'key', '-out', 'ca', '-subj', '/CN=Huge')
+    const serial = (index: number) => (0x7a0000000000n + BigInt(index)).toString(16).toUpperCase()
+    const lines = Array.from(
+      { length: entries },
+      (_, n) => `R\t300101000000Z\t260101000000Z,keyCompromise\t${serial(n)}\tunknown\t/CN=x${n}\n`,
+    )
+    writeFileSync(join(folder, 'index'), lines.join(''))
+    writeFileSync(
+      join(folder, 'cnf'),
+      '[ca]\ndefault_ca=d\n[d]\ndatabase=index\ndefault_md=sha256\ndefault_crl_days=7\n',
+    )
+    run('ca', '-config', 'cnf', '-gencrl', '-keyfile', 'key', '-cert', 'ca', '-out', 'pem')
+    run('crl', '-in', 'pem', '-outform', 'DER', '-out', 'der')
+    const octets = readFileSync(join(folder, 'der'))
+    const certificate = new X509Certificate(readFileSync(join(folder, 'ca'), 'utf8'))
+    return () => statusInCrl(octets, { certificate, issuer: certificate, at: new Date() })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** Milliseconds of processor time below which the clock says too little. */
+const shortest = 20
+const rounds = 5
+
+/** The least milliseconds of processor time that the work took, of several rounds. */
+async function cost(works: readonly (() => unknown)[]): Promise<number[]> {
+  const least = works.map(() => Number.POSITIVE_INFINITY)
+  for (let round = 0; round < rounds; round++)
+    for (const [index, work] of works.entries())
+      least[index] = Math.min(least[index] ?? 0, await measured(work))
+  return least
+}
+
+async function measured(work: () => unknown): Promise<number> {
+  for (let times = 1; ; times *= 2) {
+    const begun = process.cpuUsage()
+    for (let time = 0; time < times; time++) await work()
+    const { user, system } = process.cpuUsage(begun)
+    const took = (user + system) / 1000
+    if (took >= shortest) return took / times
+  }
+}
+
+for (const { what, size, of, bound = linear } of rows) {
+  const [small = 0, large = 0] = await cost([of(size), of(size * growth)])
+  const ratio = large / small
+  const isGood = ratio <= bound
+  if (!isGood) process.exitCode = 1
+  process.stdout.write(
+    `${isGood ? 'ok      ' : 'TOO MUCH'} ${ratio.toFixed(1).padStart(5)} of ${bound}  ${large.toFixed(2).padStart(8)} ms  ${what}\n`,
+  )
+}
