@@ -40,7 +40,6 @@ const ownProcess: readonly (readonly [reason: string, ...patterns: RegExp[]])[] 
     /evaluate-policy\/notices/,
     /aws\/target/,
   ],
-  ['serves until the end of its process', /smtp-ingress\/(dialogs|client-revocation)\.test/],
 ]
 
 /** Files that share a process: what they import is loaded once. */
