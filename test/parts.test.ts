@@ -10,9 +10,10 @@ test('each test file belongs to exactly one part', () => {
   assert.deepEqual(Object.values(filesOf).flat().sort(), all)
 })
 
-test('each unit test file runs in exactly one process', () => {
-  assert.deepEqual(processesFor(filesOf.unit).flat().sort(), filesOf.unit)
-})
+for (const part of ['unit', 'local'] as const)
+  test(`each file of the part ${part} runs in exactly one process`, () => {
+    assert.deepEqual(processesFor(filesOf[part]).flat().sort(), filesOf[part])
+  })
 
 test('npm test and npm run test:long run every part between them', () => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))

@@ -16,14 +16,23 @@ export const filesOf = {
   faults: under('test/faults/'),
 }
 
-/** Unit tests that need a process of their own, the slowest first. */
-const ownProcess: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
+/** Files that share a process for a reason, in this order. */
+const sharing: readonly (readonly string[])[] = [
+  // The second takes the bundles that the first keeps.
+  ['test/infra/local/synthesise.test.ts', 'test/infra/synth.test.ts'],
+  // They share a runner.
   [
-    'takes as long as several others',
-    /infra\/(synth|nag)\.test/,
-    /smtp-ingress\/main\.test/,
-    /pipeline\.test/,
+    'test/local/foresight.test.ts',
+    'test/local/public-pages.test.ts',
+    'test/local/renewed-certificate.test.ts',
+    'test/local/retry.test.ts',
+    'test/local/changes.test.ts',
   ],
+]
+
+/** Files that need a process of their own, the slowest first. */
+const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
+  ['takes as long as several others', /infra\/nag\.test/, /smtp-ingress\/main\.test/, /pipeline\.test/],
   [
     'sets the authorities that every connection of its process trusts',
     /net\/levels\/(levels|fuzz|one-batch)/,
@@ -40,18 +49,23 @@ const ownProcess: readonly (readonly [reason: string, ...patterns: RegExp[]])[] 
     /evaluate-policy\/notices/,
     /aws\/target/,
   ],
+  ['starts runners of its own', /^test\/local\//, /^test\/peers\//],
 ]
 
-/** Files that share a process: what they import is loaded once. */
+/** Files that share a process only so that what they import is loaded once. */
 const mostTogether = 10
 
 /** The files of each process, in the order in which processes start. */
 export function processesFor(files: readonly string[]): string[][] {
-  const patterns = ownProcess.flatMap(([, ...some]) => some)
-  const alone = patterns.flatMap((pattern) => files.filter((file) => pattern.test(file)))
-  const others = files.filter((file) => !alone.includes(file))
+  const shared = sharing
+    .map((group) => group.filter((file) => files.includes(file)))
+    .filter(({ length }) => length > 0)
+  const left = files.filter((file) => !shared.flat().includes(file))
+  const patterns = alone.flatMap(([, ...some]) => some)
+  const single = new Set(patterns.flatMap((pattern) => left.filter((file) => pattern.test(file))))
+  const others = left.filter((file) => !single.has(file))
   const folders = Map.groupBy(others, (file) => file.split('/', 2).join('/')).values()
-  return [...[...new Set(alone)].map((file) => [file]), ...[...folders].flatMap((folder) => chunks(folder))]
+  return [...shared, ...[...single].map((file) => [file]), ...[...folders].flatMap(chunks)]
 }
 
 const chunks = (files: readonly string[]): string[][] => {

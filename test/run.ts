@@ -66,7 +66,7 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
   }),
   local: (paths) => ({
     title: 'end-to-end tests on the local stack',
-    commands: chosen(filesOf.local, paths).map((file) => testFiles([file], 2.5 * minute)),
+    commands: processesFor(chosen(filesOf.local, paths)).map((files) => testFiles(files, 2.5 * minute)),
     concurrency: 3,
   }),
   peers: (paths) => ({

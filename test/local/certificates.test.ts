@@ -154,7 +154,7 @@ before(
         }),
       )
   },
-  { timeout: 60_000 },
+  { timeout: 120_000 },
 )
 
 after(async () => {

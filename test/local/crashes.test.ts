@@ -29,7 +29,7 @@ before(
       smartHosts: [{ host: '127.0.0.1', port: mailbox.port }],
     })
   },
-  { timeout: 60_000 },
+  { timeout: 120_000 },
 )
 
 after(async () => {

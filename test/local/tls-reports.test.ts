@@ -61,7 +61,7 @@ before(
       tlsSettings: null,
     })
   },
-  { timeout: 60_000 },
+  { timeout: 120_000 },
 )
 
 after(async () => {

@@ -157,6 +157,15 @@ export class Api {
     if (!answer.ok) throw new Error(`PUT ${path}: ${answer.status} ${await answer.text()}`)
   }
 
+  async remove(path: string): Promise<void> {
+    const { headers } = await fetch(`${this.#base}${path}`)
+    const answer = await fetch(`${this.#base}${path}`, {
+      method: 'DELETE',
+      headers: { 'if-match': headers.get('etag') ?? '' },
+    })
+    if (!answer.ok) throw new Error(`DELETE ${path}: ${answer.status} ${await answer.text()}`)
+  }
+
   /** @returns the connector's id */
   async create(kind: 'inbound' | 'outbound', connector: object): Promise<string> {
     return (await this.call<{ id: string }>('POST', `/${kind}-connectors`, connector)).id
