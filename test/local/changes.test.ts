@@ -7,8 +7,9 @@ import { after, before, test } from 'node:test'
 import { Api, idIn, type Running, SmtpClient } from '../support/local/runner.ts'
 import { shareRunner } from '../support/local/shared-runner.ts'
 
-const messages = 1000
-const changes = 50
+/** `npm run test:long` sends 1000. */
+const messages = Number(process.env.CHANGES_MESSAGES ?? 200)
+const changes = messages / 20
 const connections = 20
 
 const shared = shareRunner()
