@@ -1,7 +1,7 @@
 /** Puts the synthesised stack together on this machine, in the order in which its parts need one another. */
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type ApiServer, readRoutes, startApiServer } from './api-server.ts'
+import { readRoutes, startApiServer } from './api-server.ts'
 import { type Clients, connect, runtimeEnvironment } from './aws/clients.ts'
 import { type Emulators, startEmulators } from './aws/emulators.ts'
 import type { EventEntry } from './aws/events.ts'
@@ -19,7 +19,7 @@ import {
   readFunctions,
   registerFunctions,
 } from './lambda/functions.ts'
-import { type InvokeServer, startInvokeServer } from './lambda/invoke-server.ts'
+import { startInvokeServer } from './lambda/invoke-server.ts'
 import { startPoller } from './lambda/poller.ts'
 import { readSchedules, startSchedule } from './lambda/schedule.ts'
 import { readNotices } from './notices.ts'
@@ -114,31 +114,24 @@ async function start<W extends World>(
   )
   const ingress = await starting
 
-  const variables = Object.assign(
-    {},
-    ingressEnvironment,
-    ...functions.definitions.map(({ environment }) => environment),
-  )
-  return {
-    authority,
-    world,
-    crashWorkers: () => functions.set.crash(),
-    endpoints: {
-      smtp: `127.0.0.1:${smtpPort}`,
-      health: `http://127.0.0.1:${ingress.healthPort}/health`,
-      api: `http://127.0.0.1:${servers.api.port}`,
-      pages: `http://127.0.0.1:${servers.pages.port}/`,
-      dns: `127.0.0.1:${dns.port}`,
-      lambda: servers.invocations.url,
-      functions: functions.definitions.map(({ name }) => name),
-      ...aws.emulators.endpoints,
-      ...namesIn(variables, stack.template, stack.resolver, stack.resources),
-      authority: join(certificates, 'authority.pem'),
-      logs: folders.logs.directory,
-      pids: { runner: process.pid, ingress: ingress.process.pid },
-    },
+  const endpoints: Endpoints = {
+    ...aws.emulators.endpoints,
+    ...servers.urls,
+    ...namesOf(stack, [ingressEnvironment, ...functions.definitions.map(({ environment }) => environment)]),
+    smtp: `127.0.0.1:${smtpPort}`,
+    health: `http://127.0.0.1:${ingress.healthPort}/health`,
+    dns: `127.0.0.1:${dns.port}`,
+    functions: functions.definitions.map(({ name }) => name),
+    authority: join(certificates, 'authority.pem'),
+    logs: folders.logs.directory,
+    pids: { runner: process.pid, ingress: ingress.process.pid },
   }
+  return { authority, world, endpoints, crashWorkers: () => functions.set.crash() }
 }
+
+/** @param environments of all units */
+const namesOf = ({ template, resolver, resources }: Stack, environments: readonly object[]) =>
+  namesIn(Object.assign({}, ...environments), template, resolver, resources)
 
 /** A port in use ends the start before anything that takes time. @returns where mail comes in */
 async function choosePorts({ smtpPort, apiPort, pagesPort }: Options): Promise<number> {
@@ -272,9 +265,7 @@ async function startFunctions(
 }
 
 interface Servers {
-  readonly api: ApiServer
-  readonly pages: ApiServer
-  readonly invocations: InvokeServer
+  readonly urls: Pick<Endpoints, 'api' | 'pages' | 'lambda'>
 }
 
 /** Both HTTP APIs and Lambda's own, once the functions that a deployment invokes have answered. */
@@ -301,13 +292,16 @@ async function startServers(
     atStop(() => server.close())
     return server
   }
-  const servers = {
-    api: await serve('api', options.apiPort),
-    pages: await serve('pages', options.pagesPort),
-    invocations,
-  }
+  const api = await serve('api', options.apiPort)
+  const pages = await serve('pages', options.pagesPort)
   await Promise.all(deployed)
-  return servers
+  return {
+    urls: {
+      api: `http://127.0.0.1:${api.port}`,
+      pages: `http://127.0.0.1:${pages.port}/`,
+      lambda: invocations.url,
+    },
+  }
 }
 
 /** The ingress starts while the functions do. @returns it, once it is healthy */

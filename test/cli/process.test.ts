@@ -21,7 +21,14 @@ const path = (process.env.PATH ?? '')
   .join(delimiter)
 
 async function ended(command: string, args: string[], cwd = root) {
-  const env = { PATH: path, HOME: cache, npm_config_cache: cache, npm_config_offline: 'true' }
+  const { NODE_COMPILE_CACHE = '' } = process.env
+  const env = {
+    PATH: path,
+    HOME: cache,
+    npm_config_cache: cache,
+    npm_config_offline: 'true',
+    NODE_COMPILE_CACHE,
+  }
   const child = spawn(command, args, { cwd, env })
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   return { status: child.exitCode, out, err }
