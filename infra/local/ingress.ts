@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
+import { get } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import type { Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -144,14 +145,13 @@ export class Ingress {
     child.stderr?.pipe(this.#options.log, { end: false })
   }
 
-  async #healthy(): Promise<boolean> {
-    try {
-      const response = await fetch(`http://127.0.0.1:${this.#options.healthPort}/health`)
-      await response.arrayBuffer()
-      return response.ok
-    } catch {
-      return false
-    }
+  /** By `http.get`: `fetch` takes a third of a second of processor time until the first answer. */
+  #healthy(): Promise<boolean> {
+    return new Promise((resolve) => {
+      get(`http://127.0.0.1:${this.#options.healthPort}/health`, (response) => {
+        response.resume().once('end', () => resolve(response.statusCode === 200))
+      }).once('error', () => resolve(false))
+    })
   }
 
   /** As ECS does with a task that died. */

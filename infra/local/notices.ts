@@ -4,7 +4,7 @@ import { SubscribeCommand } from '@aws-sdk/client-sns'
 import { CreateQueueCommand } from '@aws-sdk/client-sqs'
 import type { SQSEvent } from 'aws-lambda'
 import { z } from 'zod'
-import type { Clients } from './aws/resources.ts'
+import type { Clients } from './aws/clients.ts'
 import { type Poller, startPoller } from './lambda/poller.ts'
 import { accountId, region } from './template.ts'
 

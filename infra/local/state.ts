@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from 'node:path'
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import type { Emulators } from './aws/emulators.ts'
+import { isAlive } from './is-alive.ts'
 import { StartError } from './start-error.ts'
 
 type QueueStore = Emulators['queues']
@@ -24,15 +25,6 @@ export function lockState(directory: string): () => void {
     throw new StartError(`--state ${directory}: in use by the runner with pid ${owner}`)
   writeFileSync(file, String(process.pid))
   return () => rmSync(file, { force: true })
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    // Signal 0 only asks whether the process is there.
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
 }
 
 /** Replaces the last snapshot; a stop that is interrupted leaves the old one whole. */

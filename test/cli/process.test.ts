@@ -26,7 +26,14 @@ const bounded = <T>(child: ChildProcess, ending: Promise<T>): Promise<T> =>
   within(60_000, ending, `the end of ${child.spawnargs.join(' ')}`).finally(() => child.kill('SIGKILL'))
 
 async function ended(command: string, args: string[], cwd = root) {
-  const env = { PATH: path, HOME: cache, npm_config_cache: cache, npm_config_offline: 'true' }
+  const { NODE_COMPILE_CACHE = '' } = process.env
+  const env = {
+    PATH: path,
+    HOME: cache,
+    npm_config_cache: cache,
+    npm_config_offline: 'true',
+    NODE_COMPILE_CACHE,
+  }
   const child = spawn(command, args, { cwd, env })
   const ending = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   const [out, err] = await bounded(child, ending)

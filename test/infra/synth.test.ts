@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { linkBundles, sourcesDigest } from '../../infra/local/kept.ts'
+import { sourcesContext } from '../../infra/unit.ts'
 import { assemble, deployments, type Json } from '../support/synthesis.ts'
 
 const outdir = mkdtempSync(join(tmpdir(), 'mailflow-cdk-'))
@@ -39,16 +41,23 @@ for (const [name, mailflow] of Object.entries(deployments).filter(([name]) => na
     assert.deepEqual(report.pluginReports, [])
   })
 
+const sources = sourcesDigest()
 let synthesised: SpawnSyncReturns<string> | undefined
 
 /**
  * `npx cdk synth` with the cdk.json of the repository, once for all tests that look at it, and without this
- * process's environment: there is no AWS profile, Region or Docker to find.
+ * process's environment: there is no AWS profile, Region or Docker to find. What was bundled of the same sources is not
+ * bundled again.
  */
 function shippedSynth() {
-  const command = ['node_modules/.bin/cdk', 'synth', '--quiet', '--output', join(outdir, 'shipped')]
+  if (synthesised !== undefined) return synthesised
+  const shipped = join(outdir, 'shipped')
+  mkdirSync(shipped)
+  linkBundles(sources, shipped)
+  const context = ['--context', `${sourcesContext}=${sources}`]
+  const command = ['node_modules/.bin/cdk', 'synth', '--quiet', '--output', shipped, ...context]
   const env = { PATH: `${join(process.cwd(), 'node_modules/.bin')}:/usr/bin:/bin`, HOME: outdir }
-  synthesised ??= spawnSync(process.execPath, command, { encoding: 'utf8', env })
+  synthesised = spawnSync(process.execPath, command, { encoding: 'utf8', env })
   return synthesised
 }
 

@@ -148,7 +148,7 @@ before(
         }),
       )
   },
-  { timeout: 60_000 },
+  { timeout: 120_000 },
 )
 
 after(async () => {

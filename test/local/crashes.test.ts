@@ -23,7 +23,7 @@ before(
     api = new Api(runner.endpoints)
     await setUpOurMailboxes(api, mailbox)
   },
-  { timeout: 60_000 },
+  { timeout: 120_000 },
 )
 
 after(async () => {

@@ -41,7 +41,7 @@ before(
     api = new Api(runner.endpoints)
     await setUp()
   },
-  { timeout: 60_000 },
+  { timeout: 120_000 },
 )
 
 after(async () => {

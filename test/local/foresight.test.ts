@@ -7,7 +7,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { mailflow } from '../support/cli/mailflow.ts'
-import { Api, idIn, type Running, sendOne, startRunner, until } from '../support/local/runner.ts'
+import { Api, idIn, type Running, sendOne, until } from '../support/local/runner.ts'
+import { shareRunner } from '../support/local/shared-runner.ts'
 import { createPki, daysFromNow, fingerprintOf, type Identity, type Pki } from '../support/pki.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 
@@ -16,6 +17,7 @@ let second: Pki
 let old: Identity
 let renewed: Identity
 const servers: Partner[] = []
+const shared = shareRunner()
 let runner: Running
 let api: Api
 let connector: string
@@ -29,7 +31,7 @@ before(
     old = await first.issue({ names, notBefore: daysFromNow(-300), notAfter: daysFromNow(10.5) })
     renewed = await second.issue({ names, notAfter: daysFromNow(300) })
     for (const tls of [old, renewed]) servers.push(await startPartner({ tls }))
-    runner = await startRunner({ names: {} })
+    runner = await shared.enter()
     api = new Api(runner.endpoints)
     await api.call('PUT', '/accepted-domains/hosted.example', {})
     connector = await api.create('outbound', {
@@ -42,12 +44,12 @@ before(
       certificateAuthorities: [first.ca, second.ca],
     })
   },
-  { timeout: 60_000 },
+  { timeout: 120_000 },
 )
 
 after(async () => {
   for (const server of servers) await server.stop()
-  assert.equal(await runner?.stop(), 0, 'SIGTERM is a clean stop')
+  await shared.leave()
 })
 
 async function deliverOne(): Promise<void> {

@@ -67,7 +67,7 @@ before(
       certificateAuthorities: [pki.ca],
     })
   },
-  { timeout: 60_000 },
+  { timeout: 120_000 },
 )
 
 after(async () => {

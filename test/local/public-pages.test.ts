@@ -5,14 +5,16 @@ import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { PublishedCertificates } from '../../shared/contract/certificates.ts'
-import { Api, type Running, SmtpClient, startRunner, until } from '../support/local/runner.ts'
+import { Api, type Running, SmtpClient, until } from '../support/local/runner.ts'
+import { shareRunner } from '../support/local/shared-runner.ts'
 
+const shared = shareRunner()
 let running: Running
 
 before(async () => {
-  running = await startRunner({ names: {} })
+  running = await shared.enter()
 })
-after(() => running?.stop())
+after(() => shared.leave())
 
 /** fetch() does not let one say by which name a server is asked. */
 function ask(path: string, { host, method = 'GET' }: { host?: string; method?: string } = {}) {

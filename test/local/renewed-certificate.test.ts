@@ -10,11 +10,13 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
-import { Api, idIn, type Running, sendOne, startRunner, until } from '../support/local/runner.ts'
+import { Api, idIn, type Running, sendOne, until } from '../support/local/runner.ts'
+import { shareRunner } from '../support/local/shared-runner.ts'
 import { createPki, fingerprintOf, type Identity, type Pki } from '../support/pki.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 
 let mailbox: Partner
+const shared = shareRunner()
 let runner: Running
 let api: Api
 let pki: Pki
@@ -24,7 +26,7 @@ before(
   async () => {
     pki = await createPki()
     mailbox = await startPartner()
-    runner = await startRunner({ names: {} })
+    runner = await shared.enter()
     api = new Api(runner.endpoints)
     const { dynamodb, tables } = runner.endpoints
     const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
@@ -32,12 +34,12 @@ before(
     accepted = new ObservedList(DynamoDBDocumentClient.from(client), tables.transport ?? '')
     await setUpOurMailboxes(api, mailbox)
   },
-  { timeout: 60_000 },
+  { timeout: 120_000 },
 )
 
 after(async () => {
   await mailbox?.stop()
-  assert.equal(await runner?.stop(), 0, 'SIGTERM is a clean stop')
+  await shared.leave()
 })
 
 const restricted = (name: string, domain: string, onViolation: 'Bounce' | 'Defer') => ({

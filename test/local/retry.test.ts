@@ -2,25 +2,27 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
-import { Api, idIn, type Running, sendOne, startRunner, until } from '../support/local/runner.ts'
+import { Api, idIn, type Running, sendOne, until } from '../support/local/runner.ts'
+import { shareRunner } from '../support/local/shared-runner.ts'
 import { type Partner, startPartner } from '../support/smtp-partner.ts'
 
 let mailbox: Partner
+const shared = shareRunner()
 let runner: Running
 let api: Api
 
 before(
   async () => {
     mailbox = await startPartner()
-    runner = await startRunner({ names: {} })
+    runner = await shared.enter()
     api = new Api(runner.endpoints)
   },
-  { timeout: 60_000 },
+  { timeout: 120_000 },
 )
 
 after(async () => {
   await mailbox?.stop()
-  assert.equal(await runner?.stop(), 0, 'SIGTERM is a clean stop')
+  await shared.leave()
 })
 
 /** Mail from the bank in the clear. @returns its id, once it is deferred */

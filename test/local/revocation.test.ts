@@ -69,7 +69,7 @@ before(
         revocationCheck: 'HardFail',
       })
   },
-  { timeout: 60_000 },
+  { timeout: 120_000 },
 )
 
 after(async () => {

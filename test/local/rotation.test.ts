@@ -38,7 +38,7 @@ before(
       endpoint: runner.endpoints.secrets,
     })
   },
-  { timeout: 60_000 },
+  { timeout: 120_000 },
 )
 
 after(async () => {

@@ -54,7 +54,7 @@ before(
     api = new Api(runner.endpoints)
     await setUpOurMailboxes(api, { host: 'relay.hub.example', port: mailbox.port }, { tlsSettings: null })
   },
-  { timeout: 60_000 },
+  { timeout: 120_000 },
 )
 
 after(async () => {

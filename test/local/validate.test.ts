@@ -28,7 +28,7 @@ before(
     api = new Api(runner.endpoints)
     await api.call('PUT', '/accepted-domains/ours.example', {})
   },
-  { timeout: 60_000 },
+  { timeout: 120_000 },
 )
 
 after(async () => {

@@ -61,7 +61,7 @@ before(
       { ...(await resolvers.issue({ names: [resolver] })), name: resolver },
     )
   },
-  { timeout: 60_000 },
+  { timeout: 120_000 },
 )
 
 after(() => names?.stop())

@@ -11,13 +11,7 @@ import { CreateQueueCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
 import { StartError } from '../start-error.ts'
 import { accountId, type Resolver, region, resourcesOfType, type Template } from '../template.ts'
-
-export interface Clients {
-  readonly sqs: SQSClient
-  readonly sns: SNSClient
-  readonly s3: S3Client
-  readonly dynamodb: DynamoDBClient
-}
+import type { Clients } from './clients.ts'
 
 export interface Queue {
   readonly logicalId: string

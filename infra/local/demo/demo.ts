@@ -1,7 +1,7 @@
 /** Sets the demo up, sends its messages, waits until each is decided, and prints what became of them. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LocalAuthority } from '../certificates.ts'
-import type { Endpoints } from '../runner.ts'
+import type { Endpoints } from '../endpoints.ts'
 import { type Sending, type Sent, sendMail } from '../send-mail.ts'
 import { ApiClient } from './api-client.ts'
 import { mailboxName } from './partners.ts'

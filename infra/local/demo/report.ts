@@ -1,6 +1,6 @@
 /** What the demo prints: a table for somebody who sees mailflow for the first time. At most 110 columns. */
 import { dirname, join } from 'node:path'
-import type { Endpoints } from '../runner.ts'
+import type { Endpoints } from '../endpoints.ts'
 import type { Sent } from '../send-mail.ts'
 import { mailboxName } from './partners.ts'
 import type { Step } from './scenario.ts'

@@ -16,6 +16,9 @@ export interface FunctionDefinition extends EnvironmentData {
 /** The invocation came to no result: the handler threw, its time ran out, or its environment died. */
 export class InvocationError extends Error {}
 
+/** Milliseconds that an execution environment takes to be made. Most invocations take less. */
+const timeToMakeMs = 100
+
 interface Environment {
   readonly worker: Worker
   readonly ready: Promise<void>
@@ -26,7 +29,11 @@ export class LambdaFunction {
   readonly #log: Writable
   readonly #idle: Environment[] = []
   readonly #busy = new Set<Environment>()
+  /** Events that wait until fewer invocations run. */
   readonly #waiting: (() => void)[] = []
+  /** Events that wait for an environment that another invocation has. */
+  readonly #heirs: ((environment: Environment) => void)[] = []
+  #running = 0
 
   /** @param log receives what the function writes to stdout and stderr */
   constructor(definition: FunctionDefinition, log: Writable) {
@@ -47,18 +54,51 @@ export class LambdaFunction {
 
   /** @throws InvocationError when there is no result */
   async invoke(event: unknown): Promise<unknown> {
-    while (this.#busy.size >= this.#definition.concurrency) await this.#room()
-    const environment = this.#idle.pop() ?? this.#create()
+    while (this.#running >= this.#definition.concurrency) await this.#room()
+    this.#running += 1
+    try {
+      return await this.#invokeIn(await this.#environment(), event)
+    } finally {
+      this.#running -= 1
+      this.#waiting.shift()?.()
+    }
+  }
+
+  async #invokeIn(environment: Environment, event: unknown): Promise<unknown> {
     this.#busy.add(environment)
     try {
       await environment.ready
-      const value = await this.#run(environment, event)
-      this.#idle.push(environment)
-      return value
+      const report = await this.#run(environment, event)
+      this.#busy.delete(environment)
+      this.#release(environment)
+      return this.#answerIn(report)
     } finally {
       this.#busy.delete(environment)
-      this.#waiting.shift()?.()
     }
+  }
+
+  /** One that is idle, or becomes so within less time than it takes to make one; else a new one. */
+  async #environment(): Promise<Environment> {
+    const idle = this.#idle.pop()
+    if (idle !== undefined) return idle
+    if (this.#busy.size === 0) return this.#create()
+    return new Promise((resolve) => {
+      const inherit = (environment: Environment) => {
+        clearTimeout(timer)
+        resolve(environment)
+      }
+      const timer = setTimeout(() => {
+        this.#heirs.splice(this.#heirs.indexOf(inherit), 1)
+        resolve(this.#create())
+      }, timeToMakeMs)
+      this.#heirs.push(inherit)
+    })
+  }
+
+  #release(environment: Environment): void {
+    const heir = this.#heirs.shift()
+    if (heir === undefined) this.#idle.push(environment)
+    else heir(environment)
   }
 
   /** Kills every environment that is running an invocation, as a lost host would. Returns how many. */
@@ -104,24 +144,27 @@ export class LambdaFunction {
     if (report.kind !== 'ready') throw new InvocationError(`${this.name} did not start`)
   }
 
-  async #run(environment: Environment, event: unknown): Promise<unknown> {
+  /** @throws InvocationError when the environment ended, or its time ran out */
+  async #run(environment: Environment, event: unknown): Promise<Report> {
     const { timeoutSeconds } = this.#definition
     const deadline = Date.now() + timeoutSeconds * 1000
     const timer = setTimeout(() => void environment.worker.terminate(), timeoutSeconds * 1000)
     try {
       const reported = this.#nextReport(environment.worker)
       environment.worker.postMessage({ requestId: randomUUID(), event, deadline } satisfies Invocation)
-      const report = await reported
-      if (report.kind === 'result') return report.value
-      const message = report.kind === 'failure' ? report.message : 'started twice'
-      this.#idle.push(environment)
-      throw new InvocationError(`${this.name}: ${message}`)
+      return await reported
     } catch (error) {
       if (Date.now() < deadline) throw error
       throw new InvocationError(`${this.name} timed out after ${timeoutSeconds} s`)
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** @throws InvocationError when the handler threw */
+  #answerIn(report: Report): unknown {
+    if (report.kind === 'result') return report.value
+    throw new InvocationError(`${this.name}: ${report.kind === 'failure' ? report.message : 'started twice'}`)
   }
 
   #nextReport(worker: Worker): Promise<Report> {

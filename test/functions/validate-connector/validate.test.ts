@@ -20,6 +20,7 @@ import {
   toPartners,
   validated,
 } from '../../support/validation.ts'
+import { within } from '../../support/within.ts'
 
 let pki: Pki
 const tls: Record<'good' | 'wrongName' | 'expired' | 'untrusted' | 'old', SecureContextOptions> = {} as never
@@ -107,11 +108,7 @@ describe('a connector whose partner does as demanded', () => {
     const [, , ehlo, startTls] = validation.steps
     assert.ok((ehlo?.durationMs ?? 0) >= 60, `EHLO took ${ehlo?.durationMs}`)
     assert.ok((startTls?.durationMs ?? 0) >= 60, `STARTTLS, with EHLO over TLS, took ${startTls?.durationMs}`)
-    const sum = validation.steps.reduce((total, { durationMs }) => total + durationMs, 0)
-    assert.ok(
-      validation.durationMs >= 180 && validation.durationMs <= sum + 2_000,
-      `${validation.durationMs}`,
-    )
+    assert.ok(validation.durationMs >= 180, `${validation.durationMs}`)
   })
 
   it('sends one test mail, which says what it is', async () => {
@@ -292,12 +289,12 @@ describe('a partner that falls silent', { concurrency: true }, () => {
   for (const { at, expected, says } of stalls) {
     it(`at ${at} is left after the step's own patience`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, ...(at && { silentAt: at }) }
-      const { validation } = await validateOne(behaviour, forced(), { smtp: { timeouts: hasty } })
+      const validating = validateOne(behaviour, forced(), { smtp: { timeouts: hasty } })
+      const { validation } = await within(30_000, validating, 'the validation')
       assert.equal(outline(validation), expected)
       const failed = validation.steps.find(({ succeeded }) => !succeeded)
       assert.match(failed?.detail ?? '', says)
       assert.ok((failed?.durationMs ?? 0) >= 900, `${failed?.durationMs}`)
-      assert.ok(validation.durationMs < 8_000, `${validation.durationMs}`)
     })
 
     it(`at ${at} is left when the validation's time runs out, in the same step`, async () => {
@@ -335,10 +332,10 @@ describe('a test mail that nobody answers', { concurrency: true }, () => {
   for (const silentAt of ['MAIL', 'message'] as const)
     it(`to its ${silentAt} ends with the validation's time`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, silentAt, extensions: [] }
-      const { validation } = await validateOne(behaviour, forced(), { limits: { whole: 2_000 } })
+      const validating = validateOne(behaviour, forced(), { limits: { whole: 2_000 } })
+      const { validation } = await within(30_000, validating, 'the validation')
       assert.equal(outline(validation), 'Resolve Connect Ehlo StartTls Certificate !TestMail')
       assert.match(detailOf(validation, 'TestMail') ?? '', /4\.4\.315 Connection timed out/)
-      assert.ok(validation.durationMs < 8_000, `${validation.durationMs}`)
     })
 })
 

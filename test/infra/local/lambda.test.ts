@@ -21,6 +21,7 @@ writeFileSync(
    export const handler = async (event, context) => {
      calls += 1
      if (event.do === 'throw') throw new Error('no such table')
+     if (event.do === 'pause') { console.log('paused'); await new Promise((resolve) => setTimeout(resolve, 30)) }
      if (event.do === 'exit') process.exit(3)
      if (event.do === 'hang') { event.log && console.log(event.log); await new Promise(() => setInterval(() => {}, 1000)) }
      if (event.do === 'connect') return new Promise((resolve, reject) =>
@@ -67,6 +68,23 @@ test('invocations at once get environments of their own', async (t) => {
     answers.map((answer) => (answer as { calls: number }).calls),
     [1, 1],
   )
+})
+
+test('an event takes the environment that becomes free before a new one would be made', async (t) => {
+  // The time that it takes to make one never passes.
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { made, log } = make(t)
+  const first = made.invoke({ do: 'pause' })
+  await once(log, 'data')
+  assert.equal(((await made.invoke({})) as { calls: number }).calls, 2)
+  await first
+})
+
+test('an event does not wait for an environment that stays busy', async (t) => {
+  const { made, log } = make(t)
+  made.invoke({ do: 'hang', log: 'under way' }).catch(() => undefined)
+  await once(log, 'data')
+  assert.equal(((await made.invoke({})) as { calls: number }).calls, 1)
 })
 
 test('invocations beyond the concurrency wait for an environment', async (t) => {

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect as connectTls, TLSSocket } from 'node:tls'
-import type { Endpoints } from '../../../infra/local/runner.ts'
+import type { Endpoints } from '../../../infra/local/endpoints.ts'
 
 const root = join(import.meta.dirname, '../../..')
 
@@ -155,6 +155,15 @@ export class Api {
       body: JSON.stringify({ ...fields, ...changes }),
     })
     if (!answer.ok) throw new Error(`PUT ${path}: ${answer.status} ${await answer.text()}`)
+  }
+
+  async remove(path: string): Promise<void> {
+    const { headers } = await fetch(`${this.#base}${path}`)
+    const answer = await fetch(`${this.#base}${path}`, {
+      method: 'DELETE',
+      headers: { 'if-match': headers.get('etag') ?? '' },
+    })
+    if (!answer.ok) throw new Error(`DELETE ${path}: ${answer.status} ${await answer.text()}`)
   }
 
   /** @returns the connector's id */

@@ -1,0 +1,49 @@
+/** The runner's own clients of the emulators, and what units find them by. */
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { S3Client } from '@aws-sdk/client-s3'
+import { SNSClient } from '@aws-sdk/client-sns'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { region } from '../template.ts'
+import type { Emulators } from './emulators.ts'
+
+export interface Clients {
+  readonly sqs: SQSClient
+  readonly sns: SNSClient
+  readonly s3: S3Client
+  readonly dynamodb: DynamoDBClient
+}
+
+const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
+
+export function connect({ endpoints }: Emulators): Clients {
+  return {
+    sqs: new SQSClient({ region, credentials, endpoint: endpoints.sqs }),
+    sns: new SNSClient({ region, credentials, endpoint: endpoints.sns }),
+    s3: new S3Client({ region, credentials, endpoint: endpoints.s3, forcePathStyle: true }),
+    dynamodb: new DynamoDBClient({ region, credentials, endpoint: endpoints.dynamodb }),
+  }
+}
+
+/** What Lambda and ECS give every unit, and where the services are: the only thing that differs from AWS. */
+export function runtimeEnvironment({ endpoints }: Emulators): Record<string, string> {
+  return {
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_ENDPOINT_URL_SQS: endpoints.sqs,
+    AWS_ENDPOINT_URL_SNS: endpoints.sns,
+    AWS_ENDPOINT_URL_S3: endpoints.s3,
+    AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
+    AWS_ENDPOINT_URL_SES: endpoints.ses,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secrets,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.events,
+    TZ: 'UTC',
+    ...extraAuthorities(),
+  }
+}
+
+/** Node's own variable: a file of authorities that count as public beside those that do. */
+function extraAuthorities(): Record<string, string> {
+  const { NODE_EXTRA_CA_CERTS } = process.env
+  return NODE_EXTRA_CA_CERTS === undefined ? {} : { NODE_EXTRA_CA_CERTS }
+}

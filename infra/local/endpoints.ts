@@ -1,0 +1,66 @@
+/** Where everything listens, and what it is called. */
+import type { Resources } from './aws/resources.ts'
+import { type Resolver, resourcesOfType, type Template } from './template.ts'
+
+/** What the ready line says. */
+export interface Endpoints {
+  readonly smtp: string
+  readonly health: string
+  readonly api: string
+  /** What anybody may read: our certificates, as partners see them. */
+  readonly pages: string
+  readonly dns: string
+  readonly sqs: string
+  readonly sns: string
+  readonly s3: string
+  readonly dynamodb: string
+  readonly ses: string
+  /** Where functions can be invoked by name, as Lambda has it. */
+  readonly lambda: string
+  readonly functions: readonly string[]
+  readonly secrets: string
+  /** URLs by stage, dead-letter queues as `<stage>DeadLetters`. */
+  readonly queues: Readonly<Record<string, string>>
+  readonly tables: Readonly<Record<string, string>>
+  readonly bucket: string
+  /** Files: the authority that signed the ingress's certificate, and what each unit writes. */
+  readonly authority: string
+  readonly logs: string
+  readonly pids: { readonly runner: number; readonly ingress: number | undefined }
+}
+
+/**
+ * The resources by the names under which the units know them.
+ * @param variables of all units
+ */
+export function namesIn(
+  variables: Readonly<Record<string, string>>,
+  template: Template,
+  resolver: Resolver,
+  { queues }: Resources,
+): Pick<Endpoints, 'queues' | 'tables' | 'bucket'> {
+  const named = (suffix: string) =>
+    Object.entries(variables)
+      .filter(([name]) => name.endsWith(suffix))
+      .map(([name, value]): [string, string] => [name.slice(0, -suffix.length).toLowerCase(), value])
+  const stages = named('_QUEUE_URL')
+  const deadLetters = stages.flatMap(([stage, url]) => {
+    const target = deadLetterArn(queues.find((queue) => queue.url === url)?.logicalId, template, resolver)
+    return queues.filter(({ arn }) => arn === target).map((queue) => [`${stage}DeadLetters`, queue.url])
+  })
+  return {
+    queues: Object.fromEntries([...stages, ...deadLetters]),
+    tables: Object.fromEntries(named('_TABLE')),
+    bucket: variables.CONTENT_BUCKET ?? '',
+  }
+}
+
+function deadLetterArn(
+  logicalId: string | undefined,
+  template: Template,
+  resolver: Resolver,
+): string | undefined {
+  const [, properties] = resourcesOfType(template, 'AWS::SQS::Queue').find(([id]) => id === logicalId) ?? []
+  const policy = properties?.RedrivePolicy as { deadLetterTargetArn: unknown } | undefined
+  return policy === undefined ? undefined : resolver.string(policy.deadLetterTargetArn)
+}

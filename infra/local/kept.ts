@@ -1,0 +1,125 @@
+/**
+ * Bundling and synthesis take most of a start's time, and give the same for the same sources and settings. So both are
+ * kept in node_modules/.cache/mailflow: a folder for each digest of what is bundled, which holds the bundles, a
+ * template for each digest of infra/ and settings, and what V8 compiled of the bundles.
+ */
+import { createHash } from 'node:crypto'
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { repositoryRoot } from '../repository.ts'
+import { isAlive } from './is-alive.ts'
+
+const cache = join(repositoryRoot, 'node_modules', '.cache', 'mailflow')
+const bundled = ['{functions,shared}/**/*.ts', 'infra/unit.ts', 'package-lock.json', 'tsconfig.json']
+const synthesised = ['infra/*.ts', 'infra/!(local)/**/*.ts', 'cdk.json']
+/** Digests whose bundles are kept. */
+const mostKept = 3
+
+/** The digest of all sources: the same digest means the same bundles. */
+export const sourcesDigest = (): string => digestOf(bundled)
+
+/** The digest of what makes a template besides the bundles. */
+export const templateDigest = (settings: Readonly<Record<string, unknown>>): string =>
+  digestOf(synthesised, settings)
+
+function digestOf(patterns: readonly string[], ...more: unknown[]): string {
+  const digest = createHash('sha256').update(JSON.stringify(more))
+  for (const file of globSync(patterns, { cwd: repositoryRoot }).sort())
+    digest.update(JSON.stringify([file, readFileSync(join(repositoryRoot, file), 'utf8')]))
+  return digest.digest('hex').slice(0, 32)
+}
+
+/** Where what belongs to these sources is kept. */
+export const keptFolder = (sources: string): string => join(cache, sources)
+
+/** Marks the folder as used by this process, so that no other process removes it before this one ends. */
+export function useKept(sources: string): void {
+  const folder = keptFolder(sources)
+  const mark = join(folder, `used-by-${process.pid}`)
+  whereWritable(() => {
+    mkdirSync(folder, { recursive: true })
+    utimesSync(folder, new Date(), new Date())
+    writeFileSync(mark, '')
+    process.once('exit', () => rmSync(mark, { force: true }))
+    removeUnused(folder)
+  })
+}
+
+/** Links the kept bundles into the folder of an assembly that is not synthesised yet: CDK takes them as its own. */
+export function linkBundles(sources: string, assembly: string): void {
+  for (const name of bundlesIn(keptFolder(sources)))
+    symlinkSync(join(keptFolder(sources), name), join(assembly, name), 'junction')
+}
+
+/** Keeps the bundles of an assembly. */
+export function keepBundles(sources: string, assembly: string): void {
+  const folder = keptFolder(sources)
+  const known = new Set(bundlesIn(folder))
+  for (const name of bundlesIn(assembly).filter((bundle) => !known.has(bundle)))
+    writeWhole(join(folder, name), (copy) => cpSync(join(assembly, name), copy, { recursive: true }))
+}
+
+/** @returns null when there is none */
+export function readKept(sources: string, name: string): string | null {
+  const file = join(keptFolder(sources), name)
+  return existsSync(file) ? readFileSync(file, 'utf8') : null
+}
+
+export function keep(sources: string, name: string, text: string): void {
+  writeWhole(join(keptFolder(sources), name), (copy) => writeFileSync(copy, text))
+}
+
+/** Whole or not at all: other processes may write, read and remove at the same time. */
+function writeWhole(path: string, write: (copy: string) => void): void {
+  const copy = `${path}.${process.pid}.new`
+  whereWritable(() => {
+    write(copy)
+    try {
+      renameSync(copy, path)
+    } catch {
+      // Another process was first, with the same content.
+      rmSync(copy, { recursive: true, force: true })
+    }
+  })
+}
+
+/** Where this user may not write, the next start takes as long as this one. */
+function whereWritable(write: () => void): void {
+  try {
+    write()
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    if (!['EACCES', 'EROFS', 'EPERM'].includes(code)) throw error
+  }
+}
+
+const bundlesIn = (folder: string): string[] =>
+  existsSync(folder) ? readdirSync(folder).filter((name) => /^asset\.[^.]+$/.test(name)) : []
+
+function removeUnused(used: string): void {
+  const others = readdirSync(cache)
+    .map((name) => join(cache, name))
+    .filter((folder) => folder !== used && !isUsed(folder))
+    .map((folder) => ({ folder, at: statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+    .toSorted((one, other) => other.at - one.at)
+  for (const { folder } of others.slice(mostKept - 1)) rmSync(folder, { recursive: true, force: true })
+}
+
+const isUsed = (folder: string): boolean =>
+  (existsSync(folder) ? readdirSync(folder) : []).some((name) => {
+    const [, pid] = /^used-by-(\d+)$/.exec(name) ?? []
+    return pid !== undefined && isAlive(Number(pid))
+  })

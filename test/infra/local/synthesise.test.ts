@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, test } from 'node:test'
+import { keptFolder, linkBundles, sourcesDigest } from '../../../infra/local/kept.ts'
+import { synthesise } from '../../../infra/local/synthesise.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'mailflow-synthesise-'))
+after(() => rmSync(folder, { recursive: true }))
+
+test('what was synthesised once is taken again, with the bundles that the template names', async () => {
+  const first = await synthesise({}, folder)
+  const made = readdirSync(folder)
+  const second = await synthesise({}, folder)
+  assert.deepEqual(second, first)
+  assert.deepEqual(readdirSync(folder), made, 'CDK synthesises once')
+  const bundles = [...second.assets.values()].filter((path) => existsSync(join(path, 'index.mjs')))
+  assert.ok(bundles.length >= 5, 'the functions have no bundles')
+  for (const path of bundles) assert.equal(dirname(path), keptFolder(sourcesDigest()))
+})
+
+test('other settings give another template, of the same bundles', async () => {
+  const [shipped, other] = [await synthesise({}, folder), await synthesise({ logRetentionDays: 7 }, folder)]
+  assert.notDeepEqual(other.template, shipped.template)
+  const bundles = ({ assets }: typeof shipped) =>
+    [...assets.values()].filter((path) => existsSync(join(path, 'index.mjs')))
+  assert.deepEqual(bundles(other), bundles(shipped))
+})
+
+test('sources that were never bundled have no bundles', () => {
+  linkBundles('0'.repeat(32), folder)
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.startsWith('asset.')),
+    [],
+  )
+})

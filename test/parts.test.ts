@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { filesOf, processesFor, root } from './parts.ts'
+
+const all = globSync('test/**/*.test.ts', { cwd: root }).sort()
+
+test('each test file belongs to exactly one part', () => {
+  assert.deepEqual(Object.values(filesOf).flat().sort(), all)
+})
+
+for (const part of ['unit', 'local'] as const)
+  test(`each file of the part ${part} runs in exactly one process`, () => {
+    assert.deepEqual(processesFor(filesOf[part]).flat().sort(), filesOf[part])
+  })
+
+test('npm test and npm run test:long run every part between them', () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const run = `${scripts.test} ${scripts['test:long']}`.split(' ')
+  for (const part of Object.keys(filesOf)) assert.ok(run.includes(part), part)
+  assert.match(readFileSync(join(root, '.ci/run'), 'utf8'), /npm test\b[\s\S]*npm run test:long\b/)
+})

@@ -1,0 +1,75 @@
+/** The parts of the test suite. Each test file belongs to exactly one part (parts.test.ts). */
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
+
+export const root = join(import.meta.dirname, '..')
+
+const all = globSync('test/**/*.test.ts', { cwd: root }).sort()
+const isUnder = (file: string, folders: readonly string[]) =>
+  folders.some((folder) => file.startsWith(folder))
+const under = (...folders: string[]) => all.filter((file) => isUnder(file, folders))
+
+export const filesOf = {
+  unit: all.filter((file) => !isUnder(file, ['test/local/', 'test/peers/', 'test/faults/'])),
+  local: under('test/local/'),
+  peers: under('test/peers/'),
+  faults: under('test/faults/'),
+}
+
+/** Files that share a process for a reason, in this order. */
+const sharing: readonly (readonly string[])[] = [
+  // The second takes the bundles that the first keeps.
+  ['test/infra/local/synthesise.test.ts', 'test/infra/synth.test.ts'],
+  // They share a runner.
+  [
+    'test/local/foresight.test.ts',
+    'test/local/public-pages.test.ts',
+    'test/local/renewed-certificate.test.ts',
+    'test/local/retry.test.ts',
+    'test/local/changes.test.ts',
+  ],
+]
+
+/** Files that need a process of their own, the slowest first. */
+const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
+  ['takes as long as several others', /infra\/nag\.test/, /smtp-ingress\/main\.test/, /pipeline\.test/],
+  [
+    'sets the authorities that every connection of its process trusts',
+    /net\/levels\/(levels|fuzz|one-batch)/,
+    /mta-sts\/(fetch|delivery|source)/,
+    /net\/resolver-tls/,
+    /aws\/transports/,
+    /cli\/dns/,
+    /report-tls\/send-reports/,
+  ],
+  [
+    'reads its environment when it is loaded, as Lambda has it',
+    /\/handler\.test/,
+    /deliver-message\/(tls-sessions|certificates-seen)/,
+    /evaluate-policy\/notices/,
+    /aws\/target/,
+  ],
+  ['starts runners of its own', /^test\/local\//, /^test\/peers\//],
+]
+
+/** Files that share a process only so that what they import is loaded once. */
+const mostTogether = 10
+
+/** The files of each process, in the order in which processes start. */
+export function processesFor(files: readonly string[]): string[][] {
+  const shared = sharing
+    .map((group) => group.filter((file) => files.includes(file)))
+    .filter(({ length }) => length > 0)
+  const left = files.filter((file) => !shared.flat().includes(file))
+  const patterns = alone.flatMap(([, ...some]) => some)
+  const single = new Set(patterns.flatMap((pattern) => left.filter((file) => pattern.test(file))))
+  const others = left.filter((file) => !single.has(file))
+  const folders = Map.groupBy(others, (file) => file.split('/', 2).join('/')).values()
+  return [...shared, ...[...single].map((file) => [file]), ...[...folders].flatMap(chunks)]
+}
+
+const chunks = (files: readonly string[]): string[][] => {
+  const count = Math.ceil(files.length / mostTogether)
+  const size = Math.ceil(files.length / count)
+  return Array.from({ length: count }, (_, index) => files.slice(index * size, (index + 1) * size))
+}

@@ -1,0 +1,212 @@
+/**
+ * Runs parts of the test suite and says of each what it is, how long it took and what it counted:
+ * `node test/run.ts PART … [FILE or FOLDER …]`. It stops at the first part that fails, prints the whole output of what
+ * failed, and ends with a line `N passed, N failed, N skipped`.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { filesOf, processesFor, root } from './parts.ts'
+
+/** A program, and the milliseconds after which it is ended. */
+interface Command {
+  readonly args: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly limitMs: number
+}
+
+interface Part {
+  readonly title: string
+  readonly commands: readonly Command[]
+  /** Programs at once. */
+  readonly concurrency: number
+  /** Whether it runs beside the part that follows it. */
+  readonly beside?: boolean
+  /** Whether its output is printed while it runs: figures, seeds and accounts. */
+  readonly prints?: boolean
+}
+
+interface Counts {
+  passed: number
+  failed: number
+  skipped: number
+}
+
+/** What is compiled once is kept for the next process. */
+const compileCache = join(root, 'node_modules', '.cache', 'compiled')
+const minute = 60_000
+const bin = (name: string) => join(root, 'node_modules', '.bin', name)
+
+const testFiles = (files: readonly string[], timeoutMs: number, env: Command['env'] = {}): Command => ({
+  args: [
+    `--test-timeout=${timeoutMs}`,
+    ...(files.length === 1 ? files : ['test/support/together.ts', ...files]),
+  ],
+  env,
+  limitMs: 10 * minute,
+})
+
+const program = (...args: readonly string[]): Command => ({ args, limitMs: 20 * minute })
+
+const parts: Record<string, (paths: readonly string[]) => Part> = {
+  types: () => ({
+    title: 'types',
+    commands: [{ args: [bin('tsc'), '--noEmit'], limitMs: 5 * minute }],
+    concurrency: 1,
+    beside: true,
+  }),
+  lint: () => ({
+    title: 'lint and format',
+    commands: [{ args: [bin('biome'), 'check', '.'], limitMs: 5 * minute }],
+    concurrency: 1,
+  }),
+  unit: (paths) => ({
+    title: 'unit tests',
+    commands: processesFor(chosen(filesOf.unit, paths)).map((files) => testFiles(files, 2 * minute)),
+    concurrency: 4,
+  }),
+  local: (paths) => ({
+    title: 'end-to-end tests on the local stack',
+    commands: processesFor(chosen(filesOf.local, paths)).map((files) => testFiles(files, 2.5 * minute)),
+    concurrency: 3,
+  }),
+  peers: (paths) => ({
+    title: "tests against other people's servers",
+    commands: chosen(filesOf.peers, paths).map((file) => testFiles([file], 5 * minute)),
+    concurrency: 1,
+  }),
+  seeds: () => ({
+    title: 'the pipeline under 400 seeds, 5000 servers that answer anything, 1000 messages amid changes',
+    commands: [
+      ...filesOf.unit
+        .filter((file) => file.startsWith('test/functions/pipeline/'))
+        .map((file) => testFiles([file], 10 * minute, { PIPELINE_SEEDS: '400' })),
+      {
+        args: ['--test-force-exit', 'test/shared/net/levels/fuzz.test.ts'],
+        env: { FUZZ_RUNS: '5000' },
+        limitMs: 10 * minute,
+      },
+      testFiles(['test/local/changes.test.ts'], 5 * minute, { CHANGES_MESSAGES: '1000' }),
+    ],
+    concurrency: 1,
+  }),
+  fuzz: () => ({
+    title: 'the ingress under clients that say anything',
+    commands: [program('--expose-gc', 'test/fuzz/ingress/main.ts', '--seed', '20261129')],
+    concurrency: 1,
+    prints: true,
+  }),
+  faults: () => ({
+    title: 'faults and kills between the ingress and its store',
+    commands: [
+      ...filesOf.faults.map((file) => testFiles([file], 2 * minute)),
+      program('test/faults/main.ts', '--messages', '20000', '--kills', '5'),
+    ],
+    concurrency: 1,
+    prints: true,
+  }),
+  memory: () => ({
+    title: 'a thousand large messages at once',
+    commands: [program('test/faults/memory.ts')],
+    concurrency: 1,
+    prints: true,
+  }),
+  thresholds: () => ({
+    title: 'what costs grow with',
+    commands: [program('test/bench/thresholds.ts')],
+    concurrency: 1,
+    prints: true,
+  }),
+}
+
+const chosen = (files: readonly string[], paths: readonly string[]): readonly string[] =>
+  paths.length === 0 ? files : files.filter((file) => paths.some((path) => file.startsWith(path)))
+
+const [names, paths] = [process.argv.slice(2), [] as string[]]
+while (names.length > 0 && parts[names.at(-1) ?? ''] === undefined)
+  paths.unshift((names.pop() ?? '').replace(/^\.\//, ''))
+
+const running = new Set<ChildProcess>()
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    for (const child of running) child.kill('SIGTERM')
+    process.exit(1)
+  })
+
+const total: Counts = { passed: 0, failed: 0, skipped: 0 }
+process.exitCode = (await runAll(names.map((name) => parts[name]?.(paths) as Part))) ? 0 : 1
+process.stdout.write(`\n${inWords(total)}\n`)
+
+async function runAll([part, next, ...others]: readonly Part[]): Promise<boolean> {
+  if (part === undefined) return true
+  if (part.beside !== true || next === undefined)
+    return (await runPart(part)) && runAll(next === undefined ? [] : [next, ...others])
+  const both = await Promise.all([runPart(part), runPart(next)])
+  return both.every(Boolean) && runAll(others)
+}
+
+async function runPart({ title, commands, concurrency, prints = false }: Part): Promise<boolean> {
+  const begun = performance.now()
+  process.stdout.write(`${title} …\n`)
+  const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
+  const waiting = [...commands]
+  let isGood = true
+  const work = async () => {
+    for (let command = waiting.shift(); command !== undefined; command = waiting.shift()) {
+      const { output, fault } = await run(command, prints)
+      if (fault !== null)
+        process.stdout.write(`\n${command.args.join(' ')}: ${fault}\n${prints ? '' : output}\n`)
+      isGood &&= fault === null
+      for (const sum of [counts, total]) add(sum, countsIn(output))
+    }
+  }
+  await Promise.all(Array.from({ length: concurrency }, work))
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1)
+  const counted = counts.passed + counts.failed + counts.skipped > 0 ? `: ${inWords(counts)}` : ''
+  process.stdout.write(`${title} ${isGood ? 'passed' : 'FAILED'} in ${seconds} s${counted}\n`)
+  return isGood
+}
+
+async function run(
+  { args, env, limitMs }: Command,
+  prints: boolean,
+): Promise<{ output: string; fault: string | null }> {
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...env },
+  })
+  running.add(child)
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+      if (prints) process.stdout.write(text)
+    })
+  const timer = setTimeout(() => child.kill('SIGKILL'), limitMs)
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
+    child.once('close', (...ended) => resolve(ended)),
+  )
+  clearTimeout(timer)
+  running.delete(child)
+  return { output, fault: code === 0 ? null : `ended with ${signal ?? code}` }
+}
+
+/** As the last lines of Node's reporter say. */
+function countsIn(output: string): Counts {
+  const count = (name: string) => Number(new RegExp(`^ℹ ${name} (\\d+)$`, 'm').exec(output)?.[1] ?? 0)
+  return {
+    passed: count('pass'),
+    failed: count('fail') + count('cancelled'),
+    skipped: count('skipped') + count('todo'),
+  }
+}
+
+function add(sum: Counts, { passed, failed, skipped }: Counts): void {
+  sum.passed += passed
+  sum.failed += failed
+  sum.skipped += skipped
+}
+
+function inWords({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`
+}
