@@ -241,6 +241,20 @@ test('a client that has not begun its handshake does not hold up a drain', async
   await served.ended()
 })
 
+test('a client amid its handshake when the server drains hears of it under TLS', async () => {
+  const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
+  const served = await serve(new Places(), false, {
+    contextFor() {
+      queueMicrotask(() => served.connection.drain())
+      return createSecureContext({ cert, key })
+    },
+  })
+  await startTls(served)
+  const tls = connectTls({ socket: served.client, rejectUnauthorized: false })
+  assert.equal(await read(tls), '421 4.3.2 Service shutting down, try again later\r\n')
+  tls.destroy()
+})
+
 test('a hello that nobody can answer ends its connection and nothing else', async () => {
   const served = await serve(new Places(), false, {
     contextFor() {

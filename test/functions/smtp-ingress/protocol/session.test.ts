@@ -64,6 +64,26 @@ test('a client that floods while something is decided is held back, and released
   assert.equal(talk.isHeld, false)
 })
 
+test('a place that is found when the session has ended brings it back to nothing', async () => {
+  const talk = Talk.begun()
+  talk.says(group)
+  let makeRoom = () => {}
+  talk.room = new Promise((resolve) => (makeRoom = resolve))
+  talk.says('first\r\n')
+  talk.session.close()
+  makeRoom()
+  await settled()
+  assert.equal(talk.session.phase, 'Ended')
+  assert.equal(talk.messages[0]?.end, 'Abandoned')
+  assert.equal(talk.says('second\r\n.\r\n'), '')
+})
+
+test('a line without an end is given up after 64 KiB, all its pieces counted', () => {
+  const talk = Talk.begun()
+  for (let piece = 0; piece < 16; piece++) assert.equal(talk.says('x'.repeat(4096)), '')
+  assert.equal(talk.says('x'), '421 4.5.6 Line too long, closing connection\r\n')
+})
+
 test('a client is held back while its octets find no place, and what came meanwhile is not lost', async () => {
   const talk = Talk.begun()
   talk.says(group)
