@@ -93,7 +93,10 @@ async function sendOne(): Promise<{ begun: number; ended: number; serial: string
 
 async function underLoad(isEnough: () => boolean) {
   const sessions: ReturnType<typeof sendOne>[] = []
-  for (; !isEnough(); await delay(50)) sessions.push(sendOne())
+  for (let isLast = false; !isLast; await delay(50)) {
+    isLast = isEnough()
+    sessions.push(sendOne())
+  }
   const settled = await Promise.allSettled(sessions)
   assert.deepEqual(
     settled.filter(({ status }) => status === 'rejected'),
