@@ -47,8 +47,10 @@ class Places {
 const patienceMs = 10_000
 
 const servers = new Set<Server>()
+const sockets = new Set<Socket>()
 after(() => {
   for (const server of servers) server.close()
+  for (const socket of sockets) socket.destroy()
 })
 
 interface Served {
@@ -95,6 +97,7 @@ async function serve(
   const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
   client.on('error', () => {})
   const [socket] = await accepted
+  for (const end of [client, socket]) sockets.add(end)
   const connection = new Connection(socket, parts)
   connection.start()
   const ended = () => within(patienceMs, closed, 'the end of the connection')
@@ -108,6 +111,14 @@ async function read(client: Socket): Promise<string> {
 
 function pass(seconds: number, connection: Connection): void {
   for (let second = 0; second < seconds; second++) connection.tick()
+}
+
+/** Writes until the server has had enough of a client that does not read. */
+function fill(connection: Connection, socket: Socket): void {
+  for (let written = 0; !socket.isPaused(); written++) {
+    assert.ok(written < 100, 'a client that does not read is not read from')
+    connection.write('x'.repeat(1_000_000))
+  }
 }
 
 const partings: [how: string, part: (client: Socket) => void][] = [
@@ -172,7 +183,7 @@ test('a client that does not read is not read from, and cut off after five minut
   const { connection, socket, client, ended } = await serve()
   await read(client)
   client.pause()
-  while (!socket.isPaused()) connection.write('x'.repeat(1_000_000))
+  fill(connection, socket)
   connection.hold()
   connection.release()
   assert.equal(socket.isPaused(), true)
@@ -186,7 +197,7 @@ test('a client that reads at last is read from again', async () => {
   const { connection, socket, client } = await serve()
   await read(client)
   client.pause()
-  while (!socket.isPaused()) connection.write('x'.repeat(1_000_000))
+  fill(connection, socket)
   pass(299, connection)
   const drained = within(patienceMs, once(socket, 'drain'), 'that the client reads')
   client.resume()
@@ -202,7 +213,7 @@ test('a client that stops reading again has its five minutes anew', async () => 
   await read(client)
   for (let times = 0; times < 2; times++) {
     client.pause()
-    while (!socket.isPaused()) connection.write('x'.repeat(1_000_000))
+    fill(connection, socket)
     pass(299, connection)
     assert.equal(socket.destroyed, false)
     if (times > 0) break
