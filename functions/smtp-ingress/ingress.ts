@@ -86,7 +86,7 @@ export async function startIngress(parts: IngressParts): Promise<Ingress> {
   const drain = async () => {
     log('info', 'draining', { connections: mail.size })
     await mail.drain()
-    for (const part of [intake, connectors, rates, ours, tls]) part.stop()
+    for (const part of [intake, connectors, rates, ours]) part.stop()
     endExpiryWatch()
     health.close()
     health.closeAllConnections()

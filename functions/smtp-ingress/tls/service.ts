@@ -9,7 +9,9 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext, getCACertificates, type SecureContext, type TLSSocket } from 'node:tls'
+import { dayMs } from '../../../shared/contract/durations.ts'
 import type { TlsFacts } from '../../../shared/contract/message.ts'
+import { RecentMap } from '../../../shared/limits/recent-map.ts'
 import type { CertificatesAndKeys } from '../../../shared/tls/certificate-choice.ts'
 import { tlsFacts } from '../../../shared/tls/facts.ts'
 import { type ServerIdentity, serverIdentities } from '../../../shared/tls/server-identity.ts'
@@ -47,7 +49,6 @@ export interface TlsService {
    * @throws Error as createTlsService; the ones of before are served on
    */
   use(certificates: CertificatesAndKeys): void
-  stop(): void
 }
 
 /** PEM blocks of a key, or of one of each kind; the certificate of each key, and issuers. */
@@ -59,7 +60,7 @@ export interface TlsServiceOptions extends CertificatesAndKeys {
 
 /** Addresses that resume nothing, and for how long. */
 const mostRefused = 10_000
-const refusedForMs = 86_400_000
+const refusedForMs = dayMs
 
 /** Clients offer one or two. */
 const mostTickets = 4
@@ -74,7 +75,8 @@ class Service implements TlsService {
   readonly #publicRoots: readonly string[]
   #served: Served
   #resumable: { period: number; keys: TicketKeys; context: SecureContext }
-  readonly #refused = new Map<string, number>()
+  /** Until when an address resumes nothing. */
+  readonly #refused = new RecentMap<string, number>(mostRefused)
 
   constructor(options: TlsServiceOptions) {
     this.#options = options
@@ -106,20 +108,13 @@ class Service implements TlsService {
   }
 
   refuseResumption(address: string): void {
-    this.#refused.delete(address)
     this.#refused.set(address, this.#options.now().getTime() + refusedForMs)
-    const [oldest] = this.#refused.keys()
-    if (this.#refused.size > mostRefused && oldest !== undefined) this.#refused.delete(oldest)
   }
 
   facts(socket: TLSSocket): TlsFacts {
     if (socket.isSessionReused() && socket.getPeerX509Certificate())
       throw new Error('a session with a client certificate was resumed')
     return tlsFacts(viewOf(socket), { publicRoots: this.#publicRoots, at: this.#options.now() })
-  }
-
-  stop(): void {
-    this.#refused.clear()
   }
 
   #isRefused(address: string): boolean {

@@ -358,7 +358,6 @@ const bound = (service: ReturnType<typeof createTlsService>) => ({
   facts: service.facts.bind(service),
   expires: service.expires,
   use: service.use.bind(service),
-  stop: () => service.stop(),
 })
 
 /** The first octets that Node's client writes. */
