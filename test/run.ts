@@ -86,7 +86,6 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
         limitMs: 10 * minute,
       },
       testFiles(['test/shared/mail/dsn/properties.test.ts'], 5 * minute, { DSN_RUNS: '500' }),
-      testFiles(['test/shared/policy/properties.test.ts'], 5 * minute, { POLICY_RUNS: '500' }),
       testFiles(['test/local/changes.test.ts'], 5 * minute, { CHANGES_MESSAGES: '1000' }),
     ],
     concurrency: 1,

@@ -28,8 +28,7 @@ import {
 import { referenceAttribution, referenceOutbound, referencePartner } from '../../support/policy/reference.ts'
 import { failed, noStartTls, receivedAt } from './cases/notation.ts'
 
-/** `npm run test:long` asks for 500. */
-const runs = { numRuns: Number(process.env.POLICY_RUNS ?? 200) }
+const runs = { numRuns: 500 }
 const settings = { defaultRoute: 'Mx' } as const
 
 const compile = ({ acceptedDomains, ...connectors }: Connectors): Snapshot =>
@@ -98,7 +97,7 @@ describe('selection answers as the plain reference does, whatever the connectors
         else if (idOf(without) === idOf(expected)) answered.byAddress += 1
         else answered.byCertificate += 1
       }),
-      { numRuns: 4 * runs.numRuns },
+      { numRuns: 2000 },
     )
     for (const [way, count] of Object.entries(answered)) assert.ok(count > 20, `${way}: ${count}`)
   })
