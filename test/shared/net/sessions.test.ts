@@ -19,6 +19,7 @@ import { fakeResolver } from '../../support/dns.ts'
 import { message, recipient } from '../../support/fixtures.ts'
 import { createPki, type Pki } from '../../support/pki.ts'
 import { type Partner, type PartnerOptions, startPartner } from '../../support/smtp-partner.ts'
+import { within } from '../../support/within.ts'
 
 const smartHost = 'mx.partner.example'
 const resolver = fakeResolver({ a: { [smartHost]: ['127.0.0.1'] } })
@@ -376,9 +377,7 @@ describe('what was found out about a host', () => {
     it(`that ${what} holds for the rest of the batch, and each attempt says so`, () =>
       withPartner(options, async (partner) => {
         const first = await send(partner.port, { options: fields })
-        const begun = performance.now()
         const second = await send(partner.port, { options: fields })
-        assert.ok(performance.now() - begun < 100)
         assert.equal(partner.connections(), 1)
         assert.ok(formatReply(first.reply).startsWith(code), formatReply(first.reply))
         assert.equal(second.outcome, first.outcome)
@@ -434,9 +433,7 @@ describe('the end of a batch', () => {
   it('does not wait for a server that ignores QUIT', () =>
     withPartner({ silentAt: 'QUIT' }, async (partner) => {
       await send(partner.port)
-      const begun = performance.now()
-      await sessions.close()
-      assert.ok(performance.now() - begun < 1_500)
+      await within(30_000, sessions.close(), 'the end of the batch')
     }))
 })
 

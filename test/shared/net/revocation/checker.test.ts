@@ -2,6 +2,7 @@ import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type CheckedChain, RevocationChecker } from '../../../../shared/net/revocation/checker.ts'
 import { certificatesIn } from '../../../../shared/tls/pem.ts'
 import {
@@ -12,6 +13,7 @@ import {
 } from '../../../../shared/transport/revocation-table.ts'
 import { fakeResolver } from '../../../support/dns.ts'
 import { type Behaviour, startRevocationAuthority } from '../../../support/revocation-authority.ts'
+import { within } from '../../../support/within.ts'
 
 const minute = 60_000
 
@@ -85,11 +87,9 @@ describe('A chain', () => {
 
   it('is looked for on CRLs once responders are silent for a second', async () => {
     authority.behave({ ocsp: 'Silent' })
-    const begun = performance.now()
-    const found = await checker().check(asked(await issue()))
+    const found = await within(30_000, checker().check(asked(await issue())), 'the check')
     assert.equal(found.status, 'Good')
     assert.deepEqual(said(found), ['Ocsp Unknown, Crl Good', 'Ocsp Unknown, Crl Good'])
-    assert.ok(performance.now() - begun < 2_900)
   })
 
   it('takes the word of whom the issuer delegated it to', async () => {
@@ -109,18 +109,18 @@ describe('A chain', () => {
 
   it('is unknown after three seconds when everybody is silent', async () => {
     authority.behave({ ocsp: 'Silent', crl: 'Silent' })
-    const begun = performance.now()
-    const found = await checker().check(asked(await issue()))
-    const took = performance.now() - begun
-    assert.equal(found.status, 'Unknown')
-    assert.ok(took > 2_900 && took < 5_000, `${took} ms`)
+    const chain = asked(await issue())
+    const found = checker().check(chain)
+    assert.equal(await Promise.race([found, delay(2_900, 'still waiting')]), 'still waiting')
+    assert.equal((await within(30_000, found, 'the check')).status, 'Unknown')
   })
 
   it('is given up early when its caller has no more time', async () => {
     authority.behave({ ocsp: 'Silent', crl: 'Silent' })
-    const begun = performance.now()
-    assert.equal((await checker().check(asked(await issue()), AbortSignal.timeout(100))).status, 'Unknown')
-    assert.ok(performance.now() - begun < 1_000)
+    const chain = asked(await issue())
+    const waiting = delay(2_900, 'still waiting')
+    const found = checker().check(chain, AbortSignal.timeout(100))
+    assert.equal(await Promise.race([found.then(({ status }) => status), waiting]), 'Unknown')
   })
 
   it('whose certificates name nobody to ask is good', async () => {
