@@ -20,6 +20,8 @@ export const filesOf = {
 const sharing: readonly (readonly string[])[] = [
   // The second takes the bundles that the first keeps.
   ['test/infra/local/synthesise.test.ts', 'test/infra/synth.test.ts'],
+  // They ask the same templates, each of which is synthesised once.
+  all.filter((file) => /^test\/infra\/[^/]+$/.test(file) && !/(nag|synth)\.test/.test(file)),
   // They share a runner.
   [
     'test/local/foresight.test.ts',

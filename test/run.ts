@@ -75,7 +75,7 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
     concurrency: 1,
   }),
   seeds: () => ({
-    title: 'the pipeline under 400 seeds, 5000 servers that answer anything, 1000 messages amid changes',
+    title: 'the pipeline, servers that answer anything, properties and changes amid mail, under more seeds',
     commands: [
       ...filesOf.unit
         .filter((file) => file.startsWith('test/functions/pipeline/'))
@@ -85,6 +85,7 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
         env: { FUZZ_RUNS: '5000' },
         limitMs: 10 * minute,
       },
+      testFiles(['test/shared/mail/dsn/properties.test.ts'], 5 * minute, { DSN_RUNS: '500' }),
       testFiles(['test/local/changes.test.ts'], 5 * minute, { CHANGES_MESSAGES: '1000' }),
     ],
     concurrency: 1,

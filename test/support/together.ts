@@ -6,9 +6,13 @@ import { resolve } from 'node:path'
 import { describe } from 'node:test'
 
 // One at a time: Node never ends the import of two graphs that wait for the same module at their top levels.
-for (const file of process.argv.slice(2))
-  await new Promise<unknown>((imported, failed) => {
-    describe(file, async () => {
-      await import(resolve(file)).then(imported, failed)
+describe('files', async () => {
+  // One at a time: Node never ends the import of two graphs that wait for the same module at their top levels. All of
+  // them before the first test runs: a test may stop the clock, for which an import waits.
+  for (const file of process.argv.slice(2))
+    await new Promise<unknown>((imported, failed) => {
+      describe(file, async () => {
+        await import(resolve(file)).then(imported, failed)
+      })
     })
-  })
+})

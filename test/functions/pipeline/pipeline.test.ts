@@ -10,7 +10,7 @@ import { broken } from './invariants.ts'
 import { type Mode, modes, simulate } from './simulation.ts'
 import type { Setting } from './world.ts'
 
-const runs = Number(process.env.PIPELINE_SEEDS ?? 30)
+const runs = Number(process.env.PIPELINE_SEEDS ?? 10)
 
 /** A failure tells all that happened in the run, which the same mode and seed bring about again. */
 async function allHolds(name: string, mode: Mode, seed: number, table: Setting['table']): Promise<void> {

@@ -92,6 +92,6 @@ test('a DSN is well-formed, and has a group for each recipient and nothing besid
       const eightBit = dsn.octets.some((octet) => octet > 0x7f)
       if (!dsn.smtpUtf8) assert.equal(eightBit, false, 'ASCII for an ASCII sender')
     }),
-    { numRuns: Number(process.env.DSN_RUNS ?? 500) },
+    { numRuns: Number(process.env.DSN_RUNS ?? 100) },
   )
 })
