@@ -69,8 +69,8 @@ function byArrival(recipients: readonly Recipient[]): [arrived: Recipient[], ope
 }
 
 /**
- * The worker that made the attempt may die before it writes the outcome or the state. The attempt is then made again,
- * but its second outcome is overtaken by this job. So this job settles the recipient before it is marked as decided.
+ * The worker that made the attempt may die before it writes the outcome or the state. Once this job is marked as
+ * decided, no other settles the recipient: the attempt is not made again, or its second outcome is overtaken.
  */
 async function recordArrived({ id }: Message, arrived: readonly Recipient[], trace: Trace): Promise<void> {
   await Promise.all(arrived.map(({ address }) => trace.recordDelivered(id, address)))
