@@ -9,7 +9,7 @@ import type { Attempt, ContentReference, Recipient } from '../../shared/contract
 import { expiryAfter } from '../../shared/dynamodb/expiry-after.ts'
 import type { Claim, ClaimKey, Claims, Forestalled } from '../../shared/messages/claims.ts'
 import { attemptKey } from '../../shared/messages/keys.ts'
-import type { Trace } from '../../shared/messages/trace.ts'
+import { positionOf, type Trace } from '../../shared/messages/trace.ts'
 import { deliverNowhere, type Mail, type Outcomes } from '../../shared/net/smtp-delivery.ts'
 import { type Dependencies as Outdating, withoutOutdated } from './outdated.ts'
 import { givenUp, type Dependencies as Postponing, postpone, type Reason } from './postpone.ts'
@@ -151,10 +151,11 @@ const isDoubtful = (claim: Claiming['claim']): boolean =>
 
 /**
  * A lease that ran out says that a result was not written, not that there is none; a forestalled attempt, that
- * somebody was about to settle the recipient, not that it was done. The trace tells.
+ * somebody was about to settle the recipient, not that it was done. The trace tells. It also tells whether the outcome
+ * was decided upon: then another job carries the recipient on, and the outcome of a repeated attempt is overtaken.
  */
 async function withoutSettled(
-  { message }: DeliveryJob,
+  { message, attempt }: DeliveryJob,
   claims: Claiming[],
   { trace }: Dependencies,
 ): Promise<Claiming[]> {
@@ -163,8 +164,8 @@ async function withoutSettled(
   const addresses = doubtful.map(({ recipient }) => recipient.address)
   const progress = await trace.progress(message.id, addresses)
   return claims.filter(({ recipient }) => {
-    const state = progress.get(recipient.address)?.state
-    return state !== 'Delivered' && state !== 'Bounced'
+    const { state, decided = '' } = progress.get(recipient.address) ?? {}
+    return state !== 'Delivered' && state !== 'Bounced' && decided < positionOf(attempt, null)
   })
 }
 

@@ -44,6 +44,7 @@ export async function evaluateJob(
   const { message } = job
   const recipients = await notOvertaken(job, trace)
   const [arrived, open] = byArrival(recipients)
+  await recordArrived(message, arrived, trace)
   const verdicts = evaluate({ snapshot, settings, message, recipients: open, now, retry: job.retry })
   const circumstances = {
     at: now,
@@ -65,6 +66,14 @@ function byArrival(recipients: readonly Recipient[]): [arrived: Recipient[], ope
     lastAttempt?.outcome === 'Delivered' ? 'arrived' : 'open',
   )
   return [arrived, open]
+}
+
+/**
+ * The worker that made the attempt may die before it writes the outcome or the state. Once this job is marked as
+ * decided, no other settles the recipient: the attempt is not made again, or its second outcome is overtaken.
+ */
+async function recordArrived({ id }: Message, arrived: readonly Recipient[], trace: Trace): Promise<void> {
+  await Promise.all(arrived.map(({ address }) => trace.recordDelivered(id, address)))
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
- * The message trace: what happened to each recipient and why. `evaluate-policy` writes verdicts, a delivery
- * writes `Delivered`; an attempt's own record is its claim (claims.ts). A final state is never overwritten, so
- * duplicates and stragglers cannot bring a settled recipient back.
+ * The message trace: what happened to each recipient and why. `evaluate-policy` writes verdicts. A delivery
+ * writes `Delivered`, as does `evaluate-policy` when a delivery reports it. An attempt's own record is its claim
+ * (claims.ts). A final state is never overwritten, so duplicates and stragglers cannot bring a settled recipient back.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import {

@@ -12,7 +12,7 @@ import type { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.t
 import type { Attempt } from '../../../shared/contract/message.ts'
 import { Claims, type Forestalled } from '../../../shared/messages/claims.ts'
 import { attemptKey, recipientKey } from '../../../shared/messages/keys.ts'
-import { Trace } from '../../../shared/messages/trace.ts'
+import { positionOf, Trace } from '../../../shared/messages/trace.ts'
 import type { Outcome } from '../../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
 import { startDynamoDb, type TestDynamoDb } from '../../support/dynamodb.ts'
@@ -371,6 +371,27 @@ describe('a worker that dies', () => {
     }
     await deliverJob(job, worker({}, { claims: new Forgetful(db.documents, db.messagesTable) }))
     const later = worker({}, { now: () => minutesLater(10) })
+    const delivery = await deliverJob(job, later)
+    assert.deepEqual([later.transmitted, delivery.leasesExpired, delivery.busy], [[], 0, []])
+  })
+
+  it('does not repeat an attempt whose outcome was decided upon, though the result was never written', async () => {
+    const address = 'a@partner.example'
+    const job = jobFor([address], { attempt: 2 })
+    const decide = (decided: string) => {
+      const Item = { ...recipientKey(job.message.id, address), address, state: 'Deferred', decided }
+      return db.documents.send(new PutCommand({ TableName: db.messagesTable, Item }))
+    }
+    class Forgetful extends Claims<Attempt | Forestalled> {
+      override complete = dies
+    }
+    const claims = new Forgetful(db.documents, db.messagesTable)
+    await decide(positionOf(1, receivedAt.toISOString()))
+    await deliverJob(job, worker({ [address]: failed }, { claims }))
+    const again = worker({ [address]: failed }, { claims, now: () => minutesLater(10) })
+    assert.equal((await deliverJob(job, again)).leasesExpired, 1, 'its outcome was not decided upon')
+    await decide(positionOf(2, null))
+    const later = worker({}, { now: () => minutesLater(20) })
     const delivery = await deliverJob(job, later)
     assert.deepEqual([later.transmitted, delivery.leasesExpired, delivery.busy], [[], 0, []])
   })

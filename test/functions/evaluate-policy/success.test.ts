@@ -104,6 +104,21 @@ describe('word of a message that was taken', () => {
     assert.deepEqual(told(bounce), [['relayed', ['b@x.example']]])
   })
 
+  test('settles the recipient, whatever a second attempt comes to', async () => {
+    const { run, bounce, evaluation, dependencies } = unit()
+    const id = nextId()
+    const address = 'b@x.example'
+    const asked = recipient({ address, notify: ['SUCCESS'] })
+    const state = async () => (await dependencies.trace.progress(id, [address])).get(address)?.state
+    await run([asked], 'a@ours.example', id)
+    assert.equal(await state(), 'Pending')
+    // The worker died before it wrote the outcome and the state, so the attempt is made again.
+    await run([taken(address)], 'a@ours.example', id)
+    await run([{ ...asked, lastAttempt: attempt() }], 'a@ours.example', id)
+    assert.equal(await state(), 'Delivered')
+    assert.deepEqual([told(bounce), evaluation.sent], [[['relayed', [address]]], []])
+  })
+
   test('comes again when it could not be sent', async () => {
     const { run, bounce } = unit()
     const id = nextId()
