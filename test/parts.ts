@@ -9,9 +9,13 @@ const isUnder = (file: string, folders: readonly string[]) =>
   folders.some((folder) => file.startsWith(folder))
 const under = (...folders: string[]) => all.filter((file) => isUnder(file, folders))
 
+/** They start many runners, and take as long as all others of the local stack together. */
+const localLong = ['test/local/crashes.test.ts', 'test/local/rotation.test.ts', 'test/local/stop.test.ts']
+
 export const filesOf = {
   unit: all.filter((file) => !isUnder(file, ['test/local/', 'test/peers/', 'test/faults/'])),
-  local: under('test/local/'),
+  local: under('test/local/').filter((file) => !localLong.includes(file)),
+  'local-long': localLong,
   peers: under('test/peers/'),
   faults: under('test/faults/'),
 }

@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { concurrencyLimiter } from '../shared/limits/concurrency-limiter.ts'
 import { filesOf, processesFor, root } from './parts.ts'
 
 /** A program, and the milliseconds after which it is ended. */
@@ -17,10 +18,8 @@ interface Command {
 interface Part {
   readonly title: string
   readonly commands: readonly Command[]
-  /** Programs at once. */
-  readonly concurrency: number
-  /** Whether it runs beside the part that follows it. */
-  readonly beside?: boolean
+  /** Whether its programs run one after the other and beside no other part's: they measure, or use what is there once. */
+  readonly alone?: boolean
   /** Whether its output is printed while it runs: figures, seeds and accounts. */
   readonly prints?: boolean
 }
@@ -51,28 +50,28 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
   types: () => ({
     title: 'types',
     commands: [{ args: [bin('tsc'), '--noEmit'], limitMs: 5 * minute }],
-    concurrency: 1,
-    beside: true,
   }),
   lint: () => ({
     title: 'lint and format',
     commands: [{ args: [bin('biome'), 'check', '.'], limitMs: 5 * minute }],
-    concurrency: 1,
   }),
   unit: (paths) => ({
     title: 'unit tests',
     commands: processesFor(chosen(filesOf.unit, paths)).map((files) => testFiles(files, 2 * minute)),
-    concurrency: 4,
   }),
   local: (paths) => ({
     title: 'end-to-end tests on the local stack',
     commands: processesFor(chosen(filesOf.local, paths)).map((files) => testFiles(files, 2.5 * minute)),
-    concurrency: 3,
+  }),
+  'local-long': (paths) => ({
+    title: 'end-to-end tests of crashes, rotation and stops',
+    commands: chosen(filesOf['local-long'], paths).map((file) => testFiles([file], 2.5 * minute)),
+    alone: true,
   }),
   peers: (paths) => ({
     title: "tests against other people's servers",
     commands: chosen(filesOf.peers, paths).map((file) => testFiles([file], 5 * minute)),
-    concurrency: 1,
+    alone: true,
   }),
   seeds: () => ({
     title: 'the pipeline, servers that answer anything, properties and changes amid mail, under more seeds',
@@ -88,12 +87,12 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
       testFiles(['test/shared/mail/dsn/properties.test.ts'], 5 * minute, { DSN_RUNS: '500' }),
       testFiles(['test/local/changes.test.ts'], 5 * minute, { CHANGES_MESSAGES: '1000' }),
     ],
-    concurrency: 1,
+    alone: true,
   }),
   fuzz: () => ({
     title: 'the ingress under clients that say anything',
     commands: [program('--expose-gc', 'test/fuzz/ingress/main.ts', '--seed', '20261129')],
-    concurrency: 1,
+    alone: true,
     prints: true,
   }),
   faults: () => ({
@@ -102,19 +101,19 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
       ...filesOf.faults.map((file) => testFiles([file], 2 * minute)),
       program('test/faults/main.ts', '--messages', '20000', '--kills', '5'),
     ],
-    concurrency: 1,
+    alone: true,
     prints: true,
   }),
   memory: () => ({
     title: 'a thousand large messages at once',
     commands: [program('test/faults/memory.ts')],
-    concurrency: 1,
+    alone: true,
     prints: true,
   }),
   thresholds: () => ({
     title: 'what costs grow with',
     commands: [program('test/bench/thresholds.ts')],
-    concurrency: 1,
+    alone: true,
     prints: true,
   }),
 }
@@ -133,34 +132,51 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.exit(1)
   })
 
+/** Two processors are busy with four programs, since tests also wait. */
+const together = concurrencyLimiter(4)
+let hasFailed = false
 const total: Counts = { passed: 0, failed: 0, skipped: 0 }
 process.exitCode = (await runAll(names.map((name) => parts[name]?.(paths) as Part))) ? 0 : 1
 process.stdout.write(`\n${inWords(total)}\n`)
 
-async function runAll([part, next, ...others]: readonly Part[]): Promise<boolean> {
-  if (part === undefined) return true
-  if (part.beside !== true || next === undefined)
-    return (await runPart(part)) && runAll(next === undefined ? [] : [next, ...others])
-  const both = await Promise.all([runPart(part), runPart(next)])
-  return both.every(Boolean) && runAll(others)
+/**
+ * Programs start in the order of the parts, a few at a time: as the last ones of a part end, those of the next begin.
+ * When one fails, no other starts.
+ */
+async function runAll(all: readonly Part[]): Promise<boolean> {
+  const beside: Promise<boolean>[] = []
+  for (const part of all) {
+    if (part.alone !== true) beside.push(runPart(part, together))
+    else if ((await Promise.all(beside)).every(Boolean)) beside.push(runPart(part, concurrencyLimiter(1)))
+  }
+  return (await Promise.all(beside)).every(Boolean)
 }
 
-async function runPart({ title, commands, concurrency, prints = false }: Part): Promise<boolean> {
-  const begun = performance.now()
-  process.stdout.write(`${title} …\n`)
+async function runPart(
+  { title, commands, prints = false }: Part,
+  limit: ReturnType<typeof concurrencyLimiter>,
+): Promise<boolean> {
+  let begun = 0
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
-  const waiting = [...commands]
-  let isGood = true
-  const work = async () => {
-    for (let command = waiting.shift(); command !== undefined; command = waiting.shift()) {
-      const { output, fault } = await run(command, prints)
-      if (fault !== null)
+  const ended = await Promise.all(
+    commands.map((command) =>
+      limit(async () => {
+        if (hasFailed) return false
+        if (begun === 0) {
+          begun = performance.now()
+          process.stdout.write(`${title} …\n`)
+        }
+        const { output, fault } = await run(command, prints)
+        for (const sum of [counts, total]) add(sum, countsIn(output))
+        if (fault === null) return true
+        hasFailed = true
         process.stdout.write(`\n${command.args.join(' ')}: ${fault}\n${prints ? '' : output}\n`)
-      isGood &&= fault === null
-      for (const sum of [counts, total]) add(sum, countsIn(output))
-    }
-  }
-  await Promise.all(Array.from({ length: concurrency }, work))
+        return false
+      }),
+    ),
+  )
+  const isGood = ended.every(Boolean)
+  if (begun === 0) return isGood
   const seconds = ((performance.now() - begun) / 1000).toFixed(1)
   const counted = counts.passed + counts.failed + counts.skipped > 0 ? `: ${inWords(counts)}` : ''
   process.stdout.write(`${title} ${isGood ? 'passed' : 'FAILED'} in ${seconds} s${counted}\n`)

@@ -37,12 +37,15 @@ after(async () => {
   await Promise.all([emulators.close(), dynamodb.stop()])
 })
 
+/** Nothing else of this process's environment; compiled code is kept for all processes. */
+const passedOn = { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '' }
+
 export function start(
   environment: Record<string, string>,
   program = 'functions/smtp-ingress/main.ts',
 ): ChildProcess {
   const child = spawn(process.execPath, [program], {
-    env: { PATH: process.env.PATH ?? '', ...environment },
+    env: { ...passedOn, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   processes.push(child)

@@ -1,0 +1,122 @@
+/** What `npm start` promises at its end: a clean stop, whatever signal asks for it, and a state that is kept. */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { isAlive } from '../../infra/local/is-alive.ts'
+import { ourMailboxes } from '../support/local/our-mailboxes.ts'
+import {
+  Api,
+  idIn,
+  launch,
+  launchByNpm,
+  runToEnd,
+  SmtpClient,
+  sendOne,
+  startRunner,
+  until,
+} from '../support/local/runner.ts'
+import { folderOfTests, leftIn, temporaryFolder } from '../support/local/temporary-folder.ts'
+import { startPartner } from '../support/smtp-partner.ts'
+
+const folder = folderOfTests()
+
+test('SIGHUP is a clean stop, however many pass it on', async (t) => {
+  const temporary = temporaryFolder(folder, 'hung-up')
+  const runner = await startRunner({ names: {} }, ['--no-demo'], (args) => launch(args, temporary))
+  t.after(() => runner.stop())
+  const ended = once(runner.process, 'exit')
+  runner.process.kill('SIGHUP')
+  await runner.complaint(/^mailflow: SIGHUP: finishing/)
+  runner.process.kill('SIGTERM')
+  assert.deepEqual(await ended, [0, null])
+  assert.deepEqual(leftIn(temporary), [])
+  assert.ok(!isAlive(runner.endpoints.pids.ingress ?? assert.fail('the ingress has an id')))
+})
+
+test('a second signal does not wait for a message that is under way, and still cleans up', async (t) => {
+  const temporary = temporaryFolder(folder, 'impatient')
+  const runner = await startRunner({ names: {} }, ['--no-demo'], (args) => launch(args, temporary))
+  t.after(() => runner.stop())
+  await new Api(runner.endpoints).call('PUT', '/accepted-domains/ours.example', {})
+  const client = await SmtpClient.open(runner.endpoints)
+  t.after(() => client.close())
+  for (const command of ['MAIL FROM:<a@b.example>', 'RCPT TO:<ann@ours.example>', 'DATA'])
+    assert.match(await client.command(command), /^[23]/)
+  const ended = once(runner.process, 'exit')
+  await until(() => {
+    runner.process.kill('SIGINT')
+    return runner.process.exitCode
+  })
+  assert.deepEqual(await ended, [1, null])
+  assert.deepEqual(leftIn(temporary), [])
+  assert.equal(await client.reply(), '', 'the connection ended: the ingress is gone')
+})
+
+test('SIGTERM to npm ends everything that npm start began', async (t) => {
+  const runner = await startRunner({ names: {} }, ['--no-demo'], launchByNpm)
+  t.after(() => runner.stop())
+  const { runner: pid, ingress = assert.fail('the ingress has an id') } = runner.endpoints.pids
+  assert.notEqual(pid, runner.process.pid)
+  runner.process.kill('SIGTERM')
+  await until(() => (isAlive(pid) || isAlive(ingress) ? null : 'ended'))
+})
+
+test('with --state a clean stop and a new start lose nothing', { timeout: 60_000 }, async (t) => {
+  const state = join(folder, 'state')
+  const mailbox = await startPartner({ answer: () => undefined })
+  t.after(() => mailbox.stop())
+  const args = ['--no-demo', '--state', state]
+
+  const first = await startRunner({ names: {} }, args)
+  t.after(() => first.stop())
+  assert.deepEqual(await runToEnd(['--smtp-port', '0', '--api-port', '0', ...args]), {
+    code: 1,
+    stdout: '',
+    stderr: `mailflow: --state ${state}: in use by the runner with pid ${first.process.pid}\n`,
+  })
+  const api = new Api(first.endpoints)
+  await api.call('PUT', '/accepted-domains/ours.example', {})
+  const content = 'Subject: kept\r\n\r\nover the stop\r\n'
+  // No connector routes ours.example yet, so the message waits in the queue.
+  const id = idIn(await sendOne(first.endpoints, 'a@b.example', 'ann@ours.example', content))
+  assert.equal((await api.settled(id)).recipients[0]?.state, 'Deferred')
+  const connector = ourMailboxes(mailbox, { name: 'Our mailboxes' })
+  await api.create('outbound', connector)
+  assert.equal(await first.stop(), 0)
+  endWaiting(join(state, 'snapshot', 'queues.json'))
+
+  // The demo has a connector of that name, too: what was kept is the administrator's, so it keeps away.
+  const second = await startRunner({ names: {} }, ['--state', state])
+  t.after(() => second.stop())
+  const again = new Api(second.endpoints)
+  const { items } = await again.call<{ items: { name: string }[] }>('GET', '/outbound-connectors')
+  assert.deepEqual(
+    items.map(({ name }) => name),
+    ['Our mailboxes'],
+  )
+  const delivered = await again.settled(id, ['Delivered'])
+  assert.equal(delivered.envelope.mailFrom, 'a@b.example')
+  assert.equal(mailbox.received.length, 1, 'the demo sent nothing')
+  assert.ok(mailbox.received[0]?.content.toString().endsWith(content))
+  assert.ok(existsSync(join(state, 'certificates', 'authority.pem')))
+  await until(() => (second.output.some((line) => line.startsWith('Ctrl-C')) ? 'printed' : null))
+  assert.ok(second.output.some((line) => line.startsWith('The state is kept from before')))
+})
+
+/** Lets the time pass until deferred jobs are due, in the file that keeps them. */
+function endWaiting(file: string): void {
+  const queues: Record<string, { body: string; md5OfBody: string; delayUntil?: number }[]> = JSON.parse(
+    readFileSync(file, 'utf8'),
+  )
+  const waiting = Object.values(queues).flat()
+  assert.equal(waiting.length, 1)
+  for (const message of waiting) {
+    message.body = JSON.stringify({ ...JSON.parse(message.body), notBefore: null })
+    message.md5OfBody = createHash('md5').update(message.body).digest('hex')
+    delete message.delayUntil
+  }
+  writeFileSync(file, JSON.stringify(queues))
+}

@@ -1,0 +1,21 @@
+/** Folders for the runner's temporary files, so that a test sees what is left behind. */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after } from 'node:test'
+
+/** One folder for a test file; it goes when the tests have ended. */
+export function folderOfTests(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'mailflow-start-'))
+  after(() => rmSync(folder, { recursive: true }))
+  return folder
+}
+
+export function temporaryFolder(folder: string, name: string): string {
+  const temporary = join(folder, name)
+  mkdirSync(temporary)
+  return temporary
+}
+
+export const leftIn = (temporary: string): string[] =>
+  readdirSync(temporary).filter((name) => name.startsWith('mailflow-'))
