@@ -51,7 +51,7 @@ const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
   [
     'reads its environment when it is loaded, as Lambda has it',
     /\/handler\.test/,
-    /deliver-message\/(tls-sessions|certificates-seen)/,
+    /deliver-message\/(tls-sessions|certificates-seen|stores)/,
     /evaluate-policy\/notices/,
     /aws\/target/,
   ],

@@ -104,14 +104,23 @@ async function start<W extends World>(
   await fillSecret(ingressEnvironment, aws.emulators, authority)
   const base = { ...aws.environment, NODE_COMPILE_CACHE: stack.compileCache }
   const starting = startIngress(context, folders.logs, smtpPort, { ...base, ...ingressEnvironment })
-  const functions = await startFunctions(context, { logs: folders.logs, zone: world.zone, aws, stack, base })
-  const servers = await startServers(context, functions, stack)
-  atStop(() =>
+  const stopIngress = () =>
     starting.then(
       ({ process }) => process.stop(),
       () => undefined,
-    ),
-  )
+    )
+  const { functions, servers } = await startHandlers(context, {
+    logs: folders.logs,
+    zone: world.zone,
+    aws,
+    stack,
+    base,
+  }).catch(async (error: unknown) => {
+    await stopIngress()
+    throw error
+  })
+  // Registered last, so that mail stops coming in before anything else stops.
+  atStop(stopIngress)
   const ingress = await starting
 
   const endpoints: Endpoints = {
@@ -262,6 +271,15 @@ async function startFunctions(
   atStop(() => Promise.race([drained(), delay(drainTimeoutMs, undefined, { ref: false })]))
   for (const schedule of readSchedules(template, resolver)) atStop(startSchedule(schedule, invoke, notify))
   return { definitions, set, invoke }
+}
+
+/** What mail and requests meet behind the ingress and the HTTP API. */
+async function startHandlers(
+  context: Context,
+  options: FunctionsOptions,
+): Promise<{ functions: Functions; servers: Servers }> {
+  const functions = await startFunctions(context, options)
+  return { functions, servers: await startServers(context, functions, options.stack) }
 }
 
 interface Servers {

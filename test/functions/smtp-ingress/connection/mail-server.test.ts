@@ -58,9 +58,9 @@ async function serverIn(context: TestContext, { maximumConnections = 100, isFull
     ])
     return [client, await within(10_000, told, 'what the server says')]
   }
-  /** Until there are so many connections, or a second has passed. */
+  /** Until there are so many connections, or ten seconds have passed. */
   const size = async (expected: number): Promise<number> => {
-    const until = performance.now() + 1000
+    const until = performance.now() + 10_000
     while (server.size !== expected && performance.now() < until) await new Promise(setImmediate)
     return server.size
   }

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Logger } from '@aws-lambda-powertools/logger'
+import { Problem, problemJson } from '../../../shared/http-api/problem.ts'
+
+/** Answers what a handler threw. */
+function answerTo(error: unknown) {
+  const logged: unknown[] = []
+  const logger = { error: (...line: unknown[]) => logged.push(line) } as unknown as Logger
+  const request = { error, event: { requestContext: { requestId: 'r' } }, response: undefined } as never
+  problemJson(logger).onError?.(request)
+  const { statusCode, headers } = (request as { response: { statusCode: number; headers: object } }).response
+  return { status: statusCode, retryAfter: Reflect.get(headers, 'retry-after'), logged: logged.length }
+}
+
+describe('what a handler throws is answered', () => {
+  const temporary: [name: string, error: object][] = [
+    ['a fault of the service', { $fault: 'server' }],
+    ['what its client would repeat', { $retryable: { throttling: false } }],
+    ['a connection that is reset', { code: 'ECONNRESET' }],
+    ['a host that is not reached', { code: 'EHOSTUNREACH' }],
+    ['a throttled request', { name: 'ThrottlingException' }],
+    ['a request that took too long', { name: 'TimeoutError' }],
+  ]
+  for (const [name, error] of temporary)
+    it(`with 503 and Retry-After, and logged: ${name}`, () =>
+      assert.deepEqual(answerTo(error), { status: 503, retryAfter: '1', logged: 1 }))
+
+  const lasting: [name: string, error: unknown][] = [
+    ['a fault of the request to the service', { $fault: 'client', name: 'ValidationException' }],
+    ['a file that is not there', { code: 'ENOENT' }],
+    ['a fault of the code', new TypeError('x is undefined')],
+    ['nothing', undefined],
+  ]
+  for (const [name, error] of lasting)
+    it(`with 500, and logged: ${name}`, () =>
+      assert.deepEqual(answerTo(error), { status: 500, retryAfter: undefined, logged: 1 }))
+
+  it('with its own status, and not logged: a problem', () =>
+    assert.deepEqual(answerTo(new Problem(404, 'No such connector.')), {
+      status: 404,
+      retryAfter: undefined,
+      logged: 0,
+    }))
+})
