@@ -1,4 +1,4 @@
-/** What a schema finds at fault in what somebody wrote: where, and what, in words. */
+/** The faults that a schema finds in an input: for each its path, and a message in words. */
 import type { z } from 'zod'
 import { faultInWords } from './fault-words.ts'
 

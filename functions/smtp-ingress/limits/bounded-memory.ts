@@ -3,7 +3,7 @@ export interface MemoryBounds {
   most: number
   /** Milliseconds that a key is remembered without being asked for; twice as long at most. */
   maxAgeMs?: number
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of a monotonic clock. */
   now?(): number
 }
 

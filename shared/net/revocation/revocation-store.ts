@@ -26,5 +26,5 @@ export interface RevocationStore {
   keep(key: SourceKey, kept: KeptSource): Promise<void>
 }
 
-/** Keeps nothing: who asks remembers what he heard. */
+/** Keeps nothing; the checker's own memory is all there is. */
 export const noStore: RevocationStore = { read: async () => null, keep: async () => {} }
