@@ -9,13 +9,23 @@ const isUnder = (file: string, folders: readonly string[]) =>
   folders.some((folder) => file.startsWith(folder))
 const under = (...folders: string[]) => all.filter((file) => isUnder(file, folders))
 
-/** They start many runners, and take as long as all others of the local stack together. */
-const localLong = ['test/local/crashes.test.ts', 'test/local/rotation.test.ts', 'test/local/stop.test.ts']
+/** They start many programs: runners, ingresses, npm. */
+const programs = [
+  'test/cli/process.test.ts',
+  'test/functions/smtp-ingress/main.test.ts',
+  'test/functions/smtp-ingress/rotation.test.ts',
+  'test/local/crashes.test.ts',
+  'test/local/rotation.test.ts',
+  'test/local/stop.test.ts',
+]
+const isProgram = (file: string) => programs.includes(file)
 
 export const filesOf = {
-  unit: all.filter((file) => !isUnder(file, ['test/local/', 'test/peers/', 'test/faults/'])),
-  local: under('test/local/').filter((file) => !localLong.includes(file)),
-  'local-long': localLong,
+  unit: all.filter(
+    (file) => !isUnder(file, ['test/local/', 'test/peers/', 'test/faults/']) && !isProgram(file),
+  ),
+  local: under('test/local/').filter((file) => !isProgram(file)),
+  programs,
   peers: under('test/peers/'),
   faults: under('test/faults/'),
 }
@@ -38,7 +48,7 @@ const sharing: readonly (readonly string[])[] = [
 
 /** Files that need a process of their own, the slowest first. */
 const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
-  ['takes as long as several others', /infra\/nag\.test/, /smtp-ingress\/main\.test/, /pipeline\.test/],
+  ['takes as long as several others', /infra\/nag\.test/, /pipeline\.test/],
   [
     'sets the authorities that every connection of its process trusts',
     /net\/levels\/(levels|fuzz|one-batch)/,

@@ -63,9 +63,9 @@ const parts: Record<string, (paths: readonly string[]) => Part> = {
     title: 'end-to-end tests on the local stack',
     commands: processesFor(chosen(filesOf.local, paths)).map((files) => testFiles(files, 2.5 * minute)),
   }),
-  'local-long': (paths) => ({
-    title: 'end-to-end tests of crashes, rotation and stops',
-    commands: chosen(filesOf['local-long'], paths).map((file) => testFiles([file], 2.5 * minute)),
+  programs: (paths) => ({
+    title: 'tests that start many programs: crashes, rotation, starts and stops',
+    commands: chosen(filesOf.programs, paths).map((file) => testFiles([file], 2.5 * minute)),
     alone: true,
   }),
   peers: (paths) => ({
