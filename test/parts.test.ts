@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -21,3 +22,20 @@ test('npm test and npm run test:long run every part between them', () => {
   for (const part of Object.keys(filesOf)) assert.ok(run.includes(part), part)
   assert.match(readFileSync(join(root, '.ci/run'), 'utf8'), /npm test\b[\s\S]*npm run test:long\b/)
 })
+
+const mistakes: [args: string[], says: RegExp][] = [
+  [[], /no part is named/],
+  [['unti'], /no part is named before "unti"/],
+  [['unti', 'types'], /"unti" is no part/],
+  [['unit', 'test/shared/tsl'], /"test\/shared\/tsl" is no test file or folder of unit/],
+  [['unit', 'test/local/start.test.ts'], /"test\/local\/start\.test\.ts" is no test file or folder of unit/],
+]
+for (const [args, says] of mistakes)
+  test(`a mistake fails before any part runs: ${args.join(' ') || 'nothing'}`, () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['test/run.ts', ...args], {
+      cwd: root,
+      encoding: 'utf8',
+    })
+    assert.deepEqual([status, stdout], [2, ''])
+    assert.match(stderr, says)
+  })

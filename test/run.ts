@@ -125,6 +125,22 @@ const [names, paths] = [process.argv.slice(2), [] as string[]]
 while (names.length > 0 && parts[names.at(-1) ?? ''] === undefined)
   paths.unshift((names.pop() ?? '').replace(/^\.\//, ''))
 
+/** A name with a mistake must not pass as a part without tests. */
+const fault = faultOf(names, paths)
+if (fault !== null) {
+  process.stderr.write(`test/run.ts: ${fault}; the parts are ${Object.keys(parts).join(', ')}\n`)
+  process.exit(2)
+}
+
+function faultOf(names: readonly string[], paths: readonly string[]): string | null {
+  const unknown = names.find((name) => parts[name] === undefined)
+  if (unknown !== undefined) return `"${unknown}" is no part`
+  if (names.length === 0) return `no part is named${paths.length > 0 ? ` before "${paths[0]}"` : ''}`
+  const files = names.flatMap((name) => (filesOf as Record<string, readonly string[]>)[name] ?? [])
+  const missing = paths.find((path) => !files.some((file) => file.startsWith(path)))
+  return missing === undefined ? null : `"${missing}" is no test file or folder of ${names.join(', ')}`
+}
+
 const running = new Set<ChildProcess>()
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => {
