@@ -1,4 +1,4 @@
-/** The table in ARCHITECTURE.md says what a folder may import; the source tree agrees with it. */
+/** The source tree agrees with the table in ARCHITECTURE.md, which lists the permitted imports of each folder. */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

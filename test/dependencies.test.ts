@@ -1,4 +1,4 @@
-/** Every package stands in the list it belongs to: `dependencies` are what runs or deploys, the rest is for development. */
+/** Every package is in the right list: `dependencies` for what runs or deploys, `devDependencies` for the rest. */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -52,7 +52,7 @@ test('what runs or deploys imports packages of `dependencies`, and types of any 
   )
 })
 
-/** Dependencies that are needed without an import, and why. */
+/** Dependencies that no file imports, and the reason for each. */
 const needed: Readonly<Record<string, string>> = {
   node: 'cli/mailflow.js and the scripts start its program',
 }

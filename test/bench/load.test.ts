@@ -26,7 +26,7 @@ async function startSink(t: TestContext) {
   return { port: await portOf(t, sink), seen }
 }
 
-/** A server in the clear that answers the message, and all else, as it is told. */
+/** A server without TLS whose replies a test decides. */
 function scripted(t: TestContext, answer: (what: string, socket: Socket) => string | null): Promise<number> {
   const server = createServer((socket) => {
     socket.on('error', () => {})

@@ -176,7 +176,7 @@ test('what several generators counted is one', () => {
   })
 })
 
-/** Works for this long, and then prints the microseconds of processor time that it counted itself. */
+/** A program that works for this time, and then prints the microseconds of processor time that it counted itself. */
 const busy = (milliseconds: number) => `
   const { user } = process.cpuUsage()
   while (process.cpuUsage().user - user < ${milliseconds * 1000});

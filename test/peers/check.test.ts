@@ -1,6 +1,6 @@
 /**
- * `npx mailflow check` against Debian's Postfix, with OpenSSL's own client beside it: what is said of a session and of the
- * trust in its chain is what OpenSSL says.
+ * `npx mailflow check` against Debian's Postfix, beside OpenSSL's own client: both must report the same of a session
+ * and of the trust in its chain.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -73,7 +73,7 @@ const portOf = (name: string): number => postfixes.get(name)?.port ?? 0
 const check = (name: string): Promise<Checked> =>
   checked(`127.0.0.1:${portOf(name)}`, '--servername', host, '--ca', root)
 
-/** The whole output of `openssl s_client`, which verifies and goes on whatever comes of it. */
+/** The whole output of `openssl s_client`, which verifies and continues whatever the result. */
 async function openssl(name: string): Promise<string> {
   const args = [
     '-starttls',

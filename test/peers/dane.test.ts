@@ -1,6 +1,6 @@
 /**
- * DANE with a zone that Knot DNS signs and serves and that Unbound validates: our own delivery asks Unbound, and sends
- * to a partner whose certificate the zone names, or does not.
+ * DANE with a zone that Knot DNS signs and serves and that Unbound validates. The delivery resolves names through
+ * Unbound, and sends to a partner whose certificate the zone names or not.
  */
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
@@ -30,7 +30,7 @@ const skip =
   missing('kzonesign', 'apt-get install knot-dnssecutils') ||
   missing('unbound', 'apt-get install unbound')
 
-/** Presented by every partner that has TLS and is not said to be another. */
+/** The certificate of every partner with TLS that has no other. */
 let good: Identity
 let others: Record<'rootless' | 'expired' | 'misnamed', Identity>
 let names: NameServers
@@ -43,7 +43,7 @@ before(
     ca = pki.ca
     const issue = async (options: Parameters<typeof pki.issue>[0]): Promise<Identity> => {
       const { cert, key } = await pki.issue(options)
-      // A server with records of usage 2 sends its authority, too (RFC 7671 §5.2.2).
+      // A server with records of usage 2 also sends its authority (RFC 7671 §5.2.2).
       return { cert: `${cert}\n${ca}`, key }
     }
     good = await issue({ names: [`mx.issuer.${signedZone}`] })
@@ -53,7 +53,7 @@ before(
       misnamed: await issue({ names: ['mx.elsewhere.example'] }),
     }
     const resolver = 'dns.resolver.example'
-    // Another one, so that nobody trusts the partners for anything but what the zone says.
+    // Another authority, so that the partners are trusted only because of the zone.
     const resolvers = await createPki('CA of resolvers')
     trust(resolvers.ca)
     names = await startNameServers(
@@ -75,7 +75,7 @@ const firstOf = ({ cert }: Identity) => new X509Certificate(cert).toString()
 
 const nobody = '0'.repeat(64)
 
-/** Domains with one mail exchanger each. */
+/** Domains with one MX host each. */
 function hosts(domains: readonly string[], records: Record<string, string[]> = {}): string[] {
   return domains.flatMap((domain) => [
     `${domain} MX 10 mx.${domain}`,
@@ -96,7 +96,7 @@ function signed(): string[] {
     elsewhere: ['CNAME tlsa.elsewhere'],
     broken: [],
     nothing: [],
-    // More than a datagram holds.
+    // More than fits in a datagram.
     many: [...Array.from({ length: 60 }, (_, n) => `TLSA 3 1 1 ${n.toString(16).padStart(64, '0')}`), pin],
     forged: [pin],
     exchanged: [pin],
@@ -115,7 +115,7 @@ function signed(): string[] {
   ]
 }
 
-/** What an attacker on the way would change: the certificate that is named, and the host. */
+/** What an attacker on the path would change: the certificate in the record, and the host. */
 function forge(line: string): string {
   if (/\s(RRSIG|NSEC)\s/.test(line)) return line
   if (line.startsWith('_25._tcp.mx.forged.')) return line.replace(/[0-9A-F]{64}/i, nobody)
@@ -125,7 +125,7 @@ function forge(line: string): string {
 
 interface Sent {
   outcome: Outcome
-  /** Of the last partner that was tried. */
+  /** The partner of the last attempt. */
   partner: Partner
 }
 

@@ -1,6 +1,6 @@
 /**
- * Postfix as a partner's server: mail goes through the whole pipeline to it, and its own log and mailbox are the
- * witnesses of how it arrived, or that nothing of it did.
+ * Postfix as a partner's server. Mail goes through the whole pipeline to it. Its own log and mailbox show how the
+ * mail arrived, or that it did not.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
@@ -69,7 +69,7 @@ function zone() {
   }
 }
 
-/** Our own server may relay by its certificate; every partner but the easy one has forced TLS. */
+/** The organisation's own server may relay by its certificate. Every partner but one has forced TLS. */
 async function setUp(ca: string): Promise<void> {
   await api.call('PUT', '/accepted-domains/ours.example', {})
   await api.create('inbound', {

@@ -1,4 +1,4 @@
-/** The page of our certificates in a browser: what a partner sees of it, on a phone, at a desk, at night, on paper. */
+/** The public page of the certificates in a browser: on a phone, on a desktop, in dark mode and printed. */
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -21,7 +21,7 @@ import { missing } from '../support/peers/peers.ts'
 
 const skip = missing('chromium', 'apt-get install chromium')
 const hostname = 'mx.ours.example'
-/** As long as a name can be. */
+/** The longest possible name. */
 const longName = [`${'a'.repeat(63)}.`.repeat(3), 'ours.example'].join('')
 const now = new Date('2026-11-29T12:00:00.000Z')
 const profile = mkdtempSync(join(tmpdir(), 'mailflow-chromium-'))
@@ -112,7 +112,7 @@ interface Look {
   media?: 'screen' | 'print'
 }
 
-/** @returns the page, and what the browser complained of or asked for besides it */
+/** @returns the page, and the browser's console messages and further requests */
 async function open({ width, colorScheme = 'light', media = 'screen' }: Look) {
   const page = await browser.newPage()
   const complaints: string[] = []
@@ -125,7 +125,7 @@ async function open({ width, colorScheme = 'light', media = 'screen' }: Look) {
   return { page, complaints }
 }
 
-/** Every piece of text that is seen, with its colours as numbers of 0 to 255, and its size in pixels. */
+/** Every visible piece of text with its colours as numbers from 0 to 255, and its size in pixels. */
 const textsOf = (page: Page) =>
   page.evaluate(() => {
     // biome-ignore lint/suspicious/noExplicitAny: it runs in the browser, whose types are not ours

@@ -1,4 +1,4 @@
-/** swaks as a partner's client: it sends into the real ingress, and its transcript is the witness of what it was told. */
+/** swaks as a partner's client. It sends to the real ingress, and its transcript shows the replies. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
@@ -52,7 +52,7 @@ const send = ({ from, to, tls }: Sending): Promise<string> => {
   return swaks(runner.endpoints.smtp, ...args, ...(tls ? ['--tls'] : []))
 }
 
-/** What the server said, last; swaks marks its lines with `<` and failures with `**`. */
+/** The server's last reply; swaks marks its lines with `<` and failures with `**`. */
 const refusal = (transcript: string): string =>
   /^<[~*-]* +([45]\d\d .*)$/m.exec(transcript)?.[1] ?? transcript
 const acceptance = (transcript: string): string =>

@@ -1,4 +1,4 @@
-/** testssl.sh and OpenSSL's own client against the ingress: what others say of its TLS, over STARTTLS. */
+/** testssl.sh and OpenSSL's own client examine the ingress's TLS over STARTTLS. */
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -30,7 +30,7 @@ before(async () => {
     settings: {
       TLS_PRIVATE_KEY: `${ec?.key}\n${rsa?.key}`,
       TLS_CERTIFICATE: `${ec?.cert}\n${rsa?.cert}`,
-      // It connects some hundred times in a minute.
+      // testssl.sh opens several hundred connections a minute.
       MAX_CONNECTION_RATE_PER_ADDRESS: 0,
     },
   })
@@ -47,7 +47,7 @@ interface Finding {
   finding: string
 }
 
-/** What testssl.sh finds fault with that is no fault of ours, each with the reason. */
+/** Findings of testssl.sh that are accepted, each with its reason. */
 const excused: readonly { id: RegExp; reason: string; isByChance?: boolean }[] = [
   { id: /^engine_problem$/, reason: 'about the OpenSSL that testssl.sh itself uses: it has no GOST' },
   { id: /^cert_revocation /, reason: "the test's own authority revokes nothing" },
@@ -143,7 +143,10 @@ async function testssl(...tests: string[]): Promise<Finding[]> {
   }
 }
 
-/** Its exit code counts findings. @returns what it printed */
+/**
+ * The exit code counts findings.
+ * @returns the output
+ */
 function run(program: string, args: string[]): Promise<string> {
   return new Promise((resolve) => {
     const child = execFile(program, args, { cwd: folder }, (_, stdout, stderr) => resolve(stdout + stderr))
@@ -189,7 +192,10 @@ describe("OpenSSL's client", { skip, timeout: 30_000 }, () => {
     })
 })
 
-/** QUITs when it is connected, and resolves when the server has ended the connection. @returns what it printed */
+/**
+ * Sends QUIT when it is connected, and resolves when the server has ended the connection.
+ * @returns the output
+ */
 function connectWith(args: string[], { smtpPort }: TestIngress = ingress): Promise<string> {
   const where = ['-starttls', 'smtp', '-connect', `127.0.0.1:${smtpPort}`, '-servername', hostname]
   const how = ['-CAfile', authority, '-nocommands', '-ign_eof']

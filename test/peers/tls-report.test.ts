@@ -1,4 +1,4 @@
-/** Reports as others read and sign them: dkimpy, and the MIME and gzip of Python. */
+/** TLS reports read and signed by other programs: dkimpy, and Python's MIME and gzip. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
@@ -12,7 +12,7 @@ import { buildReport } from '../../shared/tls-reports/report.ts'
 import { reportMail } from '../../shared/tls-reports/report-mail.ts'
 import { fakeResolver } from '../support/dns.ts'
 
-/** Debian's own interpreter, the one that has its python3-dkim. */
+/** Debian's own interpreter, which has python3-dkim. */
 const python = '/usr/bin/python3'
 const script = join(import.meta.dirname, 'tls-report.py')
 const isThere = spawnSync(python, ['-c', 'import dkim']).status === 0
