@@ -192,7 +192,7 @@ const shown = ({ outcome: { outcome, policy, policySource, reply, tls } }: Sent)
     reply.enhanced,
   ].join(' ')
 
-describe('DANE, by a zone that Knot signed and Unbound validates', { skip, timeout: 120_000 }, () => {
+describe('DANE, with a zone that Knot signed and Unbound validates', { skip, timeout: 120_000 }, () => {
   const delivered: [string, string, () => Identity][] = [
     ['pinned', 'a key that the zone names', () => good],
     ['pinned', 'a key that the zone names, without its issuer', () => ({ ...good, cert: firstOf(good) })],
@@ -213,7 +213,7 @@ describe('DANE, by a zone that Knot signed and Unbound validates', { skip, timeo
     })
   }
 
-  it('passes over a mail exchanger whose key the zone does not name', async () => {
+  it('skips an MX host whose key the zone does not name', async () => {
     const { outcome, partner } = await send(`two.${signedZone}`)
     assert.deepEqual([outcome.outcome, outcome.host], ['Delivered', `mx.pinned.${signedZone}`])
     assert.equal(partner.connections(), 2)
@@ -258,19 +258,19 @@ describe('DANE, by a zone that Knot signed and Unbound validates', { skip, timeo
     })
   }
 
-  it('only encrypts where the zone names nothing that can be used', async () => {
+  it('requires only encryption where the zone has no usable TLSA record', async () => {
     const sent = await send(`unusable.${signedZone}`, { tls: others.misnamed })
     assert.equal(shown(sent), 'Delivered EncryptionOnly Dane encrypted 2.0.0')
   })
 
-  it('asks for nothing where the zone proves that there are no records', async () => {
+  it('requires nothing where the zone proves that there are no TLSA records', async () => {
     assert.equal(
       shown(await send(`nothing.${signedZone}`, {})),
       'Delivered Opportunistic Opportunistic clear 2.0.0',
     )
   })
 
-  it('does not count records that nobody signed', async () => {
+  it('ignores unsigned TLSA records', async () => {
     assert.equal(
       shown(await send(`plain.${unsignedZone}`, {})),
       'Delivered Opportunistic Opportunistic clear 2.0.0',
@@ -296,7 +296,7 @@ describe('DANE, by a zone that Knot signed and Unbound validates', { skip, timeo
     }
   }
 
-  describe('by a resolver that is asked by TLS', () => {
+  describe('with a resolver over TLS', () => {
     const rows: [string, string][] = [
       [`pinned.${signedZone}`, 'Delivered Dane Dane verified 2.0.0'],
       [`many.${signedZone}`, 'Delivered Dane Dane verified 2.0.0'],
@@ -306,20 +306,20 @@ describe('DANE, by a zone that Knot signed and Unbound validates', { skip, timeo
       [`plain.${unsignedZone}`, 'Delivered Opportunistic Opportunistic encrypted 2.0.0'],
     ]
     for (const [domain, expected] of rows) {
-      it(`mail for ${domain} fares as in the clear: ${expected}`, async () => {
+      it(`decides mail for ${domain} as without TLS to the resolver: ${expected}`, async () => {
         const sent = await send(domain, { tls: good }, names.byTls)
         assert.equal(shown(sent), expected, formatReply(sent.outcome.reply))
       })
     }
 
-    it('that has not the name in its address nothing is asked', async () => {
+    it('sends no query to a resolver without the expected name', async () => {
       const sent = await send(`pinned.${signedZone}`, { tls: good }, names.byTls.replace('#dns', '#other'))
       assert.equal(shown(sent), 'TemporaryFailure Opportunistic Opportunistic clear 4.4.312')
       assert.match(formatReply(sent.outcome.reply), /ERR_TLS_CERT_ALTNAME_INVALID/)
       assert.equal(sent.partner.connections(), 0)
     })
 
-    it('one connection has the answers to questions that come together', async () => {
+    it('answers concurrent queries over one connection', async () => {
       const { ask } = createResolver([names.byTls], [{ by: 'Stream', wait: 20_000 }])
       const domains = ['pinned', 'issuer', 'whole', 'changing', 'many', 'nothing']
       const answers = await Promise.all(domains.map((domain) => ask(`${domain}.${signedZone}`, 'MX')))
@@ -335,7 +335,7 @@ describe('DANE, by a zone that Knot signed and Unbound validates', { skip, timeo
     })
   })
 
-  it('has a domain that does not exist refused for good', async () => {
+  it('bounces mail for a domain that does not exist', async () => {
     const { outcome } = await send(`gone.${signedZone}`)
     assert.equal(outcome.reply.enhanced, '5.1.2')
   })

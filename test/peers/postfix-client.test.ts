@@ -77,7 +77,7 @@ describe("Postfix's client", { skip, timeout: 60_000 }, () => {
     assert.match(second, /Reusing old session/)
   })
 
-  it('with a certificate shows it each time, and is known by it', async (t) => {
+  it('presents its certificate in each session and is identified by it', async (t) => {
     const postfix = await startSender(identity)
     t.after(() => postfix.stop())
     const count = ingress.queue.jobs.length

@@ -188,7 +188,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
       })
     }
 
-  it('is shown the certificate that it demands', async () => {
+  it('presents the client certificate that the server requires', async () => {
     const postfix = partner('a demand for a client certificate')
     const start = postfix.log.length
     const shown = await pki.issue({ names: ['mail.ours.example'], purposes: ['clientAuth', 'serverAuth'] })
@@ -206,7 +206,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     await postfix.logged(/disconnect from .*mail=1/, start)
   })
 
-  it('refuses one of a stranger, and sees no MAIL FROM', async () => {
+  it('refuses an unknown client certificate and sees no MAIL FROM', async () => {
     const postfix = partner('a demand for a client certificate')
     const start = postfix.log.length
     const shown = await selfSigned({ names: ['mail.ours.example'] })

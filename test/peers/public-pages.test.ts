@@ -169,9 +169,9 @@ const looks: Look[] = [
   { width: 700, colorScheme: 'dark', media: 'print' },
 ]
 
-describe('the page of our certificates in Chromium', { skip }, () => {
+describe('the certificates page in Chromium', { skip }, () => {
   for (const look of looks)
-    it(`can be read without scrolling sideways, in letters and colours that can be seen: ${JSON.stringify(look)}`, async () => {
+    it(`has no horizontal scrolling, and enough size and contrast: ${JSON.stringify(look)}`, async () => {
       const { page } = await open(look)
       const width = await page.evaluate(
         () =>
@@ -189,7 +189,7 @@ describe('the page of our certificates in Chromium', { skip }, () => {
       await page.close()
     })
 
-  it('is dark where the reader wants it dark, and always dark on white on paper', async () => {
+  it('is dark in dark mode, and black on white in print', async () => {
     const backs = async (look: Look) => {
       const { page } = await open(look)
       const [{ back } = { back: [] }] = await textsOf(page)
@@ -201,7 +201,7 @@ describe('the page of our certificates in Chromium', { skip }, () => {
     assert.deepEqual(await backs({ width: 800, colorScheme: 'dark', media: 'print' }), [255, 255, 255])
   })
 
-  it('runs no script, asks for nothing besides itself, and breaks none of its own rules', async () => {
+  it('runs no script, requests nothing else, and violates no rule of its content security policy', async () => {
     const { page, complaints } = await open({ width: 390 })
     assert.equal(await page.locator('script, link, img, iframe, object, embed, form').count(), 0)
     assert.equal(await page.title(), `TLS certificates of ${hostname}`)
@@ -212,7 +212,7 @@ describe('the page of our certificates in Chromium', { skip }, () => {
     await page.close()
   })
 
-  it('says of each certificate what it is, beside what that is called', async () => {
+  it('labels each attribute of a certificate', async () => {
     const { page } = await open({ width: 1280 })
     for (const certificate of told.certificates) {
       const card = page.locator('article').filter({ hasText: certificate.fingerprint256 })
@@ -232,7 +232,7 @@ describe('the page of our certificates in Chromium', { skip }, () => {
     await page.close()
   })
 
-  it('has one first heading, a language, and headings that leave out no level', async () => {
+  it('has one first-level heading, a language, and no gap in heading levels', async () => {
     const { page } = await open({ width: 390 })
     assert.equal(await page.locator('html').getAttribute('lang'), 'en')
     const levels = await page
@@ -245,7 +245,7 @@ describe('the page of our certificates in Chromium', { skip }, () => {
     await page.close()
   })
 
-  it('leads to the certificate in PEM, and to the same for programs', async () => {
+  it('links to the PEM certificate and to the JSON version', async () => {
     const { page } = await open({ width: 390 })
     const links = await page
       .locator('a[href^=certificates]')

@@ -69,7 +69,7 @@ const keys = [
 ] as const
 
 for (const [what, privateKey, record] of keys)
-  test(`a report of ours signed by ${what} is verified and read by others`, { skip }, async () => {
+  test(`other programs verify and read a report signed by ${what}`, { skip }, async () => {
     const key = { domain: 'sender.example', selector: 'reports', privateKey: pem(privateKey) }
     const mail = await reportMail(report, { id, to: 'tls@partner.example', at }, reporter, key)
     assert.deepEqual(JSON.parse(run(['verify', record], mail).toString()), {
@@ -85,7 +85,7 @@ for (const [what, privateKey, record] of keys)
     assert.equal(JSON.parse(run(['verify', record], forged).toString()).signature, false)
   })
 
-test('a report that others signed is verified and read by us', { skip }, async () => {
+test('mailflow verifies and reads a report that another program signed', { skip }, async () => {
   const keyFile = join(folder, 'key.pem')
   writeFileSync(keyFile, rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }))
   const unsigned = await reportMail(report, { id, to: 'tls@ours.example', at }, reporter, null)
