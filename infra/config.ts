@@ -235,7 +235,8 @@ export const Config = z
     /** Hours after which the sender of deferred mail gets a DSN. @default 4 */
     delayNotificationHours: z.number().min(0.25).max(23).default(4),
     /**
-     * Largest message in octets that a DSN returns whole, if the sender requests it and no TLS requirement applied to it.
+     * Largest message in octets that a DSN returns whole, if the sender requests it and no TLS requirement applied to
+     * it.
      * @default 100000
      */
     maximumReturnedSize: z.int().min(0).max(10_000_000).default(100_000),
