@@ -179,7 +179,7 @@ function bounce(common: Common, reason: Reason, answer: Reply, explanation: stri
 function refused(common: Common, attempt: Attempt): Bounce {
   const said = formatReply(attempt.reply)
   return attempt.host === null
-    ? bounce(common, 'NoNextHop', attempt.reply, `The recipient's domain has no mail server: ${said}.`)
+    ? bounce(common, 'NoNextHop', attempt.reply, `There is no next hop for the message: ${said}.`)
     : bounce(common, 'RefusedByNextHop', attempt.reply, failedBecause(attempt))
 }
 

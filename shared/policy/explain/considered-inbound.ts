@@ -110,5 +110,5 @@ function whatIsMet(connector: InboundConnector, { tls, ip }: Session): string {
 /** Only the ingress counts messages, so later decisions ignore the limit. */
 function howMany({ mode, messageRateLimit }: InboundConnector): string {
   if (mode !== 'Enforce' || !messageRateLimit) return ''
-  return ` The ingress accepts ${counted(messageRateLimit, 'message')} a minute under it.`
+  return ` The ingress accepts ${counted(messageRateLimit, 'message')} a minute under this connector.`
 }

@@ -59,7 +59,7 @@ describe('an inbound connector', () => {
     {
       name: 'that asks for TLS 1.3 must ask for TLS',
       body: { ...inbound, requireTls: false, minimumTlsVersion: 'TLSv1.3' },
-      at: ['minimumTlsVersion TLSv1.3 needs requireTls, without which mail in the clear is taken'],
+      at: ['minimumTlsVersion TLSv1.3 needs requireTls, without which mail in the clear is accepted'],
     },
     {
       name: 'that asks for TLS may ask for TLS 1.3',
@@ -282,7 +282,7 @@ describe('an outbound connector', () => {
       name: 'that asks for TLS 1.3 must ask for TLS',
       body: { ...outbound, minimumTlsVersion: 'TLSv1.3' },
       at: [
-        'minimumTlsVersion TLSv1.3 needs tlsSettings, without which mail goes in the clear where TLS fails',
+        'minimumTlsVersion TLSv1.3 needs tlsSettings, without which mail is sent in the clear where TLS fails',
       ],
     },
     {

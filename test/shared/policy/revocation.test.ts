@@ -43,7 +43,7 @@ function session(heard: Heard, certificate = {}): Session {
 }
 
 const restricted = '550 5.7.51 Sender domain is restricted to its own servers'
-const later = '451 4.7.51 Whether the client certificate is revoked cannot be found out now'
+const later = '451 4.7.51 Cannot determine now whether the client certificate is revoked'
 
 describe('A certificate that a partner is restricted to', () => {
   const rows: [RevocationCheck, Heard, string | null, string][] = [
@@ -55,12 +55,12 @@ describe('A certificate that a partner is restricted to', () => {
     ['SoftFail', 'Revoked', restricted, 'revoked (as was said)'],
     ['HardFail', 'Good', null, ''],
     ['HardFail', 'Revoked', restricted, 'revoked (as was said)'],
-    ['HardFail', 'Unknown', later, 'it cannot be found out whether it is revoked (as was said)'],
+    ['HardFail', 'Unknown', later, 'revocation undetermined (as was said)'],
     [
       'HardFail',
       'nobody asked',
       later,
-      'it cannot be found out whether it is revoked (nobody was asked in its session)',
+      'revocation undetermined (it was not checked in the session)',
     ],
   ]
   for (const [revocationCheck, heard, inSession, why] of rows)
@@ -187,7 +187,7 @@ describe('A next hop', () => {
     [
       'HardFail',
       'Unknown',
-      '451 4.7.320 It cannot be found out whether the certificate is revoked: as was said',
+      '451 4.7.320 Cannot determine whether the certificate is revoked: as was said',
     ],
   ]
   for (const [revocationCheck, status, expected] of rows)
@@ -224,19 +224,19 @@ describe('A warning says that HardFail is not looked at', () => {
   const hard = { revocationCheck: 'HardFail' } as const
 
   it('inbound', () => {
-    const message = 'is not looked at: restrictDomainsToCertificate is false'
+    const message = 'has no effect: restrictDomainsToCertificate is false'
     assert.deepEqual(about(inboundWarnings(inbound(hard), nothing, receivedAt)), [message])
     assert.deepEqual(about(inboundWarnings(restricting(hard), nothing, receivedAt)), [])
     const byAddress = own({ ...hard, tlsSenderCertificateNames: [], senderIpAddresses: ['192.0.2.1'] })
     assert.deepEqual(about(inboundWarnings(byAddress, nothing, receivedAt)), [
-      'is not looked at: it knows its servers by their addresses',
+      'has no effect: the connector identifies its servers by address',
     ])
   })
 
   it('outbound', () => {
     const of = (tlsSettings: 'EncryptionOnly' | 'CertificateValidation') =>
       about(outboundWarnings(outbound({ ...hard, tlsSettings }), nothing, receivedAt))
-    assert.deepEqual(of('EncryptionOnly'), ['is not looked at: tlsSettings is EncryptionOnly'])
+    assert.deepEqual(of('EncryptionOnly'), ['has no effect: tlsSettings is EncryptionOnly'])
     assert.deepEqual(of('CertificateValidation'), [])
   })
 })

@@ -277,7 +277,7 @@ const mails: [string, Buffer, RegExp | null][] = [
   [
     'by a media type of anybody',
     mailWith(gzipSync(json), 'application/gzip', ''),
-    /no part application\/tlsrpt/,
+    /no part of type application\/tlsrpt/,
   ],
   ['that unfolds without end', mailWith(bomb, 'application/tlsrpt+gzip'), /cannot be unpacked/],
   ['that is no gzip', mailWith(json, 'application/tlsrpt+gzip'), /cannot be unpacked/],

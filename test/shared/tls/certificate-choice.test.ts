@@ -61,13 +61,13 @@ const bad: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>, st
     'the key of another',
     () => ({ ...of(ec), privateKey: next.key }),
     'Unusable',
-    /^certificate: none is the certificate of key 1 \(EC\) in privateKey$/,
+    /^certificate: no certificate matches key 1 \(EC\) in privateKey$/,
   ],
   [
     'an RSA certificate without its key',
     () => ({ ...of(ec, rsa), privateKey: ec.key }),
     'Unusable',
-    /^privateKey: none is the key of the certificate CN=rsa/,
+    /^privateKey: no key matches the certificate CN=rsa/,
   ],
   [
     'a key that cannot be read',
@@ -121,7 +121,7 @@ const bad: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>, st
     'one with its issuer, and another without',
     () => of(ec, { ...rsa, cert: leafOf(rsa) }),
     'Chain',
-    /^CN=rsa .* stands without its issuer, CN=Other middle$/,
+    /^CN=rsa .* comes without its issuer, CN=Other middle$/,
   ],
   [
     'one with a root that is not in its chain',

@@ -63,24 +63,24 @@ const faults: [name: string, keys: string, certificates: string, fault: RegExp][
     /^TLS_CERTIFICATE: certificate 3 in PEM cannot be read$/,
   ],
   ['a key that is none', text(ec.key, brokenKey), ec.cert, /^TLS_PRIVATE_KEY: key 2 in PEM cannot be read$/],
-  ['a locked key', locked, ec.cert, /^TLS_PRIVATE_KEY: key 1 in PEM is encrypted; it must not be$/],
+  ['a locked key', locked, ec.cert, /^TLS_PRIVATE_KEY: key 1 in PEM is encrypted; give it without a passphrase$/],
   [
     'a key without certificate',
     text(ec.key, rsa.key),
     ec.cert,
-    /^TLS_CERTIFICATE: none is the certificate of key 2 \(RSA\) in TLS_PRIVATE_KEY$/,
+    /^TLS_CERTIFICATE: no certificate matches key 2 \(RSA\) in TLS_PRIVATE_KEY$/,
   ],
   [
     'a certificate without key',
     ec.key,
     text(ec.cert, rsa.cert),
-    /^TLS_PRIVATE_KEY: none is the key of the certificate CN=rsa \([0-9a-f]{16}\)$/,
+    /^TLS_PRIVATE_KEY: no key matches the certificate CN=rsa \([0-9a-f]{16}\)$/,
   ],
   [
     'two of a kind',
     text(ec.key, secondEc.key),
     text(ec.cert, secondEc.cert),
-    /^TLS_PRIVATE_KEY: the keys of CN=ec \([0-9a-f]{16}\) and CN=second \([0-9a-f]{16}\) are both EC; one of a kind can be used$/,
+    /^TLS_PRIVATE_KEY: the keys of CN=ec \([0-9a-f]{16}\) and CN=second \([0-9a-f]{16}\) are both EC; give one key of each type$/,
   ],
   [
     'the same key twice',
@@ -106,7 +106,7 @@ test('two certificates of one key, as after a renewal, are told apart by nobody 
   const renewed = await renewedWithItsKey(ec)
   assert.throws(
     () => serverIdentities(ec.key, text(ec.cert, renewed)),
-    /^Error: TLS_CERTIFICATE: CN=ec \([0-9a-f]{16}\) and CN=renewed \([0-9a-f]{16}\) are both of key 1 \(EC\)/,
+    /^Error: TLS_CERTIFICATE: CN=ec \([0-9a-f]{16}\) and CN=renewed \([0-9a-f]{16}\) both match key 1 \(EC\)/,
   )
 })
 

@@ -226,7 +226,7 @@ export const deferAndHold: Chapter = {
       expected: waits(
         'NoRouteForAcceptedDomain until +15:00: 451 4.4.317 No outbound connector routes the accepted domain ours.example',
       ),
-      why: 'and its MX would lead back here',
+      why: 'and its MX would bring the mail back to mailflow',
     },
     {
       name: 'the violation is what is said where both would hold it',

@@ -87,7 +87,7 @@ export const onPremises: Chapter = {
       to,
       expected: relayDenied,
       ...unknown,
-      why: 'It does not know the peer: 203.0.113.5 is not in [192.0.2.0/24].',
+      why: 'It does not identify the client: 203.0.113.5 is not in [192.0.2.0/24].',
     },
     {
       name: 'whose mail to our own mailboxes is taken as anyone’s',
@@ -133,7 +133,7 @@ export const onPremises: Chapter = {
       to,
       expected: sent,
       ...granted,
-      why: 'The peer is known by its certificate as our own server: relay is granted.',
+      why: 'The client is identified by its certificate as the organisation\'s own server: relay is granted.',
     },
     {
       name: 'the same without its certificate',
@@ -216,7 +216,7 @@ export const onPremises: Chapter = {
       to,
       expected: sent,
       ...granted,
-      why: 'The peer is known by its address 192.0.2.1',
+      why: 'The client is identified by its address 192.0.2.1',
     },
     // Several of them.
     {
@@ -229,7 +229,7 @@ export const onPremises: Chapter = {
       to,
       expected: sent,
       inbound: { 'A by address': 'Outranked', 'B by certificate': 'Grants' },
-      why: '"B by certificate" knows the certificate, which goes before an address.',
+      why: '"B by certificate" identifies the certificate, which takes precedence over an address.',
     },
     {
       name: 'even where the one by address is for the very domain',

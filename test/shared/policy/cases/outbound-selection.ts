@@ -98,7 +98,7 @@ const rows: Row[] = [
     ],
     outbound: { B: 'Decides', A: 'Outranked' },
     leaves: 'EncryptionOnly',
-    why: '"B" demands more.',
+    why: '"B" has stricter requirements.',
   },
   {
     name: 'a checked certificate is more than TLS',

@@ -64,7 +64,7 @@ export const recipientsAndRoutes: Chapter = {
       ...sending,
       to: northwind,
       expected: leaves('DefaultRoute by MX of northwind.example with opportunistic TLS'),
-      why: 'No outbound connector matches northwind.example: default route Mx, TLS as the domain publishes it, else opportunistic.',
+      why: 'No outbound connector matches northwind.example: default route Mx, TLS as the domain publishes it (DANE, MTA-STS), otherwise opportunistic.',
     },
     {
       name: 'no connector: the default route, by SES',
@@ -140,7 +140,7 @@ export const recipientsAndRoutes: Chapter = {
       to: northwind,
       outbound: { 'To northwind.example': 'Decides' },
       expected: leaves('ConnectorMatched by a.relay.example:25, b.relay.example:25 with opportunistic TLS'),
-      why: 'It takes northwind.example by smart host [a.relay.example:25, b.relay.example:25]',
+      why: 'It delivers mail to northwind.example by smart host [a.relay.example:25, b.relay.example:25]',
     },
     {
       name: 'by SES, with TLS',
@@ -209,7 +209,7 @@ export const recipientsAndRoutes: Chapter = {
       connectors: [toward('*')],
       outbound: { 'To *': 'NotApplicable' },
       expected: waits(noRoute),
-      why: 'this connector would bring the mail back here',
+      why: 'this connector would bring the mail back to mailflow',
     },
     {
       name: 'nor does `*` by SES',

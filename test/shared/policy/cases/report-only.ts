@@ -36,7 +36,7 @@ export const reportOnly: Chapter = {
       from,
       expected: reported('InboundTlsRequired'),
       inbound: { 'From contoso.example': 'Reports' },
-      why: 'Connector "From contoso.example" requires TLS and the message came without it.',
+      why: 'Connector "From contoso.example" requires TLS, and the message came without it.',
     },
     {
       name: 'mail that meets the demands is reported of without a complaint',
@@ -121,7 +121,7 @@ export const reportOnly: Chapter = {
       inbound: { 'From *': 'Decides', 'From contoso.example': 'Reports' },
     },
     {
-      name: 'nor though it demands more',
+      name: 'nor though it has stricter requirements',
       connectors: [
         partner('contoso.example', { name: 'In force', ...onlyWithCertificate('mail.contoso.example') }),
         partner('contoso.example', {

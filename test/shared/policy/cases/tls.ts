@@ -34,7 +34,7 @@ export const tls: Chapter = {
       tls: inTheClear,
       expected: mustStartTls,
       inbound: contoso,
-      why: 'Connector "From contoso.example" requires TLS and the message came without it.',
+      why: 'Connector "From contoso.example" requires TLS, and the message came without it.',
     },
     {
       name: 'TLS demanded, TLSv1.2 negotiated',
@@ -43,7 +43,7 @@ export const tls: Chapter = {
       tls: tls12,
       expected: taken,
       inbound: contoso,
-      why: 'What it demands is met: TLS (TLSv1.2).',
+      why: 'Its requirements are met: TLS (TLSv1.2).',
     },
     {
       name: 'TLS demanded, TLSv1.3 negotiated',
@@ -76,7 +76,7 @@ export const tls: Chapter = {
       tls: tls12,
       expected: tooOld,
       inbound: contoso,
-      why: 'Connector "From contoso.example" requires TLSv1.3 and the message came over TLSv1.2.',
+      why: 'Connector "From contoso.example" requires TLSv1.3, and the message came over TLSv1.2.',
     },
     {
       name: 'TLSv1.3 demanded, a version that is not known',

@@ -119,7 +119,7 @@ export const whichConnector: Chapter = {
       from,
       expected: mustStartTls,
       inbound: { B: 'Decides', A: 'Outranked' },
-      why: '"B" demands more.',
+      why: '"B" has stricter requirements.',
     },
     {
       name: 'the one that also restricts to a certificate',
@@ -246,7 +246,7 @@ export const whichConnector: Chapter = {
       from,
       expected: taken,
       inbound: { 'From contoso.example': 'Decides' },
-      why: 'It demands nothing of a session.',
+      why: 'It requires nothing of a session.',
     },
     {
       name: 'a connector that limits its messages a minute says how many, and decides as without',
@@ -254,7 +254,7 @@ export const whichConnector: Chapter = {
       from,
       expected: taken,
       inbound: { 'From contoso.example': 'Decides' },
-      why: 'It demands nothing of a session. The ingress takes 600 messages a minute by it.',
+      why: 'It requires nothing of a session. The ingress accepts 600 messages a minute under this connector.',
     },
   ],
 }

@@ -57,7 +57,7 @@ describe('an inbound connector', () => {
       name: 'that only reports enforces nothing',
       saved: from({ mode: 'ReportOnly' }),
       others: paired,
-      warnings: ['mode: nothing is enforced: what the connector demands is decided and recorded only'],
+      warnings: ['mode: nothing is enforced: the connector is only evaluated and recorded'],
     },
     {
       name: 'without an outbound one leaves the other direction open',
@@ -97,7 +97,7 @@ describe('an inbound connector', () => {
       saved: from(),
       others: { outbound: [to({ tlsSettings: null }), to({ name: 'All', recipientDomains: ['*'] })] },
       warnings: [
-        'senderDomains: mail to contoso.example is not forced to use TLS: outbound connector "Out" does not force it',
+        'senderDomains: mail to contoso.example is not forced to use TLS: outbound connector "Out" does not force TLS',
       ],
     },
     {
@@ -115,7 +115,7 @@ describe('an inbound connector', () => {
     {
       name: 'for everyone has no partner in mind, but refuses everyone',
       saved: from({ senderDomains: ['*'] }),
-      warnings: ['senderDomains[0]: mail of every sender that does not use TLS is refused'],
+      warnings: ['senderDomains[0]: mail from every sender that does not use TLS is refused'],
     },
     {
       name: 'for everyone may hold instead, by address',
@@ -127,7 +127,7 @@ describe('an inbound connector', () => {
       }),
       others: { outbound: [to({ recipientDomains: ['a.example'] })] },
       warnings: [
-        'senderDomains[1]: mail of every sender that does not come from the listed addresses is held',
+        'senderDomains[1]: mail from every sender that does not come from the listed addresses is held',
       ],
     },
     {
@@ -148,9 +148,9 @@ describe('an inbound connector', () => {
         ],
       }),
       warnings: [
-        'senderIpAddresses[0]: 10.0.0.0/23 is wide: each of 512 addresses may relay as our own server; /24 or longer is usual',
-        'senderIpAddresses[2]: 2001:db8::/47 is wide: each of a /47 of IPv6 may relay as our own server; /48 or longer is usual',
-        'senderIpAddresses[4]: ::ffff:10.2.0.0/119 is wide: each of 512 addresses may relay as our own server; /24 or longer is usual',
+        'senderIpAddresses[0]: 10.0.0.0/23 is wide: each of 512 addresses may relay as the organisation\'s own server; /24 or longer is usual',
+        'senderIpAddresses[2]: 2001:db8::/47 is wide: each of a /47 of IPv6 may relay as the organisation\'s own server; /48 or longer is usual',
+        'senderIpAddresses[4]: ::ffff:10.2.0.0/119 is wide: each of 512 addresses may relay as the organisation\'s own server; /24 or longer is usual',
       ],
     },
     {
@@ -162,9 +162,9 @@ describe('an inbound connector', () => {
       }),
       others: paired,
       warnings: [
-        'tlsSenderCertificateNames: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none will do',
-        'certificateFingerprints: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none will do',
-        'senderIpAddresses: restricts nothing: restrictDomainsToIpAddresses is false, so mail is taken from any address',
+        'tlsSenderCertificateNames: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none is accepted',
+        'certificateFingerprints: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none is accepted',
+        'senderIpAddresses: restricts nothing: restrictDomainsToIpAddresses is false, so mail from any address is accepted',
       ],
     },
     {
@@ -172,7 +172,7 @@ describe('an inbound connector', () => {
       saved: from({ requireClientAuthEku: true }),
       others: paired,
       warnings: [
-        'requireClientAuthEku: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none will do',
+        'requireClientAuthEku: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none is accepted',
       ],
     },
     {
@@ -200,8 +200,8 @@ describe('an inbound connector', () => {
       saved: from({ senderDomains: ['contoso.example', '*'], requireTls: false, messageRateLimit: 600 }),
       others: paired,
       warnings: [
-        'requireTls: the connector demands nothing: mail in the clear is taken',
-        'messageRateLimit: it is one limit for all senders together: when one of them uses it up, the others wait',
+        'requireTls: the connector requires nothing: mail in the clear is accepted',
+        'messageRateLimit: all senders share this limit: when one of them uses it up, mail from the others is deferred',
       ],
     },
     {
@@ -209,7 +209,7 @@ describe('an inbound connector', () => {
       saved: from({ messageRateLimit: 600 }),
       others: paired,
       warnings: [
-        'messageRateLimit: whoever sends in the name of these domains uses it up: neither certificate nor addresses are demanded',
+        'messageRateLimit: any client that sends in the name of these domains uses it up: the connector requires neither certificate nor addresses',
       ],
     },
     {
@@ -222,7 +222,7 @@ describe('an inbound connector', () => {
       }),
       others: paired,
       warnings: [
-        'messageRateLimit: mail that is held counts, too: whoever sends in the name of these domains uses it up',
+        'messageRateLimit: held mail counts too: any client that sends in the name of these domains uses it up',
       ],
     },
     {
@@ -244,7 +244,7 @@ describe('an inbound connector', () => {
       name: 'that demands nothing',
       saved: from({ requireTls: false }),
       others: paired,
-      warnings: ['requireTls: the connector demands nothing: mail in the clear is taken'],
+      warnings: ['requireTls: the connector requires nothing: mail in the clear is accepted'],
     },
     {
       name: 'that goes before a wildcard and demands as much',
@@ -254,7 +254,7 @@ describe('an inbound connector', () => {
         outbound: [to({ recipientDomains: ['*.contoso.example'] })],
       },
       warnings: [
-        'senderDomains[0]: for mail.contoso.example "Mail" wins over "In": it is for mail.contoso.example, which is more specific than *.contoso.example',
+        'senderDomains[0]: for mail.contoso.example "Mail" takes precedence over "In": it is for mail.contoso.example, which is more specific than *.contoso.example',
       ],
     },
     {
@@ -276,20 +276,20 @@ describe('an inbound connector', () => {
         outbound: [to({ recipientDomains: ['*.contoso.example'] })],
       },
       warnings: [
-        'senderDomains[0]: for mail.contoso.example "Mail" wins over "In": it is for mail.contoso.example, which is more specific than *.contoso.example',
+        'senderDomains[0]: for mail.contoso.example "Mail" takes precedence over "In": it is for mail.contoso.example, which is more specific than *.contoso.example',
       ],
     },
     {
       name: 'for the same domain loses to what demands more',
       saved: from({ name: 'A' }),
       others: { inbound: [from({ minimumTlsVersion: 'TLSv1.3' })], ...paired },
-      warnings: ['senderDomains[0]: for contoso.example "In" wins over "A": it demands more'],
+      warnings: ['senderDomains[0]: for contoso.example "In" takes precedence over "A": it has stricter requirements'],
     },
     {
       name: 'for the same wildcard wins by its name',
       saved: from({ name: 'A', senderDomains: ['*.contoso.example'] }),
       others: { inbound: [from({ senderDomains: ['*.contoso.example'] })], ...paired },
-      warnings: ['senderDomains[0]: for *.contoso.example "A" wins over "In": it comes first by name'],
+      warnings: ['senderDomains[0]: for *.contoso.example "A" takes precedence over "In": it comes first by name'],
     },
     {
       name: 'for a wildcard within another, which demands more',
@@ -299,8 +299,8 @@ describe('an inbound connector', () => {
         outbound: [to({ recipientDomains: ['*.contoso.example'] })],
       },
       warnings: [
-        'senderDomains[0]: for *.eu.contoso.example "A" wins over "In": it is for *.eu.contoso.example, which is more specific than *.contoso.example, and demands less than "In"',
-        'requireTls: the connector demands nothing: mail in the clear is taken',
+        'senderDomains[0]: for *.eu.contoso.example "A" takes precedence over "In": it is for *.eu.contoso.example, which is more specific than *.contoso.example, and requires less than "In"',
+        'requireTls: the connector requires nothing: mail in the clear is accepted',
       ],
     },
     {
@@ -321,8 +321,8 @@ describe('an inbound connector', () => {
         ),
       },
       warnings: [
-        'senderDomains[0]: for a.example "A" wins over "All": it is for a.example, which is more specific than *, and demands less than "All"; likewise for b.example ("B"), c.example ("C"), d.example ("D") and 1 more',
-        'senderDomains[0]: mail of every sender that does not use TLS 1.3 is refused',
+        'senderDomains[0]: for a.example "A" takes precedence over "All": it is for a.example, which is more specific than *, and requires less than "All"; the same for b.example ("B"), c.example ("C"), d.example ("D") and 1 more',
+        'senderDomains[0]: mail from every sender that does not use TLS 1.3 is refused',
       ],
     },
     {
@@ -364,7 +364,7 @@ describe('an inbound connector', () => {
         ],
       },
       warnings: [
-        'senderDomains[0]: for branch.example "Branch" wins over "Ours": it is for branch.example, which is more specific than *, and demands less than "Ours"',
+        'senderDomains[0]: for branch.example "Branch" takes precedence over "Ours": it is for branch.example, which is more specific than *, and requires less than "Ours"',
       ],
     },
     {
@@ -381,7 +381,7 @@ describe('an inbound connector', () => {
         ],
       },
       warnings: [
-        'senderDomains[0]: for every other domain "Ours" wins over "Branch": it is enforced, and the other only reports',
+        'senderDomains[0]: for every other domain "Ours" takes precedence over "Branch": it is enforced, and the other only reports',
       ],
     },
   ]
@@ -412,7 +412,7 @@ describe('an outbound connector', () => {
       name: 'without an inbound one leaves the other direction open',
       saved: to(),
       warnings: [
-        'recipientDomains: mail from contoso.example is taken in the clear: there is no inbound Partner connector for it',
+        'recipientDomains: mail from contoso.example is accepted in the clear: there is no inbound Partner connector for it',
       ],
     },
     {
@@ -420,7 +420,7 @@ describe('an outbound connector', () => {
       saved: to(),
       others: { inbound: [from({ requireTls: false })] },
       warnings: [
-        'recipientDomains: mail from contoso.example is taken in the clear: inbound connector "In" does not require TLS',
+        'recipientDomains: mail from contoso.example is accepted in the clear: inbound connector "In" does not require TLS',
       ],
     },
     {
@@ -428,7 +428,7 @@ describe('an outbound connector', () => {
       saved: to(),
       others: { inbound: [from({ mode: 'ReportOnly' })] },
       warnings: [
-        'recipientDomains: mail from contoso.example is taken in the clear: inbound connector "In" only reports',
+        'recipientDomains: mail from contoso.example is accepted in the clear: inbound connector "In" only reports',
       ],
     },
     {
@@ -436,22 +436,22 @@ describe('an outbound connector', () => {
       saved: to(),
       others: { inbound: [ours()] },
       warnings: [
-        'recipientDomains: mail from contoso.example is taken in the clear: there is no inbound Partner connector for it',
+        'recipientDomains: mail from contoso.example is accepted in the clear: there is no inbound Partner connector for it',
       ],
     },
     {
       name: 'that forces no TLS',
       saved: to({ tlsSettings: null }),
       others: paired,
-      warnings: ['tlsSettings: TLS is not forced: mail goes in the clear to a server that offers none'],
+      warnings: ['tlsSettings: TLS is not forced: mail goes in the clear to a server that does not offer TLS'],
     },
     {
       name: 'that is tried by SES, where nobody sees it',
       saved: to({ mode: 'ReportOnly', route: 'Ses', tlsSettings: 'EncryptionOnly' }),
       others: paired,
       warnings: [
-        'mode: nothing is enforced: what the connector demands is decided and recorded only',
-        'mode: reports nothing: Amazon SES does not show how it delivers',
+        'mode: nothing is enforced: the connector is only evaluated and recorded',
+        'mode: reports nothing: Amazon SES does not report how it delivers',
       ],
     },
     {
@@ -480,7 +480,7 @@ describe('an outbound connector', () => {
       saved: to({ connectorType: 'OnPremises', recipientDomains: ['*.ours.example'] }),
       others: { accepted: ['ours.example', 'eu.ours.example', 'branch.example'] },
       warnings: [
-        'route: ours.example and eu.ours.example: accepted here, so by MX the mail may come back here in a circle; SmartHosts says where the mailboxes are',
+        'route: ours.example and eu.ours.example: accepted by mailflow, so delivery by MX may cause a mail loop; use route SmartHosts to name the mailbox servers',
       ],
     },
     {
@@ -499,8 +499,8 @@ describe('an outbound connector', () => {
         ],
       },
       warnings: [
-        'recipientDomains[0]: for mail.contoso.example "Mail" wins over "Wide": it is for mail.contoso.example, which is more specific than *.contoso.example, and demands less than "Wide"',
-        'recipientDomains[1]: for a.example "A" wins over "Wide": it demands more',
+        'recipientDomains[0]: for mail.contoso.example "Mail" takes precedence over "Wide": it is for mail.contoso.example, which is more specific than *.contoso.example, and requires less than "Wide"',
+        'recipientDomains[1]: for a.example "A" takes precedence over "Wide": it has stricter requirements',
       ],
     },
     {
@@ -508,8 +508,8 @@ describe('an outbound connector', () => {
       saved: to({ mode: 'ReportOnly', name: 'Trial' }),
       others: { outbound: [to({ recipientDomains: ['*'] })], ...paired },
       warnings: [
-        'mode: nothing is enforced: what the connector demands is decided and recorded only',
-        'recipientDomains[0]: for contoso.example "Out" wins over "Trial": it is enforced, and the other only reports',
+        'mode: nothing is enforced: the connector is only evaluated and recorded',
+        'recipientDomains[0]: for contoso.example "Out" takes precedence over "Trial": it is enforced, and the other only reports',
       ],
     },
     {
@@ -529,14 +529,14 @@ describe('an outbound connector', () => {
         ],
       },
       warnings: [
-        'allAcceptedDomains: for branch.example "Branch" wins over "Mailboxes": it is for branch.example, which is more specific than allAcceptedDomains, and demands less than "Mailboxes"',
+        'allAcceptedDomains: for branch.example "Branch" takes precedence over "Mailboxes": it is for branch.example, which is more specific than allAcceptedDomains, and requires less than "Mailboxes"',
       ],
     },
     {
       name: 'for everyone by MX never takes an accepted domain, so has no rival there',
       saved: to({ recipientDomains: ['*'], tlsSettings: null }),
       others: { outbound: [mailboxes] },
-      warnings: ['tlsSettings: TLS is not forced: mail goes in the clear to a server that offers none'],
+      warnings: ['tlsSettings: TLS is not forced: mail goes in the clear to a server that does not offer TLS'],
     },
     {
       name: 'for everyone by smart host has one',
@@ -547,7 +547,7 @@ describe('an outbound connector', () => {
       }),
       others: { outbound: [mailboxes] },
       warnings: [
-        'recipientDomains[0]: for ours.example "Mailboxes" wins over "Out": it is for allAcceptedDomains, which is more specific than *, and demands less than "Out"',
+        'recipientDomains[0]: for ours.example "Mailboxes" takes precedence over "Out": it is for allAcceptedDomains, which is more specific than *, and requires less than "Out"',
       ],
     },
   ]
@@ -569,14 +569,14 @@ describe('certificate authorities', () => {
       name: 'about to expire are told',
       at: 0.5,
       says: () => [
-        `certificateAuthorities[0]: CN=Contoso Root expires on ${onDay(daysFromNow(30))}, and vouches for nobody from then on`,
+        `certificateAuthorities[0]: CN=Contoso Root expires on ${onDay(daysFromNow(30))}; from then on no certificate that it issued is trusted`,
       ],
     },
     {
       name: 'that expired are told',
       at: 40,
       says: () => [
-        `certificateAuthorities[0]: CN=Contoso Root expired on ${onDay(daysFromNow(30))}, so it vouches for nobody`,
+        `certificateAuthorities[0]: CN=Contoso Root expired on ${onDay(daysFromNow(30))}, so no certificate that it issued is trusted`,
       ],
     },
     {
@@ -597,11 +597,11 @@ describe('certificate authorities', () => {
     const others = among({ inbound: [from()], outbound: [to()] })
     assert.deepEqual(
       spoken(inboundWarnings(from({ certificateAuthorities: [ca] }), others, daysFromNow(40))),
-      ['certificateAuthorities: is not looked at: tlsSenderCertificateNames is empty'],
+      ['certificateAuthorities: has no effect: tlsSenderCertificateNames is empty'],
     )
     const outward = to({ certificateAuthorities: [ca], tlsSettings: 'EncryptionOnly' })
     assert.deepEqual(spoken(outboundWarnings(outward, others, daysFromNow(40))), [
-      'certificateAuthorities: is not looked at: tlsSettings is EncryptionOnly',
+      'certificateAuthorities: has no effect: tlsSettings is EncryptionOnly',
     ])
   })
 })
@@ -611,13 +611,13 @@ describe('however much there is to say', () => {
     const senderIpAddresses = Array.from({ length: 25 }, (_, n) => `10.${n}.0.0/16`)
     const warnings = inboundWarnings(ours({ senderIpAddresses }), among({}), now)
     assert.equal(warnings.length, 21)
-    assert.deepEqual(warnings.at(-1), { path: '', message: 'and 5 more' })
+    assert.deepEqual(warnings.at(-1), { path: '', message: 'and 5 more warnings' })
   })
 
   test('what could not be compared is said, and what needs no others is said all the same', () => {
     assert.deepEqual(spoken(outboundWarnings(to({ tlsSettings: null }), null, now)), [
-      'the connector is saved, but the others could not be read, so it was not compared with them; write it again to have it compared',
-      'tlsSettings: TLS is not forced: mail goes in the clear to a server that offers none',
+      'the connector is saved, but not compared with the others, which could not be read; save it again to compare it',
+      'tlsSettings: TLS is not forced: mail goes in the clear to a server that does not offer TLS',
     ])
   })
 
@@ -635,7 +635,7 @@ describe('however much there is to say', () => {
     const warnings = spoken(outboundWarnings(wide, all, now))
     assert.match(
       warnings[0] ?? '',
-      /^recipientDomains\[0\]: for p0\.example "Partner 0" wins over "All": .* and 496 more$/,
+      /^recipientDomains\[0\]: for p0\.example "Partner 0" takes precedence over "All": .* and 496 more$/,
     )
     assert.match(warnings[1] ?? '', /^overlaps with others in 19500 more domains/)
   })
@@ -654,6 +654,6 @@ describe('among many connectors, where only what weakens is wanted', () => {
 
   test('one that demands less does', () => {
     const laxer = from({ name: 'Mail', senderDomains: ['mail.contoso.example'], requireTls: false })
-    assert.match(quietly(laxer).join(), /"Mail" wins over "In": .*, and demands less than "In"/)
+    assert.match(quietly(laxer).join(), /"Mail" takes precedence over "In": .*, and requires less than "In"/)
   })
 })

@@ -100,7 +100,7 @@ describe('An OCSP answer', () => {
     {
       what: 'out of date',
       answer: () => answer({ thisUpdate: daysFromNow(-8), nextUpdate: daysFromNow(-1) }),
-      detail: /is out of date since/,
+      detail: /expired at/,
     },
     { what: 'of the future', answer: () => answer({ thisUpdate: daysFromNow(1) }), detail: /to come/ },
     {
