@@ -21,7 +21,7 @@ const among = (others: {
 const spoken = (warnings: Warning[]): string[] =>
   warnings.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
 
-/** Connectors for which there is nothing to say beside each other. */
+/** Connectors that cause no warnings beside each other. */
 const from = (fields: Partial<InboundConnector> = {}) => inbound({ name: 'In', ...fields })
 const to = (fields: Partial<OutboundConnector> = {}) =>
   outbound({
@@ -47,9 +47,9 @@ describe('an inbound connector', () => {
     others?: Parameters<typeof among>[0]
     warnings: string[]
   }[] = [
-    { name: 'with its pair needs no remark', saved: from(), others: paired, warnings: [] },
+    { name: 'with its counterpart causes no warning', saved: from(), others: paired, warnings: [] },
     {
-      name: 'that is disabled enforces nothing, and that is all there is to say',
+      name: 'that is disabled enforces nothing, and has no other warning',
       saved: from({ enabled: false, senderIpAddresses: ['10.0.0.0/8'] }),
       warnings: ['enabled: nothing is enforced: the connector is disabled'],
     },
@@ -60,14 +60,14 @@ describe('an inbound connector', () => {
       warnings: ['mode: nothing is enforced: the connector is only evaluated and recorded'],
     },
     {
-      name: 'without an outbound one leaves the other direction open',
+      name: 'without an outbound one leaves the other direction unprotected',
       saved: from(),
       warnings: [
         'senderDomains: mail to contoso.example is not forced to use TLS: there is no outbound connector for it',
       ],
     },
     {
-      name: 'names the domains that have no outbound one, and only those',
+      name: 'names exactly the domains without an outbound connector',
       saved: from({
         senderDomains: ['a.example', 'contoso.example', '*.b.example', 'c.example', 'd.example'],
       }),
@@ -77,7 +77,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'is not protected by a disabled one',
+      name: 'is not protected by a disabled connector',
       saved: from(),
       others: { outbound: [to({ enabled: false })] },
       warnings: [
@@ -85,7 +85,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'is not protected by one that only reports',
+      name: 'is not protected by a connector that only reports',
       saved: from(),
       others: { outbound: [to({ mode: 'ReportOnly' })] },
       warnings: [
@@ -93,7 +93,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'is not protected by one that demands no TLS, even before one for everyone that does',
+      name: 'is not protected by a connector without forced TLS, even if a general one forces it',
       saved: from(),
       others: { outbound: [to({ tlsSettings: null }), to({ name: 'All', recipientDomains: ['*'] })] },
       warnings: [
@@ -101,24 +101,24 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'is protected by one for everyone',
+      name: 'is protected by a connector for all domains',
       saved: from(),
       others: { outbound: [to({ recipientDomains: ['*'] })] },
       warnings: [],
     },
     {
-      name: 'for subdomains is protected by one for a part of them',
+      name: 'for subdomains is protected by a connector for some of them',
       saved: from({ senderDomains: ['*.contoso.example'] }),
       others: { outbound: [to({ recipientDomains: ['mail.contoso.example'] })] },
       warnings: [],
     },
     {
-      name: 'for everyone has no partner in mind, but refuses everyone',
+      name: 'for all domains has no counterpart, but refuses all senders',
       saved: from({ senderDomains: ['*'] }),
       warnings: ['senderDomains[0]: mail from every sender that does not use TLS is refused'],
     },
     {
-      name: 'for everyone may hold instead, by address',
+      name: 'for all domains may hold mail instead, by address',
       saved: from({
         senderDomains: ['a.example', '*'],
         onViolation: 'Defer',
@@ -131,12 +131,12 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'of our own servers needs no pair',
+      name: 'of our own servers needs no counterpart',
       saved: ours(),
       warnings: [],
     },
     {
-      name: 'with wide ranges is told each of them',
+      name: 'with wide ranges causes a warning for each',
       saved: ours({
         senderIpAddresses: [
           '10.0.0.0/23',
@@ -148,13 +148,13 @@ describe('an inbound connector', () => {
         ],
       }),
       warnings: [
-        'senderIpAddresses[0]: 10.0.0.0/23 is wide: each of 512 addresses may relay as the organisation\'s own server; /24 or longer is usual',
-        'senderIpAddresses[2]: 2001:db8::/47 is wide: each of a /47 of IPv6 may relay as the organisation\'s own server; /48 or longer is usual',
-        'senderIpAddresses[4]: ::ffff:10.2.0.0/119 is wide: each of 512 addresses may relay as the organisation\'s own server; /24 or longer is usual',
+        "senderIpAddresses[0]: 10.0.0.0/23 is wide: each of 512 addresses may relay as the organisation's own server; /24 or longer is usual",
+        "senderIpAddresses[2]: 2001:db8::/47 is wide: each of a /47 of IPv6 may relay as the organisation's own server; /48 or longer is usual",
+        "senderIpAddresses[4]: ::ffff:10.2.0.0/119 is wide: each of 512 addresses may relay as the organisation's own server; /24 or longer is usual",
       ],
     },
     {
-      name: 'with names, fingerprints and addresses that restrict nothing',
+      name: 'has names, fingerprints and addresses that restrict nothing',
       saved: from({
         tlsSenderCertificateNames: ['mail.contoso.example'],
         certificateFingerprints: ['ab'.repeat(32)],
@@ -168,7 +168,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'that asks for a purpose and for no certificate',
+      name: 'requires a purpose but no certificate',
       saved: from({ requireClientAuthEku: true }),
       others: paired,
       warnings: [
@@ -176,7 +176,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'that asks for a purpose where only pinned certificates are known, which are taken whatever it is',
+      name: 'requires a purpose but knows only pinned certificates, which need none',
       saved: from({
         requireClientAuthEku: true,
         restrictDomainsToCertificate: true,
@@ -186,7 +186,7 @@ describe('an inbound connector', () => {
       warnings: ['requireClientAuthEku: restricts nothing: tlsSenderCertificateNames is empty'],
     },
     {
-      name: 'that asks for the purpose of a named certificate needs no remark',
+      name: 'that requires the purpose of a named certificate causes no warning',
       saved: from({
         requireClientAuthEku: true,
         restrictDomainsToCertificate: true,
@@ -196,7 +196,7 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: 'with a message rate that is one for everyone',
+      name: 'has one message rate for all senders',
       saved: from({ senderDomains: ['contoso.example', '*'], requireTls: false, messageRateLimit: 600 }),
       others: paired,
       warnings: [
@@ -205,7 +205,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'with a message rate that strangers can use up',
+      name: 'has a message rate that other clients can use up',
       saved: from({ messageRateLimit: 600 }),
       others: paired,
       warnings: [
@@ -213,7 +213,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'with a message rate that strangers use up although their mail is only held',
+      name: 'has a message rate that other clients can use up although their mail is held',
       saved: from({
         messageRateLimit: 600,
         onViolation: 'Defer',
@@ -226,7 +226,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'with a message rate of its own alone needs no remark',
+      name: 'with a message rate that only the partner can use up causes no warning',
       saved: from({
         messageRateLimit: 600,
         restrictDomainsToCertificate: true,
@@ -236,18 +236,18 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: 'with a message rate of our own servers needs no remark',
+      name: 'with a message rate of our own servers causes no warning',
       saved: ours({ messageRateLimit: 600 }),
       warnings: [],
     },
     {
-      name: 'that demands nothing',
+      name: 'requires nothing',
       saved: from({ requireTls: false }),
       others: paired,
       warnings: ['requireTls: the connector requires nothing: mail in the clear is accepted'],
     },
     {
-      name: 'that goes before a wildcard and demands as much',
+      name: 'takes precedence over a wildcard and requires as much',
       saved: from({ name: 'Mail', senderDomains: ['mail.contoso.example'] }),
       others: {
         inbound: [from({ senderDomains: ['a.example', '*.contoso.example'] })],
@@ -258,7 +258,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'that goes before a wildcard and demands another thing',
+      name: 'takes precedence over a wildcard and has another requirement',
       saved: from({
         name: 'Mail',
         senderDomains: ['mail.contoso.example'],
@@ -280,19 +280,23 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'for the same domain loses to what demands more',
+      name: 'for the same domain yields to stricter requirements',
       saved: from({ name: 'A' }),
       others: { inbound: [from({ minimumTlsVersion: 'TLSv1.3' })], ...paired },
-      warnings: ['senderDomains[0]: for contoso.example "In" takes precedence over "A": it has stricter requirements'],
+      warnings: [
+        'senderDomains[0]: for contoso.example "In" takes precedence over "A": it has stricter requirements',
+      ],
     },
     {
-      name: 'for the same wildcard wins by its name',
+      name: 'for the same wildcard takes precedence by its name',
       saved: from({ name: 'A', senderDomains: ['*.contoso.example'] }),
       others: { inbound: [from({ senderDomains: ['*.contoso.example'] })], ...paired },
-      warnings: ['senderDomains[0]: for *.contoso.example "A" takes precedence over "In": it comes first by name'],
+      warnings: [
+        'senderDomains[0]: for *.contoso.example "A" takes precedence over "In": it comes first by name',
+      ],
     },
     {
-      name: 'for a wildcard within another, which demands more',
+      name: 'for a wildcard within another yields to it with fewer requirements',
       saved: from({ name: 'A', senderDomains: ['*.eu.contoso.example'], requireTls: false }),
       others: {
         inbound: [from({ senderDomains: ['*.contoso.example'] })],
@@ -304,7 +308,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'beside one for a name that only ends alike has no rival',
+      name: 'does not overlap with a name that only ends alike',
       saved: from(),
       others: {
         inbound: [from({ name: 'B', senderDomains: ['*.oso.example', 'notcontoso.example'] })],
@@ -313,7 +317,7 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: 'for everyone goes behind all others that demand less, said once',
+      name: 'for all domains yields to all weaker ones, in one sentence',
       saved: from({ name: 'All', senderDomains: ['*'], minimumTlsVersion: 'TLSv1.3' }),
       others: {
         inbound: ['a', 'b', 'c', 'd', 'e'].map((n) =>
@@ -326,7 +330,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'has no rival in one that only reports, one that is disabled or its own former version',
+      name: 'does not overlap with a report-only one, a disabled one or its own previous version',
       saved: from(),
       others: {
         inbound: [
@@ -339,19 +343,19 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: 'of a partner has no rival in one of our own servers',
+      name: 'of a partner does not overlap with one of our own servers',
       saved: from(),
       others: { inbound: [ours({ senderDomains: ['contoso.example'] })], ...paired },
       warnings: [],
     },
     {
-      name: 'of our own servers has no rival for another server',
+      name: 'of our own servers does not overlap with one for another server',
       saved: ours(),
       others: { inbound: [ours({ name: 'Branch', senderIpAddresses: ['192.0.2.2'] })] },
       warnings: [],
     },
     {
-      name: 'of our own servers has a rival for the same address',
+      name: 'of our own servers overlaps with one for the same address',
       saved: ours(),
       others: {
         inbound: [
@@ -368,7 +372,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'of our own servers has a rival for the same certificate, which may only report',
+      name: 'of our own servers overlaps with a report-only one for the same certificate',
       saved: ours({ tlsSenderCertificateNames: ['*.ours.example'] }),
       others: {
         inbound: [
@@ -406,17 +410,17 @@ describe('an outbound connector', () => {
     others?: Parameters<typeof among>[0]
     warnings: string[]
   }[] = [
-    { name: 'with its pair needs no remark', saved: to(), others: paired, warnings: [] },
-    { name: 'to our own servers needs no pair', saved: mailboxes, warnings: [] },
+    { name: 'with its counterpart causes no warning', saved: to(), others: paired, warnings: [] },
+    { name: 'to our own servers needs no counterpart', saved: mailboxes, warnings: [] },
     {
-      name: 'without an inbound one leaves the other direction open',
+      name: 'without an inbound one leaves the other direction unprotected',
       saved: to(),
       warnings: [
         'recipientDomains: mail from contoso.example is accepted in the clear: there is no inbound Partner connector for it',
       ],
     },
     {
-      name: 'is not protected by one that does not require TLS',
+      name: 'is not protected by a connector that does not require TLS',
       saved: to(),
       others: { inbound: [from({ requireTls: false })] },
       warnings: [
@@ -424,7 +428,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'is not protected by one that only reports',
+      name: 'is not protected by a connector that only reports',
       saved: to(),
       others: { inbound: [from({ mode: 'ReportOnly' })] },
       warnings: [
@@ -432,7 +436,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'is not protected by one that grants relay',
+      name: 'is not protected by a connector that grants relay',
       saved: to(),
       others: { inbound: [ours()] },
       warnings: [
@@ -440,13 +444,15 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'that forces no TLS',
+      name: 'does not force TLS',
       saved: to({ tlsSettings: null }),
       others: paired,
-      warnings: ['tlsSettings: TLS is not forced: mail goes in the clear to a server that does not offer TLS'],
+      warnings: [
+        'tlsSettings: TLS is not forced: mail goes in the clear to a server that does not offer TLS',
+      ],
     },
     {
-      name: 'that is tried by SES, where nobody sees it',
+      name: 'reports nothing by SES',
       saved: to({ mode: 'ReportOnly', route: 'Ses', tlsSettings: 'EncryptionOnly' }),
       others: paired,
       warnings: [
@@ -455,7 +461,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'that forces TLS on everyone',
+      name: 'forces TLS on all domains',
       saved: to({
         recipientDomains: ['*'],
         tlsSettings: 'DomainValidation',
@@ -466,7 +472,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'that sends everything to one smart host may force TLS',
+      name: 'may force TLS on all domains with a smart host',
       saved: to({
         recipientDomains: ['*'],
         route: 'SmartHosts',
@@ -476,7 +482,7 @@ describe('an outbound connector', () => {
       warnings: [],
     },
     {
-      name: 'by MX to an accepted domain goes in a circle',
+      name: 'by MX to an accepted domain may cause a loop',
       saved: to({ connectorType: 'OnPremises', recipientDomains: ['*.ours.example'] }),
       others: { accepted: ['ours.example', 'eu.ours.example', 'branch.example'] },
       warnings: [
@@ -484,7 +490,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'is beaten by a weaker one, which comes first of all that is said of others',
+      name: 'yields to a weaker one, which comes first among the overlaps',
       saved: to({ name: 'Wide', recipientDomains: ['*.contoso.example', 'a.example'] }),
       others: {
         inbound: [from({ senderDomains: ['*'] })],
@@ -504,7 +510,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'that only reports goes behind an enforced one, however specific',
+      name: 'that only reports yields to an enforced one, however specific',
       saved: to({ mode: 'ReportOnly', name: 'Trial' }),
       others: { outbound: [to({ recipientDomains: ['*'] })], ...paired },
       warnings: [
@@ -513,7 +519,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'for all accepted domains goes behind one for a single one of them',
+      name: 'for all accepted domains yields to one for a single domain',
       saved: mailboxes,
       others: {
         accepted: ['ours.example', 'branch.example'],
@@ -533,13 +539,15 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'for everyone by MX never takes an accepted domain, so has no rival there',
+      name: 'for all domains by MX never delivers an accepted domain, so it does not overlap there',
       saved: to({ recipientDomains: ['*'], tlsSettings: null }),
       others: { outbound: [mailboxes] },
-      warnings: ['tlsSettings: TLS is not forced: mail goes in the clear to a server that does not offer TLS'],
+      warnings: [
+        'tlsSettings: TLS is not forced: mail goes in the clear to a server that does not offer TLS',
+      ],
     },
     {
-      name: 'for everyone by smart host has one',
+      name: 'for all domains by smart host overlaps there',
       saved: to({
         recipientDomains: ['*'],
         route: 'SmartHosts',
@@ -564,23 +572,23 @@ describe('certificate authorities', () => {
   const onDay = (date: Date) => date.toISOString().slice(0, 10)
   /** Valid from yesterday, for thirty-one days. */
   const rows: { name: string; at: number; says: () => string[] }[] = [
-    { name: 'in their dates need no remark', at: -0.5, says: () => [] },
+    { name: 'in their dates cause no warning', at: -0.5, says: () => [] },
     {
-      name: 'about to expire are told',
+      name: 'that expire soon cause a warning',
       at: 0.5,
       says: () => [
         `certificateAuthorities[0]: CN=Contoso Root expires on ${onDay(daysFromNow(30))}; from then on no certificate that it issued is trusted`,
       ],
     },
     {
-      name: 'that expired are told',
+      name: 'that are expired cause a warning',
       at: 40,
       says: () => [
         `certificateAuthorities[0]: CN=Contoso Root expired on ${onDay(daysFromNow(30))}, so no certificate that it issued is trusted`,
       ],
     },
     {
-      name: 'of the future are told',
+      name: 'that are not valid yet cause a warning',
       at: -9,
       says: () => [
         `certificateAuthorities[0]: CN=Contoso Root is not valid before ${onDay(daysFromNow(-1))}`,
@@ -593,7 +601,7 @@ describe('certificate authorities', () => {
       assert.deepEqual(spoken(inboundWarnings(saved, among({ outbound: [to()] }), daysFromNow(at))), says())
     })
 
-  test('that no check reads are told, in either direction', () => {
+  test('that no check uses cause a warning in either direction', () => {
     const others = among({ inbound: [from()], outbound: [to()] })
     assert.deepEqual(
       spoken(inboundWarnings(from({ certificateAuthorities: [ca] }), others, daysFromNow(40))),
@@ -606,22 +614,22 @@ describe('certificate authorities', () => {
   })
 })
 
-describe('however much there is to say', () => {
-  test('twenty warnings are given, and the rest is counted', () => {
+describe('the number of warnings is limited', () => {
+  test('lists twenty warnings and counts the others', () => {
     const senderIpAddresses = Array.from({ length: 25 }, (_, n) => `10.${n}.0.0/16`)
     const warnings = inboundWarnings(ours({ senderIpAddresses }), among({}), now)
     assert.equal(warnings.length, 21)
     assert.deepEqual(warnings.at(-1), { path: '', message: 'and 5 more warnings' })
   })
 
-  test('what could not be compared is said, and what needs no others is said all the same', () => {
+  test('reports what could not be compared, and still checks the connector alone', () => {
     assert.deepEqual(spoken(outboundWarnings(to({ tlsSettings: null }), null, now)), [
       'the connector is saved, but not compared with the others, which could not be read; save it again to compare it',
       'tlsSettings: TLS is not forced: mail goes in the clear to a server that does not offer TLS',
     ])
   })
 
-  test('one connector among ten thousand is compared, and only the first are named', () => {
+  test('compares one connector with ten thousand and names only the first', () => {
     const many = Array.from({ length: 10_000 }, (_, n) =>
       to({ name: `Partner ${n}`, recipientDomains: [`p${n}.example`, `*.p${n}.example`] }),
     )
@@ -641,18 +649,18 @@ describe('however much there is to say', () => {
   })
 })
 
-describe('among many connectors, where only what weakens is wanted', () => {
+describe('with WhatWeakens', () => {
   const wide = from({ senderDomains: ['*.contoso.example'] })
   const quietly = (saved: InboundConnector) => {
     const all = among({ inbound: [wide], outbound: [to({ recipientDomains: ['*.contoso.example'] })] })
     return spoken(inboundWarnings(saved, all, now, 'WhatWeakens'))
   }
 
-  test('a more specific one that demands as much needs no remark', () => {
+  test('a more specific connector that requires as much causes no warning', () => {
     assert.deepEqual(quietly(from({ name: 'Mail', senderDomains: ['mail.contoso.example'] })), [])
   })
 
-  test('one that demands less does', () => {
+  test('a connector that requires less causes a warning', () => {
     const laxer = from({ name: 'Mail', senderDomains: ['mail.contoso.example'], requireTls: false })
     assert.match(quietly(laxer).join(), /"Mail" takes precedence over "In": .*, and requires less than "In"/)
   })
