@@ -103,7 +103,7 @@ export const recipientsAndRoutes: Chapter = {
       tlsReportAddress: 'tls-reports@ours.example',
       to: 'TLS-Reports@ours.example',
       outbound: {},
-      expected: leaves('TlsReport kept as a report on TLS with opportunistic TLS'),
+      expected: leaves('TlsReport stored as a report on TLS with opportunistic TLS'),
     },
     {
       name: 'other recipients are not stored',
