@@ -1,4 +1,4 @@
-/** The stored record of the certificates observed at one place, and of their changes. */
+/** The stored record of the certificates observed at one endpoint, and of their changes. */
 import { z } from 'zod'
 import { CertificateSummary } from '../../contract/certificate.ts'
 import { ConnectorName } from '../../contract/jobs.ts'
@@ -11,7 +11,7 @@ import { PolicySource } from '../../contract/message.ts'
 export const ObservedKind = z.enum(['Own', 'PartnerServer', 'PartnerClient'])
 export type ObservedKind = z.infer<typeof ObservedKind>
 
-/** Where certificates are observed. A new one replaces an earlier one of the same place. */
+/** Where certificates are observed. A new one replaces an earlier one of the same endpoint. */
 export const ObservedPlace = z.strictObject({
   kind: ObservedKind,
   /** Null for the ingress's certificates and for servers without a connector. */

@@ -1,21 +1,21 @@
 /**
- * Adds one observation to the record of a place. Several certificates may be in use there: one name may stand for
- * several servers, of which some are renewed. So a stored certificate that comes back is no change.
+ * Adds one observation to the record of an endpoint. One name may stand for several servers, and only some of them are
+ * renewed. So several certificates may be in use, and a stored certificate that comes back is no change.
  */
 import { hourMs } from '../../contract/durations.ts'
 import type { Observation, ObservedCertificate, ObservedChange, Sighting } from './observation.ts'
 
-/** Certificates stored for a place. */
+/** Certificates stored for an endpoint. */
 const mostCertificates = 6
 const mostChanges = 5
 
 export interface Observed {
   observation: Observation
-  /** Set if a certificate is new at a place that had another. */
+  /** Set if a certificate is new at an endpoint that had another. */
   change: ObservedChange | null
 }
 
-/** @returns null without news: the certificate was seen within the hour, or later */
+/** @returns null without news: the stored observation is less than an hour old, or newer */
 export function observe(known: Observation | null, sighting: Sighting): Observed | null {
   const { place, certificate, verifiedBy, at } = sighting
   const before = known?.certificates ?? []
