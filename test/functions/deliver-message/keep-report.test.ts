@@ -152,7 +152,7 @@ test('a sender who asks to hear of success hears of a report that is kept, and n
 test('what is no report is ignored, since its sender is most often forged', async () => {
   assert.match(
     traced(await keep(letter)),
-    /^Delivered 250 2\.0\.0 Ignored: not a report on TLS: it has no part application\/tlsrpt\+gzip/,
+    /^Delivered 250 2\.0\.0 Ignored: not a report on TLS: it has no part of type application\/tlsrpt\+gzip/,
   )
 })
 

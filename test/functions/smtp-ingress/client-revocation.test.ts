@@ -171,7 +171,7 @@ describe('A client of which nobody says anything', () => {
     const wire = await session('good')
     assert.equal(
       await rcpt(wire, 'hardfail'),
-      '451 4.7.51 Whether the client certificate is revoked cannot be found out now',
+      '451 4.7.51 Cannot determine now whether the client certificate is revoked',
     )
     assert.deepEqual(ingress.notices.taken, [])
     wire.destroy()

@@ -355,7 +355,7 @@ const faults: [name: string, environment: () => Environment | Promise<Environmen
       )
       return withSecret('useless')
     },
-    /^smtp-ingress cannot start: the secret does not have its fields as it has to: certificate \((?!.*not to be told)[^\n]*\n$/,
+    /^smtp-ingress cannot start: the secret has invalid fields: certificate \((?!.*not to be told)[^\n]*\n$/,
   ],
   [
     'no certificate',

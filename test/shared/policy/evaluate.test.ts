@@ -1,4 +1,4 @@
-/** What a single decision does not show; those are in cases/. */
+/** Sequences of decisions; single decisions are in cases/. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { evaluate } from '../../../shared/policy/evaluate.ts'
@@ -31,12 +31,12 @@ const noStartTls = attempt({
   reply: { code: 451, enhanced: '4.7.321', text: 'STARTTLS not offered' },
 })
 
-test('a message that never gets through is tried at 0, 1 and 5 minutes, then every 15, and bounces at 24 hours', () => {
+test('tries a message at 0, 1 and 5 minutes, then every 15, and bounces it after 24 hours', () => {
   const starts: number[] = []
   let now = receivedAt
   let current = recipient({ address: 'b@northwind.example' })
   for (let decisions = 1; ; decisions += 1) {
-    assert.ok(decisions < 1000, 'it comes to an end')
+    assert.ok(decisions < 1000, 'the message is never decided finally')
     const [verdict] = evaluate({
       snapshot: connectors,
       settings: { defaultRoute: 'Mx' },
@@ -49,7 +49,7 @@ test('a message that never gets through is tried at 0, 1 and 5 minutes, then eve
     if (verdict.action === 'Defer') {
       assert.ok(
         verdict.until.getTime() - now.getTime() <= 15 * 60_000,
-        'no deferral outlasts what a queue can delay',
+        'a deferral is longer than a queue can delay',
       )
       now = verdict.until
       continue

@@ -204,7 +204,7 @@ const noStart: [string, string | Error, RegExp][] = [
   [
     'the key is of another certificate',
     text({ cert: two.cert, key: one.key }),
-    /^the secret's certificate: none is the certificate of key 1 \(EC\) in privateKey$/,
+    /^the secret's certificate: no certificate matches key 1 \(EC\) in privateKey$/,
   ],
   ['the secret is no JSON', 'x', /^the secret is not JSON$/],
 ]
