@@ -70,7 +70,7 @@ describe('a verdict is counted', () => {
     ]),
     ...(['Dane', 'MtaSts', 'RequireTls', 'Opportunistic'] as const).map(
       (policySource): [string, string[], string[]] => [
-        `held by what ${policySource} demands, of which nobody is called`,
+        `held by the published policy ${policySource}, without an alarm`,
         counted('Defer', 'OutboundTlsNotMet', null, { policySource }),
         ['action=Defer', 'Verdicts', 'PublishedTlsFailures'],
       ],

@@ -37,7 +37,7 @@ describe('a handler of queue jobs', () => {
     { name: 'nothing when every job is done', bodies: ['{"n":1}', '{"n":2}'], failed: [] },
     { name: 'a body that is not JSON', bodies: ['{"n":1}', '{"n":'], failed: ['m1'] },
     { name: 'a body that is another job', bodies: ['{"n":"one"}', '{"n":2}'], failed: ['m0'] },
-    { name: 'a body with a field nobody knows', bodies: ['{"n":1,"extra":1}'], failed: ['m0'] },
+    { name: 'a body with an unknown field', bodies: ['{"n":1,"extra":1}'], failed: ['m0'] },
     { name: 'the job that failed, and only it', bodies: ['{"n":1}', '{"n":13}', '{"n":2}'], failed: ['m1'] },
     { name: 'all of them when all fail', bodies: ['{"n":13}', '{"n":13}'], failed: ['m0', 'm1'] },
   ]

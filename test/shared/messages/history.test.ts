@@ -281,7 +281,7 @@ describe('the list of messages', () => {
     { name: 'in a state', filter: { state: 'Bounced' }, found: [0, 1] },
     { name: 'of a connector', filter: { connector: 'id-contoso' }, found: [4] },
     {
-      name: 'with a recipient who is himself in a state',
+      name: 'where one recipient has both the address and the state',
       filter: { recipient: parseAddressFilter('r0@ours.example'), state: 'Bounced' },
       found: [],
     },
