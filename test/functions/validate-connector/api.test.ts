@@ -257,7 +257,7 @@ describe('the recipient of the test mail', () => {
     {
       who: 'is refused under an unknown field',
       json: { recipient: 'ann@northwind.example' },
-      expected: { status: 422, errors: [['recipient', /is not known here/]] },
+      expected: { status: 422, errors: [['recipient', /is not a known field/]] },
     },
   ]
   for (const { who, fields, json, expected } of rows)
