@@ -134,8 +134,8 @@ const final: [name: string, behaviour: Behaviour, fault: { name: string; message
     { name: 'QueueDoesNotExist', message: 'So it is.' },
   ],
   ['a redirect', answer(301, ''), { name: 'Http301', message: 'answered 301' }],
-  ['an error in no form', answer(404, 'Not Found'), { name: 'Http404', message: 'answered 404' }],
-  ['an error in half a form', answer(400, '{"__type":'), { name: 'Http400', message: 'answered 400' }],
+  ['an error in no form', answer(404, 'Not Found'), { name: 'Http404', message: 'HTTP status 404' }],
+  ['an error in half a form', answer(400, '{"__type":'), { name: 'Http400', message: 'HTTP status 400' }],
 ]
 
 for (const [name, behaviour, fault] of final)

@@ -68,7 +68,7 @@ describe('a delivery by Amazon SES', () => {
     assert.deepEqual(Buffer.from(request?.get('RawMessage.Data') ?? '', 'base64'), content)
     for (const outcome of outcomes.values()) {
       assert.deepEqual([outcome.outcome, outcome.host, outcome.tls], ['Delivered', 'Amazon SES', null])
-      assert.equal(formatReply(outcome.reply), '250 2.0.0 Amazon SES took it as 0100-abc')
+      assert.equal(formatReply(outcome.reply), '250 2.0.0 Amazon SES accepted it as 0100-abc')
     }
   })
 

@@ -375,7 +375,7 @@ describe('what was found out about a host', () => {
         assert.ok(formatReply(first.reply).startsWith(code), formatReply(first.reply))
         assert.equal(second.outcome, first.outcome)
         assert.deepEqual({ ...second, reply: null }, { ...first, reply: null })
-        assert.equal(second.reply.text, `${first.reply.text} (found 0 s before, and not asked again)`)
+        assert.equal(second.reply.text, `${first.reply.text} (found 0 s before; no new connection was made)`)
         assert.equal(records.length, first.outcome === 'TlsNotMet' ? 1 : 0)
       }))
 

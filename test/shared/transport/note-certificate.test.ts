@@ -52,7 +52,7 @@ async function note(
 }
 
 const told = [
-  'info: certificate changed',
+  'info: Observed certificate changed',
   '{}',
   '{"connector":"To the bank"}',
   'PartnerCertificatesChanged',
@@ -68,37 +68,37 @@ for (const [what, seen, options, expected] of [
     'that was renewed for the same key',
     { kind: 'Written', change: changed('Certificate') },
     {},
-    ['info: certificate changed'],
+    ['info: Observed certificate changed'],
   ],
   [
     'of our own',
     { kind: 'Written', change: changed('Key') },
     { where: { kind: 'Own' } },
-    ['info: certificate changed'],
+    ['info: Observed certificate changed'],
   ],
   [
     "of a stranger's",
     { kind: 'Written', change: changed('Issuer') },
     { where: { connector: null } },
-    ['info: certificate changed'],
+    ['info: Observed certificate changed'],
   ],
   [
     'that the event bus is not told of',
     { kind: 'Written', change: changed('Key') },
     { tellFails: true },
-    [...told, 'warn: The event of a changed certificate was not taken'],
+    [...told, 'warn: The event of a changed certificate could not be published'],
   ],
   [
     'that there is no room for',
     { kind: 'NoRoom' },
     {},
-    ['warn: A certificate is not kept: too many new places this month'],
+    ['warn: Observed certificate not recorded: too many new hosts this month'],
   ],
   [
     'that the table does not take',
     new Error('away'),
     {},
-    ['CertificatesUnwritten', 'warn: A certificate that was seen could not be written down'],
+    ['CertificatesUnwritten', 'warn: Observed certificate could not be recorded'],
   ],
 ] as [string, Seen | Error, Parameters<typeof note>[1], string[]][])
   test(`one ${what}: ${expected.join(', ') || 'nothing'}`, async () => {

@@ -120,7 +120,7 @@ describe('what a policy host asks to be believed', { concurrency: 8 }, () => {
     [
       'a body that ends with the connection',
       ({ socket }) => socket.end(`HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n${text}`),
-      /^sts-policy-fetch-error: .*does not say where it ends/,
+      /^sts-policy-fetch-error: .*neither Content-Length nor chunks/,
     ],
     ['64 KiB', typed('text/plain', padded(65_536)), /^enforce$/],
     [
@@ -207,7 +207,11 @@ describe('what a policy host asks to be believed', { concurrency: 8 }, () => {
     ['a reset', ({ socket }) => socket.destroy(), /^sts-policy-fetch-error: /],
     ['what is not HTTP', raw('220 mx.partner.example ESMTP\r\n'), /^sts-policy-fetch-error: .*Parse Error/],
     ['an empty policy', typed('text/plain', ''), /^sts-policy-invalid: It has no version$/],
-    ['a page in place of a policy', typed('text/plain', '<html>'), /^sts-policy-invalid: Line 1 is no field/],
+    [
+      'a page in place of a policy',
+      typed('text/plain', '<html>'),
+      /^sts-policy-invalid: Line 1 is not a field/,
+    ],
     [
       'a policy that is compressed',
       (_, response) =>

@@ -86,12 +86,12 @@ describe('policies that are not, and what is said of them', () => {
       `${'a'.repeat(64)}.example`,
     ].map((mx): [string, RegExp] => [lines(...usual, `mx: ${mx}`), /mx cannot be/]),
     [lines(...without('mode'), 'mode: none', 'mx: *'), /mx cannot be/],
-    ['<html><body>Not found</body></html>', /Line 1 is no field: "<html>/],
-    [lines(...usual, 'and some words'), /Line 5 is no field: "and some words"/],
-    [lines('version : STSv1', ...without('version')), /Line 1 is no field/],
-    [lines(' version: STSv1', ...without('version')), /Line 1 is no field/],
+    ['<html><body>Not found</body></html>', /Line 1 is not a field: "<html>/],
+    [lines(...usual, 'and some words'), /Line 5 is not a field: "and some words"/],
+    [lines('version : STSv1', ...without('version')), /Line 1 is not a field/],
+    [lines(' version: STSv1', ...without('version')), /Line 1 is not a field/],
     [usual.join('\r'), /version cannot be/],
-    [lines(...usual, 'x\u202e: y'), /Line 5 is no field: "x\?: y"/],
+    [lines(...usual, 'x\u202e: y'), /Line 5 is not a field: "x\?: y"/],
   ]
   for (const [text, fault] of rows)
     it(`${JSON.stringify(text.slice(-40))}: ${fault.source}`, () => {

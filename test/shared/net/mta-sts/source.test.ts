@@ -245,7 +245,7 @@ describe('a policy that is announced', () => {
         answer = plainText('hello')
       },
       'sts-policy-invalid',
-      /Line 1 is no field/,
+      /Line 1 is not a field/,
     ],
     ['it names no host', () => serves({ mx: [] }), 'sts-policy-invalid', /no mx/],
   ]

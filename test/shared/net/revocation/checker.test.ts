@@ -151,7 +151,7 @@ describe('A chain', () => {
     const [leaf = ''] = certificatesIn(cert)
     const question = { ...asked(leaf), anchors: [new X509Certificate(authority.intermediate.ca)] }
     const found = await checker().check(question)
-    assert.deepEqual([found.status, found.detail], ['Good', 'it names nobody to ask'])
+    assert.deepEqual([found.status, found.detail], ['Good', 'it names no CRL or OCSP responder'])
     assert.deepEqual(authority.requests, [])
   })
 

@@ -245,7 +245,7 @@ describe('A next hop', () => {
     const sessions = new Sessions()
     const open: SmtpOptions['open'] = (hop, { revocation, ...session }) => sessions.open(hop, session)
     const sent = await send({ certificate: 'good', revocationCheck: 'HardFail', options: { open } })
-    assert.match(sent.outcome.reply.text, /nobody is asked from here/)
+    assert.match(sent.outcome.reply.text, /revocation is not checked here/)
     nothingWasSent(sent)
     await sessions.close()
   })
