@@ -42,7 +42,7 @@ for (const ending of endings)
       const end = lines.indexOf('.')
       assert.ok(end >= 0, 'the message ends')
       assert.equal(lines.lastIndexOf('.'), end, 'and it ends once')
-      assert.match(lines.slice(end + 1).join('|'), /^(QUIT\|)?$/, 'nothing is behind its end but a farewell')
+      assert.match(lines.slice(end + 1).join('|'), /^(QUIT\|)?$/, 'only QUIT follows its end')
       assert.doesNotMatch(data, /\r(?!\n)|(?<!\r)\n/, 'every line ends in CRLF')
     })
 

@@ -175,7 +175,7 @@ describe('mode enforce', () => {
   })
 
   const bad: [what: string, identity: () => Promise<Identity>, result: string][] = [
-    ['of nobody', () => selfSigned({ names: [listed] }), 'certificate-not-trusted'],
+    ['that is self-signed', () => selfSigned({ names: [listed] }), 'certificate-not-trusted'],
     [
       'of another CA',
       async () => (await createPki('Other CA')).issue({ names: [listed] }),

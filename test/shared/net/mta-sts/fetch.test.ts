@@ -257,7 +257,7 @@ describe('the certificate of a policy host', { concurrency: 8 }, () => {
       /^enforce$/,
     ],
     ['in TLS 1.2', async () => ({ ...good, maxVersion: 'TLSv1.2' }), /^enforce$/],
-    ['of nobody', () => selfSigned({ names: [name] }), untrusted('DEPTH_ZERO_SELF_SIGNED_CERT')],
+    ['that is self-signed', () => selfSigned({ names: [name] }), untrusted('DEPTH_ZERO_SELF_SIGNED_CERT')],
     [
       'of a private CA',
       async () => (await createPki('Other CA')).issue({ names: [name] }),
