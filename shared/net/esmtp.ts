@@ -45,13 +45,17 @@ export function unsupported(mail: MailTraits, extensions: Extensions): Reply | n
   const limit = Number(extensions.get('SIZE') ?? 0)
   // RFC 8689 §4.2.1: the message may only be relayed to a server that supports REQUIRETLS; §5 exempts DSNs.
   if (mail.envelope.requireTls && mail.envelope.mailFrom !== '' && !extensions.has('REQUIRETLS'))
-    return reply(550, '7.30', 'REQUIRETLS is requested but not supported by the next hop')
+    return reply(550, '5.7.30', 'REQUIRETLS is requested but not supported by the next hop')
   // RFC 6531 §3.5.
   if (mail.internationalised && !extensions.has('SMTPUTF8'))
-    return reply(550, '6.7', 'Internationalised addresses or header fields are not supported by the next hop')
+    return reply(
+      550,
+      '5.6.7',
+      'Internationalised addresses or header fields are not supported by the next hop',
+    )
   // RFC 6152 §3: eight-bit content may only be sent to a server that announces 8BITMIME.
   if (mail.eightBit && !extensions.has('8BITMIME'))
-    return reply(554, '6.3', 'Eight-bit content is not supported by the next hop')
+    return reply(554, '5.6.3', 'Eight-bit content is not supported by the next hop')
   // RFC 1870 §5: zero means no fixed limit.
   if (limit > 0 && mail.size > limit)
     return reply(

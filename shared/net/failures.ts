@@ -22,16 +22,16 @@ export function replyToError(error: SmtpError): Reply {
     const answer = parseReply(error.response)
     return answer && answer.code >= 400
       ? answer
-      : reply(451, '5.0', `Next hop did not speak SMTP: ${error.response.slice(0, 100)}`)
+      : reply(451, '4.5.0', `Next hop did not speak SMTP: ${error.response.slice(0, 100)}`)
   }
   const code = causeOf(error)
   if (code === 'ETIMEDOUT') return timedOut
-  if (code === 'ECONNREFUSED') return reply(451, '4.316', 'Connection refused')
-  if (unreachable.has(code)) return reply(451, '4.317', `Next hop is unreachable: ${code}`)
-  return reply(451, '4.318', `Connection closed by the next hop: ${code}`)
+  if (code === 'ECONNREFUSED') return reply(451, '4.4.316', 'Connection refused')
+  if (unreachable.has(code)) return reply(451, '4.4.317', `Next hop is unreachable: ${code}`)
+  return reply(451, '4.4.318', `Connection closed by the next hop: ${code}`)
 }
 
-export const timedOut: Reply = reply(451, '4.315', 'Connection timed out')
+export const timedOut: Reply = reply(451, '4.4.315', 'Connection timed out')
 
 /** The most specific code of an error, else its message. */
 export function causeOf({ originalCode, code, message }: SmtpError): string {

@@ -77,5 +77,5 @@ const failed = (what: string, failure: Failure): Dane => ({
 /** A 4yz reply. */
 export const dnsFailed = (what: string, { code, bogus }: Failure): Reply =>
   bogus
-    ? reply(451, '7.324', `DNSSEC validation failed for the ${what}`)
-    : reply(451, '4.312', `DNS failed for the ${what}: ${code}`)
+    ? reply(451, '4.7.324', `DNSSEC validation failed for the ${what}`)
+    : reply(451, '4.4.312', `DNS failed for the ${what}: ${code}`)

@@ -354,7 +354,7 @@ export class GatedConnection {
       this.#client.send(envelope, source, (error, info) => {
         if (!error)
           return resolve({
-            answer: parseReply(info?.response ?? '') ?? reply(250, '0.0', 'OK'),
+            answer: parseReply(info?.response ?? '') ?? reply(250, '2.0.0', 'OK'),
             refusedSender: false,
             lost: false,
             unanswered: false,

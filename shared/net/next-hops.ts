@@ -85,7 +85,7 @@ async function hopsOfDomain(domain: string, resolver: Resolver, options: Routing
   if (answer.kind === 'Failed') return notFound(dnsFailed(`MX of ${domain}`, answer))
   const allowed = addressFilter(options.privateNetworks)
   if (answer.kind === 'NoData') return hopsOfImplicitMx(domain, resolver, { ...options, allowed })
-  if (isNullMx(answer.records)) return notFound(reply(556, '1.10', `${domain} accepts no mail (null MX)`))
+  if (isNullMx(answer.records)) return notFound(reply(556, '5.1.10', `${domain} accepts no mail (null MX)`))
   const found = {
     foundBy: 'Mx',
     port: smtpPort,
@@ -106,7 +106,7 @@ async function hopsOfImplicitMx(domain: string, resolver: Resolver, options: Cho
   const { hops, failure, isFound } = await lookUp(host, resolver, options)
   if (hops.length > 0) return { kind: 'Found', hops: hops.slice(0, mostAddresses) }
   if (!isFound) return notFound(failure ?? noSuchDomain(domain))
-  return notFound(reply(451, '4.312', `${domain} has no address that may be used`))
+  return notFound(reply(451, '4.4.312', `${domain} has no address that may be used`))
 }
 
 /** RFC 7505 §3: null MX is a single record with an empty exchange. Beside other records it is ignored. */
@@ -142,7 +142,7 @@ async function hopsOf(
   const failure = found.find((each) => each.failure !== null)?.failure ?? null
   const hops = found.flatMap((each) => each.hops)
   if (hops.length > 0) return { kind: 'Found', hops: hops.slice(0, mostAddresses) }
-  return notFound(failure ?? reply(451, '4.312', choice.otherwise))
+  return notFound(failure ?? reply(451, '4.4.312', choice.otherwise))
 }
 
 interface LookedUp {
@@ -197,4 +197,4 @@ function shuffled<T>(items: readonly T[], random: () => number): T[] {
 const notFound = (answer: Reply): NextHops => ({ kind: 'NotFound', reply: answer })
 
 const noSuchDomain = (domain: string): Reply =>
-  reply(550, '1.2', `${domain} does not exist or has no mail server`)
+  reply(550, '5.1.2', `${domain} does not exist or has no mail server`)

@@ -37,11 +37,11 @@ function beyondSes({ message, tls }: Mail): Pick<Outcome, 'outcome' | 'reply'> |
   if (message.envelope.requireTls && message.envelope.mailFrom !== '')
     return {
       outcome: 'PermanentFailure',
-      reply: reply(550, '7.30', 'REQUIRETLS is requested but Amazon SES does not support it'),
+      reply: reply(550, '5.7.30', 'REQUIRETLS is requested but Amazon SES does not support it'),
     }
   if (tls.level === 'Opportunistic' || tls.level === 'EncryptionOnly') return null
   const text = `Amazon SES cannot verify the next hop's certificate, which ${tls.level} requires`
-  return { outcome: 'TlsNotMet', reply: reply(451, '7.320', text) }
+  return { outcome: 'TlsNotMet', reply: reply(451, '4.7.320', text) }
 }
 
 async function send(mail: Mail, recipients: readonly Recipient[], options: SesOptions): Promise<Outcomes> {
@@ -56,7 +56,7 @@ async function send(mail: Mail, recipients: readonly Recipient[], options: SesOp
   })
   try {
     const { MessageId } = await options.ses.send(command, { abortSignal: options.signal })
-    const taken = reply(250, '0.0', `Amazon SES accepted it as ${MessageId}`)
+    const taken = reply(250, '2.0.0', `Amazon SES accepted it as ${MessageId}`)
     return outcomesFor(recipients, { ...at(mail.tls), outcome: 'Delivered', reply: taken })
   } catch (error) {
     const answer = replyToSesError(error)
@@ -79,7 +79,7 @@ const permanentErrors = new Set([
 function replyToSesError(error: unknown): Reply {
   const { name, message } = asError(error)
   const text = `Amazon SES: ${name}: ${message}`.replace(/\s+/g, ' ').slice(0, 500)
-  return permanentErrors.has(name) ? reply(554, '6.0', text) : reply(451, '4.0', text)
+  return permanentErrors.has(name) ? reply(554, '5.6.0', text) : reply(451, '4.0', text)
 }
 
 /** SES does not show the next hop's address and TLS session. */

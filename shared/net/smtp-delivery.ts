@@ -131,7 +131,7 @@ interface Attempting {
 
 async function deliver(find: Finding, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
   const [recipients, unsendable] = partition(mail.recipients, ({ address }) => fitsCommand(address))
-  const refused = toEach(unsendable, nowhere(mail.tls, reply(501, '1.3', 'Address cannot be sent by SMTP')))
+  const refused = toEach(unsendable, nowhere(mail.tls, reply(501, '5.1.3', 'Address cannot be sent by SMTP')))
   if (recipients.length === 0) return refused
   return new Map([...refused, ...(await tryHops(find, { ...mail, recipients }, options))])
 }
@@ -142,7 +142,7 @@ async function tryHops(find: Finding, mail: Mail, options: SmtpOptions): Promise
   const { message, recipients, tls } = mail
   const everywhere = (answer: Reply) => deliverNowhere(mail, answer)
   if (!fitsCommand(message.envelope.mailFrom))
-    return everywhere(reply(501, '1.7', "Sender's address cannot be sent by SMTP"))
+    return everywhere(reply(501, '5.1.7', "Sender's address cannot be sent by SMTP"))
   const wish = wishOf(mail)
   const { dane } = heedsPublished(tls, wish)
   const [found, plan] = await Promise.all([find(dane), planAttempt(mail, options, wish)])
@@ -182,7 +182,7 @@ function wishOf({ message, content }: Pick<Mail, 'message' | 'content'>): Sender
 
 function unusable({ clientCertificate }: TlsRequirement, { message }: Error): Reply {
   const secret = clientCertificateSecret(clientCertificate ?? '')
-  return reply(451, '3.5', `The secret ${secret} with the connector's client certificate ${message}`)
+  return reply(451, '4.3.5', `The secret ${secret} with the connector's client certificate ${message}`)
 }
 
 async function credentialsFor(
@@ -316,7 +316,7 @@ function judge(answer: Reply, encrypted: boolean): Pick<Outcome, 'outcome' | 're
   if (answer.code < 300) return { outcome: 'Delivered', reply: answer }
   const held = !encrypted && answer.code === 530
   const kept = held
-    ? reply(451, '7.0', `Next hop requires TLS, which could not be established: ${answer.text}`)
+    ? reply(451, '4.7.0', `Next hop requires TLS, which could not be established: ${answer.text}`)
     : answer
   return { outcome: outcomeOf(kept), reply: kept }
 }

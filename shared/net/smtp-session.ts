@@ -81,7 +81,7 @@ async function withRevocation(
 
 function notMet(enforced: HopRequirement, tls: ServerTls): Opening {
   const fallback: TlsFault = {
-    reply: reply(451, '7.5', 'TLS could not be established'),
+    reply: reply(451, '4.7.5', 'TLS could not be established'),
     result: 'validation-failure',
   }
   return { kind: 'TlsNotMet', fault: assessServerTls(enforced, tls, new Date()) ?? fallback, tls }

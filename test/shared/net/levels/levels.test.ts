@@ -137,8 +137,8 @@ describe('An attempt makes no connection for', () => {
     policy: { id: '1', mode: 'enforce', mx: ['mx.elsewhere.example'], maxAge: 86_400 },
   }
   const unsaid = { kind: 'None', fault: { result: 'sts-policy-fetch-error', detail: 'no answer' } } as const
-  const failing = (bogus: boolean, detail: string): NonNullable<Level['dane']> => {
-    const answer = reply(451, detail, 'DNS')
+  const failing = (bogus: boolean, enhanced: string): NonNullable<Level['dane']> => {
+    const answer = reply(451, enhanced, 'DNS')
     return () => ({ kind: 'Failed', reply: answer, bogus })
   }
   const requireTls: Level = { ...levels.REQUIRETLS, authentic: false }
@@ -152,14 +152,14 @@ describe('An attempt makes no connection for', () => {
     ],
     [
       'TLSA records whose query fails',
-      { ...levels['DANE 3 1 1'], dane: failing(false, '4.312') },
+      { ...levels['DANE 3 1 1'], dane: failing(false, '4.4.312') },
       '451 4.4.312',
       'TemporaryFailure',
       'dnssec-invalid',
     ],
     [
       'TLSA records that are bogus',
-      { ...levels['DANE 3 1 1'], dane: failing(true, '7.324') },
+      { ...levels['DANE 3 1 1'], dane: failing(true, '4.7.324') },
       '451 4.7.324',
       'TlsNotMet',
       'dnssec-invalid',
