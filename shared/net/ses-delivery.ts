@@ -79,7 +79,7 @@ const permanentErrors = new Set([
 function replyToSesError(error: unknown): Reply {
   const { name, message } = asError(error)
   const text = `Amazon SES: ${name}: ${message}`.replace(/\s+/g, ' ').slice(0, 500)
-  return permanentErrors.has(name) ? reply(554, '5.6.0', text) : reply(451, '4.0', text)
+  return permanentErrors.has(name) ? reply(554, '5.6.0', text) : reply(451, '4.4.0', text)
 }
 
 /** SES does not show the next hop's address and TLS session. */
