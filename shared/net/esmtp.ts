@@ -60,7 +60,7 @@ export function unsupported(mail: MailTraits, extensions: Extensions): Reply | n
   if (limit > 0 && mail.size > limit)
     return reply(
       552,
-      '3.4',
+      '5.3.4',
       `Message of ${mail.size} octets is larger than the ${limit} octets that the next hop accepts`,
     )
   return null
