@@ -32,7 +32,7 @@ const padding = 12
 
 /**
  * AD requests the result of validation (RFC 6840 §5.7), DO requests DNSSEC (RFC 4035 §4.9.1).
- * @param question its name passes `isAskable`
+ * @param question with a valid name
  */
 export function encodeQuery(
   { name, type }: Question,
