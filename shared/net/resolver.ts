@@ -1,8 +1,8 @@
 /**
- * A stub resolver that learns whether DNSSEC vouches for an answer. It does not validate: it asks a resolver that
- * does, and believes its AD bit. So that resolver must validate, and the way to it must be trusted: by TLS, on the
- * same machine or in a network of one's own (RFC 4035 §4.9.3, RFC 7672 §2.1.1); a resolver that sets no AD bit is as
- * though no domain were signed.
+ * A stub resolver that reports whether DNSSEC proves an answer. It does not validate: it trusts the AD bit of the
+ * configured resolver. So that resolver must validate, and the path to it must be trusted: TLS, the same machine or a
+ * private network (RFC 4035 §4.9.3, RFC 7672 §2.1.1). With a resolver that sets no AD bit, every domain counts as
+ * unsigned.
  */
 import { randomInt } from 'node:crypto'
 import { getServers } from 'node:dns'
@@ -15,26 +15,26 @@ import { askByDatagram, askByStream, type TransportFailure } from './dns/transpo
 export type { DnsAnswer, Exchange, RecordOf, RecordType, Resolver } from './dns/answer.ts'
 
 export interface Round {
-  /** A server that is asked by TLS is asked by nothing else. */
+  /** Ignored for a server with TLS. */
   by: 'Datagram' | 'Stream'
-  /** Milliseconds that each server has for each question. */
+  /** Milliseconds for each query to each server. */
   wait: number
 }
 
-/** A server that is silent by datagrams may be behind something that eats them. */
+/** TCP last: a firewall may drop the datagrams of a server. */
 const patience: readonly Round[] = [
   { by: 'Datagram', wait: 2_000 },
   { by: 'Datagram', wait: 3_000 },
   { by: 'Stream', wait: 5_000 },
 ]
 
-/** Aliases one after another, in one answer or several. */
+/** Aliases in a row, over all replies. */
 const mostAliases = 16
 
 /**
- * @param servers as `parseNameServers` reads them; none means those of the system
- * @param channel of connections by TLS
- * @throws Error naming the one that is no server's address
+ * @param servers in the form of `parseNameServers`; empty means those of the system
+ * @param channel options of TLS connections
+ * @throws Error that names the invalid server
  */
 export function createResolver(
   servers: readonly string[],
@@ -57,7 +57,7 @@ export function createResolver(
 
 type Answer = DnsAnswer<RecordOf[RecordType]>
 
-/** RFC 7672 §2.1.3: an alias without what it leads to is asked for further; what follows an insecure one is insecure. */
+/** RFC 7672 §2.1.3: follows an alias without its target by another query; after an insecure alias all is insecure. */
 async function resolve(line: Line, question: Question, signal: AbortSignal): Promise<Answer> {
   let { name } = question
   let secure = true
@@ -78,7 +78,7 @@ async function resolve(line: Line, question: Question, signal: AbortSignal): Pro
 
 const nxDomain = 3
 
-/** Along the aliases within one reply. */
+/** Follows the aliases within one reply. */
 function follow(
   { records }: Reply,
   asked: string,
@@ -101,11 +101,11 @@ const failure = (code: string, bogus = false): Extract<Answer, { kind: 'Failed' 
   bogus,
 })
 
-type Told = (Reply & { kind: 'Told' }) | Extract<Answer, { kind: 'Failed' }>
+type Told = (Reply & { kind: 'Answered' }) | Extract<Answer, { kind: 'Failed' }>
 
 interface Server {
   address: NameServerAddress
-  /** Null: it is asked in the clear. */
+  /** Null for queries in the clear. */
   channel: TlsChannel | null
 }
 
@@ -114,7 +114,7 @@ function serverAt(address: NameServerAddress, options: Partial<ChannelOptions>):
   return { address, channel: tlsName === null ? null : new TlsChannel({ ...address, tlsName }, options) }
 }
 
-/** The servers in the order to ask them. */
+/** The servers in the order of their use. */
 class Line {
   #servers: readonly Server[]
   readonly #rounds: readonly Round[]
@@ -124,7 +124,7 @@ class Line {
     this.#rounds = rounds
   }
 
-  /** What a server says of itself, that it cannot or will not, is more telling than another's silence. */
+  /** When none answers, a server's error reply is reported before a timeout: it says more. */
   async ask(question: Question, signal: AbortSignal): Promise<Told> {
     let refusal: Told | null = null
     let silence = failure('ETIMEOUT')
@@ -132,7 +132,7 @@ class Line {
     for (const round of this.#rounds) {
       for (const server of left) {
         const told = await askServer(server, question, round, signal)
-        if (told.kind === 'Told' || (told.kind === 'Failed' && told.bogus)) {
+        if (told.kind === 'Answered' || (told.kind === 'Failed' && told.bogus)) {
           this.#prefer(server)
           return told
         }
@@ -145,7 +145,7 @@ class Line {
     return refusal ?? silence
   }
 
-  /** Those that were asked in vain are asked last from now on. */
+  /** Moves the servers that did not answer to the end. */
   #prefer(server: Server): void {
     if (this.#servers[0] === server) return
     const at = this.#servers.indexOf(server)
@@ -153,7 +153,7 @@ class Line {
   }
 }
 
-/** `Failed`: the server's own answer. */
+/** @returns `Failed` for the server's own error reply */
 async function askServer(
   server: Server,
   question: Question,
@@ -163,7 +163,7 @@ async function askServer(
   const ask = (checkingDisabled = false) =>
     askEitherWay(server, question, { checkingDisabled }, round, signal)
   const reply = await ask()
-  if (reply.kind !== 'Told' || isAnswer(reply)) return reply
+  if (reply.kind !== 'Answered' || isAnswer(reply)) return reply
   if (reply.rcode === servFail) return diagnose(reply, ask)
   return failure(codeOf(reply))
 }
@@ -173,23 +173,23 @@ const isAnswer = ({ rcode, conclusive, records }: Reply): boolean =>
 
 const servFail = 2
 
-/** RFC 8914 §4.7–4.13: DNSSEC's verdict, from bogus to a missing NSEC. */
+/** RFC 8914 §4.7–4.13: DNSSEC failures, from bogus to a missing NSEC. */
 const isDnssec = (error: number): boolean => error >= 6 && error <= 12
 
 /**
- * Whether a failure is DNSSEC's verdict. Where the server does not say so, there is an answer once it is told not to
- * check; unless it has just become able to give one.
+ * Finds out whether SERVFAIL means a DNSSEC failure. Without an extended error it does if the query succeeds with
+ * checking disabled, and fails again without.
  */
 async function diagnose(
   reply: Reply,
-  ask: (checkingDisabled?: boolean) => Promise<(Reply & { kind: 'Told' }) | TransportFailure>,
+  ask: (checkingDisabled?: boolean) => Promise<(Reply & { kind: 'Answered' }) | TransportFailure>,
 ): Promise<Told | TransportFailure> {
   if (reply.errors.some(isDnssec)) return failure('ESERVFAIL', true)
   const unchecked = await ask(true)
-  if (unchecked.kind !== 'Told' || !isAnswer(unchecked)) return failure('ESERVFAIL')
+  if (unchecked.kind !== 'Answered' || !isAnswer(unchecked)) return failure('ESERVFAIL')
   const again = await ask()
-  if (again.kind === 'Told' && isAnswer(again)) return again
-  return failure('ESERVFAIL', again.kind === 'Told' && again.rcode === servFail)
+  if (again.kind === 'Answered' && isAnswer(again)) return again
+  return failure('ESERVFAIL', again.kind === 'Answered' && again.rcode === servFail)
 }
 
 const codes = new Map([
@@ -203,9 +203,9 @@ const codes = new Map([
 const codeOf = ({ rcode }: Reply): string =>
   rcode === 0 ? 'EBADRESP' : (codes.get(rcode) ?? `rcode ${rcode}`)
 
-type Spoken = (Reply & { kind: 'Told' }) | TransportFailure
+type Spoken = (Reply & { kind: 'Answered' }) | TransportFailure
 
-/** RFC 6891 §7: a server that knows nothing of EDNS is asked without. */
+/** RFC 6891 §7: a server that does not support EDNS is queried without it. */
 async function askEitherWay(
   server: Server,
   question: Question,
@@ -214,14 +214,14 @@ async function askEitherWay(
   signal: AbortSignal,
 ): Promise<Spoken> {
   const reply = await exchange(server, question, { ...options, edns: true }, round, signal)
-  if (reply.kind !== 'Told' || !knowsNoEdns.has(reply.rcode)) return reply
+  if (reply.kind !== 'Answered' || !knowsNoEdns.has(reply.rcode)) return reply
   return exchange(server, question, { ...options, edns: false }, round, signal)
 }
 
 /** FORMERR, NOTIMP, BADVERS. */
 const knowsNoEdns = new Set([1, 4, 16])
 
-/** By TCP where a datagram does not hold the answer, or something else than the answer keeps coming. */
+/** Uses TCP when a datagram is too small for the answer, or only wrong datagrams arrive. */
 async function exchange(
   { address, channel }: Server,
   question: Question,
@@ -237,18 +237,18 @@ async function exchange(
   const { query, read } = queryOf(randomInt(0x10000))
   if (by === 'Datagram') {
     const told = await askByDatagram(address, query, read, wait, signal)
-    if (told.kind === 'Told' ? !told.truncated : told.code === 'ETIMEOUT') return told
+    if (told.kind === 'Answered' ? !told.truncated : told.code === 'ETIMEOUT') return told
   }
   return unlessTruncated(await askByStream(address, query, read, wait, signal))
 }
 
-/** @returns null for what answers something else */
+/** @returns null for a message that does not belong to the query */
 function readAnswer(octets: Buffer, id: number, question: Question): Spoken | null {
   const reply = readReply(octets, id, question)
-  if (reply === 'NotOurs') return null
-  return reply === 'Malformed' ? { kind: 'Unanswered', code: 'EBADRESP' } : { kind: 'Told', ...reply }
+  if (reply === 'OtherQuery') return null
+  return reply === 'Malformed' ? { kind: 'Unanswered', code: 'EBADRESP' } : { kind: 'Answered', ...reply }
 }
 
-/** A stream holds every answer. */
+/** A reply over a stream must not be truncated. */
 const unlessTruncated = (told: Spoken): Spoken =>
-  told.kind === 'Told' && told.truncated ? { kind: 'Unanswered', code: 'EBADRESP' } : told
+  told.kind === 'Answered' && told.truncated ? { kind: 'Unanswered', code: 'EBADRESP' } : told
