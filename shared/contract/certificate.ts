@@ -1,4 +1,4 @@
-/** A certificate as people compare it with another. */
+/** The fields by which people compare two certificates. */
 import { z } from 'zod'
 
 export const CertificateSummary = z.strictObject({

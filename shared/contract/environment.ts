@@ -1,6 +1,6 @@
 /**
- * The environment each unit reads, and nothing else: the stack sets these names, the units parse them once at
- * cold start, the local runner passes them through untouched.
+ * The environment variables of each unit. The stack sets them, each unit parses them once at cold start, and the local
+ * runner passes them on unchanged.
  */
 import { z } from 'zod'
 
@@ -14,7 +14,7 @@ const commaSeparated = z
       .filter(Boolean),
   )
 
-/** Days that the message trace, and with it every claim, is kept. */
+/** Days for which the message trace and its claims are kept. */
 const retentionDays = z.coerce.number().int().min(1).max(3650).default(90)
 
 const seconds = z.number().positive().max(240)
@@ -24,61 +24,60 @@ const port = z.coerce.number().int().min(1).max(65535)
 /** CIDRs of IPv4 and IPv6, comma separated. */
 const networks = commaSeparated.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])))
 
-/** How many there may be; 0 means that nothing bounds them. */
+/** 0 means no limit. */
 const limitOrNone = z.coerce.number().int().min(0).default(0)
 
-/** What every unit that reads connectors needs. */
+/** Every unit that reads connectors needs these variables. */
 export const ConnectorsEnvironment = z.object({ CONNECTORS_TABLE: z.string().min(1) })
 
 export const IngressEnvironment = ConnectorsEnvironment.extend({
-  /** The name in the greeting, in `Received: … by`, and in EHLO. */
+  /** The name in the greeting, in EHLO and in `Received: … by`. */
   MAIL_HOSTNAME: z.string().min(1),
   TRANSPORT_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
-  /** Whom to ask for the names of those who say whether a certificate was revoked; as for outbound mail. */
+  /** Name servers for the hosts of CRLs and OCSP responders, written as for outbound mail. */
   DNS_SERVERS: commaSeparated,
-  /** CIDRs, comma separated, that those names may lead into although they are not public. */
+  /** CIDRs, comma separated, of private networks in which those hosts may be. */
   PRIVATE_MX_NETWORKS: commaSeparated,
   SMTP_PORT: port.default(2525),
   HEALTH_PORT: port.default(8081),
   LISTEN_ADDRESS: z.string().default('::'),
-  /** Of the secret with our certificates (contract/certificates.ts), which is read again and again. */
+  /** The secret with the ingress's certificates (contract/certificates.ts). The ingress reads it repeatedly. */
   TLS_SECRET_ARN: z.string().startsWith('arn:').optional(),
-  /** Seconds until it is read again, and by chance half of that more. */
+  /** Seconds between two readings, plus up to half of that at random. */
   TLS_SECRET_SECONDS: z.coerce.number().int().min(1).max(3600).default(240),
-  /** In its place PEM, the same for as long as the process runs: the two of them together. */
+  /** PEM instead of the secret, unchanged while the process runs. Needs `TLS_PRIVATE_KEY`. */
   TLS_CERTIFICATE: z.string().includes('BEGIN CERTIFICATE').optional(),
   TLS_PRIVATE_KEY: z.string().includes('PRIVATE KEY').optional(),
   /** Octets; announced as SIZE (RFC 1870). */
   MAX_MESSAGE_SIZE: z.coerce.number().int().min(64_000).default(36_700_160),
   MAX_RECIPIENTS: z.coerce.number().int().min(100).max(1000).default(500),
-  /** SMTP sessions at once. */
+  /** Concurrent SMTP sessions. */
   MAX_CONNECTIONS: z.coerce.number().int().min(1).default(1000),
-  /** SMTP sessions at once from one address; an IPv6 client's address is its /64. */
+  /** Concurrent SMTP sessions of one address; an IPv6 client's address is its /64. */
   MAX_CONNECTIONS_PER_ADDRESS: z.coerce.number().int().min(1).default(200),
-  /** New connections in a minute from one address; 0 means as many as come. */
+  /** New connections of one address in a minute; 0 means no limit. */
   MAX_CONNECTION_RATE_PER_ADDRESS: limitOrNone,
-  /** Messages in a minute from one address; 0 means as many as come. */
+  /** Messages of one address in a minute; 0 means no limit. */
   MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: limitOrNone,
-  /** What becomes of a message with a bare CR, a bare LF or a NUL. */
+  /** How the ingress treats a message with a bare CR, a bare LF or a NUL. */
   UNLAWFUL_OCTETS: z.enum(['Refuse', 'Normalise']).default('Refuse'),
   /**
-   * Octets of a line of a message with its CRLF. RFC 5321 §4.5.3.1.6 says 1000, and §4.5.3.1 asks to impose no
-   * limit where one can.
+   * Octets of a message line with its CRLF. RFC 5321 §4.5.3.1.6 requires at least 1000; §4.5.3.1 recommends no limit.
    */
   MAX_LINE_LENGTH: z.coerce.number().int().min(1000).max(1_048_576).default(65_536),
   /** Octets of a message's header section. */
   MAX_HEADER_SIZE: z.coerce.number().int().min(16_384).max(1_048_576).default(262_144),
-  /** Refusals in one session, since its last accepted message, after which it is ended. */
+  /** Refused commands and messages, since the session's last accepted message, that end a session. */
   MAX_ERRORS: z.coerce.number().int().min(1).max(1000).default(20),
-  /** Load balancers that put the PROXY protocol before each connection; empty means that none does. */
+  /** Load balancers that send the PROXY protocol; empty means none. */
   PROXY_TRUSTED_ADDRESSES: networks,
-  /** Where large messages are while they arrive; without it, a folder among the system's temporary files. */
+  /** Where large messages are kept while they arrive. The default is a folder for temporary files. */
   SPOOL_DIRECTORY: z.string().min(1).optional(),
-  /** MiB that the spool may hold. */
+  /** Maximum size of the spool, in MiB. */
   SPOOL_MIB: z.coerce.number().int().min(64).default(4096),
-  /** MiB the task has, by default as many as the system gives it: says how much mail may be held at once. */
+  /** MiB of the task, by default what the system reports. It limits the mail that is held at once. */
   MEMORY_MIB: z.coerce.number().int().min(256).optional(),
   /** Seconds a stopping task waits for messages in flight; less than the task's stop timeout. */
   DRAIN_SECONDS: z.coerce.number().int().min(1).max(115).default(100),
@@ -95,30 +94,30 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
 })
 
 export const RotateEnvironment = ConnectorsEnvironment.extend({
-  /** The name that our certificates have to be for. */
+  /** The name that the certificates must contain. */
   MAIL_HOSTNAME: z.string().min(1),
   TLS_SECRET_ARN: z.string().startsWith('arn:'),
-  /** Exportable certificates of ACM, comma separated: one of a kind. Empty where somebody else fills the secret. */
+  /** Exportable ACM certificates, comma separated, one of each kind. Empty when something else fills the secret. */
   ACM_CERTIFICATE_ARNS: commaSeparated,
   /** Days between the announcement of a certificate and its use. */
   NOTICE_DAYS: z.coerce.number().min(0).max(60).default(7),
-  /** Where partners are told. */
+  /** The topic that announces certificates to partners. */
   CERTIFICATE_NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
 })
 
-/** What decisions depend on besides connectors; told to whoever decides and to whoever explains. */
+/** The settings, besides connectors, on which decisions depend. The API needs them to explain decisions. */
 const DecisionEnvironment = ConnectorsEnvironment.extend({
-  /** Where mail goes that no connector matches. */
+  /** The route of mail that no connector matches. */
   DEFAULT_ROUTE: z.enum(['Mx', 'Ses']),
   DELAY_NOTIFICATION_HOURS: z.coerce.number().positive().default(4),
-  /** Where others send their reports on TLS with us (RFC 8460); empty means nowhere. */
+  /** Where other domains send their reports on TLS with this deployment (RFC 8460); empty means nowhere. */
   TLS_REPORT_ADDRESS: z
     .string()
     .default('')
     .transform((address) => (address === '' ? null : address)),
 })
 
-/** The settings of `evaluate` as a unit was told them. */
+/** Returns the settings of `evaluate` from a unit's environment. */
 export function decisionSettings(environment: z.output<typeof DecisionEnvironment>) {
   return {
     defaultRoute: environment.DEFAULT_ROUTE,
@@ -133,12 +132,12 @@ export const EvaluateEnvironment = DecisionEnvironment.extend({
   EVALUATION_QUEUE_URL: z.url(),
   DELIVERY_QUEUE_URL: z.url(),
   BOUNCE_QUEUE_URL: z.url(),
-  /** Where the administrator is told of unknown certificates. */
+  /** The topic for notices of unknown certificates. */
   NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
   TRACE_RETENTION_DAYS: retentionDays,
 })
 
-/** What every unit that hands mail on needs. */
+/** The variables of every unit that connects to next hops. */
 const OutboundMailEnvironment = ConnectorsEnvironment.extend({
   /** The EHLO name (RFC 5321 §4.1.1.1). */
   MAIL_HOSTNAME: z.string().min(1),
@@ -146,18 +145,18 @@ const OutboundMailEnvironment = ConnectorsEnvironment.extend({
   SES_CONFIGURATION_SET_REQUIRE_TLS: z.string().min(1),
   SES_CONFIGURATION_SET_OPTIONAL_TLS: z.string().min(1),
   /**
-   * As `parseNameServers` reads them, comma separated; empty means the system's resolvers. What they say of DNSSEC is
-   * believed.
+   * Name servers as `parseNameServers` reads them, comma separated; empty means the system's resolvers. Their DNSSEC
+   * results are trusted.
    */
   DNS_SERVERS: commaSeparated,
   /**
-   * CIDRs, comma separated, of loopback or private networks that a partner's MX or policy host may be in. Empty in most
-   * deployments: a stranger's DNS must not aim these functions at our own network.
+   * CIDRs, comma separated, of loopback or private networks in which a partner's MX or policy host may be. The attack:
+   * DNS of an untrusted domain aims these functions at the deployment's own network. Most deployments leave it empty.
    */
   PRIVATE_MX_NETWORKS: commaSeparated,
 })
 
-/** Seconds, as many as RFC 5321 §4.5.3.2 would have for each phase; a function has less time than that in all. */
+/** Seconds for each phase of RFC 5321 §4.5.3.2. A function's run time is shorter than the RFC's timeouts. */
 const smtpTimeouts = z
   .string()
   .default('30,60,60,120')
@@ -175,9 +174,9 @@ export const DeliverEnvironment = OutboundMailEnvironment.extend({
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
   DELIVERY_QUEUE_URL: z.url(),
-  /** How many workers may deliver to one destination at once. */
+  /** Concurrent deliveries to one destination. */
   DELIVERIES_PER_DESTINATION: z.coerce.number().int().min(1).default(10),
-  /** `connect,greeting,command,data`: how long a next hop may be silent. */
+  /** `connect,greeting,command,data`: how long a next hop may send nothing. */
   SMTP_TIMEOUT_SECONDS: smtpTimeouts,
   TRACE_RETENTION_DAYS: retentionDays,
 })
@@ -190,14 +189,14 @@ export const BounceEnvironment = z.object({
   MESSAGES_TABLE: z.string().min(1),
   CONTENT_BUCKET: z.string().min(1),
   EVALUATION_QUEUE_URL: z.url(),
-  /** Octets of a message that a DSN brings back whole, where RET=FULL asks for it and nothing forbids it. */
+  /** Octets; a DSN returns a larger message as headers only, even if RET=FULL asks for all of it. */
   MAX_RETURNED_SIZE: z.coerce.number().int().min(0).default(100_000),
   TRACE_RETENTION_DAYS: retentionDays,
 })
 
 export const ForesightEnvironment = ConnectorsEnvironment.extend({
   TRANSPORT_TABLE: z.string().min(1),
-  /** Where the administrator is told of certificates that expire. */
+  /** The topic for notices of certificates that expire. */
   NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
 })
 
@@ -207,9 +206,9 @@ export const ReportEnvironment = z.object({
   EVALUATION_QUEUE_URL: z.url(),
   DNS_SERVERS: commaSeparated,
   PRIVATE_MX_NETWORKS: commaSeparated,
-  /** Who reports, for people. */
+  /** The reporting organisation's name. */
   TLS_REPORTER_ORGANISATION: z.string().min(1),
-  /** `From` of reports by mail, and whom to ask about any. */
+  /** `From` of reports by mail, and the contact for questions. */
   TLS_REPORTER_ADDRESS: z.email(),
   /** All three or none; the secret is JSON with the field `privateKey`, in PEM. */
   DKIM_DOMAIN: z.string().min(1).optional(),
@@ -217,7 +216,7 @@ export const ReportEnvironment = z.object({
   DKIM_SECRET_ARN: z.string().startsWith('arn:').optional(),
 })
 
-/** Null where reports are not signed here. */
+/** Returns null when reports are not signed by DKIM here. */
 export function dkimSettings({
   DKIM_DOMAIN: domain,
   DKIM_SELECTOR: selector,
@@ -235,18 +234,18 @@ export const ApiEnvironment = DecisionEnvironment.extend({
 
 export const PagesEnvironment = ConnectorsEnvironment.extend({
   MAIL_HOSTNAME: z.string().min(1),
-  /** Who we are, for people. */
+  /** The organisation's name on the page. */
   ORGANISATION: z.string().min(1),
-  /** Whom partners may ask. */
+  /** The contact for partners. */
   CONTACT_ADDRESS: z.email(),
-  /** Where changes of our certificates are announced. */
+  /** The topic that announces changes of certificates. */
   CERTIFICATE_NOTICES_TOPIC_ARN: z.string().startsWith('arn:'),
-  /** Both or none: none publishes no MTA-STS policy. */
+  /** Either both are set or neither; without them no MTA-STS policy is published. */
   MTA_STS_MODE: z.enum(['enforce', 'testing', 'none']).optional(),
   MTA_STS_MAX_AGE_SECONDS: z.coerce.number().int().min(0).max(31_557_600).optional(),
 })
 
-/** What `publishedPolicy` (shared/net/mta-sts/published.ts) makes the policy of; null where there is none. */
+/** Returns the input of `publishedPolicy` (shared/net/mta-sts/published.ts), or null without a policy. */
 export function mtaStsSettings({
   MAIL_HOSTNAME,
   MTA_STS_MODE: mode,
@@ -258,7 +257,7 @@ export function mtaStsSettings({
 
 /**
  * Parses a unit's environment.
- * @throws Error one line naming every variable at fault, for the log of a task that cannot start
+ * @throws Error one line that names every invalid variable, for the log of a task that cannot start
  */
 export function readEnvironment<T extends z.ZodType>(
   schema: T,

@@ -1,4 +1,4 @@
-/** Reads values that were thrown: JavaScript throws anything, most often an Error. */
+/** Reads thrown values: JavaScript can throw any value, not only an Error. */
 
 export const errorMessage = (thrown: unknown): string =>
   thrown instanceof Error ? thrown.message : String(thrown)

@@ -1,4 +1,4 @@
-/** What a schema finds at fault, in the words of who wrote the value. A schema's own words stay as they are. */
+/** Words a schema's issue for the author of the value. A message that the schema itself defines stays. */
 import type { z } from 'zod'
 
 export function faultInWords(issue: z.core.$ZodIssue): string {
@@ -22,11 +22,11 @@ const types: Readonly<Record<string, string>> = {
   object: 'an object with fields',
 }
 
-/** @param message as the library words it: `Invalid input: expected array, received string` */
+/** @param message of the library: `Invalid input: expected array, received string` */
 function ofType(expected: string, message: string): string {
   const received = / received (\w+)$/.exec(message)?.[1] ?? ''
   if (received === 'undefined') return 'is required'
-  // A fraction is received as a number where a whole one is expected.
+  // For a fraction, zod reports `received number` although an integer is expected.
   const but = received === '' || expected === 'int' ? '' : `, not ${types[received] ?? received}`
   return `must be ${types[expected] ?? expected}${but}`
 }

@@ -1,2 +1,2 @@
-/** When it is looked which certificates expire: an hour of every day, UTC. */
+/** UTC hour of the daily search for certificates that expire. */
 export const foresightHour = 6

@@ -1,11 +1,11 @@
-/** A message on its way: what the ingress learnt of it, and what each later unit is told. */
+/** A message with its envelope, as the ingress received it and as each later unit gets it. */
 import { z } from 'zod'
 import { Revocation } from './revocation.ts'
 import { TlsResult } from './tls-result.ts'
 
 const timestamp = z.iso.datetime({ offset: false })
 
-/** The certificate a client presented in the TLS handshake. Names are as in the certificate, not yet compared. */
+/** The certificate that a client presented. Its names are as in the certificate, not yet compared. */
 export const ClientCertificate = z.strictObject({
   subject: z.string(),
   commonName: z.string().nullable(),
@@ -18,23 +18,20 @@ export const ClientCertificate = z.strictObject({
   fingerprint256: z.string().regex(/^[0-9a-f]{64}$/),
   notBefore: timestamp,
   notAfter: timestamp,
-  /**
-   * Whether the chain ends at a root of the public trust store, at the time of the handshake, for use by a server
-   * or a client.
-   */
+  /** Whether the chain ended at a public root at the time of the handshake, for use by a server or a client. */
   trusted: z.boolean(),
-  /** OpenSSL's reason when it does not, such as `CERT_HAS_EXPIRED`. */
+  /** OpenSSL's reason when `trusted` is false, such as `CERT_HAS_EXPIRED`. */
   trustError: z.string().nullable(),
-  /** Whether it may be used for client authentication (RFC 5280 §4.2.1.12); public authorities give that up. */
+  /** Whether it may be used for client authentication (RFC 5280 §4.2.1.12); public CAs are giving that usage up. */
   clientAuth: z.boolean().default(true),
-  /** The presented chain, leaf first, base64 DER: a connector's own CAs are checked against it. */
+  /** The presented chain, leaf first, base64 DER. A connector's own CAs are checked against it. */
   chain: z.array(z.string()).max(6),
-  /** Whether it or its issuers were revoked, at the time of the session; left out where nobody was asked. */
+  /** Revocation of the chain at the time of the session; absent when it was not checked. */
   revocation: Revocation.optional(),
 })
 export type ClientCertificate = z.infer<typeof ClientCertificate>
 
-/** What the TLS handshake of a session established. `group` is unknown on the server side of Node, so null there. */
+/** The result of a session's TLS handshake. `group` is always null: Node does not show it on the server side. */
 export const TlsFacts = z.strictObject({
   negotiated: z.boolean(),
   /** `TLSv1.2` or `TLSv1.3`. */
@@ -49,7 +46,7 @@ export const TlsFacts = z.strictObject({
 })
 export type TlsFacts = z.infer<typeof TlsFacts>
 
-/** No TLS at all. */
+/** A session without TLS. */
 export const plaintext: TlsFacts = {
   negotiated: false,
   protocol: null,
@@ -60,13 +57,13 @@ export const plaintext: TlsFacts = {
   clientCertificate: null,
 }
 
-/** Where a message's octets lie: a range of an object, several messages to an object (a segment). */
+/** The octets of a message: a range of an S3 object, which may be a segment with several messages. */
 export const ContentReference = z.strictObject({
   bucket: z.string(),
   key: z.string(),
   offset: z.int().nonnegative(),
   length: z.int().nonnegative(),
-  /** Of exactly those octets, lower-case hexadecimal. */
+  /** SHA-256 of exactly those octets, lower-case hexadecimal. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 })
 export type ContentReference = z.infer<typeof ContentReference>
@@ -83,7 +80,7 @@ export const Envelope = z.strictObject({
 })
 export type Envelope = z.infer<typeof Envelope>
 
-/** An envelope that asks nothing of the next hop. */
+/** Returns an envelope without extensions. */
 export const plainEnvelope = (mailFrom: string): Envelope => ({
   mailFrom,
   smtpUtf8: false,
@@ -96,9 +93,9 @@ export const Message = z.strictObject({
   /** ULID. */
   id: z.string().length(26),
   receivedAt: timestamp,
-  /** The peer; null for a message this deployment made itself (a DSN). */
+  /** The client; null for a message that this deployment made itself (a DSN, a report). */
   source: z.strictObject({ ip: z.string(), port: z.int(), helo: z.string() }).nullable(),
-  /** `Originating` is from our own organisation (an OnPremises connector, or this deployment). */
+  /** `Originating`: from the organisation itself (an OnPremises connector, or this deployment). */
   direction: z.enum(['Originating', 'Incoming']),
   /** Id of the OnPremises inbound connector the mail is attributed to. */
   attributedTo: z.string().nullable(),
@@ -109,7 +106,7 @@ export const Message = z.strictObject({
 })
 export type Message = z.infer<typeof Message>
 
-/** A message that this deployment makes itself. */
+/** Returns a message that this deployment makes itself. */
 export const ownMessage = (
   own: Pick<Message, 'id' | 'envelope' | 'content'> & { madeAt: Date },
 ): Message => ({
@@ -127,7 +124,7 @@ export const ownMessage = (
 /** An SMTP reply (RFC 5321 §4.2) with its enhanced status code (RFC 3463). */
 export const Reply = z.strictObject({
   code: z.int().min(200).max(599),
-  /** `class.subject.detail`; empty when the peer gave none. */
+  /** `class.subject.detail`; empty when the next hop gave none. */
   enhanced: z.string(),
   text: z.string(),
 })
@@ -138,18 +135,18 @@ export const AttemptTls = z.strictObject({
   protocol: z.string(),
   cipher: z.string(),
   group: z.string().nullable(),
-  /** Whether the certificate satisfied a requirement that asked for verification. */
+  /** Whether the certificate satisfied a requirement that demands verification. */
   verified: z.boolean(),
-  /** Why it was not, where something was to be verified or the certificate would not have passed. */
+  /** Why it was not verified, or would not have been. */
   notVerified: z.string().nullable().default(null),
-  /** SHA-256 of the certificate presented, or null where the hop does not show it (SES). */
+  /** SHA-256 of the presented certificate, or null where the next hop does not show it (SES). */
   fingerprint256: z.string().nullable(),
-  /** Whether it or its issuers were revoked; left out where nobody was asked. */
+  /** Revocation of the chain; absent when it was not checked. */
   revocation: Revocation.optional(),
 })
 export type AttemptTls = z.infer<typeof AttemptTls>
 
-/** What was demanded of a next hop's TLS. `Dane`: what its TLSA records say (RFC 7672). */
+/** The level that was required of a next hop's TLS. `Dane`: its TLSA records (RFC 7672). */
 export const TlsLevel = z.enum([
   'Opportunistic',
   'EncryptionOnly',
@@ -162,42 +159,42 @@ export type TlsLevel = z.infer<typeof TlsLevel>
 export const PolicySource = z.enum(['Connector', 'Dane', 'MtaSts', 'RequireTls', 'Opportunistic'])
 export type PolicySource = z.infer<typeof PolicySource>
 
-/** One try at handing a message to its next hop, for one recipient. */
+/** One attempt to transmit a message to its next hop, for one recipient. */
 export const Attempt = z.strictObject({
   number: z.int().positive(),
   at: timestamp,
-  /** `TlsNotMet`: the next hop's TLS did not satisfy the requirement, so nothing of the message was sent. */
+  /** `TlsNotMet`: the next hop's TLS did not satisfy the requirement, so no part of the message was sent. */
   outcome: z.enum(['Delivered', 'TemporaryFailure', 'PermanentFailure', 'TlsNotMet']),
   host: z.string().nullable(),
   ip: z.string().nullable(),
-  /** Null when the attempt ended before TLS or used none, and by SES, which does not show it. */
+  /** Null when the attempt ended before TLS, used none, or went by SES, which does not show it. */
   tls: AttemptTls.nullable(),
-  /** The level in force for the attempt. */
+  /** The enforced level. */
   policy: TlsLevel,
-  /** Who demanded that level. */
+  /** What required that level. */
   policySource: PolicySource.nullable().default(null),
-  /** What was only watched: a connector in ReportOnly mode, a policy in mode `testing`. */
+  /** The level that was only reported: a connector in ReportOnly mode, or an MTA-STS policy in mode `testing`. */
   onTrial: TlsLevel.nullable().default(null),
-  /** As RFC 8460 §4.3 names it; null where there was no session to judge, and by SES. */
+  /** Result type of RFC 8460 §4.3; null when no session can be assessed, and with SES. */
   tlsResult: TlsResult.nullable().default(null),
-  /** What a connector in ReportOnly mode would have refused this attempt for. */
+  /** The failure that a connector in ReportOnly mode would have caused. */
   reportOnly: Reply.nullable(),
-  /** What the peer answered, or what the attempt came to when the peer did not answer. */
+  /** The next hop's reply, or a reply that describes why there was none. */
   reply: Reply,
-  /** Whether the next hop was told when to notify the sender (RFC 3461 §5.2.1), so that this is its business now. */
+  /** Whether the next hop got the NOTIFY parameters (RFC 3461 §5.2.1) and so became responsible for DSNs. */
   dsnPassedOn: z.boolean().optional(),
-  /** The whole message was sent and nothing came back: the next attempt may be a second copy (RFC 5321 §6.1). */
+  /** The whole message was sent and no reply came: the next attempt may create a duplicate (RFC 5321 §6.1). */
   unanswered: z.boolean().optional(),
   durationMs: z.int().nonnegative(),
 })
 export type Attempt = z.infer<typeof Attempt>
 
-/** One recipient of a message and what became of it so far; the full list of attempts is in the trace. */
+/** One recipient and its last attempt; the trace holds all attempts. */
 export const Recipient = z.strictObject({
   address: z.string().min(1),
-  /** RFC 3461 §4.1; null when the sender said nothing. */
+  /** NOTIFY (RFC 3461 §4.1); null when the sender gave none. */
   notify: z.array(z.enum(['NEVER', 'SUCCESS', 'FAILURE', 'DELAY'])).nullable(),
-  /** RFC 3461 §4.2, still xtext. */
+  /** ORCPT (RFC 3461 §4.2), still xtext. */
   orcpt: z.string().nullable(),
   /** Attempts made so far. */
   attempts: z.int().nonnegative(),
@@ -206,7 +203,7 @@ export const Recipient = z.strictObject({
 })
 export type Recipient = z.infer<typeof Recipient>
 
-/** A recipient to whom nothing was tried yet, and of whom the sender wants to know nothing in particular. */
+/** Returns a recipient without attempts and without DSN parameters. */
 export const untried = (address: string): Recipient => ({
   address,
   notify: null,

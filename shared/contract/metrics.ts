@@ -1,95 +1,101 @@
-/** Names of the metrics that the units emit and that the dashboard and the alarms read. */
+/** Names of the metrics that units publish, and that dashboard and alarms read. */
 export const metricNamespace = 'mailflow'
 
 export const Metric = {
   /** Ingress: SMTP sessions open in this task (gauge). */
   connections: 'Connections',
-  /** Ingress: messages answered 250, dimension `tls` = `negotiated` | `plaintext`. */
+  /** Ingress: messages accepted with 250, dimension `tls` = `negotiated` | `plaintext`. */
   messagesAccepted: 'MessagesAccepted',
   /** Ingress: connections, commands, recipients and messages refused in session, dimension `reason`. */
   refused: 'Refused',
-  /** Ingress: TLS handshakes that failed; once without dimensions, and once with dimension `cause` (tls/failures.ts). */
+  /** Ingress: failed TLS handshakes; once without dimensions, and once with dimension `cause` (tls/failures.ts). */
   tlsHandshakesFailed: 'TlsHandshakesFailed',
-  /** Ingress: days until the first of its own certificates expires (gauge); below 0 when it has. */
+  /** Ingress: days until its first certificate expires (gauge); negative after expiry. */
   certificateDaysLeft: 'CertificateDaysLeft',
   /**
-   * Ingress, at every reading, and rotation, at every run: certificates of ours that are at fault and therefore not
-   * served, or served only since there is none better.
+   * Ingress at every reading, and rotation at every run: own certificates with a fault. They are not served unless no
+   * better one exists.
    */
   certificatesRefused: 'CertificatesRefused',
-  /** Ingress: times that its certificates could not be read anew; those of before are served on. */
+  /** Ingress: failed readings of its certificates; it goes on with the previous ones. */
   certificateReadsFailed: 'CertificateReadsFailed',
-  /** Ingress: messages refused because content or job could not be stored, or the task's own disk failed. */
+  /** Ingress: messages refused because content or job could not be stored, or the spool failed. */
   storageFailures: 'StorageFailures',
   /** Evaluation: one for each recipient, dimension `action` = `Deliver` | `Defer` | `Bounce`. */
   verdicts: 'Verdicts',
   /** Evaluation: recipients held or bounced because forced TLS was not met. */
   forcedTlsFailures: 'ForcedTlsFailures',
-  /** Evaluation: recipients held or bounced because of what their domain publishes or the sender asks for. */
+  /** Evaluation: recipients held or bounced because of their domain's published policy or the sender's REQUIRETLS. */
   publishedTlsFailures: 'PublishedTlsFailures',
   /** Evaluation (inbound) and delivery (outbound): what a connector in `ReportOnly` mode would have refused. */
   reportOnlyViolations: 'ReportOnlyViolations',
   /** Evaluation: recipients of an accepted domain that no outbound connector routes. */
   unroutedRecipients: 'UnroutedRecipients',
   /**
-   * Ingress and evaluation: messages, refused or decided, whose certificate a connector asks for and does not know;
-   * once without dimensions, and once with dimension `connector`, its name.
+   * Ingress and evaluation: messages with a certificate that a connector asks for and does not know; once without
+   * dimensions, and once with dimension `connector`, its name.
    */
   unknownCertificates: 'UnknownCertificates',
   /**
-   * Evaluation: notices published, dimension `connector`; beside it, in the metric's own record, the fingerprints
-   * `accepted` (`none` when none was before) and `presented`.
+   * Evaluation: notices published, dimension `connector`. The metric's record also holds the fingerprints `accepted`
+   * (or `none`) and `presented`.
    */
   noticesPublished: 'NoticesPublished',
-  /** Ingress and evaluation: notices to the administrator that could not be passed on or published. */
+  /** Ingress and evaluation: notices that could not be sent to the queue or published. */
   noticesFailed: 'NoticesFailed',
-  /** Delivery: recipients handed on, dimension `tls` = `verified` | `encrypted` | `plaintext` | `unknown` (SES). */
+  /**
+   * Delivery: recipients delivered to a next hop, dimension `tls` = `verified` | `encrypted` | `plaintext` |
+   * `unknown` (SES).
+   */
   delivered: 'Delivered',
-  /** Delivery: recipients whose attempt failed since a connector's client certificate cannot be used. */
+  /** Delivery: recipients whose attempt failed because a connector's client certificate is unusable. */
   clientCertificatesUnusable: 'ClientCertificatesUnusable',
   /** Delivery: attempts that did not deliver. */
   attemptsFailed: 'AttemptsFailed',
-  /** Delivery: attempts made again because a lease ran out mid-transaction; each may be a duplicate. */
+  /** Delivery: attempts repeated because a lease expired in the middle of a transaction; each may be a duplicate. */
   leasesExpired: 'LeasesExpired',
-  /** Delivery: attempts whose message was sent whole and never answered; the next may be a duplicate. */
+  /** Delivery: attempts that sent the whole message and got no reply; the next may be a duplicate. */
   repliesLost: 'RepliesLost',
-  /** Delivery: recipients that went back to be decided again, since connectors had changed. */
+  /** Delivery: recipients returned for a new decision because connectors had changed. */
   handedBack: 'HandedBack',
-  /** Delivery: jobs that went back to the queue with nothing begun, dimension `reason` = `NoPlace` | `NoPlaceAmongSlow` | `NoTime`. */
+  /**
+   * Delivery: jobs returned to the queue before an attempt, dimension `reason` = `NoPlace` | `NoPlaceAmongSlow` |
+   * `NoTime`.
+   */
   postponed: 'Postponed',
   /** Delivery: sessions, dimension `result` = `success` or a result type of RFC 8460 §4.3. */
   tlsResults: 'TlsResults',
-  /** Delivery: sessions that could not be written down for the reports of the day. */
+  /** Delivery: sessions that could not be counted for the day's reports. */
   sessionsUncounted: 'SessionsUncounted',
-  /** Delivery: reports on TLS that were kept, dimension `authenticated` = `pass` | `fail` | `none`. */
+  /** Delivery: received TLS reports that were stored, dimension `authenticated` = `pass` | `fail` | `none`. */
   tlsReportsReceived: 'TlsReportsReceived',
-  /** Delivery: mails to the address for reports that held none. */
+  /** Delivery: messages to the report address without a TLS report. */
   tlsReportsIgnored: 'TlsReportsIgnored',
-  /** Report: reports on TLS handed over, dimension `by` = `mail` | `https`. */
+  /** Report: TLS reports sent, dimension `by` = `mail` | `https`. */
   tlsReportsSent: 'TlsReportsSent',
-  /** Report: reports that for a fault of ours could not be sent, and are not tried again. */
+  /** Report: TLS reports given up because of a fault in this deployment. */
   tlsReportsFailed: 'TlsReportsFailed',
-  /** Report: reports that were not taken where their domain wants them, and are not tried again. */
+  /** Report: TLS reports given up because the domain's report address did not take them. */
   tlsReportsUndeliverable: 'TlsReportsUndeliverable',
-  /** Evaluation: messages of our own from `<>` (DSNs, reports on TLS) that bounced, of which nobody is told. */
+  /** Evaluation: bounced messages that this deployment sent from `<>` (DSNs, TLS reports). No DSN follows. */
   ownMailUndelivered: 'OwnMailUndelivered',
   /**
    * Delivery and evaluation: issuers or keys that a partner changed; once without dimensions, and once with dimension
    * `connector`, its name.
    */
   partnerCertificatesChanged: 'PartnerCertificatesChanged',
-  /** Delivery and evaluation: certificates that were seen and could not be written down. */
+  /** Delivery and evaluation: observed certificates that could not be stored. */
   certificatesUnwritten: 'CertificatesUnwritten',
   /**
-   * Foresight: days until the first certificate in use of a partner expires (gauge); below 0 when it has. Without
-   * further dimensions of those that a connector verifies, and with dimension `connector` of each connector.
+   * Expiry watch: days until a partner's first certificate in use expires (gauge); negative after expiry. Without
+   * further dimensions it covers certificates that a connector verifies; with dimension `connector`, one connector.
    */
   partnerCertificateDaysLeft: 'PartnerCertificateDaysLeft',
-  /** Foresight: the same of our own, with dimension `connector` of what we show to next hops. */
+  /** Expiry watch: the same for own certificates; dimension `connector` for client certificates. */
   ownCertificateDaysLeft: 'OwnCertificateDaysLeft',
   /** Bounce: DSNs sent, dimension `kind` = `failed` | `delayed` | `relayed` | `delivered`. */
   dsnsSent: 'DsnsSent',
 } as const
 
-/** A name as CloudWatch takes it for a dimension: printable ASCII that does not begin with a colon. */
+/** Returns a valid CloudWatch dimension value: printable ASCII that does not begin with a colon. */
 export const asDimension = (name: string): string => name.replace(/[^ -~]|^:/g, '?')

@@ -3,7 +3,7 @@ export interface PartLimits {
   octets: number
 }
 
-/** Cuts a list into parts within both limits, in its order. An item that is larger than a part is a part by itself. */
+/** Cuts a list, in order, into parts within both limits. An item above the limit is a part by itself. */
 export function partsWithin<T>(
   limits: PartLimits,
   items: readonly T[],

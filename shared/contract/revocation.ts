@@ -1,22 +1,21 @@
-/** Whether a certificate was revoked, as far as anybody knows, and what that means to a connector. */
+/** The revocation status of a certificate, and what a connector makes of it. */
 import { z } from 'zod'
 
-/** What one CRL or one OCSP responder says, or why it says nothing. */
+/** The answer of one CRL or OCSP responder, or why there is none. */
 export const RevocationSource = z.strictObject({
   kind: z.enum(['Crl', 'Ocsp']),
-  /** Its address. */
   url: z.string(),
   status: z.enum(['Good', 'Revoked', 'Unknown']),
-  /** For people: when and why it was revoked, or why nothing is known. */
+  /** For people: when and why it was revoked, or why the status is unknown. */
   detail: z.string(),
-  /** Until when this may be believed; null where it says so of nothing. */
+  /** The end of the answer's validity; null when it names none. */
   nextUpdate: z.iso.datetime().nullable(),
 })
 export type RevocationSource = z.output<typeof RevocationSource>
 
 /**
- * Of a chain: `Revoked` when any certificate of it is, `Unknown` when that could not be found out of one that names a
- * place to ask, else `Good`. A certificate that names no such place counts as good: nobody could ever say otherwise.
+ * The status of a chain. `Revoked`: one certificate is. `Unknown`: one names a CRL or OCSP responder and none gave an
+ * answer. A certificate that names neither counts as `Good`, since no answer could ever exist.
  */
 export const Revocation = z.strictObject({
   status: z.enum(['Good', 'Revoked', 'Unknown']),
@@ -24,9 +23,6 @@ export const Revocation = z.strictObject({
 })
 export type Revocation = z.output<typeof Revocation>
 
-/**
- * `None`: nobody is asked. `SoftFail`: a certificate that is revoked is refused. `HardFail`: one of which it cannot be
- * found out, too.
- */
+/** `None`: no check. `SoftFail`: rejects a revoked certificate. `HardFail`: also rejects one of unknown status. */
 export const RevocationCheck = z.enum(['None', 'SoftFail', 'HardFail'])
 export type RevocationCheck = z.output<typeof RevocationCheck>

@@ -1,8 +1,8 @@
-/** The faults that a schema finds in an input: for each its path, and a message in words. */
+/** Turns a schema's issues into faults: a path and a message each. */
 import type { z } from 'zod'
 import { faultInWords } from './fault-words.ts'
 
-/** `path` is dotted, with indexes in brackets: `smartHosts[0].port`; empty for the whole. */
+/** `path` is dotted, with indexes in brackets: `smartHosts[0].port`. It is empty for the whole input. */
 export interface Fault {
   path: string
   message: string
@@ -11,7 +11,7 @@ export interface Fault {
 /** `smartHosts[0].port: must be at most 65535` */
 export const faultText = ({ path, message }: Fault): string => (path === '' ? message : `${path}: ${message}`)
 
-/** Every fault of a schema, in words: each unknown field by its own name. */
+/** Returns every fault of an input. Each unknown field is a fault with its own path. */
 export function faultsOf(error: z.core.$ZodError): Fault[] {
   return error.issues.flatMap((issue): Fault[] => {
     if (issue.code === 'unrecognized_keys')
@@ -20,7 +20,7 @@ export function faultsOf(error: z.core.$ZodError): Fault[] {
   })
 }
 
-/** A path as a fault has it. */
+/** Formats a path as `Fault.path` describes it. */
 export function dotted(path: readonly PropertyKey[]): string {
   return path
     .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))

@@ -1,6 +1,6 @@
-/** Names of secrets that administrators make, and units read. */
+/** Names of the secrets that administrators create and units read. */
 
 const clientCertificates = 'mailflow/client-certificates/'
 
-/** Of the certificate that an outbound connector names; `*` stands for each of them. */
+/** The secret of the client certificate that an outbound connector names; `*` matches all of them. */
 export const clientCertificateSecret = (name: string): string => `${clientCertificates}${name}`

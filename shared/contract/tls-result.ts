@@ -1,4 +1,4 @@
-/** How a session's TLS fared, as reports name it: `success`, or a result type of RFC 8460 §4.3. */
+/** The result of a session's TLS: `success`, or a result type of RFC 8460 §4.3. */
 import { z } from 'zod'
 
 export const TlsResult = z.enum([
