@@ -21,7 +21,9 @@ const concurrency = z.int().min(2).max(1000)
 const unit = (timeoutSeconds: number, atOnce: number, longestTimeout = 900) =>
   z
     .strictObject({
+      /** Seconds that one invocation may take. */
       timeoutSeconds: z.int().min(1).max(longestTimeout).default(timeoutSeconds),
+      /** Invocations at once. */
       concurrency: concurrency.default(atOnce),
     })
     .prefault({})
@@ -29,7 +31,10 @@ const unit = (timeoutSeconds: number, atOnce: number, longestTimeout = 900) =>
 /** A unit whose code sets itself limits around this one, which is therefore no setting. */
 const fixedUnit = (timeoutSeconds: number, atOnce: number) =>
   z
-    .strictObject({ concurrency: concurrency.default(atOnce) })
+    .strictObject({
+      /** Invocations at once. */
+      concurrency: concurrency.default(atOnce),
+    })
     .prefault({})
     .transform((settings) => ({ ...settings, timeoutSeconds }))
 
@@ -37,11 +42,13 @@ const fixedUnit = (timeoutSeconds: number, atOnce: number) =>
 const silence = (byDefault: number) => z.number().positive().max(240).default(byDefault)
 
 const SmtpTimeouts = z.strictObject({
+  /** Seconds until the connection is open. */
   connect: silence(30),
-  /** The greeting, and again the TLS handshake. */
+  /** Seconds until the greeting, and again for the TLS handshake. */
   greeting: silence(60),
+  /** Seconds until the reply to a command. */
   command: silence(60),
-  /** While the message is sent. */
+  /** Seconds without progress while the message is sent. */
   data: silence(120),
 })
 
@@ -55,10 +62,13 @@ const Ingress = z.strictObject({
       error: 'must be 256, 512 or 1024: a task is one process, so more mail means more tasks (maximumTasks)',
     })
     .default(512),
+  /** Tasks at any time. */
   minimumTasks: z.int().min(1).max(100).default(2),
+  /** More tasks start while tasks use half of their processor or hold half of `maximumConnections`. */
   maximumTasks: z.int().min(1).max(1000).default(20),
   /** Octets; the default is what Exchange Online takes, 35 MiB, and what the functions have memory for. */
   maximumMessageSize: z.int().min(64_000).max(36_700_160).default(36_700_160),
+  /** Recipients of a message; further ones are deferred with 452 and come in the next transaction. */
   maximumRecipients: z.int().min(100).max(1000).default(500),
   /** SMTP sessions in one task. */
   maximumConnections: z.int().min(1).default(1000),
@@ -107,7 +117,9 @@ function asIssue(parse: () => unknown, context: z.RefinementCtx): void {
 }
 
 const Jwt = z.strictObject({
+  /** The issuer of the tokens, as in their claim `iss`. */
   issuer: z.url({ protocol: /^https$/ }),
+  /** Values of the claim `aud` that are accepted. */
   audience: z.array(z.string().min(1)).min(1),
   /** Scopes of which a caller's token must carry one; empty means that every token of the audience administers. */
   scopes: z.array(z.string().min(1)).default([]),
@@ -126,6 +138,7 @@ const TlsReporting = z.strictObject({
     .strictObject({
       /** That of `address`, or one above it. */
       domain: z.string().regex(hostName, 'must be a domain name in lower case'),
+      /** The selector of the key's DNS record, `SELECTOR._domainkey.DOMAIN`. */
       selector: z
         .string()
         .regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, 'must be a DNS label in lower case'),
@@ -209,7 +222,9 @@ export const Config = z
     tlsReporting: TlsReporting.prefault({}),
     /** The MTA-STS policy of our domains (RFC 8461); left out, none is published here. */
     mtaSts: MtaSts.optional(),
+    /** The key that encrypts messages: S3's own, or a KMS key of the stack. */
     contentEncryption: z.enum(['S3Managed', 'Kms']).default('S3Managed'),
+    /** Days until content is deleted. */
     contentRetentionDays: days.min(queueRetentionDays).default(queueRetentionDays),
     /** Claims expire with the trace, and must outlive every job that could find them. */
     traceRetentionDays: days.min(queueRetentionDays + 1).default(90),

@@ -35,10 +35,10 @@ const isRefused = (value: object): value is Refused => 'reason' in value
 
 const exported: [string, unknown][] = Object.entries({ ...replies, ...refusals, ...rates, ...samples })
 
-/** Every reply that the ingress makes itself, by code; replies that connectors decide are not among them. */
+/** Every reply that the ingress sends itself, by code; replies that connectors decide are not among them. */
 export const documentedReplies: readonly Documented[] = exported
   .flatMap(([name, value]): Documented[] => {
-    if (typeof value !== 'object' || value === null) return []
+    if (typeof value !== 'object' || value === null || value === replies.clientLeft) return []
     const when = comments.get(name) ?? ''
     if (isRefused(value)) return [{ reply: value.reply, reason: value.reason, when }]
     return isReply(value) ? [{ reply: value, reason: null, when }] : []

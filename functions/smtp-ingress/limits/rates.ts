@@ -8,7 +8,7 @@
  */
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import type { Log } from '../log.ts'
-import { type Refused, statusReply } from '../replies.ts'
+import { type Refused, refused } from '../replies.ts'
 import { clientNetwork } from './client-network.ts'
 import { type SharedCounts, SharedRates } from './rates-shared.ts'
 
@@ -28,12 +28,16 @@ export interface TooManyMessages extends Refused {
   connector: string | null
 }
 
-const ofConnector = statusReply(
+/** A connector's `messageRateLimit`, over all tasks. */
+export const tooManyForConnector = refused(
+  'MessageRate',
   451,
   '4.7.0',
   'Too many messages per minute for this connector, try again later',
 )
-const fromAddress = statusReply(
+/** `maximumMessagesPerMinutePerAddress` */
+export const tooManyFromAddress = refused(
+  'MessageRatePerAddress',
   451,
   '4.7.0',
   'Too many messages per minute from your address, try again later',
@@ -71,11 +75,10 @@ export function messageRates(options: RatesOptions): Rates {
         const limit = limitOf(connector)
         return limit !== null && !connectorRates.hasRoom(connector.id, limit, at)
       })
-      if (full) return { reason: 'MessageRate', reply: ofConnector, connector: full.id }
+      if (full) return { ...tooManyForConnector, connector: full.id }
       if (perAddress > 0) {
         const client = clientNetwork(ip)
-        if (!addressRates.hasRoom(client, perAddress, at))
-          return { reason: 'MessageRatePerAddress', reply: fromAddress, connector: null }
+        if (!addressRates.hasRoom(client, perAddress, at)) return { ...tooManyFromAddress, connector: null }
         addressRates.take(client, perAddress, at)
       }
       for (const connector of connectors) {
