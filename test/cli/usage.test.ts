@@ -72,9 +72,6 @@ test("the page's own file has no fault", () => {
   assert.deepEqual([inboundConnectors?.length, outboundConnectors?.length], [1, 1])
 })
 
-test('the page tells of every command and every option', () => {
-  for (const { name, options } of commands) {
-    assert.ok(page.includes(name), name)
-    for (const option of Object.keys(options)) assert.ok(page.includes(`--${option}`), `${name} --${option}`)
-  }
+test('the page names every command', () => {
+  for (const { name } of commands) assert.ok(page.includes(`\`${name}\``), name)
 })
