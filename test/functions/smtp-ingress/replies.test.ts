@@ -1,4 +1,4 @@
-/** docs/ingress.md has every reply of the ingress, word for word, and no other. */
+/** docs/ingress.md lists every reply of the ingress, word for word, and no others. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -8,7 +8,7 @@ import * as replies from '../../../functions/smtp-ingress/replies.ts'
 import type { Reply } from '../../../shared/contract/message.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 
-/** One of each that depends on something. */
+/** One sample of each reply with a variable part. */
 const samples: Refused[] = [
   replies.tooLarge(36_700_160),
   replies.headerTooLarge(262_144),
@@ -24,7 +24,7 @@ const isReply = (value: unknown): value is Reply =>
 const isRefused = (value: unknown): value is Refused =>
   typeof value === 'object' && value !== null && 'reason' in value
 
-test('every refusal is in the table, and nothing else', () => {
+test('the documented replies are exactly those of the code', () => {
   const exported: unknown[] = [...Object.values(replies), ...Object.values(refusals), ...samples]
   const all = exported.flatMap((value) => (isRefused(value) ? [value.reply] : isReply(value) ? [value] : []))
   const said = new Set(all.filter(({ code }) => code >= 400).map(formatReply))
@@ -33,16 +33,16 @@ test('every refusal is in the table, and nothing else', () => {
   assert.deepEqual(
     [...said].filter((reply) => !written.includes(reply)),
     [],
-    'said, and not written',
+    'in the code, not documented',
   )
   const elsewhere = new Set([
-    '451 4.7.0 Too many messages of this connector a minute, try again later',
-    '451 4.7.0 Too many messages from your address a minute, try again later',
+    '451 4.7.0 Too many messages per minute for this connector, try again later',
+    '451 4.7.0 Too many messages per minute from your address, try again later',
   ])
   assert.deepEqual(
     written.filter((reply) => !said.has(reply) && !elsewhere.has(reply)),
     [],
-    'written, and not said',
+    'documented, not in the code',
   )
   assert.deepEqual(
     written.map((reply) => reply.slice(0, 3)),
@@ -50,6 +50,6 @@ test('every refusal is in the table, and nothing else', () => {
   )
 })
 
-test('the class of the enhanced code is that of the reply', () => {
+test('both codes have the same class', () => {
   for (const { reply } of samples) assert.equal(reply.enhanced[0], String(reply.code)[0])
 })
