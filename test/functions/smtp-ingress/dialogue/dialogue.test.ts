@@ -1,4 +1,4 @@
-/** What of a refused message rings the alarm for storage. */
+/** Which refusals count as storage failures, for the alarm. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type DialogueParts, SessionDialogue } from '../../../../functions/smtp-ingress/dialogue/dialogue.ts'
@@ -13,17 +13,17 @@ import {
 } from '../../../../functions/smtp-ingress/replies.ts'
 import { receivedAt, snapshot } from '../../../support/fixtures.ts'
 
-const failed = new Error('of the system')
+const failed = new Error('internal')
 const outcomes: [what: string, outcome: Outcome, alarming: number][] = [
-  ['storage that fails', { ...storageUnavailable, cause: failed }, 1],
-  ['a disk that fails', { ...spoolUnavailable, cause: failed }, 1],
-  ['a disk that is full before its share is', { ...insufficientSpool, cause: failed }, 1],
-  ['a share of the disk that is full', insufficientSpool, 0],
-  ['a line that is long', tooManyLargeMessages, 0],
-  ['a message that is stored', { size: 10 }, 0],
+  ['failing storage', { ...storageUnavailable, cause: failed }, 1],
+  ['a failing disk', { ...spoolUnavailable, cause: failed }, 1],
+  ['a full disk below the spool limit', { ...insufficientSpool, cause: failed }, 1],
+  ['a full spool', insufficientSpool, 0],
+  ['a full upload queue', tooManyLargeMessages, 0],
+  ['a stored message', { size: 10 }, 0],
 ]
 for (const [what, outcome, alarming] of outcomes)
-  test(`${what}: ${alarming === 0 ? 'no failure' : 'a failure'} of storage`, async () => {
+  test(`${what} ${alarming === 0 ? 'does not count' : 'counts'} as a storage failure`, async () => {
     const metrics = new Metrics()
     const dialogue = new SessionDialogue(partsWith(outcome, metrics), { ip: '192.0.2.1', port: 25 })
     const mail = read('MAIL FROM:<a@elsewhere.example>', 'MAIL')
