@@ -67,7 +67,7 @@ test('however a content is cut, its digest is the same', () => {
 })
 
 const lies: [octets: number, fault: string][] = [
-  [1_000_000, 'the content does not lie there as it came'],
+  [1_000_000, 'the spool returned other octets than were written'],
   [partSize + 5, 'BadDigest'],
 ]
 

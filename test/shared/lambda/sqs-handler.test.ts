@@ -87,7 +87,7 @@ describe('a handler of queue jobs', () => {
       assert.deepEqual(await failedIds(handler, sqsEvent('{"n":13}', '{"n":1}')), ['m0']),
     )
     assert.deepEqual(order, ['record 1', 'end of the batch'])
-    assert.equal(lines.filter((line) => line.includes('The end of a batch failed')).length, 1)
+    assert.equal(lines.filter((line) => line.includes('The work at the end of a batch failed')).length, 1)
   })
 
   test('hands what the batch began with to each of its jobs', async () => {

@@ -73,7 +73,7 @@ test('a job that the answer does not name has not been taken', async () => {
   const failures = await jobs.trySend([{ job: 1 }, { job: 2 }, { job: 3 }])
   assert.deepEqual(
     failures.map((failure) => failure?.message ?? null),
-    [null, 'the queue did not say that it took a job', null],
+    [null, 'the queue did not confirm a job', null],
   )
 })
 
