@@ -13,9 +13,9 @@ import { isAscii, mailDate, oneLine } from './text.ts'
 import { subjects, wordsFor } from './words.ts'
 
 export interface Dsn {
-  /** Whether it needs SMTPUTF8 (RFC 6531). */
+  id: string
   octets: Buffer
-  /** Whether only SMTPUTF8 can carry it (RFC 6531). */
+  /** Whether it needs SMTPUTF8 (RFC 6531). */
   smtpUtf8: boolean
   eightBit: boolean
 }

@@ -73,7 +73,7 @@ test('a signed report is kept, and found again', async () => {
   const kept = await keep(await mail())
   assert.equal(kept.kind, 'Kept')
   const id = kept.kind === 'Kept' ? kept.report.id : ''
-  assert.equal(traced(kept), `Delivered 250 2.0.0 Kept as report ${id}`)
+  assert.equal(traced(kept), `Delivered 250 2.0.0 Stored as report ${id}`)
   const found = await reports.get(id)
   assert.deepEqual(
     [found?.organisation, found?.authenticated, found?.signedBy, found?.successfulSessions],
@@ -96,7 +96,7 @@ test('a report that nobody signed is kept apart, and never in the place of a sig
 
 test('while the DNS or the table fails, the report is tried again', async () => {
   const noDns = await keep(await mail(), { zone: { fail: { 'r._domainkey.sender.example': 'ETIMEOUT' } } })
-  assert.equal(traced(noDns), 'TemporaryFailure 451 4.3.0 The report cannot be kept now')
+  assert.equal(traced(noDns), 'TemporaryFailure 451 4.3.0 The report cannot be stored now')
   const noTable = new ReceivedReports(database.documents, 'no-such-table')
   assert.equal((await keep(await mail(), { store: noTable })).kind, 'Failed')
 })
@@ -123,7 +123,7 @@ for (const [what, content, why] of [
       retentionDays: 90,
       signal: new AbortController().signal,
     })
-    assert.equal(traced(kept), `Delivered 250 2.0.0 Ignored: not a report on TLS: it ${why}`)
+    assert.equal(traced(kept), `Delivered 250 2.0.0 Ignored: not a TLS report: it ${why}`)
     assert.equal(asked, 0)
   })
 
@@ -152,7 +152,7 @@ test('a sender who asks to hear of success hears of a report that is kept, and n
 test('what is no report is ignored, since its sender is most often forged', async () => {
   assert.match(
     traced(await keep(letter)),
-    /^Delivered 250 2\.0\.0 Ignored: not a report on TLS: it has no part application\/tlsrpt\+gzip/,
+    /^Delivered 250 2\.0\.0 Ignored: not a TLS report: it has no part application\/tlsrpt\+gzip/,
   )
 })
 
@@ -160,7 +160,7 @@ test('who is proven to have sent it is told', async () => {
   const old = await mail(key, buildReport({ domain: 'ours.example', policies: [] }, '2020-02-03', reporter))
   assert.match(
     traced(await keep(old)),
-    /^PermanentFailure 554 5\.6\.0 Not a report on TLS: date-range: 2020-02-03/,
+    /^PermanentFailure 554 5\.6\.0 Not a TLS report: date-range: 2020-02-03/,
   )
   assert.match(traced(await keep(old, { mailFrom: 'a@victim.example' })), /^Delivered 250 2\.0\.0 Ignored/)
   assert.match(traced(await keep(old, { mailFrom: 'a@notsender.example' })), /^Delivered/)

@@ -50,7 +50,7 @@ describe('a job that is not begun', () => {
     const answer = givenUp(job(mostWaits), 'NoPlace')
     assert.equal(
       answer && formatReply(answer),
-      '451 4.4.5 As many deliveries to partner.example are under way as there may be at once',
+      '451 4.4.5 All slots for deliveries to partner.example are in use',
     )
   })
 
