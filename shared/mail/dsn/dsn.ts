@@ -27,7 +27,7 @@ export interface Dsn {
  */
 export function buildDsn(job: BounceJob, hostname: string, original: Omit<Original, 'smtpUtf8'> | null): Dsn {
   const { mailFrom, smtpUtf8 } = job.message.envelope
-  if (mailFrom === '') throw new Error(`no DSN can be built for ${job.message.id}: its reverse path is <>`)
+  if (mailFrom === '') throw new Error(`no DSN can be built for ${job.message.id}: it is from <>`)
   const id = dsnId(job)
   // A non-ASCII sender can only be reached by SMTPUTF8. An ASCII sender may be on a server without it.
   const form: Form = isAscii(mailFrom) ? 'Ascii' : 'Utf8'

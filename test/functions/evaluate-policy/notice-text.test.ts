@@ -75,7 +75,7 @@ describe('a notice says', () => {
     [
       'the only remedy without a choice',
       text({ remedies: [{ field: 'certificateFingerprints', add: 'cd'.repeat(32) }] }),
-      /add to the connector\n\(id-contoso\) this:\n {2}certificateFingerprints: (cd){32}\n/,
+      /add to the connector\n\(id-contoso\) this entry:\n {2}certificateFingerprints: (cd){32}\n/,
     ],
     ['that mail is bounced', text({ consequence: 'Bounced' }), /the mail is bounced/],
     [
@@ -83,7 +83,7 @@ describe('a notice says', () => {
       text({ consequence: 'RecordedOnly' }),
       /none, since the connector is in ReportOnly mode; in Enforce mode it would refuse/,
     ],
-    ['that our own server may not relay', text({ consequence: 'RelayDenied' }), /nothing is relayed/],
+    ['that our own server may not relay', text({ consequence: 'RelayDenied' }), /and not relayed/],
     ['that none was accepted before', text({}, null), /Last accepted certificate: none on record\./],
     [
       'that it is the very one accepted until now',
@@ -93,7 +93,7 @@ describe('a notice says', () => {
     [
       'that nothing helps one out of its dates',
       text({ remedies: [] }),
-      /It cannot be accepted, whoever's it is\./,
+      /The connector cannot accept this certificate\./,
     ],
     [
       'that a stranger can have one',

@@ -38,10 +38,7 @@ const rows: [z.ZodType, object, string[]][] = [
   [
     OutboundConnectorInput,
     { ...to, route: 'SmartHosts', smartHosts: ['mail.a.example', { host: 'b.example', port: '25' }] },
-    [
-      'smartHosts[0]: must be an object, not a string',
-      'smartHosts[1].port: must be a number, not a string',
-    ],
+    ['smartHosts[0]: must be an object, not a string', 'smartHosts[1].port: must be a number, not a string'],
   ],
   [
     OutboundConnectorInput,
