@@ -14,7 +14,7 @@ const accepted: AcceptedCertificate = {
 const text = (fields: Partial<CertificateNotice>, last: AcceptedCertificate | null = accepted): string =>
   announce(certificateNotice({ ...(fields as object) }), last).text
 
-test('a notice reads as a mail, with its data below', () => {
+test('a notice reads as a mail, with its data as JSON below', () => {
   const announcement = announce(certificateNotice(), accepted)
   const [words, data = ''] = announcement.text.split(/^(?=\{$)/m)
   assert.equal(announcement.subject, 'mailflow: unknown certificate at connector "Contoso"')
@@ -59,56 +59,56 @@ If it is not, or if you cannot tell, do not change the connector. More: docs/run
   assert.deepEqual(JSON.parse(data), { ...said, accepted })
 })
 
-describe('a notice says', () => {
+describe('a notice', () => {
   const heldUntil = '2026-01-16T12:00:00.000Z'
   const rows: [string, string, RegExp][] = [
     [
-      'until when mail is held',
+      'says until when mail is held',
       text({ consequence: 'Held', heldUntil }),
       /the mail is held until 2026-01-16T12:00/,
     ],
     [
-      'how what is held goes on',
+      'says how to deliver held mail',
       text({ consequence: 'Held', heldUntil }),
       /Then deliver the held mail:\n {2}npx mailflow retry --connector id-contoso\n/,
     ],
     [
-      'the only remedy without a choice',
+      'names a single remedy without a choice',
       text({ remedies: [{ field: 'certificateFingerprints', add: 'cd'.repeat(32) }] }),
       /add to the connector\n\(id-contoso\) this entry:\n {2}certificateFingerprints: (cd){32}\n/,
     ],
-    ['that mail is bounced', text({ consequence: 'Bounced' }), /the mail is bounced/],
+    ['says that mail is bounced', text({ consequence: 'Bounced' }), /the mail is bounced/],
     [
-      'what would happen, were it enforced',
+      'says what Enforce mode would do',
       text({ consequence: 'RecordedOnly' }),
       /none, since the connector is in ReportOnly mode; in Enforce mode it would refuse/,
     ],
-    ['that our own server may not relay', text({ consequence: 'RelayDenied' }), /and not relayed/],
-    ['that none was accepted before', text({}, null), /Last accepted certificate: none on record\./],
+    ['says that the own server may not relay', text({ consequence: 'RelayDenied' }), /and not relayed/],
+    ['says that none was accepted before', text({}, null), /Last accepted certificate: none on record\./],
     [
-      'that it is the very one accepted until now',
+      'says that it is the certificate accepted before',
       text({}, { ...accepted, fingerprint256: 'cd'.repeat(32) }),
       /It is the certificate that was accepted before, last on 2026-01-14T09:00:00\.000Z\./,
     ],
     [
-      'that nothing helps one out of its dates',
+      'says that nothing helps a certificate outside its validity',
       text({ remedies: [] }),
       /The connector cannot accept this certificate\./,
     ],
     [
-      'that a stranger can have one',
+      'says that anyone can create one',
       text({ vouchedFor: false }),
       /Vouched for {4}no: anyone can create such a certificate/,
     ],
-    ['that there was no sender', text({ senderDomain: null }), /from 192\.0\.2\.1, no sender\n/],
+    ['says that there was no sender', text({ senderDomain: null }), /from 192\.0\.2\.1, no sender\n/],
   ]
   for (const [name, said, expected] of rows) test(name, () => assert.match(said, expected))
 })
 
-test('a notice of mail that is not held speaks of no retry', () =>
+test('a notice of mail that is not held names no retry', () =>
   assert.doesNotMatch(text({ consequence: 'Bounced' }), /retry/))
 
-test('the subject is what SNS takes, whatever the connector is called', () =>
+test('the subject is valid for SNS with any connector name', () =>
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 64 }), (name) => {
       const notice = certificateNotice()
@@ -118,4 +118,5 @@ test('the subject is what SNS takes, whatever the connector is called', () =>
     }),
   ))
 
-test('the fixture is of its time', () => assert.equal(certificateNotice().at, receivedAt.toISOString()))
+test('the fixture has the time of its message', () =>
+  assert.equal(certificateNotice().at, receivedAt.toISOString()))
