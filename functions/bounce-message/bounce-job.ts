@@ -1,4 +1,4 @@
-/** What bounce-message does with one job: claim the notifications, build one DSN, hand it in as a new message. */
+/** Handles one job of bounce-message: claims the notifications, builds one DSN and sends it as a new message. */
 import { createHash } from 'node:crypto'
 import { daySeconds } from '../../shared/contract/durations.ts'
 import type { BounceJob, EvaluationJob } from '../../shared/contract/jobs.ts'
@@ -9,7 +9,7 @@ import type { Claims } from '../../shared/messages/claims.ts'
 import { dsnKey } from '../../shared/messages/keys.ts'
 import type { Sender } from '../../shared/queues/job-queue.ts'
 
-/** What is kept of a DSN once it is on its way. */
+/** The stored result of a notification. */
 export interface Sent {
   /** Message id of the DSN. */
   dsn: string
@@ -18,13 +18,13 @@ export interface Sent {
 export interface Dependencies {
   claims: Claims<Sent>
   evaluation: Sender<EvaluationJob>
-  /** The header section of a stored message. */
+  /** Reads the header section of a stored message. */
   readHeaders(content: ContentReference): Promise<Buffer>
-  /** The whole of it. */
+  /** Reads the whole message. */
   read(content: ContentReference): Promise<Buffer>
-  /** Octets; of a larger message only the headers come back, whatever RET asks. */
+  /** Octets; a larger message is returned as headers only, even if RET=FULL was given. */
   maximumReturnedSize: number
-  /** Stores octets for a message and says where they lie. */
+  /** Stores a message's octets and returns where they are. */
   store(id: string, octets: Buffer): Promise<ContentReference>
   hostname: string
   retentionDays: number
@@ -34,9 +34,9 @@ export interface Dependencies {
 const leaseMs = 90_000
 
 /**
- * @returns the id of the DSN sent; null when every recipient's notification had been sent before, or when there is
- * nobody to send it to
- * @throws Error when another worker is at it: the job stays in the queue until that one is done or dead
+ * @returns the id of the DSN sent; null when all notifications had been sent before, or when the reverse path is null
+ * @throws Error when another worker holds a claim: the job stays in the queue until that worker ends or its lease
+ * expires
  */
 export async function bounceJob(
   job: BounceJob,
@@ -55,9 +55,9 @@ export async function bounceJob(
 type Reported = BounceJob['recipients'][number]
 
 interface Claimed {
-  /** Nobody is known to have told the sender of these. */
+  /** Recipients without a known notification. */
   mine: Reported[]
-  /** The others, by the DSN that reported them. */
+  /** The other recipients by the DSN that reported them. */
   sent: Map<string, Reported[]>
 }
 
@@ -78,9 +78,9 @@ async function claimAll(
 }
 
 /**
- * A worker that died between two completions leaves recipients open that its DSN had reported. The id tells: it
- * follows from the recipients, so it is the one of these and those together; or of all in the job, of whom others may
- * have been told by another DSN meanwhile.
+ * Finds an earlier DSN that already reported these recipients, since a worker may have died between two completions.
+ * The DSN's id depends on its recipients: it covered either these and the completed ones, or the whole job, of which
+ * other DSNs may have reported some recipients in the meantime.
  */
 function coveringDsn(job: BounceJob, mine: readonly Reported[], sent: Claimed['sent']): string | null {
   const ofAll = dsnId(job)
@@ -96,7 +96,7 @@ async function sendDsn(job: BounceJob, now: Date, dependencies: Dependencies): P
   return dsn.id
 }
 
-/** Content is not kept for ever. A DSN without it still says what happened. */
+/** Content is deleted after a time. A DSN without it still reports the failure. */
 async function originalOf(
   { message: { content }, returnsContent = false }: BounceJob,
   { read, readHeaders, maximumReturnedSize }: Dependencies,
@@ -127,8 +127,8 @@ function evaluationOf(dsn: Dsn, content: ContentReference, job: BounceJob, now: 
 }
 
 /**
- * Where a DSN lies. Two workers may build it at different times, with different octets under one id, so the key
- * is also the octets'.
+ * Returns where a DSN is stored. Two workers may build it at different times with different octets under one id, so the
+ * key also depends on the octets.
  */
 export function contentReference(bucket: string, id: string, octets: Buffer): ContentReference {
   const sha256 = createHash('sha256').update(octets).digest('hex')

@@ -1,4 +1,4 @@
-/** bounce-message: the bounce queue's function. It tells the sender. */
+/** bounce-message: the function of the bounce queue. It sends DSNs. */
 
 import { MetricUnit } from '@aws-lambda-powertools/metrics'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
@@ -16,7 +16,7 @@ import { Claims } from '../../shared/messages/claims.ts'
 import { JobQueue } from '../../shared/queues/job-queue.ts'
 import { bounceJob, contentReference, type Dependencies, type Sent } from './bounce-job.ts'
 
-// What runs at cold start.
+// Cold start.
 
 /** Octets; a longer header section is cut to whole lines. */
 const longestHeaderSection = 65_536
@@ -42,7 +42,7 @@ const dependencies: Dependencies = {
   retentionDays: environment.TRACE_RETENTION_DAYS,
 }
 
-// What AWS calls, and what runs for each record.
+// AWS calls this.
 export const handler = sqsHandler({
   job: BounceJob,
   unit: 'bounce-message',

@@ -1,7 +1,7 @@
 /**
- * What the records of one batch share. Those for the same destination follow one another, over one session, and take
- * up one of its places; those for others go on beside them. Nobody waits for a destination that hangs but its own
- * mail, and that only while there is time: what is not begun by then goes back to the queue.
+ * The state that the records of a batch share. Records for one destination run one after another over one session, and
+ * use one of its slots; other destinations run in parallel. Only its own mail waits for a destination that hangs, and
+ * only while time is left: what has not begun by then returns to the queue.
  */
 import { findNextHops, type NextHops } from '../../shared/net/next-hops.ts'
 import { Sessions } from '../../shared/net/sessions.ts'
@@ -11,19 +11,19 @@ import { slowHosts } from './slow.ts'
 
 export interface BatchOptions {
   slots: Pick<Slots, 'acquire'>
-  /** Milliseconds from now until every attempt is ended. */
+  /** Milliseconds until every attempt must have ended. */
   limitMs: number
   /** Milliseconds that must be left for an attempt to begin. */
   leastMs: number
   sessions?: Sessions
-  /** Told of a place that could not be asked for or given up; the delivery goes on. */
+  /** Called when a slot cannot be acquired or released because of an error; the delivery goes on. */
   onFault(error: Error): void
 }
 
 export interface Place {
-  /** Does the work when those before it in the line have done theirs, or says why not. */
+  /** Runs the work after the earlier records of its destination, or returns why it cannot run. */
   inTurn<T>(work: () => Promise<T>): Promise<T | Reason>
-  /** The destination's place is given up when the last has left. */
+  /** Releases the destination's slot after the last record. */
   leave(): void
 }
 
@@ -34,7 +34,7 @@ interface Line {
   slot: Promise<Held> | null
 }
 
-/** `Unknown`: the table does not say. Null: there is no place. */
+/** `Unknown`: the table failed. Null: no slot is free. */
 type Held = Slot | 'Unknown' | null
 
 export class Batch {
@@ -53,9 +53,9 @@ export class Batch {
   }
 
   /**
-   * To be called before anything is waited for, so that the line is not thought to have ended.
-   * @param destination as `lineOf` names it
-   * @param slow whether it takes a place among slow hosts, besides
+   * Call it before anything asynchronous, or the destination's queue may end before this record enters it.
+   * @param destination key from `lineOf`
+   * @param slow whether it also needs a slot of the slow hosts
    */
   join(destination: string, slow = false): Place {
     const line = this.#lines.get(destination) ?? {
@@ -82,7 +82,7 @@ export class Batch {
     }
   }
 
-  /** As `findNextHops`, asked once for all records. */
+  /** Like `findNextHops`, but looks each route up once for all records. */
   find: typeof findNextHops = (route, resolver, options) => {
     const key = JSON.stringify([route, options.dane])
     const found = this.#found.get(key) ?? findNextHops(route, resolver, options)
@@ -90,7 +90,7 @@ export class Batch {
     return found
   }
 
-  /** Closes what is still open. */
+  /** Closes sessions and releases slots. */
   async end(): Promise<void> {
     await Promise.all([this.sessions.close(), ...this.#releases])
   }

@@ -1,8 +1,8 @@
 /**
- * Certificates are gathered while a batch runs and written down at its end; no delivery depends on either. Kept is what
- * is somebody's we have to do with: the certificate of a server that took part under a connector, and as no stranger's
- * server is anybody's but its own, of strangers that alone which DANE or MTA-STS verified. A certificate that did not
- * satisfy what was demanded may be an impostor's, and is in the trace, not here.
+ * Collects observed certificates during a batch and writes them at its end. No delivery depends on it. Recorded are
+ * the certificates of servers under a connector; of other servers only those that DANE or MTA-STS verified, since
+ * they belong to no partner. A certificate that failed a requirement may be an impostor's, so it is in the trace
+ * only.
  */
 import { clientCertificateSecret } from '../../shared/contract/secrets.ts'
 import type { SessionRecord, SmtpOptions } from '../../shared/net/smtp-delivery.ts'
@@ -12,10 +12,10 @@ import { seenOfPem, seenOfServer } from '../../shared/tls/observed/sighting.ts'
 import { asksForVerification } from '../../shared/tls/requirement.ts'
 import { type Noting, noteCertificate, type Tools } from '../../shared/transport/note-certificate.ts'
 
-/** Different ones held at a time, more than a batch has sessions for. */
+/** Different certificates held at a time, more than a batch has sessions. */
 const mostSightings = 200
 
-/** Milliseconds; the function has that much left when the last attempt must have ended. */
+/** Milliseconds; the function has that much time left after its last attempt. */
 const patience = 10_000
 
 export class Sightings {
@@ -27,7 +27,7 @@ export class Sightings {
     this.#seen.set([place.connector?.id, place.host, certificate.fingerprint256].join(' '), sighting)
   }
 
-  /** What was seen since the last call. */
+  /** Returns the certificates since the last call. */
   take(): Sighting[] {
     const all = [...this.#seen.values()]
     this.#seen.clear()
@@ -35,7 +35,7 @@ export class Sightings {
   }
 }
 
-/** Watches the sessions of a job, and the certificate that we show in them. */
+/** Observes the sessions of a job, and the client certificate presented in them. */
 export function certificateWatch(
   sightings: Sightings,
   { connector = null }: { connector?: Connector | undefined },

@@ -1,7 +1,6 @@
 /**
- * What deliver-message does with one job: claim, try once, write down what came of it, report. The result is
- * written straight after the next hop's reply and before anything else, since from its 250 on a second try would
- * be a second copy.
+ * Handles one delivery job: claims, makes one attempt, records the result, reports it. The result is written directly
+ * after the next hop's reply: once that was 250, a second attempt would create a duplicate.
  */
 import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
 import { type DeliveryJob, inParts } from '../../shared/contract/jobs.ts'
@@ -17,13 +16,13 @@ import { givenUp, type Dependencies as Postponing, postpone, type Reason } from 
 export interface Dependencies extends Postponing, Outdating {
   claims: Claims<Attempt | Forestalled>
   trace: Trace
-  /** The message's octets, proven to be those that were stored. */
+  /** Returns the message's verified octets. */
   read(reference: ContentReference): Promise<Buffer>
-  /** Tries once; never throws for what a next hop does. */
+  /** Makes one attempt; never throws because of a next hop. */
   transmit(route: DeliveryJob['route'], mail: Mail): Promise<Outcomes>
-  /** Does the work when it is its turn at the destination, or says why it cannot be done now. */
+  /** Runs the work when the destination queue reaches it, or returns why it cannot run now. */
   inTurn<T>(work: () => Promise<T>): Promise<T | Reason>
-  /** Of the connectors as they are. */
+  /** Current version of the connectors. */
   connectorsVersion: number
   /** Attempts are part of the trace and are kept as long. */
   retentionDays: number
@@ -36,33 +35,33 @@ export interface Tried {
 }
 
 export interface Delivery {
-  /** Made now. */
+  /** Attempts made now. */
   tried: Tried[]
-  /** Made before, by a worker that may have died before it reported; reported again. */
+  /** Attempts made before, by a worker that may have died before its report; they are reported again. */
   known: Tried[]
-  /** Attempts among `tried` that somebody began before and was never heard of again. */
+  /** Attempts in `tried` that an earlier worker had begun without a result. */
   leasesExpired: number
-  /** Recipients whose result could not be written down; they are reported all the same. */
+  /** Errors for results that could not be written; these are reported nevertheless. */
   unwritten: Error[]
-  /** Recipients handed back, since connectors have changed since they were decided upon. */
+  /** Recipients returned for a new decision because connectors have changed. */
   handedBack: number
-  /** Why the job went back to its queue with nothing begun. */
+  /** Why the job returned to its queue before an attempt, or null. */
   postponed: Reason | null
-  /** Recipients that somebody else is trying or about to settle: the job has to come back for them. */
+  /** Recipients that another worker is trying or settling: the job must come back for them. */
   busy: Recipient[]
 }
 
-/** Longer than a function can run, so that a claim outlives its worker and never the other way round. */
+/** Longer than a function can run, so that a claim always outlives its worker. */
 export const leaseMs = 6 * minuteMs
 
 /**
- * Octets up to which a message is read before its turn, so that it is at hand. Whoever sends ten large ones to a
- * destination that hangs would else have all of them in memory, for as long as it hangs.
+ * Octets up to which a message is read before its turn. Otherwise ten large messages to a destination that hangs would
+ * all stay in memory while it hangs.
  */
 export const readAhead = 1024 * 1024
 
 /**
- * Content is read before anything is claimed, so that a store that fails leaves no lease behind.
+ * Reads content before any claim, so that a store that fails leaves no lease.
  * @throws when content, claims or the queue fail; the job then comes back
  */
 export async function deliverJob(given: DeliveryJob, dependencies: Dependencies): Promise<Delivery> {
@@ -115,7 +114,7 @@ const nothing: Delivery = {
   busy: [],
 }
 
-/** Claims are taken in the job's turn: what waits for it is nobody's yet. */
+/** Claims are made when the destination queue reaches the job. Before that, no worker owns its recipients. */
 async function attempt(
   job: DeliveryJob,
   content: Buffer,
@@ -150,9 +149,9 @@ const isDoubtful = (claim: Claiming['claim']): boolean =>
   isForestalled(claim) || (claim.kind === 'Claimed' && claim.leaseExpired)
 
 /**
- * A lease that ran out says that a result was not written, not that there is none; a forestalled attempt, that
- * somebody was about to settle the recipient, not that it was done. The trace tells. It also tells whether the outcome
- * was decided upon: then another job carries the recipient on, and the outcome of a repeated attempt is overtaken.
+ * An expired lease means that no result was written, not that there was none. A cancelled attempt means that a worker
+ * was about to settle the recipient, not that it did. The trace shows the state. It also shows whether the outcome
+ * was decided: then another job continues with the recipient, and the outcome of a repeated attempt is overtaken.
  */
 async function withoutSettled(
   { message, attempt }: DeliveryJob,
@@ -181,7 +180,7 @@ async function tryOnce(
   const timed = {
     number: job.attempt,
     at: begun.toISOString(),
-    // A clock that was set back meanwhile is no reason to lose the outcome.
+    // A clock that was set back must not lose the outcome.
     durationMs: Math.max(0, now().getTime() - begun.getTime()),
   }
   return recipients.map((recipient) => {
@@ -191,7 +190,7 @@ async function tryOnce(
   })
 }
 
-/** A result that cannot be written is no reason to hold back its report: the report is what keeps it from a retry. */
+/** A result that cannot be written is still reported: only the report prevents a retry. */
 async function writeDown(
   job: DeliveryJob,
   tried: readonly Tried[],
@@ -219,13 +218,13 @@ async function report(
   await evaluation.send(
     inParts(recipients).map((part) => ({ job: { message, recipients: part, notBefore: null } })),
   )
-  // Only now: who finds a lease that ran out and `Delivered` in the trace takes everything for done.
+  // Last: a worker that finds an expired lease and `Delivered` in the trace treats everything as done.
   await Promise.all(
     results.filter(isDelivered).map(({ recipient }) => trace.recordDelivered(message.id, recipient.address)),
   )
 }
 
-/** RFC 3461 §4.1. Whether the sender is told is decided where everything is. */
+/** RFC 3461 §4.1. evaluate-policy decides whether a DSN is sent. */
 const wantsWordOfSuccess = ({ notify }: Recipient): boolean => notify?.includes('SUCCESS') ?? false
 
 const keyOf = ({ message, attempt }: DeliveryJob, { address }: Recipient): ClaimKey =>

@@ -1,4 +1,4 @@
-/** deliver-message: the delivery queue's function. It tries once and reports. */
+/** deliver-message: the function of the delivery queue. It makes one attempt and reports the result. */
 import { Logger } from '@aws-lambda-powertools/logger'
 import { DeliverEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { DeliveryJob } from '../../shared/contract/jobs.ts'
@@ -15,7 +15,7 @@ import { connectStores } from './stores.ts'
 import { writeSessions } from './tls-sessions.ts'
 import { type BatchParts, Transmission } from './transmission.ts'
 
-// What AWS calls.
+// AWS calls this.
 
 export const handler = sqsHandler({
   unit: 'deliver-message',
@@ -25,9 +25,9 @@ export const handler = sqsHandler({
   afterBatch,
 })
 
-// What runs at cold start.
+// Cold start.
 
-/** The function may run for longer, so that what came of an attempt can still be written down. */
+/** The function may run longer than `limitMs`, so that results can still be written. */
 const limits = { limitMs: 270_000, leastMs: 90_000 }
 
 const environment = readEnvironment(DeliverEnvironment, process.env)
@@ -36,16 +36,17 @@ const stores = connectStores(environment)
 const transmission = new Transmission(environment, stores, logger)
 const sesPlaces = new SesPlaces()
 
-// What runs for each batch, and for each of its records.
+// Batches and records.
 
 interface BatchState extends BatchParts {
   connectorsVersion: number
 }
 
-/** When connectors cannot be asked for their version, nothing leaves: the batch comes back. */
+/** When the connectors' version cannot be read, nothing is sent and the batch comes back. */
 async function beforeBatch(): Promise<BatchState> {
-  const onFault = (error: Error) => logger.warn('A place at a destination is not known', error)
-  // First: the time of a batch counts from here.
+  const onFault = (error: Error) =>
+    logger.warn('The slots of a destination could not be read or released', error)
+  // Created first: the batch's time counts from here.
   const shared = new Batch({ ...limits, slots: stores.slots, onFault })
   const connectorsVersion = await stores.readConnectorsVersion()
   return { connectorsVersion, shared, tally: new Tally(), sightings: new Sightings() }
@@ -66,7 +67,7 @@ async function deliverRecord(job: DeliveryJob, tools: JobTools<BatchState>): Pro
     logDelivery(tools.logger, job, delivery)
     countDelivery(tools.metrics, job, delivery)
     if (delivery.busy.length > 0)
-      throw new Error(`${delivery.busy.length} recipients are being tried by another worker`)
+      throw new Error(`another worker holds ${delivery.busy.length} recipients; the job comes back for them`)
   } finally {
     place.leave()
   }

@@ -1,7 +1,6 @@
 /**
- * A mail to the address for reports on TLS: its report is kept, and the mail goes no further. What is no report is
- * ignored, as RFC 8460 §5.3 has it, since its sender is most often forged; only who is proven to have sent it is told, by
- * a bounce.
+ * Handles mail to the address for TLS reports: the report is stored, and the mail goes no further. Other mail is
+ * ignored (RFC 8460 §5.3), since its sender is usually forged. Only an authenticated sender gets a DSN.
  */
 import { daySeconds } from '../../shared/contract/durations.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
@@ -27,7 +26,7 @@ export interface Dependencies {
 
 export type Kept =
   | { kind: 'Kept'; report: ReceivedReport }
-  /** `told`: its sender hears of it. */
+  /** `told`: the sender gets a DSN. */
   | { kind: 'Ignored'; why: string; told: boolean }
   /** It is tried again. */
   | { kind: 'Failed'; why: string }
@@ -57,14 +56,14 @@ export async function keepReport(
   }
 }
 
-/** A bounce goes to the reverse path, so that is what the signature must be for. */
+/** A DSN goes to the reverse path, so the signature must be for its domain. */
 function isProven({ envelope: { mailFrom } }: Pick<Message, 'envelope'>, signedBy: string | null): boolean {
   const domain = domainOf(mailFrom)
   if (signedBy === null || domain === null) return false
   return domain === signedBy || domain.endsWith(`.${signedBy}`)
 }
 
-/** The attempt as the trace has it. What is ignored was taken by nobody, so that no success is told of it. */
+/** Returns the attempts for the trace. An ignored mail has no host, so that it causes no success DSN. */
 export function outcomesOfKept(kept: Kept, { recipients }: Pick<Mail, 'recipients'>): Outcomes {
   const host = kept.kind === 'Ignored' && !kept.told ? null : 'TLS reports'
   const outcome: Outcome = { ...withoutHop, host, ...attempted(kept) }
@@ -76,12 +75,12 @@ const withoutHop = { ...withoutSession(opportunistic), policySource: null }
 function attempted(kept: Kept): Pick<Outcome, 'outcome' | 'reply'> {
   switch (kept.kind) {
     case 'Kept':
-      return { outcome: 'Delivered', reply: reply(250, '0.0', `Kept as report ${kept.report.id}`) }
+      return { outcome: 'Delivered', reply: reply(250, '2.0.0', `Stored as report ${kept.report.id}`) }
     case 'Ignored':
       return kept.told
-        ? { outcome: 'PermanentFailure', reply: reply(554, '6.0', `Not a report on TLS: ${kept.why}`) }
-        : { outcome: 'Delivered', reply: reply(250, '0.0', `Ignored: not a report on TLS: ${kept.why}`) }
+        ? { outcome: 'PermanentFailure', reply: reply(554, '5.6.0', `Not a TLS report: ${kept.why}`) }
+        : { outcome: 'Delivered', reply: reply(250, '2.0.0', `Ignored: not a TLS report: ${kept.why}`) }
     case 'Failed':
-      return { outcome: 'TemporaryFailure', reply: reply(451, '3.0', 'The report cannot be kept now') }
+      return { outcome: 'TemporaryFailure', reply: reply(451, '4.3.0', 'The report cannot be stored now') }
   }
 }

@@ -1,14 +1,14 @@
 /**
- * Whose line a job waits in: that of the servers it goes to. Mail for many domains by the same smart hosts is mail for
- * one destination, whose servers see the sum of it.
+ * Returns the destination queue of a job, which is that of its servers. Mail for many domains by the same smart hosts
+ * has one destination: these servers carry the sum of it.
  */
 import { createHash } from 'node:crypto'
 import type { Route } from '../../shared/contract/jobs.ts'
 
-/** Characters; what is longer is known by its digest, since a table's key holds 2048 octets. */
+/** Characters; a longer name is replaced by its digest, since a table's key holds 2048 octets. */
 const longest = 300
 
-/** @returns null for what needs no line: SES is as many servers as it takes, and a report goes nowhere */
+/** @returns null without a queue: SES scales by itself, and a TLS report is stored here */
 export function lineOf(route: Route): string | null {
   switch (route.kind) {
     case 'Mx':

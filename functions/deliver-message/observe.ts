@@ -1,4 +1,4 @@
-/** What a delivery leaves in logs and metrics. */
+/** Writes deliveries to logs and metrics. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
@@ -9,7 +9,7 @@ import { isEnforced } from '../../shared/policy/transport-security.ts'
 import type { Delivery } from './deliver-job.ts'
 import type { Kept } from './keep-report.ts'
 
-/** One line for the attempt; replies belong to the log, the message's own words do not. */
+/** Logs one line for the attempt. Replies are logged, the message's content is not. */
 export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery): void {
   const { tried, known, leasesExpired, busy, unwritten, handedBack, postponed } = delivery
   const first = tried[0]?.attempt
@@ -36,7 +36,7 @@ export function logDelivery(logger: Logger, job: DeliveryJob, delivery: Delivery
     handedBack,
     postponed,
   })
-  for (const error of unwritten) logger.error('The result of an attempt could not be kept', error)
+  for (const error of unwritten) logger.error('The result of an attempt could not be recorded', error)
 }
 
 export function countDelivery(
@@ -65,7 +65,7 @@ export function countDelivery(
   }
 }
 
-/** Ours to mend: no host was asked. */
+/** The administrator must fix it: no host was contacted. */
 const isForWantOfCertificate = ({ attempt: { host, reply } }: Delivery['tried'][number]): boolean =>
   host === null && reply.enhanced === '4.3.5'
 
@@ -73,21 +73,21 @@ export function countKept(logger: Logger, metrics: Metrics, messageId: string, k
   switch (kept.kind) {
     case 'Kept': {
       const { id, organisation, authenticated, signedBy } = kept.report
-      logger.info('A report on TLS was kept', { messageId, id, organisation, authenticated, signedBy })
+      logger.info('A TLS report was stored', { messageId, id, organisation, authenticated, signedBy })
       const counted = metrics.singleMetric().addDimension('authenticated', authenticated)
       counted.addMetric(Metric.tlsReportsReceived, MetricUnit.Count, 1)
       return
     }
     case 'Ignored':
-      logger.warn('A mail to the address for reports on TLS holds none', { messageId, why: kept.why })
+      logger.warn('A message to the address for TLS reports has no TLS report', { messageId, why: kept.why })
       metrics.addMetric(Metric.tlsReportsIgnored, MetricUnit.Count, 1)
       return
     case 'Failed':
-      logger.warn('A report on TLS could not be kept now', { messageId, why: kept.why })
+      logger.warn('A TLS report could not be stored and is tried again', { messageId, why: kept.why })
   }
 }
 
-/** SES does not show its session: with TLS required it was encrypted, otherwise nobody here knows. */
+/** SES does not show its session: with TLS required it was encrypted, otherwise that is unknown. */
 export function protectionOf(
   { tls }: Pick<Attempt, 'tls'>,
   job: Pick<DeliveryJob, 'route' | 'tls'>,

@@ -1,9 +1,9 @@
 /**
- * A delivery may wait for hours: behind a slow destination, for a worker that died, among dead letters. When
- * connectors have changed meanwhile, mail must not leave by what they demanded then. So what was decided by older
- * ones goes back to be decided again. Only an attempt that somebody has begun goes on as it was: what came of it is
- * still to be found out, and nobody else would ask. A forestalled one was not begun: if the bounce was never
- * recorded, its place is free again in time, and whoever waited for that would send by the old connectors.
+ * A delivery may wait for hours: for a slow destination, after a worker died, in a dead-letter queue. If connectors
+ * have changed in the meantime, mail must not leave under their old requirements, so it is decided again. Only an
+ * attempt that a worker has begun continues: its outcome is unknown, and no other job would find it. A cancelled
+ * attempt has not begun. If its bounce was never recorded, its lease expires, and a worker that waited for that would
+ * send under old connectors.
  */
 import { type DeliveryJob, type EvaluationJob, inParts } from '../../shared/contract/jobs.ts'
 import type { Attempt, Recipient } from '../../shared/contract/message.ts'
@@ -17,12 +17,15 @@ export interface Dependencies {
   now(): Date
 }
 
-/** While connectors change without pause, decision and delivery must not chase one another as fast as they can. */
+/**
+ * Seconds. While connectors change constantly, decision and delivery must not return jobs to each other at full
+ * speed.
+ */
 const pauseSeconds = 2
 
 /**
- * @param connectorsVersion of the connectors as they are
- * @returns the recipients to go on with; the others were handed back
+ * @param connectorsVersion current version of the connectors
+ * @returns the recipients to continue with; the others are decided again
  */
 export async function withoutOutdated(
   { message, recipients, attempt, connectorsVersion: decidedBy }: DeliveryJob,

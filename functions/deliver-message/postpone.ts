@@ -1,7 +1,7 @@
 /**
- * A job that is not begun goes back to its queue as a new message: that is no attempt, and no failure that its
- * dead-letter queue would count. What has waited for a place long enough counts as an attempt that failed, so that its
- * sender hears of the delay, and it expires as any other mail does.
+ * A job that has not begun returns to its queue as a new message: that is no attempt, and no failure that counts
+ * towards the dead-letter queue. A job that has waited too long for a slot counts as a failed attempt, so that its
+ * sender gets a delay DSN and the message expires like any other.
  */
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import type { Reply } from '../../shared/contract/message.ts'
@@ -9,11 +9,11 @@ import { reply } from '../../shared/mail/reply.ts'
 import type { Sender } from '../../shared/queues/job-queue.ts'
 
 export type Reason =
-  /** Little is left of the time that the batch has. */
+  /** The batch has too little time left. */
   | 'NoTime'
-  /** As many deliveries to the destination are under way as there may be. */
+  /** All slots of the destination are in use. */
   | 'NoPlace'
-  /** The same of hosts that took long and came to nothing before, all together. */
+  /** All slots of the slow hosts are in use. */
   | 'NoPlaceAmongSlow'
 
 export interface Dependencies {
@@ -22,7 +22,7 @@ export interface Dependencies {
   random(): number
 }
 
-/** Then it has waited for about five minutes. */
+/** About five minutes in all. */
 export const mostWaits = 10
 const longestPauseSeconds = 60
 
@@ -35,19 +35,19 @@ export async function postpone(job: DeliveryJob, reason: Reason, dependencies: D
   return delivery.send([{ job: again, delaySeconds: pauseSeconds(waits, random()), group: job.destination }])
 }
 
-/** Whether the job is not to wait any more, and why it came to nothing. RFC 3463 §3.5: X.4.5 is congestion. */
+/** Returns the reply for a job that has waited too long, or null. RFC 3463 §3.5: X.4.5 is congestion. */
 export function givenUp({ waits = 0, destination }: DeliveryJob, reason: Reason): Reply | null {
   if (reason === 'NoTime' || waits < mostWaits) return null
   if (reason === 'NoPlaceAmongSlow')
     return reply(
       451,
-      '4.5',
-      `The last attempt for ${destination} took long, and as many like it are under way as there may be at once`,
+      '4.4.5',
+      `The last attempt for ${destination} was slow, and all slots for slow hosts are in use`,
     )
-  return reply(451, '4.5', `As many deliveries to ${destination} are under way as there may be at once`)
+  return reply(451, '4.4.5', `All slots for deliveries to ${destination} are in use`)
 }
 
-/** Twice as long each time, and never in step with the others that were sent away at the same time. */
+/** Doubles with each wait, with jitter so that jobs do not return at the same time. */
 function pauseSeconds(waits: number, chance: number): number {
   const longest = Math.min(longestPauseSeconds, 2 ** (waits + 1))
   return Math.ceil(longest * (0.5 + chance / 2))

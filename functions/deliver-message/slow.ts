@@ -1,19 +1,19 @@
 /**
- * Mail whose last attempt took long and came to nothing. The attack: servers that take connections and never finish, for
- * names without end, so that no limit of one destination holds. A few hundred messages to them, each tried every quarter
- * of an hour, have every worker wait all day. The defence: they are one destination together, with as many places as any
- * other, at every attempt but the first and the one after a place was waited for in vain. The limit: those are not
- * known to be slow; and mail to a partner that comes back from an outage may queue among them once more.
+ * Mail whose last attempt took long and failed. The attack: servers that accept connections and never finish, under
+ * countless names, so that no limit of one destination applies. A few hundred such messages, each tried every quarter
+ * of an hour, keep every worker waiting all day. The defence: together they are one destination with the usual number
+ * of slots. That holds for every attempt but the first, and the one after a wait for a slot timed out. The limit:
+ * those two are not known to be slow, and mail to a partner after an outage may wait there once more.
  */
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 
-/** No name of a domain or a smart host. */
+/** Cannot be the name of a domain or a smart host. */
 export const slowHosts = 'slow hosts'
 
 /** Milliseconds. */
 const long = 30_000
 
-/** What an attempt is given that ran into a time limit. */
+/** Enhanced status code of an attempt that timed out. */
 export const outOfTime = '4.4.315'
 
 export function isSlow({ recipients }: Pick<DeliveryJob, 'recipients'>): boolean {

@@ -1,4 +1,4 @@
-/** The AWS clients of this function, and the tables, queues and buckets that they reach. */
+/** The AWS clients of this function, with their tables, queues and buckets. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { S3Client } from '@aws-sdk/client-s3'
@@ -24,7 +24,7 @@ import { PolicyTable } from '../../shared/transport/policy-table.ts'
 import { RevocationTable } from '../../shared/transport/revocation-table.ts'
 import { Slots } from '../../shared/transport/slots.ts'
 
-/** As long as the function may run; no delivery goes on behind it. A place is not worth waiting for. */
+/** The lease is as long as the function may run. The timeout is short: a missing slot must not delay mail. */
 const places = { leaseMs: 300_000, patienceMs: 2_000 }
 
 export type Stores = ReturnType<typeof connectStores>
@@ -35,7 +35,7 @@ export function connectStores(environment: DeliverEnvironment) {
   const content = new ContentReader(new S3Client(clientDefaults))
   const { CONNECTORS_TABLE, MESSAGES_TABLE, TRANSPORT_TABLE } = environment
   return {
-    /** What `deliverJob` needs. */
+    /** Dependencies of `deliverJob`. */
     ofJobs: {
       claims: new Claims<Attempt | Forestalled>(documents, MESSAGES_TABLE),
       trace: new Trace(documents, MESSAGES_TABLE),
@@ -57,7 +57,7 @@ export function connectStores(environment: DeliverEnvironment) {
     },
     reports: new ReceivedReports(documents, TRANSPORT_TABLE),
     certificates: new ClientCertificates(new SecretsManagerClient(clientDefaults)),
-    // A request repeated after its answer was lost is a second copy; another attempt is the queue's to make.
+    // A request repeated after a lost response creates a duplicate. The queue repeats attempts.
     ses: new SESClient(onceOnly),
   }
 }

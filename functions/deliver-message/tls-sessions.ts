@@ -1,4 +1,4 @@
-/** Sessions are counted while a batch runs and written down at its end; no delivery depends on either. */
+/** Counts sessions during a batch and writes the counts at its end. No delivery depends on it. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import { Metric } from '../../shared/contract/metrics.ts'
@@ -7,10 +7,10 @@ import { countsOf } from '../../shared/tls-reports/applied-policy.ts'
 import type { SessionCounters } from '../../shared/tls-reports/counters.ts'
 import type { Tally } from '../../shared/tls-reports/tally.ts'
 
-/** Milliseconds; the function has that much left when the last attempt must have ended. */
+/** Milliseconds; the function has that much time left after its last attempt. */
 const patience = 10_000
 
-/** RFC 8460 §3: a session that carries a report is not to stand in the next one. */
+/** RFC 8460 §3: a session that carries a report must not appear in the next one. */
 export function sessionRecorder(
   tally: Tally,
   { content }: Pick<Mail, 'content'>,
@@ -35,7 +35,7 @@ function carriesReport(content: Buffer): boolean {
   return /^tls-report-domain[ \t]*:/im.test(header)
 }
 
-/** Never throws: what cannot be written is counted as that. */
+/** Never throws: sessions that cannot be written are counted in a metric. */
 export async function writeSessions(
   tally: Tally,
   counters: Pick<SessionCounters, 'add'>,

@@ -1,4 +1,4 @@
-/** How mail leaves, by each kind of route; and what it takes that outlives a batch: resolver, policies, revocations. */
+/** Transmits mail by its kind of route, and holds what outlives a batch: resolver, MTA-STS policies, revocations. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { DeliverEnvironment } from '../../shared/contract/environment.ts'
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
@@ -17,14 +17,14 @@ import { countKept } from './observe.ts'
 import type { Stores } from './stores.ts'
 import { sessionRecorder } from './tls-sessions.ts'
 
-/** What the attempts of one batch share. */
+/** The state that the attempts of one batch share. */
 export interface BatchParts {
   shared: Batch
   tally: Tally
   sightings: Sightings
 }
 
-/** Milliseconds for policies that are being renewed, and revocations that are being asked for, at the end of a batch. */
+/** Timeout for policies and revocations that are still being fetched at the end of a batch. */
 const settlePatienceMs = 10_000
 
 const now = (): Date => new Date()
@@ -44,8 +44,7 @@ export class Transmission {
       resolver,
       privateNetworks,
       now,
-      told: (trouble) =>
-        logger.warn('MTA-STS: a policy is not to be had or not to be renewed', { ...trouble }),
+      told: (trouble) => logger.warn('MTA-STS: a policy could not be fetched or renewed', { ...trouble }),
     })
     this.#revocation = new RevocationChecker({ store: stores.revocations, resolver, privateNetworks, now })
     this.#smtp = {
@@ -73,7 +72,7 @@ export class Transmission {
     }
   }
 
-  /** Tries once. Never throws for what a next hop does. */
+  /** Makes one attempt. Never throws because of a next hop. */
   async transmit(job: DeliveryJob, mail: Mail, tools: JobTools<BatchParts>): Promise<Outcomes> {
     const { route } = job
     const { signal } = tools.batch.shared
@@ -87,7 +86,7 @@ export class Transmission {
     }
   }
 
-  /** What an attempt did not wait for: a function that is frozen in the middle of a fetch has lost it. */
+  /** Waits for background fetches: a function that is frozen during a fetch loses it. */
   async settled(): Promise<void> {
     await Promise.all([this.#policies.settled(settlePatienceMs), this.#revocation.settled(settlePatienceMs)])
   }

@@ -1,4 +1,4 @@
-/** From verdicts to jobs. Pure. */
+/** Turns verdicts into jobs. Pure. */
 import { type BounceJob, type DeliveryJob, type EvaluationJob, inParts } from '../../shared/contract/jobs.ts'
 import type { Message, Recipient } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
@@ -12,13 +12,13 @@ export interface Dispatch {
   bounce: BounceJob[]
 }
 
-/** A job and the seconds the queue holds it back, 0–900. */
+/** A job and its SQS delay, 0–900 seconds. */
 export interface Delayed {
   job: EvaluationJob
   delaySeconds: number
 }
 
-/** @param connectorsVersion of the connectors by which the verdicts were reached */
+/** @param connectorsVersion version of the connectors behind the verdicts */
 export function dispatch(
   message: Message,
   verdicts: readonly Verdict[],
@@ -49,8 +49,8 @@ export function dispatch(
 }
 
 /**
- * What the sender is told of recipients whose message was taken, where it asked for that.
- * @param isKeptHere whether an address is where its mail ends
+ * Builds success DSNs for accepted messages, where the sender requested them.
+ * @param isKeptHere whether mail to an address is stored on this system
  */
 export function noticesOfSuccess(
   message: Message,
@@ -67,7 +67,7 @@ export function noticesOfSuccess(
     const reported = group.map(({ recipient }) => ({
       recipient,
       reply: recipient.lastAttempt?.reply ?? taken,
-      explanation: kind === 'delivered' ? 'It is kept here.' : relayedTo(recipient),
+      explanation: kind === 'delivered' ? 'It is stored on this system.' : relayedTo(recipient),
       connector: null,
       willRetryUntil: null,
     }))
@@ -75,12 +75,12 @@ export function noticesOfSuccess(
   })
 }
 
-const taken = reply(250, '0.0', 'Ok')
+const taken = reply(250, '2.0.0', 'Ok')
 
 const relayedTo = ({ lastAttempt }: Recipient): string =>
-  `${lastAttempt?.host ?? 'The next mail server'} took it, and does not say whether it tells you what becomes of it.`
+  `${lastAttempt?.host ?? 'The next mail server'} accepted it and does not confirm delivery.`
 
-/** Puts a job back until its time has come, in steps that a queue can delay. */
+/** Delays a job until its time has come, in steps that SQS allows. */
 export function putBack(job: EvaluationJob, now: Date): Delayed | null {
   if (job.notBefore === null) return null
   const remaining = Date.parse(job.notBefore) - now.getTime()
@@ -111,7 +111,7 @@ function deliveryJobs(
   })
 }
 
-/** A domain has one, so that its recipients have the same. */
+/** A domain has one connector, so its recipients share it. */
 const connectorOf = ({ connectors, decidedBy }: Deliver): DeliveryJob['connector'] =>
   connectors.outbound === null || decidedBy === null
     ? undefined
@@ -146,7 +146,7 @@ function bounceJobs(
     connector: verdict.decidedBy,
     willRetryUntil: verdict.action === 'Defer' ? verdict.expiresAt.toISOString() : null,
   }))
-  // What comes back is read by whoever reads the DSN, so one recipient's protection is that of all in it.
+  // Everyone who reads the DSN reads the returned content, so one protected recipient protects all.
   const returnsContent = verdicts.every((verdict) => verdict.action === 'Bounce' && verdict.mayReturnContent)
   return inParts(reported).map((recipients) => ({
     message,
@@ -158,16 +158,16 @@ function bounceJobs(
 }
 
 /**
- * Who is told may be somebody in whose name another has written. What that other's certificate says is for the
- * administrator to read, in the trace; in a DSN of ours it would be a message to whom he likes.
+ * An attacker may have forged the sender. The text of the attacker's certificate is for the administrator, in the
+ * trace: in a DSN it would let the attacker send text of their choice to a third party.
  */
 function toldToSender({ reason, explanation }: Bounce | Defer): string {
   return reason === 'InboundCertificateRestriction'
-    ? "The server that sent it did not show a certificate that is known as the sender domain's."
+    ? "The server that sent it did not present a certificate that is known for the sender's domain."
     : explanation
 }
 
-/** Groups of equal key, in order of first appearance. */
+/** Groups items by key, in order of first appearance. */
 function grouped<T>(items: readonly T[], key: (item: T) => string): [T, ...T[]][] {
   const groups = new Map<string, [T, ...T[]]>()
   for (const item of items) {

@@ -1,4 +1,4 @@
-/** What evaluate-policy does with one job: ask the pure function, keep its verdicts, send what follows. */
+/** Handles one mail job of evaluate-policy: decides by the pure function, records the verdicts, sends the jobs. */
 import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
 import type { BounceJob, DeliveryJob, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Attempt, Message, Recipient } from '../../shared/contract/message.ts'
@@ -25,9 +25,9 @@ export interface Dependencies {
 }
 
 /**
- * Verdicts are kept before their jobs are sent, so that the trace never knows less than the queues; a job is
- * marked as decided only after, so that a crash in between repeats the sending and never loses it.
- * @returns the verdicts that were followed, none for what was put back or overtaken
+ * Records verdicts before their jobs are sent, so the trace is never behind the queues. Marks a job as decided only
+ * after that, so a crash in between repeats the jobs and never loses them.
+ * @returns the verdicts that were executed; none for a job that was early or overtaken
  */
 export async function evaluateJob(
   job: EvaluationJob,
@@ -60,7 +60,7 @@ export async function evaluateJob(
   return followed
 }
 
-/** Those whose message was taken, of whom only the sender is perhaps to hear; and those to be decided upon. */
+/** Separates recipients whose message was accepted, which may need a success DSN, from those to decide about. */
 function byArrival(recipients: readonly Recipient[]): [arrived: Recipient[], open: Recipient[]] {
   const { arrived = [], open = [] } = Object.groupBy(recipients, ({ lastAttempt }) =>
     lastAttempt?.outcome === 'Delivered' ? 'arrived' : 'open',
@@ -70,23 +70,20 @@ function byArrival(recipients: readonly Recipient[]): [arrived: Recipient[], ope
 
 /**
  * The worker that made the attempt may die before it writes the outcome or the state. Once this job is marked as
- * decided, no other settles the recipient: the attempt is not made again, or its second outcome is overtaken.
+ * decided, no other job settles the recipient: the attempt is not repeated, or its second outcome is overtaken.
  */
 async function recordArrived({ id }: Message, arrived: readonly Recipient[], trace: Trace): Promise<void> {
   await Promise.all(arrived.map(({ address }) => trace.recordDelivered(id, address)))
 }
 
-/**
- * The first job of a message needs no look at what became of it, and no mark: what it would repeat is claimed by
- * number further on.
- */
+/** A message's first job needs no progress check and no mark: the attempt that it would repeat is claimed by number. */
 export const isFirst = ({ notBefore, recipients }: EvaluationJob): boolean =>
   notBefore === null && recipients.every(({ attempts }) => attempts === 0)
 
 /**
- * A queue may deliver a job again long after its successors. What asks for a retry is overtaken by the outcome of an
- * attempt alone: it may have been stamped by a clock behind that of the timer or retry before it, and where a delivery
- * was handed back there is no other job to carry its recipients on.
+ * A queue may deliver a job again long after its successors. Only the outcome of an attempt overtakes a retry request,
+ * for two reasons: clocks differ, so an earlier timer may have a later time; and after a delivery was returned, the
+ * request is the only job of its recipients.
  */
 async function notOvertaken(job: EvaluationJob, trace: Trace): Promise<Recipient[]> {
   if (isFirst(job)) return job.recipients
@@ -111,8 +108,8 @@ async function markDecided(
 }
 
 /**
- * Keeps the verdicts.
- * @returns those to follow: a recipient that is settled otherwise keeps its state, and nothing more happens to it
+ * Records the verdicts.
+ * @returns the verdicts to execute; a recipient that is already settled keeps its state and gets none
  */
 async function record(
   message: Message,
@@ -134,12 +131,12 @@ async function record(
   return followed.filter((verdict) => verdict !== null)
 }
 
-/** Longer than Lambda lets any function run (15 minutes), so that nobody begins what is being forestalled. */
+/** Longer than Lambda's maximum run time (15 minutes), so that no worker begins an attempt while it is cancelled. */
 const forestallMs = 16 * minuteMs
 
 /**
- * A bounce takes the place of the next attempt, which an earlier copy of this job may have sent on its way under
- * other rules or before the message expired. If somebody has begun it, its outcome will be decided upon instead.
+ * A bounce cancels the next attempt, which an earlier copy of this job may have queued under other rules or before the
+ * message expired. If a worker has begun that attempt, its outcome is decided instead.
  */
 function isForestalled(
   message: Message,

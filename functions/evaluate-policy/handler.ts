@@ -1,4 +1,4 @@
-/** evaluate-policy: the evaluation queue's function. It alone decides. It also publishes the notices that come by there. */
+/** evaluate-policy: the function of the evaluation queue. Only it decides. It also publishes the queue's notices. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { SNSClient } from '@aws-sdk/client-sns'
@@ -24,7 +24,7 @@ import { type NoticeDependencies, type Published, raiseNotice } from './raise-no
 import { reportNotice, reportVerdict } from './report.ts'
 import { watchCertificates } from './watch-certificates.ts'
 
-// What runs at cold start.
+// Cold start.
 const environment = readEnvironment(EvaluateEnvironment, process.env)
 const documents = DynamoDBDocumentClient.from(new DynamoDBClient(clientDefaults))
 const sqs = new SQSClient(clientDefaults)
@@ -56,9 +56,8 @@ const raising: NoticeDependencies = {
   evaluation: notices,
 }
 
-// What AWS calls, and what runs for each record. Connectors are read anew for each batch; when they cannot be
-// read, the batch comes back and nothing is decided. A batch is decided as of the moment before that read, so that
-// no verdict is later than the connectors it was reached by.
+// AWS calls this. Each batch reads the connectors again; if that fails, the batch comes back and nothing is decided. The
+// batch's time is taken before that read, so no verdict is later than its connectors.
 export const handler = sqsHandler({
   job: EvaluationQueueJob,
   unit: 'evaluate-policy',

@@ -1,11 +1,11 @@
-/** A notice as the administrator reads it in a mail, and below it as a program does. Pure. */
+/** Writes a notice as a mail to the administrator, followed by JSON for programs. Pure. */
 import type { CertificateSummary } from '../../shared/contract/certificate.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import type { Announcement } from '../../shared/queues/topic.ts'
 import { summaryText } from '../../shared/tls/certificate-summary.ts'
 import type { AcceptedCertificate } from '../../shared/transport/observed-list.ts'
 
-/** @param accepted the connector's last one, if any is remembered */
+/** @param accepted the last certificate that the connector accepted, or null */
 export function announce(notice: CertificateNotice, accepted: AcceptedCertificate | null): Announcement {
   const { failures: _failures, ...said } = notice
   const paragraphs = [
@@ -32,56 +32,59 @@ function subjectOf({ connector }: CertificateNotice): string {
 }
 
 const vouched = "yes: a trusted authority issued it for a name of the connector's sender domains"
-const notVouched = 'no: a stranger can have one like it'
+const notVouched = 'no: anyone can create such a certificate'
 
 function opening(notice: CertificateNotice): string[] {
   const { connector, why, vouchedFor, at, ip, senderDomain } = notice
   const lines = [
-    `Wrong with it  ${why}`,
+    `Fault          ${why}`,
     `Vouched for    ${vouchedFor ? vouched : notVouched}`,
-    `What happens   ${consequence(notice)}`,
-    `Seen           ${at}, from ${ip}, ${senderDomain === null ? 'no sender' : `sender of ${senderDomain}`}`,
+    `Consequence    ${consequence(notice)}`,
+    `Presented      ${at}, from ${ip}, ${senderDomain === null ? 'no sender' : `sender of ${senderDomain}`}`,
   ]
-  return [`Connector "${connector.name}" was shown a certificate that it does not know.`, lines.join('\n')]
+  return [`Connector "${connector.name}" got a certificate that it does not know.`, lines.join('\n')]
 }
 
 function consequence({ consequence, heldUntil, connector }: CertificateNotice): string {
   switch (consequence) {
     case 'RefusedInSession':
-      return "the mail is refused in session; the sender's own server says so to the sender"
+      return "the mail is refused in session; the sender's own server notifies the sender"
     case 'Held':
       return `the mail is held until ${heldUntil}, and then bounced`
     case 'Bounced':
       return 'the mail is bounced'
     case 'RecordedOnly':
-      return `nothing, since the connector only reports; enforced, it would ${connector.onViolation === 'Defer' ? 'hold' : 'refuse'} the mail`
+      return `none, since the connector is in ReportOnly mode; in Enforce mode it would ${connector.onViolation === 'Defer' ? 'hold' : 'refuse'} the mail`
     case 'RelayDenied':
-      return "the mail is taken as a stranger's: for our own domains only, nothing is relayed"
+      return 'the mail is treated as mail from the internet: it is accepted for accepted domains and not relayed'
   }
 }
 
-const presentedNow = (presented: CertificateSummary): string[] => ['Presented now:', summaryText(presented)]
+const presentedNow = (presented: CertificateSummary): string[] => [
+  'Presented certificate:',
+  summaryText(presented),
+]
 
 function acceptedBefore(presented: CertificateSummary, accepted: AcceptedCertificate | null): string[] {
-  if (accepted === null) return ['Accepted until now: none that is remembered.']
+  if (accepted === null) return ['Last accepted certificate: none on record.']
   if (accepted.fingerprint256 === presented.fingerprint256)
-    return [`It is the one that was accepted until now, last on ${accepted.lastSeen}.`]
-  return [`Accepted until now, last seen ${accepted.lastSeen}:`, summaryText(accepted)]
+    return [`It is the certificate that was accepted before, last on ${accepted.lastSeen}.`]
+  return [`Last accepted certificate, on ${accepted.lastSeen}:`, summaryText(accepted)]
 }
 
 function whatToDo(notice: CertificateNotice): string[] {
   const whose = notice.connector.connectorType === 'Partner' ? "the partner's" : "your own server's"
   return [
     notice.remedies.length === 0
-      ? `It cannot be accepted, whoever's it is. If it is ${whose}, a valid one has to take its place.`
+      ? `The connector cannot accept this certificate. If it is ${whose}, ask for a valid one.`
       : [
-          `If it is ${whose}, and its SHA-256 is the one you were told by another way than mail, add to the connector`,
-          `(${notice.connector.id}) ${notice.remedies.length === 1 ? 'this' : 'one of these; each is enough'}:`,
+          `If it is ${whose}, and you have confirmed its SHA-256 in another way than mail, add to the connector`,
+          `(${notice.connector.id}) ${notice.remedies.length === 1 ? 'this entry' : 'one of these entries'}:`,
           ...notice.remedies.map(({ field, add }) => `  ${field}: ${add}`),
         ].join('\n'),
     ...(notice.consequence === 'Held' && notice.remedies.length > 0
-      ? [`Then let what is held go:\n  npx mailflow retry --connector ${notice.connector.id}`]
+      ? [`Then deliver the held mail:\n  npx mailflow retry --connector ${notice.connector.id}`]
       : []),
-    `If it is not, or you cannot tell, leave the connector as it is. More: docs/runbook.md, "A partner presents an unknown certificate".`,
+    `If it is not, or if you cannot tell, do not change the connector. More: docs/runbook.md, "A partner presents an unknown certificate".`,
   ]
 }

@@ -1,6 +1,7 @@
 /**
- * What evaluate-policy does with a notice: publish it, once for each connector, certificate and day. When it cannot
- * be published it is put back by hand, so that a topic that is away leaves no dead letters among those of mail.
+ * Handles a notice in evaluate-policy: publishes it once for each connector, certificate and day. If publishing
+ * fails, the notice is sent to the queue again as a new job, so a topic that is down puts nothing into mail's
+ * dead-letter queue.
  */
 import { daySeconds } from '../../shared/contract/durations.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
@@ -17,7 +18,7 @@ export interface NoticeDependencies {
   days: Pick<NoticeDays, 'admits'>
   claims: Claims<Published>
   accepted: Pick<ObservedList, 'lastAccepted'>
-  /** @returns the topic's id for it */
+  /** @returns the SNS message id */
   publish(announcement: Announcement): Promise<string>
   evaluation: Sender<CertificateNotice>
 }
@@ -27,27 +28,27 @@ export interface Published {
 }
 
 export type Raised =
-  /** `accepted`: fingerprint of the certificate accepted before, if any was. */
+  /** `accepted`: fingerprint of the last accepted certificate, or null. */
   | { kind: 'Published'; id: string; accepted: string | null }
   /** It was published today. */
   | { kind: 'Known' }
-  /** Somebody else is at it. One that dies at it finds its job in the queue again. */
+  /** Another worker is publishing it. If that worker dies, its own job returns to the queue. */
   | { kind: 'Busy' }
-  /** The administrator has heard of as many today as anybody reads. */
+  /** The day's limit of notices is reached. */
   | { kind: 'TooMany' }
-  /** It is tried again, or has been for a day and is given up. */
+  /** Publishing failed: it is tried again, or given up after a day. */
   | { kind: 'Later' | 'GivenUp'; cause: unknown }
 
 /** Longer than publishing can take. */
 const leaseMs = 30_000
 
 const pauseSeconds = 900
-/** A day of them. */
+/** One day of retries. */
 const mostFailures = 96
 
 const keptSeconds = 3 * daySeconds
 
-/** @throws Error when nothing is known of what was raised before, or the notice could not be put back */
+/** @throws Error when the claim cannot be read, or the notice cannot be sent to the queue again */
 export async function raiseNotice(
   notice: CertificateNotice,
   now: Date,

@@ -1,4 +1,4 @@
-/** A verdict, or what became of a notice, as log line and metrics. */
+/** Writes a verdict, or the result of a notice, to log and metrics. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
@@ -44,7 +44,7 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
   if (reportOnly !== null) count(Metric.reportOnlyViolations)
   if (action === 'Bounce' && isOursFromNobody(message)) {
     count(Metric.ownMailUndelivered)
-    tools.logger.warn('A message of our own from <> could not be delivered, and nobody is told of that', {
+    tools.logger.warn('A message of this deployment from <> bounced, and no DSN reports that', {
       messageId: message.id,
       recipient: recipient.address,
       reply: formatReply(verdict.reply),
@@ -52,13 +52,13 @@ export function reportVerdict(message: Message, verdict: Verdict, tools: Tools):
   }
 }
 
-/** Any domain may publish what its own servers do not keep to, which is no reason to call our administrator. */
+/** A domain's published policy may not match its own servers. That is no reason to alarm the administrator. */
 function isOfOthers({ reason, recipient: { lastAttempt } }: Verdict): boolean {
   const source = lastAttempt?.policySource ?? null
   return reason === 'OutboundTlsNotMet' && source !== null && source !== 'Connector'
 }
 
-/** A DSN, or a report on TLS. */
+/** True for a DSN or a TLS report. */
 const isOursFromNobody = ({ source, envelope }: Message): boolean =>
   source === null && envelope.mailFrom === ''
 
@@ -77,7 +77,7 @@ export function reportNotice(notice: CertificateNotice, raised: Raised, { logger
   logger.error('A notice could not be published', { ...about, error: raised.cause as Error })
 }
 
-/** The certificates are in the metric's record, not among its dimensions: each would be a metric of its own. */
+/** The certificates are metadata of the record: as dimensions, each would create a metric. */
 function countPublished(
   { connector, presented }: CertificateNotice,
   accepted: string | null,

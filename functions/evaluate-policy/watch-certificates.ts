@@ -1,6 +1,6 @@
 /**
- * Looks at the client certificate of a message that was decided: one that its connector knows is written down, one
- * that a connector asks for and does not know is told of. Mail never waits for it, nor fails with it.
+ * Handles the client certificate of a decided message: a certificate that its connector knows is recorded, and one that
+ * a connector asks for and does not know causes a notice. Mail neither waits for this nor fails with it.
  */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
@@ -26,7 +26,7 @@ interface Tools {
   metrics: Metrics
 }
 
-/** Call it after what was decided has been sent on its way. Never rejects. */
+/** Call it after the jobs of the decision have been sent. Never rejects. */
 export async function watchCertificates(
   job: EvaluationJob,
   verdicts: readonly Verdict[],
@@ -46,7 +46,7 @@ export async function watchCertificates(
       ...unknownTo(snapshot, session, judgement, fateOf(verdicts)).map((notice) => tell(notice)),
     ])
   } catch (error) {
-    logger.error('The certificate of a message was not looked at', error as Error)
+    logger.error("A message's certificate could not be checked for notices", error as Error)
   }
 
   async function remember(
@@ -61,11 +61,11 @@ export async function watchCertificates(
   }
 
   async function tell(notice: CertificateNotice): Promise<void> {
-    // A message that is held is decided again and again, and is one message.
+    // A held message is decided many times; it counts once.
     if (isFirst(job)) countUnknown(notice.connector.name, metrics)
     if ((await notices.send(notice, now)) !== 'Failed') return
     metrics.addMetric(Metric.noticesFailed, MetricUnit.Count, 1)
-    logger.error('The queue did not take a notice of an unknown certificate', { notice })
+    logger.error('The queue did not accept a notice of an unknown certificate', { notice })
   }
 }
 
@@ -78,8 +78,8 @@ function fateOf(verdicts: readonly Verdict[]): Fate {
 }
 
 /**
- * Once without dimensions and once with the connector's: not under the function's name, so that what the ingress
- * counts of mail it refused is the same metric.
+ * Counts once without dimensions and once with the connector's. It omits the function's name, so the ingress's count
+ * for refused mail is the same metric.
  */
 function countUnknown(connector: string, metrics: Metrics): void {
   const metric = metrics.singleMetric()

@@ -1,8 +1,7 @@
 /**
- * No two connectors of a kind share a name, whatever the letter case. A name is reserved by an item of its own
- * before a connector takes it, so that of two writers at the same time only one gets it. A reservation whose
- * owner does not bear the name is left over from a writer that died; after a minute, longer than any request
- * lives, another connector may take it.
+ * Keeps names of connectors unique in each direction, ignoring letter case. An item reserves a name before a connector
+ * takes it, so only one of two concurrent writers gets it. A reservation whose owner does not have the name was left by
+ * a writer that died. After a minute, longer than any request takes, another connector may take it.
  */
 import { DeleteCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { comparableName } from '../connectors/comparable-name.ts'
@@ -33,13 +32,13 @@ export class Names {
     this.#now = now
   }
 
-  /** @returns whether the connector `id` may bear the name */
+  /** @returns whether the connector `id` may have the name */
   async reserve(name: string, id: string): Promise<boolean> {
     const ours = { condition: `${isFree} OR ${isOurs}`, names: { '#owner': 'owner' }, values: { ':id': id } }
     return (await this.#put(name, id, ours)) || this.#takeOver(name, id)
   }
 
-  /** Gives a name back, if the connector `id` holds it. */
+  /** Deletes the reservation if the connector `id` holds it. */
   async release(name: string, id: string): Promise<void> {
     await unlessConditionFails(
       this.#table.documents.send(

@@ -1,4 +1,4 @@
-/** What partners are told of our certificates, as an item of the connectors table. */
+/** The certificates published to partners, as an item of the connectors table. */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { PublishedCertificates } from '../contract/certificates.ts'
 import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
@@ -7,7 +7,7 @@ const key = { pk: 'certificates', sk: 'published' }
 
 export interface PublishedRevision {
   published: PublishedCertificates | null
-  /** Grows by one with each writing. */
+  /** Increases by one with each write. */
   revision: number
 }
 
@@ -21,23 +21,23 @@ export class PublishedCertificatesItem {
   }
 
   /**
-   * Strongly consistent. As it was written: `publishedAt` (shared/tls/published.ts) says what it comes to by now.
+   * Reads consistently what was written. `publishedAt` (shared/tls/published.ts) adapts it to the present time.
    * @returns null before anything was published
-   * @throws when it cannot be read, or is not what the contract says
+   * @throws when the table fails or the item does not match the schema
    */
   async read(): Promise<PublishedCertificates | null> {
     const item = await this.#item()
     return item ? PublishedCertificates.parse(item.published) : null
   }
 
-  /** For who writes it anew. What an older release wrote, and this one does not understand, counts as nothing. */
+  /** Reads the item for an update. An item of an earlier release that this one cannot parse counts as null. */
   async readRevision(): Promise<PublishedRevision> {
     const item = await this.#item()
     const published = PublishedCertificates.safeParse(item?.published).data ?? null
     return { published, revision: Number(item?.revision ?? 0) }
   }
 
-  /** @returns false when it is not of the revision any more that it was made from */
+  /** @returns false when the item has another revision by now */
   write(published: PublishedCertificates, { revision }: { revision: number }): Promise<boolean> {
     return unlessConditionFails(
       this.#documents.send(

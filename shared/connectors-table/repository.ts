@@ -1,7 +1,7 @@
 /**
- * Where connectors and accepted domains are kept. Writers put their item under a condition on that item alone
- * and then bump the version; readers take the version, strongly consistent, before they decide, and load again
- * when it moved. So a decision that begins after a write was answered never uses an older rule.
+ * Stores connectors and accepted domains. A writer puts its item under a condition on that item and then increments
+ * the version. A reader reads the version consistently before a decision, and loads again when it has changed. So a
+ * decision that begins after a write was confirmed never uses an older rule.
  */
 import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { ulid } from 'ulid'
@@ -20,23 +20,23 @@ import { type ConnectorSet, compileSnapshot, type Snapshot } from '../policy/sna
 import { Names } from './names.ts'
 import { ConnectorsTable, type Kind, withoutKeys } from './table.ts'
 
-/** What came of a write. `version` counts an item's writes; it is the item's entity tag. */
+/** The result of a write. `version` counts an item's writes and is its entity tag. */
 export type Saved<T> =
   | { kind: 'Saved'; value: T }
   | { kind: 'NotFound' }
-  /** The item is at another version than the writer last saw. */
+  /** The item has another version than the writer expected. */
   | { kind: 'VersionMismatch' }
   /** Another connector of the kind has the name. */
   | { kind: 'NameTaken' }
-  /** More than one item of the table may hold. */
+  /** It exceeds the size of a table item. */
   | { kind: 'TooLarge' }
 
 export type Removed = { kind: 'Removed' } | { kind: 'NotFound' } | { kind: 'VersionMismatch' }
 
-/** The versions a writer accepts to replace; `any` is whatever is there. */
+/** The versions that a writer may replace; `any` accepts every version. */
 export type Expected = readonly number[] | 'any'
 
-/** Octets of JSON; DynamoDB holds 400 KB an item and counts less than JSON does. */
+/** Octets of JSON. DynamoDB allows 400 KB an item and counts less than JSON does. */
 const largestItem = 390_000
 
 const isNew = 'attribute_not_exists(pk)'
@@ -48,7 +48,7 @@ interface Stamps {
   updatedAt: string
 }
 
-/** Items of one kind under their sort key, with optimistic concurrency. */
+/** Items of one kind by sort key, with optimistic concurrency. */
 class Items<T extends Stamps> {
   readonly #table: ConnectorsTable
   readonly #kind: Kind
@@ -65,7 +65,7 @@ class Items<T extends Stamps> {
     return item ? withoutKeys<T>(item) : null
   }
 
-  /** @returns `VersionMismatch` when there is an item already */
+  /** @returns `VersionMismatch` when the item exists */
   async insert(key: string, fields: Omit<T, keyof Stamps>): Promise<Saved<T>> {
     const at = new Date(this.#now()).toISOString()
     return this.#put(key, { ...fields, createdAt: at, updatedAt: at, version: 1 } as T, null)
@@ -130,7 +130,7 @@ interface Named extends Stamps {
   name: string
 }
 
-/** Connectors of one direction. `added` are the fields that the server keeps and no writer sets. */
+/** Connectors of one direction. `added` holds the fields that the server sets. */
 export class Connectors<T extends Named, Input extends { name: string }> {
   readonly #items: Items<T>
   readonly #names: Names
@@ -183,7 +183,7 @@ export class Connectors<T extends Named, Input extends { name: string }> {
   }
 }
 
-/** Outbound connectors, which remember how their validation went until they are written again. */
+/** Outbound connectors. Each keeps the result of its validation until it is written again. */
 export class OutboundConnectors extends Connectors<OutboundConnector, OutboundConnectorInput> {
   readonly #table: ConnectorsTable
 
@@ -193,7 +193,8 @@ export class OutboundConnectors extends Connectors<OutboundConnector, OutboundCo
   }
 
   /**
-   * Nothing is decided by a validation, so neither the connector's version nor the table's moves.
+   * Writes the result of a validation. No decision depends on it, so neither the connector's version nor the table's
+   * changes.
    * @returns false when the connector is no longer the version that was validated
    */
   keepValidation(id: string, validation: OutboundValidation): Promise<boolean> {
@@ -215,7 +216,7 @@ export class OutboundConnectors extends Connectors<OutboundConnector, OutboundCo
   }
 }
 
-/** The organisation's own domains, in comparable form (shared/mail/domain.ts). */
+/** The accepted domains, in comparable form (shared/mail/domain.ts). */
 export class AcceptedDomains {
   readonly #items: Items<AcceptedDomain>
 
@@ -231,7 +232,7 @@ export class AcceptedDomains {
     return this.#items.page(after, limit)
   }
 
-  /** @returns `VersionMismatch` when the domain is accepted already */
+  /** @returns `VersionMismatch` when the domain exists */
   create(domain: string, input: AcceptedDomainInput): Promise<Saved<AcceptedDomain>> {
     return this.#items.insert(domain, { domain, ...input })
   }
@@ -259,7 +260,7 @@ export class ConnectorRepository {
 
   readonly #table: ConnectorsTable
 
-  /** @param now milliseconds since the epoch */
+  /** @param now ms since the epoch */
   constructor(documents: DynamoDBDocumentClient, tableName: string, now: () => number = Date.now) {
     const table = new ConnectorsTable(documents, tableName)
     this.#table = table
@@ -268,7 +269,7 @@ export class ConnectorRepository {
     this.acceptedDomains = new AcceptedDomains(table, now)
   }
 
-  /** All there is, strongly consistent. */
+  /** Reads all connectors and accepted domains consistently. */
   everything(): Promise<Omit<ConnectorSet, 'version'>> {
     return readEverything(this.#table)
   }
@@ -283,7 +284,7 @@ async function readEverything(table: ConnectorsTable): Promise<Omit<ConnectorSet
   return { inbound, outbound, acceptedDomains }
 }
 
-/** A writer may die between its write and the bump; a snapshot older than this is loaded again all the same. */
+/** A writer may die between its write and the version's increment, so an older snapshot is loaded again in any case. */
 const longestUseMs = 60_000
 
 interface Load {
@@ -292,28 +293,27 @@ interface Load {
   startedAt: number
 }
 
-/** The connectors as they are now, compiled for deciding. */
+/** Returns the current connectors, compiled for decisions. */
 export class SnapshotReader {
   readonly #table: ConnectorsTable
   readonly #now: () => number
   #load: Load | null = null
   #versionRead: { version: Promise<number>; startedAt: number } | null = null
 
-  /** @param now milliseconds of a clock that never goes back: an age must not become negative */
+  /** @param now ms of a monotonic clock: an age must not become negative */
   constructor(documents: DynamoDBDocumentClient, table: string, now: () => number = () => performance.now()) {
     this.#table = new ConnectorsTable(documents, table)
     this.#now = now
   }
 
   /**
-   * Makes one strongly consistent read of the version, and loads only when it moved; callers that need the same
-   * version share one load.
-   * @param maxAgeMs lets a version read that began no longer ago serve again. For answers that somebody decides
-   * again later (the ingress); a deciding caller leaves it at 0, which always reads.
+   * Reads the version consistently and loads only when it has changed; callers with the same version share one load.
+   * @param maxAgeMs accepts a version read that began at most so long ago, in ms. For decisions that are repeated later
+   * (the ingress); a final decision uses 0, which always reads.
    * @throws when the version or the table cannot be read: then nothing may be decided
    */
   async current({ maxAgeMs = 0 }: { maxAgeMs?: number } = {}): Promise<Snapshot> {
-    // The version comes before the load: a write in between makes the next caller load again, never too little.
+    // The version is read before the load: a write in between causes one more load, never a missed one.
     const version = await this.#version(maxAgeMs)
     const load = this.#load
     if (load && load.version >= version && this.#now() - load.startedAt < longestUseMs) return load.snapshot
@@ -343,7 +343,7 @@ export class SnapshotReader {
 
   async #compile(version: number): Promise<Snapshot> {
     const { inbound, outbound, acceptedDomains } = await readEverything(this.#table)
-    // Nothing is decided by how a validation went, and many would take memory.
+    // No decision depends on a validation's result, and many would take memory.
     const bare = outbound.map((connector) => ({ ...connector, validation: null }))
     return compileSnapshot({ version, inbound, outbound: bare, acceptedDomains })
   }

@@ -1,6 +1,6 @@
 /**
- * The connectors table. A partition a kind, plus the version item that every writer bumps after its write and
- * every reader compares before it decides.
+ * The connectors table: one partition for each kind, and the version item. Every writer increments the version after
+ * its write, and every reader compares it before a decision.
  */
 import {
   type DynamoDBDocumentClient,
@@ -27,7 +27,7 @@ export class ConnectorsTable {
     return readVersion(this.documents, this.name)
   }
 
-  /** Tells every reader to load again. */
+  /** Makes every reader load again. */
   async bumpVersion(): Promise<void> {
     await this.documents.send(
       new UpdateCommand({
@@ -47,16 +47,16 @@ export class ConnectorsTable {
     return Item
   }
 
-  /** Everything of one kind, strongly consistent. Items are as the repository wrote them, the only writer. */
+  /** Reads all items of a kind consistently. They are not parsed, since only the repository writes them. */
   async all<T>(kind: Kind): Promise<T[]> {
     const items = queryItems(this.documents, this.#queryOf(kind))
     return Array.fromAsync(items, (item) => withoutKeys<T>(item))
   }
 
   /**
-   * One page of a kind, in the order of the sort key.
-   * @param after the sort key of the last item of the page before
-   * @returns at most `limit` items, fewer where they are large; `last` is set exactly when more follow
+   * Reads one page of a kind, in the order of the sort key.
+   * @param after the sort key of the previous page's last item
+   * @returns at most `limit` items, fewer when they are large; `last` is set only when more follow
    */
   async page<T>(
     kind: Kind,

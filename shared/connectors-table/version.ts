@@ -1,10 +1,10 @@
-/** The item that every writer of connectors bumps after its write, and every reader compares before it acts. */
+/** The version item: every writer of connectors increments it after a write, every reader compares it before acting. */
 import { type DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
 
 export const versionKey = { pk: 'version', sk: 'current' }
 
 /**
- * Strongly consistent.
+ * Reads consistently.
  * @returns 0 before the first write
  */
 export async function readVersion(documents: DynamoDBDocumentClient, table: string): Promise<number> {

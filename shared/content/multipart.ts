@@ -1,4 +1,4 @@
-/** A message too large to hold: an object of its own, sent part by part from where it lies. */
+/** Stores a message that is too large for memory as one object, part by part. */
 import { createHash, type Hash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import {
@@ -13,10 +13,10 @@ import { ulid } from 'ulid'
 import type { ContentReference } from '../contract/message.ts'
 import type { ObjectStore } from './segment.ts'
 
-/** Octets of every part but the last: the least that S3 takes, since a part on its way is held in memory. */
+/** Octets of every part but the last: the minimum of S3, since a part is in memory during its upload. */
 export const partSize = 5 * 1024 * 1024
 
-/** What is known of a content before it is sent. What is sent is compared with it, so a disk that lies is found out. */
+/** Digest of a content at receipt. Uploads are compared with it, which detects a disk that returns wrong data. */
 export interface ContentDigest {
   length: number
   sha256: Buffer
@@ -24,7 +24,7 @@ export interface ContentDigest {
   parts: readonly number[]
 }
 
-/** Digests a content that comes in pieces. */
+/** Digests a content that arrives in pieces. */
 export class ContentDigester {
   readonly #sha256: Hash = createHash('sha256')
   readonly #parts: number[] = []
@@ -41,7 +41,7 @@ export class ContentDigester {
     }
   }
 
-  /** Nothing follows. */
+  /** Ends the content. */
   finish(): ContentDigest {
     return { length: this.#length, sha256: this.#sha256.digest(), parts: this.#parts }
   }
@@ -52,20 +52,20 @@ export interface LargeContent extends ContentDigest {
   read(into: Buffer, position: number): Promise<void>
 }
 
-/** What one content is sent with. */
+/** The resources for one upload. */
 export interface Sending {
   s3: Pick<S3Client, 'send'>
-  /** Where a content goes that is no larger than a part. */
+  /** Stores a content that fits one part. */
   objects: ObjectStore
   bucket: string
-  /** Holds a part on its way: `partSize` octets, in use until it resolves. */
+  /** Holds one part: `partSize` octets, in use until the upload ends. */
   buffer: Buffer
   signal: AbortSignal
 }
 
 /**
- * Stores a content as one object. When it resolves the content is durable; when it rejects, what there is of it is
- * being removed, and what cannot be removed now, the bucket's lifecycle removes.
+ * Stores a content as one object. When it resolves, the content is durable. When it rejects, uploaded parts are being
+ * removed; the bucket's lifecycle removes the rest.
  */
 export async function storeLarge(content: LargeContent, sending: Sending): Promise<ContentReference> {
   const { bucket } = sending
@@ -80,29 +80,29 @@ interface Target {
   Key: string
 }
 
-/** The store compares what arrives with what was sent, so what is sent is compared here with what came. */
+/** S3 compares what it receives with what was sent; this compares what is sent with what was received. */
 async function putWhole(key: string, content: LargeContent, sending: Sending): Promise<void> {
   const { objects, buffer, signal } = sending
   const octets = buffer.subarray(0, content.length)
   await content.read(octets, 0)
-  if (crc32(octets) !== content.parts[0]) throw new Error('the content does not lie there as it came')
+  if (crc32(octets) !== content.parts[0]) throw new Error('the spool returned other octets than were written')
   signal.throwIfAborted()
   await objects.put(key, [octets])
 }
 
 async function putInParts(target: Target, content: LargeContent, sending: Sending): Promise<void> {
   const { s3 } = sending
-  // S3 takes checksums of parts only for an upload that was announced with them.
+  // S3 checks part checksums only if the upload was created with them.
   const { UploadId } = await s3.send(
     new CreateMultipartUploadCommand({ ...target, ChecksumAlgorithm: 'CRC32' }),
   )
-  if (UploadId === undefined) throw new Error('S3 named no multipart upload')
+  if (UploadId === undefined) throw new Error('S3 returned no id for a multipart upload')
   const upload = { ...target, UploadId }
   try {
     const Parts = await sendParts(upload, content, sending)
     await s3.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts } }))
   } catch (error) {
-    // Parts that are left behind would be paid for. Nobody waits for their removal.
+    // S3 charges for parts of unfinished uploads. The caller does not wait for their removal.
     void s3.send(new AbortMultipartUploadCommand(upload)).catch(() => {})
     throw error
   }
@@ -123,13 +123,13 @@ async function sendParts(
     const { ETag, ChecksumCRC32 } = await s3.send(new UploadPartCommand({ ...upload, ...part, Body }), {
       abortSignal: signal,
     })
-    // To complete such an upload every part's checksum has to be named again, as S3 knows it.
+    // CompleteMultipartUpload must repeat the checksum of every part, as S3 returned it.
     sent.push({ PartNumber: part.PartNumber, ETag, ChecksumCRC32 })
   }
   return sent
 }
 
-/** As S3 writes it: four octets, the most significant first. */
+/** S3's format: four octets, big-endian, in base64. */
 function base64Of(checksum: number): string {
   const octets = Buffer.alloc(4)
   octets.writeUInt32BE(checksum)

@@ -1,10 +1,10 @@
-/** Reading a message's octets back: a range of an object, proven to be the octets that were stored. */
+/** Reads a message's octets from a range of an object, and verifies that they are what was stored. */
 import { createHash, hash } from 'node:crypto'
 import { Readable, Transform } from 'node:stream'
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import type { ContentReference } from '../contract/message.ts'
 
-/** What was read is not what was stored: never to be delivered. Trying again may help, so it is a fault. */
+/** The octets read are not those stored, so they must not be delivered. A retry may help, so the job comes back. */
 export class ContentMismatchError extends Error {
   override readonly name = 'ContentMismatchError'
 
@@ -21,8 +21,8 @@ export class ContentReader {
   }
 
   /**
-   * The whole message in memory, once: several large ones are read at the same time.
-   * @throws ContentMismatchError when length or SHA-256 differ; the S3 client's errors, `NoSuchKey` among them
+   * Reads the whole message into memory once, since several large ones are read at the same time.
+   * @throws ContentMismatchError when length or SHA-256 differ; the S3 client's errors, among them `NoSuchKey`
    */
   async read(reference: ContentReference): Promise<Buffer> {
     const body = await this.#get(reference)
@@ -33,8 +33,8 @@ export class ContentReader {
   }
 
   /**
-   * The message as a stream, for those too large to hold. It ends in a ContentMismatchError, after its last
-   * octet, when length or SHA-256 differ: a consumer must not complete its own work before the stream's end.
+   * Streams a message too large for memory. If length or SHA-256 differ, the stream ends in a ContentMismatchError
+   * after its last octet: a consumer must not complete its work before the end of the stream.
    */
   async stream(reference: ContentReference): Promise<Readable> {
     const body = await this.#get(reference)
@@ -43,7 +43,7 @@ export class ContentReader {
     return body.pipe(verified)
   }
 
-  /** The beginning of a message: at most so many octets. Nothing proves that they are those that were stored. */
+  /** Reads at most `most` octets from the start of a message, unverified. */
   async readStart(reference: ContentReference, most: number): Promise<Buffer> {
     const body = await this.#get({ ...reference, length: Math.min(reference.length, most) })
     return Buffer.concat(await Array.fromAsync(body))
@@ -57,7 +57,7 @@ export class ContentReader {
   }
 }
 
-/** Chunks that are gathered and joined afterwards would take twice the room. */
+/** Collecting chunks and joining them afterwards would need twice the memory. */
 async function octetsOf(body: Readable, reference: ContentReference): Promise<Buffer> {
   const content = Buffer.allocUnsafe(reference.length)
   let length = 0

@@ -1,18 +1,15 @@
-/**
- * Segments: the contents of several messages in one object, each found again by its offset. Under load this
- * makes one PUT of many.
- */
+/** Segments: several messages in one object, each found by its offset. Under load one PUT stores many messages. */
 import { hash } from 'node:crypto'
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import type { ContentReference } from '../contract/message.ts'
 import { newUlid } from './ulid.ts'
 
-/** Stores the parts, one behind the other, as one object. */
+/** Stores the parts, concatenated, as one object. */
 export interface ObjectStore {
   put(key: string, parts: readonly Buffer[]): Promise<void>
 }
 
-/** Where each content lies in an object that holds them one behind the other, in the contents' order. */
+/** Returns the references of contents that are concatenated in one object, in their order. */
 export function referTo(bucket: string, key: string, contents: readonly Buffer[]): ContentReference[] {
   let offset = 0
   return contents.map((content) => {
@@ -31,7 +28,7 @@ export class SegmentWriter {
     this.#bucket = bucket
   }
 
-  /** Stores contents as one object. When it resolves they are durable; when it rejects none is referred to. */
+  /** Stores contents as one object. When it resolves, all are durable; when it rejects, none may be used. */
   async write(contents: readonly Buffer[]): Promise<ContentReference[]> {
     const key = `segments/${newUlid()}`
     const references = referTo(this.#bucket, key, contents)
@@ -40,7 +37,7 @@ export class SegmentWriter {
   }
 }
 
-/** By the SDK, which wants an object's octets in one piece. */
+/** Uses the SDK, which needs an object's octets in one buffer. */
 export const objectsBySdk = (s3: Pick<S3Client, 'send'>, bucket: string): ObjectStore => ({
   async put(Key, parts) {
     const [only] = parts

@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 import { ulid } from 'ulid'
 
-/** Random octets are drawn 4 KiB at a time: sixteen calls for one octet each, or one for sixteen, are felt under load. */
+/** Random octets are drawn 4 KiB at a time: separate calls for each id are measurable under load. */
 const pool = Buffer.alloc(4096)
 let used = pool.length
 
@@ -13,5 +13,5 @@ function random(): number {
   return (pool[used++] as number) / 256
 }
 
-/** A ULID that costs little, for what is made with every message. */
+/** Returns a ULID at low cost, for use with every message. */
 export const newUlid = (): string => ulid(undefined, random)

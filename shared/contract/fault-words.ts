@@ -15,11 +15,11 @@ export function faultInWords(issue: z.core.$ZodIssue): string {
 
 const types: Readonly<Record<string, string>> = {
   boolean: 'true or false',
-  string: 'a text',
+  string: 'a string',
   number: 'a number',
   int: 'a whole number',
   array: 'a list',
-  object: 'an object with fields',
+  object: 'an object',
 }
 
 /** @param message of the library: `Invalid input: expected array, received string` */

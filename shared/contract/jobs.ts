@@ -57,8 +57,8 @@ export type EvaluationJob = z.infer<typeof EvaluationJob>
 /** Make one attempt for these recipients. They share destination, route, requirement and attempt number. */
 export const DeliveryJob = z.strictObject({
   message: Message,
+  recipients: z.array(Recipient).min(1),
   /** The queue's message group: a slow destination does not delay the others. */
-  /** The queue's message group: one slow destination starves no other. */
   destination: z.string(),
   route: Route,
   tls: TlsRequirement,

@@ -15,7 +15,10 @@ export const faultText = ({ path, message }: Fault): string => (path === '' ? me
 export function faultsOf(error: z.core.$ZodError): Fault[] {
   return error.issues.flatMap((issue): Fault[] => {
     if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => ({ path: dotted([...issue.path, key]), message: 'is not known here' }))
+      return issue.keys.map((key) => ({
+        path: dotted([...issue.path, key]),
+        message: 'is not a known field',
+      }))
     return [{ path: dotted(issue.path), message: faultInWords(issue) }]
   })
 }

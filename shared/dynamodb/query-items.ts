@@ -1,7 +1,7 @@
 import { type DynamoDBDocumentClient, QueryCommand, type QueryCommandInput } from '@aws-sdk/lib-dynamodb'
 
 /**
- * Yields every item of a query and reads the next page when the one before is used up. `Limit` is the size of a page.
+ * Yields every item of a query, page by page. `Limit` is the page size.
  * @throws when the table fails
  */
 export async function* queryItems<Item = Record<string, unknown>>(

@@ -1,8 +1,8 @@
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 
 /**
- * @returns false when the condition of the write did not hold
- * @throws any other fault
+ * @returns false when the write's condition was not met
+ * @throws any other error
  */
 export async function unlessConditionFails(write: Promise<unknown>): Promise<boolean> {
   try {

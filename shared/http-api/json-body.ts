@@ -1,14 +1,14 @@
-/** The body of a request: what is malformed is refused in the caller's words, before anything is looked up. */
+/** Reads a request's body. A malformed body is refused before anything is looked up. */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import type { z } from 'zod'
 import { faultsOf } from '../contract/schema-faults.ts'
 import { Problem } from './problem.ts'
 
-/** Octets; the largest connector the schema allows is well below. */
+/** Octets; the largest connector that the schema allows is much smaller. */
 const largestBody = 1_048_576
 
 /**
- * The body as JSON, not yet checked against a schema.
+ * Returns the body as JSON, not yet validated.
  * @throws Problem 415, 413 or 400
  */
 export function readJson(event: APIGatewayProxyEventV2): unknown {
@@ -26,12 +26,12 @@ export function readJson(event: APIGatewayProxyEventV2): unknown {
   }
 }
 
-/** As `readJson`; an empty object where there is no body. */
+/** Like `readJson`; returns an empty object when there is no body. */
 export function readOptionalJson(event: APIGatewayProxyEventV2): unknown {
   return event.body ? readJson(event) : {}
 }
 
-/** @throws Problem 422 naming every fault by its path */
+/** @throws Problem 422 that names every fault by its path */
 export function readBody<T extends z.ZodType>(schema: T, json: unknown): z.output<T> {
   const parsed = schema.safeParse(json)
   if (parsed.success) return parsed.data

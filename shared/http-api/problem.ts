@@ -1,11 +1,11 @@
-/** Errors of an HTTP API as RFC 9457 problem details. What the caller reads never holds internals; the log does. */
+/** Errors of an HTTP API as RFC 9457 problem details. The response holds no internals; the log does. */
 import { STATUS_CODES } from 'node:http'
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { MiddlewareObj } from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import type { Fault } from '../contract/schema-faults.ts'
 
-/** An answer other than what was asked for. Everything in it is written for the caller. */
+/** An error response. The caller reads all of its text. */
 export class Problem extends Error {
   readonly status: number
   readonly errors: readonly Fault[]
@@ -25,7 +25,7 @@ export class Problem extends Error {
 
 type Result = APIGatewayProxyStructuredResultV2
 
-/** Answers what a handler throws: a problem as it is, anything else as a fault of ours, logged in full. */
+/** Turns a thrown Problem into its response, and any other error into 500 or 503 with a log entry. */
 export function problemJson(logger: Logger): MiddlewareObj<APIGatewayProxyEventV2, Result> {
   return {
     onError(request) {
@@ -39,11 +39,11 @@ export function problemJson(logger: Logger): MiddlewareObj<APIGatewayProxyEventV
 
 function faultOfOurs(error: unknown): Problem {
   if (!isPassing(error))
-    return new Problem(500, 'The request could not be answered. The log names the cause.')
-  return new Problem(503, 'The store does not answer now. Try again.', { headers: { 'retry-after': '1' } })
+    return new Problem(500, 'The request failed because of an internal error. The log names the cause.')
+  return new Problem(503, 'The database does not respond. Try again.', { headers: { 'retry-after': '1' } })
 }
 
-/** Whether an AWS client gave up on something that may work in a moment: throttling, a server fault, the network. */
+/** Whether an AWS client's error may pass soon: throttling, a server error, the network. */
 function isPassing(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   const { $fault, $retryable, code, name } = error as Record<string, unknown>

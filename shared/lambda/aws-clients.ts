@@ -1,20 +1,20 @@
 /**
- * How long AWS's services are waited for. The SDK by itself waits for ever: `requestTimeout` alone only warns. With
- * its three tries a call that hangs fails within half a minute, and the job comes back.
+ * Timeouts of AWS requests, in ms. The SDK's default waits for ever: `requestTimeout` alone only warns. With three
+ * tries a call that hangs fails within half a minute, and the job comes back.
  */
 export const clientDefaults = {
   requestHandler: {
     connectionTimeout: 3_000,
     requestTimeout: 8_000,
-    /** Of silence, while a body comes. */
+    /** Time without data while a body arrives. */
     socketTimeout: 8_000,
     throwOnRequestTimeout: true,
   },
 } as const
 
 /**
- * For calls that must not be repeated by the client, since each may be a copy: one try, and longer, because after
- * giving up nobody knows whether it was made.
+ * For calls that the client must not repeat, since each may create a duplicate. One try, with a longer timeout, because
+ * after a timeout the result is unknown.
  */
 export const onceOnly = {
   maxAttempts: 1,

@@ -1,6 +1,6 @@
 /**
- * A Lambda function for a queue of jobs. Each record stands alone: one that fails is reported by its id and comes
- * back, until the queue's maximum receive count moves it to the dead-letter queue; the others are done.
+ * Builds the Lambda function of a job queue. Each record is independent: a failed record is reported by its id and
+ * comes back until the maximum receive count moves it to the dead-letter queue; the other records are done.
  */
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch'
 import { Logger } from '@aws-lambda-powertools/logger'
@@ -13,45 +13,45 @@ import { parseJson } from '../contract/parse-json.ts'
 import { dotted } from '../contract/schema-faults.ts'
 import { concurrencyLimiter } from '../limits/concurrency-limiter.ts'
 
-/** What processing one record may use. */
+/** What the processing of one record may use. */
 export interface JobTools<B = unknown> {
-  /** What `beforeBatch` read, the same for every record of the batch. */
+  /** The result of `beforeBatch`, the same for every record of the batch. */
   batch: B
-  /** Every line carries the id of the queue's message. */
+  /** Every line carries the id of the SQS message. */
   logger: Logger
   /**
-   * Shared by the batch and written out when it ends. Dimensions belong to everything stored in it, so a metric
-   * with dimensions of its own goes through `metrics.singleMetric()`.
+   * Shared by the batch and published at its end. Dimensions apply to everything stored in it, so a metric with its own
+   * dimensions uses `metrics.singleMetric()`.
    */
   metrics: Metrics
   record: SQSRecord
 }
 
 export interface SqsHandlerOptions<T extends z.ZodType, B> {
-  /** Schema of a record's body; a body that isn't such a job is reported as failed and never processed. */
+  /** Schema of a record's body. A body that does not match is reported as failed and never processed. */
   job: T
   /** The unit's name in logs and metrics. */
   unit: string
-  /** Rejects when the record is to come back. */
+  /** Rejects when the record must come back. */
   process(job: z.output<T>, tools: JobTools<B>): Promise<void>
-  /** Rejects when nothing may be decided now: the whole batch comes back and nothing is processed. */
+  /** Rejects when nothing can be decided now: the whole batch comes back unprocessed. */
   beforeBatch?(): Promise<B>
-  /** Once every record has ended, however it did. What it throws is logged, and changes nothing for the records. */
+  /** Runs after every record has ended. An error is logged and does not affect the records. */
   afterBatch?(batch: B, tools: Pick<JobTools, 'logger' | 'metrics'>): Promise<void>
 }
 
-/** Records of one batch in progress at a time, however large a batch the queue is set to hand over. */
+/** Records of one batch in progress at a time, for any batch size of the queue. */
 const concurrency = 10
 
 /**
- * At its timeout Lambda kills the environment. An answer just before it would keep the environment, and what was
- * in progress would go on in a later invocation, perhaps after its claim has passed to another worker.
+ * At its timeout Lambda ends the environment. An early response would keep it, and work in progress would continue in a
+ * later invocation, perhaps after another worker has claimed it.
  */
 const neverEarly = 0
 
 type Handle = (event: SQSEvent, context?: Context) => Promise<SQSBatchResponse>
 
-/** @returns what AWS calls, answering with the records to bring back */
+/** @returns the Lambda handler; its response names the records that come back */
 export function sqsHandler<T extends z.ZodType, B = undefined>(options: SqsHandlerOptions<T, B>): Handle {
   const logger = new Logger({ serviceName: options.unit })
   const metrics = new Metrics({ namespace: metricNamespace, serviceName: options.unit })
@@ -76,7 +76,7 @@ async function processBatch<T extends z.ZodType, B>(
   try {
     batch = (await options.beforeBatch?.()) as B
   } catch (error) {
-    tools.logger.error('Nothing of this batch can be decided now', error as Error)
+    tools.logger.error('The batch could not be prepared; its records come back', error as Error)
     return { batchItemFailures: event.Records.map(({ messageId }) => ({ itemIdentifier: messageId })) }
   }
   const slots = concurrencyLimiter(concurrency)
@@ -90,7 +90,7 @@ async function processBatch<T extends z.ZodType, B>(
     )
   } finally {
     await options.afterBatch?.(batch, tools).catch((error: unknown) => {
-      tools.logger.error('The end of a batch failed', error as Error)
+      tools.logger.error('The work at the end of a batch failed', error as Error)
     })
   }
 }
@@ -110,7 +110,7 @@ async function processRecord<T extends z.ZodType, B>(
   }
 }
 
-/** @throws Error naming each fault by its path, never the values, which belong to somebody's mail */
+/** @throws Error that names each fault by its path, without values, since they belong to private mail */
 function readJob<T extends z.ZodType>(schema: T, body: string): z.output<T> {
   const parsed = schema.safeParse(parseJson(body))
   if (parsed.success) return parsed.data
@@ -120,7 +120,7 @@ function readJob<T extends z.ZodType>(schema: T, body: string): z.output<T> {
   throw new Error(`The record is not a job of this queue: ${faults.join(', ')}`)
 }
 
-/** Of a queue that takes several kinds of jobs: the faults as that kind which the body comes nearest to. */
+/** For a queue with several kinds of jobs: returns the faults against the kind that the body matches best. */
 function nearest(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue]
   const [fewest] = [...issue.errors].sort((one, other) => one.length - other.length)

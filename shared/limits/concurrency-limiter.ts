@@ -1,6 +1,6 @@
 /**
  * Runs at most `limit` of the given tasks at a time, in the order in which they were given.
- * @returns a function that starts a task when there is room and settles as the task does
+ * @returns a function that starts a task when a slot is free, and settles as the task does
  */
 export function concurrencyLimiter(limit: number): <T>(task: () => Promise<T>) => Promise<T> {
   let running = 0

@@ -1,11 +1,11 @@
-/** How often something may be done, by key, in windows of time that begin together. Forgotten with the process. */
+/** Limits events by key in fixed windows that all keys share. The counts are lost with the process. */
 export class RateLimiter {
   readonly #most: number
   readonly #windowMs: number
   readonly #taken = new Map<string, number>()
   #window = Number.NaN
 
-  /** @param most times in a window, for each key */
+  /** @param most maximum in a window for each key */
   constructor(most: number, windowMs: number) {
     this.#most = most
     this.#windowMs = windowMs

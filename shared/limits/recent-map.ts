@@ -1,4 +1,4 @@
-/** A map that holds a bounded number of entries: a new one takes the place of the one that was set first. */
+/** A map with a maximum size: a new entry replaces the one that was set first. */
 export class RecentMap<Key, Value> {
   readonly #most: number
   readonly #entries = new Map<Key, Value>()

@@ -1,9 +1,9 @@
-/** Mailboxes as they stand in the envelope (RFC 5321 §4.1.2). */
+/** Mailboxes of the envelope (RFC 5321 §4.1.2). */
 import { normaliseDomain } from './domain.ts'
 
 /**
- * The domain of a mailbox in comparable form, or null for the null reverse path, an address literal or anything
- * without a domain. The last `@` counts: a quoted local part may hold others.
+ * Returns the domain of a mailbox in comparable form. Returns null for the null reverse path, an address literal or a
+ * text without a domain. The last `@` counts, since a quoted local part may contain others.
  */
 export function domainOf(address: string): string | null {
   const at = address.lastIndexOf('@')
@@ -11,8 +11,8 @@ export function domainOf(address: string): string | null {
 }
 
 /**
- * The same for two spellings of one mailbox. Letters of ASCII alone lose their case: of others, two that differ may
- * share a small one, and the sign for kelvin has that of K.
+ * Returns the same text for two spellings of one mailbox. Only ASCII letters lose their case: other letters may share a
+ * lower-case form with a different letter, as the kelvin sign does with K.
  */
 export const mailboxOf = (address: string): string =>
   address.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())

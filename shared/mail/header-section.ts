@@ -1,8 +1,8 @@
 const crlf = Buffer.from('\r\n')
 
 /**
- * What stands before a message's first empty line (RFC 5322 §2.1), its last CRLF included: whole lines only. A message
- * may have no body at all.
+ * Returns the header section: the whole lines before a message's first empty line (RFC 5322 §2.1), with the last
+ * CRLF. A message may have no body.
  */
 export function headerSection(octets: Buffer): Buffer {
   if (octets.subarray(0, 2).equals(crlf)) return octets.subarray(0, 0)

@@ -1,19 +1,18 @@
 /**
- * What a peer says (replies, names in its certificate), before people read it in logs, traces, mails and at
- * terminals. The attack: line breaks and writing directions of its own, by which a peer forges what stands around
- * its words. The defence: in prose whatever moves other text is a space; in a name, which people compare, whatever
- * cannot be seen is `?`. Its limit: visible words stay, and letters that look like others.
+ * Cleans text from a peer (replies, certificate names) before people read it in logs, traces, mail and terminals. The
+ * attack: line breaks and text direction marks that forge the surrounding text. The defence: in prose, such
+ * characters become a space; in a name, which people compare, every invisible character becomes `?`. The limit:
+ * visible text stays, and so do letters that look like others.
  */
-
-/** Controls, changes of direction, separators of lines. */
+/** Controls, bidirectional controls, line and paragraph separators. */
 const moving = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]+/gu
 
-/** Besides, formats of no width, surrogates, what is unassigned. */
+/** Also zero-width formats, surrogates and unassigned code points. */
 const invisible = /[\p{C}\p{Zl}\p{Zp}]/gu
 
-/** @param most UTF-16 code units of the result */
+/** @param most maximum length of the result, in UTF-16 code units */
 export const inOneLine = (text: string, most: number): string =>
   text.replace(moving, ' ').trim().slice(0, most).toWellFormed()
 
-/** As long as the text. */
+/** The result is as long as the text. */
 export const visible = (text: string): string => text.replace(invisible, '?')

@@ -1,7 +1,7 @@
 /**
- * The trace header this hop adds (RFC 5321 §4.4). The attack: a client whose HELO name, certificate or address
- * writes header lines of its own, or words a reader takes for ours. The defence: what came from the client is
- * reduced to characters that mean nothing in a header.
+ * The `Received` header field of this hop (RFC 5321 §4.4). The attack: a HELO name, certificate or address that writes
+ * header lines of its own, or text that a reader takes for this system's. The defence: text from the client is reduced
+ * to characters without a meaning in a header.
  */
 import { isIPv6 } from 'node:net'
 import type { TlsFacts } from '../contract/message.ts'
@@ -9,18 +9,18 @@ import type { TlsFacts } from '../contract/message.ts'
 export interface Hop {
   helo: string
   ip: string
-  /** Our own name. */
+  /** The ingress's name. */
   by: string
   id: string
   esmtp: boolean
   smtpUtf8: boolean
   tls: TlsFacts
-  /** Named only when it is the one recipient: a second name would tell one recipient of another. */
+  /** Null when there are several: naming one would disclose it to the others. */
   recipient: string | null
   at: Date
 }
 
-/** The header with its final CRLF. */
+/** Returns the header field with its final CRLF. */
 export function receivedHeader(hop: Hop): string {
   const lines = [
     `Received: from ${heloName(hop.helo)} (${addressLiteral(hop.ip)})`,
@@ -32,13 +32,13 @@ export function receivedHeader(hop: Hop): string {
   return `${lines.join('\r\n')};\r\n\t${hop.at.toUTCString().replace('GMT', '+0000')}\r\n`
 }
 
-/** RFC 3848 §1 and RFC 6531 §4.3. TLS follows EHLO, so what uses it is ESMTP whatever came later. */
+/** RFC 3848 §1 and RFC 6531 §4.3. TLS starts after EHLO, so a session with TLS is ESMTP. */
 function protocol({ esmtp, smtpUtf8, tls }: Hop): string {
   if (!esmtp && !tls.negotiated) return 'SMTP'
   return `${smtpUtf8 ? 'UTF8SMTP' : 'ESMTP'}${tls.negotiated ? 'S' : ''}`
 }
 
-/** RFC 8314 §4.3: the cipher suite by its registered name, after the clauses of RFC 5321. */
+/** RFC 8314 §4.3: the registered name of the cipher suite, after the clauses of RFC 5321. */
 function tlsClause({ negotiated, cipher }: TlsFacts): string[] {
   return negotiated && cipher !== null ? [`\ttls ${cipher}`] : []
 }
@@ -47,7 +47,7 @@ function forClause(hop: Hop): string[] {
   return hop.recipient !== null && mayBeWritten(hop.recipient, hop) ? [`\tfor <${hop.recipient}>`] : []
 }
 
-/** What the tls clause has no room for, in the words that tools know from other servers. */
+/** The facts that the tls clause cannot hold, in the format of other servers that tools can read. */
 function tlsComments({ negotiated, protocol, cipher, clientCertificate }: TlsFacts): string[] {
   if (!negotiated) return []
   const session = `\t(using ${protocol} with cipher ${cipher})`
@@ -59,7 +59,7 @@ function tlsComments({ negotiated, protocol, cipher, clientCertificate }: TlsFac
   ]
 }
 
-/** A domain or an address literal stands as it was said; anything else is not repeated. */
+/** Repeats a domain or an address literal unchanged, and nothing else. */
 function heloName(helo: string): string {
   return /^(?=.{1,255}$)(\[[0-9a-z.:]+\]|[0-9a-z_]([0-9a-z_.-]*[0-9a-z_])?)$/i.test(helo) ? helo : 'unknown'
 }

@@ -1,7 +1,6 @@
 /**
- * The header field by which a sender asks that TLS be no obstacle (RFC 8689 §3). The attack: a header without end, whose
- * millions of lines take the memory and the time of every other delivery. The defence: one that is longer than any that
- * is meant to be read asks for nothing. Pure.
+ * The header field by which a sender gives up TLS requirements (RFC 8689 §3). The attack: a header of millions of lines
+ * that takes the memory and time of other deliveries. The defence: a header above a limit is not searched.
  */
 
 /** Octets. */
@@ -9,11 +8,7 @@ const longestHeader = 262_144
 
 const field = /^tls-required[ \t]*:[ \t]*no[ \t]*$/i
 
-/**
- * Whether `TLS-Required: No` stands in the header section. A field that stands there twice, or says anything else,
- * asks for nothing.
- * @param content the message's octets
- */
+/** Whether the header section has `TLS-Required: No` once. A repeated field or another value does not count. */
 export function waivesTls(content: Buffer): boolean {
   const head = content.subarray(0, longestHeader)
   const end = head.indexOf('\r\n\r\n')

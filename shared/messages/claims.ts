@@ -1,22 +1,22 @@
 /**
- * Exactly one effect. A queue may deliver a job twice, and a worker may die at any instruction; so every side
- * effect is claimed by a conditional write before it is made, with a lease. A claim whose lease ran out before
- * its result was written may or may not have had its effect: it is made again, because a duplicate is better
- * than a loss, and the caller counts it.
+ * Claims give each side effect one worker. A queue may deliver a job twice, and a worker may die at any instruction, so
+ * a conditional write with a lease precedes every side effect. When a lease expires before a result is written, the
+ * effect may or may not have happened. It is repeated, because a duplicate is better than a loss, and the caller counts
+ * it.
  */
 import { randomUUID } from 'node:crypto'
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 
 export type Claim<Result> =
-  /** Make the effect. `leaseExpired`: somebody began it before and was never heard of again. */
+  /** The caller executes the effect. `leaseExpired`: an earlier worker began it and wrote no result. */
   | { kind: 'Claimed'; leaseExpired: boolean }
-  /** Somebody else is at it; leave the job in the queue. */
+  /** Another worker holds the claim; leave the job in the queue. */
   | { kind: 'Busy' }
-  /** It was made, and this came of it. */
+  /** The effect was executed with this result. */
   | { kind: 'Done'; result: Result }
 
-/** Stands where an attempt would, when the recipient is settled before anybody makes it. */
+/** Replaces an attempt when the recipient is settled before the attempt begins. The table stores this word. */
 export interface Forestalled {
   outcome: 'Forestalled'
 }
@@ -28,9 +28,9 @@ export interface ClaimKey {
 
 const isFree = 'attribute_not_exists(pk)'
 const leaseRanOut = 'leaseUntil < :now'
-/** A result under a lease was put there instead of the effect; what came of an effect is kept without one. */
+/** Only a cancelled claim has both a result and a lease; the result of an effect has no lease. */
 const isForestalled = '(attribute_exists(#result) AND attribute_exists(leaseUntil))'
-/** The client repeats a write whose answer was lost; the repetition must not find somebody else in itself. */
+/** The SDK repeats a write whose response was lost; the repetition must match its own item. */
 const isMine = 'holder = :holder'
 
 export class Claims<Result extends object> {
@@ -43,8 +43,8 @@ export class Claims<Result extends object> {
   }
 
   /**
-   * @param leaseMs longer than the effect can take
-   * @param expiresAt seconds since the epoch after which the item may be dropped
+   * @param leaseMs longer than the effect can take, in ms
+   * @param expiresAt seconds since the epoch; DynamoDB may delete the item after this time
    */
   async claim(key: ClaimKey, now: Date, leaseMs: number, expiresAt: number): Promise<Claim<Result>> {
     const holder = randomUUID()
@@ -62,11 +62,11 @@ export class Claims<Result extends object> {
   }
 
   /**
-   * Puts a result in the place of an effect that nobody has begun, so that it is not. Who does so goes on to
-   * settle the matter, and may die first; so the place is theirs for a lease only.
-   * @param leaseMs longer than settling can take
-   * @param expiresAt seconds since the epoch after which the item may be dropped
-   * @returns false when somebody has begun the effect
+   * Writes a result before the effect begins, so that it never begins. The caller then settles the recipient and may
+   * die first, so the cancellation is valid for a lease only.
+   * @param leaseMs longer than settling can take, in ms
+   * @param expiresAt seconds since the epoch; DynamoDB may delete the item after this time
+   * @returns false when the effect has begun
    */
   async forestall(
     key: ClaimKey,
@@ -88,7 +88,7 @@ export class Claims<Result extends object> {
     return before !== 'taken'
   }
 
-  /** Whether somebody has begun the effect. Where something was put in its place, nobody has. */
+  /** Whether a worker has begun the effect. A cancelled effect has not begun. */
   async isBegun(key: ClaimKey): Promise<boolean> {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
@@ -96,7 +96,7 @@ export class Claims<Result extends object> {
     return Item !== undefined && (Item.result === undefined || Item.leaseUntil === undefined)
   }
 
-  /** Keeps what came of the effect; from here on the claim is `Done`. */
+  /** Stores the result of the effect; from then on the claim is `Done`. */
   async complete(key: ClaimKey, result: Result): Promise<void> {
     await this.#documents.send(
       new UpdateCommand({
@@ -109,7 +109,7 @@ export class Claims<Result extends object> {
     )
   }
 
-  /** @returns the item that stood there, if any, or that the place is taken */
+  /** @returns the previous item or null, or `taken` when the condition failed */
   async #put(command: PutCommand): Promise<Record<string, unknown> | null | 'taken'> {
     try {
       const { Attributes } = await this.#documents.send(command)

@@ -1,6 +1,6 @@
 /**
- * A message as the trace shows it, put together from the items of its partition. Pure: items in, entry out.
- * Where the octets lie and the raw certificate chain are internal and are left out.
+ * Builds the trace of a message, as people see it, from the items of its partition. Pure. The content's location and
+ * the raw certificate chain are internal and left out.
  */
 import { z } from 'zod'
 import { DsnKind } from '../contract/jobs.ts'
@@ -24,7 +24,7 @@ export const RecipientStates = ['Pending', 'Delivered', 'Deferred', 'Bounced'] a
 
 const timestamp = z.iso.datetime()
 
-/** An attempt that a worker has begun and not ended is `InProgress`; `leaseUntil` says until when it may be. */
+/** An attempt without a result is `InProgress`, at the latest until `leaseUntil`. */
 const AttemptEntry = z.strictObject({
   number: z.int().positive(),
   at: timestamp.nullable(),
@@ -33,14 +33,14 @@ const AttemptEntry = z.strictObject({
   ip: z.string().nullable(),
   tls: AttemptTls.nullable(),
   policy: Attempt.shape.policy.nullable(),
-  /** Who demanded it. */
+  /** What required the level. */
   policySource: PolicySource.nullable(),
   onTrial: Attempt.shape.policy.nullable(),
-  /** How a report to the next hop's domain names it (RFC 8460 §4.3). */
+  /** Result type of a report to the next hop's domain (RFC 8460 §4.3). */
   tlsResult: TlsResult.nullable(),
   /** As on the wire: `250 2.0.0 Ok`. */
   reply: z.string().nullable(),
-  /** What a connector in ReportOnly mode would have refused the attempt for. */
+  /** The failure that a connector in ReportOnly mode would have caused. */
   reportOnly: z.string().nullable(),
   durationMs: z.int().nullable(),
   leaseUntil: timestamp.nullable(),
@@ -53,16 +53,16 @@ export const VerdictEntry = z.strictObject({
   explanation: z.string(),
   connectors: z.strictObject({ inbound: z.string().nullable(), outbound: z.string().nullable() }),
   reportOnly: z.string().nullable(),
-  /** When it was reached, and by which state of the connectors; null in entries of an earlier release. */
+  /** Time of the decision, and the connectors' version behind it; null in entries of an earlier release. */
   at: timestamp.nullable(),
   connectorsVersion: z.int().nonnegative().nullable(),
-  /** As a DSN would say it; null of a delivery. */
+  /** The reply in a DSN; null for a delivery. */
   reply: z.string().nullable(),
-  /** In the order in which they were asked, inbound ones first. */
+  /** In order of evaluation, inbound connectors first. */
   considered: z.array(Considered),
 })
 
-/** What older entries lack. */
+/** Defaults for entries of an earlier release. */
 const unexplained = { at: null, connectorsVersion: null, reply: null, considered: [] }
 
 const RecipientEntry = z.strictObject({
@@ -72,16 +72,16 @@ const RecipientEntry = z.strictObject({
   verdict: VerdictEntry.nullable(),
   /** When a deferred recipient is decided again. */
   until: timestamp.nullable(),
-  /** When it bounces if nothing changes. */
+  /** When it bounces unless something changes. */
   givenUpAt: timestamp.nullable(),
-  /** That it was held for what a connector demands, whatever became of it since. */
+  /** The first time that a connector held it, whatever happened later. */
   firstHeld: z.strictObject({ at: timestamp, reason: z.string(), explanation: z.string() }).nullable(),
   attempts: z.array(AttemptEntry),
-  /** Older attempts that are not shown. */
+  /** Number of older attempts that are not shown. */
   attemptsOmitted: z.int().nonnegative(),
   /**
-   * What the sender was told; `message` is the id of the DSN, null while it is being sent, and `state` how far that
-   * has come, null before anything was decided of it.
+   * DSNs to the sender. `message` is the DSN's id, null while it is being sent; `state` is the DSN's own state, null
+   * before its first decision.
    */
   notifications: z.array(
     z.strictObject({
@@ -106,7 +106,7 @@ export const TraceEntry = z.strictObject({
 })
 export type TraceEntry = z.output<typeof TraceEntry>
 
-/** An item of the messages table, as shared/messages and its claims write them. */
+/** An item of the messages table, written by shared/messages. */
 export interface TraceItem {
   sk: string
   message?: Message
@@ -122,7 +122,7 @@ export interface TraceItem {
   result?: Attempt | Forestalled | { dsn: string }
 }
 
-/** Attempts shown of one message: some 3 MB of JSON, well below what a function may answer. */
+/** Attempts shown of one message: about 3 MB of JSON, well below the limit of a Lambda response. */
 const attemptsShown = 8000
 
 /** @returns null when the items hold no message */
@@ -165,7 +165,7 @@ function withoutChain(tls: TlsFacts): TraceEntry['tls'] {
 
 const addressOf = ({ sk }: TraceItem): string => sk.slice('recipient#'.length)
 
-/** Reads the items whose sort key has the prefix; they come, and stay, in the order of the sort key. */
+/** Reads the items with a sort key of the prefix, in the order of the sort key. */
 function groupByAddress<T>(
   items: readonly TraceItem[],
   prefix: string,
@@ -180,7 +180,7 @@ function groupByAddress<T>(
   return groups
 }
 
-/** An attempt that was forestalled never was one. */
+/** A cancelled attempt was never made. */
 const wasMade = ({ result }: TraceItem): boolean =>
   !(result && 'outcome' in result && result.outcome === 'Forestalled')
 
@@ -208,7 +208,7 @@ const nothingYet = {
   durationMs: null,
 } as const
 
-/** What an older version wrote lacks what it did not know. */
+/** Fills fields that an earlier release did not write. */
 function endedAttempt({
   reply,
   reportOnly,

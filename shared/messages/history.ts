@@ -1,7 +1,7 @@
 /**
- * Reads the trace: one message, or the messages of a span of time, newest first. A day's messages are spread
- * over several index partitions, which are read side by side and merged. The work for one page is bounded: a
- * filter that matches little yields short or empty pages, each saying where the next one begins.
+ * Reads the trace: one message, or the messages of a span of time, newest first. A day's messages are spread over
+ * several index partitions, which are read in parallel and merged. The work for one page is limited: a filter with few
+ * matches yields short or empty pages, each with the start of the next.
  */
 import { BatchGetCommand, type DynamoDBDocumentClient, type QueryCommandInput } from '@aws-sdk/lib-dynamodb'
 import { encodeTime } from 'ulid'
@@ -23,7 +23,7 @@ export interface Span {
 
 export interface HistoryFilter extends Span {
   sender: AddressFilter | null
-  /** With `state` and `connector`: a message is found when one of its recipients meets all that is asked. */
+  /** One recipient must match this together with `state` and `connector`. */
   recipient: AddressFilter | null
   state: RecipientState | null
   connector: string | null
@@ -31,7 +31,7 @@ export interface HistoryFilter extends Span {
 
 export type AddressFilter = { kind: 'address'; address: string } | { kind: 'domain'; domain: string }
 
-/** Where a page ended: messages of that day with a smaller id come next, then the days before. */
+/** The end of a page. The next page begins with smaller ids of that day, then earlier days. */
 export interface HistoryPosition {
   /** `YYYY-MM-DD` */
   day: string
@@ -43,20 +43,20 @@ export interface HistoryPage {
   next: HistoryPosition | null
 }
 
-/** Messages by their positions, none of them loaded. */
+/** Positions of messages; the messages are not loaded. */
 export interface Found {
   found: HistoryPosition[]
-  /** Where to go on, null when the span is exhausted. */
+  /** Start of the next search, or null at the end of the span. */
   stoppedAt: HistoryPosition | null
 }
 
-/** A message and how far its recipients have come, as whoever takes up its work needs them. */
+/** A message and the states of its recipients, for a worker that continues with them. */
 export interface Undertaking {
   message: Message
   recipients: { recipient: Recipient; state: RecipientState; connectors: string[] }[]
 }
 
-/** A recipient as the index has it. */
+/** A recipient in the index. */
 export interface IndexRow {
   /** Message id. */
   pk: string
@@ -68,17 +68,17 @@ export interface IndexRow {
 }
 
 const rowsPerQuery = 250
-/** What DynamoDB reads in one request. */
+/** Limit of BatchGetItem. */
 const itemsPerRequest = 100
-/** Octets of JSON after which a page ends; a function may answer 6 MB. */
+/** Octets of JSON after which a page ends; a Lambda response may have 6 MB. */
 const largestPage = 4_000_000
 const entriesAtOnce = 8
-/** An id may be made a little before or after the time of receipt; the span is exact, the index read is wider. */
+/** An id may be created shortly before or after receipt, so the index is read for a wider span than the filter's. */
 const idSkewMs = hourMs
 
 /**
  * @param text a mailbox, a domain, or `<>` for the null reverse path
- * @returns null when it is none of these
+ * @returns null for any other text
  */
 export function parseAddressFilter(text: string): AddressFilter | null {
   if (text === '<>') return { kind: 'address', address: '' }
@@ -113,14 +113,14 @@ export class History {
   readonly #table: string
   readonly #rowsPerPage: number
 
-  /** @param rowsPerPage index rows looked at for one page, rounded up to a whole message */
+  /** @param rowsPerPage index rows read for one page, rounded up to a whole message */
   constructor(documents: DynamoDBDocumentClient, table: string, rowsPerPage = 5000) {
     this.#documents = documents
     this.#table = table
     this.#rowsPerPage = rowsPerPage
   }
 
-  /** @returns null when there is no such message, or none any more */
+  /** @returns null when there is no such message, or when it has been deleted */
   async entry(id: string): Promise<TraceEntry | null> {
     const items: TraceItem[] = []
     const ofMessage = { KeyConditionExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': id } }
@@ -129,7 +129,7 @@ export class History {
     return entry && this.#withStatesOfDsns(entry)
   }
 
-  /** A DSN is a message of its own, to the sender; its failure is told to nobody, so it is shown with what it tells of. */
+  /** A DSN is a message to the sender. No DSN reports its failure, so its state is shown with the recipient. */
   async #withStatesOfDsns(entry: TraceEntry): Promise<TraceEntry> {
     const { envelope, recipients } = entry
     const dsns = new Set(
@@ -153,13 +153,13 @@ export class History {
   }
 
   /**
-   * Read consistently, and without the attempts, of which there may be many more.
-   * @returns null when there is no such message, or none any more
+   * Reads consistently, without the attempts, which may be many.
+   * @returns null when there is no such message, or when it has been deleted
    */
   async undertaking(id: string): Promise<Undertaking | null> {
     const items: TraceItem[] = []
     const query = {
-      // In the order of their sort keys the attempts and DSNs come before the message, its recipients after it.
+      // Sort keys put attempts and DSNs before the message, and recipients after it.
       KeyConditionExpression: 'pk = :pk AND sk >= :sk',
       ExpressionAttributeValues: { ':pk': id, ':sk': messageKey(id).sk },
       ConsistentRead: true,
@@ -173,13 +173,13 @@ export class History {
     return { message: Message.parse(message), recipients }
   }
 
-  /** @returns the messages that there are, in no order */
+  /** @returns the existing messages, unordered */
   async messages(ids: readonly string[]): Promise<Message[]> {
     const items = await this.#items<{ message?: unknown }>(ids.map(messageKey))
     return items.map(({ message }) => Message.parse(message))
   }
 
-  /** @returns the items that there are, in no order */
+  /** @returns the existing items, unordered */
   async #items<T>(keys: readonly ClaimKey[]): Promise<T[]> {
     const parts: ClaimKey[][] = []
     for (let start = 0; start < keys.length; start += itemsPerRequest)
@@ -200,7 +200,7 @@ export class History {
     return items
   }
 
-  /** @param from where the page before ended, null for the first */
+  /** @param from end of the previous page, null for the first */
   async page(filter: HistoryFilter, from: HistoryPosition | null, limit: number): Promise<HistoryPage> {
     const { found, stoppedAt } = await this.find(filter, (row) => rowMatches(row, filter), from, limit)
     const entries: TraceEntry[] = []
@@ -218,8 +218,8 @@ export class History {
   }
 
   /**
-   * Messages with a row that matches; their times of receipt are still to be held against the span.
-   * @param from where the search before stopped, null for the first
+   * Finds messages with a matching row. The caller still compares their times of receipt with the span.
+   * @param from end of the previous search, null for the first
    */
   async find(
     span: Span,
@@ -232,7 +232,7 @@ export class History {
     let current = null as HistoryPosition | null
     for await (const { day, row } of this.#rows(span, from)) {
       if (current?.before !== row.pk) {
-        // Only between messages: the rest of a message's recipients must be looked at with the first.
+        // Only between messages: all recipients of a message must be checked together.
         if (found.length === limit || rows >= this.#rowsPerPage) return { found, stoppedAt: current }
         current = { day, before: row.pk }
       }
@@ -257,7 +257,7 @@ export class History {
     }
   }
 
-  /** Rows of one index partition, `low` <= order < `high`: no order is as short as an id. */
+  /** Reads the rows of one index partition with `low` <= order < `high`. An order is longer than an id. */
   #shard(bucket: string, low: string, high: string): AsyncGenerator<IndexRow> {
     return this.#query<IndexRow>({
       IndexName: byTime,
@@ -274,7 +274,7 @@ export class History {
   }
 }
 
-/** Merges generators that each yield in descending order; all are begun at once. */
+/** Merges generators that each yield in descending order, and starts all of them at once. */
 export async function* newestFirst<T extends { order: string }>(
   shards: AsyncGenerator<T>[],
 ): AsyncGenerator<T> {
@@ -288,10 +288,10 @@ export async function* newestFirst<T extends { order: string }>(
   }
 }
 
-/** What the ids made at a time begin with. @param at milliseconds since the epoch, before which there are no ids */
+/** Returns the prefix of ids created at a time. @param at ms since the epoch; earlier times have no ids */
 const idPrefix = (at: number): string => encodeTime(Math.max(0, at), 10)
 
-/** The UTC days that the span touches, newest first. */
+/** Returns the UTC days of the span, newest first. */
 function daysBetween(since: Date, until: Date): string[] {
   const days: string[] = []
   const first = Math.floor(since.getTime() / dayMs)

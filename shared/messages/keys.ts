@@ -1,8 +1,8 @@
 /**
- * The messages table. One partition a message: the message itself, an item for each recipient (state and last
- * verdict), an item for each attempt (first its claim, then its result) and for each DSN's claim. The index
- * `byTime` lists recipients by day; a day is spread over several index partitions, so that no rate of mail
- * outgrows one. And a partition for each connector that asks for certificates: the notices of those it did not know.
+ * Keys of the messages table. Each message has a partition: the message, an item for each recipient (state and last
+ * verdict), for each attempt (its claim, later its result) and for each DSN's claim. The index `byTime` lists
+ * recipients by day. A day is spread over several index partitions, so that no rate of mail exceeds the limit of one.
+ * Each connector that asks for certificates has a partition with the notices of certificates it did not know.
  */
 import type { DsnKind } from '../contract/jobs.ts'
 
@@ -39,7 +39,7 @@ export function indexKeys(id: string, receivedAt: string, address: string) {
   return { bucket: `${receivedAt.slice(0, 10)}#${shard}`, order: `${id}#${address}` }
 }
 
-/** The index partitions that hold one day. @param day `YYYY-MM-DD` */
+/** Returns the index partitions of one day. @param day `YYYY-MM-DD` */
 export function bucketsOfDay(day: string): string[] {
   return Array.from({ length: shardsPerDay }, (_, shard) => `${day}#${shard}`)
 }

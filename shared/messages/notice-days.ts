@@ -1,7 +1,7 @@
 /**
- * How many certificates of strangers an administrator hears of. The attack: a new certificate with each message,
- * for ever, until nobody reads the notices. The defence: a handful for each connector and day, and a handful of its own
- * for those that an authority vouches for, so that a renewal is not hidden among what anybody can make.
+ * Limits notices of unknown certificates. The attack: a new certificate with each message, until administrators
+ * ignore notices. The defence: ten notices a day for each connector, and ten more for certificates from a CA that the
+ * connector trusts, so that a renewal is not hidden among certificates that an attacker can make.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
@@ -24,7 +24,7 @@ export class NoticeDays {
   }
 
   /**
-   * Whether the administrator is to hear of this certificate; asked twice, the answer is the same.
+   * Whether a notice of this certificate is to be published; repeated calls have the same result.
    * @param day `YYYY-MM-DD`
    * @param expiresAt seconds since the epoch
    */

@@ -1,7 +1,7 @@
 /**
- * The message trace: what happened to each recipient and why. `evaluate-policy` writes verdicts. A delivery
- * writes `Delivered`, as does `evaluate-policy` when a delivery reports it. An attempt's own record is its claim
- * (claims.ts). A final state is never overwritten, so duplicates and stragglers cannot bring a settled recipient back.
+ * Writes the message trace: what happened to each recipient and why. `evaluate-policy` writes verdicts. A delivery
+ * writes `Delivered`, and so does `evaluate-policy` when a delivery reports it. The record of an attempt is its claim
+ * (claims.ts). A final state is never overwritten, so a late or duplicate job cannot reopen a settled recipient.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import {
@@ -19,26 +19,25 @@ import { indexKeys, messageKey, recipientKey } from './keys.ts'
 
 export type RecipientState = 'Pending' | 'Delivered' | 'Deferred' | 'Bounced'
 
-/** The state a verdict leads to; `Delivered` is a fact, not a verdict. */
+/** The state after a verdict. `Delivered` comes from an attempt. */
 const stateOf = { Deliver: 'Pending', Defer: 'Deferred', Bounce: 'Bounced' } as const
 
-/** How far a recipient has come. */
 export interface Progress {
   state: RecipientState
-  /** Position of the last job that was decided upon and passed on; empty before any. */
+  /** Position of the last job that was decided and sent on; empty before the first. */
   decided: string
 }
 
 /**
- * Where a job stands among those of its recipient, as text that sorts: an outcome of an attempt before the timers
- * that follow it, a timer before later ones.
- * @param notBefore of a timer, null of an outcome
+ * Returns the position of a job among those of its recipient, as text that sorts. The outcome of an attempt comes
+ * before the timers that follow it, and an earlier timer before a later one.
+ * @param notBefore time of a timer, null for an outcome
  */
 export function positionOf(attempts: number, notBefore: string | null): string {
   return `${String(attempts).padStart(5, '0')}#${notBefore ?? ''}`
 }
 
-/** When a verdict was reached, by which state of the connectors, and which of them were considered. */
+/** The time of a verdict, the connectors' version behind it, and the connectors that were evaluated. */
 export interface Circumstances {
   at: Date
   connectorsVersion: number
@@ -66,9 +65,9 @@ export class Trace {
   }
 
   /**
-   * Keeps a verdict with the state it leads to, unless the recipient is settled or has come further.
-   * @returns the verdict to follow: the given one; or the bounce that settled the recipient before, since whoever
-   * recorded that may have died before it was passed on; or null when nothing more is to happen
+   * Writes a verdict and its state unless the recipient is settled or has a later attempt.
+   * @returns the verdict to execute: the given one; or the bounce that already settled the recipient, since its
+   * writer may have died before it sent the job; or null when there is nothing left to do
    */
   async recordVerdict(
     message: Message,
@@ -113,7 +112,7 @@ export class Trace {
     return recorded ? verdict : this.recordedBounce(message.id, verdict)
   }
 
-  /** @returns the bounce that settled the recipient of this verdict, or null when none has */
+  /** @returns the bounce that settled this verdict's recipient, or null */
   async recordedBounce(messageId: string, { recipient }: Verdict): Promise<Verdict | null> {
     const key = recipientKey(messageId, recipient.address)
     const { Item } = await this.#documents.send(
@@ -126,7 +125,7 @@ export class Trace {
     await this.#updateOpen(messageId, address, { state: 'Delivered', until: null, givenUpAt: null, address })
   }
 
-  /** What the job of this position led to has been passed on. Positions only ever advance. */
+  /** Records that the results of the job at this position have been sent on. Positions only increase. */
   async recordDecided(messageId: string, address: string, position: string): Promise<void> {
     try {
       await this.#documents.send(
@@ -143,7 +142,7 @@ export class Trace {
     }
   }
 
-  /** @returns by address, how far each recipient has come; one that was never evaluated is missing */
+  /** @returns by address; a recipient that was never evaluated is missing */
   async progress(messageId: string, addresses: readonly string[]): Promise<Map<string, Progress>> {
     const found = new Map<string, Progress>()
     let keys: Record<string, unknown>[] = addresses.map((address) => recipientKey(messageId, address))
@@ -191,11 +190,11 @@ export class Trace {
   }
 }
 
-/** Waits for a connector, not for the next attempt after one whose own record speaks of it. */
+/** True when a connector holds the recipient. A wait after an attempt is recorded with that attempt. */
 const isHeld = ({ action, reason }: Verdict): boolean =>
   action === 'Defer' && reason !== 'RetryLater' && reason !== 'OutboundTlsNotMet'
 
-/** What stays as it was written first. */
+/** Fields that keep their first value. */
 const kept = new Set(['firstHeld'])
 
 const assignment = (name: string): string =>

@@ -1,6 +1,6 @@
 /**
- * Sending jobs. Bodies are JSON; JSON.stringify escapes control characters and lone surrogates, but SQS also
- * refuses U+FFFE and U+FFFF, which XML 1.0 excludes, so those are escaped as well.
+ * Sends jobs as JSON. JSON.stringify escapes control characters and lone surrogates, but SQS also rejects U+FFFE and
+ * U+FFFF, which XML 1.0 excludes. They are escaped too.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -15,13 +15,13 @@ import { partsWithin } from '../contract/parts.ts'
 
 export type BatchEntry = SendMessageBatchRequestEntry & { Id: string; MessageBody: string }
 
-/** What is said of each entry; one that is in neither list has not been taken. */
+/** The result of a batch. An entry in neither list was not accepted. */
 export interface BatchAnswer {
   Successful?: Partial<SendMessageBatchResultEntry>[] | undefined
   Failed?: Partial<BatchResultErrorEntry>[] | undefined
 }
 
-/** How batches get to a queue. */
+/** Sends batches to a queue. */
 export interface BatchTransport {
   send(entries: readonly BatchEntry[]): Promise<BatchAnswer>
 }
@@ -30,17 +30,16 @@ export interface Outgoing<Job> {
   job: Job
   /** 0–900. */
   delaySeconds?: number
-  /** Fair queues: messages of one group wait for each other, not for other groups. */
+  /** Message group of a fair queue: messages of one group wait for each other, not for other groups. */
   group?: string
 }
 
-/** What a unit that only sends needs of a queue. */
 export type Sender<Job> = Pick<JobQueue<Job>, 'send'>
 
-/** The queue answered, and did not take this job. */
+/** The queue replied and did not accept this job. */
 export class JobRefusedError extends Error {
   override readonly name = 'JobRefusedError'
-  /** The job itself is at fault: the queue would not take it another time either. */
+  /** True when the job itself is invalid, so that a retry cannot succeed. */
   readonly isSendersFault: boolean
 
   constructor({ Code, Message, SenderFault }: Partial<BatchResultErrorEntry>) {
@@ -49,7 +48,7 @@ export class JobRefusedError extends Error {
   }
 }
 
-/** What SQS takes in one request. */
+/** Limits of SendMessageBatch. */
 const batchLimits = { items: 10, octets: 1_048_576 }
 
 export class JobQueue<Job> {
@@ -63,7 +62,7 @@ export class JobQueue<Job> {
 
   /**
    * Sends every job, in as few requests as SQS allows.
-   * @throws Error when any of them was not taken; the caller's own job must then be tried again
+   * @throws Error when a job was not accepted; the caller must then retry its own job
    */
   async send(outgoing: readonly Outgoing<Job>[]): Promise<void> {
     const failures = await this.trySend(outgoing)
@@ -71,7 +70,7 @@ export class JobQueue<Job> {
     if (first) throw first
   }
 
-  /** @returns for each job null when the queue has it, or why it has not */
+  /** @returns for each job null, or the reason why the queue does not have it */
   async trySend(outgoing: readonly Outgoing<Job>[]): Promise<(Error | null)[]> {
     const entries = outgoing.map(toEntry)
     const parts = partsWithin(batchLimits, entries, ({ MessageBody }) => Buffer.byteLength(MessageBody))
@@ -85,10 +84,10 @@ export class JobQueue<Job> {
       const answer = await this.#transport.send(entries)
       const taken = new Set(answer.Successful?.map(({ Id }) => Id))
       const refused = new Map(answer.Failed?.map((entry) => [entry.Id, new JobRefusedError(entry)]))
-      // A job that the answer does not name has not been taken: what is said of it is that nothing is known.
+      // SQS must name each job. A job that it does not name counts as not accepted.
       return entries
         .filter(({ Id }) => !taken.has(Id))
-        .map(({ Id }) => [Id, refused.get(Id) ?? new Error('the queue did not say that it took a job')])
+        .map(({ Id }) => [Id, refused.get(Id) ?? new Error('the queue did not confirm a job')])
     } catch (error) {
       return entries.map(({ Id }) => [Id, asError(error)])
     }
@@ -113,7 +112,7 @@ function toEntry<Job>({ job, delaySeconds, group }: Outgoing<Job>, index: number
   }
 }
 
-/** SQS takes 128 characters of ASCII; a domain may have 253. */
+/** SQS accepts 128 ASCII characters; a domain may have 253. */
 function groupId(group: string): string {
   return group.length <= 128 ? group : createHash('sha256').update(group).digest('hex')
 }

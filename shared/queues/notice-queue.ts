@@ -1,16 +1,16 @@
 /**
- * Sending notices of unknown certificates. The attack: certificates cost nothing, and somebody presents a new one
- * with each message, so that the queue fills, or that the one notice that matters drowns. The defence: a process
- * sends one notice for each connector and certificate an hour, few for each connector, and not many at all; those
- * of certificates that an authority vouches for have a share of their own, which no stranger can use up. A notice
- * that is lost costs nothing but itself: the mail it is about was decided without it.
+ * Sends notices of unknown certificates. The attack: a client presents a new certificate with each message, so that the
+ * queue fills or the one important notice is overlooked. The defence: a process sends one notice an hour for each
+ * connector and certificate, a limited number for each connector, and a limited number in all. Certificates from a CA
+ * that the connector trusts have separate limits, which an attacker cannot use up. A lost notice harms no mail, since
+ * mail is decided without it.
  */
 import { hourMs, minuteMs } from '../contract/durations.ts'
 import type { CertificateNotice } from '../contract/jobs.ts'
 import { RateLimiter } from '../limits/rate-limiter.ts'
 import type { JobQueue } from './job-queue.ts'
 
-/** No connector's strangers use up the share of the others. */
+/** One connector cannot use up the limit of the others. */
 const mostOfConnector = 10
 const mostInAll = 20
 
@@ -19,7 +19,7 @@ export type Sent =
   /** It was sent within the hour. */
   | 'Known'
   | 'TooMany'
-  /** The queue did not take it; it is sent when the certificate is next presented. */
+  /** The queue did not accept it; the next message with this certificate sends it again. */
   | 'Failed'
 
 export class NoticeQueue {

@@ -1,4 +1,4 @@
-/** The topic that the administrator's notices are published to. */
+/** Publishes administrators' notices to an SNS topic. */
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns'
 
 export interface Announcement {
@@ -8,10 +8,10 @@ export interface Announcement {
   attributes: Readonly<Record<string, string>>
 }
 
-/** For all tries together: the records of mail in the same batch wait for it. */
+/** Milliseconds for all retries together: records of mail in the same batch wait for it. */
 const patience = 8_000
 
-/** @returns a function that publishes and answers the topic's id for it */
+/** @returns a function that publishes a notice and returns its SNS message id */
 export const topicPublisher =
   (sns: SNSClient, topicArn: string, patienceMs = patience) =>
   async ({ subject, text, attributes }: Announcement): Promise<string> => {

@@ -1,13 +1,13 @@
-/** One session of a sending server, down to the octets. */
+/** One session of a sending server, with control over each octet. */
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
-/** The connection is gone. */
+/** The connection is closed. */
 export class ClosedError extends Error {}
-/** No reply came within the client's patience. */
+/** No reply came before the timeout. */
 export class SilentError extends Error {}
 
-/** Milliseconds; a real client waits ten minutes, and nothing here should take a tenth of that. */
+/** Milliseconds; a real client waits ten minutes, and no reply here should take a tenth of that. */
 const patience = 60_000
 
 export class ClientSession {
@@ -31,7 +31,7 @@ export class ClientSession {
     return this.#failure === null
   }
 
-  /** The next reply, its lines joined. @throws ClosedError, SilentError */
+  /** Returns the next reply with its lines joined. @throws ClosedError, SilentError */
   reply(): Promise<string> {
     const reply = this.#replies.shift()
     if (reply !== undefined) return Promise.resolve(reply)

@@ -1,6 +1,6 @@
 /**
- * S3, SQS and DynamoDB as far as the ingress meets them, for more mail than memory holds: of an object its beginning and
- * digests are kept, taken as the octets come.
+ * S3, SQS and DynamoDB as far as the ingress uses them, for more mail than memory holds. An object's beginning and its
+ * digests are kept, computed as the octets arrive.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -9,11 +9,11 @@ import { EvaluationJob } from '../../shared/contract/jobs.ts'
 import { connectorsAnswer, operationOf, type SqsEntry, takenEntry } from '../support/aws-answers.ts'
 import { listen } from '../support/listen.ts'
 
-/** What stands behind it is digested by itself: the field that the ingress puts before a message differs. */
+/** The octets behind it have their own digest: the field that the ingress adds differs. */
 const marker = Buffer.from('Subject: ')
 const mostBeginning = 64 * 1024
 
-/** An object: all of it when it is a segment, of which messages are ranges; digests when it is a large message. */
+/** An object: complete for a segment, whose ranges are messages; digests for a large message. */
 export class Stored {
   readonly #whole: Hash = createHash('sha256')
   readonly #behind: Hash = createHash('sha256')
@@ -27,7 +27,7 @@ export class Stored {
     this.#keepsAll = keepsAll
   }
 
-  /** Its octets, when all of them were kept. */
+  /** The octets, if all of them were kept. */
   get octets(): Buffer {
     return this.#beginning
   }

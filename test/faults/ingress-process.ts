@@ -1,11 +1,11 @@
-/** The ingress as it is deployed, to be killed. */
+/** The ingress as deployed, which can be killed. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
 export class IngressProcess {
   readonly #environment: Record<string, string>
-  /** What a process said that it should never have to say. */
+  /** Output that a correct process never writes. */
   readonly findings: string[] = []
   /** Milliseconds of `performance.now`. */
   readonly kills: number[] = []
@@ -38,7 +38,7 @@ export class IngressProcess {
     ended.catch(() => {})
   }
 
-  /** SIGKILL, and a new start. */
+  /** Sends SIGKILL and starts the ingress again. */
   async killAndStart(): Promise<void> {
     const child = this.#child
     if (!child) return

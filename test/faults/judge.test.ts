@@ -19,7 +19,7 @@ interface Stored {
   isEarly?: boolean
 }
 
-/** One message, its tries and the jobs that came by them. */
+/** One message, its tries and the jobs from them. */
 function verdict(endings: readonly Ending[], stored: readonly Stored[], kills: readonly number[] = []) {
   const ledger = new Ledger()
   const kept = new Kept()
@@ -60,39 +60,39 @@ const later: Stored = { id: ids[1], by: 1 }
 const cases: [name: string, endings: Ending[], stored: Stored[], finding: RegExp | null, kills?: number[]][] =
   [
     ['accepted and stored once', [accepted], [{}], null],
-    ['a job sent again after a lost answer', [accepted], [{ told: lost }, {}], null],
-    ['deferred after a lost answer', [deferred, acceptedLater], [{ told: lost }, later], null],
+    ['a job sent again after a lost response', [accepted], [{ told: lost }, {}], null],
+    ['deferred after a lost response', [deferred, acceptedLater], [{ told: lost }, later], null],
     ['killed before the reply', [closed, acceptedLater], [{}, later], null, [3000]],
-    ['killed before the answer', [closed, acceptedLater], [{ told: 'Pending' }, later], null, [3000]],
+    ['killed before the response', [closed, acceptedLater], [{ told: 'Pending' }, later], null, [3000]],
     ['never accepted', [deferred], [], /accepted 0 times/],
     ['accepted twice', [accepted, acceptedLater], [{}, later], /accepted 2 times/],
-    ['refused for good', [{ kind: 'Refused', reply: '550' }, acceptedLater], [later], /550/],
+    ['refused permanently', [{ kind: 'Refused', reply: '550' }, acceptedLater], [later], /550/],
     ['no reply', [{ kind: 'Silent' }, acceptedLater], [later], /Silent/],
-    ['accepted and no job', [accepted], [], /no such job/],
+    ['accepted without a job', [accepted], [], /no such job/],
     ['accepted under another id', [accepted], [{ id: ids[1] }], /no such job/],
-    ['accepted before the queue said so', [accepted], [{ told: lost }], /no answer of the queue/],
-    ['a job twice', [accepted], [{}, {}], /nothing explains/],
-    ['a job of a try that was deferred', [deferred, acceptedLater], [{}, later], /nothing explains/],
+    ['accepted before the queue confirmed the job', [accepted], [{ told: lost }], /without a confirmation/],
+    ['two jobs without a cause', [accepted], [{}, {}], /without a cause/],
+    ['a job of a deferred try', [deferred, acceptedLater], [{}, later], /without a cause/],
     [
-      'a job of a session that was killed elsewhen',
+      'a job of a session while another was killed',
       [deferred, acceptedLater],
       [{}, later],
-      /nothing explains/,
+      /without a cause/,
       [7000],
     ],
     ['closed without a kill', [closed, acceptedLater], [later], /no process had been killed/, [7000]],
     ['no object', [accepted], [{ isMissing: true }], /no object/],
-    ['a job before its content', [accepted], [{ isEarly: true }], /before it was known/],
-    ['an octet too much', [accepted], [{ text: `${sent}x` }], /not what was sent/],
+    ['a job before its content', [accepted], [{ isEarly: true }], /before its content was known/],
+    ['an extra octet', [accepted], [{ text: `${sent}x` }], /not what was sent/],
     [
-      'an octet too few',
+      'a missing octet',
       [accepted],
       [{ text: sent.toString().slice(1) }],
       /not what was sent|before its content/,
     ],
-    ['nothing of ours before it', [accepted], [{ trace: '' }], /before its content/],
+    ['no Received field before it', [accepted], [{ trace: '' }], /before its content/],
     [
-      'more than our field before it',
+      'more than the Received field before it',
       [accepted],
       [{ trace: `Received: a id ${ids[0]}\r\nX: y\r\n` }],
       /before its content/,

@@ -1,4 +1,4 @@
-/** Compares what the client was told with what is stored. */
+/** Compares what the client saw with what is stored. */
 import { hash } from 'node:crypto'
 import { EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Kept, KeptJob } from './kept.ts'
@@ -8,19 +8,19 @@ export interface Evidence {
   messages: number
   ledger: Ledger
   kept: Pick<Kept, 'objects' | 'jobs' | 'findings'>
-  /** Milliseconds of `performance.now` at which a process of the ingress was killed. */
+  /** When a process of the ingress was killed, in ms of `performance.now`. */
   kills: readonly number[]
-  /** Content as it was sent. */
+  /** Content as sent. */
   contentOf(message: number): Buffer
 }
 
 export interface Judgement {
-  /** What must not be; nothing, if all is well. */
+  /** Violations; empty when all is well. */
   findings: string[]
   accepted: number
-  /** Jobs beyond one for each message, by what explains them. */
+  /** Jobs beyond one for each message, by cause. */
   duplicates: Map<string, number>
-  /** Jobs by how the try ended that they came by. */
+  /** Number of tries by how they ended. */
   tries: Map<string, number>
 }
 
@@ -28,7 +28,7 @@ interface Known extends KeptJob {
   id: string
 }
 
-/** Milliseconds from the kill of a process until its client has seen that its connection is gone. */
+/** Milliseconds from the kill of a process until its client has noticed the closed connection. */
 const noticed = 2000
 
 export function judge(evidence: Evidence): Judgement {
@@ -57,19 +57,19 @@ export function judge(evidence: Evidence): Judgement {
   return { findings, accepted, duplicates, tries: endings }
 }
 
-/** As evaluate-policy reads them. @returns the jobs of each try */
+/** Parses jobs as evaluate-policy does. @returns the jobs of each try */
 function readJobs({ kept, messages, contentOf }: Evidence, findings: string[]): Map<string, Known[]> {
   const jobs = new Map<string, Known[]>()
   for (const job of kept.jobs) {
     const parsed = EvaluationJob.safeParse(JSON.parse(job.body))
     if (!parsed.success) {
-      findings.push(`a job cannot be read: ${parsed.error.message}`)
+      findings.push(`a job cannot be parsed: ${parsed.error.message}`)
       continue
     }
     const { message, recipients } = parsed.data
     const by = readReversePath(message.envelope.mailFrom)
     if (!by || by.message >= messages) {
-      findings.push(`job ${message.id} is of no message that was sent: ${message.envelope.mailFrom}`)
+      findings.push(`job ${message.id} belongs to no message that was sent: ${message.envelope.mailFrom}`)
       continue
     }
     if (recipients.map(({ address }) => address).join() !== 'b@ours.example')
@@ -91,14 +91,14 @@ function contentFault(
   if (!object) return `there is no object ${content.key}`
   const octets = object.subarray(content.offset, content.offset + content.length)
   if (octets.length !== content.length || size !== content.length)
-    return 'its content is not as long as it says'
+    return 'its content has another length than it says'
   if (hash('sha256', octets) !== content.sha256) return 'its content has another SHA-256 than it says'
   const trace = octets.subarray(0, octets.length - sent.length).toString('latin1')
   if (!octets.subarray(trace.length).equals(sent)) return 'its content is not what was sent'
   const isOneField = /^Received: [^\r\n]+(?:\r\n\t[^\r\n]+)*\r\n$/.test(trace)
   return isOneField && trace.includes(` id ${id}`)
     ? null
-    : `before its content stands ${JSON.stringify(trace)}`
+    : `before its content there is ${JSON.stringify(trace)}`
 }
 
 interface Court {
@@ -113,27 +113,26 @@ function judgeTry(name: string, attempt: Try, jobs: readonly Known[], court: Cou
   if (ids.size > 1) court.findings.push(`${name} has jobs of ${ids.size} messages`)
   const kill = court.kills.find((at) => at >= attempt.began && at <= attempt.ended)
   if (ending.kind === 'Closed' && !wasKilled(attempt, court.kills))
-    court.findings.push(`${name}: its connection was closed, and no process had been killed`)
+    court.findings.push(`${name}: its connection was closed although no process had been killed`)
   if (ending.kind === 'Accepted' && !ids.has(ending.id))
-    court.findings.push(`${name} was accepted as ${ending.id}, and there is no such job`)
+    court.findings.push(`${name} was accepted as ${ending.id}, but there is no such job`)
   if (ending.kind === 'Accepted' && !jobs.some(mayBeKnown))
-    court.findings.push(`${name} was accepted, and no answer of the queue that says so was ever given`)
-  // Of a try that was accepted one job is no duplicate: one whose answer arrived, if there is one.
+    court.findings.push(`${name} was accepted without a confirmation of the queue`)
+  // One job of an accepted try is no duplicate: one whose response arrived, if any.
   const surplus = [...jobs]
     .sort((one, other) => rank(one) - rank(other))
     .slice(ending.kind === 'Accepted' ? 1 : 0)
   for (const job of surplus) {
     if (typeof job.told === 'object')
-      add(court.duplicates, `the queue's answer was not heard: ${job.told.fault}`)
+      add(court.duplicates, `the queue's response was lost: ${job.told.fault}`)
     else if (ending.kind === 'Closed' && kill !== undefined)
       add(court.duplicates, 'the process was killed before its reply')
-    else
-      court.findings.push(`${name} (${ending.kind}) has a job that nothing explains: ${job.id}, ${job.told}`)
+    else court.findings.push(`${name} (${ending.kind}) has a job without a cause: ${job.id}, ${job.told}`)
   }
 }
 
 const mayBeKnown = ({ told }: KeptJob) =>
-  told === 'Taken' || (typeof told === 'object' && told.fault === 'given slowly')
+  told === 'Taken' || (typeof told === 'object' && told.fault === 'response too late')
 
 const rank = ({ told }: KeptJob) => (typeof told === 'object' ? 1 : 0)
 

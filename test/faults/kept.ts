@@ -1,11 +1,11 @@
-/** What a storage was given: objects by their key, and jobs in their order. */
+/** What a storage received: objects by key, and jobs in order. */
 import { createHash } from 'node:crypto'
 
-/** What the ingress learnt of a job that the queue took. */
+/** What the queue told the ingress about a job that it accepted. */
 export type Told =
   | 'Pending'
   | 'Taken'
-  /** Nothing, or something else: the fault that was injected, or that nobody listened any more. */
+  /** No confirmation: the injected fault, or a client that was gone. */
   | { fault: string }
 
 export interface KeptJob {
@@ -18,9 +18,9 @@ export interface KeptJob {
 export class Kept {
   readonly objects = new Map<string, Buffer>()
   readonly jobs: KeptJob[] = []
-  /** What should never be asked of a storage. */
+  /** Requests that no correct client sends. */
   readonly findings: string[] = []
-  /** Keys of objects of which the ingress was told that they are stored. */
+  /** Keys of objects that the ingress knows to be stored. */
   readonly #acknowledged = new Set<string>()
   readonly #uploads = new Map<string, Map<number, Buffer>>()
   #nextUpload = 1
@@ -46,17 +46,17 @@ export class Kept {
     return tagOf(octets)
   }
 
-  /** @param named the parts by number, with their tags @returns whether the object is there now */
+  /** @param named the parts by number, with their tags @returns whether the object exists now */
   complete(key: string, upload: string, named: readonly (readonly [number: number, tag: string])[]): boolean {
     const parts = this.#uploads.get(upload)
-    // Completed before, and the answer was lost: S3 answers as it did then.
+    // It was completed and the response was lost: S3 repeats the response.
     if (!parts) return this.objects.has(key)
     const found = named.map(([number, tag]) => {
       const part = parts.get(number)
       return part && tagOf(part) === tag ? part : null
     })
     if (found.length === 0 || found.includes(null)) {
-      this.findings.push(`upload of ${key} was completed with parts that are not there`)
+      this.findings.push(`upload of ${key} was completed with missing parts`)
       return false
     }
     this.put(key, Buffer.concat(found as Buffer[]))
@@ -76,7 +76,7 @@ export class Kept {
   take(body: string): KeptJob {
     const { bucket, key } = JSON.parse(body).message.content
     if (!this.#acknowledged.has(`${bucket}/${key}`))
-      this.findings.push(`a job came before it was known that its content is stored: ${body}`)
+      this.findings.push(`a job came before its content was known to be stored: ${body}`)
     const job: KeptJob = { body, at: performance.now(), told: 'Pending' }
     this.jobs.push(job)
     return job

@@ -1,13 +1,13 @@
-/** A sending server with one session over TLS, whose message may come slowly, or stop. */
+/** A sending server with one TLS session, whose message may come slowly or stop. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 
 export interface Pace {
-  /** Milliseconds between blocks; 0 is as fast as the server takes them. */
+  /** Milliseconds between blocks; 0 is full speed. */
   pace: number
-  /** How much of the message is sent; less than 1 is not the end of it. */
+  /** The share of the message that is sent; below 1 there is no end of data. */
   share: number
 }
 
@@ -24,7 +24,7 @@ export class LargeSender {
     this.#listen(socket)
   }
 
-  /** A session over TLS in which a transaction may begin. */
+  /** Opens a TLS session in which a transaction may begin. */
   static async greet(port: number): Promise<LargeSender> {
     const sender = new LargeSender(connect(port, '127.0.0.1'))
     await sender.#reply()
@@ -39,7 +39,7 @@ export class LargeSender {
     return sender
   }
 
-  /** @param octets without lines that begin with a dot @returns the reply; empty when the message is not sent whole */
+  /** @param octets without lines that begin with a dot @returns the reply; empty unless the whole message is sent */
   async send(from: string, octets: Buffer, { pace, share }: Pace): Promise<string> {
     for (const command of [`MAIL FROM:<${from}>`, 'RCPT TO:<b@ours.example>', 'DATA']) {
       const answer = await this.#command(command)
@@ -57,7 +57,7 @@ export class LargeSender {
     this.#socket.destroy()
   }
 
-  /** Resolves when the octets are on their way, or the connection is gone. */
+  /** Resolves when the octets are written or the connection is closed. */
   #write(octets: Buffer): Promise<void> {
     return new Promise((resolve) => this.#socket.write(octets, () => resolve()))
   }
@@ -67,7 +67,7 @@ export class LargeSender {
     return this.#reply()
   }
 
-  /** The last line of a reply, or what says that there is none. */
+  /** Returns the last line of a reply, or what ended the session. */
   async #reply(): Promise<string> {
     for (;;) {
       const last = /^(\d{3} [^\r\n]*)\r\n/m.exec(this.#text)

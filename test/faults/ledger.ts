@@ -1,12 +1,12 @@
 /** What the sending client saw. */
 
-/** How a try to send a message ended. `Closed`: the connection did, before a reply. */
+/** How a try to send a message ended. `Closed`: the connection closed before a reply. */
 export type Ending =
   | { kind: 'Accepted'; id: string }
   | { kind: 'Deferred'; reply: string }
   | { kind: 'Refused'; reply: string }
   | { kind: 'Closed' }
-  /** No reply within the client's patience. */
+  /** No reply before the client's timeout. */
   | { kind: 'Silent' }
 
 export interface Try {
@@ -16,7 +16,7 @@ export interface Try {
   ending: Ending
 }
 
-/** Every try of every message; the reverse path names both, so that a job tells by which try it came. */
+/** Every try of every message. The reverse path names both, so that a job leads to its try. */
 export class Ledger {
   readonly tries = new Map<number, Try[]>()
 
@@ -35,7 +35,7 @@ export class Ledger {
 
 export const reversePath = (message: number, number: number) => `m${message}.t${number}@elsewhere.example`
 
-/** @returns null when it is none of ours */
+/** @returns null for another reverse path */
 export function readReversePath(path: string): { message: number; number: number } | null {
   const [, message, number] = /^m(\d+)\.t(\d+)@elsewhere\.example$/.exec(path) ?? []
   return message === undefined ? null : { message: Number(message), number: Number(number) }

@@ -1,7 +1,7 @@
-/** The messages of a run: each is what its number and the run's seed make of it, so none has to be kept. */
+/** The messages of a run. Each follows from its number and the run's seed, so none has to be kept. */
 import { Chance } from '../support/chance.ts'
 
-/** Content as it is to be stored, behind the field that the ingress adds. */
+/** Content as it must be stored, after the field that the ingress adds. */
 export function contentOf(seed: number, number: number): Buffer {
   const chance = new Chance(seed, number, 1)
   const head = `From: a@elsewhere.example\r\nTo: b@ours.example\r\nSubject: message ${number} of ${seed}\r\n\r\n`
@@ -17,7 +17,7 @@ export function contentOf(seed: number, number: number): Buffer {
   return Buffer.from(parts.join(''), 'latin1')
 }
 
-/** Mostly small; some that are stored as objects of their own, and some of these in several parts. */
+/** Mostly small; some are stored as separate objects, and some of these in several parts. */
 function sizeOf(number: number, chance: Chance): number {
   if (number % 4000 === 3999) return chance.between(6_000_000, 12_000_000)
   if (number % 1000 === 499) return chance.between(1_048_576, 4_000_000)
@@ -25,13 +25,13 @@ function sizeOf(number: number, chance: Chance): number {
   return chance.between(0, 4000)
 }
 
-/** Lines that begin with dots, that are a dot alone, that are empty, and octets above 127. */
+/** Lines that begin with a dot, that are one dot or empty, and octets above 127. */
 function lineOf(chance: Chance): string {
   const text = chance.number().toString(36).repeat(chance.between(0, 7))
   return `${chance.weighted<string>({ '.': 0.1, '..': 0.05, '.\r\n': 0.05, é: 0.05 }, '')}${text}\r\n`
 }
 
-/** As it goes over the wire: with the dots that SMTP adds, and the final one. */
+/** Content on the wire: with dot-stuffing and the final dot. */
 export function stuffed(content: Buffer): Buffer {
   const lines = `\r\n${content.toString('latin1')}`.replaceAll('\r\n.', '\r\n..')
   return Buffer.from(`${lines.slice(2)}.\r\n`, 'latin1')

@@ -1,8 +1,8 @@
 /**
- * Nothing that was accepted is lost: the ingress as it is deployed, before a storage that fails in every way a
- * network has, killed again and again, under a client that sends each message until it hears 250. Then everything
- * the client was told is compared with what is stored: `npm run test:faults [-- --messages N --seed N --kills N
- * --sessions N]`. Ends with 1 when anything is missing, wrong, or there twice without a reason.
+ * Tests that no accepted message is lost. The ingress runs as deployed, with a storage that has every fault of a
+ * network, and is killed repeatedly. A client sends each message until it gets 250. Then the client's view is
+ * compared with what is stored: `npm run test:faults [-- --messages N --seed N --kills N --sessions N]`. Exits with 1
+ * when anything is missing, wrong, or stored twice without a reason.
  */
 import { parseArgs } from 'node:util'
 import { Chance } from '../support/chance.ts'
@@ -31,7 +31,7 @@ const [messages, seed, kills, sessions] = (['messages', 'seed', 'kills', 'sessio
 
 function wholeNumber(name: string, text: string): number {
   if (/^\d{1,9}$/.test(text) || (name === 'seed' && /^\d{1,10}$/.test(text))) return Number(text)
-  process.stderr.write(`--${name}: ${text} is no whole number\n`)
+  process.stderr.write(`--${name}: ${text} is not an integer\n`)
   process.exit(2)
 }
 
@@ -87,7 +87,7 @@ if (ingress.kills.length < kills) judgement.findings.push(`only ${ingress.kills.
 console.log(report(judgement))
 process.exit(judgement.findings.length === 0 ? 0 : 1)
 
-/** @returns how many messages are done when it is time, one for each kill, in their order */
+/** @returns for each kill, in order, the number of completed messages at which it is due */
 function killsDue(): number[] {
   const chance = new Chance(seed, 5)
   return Array.from({ length: kills }, (_, index) =>
@@ -114,7 +114,7 @@ function report({ findings, accepted, duplicates, tries }: Judgement): string {
     ['seconds', seconds()],
     ['kills', String(ingress.kills.length)],
     ...sorted(tries).map(([kind, count]) => [`tries: ${kind}`, String(count)]),
-    ['sessions turned away or cut before a message', String(sender.turnedAway)],
+    ['sessions refused or closed before a message', String(sender.turnedAway)],
     ...sorted(storage.faults).map(([fault, count]) => [`faults: ${fault}`, String(count)]),
     ['jobs', String(kept.jobs.length)],
     ...sorted(duplicates).map(([cause, count]) => [`duplicates: ${cause}`, String(count)]),

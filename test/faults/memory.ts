@@ -1,9 +1,9 @@
 /**
- * Memory stays within the task's: the ingress as it is deployed, under as many TLS sessions as it takes, each with a
- * large message at once; some come as fast as they can, some slowly, some stop in the middle and stay. Meanwhile and
- * afterwards a small message must be taken as ever: `npm run test:memory [-- --memory MIB --sessions N --megabytes N]`.
- * Ends with 1 when the process had more than the task has, when a message was refused, or when one is not stored as it
- * was sent. The spool needs sessions × megabytes of disk among the system's temporary files.
+ * Tests that memory stays within the task's. The ingress runs as deployed, with as many TLS sessions as it accepts
+ * and a large message in each. Some clients send at full speed, some slowly, some stop in the middle and stay. During
+ * and after this a small message must be accepted as usual: `npm run test:memory [-- --memory MIB --sessions N
+ * --megabytes N]`. Exits with 1 when the process exceeded the task's memory, a message was refused, or stored content
+ * differs from what was sent. The spool needs sessions × megabytes of disk in the temporary folder.
  */
 import { spawn } from 'node:child_process'
 import { createHash, hash } from 'node:crypto'
@@ -35,7 +35,7 @@ const [memory, sessions, megabytes] = (['memory', 'sessions', 'megabytes'] as co
 
 function wholeNumber(name: keyof typeof values): number {
   if (/^[1-9]\d{0,5}$/.test(values[name])) return Number(values[name])
-  process.stderr.write(`--${name}: ${values[name]} is no whole number\n`)
+  process.stderr.write(`--${name}: ${values[name]} is not a positive integer\n`)
   process.exit(2)
 }
 
@@ -45,7 +45,7 @@ function expect(holds: boolean, what: string): void {
   if (!holds) failures.push(what)
 }
 
-/** Lines that no other has, so that octets out of place are found out. */
+/** Every line is unique, so that misplaced octets are found. */
 function randomMail(name: string): Buffer {
   const head = `Subject: ${name}\r\n\r\n`
   const lines = [head]
@@ -108,7 +108,7 @@ try {
 for (const failure of failures) console.log(`FAILED: ${failure}`)
 process.exit(failures.length > 0 ? 1 : 0)
 
-/** What the image gives to Node. */
+/** Node's flags in the image. */
 function deployedFlags(): string[] {
   const [, command] = /^CMD (.*)$/m.exec(readFileSync('functions/smtp-ingress/Dockerfile', 'utf8')) ?? []
   return JSON.parse(command ?? '').filter((argument: string) => argument.startsWith('--'))
@@ -124,7 +124,7 @@ async function run(pid: number): Promise<void> {
   })
   const whenOpen = peak.mebibytes
   console.log(`${sessions} TLS sessions open after ${seconds(began)} s`)
-  // Of ten senders, seven are as fast as they can be, two slow, and one stops halfway.
+  // Of ten senders, seven send at full speed, two slowly, and one stops halfway.
   const stopping = senders.filter(({ number }) => number % 10 === 9)
   const ending = senders.filter(({ number }) => number % 10 !== 9)
   const reply = ({ sender, number, mail }: (typeof senders)[number], pace: number) =>
@@ -134,15 +134,13 @@ async function run(pid: number): Promise<void> {
   )
   const replies = Promise.all(ending.map((each) => reply(each, each.number % 10 <= 6 ? 0 : 50)))
   await Promise.all(stopped)
-  await small('while large messages come')
+  await small('while large messages arrive')
   const answers = await replies
-  console.log(`${ending.length} messages of ${megabytes} MB answered after ${seconds(began)} s`)
+  console.log(`${ending.length} messages of ${megabytes} MB got replies after ${seconds(began)} s`)
   const accepted = ending.filter((_, index) => answers[index]?.startsWith('250 '))
   const others = answers.filter((answer) => !answer.startsWith('250 '))
   const late = others.filter((answer) => answer.startsWith('452 4.3.1 Too many large messages'))
-  console.log(
-    `${accepted.length} accepted, ${late.length} asked to come again after four minutes in the line`,
-  )
+  console.log(`${accepted.length} accepted, ${late.length} deferred after four minutes in the upload queue`)
   expect(
     others.length === late.length,
     `messages were refused: ${others.find((answer) => !late.includes(answer))}`,
@@ -155,16 +153,16 @@ async function run(pid: number): Promise<void> {
     pace: 0,
     share: 1,
   })
-  expect(answer.startsWith('250 '), `a large message after them was answered ${answer}`)
+  expect(answer.startsWith('250 '), `a large message after them got the reply ${answer}`)
   const health = await fetch(`http://127.0.0.1:${healthPort}/health`)
   expect(health.status === 200, `health is ${health.status} ${await health.text()}`)
   console.log(
     `memory: ${atStart} MiB at the start, ${whenOpen} with all sessions open, ${peak.mebibytes} at most, of ${memory}`,
   )
-  expect(peak.mebibytes < memory, `the process had ${peak.mebibytes} MiB, the task has ${memory}`)
+  expect(peak.mebibytes < memory, `the process used ${peak.mebibytes} MiB, and the task has ${memory}`)
 }
 
-/** A small message must be taken, and soon. */
+/** A small message must be accepted soon. */
 async function small(when: string): Promise<void> {
   const began = performance.now()
   const sender = await LargeSender.greet(port)
@@ -173,20 +171,23 @@ async function small(when: string): Promise<void> {
     share: 1,
   })
   sender.destroy()
-  expect(answer.startsWith('250 '), `a small message ${when} was answered ${answer}`)
-  console.log(`a small message ${when} was answered after ${seconds(began)} s`)
+  expect(answer.startsWith('250 '), `a small message ${when} got the reply ${answer}`)
+  console.log(`a small message ${when} got its reply after ${seconds(began)} s`)
 }
 
-/** Every message that was answered with 250 has one job, and its octets are those that were sent. */
+/** Every message accepted with 250 has one job, and its octets are those sent. */
 function judge(sent: readonly { number: number; mail: (typeof mails)[number] }[]): void {
   const jobs = new Map(storage.jobs.map((job) => [job.message.envelope.mailFrom, job.message.content]))
   for (const { number, mail } of sent) {
     const content = jobs.get(`m${number}@elsewhere.example`)
     const stored = storage.objects.get(content?.key ?? '')
-    expect(stored?.digests?.whole === content?.sha256, `message ${number}: the digest of its job is another`)
-    expect(stored?.digests?.behind === mail.digest, `message ${number} is not stored as it was sent`)
+    expect(stored?.digests?.whole === content?.sha256, `message ${number}: its job has another digest`)
+    expect(
+      stored?.digests?.behind === mail.digest,
+      `message ${number} is stored with other octets than were sent`,
+    )
   }
-  expect(!jobs.has('stops@elsewhere.example'), 'a message that did not end was stored')
+  expect(!jobs.has('stops@elsewhere.example'), 'an incomplete message was stored')
 }
 
 async function inBatches<T>(count: number, work: (number: number) => Promise<T>): Promise<T[]> {

@@ -1,4 +1,4 @@
-/** The most memory that a process had at once: from Linux's /proc. */
+/** The peak memory of a process, from Linux's /proc. */
 import { readFileSync } from 'node:fs'
 
 export class PeakMemory {
@@ -8,7 +8,7 @@ export class PeakMemory {
     this.#pid = pid
   }
 
-  /** Of the resident set, up to now. */
+  /** Peak of the resident set until now. */
   get mebibytes(): number {
     const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8')
     return Math.round(Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024)

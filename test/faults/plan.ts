@@ -1,32 +1,32 @@
-/** What goes wrong with which request: decided by the run's seed and the request's number alone. */
+/** The fault of each request. It depends only on the run's seed and the request's number. */
 import { Chance } from '../support/chance.ts'
 
-/** Those after which the ingress cannot know whether what it asked for was done. It was. */
+/** Faults after which the ingress cannot know that its request was executed. It was. */
 export const afterTheFact = ['AnswerLost', 'AnswerCut', 'ErrorAfter', 'Late'] as const
 
 export type Fault =
   | 'None'
   /** The connection is reset before the body is read. */
   | 'Refused'
-  /** The connection is reset amid the body. */
+  /** The connection is reset in the middle of the body. */
   | 'RequestCut'
   | 'ErrorBefore'
   | 'Throttled'
-  /** Answered after a second or less. */
+  /** The response comes late, within a second. */
   | 'Slow'
-  /** Some entries of a batch are refused, some of them for good. */
+  /** Some entries of a batch are refused, some of them permanently. */
   | 'EntriesRefused'
-  /** Some entries of a batch are not named in the answer, whether they were taken or not. */
+  /** The response omits some entries of a batch, accepted or not. */
   | 'EntriesUnnamed'
-  /** The digest of an entry's body is another one than that of what was sent. */
+  /** The response has another digest of an entry's body than what was sent. */
   | 'EntryDamaged'
   | (typeof afterTheFact)[number]
 
 export interface Planned {
   fault: Fault
-  /** Milliseconds before the answer. */
+  /** Milliseconds before the response. */
   delay: number
-  /** For what else is by chance. */
+  /** For other random choices. */
   chance: Chance
 }
 
@@ -44,17 +44,17 @@ const calm: Partial<Record<Fault, number>> = {
   Late: 0.0005,
 }
 
-/** Of batches, besides. */
+/** Additional faults of batches. */
 const entries: Partial<Record<Fault, number>> = {
   EntriesRefused: 0.02,
   EntriesUnnamed: 0.02,
   EntryDamaged: 0.01,
 }
 
-/** Requests from the beginning of one storm to that of the next, and how many a storm lasts. */
+/** Requests from the start of one storm to the next, and requests in a storm. */
 const stormEvery = 800
 const stormLasts = 40
-/** How much likelier faults are in a storm. */
+/** Factor of the probability of faults in a storm. */
 const stormFactor = 8
 
 export class Plan {
@@ -89,7 +89,7 @@ function isStorm(seed: number, service: Service, number: number): boolean {
   return at >= 0 && at < stormLasts
 }
 
-/** What is late holds a session for seconds, so there is no more of it. */
+/** A late response holds a session for seconds, so storms do not increase it. */
 const stormy = ({
   Late = 0,
   ...weights

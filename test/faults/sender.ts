@@ -1,4 +1,4 @@
-/** A sending server with many sessions: each message is sent until it is accepted, or refused for good. */
+/** A sending server with many sessions: it sends each message until it is accepted or refused permanently. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Chance } from '../support/chance.ts'
 import { ClientSession, ClosedError, SilentError } from './client.ts'
@@ -11,11 +11,11 @@ export interface SenderOptions {
   messages: number
   sessions: number
   ledger: Ledger
-  /** Called with how many messages are done. */
+  /** Called with the number of completed messages. */
   onProgress(done: number): void
 }
 
-/** Milliseconds before what was deferred is tried again. */
+/** Milliseconds before a deferred message is tried again. */
 const pause = 50
 
 export class Sender {
@@ -23,7 +23,7 @@ export class Sender {
   readonly #again: number[] = []
   #next = 0
   #done = 0
-  /** Greetings that turned the client away, and sessions that ended before a message was under way. */
+  /** Refused greetings, and sessions that ended before a message began. */
   turnedAway = 0
 
   constructor(options: SenderOptions) {
@@ -55,7 +55,7 @@ export class Sender {
     }
   }
 
-  /** Messages of one session. */
+  /** Sends the messages of one session. */
   async #sendSome(session: ClientSession, chance: Chance): Promise<void> {
     for (let left = chance.between(1, 60); left > 0 && session.isOpen && !this.#isDone; left--) {
       const message = this.#take()
@@ -90,7 +90,7 @@ export class Sender {
   }
 }
 
-/** @returns whether the server takes mail */
+/** @returns whether the server accepts mail */
 async function begin(session: ClientSession, chance: Chance): Promise<boolean> {
   if (!(await session.reply()).startsWith('220')) return false
   await session.command('EHLO client.elsewhere.example')
@@ -101,7 +101,7 @@ async function begin(session: ClientSession, chance: Chance): Promise<boolean> {
   return true
 }
 
-/** @returns the reply that decides: the first that refuses */
+/** @returns the deciding reply: the first refusal, or the last reply */
 async function send(session: ClientSession, from: string, octets: Buffer, chance: Chance): Promise<string> {
   const commands = [`MAIL FROM:<${from}>`, 'RCPT TO:<b@ours.example>', 'DATA']
   const isPipelined = chance.happens(0.5)
@@ -130,7 +130,7 @@ function leave(session: ClientSession, reply: string): string {
   return reply
 }
 
-/** Cut anywhere, most often nowhere. */
+/** Cuts the octets at random places, mostly not at all. */
 async function writeInPieces(session: ClientSession, octets: Buffer, chance: Chance): Promise<void> {
   let from = 0
   for (let cuts = chance.happens(0.25) ? chance.between(1, 5) : 0; cuts > 0; cuts--) {

@@ -1,6 +1,6 @@
 /**
- * S3, SQS and DynamoDB as far as the ingress meets them, keeping what they are given, with a proxy's view of the
- * wire: a plan says which request goes wrong, and how.
+ * S3, SQS and DynamoDB as far as the ingress uses them. They store what they receive, and act on the wire like a
+ * proxy: a plan decides which request fails, and how.
  */
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -15,19 +15,19 @@ interface Answer {
   status: number
   headers: Record<string, string>
   body: string
-  /** The jobs, and the object, of which this answer says that they are stored. */
+  /** The jobs and the object that this response confirms as stored. */
   jobs: KeptJob[]
   key?: string
 }
 
-/** Milliseconds after which the ingress may have given up on an answer, whatever the plan says. */
+/** Milliseconds after which the ingress may have given up on a response. */
 const patience = 2500
 
 export class FaultyStorage {
   readonly kept: Kept
-  /** How often each fault was met. */
+  /** How often each fault occurred. */
   readonly faults = new Map<string, number>()
-  /** Without faults from now on. */
+  /** Stops all faults. */
   isCalm = false
   endpoint = ''
   stop = async () => {}
@@ -61,7 +61,7 @@ export class FaultyStorage {
       return void request.once('data', () => reset(request.socket)).once('end', () => reset(request.socket))
     const body = await bodyOf(request)
     if (!body) return
-    // S3 may find out that an upload cannot be completed after it has begun to answer.
+    // S3 may find that an upload cannot be completed after it has begun to respond.
     const errorStatus = service === 'S3' && request.method === 'POST' ? 200 : 500
     if (fault === 'ErrorBefore') return send(response, errorOf(service, 'InternalError', errorStatus), delay)
     if (fault === 'Throttled') return send(response, throttled(service), delay)
@@ -89,7 +89,7 @@ export class FaultyStorage {
     return answerOf(connectorsAnswer(operation, parsed))
   }
 
-  /** @returns the body of the answer, or the answer where it is no success */
+  /** @returns the body of the response, or the response when it is an error */
   #s3(request: IncomingMessage, body: Buffer): string | Answer {
     const url = new URL(request.url ?? '/', 'http://s3')
     const key = url.pathname.slice(1)
@@ -145,7 +145,7 @@ function serviceOf({ headers }: IncomingMessage): Service {
   return target.startsWith('AmazonSQS') ? 'SQS' : 'DynamoDB'
 }
 
-/** @returns null when the other end is gone before it sent it */
+/** @returns null when the client disconnected before it sent the body */
 async function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
   const chunks: Buffer[] = []
   try {
@@ -156,7 +156,7 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
   }
 }
 
-/** S3 compares what arrived with the checksum it came with. */
+/** S3 compares the octets with the checksum in the request. */
 function isIntact({ headers }: IncomingMessage, body: Buffer): boolean {
   const checksum = headers['x-amz-checksum-crc32']
   if (checksum !== undefined) {
@@ -213,7 +213,7 @@ function send(response: ServerResponse, { status, headers, body }: Answer, delay
   else setTimeout(give, delay)
 }
 
-/** Half of what is announced. */
+/** Half of the announced body. */
 function cut(response: ServerResponse, { status, headers, body }: Answer): void {
   const { socket } = response
   response.writeHead(status, { ...headers, 'content-length': String(Buffer.byteLength(body) + 1) })
@@ -224,7 +224,7 @@ function cut(response: ServerResponse, { status, headers, body }: Answer): void 
 
 const reset = (socket: Socket | null): void => void socket?.resetAndDestroy()
 
-/** Notes for each job whether the ingress was told that it was taken. */
+/** Records for each job whether the ingress was told that it was accepted. */
 function follow(
   jobs: readonly KeptJob[],
   { fault, response, began }: { fault: Fault; response: ServerResponse; began: number },
@@ -234,7 +234,7 @@ function follow(
   }
   if ((afterTheFact as readonly Fault[]).includes(fault)) told({ fault })
   response.once('finish', () =>
-    told(performance.now() - began > patience ? { fault: 'given slowly' } : 'Taken'),
+    told(performance.now() - began > patience ? { fault: 'response too late' } : 'Taken'),
   )
   response.once('close', () => {
     if (performance.now() - began > patience) told({ fault: 'given up' })

@@ -1,38 +1,38 @@
 /**
- * What a status code means to somebody who is no engineer, and who can mend it. docs/dsns.md shows this table. By
- * subject and detail of the enhanced status code (RFC 3463), whatever its class: what holds a message back today ends
- * it tomorrow.
+ * Explains a status code to people who are not engineers. docs/dsns.md quotes the table. Rows are found by subject
+ * and detail of the enhanced status code (RFC 3463). Its class does not count: what defers a message today bounces it
+ * later.
  */
 import type { PolicySource } from '../../contract/message.ts'
 
 export interface Advice {
-  /** What is the matter. One sentence. */
+  /** One sentence. */
   happened: string
-  /** Who can mend it, and how. One sentence. */
+  /** One sentence: who can fix it, and how. */
   remedy: string
 }
 
 interface Row extends Advice {
-  /** `subject.detail`; `*` stands for any detail, and alone for any code. */
+  /** `subject.detail`; `*` matches any detail, alone it matches any code. */
   code: string
-  /** Only where this is what demanded TLS. */
+  /** Limits the row to attempts for which this source required TLS. */
   source?: PolicySource
-  /** Only where a connector here says so, not where a next hop does, which may be a server that has connectors too. */
+  /** Limits the row to decisions of this system: a next hop with connectors may use the same code. */
   ruleHere?: true
 }
 
-/** In the order of the document. The first row that fits counts. */
+/** The first row that matches counts. docs/dsns.md has the same order. */
 export const advice: readonly Row[] = [
   {
     code: '7.320',
-    happened: "The recipient's mail server showed a certificate that is not trusted, or was revoked.",
+    happened: "The recipient's mail server presented a certificate that is not trusted or has been revoked.",
     remedy:
-      "The administrator of the recipient's mail server can give it a new certificate of a known authority.",
+      "The administrator of the recipient's mail server can install a certificate from a trusted authority.",
   },
   {
     code: '7.321',
     happened: "The recipient's mail server does not offer the encryption that this message must have.",
-    remedy: "The administrator of the recipient's mail server can switch TLS (STARTTLS) on.",
+    remedy: "The administrator of the recipient's mail server can enable TLS (STARTTLS).",
   },
   {
     code: '7.322',
@@ -42,142 +42,146 @@ export const advice: readonly Row[] = [
   {
     code: '7.323',
     happened:
-      "The recipient's mail server showed a certificate other than those that its domain publishes (DANE).",
+      "The recipient's mail server presented a certificate that does not match the records of its domain (DANE).",
     remedy:
-      "The administrator of the recipient's domain can publish the certificate in use as a TLSA record.",
+      "The administrator of the recipient's domain can publish a TLSA record for the certificate in use.",
   },
   {
     code: '7.324',
-    happened: "What the recipient's domain publishes about its mail servers is not validly signed (DNSSEC).",
-    remedy: "The administrator of the recipient's domain can mend its DNSSEC signatures.",
+    happened: "The DNS records of the recipient's domain are not validly signed (DNSSEC).",
+    remedy: "The administrator of the recipient's domain can fix its DNSSEC signatures.",
   },
   {
     code: '7.325',
-    happened: "The certificate of the recipient's mail server is made out to another name.",
-    remedy: "The administrator of the recipient's mail server can give it a certificate with the right name.",
+    happened: "The certificate of the recipient's mail server is for another name.",
+    remedy: "The administrator of the recipient's mail server can install a certificate with the right name.",
   },
   {
     code: '7.5',
     source: 'MtaSts',
     happened:
-      "The recipient's mail server showed a certificate that its domain's own rules forbid (MTA-STS).",
-    remedy: "The administrator of the recipient's mail server can give it a valid certificate with its name.",
+      "The certificate of the recipient's mail server does not satisfy the policy of its domain (MTA-STS).",
+    remedy: "The administrator of the recipient's mail server can install a valid certificate with its name.",
   },
   {
     code: '7.5',
     happened: "An encrypted connection with the recipient's mail server could not be established.",
-    remedy: "The administrator of the recipient's mail server can put its TLS settings right.",
+    remedy: "The administrator of the recipient's mail server can correct its TLS settings.",
   },
   {
     code: '4.8',
     source: 'MtaSts',
-    happened: "The recipient's mail server is none of those that its domain's own rules name (MTA-STS).",
-    remedy: "The administrator of the recipient's domain can bring its MX records and its policy into line.",
+    happened: "The recipient's mail server is not in the list that its domain publishes (MTA-STS).",
+    remedy: "The administrator of the recipient's domain can make its MX records and its policy agree.",
   },
   {
     code: '7.10',
     source: 'RequireTls',
     happened:
-      "You asked for encryption all the way (REQUIRETLS), and nothing proves which mail servers are the recipient's.",
+      'You asked for encryption all the way (REQUIRETLS), but nothing proves which mail servers belong to the recipient.',
     remedy:
-      "The administrator of the recipient's domain can sign it (DNSSEC) or publish an MTA-STS policy; or send it without that demand.",
+      "The administrator of the recipient's domain can sign it (DNSSEC) or publish an MTA-STS policy; or you can send the message without REQUIRETLS.",
   },
   {
     code: '7.10',
     ruleHere: true,
     happened:
       'Your message reached this system without the encryption agreed for mail from your organisation.',
-    remedy: 'The administrator of your own mail server can have it send to this system by TLS only.',
+    remedy:
+      'The administrator of your own mail server can configure it to send to this system with TLS only.',
   },
   {
     code: '7.30',
     happened:
-      "You asked for encryption all the way (REQUIRETLS), and the recipient's mail server does not promise it.",
-    remedy: "The administrator of the recipient's mail server can enable it; or send it without that demand.",
+      "You asked for encryption all the way (REQUIRETLS), but the recipient's mail server does not support it.",
+    remedy:
+      "The administrator of the recipient's mail server can enable it; or you can send the message without REQUIRETLS.",
   },
   {
     code: '7.51',
     ruleHere: true,
-    happened: 'Your message did not come from a server that may send mail of your organisation.',
-    remedy: 'Your mail administrator can have the certificate or the address of your server made known here.',
+    happened: 'Your message did not come from a server that may send mail for your organisation.',
+    remedy:
+      'Your mail administrator can have the certificate or the address of your server added to this system.',
   },
   {
     code: '7.64',
     ruleHere: true,
-    happened: 'This system does not carry mail from where yours came to that address.',
-    remedy: 'Your mail administrator can say by which server to send it.',
+    happened: 'This system does not relay mail to that address from the server that sent it.',
+    remedy: 'Your mail administrator can say which server to use instead.',
   },
   {
     code: '7.0',
-    happened: "The recipient's mail server does not take the message, for a reason of security.",
-    remedy: "The recipient's mail administrator can say which, if you quote the details below.",
+    happened: "The recipient's mail server refused the message for a security reason.",
+    remedy: "The recipient's mail administrator can say which one, if you quote the details below.",
   },
   {
     code: '4.312',
     happened: "The mail servers of the recipient's domain could not be looked up.",
-    remedy: "The administrator of the recipient's domain can mend its DNS.",
+    remedy: "The administrator of the recipient's domain can fix its DNS.",
   },
   {
     code: '4.315',
     happened: "The recipient's mail server did not answer in time.",
-    remedy: "The recipient's mail administrator can see to it.",
+    remedy: "The recipient's mail administrator can check the server and its network.",
   },
   {
     code: '4.316',
     happened: "The recipient's mail server refused the connection.",
-    remedy: "The recipient's mail administrator can see to it that it runs and lets this system in.",
+    remedy:
+      "The recipient's mail administrator can check that it runs and accepts connections from this system.",
   },
   {
     code: '4.317',
-    happened: "There is no way to the recipient's mail server.",
+    happened: "The recipient's mail server could not be reached over the network.",
     remedy:
-      "Your mail administrator and the recipient's can see to the network and the connectors between them.",
+      "Your mail administrator and the recipient's can check the network and the connectors between them.",
   },
   {
     code: '4.318',
-    happened: "The recipient's mail server broke the connection off.",
-    remedy: "The recipient's mail administrator can see in its logs why.",
+    happened: "The recipient's mail server closed the connection too early.",
+    remedy: "The recipient's mail administrator can find the reason in its logs.",
   },
   {
     code: '4.5',
-    happened: "There is more mail for the recipient's domain than may be sent to it at once.",
-    remedy: 'Your mail administrator can allow more deliveries to it at once.',
+    happened: "Too many messages for the recipient's domain had to be sent at the same time.",
+    remedy: 'Your mail administrator can allow more deliveries to that domain at once.',
   },
   {
     code: '4.7',
-    happened: 'The message could not be delivered in the time that it may wait.',
-    remedy:
-      'The details below say what stood in its way to the last, and your mail administrator can read them.',
+    happened: 'The message could not be delivered within the time allowed.',
+    remedy: 'Your mail administrator can find the last obstacle in the details below.',
   },
   {
     code: '1.1',
-    happened: 'There is no such mailbox.',
-    remedy: 'You can check the address for mistakes, or ask the recipient for it.',
+    happened: 'The mailbox does not exist.',
+    remedy: 'You can check the address for typing mistakes, or ask the recipient for it.',
   },
   {
     code: '1.2',
-    happened: "The recipient's domain does not exist, or takes no mail.",
-    remedy: 'You can check what stands behind the @ for mistakes.',
+    happened: "The recipient's domain does not exist, or does not accept mail.",
+    remedy: 'You can check the part after the @ for typing mistakes.',
   },
   {
     code: '1.10',
-    happened: "The recipient's domain takes no mail, and says so.",
-    remedy: 'You can check what stands behind the @ for mistakes, or ask the recipient for another address.',
+    happened: "The recipient's domain declares that it accepts no mail.",
+    remedy:
+      'You can check the part after the @ for typing mistakes, or ask the recipient for another address.',
   },
   {
     code: '1.7',
-    happened: 'The address that the message was sent from is not valid.',
-    remedy: 'Your mail administrator can put it right.',
+    happened: "The sender's address is not valid.",
+    remedy: 'Your mail administrator can correct it.',
   },
   {
     code: '1.8',
-    happened: 'The address that the message was sent from is not known to exist.',
-    remedy: 'Your mail administrator can put it right.',
+    happened: "The sender's address does not seem to exist.",
+    remedy: 'Your mail administrator can correct it.',
   },
   {
     code: '1.*',
     happened: 'The address cannot be used.',
-    remedy: 'You can check it for mistakes.',
+    remedy: 'You can check it for typing mistakes.',
   },
   {
     code: '2.2',
@@ -186,61 +190,62 @@ export const advice: readonly Row[] = [
   },
   {
     code: '2.*',
-    happened: "The recipient's mailbox does not take the message.",
-    remedy: 'The recipient can see to it, if you reach them another way.',
+    happened: "The recipient's mailbox does not accept the message.",
+    remedy: 'You can reach the recipient in another way and ask them to check the mailbox.',
   },
   {
     code: '3.4',
-    happened: "The message is larger than the recipient's mail server takes.",
-    remedy: 'You can send it in smaller parts, or what is attached another way.',
+    happened: "The message is larger than the recipient's mail server accepts.",
+    remedy: 'You can send it in smaller parts, or share the attachments in another way.',
   },
   {
     code: '3.0',
-    happened: 'A mail system on the way had a fault of its own.',
-    remedy: 'Your mail administrator can tell which from the details below.',
+    happened: 'A mail system on the way had an internal error.',
+    remedy: 'Your mail administrator can see which one in the details below.',
   },
   {
     code: '3.5',
-    happened: "This system could not show the certificate that was agreed with the recipient's organisation.",
-    remedy: 'Your mail administrator can put it where the connector looks for it.',
+    happened:
+      "This system could not present the certificate that was agreed with the recipient's organisation.",
+    remedy: 'Your mail administrator can store the certificate where the connector expects it.',
   },
   {
     code: '4.*',
-    happened: "The recipient's mail server could not be reached, or had a fault.",
-    remedy: "The recipient's mail administrator can see to it.",
+    happened: "The recipient's mail server could not be reached, or had an error.",
+    remedy: "The recipient's mail administrator can check the server and its network.",
   },
   {
     code: '5.*',
-    happened: "The recipient's mail server and this system do not understand each other.",
-    remedy: "The recipient's mail administrator can see to it, with the details below.",
+    happened: "The recipient's mail server and this system could not communicate.",
+    remedy: "The recipient's mail administrator can find the cause with the details below.",
   },
   {
     code: '6.7',
     happened:
-      "The recipient's mail server does not take addresses or headings with letters outside of English.",
-    remedy: 'You can use other addresses and a plain subject, if there are any.',
+      "The recipient's mail server does not accept addresses or subjects with letters outside the English alphabet.",
+    remedy: 'You can use a plain subject, and an address in English letters if there is one.',
   },
   {
     code: '6.*',
-    happened: "The recipient's mail server does not take this kind of message.",
+    happened: "The recipient's mail server does not accept this kind of message.",
     remedy: 'You can send it in a simpler form, as plain text.',
   },
   {
     code: '7.*',
     happened: "A rule of the recipient's mail system forbids the message.",
-    remedy: "The recipient's mail administrator can say which, if you quote the details below.",
+    remedy: "The recipient's mail administrator can say which one, if you quote the details below.",
   },
   {
     code: '*',
-    happened: 'The message was not taken.',
+    happened: 'The message was not accepted.',
     remedy: "The recipient's mail administrator can say why, if you quote the details below.",
   },
 ]
 
 /**
- * @param enhanced of the reply; empty when a peer gave none
- * @param source who demanded TLS in the last attempt
- * @param byNextHop whether that is what a next hop said
+ * @param enhanced enhanced status code of the reply; empty when the next hop gave none
+ * @param source what required TLS in the last attempt
+ * @param byNextHop whether the reply came from a next hop
  */
 export function adviceFor(enhanced: string, source: PolicySource | null, byNextHop: boolean): Advice {
   const [, subject = '', detail = ''] = enhanced.split('.')
@@ -248,11 +253,11 @@ export function adviceFor(enhanced: string, source: PolicySource | null, byNextH
   const fits = advice.find(
     (row) => codes.includes(row.code) && (row.source ?? source) === source && !(row.ruleHere && byNextHop),
   )
-  if (fits === undefined) throw new Error('the last row fits everything')
+  if (fits === undefined) throw new Error('the table of advice lacks a last row that matches every code')
   return fits
 }
 
-/** Codes by which an attempt, or a rule, says that TLS is not as it must be. */
+/** Codes of attempts and rules whose TLS requirement was not met. */
 const aboutTls = new Set(['7.5', '7.10', '7.30', '7.320', '7.321', '7.322', '7.323', '7.324', '7.325', '4.8'])
 
 export const isAboutTls = (enhanced: string): boolean =>

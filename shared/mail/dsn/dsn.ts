@@ -1,7 +1,7 @@
 /**
- * Delivery status notifications (RFC 3464 in a multipart/report, RFC 6522). The risk: a DSN that answers a DSN
- * loops, one that quotes the message leaks what forced TLS protected. So none is built for a null reverse path,
- * and of the message its headers come back, the rest only where the policy has said that it may.
+ * Builds delivery status notifications (RFC 3464 in a multipart/report, RFC 6522). The risks: a DSN about a DSN loops,
+ * and a quoted message leaks what forced TLS protected. The defence: there is none for a null reverse path, and it
+ * returns only headers unless the policy allows more.
  */
 import { createHash } from 'node:crypto'
 import type { BounceJob } from '../../contract/jobs.ts'
@@ -15,22 +15,21 @@ import { subjects, wordsFor } from './words.ts'
 export interface Dsn {
   id: string
   octets: Buffer
-  /** Whether only SMTPUTF8 can carry it (RFC 6531). */
+  /** Whether it needs SMTPUTF8 (RFC 6531). */
   smtpUtf8: boolean
   eightBit: boolean
 }
 
 /**
- * @param job what happened to which recipients
  * @param hostname the reporting MTA
- * @param original what is there of the message; null when it is gone
+ * @param original what is left of the message; null when its content is deleted
  * @throws Error for a message from `<>`
  */
 export function buildDsn(job: BounceJob, hostname: string, original: Omit<Original, 'smtpUtf8'> | null): Dsn {
   const { mailFrom, smtpUtf8 } = job.message.envelope
-  if (mailFrom === '') throw new Error(`${job.message.id} is from <>, and a DSN would have nowhere to go`)
+  if (mailFrom === '') throw new Error(`no DSN can be built for ${job.message.id}: it is from <>`)
   const id = dsnId(job)
-  // A sender whose address is not ASCII can only be told by SMTPUTF8. Any other may be where there is none.
+  // A non-ASCII sender can only be reached by SMTPUTF8. An ASCII sender may be on a server without it.
   const form: Form = isAscii(mailFrom) ? 'Ascii' : 'Utf8'
   const headers = [
     `From: Mail Delivery System <postmaster@${hostname}>`,
@@ -61,7 +60,7 @@ const wordsPart = (text: string): Part => ({
   octets: Buffer.from(text),
 })
 
-/** RFC 6533 §4.4: where nothing but ASCII is in it, the traditional type says as much. */
+/** RFC 6533 §4.4: content of ASCII only keeps the traditional type. */
 function statusPart(text: string, form: Form): Part {
   const octets = Buffer.from(text)
   const encoding = plainEncoding(octets) ?? 'quoted-printable'
@@ -70,8 +69,8 @@ function statusPart(text: string, form: Form): Part {
 }
 
 /**
- * The DSN's message id follows from what it reports, so a DSN built twice is one message, and its delivery is
- * claimed once. The first ten characters are the original ULID's time.
+ * Derives the message id from what the DSN reports: a DSN built twice is one message, and its delivery is claimed once.
+ * The first ten characters are the time of the original ULID.
  */
 export function dsnId({ message, kind, recipients }: BounceJob): string {
   const reported = recipients.map(({ recipient }) => recipient.address).sort()

@@ -1,4 +1,4 @@
-/** A multipart out of parts that say themselves how they are encoded (RFC 2046 §5.1, RFC 6522). */
+/** Builds a multipart from parts with their encodings (RFC 2046 §5.1, RFC 6522). */
 import { encode, wrap } from 'nodemailer/lib/qp'
 
 export interface Part {
@@ -8,7 +8,7 @@ export interface Part {
   octets: Buffer
 }
 
-/** @param boundary not to be foreseen by whoever wrote the parts */
+/** @param boundary must be unpredictable for the authors of the parts */
 export function multipart(subtype: string, boundary: string, headers: string[], parts: Part[]): Buffer {
   const eightBit = parts.some(({ encoding }) => encoding === '8bit')
   const head = [
@@ -39,11 +39,11 @@ const headOf = ({ type, encoding }: Part): string =>
 const bodyOf = ({ encoding, octets }: Part): Buffer =>
   encoding === 'quoted-printable' ? Buffer.from(wrap(withoutBareEnds(encode(octets)))) : octets
 
-/** The encoder lets a CR or an LF stand that ends no line. */
+/** The encoder does not encode a bare CR or LF. */
 const withoutBareEnds = (text: string): string =>
   text.replace(/\r(?!\n)/g, '=0D').replace(/(?<!\r)\n/g, '=0A')
 
-/** What octets can travel as without being encoded; null when they cannot (RFC 2045 §2.7, §2.8). */
+/** Returns the encoding that octets need without a change, or null when there is none (RFC 2045 §2.7, §2.8). */
 export function plainEncoding(octets: Buffer): '7bit' | '8bit' | null {
   let length = 0
   let eightBit = false

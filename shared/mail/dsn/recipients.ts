@@ -1,19 +1,19 @@
-/** Recipients as a DSN names them: RFC 3461 §4.2 and §6.3, RFC 6533 §3. */
+/** Recipients as a DSN writes them: RFC 3461 §4.2 and §6.3, RFC 6533 §3. */
 import { visible } from '../peer-words.ts'
 import { asciiLine, embedded, isAscii } from './text.ts'
 
-/** `Ascii` goes everywhere; `Utf8` only where SMTPUTF8 does. */
+/** `Ascii` passes every server; `Utf8` needs SMTPUTF8. */
 export type Form = 'Ascii' | 'Utf8'
 
-/** The recipient that this system was given: type and address. */
+/** Returns type and address of the recipient in RCPT. */
 export function finalRecipient(address: string, form: Form): string {
   if (isAscii(address)) return `rfc822; ${asciiLine(address)}`
   return `utf-8; ${utf8Address(address, form)}`
 }
 
 /**
- * What the sender called the recipient. The parameter is xtext, the field is not. Of the type `utf-8` it may hold
- * escapes, which the field in UTF-8 has no need of; where they are not as RFC 6533 has them, nothing is changed.
+ * Returns the recipient that the sender named in ORCPT, without xtext. The type `utf-8` may contain escapes, which a
+ * field in UTF-8 does not need; invalid escapes (RFC 6533) stay unchanged.
  * @param orcpt `type;xtext`
  */
 export function originalRecipient(orcpt: string, form: Form): string {
@@ -27,7 +27,7 @@ export function originalRecipient(orcpt: string, form: Form): string {
 const utf8Address = (address: string, form: Form): string =>
   form === 'Utf8' ? visible(address) : utf8AddrXtext(address)
 
-/** utf-8-addr-xtext: printable ASCII without backslash, plus sign and equals sign; anything else is escaped. */
+/** utf-8-addr-xtext: printable ASCII without backslash, plus sign and equals sign; the rest is escaped. */
 const utf8AddrXtext = (address: string): string => embedded(address, /[^!-~]|[\\+=]/gu)
 
 /** RFC 3461 §4. */
@@ -38,7 +38,7 @@ export const fromXtext = (text: string): string =>
 
 const embeddedCharacter = /\\x\{(10[0-9A-F]{4}|[0-9A-F]{2,5})\}/gi
 
-/** Whether all that may not stand in a utf-8-addr-unitext for itself is escaped. */
+/** Whether every character that a utf-8-addr-unitext excludes is escaped. */
 const isUnitext = (text: string): boolean => {
   const rest = text.replace(embeddedCharacter, '')
   return /^[!-*,-<>-[\]-~\u0080-\u{10ffff}]*$/u.test(rest) && fromUnitext(text).includes('@')

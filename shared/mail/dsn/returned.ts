@@ -1,8 +1,8 @@
 /**
- * What comes back of the message: its headers, or all of it where that may be and the DSN can carry it. A message in
- * message/rfc822 may not be encoded (RFC 2046 §5.2.1), and a DSN with eight-bit content is lost at a server without
- * 8BITMIME, since nobody is told of a DSN that fails. So what goes back whole is seven-bit; only to a sender whose
- * address calls for SMTPUTF8, and so for 8BITMIME with it (RFC 6531 §3.1), it may be eight-bit.
+ * The part that returns the message: its headers, or all of it where the policy allows that and the DSN can carry it.
+ * message/rfc822 must not be encoded (RFC 2046 §5.2.1), and a server without 8BITMIME rejects an eight-bit DSN, which
+ * then is lost without a notice. So a message that is returned whole is seven-bit. It may be eight-bit only for a
+ * sender whose address needs SMTPUTF8 and therefore 8BITMIME (RFC 6531 §3.1).
  */
 import { isUtf8 } from 'node:buffer'
 import { headerSection } from '../header-section.ts'
@@ -10,7 +10,7 @@ import { type Part, plainEncoding } from './mime.ts'
 import type { Form } from './recipients.ts'
 
 export interface Original {
-  /** `Message`: the whole of it. */
+  /** `Message`: the whole message. */
   kind: 'Headers' | 'Message'
   octets: Buffer
   /** Whether its header fields are internationalised (RFC 6531). */
@@ -33,7 +33,7 @@ function wholeMessage({ octets, smtpUtf8 }: Original, form: Form): Part | null {
     : null
 }
 
-/** RFC 6522 §4 lets broken headers be quoted-printable; RFC 6533 §4.3 has a type for those in UTF-8. */
+/** RFC 6522 §4 allows quoted-printable for eight-bit headers; RFC 6533 §4.3 has a type for headers in UTF-8. */
 function headersOnly({ octets, smtpUtf8 }: Original, form: Form): Part {
   const encoding = plainEncoding(octets)
   if (encoding === '7bit') return { type: 'text/rfc822-headers', encoding, octets }

@@ -1,4 +1,4 @@
-/** The part for machines: message/delivery-status (RFC 3464 §2.1), or its form in UTF-8 (RFC 6533 §4.1). */
+/** The part for programs: message/delivery-status (RFC 3464 §2.1), or its UTF-8 form (RFC 6533 §4.1). */
 import { isIP } from 'node:net'
 import type { BounceJob } from '../../contract/jobs.ts'
 import { normaliseDomain } from '../domain.ts'
@@ -8,7 +8,7 @@ import { asciiLine, mailDate, utf8Line } from './text.ts'
 
 type Reported = BounceJob['recipients'][number]
 
-/** Fields about the message, then a group for each recipient. */
+/** Returns the fields of the message, then a group of fields for each recipient. */
 export function deliveryStatus(job: BounceJob, hostname: string, form: Form): string {
   const { envelope, receivedAt, source } = job.message
   const groups = [
@@ -29,7 +29,7 @@ function recipientFields(
   form: Form,
 ): string[] {
   const { orcpt, address, lastAttempt } = recipient
-  // RFC 3464 §2.3.4: the status is the one that ended it; a peer that gave none gets its reply's class.
+  // RFC 3464 §2.3.4. A reply without an enhanced status code gets the class of its code.
   const status = reply.enhanced === '' ? `${Math.floor(reply.code / 100)}.0.0` : reply.enhanced
   const diagnostic = formatReply(reply)
   return [
@@ -39,7 +39,7 @@ function recipientFields(
     `Status: ${status}`,
     ...remoteMta(lastAttempt?.host ?? null),
     `Diagnostic-Code: smtp; ${form === 'Utf8' ? utf8Line(diagnostic) : asciiLine(diagnostic)}`,
-    // RFC 3464 §2.3.7: only where there was one.
+    // RFC 3464 §2.3.7: only when an attempt was made.
     ...(lastAttempt ? [`Last-Attempt-Date: ${mailDate(lastAttempt.at)}`] : []),
     ...(kind === 'delayed' && willRetryUntil !== null
       ? [`Will-Retry-Until: ${mailDate(willRetryUntil)}`]
@@ -47,7 +47,7 @@ function recipientFields(
   ]
 }
 
-/** RFC 3464 §2.3.5, RFC 3461 §9.3. SES is no server with a name, and neither is what keeps reports here. */
+/** RFC 3464 §2.3.5, RFC 3461 §9.3. SES and the store of TLS reports have no host name. */
 function remoteMta(host: string | null): string[] {
   const family = isIP(host ?? '')
   const name = family === 0 ? normaliseDomain(host ?? '') : `[${family === 6 ? 'IPv6:' : ''}${host}]`

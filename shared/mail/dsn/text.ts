@@ -1,24 +1,24 @@
-/** Text of others, in a form that can stand in a field or a line of a DSN. */
+/** Prepares others' text for a field or a line of a DSN. */
 
-/** Characters: no line exceeds the 998 octets of RFC 5322 §2.1.1, whatever UTF-8 or escapes make of it. */
+/** Characters: no line exceeds the 998 octets of RFC 5322 §2.1.1, even when UTF-8 or escapes lengthen it. */
 const longest = 240
 
-/** In one line. Others' words have been made visible before they came here; a line break never goes further. */
+/** Returns one line. A line break in text from outside would forge the lines that follow. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
 export const oneLine = (text: string): string => text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ')
 
-/** RFC 6533 §3: `\x{HEX}` for each character of the set. */
+/** RFC 6533 §3: writes each character of the set as `\x{HEX}`. */
 export const embedded = (text: string, characters: RegExp): string =>
   text.replace(characters, (character) => {
     const hexadecimal = character.codePointAt(0)?.toString(16).toUpperCase() ?? ''
     return `\\x{${hexadecimal.padStart(2, '0')}}`
   })
 
-/** ASCII, in one line, of bounded length. */
+/** Returns one line of ASCII with a limited length. */
 export const asciiLine = (text: string, most = 900): string =>
   embedded(oneLine(text), /[^ -~]/gu).slice(0, most)
 
-/** UTF-8, in one line, of bounded length. */
+/** Returns one line of UTF-8 with a limited length. */
 export const utf8Line = (text: string): string => oneLine(text).slice(0, longest).toWellFormed()
 
 export const isAscii = (text: string): boolean => Buffer.byteLength(text) === text.length

@@ -1,4 +1,4 @@
-/** The part for people: what happened, who can mend it and how, who demanded what was not met. */
+/** The part for people: what happened, who can fix it and how, and what required TLS. */
 import type { BounceJob, DsnKind } from '../../contract/jobs.ts'
 import type { Attempt, PolicySource, Reply } from '../../contract/message.ts'
 import { domainOf } from '../address.ts'
@@ -12,16 +12,16 @@ type Reported = BounceJob['recipients'][number]
 export const subjects: Record<DsnKind, string> = {
   failed: 'Undelivered mail returned to sender',
   delayed: 'Delayed mail (still being retried)',
-  relayed: 'Mail handed on',
+  relayed: 'Mail relayed',
   delivered: 'Mail delivered',
 }
 
 const openings: Record<DsnKind, string> = {
-  failed: 'Your message could not be delivered to the recipients below. It will not be tried again.',
+  failed: 'Your message could not be delivered to the recipients below. This system will not try again.',
   delayed:
-    'Your message has not been delivered yet to the recipients below. You need not do anything: it is still being tried.',
+    'Your message has not been delivered yet to the recipients below. You need not do anything: this system is still trying.',
   relayed:
-    'Your message was handed to the mail servers of the recipients below. They do not say that they will tell you when it arrives, so this is the last you hear of it, unless it fails there.',
+    'Your message was relayed to the mail servers of the recipients below. Those servers do not confirm delivery, so you will get no further notice unless delivery fails there.',
   delivered: 'Your message was delivered to the recipients below.',
 }
 
@@ -61,7 +61,7 @@ function whatToDo(reported: Reported, kind: 'failed' | 'delayed'): string[] {
   ]
 }
 
-/** What is the matter; and where that is only that the time is over, what stood in the way until then. */
+/** Returns why delivery failed; for an expired message, also why the last attempt failed. */
 function causes({ recipient: { lastAttempt }, reply }: Reported): Advice[] {
   const source = lastAttempt?.policySource ?? null
   const advice = adviceFor(reply.enhanced, source, isNextHops(reply, lastAttempt))
@@ -71,7 +71,7 @@ function causes({ recipient: { lastAttempt }, reply }: Reported): Advice[] {
 
 const expired = '4.4.7'
 
-/** Whether a next hop may have said it; TLS is judged here. */
+/** Whether the reply may come from a next hop. TLS failures are found by this system. */
 const isNextHops = ({ code, text }: Reply, attempt: Attempt | null): boolean =>
   attempt !== null &&
   attempt.host !== null &&
@@ -79,17 +79,16 @@ const isNextHops = ({ code, text }: Reply, attempt: Attempt | null): boolean =>
   attempt.reply.code === code &&
   attempt.reply.text === text
 
-/** By whom TLS was demanded, where that is what was not met; else the connector that decided, if one did. */
+/** Returns what required the TLS that was not met, or else the connector that decided. */
 function whoDemands({ recipient, reply, connector }: Reported): string[] {
   const { address, lastAttempt } = recipient
   const domain = domainOf(address) ?? "the recipient's domain"
   if (reply.enhanced.endsWith('.7.30') || (isAboutTls(reply.enhanced) && isFrom('RequireTls', lastAttempt)))
-    return ['You, or your mail program, demanded this (REQUIRETLS).']
+    return ['You or your mail program required this (REQUIRETLS).']
   if (lastAttempt?.outcome === 'TlsNotMet') {
-    if (isFrom('Dane', lastAttempt))
-      return [`It is ${domain} that demands this, by what it publishes (DANE).`]
+    if (isFrom('Dane', lastAttempt)) return [`The domain ${domain} requires this by its DNS records (DANE).`]
     if (isFrom('MtaSts', lastAttempt))
-      return [`It is ${domain} that demands this, by the policy it publishes (MTA-STS).`]
+      return [`The domain ${domain} requires this by its published policy (MTA-STS).`]
   }
   return connector === null
     ? []

@@ -83,7 +83,7 @@ inboundConnectors:
       /^c\.yaml:7: outbound connector "To A": smartHosts\[0\]\.port: /,
       /^c\.yaml:8: outbound connector 2: name: is required$/,
       /^c\.yaml:8: outbound connector 2: tlsDomain: is needed when/,
-      /^c\.yaml:15: inbound connector "From A": requireTLS: is not known here$/,
+      /^c\.yaml:15: inbound connector "From A": requireTLS: is not a known field$/,
     ],
   },
   {

@@ -67,7 +67,7 @@ const job = (kind: BounceJob['kind'] = 'failed'): BounceJob => ({
   })),
 })
 
-test('one DSN for all recipients enters the pipeline as a message of its own, from <>', async () => {
+test('one DSN for all recipients enters the pipeline as a new message from <>', async () => {
   const { run, evaluation, objects } = unit()
   const given = job()
   const dsn = await run(given, minutesLater(1))
@@ -92,7 +92,7 @@ test('the same job again sends nothing', async () => {
   assert.equal(evaluation.sent.length, 1)
 })
 
-test('a delayed DSN does not stand in the way of the failed one', async () => {
+test('a delay DSN does not prevent the failure DSN', async () => {
   const { run, evaluation } = unit()
   const given = job('delayed')
   await run(given, minutesLater(1))
@@ -100,7 +100,7 @@ test('a delayed DSN does not stand in the way of the failed one', async () => {
   assert.equal(evaluation.sent.length, 2)
 })
 
-test('while another worker holds the claim the job fails; once its lease ran out the DSN is sent as the same message', async () => {
+test('the job fails while another worker holds the claim; after the lease the DSN is sent as the same message', async () => {
   const { run, evaluation } = unit()
   const given = job()
   evaluation.failOnce()
@@ -111,7 +111,7 @@ test('while another worker holds the claim the job fails; once its lease ran out
   assert.equal(evaluation.sent.length, 1)
 })
 
-test('a worker that dies between two completions leaves nothing to tell again', async () => {
+test('a worker that dies between two completions causes no second DSN', async () => {
   const { run, evaluation, claims } = unit()
   const given = job()
   const complete = claims.complete.bind(claims)
@@ -127,7 +127,7 @@ test('a worker that dies between two completions leaves nothing to tell again', 
   assert.equal(evaluation.sent.length, 1)
 })
 
-test('nobody is told again by a job whose worker died, though another job has told some of the others since', async () => {
+test('a job whose worker died sends no second DSN, even if another job has reported some of the others since', async () => {
   const { run, evaluation, claims } = unit()
   const given = job()
   const third = given.recipients
@@ -143,51 +143,51 @@ test('nobody is told again by a job whose worker died, though another job has to
   await assert.rejects(run(all, minutesLater(1)), /the worker died/)
   claims.complete = complete
   await run({ ...given, recipients: third }, minutesLater(3))
-  assert.equal(evaluation.sent.length, 2, 'the other job knows nothing of the first')
+  assert.equal(evaluation.sent.length, 2, 'the other job does not know the first')
   assert.equal(await run(all, minutesLater(3)), null)
   assert.equal(evaluation.sent.length, 2)
 })
 
-test('built at another time the same DSN lies elsewhere, so that neither overwrites the other', () => {
+test('the same DSN built at another time has another key, so that neither overwrites the other', () => {
   const [one, other] = ['1', '2'].map((text) => contentReference('content', 'ID', Buffer.from(text)))
   assert.notEqual(one?.key, other?.key)
 })
 
-test('nobody is told of what came from <>, whoever asks for it', async () => {
+test('a message from <> gets no DSN, whatever the job says', async () => {
   const { run, evaluation } = unit()
   const given = job()
   assert.equal(await run({ ...given, message: message({ mailFrom: '' }) }, minutesLater(1)), null)
   assert.deepEqual(evaluation.sent, [])
 })
 
-describe('of the message comes back', () => {
+describe('the DSN returns', () => {
   const returned = async (given: Partial<BounceJob>, fields: Partial<Dependencies> = {}) => {
     const { run, objects } = unit(fields)
     const dsn = await run({ ...job(), ...given }, minutesLater(1))
     return readMultipart(objects.get(dsn ?? '') ?? assert.fail('nothing was stored')).parts[2]
   }
 
-  test('all of it, where the job says so', async () => {
+  test('the whole message where the job allows it', async () => {
     const part = await returned({ returnsContent: true })
     assert.deepEqual([part?.type, part?.text], ['message/rfc822', whole])
   })
 
-  test('its headers, where the job says nothing', async () => {
+  test('the headers where the job says nothing', async () => {
     const part = await returned({})
     assert.deepEqual([part?.type, part?.text], ['text/rfc822-headers', 'Subject: Hello\r\n'])
   })
 
-  test('its headers, where it is larger than may come back, and the rest is not even read', async () => {
+  test('the headers of a message above the size limit, and reads no more than these', async () => {
     const part = await returned({ returnsContent: true }, { maximumReturnedSize: 999, read: missing })
     assert.deepEqual([part?.type, part?.text], ['text/rfc822-headers', 'Subject: Hello\r\n'])
   })
 
-  test('nothing, where it is gone; the sender is told all the same', async () => {
+  test('nothing of deleted content, and is sent nevertheless', async () => {
     assert.equal(await returned({}, { readHeaders: missing }), undefined)
     assert.equal(await returned({ returnsContent: true }, { read: missing }), undefined)
   })
 
-  test('nothing yet, while the store fails: the job comes back', async () => {
+  test('nothing while the store fails: the job comes back', async () => {
     const fails = async () => {
       throw new Error('the store is away')
     }
@@ -205,7 +205,7 @@ describe('the envelope of a DSN', () => {
     return { ...sent.message.envelope, to: sent.recipients.map(({ address, notify }) => [address, notify]) }
   }
 
-  test('asks for nothing, and passes on nothing that the message asked for', async () => {
+  test('asks for no extension and forwards no extension of the message', async () => {
     assert.deepEqual(await envelopeOf({ dsn: { ret: 'FULL', envid: 'x' }, eightBitMime: true }), {
       ...plainEnvelope(''),
       to: [['a@ours.example', null]],
@@ -216,7 +216,7 @@ describe('the envelope of a DSN', () => {
     assert.equal((await envelopeOf({ requireTls: true })).requireTls, true)
   })
 
-  test('asks for SMTPUTF8 where the sender’s address needs it, and only there', async () => {
+  test('asks for SMTPUTF8 only where the sender’s address needs it', async () => {
     const german = 'Subject: Gr\u00fc\u00dfe\r\n'
     const { smtpUtf8, eightBitMime } = await envelopeOf(
       { mailFrom: 'j\u00f6rg@ours.example', smtpUtf8: true },
@@ -228,7 +228,7 @@ describe('the envelope of a DSN', () => {
   })
 })
 
-describe('a DSN can be handed', () => {
+describe('a DSN can be transmitted', () => {
   const german = Buffer.from('Subject: Gr\u00fc\u00dfe\r\n')
   const isTakenBy = async (mailFrom: string, extensions: string[]) => {
     const { run, evaluation, objects } = unit({ readHeaders: async () => german })
@@ -244,9 +244,14 @@ describe('a DSN can be handed', () => {
     return unsupported(traits, new Map(extensions.map((name) => [name, '']))) === null
   }
   const rows: [what: string, mailFrom: string, extensions: string[], taken: boolean][] = [
-    ['to an ASCII sender, to any server', 'a@ours.example', [], true],
-    ['to another, to a server with SMTPUTF8', 'j\u00f6rg@ours.example', ['SMTPUTF8', '8BITMIME'], true],
-    ['to another, to no other server', 'j\u00f6rg@ours.example', ['8BITMIME'], false],
+    ['from an ASCII sender, to any server', 'a@ours.example', [], true],
+    [
+      'for another sender, to a server with SMTPUTF8',
+      'j\u00f6rg@ours.example',
+      ['SMTPUTF8', '8BITMIME'],
+      true,
+    ],
+    ['for another sender, to no other server', 'j\u00f6rg@ours.example', ['8BITMIME'], false],
   ]
   for (const [what, mailFrom, extensions, taken] of rows)
     test(`about internationalised mail ${what}`, async () => {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { Batch, type BatchOptions } from '../../../functions/deliver-message/batch.ts'
 import type { Slot } from '../../../shared/transport/slots.ts'
 
-/** Places that are counted. */
+/** Slots that are counted. */
 function places(most: number) {
   const asked: string[] = []
   let free = most
@@ -32,7 +32,7 @@ const batch = (fields: Partial<BatchOptions> = {}) =>
     ...fields,
   })
 
-/** A task that ends when told, and tells when it begins. */
+/** A task that ends on request and reports its start. */
 function task<T>(result: T) {
   const begun = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<T>()
@@ -46,8 +46,8 @@ function task<T>(result: T) {
   }
 }
 
-describe('records of one batch', () => {
-  it('for one destination follow one another, in one place, which is free when the last has ended', async () => {
+describe('the records of one batch', () => {
+  it('run one after another for one destination, in one slot, which is released after the last', async () => {
     const slots = places(1)
     const one = batch({ slots })
     const order: string[] = []
@@ -70,7 +70,7 @@ describe('records of one batch', () => {
     assert.deepEqual([slots.asked, slots.free()], [['partner.example'], 1])
   })
 
-  it('for different destinations do not wait for one another', async () => {
+  it('run in parallel for different destinations', async () => {
     const one = batch({ slots: places(2) })
     const slow = task('slow')
     const hanging = one.join('slow.example').inTurn(slow.run)
@@ -80,7 +80,7 @@ describe('records of one batch', () => {
     assert.equal(await hanging, 'slow')
   })
 
-  it('go on when the one before them failed', async () => {
+  it('continue after a failed record', async () => {
     const one = batch()
     const first = one.join('partner.example').inTurn(() => Promise.reject(new Error('lost')))
     const second = one.join('partner.example').inTurn(async () => 'done')
@@ -88,7 +88,7 @@ describe('records of one batch', () => {
     assert.equal(await second, 'done')
   })
 
-  it('are not begun when there is no place, which is asked for once', async () => {
+  it('do not begin without a slot, which is requested once', async () => {
     const slots = places(0)
     const one = batch({ slots })
     const results = await Promise.all(
@@ -98,14 +98,14 @@ describe('records of one batch', () => {
     assert.deepEqual(slots.asked, ['partner.example'])
   })
 
-  it('are not begun when too little time is left, and take no place then', async () => {
+  it('do not begin with too little time, and then take no slot', async () => {
     const slots = places(1)
     const one = batch({ slots, limitMs: 100, leastMs: 101 })
     assert.equal(await one.join('partner.example').inTurn(() => assert.fail('begun')), 'NoTime')
     assert.deepEqual(slots.asked, [])
   })
 
-  it('behind one that takes all the time are not begun', async () => {
+  it('do not begin behind a record that takes all the time', async () => {
     const one = batch({ limitMs: 60, leastMs: 30 })
     const until = () =>
       new Promise<string>((resolve) => one.signal.addEventListener('abort', () => resolve('late')))
@@ -116,7 +116,7 @@ describe('records of one batch', () => {
     assert.deepEqual([first, second], ['late', 'NoTime'])
   })
 
-  it('are delivered although nobody knows how many others are, when the table fails', async () => {
+  it('are delivered when the table of slots fails', async () => {
     const faults: string[] = []
     const one = batch({
       slots: { acquire: () => Promise.reject(new Error('throttled')) },
@@ -126,10 +126,10 @@ describe('records of one batch', () => {
     assert.deepEqual(faults, ['throttled'])
   })
 
-  it('have ended well although their place could not be given up', async () => {
+  it('succeed although their slot could not be released', async () => {
     const faults: string[] = []
     const one = batch({
-      slots: { acquire: async () => ({ release: () => Promise.reject(new Error('away')) }) },
+      slots: { acquire: async () => ({ release: () => Promise.reject(new Error('the table is down')) }) },
       onFault: ({ message }) => faults.push(message),
     })
     const place = one.join('partner.example')
@@ -139,7 +139,7 @@ describe('records of one batch', () => {
     assert.deepEqual(faults, ['away'])
   })
 
-  it('ask for the next hops of a route once', async () => {
+  it('look up the next hops of a route once', async () => {
     const one = batch()
     const questions: string[] = []
     const resolver = {

@@ -1,4 +1,7 @@
-/** Which certificates of a delivery are kept, and that a change is told of, with the function's clients and on the wire. */
+/**
+ * Which certificates of a delivery are recorded, and the event of a change, with the function's clients and on the
+ * wire.
+ */
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
@@ -28,7 +31,7 @@ import {
 
 const connector = { id: 'c1', name: 'To the partner' }
 
-describe('of a session', () => {
+describe('the certificate of a session', () => {
   const { keyType: _type, publicKeyFingerprint256: _key, ...summary } = seenCertificate('a')
   const shown = established({
     names: { subjectAltNames: ['mx.partner.example', 'agreed.example'], commonName: null },
@@ -39,23 +42,23 @@ describe('of a session', () => {
   for (const [what, by, given, kept] of [
     ['that a connector verified', connector, { connector: demanding() }, 'verified by Connector'],
     [
-      'under a connector that asks for encryption',
+      'under a connector that requires encryption',
       connector,
       { connector: demanding({ level: 'EncryptionOnly', tlsDomain: null }) },
       'not verified',
     ],
-    ['under a connector that asks for nothing', connector, {}, 'not verified'],
-    ["of a stranger's", null, {}, 'nothing'],
-    ["of a stranger's by its MTA-STS policy", null, { mtaSts: sts('enforce') }, 'verified by MtaSts'],
-    ["of a stranger's by a policy that is only tested", null, { mtaSts: sts('testing') }, 'nothing'],
+    ['under a connector without TLS requirements', connector, {}, 'not verified'],
+    ['without a connector', null, {}, 'nothing'],
+    ['without a connector, by its MTA-STS policy', null, { mtaSts: sts('enforce') }, 'verified by MtaSts'],
+    ['without a connector, by a policy in mode testing', null, { mtaSts: sts('testing') }, 'nothing'],
     ['without TLS', connector, { tls: noStartTls }, 'nothing'],
     [
-      'with a certificate of another name than demanded',
+      'with another name than required',
       connector,
       { connector: demanding(), tls: { ...shown, names: wrongName.names } },
       'nothing',
     ],
-    ['without a certificate that can be read', connector, { tls: established() }, 'nothing'],
+    ['without a certificate that can be parsed', connector, { tls: established() }, 'nothing'],
   ] as const)
     test(`${what}: ${kept}`, () => {
       const sightings = new Sightings()
@@ -73,7 +76,7 @@ describe('of a session', () => {
       assert.deepEqual(found, kept === 'nothing' ? [] : [kept])
     })
 
-  test("of a stranger's by its TLSA records: verified", async () => {
+  test('without a connector, by its TLSA records: verified', async () => {
     const { cert } = await (await createPki()).issue({ names: ['mx.partner.example'] })
     const { raw } = new X509Certificate(cert)
     const data = createHash('sha256').update(raw).digest('hex')
@@ -92,7 +95,7 @@ describe('of a session', () => {
     )
   })
 
-  test('a batch holds 200 at most', () => {
+  test('a batch holds at most 200', () => {
     const sightings = new Sightings()
     const watch = certificateWatch(sightings, { connector }, () => at)
     for (let index = 0; index < 300; index++)
@@ -147,7 +150,7 @@ describe('the function', () => {
       await Array.fromAsync(new ObservedList(database.documents, database.transportTable).all(new Date()))
     ).filter((one) => one.connector?.id === of)
 
-  test('keeps what the server showed, and tells the event bus when issuer and key change', async () => {
+  test("records the server's certificate, and sends an event when issuer and key change", async () => {
     const [one, other] = [await createPki(), await createPki()]
     const [first, second] = [
       await one.issue({ names: ['mx.partner.example'] }),
@@ -173,7 +176,7 @@ describe('the function', () => {
     assert.deepEqual(observation?.changes[0]?.to, detail.to)
   })
 
-  test('keeps the certificate that we show ourselves, never its key', async () => {
+  test('records its own client certificate, never the key', async () => {
     const pki = await createPki()
     const ours = await pki.issue({ names: ['mail.ours.example'] })
     secrets.keepIdentity('ours', ours)
@@ -188,7 +191,7 @@ describe('the function', () => {
     assert.doesNotMatch(JSON.stringify(own), /PRIVATE|BEGIN/)
   })
 
-  test('delivers when the bus is away, and keeps the change', async () => {
+  test('delivers when the event bus is down, and records the change', async () => {
     const pki = await createPki()
     const by = { id: 'c2', name: 'Another' }
     await deliverTo(await pki.issue({ names: ['mx.partner.example'] }), { connector: by })

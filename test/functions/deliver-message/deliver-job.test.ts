@@ -57,11 +57,11 @@ const failed: Outcome = {
 
 interface Worker extends Dependencies {
   evaluation: RecordingQueue<EvaluationJob>
-  /** Addresses handed to the next hop, one list a transaction. */
+  /** Recipients sent to the next hop, one list a transaction. */
   transmitted: string[][]
 }
 
-/** A worker whose next hop answers as told, and who may die at one of its steps. */
+/** A worker with a scripted next hop; it may die at one of its steps. */
 function worker(outcomes: Record<string, Outcome>, fields: Partial<Dependencies> = {}): Worker {
   const transmitted: string[][] = []
   return {
@@ -97,7 +97,7 @@ const dies = async (): Promise<never> => {
 }
 
 describe('a delivery job', () => {
-  it('hands its recipients over together, keeps each result and reports it', async () => {
+  it('transmits its recipients together, records each result and reports it', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     const one = worker({ 'b@partner.example': failed })
     const delivery = await deliverJob(job, one)
@@ -118,7 +118,7 @@ describe('a delivery job', () => {
     )
   })
 
-  it('says how long an attempt took, and nothing below zero when the clock was set back', async () => {
+  it('records how long an attempt took, and 0 when the clock was set back', async () => {
     for (const [took, durationMs] of [
       [1234, 1234],
       [-1234, 0],
@@ -134,13 +134,13 @@ describe('a delivery job', () => {
     }
   })
 
-  it('tells evaluation nothing when everybody got it', async () => {
+  it('sends evaluation nothing when every recipient was delivered', async () => {
     const one = worker({})
     await deliverJob(jobFor(['a@partner.example']), one)
     assert.deepEqual(one.evaluation.take(), [])
   })
 
-  it('has it decided whether the sender is told of a success that it wants to know of', async () => {
+  it('reports a success to evaluation when the sender requested a success DSN', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     const recipients = job.recipients.map((each, index) => ({
       ...each,
@@ -163,7 +163,7 @@ describe('a delivery job', () => {
     )
   })
 
-  it('is not written down as delivered before word of it has gone to where somebody waits for it', async () => {
+  it('records `Delivered` only after its report, when a success DSN was requested', async () => {
     const job = jobFor(['a@partner.example'])
     const given = {
       ...job,
@@ -178,7 +178,7 @@ describe('a delivery job', () => {
     assert.equal(await state(given, 'a@partner.example'), undefined)
   })
 
-  it('is tried once although the queue delivers it twice, and its outcome is passed on again', async () => {
+  it('is tried once although the queue delivers it twice, and its outcome is reported again', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     const first = worker({ 'b@partner.example': failed })
     await deliverJob(job, first)
@@ -208,7 +208,7 @@ describe('a delivery job', () => {
     assert.deepEqual(next.transmitted, [['a@partner.example']])
   })
 
-  it('names a recipient that somebody else is trying, and still serves the others', async () => {
+  it('names a recipient that another worker is trying, and still serves the others', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     const elsewhere = new Claims<Attempt | Forestalled>(db.documents, db.messagesTable)
     await elsewhere.claim(attemptKey(job.message.id, 'a@partner.example', 1), receivedAt, leaseMs, 2 ** 31)
@@ -221,13 +221,13 @@ describe('a delivery job', () => {
     )
   })
 
-  it('gives one address one copy, however often the job names it', async () => {
+  it('sends one address one copy, however often the job names it', async () => {
     const one = worker({})
     const delivery = await deliverJob(jobFor(['a@partner.example', 'a@partner.example']), one)
     assert.deepEqual([one.transmitted, delivery.busy], [[['a@partner.example']], []])
   })
 
-  it('is not attempted, and leaves no claim, while its content cannot be read', async () => {
+  it('makes no attempt and leaves no claim while its content cannot be read', async () => {
     const job = jobFor(['a@partner.example'])
     const blind = worker({}, { read: dies })
     await assert.rejects(deliverJob(job, blind), Died)
@@ -238,8 +238,8 @@ describe('a delivery job', () => {
   })
 
   for (const [what, octets, held] of [
-    ['a small message is at hand when its turn comes', 1024 * 1024, 1],
-    ['a large one is in memory from its turn on, since many may wait for it', 1024 * 1024 + 1, 0],
+    ['a small message is read before its turn', 1024 * 1024, 1],
+    ['a large message is read in its turn, since many may wait', 1024 * 1024 + 1, 0],
   ] as const)
     it(what, async () => {
       let read = 0
@@ -269,10 +269,10 @@ describe('a delivery job', () => {
   })
 })
 
-describe('a job that has waited for a place for long', () => {
+describe('a job that has waited long for a slot', () => {
   const fullHouse = { inTurn: async () => 'NoPlace' as const }
 
-  it('comes to nothing as an attempt does, which is decided upon as any other', async () => {
+  it('fails like an attempt, which is decided like any other', async () => {
     const job = { ...jobFor(['a@partner.example']), waits: mostWaits }
     const first = worker({}, fullHouse)
     const delivery = await deliverJob(job, first)
@@ -282,13 +282,13 @@ describe('a job that has waited for a place for long', () => {
     assert.equal(recipient?.attempts, 1)
     assert.equal(recipient?.lastAttempt?.outcome, 'TemporaryFailure')
     assert.equal(recipient?.lastAttempt?.reply.enhanced, '4.4.5')
-    // A copy of the job finds the attempt made, whatever room there is by then.
+    // A copy of the job finds the attempt made, even if a slot is free by then.
     const second = worker({})
     await deliverJob(job, second)
     assert.deepEqual(second.transmitted, [])
   })
 
-  it('until then goes back to the queue and claims nothing', async () => {
+  it('goes back to the queue until then and claims nothing', async () => {
     const job = { ...jobFor(['a@partner.example']), waits: mostWaits - 1 }
     const busy = worker({}, fullHouse)
     assert.equal((await deliverJob(job, busy)).postponed, 'NoPlace')
@@ -300,7 +300,7 @@ describe('a job that has waited for a place for long', () => {
 })
 
 describe('a worker that dies', () => {
-  it('between the next hop’s 250 and writing it down causes the one unavoidable copy, after the lease and counted', async () => {
+  it('between the next hop’s 250 and writing it causes the one unavoidable duplicate, after the lease and counted', async () => {
     const job = jobFor(['a@partner.example'])
     const taken: string[] = []
     const dying = worker(
@@ -323,7 +323,7 @@ describe('a worker that dies', () => {
     assert.equal(await state(job, 'a@partner.example'), 'Delivered')
   })
 
-  it('after the next hop’s 250 was written down causes no second copy, and the delivery is still recorded', async () => {
+  it('after writing the next hop’s 250 causes no duplicate, and the delivery is still recorded', async () => {
     const job = jobFor(['a@partner.example'])
     class DyingTrace extends Trace {
       override recordDelivered = dies
@@ -337,7 +337,7 @@ describe('a worker that dies', () => {
     assert.equal(await state(job, 'a@partner.example'), 'Delivered')
   })
 
-  it('before it reported a failure has its report made by the next', async () => {
+  it('before it reported a failure has its report sent by the next', async () => {
     const job = jobFor(['a@partner.example'])
     const dying = worker({ 'a@partner.example': failed })
     dying.evaluation.failOnce()
@@ -349,7 +349,7 @@ describe('a worker that dies', () => {
     assert.equal(sent?.job.recipients[0]?.lastAttempt?.reply.text, 'later')
   })
 
-  it('does not keep a delivery unrecorded because its result could not be written', async () => {
+  it('does not leave a delivery unrecorded because its result could not be written', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     class Forgetful extends Claims<Attempt | Forestalled> {
       override complete = dies
@@ -364,7 +364,7 @@ describe('a worker that dies', () => {
     assert.equal(one.evaluation.take().length, 1)
   })
 
-  it('does not try again who is known to have the message, though the result was never written', async () => {
+  it('does not try a delivered recipient again, even if the result was never written', async () => {
     const job = jobFor(['a@partner.example'])
     class Forgetful extends Claims<Attempt | Forestalled> {
       override complete = dies
@@ -375,7 +375,7 @@ describe('a worker that dies', () => {
     assert.deepEqual([later.transmitted, delivery.leasesExpired, delivery.busy], [[], 0, []])
   })
 
-  it('does not repeat an attempt whose outcome was decided upon, though the result was never written', async () => {
+  it('does not repeat an attempt whose outcome was decided, even if the result was never written', async () => {
     const address = 'a@partner.example'
     const job = jobFor([address], { attempt: 2 })
     const decide = (decided: string) => {
@@ -389,14 +389,14 @@ describe('a worker that dies', () => {
     await decide(positionOf(1, receivedAt.toISOString()))
     await deliverJob(job, worker({ [address]: failed }, { claims }))
     const again = worker({ [address]: failed }, { claims, now: () => minutesLater(10) })
-    assert.equal((await deliverJob(job, again)).leasesExpired, 1, 'its outcome was not decided upon')
+    assert.equal((await deliverJob(job, again)).leasesExpired, 1, 'its outcome was not decided')
     await decide(positionOf(2, null))
     const later = worker({}, { now: () => minutesLater(20) })
     const delivery = await deliverJob(job, later)
     assert.deepEqual([later.transmitted, delivery.leasesExpired, delivery.busy], [[], 0, []])
   })
 
-  describe('whose attempt was forestalled', () => {
+  describe('whose attempt was cancelled', () => {
     const forestalled = async () => {
       const job = jobFor(['a@partner.example', 'b@partner.example'])
       const one = worker({})
@@ -416,7 +416,7 @@ describe('a worker that dies', () => {
         }),
       )
 
-    it('is left alone once it is settled, at any time', async () => {
+    it('is never tried once the recipient is settled', async () => {
       const { job, one } = await forestalled()
       await settle(job)
       const delivery = await deliverJob(job, one)
@@ -425,7 +425,7 @@ describe('a worker that dies', () => {
       assert.deepEqual([delivery.busy, later.busy, one.evaluation.take()], [[], [], []])
     })
 
-    it('is waited for, and tried when whoever was to settle it is not heard of again', async () => {
+    it('is waited for, and tried when the worker that cancelled it does not settle the recipient', async () => {
       const { job, one } = await forestalled()
       const delivery = await deliverJob(job, one)
       assert.deepEqual(
@@ -439,10 +439,10 @@ describe('a worker that dies', () => {
   })
 })
 
-describe('a delivery job that connectors have changed since', () => {
+describe('a delivery job after a change of connectors', () => {
   const changed = { connectorsVersion: 2 }
 
-  it('is handed back to be decided again at once, and nothing is sent', async () => {
+  it('is returned to be decided again at once, and nothing is sent', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     const one = worker({}, changed)
     const delivery = await deliverJob(job, one)
@@ -461,16 +461,16 @@ describe('a delivery job that connectors have changed since', () => {
     assert.deepEqual(
       (await deliverJob(job, worker({}))).tried.map(({ attempt }) => attempt.outcome),
       ['Delivered', 'Delivered'],
-      'nobody had claimed its attempt',
+      'no worker had claimed its attempt',
     )
   })
 
-  it('counts as outdated when it does not say by which connectors it was decided', async () => {
+  it('is stale when it has no version of connectors', async () => {
     const { connectorsVersion: _, ...job } = jobFor(['a@partner.example'])
     assert.equal((await deliverJob(job, worker({}))).handedBack, 1)
   })
 
-  it('reports an attempt that was made before they changed, for the recipient it was made for', async () => {
+  it('reports an attempt that was made before the change, for its recipient', async () => {
     const job = jobFor(['a@partner.example', 'b@partner.example'])
     const dying = worker({}, { trace: { recordDelivered: dies } as unknown as Trace })
     await assert.rejects(deliverJob({ ...job, recipients: job.recipients.slice(0, 1) }, dying), Died)
@@ -485,7 +485,7 @@ describe('a delivery job that connectors have changed since', () => {
     assert.deepEqual(one.transmitted, [])
   })
 
-  it('is handed back though its attempt was forestalled, since who did so may never settle it', async () => {
+  it('is returned although its attempt was cancelled, since its worker may never settle it', async () => {
     const job = jobFor(['a@partner.example'])
     const one = worker({}, { ...changed, now: () => minutesLater(30) })
     const key = attemptKey(job.message.id, 'a@partner.example', 1)
@@ -494,7 +494,7 @@ describe('a delivery job that connectors have changed since', () => {
     assert.deepEqual([one.transmitted, delivery.busy, delivery.handedBack], [[], [], 1])
   })
 
-  it('comes back when it cannot be handed back', async () => {
+  it('comes back when it cannot be returned', async () => {
     const one = worker({}, changed)
     one.evaluation.failOnce()
     await assert.rejects(deliverJob(jobFor(['a@partner.example']), one), /the queue is away/)

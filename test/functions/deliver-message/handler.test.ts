@@ -1,4 +1,4 @@
-/** The function as AWS calls it, its environment and clients included. */
+/** The function as AWS calls it, with its environment and clients. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
@@ -59,7 +59,7 @@ describe('deliver-message', () => {
     await eventually(() => partner.open() === 0, 'the end of the connection')
   })
 
-  it('puts back what it has no place for at the destination, and delivers it when there is one', async () => {
+  it('returns a job without a slot to the queue, and delivers it when a slot is free', async () => {
     const [connections, busy] = [partner.connections(), job(30)]
     const line = `127.0.0.1:${partner.port}`
     const slots = new Slots(db.documents, db.transportTable, { most: 10, leaseMs: 60_000, patienceMs: 5_000 })
@@ -74,11 +74,11 @@ describe('deliver-message', () => {
     assert.deepEqual(await failedIds(JSON.parse(back?.MessageBody ?? '')), [])
     assert.equal(partner.connections(), connections + 1)
     const free = await slots.acquire(line, new Date())
-    assert.ok(free, 'its place is free again')
+    assert.ok(free, 'its slot is free again')
     await Promise.all([...held, free].map((slot) => slot?.release()))
   })
 
-  it('shows the certificate that the connector names to a partner who demands it', async () => {
+  it("presents the connector's certificate to a partner that requests one", async () => {
     const pki = await createPki()
     secrets.keepIdentity('ours', await pki.issue({ names: ['mail.ours.example'] }))
     const tls = { ...(await pki.issue({ names: ['mx.partner.example'] })), ca: pki.ca }
@@ -101,21 +101,21 @@ describe('deliver-message', () => {
     }
   })
 
-  it('brings back only the job whose stored content is not what was accepted, without an attempt', async () => {
+  it('brings back only the job whose stored content differs from what was accepted, without an attempt', async () => {
     const before = partner.received.length
     const corrupt = { ...reference, sha256: '0'.repeat(64) }
     assert.deepEqual(await failedIds(job(3, corrupt), job(4)), ['m0'])
     assert.equal(partner.received.length, before + 1)
   })
 
-  it('brings back a job that another worker is at', async () => {
+  it('brings back a job that another worker holds', async () => {
     const claims = new Claims<Attempt>(db.documents, db.messagesTable)
     const busy = job(5)
     await claims.claim(attemptKey(busy.message.id, 'b@partner.example', 1), new Date(), 60_000, 2 ** 31)
     assert.deepEqual(await failedIds(busy), ['m0'])
   })
 
-  it('sends nothing that was decided by other connectors than those there are', async () => {
+  it('sends nothing that was decided by other connectors than the current ones', async () => {
     const before = partner.connections()
     const repository = new ConnectorRepository(db.documents, db.connectorsTable)
     await repository.acceptedDomains.create('ours.example', { comment: '' })
@@ -125,7 +125,7 @@ describe('deliver-message', () => {
     assert.equal(partner.connections(), before + 1)
   })
 
-  it('brings back what is no delivery job', async () => {
+  it('brings back a record that is no delivery job', async () => {
     assert.deepEqual(await failedIds({ hello: 'world' }), ['m0'])
   })
 })

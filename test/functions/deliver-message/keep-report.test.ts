@@ -61,7 +61,7 @@ function keep(
   })
 }
 
-/** As the trace has it. */
+/** The attempt as the trace shows it. */
 function traced(kept: Kept): string {
   const outcome = outcomesOfKept(kept, { recipients: [recipient({ address: 'tlsrpt@ours.example' })] }).get(
     'tlsrpt@ours.example',
@@ -69,11 +69,11 @@ function traced(kept: Kept): string {
   return outcome ? `${outcome.outcome} ${formatReply(outcome.reply)}` : 'none'
 }
 
-test('a signed report is kept, and found again', async () => {
+test('a signed report is stored and can be read', async () => {
   const kept = await keep(await mail())
   assert.equal(kept.kind, 'Kept')
   const id = kept.kind === 'Kept' ? kept.report.id : ''
-  assert.equal(traced(kept), `Delivered 250 2.0.0 Kept as report ${id}`)
+  assert.equal(traced(kept), `Delivered 250 2.0.0 Stored as report ${id}`)
   const found = await reports.get(id)
   assert.deepEqual(
     [found?.organisation, found?.authenticated, found?.signedBy, found?.successfulSessions],
@@ -81,22 +81,22 @@ test('a signed report is kept, and found again', async () => {
   )
 })
 
-test('the same report twice is one', async () => {
+test('the same report twice is stored once', async () => {
   const [one, two] = [await keep(await mail()), await keep(await mail())]
   assert.ok(one.kind === 'Kept' && two.kind === 'Kept')
   assert.equal(one.report.id, two.report.id)
 })
 
-test('a report that nobody signed is kept apart, and never in the place of a signed one', async () => {
+test('an unsigned report is stored separately and never replaces a signed one', async () => {
   const [signed, forged] = [await keep(await mail()), await keep(await mail(null))]
   assert.ok(signed.kind === 'Kept' && forged.kind === 'Kept')
   assert.deepEqual([forged.report.authenticated, forged.report.signedBy], ['none', null])
   assert.notEqual(forged.report.id, signed.report.id)
 })
 
-test('while the DNS or the table fails, the report is tried again', async () => {
+test('a report is tried again while the DNS or the table fails', async () => {
   const noDns = await keep(await mail(), { zone: { fail: { 'r._domainkey.sender.example': 'ETIMEOUT' } } })
-  assert.equal(traced(noDns), 'TemporaryFailure 451 4.3.0 The report cannot be kept now')
+  assert.equal(traced(noDns), 'TemporaryFailure 451 4.3.0 The report cannot be stored now')
   const noTable = new ReceivedReports(database.documents, 'no-such-table')
   assert.equal((await keep(await mail(), { store: noTable })).kind, 'Failed')
 })
@@ -109,7 +109,7 @@ for (const [what, content, why] of [
     'has more than 65536 lines',
   ],
 ] as const)
-  test(`a mail of too many ${what} is not taken apart, whoever signed it`, async () => {
+  test(`a mail with too many ${what} is not parsed, even if it is signed`, async () => {
     let asked = 0
     const kept = await keepReport(message({ mailFrom: 'a@sender.example' }), content, {
       reports,
@@ -123,11 +123,11 @@ for (const [what, content, why] of [
       retentionDays: 90,
       signal: new AbortController().signal,
     })
-    assert.equal(traced(kept), `Delivered 250 2.0.0 Ignored: not a report on TLS: it ${why}`)
+    assert.equal(traced(kept), `Delivered 250 2.0.0 Ignored: not a TLS report: it ${why}`)
     assert.equal(asked, 0)
   })
 
-test('the largest report in base64 has few enough lines', async () => {
+test('the largest report in base64 is below the limit of lines', async () => {
   const encoded = Buffer.alloc(3_000_000).toString('base64').match(/.{76}/g) ?? []
   const kept = await keep(
     Buffer.from(
@@ -139,7 +139,7 @@ test('the largest report in base64 has few enough lines', async () => {
 
 const letter = Buffer.from('From: a@elsewhere.example\r\nSubject: hello\r\n\r\nIs anybody there?\r\n')
 
-test('a sender who asks to hear of success hears of a report that is kept, and not of what is ignored', async () => {
+test('a sender with NOTIFY=SUCCESS gets a DSN for a stored report and none for ignored mail', async () => {
   const to = recipient({ address: 'tlsrpt@ours.example', notify: ['SUCCESS'] })
   const noticeOf = (kept: Kept) => {
     const outcome = outcomesOfKept(kept, { recipients: [to] }).get(to.address)
@@ -149,18 +149,18 @@ test('a sender who asks to hear of success hears of a report that is kept, and n
   assert.equal(noticeOf(await keep(letter)), null)
 })
 
-test('what is no report is ignored, since its sender is most often forged', async () => {
+test('mail without a report is ignored, since its sender is usually forged', async () => {
   assert.match(
     traced(await keep(letter)),
-    /^Delivered 250 2\.0\.0 Ignored: not a report on TLS: it has no part application\/tlsrpt\+gzip/,
+    /^Delivered 250 2\.0\.0 Ignored: not a TLS report: it has no part application\/tlsrpt\+gzip/,
   )
 })
 
-test('who is proven to have sent it is told', async () => {
+test('an authenticated sender gets a DSN', async () => {
   const old = await mail(key, buildReport({ domain: 'ours.example', policies: [] }, '2020-02-03', reporter))
   assert.match(
     traced(await keep(old)),
-    /^PermanentFailure 554 5\.6\.0 Not a report on TLS: date-range: 2020-02-03/,
+    /^PermanentFailure 554 5\.6\.0 Not a TLS report: date-range: 2020-02-03/,
   )
   assert.match(traced(await keep(old, { mailFrom: 'a@victim.example' })), /^Delivered 250 2\.0\.0 Ignored/)
   assert.match(traced(await keep(old, { mailFrom: 'a@notsender.example' })), /^Delivered/)

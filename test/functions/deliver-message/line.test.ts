@@ -9,26 +9,26 @@ const [one, other] = [
 ]
 const many = Array.from({ length: 100 }, (_, index) => ({ host: `mx${index}.partner.example`, port: 25 }))
 
-describe('a job waits in the line', () => {
+describe('the destination key of a job', () => {
   const rows: [string, Route, string | null][] = [
-    ['of its domain', { kind: 'Mx', domain: 'partner.example' }, 'partner.example'],
-    ['of its smart host', { kind: 'SmartHosts', hosts: [one] }, 'mx1.partner.example:25'],
+    ['is its domain', { kind: 'Mx', domain: 'partner.example' }, 'partner.example'],
+    ['is its smart host', { kind: 'SmartHosts', hosts: [one] }, 'mx1.partner.example:25'],
     [
-      'of its smart hosts',
+      'is its smart hosts',
       { kind: 'SmartHosts', hosts: [one, other] },
       'mx1.partner.example:25 mx2.partner.example:2525',
     ],
     [
-      'of its smart hosts in any order',
+      'is its smart hosts in any order',
       { kind: 'SmartHosts', hosts: [other, one] },
       'mx1.partner.example:25 mx2.partner.example:2525',
     ],
-    ['of nobody by SES', { kind: 'Ses' }, null],
-    ['of nobody when it is kept', { kind: 'TlsReports' }, null],
+    ['is null by SES', { kind: 'Ses' }, null],
+    ['is null for a stored report', { kind: 'TlsReports' }, null],
   ]
   for (const [whose, route, line] of rows) it(whose, () => assert.equal(lineOf(route), line))
 
-  it('of its smart hosts, however many', () => {
+  it('is short for any number of smart hosts', () => {
     const line = lineOf({ kind: 'SmartHosts', hosts: many })
     assert.match(line ?? '', /^[0-9a-f]{64}$/)
     assert.equal(lineOf({ kind: 'SmartHosts', hosts: many.toReversed() }), line)

@@ -34,7 +34,7 @@ describe('a delivery counts as', () => {
       assert.equal(protectionOf({ tls: attempt }, { route, tls }), counted))
 })
 
-/** The metrics of a delivery that came to these attempts, each 0 when it was not counted. */
+/** The metrics of a delivery with these attempts; 0 for a metric that was not counted. */
 function counted(attempts: Partial<Attempt>[], ...names: string[]): unknown[] {
   const metrics = new Metrics({ namespace: 'mailflow', serviceName: 'deliver-message' })
   const delivery: Delivery = {
@@ -57,22 +57,22 @@ function counted(attempts: Partial<Attempt>[], ...names: string[]): unknown[] {
 
 const failed = { outcome: 'TemporaryFailure' } as const
 
-describe('an attempt that came to nothing for want of a client certificate', () => {
+describe('an attempt that failed without a usable client certificate', () => {
   const reply = { code: 451, enhanced: '4.3.5', text: 'Client certificate "northwind" is not to be had' }
   const unusable = (fields: Partial<Attempt>) =>
     counted([{ ...failed, ...fields }], 'ClientCertificatesUnusable')
 
   it('is counted', () => assert.deepEqual(unusable({ host: null, reply }), [1]))
 
-  it('is not what a host says in the same words', () =>
+  it('is not counted when a host sent the same code', () =>
     assert.deepEqual(unusable({ host: 'mx.partner.example', reply }), [0]))
 
-  it('nor what else comes to nothing before any host', () =>
+  it('is not counted when another reason stopped it before any host', () =>
     assert.deepEqual(unusable({ host: null, reply: { ...reply, enhanced: '4.4.312' } }), [0]))
 })
 
-describe('a message that was sent whole and never answered', () => {
-  it('is counted, since the next attempt may be a second copy', () =>
+describe('a message that was sent whole without a reply', () => {
+  it('is counted, since the next attempt may be a duplicate', () =>
     assert.deepEqual(
       counted([{ ...failed, unanswered: true }, failed], 'RepliesLost', 'AttemptsFailed'),
       [1, 2],

@@ -24,13 +24,13 @@ async function put(given: DeliveryJob, reason: Reason, chance = 0) {
   return { delivered: delivery.take() }
 }
 
-describe('a job that is not begun', () => {
-  it('for want of time goes back as it is, at once, behind others of its destination', async () => {
+describe('a job that has not begun', () => {
+  it('goes back unchanged and at once when time is short, behind others of its destination', async () => {
     const { delivered } = await put(job(2), 'NoTime')
     assert.deepEqual(delivered, [{ job: job(2), group: 'partner.example' }])
   })
 
-  it('for want of a place waits longer each time, is counted, and is the same attempt', async () => {
+  it('waits longer each time without a slot, counts the waits, and stays the same attempt', async () => {
     const [first] = (await put(job(), 'NoPlace')).delivered
     assert.deepEqual(first, { job: job(1), delaySeconds: 1, group: 'partner.example' })
     assert.deepEqual(DeliveryJob.parse(first?.job), job(1))
@@ -44,17 +44,17 @@ describe('a job that is not begun', () => {
     assert.deepEqual(await pauses(0.999), [2, 4, 8, 16, 32, 60, 60])
   })
 
-  it('and has waited for long is given up for now, as a server that is too busy would have it', () => {
+  it('fails temporarily after a long wait, with the code of congestion', () => {
     assert.equal(givenUp(job(mostWaits - 1), 'NoPlace'), null)
     assert.equal(givenUp(job(mostWaits), 'NoTime'), null)
     const answer = givenUp(job(mostWaits), 'NoPlace')
     assert.equal(
       answer && formatReply(answer),
-      '451 4.4.5 As many deliveries to partner.example are under way as there may be at once',
+      '451 4.4.5 All slots for deliveries to partner.example are in use',
     )
   })
 
-  it('stays where it is when the queue does not take it', async () => {
+  it('stays in the queue when it cannot be sent again', async () => {
     const delivery = recordingQueue<DeliveryJob>()
     delivery.failOnce()
     await assert.rejects(postpone(job(), 'NoPlace', { delivery, random: () => 0 }), /the queue is away/)

@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { readAhead } from '../../../functions/deliver-message/deliver-job.ts'
 import { SesPlaces } from '../../../functions/deliver-message/ses-place.ts'
 
-/** How many of ten messages are being sent before the first has ended. */
+/** Returns how many of ten messages are being sent before the first has ended. */
 async function begunAtOnce(octets: number): Promise<number> {
   const places = new SesPlaces()
   const first = Promise.withResolvers<void>()
@@ -23,13 +23,13 @@ async function begunAtOnce(octets: number): Promise<number> {
   return atOnce
 }
 
-describe('of a batch for SES', () => {
+describe('in a batch for SES', () => {
   it('small messages are sent all at once', async () => assert.equal(await begunAtOnce(readAhead), 10))
 
-  it('large ones are sent three at a time, and each in the end', async () =>
+  it('large messages are sent three at a time, and all in the end', async () =>
     assert.equal(await begunAtOnce(readAhead + 1), 3))
 
-  it('a large one that cannot be read keeps no place', async () => {
+  it('a large message that cannot be read holds no slot', async () => {
     const places = new SesPlaces()
     const fails = async (): Promise<never> => {
       throw new Error('no content')

@@ -18,24 +18,16 @@ describe('mail is for slow hosts', () => {
   const rows: [when: string, job: Pick<DeliveryJob, 'recipients'>, slow: boolean][] = [
     ['at its first attempt', after(null), false],
     ['when the last attempt failed soon', after(failed(29_999, '4.2.1')), false],
-    [
-      'when the last attempt took half a minute, whatever was answered in the end',
-      after(failed(30_000, '4.2.1')),
-      true,
-    ],
-    [
-      'when the last attempt ran out of time, be it that of another message',
-      after(failed(0, outOfTime)),
-      true,
-    ],
-    ['when it is so for one of its recipients', after(null, failed(270_000, '4.4.2')), true],
+    ['when the last attempt took half a minute, whatever the reply', after(failed(30_000, '4.2.1')), true],
+    ['when the last attempt timed out, even that of another message', after(failed(0, outOfTime)), true],
+    ['when that holds for one of its recipients', after(null, failed(270_000, '4.4.2')), true],
   ]
   for (const [when, job, slow] of rows)
     it(`${slow ? '' : 'not '}${when}`, () => assert.equal(isSlow(job), slow))
 
-  it('as an attempt says that ran out of time', () => assert.equal(timedOut.enhanced, outOfTime))
+  it('with the code of an attempt that timed out', () => assert.equal(timedOut.enhanced, outOfTime))
 
-  it('not when it was given up for want of a place among them: else it would be so for ever', () => {
+  it('not when it waited too long for their slots: otherwise it would be slow for ever', () => {
     const job = { destination: 'evil.example', waits: mostWaits } as DeliveryJob
     const answer = givenUp(job, 'NoPlaceAmongSlow')
     assert.equal(answer?.enhanced, '4.4.5')
@@ -44,7 +36,7 @@ describe('mail is for slow hosts', () => {
   })
 })
 
-/** Two places at each destination, as the table counts them. */
+/** Two slots for each destination, as the table counts them. */
 function table() {
   const taken = new Map<string, number>()
   const add = (destination: string, change: number) =>
@@ -65,7 +57,7 @@ const batchAt = (slots: ReturnType<typeof table>['slots']) =>
   new Batch({ slots, limitMs: 60_000, leastMs: 0, onFault: assert.fail })
 
 describe('slow hosts', () => {
-  it('have as many places together as one destination, and are in the way of nobody else', async () => {
+  it('have as many slots together as one destination, and block no others', async () => {
     const { taken, slots } = table()
     const hang = Promise.withResolvers<void>()
     const batches = Array.from({ length: 5 }, () => batchAt(slots))
@@ -85,7 +77,7 @@ describe('slow hosts', () => {
     assert.equal(taken.get(slowHosts), 0)
   })
 
-  it('give their place up when the work fails', async () => {
+  it('release their slot when the work fails', async () => {
     const { taken, slots } = table()
     const batch = batchAt(slots)
     const place = batch.join('evil.example', true)

@@ -5,7 +5,7 @@ import { connectStores } from '../../../functions/deliver-message/stores.ts'
 import { DeliverEnvironment, readEnvironment } from '../../../shared/contract/environment.ts'
 import { startDeliverMessage } from '../../support/deliver-message.ts'
 
-it('what deliveries hear of revocations is not what the ingress hears', async (t) => {
+it('the revocations of deliveries are separate from those of the ingress', async (t) => {
   const { database, stop } = await startDeliverMessage()
   t.after(stop)
   const { revocations } = connectStores(readEnvironment(DeliverEnvironment, process.env))

@@ -1,4 +1,4 @@
-/** That the function counts its sessions and keeps reports, its environment and clients included. */
+/** Sessions are counted and reports stored, with the function's environment and clients. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Logger } from '@aws-lambda-powertools/logger'
@@ -41,7 +41,7 @@ const job = (route: Route, octets: Buffer): DeliveryJob => unit.job(++jobs, unit
 const relay = (): Route => smartHost('relay.partner.example', partner.port)
 const letter = Buffer.from('Subject: x\r\n\r\nbody\r\n')
 
-test('sessions of a batch stand in the counts of the day when it has ended', async () => {
+test("the sessions of a batch are in the day's counts when it has ended", async () => {
   const day = dayOf(new Date())
   assert.deepEqual(await unit.deliver(job(relay(), letter), job(relay(), letter)), [])
   assert.equal(partner.received.length, 2)
@@ -59,7 +59,7 @@ test('sessions of a batch stand in the counts of the day when it has ended', asy
   )
 })
 
-test('a session that carries a report stands in no count (RFC 8460 §5.3)', async () => {
+test('a session that carries a report is not counted (RFC 8460 §5.3)', async () => {
   const report = Buffer.from('Subject: x\r\nTLS-Report-Domain: partner.example\r\n\r\nbody\r\n')
   const counters = new SessionCounters(database.documents, database.transportTable)
   const counted = () => Array.fromAsync(counters.domains(dayOf(new Date())))
@@ -69,7 +69,7 @@ test('a session that carries a report stands in no count (RFC 8460 §5.3)', asyn
   assert.deepEqual(await counted(), before)
 })
 
-test('a report to us is kept, and goes no further', async () => {
+test('a report to this deployment is stored and goes no further', async () => {
   const reporter = { organisation: 'Sender', address: 'tls@sender.example', domain: 'sender.example' }
   const day = dayOf(new Date())
   const about = buildReport({ domain: 'ours.example', policies: [] }, day, reporter)
@@ -86,7 +86,7 @@ test('a report to us is kept, and goes no further', async () => {
   assert.equal(partner.connections(), connections)
 })
 
-test('a table that cannot be written to is counted as that, and throws nothing', async () => {
+test('a failed write of the counts is counted and throws nothing', async () => {
   const tally = new Tally()
   tally.add(countsOf(session({}), at), at)
   tally.add(countsOf(session({}), at), at)

@@ -30,7 +30,7 @@ const rows: [name: string, connectors: Snapshot, minutes: number, kind: 'failed'
 ]
 
 for (const [name, connectors, minutes, kind] of rows)
-  test(`the sender whose name was taken in vain reads nothing of an impostor's certificate in ${name}`, () => {
+  test(`the sender that an attacker forged reads nothing of the attacker's certificate in ${name}`, () => {
     const now = minutesLater(minutes)
     const verdicts = evaluate({
       snapshot: connectors,
@@ -48,7 +48,7 @@ for (const [name, connectors, minutes, kind] of rows)
     assert.doesNotMatch(JSON.stringify(bounce.map(({ recipients }) => recipients)), /mailbox is full|evil/)
   })
 
-test('that the sender was told of a delay goes on with the recipient, so that nobody asks for it again', () => {
+test('a delay DSN is recorded with the recipient, so that it is not sent again', () => {
   const connectors = snapshot({ inbound: [inbound({ ...restricted, onViolation: 'Defer' })] })
   const told = (minutes: number) => {
     const now = minutesLater(minutes)
@@ -65,7 +65,7 @@ test('that the sender was told of a delay goes on with the recipient, so that no
   assert.deepEqual([told(0), told(245)], [[false], [true]])
 })
 
-test('a delivery names the connector that takes its domain, and none where none does', () => {
+test('a delivery names the connector for its domain, or none', () => {
   const bank = outbound({ id: 'c7', name: 'To the bank', recipientDomains: ['bank.example'] })
   const connectors = snapshot({ outbound: [bank] })
   const plain = message({ mailFrom: 'a@elsewhere.example', source: null })

@@ -61,7 +61,7 @@ let serial = 0
 const nextId = () => `01KF0CVZT0${String(serial++).padStart(16, '0')}`
 
 describe('a first evaluation', () => {
-  test('sends one delivery for those who share destination and requirement, grouped by destination', async () => {
+  test('sends one delivery for recipients with the same destination and requirement, grouped by destination', async () => {
     const { run, delivery, evaluation, bounce } = unit()
     const id = nextId()
     const others = recipient({ address: 'c@elsewhere.example' })
@@ -93,7 +93,7 @@ describe('a first evaluation', () => {
     )
   })
 
-  test('made twice, it sends the same attempt, which a claim makes one', async () => {
+  test('made twice sends the same attempt, which one claim covers', async () => {
     const { run, delivery } = unit()
     const first = job(nextId(), [northwind()])
     await run(first, receivedAt)
@@ -115,7 +115,7 @@ describe('a first evaluation', () => {
     assert.equal((await stored(first.message.id, 'b@northwind.example'))?.state, 'Delivered')
   })
 
-  test('fails when a queue is away, and the same job then does all of it', async () => {
+  test('fails when a queue is down, and the same job then does all of it', async () => {
     const { run, delivery } = unit()
     const first = job(nextId(), [northwind()])
     delivery.failOnce()
@@ -128,7 +128,7 @@ describe('a first evaluation', () => {
 describe('an outcome', () => {
   const failed = (fields: Partial<Recipient> = {}) => northwind({ lastAttempt: attempt(), ...fields })
 
-  test('that failed for now is put back with the delay of the schedule', async () => {
+  test('with a temporary failure is delayed as the schedule says', async () => {
     const { run, evaluation } = unit()
     await run(job(nextId(), [failed()]), minutesLater(0.1))
     const [{ job: again, delaySeconds } = assert.fail('nothing was put back')] = evaluation.sent
@@ -137,7 +137,7 @@ describe('an outcome', () => {
     assert.deepEqual(again.recipients, [failed()])
   })
 
-  test('that comes twice is put back once', async () => {
+  test('that comes twice is delayed once', async () => {
     const { run, evaluation } = unit()
     const outcome = job(nextId(), [failed()])
     await run(outcome, minutesLater(0.1))
@@ -145,7 +145,7 @@ describe('an outcome', () => {
     assert.equal(evaluation.sent.length, 1)
   })
 
-  test('whose decision could not be passed on is decided again', async () => {
+  test('whose jobs could not be sent is decided again', async () => {
     const { run, evaluation } = unit()
     const outcome = job(nextId(), [failed()])
     evaluation.failOnce()
@@ -154,7 +154,7 @@ describe('an outcome', () => {
     assert.equal(evaluation.sent.length, 1)
   })
 
-  test('refused for good is told to the sender, and again only if that was not passed on', async () => {
+  test('with a permanent failure causes a DSN, and a second time only if the first could not be sent', async () => {
     const { run, bounce } = unit()
     const refused = attempt({
       outcome: 'PermanentFailure',
@@ -176,7 +176,7 @@ describe('an outcome', () => {
 describe('a timer', () => {
   const waiting = northwind({ lastAttempt: attempt() })
 
-  test('that rings early goes back for what remains, at most what a queue can delay', async () => {
+  test('that is early goes back for the remaining time, at most what SQS can delay', async () => {
     const { run, evaluation } = unit()
     await run(job(nextId(), [waiting], minutesLater(2)), minutesLater(1.5))
     await run(job(nextId(), [waiting], minutesLater(60)), minutesLater(0))
@@ -186,7 +186,7 @@ describe('a timer', () => {
     )
   })
 
-  test('that rings sends the next attempt', async () => {
+  test('that is due sends the next attempt', async () => {
     const { run, delivery } = unit()
     await run(job(nextId(), [waiting], minutesLater(1)), minutesLater(1.1))
     assert.deepEqual(
@@ -195,7 +195,7 @@ describe('a timer', () => {
     )
   })
 
-  test('that rings after a later outcome was decided upon does nothing', async () => {
+  test('after the decision of a later outcome does nothing', async () => {
     const { run, delivery, evaluation } = unit()
     const id = nextId()
     await run(job(id, [northwind({ lastAttempt: attempt({ number: 2 }) })]), minutesLater(3))
@@ -204,7 +204,7 @@ describe('a timer', () => {
     assert.deepEqual([delivery.sent, evaluation.sent], [[], []])
   })
 
-  test('that rings twice is put back once', async () => {
+  test('that comes twice goes back once', async () => {
     const { run, evaluation } = unit()
     const held = job(nextId(), [recipient({ address: 'b@ours.example' })], minutesLater(15))
     await run(held, minutesLater(15))
@@ -212,7 +212,7 @@ describe('a timer', () => {
     assert.equal(evaluation.sent.length, 1)
   })
 
-  test('that follows from a job decided twice is the same timer', async () => {
+  test('of a job that is decided twice is the same timer', async () => {
     const { run, evaluation } = unit()
     const first = job(nextId(), [recipient({ address: 'b@ours.example' })])
     await run(first, receivedAt)
@@ -226,7 +226,7 @@ describe('a timer', () => {
     )
   })
 
-  test('after a bounce delivers nothing, though connectors have changed since', async () => {
+  test('after a bounce delivers nothing, although connectors have changed since', async () => {
     const { run, delivery } = unit()
     const id = nextId()
     const given = { ...job(id, [northwind()]), message: message({ id, mailFrom: 'a@elsewhere.example' }) }
@@ -250,7 +250,7 @@ describe('a bounce and a delivery of the same recipient', () => {
   const claimAttempt = (id: string, { claims }: ReturnType<typeof unit>) =>
     claims.claim(attemptKey(id, 'b@northwind.example', 1), receivedAt, 360_000, 2_000_000_000)
 
-  test('a delivery sent before the bounce finds its attempt forestalled', async () => {
+  test('a delivery sent before the bounce finds its attempt cancelled', async () => {
     const it = unit()
     const id = nextId()
     await it.run(strangers(id), receivedAt, accepting)
@@ -259,7 +259,7 @@ describe('a bounce and a delivery of the same recipient', () => {
     assert.deepEqual(await claimAttempt(id, it), { kind: 'Done', result: { outcome: 'Forestalled' } })
   })
 
-  test('a delivery that has begun is not overtaken by a bounce', async () => {
+  test('a bounce does not overtake a delivery that has begun', async () => {
     const it = unit()
     const id = nextId()
     await it.run(strangers(id), receivedAt, accepting)
@@ -269,7 +269,7 @@ describe('a bounce and a delivery of the same recipient', () => {
     assert.equal((await stored(id, 'b@northwind.example'))?.state, 'Pending')
   })
 
-  test('a bounce whose worker died is passed on though connectors have changed since', async () => {
+  test('a bounce whose worker died is sent although connectors have changed since', async () => {
     const it = unit()
     const id = nextId()
     it.bounce.failOnce()
@@ -282,7 +282,7 @@ describe('a bounce and a delivery of the same recipient', () => {
     )
   })
 
-  test('a bounce whose worker died is passed on though a late delivery has taken its place since', async () => {
+  test('a bounce whose worker died is sent although a late delivery has replaced it since', async () => {
     const it = unit()
     const id = nextId()
     it.bounce.failOnce()
@@ -293,15 +293,15 @@ describe('a bounce and a delivery of the same recipient', () => {
   })
 })
 
-describe('the sender is not told', () => {
+describe('the sender gets no DSN', () => {
   const refused = {
     outcome: 'PermanentFailure',
     reply: { code: 550, enhanced: '5.1.1', text: 'No' },
   } as const
   const rows: [name: string, mailFrom: string, notify: Recipient['notify']][] = [
-    ['of a DSN that failed', '', null],
-    ['when it said NOTIFY=NEVER', 'a@ours.example', ['NEVER']],
-    ['when it asked for delays only', 'a@ours.example', ['DELAY']],
+    ['for a DSN that failed', '', null],
+    ['with NOTIFY=NEVER', 'a@ours.example', ['NEVER']],
+    ['with NOTIFY=DELAY only', 'a@ours.example', ['DELAY']],
   ]
   for (const [name, mailFrom, notify] of rows) {
     test(name, async () => {

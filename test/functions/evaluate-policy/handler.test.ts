@@ -1,4 +1,4 @@
-/** The function as AWS calls it, with connectors that cannot be read, and then can. */
+/** The function as AWS calls it, while connectors cannot be read and afterwards. */
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
@@ -16,10 +16,10 @@ let database: TestDynamoDb
 let queues: FakeS3AndSqs
 let tablesListening: Listening
 let handler: SqsHandler
-/** What the table of connectors answers with. */
+/** Responses of the connectors table. */
 let connectorsAnswer: 'as stored' | 'denied' | 'broken' = 'as stored'
 
-/** Hands on to the tables, save what the test keeps from the function. */
+/** Forwards requests to the tables, except those that the test makes fail. */
 const tables = createServer(async (request, response) => {
   const body = Buffer.concat(await request.toArray())
   const asksConnectors = JSON.parse(body.toString()).TableName === database.connectorsTable
@@ -73,7 +73,7 @@ const job = (): EvaluationJob => ({
   notBefore: null,
 })
 
-/** Fresh, tried, held or asked for by an administrator; from a stranger, a partner or made here. */
+/** New, tried, held and retried jobs; from an unknown client, from a partner, and made here. */
 const anyJob: fc.Arbitrary<EvaluationJob> = fc
   .record({
     mailFrom: fc.constantFrom('', 'a@contoso.example', 'a@ours.example', 'a@-x.example'),
@@ -108,7 +108,7 @@ describe('evaluate-policy', () => {
       nothingSent()
     })
 
-  it('decides the same batch when they can be read again', async () => {
+  it('decides the same batch when connectors can be read again', async () => {
     connectorsAnswer = 'as stored'
     await new ConnectorRepository(database.documents, database.connectorsTable).acceptedDomains.create(
       'ours.example',
@@ -124,14 +124,14 @@ describe('evaluate-policy', () => {
     )
   })
 
-  it('and sends nothing again when they cannot: what was read before does not count', async () => {
+  it('sends nothing when they fail again: an earlier read does not count', async () => {
     queues.sent.length = 0
     connectorsAnswer = 'denied'
     assert.deepEqual(await failedIds(handler, sqsEvent(job())), ['m0'])
     nothingSent()
   })
 
-  it('whatever the jobs are', () =>
+  it('does so for all kinds of jobs', () =>
     fc.assert(
       fc.asyncProperty(
         fc.array(anyJob, { minLength: 1, maxLength: 10 }),

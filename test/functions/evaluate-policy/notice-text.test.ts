@@ -14,21 +14,21 @@ const accepted: AcceptedCertificate = {
 const text = (fields: Partial<CertificateNotice>, last: AcceptedCertificate | null = accepted): string =>
   announce(certificateNotice({ ...(fields as object) }), last).text
 
-test('a notice reads as a mail, with its data below', () => {
+test('a notice reads as a mail, with its data as JSON below', () => {
   const announcement = announce(certificateNotice(), accepted)
   const [words, data = ''] = announcement.text.split(/^(?=\{$)/m)
   assert.equal(announcement.subject, 'mailflow: unknown certificate at connector "Contoso"')
   assert.deepEqual(announcement.attributes, { kind: 'UnknownCertificate', connector: 'Contoso' })
   assert.equal(
     words,
-    `Connector "Contoso" was shown a certificate that it does not know.
+    `Connector "Contoso" got a certificate that it does not know.
 
-Wrong with it  presented names [mx1.contoso.example], expected [mail.contoso.example]
+Fault          presented names [mx1.contoso.example], expected [mail.contoso.example]
 Vouched for    yes: a trusted authority issued it for a name of the connector's sender domains
-What happens   the mail is refused in session; the sender's own server says so to the sender
-Seen           2026-01-15T12:00:00.000Z, from 192.0.2.1, sender of contoso.example
+Consequence    the mail is refused in session; the sender's own server notifies the sender
+Presented      2026-01-15T12:00:00.000Z, from 192.0.2.1, sender of contoso.example
 
-Presented now:
+Presented certificate:
 
   SHA-256  ${'cd'.repeat(32)}
   Subject  CN=mx1.contoso.example
@@ -37,7 +37,7 @@ Presented now:
   Serial   01
   Valid    2025-12-01T00:00:00.000Z to 2026-12-01T00:00:00.000Z
 
-Accepted until now, last seen 2026-01-14T09:00:00.000Z:
+Last accepted certificate, on 2026-01-14T09:00:00.000Z:
 
   SHA-256  ${'ab'.repeat(32)}
   Subject  CN=mail.contoso.example
@@ -46,12 +46,12 @@ Accepted until now, last seen 2026-01-14T09:00:00.000Z:
   Serial   01
   Valid    2025-12-01T00:00:00.000Z to 2026-12-01T00:00:00.000Z
 
-If it is the partner's, and its SHA-256 is the one you were told by another way than mail, add to the connector
-(id-contoso) one of these; each is enough:
+If it is the partner's, and you have confirmed its SHA-256 in another way than mail, add to the connector
+(id-contoso) one of these entries:
   tlsSenderCertificateNames: mx1.contoso.example
   certificateFingerprints: ${'cd'.repeat(32)}
 
-If it is not, or you cannot tell, leave the connector as it is. More: docs/runbook.md, "A partner presents an unknown certificate".
+If it is not, or if you cannot tell, do not change the connector. More: docs/runbook.md, "A partner presents an unknown certificate".
 
 `,
   )
@@ -59,56 +59,56 @@ If it is not, or you cannot tell, leave the connector as it is. More: docs/runbo
   assert.deepEqual(JSON.parse(data), { ...said, accepted })
 })
 
-describe('a notice says', () => {
+describe('a notice', () => {
   const heldUntil = '2026-01-16T12:00:00.000Z'
   const rows: [string, string, RegExp][] = [
     [
-      'until when mail is held',
+      'says until when mail is held',
       text({ consequence: 'Held', heldUntil }),
       /the mail is held until 2026-01-16T12:00/,
     ],
     [
-      'how what is held goes on',
+      'says how to deliver held mail',
       text({ consequence: 'Held', heldUntil }),
-      /Then let what is held go:\n {2}npx mailflow retry --connector id-contoso\n/,
+      /Then deliver the held mail:\n {2}npx mailflow retry --connector id-contoso\n/,
     ],
     [
-      'the only remedy without a choice',
+      'names a single remedy without a choice',
       text({ remedies: [{ field: 'certificateFingerprints', add: 'cd'.repeat(32) }] }),
-      /add to the connector\n\(id-contoso\) this:\n {2}certificateFingerprints: (cd){32}\n/,
+      /add to the connector\n\(id-contoso\) this entry:\n {2}certificateFingerprints: (cd){32}\n/,
     ],
-    ['that mail is bounced', text({ consequence: 'Bounced' }), /the mail is bounced/],
+    ['says that mail is bounced', text({ consequence: 'Bounced' }), /the mail is bounced/],
     [
-      'what would happen, were it enforced',
+      'says what Enforce mode would do',
       text({ consequence: 'RecordedOnly' }),
-      /only reports; enforced, it would refuse/,
+      /none, since the connector is in ReportOnly mode; in Enforce mode it would refuse/,
     ],
-    ['that our own server may not relay', text({ consequence: 'RelayDenied' }), /nothing is relayed/],
-    ['that none was accepted before', text({}, null), /Accepted until now: none that is remembered\./],
+    ['says that the own server may not relay', text({ consequence: 'RelayDenied' }), /and not relayed/],
+    ['says that none was accepted before', text({}, null), /Last accepted certificate: none on record\./],
     [
-      'that it is the very one accepted until now',
+      'says that it is the certificate accepted before',
       text({}, { ...accepted, fingerprint256: 'cd'.repeat(32) }),
-      /It is the one that was accepted until now, last on 2026-01-14T09:00:00\.000Z\./,
+      /It is the certificate that was accepted before, last on 2026-01-14T09:00:00\.000Z\./,
     ],
     [
-      'that nothing helps one out of its dates',
+      'says that nothing helps a certificate outside its validity',
       text({ remedies: [] }),
-      /It cannot be accepted, whoever's it is\./,
+      /The connector cannot accept this certificate\./,
     ],
     [
-      'that a stranger can have one',
+      'says that anyone can create one',
       text({ vouchedFor: false }),
-      /Vouched for {4}no: a stranger can have one/,
+      /Vouched for {4}no: anyone can create such a certificate/,
     ],
-    ['that there was no sender', text({ senderDomain: null }), /from 192\.0\.2\.1, no sender\n/],
+    ['says that there was no sender', text({ senderDomain: null }), /from 192\.0\.2\.1, no sender\n/],
   ]
   for (const [name, said, expected] of rows) test(name, () => assert.match(said, expected))
 })
 
-test('a notice of mail that is not held speaks of no retry', () =>
+test('a notice of mail that is not held names no retry', () =>
   assert.doesNotMatch(text({ consequence: 'Bounced' }), /retry/))
 
-test('the subject is what SNS takes, whatever the connector is called', () =>
+test('the subject is valid for SNS with any connector name', () =>
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 64 }), (name) => {
       const notice = certificateNotice()
@@ -118,4 +118,5 @@ test('the subject is what SNS takes, whatever the connector is called', () =>
     }),
   ))
 
-test('the fixture is of its time', () => assert.equal(certificateNotice().at, receivedAt.toISOString()))
+test('the fixture has the time of its message', () =>
+  assert.equal(certificateNotice().at, receivedAt.toISOString()))

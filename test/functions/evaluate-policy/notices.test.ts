@@ -1,4 +1,4 @@
-/** What evaluate-policy does about the certificates of messages it decides, and about notices that come to it. */
+/** How evaluate-policy handles the certificates of decided messages, and notices from its queue. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Logger } from '@aws-lambda-powertools/logger'
@@ -45,7 +45,7 @@ after(() => database.stop())
 let serial = 0
 const logger = new Logger({ logLevel: 'SILENT' })
 
-/** A unit with a table of everybody's and a connector of its own. */
+/** A unit with the shared table and its own connector. */
 function unit(fields: Partial<InboundConnector> = {}) {
   serial += 1
   const connector = inbound({
@@ -91,7 +91,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
   const away = { queue: false, topic: false }
   const told = new NoticeQueue({
     async trySend(outgoing) {
-      if (away.queue) return outgoing.map(() => new Error('the queue is away'))
+      if (away.queue) return outgoing.map(() => new Error('the queue is down'))
       noticeQueue.sent.push(...outgoing)
       return outgoing.map(() => null)
     },
@@ -116,7 +116,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
     accepted,
     table,
     changes,
-    /** Decides a message with this certificate, and watches it. */
+    /** Decides a message with this certificate, and runs the watch. */
     async decide(
       certificate: Partial<ClientCertificate>,
       now = receivedAt,
@@ -138,7 +138,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
       )
       return verdicts.map(({ action, reason }) => `${action} ${reason}`)
     },
-    /** Raises the notices that are on the queue. @returns what came of each */
+    /** Raises the notices of the queue. @returns the result of each */
     async raise(now = receivedAt): Promise<string[]> {
       const outcomes: string[] = []
       for (const { job } of noticeQueue.take()) outcomes.push((await raising(job, now)).kind)
@@ -153,7 +153,7 @@ function unit(fields: Partial<InboundConnector> = {}) {
       claims: new Claims<Published>(documents, messagesTable),
       accepted,
       async publish(announcement) {
-        if (away.topic) throw new Error('the topic is away')
+        if (away.topic) throw new Error('the topic is down')
         published.push(announcement)
         return `n${published.length}`
       },
@@ -171,7 +171,7 @@ const stranger = (index: number) => ({
 const jsonOf = ({ text }: Announcement) => JSON.parse(text.slice(text.indexOf('\n{\n')))
 
 describe('a message', () => {
-  test('whose certificate the connector knows is written down, and nobody is told', async () => {
+  test('with a known certificate is recorded without a notice', async () => {
     const it = unit()
     assert.deepEqual(await it.decide(known), ['Deliver ConnectorMatched'])
     assert.equal(
@@ -181,7 +181,7 @@ describe('a message', () => {
     assert.deepEqual(it.noticeQueue.sent, [])
   })
 
-  test('whose certificate it does not know is told of with the one known until then', async () => {
+  test('with an unknown certificate causes a notice with the last known one', async () => {
     const it = unit()
     await it.decide(known)
     assert.deepEqual(await it.decide(renewed, minutesLater(1)), ['Defer InboundCertificateRestriction'])
@@ -197,7 +197,7 @@ describe('a message', () => {
     )
   })
 
-  test('whose certificate is of another issuer than before, and known, is told of as a change', async () => {
+  test('with a known certificate of a new issuer causes a change event', async () => {
     const it = unit()
     await it.decide(known)
     const another = { issuer: 'CN=Another', fingerprint256: 'ef'.repeat(32) }
@@ -216,14 +216,14 @@ describe('a message', () => {
     ['that is only recorded', { mode: 'ReportOnly' }, 'RecordedOnly', null],
   ]
   for (const [name, fields, consequence, heldUntil] of fates)
-    test(`${name} says so in the notice`, async () => {
+    test(`${name} has that consequence in the notice`, async () => {
       const it = unit(fields)
       await it.decide(renewed)
       const [{ job } = assert.fail('no notice')] = it.noticeQueue.sent
       assert.deepEqual([job.consequence, job.heldUntil], [consequence, heldUntil])
     })
 
-  test('is counted each time, told of once', async () => {
+  test('is counted each time and causes one notice', async () => {
     const it = unit()
     for (let minute = 0; minute < 5; minute++) await it.decide(renewed, minutesLater(minute))
     assert.deepEqual(it.counted, Array(5).fill('UnknownCertificates'))
@@ -237,7 +237,7 @@ describe('a message', () => {
     assert.deepEqual(it.counted, ['UnknownCertificates'])
   })
 
-  test('is decided as ever when the queue takes no notice, and the next one is told of', async () => {
+  test('is decided as usual when the queue does not accept the notice, and the next one is sent', async () => {
     const it = unit()
     it.away.queue = true
     assert.deepEqual(await it.decide(renewed), ['Defer InboundCertificateRestriction'])
@@ -247,15 +247,15 @@ describe('a message', () => {
     assert.equal(it.noticeQueue.sent.length, 1)
   })
 
-  test('is decided as ever, whatever is thrown while its certificate is looked at', async () => {
+  test('is decided as usual when the check of its certificate throws', async () => {
     const it = unit()
-    it.told.send = () => assert.fail('no such thing')
+    it.told.send = () => assert.fail('no such call')
     assert.deepEqual(await it.decide(renewed), ['Defer InboundCertificateRestriction'])
   })
 
-  test('is decided as ever when its certificate cannot be written down', async () => {
+  test('is decided as usual when its certificate cannot be recorded', async () => {
     const it = unit()
-    it.table.see = () => Promise.reject(new Error('the table is away'))
+    it.table.see = () => Promise.reject(new Error('the table is down'))
     assert.deepEqual(await it.decide(known), ['Deliver ConnectorMatched'])
   })
 })
@@ -276,7 +276,7 @@ describe('notices of one certificate', () => {
     assert.equal(it.published.length, 1)
   })
 
-  test('on another day are published again', async () => {
+  test('are published again on another day', async () => {
     const it = unit()
     const notice = certificateNotice({ connector: it.connector.id })
     await it.raising(notice, receivedAt)
@@ -284,7 +284,7 @@ describe('notices of one certificate', () => {
     assert.equal(it.published.length, 2)
   })
 
-  test('that cannot be published are put back for a quarter of an hour, and published then, once', async () => {
+  test('that cannot be published go back for a quarter of an hour and are then published once', async () => {
     const it = unit()
     const notice = certificateNotice({ connector: it.connector.id })
     it.away.topic = true
@@ -309,7 +309,7 @@ describe('notices of one certificate', () => {
     assert.equal(rounds * 15, 24 * 60)
   })
 
-  test('come back when they can neither be published nor put back', async () => {
+  test('come back when they can neither be published nor sent again', async () => {
     const it = unit()
     it.away.topic = true
     it.noticeQueue.failOnce()
@@ -336,7 +336,7 @@ describe('notices of one certificate', () => {
   })
 })
 
-test('of the certificates of strangers, a connector and day has ten notices', async () => {
+test('untrusted certificates cause at most ten notices for a connector and day', async () => {
   const it = unit()
   const outcomes: string[] = []
   for (let index = 0; index < 12; index++) {
@@ -348,7 +348,7 @@ test('of the certificates of strangers, a connector and day has ten notices', as
   assert.equal(it.published.length, 10)
 })
 
-test('what is counted is one metric with what the ingress counts: without dimensions, and by connector', async (context) => {
+test('unknown certificates are one metric with those of the ingress: without dimensions, and by connector', async (context) => {
   const lines: string[] = []
   context.mock.method(console, 'log', (line: string) => lines.push(line))
   Object.assign(process.env, { POWERTOOLS_DEV: 'true', POWERTOOLS_METRICS_DISABLED: 'false' })

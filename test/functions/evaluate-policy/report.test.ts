@@ -46,12 +46,12 @@ describe('a verdict is counted', () => {
     ['delivered', counted('Deliver', 'ConnectorMatched'), ['action=Deliver', 'Verdicts']],
     ['refused', counted('Bounce', 'RelayDenied'), ['action=Bounce', 'Verdicts']],
     [
-      'a DSN that cannot be delivered',
+      'a DSN that bounces',
       counted('Bounce', 'Expired', null, { of: message({ source: null, mailFrom: '' }) }),
       ['action=Bounce', 'Verdicts', 'OwnMailUndelivered'],
     ],
     [
-      "somebody else's DSN that cannot be delivered",
+      "another domain's DSN that bounces",
       counted('Bounce', 'Expired', null, { of: message({ mailFrom: '' }) }),
       ['action=Bounce', 'Verdicts'],
     ],
@@ -76,7 +76,7 @@ describe('a verdict is counted', () => {
       ],
     ),
     [
-      'held by what a connector demands',
+      "held by a connector's requirement",
       counted('Defer', 'OutboundTlsNotMet', null, { policySource: 'Connector' }),
       ['action=Defer', 'Verdicts', 'ForcedTlsFailures'],
     ],
@@ -86,7 +86,7 @@ describe('a verdict is counted', () => {
       ['action=Defer', 'Verdicts', 'UnroutedRecipients'],
     ],
     [
-      'that a trial would have refused',
+      'that a ReportOnly connector would have refused',
       counted('Deliver', 'ConnectorMatched', 'InboundTlsRequired'),
       ['action=Deliver', 'Verdicts', 'ReportOnlyViolations'],
     ],
@@ -95,7 +95,7 @@ describe('a verdict is counted', () => {
 })
 
 describe('a notice', () => {
-  const failed = { cause: new Error('the topic is away') }
+  const failed = { cause: new Error('the topic is down') }
   const rows: [string, Parameters<typeof reportNotice>[1], string[]][] = [
     ['that is published counts with its connector', { kind: 'Published', id: 'n1', accepted: null }, []],
     ['that is known counts as nothing more', { kind: 'Known' }, []],

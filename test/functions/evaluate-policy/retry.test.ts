@@ -1,4 +1,4 @@
-/** What an administrator's retry leads to, from the trace through the decision to the attempt's claim. */
+/** An administrator's retry, from the trace through the decision to the attempt's claim. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { retryMessage } from '../../../functions/connector-api/retry.ts'
@@ -40,7 +40,7 @@ const holding = snapshot({
 
 let serial = 0
 
-/** A message whose only recipient is known to the trace, and what becomes of it. */
+/** A message with one recipient in the trace, and its later states. */
 function deployment() {
   const id = `01KF0CVZT0${String(serial++).padStart(16, 'R')}`
   const sent = message({ id })
@@ -61,7 +61,7 @@ function deployment() {
     first: () => run({ message: sent, recipients: [recipient({ address })], notBefore: null }, receivedAt),
     firstHeld: () =>
       run({ message: sent, recipients: [recipient({ address })], notBefore: null }, receivedAt, holding),
-    /** What deliver-message reports. @returns the timer that follows */
+    /** Sends deliver-message's report. @returns the timer that follows */
     async fails(number: number, at: Date): Promise<EvaluationJob> {
       const lastAttempt = attempt({ number, at: at.toISOString() })
       await run(
@@ -72,7 +72,7 @@ function deployment() {
     },
     claim: (number: number) =>
       claims.claim(attemptKey(id, address, number), receivedAt, 360_000, 2_000_000_000),
-    /** What the API reads and sends. @returns the job, as it comes out of the queue */
+    /** Sends what the API would send. @returns the job from the queue */
     async asksAt(now: Date): Promise<EvaluationJob> {
       await retryMessage(id, { history, evaluation: queues.evaluation, now: () => now.getTime() })
       return EvaluationJob.parse(JSON.parse(JSON.stringify(only(queues.evaluation))))
@@ -87,8 +87,8 @@ function only<Job>(queue: { take(): { job: Job }[] }): Job {
   return sent.job
 }
 
-describe('a retry of what failed', () => {
-  test('makes the next attempt before its time', async () => {
+describe('a retry after a failed attempt', () => {
+  test('makes the next attempt early', async () => {
     const it = deployment()
     await it.first()
     const timer = await it.fails(1, receivedAt)
@@ -97,7 +97,7 @@ describe('a retry of what failed', () => {
     assert.deepEqual(it.attempts(), [1, 2])
   })
 
-  test('leaves the timer that comes after its outcome nothing to do', async () => {
+  test('overtakes the timer that comes after its outcome', async () => {
     const it = deployment()
     await it.first()
     const timer = await it.fails(1, receivedAt)
@@ -108,7 +108,7 @@ describe('a retry of what failed', () => {
     assert.deepEqual([it.attempts(), it.evaluation.sent], [[], []])
   })
 
-  test('leaves the timer that comes during its attempt the same attempt, which is claimed', async () => {
+  test('and the timer that comes during its attempt are one attempt, which is claimed', async () => {
     const it = deployment()
     await it.first()
     const timer = await it.fails(1, receivedAt)
@@ -120,7 +120,7 @@ describe('a retry of what failed', () => {
     assert.equal((await it.claim(2)).kind, 'Busy')
   })
 
-  test('asked for before a timer was worked on, and decided during its attempt, is that attempt', async () => {
+  test('requested before the timer and decided during its attempt is the same attempt', async () => {
     const it = deployment()
     await it.first()
     const timer = await it.fails(1, receivedAt)
@@ -133,8 +133,8 @@ describe('a retry of what failed', () => {
     assert.equal((await it.claim(2)).kind, 'Busy')
   })
 
-  // A delivery that is handed back looks the same, by a clock that is behind: nobody else would carry it on.
-  test('stamped before the time of a timer, and decided after it, is the same attempt', async () => {
+  // A returned delivery looks the same to a slow clock, and no other job continues with its recipient.
+  test('with a time before the timer and decided after it is the same attempt', async () => {
     const it = deployment()
     await it.first()
     const timer = await it.fails(1, receivedAt)
@@ -145,7 +145,7 @@ describe('a retry of what failed', () => {
     assert.deepEqual([it.attempts(), it.evaluation.sent], [[2], []])
   })
 
-  test('asked for before a timer was worked on, and decided after its outcome, does nothing', async () => {
+  test('requested before the timer and decided after its outcome does nothing', async () => {
     const it = deployment()
     await it.first()
     const timer = await it.fails(1, receivedAt)
@@ -157,7 +157,7 @@ describe('a retry of what failed', () => {
     assert.deepEqual([it.attempts(), it.evaluation.sent, it.bounce.sent], [[], [], []])
   })
 
-  test('asked for twice at once is one attempt', async () => {
+  test('requested twice at once is one attempt', async () => {
     const it = deployment()
     await it.first()
     await it.fails(1, receivedAt)
@@ -167,7 +167,7 @@ describe('a retry of what failed', () => {
     assert.deepEqual(new Set(it.attempts()), new Set([2]))
   })
 
-  test('does not outlive the message', async () => {
+  test('does not extend the life of the message', async () => {
     const it = deployment()
     await it.first()
     await it.fails(1, minutesLater(12 * 60 - 1))
@@ -183,8 +183,8 @@ describe('a retry of what failed', () => {
   })
 })
 
-describe('a retry of what is held', () => {
-  test('delivers it when the connectors of now let it pass, and its timer then finds it on its way', async () => {
+describe('a retry of held mail', () => {
+  test('delivers it when the current connectors allow that, and its timer then does nothing', async () => {
     const it = deployment()
     await it.firstHeld()
     const timer = only(it.evaluation)
@@ -195,7 +195,7 @@ describe('a retry of what is held', () => {
     assert.equal((await it.claim(1)).kind, 'Busy')
   })
 
-  test('holds it until the time it waits for already, when nothing has changed', async () => {
+  test('holds it until the same time when nothing has changed', async () => {
     const it = deployment()
     await it.firstHeld()
     const timer = only(it.evaluation)

@@ -60,8 +60,8 @@ const taken = (address: string, fields: Partial<Recipient> = {}, of: Partial<Att
 const told = ({ sent }: { sent: { job: BounceJob }[] }) =>
   sent.map(({ job: { kind, recipients } }) => [kind, recipients.map(({ recipient: { address } }) => address)])
 
-describe('word of a message that was taken', () => {
-  test('is that it was handed on, where the next hop does not tell and the sender asked', async () => {
+describe('a success DSN', () => {
+  test('says that the message was relayed when the next hop does not support DSN and the sender requested it', async () => {
     const { run, bounce, delivery, evaluation } = unit()
     await run([
       taken('asked@x.example'),
@@ -72,31 +72,31 @@ describe('word of a message that was taken', () => {
     ])
     assert.deepEqual(told(bounce), [['relayed', ['asked@x.example']]])
     const [reported] = bounce.sent[0]?.job.recipients ?? []
-    assert.match(reported?.explanation ?? '', /^mx\.northwind\.example took it/)
+    assert.match(reported?.explanation ?? '', /^mx\.northwind\.example accepted it/)
     assert.equal(reported?.reply.text, 'queued as 1')
     BounceJob.parse(bounce.sent[0]?.job)
     assert.deepEqual([delivery.sent, evaluation.sent], [[], []])
   })
 
-  test('is that it was delivered, of a report that is kept here', async () => {
+  test('says that a stored TLS report was delivered', async () => {
     const { run, bounce } = unit()
     await run([taken(reportAddress, {}, { host: 'TLS reports' })])
     assert.deepEqual(told(bounce), [['delivered', [reportAddress]]])
   })
 
-  test('is nothing, of a mail to the address for reports that nobody took, since it was none', async () => {
+  test('is not sent for mail to the report address that was ignored', async () => {
     const { run, bounce } = unit()
     await run([taken(reportAddress, {}, { host: null })])
     assert.deepEqual(told(bounce), [])
   })
 
-  test('goes nowhere when the message came from <>', async () => {
+  test('is not sent for a message from <>', async () => {
     const { run, bounce } = unit()
     await run([taken('b@x.example')], '')
     assert.deepEqual(told(bounce), [])
   })
 
-  test('is sent once, though the job comes again', async () => {
+  test('is sent once although the job comes again', async () => {
     const { run, bounce } = unit()
     const id = nextId()
     await run([recipient({ address: 'b@x.example', notify: ['SUCCESS'] })], 'a@ours.example', id)
@@ -104,7 +104,7 @@ describe('word of a message that was taken', () => {
     assert.deepEqual(told(bounce), [['relayed', ['b@x.example']]])
   })
 
-  test('settles the recipient, whatever a second attempt comes to', async () => {
+  test('settles the recipient, whatever the outcome of a second attempt', async () => {
     const { run, bounce, evaluation, dependencies } = unit()
     const id = nextId()
     const address = 'b@x.example'
@@ -112,14 +112,14 @@ describe('word of a message that was taken', () => {
     const state = async () => (await dependencies.trace.progress(id, [address])).get(address)?.state
     await run([asked], 'a@ours.example', id)
     assert.equal(await state(), 'Pending')
-    // The worker died before it wrote the outcome and the state, so the attempt is made again.
+    // The worker died before it wrote outcome and state, so the attempt is repeated.
     await run([taken(address)], 'a@ours.example', id)
     await run([{ ...asked, lastAttempt: attempt() }], 'a@ours.example', id)
     assert.equal(await state(), 'Delivered')
     assert.deepEqual([told(bounce), evaluation.sent], [[['relayed', [address]]], []])
   })
 
-  test('comes again when it could not be sent', async () => {
+  test('is sent again when it could not be sent', async () => {
     const { run, bounce } = unit()
     const id = nextId()
     bounce.failOnce()
@@ -128,7 +128,7 @@ describe('word of a message that was taken', () => {
     assert.deepEqual(told(bounce), [['relayed', ['b@x.example']]])
   })
 
-  test('does not keep the others in the job from being decided upon', async () => {
+  test('does not prevent a decision about the other recipients', async () => {
     const { run, bounce, evaluation } = unit()
     const failed = recipient({ address: 'later@x.example', lastAttempt: attempt() })
     const verdicts = await run([taken('b@x.example'), failed])
@@ -143,7 +143,7 @@ describe('word of a message that was taken', () => {
     )
   })
 
-  test('of many is cut into jobs that fit', async () => {
+  test('for many recipients is cut into jobs that fit', async () => {
     const { run, bounce } = unit()
     await run(Array.from({ length: 250 }, (_, index) => taken(`r${index}@x.example`)))
     assert.deepEqual(
@@ -153,7 +153,7 @@ describe('word of a message that was taken', () => {
   })
 })
 
-describe('a failed DSN brings the whole message back', () => {
+describe('a failure DSN returns the whole message', () => {
   const refused = attempt({
     outcome: 'PermanentFailure',
     reply: { code: 550, enhanced: '5.1.1', text: 'No such user' },
@@ -162,8 +162,8 @@ describe('a failed DSN brings the whole message back', () => {
   const full: Message = { ...plain, envelope: { ...plain.envelope, dsn: { ret: 'FULL', envid: null } } }
   const toNorthwind = snapshot({ outbound: [outbound({ tlsSettings: 'EncryptionOnly' })] })
   const rows: [when: string, addresses: string[], returns: boolean][] = [
-    ['where nobody in it is protected', ['a@x.example', 'b@y.example'], true],
-    ['not where one of its recipients is', ['a@x.example', 'b@northwind.example'], false],
+    ['when no recipient in it is protected', ['a@x.example', 'b@y.example'], true],
+    ['not when one of its recipients is protected', ['a@x.example', 'b@northwind.example'], false],
   ]
   for (const [when, addresses, returns] of rows)
     test(when, () => {
@@ -182,7 +182,7 @@ describe('a failed DSN brings the whole message back', () => {
       )
     })
 
-  test('also when whoever decided that died before it was passed on', async () => {
+  test('also when the worker that decided died before it sent the job', async () => {
     const { bounce, dependencies } = unit()
     const job = {
       message: { ...full, id: nextId() },
@@ -199,7 +199,7 @@ describe('a failed DSN brings the whole message back', () => {
     )
   })
 
-  test('and a delayed one never', () => {
+  test('and a delay DSN never does', () => {
     const waiting = recipient({ address: 'a@x.example', lastAttempt: attempt() })
     const verdicts = evaluate({
       snapshot: snapshot({}),

@@ -1,8 +1,8 @@
-/** Chance that can be had again: the same seed gives the same run. */
+/** Reproducible random numbers: the same seed gives the same run. */
 export interface Chance {
-  /** True with this probability. */
+  /** Returns true with this probability. */
   of(probability: number): boolean
-  /** A whole number from 0, below the limit. */
+  /** Returns an integer from 0, below the limit. */
   below(limit: number): number
   oneOf<T>(items: readonly T[]): T
 }

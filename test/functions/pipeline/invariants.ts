@@ -1,4 +1,4 @@
-/** What holds of every run, whatever happens in it: sentences, and who breaks them. */
+/** Rules that hold for every run, and which run breaks them. */
 import type { Recipient } from '../../../shared/contract/message.ts'
 import type { History } from './simulation.ts'
 import type { Notification, Transmission, Witness } from './witness.ts'
@@ -15,23 +15,23 @@ interface Case {
   relayed: Notification[]
 }
 
-/** Each about one recipient of the message. */
+/** Each rule is about one recipient of the message. */
 const ofRecipients: Record<string, (given: Case) => boolean> = {
   'a recipient ends as Delivered or Bounced': ({ state }) => state === 'Delivered' || state === 'Bounced',
-  'nothing is Delivered that no next hop took': ({ state, delivered }) =>
+  'no message is Delivered that no next hop accepted': ({ state, delivered }) =>
     state !== 'Delivered' || delivered.length > 0,
-  // A worker that died after the 250 and before it wrote that down is all that can come between.
-  'nothing is Bounced that a next hop is known to have taken': ({ state, delivered }) =>
+  // Only a worker's death between the 250 and its record can break this.
+  'no message is Bounced that a next hop is known to have accepted': ({ state, delivered }) =>
     state !== 'Bounced' || delivered.every(({ written }) => !written),
-  'a recipient gets one copy, and one more for each worker that died before it wrote down the last': ({
+  'a recipient gets one copy, and one more for each worker that died before it wrote the last result': ({
     delivered,
   }) => delivered.length <= 1 + delivered.filter(({ written }) => !written).length,
-  'nothing is transmitted once the sender was told of the failure': ({ transmissions, failed }) =>
+  'nothing is transmitted after the sender got the failure DSN': ({ transmissions, failed }) =>
     transmissions.every(({ order }) => failed.every((told) => order < told.order)),
-  'the sender hears of a failure when it wants to': ({ history, recipient, state, failed }) =>
+  'the sender gets a failure DSN when it requested one': ({ history, recipient, state, failed }) =>
     failed.length > 0 === (state === 'Bounced' && wantsDsn(history, recipient)),
-  // A copy that was made because nothing was known of the first may have gone to a server that does tell.
-  'the sender hears of a success when it wants to and nobody else tells': ({
+  // A duplicate sent after an unknown first attempt may have reached a server that supports DSN.
+  'the sender gets a success DSN when it requested one and no next hop sends it': ({
     history,
     recipient,
     state,
@@ -45,24 +45,24 @@ const ofRecipients: Record<string, (given: Case) => boolean> = {
       : !wantsWordOfSuccess(history, recipient) ||
         state !== 'Delivered' ||
         delivered.some(({ dsnPassedOn }) => dsnPassedOn),
-  'one DSN tells of a success': ({ relayed }) => toldOnce(relayed),
-  'one DSN tells of a failure': ({ failed }) => toldOnce(failed),
-  'one DSN tells of a delay': ({ delayed }) => toldOnce(delayed),
+  'one DSN reports a success': ({ relayed }) => toldOnce(relayed),
+  'one DSN reports a failure': ({ failed }) => toldOnce(failed),
+  'one DSN reports a delay': ({ delayed }) => toldOnce(delayed),
 }
 
-/** Each about a run as a whole. */
+/** Each rule is about a whole run. */
 const ofRuns: Record<string, (history: History) => boolean> = {
   'the queues run empty': ({ ended }) => ended,
-  'nothing becomes a dead letter': ({ deadLetters }) => deadLetters === 0,
-  'a job tells nobody again whom a DSN of its own has told, of which anything was written down': ({
-    witness,
-  }) =>
+  'no job becomes a dead letter': ({ deadLetters }) => deadLetters === 0,
+  'a job reports no recipient again that its own DSN reported, if any of that was written': ({ witness }) =>
     witness.notifications.every(
       (told) => !witness.notifications.some((earlier) => repeats(told, earlier, witness)),
     ),
-  'nothing leaves by older connectors, but an attempt that a worker began and did not end': ({ witness }) =>
+  'no message leaves under older connectors, except an attempt that a worker began and did not end': ({
+    witness,
+  }) =>
     witness.transmissions.filter(({ outdated }) => outdated).every((made) => wasBegunBefore(made, witness)),
-  'what is read is what was stored': ({ witness }) => witness.mismatches.length === 0,
+  'the octets read are those stored': ({ witness }) => witness.mismatches.length === 0,
   'timers do not multiply': ({ message, recipients, witness }) =>
     [...Map.groupBy(witness.evaluations, (id) => id)].every(([id, { length }]) => {
       const attempts = witness.transmissions.filter((made) => made.message === id).length
@@ -70,7 +70,7 @@ const ofRuns: Record<string, (history: History) => boolean> = {
         ? length <= mostEvaluations(recipients.length, attempts, witness.retries + witness.handedBack)
         : length <= mostEvaluations(1, attempts, witness.handedBack)
     }),
-  'a DSN is settled as any message, and copied no more': ({ witness, state }) =>
+  'a DSN is settled like any message and has no more copies': ({ witness, state }) =>
     witness.notifications.every(({ dsn }) => {
       const copies = witness.transmissions.filter(({ message, written }) => message === dsn && written)
       const settled = ['Delivered', 'Bounced'].includes(state(dsn, 'a@elsewhere.example') ?? '')
@@ -78,7 +78,7 @@ const ofRuns: Record<string, (history: History) => boolean> = {
     }),
 }
 
-/** @returns each sentence that the run breaks */
+/** @returns each rule that the run breaks */
 export function broken(history: History): string[] {
   const cases = history.recipients.map((recipient) => caseOf(history, recipient))
   const wrong = Object.entries(ofRecipients).flatMap(([sentence, holds]) =>
@@ -124,8 +124,8 @@ const wasBegunBefore = (made: Transmission, { claims }: Witness): boolean =>
   )
 
 /**
- * A DSN handed in twice is one message. One whose worker died before it wrote anything of it down is not known to
- * anybody, so another is sent.
+ * A DSN that is sent twice is one message. If a worker died before it wrote anything about its DSN, no other worker
+ * knows of it, so another is sent.
  */
 function toldOnce(notifications: readonly Notification[]): boolean {
   const known = notifications.filter(({ written }) => written !== null)
@@ -143,8 +143,8 @@ const repeats = (
   notifications.some((known) => known.dsn === dsn && known.written !== null && known.written < told.order)
 
 /**
- * Each recipient's first and last, and its timers of twelve hours; each attempt's outcome and timer; faults; each
- * retry's own and that of each job handed back, and what it makes come twice: a recipient's next timer, or the
+ * Upper limit of jobs: each recipient's first and last, and its timers of twelve hours; each attempt's outcome and
+ * timer; faults; each retry and each returned job, and the duplicate that it causes: a recipient's next timer or the
  * outcome of its attempt.
  */
 const mostEvaluations = (recipients: number, attempts: number, retries: number): number =>

@@ -1,6 +1,6 @@
 /**
- * The pipeline's functions with everything around them left to chance: duplicates, deaths, changes and a clock
- * that moves. `PIPELINE_SEEDS` sets the runs of each mode.
+ * The pipeline's functions in a random environment: duplicates, deaths, changes and a moving clock. `PIPELINE_SEEDS`
+ * sets the runs of each mode.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
@@ -12,21 +12,21 @@ import type { Setting } from './world.ts'
 
 const runs = Number(process.env.PIPELINE_SEEDS ?? 10)
 
-/** A failure tells all that happened in the run, which the same mode and seed bring about again. */
+/** A failure lists all events of the run; the same mode and seed reproduce it. */
 async function allHolds(name: string, mode: Mode, seed: number, table: Setting['table']): Promise<void> {
   const history = await simulate(mode, seed, table)
   const wrong = broken(history)
   assert.deepEqual(wrong, [], [`${name}, seed ${seed}:`, ...wrong, '', ...history.log].join('\n'))
 }
 
-describe('each recipient is settled once and the sender told once', () => {
+describe('each recipient is settled once and the sender notified once', () => {
   for (const [name, mode] of Object.entries(modes))
     test(name, async () => {
       for (let seed = 1; seed <= runs; seed++) await allHolds(name, mode, seed, new MemoryTable())
     })
 })
 
-describe('a table that keeps conditions as DynamoDB does bears the same witness', () => {
+describe('the simulated table evaluates conditions as DynamoDB does', () => {
   const sample = Math.ceil(runs / 100)
   let database: TestDynamoDb
   before(async () => {

@@ -1,4 +1,4 @@
-/** One message's way through the pipeline, under the faults of a mode and the chance of a seed. */
+/** One message's way through the pipeline, with the faults of a mode and the random numbers of a seed. */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { Message, Recipient } from '../../../shared/contract/message.ts'
 import { Trace } from '../../../shared/messages/trace.ts'
@@ -17,16 +17,16 @@ export const modes: Record<string, Mode> = {
   'when jobs come twice': { duplicates: 0.3 },
   'when workers die': { deaths: 0.05 },
   'when workers die and jobs come twice': { deaths: 0.04, duplicates: 0.2 },
-  'when those die who tell the sender': { deaths: 0.2, mortal: ['bounce'] },
-  'when requests are not answered': { failures: 0.05 },
+  'when bounce workers die': { deaths: 0.2, mortal: ['bounce'] },
+  'when requests or responses are lost': { failures: 0.05 },
   'when connectors change': { changes: 0.02, deaths: 0.02, duplicates: 0.15, failures: 0.01 },
-  'when connectors change under those who decide': {
+  'when connectors change and evaluation workers die': {
     changes: 0.15,
     deaths: 0.15,
     mortal: ['evaluate'],
     duplicates: 0.4,
   },
-  'when connectors change all the time and everything else happens too': {
+  'when connectors change often and all other faults occur': {
     changes: 0.1,
     deaths: 0.08,
     failures: 0.05,
@@ -107,9 +107,9 @@ export interface History {
   recipients: Recipient[]
   witness: Witness
   deadLetters: number
-  /** Whether all queues were empty in the end. */
+  /** Whether all queues were empty at the end. */
   ended: boolean
-  /** What the trace says of a recipient in the end. */
+  /** The trace of a recipient at the end. */
   state(messageId: string, address: string): string | undefined
   log: string[]
 }
@@ -150,7 +150,7 @@ export async function simulate(mode: Mode, seed: number, table: Setting['table']
   }
 }
 
-/** Some senders are null, some ask not to be told, some to be told of success. */
+/** Some senders are null, some use NOTIFY=NEVER, some request success DSNs. */
 function mail(seed: number, dice: Chance) {
   const id = `01KF0CVZT0${String(seed).padStart(16, '0')}`
   const { content, octets } = stored(id)
@@ -169,7 +169,7 @@ const wishes: readonly Recipient['notify'][] = [
   ['SUCCESS', 'FAILURE', 'DELAY'],
 ]
 
-/** Half of the messages are new, the others near their expiry after twelve hours. */
+/** Half of the messages are new; the others expire soon, after twelve hours. */
 function ageMs({ hurried }: Faults, dice: Chance): number {
   if (!hurried && dice.of(0.5)) return 0
   return (12 * 60 - dice.below(hurried ? 7 : 40)) * 60_000

@@ -1,4 +1,4 @@
-/** What can be seen from outside: by next hops, by the sender, by whoever looks into the queues at the end. */
+/** What is visible from outside: to next hops, to the sender, and in the queues at the end. */
 import type { DsnKind } from '../../../shared/contract/jobs.ts'
 import { type Command, operation } from '../../support/pipeline/table.ts'
 
@@ -7,18 +7,18 @@ export interface Transmission {
   message: string
   address: string
   attempt: number
-  /** Whether the next hop took it. */
+  /** Whether the next hop accepted it. */
   delivered: boolean
-  /** Whether the next hop was told when to notify the sender. */
+  /** Whether the next hop got the NOTIFY parameters. */
   dsnPassedOn: boolean
-  /** Whether connectors had changed since it was decided, when its worker began. */
+  /** Whether connectors had changed since the decision when its worker began. */
   outdated: boolean
   worker: string
-  /** Whether its worker lived to write down what came of it. */
+  /** Whether its worker lived to write the result. */
   written: boolean
 }
 
-/** One recipient that a DSN reports, at the moment the DSN was handed in. */
+/** One recipient in a DSN, at the moment the DSN was sent. */
 export interface Notification {
   order: number
   dsn: string
@@ -26,7 +26,7 @@ export interface Notification {
   address: string
   /** Number of the bounce job. */
   job: number
-  /** When its claim was completed, by whomever; null when its worker died before. */
+  /** When any worker completed its claim; null when its worker died before. */
   written: number | null
 }
 
@@ -37,9 +37,9 @@ export class Witness {
   readonly notifications: Notification[] = []
   readonly evaluations: string[] = []
   readonly mismatches: string[] = []
-  /** Jobs by which an administrator asked for an attempt. */
+  /** Jobs by which an administrator requested an attempt. */
   retries = 0
-  /** Jobs by which a delivery went back to be decided again. */
+  /** Jobs by which a delivery was returned to be decided again. */
   handedBack = 0
   /** Attempts with the workers that claimed them. */
   readonly claims: { message: string; address: string; attempt: number; worker: string }[] = []
@@ -49,7 +49,7 @@ export class Witness {
     this.transmissions.push({ ...transmission, order: ++this.#order, written: false })
   }
 
-  /** @param octets the DSN's, of which its recipients are told */
+  /** @param octets the DSN's content, which names its recipients */
   notified(dsn: string, octets: Buffer, job: number): void {
     const text = octets.toString()
     const kind = /^Action: (failed|delayed|relayed|delivered)/m.exec(text)?.[1] as Notification['kind']
@@ -57,7 +57,7 @@ export class Witness {
       this.notifications.push({ order: ++this.#order, dsn, kind, address, job, written: null })
   }
 
-  /** Looks at each write that has had its effect, for those that complete a claim. */
+  /** Looks for writes that complete a claim, after they have taken effect. */
   wrote(command: Command, worker: string): void {
     const { input } = command
     if (operation(command) === 'PutCommand') this.#claimed(input.Item as PutItem, worker)
@@ -71,7 +71,7 @@ export class Witness {
 
   #claimed({ pk, sk, result }: PutItem, worker: string): void {
     const [what, address = '', attempt] = sk.split('#')
-    // What is put there with a result stands in an attempt's place: nobody has begun one.
+    // An item put with a result is a cancellation: no worker has begun the attempt.
     if (what === 'attempt' && result === undefined)
       this.claims.push({ message: pk, address, attempt: Number(attempt), worker })
   }

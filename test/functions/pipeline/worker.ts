@@ -1,6 +1,6 @@
 /**
- * One invocation of a function for one job. Whatever it awaits is a step, made only when it is told to; so it can
- * be stopped before and after each, for ever.
+ * One invocation of a function for one job. Everything it awaits is a step that the test executes. So the test can stop
+ * it before and after each step, for ever.
  */
 import { type Entry, timeoutMs } from '../../support/pipeline/queues.ts'
 
@@ -50,7 +50,7 @@ export class Worker {
     return this.ending === null && this.#steps.length === 0
   }
 
-  /** Takes one of the steps it waits for; several wait when the code awaits them together. */
+  /** Executes one of the steps it waits for; there are several when the code awaits them together. */
   take(choose: (steps: readonly Step[]) => Step): Step {
     const chosen = choose(this.#steps)
     this.#steps = this.#steps.filter((step) => step !== chosen)
@@ -58,7 +58,7 @@ export class Worker {
   }
 }
 
-/** Makes a step and hands its outcome on. */
+/** Executes a step and returns its outcome. */
 export async function make({ make, answer, refuse }: Step): Promise<void> {
   try {
     answer(await make())
@@ -69,16 +69,16 @@ export async function make({ make, answer, refuse }: Step): Promise<void> {
 
 export const lostAnswers = [
   'refused',
-  'done and not answered',
-  'done twice, since its first answer was lost',
+  'done without a response',
+  'done twice, since its first response was lost',
 ] as const
 
-/** A request that the network does not carry: not at all, not back, or not back at first, so that it is repeated. */
+/** A request that is lost, whose response is lost, or whose first response is lost, so that it is repeated. */
 export async function lose(step: Step, how: (typeof lostAnswers)[number]): Promise<void> {
   try {
     if (how !== 'refused') await step.make()
-    if (how === 'done twice, since its first answer was lost') return make(step)
-    step.refuse(new Error('the request was not answered'))
+    if (how === 'done twice, since its first response was lost') return make(step)
+    step.refuse(new Error('the request had no response'))
   } catch (error) {
     step.refuse(error)
   }

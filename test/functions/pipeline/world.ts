@@ -1,6 +1,6 @@
 /**
- * A deployment in which everything happens by chance: in which order workers proceed, how long next hops take and
- * what they answer, who dies, which job comes twice, when connectors change. Time is a number that moves on.
+ * A deployment with random events: the order of workers, the delays and replies of next hops, deaths of workers,
+ * duplicate jobs, changes of connectors. Time is a number that increases.
  */
 import { createHash } from 'node:crypto'
 import { contentReference } from '../../../functions/bounce-message/bounce-job.ts'
@@ -17,25 +17,25 @@ import type { Chance } from './chance.ts'
 import { Witness } from './witness.ts'
 import { lose, lostAnswers, make, Worker } from './worker.ts'
 
-/** Probabilities at each step, where nothing else is said. */
+/** Probabilities of each step, unless the comment says otherwise. */
 export interface Faults {
-  /** That a job comes again though it was done. */
+  /** A job comes again although it was done. */
   duplicates: number
-  /** That a worker dies. */
+  /** A worker dies. */
   deaths: number
-  /** Whose workers may die. */
+  /** The functions whose workers may die. */
   mortal: readonly Unit[]
-  /** That a request or its answer is lost. */
+  /** A request or its response is lost. */
   failures: number
-  /** That a delivery cannot begin now. */
+  /** A delivery cannot begin now. */
   postponements: number
-  /** That an administrator changes the connectors. */
+  /** An administrator changes the connectors. */
   changes: number
-  /** That an administrator asks to retry the message. */
+  /** An administrator requests a retry of the message. */
   retries: number
-  /** How far the clock of a worker may be from the time, either way. */
+  /** Largest difference between a worker's clock and the time, in either direction. */
   skewMs: number
-  /** Whether next hops are mostly slow, and duplicates soon: for what is about to expire. */
+  /** Next hops are mostly slow and duplicates come soon, for a message that expires soon. */
   hurried: boolean
 }
 
@@ -44,12 +44,12 @@ export interface Setting {
   faults: Faults
   table: { send(command: Command): unknown }
   connectors: Snapshot
-  /** What connectors may change to. */
+  /** The possible connectors after a change. */
   others: readonly Snapshot[]
   now: number
 }
 
-/** Enough for faults to meet, few enough for a run to end. */
+/** Enough steps for faults to meet, few enough for a run to end. */
 export const faultsInAll = 6
 const retriesInAll = 10
 const stepsWithChanges = 3_000
@@ -82,7 +82,7 @@ export class World {
     this.queues.send('evaluate', job, this.#now)
   }
 
-  /** @returns when nothing is left to do, or when there is no end of it */
+  /** @returns at the end of the work, or after too many steps */
   async run(): Promise<void> {
     for (let step = 0; step < stepsInAll; step++) {
       await this.#thoughts()
@@ -94,7 +94,7 @@ export class World {
     this.#say('there is no end of it')
   }
 
-  /** One thing happens. @returns false when nothing can, ever */
+  /** Executes one event. @returns false when none is possible any more */
   async #proceed(): Promise<boolean> {
     const entries = this.queues.visible(this.#now)
     if (entries.length > 0 && (this.#workers.length === 0 || this.#chance.of(0.25)))
@@ -157,7 +157,7 @@ export class World {
     return true
   }
 
-  /** Until every worker waits for a step or has ended. */
+  /** Resolves when every worker waits for a step or has ended. */
   async #thoughts(): Promise<void> {
     do await new Promise((resolve) => setImmediate(resolve))
     while (this.#workers.some(({ isThinking }) => isThinking))
@@ -185,7 +185,7 @@ export class World {
     this.#say(`connectors are now those numbered ${this.#setting.others.indexOf(changed)}`)
   }
 
-  /** Now, together with the next timer, or sometime before another; and now and then twice at once. */
+  /** Runs now, with the next timer, or before another; sometimes twice at once. */
   #retry(): void {
     const soon = this.#now + this.#chance.below(900_000)
     const at = this.#chance.oneOf([this.#now, this.queues.nextVisible() ?? this.#now, soon])
@@ -277,7 +277,7 @@ export class World {
   }
 }
 
-/** Next hops are seldom sound: half of the attempts are to be made again. */
+/** Next hops often fail: half of the attempts must be repeated. */
 const answers: readonly Outcome['outcome'][] = [
   ...Array<'TemporaryFailure'>(5).fill('TemporaryFailure'),
   ...Array<'Delivered'>(3).fill('Delivered'),
@@ -297,7 +297,7 @@ const answered = (how: Outcome['outcome']): Outcome => outcome({ outcome: how, r
 const describe = (command: Command): string =>
   `${operation(command)} ${(command.input.Item ?? command.input.Key)?.sk ?? ''}`
 
-/** A message's octets and where they lie. */
+/** A message's octets and their location. */
 export function stored(id: string): { content: ContentReference; octets: Buffer } {
   const octets = Buffer.from('Subject: to be carried through\r\n\r\n')
   return { content: contentReference('content', id, octets), octets }

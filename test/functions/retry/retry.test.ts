@@ -1,4 +1,4 @@
-/** A day of a partner that does not take mail, in simulated time: what is tried when, and what the sender hears. */
+/** A day of a partner that accepts no mail, in simulated time: attempts and DSNs. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,12 +21,12 @@ const addresses = ['b@northwind.example', 'c@northwind.example', 'd@northwind.ex
 interface Day {
   partner: PartnerOptions | 'down'
   connector?: Partial<OutboundConnector>
-  /** Of the sender's domain; the message then came from outside, in the clear. */
+  /** Sender domain of a message that came from outside, in the clear. */
   inbound?: InboundConnector[]
   recipients?: Recipient[]
   settings?: Partial<Settings>
   id?: string
-  /** An administrator asks for the next attempt, milliseconds after the message was received. */
+  /** When an administrator requests the next attempt, in ms after receipt. */
   retriesAt?: number[]
 }
 
@@ -73,11 +73,11 @@ async function spend({
 const forced = { tlsSettings: 'EncryptionOnly' } as const
 const later: PartnerOptions = { answerToMessage: '451 4.3.0 Try again later' }
 
-/** From the end of each attempt to the beginning of the next. */
+/** Waits from the end of each attempt to the beginning of the next. */
 const waits = (attempts: AttemptMade[]): number[] =>
   attempts.slice(1).map(({ at }, index) => at - (attempts[index]?.at ?? 0) - attemptMs)
 
-/** The schedule: one minute, four, then a quarter of an hour each time, and up to a tenth less, in whole seconds. */
+/** The schedule in whole seconds: 1 minute, 4 minutes, then 15 minutes each, shortened by up to a tenth. */
 function followsTheSchedule(attempts: AttemptMade[], expiresAt: number): void {
   assert.equal(attempts[0]?.at, 0)
   for (const [index, wait] of waits(attempts).entries()) {
@@ -97,13 +97,13 @@ function followsTheSchedule(attempts: AttemptMade[], expiresAt: number): void {
 describe('for a whole day', () => {
   const rows: [name: string, day: Day, attempt: { outcome: string; code: string }, ends: string][] = [
     [
-      'a partner whose TLS never works',
+      'a partner without working TLS',
       { partner: {}, connector: forced },
       { outcome: 'TlsNotMet', code: '4.7.321' },
       '5.7.321',
     ],
     [
-      'a partner that answers 4xx',
+      'a partner that replies 4xx',
       { partner: later },
       { outcome: 'TemporaryFailure', code: '4.3.0' },
       '4.4.7',
@@ -138,7 +138,7 @@ describe('for a whole day', () => {
       )
     })
 
-  test('and for half a day, where the connector says so', async () => {
+  test('and for half a day when the connector says so', async () => {
     const { attempts, told } = await spend({ partner: later, connector: { expirationHours: 12 } })
     followsTheSchedule(attempts, 12 * hour)
     assert.deepEqual(
@@ -148,14 +148,14 @@ describe('for a whole day', () => {
     assert.equal(told[1]?.at, 12 * hour)
   })
 
-  test('the same message is tried at the same times, another at others', async () => {
+  test('the same message is tried at the same times, another at other times', async () => {
     const times = async (id: string) => (await spend({ partner: 'down', id })).attempts.map(({ at }) => at)
     const one = await times('01KF0CVZT0ABCDEFGHJKMNPQR1')
     assert.deepEqual(await times('01KF0CVZT0ABCDEFGHJKMNPQR1'), one)
     assert.notDeepEqual(await times('01KF0CVZT0ABCDEFGHJKMNPQR2'), one)
   })
 
-  test('jitter makes no more than a tenth more attempts', async () => {
+  test('jitter causes at most a tenth more attempts', async () => {
     const { attempts } = await spend({ partner: 'down' })
     const without = 3 + Math.floor((24 * hour - 5 * minute) / (15 * minute))
     assert.ok(attempts.length >= without * 0.95, `${attempts.length}`)
@@ -163,7 +163,7 @@ describe('for a whole day', () => {
   })
 })
 
-test('mail that a connector holds is never tried, and the sender hears of it all the same', async () => {
+test('mail that a connector holds is never tried, and its sender still gets DSNs', async () => {
   const { attempts, told } = await spend({
     partner: {},
     inbound: [inbound({ senderDomains: ['elsewhere.example'], onViolation: 'Defer' })],
@@ -184,7 +184,7 @@ describe('of three recipients', () => {
     answer: (command) => (/^RCPT TO:<[cd]@/.test(command) ? '452 4.2.2 The mailbox is full' : undefined),
   }
 
-  test('one is taken and never sent again, two are tried on together, and none is forgotten', async () => {
+  test('one is delivered and never sent again, and two are tried together until the end', async () => {
     const { attempts, told } = await spend({
       partner: some,
       recipients: addresses.map((address) => recipient({ address })),
@@ -208,7 +208,7 @@ describe('of three recipients', () => {
     )
   })
 
-  test('each is told of as it asked', async () => {
+  test('each gets the DSNs it requested', async () => {
     const notify: Recipient['notify'][] = [['SUCCESS'], ['NEVER'], ['FAILURE']]
     const { told } = await spend({
       partner: { ...some, extensions: [] },
@@ -224,7 +224,7 @@ describe('of three recipients', () => {
     assert.equal(told[0]?.at, attemptMs)
   })
 
-  test('of a success that the next hop is told to tell of, nothing is said here', async () => {
+  test('a success that the next hop reports causes no DSN here', async () => {
     const { told } = await spend({
       partner: {},
       recipients: [recipient({ address: addresses[0], notify: ['SUCCESS'] })],
@@ -233,7 +233,7 @@ describe('of three recipients', () => {
   })
 })
 
-test('a refusal for good bounces at once, and nothing follows', async () => {
+test('a permanent refusal bounces at once, and nothing follows', async () => {
   const { attempts, told } = await spend({ partner: { answerToMessage: '550 5.1.1 No such user' } })
   assert.equal(attempts.length, 1)
   assert.deepEqual(
@@ -242,7 +242,7 @@ test('a refusal for good bounces at once, and nothing follows', async () => {
   )
 })
 
-test('TLS that is not met bounces at once where the connector says so', async () => {
+test('an unmet TLS requirement bounces at once when the connector says so', async () => {
   const { attempts, told } = await spend({ partner: {}, connector: { ...forced, onTlsFailure: 'Bounce' } })
   assert.equal(attempts.length, 1)
   assert.deepEqual(
@@ -251,7 +251,7 @@ test('TLS that is not met bounces at once where the connector says so', async ()
   )
 })
 
-test('a partner that comes back has the message with the next attempt, and the sender hears no more of it', async () => {
+test('a partner that recovers gets the message with the next attempt, and the sender gets no further DSN', async () => {
   let messages = 0
   const { attempts, told } = await spend({
     partner: {
@@ -266,8 +266,8 @@ test('a partner that comes back has the message with the next attempt, and the s
   )
 })
 
-describe('an administrator who asks for the next attempt', () => {
-  test('has it at once; the schedule goes on from there, and nothing is tried twice', async () => {
+describe("an administrator's request for the next attempt", () => {
+  test('is executed at once; the schedule continues from there, and no attempt is repeated', async () => {
     const at = 2 * hour + 7 * minute
     const { attempts, told } = await spend({ partner: later, retriesAt: [at, at] })
     const usual = await spend({ partner: later })
@@ -287,7 +287,7 @@ describe('an administrator who asks for the next attempt', () => {
     assert.equal(told[1]?.at, 24 * hour)
   })
 
-  test('does not bring back what has bounced', async () => {
+  test('does not revive a bounced message', async () => {
     const { attempts, told } = await spend({
       partner: { answerToMessage: '550 5.1.1 No such user' },
       retriesAt: [hour],
@@ -296,9 +296,9 @@ describe('an administrator who asks for the next attempt', () => {
   })
 })
 
-describe('the sender hears of a delay', () => {
+describe('the delay DSN', () => {
   for (const hours of [0.25, 1, 23])
-    test(`after ${hours} hours, where the deployment says so`, async () => {
+    test(`is sent after ${hours} hours when the deployment says so`, async () => {
       const { attempts, told } = await spend({
         partner: later,
         settings: { delayNotificationHours: hours },
@@ -313,7 +313,7 @@ describe('the sender hears of a delay', () => {
       )
     })
 
-  test('not at all, where it did not ask for that or where the message has come to its end before', async () => {
+  test('is not sent when the sender did not request it or the message ended before', async () => {
     const quiet = await spend({
       partner: later,
       recipients: [recipient({ address: addresses[0], notify: ['FAILURE'] })],
@@ -331,7 +331,7 @@ describe('the sender hears of a delay', () => {
   })
 })
 
-test('docs/dsns.md shows the day of one message as it was', async () => {
+test('docs/dsns.md quotes the day of one message', async () => {
   const { attempts, told } = await spend({ partner: {}, connector: forced })
   const written = /<!-- timetable -->\n([\s\S]*?)<!-- end -->/.exec(
     readFileSync(join(import.meta.dirname, '../../../docs/dsns.md'), 'utf8'),
@@ -339,7 +339,7 @@ test('docs/dsns.md shows the day of one message as it was', async () => {
   assert.equal(written, timetable(attempts, told))
 })
 
-/** What happened, as Markdown. The middle of a long row of attempts is left out. */
+/** The events as a Markdown table. The middle of a long series of attempts is omitted. */
 function timetable(attempts: AttemptMade[], told: Deployment['told']): string {
   const delayedAt = told.find(({ kind }) => kind === 'delayed')?.at ?? 0
   const events = [

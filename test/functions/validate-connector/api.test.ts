@@ -257,7 +257,7 @@ describe('who gets the test mail', () => {
     {
       who: 'is all there is to say',
       json: { recipient: 'ann@northwind.example' },
-      expected: { status: 422, errors: [['recipient', /is not known here/]] },
+      expected: { status: 422, errors: [['recipient', /is not a known field/]] },
     },
   ]
   for (const { who, fields, json, expected } of rows)

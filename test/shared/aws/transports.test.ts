@@ -160,7 +160,7 @@ test('jobs that were refused, arrived damaged, or are not named have failed, and
       null,
       'queue refused a job: InternalError',
       'queue refused a job: InvalidChecksum the queue has another body than was sent',
-      'the queue did not say that it took a job',
+      'the queue did not confirm a job',
       'queue refused a job: InvalidChecksum the queue has another body than was sent',
     ],
   )

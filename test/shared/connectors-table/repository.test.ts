@@ -23,7 +23,7 @@ beforeEach(async () => {
   repository = new ConnectorRepository(database.documents, database.connectorsTable, () => clock)
 })
 
-/** Creates a connector that must be created. */
+/** Creates a connector and asserts that it was created. */
 async function created(changes = {}) {
   const saved = await repository.inbound.create(inboundInput(changes))
   assert(saved.kind === 'Saved', `created, not ${saved.kind}`)
@@ -38,7 +38,7 @@ function tooLarge() {
 }
 
 describe('a connector', () => {
-  test('is kept as written, with what the server adds', async () => {
+  test("is stored as written, with the server's fields", async () => {
     const connector = await created()
     assert.deepEqual(connector, {
       ...inboundInput(),
@@ -50,7 +50,7 @@ describe('a connector', () => {
     assert.deepEqual(await repository.inbound.get(connector.id), connector)
   })
 
-  test('keeps its id and time of creation when it is replaced', async () => {
+  test('keeps its id and creation time when it is replaced', async () => {
     const { id, createdAt } = await created()
     clock += 1000
     const saved = await repository.inbound.replace(id, inboundInput({ comment: 'new' }), [1])
@@ -68,7 +68,7 @@ describe('a connector', () => {
     )
   })
 
-  test('goes to one of two writers that saw the same version', async () => {
+  test('accepts one of two writers with the same version', async () => {
     const { id } = await created()
     const outcomes = await Promise.all(
       ['one', 'two'].map((comment) => repository.inbound.replace(id, inboundInput({ comment }), [1])),
@@ -78,7 +78,7 @@ describe('a connector', () => {
     assert.deepEqual(await repository.inbound.get(id), winner?.kind === 'Saved' && winner.value)
   })
 
-  test('is either replaced or removed by two writers that saw the same version', async () => {
+  test('is either replaced or removed by two writers with the same version', async () => {
     const { id } = await created()
     const [replaced, removed] = await Promise.all([
       repository.inbound.replace(id, inboundInput(), [1]),
@@ -87,14 +87,14 @@ describe('a connector', () => {
     assert.equal([replaced.kind === 'Saved', removed.kind === 'Removed'].filter(Boolean).length, 1)
   })
 
-  test('larger than an item may be is refused', async () => {
+  test('is refused when it is larger than an item', async () => {
     const saved = await repository.inbound.create(inboundInput(tooLarge()))
     assert.equal(saved.kind, 'TooLarge')
   })
 })
 
 describe('a name', () => {
-  test('is refused to a second connector of the kind, whatever its letter case', async () => {
+  test('is refused to a second connector of the kind, in any letter case', async () => {
     await created({ name: 'Contoso' })
     assert.equal((await repository.inbound.create(inboundInput({ name: 'CONTOSO' }))).kind, 'NameTaken')
   })
@@ -104,7 +104,7 @@ describe('a name', () => {
     assert.equal((await repository.outbound.create(outboundInput({ name: 'Contoso' }))).kind, 'Saved')
   })
 
-  test('goes to one of many connectors created at once', async () => {
+  test('goes to one of many connectors created at the same time', async () => {
     const outcomes = await Promise.all(
       Array.from({ length: 8 }, () => repository.inbound.create(inboundInput())),
     )
@@ -119,13 +119,13 @@ describe('a name', () => {
     await created({ name: 'B' })
   })
 
-  test('stays with a connector that only changes its letter case', async () => {
+  test('stays with a connector that changes only its letter case', async () => {
     const { id } = await created({ name: 'contoso' })
     assert.equal((await repository.inbound.replace(id, inboundInput({ name: 'Contoso' }), [1])).kind, 'Saved')
     assert.equal((await repository.inbound.create(inboundInput({ name: 'contoso' }))).kind, 'NameTaken')
   })
 
-  test('left over from a writer that died is taken after a minute, not before', async () => {
+  test('of a writer that died is free after a minute, not before', async () => {
     const leftOver = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock }
     await database.documents.send(new PutCommand({ TableName: 'connectors', Item: leftOver }))
     assert.equal((await repository.inbound.create(inboundInput())).kind, 'NameTaken')
@@ -133,7 +133,7 @@ describe('a name', () => {
     assert.equal((await repository.inbound.create(inboundInput())).kind, 'Saved')
   })
 
-  test('left over goes to one of many that want it', async () => {
+  test('of a writer that died goes to one of many that request it', async () => {
     const leftOver = { pk: 'inbound-connector-name', sk: 'contoso', owner: 'dead', at: clock - 60_000 }
     await database.documents.send(new PutCommand({ TableName: 'connectors', Item: leftOver }))
     const outcomes = await Promise.all(
@@ -142,12 +142,12 @@ describe('a name', () => {
     assert.deepEqual(kindsOf(outcomes), [...Array(7).fill('NameTaken'), 'Saved'])
   })
 
-  test('is free at once when its connector was too large to be kept', async () => {
+  test('is free at once when its connector was too large to be stored', async () => {
     assert.equal((await repository.inbound.create(inboundInput(tooLarge()))).kind, 'TooLarge')
     await created()
   })
 
-  test('of a living connector is never taken, however old', async () => {
+  test('of an existing connector is never taken, at any age', async () => {
     await created()
     clock += 86_400_000
     assert.equal((await repository.inbound.create(inboundInput())).kind, 'NameTaken')
@@ -155,7 +155,7 @@ describe('a name', () => {
 })
 
 describe('a page', () => {
-  test('holds what was asked for and says whether more follow', async () => {
+  test('holds the requested number and says whether more follow', async () => {
     for (const name of ['A', 'B', 'C']) await created({ name })
     const first = await repository.inbound.page(null, 2)
     const second = await repository.inbound.page(first.last, 2)
@@ -176,7 +176,7 @@ describe('a page', () => {
   })
 })
 
-/** The client, counting what it sends and failing when told to. */
+/** The client; it counts its commands and fails on request. */
 function watched(documents: DynamoDBDocumentClient) {
   const sent: string[] = []
   const inputs: { ConsistentRead?: boolean }[] = []
@@ -225,7 +225,7 @@ describe('a snapshot reader', () => {
     { name: 'removal', write: (id) => repository.inbound.remove(id, 'any'), seen: [] },
   ]
   for (const { name, write, seen } of writes) {
-    test(`sees a ${name} as soon as it was answered`, async () => {
+    test(`sees a ${name} as soon as it was confirmed`, async () => {
       const { id } = await created({ name: 'A' })
       const { snapshots } = reader()
       await snapshots.current()
@@ -235,7 +235,7 @@ describe('a snapshot reader', () => {
     })
   }
 
-  test('reads strongly consistent, the version before anything else', async () => {
+  test('reads consistently, the version before anything else', async () => {
     const { snapshots, sent, inputs } = reader()
     await snapshots.current()
     assert.deepEqual(sent, ['GetCommand', 'QueryCommand', 'QueryCommand', 'QueryCommand'])
@@ -250,7 +250,7 @@ describe('a snapshot reader', () => {
     assert.equal((await snapshots.current({ maxAgeMs: 1000 })).version, 0)
   })
 
-  test('reads nothing but the version while nothing moved', async () => {
+  test('reads only the version while nothing has changed', async () => {
     const { snapshots, sent } = reader()
     const first = await snapshots.current()
     sent.length = 0
@@ -258,14 +258,14 @@ describe('a snapshot reader', () => {
     assert.deepEqual(sent, ['GetCommand'])
   })
 
-  test('loads once for callers at the same time', async () => {
+  test('loads once for concurrent callers', async () => {
     const { snapshots, queries } = reader()
     const found = await Promise.all(Array.from({ length: 5 }, () => snapshots.current()))
     assert.equal(new Set(found).size, 1)
     assert.equal(queries(), 3, 'one query for each kind')
   })
 
-  test('loads again after a minute, for writers that died before they told', async () => {
+  test('loads again after a minute, for writers that died before they incremented the version', async () => {
     const { snapshots } = reader()
     await snapshots.current()
     const item = { pk: 'accepted-domain', sk: 'ours.example', domain: 'ours.example', comment: '' }
@@ -299,7 +299,7 @@ describe('a snapshot reader', () => {
     })
   }
 
-  test('uses a version read again while it is young enough for the caller', async () => {
+  test('uses a version read again within maxAgeMs', async () => {
     const { snapshots, sent } = reader()
     await snapshots.current()
     await created()
@@ -311,7 +311,7 @@ describe('a snapshot reader', () => {
     assert.equal(connectorsIn(await snapshots.current({ maxAgeMs: 1000 })).size, 1)
   })
 
-  test('never loads after a version that it read earlier than the caller asked', async () => {
+  test('never loads after a version read that is older than maxAgeMs', async () => {
     const { snapshots } = reader()
     const early = snapshots.current()
     await created()

@@ -199,7 +199,7 @@ describe('an inbound connector', () => {
       at: [
         'name must not be empty',
         'senderDomains[0] "-" is not a domain, "*.domain" or "*"',
-        'unknown is not known here',
+        'unknown is not a known field',
         'restrictDomainsToIpAddresses needs senderIpAddresses',
         'treatMessagesAsInternal is for OnPremises connectors only',
       ],
@@ -207,7 +207,7 @@ describe('an inbound connector', () => {
     {
       name: 'is not judged by a field that is unreadable',
       body: { ...inbound, senderIpAddresses: 'x', restrictDomainsToIpAddresses: true },
-      at: ['senderIpAddresses must be a list, not a text'],
+      at: ['senderIpAddresses must be a list, not a string'],
     },
   ]
   for (const { name, body, at } of rows)

@@ -6,7 +6,7 @@ import { ContentMismatchError, ContentReader } from '../../../shared/content/rea
 import { objectsBySdk, referTo, SegmentWriter } from '../../../shared/content/segment.ts'
 import { MemoryBucket } from '../../support/memory-storage.ts'
 
-test('any contents in a segment read back identical, whole, as a stream and their start', async () => {
+test('any contents of a segment read back identical: whole, as a stream, and their start', async () => {
   const contents = fc.array(
     fc.uint8Array({ maxLength: 200 }).map((octets) => Buffer.from(octets)),
     { minLength: 1 },
@@ -30,7 +30,7 @@ test('any contents in a segment read back identical, whole, as a stream and thei
   )
 })
 
-test('no two segments have one key', async () => {
+test('two segments never share a key', async () => {
   const keys: string[] = []
   const objects = { put: async (key: string) => void keys.push(key) }
   const writer = new SegmentWriter(objects, 'content')
@@ -39,7 +39,7 @@ test('no two segments have one key', async () => {
   for (const key of keys) assert.match(key, /^segments\/[0-9A-HJKMNP-TV-Z]{26}$/)
 })
 
-test('a segment refers to each content by where it lies', () => {
+test('a segment returns the location of each content', () => {
   const references = referTo('b', 'k', [Buffer.from('one'), Buffer.from('three')])
   assert.deepEqual(
     references.map(({ offset, length }) => [offset, length]),
@@ -56,7 +56,7 @@ const damages: [name: string, damage: (object: Buffer) => Buffer, fault: RegExp]
 ]
 
 for (const [name, damage, fault] of damages)
-  test(`content that was ${name} is never handed over as the message`, async () => {
+  test(`content that was ${name} is never delivered as the message`, async () => {
     const bucket = new MemoryBucket()
     const [reference] = await new SegmentWriter(objectsBySdk(bucket.client, 'content'), 'content').write([
       Buffer.from('content'),
@@ -69,7 +69,7 @@ for (const [name, damage, fault] of damages)
     await assert.rejects(reader.stream(reference).then(buffer), isMismatch)
   })
 
-test('content that is gone is a fault of its own', async () => {
+test('deleted content is a separate error', async () => {
   const reference = { bucket: 'content', key: 'gone', offset: 0, length: 1, sha256: '0'.repeat(64) }
   await assert.rejects(new ContentReader(new MemoryBucket().client).read(reference), { name: 'NoSuchKey' })
 })

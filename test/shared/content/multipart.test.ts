@@ -19,7 +19,7 @@ function digestOf(octets: Buffer) {
   return digester.finish()
 }
 
-/** A content as it lies somewhere. @param lies what is there, if not what came */
+/** A content on the spool. @param lies the octets there, if they differ from those received */
 const lying = (octets: Buffer, lies = octets): LargeContent => ({
   ...digestOf(octets),
   read: async (into, from) => void lies.copy(into, 0, from),
@@ -50,7 +50,7 @@ for (const [octets, operations] of sizes)
     assert.ok((await new ContentReader(bucket.client).read(reference)).equals(content))
   })
 
-test('however a content is cut, its digest is the same', () => {
+test('the digest does not depend on how the content was cut', () => {
   const content = Buffer.alloc(partSize + 70_000, 'large mail, ')
   const cuts = fc.array(fc.nat(content.length), { maxLength: 8 })
   fc.assert(
@@ -67,12 +67,12 @@ test('however a content is cut, its digest is the same', () => {
 })
 
 const lies: [octets: number, fault: string][] = [
-  [1_000_000, 'the content does not lie there as it came'],
+  [1_000_000, 'the spool returned other octets than were written'],
   [partSize + 5, 'BadDigest'],
 ]
 
 for (const [octets, fault] of lies)
-  test(`${octets} octets that do not lie as they came are never taken for the message`, async () => {
+  test(`${octets} octets that changed on the spool are never stored as the message`, async () => {
     const bucket = new MemoryBucket()
     const content = Buffer.alloc(octets, 'large mail, ')
     const other = Buffer.from(content)
@@ -88,7 +88,7 @@ const failures: [operation: string, removed: boolean][] = [
 ]
 
 for (const [operation, removed] of failures)
-  test(`when ${operation} fails the content is not stored${removed ? ', and nobody waits for the removal of its parts' : ''}`, async () => {
+  test(`when ${operation} fails the content is not stored${removed ? ', and the removal of its parts is not awaited' : ''}`, async () => {
     const bucket = new MemoryBucket()
     bucket.before = async (name) => {
       if (name === operation) throw new Error('away')
@@ -98,7 +98,7 @@ for (const [operation, removed] of failures)
     assert.equal(bucket.operations.at(-1), removed ? 'AbortMultipartUpload' : operation)
   })
 
-test('a content that nobody wants any more is not sent to its end', async () => {
+test('a cancelled upload stops between parts', async () => {
   const bucket = new MemoryBucket()
   const unwanted = new AbortController()
   bucket.after = async (name) => {

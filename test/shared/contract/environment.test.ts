@@ -12,12 +12,12 @@ const least = {
 const settings = (more: Record<string, string> = {}) =>
   decisionSettings(readEnvironment(ApiEnvironment, { ...least, ...more }))
 
-describe('after how long the sender of waiting mail hears of it', () => {
-  test('is four hours', () => assert.equal(settings().delayNotificationHours, 4))
-  test('is what the deployment says', () =>
+describe('delayNotificationHours', () => {
+  test('is 4 by default', () => assert.equal(settings().delayNotificationHours, 4))
+  test('is taken from the environment', () =>
     assert.equal(settings({ DELAY_NOTIFICATION_HOURS: '0.25' }).delayNotificationHours, 0.25))
   for (const wrong of ['0', '-1', 'soon', ''])
-    test(`is never ${wrong || 'nothing'}: the unit does not start, and says which setting is at fault`, () => {
+    test(`cannot be ${wrong || 'nothing'}: the unit does not start, and the error names the variable`, () => {
       assert.throws(() => settings({ DELAY_NOTIFICATION_HOURS: wrong }), /DELAY_NOTIFICATION_HOURS: /)
     })
 })

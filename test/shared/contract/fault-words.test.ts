@@ -20,14 +20,14 @@ const rows: [z.ZodType, object, string[]][] = [
   [
     InboundConnectorInput,
     { ...from, senderDomains: 'a.example' },
-    ['senderDomains: must be a list, not a text'],
+    ['senderDomains: must be a list, not a string'],
   ],
   [
     InboundConnectorInput,
     { ...from, requireTls: 'yes', comment: null },
-    ['requireTls: must be true or false, not a text', 'comment: must be a text, not null'],
+    ['requireTls: must be true or false, not a string', 'comment: must be a string, not null'],
   ],
-  [InboundConnectorInput, { ...from, requireTLS: true }, ['requireTLS: is not known here']],
+  [InboundConnectorInput, { ...from, requireTLS: true }, ['requireTLS: is not a known field']],
   [
     OutboundConnectorInput,
     { ...to, tlsSettings: 'Mandatory' },
@@ -38,10 +38,7 @@ const rows: [z.ZodType, object, string[]][] = [
   [
     OutboundConnectorInput,
     { ...to, route: 'SmartHosts', smartHosts: ['mail.a.example', { host: 'b.example', port: '25' }] },
-    [
-      'smartHosts[0]: must be an object with fields, not a text',
-      'smartHosts[1].port: must be a number, not a text',
-    ],
+    ['smartHosts[0]: must be an object, not a string', 'smartHosts[1].port: must be a number, not a string'],
   ],
   [
     OutboundConnectorInput,

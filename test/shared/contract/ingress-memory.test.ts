@@ -4,7 +4,7 @@ import { mailMemory } from '../../../shared/contract/ingress-memory.ts'
 
 const mebibyte = 1024 * 1024
 
-test('the smallest task has room for a thousand sessions', () =>
+test('the smallest task has memory for a thousand sessions', () =>
   assert.equal(mailMemory({ memoryMebibytes: 512, sessions: 1000 }), (512 - 208 - 187.5) * mebibyte))
 
 const faults: [memoryMebibytes: number, sessions: number, message: RegExp][] = [

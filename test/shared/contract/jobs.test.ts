@@ -8,10 +8,10 @@ const mail = { message: message(), recipients: [recipient()], notBefore: null }
 const bodies: [name: string, body: object, isJob: boolean][] = [
   ['mail', mail, true],
   ['a notice', certificateNotice(), true],
-  ['mail that calls itself a notice', { ...mail, kind: 'UnknownCertificate' }, false],
+  ['mail with the kind of a notice', { ...mail, kind: 'UnknownCertificate' }, false],
   ['a notice with mail in it', { ...certificateNotice(), ...mail }, false],
-  ['a notice of something else', { ...certificateNotice(), kind: 'Other' }, false],
-  ['a notice of no certificate', { ...certificateNotice(), presented: null }, false],
+  ['a notice of another kind', { ...certificateNotice(), kind: 'Other' }, false],
+  ['a notice without a certificate', { ...certificateNotice(), presented: null }, false],
 ]
 for (const [name, body, isJob] of bodies)
   test(`${name} is ${isJob ? 'a job' : 'no job'} of the evaluation queue`, () => {
@@ -30,7 +30,7 @@ test('parts hold at most a hundred items, in their order', () => {
   assert.deepEqual(parts.flat(), items)
 })
 
-test('parts hold no more octets than a job has room for, and an item that is larger stands alone', () => {
+test('parts hold at most the octets of a job, and a larger item is a part by itself', () => {
   const sizes = [50_000, 50_000, 50_000, 200_000, 10]
   const parts = inParts(sizes.map((size) => '\u00e9'.repeat(size / 2)))
   assert.deepEqual(
@@ -39,6 +39,6 @@ test('parts hold no more octets than a job has room for, and an item that is lar
   )
 })
 
-test('nothing is no part', () => {
+test('an empty list has no parts', () => {
   assert.deepEqual(inParts([]), [])
 })

@@ -7,7 +7,7 @@ import { unlessConditionFails } from '../../../shared/dynamodb/unless-condition-
 
 const query = { TableName: 'table', KeyConditionExpression: 'pk = :pk', Limit: 2 }
 
-/** Answers with these pages, one after the other. */
+/** Returns these pages in order. */
 function tableOf(...pages: { Items?: { sk: string }[]; LastEvaluatedKey?: { sk: string } }[]) {
   const asked: QueryCommandInput[] = []
   const send = async ({ input }: QueryCommand) => pages[asked.push(input) - 1]
@@ -15,7 +15,7 @@ function tableOf(...pages: { Items?: { sk: string }[]; LastEvaluatedKey?: { sk: 
 }
 
 describe('queryItems', () => {
-  test('yields the items of every page, a page without items among them', async () => {
+  test('yields the items of every page, also after an empty page', async () => {
     const { documents, asked } = tableOf(
       { Items: [{ sk: 'a' }, { sk: 'b' }], LastEvaluatedKey: { sk: 'b' } },
       { Items: [], LastEvaluatedKey: { sk: 'c' } },
@@ -53,8 +53,8 @@ describe('unlessConditionFails', () => {
     assert.equal(await unlessConditionFails(Promise.resolve({})), true)
     assert.equal(await unlessConditionFails(Promise.reject(failed)), false)
   })
-  test('throws other faults', async () => {
-    const fault = new Error('The table is away')
+  test('throws other errors', async () => {
+    const fault = new Error('the table is down')
     await assert.rejects(unlessConditionFails(Promise.reject(fault)), fault)
   })
 })

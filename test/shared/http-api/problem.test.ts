@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { Problem, problemJson } from '../../../shared/http-api/problem.ts'
 
-/** Answers what a handler threw. */
+/** Returns the response to what a handler threw. */
 function answerTo(error: unknown) {
   const logged: unknown[] = []
   const logger = { error: (...line: unknown[]) => logged.push(line) } as unknown as Logger
@@ -13,23 +13,23 @@ function answerTo(error: unknown) {
   return { status: statusCode, retryAfter: Reflect.get(headers, 'retry-after'), logged: logged.length }
 }
 
-describe('what a handler throws is answered', () => {
+describe('an error of a handler is answered', () => {
   const temporary: [name: string, error: object][] = [
-    ['a fault of the service', { $fault: 'server' }],
-    ['what its client would repeat', { $retryable: { throttling: false } }],
-    ['a connection that is reset', { code: 'ECONNRESET' }],
-    ['a host that is not reached', { code: 'EHOSTUNREACH' }],
+    ['a server fault', { $fault: 'server' }],
+    ['an error that the SDK marks as retryable', { $retryable: { throttling: false } }],
+    ['a reset connection', { code: 'ECONNRESET' }],
+    ['an unreachable host', { code: 'EHOSTUNREACH' }],
     ['a throttled request', { name: 'ThrottlingException' }],
-    ['a request that took too long', { name: 'TimeoutError' }],
+    ['a timeout', { name: 'TimeoutError' }],
   ]
   for (const [name, error] of temporary)
     it(`with 503 and Retry-After, and logged: ${name}`, () =>
       assert.deepEqual(answerTo(error), { status: 503, retryAfter: '1', logged: 1 }))
 
   const lasting: [name: string, error: unknown][] = [
-    ['a fault of the request to the service', { $fault: 'client', name: 'ValidationException' }],
-    ['a file that is not there', { code: 'ENOENT' }],
-    ['a fault of the code', new TypeError('x is undefined')],
+    ['a client fault', { $fault: 'client', name: 'ValidationException' }],
+    ['a missing file', { code: 'ENOENT' }],
+    ['an error in the code', new TypeError('x is undefined')],
     ['nothing', undefined],
   ]
   for (const [name, error] of lasting)

@@ -11,7 +11,7 @@ const Job = z.strictObject({ n: z.int() })
 const handlerWith = (options: Partial<SqsHandlerOptions<typeof Job, string>>) =>
   sqsHandler({ job: Job, unit: 'test', process: async () => {}, ...options })
 
-/** The JSON lines written while the task ran; the test runner's own output passes. */
+/** Returns the JSON lines written while the task ran; the test runner's output passes. */
 async function linesOf(task: () => Promise<unknown>): Promise<string[]> {
   const lines: string[] = []
   const streams = [process.stdout, process.stderr].map((stream) => ({ stream, write: stream.write }))
@@ -29,7 +29,7 @@ async function linesOf(task: () => Promise<unknown>): Promise<string[]> {
   return lines
 }
 
-/** Timers fire in the order of their due times: a longer one ends after every shorter one begun before. */
+/** Timers fire in the order of their due times: a longer one ends after every shorter one that began before it. */
 const laterThanAnyTimer = () => new Promise((resolve) => setTimeout(resolve, 20))
 
 describe('a handler of queue jobs', () => {
@@ -55,7 +55,7 @@ describe('a handler of queue jobs', () => {
     })
   }
 
-  test('brings the whole batch back and processes nothing when the batch may not begin', async () => {
+  test('brings the whole batch back unprocessed when beforeBatch rejects', async () => {
     let processed = 0
     const handler = handlerWith({
       beforeBatch: () => Promise.reject(new Error('no rules')),
@@ -69,7 +69,7 @@ describe('a handler of queue jobs', () => {
     assert.equal(processed, 0)
   })
 
-  test('ends a batch once its last record has ended, and what goes wrong then changes nothing for the records', async () => {
+  test('calls afterBatch after the last record, and its errors do not affect the records', async () => {
     const order: string[] = []
     const handler = handlerWith({
       beforeBatch: async () => 'the batch',
@@ -87,10 +87,10 @@ describe('a handler of queue jobs', () => {
       assert.deepEqual(await failedIds(handler, sqsEvent('{"n":13}', '{"n":1}')), ['m0']),
     )
     assert.deepEqual(order, ['record 1', 'end of the batch'])
-    assert.equal(lines.filter((line) => line.includes('The end of a batch failed')).length, 1)
+    assert.equal(lines.filter((line) => line.includes('The work at the end of a batch failed')).length, 1)
   })
 
-  test('hands what the batch began with to each of its jobs', async () => {
+  test('passes the result of beforeBatch to each job', async () => {
     const given: unknown[] = []
     const handler = handlerWith({
       beforeBatch: async () => 'rules',
@@ -105,7 +105,7 @@ describe('a handler of queue jobs', () => {
     ])
   })
 
-  test('does not answer before its jobs have ended, however little time is left', async () => {
+  test('does not respond before its jobs have ended, however little time is left', async () => {
     let end = () => {}
     const handler = handlerWith({ process: () => new Promise((resolve) => (end = resolve)) })
     const context = { getRemainingTimeInMillis: () => 1 } as Context
@@ -119,7 +119,7 @@ describe('a handler of queue jobs', () => {
     assert.deepEqual(await answered, { batchItemFailures: [] })
   })
 
-  test('names the fault of an unreadable record in one log line, without its values', async () => {
+  test('logs the faults of an invalid record in one line, without its values', async () => {
     const lines = await linesOf(() => handlerWith({})(sqsEvent('{"n":"secret@bank.example"}')))
     assert.equal(lines.length, 1)
     assert.match(
@@ -129,14 +129,14 @@ describe('a handler of queue jobs', () => {
     assert.doesNotMatch(lines.join(''), /secret@bank/)
   })
 
-  test('of a queue with several kinds of jobs, names the faults as the kind that is nearest', async () => {
+  test('logs the faults against the nearest kind for a queue with several kinds of jobs', async () => {
     const Other = z.strictObject({ kind: z.literal('Other'), of: z.strictObject({ a: z.int() }), b: z.int() })
     const handler = sqsHandler({ job: z.union([Job, Other]), unit: 'test', process: async () => {} })
     const [line = ''] = await linesOf(() => handler(sqsEvent('{"kind":"Other","of":{"a":"x"},"b":1}')))
     assert.match(line, /not a job of this queue: of\.a \(invalid_type\)"/)
   })
 
-  test('runs the jobs of a batch concurrently, ten at a time', async () => {
+  test('runs the jobs of a batch concurrently, at most ten at a time', async () => {
     let running = 0
     let most = 0
     const handler = handlerWith({

@@ -4,7 +4,7 @@ import { RateLimiter } from '../../../shared/limits/rate-limiter.ts'
 
 const at = (seconds: number): Date => new Date(seconds * 1000)
 
-test('each key has its own share, and a new window brings it again', () => {
+test('each key has its own limit, and a new window resets it', () => {
   const allowance = new RateLimiter(2, 60_000)
   const tried: [key: string, second: number, left: boolean][] = [
     ['a', 0, true],
@@ -21,14 +21,14 @@ test('each key has its own share, and a new window brings it again', () => {
   }
 })
 
-test('what is given back is left again', () => {
+test('an event that is given back can be taken again', () => {
   const allowance = new RateLimiter(1, 60_000)
   allowance.take('a', at(0))
   allowance.giveBack('a')
   assert.ok(allowance.isLeft('a', at(1)))
 })
 
-test('asking takes nothing', () => {
+test('isLeft takes nothing', () => {
   const allowance = new RateLimiter(1, 60_000)
   assert.ok(allowance.isLeft('a', at(0)))
   assert.ok(allowance.isLeft('a', at(0)))

@@ -27,7 +27,7 @@ describe('a domain in comparable form', () => {
   ]
   for (const [name, comparable] of rows)
     test(JSON.stringify(name), () => assert.equal(normaliseDomain(name), comparable))
-  test('does not change when taken twice', () => {
+  test('does not change when it is converted again', () => {
     fc.assert(
       fc.property(fc.domain(), (name) => {
         const once = normaliseDomain(name)
@@ -35,7 +35,7 @@ describe('a domain in comparable form', () => {
       }),
     )
   })
-  test('is the same with a dot at the end, which is always read the long way', () => {
+  test('is the same with a trailing dot, which is always converted by domainToASCII', () => {
     const label = fc.oneof(
       fc.stringMatching(/^[A-Za-z0-9_-]{1,8}$/),
       fc.constantFrom('xn--bcher-kva', 'xn--', 'a--b', '0x7f', '127', 'a'.repeat(63), 'b'.repeat(64)),

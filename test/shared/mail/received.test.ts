@@ -20,7 +20,7 @@ const hop = (fields: Partial<Hop> = {}): Hop => ({
 
 const lines = (fields: Partial<Hop>) => receivedHeader(hop(fields)).split('\r\n')
 
-test('over TLS with a certificate the header says so', () => {
+test('the header of a TLS session names protocol, cipher and client certificate', () => {
   assert.deepEqual(lines({ tls: overTlsWith({ trusted: false }), recipient: 'b@ours.example' }), [
     'Received: from client.example ([192.0.2.1])',
     '\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384)',
@@ -33,7 +33,7 @@ test('over TLS with a certificate the header says so', () => {
   ])
 })
 
-test('over TLS with several recipients the clause follows the id', () => {
+test('the header of a TLS session with several recipients has the tls clause after the id', () => {
   assert.deepEqual(lines({ tls: overTls }).slice(2), [
     '\tby mx.ours.example with ESMTPS id 01KF0CVZT0ABCDEFGHJKMNPQRS',
     '\ttls TLS_AES_256_GCM_SHA384;',
@@ -42,7 +42,7 @@ test('over TLS with several recipients the clause follows the id', () => {
   ])
 })
 
-test('in the clear the header claims no TLS', () => {
+test('the header of a session in the clear has no TLS clause', () => {
   assert.deepEqual(lines({}), [
     'Received: from client.example ([192.0.2.1])',
     '\tby mx.ours.example with ESMTP id 01KF0CVZT0ABCDEFGHJKMNPQRS;',
@@ -61,7 +61,7 @@ const protocols: [fields: Partial<Hop>, protocol: string][] = [
 ]
 
 for (const [fields, protocol] of protocols)
-  test(`${JSON.stringify(Object.keys(fields))} is received with ${protocol}`, () =>
+  test(`a session with ${JSON.stringify(Object.keys(fields))} is received with ${protocol}`, () =>
     assert.match(receivedHeader(hop(fields)), new RegExp(` with ${protocol} id `)))
 
 const helos: [helo: string, written: string][] = [
@@ -77,10 +77,10 @@ for (const [helo, written] of helos)
   test(`the HELO name "${helo}" is written as ${written}`, () =>
     assert.equal(lines({ helo })[0], `Received: from ${written} ([192.0.2.1])`))
 
-test('an IPv6 address is written as RFC 5321 asks', () =>
+test('an IPv6 address is written as in RFC 5321 §4.1.3', () =>
   assert.equal(lines({ ip: '2001:db8::1' })[0], 'Received: from client.example ([IPv6:2001:db8::1])'))
 
-test('an address beyond ASCII is written only with SMTPUTF8', () => {
+test('a non-ASCII address is written only with SMTPUTF8', () => {
   assert.doesNotMatch(receivedHeader(hop({ recipient: 'jörg@ours.example' })), /for </)
   assert.match(
     receivedHeader(hop({ recipient: 'jörg@ours.example', smtpUtf8: true })),
@@ -88,7 +88,7 @@ test('an address beyond ASCII is written only with SMTPUTF8', () => {
   )
 })
 
-test('nothing a client says adds a line, a comment or an octet that is no text', () => {
+test('no client text adds a line, a comment or an octet that is not text', () => {
   const evil = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 300 }),
     fc.constantFrom('a\r\nX-Injected: yes', 'a) (b', 'a\\', '\0', '"; evil', '\u2028', '<b>'),

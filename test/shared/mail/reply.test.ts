@@ -8,12 +8,12 @@ test('the class of the enhanced code is the reply code\u2019s', () => {
   assert.equal(formatReply(reply(451, '3.0', 'Later')), '451 4.3.0 Later')
 })
 
-test('giving up turns the class of both codes', () => {
+test('asPermanent changes the class of both codes to 5', () => {
   assert.equal(formatReply(asPermanent(reply(451, '7.321', 'No STARTTLS'))), '550 5.7.321 No STARTTLS')
   assert.equal(formatReply(asPermanent(reply(554, '7.1', 'No'))), '554 5.7.1 No')
 })
 
-describe('a peer\u2019s reply', () => {
+describe('parseReply', () => {
   const rows: [raw: string, read: string | null][] = [
     ['250 2.0.0 Ok: queued', '250 2.0.0 Ok: queued'],
     ['250-2.0.0 Ok\r\n250 2.0.0 queued as 1', '250 2.0.0 Ok queued as 1'],
@@ -32,7 +32,7 @@ describe('a peer\u2019s reply', () => {
       assert.equal(parsed && formatReply(parsed), read)
     })
   }
-  test('is never more than one line and 500 characters of text, whatever was sent', () => {
+  test('returns one line with at most 500 characters of text for any input', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 2000, unit: 'binary', size: 'max' }), (text) => {
         const parsed = parseReply(`550 ${text}`)

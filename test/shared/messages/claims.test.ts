@@ -27,7 +27,7 @@ test('a claim is granted once', async () => {
   assert.deepEqual(await claims.claim(key, minutesLater(5), leaseMs, expiresAt), { kind: 'Busy' })
 })
 
-test('of fifty who claim at once, one gets it', async () => {
+test('of fifty concurrent claims one is granted', async () => {
   const key = nextKey()
   const all = await Promise.all(
     Array.from({ length: 50 }, () => claims.claim(key, receivedAt, leaseMs, expiresAt)),
@@ -35,7 +35,7 @@ test('of fifty who claim at once, one gets it', async () => {
   assert.equal(all.filter(({ kind }) => kind === 'Claimed').length, 1)
 })
 
-test('a lease that ran out is granted again, and says so', async () => {
+test('a claim with an expired lease is granted again and reports that', async () => {
   const key = nextKey()
   await claims.claim(key, receivedAt, leaseMs, expiresAt)
   assert.deepEqual(await claims.claim(key, minutesLater(7), leaseMs, expiresAt), {
@@ -44,7 +44,7 @@ test('a lease that ran out is granted again, and says so', async () => {
   })
 })
 
-test('what came of it is kept, and the claim is never granted again', async () => {
+test('a completed claim keeps its result and is never granted again', async () => {
   const key = nextKey()
   await claims.claim(key, receivedAt, leaseMs, expiresAt)
   await claims.complete(key, { reply: '250 2.0.0 Ok' })
@@ -52,7 +52,7 @@ test('what came of it is kept, and the claim is never granted again', async () =
   assert.deepEqual(later, { kind: 'Done', result: { reply: '250 2.0.0 Ok' } })
 })
 
-test('an effect that nobody has begun can be forestalled, again and again', async () => {
+test('an effect that has not begun can be cancelled, more than once', async () => {
   const key = nextKey()
   assert.equal(await claims.forestall(key, { reply: 'never' }, receivedAt, leaseMs, expiresAt), true)
   assert.equal(await claims.forestall(key, { reply: 'never' }, minutesLater(4), leaseMs, expiresAt), true)
@@ -62,7 +62,7 @@ test('an effect that nobody has begun can be forestalled, again and again', asyn
   })
 })
 
-test('whoever forestalled an effect and was never heard of again holds it back for a lease only', async () => {
+test('a cancellation without a successor blocks the effect for one lease only', async () => {
   const key = nextKey()
   await claims.forestall(key, { reply: 'never' }, receivedAt, leaseMs, expiresAt)
   assert.deepEqual(await claims.claim(key, minutesLater(7), leaseMs, expiresAt), {
@@ -72,7 +72,7 @@ test('whoever forestalled an effect and was never heard of again holds it back f
   assert.deepEqual(await claims.claim(key, minutesLater(8), leaseMs, expiresAt), { kind: 'Busy' })
 })
 
-test('an effect that was begun cannot be forestalled, even when its lease ran out', async () => {
+test('an effect that has begun cannot be cancelled, even after its lease', async () => {
   const key = nextKey()
   await claims.claim(key, receivedAt, 1, expiresAt)
   const forestall = () => claims.forestall(key, { reply: 'never' }, minutesLater(60), leaseMs, expiresAt)
@@ -81,7 +81,7 @@ test('an effect that was begun cannot be forestalled, even when its lease ran ou
   assert.equal(await forestall(), false)
 })
 
-test('attempts, recipients and messages are claimed apart', async () => {
+test('attempts, recipients and messages have separate claims', async () => {
   const keys = [
     attemptKey('m1', 'b@x.example', 1),
     attemptKey('m1', 'b@x.example', 2),

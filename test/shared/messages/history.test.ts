@@ -37,7 +37,7 @@ after(() => database.stop())
 const expiresAt = 4_000_000_000
 const now = new Date('2026-01-15T12:00:00Z')
 
-/** A message received at that time, its id made from it; `n` tells those of one millisecond apart. */
+/** A message received at that time, with an id of that time; `n` distinguishes messages of one millisecond. */
 const receivedAt = (time: string, n = 0, fields: Parameters<typeof message>[0] = {}): Message =>
   message({
     id: `${encodeTime(Date.parse(time), 10)}${String(n).padStart(16, '0')}`,
@@ -72,7 +72,7 @@ async function empty(): Promise<void> {
 }
 
 describe('the entry of a message', () => {
-  test('keeps that a recipient was held, first for what, when it has long been released', async () => {
+  test('keeps the first hold of a recipient, long after its release', async () => {
     const held = receivedAt('2026-02-03T09:00Z')
     const hold = (explanation: string): Verdict =>
       verdict('a@ours.example', {
@@ -107,7 +107,7 @@ describe('the entry of a message', () => {
     ['RetryLater', false],
     ['OutboundTlsNotMet', false],
   ] as const)
-    test(`says of one tried before and now waiting for ${reason} that it ${isHeld ? 'was' : 'was not'} held`, async () => {
+    test(`says that a recipient that waits after an attempt for ${reason} ${isHeld ? 'was' : 'was not'} held`, async () => {
       const received = receivedAt('2026-02-03T10:00Z')
       const tried = recipient({ address: 'a@ours.example', lastAttempt: attempt() })
       await record(
@@ -119,7 +119,7 @@ describe('the entry of a message', () => {
       await empty()
     })
 
-  test('tells what happened to each recipient and why', async () => {
+  test('shows for each recipient what happened and why', async () => {
     const received = message({ tls: overTlsWith({ chain: ['MIIB'] }), mailFrom: 'a@contoso.example' })
     await record(received, verdict('b@ours.example'), verdict('c@ours.example'))
     const tls = {
@@ -170,7 +170,7 @@ describe('the entry of a message', () => {
     })
   })
 
-  test('shows an attempt that has begun and not ended as in progress', async () => {
+  test('shows an attempt that has begun and not ended as InProgress', async () => {
     const received = receivedAt('2026-01-15T12:00:01Z')
     const address = '"odd#local"@ours.example'
     await record(received, verdict(address))
@@ -182,7 +182,7 @@ describe('the entry of a message', () => {
     )
   })
 
-  test('says which DSN told the sender', async () => {
+  test('names the DSN to the sender', async () => {
     const received = receivedAt('2026-01-15T12:00:02Z')
     await record(received, verdict('b@ours.example', { action: 'Bounce' }))
     const sent = new Claims<{ dsn: string }>(database.documents, database.messagesTable)
@@ -214,7 +214,7 @@ const everything: HistoryFilter = {
   connector: null,
 }
 
-/** Every page, one after the other. */
+/** Returns every page in order. */
 async function pages(filter: HistoryFilter, limit: number, source = history): Promise<string[][]> {
   const found: string[][] = []
   let from: HistoryPosition | null = null
@@ -254,7 +254,7 @@ describe('the list of messages', () => {
   })
 
   for (const limit of [1, 2, 3, 5, 50])
-    test(`is newest first in pages of ${limit}, each message once`, async () => {
+    test(`is newest first in pages of ${limit}, with each message once`, async () => {
       const found = await pages(everything, limit)
       assert.deepEqual(found.flat(), ids)
       assert(found.every((page) => page.length <= limit))
@@ -301,8 +301,8 @@ describe('the list of messages', () => {
     })
 })
 
-describe('the work for a page', () => {
-  test('is bounded, and nothing is passed over at the bound', async () => {
+describe('the work for one page', () => {
+  test('is limited, and no message is skipped at the limit', async () => {
     await empty()
     const crowd = Array.from({ length: 10 }, (_, n) => `r${n}@ours.example`)
     const crowded = Array.from({ length: 6 }, (_, n) => receivedAt(`2026-02-02T1${n}:00:00Z`))
@@ -315,8 +315,8 @@ describe('the work for a page', () => {
   })
 })
 
-describe('what is to be taken up again', () => {
-  test('is the message and each recipient as the last decision left it', async () => {
+describe('the state of a message for a retry', () => {
+  test('has the message and each recipient after its last decision', async () => {
     const received = receivedAt('2026-01-15T12:00:03Z')
     const known = recipient({ address: 'b@ours.example', lastAttempt: attempt(), delayNotified: true })
     const connectors = { inbound: 'id-contoso', outbound: 'id-northwind' }
@@ -329,12 +329,12 @@ describe('what is to be taken up again', () => {
     })
   })
 
-  test('is nothing of an unknown message', async () => {
+  test('is null for an unknown message', async () => {
     assert.equal(await history.undertaking('01ARZ3NDEKTSV4RRFFQ69G5FAV'), null)
   })
 })
 
-test('messages are read by their ids, more of them than one request takes', async () => {
+test('messages are read by id when they need more than one request', async () => {
   const some = Array.from({ length: 120 }, (_, n) => receivedAt('2026-01-16T12:00:00Z', n))
   for (const received of some) await trace.recordMessage(received, expiresAt)
   const ids = some.map(({ id }) => id)
@@ -356,18 +356,18 @@ describe('an address filter', () => {
     { address: 'a@[192.0.2.1]', filter: 'a@[192.0.2.2]', matches: false },
   ]
   for (const { address, filter, matches } of rows)
-    test(`${filter} ${matches ? 'finds' : 'passes over'} ${address || 'the null reverse path'}`, () => {
+    test(`${filter} ${matches ? 'matches' : 'does not match'} ${address || 'the null reverse path'}`, () => {
       const parsed = parseAddressFilter(filter)
       assert(parsed)
       assert.equal(addressMatches(address, parsed), matches)
     })
 
-  test('is an address or a domain, and nothing else', () => {
+  test('is an address or a domain', () => {
     assert.equal(parseAddressFilter('not a domain'), null)
   })
 })
 
-test('merging keeps every row and their descending order', async () => {
+test('a merge keeps every row and the descending order', async () => {
   const shards = fc.array(fc.array(fc.string({ maxLength: 3 }), { maxLength: 8 }), { maxLength: 8 })
   await fc.assert(
     fc.asyncProperty(shards, async (lists) => {

@@ -1,4 +1,4 @@
-/** How many strangers' certificates a day has. */
+/** The limit of notices for each day. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { NoticeDays } from '../../../shared/messages/notice-days.ts'
@@ -13,7 +13,7 @@ after(() => database.stop())
 
 const fingerprint = (index: number): string => index.toString(16).padStart(64, '0')
 
-test('a day of a connector has ten certificates, and the same ones however often they are asked for', async () => {
+test('a day of a connector allows ten certificates, and gives them the same answer each time', async () => {
   const days = new NoticeDays(database.documents, database.messagesTable)
   const admits = (index: number, day = '2026-01-15', connector = 'c6') =>
     days.admits(certificateNotice({ connector, fingerprint256: fingerprint(index) }), day, 2_000_000_000)
@@ -24,7 +24,7 @@ test('a day of a connector has ten certificates, and the same ones however often
   assert.deepEqual([await admits(11, '2026-01-16'), await admits(11, '2026-01-15', 'c7')], [true, true])
 })
 
-test('what strangers present takes nothing from what an authority vouches for', async () => {
+test('untrusted certificates do not use up the limit of certificates from a trusted CA', async () => {
   const days = new NoticeDays(database.documents, database.messagesTable)
   const admits = (index: number, vouchedFor: boolean) =>
     days.admits(

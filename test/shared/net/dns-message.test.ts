@@ -278,7 +278,7 @@ describe('the addresses of name servers', () => {
     it(`are not ${mixed.join(' and ')}`, () =>
       assert.throws(
         () => parseNameServers(mixed),
-        /^Error: "tls:\S+" is asked by TLS and "192\.0\.2\.3" is not: /,
+        /^Error: "tls:\S+" uses TLS and "192\.0\.2\.3" does not: /,
       ))
   }
 })

@@ -6,7 +6,7 @@ import { JobQueue } from '../../../shared/queues/job-queue.ts'
 
 type Answer = Pick<SendMessageBatchCommandOutput, 'Failed'>
 
-/** @param lost id of an entry that the answer does not name */
+/** @param lost id of an entry that the response does not name */
 function queue(answer: (ids: string[]) => Answer = () => ({ Failed: [] }), lost: string | null = null) {
   const requests: NonNullable<SendMessageBatchCommand['input']['Entries']>[] = []
   const send = async ({ input }: SendMessageBatchCommand) => {
@@ -33,13 +33,13 @@ test('no request holds more than ten jobs or 1 MiB', async () => {
   )
 })
 
-test('nothing to send is no request', async () => {
+test('an empty list sends no request', async () => {
   const { requests, jobs } = queue()
   await jobs.send([])
   assert.deepEqual(requests, [])
 })
 
-test('exactly the jobs that the queue refused are reported', async () => {
+test('only the jobs that the queue refused are reported', async () => {
   const { jobs } = queue((ids) => ({
     Failed: ids.filter((id) => id === '3').map((Id) => ({ Id, Code: 'InternalError', SenderFault: false })),
   }))
@@ -54,7 +54,7 @@ test('exactly the jobs that the queue refused are reported', async () => {
   )
 })
 
-test('a request that fails is the failure of its jobs alone', async () => {
+test('a failed request fails only its own jobs', async () => {
   let first = true
   const { jobs } = queue(() => {
     if (!first) return { Failed: [] }
@@ -68,16 +68,16 @@ test('a request that fails is the failure of its jobs alone', async () => {
   )
 })
 
-test('a job that the answer does not name has not been taken', async () => {
+test('a job that the response does not name was not accepted', async () => {
   const { jobs } = queue(undefined, '1')
   const failures = await jobs.trySend([{ job: 1 }, { job: 2 }, { job: 3 }])
   assert.deepEqual(
     failures.map((failure) => failure?.message ?? null),
-    [null, 'the queue did not say that it took a job', null],
+    [null, 'the queue did not confirm a job', null],
   )
 })
 
-test('a group longer than SQS allows still is one group', async () => {
+test('a group name above the limit of SQS stays one group', async () => {
   const { requests, jobs } = queue()
   const group = `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.example`
   await jobs.send([
@@ -98,7 +98,7 @@ const isXmlCharacter = (character: string): boolean => {
   return !(point >= 0xd800 && point <= 0xdfff) && point !== 0xfffe && point !== 0xffff
 }
 
-test('every body is text that SQS accepts, and reads back as the job', async () => {
+test('every body is text that SQS accepts, and parses back to the job', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(0xffff), { maxLength: 40 }), async (units) => {
       const job = { text: String.fromCharCode(...units) }

@@ -30,7 +30,7 @@ test('one certificate of one connector is sent once an hour', async () => {
   assert.equal(jobs.length, 3)
 })
 
-test('a connector whose strangers change certificates leaves the others their notices', async () => {
+test('a connector with many new certificates leaves other connectors their notices', async () => {
   const { notices, jobs } = queue()
   for (let index = 0; index < 1000; index++)
     await notices.send(of('one', index), minutesLater((index * 59) / 1000))
@@ -38,14 +38,14 @@ test('a connector whose strangers change certificates leaves the others their no
   assert.equal(await notices.send(of('two', 1), minutesLater(59)), 'Sent')
 })
 
-test('strangers at every connector leave room for a certificate that an authority vouches for', async () => {
+test('untrusted certificates at every connector leave the limit of certificates from a trusted CA', async () => {
   const { notices } = queue()
   for (let index = 0; index < 100; index++) await notices.send(of(`${index % 9}`, index), receivedAt)
   assert.equal(await notices.send(of('1', 1000), receivedAt), 'TooMany')
   assert.equal(await notices.send(of('1', 1001, true), receivedAt), 'Sent')
 })
 
-test('however many connectors are asked for, a minute has twenty notices', async () => {
+test('any number of connectors sends at most twenty notices in a minute', async () => {
   const { notices, jobs } = queue()
   const sent: Sent[] = []
   for (let index = 0; index < 30; index++) sent.push(await notices.send(of(`${index}`, 1), receivedAt))
@@ -53,7 +53,7 @@ test('however many connectors are asked for, a minute has twenty notices', async
   assert.equal(await notices.send(of('29', 1), minutesLater(1)), 'Sent')
 })
 
-test('a notice that the queue did not take is sent when the certificate is seen again', async () => {
+test('a notice that the queue did not accept is sent when the certificate is presented again', async () => {
   const { notices, fails, jobs } = queue()
   fails.next = true
   assert.equal(await notices.send(of('one', 1), receivedAt), 'Failed')

@@ -38,7 +38,7 @@ test('an announcement is published with its subject, its text and its attributes
   )
 })
 
-test('a topic that never answers is given up in the time there is', async () => {
+test('a topic without a response times out', async () => {
   topic.answer = () => 'none'
   const publishing = topicPublisher(client(), topicArn, 200)(announcement)
   await assert.rejects(within(5_000, publishing, 'the publisher gives up'), { name: 'AbortError' })

@@ -8,7 +8,7 @@ import { advice, adviceFor, isAboutTls } from '../../../../shared/mail/dsn/advic
 const root = join(import.meta.dirname, '../../../..')
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 
-/** Codes that the design assigns to what can happen after a message was taken, as they end. */
+/** Final codes that can occur after a message was accepted. */
 const assigned = [
   ...['5.7.10', '5.7.51', '5.7.64', '5.7.320', '5.7.321', '5.7.322', '5.7.323', '5.7.324', '5.7.325'],
   ...['5.7.5', '5.7.30', '4.4.312', '4.4.315', '4.4.316', '4.4.317', '4.4.318', '4.4.7', '5.1.10'],
@@ -17,7 +17,7 @@ const assigned = [
 const exact = new Set(advice.map(({ code }) => code))
 const detailOf = (enhanced: string) => enhanced.slice(2)
 
-test('every code of the design has words of its own', () => {
+test('every code of the design has its own row', () => {
   assert.deepEqual(
     assigned.filter((enhanced) => !exact.has(detailOf(enhanced))),
     [],
@@ -25,16 +25,16 @@ test('every code of the design has words of its own', () => {
   assert.match(adviceFor('5.4.8', 'MtaSts', false).happened, /MTA-STS/)
 })
 
-test('every code that this system makes up itself has words of its own', () => {
+test('every code that this system creates has its own row', () => {
   const sources = globSync('shared/{net,policy,tls}/**/*.ts', { cwd: root }).map(read)
   const made = sources.flatMap((source) => [
-    ...[...source.matchAll(/\breply\(\s*(?:[45]\d\d|\w+ \? \d+ : \d+), '(\d\.\d+)'/g)].map(
+    ...[...source.matchAll(/\breply\(\s*(?:[45]\d\d|\w+ \? \d+ : \d+), '(?:[45]\.)?(\d\.\d+)'/g)].map(
       ([, code = '']) => code,
     ),
-    ...[...source.matchAll(/\bfault\('(\d\.\d+)'/g)].map(([, code = '']) => code),
+    ...[...source.matchAll(/\bfault\('(?:[45]\.)?(\d\.\d+)'/g)].map(([, code = '']) => code),
   ])
   assert.ok(new Set(made).size > 15)
-  // Not worth words of their own, among those that begin alike: an address, a failure of SES, no SMTP, a strange kind.
+  // These share the row of their subject: a bad address, a failure of SES, no SMTP, an unknown kind of content.
   const alike = ['1.3', '4.0', '5.0', '6.0', '6.3']
   assert.deepEqual(
     [...new Set(made)].filter((code) => !exact.has(code) && !alike.includes(code)).toSorted(),
@@ -42,7 +42,7 @@ test('every code that this system makes up itself has words of its own', () => {
   )
 })
 
-describe('whatever a peer says', () => {
+describe('an enhanced status code of a next hop', () => {
   const rows: [enhanced: string, code: string][] = [
     ['', '*'],
     ['5.1.1', '1.1'],
@@ -62,7 +62,7 @@ describe('whatever a peer says', () => {
     ['nonsense', '*'],
   ]
   for (const [enhanced, code] of rows)
-    test(`${enhanced || 'no code'} has the words of ${code}`, () => {
+    test(`${enhanced || 'without a value'} has the row ${code}`, () => {
       assert.equal(
         adviceFor(enhanced, null, true),
         advice.find((row) => row.code === code && row.source === undefined),
@@ -70,7 +70,7 @@ describe('whatever a peer says', () => {
     })
 })
 
-test('what depends on who demanded TLS has words for others, too', () => {
+test('a code with rows for one TLS source also has a row for the others', () => {
   for (const { code, source } of advice.filter((row) => row.source !== undefined && row.code !== '4.8')) {
     const own = adviceFor(`5.${code}`, source ?? null, false)
     const others = adviceFor(`5.${code}`, 'Connector', false)
@@ -79,7 +79,7 @@ test('what depends on who demanded TLS has words for others, too', () => {
   }
 })
 
-test('each says what happened and who can mend it, in a sentence each, and names no code', () => {
+test('each row says in one sentence what happened and in one who can fix it, without a code', () => {
   for (const { happened, remedy } of advice)
     for (const sentence of [happened, remedy]) assert.match(sentence, /^[A-Z][^.]*[^\d.][^.]*\.$/)
 })

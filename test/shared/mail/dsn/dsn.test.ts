@@ -31,7 +31,7 @@ const failed: BounceJob = {
   ],
 }
 
-/** The job with another recipient, reported otherwise, or about another message. */
+/** Returns the job with another recipient, report or message. */
 function changed({
   envelope = {},
   reported = {},
@@ -61,7 +61,7 @@ const field = (job: BounceJob, name: string): string[] =>
     ([, value = '']) => value,
   )
 
-test('a failed DSN says what happened, who can mend it and who demanded it, then the same for machines', () => {
+test('a failure DSN says what happened, who can fix it and what required TLS, then the same for programs', () => {
   const { id, octets } = buildDsn(failed, hostname, headers)
   assert.equal(
     octets.toString('latin1'),
@@ -81,16 +81,16 @@ test('a failed DSN says what happened, who can mend it and who demanded it, then
       '',
       'This is the mail system at mx.ours.example.',
       '',
-      'Your message could not be delivered to the recipients below. It will not be=',
-      ' tried again.',
+      'Your message could not be delivered to the recipients below. This system =',
+      'will not try again.',
       'It was received on Thu, 15 Jan 2026 12:00:00 +0000 and is known here as =',
       '01KF0CVZT0ABCDEFGHJKMNPQRS.',
       '',
       '<b@northwind.example>',
       "  The recipient's mail server does not offer the encryption that this =",
       'message must have.',
-      "  The administrator of the recipient's mail server can switch TLS =",
-      '(STARTTLS) on.',
+      "  The administrator of the recipient's mail server can enable TLS =",
+      '(STARTTLS).',
       '  The rule that decided is connector "Northwind"; your mail administrator =',
       'can say more.',
       '  Then you can send the message again.',
@@ -130,7 +130,7 @@ test('a failed DSN says what happened, who can mend it and who demanded it, then
 describe('the part for people', () => {
   const words = (job: BounceJob) => build(job).parts[0]?.text ?? ''
 
-  test('of a delay says what it waits for, by which connector and until when', () => {
+  test('says for a delay what it waits for, by which connector and until when', () => {
     const until = minutesLater(1440).toISOString()
     const job = changed({ kind: 'delayed' })
     const text = words({
@@ -144,69 +144,69 @@ describe('the part for people', () => {
   })
 
   const demands: [source: Attempt['policySource'], says: RegExp][] = [
-    ['Dane', /northwind\.example that demands this.*DANE/],
-    ['MtaSts', /northwind\.example that demands this.*MTA-STS/],
-    ['RequireTls', /You, or your mail program, demanded this \(REQUIRETLS\)/],
+    ['Dane', /northwind\.example requires this.*DANE/],
+    ['MtaSts', /northwind\.example requires this.*MTA-STS/],
+    ['RequireTls', /You or your mail program required this \(REQUIRETLS\)/],
     ['Connector', /connector "Northwind"/],
   ]
   for (const [policySource, says] of demands)
-    test(`names who demanded TLS: ${policySource}`, () => {
+    test(`names what required TLS: ${policySource}`, () => {
       const lastAttempt = attempt({ outcome: 'TlsNotMet', policySource })
       const text = words(changed({ reported: { lastAttempt } }))
       assert.match(text, says)
       for (const [other, others] of demands) if (other !== policySource) assert.doesNotMatch(text, others)
     })
 
-  test('of REQUIRETLS that a next hop does not promise names the sender, under whatever policy', () => {
+  test('names the sender when a next hop does not support REQUIRETLS, under any policy', () => {
     const lastAttempt = attempt({ outcome: 'PermanentFailure', policySource: 'Dane' })
     const reply = { code: 550, enhanced: '5.7.30', text: 'REQUIRETLS is not supported' }
     const text = words(changed({ reported: { lastAttempt, reply } }))
-    assert.match(text, /You, or your mail program, demanded this/)
+    assert.match(text, /You or your mail program required this/)
     assert.doesNotMatch(text, /DANE|connector/)
   })
 
-  test('does not take the words of a next hop that has connectors of its own for a rule here', () => {
+  test('does not treat the reply of a next hop with its own connectors as a rule of this system', () => {
     const reply = { code: 550, enhanced: '5.7.51', text: 'RestrictDomainsToCertificate' }
     const lastAttempt = attempt({ outcome: 'PermanentFailure', reply })
     assert.match(
       words(changed({ reported: { lastAttempt, reply } })),
       /A rule of the recipient's mail system/,
     )
-    assert.match(words(changed({ reported: { lastAttempt: null, reply } })), /made known here/)
+    assert.match(words(changed({ reported: { lastAttempt: null, reply } })), /added to this system/)
   })
 
-  test('of a refusal that has nothing to do with TLS names no policy', () => {
+  test('names no policy for a refusal that is unrelated to TLS', () => {
     const lastAttempt = attempt({ policySource: 'Dane' })
     const reply = { code: 550, enhanced: '5.1.1', text: 'No such user' }
     const text = words(changed({ reported: { lastAttempt, reply, connector: null } }))
-    assert.match(text, /There is no such mailbox/)
+    assert.match(text, /The mailbox does not exist/)
     assert.doesNotMatch(text, /demands|connector/)
   })
 
-  test('of a message that expired says what stood in its way to the last, and who can mend that', () => {
+  test('gives the last obstacle of a message that expired, and who can fix it', () => {
     const lastAttempt = attempt({ reply: { code: 451, enhanced: '4.4.316', text: 'Connection refused' } })
     const reply = { code: 451, enhanced: '4.4.7', text: 'Message expired: 451 4.4.316 Connection refused' }
     const text = words(changed({ reported: { lastAttempt, reply } }))
     assert.match(
       text,
-      /in the time that it may wait\.\r\n {2}The recipient's mail server refused the connection\.\r\n/,
+      /within the time allowed\.\r\n {2}The recipient's mail server refused the connection\.\r\n/,
     )
-    assert.match(text, /see to it that it runs/)
-    assert.doesNotMatch(text, /say what stood in its way/)
+    assert.match(text, /can check that it runs/)
+    assert.doesNotMatch(text, /last obstacle/)
     const untried = words(changed({ reported: { lastAttempt: null, reply } }))
-    assert.match(untried, /The details below say what stood in its way/)
+    assert.match(untried, /last obstacle/)
   })
 
-  test('of mail handed on says that nobody promises more', () => {
+  test('says for a relayed message that delivery is not confirmed', () => {
     const reply = { code: 250, enhanced: '2.0.0', text: 'queued as 1' }
     const job = changed({ kind: 'relayed', reported: { reply } })
-    assert.match(words(job), /this is the last you hear of it/)
+    assert.match(words(job), /do not confirm delivery/)
     assert.match(words(job), /\r\n {2}250 2\.0\.0 queued as 1\r\n/)
     assert.deepEqual([field(job, 'Action'), field(job, 'Status')], [['relayed'], ['2.0.0']])
   })
 })
 
-test('nothing a peer said can add a field, a part or a line', () => {
+test('no text from a peer adds a field, a part or a line', () => {
   const evil = 'x\r\nAction: delivered\r\n\r\n--boundary\r\n\u2028<victim@x.example>\x85y'
   const job = changed({
     reported: { lastAttempt: attempt({ host: evil }), reply: { code: 550, enhanced: '', text: evil } },
@@ -221,7 +221,7 @@ test('nothing a peer said can add a field, a part or a line', () => {
   assert.deepEqual(field(job, 'Status'), ['5.0.0'])
 })
 
-test('a peer without end is cut: no line of the status is longer than a line may be', () => {
+test('long text from a peer is cut, so that no line of the status exceeds its limit', () => {
   const text = 'é'.repeat(100_000)
   for (const mailFrom of ['a@ours.example', 'jörg@ours.example'])
     for (const line of build(
@@ -235,12 +235,12 @@ test('a peer without end is cut: no line of the status is longer than a line may
       assert.ok(line.length <= 998, `${line.length} octets`)
 })
 
-test('without an attempt there is neither a time of one nor another server', () => {
+test('a report without an attempt has no attempt date and no remote MTA', () => {
   const job = changed({ reported: { lastAttempt: null } })
   assert.deepEqual([field(job, 'Last-Attempt-Date'), field(job, 'Remote-MTA')], [[], []])
 })
 
-describe('the server that it was about', () => {
+describe('Remote-MTA', () => {
   const rows: [host: string, field: string[]][] = [
     ['mx.northwind.example', ['dns; mx.northwind.example']],
     ['192.0.2.25', ['dns; [192.0.2.25]']],
@@ -248,7 +248,7 @@ describe('the server that it was about', () => {
     ['Amazon SES', []],
   ]
   for (const [host, expected] of rows)
-    test(`is named where it has a name: ${host}`, () => {
+    test(`is written when the host has a name: ${host}`, () => {
       assert.deepEqual(
         field(changed({ reported: { lastAttempt: attempt({ host }) } }), 'Remote-MTA'),
         expected,
@@ -257,16 +257,16 @@ describe('the server that it was about', () => {
 })
 
 describe('the envelope identifier', () => {
-  test('stands as the sender gave it, without its encoding', () => {
+  test('is written as the sender gave it, without xtext', () => {
     const job = changed({ envelope: { dsn: { ret: null, envid: 'QQ+1=2 x' } } })
     assert.deepEqual(field(job, 'Original-Envelope-Id'), ['QQ+1=2 x'])
   })
-  test('is left out where there was none', () => {
+  test('is absent when the sender gave none', () => {
     assert.deepEqual(field(failed, 'Original-Envelope-Id'), [])
   })
 })
 
-describe('recipients', () => {
+describe('a recipient', () => {
   const mailFroms = { Ascii: 'a@ours.example', Utf8: 'jörg@ours.example' }
   const named = (of: Partial<Recipient>, form: keyof typeof mailFroms, name: string) =>
     field(changed({ reported: of, envelope: { mailFrom: mailFroms[form], smtpUtf8: true } }), name)
@@ -280,7 +280,7 @@ describe('recipients', () => {
     ['é\u202e@x.example', 'utf-8; \\x{E9}\\x{202E}@x.example', 'utf-8; é?@x.example'],
   ]
   for (const [address, ascii, utf8] of finals)
-    test(`are named by the address they were given by: ${ascii}`, () => {
+    test(`has the address of RCPT as its final recipient: ${ascii}`, () => {
       assert.deepEqual(named({ address }, 'Ascii', 'Final-Recipient'), [ascii])
       assert.deepEqual(named({ address }, 'Utf8', 'Final-Recipient'), [utf8])
     })
@@ -300,16 +300,16 @@ describe('recipients', () => {
     ['rfc822;a+0D+0AAction: x', 'rfc822;a Action: x', 'rfc822;a Action: x'],
   ]
   for (const [orcpt, ascii, utf8] of originals)
-    test(`are named as the sender did: ${orcpt}`, () => {
+    test(`has ORCPT as its original recipient: ${orcpt}`, () => {
       assert.deepEqual(named({ orcpt }, 'Ascii', 'Original-Recipient'), [ascii])
       assert.deepEqual(named({ orcpt }, 'Utf8', 'Original-Recipient'), [utf8])
     })
-  test('have no name by the sender who gave none', () => {
+  test('has no original recipient without ORCPT', () => {
     assert.deepEqual(named({ orcpt: null }, 'Ascii', 'Original-Recipient'), [])
   })
 })
 
-describe('what comes back of the message', () => {
+describe('the returned part', () => {
   const ascii = 'From: a@ours.example\r\nSubject: x\r\n'
   const german = 'From: a@ours.example\r\nSubject: Grüße\r\n'
   const latin1 = Buffer.from('Subject: Gr\xfc\xdfe\r\n', 'latin1')
@@ -328,37 +328,37 @@ describe('what comes back of the message', () => {
   const rows: Row[] = [
     ['headers', asHeaders(ascii), plain, { type: 'text/rfc822-headers', encoding: '7bit', octets: ascii }],
     [
-      'headers with bare UTF-8 in them',
+      'headers with bare UTF-8',
       asHeaders(german),
       plain,
       { type: 'text/rfc822-headers; charset=utf-8', encoding: 'quoted-printable', octets: german },
     ],
     [
-      'headers with other eight-bit octets in them',
+      'headers with other eight-bit octets',
       asHeaders(latin1),
       utf8Sender,
       { type: 'text/rfc822-headers; charset=unknown-8bit', encoding: 'quoted-printable', octets: latin1 },
     ],
     [
-      'a line that no line may be as long as',
+      'a line above the line limit',
       asHeaders(long),
       plain,
       { type: 'text/rfc822-headers; charset=utf-8', encoding: 'quoted-printable', octets: long },
     ],
     [
-      'internationalised headers, to an ASCII address',
+      'internationalised headers for an ASCII address',
       asHeaders(german),
       asciiSender,
       { type: 'message/global-headers', encoding: 'quoted-printable', octets: german },
     ],
     [
-      'internationalised headers, to an internationalised address',
+      'internationalised headers for an internationalised address',
       asHeaders(german),
       utf8Sender,
       { type: 'message/global-headers', encoding: '8bit', octets: german },
     ],
     [
-      'internationalised headers with a long line, to an internationalised address',
+      'internationalised headers with a long line for an internationalised address',
       asHeaders(`${german}${long}`),
       utf8Sender,
       { type: 'message/global-headers', encoding: 'quoted-printable', octets: `${german}${long}` },
@@ -376,31 +376,31 @@ describe('what comes back of the message', () => {
       { type: 'message/rfc822', encoding: '7bit', octets: ascii },
     ],
     [
-      'of an eight-bit message its headers',
+      'the headers of an eight-bit message',
       asMessage(`${ascii}\r\nGrüße\r\n`),
       plain,
       { type: 'text/rfc822-headers', encoding: '7bit', octets: ascii },
     ],
     [
-      'of a message with a line too long its headers',
+      'the headers of a message with a line above the limit',
       asMessage(`${ascii}\r\n${'x'.repeat(999)}\r\n`),
       utf8Sender,
       { type: 'text/rfc822-headers', encoding: '7bit', octets: ascii },
     ],
     [
-      'of an internationalised message, to an ASCII address, its headers',
+      'the headers of an internationalised message for an ASCII address',
       asMessage(`${german}\r\nGrüße\r\n`),
       asciiSender,
       { type: 'message/global-headers', encoding: 'quoted-printable', octets: german },
     ],
     [
-      'an internationalised message, to an internationalised address',
+      'an internationalised message for an internationalised address',
       asMessage(`${german}\r\nGrüße\r\n`),
       utf8Sender,
       { type: 'message/global', encoding: '8bit', octets: `${german}\r\nGrüße\r\n` },
     ],
     [
-      'nothing of a message without headers',
+      'empty for a message without headers',
       asMessage('\r\nGrüße\r\n'),
       plain,
       { type: 'text/rfc822-headers', encoding: '7bit', octets: '' },
@@ -417,7 +417,7 @@ describe('what comes back of the message', () => {
       )
     })
 
-  test('is nothing where its content is gone', () => {
+  test('is absent when the content is deleted', () => {
     assert.equal(build(failed, null).parts.length, 2)
   })
 })
@@ -427,7 +427,7 @@ describe('a DSN to an internationalised address', () => {
     envelope: { mailFrom: 'jörg@ours.example', smtpUtf8: true },
     reported: { address: 'josé@x.example', reply: { code: 550, enhanced: '5.1.1', text: 'Unbekannt: josé' } },
   })
-  test('is written in UTF-8, and says so in its envelope', () => {
+  test('is in UTF-8, and its envelope asks for SMTPUTF8', () => {
     const { headers: head, parts } = build(job)
     assert.equal(head.get('to'), '<jörg@ours.example>')
     assert.equal(head.get('content-transfer-encoding'), '8bit')
@@ -439,7 +439,7 @@ describe('a DSN to an internationalised address', () => {
     const { smtpUtf8, eightBit } = buildDsn(job, hostname, headers)
     assert.deepEqual([smtpUtf8, eightBit], [true, true])
   })
-  test('about nothing but ASCII has the types that everybody knows', () => {
+  test('keeps the traditional types when everything in it is ASCII', () => {
     const plain = changed({ envelope: { mailFrom: 'jörg@ours.example', smtpUtf8: true } })
     assert.deepEqual(
       build(plain, { kind: 'Headers', octets: Buffer.from('Subject: x\r\n') }).parts.map(({ type }) => type),
@@ -448,7 +448,7 @@ describe('a DSN to an internationalised address', () => {
   })
 })
 
-test('a DSN to an ASCII address needs no extension of any server', () => {
+test('a DSN to an ASCII address needs no SMTP extension', () => {
   const job = changed({
     envelope: { smtpUtf8: true },
     reported: { address: 'josé@x.example', reply: { code: 550, enhanced: '5.1.1', text: 'josé' } },
@@ -458,11 +458,11 @@ test('a DSN to an ASCII address needs no extension of any server', () => {
   assert.ok(octets.every((octet) => octet < 0x80))
 })
 
-test('nobody is told of what came from <>', () => {
+test('a message from <> gets no DSN', () => {
   assert.throws(() => buildDsn(changed({ envelope: { mailFrom: '' } }), hostname, headers), /from <>/)
 })
 
-test('the same report is the same DSN, another kind or recipient is another', () => {
+test('the same report has the same id; another kind or recipient has another id', () => {
   const id = dsnId(failed)
   assert.match(id, /^01KF0CVZT0[0-9A-HJKMNP-TV-Z]{16}$/)
   assert.equal(dsnId({ ...failed, at: minutesLater(1500).toISOString() }), id)

@@ -1,4 +1,4 @@
-/** Whatever a sender, a peer and a message say, a DSN is well-formed and says no more than it is told to. */
+/** Any sender, next hop and message yields a well-formed DSN without forged fields. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -7,7 +7,7 @@ import { buildDsn } from '../../../../shared/mail/dsn/dsn.ts'
 import { attempt, message, recipient } from '../../../support/fixtures.ts'
 import { readMultipart } from '../../../support/multipart.ts'
 
-/** Words that try to be something else. */
+/** Texts that try to become fields. */
 const words = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 600 }),
   fc.string({ unit: 'grapheme', maxLength: 600 }),
@@ -61,7 +61,7 @@ const given = fc.record({
   ),
 })
 
-test('a DSN is well-formed, and has a group for each recipient and nothing besides', () => {
+test('a DSN is well-formed and has exactly one group for each recipient', () => {
   fc.assert(
     fc.property(given, ({ kind, local, smtpUtf8, envid, helo, recipients, original }) => {
       const plain = message()
