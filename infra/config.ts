@@ -1,9 +1,9 @@
-/** The settings of a deployment: the `mailflow` object of cdk.json's context, parsed once. */
+/** The settings of a deployment: the `mailflow` object in the context of cdk.json, parsed once. */
 import { z } from 'zod'
 import { mailMemory } from '../shared/contract/ingress-memory.ts'
 import { parseNameServer, parseNameServers } from '../shared/contract/name-server.ts'
 
-/** Content must outlive the longest that its job can lie on a queue or dead-letter queue. */
+/** Content must outlive its job, which can stay this long on a queue or dead-letter queue. */
 const queueRetentionDays = 14
 
 const secretArn = /^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/
@@ -14,94 +14,101 @@ const hostName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]
 
 const days = z.int().min(1).max(3650)
 
-/** SQS's maximum concurrency starts at 2. */
+/** SQS accepts a maximum concurrency from 2. */
 const concurrency = z.int().min(2).max(1000)
 
-/** Seconds one invocation may take, and how many run at once. */
+/** Seconds that one invocation may take, and invocations at once. */
 const unit = (timeoutSeconds: number, atOnce: number, longestTimeout = 900) =>
   z
     .strictObject({
-      /** Seconds that one invocation may take. */
       timeoutSeconds: z.int().min(1).max(longestTimeout).default(timeoutSeconds),
-      /** Invocations at once. */
       concurrency: concurrency.default(atOnce),
     })
     .prefault({})
 
-/** A unit whose code sets itself limits around this one, which is therefore no setting. */
+/** A unit whose timeout is no setting, since its code sets its own limits by it. */
 const fixedUnit = (timeoutSeconds: number, atOnce: number) =>
   z
-    .strictObject({
-      /** Invocations at once. */
-      concurrency: concurrency.default(atOnce),
-    })
+    .strictObject({ concurrency: concurrency.default(atOnce) })
     .prefault({})
     .transform((settings) => ({ ...settings, timeoutSeconds }))
 
-/** Seconds that a next hop may be silent. */
+/** Seconds without a reply before the next hop times out. */
 const silence = (byDefault: number) => z.number().positive().max(240).default(byDefault)
 
 const SmtpTimeouts = z.strictObject({
-  /** Seconds until the connection is open. */
+  /** Seconds until the TCP connection is open. @default 30 */
   connect: silence(30),
-  /** Seconds until the greeting, and again for the TLS handshake. */
+  /** Seconds for the greeting, and again for the TLS handshake. @default 60 */
   greeting: silence(60),
-  /** Seconds until the reply to a command. */
+  /** Seconds for the reply to a command. @default 60 */
   command: silence(60),
-  /** Seconds without progress while the message is sent. */
+  /** Seconds without progress while the message is sent. @default 120 */
   data: silence(120),
 })
 
 const Ingress = z.strictObject({
   /**
-   * Fargate CPU units, 1024 a processor: a task is one process, which uses one processor. It has two MiB of memory a
-   * unit, the least that Fargate pairs with each of these. More mail means more tasks (`maximumTasks`).
+   * Fargate CPU units; 1024 are one processor. A task is one process, which uses at most one processor. The task has
+   * two MiB of memory per unit. More mail needs more tasks (`maximumTasks`).
+   * @default 512
    */
   cpu: z
     .literal([256, 512, 1024], {
       error: 'must be 256, 512 or 1024: a task is one process, so more mail means more tasks (maximumTasks)',
     })
     .default(512),
-  /** Tasks at any time. */
+  /** Smallest number of tasks. @default 2 */
   minimumTasks: z.int().min(1).max(100).default(2),
-  /** More tasks start while tasks use half of their processor or hold half of `maximumConnections`. */
+  /** Largest number of tasks. @default 20 */
   maximumTasks: z.int().min(1).max(1000).default(20),
-  /** Octets; the default is what Exchange Online takes, 35 MiB, and what the functions have memory for. */
+  /**
+   * Largest message in octets. The default is the limit of Exchange Online, 35 MiB, and fits the memory of the
+   * functions.
+   * @default 36700160
+   */
   maximumMessageSize: z.int().min(64_000).max(36_700_160).default(36_700_160),
-  /** Recipients of a message; further ones are deferred with 452 and come in the next transaction. */
+  /** Largest number of recipients of a message. @default 500 */
   maximumRecipients: z.int().min(100).max(1000).default(500),
-  /** SMTP sessions in one task. */
+  /** SMTP sessions in one task. @default 1000 */
   maximumConnections: z.int().min(1).default(1000),
-  /** SMTP sessions in one task from one address: no sender, and no attacker, is to have them all. */
+  /** SMTP sessions in one task from one address, so that no client can use them all. @default 200 */
   maximumConnectionsPerAddress: z.int().min(1).default(200),
   /**
-   * New connections a minute to one task from one address; 0 means as many as come. At the default, who connects only
-   * to shake hands costs a hundredth of a processor, and a server that opens a connection a message sends ten a second.
+   * New connections a minute to one task from one address; 0 means no limit. At the default, a client that only
+   * shakes hands costs a hundredth of a processor. A server that opens one connection per message can send ten a
+   * second.
+   * @default 600
    */
   maximumConnectionRatePerAddress: z.int().min(0).default(600),
-  /** Messages a minute to one task from one address; 0 means as many as come. */
+  /** Messages a minute to one task from one address; 0 means no limit. @default 0 */
   maximumMessagesPerMinutePerAddress: z.int().min(0).default(0),
   /**
-   * What becomes of a message with a bare CR, a bare LF or a NUL: it is refused, or its line ends are made CRLF, which
-   * breaks its DKIM signatures.
+   * Handling of a message with a bare CR, a bare LF or a NUL: `Refuse` refuses it. `Normalise` makes its line ends
+   * CRLF, which breaks its DKIM signatures.
+   * @default Refuse
    */
   unlawfulOctets: z.enum(['Refuse', 'Normalise']).default('Refuse'),
-  /** Octets of a line of a message. RFC 5321 §4.5.3.1.6 says 1000; servers send longer ones, and few mind. */
+  /**
+   * Octets in a line of a message. RFC 5321 §4.5.3.1.6 allows 1000, but servers send and accept longer lines.
+   * @default 65536
+   */
   maximumLineLength: z.int().min(1000).max(1_048_576).default(65_536),
-  /** Octets of a message's header section; the default is Exchange's, 256 KiB. */
+  /** Octets in the header section of a message. The default is the limit of Exchange, 256 KiB. @default 262144 */
   maximumHeaderSize: z.int().min(16_384).max(1_048_576).default(262_144),
-  /** Refusals in one session, since its last accepted message, after which it is ended. */
+  /** Refused commands in one session since its last accepted message, after which the session ends. @default 20 */
   maximumErrors: z.int().min(1).max(1000).default(20),
   /**
-   * The load balancer says in a header of the PROXY protocol who connects, instead of sending each packet with its
-   * client's own address: for where packets must come from the balancer, such as behind network appliances.
+   * Sends the client address in a header of the PROXY protocol, instead of as the source of each packet. It is needed
+   * where packets must come from the load balancer, such as behind network appliances.
+   * @default false
    */
   proxyProtocol: z.boolean().default(false),
-  /** How long a task that stops waits for messages in flight. */
+  /** Seconds that a stopping task waits for messages in flight. @default 100 */
   drainSeconds: z.int().min(1).max(115).default(100),
 })
 
-/** Each, and then all of them together. */
+/** Checks each server, and then the list as a whole. */
 const NameServers = z
   .array(z.string().superRefine((value, context) => asIssue(() => parseNameServer(value), context)))
   .superRefine((values, context) => {
@@ -117,34 +124,35 @@ function asIssue(parse: () => unknown, context: z.RefinementCtx): void {
 }
 
 const Jwt = z.strictObject({
-  /** The issuer of the tokens, as in their claim `iss`. */
+  /** HTTPS URL of the token issuer. */
   issuer: z.url({ protocol: /^https$/ }),
-  /** Values of the claim `aud` that are accepted. */
+  /** Accepted audiences of a token. */
   audience: z.array(z.string().min(1)).min(1),
-  /** Scopes of which a caller's token must carry one; empty means that every token of the audience administers. */
+  /** Scopes of which a token must carry one; empty accepts every token of the audience. @default [] */
   scopes: z.array(z.string().min(1)).default([]),
 })
 
 const TlsReporting = z.strictObject({
-  /** Who reports, for people; `hostname` when left out. */
+  /** Organisation that reports. @default `hostname` */
   organisation: z.string().min(1).max(200).optional(),
-  /** `From` of reports by mail, and whom to ask about any; `postmaster@` and `hostname` when left out. */
+  /** `From` of reports by mail, and the contact for questions about them. @default `postmaster@` and `hostname` */
   address: z.email().optional(),
   /**
-   * Signs reports by mail; receivers must ignore those without a signature. SES signs by itself for the identities that
-   * it verified so.
+   * Signs reports by mail; receivers must ignore unsigned ones. SES signs by itself for identities verified with
+   * DKIM.
+   * @default unsigned
    */
   dkim: z
     .strictObject({
-      /** That of `address`, or one above it. */
+      /** The domain of `address`, or one above it. */
       domain: z.string().regex(hostName, 'must be a domain name in lower case'),
-      /** The selector of the key's DNS record, `SELECTOR._domainkey.DOMAIN`. */
+      /** DKIM selector of the key (RFC 6376 §3.1). */
       selector: z
         .string()
         .regex(/^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, 'must be a DNS label in lower case'),
-      /** Whole ARN of a Secrets Manager secret with the JSON field `privateKey`, in PEM. */
-      secretArn: z.string().regex(secretArn, 'must be the whole ARN of a Secrets Manager secret'),
-      /** The KMS key of that secret, when it is not Secrets Manager's own. */
+      /** ARN of a Secrets Manager secret, with suffix. Its JSON field `privateKey` is in PEM. */
+      secretArn: z.string().regex(secretArn, 'must be the complete ARN of a Secrets Manager secret'),
+      /** ARN of the KMS key of that secret. @default the key of Secrets Manager */
       secretKeyArn: z.string().regex(keyArn, 'must be the ARN of a KMS key').optional(),
     })
     .optional(),
@@ -152,15 +160,18 @@ const TlsReporting = z.strictObject({
 
 /** The certificates of the ingress. */
 const Certificate = z.strictObject({
-  /** Exportable certificates of ACM, which it renews, in a secret of the stack's own. */
+  /** Exportable certificates of ACM, which ACM renews, in a secret of the stack. @default none */
   acm: z
     .strictObject({
-      /** The zone of `hostname` in Route 53, where the validation record goes; without it, you put it into DNS. */
+      /** Route 53 zone of `hostname`, for the validation record. @default none: add the record yourself */
       hostedZoneId: z
         .string()
         .regex(/^Z[A-Z0-9]{1,31}$/, 'must be the id of a hosted zone')
         .optional(),
-      /** One of each kind is served side by side, so that every client gets one that it can check. */
+      /**
+       * Key types. One certificate of each is served, so that every client gets one that it can verify. @default EC
+       * and RSA
+       */
       keyAlgorithms: z
         .array(z.enum(['EC', 'RSA']))
         .min(1)
@@ -168,120 +179,139 @@ const Certificate = z.strictObject({
         .default(['EC', 'RSA']),
     })
     .optional(),
-  /** Days between the announcement of a renewed certificate of ACM and its use. */
+  /** Days between the announcement of a renewed certificate of ACM and its use. @default 7 */
   noticeDays: z.int().min(0).max(30).default(7),
-  /** Seconds after which a task reads its secret again; a half of it more, at random, lies between two readings. */
+  /** Seconds after which a task reads its secret again, plus up to half as much at random. @default 240 */
   readEverySeconds: z.int().min(1).max(3600).default(240),
 })
 
-/** The policy by which senders know that our domains take mail by TLS only, with a certificate they can check. */
+/** MTA-STS: senders learn from it that our domains accept mail only by TLS with a verifiable certificate. */
 const MtaSts = z
   .strictObject({
-    /** `testing` has senders report what would fail; `none` takes a policy back. */
+    /** `testing`: senders only report failures. `enforce`: they do not deliver. `none`: the policy is withdrawn. */
     mode: z.enum(['testing', 'enforce', 'none']),
-    /** How long senders keep the policy, and so hold us to it. RFC 8461 §3.2 has a year at most. */
+    /** Days that senders cache the policy. RFC 8461 §3.2 allows about a year. @default 7 */
     maxAgeDays: z.int().min(1).max(365).default(7),
-    /** Accepted domains whose policy hosts, `mta-sts.DOMAIN`, are served here. */
+    /** Accepted domains whose policy hosts, `mta-sts.DOMAIN`, are served here. @default [] */
     domains: z.array(z.string().regex(hostName, 'must be a domain name in lower case')).default([]),
-    /** ARN of an ACM certificate of the stack's Region for all those hosts. */
+    /** ARN of an ACM certificate in the stack's Region for all those hosts. @default none */
     certificateArn: z.string().regex(certificateArn, 'must be the ARN of an ACM certificate').optional(),
   })
   .refine(({ domains, certificateArn }) => domains.length > 0 === (certificateArn !== undefined), {
     path: ['certificateArn'],
-    message: 'is needed for the hosts of domains, and only for them',
+    message: 'must be set if domains are listed, and only then',
   })
 
 export const Config = z
   .strictObject({
-    /** Our name in MX records, in the greeting and in EHLO. */
+    /** Host name of the gateway in MX records, in the greeting and in EHLO. */
     hostname: z.string().regex(hostName, 'must be a fully qualified host name in lower case'),
     /**
-     * Whole ARN of a Secrets Manager secret with the JSON fields `certificate` and `privateKey`, in PEM. Either this or
-     * `certificate.acm`.
+     * ARN of a Secrets Manager secret, with suffix. Its JSON fields `certificate` and `privateKey` are in PEM. Set
+     * either this or `certificate.acm`.
      */
-    tlsSecretArn: z.string().regex(secretArn, 'must be the whole ARN of a Secrets Manager secret').optional(),
-    /** The KMS key of that secret, when it is not Secrets Manager's own. */
+    tlsSecretArn: z
+      .string()
+      .regex(secretArn, 'must be the complete ARN of a Secrets Manager secret')
+      .optional(),
+    /** ARN of the KMS key of that secret. @default the key of Secrets Manager */
     tlsSecretKeyArn: z.string().regex(keyArn, 'must be the ARN of a KMS key').optional(),
+    /** The certificates of the ingress. */
     certificate: Certificate.prefault({}),
-    /** Where mail goes that no connector matches. */
+    /** Route of mail that no connector matches. @default Ses */
     defaultRoute: z.enum(['Ses', 'Mx']).default('Ses'),
     /**
-     * Deliver from fixed addresses of the VPC's NAT gateways, as `Mx` always does: set it when a connector
-     * routes by MX or by a smart host on port 25, or when a partner admits us by address.
+     * Delivers from fixed addresses of the VPC's NAT gateways, as `Mx` always does. Set it when a connector routes by
+     * MX or by a smart host on port 25, or when a partner admits this gateway by address.
+     * @default false
      */
     deliverInVpc: z.boolean().default(false),
-    /** Private addresses for the ingress without NAT: interface endpoints for what it calls. */
+    /** Private addresses for the ingress without NAT, through interface endpoints to AWS. @default false */
     interfaceEndpoints: z.boolean().default(false),
-    /** After how many hours the sender of mail that waits hears of it. */
+    /** Hours after which the sender of deferred mail gets a DSN. @default 4 */
     delayNotificationHours: z.number().min(0.25).max(23).default(4),
-    /** Octets of a message that a DSN brings back whole, where the sender asks for it and nothing protected it. */
+    /**
+     * Largest message in octets that a DSN returns whole, if the sender requests it and no requirement protected it.
+     * @default 100000
+     */
     maximumReturnedSize: z.int().min(0).max(10_000_000).default(100_000),
-    /** In an accepted domain: where `rua=mailto:` of our TLS-RPT record sends reports (RFC 8460), which are kept here. */
+    /**
+     * Address in an accepted domain for `rua=mailto:` of our TLSRPT record (RFC 8460). Reports to it are stored.
+     * @default none
+     */
     tlsReportAddress: z.email().optional(),
-    /** The reports that others get of us (RFC 8460). */
+    /** The TLS reports that other domains get from us (RFC 8460). */
     tlsReporting: TlsReporting.prefault({}),
-    /** The MTA-STS policy of our domains (RFC 8461); left out, none is published here. */
+    /** The MTA-STS policy of our domains (RFC 8461). @default none is published */
     mtaSts: MtaSts.optional(),
-    /** The key that encrypts messages: S3's own, or a KMS key of the stack. */
+    /** Encryption of message content in S3. @default S3Managed */
     contentEncryption: z.enum(['S3Managed', 'Kms']).default('S3Managed'),
-    /** Days until content is deleted. */
+    /** Days that message content is stored. @default 14 */
     contentRetentionDays: days.min(queueRetentionDays).default(queueRetentionDays),
-    /** Claims expire with the trace, and must outlive every job that could find them. */
+    /**
+     * Days that the trace is stored. Claims expire with it, and must outlive every job that uses them. @default 90
+     */
     traceRetentionDays: days.min(queueRetentionDays + 1).default(90),
-    /** CloudWatch Logs takes certain numbers only. */
+    /** Days that logs are stored; CloudWatch Logs allows these numbers only. @default 90 */
     logRetentionDays: z
       .union([7, 14, 30, 60, 90, 180, 365, 731].map((value) => z.literal(value)))
       .default(90),
-    /** Identities that may send through SES; empty means every identity of the account in its Region. */
+    /** Identities that may send through SES; empty means every identity of the account in its Region. @default [] */
     sesIdentityArns: z.array(z.string().regex(identityArn, 'must be the ARN of an SES identity')).default([]),
-    /** Administrators sign in with tokens of this issuer instead of AWS signatures. */
+    /** Administrators sign in with tokens of this issuer instead of AWS signatures. @default AWS signatures */
     jwt: Jwt.optional(),
-    /** Where alarms and notices are mailed; it should not be a mailbox behind this deployment. */
+    /** Mail address for alarms and notices; not a mailbox behind this deployment. @default none */
     alarmEmail: z.email().optional(),
     /**
-     * Resolvers other than the VPC's or Lambda's own. DANE needs one that validates DNSSEC and sets the AD bit, by a way
-     * on which nobody can change what it says: it is believed. Amazon's resolver of a VPC sets no AD bit, so that with
-     * it no domain counts as signed.
+     * Resolvers to use instead of the VPC's or Lambda's. DANE needs one that validates DNSSEC and sets the AD bit,
+     * which is trusted: the path to it must be secure. Amazon's resolver of a VPC sets no AD bit, so that with it no
+     * domain counts as signed.
      *
-     * `tls://address[:port]#name` is asked by TLS, and `name` is what its certificate must be for: good for a resolver
-     * on the internet, such as `tls://9.9.9.9#dns.quad9.net`. `address[:port]` or `[IPv6 address]:port` is asked in the
-     * clear: good for one in the VPC. No list has both kinds.
+     * `tls://address[:port]#name` is queried over TLS, and its certificate must be for `name`: for a resolver on the
+     * internet, such as `tls://9.9.9.9#dns.quad9.net`. `address[:port]` or `[IPv6 address]:port` is queried in the
+     * clear: for one in the VPC. A list must not mix both kinds.
+     * @default []
      */
     dnsServers: NameServers.default([]),
-    /** Loopback or private networks, as CIDR, that a partner's MX may point into. */
+    /** Loopback or private networks, as CIDR, in which a partner's MX hosts may have addresses. @default [] */
     privateMxNetworks: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
+    /** The SMTP ingress. */
     ingress: Ingress.prefault({}),
+    /** Timeouts and concurrency of the functions. */
     functions: z
       .strictObject({
         evaluate: unit(30, 50),
         /**
-         * RFC 5321 §4.5.3.2 lets one SMTP command take minutes. The function gives an attempt 270 seconds and claims
-         * it for 360.
+         * RFC 5321 §4.5.3.2 allows minutes for one SMTP command. The function limits an attempt to 270 seconds and
+         * claims it for 360.
          */
         deliver: z
           .strictObject({
             concurrency: concurrency.default(50),
-            /** Deliveries to one destination at once, over all workers. */
+            /** Deliveries to one destination at once, over all workers. @default 10 */
             concurrencyPerDestination: z.int().min(1).max(1000).default(10),
             smtpTimeouts: SmtpTimeouts.prefault({}),
           })
           .prefault({})
           .transform((settings) => ({ ...settings, timeoutSeconds: 300 })),
-        /** The function gives itself 25 seconds, and API Gateway gives it 29. */
+        /** The function limits itself to 25 seconds, and API Gateway to 29. */
         validate: fixedUnit(29, 5),
-        /** A claim on a DSN lasts 90 seconds. */
+        /** The timeout must be less than the 90 seconds of a claim on a DSN. */
         bounce: unit(60, 10, 60),
         api: unit(15, 20),
-        /** Nobody waits for a page longer than that. */
+        /** A reader of a page waits no longer. */
         pages: fixedUnit(10, 10),
-        /** A turn of telling partners lasts two minutes. */
+        /** The lease for notifying partners lasts two minutes. */
         rotate: fixedUnit(60, 2),
         /** A claim on a report lasts 20 minutes. */
         report: fixedUnit(900, 2),
         foresight: fixedUnit(300, 1),
       })
       .prefault({}),
-    /** Off in an account whose Lambda concurrency limit leaves nothing to reserve (new accounts start at 10). */
+    /**
+     * Reserves concurrency for each function. Switch it off if the account's limit leaves none to reserve (new
+     * accounts start at 10). @default true
+     */
     reserveConcurrency: z.boolean().default(true),
   })
   .refine((config) => config.ingress.minimumTasks <= config.ingress.maximumTasks, {
@@ -293,7 +323,7 @@ export const Config = z
     try {
       mailMemory({ memoryMebibytes: ingressMemory(ingress), sessions })
     } catch (error) {
-      const message = `${(error as Error).message}; a larger cpu has more, up to 1024`
+      const message = `${(error as Error).message}; a larger cpu gives more memory, up to 1024`
       context.addIssue({ code: 'custom', path: ['ingress', 'maximumConnections'], message })
     }
   })
@@ -301,7 +331,7 @@ export const Config = z
     ({ tlsSecretArn, certificate }) => (tlsSecretArn === undefined) !== (certificate.acm === undefined),
     {
       path: ['tlsSecretArn'],
-      message: 'is where the certificates come from, or certificate.acm is: set one of the two',
+      message: 'set either this or certificate.acm: one of them names the certificates',
     },
   )
   .refine(signsForItself, {
@@ -314,11 +344,11 @@ type IngressSettings = z.output<typeof Ingress>
 /** MiB of one task. */
 export const ingressMemory = ({ cpu }: IngressSettings): number => cpu * 2
 
-/** The names by which senders ask for our policy (RFC 8461 §3.3). */
+/** Host names at which senders fetch our policies (RFC 8461 §3.3). */
 export const policyHosts = ({ mtaSts }: Pick<Config, 'mtaSts'>): string[] =>
   [...new Set(mtaSts?.domains)].map((domain) => `mta-sts.${domain}`)
 
-/** Who reports to others on TLS with them. */
+/** The sender of TLS reports, with its defaults. */
 export function reporterOf({ hostname, tlsReporting }: Pick<Config, 'hostname' | 'tlsReporting'>) {
   const { organisation = hostname, address = `postmaster@${hostname}`, dkim } = tlsReporting
   return { organisation, address, dkim }
@@ -331,13 +361,10 @@ function signsForItself(config: Pick<Config, 'hostname' | 'tlsReporting'>): bool
 
 export interface Config extends z.output<typeof Config> {}
 
-/** What is wrong with the settings, in one line. */
+/** Lists invalid settings, in one line. */
 export class ConfigurationError extends Error {}
 
-/**
- * Parses the settings.
- * @throws ConfigurationError naming each setting at fault and why
- */
+/** @throws ConfigurationError naming each invalid setting and why */
 export function readConfig(settings: unknown): Config {
   const parsed = Config.safeParse(settings)
   if (parsed.success) return parsed.data
@@ -347,7 +374,7 @@ export function readConfig(settings: unknown): Config {
   throw new ConfigurationError(`cdk.json context: ${faults.join('; ')}`)
 }
 
-/** Tells a unit what decisions depend on besides connectors. */
+/** Sets the environment variables on which decisions depend besides connectors. */
 export function tellDecisionSettings(
   { defaultRoute, delayNotificationHours, tlsReportAddress }: Config,
   unit: { addEnvironment(name: string, value: string): unknown },
@@ -357,12 +384,12 @@ export function tellDecisionSettings(
   if (tlsReportAddress !== undefined) unit.addEnvironment('TLS_REPORT_ADDRESS', tlsReportAddress)
 }
 
-/** Whether delivery leaves by NAT gateways, and so whether there are any. */
+/** Whether deliveries leave through NAT gateways, and so whether the stack has any. */
 export function deliversInVpc(config: Config): boolean {
   return config.defaultRoute === 'Mx' || config.deliverInVpc
 }
 
-/** Settings that still are the examples of the shipped cdk.json: fine to synthesise, useless to deploy. */
+/** Settings that still have the example values of cdk.json: they synthesise, but do not work. */
 export function exampleSettings(config: Config): string[] {
   const examples = {
     hostname: config.hostname.endsWith('.example.com'),

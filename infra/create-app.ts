@@ -1,4 +1,4 @@
-/** The app as `cdk` runs it, and as anything else in this process can: both read the same cdk.json. */
+/** Creates the CDK app, for `cdk` and for other programs in this process; both read the same cdk.json. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { App, Validations } from 'aws-cdk-lib'
@@ -7,19 +7,19 @@ import { MailflowStack } from './mailflow-stack.ts'
 import { repositoryRoot } from './repository.ts'
 
 export interface CreateAppOptions {
-  /** Where the cloud assembly is written; CDK's own choice when left out. */
+  /** Folder of the cloud assembly. @default CDK's choice */
   readonly outdir?: string
-  /** Settings that replace those of cdk.json's `mailflow`, key by key. */
+  /** Settings that replace those of `mailflow` in cdk.json, key by key. */
   readonly mailflow?: Readonly<Record<string, unknown>>
-  /** Checks the template against CloudFormation's schema, which takes a second or more; true when left out. */
+  /** Checks the template against CloudFormation's schema, which takes a second or more. @default true */
   readonly validate?: boolean
   /** Further context, such as CDK feature flags. */
   readonly context?: Readonly<Record<string, unknown>>
 }
 
 /**
- * Builds the app with its one stack, not yet synthesised: `createApp(…).synth()` answers the cloud assembly.
- * A fault in the configuration is one line on stderr and ends the process with code 1.
+ * Builds the app with its one stack; `createApp(…).synth()` returns the cloud assembly. A configuration error is
+ * printed as one line on stderr and ends the process with code 1.
  */
 export function createApp(options: CreateAppOptions = {}): App {
   try {
@@ -31,12 +31,12 @@ export function createApp(options: CreateAppOptions = {}): App {
   }
 }
 
-/** @throws ConfigurationError naming each setting at fault */
+/** @throws ConfigurationError naming each invalid setting */
 export function buildApp(options: CreateAppOptions = {}): App {
   const { context } = JSON.parse(readFileSync(join(repositoryRoot, 'cdk.json'), 'utf8'))
   const app = new App({
     context: { ...context, ...options.context },
-    // Left out of the templates, so that the same source gives the same template on every machine.
+    // Analytics metadata would make the template depend on the machine.
     analyticsReporting: false,
     builtinCloudFormationValidation: options.validate ?? true,
     ...(options.outdir !== undefined && { outdir: options.outdir }),
@@ -46,12 +46,12 @@ export function buildApp(options: CreateAppOptions = {}): App {
   for (const name of exampleSettings(config))
     Validations.of(stack).addWarning(
       `example-${name}`,
-      `mailflow.${name} is still cdk.json's example: change it to deploy`,
+      `mailflow.${name} still has the example value of cdk.json: change it before you deploy`,
     )
   return app
 }
 
-/** `--context mailflow=…` gives text, which stays as it is for the parser to refuse. */
+/** `--context mailflow=…` gives text, which the parser then refuses. */
 function merged(settings: unknown, overrides: CreateAppOptions['mailflow']): unknown {
   return typeof settings === 'object' ? { ...settings, ...overrides } : settings
 }

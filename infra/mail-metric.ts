@@ -2,7 +2,7 @@ import { Duration } from 'aws-cdk-lib'
 import { Metric as CloudWatchMetric, type MetricOptions, Stats } from 'aws-cdk-lib/aws-cloudwatch'
 import { metricNamespace } from '../shared/contract/metrics.ts'
 
-/** A metric of the ingress: by default its sum over five minutes. */
+/** A metric of the ingress. @default the sum over five minutes */
 export function ingressMetric(metricName: string, options: MetricOptions = {}): CloudWatchMetric {
   const period = Duration.minutes(5)
   return new CloudWatchMetric({
@@ -14,7 +14,7 @@ export function ingressMetric(metricName: string, options: MetricOptions = {}): 
   })
 }
 
-/** A metric of a function, which the functions' metrics library counts under the function's name as `service`. */
+/** A metric of a function. The metrics library adds the function's name as the dimension `service`. */
 export function functionMetric(
   unit: string,
   metricName: string,

@@ -21,17 +21,19 @@ import { UnitLogs } from './unit.ts'
 
 const addressRange = '10.40.0.0/16'
 
-/** Each zone has its own subnets, NAT gateway and public addresses, so that losing one leaves the other whole. */
+/**
+ * Each zone has its own subnets, NAT gateway and public addresses, so that the loss of one does not affect the other.
+ */
 const availabilityZones = 2
 
 /**
- * The VPC. Its subnets are always the same four; what costs by the hour comes only with a setting that needs it:
- * NAT gateways when delivery leaves from here, interface endpoints when the configuration asks for them.
+ * The VPC. Its four subnets are always the same. What costs by the hour exists only if a setting needs it: NAT
+ * gateways when deliveries leave from here, interface endpoints when configured.
  * docs/decisions/0002-infrastructure.md has the figures.
  */
 export class MailNetwork extends Construct {
   readonly vpc: IVpc
-  /** Where the ingress runs. Without NAT or endpoints it needs a public address of its own to reach AWS. */
+  /** Subnets of the ingress. Without NAT or endpoints it needs a public address to reach AWS. */
   readonly ingressSubnets: SubnetSelection
   readonly privateSubnets: SubnetSelection = { subnetGroupName: 'private' }
   readonly ingressHasPublicAddress: boolean
@@ -50,7 +52,7 @@ export class MailNetwork extends Construct {
       : this.privateSubnets
   }
 
-  /** Fixed public addresses, one a zone, and the output `<id>es`; what they are for is its description. */
+  /** Creates fixed public addresses, one per zone, and the output `<id>es` with the given description. */
   static addresses(scope: Construct, id: string, description: string): CfnEIP[] {
     const zones = Array.from({ length: availabilityZones }, (_, zone) => zone + 1)
     const addresses = zones.map((zone) => new CfnEIP(scope, `${id}${zone}`, { domain: 'vpc' }))
@@ -64,7 +66,7 @@ export class MailNetwork extends Construct {
     const vpc = new Vpc(this, 'Vpc', {
       ipAddresses: IpAddresses.cidr(addressRange),
       maxAzs: availabilityZones,
-      // Emptying the default group takes a custom resource, and nothing here joins it.
+      // Emptying the default group needs a custom resource, and nothing here uses the group.
       restrictDefaultSecurityGroup: false,
       subnetConfiguration: [
         { name: 'public', subnetType: SubnetType.PUBLIC, cidrMask: 24, mapPublicIpOnLaunch: false },
@@ -80,13 +82,13 @@ export class MailNetwork extends Construct {
         DynamoDb: { service: GatewayVpcEndpointAwsService.DYNAMODB },
       },
     })
-    // The cast is for exactOptionalPropertyTypes, which the CDK's own types are not written for.
+    // The cast is needed because the CDK's types do not support exactOptionalPropertyTypes.
     return vpc as IVpc
   }
 
   private natGateways() {
     const description =
-      'Addresses that mail leaves from: give each a PTR record, and partners who filter by address'
+      'Addresses of outgoing mail: add a PTR record for each, and give them to partners that filter by address'
     const addresses = MailNetwork.addresses(this, 'EgressAddress', description)
     const eipAllocationIds = addresses.map((address) => address.attrAllocationId)
     return { natGateways: availabilityZones, natGatewayProvider: NatProvider.gateway({ eipAllocationIds }) }

@@ -22,7 +22,7 @@ import { ContentBucket } from './storage/content-bucket.ts'
 import { MessagesTable } from './storage/messages-table.ts'
 import { TransportTable } from './storage/transport-table.ts'
 
-/** The gateway: what there is, and who may use what. */
+/** The gateway: its parts, and their permissions. */
 export class MailflowStack extends Stack {
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id, { description: 'mailflow: a mail gateway that keeps its TLS promises' })

@@ -8,8 +8,8 @@ import type { Config } from './config.ts'
 import type { Unit } from './unit.ts'
 
 /**
- * What the administrator is told in words: an alarm has a number, a notice has names and fingerprints. Its
- * publishers are units of this account, so the AWS managed key serves, which no other service could use.
+ * Topic of notices to administrators: an alarm has a number, a notice has names and fingerprints. Only units of this
+ * account publish, so the AWS managed key suffices.
  */
 export class Notices extends Construct {
   private readonly topic: Topic
@@ -20,12 +20,12 @@ export class Notices extends Construct {
       enforceSSL: true,
       masterKey: Alias.fromAliasName(this, 'Key', 'alias/aws/sns'),
     })
-    const description = 'Topic to subscribe to, for notices of certificates that are unknown or expire'
+    const description = 'SNS topic for administrators: notices of unknown and of expiring certificates'
     new CfnOutput(this, 'Arn', { value: this.topic.topicArn, description }).overrideLogicalId('NoticesTopic')
     if (alarmEmail !== undefined) this.topic.addSubscription(new EmailSubscription(alarmEmail))
   }
 
-  /** Lets the unit publish, and tells it where. */
+  /** Lets the unit publish. */
   grantPublish(unit: Unit): void {
     unit.grantPrincipal.addToPrincipalPolicy(
       new PolicyStatement({ actions: ['sns:Publish'], resources: [this.topic.topicArn] }),

@@ -1,4 +1,6 @@
-/** The units that are deployed, and how each is given a permission together with the name it finds it under. */
+/**
+ * Functions and containers that are deployed. Each grant also sets the environment variable that names the resource.
+ */
 import { join } from 'node:path'
 import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2'
@@ -11,30 +13,30 @@ import { acknowledge } from './acknowledge.ts'
 import type { Config } from './config.ts'
 import { handlerPath, repositoryRoot } from './repository.ts'
 
-/** A Lambda function or a container: it can be granted, and it has an environment. */
+/** A Lambda function or a container. */
 export interface Unit extends IGrantable {
-  /** Whose permissions these are. */
+  /** The role that holds its permissions. */
   readonly permissions: IRole
   addEnvironment(name: string, value: string): unknown
 }
 
 export interface UnitFunctionProps {
-  /** The folder of functions/ that holds handler.ts. */
+  /** Folder below functions/ that contains handler.ts. */
   readonly unit: string
   readonly description: string
   readonly config: Config
   readonly limits: { readonly timeoutSeconds: number; readonly concurrency: number }
   readonly memoryMiB?: number
   /**
-   * A message goes round by the queues as often as it is tried. Lambda takes sixteen rounds for a mistake and stops
-   * invoking the function, unless it is told that they are meant.
+   * Allows the function to send messages that invoke it again, once per attempt. Lambda otherwise stops a loop after
+   * sixteen invocations.
    */
   readonly goesRound?: boolean
-  /** Left out, the function runs outside any VPC. */
+  /** @default the function runs outside any VPC */
   readonly network?: { vpc: IVpc; vpcSubnets: SubnetSelection; securityGroups: ISecurityGroup[] }
 }
 
-/** A Lambda function bundled from its handler, with a role and a log group of its own. */
+/** A Lambda function bundled from its handler, with its own role and log group. */
 export class UnitFunction extends NodejsFunction implements Unit {
   readonly permissions: IRole
 
@@ -63,14 +65,14 @@ export class UnitFunction extends NodejsFunction implements Unit {
   }
 }
 
-/** What a unit writes, kept as long as the configuration says. */
+/** The log group of a unit. */
 export class UnitLogs extends LogGroup {
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id, { retention: config.logRetentionDays, removalPolicy: RemovalPolicy.DESTROY })
   }
 }
 
-/** Context by which somebody vouches that the same digest means the same sources: what is bundled already is taken. */
+/** Context key: its value is a digest of all sources. With the same digest, CDK uses an earlier bundle again. */
 export const sourcesContext = 'mailflow:sources'
 
 function knownSources(scope: Construct, unit: string): Pick<BundlingOptions, 'assetHash'> {
@@ -83,14 +85,16 @@ const bundling: BundlingOptions = {
   format: OutputFormat.ESM,
   target: 'node24',
   sourceMap: true,
-  // What runs is what was tested: the SDK of the lock file, not the one that the Lambda runtime happens to hold.
+  // The bundle contains the SDK of the lock file, which was tested, instead of the SDK of the Lambda runtime.
   bundleAwsSDK: true,
   mainFields: ['module', 'main'],
   // Dependencies in CommonJS call `require`, which an ES module lacks.
   banner: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
 }
 
-/** Lambda's managed policies name every log group and every interface of the account; these name the function's own. */
+/**
+ * The managed policies of Lambda grant every log group and interface of the account; this role grants only its own.
+ */
 function functionRole(scope: Construct, id: string, logs: LogGroup, inVpc: boolean): Role {
   const role = new Role(scope, id, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') })
   logs.grantWrite(role)
@@ -98,7 +102,7 @@ function functionRole(scope: Construct, id: string, logs: LogGroup, inVpc: boole
   return role
 }
 
-/** EC2 offers no resource to name before the interface exists; the Lambda service, not the code, makes these calls. */
+/** An interface has no ARN before it exists. The Lambda service makes these calls, not the code. */
 function grantNetworkInterfaces(role: Role): void {
   const actions = [
     'ec2:CreateNetworkInterface',

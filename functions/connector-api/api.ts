@@ -1,4 +1,4 @@
-/** The API as a function of its stores: routes, OpenAPI document, problems and log put together. */
+/** Builds the connector API from its stores: routes, OpenAPI document, problem responses and request log. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import middy from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
@@ -73,7 +73,7 @@ export function connectorApi({
   return (event, context) => handler(event, context ?? ({} as Context))
 }
 
-/** Routes of this API that another function answers, since it stands where mail leaves from. */
+/** Routes that validate-connector serves, because only that function may reach port 25. */
 const servedElsewhere = [validateOutboundConnector]
 
 function withOpenApi(routes: readonly Route[]): Route[] {

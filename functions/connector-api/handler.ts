@@ -1,4 +1,4 @@
-/** Administration over HTTP: connectors, accepted domains, the message trace. API Gateway, payload format 2.0. */
+/** connector-api: administration over HTTP. Its event is API Gateway's payload format 2.0. */
 import { getCACertificates } from 'node:tls'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'

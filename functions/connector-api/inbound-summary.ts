@@ -1,9 +1,9 @@
-/** What validating an inbound connector found, in sentences for the administrator. Pure. */
+/** Describes the result of an inbound validation to the administrator. Pure. */
 import type { InboundConnector } from '../../shared/connectors/schema.ts'
 import type { Reason } from '../../shared/policy/reasons.ts'
 import { counted, firstOf } from '../../shared/policy/words.ts'
 
-/** `NotIdentified` is of an OnPremises connector: the peer is not known as our own server. */
+/** `NotIdentified`: an OnPremises connector did not identify the client as one of our own servers. */
 export type Failure = Reason | 'NotIdentified'
 
 export interface FailingMessages {
@@ -12,7 +12,7 @@ export interface FailingMessages {
   explanation: string
   latest: string
   messages: string[]
-  /** Of the latest. */
+  /** Client address of the latest message. */
   ip: string
 }
 
@@ -22,7 +22,7 @@ interface Seen {
   failing: readonly FailingMessages[]
 }
 
-/** @param lookedBackTo when there was not time for all of the days; null when there was */
+/** @param lookedBackTo where the search stopped when its time ran out; null when it covered all days */
 export function summaryOf(
   connector: InboundConnector,
   days: number,
@@ -32,7 +32,7 @@ export function summaryOf(
   const span =
     lookedBackTo === null
       ? `in ${counted(days, 'day')}`
-      : `since ${lookedBackTo} (there was no time to look further back)`
+      : `since ${lookedBackTo} (the search ran out of time before it covered all days)`
   const found =
     messages === 0
       ? `No message came from ${firstOf(connector.senderDomains, 3)} ${span}, so nothing is known.`
@@ -40,8 +40,8 @@ export function summaryOf(
   return refusesInSession(connector) ? `${found} ${notSeen}` : found
 }
 
-/** Otherwise a connector that refuses everything would seem to be met by all. */
-const notSeen = 'What the connector refused in session never came in and is not counted.'
+/** Without this sentence, a connector that refuses everything would seem to pass everything. */
+const notSeen = 'Messages that the connector refused in session are not stored, so they are not counted.'
 
 const refusesInSession = ({ enabled, mode, onViolation }: InboundConnector): boolean =>
   enabled && mode === 'Enforce' && onViolation === 'Bounce'
@@ -52,7 +52,7 @@ const clause = ({ reason, count, latest, ip }: FailingMessages): string =>
 const faults: Partial<Record<Failure, string>> = {
   InboundTlsRequired: 'came without TLS',
   InboundTlsVersion: 'came over a TLS version below the minimum',
-  InboundCertificateRestriction: 'came without a certificate that is accepted',
+  InboundCertificateRestriction: 'came without an accepted certificate',
   InboundAddressRestriction: 'came from addresses that are not listed',
-  NotIdentified: 'came from peers that are not known as our own servers',
+  NotIdentified: 'came from clients that are not identified as our own servers',
 }

@@ -1,8 +1,7 @@
 /**
- * Would the mail that came be taken? Each message of the last days whose sender is in the connector's domains is
- * judged anew, by the rule that decides about mail and from the facts of its own session, as though this connector
- * stood alone, enabled and enforced. Its limit: what was refused in session was never taken, so nothing is known
- * of it here.
+ * Checks an inbound connector against received mail. Each message of the last days whose sender is in the connector's
+ * domains is evaluated again, from the facts of its own session. The connector stands alone, enabled and enforced.
+ * Limit: messages that were refused in session are not stored, so they do not count here.
  */
 import { decodeTime } from 'ulid'
 import { z } from 'zod'
@@ -20,7 +19,7 @@ import { type FailingMessages, type Failure, summaryOf } from './inbound-summary
 const Failing = z.strictObject({
   reason: z.string(),
   count: z.int().positive(),
-  explanation: z.string().describe('of the latest'),
+  explanation: z.string().describe('of the latest message'),
   latest: z.iso.datetime(),
   messages: z.array(z.string()).max(5).describe('ids, newest first'),
 })
@@ -31,8 +30,8 @@ export const InboundValidation = z.strictObject({
   until: z.iso.datetime(),
   messages: z.int().nonnegative(),
   passing: z.int().nonnegative(),
-  failing: z.array(Failing).describe('the most frequent first'),
-  complete: z.boolean().describe('false when there was more than could be read in time'),
+  failing: z.array(Failing).describe('most frequent first'),
+  complete: z.boolean().describe('false when the search ran out of time before it covered all days'),
   summary: z.string(),
 })
 export type InboundValidation = z.output<typeof InboundValidation>
@@ -43,12 +42,12 @@ export interface Dependencies {
   now: () => number
 }
 
-/** Leaves the function time to end what it has begun, and its caller an answer. */
+/** Below the function's timeout, so that the step under way can end and a response is sent. */
 const workMs = 9_000
 const messagesAtOnce = 500
 const examples = 5
 
-/** @param days counted back from now, 1–30 */
+/** @param days number of days before now, 1–30 */
 export async function validateInbound(
   connector: InboundConnector,
   days: number,
@@ -87,7 +86,7 @@ const isFrom =
 
 const newestFirst = (one: Message, other: Message): number => (one.id < other.id ? 1 : -1)
 
-/** What is wrong with a message, null when it would pass. */
+/** Returns the violation of a message, or null when it passes. */
 type Judge = (message: Message, ip: string) => { reason: Failure; explanation: string } | null
 
 function judgeOf(connector: InboundConnector): Judge {
@@ -100,11 +99,14 @@ function judgeOf(connector: InboundConnector): Judge {
     if (judgement.violation) return judgement.violation
     if (connector.connectorType === 'Partner' || judgement.attributedTo) return null
     const [finding] = consideredInbound(alone, session, judgement, 1)
-    return { reason: 'NotIdentified', explanation: finding?.why ?? 'It does not know the peer.' }
+    return {
+      reason: 'NotIdentified',
+      explanation: finding?.why ?? 'The connector does not identify the client.',
+    }
   }
 }
 
-/** Told of messages newest first. */
+/** Expects the messages newest first. */
 class Tally {
   messages = 0
   passing = 0

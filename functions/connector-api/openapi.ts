@@ -1,4 +1,4 @@
-/** The OpenAPI 3.1 document, made from the routes and the schemas that check them. */
+/** Builds the OpenAPI 3.1 document from the routes and the schemas that validate them. */
 import { z } from 'zod'
 import {
   AcceptedDomain,
@@ -36,7 +36,7 @@ const Problem = z
     instance: z.string().optional(),
     errors: z.array(z.strictObject({ path: z.string(), message: z.string() })),
   })
-  .describe('RFC 9457')
+  .describe('problem details, RFC 9457')
 
 const inputs = {
   InboundConnectorInput,
@@ -82,7 +82,7 @@ export function openApi(routes: readonly Description[]) {
       title: 'mailflow',
       version: '1',
       description:
-        'Connectors, accepted domains, the message trace, reports on TLS and the certificates of a mail gateway.',
+        'Connectors, accepted domains, message trace, TLS reports and certificates of a mail gateway.',
     },
     paths,
     components: {
@@ -142,18 +142,20 @@ function headerParameters({ ifMatch }: Description) {
 
 function answers({ answers }: Description) {
   return mapValues(answers, (schema) =>
-    schema ? { description: 'As asked', content: json(reference(schema)) } : { description: 'Done' },
+    schema
+      ? { description: 'Success', content: json(reference(schema)) }
+      : { description: 'Success, without a body' },
   )
 }
 
-/** Each input has its ways to be wrong, each route its own besides. */
+/** Adds the statuses that each kind of input can cause to those of the route. */
 function problems({ query, body, ifMatch, problems = [] }: Description) {
   const statuses = new Set<number>([400, ...problems])
   if (!query && !body && !ifMatch) statuses.delete(400)
   if (body) for (const status of [413, 415, 422]) statuses.add(status)
   if (ifMatch) for (const status of [412, 428]) statuses.add(status)
   const answer = {
-    description: 'A problem',
+    description: 'Problem details (RFC 9457)',
     content: { 'application/problem+json': { schema: reference(Problem) } },
   }
   return Object.fromEntries([...statuses].sort().map((status) => [status, answer]))
@@ -171,7 +173,7 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
     io,
     unrepresentable: 'any',
     override({ zodSchema, jsonSchema }) {
-      // What leaves a transformation (a domain, a fingerprint) is text.
+      // A transformation (of a domain, a fingerprint) returns a string.
       if (zodSchema._zod.def.type === 'transform') jsonSchema.type = 'string'
     },
   })

@@ -1,9 +1,9 @@
-/** What there is to remark on a connector that has just been saved, beside all others as they are now. */
+/** Collects the warnings about a connector that was just saved, compared with all other connectors. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { ConnectorRepository } from '../../shared/connectors-table/repository.ts'
 import type { Surroundings, Warning } from '../../shared/policy/warnings/warning.ts'
 
-/** The connector is saved by then, and its writer waits. */
+/** The connector is saved already, and the client waits for the response. */
 const patienceMs = 5_000
 
 export interface RemarksDependencies {
@@ -12,10 +12,10 @@ export interface RemarksDependencies {
   now: () => number
 }
 
-/** A pure look at one connector (shared/policy/warnings/). */
+/** Returns the warnings about one connector (shared/policy/warnings/). Pure. */
 type Look<Stored> = (connector: Stored, all: Surroundings | null, now: Date) => Warning[]
 
-/** What was saved stays saved: when the others cannot be read, that is remarked, and no fault. */
+/** When the other connectors cannot be read, a warning says so; the connector stays saved. */
 export function remarksOn<Stored>(
   repository: Pick<ConnectorRepository, 'everything'>,
   look: Look<Stored>,
@@ -34,7 +34,10 @@ export function remarksOn<Stored>(
 
 async function inTime<T>(result: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`Not read within ${patienceMs} ms`)), patienceMs)
+  const timer = setTimeout(
+    () => reject(new Error(`The connectors were not read within ${patienceMs} ms`)),
+    patienceMs,
+  )
   try {
     return await Promise.race([result, late])
   } finally {

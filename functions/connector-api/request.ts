@@ -1,10 +1,10 @@
-/** Reading a request: what is malformed is refused here, in the caller's words, before anything is looked up. */
+/** Parses a request. Malformed input is refused here, before anything is looked up. */
 import { z } from 'zod'
 import type { Expected } from '../../shared/connectors-table/repository.ts'
 import { faultsOf } from '../../shared/contract/schema-faults.ts'
 import { Problem } from '../../shared/http-api/problem.ts'
 
-/** @throws Problem 400 naming every parameter at fault */
+/** @throws Problem 400 naming every invalid parameter */
 export function readQuery<T extends z.ZodType>(schema: T, rawQueryString: string): z.output<T> {
   const parameters = new URLSearchParams(rawQueryString)
   const names = [...parameters.keys()]
@@ -21,9 +21,9 @@ export function readQuery<T extends z.ZodType>(schema: T, rawQueryString: string
 export const entityTag = ({ version }: { version: number }): string => `"${version}"`
 
 /**
- * If-Match (RFC 9110 §13.1.1): `*` or a list of entity tags. Comparison is strong, so weak tags and tags that
- * we never gave match nothing.
- * @returns null when there is none
+ * If-Match (RFC 9110 §13.1.1): `*` or a list of entity tags. Comparison is strong: weak and unknown tags match
+ * nothing.
+ * @returns null without the header
  * @throws Problem 400
  */
 export function readIfMatch(value: string | undefined): Expected | null {
@@ -35,7 +35,7 @@ export function readIfMatch(value: string | undefined): Expected | null {
   return tags.filter((tag) => /^"[1-9]\d{0,14}"$/.test(tag)).map((tag) => Number(tag.slice(1, -1)))
 }
 
-/** An opaque cursor that holds where a page ended. */
+/** Parses an opaque cursor: the position where the previous page ended. */
 export function cursorOf<T extends z.ZodType>(position: T) {
   return z
     .string()
@@ -43,10 +43,10 @@ export function cursorOf<T extends z.ZodType>(position: T) {
     .transform((text, context): z.output<T> => {
       const parsed = position.safeParse(decode(text))
       if (parsed.success) return parsed.data
-      context.addIssue({ code: 'custom', message: 'is not a cursor that a page of this list gave' })
+      context.addIssue({ code: 'custom', message: 'is not a cursor of this list' })
       return z.NEVER
     })
-    .describe('nextCursor of the page before')
+    .describe('nextCursor of the previous page')
 }
 
 export const writeCursor = (position: unknown): string =>

@@ -1,9 +1,8 @@
 /**
- * "Retry now": asks for the next attempt at deferred recipients without waiting for its time. Nothing is decided
- * here and no state is written. A job goes to evaluate-policy, as when a timer comes, and stands among the jobs of
- * its recipient by attempt and time; the attempt that follows is claimed by its number. So it does not matter how
- * often an administrator asks, nor what has happened since the trace was read: what is settled stays settled, an
- * attempt that somebody has begun is not made again, and the timer that comes later finds itself overtaken.
+ * "Retry now": requests the next attempt of deferred recipients at once. Nothing is decided here and no state is
+ * written. A job goes to evaluate-policy, as when the backoff ends, and the attempt that follows is claimed by its
+ * number. So a repeated request or an old trace does no harm: a settled recipient stays settled, and an attempt under
+ * way is not repeated. The timer that comes later finds its attempt claimed.
  */
 import { hourMs, minuteMs } from '../../shared/contract/durations.ts'
 import { type EvaluationJob, inParts } from '../../shared/contract/jobs.ts'
@@ -19,9 +18,9 @@ export interface Dependencies {
 }
 
 export type MessageRetry =
-  /** By address. */
+  /** Addresses of the recipients. */
   | { kind: 'Requested'; recipients: string[] }
-  /** Nobody waits for an attempt: how far each has come instead. */
+  /** No recipient is deferred; holds the state of each recipient. */
   | { kind: 'NothingDeferred'; states: { address: string; state: RecipientState }[] }
 
 /** @returns null when there is no such message */
@@ -44,20 +43,21 @@ export async function retryMessage(id: string, dependencies: Dependencies): Prom
 export interface ConnectorRetry {
   recipients: number
   messages: number
-  /** Where to go on, null when all have been asked for. */
+  /** Position for the next call; null when all were requested. */
   next: HistoryPosition | null
 }
 
-/** Mail is given up after a day at the latest; twice as long, for what comes late to its end. */
+/** A message expires after a day at most; twice that covers delays. */
 const longestWaitMs = 48 * hourMs
-/** Leaves the function time to end what it has begun. */
+/** Below the function's timeout, so that the batch under way can end. */
 const workMs = 8_000
 const messagesPerSearch = 200
 const messagesAtOnce = 20
 
 /**
- * Asks for all deferred recipients that the connector took part in, newest message first, as far as the time goes.
- * @param from where the call before stopped, null for the first
+ * Requests the next attempt of all deferred recipients that the connector applies to, newest message first, as long
+ * as time permits.
+ * @param from position where the previous call stopped, null for the first
  */
 export async function retryConnector(
   connector: string,
@@ -66,7 +66,7 @@ export async function retryConnector(
 ): Promise<ConnectorRetry> {
   const { history, now } = dependencies
   const begun = now()
-  // Somebody who receives a message may have a clock that runs ahead of ours.
+  // The clock of the ingress that received a message may run ahead of this one.
   const span = { since: new Date(begun - longestWaitMs), until: new Date(begun + minuteMs) }
   const isHeld = ({ state, connectors }: IndexRow) => state === 'Deferred' && connectors.includes(connector)
   const retried: ConnectorRetry = { recipients: 0, messages: 0, next: from }
@@ -83,7 +83,7 @@ export async function retryConnector(
   return retried
 }
 
-/** @returns the number of recipients asked for, of each message */
+/** @returns the number of requested recipients of each message */
 async function retryAll(
   found: readonly HistoryPosition[],
   connector: string,
@@ -91,7 +91,7 @@ async function retryAll(
 ): Promise<number[]> {
   const undertakings = await Promise.all(found.map(({ before }) => history.undertaking(before)))
   const at = now()
-  // The index follows the table: what it says is where to look, and no more.
+  // The index is eventually consistent: it says only which messages to read.
   const retries = undertakings
     .filter((undertaking) => undertaking !== null)
     .map((undertaking) => ({

@@ -1,4 +1,6 @@
-/** A route says what it takes and answers; the router and the OpenAPI document both read it. */
+/**
+ * Describes routes by their input and their responses. The router and the OpenAPI document read these descriptions.
+ */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { z } from 'zod'
 import type { Expected } from '../../shared/connectors-table/repository.ts'
@@ -16,18 +18,18 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
 export interface Description<Query extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
   method: Method
-  /** With `{name}` for a parameter. */
+  /** Path template; `{name}` is a parameter. */
   path: string
   summary: string
   query?: Query
   body?: Body
-  /** Without a body the request is as with an empty object. */
+  /** A missing body counts as an empty object. */
   bodyOptional?: boolean
-  /** `required`: answered with 428 without If-Match. */
+  /** `required`: a request without If-Match gets 428. */
   ifMatch?: 'required' | 'optional'
-  /** What it answers when all is well, by status; null for no body. */
+  /** Schema of each successful response by status; null without a body. */
   answers: Record<number, z.ZodType | null>
-  /** Statuses of the problems that are this route's own; those of its inputs are added. */
+  /** Problem statuses of this route; those of its inputs are added. */
   problems?: readonly number[]
 }
 
@@ -45,7 +47,7 @@ export interface Route extends Description {
 
 const nothing = z.strictObject({})
 
-/** Reads what the description asks for, in the order 400 (query), 415, 413, 400 (body), 428, 422, then handles. */
+/** Validates the input in the order 400 (query), 415, 413, 400 (body), 428, 422, then calls `handle`. */
 export function route<Query extends z.ZodType = typeof nothing, Body extends z.ZodType = z.ZodUndefined>(
   description: Description<Query, Body>,
   handle: (request: RouteRequest<z.output<Query>, z.output<Body>>) => Promise<Answer>,
@@ -58,7 +60,7 @@ export function route<Query extends z.ZodType = typeof nothing, Body extends z.Z
       const json = description.body && read(event)
       const ifMatch = readIfMatch(event.headers['if-match'])
       if (description.ifMatch === 'required' && ifMatch === null)
-        throw new Problem(428, 'Say which version you saw: If-Match with the ETag of a GET.')
+        throw new Problem(428, 'If-Match is missing. Send the ETag of a GET in it.')
       const body = (description.body && readBody(description.body, json)) as z.output<Body>
       return handle({ parameter, query, body, ifMatch })
     },

@@ -3,7 +3,7 @@ import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { Problem } from '../../shared/http-api/problem.ts'
 import type { Answer, Route } from './route.ts'
 
-/** @throws Problem 404 for an unknown path, 405 for a known one asked by another method, 400 for a broken path */
+/** @throws Problem 404 for an unknown path, 405 for another method, 400 for wrong percent-encoding */
 export function router(routes: readonly Route[]): (event: APIGatewayProxyEventV2) => Promise<Answer> {
   return async (event) => {
     const { method } = event.requestContext.http
@@ -12,15 +12,15 @@ export function router(routes: readonly Route[]): (event: APIGatewayProxyEventV2
       return parameter === null ? [] : [{ route, parameter }]
     })
     if (here.length === 0)
-      throw new Problem(404, 'There is nothing at this path. GET /openapi.json lists what there is.')
+      throw new Problem(404, 'No resource has this path. GET /openapi.json lists all paths.')
     const asked = here.find(({ route }) => route.method === method)
     if (asked) return asked.route.run(event, asked.parameter)
     const allow = here.map(({ route }) => route.method).join(', ')
-    throw new Problem(405, `This path answers ${allow}.`, { headers: { allow } })
+    throw new Problem(405, `This path allows only ${allow}.`, { headers: { allow } })
   }
 }
 
-/** @returns the value of the path's one parameter, empty when it has none, null when the path is another */
+/** @returns the value of the path's one parameter, empty without one, null when the path does not match */
 function parameterOf(template: string, path: string): string | null {
   const expected = template.split('/')
   const given = path.split('/')

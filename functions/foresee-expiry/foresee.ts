@@ -1,7 +1,8 @@
 /**
- * One run: writes down what our ingress shows, reads everything that was seen, and tells of what expires, each
- * certificate of a connector once at each of its days. A notice is claimed before it is published, so neither a second
- * run nor a repeated one tells of it again; what could not be told is told by the next run.
+ * One run: records the certificates that the ingress serves, reads all observed certificates, and publishes a notice
+ * for each that expires soon. A certificate of a connector causes one notice at each of its days. A notice is claimed
+ * before it is published, so a second or repeated run does not publish it again. A notice that could not be published
+ * is left to the next run.
  */
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
@@ -16,7 +17,7 @@ import { expiryNoticeKey } from '../../shared/transport/keys.ts'
 import { announce } from './notice-text.ts'
 import { servedOf, sightingsOf } from './served.ts'
 
-/** What is kept of a notice that was published. */
+/** Stored with the claim of a published notice; `published` is its SNS message id. */
 export interface Told {
   published: string
 }
@@ -24,38 +25,38 @@ export interface Told {
 export interface Dependencies {
   published(): Promise<PublishedCertificates | null>
   connectors(): Promise<{ inbound: readonly InboundConnector[]; outbound: readonly OutboundConnector[] }>
-  /** Writes down what our ingress shows. */
+  /** Records a certificate that the ingress serves. */
   see(sighting: Sighting): Promise<void>
   observations(): AsyncIterable<Observation>
   claims: Claims<Told>
-  /** @returns the topic's id for it */
+  /** @returns the SNS message id */
   publish(announcement: Announcement): Promise<string>
-  /** Told of each notice, and of each that could not be published. */
+  /** Called for each notice; `failure` is null when it was published. */
   tell(notice: ExpiryNotice, failure: Error | null): void
 }
 
 export interface Run {
-  /** Places at which certificates were seen. */
+  /** Number of places where certificates were observed. */
   places: number
   gauges: Gauge[]
   told: number
-  /** Were told of before. */
+  /** Notices that another run published or is publishing. */
   known: number
   failed: number
-  /** Are left to the next run. */
+  /** Notices left to the next run. */
   left: number
 }
 
-/** Of one run: more than anybody reads in a day. */
+/** Notices of one run; an administrator reads no more in a day. */
 const mostNotices = 50
 
-/** Longer than publishing can take, and shorter than the time until a run that failed is repeated. */
+/** Longer than publishing takes, and shorter than the wait before Lambda repeats a failed run. */
 const leaseMs = 30_000
 
-/** After the certificate expired, so that nobody hears of it again. */
+/** A claim outlives its certificate, so that no notice is repeated. */
 const rememberedSeconds = 400 * daySeconds
 
-/** @throws when what was seen, or what is known of it, cannot be read */
+/** @throws when observations, connectors or published certificates cannot be read */
 export async function runForesight(now: Date, dependencies: Dependencies): Promise<Run> {
   const kept = await dependencies.published()
   const published = kept && publishedAt(kept, now)

@@ -1,4 +1,4 @@
-/** foresee-expiry: a schedule's function. It tells of certificates that expire, before mail stops for it. */
+/** Publishes notices of certificates that expire, before mail stops. A schedule invokes it daily. */
 import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
@@ -16,7 +16,7 @@ import { ObservedList } from '../../shared/transport/observed-list.ts'
 import { ObservedTable } from '../../shared/transport/observed-table.ts'
 import { type Dependencies, type Run, runForesight, type Told } from './foresee.ts'
 
-// What runs at cold start.
+// Runs at cold start.
 
 const environment = readEnvironment(ForesightEnvironment, process.env)
 const logger = new Logger({ serviceName: 'foresee-expiry' })
@@ -27,7 +27,6 @@ const connectors = new ConnectorRepository(documents, environment.CONNECTORS_TAB
 const table = new ObservedTable(documents, environment.TRANSPORT_TABLE)
 const list = new ObservedList(documents, environment.TRANSPORT_TABLE)
 
-/** Milliseconds that the table may take for one of ours. */
 const patience = 10_000
 
 const now = () => new Date()
@@ -44,14 +43,14 @@ const dependencies: Dependencies = {
   tell,
 }
 
-// What AWS calls.
+// Called by AWS.
 
-/** @throws when something could not be read or told; Lambda then runs it again */
+/** @throws when a read or a notice failed; Lambda then repeats the run */
 export async function handler(): Promise<Omit<Run, 'gauges'>> {
   try {
     const { gauges, ...run } = await runForesight(now(), dependencies)
     gauge(gauges)
-    logger.info('Certificates were looked at', { ...run, inUse: gauges.length })
+    logger.info('Certificates checked for expiry', { ...run, inUse: gauges.length })
     if (run.failed > 0) throw new Error(`${run.failed} notices could not be published`)
     return run
   } finally {
@@ -76,7 +75,7 @@ function tell(notice: ExpiryNotice, failure: Error | null): void {
   logger.error('A notice could not be published', { ...about, error: failure })
 }
 
-/** A gauge of nothing would be all well, so there is none. */
+/** Without certificates no metric is published: any value would look healthy. */
 function gauge(gauges: readonly Gauge[]): void {
   const sides = Map.groupBy(gauges, ({ observedAs }) =>
     observedAs === 'Own' ? Metric.ownCertificateDaysLeft : Metric.partnerCertificateDaysLeft,

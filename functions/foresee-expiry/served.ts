@@ -1,10 +1,10 @@
-/** Our own certificates of the ingress, as they were published: what is served now, and what will be. */
+/** Maps the published certificates to what the ingress serves now and next. */
 import type { PublishedCertificates } from '../../shared/contract/certificates.ts'
 import type { Served } from '../../shared/policy/foresight.ts'
 import type { Sighting } from '../../shared/tls/observed/observation.ts'
 import { seenOfPem } from '../../shared/tls/observed/sighting.ts'
 
-/** @param published as of now */
+/** @param published state as of now */
 export function servedOf({ certificates }: PublishedCertificates): Served[] {
   return certificates
     .filter(({ state }) => state === 'Current')
@@ -22,7 +22,7 @@ export function servedOf({ certificates }: PublishedCertificates): Served[] {
     })
 }
 
-/** @param published as of `at` */
+/** @param published state as of `at` */
 export function sightingsOf({ hostname, certificates }: PublishedCertificates, at: Date): Sighting[] {
   return certificates
     .filter(({ state }) => state === 'Current')

@@ -1,4 +1,4 @@
-/** How content is answered, so that a browser does with it nothing but show it. */
+/** Builds responses that a browser can only display. */
 import { createHash } from 'node:crypto'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { contentSecurityPolicy } from './page/style.ts'
@@ -7,9 +7,9 @@ export interface Content {
   status: number
   type: string
   body: string
-  /** Seconds; 0 for what must not be kept. */
+  /** Seconds that caches may keep it; 0 forbids caching. */
   maxAge: number
-  /** Pages of others may read it from a browser. */
+  /** Scripts of other origins may read it (CORS). */
   isForAll?: boolean
   headers?: Record<string, string>
 }
@@ -26,7 +26,7 @@ export function resultOf(method: string, content: Content): Result {
   return { statusCode: status, headers, ...(method !== 'HEAD' && { body }) }
 }
 
-/** RFC 9110 §13.1.2. @returns null where it has to be sent whole */
+/** Evaluates If-None-Match (RFC 9110 §13.1.2). @returns null when the content must be sent */
 export function notModified({ headers }: APIGatewayProxyEventV2, content: Content): Result | null {
   const asked = headers['if-none-match']
   if (asked === undefined || content.status !== 200) return null

@@ -1,4 +1,7 @@
-/** Pages that anybody may read: our certificates, and the MTA-STS policy of our domains. API Gateway, payload format 2.0. */
+/**
+ * public-pages: the ingress's certificates and the MTA-STS policy, without authentication. API Gateway, payload
+ * format 2.0.
+ */
 import { Logger } from '@aws-lambda-powertools/logger'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'

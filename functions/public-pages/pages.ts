@@ -1,8 +1,8 @@
 /**
- * What anybody may read of us, as a function of its stores. The attack: a stranger who asks as often as he can, for
- * anything, with words of his own in path, query and headers. The defence: API Gateway bounds how often; here nothing
- * of a request is repeated in an answer, nothing is looked up by it but an accepted domain and a fingerprint that we
- * have told ourselves, and what was read lately is told again. The limit: what is told is public.
+ * Serves the public pages from its stores. Attack: a client sends any number of requests, with its own text in path,
+ * query and headers. Defence: API Gateway limits the rate, and no response repeats anything of a request. Only an
+ * accepted domain or a published fingerprint is looked up, and reads are cached. Limit: everything served here is
+ * public.
  */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
@@ -19,7 +19,7 @@ import { messagePage } from './page/document.ts'
 export interface Dependencies {
   published: Pick<PublishedCertificatesItem, 'read'>
   acceptedDomains: Pick<AcceptedDomains, 'get'>
-  /** The text of our MTA-STS policy; null where we publish none. */
+  /** The text of our MTA-STS policy; null when none is published. */
   policy: string | null
   publisher: Publisher
   logger: Pick<Logger, 'error'>
@@ -29,9 +29,8 @@ export interface Dependencies {
 
 export type Pages = (event: APIGatewayProxyEventV2) => Promise<APIGatewayProxyStructuredResultV2>
 
-/** Milliseconds that what was read is told again. */
 const keptMs = 15_000
-/** Seconds that browsers and proxies may keep an answer. */
+/** Seconds that browsers and proxies may cache a response. */
 const usualAge = 300
 
 export function publicPages(dependencies: Dependencies): Pages {
@@ -44,7 +43,7 @@ export function publicPages(dependencies: Dependencies): Pages {
       const content = await contentFor(event, read, { ...dependencies, now })
       return notModified(event, content) ?? resultOf(method, content)
     } catch (error) {
-      logger.error('The page could not be made', error as Error)
+      logger.error('The page could not be created', error as Error)
       return resultOf(method, faultOfOurs)
     }
   }
@@ -82,7 +81,7 @@ function chainOf({ certificates }: PublishedCertificates, fingerprint: string): 
   return { status: 200, type, body: found.chain, maxAge: daySeconds, isForAll: true }
 }
 
-/** What is kept must not outlive what it tells. */
+/** A cached page must expire before the next certificate is served. */
 function secondsToChange({ certificates }: PublishedCertificates, now: number): number {
   const next = certificates.find(({ state }) => state === 'Next')?.servedFrom
   if (!next) return usualAge
@@ -90,8 +89,8 @@ function secondsToChange({ certificates }: PublishedCertificates, now: number): 
 }
 
 /**
- * RFC 8461 §3.3: a policy is of the domain whose policy host is asked. By another name it is handed out, too, for a web
- * server of that host's that fetches it here: it is the same for all our domains.
+ * RFC 8461 §3.3: a sender fetches the policy from the domain's policy host. Under another name the policy is served,
+ * too, for a web server that fetches it from here; it is the same for all domains.
  */
 async function policyFor(
   host: string,
@@ -106,12 +105,12 @@ async function policyFor(
   return { status: 200, type: 'text/plain; charset=utf-8', body: policy, maxAge: usualAge, isForAll: true }
 }
 
-/** Without the port, which only a browser on the way to another than 443 says. */
+/** Drops the port, which clients send only when it is not 443. */
 function hostOf({ headers, requestContext }: APIGatewayProxyEventV2): string {
   return (headers.host ?? requestContext.domainName ?? '').toLowerCase().replace(/\.?(:\d+)?$/, '')
 }
 
-/** Calls again at most so often; a failure is not remembered. Who asks meanwhile waits for the same answer. */
+/** Caches the result of `call` for `ms` milliseconds. A failure is not cached. Concurrent requests share one call. */
 function rememberingFor<T>(ms: number, now: () => number, call: () => Promise<T>): () => Promise<T> {
   let last: { value: Promise<T>; at: number } | null = null
   return () => {
@@ -138,19 +137,15 @@ const words = (
   headers,
 })
 
-const nothingHere = words(
-  404,
-  'There is no such page',
-  'Our certificates are told of on the first page, at the path “/”.',
-)
+const nothingHere = words(404, 'Page not found', 'The path “/” shows our certificates.')
 const nothingYet = words(
   404,
-  'Nothing was published yet',
-  'Our certificates are published within the hour after this service was set up. Ask again then.',
+  'Nothing is published yet',
+  'Our certificates are published within an hour of the deployment. Try again then.',
 )
 const noPolicy = words(404, 'No policy', 'No MTA-STS policy is published here.')
 const notOurDomain = words(404, 'No policy', 'This gateway receives no mail for this domain.')
-const onlyRead = words(405, 'There is nothing to do here', 'These pages can only be read: by GET or HEAD.', {
+const onlyRead = words(405, 'Method not allowed', 'These pages allow only GET and HEAD.', {
   allow: 'GET, HEAD',
 })
-const faultOfOurs = words(503, 'This cannot be told now', 'Ask again in a minute.', { 'retry-after': '60' })
+const faultOfOurs = words(503, 'Temporarily unavailable', 'Try again in a minute.', { 'retry-after': '60' })

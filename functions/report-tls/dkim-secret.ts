@@ -1,4 +1,4 @@
-/** The key that signs reports, read from Secrets Manager once a run. */
+/** Reads the DKIM key that signs reports from Secrets Manager, once a run. */
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { z } from 'zod'
 import { parseJson } from '../../shared/contract/parse-json.ts'
@@ -6,7 +6,7 @@ import type { DkimKey } from '../../shared/tls-reports/report-mail.ts'
 
 const DkimSecret = z.object({ privateKey: z.string().includes('PRIVATE KEY') })
 
-/** @throws Error that names the secret, never what is in it */
+/** @throws Error that names the secret, never its content */
 export async function readDkimKey(
   secrets: Pick<SecretsManagerClient, 'send'>,
   { domain, selector, secretArn }: { domain: string; selector: string; secretArn: string },

@@ -1,4 +1,4 @@
-/** report-tls: a schedule's function. It sends the reports on the day before, or on a day that it is told. */
+/** report-tls: sends the TLS reports of the previous day, or of a given day. A schedule invokes it. */
 import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
@@ -25,18 +25,18 @@ import { contentReference, type Dependencies as SendDependencies, sendReport } f
 import { type Run, type Sent, sendReports, type Told } from './send-reports.ts'
 
 /**
- * A schedule's event has no day; whoever asks by hand may name one: `{"day":"2026-02-03"}`. A day that has not ended
- * needs `"unfinished":true`, since what comes after is then in no report.
+ * A scheduled event names no day. A manual invocation may name one: `{"day":"2026-02-03"}`. A day that has not ended
+ * needs `"unfinished":true`, since sessions after the run are in no report.
  */
 const Asked = z.object({ day: z.iso.date().optional(), unfinished: z.boolean().default(false) })
 
-/** Reports by mail that are handed in a second, and the longest that SQS lets one wait. */
+/** Spreads reports by mail: at most `aSecond` a second, up to the largest delay of SQS. */
 const pace = { aSecond: 20, mostSeconds: 900 }
 
-/** Milliseconds that must be left to begin with another domain: those under way are to end. */
+/** Milliseconds that must be left to begin another domain, so that those under way can end. */
 const leastTime = 90_000
 
-// What runs at cold start.
+// Runs at cold start.
 
 const environment = readEnvironment(ReportEnvironment, process.env)
 const logger = new Logger({ serviceName: 'report-tls' })
@@ -70,15 +70,16 @@ const sending: Omit<SendDependencies, 'dkimKey' | 'delaySeconds'> = {
   now,
 }
 
-// What AWS calls.
+// Called by AWS.
 
-/** @throws when counters or claims cannot be read; Lambda then runs it again */
+/** @throws when counters or claims cannot be read; Lambda then repeats the run */
 export async function handler(
   event: unknown,
   context?: Pick<Context, 'getRemainingTimeInMillis'>,
 ): Promise<Run> {
   const { day = dayBefore(now()), unfinished } = Asked.parse(event ?? {})
-  if (day >= dayOf(now()) && !unfinished) throw new Error(`${day} has not ended, and is reported when it has`)
+  if (day >= dayOf(now()) && !unfinished)
+    throw new Error(`${day} has not ended. Pass "unfinished": true to report it now`)
   const hour = now().getUTCHours()
   const isLast = hour >= (reportHours.at(-1) ?? 0)
   let handedIn = 0
@@ -96,9 +97,9 @@ export async function handler(
       hasTime: () => (context?.getRemainingTimeInMillis() ?? Number.POSITIVE_INFINITY) > leastTime,
       tell: (told) => tell(told, isLast),
     })
-    logger.info('Reports on TLS were sent', { day, ...run })
+    logger.info('TLS reports sent', { day, ...run })
     if (run.cutShort && isLast) {
-      logger.error('There was no time for all reports on TLS', { day })
+      logger.error('The run ran out of time before all TLS reports were sent', { day })
       metrics.addMetric(Metric.tlsReportsFailed, MetricUnit.Count, 1)
     }
     return run
@@ -107,7 +108,7 @@ export async function handler(
   }
 }
 
-/** A report may yet be sent by a later run, unless this is the day's last. */
+/** Counts failures only in the day's last run, since a later run may still send the report. */
 function tell({ domain, place, ...told }: Told, isLast: boolean): void {
   switch (told.kind) {
     case 'Sent': {
@@ -116,11 +117,11 @@ function tell({ domain, place, ...told }: Told, isLast: boolean): void {
       return
     }
     case 'Undeliverable':
-      logger.warn('A report on TLS is not taken', { domain, place, why: told.why, isLast })
+      logger.warn('A TLS report was not accepted', { domain, place, why: told.why, isLast })
       if (isLast) metrics.addMetric(Metric.tlsReportsUndeliverable, MetricUnit.Count, 1)
       return
     case 'Failed':
-      logger.error('A report on TLS cannot be sent', { domain, place, isLast, error: told.error })
+      logger.error('A TLS report could not be sent', { domain, place, isLast, error: told.error })
       if (isLast) metrics.addMetric(Metric.tlsReportsFailed, MetricUnit.Count, 1)
   }
 }

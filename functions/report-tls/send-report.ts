@@ -1,7 +1,7 @@
 /**
- * One report to one place. By mail it is a new message from `<>`, which takes the way of any other: connectors apply,
- * and nobody bounces it. By HTTPS it goes at once, to a server whose certificate is verified; the RFC lets senders do
- * without (§3), and a report says who writes to whom.
+ * Sends one report to one destination. By mail it is a new message with the null reverse path: connectors apply to
+ * it, and it causes no DSN. By HTTPS it goes out at once, to a server whose certificate is verified. RFC 8460 §3 lets
+ * senders skip that, but a report reveals which domains exchange mail.
  */
 import { createHash } from 'node:crypto'
 import type { EvaluationJob } from '../../shared/contract/jobs.ts'
@@ -16,20 +16,20 @@ import type { Sending } from './send-reports.ts'
 
 export interface Dependencies {
   reporter: Reporter
-  /** Null where none is configured. @throws when it cannot be read */
+  /** Returns null when none is configured. @throws when it cannot be read */
   dkimKey(): Promise<DkimKey | null>
-  /** Stores octets and says where they lie. */
+  /** Stores octets and returns their location. */
   store(key: string, octets: Buffer): Promise<ContentReference>
   evaluation: Sender<EvaluationJob>
   https: Pick<ForeignOptions, 'resolver' | 'privateNetworks'>
-  /** Seconds that a message waits, so that a day's reports do not stand before everybody's mail. */
+  /** Returns the seconds that a report waits, so that a day's reports do not delay other mail. */
   delaySeconds(): number
-  /** Makes a message's id. */
+  /** Returns a new message id. */
   id(at: Date): string
   now(): Date
 }
 
-/** Rejects for a fault of ours. */
+/** @throws on an internal failure */
 export function sendReport(
   report: TlsReport,
   place: ReportPlace,
@@ -52,7 +52,7 @@ async function byMail(report: TlsReport, to: string, dependencies: Dependencies)
   return { kind: 'Sent' }
 }
 
-/** Milliseconds, and octets of the answer. */
+/** Timeouts in milliseconds; `body` in octets. */
 const limits = { whole: 10_000, silence: 5_000, body: 65_536 }
 
 async function byHttps(report: TlsReport, url: URL, { https }: Dependencies): Promise<Sending> {
@@ -77,7 +77,7 @@ async function byHttps(report: TlsReport, url: URL, { https }: Dependencies): Pr
     : { kind: 'Undeliverable', why: `${url.hostname} answered ${answer.status}` }
 }
 
-/** Where a report's octets lie. */
+/** Describes the object that holds a report's octets. */
 export function contentReference(bucket: string, key: string, octets: Buffer): ContentReference {
   const sha256 = createHash('sha256').update(octets).digest('hex')
   return { bucket, key, offset: 0, length: octets.length, sha256 }

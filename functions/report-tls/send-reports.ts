@@ -1,7 +1,7 @@
 /**
- * Sends the reports on one day (RFC 8460): to each domain that asks for one, at each of the places it names, once. A
- * place is claimed before something is sent to it, so neither a second run nor a repeated one sends a second copy; what
- * could not be sent stays unclaimed, and is sent by a later run.
+ * Sends the TLS reports of one day (RFC 8460). Each domain that requests reports gets one at each of its
+ * destinations, once. A destination is claimed before its report is sent, so a second or repeated run sends no second
+ * copy. When sending fails, the claim expires, and a later run sends the report.
  */
 import { createHash } from 'node:crypto'
 import { daySeconds, minuteMs } from '../../shared/contract/durations.ts'
@@ -14,12 +14,12 @@ import { placeText, type ReportPlace, recordName, reportPlaces } from '../../sha
 import { buildReport, type Reporter, type TlsReport } from '../../shared/tls-reports/report.ts'
 import { sentReportKey } from '../../shared/transport/keys.ts'
 
-/** What is kept of a report that was sent. */
+/** Stored with the claim of a sent report. */
 export interface Sent {
   at: string
 }
 
-/** `Undeliverable`: the place does not take it, which is its owner's to mend. */
+/** `Undeliverable`: the destination does not accept the report; its owner must fix that. */
 export type Sending = { kind: 'Sent' } | { kind: 'Undeliverable'; why: string }
 
 export interface Dependencies {
@@ -27,12 +27,12 @@ export interface Dependencies {
   claims: Claims<Sent>
   resolver: Resolver
   reporter: Reporter
-  /** Rejects for a fault of ours. */
+  /** @throws on an internal failure */
   send(report: TlsReport, place: ReportPlace): Promise<Sending>
   now(): Date
-  /** Whether there is time to begin with another domain. */
+  /** Whether there is time to begin another domain. */
   hasTime(): boolean
-  /** Told of each report that was sent, and of each that was not. */
+  /** Called for each report, sent or not. */
   tell(told: Told): void
 }
 
@@ -42,7 +42,7 @@ export type Told = { domain: string; place: string } & (
   | { kind: 'Failed'; error: Error }
 )
 
-/** What a run came to. */
+/** The counts of one run. */
 export interface Run {
   domains: number
   sent: number
@@ -50,18 +50,18 @@ export interface Run {
   known: number
   undeliverable: number
   failed: number
-  /** Domains whose record could not be asked for. */
+  /** Domains whose TLSRPT record could not be queried. */
   unasked: number
-  /** There was no time for the rest of the domains. */
+  /** True when the run ended before it reached all domains. */
   cutShort: boolean
 }
 
 /** Longer than the function may run, and shorter than the time between two runs. */
 const leaseMs = 20 * minuteMs
-/** Days that a claim is remembered. */
+/** Days that a claim is stored. */
 const rememberedDays = 10
 const domainsAtOnce = 20
-/** Milliseconds: name servers that are silent must not take a run's time. */
+/** Milliseconds; a silent name server must not use up the run. */
 const longestQuestion = 5_000
 
 /** @throws when the counters or the claims cannot be read */

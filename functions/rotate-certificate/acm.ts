@@ -1,7 +1,7 @@
 /**
- * Certificates that ACM issues and renews. The attack: a private key on its way, in a log or in somebody's memory. The
- * defence: a key is exported only where its certificate is news, under a passphrase that is made for it and forgotten,
- * and is written nowhere but into the secret. The limit: who may call ExportCertificate has the key.
+ * Exports the certificates that ACM issues and renews. Attack: a private key leaks in transit, in a log or in memory.
+ * Defence: a key is exported only when its certificate is new, under a random passphrase that is used once, and is
+ * written only to the secret. Limit: a principal that may call ExportCertificate gets the key.
  */
 import { createPrivateKey, randomBytes } from 'node:crypto'
 import { type ACMClient, ExportCertificateCommand, GetCertificateCommand } from '@aws-sdk/client-acm'
@@ -12,13 +12,13 @@ export class AcmCertificates {
   readonly #acm: Pick<ACMClient, 'send'>
   readonly #arns: readonly string[]
 
-  /** @param arns one of each kind */
+  /** @param arns one certificate of each key type */
   constructor(acm: Pick<ACMClient, 'send'>, arns: readonly string[]) {
     this.#acm = acm
     this.#arns = arns
   }
 
-  /** @returns the certificates as they are now, PEM, without issuers and keys; none where ACM has none of ours */
+  /** @returns the current certificates in PEM, without issuers and keys; empty when ACM has issued none */
   async issued(): Promise<string[]> {
     const answers = await Promise.all(
       this.#arns.map((CertificateArn) => this.#acm.send(new GetCertificateCommand({ CertificateArn }))),
@@ -35,7 +35,7 @@ export class AcmCertificates {
   }
 
   async #exportOne(arn: string): Promise<CertificatesAndKeys> {
-    // ACM takes printable characters, without #, $ and %.
+    // ACM accepts printable characters except #, $ and %.
     const passphrase = randomBytes(32).toString('base64url')
     const answer = await this.#acm.send(
       new ExportCertificateCommand({ CertificateArn: arn, Passphrase: Buffer.from(passphrase) }),
@@ -48,11 +48,11 @@ export class AcmCertificates {
   }
 }
 
-/** @throws Error without anything of the key */
+/** @throws Error that contains nothing of the key */
 function decrypted(key: string, passphrase: string, arn: string): string {
   try {
     return createPrivateKey({ key, passphrase }).export({ type: 'pkcs8', format: 'pem' }).toString().trim()
   } catch {
-    throw new Error(`the private key that ACM exported of ${arn} cannot be read`)
+    throw new Error(`the private key that ACM exported for ${arn} cannot be read`)
   }
 }

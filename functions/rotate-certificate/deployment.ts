@@ -1,6 +1,7 @@
 /**
- * CloudFormation as the caller: it waits until the secret is filled, and goes on with the task that reads it. The answer
- * goes to an address that the event names; only one of AWS is answered, so that nobody else is told anything.
+ * Answers a custom resource of CloudFormation: a deployment waits until the secret is filled, then starts the task
+ * that reads it. The event names the response URL. Only hosts of AWS are accepted, so that no other host receives the
+ * response.
  */
 import { z } from 'zod'
 
@@ -12,12 +13,11 @@ const Request = z.object({
   LogicalResourceId: z.string(),
 })
 
-/** Milliseconds. */
 const patience = 10_000
 
 /**
- * Does the work, and answers where a deployment asked for it. A stack that is removed asks for nothing.
- * @throws what the work throws, where nobody waits for an answer
+ * Runs `work`, and sends its outcome to the response URL of a deployment's event. A deletion runs nothing.
+ * @throws what `work` throws, when the event is not a deployment's
  */
 export async function forWhomeverAsks<T>(
   event: unknown,
@@ -37,6 +37,6 @@ export async function forWhomeverAsks<T>(
   }
   const body = JSON.stringify({ ...request, ...outcome, PhysicalResourceId: 'certificates' })
   const answer = await send(ResponseURL, { method: 'PUT', body, signal: AbortSignal.timeout(patience) })
-  if (!answer.ok) throw new Error(`CloudFormation does not take the answer: ${answer.status}`)
+  if (!answer.ok) throw new Error(`CloudFormation did not accept the response: HTTP ${answer.status}`)
   return result
 }

@@ -1,4 +1,4 @@
-/** rotate-certificate: a schedule's function, which ACM's events and deployments call as well. */
+/** rotate-certificate: rotates the ingress's certificates. A schedule, ACM's events and deployments invoke it. */
 import { createSecureContext } from 'node:tls'
 import { Logger } from '@aws-lambda-powertools/logger'
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
@@ -22,7 +22,7 @@ import { type Dependencies, type Run, rotate } from './run.ts'
 import { CertificateSecretStore } from './secret.ts'
 import { ToldItem } from './told.ts'
 
-// What runs at cold start.
+// Runs at cold start.
 
 const environment = readEnvironment(RotateEnvironment, process.env)
 const logger = new Logger({ serviceName: 'rotate-certificate' })
@@ -47,29 +47,29 @@ const dependencies: Dependencies = {
   now: () => new Date(),
 }
 
-// What AWS calls.
+// Called by AWS.
 
-/** Whatever the event is, all there is to do is done. @throws when something cannot be read or written */
+/** Does everything that is due, for any event. @throws when something cannot be read or written */
 export const handler = (event?: unknown): Promise<Run | null> => forWhomeverAsks(event, run)
 
 async function run(): Promise<Run> {
   try {
     const run = await rotate(dependencies)
-    for (const refusal of run.refused) logger.error('A certificate of ours is refused', { ...refusal })
+    for (const refusal of run.refused) logger.error('An ingress certificate is refused', { ...refusal })
     if (run.refused.length > 0)
       metrics.addMetric(Metric.certificatesRefused, MetricUnit.Count, run.refused.length)
-    logger.info('Certificates were looked at', { changed: run.changed, told: run.told })
+    logger.info('Ingress certificates checked', { changed: run.changed, told: run.told })
     return run
   } finally {
     if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics()
   }
 }
 
-/** @throws when the bus does not take it */
+/** @throws when the event bus does not accept it */
 async function tellEvent({ detailType, detail }: News): Promise<void> {
   const entry = { Source: 'mailflow', DetailType: detailType, Detail: JSON.stringify(detail) }
   const { Entries = [] } = await events.send(new PutEventsCommand({ Entries: [entry] }))
-  // A batch is answered 200 whatever became of its entries.
+  // PutEvents returns 200 even when an entry failed.
   const failed = Entries.find(({ ErrorCode }) => ErrorCode !== undefined)
   if (failed) throw new Error(`${failed.ErrorCode}: ${failed.ErrorMessage}`)
 }

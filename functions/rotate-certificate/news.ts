@@ -1,13 +1,13 @@
-/** What has changed for partners since they were told last, in words and as events. Pure; no key comes near it. */
+/** Derives events and notices from what has changed since the last notices. Pure; it handles no key. */
 import type { PublishedCertificate, PublishedCertificates } from '../../shared/contract/certificates.ts'
 import type { Announcement } from '../../shared/queues/topic.ts'
 import type { Refusal } from './plan.ts'
 
-/** What was told last. */
+/** The state that the last notices described. */
 export interface Told {
   /** State of each certificate, by its fingerprint. */
   states: Readonly<Record<string, string>>
-  /** Of what was refused; empty when nothing is. */
+  /** Text about refused certificates; empty when none is. */
   refused: string
 }
 
@@ -18,11 +18,11 @@ export interface News {
     | 'Certificate Withdrawn'
     | 'Certificate Refused'
   detail: Readonly<Record<string, unknown>>
-  /** For partners; null for what is ours alone to mend. */
+  /** For partners; null when only we can act. */
   notice: Announcement | null
 }
 
-/** A certificate of two that stays is current and next at the same time; it is known as the former. */
+/** When only one of two certificates changes, the other is Current and Next at once; it is stored as Current. */
 export const toldOf = (published: PublishedCertificates, refused: readonly Refusal[]): Told => ({
   states: Object.fromEntries(
     published.certificates.map(({ fingerprint256, state }) => [fingerprint256, state]).toReversed(),
@@ -30,7 +30,7 @@ export const toldOf = (published: PublishedCertificates, refused: readonly Refus
   refused: refusedInWords(refused),
 })
 
-/** @param told null before anybody was told anything: what is served then is no news */
+/** @param told null before the first notices: certificates served then cause none */
 export function newsSince(
   told: Told | null,
   published: PublishedCertificates,
@@ -58,7 +58,7 @@ export function newsSince(
 
 function announcement(hostname: string, next: readonly PublishedCertificate[]): News {
   const from = next[0]?.servedFrom ?? null
-  const text = `From ${instant(from)} on, the mail server ${hostname} shows a new certificate. Until then it shows the one that you know.`
+  const text = `From ${instant(from)} on, the mail server ${hostname} presents a new certificate. Until then it presents the current one.`
   return {
     detailType: 'Certificate Announced',
     detail: { hostname, servedFrom: from, certificates: next.map(inEvent) },
@@ -70,14 +70,14 @@ function announcement(hostname: string, next: readonly PublishedCertificate[]): 
   }
 }
 
-/** @param current those of them that were not before */
+/** @param current the certificates that became current */
 function switching(hostname: string, current: readonly PublishedCertificate[]): News {
   const from = current[0]?.servedFrom ?? null
   return {
     detailType: 'Certificate Switched',
     detail: { hostname, servedFrom: from, certificates: current.map(inEvent) },
     notice: notice('Switched', `${hostname}: the new TLS certificate is in use`, [
-      `The mail server ${hostname} shows a new certificate since ${instant(from)}. The one before is not shown any more.`,
+      `The mail server ${hostname} presents a new certificate since ${instant(from)}. The previous one is no longer presented.`,
       described(current),
       whatToDo(hostname, current, 'now, if you have not'),
     ]),
@@ -93,9 +93,9 @@ function withdrawal(
     detailType: 'Certificate Withdrawn',
     detail: { hostname, fingerprints },
     notice: notice('Withdrawn', `${hostname}: the announced TLS certificate is withdrawn`, [
-      `The mail server ${hostname} will not show the certificate that was announced (SHA-256 ${fingerprints.join(', ')}). It goes on with the one that you know.`,
+      `The mail server ${hostname} will not present the announced certificate (SHA-256 ${fingerprints.join(', ')}). It keeps the current one.`,
       described(current),
-      'What to do: nothing. Another certificate is announced before it is shown.',
+      'What to do: nothing. Another certificate is announced before it is presented.',
     ]),
   }
 }
@@ -137,11 +137,11 @@ function whatToDo(hostname: string, certificates: readonly PublishedCertificate[
   return [
     `What to do, ${when}:`,
     `- Nothing, if your server checks our certificate by its name (${hostname}) and trusts its root: ${distinct(({ rootIssuer }) => [rootIssuer]).join(', ')}.`,
-    '- If your server knows our certificate by its SHA-256, its key or its serial number: add the new one beside the old, and remove the old when the new one is in use.',
+    '- If your server pins our certificate by its SHA-256, its key or its serial number: add the new one beside the old one, and remove the old one when the new one is in use.',
     addresses.length === 0
-      ? '- It names no place to ask for its revocation.'
-      : `- If your firewall names where your mail server may connect: let it reach ${addresses.join(', ')}.`,
-    '- If you do not know which of these is yours, forward this to whoever runs your mail server.',
+      ? '- The certificate names no CRL or OCSP address.'
+      : `- If your firewall limits outgoing connections: let your mail server reach ${addresses.join(', ')}.`,
+    '- If you do not know which of these applies, forward this to the administrator of your mail server.',
   ].join('\n')
 }
 
@@ -157,7 +157,7 @@ const inEvent = (each: PublishedCertificate) => ({
   validUntil: each.validUntil,
 })
 
-/** Fingerprints in what is refused change with what is; its words suffice. */
+/** Two refusals with the same text count as one. */
 const refusedInWords = (refused: readonly Refusal[]): string =>
   refused.map(({ certificates, reason, detail }) => `${certificates} ${reason} ${detail}`).join('; ')
 

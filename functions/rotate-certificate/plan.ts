@@ -1,8 +1,8 @@
 /**
- * What becomes of our certificates at an instant: which follows, which is over, which is refused. Pure. The attack is
- * time: a certificate that expires unseen, or one that changes before partners who pinned the old could know. The
- * defence: what follows is judged and announced first, and served at its date; the date comes forward only where the old
- * one would not live to see it. The limit: nobody here knows whether partners have read what was announced.
+ * Plans the rotation at one instant: which certificate follows, which has ended, which is refused. Pure. Attack: a
+ * certificate expires unnoticed, or changes before partners that pinned the old one could react. Defence: the next
+ * certificate is checked and announced first, and served at its date. The date comes forward only when the old
+ * certificate expires before it. Limit: the plan cannot know whether partners have read the notice.
  */
 import { X509Certificate } from 'node:crypto'
 import type {
@@ -29,36 +29,36 @@ export interface Refusal extends CertificateFault {
 }
 
 export interface Facts {
-  /** Null before the secret was filled. */
+  /** Null before the secret is filled. */
   set: IngressCertificates | null
-  /** What an authority has issued since; null where there is nothing new. */
+  /** What the authority has issued since; null when nothing is new. */
   offer: CertificatesAndKeys | null
   hostname: string
-  /** Whether OpenSSL takes them. @throws Error in one line */
+  /** Checks that OpenSSL accepts them. @throws Error of one line */
   prove?(certificates: CertificatesAndKeys): void
   now: Date
   /** Milliseconds between announcement and use. */
   noticeMs: number
-  /** What partners were told last. */
+  /** The certificates as last published. */
   published: PublishedCertificates | null
 }
 
 export interface Plan {
-  /** What the secret is to hold; the same object where it holds it already. */
+  /** The new content of the secret; the same object when nothing changes. */
   set: IngressCertificates
   refused: Refusal[]
-  /** False where what was put in the place of another is at fault: tasks serve the other on, as partners know it. */
+  /** False when a replacement in the secret is refused: tasks keep serving the previous certificate. */
   isServed: boolean
 }
 
-/** How long, and how many, partners can compare with. */
+/** How long, and how many, deprecated certificates are published. */
 const deprecatedMs = 90 * dayMs
 const mostDeprecated = 4
 
-/** Octets of the secret: Secrets Manager takes 65536, and others may have fields in it. */
+/** Secrets Manager allows 65536 octets; the rest is for other fields. */
 const largestSecret = 60_000
 
-/** @throws Error when there is neither a certificate nor one that may take its place */
+/** @throws Error when there is no certificate and no acceptable offer */
 export function planRotation(facts: Facts): Plan {
   const { now } = facts
   const refused: Refusal[] = []
@@ -76,11 +76,12 @@ function firstOf(facts: Facts): IngressCertificates {
   const { offer, now } = facts
   if (offer === null) throw new Error('the secret is empty, and there is no certificate to fill it with')
   const fault = certificateFault(offer, { ...facts, at: now })
-  if (fault) throw new Error(`the secret is empty, and what would fill it is refused: ${fault.detail}`)
+  if (fault)
+    throw new Error(`the secret is empty, and the certificate to fill it with is refused: ${fault.detail}`)
   return { ...offer, servedFrom: now.toISOString(), deprecated: [] }
 }
 
-/** As the ingress has done by its own clock. */
+/** The ingress switches at the same time, by its own clock. */
 function switchWhenDue(set: IngressCertificates, facts: Facts, refused: Refusal[]): IngressCertificates {
   const { now } = facts
   const { next } = set
@@ -100,7 +101,10 @@ function switchWhenDue(set: IngressCertificates, facts: Facts, refused: Refusal[
   }
 }
 
-/** Who writes a certificate in the place of another makes no note of the other: partners were told of it, so we know. */
+/**
+ * An administrator may overwrite a certificate in the secret. It is still published as current, so it becomes
+ * deprecated.
+ */
 function withReplaced(set: IngressCertificates, facts: Facts): IngressCertificates {
   const gone = goneFrom(set, facts)
   if (gone.length === 0) return set
@@ -112,7 +116,7 @@ function withReplaced(set: IngressCertificates, facts: Facts): IngressCertificat
   }
 }
 
-/** What partners know as the current, and the secret knows no more. */
+/** Returns certificates that are published as current and are no longer in the secret. */
 function goneFrom(set: IngressCertificates, { now, published }: Facts): PublishedCertificate[] {
   if (published === null) return []
   const known = new Set(
@@ -135,9 +139,9 @@ function withOffer(set: IngressCertificates, facts: Facts, refused: Refusal[]): 
 }
 
 /**
- * Whether certificates that are offered follow on those we have: one of them is unknown, and none is older than ours of
- * its kind. So what an administrator put in their place is not undone by what it replaced.
- * @param offered PEM, whatever issuers are among them
+ * Whether offered certificates follow those in the secret: at least one is unknown, and none is older than ours of
+ * its key type. So a replacement by an administrator is not undone by the certificate that it replaced.
+ * @param offered PEM, with any issuers among them
  */
 export function isNews(set: IngressCertificates, offered: readonly string[]): boolean {
   const known = new Set(
@@ -159,7 +163,7 @@ function withoutOld(set: IngressCertificates, now: Date): IngressCertificates {
     .filter(({ servedUntil }) => now.getTime() - Date.parse(servedUntil) < deprecatedMs)
     .filter(({ certificate }) => fingerprintsIn(certificate).length > 0)
     .slice(0, mostDeprecated)
-  // What follows must find room; what is over is told of for as long as there is some.
+  // The next certificate must fit; the oldest deprecated ones give way.
   while (young.length > 0 && octetsOf({ ...set, deprecated: young }) > largestSecret) young.pop()
   return young.length === set.deprecated.length ? set : { ...set, deprecated: young }
 }
@@ -176,7 +180,7 @@ function leavesOf({ certificate, privateKey }: CertificatesAndKeys): X509Certifi
 
 const kindOf = ({ publicKey }: X509Certificate): string => publicKey.asymmetricKeyType ?? ''
 
-/** Of all that can be read in a text of PEM. */
+/** Returns the fingerprints of all readable certificates in a PEM text. */
 function fingerprintsIn(text: string): string[] {
   return certificatesIn(text).flatMap((pem) => {
     try {

@@ -1,4 +1,4 @@
-/** One run: what the secret is to hold, what partners are told of it, and that they are told. */
+/** One run: updates the secret, publishes the certificates, and notifies partners. */
 import type { PublishedRevision } from '../../shared/connectors-table/published-certificates.ts'
 import type { IngressCertificates, PublishedCertificates } from '../../shared/contract/certificates.ts'
 import type { Announcement } from '../../shared/queues/topic.ts'
@@ -28,7 +28,7 @@ export interface Dependencies {
   }
   tellEvent(news: News): Promise<void>
   tellPartners(notice: Announcement): Promise<void>
-  /** Whether OpenSSL takes them. @throws Error in one line */
+  /** Checks that OpenSSL accepts them. @throws Error of one line */
   prove(certificates: CertificatesAndKeys): void
   hostname: string
   noticeMs: number
@@ -36,16 +36,16 @@ export interface Dependencies {
 }
 
 export interface Run {
-  /** Whether the secret has another value. */
+  /** Whether the run changed the secret. */
   changed: boolean
   refused: Refusal[]
   told: News['detailType'][]
 }
 
-/** Runs that come at the same time as ours, before we leave it to the next. */
+/** Attempts when concurrent runs write first; the next run then continues. */
 const mostTries = 4
 
-/** @throws Error when something cannot be read or written; what was done until then is good, and the next run goes on */
+/** @throws Error when a read or a write fails; completed steps stay valid, and the next run continues */
 export async function rotate(dependencies: Dependencies): Promise<Run> {
   for (let tries = 1; ; tries++)
     try {
@@ -57,13 +57,13 @@ export async function rotate(dependencies: Dependencies): Promise<Run> {
 
 async function rotateOnce(dependencies: Dependencies): Promise<Run> {
   const { secret, published, told, hostname, noticeMs, now } = dependencies
-  // In this order: who read an old secret cannot have read what was made of a newer one, and is found out below.
+  // The order matters: a run that read an old secret read an old revision, too, so its write below fails.
   const turn = await told.read()
   const known = await published.readRevision()
   const before = await secret.read()
   const parsed = before && parseCertificateSecret(before.text)
   const set = parsed?.set ?? null
-  // What was left out at reading must not be lost at writing: who wrote it mends it first.
+  // A secret with an unreadable part is not rewritten, since that would lose the part; its author must fix it.
   const isWhole = parsed === null || parsed.refused === null
   const offer = isWhole ? await offered(dependencies, set) : null
   const facts = { hostname, prove: dependencies.prove, now: now(), noticeMs, published: known.published }
@@ -85,7 +85,7 @@ async function rotateOnce(dependencies: Dependencies): Promise<Run> {
   return { changed, refused, told: await tell(description, refused, turn, dependencies) }
 }
 
-/** What the authority has that we have not; a key is exported only then. */
+/** Returns what the authority has and the secret has not; exports a key only then. */
 async function offered(
   { authority }: Dependencies,
   set: IngressCertificates | null,
@@ -95,12 +95,12 @@ async function offered(
   return authority.export()
 }
 
-/** Fields that others have put there stay. */
+/** Keeps fields that others have added. */
 function secretText(before: SecretVersion | null, set: IngressCertificates): string {
   return JSON.stringify({ ...(before === null ? {} : JSON.parse(before.text)), ...set })
 }
 
-/** As the ingress serves them: a next that is refused is none. */
+/** Returns what the ingress serves: it ignores a refused next certificate. */
 function asServed(set: IngressCertificates, isRefused: boolean): IngressCertificates {
   const { next } = set
   if (!next || isRefused) return { ...set, next: null }

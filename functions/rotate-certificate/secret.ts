@@ -1,9 +1,8 @@
 /**
- * The secret with our certificates, changed by compare and set. The fault to avoid: two runs, or a run and an
- * administrator, read the same value, and the one that writes last undoes the other, unseen. The defence: a new value is
- * put as a version that nobody reads, and becomes the current one only if the version it was made from still is:
- * Secrets Manager moves the label AWSCURRENT from a version that is named, and from no other. Whoever comes too late
- * reads again. The limit: nobody else's changes to a value are merged, only found.
+ * Changes the certificate secret by compare and set. Fault to avoid: two writers read the same value, and the last
+ * write silently undoes the other. Defence: a new value becomes a pending version first. It becomes current only if
+ * the version it was made from still is: Secrets Manager moves the label AWSCURRENT only from the named version. A
+ * writer that comes too late reads again. Limit: other changes are detected, not merged.
  */
 import { randomUUID } from 'node:crypto'
 import {
@@ -18,13 +17,13 @@ export interface SecretVersion {
   version: string
 }
 
-/** The secret has another value by now. */
+/** Thrown when the secret has changed since it was read. */
 export class Outrun extends Error {}
 
 const current = 'AWSCURRENT'
 const pending = 'AWSPENDING'
 
-/** What Secrets Manager answers where the label is on another version, and where the version has gone meanwhile. */
+/** Errors of Secrets Manager when the label is on another version, or the version is gone. */
 const outrun = ['InvalidParameterException', 'InvalidRequestException', 'ResourceNotFoundException']
 
 export class CertificateSecretStore {
@@ -36,7 +35,10 @@ export class CertificateSecretStore {
     this.#arn = arn
   }
 
-  /** @returns null before it was ever filled @throws what Secrets Manager says, which holds nothing of the secret */
+  /**
+   * @returns null before it is first filled @throws the error of Secrets Manager, which contains nothing of the
+   * secret
+   */
   async read(): Promise<SecretVersion | null> {
     try {
       const { SecretString: text = '', VersionId: version = '' } = await this.#secrets.send(
@@ -44,7 +46,7 @@ export class CertificateSecretStore {
       )
       return { text, version }
     } catch (error) {
-      // A secret that does not exist at all says the same, and is found out when it is filled.
+      // A missing secret returns the same error; filling it then fails.
       if ((error as Error).name === 'ResourceNotFoundException') return null
       throw error
     }
@@ -52,7 +54,7 @@ export class CertificateSecretStore {
 
   /**
    * @param before the version that the text was made from; null for the first
-   * @throws Outrun when that is not the current one any more
+   * @throws Outrun when that is no longer the current one
    */
   async replace(before: SecretVersion | null, text: string): Promise<void> {
     const version = randomUUID()

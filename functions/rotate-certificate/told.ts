@@ -1,7 +1,7 @@
 /**
- * What partners were told last, and who is telling them now. Two runs at a time must not both tell; a run that dies
- * while it tells must not leave them untold. So who tells has a lease, and what was told is written when it was: a
- * notice may come twice, and none is lost.
+ * Stores what the last notices described, with a lease for the run that sends notices. Concurrent runs must not both
+ * send them, and a run that dies must not lose them. So the state is written after the notices: a notice may come
+ * twice, and none is lost.
  */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { z } from 'zod'
@@ -12,11 +12,11 @@ const key = { pk: 'certificates', sk: 'told' }
 
 const Item = z.object({
   told: z.object({ states: z.record(z.string(), z.string()), refused: z.string() }).optional(),
-  /** Grows with each telling, so that nobody tells of what another has told meanwhile. */
+  /** Counts completed runs, so that a run with an old state gets no lease. */
   turn: z.number().default(0),
 })
 
-/** Milliseconds; longer than telling can take. */
+/** Longer than publishing all notices takes. */
 const leaseMs = 120_000
 
 export interface Turn {
@@ -41,7 +41,7 @@ export class ToldItem {
     return { told, turn }
   }
 
-  /** @returns false when somebody else is telling, or has told since */
+  /** @returns false when another run holds the lease, or has completed since */
   claim({ turn }: Turn, now: Date): Promise<boolean> {
     return unlessConditionFails(
       this.#documents.send(
@@ -61,7 +61,7 @@ export class ToldItem {
     )
   }
 
-  /** Ends the turn. */
+  /** Stores the state and ends the lease. */
   async write(told: Told, { turn }: Turn): Promise<void> {
     await this.#documents.send(
       new PutCommand({ TableName: this.#table, Item: { ...key, told, turn: turn + 1 } }),

@@ -1,4 +1,7 @@
-/** The route as a function of its stores: a connector is read, validated and, if it is still the same, written to. */
+/**
+ * Builds the validation route from its stores. It validates a connector and stores the result, if the connector has
+ * not changed meanwhile.
+ */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import middy from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
@@ -18,7 +21,7 @@ export interface Dependencies {
   outbound: Pick<OutboundConnectors, 'get' | 'keepValidation'>
   acceptedDomains: Pick<AcceptedDomains, 'get' | 'page'>
   validate(connector: OutboundConnector, testMail: TestMail): Promise<OutboundValidation>
-  /** Our own name. */
+  /** Host name of this gateway. */
   hostname: string
   logger: Logger
   /** Milliseconds since the epoch. */
@@ -41,7 +44,7 @@ export function validationApi(dependencies: Dependencies): Api {
   return (event, context) => handler(event, context ?? ({} as Context))
 }
 
-/** @throws Problem 404, 409, and those of a body */
+/** @throws Problem 404, 409, and those of an invalid body */
 async function answer(
   event: APIGatewayProxyEventV2,
   dependencies: Dependencies,
@@ -63,7 +66,7 @@ async function answer(
   await existing(connector.id, outbound)
   throw new Problem(
     409,
-    'The connector was changed while it was validated, so the result says nothing of it now and is not kept. Validate it again.',
+    'The connector changed during its validation, so the result is not stored. Validate it again.',
   )
 }
 
@@ -73,7 +76,7 @@ async function existing(id: string, outbound: Dependencies['outbound']): Promise
   return connector
 }
 
-/** RFC 5321 §4.5.1: every domain that takes mail has a postmaster. */
+/** RFC 5321 §4.5.1: every domain that accepts mail has a postmaster. */
 function defaultRecipient({ recipientDomains }: OutboundConnector): string {
   const domain = recipientDomains.find((pattern) => !pattern.startsWith('*'))
   if (domain !== undefined) return `postmaster@${domain}`
@@ -82,7 +85,7 @@ function defaultRecipient({ recipientDomains }: OutboundConnector): string {
   ])
 }
 
-/** By MX each domain has hosts of its own, and only one domain's are validated. */
+/** With route Mx each domain has its own hosts; a validation covers one domain. */
 async function assertTaken(
   connector: OutboundConnector,
   recipients: readonly string[],
@@ -98,7 +101,7 @@ async function assertTaken(
     else if (connector.route === 'Mx' && domain !== first)
       faults.push({
         path,
-        message: 'is of another domain than the first; by MX validate one domain at a time',
+        message: 'has another domain than the first; with route Mx, validate one domain at a time',
       })
   }
   if (faults.length > 0) throw notValid(faults)
@@ -119,7 +122,7 @@ async function sender({ acceptedDomains }: Dependencies): Promise<string> {
   if (domain !== undefined) return `mailflow-validation@${domain}`
   throw new Problem(
     409,
-    'The test mail needs a sender, and no domain is accepted yet. Accept one first: PUT /accepted-domains/{domain}.',
+    'The test mail needs a sender address, and there is no accepted domain. Add one first: PUT /accepted-domains/{domain}.',
   )
 }
 

@@ -1,6 +1,6 @@
 /**
- * Validation of an outbound connector, for API Gateway, payload format 2.0. It is no part of connector-api because
- * port 25 leaves only from where deliver-message runs.
+ * validate-connector: validates outbound connectors. Its event is API Gateway's payload format 2.0. It is separate
+ * from connector-api because only the network of deliver-message can reach port 25.
  */
 import { networkInterfaces } from 'node:os'
 import { Logger } from '@aws-lambda-powertools/logger'
@@ -22,8 +22,8 @@ import { validationApi } from './api.ts'
 import { type Options, validate } from './validate.ts'
 
 /**
- * API Gateway waits 29 seconds. Each wait is short enough that the step that hangs is known before, and the test mail
- * has ten seconds left however slow the hosts are.
+ * API Gateway waits 29 seconds. Each timeout is short enough to report the step that hangs, and the test mail always
+ * has ten seconds left.
  */
 const limits: Options['limits'] = { resolve: 6_000, probe: 15_000, whole: 25_000 }
 const timeouts = { connect: 5_000, greeting: 8_000, command: 6_000, data: 8_000 }
@@ -35,16 +35,16 @@ const repository = new ConnectorRepository(documents, environment.CONNECTORS_TAB
 const logger = new Logger({ serviceName: 'validate-connector' })
 const resolver = createResolver(environment.DNS_SERVERS)
 
-/** What a validation finds out binds no delivery. */
+/** Reads stored policies and stores none: a validation must not affect deliveries. */
 const policies = new MtaStsSource({
   store: readOnly(new PolicyTable(documents, environment.TRANSPORT_TABLE)),
   resolver,
   privateNetworks: environment.PRIVATE_MX_NETWORKS,
   now: () => new Date(),
-  told: (trouble) => logger.warn('MTA-STS: a policy is not to be had or not to be renewed', { ...trouble }),
+  told: (trouble) => logger.warn('MTA-STS: a policy could not be fetched or renewed', { ...trouble }),
 })
 
-/** One for each question: what was heard before says nothing of how things are. */
+/** Each session gets a new checker: a validation must not use a cached revocation status. */
 const newRevocation = () =>
   new RevocationChecker({
     store: noStore,
@@ -85,7 +85,7 @@ export const handler = validationApi({
   logger,
 })
 
-/** A link-local address (fe80::/10) leads nowhere beyond this machine. */
+/** A link-local address (fe80::/10) reaches no other network. */
 function reachesIpv6(): boolean {
   const addresses = Object.values(networkInterfaces()).flatMap((some) => some ?? [])
   return addresses.some(

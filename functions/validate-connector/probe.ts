@@ -1,6 +1,6 @@
 /**
- * What opening a session with one next hop comes to, step by step. The session is the one that delivers, opened
- * under the connector's own requirement as if it were enforced, so nothing passes here that delivery would refuse.
+ * Opens a session with one next hop and reports each step. It uses the code that delivers, with the connector's
+ * requirement enforced, so nothing passes here that a delivery would refuse.
  */
 import type { ValidationStep } from '../../shared/connectors/validation.ts'
 import type { PolicySource } from '../../shared/contract/message.ts'
@@ -20,7 +20,7 @@ import { type Reported, stepOf } from './steps.ts'
 export interface Probe {
   hop: NextHop
   steps: ValidationStep[]
-  /** Whether a message may be handed to this hop. */
+  /** Whether a message may be sent to this hop. */
   passed: boolean
 }
 
@@ -47,7 +47,7 @@ interface Mark {
 interface Phase {
   step: 'Connect' | 'Ehlo' | 'StartTls'
   durationMs: number
-  /** How far the step came. */
+  /** The last milestone of the step. */
   reached: Milestone
 }
 
@@ -67,7 +67,7 @@ const whatFailed: Readonly<Record<Milestone, string>> = {
   Secured: 'EHLO over TLS failed',
 }
 
-/** Each phase lasts until the next begins, the last until the session was opened or given up. */
+/** Each phase lasts until the next begins, the last until the session was opened or failed. */
 function phasesOf(marks: readonly Mark[], ended: number): Phase[] {
   const phases: Phase[] = []
   for (const [index, { milestone, at }] of marks.entries()) {
@@ -90,7 +90,7 @@ function findingsOf(phases: Phase[], opening: Opening, hop: NextHop, options: Se
     if (isLast && opening.kind !== 'Admitted')
       return { step, durationMs, succeeded: false, detail: whyFailed(phase, opening, options) }
     if (step === 'StartTls')
-      return { step, durationMs, succeeded: false, detail: 'TLS failed; tried again in the clear' }
+      return { step, durationMs, succeeded: false, detail: 'TLS failed; retried in the clear' }
     return { step, durationMs, succeeded: true, detail: whatWorked(step, hop) }
   })
   if (opening.kind === 'Failed') return findings
@@ -101,7 +101,7 @@ function findingsOf(phases: Phase[], opening: Opening, hop: NextHop, options: Se
 }
 
 const whatWorked = (step: Phase['step'], { ip, port }: NextHop): string =>
-  step === 'Connect' ? `Connected to ${ip}, port ${port}` : 'Greeted, and answered EHLO'
+  step === 'Connect' ? `Connected to ${ip}, port ${port}` : 'The server sent its greeting and accepted EHLO'
 
 function whyFailed(
   { reached }: Phase,
@@ -109,10 +109,10 @@ function whyFailed(
   { signal }: SessionOptions,
 ): string {
   const why = `${whatFailed[reached]}: ${formatReply(opening.kind === 'Failed' ? opening.reply : opening.fault.reply)}`
-  return signal.aborted ? `${why}; the time for it ran out` : why
+  return signal.aborted ? `${why}; it timed out` : why
 }
 
-/** Whether there is TLS at all, as good as the connector asks for; its certificate comes after. */
+/** Reports whether TLS meets the connector's requirement, apart from the certificate. */
 function startTls(tls: ServerTls, requirement: HopRequirement): Reported {
   const step = 'StartTls'
   const fault = weakness(tls, requirement)
@@ -125,7 +125,7 @@ function startTls(tls: ServerTls, requirement: HopRequirement): Reported {
   return { step, succeeded: fault === null, detail, tls: { protocol, cipher, group } }
 }
 
-/** What is wrong with the session even if any certificate would do. */
+/** Returns what is wrong with the session, regardless of its certificate. */
 function weakness(tls: ServerTls, requirement: HopRequirement) {
   const level = requirement.level === 'Opportunistic' ? 'Opportunistic' : 'EncryptionOnly'
   return assessServerTls({ ...requirement, level }, tls, new Date())
@@ -150,16 +150,16 @@ function certificate(tls: EstablishedTls, requirement: HopRequirement): Reported
 
 const bySource: Readonly<Record<PolicySource, string>> = {
   Connector: '',
-  Dane: ', as DANE demands',
-  MtaSts: ', as the MTA-STS policy demands',
-  RequireTls: ', as REQUIRETLS demands',
+  Dane: ', as DANE requires',
+  MtaSts: ', as the MTA-STS policy requires',
+  RequireTls: ', as REQUIRETLS requires',
   Opportunistic: '',
 }
 
 function revocationOf({ revocation }: EstablishedTls): string {
   if (!revocation) return ''
   const { status, detail } = revocation
-  return status === 'Good' ? `; revocation: ${detail}` : `; revocation: not to be found out (${detail})`
+  return status === 'Good' ? `; revocation: ${detail}` : `; revocation: undetermined (${detail})`
 }
 
 function goodEnough(
@@ -170,9 +170,9 @@ function goodEnough(
   const until = certificates[0] ? `, until ${certificates[0].notAfter}` : ''
   if (level === 'DomainValidation')
     return `Trusted, and its name matches ${names.join(' or ')}${bySource[source]}${until}`
-  if (level === 'Dane') return `One of the TLSA records of ${names[0]} names it${until}`
+  if (level === 'Dane') return `A TLSA record of ${names[0]} matches it${until}`
   if (level === 'CertificateValidation') return `Trusted${until}`
   const setting = level === 'Opportunistic' ? 'null' : level
   const would = trusted ? `It is trusted${until}` : `It would not be trusted: ${trustError}`
-  return `Any will do, since tlsSettings is ${setting}. ${would}`
+  return `Any certificate is accepted, since tlsSettings is ${setting}. ${would}`
 }

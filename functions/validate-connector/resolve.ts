@@ -1,4 +1,4 @@
-/** The next hops that a connector leads to, each name asked for apart, so that one without an answer is seen. */
+/** Resolves the next hops of a connector, each name separately, so that a name without an answer is reported. */
 import { isIP, isIPv6 } from 'node:net'
 import { mostHosts, type ValidationStep } from '../../shared/connectors/validation.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
@@ -13,7 +13,7 @@ import { stepOf, timed } from './steps.ts'
 
 export interface ResolveOptions extends RoutingOptions {
   resolver: Resolver
-  /** Whether this machine reaches IPv6 at all. */
+  /** Whether this machine has IPv6. */
   ipv6: boolean
 }
 
@@ -22,7 +22,7 @@ export interface Target {
   hops: NextHop[]
 }
 
-/** @returns in all at most `mostHosts` hops, in the order in which a delivery would try those of one target */
+/** @returns at most `mostHosts` hops in total, in the order in which a delivery would try those of one target */
 export async function resolveTargets(route: SmtpRoute, options: ResolveOptions): Promise<Target[]> {
   const routes: SmtpRoute[] =
     route.kind === 'Mx'
@@ -41,12 +41,14 @@ async function resolveTarget(route: SmtpRoute, options: ResolveOptions): Promise
   const { hops, passedOver } = options.ipv6 ? { hops: found.hops, passedOver: 0 } : withoutIpv6(found.hops)
   const detail = [
     describe(hops, host),
-    ...(passedOver > 0 ? [`${passedOver} IPv6 addresses are passed over: there is no IPv6 here`] : []),
+    ...(passedOver > 0 ? [`${passedOver} IPv6 addresses are skipped: this function has no IPv6`] : []),
   ].join('. ')
   return { step: stepOf({ ...common, succeeded: true, detail }), hops }
 }
 
-/** A delivery tries IPv4 first and would find IPv6 unreachable; a host with nothing else stays, to fail as it would. */
+/**
+ * A delivery tries IPv4 first, and IPv6 is unreachable here. A host with IPv6 only stays, to fail as in a delivery.
+ */
 function withoutIpv6(hops: readonly NextHop[]): { hops: NextHop[]; passedOver: number } {
   const reachable = new Set(hops.filter(({ ip }) => !isIPv6(ip)).map(({ host }) => host))
   const kept = hops.filter(({ host, ip }) => !isIPv6(ip) || !reachable.has(host))
@@ -54,11 +56,11 @@ function withoutIpv6(hops: readonly NextHop[]): { hops: NextHop[]; passedOver: n
 }
 
 function describe(hops: readonly NextHop[], asked: string | null): string {
-  if (asked !== null && isIP(asked)) return 'An address, which needs no lookup'
+  if (asked !== null && isIP(asked)) return 'An IP address; no lookup needed'
   return hops.map(({ host, ip }) => (host === asked ? ip : `${host} ${ip}`)).join(', ')
 }
 
-/** What is not tried is said, since nothing is known of it. */
+/** Reports what was not tried, since its state is unknown. */
 function withinMost(targets: Target[], route: SmtpRoute): Target[] {
   const all = targets.flatMap(({ hops }) => hops)
   const unasked = route.kind === 'Mx' ? 0 : Math.max(0, route.hosts.length - mostHosts)
@@ -68,7 +70,7 @@ function withinMost(targets: Target[], route: SmtpRoute): Target[] {
     ...(unasked > 0 ? [`${unasked} smart hosts`] : []),
     ...(all.length > mostHosts ? [`${all.length - mostHosts} addresses`] : []),
   ].join(' and ')
-  const detail = `A validation tries ${mostHosts} addresses; ${untried} were not tried`
+  const detail = `A validation tries at most ${mostHosts} addresses; ${untried} were not tried`
   return [
     ...targets.map(({ step, hops }) => ({ step, hops: hops.filter((hop) => kept.has(hop)) })),
     { step: stepOf({ step: 'Resolve', succeeded: true, detail }), hops: [] },

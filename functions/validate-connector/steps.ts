@@ -1,13 +1,12 @@
-/** A step of a validation, as it is reported. */
+/** Builds the reported steps of a validation. */
 import type { ValidationStep } from '../../shared/connectors/validation.ts'
 import { inOneLine } from '../../shared/mail/peer-words.ts'
 
-/** Characters. */
 const longestDetail = 300
 
 export type Reported = Pick<ValidationStep, 'step' | 'succeeded' | 'detail'> & Partial<ValidationStep>
 
-/** The detail may quote a peer: it is brought into one line, and cut. */
+/** The detail may quote a server, so it is put on one line and shortened. */
 export function stepOf(reported: Reported): ValidationStep {
   const { step, host = null, ip = null, succeeded, detail, durationMs = 0 } = reported
   return {
@@ -22,7 +21,7 @@ export function stepOf(reported: Reported): ValidationStep {
   }
 }
 
-/** Runs a task and tells how long it took, in milliseconds. */
+/** Runs a task and measures its duration in milliseconds. */
 export async function timed<T>(task: () => Promise<T>): Promise<{ value: T; durationMs: number }> {
   const begun = performance.now()
   const value = await task()

@@ -1,4 +1,7 @@
-/** The message that proves the whole way: who reads it is told what it is, and no machine need answer it. */
+/**
+ * Composes and sends the test mail, which proves the whole path. Its text explains it to its reader, and no program
+ * should answer it.
+ */
 import MimeNode from 'nodemailer/lib/mime-node'
 import { ulid } from 'ulid'
 import type { OutboundConnector } from '../../shared/connectors/schema.ts'
@@ -13,7 +16,7 @@ export interface TestMail {
   /** An address of an accepted domain. */
   from: string
   recipients: readonly string[]
-  /** Our own name. */
+  /** Host name of this gateway. */
   hostname: string
   at: Date
 }
@@ -37,10 +40,10 @@ export async function composeTestMail(
     [
       `This is a test mail of the mail system at ${hostname}.`,
       '',
-      'An administrator is checking the way that mail for you takes from there:',
+      'An administrator is checking how this system sends mail to you:',
       `outbound connector ${name} (${id}).`,
       '',
-      'That you read this says that mail arrives. Nothing needs to be done.',
+      'You received this, so mail arrives. You need not do anything.',
       '',
     ].join('\r\n'),
   )
@@ -48,7 +51,7 @@ export async function composeTestMail(
   return { message, recipients: recipients.map(untried), content: await node.build(), tls }
 }
 
-/** Sends it and tells what came of it; it succeeded when it was taken for every recipient. */
+/** Sends the test mail. It succeeds when it is accepted for every recipient. */
 export async function sendTestMail(
   mail: Mail,
   send: (mail: Mail) => Promise<Outcomes>,
@@ -69,7 +72,7 @@ export async function sendTestMail(
   })
 }
 
-/** Those that failed come first: of many only the first may have room. */
+/** Failures come first, since the text may be shortened. */
 function describe(outcomes: readonly [string, Outcome][]): string {
   const failed = outcomes.filter(([, { outcome }]) => outcome !== 'Delivered')
   const taken = outcomes.filter(([, { outcome }]) => outcome === 'Delivered')

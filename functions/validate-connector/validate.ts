@@ -1,6 +1,6 @@
 /**
- * Validates an outbound connector by doing what a delivery does: its names are resolved, every next hop is opened a
- * session with, and over the first that passes a test mail is sent. Whatever is not done in time has failed.
+ * Validates an outbound connector by doing what a delivery does: it resolves names, opens a session with every next
+ * hop, and sends a test mail over the first that passes. A step that times out has failed.
  */
 import type { OutboundConnector } from '../../shared/connectors/schema.ts'
 import { keepable, type OutboundValidation, type ValidationStep } from '../../shared/connectors/validation.ts'
@@ -25,7 +25,7 @@ import { type ResolveOptions, resolveTargets, type Target } from './resolve.ts'
 import { stepOf } from './steps.ts'
 import { composeTestMail, notSent, sendTestMail, type TestMail } from './test-mail.ts'
 
-/** Milliseconds from the beginning: for the names, for all sessions but that of the test mail, for everything. */
+/** Milliseconds from the start: for the name resolution, for all probes, for the whole validation. */
 export interface Limits {
   resolve: number
   probe: number
@@ -38,14 +38,14 @@ export interface Options {
   limits: Limits
 }
 
-/** Never throws for what a network or a server does. */
+/** Never throws for failures of the network or of servers. */
 export async function validate(
   connector: OutboundConnector,
   testMail: TestMail,
   options: Options,
 ): Promise<OutboundValidation> {
   const begun = performance.now()
-  // What Enforce would refuse is a failure here, whatever the mode.
+  // The validation enforces the requirement in every mode.
   const requirement = { ...requirementOf(connector), mode: 'Enforce' as const }
   const mail = await composeTestMail(connector, requirement, testMail)
   const route = routeOf(connector, domainOf(testMail.recipients[0] ?? '') ?? '')
@@ -63,7 +63,7 @@ export async function validate(
 }
 
 async function bySes(mail: Mail, { ses, limits }: Options): Promise<ValidationStep[]> {
-  const detail = 'Amazon SES resolves and connects itself, later; neither host nor TLS session is shown'
+  const detail = 'Amazon SES resolves and connects later, so neither host nor TLS session is known'
   const signal = AbortSignal.timeout(limits.whole)
   return [
     stepOf({ step: 'Resolve', host: 'Amazon SES', succeeded: true, detail }),

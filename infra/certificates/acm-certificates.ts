@@ -5,8 +5,8 @@ import type { Config } from '../config.ts'
 const algorithms = { EC: 'EC_prime256v1', RSA: 'RSA_2048' } as const
 
 /**
- * Certificates of Amazon's public authority for our name, one of each kind of key, whose keys may be exported. ACM renews
- * them for as long as the record in DNS stays by which it validated the name.
+ * Exportable public certificates of ACM for the host name, one per key algorithm. ACM renews them while the DNS
+ * record that validates the name exists.
  */
 export class AcmCertificates extends Construct {
   readonly arns: readonly string[]

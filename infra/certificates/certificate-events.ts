@@ -2,7 +2,7 @@ import { ArnFormat, Stack } from 'aws-cdk-lib'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { UnitFunction } from '../unit.ts'
 
-/** Lets the unit tell the account's event bus of certificates that changed, and of nothing else. */
+/** Lets the unit put events of the source `mailflow` on the account's event bus, and no others. */
 export function grantCertificateEvents(unit: UnitFunction): void {
   const bus = Stack.of(unit).formatArn({
     service: 'events',
@@ -14,7 +14,7 @@ export function grantCertificateEvents(unit: UnitFunction): void {
     new PolicyStatement({
       actions: ['events:PutEvents'],
       resources: [bus],
-      // A call may hold events of several sources, so the key has several values.
+      // One call may contain events of several sources, so the key has several values.
       conditions: { 'ForAllValues:StringEquals': { 'events:source': 'mailflow' } },
     }),
   )

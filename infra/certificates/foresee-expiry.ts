@@ -16,7 +16,7 @@ export interface ForeseeExpiryProps {
   readonly notices: Notices
 }
 
-/** Looks every day at the certificates that partners and we ourselves show, and tells of those that expire. */
+/** Checks every day which observed certificates expire soon, and publishes notices. */
 export class ForeseeExpiry extends Construct {
   readonly handler: UnitFunction
 
@@ -25,7 +25,7 @@ export class ForeseeExpiry extends Construct {
     const { config, connectors, transport, notices } = props
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'foresee-expiry',
-      description: 'Tells of certificates that expire, before mail stops for it',
+      description: 'Publishes notices of certificates that expire soon',
       config,
       limits: config.functions.foresight,
     })
@@ -33,7 +33,7 @@ export class ForeseeExpiry extends Construct {
     transport.grantObserving(this.handler)
     notices.grantPublish(this.handler)
     new Rule(this, 'Schedule', {
-      description: 'When it is looked which certificates expire',
+      description: 'When certificates are checked for expiry',
       schedule: Schedule.cron({ minute: '0', hour: String(foresightHour) }),
       targets: [new LambdaFunction(this.handler, { retryAttempts: 2, maxEventAge: Duration.hours(1) })],
     })

@@ -17,10 +17,10 @@ export interface RotateCertificateProps {
   readonly connectors: ConnectorsTable
 }
 
-/** What a run finds undone it does, so the next hour is the retry of whatever failed. */
+/** A run does everything that is due, so the next hour's run retries what failed. */
 const retries = { retryAttempts: 2, maxEventAge: Duration.hours(1) }
 
-/** Announces the next certificate of the ingress, puts it in its place at its date, and tells partners. */
+/** Announces the ingress's next certificate, switches to it at its date, and notifies partners. */
 export class RotateCertificate extends Construct {
   readonly handler: UnitFunction
   /** Partners subscribe to it. */
@@ -35,7 +35,7 @@ export class RotateCertificate extends Construct {
     this.secretArn = certificate.secretArn
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'rotate-certificate',
-      description: 'Announces and switches the certificates of the ingress, and tells partners of them',
+      description: 'Announces and switches the certificates of the ingress, and notifies partners',
       config,
       limits: config.functions.rotate,
     })
@@ -47,7 +47,7 @@ export class RotateCertificate extends Construct {
     this.notices = this.tellPartners()
     this.target = new LambdaFunction(this.handler, retries)
     new Rule(this, 'Schedule', {
-      description: 'When our certificates are looked at: each hour',
+      description: 'When the certificates of the ingress are checked: each hour',
       schedule: Schedule.cron({ minute: '17' }),
       targets: [this.target],
     })
@@ -55,15 +55,15 @@ export class RotateCertificate extends Construct {
   }
 
   /**
-   * At a deployment partners are told what there is, and certificates of ACM come into the secret, before what reads it
-   * starts. So a secret of no use is found out here, by its reason.
+   * Runs the function in a deployment, before the reader of the secret starts. It publishes the certificates, and
+   * puts those of ACM into the secret. An unusable secret fails the deployment with its reason.
    */
   runBefore(reader: Construct): void {
     const run = new CfnCustomResource(this, 'Deployed', {
       serviceToken: this.handler.functionArn,
       serviceTimeout: 300,
     })
-    // Other certificates are a reason to run again.
+    // Different certificates cause another run.
     run.addPropertyOverride('Secret', this.secretArn)
     run.addPropertyOverride('Certificates', this.acmArns)
     run.node.addDependency(this.handler.permissions)
@@ -72,7 +72,7 @@ export class RotateCertificate extends Construct {
 
   private heedAcm(arns: readonly string[]): void {
     new Rule(this, 'Renewed', {
-      description: 'ACM has issued or renewed a certificate of ours',
+      description: 'ACM has issued or renewed a certificate of the ingress',
       eventPattern: {
         source: ['aws.acm'],
         detailType: ['ACM Certificate Available'],
@@ -92,7 +92,7 @@ export class RotateCertificate extends Construct {
       new PolicyStatement({ actions: ['sns:Publish'], resources: [topic.topicArn] }),
     )
     this.handler.addEnvironment('CERTIFICATE_NOTICES_TOPIC_ARN', topic.topicArn)
-    const description = 'Topic to subscribe partners to, for notices of our next certificate'
+    const description = 'SNS topic for partners: notices of the next certificate of the ingress'
     new CfnOutput(this, 'Arn', { value: topic.topicArn, description }).overrideLogicalId(
       'CertificateNoticesTopic',
     )

@@ -8,12 +8,12 @@ import type { Unit } from '../unit.ts'
 import { AcmCertificates } from './acm-certificates.ts'
 
 /**
- * The secret with our certificates and their keys (shared/contract/certificates.ts): one that an administrator made, or
- * one of the stack's own for certificates of ACM. Either way it is filled outside the template, so that no state of
- * CloudFormation ever holds a key.
+ * The secret with the ingress's certificates and keys (shared/contract/certificates.ts). An administrator made it, or
+ * the stack creates it for the certificates of ACM. Its value is written outside the template, so that CloudFormation
+ * never stores a key.
  */
 export class TlsCertificate extends Construct {
-  /** Of ACM; none where an administrator fills the secret. */
+  /** Certificates of ACM; empty when an administrator fills the secret. */
   readonly acmArns: readonly string[]
   readonly secretArn: string
   private readonly keyArn: string | undefined
@@ -26,14 +26,14 @@ export class TlsCertificate extends Construct {
     this.secretArn = tlsSecretArn ?? this.ownSecret()
   }
 
-  /** Lets the unit read certificates and keys, and tells it where. */
+  /** Lets the unit read certificates and keys. */
   grantRead(unit: Unit): void {
     this.allow(unit, ['secretsmanager:GetSecretValue'], [this.secretArn])
     if (this.keyArn !== undefined) this.allow(unit, ['kms:Decrypt'], [this.keyArn])
     unit.addEnvironment('TLS_SECRET_ARN', this.secretArn)
   }
 
-  /** Lets the unit put other certificates in their place, and get those of ACM with their keys. */
+  /** Lets the unit replace the certificates, and export those of ACM with their keys. */
   grantRotation(unit: Unit): void {
     this.grantRead(unit)
     this.allow(
@@ -47,14 +47,18 @@ export class TlsCertificate extends Construct {
     unit.addEnvironment('ACM_CERTIFICATE_ARNS', this.acmArns.join(','))
   }
 
-  /** Without a value: a function fills it before the first task starts. */
+  /** The secret has no value: rotate-certificate fills it before the first task starts. */
   private ownSecret(): string {
     const secret = new CfnSecret(this, 'Secret', {
       description: 'Certificates of the SMTP ingress with their private keys, written by rotate-certificate',
       ...(this.keyArn && { kmsKeyId: this.keyArn }),
     })
     secret.applyRemovalPolicy(RemovalPolicy.RETAIN)
-    acknowledge(secret, 'ACM renews what is in it, and rotate-certificate puts it there.', 'SMG4')
+    acknowledge(
+      secret,
+      'ACM renews the certificates, and rotate-certificate writes them into the secret.',
+      'SMG4',
+    )
     return secret.ref
   }
 

@@ -35,7 +35,7 @@ const routes: readonly { path: string; methods: HttpMethod[] }[] = [
   { path: '/openapi.json', methods: [GET] },
 ]
 
-/** Answered by the function that stands where mail leaves from. */
+/** Served by validate-connector, because only that function can reach port 25. */
 const validation = { path: '/outbound-connectors/{id}/validate', methods: [POST] }
 
 export interface ConnectorApiProps {
@@ -47,7 +47,7 @@ export interface ConnectorApiProps {
   readonly validate: ValidateConnector
 }
 
-/** Administration over HTTP: every route is authorised, by AWS signature or by a token of the configured issuer. */
+/** The API for administrators. Every route requires an AWS signature or a token of the configured issuer. */
 export class ConnectorApi extends Construct {
   readonly handler: UnitFunction
   readonly api: HttpApi
@@ -68,7 +68,7 @@ export class ConnectorApi extends Construct {
     queues.evaluation.grantSend(this.handler)
     tellDecisionSettings(config, this.handler)
     this.api = new HttpApi(this, 'Api', { ...authorisation(config), createDefaultStage: false })
-    // One permission for the whole API: a function's policy has no room for one a route.
+    // One permission covers the whole API: one per route would exceed the size limit of the function's policy.
     const integration = new HttpLambdaIntegration('Handler', this.handler, { scopePermissionToRoute: false })
     for (const route of routes) this.api.addRoutes({ ...route, integration })
     this.api.addRoutes({
@@ -94,7 +94,7 @@ export class ConnectorApi extends Construct {
   }
 }
 
-/** Who did what, and what came of it. */
+/** Records the caller, the request and the result. */
 const accessLogFields = {
   at: '$context.requestTime',
   requestId: '$context.requestId',

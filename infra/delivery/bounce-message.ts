@@ -12,7 +12,7 @@ export interface BounceMessageProps {
   readonly messages: MessagesTable
 }
 
-/** Tells a sender by DSN; the DSN is a new message, which goes the way of any other. */
+/** Sends DSNs. A DSN is a new message that is evaluated like any other. */
 export class BounceMessage extends Construct {
   readonly handler: UnitFunction
 
@@ -20,7 +20,7 @@ export class BounceMessage extends Construct {
     super(scope, id)
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'bounce-message',
-      description: 'Tells the sender of a message by DSN',
+      description: 'Sends DSNs to the senders of messages',
       config,
       limits: config.functions.bounce,
       goesRound: true,

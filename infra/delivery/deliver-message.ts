@@ -19,7 +19,7 @@ export interface DeliverMessageProps {
   readonly transport: TransportTable
 }
 
-/** Tries one delivery and reports what happened; what follows is decided elsewhere. */
+/** Makes one delivery attempt and reports its result; evaluate-policy decides what follows. */
 export class DeliverMessage extends Construct {
   readonly handler: UnitFunction
 
@@ -28,7 +28,7 @@ export class DeliverMessage extends Construct {
     const { config, outboundMail, queues } = props
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'deliver-message',
-      description: 'Hands a message to its next hop by SMTP or SES',
+      description: 'Transmits a message to its next hop by SMTP or SES',
       config,
       limits: config.functions.deliver,
       goesRound: true,
@@ -42,7 +42,7 @@ export class DeliverMessage extends Construct {
     props.content.grantRead(this.handler)
     outboundMail.grantSend(this.handler)
     queues.evaluation.grantSend(this.handler)
-    // What cannot be begun now goes back.
+    // A job that cannot start now goes back to the queue.
     queues.delivery.grantSend(this.handler)
     queues.delivery.consume(this.handler)
     this.tellLimits(config.functions.deliver)

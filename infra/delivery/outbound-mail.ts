@@ -9,9 +9,12 @@ import type { MailNetwork } from '../mail-network.ts'
 import type { UnitFunction } from '../unit.ts'
 import { SesConfiguration } from './ses-configuration.ts'
 
-/** Where mail leaves from, the same for each unit that sends some: partners know one set of addresses. */
+/**
+ * The network and permissions for outgoing mail, the same for each unit that sends: partners know one set of
+ * addresses.
+ */
 export class OutboundMail extends Construct {
-  /** For the functions that send; left out where they run outside the VPC. */
+  /** Network of the functions that send; empty where they run outside the VPC. */
   readonly placement: {
     readonly network?: { vpc: IVpc; vpcSubnets: SubnetSelection; securityGroups: ISecurityGroup[] }
   }
@@ -25,7 +28,7 @@ export class OutboundMail extends Construct {
     this.placement = deliversInVpc(config) ? { network: this.inside(network) } : {}
   }
 
-  /** Lets the function send: by SES with permission, by SMTP from where it was placed. */
+  /** Lets the function send, by SES and by SMTP. */
   grantSend(sender: UnitFunction): void {
     const { hostname, sesIdentityArns } = this.config
     sender.addEnvironment('MAIL_HOSTNAME', hostname)
@@ -34,14 +37,16 @@ export class OutboundMail extends Construct {
     this.grantClientCertificates(sender)
   }
 
-  /** Tells the function whom to ask for names, and where those may lead. */
+  /** Sets the resolvers, and the private networks that MX records may name. */
   tellNetworks(unit: UnitFunction): void {
     const { dnsServers, privateMxNetworks } = this.config
     unit.addEnvironment('DNS_SERVERS', dnsServers.join(','))
     unit.addEnvironment('PRIVATE_MX_NETWORKS', privateMxNetworks.join(','))
   }
 
-  /** They are made after the deployment, when connectors name them; Secrets Manager ends each ARN by chance. */
+  /**
+   * Administrators create these secrets after the deployment, and Secrets Manager adds a random suffix to each ARN.
+   */
   private grantClientCertificates(sender: UnitFunction): void {
     const secrets = Stack.of(this).formatArn({
       service: 'secretsmanager',
@@ -54,7 +59,7 @@ export class OutboundMail extends Construct {
     )
     acknowledge(
       sender.permissions,
-      'Client certificates are secrets that administrators make; the prefix of their names is ours.',
+      'Administrators create the secrets of client certificates; their names have a fixed prefix.',
       `IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${clientCertificateSecret('*')}]`,
     )
   }

@@ -6,9 +6,11 @@ import { acknowledge } from '../acknowledge.ts'
 import type { UnitFunction } from '../unit.ts'
 
 const anyIdentity =
-  'Which domains are verified is the organisation’s to say and changes without a deployment; sesIdentityArns narrows it.'
+  'The organisation verifies domains without a deployment; sesIdentityArns limits the identities.'
 
-/** SES knows two TLS settings, each a property of a configuration set: the sender of a message picks one by name. */
+/**
+ * SES has two TLS settings, each a property of a configuration set. The sender of a message selects a set by name.
+ */
 export class SesConfiguration extends Construct {
   private readonly requireTls: ConfigurationSet
   private readonly optionalTls: ConfigurationSet
@@ -22,8 +24,8 @@ export class SesConfiguration extends Construct {
   }
 
   /**
-   * Lets the function send through SES with these two sets only, so that no setting but theirs applies.
-   * @param identityArns who may be the sender; empty means any identity verified in the account and Region
+   * Lets the function send through SES with these two sets only, so that no other TLS setting applies.
+   * @param identityArns identities that may send; empty means any identity of the account and Region
    */
   grantSend(sender: UnitFunction, identityArns: readonly string[]): void {
     const identities = identityArns.length > 0 ? identityArns : [this.arn('identity', '*')]

@@ -12,7 +12,7 @@ export interface ValidateConnectorProps {
   readonly transport: TransportTable
 }
 
-/** Validates an outbound connector for an administrator, from where mail really leaves. */
+/** Validates outbound connectors, from the network that deliveries use. */
 export class ValidateConnector extends Construct {
   readonly handler: UnitFunction
 

@@ -14,17 +14,17 @@ import { MailNetwork } from '../mail-network.ts'
 import { healthPort, smtpPort } from './ports.ts'
 
 /**
- * RFC 5321 §4.5.3.2.6: a client waits 10 minutes for the reply to its data. The load balancer's own 350 s would
- * silently drop a session that both sides still hold open, so it waits longer than either of them.
+ * RFC 5321 §4.5.3.2.6: a client waits 10 minutes for the reply to its data. The default of 350 s would silently drop
+ * sessions that both sides still use, so the load balancer waits longer than they do.
  */
 const idleTimeout = Duration.minutes(11)
 
-/** The load balancer: port 25, fixed addresses, and connections of which a task knows the client's own address. */
+/** The load balancer: port 25, fixed addresses, and connections that show the client's address to a task. */
 export class FrontDoor extends Construct {
   readonly balancer: NetworkLoadBalancer
   readonly targets: NetworkTargetGroup
   readonly securityGroup: SecurityGroup
-  /** CIDRs of the subnets in which the balancer has its own addresses. */
+  /** CIDRs of the subnets that contain the balancer's addresses. */
   readonly ownNetworks: readonly string[]
 
   constructor(scope: Construct, id: string, network: MailNetwork, config: Config) {
@@ -43,7 +43,7 @@ export class FrontDoor extends Construct {
     new CfnOutput(this, 'Name', { value, description: 'Load balancer' }).overrideLogicalId('LoadBalancerName')
   }
 
-  /** Sends the service's tasks what arrives, and nobody else's connections. */
+  /** Forwards connections to the service's tasks, which accept them only from here. */
   leadTo(service: FargateService): void {
     service.attachToNetworkTargetGroup(this.targets)
     for (const port of [smtpPort, healthPort])
@@ -53,7 +53,7 @@ export class FrontDoor extends Construct {
   private openToTheWorld({ vpc }: MailNetwork): SecurityGroup {
     const group = new SecurityGroup(this, 'SecurityGroup', { vpc, description: 'SMTP from the internet' })
     group.addIngressRule(Peer.anyIpv4(), Port.tcp(25), 'Any mail server may send us mail')
-    acknowledge(group, 'A mail exchanger takes connections from any mail server, on port 25 alone.', 'EC23')
+    acknowledge(group, 'A mail exchanger accepts connections from any mail server, on port 25 only.', 'EC23')
     return group
   }
 
@@ -86,7 +86,7 @@ export class FrontDoor extends Construct {
       port: smtpPort,
       protocol: Protocol.TCP,
       targetType: TargetType.IP,
-      // With the header, packets come from the balancer's own addresses, and those alone are believed.
+      // With the header, packets come from the balancer's addresses, and the tasks trust only those.
       preserveClientIp: !ingress.proxyProtocol,
       proxyProtocolV2: ingress.proxyProtocol,
       deregistrationDelay: Duration.seconds(ingress.drainSeconds),
@@ -101,7 +101,8 @@ export class FrontDoor extends Construct {
         unhealthyThresholdCount: 3,
       },
     })
-    // A task that cannot store answers 421 and 451 in its open sessions; cutting them would look like a crash.
+    // A task that cannot store messages replies 421 and 451 in its open sessions; closing them would look like a
+    // crash.
     targets.setAttribute('target_health_state.unhealthy.connection_termination.enabled', 'false')
     return targets
   }

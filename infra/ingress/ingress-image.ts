@@ -8,8 +8,8 @@ import { repositoryRoot } from '../repository.ts'
 const dockerfile = 'functions/smtp-ingress/Dockerfile'
 
 /**
- * The ingress's image, built from the repository's root. Docker's own ignore file for this Dockerfile also says
- * what the asset's hash is made of, so that a change to anything else deploys no new task.
+ * The image of the ingress, built from the repository root. The asset's hash uses the Dockerfile's ignore file, so
+ * that unrelated changes deploy no new task.
  */
 export function ingressImage(): ContainerImage {
   return ContainerImage.fromAsset(repositoryRoot, {

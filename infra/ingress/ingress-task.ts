@@ -14,18 +14,18 @@ import { type Unit, UnitLogs } from '../unit.ts'
 import { ingressImage } from './ingress-image.ts'
 import { healthPort, smtpPort } from './ports.ts'
 
-/** Fargate's maximum: what is left of it after the drain is for closing sockets and writing the last log lines. */
+/** The maximum of Fargate. After the drain, the rest is for closing sockets and writing the last log lines. */
 const stopTimeout = Duration.seconds(120)
 
 /**
- * Where large messages are while they arrive: on the task's own disk, which Fargate encrypts. The image declares it as a
- * volume that belongs to the container's user, and says so to the process.
+ * Large messages are stored here while they arrive, on the task's disk, which Fargate encrypts. The image declares it
+ * as a volume of the container's user.
  */
 const spool = { name: 'spool', path: '/spool' }
-/** Of the 20 GiB that a task has, what the image and the system's share leave. */
+/** A task has 20 GiB, which include the image and system files. */
 const spoolMebibytes = 15 * 1024
 
-/** The ingress's task: one container, not root, with a file system of which it can write the spool alone. */
+/** The task of the ingress: one container, not root, that can write only to the spool. */
 export class IngressTask extends FargateTaskDefinition implements Unit {
   private readonly container: ContainerDefinition
 
@@ -51,7 +51,7 @@ export class IngressTask extends FargateTaskDefinition implements Unit {
     this.container.addMountPoints({ sourceVolume: spool.name, containerPath: spool.path, readOnly: false })
     acknowledge(
       this,
-      'What is secret is read from Secrets Manager; these are names, ports and limits.',
+      'Secrets come from Secrets Manager; the environment holds only names, ports and limits.',
       'ECS2',
     )
     acknowledge(
@@ -99,7 +99,7 @@ function environment(config: Config): Record<string, string> {
   }
 }
 
-/** Metrics travel in the log too, but mail must not wait for CloudWatch: past the buffer, lines are dropped. */
+/** Metrics are in the log, too, but mail must not wait for CloudWatch: lines beyond the buffer are dropped. */
 function logging(logGroup: UnitLogs): LogDriver {
   return LogDriver.awsLogs({
     logGroup,

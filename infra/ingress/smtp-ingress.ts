@@ -25,7 +25,7 @@ export interface SmtpIngressProps {
   readonly transport: TransportTable
 }
 
-/** Accepts mail: the load balancer, and as many tasks behind it as there are sessions to hold. */
+/** Accepts mail: the load balancer and a scaling number of tasks. */
 export class SmtpIngress extends Construct {
   readonly frontDoor: FrontDoor
   readonly service: FargateService
@@ -60,12 +60,12 @@ export class SmtpIngress extends Construct {
     return task
   }
 
-  /** No desired count: a deployment keeps what autoscaling has reached. */
+  /** Without a desired count, a deployment keeps the number that autoscaling has reached. */
   private createService(network: MailNetwork, taskDefinition: IngressTask): FargateService {
     const { vpc } = network
     const cluster = new Cluster(this, 'Cluster', { vpc, containerInsightsV2: ContainerInsights.ENABLED })
     return new FargateService(this, 'Service', {
-      // The cast is for exactOptionalPropertyTypes, which the CDK's own types are not written for.
+      // The cast is needed because the CDK's types do not support exactOptionalPropertyTypes.
       cluster: cluster as ICluster,
       taskDefinition,
       vpcSubnets: network.ingressSubnets,
@@ -79,7 +79,7 @@ export class SmtpIngress extends Construct {
     })
   }
 
-  /** Out quickly, for a burst of mail; in slowly, since each task that stops ends its sessions. */
+  /** Scales out quickly for a burst of mail, and in slowly, since a task that stops ends its sessions. */
   private scale({ ingress }: Config): void {
     const cooldowns = { scaleOutCooldown: Duration.seconds(60), scaleInCooldown: Duration.minutes(10) }
     const tasks = this.service.autoScaleTaskCount({

@@ -10,21 +10,21 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { Construct } from 'constructs'
 
 export interface AlarmProps {
-  /** What happened, in a few words; also the heading in docs/runbook.md. */
+  /** What happened, in a few words; also a heading in docs/runbook.md. */
   readonly title: string
-  /** What it means for mail, in one sentence: who notices, and what they notice. */
+  /** The effect on mail, in one sentence. */
   readonly impact: string
   readonly metric: IMetric
   readonly threshold: number
-  /** Which side of the threshold is bad; at or above it by default. */
+  /** Which side of the threshold raises the alarm. @default at or above it */
   readonly comparison?: ComparisonOperator
-  /** Periods of the metric that must all be bad. */
+  /** Consecutive periods that must breach. @default 1 */
   readonly periods?: number
-  /** What silence means; all is well by default, since our metrics count what happens. */
+  /** How missing data counts. @default not breaching, since the metrics count events */
   readonly missing?: TreatMissingData
 }
 
-/** An alarm that says what it means for mail and where to read on. */
+/** An alarm whose description states its effect and its runbook entry. */
 export class Alarm extends CloudWatchAlarm {
   constructor(scope: Construct, id: string, props: AlarmProps, topic?: ITopic) {
     super(scope, id, {

@@ -37,7 +37,7 @@ export class Alarms extends Construct {
     const minute = Duration.minutes(1)
     this.add('NoHealthyTasks', {
       title: 'No healthy ingress task',
-      impact: 'Nobody can send us mail; senders retry, most for days, so mail is late rather than lost.',
+      impact: 'No mail can be received; senders retry, most for days, so mail is late rather than lost.',
       metric: ingress.frontDoor.targets.metrics.healthyHostCount({
         statistic: Stats.MAXIMUM,
         period: minute,
@@ -58,7 +58,7 @@ export class Alarms extends Construct {
     this.add('CertificateExpires', {
       title: "The ingress's certificate expires soon",
       impact:
-        'Senders that verify our certificate (DANE, MTA-STS) will hold our mail from the day it expires.',
+        'Senders that verify our certificate (DANE, MTA-STS) will defer mail to us from the day it expires.',
       metric: ingressMetric(Metric.certificateDaysLeft, {
         statistic: Stats.MINIMUM,
         period: Duration.hours(1),
@@ -67,22 +67,22 @@ export class Alarms extends Construct {
       comparison: LESS_THAN_THRESHOLD,
     })
     this.add('CertificatesRefused', {
-      title: 'A certificate of ours is refused',
+      title: 'An ingress certificate is refused',
       impact:
-        'A new certificate is not fit to be served, or the one that is served is at fault: senders that verify it may hold our mail.',
+        'A new certificate cannot be served, or the served one is invalid: senders that verify it may defer mail to us.',
       metric: certificatesRefused(),
       threshold: 1,
     })
     this.add('CertificateReadsFailed', {
       title: 'The ingress cannot read its certificate',
-      impact: 'A new certificate is not noticed; the old one is served until it expires. Mail flows.',
+      impact: 'A new certificate is not served; the old one is served until it expires. Mail flows.',
       metric: ingressMetric(Metric.certificateReadsFailed, { period: Duration.minutes(15) }),
       threshold: 1,
       periods: 4,
     })
     this.add('StorageFailures', {
       title: 'Ingress cannot store messages',
-      impact: 'Senders are told 451 and keep the message; mail is late until storage works again.',
+      impact: 'Senders get 451 and keep the message; mail is late until storage works again.',
       metric: ingressMetric(Metric.storageFailures),
       threshold: 5,
     })
@@ -90,16 +90,16 @@ export class Alarms extends Construct {
 
   private watchQueues({ queues }: Monitored): void {
     this.watchQueue('Evaluation', queues.evaluation, 30, {
-      dead: 'Messages we answered 250 for are neither delivered nor bounced, and nobody will be told.',
-      late: 'New mail waits undecided, so all mail is late.',
+      dead: 'Accepted messages are neither delivered nor bounced, and their senders get no DSN.',
+      late: 'New mail waits for its evaluation, so all mail is late.',
     })
     this.watchQueue('Delivery', queues.delivery, 15, {
-      dead: 'Recipients whose delivery was decided are neither served nor bounced, and nobody will be told.',
-      late: 'Decided mail waits to be tried, so mail to some or all destinations is late.',
+      dead: 'Messages due for delivery are neither delivered nor bounced, and their senders get no DSN.',
+      late: 'Mail waits for its delivery attempt, so mail to some or all destinations is late.',
     })
     this.watchQueue('Bounce', queues.bounce, 30, {
-      dead: 'Senders are not told that their mail failed or is held, and believe it arrived.',
-      late: 'Senders hear late that their mail failed or is held.',
+      dead: 'Senders get no DSN for mail that failed or is held, and believe that it arrived.',
+      late: 'Senders get DSNs for failed or held mail late.',
     })
   }
 
@@ -127,14 +127,10 @@ export class Alarms extends Construct {
     this.watchErrors(
       'evaluate-policy',
       functions.evaluate,
-      'Some messages wait undecided until the next try.',
+      'Some messages wait until their evaluation is retried.',
     )
-    this.watchErrors(
-      'deliver-message',
-      functions.deliver,
-      'Some deliveries wait ten minutes for the next try.',
-    )
-    this.watchErrors('bounce-message', functions.bounce, 'Some senders hear late that their mail failed.')
+    this.watchErrors('deliver-message', functions.deliver, 'Some deliveries wait ten minutes for a retry.')
+    this.watchErrors('bounce-message', functions.bounce, 'Some senders get DSNs late.')
     this.watchErrors(
       'connector-api',
       functions.api,
@@ -145,20 +141,16 @@ export class Alarms extends Construct {
       functions.validate,
       'Administrators cannot validate outbound connectors; mail flows on.',
     )
-    this.watchErrors(
-      'report-tls',
-      functions.report,
-      'Other domains get our reports on TLS late or not at all.',
-    )
+    this.watchErrors('report-tls', functions.report, 'Other domains get our TLS reports late or not at all.')
     this.watchErrors(
       'foresee-expiry',
       functions.foresight,
-      'Nobody hears that a certificate is about to expire; mail flows on until it does.',
+      'Notices of certificates that expire soon are missing; mail flows on until one expires.',
     )
     this.watchErrors(
       'rotate-certificate',
       functions.rotate,
-      'A renewed certificate is not announced or put in place, and partners are not told; the old one is served on.',
+      'A renewed certificate is neither announced nor served, and partners get no notice; the old one stays in use.',
     )
     this.add('Throttles', {
       title: 'Functions are throttled',
@@ -169,14 +161,14 @@ export class Alarms extends Construct {
     })
     this.add('ApiServerErrors', {
       title: 'API answers 5xx',
-      impact: 'Changes of connectors fail or stay unconfirmed; mail flows on under the rules last saved.',
+      impact: 'Changes of connectors fail or stay unconfirmed; mail flows on by the connectors last saved.',
       metric: api.api.metricServerError({ statistic: Stats.SUM, period: Duration.minutes(5) }),
       threshold: 5,
     })
     this.add('PagesServerErrors', {
       title: 'Public pages answer 5xx',
       impact:
-        'Partners cannot read our certificates, nor senders our MTA-STS policy; those who know it keep to it.',
+        'Partners cannot read our certificates, nor senders our MTA-STS policy; senders with a cached policy keep using it.',
       metric: pages.api.metricServerError({ statistic: Stats.SUM, period: Duration.minutes(5) }),
       threshold: 5,
     })
@@ -191,33 +183,32 @@ export class Alarms extends Construct {
     this.add('ForcedTlsFailures', {
       title: 'Forced TLS is not met',
       impact:
-        'A connector holds or bounces mail of or to its partner: TLS, certificate or address is not as it demands.',
+        'A connector holds or bounces mail of or to its partner: TLS, certificate or address does not meet its requirements.',
       metric: functionMetric('evaluate-policy', Metric.forcedTlsFailures),
       threshold: 1,
     })
     this.add('UnknownCertificates', {
       title: 'A partner presents an unknown certificate',
       impact:
-        'A partner, or somebody in its name, is refused, held or bounced for a certificate we do not know.',
+        'Mail of a partner, or of an impostor, is refused, held or bounced because of an unknown certificate.',
       metric: ingressMetric(Metric.unknownCertificates),
       threshold: 1,
     })
     this.add('UnroutedRecipients', {
       title: 'Recipients without a route',
-      impact: 'Mail for our own domain is held, since no outbound connector says where its mailboxes are.',
+      impact: 'Mail for an accepted domain is held, since no outbound connector routes it to its mailboxes.',
       metric: functionMetric('evaluate-policy', Metric.unroutedRecipients),
       threshold: 1,
     })
     this.add('ClientCertificatesUnusable', {
       title: 'A client certificate cannot be used',
-      impact:
-        'Mail by a connector waits, since the certificate that it shows to its partner is missing or of no use.',
+      impact: 'Mail through a connector is deferred, since its client certificate is missing or unusable.',
       metric: functionMetric('deliver-message', Metric.clientCertificatesUnusable),
       threshold: 1,
     })
     this.add('LeasesExpired', {
       title: 'Deliveries repeated',
-      impact: 'A delivery died in the middle and was made again, so a recipient may hold a message twice.',
+      impact: 'A delivery crashed and was repeated, so a recipient may get a message twice.',
       metric: functionMetric('deliver-message', Metric.leasesExpired),
       threshold: 1,
     })
@@ -225,8 +216,8 @@ export class Alarms extends Construct {
 
   private watchReports(): void {
     this.add('TlsReportsFailed', {
-      title: 'Reports on TLS are not sent',
-      impact: 'Domains that asked for our daily report on TLS get none for a day; mail flows on.',
+      title: 'TLS reports are not sent',
+      impact: 'Domains that request our daily TLS report get none for a day; mail flows on.',
       metric: functionMetric('report-tls', Metric.tlsReportsFailed),
       threshold: 1,
     })
@@ -238,14 +229,15 @@ export class Alarms extends Construct {
     this.add('PartnerCertificateExpires', {
       title: "A partner's certificate expires",
       impact:
-        'Within three days mail of or to a partner stops, since its certificate is verified and expires.',
+        'Within three days mail from or to a partner stops: its certificate expires, and a verified one is required.',
       metric: daysLeft(Metric.partnerCertificateDaysLeft),
       threshold: 3,
       comparison: LESS_THAN_OR_EQUAL_TO_THRESHOLD,
     })
     this.add('OwnCertificateExpires', {
-      title: 'A certificate of ours expires',
-      impact: 'Within three days senders distrust our ingress, or mail by a connector waits: ours expires.',
+      title: 'One of our certificates expires',
+      impact:
+        'Within three days our certificate expires: senders distrust the ingress, or mail through a connector is deferred.',
       metric: daysLeft(Metric.ownCertificateDaysLeft),
       threshold: 3,
       comparison: LESS_THAN_OR_EQUAL_TO_THRESHOLD,
@@ -268,7 +260,7 @@ function runningTasks({ cluster, serviceName }: Monitored['ingress']['service'])
   })
 }
 
-/** The ingress looks every few minutes, and rotation every hour. */
+/** The ingress checks every few minutes, and rotate-certificate every hour. */
 function certificatesRefused(): IMetric {
   const period = Duration.hours(2)
   return new MathExpression({

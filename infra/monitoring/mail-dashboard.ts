@@ -19,7 +19,7 @@ const width = 12
 
 type MailMetric = typeof ingressMetric
 
-/** One page, in the order a message takes: arriving, decided, delivered, reported; then the machinery. */
+/** One page in the order of a message's path; the infrastructure follows. */
 export class MailDashboard extends Construct {
   constructor(scope: Construct, id: string, parts: Monitored) {
     super(scope, id)
@@ -30,7 +30,7 @@ export class MailDashboard extends Construct {
         arriving(parts),
         decided(),
         leaving(),
-        [heading('Machinery')],
+        [heading('Infrastructure')],
         queues(parts),
         units(parts),
       ],
@@ -44,7 +44,7 @@ function arriving({ ingress }: Monitored): IWidget[] {
       'Messages accepted, by TLS',
       counts(ingressMetric, Metric.messagesAccepted, 'tls', 'negotiated', 'plaintext'),
     ),
-    graph('Refused or failed at the door', [
+    graph('Refused or failed at the ingress', [
       ingressMetric(Metric.tlsHandshakesFailed, { label: 'TLS handshakes failed' }),
       byDimension(Metric.refused, 'reason', 'Refused:'),
       ingressMetric(Metric.storageFailures, { label: 'Could not be stored' }),
@@ -52,7 +52,7 @@ function arriving({ ingress }: Monitored): IWidget[] {
     graph('TLS handshakes failed, by cause', [byDimension(Metric.tlsHandshakesFailed, 'cause', '')]),
     graph('SMTP sessions in a task', [
       ingressMetric(Metric.connections, { statistic: Stats.AVERAGE, label: 'Average' }),
-      ingressMetric(Metric.connections, { statistic: Stats.MAXIMUM, label: 'Fullest' }),
+      ingressMetric(Metric.connections, { statistic: Stats.MAXIMUM, label: 'Maximum' }),
     ]),
     graph('Ingress CPU, %', [ingress.service.metricCpuUtilization()]),
   ]
@@ -72,14 +72,14 @@ function decided(): IWidget[] {
       metric(Metric.unroutedRecipients, { label: 'No route' }),
     ]),
     graph('Days until a certificate expires', [
-      expiry(Metric.partnerCertificateDaysLeft, { label: "A partner's, that is verified" }),
-      expiry(Metric.ownCertificateDaysLeft, { label: 'Ours' }),
-      ingressMetric(Metric.certificateDaysLeft, { statistic: Stats.MINIMUM, label: 'Ours, of the ingress' }),
+      expiry(Metric.partnerCertificateDaysLeft, { label: 'Verified partner certificates' }),
+      expiry(Metric.ownCertificateDaysLeft, { label: 'Our certificates' }),
+      ingressMetric(Metric.certificateDaysLeft, { statistic: Stats.MINIMUM, label: 'Ingress certificate' }),
     ]),
-    graph('Certificates that changed', [
+    graph('Changed certificates', [
       byDimension(Metric.partnerCertificatesChanged, 'connector', ''),
       ...['evaluate-policy', 'deliver-message'].map((unit) =>
-        functionMetric(unit, Metric.certificatesUnwritten, { label: `Not written down (${unit})` }),
+        functionMetric(unit, Metric.certificatesUnwritten, { label: `Not recorded (${unit})` }),
       ),
     ]),
     graph('Unknown certificates', [
@@ -118,12 +118,12 @@ function leaving(): IWidget[] {
       ...counts(bounceMetric, Metric.dsnsSent, 'kind', 'failed', 'delayed', 'relayed', 'delivered'),
     ]),
     graph('TLS sessions, by result', counts(metric, Metric.tlsResults, 'result', ...TlsResult.options)),
-    graph('Reports on TLS', [
+    graph('TLS reports', [
       ...counts(reportMetric, Metric.tlsReportsSent, 'by', 'mail', 'https'),
       reportMetric(Metric.tlsReportsFailed, { label: 'Not sent' }),
-      reportMetric(Metric.tlsReportsUndeliverable, { label: 'Not taken' }),
+      reportMetric(Metric.tlsReportsUndeliverable, { label: 'Not accepted' }),
       ...counts(metric, Metric.tlsReportsReceived, 'authenticated', 'pass', 'fail', 'none'),
-      metric(Metric.tlsReportsIgnored, { label: 'Mail that is no report' }),
+      metric(Metric.tlsReportsIgnored, { label: 'Mail without a report' }),
       metric(Metric.sessionsUncounted, { label: 'Sessions not counted' }),
     ]),
   ]
@@ -157,13 +157,13 @@ function units({ functions }: Monitored): IWidget[] {
   ]
 }
 
-/** Reasons and connectors are many and new ones come, so CloudWatch looks for those there are. */
+/** Reasons and connectors are not known in advance, so the expression searches for them. */
 function byDimension(metricName: string, dimension: string, label: string): IMetric {
   const expression = `SEARCH('{${metricNamespace},${dimension}} MetricName="${metricName}"', 'Sum', 300)`
   return new MathExpression({ expression, usingMetrics: {}, label, period: Duration.minutes(5) })
 }
 
-/** A metric once for each value of its dimension. */
+/** Returns one metric per value of the dimension. */
 function counts(
   metric: MailMetric,
   name: string,

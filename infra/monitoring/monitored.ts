@@ -5,7 +5,7 @@ import type { PublicPages } from '../pages/public-pages.ts'
 import type { MailQueues } from '../queues/mail-queues.ts'
 import type { UnitFunction } from '../unit.ts'
 
-/** What there is to watch. */
+/** The parts that the dashboard and the alarms watch. */
 export interface Monitored {
   readonly config: Config
   readonly ingress: SmtpIngress

@@ -7,7 +7,7 @@ import { Alarms } from './alarms.ts'
 import { MailDashboard } from './mail-dashboard.ts'
 import type { Monitored } from './monitored.ts'
 
-/** The dashboard, the alarms, and who is told. */
+/** The dashboard, the alarms, and the topic that they notify. */
 export class Monitoring extends Construct {
   constructor(scope: Construct, id: string, parts: Monitored) {
     super(scope, id)
@@ -22,7 +22,7 @@ export class Monitoring extends Construct {
     return topic
   }
 
-  /** CloudWatch cannot publish to a topic under the AWS managed key, whose policy nobody can change. */
+  /** CloudWatch cannot publish to a topic under the AWS managed key, whose policy cannot be changed. */
   private topicKey(): Key {
     const key = new Key(this, 'TopicKey', { enableKeyRotation: true })
     key.grantEncryptDecrypt(new ServicePrincipal('cloudwatch.amazonaws.com'))

@@ -22,11 +22,11 @@ import { UnitFunction, UnitLogs } from '../unit.ts'
 export interface PublicPagesProps {
   readonly config: Config
   readonly connectors: ConnectorsTable
-  /** Where changes of our certificates are announced. */
+  /** SNS topic that announces changes of our certificates. */
   readonly notices: ITopic
 }
 
-/** Pages that anybody may read: our certificates, and the MTA-STS policy of our domains. */
+/** Pages without authentication: our certificates, and the MTA-STS policy of our domains. */
 export class PublicPages extends Construct {
   readonly handler: UnitFunction
   readonly api: HttpApi
@@ -35,7 +35,7 @@ export class PublicPages extends Construct {
     super(scope, id)
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'public-pages',
-      description: 'Our certificates and MTA-STS policy, for everybody',
+      description: 'Our certificates and MTA-STS policy, public',
       config,
       limits: config.functions.pages,
       memoryMiB: 256,
@@ -54,7 +54,7 @@ export class PublicPages extends Construct {
     )
     const stage = this.addStage(config)
     this.addPolicyHosts(config, stage)
-    const description = 'Page of our certificates, for partners'
+    const description = 'Public page of our certificates, for partners'
     new CfnOutput(this, 'Url', { value: this.api.apiEndpoint, description }).overrideLogicalId('PagesUrl')
   }
 
@@ -74,7 +74,7 @@ export class PublicPages extends Construct {
       httpApi: this.api,
       stageName: '$default',
       autoDeploy: true,
-      // Requests a second of all strangers together, and so the most that they can cost. Answers may be kept for minutes.
+      // Requests a second of all clients together, which limits their cost. Responses may be cached for minutes.
       throttle: { rateLimit: 20, burstLimit: 100 },
       accessLogSettings: {
         destination: new LogGroupLogDestination(new UnitLogs(this, 'AccessLogs', config)),
@@ -83,7 +83,7 @@ export class PublicPages extends Construct {
     })
   }
 
-  /** RFC 8461 §3.3: senders ask `mta-sts.DOMAIN` by HTTPS, and take no redirection for an answer. */
+  /** RFC 8461 §3.3: senders fetch from `mta-sts.DOMAIN` by HTTPS, and follow no redirect. */
   private addPolicyHosts(config: Config, stage: HttpStage): void {
     const { certificateArn } = config.mtaSts ?? {}
     if (certificateArn === undefined) return
@@ -104,7 +104,7 @@ export class PublicPages extends Construct {
   }
 }
 
-/** What was asked for, and what came of it. */
+/** Records the request and its result. */
 const accessLogFields = {
   at: '$context.requestTime',
   requestId: '$context.requestId',

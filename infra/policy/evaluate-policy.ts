@@ -17,7 +17,7 @@ export interface EvaluatePolicyProps {
   readonly notices: Notices
 }
 
-/** The one place where deliver, defer and bounce are decided. */
+/** Decides for each recipient: deliver, defer or bounce. No other unit decides. */
 export class EvaluatePolicy extends Construct {
   readonly handler: UnitFunction
 

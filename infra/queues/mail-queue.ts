@@ -6,32 +6,32 @@ import { Construct } from 'constructs'
 import { acknowledge } from '../acknowledge.ts'
 import type { Unit } from '../unit.ts'
 
-/** SQS keeps no message longer. */
+/** The longest retention of SQS. */
 const retentionPeriod = Duration.days(14)
 
 /**
- * A deferral or a retry is a new message with a delay, so what counts here is faults alone: crashes, timeouts,
- * an unreachable table. Thirty of them, a visibility timeout apart, outlast the outages worth waiting out.
+ * A deferral or a retry is a new message with a delay. So this counts only crashes, timeouts and unreachable tables.
+ * Thirty, one visibility timeout apart, outlast most outages.
  */
 const faultsBeforeDeadLetter = 30
 
 /**
- * How soon a message comes back when its worker died. AWS advises six timeouts, room for Lambda to retry a batch
- * that was throttled; the event source's own maximum concurrency keeps it from being throttled, and a message
- * that comes back early finds its claim taken. What mail cannot afford is to wait for half an hour.
+ * A message reappears after this many function timeouts when its worker has crashed. AWS advises six, which leave
+ * Lambda time to retry a throttled batch. Here the maximum concurrency of the event source prevents throttling, and a
+ * message that reappears early finds its claim taken. Mail must not wait for half an hour.
  */
 const visibilityPerTimeout = 2
 
 export interface MailQueueProps {
-  /** The variable under which a unit that sends finds this queue's URL. */
+  /** Environment variable with the URL of this queue, for units that send. */
   readonly urlVariable: string
-  /** Of the function that consumes the queue. */
+  /** Limits of the function that consumes the queue. */
   readonly consumer: { readonly timeoutSeconds: number; readonly concurrency: number }
 }
 
 /**
- * One stage's queue with its dead-letter queue. Both refuse plain HTTP; SQS has no condition key for the TLS
- * version, and none is needed, since its endpoints speak TLS 1.2 and later only.
+ * A queue with its dead-letter queue. Both refuse plain HTTP. SQS has no condition key for the TLS version and needs
+ * none: its endpoints accept TLS 1.2 and later only.
  */
 export class MailQueue extends Construct {
   readonly queue: Queue
@@ -54,13 +54,13 @@ export class MailQueue extends Construct {
     acknowledge(this.deadLetters, 'This queue is itself the dead-letter queue.', 'SQS3')
   }
 
-  /** Lets the unit send, and tells it where. */
+  /** Lets the unit send. */
   grantSend(unit: Unit): void {
     this.queue.grantSendMessages(unit)
     unit.addEnvironment(this.props.urlVariable, this.queue.queueUrl)
   }
 
-  /** Runs the function for each batch; records it reports as failed come back, the others are gone. */
+  /** Invokes the function for each batch. Records that it reports as failed reappear. */
   consume(consumer: IFunction): void {
     consumer.addEventSource(
       new SqsEventSource(this.queue, {

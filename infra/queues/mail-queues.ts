@@ -2,7 +2,7 @@ import { Construct } from 'constructs'
 import type { Config } from '../config.ts'
 import { MailQueue } from './mail-queue.ts'
 
-/** The three stages of a message's way: decide, deliver, tell the sender. */
+/** The queues of the three stages of a message: evaluation, delivery, bounce. */
 export class MailQueues extends Construct {
   readonly evaluation: MailQueue
   readonly delivery: MailQueue

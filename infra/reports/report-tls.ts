@@ -20,7 +20,7 @@ export interface ReportTlsProps {
   readonly transport: TransportTable
 }
 
-/** Reports to other domains, day by day, how TLS fared in our sessions with them. */
+/** Sends other domains a daily TLS report on our sessions with them. */
 export class ReportTls extends Construct {
   readonly handler: UnitFunction
 
@@ -29,7 +29,7 @@ export class ReportTls extends Construct {
     const { config, outboundMail, queues, content, transport } = props
     this.handler = new UnitFunction(this, 'Function', {
       unit: 'report-tls',
-      description: 'Sends the daily reports on TLS to the domains that ask for them',
+      description: 'Sends the daily TLS reports to the domains that request them',
       config,
       limits: config.functions.report,
       ...outboundMail.placement,
@@ -40,7 +40,7 @@ export class ReportTls extends Construct {
     queues.evaluation.grantSend(this.handler)
     this.introduce(config)
     new Rule(this, 'Schedule', {
-      description: 'When the reports on the day before are sent, and tried again',
+      description: 'When the reports on the previous day are sent, and retried',
       schedule: Schedule.cron({ minute: String(minuteOf(config)), hour: reportHours.join(',') }),
       targets: [new LambdaFunction(this.handler, { retryAttempts: 2, maxEventAge: Duration.hours(1) })],
     })
@@ -63,6 +63,6 @@ export class ReportTls extends Construct {
   }
 }
 
-/** So that not every deployment reports at once (RFC 8460 §4.1), and the same one always at the same time. */
+/** Spreads deployments over the hour (RFC 8460 §4.1), each always at the same minute. */
 const minuteOf = ({ hostname }: Config): number =>
   createHash('sha256').update(hostname).digest().readUInt16BE(0) % 60

@@ -2,7 +2,7 @@ import { Construct } from 'constructs'
 import type { Unit } from '../unit.ts'
 import { ItemTable } from './item-table.ts'
 
-/** Connectors, accepted domains, and the version that tells readers to reload. */
+/** Connectors, accepted domains, published certificates, and the version that tells readers to reload. */
 export class ConnectorsTable extends Construct {
   readonly table: ItemTable
 
@@ -17,13 +17,13 @@ export class ConnectorsTable extends Construct {
     this.tell(unit)
   }
 
-  /** Lets the unit ask whether connectors have changed. */
+  /** Lets the unit check whether connectors have changed. */
   grantVersion(unit: Unit): void {
     this.table.grantCallsOn(unit, { partitions: ['version'] }, 'GetItem')
     this.tell(unit)
   }
 
-  /** Lets the unit read what anybody may know: our certificates, and whether a domain is ours. */
+  /** Lets the unit read public data: our certificates, and whether a domain is accepted. */
   grantPublic(unit: Unit): void {
     this.table.grantCallsOn(unit, { partitions: ['certificates', 'accepted-domain'] }, 'GetItem')
     this.tell(unit)
@@ -35,11 +35,11 @@ export class ConnectorsTable extends Construct {
     this.tell(unit)
   }
 
-  /** Lets the unit read outbound connectors and accepted domains, and write down how a validation went. */
+  /** Lets the unit read outbound connectors and accepted domains, and store validation results. */
   grantValidation(unit: Unit): void {
     const outbound = 'outbound-connector'
     this.table.grantCallsOn(unit, { partitions: [outbound, 'accepted-domain'] }, 'GetItem', 'Query')
-    // It talks to strangers' servers, so what is demanded of them is not its to change.
+    // The unit connects to untrusted servers, so it must not change the requirements on them.
     this.table.grantCallsOn(
       unit,
       { partitions: [outbound], attributes: ['version', 'validation'] },
@@ -48,7 +48,7 @@ export class ConnectorsTable extends Construct {
     this.tell(unit)
   }
 
-  /** Lets the unit write down what partners are told of our certificates. */
+  /** Lets the unit publish our certificates. */
   grantPublishing(unit: Unit): void {
     this.table.grantCallsOn(unit, { partitions: ['certificates'] }, 'GetItem', 'PutItem', 'UpdateItem')
     this.tell(unit)

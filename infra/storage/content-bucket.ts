@@ -17,8 +17,8 @@ const wholeBucket =
   'A key holds a ULID made when the message arrives, so only all keys of this one bucket can be named.'
 
 /**
- * The octets of messages on their way. Nothing here outlives its retention, and nothing is versioned: an object
- * is written once under a new key, never changed, and an old version would only be mail kept past its time.
+ * The content of messages in transit. An object is written once under a new key and never changed. It is not
+ * versioned: an old version would keep mail beyond its retention.
  */
 export class ContentBucket extends Construct {
   readonly bucket: Bucket
@@ -40,26 +40,26 @@ export class ContentBucket extends Construct {
     })
     acknowledge(
       this.bucket,
-      'Four units of this stack read and write here, and each logs what it does; an audit of object access is the account’s CloudTrail data events.',
+      'Four units of this stack use the bucket, and each logs what it does. To audit object access, use CloudTrail data events.',
       'S1',
     )
   }
 
-  /** Lets the unit store messages, and tells it where. */
+  /** Lets the unit store messages. */
   grantWrite(unit: Unit): void {
     this.grant(unit, 's3:PutObject')
     this.bucket.encryptionKey?.grant(unit, 'kms:GenerateDataKey')
   }
 
-  /** Lets the unit store messages that are too large for one request, too. */
+  /** Also lets the unit store messages that are too large for one request. */
   grantUpload(unit: Unit): void {
     this.grantWrite(unit)
     this.grant(unit, 's3:AbortMultipartUpload')
-    // S3 decrypts the parts under the caller's name when it puts them together.
+    // S3 decrypts the parts with the caller's permissions when it completes the upload.
     this.bucket.encryptionKey?.grant(unit, 'kms:Decrypt')
   }
 
-  /** Lets the unit read messages, and tells it where. */
+  /** Lets the unit read messages. */
   grantRead(unit: Unit): void {
     this.grant(unit, 's3:GetObject')
     this.bucket.encryptionKey?.grant(unit, 'kms:Decrypt')

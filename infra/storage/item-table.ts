@@ -4,7 +4,7 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { Construct } from 'constructs'
 import type { Unit } from '../unit.ts'
 
-/** A DynamoDB table with the keys `pk` and `sk`, paid by request, restorable to any second of the last 35 days. */
+/** A DynamoDB table with the keys `pk` and `sk`, billed per request, restorable to any second of the last 35 days. */
 export class ItemTable extends Table {
   constructor(scope: Construct, id: string, props: Partial<TableProps> = {}) {
     super(scope, id, {
@@ -23,7 +23,7 @@ export class ItemTable extends Table {
     this.allow(unit, this.tableArn, calls)
   }
 
-  /** As `grantCalls`, on the items of some partitions only, and of them only some attributes where they are named. */
+  /** Grants calls on the items of some partitions only, and optionally on some attributes only. */
   grantCallsOn(
     unit: Unit,
     { partitions, attributes }: { partitions: readonly string[]; attributes?: readonly string[] },
@@ -34,14 +34,14 @@ export class ItemTable extends Table {
         'dynamodb:LeadingKeys': partitions,
         ...(attributes && { 'dynamodb:Attributes': ['pk', 'sk', ...attributes] }),
       },
-      // An update could otherwise answer with the attributes that it must not name.
+      // An update could otherwise return attributes that it may not name.
       ...(attributes && {
         StringEqualsIfExists: { 'dynamodb:ReturnValues': ['NONE', 'UPDATED_OLD', 'UPDATED_NEW'] },
       }),
     })
   }
 
-  /** As `grantCalls`, on the items of the partitions whose keys begin so. */
+  /** Grants calls on the items of partitions whose keys have this prefix. */
   grantCallsUnder(unit: Unit, prefix: string, ...calls: readonly DynamoDbCall[]): void {
     this.allow(unit, this.tableArn, calls, {
       'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${prefix}*`] },

@@ -6,7 +6,7 @@ import { ItemTable } from './item-table.ts'
 
 const byTime = 'byTime'
 
-/** The message trace, and the claims that make an effect happen once. Items expire by `expiresAt`. */
+/** The message trace, and the claims that make a side effect happen once. Items expire by `expiresAt`. */
 export class MessagesTable extends Construct {
   readonly table: ItemTable
   private readonly retentionDays: number
@@ -20,25 +20,25 @@ export class MessagesTable extends Construct {
       partitionKey: { name: 'bucket', type: AttributeType.STRING },
       sortKey: { name: 'order', type: AttributeType.STRING },
       projectionType: ProjectionType.INCLUDE,
-      // What the list of messages is filtered by.
+      // Attributes by which the list of messages is filtered.
       nonKeyAttributes: ['sender', 'state', 'connectors'],
     })
   }
 
-  /** Lets the unit claim effects, and read what came of claims; it is told how long they are kept. */
+  /** Lets the unit claim side effects and read their results. */
   grantClaims(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'PutItem', 'UpdateItem')
     unit.addEnvironment('TRACE_RETENTION_DAYS', String(this.retentionDays))
     this.tell(unit)
   }
 
-  /** Lets the unit claim effects and write the trace. */
+  /** Lets the unit claim side effects and write the trace. */
   grantTrace(unit: Unit): void {
     this.table.grantCalls(unit, 'BatchGetItem')
     this.grantClaims(unit)
   }
 
-  /** Lets the unit look messages up, one by one and by time. */
+  /** Lets the unit read messages by id and by time. */
   grantHistory(unit: Unit): void {
     this.table.grantCalls(unit, 'Query', 'BatchGetItem')
     this.table.grantIndexQuery(unit, byTime)

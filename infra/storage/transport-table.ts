@@ -5,9 +5,8 @@ import { ItemTable } from './item-table.ts'
 const observed = 'observed#'
 
 /**
- * What is known of other domains' mail servers: the policies they publish, how sessions with them fared, what they
- * report of theirs with us, who is delivering to them now, how many messages they send, and the certificates that they
- * and we show. Items expire by `expiresAt`.
+ * Data about other domains' mail servers: their policies, results of sessions, TLS reports received and sent,
+ * delivery slots, message rates, and observed certificates, including our own. Items expire by `expiresAt`.
  */
 export class TransportTable extends Construct {
   readonly table: ItemTable
@@ -17,32 +16,32 @@ export class TransportTable extends Construct {
     this.table = new ItemTable(this, 'Table', { timeToLiveAttribute: 'expiresAt' })
   }
 
-  /** Lets the unit read and keep policies, count sessions, take its turn, and keep reports. */
+  /** Lets the unit cache policies, count sessions, claim slots, and store received reports. */
   grantDelivery(unit: Unit): void {
     this.table.grantCalls(unit, 'GetItem', 'PutItem', 'UpdateItem')
     this.tell(unit)
   }
 
-  /** Lets the unit read policies that are kept. What it fetches by itself it does not keep. */
+  /** Lets the unit read cached policies, but not cache new ones. */
   grantPolicies(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'policy#', 'GetItem')
     this.tell(unit)
   }
 
-  /** Lets the unit read counted sessions, and claim the reports on them. */
+  /** Lets the unit read session counts, and claim the reports on them. */
   grantReporting(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'sessions#', 'Query')
     this.table.grantCallsUnder(unit, 'sent#', 'GetItem', 'PutItem', 'UpdateItem')
     this.tell(unit)
   }
 
-  /** Lets the unit read the reports that others sent. */
+  /** Lets the unit read received reports. */
   grantReceivedReports(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'report#', 'GetItem', 'Query')
     this.tell(unit)
   }
 
-  /** Lets the unit keep what it heard of the revocation of clients' certificates. */
+  /** Lets the unit cache the revocation status of clients' certificates. */
   grantClientRevocation(unit: Unit): void {
     this.table.grantCallsUnder(unit, 'revocation#ingress#', 'GetItem', 'PutItem')
     this.tell(unit)
@@ -54,13 +53,13 @@ export class TransportTable extends Construct {
     this.tell(unit)
   }
 
-  /** Lets the unit read the certificates that were seen. */
+  /** Lets the unit read observed certificates. */
   grantObserved(unit: Unit): void {
     this.table.grantCallsUnder(unit, observed, 'Query')
     this.tell(unit)
   }
 
-  /** Lets the unit write down certificates that it sees, and read what was seen before. */
+  /** Lets the unit record and read observed certificates. */
   grantObserving(unit: Unit): void {
     this.table.grantCallsUnder(unit, observed, 'GetItem', 'Query', 'PutItem', 'UpdateItem')
     this.tell(unit)

@@ -33,6 +33,10 @@ export function docComments(file: string): Map<string, string> {
   return comments
 }
 
-/** Tags are for programmers. */
-const sentence = (lines: readonly string[]): string =>
-  (lines.join('\n').split(/^\s*@/m)[0] ?? '').replaceAll(/\s+/g, ' ').trim()
+const sentence = (lines: readonly string[]): string => lines.join(' ').replaceAll(/\s+/g, ' ').trim()
+
+/** The text of a comment before its first tag, and its `@default`. */
+export function parts(comment = ''): { text: string; default: string | undefined } {
+  const [text = '', ...tags] = comment.split(/(?:^| )@(?=[a-z]+ )/)
+  return { text, default: tags.find((tag) => tag.startsWith('default '))?.slice('default '.length) }
+}

@@ -1,6 +1,6 @@
 import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
 import { deployments, ofType } from '../support/synthesis.ts'
-import { docComments } from './doc-comments.ts'
+import { docComments, parts } from './doc-comments.ts'
 import { code, page, table } from './markdown.ts'
 
 const comments = docComments('shared/contract/metrics.ts')
@@ -30,7 +30,7 @@ export const metricsAndAlarmsPage = (): string =>
     `Namespace ${code(metricNamespace)}. Functions add the dimension \`service\`, the function's name. A metric is a sum unless it is a gauge.`,
     table(
       ['Metric', 'Meaning'],
-      Object.entries(Metric).map(([key, name]) => [code(name), comments.get(`Metric.${key}`) ?? '']),
+      Object.entries(Metric).map(([key, name]) => [code(name), parts(comments.get(`Metric.${key}`)).text]),
     ),
     '## Alarms',
     "An alarm's name begins with the stack's name.",

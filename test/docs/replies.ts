@@ -4,7 +4,7 @@ import type { Refused } from '../../functions/smtp-ingress/replies.ts'
 import * as replies from '../../functions/smtp-ingress/replies.ts'
 import type { Reply } from '../../shared/contract/message.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
-import { docComments } from './doc-comments.ts'
+import { docComments, parts } from './doc-comments.ts'
 import { code, page, table } from './markdown.ts'
 
 /** One of each that depends on something. */
@@ -39,7 +39,7 @@ const exported: [string, unknown][] = Object.entries({ ...replies, ...refusals, 
 export const documentedReplies: readonly Documented[] = exported
   .flatMap(([name, value]): Documented[] => {
     if (typeof value !== 'object' || value === null || value === replies.clientLeft) return []
-    const when = comments.get(name) ?? ''
+    const when = parts(comments.get(name)).text
     if (isRefused(value)) return [{ reply: value.reply, reason: value.reason, when }]
     return isReply(value) ? [{ reply: value, reason: null, when }] : []
   })

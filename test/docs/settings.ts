@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Config } from '../../infra/config.ts'
-import { docComments } from './doc-comments.ts'
+import { docComments, parts } from './doc-comments.ts'
 import { code, page, table } from './markdown.ts'
 import { type Field, fieldsOf, type JsonSchema, typeOf } from './schema.ts'
 
@@ -10,7 +10,7 @@ const comments = docComments('infra/config.ts')
  * The comment of a setting: of `ingress.cpu` it is that of `Config.ingress.cpu`, or of `cpu` in the constant `Ingress`.
  * Functions share the comments of `unit`.
  */
-export function descriptionOf(path: string): string | undefined {
+function commentOf(path: string): string | undefined {
   const names = path.split('.')
   const homes = names.map((_, index) => capitalised(names.slice(index).join('.')))
   return [`Config.${path}`, ...homes, `unit.${names.at(-1)}`]
@@ -18,18 +18,23 @@ export function descriptionOf(path: string): string | undefined {
     .find((comment) => comment !== undefined)
 }
 
+/** Empty without a comment. */
+export const descriptionOf = (path: string): string => parts(commentOf(path)).text
+
 const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 /** Every setting; of those that hold others, those that have a comment of their own. */
 export const settings: readonly Field[] = fieldsOf(
   z.toJSONSchema(Config, { io: 'input', unrepresentable: 'any' }) as JsonSchema,
   () => false,
-).filter(({ path, schema }) => schema.type !== 'object' || descriptionOf(path) !== undefined)
+).filter(({ path, schema }) => schema.type !== 'object' || descriptionOf(path) !== '')
 
-const defaultOf = ({ schema, isRequired }: Field): string => {
-  if (schema.type === 'object') return ''
+function defaultOf({ path, schema, isRequired }: Field): string {
+  if (schema.type === 'object' && schema.default !== undefined) return ''
   if (isRequired) return 'required'
-  return schema.default === undefined ? '–' : code(JSON.stringify(schema.default))
+  return schema.default === undefined
+    ? (parts(commentOf(path)).default ?? '–')
+    : code(JSON.stringify(schema.default))
 }
 
 export const settingsPage = (): string =>
@@ -43,7 +48,7 @@ export const settingsPage = (): string =>
         code(setting.path),
         typeOf(setting.schema),
         defaultOf(setting),
-        descriptionOf(setting.path) ?? '',
+        descriptionOf(setting.path),
       ]),
     ),
   )

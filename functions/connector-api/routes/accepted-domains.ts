@@ -1,4 +1,4 @@
-/** `/accepted-domains`: the organisation's own domains, each under its own name. */
+/** `/accepted-domains`: a collection keyed by domain name. */
 import { AcceptedDomain, AcceptedDomainInput } from '../../../shared/connectors/schema.ts'
 import type { AcceptedDomains, Expected } from '../../../shared/connectors-table/repository.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
@@ -70,7 +70,7 @@ const removeRoute = (domains: AcceptedDomains): Route =>
     {
       method: 'DELETE',
       path: one,
-      summary: 'Accept a domain no longer',
+      summary: 'Remove an accepted domain',
       ifMatch: 'required',
       answers: { 204: null },
       problems: [404],
@@ -84,7 +84,7 @@ async function accept(domains: AcceptedDomains, domain: string, body: AcceptedDo
   if (saved.kind === 'VersionMismatch')
     throw new Problem(
       428,
-      `${domain} is accepted already. To replace it give If-Match with the ETag of a GET.`,
+      `${domain} is accepted already. To replace it, send If-Match with the ETag of a GET.`,
     )
   return created(savedOrProblem(saved, what), `${all}/${domain}`)
 }
@@ -96,7 +96,7 @@ async function replace(
   ifMatch: Expected,
 ): Promise<Answer> {
   const saved = await domains.replace(domain, body, ifMatch)
-  // RFC 9110 §13.1.1: If-Match is false where there is nothing; only without it does PUT create.
+  // RFC 9110 §13.1.1: If-Match fails when there is no resource; only a PUT without it creates.
   if (saved.kind === 'NotFound') throw new Problem(412, `${domain} is not accepted yet. Leave If-Match out.`)
   return found(savedOrProblem(saved, what))
 }
@@ -111,8 +111,6 @@ function newName(text: string): string {
   const domain = normaliseDomain(text)
   if (domain !== null) return domain
   throw new Problem(422, 'The path does not name a domain.', {
-    errors: [
-      { path: 'domain', message: `"${text}" is not a domain name; wildcards are not accepted domains` },
-    ],
+    errors: [{ path: 'domain', message: `"${text}" is not a domain name; wildcards are not allowed` }],
   })
 }

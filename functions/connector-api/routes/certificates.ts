@@ -1,4 +1,4 @@
-/** `/certificates`: our own, as partners prepare for them. */
+/** `/certificates`: the certificates of the ingress, as published to partners. */
 import type { PublishedCertificatesItem } from '../../../shared/connectors-table/published-certificates.ts'
 import { PublishedCertificates } from '../../../shared/contract/certificates.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
@@ -16,7 +16,7 @@ export const certificatesRoute = ({ published, now }: CertificateDependencies): 
     {
       method: 'GET',
       path: '/certificates',
-      summary: 'Read what partners are told of our certificates: current, next and deprecated',
+      summary: 'Read the published certificates: current, next and deprecated',
       answers: { 200: PublishedCertificates },
       problems: [404],
     },
@@ -25,7 +25,7 @@ export const certificatesRoute = ({ published, now }: CertificateDependencies): 
       if (!told)
         throw new Problem(
           404,
-          'No certificate was published yet. That is done within the hour after a deployment.',
+          'No certificate is published yet. The first is published within an hour of a deployment.',
         )
       return { status: 200, body: publishedAt(told, new Date(now())) }
     },

@@ -22,9 +22,11 @@ import { created, found, notFound, removedOrProblem, savedOrProblem } from './ou
 export const InboundConnectorList = listOf(InboundConnector)
 export const OutboundConnectorList = listOf(OutboundConnector)
 
-/** A connector as a write answers it. */
+/** Fields that the response to a write adds to the connector. */
 const savedFields = {
-  warnings: z.array(Warning).describe('what its administrator may not expect; it is saved all the same'),
+  warnings: z
+    .array(Warning)
+    .describe('what to check before relying on the connector; it is saved in any case'),
 }
 export const SavedInboundConnector = z.strictObject({ ...InboundConnector.shape, ...savedFields })
 export const SavedOutboundConnector = z.strictObject({ ...OutboundConnector.shape, ...savedFields })
@@ -65,7 +67,7 @@ interface Kind<Input extends z.ZodType, Stored extends z.ZodType> {
   kind: 'inbound' | 'outbound'
   input: Input
   stored: Stored
-  /** As it is answered to a write. */
+  /** Schema of the response to a write. */
   saved: z.ZodType
   list: z.ZodType
   connectors: Connectors<z.output<Stored> & { id: string; version: number }, z.output<Input>>
@@ -84,9 +86,9 @@ function routesFor<Input extends z.ZodType, Stored extends z.ZodType>(kind: Kind
   ]
 }
 
-/** Connectors of one kind, of whatever type: `routesFor` has checked that the schemas and the table agree. */
+/** Connectors of either kind. `routesFor` has checked that schemas and table agree. */
 interface Resource extends Kind<z.ZodType, z.ZodType> {
-  /** For people. */
+  /** Name of one resource, for texts. */
   what: string
   /** The path of the list. */
   all: string

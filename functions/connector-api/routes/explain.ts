@@ -1,4 +1,4 @@
-/** `POST /explain`: what would happen to a message, and why. Nothing is sent or kept. */
+/** `POST /explain`: what would happen to a message, and why. Nothing is sent or stored. */
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { z } from 'zod'
@@ -37,7 +37,11 @@ const Tls = z
     if (negotiated) return
     for (const [path, value] of Object.entries({ protocol, clientCertificate }))
       if (value !== undefined)
-        context.addIssue({ code: 'custom', path: [path], message: 'there is none unless TLS is negotiated' })
+        context.addIssue({
+          code: 'custom',
+          path: [path],
+          message: 'must be left out unless tls.negotiated is true',
+        })
   })
 
 export const ExplanationInput = z.strictObject({
@@ -55,7 +59,7 @@ export const ExplanationAnswer = z.strictObject({
   at: z.iso.datetime(),
   connectorsVersion: z.int().nonnegative(),
   clientCertificate: ClientCertificate.omit({ chain: true }).nullable(),
-  considered: z.array(Considered).describe('inbound connectors, in the order in which they were asked'),
+  considered: z.array(Considered).describe('inbound connectors, in the order of evaluation'),
   recipients: z.array(
     z.strictObject({
       address: z.string(),
@@ -70,16 +74,16 @@ export const ExplanationAnswer = z.strictObject({
       }),
       route: DeliveryJob.shape.route.nullable(),
       tls: DeliveryJob.shape.tls.nullable(),
-      considered: z.array(Considered).describe('outbound connectors, in the order in which they were asked'),
+      considered: z.array(Considered).describe('outbound connectors, in the order of evaluation'),
     }),
   ),
 })
 
 export interface ExplainDependencies {
-  /** The connectors as they are now. */
+  /** Returns the current connectors. */
   snapshot(): Promise<Snapshot>
   settings: Settings
-  /** PEM; the same array each time. */
+  /** Root certificates in PEM. Callers pass the same array each time. */
   publicRoots: readonly string[]
   /** Milliseconds since the epoch. */
   now(): number
@@ -90,7 +94,7 @@ export function explainRoute({ snapshot, settings, publicRoots, now }: ExplainDe
     {
       method: 'POST',
       path: '/explain',
-      summary: 'Say what would happen to a message, and why',
+      summary: 'Explain what would happen to a message, and why',
       body: ExplanationInput,
       answers: { 200: ExplanationAnswer },
     },
@@ -124,7 +128,7 @@ function recipientAnswer({ address, inSession, verdict, route, tls, considered }
   }
 }
 
-/** Nobody is asked for a message that nobody sends. */
+/** No revocation check runs for a hypothetical message. */
 const revocation = { status: 'Good', detail: 'assumed' } as const
 
 function factsOf(tls: z.output<typeof Tls>, trust: Parameters<typeof certificateFacts>[1]): TlsFacts {
@@ -147,7 +151,7 @@ function withoutChain(certificate: ClientCertificate | null) {
   return shown
 }
 
-/** @returns what is wrong with the text, or its certificates */
+/** @returns the chain, or why the text is invalid */
 function readChain(text: string): Chain | string {
   const blocks = certificatesIn(text)
   if (blocks.length === 0) return 'holds no certificate in PEM'
@@ -157,7 +161,7 @@ function readChain(text: string): Chain | string {
   return broken < 0 ? (read as Chain) : `certificate ${broken + 1} cannot be read`
 }
 
-/** OpenSSL reads certificates whose dates are none. */
+/** OpenSSL accepts certificates with invalid dates. */
 function readCertificate(block: string): X509Certificate | null {
   try {
     const certificate = new X509Certificate(block)

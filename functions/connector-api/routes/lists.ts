@@ -1,19 +1,19 @@
-/** What all lists have in common. */
+/** Shared parts of all lists: queries, cursors and pages. */
 import { z } from 'zod'
 import { cursorOf, writeCursor } from '../request.ts'
 import type { Answer } from '../route.ts'
 
 export const limitUpTo = (most: number, usual: number) =>
-  z.coerce.number().int().min(1).max(most).default(usual).describe('entries of a page')
+  z.coerce.number().int().min(1).max(most).default(usual).describe('maximum number of entries of a page')
 
-/** Where a walk through the trace stopped. */
+/** Cursor of a search through the message trace. */
 export const historyCursor = cursorOf(
   z.strictObject({ day: z.iso.date(), before: z.string().regex(/^[0-9A-Z]{26}$/) }),
 )
 
 export const isId = (text: string): boolean => z.ulid().safeParse(text).success
 
-/** Pages of things in the order of their key. */
+/** Query of a list that is sorted by key. */
 export const KeyedList = z.strictObject({
   cursor: cursorOf(z.string().min(1).max(255)).optional(),
   limit: limitUpTo(200, 100),
@@ -22,7 +22,7 @@ export const KeyedList = z.strictObject({
 export const listOf = <T extends z.ZodType>(item: T) =>
   z.strictObject({ items: z.array(item), nextCursor: z.string().nullable() })
 
-/** Answers with a page of what is listed in the order of its key. */
+/** Returns a handler that answers with one page of a list sorted by key. */
 export const keyedListHandler =
   (list: { page(after: string | null, limit: number): Promise<{ items: unknown[]; last: string | null }> }) =>
   async ({ query: { cursor, limit } }: { query: z.output<typeof KeyedList> }): Promise<Answer> => {

@@ -16,7 +16,7 @@ import { notFound } from './outcomes.ts'
 export const MessageList = listOf(TraceEntry)
 
 const usualSpanMs = dayMs
-/** Each day of a span costs its index partitions a query, whether or not there was mail. */
+/** Each day of the span costs one query per index partition, even without mail. */
 const longestSpanMs = 31 * dayMs
 
 const instant = z.iso
@@ -40,12 +40,15 @@ const addressFilter = z
   })
 
 const MessageQuery = z.strictObject({
-  since: instant.optional().describe('received at or after; 24 hours before until when left out'),
-  until: instant.optional().describe('received before; now when left out'),
+  since: instant.optional().describe('received at or after this time; default: 24 hours before until'),
+  until: instant.optional().describe('received before this time; default: now'),
   sender: addressFilter.optional().describe('an address, a domain, or <> for the null reverse path'),
   recipient: addressFilter.optional().describe('an address or a domain'),
   state: z.enum(RecipientStates).optional(),
-  connector: z.ulid('is not the id of a connector').optional().describe('id of a connector that took part'),
+  connector: z
+    .ulid('is not the id of a connector')
+    .optional()
+    .describe('id of a connector that applied to the message'),
   cursor: historyCursor.optional(),
   limit: limitUpTo(200, 50),
 })
@@ -91,7 +94,7 @@ function filterOf(query: z.output<typeof MessageQuery>, now: number): HistoryFil
   const until = query.until ?? new Date(now)
   const since = query.since ?? new Date(until.getTime() - usualSpanMs)
   if (since >= until) throw badSpan('must be earlier than until')
-  if (until.getTime() - since.getTime() > longestSpanMs) throw badSpan('may lie at most 31 days before until')
+  if (until.getTime() - since.getTime() > longestSpanMs) throw badSpan('must be at most 31 days before until')
   const { sender = null, recipient = null, state = null, connector = null } = query
   return { since, until, sender, recipient, state, connector }
 }

@@ -1,4 +1,4 @@
-/** `/certificates/observed`: the certificates that partners and we ourselves show, and what changed. */
+/** `/certificates/observed`: the certificates that partners and this gateway present, and their changes. */
 import { z } from 'zod'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { daysLeft, useOf } from '../../../shared/tls/observed/expiry.ts'
@@ -14,11 +14,11 @@ export const ObservedCertificates = Observation.extend({
       ObservedCertificate.extend({
         use: z
           .enum(['InUse', 'Superseded', 'NotSeen'])
-          .describe('Superseded: another was first seen since; NotSeen: not for 30 days'),
-        daysLeft: z.int().describe('whole days until it expires, below 0 when it has'),
+          .describe('Superseded: another was first observed later; NotSeen: not observed for 30 days'),
+        daysLeft: z.int().describe('whole days until it expires; negative when it has expired'),
       }),
     )
-    .describe('what was seen last comes first'),
+    .describe('most recently observed first'),
 })
 export const ObservedCertificatesList = listOf(ObservedCertificates)
 
@@ -30,9 +30,11 @@ const ObservedQuery = z.strictObject({
     .min(0)
     .max(3650)
     .optional()
-    .describe('those in use that expire so soon, or have expired'),
+    .describe(
+      'only entries with a certificate in use that expires within this number of days, or has expired',
+    ),
   cursor: cursorOf(ObservedPosition).optional(),
-  // A hundred places of the wordiest certificates still are an answer that Lambda gives.
+  // A hundred entries with the longest certificates fit into the largest response of Lambda.
   limit: limitUpTo(100, 50),
 })
 
@@ -48,14 +50,14 @@ export function observedCertificateRoutes({ observed, now }: ObservedDependencie
       {
         method: 'GET',
         path: '/certificates/observed',
-        summary: 'List the certificates that partners and we ourselves show, by connector and host',
+        summary: 'List the observed certificates of partners and of this gateway, by connector and host',
         query: ObservedQuery,
         answers: { 200: ObservedCertificatesList },
       },
       async ({ query: { connector = null, expiringWithinDays, cursor = null, limit } }) => {
         if (connector !== null && cursor !== null && !cursor.after.startsWith(`${connector}#`))
           throw new Problem(400, 'The query is not valid.', {
-            errors: [{ path: 'cursor', message: 'is of a list of another connector' }],
+            errors: [{ path: 'cursor', message: 'belongs to a list of another connector' }],
           })
         const at = new Date(now())
         const expires = (observation: Observation): boolean =>

@@ -1,4 +1,4 @@
-/** What came of a write, as an answer. */
+/** Turns the result of a write into a response. */
 import type { Removed, Saved } from '../../../shared/connectors-table/repository.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
 import { entityTag } from '../request.ts'
@@ -27,11 +27,11 @@ export function savedOrProblem<T>(saved: Saved<T>, what: string): T {
       throw changed(what)
     case 'NameTaken':
       throw new Problem(409, 'Another connector has this name.', {
-        errors: [{ path: 'name', message: 'is taken, in whatever letter case' }],
+        errors: [{ path: 'name', message: 'is taken; letter case is ignored' }],
       })
     case 'TooLarge':
-      throw new Problem(422, 'The body is too large to be kept.', {
-        errors: [{ path: '', message: 'is larger than 390000 octets in all; split it' }],
+      throw new Problem(422, 'The body is too large to be stored.', {
+        errors: [{ path: '', message: 'exceeds 390000 octets in total; split it' }],
       })
   }
 }
@@ -45,4 +45,4 @@ export function removedOrProblem(removed: Removed, what: string): Answer {
 export const notFound = (what: string): Problem => new Problem(404, `There is no such ${what}.`)
 
 const changed = (what: string): Problem =>
-  new Problem(412, `The ${what} is at another version than If-Match says. GET it again.`)
+  new Problem(412, `The version of the ${what} is not the one in If-Match. GET it again.`)

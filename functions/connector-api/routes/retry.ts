@@ -1,4 +1,4 @@
-/** `POST …/retry`: the next attempt at deferred mail, now. */
+/** `POST …/retry`: requests the next attempt of deferred recipients now. */
 import { z } from 'zod'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
@@ -9,16 +9,19 @@ import { historyCursor, isId } from './lists.ts'
 import { notFound } from './outcomes.ts'
 
 export const MessageRetryRequested = z.strictObject({
-  /** Recipients. */
+  /** Number of recipients. */
   requested: z.int().positive(),
   recipients: z.array(z.string()),
 })
 
 export const ConnectorRetryRequested = z.strictObject({
-  /** Recipients. */
+  /** Number of recipients. */
   requested: z.int().nonnegative(),
   messages: z.int().nonnegative(),
-  nextCursor: z.string().nullable().describe('while it is not null, ask again with it: more may be deferred'),
+  nextCursor: z
+    .string()
+    .nullable()
+    .describe('until it is null, repeat the request with it: more may be deferred'),
 })
 
 const ConnectorRetryQuery = z.strictObject({ cursor: historyCursor.optional() })
@@ -29,7 +32,7 @@ export function retryRoutes({ inbound, outbound }: ConnectorRepository, dependen
       {
         method: 'POST',
         path: '/messages/{id}/retry',
-        summary: 'Try the deferred recipients of a message now',
+        summary: 'Retry the deferred recipients of a message now',
         answers: { 202: MessageRetryRequested },
         problems: [404, 409],
       },
@@ -56,7 +59,7 @@ function ofConnectors(
     {
       method: 'POST',
       path: `/${kind}-connectors/{id}/retry`,
-      summary: `Try the deferred mail that an ${what} took part in now`,
+      summary: `Retry now the deferred recipients that an ${what} applies to`,
       query: ConnectorRetryQuery,
       answers: { 202: ConnectorRetryRequested },
       problems: [404],
@@ -74,7 +77,7 @@ function ofConnectors(
 function nothingDeferred({ states }: Extract<MessageRetry, { kind: 'NothingDeferred' }>): Problem {
   const detail =
     states.length === 0
-      ? 'The message has not been decided upon yet.'
+      ? 'The message is not evaluated yet.'
       : 'No recipient is deferred, so there is nothing to retry.'
   return new Problem(409, detail, {
     errors: states.map(({ address, state }) => ({ path: address, message: `is ${state}` })),

@@ -1,4 +1,4 @@
-/** `/tls-reports`: what others report of TLS with us (RFC 8460). */
+/** `/tls-reports`: the TLS reports (RFC 8460) that other organisations send to us. */
 import { z } from 'zod'
 import { dayMs } from '../../../shared/contract/durations.ts'
 import { Problem } from '../../../shared/http-api/problem.ts'
@@ -13,7 +13,7 @@ import { notFound } from './outcomes.ts'
 
 const acceptedDomain = z
   .boolean()
-  .describe('whether the domain is an accepted domain or lies below one; anybody may report on any')
+  .describe('whether the domain is an accepted domain or below one; a report may name any domain')
 
 export const TlsReport = ReceivedReport.extend({
   policies: z.array(ReportedPolicy.extend({ acceptedDomain })),
@@ -21,7 +21,7 @@ export const TlsReport = ReceivedReport.extend({
 export const TlsReportList = listOf(ReportSummary.extend({ acceptedDomain }))
 
 const usualDays = 30
-/** Each day of a span costs a query, whether or not there was a report. */
+/** Each day of the span costs one query, even without a report. */
 const mostDays = 92
 
 const day = z.iso.date('is not a day, such as 2026-02-03')
@@ -37,16 +37,18 @@ const domain = z
   })
 
 const ReportQuery = z.strictObject({
-  domain: domain.optional().describe('a policy domain: ours, or the name of a mail server of ours'),
-  since: day.optional().describe(`first day reported on, UTC; ${usualDays} days before until when left out`),
-  until: day.optional().describe('last day reported on, UTC; today when left out'),
+  domain: domain
+    .optional()
+    .describe('a policy domain: one of our domains, or the name of one of our mail servers'),
+  since: day.optional().describe(`first day of the reports, UTC; default: ${usualDays} days before until`),
+  until: day.optional().describe('last day of the reports, UTC; default: today'),
   cursor: cursorOf(z.strictObject({ day: z.iso.date(), after: z.string().max(100) })).optional(),
   limit: limitUpTo(200, 50),
 })
 
 export interface TlsReportDependencies {
   reports: Pick<ReceivedReports, 'get' | 'page'>
-  /** The connectors as they are now, with the accepted domains. */
+  /** Returns the current accepted domains. */
   snapshot(): Promise<Pick<Snapshot, 'acceptedDomains'>>
   /** Milliseconds since the epoch. */
   now(): number
@@ -58,7 +60,7 @@ export function tlsReportRoutes({ reports, snapshot, now }: TlsReportDependencie
       {
         method: 'GET',
         path: '/tls-reports',
-        summary: 'List the reports of others on TLS with us, latest day first',
+        summary: 'List received TLS reports, latest day first',
         query: ReportQuery,
         answers: { 200: TlsReportList },
       },
@@ -76,7 +78,7 @@ export function tlsReportRoutes({ reports, snapshot, now }: TlsReportDependencie
       {
         method: 'GET',
         path: '/tls-reports/{id}',
-        summary: 'Read a report of others on TLS with us',
+        summary: 'Read a received TLS report',
         answers: { 200: TlsReport },
         problems: [404],
       },
@@ -101,14 +103,14 @@ function filterOf(query: z.output<typeof ReportQuery>, now: number): ReportFilte
   const since = query.since ?? usual
   if (since > until) throw badSpan('must not be later than until')
   if (Date.parse(until) - Date.parse(since) > mostDays * dayMs)
-    throw badSpan(`may lie at most ${mostDays} days before until`)
+    throw badSpan(`must be at most ${mostDays} days before until`)
   return { since, until, domain: query.domain ?? null }
 }
 
 const badSpan = (message: string): Problem =>
   new Problem(400, 'The query is not valid.', { errors: [{ path: 'since', message }] })
 
-/** A mail server's name lies below its domain. */
+/** Also matches names below an accepted domain, such as those of MX hosts. */
 function liesWithin(name: string, acceptedDomains: ReadonlySet<string>): boolean {
   for (let rest = name; rest !== ''; rest = rest.slice(rest.indexOf('.') + 1)) {
     if (acceptedDomains.has(rest)) return true

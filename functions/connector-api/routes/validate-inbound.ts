@@ -1,4 +1,4 @@
-/** `POST /inbound-connectors/{id}/validate`: the connector held against the mail that came. */
+/** `POST /inbound-connectors/{id}/validate`: checks an inbound connector against received mail. */
 import { z } from 'zod'
 import type { ConnectorRepository } from '../../../shared/connectors-table/repository.ts'
 import { type Dependencies, InboundValidation, validateInbound } from '../inbound-validation.ts'
@@ -8,7 +8,7 @@ import { notFound } from './outcomes.ts'
 
 const usualDays = 7
 const mostDays = 30
-const whatDays = `days to look back, ${usualDays} when left out`
+const whatDays = `days to look back; default: ${usualDays}`
 
 const ValidationQuery = z.strictObject({
   days: z.coerce.number().int().min(1).max(mostDays).optional().describe(whatDays),
@@ -22,7 +22,7 @@ export function validateInboundRoute({ inbound }: ConnectorRepository, dependenc
     {
       method: 'POST',
       path: '/inbound-connectors/{id}/validate',
-      summary: 'Judge the mail of the last days by an inbound connector',
+      summary: 'Evaluate the mail of the last days by an inbound connector',
       query: ValidationQuery,
       body: InboundValidationInput,
       bodyOptional: true,

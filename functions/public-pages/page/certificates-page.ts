@@ -1,16 +1,16 @@
-/** The page that partners read before they set up TLS with us, and before our certificate changes. */
+/** Builds the page that partners read before they set up TLS with us, and before a certificate changes. */
 import type { PublishedCertificate, PublishedCertificates } from '../../../shared/contract/certificates.ts'
 import { type Preparation, preparationFor, type Step } from '../../../shared/tls/preparation.ts'
 import { type Attribute, attributesOf, utc } from '../../../shared/tls/published-words.ts'
 import { documentOf } from './document.ts'
 import { type Html, html } from './html.ts'
 
-/** Whose page it is. */
+/** The organisation whose certificates the page shows. */
 export interface Publisher {
   organisation: string
-  /** Whom to ask, an address. */
+  /** Mail address for questions. */
   contact: string
-  /** Where changes are announced. */
+  /** SNS topic that announces changes. */
   topicArn: string
 }
 
@@ -22,8 +22,8 @@ export function certificatesPage(published: PublishedCertificates, publisher: Pu
     html`<header>
 <h1>TLS certificates of ${hostname}</h1>
 <p>${whoReceives(hostname, publisher)} mail at <strong>${hostname}</strong>, port 25, with STARTTLS. This page is for
-those who have their mail servers demand TLS with us: it says which certificates they meet, what they have to do for
-it, and what will change when.</p>
+administrators whose mail servers require TLS with us. It says which certificates we present, what you have to do, and
+what will change when.</p>
 <p class="soft">Last changed ${instant(published.changedAt)}. For programs: <a href="certificates.json">certificates.json</a></p>
 </header>
 <main>
@@ -38,7 +38,7 @@ ${noticeSection(publisher)}
   )
 }
 
-/** An organisation that was not named is called by its host. */
+/** Without a configured organisation, its default is the host name, and the page says "We". */
 const whoReceives = (hostname: string, { organisation }: Publisher): string =>
   organisation === hostname ? 'We receive' : `${organisation} receives`
 
@@ -66,7 +66,7 @@ const stepItem = ({ text, items }: Step): Html =>
   html`<li>${text}${codeList(items)}</li>
 `
 
-/** @param before of which one that is still among them is not told twice */
+/** @param before certificates of the previous section; those are not described again */
 function certificateSection(
   state: PublishedCertificate['state'],
   certificates: readonly PublishedCertificate[],
@@ -108,8 +108,8 @@ function attributeRow({ name, values, isCode }: Attribute): Html {
 }
 
 const protocolSection = ({ protocol }: PublishedCertificates): Html => html`<section>
-<h2>TLS that we speak</h2>
-<p>Most wanted first. All of it has forward secrecy and authenticated encryption; TLS 1.1 and older is refused.</p>
+<h2>Supported TLS</h2>
+<p>In order of preference. All cipher suites have forward secrecy and authenticated encryption; TLS 1.1 and older is refused.</p>
 <dl>
 <dt>Versions</dt><dd>${protocol.versions.map((version) => html`<span>${version.replace('TLSv', 'TLS ')}</span>`)}</dd>
 <dt>Cipher suites</dt><dd>${protocol.cipherSuites.map(codeLine)}</dd>
@@ -119,16 +119,16 @@ const protocolSection = ({ protocol }: PublishedCertificates): Html => html`<sec
 
 const tlsaSection = ({ tlsaRecords }: PublishedCertificates): Html => html`<section>
 <h2>TLSA records</h2>
-<p>They name the keys of the current and of the next certificate. A mail server that checks DANE finds them by itself,
-where our zone is signed by DNSSEC and holds them.</p>
+<p>They name the keys of the current and of the next certificate. A mail server that verifies DANE finds them in DNS, if
+our zone contains them and is signed by DNSSEC.</p>
 ${codeList(tlsaRecords)}
 </section>`
 
 const noticeSection = ({ contact, topicArn }: Publisher): Html => html`<section>
-<h2>How to hear of changes</h2>
+<h2>How to learn of changes</h2>
 <ul>
 <li>A program that reads <a href="certificates.json">certificates.json</a> once a day sees every change in
-time: <code>changedAt</code> moves with it.</li>
+time: <code>changedAt</code> changes with it.</li>
 <li>Changes are announced by the Amazon SNS topic <code>${topicArn}</code>. Ask us to subscribe you.</li>
 <li>Questions go to <a href="mailto:${contact}">${contact}</a>.</li>
 </ul>

@@ -1,4 +1,4 @@
-/** A page around its content. */
+/** Builds an HTML page around its content. */
 import { Html, html } from './html.ts'
 import { style } from './style.ts'
 
@@ -17,7 +17,7 @@ ${content}
 </html>
 `.text
 
-/** When there is something else than what was asked for. */
+/** Builds a page with one message, such as an error. */
 export const messagePage = (title: string, text: string): string =>
   documentOf(
     title,

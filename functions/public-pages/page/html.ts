@@ -1,10 +1,10 @@
 /**
- * HTML from text. The attack: words of a certificate, of a setting or of a request that a browser takes for elements.
- * The defence: whatever is put into a template is escaped, except what came out of one. The limit: values stand in
- * text and in quoted attributes only, never in a script, a style or an unquoted attribute.
+ * Builds HTML from text. Attack: text of a certificate, a setting or a request contains markup. Defence: a template
+ * escapes every value, except the result of another template. Limit: values may stand only in text and in quoted
+ * attributes, never in a script, a style or an unquoted attribute.
  */
 
-/** What is HTML already. */
+/** Escaped HTML. */
 export class Html {
   readonly text: string
 

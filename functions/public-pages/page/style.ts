@@ -1,4 +1,4 @@
-/** How pages look: on a phone, on paper, by day and by night. There is nothing to load. */
+/** The pages' style sheet: for phones, paper, light and dark mode. It loads nothing. */
 import { createHash } from 'node:crypto'
 
 export const style = `
@@ -55,7 +55,7 @@ dd span { display: block }
 }
 `
 
-/** Only this style, and nothing else that a page could fetch, run, send or be framed by. */
+/** Allows only this style: no request, script, form or frame. */
 export const contentSecurityPolicy = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,

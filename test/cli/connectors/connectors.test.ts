@@ -227,7 +227,7 @@ inboundConnectors:
     const { status, err } = await apply(bank)
     assert.equal(status, 1)
     assert.match(err, /somebody else changed it/)
-    assert.match(err, /name: is taken, in whatever letter case/)
+    assert.match(err, /name: is taken; letter case is ignored/)
     assert.match(err, /2 changes of 3 had been written before/)
   })
 

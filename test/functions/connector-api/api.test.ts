@@ -52,7 +52,7 @@ const kinds = [
 
 for (const { path, input, schema, saved } of kinds)
   describe(path, () => {
-    test('creates a connector, with every default, and says where it is', async () => {
+    test('creates a connector with every default, and returns its location', async () => {
       const body = input()
       const { status, headers, body: connector } = await ask(`POST ${path}`, { json: body })
       assert.equal(status, 201)
@@ -66,7 +66,7 @@ for (const { path, input, schema, saved } of kinds)
       assert.deepEqual({ ...read.body, warnings: connector.warnings }, connector)
     })
 
-    test('replaces the version that the caller saw, and no other', async () => {
+    test('replaces only the version named in If-Match', async () => {
       const { headers } = await ask(`POST ${path}`, { json: input() })
       const put = (etag: string, fields: object) =>
         ask(`PUT ${headers.location}`, { headers: { 'if-match': etag }, json: input(fields) })
@@ -83,7 +83,7 @@ for (const { path, input, schema, saved } of kinds)
       assert.deepEqual([any.status, any.body.version], [200, 4])
     })
 
-    test('lets one of two writers win', async () => {
+    test('accepts only one of two concurrent writes', async () => {
       const { headers } = await ask(`POST ${path}`, { json: input() })
       const puts = ['one', 'two'].map((comment) =>
         ask(`PUT ${headers.location}`, { headers: { 'if-match': '"1"' }, json: input({ comment }) }),
@@ -91,7 +91,7 @@ for (const { path, input, schema, saved } of kinds)
       assert.deepEqual((await Promise.all(puts)).map(({ status }) => status).sort(), [200, 412])
     })
 
-    test('removes the version that the caller saw', async () => {
+    test('removes only the version named in If-Match', async () => {
       const { headers } = await ask(`POST ${path}`, { json: input() })
       const remove = (etag: string) => ask(`DELETE ${headers.location}`, { headers: { 'if-match': etag } })
       assert.equal((await remove('"7"')).status, 412)
@@ -116,7 +116,7 @@ for (const { path, input, schema, saved } of kinds)
       assert.deepEqual(paged, all.body.items)
     })
 
-    test('is seen by deciders as soon as it was answered', async () => {
+    test('is visible to policy evaluation as soon as the response is sent', async () => {
       const snapshots = new SnapshotReader(database.documents, 'connectors')
       await snapshots.current()
       const { body, headers } = await ask(`POST ${path}`, { json: input() })
@@ -127,7 +127,7 @@ for (const { path, input, schema, saved } of kinds)
   })
 
 describe('/accepted-domains', () => {
-  test('accepts a domain under its comparable name', async () => {
+  test('stores a domain under its normalised name', async () => {
     const created = await ask('PUT /accepted-domains/Ours.EXAMPLE', { json: { comment: 'us' } })
     assert.deepEqual([created.status, created.headers.location], [201, '/accepted-domains/ours.example'])
     const read = await ask('GET /accepted-domains/ours.example')
@@ -135,7 +135,7 @@ describe('/accepted-domains', () => {
     assert.deepEqual((await ask('GET /accepted-domains')).body, { items: [created.body], nextCursor: null })
   })
 
-  test('replaces a domain only for a caller that saw it', async () => {
+  test('replaces a domain only with a matching If-Match', async () => {
     await ask('PUT /accepted-domains/two.example', { json: {} })
     const put = (headers: Record<string, string>) =>
       ask('PUT /accepted-domains/two.example', { json: { comment: 'new' }, headers })
@@ -145,20 +145,20 @@ describe('/accepted-domains', () => {
     assert.deepEqual([replaced.status, replaced.body.comment, replaced.headers.etag], [200, 'new', '"2"'])
   })
 
-  test('creates nothing for a caller that believes it exists', async () => {
+  test('creates no domain when the request has If-Match', async () => {
     const put = await ask('PUT /accepted-domains/never.example', { json: {}, headers: { 'if-match': '*' } })
     assert.equal(put.status, 412)
     assert.equal((await ask('GET /accepted-domains/never.example')).status, 404)
   })
 
-  test('takes the names of other scripts', async () => {
+  test('accepts domain names in other scripts', async () => {
     const { status, body } = await ask(`PUT /accepted-domains/${encodeURIComponent('bücher.example')}`, {
       json: {},
     })
     assert.deepEqual([status, body.domain], [201, 'xn--bcher-kva.example'])
   })
 
-  test('accepts a domain no longer', async () => {
+  test('removes an accepted domain', async () => {
     await ask('PUT /accepted-domains/gone.example', { json: {} })
     const gone = await ask('DELETE /accepted-domains/gone.example', { headers: { 'if-match': '"1"' } })
     assert.equal(gone.status, 204)
@@ -166,42 +166,46 @@ describe('/accepted-domains', () => {
   })
 })
 
-describe('what is wrong', () => {
+describe('an invalid request', () => {
   const unknown = '01ARZ3NDEKTSV4RRFFQ69G5FAV'
   const ifMatch = { 'if-match': '"1"' }
   const cursor = Buffer.from('{"day":"yesterday"}').toString('base64url')
   const rows: { name: string; target: string; asked?: Asked; status: number; at?: string[] }[] = [
-    { name: 'a path there is not', target: 'GET /nothing', status: 404 },
-    { name: 'a path that goes too deep', target: `GET /messages/${unknown}/x`, status: 404 },
+    { name: 'an unknown path', target: 'GET /nothing', status: 404 },
+    { name: 'a path that is too deep', target: `GET /messages/${unknown}/x`, status: 404 },
     { name: 'a trailing slash', target: 'GET /messages/', status: 404 },
     { name: 'broken percent-encoding', target: 'GET /accepted-domains/%E0%A4%A', status: 400 },
-    { name: 'a method the path has not', target: 'PATCH /inbound-connectors', status: 405 },
-    { name: 'a connector there is not', target: `GET /inbound-connectors/${unknown}`, status: 404 },
-    { name: 'an id that cannot be one', target: `GET /inbound-connectors/${'x'.repeat(5000)}`, status: 404 },
+    { name: 'a method that the path does not allow', target: 'PATCH /inbound-connectors', status: 405 },
+    { name: 'an unknown connector', target: `GET /inbound-connectors/${unknown}`, status: 404 },
+    { name: 'an invalid id', target: `GET /inbound-connectors/${'x'.repeat(5000)}`, status: 404 },
     {
-      name: 'replacing a connector there is not',
+      name: 'a replacement of an unknown connector',
       target: `PUT /inbound-connectors/${unknown}`,
       asked: { headers: ifMatch, json: inbound() },
       status: 404,
     },
     {
-      name: 'removing a connector there is not',
+      name: 'a removal of an unknown connector',
       target: `DELETE /outbound-connectors/${unknown}`,
       asked: { headers: ifMatch },
       status: 404,
     },
-    { name: 'a message there is not', target: `GET /messages/${unknown}`, status: 404 },
-    { name: 'a message id that cannot be one', target: 'GET /messages/x', status: 404 },
+    { name: 'an unknown message', target: `GET /messages/${unknown}`, status: 404 },
+    { name: 'an invalid message id', target: 'GET /messages/x', status: 404 },
     {
-      name: 'replacing unseen',
+      name: 'a replacement without If-Match',
       target: `PUT /inbound-connectors/${unknown}`,
       asked: { json: inbound() },
       status: 428,
     },
-    { name: 'removing unseen', target: `DELETE /inbound-connectors/${unknown}`, status: 428 },
-    { name: 'removing a domain unseen', target: 'DELETE /accepted-domains/ours.example', status: 428 },
+    { name: 'a removal without If-Match', target: `DELETE /inbound-connectors/${unknown}`, status: 428 },
     {
-      name: 'an If-Match that is no entity tag',
+      name: 'a removal of a domain without If-Match',
+      target: 'DELETE /accepted-domains/ours.example',
+      status: 428,
+    },
+    {
+      name: 'an If-Match without an entity tag',
       target: `DELETE /inbound-connectors/${unknown}`,
       asked: { headers: { 'if-match': '1' } },
       status: 400,
@@ -221,27 +225,27 @@ describe('what is wrong', () => {
       status: 415,
     },
     {
-      name: 'a body too large',
+      name: 'a body that is too large',
       target: 'POST /inbound-connectors',
       asked: { body: `"${'x'.repeat(1_048_576)}"` },
       status: 413,
     },
     {
-      name: 'a body that is no object',
+      name: 'a body that is not an object',
       target: 'POST /inbound-connectors',
       asked: { json: [] },
       status: 422,
       at: [''],
     },
     {
-      name: 'fields left out',
+      name: 'missing fields',
       target: 'POST /inbound-connectors',
       asked: { json: {} },
       status: 422,
       at: ['name', 'connectorType', 'senderDomains'],
     },
     {
-      name: 'fields nobody knows',
+      name: 'unknown fields',
       target: 'POST /inbound-connectors',
       asked: { json: inbound({ tls: true, colour: 'red' }) },
       status: 422,
@@ -255,7 +259,7 @@ describe('what is wrong', () => {
       at: ['id', 'version'],
     },
     {
-      name: 'every fault at once',
+      name: 'several faults at once',
       target: 'POST /outbound-connectors',
       asked: {
         json: outbound({
@@ -274,48 +278,48 @@ describe('what is wrong', () => {
       at: ['name', 'recipientDomains[0]', 'smartHosts[0].port', 'smartHosts[1].prt', 'bogus', 'tlsDomain'],
     },
     {
-      name: 'a certificate check that SES cannot do',
+      name: 'a certificate check that SES does not support',
       target: 'POST /outbound-connectors',
       asked: { json: outbound({ route: 'Ses', tlsSettings: 'CertificateValidation' }) },
       status: 422,
       at: ['tlsSettings'],
     },
     {
-      name: 'more than can be kept',
+      name: 'more than a table item can hold',
       target: 'POST /inbound-connectors',
       asked: { json: inbound(tooLarge()) },
       status: 422,
       at: [''],
     },
     {
-      name: 'an accepted domain that is none',
+      name: 'an accepted domain with a wildcard',
       target: 'PUT /accepted-domains/*.ours.example',
       asked: { json: {} },
       status: 422,
       at: ['domain'],
     },
     {
-      name: 'an accepted domain with a field nobody knows',
+      name: 'an unknown field of an accepted domain',
       target: 'PUT /accepted-domains/ours.example',
       asked: { json: { comments: '' } },
       status: 422,
       at: ['comments'],
     },
-    { name: 'a parameter nobody knows', target: 'GET /messages?form=a', status: 400, at: ['form'] },
+    { name: 'an unknown parameter', target: 'GET /messages?form=a', status: 400, at: ['form'] },
     {
-      name: 'a parameter where there is none',
+      name: 'a parameter for a path without parameters',
       target: `GET /messages/${unknown}?x=1`,
       status: 400,
       at: ['x'],
     },
     {
-      name: 'a parameter given twice',
+      name: 'a repeated parameter',
       target: 'GET /messages?state=Bounced&state=Pending',
       status: 400,
       at: ['state'],
     },
     {
-      name: 'every bad parameter at once',
+      name: 'several invalid parameters at once',
       target: `GET /messages?since=today&sender=a%20b&state=Lost&connector=Contoso&limit=0&cursor=${cursor}`,
       status: 400,
       at: ['since', 'sender', 'state', 'connector', 'cursor', 'limit'],
@@ -339,10 +343,10 @@ describe('what is wrong', () => {
       status: 400,
       at: ['cursor'],
     },
-    { name: 'a cursor made up', target: 'GET /accepted-domains?cursor=!!!', status: 400, at: ['cursor'] },
+    { name: 'an invalid cursor', target: 'GET /accepted-domains?cursor=!!!', status: 400, at: ['cursor'] },
   ]
   for (const { name, target, asked, status, at = [] } of rows)
-    test(`${name} is ${status}`, async () => {
+    test(`with ${name} gets ${status}`, async () => {
       const answer = await ask(target, asked)
       assert.equal(answer.status, status, JSON.stringify(answer.body))
       assert.equal(answer.headers['content-type'], 'application/problem+json')
@@ -353,7 +357,7 @@ describe('what is wrong', () => {
       )
     })
 
-  test('a name that is taken is 409, whatever the letter case', async () => {
+  test('gets 409 for a name that is taken, in any letter case', async () => {
     const { body } = await ask('POST /inbound-connectors', { json: inbound({ name: 'Fabrikam' }) })
     const again = await ask('POST /inbound-connectors', { json: inbound({ name: 'FABRIKAM' }) })
     assert.deepEqual([again.status, again.body.errors[0].path], [409, 'name'])
@@ -370,13 +374,13 @@ describe('what is wrong', () => {
     assert.equal(itself.status, 200)
   })
 
-  test('a weak tag never matches', async () => {
+  test('gets 412 for a weak entity tag', async () => {
     const { headers } = await ask('POST /inbound-connectors', { json: inbound() })
     const answer = await ask(`DELETE ${headers.location}`, { headers: { 'if-match': 'W/"1"' } })
     assert.equal(answer.status, 412)
   })
 
-  test('a known path by another method says which there are', async () => {
+  test('gets the allowed methods for another method on a known path', async () => {
     const { headers } = await ask('POST /accepted-domains/ours.example')
     assert.equal(headers.allow, 'GET, PUT, DELETE')
   })
@@ -388,7 +392,7 @@ function tooLarge() {
   return { senderDomains: domains, tlsSenderCertificateNames: domains }
 }
 
-describe('faults of ours', () => {
+describe('an internal failure', () => {
   const failing = (error: Error) =>
     apiOver({ send: () => Promise.reject(error) } as unknown as DynamoDBDocumentClient)
   const rows = [
@@ -398,14 +402,14 @@ describe('faults of ours', () => {
       status: 503,
     },
     {
-      name: 'a store out of reach',
+      name: 'an unreachable store',
       error: Object.assign(new Error('10.0.0.7'), { code: 'ECONNREFUSED' }),
       status: 503,
     },
-    { name: 'a mistake', error: new TypeError('undefined is not secret-7'), status: 500 },
+    { name: 'a programming error', error: new TypeError('undefined is not secret-7'), status: 500 },
   ]
   for (const { name, error, status } of rows)
-    test(`${name} is ${status}: the caller reads no internals, the log has them`, async () => {
+    test(`(${name}) gets ${status}: the response shows no internals, the log does`, async () => {
       const { ask, logged } = failing(error)
       const answer = await ask('GET /inbound-connectors')
       assert.equal(answer.status, status)
@@ -423,10 +427,10 @@ describe('the log', () => {
       caller: 'arn:aws:iam::1:user/ann',
     },
     { name: 'the subject of a token', authorizer: { jwt: { claims: { sub: 'ann' } } }, caller: 'ann' },
-    { name: 'nobody on a laptop', caller: null },
+    { name: 'no caller in a local run', caller: null },
   ]
   for (const { name, authorizer, caller } of rows)
-    test(`names ${name}, in one line a request`, async () => {
+    test(`names ${name}, in one line per request`, async () => {
       logged.length = 0
       const { headers } = await ask('POST /inbound-connectors', {
         json: inbound({ comment: 'confidential' }),
@@ -448,7 +452,7 @@ describe('the log', () => {
       ])
     })
 
-  test('has the status of a refused request', async () => {
+  test('contains the status of a refused request', async () => {
     logged.length = 0
     await ask('GET /nothing')
     assert.deepEqual(
@@ -493,7 +497,7 @@ describe('/messages', () => {
     assert.equal(body.nextCursor, null)
   })
 
-  test('pages by an opaque cursor', async () => {
+  test('returns pages by an opaque cursor', async () => {
     const span = 'since=2026-02-02T00:00:00Z&until=2026-02-04T00:00:00%2B00:00'
     const first = await ask(`GET /messages?${span}&limit=2`)
     const second = await ask(`GET /messages?${span}&limit=2&cursor=${first.body.nextCursor}`)
@@ -525,7 +529,7 @@ describe('/messages', () => {
     { since: '2026-02-02T00:00:00+01:00', says: /in a query, \+ is written %2B$/ },
   ]
   for (const { since, says } of unreadable)
-    test(`says what is wrong with since=${since}`, async () => {
+    test(`explains why since=${since} is invalid`, async () => {
       const { status, body } = await ask(`GET /messages?since=${since}`)
       assert.equal(status, 400)
       assert.match(body.errors[0].message, says)
@@ -540,7 +544,7 @@ describe('/messages', () => {
     `cursor=${start}`,
   ]
   for (const query of oddities)
-    test(`finds nothing, and fails at nothing, by ${query}`, async () => {
+    test(`finds nothing, without an error, by ${query}`, async () => {
       const { status, body } = await ask(`GET /messages?${query}`)
       assert.deepEqual([status, body.items.length], [200, 0])
     })
@@ -554,7 +558,7 @@ describe('/messages', () => {
   })
 })
 
-describe('whatever is sent', () => {
+describe('random input', () => {
   const fields = Object.keys(InboundConnector.shape).concat(
     Object.keys(OutboundConnector.shape),
     '__proto__',
@@ -573,7 +577,7 @@ describe('whatever is sent', () => {
   )
   const never5xx = ({ status, body }: Answered) => assert(status < 500, `${status} ${JSON.stringify(body)}`)
 
-  test('as a body is never a fault of ours', async () => {
+  test('as a body never causes a 5xx response', async () => {
     const target = fc.constantFrom(
       'POST /inbound-connectors',
       'POST /outbound-connectors',
@@ -587,7 +591,7 @@ describe('whatever is sent', () => {
     )
   })
 
-  test('as octets is never a fault of ours', async () => {
+  test('as octets never causes a 5xx response', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (octets) =>
         never5xx(
@@ -600,7 +604,7 @@ describe('whatever is sent', () => {
     )
   })
 
-  test('as a path, query, cursor or condition is never a fault of ours', async () => {
+  test('as a path, query, cursor or condition never causes a 5xx response', async () => {
     const path = fc.constantFrom(
       '/messages',
       '/inbound-connectors',

@@ -18,13 +18,13 @@ before(async () => {
 })
 after(() => database.stop())
 
-test('before anything was published, GET /certificates says so in words', async () => {
+test('GET /certificates gets 404 with an explanation before the first publication', async () => {
   const { status, body } = await ask('GET /certificates')
   assert.equal(status, 404)
-  assert.match(body.detail, /^No certificate was published yet/)
+  assert.match(body.detail, /^No certificate is published yet/)
 })
 
-test('GET /certificates answers what was published, as it is by now', async () => {
+test('GET /certificates returns the published certificates in their current state', async () => {
   const pki = await createPki()
   const [first, second] = await Promise.all(
     ['One', 'Two'].map((commonName) => pki.issue({ names: ['mx.ours.example'], commonName })),

@@ -52,8 +52,8 @@ const fromContoso = { mailFrom: 'a@contoso.example', rcptTo: ['b@ours.example'],
 const outcomes = (considered: { name: string; outcome: string }[]) =>
   considered.map(({ name, outcome }) => `${name}: ${outcome}`)
 
-describe('a message in the clear of a partner that must use TLS', () => {
-  test('is answered with 530, and with 5.7.10 afterwards', async () => {
+describe('POST /explain of a cleartext message from a partner that must use TLS', () => {
+  test('shows the reply 530 in session and 5.7.10 afterwards', async () => {
     const { status, body } = await ask(fromContoso)
     assert.equal(status, 200)
     const [recipient] = body.recipients
@@ -65,7 +65,7 @@ describe('a message in the clear of a partner that must use TLS', () => {
     assert.equal(recipient.route, null)
   })
 
-  test('names every connector that was considered, in order, with why', async () => {
+  test('lists every considered connector in order, with the reason', async () => {
     const { body } = await ask(fromContoso)
     assert.deepEqual(
       body.considered.map(({ name, pattern, outcome, why }: Record<string, string>) => [
@@ -94,11 +94,11 @@ describe('a message in the clear of a partner that must use TLS', () => {
   })
 })
 
-describe('a certificate', () => {
+describe('POST /explain with a certificate', () => {
   const withCertificate = async (pem: string) =>
     (await ask({ ...fromContoso, tls: { negotiated: true, clientCertificate: pem } })).body
 
-  test('of the right name, chained to a public root, is taken', async () => {
+  test('accepts the right name with a chain to a public root', async () => {
     const { cert } = await pki.issue({ names: ['mail.contoso.example'], purposes: ['serverAuth'] })
     const body = await withCertificate(cert)
     assert.equal(body.recipients[0].inSession, '250 2.1.5 Accepted')
@@ -111,7 +111,7 @@ describe('a certificate', () => {
     )
   })
 
-  test('with everything wrong is told so, fault by fault', async () => {
+  test('names each fault of a certificate', async () => {
     const notAfter = daysFromNow(-0.5)
     const { cert } = await selfSigned({ names: ['mail.fabrikam.example'], notAfter })
     const body = await withCertificate(cert)
@@ -124,7 +124,7 @@ describe('a certificate', () => {
   })
 })
 
-test('our own server relays: the connector that knows it, and how the mail would leave', async () => {
+test('POST /explain shows the connector that identifies our own server, and the route of relayed mail', async () => {
   const { body } = await ask({
     mailFrom: 'ann@ours.example',
     rcptTo: ['bob@northwind.example', 'dan@mail.northwind.example', 'eve@ours.example'],
@@ -144,7 +144,7 @@ test('our own server relays: the connector that knows it, and how the mail would
   assert.deepEqual(outcomes(ours.considered), ['Mailboxes: Decides'])
 })
 
-test('nothing is sent or kept', async () => {
+test('POST /explain sends and stores nothing', async () => {
   const before = (await api.ask('GET /inbound-connectors')).body
   await ask(fromContoso)
   assert.deepEqual(api.evaluation.sent, [])
@@ -153,22 +153,22 @@ test('nothing is sent or kept', async () => {
 })
 
 const faults: [name: string, change: object, path: string, message: RegExp][] = [
-  ['an address that is none', { ip: '1.2.3' }, 'ip', /is not an IP address/],
+  ['an invalid address', { ip: '1.2.3' }, 'ip', /is not an IP address/],
   ['no recipient', { rcptTo: [] }, 'rcptTo', /./],
   [
     'a certificate without TLS',
     { tls: { negotiated: false, clientCertificate: pki.ca } },
     'tls.clientCertificate',
-    /there is none unless TLS/,
+    /must be left out unless tls\.negotiated/,
   ],
   [
-    'a text that is no certificate',
+    'a text without a certificate',
     { tls: { negotiated: true, clientCertificate: 'x' } },
     'tls.clientCertificate',
     /holds no certificate in PEM/,
   ],
   [
-    'a certificate that is broken',
+    'a broken certificate',
     {
       tls: {
         negotiated: true,
@@ -179,7 +179,7 @@ const faults: [name: string, change: object, path: string, message: RegExp][] = 
     /certificate 1 cannot be read/,
   ],
   [
-    'a certificate whose dates are none',
+    'a certificate with invalid dates',
     { tls: { negotiated: true, clientCertificate: withoutDates(pki.ca) } },
     'tls.clientCertificate',
     /certificate 1 cannot be read/,
@@ -188,7 +188,7 @@ const faults: [name: string, change: object, path: string, message: RegExp][] = 
 ]
 
 for (const [name, change, path, message] of faults)
-  test(`${name} is refused by its name`, async () => {
+  test(`POST /explain refuses ${name} and names the field`, async () => {
     const { status, body } = await ask({ ...fromContoso, ...change })
     assert.equal(status, 422)
     const [fault] = body.errors

@@ -31,7 +31,7 @@ const hostsIn = ({ body }: Awaited<ReturnType<typeof ask>>): string[] =>
   body.items.map(({ host }: Record<string, string>) => host)
 
 describe('GET /certificates/observed', () => {
-  test('lists every place with its certificates, whether they are in use, and their days', async () => {
+  test('lists every place with its certificates, their use and their days left', async () => {
     const { status, body } = await ask('GET /certificates/observed')
     assert.equal(status, 200)
     assert.equal(body.nextCursor, null)
@@ -65,23 +65,23 @@ describe('GET /certificates/observed', () => {
     ['expiringWithinDays=9', ['mx.clinic.example']],
     [`expiringWithinDays=80&connector=${bank.id}`, ['mx1.bank.example', 'mx2.bank.example']],
   ] as const)
-    test(`?${query}: ${hosts.join(', ') || 'none'}`, async () => {
+    test(`?${query} finds ${hosts.join(', ') || 'none'}`, async () => {
       assert.deepEqual(hostsIn(await ask(`GET /certificates/observed?${query}`)), hosts)
     })
 
-  test('is read page by page', async () => {
+  test('returns pages', async () => {
     const first = await ask('GET /certificates/observed?limit=2')
     const second = await ask(`GET /certificates/observed?limit=2&cursor=${first.body.nextCursor}`)
     assert.deepEqual([hostsIn(first).length, hostsIn(second)], [2, ['mx.clinic.example']])
     assert.equal(second.body.nextCursor, null)
   })
 
-  test('a cursor of another list is refused, by name', async () => {
+  test('refuses a cursor of another list and names it', async () => {
     const { body } = await ask('GET /certificates/observed?limit=2')
     const other = await ask(`GET /certificates/observed?connector=${clinic.id}&cursor=${body.nextCursor}`)
     assert.deepEqual(
       [other.status, other.body.errors],
-      [400, [{ path: 'cursor', message: 'is of a list of another connector' }]],
+      [400, [{ path: 'cursor', message: 'belongs to a list of another connector' }]],
     )
   })
 
@@ -91,7 +91,7 @@ describe('GET /certificates/observed', () => {
     'connector=bank',
     'domain=bank.example',
   ])
-    test(`?${query} is refused`, async () => {
+    test(`refuses ?${query}`, async () => {
       assert.equal((await ask(`GET /certificates/observed?${query}`)).status, 400)
     })
 })

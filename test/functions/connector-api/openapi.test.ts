@@ -70,7 +70,7 @@ const routes = [
 ]
 
 describe('the OpenAPI document', () => {
-  test('is of version 3.1 and has every route, no other', () => {
+  test('is of version 3.1 and has exactly the routes of the API', () => {
     assert.match(document.openapi, /^3\.1\./)
     assert.deepEqual(
       operations()
@@ -80,7 +80,7 @@ describe('the OpenAPI document', () => {
     )
   })
 
-  test('names routes that answer, each with a status it lists', async () => {
+  test('names routes that exist, each responding with a listed status', async () => {
     for (const { path, method, operation } of operations()) {
       const target = `${method} ${path.replace('{id}', '01ARZ3NDEKTSV4RRFFQ69G5FAV').replace('{domain}', 'ours.example')}`
       const { status } = await api.ask(target, operation.requestBody ? { json: {} } : {})
@@ -127,13 +127,13 @@ describe('the OpenAPI document', () => {
         assert(/"(type|anyOf|\$ref)"/.test(JSON.stringify(description)), `${field} has a type`)
     })
 
-  test('does not leave a field of an answer open where it is text', () => {
+  test('gives a type to every text field of a response', () => {
     const { properties = {} } = document.components.schemas.InboundConnector ?? {}
     assert.deepEqual((properties.senderDomains as { items: unknown }).items, { type: 'string' })
   })
 })
 
-/** The examples that the API was agreed upon with, field by field with their defaults. */
+/** The examples of the API design, field by field, with their defaults. */
 const agreed = {
   inbound: {
     name: 'Contoso',
@@ -174,14 +174,14 @@ const agreed = {
   },
 }
 
-/** What a connector written before does not say. */
+/** Fields that older connectors lack. */
 const addedSince = {
   inbound: { requireClientAuthEku: false, messageRateLimit: null, revocationCheck: 'SoftFail' },
   outbound: { clientCertificate: null, revocationCheck: 'SoftFail' },
 }
 
-describe('the agreed examples', () => {
-  test('are taken as they stand', () => {
+describe('the examples of the API design', () => {
+  test('are accepted unchanged', () => {
     assert.deepEqual(InboundConnectorInput.parse(agreed.inbound), {
       ...agreed.inbound,
       ...addedSince.inbound,
@@ -212,7 +212,7 @@ describe('docs/api.md', () => {
   const text = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8')
   const heredocs = [...text.matchAll(/POST "\$API(\/[\w-]+)"[^\n]*<<'JSON'\n(.*?)\nJSON/gs)]
 
-  test('has connectors that are created as they stand', async () => {
+  test('has connectors that the API creates unchanged', async () => {
     assert.equal(heredocs.length, 3)
     for (const [, path, body = ''] of heredocs) {
       const { status, body: answer } = await api.ask(`POST ${path}`, { body })

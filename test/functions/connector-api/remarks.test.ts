@@ -27,7 +27,7 @@ const notCompared = (warnings: Warning[]) =>
   warnings.filter(({ path, message }) => path === '' && message.includes('was not compared'))
 
 describe('a write of a connector', () => {
-  test('answers what is remarkable beside the others as they are at that moment', async () => {
+  test('returns warnings that compare the connector with the current others', async () => {
     const { ask } = apiOver(database.documents)
     const { body: alone } = await ask('POST /outbound-connectors', { json: outboundBody })
     assert.deepEqual(alone.warnings, [
@@ -44,7 +44,7 @@ describe('a write of a connector', () => {
     assert.deepEqual([again.status, again.body.version, again.body.warnings], [200, 2, []])
   })
 
-  test('is not answered with an error when the others cannot be read', async () => {
+  test('succeeds with a warning when the others cannot be read', async () => {
     const fault = new Error('ProvisionedThroughputExceededException')
     const unreadable = {
       send: (command: object) =>
@@ -58,14 +58,14 @@ describe('a write of a connector', () => {
     assert.equal(notCompared(body.warnings).length, 1)
     assert.ok(
       body.warnings.some(({ path }: Warning) => path === 'tlsSettings'),
-      'its own traps are told',
+      'its own warnings are returned',
     )
     assert.ok(logged.some(({ error }) => error === fault))
     assert.equal((await ask(`GET /outbound-connectors/${body.id}`)).status, 200, 'it is saved')
   })
 })
 
-test('a store that is silent is waited for five seconds, not longer', async ({ mock }) => {
+test('the comparison waits five seconds for a silent store', async ({ mock }) => {
   mock.timers.enable({ apis: ['setTimeout'] })
   const errors: unknown[] = []
   const logger = { error: (_: string, error: unknown) => errors.push(error) } as unknown as Logger
@@ -78,5 +78,5 @@ test('a store that is silent is waited for five seconds, not longer', async ({ m
   assert.deepEqual(errors, [])
   mock.timers.tick(1)
   assert.equal(notCompared(await warnings).length, 1)
-  assert.match(String(errors[0]), /Not read within 5000 ms/)
+  assert.match(String(errors[0]), /not read within 5000 ms/)
 })

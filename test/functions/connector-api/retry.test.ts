@@ -29,7 +29,7 @@ beforeEach(() => api.evaluation.take())
 
 let made = 0
 
-/** A message of the trace, received so many hours ago, and its recipients as it has them. */
+/** Writes a message with its recipients to the trace, received so many hours ago. */
 async function received(
   hoursAgo: number,
   recipients: Record<string, Partial<Pick<Verdict, 'action' | 'connectors'>>>,
@@ -67,7 +67,7 @@ const addresses = (sent: EvaluationJob[]) =>
   sent.flatMap(({ recipients }) => recipients.map((r) => r.address))
 
 describe('POST /messages/{id}/retry', () => {
-  test('asks for the next attempt of who is deferred, and of nobody else, as the trace knows them', async () => {
+  test('requests the next attempt of the deferred recipients only, with their state from the trace', async () => {
     const sent = await received(1, {
       'a@ours.example': {},
       'b@ours.example': { action: 'Deliver' },
@@ -89,7 +89,7 @@ describe('POST /messages/{id}/retry', () => {
     ])
   })
 
-  test('asks again when asked again', async () => {
+  test('sends a job for each repeated request', async () => {
     const { id } = await received(1, { 'a@ours.example': {} })
     const [one, two] = [
       await api.ask(`POST /messages/${id}/retry`),
@@ -99,7 +99,7 @@ describe('POST /messages/{id}/retry', () => {
     assert.equal(jobs().length, 2)
   })
 
-  test('asks for more recipients than a job may hold', async () => {
+  test('splits more recipients than a job may hold', async () => {
     const crowd = Array.from({ length: 150 }, (_, n) => `r${String(n).padStart(3, '0')}@ours.example`)
     const { id } = await received(1, Object.fromEntries(crowd.map((address) => [address, {}])))
     const { body } = await api.ask(`POST /messages/${id}/retry`)
@@ -108,7 +108,7 @@ describe('POST /messages/{id}/retry', () => {
     assert.deepEqual([sent.length, addresses(sent)], [2, crowd])
   })
 
-  test('where nobody is deferred is 409, and says how far each has come', async () => {
+  test('gets 409 with the state of each recipient when none is deferred', async () => {
     const { id } = await received(1, {
       'a@ours.example': { action: 'Deliver' },
       'b@ours.example': { action: 'Bounce' },
@@ -125,19 +125,19 @@ describe('POST /messages/{id}/retry', () => {
     assert.deepEqual(jobs(), [])
   })
 
-  test('of a message that has not been decided upon is 409', async () => {
+  test('gets 409 for a message that is not evaluated yet', async () => {
     const { id } = await received(0, {})
     const { status, body } = await api.ask(`POST /messages/${id}/retry`)
-    assert.deepEqual([status, body.detail], [409, 'The message has not been decided upon yet.'])
+    assert.deepEqual([status, body.detail], [409, 'The message is not evaluated yet.'])
   })
 
   for (const id of [unknown, 'x', '%20'])
-    test(`of ${id}, which is no message, is 404`, async () => {
+    test(`gets 404 for ${id}, which is no message`, async () => {
       const { status } = await api.ask(`POST /messages/${id}/retry`)
       assert.equal(status, 404)
     })
 
-  test('is not answered with success when the queue did not take it', async () => {
+  test('gets 500 when the queue does not accept the job', async () => {
     const { id } = await received(1, { 'a@ours.example': {} })
     api.evaluation.failOnce()
     assert.equal((await api.ask(`POST /messages/${id}/retry`)).status, 500)
@@ -175,7 +175,7 @@ for (const { kind, other, input } of kinds)
       await received(73, { 'h@ours.example': by(id) })
     })
 
-    test('asks for who is deferred with the connector taking part, of the last two days', async () => {
+    test('requests the deferred recipients to which the connector applies, of the last two days', async () => {
       const { status, body } = await api.ask(`POST ${path}`)
       assert.deepEqual([status, body], [202, { requested: 4, messages: 3, nextCursor: null }])
       const sent = jobs()
@@ -188,7 +188,7 @@ for (const { kind, other, input } of kinds)
       assert(sent.every(({ retry }) => retry))
     })
 
-    test('goes on where a cursor says', async () => {
+    test('continues at the position of a cursor', async () => {
       const day = '2026-02-03'
       const before = encodeTime(now - 12 * 3_600_000, 10).padEnd(26, '0')
       const cursor = Buffer.from(JSON.stringify({ day, before })).toString('base64url')
@@ -198,17 +198,17 @@ for (const { kind, other, input } of kinds)
     })
 
     const wrong = [
-      { name: 'a connector there is not', target: () => `/${kind}-connectors/${unknown}/retry`, status: 404 },
-      { name: 'what is no id', target: () => `/${kind}-connectors/x/retry`, status: 404 },
+      { name: 'an unknown connector', target: () => `/${kind}-connectors/${unknown}/retry`, status: 404 },
+      { name: 'an invalid id', target: () => `/${kind}-connectors/x/retry`, status: 404 },
       {
         name: 'a connector of the other kind',
         target: () => `/${other}-connectors/${id}/retry`,
         status: 404,
       },
-      { name: 'a cursor made up', target: () => `${path}?cursor=!`, status: 400 },
+      { name: 'an invalid cursor', target: () => `${path}?cursor=!`, status: 400 },
     ]
     for (const { name, target, status } of wrong)
-      test(`with ${name} is ${status}`, async () => {
+      test(`gets ${status} with ${name}`, async () => {
         assert.equal((await api.ask(`POST ${target()}`)).status, status)
         assert.deepEqual(jobs(), [])
       })
@@ -224,13 +224,13 @@ describe('retrying for a connector', () => {
     for (const [n, address] of everyone.entries()) await received(1 + n, { [address]: held })
   })
 
-  test('stops when its time is over, and the calls together ask for each once', async () => {
+  test('stops when its time is over, and all calls together request each recipient once', async () => {
     const history = new History(database.documents, database.messagesTable, 10)
     const calls: number[] = []
     let from: HistoryPosition | null = null
     do {
       let clock = now
-      // Five looks at the clock, and the time is over.
+      // The time is over after five readings of the clock.
       const hurried = { history, evaluation, now: () => (clock += 2_000) }
       const retried: Awaited<ReturnType<typeof retryConnector>> = await retryConnector(
         connector,
@@ -244,7 +244,7 @@ describe('retrying for a connector', () => {
     assert.deepEqual(addresses(evaluation.take().map(({ job }) => job)), everyone)
   })
 
-  test('believes the table, not the index, which may be a moment behind', async () => {
+  test('trusts the table, not the index, which may be stale', async () => {
     const stored = new History(database.documents, database.messagesTable)
     const { id } = await received(1, { 'settled@ours.example': held, 'waiting@ours.example': held })
     await trace.recordDelivered(id, 'settled@ours.example')

@@ -49,7 +49,7 @@ const named = ({ body }: Awaited<ReturnType<typeof ask>>) =>
   body.items.map(({ day, organisation }: Record<string, string>) => `${day} ${organisation}`).sort()
 
 describe('GET /tls-reports', () => {
-  test('lists those of the last 30 days, the latest day first', async () => {
+  test('lists the reports of the last 30 days, latest day first', async () => {
     const { status, body } = await ask('GET /tls-reports')
     assert.equal(status, 200)
     assert.equal(body.nextCursor, null)
@@ -58,7 +58,7 @@ describe('GET /tls-reports', () => {
     assert.equal(days.length, 9)
   })
 
-  test('says of each whether it is about a domain of ours', async () => {
+  test('marks the reports about accepted domains', async () => {
     const { body } = await ask('GET /tls-reports?since=2026-02-09')
     assert.deepEqual(
       Object.fromEntries(
@@ -82,7 +82,7 @@ describe('GET /tls-reports', () => {
       assert.deepEqual(named(await ask(`GET /tls-reports?${query}`)), expected)
     })
 
-  test('comes in pages that lose nothing and repeat nothing', async () => {
+  test('returns pages that contain each report once', async () => {
     for (const limit of [1, 2, 3, 4, 9]) {
       const found: string[] = []
       let cursor = ''
@@ -107,7 +107,7 @@ describe('GET /tls-reports', () => {
     ['cursor=x', 'cursor'],
     ['domian=ours.example', 'domian'],
   ] as const)
-    test(`refuses ${query}, by its path`, async () => {
+    test(`refuses ${query} and names the parameter`, async () => {
       const { status, body } = await ask(`GET /tls-reports?${query}`)
       assert.equal(status, 400)
       assert.deepEqual(
@@ -118,7 +118,7 @@ describe('GET /tls-reports', () => {
 })
 
 describe('GET /tls-reports/{id}', () => {
-  test('shows the whole', async () => {
+  test('shows the whole report', async () => {
     const { body } = await ask('GET /tls-reports?since=2026-02-09&domain=mx.ours.example')
     const shown = await ask(`GET /tls-reports/${body.items[0].id}`)
     assert.equal(shown.status, 200)
@@ -137,13 +137,13 @@ describe('GET /tls-reports/{id}', () => {
   })
 
   for (const id of ['2026-02-09-00000000000000000000', 'x', '2026-02-09', '..%2Fsessions'])
-    test(`knows no ${id}`, async () => {
+    test(`gets 404 for ${id}`, async () => {
       const { status, body } = await ask(`GET /tls-reports/${id}`)
       assert.deepEqual([status, body.detail], [404, 'There is no such report.'])
     })
 })
 
-test('a page that looks at many for one ends early, and the next goes on there', async () => {
+test('a page that reads many reports to find one ends early, and the next continues there', async () => {
   const reports = new ReceivedReports(database.documents, database.transportTable, 2)
   const filter = { since: '2026-02-01', until: '2026-02-10', domain: 'notours.example' }
   const found: string[] = []

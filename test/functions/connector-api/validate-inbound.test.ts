@@ -18,7 +18,7 @@ import { createPki } from '../../support/pki.ts'
 let database: TestDynamoDb
 let api: ReturnType<typeof apiOver>
 let trace: Trace
-/** Certificates are made as of now. */
+/** The current time, since certificates are issued with it. */
 const now = Date.now()
 const dayMs = 86_400_000
 const daysAgo = (days: number): string => new Date(now - days * dayMs).toISOString()
@@ -97,7 +97,7 @@ const counts = ({ messages, passing, failing }: InboundValidation) => ({
 })
 
 describe('validating an inbound connector', () => {
-  test('says how much of the mail that came would pass, and what is wrong with the rest', async () => {
+  test('reports how much received mail would pass, and why the rest would not', async () => {
     const ids: string[] = []
     for (const days of [6, 5, 4, 3, 2, 1.5, 1])
       ids.unshift(await came({ days, tls: plaintext, ip: `192.0.2.${days * 2}` }))
@@ -125,7 +125,7 @@ describe('validating an inbound connector', () => {
     })
   })
 
-  test('judges a connector as it stands, though it is disabled or only reports', async () => {
+  test('evaluates a connector as enforced, even if it is disabled or report only', async () => {
     await came({ tls: plaintext })
     const states = [{ enabled: false }, { enabled: true, mode: 'ReportOnly' as const }, { enabled: true }]
     for (const state of states) {
@@ -135,7 +135,7 @@ describe('validating an inbound connector', () => {
     }
   })
 
-  test('looks at the mail of its sender domains, and at nothing made here', async () => {
+  test('evaluates received mail of its sender domains only, not DSNs of its own', async () => {
     for (const from of [
       'a@contoso.example',
       'a@CONTOSO.example',
@@ -156,7 +156,7 @@ describe('validating an inbound connector', () => {
   })
 
   const spans = [
-    { name: 'seven days by itself', messages: 3 },
+    { name: 'seven days by default', messages: 3 },
     { name: 'the days of the query', query: '?days=2', messages: 1 },
     { name: 'the days of the body', json: { days: 30 }, messages: 4 },
   ]
@@ -166,7 +166,7 @@ describe('validating an inbound connector', () => {
       assert.equal((await validate({}, query, json)).messages, messages)
     })
 
-  test('tells each restriction apart, the most frequent first', async () => {
+  test('counts each restriction separately, most frequent first', async () => {
     const restricted = {
       restrictDomainsToCertificate: true,
       tlsSenderCertificateNames: ['mail.contoso.example'],
@@ -187,13 +187,13 @@ describe('validating an inbound connector', () => {
     assert.equal(
       validation.summary,
       'Of 4 messages in 7 days, 1 would pass' +
-        `; 2 came without a certificate that is accepted, the latest on ${daysAgo(3)} from 192.0.2.3` +
+        `; 2 came without an accepted certificate, the latest on ${daysAgo(3)} from 192.0.2.3` +
         `; 1 came over a TLS version below the minimum, on ${daysAgo(2)} from 192.0.2.2.`,
     )
     assert.match(validation.failing[0]?.explanation ?? '', /mail\.contoso\.example.*none was presented/)
   })
 
-  test('tells the address of what does not come from those listed', async () => {
+  test('names the client address of a message that is not from a listed address', async () => {
     await came({ ip: '192.0.2.9' })
     await came({ ip: '198.51.100.7' })
     const { summary, ...validation } = await validate({
@@ -208,7 +208,7 @@ describe('validating an inbound connector', () => {
     assert.match(summary, /1 came from addresses that are not listed, on .* from 198\.51\.100\.7\.$/)
   })
 
-  test("holds the chain that was presented against the connector's own authorities", async () => {
+  test("verifies the presented chain by the connector's own authorities", async () => {
     const [own, other] = [await createPki('Own'), await createPki('Other')]
     const presented = async (pki: typeof own) => {
       const { cert } = await pki.issue({ names: ['mail.contoso.example'] })
@@ -226,7 +226,7 @@ describe('validating an inbound connector', () => {
     assert.deepEqual(counts(validation), { messages: 2, passing: 1, InboundCertificateRestriction: 1 })
   })
 
-  test('says of an OnPremises connector which peers it would not know, and what their TLS lacks', async () => {
+  test('reports which clients an OnPremises connector does not identify, and what their TLS lacks', async () => {
     await came({ ip: '192.0.2.1' })
     await came({ ip: '192.0.2.2', tls: plaintext })
     await came({ ip: '198.51.100.7' })
@@ -245,7 +245,7 @@ describe('validating an inbound connector', () => {
     assert.match(explanation ?? '', /198\.51\.100\.7 is not in \[192\.0\.2\.0\/24\]/)
   })
 
-  test('knows nothing where nothing came', async () => {
+  test('reports that nothing is known without mail', async () => {
     await came({ from: 'a@elsewhere.example' })
     const { summary, messages, complete } = await validate(
       { senderDomains: ['*.contoso.example'] },
@@ -255,7 +255,7 @@ describe('validating an inbound connector', () => {
     assert.equal(summary, 'No message came from *.contoso.example in 1 day, so nothing is known.')
   })
 
-  test('says that what is refused in session is not counted, where something is', async () => {
+  test('mentions messages refused in session only where the connector refuses', async () => {
     const rows = [
       { state: { enabled: true }, said: true },
       { state: { enabled: true, onViolation: 'Defer' as const }, said: false },
@@ -268,7 +268,7 @@ describe('validating an inbound connector', () => {
     }
   })
 
-  test('says how far it came when its time is over', async () => {
+  test('reports how far back it searched when its time is over', async () => {
     for (const days of [1, 2, 3, 4, 5]) await came({ days })
     let clock = now - 5_000
     const history = new History(database.documents, database.messagesTable, 1)
@@ -277,7 +277,7 @@ describe('validating an inbound connector', () => {
     assert.match(
       validation.summary,
       new RegExp(
-        `^Of 2 messages since ${daysAgo(2)} \\(there was no time to look further back\\), 2 would pass`,
+        `^Of 2 messages since ${daysAgo(2)} \\(the search ran out of time before it covered all days\\), 2 would pass`,
       ),
     )
   })
@@ -292,7 +292,7 @@ describe('validating an inbound connector', () => {
     { target: '/inbound-connectors/x/validate', json: { day: 3 }, status: 422 },
   ]
   for (const { target, json, status } of wrong)
-    test(`POST ${target}${json ? ` with ${JSON.stringify(json)}` : ''} is ${status}`, async () => {
+    test(`POST ${target}${json ? ` with ${JSON.stringify(json)}` : ''} gets ${status}`, async () => {
       assert.equal((await api.ask(`POST ${target}`, json && { json })).status, status)
     })
 })

@@ -1,4 +1,4 @@
-/** The examples of docs/connectors.md, put to the API: what the page shows of an answer is in the answer. */
+/** Sends the examples of docs/connectors.md to the API: the response contains what the page shows. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ interface Block {
   json: string
 }
 
-/** The blocks of each heading that asks something. */
+/** The code blocks of each section with examples. */
 const examples = page
   .split(/^### /m)
   .map((section) => ({
@@ -27,7 +27,7 @@ const examples = page
   }))
   .filter(({ blocks }) => blocks.length > 0)
 
-test('there are examples', () => assert.ok(examples.length >= 4))
+test('docs/connectors.md has examples', () => assert.ok(examples.length >= 4))
 
 for (const { title, blocks } of examples)
   describe(title, () => {
@@ -79,7 +79,7 @@ function inWords({ mailFrom, rcptTo, tls }: Question): string {
   return `${mailFrom} to ${rcptTo.join(', ')} ${how}`
 }
 
-/** `<mail.contoso.example.pem>` stands for a certificate of that name, of an authority that everyone trusts. */
+/** `<mail.contoso.example.pem>` stands for a certificate of that name from a trusted authority. */
 async function withCertificates(json: string): Promise<string> {
   let text = json
   for (const [placeholder, name = ''] of json.matchAll(/<([\w.-]+)\.pem>/g)) {
@@ -89,7 +89,7 @@ async function withCertificates(json: string): Promise<string> {
   return text
 }
 
-/** Whatever is shown is there; lists have as many entries as are shown. */
+/** Checks that the actual value contains the shown one; lists must have equal lengths. */
 function includes(actual: unknown, shown: unknown, where: string): void {
   if (Array.isArray(shown)) {
     assert.ok(Array.isArray(actual), where)

@@ -1,4 +1,4 @@
-/** Runs of many days over the real table: what is told when, and that it is told once. */
+/** Runs over many days with a real table: when notices are published, and that each is published once. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Dependencies, runForesight, type Told } from '../../../functions/foresee-expiry/foresee.ts'
@@ -17,7 +17,7 @@ before(async () => {
 after(() => database.stop())
 
 let units = 0
-/** With a connector of its own, and certificates that are seen every day. */
+/** A connector whose certificates are observed every day. */
 function unit(daysToExpiry: readonly number[]) {
   const id = `c${units++}`
   const published: string[] = []
@@ -49,7 +49,7 @@ function unit(daysToExpiry: readonly number[]) {
           inbound: [],
           outbound: [outbound({ id, name: 'To the bank', recipientDomains: ['bank.example'] })],
         }),
-        see: async () => assert.fail('nothing of ours is published'),
+        see: async () => assert.fail('no certificate of the ingress is published'),
         async *observations() {
           yield* seen(now)
         },
@@ -68,7 +68,7 @@ function unit(daysToExpiry: readonly number[]) {
   return it
 }
 
-test('it is told of 30, 14 and 3 days before, once each, whatever the number of runs', async () => {
+test('a certificate causes one notice each at 30, 14 and 3 days, for any number of runs', async () => {
   const it = unit([40])
   const told: [day: number, what: string | undefined][] = []
   for (let day = 0; day <= 45; day++) {
@@ -83,7 +83,7 @@ test('it is told of 30, 14 and 3 days before, once each, whatever the number of 
   ])
 })
 
-test('days that were missed are one notice', async () => {
+test('missed days cause one notice', async () => {
   const it = unit([40])
   await it.run(0)
   await it.run(38)
@@ -91,7 +91,7 @@ test('days that were missed are one notice', async () => {
   assert.deepEqual(it.told(), ['2 days'])
 })
 
-test('what the topic did not take is told by the run that is repeated', async () => {
+test('the repeated run publishes a notice that the topic did not accept', async () => {
   const it = unit([10.5])
   it.topicIsAway = true
   assert.equal((await it.run(0)).failed, 1)
@@ -102,7 +102,7 @@ test('what the topic did not take is told by the run that is repeated', async ()
   assert.deepEqual([it.told(), it.failures], [['10 days'], ['the topic is away', null]])
 })
 
-test('what was published by a run that died then is told again rather than never', async () => {
+test('a notice is published again when its run crashed before completing the claim', async () => {
   const it = unit([10.5])
   const complete = it.claims.complete
   it.claims.complete = () => Promise.reject(new Error('died'))
@@ -112,7 +112,7 @@ test('what was published by a run that died then is told again rather than never
   assert.deepEqual(it.told(), ['10 days', '10 days'])
 })
 
-test('a run tells of 50 at most, of what expires first, and leaves the rest to the next', async () => {
+test('a run publishes at most 50 notices, the earliest expiry first, and leaves the rest to the next', async () => {
   const it = unit(Array.from({ length: 60 }, (_, index) => 29.5 - index / 10))
   const first = await it.run(0)
   assert.deepEqual([first.told, first.left], [50, 10])

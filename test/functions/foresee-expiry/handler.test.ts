@@ -1,4 +1,4 @@
-/** The function as AWS calls it: what it tells, once, of certificates that real sessions would have left behind. */
+/** The function as AWS invokes it: its notices about certificates that sessions have recorded. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
@@ -58,7 +58,7 @@ async function connectorNamed(name: string): Promise<{ id: string; name: string 
   return { id: saved.value.id, name }
 }
 
-/** As a delivery would write it down. */
+/** Records a certificate as a delivery does. */
 async function seenAt(connector: { id: string; name: string }, { cert }: Identity): Promise<void> {
   const certificate = seenOfPem(cert)
   assert.ok(certificate)
@@ -69,7 +69,7 @@ async function seenAt(connector: { id: string; name: string }, { cert }: Identit
   await table.see({ place, certificate, verifiedBy: 'Connector', at }, at, AbortSignal.timeout(5_000))
 }
 
-/** Runs it, and gathers what it tried to publish and measured. */
+/** Runs the function and collects its notices and metrics. */
 async function run(work: () => Promise<unknown> = handler) {
   topic.requests.splice(0)
   lines = []
@@ -83,7 +83,7 @@ async function run(work: () => Promise<unknown> = handler) {
   }
 }
 
-/** By dimension `connector`, `all` without. */
+/** Values by dimension `connector`; `all` without it. */
 function measured(name: string): Record<string, number> {
   const found = lines.filter((line) => line.includes(`"${name}"`)).map((line) => JSON.parse(line))
   return Object.fromEntries(found.map((line) => [line.connector ?? 'all', line[name]]))
@@ -92,7 +92,7 @@ function measured(name: string): Record<string, number> {
 const expiringIn = (days: number) =>
   pki.issue({ names: ['mx.example'], notBefore: daysFromNow(-300), notAfter: daysFromNow(days + 0.5) })
 
-test("a partner's certificate that expires in 10 days is told of once, and measured each time", async () => {
+test("a partner's certificate that expires in 10 days causes one notice, and a metric in each run", async () => {
   const [bank, clinic] = [await connectorNamed('Bank'), await connectorNamed('Clinic')]
   await seenAt(bank, await expiringIn(10))
   await seenAt(clinic, await expiringIn(90))
@@ -105,13 +105,13 @@ test("a partner's certificate that expires in 10 days is told of once, and measu
   assert.deepEqual(measured('PartnerCertificateDaysLeft'), { all: 10, Bank: 10, Clinic: 90 })
 })
 
-test('runs that meet tell of a certificate once', async () => {
+test('concurrent runs publish one notice per certificate', async () => {
   await seenAt(await connectorNamed('Shop'), await expiringIn(2))
   const { told } = await run(() => Promise.all([handler(), handler(), handler()]))
   assert.deepEqual(told, ['mailflow: 2 days left: certificate of connector "Shop"'])
 })
 
-test('a notice that the topic does not take fails the run, so that it is repeated', async () => {
+test('a run fails, and is repeated, when the topic does not accept a notice', async () => {
   await seenAt(await connectorNamed('Court'), await expiringIn(20))
   topic.answer = () => ({ status: 403, body: queryError('AuthorizationError') })
   const { outcome, told } = await run()
@@ -120,7 +120,7 @@ test('a notice that the topic does not take fails the run, so that it is repeate
   assert.deepEqual(measured('NoticesFailed'), { all: 1 })
 })
 
-test('ours are those that the ingress serves, told of unless their successor is announced', async () => {
+test('a certificate that the ingress serves causes a notice unless its successor is announced', async () => {
   const item = new PublishedCertificatesItem(database.documents, database.connectorsTable)
   const current = await expiringIn(12)
   const publish = async (next: { certificate: string; servedFrom: string } | null) =>
@@ -133,11 +133,11 @@ test('ours are those that the ingress serves, told of unless their successor is 
     )
   const successor = await expiringIn(100)
   await publish({ certificate: successor.cert, servedFrom: daysFromNow(5).toISOString() })
-  assert.ok(!(await run()).told.some((subject) => subject.includes('our')))
+  assert.ok(!(await run()).told.some((subject) => subject.includes('ingress')))
   assert.deepEqual(measured('OwnCertificateDaysLeft'), {})
   await publish(null)
   const { told } = await run()
-  assert.ok(told.includes('mailflow: 12 days left: certificate of our mx.ours.example'), told.join())
+  assert.ok(told.includes('mailflow: 12 days left: certificate of ingress mx.ours.example'), told.join())
   assert.deepEqual(measured('OwnCertificateDaysLeft'), { all: 12 })
   const all = await Array.fromAsync(
     new ObservedList(database.documents, database.transportTable).all(new Date()),

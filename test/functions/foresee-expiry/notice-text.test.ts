@@ -20,17 +20,17 @@ const notice = (fields: Partial<ExpiryNotice> = {}): ExpiryNotice => ({
   ...fields,
 })
 
-test('it says whose certificate it is, where, until when, by whom, and what becomes of mail', () => {
+test('the notice names connector, hosts, expiry, issuer and consequence', () => {
   const { subject, text, attributes } = announce(notice())
   assert.equal(subject, 'mailflow: 10 days left: certificate of connector "To the bank"')
   assert.deepEqual(attributes, { kind: 'CertificateExpires', connector: 'To the bank' })
   for (const expected of [
-    'A certificate that a next hop of connector "To the bank" shows expires in 10 days, on 2026-06-01T00:00:00.000Z.',
+    'A certificate that a next hop of connector "To the bank" presents expires in 10 days, on 2026-06-01T00:00:00.000Z.',
     'mx1.bank.example, mx2.bank.example, last 2026-01-15T00:00:00.000Z',
-    'From then on  mail by the connector waits',
+    'Consequence   mail through the connector is deferred',
     `SHA-256  ${'a'.repeat(64)}`,
     'Issuer   CN=Issuer One',
-    'No newer one was seen.',
+    'No newer certificate was observed.',
     'Ask the partner whether it has renewed it.',
     'docs/runbook.md, "A partner\'s certificate expires"',
   ])
@@ -43,11 +43,11 @@ test('it says whose certificate it is, where, until when, by whom, and what beco
 })
 
 for (const [what, fields, expected] of [
-  ['one day', { daysLeft: 1 }, /1 day left.*expires in 1 day, on/s],
+  ['one day left', { daysLeft: 1 }, /1 day left.*expires in 1 day, on/s],
   ['the last day', { daysLeft: 0 }, /0 days left/],
-  ['one that has expired', { daysLeft: -1 }, /EXPIRED.*expired on 2026-06-01/s],
+  ['an expired certificate', { daysLeft: -1 }, /EXPIRED.*expired on 2026-06-01/s],
   [
-    'a newer one beside it',
+    'a newer certificate beside it',
     {
       newer: {
         fingerprint256: 'b'.repeat(64),
@@ -56,44 +56,44 @@ for (const [what, fields, expected] of [
         host: 'mx2.bank.example',
       },
     },
-    /A newer one was seen, valid until 2027-01-01T00:00:00\.000Z: b{64}, at mx2\.bank\.example since 2026-01-10/,
+    /A newer certificate was observed, valid until 2027-01-01T00:00:00\.000Z: b{64}, at mx2\.bank\.example since 2026-01-10/,
   ],
   [
-    "our ingress's",
+    "our ingress's certificate",
     { observedAs: 'Own', connector: null, hosts: ['mx.ours.example'], consequence: 'SendersDistrust' },
-    /certificate of our mx\.ours\.example.*our own ingress shows.*none is prepared.*secret of the ingress.*"A certificate of ours expires"/s,
+    /certificate of ingress mx\.ours\.example.*of our ingress expires.*none is scheduled.*secret of the ingress.*"One of our certificates expires"/s,
   ],
   [
-    'ours for next hops',
+    'our client certificate',
     { observedAs: 'Own', hosts: ['mailflow/client-certificates/ours'] },
-    /Our certificate for next hops of connector "To the bank".*into the secret mailflow\/client-certificates\/ours/s,
+    /Our client certificate for connector "To the bank".*into the secret mailflow\/client-certificates\/ours/s,
   ],
   [
-    "a sender's",
+    "a sender's certificate",
     { observedAs: 'PartnerClient', consequence: 'MailRefused' },
-    /by which connector "To the bank" knows a sender.*mail is refused.*by its fingerprint/s,
+    /by which connector "To the bank" identifies a sender.*mail is refused.*pins its fingerprint/s,
   ],
   [
-    'our own server',
+    "our own server's certificate",
     {
       observedAs: 'PartnerClient',
       connector: { ...partner, connectorType: 'OnPremises' },
       consequence: 'RelayDenied',
     },
-    /nothing is relayed.*your own server's: renew it there/s,
+    /nothing is relayed.*your own server: renew it there/s,
   ],
 ] as [string, Partial<ExpiryNotice>, RegExp][])
-  test(`${what}: says so`, () => {
+  test(`the notice describes ${what}`, () => {
     const { subject, text } = announce(notice(fields))
     assert.match(`${subject}\n${text}`, expected)
   })
 
 for (const consequence of ['AsTlsaSays', 'RecordedOnly', 'Nothing'] as Consequence[])
-  test(`${consequence}: says that nothing stops, or when`, () => {
-    assert.match(announce(notice({ consequence })).text, /nothing (stops|changes)/)
+  test(`the notice with ${consequence} says whether mail stops`, () => {
+    assert.match(announce(notice({ consequence })).text, /no mail stops|nothing changes/)
   })
 
-test('a name can neither be too long for a subject nor say anything in a line of its own', () => {
+test('a long connector name with control characters fits the subject and adds no line', () => {
   const name = `To the bank\u202e\nFrom: nobody ${'x'.repeat(200)}`
   const { subject, text } = announce(notice({ connector: { ...partner, name }, hosts: Array(500).fill('h') }))
   assert.ok(subject.length <= 100)

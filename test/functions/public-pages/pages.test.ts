@@ -1,4 +1,4 @@
-/** What strangers get, asked as API Gateway asks. */
+/** The public pages, requested as API Gateway invokes the function. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { before, test } from 'node:test'
@@ -77,7 +77,7 @@ function pagesWith({
 const { ask } = pagesWith()
 const headersOf = ({ headers = {} }: Awaited<ReturnType<typeof ask>>): Record<string, unknown> => headers
 
-test('the page is HTML that may fetch, run and send nothing', async () => {
+test('the page is HTML without scripts, forms and external resources', async () => {
   const answer = await ask('/')
   assert.equal(answer.statusCode, 200)
   const headers = headersOf(answer)
@@ -94,7 +94,7 @@ test('the page is HTML that may fetch, run and send nothing', async () => {
   )
 })
 
-test('the page says what a partner has to know of each certificate', async () => {
+test('the page shows what a partner needs to know of each certificate', async () => {
   const { body = '' } = await ask('/')
   for (const {
     rootIssuer,
@@ -110,20 +110,20 @@ test('the page says what a partner has to know of each certificate', async () =>
   assert.match(body, /2026-11-29 12:02 UTC/)
 })
 
-test('the page says who receives mail', async () => {
+test('the page names the organisation that receives mail', async () => {
   assert.match((await ask('/')).body ?? '', /<p>Ours, Inc\. receives mail at <strong>mx\.ours\.example</)
   const { ask: unnamed } = pagesWith({ organisation: hostname })
   assert.match((await unnamed('/')).body ?? '', /<p>We receive mail at <strong>mx\.ours\.example</)
 })
 
-test('certificates.json is the contract, for pages of others, too', async () => {
+test('certificates.json follows the contract and may be read from other origins', async () => {
   const answer = await ask('/certificates.json')
   assert.deepEqual(JSON.parse(answer.body ?? ''), told)
   assert.equal(headersOf(answer)['content-type'], 'application/json')
   assert.equal(headersOf(answer)['access-control-allow-origin'], '*')
 })
 
-test('each certificate is there in PEM with its issuers, under its fingerprint', async () => {
+test('each certificate is served in PEM with its issuers, under its fingerprint', async () => {
   for (const { fingerprint256, chain } of told.certificates) {
     const answer = await ask(`/certificates/${fingerprint256}.pem`)
     assert.equal(answer.statusCode, 200)
@@ -134,7 +134,7 @@ test('each certificate is there in PEM with its issuers, under its fingerprint',
 })
 
 for (const path of ['/', '/certificates.json', '/.well-known/mta-sts.txt'])
-  test(`${path} may be kept, and what was kept is not sent again`, async () => {
+  test(`${path} may be cached and gets 304 when unchanged`, async () => {
     const first = await ask(path)
     const { etag, 'cache-control': cache } = headersOf(first)
     assert.match(String(cache), /^public, max-age=\d+$/)
@@ -144,7 +144,7 @@ for (const path of ['/', '/certificates.json', '/.well-known/mta-sts.txt'])
     assert.equal(other.statusCode, 200)
   })
 
-test('what is kept ends when the next certificate is served', async () => {
+test('caches expire when the next certificate is served', async () => {
   const cacheAt = async (at: string) =>
     headersOf(await pagesWith({ clock: { now: Date.parse(at) } }).ask('/'))['cache-control']
   assert.equal(await cacheAt('2026-11-29T11:00:00.000Z'), 'public, max-age=300')
@@ -153,7 +153,7 @@ test('what is kept ends when the next certificate is served', async () => {
   assert.equal(await cacheAt('2026-11-29T12:02:00.000Z'), 'public, max-age=300')
 })
 
-test('the next certificate is the current one from its date on, though nobody wrote that down', async () => {
+test('the next certificate is shown as current from its date on, without a new publication', async () => {
   const { body } = await pagesWith({ clock: { now: Date.parse('2026-11-29T12:02:00.000Z') } }).ask(
     '/certificates.json',
   )
@@ -167,18 +167,18 @@ test('the next certificate is the current one from its date on, though nobody wr
   )
 })
 
-test('HEAD answers as GET does, without the content', async () => {
+test('HEAD returns the headers of GET without content', async () => {
   const [get, head] = await Promise.all([ask('/'), ask('/', { method: 'HEAD' })])
   assert.deepEqual({ ...get, body: undefined }, { ...head, body: undefined })
   assert.equal(head.body, undefined)
 })
 
 for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS'])
-  test(`${method} is 405, in words`, async () => {
+  test(`${method} gets 405 with an explanation`, async () => {
     const answer = await ask('/', { method })
     assert.equal(answer.statusCode, 405)
     assert.equal(headersOf(answer).allow, 'GET, HEAD')
-    assert.match(answer.body ?? '', /can only be read/)
+    assert.match(answer.body ?? '', /allow only GET and HEAD/)
   })
 
 const nowhere = [
@@ -192,24 +192,24 @@ const nowhere = [
   '/%3Cscript%3Ealert(1)%3C/script%3E',
 ]
 for (const path of nowhere)
-  test(`${path} is 404, in words that are ours alone`, async () => {
+  test(`${path} gets 404 without any text of the request`, async () => {
     const answer = await ask(path, { headers: { 'user-agent': '<script>', referer: '<script>' } })
     assert.equal(answer.statusCode, 404)
     assert.equal(answer.body, (await ask('/nothing')).body)
     assert.doesNotMatch(answer.body ?? '', /script/)
   })
 
-test('before anything was published that is said, and not kept for long', async () => {
+test('before the first publication pages get 404, cached for one minute', async () => {
   const { ask: early } = pagesWith({ read: async () => null })
   for (const path of ['/', '/certificates.json', `/certificates/${'a'.repeat(64)}.pem`]) {
     const answer = await early(path)
     assert.equal(answer.statusCode, 404)
-    assert.match(answer.body ?? '', /Nothing was published yet/)
+    assert.match(answer.body ?? '', /Nothing is published yet/)
     assert.equal(headersOf(answer)['cache-control'], 'public, max-age=60')
   }
 })
 
-test('a store that fails is 503, whose cause stands in the log alone, and the next one asks again', async () => {
+test('a failing store gets 503, the cause is logged only, and the next request reads again', async () => {
   let fails = true
   const read = async () => {
     if (fails) throw new Error('the table is gone')
@@ -225,7 +225,7 @@ test('a store that fails is 503, whose cause stands in the log alone, and the ne
   assert.equal((await failing('/')).statusCode, 200)
 })
 
-test('a thousand strangers cost one read in fifteen seconds', async () => {
+test('a thousand requests cost one read in fifteen seconds', async () => {
   let reads = 0
   const clock = { now }
   const read = async () => {
@@ -251,7 +251,7 @@ const hosts: [host: string, status: number, lookedUp: string[]][] = [
   ['pages.example', 200, []],
 ]
 for (const [host, status, expected] of hosts)
-  test(`the policy asked for at ${host} is ${status}`, async () => {
+  test(`a policy request at ${host} gets ${status}`, async () => {
     const { ask: asking, lookedUp } = pagesWith()
     const answer = await asking('/.well-known/mta-sts.txt', { host })
     assert.equal(answer.statusCode, status)
@@ -261,13 +261,13 @@ for (const [host, status, expected] of hosts)
     assert.equal(headersOf(answer)['content-type'], 'text/plain; charset=utf-8')
   })
 
-test('without a policy there is none, for whomever', async () => {
+test('without a policy every policy request gets 404', async () => {
   const { ask: without, lookedUp } = pagesWith({ policy: null })
   assert.equal((await without('/.well-known/mta-sts.txt', { host: 'mta-sts.ours.example' })).statusCode, 404)
   assert.deepEqual(lookedUp, [])
 })
 
-test('words of a certificate are no elements of the page', async () => {
+test('text of a certificate adds no elements to the page', async () => {
   const odd = '<script>alert(1)</script>"\'`&amp; <b>'
   const certificate = await certificateWith({
     subject: [{ CN: [hostname] }, { O: [odd] }, { OU: ['</dd><h1>'] }],

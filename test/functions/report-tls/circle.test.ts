@@ -1,4 +1,6 @@
-/** The whole way of the numbers: sessions with real servers, counted, reported by mail, received, shown by the API. */
+/**
+ * The whole path of the counts: sessions with real servers, counted, reported by mail, received, returned by the API.
+ */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { after, before, test } from 'node:test'
@@ -64,7 +66,7 @@ const tools = {
   metrics: new Metrics({ namespace: 'test', serviceName: 'test' }),
 }
 
-/** One mail to the partner, which counts as sessions with its servers. */
+/** Sends one message to the partner, which counts as sessions with its servers. */
 async function send(
   tally: Tally,
   partner: Partner,
@@ -80,7 +82,7 @@ async function send(
     random: () => 0,
     timeouts: { connect: 5000, greeting: 5000, command: 5000, data: 5000 },
     mtaSts: async () => mtaSts,
-    credentials: async () => assert.fail('nobody asks for a certificate'),
+    credentials: async () => assert.fail('no server requests a certificate'),
     signal: never,
     ...sessionRecorder(tally, { content }, () => sessionsAt),
   }
@@ -102,7 +104,7 @@ async function send(
   assert.equal(outcomes.get('b@partner.example')?.outcome, 'Delivered')
 }
 
-test('what was counted is what the partner reads', async () => {
+test('the partner receives what was counted', async () => {
   const counters = new SessionCounters(ours.documents, ours.transportTable)
   for (let batch = 0; batch < 3; batch++) {
     const tally = new Tally()

@@ -1,4 +1,4 @@
-/** The function as a schedule calls it, its environment and clients included. */
+/** The function as a schedule invokes it, with its environment and clients. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { after, before, beforeEach, type TestContext, test } from 'node:test'
@@ -55,7 +55,7 @@ before(async () => {
     DKIM_DOMAIN: 'ours.example',
     DKIM_SELECTOR: 's1',
     DKIM_SECRET_ARN: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:mailflow/dkim-AbCdEf',
-    // The metrics library writes to the console it is given only in its development mode.
+    // The metrics library writes to the given console only in its development mode.
     POWERTOOLS_DEV: 'true',
     POWERTOOLS_METRICS_DISABLED: 'false',
   })
@@ -74,7 +74,7 @@ beforeEach(() => {
   storage.sent.length = 0
 })
 
-/** One session on that day. */
+/** Counts one session on that day. */
 async function count(day: string): Promise<void> {
   const at = new Date(`${day}T10:00:00.000Z`)
   const tally = new Tally()
@@ -83,7 +83,7 @@ async function count(day: string): Promise<void> {
   assert.equal(await counters.add(tally.take(), 0, new AbortController().signal), null)
 }
 
-/** Names of the metrics written meanwhile, with their values. */
+/** Returns the metrics written since, by name. */
 function metricsOf(context: TestContext): () => Record<string, number> {
   const written = context.mock.method(console, 'log', () => {})
   return () =>
@@ -98,7 +98,7 @@ function metricsOf(context: TestContext): () => Record<string, number> {
 
 const scheduled = { source: 'aws.events', 'detail-type': 'Scheduled Event', time: 'whenever' }
 
-test('a schedule sends what was counted the day before, signed, and once', async (context) => {
+test('a scheduled run sends the signed report of the previous day once', async (context) => {
   context.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-04-02T01:20:00.000Z') })
   await count('2026-04-01')
   await count('2026-04-02')
@@ -122,13 +122,13 @@ test('a schedule sends what was counted the day before, signed, and once', async
   assert.equal(storage.sent.length, 1)
 })
 
-test('a day can be asked for', async () => {
+test('an event can name the day', async () => {
   await count('2026-04-10')
   assert.equal((await handler({ day: '2026-04-10' })).sent, 1)
   await assert.rejects(handler({ day: 'yesterday' }), /day/)
 })
 
-test('a day that has not ended is not reported, unless somebody insists', async (context) => {
+test('a day that has not ended is reported only with "unfinished"', async (context) => {
   context.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-04-15T23:59:59.999Z') })
   await count('2026-04-15')
   await assert.rejects(handler({ day: '2026-04-15' }), /2026-04-15 has not ended/)
@@ -137,7 +137,7 @@ test('a day that has not ended is not reported, unless somebody insists', async 
   assert.equal((await handler({ day: '2026-04-15', unfinished: true })).sent, 1)
 })
 
-test("a day with many reports does not stand before everybody else's mail", async () => {
+test('a day with many reports does not delay other mail', async () => {
   const at = new Date('2026-04-17T10:00:00.000Z')
   const tally = new Tally()
   const domains = Array.from({ length: 45 }, (_, index) => `d${index}.example`)
@@ -159,7 +159,7 @@ test("a day with many reports does not stand before everybody else's mail", asyn
   ])
 })
 
-test('without its key nothing is sent; only the last run of the day gives up', async (context) => {
+test('without its key nothing is sent; only the last run of the day counts a failure', async (context) => {
   await count('2026-04-20')
   secrets.keep('mailflow/dkim', '{"certificate":"x"}')
   context.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-04-21T01:20:00.000Z') })
@@ -172,7 +172,7 @@ test('without its key nothing is sent; only the last run of the day gives up', a
   assert.deepEqual([storage.objects.size, storage.sent.length], [0, 0])
 })
 
-test('what there is no time for is left, and told of at the end of the day', async (context) => {
+test('a last run without time counts a failure', async (context) => {
   await count('2026-04-25')
   context.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-04-26T16:20:00.000Z') })
   const metrics = metricsOf(context)

@@ -30,14 +30,14 @@ before(async () => {
 })
 after(() => database.stop())
 
-/** Each test has a day of its own. */
+/** The day of the current test; each test has its own. */
 let days = 0
 let day: string
 beforeEach(() => {
   day = new Date(Date.parse('2026-01-01') + days++ * 86_400_000).toISOString().slice(0, 10)
 })
 
-/** One session with each of the domains. */
+/** Counts one session with each domain. */
 async function count(...domains: string[]): Promise<void> {
   const at = new Date(`${day}T12:00:00.000Z`)
   const tally = new Tally()
@@ -104,7 +104,7 @@ const none: Run = {
   cutShort: false,
 }
 
-test('a report by mail enters the pipeline as a message of our own, from <>', async () => {
+test('a report by mail enters the pipeline as a message from <>', async () => {
   await count('partner.example')
   const { run, evaluation, stored } = reporting(record('partner.example', 'mailto:reports@partner.example'))
   assert.deepEqual(await run(), { ...none, domains: 1, sent: 1 })
@@ -123,7 +123,7 @@ test('a report by mail enters the pipeline as a message of our own, from <>', as
   assert.equal(reading.kind === 'Report' && reading.content.begin, `${day}T00:00:00.000Z`)
 })
 
-test('nothing is sent to a domain that asks for nothing, nor about one that nothing was sent to', async () => {
+test('no report goes to a domain without a TLSRPT record, nor about a domain without sessions', async () => {
   await count('silent.example')
   const { run, evaluation, resolver } = reporting(record('other.example', 'mailto:a@other.example'))
   assert.deepEqual(await run(), { ...none, domains: 1 })
@@ -131,7 +131,7 @@ test('nothing is sent to a domain that asks for nothing, nor about one that noth
   assert.deepEqual((resolver as FakeResolver).asked, ['TXT _smtp._tls.silent.example'])
 })
 
-test('each place gets each report once, however often the schedule comes', async () => {
+test('each destination gets each report once, for any number of runs', async () => {
   await count('partner.example')
   const { run, evaluation } = reporting(
     record('partner.example', 'mailto:a@partner.example,mailto:b@partner.example'),
@@ -145,7 +145,7 @@ test('each place gets each report once, however often the schedule comes', async
   assert.equal(evaluation.take().length, 2)
 })
 
-test('what could not be handed in is sent by the next run, and nothing else', async () => {
+test('the next run sends only the report that the queue did not accept', async () => {
   await count('partner.example')
   const { run, evaluation, told } = reporting(
     record('partner.example', 'mailto:a@partner.example,mailto:b@partner.example'),
@@ -153,7 +153,7 @@ test('what could not be handed in is sent by the next run, and nothing else', as
   evaluation.failOnce()
   assert.deepEqual(await run(), { ...none, domains: 1, sent: 1, failed: 1 })
   assert.deepEqual(told.map(({ kind }) => kind).sort(), ['Failed', 'Sent'])
-  assert.deepEqual(await run(0.1), { ...none, domains: 1, known: 2 }, 'somebody may still be at it')
+  assert.deepEqual(await run(0.1), { ...none, domains: 1, known: 2 }, 'the claim is still valid')
   assert.deepEqual(await run(1), { ...none, domains: 1, sent: 1, known: 1 })
   assert.deepEqual(
     evaluation
@@ -164,7 +164,7 @@ test('what could not be handed in is sent by the next run, and nothing else', as
   )
 })
 
-test('a domain whose record cannot be asked for is asked again by the next run', async () => {
+test('the next run queries again a record whose query failed', async () => {
   await count('partner.example')
   const failing = reporting({ fail: { '_smtp._tls.partner.example': 'ESERVFAIL' } })
   assert.deepEqual(await failing.run(), { ...none, domains: 1, unasked: 1 })
@@ -172,7 +172,7 @@ test('a domain whose record cannot be asked for is asked again by the next run',
   assert.deepEqual(await mended.run(1), { ...none, domains: 1, sent: 1 })
 })
 
-test('when time runs out the rest is left to the next run', async () => {
+test('a run that runs out of time leaves the rest to the next', async () => {
   const domains = Array.from({ length: 50 }, (_, index) => `d${String(index).padStart(2, '0')}.example`)
   await count(...domains)
   const zone = {
@@ -186,7 +186,7 @@ test('when time runs out the rest is left to the next run', async () => {
   assert.equal(new Set(evaluation.take().map(({ job }) => job.recipients[0]?.address)).size, 50)
 })
 
-test('a table that fails ends the run', async () => {
+test('a failing table ends the run', async () => {
   await count('partner.example')
   const { resolver } = reporting(record('partner.example', 'mailto:a@partner.example'))
   await assert.rejects(
@@ -204,7 +204,7 @@ test('a table that fails ends the run', async () => {
   )
 })
 
-describe('by HTTPS', () => {
+describe('a report by HTTPS', () => {
   let host: PolicyHost
   let answer: Answering
   let bodies: { type: string | undefined; body: Buffer }[]
@@ -229,7 +229,7 @@ describe('by HTTPS', () => {
     a: { [name]: [address] },
   })
 
-  test('the report is posted as it is attached, and once', async () => {
+  test('is posted once, in the format of the attachment', async () => {
     const { run, told } = reporting(at())
     assert.deepEqual(await run(), { ...none, domains: 1, sent: 1 })
     assert.deepEqual(
@@ -251,7 +251,7 @@ describe('by HTTPS', () => {
     ])
   })
 
-  test('what is not taken is tried again by the later runs', async () => {
+  test('is sent again by a later run when it was not accepted', async () => {
     const { run, told } = reporting(at())
     answer = (_, response) => response.writeHead(503).end()
     assert.deepEqual(await run(), { ...none, domains: 1, undeliverable: 1 })
@@ -260,14 +260,14 @@ describe('by HTTPS', () => {
     assert.deepEqual(await run(1), { ...none, domains: 1, sent: 1 })
   })
 
-  test('a redirect is not followed', async () => {
+  test('follows no redirect', async () => {
     answer = (_, response) =>
       response.writeHead(307, { location: 'https://reports.partner.example/elsewhere' }).end()
     assert.deepEqual(await reporting(at()).run(), { ...none, domains: 1, undeliverable: 1 })
     assert.equal(host.requests.length, 1)
   })
 
-  test('our own network is not posted to', async () => {
+  test('is not posted to a private network', async () => {
     for (const [later, address] of ['10.0.0.1', '169.254.169.254', '192.168.1.1'].entries()) {
       const { run, told } = reporting(at(address))
       assert.equal((await run(later)).undeliverable, 1)
@@ -275,7 +275,7 @@ describe('by HTTPS', () => {
     }
   })
 
-  test('a certificate for another name gets no report', async () => {
+  test('is not posted to a server with a certificate for another name', async () => {
     const { run, told } = reporting(at(host.address, 'other.example'))
     assert.deepEqual(await run(), { ...none, domains: 1, undeliverable: 1 })
     assert.match(JSON.stringify(told), /the certificate is for reports\.partner\.example/)

@@ -26,7 +26,7 @@ function listener(status = 200) {
   return { heard, send }
 }
 
-test('a deployment hears that the work is done, and goes on', async () => {
+test('a deployment gets SUCCESS when the work is done', async () => {
   const { heard, send } = listener()
   assert.equal(await forWhomeverAsks(event, async () => 'done', send), 'done')
   assert.deepEqual(heard, [
@@ -34,28 +34,34 @@ test('a deployment hears that the work is done, and goes on', async () => {
   ])
 })
 
-test('a deployment hears why the work failed, and ends', async () => {
+test('a deployment gets FAILED with the reason', async () => {
   const { heard, send } = listener()
   const work = () => Promise.reject(new Error('the secret is not JSON'))
   await forWhomeverAsks({ ...event, RequestType: 'Update' }, work, send)
   assert.deepEqual(heard[0]?.body, { ...answer, Status: 'FAILED', Reason: 'the secret is not JSON' })
 })
 
-test('the removal of a stack is not held up by work', async () => {
+test('the removal of a stack runs nothing and gets SUCCESS', async () => {
   const { heard, send } = listener()
   await forWhomeverAsks({ ...event, RequestType: 'Delete' }, () => Promise.reject(new Error('never')), send)
   assert.deepEqual(heard[0]?.body, { ...answer, Status: 'SUCCESS', Reason: '' })
 })
 
 const others: [string, unknown][] = [
-  ['a schedule', { source: 'aws.events' }],
-  ['nobody', undefined],
-  ['a stranger who wants to hear', { ...event, ResponseURL: 'https://stranger.example/amazonaws.com' }],
-  ['one in the clear', { ...event, ResponseURL: event.ResponseURL.replace('https', 'http') }],
+  ['a scheduled event', { source: 'aws.events' }],
+  ['a missing event', undefined],
+  [
+    'an event with a response URL outside AWS',
+    { ...event, ResponseURL: 'https://stranger.example/amazonaws.com' },
+  ],
+  [
+    'an event with a response URL in the clear',
+    { ...event, ResponseURL: event.ResponseURL.replace('https', 'http') },
+  ],
 ]
 
 for (const [who, asked] of others)
-  test(`for ${who} the work is done, and no answer sent`, async () => {
+  test(`${who} runs the work and gets no response`, async () => {
     const { heard, send } = listener()
     assert.equal(await forWhomeverAsks(asked, async () => 'done', send), 'done')
     await assert.rejects(
@@ -65,10 +71,10 @@ for (const [who, asked] of others)
     assert.deepEqual(heard, [])
   })
 
-test('an answer that is not taken is a fault, so that it is tried again', async () => {
+test('a response that CloudFormation does not accept is an error, so that it is retried', async () => {
   const { send } = listener(403)
   await assert.rejects(
     forWhomeverAsks(event, async () => null, send),
-    /does not take the answer: 403/,
+    /did not accept the response: HTTP 403/,
   )
 })

@@ -43,27 +43,27 @@ const told = (certificates: IngressCertificates, days = 0) =>
 const plan = (facts: Partial<Facts>) =>
   planRotation({ set: null, offer: null, hostname, now, noticeMs: 7 * day, published: null, ...facts })
 
-test('an empty secret is filled with what ACM has issued, served from now', () => {
+test('an empty secret is filled with the certificates of ACM, served from now', () => {
   const { set: filled, refused } = plan({ offer: of(a, rsaA) })
   assert.deepEqual(filled, { ...of(a, rsaA), servedFrom: at(0), deprecated: [] })
   assert.deepEqual(refused, [])
 })
 
-test('an empty secret with nothing to fill it, or with nothing good, is a fault', () => {
+test('an empty secret without an acceptable certificate is an error', () => {
   assert.throws(() => plan({}), /^Error: the secret is empty, and there is no certificate to fill it with$/)
   assert.throws(
     () => plan({ offer: of(wrong) }),
-    /what would fill it is refused: CN=wrong .* is for mail\.ours/,
+    /the certificate to fill it with is refused: CN=wrong .* is for mail\.ours/,
   )
 })
 
-test('where nothing is new, the secret stays the very same', () => {
+test('without changes the secret stays the same object', () => {
   for (const certificates of [set(a), set(a, { next: { ...of(b), servedFrom: at(1) } })])
     for (const offer of [null, of(a)])
       assert.equal(plan({ set: certificates, offer, published: told(certificates) }).set, certificates)
 })
 
-test('what ACM has renewed is announced, and follows when the notice is over', () => {
+test('a renewed certificate is announced, and served after the notice period', () => {
   const first = plan({ set: set(a), offer: of(b) }).set
   assert.deepEqual(first, set(a, { next: { ...of(b), servedFrom: at(7) } }))
   const before = plan({ set: first, offer: of(b), now: new Date(at(6.99)) }).set
@@ -76,26 +76,26 @@ test('what ACM has renewed is announced, and follows when the notice is over', (
   })
 })
 
-test('a certificate that would not live until the notice is over is replaced at once', () => {
+test('a certificate that expires within the notice period is replaced at once', () => {
   const announced = plan({ set: set(ending), offer: of(b) }).set
   assert.equal(announced.next?.servedFrom, at(0))
   const switched = plan({ set: announced, offer: of(b) }).set
   assert.deepEqual([switched.certificate, switched.servedFrom], [b.cert, at(0)])
 })
 
-test('of two kinds, one may be renewed before the other: each time both are announced together', () => {
+test('both key types are announced together when only one is renewed', () => {
   const first = plan({ set: set([a, rsaA]), offer: of(b, rsaA) }).set
   const second = plan({ set: first, offer: of(b, rsaB), now: new Date(at(1)) }).set
   assert.deepEqual(second, set([a, rsaA], { next: { ...of(b, rsaB), servedFrom: at(8) } }))
 })
 
-test('what is older than ours is no news: an administrator who put another in its place is not undone', () => {
+test('an older certificate of ACM does not undo a replacement by an administrator', () => {
   const certificates = set(b)
   assert.equal(plan({ set: certificates, offer: of(old) }).set, certificates)
   assert.equal(plan({ set: certificates, offer: of(old, rsaA) }).set, certificates)
 })
 
-test('what ACM has issued and is not fit to be served is refused, and nothing changes', () => {
+test('an invalid certificate of ACM is refused, and nothing changes', () => {
   const certificates = set(old)
   const { set: after, refused } = plan({ set: certificates, offer: of(wrong) })
   assert.equal(after, certificates)
@@ -105,7 +105,7 @@ test('what ACM has issued and is not fit to be served is refused, and nothing ch
   )
 })
 
-test('a next that an administrator wrote is honoured at its date; one that is at fault is refused and left to be mended', () => {
+test('a next certificate is served at its date; an invalid one is refused and stays in the secret', () => {
   const good = plan({ set: set(a, { next: { ...of(b), servedFrom: at(-1) } }) })
   assert.deepEqual([good.set.certificate, good.set.servedFrom, good.set.next], [b.cert, at(-1), null])
   const bad = set(a, { next: { ...of(wrong), servedFrom: at(-1) } })
@@ -117,7 +117,7 @@ test('a next that an administrator wrote is honoured at its date; one that is at
   )
 })
 
-test('where the current is over before its successor is due, it is followed from that end', () => {
+test('the successor is served early when the current certificate expires before', () => {
   const early = set(ending, { next: { ...of(b), servedFrom: at(30) } })
   assert.equal(plan({ set: early, now: new Date(at(2)) }).set, early)
   const { servedFrom = '', deprecated } = plan({ set: early, now: new Date(at(4)) }).set
@@ -125,7 +125,7 @@ test('where the current is over before its successor is due, it is followed from
   assert.equal(deprecated[0]?.certificate, ending.cert)
 })
 
-test('what was replaced by hand is kept as deprecated, as partners were told of it', () => {
+test('a published certificate that an administrator replaced becomes deprecated', () => {
   const published = told(set([a, rsaA], { servedFrom: at(-50) }), -1)
   const { set: after } = plan({ set: set([b, rsaA], { servedFrom: at(-50) }), published })
   assert.equal(after.servedFrom, at(0))
@@ -138,13 +138,13 @@ test('what was replaced by hand is kept as deprecated, as partners were told of 
   assert.equal(again.set, after)
 })
 
-test('what was switched at its date was not replaced by hand', () => {
+test('a switch at its date does not count as a replacement', () => {
   const announced = set(a, { next: { ...of(b), servedFrom: at(1) } })
   const { set: after } = plan({ set: announced, published: told(announced), now: new Date(at(2)) })
   assert.deepEqual(after.deprecated, [{ certificate: a.cert, servedUntil: at(1) }])
 })
 
-test('what was served before is kept for 90 days, and four of them at most', () => {
+test('deprecated certificates are stored for 90 days, at most four', () => {
   const deprecated = [1, 2, 3, 4, 5].map((days) => ({ certificate: c.cert, servedUntil: at(-days) }))
   assert.deepEqual(plan({ set: set(a, { deprecated }) }).set.deprecated, deprecated.slice(0, 4))
   const two = [89.9, 90].map((days) => ({ certificate: c.cert, servedUntil: at(-days) }))
@@ -153,7 +153,7 @@ test('what was served before is kept for 90 days, and four of them at most', () 
   assert.deepEqual(plan({ set: set(a, { deprecated: [unreadable] }) }).set.deprecated, [])
 })
 
-test('a next that OpenSSL does not take never comes into the place of the current', () => {
+test('a next certificate that OpenSSL rejects never replaces the current one', () => {
   const due = set(a, { next: { ...of(b), servedFrom: at(-1) } })
   const prove = ({ certificate }: { certificate: string }) => {
     if (certificate === b.cert) throw new Error('ee key too small')
@@ -163,7 +163,7 @@ test('a next that OpenSSL does not take never comes into the place of the curren
   assert.deepEqual(refused, [{ certificates: 'Next', reason: 'Unusable', detail: 'ee key too small' }])
 })
 
-test('a current that is at fault is told of', () => {
+test('an invalid current certificate is reported', () => {
   const { refused } = plan({ set: set(ending), now: new Date(at(4)) })
   assert.deepEqual(
     refused.map(({ certificates, reason }) => [certificates, reason]),
@@ -171,7 +171,7 @@ test('a current that is at fault is told of', () => {
   )
 })
 
-test('of large chains as many deprecated certificates are kept as the secret has room for', () => {
+test('deprecated certificates with large chains are dropped to fit the secret', () => {
   const large = (identity: Identity) => `${identity.cert}\n${'#'.repeat(12_000)}`
   const deprecated = [old, rsaA, rsaB, c].map((identity, index) => ({
     certificate: large(identity),

@@ -1,4 +1,4 @@
-/** Runs against Secrets Manager and DynamoDB as emulators speak them; ACM, the bus and the topic are stand-ins. */
+/** Runs with emulators of Secrets Manager and DynamoDB; ACM, the event bus and the topic are fakes. */
 import assert from 'node:assert/strict'
 import { createPrivateKey, randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
@@ -42,7 +42,7 @@ const server = await listen(secretsServer(null, own))
 const secrets = new SecretsManagerClient({ endpoint: server.url, ...testAccount })
 after(() => Promise.all([dynamodb.stop(), server.stop()]))
 
-/** A deployment of its own, at a time that can be moved. */
+/** A separate deployment with a clock that can be set. */
 async function deployment(secret: object | null, more: Partial<Dependencies> = {}) {
   const name = `tls-${randomUUID()}`
   const arn = `arn:aws:secretsmanager:us-east-1:000000000000:secret:${name}-AbCdEf`
@@ -85,7 +85,7 @@ async function deployment(secret: object | null, more: Partial<Dependencies> = {
   }
 }
 
-/** ACM, of which the newest certificate can be set; each export is counted. */
+/** A fake ACM with a settable newest certificate; it counts exports. */
 function acm(identity: Identity) {
   const state = { identity, exports: 0 }
   const authority = new AcmCertificates(
@@ -111,7 +111,7 @@ function acm(identity: Identity) {
   return { authority, state }
 }
 
-test('the first run publishes what there is, and tells nobody, since nobody knew anything else', async () => {
+test('the first run publishes the certificates without a notice', async () => {
   const { run, states, events, notices, held } = await deployment(of(one))
   assert.deepEqual(await run(), { changed: false, refused: [], told: [] })
   assert.deepEqual(await states(), ['Current CN=one'])
@@ -119,7 +119,7 @@ test('the first run publishes what there is, and tells nobody, since nobody knew
   assert.deepEqual(held(), of(one))
 })
 
-test('a next that is written by hand is announced once, switched at its date, and told again then', async () => {
+test('a next certificate in the secret is announced once, and switched with a notice at its date', async () => {
   const { run, states, types, notices, put, clock, held } = await deployment({ ...of(one), note: 'ours' })
   await run()
   const servedFrom = new Date(clock.now + 3 * day).toISOString()
@@ -137,11 +137,11 @@ test('a next that is written by hand is announced once, switched at its date, an
   assert.equal(announced?.subject, `${hostname}: new TLS certificate from ${servedFrom.slice(0, 10)}`)
   assert.match(announced?.text ?? '', /What to do, before \d{4}-\d\d-\d\d \d\d:\d\d UTC:\n- Nothing, if /)
   assert.match(announced?.text ?? '', /Root +Test CA\n/)
-  assert.match(switched?.text ?? '', /^The mail server mx\.ours\.example shows a new certificate since /)
+  assert.match(switched?.text ?? '', /^The mail server mx\.ours\.example presents a new certificate since /)
   assert.doesNotMatch(JSON.stringify([notices, types()]), /PRIVATE|MII|MIG/)
 })
 
-test('of two certificates the one that stays is no news: neither before the switch nor at it', async () => {
+test('a certificate that stays causes no notice, neither before the switch nor at it', async () => {
   const rsa = await issue('rsa', { rsa: true })
   const both = (ec: Identity) => ({
     certificate: `${rsa.cert}\n${ec.cert}`,
@@ -173,7 +173,7 @@ test('of two certificates the one that stays is no news: neither before the swit
   for (const { text } of notices) assert.doesNotMatch(text, /RSA/)
 })
 
-test('an empty secret is filled from ACM, and what ACM renews is announced, its key exported once', async () => {
+test('an empty secret is filled from ACM; a renewal is announced, and its key exported once', async () => {
   const { authority, state } = acm(one)
   const { run, states, clock, held } = await deployment(null, { authority })
   assert.equal((await run()).changed, true)
@@ -190,7 +190,7 @@ test('an empty secret is filled from ACM, and what ACM renews is announced, its 
   assert.equal(state.exports, 2)
 })
 
-test('a refused certificate is told to us once, and to partners never', async () => {
+test('a refused certificate causes one event and no notice to partners', async () => {
   const { run, put, types, notices, states, clock } = await deployment(of(one))
   await run()
   await put({ ...of(one), next: { ...of(wrong), servedFrom: new Date(clock.now + day).toISOString() } })
@@ -205,7 +205,7 @@ test('a refused certificate is told to us once, and to partners never', async ()
   assert.deepEqual(await states(), ['Current CN=one'])
 })
 
-test('a current that was put there by hand and is refused is not published: partners see what is served on', async () => {
+test('a refused replacement of the current certificate is not published', async () => {
   const { run, put, states, types, held } = await deployment(of(one))
   await run()
   const bad = { certificate: two.cert, privateKey: one.key }
@@ -223,7 +223,7 @@ test('a current that was put there by hand and is refused is not published: part
   assert.deepEqual(types(), ['Certificate Refused', 'Certificate Refused', 'Certificate Switched'])
 })
 
-test('a slip in the next is refused, and stays in the secret for whoever wrote it', async () => {
+test('an invalid next certificate is refused and stays in the secret', async () => {
   const slip = { ...of(one), next: of(two), deprecated: [] }
   const { authority } = acm(three)
   const { run, held } = await deployment(slip, { authority })
@@ -232,7 +232,7 @@ test('a slip in the next is refused, and stays in the secret for whoever wrote i
   assert.deepEqual(held(), slip)
 })
 
-test('what was announced and is taken back is withdrawn; another in its place is announced', async () => {
+test('an announced certificate that disappears is withdrawn; a replacement is announced', async () => {
   const { run, put, clock } = await deployment(of(one))
   await run()
   const servedFrom = new Date(clock.now + day).toISOString()
@@ -244,7 +244,7 @@ test('what was announced and is taken back is withdrawn; another in its place is
   assert.deepEqual((await run()).told, ['Certificate Withdrawn'])
 })
 
-test('runs at the same time do each thing once: one value is written, one notice goes out', async () => {
+test('concurrent runs write one value and send one notice', async () => {
   const { authority, state } = acm(one)
   const { run, held, types, notices, states, clock } = await deployment(of(one), { authority })
   await run()
@@ -260,7 +260,7 @@ test('runs at the same time do each thing once: one value is written, one notice
   assert.deepEqual([types(), notices.length], [['Certificate Announced', 'Certificate Switched'], 2])
 })
 
-test('what an administrator writes while a run is under way is not undone', async () => {
+test('a run does not undo a concurrent write of an administrator', async () => {
   const { authority } = acm(two)
   const { dependencies, put, held, name } = await deployment(of(one), { authority })
   const { secret } = dependencies
@@ -281,7 +281,7 @@ test('what an administrator writes while a run is under way is not undone', asyn
   assert.deepEqual(own.get(name)?.stages.includes('AWSCURRENT'), true)
 })
 
-test('a value that was made from another than the current one is not taken', async () => {
+test('a value made from an old version does not replace the current one', async () => {
   const { arn, put, held } = await deployment(of(one))
   const store = new CertificateSecretStore(secrets, arn)
   const before = await store.read()
@@ -293,7 +293,7 @@ test('a value that was made from another than the current one is not taken', asy
   assert.equal(JSON.parse(SecretString).certificate, three.cert)
 })
 
-test('a notice that could not be sent is sent by a later run, when the turn of the one that failed is over', async () => {
+test('a later run sends a failed notice when the lease of the failed run has expired', async () => {
   const sent: Announcement[] = []
   let fails = true
   const { run, put, clock } = await deployment(of(one), {
@@ -312,7 +312,7 @@ test('a notice that could not be sent is sent by a later run, when the turn of t
   assert.equal(sent.length, 1)
 })
 
-test('what ACM has issued and OpenSSL does not take is refused, and nothing changes', async () => {
+test('a certificate of ACM that OpenSSL rejects is refused, and nothing changes', async () => {
   const { authority } = acm(two)
   const { run, held } = await deployment(of(one), {
     authority,

@@ -35,7 +35,7 @@ after(async () => {
 interface Asked {
   json?: unknown
   body?: string
-  /** Happens after the connector was read and before the result is kept. */
+  /** Runs after the connector is read and before the result is stored. */
   meanwhile?: () => Promise<unknown>
   options?: Options
 }
@@ -94,7 +94,7 @@ async function create(fields: Partial<OutboundConnectorInput> = {}): Promise<Out
 const read = async (id: string): Promise<OutboundConnector | null> => repository.outbound.get(id)
 
 describe('without an accepted domain', () => {
-  it('there is no sender for the test mail, and the answer says what to do', async () => {
+  it('validation gets 409 with an instruction, since the test mail has no sender', async () => {
     const { id } = await create()
     const { status, headers, body } = await ask(id)
     assert.equal(status, 409)
@@ -108,7 +108,7 @@ describe('without an accepted domain', () => {
 describe('the result', () => {
   before(() => repository.acceptedDomains.create('ours.example', { comment: '' }))
 
-  it('is answered and kept on the connector, which is otherwise untouched', async () => {
+  it('is returned and stored on the connector without other changes', async () => {
     const connector = await create()
     const { status, headers, body } = await ask(connector.id)
     assert.deepEqual([status, headers?.['content-type']], [200, 'application/json'])
@@ -122,14 +122,14 @@ describe('the result', () => {
     assert.deepEqual(OutboundConnector.parse(kept), kept, 'as the API describes it')
   })
 
-  it('is kept when it is a failure', async () => {
+  it('is stored when it is a failure', async () => {
     const { id } = await create({ tlsDomain: 'mx.other.example' })
     const { status, body } = await ask(id)
     assert.deepEqual([status, body.succeeded], [200, false])
     assert.deepEqual((await read(id))?.validation, body)
   })
 
-  it('is replaced by the next, and gone when the connector is written', async () => {
+  it('is replaced by the next, and removed when the connector is written', async () => {
     const { id } = await create()
     await ask(id)
     const second = await ask(id)
@@ -140,7 +140,7 @@ describe('the result', () => {
     assert.equal((await ask(id)).body.connectorVersion, 2)
   })
 
-  it('does not make deciders load the connectors again, nor carry it with them', async () => {
+  it('does not make policy evaluation reload connectors, nor is it in the snapshot', async () => {
     const { id } = await create()
     const snapshots = new SnapshotReader(database.documents, database.connectorsTable)
     const before = await snapshots.current()
@@ -152,24 +152,24 @@ describe('the result', () => {
     assert.equal(connector.validation, null)
   })
 
-  it('is refused when the connector was changed meanwhile', async () => {
+  it('gets 409 when the connector has changed meanwhile', async () => {
     const { id } = await create()
     const meanwhile = () =>
       repository.outbound.replace(id, toPartner({ tlsDomain: 'mx.other.example' }), 'any')
     const { status, body } = await ask(id, { meanwhile })
     assert.equal(status, 409)
-    assert.match(body.detail, /changed while it was validated/)
+    assert.match(body.detail, /changed during its validation/)
     assert.equal((await read(id))?.validation, null)
   })
 
-  it('is refused when the connector was removed meanwhile, and does not bring it back', async () => {
+  it('gets 404 when the connector was removed meanwhile, and does not restore it', async () => {
     const { id } = await create()
     const { status } = await ask(id, { meanwhile: () => repository.outbound.remove(id, 'any') })
     assert.equal(status, 404)
     assert.equal(await read(id), null)
   })
 
-  it('is logged with the steps that failed', async () => {
+  it('is logged with the failed steps', async () => {
     const { id } = await create({ tlsDomain: 'mx.other.example' })
     logged.length = 0
     await ask(id)
@@ -184,7 +184,7 @@ describe('the result', () => {
   })
 })
 
-describe('who gets the test mail', () => {
+describe('the recipient of the test mail', () => {
   const rows: {
     who: string
     fields?: Partial<OutboundConnectorInput>
@@ -197,17 +197,17 @@ describe('who gets the test mail', () => {
       expected: ['postmaster@contoso.example'],
     },
     {
-      who: 'is asked for where every domain has a wildcard',
+      who: 'is required where every domain has a wildcard',
       fields: { recipientDomains: ['*.northwind.example'] },
       expected: { status: 422, errors: [['recipients', /^is required, /]] },
     },
     {
-      who: 'is asked for where a connector is for all accepted domains',
+      who: 'is required where a connector is for all accepted domains',
       fields: { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true },
       expected: { status: 422, errors: [['recipients', /^is required, /]] },
     },
     {
-      who: 'may be given',
+      who: 'may be given in the body',
       json: { recipients: ['ann@NORTHWIND.example', 'bob+test@northwind.example'] },
       expected: ['ann@northwind.example', 'bob+test@northwind.example'],
     },
@@ -224,18 +224,18 @@ describe('who gets the test mail', () => {
       expected: ['ann@ours.example'],
     },
     {
-      who: 'may not be somebody whose mail goes another way',
+      who: 'must be in a domain of the connector',
       json: { recipients: ['ann@northwind.example', 'b@elsewhere.example'] },
       expected: { status: 422, errors: [['recipients[1]', /elsewhere\.example is not a domain of this/]] },
     },
     {
-      who: 'is of one domain by MX',
+      who: 'must be in one domain with route Mx',
       fields: { route: 'Mx', smartHosts: [], recipientDomains: ['*'] },
       json: { recipients: ['a@one.example', 'b@two.example'] },
       expected: { status: 422, errors: [['recipients[1]', /one domain at a time/]] },
     },
     {
-      who: 'has an address that can be sent',
+      who: 'must be a valid address',
       json: {
         recipients: ['a@b@northwind.example', 'x', '"a b"@northwind.example', 'a\r\nDATA@northwind.example'],
       },
@@ -245,17 +245,17 @@ describe('who gets the test mail', () => {
       },
     },
     {
-      who: 'is somebody',
+      who: 'must not be an empty list',
       json: { recipients: [] },
       expected: { status: 422, errors: [['recipients', /./]] },
     },
     {
-      who: 'is no crowd',
+      who: 'must not be a list of more than ten',
       json: { recipients: Array.from({ length: 11 }, (_, n) => `u${n}@northwind.example`) },
       expected: { status: 422, errors: [['recipients', /./]] },
     },
     {
-      who: 'is all there is to say',
+      who: 'is refused under an unknown field',
       json: { recipient: 'ann@northwind.example' },
       expected: { status: 422, errors: [['recipient', /is not a known field/]] },
     },
@@ -285,20 +285,20 @@ describe('who gets the test mail', () => {
     })
 })
 
-describe('what is wrong', () => {
+describe('an invalid request', () => {
   const rows = [
-    { what: 'a connector there is not', id: '01ARZ3NDEKTSV4RRFFQ69G5FAV', asked: {}, status: 404 },
-    { what: 'an id that cannot be one', id: 'x', asked: {}, status: 404 },
+    { what: 'an unknown connector', id: '01ARZ3NDEKTSV4RRFFQ69G5FAV', asked: {}, status: 404 },
+    { what: 'an invalid id', id: 'x', asked: {}, status: 404 },
     { what: 'a body that is not JSON', id: 'x', asked: { body: '{' }, status: 400 },
-    { what: 'a body that is no object', id: 'x', asked: { json: [] }, status: 422 },
+    { what: 'a body that is not an object', id: 'x', asked: { json: [] }, status: 422 },
   ]
   for (const { what, id, asked, status } of rows)
-    it(`${what} is ${status}`, async () => {
+    it(`with ${what} gets ${status}`, async () => {
       const answered = await ask(id, asked)
       assert.deepEqual([answered.status, answered.body.status], [status, status])
     })
 
-  it('a disabled connector is no fault: it is validated before it is turned on', async () => {
+  it('is not one for a disabled connector, which is validated before it is enabled', async () => {
     const { id } = await create({ enabled: false })
     assert.equal((await ask(id)).body.succeeded, true)
   })

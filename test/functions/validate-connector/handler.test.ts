@@ -1,4 +1,4 @@
-/** The function as AWS calls it, its environment and clients included. */
+/** The function as AWS invokes it, with its environment and clients. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
@@ -93,7 +93,7 @@ describe('validate-connector', () => {
       ses.requests.length = 0
       const validation = await validated({ route: 'Ses', tlsSettings, mode })
       assert.equal(outline(validation), 'Resolve TestMail')
-      assert.match(detailOf(validation, 'Resolve') ?? '', /^Amazon SES resolves and connects itself/)
+      assert.match(detailOf(validation, 'Resolve') ?? '', /^Amazon SES resolves and connects later/)
       assert.equal(
         detailOf(validation, 'TestMail'),
         'postmaster@northwind.example: 250 2.0.0 Amazon SES took it as 0100-abc',
@@ -107,7 +107,7 @@ describe('validate-connector', () => {
       assert.match(message, /^Auto-Submitted: auto-generated\r$/m)
     })
 
-  it('tells what SES refuses, and asks it once', async () => {
+  it('reports a refusal of SES and sends only one request', async () => {
     ses.answer = () => ({
       status: 400,
       body: queryError('MessageRejected', 'Email address is not verified.'),

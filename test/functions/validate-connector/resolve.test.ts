@@ -34,7 +34,7 @@ const bySmartHosts = (...hosts: (string | SmartHost)[]) =>
   }) as const
 
 describe('the hosts of a validation', () => {
-  it('are by MX the addresses of the exchangers, best first, that a delivery may use', async () => {
+  it('are with route Mx the permitted addresses of the MX hosts, best preference first', async () => {
     const [target, ...others] = await resolveTargets(byMx, options(zone))
     assert.equal(others.length, 0)
     assert.deepEqual(
@@ -51,7 +51,7 @@ describe('the hosts of a validation', () => {
     )
   })
 
-  it('are each smart host with all its addresses, in a step of its own', async () => {
+  it('are each smart host with all its addresses, in separate steps', async () => {
     const hosts = bySmartHosts('mx1.partner.example', '10.0.0.1', 'gone.partner.example')
     const targets = await resolveTargets(hosts, options(zone))
     assert.deepEqual(
@@ -62,32 +62,35 @@ describe('the hosts of a validation', () => {
         ['gone.partner.example', false, []],
       ],
     )
-    assert.equal(targets[1]?.step.detail, 'An address, which needs no lookup')
+    assert.equal(targets[1]?.step.detail, 'An IP address; no lookup needed')
   })
 
-  it('have no IPv6 address where there is no IPv6, unless they have no other', async () => {
+  it('have no IPv6 address without IPv6, unless they have no other', async () => {
     const hosts = bySmartHosts('mx1.partner.example', 'six.partner.example')
     const [both, six] = await resolveTargets(hosts, options(zone, { ipv6: false }))
     assert.deepEqual(
       both?.hops.map(({ ip }) => ip),
       ['192.0.2.1', '198.51.100.1'],
     )
-    assert.match(both?.step.detail ?? '', /1 IPv6 addresses are passed over: there is no IPv6 here$/)
+    assert.match(both?.step.detail ?? '', /1 IPv6 addresses are skipped: this function has no IPv6$/)
     assert.deepEqual(
       six?.hops.map(({ ip }) => ip),
       ['2606:4700::6'],
     )
   })
 
-  it(`are ${mostHosts} at most, and those left out are said`, async () => {
+  it(`are at most ${mostHosts}, and the others are counted`, async () => {
     const many = Array.from({ length: mostHosts + 5 }, (_, n) => `192.0.2.${n + 1}`)
     const targets = await resolveTargets(bySmartHosts(...many), options(zone))
     assert.equal(targets.flatMap(({ hops }) => hops).length, mostHosts)
-    assert.equal(targets.at(-1)?.step.detail, 'A validation tries 20 addresses; 5 smart hosts were not tried')
+    assert.equal(
+      targets.at(-1)?.step.detail,
+      'A validation tries at most 20 addresses; 5 smart hosts were not tried',
+    )
     assert.equal(targets.at(-1)?.step.host, null)
   })
 
-  it(`are ${mostHosts} at most when few names have many addresses`, async () => {
+  it(`are at most ${mostHosts} when few names have many addresses`, async () => {
     const addresses = (net: number) => Array.from({ length: 9 }, (_, n) => `198.51.100.${net + n}`)
     const a = { 'a.example': addresses(1), 'b.example': addresses(11), 'c.example': addresses(21) }
     const targets = await resolveTargets(bySmartHosts('a.example', 'b.example', 'c.example'), options({ a }))
@@ -95,6 +98,9 @@ describe('the hosts of a validation', () => {
       targets.map(({ hops }) => hops.length),
       [9, 9, 2, 0],
     )
-    assert.equal(targets.at(-1)?.step.detail, 'A validation tries 20 addresses; 7 addresses were not tried')
+    assert.equal(
+      targets.at(-1)?.step.detail,
+      'A validation tries at most 20 addresses; 7 addresses were not tried',
+    )
   })
 })

@@ -27,7 +27,7 @@ const tls: Record<'good' | 'wrongName' | 'expired' | 'untrusted' | 'old', Secure
 
 before(async () => {
   pki = await createPki()
-  const stranger = await createPki('Somebody else')
+  const stranger = await createPki('Another authority')
   tls.good = await pki.issue({ names: [smartHost, 'also.partner.example'] })
   tls.wrongName = await pki.issue({ names: ['mx.other.example'] })
   tls.expired = await pki.issue({
@@ -66,7 +66,7 @@ const validateOne = (behaviour: PartnerOptions, fields: Partial<OutboundConnecto
 
 const passed = 'Resolve Connect Ehlo StartTls Certificate TestMail'
 
-describe('a connector whose partner does as demanded', () => {
+describe('a connector whose partner meets the requirement', () => {
   it('passes every step, with what was negotiated and presented', async () => {
     const { validation, partner } = await validateOne({ tls: tls.good }, forced())
     assert.equal(outline(validation), passed)
@@ -91,15 +91,15 @@ describe('a connector whose partner does as demanded', () => {
     assert.equal(mail?.detail, 'postmaster@northwind.example: 250 2.0.0 taken')
   })
 
-  it('passes when revocation cannot be found out, and says so', async () => {
-    const revocation = async () => ({ status: 'Unknown' as const, detail: 'nobody answers' })
+  it('passes and says so when revocation is undetermined', async () => {
+    const revocation = async () => ({ status: 'Unknown' as const, detail: 'no response' })
     const { validation } = await validateOne({ tls: tls.good }, forced(), { smtp: { revocation } })
     const [, , , , certificate] = validation.steps
     assert.equal(certificate?.succeeded, true)
-    assert.match(certificate?.detail ?? '', /; revocation: not to be found out \(nobody answers\)$/)
+    assert.match(certificate?.detail ?? '', /; revocation: undetermined \(no response\)$/)
   })
 
-  it('tells how long each step took', async () => {
+  it('reports the duration of each step', async () => {
     const answer = (line: string) => {
       if (line.startsWith('EHLO')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60)
       return undefined
@@ -111,7 +111,7 @@ describe('a connector whose partner does as demanded', () => {
     assert.ok(validation.durationMs >= 180, `${validation.durationMs}`)
   })
 
-  it('sends one test mail, which says what it is', async () => {
+  it('sends one test mail, which explains itself', async () => {
     const { partner } = await validateOne({ tls: tls.good }, forced({ name: 'Größe "N"' }))
     assert.equal(partner.received.length, 1)
     const [received] = partner.received
@@ -134,7 +134,7 @@ describe('a connector whose partner does as demanded', () => {
   })
 })
 
-describe('a partner at fault', () => {
+describe('a partner', () => {
   const faults: {
     does: string
     behaviour: () => PartnerOptions
@@ -161,7 +161,7 @@ describe('a partner at fault', () => {
       says: /^451 4\.7\.5 TLS handshake failed: /,
     },
     {
-      does: 'has only TLS 1.2 where 1.3 is demanded',
+      does: 'has only TLS 1.2 where 1.3 is required',
       behaviour: () => ({ tls: tls.old }),
       fields: { minimumTlsVersion: 'TLSv1.3' },
       expected: 'Resolve Connect Ehlo !StartTls !TestMail',
@@ -225,7 +225,7 @@ describe('a partner at fault', () => {
     assert.deepEqual(certificate?.certificates[0]?.subjectAltNames, ['mx.other.example'])
   })
 
-  it('that refuses one of two recipients fails, and both replies are told', async () => {
+  it('that refuses one of two recipients fails, and both replies are reported', async () => {
     const answer = (line: string) => (line.includes('<b@') ? '550 5.1.1 unknown' : undefined)
     const recipients = ['a@northwind.example', 'b@northwind.example']
     await withPartners([{ tls: tls.good, answer }], async (partner) => {
@@ -238,7 +238,7 @@ describe('a partner at fault', () => {
     })
   })
 
-  it('that answers at great length is quoted in one line of 300 characters', async () => {
+  it('that sends very long replies is quoted in one line of 300 characters', async () => {
     const greeting = `${'554-5.7.1 no mail today\r\n'.repeat(1000)}554 5.7.1 \u{1f4ec}${'x'.repeat(1000)}`
     const { validation } = await validateOne({ greeting }, forced())
     const detail = detailOf(validation, 'Ehlo') ?? ''
@@ -263,7 +263,7 @@ describe('a partner whose certificate is revoked', () => {
     assert.deepEqual(partner.received, [])
   })
 
-  it('passes when nobody is to be asked', async () => {
+  it('passes without a revocation check', async () => {
     const { validation } = await validateOne({ tls: tls.good }, forced({ revocationCheck: 'None' }), {
       smtp: { revocation: revoked },
     })
@@ -271,7 +271,7 @@ describe('a partner whose certificate is revoked', () => {
   })
 })
 
-describe('a partner that falls silent', { concurrency: true }, () => {
+describe('a partner that stops responding', { concurrency: true }, () => {
   const stalls: { at: PartnerOptions['silentAt']; expected: string; says: RegExp }[] = [
     {
       at: 'greeting',
@@ -287,7 +287,7 @@ describe('a partner that falls silent', { concurrency: true }, () => {
     },
   ]
   for (const { at, expected, says } of stalls) {
-    it(`at ${at} is left after the step's own patience`, async () => {
+    it(`at ${at} fails after the timeout of the step`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, ...(at && { silentAt: at }) }
       const validating = validateOne(behaviour, forced(), { smtp: { timeouts: hasty } })
       const { validation } = await within(30_000, validating, 'the validation')
@@ -297,16 +297,16 @@ describe('a partner that falls silent', { concurrency: true }, () => {
       assert.ok((failed?.durationMs ?? 0) >= 900, `${failed?.durationMs}`)
     })
 
-    it(`at ${at} is left when the validation's time runs out, in the same step`, async () => {
+    it(`at ${at} fails in the same step when the validation times out`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, ...(at && { silentAt: at }) }
       const { validation } = await validateOne(behaviour, forced(), { limits: { probe: 1_500 } })
       assert.equal(outline(validation), expected)
       const failed = validation.steps.find(({ succeeded }) => !succeeded)
-      assert.match(failed?.detail ?? '', /; the time for it ran out$/)
+      assert.match(failed?.detail ?? '', /; it timed out$/)
     })
   }
 
-  it('by not even taking the connection is left, and the other hosts are not held up', async (context) => {
+  it('to connection attempts fails without delaying the other hosts', async (context) => {
     const hole = await startBlackHole()
     context.after(() => hole.stop())
     await withPartners([{ tls: tls.good }], async (partner) => {
@@ -328,9 +328,9 @@ describe('a partner that falls silent', { concurrency: true }, () => {
   })
 })
 
-describe('a test mail that nobody answers', { concurrency: true }, () => {
+describe('a test mail without a reply', { concurrency: true }, () => {
   for (const silentAt of ['MAIL', 'message'] as const)
-    it(`to its ${silentAt} ends with the validation's time`, async () => {
+    it(`to its ${silentAt} ends when the validation times out`, async () => {
       const behaviour: PartnerOptions = { tls: tls.good, silentAt, extensions: [] }
       const validating = validateOne(behaviour, forced(), { limits: { whole: 2_000 } })
       const { validation } = await within(30_000, validating, 'the validation')
@@ -354,7 +354,7 @@ describe('a validation and a delivery under Enforce', () => {
     'has another name': () => ({ tls: tls.wrongName }),
     'has an expired certificate': () => ({ tls: tls.expired }),
     'has another authority': () => ({ tls: tls.untrusted }),
-    'demands a certificate of us': () => ({ tls: { ...tls.good, ca: pki.ca }, demandsCertificate: true }),
+    'requires a client certificate': () => ({ tls: { ...tls.good, ca: pki.ca }, demandsCertificate: true }),
     'greets with 421': () => ({ greeting: '421 4.3.2 busy' }),
     'refuses the sender': () => ({
       tls: tls.good,
@@ -370,7 +370,7 @@ describe('a validation and a delivery under Enforce', () => {
     { tlsSettings: 'DomainValidation' },
   ]
   for (const [does, behaviour] of Object.entries(behaviours))
-    it(`come to the same whatever is demanded, when the partner ${does}`, async () => {
+    it(`have the same result at every TLS level when the partner ${does}`, async () => {
       for (const fields of levels) {
         const connector = (partner: Partner) => toPartners([partner], forced(fields))
         const { validation } = await validateOne(behaviour(), forced({ ...fields, mode: 'ReportOnly' }))
@@ -394,7 +394,7 @@ describe('a validation and a delivery under Enforce', () => {
 })
 
 describe('several smart hosts', () => {
-  it('are all reported, and one that fails fails the validation although the mail went over another', async () => {
+  it('are all reported, and one failure fails the validation although another took the mail', async () => {
     await withPartners([{ tls: tls.untrusted }, { tls: tls.good }], async (bad, good) => {
       const validation = await validated(toPartners([bad, good], forced()))
       assert.equal(
@@ -406,7 +406,7 @@ describe('several smart hosts', () => {
     })
   })
 
-  it('get one test mail between them', async () => {
+  it('get one test mail together', async () => {
     await withPartners([{ tls: tls.good }, { tls: tls.good }], async (...partners) => {
       const validation = await validated(toPartners(partners, forced()))
       assert.equal(validation.succeeded, true)
@@ -414,7 +414,7 @@ describe('several smart hosts', () => {
     })
   })
 
-  it('are refused with the one name that has no address', async () => {
+  it('fail when one name has no address', async () => {
     await withPartners([{ tls: tls.good }], async ({ port }) => {
       const smartHosts = [
         { host: 'gone.partner.example', port },
@@ -428,13 +428,13 @@ describe('several smart hosts', () => {
 })
 
 describe('a connector that does not check certificates', () => {
-  it('says what would be wrong with one under EncryptionOnly', async () => {
+  it('reports under EncryptionOnly why the certificate would not be trusted', async () => {
     const fields = forced({ tlsSettings: 'EncryptionOnly', tlsDomain: null })
     const { validation } = await validateOne({ tls: tls.untrusted }, fields)
     assert.equal(outline(validation), passed)
     assert.match(
       detailOf(validation, 'Certificate') ?? '',
-      /^Any will do, since tlsSettings is EncryptionOnly\. It would not be trusted: /,
+      /^Any certificate is accepted, since tlsSettings is EncryptionOnly\. It would not be trusted: /,
     )
   })
 
@@ -459,14 +459,14 @@ describe('a connector that does not check certificates', () => {
     },
   ]
   for (const { does, behaviour, expected, says } of opportunistic)
-    it(`passes, and says what becomes of mail, when the partner ${does}`, async () => {
+    it(`passes and reports the TLS of the mail when the partner ${does}`, async () => {
       const { validation } = await validateOne(behaviour(), { certificateAuthorities: [pki.ca] })
       assert.equal(outline(validation), expected)
       assert.equal(validation.succeeded, true)
       assert.match(detailOf(validation, 'StartTls') ?? '', says)
     })
 
-  it('fails when the session in the clear that follows broken TLS fails', async () => {
+  it('fails when the retry in the clear after broken TLS fails', async () => {
     let greeted = 0
     const answer = (line: string) => {
       if (line.startsWith('EHLO')) greeted += 1
@@ -478,7 +478,7 @@ describe('a connector that does not check certificates', () => {
 })
 
 describe('names', () => {
-  it('that no server answers for are left when their time runs out', async () => {
+  it('without a DNS response fail when the resolution times out', async () => {
     const validation = await validated(toPartners([{ port: 25 }]), {
       smtp: { resolver: silentResolver },
       limits: { resolve: 50 },
@@ -488,7 +488,7 @@ describe('names', () => {
     assert.equal(detailOf(validation, 'TestMail'), 'Not sent, since no host passed')
   })
 
-  it('by MX are those of the recipients, and lead to no private address', async () => {
+  it('with route Mx are those of the recipients, without private addresses', async () => {
     const resolver = fakeResolver({
       mx: { 'northwind.example': [[10, 'mx.northwind.example']] },
       a: { 'mx.northwind.example': ['127.0.0.1', '169.254.169.254', '10.0.0.1'] },
@@ -508,7 +508,7 @@ describe('names', () => {
 })
 
 describe('a client certificate', () => {
-  it('is shown to a partner who demands one', async () => {
+  it('is presented to a partner that requires one', async () => {
     const { cert, key } = await pki.issue({ names: ['mail.ours.example'] })
     const credentials = async () => ({ certificate: cert, privateKey: key })
     const partner = { tls: { ...tls.good, ca: pki.ca }, demandsCertificate: true }
@@ -519,7 +519,7 @@ describe('a client certificate', () => {
     assert.equal(outline(without.validation), 'Resolve Connect Ehlo !StartTls !TestMail')
   })
 
-  it('that is of no use is told of by the name of its secret, and nobody is connected to', async () => {
+  it('that is unusable fails with the name of its secret before any connection', async () => {
     const { validation, partner } = await validateOne(
       { tls: tls.good },
       forced({ clientCertificate: 'ours' }),
