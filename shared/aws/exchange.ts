@@ -1,6 +1,6 @@
 /**
- * One request and its answer, over HTTP connections that stay open. A connection may die without a word while
- * nobody uses it: whoever meets one that did closes those that lay beside it, and asks again over a new one.
+ * HTTP requests over connections that stay open. An idle connection may break unnoticed. A request that fails on one
+ * closes the other idle connections; the caller then repeats it over a new connection.
  */
 import {
   Agent as HttpAgent,
@@ -15,14 +15,14 @@ import { NoAnswerError } from './faults.ts'
 export interface Place {
   isSecure: boolean
   hostname: string
-  /** Null where it is the scheme's own. */
+  /** Null for the scheme's default port. */
   port: number | null
 }
 
 export interface Patience {
-  /** Milliseconds until there is a connection. */
+  /** Milliseconds until the connection is established. */
   connectMs: number
-  /** Milliseconds for all of it, from the first octet of the request to the last of the answer. */
+  /** Milliseconds from the first octet of the request to the last octet of the response. */
   answerMs: number
 }
 
@@ -30,7 +30,7 @@ export interface Request {
   method: string
   path: string
   headers: Readonly<Record<string, string>>
-  /** Sent one behind the other, without a copy of them all. */
+  /** Written one after another, without copying them into one buffer. */
   body: readonly Buffer[]
 }
 
@@ -40,10 +40,9 @@ export interface Answer {
   body: string
 }
 
-/** Connections at once. */
 const mostConnections = 128
 
-/** Octets of an answer: ten refused jobs with a long reason each are a tenth of it. */
+/** Octets of a response body. The longest expected response, ten refused jobs with long reasons, has a tenth of it. */
 const largestAnswer = 65_536
 
 export class Exchange {
@@ -63,7 +62,7 @@ export class Exchange {
   }
 
   /**
-   * @param afresh over a connection of its own
+   * @param afresh whether to use a new connection for this request only
    * @throws NoAnswerError
    */
   async send(request: Request, afresh: boolean): Promise<Answer> {
@@ -110,7 +109,7 @@ export class Exchange {
         collect(response, fail, (answer) => {
           clearTimeout(whole)
           resolve(answer)
-          // The rest of what is refused before it was read whole is not worth sending.
+          // The service has refused the request: the rest of its body need not be sent.
           if (answer.status >= 300 && !request.writableFinished) request.destroy()
         }),
       )
@@ -130,7 +129,7 @@ function collect(
   response.on('data', (text: string) => {
     body += text
     if (body.length > largestAnswer)
-      fail(new NoAnswerError(`an answer of more than ${largestAnswer} octets`, 'EMSGSIZE'))
+      fail(new NoAnswerError(`a response of more than ${largestAnswer} octets`, 'EMSGSIZE'))
   })
   response.on('error', (error) => fail(NoAnswerError.of(error)))
   response.on('end', () => succeed({ status: response.statusCode ?? 0, headers: response.headers, body }))

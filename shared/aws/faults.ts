@@ -1,27 +1,27 @@
-/** What may go wrong with a request, told apart by whether it may go better another time. Named as the SDK does. */
+/** Errors of requests to AWS, and whether a retry can succeed. Error names are those of the AWS SDK. */
 
-/** The service answered, and did not do what it was asked. */
+/** The service responded with an error. */
 export class ServiceError extends Error {
-  /** The service's own code for it. */
+  /** The service's error code, or `Http` and the status where the body holds none. */
   override readonly name: string
   readonly status: number
-  /** It was not to blame on the request but on our clock, which is set now. */
+  /** The service refused the signature's time. The clock has been corrected, so a retry can succeed. */
   readonly isOfClock: boolean
 
   constructor({ status, body }: { status: number; body: string }, isOfClock = false) {
     const { code, message } = said(body)
-    super(message || `answered ${status}`)
+    super(message || `HTTP status ${status}`)
     this.name = code || `Http${status}`
     this.status = status
     this.isOfClock = isOfClock
   }
 }
 
-/** Node's own words for a connection that is gone; the SDK calls it a timeout. */
+/** Node's codes for a broken connection; the SDK names them `TimeoutError`. */
 const lost = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT']
 const unreachable = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']
 
-/** No answer, or none that ends. Whether the service did what it was asked is not known. */
+/** No complete response arrived. The service may have executed the request. */
 export class NoAnswerError extends Error {
   override readonly name: string
   readonly code: string
@@ -53,10 +53,10 @@ const throttled = [
 const passing = ['RequestTimeout', 'RequestTimeoutException']
 
 export type Prospect =
-  /** It will fail the same way. */
+  /** A retry fails the same way. */
   | 'Final'
   | 'Transient'
-  /** There is too much for the service to do. */
+  /** The service limits the request rate. */
   | 'Throttled'
 
 export function prospectOf(error: unknown): Prospect {
@@ -67,7 +67,7 @@ export function prospectOf(error: unknown): Prospect {
   return error.status >= 500 || error.isOfClock || passing.includes(error.name) ? 'Transient' : 'Final'
 }
 
-/** S3 answers in XML, SQS in JSON; what stands between may answer in anything. */
+/** S3 responds in XML, SQS in JSON; a proxy between may respond in any format. */
 function said(body: string): { code: string; message: string } {
   if (body.startsWith('{')) return saidInJson(body)
   const element = (name: string) => new RegExp(`<${name}>([^<]{0,500})</${name}>`).exec(body)?.[1] ?? ''

@@ -1,19 +1,19 @@
 /**
- * Who we are to AWS, as the SDK finds it out. Temporary credentials are renewed before they end, beside the requests
- * that still use the old ones: a request waits for credentials only when there are none.
+ * The AWS credentials that the SDK's provider supplies. Temporary credentials are renewed in the background before they
+ * expire, so a request waits for the provider only when no valid credentials are left.
  */
 import type { Credentials } from './signature.ts'
 
 export interface ProvidedCredentials extends Credentials {
-  /** Of temporary ones. */
+  /** Only of temporary credentials. */
   expiration?: Date | undefined
 }
 
-/** How often the provider is asked. It answers from memory, and renews what ends within five minutes. */
+/** Milliseconds between calls of the provider. It caches, and renews credentials that expire within five minutes. */
 const askEveryMs = 60_000
 const askAgainAfterMs = 1000
 
-/** What ends so soon may have ended when the request arrives. */
+/** Credentials that expire sooner may have expired when the request arrives. */
 const leastLeftMs = 10_000
 
 export class Identity {
@@ -28,12 +28,12 @@ export class Identity {
     this.#now = now
   }
 
-  /** @throws what the provider throws, when there are no credentials that still count */
+  /** @throws the provider's error, when no valid credentials are left */
   current(): Credentials | Promise<Credentials> {
     const now = this.#now()
     const current = this.#current
     if (current === null || endOf(current) < now + leastLeftMs) return this.#ask()
-    // What is wrong is told to whoever has to wait, should these end before it goes better.
+    // The current credentials are still valid. If the provider keeps failing until they expire, current() throws.
     if (now >= this.#askAt) this.#ask().catch(() => {})
     return current
   }

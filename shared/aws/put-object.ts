@@ -1,4 +1,4 @@
-/** S3's PutObject, of octets that are in memory. S3 compares what arrives with its CRC-32. */
+/** S3's PutObject, from buffers. S3 verifies the CRC-32 of what it receives. */
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
@@ -7,10 +7,10 @@ import { Identity } from './identity.ts'
 import { type Chance, Service } from './service.ts'
 import { targetOf } from './target.ts'
 
-/** Stands in the path where a key would. */
+/** Placeholder in the path, replaced by the key of each object. */
 const anyKey = 'key'
 
-/** Over TLS nobody changes a body on its way, so that it need not be read once more to be signed. */
+/** TLS protects the body against changes, so computing its SHA-256 for the signature is not necessary. */
 const unsigned = 'UNSIGNED-PAYLOAD'
 
 export class ObjectPutter {
@@ -30,9 +30,9 @@ export class ObjectPutter {
   }
 
   /**
-   * Stores the parts, one behind the other, as one object.
-   * @param key of letters, digits, `-`, `.`, `_`, `~` and `/`
-   * @throws ServiceError, NoAnswerError, or what the SDK throws when it finds no region or credentials
+   * Stores the concatenated parts as one object.
+   * @param key letters, digits, `-`, `.`, `_`, `~` and `/` only
+   * @throws ServiceError, NoAnswerError, or the SDK's error when it finds no region or credentials
    */
   async put(key: string, parts: readonly Buffer[]): Promise<void> {
     const service = this.#service ?? (await this.#find())
@@ -45,7 +45,7 @@ export class ObjectPutter {
     }
     const answer = await service.send({ method: 'PUT', path: key, headers, body: parts, payload })
     if (answer.headers.etag === undefined)
-      throw new Error('what answered to a PUT is not S3: it names no ETag')
+      throw new Error('the response to PutObject has no ETag: the endpoint is not S3')
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-/** SQS's SendMessageBatch. Each answer proves by its MD5 that the queue has the body as it was sent. */
+/** SQS's SendMessageBatch. The MD5 in each response proves that the queue stored the body unchanged. */
 import { hash } from 'node:crypto'
 import {
   SendMessageBatchCommand,
@@ -28,8 +28,8 @@ export class BatchSender {
   }
 
   /**
-   * An entry whose body arrived damaged is among those that failed.
-   * @throws ServiceError, NoAnswerError, SyntaxError; or what the SDK throws when it finds no region or credentials
+   * Reports an entry whose body arrived damaged as failed.
+   * @throws ServiceError, NoAnswerError, SyntaxError, or the SDK's error when it finds no region or credentials
    */
   async send(entries: readonly SendMessageBatchRequestEntry[]): Promise<SendMessageBatchResult> {
     const service = this.#service ?? (await this.#find())
@@ -74,7 +74,7 @@ function checked(
   const refusals = damaged.map(({ Id }) => ({
     Id,
     Code: 'InvalidChecksum',
-    Message: 'the queue has another body than was sent',
+    Message: 'the body that the queue stored differs from the body sent',
     SenderFault: false,
   }))
   return { Successful: intact, Failed: [...Failed, ...refusals] }

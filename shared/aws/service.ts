@@ -1,4 +1,4 @@
-/** Requests to one service: signed, tried up to three times, over connections that stay open. */
+/** Requests to one AWS service: signed, tried up to three times, over connections that stay open. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Answer, Exchange, type Patience, type Request } from './exchange.ts'
 import { NoAnswerError, prospectOf, ServiceError } from './faults.ts'
@@ -6,15 +6,14 @@ import type { Identity } from './identity.ts'
 import { Signer } from './signature.ts'
 import type { Target } from './target.ts'
 
-/** What differs from request to request. */
 export interface ServiceRequest extends Omit<Request, 'path'> {
-  /** Behind the target's own. */
+  /** Appended to the target's path. */
   path: string
-  /** SHA-256 of the body in hexadecimal, or the word that stands for a body that is not signed. */
+  /** SHA-256 of the body in hexadecimal, or `UNSIGNED-PAYLOAD`. */
   payload: string
 }
 
-/** Chance and time, as a test gives its own. */
+/** Randomness and time, replaced in tests. */
 export interface Chance {
   /** In [0, 1). */
   random(): number
@@ -26,10 +25,10 @@ const systemChance: Chance = { random: Math.random, now: Date.now, pause: (ms) =
 
 const mostTries = 3
 
-/** Milliseconds that the first pause may last; each next one twice as many. */
+/** Upper bound of the first backoff in milliseconds; it doubles with each try. */
 const pauses = { Transient: 100, Throttled: 500 }
 
-/** The service refuses a request that is signed five minutes from its own time. */
+/** Milliseconds. AWS refuses a signature whose time is five minutes or more from its own. */
 const noticeableSkewMs = 4 * 60_000
 
 export class Service {
@@ -39,7 +38,7 @@ export class Service {
   readonly #exchange: Exchange
   readonly #signer: Signer
   readonly #host: string
-  /** How far the service's clock is ahead of ours. */
+  /** Milliseconds by which the service's clock is ahead of the local clock. */
   #skewMs = 0
 
   constructor(target: Target, identity: Identity, patience: Patience, chance: Chance = systemChance) {
@@ -52,9 +51,9 @@ export class Service {
   }
 
   /**
-   * Only for what may be done twice: a request whose answer was lost is sent again.
-   * @returns an answer of success
-   * @throws ServiceError, NoAnswerError: of the last try
+   * Only for idempotent requests: a request without a response is sent again.
+   * @returns a 2xx response
+   * @throws ServiceError, NoAnswerError: that of the last try
    */
   async send(request: ServiceRequest): Promise<Answer> {
     let afresh = false
@@ -64,7 +63,7 @@ export class Service {
       } catch (error) {
         const prospect = prospectOf(error)
         if (prospect === 'Final' || tries === mostTries) throw error
-        // A connection that broke says nothing of the service: a new one is tried at once.
+        // A broken idle connection says nothing about the service: the request is repeated at once over a new one.
         const isStale = !afresh && error instanceof NoAnswerError
         if (!isStale) await this.#chance.pause(this.#chance.random() * pauses[prospect] * 2 ** (tries - 1))
         afresh ||= error instanceof NoAnswerError
@@ -90,9 +89,9 @@ export class Service {
   }
 
   /**
-   * @param now by our own clock, when the request was signed
-   * @param at what it was signed with
-   * @returns whether that was so wrong that the signature counted for nothing
+   * @param now local time in milliseconds when the request was signed
+   * @param at the time in its signature
+   * @returns whether the service refused the signature for its time
    */
   #setClockBy({ status, headers: { date } }: Answer, now: number, at: number): boolean {
     const theirs = Date.parse(date ?? '')

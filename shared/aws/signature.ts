@@ -1,32 +1,31 @@
 /**
- * AWS Signature Version 4 in the Authorization header, for requests that the SDK does not make: the two that every
- * message costs, and those of the command line. A signer derives its key, which depends on the day and the credentials
- * alone, once.
+ * AWS Signature Version 4 in the Authorization header, for the requests that bypass the SDK: S3 PutObject and SQS
+ * SendMessageBatch for each message, and those of the command line. A signer derives its key once a day and secret.
  */
 import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto'
 
 export interface Credentials {
   accessKeyId: string
   secretAccessKey: string
-  /** Of temporary credentials, such as a task's role has. */
+  /** Of temporary credentials only, such as those of a task's role. */
   sessionToken?: string | undefined
 }
 
 export interface Scope {
   region: string
-  /** As the scope names it: `s3`, `sqs`, `execute-api`. */
+  /** The service's name in the credential scope: `s3`, `sqs`, `execute-api`. */
   service: string
 }
 
 export interface Unsigned {
   method: string
-  /** As it goes over the wire, percent-encoded once. Only to S3 a segment may be `.` or `..`. */
+  /** As on the wire, percent-encoded once. Only for S3 may a segment be `.` or `..`. */
   path: string
-  /** As it goes over the wire, percent-encoded once and without `?`. */
+  /** As on the wire, percent-encoded once, without `?`. */
   query?: string
-  /** Names in lower case, values without white space at their ends or doubled; `host` is among them. */
+  /** Names in lower case, `host` included. Values have no leading, trailing or doubled white space. */
   headers: Readonly<Record<string, string>>
-  /** SHA-256 of the body in hexadecimal, or the word that stands for a body that is not signed. */
+  /** SHA-256 of the body in hexadecimal, or `UNSIGNED-PAYLOAD`. */
   payload: string
 }
 
@@ -40,7 +39,7 @@ export class Signer {
     this.#scope = scope
   }
 
-  /** @returns the headers of the request, with what proves who sends it, and when */
+  /** @returns the request's headers and those of the signature */
   sign(
     { method, path, query, headers, payload }: Unsigned,
     credentials: Credentials,
@@ -64,7 +63,7 @@ export class Signer {
     return signed
   }
 
-  /** As an object, since octets would be made one for each signature, which costs more than the rest of it. */
+  /** Returns a KeyObject: with a Buffer, createHmac would create a KeyObject for each signature, its largest cost. */
   #keyOf({ secretAccessKey: secret }: Credentials, day: string): KeyObject {
     if (this.#derived?.day !== day || this.#derived.secret !== secret) {
       const { region, service } = this.#scope
@@ -78,17 +77,17 @@ export class Signer {
   }
 }
 
-/** Every service but S3 signs the path without empty segments and encoded a second time. */
+/** Every service but S3 signs the path without empty segments and encoded twice. */
 const encodedAgain = (path: string): string =>
   percentEncoded(path.replace(/\/{2,}/g, '/')).replace(/%2F/g, '/')
 
-/** The parameters by name, then by value, each with its `=`. */
+/** Sorts the parameters by name, then by value, each with its `=`. */
 function inOrder(query: string): string {
   const parameters = query.split('&')
   const parts = parameters.map((parameter) => /^([^=]*)=?(.*)$/s.exec(parameter)?.slice(1) ?? [])
   return (
     parts
-      // A space sorts before whatever an encoded name may go on with.
+      // A space sorts before every character that an encoded name can contain.
       .map((each) => each.map((part) => percentEncoded(decodeURIComponent(part))).join(' '))
       .sort()
       .map((parameter) => parameter.replace(' ', '='))
@@ -96,7 +95,7 @@ function inOrder(query: string): string {
   )
 }
 
-/** Everything but the unreserved characters of RFC 3986 §2.3. */
+/** Encodes everything but the unreserved characters of RFC 3986 §2.3. */
 export const percentEncoded = (text: string): string =>
   encodeURIComponent(text).replace(
     /[!'()*]/g,

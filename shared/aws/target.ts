@@ -1,6 +1,6 @@
 /**
- * Where the SDK would send a request, and how it would sign it: regions, endpoints of the environment and of files,
- * addressing styles and the host of a queue's URL are its rules, and it is asked for what comes of them.
+ * The endpoint and the signing scope that the SDK chooses for a command. The SDK has the rules for regions, configured
+ * endpoints, addressing styles and queue URLs: a middleware captures its request before it is sent.
  */
 import type { Place } from './exchange.ts'
 import type { Scope } from './signature.ts'
@@ -17,7 +17,7 @@ interface SignedRequest {
   headers: Record<string, string>
 }
 
-/** A command of the SDK, as far as it is met here. */
+/** The part of an SDK command that is used here. */
 interface Command {
   middlewareStack: {
     add(
@@ -27,19 +27,19 @@ interface Command {
   }
 }
 
-/** Ends the SDK's way of a request where it would go over the wire. */
+/** Carries the captured request, and ends the SDK's handling of it before anything is sent. */
 class Met extends Error {
   readonly request: SignedRequest
 
   constructor(request: SignedRequest) {
-    super('the request was looked at and not sent')
+    super('request captured, not sent')
     this.request = request
   }
 }
 
 /**
- * @param send sends the command by the SDK
- * @throws what the SDK throws when it finds no region, no endpoint or no credentials
+ * @param send sends the command through the SDK
+ * @throws the SDK's error when it finds no region, endpoint or credentials
  */
 export async function targetOf<C>(send: (command: C) => Promise<unknown>, command: C): Promise<Target> {
   const { middlewareStack } = command as Command
@@ -53,13 +53,13 @@ export async function targetOf<C>(send: (command: C) => Promise<unknown>, comman
     if (error instanceof Met) return readTarget(error.request)
     throw error
   }
-  throw new Error('the SDK sent a request without its middleware')
+  throw new Error('the SDK sent the request without calling the capturing middleware')
 }
 
 function readTarget({ protocol, hostname, port, path, headers }: SignedRequest): Target {
   const [, region, service] =
     /Credential=[^,]*\/(?:\d{8})\/([^/,]+)\/([^/,]+)\/aws4_request,/.exec(headers.authorization ?? '') ?? []
   if (region === undefined || service === undefined)
-    throw new Error('the SDK signs requests in a way that is not known here')
+    throw new Error('the Authorization header of the SDK has an unknown format')
   return { isSecure: protocol === 'https:', hostname, port: port ?? null, path, region, service }
 }

@@ -1,7 +1,7 @@
 /**
- * Which addresses may be connected to that were found in a stranger's DNS. The attack: whoever runs a name aims us at
- * our own network, or at a metadata service (169.254.169.254). The defence: an address must be public, or lie in a
- * network that the deployment lists, and it is this address that is connected to, not the name again.
+ * Decides to which addresses from untrusted DNS a connection may be made. The attack (SSRF): a name leads into the
+ * deployment's own network or to a metadata service (169.254.169.254). The defence: an address must be public, or in a
+ * network that the deployment lists. The caller connects to the checked address, and does not resolve the name again.
  */
 import ipaddr from 'ipaddr.js'
 

@@ -1,9 +1,8 @@
 /**
- * The certificates that we show to next hops which ask for one, out of Secrets Manager. A secret is read once in some
- * minutes, so that a new certificate is taken up without a deployment, and what was read is proven to be of use before
- * a connection is made for it: otherwise the next hop's refusal would be all that is heard of a wrong key or a
- * certificate that expired. When Secrets Manager does not answer, what was read last is used, as long as it is valid.
- * The limit: nobody here knows whether the partner accepts it.
+ * The client certificates that next hops request, from Secrets Manager. Each secret is read again after some minutes,
+ * so a new certificate needs no deployment. It is checked before a connection: otherwise the next hop's refusal would
+ * be the only sign of a wrong key or an expired certificate. When Secrets Manager fails, the secret read last is used
+ * until its certificate expires. The limit: whether the partner accepts the certificate is not known here.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
@@ -14,14 +13,14 @@ import { certificatesIn } from '../tls/pem.ts'
 import { validFrom, validTo } from '../tls/validity.ts'
 import type { ClientCredentials } from './tls-client.ts'
 
-/** Of no use, and why: a clause about the secret, without anything that is in it. */
+/** A secret that cannot be used. The message is a clause that follows the secret's name, without its content. */
 export class CredentialsError extends Error {}
 
-/** Milliseconds until a secret is read again. */
+/** Milliseconds until a usable secret is read again. */
 const keptMs = 5 * minuteMs
-/** The same for what was of no use or could not be read. */
+/** Milliseconds until a secret that could not be read or used is read again. */
 const faultKeptMs = 30_000
-/** Milliseconds that reading may take. */
+/** Milliseconds before a request to Secrets Manager times out. */
 const patienceMs = 10_000
 
 interface Read {
@@ -47,8 +46,8 @@ export class ClientCertificates {
   }
 
   /**
-   * @param name as the connector has it
-   * @throws CredentialsError when the secret is missing, unreadable, or holds nothing of use
+   * @param name as in the connector
+   * @throws CredentialsError when the secret is missing, unreadable or unusable
    */
   async read(name: string): Promise<ClientCredentials> {
     const { certificate, privateKey, from, to } = await this.#recent(name)
@@ -83,7 +82,7 @@ export class ClientCertificates {
     return checked
   }
 
-  /** @returns null when the service fails, as it may pass */
+  /** @returns null for a failure of the service that may pass */
   async #secret(name: string): Promise<string | null> {
     const SecretId = clientCertificateSecret(name)
     try {
@@ -99,16 +98,16 @@ export class ClientCertificates {
   }
 }
 
-/** What an administrator has to see to, by the names of Secrets Manager's errors. */
+/** Faults that an administrator must fix, by the names of Secrets Manager's errors. */
 const faults: Readonly<Record<string, string>> = {
   ResourceNotFoundException: 'does not exist',
-  AccessDeniedException: 'must not be read by this unit',
+  AccessDeniedException: 'cannot be read: this function has no permission',
   DecryptionFailure: 'cannot be decrypted: it must be encrypted with the key of Secrets Manager itself',
   InvalidRequestException: 'is marked for deletion',
 }
 
 /**
- * Reads a secret.
+ * Parses a secret's JSON and checks the key against the certificate.
  * @throws CredentialsError
  */
 export function parseCredentials(text: string): Checked {
@@ -122,7 +121,7 @@ export function parseCredentials(text: string): Checked {
   return { certificate, privateKey, from: validFrom(parsed), to: validTo(parsed) }
 }
 
-/** OpenSSL also refuses keys that are too small, and chains that cannot be read to their end. */
+/** OpenSSL also refuses keys that are too small and chains with an unreadable certificate. */
 function proveUse({ certificate, privateKey }: ClientCredentials): void {
   try {
     createSecureContext({ cert: certificate, key: privateKey })

@@ -1,23 +1,23 @@
-/** What a next hop announces in its EHLO reply, and what of a message's envelope may be said to it. Pure. */
+/** The extensions that a next hop announces in its EHLO reply, and the commands and limits that follow. Pure. */
 import { isAscii } from 'node:buffer'
 import type { Envelope, Recipient, Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
 
-/** Keyword in upper case, with its parameter or an empty string. */
+/** Keyword in upper case to its parameters, or an empty string. */
 export type Extensions = ReadonlyMap<string, string>
 
-/** What decides which extensions a message needs. */
+/** The properties of a message that decide which extensions it needs. */
 export interface MailTraits {
   envelope: Envelope
-  /** Octets. */
+  /** Of the content, in octets. */
   size: number
-  /** Whether the content holds any octet above 127. */
+  /** Whether the content holds an octet above 127. */
   eightBit: boolean
   /** Whether addresses or header fields are internationalised (RFC 6531). */
   internationalised: boolean
 }
 
-/** Reads a reply to EHLO; the first line is the server's name, and a reply to HELO has no other. */
+/** Parses a reply to EHLO. Its first line is the server's name; a reply to HELO has only that line. */
 export function parseExtensions(ehloReply: string): Extensions {
   const lines = ehloReply.split('\n').slice(1)
   const words = lines.map((line) => line.slice(4).trim().split(/\s+/))
@@ -40,26 +40,33 @@ export function traitsOf(
   }
 }
 
-/** @returns why this server cannot take the message as it is, or null when it can */
+/** @returns a 5yz reply when the server does not support what the message needs, else null */
 export function unsupported(mail: MailTraits, extensions: Extensions): Reply | null {
   const limit = Number(extensions.get('SIZE') ?? 0)
-  // RFC 8689 §4.2.1: the message may only go on with the keyword that binds the next hop too.
-  // A DSN goes on without it (§5).
+  // RFC 8689 §4.2.1: the message may only be relayed to a server that supports REQUIRETLS; §5 exempts DSNs.
   if (mail.envelope.requireTls && mail.envelope.mailFrom !== '' && !extensions.has('REQUIRETLS'))
-    return reply(550, '7.30', 'REQUIRETLS is asked for but not supported by the next hop')
+    return reply(550, '5.7.30', 'REQUIRETLS is requested but not supported by the next hop')
   // RFC 6531 §3.5.
   if (mail.internationalised && !extensions.has('SMTPUTF8'))
-    return reply(550, '6.7', 'Internationalised addresses or header fields are not supported by the next hop')
-  // RFC 6152 §3: eight-bit content is not sent to a server that has not announced it.
+    return reply(
+      550,
+      '5.6.7',
+      'Internationalised addresses or header fields are not supported by the next hop',
+    )
+  // RFC 6152 §3: eight-bit content may only be sent to a server that announces 8BITMIME.
   if (mail.eightBit && !extensions.has('8BITMIME'))
-    return reply(554, '6.3', 'Eight-bit content is not supported by the next hop')
-  // RFC 1870 §5; zero means no fixed limit.
+    return reply(554, '5.6.3', 'Eight-bit content is not supported by the next hop')
+  // RFC 1870 §5: zero means no fixed limit.
   if (limit > 0 && mail.size > limit)
-    return reply(552, '3.4', `Message of ${mail.size} octets is larger than the ${limit} the next hop takes`)
+    return reply(
+      552,
+      '5.3.4',
+      `Message of ${mail.size} octets is larger than the ${limit} octets that the next hop accepts`,
+    )
   return null
 }
 
-/** `MAIL FROM` with the parameters that the server understands. */
+/** `MAIL FROM` with the parameters that the server supports. */
 export function mailCommand(mail: MailTraits, extensions: Extensions): string {
   const { mailFrom, requireTls, dsn } = mail.envelope
   const parameters = [
@@ -73,7 +80,7 @@ export function mailCommand(mail: MailTraits, extensions: Extensions): string {
   return [`MAIL FROM:<${mailFrom}>`, ...parameters].join(' ')
 }
 
-/** RFC 3461 §5.2.1: a relay passes these on unchanged. */
+/** RFC 3461 §5.2.1: a relay passes NOTIFY and ORCPT on unchanged. */
 export function recipientCommand(
   { address, notify, orcpt }: Pick<Recipient, 'address' | 'notify' | 'orcpt'>,
   extensions: Extensions,
@@ -87,7 +94,7 @@ export function recipientCommand(
 /** RFC 3461 §4. */
 const toXtext = (text: string): string => text.replace(/[^!-~]|[+=]/gu, encode)
 
-/** Already xtext; only what could never stand in a command is encoded. */
+/** Encodes only what cannot stand in a command: the value is xtext already. */
 const keepXtext = (text: string): string => text.replace(/[^!-~]/gu, encode)
 
 function encode(character: string): string {

@@ -1,39 +1,39 @@
-/** What an attempt came to when the next hop did not answer, as the reply that stands in the trace. Pure. */
+/** Converts an error of an attempt to the reply that the trace shows. Pure. */
 import type { Attempt, Reply } from '../contract/message.ts'
 import { isPermanent, parseReply, reply } from '../mail/reply.ts'
 
-/** An error of the network or of the SMTP client; `response` is the server's reply that caused it. */
+/** An error of the network or of the SMTP client; `response` is the server's reply that caused it, if any. */
 export interface SmtpError extends Error {
   code?: string
-  /** The system's or OpenSSL's code beneath the client's own. */
+  /** The code of the system or of OpenSSL that caused the client's own. */
   originalCode?: string
   response?: string
   command?: string
 }
 
-/** Nothing of the message is known to have been taken. */
+/** As far as known, the next hop accepted no part of the message. */
 export type FailedOutcome = Exclude<Attempt['outcome'], 'Delivered'>
 
 const unreachable = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EACCES', 'EPERM', 'EHOSTDOWN'])
 
-/** The server's own reply when it gave one, else 4.4.315–4.4.318 by what happened to the connection. */
+/** The server's reply when it gave one, else 4.4.315–4.4.318 by the kind of connection failure. */
 export function replyToError(error: SmtpError): Reply {
   if (error.response) {
     const answer = parseReply(error.response)
     return answer && answer.code >= 400
       ? answer
-      : reply(451, '5.0', `Next hop did not speak SMTP: ${error.response.slice(0, 100)}`)
+      : reply(451, '4.5.0', `Next hop did not speak SMTP: ${error.response.slice(0, 100)}`)
   }
   const code = causeOf(error)
   if (code === 'ETIMEDOUT') return timedOut
-  if (code === 'ECONNREFUSED') return reply(451, '4.316', 'Connection refused')
-  if (unreachable.has(code)) return reply(451, '4.317', `Next hop is unreachable: ${code}`)
-  return reply(451, '4.318', `Connection closed by the next hop: ${code}`)
+  if (code === 'ECONNREFUSED') return reply(451, '4.4.316', 'Connection refused')
+  if (unreachable.has(code)) return reply(451, '4.4.317', `Next hop is unreachable: ${code}`)
+  return reply(451, '4.4.318', `Connection closed by the next hop: ${code}`)
 }
 
-export const timedOut: Reply = reply(451, '4.315', 'Connection timed out')
+export const timedOut: Reply = reply(451, '4.4.315', 'Connection timed out')
 
-/** The most telling name that an error has for its cause. */
+/** The most specific code of an error, else its message. */
 export function causeOf({ originalCode, code, message }: SmtpError): string {
   return originalCode ?? code ?? message
 }

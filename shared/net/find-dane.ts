@@ -1,9 +1,8 @@
 /**
- * A host's TLSA records, and for which names they hold (RFC 7672 §2.2). The attack: whoever is on the way hides the
- * records, so that the mail goes as before DANE. The defence: where the host's addresses are proven, so must be that
- * it has no TLSA records; without an answer the host counts as unreachable. The limit: where the addresses are not
- * signed nothing is asked, since name servers of unsigned zones may choke on the question, and an answer would prove
- * nothing.
+ * A host's TLSA records, and the names for which they hold (RFC 7672 §2.2). The attack: an attacker on the path hides
+ * the records to disable DANE. The defence: where DNSSEC proves the host's addresses, it must also prove that TLSA
+ * records do not exist; without a DNS answer the host counts as unreachable. The limit: for a host with unsigned
+ * addresses no query is sent, since some name servers of unsigned zones fail on it, and the answer would prove nothing.
  */
 import type { Reply } from '../contract/message.ts'
 import { normaliseDomain } from '../mail/domain.ts'
@@ -14,17 +13,17 @@ import type { DnsAnswer, Resolver } from './resolver.ts'
 export interface AddressedHost {
   host: string
   port: number
-  /** Whether DNSSEC proves its addresses, and all aliases that lead to them. */
+  /** Whether DNSSEC proves its addresses and all aliases to them. */
   secure: boolean
-  /** Whose the addresses are: the host's own name, or what it is an alias of. */
+  /** The owner name of the addresses: the host, or the last name of its alias chain. */
   expanded: string
-  /** The names of the domain whose mail it takes by MX; empty for a host that was not found so. */
+  /** The names of the domains whose MX records name the host; empty for a host from another source. */
   standsFor: readonly string[]
 }
 
 export const noDane: Dane = { kind: 'None' }
 
-/** Characters of a name (RFC 1035 §2.3.4). */
+/** Characters of a domain name (RFC 1035 §2.3.4). */
 const longestName = 253
 
 export async function findDane(found: AddressedHost, resolver: Resolver): Promise<Dane> {
@@ -45,8 +44,8 @@ export async function findDane(found: AddressedHost, resolver: Resolver): Promis
 }
 
 /**
- * RFC 7672 §2.2.2, §2.2.3: with aliases that are proven to the end, what they lead to comes first; with a first one that
- * is proven and others that are not, only the host's own name counts.
+ * RFC 7672 §2.2.2, §2.2.3: when all aliases are proven, their target comes first. When only the first alias is proven,
+ * only the host's own name counts.
  */
 async function baseDomains(
   { host, secure, expanded }: AddressedHost,
@@ -62,7 +61,7 @@ async function baseDomains(
 /** RFC 7672 §3.2.2. */
 const referenceNames = (baseDomain: string, others: readonly string[]) => unique([baseDomain, ...others])
 
-/** In comparable form; what is no host name can be asked for and certified by nobody. */
+/** Drops what is no host name: it has no records and no certificate. */
 const unique = (names: readonly string[]): string[] => [
   ...new Set(names.map(normaliseDomain).filter((name) => name !== null)),
 ]
@@ -75,8 +74,8 @@ const failed = (what: string, failure: Failure): Dane => ({
   bogus: failure.bogus,
 })
 
-/** A deferral. */
+/** A 4yz reply. */
 export const dnsFailed = (what: string, { code, bogus }: Failure): Reply =>
   bogus
-    ? reply(451, '7.324', `DNSSEC validation failed for the ${what}`)
-    : reply(451, '4.312', `DNS failed for the ${what}: ${code}`)
+    ? reply(451, '4.7.324', `DNSSEC validation failed for the ${what}`)
+    : reply(451, '4.4.312', `DNS failed for the ${what}: ${code}`)

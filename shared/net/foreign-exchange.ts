@@ -1,6 +1,6 @@
 /**
- * What requests to a stranger's web server have in common, be it by TLS or in the clear: to which addresses, and how much
- * of an answer is waited for.
+ * HTTP requests to untrusted servers, with TLS or in the clear: the SSRF guard on addresses, and the limits on time and
+ * size.
  */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { isIP, type Socket } from 'node:net'
@@ -9,7 +9,7 @@ import { addressFilter } from './address-filter.ts'
 import type { Resolver } from './resolver.ts'
 
 export interface ForeignRequest {
-  /** In comparable form, or an address. */
+  /** In comparable form, or an IP address. */
   host: string
   path: string
   method: 'GET' | 'POST'
@@ -19,23 +19,23 @@ export interface ForeignRequest {
 
 export interface ForeignOptions {
   resolver: Resolver
-  /** CIDRs that a name may lead into although they are not public. */
+  /** CIDRs of private networks to which a name may resolve. */
   privateNetworks: readonly string[]
   limits: ForeignLimits
-  /** Ends it early. */
+  /** Cancels the request. */
   signal?: AbortSignal
 }
 
 export interface ForeignLimits {
-  /** Milliseconds in all, and of silence. */
+  /** Milliseconds in total, and milliseconds without data. */
   whole: number
   silence: number
-  /** Octets of the answer's body. */
+  /** Octets of the response body. */
   body: number
 }
 
 export type ForeignAnswer =
-  /** Whatever the status; `contentType` without parameters, in lower case. */
+  /** Any status. `contentType` is in lower case, without parameters. */
   { kind: 'Answered'; status: number; contentType: string; body: Buffer } | ForeignFailure
 
 /** `detail`: for people; may quote the server. */
@@ -46,20 +46,20 @@ export interface ForeignFailure {
 }
 
 export interface Opening {
-  /** Rejects when there is no connection. */
+  /** Rejects when no connection is established. */
   open(address: string, signal: AbortSignal): Promise<Socket | ForeignFailure>
-  /** Whether the end of the connection may be the end of the answer. */
+  /** Whether the body may end with the connection, without Content-Length or chunks. */
   endsWithConnection: boolean
-  /** Of the URL where it is not the usual one. */
+  /** The URL's port, unless it is the scheme's default. */
   port?: number
 }
 
-/** Of each family, IPv4 first. */
+/** Addresses per family. IPv4 comes first. */
 const mostAddresses = 2
-/** Octets. */
+/** Octets of response headers. */
 const mostHeaders = 16_384
 
-/** One address of the host after another until one was reached. Never throws. */
+/** Tries the host's addresses one after another until a server responds. Never throws. */
 export async function askAnyAddress(
   { resolver, privateNetworks, limits, signal: ended }: ForeignOptions,
   asked: ForeignRequest,
@@ -71,7 +71,7 @@ export async function askAnyAddress(
   let last = noAnswer(`${asked.host} has no address`)
   for (const address of found) {
     const answer = await askAt(address, asked, limits, signal, opening)
-    // Whoever was reached has answered for all.
+    // A response, or a bad certificate, from one address counts for the host.
     if (answer.kind === 'Answered' || answer.cause === 'Certificate' || signal.aborted) return answer
     last = answer
   }
@@ -110,7 +110,7 @@ async function askAt(
     try {
       return await exchange(socket, asked, limits, signal, opening)
     } catch (error) {
-      // What HTTP says of a connection that was cut does not tell by whom.
+      // Node's HTTP error for a broken connection hides the cause that the socket has.
       throw socket.errored ?? error
     } finally {
       socket.destroy()
@@ -121,8 +121,8 @@ async function askAt(
 }
 
 /**
- * A connection that is given up with the signal, and when it is silent for long. `reject` hears whatever ends it.
- * @param silence milliseconds
+ * Destroys the socket on abort and on timeout. `reject` receives every error of the socket.
+ * @param silence milliseconds without data
  */
 export function guard(
   socket: Socket,
@@ -134,12 +134,12 @@ export function guard(
   signal.addEventListener('abort', abort, { once: true })
   socket.on('close', () => signal.removeEventListener('abort', abort))
   socket.on('timeout', () => socket.destroy(silentFor(silence)))
-  // The listener stays: an error that comes between two steps must not be nobody's.
+  // Never removed: an error event without a listener would end the process.
   socket.on('error', reject)
   if (signal.aborted) abort()
 }
 
-/** Rejects when the server does not answer by HTTP, in time and within bounds. */
+/** Rejects when the response is not HTTP, is late, or exceeds a limit. */
 async function exchange(
   socket: Socket,
   asked: ForeignRequest,
@@ -175,15 +175,15 @@ async function exchange(
 function respond(sent: ClientRequest, body: Buffer | undefined): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     sent.on('error', reject)
-    sent.once('upgrade', () => reject(new Error('it wants another protocol')))
+    sent.once('upgrade', () => reject(new Error('the server switched to another protocol')))
     sent.once('response', resolve)
     sent.end(body)
   })
 }
 
 /**
- * A body that ends with the connection is refused where nothing else vouches for it: whoever cuts the connection would
- * say where it ends, since Node does not tell TLS's own end of it from any other (RFC 9112 §8).
+ * Refuses a body that ends with the connection, unless the caller can verify it by a signature: an attacker could cut
+ * it short, since Node does not distinguish TLS's close_notify from a broken connection (RFC 9112 §8).
  */
 async function bodyOf(response: IncomingMessage, most: number, endsWithConnection: boolean): Promise<Buffer> {
   const chunks: Buffer[] = []
@@ -193,7 +193,7 @@ async function bodyOf(response: IncomingMessage, most: number, endsWithConnectio
     length += chunk.length
     if (length > most) throw new Error(`the answer is larger than ${most} octets`)
     if (!endsWithConnection && stated === undefined && coding === undefined)
-      throw new Error('the answer does not say where it ends')
+      throw new Error('the answer has neither Content-Length nor chunks')
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

@@ -1,10 +1,9 @@
 /**
- * A request to a URL that a stranger's certificate names: where revocation is asked, which is by HTTP in the clear (RFC
- * 5280 §4.2.1.13, RFC 6960 §A.1). The attack: the URL leads into our own network or to a metadata service, speaks to a
- * service that is no web server, or its server never ends. The defence: only public addresses, or those in networks the
- * deployment lists, and no port of the well-known ones but the web's; nothing is followed, and nothing secret is sent;
- * time and size are bounded. The limit: anybody on the way reads and changes what is said, so whoever asks must be able
- * to tell by a signature whether it is true.
+ * Requests to a URL from an untrusted certificate: CRL and OCSP, in the clear (RFC 5280 §4.2.1.13, RFC 6960 §A.1). The
+ * attack: the URL leads into the deployment's network or to a metadata service, to a service other than a web server,
+ * or to a server that never stops sending. The defence: only public addresses and listed networks; no well-known port
+ * but HTTP's; no redirects; no secrets; limits on time and size. The limit: an attacker on the path can read and change
+ * the response, so the caller must verify its signature.
  */
 import { connect, isIP, type Socket } from 'node:net'
 import { normaliseDomain } from '../mail/domain.ts'
@@ -22,8 +21,8 @@ const longestUrl = 2_048
 const firstFreePort = 1_024
 
 /**
- * Never throws. A URL of https is asked as askForeign does, on port 443 only.
- * @param asked what is asked of the URL
+ * Never throws. An https URL must use port 443.
+ * @param asked method, headers and body
  */
 export async function askUrl(
   options: ForeignOptions,
@@ -52,20 +51,20 @@ interface Place {
   secure: boolean
 }
 
-/** @returns what is wrong with the URL, or its parts */
+/** @returns the URL's parts, or the reason why it is refused */
 function placeOf(text: string): Place | string {
   const url = text.length <= longestUrl ? URL.parse(text) : null
   if (!url) return 'not a URL'
   const { protocol, hostname, pathname, search } = url
-  if (protocol !== 'http:' && protocol !== 'https:') return `${protocol.slice(0, 20)} is not asked`
-  if (url.username || url.password) return 'a URL with a password is not asked'
+  if (protocol !== 'http:' && protocol !== 'https:') return `${protocol.slice(0, 20)} URLs are refused`
+  if (url.username || url.password) return 'a URL with a password is refused'
   const address = hostname.replace(/^\[|\]$/g, '')
   const host = isIP(address) ? address : normaliseDomain(hostname)
   if (host === null) return 'a URL without a host name'
   const secure = protocol === 'https:'
   const usual = secure ? 443 : 80
   const port = url.port === '' ? usual : Number(url.port)
-  if (port !== usual && (secure || port < firstFreePort)) return `port ${port} is not asked`
+  if (port !== usual && (secure || port < firstFreePort)) return `port ${port} is refused`
   return { host, port, path: `${pathname}${search}`, secure }
 }
 

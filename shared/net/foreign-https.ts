@@ -1,9 +1,9 @@
 /**
- * A request to a web server that a stranger's domain names. The attack: the name leads into our own network or to a
- * metadata service; the server is not the one that the name means; it redirects, never ends, or never answers; its answer
- * is cut short on the way. The defence: only public addresses, or those in networks the deployment lists, are connected
- * to; the certificate is verified for the name before an octet is sent; nothing is followed; time and size are bounded.
- * Proxies of the environment are not used. The limit: whoever can get a certificate for the name is believed.
+ * HTTPS requests to a server named by an untrusted domain. The attack: the name leads into the deployment's network or
+ * to a metadata service; another server answers; it redirects, never ends or never answers; the response
+ * is cut short. The defence: only public addresses and listed networks; the certificate is verified for the name before
+ * an octet is sent; no redirects; no proxies from the environment; limits on time and size. The limit: an attacker who
+ * gets a certificate for the name is trusted.
  */
 import { connect, type TLSSocket } from 'node:tls'
 import { dnsNames } from '../tls/facts.ts'
@@ -28,7 +28,7 @@ export const askForeign = (options: ForeignOptions, asked: ForeignRequest): Prom
     endsWithConnection: false,
   })
 
-/** @returns a socket on which nothing was sent yet, or what is wrong with its certificate; rejects without TLS */
+/** @returns a socket that has sent no data yet, or the certificate's fault; rejects when the handshake fails */
 function openVerified(
   address: string,
   host: string,
@@ -44,7 +44,7 @@ function openVerified(
       ciphers: cipherSuites.join(':'),
       ALPNProtocols: ['http/1.1'],
       timeout: silence,
-      // Judged below, so that a bad certificate is told from a connection that broke.
+      // certificateFault() verifies, so that a bad certificate differs from a broken connection.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
     })
@@ -59,7 +59,7 @@ function openVerified(
   })
 }
 
-/** RFC 8461 §3.3: alternative names of type dNSName only. */
+/** RFC 8461 §3.3: only subject alternative names of type dNSName count. */
 function certificateFault(socket: TLSSocket, host: string): string | null {
   if (!socket.authorized) return `the certificate is not trusted: ${socket.authorizationError ?? 'UNKNOWN'}`
   const subjectAltNames = dnsNames(socket.getPeerX509Certificate()?.subjectAltName ?? '')

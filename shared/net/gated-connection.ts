@@ -1,10 +1,9 @@
 /**
- * The connection of one SMTP session. The attack: an active attacker who gets any octet of forced mail in the clear.
- * The defence is a gate on the one function through which the client writes commands: until the session's TLS was
- * assessed it passes EHLO, HELO, STARTTLS and QUIT and nothing else, so neither MAIL FROM nor DATA exists on the wire;
- * and where TLS is forced the client fails unless STARTTLS succeeds. Octets injected behind the reply to STARTTLS are
- * discarded by the client (RFC 3207 §6). A session may carry several messages; the gate opens for each, with the
- * commands of that message, and closes behind it.
+ * The connection of one SMTP session. The attack: an active attacker obtains an octet of forced mail in the clear. The
+ * defence is a gate on the one function through which the client writes commands. Until the session's TLS has been
+ * assessed, it passes only EHLO, HELO, STARTTLS and QUIT, so neither MAIL FROM nor DATA is sent. Where TLS is forced,
+ * the client fails unless STARTTLS succeeds. The client discards octets injected after the reply to STARTTLS (RFC 3207
+ * §6). A session may carry several messages: the gate opens for each, with its commands, and closes after it.
  */
 import { connect as connectTcp, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
@@ -20,21 +19,20 @@ import { causeOf, replyToError, type SmtpError, timedOut } from './failures.ts'
 import type { ChainToCheck } from './revocation/checker.ts'
 import { type ClientCredentials, clientTlsOptions, establishedTls } from './tls-client.ts'
 
-/** Where to connect. */
 export interface Endpoint {
   host: string
   ip: string
   port: number
 }
 
-/** Milliseconds. After the message's last octet only the attempt's own limit counts: giving up means a duplicate. */
+/** Milliseconds. After the message's last octet only the attempt's own limit counts: a timeout causes a duplicate. */
 export interface Timeouts {
   connect: number
-  /** The greeting, and again the TLS handshake. */
+  /** The greeting, and separately the TLS handshake. */
   greeting: number
-  /** Of silence, in answer to a command. */
+  /** Without data, while a reply to a command is expected. */
   command: number
-  /** Of silence, while the message is sent. */
+  /** Without data, while the message is sent. */
   data: number
 }
 
@@ -43,30 +41,30 @@ export const defaultTimeouts: Timeouts = { connect: 30_000, greeting: 60_000, co
 export interface SessionOptions {
   /** The name in EHLO (RFC 5321 §4.1.1.1). */
   name: string
-  /** Nothing of a message is sent unless it is met. */
+  /** Checked before a message is sent. */
   enforced: HopRequirement
-  /** Looked at and told of, never in the way. */
+  /** Report-only requirements: checked and reported, not enforced. */
   trials?: readonly Trial[]
   /** SNI; null for an address. */
   serverName: string | null
-  /** For a next hop that asks for a certificate. */
+  /** Shown when the next hop requests a client certificate. */
   credentials?: ClientCredentials | null
-  /** Whether a chain was revoked. Never throws, and bounds its own time. Without it, nobody knows. */
+  /** Checks the chain's revocation. Never throws, and limits its own time. Without it, the status is undetermined. */
   revocation?: (question: ChainToCheck, signal: AbortSignal) => Promise<Revocation>
   timeouts: Timeouts
-  /** Ends the session, whatever it is waiting for. */
+  /** Ends the session at any point. */
   signal: AbortSignal
-  /** Told as the session gets there, with what the server said last, if anything; it changes nothing. */
+  /** Called at each milestone, with the server's last reply or ''. */
   observe?: (milestone: Milestone, answer: string) => void
 }
 
 /**
- * How far the opening of a session has come, in this order. An opportunistic session that begins again in the clear
- * is dialled a second time.
+ * The progress of opening a session, in this order. When an opportunistic session starts again in the clear, it begins
+ * with a second `Dialled`.
  */
 export type Milestone =
   | 'Dialled'
-  /** A TCP connection; the greeting comes next. */
+  /** TCP is connected; the greeting comes next. */
   | 'Connected'
   /** The greeting was read; the reply to EHLO comes next. */
   | 'Greeted'
@@ -75,20 +73,20 @@ export type Milestone =
   /** The handshake is done; the reply to EHLO over TLS comes next. */
   | 'Secured'
 
-/** What came of one message in a session. */
+/** The result of one message in a session. */
 export interface Transaction {
-  /** By address; 2xx means it was taken. */
+  /** By address; 2xx means accepted. */
   replies: Map<string, Reply>
   /**
-   * MAIL was refused, or the session ended before it was answered, so nothing of the message was sent. Where the
-   * session has carried others before, this may be about the session and not about the message.
+   * MAIL was refused, or the connection ended before its reply, so nothing of the message was sent. In a session that
+   * has carried other messages, the cause may be the session and not the message.
    */
   notBegun: boolean
-  /** To whom the whole message was sent without a reply to it: it may have been taken. */
+  /** The addresses without a reply to the whole message: the server may have accepted it. */
   unanswered: readonly string[]
 }
 
-/** `Required`: the session ends without it. */
+/** `Required`: the session ends without TLS. */
 export type StartTls = 'Required' | 'WhenOffered' | 'Never'
 
 export type Establishing =
@@ -121,29 +119,28 @@ function dial({ ip, port }: Endpoint, { timeouts, signal }: SessionOptions): Pro
       socket.setTimeout(0).removeAllListeners('timeout')
       resolve(socket)
     })
-    // Stays for the socket's whole life: the attempt's limit may destroy it when nobody else listens any more.
+    // Never removed: the attempt's limit may destroy the socket when no other listener is left.
     socket.on('error', resolve)
   })
 }
 
-/** What this file uses of the client beyond its published interface; checked when a connection is made. */
+/** The members of nodemailer's client that this file uses beyond its published interface. Checked on construction. */
 interface ClientInternals {
   _sendCommand(command: string, loggedAs?: string): void
   _onData(chunk: Buffer): void
   _actionDATA(answer: string, callback: (error: SmtpError | null) => void): void
-  /** What was received and not yet read as a reply. */
+  /** Received data that is not yet a whole reply. */
   _remainder: string
   _responseQueue: string[]
 }
 
 /**
- * What one session may receive: some forty lines for each of a hundred recipients. The client bounds a reply but
- * not how many it queues, and a server that sends empty lines without end would take the memory and the time of
- * every other delivery.
+ * The limit of received data: some forty lines for each of a hundred recipients. The client limits a reply but not the
+ * queue of replies: a server that sends empty lines without end would take memory and time from other deliveries.
  */
 const most = { octets: 1024 * 1024, lines: 4096 }
 
-/** The client's own bookkeeping on the envelope it was given. */
+/** The fields that the client adds to its envelope. */
 interface EnvelopeProgress {
   accepted?: string[]
   rejectedErrors?: (SmtpError & { recipient?: string })[]
@@ -151,15 +148,15 @@ interface EnvelopeProgress {
 
 interface HandedOver {
   answer: Reply
-  /** Whether it answers MAIL. */
+  /** Whether it is the reply to MAIL. */
   refusedSender: boolean
-  /** Whether the connection ended without it. */
+  /** Whether the connection ended without a reply. */
   lost: boolean
-  /** Whether that, or silence, came behind the whole message. */
+  /** Whether the whole message was sent without a reply to it. */
   unanswered: boolean
 }
 
-/** Milliseconds that a server has to answer RSET or QUIT: nothing of a message waits for it. */
+/** Milliseconds for the reply to RSET or QUIT. */
 const longestFarewell = 5_000
 
 const carriesNothing = /^(?:EHLO|HELO|STARTTLS|QUIT)\b/
@@ -172,7 +169,7 @@ export class GatedConnection {
   readonly #received = { octets: 0, lines: 0 }
   #lastCommand = ''
   #extensions: Extensions = new Map()
-  /** Whether a transaction was begun and not ended by the server's 250. */
+  /** Whether a transaction has begun that no 250 to the end of data or to RSET has ended. */
   #unfinished = false
   #quitting = false
 
@@ -205,7 +202,7 @@ export class GatedConnection {
     return this.#extensions
   }
 
-  /** As far as the reply to the last EHLO. */
+  /** Connects, up to the reply to the last EHLO. */
   greet(): Promise<Establishing> {
     const greeted = (resolve: (establishing: Establishing) => void) => {
       const fail = (error: SmtpError) => resolve(this.#explain(error))
@@ -219,10 +216,10 @@ export class GatedConnection {
     return this.#unlessEnded(greeted, () => this.#explain(ended))
   }
 
-  /** The client says nothing at all when it finds its connection gone as it is about to write. */
+  /** The client emits only `end`, and no error, when its connection is gone before it writes. */
   #unlessEnded<T>(begin: (resolve: (value: T) => void) => void, otherwise: () => T): Promise<T> {
     return new Promise((resolve) => {
-      // Whatever it does have to say, it says in the same turn.
+      // The client emits an error, if any, in the same turn of the event loop.
       const end = () => setImmediate(() => resolve(otherwise()))
       this.#client.once('end', end)
       begin((value) => {
@@ -243,7 +240,7 @@ export class GatedConnection {
     return { kind: 'Established', connection: this, tls }
   }
 
-  /** Why nothing can be asked any more, or null: the connection has ended, or the server speaks out of turn. */
+  /** @returns why no command can be sent, or null: the connection has ended, or the server sent an unexpected reply */
   spoilt(): Reply | null {
     const socket = this.#client._socket
     if (!socket || socket.destroyed) return replyToError(ended)
@@ -253,13 +250,13 @@ export class GatedConnection {
     return replyToError(outOfTurn(early))
   }
 
-  /** What the server has said and nobody has asked for yet: it would be taken for the answer to what is asked next. */
+  /** Data from the server before a command: it would count as the reply to the next command. */
   get #unasked(): string | null {
     const { _responseQueue, _remainder } = this.#client as unknown as ClientInternals
     return [..._responseQueue, _remainder].find((line) => line.trim() !== '') ?? null
   }
 
-  /** @throws Error for forced mail in the clear, whatever judged it good enough */
+  /** @throws Error for forced mail in the clear, whatever the assessment was */
   openGate(mail: MailTraits, recipients: readonly Recipient[]): void {
     if (forcesTls(this.#options.enforced) && !this.#client.secure)
       throw new Error('forced TLS, but the session is in the clear')
@@ -291,9 +288,9 @@ export class GatedConnection {
     const { answer, refusedSender, lost, unanswered } = await this.#handOver(envelope, source)
     const untouched = source.readableFlowing === null
     this.#unfinished = !source.readableEnded || answer.code >= 300
-    // A server answered before it had the whole message would read the rest of it as commands.
+    // After an early reply the server would read the rest of the message as commands.
     if (!untouched && !source.readableEnded) this.#client.close()
-    // What a server says to recipients whose sender it refused is only that.
+    // When MAIL is refused, the replies to RCPT only repeat that.
     const rejections = refusedSender ? [] : (envelope.rejectedErrors ?? [])
     const rejected = new Map(rejections.map((error) => [error.recipient, replyToError(error)]))
     return {
@@ -327,7 +324,7 @@ export class GatedConnection {
   quit(): void {
     if (this.#client.destroyed || this.#quitting) return
     this.#quitting = true
-    // A command in the middle of a message would become part of it.
+    // A command during the data phase would become part of the message.
     if (this.#write !== null) this.#destroy()
     else {
       this.#wait(longestFarewell)
@@ -345,19 +342,19 @@ export class GatedConnection {
     if (socket) socket.destroy()
   }
 
-  /** Of silence: milliseconds, 0 for any length. */
+  /** @param milliseconds without data until the connection times out; 0 for no limit */
   #wait(milliseconds: number): void {
     const socket = this.#client._socket
     if (socket) socket.setTimeout(milliseconds)
   }
 
-  /** The reply to the message as a whole, or what became of it. */
+  /** Sends the envelope and the message, and resolves with the reply to the message or the failure. */
   #handOver(envelope: { from: string; to: string[] }, source: Readable): Promise<HandedOver> {
     const handedOver = (resolve: (what: HandedOver) => void) => {
       this.#client.send(envelope, source, (error, info) => {
         if (!error)
           return resolve({
-            answer: parseReply(info?.response ?? '') ?? reply(250, '0.0', 'OK'),
+            answer: parseReply(info?.response ?? '') ?? reply(250, '2.0.0', 'OK'),
             refusedSender: false,
             lost: false,
             unanswered: false,
@@ -379,7 +376,7 @@ export class GatedConnection {
     }))
   }
 
-  /** RFC 5321 §6.1 knows no way to learn what became of a message whose final reply was lost. */
+  /** RFC 5321 §6.1: the client cannot find out whether a message without its final reply was accepted. */
   #lost(error: SmtpError, sent: boolean): Reply {
     const answer = this.#options.signal.aborted && !error.response ? timedOut : replyToError(error)
     if (error.response) return answer
@@ -396,7 +393,7 @@ export class GatedConnection {
       wait(data)
       for (let at = 0; at < content.length; at += chunkSize) yield content.subarray(at, at + chunkSize)
       wait(0)
-      // The final reply has an allowance of its own: what was taken must not be sent again for a wordy answer.
+      // The final reply has its own limit: a long reply must not cause a duplicate of an accepted message.
       received.octets = received.lines = 0
     }
     return Readable.from(chunks(), { objectMode: false })
@@ -404,7 +401,8 @@ export class GatedConnection {
 
   #placeGate(): void {
     const client = this.#client as unknown as ClientInternals
-    if (typeof client._sendCommand !== 'function') throw new Error('the SMTP client has no gate to close')
+    if (typeof client._sendCommand !== 'function')
+      throw new Error('nodemailer is not supported: SMTPConnection has no method _sendCommand')
     const write = client._sendCommand.bind(client)
     client._sendCommand = (command) => {
       this.#lastCommand = command
@@ -416,13 +414,13 @@ export class GatedConnection {
   }
 
   /**
-   * RFC 5321 §4.3.2: only 354 asks for the message. A server that says 250 to DATA, or has said already what it thinks of
-   * a message that it has not read, would read it as commands.
+   * RFC 5321 §4.3.2: only 354 requests the message. A server that replies 250 to DATA, or has already sent another
+   * reply, would read the message as commands.
    */
   #demandContinuation(): void {
     const client = this.#client as unknown as ClientInternals
     if (typeof client._actionDATA !== 'function')
-      throw new Error('the SMTP client has no reply to DATA to look at')
+      throw new Error('nodemailer is not supported: SMTPConnection has no method _actionDATA')
     const read = client._actionDATA.bind(client)
     client._actionDATA = (answer, callback) => {
       const wrong = /^2/.test(answer) ? answer : /^3/.test(answer) ? this.#unasked : null
@@ -436,14 +434,15 @@ export class GatedConnection {
     const { observe } = this.#options
     const answer = this.#client.lastServerResponse || ''
     if (command.startsWith('EHLO')) observe?.(this.#client.secure ? 'Secured' : 'Greeted', answer)
-    // RFC 5321 §3.2: what knows no EHLO may know HELO. Over TLS the client has nothing left to require.
+    // RFC 5321 §3.2: a server without EHLO may support HELO. Over TLS the client has nothing more to require.
     if (this.#client.secure) this.#client.options.requireTLS = false
     if (command === 'STARTTLS') observe?.('TlsAsked', answer)
   }
 
   #limitReceived(): void {
     const client = this.#client as unknown as ClientInternals
-    if (typeof client._onData !== 'function') throw new Error('the SMTP client has no input to limit')
+    if (typeof client._onData !== 'function')
+      throw new Error('nodemailer is not supported: SMTPConnection has no method _onData')
     const read = client._onData.bind(client)
     client._onData = (chunk) => {
       const received = this.#received
@@ -464,7 +463,7 @@ export class GatedConnection {
   #tlsFault(error: SmtpError): ServerTls | null {
     if (this.#startTls === 'Never') return null
     const { upgrading, secure } = this.#client
-    // In TLS 1.3 a server that wants a certificate says so after the client believes the handshake done.
+    // In TLS 1.3 a server that requires a certificate sends its alert after the client has finished the handshake.
     if (upgrading || (secure && causeOf(error).startsWith('ERR_SSL')))
       return { kind: 'HandshakeFailed', cause: causeOf(error) }
     const refused = this.#lastCommand === 'STARTTLS'
@@ -474,8 +473,8 @@ export class GatedConnection {
 }
 
 /**
- * What the handshake is to trust: what is enforced, if it asks for a chain. Else, of what is only watched, the public
- * roots first: a chain to other authorities can be followed afterwards (server-certificate.ts), one to those cannot.
+ * The trust anchors of the handshake: those of the enforced requirement, if it needs a chain. Else, of the report-only
+ * ones, the public roots first: server-certificate.ts can verify a chain to other anchors later, but not to the roots.
  */
 function authoritiesFor({ enforced, trials = [] }: SessionOptions): readonly string[] {
   if (asksForChain(enforced)) return enforced.certificateAuthorities
@@ -486,13 +485,13 @@ function authoritiesFor({ enforced, trials = [] }: SessionOptions): readonly str
 
 const ended: SmtpError = Object.assign(new Error('ended'), { code: 'ECONNRESET' })
 
-/** A refusal stands, whenever it comes. */
+/** A 4yz or 5yz reply counts, even before its command. */
 const outOfTurn = (response: string): SmtpError =>
   Object.assign(new Error('out of turn'), { code: 'EPROTOCOL', response })
 
 const chunkSize = 65_536
 
 function onlyReset(command: string): string {
-  if (command !== 'RSET') throw new Error('a command of a mail transaction outside of one')
+  if (command !== 'RSET') throw new Error('a command of a mail transaction instead of RSET')
   return command
 }

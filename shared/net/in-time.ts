@@ -1,4 +1,4 @@
-/** @returns null when the signal came first; what was promised goes on without its caller */
+/** @returns null when the signal aborts first; the promise's work continues */
 export function inTime<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
   return new Promise((resolve, reject) => {
     const late = () => resolve(null)

@@ -1,9 +1,8 @@
 /**
- * Where a message can be handed to: the addresses of a route, best first. The attack: whoever runs a recipient's
- * DNS chooses where we connect, and could aim us at our own network or at a metadata service (169.254.169.254).
- * The defence: an address found through MX must be public, or lie in a network the deployment lists. Smart hosts
- * are the administrator's own choice and may be anywhere. The limit: the question and the connection are two
- * steps, but it is the resolved address that is connected to, so nothing can change in between.
+ * The addresses of a route's next hops, best first. The attack (SSRF): a recipient domain's DNS leads into the
+ * deployment's network or to a metadata service (169.254.169.254). The defence: an address found through MX must be
+ * public, or in a network that the deployment lists; the connection is made to the checked address. Smart hosts are the
+ * administrator's own choice and may be anywhere.
  */
 import { isIP } from 'node:net'
 import type { Route, SmartHost } from '../contract/jobs.ts'
@@ -19,11 +18,11 @@ import type { Exchange, Resolver } from './resolver.ts'
 export interface NextHop extends Endpoint, Omit<HopFacts, 'domain'> {}
 
 export interface RoutingOptions {
-  /** CIDRs that an MX may point into although they are not public. */
+  /** CIDRs of private networks to which an MX host may resolve. */
   privateNetworks: readonly string[]
   /** Whether to look for TLSA records of the hosts (RFC 7672). */
   dane: boolean
-  /** In [0, 1); spreads load among equals. */
+  /** In [0, 1); spreads load among hosts of equal preference. */
   random: () => number
   /** The attempt's limit. */
   signal: AbortSignal
@@ -33,13 +32,13 @@ export type NextHops = { kind: 'Found'; hops: NextHop[] } | { kind: 'NotFound'; 
 
 export type SmtpRoute = Extract<Route, { kind: 'Mx' | 'SmartHosts' }>
 
-/** RFC 5321 §5.1 lets a client limit how many addresses it tries; so many hosts are asked for, too. */
+/** Addresses and hosts per attempt (RFC 5321 §5.1 permits a limit). */
 const mostAddresses = 10
-/** Milliseconds for all the questions of one attempt: a domain's silent servers must not take the whole of it. */
+/** Milliseconds for all DNS queries of an attempt: silent name servers must not use up the attempt's time. */
 const longestLookup = 30_000
 const smtpPort = 25
 
-/** @returns at most ten addresses in the order to try them; a 4xx reply when asking again may help, else a 5xx */
+/** @returns at most ten addresses in the order to try them; else a 4yz reply for a temporary failure, or 5yz */
 export async function findNextHops(
   route: SmtpRoute,
   resolver: Resolver,
@@ -56,7 +55,7 @@ export async function findNextHops(
       })
 }
 
-/** A question that is not answered in time failed as one does that no server answers. */
+/** A query that is late fails like one that no name server answers. */
 function boundedBy(signal: AbortSignal, resolver: Resolver): Resolver {
   return {
     ask: (name, type) =>
@@ -72,7 +71,7 @@ function boundedBy(signal: AbortSignal, resolver: Resolver): Resolver {
   }
 }
 
-/** The administrator's own word. */
+/** The administrator names the host, so it needs no DNSSEC proof. */
 const asHost = (smartHost: SmartHost): Host => ({
   ...smartHost,
   foundBy: 'SmartHost',
@@ -86,7 +85,7 @@ async function hopsOfDomain(domain: string, resolver: Resolver, options: Routing
   if (answer.kind === 'Failed') return notFound(dnsFailed(`MX of ${domain}`, answer))
   const allowed = addressFilter(options.privateNetworks)
   if (answer.kind === 'NoData') return hopsOfImplicitMx(domain, resolver, { ...options, allowed })
-  if (isNullMx(answer.records)) return notFound(reply(556, '1.10', `${domain} accepts no mail (null MX)`))
+  if (isNullMx(answer.records)) return notFound(reply(556, '5.1.10', `${domain} accepts no mail (null MX)`))
   const found = {
     foundBy: 'Mx',
     port: smtpPort,
@@ -99,34 +98,33 @@ async function hopsOfDomain(domain: string, resolver: Resolver, options: Routing
 }
 
 /**
- * RFC 5321 §5.1: only without any MX record is the domain itself the mail exchanger. Whoever hides the records leads
- * to no other name, so there is nothing to be proven.
+ * RFC 5321 §5.1: only without any MX record is the domain itself the mail exchanger. Hiding the records leads to no
+ * other name, so they need no proof.
  */
 async function hopsOfImplicitMx(domain: string, resolver: Resolver, options: Choice): Promise<NextHops> {
   const host = { host: domain, port: smtpPort, foundBy: 'Domain', authentic: true, standsFor: [] } as const
   const { hops, failure, isFound } = await lookUp(host, resolver, options)
   if (hops.length > 0) return { kind: 'Found', hops: hops.slice(0, mostAddresses) }
   if (!isFound) return notFound(failure ?? noSuchDomain(domain))
-  return notFound(reply(451, '4.312', `${domain} has no address that may be used`))
+  return notFound(reply(451, '4.4.312', `${domain} has no address that may be used`))
 }
 
-/** RFC 7505 §3: a single record with an empty exchange; beside other records it is only ignored. */
+/** RFC 7505 §3: null MX is a single record with an empty exchange. Beside other records it is ignored. */
 function isNullMx(records: readonly Exchange[]): boolean {
   return records.length > 0 && records.every(({ exchange }) => isRoot(exchange))
 }
 
 const isRoot = (exchange: string): boolean => exchange === '' || exchange === '.'
 
-/** RFC 5321 §5.1: by preference, equals in random order. */
+/** RFC 5321 §5.1: by preference; equal preferences in random order. */
 function exchangesInOrder(records: readonly Exchange[], random: () => number): string[] {
   const usable = shuffled(records, random).sort((one, other) => one.preference - other.preference)
   const names = usable.map(({ exchange }) => (isRoot(exchange) ? null : normaliseDomain(exchange)))
   return [...new Set(names.filter((name) => name !== null))]
 }
 
-/** A host to look up. */
 interface Host extends SmartHost, Pick<HopFacts, 'foundBy' | 'authentic'> {
-  /** The names of the domain whose mail it takes by MX, for which its certificate may be, too. */
+  /** The names of the domain whose MX records name the host; its certificate may be for them too. */
   standsFor: readonly string[]
 }
 
@@ -137,21 +135,21 @@ interface Choice extends Pick<RoutingOptions, 'dane'> {
 async function hopsOf(
   hosts: readonly Host[],
   resolver: Resolver,
-  choice: Choice & { /** What to say where no host has an address that may be used. */ otherwise: string },
+  choice: Choice & { /** The reply's text when no host has a permitted address. */ otherwise: string },
 ): Promise<NextHops> {
-  // All at once: a host whose name server is silent must not take the time of the others.
+  // Concurrently: a silent name server of one host must not delay the others.
   const found = await Promise.all(hosts.slice(0, mostAddresses).map((host) => lookUp(host, resolver, choice)))
   const failure = found.find((each) => each.failure !== null)?.failure ?? null
   const hops = found.flatMap((each) => each.hops)
   if (hops.length > 0) return { kind: 'Found', hops: hops.slice(0, mostAddresses) }
-  return notFound(failure ?? reply(451, '4.312', choice.otherwise))
+  return notFound(failure ?? reply(451, '4.4.312', choice.otherwise))
 }
 
 interface LookedUp {
   hops: NextHop[]
-  /** That a question had no answer, even where another had. */
+  /** Set when a query failed, even if another succeeded. */
   failure: Reply | null
-  /** Whether there is any address, be it one that may be used or not. */
+  /** Whether the host has any address, permitted or not. */
   isFound: boolean
 }
 
@@ -164,7 +162,7 @@ async function lookUp(
   if (isIP(host)) return { hops: [{ ...common, ip: host, dane: noDane }], failure: null, isFound: true }
   const { ips, failure, proof } = await addressesOf(host, resolver)
   const usable = ips.filter(allowed)
-  // An MX record that is not proven leads to whom it likes, and TLSA records of his would only prove that it is he.
+  // An unproven MX record may be an attacker's: TLSA records of its host would prove nothing.
   const asked = dane && authentic && usable.length > 0
   const facts = asked ? await findDane({ host, port, standsFor, ...proof }, resolver) : noDane
   return { hops: usable.map((ip) => ({ ...common, ip, dane: facts })), failure, isFound: ips.length > 0 }
@@ -176,7 +174,7 @@ interface Addresses {
   proof: { secure: boolean; expanded: string }
 }
 
-/** IPv4 first: Lambda reaches IPv6 only where the VPC was given it. One family does without the other. */
+/** IPv4 first: Lambda reaches IPv6 only in a VPC that has it. One address family suffices. */
 async function addressesOf(host: string, resolver: Resolver): Promise<Addresses> {
   const answers = await Promise.all([resolver.ask(host, 'A'), resolver.ask(host, 'AAAA')])
   const found = answers.filter((answer) => answer.kind === 'Found')
@@ -199,4 +197,4 @@ function shuffled<T>(items: readonly T[], random: () => number): T[] {
 const notFound = (answer: Reply): NextHops => ({ kind: 'NotFound', reply: answer })
 
 const noSuchDomain = (domain: string): Reply =>
-  reply(550, '1.2', `${domain} does not exist or has no mail server`)
+  reply(550, '5.1.2', `${domain} does not exist or has no mail server`)

@@ -1,8 +1,8 @@
 /**
- * A stub resolver that learns whether DNSSEC vouches for an answer. It does not validate: it asks a resolver that
- * does, and believes its AD bit. So that resolver must validate, and the way to it must be trusted: by TLS, on the
- * same machine or in a network of one's own (RFC 4035 §4.9.3, RFC 7672 §2.1.1); a resolver that sets no AD bit is as
- * though no domain were signed.
+ * A stub resolver that reports whether DNSSEC proves an answer. It does not validate: it trusts the AD bit of the
+ * configured resolver. So that resolver must validate, and the path to it must be trusted: TLS, the same machine or a
+ * private network (RFC 4035 §4.9.3, RFC 7672 §2.1.1). With a resolver that sets no AD bit, every domain counts as
+ * unsigned.
  */
 import { randomInt } from 'node:crypto'
 import { getServers } from 'node:dns'
@@ -15,26 +15,26 @@ import { askByDatagram, askByStream, type TransportFailure } from './dns/transpo
 export type { DnsAnswer, Exchange, RecordOf, RecordType, Resolver } from './dns/answer.ts'
 
 export interface Round {
-  /** A server that is asked by TLS is asked by nothing else. */
+  /** Ignored for a server with TLS. */
   by: 'Datagram' | 'Stream'
-  /** Milliseconds that each server has for each question. */
+  /** Milliseconds for each query to each server. */
   wait: number
 }
 
-/** A server that is silent by datagrams may be behind something that eats them. */
+/** TCP last: a firewall may drop the datagrams of a server. */
 const patience: readonly Round[] = [
   { by: 'Datagram', wait: 2_000 },
   { by: 'Datagram', wait: 3_000 },
   { by: 'Stream', wait: 5_000 },
 ]
 
-/** Aliases one after another, in one answer or several. */
+/** Aliases in a row, over all replies. */
 const mostAliases = 16
 
 /**
- * @param servers as `parseNameServers` reads them; none means those of the system
- * @param channel of connections by TLS
- * @throws Error naming the one that is no server's address
+ * @param servers in the form of `parseNameServers`; empty means those of the system
+ * @param channel options of TLS connections
+ * @throws Error that names the invalid server
  */
 export function createResolver(
   servers: readonly string[],
@@ -57,7 +57,7 @@ export function createResolver(
 
 type Answer = DnsAnswer<RecordOf[RecordType]>
 
-/** RFC 7672 §2.1.3: an alias without what it leads to is asked for further; what follows an insecure one is insecure. */
+/** RFC 7672 §2.1.3: follows an alias without its target by another query; after an insecure alias all is insecure. */
 async function resolve(line: Line, question: Question, signal: AbortSignal): Promise<Answer> {
   let { name } = question
   let secure = true
@@ -78,7 +78,7 @@ async function resolve(line: Line, question: Question, signal: AbortSignal): Pro
 
 const nxDomain = 3
 
-/** Along the aliases within one reply. */
+/** Follows the aliases within one reply. */
 function follow(
   { records }: Reply,
   asked: string,
@@ -105,7 +105,7 @@ type Told = (Reply & { kind: 'Told' }) | Extract<Answer, { kind: 'Failed' }>
 
 interface Server {
   address: NameServerAddress
-  /** Null: it is asked in the clear. */
+  /** Null for queries in the clear. */
   channel: TlsChannel | null
 }
 
@@ -114,7 +114,7 @@ function serverAt(address: NameServerAddress, options: Partial<ChannelOptions>):
   return { address, channel: tlsName === null ? null : new TlsChannel({ ...address, tlsName }, options) }
 }
 
-/** The servers in the order to ask them. */
+/** The servers in the order of their use. */
 class Line {
   #servers: readonly Server[]
   readonly #rounds: readonly Round[]
@@ -124,7 +124,7 @@ class Line {
     this.#rounds = rounds
   }
 
-  /** What a server says of itself, that it cannot or will not, is more telling than another's silence. */
+  /** When none answers, a server's error reply is reported before a timeout: it says more. */
   async ask(question: Question, signal: AbortSignal): Promise<Told> {
     let refusal: Told | null = null
     let silence = failure('ETIMEOUT')
@@ -145,7 +145,7 @@ class Line {
     return refusal ?? silence
   }
 
-  /** Those that were asked in vain are asked last from now on. */
+  /** Moves the servers that did not answer to the end. */
   #prefer(server: Server): void {
     if (this.#servers[0] === server) return
     const at = this.#servers.indexOf(server)
@@ -153,7 +153,7 @@ class Line {
   }
 }
 
-/** `Failed`: the server's own answer. */
+/** @returns `Failed` for the server's own error reply */
 async function askServer(
   server: Server,
   question: Question,
@@ -173,12 +173,12 @@ const isAnswer = ({ rcode, conclusive, records }: Reply): boolean =>
 
 const servFail = 2
 
-/** RFC 8914 §4.7–4.13: DNSSEC's verdict, from bogus to a missing NSEC. */
+/** RFC 8914 §4.7–4.13: DNSSEC failures, from bogus to a missing NSEC. */
 const isDnssec = (error: number): boolean => error >= 6 && error <= 12
 
 /**
- * Whether a failure is DNSSEC's verdict. Where the server does not say so, there is an answer once it is told not to
- * check; unless it has just become able to give one.
+ * Finds out whether SERVFAIL means a DNSSEC failure. Without an extended error it does if the query succeeds with
+ * checking disabled, and fails again without.
  */
 async function diagnose(
   reply: Reply,
@@ -205,7 +205,7 @@ const codeOf = ({ rcode }: Reply): string =>
 
 type Spoken = (Reply & { kind: 'Told' }) | TransportFailure
 
-/** RFC 6891 §7: a server that knows nothing of EDNS is asked without. */
+/** RFC 6891 §7: a server that does not support EDNS is queried without it. */
 async function askEitherWay(
   server: Server,
   question: Question,
@@ -221,7 +221,7 @@ async function askEitherWay(
 /** FORMERR, NOTIMP, BADVERS. */
 const knowsNoEdns = new Set([1, 4, 16])
 
-/** By TCP where a datagram does not hold the answer, or something else than the answer keeps coming. */
+/** Uses TCP when a datagram is too small for the answer, or only wrong datagrams arrive. */
 async function exchange(
   { address, channel }: Server,
   question: Question,
@@ -242,13 +242,13 @@ async function exchange(
   return unlessTruncated(await askByStream(address, query, read, wait, signal))
 }
 
-/** @returns null for what answers something else */
+/** @returns null for a message that does not belong to the query */
 function readAnswer(octets: Buffer, id: number, question: Question): Spoken | null {
   const reply = readReply(octets, id, question)
   if (reply === 'NotOurs') return null
   return reply === 'Malformed' ? { kind: 'Unanswered', code: 'EBADRESP' } : { kind: 'Told', ...reply }
 }
 
-/** A stream holds every answer. */
+/** A reply over a stream must not be truncated. */
 const unlessTruncated = (told: Spoken): Spoken =>
   told.kind === 'Told' && told.truncated ? { kind: 'Unanswered', code: 'EBADRESP' } : told

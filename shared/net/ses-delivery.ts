@@ -1,6 +1,6 @@
 /**
- * One attempt by Amazon SES. SES connects to the recipients' servers itself, later and out of our sight: what can
- * be said to it is only whether TLS is required, by the configuration set that the message names.
+ * One attempt through Amazon SES. SES connects to the recipients' servers later, so it shows no address and no TLS
+ * session. The configuration set of the message only decides whether SES requires TLS.
  */
 import { type SESClient, SendRawEmailCommand } from '@aws-sdk/client-ses'
 import { asError } from '../contract/error-message.ts'
@@ -18,10 +18,10 @@ export interface SesOptions {
   signal: AbortSignal
 }
 
-/** SES takes no more in one call. */
+/** The limit of SES for one call. */
 const mostDestinations = 50
 
-/** Never throws for what SES answers. */
+/** Never throws for an error from SES. */
 export async function deliverBySes(mail: Mail, options: SesOptions): Promise<Outcomes> {
   const refusal = beyondSes(mail)
   if (refusal) return outcomesFor(mail.recipients, { ...at(mail.tls), ...refusal })
@@ -31,24 +31,24 @@ export async function deliverBySes(mail: Mail, options: SesOptions): Promise<Out
   return new Map(outcomes.flatMap((some) => [...some]))
 }
 
-/** What SES cannot promise is refused here; a connector with it cannot be saved, so this is the second lock. */
+/** Refuses what SES cannot guarantee. The API does not save such a connector either. */
 function beyondSes({ message, tls }: Mail): Pick<Outcome, 'outcome' | 'reply'> | null {
-  // RFC 8689 §5: a DSN is not lost for the want of REQUIRETLS, nor sent in the clear.
+  // RFC 8689 §5: a DSN is sent without REQUIRETLS, but not in the clear.
   if (message.envelope.requireTls && message.envelope.mailFrom !== '')
     return {
       outcome: 'PermanentFailure',
-      reply: reply(550, '7.30', 'REQUIRETLS is asked for but Amazon SES does not support it'),
+      reply: reply(550, '5.7.30', 'REQUIRETLS is requested but Amazon SES does not support it'),
     }
   if (tls.level === 'Opportunistic' || tls.level === 'EncryptionOnly') return null
-  const text = `Amazon SES cannot verify the next hop's certificate, which ${tls.level} asks for`
-  return { outcome: 'TlsNotMet', reply: reply(451, '7.320', text) }
+  const text = `Amazon SES cannot verify the next hop's certificate, which ${tls.level} requires`
+  return { outcome: 'TlsNotMet', reply: reply(451, '4.7.320', text) }
 }
 
 async function send(mail: Mail, recipients: readonly Recipient[], options: SesOptions): Promise<Outcomes> {
   const { mailFrom, requireTls: asksForTls } = mail.message.envelope
   const { requireTls, optionalTls } = options.configurationSets
   const command = new SendRawEmailCommand({
-    // SES has no null reverse path; without Source it takes the From field's address, which a DSN of ours has.
+    // SES accepts no null reverse path; without Source it uses the From field, which mailflow's DSNs have.
     ...(mailFrom === '' ? {} : { Source: mailFrom }),
     Destinations: recipients.map(({ address }) => address),
     RawMessage: { Data: mail.content },
@@ -56,7 +56,7 @@ async function send(mail: Mail, recipients: readonly Recipient[], options: SesOp
   })
   try {
     const { MessageId } = await options.ses.send(command, { abortSignal: options.signal })
-    const taken = reply(250, '0.0', `Amazon SES took it as ${MessageId}`)
+    const taken = reply(250, '2.0.0', `Amazon SES accepted it as ${MessageId}`)
     return outcomesFor(recipients, { ...at(mail.tls), outcome: 'Delivered', reply: taken })
   } catch (error) {
     const answer = replyToSesError(error)
@@ -64,7 +64,7 @@ async function send(mail: Mail, recipients: readonly Recipient[], options: SesOp
   }
 }
 
-/** Errors that no later attempt with the same message can escape. */
+/** Errors that every attempt with the same message repeats. */
 const permanentErrors = new Set([
   'MessageRejected',
   'MailFromDomainNotVerified',
@@ -73,16 +73,16 @@ const permanentErrors = new Set([
 ])
 
 /**
- * Throttling, faults of SES or the network and a paused or misconfigured account pass or can be put right while
- * the message waits; what SES says of the message itself stays.
+ * Throttling, failures of SES or the network, and a paused or misconfigured account are temporary; a refusal of the
+ * message itself is permanent.
  */
 function replyToSesError(error: unknown): Reply {
   const { name, message } = asError(error)
   const text = `Amazon SES: ${name}: ${message}`.replace(/\s+/g, ' ').slice(0, 500)
-  return permanentErrors.has(name) ? reply(554, '6.0', text) : reply(451, '4.0', text)
+  return permanentErrors.has(name) ? reply(554, '5.6.0', text) : reply(451, '4.4.0', text)
 }
 
-/** Neither address nor TLS session of the hop is shown by SES. */
+/** SES does not show the next hop's address and TLS session. */
 const at = (tls: TlsRequirement): Omit<Outcome, 'outcome' | 'reply'> => ({
   ...withoutSession(tls),
   host: 'Amazon SES',

@@ -1,8 +1,8 @@
 /**
- * The sessions of one batch. Messages for the same host under the same requirement follow one another over one
- * session: its TLS was judged when it was opened, and what was found then holds for each of them. What is found out
- * about a host that cannot be reached, or whose TLS is not met, holds for the batch too, so that its waiting is done
- * once. The limit: nothing here outlives the batch, since a function may be frozen behind it for hours.
+ * The sessions of one batch of jobs. Messages for the same host under the same requirement share a session: its TLS was
+ * assessed when it was opened, and the result holds for each. A failure to connect, or unmet TLS, also holds for the
+ * batch, so that its timeout passes only once. The limit: nothing outlives the batch, since Lambda may then freeze the
+ * function for hours.
  */
 import { createHash } from 'node:crypto'
 import type { Reply } from '../contract/message.ts'
@@ -10,37 +10,37 @@ import { isPermanent } from '../mail/reply.ts'
 import type { Endpoint, SessionOptions } from './gated-connection.ts'
 import { type Opening, openSession, type SmtpSession } from './smtp-session.ts'
 
-/** A session as a message sees it. To close it may be to keep it for others. */
+/** A session lent to one message. `close` may return it for the next one. */
 export type Carrier = Pick<SmtpSession, 'passesDsnOn' | 'refuses' | 'send' | 'close'>
 
 export type Opened = Opening<Carrier> & {
-  /** Nothing was opened for this message: the session, or the failure, is that of an earlier one. */
+  /** Whether the session or the failure comes from an earlier message. */
   known?: boolean
 }
 
 interface Kept {
   opening: Extract<Opening, { kind: 'Admitted' }>
-  /** Closes it when nobody takes it. */
+  /** Closes the session after the idle time. */
   timer: NodeJS.Timeout
 }
 
 interface Failure {
   opening: Exclude<Opening, { kind: 'Admitted' }>
-  /** Milliseconds of a clock that only goes forward. */
+  /** By the monotonic clock, in milliseconds. */
   at: number
 }
 
-/** Milliseconds that a session is kept for the next message: a server's place is not held for nothing. */
+/** Milliseconds that an idle session stays open: it occupies a connection of the server. */
 const longestIdle = 2_000
 
-/** Milliseconds that QUIT may take at the end of a batch. */
+/** Milliseconds for QUIT at the end of a batch. */
 const longestFarewell = 1_000
 
 export class Sessions {
   readonly #idle = new Map<string, Kept[]>()
   readonly #failures = new Map<string, Failure>()
   readonly #open: typeof openSession
-  /** Those that are not yet closed, however they are. */
+  /** All sessions that are not closed yet. */
   readonly #live = new Set<SmtpSession>()
   #ended = false
 
@@ -49,9 +49,9 @@ export class Sessions {
   }
 
   /**
-   * As `openSession`, which is done without where a session is at hand.
-   * @param options whose `signal` is that of the whole batch
-   * @param anew whether the session must be one that has carried nothing
+   * Like `openSession`, but returns an idle session or an earlier failure if there is one.
+   * @param options its `signal` is that of the whole batch
+   * @param anew whether the session must not have carried a message
    */
   async open(hop: Endpoint, options: SessionOptions, anew = false): Promise<Opened> {
     const key = keyOf(hop, options)
@@ -70,7 +70,7 @@ export class Sessions {
     return opening
   }
 
-  /** Ends every session, also those that somebody still holds. Waits for the servers, but not long. */
+  /** Closes all sessions, those in use too. Waits a limited time for the servers. */
   async close(): Promise<void> {
     this.#ended = true
     for (const { timer } of [...this.#idle.values()].flat()) clearTimeout(timer)
@@ -125,14 +125,14 @@ export class Sessions {
   }
 }
 
-/** All that the session's TLS was judged by, and nothing in the clear: credentials are among it. */
+/** Covers all that decides the assessment of the session's TLS. A digest, since it includes credentials. */
 function keyOf({ host, ip, port }: Endpoint, options: SessionOptions): string {
   const { name, serverName, enforced, trials = [], credentials = null } = options
   const all = [host, ip, port, name, serverName, enforced, trials, credentials]
   return createHash('sha256').update(JSON.stringify(all)).digest('base64')
 }
 
-/** A refusal for good ends its own message only; whoever comes next asks for himself. */
+/** A permanent refusal ends only its own message; the next message connects again. */
 function isLasting(opening: Failure['opening']): boolean {
   return opening.kind === 'TlsNotMet' || !isPermanent(opening.reply)
 }
@@ -141,7 +141,7 @@ function repeated({ opening, at }: Failure): Opened {
   const seconds = Math.round((performance.now() - at) / 1000)
   const before = (reply: Reply): Reply => ({
     ...reply,
-    text: `${reply.text} (found ${seconds} s before, and not asked again)`,
+    text: `${reply.text} (found ${seconds} s before; no new connection was made)`,
   })
   if (opening.kind === 'Failed') return { ...opening, reply: before(opening.reply), known: true }
   const { fault } = opening

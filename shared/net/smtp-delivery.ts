@@ -1,7 +1,6 @@
 /**
- * One attempt by SMTP: the next hops in their order until one takes part in a mail transaction. What happened
- * before a transaction (no connection, no TLS, not the extensions the message needs) lets the next hop try; what
- * a hop answers within a transaction is final for the attempt.
+ * One attempt by SMTP. It tries the next hops in order until one begins a mail transaction. A failure before the
+ * transaction (no connection, no TLS, a missing extension) leads to the next hop; a reply within it ends the attempt.
  */
 import { isIP } from 'node:net'
 import type { TlsRequirement } from '../contract/jobs.ts'
@@ -44,32 +43,32 @@ import type { Carrier, Opened } from './sessions.ts'
 import { openSession } from './smtp-session.ts'
 import type { ClientCredentials } from './tls-client.ts'
 
-/** An attempt's result for one recipient, before it is numbered and timed. */
+/** An attempt's result for one recipient, without number and times. */
 export type Outcome = Omit<Attempt, 'number' | 'at' | 'durationMs'>
 
-/** By address. */
+/** By recipient address. */
 export type Outcomes = Map<string, Outcome>
 
 export interface Mail {
   message: Pick<Message, 'envelope'>
   recipients: readonly Recipient[]
-  /** The stored octets, as they are to leave. */
+  /** The stored octets, ready to send. */
   content: Buffer
   tls: TlsRequirement
 }
 
-/** How TLS fared with one host, as a report to its domain is made of. */
+/** The TLS result of one session or host, the input of a TLS report (RFC 8460). */
 export interface SessionRecord {
-  /** Of the recipients. */
+  /** The recipients' domain. */
   domain: string
   hop: NextHop
   mtaSts: MtaSts
   enforced: HopRequirement
   trials: readonly Trial[]
-  /** Null of a host that no session was begun with. */
+  /** Null for a host to which no session was opened. */
   tls: ServerTls | null
   result: TlsResult
-  /** What was wrong, for people. */
+  /** The fault, for people. */
   reason: string | null
 }
 
@@ -78,23 +77,23 @@ export interface SmtpOptions extends Omit<RoutingOptions, 'dane'> {
   name: string
   resolver: Resolver
   timeouts: Timeouts
-  /** The policy that a domain has published (RFC 8461). Never throws. */
+  /** Returns the domain's published policy (RFC 8461). Never throws. */
   mtaSts(domain: string, signal: AbortSignal): Promise<MtaSts>
-  /** @throws Error whose message says, after the name of the secret, why it is of no use */
+  /** @throws Error with a message that follows the secret's name and says why it cannot be used */
   credentials(name: string): Promise<ClientCredentials>
-  /** As a session's. Without it, nobody knows. */
+  /** As in SessionOptions. */
   revocation?: SessionOptions['revocation']
-  /** Told of each session, and of each host that no session was to be had with for its policy's sake. */
+  /** Called for each session, and for each host that its policy excludes. */
   record?(session: SessionRecord): void
-  /** `openSession`, or what saves some of it. `anew`: nothing else was sent over the session. */
+  /** `openSession` by default. `anew`: the session must not have carried a message. */
   open?(hop: NextHop, options: SessionOptions, anew?: boolean): Promise<Opened>
-  /** `findNextHops`, or what saves some of it. */
+  /** `findNextHops` by default. */
   find?: typeof findNextHops
   /** The attempt's limit. */
   signal: AbortSignal
 }
 
-/** Never throws for what a network or a server does. */
+/** Never throws for a failure of the network or of a server. */
 export function deliverBySmtp(route: SmtpRoute, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
   const find = options.find ?? findNextHops
   return deliver(
@@ -104,21 +103,21 @@ export function deliverBySmtp(route: SmtpRoute, mail: Mail, options: SmtpOptions
   )
 }
 
-/** Of an administrator's own smart hosts no policy of a recipient's domain speaks, so none is asked for. */
+/** A recipient domain's policy does not apply to an administrator's smart hosts, so it is not fetched. */
 export const optionsFor = <O extends Pick<SmtpOptions, 'mtaSts'>>({ kind }: SmtpRoute, options: O): O =>
   kind === 'Mx' ? options : { ...options, mtaSts: async () => noMtaSts }
 
-/** As `deliverBySmtp`, once the next hops are known. */
+/** Like `deliverBySmtp`, with known next hops. */
 export function deliverOver(hops: readonly NextHop[], mail: Mail, options: SmtpOptions): Promise<Outcomes> {
   return deliver(async () => ({ kind: 'Found', hops: [...hops] }), mail, options)
 }
 
-/** What is the same for every hop of an attempt. */
+/** What all hops of an attempt share. */
 export interface AttemptPlan {
   wish: SenderWish
-  /** Of the recipients. */
+  /** The recipients' domain. */
   domain: string
-  /** Whose published policies count. */
+  /** Which published policies apply. */
   heeds: { dane: boolean; mtaSts: boolean }
   mtaSts: MtaSts
   credentials: ClientCredentials | null
@@ -132,7 +131,7 @@ interface Attempting {
 
 async function deliver(find: Finding, mail: Mail, options: SmtpOptions): Promise<Outcomes> {
   const [recipients, unsendable] = partition(mail.recipients, ({ address }) => fitsCommand(address))
-  const refused = toEach(unsendable, nowhere(mail.tls, reply(501, '1.3', 'Address cannot be sent by SMTP')))
+  const refused = toEach(unsendable, nowhere(mail.tls, reply(501, '5.1.3', 'Address cannot be sent by SMTP')))
   if (recipients.length === 0) return refused
   return new Map([...refused, ...(await tryHops(find, { ...mail, recipients }, options))])
 }
@@ -143,7 +142,7 @@ async function tryHops(find: Finding, mail: Mail, options: SmtpOptions): Promise
   const { message, recipients, tls } = mail
   const everywhere = (answer: Reply) => deliverNowhere(mail, answer)
   if (!fitsCommand(message.envelope.mailFrom))
-    return everywhere(reply(501, '1.7', "Sender's address cannot be sent by SMTP"))
+    return everywhere(reply(501, '5.1.7', "Sender's address cannot be sent by SMTP"))
   const wish = wishOf(mail)
   const { dane } = heedsPublished(tls, wish)
   const [found, plan] = await Promise.all([find(dane), planAttempt(mail, options, wish)])
@@ -159,7 +158,7 @@ async function tryHops(find: Finding, mail: Mail, options: SmtpOptions): Promise
   return toEach(recipients, conclude(failures))
 }
 
-/** What has to be known before the first host is decided upon. Never throws. */
+/** Collects what the decision about the first host needs. Never throws. */
 export async function planAttempt(
   mail: Mail,
   options: SmtpOptions,
@@ -183,7 +182,7 @@ function wishOf({ message, content }: Pick<Mail, 'message' | 'content'>): Sender
 
 function unusable({ clientCertificate }: TlsRequirement, { message }: Error): Reply {
   const secret = clientCertificateSecret(clientCertificate ?? '')
-  return reply(451, '3.5', `The secret ${secret} with the connector's client certificate ${message}`)
+  return reply(451, '4.3.5', `The secret ${secret} with the connector's client certificate ${message}`)
 }
 
 async function credentialsFor(
@@ -195,8 +194,8 @@ async function credentialsFor(
 }
 
 /**
- * What to report when no hop took part: TLS that was not met, since that is what an administrator has to act on;
- * else what may pass, since one hop that is merely away may still take the message; else the last refusal.
+ * The outcome when no hop began a transaction. Unmet TLS comes first, since an administrator must act on it. A
+ * temporary failure comes next, since that hop may still accept the message; else the last refusal counts.
  */
 export function conclude(failures: readonly Outcome[]): Outcome {
   const order = ['TlsNotMet', 'TemporaryFailure', 'PermanentFailure']
@@ -220,7 +219,7 @@ async function tryHop(hop: NextHop, attempting: Attempting): Promise<Outcomes | 
   return tried === 'NotBegun' ? ((await over(true)) as Outcomes | Outcome) : tried
 }
 
-/** `NotBegun`: the session had carried others and would not carry this message. */
+/** `NotBegun`: a session that had carried other messages did not begin this transaction. */
 async function tryOver(
   hop: NextHop,
   decision: Extract<HopDecision, { kind: 'Try' }>,
@@ -236,10 +235,10 @@ async function tryOver(
   }
   const failed = opening.kind === 'TlsNotMet' ? opening.fault : null
   const tried = opening.kind === 'Admitted' ? opening.tried : null
-  // What is only watched decides nothing where something is in force.
+  // A report-only fault is the result only when nothing is enforced.
   const fault = failed ?? (forcesTls(decision.enforced) ? null : tried)
   const tlsResult = fault?.result ?? resultOfUndemanded(opening.tls)
-  // RFC 8460 counts sessions: one is told of once, however many messages it carries.
+  // RFC 8460 counts sessions, not messages.
   if (!opening.known) record(attempting, hop, decision, { tls: opening.tls, result: tlsResult, fault })
   const tls = attemptTls(opening.tls, decision, failed, tried)
   if (opening.kind === 'TlsNotMet')
@@ -312,11 +311,13 @@ async function transact(
   }
 }
 
-/** RFC 3207 §4: 530 in the clear demands TLS; opportunistic TLS that did not work may work the next time. */
+/** RFC 3207 §4: 530 in the clear requires TLS. Opportunistic TLS that failed may succeed in a later attempt. */
 function judge(answer: Reply, encrypted: boolean): Pick<Outcome, 'outcome' | 'reply'> {
   if (answer.code < 300) return { outcome: 'Delivered', reply: answer }
   const held = !encrypted && answer.code === 530
-  const kept = held ? reply(451, '7.0', `Next hop demands TLS, which did not work: ${answer.text}`) : answer
+  const kept = held
+    ? reply(451, '4.7.0', `Next hop requires TLS, which could not be established: ${answer.text}`)
+    : answer
   return { outcome: outcomeOf(kept), reply: kept }
 }
 
@@ -338,19 +339,19 @@ function attemptTls(
   }
 }
 
-/** Characters of what the trace keeps of a revocation. */
+/** Characters of the revocation detail in the trace. */
 const longestDetail = 300
 
 const whyNotVerified = (trustError: string | null): string =>
-  trustError === null ? 'Not asked for' : `Not asked for; it would not be trusted: ${trustError}`
+  trustError === null ? 'Not required' : `Not required; the certificate would not be trusted: ${trustError}`
 
-/** Nothing that would end the path, the command or the line it stands in. */
+/** Excludes characters that would end the path, the command or the line. */
 function fitsCommand(address: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
   return !/[\x00-\x1f\x7f<>]|^\s|\s$/.test(address)
 }
 
-/** As `deliverBySmtp` where no next hop was asked. */
+/** The outcome without any next hop. */
 export const deliverNowhere = (
   { recipients, tls }: Pick<Mail, 'recipients' | 'tls'>,
   answer: Reply,
@@ -360,7 +361,7 @@ function nowhere(tls: TlsRequirement, answer: Reply): Outcome {
   return { ...withoutSession(tls), host: null, outcome: outcomeOf(answer), reply: answer }
 }
 
-/** What an attempt says of TLS where there was no session to see. */
+/** The TLS fields of an outcome without a session. */
 export const withoutSession = ({ level }: TlsRequirement): Omit<Outcome, 'host' | 'outcome' | 'reply'> => ({
   ip: null,
   tls: null,

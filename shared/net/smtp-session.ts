@@ -1,6 +1,6 @@
 /**
- * One SMTP session with one next hop: opened, judged by its TLS, and then handed messages. What stands between a message
- * and a session that was not judged is the gate of gated-connection.ts.
+ * One SMTP session with one next hop: opens it, assesses its TLS, then sends messages. The gate of gated-connection.ts
+ * stops every message until the assessment.
  */
 import type { Recipient, Reply } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
@@ -16,14 +16,14 @@ import {
 } from './gated-connection.ts'
 
 export type Opening<Session = SmtpSession> =
-  /** `tried`: what a trial found wrong. */
+  /** `tried`: the fault that a report-only requirement found. */
   | { kind: 'Admitted'; session: Session; tls: ServerTls; tried: TlsFault | null }
-  /** The requirement is enforced and not met. */
+  /** The enforced requirement is not met. */
   | { kind: 'TlsNotMet'; fault: TlsFault; tls: ServerTls }
-  /** No session came about; 4xx or 5xx. */
+  /** No session was established; 4yz or 5yz. */
   | { kind: 'Failed'; reply: Reply }
 
-/** Connects, negotiates TLS and assesses it; an opportunistic session whose TLS fails begins again in the clear. */
+/** Connects, negotiates TLS and assesses it. An opportunistic session whose TLS fails starts again in the clear. */
 export async function openSession(hop: Endpoint, options: SessionOptions): Promise<Opening> {
   const forced = forcesTls(options.enforced)
   const first = await establish(hop, options, forced ? 'Required' : 'WhenOffered')
@@ -47,7 +47,7 @@ async function admit(
   const ofEnforced = assessServerTls(enforced, seen, at)
   const ofTrials = trials.map((trial) => trial.fault ?? assessServerTls(trial.requirement, seen, at))
   const passed = trials.map(({ requirement }) => requirement).filter((_, index) => ofTrials[index] === null)
-  // A session that is refused anyway asks nobody.
+  // For a session that is refused anyway, revocation is not checked.
   const asking = ofEnforced === null ? [enforced, ...passed].find(asksForRevocation) : undefined
   const tls = asking ? await withRevocation(seen, asking, at, options) : seen
   const revocationFault = (requirement: HopRequirement) =>
@@ -57,7 +57,7 @@ async function admit(
     connection.quit()
     return { kind: 'TlsNotMet', fault, tls }
   }
-  // While others were asked, the server may have said something, or gone.
+  // During the revocation check the server may have sent a reply or closed the connection.
   const spoilt = connection.spoilt()
   if (spoilt) return { kind: 'Failed', reply: spoilt }
   const tried = trials.map(({ requirement }, index) => ofTrials[index] ?? revocationFault(requirement))
@@ -67,7 +67,7 @@ async function admit(
 
 const asksForRevocation = ({ revocationCheck }: HopRequirement): boolean => revocationCheck !== 'None'
 
-/** Nothing of a message was said yet, and nothing is until this is known. */
+/** Runs before any command of a transaction. */
 async function withRevocation(
   tls: ServerTls,
   { certificateAuthorities: authorities }: HopRequirement,
@@ -76,18 +76,18 @@ async function withRevocation(
 ): Promise<ServerTls> {
   if (tls.kind !== 'Established') return tls
   const found = await revocation?.({ chain: tls.chain, authorities, at }, signal)
-  return { ...tls, revocation: found ?? { status: 'Unknown', detail: 'nobody is asked from here' } }
+  return { ...tls, revocation: found ?? { status: 'Unknown', detail: 'revocation is not checked here' } }
 }
 
 function notMet(enforced: HopRequirement, tls: ServerTls): Opening {
   const fallback: TlsFault = {
-    reply: reply(451, '7.5', 'TLS could not be established'),
+    reply: reply(451, '4.7.5', 'TLS could not be established'),
     result: 'validation-failure',
   }
   return { kind: 'TlsNotMet', fault: assessServerTls(enforced, tls, new Date()) ?? fallback, tls }
 }
 
-/** A session whose TLS was found good enough for its messages. */
+/** A session whose TLS meets the requirement of its messages. */
 class SmtpSession {
   readonly #connection: GatedConnection
 
@@ -95,17 +95,17 @@ class SmtpSession {
     this.#connection = connection
   }
 
-  /** @returns why the server cannot take this message, or null when it can be sent */
+  /** @returns why the server cannot accept this message, or null */
   refuses(mail: MailTraits): Reply | null {
     return unsupported(mail, this.#connection.extensions)
   }
 
-  /** Whether the server is told when to notify the sender (RFC 3461). */
+  /** Whether the server supports DSN (RFC 3461), and so notifies the sender itself. */
   get passesDsnOn(): boolean {
     return this.#connection.extensions.has('DSN')
   }
 
-  /** Hands the message over. One at a time. */
+  /** Sends the message. One at a time. */
   async send(mail: MailTraits, recipients: readonly Recipient[], content: Buffer): Promise<Transaction> {
     this.#connection.openGate(mail, recipients)
     try {
@@ -115,22 +115,22 @@ class SmtpSession {
     }
   }
 
-  /** Whether the server awaits another transaction, as far as is known, and owes no reply. */
+  /** Whether the connection is open, as far as known, and no reply is outstanding. */
   get isIdle(): boolean {
     return this.#connection.isIdle
   }
 
-  /** Ends a transaction that the server may believe to be under way. @returns whether another may begin */
+  /** Resets a transaction that may be unfinished. @returns whether another may begin */
   ready(): Promise<boolean> {
     return this.#connection.ready()
   }
 
-  /** Says QUIT and waits for nothing. */
+  /** Sends QUIT without waiting. */
   close(): void {
     this.#connection.quit()
   }
 
-  /** Settles once our end of the connection is closed. */
+  /** Settles once the local end of the connection is closed. */
   get closed(): Promise<void> {
     return this.#connection.closed
   }

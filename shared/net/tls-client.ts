@@ -1,4 +1,4 @@
-/** TLS as a client of SMTP servers: what is offered to them, and what is learnt of them. */
+/** TLS as a client of SMTP servers: the options offered, and the session established. */
 import type { X509Certificate } from 'node:crypto'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { commonNameOf, dnsNames } from '../tls/facts.ts'
@@ -8,22 +8,22 @@ import { forcesTls, type HopRequirement } from '../tls/requirement.ts'
 import type { EstablishedTls } from '../tls/server-certificate.ts'
 import { cipherSuites } from '../tls/suites.ts'
 
-/** As a client also finite-field DHE: some partners have nothing else, and its cost is theirs. */
+/** Finite-field DHE too, unlike on the ingress: some partners support nothing else, and the server bears its cost. */
 const ciphers = [...cipherSuites, 'DHE-RSA-AES256-GCM-SHA384', 'DHE-RSA-AES128-GCM-SHA256'].join(':')
 
-/** Hybrid post-quantum first. */
+/** The hybrid post-quantum group comes first. */
 const groups = 'X25519MLKEM768:X25519:P-256:P-384'
 
-/** What a next hop that asks for a certificate is shown, PEM. */
+/** The client certificate and its key, PEM. */
 export interface ClientCredentials {
   certificate: string
   privateKey: string
 }
 
 /**
- * Every certificate passes the handshake, since opportunistic mail takes any and a refusal has to say what was
- * wrong; server-certificate.ts judges it afterwards. Only enforced requirements raise the minimum version: in
- * opportunistic mail a newer minimum would only bring more mail into the clear.
+ * Every certificate passes the handshake, since opportunistic mail accepts any and a deferral must name the fault;
+ * server-certificate.ts verifies afterwards. Only an enforced requirement raises the minimum version: for opportunistic
+ * mail a higher minimum would only send more mail in the clear.
  */
 export function clientTlsOptions(
   enforced: HopRequirement,
@@ -35,17 +35,17 @@ export function clientTlsOptions(
     ciphers,
     ecdhCurve: groups,
     rejectUnauthorized: false,
-    // The name is compared with what is demanded, not with the host's; see server-certificate.ts.
+    // server-certificate.ts compares the certificate with the names of the requirement, not with the host's name.
     checkServerIdentity: () => undefined,
-    // An authority in the middle of a chain, or the certificate itself, is an anchor too (as in chain.ts).
+    // An intermediate CA or the certificate itself can be a trust anchor too (as in chain.ts).
     ...(authorities.length > 0 && { ca: [...authorities], allowPartialTrustChain: true }),
     ...(credentials && { cert: credentials.certificate, key: credentials.privateKey }),
   }
 }
 
 /**
- * What a finished handshake established. To be called once: Node hands out the chain with the first certificate.
- * @param trustedBy the authorities that the handshake was given
+ * The properties of a finished handshake. Must be called once: Node returns the issuers only with the first call.
+ * @param trustedBy the certificate authorities given to the handshake
  */
 export function establishedTls(socket: TLSSocket, trustedBy: readonly string[]): EstablishedTls {
   const certificate = socket.getPeerX509Certificate()

@@ -1,9 +1,12 @@
 /**
- * The transport table. A partition for each domain whose published policy was looked for (`policy#`), for each day and
- * shard of counted sessions (`sessions#`), for each destination that mail is being delivered to (`destination#`), for
- * the reports on a day that we sent (`sent#`) and for those that others sent us (`report#`), for each connector whose
- * messages are counted (`rate#`), for each certificate of others that somebody was asked about (`revocation#`), and for
- * each kind of certificates that were seen (`observed#`).
+ * Keys of the transport table. Its partitions:
+ * - `policy#`: MTA-STS policies by domain
+ * - `sessions#`: counted sessions by day and shard
+ * - `destination#`: deliveries under way by destination
+ * - `sent#`, `report#`: TLS reports sent and received, by day
+ * - `rate#`: message counts by connector
+ * - `revocation#`: CRL and OCSP results by certificate
+ * - `observed#`: observed certificates by kind
  */
 import { createHash } from 'node:crypto'
 import { minuteMs } from '../contract/durations.ts'
@@ -15,8 +18,8 @@ export const policyKey = (domain: string) => ({ pk: `policy#${domain}`, sk: 'mta
 const sessionShards = 16
 
 /**
- * Sessions of a day, by domain, policy and what was wrong. Every writer takes any shard, so that no domain's mail
- * outgrows one item; a reader adds up all of them.
+ * The sessions of a day, by domain, policy and result. Writers choose a shard at random, so that no item outgrows
+ * DynamoDB's limit; readers add up all shards.
  * @param day `YYYY-MM-DD`
  * @param random in [0, 1)
  */
@@ -27,28 +30,30 @@ export const sessionsPartition = (day: string, random: number): string =>
 export const sessionsPartitions = (day: string): string[] =>
   Array.from({ length: sessionShards }, (_, shard) => `sessions#${day}#${shard}`)
 
-/** The claim on a report of a day to one place. @param place digest of where the report goes */
+/** The claim on sending a day's report to one address. @param place digest of that address */
 export const sentReportKey = (day: string, domain: string, place: string) => ({
   pk: `sent#${day}`,
   sk: `${domain}#${place}`,
 })
 
-/** The deliveries under way to a destination. */
+/** The leases of the deliveries to a destination. */
 export const slotsKey = (destination: string) => ({ pk: `destination#${destination}`, sk: 'slots' })
 
-/** A report that others sent us. @param day `YYYY-MM-DD` that it is about */
+/** A received report. @param day `YYYY-MM-DD` that it covers */
 export const receivedReportKey = ({ day, id }: { day: string; id: string }) => ({
   pk: `report#${day}`,
   sk: id,
 })
 
-/** The messages of a connector in a minute. @param minute since 1970 */
+/** The message count of a connector in a minute. @param minute since 1970 */
 export const rateKey = (connector: string, minute: number) => ({
   pk: `rate#${connector}`,
   sk: new Date(minute * minuteMs).toISOString().slice(0, 16),
 })
 
-/** What one source says of a certificate. @param fingerprint of the certificate @param place digest of the source's URL */
+/**
+ * The revocation status from one source. @param fingerprint of the certificate @param place digest of the source's URL
+ */
 export const revocationKey = (
   asker: 'ingress' | 'delivery',
   fingerprint: string,
@@ -61,7 +66,7 @@ export const revocationKey = (
 
 export const observedPartition = (kind: ObservedKind): string => `observed#${kind}`
 
-/** A connector's places stand together; those of strangers come after them all. */
+/** Sorts by connector; certificates without a connector come last. */
 export const observedKey = ({ kind, connector, domain, host }: ObservedPlace) => ({
   pk: observedPartition(kind),
   sk:
@@ -70,19 +75,19 @@ export const observedKey = ({ kind, connector, domain, host }: ObservedPlace) =>
       : `${connector.id}#${shortened(host)}`,
 })
 
-/** How many places a connector, or all strangers together, got in a month. @param month `YYYY-MM` */
+/** The number of new hosts in a month, of a connector or of all without one. @param month `YYYY-MM` */
 export const observedRoomKey = (connector: string | null, month: string) => ({
   pk: 'observed#room',
   sk: `${month}#${connector ?? '~'}`,
 })
 
-/** The claim on a notice that a certificate expires. @param days before that */
+/** The claim on an expiry notice. @param days before the certificate expires */
 export const expiryNoticeKey = (connector: string | null, fingerprint256: string, days: number) => ({
   pk: 'observed#notices',
   sk: `${connector ?? '~'}#${fingerprint256}#${days}`,
 })
 
-/** Characters: a sort key holds 1024 octets. */
+/** Octets. A sort key holds 1024. */
 const longestName = 255
 
 const shortened = (name: string): string =>

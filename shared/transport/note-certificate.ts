@@ -1,4 +1,4 @@
-/** A certificate that was seen: written down, and told of where a partner's issuer or key is another than before. */
+/** Records an observed certificate, and publishes an event when a partner's issuer or key has changed. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import { asDimension, Metric } from '../contract/metrics.ts'
@@ -16,10 +16,10 @@ export interface Tools {
   metrics: Metrics
 }
 
-/** Milliseconds; whoever calls has nothing left to do but this. */
+/** Milliseconds. */
 const patience = 5_000
 
-/** Never rejects: what cannot be written or told is logged and counted. */
+/** Never rejects: a failure is logged and counted. */
 export async function noteCertificate(
   sighting: Sighting,
   now: Date,
@@ -32,24 +32,24 @@ export async function noteCertificate(
   try {
     const seen = await table.see(sighting, now, signal)
     if (seen.kind === 'NoRoom')
-      return void tools.logger.warn('A certificate is not kept: too many new places this month', about)
+      return void tools.logger.warn('Observed certificate not recorded: too many new hosts this month', about)
     if (seen.kind === 'Known' || seen.change === null) return
-    tools.logger.info('certificate changed', { ...about, change: seen.change })
+    tools.logger.info('Observed certificate changed', { ...about, change: seen.change })
     if (isToBeTold(place, seen.change)) await raise(place, seen.change, tell, tools, signal)
   } catch (error) {
     tools.metrics.addMetric(Metric.certificatesUnwritten, MetricUnit.Count, 1)
-    tools.logger.warn('A certificate that was seen could not be written down', {
+    tools.logger.warn('Observed certificate could not be recorded', {
       ...about,
       error: error as Error,
     })
   }
 }
 
-/** Ours were changed by us, and with strangers nothing is agreed. */
+/** The organisation changes its own certificates itself; without a connector, no certificate was agreed. */
 const isToBeTold = ({ kind, connector }: ObservedPlace, { what }: ObservedChange): boolean =>
   kind !== 'Own' && connector !== null && !what.includes('Certificate')
 
-/** It is in the table by now, so an event that is lost is not the only word of it. */
+/** The table has the change already, so a lost event loses no information. */
 async function raise(
   place: ObservedPlace,
   change: ObservedChange,
@@ -63,6 +63,6 @@ async function raise(
   counted.addDimensions({ connector: asDimension(place.connector?.name ?? '') })
   counted.addMetric(Metric.partnerCertificatesChanged, MetricUnit.Count, 1)
   await tell(place, change, signal).catch((error: Error) =>
-    logger.warn('The event of a changed certificate was not taken', { host: place.host, error }),
+    logger.warn('The event of a changed certificate could not be published', { host: place.host, error }),
   )
 }

@@ -1,4 +1,4 @@
-/** Reads the certificates that were seen. What expired is passed over until DynamoDB gets to it. */
+/** Reads the observed certificates. Skips expired items that DynamoDB has not deleted yet. */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { z } from 'zod'
 import type { CertificateSummary } from '../contract/certificate.ts'
@@ -6,7 +6,7 @@ import { queryItems } from '../dynamodb/query-items.ts'
 import { Observation, ObservedKind } from '../tls/observed/observation.ts'
 import { observedPartition } from './keys.ts'
 
-/** Where a page ended. */
+/** Where a page ended: the start of the next. */
 export const ObservedPosition = z.strictObject({ kind: ObservedKind, after: z.string().min(1).max(700) })
 export type ObservedPosition = z.infer<typeof ObservedPosition>
 
@@ -17,7 +17,7 @@ export interface ObservedPage {
 
 /** The certificate that a connector accepted last. */
 export interface AcceptedCertificate extends CertificateSummary {
-  /** To within an hour. */
+  /** Accurate to an hour. */
   lastSeen: string
 }
 
@@ -26,14 +26,14 @@ export class ObservedList {
   readonly #table: string
   readonly #mostRead: number
 
-  /** @param mostRead places looked at for one page */
+  /** @param mostRead items read for one page at most */
   constructor(documents: DynamoDBDocumentClient, table: string, mostRead = 1000) {
     this.#documents = documents
     this.#table = table
     this.#mostRead = mostRead
   }
 
-  /** Everything there is, ours first. */
+  /** Yields all observations, the organisation's own first. */
   async *all(now: Date): AsyncGenerator<Observation> {
     for (const kind of ObservedKind.options)
       for await (const { observation } of this.#of(kind, { connector: null, after: null }, now))
@@ -41,9 +41,9 @@ export class ObservedList {
   }
 
   /**
-   * Ours first, then by connector and host.
+   * The organisation's own certificates come first, then by connector and host.
    * @param connector id; null for all
-   * @param from where the page before ended, null for the first
+   * @param from where the previous page ended, null for the first
    */
   async page(
     connector: string | null,
@@ -66,7 +66,7 @@ export class ObservedList {
     return { observations, next: null }
   }
 
-  /** @returns null when none was accepted for as long as is remembered */
+  /** @returns null when no accepted certificate is recorded */
   async lastAccepted(connector: string, now: Date): Promise<AcceptedCertificate | null> {
     let last: AcceptedCertificate | null = null
     for await (const { observation } of this.#of('PartnerClient', { connector, after: null }, now)) {

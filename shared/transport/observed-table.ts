@@ -1,8 +1,8 @@
 /**
- * The certificates that were seen, kept. The attack: a new host or a new certificate with each message, until the table
- * or somebody's bill is full. The defence: a process writes one certificate of a place once an hour; a connector gets so
- * many new places in a month, and all strangers together as many; of a place the last few certificates are kept. The
- * limit: who has a connector's mail led elsewhere can use up its places of a month, and then new ones are not kept.
+ * Stores the observed certificates. The attack: a new host or certificate with each message, to fill the table and to
+ * cause cost. The defence: a process writes a host's certificate once an hour; a connector, or all hosts without one
+ * together, adds a limited number of hosts a month; a host keeps only its latest certificates. The limit: an attacker
+ * who redirects a connector's mail can use up its hosts of the month, and later ones are not recorded.
  */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { daySeconds, hourMs } from '../contract/durations.ts'
@@ -14,23 +14,23 @@ import { observe } from '../tls/observed/observe.ts'
 import { observedKey, observedRoomKey } from './keys.ts'
 
 export type Seen =
-  /** `change`: another was seen there before. */
+  /** `change`: from the certificate recorded before. */
   | { kind: 'Written'; change: ObservedChange | null }
-  /** It was written within the hour, by this process or another. */
+  /** This process or another one wrote it within the hour. */
   | { kind: 'Known' }
   | { kind: 'NoRoom' }
 
-/** After it was last seen: who writes once a year is remembered, too. */
+/** From the last observation. Longer than a year, for a partner that sends once a year. */
 const keptSeconds = 400 * daySeconds
-/** After its certificate expires, what was seen of a stranger. */
+/** From the expiry of the certificate, for a host without a connector. */
 const strangerKeptSeconds = 30 * daySeconds
 
-/** New ones in a month. */
+/** New hosts in a month. */
 const mostPlaces = 500
-/** A counter outlives its month. */
+/** A month's counter must outlive the month. */
 const roomKeptSeconds = 62 * daySeconds
 
-/** Writers that meet at one place; the last of them leaves it to the next hour. */
+/** Tries when several writers collide; the last of them leaves it to the next hour. */
 const mostTries = 3
 
 const isNew = 'attribute_not_exists(pk)'
@@ -52,7 +52,7 @@ export class ObservedTable {
     this.#table = table
   }
 
-  /** @throws when the table fails or does not answer before the signal; it is written when it is next seen */
+  /** @throws when the table fails or does not respond before the signal; the next observation tries again */
   async see(sighting: Sighting, now: Date, signal: AbortSignal): Promise<Seen> {
     const { pk, sk } = observedKey(sighting.place)
     const key = `${pk} ${sk} ${sighting.certificate.fingerprint256}`
@@ -86,7 +86,7 @@ export class ObservedTable {
     return Item ? { observation: Observation.strip().parse(Item), revision: Item.revision } : null
   }
 
-  /** @returns false when somebody else has written meanwhile */
+  /** @returns false when another process has written since the read */
   async #put(
     observation: Observation,
     revision: number | null,

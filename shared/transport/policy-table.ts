@@ -1,7 +1,6 @@
 /**
- * The MTA-STS policies of other domains, kept for as long as each says (RFC 8461 §3.3), and the last fetch that failed,
- * so that not every worker repeats it. Items outlive what they say until DynamoDB gets to them: whoever reads compares
- * the times.
+ * Stores the MTA-STS policies of other domains until each expires (RFC 8461 §3.3), and the last failed fetch, so that
+ * not every worker repeats it. Readers compare the times: DynamoDB deletes expired items late.
  */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { hourMs } from '../contract/durations.ts'
@@ -15,7 +14,7 @@ import {
 } from '../net/mta-sts/policy-store.ts'
 import { policyKey } from './keys.ts'
 
-/** Milliseconds that an item stays which holds nothing but a failure. */
+/** Milliseconds until an item without a policy expires. */
 const failureKept = hourMs
 
 export class PolicyTable implements PolicyStore {
@@ -62,7 +61,7 @@ export class PolicyTable implements PolicyStore {
         new UpdateCommand({
           TableName: this.#table,
           Key: policyKey(domain),
-          // Beside a policy the item lives as long as that.
+          // An item with a policy keeps the policy's expiry.
           UpdateExpression: 'SET failure = :failure, expiresAt = if_not_exists(expiresAt, :until)',
           ConditionExpression: 'attribute_not_exists(fetchedAt) OR fetchedAt <= :at',
           ExpressionAttributeValues: {

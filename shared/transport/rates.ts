@@ -1,13 +1,13 @@
 /**
- * How many messages a connector took in a minute, over all who take them. One item for each connector and minute has
- * an attribute for each counter, which it alone writes: what is written twice, because the answer was lost, counts
- * once, and what comes late never takes the place of what is newer. The limit: no counter knows of what the others
- * have not written yet, and a table that fails must not keep mail from anybody; the caller counts on by itself.
+ * Message counts of a connector in a minute, over all tasks. An item per connector and minute has one attribute per
+ * counting process. Each writes its own total, so a repeated write counts once and a late one replaces no newer total.
+ * The limits: a process does not see what others have not written yet. When the table fails, mail continues and the
+ * caller counts alone.
  */
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { rateKey } from './keys.ts'
 
-/** What the other counters of a connector and minute have written. */
+/** What the other processes have written for a connector and minute. */
 export interface Others {
   /** Messages. */
   taken: number
@@ -15,9 +15,9 @@ export interface Others {
 }
 
 export interface RateTableOptions {
-  /** Of this process alone, over all that ever run. Letters, digits, `-` and `_`. */
+  /** Unique to this process, also over time. Letters, digits, `-` and `_`. */
   counter: string
-  /** Milliseconds that the table may take to answer. */
+  /** Milliseconds before a request to the table times out. */
   patienceMs: number
 }
 
@@ -38,10 +38,10 @@ export class RateTable {
   }
 
   /**
-   * Writes how many messages this process took in all of the minute so far.
+   * Writes this process's total for the minute so far.
    * @param connector id
    * @param minute since 1970
-   * @throws when the table fails or does not answer in time; the count may then be written all the same
+   * @throws when the table fails or times out; the total may have been written
    */
   async report(connector: string, minute: number, taken: number): Promise<Others> {
     const own = attributeOf(this.#options.counter)
@@ -49,7 +49,7 @@ export class RateTable {
       TableName: this.#table,
       Key: rateKey(connector, minute),
       UpdateExpression: 'SET #own = :taken, expiresAt = :expiresAt',
-      // A write that was given up may arrive after the next one.
+      // A write that timed out may arrive after the next one.
       ConditionExpression: 'attribute_not_exists(#own) OR #own <= :taken',
       ExpressionAttributeNames: { '#own': own },
       ExpressionAttributeValues: { ':taken': taken, ':expiresAt': (minute + 1) * 60 + keptSeconds },

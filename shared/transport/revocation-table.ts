@@ -1,7 +1,6 @@
 /**
- * What CRLs and OCSP responders said of the certificates of others, so that not every worker asks them again. Items
- * outlive what they say until DynamoDB gets to them: whoever reads compares the times. It may be lost: then it is asked
- * again.
+ * Caches CRL and OCSP results for all workers. Readers compare the times: DynamoDB deletes expired items late. A lost
+ * item is fetched again.
  */
 import { createHash } from 'node:crypto'
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
@@ -13,7 +12,9 @@ export class RevocationTable implements RevocationStore {
   readonly #table: string
   readonly #asker: 'ingress' | 'delivery'
 
-  /** @param asker what it heard is its own: who takes mail from strangers has no say in whom mail is handed to */
+  /**
+   * @param asker namespace: results that the ingress caches at a client's request must not influence deliveries
+   */
   constructor(documents: DynamoDBDocumentClient, table: string, asker: 'ingress' | 'delivery') {
     this.#documents = documents
     this.#table = table
@@ -38,7 +39,7 @@ export class RevocationTable implements RevocationStore {
   }
 }
 
-/** Milliseconds. */
+/** Milliseconds before a request to the table times out. */
 const patience = 1_000
 
 const inTime = () => ({ abortSignal: AbortSignal.timeout(patience) })

@@ -1,8 +1,8 @@
 /**
- * How many deliveries there are to one destination at once, over all workers. One item for each destination holds a
- * set of leases, `<when it ends, milliseconds>#<id>`, and a lease is added under the condition that the set is not
- * full. A worker that dies leaves its lease behind, which whoever finds the set full removes once it ended. The limit:
- * it is a courtesy to the destination, so a table that fails must not keep mail from it; the caller goes on.
+ * Limits the concurrent deliveries to one destination, over all workers. Each destination's item holds a set of leases,
+ * `<end in milliseconds>#<id>`. A worker adds a lease under the condition that the set is not full; a worker that finds
+ * it full removes the expired leases of crashed workers. The limit: it only spares the destination, so when the table
+ * fails the caller delivers without a slot.
  */
 import { randomUUID } from 'node:crypto'
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb'
@@ -11,20 +11,20 @@ import { unlessConditionFails } from '../dynamodb/unless-condition-fails.ts'
 import { slotsKey } from './keys.ts'
 
 export interface Slot {
-  /** Gives the place up. @throws when the table fails; the lease then ends by itself */
+  /** @throws when the table fails; the lease then expires */
   release(): Promise<void>
 }
 
 export interface SlotOptions {
-  /** Deliveries at once. */
+  /** Concurrent deliveries. */
   most: number
   /** Milliseconds; longer than a delivery can take. */
   leaseMs: number
-  /** Milliseconds that the table may take to answer. */
+  /** Milliseconds before a request to the table times out. */
   patienceMs: number
 }
 
-/** Seconds that an item outlives its last lease. */
+/** Seconds between the end of an item's last lease and its expiry. */
 const keptSeconds = daySeconds
 
 export class Slots {
@@ -39,8 +39,8 @@ export class Slots {
   }
 
   /**
-   * @returns null when all places are taken
-   * @throws when the table fails or does not answer in time
+   * @returns null when all slots are taken
+   * @throws when the table fails or times out
    */
   async acquire(destination: string, now: Date): Promise<Slot | null> {
     const until = now.getTime() + this.#options.leaseMs
@@ -55,7 +55,7 @@ export class Slots {
     return unlessConditionFails(
       this.#update(destination, {
         UpdateExpression: 'ADD leases :added SET expiresAt = :expiresAt',
-        // The client repeats a write whose answer was lost, which must not find itself in its way.
+        // The SDK repeats a write whose response was lost: the lease that it added must not fail the condition.
         ConditionExpression:
           'attribute_not_exists(leases) OR size(leases) < :most OR contains(leases, :lease)',
         ExpressionAttributeValues: {
@@ -68,7 +68,7 @@ export class Slots {
     )
   }
 
-  /** @returns whether there were any */
+  /** @returns whether it removed any */
   async #removeEnded(destination: string, now: Date): Promise<boolean> {
     const { Item } = await this.#documents.send(
       new GetCommand({ TableName: this.#table, Key: slotsKey(destination), ConsistentRead: true }),

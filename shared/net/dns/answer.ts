@@ -1,4 +1,4 @@
-/** The questions that routing and policies ask of DNS, and what comes of them. */
+/** The DNS queries of routing and policies, and their results. */
 import type { TlsaRecord } from '../../tls/requirement.ts'
 
 export interface Exchange {
@@ -7,32 +7,32 @@ export interface Exchange {
   exchange: string
 }
 
-/** What one record of each type holds. */
+/** The data of one record, by type. */
 export interface RecordOf {
   MX: Exchange
   A: string
   AAAA: string
   CNAME: string
   TLSA: TlsaRecord
-  /** Its strings joined, an octet a character. */
+  /** Its strings joined; one character per octet. */
   TXT: string
 }
 
 export type RecordType = keyof RecordOf
 
-/** `secure`: the resolver vouches for it by DNSSEC, every alias on the way included (the AD bit, RFC 4035 §3.2.3). */
+/** `secure`: the resolver proves the answer and all aliases to it by DNSSEC (the AD bit, RFC 4035 §3.2.3). */
 export type DnsAnswer<T> =
-  /** `name`: whose records they are, in lower case: the name asked for, or what it is an alias of in the end. */
+  /** `name`: the owner of the records in lower case: the name queried, or the end of its alias chain. */
   | { kind: 'Found'; records: T[]; secure: boolean; name: string }
   | { kind: 'NoData'; secure: boolean }
   | { kind: 'NoSuchName'; secure: boolean }
   /**
-   * There is no telling. `code` as c-ares has it, such as `ESERVFAIL` or `ETIMEOUT`; `bogus`: there are records, but
-   * DNSSEC says that they are not to be believed.
+   * The result is unknown. `code` as in c-ares, such as `ESERVFAIL` or `ETIMEOUT`; `bogus`: records exist, but DNSSEC
+   * validation failed.
    */
   | { kind: 'Failed'; code: string; bogus: boolean }
 
 export interface Resolver {
-  /** Never throws. `ETIMEOUT` when the signal comes first. */
+  /** Never throws. `ETIMEOUT` when the signal aborts first. */
   ask<K extends RecordType>(name: string, type: K, signal?: AbortSignal): Promise<DnsAnswer<RecordOf[K]>>
 }

@@ -6,14 +6,14 @@ export function frame(message: Buffer): Buffer {
   return Buffer.concat([length, message])
 }
 
-/** Takes a stream apart. It keeps one message at most beside what it was given last. */
+/** Splits a stream into messages. Buffers at most one incomplete message beside the last chunk. */
 export class Frames {
   #parts: Buffer[] = []
   #held = 0
-  /** Octets until something can be read: the length first, then the message. */
+  /** Octets until the next read: the length first, then the message. */
   #needed = 2
 
-  /** @returns the messages that are whole now */
+  /** @returns the messages that are complete now */
   take(octets: Buffer): Buffer[] {
     this.#parts.push(octets)
     this.#held += octets.length

@@ -1,9 +1,8 @@
 /**
- * DNS messages: a question as octets (RFC 1035 §4.1, RFC 6891), and what a reply says. The attack: a reply that is
- * none of ours, or whose counts, lengths and pointers lead out of it or in circles. The defence: identifier and
- * question are compared before anything is read; each record is read within its own length, those of other types not
- * at all; names point backwards only. The limit: whoever sees the question can answer it, so the way to the resolver
- * must be trusted.
+ * Encodes DNS queries (RFC 1035 §4.1, RFC 6891) and decodes replies. The attack: a forged reply, or one whose counts,
+ * lengths and pointers lead out of it or in circles. The defence: identifier and question are compared first; each
+ * record is read within its own length, other types not at all; name pointers only lead backwards. The limit: an
+ * attacker who sees the query can answer it, so the path to the resolver must be trusted.
  */
 import packet from 'dns-packet'
 import type { TlsaRecord } from '../../tls/requirement.ts'
@@ -16,24 +15,24 @@ export interface Question {
 
 export interface QueryOptions {
   id: number
-  /** RFC 4035 §3.2.2: what does not validate is to be given, too. */
+  /** RFC 4035 §3.2.2: the resolver answers even when validation fails. */
   checkingDisabled: boolean
-  /** Without EDNS for servers that know nothing of it. */
+  /** False for servers that do not support EDNS. */
   edns: boolean
-  /** Whether its length is to tell nothing of the name, which encryption alone does not hide. */
+  /** Hides the name's length, which encryption alone does not. */
   padded: boolean
 }
 
-/** Octets of a datagram that no network on the way has to cut. */
+/** Octets of a datagram that no network fragments. */
 const payloadSize = 1232
 
-/** RFC 8467 §4.1: octets of which a query's length is a multiple. */
+/** RFC 8467 §4.1: octets; a query's length is a multiple. */
 const paddingBlock = 128
 const padding = 12
 
 /**
- * AD asks for the resolver's verdict (RFC 6840 §5.7), DO for DNSSEC at all (RFC 4035 §4.9.1).
- * @param question with a name that `isAskable`
+ * AD requests the result of validation (RFC 6840 §5.7), DO requests DNSSEC (RFC 4035 §4.9.1).
+ * @param question its name passes `isAskable`
  */
 export function encodeQuery(
   { name, type }: Question,
@@ -55,7 +54,7 @@ export function encodeQuery(
   return encode([{ code: padding, data: Buffer.alloc(-length & (paddingBlock - 1)) }])
 }
 
-/** RFC 1035 §2.3.4: labels of 1–63 octets, 253 characters in all; letters, digits and signs that can be seen. */
+/** RFC 1035 §2.3.4: labels of 1–63 octets, 253 characters in all; printable ASCII. */
 export function isAskable(name: string): boolean {
   return name.length <= 253 && name.split('.').every((label) => /^[!-~]{1,63}$/.test(label))
 }
@@ -67,15 +66,15 @@ export type AnswerRecord = { owner: string } & (
 )
 
 export interface Reply {
-  /** With the upper bits of EDNS. */
+  /** Includes the upper bits from EDNS. */
   rcode: number
   truncated: boolean
   authentic: boolean
-  /** The server asks others, or has the zone itself: what it does not find is not there. */
+  /** The server is recursive or authoritative: what it does not find does not exist. */
   conclusive: boolean
-  /** Those of the type asked for, and aliases; owners in lower case. */
+  /** Those of the type queried, and aliases; owners in lower case. */
   records: AnswerRecord[]
-  /** RFC 2308 §2.2: the zone's SOA says that there is no more to come. */
+  /** RFC 2308 §2.2: the zone's SOA shows that no records exist. */
   negative: boolean
   /** Extended errors (RFC 8914). */
   errors: number[]
@@ -90,9 +89,7 @@ const opt = 41
 const internet = 1
 const extendedError = 15
 
-/**
- * @returns `NotOurs`: another question's, or none at all; `Malformed`: ours, but it cannot be read
- */
+/** @returns `NotOurs`: not a reply to this query; `Malformed`: a reply to it that cannot be read */
 export function readReply(octets: Buffer, id: number, question: Question): Reply | 'NotOurs' | 'Malformed' {
   if (octets.length < 12 || octets.readUInt16BE(0) !== id) return 'NotOurs'
   const flags = octets.readUInt16BE(2)
@@ -117,7 +114,7 @@ function readSections(octets: Buffer, flags: number, question: Question): Reply 
     negative: false,
     errors: [],
   }
-  // A server that could not read the question does not repeat it.
+  // A server that cannot read the question may omit it.
   if (questions === 0 && reply.rcode !== 0) return reply
   if (questions !== 1) return 'NotOurs'
   let at = readQuestion(octets, question)
@@ -133,7 +130,7 @@ function readSections(octets: Buffer, flags: number, question: Question): Reply 
   return reply
 }
 
-/** @returns where it ends, or null when it is not the one that was asked */
+/** @returns the offset of its end, or null for another question */
 function readQuestion(octets: Buffer, { name, type }: Question): number | null {
   const asked = packet.name.decode(octets, 12)
   const at = 12 + packet.name.decode.bytes
@@ -149,7 +146,7 @@ interface Place {
   type: number
   class: number
   ttl: number
-  /** Where its data's length stands; the data follows. */
+  /** Offset of the data's length; the data follows. */
   length: number
   end: number
 }
@@ -170,7 +167,7 @@ function readRecord(octets: Buffer, begin: number): Place {
   }
 }
 
-/** @returns the record where it was asked for or is an alias, else nothing */
+/** @returns the record if its type was queried or it is an alias, else nothing */
 function ofInterest(octets: Buffer, place: Place, asked: RecordType): AnswerRecord[] {
   const type = typesByNumber.get(place.type)
   if (place.class !== internet || type === undefined || (type !== asked && type !== 'CNAME')) return []
@@ -178,7 +175,7 @@ function ofInterest(octets: Buffer, place: Place, asked: RecordType): AnswerReco
 }
 
 function readData(octets: Buffer, { length, end }: Place, type: RecordType): RecordOf[RecordType] {
-  // Pointers lead backwards, so nothing beyond the record is needed.
+  // Pointers lead backwards, so the octets after the record are not necessary.
   const upToEnd = octets.subarray(0, end)
   const data = upToEnd.subarray(length + 2)
   switch (type) {
@@ -213,7 +210,7 @@ function readTlsa(data: Buffer): TlsaRecord {
   }
 }
 
-/** RFC 1035 §3.3.14: strings, each after its length. */
+/** RFC 1035 §3.3.14: strings, each with its length before it. */
 function readText(data: Buffer): string {
   const strings: string[] = []
   for (let at = 0; at < data.length; ) {
@@ -225,7 +222,7 @@ function readText(data: Buffer): string {
   return strings.join('')
 }
 
-/** RFC 6891 §6.1.3: the upper bits of the response code stand where a TTL would; RFC 8914 §2. */
+/** RFC 6891 §6.1.3: the TTL field holds the upper bits of the response code; RFC 8914 §2. */
 function readOptions(octets: Buffer, { ttl, length, end }: Place, reply: Reply): void {
   reply.rcode |= (ttl >>> 24) << 4
   for (let at = length + 2; at < end; ) {
@@ -237,5 +234,5 @@ function readOptions(octets: Buffer, { ttl, length, end }: Place, reply: Reply):
   }
 }
 
-/** ASCII only, as DNS compares (RFC 1035 §2.3.3). */
+/** DNS ignores the case of ASCII letters only (RFC 1035 §2.3.3). */
 const lower = (name: string): string => name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())

@@ -1,4 +1,4 @@
-/** Types of dns-packet, which brings none, as far as they are used here. */
+/** The types of dns-packet that are used here; it brings none. */
 declare module 'dns-packet' {
   namespace packet {
     interface Question {
@@ -52,9 +52,9 @@ declare module 'dns-packet' {
     encode(packet: packet.Query | packet.Reply): Buffer
     decode(buffer: Buffer): packet.Packet
     streamEncode(packet: packet.Query | packet.Reply): Buffer
-    /** `decode.bytes`: octets that the last name took where it stood. */
+    /** `decode.bytes`: octets of the last name decoded. */
     readonly name: packet.Codec<string>
-    /** What reads the data of a record, from the two octets of its length on. */
+    /** Decodes a record's data, starting at its length. */
     record(type: string): packet.Codec<unknown>
     readonly AUTHORITATIVE_ANSWER: number
     readonly TRUNCATED_RESPONSE: number

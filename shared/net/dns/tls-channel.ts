@@ -1,70 +1,69 @@
 /**
- * The questions to one name server by TLS. Several are under way on one connection and answered in any order
- * (RFC 7858 §3.3, RFC 7766 §6.2.1.1); it is closed when nobody has asked for some seconds. The attack: a server, or
- * what is left of it after a function was frozen, that keeps a connection and answers nothing, other questions, or
- * without end. The defence: an answer belongs to the question with its identifier, and is compared with it; each
- * question has its time; a connection on which nothing is heard is given up before that, and what was asked there is
- * asked on a new one, once.
+ * DNS queries to one name server over TLS. Several are pending on one connection, answered in any order (RFC 7858 §3.3,
+ * RFC 7766 §6.2.1.1); an idle connection closes after some seconds. The attack: a server, or a connection that broke
+ * while Lambda froze the function, answers nothing, wrong queries, or without end. The defence: a reply is matched to
+ * its query by the identifier and compared with it; each query times out; a silent connection is dropped before that,
+ * and its queries are sent again on a new one, once.
  */
 import { randomInt } from 'node:crypto'
 import { TlsConnection, type TlsServer } from './tls-connection.ts'
 import { type End, type Reader, settle, type TransportFailure } from './transport.ts'
 
-/** Milliseconds, but for `now`. */
+/** In milliseconds, except `now`. */
 export interface ChannelOptions {
-  /** For so long a connection without questions is kept. */
+  /** How long an idle connection stays open. */
   idle: number
   /**
-   * After so long a connection that has answered before, and now says nothing, is given up. Short: it is what the first
-   * question costs after a function was thawed within `idle`.
+   * How long a connection that has answered before may be silent before it is dropped. Short, since the first query
+   * after a freeze shorter than `idle` waits this long.
    */
   doubt: number
-  /** The machine's clock, which goes on while a function is frozen. */
+  /** The system clock: unlike a monotonic one, it advances while the function is frozen. */
   now: () => number
 }
 
 const usual: ChannelOptions = { idle: 5_000, doubt: 1_000, now: Date.now }
 
-/** Messages that answer nothing, after which a connection is closed. */
+/** Unexpected messages before a connection is closed. */
 const mostUnsolicited = 32
-/** Questions no longer waited for whose answers may still come on one connection. */
+/** Abandoned queries on one connection whose replies may still arrive. */
 const mostAbandoned = 64
-/** Under way at once: more than a worker's batch has, and so few that a free identifier is soon found. */
+/** Pending queries: more than one worker's batch needs, and few enough to find a free identifier soon. */
 const mostQuestions = 1_000
 
 interface Open {
   id: number
   query: Buffer
-  /** Reads what has its identifier. */
+  /** Receives the message with its identifier. */
   hear: (octets: Buffer) => void
   fail: (code: string) => void
   answered: boolean
-  /** Where it was asked last. */
+  /** The connection that it was last sent on. */
   link: Link
-  /** What the link had answered when this was asked. */
+  /** The link's count of replies when this query was sent. */
   heardBefore: number
-  /** Milliseconds of a clock that only goes on. */
+  /** By the monotonic clock, in milliseconds. */
   askedAt: number
-  /** Whether it was asked again after a connection that answered nothing. */
+  /** Whether it was sent again after a connection without any reply. */
   again: boolean
   doubt: NodeJS.Timeout | undefined
 }
 
-/** A connection and what is known of it. */
+/** A connection and its state. */
 interface Link {
   connection: TlsConnection
   underWay: Set<Open>
-  /** Questions answered. */
+  /** Queries answered. */
   heard: number
   unsolicited: number
-  /** Identifiers whose answers may still come: they are not given to others. */
+  /** Identifiers whose replies may still arrive; not used for other queries. */
   abandoned: Set<number>
-  /** Since when there is no question under way; null while there is. */
+  /** Start of the idle time; null while queries are pending. */
   idleSince: number | null
   retirement: NodeJS.Timeout | undefined
 }
 
-/** There is one link at most, and every open question is under way on it: whatever breaks it takes them elsewhere. */
+/** At most one link exists, and all pending queries are on it. A broken link moves them to the next. */
 export class TlsChannel {
   readonly #server: TlsServer
   readonly #options: ChannelOptions
@@ -77,9 +76,9 @@ export class TlsChannel {
   }
 
   /**
-   * @param queryOf with the identifier that the question gets
-   * @param read what has that identifier; null when it answers something else
-   * @param wait milliseconds in all
+   * @param queryOf encodes the query with its identifier
+   * @param read decodes the reply with that identifier; null when it does not match the query
+   * @param wait milliseconds in total
    */
   async ask<T>(
     queryOf: (id: number) => { query: Buffer; read: Reader<T> },
@@ -129,7 +128,7 @@ export class TlsChannel {
     }
   }
 
-  /** The link that there is, unless it was silent for so long that it may lead nowhere. */
+  /** Returns the current link, unless it was idle so long that it may be broken. */
   #usable(): Link {
     const link = this.#link
     if (link === null) return this.#connect()
@@ -185,27 +184,27 @@ export class TlsChannel {
     if (isSilent(asked)) this.#giveUp(asked.link, 'ETIMEOUT')
   }
 
-  /** Whatever ended it. */
+  /** Runs after any result. */
   #end(asked: Open): void {
     const { link, id } = asked
     clearTimeout(asked.doubt)
     this.#open.delete(id)
     link.underWay.delete(asked)
-    // What broke has been seen to.
+    // A broken link has moved its queries already.
     if (this.#link !== link) return
     if (!asked.answered) link.abandoned.add(id)
     if (this.#isHopeless(asked)) this.#giveUp(link, 'ETIMEOUT')
     else if (link.underWay.size === 0) this.#rest(link)
   }
 
-  /** Whether what was not answered is the link's fault. */
+  /** Whether the link caused the missing reply. */
   #isHopeless(asked: Open): boolean {
     if (asked.answered) return false
     const waited = performance.now() - asked.askedAt
     return asked.link.abandoned.size > mostAbandoned || (isSilent(asked) && waited >= this.#options.doubt)
   }
 
-  /** No process stays alive for a link that nobody uses. */
+  /** An idle link does not keep the process alive. */
   #rest(link: Link): void {
     link.connection.hold(false)
     link.idleSince = this.#options.now()
@@ -224,8 +223,8 @@ export class TlsChannel {
   }
 
   /**
-   * What was under way is asked again, on a new connection, when this one was the right server's: as often as one
-   * answers something before it breaks, and once after one that did not.
+   * Sends the pending queries again on a new connection, if this one had verified the server. Without any reply on the
+   * link, a query is sent again only once.
    */
   #broken(link: Link, code: string): void {
     this.#retire(link)
@@ -242,5 +241,5 @@ export class TlsChannel {
   }
 }
 
-/** Nothing was heard where it was asked since then. */
+/** Whether no reply has arrived on the link since the query was sent. */
 const isSilent = ({ link, heardBefore }: Open): boolean => link.heard === heardBefore

@@ -1,8 +1,8 @@
 /**
- * One connection to a name server by TLS (RFC 7858). The attack: somebody else answers at the server's address. The
- * defence: RFC 8310 §5, strict privacy: the certificate must come from a trusted authority and be for the configured
- * name, and no question is written before that is known; whatever fails, nothing is asked in the clear. The limit: who
- * can get a certificate for the name is believed; revocation is not checked.
+ * One connection to a name server over TLS (RFC 7858). The attack: another server answers at the address. The defence
+ * is strict privacy (RFC 8310 §5): the certificate must be issued by a trusted CA for the configured name. No query is
+ * sent before that is verified, and none in the clear. The limit: an attacker who gets a certificate for the name is
+ * trusted; revocation is not checked.
  */
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { dnsNames } from '../../tls/facts.ts'
@@ -18,13 +18,13 @@ export interface TlsServer {
 
 export interface ConnectionEvents {
   message(octets: Buffer): void
-  /** Once, unless it was `close` that ended it. `code` of the system or of the certificate's fault. */
+  /** Called once, except after `close`. `code` is that of the system or of the certificate's fault. */
   broken(code: string): void
 }
 
 export class TlsConnection {
   readonly #socket: TLSSocket
-  /** Not written before the server is known to be the one. */
+  /** Queries to send after the server is verified; null from then on. */
   #waiting: Buffer[] | null = []
   #ended = false
 
@@ -54,10 +54,10 @@ export class TlsConnection {
       this.#waiting = null
     })
     socket.on('data', (octets: Buffer) => {
-      // Nothing was asked yet, and nobody knows of whom.
+      // No query was sent yet, and the server is not verified.
       if (!this.isVerified) return end('EBADRESP')
       for (const each of frames.take(octets)) {
-        // One message can be what ends it.
+        // The handler of a message may have closed the connection.
         if (this.#ended) return
         message(each)
       }
@@ -65,7 +65,7 @@ export class TlsConnection {
     this.#socket = socket
   }
 
-  /** Whether the server is known to be the one. */
+  /** Whether the server's certificate is verified. */
   get isVerified(): boolean {
     return this.#waiting === null
   }
@@ -75,7 +75,7 @@ export class TlsConnection {
     else this.#socket.write(frame(query))
   }
 
-  /** Whether the process stays alive for it. */
+  /** @param held whether the connection keeps the process alive */
   hold(held: boolean): void {
     if (held) this.#socket.ref()
     else this.#socket.unref()
@@ -87,7 +87,7 @@ export class TlsConnection {
   }
 }
 
-/** RFC 8310 §8.1: alternative names of type dNSName only. */
+/** RFC 8310 §8.1: only subject alternative names of type dNSName count. */
 function misnamed(expected: string, { subjectaltname }: PeerCertificate): Error | undefined {
   const subjectAltNames = dnsNames(subjectaltname ?? '')
   if (certificateHasName({ subjectAltNames, commonName: null }, [expected])) return undefined

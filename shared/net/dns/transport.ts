@@ -1,24 +1,24 @@
 /**
- * One question to one name server in the clear. The attack: whoever cannot see the question guesses port and identifier and
- * answers first. The defence: each question has a socket of its own on a port that the system draws, bound to the
- * server's address, so that the system drops what comes from elsewhere; too many wrong guesses, and the question is
- * asked by TCP. The limit: whoever is on the way.
+ * One DNS query to one name server in the clear. The attack: an off-path attacker guesses port and identifier and
+ * answers first. The defence: each query has its own socket on a random port, connected to the server's address, so the
+ * system drops datagrams from elsewhere. After too many wrong guesses the query goes over TCP. The limit: an attacker
+ * on the path.
  */
 import { createSocket } from 'node:dgram'
 import { connect, isIPv6 } from 'node:net'
 import type { NameServerAddress } from '../../contract/name-server.ts'
 import { Frames, frame } from './frames.ts'
 
-/** `code` of the system, or `ETIMEOUT`, `EBADRESP`. */
+/** `code`: that of the system, or `ETIMEOUT`, `EBADRESP`. */
 export interface TransportFailure {
   kind: 'Unanswered'
   code: string
 }
 
-/** Reads what arrived: an answer, or null when it is to be waited on. Must not throw. */
+/** Decodes a message; null when it is not the reply. Must not throw. */
 export type Reader<T> = (octets: Buffer) => T | null
 
-/** Wrong answers after which a datagram is no longer waited for. */
+/** Wrong datagrams before the query is abandoned. */
 const mostGuesses = 32
 
 /** @param wait milliseconds */
@@ -42,7 +42,7 @@ export function askByDatagram<T>(
         guesses += 1
         if (guesses >= mostGuesses) end({ kind: 'Unanswered', code: 'EBADRESP' })
       })
-      // Told of a failure, too, and of success when the answer is no longer waited for.
+      // Also called with an error, and after the query has ended.
       socket.connect(port, ip, (error?: Error | null) => {
         if (error) end(failed(error))
         else if (isOpen()) socket.send(query)
@@ -52,7 +52,7 @@ export function askByDatagram<T>(
   )
 }
 
-/** RFC 7766: the same, each message after its length in two octets. */
+/** RFC 7766: over TCP, each message has its length in two octets before it. */
 export function askByStream<T>(
   { ip, port }: NameServerAddress,
   query: Buffer,
@@ -80,7 +80,7 @@ export function askByStream<T>(
 
 export type End<T> = (result: T | TransportFailure) => void
 
-/** The first end counts; whatever it is, what was opened is closed. */
+/** The first result counts; then everything is closed. */
 export function settle<T>(
   wait: number,
   signal: AbortSignal,

@@ -1,4 +1,4 @@
-/** The policy that a domain's policy host has to hand out at this moment (RFC 8461 §3.3). */
+/** Fetches a domain's current policy from its policy host (RFC 8461 §3.3). */
 import type { TlsResult } from '../../contract/tls-result.ts'
 import { inOneLine } from '../../mail/peer-words.ts'
 import type { ForeignLimits, ForeignOptions } from '../foreign-exchange.ts'
@@ -19,7 +19,7 @@ export type FetchFault = Extract<
 export const fetchLimits: ForeignLimits = { whole: 60_000, silence: 15_000, body: 65_536 }
 
 /**
- * Never throws. Nothing is followed, nothing but a 200 with `text/plain` is read.
+ * Never throws. Follows no redirect; accepts only a 200 with `text/plain`.
  * @param domain in comparable form
  */
 export async function fetchPolicy(domain: string, options: ForeignOptions): Promise<Fetched> {

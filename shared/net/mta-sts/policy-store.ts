@@ -1,4 +1,4 @@
-/** What is kept of a domain's policy between attempts, and the store that keeps it. */
+/** The stored state of a domain's policy, and its store. */
 import { z } from 'zod'
 import { TlsResult } from '../../contract/tls-result.ts'
 
@@ -11,15 +11,15 @@ export const KeptPolicy = z.strictObject({
   mx: z.array(z.string()).readonly(),
   /** Seconds. */
   maxAge: z.int().nonnegative(),
-  /** When the fetch began. */
+  /** Start of the fetch. */
   fetchedAt: instant,
-  /** From then on it is as though it were not there. */
+  /** From then on the policy no longer applies. */
   validUntil: instant,
 })
 export type KeptPolicy = z.infer<typeof KeptPolicy>
 
 export const FailedFetch = z.strictObject({
-  /** Of the policy that was announced. */
+  /** The id announced in DNS. */
   id: z.string(),
   at: instant,
   result: TlsResult,
@@ -29,7 +29,7 @@ export type FailedFetch = z.infer<typeof FailedFetch>
 
 export interface KnownOfDomain {
   policy: KeptPolicy | null
-  /** Since the policy was fetched. */
+  /** Only one later than the policy's fetch. */
   failure: FailedFetch | null
 }
 
@@ -38,13 +38,13 @@ export const nothingKnown: KnownOfDomain = { policy: null, failure: null }
 export interface PolicyStore {
   /** @param domain in comparable form */
   read(domain: string): Promise<KnownOfDomain>
-  /** Unless one that was fetched later is there. */
+  /** Does not replace a policy fetched later. */
   keep(domain: string, policy: KeptPolicy): Promise<void>
-  /** Unless a policy was fetched later. */
+  /** Does nothing when a policy was fetched later. */
   noteFailure(domain: string, failure: FailedFetch): Promise<void>
 }
 
-/** A store that is only read: what its holder finds out is for its own use. */
+/** Discards writes: the caller's results are for its own use. */
 export function readOnly(store: Pick<PolicyStore, 'read'>): PolicyStore {
   return { read: (domain) => store.read(domain), keep: async () => {}, noteFailure: async () => {} }
 }

@@ -1,29 +1,29 @@
 /**
- * An MTA-STS policy as the policy host hands it out. Read here rather than by a library: mailauth's reader passes over
- * lines that are no fields, and takes 1.1 MB of bundle.
+ * Parses an MTA-STS policy file. mailauth's parser is not used: it ignores lines that are not fields, and adds 1.1 MB
+ * to the bundle.
  */
 import { normaliseDomain } from '../../mail/domain.ts'
 import { visible } from '../../mail/peer-words.ts'
 import type { MtaStsPolicy } from '../../policy/transport-security.ts'
 
-/** The id stands in DNS. */
+/** The id is in the DNS record, not in the file. */
 export type PolicyText = Omit<MtaStsPolicy, 'id'>
 
 export type ReadPolicy =
   | { kind: 'Policy'; policy: PolicyText }
-  /** `fault`: which line or field, in words for people. */
+  /** `fault`: the wrong line or field, for people. */
   | { kind: 'Invalid'; fault: string }
 
 /** Seconds; RFC 8461 §3.2. */
 const longestAge = 31_557_600
 
-/** Up to the value, whose spaces are left to `trim`: by a pattern, a line of spaces takes the square of its length. */
+/** Stops before the value; `trim` removes its spaces. A pattern for them needs quadratic time for a line of spaces. */
 const fieldName = /^([A-Za-z0-9][A-Za-z0-9_.-]{0,31}):/
 /** RFC 5321 §4.1.2: letters, digits and hyphens. */
 const hostPattern = /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/i
 
 /**
- * RFC 8461 §3.2. Empty lines are passed over; of a field that is there twice, the first counts.
+ * RFC 8461 §3.2. Ignores empty lines; of a repeated field, the first counts.
  * @param octets as received
  */
 export function readPolicy(octets: Buffer): ReadPolicy {
@@ -33,7 +33,7 @@ export function readPolicy(octets: Buffer): ReadPolicy {
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === '') continue
     const name = fieldName.exec(line)?.[1]
-    if (name === undefined) return invalid(`Line ${index + 1} is no field: ${quoted(line)}`)
+    if (name === undefined) return invalid(`Line ${index + 1} is not a field: ${quoted(line)}`)
     fields.push([name, line.slice(name.length + 1).trim()])
   }
   return policyOf(fields)

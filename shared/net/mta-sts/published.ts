@@ -1,21 +1,18 @@
-/**
- * The MTA-STS policy of our own domains, as their policy hosts hand it out (RFC 8461 §3.2), and the id that their TXT
- * records give it (§3.1).
- */
+/** The accepted domains' MTA-STS policy file (RFC 8461 §3.2), and the id in their TXT records (§3.1). */
 import { createHash } from 'node:crypto'
 
 export interface PublishedPolicy {
   mode: 'enforce' | 'testing' | 'none'
   /** Names in MX records, in comparable form (shared/mail/domain.ts); at least one, except in mode `none`. */
   mxHosts: readonly string[]
-  /** How long senders keep it. */
+  /** How long senders cache the policy. */
   maxAgeSeconds: number
 }
 
-/** Digits; the RFC lets an id have 32 characters. */
+/** Hexadecimal digits; the RFC permits 32 characters. */
 const idLength = 20
 
-/** @returns `id`: follows from the text, so it changes when the policy does, and only then */
+/** @returns `id`: a digest of the text, so it changes exactly when the policy does */
 export function publishedPolicy({ mode, mxHosts, maxAgeSeconds }: PublishedPolicy): {
   text: string
   id: string

@@ -1,4 +1,4 @@
-/** The TXT record by which a domain says that it has an MTA-STS policy, and which one. */
+/** The TXT record that announces a domain's MTA-STS policy and its id. */
 
 const record = /^v=STSv1[ \t]*;/
 const identifier = /^[A-Za-z0-9]{1,32}$/
@@ -6,9 +6,9 @@ const extensionName = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/
 const extensionValue = /^[\x21-\x3a\x3c\x3e-\x7e]+$/
 
 /**
- * RFC 8461 §3.1. What else stands at the name is passed over.
- * @param records of `_mta-sts.DOMAIN`, the strings of each joined
- * @returns the policy's id; null without exactly one record that is well-formed throughout
+ * RFC 8461 §3.1. Ignores other records.
+ * @param records of `_mta-sts.DOMAIN`, each with its strings joined
+ * @returns the policy's id; null unless exactly one record exists and it is well-formed
  */
 export function announcedId(records: readonly string[]): string | null {
   const [text, ...others] = records.filter((each) => record.test(each))
@@ -31,7 +31,7 @@ interface Pair {
   value: string
 }
 
-/** Without the separator there is no name. */
+/** A field without `=` has no name. */
 function pairOf(field: string): Pair {
   const at = Math.max(field.indexOf('='), 0)
   return { name: field.slice(0, at), value: field.slice(at + 1) }

@@ -1,22 +1,22 @@
-/** What is known of domains, for some minutes and some of them: a read saved for each message to a busy one. */
+/** Caches the known state of domains for some minutes, which saves a read for each message to a busy domain. */
 import { RecentMap } from '../../limits/recent-map.ts'
 import { type KnownOfDomain, nothingKnown } from './policy-store.ts'
 
 const keptMs = 300_000
 const mostDomains = 1_000
-/** A policy of more patterns is read again each time: its owner does not say how much memory we need. */
+/** A policy with more patterns is not cached: its owner must not decide how much memory it takes. */
 const mostPatterns = 100
 
 export class Remembered {
   readonly #domains = new RecentMap<string, { known: KnownOfDomain; at: number }>(mostDomains)
 
-  /** @returns null when it must be read */
+  /** @returns null when the state must be read from the store */
   fresh(domain: string, now: number): KnownOfDomain | null {
     const found = this.#domains.get(domain)
     return found && now - found.at < keptMs ? found.known : null
   }
 
-  /** However old. */
+  /** Of any age. */
   last(domain: string): KnownOfDomain {
     return this.#domains.get(domain)?.known ?? nothingKnown
   }

@@ -1,11 +1,11 @@
 /**
- * The MTA-STS policy in force for a domain at this moment (RFC 8461 §5.1). The attack: whoever stands between us and a
- * domain's name servers or policy host suppresses its policy, or the renewal of it, and then takes the mail. The
- * defence: a policy once fetched is in force until its own end, whatever is heard or not heard afterwards, and is renewed
- * daily, long before. What cannot be read is not taken for nothing. The limit: the first contact.
+ * The MTA-STS policy that applies to a domain now (RFC 8461 §5.1). The attack: an attacker between mailflow and a
+ * domain's name servers or policy host suppresses the policy or its renewal, to take the mail. The defence: a fetched
+ * policy applies until its own end, whatever DNS and the host say later, and is renewed daily, long before that. A
+ * store that cannot be read does not count as an empty one. The limit: the first contact.
  *
- * Each call asks for the TXT record, and fetches a policy with another id before it answers. So no attempt fails
- * for a policy of which it was not looked, in the same attempt, whether it is still the domain's (RFC 8461 §5).
+ * Each call queries the TXT record, and fetches a policy with a new id before it returns. So no attempt fails because
+ * of a policy that was not confirmed within the same attempt (RFC 8461 §5).
  */
 import { hourMs } from '../../contract/durations.ts'
 import { errorMessage } from '../../contract/error-message.ts'
@@ -24,7 +24,7 @@ import { holds, isDue, isPaused, later, withoutOver } from './timing.ts'
 export interface MtaStsOptions extends Omit<ForeignOptions, 'limits'> {
   store: PolicyStore
   now(): Date
-  /** For the log, since a policy that cannot be renewed for long may be under attack (RFC 8461 §3.3). */
+  /** Logs a failure: a policy that is not renewed for long may be under attack (RFC 8461 §3.3). */
   told(trouble: PolicyTrouble): void
 }
 
@@ -32,15 +32,15 @@ export interface PolicyTrouble {
   domain: string
   /** For people. */
   what: string
-  /** Of the policy that stays in force all the same. */
+  /** The mode of the policy that still applies. */
   inForce: MtaStsPolicy['mode'] | null
 }
 
-/** Milliseconds. */
+/** Milliseconds for the DNS query. */
 const longestLookup = 15_000
-/** That an attempt waits for a new policy while it has an old one. */
+/** Milliseconds that an attempt waits for a new policy while an earlier one applies. */
 const patience = 10_000
-/** Of what is remembered and not fresh. */
+/** Cached for `last`, not for `fresh`. */
 const longAgo = 0
 
 type Found = { kind: 'Policy'; policy: KeptPolicy } | { kind: 'Failed'; fault: Fault }
@@ -55,7 +55,7 @@ export class MtaStsSource {
     this.#options = options
   }
 
-  /** Never throws. What takes longer than the signal allows goes on without its caller. */
+  /** Never throws. Work that takes longer than the signal allows continues. */
   async policyFor(recipientDomain: string, signal: AbortSignal): Promise<MtaSts> {
     const domain = normaliseDomain(recipientDomain)
     if (domain === null || normaliseDomain(nameOfRecord(domain)) === null) return noMtaSts
@@ -79,7 +79,7 @@ export class MtaStsSource {
     return held ? inForce(held, found.fault) : without(none(found.fault))
   }
 
-  /** Waits for fetches that nobody waits for any more, so that a frozen Lambda function does not lose them. */
+  /** Waits for pending fetches, so that a frozen Lambda function does not lose them. */
   async settled(limitMs: number): Promise<void> {
     await inTime(Promise.allSettled(this.#fetches.values()), AbortSignal.timeout(limitMs))
   }
@@ -99,7 +99,7 @@ export class MtaStsSource {
     const fresh = this.#remembered.fresh(domain, this.#now())
     if (fresh !== null && (fresh.policy === null || holds(fresh.policy, this.#now())))
       return { known: fresh, isCertain: true }
-    // What is over may have been renewed by another worker.
+    // Another worker may have renewed an expired policy.
     const read = await inTime(this.#read(domain), signal)
     return read ?? { known: this.#remembered.last(domain), isCertain: false }
   }
@@ -112,25 +112,29 @@ export class MtaStsSource {
       return { known, isCertain: true }
     } catch (error) {
       const own = withoutOver(this.#remembered.last(domain), this.#now())
-      this.#tell(domain, `The table of policies cannot be read: ${errorMessage(error)}`, own.policy)
+      this.#tell(
+        domain,
+        `The MTA-STS policies cannot be read from the table: ${errorMessage(error)}`,
+        own.policy,
+      )
       return { known: own, isCertain: false }
     }
   }
 
-  /** Whether there is a new policy cannot be told by DNS, but perhaps by its host. */
+  /** DNS does not say whether a new policy exists, but the policy host may. */
   #unconfirmed(domain: string, known: KnownOfDomain, held: KeptPolicy, why: string): MtaSts {
     this.#tellHourly(domain, why, held)
     this.#renewIfDue(domain, known, held)
     return inForce(held, fetchError(why))
   }
 
-  /** RFC 8461 §3.1: that there is no record removes no policy. It runs out; to end it at once there is mode `none`. */
+  /** RFC 8461 §3.1: a missing record removes no policy. It expires; mode `none` ends it at once. */
   #withdrawn(domain: string, held: KeptPolicy): MtaSts {
-    this.#tellHourly(domain, `There is no TXT record at ${nameOfRecord(domain)} any more`, held)
+    this.#tellHourly(domain, `The TXT record at ${nameOfRecord(domain)} no longer exists`, held)
     return inForce(held)
   }
 
-  /** Beside the attempt, which neither waits nor fails for it. */
+  /** In the background: the attempt neither waits nor fails for it. */
   #renewIfDue(domain: string, { failure }: KnownOfDomain, held: KeptPolicy): void {
     const now = this.#now()
     if (isDue(held, now) && !isPaused(failure, held.id, now)) void this.#renew(domain, held.id)
@@ -155,7 +159,7 @@ export class MtaStsSource {
     return this.#once(domain, () => this.#fetchUnless((known) => !isDue(known, this.#now()), domain, id))
   }
 
-  /** Never rejects. However many ask, there is one fetch. */
+  /** Never rejects. Joins a pending fetch with the same key. */
   #once(key: string, fetch: () => Promise<Found>): Promise<Found> {
     const begun = this.#fetches.get(key)
     if (begun !== undefined) return begun
@@ -166,7 +170,7 @@ export class MtaStsSource {
     return fetching
   }
 
-  /** @param isEnough whether a policy that another worker has fetched meanwhile will do */
+  /** @param isEnough whether a policy that another worker has fetched meanwhile suffices */
   async #fetchUnless(isEnough: (policy: KeptPolicy) => boolean, domain: string, id: string): Promise<Found> {
     const reading = await this.#read(domain)
     const { known } = reading
@@ -198,7 +202,7 @@ export class MtaStsSource {
     const now = this.#now()
     const failure = { id, at: now, result, detail }
     const held = known.policy
-    // What was not read is not known to be nothing, and is asked for again.
+    // What could not be read may exist: the next call reads again.
     this.#remembered.remember(domain, { ...known, failure }, isCertain ? now : longAgo)
     this.#tell(domain, detail, held)
     await this.#write(domain, held, (store) => store.noteFailure(domain, failure))
@@ -213,7 +217,7 @@ export class MtaStsSource {
     try {
       await write(this.#options.store)
     } catch (error) {
-      this.#tell(domain, `The table of policies cannot be written: ${errorMessage(error)}`, held)
+      this.#tell(domain, `The MTA-STS policies cannot be written to the table: ${errorMessage(error)}`, held)
     }
   }
 
@@ -235,7 +239,7 @@ export class MtaStsSource {
 
 type Announced =
   | { kind: 'Known'; id: string | null }
-  /** There is no telling. */
+  /** DNS gave no answer. */
   | { kind: 'Unknown'; why: string }
 
 const nameOfRecord = (domain: string): string => `_mta-sts.${domain}`
@@ -245,14 +249,14 @@ interface Fault {
   detail: string
 }
 
-/** That a policy which demands nothing is not renewed is no fault (RFC 8461 §6). */
+/** A policy in mode `none` requires nothing, so its failed renewal is no fault (RFC 8461 §6). */
 const inForce = ({ id, mode, mx, maxAge }: KeptPolicy, fault: Fault | null = null): MtaSts => ({
   kind: 'Policy',
   policy: { id, mode, mx, maxAge },
   fault: fault && mode !== 'none' ? { result: fault.result, detail: fault.detail } : null,
 })
 
-/** What the table holds of a domain; or, where it cannot be read, what is remembered of it. */
+/** The stored state of a domain; `isCertain` is false when it could not be read and comes from the cache. */
 interface Reading {
   known: KnownOfDomain
   isCertain: boolean

@@ -1,12 +1,10 @@
-/** Whom a chain must lead to, read: certificates of which nobody is asked whether they were revoked. */
+/** Parses trust anchors and chains. */
 import { X509Certificate } from 'node:crypto'
 import { getCACertificates } from 'node:tls'
 
 const read = new WeakMap<readonly string[], readonly X509Certificate[]>()
 
-/**
- * @param authorities PEM; empty means the public roots. What is read of them is kept as long as the array is
- */
+/** @param authorities PEM; empty means the public roots. Cached by the array's identity */
 export function anchorsOf(authorities: readonly string[]): readonly X509Certificate[] {
   const pems = authorities.length > 0 ? authorities : getCACertificates()
   const known = read.get(pems)
@@ -16,7 +14,7 @@ export function anchorsOf(authorities: readonly string[]): readonly X509Certific
   return anchors
 }
 
-/** @param chain base64 DER; ends at what cannot be read */
+/** @param chain base64 DER. Stops at the first unreadable certificate */
 export function certificatesOf(chain: readonly string[]): X509Certificate[] {
   const certificates: X509Certificate[] = []
   try {

@@ -1,4 +1,4 @@
-/** One CRL or one OCSP responder, asked about one certificate at this moment. */
+/** Fetches one CRL or queries one OCSP responder about one certificate, without a cache. */
 import type { X509Certificate } from 'node:crypto'
 import { inOneLine } from '../../mail/peer-words.ts'
 import { largestCrl, statusInCrl } from '../../tls/revocation/crl.ts'
@@ -12,16 +12,16 @@ import { askUrl } from '../foreign-http.ts'
 export type Place = Pick<RevocationSource, 'kind' | 'url'>
 
 export type AskingOptions = Omit<ForeignOptions, 'limits'> & {
-  /** Milliseconds in all; without it, as long as a large list may take. */
+  /** Milliseconds in total; the default permits a large CRL. */
   whole?: number
 }
 
-/** Milliseconds: a list of some megabytes takes a while. */
+/** Milliseconds: a CRL of some megabytes takes a while. */
 const longest = { Crl: 20_000, Ocsp: 10_000 }
 const silence = 5_000
 const largest = { Crl: largestCrl, Ocsp: largestOcspAnswer }
 
-/** Where a certificate says that it can be asked: OCSP first, which is the shorter. */
+/** The certificate's OCSP responders, then its CRLs: OCSP responses are shorter. */
 export function placesOf(certificate: X509Certificate): Place[] {
   const { ocsp, crl } = revocationEndpoints(certificate)
   return [
@@ -30,7 +30,7 @@ export function placesOf(certificate: X509Certificate): Place[] {
   ]
 }
 
-/** Never throws. Nothing is remembered of it. */
+/** Never throws. */
 export async function askSource(
   place: Place,
   question: Question,
@@ -42,7 +42,7 @@ export async function askSource(
 
 async function told(place: Place, question: Question, options: AskingOptions): Promise<Told> {
   const body = place.kind === 'Ocsp' ? requestOf(question) : null
-  if (body === undefined) return unknown('It cannot be asked about this certificate')
+  if (body === undefined) return unknown('No OCSP request can be made for this certificate')
   const { whole = longest[place.kind] } = options
   const limits = { whole, silence: Math.min(silence, whole), body: largest[place.kind] }
   const answer = await askUrl({ ...options, limits }, place.url, body === null ? get : { ...post, body })

@@ -1,9 +1,9 @@
 /**
- * Whether a chain's certificates were revoked. The attack: mail is handed to, or taken from, whoever stole a key whose
- * certificate was revoked for it. The defence: the places that each certificate names are asked, and an answer that its
- * issuer signed is kept for as long as it holds, so that who blocks them now does not undo what they said. The limits:
- * whoever blocks them from the first on leaves `Unknown`, and what that means is the connector's to say; and a
- * certificate that names no place counts as good.
+ * Checks whether a chain's certificates are revoked. The attack: an attacker uses a stolen key whose certificate was
+ * revoked, to receive mail or to send it. The defence: the CRLs and OCSP responders of each certificate are asked. A
+ * response signed by its issuer is cached while it is valid, so blocking them later has no effect. The limits: an
+ * attacker who blocks them from the start leaves `Unknown`, and the connector decides what that means; a certificate
+ * without CRL and OCSP responder counts as good.
  */
 import type { X509Certificate } from 'node:crypto'
 import { concurrencyLimiter } from '../../limits/concurrency-limiter.ts'
@@ -21,7 +21,7 @@ import { afterAsking, better, isDecided } from './timing.ts'
 
 export interface RevocationOptions extends Omit<ForeignOptions, 'limits' | 'signal'> {
   store: RevocationStore
-  /** Lists that come at the same time, of which each may cost forty megabytes; the others wait for their turn. */
+  /** CRLs fetched at the same time: each may need forty megabytes of memory. The others wait. */
   listsAtOnce?: number
   now(): Date
 }
@@ -29,16 +29,16 @@ export interface RevocationOptions extends Omit<ForeignOptions, 'limits' | 'sign
 export interface ChainQuestion {
   /** As presented, leaf first. */
   chain: readonly X509Certificate[]
-  /** Whom the chain must lead to: the public roots, or a connector's own authorities. They are not asked about. */
+  /** The trust anchors: the public roots, or a connector's own. They are not checked. */
   anchors: readonly X509Certificate[]
-  /** The instant for which it is asked. */
+  /** The time for which the status is requested. */
   at: Date
 }
 
 export interface CheckedCertificate extends Revocation {
   subject: string
   fingerprint256: string
-  /** Those that were asked, in that order. */
+  /** The sources asked, in that order. */
   sources: RevocationSource[]
 }
 
@@ -49,19 +49,22 @@ export interface CheckedChain extends Revocation {
 export interface ChainToCheck {
   /** As presented, leaf first, base64 DER. */
   chain: readonly string[]
-  /** Whom it leads to, PEM; empty means the public roots. The same array each time, since what is read is kept by it. */
+  /**
+   * The trust anchors, PEM; empty means the public roots. Pass the same array each time: parsed anchors are cached by
+   * it.
+   */
   authorities: readonly string[]
   at: Date
 }
 
-/** Milliseconds that a whole chain may take. */
+/** Milliseconds for a whole chain. */
 export const patience = 3_000
-/** Milliseconds that a source has before the next is asked beside it. */
+/** Milliseconds before the next source is asked at the same time. */
 const headStart = 1_000
-/** Of each kind, of one certificate. */
+/** Sources per kind and certificate. */
 const mostPlaces = 2
 const mostRemembered = 1_000
-/** Questions under way. */
+/** Pending requests. */
 const mostAtOnce = 16
 const usualLists = 3
 
@@ -76,7 +79,7 @@ export class RevocationChecker {
     this.#lists = concurrencyLimiter(options.listsAtOnce ?? usualLists)
   }
 
-  /** Never throws. What takes longer goes on without its caller, and the next one finds it. */
+  /** Never throws. Requests that take longer continue, and the next call uses their results. */
   async check({ chain, anchors, at }: ChainQuestion, ended?: AbortSignal): Promise<CheckedChain> {
     if (chain.length === 0) return unreadable
     const signal = AbortSignal.any([AbortSignal.timeout(patience), ...(ended ? [ended] : [])])
@@ -89,14 +92,14 @@ export class RevocationChecker {
     }
   }
 
-  /** As check, of a chain as it travels. */
+  /** Like check, for the PEM and base64 of a session. */
   async ofSession({ chain, authorities, at }: ChainToCheck, ended?: AbortSignal): Promise<Revocation> {
     const anchors = anchorsOf(authorities)
     const { status, detail } = await this.check({ chain: certificatesOf(chain), anchors, at }, ended)
     return { status, detail }
   }
 
-  /** Waits for questions that nobody waits for any more, so that a frozen Lambda function does not lose them. */
+  /** Waits for pending requests, so that a frozen Lambda function does not lose them. */
   async settled(limitMs: number): Promise<void> {
     await inTime(Promise.allSettled(this.#asking.values()), AbortSignal.timeout(limitMs))
   }
@@ -119,7 +122,7 @@ export class RevocationChecker {
     }
   }
 
-  /** One after the other, the next when one says nothing or is slow, until one has decided. */
+  /** Asks one source after another, the next when one is slow or has no result, until one is decisive. */
   async #anyOf(
     places: readonly Place[],
     question: Question,
@@ -148,11 +151,11 @@ export class RevocationChecker {
     const remembered = this.#remembered.get(nameOf(key))
     if (remembered && this.#now() < remembered.renewAt) return remembered.source
     const asking = this.#once(key, place, question)
-    if (asking === null) return silent(place, 'too many are asked at the same time')
+    if (asking === null) return silent(place, 'too many requests are pending')
     return (await inTime(asking, signal)) ?? silent(place, 'it has not answered yet')
   }
 
-  /** However many ask, it is asked once. */
+  /** Joins a pending request with the same key. @returns null when too many are pending */
   #once(key: SourceKey, place: Place, question: Question): Promise<RevocationSource> | null {
     const name = nameOf(key)
     const begun = this.#asking.get(name)
@@ -174,7 +177,7 @@ export class RevocationChecker {
     const ask = () => askSource(place, question, this.#options)
     const heard = await (place.kind === 'Crl' ? this.#lists(ask) : ask())
     const kept = afterAsking(heard, before, this.#now())
-    // Silence must not take the place of what could not be read.
+    // A missing result must not replace a stored one that could not be read.
     if (isCertain || isDecided(kept.source)) await this.#options.store.keep(key, kept).catch(() => {})
     return this.#remember(key, kept)
   }
@@ -209,12 +212,12 @@ const silent = (place: Place, detail: string): RevocationSource => ({
   nextUpdate: null,
 })
 
-/** What any source has decided counts: who says that it was revoked before who says that it was not. */
+/** Any decisive source counts, `Revoked` before `Good`. */
 function ofSources(sources: readonly RevocationSource[]): Revocation {
   const found =
     sources.find(({ status }) => status === 'Revoked') ?? sources.find(({ status }) => status === 'Good')
   if (found) return { status: found.status, detail: found.detail }
-  if (sources.length === 0) return { status: 'Good', detail: 'it names nobody to ask' }
+  if (sources.length === 0) return { status: 'Good', detail: 'it names no CRL or OCSP responder' }
   return { status: 'Unknown', detail: sources.map(({ url, detail }) => `${url}: ${detail}`).join('; ') }
 }
 
@@ -223,5 +226,5 @@ function ofChain(certificates: readonly CheckedCertificate[]): Revocation {
     certificates.find(({ status }) => status === 'Revoked') ??
     certificates.find(({ status }) => status === 'Unknown')
   if (found) return { status: found.status, detail: `${found.subject}: ${found.detail}`.slice(0, 500) }
-  return { status: 'Good', detail: certificates.map(({ detail }) => detail)[0] ?? 'nobody to ask about' }
+  return { status: 'Good', detail: certificates.map(({ detail }) => detail)[0] ?? 'no certificate to check' }
 }

@@ -1,4 +1,4 @@
-/** What is kept of a source's answer, and the store that keeps it. */
+/** The cached result of one source, and its store. */
 import { z } from 'zod'
 import { RevocationSource } from '../../tls/revocation/status.ts'
 
@@ -7,15 +7,15 @@ const instant = z.int().nonnegative()
 
 export const KeptSource = z.strictObject({
   source: RevocationSource,
-  /** From then on it is asked again. */
+  /** Time of the next request. */
   renewAt: instant,
-  /** Until then it counts where nothing newer is to be had. */
+  /** Until then it counts when no newer result is available. */
   validUntil: instant,
 })
 export type KeptSource = z.infer<typeof KeptSource>
 
 export interface SourceKey extends Pick<RevocationSource, 'kind' | 'url'> {
-  /** SHA-256 of the certificate it is about. */
+  /** SHA-256 of the certificate. */
   fingerprint: string
 }
 
@@ -26,5 +26,5 @@ export interface RevocationStore {
   keep(key: SourceKey, kept: KeptSource): Promise<void>
 }
 
-/** Keeps nothing; the checker's own memory is all there is. */
+/** Stores nothing: the checker's own cache is the only one. */
 export const noStore: RevocationStore = { read: async () => null, keep: async () => {} }

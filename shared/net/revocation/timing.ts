@@ -1,19 +1,19 @@
-/** How long what a source said is believed, and when it is asked again. All times in milliseconds since the epoch. */
+/** How long a source's result counts, and when it is requested again. All times in milliseconds since the epoch. */
 import { minuteMs } from '../../contract/durations.ts'
 import type { RevocationSource } from '../../tls/revocation/status.ts'
 import { isFinal } from '../../tls/revocation/told.ts'
 import type { KeptSource } from './revocation-store.ts'
 
-/** An answer holds for days, but a certificate that is revoked meanwhile is to be noticed. */
+/** A response is valid for days, but a later revocation should be noticed. */
 const renewal = 60 * minuteMs
-/** Until a source that said nothing is asked again: whoever cannot be reached must not cost every message its patience. */
+/** A source without a result is asked again only then, so that not every message waits for its timeout. */
 const pause = 5 * minuteMs
 
 export const isDecided = ({ status }: RevocationSource): boolean => status !== 'Unknown'
 
 /**
- * What is kept once a source was asked. One that now says nothing, or repeats what it said before a revocation, leaves
- * in force what was heard, for as long as that holds.
+ * The result to cache after a request. While it is valid, the previous result stays when the source gives none now, or
+ * one from before the revocation.
  */
 export function afterAsking(heard: RevocationSource, before: KeptSource | null, now: number): KeptSource {
   const isTakenBack = heard.status === 'Good' && before !== null && isFinal(before.source)
@@ -26,7 +26,7 @@ export function afterAsking(heard: RevocationSource, before: KeptSource | null, 
   return { source: heard, renewAt: now + pause, validUntil: now + pause }
 }
 
-/** Of what two workers were told: what decides and holds, before the silence that one of them met. */
+/** The better result of two workers: a decisive, valid one before a missing one. */
 export function better(one: KeptSource | null, other: KeptSource | null, now: number): KeptSource | null {
   if (one === null || other === null) return one ?? other
   const [decidesOne, decidesOther] = [one, other].map(
@@ -36,6 +36,6 @@ export function better(one: KeptSource | null, other: KeptSource | null, now: nu
   return other.renewAt > one.renewAt ? other : one
 }
 
-/** What holds without end is asked again soon. */
+/** A result without an end is requested again soon. */
 const endOf = ({ nextUpdate }: RevocationSource, now: number): number =>
   nextUpdate === null ? now + pause : Math.max(Date.parse(nextUpdate), now + minuteMs)

@@ -4,7 +4,7 @@ import { Identity, type ProvidedCredentials } from '../../../shared/aws/identity
 
 const minute = 60_000
 
-/** A provider that gives credentials one after another, each for ten minutes, and a clock. */
+/** A provider whose credentials are valid for ten minutes each, and a clock. */
 function world({ lifetime = 10 * minute } = {}) {
   const state = { now: 0, asked: 0, fails: false }
   const provide = async (): Promise<ProvidedCredentials> => {
@@ -21,7 +21,7 @@ function world({ lifetime = 10 * minute } = {}) {
 
 const idOf = async (identity: Identity) => (await identity.current()).accessKeyId
 
-test('credentials are waited for once, and at hand from then on', async () => {
+test('only the first request waits for credentials', async () => {
   const { state, identity } = world()
   assert.deepEqual(await Promise.all([1, 2, 3].map(() => idOf(identity))), ['id1', 'id1', 'id1'])
   state.now = minute - 1
@@ -29,7 +29,7 @@ test('credentials are waited for once, and at hand from then on', async () => {
   assert.equal(state.asked, 1)
 })
 
-test('each minute the provider is asked, and nobody waits for it', async () => {
+test('calls the provider each minute without making a request wait', async () => {
   const { state, identity } = world()
   await identity.current()
   state.now = minute
@@ -40,7 +40,7 @@ test('each minute the provider is asked, and nobody waits for it', async () => {
   assert.equal(await idOf(identity), 'id2')
 })
 
-test('while the provider fails, credentials count until they end, and it is asked every second', async () => {
+test('while the provider fails, uses the credentials until they expire and calls it every second', async () => {
   const { state, identity } = world()
   await identity.current()
   state.fails = true
@@ -61,7 +61,7 @@ test('while the provider fails, credentials count until they end, and it is aske
   assert.equal(await idOf(identity), 'id6')
 })
 
-test('credentials that never end are asked for each minute all the same', async () => {
+test('calls the provider each minute even when the credentials do not expire', async () => {
   const { state, identity } = world({ lifetime: 0 })
   await identity.current()
   state.now = 60 * minute

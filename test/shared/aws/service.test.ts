@@ -20,10 +20,10 @@ const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
 const identity = new Identity(async () => credentials)
 const started = Date.parse('2026-11-25T00:00:00Z')
 
-/** What is silent is given up soon; all else has time, however busy the machine. */
+/** Short timeouts are for the tests of silence; the others must pass on a busy machine. */
 const soonMs = 50
 
-/** A service before the server, whose pauses are noted and take no time. */
+/** A service connected to the server. Its backoff is recorded and takes no time. */
 async function before(context: TestContext, script: Behaviour[], answerMs = 10_000) {
   const server = await ScriptedServer.start(...script)
   const place = { isSecure: false, hostname: '127.0.0.1', port: server.port }
@@ -64,7 +64,7 @@ const xml = (code: string) =>
   `<?xml version="1.0"?>\n<Error><Code>${code}</Code><Message>So it is.</Message></Error>`
 const json = (code: string) => JSON.stringify({ __type: `com.amazonaws.sqs#${code}`, message: 'So it is.' })
 
-test('a request arrives as it was made, and its answer comes back', async (t) => {
+test('sends the request unchanged and returns its response', async (t) => {
   const { server, service } = await before(t, [answer(200, 'ünd', { 'x-amz-version-id': '7' })])
   const { status, headers, body: said } = await service.send(request)
   assert.deepEqual([status, headers['x-amz-version-id'], said], [200, '7', 'ünd'])
@@ -78,7 +78,7 @@ test('a request arrives as it was made, and its answer comes back', async (t) =>
   )
 })
 
-test('one request after another goes over one connection', async (t) => {
+test('sends successive requests over one connection', async (t) => {
   const { server, service } = await before(t, [fine])
   for (let count = 0; count < 5; count++) await service.send(request)
   assert.deepEqual(
@@ -88,21 +88,21 @@ test('one request after another goes over one connection', async (t) => {
 })
 
 const passing: [name: string, behaviour: Behaviour][] = [
-  ['a reset instead of an answer', reset],
-  ['a close instead of an answer', close],
-  ['an answer that ends in the middle', halfAnAnswer],
+  ['a reset instead of a response', reset],
+  ['a close instead of a response', close],
+  ['an incomplete response', halfAnAnswer],
   ['silence', silence],
   ['a 500', answer(500, xml('InternalError'))],
   ['a 503 of S3', answer(503, xml('SlowDown'))],
-  ['a 503 without a word', answer(503)],
-  ['a 400 that S3 gives to a slow body', answer(400, xml('RequestTimeout'))],
+  ['a 503 without a body', answer(503)],
+  ['a RequestTimeout of S3', answer(400, xml('RequestTimeout'))],
   ['a 429', answer(429, json('Anything'))],
   ['throttling by SQS', answer(400, json('RequestThrottled'))],
-  ['throttling by the key of a queue', answer(400, json('KmsThrottled'))],
+  ["throttling by the queue's KMS key", answer(400, json('KmsThrottled'))],
 ]
 
 for (const [name, behaviour] of passing) {
-  test(`${name} is followed by another try, the whole body again`, async (t) => {
+  test(`sends the whole request again after ${name}`, async (t) => {
     const { server, service } = await before(t, [behaviour, behaviour, fine])
     assert.equal((await service.send(request)).body, 'fine')
     assert.deepEqual(
@@ -111,7 +111,7 @@ for (const [name, behaviour] of passing) {
     )
   })
 
-  test(`${name} three times is the fault`, async (t) => {
+  test(`throws after ${name} three times`, async (t) => {
     const { server, service } = await before(t, [behaviour])
     await assert.rejects(
       service.send(request),
@@ -122,36 +122,32 @@ for (const [name, behaviour] of passing) {
 }
 
 const final: [name: string, behaviour: Behaviour, fault: { name: string; message: string }][] = [
-  ['what S3 denies', answer(403, xml('AccessDenied')), { name: 'AccessDenied', message: 'So it is.' }],
+  ['a denial by S3', answer(403, xml('AccessDenied')), { name: 'AccessDenied', message: 'So it is.' }],
+  ['a missing bucket', answer(404, xml('NoSuchBucket')), { name: 'NoSuchBucket', message: 'So it is.' }],
   [
-    'a bucket that is not there',
-    answer(404, xml('NoSuchBucket')),
-    { name: 'NoSuchBucket', message: 'So it is.' },
-  ],
-  [
-    'a queue that is not there',
+    'a missing queue',
     answer(400, json('QueueDoesNotExist')),
     { name: 'QueueDoesNotExist', message: 'So it is.' },
   ],
-  ['a redirect', answer(301, ''), { name: 'Http301', message: 'answered 301' }],
-  ['an error in no form', answer(404, 'Not Found'), { name: 'Http404', message: 'answered 404' }],
-  ['an error in half a form', answer(400, '{"__type":'), { name: 'Http400', message: 'answered 400' }],
+  ['a redirect', answer(301, ''), { name: 'Http301', message: 'HTTP status 301' }],
+  ['an error without a code', answer(404, 'Not Found'), { name: 'Http404', message: 'HTTP status 404' }],
+  ['an error in invalid JSON', answer(400, '{"__type":'), { name: 'Http400', message: 'HTTP status 400' }],
 ]
 
 for (const [name, behaviour, fault] of final)
-  test(`${name} is asked for once, and named`, async (t) => {
+  test(`does not retry after ${name}, and names it`, async (t) => {
     const { server, service } = await before(t, [behaviour])
     await assert.rejects(service.send(request), fault)
     assert.equal(server.seen.length, 1)
   })
 
-test('an answer that is too large is not read to its end', async (t) => {
+test('stops reading a response that is too large', async (t) => {
   const { server, service } = await before(t, [answer(200, 'x'.repeat(10_000_000))])
-  await assert.rejects(service.send(request), /answer of more than 65536 octets/)
+  await assert.rejects(service.send(request), /response of more than 65536 octets/)
   assert.equal(server.seen.length, 1)
 })
 
-test('what is not HTTP is a fault', async (t) => {
+test('throws when the response is not HTTP', async (t) => {
   const { service } = await before(t, [notHttp])
   await assert.rejects(service.send(request), NoAnswerError)
 })
@@ -160,12 +156,12 @@ for (const [name, behaviour] of [
   ['silence', silence],
   ['resets', reset],
 ] as const)
-  test(`${name} throughout are a TimeoutError, as the SDK has it`, async (t) => {
+  test(`throws a TimeoutError like the SDK after ${name} in all tries`, async (t) => {
     const { service } = await before(t, [behaviour])
     await assert.rejects(service.send(request), { name: 'TimeoutError' })
   })
 
-test('an answer that drips is given up like one that does not come', async (t) => {
+test('times out when the response arrives too slowly', async (t) => {
   const drip: Behaviour = (socket) => {
     socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n')
     const timer = setInterval(() => socket.write('x'), 10)
@@ -175,13 +171,13 @@ test('an answer that drips is given up like one that does not come', async (t) =
   await assert.rejects(service.send(request), { name: 'TimeoutError', message: 'no answer within 60 ms' })
 })
 
-test('what is given up leaves no connection behind', async (t) => {
+test('closes the connection after a timeout', async (t) => {
   const { server, service } = await before(t, [silence])
   await assert.rejects(service.send(request), { name: 'TimeoutError' })
   await within(10_000, server.idle(), 'the end of every connection')
 })
 
-test('where nobody listens is tried three times, and named', async () => {
+test('tries three times when the connection is refused, and names the error', async () => {
   const port = await freePort()
   const target = { isSecure: false, hostname: '127.0.0.1', port, path: '/', region: 'r', service: 's3' }
   const service = new Service(target, identity, { connectMs: 10_000, answerMs: 10_000 }, noPause)
@@ -189,7 +185,7 @@ test('where nobody listens is tried three times, and named', async () => {
   service.close()
 })
 
-/** So many requests at once, so that as many connections are open and idle afterwards. */
+/** Sends requests concurrently, so that as many connections are idle afterwards. */
 async function openConnections(service: Service, server: ScriptedServer, count: number): Promise<void> {
   let release = () => {}
   const gate = new Promise<void>((resolve) => {
@@ -206,7 +202,7 @@ async function openConnections(service: Service, server: ScriptedServer, count: 
   assert.equal(server.open, count)
 }
 
-test('connections that died without a word cost one try together, not one each', async (t) => {
+test('several broken idle connections cost one try together', async (t) => {
   const { server, service } = await before(t, [fine])
   await openConnections(service, server, 5)
   const before_ = server.seen.length
@@ -221,7 +217,7 @@ test('connections that died without a word cost one try together, not one each',
   )
 })
 
-test('a connection that the service closes as the request goes out costs a try, and no pause', async (t) => {
+test('repeats a request without backoff when the service closes its connection meanwhile', async (t) => {
   const { server, service } = await before(t, [fine])
   await openConnections(service, server, 1)
   server.script = [(socket, seen) => (seen.connection === 0 ? reset : fine)(socket, seen)]
@@ -229,18 +225,14 @@ test('a connection that the service closes as the request goes out costs a try, 
 })
 
 const pausesBefore: [name: string, script: Behaviour[], pauses: number[]][] = [
+  ['doubles the backoff after each error of the service', [answer(500), answer(503), fine], [10, 20]],
+  ['starts with a longer backoff after throttling', [answer(429), answer(429), fine], [50, 100]],
   [
-    'what the service is at fault for waits each time, and longer',
-    [answer(500), answer(503), fine],
-    [10, 20],
-  ],
-  ['a service that has too much to do has more time', [answer(429), answer(429), fine], [50, 100]],
-  [
-    'a connection that broke is followed by a new one at once, and that by a pause',
+    'opens a new connection at once after a broken one, and backs off when that breaks too',
     [reset, reset, fine],
     [20],
   ],
-  ['an answer after a break is waited for as any other', [reset, answer(503), fine], [20]],
+  ['backs off after a 503 that follows a broken connection', [reset, answer(503), fine], [20]],
 ]
 
 for (const [name, script, expected] of pausesBefore)
@@ -250,7 +242,7 @@ for (const [name, script, expected] of pausesBefore)
     assert.deepEqual(pauses, expected)
   })
 
-test('a thousand requests at once go over 128 connections, each answered with its own', async (t) => {
+test('sends a thousand concurrent requests over 128 connections and returns to each its own response', async (t) => {
   const { server, service } = await before(t, [answer(200, ({ path }) => path)])
   let most = 0
   const watch = setInterval(() => {
@@ -267,7 +259,7 @@ test('a thousand requests at once go over 128 connections, each answered with it
   assert.equal(new Set(server.seen.map(({ connection }) => connection)).size, 128)
 })
 
-test('an answer that comes before the body was read counts, and its connection is not used again', async (t) => {
+test('accepts a response before the body was read, and does not use the connection again', async (t) => {
   const { server, service } = await before(t, [fine])
   server.early = answer(403, xml('AccessDenied'))
   const large = Buffer.alloc(16_000_000)
@@ -277,21 +269,21 @@ test('an answer that comes before the body was read counts, and its connection i
   assert.equal(server.seen[0]?.connection, 1)
 })
 
-test('a clock that is wrong by hours is set by the answer that refuses the signature', async (t) => {
+test('corrects the clock by the response that refuses the signature', async (t) => {
   const theirs = started + 5 * 3_600_000
   const date = new Date(theirs).toUTCString()
   const refuse = answer(403, xml('RequestTimeTooSkewed'), { date })
   const { server, service } = await before(t, [
     (socket, seen) => (seen.headers['x-amz-date'] === '20261125T050000Z' ? fine : refuse)(socket, seen),
   ])
-  // Several that are refused together do not each put it on.
+  // Concurrent refusals must not add up their corrections.
   await Promise.all([1, 2, 3].map(() => service.send(request)))
   assert.equal(server.seen.length, 6)
   await service.send(request)
   assert.equal(server.seen.length, 7)
 })
 
-test('a fault of the service says nothing of our clock', async (t) => {
+test('does not correct the clock by a 5xx response', async (t) => {
   const date = new Date(started + 3_600_000).toUTCString()
   const { server, service } = await before(t, [answer(503, '', { date }), fine])
   await service.send(request)

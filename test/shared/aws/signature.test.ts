@@ -13,7 +13,7 @@ const ofS3 = {
 }
 const nothing = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
-/** As AWS publishes them: the test suite of Signature Version 4, and the examples of S3's reference. */
+/** Published by AWS: the test suite of Signature Version 4, and examples from the S3 reference. */
 const published = [
   {
     name: 'get-vanilla',
@@ -66,12 +66,12 @@ const published = [
 ]
 
 for (const { name, scope, credentials, at, request, signature } of published)
-  test(`the published example ${name}`, () => {
+  test(`signs the published example ${name}`, () => {
     const { authorization = '' } = new Signer(scope).sign(request, credentials, new Date(at))
     assert.equal(authorization.split('Signature=')[1], signature)
   })
 
-/** SHA-256 as the SDK's signer wants it. */
+/** SHA-256 with the interface of the SDK's signer. */
 class Sha256 {
   readonly #hash
   constructor(key?: string | ArrayBuffer | ArrayBufferView) {
@@ -99,7 +99,7 @@ const word = text('abcdefghijklmnopqrstuvwxyz0123456789')
 const octet = fc.nat(255)
 const requests = fc.record({
   method: fc.constantFrom('PUT', 'POST'),
-  // Percent-encoded once, as it goes over the wire.
+  // Percent-encoded once, as on the wire.
   path: fc
     .array(fc.array(octet, { maxLength: 8 }), { minLength: 1, maxLength: 4 })
     .map(
@@ -120,7 +120,7 @@ const requests = fc.record({
   at: fc.date({ min: new Date('2001-01-01'), max: new Date('2099-12-31'), noInvalidDate: true }),
 })
 
-/** Names that are each other's beginning, and characters that some encodings leave as they are. */
+/** Names that are prefixes of others, and characters that some encodings leave unchanged. */
 const parameter = fc.string({ unit: fc.constantFrom(...'aAb-._~%+&=/?#:;,!\'()*$@[]| "ü€😀'), maxLength: 4 })
 const queries = fc.dictionary(
   parameter.filter((name) => name !== ''),
@@ -140,7 +140,7 @@ const hasDots = (path: string) => path.split('/').some((segment) => /^\.\.?$/.te
 const requestsTo = (service: string) => requests.filter(({ path }) => service === 's3' || !hasDots(path))
 
 for (const service of ['s3', 'sqs', 'execute-api'])
-  test(`every request to ${service} is signed as by the SDK's own signer`, async () => {
+  test(`signs every request to ${service} like the SDK's signer`, async () => {
     const region = 'eu-central-1'
     const signer = new Signer({ region, service })
     await fc.assert(
@@ -171,7 +171,7 @@ for (const service of ['s3', 'sqs', 'execute-api'])
     )
   })
 
-test('a new day and new credentials have keys of their own', () => {
+test('derives a new key for a new day and for new credentials', () => {
   const scope = { region: 'us-east-1', service: 's3' }
   const request = { method: 'PUT', path: '/key', headers: { host: 'h' }, payload: nothing }
   const signer = new Signer(scope)

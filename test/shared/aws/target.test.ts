@@ -1,4 +1,4 @@
-/** Where requests go: as the SDK says for every way to configure it. No request is made. */
+/** The targets that the SDK chooses for each kind of configuration. No request is sent. */
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { PutObjectCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
@@ -57,7 +57,7 @@ const ofS3: Case<S3ClientConfig>[] = [
     target: { hostname: 's3.eu-central-1.amazonaws.com', path: '/content/key' },
   },
   {
-    name: 'an endpoint of the environment, by address',
+    name: 'an endpoint from the environment, by IP address',
     environment: { AWS_ENDPOINT_URL: 'http://127.0.0.1:4566' },
     target: { isSecure: false, hostname: '127.0.0.1', port: 4566, path: '/content/key' },
   },
@@ -95,12 +95,12 @@ const ofSqs: Case<SQSClientConfig>[] = [
     },
   },
   {
-    name: 'an endpoint that is configured, whatever its URL says',
+    name: "a configured endpoint instead of the queue URL's host",
     config: { endpoint: 'http://127.0.0.1:4566' },
     target: { isSecure: false, hostname: '127.0.0.1', port: 4566 },
   },
   {
-    name: 'the host of its URL',
+    name: "the queue URL's host",
     url: 'https://vpce-1.sqs.eu-central-1.vpce.amazonaws.com/123456789012/evaluation',
     target: { hostname: 'vpce-1.sqs.eu-central-1.vpce.amazonaws.com' },
   },
@@ -117,7 +117,7 @@ for (const { name, config = {}, url: QueueUrl = url, target } of ofSqs)
     )
   })
 
-test('what the SDK lacks is told as it tells it', async () => {
+test("throws the SDK's error for missing configuration", async () => {
   const s3 = new S3Client({ region, credentials: async () => Promise.reject(new Error('no credentials')) })
   const command = new PutObjectCommand({ Bucket: 'content', Key: 'key' })
   await assert.rejects(

@@ -1,4 +1,4 @@
-/** The two requests of the hot path: what they say, what they make of answers, and an emulator's word for it. */
+/** PutObject and SendMessageBatch: requests and responses, also against an emulator. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:https'
@@ -34,7 +34,7 @@ after(() => emulators.close())
 const s3 = new S3Client({ region, credentials, endpoint: emulators.endpoints.s3 })
 const sqs = new SQSClient({ region, credentials, endpoint: emulators.endpoints.sqs })
 
-test('any contents put as one object read back octet by octet', async () => {
+test('stores any parts as one object, octet by octet', async () => {
   await s3.send(new CreateBucketCommand({ Bucket: 'content' }))
   const objects = new ObjectPutter(s3, 'content', patience)
   const contents = fc.array(fc.uint8Array({ maxLength: 3000 }).map((octets) => Buffer.from(octets)))
@@ -51,7 +51,7 @@ test('any contents put as one object read back octet by octet', async () => {
   objects.close()
 })
 
-test('any jobs sent in batches are received as they were', async () => {
+test('delivers any jobs of a batch unchanged', async () => {
   const { QueueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName: 'jobs' }))
   const sender = new BatchSender(sqs, QueueUrl, patience)
   const queue = new JobQueue<unknown>(sender)
@@ -81,7 +81,7 @@ async function receive(QueueUrl: string, count: number): Promise<{ serial: numbe
   return received
 }
 
-test('a queue that is not there is named as the SDK names it', async () => {
+test('names the error of a missing queue like the SDK', async () => {
   const url = `${emulators.endpoints.sqs}/000000000000/nowhere`
   const sender = new BatchSender(sqs, url, patience)
   const entries = [{ Id: '0', MessageBody: 'x' }]
@@ -105,7 +105,7 @@ async function scripted(context: TestContext, behaviour: Behaviour) {
   return { server, objects, sender, s3, sqs }
 }
 
-test('an object is put as the SDK puts it: same place, same checksum', async (t) => {
+test('sends the same path and checksum for an object as the SDK', async (t) => {
   const { server, objects, s3 } = await scripted(t, answer(200))
   await objects.put('segments/key', [Buffer.from('one'), Buffer.from('two')])
   await s3.send(new PutObjectCommand({ Bucket: 'content', Key: 'segments/key', Body: 'onetwo' }))
@@ -126,7 +126,7 @@ test('an object is put as the SDK puts it: same place, same checksum', async (t)
   )
 })
 
-test('a batch is sent as the SDK sends it', async (t) => {
+test('sends a batch like the SDK', async (t) => {
   const { server, sender, sqs } = await scripted(t, answer(200, '{}'))
   const Entries = [{ Id: '0', MessageBody: '{"a":"ü"}', DelaySeconds: 3, MessageGroupId: 'g' }]
   await sender.send(Entries)
@@ -143,7 +143,7 @@ const taken = (Id: string, body: string) => ({
   MD5OfMessageBody: createHash('md5').update(body).digest('hex'),
 })
 
-test('jobs that were refused, arrived damaged, or are not named have failed, and no others', async (t) => {
+test('reports exactly the refused, damaged and unmentioned jobs as failed', async (t) => {
   const { sender } = await scripted(
     t,
     answer(200, () =>
@@ -159,33 +159,33 @@ test('jobs that were refused, arrived damaged, or are not named have failed, and
     [
       null,
       'queue refused a job: InternalError',
-      'queue refused a job: InvalidChecksum the queue has another body than was sent',
+      'queue refused a job: InvalidChecksum the body that the queue stored differs from the body sent',
       'the queue did not confirm a job',
-      'queue refused a job: InvalidChecksum the queue has another body than was sent',
+      'queue refused a job: InvalidChecksum the body that the queue stored differs from the body sent',
     ],
   )
 })
 
 for (const [name, body] of [
   ['not JSON', '<html>'],
-  ['JSON of another kind', 'null'],
-  ['lists of nothing', '{"Successful":[null],"Failed":{}}'],
+  ['JSON of another type', 'null'],
+  ['JSON with invalid lists', '{"Successful":[null],"Failed":{}}'],
   ['empty', ''],
 ])
-  test(`a 200 that is ${name} has taken nothing`, async (t) => {
+  test(`treats no job as sent after a 200 that is ${name}`, async (t) => {
     const { sender } = await scripted(t, answer(200, body))
     const [failure] = await new JobQueue<number>(sender).trySend([{ job: 1 }])
     assert.ok(failure instanceof Error)
   })
 
-test('a 200 to a PUT from what is not S3 has stored nothing', async (t) => {
+test('rejects a 200 without an ETag', async (t) => {
   const { objects } = await scripted(t, (socket) => {
     socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')
   })
-  await assert.rejects(objects.put('key', []), /it names no ETag/)
+  await assert.rejects(objects.put('key', []), /has no ETag/)
 })
 
-test('over TLS the body is not read once more to be signed', async (t) => {
+test('does not sign the body over TLS', async (t) => {
   const { cert, key } = await selfSigned({ names: ['localhost'] })
   setDefaultCACertificates([cert])
   let payload: unknown

@@ -35,7 +35,7 @@ function reader(now: () => Date = () => new Date()) {
 }
 
 describe('a client certificate', () => {
-  it('is read from its secret, once in some minutes, and a new one is taken up then', async () => {
+  it('is read from its secret every few minutes, and replaced by a new one', async () => {
     let at = Date.now()
     const certificates = reader(() => new Date(at))
     secrets.keepIdentity('rotated', ours)
@@ -48,7 +48,7 @@ describe('a client certificate', () => {
     assert.equal((await certificates.read('rotated')).certificate, renewed.cert)
   })
 
-  it('is asked for once by many at the same time', async () => {
+  it('is read once for concurrent requests', async () => {
     secrets.keepIdentity('shared', ours)
     secrets.requests = 0
     const certificates = reader()
@@ -59,15 +59,15 @@ describe('a client certificate', () => {
   const useless: [string, () => string | Promise<string> | null, RegExp][] = [
     ['does not exist', () => null, /^does not exist$/],
     ['is not JSON', () => '-----BEGIN CERTIFICATE-----', /^is not JSON$/],
-    ['is JSON of nothing', () => 'null', /^lacks one of the JSON fields certificate and privateKey$/],
+    ['is JSON null', () => 'null', /^lacks one of the JSON fields certificate and privateKey$/],
     ['has no key', () => JSON.stringify({ certificate: ours.cert }), /^lacks one of/],
     [
-      'has no certificate in PEM',
+      'has no PEM certificate',
       () => JSON.stringify({ certificate: 'x', privateKey: ours.key }),
       /^has no PEM certificate/,
     ],
     [
-      'has a certificate that is none',
+      'has an unreadable certificate',
       () =>
         JSON.stringify({
           certificate: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
@@ -76,7 +76,7 @@ describe('a client certificate', () => {
       /^holds a first certificate that cannot be read$/,
     ],
     [
-      'has a key that is none',
+      'has an unreadable key',
       () => JSON.stringify({ certificate: ours.cert, privateKey: 'x' }),
       /^holds a private key that cannot be read/,
     ],
@@ -136,7 +136,7 @@ describe('a client certificate', () => {
     ],
   ]
   for (const [what, text, why] of useless)
-    it(`that ${what} is of no use, and the error says why and nothing of what is in it`, async () => {
+    it(`from a secret that ${what} is rejected, with an error that shows no content`, async () => {
       const content = await text()
       if (content !== null) secrets.keep('useless', content)
       await assert.rejects(reader().read(content === null ? 'missing' : 'useless'), (error: Error) => {
@@ -146,7 +146,7 @@ describe('a client certificate', () => {
       })
     })
 
-  it('that was of no use is looked at again soon', async () => {
+  it('is read again soon when its secret was unusable', async () => {
     let at = Date.now()
     const certificates = reader(() => new Date(at))
     await assert.rejects(certificates.read('late'), /does not exist/)
@@ -156,7 +156,7 @@ describe('a client certificate', () => {
     assert.equal((await certificates.read('late')).certificate, ours.cert)
   })
 
-  it('is used on while Secrets Manager does not answer, until it expires', async (t) => {
+  it('stays in use while Secrets Manager does not respond, until it expires', async (t) => {
     let at = Date.now()
     secrets.keepIdentity('flaky', ours)
     const certificates = reader(() => new Date(at))
@@ -183,7 +183,7 @@ describe('the local stand-in for Secrets Manager', () => {
     })
 })
 
-describe('a next hop that demands a client certificate', () => {
+describe('a next hop that requires a client certificate', () => {
   const smartHost = 'mx.partner.example'
   let partnersOwn: SecureContextOptions
   before(async () => {
@@ -218,9 +218,9 @@ describe('a next hop that demands a client certificate', () => {
 
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     const rows: [string, string | null, string, number][] = [
-      ['takes mail of a connector that names one it trusts', 'ours', '250 2.0.0 taken', 1],
-      ['takes none of a connector that names one it does not trust', 'strangers', '451 4.', 0],
-      ['takes none of a connector that names none', null, '451 4.7.5', 0],
+      ['accepts mail of a connector with a certificate that it trusts', 'ours', '250 2.0.0 taken', 1],
+      ['refuses mail of a connector with a certificate that it does not trust', 'strangers', '451 4.', 0],
+      ['refuses mail of a connector without one', null, '451 4.7.5', 0],
     ]
     for (const [what, name, answer, received] of rows)
       it(`by ${version} ${what}`, async () => {
@@ -237,7 +237,7 @@ describe('a next hop that demands a client certificate', () => {
       })
   }
 
-  it('is not called at all while the secret is of no use, and the attempt names the secret', async () => {
+  it('gets no connection while the secret is unusable, and the attempt names the secret', async () => {
     const partner = await startPartner({ tls: partnersOwn })
     try {
       const outcome = await send(partner, requirement('not-made-yet'))

@@ -33,7 +33,7 @@ const replies = (['A', 'AAAA', 'MX', 'TLSA', 'TXT', 'CNAME'] as const).map((type
 })
 
 describe('a reply', () => {
-  it('is read with its extended error', () => {
+  it('is decoded with its extended error', () => {
     for (const { question, octets } of replies) {
       const reply = readReply(octets, id, question)
       assert.ok(typeof reply === 'object')
@@ -41,10 +41,10 @@ describe('a reply', () => {
     }
   })
 
-  it('has nothing to say of another class', () => {
+  it('ignores records of another class', () => {
     for (const { question, octets } of replies) {
       const other = Buffer.from(octets)
-      // After the header, the question, and the name and type of the one answer: its class, here Chaosnet.
+      // The class of the one answer, after header, question, name and type: here Chaosnet.
       other.writeUInt16BE(3, 12 + name.length + 2 + 4 + name.length + 2 + 2)
       const reply = readReply(other, id, question)
       assert.ok(typeof reply === 'object')
@@ -52,13 +52,13 @@ describe('a reply', () => {
     }
   })
 
-  it('cut anywhere is none, or ends too soon', () => {
+  it('cut anywhere is malformed or not a reply', () => {
     for (const { question, octets } of replies)
       for (let end = 0; end < octets.length; end += 1)
         assert.equal(typeof readReply(octets.subarray(0, end), id, question), 'string', `${end}`)
   })
 
-  it('of any octets at all breaks nothing', () => {
+  it('of random octets never throws', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...replies),
@@ -74,7 +74,7 @@ describe('a reply', () => {
     )
   })
 
-  it('has addresses of whatever octets as text of the same address', () => {
+  it('decodes any address to its text', () => {
     const zeros = fc.constantFrom(0, 0, 255, 1)
     const octets = fc.oneof(
       fc.uint8Array({ minLength: 16, maxLength: 16 }),
@@ -126,8 +126,8 @@ describe('a reply', () => {
     })
   }
 
-  it('of as many records as fit, each name a way along many others, is read', () => {
-    // Pointers to pointers, each one step back, up to where a pointer reaches.
+  it('with the maximum of records and long chains of name pointers is decoded', () => {
+    // Pointers to pointers, each one step back, as far as a pointer reaches.
     const chain = Buffer.alloc(0x3000)
     const begin = 12 + question.length + 12
     for (let at = 0; at < chain.length; at += 2)
@@ -143,7 +143,7 @@ describe('a reply', () => {
 })
 
 describe('messages in a stream', () => {
-  it('come out as they went in, however the stream is cut', () => {
+  it('are read unchanged for any chunks of the stream', () => {
     const messages = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 })
     fc.assert(
       fc.property(messages, fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1 }), (sent, cuts) => {
@@ -163,7 +163,7 @@ describe('messages in a stream', () => {
     )
   })
 
-  it('of the greatest length arrive by single octets', () => {
+  it('of the maximum length are read from single octets', () => {
     const frames = new Frames()
     const whole = frame(Buffer.alloc(65_535, 7))
     const received = Array.from(whole, (octet) => frames.take(Buffer.from([octet]))).flat()
@@ -185,7 +185,7 @@ describe('the address of a name server', () => {
     ['fe80::1%eth0', 'fe80::1%eth0', 53],
   ]
   for (const [text, ip, port] of rows) {
-    it(`is read from ${text}`, () => assert.deepEqual(parseNameServer(text), { ip, port, tlsName: null }))
+    it(`is parsed from ${text}`, () => assert.deepEqual(parseNameServer(text), { ip, port, tlsName: null }))
   }
   for (const text of [
     '',
@@ -210,10 +210,10 @@ describe('the address of a name server', () => {
     ['tls://192.0.2.1#resolver', '192.0.2.1', 853, 'resolver'],
   ]
   for (const [text, ip, port, tlsName] of byTls) {
-    it(`is read from ${text}`, () => assert.deepEqual(parseNameServer(text), { ip, port, tlsName }))
+    it(`is parsed from ${text}`, () => assert.deepEqual(parseNameServer(text), { ip, port, tlsName }))
   }
 
-  it('is read from what people are shown', () => {
+  it('is parsed from its own text form', () => {
     for (const file of ['README.md', 'infra/config.ts']) {
       const text = readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8')
       const shown = [...text.matchAll(/tls:\/\/[^`"\s]*/g)].map(([each]) => each)
@@ -261,7 +261,7 @@ describe('the address of a name server', () => {
 describe('the addresses of name servers', () => {
   const [tls, other, clear] = ['tls://192.0.2.1#dns.example', 'tls://192.0.2.2#dns.example', '192.0.2.3']
 
-  it('are all in the clear or all by TLS', () => {
+  it('are all in the clear or all with TLS', () => {
     assert.deepEqual(
       parseNameServers([tls, other]).map(({ ip }) => ip),
       ['192.0.2.1', '192.0.2.2'],

@@ -19,7 +19,7 @@ describe('extensions', () => {
         ['8BITMIME', ''],
       ],
     ],
-    ['are none in a reply to HELO', '250 DSN.example', []],
+    ['are empty for a reply to HELO', '250 DSN.example', []],
     ['keep all their parameters', '250-x\n250 AUTH PLAIN  LOGIN', [['AUTH', 'PLAIN LOGIN']]],
   ]
   for (const [what, reply, expected] of rows) {
@@ -30,7 +30,7 @@ describe('extensions', () => {
 describe('commands', () => {
   const dsn = parseExtensions('250-x\n250 DSN')
 
-  it('hold one line of printable ASCII, whatever the sender put into ENVID and ORCPT', () => {
+  it('are one line of printable ASCII for any ENVID and ORCPT', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         const traits = traitsOf(envelopeWith(text), [], Buffer.alloc(0))
@@ -41,7 +41,7 @@ describe('commands', () => {
     )
   })
 
-  it('leave DSN parameters out where DSN is not announced', () => {
+  it('omit DSN parameters when DSN is not announced', () => {
     const none = parseExtensions('250 x')
     assert.equal(
       mailCommand(traitsOf(envelopeWith('id'), [], Buffer.alloc(0)), none),
@@ -52,12 +52,12 @@ describe('commands', () => {
   })
 })
 
-describe('what a message needs', () => {
+describe('the extensions that a message needs', () => {
   const ascii = Buffer.from('Subject: x\r\n\r\nbody\r\n')
   const utf8Body = Buffer.from('Subject: x\r\n\r\né\r\n')
   const utf8Header = Buffer.from('Subject: é\r\n\r\nbody\r\n')
   const rows: [string, Buffer, boolean, string, boolean, boolean][] = [
-    ['nothing when all is ASCII, even if SMTPUTF8 was declared', ascii, true, 'b@ours.example', false, false],
+    ['none when all is ASCII, even if SMTPUTF8 was declared', ascii, true, 'b@ours.example', false, false],
     ['8BITMIME for a body in UTF-8', utf8Body, true, 'b@ours.example', true, false],
     ['SMTPUTF8 for a header field in UTF-8', utf8Header, true, 'b@ours.example', true, true],
     [
@@ -71,7 +71,7 @@ describe('what a message needs', () => {
     ['SMTPUTF8 for an address in UTF-8', ascii, true, 'é@ours.example', false, true],
   ]
   for (const [what, content, smtpUtf8, address, eightBit, internationalised] of rows) {
-    it(`is ${what}`, () => {
+    it(`are ${what}`, () => {
       const traits = traitsOf({ ...message().envelope, smtpUtf8 }, [{ address }], content)
       assert.deepEqual([traits.eightBit, traits.internationalised], [eightBit, internationalised])
     })

@@ -17,30 +17,26 @@ const rows: [what: string, fields: Partial<SmtpError>, said: string][] = [
     '451 4.4.317 Next hop is unreachable: ENETUNREACH',
   ],
   [
-    'an address of a kind that we have none of',
+    'an address family without a local address',
     { code: 'EADDRNOTAVAIL' },
     '451 4.4.317 Next hop is unreachable: EADDRNOTAVAIL',
   ],
-  [
-    'a port that a firewall of ours closes',
-    { code: 'EACCES' },
-    '451 4.4.317 Next hop is unreachable: EACCES',
-  ],
+  ['a port that a local firewall blocks', { code: 'EACCES' }, '451 4.4.317 Next hop is unreachable: EACCES'],
   [
     'a connection that broke',
     { code: 'ECONNECTION', originalCode: 'ECONNRESET' },
     '451 4.4.318 Connection closed by the next hop: ECONNRESET',
   ],
-  ['a fault without a name', {}, '451 4.4.318 Connection closed by the next hop: it broke'],
+  ['an error without a code', {}, '451 4.4.318 Connection closed by the next hop: it broke'],
   [
     "the server's own refusal",
     { code: 'EENVELOPE', response: '550 5.1.1 No such user' },
     '550 5.1.1 No such user',
   ],
   ['a refusal without an enhanced code', { response: '421 bye' }, '421 bye'],
-  ['what is no reply', { response: 'hello' }, '451 4.5.0 Next hop did not speak SMTP: hello'],
+  ['an invalid reply', { response: 'hello' }, '451 4.5.0 Next hop did not speak SMTP: hello'],
   [
-    'a success at the wrong place',
+    'an unexpected success reply',
     { response: '250 2.0.0 fine' },
     '451 4.5.0 Next hop did not speak SMTP: 250 2.0.0 fine',
   ],
@@ -48,6 +44,6 @@ const rows: [what: string, fields: Partial<SmtpError>, said: string][] = [
 
 describe('an attempt that failed by', () => {
   for (const [what, fields, said] of rows)
-    it(`${what} is ${said}`, () =>
+    it(`${what} becomes ${said}`, () =>
       assert.equal(formatReply(replyToError(Object.assign(new Error('it broke'), fields))), said))
 })

@@ -1,4 +1,4 @@
-/** Web servers of strangers that do what they should not. */
+/** Untrusted web servers that misbehave. */
 import assert from 'node:assert/strict'
 import { createServer, type Socket } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
@@ -15,7 +15,7 @@ afterEach(async () => {
   server = null
 })
 
-/** @param answer what is done once a request has begun to come */
+/** @param answer called when a request has begun to arrive */
 async function ask(answer: (socket: Socket) => void, path = '/') {
   server = await listen(createServer((socket) => socket.once('data', () => answer(socket))))
   const limits = { whole: 1_000, silence: 400, body: 100_000 }
@@ -36,7 +36,7 @@ const without = (scheme: string) =>
     get,
   )
 
-/** As fast as it is read. */
+/** Writes as fast as the client reads. */
 function flood(socket: Socket, text: string): void {
   const more = () => {
     while (!socket.destroyed && socket.write(text));
@@ -45,7 +45,7 @@ function flood(socket: Socket, text: string): void {
   more()
 }
 
-/** A little at a time, so that there is never silence. */
+/** Writes a little at a time, so that no timeout of silence fires. */
 function drip(socket: Socket, text: string): void {
   const timer = setInterval(() => (socket.destroyed ? clearInterval(timer) : socket.write(text)), 50)
 }
@@ -55,28 +55,28 @@ const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n`
 
 const hostile: Record<string, { answer: (socket: Socket) => void; says: RegExp }> = {
   'says nothing': { answer: () => {}, says: /no answer within 0\.4 s/ },
-  'never ends its answer': {
+  'never ends its response': {
     answer: (socket) => {
       socket.write(`${head}\r\n`)
       flood(socket, 'a'.repeat(10_000))
     },
     says: /larger than 100000 octets/,
   },
-  'drips its answer': {
+  'sends its response too slowly': {
     answer: (socket) => {
       socket.write(`${head}Content-Length: 1000\r\n\r\n`)
       drip(socket, 'a')
     },
     says: /not done within 1 s/,
   },
-  'drips a header field': {
+  'sends a header field too slowly': {
     answer: (socket) => {
       socket.write(`${head}X: `)
       drip(socket, 'a')
     },
     says: /not done within 1 s/,
   },
-  'sends an octet a chunk': {
+  'sends chunks of one octet': {
     answer: (socket) => {
       socket.write(chunked)
       flood(socket, '1\r\na\r\n'.repeat(1_000))
@@ -97,11 +97,11 @@ const hostile: Record<string, { answer: (socket: Socket) => void; says: RegExp }
     },
     says: /aborted|overflow/,
   },
-  'sends nothing but provisional answers': {
+  'sends only provisional responses': {
     answer: (socket) => flood(socket, 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(100)),
     says: /not done within 1 s/,
   },
-  'wants another protocol': {
+  'switches to another protocol': {
     answer: (socket) => socket.write('HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
     says: /another protocol/,
   },
@@ -115,21 +115,21 @@ const hostile: Record<string, { answer: (socket: Socket) => void; says: RegExp }
   },
 }
 
-describe('A web server of a stranger', () => {
+describe('An untrusted web server', () => {
   for (const [what, { answer, says }] of Object.entries(hostile))
-    it(`that ${what} is given up, and it is said why`, async () => {
+    it(`that ${what} is abandoned, with the reason`, async () => {
       const found = await within(10_000, ask(answer), 'the end')
       assert.equal(found.kind, 'Failed')
       assert.match(found.kind === 'Failed' ? found.detail : '', says)
     })
 
-  it('is not followed to where it redirects', async () => {
+  it('is not followed to its redirect', async () => {
     const location = 'Location: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n'
     const found = await ask((socket) => socket.end(`HTTP/1.1 302 Found\r\n${location}`))
     assert.equal(found.kind === 'Answered' && found.status, 302)
   })
 
-  it('is heard to the end of what it says, in pieces of any usual size', async () => {
+  it('is read to the end of its response, for any chunk sizes', async () => {
     const found = await ask((socket) => {
       socket.write(chunked)
       socket.end(`${'100\r\n'.concat('a'.repeat(256), '\r\n').repeat(300)}0\r\n\r\n`)
@@ -139,19 +139,19 @@ describe('A web server of a stranger', () => {
 })
 
 for (const [url, says] of [
-  ['file:///etc/passwd', /file: is not asked/],
-  ['ftp://ca.example/', /ftp: is not asked/],
+  ['file:///etc/passwd', /file: URLs are refused/],
+  ['ftp://ca.example/', /ftp: URLs are refused/],
   ['http://inside.example/', /no address that may be used/],
   ['http://metadata.example/', /no address that may be used/],
   ['http://169.254.169.254/', /no address that may be used/],
   ['http://0x7f000001/', /no address that may be used/],
   ['http://[::ffff:10.0.0.1]/', /no address that may be used/],
-  ['http://user:secret@ca.example/', /with a password is not asked/],
-  ['http://ca.example:25/', /port 25 is not asked/],
-  ['https://ca.example:8443/', /port 8443 is not asked/],
+  ['http://user:secret@ca.example/', /with a password is refused/],
+  ['http://ca.example:25/', /port 25 is refused/],
+  ['https://ca.example:8443/', /port 8443 is refused/],
   [`http://ca.example/${'a'.repeat(3_000)}`, /not a URL/],
 ] as const)
-  it(`${url.slice(0, 60)} is not asked`, async () => {
+  it(`${url.slice(0, 60)} is refused`, async () => {
     const found = await without(url)
     assert.match(found.kind === 'Failed' ? found.detail : '', says)
   })

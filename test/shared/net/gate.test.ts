@@ -1,6 +1,6 @@
 /**
- * The gate of a session, when the client that it is to hold back wants to begin before TLS was assessed. The client
- * never does; so here it is made to, in a process of its own, which the gate ends.
+ * The gate of a session, when the client sends a command before TLS was assessed. The client never does, so the test
+ * forces it, in a separate process that the gate ends.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -27,7 +27,7 @@ const hasty = (port: number) => `
   })
 `
 
-test('nothing of a mail transaction passes before TLS was assessed, whatever the client wants to write', async () => {
+test('the gate stops every command of a mail transaction before TLS was assessed', async () => {
   const heard: Buffer[] = []
   const server = createServer((socket) => {
     socket.on('data', (chunk) => {

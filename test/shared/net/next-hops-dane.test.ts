@@ -49,10 +49,10 @@ const tlsaName = '_25._tcp.mx.partner.example'
 const tlsa: Zone['tlsa'] = { [tlsaName]: [[3, 1, 1, 'ab']] }
 const signed = [domain, 'mx.partner.example', tlsaName]
 
-describe('the TLSA records of a mail exchanger', () => {
+describe('the TLSA records of an MX host', () => {
   const rows: [string, Zone, string | string[], string[]][] = [
     [
-      'count where everything that leads to them is signed',
+      'count when every record that leads to them is signed',
       { mx, a, tlsa, secure: signed },
       [
         'mx.partner.example 8.8.8.1 authentic, 3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
@@ -60,7 +60,7 @@ describe('the TLSA records of a mail exchanger', () => {
       [tlsaName],
     ],
     [
-      'are all there, usable or not',
+      'include unusable ones',
       {
         mx,
         a,
@@ -78,31 +78,31 @@ describe('the TLSA records of a mail exchanger', () => {
       [tlsaName],
     ],
     [
-      'are not asked for where the MX records are not signed',
+      'are not queried when the MX records are unsigned',
       { mx, a, tlsa, secure: signed.slice(1) },
       ['mx.partner.example 8.8.8.1, none'],
       [],
     ],
     [
-      'are not asked for where the addresses are not signed, though they would fail',
+      'are not queried when the addresses are unsigned',
       { mx, a, fail: { [tlsaName]: 'ESERVFAIL' }, secure: [domain] },
       ['mx.partner.example 8.8.8.1 authentic, none'],
       [],
     ],
     [
-      'do not count where they are not signed themselves',
+      'do not count when they are unsigned',
       { mx, a, tlsa, secure: signed.slice(0, 2) },
       ['mx.partner.example 8.8.8.1 authentic, none'],
       [tlsaName],
     ],
     [
-      'are none where it is proven that there are none',
+      'are empty when DNSSEC proves that none exist',
       { mx, a, secure: signed },
       ['mx.partner.example 8.8.8.1 authentic, none'],
       [tlsaName],
     ],
     [
-      'make the host unreachable when they cannot be had',
+      'make the host unreachable when their query fails',
       { mx, a, fail: { [tlsaName]: 'ETIMEOUT' }, secure: signed },
       [
         'mx.partner.example 8.8.8.1 authentic, failed: 451 4.4.312 DNS failed for the TLSA records of mx.partner.example: ETIMEOUT',
@@ -110,7 +110,7 @@ describe('the TLSA records of a mail exchanger', () => {
       [tlsaName],
     ],
     [
-      'make the host unreachable when they are not to be believed',
+      'make the host unreachable when they are bogus',
       { mx, a, fail: { [tlsaName]: 'BOGUS' }, secure: signed },
       [
         'mx.partner.example 8.8.8.1 authentic, bogus: 451 4.7.324 DNSSEC validation failed for the TLSA records of mx.partner.example',
@@ -118,7 +118,7 @@ describe('the TLSA records of a mail exchanger', () => {
       [tlsaName],
     ],
     [
-      'make no other host unreachable',
+      'do not make other hosts unreachable',
       {
         mx: {
           [domain]: [
@@ -138,7 +138,7 @@ describe('the TLSA records of a mail exchanger', () => {
       [tlsaName, '_25._tcp.mx2.partner.example'],
     ],
     [
-      'are asked for where one family of addresses fails, and with the addresses of the other',
+      'are queried with the addresses of one family when the other fails',
       {
         mx,
         aaaa: { 'mx.partner.example': ['2a00:1450::1'] },
@@ -152,7 +152,7 @@ describe('the TLSA records of a mail exchanger', () => {
       [tlsaName],
     ],
     [
-      'are asked for where one family of addresses is proven',
+      'are queried when one address family is proven',
       {
         mx,
         a,
@@ -176,7 +176,7 @@ describe('the TLSA records of a mail exchanger', () => {
       [tlsaName],
     ],
     [
-      'may lie behind an alias, which is no name of the host',
+      'may be found through an alias, which is not a reference name',
       {
         mx,
         a,
@@ -190,7 +190,7 @@ describe('the TLSA records of a mail exchanger', () => {
       [tlsaName],
     ],
     [
-      'do not count behind an alias into a zone that is not signed',
+      'do not count through an alias into an unsigned zone',
       {
         mx,
         a,
@@ -202,13 +202,13 @@ describe('the TLSA records of a mail exchanger', () => {
       [tlsaName],
     ],
     [
-      'are not asked for where no address may be used',
+      'are not queried when no address is permitted',
       { mx, a: { 'mx.partner.example': ['10.0.0.1'] }, tlsa, secure: signed },
       '451 4.4.312 No mail exchanger of partner.example has an address that may be used',
       [],
     ],
     [
-      'are not asked for at a name that is too long to exist',
+      'are not queried at a name that is too long',
       {
         mx: { [domain]: [[10, `${'a.'.repeat(121)}example`]] },
         a: { [`${'a.'.repeat(121)}example`]: ['8.8.8.1'] },
@@ -229,14 +229,14 @@ describe('the TLSA records of a mail exchanger', () => {
     })
   }
 
-  it('are not asked for when nobody wants to know', async () => {
+  it('are not queried when DANE is disabled', async () => {
     const { found, tlsaAsked } = await look({ mx, a, tlsa, secure: signed }, byMx, false)
     assert.deepEqual(shown(found), ['mx.partner.example 8.8.8.1 authentic, none'])
     assert.deepEqual(tlsaAsked, [])
   })
 })
 
-describe('a mail exchanger that is an alias', () => {
+describe('an MX host that is an alias', () => {
   const cname = { 'mx.partner.example': 'real.hoster.example' }
   const addresses = { 'real.hoster.example': ['8.8.8.1'] }
   const expandedName = '_25._tcp.real.hoster.example'
@@ -244,44 +244,44 @@ describe('a mail exchanger that is an alias', () => {
   const allSigned = [...signed, 'real.hoster.example', expandedName]
   const rows: [string, Zone, string, string[]][] = [
     [
-      'has first the records of what it leads to',
+      'has the records of its target first',
       { tlsa: both, secure: allSigned },
       '2 1 1 cd at real.hoster.example for real.hoster.example, partner.example',
       [expandedName],
     ],
     [
-      'has its own where those are none',
+      'has its own records when its target has none',
       { tlsa, secure: allSigned },
       '3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
       [expandedName, tlsaName],
     ],
     [
-      'has its own where those are not signed',
+      "has its own records when its target's are unsigned",
       { tlsa: both, secure: [...signed, 'real.hoster.example'] },
       '3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
       [expandedName, tlsaName],
     ],
     [
-      'is unreachable where those cannot be had, whatever its own are',
+      "is unreachable when the query for its target's records fails",
       { tlsa, fail: { [expandedName]: 'ESERVFAIL' }, secure: allSigned },
       'failed: 451 4.4.312 DNS failed for the TLSA records of real.hoster.example: ESERVFAIL',
       [expandedName],
     ],
-    ['has none where neither has any', { secure: allSigned }, 'none', [expandedName, tlsaName]],
+    ['has no records when neither name has any', { secure: allSigned }, 'none', [expandedName, tlsaName]],
     [
-      'has its own only where it leads into a zone that is not signed',
+      'has only its own records when its target is in an unsigned zone',
       { tlsa: both, secure: [...signed, expandedName] },
       '3 1 1 ab at mx.partner.example for mx.partner.example, partner.example',
       [tlsaName],
     ],
     [
-      'has none where the alias itself is not signed',
+      'has no records when the alias is unsigned',
       { tlsa: both, secure: [domain, tlsaName, 'real.hoster.example', expandedName] },
       'none',
       [],
     ],
     [
-      'is unreachable where it cannot be known whether the alias is signed',
+      'is unreachable when the query for the alias fails',
       { tlsa: both, fail: { 'CNAME mx.partner.example': 'ETIMEOUT' }, secure: [domain, tlsaName] },
       'failed: 451 4.4.312 DNS failed for the alias mx.partner.example: ETIMEOUT',
       [],
@@ -307,20 +307,20 @@ describe('a domain that is an alias', () => {
     tlsa,
   }
 
-  it('has mail exchangers that may be certified for either name', async () => {
+  it('has MX hosts whose certificates may be for either name', async () => {
     const { found } = await look({ ...zone, secure: [...signed, 'real.example'] })
     assert.deepEqual(shown(found), [
       'mx.partner.example 8.8.8.1 authentic, 3 1 1 ab at mx.partner.example for mx.partner.example, partner.example, real.example',
     ])
   })
 
-  it('has mail exchangers that are not proven where it leads into a zone that is not signed', async () => {
+  it('has unproven MX hosts when its target is in an unsigned zone', async () => {
     const { found } = await look({ ...zone, secure: signed })
     assert.deepEqual(shown(found), ['mx.partner.example 8.8.8.1, none'])
   })
 })
 
-describe('a domain without mail exchangers', () => {
+describe('a domain without MX records', () => {
   const own = `_25._tcp.${domain}`
   it('has TLSA records of its own', async () => {
     const { found } = await look({
@@ -333,7 +333,7 @@ describe('a domain without mail exchangers', () => {
     ])
   })
 
-  it('that is an alias may be certified for both names', async () => {
+  it('that is an alias may have a certificate for either name', async () => {
     const expanded = '_25._tcp.real.example'
     const { found } = await look({
       cname: { [domain]: 'real.example' },
@@ -346,7 +346,7 @@ describe('a domain without mail exchangers', () => {
     ])
   })
 
-  it('is the host itself, which needs no proof', async () => {
+  it('is the host itself, without proof', async () => {
     const { found, tlsaAsked } = await look({ a: { [domain]: ['8.8.8.1'] } })
     assert.deepEqual(shown(found), ['partner.example 8.8.8.1 authentic, none'])
     assert.equal(found.kind === 'Found' && found.hops[0]?.foundBy, 'Domain')
@@ -368,22 +368,22 @@ describe('a smart host', () => {
     assert.deepEqual(tlsaAsked, [`TLSA ${name}`])
   })
 
-  it('given as an address has none, and nothing is asked', async () => {
+  it('given as an address has none, without a query', async () => {
     const { found, resolver } = await look({}, bySmartHost('10.0.0.1'))
     assert.deepEqual(shown(found), ['10.0.0.1 10.0.0.1 authentic, none'])
     assert.deepEqual(resolver.asked, [])
   })
 })
 
-describe('what DNSSEC says not to believe', () => {
+describe('a bogus answer', () => {
   const rows: [string, Zone, string][] = [
     [
-      'is 4.7.324 for the mail exchangers of a domain, before its own addresses are thought of',
+      'is 4.7.324 for the MX of a domain, without a query for its addresses',
       { a: { [domain]: ['8.8.8.1'] }, fail: { [`MX ${domain}`]: 'BOGUS' } },
       '451 4.7.324 DNSSEC validation failed for the MX of partner.example',
     ],
     [
-      'is 4.7.324 for the addresses of the only mail exchanger',
+      'is 4.7.324 for the addresses of the only MX host',
       { mx, fail: { 'mx.partner.example': 'BOGUS' } },
       '451 4.7.324 DNSSEC validation failed for the addresses of mx.partner.example',
     ],
@@ -392,7 +392,7 @@ describe('what DNSSEC says not to believe', () => {
     it(what, async () => assert.equal(shown((await look(zone)).found), expected))
   }
 
-  it('keeps no other mail exchanger from being tried', async () => {
+  it('does not stop attempts to other MX hosts', async () => {
     const { found } = await look({
       mx: {
         [domain]: [

@@ -34,13 +34,13 @@ describe('name servers that do not answer', () => {
   const exchanges = Array.from({ length: 500 }, (_, n): [number, string] => [n, `mx${n}.example`])
   const zone: Zone = { mx: { [domain]: exchanges }, a: { 'mx9.example': ['8.8.8.9'] } }
 
-  /** Answers for these names only. */
+  /** Answers only for these names. */
   const silentBut = (...names: string[]): Resolver => {
     const { ask } = fakeResolver(zone)
     return { ask: (name, type) => (names.includes(name) ? ask(name, type) : new Promise(() => {})) }
   }
 
-  it('take no more than the attempt has', async () => {
+  it('do not use more than the time of the attempt', async () => {
     const abort = new AbortController()
     const found = findNextHops({ kind: 'Mx', domain }, silentBut(domain), {
       ...options,
@@ -50,7 +50,7 @@ describe('name servers that do not answer', () => {
     assert.match(String(shown(await found)), /^451 4\.4\.312 DNS failed for the addresses of .*: ETIMEOUT$/)
   })
 
-  it('do not hide a mail exchanger that has an address', async () => {
+  it('do not hide an MX host with an address', async () => {
     const abort = new AbortController()
     const found = findNextHops({ kind: 'Mx', domain }, silentBut(domain, 'mx9.example'), {
       ...options,
@@ -60,7 +60,7 @@ describe('name servers that do not answer', () => {
     assert.deepEqual(shown(await found), ['mx9.example 8.8.8.9 25'])
   })
 
-  it('are asked for ten mail exchangers at most', async () => {
+  it('are queried for ten MX hosts at most', async () => {
     const resolver = fakeResolver({ mx: { [domain]: exchanges } })
     await findNextHops({ kind: 'Mx', domain }, resolver, options)
     assert.equal(resolver.asked.filter((question) => question.startsWith('A ')).length, 10)
@@ -70,7 +70,7 @@ describe('name servers that do not answer', () => {
 describe('the next hops of a domain', () => {
   const rows: [string, Zone, string | string[]][] = [
     [
-      'are its mail exchangers by preference, IPv4 before IPv6',
+      'are its MX hosts by preference, IPv4 before IPv6',
       {
         mx: {
           [domain]: [
@@ -99,7 +99,7 @@ describe('the next hops of a domain', () => {
       '556 5.1.10 partner.example accepts no mail (null MX)',
     ],
     [
-      'leave out a root exchange beside others',
+      'omit a null MX beside others',
       {
         mx: {
           [domain]: [
@@ -112,7 +112,7 @@ describe('the next hops of a domain', () => {
       ['a.example 8.8.8.1 25'],
     ],
     [
-      'leave out an exchange that is an address',
+      'omit an MX that is an address',
       {
         mx: {
           [domain]: [
@@ -125,32 +125,32 @@ describe('the next hops of a domain', () => {
       ['a.example 8.8.8.1 25'],
     ],
     [
-      'are refused for good when the domain does not exist',
+      'are refused permanently when the domain does not exist',
       {},
       '550 5.1.2 partner.example does not exist or has no mail server',
     ],
     [
-      'are refused for good when the domain has no records for mail',
+      'are refused permanently when the domain has no records for mail',
       { aaaa: { [domain]: [] } },
       '550 5.1.2 partner.example does not exist or has no mail server',
     ],
     [
-      'are asked for again when the MX lookup fails',
+      'are deferred when the MX query fails',
       { fail: { [domain]: 'ESERVFAIL' } },
       '451 4.4.312 DNS failed for the MX of partner.example: ESERVFAIL',
     ],
     [
-      'are asked for again when the MX lookup times out',
+      'are deferred when the MX query times out',
       { fail: { [domain]: 'ETIMEOUT' } },
       '451 4.4.312 DNS failed for the MX of partner.example: ETIMEOUT',
     ],
     [
-      'are asked for again when the addresses of every exchange fail',
+      'are deferred when the address queries of all MX hosts fail',
       { mx: { [domain]: [[10, 'a.example']] }, fail: { 'a.example': 'ESERVFAIL' } },
       '451 4.4.312 DNS failed for the addresses of a.example: ESERVFAIL',
     ],
     [
-      'are those exchanges whose addresses can be found',
+      'are the MX hosts whose addresses are found',
       {
         mx: {
           [domain]: [
@@ -176,7 +176,7 @@ describe('the next hops of a domain', () => {
     it(what, async () => assert.deepEqual(shown(await byMx(zone)), expected))
   }
 
-  it('share the load among exchanges of one preference', async () => {
+  it('share the load among MX hosts of equal preference', async () => {
     const zone: Zone = {
       mx: {
         [domain]: [
@@ -201,7 +201,7 @@ describe('the next hops of a domain', () => {
   })
 })
 
-describe('an address found in a stranger’s DNS', () => {
+describe('an address from untrusted DNS', () => {
   const privateAddresses = [
     '127.0.0.1',
     '169.254.169.254',
@@ -255,7 +255,7 @@ describe('an address found in a stranger’s DNS', () => {
     })
   }
 
-  it('is not connected to whatever octets a private IPv4 network has', async () => {
+  it('is not connected to in any private IPv4 network', async () => {
     const octet = fc.integer({ min: 0, max: 255 })
     await fc.assert(
       fc.asyncProperty(
@@ -301,7 +301,7 @@ describe('the next hops of smart hosts', () => {
     assert.deepEqual(shown(found), ['10.0.0.2 10.0.0.2 25', '10.0.0.1 10.0.0.1 25'])
   })
 
-  it('are asked for again when none has an address', async () => {
+  it('are deferred when none has an address', async () => {
     assert.equal(
       shown(await bySmartHosts([['gone.example', 25]])),
       '451 4.4.312 The smart hosts have no address',
@@ -309,7 +309,7 @@ describe('the next hops of smart hosts', () => {
   })
 })
 
-describe('the next hops that a name server leads to', () => {
+describe('the next hops from a real name server', () => {
   const rows: [string, Answer, string | string[]][] = [
     [
       'are none with a null MX',
@@ -317,12 +317,12 @@ describe('the next hops that a name server leads to', () => {
       '556 5.1.10 partner.example accepts no mail (null MX)',
     ],
     [
-      'are those of a domain without MX',
+      "are the domain's addresses when it has no MX",
       { answers: [{ ttl: 1, type: 'A', name: domain, data: '8.8.8.1' }] },
       ['partner.example 8.8.8.1 25'],
     ],
     [
-      'are those of a domain that is an alias',
+      'are found through an alias',
       {
         answers: [
           { ttl: 1, type: 'CNAME', name: domain, data: 'real.example' },
@@ -331,10 +331,18 @@ describe('the next hops that a name server leads to', () => {
       },
       ['partner.example 8.8.8.1 25'],
     ],
-    ['are none by NXDOMAIN', { rcode: 3 }, '550 5.1.2 partner.example does not exist or has no mail server'],
-    ['are asked for again', { rcode: 2 }, '451 4.4.312 DNS failed for the MX of partner.example: ESERVFAIL'],
     [
-      'are asked for again when DNSSEC fails',
+      'are refused permanently with NXDOMAIN',
+      { rcode: 3 },
+      '550 5.1.2 partner.example does not exist or has no mail server',
+    ],
+    [
+      'are deferred after SERVFAIL',
+      { rcode: 2 },
+      '451 4.4.312 DNS failed for the MX of partner.example: ESERVFAIL',
+    ],
+    [
+      'are deferred when DNSSEC validation fails',
       { rcode: 2, error: 6 },
       '451 4.7.324 DNSSEC validation failed for the MX of partner.example',
     ],

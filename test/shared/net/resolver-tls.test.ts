@@ -28,12 +28,12 @@ const own = 'dns.resolver.example'
 const { AUTHENTIC_DATA, RECURSION_AVAILABLE, TRUNCATED_RESPONSE } = packet
 const proven = AUTHENTIC_DATA | RECURSION_AVAILABLE
 
-/** Where nothing is to be waited out. */
+/** For tests without a timeout. */
 const patient: Round[] = [{ by: 'Datagram', wait: 10_000 }]
-/** A handshake takes some of it. */
+/** Includes the time of a handshake. */
 const short: Round[] = [{ by: 'Datagram', wait: 400 }]
 
-/** Sockets by which this process could have asked in the clear. */
+/** Sockets with which this process could have sent queries in the clear. */
 const clearSockets: string[] = []
 let pki: Pki
 let good: Identity
@@ -78,37 +78,37 @@ const ask = ({ address }: { address: string }, rounds = patient, channel: Partia
 const connections = ({ asked }: NameServer) => [...new Set(asked.map(({ port }) => port))].length
 const ways = ({ asked }: NameServer) => asked.map(({ by }) => by)
 
-describe('a name server that is asked by TLS', () => {
-  it('is asked by nothing else, and believed when it says that an answer is proven', async () => {
+describe('a name server with TLS', () => {
+  it('gets queries only over TLS, and its AD bit is trusted', async () => {
     const server = await serve(answering)
     assert.deepEqual(await ask(server), found())
     assert.deepEqual(ways(server), ['Tls'])
     assert.deepEqual(clearSockets, [])
   })
 
-  it('says of an answer that it is not proven', async () => {
+  it('reports an unproven answer', async () => {
     assert.deepEqual(await ask(await serve(() => [{ answers: [a(name)] }])), found(name, false))
   })
 
-  it('says what is bogus', async () => {
+  it('reports a bogus answer', async () => {
     assert.deepEqual(await ask(await serve(() => [{ rcode: 2, error: 6 }])), failed('ESERVFAIL', true))
   })
 
-  it('has an IPv6 address', async () => {
+  it('may have an IPv6 address', async () => {
     assert.deepEqual(await ask(await serve(answering, good, '::1')), found())
   })
 
-  it('speaks TLS 1.2', async () => {
+  it('may use TLS 1.2', async () => {
     assert.deepEqual(await ask(await serve(answering, { ...good, maxVersion: 'TLSv1.2' })), found())
   })
 
-  it('has a certificate of the name in other letter case, by a wildcard, from an authority below', async () => {
+  it('may have a certificate with another letter case, a wildcard or an intermediate CA', async () => {
     const below = await pki.subordinate('Below')
     for (const names of [['DNS.Resolver.Example'], ['other.example', '*.resolver.example']])
       assert.deepEqual(await ask(await serve(answering, await below.issue({ names }))), found(), names.join())
   })
 
-  it('gets questions of one length, whatever the name', async () => {
+  it('gets queries of one length for any name', async () => {
     const server = await serve(answering)
     const resolver = createResolver([server.address], patient)
     const names = ['a.example', 'somewhat-longer.partner.example', `${'a'.repeat(30)}.partner.example`]
@@ -118,13 +118,13 @@ describe('a name server that is asked by TLS', () => {
     assert.equal(server.asked.at(-1)?.length, 256)
   })
 
-  it('answers at any length', async () => {
+  it('may send a reply of any length', async () => {
     const long = Array.from({ length: 1_800 }, (_, n) => `192.0.${n >> 8}.${n & 255}`)
     const server = await serve(() => [{ answers: long.map((ip) => a(name, ip)), flags: proven }])
     assert.deepEqual(await ask(server), { ...found(), records: long })
   })
 
-  it('has nothing more to say than what it cut', async () => {
+  it('must not truncate its reply', async () => {
     const server = await serve(() => [
       { flags: RECURSION_AVAILABLE | TRUNCATED_RESPONSE, answers: [a(name)] },
     ])
@@ -132,33 +132,29 @@ describe('a name server that is asked by TLS', () => {
     assert.deepEqual(clearSockets, [])
   })
 
-  it('that knows no EDNS is asked without', async () => {
+  it('that does not support EDNS is queried without it', async () => {
     const server = await serve((asked) => [asked.edns ? { rcode: 1 } : of(asked)])
     assert.deepEqual(await ask(server), found())
     assert.equal(connections(server), 1)
   })
 })
 
-describe('a name server that may be another', () => {
+describe('a name server that is not verified', () => {
   const rows: [string, () => Promise<TlsOptions>, string][] = [
     ['has another name', () => pki.issue({ names: ['dns.other.example'] }), 'ERR_TLS_CERT_ALTNAME_INVALID'],
     [
-      'has the name as common name only',
+      'has the name only as common name',
       () => pki.issue({ names: [], commonName: own }),
       'ERR_TLS_CERT_ALTNAME_INVALID',
     ],
     [
-      'has a name below it',
+      'has a subdomain of the name',
       () => pki.issue({ names: [`a.${own}`, `*.${own}`] }),
       'ERR_TLS_CERT_ALTNAME_INVALID',
     ],
+    ['has a self-signed certificate', () => selfSigned({ names: [own] }), 'DEPTH_ZERO_SELF_SIGNED_CERT'],
     [
-      'has a certificate of its own making',
-      () => selfSigned({ names: [own] }),
-      'DEPTH_ZERO_SELF_SIGNED_CERT',
-    ],
-    [
-      'has a certificate that nobody trusts',
+      'has a certificate of an untrusted CA',
       async () => (await createPki('Another CA')).issue({ names: [own] }),
       'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
     ],
@@ -173,28 +169,28 @@ describe('a name server that may be another', () => {
       'INVALID_PURPOSE',
     ],
     [
-      'speaks an old version only',
+      'supports only an old TLS version',
       async () => ({ ...good, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }),
       'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
     ],
   ]
   for (const [what, tls, code] of rows) {
-    it(`because it ${what} hears no question, by no way`, async () => {
+    it(`because it ${what} gets no query by any transport`, async () => {
       const server = await serve(answering, await tls())
       assert.deepEqual(await ask(server, [...patient, { by: 'Stream', wait: 10_000 }]), failed(code))
-      // Whatever was on its way has arrived.
+      // All queries under way have arrived.
       await server.idle()
       assert.deepEqual(server.asked, [])
       assert.deepEqual(clearSockets, [])
     })
   }
 
-  it('is never in one list with one that is asked in the clear', () => {
+  it('cannot be in one list with a server in the clear', () => {
     const mixed = [`tls://192.0.2.1#${own}`, '192.0.2.2']
     assert.throws(() => createResolver(mixed), /^Error: "tls:\S+" is asked by TLS and "192\.0\.2\.2" is not/)
   })
 
-  it('does not keep us from the next', async () => {
+  it('does not stop queries to the next one', async () => {
     const [wrong, well] = [await serve(answering, await selfSigned({ names: [own] })), await serve(answering)]
     const resolver = createResolver([wrong.address, well.address], patient)
     assert.deepEqual(await resolver.ask(name, 'A'), found())
@@ -202,7 +198,7 @@ describe('a name server that may be another', () => {
   })
 })
 
-/** What is no name server by TLS. */
+/** A server that is not a name server with TLS. */
 async function bare(onConnection: (socket: Socket, nth: number) => void): Promise<{
   address: string
   connections: () => number
@@ -214,26 +210,26 @@ async function bare(onConnection: (socket: Socket, nth: number) => void): Promis
 }
 
 describe('a handshake', () => {
-  it('with nobody is told at once', async () => {
+  it('with a closed port fails at once', async () => {
     const server = await serve(answering)
     await stops.pop()?.()
     assert.deepEqual(await ask(server), failed('ECONNREFUSED'))
     assert.deepEqual(clearSockets, [])
   })
 
-  it('along no way is told', async () => {
+  it('without a route fails', async () => {
     const brief: Round[] = [{ by: 'Datagram', wait: 100 }]
     assert.equal((await ask({ address: `tls://[fe80::1%nowhere]#${own}` }, brief)).kind, 'Failed')
   })
 
-  it('with a server that speaks in the clear fails', async () => {
+  it('with a server without TLS fails', async () => {
     const server = await bare((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
     const answer = await ask(server)
     assert.deepEqual(answer, failed('ERR_SSL_WRONG_VERSION_NUMBER'))
     assert.deepEqual(clearSockets, [])
   })
 
-  it('that is met with silence takes the time of the question, each time on a new connection', async () => {
+  it('with a silent server lasts until the query times out, each time on a new connection', async () => {
     const server = await bare(() => {})
     const rounds: Round[] = [
       { by: 'Datagram', wait: 200 },
@@ -244,20 +240,20 @@ describe('a handshake', () => {
     assert.deepEqual(clearSockets, [])
   })
 
-  it('that is broken off fails, and is not tried again at once', async () => {
+  it('that the server aborts fails without an immediate retry', async () => {
     const server = await bare((socket) => socket.once('data', () => socket.destroy()))
     assert.deepEqual(await ask(server), failed('ECONNRESET'))
     assert.equal(server.connections(), 1)
   })
 
-  it('is made once for questions that come together', async () => {
+  it('is made once for concurrent queries', async () => {
     const server = await serve(answering)
     const resolver = createResolver([server.address], patient)
     await Promise.all(Array.from({ length: 20 }, (_, n) => resolver.ask(`${n}.example`, 'A')))
     assert.deepEqual([server.asked.length, connections(server)], [20, 1])
   })
 
-  it('is not waited for when the signal comes', async () => {
+  it('ends with the signal', async () => {
     const abort = new AbortController()
     const server = await bare(() => abort.abort())
     const resolver = createResolver([server.address], [{ by: 'Datagram', wait: 60_000 }])
@@ -265,7 +261,7 @@ describe('a handshake', () => {
   })
 })
 
-/** Holds answers back until so many questions are there. */
+/** Withholds the answers until this number of queries has arrived. */
 function together(count: number, order: (asked: Asked[]) => Asked[]): Script {
   const held: Asked[] = []
   return (asked) => {
@@ -278,8 +274,8 @@ function together(count: number, order: (asked: Asked[]) => Asked[]): Script {
 
 const questionOf = ({ name: asked, type }: Asked) => ({ questions: [{ name: asked, type }] })
 
-describe('questions on one connection', () => {
-  it('have their own answers, in whatever order these come', async () => {
+describe('queries on one connection', () => {
+  it('get their own answers in any order', async () => {
     const names = Array.from({ length: 50 }, (_, n) => `${n}.example`)
     const server = await serve(together(50, (all) => all.toReversed()))
     const resolver = createResolver([server.address], patient)
@@ -292,7 +288,7 @@ describe('questions on one connection', () => {
     assert.equal(connections(server), 1)
   })
 
-  it('do not wait for one that is not answered', async () => {
+  it('do not wait for an unanswered one', async () => {
     const server = await serve((asked) => (asked.name === 'slow.example' ? [] : [of(asked)]))
     const resolver = createResolver([server.address], [{ by: 'Datagram', wait: 600 }], { doubt: 300 })
     assert.deepEqual(await resolver.ask(name, 'A'), found())
@@ -300,12 +296,12 @@ describe('questions on one connection', () => {
     for (let n = 0; n < 5; n += 1)
       assert.deepEqual(await resolver.ask(`${n}.example`, 'A'), found(`${n}.example`))
     assert.deepEqual(await slow, failed('ETIMEOUT'))
-    // What others were told shows that the server is there.
+    // The replies to other queries show that the server is reachable.
     assert.deepEqual(await resolver.ask(name, 'A'), found())
     assert.equal(connections(server), 1)
   })
 
-  it('are not answered by what comes too late for others', async () => {
+  it('are not answered by late replies to others', async () => {
     const late: Asked[] = []
     const server = await serve((asked) => {
       if (asked.name === 'late.example') {
@@ -322,7 +318,7 @@ describe('questions on one connection', () => {
     assert.deepEqual([late.length, connections(server)], [40, 1])
   })
 
-  it('have no answer in what answers something else', async () => {
+  it('fail on a reply to another question', async () => {
     const server = await serve((asked) => [
       { answers: [a('x.example', '203.0.113.6')], questions: [{ name: 'x.example', type: 'A' }] },
       of(asked),
@@ -330,7 +326,7 @@ describe('questions on one connection', () => {
     assert.deepEqual(await ask(server), failed('EBADRESP'))
   })
 
-  it('have a limit, beyond which there is an answer at once', async () => {
+  it('are limited, and fail at once beyond the limit', async () => {
     const server = await bare(() => {})
     const resolver = createResolver([server.address], [{ by: 'Datagram', wait: 60_000 }])
     const abort = new AbortController()
@@ -340,7 +336,7 @@ describe('questions on one connection', () => {
     assert.deepEqual(await Promise.all(most), Array(1_000).fill(failed('ETIMEOUT')))
   })
 
-  it('are answered past what nobody asked', async () => {
+  it('are answered despite unexpected messages', async () => {
     const server = await serve((asked) => [
       { ...of(asked), id: asked.id ^ 1 },
       Buffer.from([0, 0]),
@@ -350,7 +346,7 @@ describe('questions on one connection', () => {
     assert.deepEqual(await ask(server), found())
   })
 
-  it('come in pieces', async () => {
+  it('are answered in fragments', async () => {
     const server = await serve(async (asked) => {
       const whole = packet.streamEncode({
         type: 'response',
@@ -367,7 +363,7 @@ describe('questions on one connection', () => {
 })
 
 describe('a connection', () => {
-  it('on which too much comes that nobody asked is given up, and the question with it after another', async () => {
+  it('with too many unexpected messages is closed, and the query fails after a second one', async () => {
     const server = await serve(({ id }) =>
       Array.from({ length: 200 }, (_, n) => ({ id: id ^ (n + 1), answers: [] })),
     )
@@ -375,12 +371,12 @@ describe('a connection', () => {
     assert.equal(connections(server), 2)
   })
 
-  it('on which a message never ends is given up when the time is over', async () => {
+  it('with an endless message is closed when the query times out', async () => {
     const server = await serve(() => [Buffer.from([255, 255, 1, 2, 3])])
     assert.deepEqual(await ask(server, short, { doubt: 50 }), failed('ETIMEOUT'))
   })
 
-  it('that is reset in the middle is made again, and the question asked again', async () => {
+  it('that is reset is replaced, and the query is sent again', async () => {
     let times = 0
     const server = await serve((asked) => {
       times += 1
@@ -390,14 +386,14 @@ describe('a connection', () => {
     assert.equal(connections(server), 2)
   })
 
-  it('that is reset each time is made again once', async () => {
+  it('that is reset each time is replaced once', async () => {
     const server = await serve(() => ['Close'])
     assert.deepEqual(await ask(server), failed('ECONNRESET'))
     assert.equal(connections(server), 2)
     assert.deepEqual(clearSockets, [])
   })
 
-  it('that ends after each answer, or once before it, is made again for what has none yet', async () => {
+  it('that ends after each answer, or once before it, is replaced for the pending queries', async () => {
     const heard: number[] = []
     const server = await serve((asked) => {
       if (heard.includes(asked.port)) return []
@@ -414,7 +410,7 @@ describe('a connection', () => {
     assert.equal(heard.length, 7)
   })
 
-  it('that is new is not doubted, and none is idle that has a question, while the server is slow', async () => {
+  it('that is new, or has a pending query, is kept while the server is slow', async () => {
     const server = await serve(async (asked) => {
       await setTimeout(150)
       return [of(asked)]
@@ -427,14 +423,14 @@ describe('a connection', () => {
     assert.equal(connections(server), 2)
   })
 
-  it('is used again while it is not idle for too long', async () => {
+  it('is used again before its idle time ends', async () => {
     const server = await serve(answering)
     const resolver = createResolver([server.address], patient)
     for (let n = 0; n < 5; n += 1) assert.deepEqual(await resolver.ask(name, 'A'), found())
     assert.equal(connections(server), 1)
   })
 
-  it('is closed when nobody asks', { timeout: 5_000 }, async () => {
+  it('is closed when it is idle', { timeout: 5_000 }, async () => {
     const server = await serve(answering)
     const resolver = createResolver([server.address], patient, { idle: 50 })
     await resolver.ask(name, 'A')
@@ -443,7 +439,7 @@ describe('a connection', () => {
     assert.equal(connections(server), 2)
   })
 
-  it('that was idle while the process was frozen is not used again', async () => {
+  it('that was idle while the process was frozen is not reused', async () => {
     let clock = 1_000_000
     const server = await serve(answering)
     const resolver = createResolver([server.address], patient, { now: () => clock })
@@ -459,7 +455,7 @@ describe('a connection', () => {
     assert.equal(connections(server), 3)
   })
 
-  it('that is dead and does not know it costs a moment, not the time of the question', async () => {
+  it('that is silently broken is dropped before the query times out', async () => {
     const first = new Set<number>()
     let dead = false
     const server = await serve((asked) => {
@@ -477,7 +473,7 @@ describe('a connection', () => {
     assert.equal(connections(server), 2)
   })
 
-  it('that the server closed meanwhile costs nothing', async () => {
+  it('that the server has closed is replaced without delay', async () => {
     const server = await serve(answering)
     const resolver = createResolver([server.address], patient)
     await resolver.ask(name, 'A')
@@ -485,7 +481,7 @@ describe('a connection', () => {
     assert.deepEqual(await resolver.ask(name, 'A'), found())
   })
 
-  it('that leaves many questions unanswered is given up', async () => {
+  it('with many unanswered queries is closed', async () => {
     const server = await serve((asked) => (asked.name.startsWith('lost') ? [] : [of(asked)]))
     const resolver = createResolver([server.address], short, { doubt: 60_000 })
     await resolver.ask(name, 'A')
@@ -495,7 +491,7 @@ describe('a connection', () => {
   })
 })
 
-describe('a process of its own', () => {
+describe('a separate process', () => {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-dns-'))
   after(() => rmSync(folder, { recursive: true }))
   const script = (address: string) => `
@@ -503,7 +499,7 @@ describe('a process of its own', () => {
     const resolver = createResolver([${JSON.stringify(address)}], undefined, { idle: 600_000 })
     console.log(JSON.stringify(await resolver.ask(${JSON.stringify(name)}, 'A')))`
 
-  it('trusts the authorities in NODE_EXTRA_CA_CERTS, and ends in spite of an open connection', async () => {
+  it('trusts the CAs in NODE_EXTRA_CA_CERTS, and ends despite an open connection', async () => {
     const server = await serve(answering)
     const file = join(folder, 'ca.pem')
     writeFileSync(file, pki.ca)

@@ -9,7 +9,7 @@ const { AUTHENTIC_DATA, AUTHORITATIVE_ANSWER, CHECKING_DISABLED, RECURSION_AVAIL
   packet
 const proven = AUTHENTIC_DATA | RECURSION_AVAILABLE
 
-/** Shorter than a server that answers takes on a busy machine it must not be; so a silent one costs this much. */
+/** Must be longer than a server needs on a busy machine; each silent server costs this time. */
 const rounds: Round[] = [
   { by: 'Datagram', wait: 250 },
   { by: 'Stream', wait: 250 },
@@ -75,7 +75,7 @@ describe('the resolver', () => {
     })
   }
 
-  it('asks for recursion and for the verdict of DNSSEC, each time from another port by another number', async () => {
+  it('requests recursion and DNSSEC, each time with a new port and identifier', async () => {
     const server = await serve(() => [good])
     const resolver = createResolver([server.address], rounds)
     for (let times = 0; times < 8; times += 1) await resolver.ask(name, 'A')
@@ -87,12 +87,12 @@ describe('the resolver', () => {
     assert.ok(new Set(server.asked.map(({ port }) => port)).size > 6)
   })
 
-  it('asks a server with an IPv6 address', async () => {
+  it('queries a server with an IPv6 address', async () => {
     const server = await serve(() => [good], '::1')
     assert.deepEqual(await createResolver([server.address], rounds).ask(name, 'A'), found())
   })
 
-  it('says of an answer with the AD bit that it is proven', async () => {
+  it('reports an answer with the AD bit as proven', async () => {
     assert.deepEqual((await ask(() => [{ ...good, flags: proven }])).answer, found(['192.0.2.1'], true))
     const nothing = await ask(() => [{ flags: proven, authorities: [soa] }])
     assert.deepEqual(nothing.answer, { kind: 'NoData', secure: true })
@@ -100,7 +100,7 @@ describe('the resolver', () => {
     assert.deepEqual(nobody.answer, { kind: 'NoSuchName', secure: true })
   })
 
-  it('reads past signatures and records of types it has not asked for', async () => {
+  it('ignores signatures and records of other types', async () => {
     const signature = { name, type: 'RRSIG', ttl: 60, data: Buffer.alloc(40) }
     const encoded = (query: { id: number }) => {
       const octets = packet.encode({
@@ -116,7 +116,7 @@ describe('the resolver', () => {
     assert.deepEqual((await ask(encoded)).answer, found(['192.0.2.1'], true))
   })
 
-  it('asks nobody for what is no name', async () => {
+  it('sends no query for an invalid name', async () => {
     const server = await serve(() => [good])
     const resolver = createResolver([server.address], rounds)
     for (const bad of [
@@ -133,9 +133,9 @@ describe('the resolver', () => {
   })
 })
 
-describe('an answer that is none', () => {
+describe('a wrong message', () => {
   const wrong: [string, Answer | Buffer][] = [
-    ['with another number', { answers: [a(name, '203.0.113.6')], id: 1 }],
+    ['with another identifier', { answers: [a(name, '203.0.113.6')], id: 1 }],
     ['to another name', { answers: [a('x.example')], questions: [{ name: 'x.example', type: 'A' }] }],
     ['to another type', { answers: [a(name, '203.0.113.6')], questions: [{ name, type: 'MX' }] }],
     [
@@ -149,10 +149,10 @@ describe('an answer that is none', () => {
       },
     ],
     ['to no question', { answers: [a(name, '203.0.113.6')], questions: [] }],
-    ['of octets that are no message', Buffer.from('no')],
+    ['that is not DNS', Buffer.from('no')],
   ]
   for (const [what, answer] of wrong) {
-    it(`${what} is waited past`, async () => {
+    it(`${what} is ignored`, async () => {
       const script: Script = ({ id }) => [
         Buffer.isBuffer(answer) || answer.id === undefined ? answer : { ...answer, id: id ^ answer.id },
         good,
@@ -163,13 +163,13 @@ describe('an answer that is none', () => {
     })
   }
 
-  it('because it is a question is waited past', async () => {
+  it('that is a query is ignored', async () => {
     const query = (id: number) =>
       packet.encode({ type: 'query', id, flags: 0, questions: [{ name, type: 'A' }] })
     assert.deepEqual((await ask(({ id }) => [query(id), good])).answer, found())
   })
 
-  it('from elsewhere is not heard', async () => {
+  it('from another address is not received', async () => {
     const { answer } = await ask(async ({ by }, elsewhere) => {
       if (by === 'Datagram') await elsewhere({ answers: [a(name, '203.0.113.6')] })
       return [good]
@@ -177,7 +177,7 @@ describe('an answer that is none', () => {
     assert.deepEqual(answer, found())
   })
 
-  it('so often that somebody seems to guess makes the question go by TCP', async () => {
+  it('repeated like guesses makes the query use TCP', async () => {
     const server = await serve(({ by, id }) =>
       by === 'Stream'
         ? [good]
@@ -188,14 +188,14 @@ describe('an answer that is none', () => {
     assert.deepEqual(ways(server), ['Datagram', 'Stream'])
   })
 
-  it('by TCP is not waited past', async () => {
+  it('over TCP fails the query', async () => {
     const { answer } = await ask(({ by, id }) =>
       by === 'Stream' ? [{ ...good, id: id ^ 1 }, good] : [{ flags: TRUNCATED_RESPONSE }],
     )
     assert.deepEqual(answer, failed('EBADRESP'))
   })
 
-  it('because it ends too soon makes the question go by TCP', async () => {
+  it('that is cut makes the query use TCP', async () => {
     const cut = (id: number) => {
       const whole = packet.encode({
         type: 'response',
@@ -217,7 +217,7 @@ describe('an answer too long for a datagram', () => {
   const long = Array.from({ length: 200 }, (_, n) => `192.0.2.${n}`)
   const truncated: Answer = { flags: RECURSION_AVAILABLE | TRUNCATED_RESPONSE, answers: [a(name)] }
 
-  it('is asked for by TCP', async () => {
+  it('is requested over TCP', async () => {
     const { answer, server } = await ask(({ by }) =>
       by === 'Stream' ? [{ answers: long.map((ip) => a(name, ip)), flags: proven }] : [truncated],
     )
@@ -226,10 +226,10 @@ describe('an answer too long for a datagram', () => {
   })
 
   const broken: [string, Script, string][] = [
-    ['is not had when TCP is closed', () => ['Close'], 'ECONNRESET'],
-    ['is not had when TCP says that it is too long, too', () => [truncated], 'EBADRESP'],
-    ['is not had when TCP stops in its middle', () => [Buffer.from([0, 100, 1, 2, 3])], 'ETIMEOUT'],
-    ['is not had when TCP gives no message', () => [Buffer.from([0, 2, 1, 2])], 'EBADRESP'],
+    ['fails when TCP is closed', () => ['Close'], 'ECONNRESET'],
+    ['fails when it is truncated over TCP too', () => [truncated], 'EBADRESP'],
+    ['fails when TCP stops in its middle', () => [Buffer.from([0, 100, 1, 2, 3])], 'ETIMEOUT'],
+    ['fails when TCP has no valid message', () => [Buffer.from([0, 2, 1, 2])], 'EBADRESP'],
   ]
   for (const [what, script, code] of broken) {
     it(what, async () => {
@@ -244,60 +244,60 @@ describe('an answer too long for a datagram', () => {
 describe('aliases', () => {
   const rows: [string, Answer, unknown][] = [
     [
-      'are followed to their end',
+      'are followed to the end',
       { answers: [alias(name, 'B.example'), alias('b.example', 'c.example'), a('C.example')], flags: proven },
       found(['192.0.2.1'], true, 'c.example'),
     ],
     [
-      'are followed in whatever order they stand',
+      'are followed in any order of the records',
       { answers: [a('c.example'), alias('b.example', 'c.example'), alias(name, 'b.example')] },
       found(['192.0.2.1'], false, 'c.example'),
     ],
     [
-      'that lead to no name',
+      'may lead to a missing name',
       { rcode: 3, answers: [alias(name, 'gone.example')], authorities: [soa] },
       { kind: 'NoSuchName', secure: false },
     ],
     [
-      'that lead to records of a name that does not exist are believed in the latter',
+      'that lead to records with NXDOMAIN count as NXDOMAIN',
       { rcode: 3, answers: [alias(name, 'b.example'), a('b.example')] },
       { kind: 'NoSuchName', secure: false },
     ],
     [
-      'that lead to a name without such records',
+      'may lead to a name without such records',
       { answers: [alias(name, 'b.example')], authorities: [soa] },
       { kind: 'NoData', secure: false },
     ],
     [
-      'of others are none of ours',
+      'of other names are ignored',
       { answers: [alias('x.example', 'b.example'), a('b.example')] },
       { kind: 'NoData', secure: false },
     ],
     [
-      'in a circle are an error',
+      'in a circle fail',
       { answers: [alias(name, 'b.example'), alias('b.example', name)] },
       failed('EBADRESP'),
     ],
-    ['of itself are an error', { answers: [alias(name, name)] }, failed('EBADRESP')],
+    ['to itself fail', { answers: [alias(name, name)] }, failed('EBADRESP')],
     [
-      'without an end are an error',
+      'without an end fail',
       {
         answers: Array.from({ length: 40 }, (_, n) => alias(n ? `a${n}.example` : name, `a${n + 1}.example`)),
       },
       failed('EBADRESP'),
     ],
-    ['to what is no name are an error', { answers: [alias(name, 'a b.example')] }, failed('EBADNAME')],
+    ['to an invalid name fail', { answers: [alias(name, 'a b.example')] }, failed('EBADNAME')],
   ]
   for (const [what, answer, expected] of rows) {
     it(what, async () => assert.deepEqual((await ask(() => [answer])).answer, expected))
   }
 
-  it('that lead to a name without such records are not asked for further when the zone says so', async () => {
+  it("are not queried further when the zone's SOA proves that no records exist", async () => {
     const { server } = await ask(() => [{ answers: [alias(name, 'b.example')], authorities: [soa] }])
     assert.equal(server.asked.length, 1)
   })
 
-  it('are not followed when they are what is asked for', async () => {
+  it('are not followed when CNAME is queried', async () => {
     const { answer, server } = await ask(
       () => [{ answers: [alias(name, 'b.example')], flags: proven }],
       'CNAME',
@@ -309,10 +309,10 @@ describe('aliases', () => {
   const further: [string, number, number, boolean][] = [
     ['is proven when both answers are', proven, proven, true],
     ['is not proven when the alias is not', RECURSION_AVAILABLE, proven, false],
-    ['is not proven when the end is not', proven, RECURSION_AVAILABLE, false],
+    ['is not proven when the target is not', proven, RECURSION_AVAILABLE, false],
   ]
   for (const [what, first, second, secure] of further) {
-    it(`whose end stands in no answer are asked for further, and the end ${what}`, async () => {
+    it(`without their target in the reply are queried further, and the target ${what}`, async () => {
       const { answer, server } = await ask(({ name: asked }) =>
         asked === name
           ? [{ answers: [alias(name, 'b.example')], flags: first }]
@@ -326,7 +326,7 @@ describe('aliases', () => {
     })
   }
 
-  it('whose ends lead on and on are an error', async () => {
+  it('that lead on without an end over several replies fail', async () => {
     let next = 0
     const { answer, server } = await ask(({ name: asked }) => {
       next += 1
@@ -346,60 +346,60 @@ describe('a server that cannot answer', () => {
     [2, 'ESERVFAIL', ['Datagram', 'Datagram unchecked']],
   ]
   for (const [rcode, code, asked] of refusals) {
-    it(`for ${code} is asked ${asked.length === 1 ? 'no more' : asked.at(-1)}`, async () => {
+    it(`because of ${code} is queried ${asked.length === 1 ? 'once' : asked.at(-1)}`, async () => {
       const { answer, server } = await ask(() => [{ rcode }])
       assert.deepEqual(answer, failed(code))
       assert.deepEqual(ways(server), asked)
     })
   }
 
-  it('because it knows no EDNS is asked without', async () => {
+  it('because it does not support EDNS is queried without it', async () => {
     const { answer } = await ask(({ edns }) => (edns ? [{ rcode: 1, questions: [] }] : [good]))
     assert.deepEqual(answer, found())
   })
 
-  it('and knows a newer EDNS only is asked without', async () => {
+  it('and supports only a newer EDNS is queried without it', async () => {
     const { answer } = await ask(({ edns }) => (edns ? [{ rcode: 16 }] : [good]))
     assert.deepEqual(answer, found())
   })
 
-  it('since it asks nobody, and sends us elsewhere, has told nothing', async () => {
+  it('and returns a referral has not answered', async () => {
     const { answer } = await ask(() => [
       { flags: 0, authorities: [{ name: 'example', type: 'NS', ttl: 1, data: 'ns.example' }] },
     ])
     assert.deepEqual(answer, failed('EBADRESP'))
   })
 
-  it('for others but has the zone itself has told', async () => {
+  it('recursively but is authoritative has answered', async () => {
     const { answer } = await ask(() => [{ flags: AUTHORITATIVE_ANSWER }])
     assert.deepEqual(answer, { kind: 'NoData', secure: false })
   })
 
-  it('is silent until its time is over, by datagram and by TCP', async () => {
+  it('times out over UDP and over TCP', async () => {
     const { answer, server } = await ask(() => [])
     assert.deepEqual(answer, failed('ETIMEOUT'))
     assert.deepEqual(ways(server), ['Datagram', 'Stream'])
   })
 
-  it('by datagrams at all is asked by TCP in the end', async () => {
+  it('over UDP is queried over TCP in the end', async () => {
     const { answer } = await ask(({ by }) => (by === 'Stream' ? [good] : []))
     assert.deepEqual(answer, found())
   })
 
-  it('since nothing listens there is told at once', async () => {
+  it('since its port is closed fails at once', async () => {
     const server = await startNameServer(() => [])
     await server.stop()
     assert.deepEqual(await createResolver([server.address]).ask(name, 'A'), failed('ECONNREFUSED'))
   })
 
   for (const address of ['255.255.255.255', 'fe80::1%nowhere']) {
-    it(`since there is no way to ${address} is told, and nothing breaks`, async () => {
+    it(`since no route to ${address} exists fails without an exception`, async () => {
       const answer = await createResolver([address], rounds).ask(name, 'A')
       assert.equal(answer.kind, 'Failed')
     })
   }
 
-  it('is left at once when the signal comes before the question has left', async () => {
+  it('is abandoned when the signal aborts before the query is sent', async () => {
     const server = await serve(() => [good])
     const abort = new AbortController()
     const answer = createResolver([server.address], rounds).ask(name, 'A', abort.signal)
@@ -407,7 +407,7 @@ describe('a server that cannot answer', () => {
     assert.deepEqual(await answer, failed('ETIMEOUT'))
   })
 
-  it('is left when the signal comes', async () => {
+  it('is abandoned when the signal aborts', async () => {
     const abort = new AbortController()
     const server = await serve(() => {
       abort.abort()
@@ -421,7 +421,7 @@ describe('a server that cannot answer', () => {
     assert.equal(server.asked.length, 1)
   })
 
-  it('is not asked at all when the signal came before', async () => {
+  it('gets no query when the signal has aborted before', async () => {
     const server = await serve(() => [good])
     const answer = await createResolver([server.address], rounds).ask(name, 'A', AbortSignal.abort())
     assert.deepEqual(answer, failed('ETIMEOUT'))
@@ -429,29 +429,29 @@ describe('a server that cannot answer', () => {
   })
 })
 
-describe('what DNSSEC says not to believe', () => {
+describe('a bogus answer', () => {
   for (const error of [6, 7, 8, 9, 10, 11, 12]) {
-    it(`is told by the extended error ${error}`, async () => {
+    it(`is recognised by the extended error ${error}`, async () => {
       const { answer, server } = await ask(() => [{ rcode: 2, error }])
       assert.deepEqual(answer, failed('ESERVFAIL', true))
       assert.deepEqual(ways(server), ['Datagram'])
     })
   }
   for (const error of [0, 5, 13, 22]) {
-    it(`is not told by the extended error ${error}`, async () => {
+    it(`is not recognised by the extended error ${error}`, async () => {
       assert.deepEqual((await ask(() => [{ rcode: 2, error }])).answer, failed('ESERVFAIL'))
     })
   }
 
   const unchecked = ({ flags }: { flags: number }) => (flags & CHECKING_DISABLED) !== 0
 
-  it('is what there is an answer to only without checking', async () => {
+  it('is one that succeeds only with checking disabled', async () => {
     const { answer, server } = await ask((query) => (unchecked(query) ? [good] : [{ rcode: 2 }]))
     assert.deepEqual(answer, failed('ESERVFAIL', true))
     assert.deepEqual(ways(server), ['Datagram', 'Datagram unchecked', 'Datagram'])
   })
 
-  it('is not what could be answered a moment later', async () => {
+  it('is not one that succeeds a moment later', async () => {
     let asked = 0
     const { answer } = await ask((query) => {
       asked += 1
@@ -460,13 +460,13 @@ describe('what DNSSEC says not to believe', () => {
     assert.deepEqual(answer, found(['192.0.2.1'], true))
   })
 
-  it('is never what was answered without checking', async () => {
+  it('is never replaced by the answer without checking', async () => {
     const forged: Answer = { answers: [a(name, '203.0.113.6')] }
     const { answer } = await ask((query) => (unchecked(query) ? [forged] : [{ rcode: 2, error: 0 }]))
     assert.equal(answer.kind, 'Failed')
   })
 
-  it('is asked of no other server, which might not look', async () => {
+  it('is not queried from another server, which might not validate', async () => {
     const [strict, careless] = [await serve(() => [{ rcode: 2, error: 6 }]), await serve(() => [good])]
     const resolver = createResolver([strict.address, careless.address], rounds)
     assert.deepEqual(await resolver.ask(name, 'A'), failed('ESERVFAIL', true))
@@ -474,27 +474,27 @@ describe('what DNSSEC says not to believe', () => {
   })
 })
 
-describe('of several servers', () => {
-  it('the next is asked when one cannot answer, and the first from then on', async () => {
+describe('with several servers', () => {
+  it('the next is queried when one fails, and comes first from then on', async () => {
     const [broken, well] = [await serve(() => [{ rcode: 5 }]), await serve(() => [good])]
     const resolver = createResolver([broken.address, well.address], rounds)
     for (let times = 0; times < 3; times += 1) assert.deepEqual(await resolver.ask(name, 'A'), found())
     assert.deepEqual([broken.asked.length, well.asked.length], [1, 3])
   })
 
-  it('the next is asked when one is silent', async () => {
+  it('the next is queried when one is silent', async () => {
     const [silent, well] = [await serve(() => []), await serve(() => [good])]
     assert.deepEqual(await createResolver([silent.address, well.address], rounds).ask(name, 'A'), found())
     assert.deepEqual(ways(silent), ['Datagram'])
   })
 
-  it('a refusal tells more than silence', async () => {
+  it('a refusal is reported rather than a timeout', async () => {
     const [broken, silent] = [await serve(() => [{ rcode: 5 }]), await serve(() => [])]
     const answer = await createResolver([broken.address, silent.address], rounds).ask(name, 'A')
     assert.deepEqual(answer, failed('EREFUSED'))
   })
 
-  it('one that is no address is named', () => {
+  it('the invalid address is named', () => {
     assert.throws(
       () => createResolver(['192.0.2.1', 'dns.example']),
       /^Error: "dns\.example" is not the address/,

@@ -54,8 +54,8 @@ const requiring = (level: TlsRequirement['level'], mode: TlsRequirement['mode'] 
   mode,
 })
 
-describe('a delivery by Amazon SES', () => {
-  it('hands over sender, recipients and exactly the stored octets', async () => {
+describe('a delivery through Amazon SES', () => {
+  it('sends sender, recipients and exactly the stored octets', async () => {
     const recipients = ['b@partner.example', 'c@partner.example'].map((address) => recipient({ address }))
     const outcomes = await send({ recipients })
     const [request] = service.requests
@@ -68,7 +68,7 @@ describe('a delivery by Amazon SES', () => {
     assert.deepEqual(Buffer.from(request?.get('RawMessage.Data') ?? '', 'base64'), content)
     for (const outcome of outcomes.values()) {
       assert.deepEqual([outcome.outcome, outcome.host, outcome.tls], ['Delivered', 'Amazon SES', null])
-      assert.equal(formatReply(outcome.reply), '250 2.0.0 Amazon SES took it as 0100-abc')
+      assert.equal(formatReply(outcome.reply), '250 2.0.0 Amazon SES accepted it as 0100-abc')
     }
   })
 
@@ -85,7 +85,7 @@ describe('a delivery by Amazon SES', () => {
   }
 
   for (const level of ['CertificateValidation', 'DomainValidation'] as const) {
-    it(`sends nothing under ${level}, which SES cannot keep`, async () => {
+    it(`sends nothing under ${level}, which SES does not support`, async () => {
       const outcome = (await send({ tls: requiring(level) })).get('b@partner.example')
       assert.deepEqual(
         [outcome?.outcome, outcome?.reply.enhanced, service.requests.length],
@@ -94,7 +94,7 @@ describe('a delivery by Amazon SES', () => {
     })
   }
 
-  it('sends no REQUIRETLS message, which SES cannot keep', async () => {
+  it('sends no REQUIRETLS message, which SES does not support', async () => {
     const original = message()
     const outcomes = await send({
       message: { ...original, envelope: { ...original.envelope, requireTls: true } },
@@ -106,7 +106,7 @@ describe('a delivery by Amazon SES', () => {
     )
   })
 
-  it('sends a DSN about a REQUIRETLS message with TLS required, since nobody would be told of its loss', async () => {
+  it('sends a DSN about a REQUIRETLS message with TLS required, since its loss would not be reported', async () => {
     const notification = message({ mailFrom: '' })
     const outcomes = await send({
       message: { ...notification, envelope: { ...notification.envelope, requireTls: true } },
@@ -115,12 +115,12 @@ describe('a delivery by Amazon SES', () => {
     assert.equal(service.requests[0]?.get('ConfigurationSetName'), configurationSets.requireTls)
   })
 
-  it('leaves Source out for the null reverse path', async () => {
+  it('omits Source for the null reverse path', async () => {
     await send({ message: message({ mailFrom: '' }) })
     assert.equal(service.requests[0]?.has('Source'), false)
   })
 
-  it('makes a call for each fifty recipients, and each call’s outcome is its recipients’ own', async () => {
+  it('makes one call per fifty recipients, and applies each outcome to its recipients', async () => {
     const recipients = Array.from({ length: 101 }, (_, n) => recipient({ address: `r${n}@partner.example` }))
     service.answer = (request) =>
       request.get('Destinations.member.1') === 'r50@partner.example'
@@ -153,7 +153,7 @@ describe('a delivery by Amazon SES', () => {
     [400, 'InvalidParameterValue', 'PermanentFailure'],
   ]
   for (const [status, code, outcomeName] of errors) {
-    it(`ends in ${outcomeName} when SES answers ${code}, and says so`, async () => {
+    it(`ends in ${outcomeName} with the error of SES when it is ${code}`, async () => {
       service.answer = () => ({ status, body: queryError(code) })
       const outcome = (await send()).get('b@partner.example')
       assert.equal(outcome?.outcome, outcomeName)
@@ -165,7 +165,7 @@ describe('a delivery by Amazon SES', () => {
     })
   }
 
-  it('ends in TemporaryFailure when the attempt runs out of time', async () => {
+  it('ends in TemporaryFailure when the attempt times out', async () => {
     const abort = new AbortController()
     service.answer = () => {
       abort.abort()
@@ -175,7 +175,7 @@ describe('a delivery by Amazon SES', () => {
     assert.equal(outcome?.outcome, 'TemporaryFailure')
   })
 
-  it('ends in TemporaryFailure when SES hangs up, and is not repeated on the spot', async () => {
+  it('ends in TemporaryFailure when SES closes the connection, without an immediate retry', async () => {
     service.answer = () => 'connection lost'
     const outcome = (await send()).get('b@partner.example')
     assert.deepEqual([outcome?.outcome, service.requests.length], ['TemporaryFailure', 1])

@@ -96,7 +96,7 @@ async function withPartner(options: PartnerOptions, use: (partner: Partner) => P
 const commandsLike = (partner: Partner, pattern: RegExp): number =>
   partner.commands.filter((command) => pattern.test(command)).length
 
-/** Answers the nth command that begins so (from 1) with something of its own. */
+/** Replies to the nth command with this prefix (from 1) as given. */
 function atTheNth(n: number, start: string, answer: string | null) {
   let seen = 0
   return (command: string): string | null | undefined => {
@@ -107,7 +107,7 @@ function atTheNth(n: number, start: string, answer: string | null) {
 }
 
 describe('messages of a batch for the same host under the same requirement', () => {
-  it('follow one another over one session, each with the TLS facts of the first, counted as one session', () =>
+  it('share one session and its TLS facts, counted as one session', () =>
     withPartner({}, async (partner) => {
       const first = await send(partner.port)
       const second = await send(partner.port, { octets: Buffer.from('Subject: other\r\n\r\n.\r\n') })
@@ -129,7 +129,7 @@ describe('messages of a batch for the same host under the same requirement', () 
       assert.ok(!partner.wire().includes(body), 'nothing is readable on the wire')
     }))
 
-  it('say to each what the server’s extensions allow, although it has said other things since EHLO', () =>
+  it('use the extensions of EHLO after other replies', () =>
     withPartner({ extensions: ['SIZE 1000', 'DSN'] }, async (partner) => {
       await send(partner.port)
       const large = await send(partner.port, { octets: Buffer.alloc(2000, 'x') })
@@ -139,7 +139,7 @@ describe('messages of a batch for the same host under the same requirement', () 
       assert.equal(partner.connections(), 1)
     }))
 
-  it('have sessions of their own while several are sent at once', () =>
+  it('have separate sessions while several are sent concurrently', () =>
     withPartner({}, async (partner) => {
       await Promise.all([send(partner.port), send(partner.port), send(partner.port)])
       assert.equal(partner.connections(), 3)
@@ -155,14 +155,14 @@ describe('messages of a batch for the same host under the same requirement', () 
     ['mode', () => ({ mode: 'ReportOnly' })],
   ]
   for (const [what, fields] of other)
-    it(`never share one with those of another ${what}`, () =>
+    it(`never share a session with messages of another ${what}`, () =>
       withPartner({}, async (partner) => {
         await send(partner.port)
         await send(partner.port, { tls: encrypted(fields()) })
         assert.equal(partner.connections(), 2)
       }))
 
-  it('never share one that showed another connector’s certificate', () =>
+  it('never share a session with another connector’s client certificate', () =>
     withPartner({}, async (partner) => {
       const own = await pki.issue({ names: ['mail.ours.example'] })
       const credentials = async () => ({ certificate: String(own.cert), privateKey: String(own.key) })
@@ -176,41 +176,41 @@ describe('messages of a batch for the same host under the same requirement', () 
     }))
 })
 
-describe('a session that others have used', () => {
+describe('a used session', () => {
   const rows: [string, PartnerOptions, { connections: number; codes: number[] }][] = [
     [
-      'has ended with 421 in answer to MAIL',
+      'ends with 421 to MAIL',
       { answer: atTheNth(2, 'MAIL', '421 4.7.0 enough for now') },
       { connections: 2, codes: [250, 250] },
     ],
     [
-      'was closed without an answer to MAIL',
+      'closes without a reply to MAIL',
       { answer: atTheNth(2, 'MAIL', null) },
       { connections: 2, codes: [250, 250] },
     ],
     [
-      'takes no more messages',
+      'accepts no more messages',
       { answer: atTheNth(2, 'MAIL', '452 4.5.3 too many messages') },
       { connections: 2, codes: [250, 250] },
     ],
     [
-      'refuses its sender, as a new one does',
+      'refuses the sender, like a new one',
       { answer: (line) => (line.startsWith('MAIL') ? '550 5.7.1 not you' : undefined) },
       { connections: 2, codes: [550, 550] },
     ],
     [
-      'was closed at RCPT',
+      'closes at RCPT',
       { extensions: [], answer: atTheNth(2, 'RCPT', null) },
       { connections: 1, codes: [250, 451] },
     ],
     [
-      'was closed at DATA',
+      'closes at DATA',
       { extensions: [], answer: atTheNth(2, 'DATA', null) },
       { connections: 1, codes: [250, 451] },
     ],
   ]
   for (const [what, options, { connections, codes }] of rows)
-    it(`and ${what}: ${connections} connections, ${codes.join(' and ')}`, () =>
+    it(`that ${what} leads to ${connections} connections, ${codes.join(' and ')}`, () =>
       withPartner(options, async (partner) => {
         const outcomes = [await send(partner.port), await send(partner.port)]
         assert.deepEqual(
@@ -234,14 +234,14 @@ describe('a session that others have used', () => {
       },
     ))
 
-  it('is replaced by a new one, not by another that others have used', () =>
+  it('is replaced by a new one, not by another used one', () =>
     withPartner({ answer: atTheNth(3, 'MAIL', '421 4.7.0 enough for now') }, async (partner) => {
       await Promise.all([send(partner.port), send(partner.port)])
       assert.equal((await send(partner.port)).outcome, 'Delivered')
       assert.equal(partner.connections(), 3)
     }))
 
-  it('is not used again when the server answered before it had the whole message', () =>
+  it('is not reused after a reply before the end of the message', () =>
     withPartner(
       { extensions: ['PIPELINING'], answer: atTheNth(1, 'DATA', '354 go on\r\n552 5.3.4 that is enough') },
       async (partner) => {
@@ -252,7 +252,7 @@ describe('a session that others have used', () => {
       },
     ))
 
-  it('is never replaced once the message was on its way', async () => {
+  it('is never replaced after the message has begun', async () => {
     const answers = ['250 2.0.0 taken', null]
     const partner = await startPartner({
       tls: good,
@@ -270,7 +270,7 @@ describe('a session that others have used', () => {
     }
   })
 
-  it('was closed by the server meanwhile, which costs no attempt', async () => {
+  it('that the server has closed is replaced within the attempt', async () => {
     const partner = await startPartner({ tls: good })
     try {
       await send(partner.port)
@@ -284,7 +284,7 @@ describe('a session that others have used', () => {
     }
   })
 
-  it('is told to forget a transaction that was refused, before the next', () =>
+  it('is reset with RSET after a refused transaction', () =>
     withPartner({ answer: atTheNth(1, 'RCPT', '550 5.1.1 no such user') }, async (partner) => {
       assert.equal((await send(partner.port)).outcome, 'PermanentFailure')
       assert.equal((await send(partner.port)).outcome, 'Delivered')
@@ -293,7 +293,7 @@ describe('a session that others have used', () => {
     }))
 
   for (const answer of ['500 5.5.1 what?', '421 4.3.2 bye', null])
-    it(`is given up when the server answers RSET with ${answer ?? 'the end of the connection'}`, () =>
+    it(`is closed when the reply to RSET is ${answer ?? 'the end of the connection'}`, () =>
       withPartner(
         {
           answer: (line) =>
@@ -310,7 +310,7 @@ describe('a session that others have used', () => {
         },
       ))
 
-  it('is not used again when the server says more than it was asked', async () => {
+  it('is not reused after an unexpected reply', async () => {
     const partner = await startPartner({
       tls: good,
       answerToMessage: '250 2.0.0 taken\r\n250 2.0.0 and again',
@@ -324,7 +324,7 @@ describe('a session that others have used', () => {
     }
   })
 
-  it('is closed soon when nobody uses it, with QUIT', () =>
+  it('is closed with QUIT soon after its last use', () =>
     withPartner({}, async (partner) => {
       await send(partner.port)
       assert.equal(commandsLike(partner, /^QUIT$/), 0)
@@ -332,7 +332,7 @@ describe('a session that others have used', () => {
       assert.equal(commandsLike(partner, /^QUIT$/), 1)
     }))
 
-  it('carries some recipients’ refusals and others’ acceptance, for each message its own', () =>
+  it('keeps the replies to the recipients of each message apart', () =>
     withPartner(
       {
         answer: (line) => (line.startsWith('RCPT TO:<full@') ? '452 4.2.2 mailbox full' : undefined),
@@ -359,7 +359,7 @@ describe('a session that others have used', () => {
     ))
 })
 
-describe('what was found out about a host', () => {
+describe('the failure of a host', () => {
   const rows: [string, PartnerOptions, Partial<SmtpOptions>, string][] = [
     ['does not greet', { silentAt: 'greeting' }, {}, '451 4.4.315'],
     ['greets with 421', { greeting: '421 4.3.2 not now' }, {}, '421 4.3.2'],
@@ -367,7 +367,7 @@ describe('what was found out about a host', () => {
     ['breaks the handshake', { breakHandshake: true }, {}, '451 4.7.5'],
   ]
   for (const [what, options, fields, code] of rows)
-    it(`that ${what} holds for the rest of the batch, and each attempt says so`, () =>
+    it(`that ${what} holds for the rest of the batch, and each attempt shows it`, () =>
       withPartner(options, async (partner) => {
         const first = await send(partner.port, { options: fields })
         const second = await send(partner.port, { options: fields })
@@ -375,24 +375,24 @@ describe('what was found out about a host', () => {
         assert.ok(formatReply(first.reply).startsWith(code), formatReply(first.reply))
         assert.equal(second.outcome, first.outcome)
         assert.deepEqual({ ...second, reply: null }, { ...first, reply: null })
-        assert.equal(second.reply.text, `${first.reply.text} (found 0 s before, and not asked again)`)
+        assert.equal(second.reply.text, `${first.reply.text} (found 0 s before; no new connection was made)`)
         assert.equal(records.length, first.outcome === 'TlsNotMet' ? 1 : 0)
       }))
 
-  it('that refuses for good is asked by each message', () =>
+  it('that refuses permanently does not hold for other messages', () =>
     withPartner({ greeting: '554 5.7.1 go away' }, async (partner) => {
       assert.equal((await send(partner.port)).outcome, 'PermanentFailure')
       assert.equal((await send(partner.port)).outcome, 'PermanentFailure')
       assert.equal(partner.connections(), 2)
     }))
 
-  it('does not hold for those who demand something else', () =>
+  it('does not hold for messages under another requirement', () =>
     withPartner({ refuseStartTls: '454 4.7.0 not now' }, async (partner) => {
       assert.equal((await send(partner.port)).outcome, 'TlsNotMet')
       assert.equal((await send(partner.port, { tls: opportunistic })).outcome, 'Delivered')
     }))
 
-  it('because the time of the batch ran out is not taken for the host’s fault', () =>
+  it('because the batch timed out does not hold', () =>
     withPartner({ silentAt: 'greeting' }, async (partner) => {
       setTimeout(() => limit.abort(), 20)
       await send(partner.port)
@@ -403,7 +403,7 @@ describe('what was found out about a host', () => {
 })
 
 describe('the end of a batch', () => {
-  it('closes a session in the middle of a message, too', () =>
+  it('closes a session in the middle of a message too', () =>
     withPartner({ silentAt: 'message' }, async (partner) => {
       const sending = send(partner.port)
       await eventually(() => partner.received.length > 0, 'the message')
@@ -413,7 +413,7 @@ describe('the end of a batch', () => {
       await eventually(() => partner.open() === 0, 'the end of the connection')
     }))
 
-  it('puts no command into a message that is still on its way', () =>
+  it('sends no command during the data phase', () =>
     withPartner({ silentAt: 'message' }, async (partner) => {
       const sending = send(partner.port)
       await eventually(() => partner.received.length > 0, 'the message')
@@ -437,7 +437,7 @@ describe('the end of a batch', () => {
     }))
 })
 
-describe('whatever a server does between messages', () => {
+describe('for any conduct between messages', () => {
   const refusals = ['421 4.3.2 bye', '451 4.3.0 later', '550 5.0.0 no', null]
   const answers: Record<string, readonly (string | null)[]> = {
     MAIL: ['452 4.5.3 too many', ...refusals],
@@ -448,11 +448,11 @@ describe('whatever a server does between messages', () => {
   const afterMessage = ['250 2.0.0 taken', '250 2.0.0 taken', ...refusals]
   const dice = fc.array(fc.nat({ max: 99 }), { minLength: 60, maxLength: 60 })
 
-  it('each message is taken once at most, and is Delivered exactly when the server said so', async () => {
+  it('each message is accepted once at most, and is Delivered exactly when the server confirmed it', async () => {
     await fc.assert(
       fc.asyncProperty(dice, fc.boolean(), async (throws, pipelining) => {
         const pool = new Sessions()
-        /** Places in `received`. */
+        /** Indexes in `received`. */
         const saidYes: number[] = []
         let thrown = 0
         const roll = () => throws[thrown++ % throws.length] ?? 0

@@ -134,10 +134,10 @@ describe('forced TLS', () => {
       '4.7.5',
     ],
     ['has TLS 1.1 at most', () => ({ tls: certificates.oldTls ?? {} }), enforced, '4.7.5'],
-    ['hangs up on STARTTLS', hangsUpOnStartTls, enforced, '4.7.321'],
-    ['demands a client certificate', demandsCertificate, enforced, '4.7.5'],
+    ['closes at STARTTLS', hangsUpOnStartTls, enforced, '4.7.321'],
+    ['requires a client certificate', demandsCertificate, enforced, '4.7.5'],
     [
-      'demands a client certificate in TLS 1.2',
+      'requires a client certificate in TLS 1.2',
       () => ({ ...demandsCertificate(), tls: certificates.tls12 ?? {} }),
       enforced,
       '4.7.5',
@@ -239,7 +239,7 @@ describe('forced TLS', () => {
     })
   }
 
-  it('demands TLS 1.3 where the connector does', async () => {
+  it('requires TLS 1.3 when the connector does', async () => {
     const tls = requirement('EncryptionOnly', { minimumTlsVersion: 'TLSv1.3' })
     const { outcome } = await sendOne({ tls: certificates.tls12 ?? {} }, { tls })
     assert.equal(outcome.outcome, 'TlsNotMet')
@@ -253,14 +253,14 @@ describe('forced TLS', () => {
     ['DHE-RSA-AES128-GCM-SHA256', 'Delivered'],
   ]
   for (const [cipher, outcomeName] of ciphers) {
-    it(`is ${outcomeName} by a partner that has no cipher but ${cipher}`, async () => {
+    it(`is ${outcomeName} for a partner whose only cipher is ${cipher}`, async () => {
       const tls = { ...certificates.rsa, ciphers: cipher, dhparam: 'auto' }
       const { outcome } = await sendOne({ tls }, { tls: requirement('EncryptionOnly') })
       assert.equal(outcome.outcome, outcomeName, formatReply(outcome.reply))
     })
   }
 
-  it('trusts the public roots only when the connector names no authority', async () => {
+  it('trusts the public roots only when the connector names no CA', async () => {
     const tls = requirement('CertificateValidation', { certificateAuthorities: [] })
     const { outcome } = await sendOne({ tls: certificates.good ?? {} }, { tls })
     assert.equal(outcome.reply.enhanced, '4.7.320')
@@ -273,7 +273,7 @@ describe('forced TLS', () => {
     assert.equal(outcome.tls?.verified, true)
   })
 
-  it('reads nothing that was injected in the clear behind the reply to STARTTLS', async () => {
+  it('discards what was injected in the clear after the reply to STARTTLS', async () => {
     const injected = '250-partner.example\r\n250 SIZE 1\r\n250 2.1.0 OK\r\n'
     const { outcome, wire } = await sendOne(
       { tls: certificates.good ?? {}, injected },
@@ -283,7 +283,7 @@ describe('forced TLS', () => {
     assert.doesNotMatch(wire, /MAIL FROM|4711/)
   })
 
-  it('goes on to the next host when the first does not meet the requirement', async () => {
+  it('tries the next host when the first does not meet the requirement', async () => {
     await withPartner({}, (bad) =>
       withPartner({ tls: certificates.good ?? {} }, async (fine) => {
         const hosts = [bad, fine].map(({ port }) => ({ host: smartHost, port }))
@@ -306,8 +306,8 @@ describe('opportunistic TLS', () => {
     ['closes on STARTTLS', () => ({ tls: certificates.good ?? {}, refuseStartTls: '421 4.7.0 bye' }), false],
     ['breaks the handshake', () => ({ tls: certificates.good ?? {}, breakHandshake: true }), false],
     ['has TLS 1.1 at most', () => ({ tls: certificates.oldTls ?? {} }), false],
-    ['hangs up on STARTTLS', hangsUpOnStartTls, false],
-    ['demands a client certificate', demandsCertificate, false],
+    ['closes at STARTTLS', hangsUpOnStartTls, false],
+    ['requires a client certificate', demandsCertificate, false],
     [
       'knows no EHLO',
       () => ({ answer: (line) => (line.startsWith('EHLO') ? '502 5.5.1 what?' : undefined) }),
@@ -329,7 +329,7 @@ describe('opportunistic TLS', () => {
     })
   }
 
-  it('holds mail that a partner with broken TLS refuses to take in the clear', async () => {
+  it('defers mail that a partner with broken TLS refuses in the clear', async () => {
     const answer = (line: string) => (line.startsWith('MAIL') ? '530 5.7.0 Must issue STARTTLS' : undefined)
     const behaviour = { tls: certificates.good ?? {}, breakHandshake: true, answer }
     const { outcome } = await sendOne(behaviour, { tls: requirement('Opportunistic') })
@@ -376,7 +376,7 @@ describe('ReportOnly', () => {
     })
   }
 
-  it('reports a TLS version older than the connector asks for', async () => {
+  it('reports a TLS version older than the connector requires', async () => {
     const tls = requirement('EncryptionOnly', { mode: 'ReportOnly', minimumTlsVersion: 'TLSv1.3' })
     const { outcome } = await sendOne({ tls: certificates.tls12 ?? {} }, { tls })
     assert.equal(outcome.outcome, 'Delivered')
@@ -389,7 +389,7 @@ describe('a mail transaction', () => {
   const three = ['one@partner.example', 'two@partner.example', 'three@partner.example']
 
   for (const extensions of [['PIPELINING'], []]) {
-    it(`judges each recipient by its own reply, with extensions [${extensions}]`, async () => {
+    it(`applies to each recipient its own reply, with extensions [${extensions}]`, async () => {
       const answer = (line: string) => {
         if (line.startsWith('RCPT TO:<one@')) return '550 5.1.1 no such user'
         return line.startsWith('RCPT TO:<two@') ? '450 4.2.1 mailbox is busy' : undefined
@@ -416,7 +416,7 @@ describe('a mail transaction', () => {
       assert.deepEqual(results, ['PermanentFailure', 'TemporaryFailure', 'TemporaryFailure'])
     })
 
-    it(`is judged by the reply to MAIL, not by what recipients hear after it, with extensions [${extensions}]`, async () => {
+    it(`has the outcome of the reply to MAIL, not to RCPT after it, with extensions [${extensions}]`, async () => {
       const answer = (line: string) => {
         if (line.startsWith('MAIL')) return '451 4.7.1 greylisted'
         return /^(?:RCPT|DATA)/.test(line) ? '503 5.5.1 need MAIL command' : undefined
@@ -479,14 +479,14 @@ describe('a mail transaction', () => {
     ],
   ]
   for (const [what, behaviour, outcomeName, text] of refusals) {
-    it(`ends in ${outcomeName} when ${what} is answered ${text}`, async () => {
+    it(`ends in ${outcomeName} when the reply to ${what} is ${text}`, async () => {
       const { outcome } = await sendOne(behaviour, clear())
       assert.equal(outcome.outcome, outcomeName)
       assert.equal(formatReply(outcome.reply), text)
     })
   }
 
-  it('says that a message may arrive twice when the connection ends before its final reply', async () => {
+  it('warns that a message may arrive twice when the connection ends before its final reply', async () => {
     const { outcome, partner } = await sendOne({ answerToMessage: null }, clear())
     assert.equal(outcome.outcome, 'TemporaryFailure')
     assert.match(formatReply(outcome.reply), /^451 4\.4\.318 .*may arrive twice$/)
@@ -498,7 +498,7 @@ describe('a mail transaction', () => {
     ['refused', '550 5.1.1 no'],
     ['deferred', '451 4.2.1 later'],
   ] as const)
-    it(`says so of those alone who were not ${what} before`, async () => {
+    it(`warns only for recipients that were not ${what} before`, async () => {
       const behaviour: PartnerOptions = {
         answerToMessage: null,
         answer: (line) => (line.startsWith('RCPT TO:<two@') ? answer : undefined),
@@ -514,12 +514,12 @@ describe('a mail transaction', () => {
     ['before the message', { answer: (command: string) => (command === 'DATA' ? null : undefined) }],
     ['with a reply', { answerToMessage: '451 4.3.0 later' }],
   ] as const)
-    it(`says nothing of the kind when the attempt ends ${what}`, async () => {
+    it(`does not warn when the attempt ends ${what}`, async () => {
       const { outcome } = await sendOne(behaviour, clear())
       assert.deepEqual([outcome.outcome, outcome.unanswered], ['TemporaryFailure', undefined])
     })
 
-  it('is delivered however wordy the final reply is, within bounds', async () => {
+  it('is delivered with a long final reply, within limits', async () => {
     const wordy = (lines: number) => `${'250-2.1.0 word\r\n'.repeat(lines)}250 2.1.0 OK`
     const answer = (line: string) => (line.startsWith('RCPT') ? wordy(1000) : undefined)
     const { outcomes } = await sendTo(
@@ -532,7 +532,7 @@ describe('a mail transaction', () => {
     )
   })
 
-  it('does not try another host once the message was handed over', async () => {
+  it('does not try another host after the message was sent', async () => {
     await withPartner({ answerToMessage: '451 4.3.0 later' }, (first) =>
       withPartner({}, async (second) => {
         const hosts = [first, second].map(({ port }) => ({ host: smartHost, port }))
@@ -556,7 +556,7 @@ describe('a mail transaction', () => {
     ['half a megabyte', Buffer.from(`A: b\r\n\r\n${'0123456789.\r\n'.repeat(40_000)}`)],
   ]
   for (const [what, octets, expected = octets] of bodies) {
-    it(`hands over exactly the stored octets of a message with ${what}`, async () => {
+    it(`sends exactly the stored octets of a message with ${what}`, async () => {
       const { outcome, partner } = await sendOne(
         { tls: certificates.good ?? {} },
         { tls: requirement('DomainValidation'), octets },
@@ -637,7 +637,7 @@ describe('a mail transaction', () => {
     [['DSN'], true],
     [[], false],
   ] as const)
-    it(`knows that the partner ${passedOn ? 'was told' : 'was not told'} when to notify the sender`, async () => {
+    it(`reports that the partner ${passedOn ? 'received' : 'did not receive'} the DSN parameters`, async () => {
       const recipients = [recipient({ address: 'b@partner.example', notify: ['SUCCESS'] })]
       const { outcome, partner } = await sendOne({ extensions: [...extensions] }, { ...clear(), recipients })
       assert.equal(outcome.dsnPassedOn, passedOn)
@@ -660,7 +660,7 @@ describe('a mail transaction', () => {
     })
   }
 
-  it('sends a REQUIRETLS message only over verified TLS, whatever the connector says', async () => {
+  it('sends a REQUIRETLS message only over verified TLS, with any connector', async () => {
     const envelope = { requireTls: true }
     const extensions = ['REQUIRETLS']
     const good = await sendOne({ tls: certificates.good ?? {}, extensions }, { ...clear(), envelope })
@@ -673,7 +673,7 @@ describe('a mail transaction', () => {
     assert.doesNotMatch(none.wire, /MAIL FROM/)
   })
 
-  it('refuses a sender that could break out of its command', async () => {
+  it('refuses a sender address that could end its command', async () => {
     const { outcome, partner } = await sendOne(
       {},
       { ...clear(), envelope: { mailFrom: 'a@x> BODY=BINARYMIME' } },
@@ -682,7 +682,7 @@ describe('a mail transaction', () => {
     assert.equal(partner.connections(), 0)
   })
 
-  it('refuses an address that could break out of its command, and sends to the others', async () => {
+  it('refuses a recipient address that could end its command, and sends to the others', async () => {
     const bad = [
       'b>\r\nDATA@partner.example',
       'b@partner.example> NOTIFY=NEVER',
@@ -698,7 +698,7 @@ describe('a mail transaction', () => {
   })
 })
 
-describe('a next hop that is not there', () => {
+describe('a next hop without a session', () => {
   const tls = () => requirement('Opportunistic')
 
   it('is 4.4.316 when it refuses the connection', async () => {
@@ -713,19 +713,19 @@ describe('a next hop that is not there', () => {
     ['greets with 421', { greeting: '421 4.3.2 busy' }, 'TemporaryFailure', '421 4.3.2 busy'],
     ['greets with 554', { greeting: '554 5.3.2 no SMTP here' }, 'PermanentFailure', '554 5.3.2 no SMTP here'],
     [
-      'speaks something else',
+      'uses another protocol',
       { greeting: 'SSH-2.0-OpenSSH' },
       'TemporaryFailure',
       '451 4.5.0 Next hop did not speak SMTP: SSH-2.0-OpenSSH',
     ],
     [
-      'hangs up on EHLO',
+      'closes at EHLO',
       { answer: (line) => (line.startsWith('EHLO') ? null : undefined) },
       'TemporaryFailure',
       '451 4.4.318 Connection closed by the next hop: ECONNECTION',
     ],
     [
-      'hangs up on MAIL',
+      'closes at MAIL',
       { answer: (line) => (line.startsWith('MAIL') ? null : undefined) },
       'TemporaryFailure',
       '451 4.4.318 Connection closed by the next hop: ECONNECTION',
@@ -737,7 +737,7 @@ describe('a next hop that is not there', () => {
       assert.deepEqual([outcome.outcome, formatReply(outcome.reply)], [outcomeName, text])
     })
     if (!does.endsWith('MAIL')) {
-      it(`lets the next host try when it ${does}`, async () => {
+      it(`leads to the next host when it ${does}`, async () => {
         await withPartner(behaviour, (first) =>
           withPartner({}, async (second) => {
             const outcomes = await send(
@@ -752,14 +752,14 @@ describe('a next hop that is not there', () => {
   }
 
   for (const flood of ['\n', '220-x\r\n', 'x']) {
-    it(`is a connection that ended when it floods with ${JSON.stringify(flood)}`, async () => {
+    it(`is a closed connection when it floods with ${JSON.stringify(flood)}`, async () => {
       const { outcome } = await sendOne({ greeting: flood.repeat(2_000_000) }, { tls: tls() })
       assert.equal(outcome.outcome, 'TemporaryFailure')
       assert.match(outcome.reply.enhanced, /^4\.4\.318$|^4\.5\.0$/)
     })
   }
 
-  it('cannot write more than one line of 500 characters into the outcome', async () => {
+  it('gets at most one line of 500 characters into the outcome', async () => {
     const refuseStartTls = `${'454-4.7.0 no TLS today\r\n'.repeat(1000)}454 4.7.0 ${'x'.repeat(1000)}`
     const behaviour = { tls: { cert: '', key: '' }, refuseStartTls }
     const { outcome } = await sendOne(behaviour, { tls: requirement('EncryptionOnly') })
@@ -767,14 +767,14 @@ describe('a next hop that is not there', () => {
     assert.match(outcome.reply.text, /^[ -~]{100,500}$/)
   })
 
-  it('is 4.4.315 when it never answers', async () => {
+  it('is 4.4.315 when it never replies', async () => {
     const timeouts = { ...defaultTimeouts, command: 50 }
     const answer = (line: string) => (line.startsWith('MAIL') ? '' : undefined)
     const { outcome } = await sendOne({ extensions: [], answer }, { tls: tls(), options: { timeouts } })
     assert.equal(outcome.reply.enhanced, '4.4.315')
   })
 
-  it('is 4.4.315 when the attempt runs out of time, wherever it stands', async () => {
+  it('is 4.4.315 when the attempt times out at any point', async () => {
     const abort = new AbortController()
     const answer = (line: string) => {
       if (line === 'DATA') abort.abort()
@@ -784,7 +784,7 @@ describe('a next hop that is not there', () => {
     assert.deepEqual([outcome.outcome, outcome.reply.enhanced], ['TemporaryFailure', '4.4.315'])
   })
 
-  it('is the answer of DNS when there is none', async () => {
+  it('is the failure of DNS when no address is found', async () => {
     const fails = fakeResolver({ fail: { [smartHost]: 'ESERVFAIL' } })
     const outcomes = await send([{ host: smartHost, port: 25 }], { tls: tls(), options: { resolver: fails } })
     const outcome = outcomes.get('b@partner.example')
@@ -795,7 +795,7 @@ describe('a next hop that is not there', () => {
   })
 })
 
-describe('what several failures come to', () => {
+describe('the outcome of several failures', () => {
   const failure = (outcome: Outcome['outcome'], host: string): Outcome => ({ ...attempt({ outcome, host }) })
   const rows: [string, Outcome[], string][] = [
     ['TLS that was not met', [failure('TlsNotMet', 'a'), failure('TemporaryFailure', 'b')], 'a'],

@@ -1,6 +1,6 @@
 /**
- * What leaves us holds one message and no more, whoever reads it: also a server to which a bare CR or a bare LF ends a
- * line (CVE-2023-51764, CVE-2023-51765, CVE-2023-51766). The ingress takes no such octets; this is the second lock.
+ * The transmitted data holds one message for every server, also for one that ends lines at a bare CR or LF
+ * (CVE-2023-51764, CVE-2023-51765, CVE-2023-51766). The ingress refuses such octets; this is the second defence.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -35,14 +35,14 @@ for (const ending of endings)
     `Subject: x\r\n\r\ntext${ending}${smuggled}${ending}more`,
     `${ending.replace(/^\s+/, '')}${smuggled}`,
   ])
-    test(`nobody finds a second message behind ${visible(ending)} in ${visible(content.slice(0, 12))}…`, async () => {
+    test(`no server finds a second message after ${visible(ending)} in ${visible(content.slice(0, 12))}…`, async () => {
       const wire = await sent(Buffer.from(content))
       const data = wire.slice(wire.indexOf('DATA\r\n') + 'DATA\r\n'.length)
       const lines = data.split(/\r\n|\r|\n/)
       const end = lines.indexOf('.')
       assert.ok(end >= 0, 'the message ends')
       assert.equal(lines.lastIndexOf('.'), end, 'and it ends once')
-      assert.match(lines.slice(end + 1).join('|'), /^(QUIT\|)?$/, 'nothing is behind its end but a farewell')
+      assert.match(lines.slice(end + 1).join('|'), /^(QUIT\|)?$/, 'only QUIT follows its end')
       assert.doesNotMatch(data, /\r(?!\n)|(?<!\r)\n/, 'every line ends in CRLF')
     })
 

@@ -1,4 +1,4 @@
-/** What follows from a certificate that was seen, and that nothing of it stops whoever saw it. */
+/** The results of an observed certificate. No failure reaches the caller. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Logger } from '@aws-lambda-powertools/logger'
@@ -24,7 +24,7 @@ const changed = (...what: ObservedChange['what']): ObservedChange => ({
   to: compared,
 })
 
-/** Sees one certificate, with a table that says so, and gathers what was done. */
+/** Notes one certificate with a table that returns `seen`, and collects logs, metrics and events. */
 async function note(
   seen: Seen | Error,
   { where = {}, tellFails = false }: { where?: Partial<ObservedPlace>; tellFails?: boolean } = {},
@@ -52,7 +52,7 @@ async function note(
 }
 
 const told = [
-  'info: certificate changed',
+  'info: Observed certificate changed',
   '{}',
   '{"connector":"To the bank"}',
   'PartnerCertificatesChanged',
@@ -60,52 +60,52 @@ const told = [
 ]
 
 for (const [what, seen, options, expected] of [
-  ['seen for the first time', { kind: 'Written', change: null }, {}, []],
-  ['that is known', { kind: 'Known' }, {}, []],
+  ['observed for the first time', { kind: 'Written', change: null }, {}, []],
+  ['recorded before', { kind: 'Known' }, {}, []],
   ['of another issuer', { kind: 'Written', change: changed('Issuer') }, {}, told],
   ['of another key', { kind: 'Written', change: changed('Key') }, {}, told],
   [
     'that was renewed for the same key',
     { kind: 'Written', change: changed('Certificate') },
     {},
-    ['info: certificate changed'],
+    ['info: Observed certificate changed'],
   ],
   [
-    'of our own',
+    'of the organisation itself',
     { kind: 'Written', change: changed('Key') },
     { where: { kind: 'Own' } },
-    ['info: certificate changed'],
+    ['info: Observed certificate changed'],
   ],
   [
-    "of a stranger's",
+    'without a connector',
     { kind: 'Written', change: changed('Issuer') },
     { where: { connector: null } },
-    ['info: certificate changed'],
+    ['info: Observed certificate changed'],
   ],
   [
-    'that the event bus is not told of',
+    'whose event cannot be published',
     { kind: 'Written', change: changed('Key') },
     { tellFails: true },
-    [...told, 'warn: The event of a changed certificate was not taken'],
+    [...told, 'warn: The event of a changed certificate could not be published'],
   ],
   [
-    'that there is no room for',
+    'beyond the monthly limit',
     { kind: 'NoRoom' },
     {},
-    ['warn: A certificate is not kept: too many new places this month'],
+    ['warn: Observed certificate not recorded: too many new hosts this month'],
   ],
   [
-    'that the table does not take',
+    'that cannot be written',
     new Error('away'),
     {},
-    ['CertificatesUnwritten', 'warn: A certificate that was seen could not be written down'],
+    ['CertificatesUnwritten', 'warn: Observed certificate could not be recorded'],
   ],
 ] as [string, Seen | Error, Parameters<typeof note>[1], string[]][])
-  test(`one ${what}: ${expected.join(', ') || 'nothing'}`, async () => {
+  test(`for a certificate ${what}: ${expected.join(', ') || 'does nothing'}`, async () => {
     assert.deepEqual(await note(seen, options), expected)
   })
 
-test('an entry that the event bus answers with a fault was not taken', async () => {
+test('publishing rejects when EventBridge refuses the entry', async () => {
   const events = {
     send: async () => ({ FailedEntryCount: 1, Entries: [{ ErrorCode: 'Throttled', ErrorMessage: 'slow' }] }),
   } as unknown as EventBridgeClient

@@ -27,7 +27,7 @@ async function itemOf(where: Partial<ObservedPlace>) {
   return Item
 }
 
-test('a process writes one certificate of one place once an hour', async () => {
+test('a process writes a certificate of one host once an hour', async () => {
   const one = table()
   const kinds: string[] = []
   for (const minutes of [0, 1, 59, 60, 61])
@@ -35,14 +35,14 @@ test('a process writes one certificate of one place once an hour', async () => {
   assert.deepEqual(kinds, ['Written', 'Known', 'Known', 'Written', 'Known'])
 })
 
-test('what another process has written within the hour is not written again', async () => {
+test('does not write again what another process has written within the hour', async () => {
   const where = of('twice')
   await see(sighting(seenCertificate('a'), receivedAt, where))
   const { kind } = await see(sighting(seenCertificate('a'), minutesLater(10), where))
   assert.deepEqual([kind, (await itemOf(where))?.revision], ['Known', 1])
 })
 
-test('of many that see a new certificate at once, one alone finds the change', async () => {
+test('only one of several concurrent observers of a new certificate reports the change', async () => {
   const where = of('race')
   await see(sighting(seenCertificate('a'), receivedAt, where))
   const renewed = sighting(seenCertificate('b'), minutesLater(120), where)
@@ -51,7 +51,7 @@ test('of many that see a new certificate at once, one alone finds the change', a
   assert.deepEqual(changes, [['Key']])
 })
 
-test('what could not be written is written the next time', async () => {
+test('writes at the next observation what could not be written before', async () => {
   const documents = Object.create(database.documents)
   documents.send = () => Promise.reject(new Error('the table is away'))
   const one = new ObservedTable(documents, database.transportTable)
@@ -61,7 +61,7 @@ test('what could not be written is written the next time', async () => {
   assert.equal((await see(seen, one)).kind, 'Written')
 })
 
-test("a partner's is kept for longer than a year, a stranger's until a month after it expires", async () => {
+test("keeps a partner's certificate longer than a year, one without a connector until a month after its expiry", async () => {
   const seen = seenCertificate('a', { notAfter: '2026-02-01T00:00:00.000Z' })
   const stranger = { connector: null, domain: 'stranger.example', host: 'mx.stranger.example' }
   await see(sighting(seen, receivedAt, of('kept')))
@@ -71,7 +71,7 @@ test("a partner's is kept for longer than a year, a stranger's until a month aft
   assert.deepEqual([await until(of('kept')), await until(stranger)], ['2027-02-19', '2026-03-03'])
 })
 
-test('a connector gets 500 places in a month, and takes none from another', async () => {
+test('records 500 new hosts a month for each connector', async () => {
   const one = table()
   const kinds = new Map<string, number>()
   for (let index = 0; index < 502; index++) {
@@ -88,13 +88,13 @@ test('a connector gets 500 places in a month, and takes none from another', asyn
   assert.equal((await see(sighting(seenCertificate('a'), nextMonth, new501), one)).kind, 'Written')
 })
 
-test('a name of any length has a key of its own', () => {
+test('names of any length have different keys', () => {
   const keys = ['x'.repeat(5000), 'y'.repeat(5000)].map((host) => observedKey(place({ host })).sk)
   assert.equal(new Set(keys).size, 2)
   for (const sk of keys) assert.ok(Buffer.byteLength(sk) < 1024)
 })
 
-test('a page ends where it is full, and the next one goes on behind it', async () => {
+test('a page ends when it is full, and the next one continues after it', async () => {
   for (const kind of ['Own', 'PartnerServer', 'PartnerClient'] as const)
     for (const host of ['one.example', 'two.example'])
       await see(sighting(seenCertificate('a'), receivedAt, { ...of('paged'), kind, host }))
@@ -120,7 +120,7 @@ test('a page ends where it is full, and the next one goes on behind it', async (
   ])
 })
 
-test('what a connector accepted last is known with when it was, whichever of its senders showed it', async () => {
+test('returns the certificate that a connector accepted last, from any of its senders, with its time', async () => {
   assert.equal(await list().lastAccepted('accepting', receivedAt), null)
   const where = { ...of('accepting'), kind: 'PartnerClient' as const }
   await see(sighting(seenCertificate('a'), minutesLater(5), { ...where, host: 'z.example' }))

@@ -52,17 +52,17 @@ const expiresAt = async () => {
 }
 
 describe('the table of policies', () => {
-  it('knows nothing of a domain at first', async () =>
+  it('returns nothing for an unknown domain', async () =>
     assert.deepEqual(await table.read(domain), nothingKnown))
 
-  it('gives back what was kept, and lets DynamoDB drop it when it is over', async () => {
+  it('returns a stored policy, and sets its expiry for DynamoDB', async () => {
     await table.keep(domain, kept(begin))
     assert.deepEqual(await table.read(domain), { policy: kept(begin), failure: null })
     assert.equal(await expiresAt(), (begin + 604_800_000) / 1000)
     assert.deepEqual(await table.read('other.example'), nothingKnown)
   })
 
-  it('keeps the policy that was fetched later, whoever writes last', async () => {
+  it('keeps the policy that was fetched later, in any order of writes', async () => {
     await table.keep(domain, kept(begin + 1, { id: 'new' }))
     await table.keep(domain, kept(begin, { id: 'old' }))
     assert.equal((await table.read(domain)).policy?.id, 'new')
@@ -70,33 +70,33 @@ describe('the table of policies', () => {
     assert.equal((await table.read(domain)).policy?.id, 'newest')
   })
 
-  it('knows a failure without a policy, for an hour', async () => {
+  it('stores a failure without a policy for an hour', async () => {
     await table.noteFailure(domain, failed(begin))
     assert.deepEqual(await table.read(domain), { policy: null, failure: failed(begin) })
     assert.equal(await expiresAt(), (begin + hour) / 1000)
   })
 
-  it('knows a failure beside a policy, which stays as long as it was to', async () => {
+  it('stores a failure beside a policy without changing its expiry', async () => {
     await table.keep(domain, kept(begin))
     await table.noteFailure(domain, failed(begin + hour))
     assert.deepEqual(await table.read(domain), { policy: kept(begin), failure: failed(begin + hour) })
     assert.equal(await expiresAt(), (begin + 604_800_000) / 1000)
   })
 
-  it('forgets a failure once a policy was fetched, and takes no older one', async () => {
+  it('removes a failure when a policy is fetched, and refuses an older one', async () => {
     await table.noteFailure(domain, failed(begin))
     await table.keep(domain, kept(begin + 1))
     await table.noteFailure(domain, failed(begin))
     assert.deepEqual(await table.read(domain), { policy: kept(begin + 1), failure: null })
   })
 
-  it('a policy of the largest size fits', async () => {
+  it('stores a policy of the maximum size', async () => {
     const mx = Array.from({ length: 8_000 }, (_, n) => `${n}.a`)
     await table.keep(domain, kept(begin, { mx }))
     assert.equal((await table.read(domain)).policy?.mx.length, 8_000)
   })
 
-  it('says that an item of another shape cannot be read', async () => {
+  it('throws for an item of another shape', async () => {
     await database.documents.send(
       new PutCommand({
         TableName: database.transportTable,
@@ -106,7 +106,7 @@ describe('the table of policies', () => {
     await assert.rejects(table.read(domain), /mode/)
   })
 
-  it('can be had for reading only', async () => {
+  it('can be wrapped read-only', async () => {
     await table.keep(domain, kept(begin))
     const reader = readOnly(table)
     await reader.keep(domain, kept(begin + 1, { id: 'new' }))

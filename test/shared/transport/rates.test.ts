@@ -26,8 +26,8 @@ const minute = Date.UTC(2026, 0, 15, 12) / 60_000
 const counter = (name: string) =>
   new RateTable(db.documents, db.transportTable, { counter: name, patienceMs: 5000 })
 
-describe('what counters took of a minute', () => {
-  it('is known to each of the others, the last that each wrote', async () => {
+describe('the message count of a minute', () => {
+  it('includes the last total that each other process wrote', async () => {
     const id = connector()
     assert.deepEqual(await a.report(id, minute, 3), { taken: 0, counters: 0 })
     assert.deepEqual(await b.report(id, minute, 4), { taken: 3, counters: 1 })
@@ -35,41 +35,41 @@ describe('what counters took of a minute', () => {
     assert.deepEqual(await counter('c').report(id, minute, 1), { taken: 14, counters: 2 })
   })
 
-  it('counts once, however often it is written', async () => {
+  it('counts a repeated write once', async () => {
     const id = connector()
     for (let times = 0; times < 3; times++) await a.report(id, minute, 5)
     assert.deepEqual(await b.report(id, minute, 1), { taken: 5, counters: 1 })
   })
 
-  it('is not made less by a write that comes late', async () => {
+  it('does not decrease when a write arrives late', async () => {
     const id = connector()
     await a.report(id, minute, 8)
     await assert.rejects(a.report(id, minute, 5), { name: 'ConditionalCheckFailedException' })
     assert.deepEqual(await b.report(id, minute, 1), { taken: 8, counters: 1 })
   })
 
-  it('is nothing of another minute or connector', async () => {
+  it('excludes other minutes and connectors', async () => {
     const [one, other] = [connector(), connector()]
     await a.report(one, minute, 5)
     assert.deepEqual(await b.report(one, minute + 1, 1), { taken: 0, counters: 0 })
     assert.deepEqual(await b.report(other, minute, 1), { taken: 0, counters: 0 })
   })
 
-  it('is only what counters write', async () => {
+  it("excludes the item's other attributes", async () => {
     const id = connector()
     const Item = { ...rateKey(id, minute), 'by#x': 'many', seen: 7, 'by#y': 2 }
     await db.documents.send(new PutCommand({ TableName: db.transportTable, Item }))
     assert.deepEqual(await a.report(id, minute, 3), { taken: 2, counters: 1 })
   })
 
-  it('is complete once all have written, whoever did so at the same time', async () => {
+  it('is complete after concurrent writes', async () => {
     const id = connector()
     const counters = Array.from({ length: 20 }, (_, index) => counter(`task-${index}`))
     await Promise.all(counters.map((one, index) => one.report(id, minute, index + 1)))
     assert.deepEqual(await a.report(id, minute, 1), { taken: 210, counters: 20 })
   })
 
-  it('is in an item that the table drops by itself, under a partition of its connector', async () => {
+  it("has an item with an expiry in its connector's partition", async () => {
     const id = connector()
     await a.report(id, minute, 5)
     const Key = { pk: `rate#${id}`, sk: '2026-01-15T12:00' }
@@ -78,7 +78,7 @@ describe('what counters took of a minute', () => {
     assert.deepEqual(Item, { ...Key, 'by#a': 5, expiresAt: (minute + 1) * 60 + 3600 })
   })
 
-  it('is not waited for when the table does not answer', async () => {
+  it('times out when the table does not respond', async () => {
     const silent = await listenSilently()
     const client = new DynamoDBClient({ endpoint: silent.url, ...testAccount })
     const documents = DynamoDBDocumentClient.from(client)

@@ -21,7 +21,7 @@ before(async () => {
 })
 after(() => database.stop())
 
-it('What a source said is kept until it says no more', async () => {
+it("keeps a source's result until it expires", async () => {
   assert.equal(await table.read(key), null)
   await table.keep(key, kept)
   assert.deepEqual(await table.read(key), kept)
@@ -34,16 +34,16 @@ it('What a source said is kept until it says no more', async () => {
 
 const others: { of: string; change: Partial<SourceKey> }[] = [
   { of: 'another certificate', change: { fingerprint: 'cd'.repeat(32) } },
-  { of: 'a CRL at the same address', change: { kind: 'Crl' } },
-  { of: 'another address', change: { url: 'http://ocsp.ca.example/2' } },
+  { of: 'a CRL at the same URL', change: { kind: 'Crl' } },
+  { of: 'another URL', change: { url: 'http://ocsp.ca.example/2' } },
 ]
 for (const { of, change } of others)
-  it(`It says nothing of ${of}`, async () => {
+  it(`returns nothing for ${of}`, async () => {
     await table.keep(key, kept)
     assert.equal(await table.read({ ...key, ...change }), null)
   })
 
-it('What the ingress was told counts for nothing where mail is handed on', async () => {
+it('does not return a result of the ingress for deliveries', async () => {
   const url = 'http://ocsp.ca.example/3'
   await new RevocationTable(database.documents, database.transportTable, 'ingress').keep(
     { ...key, url },
@@ -52,7 +52,7 @@ it('What the ingress was told counts for nothing where mail is handed on', async
   assert.equal(await table.read({ ...key, url }), null)
 })
 
-it('An address as long as any is kept, too', async () => {
+it('stores a result for a URL of any length', async () => {
   const url = `http://ca.example/${'x'.repeat(2_000)}`
   await table.keep({ ...key, url }, kept)
   assert.deepEqual(await table.read({ ...key, url }), kept)

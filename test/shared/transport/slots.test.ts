@@ -26,21 +26,21 @@ const all = <T>(count: number, each: () => Promise<T>): Promise<T[]> =>
 
 const taken = (results: readonly (Slot | null)[]): Slot[] => results.filter((slot) => slot !== null)
 
-describe('places at a destination', () => {
-  it('are as many as there may be deliveries, whoever asks at the same time', async () => {
+describe("a destination's slots", () => {
+  it('are limited, also under concurrent requests', async () => {
     const to = destination()
     const results = await all(12, () => slots(3).acquire(to, receivedAt))
     assert.equal(taken(results).length, 3)
   })
 
-  it('of other destinations are not affected', async () => {
+  it('do not affect other destinations', async () => {
     const [one, other] = [destination(), destination()]
     assert.ok(await slots(1).acquire(one, receivedAt))
     assert.ok(await slots(1).acquire(other, receivedAt))
     assert.equal(await slots(1).acquire(one, receivedAt), null)
   })
 
-  it('become free when they are given up, each once', async () => {
+  it('become free when they are released, each once', async () => {
     const to = destination()
     const [first, second] = taken(await all(2, () => slots(2).acquire(to, receivedAt)))
     await first?.release()
@@ -50,7 +50,7 @@ describe('places at a destination', () => {
     assert.ok(second)
   })
 
-  it('of workers that died become free when their leases end, and no sooner', async () => {
+  it('of crashed workers become free when their leases end, not earlier', async () => {
     const to = destination()
     await all(2, () => slots(2).acquire(to, receivedAt))
     assert.equal(await slots(2).acquire(to, minutesLater(0.9)), null)
@@ -58,7 +58,7 @@ describe('places at a destination', () => {
     assert.equal(taken(later).length, 2)
   })
 
-  it('are not taken from a living worker by one that cleans up behind a dead one', async () => {
+  it('stay with a running worker when another removes expired leases', async () => {
     const to = destination()
     await slots(2).acquire(to, receivedAt)
     await slots(2).acquire(to, minutesLater(0.5))
@@ -66,7 +66,7 @@ describe('places at a destination', () => {
     assert.equal(await slots(2).acquire(to, minutesLater(1.2)), null)
   })
 
-  it('leave an item that the table drops by itself', async () => {
+  it('leave an item with an expiry', async () => {
     const to = destination()
     await (await slots(2).acquire(to, receivedAt))?.release()
     const { Item } = await db.documents.send(
@@ -76,7 +76,7 @@ describe('places at a destination', () => {
     assert.equal(Item?.expiresAt, receivedAt.getTime() / 1000 + 60 + 86_400)
   })
 
-  it('are not waited for when the table does not answer', async () => {
+  it('time out when the table does not respond', async () => {
     const silent = await listenSilently()
     const client = new DynamoDBClient({ endpoint: silent.url, ...testAccount })
     const mute = new Slots(DynamoDBDocumentClient.from(client), 'transport', {

@@ -1,4 +1,4 @@
-/** One message at a level to one misbehaving server, by the product's own code. */
+/** Sends one message at one level to one misbehaving server, with the code under test. */
 import assert from 'node:assert/strict'
 import tls from 'node:tls'
 import {
@@ -16,7 +16,7 @@ import { certificatesAt, type Level } from './levels.ts'
 import type { Misbehaviour } from './misbehaviours.ts'
 
 const world = await createCertificateWorld()
-// For the whole of the process: each file of tests has its own.
+// Affects the whole process; each test file has its own.
 tls.setDefaultCACertificates([...tls.getCACertificates('default'), ...world.publicRoots])
 
 const address = 'b@partner.example'
@@ -24,7 +24,7 @@ const address = 'b@partner.example'
 export const contentAt = ({ header = '' }: Level): Buffer =>
   Buffer.from(`${header}From: a@elsewhere.example\r\nSubject: hello\r\n\r\n.The secret is 4711.\r\n`)
 
-/** A server that misbehaves so, with certificates of the authority that the level trusts. */
+/** Starts a server with this misbehaviour, and certificates of the CA that the level trusts. */
 export function serve(level: Level, misbehaviour: Misbehaviour): Promise<HostileServer> {
   const { conduct = () => ({}), certificate = 'good', tls: settings } = misbehaviour
   const identity = certificatesAt(level, world)[certificate]
@@ -74,7 +74,7 @@ function mailAt(level: Level): Mail {
   }
 }
 
-/** Milliseconds. A server that stalls is waited for no longer than the tests can afford. */
+/** Milliseconds. Short for a server that stalls. */
 const timeouts = (stalls: boolean) => {
   const wait = stalls ? 2000 : 20_000
   return { connect: 20_000, greeting: wait, command: wait, data: 20_000 }

@@ -1,6 +1,6 @@
 /**
- * What becomes of a message at each level when its next hop misbehaves: the tables of docs/generated/tls-levels.md,
- * and what the tests expect. Written from RFC 3207, 5321, 7672, 8460, 8461, 8689 and the codes of docs/connectors.md.
+ * The outcome of a message at each level when its next hop misbehaves: the tables of docs/generated/tls-levels.md,
+ * which the tests expect. Derived from RFC 3207, 5321, 7672, 8460, 8461, 8689 and the codes of docs/connectors.md.
  */
 import type { TlsResult } from '../../../../shared/contract/tls-result.ts'
 
@@ -9,46 +9,46 @@ export const levelNames = [
   'EncryptionOnly',
   'CertificateValidation',
   'DomainValidation',
-  /** DomainValidation by the partner's own authority. */
+  /** DomainValidation with the partner's own CA. */
   'own CAs',
-  /** EncryptionOnly with a minimum. */
+  /** EncryptionOnly with a minimum version. */
   'TLS 1.3',
   'MTA-STS enforce',
   'MTA-STS testing',
-  /** Of the key that the server presents. */
+  /** The record matches the key that the server presents. */
   'DANE 3 1 1',
-  /** Of the root above the server's certificate. */
+  /** The record matches the root of the server's certificate. */
   'DANE 2 0 1',
   'DANE unusable',
   'REQUIRETLS',
-  /** DomainValidation of a connector on trial. */
+  /** DomainValidation of a report-only connector. */
   'ReportOnly',
-  /** Where both DANE 3 1 1 and an MTA-STS policy are published. */
+  /** With both DANE 3 1 1 and an MTA-STS policy published. */
   'TLS-Required: No',
 ] as const
 export type LevelName = (typeof levelNames)[number]
 
 /**
- * A cell says `tls` or `clear`: delivered so; or the enhanced code of a refusal. A code behind `/` is what was
- * recorded and did not count.
+ * A cell is `tls` or `clear` for a delivery, or the enhanced status code of a failure. A code after `/` was recorded
+ * and not enforced.
  */
 export interface Row<Name extends string = string> {
   does: readonly Name[]
   /** In the order of `levelNames`. */
   cells: string
-  /** How a report names it, where it is a fault; null where there was no TLS to judge. */
+  /** The result type in a TLS report (RFC 8460); null without a TLS result. */
   result: TlsResult | null
 }
 
 export interface Chapter<Name extends string = string> {
   title: string
-  /** What the rows begin with. */
+  /** The subject of each row's sentence. */
   subject: string
   rows: readonly Row<Name>[]
 }
 
 const everywhere = (cell: string): string => levelNames.map(() => cell).join(' ')
-/** But at REQUIRETLS. */
+/** The same cell at all levels except REQUIRETLS. */
 const everywhereBut = (cell: string, requireTls: string): string =>
   levelNames.map((name) => (name === 'REQUIRETLS' ? requireTls : cell)).join(' ')
 
@@ -64,7 +64,7 @@ const startTls = chapter('Before the handshake', 'The server', [
     does: [
       'offers no STARTTLS',
       'has STARTTLS overwritten on the way',
-      'knows no EHLO',
+      'does not support EHLO',
       'answers STARTTLS with 354',
       'answers STARTTLS with 421',
       'answers STARTTLS with 454',
@@ -84,18 +84,18 @@ const startTls = chapter('Before the handshake', 'The server', [
       4.7.321 4.7.321 4.7.321 4.7.321 clear/4.7.321 clear/4.7.321`,
   },
   {
-    does: ['offers no STARTTLS, and has it'],
+    does: ['supports STARTTLS without offering it'],
     result: 'starttls-not-supported',
     cells: 'clear tls tls tls tls tls tls clear/4.7.321 tls tls tls tls clear/4.7.321 clear/4.7.321',
   },
   {
     does: [
-      'writes starttls in small letters',
-      'says 220 in pieces',
-      'injects a reply to EHLO behind 220',
-      'injects acceptances behind 220',
-      'injects a refusal behind 220',
-      'injects half a line behind 220',
+      'writes starttls in lower case',
+      'sends 220 in pieces',
+      'injects a reply to EHLO after 220',
+      'injects acceptances after 220',
+      'injects a refusal after 220',
+      'injects half a line after 220',
     ],
     result: null,
     cells: everywhere('tls'),
@@ -119,17 +119,17 @@ const handshake = chapter('In the handshake', 'The server', [
       'alerts protocol_version',
       'has TLS 1.1 at most',
       'shares no cipher suite',
-      'demands a client certificate',
-      'demands a client certificate in TLS 1.2',
+      'requires a client certificate',
+      'requires a client certificate in TLS 1.2',
       'breaks TLS at first, then offers none',
-      'answers STARTTLS before it is asked',
-      'goes on in the clear after the handshake',
+      'answers STARTTLS before the command',
+      'continues in the clear after the handshake',
     ],
     result: 'validation-failure',
     cells: handshakeFails,
   },
   {
-    does: ['breaks TLS at first, then demands it'],
+    does: ['breaks TLS at first, then requires it'],
     result: 'validation-failure',
     cells: `4.7.0 4.7.5 4.7.5 4.7.5 4.7.5 4.7.5 4.7.5 4.7.0/4.7.5
       4.7.5 4.7.5 4.7.5 4.7.5 4.7.0/4.7.5 4.7.0/4.7.5`,
@@ -167,16 +167,16 @@ const certificate = chapter('In the certificate', 'The certificate', [
       'is for another name',
       'is for *.mx.partner.example',
       'is for m*.partner.example',
-      'is for another name, and ours in the CN',
+      'is for another name, with the right one in the CN',
       'has a NUL in its name',
-      'has the name behind a comma in another',
+      'has the name after a comma in another',
     ],
     result: 'certificate-host-mismatch',
     cells: `tls tls tls 4.7.325 4.7.325 tls 4.7.5 tls/4.7.5
       tls 4.7.323 tls 4.7.325 tls/4.7.325 tls`,
   },
   {
-    // The domain itself is a name to look for, too: RFC 7672 §3.2.2.
+    // RFC 7672 §3.2.2: the domain itself is a reference name too.
     does: ['is for *.example'],
     result: 'certificate-host-mismatch',
     cells: 'tls tls tls 4.7.325 4.7.325 tls 4.7.5 tls/4.7.5 tls tls tls 4.7.325 tls/4.7.325 tls',
@@ -202,8 +202,8 @@ const certificate = chapter('In the certificate', 'The certificate', [
     cells: 'tls tls tls tls 4.7.320 tls tls tls 4.7.323 4.7.323 tls tls tls tls/4.7.323',
   },
   {
-    // Ten are looked at, and the root is not among them.
-    does: ['is followed by sixty of strangers'],
+    // Only the first ten certificates are read; the root is not among them.
+    does: ['is followed by sixty unrelated certificates'],
     result: null,
     cells: 'tls tls tls tls tls tls tls tls tls 4.7.323 tls tls tls tls',
   },
@@ -231,17 +231,21 @@ const overTls = chapter('Over TLS', 'The server', [
     cells: everywhere('4.4.318'),
   },
   { does: ['stalls at EHLO over TLS'], result: null, cells: everywhere('4.4.315') },
-  { does: ['says 421 after the handshake'], result: null, cells: everywhere('4.7.1') },
-  { does: ['refuses EHLO over TLS for now'], result: null, cells: everywhere('4.3.2') },
-  { does: ['refuses EHLO over TLS for good'], result: null, cells: everywhere('5.7.1') },
+  { does: ['sends 421 after the handshake'], result: null, cells: everywhere('4.7.1') },
+  { does: ['refuses EHLO over TLS temporarily'], result: null, cells: everywhere('4.3.2') },
+  { does: ['refuses EHLO over TLS permanently'], result: null, cells: everywhere('5.7.1') },
   {
-    does: ['knows no EHLO over TLS', 'announces nothing over TLS', 'announces REQUIRETLS in the clear only'],
+    does: [
+      'does not support EHLO over TLS',
+      'announces nothing over TLS',
+      'announces REQUIRETLS in the clear only',
+    ],
     result: 'success',
     cells: everywhereBut('tls', '5.7.30'),
   },
-  { does: ['says more than it was asked over TLS'], result: null, cells: everywhere('4.5.0') },
+  { does: ['sends an unexpected reply over TLS'], result: null, cells: everywhere('4.5.0') },
   {
-    does: ['asks for the message with 250', 'answers the message before it has it'],
+    does: ['replies 250 to DATA', 'replies to the message before receiving it'],
     result: 'success',
     cells: everywhere('4.5.0'),
   },

@@ -1,6 +1,5 @@
 /**
- * Servers that say anything at all, wherever they are asked: what was agreed about TLS holds all the same, no attempt
- * throws, and none outlives its time.
+ * Servers that send random data at any point. The TLS requirement holds, no attempt throws, and each ends in time.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -22,7 +21,7 @@ import { levels } from './levels.ts'
 import { type Misbehaviour, misbehaviours } from './misbehaviours.ts'
 import { assertHarmless } from './wire.ts'
 
-/** Pieces of replies, whole ones, and what is none. */
+/** Whole replies, parts of replies, and other data. */
 const fragments = fc.oneof(
   fc.constantFrom(
     '220 2.0.0 Ready\r\n',
@@ -50,7 +49,7 @@ const endings = fc.constantFrom('stay', 'stay', 'stay', 'close', 'cut', 'reset',
 const speech = fc.record({ said: fc.array(fragments, { maxLength: 4 }), ending: endings })
 type Speech = typeof speech extends fc.Arbitrary<infer T> ? T : never
 
-/** So often it is done as it should be. */
+/** Correct conduct with this weight. */
 const usually = (weight: number) =>
   fc.oneof({ weight, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: speech })
 
@@ -92,7 +91,7 @@ function misbehaviourOf({ level: _, certificate, ...points }: Case): Misbehaviou
   return { conduct: () => conduct, certificate }
 }
 
-/** The row of a server that does nothing wrong, or whose certificate is wrong in this way. */
+/** Whether the table expects a delivery over TLS with this certificate. */
 function isTakenAt({ level, certificate }: Case): boolean {
   const rows = chapters.flatMap((chapter) => [...chapter.rows])
   const row = rows.find(({ does }) =>
@@ -112,14 +111,14 @@ function check(tried: Case, outcome: Outcome, conversations: readonly Conversati
   assert.ok(outcome.reply.code >= 200 && outcome.reply.code <= 599)
   assert.doesNotMatch(formatReply(outcome.reply), /\p{Cc}/u)
   if (outcome.outcome === 'Delivered')
-    assert.ok(outcome.reply.code < 300 && received.length === 1, 'delivered, and not there')
+    assert.ok(outcome.reply.code < 300 && received.length === 1, 'reported as delivered, but not received')
   for (const { content } of received) assert.deepEqual(content, contentAt(level))
   if (level.policy === 'Opportunistic') return
   assert.equal(conversations.length, 1)
   for (const conversation of conversations) assertHarmless(conversation)
   assert.ok(received.every(({ encrypted }) => encrypted))
   if (!isTakenAt(tried)) {
-    assert.equal(received.length, 0, 'sent to a server that is not the one')
+    assert.equal(received.length, 0, 'sent to a server that was not verified')
     for (const { decrypted } of conversations)
       assert.doesNotMatch(decrypted.toString('latin1'), /MAIL|RCPT|4711/)
   }
@@ -128,11 +127,11 @@ function check(tried: Case, outcome: Outcome, conversations: readonly Conversati
 const seed = Number(process.env.FUZZ_SEED ?? 1)
 const runs = Number(process.env.FUZZ_RUNS ?? 150)
 
-/** Milliseconds. Most of these servers are silent sooner or later. */
+/** Milliseconds. Short, since most of these servers fall silent at some point. */
 const timeouts = { connect: 20_000, greeting: 400, command: 400, data: 2000 }
 
-describe(`servers at random (FUZZ_SEED=${seed})`, () => {
-  it(`${runs} of them`, async () => {
+describe(`attempts to random servers (FUZZ_SEED=${seed})`, () => {
+  it(`keep the TLS requirement in ${runs} runs`, async () => {
     const all = fc.sample(cases, { seed, numRuns: runs })
     const queue = all.entries()
     const outcomes = new Map<string, number>()
@@ -152,7 +151,7 @@ describe(`servers at random (FUZZ_SEED=${seed})`, () => {
       }
     }
     await Promise.all(Array.from({ length: 60 }, worker))
-    // Else it would be about nothing.
+    // Otherwise the generator covers too little.
     for (const outcome of ['Delivered', 'TlsNotMet', 'TemporaryFailure'])
       assert.ok((outcomes.get(outcome) ?? 0) > runs / 100, `${outcome}: ${outcomes.get(outcome) ?? 0}`)
   })

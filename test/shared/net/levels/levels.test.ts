@@ -1,6 +1,6 @@
 /**
- * Every level against every misbehaviour: the outcome is the table's, and nothing of a message is in the clear where
- * its level forbids it.
+ * Every level against every misbehaviour. The outcome is that of the table, and nothing of a message is in the clear
+ * unless its level permits it.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -32,7 +32,7 @@ async function attempt(level: Level, misbehaviour: Misbehaviour, under: Circumst
   }
 }
 
-/** As the table writes it. */
+/** In the notation of the table. */
 function inWords({ outcome, conversations }: Cell): string {
   const received = conversations.flatMap((each) => each.received)
   const how = received[0]?.encrypted ? 'tls' : 'clear'
@@ -40,7 +40,7 @@ function inWords({ outcome, conversations }: Cell): string {
   return outcome.reportOnly ? `${what}/${outcome.reportOnly.enhanced}` : what
 }
 
-/** RFC 3463: 2 is success, 4 may pass, 5 does not. TLS that is not met is a reason of its own. */
+/** RFC 3463: class 2 is success, 4 temporary, 5 permanent. TlsNotMet is separate. */
 function outcomeFor(what: string): Outcome['outcome'] {
   if (what === 'tls' || what === 'clear') return 'Delivered'
   if (/^4\.7\.(?![01]$)/.test(what)) return 'TlsNotMet'
@@ -72,23 +72,23 @@ function check(cell: Cell, expected: string, level: Level, result: TlsResult | n
   if (what === 'tls') assert.equal(conversations[0]?.serverName, host)
   if (level.requireTls && what === 'tls')
     assert.match(conversations[0]?.decrypted.toString() ?? '', /^MAIL FROM:<\S+> .*\bREQUIRETLS\r$/m)
-  if (level.policy !== 'Opportunistic') assert.equal(conversations.length, 1, 'it was dialled again')
+  if (level.policy !== 'Opportunistic') assert.equal(conversations.length, 1, 'it connected again')
 }
 
-/** In the clear there is nothing of the message, unless it may go in the clear. */
+/** Asserts that nothing of the message is in the clear, unless the level permits it. */
 function checkWire(conversation: Conversation, what: string): void {
   const { wire, decrypted, received, fault } = conversation
   assert.equal(fault, null)
   if (what !== 'clear' && what !== '4.7.0') assertHarmless(conversation)
-  // What failed at TLS is left: the message goes over a connection that never tried.
+  // After a failed handshake the message uses a new connection without TLS.
   if (received.some(({ encrypted }) => !encrypted)) assert.ok(!wire.includes(0x16))
-  // What says more than it was asked at DATA has heard the envelope.
+  // A server with an unexpected reply to DATA has received the envelope.
   if (what === '4.5.0') assert.doesNotMatch(decrypted.toString('latin1'), /4711/)
   else if (what !== 'tls') assert.match(decrypted.toString('latin1'), opening)
   assert.doesNotMatch(decrypted.toString('latin1'), /STARTTLS/)
 }
 
-/** So many cells at once: a few for the processor, many that only wait. */
+/** Concurrent cells: few that need the processor, many that only wait. */
 const limits = { busy: limiter(12), waiting: limiter(100) }
 
 function limiter(most: number) {
@@ -131,14 +131,14 @@ for (const { title, subject, rows } of chapters)
       for (const name of row.does) it(`${subject} ${name}`, () => checkRow(name, row))
   })
 
-describe('Without a connection', () => {
+describe('An attempt makes no connection for', () => {
   const unlisted: MtaSts = {
     kind: 'Policy',
     policy: { id: '1', mode: 'enforce', mx: ['mx.elsewhere.example'], maxAge: 86_400 },
   }
   const unsaid = { kind: 'None', fault: { result: 'sts-policy-fetch-error', detail: 'no answer' } } as const
-  const failing = (bogus: boolean, detail: string): NonNullable<Level['dane']> => {
-    const answer = reply(451, detail, 'DNS')
+  const failing = (bogus: boolean, enhanced: string): NonNullable<Level['dane']> => {
+    const answer = reply(451, enhanced, 'DNS')
     return () => ({ kind: 'Failed', reply: answer, bogus })
   }
   const requireTls: Level = { ...levels.REQUIRETLS, authentic: false }
@@ -151,28 +151,22 @@ describe('Without a connection', () => {
       'validation-failure',
     ],
     [
-      'TLSA records that cannot be had',
-      { ...levels['DANE 3 1 1'], dane: failing(false, '4.312') },
+      'TLSA records whose query fails',
+      { ...levels['DANE 3 1 1'], dane: failing(false, '4.4.312') },
       '451 4.4.312',
       'TemporaryFailure',
       'dnssec-invalid',
     ],
     [
       'TLSA records that are bogus',
-      { ...levels['DANE 3 1 1'], dane: failing(true, '7.324') },
+      { ...levels['DANE 3 1 1'], dane: failing(true, '4.7.324') },
       '451 4.7.324',
       'TlsNotMet',
       'dnssec-invalid',
     ],
+    ['REQUIRETLS and an unproven MX', requireTls, '550 5.7.10', 'PermanentFailure', 'validation-failure'],
     [
-      'REQUIRETLS, and an MX that nobody proves',
-      requireTls,
-      '550 5.7.10',
-      'PermanentFailure',
-      'validation-failure',
-    ],
-    [
-      'REQUIRETLS, and a policy that cannot be had',
+      'REQUIRETLS and a policy that cannot be fetched',
       { ...requireTls, mtaSts: unsaid },
       '451 4.7.10',
       'TlsNotMet',
@@ -190,8 +184,8 @@ describe('Without a connection', () => {
     })
 })
 
-describe('Several demands that are only watched', () => {
-  /** A connector on trial that trusts the partner's own authority, and a policy that trusts everybody's. */
+describe('Several report-only requirements', () => {
+  /** A report-only connector that trusts the partner's own CA, and a testing policy that trusts the public CAs. */
   const both: Level = {
     ...levels['MTA-STS testing'],
     tls: (world) => ({ ...levels['own CAs'].tls?.(world), mode: 'ReportOnly' }),
@@ -203,7 +197,7 @@ describe('Several demands that are only watched', () => {
     ['offers no STARTTLS', ['4.7.321', '4.7.321']],
   ]
   for (const [name, faults] of seen)
-    it(`are each judged by authorities of their own when a server ${name}`, async () => {
+    it(`are each assessed with their own trust anchors when a server ${name}`, async () => {
       const records: SessionRecord[] = []
       const record = (session: SessionRecord) => void records.push(session)
       const { outcome } = await attempt(both, misbehaviours[name], { record })
@@ -220,7 +214,7 @@ describe('Several demands that are only watched', () => {
     })
 })
 
-describe('A demand in force and a trial beside it', () => {
+describe('An enforced and a report-only requirement', () => {
   const onTrial: Pick<Level, 'tls'> = {
     tls: (world) => ({ ...levels['own CAs'].tls?.(world), mode: 'ReportOnly' }),
   }
@@ -261,7 +255,7 @@ describe('A demand in force and a trial beside it', () => {
     ['nothing', { ...levels.Opportunistic, ...onTrial }, "is of the partner's own CA", null, 'success', true],
   ]
   for (const [what, level, name, reportOnly, result, verified] of rows)
-    it(`${what} in force, own CAs on trial: a server that ${name}`, async () => {
+    it(`are reported separately: ${what} enforced, own CAs report-only, a server that ${name}`, async () => {
       const { outcome } = await attempt(level, misbehaviours[name])
       assert.equal(outcome.outcome, 'Delivered', formatReply(outcome.reply))
       assert.equal(outcome.reportOnly?.enhanced ?? null, reportOnly)
@@ -271,13 +265,13 @@ describe('A demand in force and a trial beside it', () => {
     })
 })
 
-describe('A server that is gone behind its reply to EHLO', () => {
+describe('A server that closes after its reply to EHLO', () => {
   const replies = {
-    'which is good': `\n${ehloReply(['8BITMIME'])}\r\n`,
-    'which is none': '\r\nnonsense\r\n',
+    'which is valid': `\n${ehloReply(['8BITMIME'])}\r\n`,
+    'which is invalid': '\r\nnonsense\r\n',
   }
   for (const [what, said] of Object.entries(replies))
-    it(`${what}, ends nothing but the attempt`, async () => {
+    it(`${what}, fails only the attempt`, async () => {
       const act = (peer: Peer) => {
         peer.write(said)
         peer.close()
@@ -292,10 +286,10 @@ describe('A server that is gone behind its reply to EHLO', () => {
 })
 
 describe('A server that trickles', () => {
-  /** A reply to EHLO that goes on and on, an octet at a time: no silence is ever long enough. */
+  /** An endless reply to EHLO, octet by octet, so that no timeout of silence fires. */
   const trickling: Misbehaviour = { conduct: () => ({ ehlo: (peer) => peer.trickle(Buffer.from('250-A')) }) }
   for (const name of ['Opportunistic', 'DomainValidation'] as const)
-    it(`is left when the time of the attempt is over, at ${name}`, async () => {
+    it(`is left when the attempt times out, at ${name}`, async () => {
       const { outcome, conversations } = await attempt(levels[name], trickling, {
         signal: AbortSignal.timeout(500),
       })

@@ -1,4 +1,4 @@
-/** The levels at which a message may leave, as attempts of them are set up. */
+/** The TLS levels of outbound mail, as input of attempts. */
 import type { TlsRequirement } from '../../../../shared/contract/jobs.ts'
 import type { PolicySource, TlsLevel } from '../../../../shared/contract/message.ts'
 import type { Dane, MtaSts } from '../../../../shared/policy/transport-security.ts'
@@ -14,17 +14,17 @@ import {
 import type { LevelName } from './expected.ts'
 
 export interface Level {
-  /** What attempts are to say they were made under. */
+  /** The level that an attempt must report. */
   policy: TlsLevel
   source: PolicySource
-  /** Which certificates the mail server has. */
+  /** The CA of the mail server's certificates. */
   authority: 'Public' | 'Own'
   tls?: (world: CertificateWorld) => Partial<TlsRequirement>
   dane?: (world: CertificateWorld, presented: CertificateName) => Dane
   mtaSts?: MtaSts
   authentic?: boolean
   requireTls?: boolean
-  /** Fields at the head of the message. */
+  /** Header fields to add. */
   header?: string
 }
 
@@ -48,7 +48,7 @@ const records = (...tlsa: TlsaRecord[]): Dane => ({
   records: tlsa,
 })
 
-/** The key that the server presents, unless it is a stranger's who has a certificate for the same name. */
+/** Pins the presented key, except that of an attacker's certificate for the same name. */
 const pinned = ({ underPublic }: CertificateWorld, presented: CertificateName): Dane => {
   const key = presented === 'otherPublic' ? 'good' : presented
   return records({ usage: 3, selector: 1, matchingType: 1, data: keyDigest(underPublic[key]) })

@@ -1,20 +1,20 @@
-/** What the server does in each row of the table, in terms of the hostile server. */
+/** The hostile server's conduct for each row of the table. */
 import type { SecureContextOptions } from 'node:tls'
 import type { CertificateName } from '../../../support/hostile-certificates.ts'
 import { type Conduct, ehloReply, type Peer, readyForTls } from '../../../support/hostile-server.ts'
 import type { MisbehaviourName } from './expected.ts'
 
 export interface Misbehaviour {
-  /** Of the connection with this number, from 1. */
+  /** By the connection's number, from 1. */
   conduct?: (connection: number) => Conduct
   certificate?: CertificateName
   tls?: Omit<SecureContextOptions, 'cert' | 'key'>
-  /** It makes the client wait for nothing. */
+  /** The client waits until its timeout. */
   stalls?: boolean
 }
 
 const always = (conduct: Conduct): Misbehaviour => ({ conduct: () => conduct })
-/** Later connections are served as they should be. */
+/** Later connections are served correctly. */
 const atFirst = (conduct: Conduct): Misbehaviour => ({ conduct: (number) => (number === 1 ? conduct : {}) })
 const refusing = (startTls: string): Misbehaviour => always({ startTls })
 const presenting = (certificate: CertificateName): Misbehaviour => ({ certificate })
@@ -29,7 +29,7 @@ const alerting = (description: number): Misbehaviour =>
     },
   })
 
-/** Agrees to TLS, then does something else. */
+/** Replies 220 to STARTTLS, then does something else. */
 const instead =
   (act: (peer: Peer) => void | Promise<void>) =>
   async (peer: Peer): Promise<void> => {
@@ -40,7 +40,7 @@ const instead =
 const injecting = (octets: string): Misbehaviour =>
   always({ startTls: (peer) => peer.startTls(`${readyForTls}${octets}`) })
 
-/** Otherwise it would not even serve itself. */
+/** Otherwise OpenSSL refuses the server's own configuration. */
 const lax = { ciphers: 'DEFAULT:@SECLEVEL=0' } as const
 const old = { ...lax, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' } as const
 const tls12 = { maxVersion: 'TLSv1.2' } as const
@@ -53,8 +53,11 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
     keywords: ['8BITMIME', 'XXXXXXXA'],
     startTls: '500 5.5.2 Syntax error',
   }),
-  'offers no STARTTLS, and has it': always({ keywords: ['8BITMIME'] }),
-  'knows no EHLO': always({ ehlo: '502 5.5.1 Not implemented', startTls: '502 5.5.1 Not implemented' }),
+  'supports STARTTLS without offering it': always({ keywords: ['8BITMIME'] }),
+  'does not support EHLO': always({
+    ehlo: '502 5.5.1 Not implemented',
+    startTls: '502 5.5.1 Not implemented',
+  }),
   'answers STARTTLS with 250': always({
     startTls: async (peer) => {
       await peer.agree('250 2.0.0 OK\r\n')
@@ -79,20 +82,20 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'stalls at STARTTLS': { ...atFirst({ startTls: null }), stalls: true },
   'closes at STARTTLS': atFirst({ startTls: (peer) => peer.close() }),
   'resets at STARTTLS': atFirst({ startTls: (peer) => peer.reset() }),
-  'answers STARTTLS before it is asked': atFirst({
+  'answers STARTTLS before the command': atFirst({
     ehlo: (peer) => peer.say(`${ehloReply(['STARTTLS'])}\r\n220 2.0.0 Ready to start TLS`),
   }),
-  'writes starttls in small letters': always({ keywords: ['8bitmime', 'starttls'] }),
-  'says 220 in pieces': always({
+  'writes starttls in lower case': always({ keywords: ['8bitmime', 'starttls'] }),
+  'sends 220 in pieces': always({
     startTls: async (peer) => {
       await peer.writeApart('2', '20-Rea', 'dy\r', '\n220', ' to start TLS\r')
       peer.startTls('\n')
     },
   }),
-  'injects a reply to EHLO behind 220': injecting(`${ehloReply(['SIZE 1', 'STARTTLS'])}\r\n`),
-  'injects acceptances behind 220': injecting('250 2.1.0 OK\r\n'.repeat(6)),
-  'injects a refusal behind 220': injecting('554 5.7.1 Go away\r\n'),
-  'injects half a line behind 220': injecting('250-SIZE 1'),
+  'injects a reply to EHLO after 220': injecting(`${ehloReply(['SIZE 1', 'STARTTLS'])}\r\n`),
+  'injects acceptances after 220': injecting('250 2.1.0 OK\r\n'.repeat(6)),
+  'injects a refusal after 220': injecting('554 5.7.1 Go away\r\n'),
+  'injects half a line after 220': injecting('250-SIZE 1'),
 
   'closes in the handshake': always({ startTls: instead((peer) => peer.close()) }),
   'resets in the handshake': always({ startTls: instead((peer) => peer.reset()) }),
@@ -113,15 +116,15 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'has TLS 1.1 at most': { tls: old },
   'has TLS 1.2 at most': { tls: tls12 },
   'shares no cipher suite': { tls: { ...tls12, ciphers: 'ECDHE-ECDSA-AES128-SHA256' } },
-  'demands a client certificate': always({ demandsCertificate: true }),
-  'demands a client certificate in TLS 1.2': { ...always({ demandsCertificate: true }), tls: tls12 },
+  'requires a client certificate': always({ demandsCertificate: true }),
+  'requires a client certificate in TLS 1.2': { ...always({ demandsCertificate: true }), tls: tls12 },
   'breaks TLS at first, then offers none': {
     conduct: (number) =>
       number === 1
         ? { startTls: instead((peer) => peer.reset()) }
         : { keywords: ['8BITMIME'], startTls: '502 5.5.1 Not implemented' },
   },
-  'breaks TLS at first, then demands it': {
+  'breaks TLS at first, then requires it': {
     conduct: (number) =>
       number === 1
         ? { startTls: instead((peer) => peer.reset()) }
@@ -133,15 +136,15 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'is expired': presenting('expired'),
   'is not valid yet': presenting('notYetValid'),
   'is for another name': presenting('otherName'),
-  'is for another name, and ours in the CN': presenting('otherNameBesideCommonName'),
+  'is for another name, with the right one in the CN': presenting('otherNameBesideCommonName'),
   'has its name in the CN only': presenting('commonNameOnly'),
   'is for *.partner.example': presenting('wildcard'),
   'is for *.example': presenting('wildcardAbove'),
   'is for *.mx.partner.example': presenting('wildcardBelow'),
   'is for m*.partner.example': presenting('wildcardWithin'),
   'has a NUL in its name': presenting('nameWithNul'),
-  'has the name behind a comma in another': presenting('nameWithComma'),
-  'is followed by sixty of strangers': presenting('longChain'),
+  'has the name after a comma in another': presenting('nameWithComma'),
+  'is followed by sixty unrelated certificates': presenting('longChain'),
   'is followed by more than fit the handshake': presenting('endlessChain'),
   'lacks its intermediate': presenting('withoutIntermediate'),
   'has no dates': { certificate: 'undated', tls: lax },
@@ -156,7 +159,7 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
   'closes after the handshake': always({ secured: (peer) => peer.close() }),
   'cuts the connection after the handshake': always({ secured: (peer) => peer.cut() }),
   'resets after the handshake': always({ secured: (peer) => peer.reset() }),
-  'says 421 after the handshake': always({
+  'sends 421 after the handshake': always({
     secured: (peer) => {
       peer.say('421 4.7.1 No client certificate presented')
       peer.close()
@@ -166,24 +169,27 @@ export const misbehaviours: Record<MisbehaviourName, Misbehaviour> = {
     ...always({ secured: (peer) => peer.renegotiate() }),
     tls: tls12,
   },
-  'goes on in the clear after the handshake': always({
+  'continues in the clear after the handshake': always({
     ehloOverTls: (peer) => peer.writeInTheClear('250 mx.partner.example\r\n'),
   }),
   'stalls at EHLO over TLS': { ...always({ ehloOverTls: null }), stalls: true },
-  'refuses EHLO over TLS for now': always({
+  'refuses EHLO over TLS temporarily': always({
     ehloOverTls: (peer) => {
       peer.say('421 4.3.2 Closing')
       peer.close()
     },
   }),
-  'refuses EHLO over TLS for good': always({ ehloOverTls: '550 5.7.1 Go away', helo: '550 5.7.1 Go away' }),
-  'knows no EHLO over TLS': always({ ehloOverTls: '502 5.5.1 Not implemented' }),
+  'refuses EHLO over TLS permanently': always({
+    ehloOverTls: '550 5.7.1 Go away',
+    helo: '550 5.7.1 Go away',
+  }),
+  'does not support EHLO over TLS': always({ ehloOverTls: '502 5.5.1 Not implemented' }),
   'floods EHLO over TLS': always({ ehloOverTls: (peer) => peer.flood('250-A\r\n') }),
-  'says more than it was asked over TLS': always({
+  'sends an unexpected reply over TLS': always({
     ehloOverTls: (peer) => peer.say(`${ehloReply(['8BITMIME', 'REQUIRETLS'])}\r\n250 2.1.0 OK`),
   }),
-  'asks for the message with 250': always({ data: '250 2.1.0 OK' }),
-  'answers the message before it has it': always({ data: '354 go on\r\n250 2.0.0 taken' }),
+  'replies 250 to DATA': always({ data: '250 2.1.0 OK' }),
+  'replies to the message before receiving it': always({ data: '354 go on\r\n250 2.0.0 taken' }),
   'announces nothing over TLS': always({ keywordsOverTls: [] }),
   'announces REQUIRETLS in the clear only': always({
     keywords: ['8BITMIME', 'REQUIRETLS', 'STARTTLS'],

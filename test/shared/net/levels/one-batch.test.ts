@@ -1,6 +1,6 @@
 /**
- * Messages of every level in one batch, one after another to one server: a session is kept for the next message only
- * where the next one demands the same, so each fares as it would by itself.
+ * Messages of every level in one batch, one after another to one server. They share a session only under the same
+ * requirement, so each outcome is that of a separate attempt.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -12,7 +12,7 @@ import { cellsOf, chapters, type LevelName, levelNames, type MisbehaviourName } 
 import { levels } from './levels.ts'
 import { misbehaviours } from './misbehaviours.ts'
 
-/** Those that trust the same authorities, so that one server can have the certificate for all. */
+/** The levels with the same CAs, so that one server's certificate suits all. */
 const names = levelNames.filter((name) => levels[name].authority === 'Public')
 
 function expectedAt(name: LevelName, misbehaviour: MisbehaviourName): string {
@@ -28,8 +28,8 @@ function inWords({ outcome, tls, reply, reportOnly }: Outcome): string {
 }
 
 const orders: Record<string, LevelName[]> = {
-  'as they stand': [...names],
-  'the other way round': names.toReversed(),
+  'in order': [...names],
+  'in reverse order': names.toReversed(),
   'each twice': names.flatMap((name) => [name, name]),
 }
 
@@ -48,7 +48,7 @@ const tried: MisbehaviourName[] = [
 describe('one batch', { concurrency: 4 }, () => {
   for (const name of tried)
     for (const [order, sequence] of Object.entries(orders))
-      it(`every level, ${order}, to a server that ${name}`, async () => {
+      it(`has the outcome of separate attempts for every level, ${order}, to a server that ${name}`, async () => {
         const misbehaviour = misbehaviours[name]
         const server = await serve(levels.Opportunistic, misbehaviour)
         const sessions = new Sessions()

@@ -1,13 +1,13 @@
-/** What may be on the wire of a session that must not be in the clear. */
+/** Checks the octets of a session that must not send mail in the clear. */
 import assert from 'node:assert/strict'
 import type { Conversation } from '../../../support/hostile-server.ts'
 
 const commands = String.raw`(?:(?:EHLO|HELO) mail\.ours\.example\r\n|STARTTLS\r\n|QUIT\r\n)*`
 
-/** Nothing but what opens a session or leaves it. */
+/** Only the commands that begin or end a session. */
 export const opening = new RegExp(`^${commands}$`)
 
-/** Commands that open a session, then TLS records, and nothing else. */
+/** Asserts that only those commands and then TLS records were sent. */
 export function assertHarmless({ wire }: Pick<Conversation, 'wire'>): void {
   const [before = ''] = new RegExp(`^${commands}`).exec(wire.toString('latin1')) ?? []
   assertRecords(wire.subarray(before.length))
@@ -17,9 +17,12 @@ export function assertHarmless({ wire }: Pick<Conversation, 'wire'>): void {
 function assertRecords(octets: Buffer): void {
   for (let at = 0; at < octets.length; ) {
     const type = octets[at] ?? 0
-    assert.ok(type >= 20 && type <= 23, `no TLS record: ${octets.subarray(at, at + 40).toString('latin1')}`)
+    assert.ok(
+      type >= 20 && type <= 23,
+      `not a TLS record: ${octets.subarray(at, at + 40).toString('latin1')}`,
+    )
     if (at + 5 > octets.length) return
-    assert.equal(octets[at + 1], 3, 'no version of TLS')
+    assert.equal(octets[at + 1], 3, 'not a TLS version')
     at += 5 + octets.readUInt16BE(at + 3)
   }
 }

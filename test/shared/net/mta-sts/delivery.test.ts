@@ -1,4 +1,4 @@
-/** Whole attempts: names, policy host, mail servers and certificates are real, the clock and the table are the test's. */
+/** Whole attempts: DNS, policy host, mail servers and certificates are real; clock and table belong to the test. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { formatReply } from '../../../../shared/mail/reply.ts'
@@ -57,7 +57,7 @@ beforeEach(async () => {
   source = worker()
 })
 
-/** Without what another has in memory. */
+/** Another worker, with an empty cache. */
 const worker = () =>
   new MtaStsSource({
     store: new PolicyTable(database.documents, database.transportTable),
@@ -150,7 +150,7 @@ describe('mode enforce', () => {
     assert.ok(!partner.wire().includes(secret))
   })
 
-  it('a host that is not listed is not even connected to', async (t) => {
+  it('does not connect to an unlisted host', async (t) => {
     t.after(stopPartners)
     const partner = await serve(other, await goodFor(other))
     const { outcome, sessions } = await attempt(other)
@@ -164,7 +164,7 @@ describe('mode enforce', () => {
     assert.equal(sessions[0]?.result, 'validation-failure')
   })
 
-  it('a host that is not listed is passed over for one that is', async (t) => {
+  it('skips an unlisted host for a listed one', async (t) => {
     t.after(stopPartners)
     const stranger = await serve(other, await goodFor(other))
     const partner = await serve(listed, await goodFor(listed))
@@ -175,9 +175,9 @@ describe('mode enforce', () => {
   })
 
   const bad: [what: string, identity: () => Promise<Identity>, result: string][] = [
-    ['of nobody', () => selfSigned({ names: [listed] }), 'certificate-not-trusted'],
+    ['that is self-signed', () => selfSigned({ names: [listed] }), 'certificate-not-trusted'],
     [
-      'of another authority',
+      'of another CA',
       async () => (await createPki('Other CA')).issue({ names: [listed] }),
       'certificate-not-trusted',
     ],
@@ -188,13 +188,13 @@ describe('mode enforce', () => {
     ],
     ['for another host', () => goodFor(other), 'certificate-host-mismatch'],
     [
-      'for the host by its common name only',
+      'for the host only as common name',
       () => pki.issue({ names: [], commonName: listed }),
       'certificate-host-mismatch',
     ],
   ]
   for (const [what, identity, result] of bad)
-    it(`a certificate ${what} is refused before the message`, async (t) => {
+    it(`refuses a certificate ${what} before the message`, async (t) => {
       t.after(stopPartners)
       const partner = await serve(listed, await identity())
       const { outcome } = await attempt(listed)
@@ -204,7 +204,7 @@ describe('mode enforce', () => {
       assert.ok(!partner.commands.some((command) => command.startsWith('MAIL')))
     })
 
-  it('a host without TLS gets nothing', async (t) => {
+  it('sends nothing to a host without TLS', async (t) => {
     t.after(stopPartners)
     const partner = await serve(listed)
     const { outcome } = await attempt(listed)
@@ -213,7 +213,7 @@ describe('mode enforce', () => {
     assert.ok(!partner.commands.some((command) => command.startsWith('MAIL')))
   })
 
-  it('a wildcard lists hosts of one label more', async (t) => {
+  it('matches a wildcard with one label', async (t) => {
     t.after(stopPartners)
     answer = plainText(policyText({ mx: ['*.elsewhere.example'] }))
     await serve(other, await goodFor(other))
@@ -222,7 +222,7 @@ describe('mode enforce', () => {
 })
 
 describe('the other modes', () => {
-  it('testing: delivered, and what would have been refused is on record', async (t) => {
+  it('testing: deliver, and record what enforce would refuse', async (t) => {
     t.after(stopPartners)
     answer = plainText(policyText({ mode: 'testing' }))
     const partner = await serve(other, await selfSigned({ names: [other] }))
@@ -234,7 +234,7 @@ describe('the other modes', () => {
     assert.equal(partner.received.length, 1)
   })
 
-  it('testing: a bad certificate likewise', async (t) => {
+  it('testing: deliver to a bad certificate, and record it', async (t) => {
     t.after(stopPartners)
     answer = plainText(policyText({ mode: 'testing' }))
     await serve(listed, await selfSigned({ names: [listed] }))
@@ -244,7 +244,7 @@ describe('the other modes', () => {
     assert.equal(outcome.tlsResult, 'certificate-not-trusted')
   })
 
-  it('none: as without a policy', async (t) => {
+  it('none: deliver as without a policy', async (t) => {
     t.after(stopPartners)
     answer = plainText(policyText({ mode: 'none', mx: [] }))
     await serve(other)
@@ -255,7 +255,7 @@ describe('the other modes', () => {
 })
 
 describe('a smart host', () => {
-  it('is nobody of whom a policy of the recipient speaks, so none is asked for', async (t) => {
+  it("is not subject to the recipient domain's policy, so none is fetched", async (t) => {
     t.after(stopPartners)
     const partner = await serve(other)
     lead(`${addresses[other]}:${partner.port}`, partner.port)
@@ -266,7 +266,7 @@ describe('a smart host', () => {
 })
 
 describe('a policy that is suppressed', () => {
-  /** Whoever has the DNS has the mail, were it not for the policy. */
+  /** An attacker who controls DNS would receive the mail without the policy. */
   const taken: [what: string, arrange: () => Promise<void>][] = [
     [
       'the record is gone',
@@ -275,7 +275,7 @@ describe('a policy that is suppressed', () => {
       },
     ],
     [
-      'the policy host is away',
+      'the policy host is unreachable',
       async () => {
         txt = 'v=STSv1; id=b2'
         await policyHost.stop()
@@ -283,7 +283,7 @@ describe('a policy that is suppressed', () => {
     ],
   ]
   for (const [what, arrange] of taken)
-    it(`still keeps mail from a stranger: ${what}`, async (t) => {
+    it(`still keeps mail from an attacker: ${what}`, async (t) => {
       t.after(stopPartners)
       await serve(listed, await goodFor(listed))
       assert.equal((await attempt(listed)).outcome.outcome, 'Delivered')
@@ -295,7 +295,7 @@ describe('a policy that is suppressed', () => {
       assert.equal(stranger.connections(), 0)
     })
 
-  it('ends at its end: then the mail goes as without one, and the fault is on record', async (t) => {
+  it('expires: then mail is sent as without one, and the fault is recorded', async (t) => {
     t.after(stopPartners)
     await serve(listed, await goodFor(listed))
     await attempt(listed)
@@ -311,7 +311,7 @@ describe('a policy that is suppressed', () => {
 })
 
 describe('a policy that has changed', () => {
-  it('counts in the attempt in which its id is first seen, so none fails for the old one', async (t) => {
+  it('applies in the attempt that first finds its id', async (t) => {
     t.after(stopPartners)
     await serve(listed, await goodFor(listed))
     await attempt(listed)

@@ -20,7 +20,7 @@ import {
 const domain = 'partner.example'
 const name = `mta-sts.${domain}`
 const privateNetworks = ['127.0.0.0/8', '::1/128']
-/** One at a time, so that a busy machine does not reach the other. */
+/** One short limit at a time, so that a busy machine does not exceed the other. */
 const littleSilence = { ...fetchLimits, silence: 400 }
 const littleTime = { ...fetchLimits, whole: 1_500 }
 
@@ -86,8 +86,8 @@ const repeatedly = (socket: Socket, everyMs: number, octets: string) => {
 }
 const padded = (octets: number) => `${text}comment: ${'x'.repeat(octets - text.length - 9)}`
 
-describe('what a policy host asks to be believed', { concurrency: 8 }, () => {
-  it('is asked by GET for one path, under its own name, in TLS 1.2 or later', async () => {
+describe('a policy host’s response', { concurrency: 8 }, () => {
+  it('is requested with GET, one path, the host’s name, and TLS 1.2 or later', async () => {
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       assert.deepEqual(await fetchFrom([host.address]), {
         kind: 'Policy',
@@ -120,11 +120,11 @@ describe('what a policy host asks to be believed', { concurrency: 8 }, () => {
     [
       'a body that ends with the connection',
       ({ socket }) => socket.end(`HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n${text}`),
-      /^sts-policy-fetch-error: .*does not say where it ends/,
+      /^sts-policy-fetch-error: .*neither Content-Length nor chunks/,
     ],
     ['64 KiB', typed('text/plain', padded(65_536)), /^enforce$/],
     [
-      'an early hint first',
+      'an early hint before the response',
       raw(
         `HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
       ),
@@ -176,7 +176,7 @@ describe('what a policy host asks to be believed', { concurrency: 8 }, () => {
       /^sts-policy-fetch-error: .*not done within 1.5 s/,
     ],
     [
-      'an octet now and then',
+      'slow octets',
       ({ socket }) => {
         socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 999\r\n\r\n')
         repeatedly(socket, 50, 'x')
@@ -203,13 +203,21 @@ describe('what a policy host asks to be believed', { concurrency: 8 }, () => {
         ),
       /^sts-policy-fetch-error: .*aborted/,
     ],
-    ['no answer and an end', ({ socket }) => socket.end(), /^sts-policy-fetch-error: .*socket hang up/],
+    ['an end without a response', ({ socket }) => socket.end(), /^sts-policy-fetch-error: .*socket hang up/],
     ['a reset', ({ socket }) => socket.destroy(), /^sts-policy-fetch-error: /],
-    ['what is not HTTP', raw('220 mx.partner.example ESMTP\r\n'), /^sts-policy-fetch-error: .*Parse Error/],
-    ['an empty policy', typed('text/plain', ''), /^sts-policy-invalid: It has no version$/],
-    ['a page in place of a policy', typed('text/plain', '<html>'), /^sts-policy-invalid: Line 1 is no field/],
     [
-      'a policy that is compressed',
+      'another protocol than HTTP',
+      raw('220 mx.partner.example ESMTP\r\n'),
+      /^sts-policy-fetch-error: .*Parse Error/,
+    ],
+    ['an empty policy', typed('text/plain', ''), /^sts-policy-invalid: It has no version$/],
+    [
+      'a page instead of a policy',
+      typed('text/plain', '<html>'),
+      /^sts-policy-invalid: Line 1 is not a field/,
+    ],
+    [
+      'a compressed policy',
       (_, response) =>
         response
           .writeHead(200, { 'Content-Type': 'text/plain', 'Content-Encoding': 'gzip' })
@@ -218,10 +226,10 @@ describe('what a policy host asks to be believed', { concurrency: 8 }, () => {
     ],
   ]
   for (const [what, answer, expected] of rows)
-    it(`${what}: ${expected.source}`, async () =>
+    it(`of ${what}: ${expected.source}`, async () =>
       assert.match(shown(await fetchAnswered(answer, good, limitsFor(expected))), expected))
 
-  it('follows no redirect, even to itself', async () => {
+  it('is not followed to a redirect, even to itself', async () => {
     await withHost(
       startPolicyHost(good, answered(301, { Location: `https://${name}/.well-known/mta-sts.txt` })),
       async (host) => {
@@ -244,19 +252,19 @@ describe('the certificate of a policy host', { concurrency: 8 }, () => {
     ['with other names, too', issued(['partner.example', name]), /^enforce$/],
     ['of an RSA key', issued([name], { rsa: true }), /^enforce$/],
     [
-      'of an authority below a public one',
+      'of an intermediate of a public CA',
       async () => (await pki.subordinate('Below')).issue({ names: [name] }),
       /^enforce$/,
     ],
     ['in TLS 1.2', async () => ({ ...good, maxVersion: 'TLSv1.2' }), /^enforce$/],
-    ['of nobody', () => selfSigned({ names: [name] }), untrusted('DEPTH_ZERO_SELF_SIGNED_CERT')],
+    ['that is self-signed', () => selfSigned({ names: [name] }), untrusted('DEPTH_ZERO_SELF_SIGNED_CERT')],
     [
-      'of an authority of its own',
+      'of a private CA',
       async () => (await createPki('Other CA')).issue({ names: [name] }),
       untrusted('UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER'),
     ],
     [
-      'that is out of date',
+      'that has expired',
       issued([name], { notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) }),
       untrusted('CERT_HAS_EXPIRED'),
     ],
@@ -275,12 +283,12 @@ describe('the certificate of a policy host', { concurrency: 8 }, () => {
     ['with a wildcard for two labels', issued(['*.example']), /^sts-webpki-invalid: .*for \*.example/],
     ['with a wildcard within a label', issued(['mta-*.partner.example']), /^sts-webpki-invalid: /],
     [
-      'with the name as its common name only',
+      'with the name only as common name',
       issued([], { commonName: name }),
       /^sts-webpki-invalid: .*for no name/,
     ],
     [
-      'with the name as its common name, beside another',
+      'with the name as common name beside another',
       issued(['a.example'], { commonName: name }),
       /^sts-webpki-invalid: /,
     ],
@@ -293,12 +301,12 @@ describe('the certificate of a policy host', { concurrency: 8 }, () => {
         assert.equal(
           host.requests.length,
           fetched.kind === 'Policy' ? 1 : 0,
-          'nothing is asked of a stranger',
+          'an unverified server gets no request',
         )
       })
     })
 
-  it('TLS older than 1.2 is no TLS', async () => {
+  it('counts as no TLS before version 1.2', async () => {
     const old = {
       ...good,
       minVersion: 'TLSv1',
@@ -312,19 +320,19 @@ describe('the certificate of a policy host', { concurrency: 8 }, () => {
   })
 })
 
-describe('where a policy host is', { concurrency: 8 }, () => {
+describe('the address of a policy host', { concurrency: 8 }, () => {
   for (const address of ['10.0.0.1', '127.0.0.1', '169.254.169.254', '100.64.0.1', '0.0.0.0', '192.168.1.1'])
-    it(`${address} is not asked`, async () => {
+    it(`${address} is refused`, async () => {
       const fetched = await fetchFrom([address], { privateNetworks: [] })
       assert.equal(shown(fetched), `sts-policy-fetch-error: ${name} has no address that may be used`)
     })
   for (const address of ['::1', '::ffff:127.0.0.1', 'fd00::1', 'fe80::1', '64:ff9b::7f00:1', '2002:7f00:1::'])
-    it(`${address} is not asked`, async () => {
+    it(`${address} is refused`, async () => {
       const fetched = await fetchFrom([], { privateNetworks: [] }, { a: {}, aaaa: { [name]: [address] } })
       assert.equal(shown(fetched), `sts-policy-fetch-error: ${name} has no address that may be used`)
     })
 
-  it('a private address beside a public one is passed over', async () => {
+  it('is skipped when it is private', async () => {
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       const elsewhere = await startPolicyHost(good, plainText(policyText({ mode: 'none' })))
       const fetched = await fetchFrom([elsewhere.address, host.address], {
@@ -336,14 +344,14 @@ describe('where a policy host is', { concurrency: 8 }, () => {
     })
   })
 
-  it('only IPv6', async () => {
+  it('may be IPv6 only', async () => {
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       lead('[::1]:443', host.port)
       assert.equal(shown(await fetchFrom([], {}, { a: {}, aaaa: { [name]: ['::1'] } })), 'enforce')
     })
   })
 
-  it('an address that refuses, one that is silent, then one that answers', async () => {
+  it('is the next one after a refusal and after silence', async () => {
     const refusing = await startBareHost(() => {})
     await refusing.stop()
     const silent = await startBareHost(() => {})
@@ -355,7 +363,7 @@ describe('where a policy host is', { concurrency: 8 }, () => {
     await silent.stop()
   })
 
-  it('whoever answered has answered for all', async () => {
+  it('is not replaced after a response', async () => {
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       for (const first of [
         await startPolicyHost(await selfSigned({ names: [name] }), plainText(text)),
@@ -368,7 +376,7 @@ describe('where a policy host is', { concurrency: 8 }, () => {
     })
   })
 
-  it('by an alias', async () => {
+  it('may be found through an alias', async () => {
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       const zone = {
         a: { 'pages.hoster.example': [host.address] },
@@ -394,14 +402,14 @@ describe('where a policy host is', { concurrency: 8 }, () => {
       assert.ok(fetched.startsWith('sts-policy-fetch-error: ') && fetched.endsWith(expected), fetched)
     })
 
-  it('one family of addresses fails, the other is there', async () => {
+  it('may be of one family when the query for the other fails', async () => {
     await withHost(startPolicyHost(good, plainText(text)), async (host) => {
       const zone = { a: { [name]: [host.address] }, fail: { [`AAAA ${name}`]: 'ETIMEOUT' } }
       assert.equal(shown(await fetchFrom([], {}, zone)), 'enforce')
     })
   })
 
-  it('nothing but refusals, silence, plaintext and resets', async () => {
+  it('leads to a failure after refusals, silence, plaintext and resets', async () => {
     const bare: [(socket: Socket) => void, RegExp][] = [
       [() => {}, /no answer within 0.4 s/],
       [(socket) => socket.destroy(), /disconnected|closed|ECONNRESET/],
@@ -416,7 +424,7 @@ describe('where a policy host is', { concurrency: 8 }, () => {
       )
   })
 
-  it('an address where not even a connection is refused', async () => {
+  it('leads to a failure when it drops packets', async () => {
     const hole = await startBlackHole()
     lead('127.2.0.1:443', hole.port)
     assert.match(

@@ -8,11 +8,11 @@ const lines = (...some: string[]) => some.join('\n')
 const usual = ['version: STSv1', 'mode: enforce', 'mx: mx.partner.example', 'max_age: 86400']
 const without = (field: string) => usual.filter((line) => !line.startsWith(field))
 
-describe('policies that are well-formed', () => {
+describe('accepts a policy with', () => {
   const rows: [why: string, text: string, expected: object][] = [
     ['the usual', lines(...usual), {}],
-    ['CRLF, and an end', `${usual.join('\r\n')}\r\n`, {}],
-    ['both ends of lines, and empty ones', usual.join('\r\n\n \n'), {}],
+    ['CRLF after the last line', `${usual.join('\r\n')}\r\n`, {}],
+    ['mixed line endings and empty lines', usual.join('\r\n\n \n'), {}],
     ['any order', lines(...usual.toReversed()), {}],
     [
       'spaces before and after values',
@@ -20,14 +20,18 @@ describe('policies that are well-formed', () => {
       {},
     ],
     ['no spaces', lines(...usual).replaceAll(': ', ':'), {}],
-    ['fields that nobody knows', lines(...usual, 'comment: grüße', 'Mode: none', 'x.y-z_1:'), {}],
-    ['of what is there twice the first', lines(...usual, 'version: STSv2', 'mode: none', 'max_age: 1'), {}],
+    ['unknown fields', lines(...usual, 'comment: grüße', 'Mode: none', 'x.y-z_1:'), {}],
+    [
+      'repeated fields, of which the first counts',
+      lines(...usual, 'version: STSv2', 'mode: none', 'max_age: 1'),
+      {},
+    ],
     [
       'several hosts',
       lines(...usual, 'mx: *.partner.example'),
       { mx: ['mx.partner.example', '*.partner.example'] },
     ],
-    ['a host twice, in letters of both cases', lines(...usual, 'mx: MX.Partner.example'), {}],
+    ['a repeated host in another letter case', lines(...usual, 'mx: MX.Partner.example'), {}],
     [
       'A-labels',
       lines(...without('mx'), 'mx: mx.xn--bcher-kva.example'),
@@ -35,10 +39,10 @@ describe('policies that are well-formed', () => {
     ],
     ['testing', lines(...without('mode'), 'mode: testing'), { mode: 'testing' }],
     ['none', lines(...without('mode'), 'mode: none'), { mode: 'none' }],
-    ['none, which needs no hosts', 'version: STSv1\nmode: none\nmax_age: 86400', { mode: 'none', mx: [] }],
-    ['the shortest age', lines(...without('max_age'), 'max_age: 0'), { maxAge: 0 }],
-    ['the longest age', lines(...without('max_age'), 'max_age: 31557600'), { maxAge: 31_557_600 }],
-    ['zeros in front', lines(...without('max_age'), 'max_age: 0000086400'), {}],
+    ['mode none and no hosts', 'version: STSv1\nmode: none\nmax_age: 86400', { mode: 'none', mx: [] }],
+    ['the minimum age', lines(...without('max_age'), 'max_age: 0'), { maxAge: 0 }],
+    ['the maximum age', lines(...without('max_age'), 'max_age: 31557600'), { maxAge: 31_557_600 }],
+    ['leading zeros', lines(...without('max_age'), 'max_age: 0000086400'), {}],
   ]
   for (const [why, text, expected] of rows)
     it(why, () =>
@@ -49,7 +53,7 @@ describe('policies that are well-formed', () => {
     )
 })
 
-describe('policies that are not, and what is said of them', () => {
+describe('refuses a policy, with the fault', () => {
   const rows: [text: string, fault: RegExp][] = [
     ['', /no version/],
     [lines(...without('version')), /no version/],
@@ -86,12 +90,12 @@ describe('policies that are not, and what is said of them', () => {
       `${'a'.repeat(64)}.example`,
     ].map((mx): [string, RegExp] => [lines(...usual, `mx: ${mx}`), /mx cannot be/]),
     [lines(...without('mode'), 'mode: none', 'mx: *'), /mx cannot be/],
-    ['<html><body>Not found</body></html>', /Line 1 is no field: "<html>/],
-    [lines(...usual, 'and some words'), /Line 5 is no field: "and some words"/],
-    [lines('version : STSv1', ...without('version')), /Line 1 is no field/],
-    [lines(' version: STSv1', ...without('version')), /Line 1 is no field/],
+    ['<html><body>Not found</body></html>', /Line 1 is not a field: "<html>/],
+    [lines(...usual, 'and some words'), /Line 5 is not a field: "and some words"/],
+    [lines('version : STSv1', ...without('version')), /Line 1 is not a field/],
+    [lines(' version: STSv1', ...without('version')), /Line 1 is not a field/],
     [usual.join('\r'), /version cannot be/],
-    [lines(...usual, 'x\u202e: y'), /Line 5 is no field: "x\?: y"/],
+    [lines(...usual, 'x\u202e: y'), /Line 5 is not a field: "x\?: y"/],
   ]
   for (const [text, fault] of rows)
     it(`${JSON.stringify(text.slice(-40))}: ${fault.source}`, () => {
@@ -100,14 +104,14 @@ describe('policies that are not, and what is said of them', () => {
       assert.match(found.kind === 'Invalid' ? found.fault : '', fault)
     })
 
-  it('octets that are no text', () => {
+  it('for octets that are not UTF-8', () => {
     const octets = Buffer.concat([Buffer.from(`${lines(...usual)}\ncomment: `), Buffer.from([0xff, 0xfe])])
     assert.deepEqual(readPolicy(octets), { kind: 'Invalid', fault: 'It is not UTF-8' })
   })
 })
 
-describe('whatever a host hands out', () => {
-  it('is a policy within the bounds of one, or a short fault', () => {
+describe('any file of a policy host', () => {
+  it('gives a policy within limits, or a short fault', () => {
     const word = fc.constantFrom(
       ...usual,
       'mode: none',
@@ -141,13 +145,13 @@ describe('whatever a host hands out', () => {
 
   for (const [what, text] of [
     ['spaces', `${' '.repeat(65_000)}x`],
-    ['spaces behind a name', `mx:${' '.repeat(65_000)}x`],
+    ['spaces after a name', `mx:${' '.repeat(65_000)}x`],
     ['labels', `mx: ${'a.'.repeat(32_000)}`],
     ['hyphens', `mx: ${'a-'.repeat(32_000)}!`],
     ['hosts', lines(...usual, ...Array.from({ length: 9_000 }, (_, n) => `mx:${n}`))],
     ['ends of lines', '\n'.repeat(65_000)],
   ] as const)
-    it(`64 KB of ${what} are read`, () => {
+    it(`of 64 KB of ${what} is parsed fast`, () => {
       assert.doesNotThrow(() => read(text))
     })
 })

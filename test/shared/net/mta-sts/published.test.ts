@@ -1,4 +1,4 @@
-/** Our own policy, read back by what reads those of others. */
+/** The published policy, read back by the parser for other domains. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readPolicy } from '../../../../shared/net/mta-sts/policy.ts'
@@ -11,7 +11,7 @@ import { announcedId } from '../../../../shared/net/mta-sts/record.ts'
 
 const policy: PublishedPolicy = { mode: 'enforce', mxHosts: ['mx.ours.example'], maxAgeSeconds: 604_800 }
 
-test('the policy is written as RFC 8461 has it', () => {
+test('writes the policy in the format of RFC 8461', () => {
   assert.equal(
     publishedPolicy(policy).text,
     'version: STSv1\r\nmode: enforce\r\nmx: mx.ours.example\r\nmax_age: 604800\r\n',
@@ -26,14 +26,14 @@ const policies: PublishedPolicy[] = [
 ]
 
 for (const each of policies)
-  test(`senders read of ${JSON.stringify(each)} what was meant`, () => {
+  test(`senders parse ${JSON.stringify(each)} correctly`, () => {
     const { text, id } = publishedPolicy(each)
     const { mode, mxHosts: mx, maxAgeSeconds: maxAge } = each
     assert.deepEqual(readPolicy(Buffer.from(text)), { kind: 'Policy', policy: { mode, mx, maxAge } })
     assert.equal(announcedId([policyRecord({ id })]), id)
   })
 
-test('another policy has another id, the same has the same in whatever order its hosts are given', () => {
+test('gives another id to another policy, and the same id for any order of hosts', () => {
   const ids = policies.map((each) => publishedPolicy(each).id)
   assert.equal(new Set(ids).size, ids.length)
   const hosts = ['b.ours.example', 'a.ours.example', 'b.ours.example']

@@ -40,7 +40,7 @@ describe('the TXT record at _mta-sts', () => {
   for (const [records, id] of rows)
     it(`${JSON.stringify(records)} announces ${id}`, () => assert.equal(announcedId(records), id))
 
-  it('whatever is announced is an id', () => {
+  it('announces only valid ids', () => {
     const field = fc.constantFrom('v=STSv1', 'id', '=', ';', ' ', 'a1', '\t', 'ü', 'id=b2')
     const text = fc.array(field, { maxLength: 12 }).map((parts) => parts.join(''))
     fc.assert(
@@ -51,7 +51,7 @@ describe('the TXT record at _mta-sts', () => {
     )
   })
 
-  it('a record as large as DNS allows announces nothing', () => {
+  it('announces nothing when it has the maximum size', () => {
     assert.equal(announcedId([`v=STSv1;${' '.repeat(65_000)}x`, `v=STSv1${' '.repeat(65_000)}`]), null)
   })
 })

@@ -29,7 +29,7 @@ const week = 604_800
 const begin = Date.parse('2026-11-25T00:00:00Z')
 const domain = 'partner.example'
 
-/** As the table: what was fetched later stays. */
+/** Like the table: keeps what was fetched later. */
 class Shelf implements PolicyStore {
   readonly known = new Map<string, KnownOfDomain>()
   reads = 0
@@ -93,7 +93,7 @@ const serves = (fields: Parameters<typeof policyText>[0]) => {
 const fails = (status = 503) => {
   answer = (_, response) => response.writeHead(status).end()
 }
-/** Answers nobody until told to. */
+/** Withholds every response until released. */
 function holdsBack(): { begun: Promise<unknown>; release(text: string): void } {
   const waiting: ServerResponse[] = []
   let begin = () => {}
@@ -112,7 +112,7 @@ function holdsBack(): { begun: Promise<unknown>; release(text: string): void } {
   }
 }
 
-/** A worker of its own, with a memory of its own. */
+/** A worker with its own cache. */
 function worker(): MtaStsSource {
   return new MtaStsSource({
     store: shelf,
@@ -138,7 +138,7 @@ const ask = (source: MtaStsSource, of = domain, signal = AbortSignal.timeout(20_
 
 const faultOf = (mtaSts: MtaSts): string | null => mtaSts.fault?.result ?? null
 
-/** `enforce a1`, `none`, or the fault's result. */
+/** Returns `enforce a1`, `none`, or the fault's result. */
 const shown = (mtaSts: MtaSts): string => {
   if (mtaSts.kind === 'Policy') return `${mtaSts.policy.mode} ${mtaSts.policy.id}`
   return mtaSts.kind === 'Unknown' ? 'unknown' : (mtaSts.fault?.result ?? 'none')
@@ -158,12 +158,12 @@ describe('a domain without a policy', () => {
       assert.deepEqual(asked, ['TXT _mta-sts.partner.example'])
     })
 
-  it('is asked for no other name than its own', async () => {
+  it('is queried under its own name only', async () => {
     assert.deepEqual(await ask(worker(), 'sub.partner.example'), noMtaSts)
     assert.deepEqual(asked, ['TXT _mta-sts.sub.partner.example'])
   })
 
-  it('costs one read in five minutes', async () => {
+  it('is read from the table once in five minutes', async () => {
     txt = []
     const source = worker()
     for (let n = 0; n < 5; n += 1) {
@@ -177,15 +177,15 @@ describe('a domain without a policy', () => {
   })
 
   for (const name of ['[192.0.2.1]', '', `${'a.'.repeat(122)}example`, 'a b.example', '127.0.0.1'])
-    it(`nothing is asked about "${name.slice(0, 20)}"`, async () => {
+    it(`is not queried for "${name.slice(0, 20)}"`, async () => {
       assert.deepEqual(await ask(worker(), name), noMtaSts)
       assert.deepEqual(asked, [])
     })
 })
 
-describe('a policy that is announced', () => {
+describe('an announced policy', () => {
   for (const mode of ['enforce', 'testing', 'none'] as const)
-    it(`is fetched, kept and used: ${mode}`, async () => {
+    it(`is fetched, stored and used: ${mode}`, async () => {
       serves({ mode, mx: ['mx.partner.example', '*.backup.example'] })
       const source = worker()
       const expected: MtaSts = {
@@ -206,14 +206,14 @@ describe('a policy that is announced', () => {
       assert.deepEqual(troubles, [])
     })
 
-  it('is fetched once for however many ask at once', async () => {
+  it('is fetched once for concurrent calls', async () => {
     const source = worker()
     const all = await Promise.all(Array.from({ length: 20 }, () => ask(source)))
     assert.deepEqual([...new Set(all.map(shown))], ['enforce a1'])
     assert.equal(host.requests.length, 1)
   })
 
-  it('that may not be kept is fetched each time', async () => {
+  it('with max_age 0 is fetched each time', async () => {
     serves({ maxAge: 0 })
     const source = worker()
     assert.equal(shown(await ask(source)), 'enforce a1')
@@ -232,7 +232,7 @@ describe('a policy that is announced', () => {
       /no address that may be used/,
     ],
     [
-      'its host is another',
+      'its host has a certificate for another name',
       () => {
         address = strangers.address
       },
@@ -245,12 +245,12 @@ describe('a policy that is announced', () => {
         answer = plainText('hello')
       },
       'sts-policy-invalid',
-      /Line 1 is no field/,
+      /Line 1 is not a field/,
     ],
-    ['it names no host', () => serves({ mx: [] }), 'sts-policy-invalid', /no mx/],
+    ['it has no mx', () => serves({ mx: [] }), 'sts-policy-invalid', /no mx/],
   ]
   for (const [what, arrange, result, said] of faults)
-    it(`cannot be had: ${what}`, async () => {
+    it(`cannot be fetched: ${what}`, async () => {
       arrange()
       const found = await ask(worker())
       assert.equal(shown(found), result)
@@ -260,7 +260,7 @@ describe('a policy that is announced', () => {
       assert.match(troubles[0]?.what ?? '', said)
     })
 
-  it('is not fetched again for five minutes after it could not be had, by no worker', async () => {
+  it('is not fetched again by any worker for five minutes after a failure', async () => {
     fails()
     const source = worker()
     for (let n = 0; n < 5; n += 1) {
@@ -275,7 +275,7 @@ describe('a policy that is announced', () => {
     assert.equal(host.requests.length, 2)
   })
 
-  it('with another id is fetched a minute after the first could not be had', async () => {
+  it('with another id is fetched a minute after a failure', async () => {
     fails()
     const source = worker()
     await ask(source)
@@ -287,7 +287,7 @@ describe('a policy that is announced', () => {
     assert.equal(host.requests.length, 2)
   })
 
-  it('is not waited for longer than the attempt lasts, and is there for the next', async () => {
+  it('does not delay an attempt beyond its limit, and is available for the next', async () => {
     const { begun, release } = holdsBack()
     const source = worker()
     const attempt = new AbortController()
@@ -302,7 +302,7 @@ describe('a policy that is announced', () => {
     assert.equal(host.requests.length, 1)
   })
 
-  it('may be there although DNS fails, which REQUIRETLS has to know', async () => {
+  it('may exist although DNS fails, which matters for REQUIRETLS', async () => {
     dnsFails = 'ESERVFAIL'
     const found = await ask(worker())
     assert.equal(shown(found), 'sts-policy-fetch-error')
@@ -326,11 +326,11 @@ describe('a policy in force', () => {
 
   const suppressed: [what: string, arrange: () => void, said: RegExp, fault: string | null][] = [
     [
-      'its record is gone',
+      'its record is missing',
       () => {
         txt = []
       },
-      /no TXT record at _mta-sts.partner.example any more/,
+      /TXT record at _mta-sts.partner.example no longer exists/,
       null,
     ],
     [
@@ -338,7 +338,7 @@ describe('a policy in force', () => {
       () => {
         txt = ['v=STSv1; id=a1', 'v=STSv1; id=a1']
       },
-      /no TXT record/,
+      /TXT record at .* no longer exists/,
       null,
     ],
     [
@@ -351,7 +351,7 @@ describe('a policy in force', () => {
       'sts-policy-fetch-error',
     ],
     [
-      'DNSSEC says that DNS lies',
+      'the record is bogus',
       () => {
         dnsFails = 'BOGUS'
         fails()
@@ -360,7 +360,7 @@ describe('a policy in force', () => {
       'sts-policy-fetch-error',
     ],
     [
-      'a new one is announced, and its host is away',
+      'a new one is announced, and its host is unreachable',
       () => {
         txt = ['v=STSv1; id=b2']
         fails()
@@ -369,7 +369,7 @@ describe('a policy in force', () => {
       'sts-policy-fetch-error',
     ],
     [
-      'a new one is announced, and its host is a stranger',
+      "a new one is announced, and its host has a stranger's certificate",
       () => {
         txt = ['v=STSv1; id=b2']
         address = strangers.address
@@ -378,7 +378,7 @@ describe('a policy in force', () => {
       'sts-webpki-invalid',
     ],
     [
-      'a new one is announced, and is none',
+      'a new one is announced, and is invalid',
       () => {
         txt = ['v=STSv1; id=b2']
         answer = plainText('<html>')
@@ -388,7 +388,7 @@ describe('a policy in force', () => {
     ],
   ]
   for (const [what, arrange, said, fault] of suppressed)
-    it(`stays so until its end, whatever happens: ${what}`, async () => {
+    it(`applies until its end, although ${what}`, async () => {
       arrange()
       for (const worked of [source, worker()]) {
         const found = await ask(worked)
@@ -406,7 +406,7 @@ describe('a policy in force', () => {
       await source.settled(5_000)
     })
 
-  it('is over at its end: without a record there is none, without its host there is a fault', async () => {
+  it('expires: without a record to none, without its host to a fault', async () => {
     clock = begin + week * 1000
     fails()
     assert.equal(shown(await ask(source)), 'sts-policy-fetch-error')
@@ -414,7 +414,7 @@ describe('a policy in force', () => {
     assert.deepEqual(await ask(source), noMtaSts)
   })
 
-  it('is replaced in the same attempt when another id is announced', async () => {
+  it('is replaced within the attempt when another id is announced', async () => {
     txt = ['v=STSv1; id=b2']
     serves({ mx: ['mx.new.example'] })
     const found = await ask(source)
@@ -423,14 +423,14 @@ describe('a policy in force', () => {
     assert.equal(host.requests.length, 1)
   })
 
-  it('is replaced by what another worker has fetched', async () => {
+  it('is replaced by the policy that another worker has fetched', async () => {
     txt = ['v=STSv1; id=b2']
     assert.equal(shown(await ask(worker())), 'enforce b2')
     assert.equal(shown(await ask(source)), 'enforce b2')
     assert.equal(host.requests.length, 1)
   })
 
-  it('is used where the new one is not to be had in time, and replaced for the next attempt', async () => {
+  it('is used when the new one is late, and replaced for the next attempt', async () => {
     txt = ['v=STSv1; id=b2']
     const { begun, release } = holdsBack()
     const attempt = new AbortController()
@@ -444,7 +444,7 @@ describe('a policy in force', () => {
     assert.equal(host.requests.length, 1)
   })
 
-  it('can end itself by mode none', async () => {
+  it('ends with mode none', async () => {
     txt = ['v=STSv1; id=b2']
     serves({ mode: 'none', mx: [], maxAge: 86_400 })
     assert.equal(shown(await ask(source)), 'none b2')
@@ -455,7 +455,7 @@ describe('a policy in force', () => {
     assert.deepEqual(troubles, [], 'an orderly end is no trouble')
   })
 
-  it('is renewed after a day, without any delay', async () => {
+  it('is renewed after a day without delaying the attempt', async () => {
     clock += day
     const { begun, release } = holdsBack()
     assert.equal(shown(await ask(source)), 'enforce a1')
@@ -483,7 +483,7 @@ describe('a policy in force', () => {
     assert.equal(host.requests.length, 1)
   })
 
-  it('that was renewed by another worker is not over for who remembers the older one', async () => {
+  it('that another worker renewed does not expire in an older cache', async () => {
     serves({ maxAge: 240 })
     txt = ['v=STSv1; id=b2']
     clock = begin
@@ -504,7 +504,7 @@ describe('a policy in force', () => {
     assert.equal(shelf.reads, reads)
   })
 
-  it('is renewed by one worker also for those who remember the older one', async () => {
+  it('is renewed by one worker also for those with an older cache', async () => {
     const other = worker()
     clock = begin + day - minute
     assert.equal(shown(await ask(other)), 'enforce a1')
@@ -516,7 +516,7 @@ describe('a policy in force', () => {
     assert.equal(host.requests.length, 1)
   })
 
-  it('is renewed while DNS does not answer, but not when it says that there is no record', async () => {
+  it('is renewed while DNS fails, but not when no record exists', async () => {
     clock += day
     txt = []
     await ask(source)
@@ -528,7 +528,7 @@ describe('a policy in force', () => {
     assert.equal(host.requests.length, 1)
   })
 
-  it('holds while it cannot be renewed, which is tried every five minutes and told', async () => {
+  it('applies while its renewal fails, with a retry and a log message every five minutes', async () => {
     clock += day
     fails()
     for (let n = 0; n < 10; n += 1) {
@@ -550,7 +550,7 @@ describe('a policy in force', () => {
     assert.equal(shelf.known.get(domain)?.policy?.id, 'a1')
   })
 
-  it('is told of once an hour while it is suppressed', async () => {
+  it('is logged once an hour while it is suppressed', async () => {
     dnsFails = 'ETIMEOUT'
     for (let n = 0; n < 12; n += 1) {
       await ask(source)
@@ -559,7 +559,7 @@ describe('a policy in force', () => {
     assert.equal(troubles.length, 2)
   })
 
-  it('is remembered while the table is away, and fetched by who does not remember it', async () => {
+  it('is cached while the table fails, and fetched by workers without it', async () => {
     shelf.broken = true
     clock += hour
     assert.equal(shown(await ask(source)), 'enforce a1')
@@ -569,18 +569,18 @@ describe('a policy in force', () => {
     assert.equal(host.requests.length, 0)
     assert.equal(shown(await ask(worker())), 'enforce a1')
     assert.equal(host.requests.length, 1)
-    assert.ok(troubles.some(({ what }) => /cannot be written: the table is away/.test(what)))
+    assert.ok(troubles.some(({ what }) => /cannot be written to the table: the table is away/.test(what)))
   })
 })
 
-describe('a table that is away', () => {
-  it('leaves the policies that can be fetched, and each worker its own memory of what failed', async () => {
+describe('a table that fails', () => {
+  it("does not affect fetched policies and each worker's cache of failures", async () => {
     shelf.broken = true
     fails()
     const source = worker()
     for (let n = 0; n < 3; n += 1) assert.equal(shown(await ask(source)), 'unknown')
     assert.equal(host.requests.length, 1)
-    assert.ok(troubles.some(({ what }) => /cannot be read: the table is away/.test(what)))
+    assert.ok(troubles.some(({ what }) => /cannot be read from the table: the table is away/.test(what)))
     clock += 5 * minute
     serves({})
     for (let n = 0; n < 3; n += 1) assert.equal(shown(await ask(source)), 'enforce a1')
@@ -588,31 +588,31 @@ describe('a table that is away', () => {
   })
 })
 
-describe('while the table is away, who remembers nothing', () => {
+describe('while the table fails, a worker with an empty cache', () => {
   const kept = async () => {
     serves({})
     assert.equal(shown(await ask(worker())), 'enforce a1')
     shelf.broken = true
   }
 
-  it('does not take a record that is suppressed for a policy that there is not', async () => {
+  it('does not treat a suppressed record as no policy', async () => {
     await kept()
     txt = []
     assert.equal(shown(await ask(worker())), 'unknown')
   })
 
-  it('nor a name server that is silent', async () => {
+  it('does not treat a silent name server as no policy', async () => {
     await kept()
     dnsFails = 'ETIMEOUT'
     assert.equal(shown(await ask(worker())), 'unknown')
   })
 
-  it('takes the policy that is announced and can be had', async () => {
+  it('uses an announced policy that it can fetch', async () => {
     await kept()
     assert.equal(shown(await ask(worker())), 'enforce a1')
   })
 
-  it('knows when it is back', async () => {
+  it('notices when the table works again', async () => {
     await kept()
     txt = []
     const source = worker()
@@ -622,7 +622,7 @@ describe('while the table is away, who remembers nothing', () => {
   })
 })
 
-describe('two workers that fetch at once', () => {
+describe('two concurrent workers', () => {
   it('leave the policy whose fetch began later', async () => {
     const [slow, quick] = [worker(), worker()]
     const { begun, release } = holdsBack()
@@ -641,7 +641,7 @@ describe('two workers that fetch at once', () => {
 })
 
 describe('the end of a batch', () => {
-  it('waits for nothing when nothing is under way, and for so long otherwise', async () => {
+  it('waits for pending fetches only, up to its limit', async () => {
     const source = worker()
     await within(5_000, source.settled(60_000), 'the end with nothing under way')
     const { begun, release } = holdsBack()

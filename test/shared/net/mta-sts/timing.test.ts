@@ -26,7 +26,7 @@ const failed = (fields: Partial<FailedFetch> = {}): FailedFetch => ({
   ...fields,
 })
 
-describe('a kept policy', () => {
+describe('a stored policy', () => {
   const rows: [maxAge: number, age: number, holds: boolean, isDue: boolean][] = [
     [604_800, 0, true, false],
     [604_800, day - 1, true, false],
@@ -42,13 +42,13 @@ describe('a kept policy', () => {
     [0, 0, false, true],
   ]
   for (const [maxAge, age, inForce, due] of rows)
-    it(`of ${maxAge} s, ${age} ms old: ${inForce ? 'in force' : 'over'}${due ? ', to be renewed' : ''}`, () => {
+    it(`of ${maxAge} s, ${age} ms old, ${inForce ? 'applies' : 'has expired'}${due ? ' and is renewed' : ''}`, () => {
       const policy = kept({ maxAge })
       assert.deepEqual([holds(policy, begin + age), isDue(policy, begin + age)], [inForce, due])
     })
 })
 
-describe('after a fetch that failed', () => {
+describe('after a failed fetch', () => {
   const rows: [id: string, age: number, paused: boolean][] = [
     ['a1', 0, true],
     ['a1', 5 * minute - 1, true],
@@ -57,13 +57,13 @@ describe('after a fetch that failed', () => {
     ['b2', minute, false],
   ]
   for (const [id, age, paused] of rows)
-    it(`${id === 'a1' ? 'the same' : 'another'} id is ${paused ? 'left alone' : 'tried'} ${age} ms later`, () =>
+    it(`${id === 'a1' ? 'the same' : 'another'} id is ${paused ? 'not fetched' : 'fetched'} ${age} ms later`, () =>
       assert.equal(isPaused(failed(), id, begin + age), paused))
 
-  it('nothing failed, nothing waits', () => assert.equal(isPaused(null, 'a1', begin), false))
+  it('without a failure, nothing waits', () => assert.equal(isPaused(null, 'a1', begin), false))
 })
 
-describe('what two workers know', () => {
+describe('the states of two workers', () => {
   const older = kept()
   const newer = kept({ id: 'b2', fetchedAt: begin + hour })
   const early = failed({ at: begin - hour })
@@ -100,16 +100,16 @@ describe('what two workers know', () => {
     ],
   ] as const
   for (const [index, [one, other, expected]] of rows.entries())
-    it(`comes to what is later, whoever knows it (${index})`, () => {
+    it(`merge into the later policy and failure (${index})`, () => {
       assert.deepEqual(later(one, other), expected)
       assert.deepEqual(later(other, one), expected)
     })
 })
 
-describe('what is remembered', () => {
+describe('the cache', () => {
   const known = { policy: kept(), failure: null }
 
-  it('is fresh for five minutes, and not forgotten then', () => {
+  it('is fresh for five minutes, and keeps the state after that', () => {
     const remembered = new Remembered()
     remembered.remember('a.example', known, begin)
     assert.equal(remembered.fresh('a.example', begin + 5 * minute - 1), known)
@@ -118,7 +118,7 @@ describe('what is remembered', () => {
     assert.equal(remembered.last('b.example'), nothingKnown)
   })
 
-  it('is of a thousand domains, those used last', () => {
+  it('holds the thousand domains used last', () => {
     const remembered = new Remembered()
     for (let n = 0; n < 1_000; n += 1) remembered.remember(`${n}.example`, known, begin)
     remembered.remember('0.example', known, begin)
@@ -128,7 +128,7 @@ describe('what is remembered', () => {
     assert.equal(remembered.fresh('1000.example', begin), known)
   })
 
-  it('is no policy of a size that its owner chose', () => {
+  it('holds no policy of unlimited size', () => {
     const remembered = new Remembered()
     const mx = Array.from({ length: 101 }, (_, n) => `mx${n}.example`)
     remembered.remember('a.example', known, begin)

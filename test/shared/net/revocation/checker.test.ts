@@ -48,19 +48,19 @@ function memory(): RevocationStore & { kept: Map<string, KeptSource> } {
   }
 }
 
-/** Of each certificate: what each source said. */
+/** The result of each source, by certificate. */
 const said = ({ certificates }: CheckedChain): string[] =>
   certificates.map(({ sources }) => sources.map(({ kind, status }) => `${kind} ${status}`).join(', '))
 
 describe('A chain', () => {
-  it('is good when the responder of each certificate below the root says so', async () => {
+  it('is good when the responder of each certificate below the root confirms it', async () => {
     const found = await checker().check(asked(await issue()))
     assert.equal(found.status, 'Good')
     assert.deepEqual(said(found), ['Ocsp Good', 'Ocsp Good'])
     assert.deepEqual(authority.requests.sort(), ['POST /issuing/ocsp', 'POST /root/ocsp'])
   })
 
-  it('is revoked when its first certificate is, and says which, when and why', async () => {
+  it('is revoked when its leaf is, with name, time and reason', async () => {
     const cert = await issue()
     authority.revoke(cert, { at: new Date('2026-03-04T05:06:07Z'), reason: 1 })
     const { status, detail } = await checker().check(asked(cert))
@@ -68,7 +68,7 @@ describe('A chain', () => {
     assert.equal(detail, 'CN=mx.bank.example: revoked on 2026-03-04T05:06:07.000Z: keyCompromise')
   })
 
-  it('is revoked when an authority in it is', async () => {
+  it('is revoked when an intermediate CA is', async () => {
     const cert = await issue()
     authority.revoke(authority.intermediate.ca)
     const { status, detail } = await checker().check(asked(cert))
@@ -77,7 +77,7 @@ describe('A chain', () => {
   })
 
   for (const ocsp of ['Stale', 'WrongSignature', 'Garbage', 'Busy', 'Unreachable'] satisfies Behaviour[])
-    it(`is looked for on CRLs where responders are ${ocsp}`, async () => {
+    it(`is looked up in CRLs when responders are ${ocsp}`, async () => {
       authority.behave({ ocsp })
       const cert = await issue()
       authority.revoke(cert)
@@ -86,7 +86,7 @@ describe('A chain', () => {
       assert.deepEqual(said(found), ['Ocsp Unknown, Crl Revoked', 'Ocsp Unknown, Crl Good'])
     })
 
-  it('is looked for on CRLs once responders are silent for a second', async (t) => {
+  it('is looked up in CRLs when responders are silent for a second', async (t) => {
     authority.behave({ ocsp: 'Silent' })
     const question = asked(await issue())
     const clock = simulateTimeouts(t)
@@ -100,12 +100,12 @@ describe('A chain', () => {
     assert.deepEqual(said(found), ['Ocsp Unknown, Crl Good', 'Ocsp Unknown, Crl Good'])
   })
 
-  it('takes the word of whom the issuer delegated it to', async () => {
+  it("accepts the issuer's delegated responder", async () => {
     authority.behave({ ocsp: 'Delegated', crl: 'Busy' })
     assert.equal((await checker().check(asked(await issue()))).status, 'Good')
   })
 
-  it('is unknown when nobody says anything, and says who said what', async () => {
+  it('is undetermined when no source has a result, and lists their errors', async () => {
     authority.behave({ ocsp: 'Busy', crl: 'Busy' })
     const { status, detail } = await checker().check(asked(await issue()))
     assert.equal(status, 'Unknown')
@@ -115,7 +115,7 @@ describe('A chain', () => {
     )
   })
 
-  it('is unknown after three seconds when everybody is silent', async (t) => {
+  it('is undetermined after three seconds when every source is silent', async (t) => {
     authority.behave({ ocsp: 'Silent', crl: 'Silent' })
     const question = asked(await issue())
     const clock = simulateTimeouts(t)
@@ -135,7 +135,7 @@ describe('A chain', () => {
     assert.equal((await within(4_000, checking, 'the end')).status, 'Unknown')
   })
 
-  it('is given up early when its caller has no more time', async (t) => {
+  it("ends with its caller's signal", async (t) => {
     authority.behave({ ocsp: 'Silent', crl: 'Silent' })
     const question = asked(await issue())
     simulateTimeouts(t)
@@ -146,16 +146,16 @@ describe('A chain', () => {
     assert.equal((await within(4_000, checking, 'the end')).status, 'Unknown')
   })
 
-  it('whose certificates name nobody to ask is good', async () => {
+  it('whose certificates name no source is good', async () => {
     const { cert } = await authority.intermediate.issue({ names: ['mx.bank.example'] })
     const [leaf = ''] = certificatesIn(cert)
     const question = { ...asked(leaf), anchors: [new X509Certificate(authority.intermediate.ca)] }
     const found = await checker().check(question)
-    assert.deepEqual([found.status, found.detail], ['Good', 'it names nobody to ask'])
+    assert.deepEqual([found.status, found.detail], ['Good', 'it names no CRL or OCSP responder'])
     assert.deepEqual(authority.requests, [])
   })
 
-  it('is unknown where an issuer that it names places of is missing', async () => {
+  it('is undetermined when an issuer is missing', async () => {
     const [leaf = ''] = certificatesIn(await issue())
     const { status, detail } = await checker().check(asked(leaf))
     assert.equal(status, 'Unknown')
@@ -163,12 +163,12 @@ describe('A chain', () => {
     assert.deepEqual(authority.requests, [])
   })
 
-  it('is not asked about above whom the reader trusts', async () => {
+  it('is not checked above its trust anchor', async () => {
     const question = { ...asked(await issue()), anchors: [new X509Certificate(authority.intermediate.ca)] }
     assert.deepEqual(said(await checker().check(question)), ['Ocsp Good'])
   })
 
-  it('asks no address that is neither public nor listed', async () => {
+  it('contacts only public and listed addresses', async () => {
     const strict = new RevocationChecker({
       resolver: fakeResolver({}),
       privateNetworks: [],
@@ -182,15 +182,15 @@ describe('A chain', () => {
   })
 })
 
-describe('An answer', () => {
-  it('is asked for once by however many ask at the same time', async () => {
+describe('A result', () => {
+  it('is requested once for concurrent calls', async () => {
     const one = checker()
     const question = asked(await issue())
     await Promise.all(Array.from({ length: 20 }, () => one.check(question)))
     assert.equal(authority.requests.length, 2)
   })
 
-  it('is remembered for an hour, then asked for again', async () => {
+  it('is cached for an hour, then requested again', async () => {
     const one = checker()
     const cert = await issue()
     await one.check(asked(cert))
@@ -201,7 +201,7 @@ describe('An answer', () => {
     assert.equal((await one.check(asked(cert))).status, 'Revoked')
   })
 
-  it('holds while it may where nothing newer is to be had', async () => {
+  it('counts until its end when no newer one is available', async () => {
     const one = checker(memory())
     const cert = await issue()
     authority.revoke(cert)
@@ -213,7 +213,7 @@ describe('An answer', () => {
     assert.equal((await one.check(asked(cert))).status, 'Unknown')
   })
 
-  it('that was given before a revocation and is repeated takes nothing back', async () => {
+  it('from before a revocation does not replace the revocation', async () => {
     const store = memory()
     const cert = await issue()
     const one = checker(store)
@@ -224,7 +224,7 @@ describe('An answer', () => {
     for (const each of [one, checker(store)]) assert.equal((await each.check(asked(cert))).status, 'Revoked')
   })
 
-  it('counts once a certificate is no longer on hold', async () => {
+  it('replaces an ended certificateHold', async () => {
     const one = checker()
     const cert = await issue()
     authority.revoke(cert, { reason: 6 })
@@ -234,7 +234,7 @@ describe('An answer', () => {
     assert.equal((await one.check(asked(cert))).status, 'Good')
   })
 
-  it('is not lost where the table cannot be read and nobody answers', async () => {
+  it('is not lost when the table cannot be read and no source responds', async () => {
     const store = memory()
     const cert = await issue()
     authority.revoke(cert)
@@ -246,7 +246,7 @@ describe('An answer', () => {
     assert.equal((await checker(store).check(asked(cert))).status, 'Revoked')
   })
 
-  it('that one worker has is not given up for the silence that another met', async () => {
+  it("of one worker is not replaced by another's missing result", async () => {
     const store = memory()
     const cert = await issue()
     authority.revoke(cert)
@@ -259,7 +259,7 @@ describe('An answer', () => {
     assert.equal((await one.check(asked(cert))).status, 'Revoked')
   })
 
-  it('is shared with whoever has the same table', async () => {
+  it('is shared through the table', async () => {
     const store = memory()
     const cert = await issue()
     await checker(store).check(asked(cert))
@@ -268,12 +268,12 @@ describe('An answer', () => {
     assert.deepEqual(authority.requests, [])
   })
 
-  it('is found without the table when it fails', async () => {
+  it('is found when the table fails', async () => {
     const broken = async () => Promise.reject(new Error('no table'))
     assert.equal((await checker({ read: broken, keep: broken }).check(asked(await issue()))).status, 'Good')
   })
 
-  it('that did not come is asked for again after five minutes', async () => {
+  it('that is missing is requested again after five minutes', async () => {
     authority.behave({ ocsp: 'Busy', crl: 'Busy' })
     const one = checker()
     const cert = await issue()
@@ -287,7 +287,7 @@ describe('An answer', () => {
     assert.equal((await one.check(asked(cert))).status, 'Good')
   })
 
-  it('of many lists at the same time comes in its turn, so that their megabytes have room', async () => {
+  it('from many CRLs is fetched a few at a time, to limit memory', async () => {
     authority.behave({ ocsp: 'Busy', crl: 'Silent' })
     const one = checker()
     const questions = await Promise.all(Array.from({ length: 8 }, async () => asked(await issue())))
@@ -300,7 +300,7 @@ describe('An answer', () => {
     for (const question of questions) assert.equal((await one.check(question)).status, 'Good')
   })
 
-  it('that comes late is found by the next who asks', async () => {
+  it('that arrives late is used by the next call', async () => {
     authority.behave({ ocsp: 'Silent', crl: 'Busy' })
     const one = checker()
     const cert = await issue()

@@ -47,11 +47,11 @@ const resolver = fakeResolver({ a: { [host]: ['127.0.0.1'] } })
 interface Case {
   certificate: 'good' | 'revoked'
   revocationCheck: RevocationCheck
-  /** Of responders and CRLs. */
+  /** Requests to responders and CRLs. */
   authorities?: Behaviour
   tls?: Partial<TlsRequirement>
   options?: Partial<SmtpOptions>
-  /** Told of the partner before anybody connects. */
+  /** TLSA records of the partner. */
   begun?: (partner: Partner) => void
 }
 
@@ -62,7 +62,7 @@ interface Sent {
   asked: string[]
 }
 
-/** Each with a checker that has heard nothing before. */
+/** Each attempt has a new checker. */
 async function send({
   certificate,
   revocationCheck,
@@ -119,7 +119,7 @@ const nothingWasSent = ({ partner }: Sent) => {
 
 describe('A next hop', () => {
   for (const revocationCheck of ['SoftFail', 'HardFail'] as const) {
-    it(`whose certificate is revoked gets nothing by ${revocationCheck}`, async () => {
+    it(`with a revoked certificate gets nothing under ${revocationCheck}`, async () => {
       const sent = await send({ certificate: 'revoked', revocationCheck })
       assert.equal(sent.outcome.outcome, 'TlsNotMet')
       assert.equal(
@@ -135,7 +135,7 @@ describe('A next hop', () => {
       nothingWasSent(sent)
     })
 
-    it(`whose certificate is known to be good gets the message by ${revocationCheck}`, async () => {
+    it(`with a good certificate gets the message under ${revocationCheck}`, async () => {
       const { outcome, partner } = await send({ certificate: 'good', revocationCheck })
       assert.equal(outcome.outcome, 'Delivered')
       assert.deepEqual(outcome.tls?.revocation, { status: 'Good', detail: 'not revoked' })
@@ -144,7 +144,7 @@ describe('A next hop', () => {
     })
   }
 
-  it('of which nobody says anything gets nothing by HardFail, and is told why', async () => {
+  it('with undetermined revocation gets nothing under HardFail, with the reason', async () => {
     const sent = await send({ certificate: 'good', revocationCheck: 'HardFail', authorities: 'Busy' })
     assert.equal(sent.outcome.outcome, 'TlsNotMet')
     assert.match(
@@ -154,7 +154,7 @@ describe('A next hop', () => {
     nothingWasSent(sent)
   })
 
-  it('of which nobody says anything gets the message by SoftFail, and the trace says so', async () => {
+  it('with undetermined revocation gets the message under SoftFail, and the trace shows it', async () => {
     const { outcome } = await send({ certificate: 'good', revocationCheck: 'SoftFail', authorities: 'Busy' })
     assert.equal(outcome.outcome, 'Delivered')
     assert.equal(outcome.tls?.verified, true)
@@ -162,7 +162,7 @@ describe('A next hop', () => {
     assert.match(outcome.tls?.revocation?.detail ?? '', /The server answered 503/)
   })
 
-  it('waits for silent authorities three seconds, not longer', async (t) => {
+  it('waits at most three seconds for silent sources', async (t) => {
     const clock = simulateTimeouts(t)
     let partner: Partner | undefined
     const sending = send({
@@ -187,12 +187,12 @@ describe('A next hop', () => {
   })
 
   const unasked: { what: string; change: Partial<Case> }[] = [
-    { what: 'by None', change: { revocationCheck: 'None' } },
-    { what: 'that only has to encrypt', change: { tls: { level: 'EncryptionOnly', tlsDomain: null } } },
-    { what: 'of which nothing is demanded', change: { tls: { level: 'Opportunistic', tlsDomain: null } } },
+    { what: 'under None', change: { revocationCheck: 'None' } },
+    { what: 'under EncryptionOnly', change: { tls: { level: 'EncryptionOnly', tlsDomain: null } } },
+    { what: 'under Opportunistic', change: { tls: { level: 'Opportunistic', tlsDomain: null } } },
   ]
   for (const { what, change } of unasked)
-    it(`${what} gets the message with a revoked certificate, and nobody is asked`, async () => {
+    it(`${what} gets the message with a revoked certificate, without a check`, async () => {
       const { outcome, asked } = await send({
         certificate: 'revoked',
         revocationCheck: 'HardFail',
@@ -203,14 +203,14 @@ describe('A next hop', () => {
       assert.deepEqual(asked, [])
     })
 
-  it('whose certificate fails already is asked about nowhere', async () => {
+  it('with an invalid certificate is not checked for revocation', async () => {
     const tls = { tlsDomain: 'mx.other.example' }
     const sent = await send({ certificate: 'revoked', revocationCheck: 'HardFail', tls })
     assert.equal(sent.outcome.reply.enhanced, '4.7.325')
     assert.deepEqual(sent.asked, [])
   })
 
-  it('with a revoked certificate gets the message on trial, and the trial says what it would have refused', async () => {
+  it('with a revoked certificate gets the message in report-only mode, and the fault is reported', async () => {
     const { outcome } = await send({
       certificate: 'revoked',
       revocationCheck: 'SoftFail',
@@ -221,7 +221,7 @@ describe('A next hop', () => {
     assert.equal(outcome.tls?.verified, false)
   })
 
-  it('that hangs up while others are asked gets nothing, and is tried again', async () => {
+  it('that closes during the revocation check gets nothing, and the message is deferred', async () => {
     let partner: Partner | undefined
     const revocation = async () => {
       partner?.hangUp()
@@ -241,11 +241,11 @@ describe('A next hop', () => {
     nothingWasSent(sent)
   })
 
-  it('gets nothing by HardFail from where nobody is asked', async () => {
+  it('gets nothing under HardFail when revocation is not checked', async () => {
     const sessions = new Sessions()
     const open: SmtpOptions['open'] = (hop, { revocation, ...session }) => sessions.open(hop, session)
     const sent = await send({ certificate: 'good', revocationCheck: 'HardFail', options: { open } })
-    assert.match(sent.outcome.reply.text, /nobody is asked from here/)
+    assert.match(sent.outcome.reply.text, /revocation is not checked here/)
     nothingWasSent(sent)
     await sessions.close()
   })
