@@ -1,7 +1,7 @@
 /**
  * Connectors and accepted domains as an administrator writes them, with Exchange's names in camelCase
- * (New-InboundConnector, New-OutboundConnector). These schemas are the API's input, the store's format and the
- * source of the OpenAPI document. Unknown fields are refused, never dropped.
+ * (New-InboundConnector, New-OutboundConnector). The API's input, the stored items and the OpenAPI document use these
+ * schemas. Unknown fields are errors.
  */
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
@@ -13,7 +13,7 @@ import { hasDates } from '../tls/validity.ts'
 import { type SpanningRule, withSpanningRules } from './spanning-rules.ts'
 import { OutboundValidation } from './validation.ts'
 
-/** Names stand in logs, traces and DSNs. */
+/** Logs, traces and DSNs quote names. */
 const name = z
   .string()
   .trim()
@@ -32,14 +32,14 @@ const DomainPattern = z
     return z.NEVER
   })
 
-/** Administrators write wildcards that other systems take. */
+/** Administrators write wildcards that other systems accept. */
 function whyNot(value: string, kind: string): string {
   const rest = value.trim().replace(/^\*(\.|$)/, '')
   const wildcard = rest.includes('*') ? ': a wildcard is the whole first label' : ''
   return `"${value}" is not ${kind}${wildcard}`
 }
 
-/** A certificate name: a host name, its leftmost label may be `*` (RFC 9525 §6.3). */
+/** A host name whose leftmost label may be `*` (RFC 9525 §6.3). */
 const CertificateName = z
   .string()
   .max(255)
@@ -59,7 +59,7 @@ const IpRange = z
 
 const Certificate = z.string().refine(isSingleCertificate, 'not one certificate in PEM')
 
-/** Together small enough to travel in a delivery job. */
+/** 32 KiB fit into a delivery job. */
 const CertificateAuthorities = z
   .array(Certificate)
   .max(20)
@@ -91,12 +91,11 @@ const SmartHostInput = z.strictObject({
 
 const minimumTlsVersion = z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2')
 const revocationCheck = RevocationCheck.default('SoftFail').describe(
-  'whether a certificate that is revoked is refused (SoftFail), and one of which that cannot be found out, too (HardFail)',
+  'SoftFail refuses a revoked certificate; HardFail also refuses one whose revocation is undetermined',
 )
 const mode = z.enum(['Enforce', 'ReportOnly']).default('Enforce')
 const list = <T extends z.ZodType<string>>(item: T) => z.array(item).max(1000).superRefine(onceEach)
-/** Exchange's settings that are stored for what will read them. */
-const kept = 'kept, without effect yet'
+const kept = 'stored, without effect yet'
 const onlyRestrictsWith = (restriction: string) =>
   `on a Partner connector, restricts only with ${restriction}`
 
@@ -121,7 +120,7 @@ const InboundFields = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'take the certificate of an authority only if it was issued for client authentication (RFC 5280 §4.2.1.12)',
+      "accept an authority's certificate only if it was issued for client authentication (RFC 5280 §4.2.1.12)",
     ),
   revocationCheck,
   restrictDomainsToCertificate: z.boolean().default(false),
@@ -131,7 +130,7 @@ const InboundFields = z.strictObject({
     .min(1)
     .nullable()
     .default(null)
-    .describe('messages a minute, over all tasks; those beyond are put off in session. null: any number'),
+    .describe('messages a minute, over all tasks; further ones are deferred in session. null: unlimited'),
   treatMessagesAsInternal: z.boolean().default(false).describe(kept),
   comment,
 })
@@ -170,7 +169,7 @@ const inboundRules: SpanningRule<Inbound>[] = [
     at: 'minimumTlsVersion',
     reads: ['requireTls', 'minimumTlsVersion'],
     broken: (it) => it.minimumTlsVersion === 'TLSv1.3' && !it.requireTls,
-    message: 'TLSv1.3 needs requireTls, without which mail in the clear is taken',
+    message: 'TLSv1.3 needs requireTls, without which mail in the clear is accepted',
   },
   ...(['restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'] as const).map(
     (restriction): SpanningRule<Inbound> => ({
@@ -222,16 +221,16 @@ const OutboundFields = z.strictObject({
   clientCertificate: SecretName.nullable()
     .default(null)
     .describe(
-      'the secret mailflow/client-certificates/NAME, shown to a next hop that asks for a certificate',
+      'the secret mailflow/client-certificates/NAME, presented to a next hop that asks for a certificate',
     ),
   smtpDaneMode: z
     .enum(['Opportunistic', 'None'])
     .default('Opportunistic')
-    .describe('whether TLSA records of the next hop count where tlsSettings is null (RFC 7672)'),
+    .describe('whether TLSA records of the next hop apply where tlsSettings is null (RFC 7672)'),
   mtaStsMode: z
     .enum(['Opportunistic', 'None'])
     .default('Opportunistic')
-    .describe("whether the domain's MTA-STS policy counts where tlsSettings is null (RFC 8461)"),
+    .describe("whether the domain's MTA-STS policy applies where tlsSettings is null (RFC 8461)"),
   expirationHours: z.int().min(12).max(24).default(24),
   comment,
 })
@@ -286,7 +285,7 @@ const outboundRules: SpanningRule<Outbound>[] = [
     at: 'clientCertificate',
     reads: ['route', 'clientCertificate'],
     broken: (it) => it.route === 'Ses' && it.clientCertificate !== null,
-    message: 'Amazon SES shows no certificate of ours to the next hop',
+    message: 'Amazon SES does not present your certificate to the next hop',
   },
   {
     at: 'minimumTlsVersion',
@@ -298,7 +297,7 @@ const outboundRules: SpanningRule<Outbound>[] = [
     at: 'minimumTlsVersion',
     reads: ['tlsSettings', 'minimumTlsVersion'],
     broken: (it) => it.minimumTlsVersion === 'TLSv1.3' && it.tlsSettings === null,
-    message: 'TLSv1.3 needs tlsSettings, without which mail goes in the clear where TLS fails',
+    message: 'TLSv1.3 needs tlsSettings, without which mail is sent in the clear where TLS fails',
   },
 ]
 
@@ -308,7 +307,7 @@ export type OutboundConnectorInput = z.output<typeof OutboundConnectorInput>
 export const AcceptedDomainInput = z.strictObject({ comment })
 export type AcceptedDomainInput = z.output<typeof AcceptedDomainInput>
 
-/** What the server adds: `version` counts the writes, times are ISO 8601 in UTC. */
+/** Set by the server. `version` counts the writes; times are ISO 8601 in UTC. */
 const stored = {
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
@@ -323,14 +322,16 @@ export const OutboundConnector = z.strictObject({
   id,
   ...OutboundFields.shape,
   ...stored,
-  validation: OutboundValidation.nullable().describe('the last since the connector was written; null: none'),
+  validation: OutboundValidation.nullable().describe(
+    'the last validation since the connector was written; null: none',
+  ),
 })
 export type OutboundConnector = z.output<typeof OutboundConnector>
 
 export const AcceptedDomain = z.strictObject({ domain: z.string(), ...AcceptedDomainInput.shape, ...stored })
 export type AcceptedDomain = z.output<typeof AcceptedDomain>
 
-/** Whole addresses only: `10/8`, `010.0.0.0/8` or a zone would be read as something other than was meant. */
+/** Accepts whole addresses only: other software reads `10/8`, `010.0.0.0/8` or a zone in different ways. */
 function isRange(value: string): boolean {
   const [address = '', bits = '0', ...rest] = value.split('/')
   const family = address.includes('%') ? 0 : isIP(address)
@@ -338,7 +339,7 @@ function isRange(value: string): boolean {
   return family !== 0 && rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= longest
 }
 
-/** What is written twice was meant to be something else; compared after it was read, so in comparable form. */
+/** A repeated value is probably a typing mistake. The values are in comparable form here. */
 function onceEach(values: readonly string[], context: z.core.$RefinementCtx): void {
   const seen = new Set<string>()
   for (const [index, value] of values.entries()) {

@@ -1,11 +1,11 @@
 /**
- * Rules that span fields of an object. Each is checked even when other fields are at fault, so that one answer
- * names every fault; it is left out only when a field that it reads is unreadable itself.
+ * Rules that span fields of an object. A rule is checked even when other fields have faults, so that one answer names
+ * every fault. A rule is skipped only when a field that it reads is invalid itself.
  */
 import type { z } from 'zod'
 
 export interface SpanningRule<T> {
-  /** The field to name. */
+  /** The field that the issue names. */
   at: keyof T & string
   /** Every field that `broken` reads. */
   reads: readonly (keyof T & string)[]

@@ -1,6 +1,6 @@
 /**
- * What validating an outbound connector found, as it is answered and as it is kept on the connector; and the route
- * that asks for it, which one function serves and another documents.
+ * The result of validating an outbound connector, as the API answers it and as the connector stores it. Also the route
+ * that starts a validation: one function serves it, another documents it.
  */
 import { z } from 'zod'
 import { CertificateSummary } from '../contract/certificate.ts'
@@ -8,7 +8,7 @@ import { normaliseDomain } from '../mail/domain.ts'
 
 export const ValidationStep = z.strictObject({
   step: z.enum(['Resolve', 'Connect', 'Ehlo', 'StartTls', 'Certificate', 'TestMail']),
-  host: z.string().nullable().describe('null: the step is about no one host'),
+  host: z.string().nullable().describe('null: the step concerns no single host'),
   ip: z.string().nullable(),
   succeeded: z.boolean(),
   detail: z.string(),
@@ -20,7 +20,7 @@ export type ValidationStep = z.infer<typeof ValidationStep>
 
 export const OutboundValidation = z.strictObject({
   at: z.iso.datetime(),
-  succeeded: z.boolean().describe('whether every step did'),
+  succeeded: z.boolean().describe('whether every step succeeded'),
   connectorVersion: z.int().positive(),
   durationMs: z.int().nonnegative(),
   steps: z.array(ValidationStep),
@@ -49,7 +49,7 @@ export const OutboundValidationInput = z.strictObject({
     .min(1)
     .max(10)
     .optional()
-    .describe('who gets the test mail; postmaster of the first domain without a wildcard when left out'),
+    .describe('recipients of the test mail; by default postmaster of the first domain without a wildcard'),
 })
 
 export const validateOutboundConnector = {
@@ -62,13 +62,13 @@ export const validateOutboundConnector = {
   problems: [404, 409],
 } as const
 
-/** Octets of JSON. The largest connector that the schema takes leaves more than this in a DynamoDB item. */
+/** Octets of JSON. The largest connector leaves more than this in a DynamoDB item (400 KB). */
 const largestValidation = 70_000
 
-/** Hosts in one validation; with all their steps, each cut to its shortest, they stay below the largest. */
+/** So many hosts, with all their steps cut to the shortest, fit into `largestValidation`. */
 export const mostHosts = 20
 
-/** The validation, less of what it says least with where it is too large to be kept. */
+/** Removes the least useful parts until the validation is small enough to store. */
 export function keepable(validation: OutboundValidation): OutboundValidation {
   const kept = cuts.find((cut) => octetsOf(cut(validation)) <= largestValidation)
   return kept ? kept(validation) : shortest(validation)

@@ -1,4 +1,4 @@
-/** The early answer at RCPT TO: what is already certain is refused in session, so that no backscatter arises. */
+/** The answer to RCPT TO. What is already certain is refused in session, so that no backscatter arises. */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { Reply } from '../contract/message.ts'
 import { domainOf } from '../mail/address.ts'
@@ -13,8 +13,8 @@ export type Admission =
   | { action: 'Refuse'; reply: Reply; reason: Reason; connector: string | null; explanation: string }
 
 /**
- * A violation whose connector says `onViolation: Defer` is accepted here and held later, where it can be
- * released; a recipient outside the accepted domains is taken only from our own organisation.
+ * Accepts a violation of a connector with `onViolation: Defer`: evaluate-policy holds the message, and an administrator
+ * can release it. Only the organisation's own servers may send to a recipient outside the accepted domains.
  * @param judgement of the sender, the same for every recipient
  */
 export function admit(snapshot: Snapshot, judgement: InboundJudgement, rcptTo: string): Admission {
@@ -25,7 +25,7 @@ export function admit(snapshot: Snapshot, judgement: InboundJudgement, rcptTo: s
       reply: badSender,
       reason: 'UnreadableSender',
       connector: null,
-      explanation: 'The reverse path names no domain, so no connector can be asked about it.',
+      explanation: 'The reverse path names no valid domain, so no connector can match it.',
     }
   }
   if (violation && violation.connector.onViolation === 'Bounce') {
@@ -38,7 +38,7 @@ export function admit(snapshot: Snapshot, judgement: InboundJudgement, rcptTo: s
       reply: notRoutable,
       reason: 'NotRoutable',
       connector: null,
-      explanation: `${rcptTo} names no domain, so no connector can speak for it.`,
+      explanation: `${rcptTo} names no domain, so no connector can match it.`,
     }
   }
   if (attributedTo === null && !isAcceptedRecipient(snapshot, rcptTo)) {
@@ -48,7 +48,7 @@ export function admit(snapshot: Snapshot, judgement: InboundJudgement, rcptTo: s
       reply: relayDenied,
       reason: 'RelayDenied',
       connector: null,
-      explanation: `${rcptTo} is in no accepted domain, and no OnPremises connector knows the sender's server.`,
+      explanation: `${rcptTo} is in no accepted domain, and no OnPremises connector identifies the sender's server.`,
     }
   }
   return {
@@ -63,7 +63,7 @@ const puttingOff = ({ id, name }: InboundConnector, rcptTo: string): Admission =
   reply: revocationUnknown,
   reason: 'RelayDenied',
   connector: id,
-  explanation: `${rcptTo} is in no accepted domain, and connector "${name}" does not know whether the certificate of the sender's server is revoked.`,
+  explanation: `${rcptTo} is in no accepted domain, and connector "${name}" cannot determine whether the certificate of the sender's server is revoked.`,
 })
 
 /** RFC 3463 §3.2: bad sender's mailbox address syntax. */

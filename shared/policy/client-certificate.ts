@@ -1,9 +1,9 @@
 /**
- * Certificates as identity: whether the certificate that a peer presented is one that an inbound connector names,
- * and, when it is not, everything that is wrong with it. The attack: mail in a partner's name by somebody who has
- * a certificate, only not the partner's. The defence: RFC 9525 names, dates, and a chain to the public roots or to
- * the connector's own authorities; or the very certificate, pinned; and what was heard of its revocation. Its limit: who
- * was not asked in the session is not asked later.
+ * Decides whether the certificate that a client presented is one that an inbound connector names, and lists its faults
+ * if it is not. The attack: mail in a partner's name from a client with a certificate that is not the partner's.
+ * The defence: names (RFC 9525), dates, and a chain to the public roots or to the connector's own authorities; or a
+ * pinned fingerprint. Revocation counts too. Its limit: a revocation that was not checked in the session is not checked
+ * later.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { ClientCertificate } from '../contract/message.ts'
@@ -12,7 +12,7 @@ import { chainsTo, chainsToForClients } from '../tls/chain.ts'
 import { anyNameMatches, presentedNames } from '../tls/names.ts'
 import { firstOf } from './words.ts'
 
-/** A certificate with its names read, and the instant for which it must be valid. */
+/** `at` is the instant at which the certificate must be valid. */
 export interface Presented {
   certificate: ClientCertificate
   /** In comparable form. */
@@ -24,12 +24,12 @@ export function present(certificate: ClientCertificate | null, at: Date): Presen
   return certificate && { certificate, names: presentedNames(certificate), at }
 }
 
-/** Pinned, or of the right name and issued by whom the connector trusts; in its dates and not revoked either way. */
+/** True for a certificate that is known, within its dates and not revoked. */
 export function identifies(connector: InboundConnector, presented: Presented | null): boolean {
   return isKnown(connector, presented) && !isDisowned(connector, presented.certificate)
 }
 
-/** As identifies, whatever was heard of its revocation. */
+/** Like `identifies`, without the revocation check. */
 export function isKnown(connector: InboundConnector, presented: Presented | null): presented is Presented {
   if (presented === null || !isInDates(presented)) return false
   if (isPinned(connector, presented)) return true
@@ -38,7 +38,7 @@ export function isKnown(connector: InboundConnector, presented: Presented | null
   )
 }
 
-/** Every fault of a certificate that does not identify, in one clause each. */
+/** One clause for each fault of a certificate that does not identify its client. */
 export function certificateFaults(connector: InboundConnector, presented: Presented): string[] {
   const { certificate, names } = presented
   const { tlsSenderCertificateNames: expected, certificateFingerprints: pinned } = connector
@@ -61,7 +61,7 @@ export function certificateFaults(connector: InboundConnector, presented: Presen
   return faults
 }
 
-/** Known, and good for anything but that nobody says whether it is revoked, which the connector demands. */
+/** True if only the revocation is undetermined, and the connector requires `HardFail`. */
 export const isDoubtful = (connector: InboundConnector, presented: Presented | null): boolean =>
   isKnown(connector, presented) &&
   presented.certificate.revocation?.status !== 'Revoked' &&
@@ -70,7 +70,7 @@ export const isDoubtful = (connector: InboundConnector, presented: Presented | n
 const isDisowned = (connector: InboundConnector, certificate: ClientCertificate): boolean =>
   revocationFault(connector, certificate) !== null
 
-/** Who was not asked in the session counts as one who did not answer. */
+/** `HardFail` treats a check that was not made in the session like one without an answer. */
 function revocationFault(
   { revocationCheck }: InboundConnector,
   { revocation }: ClientCertificate,
@@ -78,8 +78,8 @@ function revocationFault(
   if (revocationCheck === 'None') return null
   if (revocation?.status === 'Revoked') return `revoked (${visible(revocation.detail)})`
   if (revocationCheck === 'SoftFail' || revocation?.status === 'Good') return null
-  const why = revocation ? visible(revocation.detail) : 'nobody was asked in its session'
-  return `it cannot be found out whether it is revoked (${why})`
+  const why = revocation ? visible(revocation.detail) : 'it was not checked in the session'
+  return `revocation undetermined (${why})`
 }
 
 function isInDates({ certificate, at }: Presented): boolean {
@@ -98,7 +98,10 @@ function isTrusted({ certificateAuthorities }: InboundConnector, { certificate, 
     : certificate.trusted
 }
 
-/** Along the path by which it is trusted: OpenSSL has seen the one to the public roots only. */
+/**
+ * Checks the path by which the certificate is trusted. `clientAuth` is OpenSSL's result for the path to the public
+ * roots only.
+ */
 function isForPurpose(connector: InboundConnector, { certificate, at }: Presented): boolean {
   const { requireClientAuthEku, certificateAuthorities: own } = connector
   if (!requireClientAuthEku) return true
@@ -110,8 +113,8 @@ function isForPurpose(connector: InboundConnector, { certificate, at }: Presente
 const outOfDates = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 
 /**
- * Why the issuer is not trusted, or null when it is. Of a certificate that is out of its own dates, as of its last day
- * or its first: that it is out of them is said already, and is not its issuer's fault.
+ * The reason why the issuer is not trusted, or null when it is. A certificate outside its dates is checked at its
+ * nearest valid day: `certificateFaults` already names the date.
  */
 function distrust(connector: InboundConnector, presented: Presented): string | null {
   const { certificate } = presented
@@ -119,7 +122,7 @@ function distrust(connector: InboundConnector, presented: Presented): string | n
   if (own === 0 && !isInDates(presented) && outOfDates.has(certificate.trustError ?? '')) return null
   if (isTrusted(connector, { ...presented, at: nearestDate(presented) })) return null
   if (own === 0) return certificate.trustError ?? 'no public root'
-  if (certificate.chain.length === 0) return 'the chain that came with it is larger than what is read'
+  if (certificate.chain.length === 0) return 'the chain that came with it is too large to be read'
   return own === 1
     ? "it does not lead to the connector's own authority"
     : `it leads to none of the connector's ${own} own authorities`
@@ -130,10 +133,12 @@ function nearestDate({ certificate, at }: Presented): Date {
   return at > last ? last : at < first ? first : at
 }
 
-const issuerOf = ({ issuer }: ClientCertificate): string => named(issuer) || 'nobody'
+const issuerOf = ({ issuer }: ClientCertificate): string => named(issuer) || 'an unnamed authority'
 
-/** Its owner's own words, which go into replies, traces and mails: bounded, and nothing in them moves the rest. */
+/**
+ * The subject comes from outside and goes into replies, traces and mail. So it is bounded, without control characters.
+ */
 export const named = (subject: string): string => visible(subject.slice(0, 200))
 
-/** Bounded: a certificate may hold a hundred names, and what is said travels on. */
+/** Bounded, because a certificate may hold a hundred names, and the text goes into jobs. */
 export const listed = (names: readonly string[], most = 5): string => `[${firstOf(names, most)}]`

@@ -1,8 +1,7 @@
 /**
- * Whether it matters to anybody that a client's certificate may be revoked. The attack: a stranger shows a certificate
- * that names addresses of his choice as those to ask, and has us call there. The defence: only a certificate by which a
- * connector would take the mail is asked about, so its issuer is one that the connector trusts, or the very certificate
- * is pinned.
+ * Decides whether to check the revocation of a client's certificate. The attack: a client presents a certificate whose
+ * CRL or OCSP addresses it chose, and makes the ingress connect there. The defence: only a certificate that a connector
+ * would accept is checked, so its issuer is trusted or it is pinned.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { TlsFacts } from '../contract/message.ts'
@@ -12,7 +11,7 @@ import { judgeInbound, type Session } from './inbound.ts'
 import type { Snapshot } from './snapshot.ts'
 import { knownTo } from './unknown-certificate.ts'
 
-/** The connectors that would take mail by the certificate of a session, were it not revoked, and ask whether it is. */
+/** The connectors that would accept the session's certificate if it were not revoked, and that check revocation. */
 export function askingForRevocation(snapshot: Snapshot, session: Session): InboundConnector[] {
   const { clientCertificate } = session.tls
   if (clientCertificate === null || clientCertificate.revocation) return []
@@ -22,7 +21,7 @@ export function askingForRevocation(snapshot: Snapshot, session: Session): Inbou
   )
 }
 
-/** Characters: it travels in every job of the session. */
+/** Characters. Every job of the session holds the detail. */
 const longestDetail = 300
 
 export function withRevocation(tls: TlsFacts, { status, detail }: Revocation): TlsFacts {

@@ -1,6 +1,6 @@
 /**
- * The one place where deliver, defer and bounce are decided, the first time and every time after an attempt.
- * Pure: connectors, facts and time come in, verdicts go out, and the same input always gives the same verdict.
+ * The one place that decides to deliver, defer or bounce, before the first attempt and after each. Pure: the same
+ * connectors, facts and time always give the same verdicts.
  */
 import type { OutboundConnector } from '../connectors/schema.ts'
 import { hourMs } from '../contract/durations.ts'
@@ -29,11 +29,11 @@ import {
 import type { Snapshot } from './snapshot.ts'
 
 export interface Settings {
-  /** Where mail leaves that no connector matches. */
+  /** The route of mail that no outbound connector matches. */
   defaultRoute: 'Mx' | 'Ses'
-  /** After which the sender of deferred mail hears of it; 4 by default. */
+  /** Age of a deferred message at which its sender gets a delay DSN. Default: 4. */
   delayNotificationHours?: number
-  /** Where others send their reports on TLS with us (RFC 8460), in an accepted domain; they are kept here. */
+  /** Receives others' reports on TLS with us (RFC 8460), in an accepted domain. mailflow stores them. */
   tlsReportAddress?: string | null
 }
 
@@ -42,11 +42,11 @@ interface Decided {
   reason: Reason
   /** A sentence for the administrator. */
   explanation: string
-  /** Ids of the connectors that took part. */
+  /** Ids of the connectors that matched. */
   connectors: { inbound: string | null; outbound: string | null }
   /** Name of the connector that decided, for the DSN. */
   decidedBy: string | null
-  /** What a connector in ReportOnly mode would have refused. */
+  /** The reason for which a connector in ReportOnly mode would have refused the message. */
   reportOnly: Reason | null
 }
 
@@ -55,7 +55,7 @@ export interface Deliver extends Decided {
   route: Route
   tls: TlsRequirement
   destination: string
-  /** Number of the attempt to make. */
+  /** The number of the next attempt. */
   attempt: number
 }
 
@@ -64,14 +64,14 @@ export interface Defer extends Decided {
   until: Date
   expiresAt: Date
   reply: Reply
-  /** Whether the sender is now to hear of the delay. */
+  /** Whether to send a delay DSN now. */
   notifyDelay: boolean
 }
 
 export interface Bounce extends Decided {
   action: 'Bounce'
   reply: Reply
-  /** Whether the DSN may bring the whole message back. */
+  /** Whether the DSN may return the whole message. */
   mayReturnContent?: boolean
 }
 
@@ -83,7 +83,7 @@ export interface Evaluation {
   message: Message
   recipients: readonly Recipient[]
   now: Date
-  /** An administrator asks for the next attempt without waiting for its time. */
+  /** An administrator requests the next attempt at once. */
   retry?: boolean | undefined
 }
 
@@ -102,7 +102,7 @@ export function evaluate({
   )
 }
 
-/** What inbound connectors say of a message; nothing of one that was made here. */
+/** Evaluates the inbound connectors for a message. None applies to a message that mailflow made, such as a DSN. */
 export function judgeMessage(snapshot: Snapshot, message: Message): InboundJudgement {
   return message.source === null ? nobody : judgeInbound(snapshot, sessionOf(message, message.source.ip))
 }
@@ -147,7 +147,7 @@ function decideFor(input: Case, domain: string | null, outbound: OutboundConnect
       common,
       'RelayDenied',
       relayDenied,
-      `${domain} is not an accepted domain, and no OnPremises connector knows the sender's server.`,
+      `${domain} is not an accepted domain, and no OnPremises connector identifies the sender's server.`,
     )
   if (accepted && isReportAddress(recipient.address, input.settings))
     return deliverOrRetry(
@@ -179,7 +179,7 @@ function bounce(common: Common, reason: Reason, answer: Reply, explanation: stri
 function refused(common: Common, attempt: Attempt): Bounce {
   const said = formatReply(attempt.reply)
   return attempt.host === null
-    ? bounce(common, 'NoNextHop', attempt.reply, `There is no server to hand it to: ${said}.`)
+    ? bounce(common, 'NoNextHop', attempt.reply, `There is no next hop for the message: ${said}.`)
     : bounce(common, 'RefusedByNextHop', attempt.reply, failedBecause(attempt))
 }
 
@@ -203,7 +203,7 @@ function unrouted(input: Case, common: Common, domain: string): Verdict {
   const text = `No outbound connector routes the accepted domain ${domain}`
   return hold(input, common, null, {
     reason: 'NoRouteForAcceptedDomain',
-    explanation: `${text}, and its MX would lead back here.`,
+    explanation: `${text}, and its MX would bring the mail back to mailflow.`,
     heldWith: reply(451, '4.317', text),
     endsWith: expired(text),
   })
@@ -216,7 +216,7 @@ interface Hold {
   endsWith: Reply
 }
 
-/** Kept without an attempt, and decided again each quarter of an hour against the connectors of that moment. */
+/** Defers without an attempt. Each quarter of an hour the message is decided again by the connectors of that moment. */
 function hold(input: Case, common: Common, outbound: OutboundConnector | null, why: Hold): Verdict {
   const expiresAt = expiryOf(input.message, outbound)
   if (input.now >= expiresAt) return bounce(common, why.reason, why.endsWith, why.explanation)
@@ -253,7 +253,7 @@ function deliverOrRetry(
   return defer(input, common, why, attempt.reply, due, expiresAt)
 }
 
-/** The attempt may have been made when the connector was still enforced. */
+/** The mode is checked because it may have changed since the attempt. */
 const bouncesAtOnce = ({ mode, tlsSettings, onTlsFailure }: OutboundConnector): boolean =>
   mode === 'Enforce' && tlsSettings !== null && onTlsFailure === 'Bounce'
 
@@ -268,7 +268,6 @@ function failedBecause(attempt: Attempt): string {
   return `Attempt ${attempt.number}${where} ended with ${formatReply(attempt.reply)}.`
 }
 
-/** Whether the address takes reports on TLS, which end here. */
 export const isReportAddress = (address: string, { tlsReportAddress }: Settings): boolean =>
   tlsReportAddress?.toLowerCase() === address.toLowerCase()
 
@@ -281,7 +280,7 @@ function deliver(input: Case, common: Common, outbound: OutboundConnector | null
     action: 'Deliver',
     reason: outbound ? 'ConnectorMatched' : 'DefaultRoute',
     explanation: outbound
-      ? `Outbound connector "${outbound.name}" takes ${domain}.`
+      ? `Outbound connector "${outbound.name}" delivers mail to ${domain}.`
       : `No outbound connector matches ${domain}: default route ${settings.defaultRoute}, ${openly[settings.defaultRoute]}.`,
     route: outbound ? routeOf(outbound, domain) : fallback,
     tls: outbound ? requirementOf(outbound) : opportunistic,
@@ -290,9 +289,8 @@ function deliver(input: Case, common: Common, outbound: OutboundConnector | null
   }
 }
 
-/** What TLS is like where no connector demands any. */
 const openly = {
-  Mx: 'TLS as the domain publishes it, else opportunistic',
+  Mx: 'TLS as the domain publishes it (DANE, MTA-STS), otherwise opportunistic',
   Ses: 'opportunistic TLS',
 } as const
 
@@ -301,7 +299,7 @@ function keepReport({ recipient }: Case, common: Common, domain: string): Delive
     ...common,
     action: 'Deliver',
     reason: 'TlsReport',
-    explanation: `${recipient.address} takes reports on TLS, which are kept here.`,
+    explanation: `${recipient.address} receives reports on TLS, which mailflow stores.`,
     route: { kind: 'TlsReports' },
     tls: opportunistic,
     destination: domain,

@@ -1,7 +1,7 @@
 /**
- * What certificates that are in use will stop mail, and when: how many days each has left, and of which somebody is to
- * hear now. Only what was agreed counts: a connector that is off or gone, a stranger's server (also one that a connector
- * for `*` happened to lead to), and a certificate that is no longer shown concern nobody.
+ * Finds certificates in use that will stop mail when they expire: the days that each has left, and the notices that are
+ * due. Only what was agreed counts. Left out are disabled or deleted connectors, servers that only a connector for `*`
+ * led to, and certificates that are no longer presented.
  */
 import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
 import { clientCertificateSecret } from '../contract/secrets.ts'
@@ -9,7 +9,7 @@ import { domainMatchesPattern } from '../mail/domain.ts'
 import { daysLeft, noticeDue, useOf } from '../tls/observed/expiry.ts'
 import type { Observation, ObservedCertificate, ObservedKind } from '../tls/observed/observation.ts'
 
-/** Our own of the ingress, by SHA-256 of the certificate, and what is to take its place. */
+/** A certificate of the ingress, by SHA-256, and its announced successor. */
 export interface Served {
   fingerprint256: string
   successor: { fingerprint256: string; servedFrom: string; notAfter: string } | null
@@ -20,7 +20,7 @@ export interface Known {
   served: readonly Served[]
 }
 
-/** What becomes of mail from the day on which the certificate expires. */
+/** What happens to mail when the certificate expires. */
 export type Consequence =
   | 'SendersDistrust'
   | 'MailWaits'
@@ -28,7 +28,7 @@ export type Consequence =
   | 'MailHeld'
   | 'MailRefused'
   | 'RelayDenied'
-  /** As its TLSA records say: those that name the certificate or its key do not ask for dates (RFC 7672 §3.1.1). */
+  /** TLSA records that name the certificate or its key do not ask for dates (RFC 7672 §3.1.1). */
   | 'AsTlsaSays'
   | 'RecordedOnly'
   | 'Nothing'
@@ -37,7 +37,7 @@ const stopsNothing: readonly Consequence[] = ['AsTlsaSays', 'RecordedOnly', 'Not
 
 export interface Gauge {
   observedAs: ObservedKind
-  /** Its name. */
+  /** The connector's name. */
   connector: string | null
   daysLeft: number
   stopsMail: boolean
@@ -45,25 +45,24 @@ export interface Gauge {
 
 export interface ExpiryNotice {
   observedAs: ObservedKind
-  /** Null of what the ingress shows. */
+  /** Null for the ingress's own certificates. */
   connector: { id: string; name: string; connectorType: 'Partner' | 'OnPremises' } | null
   hosts: string[]
   certificate: ObservedCertificate
-  /** Of those days before it expires that somebody hears of, the last that has come. */
+  /** The last notice day that has come, in days before expiry. */
   days: number
   daysLeft: number
   consequence: Consequence
-  /** One that was seen beside it and is valid for longer. */
+  /** A certificate observed beside it that is valid for longer. */
   newer: (Pick<ObservedCertificate, 'fingerprint256' | 'notAfter' | 'firstSeen'> & { host: string }) | null
 }
 
 export interface Foresight {
   gauges: Gauge[]
-  /** What expires first comes first. */
+  /** By expiry, the earliest first. */
   notices: ExpiryNotice[]
 }
 
-/** A certificate in use that concerns somebody. */
 export interface InUse {
   observation: Observation
   certificate: ObservedCertificate
@@ -85,7 +84,7 @@ export function foresee(inUse: readonly InUse[], now: Date): Foresight {
   return { gauges, notices: notices.sort((one, other) => one.daysLeft - other.daysLeft) }
 }
 
-/** Place by place, since strangers' places may be many, and are passed over. */
+/** Called for each observation, so that the many observations of unrelated servers are skipped at once. */
 export function usedAt(observation: Observation, known: Known, now: Date): InUse[] {
   if (observation.kind === 'Own' && observation.connector === null) return servedAt(observation, known.served)
   const owner = ownerOf(observation, known.connectors)
@@ -101,7 +100,7 @@ export function usedAt(observation: Observation, known: Known, now: Date): InUse
     }))
 }
 
-/** What takes its place in time needs nobody. */
+/** A certificate whose successor is served in time needs no notice. */
 function servedAt(observation: Observation, served: readonly Served[]): InUse[] {
   return observation.certificates
     .filter(({ fingerprint256, notAfter }) =>
@@ -182,7 +181,7 @@ function ofSender({
   return onViolation === 'Defer' ? 'MailHeld' : 'MailRefused'
 }
 
-/** One for a certificate, on however many hosts it is. */
+/** One notice for each certificate, on however many hosts. */
 function noticeOf(places: readonly InUse[], all: readonly InUse[], now: Date): ExpiryNotice[] {
   const due = places.flatMap(({ certificate, observation }) => noticeDue(certificate, observation, now) ?? [])
   const [first] = places
@@ -202,7 +201,7 @@ function noticeOf(places: readonly InUse[], all: readonly InUse[], now: Date): E
   ]
 }
 
-/** At the same host, or of one of its names. */
+/** Looks at the same host, and at certificates that share a name. */
 function newerThan(
   { observation, certificate, connector }: InUse,
   all: readonly InUse[],

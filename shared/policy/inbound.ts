@@ -1,8 +1,8 @@
 /**
- * What inbound connectors say of a message. The attack: mail in a partner's name that did not come from the
- * partner, or came in the clear. The defence: the partner's connector demands TLS, a certificate or an address,
- * and mail that does not meet it is not accepted; relay is granted only to what an OnPremises connector
- * identifies. The ingress asks at RCPT TO, evaluate-policy asks again: both call the same function.
+ * Evaluates the inbound connectors for a message. The attack: mail in a partner's name that did not come from the
+ * partner, or came in the clear. The defence: the partner's connector requires TLS, a certificate or an address, and
+ * mail without it is not accepted. Only an OnPremises connector that identifies the client grants relay. The ingress at
+ * RCPT TO and evaluate-policy call the same function.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { TlsFacts } from '../contract/message.ts'
@@ -23,38 +23,38 @@ import { findViolation, type Violation } from './violation.ts'
 export interface Session {
   ip: string
   tls: TlsFacts
-  /** Reverse path; empty for a DSN. */
+  /** The reverse path; empty for a DSN. */
   mailFrom: string
-  /** When the session took place: the instant for which certificates must be valid. */
+  /** The time of the session, at which certificates must be valid. */
   at: Date
 }
 
 export interface InboundJudgement {
-  /** The Partner connector for the sender's domain: the one that is enforced, or else the one that only reports. */
+  /** The enforced Partner connector for the sender's domain, or else the one that only reports. */
   partner: InboundConnector | null
   /** The Partner connector for the sender's domain that only reports. */
   trial: InboundConnector | null
-  /** The OnPremises connector that identifies the peer as our own organisation. */
+  /** The OnPremises connector that identifies the client as the organisation's own server. */
   attributedTo: InboundConnector | null
-  /** The demand that is not met and must be. */
+  /** The violation of an enforced connector. */
   violation: ConnectorViolation | null
-  /** The demand that is not met, of a connector that only reports. */
+  /** The violation of a connector that only reports. */
   reported: ConnectorViolation | null
   /**
-   * The OnPremises connector that would identify the peer, if it could be found out whether its certificate is revoked;
-   * null when another does.
+   * The OnPremises connector that would identify the client if its certificate's revocation were determined. Null when
+   * another connector identifies it.
    */
   doubtful: InboundConnector | null
-  /** The reverse path names something that is no domain, so no connector can be asked. */
+  /** The reverse path has no valid domain, so no connector can match. */
   unreadableSender: boolean
 }
 
 export type ConnectorViolation = Violation & { connector: InboundConnector }
 
 /**
- * A Partner connector restricts, an OnPremises connector grants; what restricts wins. The partner is the one
- * with the most specific sender domain, then the most restrictions, then the first name. One that only reports
- * never takes the place of one that is enforced: the two are looked for apart.
+ * A Partner connector restricts, an OnPremises connector grants relay; a restriction takes precedence. The partner is
+ * the connector with the most specific sender domain, then the most restrictions, then the first name. Enforced
+ * connectors and those that only report are selected separately, so that the latter never replace the former.
  */
 export function judgeInbound(snapshot: Snapshot, session: Session): InboundJudgement {
   const peer = peerOf(session)
@@ -77,7 +77,6 @@ export function judgeInbound(snapshot: Snapshot, session: Session): InboundJudge
   }
 }
 
-/** No connector takes part. */
 export const nobody: InboundJudgement = {
   partner: null,
   trial: null,
@@ -88,12 +87,12 @@ export const nobody: InboundJudgement = {
   unreadableSender: false,
 }
 
-/** What one connector demands of a session and does not get, whether or not it is enabled, enforced or selected. */
+/** Checks one connector, whether or not it is enabled, enforced or selected. */
 export function violationOf(connector: InboundConnector, session: Session): Violation | null {
   return findViolation(compileRule(connector, 0), peerOf(session))
 }
 
-/** How an OnPremises connector knows the peer of a session, or null when it does not. */
+/** How an OnPremises connector identifies the session's client, or null when it does not. */
 export function identifiedBy(
   connector: InboundConnector,
   session: Session,
@@ -102,13 +101,12 @@ export function identifiedBy(
   return compileRule(connector, 0).ranges.has(session.ip) ? 'Address' : null
 }
 
-/** The null reverse path and address literals belong to no domain, and rightly so. */
+/** The null reverse path and address literals validly belong to no domain. */
 const hasNoDomain = (mailFrom: string): boolean => mailFrom === '' || addressLiteral.test(mailFrom)
 
-/** RFC 5321 §4.1.3: an IPv4 address, or a tag, as `IPv6:`, and what it calls for. A name in brackets is none. */
+/** RFC 5321 §4.1.3: an IPv4 address, or a tag such as `IPv6:` and its value. A host name in brackets is not one. */
 const addressLiteral = /@\[(?:[\d.]+|[A-Za-z\d-]+:[^[\]\\]+)\]$/
 
-/** A session with its sender and its certificate read. */
 interface Peer extends Session {
   domain: string | null
   presented: Presented | null
@@ -121,8 +119,8 @@ const peerOf = (session: Session): Peer => ({
 })
 
 /**
- * Certificate first, then address, as Exchange attributes mail of a hybrid organisation. One that only reports is
- * asked when no enforced one knows the peer, so that a trial relaxes nothing that is in force.
+ * Certificate first, then address, as Exchange attributes mail of a hybrid organisation. A connector that only reports
+ * counts when no enforced one identifies the client, so that it relaxes nothing in force.
  */
 function attribute(onPremises: OnPremises, peer: Peer): InboundRule | null {
   const known = [...knownByCertificate(onPremises, peer)]
@@ -137,7 +135,7 @@ function attribute(onPremises: OnPremises, peer: Peer): InboundRule | null {
   )
 }
 
-/** The first that is enforced. */
+/** Enforced connectors only. */
 function doubtfulOwner(onPremises: OnPremises, peer: Peer): InboundConnector | null {
   const { presented } = peer
   if (presented === null) return null
@@ -147,7 +145,7 @@ function doubtfulOwner(onPremises: OnPremises, peer: Peer): InboundConnector | n
   return foremost(doubtful, peer)?.connector ?? null
 }
 
-/** Found by what the certificate holds, then asked: the index finds no connector that would not know it. */
+/** The index finds candidates; `identifies` decides. */
 function* knownByCertificate(onPremises: OnPremises, { presented }: Peer): Generator<InboundRule> {
   if (presented === null) return
   for (const rule of candidates(onPremises, presented)) if (identifies(rule.connector, presented)) yield rule
@@ -162,7 +160,7 @@ function* candidates({ byFingerprint, byName, byParent }: OnPremises, presented:
   }
 }
 
-/** The rule with the most specific domain for the sender, then the first; null when none is for that sender. */
+/** The rule with the most specific domain for the sender, then the lowest rank. */
 function foremost(rules: Iterable<InboundRule>, peer: Peer): InboundRule | null {
   let best: { rule: InboundRule; specific: number } | null = null
   for (const rule of rules) {
@@ -178,7 +176,7 @@ function foremost(rules: Iterable<InboundRule>, peer: Peer): InboundRule | null 
   return best?.rule ?? null
 }
 
-/** A server that is identified may send DSNs, whose reverse path belongs to no domain. */
+/** An identified server may send DSNs, whose reverse path belongs to no domain. */
 function specificityFor({ connector }: InboundRule, { mailFrom, domain }: Peer): number | null {
   if (mailFrom === '') return 0
   const pattern = bestPattern(connector.senderDomains, domain)

@@ -1,13 +1,13 @@
 /**
- * IP addresses looked up among many ranges. Ranges of one family either hold one another or are apart, never half;
- * so, sorted by where they begin, the ranges that hold an address are the last one that begins at or before it and
- * those around that one. A lookup costs the logarithm of their number.
+ * Looks up IP addresses among many ranges. Two ranges of one family are nested or disjoint. So, sorted by first
+ * address, the ranges that hold an address are the last one that begins at or before it, and the ranges around that
+ * one. A lookup takes logarithmic time.
  */
 import { isIPv4 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 interface Range<T> {
-  /** First and last address: `4` or `6` for the family, then hexadecimal digits, so that they compare as text. */
+  /** First and last address as text that sorts by value: `4` or `6` for the family, then hexadecimal digits. */
   first: string
   last: string
   values: T[]
@@ -47,7 +47,7 @@ export class IpRanges<T> {
   }
 }
 
-/** Sorted by where they begin, wide before narrow, each range once. */
+/** Sorts by first address, wide before narrow, and merges equal ranges. */
 function merged<T>(entries: Iterable<readonly [string, T]>): Range<T>[] {
   const byBounds = new Map<string, Range<T>>()
   for (const [text, value] of entries) {
@@ -72,8 +72,8 @@ function nested<T>(ranges: Range<T>[]): Range<T>[] {
 }
 
 /**
- * An IPv4 range mapped into IPv6 is that IPv4 range, as the addresses that are compared with it are.
- * @throws Error when it is no range; the schema has seen to that
+ * Reads an IPv4 range mapped into IPv6 as the IPv4 range, like the addresses that are looked up.
+ * @throws Error for text that is no range, which the connector schema excludes
  */
 function boundsOf(text: string): { first: string; last: string } {
   const [written = '', bits] = text.split('/')
@@ -90,7 +90,7 @@ function boundsOf(text: string): { first: string; last: string } {
   return { first: keyOf(filledWith(0)), last: keyOf(filledWith(0xff)) }
 }
 
-/** An IPv4 address mapped into IPv6 is that IPv4 address. Of four plain numbers the key is made at once. */
+/** Reads an IPv4 address mapped into IPv6 as the IPv4 address. The first branch is a fast path. */
 function keyOfAddress(ip: string): string | null {
   if (isIPv4(ip)) return keyOfIPv4(ip)
   try {
@@ -100,10 +100,7 @@ function keyOfAddress(ip: string): string | null {
   }
 }
 
-/**
- * `::192.0.2.1` is an IPv6 address that nobody is given any more (RFC 4291 §2.5.5.1), and not the IPv4 address that the
- * parser would make of it.
- */
+/** `::192.0.2.1` is a deprecated IPv6 address (RFC 4291 §2.5.5.1). The parser would read it as the IPv4 address. */
 const unabridged = (ip: string): string => ip.replace(/^::(?=\d+\.)/, '0::')
 
 function keyOfIPv4(ip: string): string {

@@ -1,6 +1,6 @@
 /**
- * Whether the sender is told of what became of a recipient (RFC 3461 §5.2). Who writes `<>` is never told anything
- * (RFC 5321 §4.5.5), or two mail systems would notify one another for ever.
+ * Decides whether the sender gets a DSN about a recipient (RFC 3461 §5.2). A message from `<>` never causes one (RFC
+ * 5321 §4.5.5); otherwise two mail systems could notify each other for ever.
  */
 import type { DsnKind } from '../contract/jobs.ts'
 import type { Message, Recipient } from '../contract/message.ts'
@@ -28,17 +28,17 @@ export function isToldOf(
 }
 
 /**
- * What there is to say of a recipient whose message was taken. A next hop that knows DSN was told whom to notify and
- * of what, and does so itself. One that does not takes the message on without a word, so that `relayed` is the last
- * that anybody can say; what is kept here is `delivered` (RFC 3461 §5.2.1–5.2.3).
- * @param isKeptHere whether this is where the recipient's mail ends
+ * The kind of success DSN for a delivered recipient, or null. A next hop with the DSN extension got NOTIFY and sends
+ * the DSN itself. A next hop without it confirms nothing, so the DSN says `relayed`. A report that mailflow stores is
+ * `delivered` (RFC 3461 §5.2.1–5.2.3).
+ * @param isKeptHere whether mailflow is the final destination
  */
 export function noticeOfSuccess(
   { lastAttempt }: Pick<Recipient, 'lastAttempt'>,
   isKeptHere: boolean,
 ): Extract<DsnKind, 'relayed' | 'delivered'> | null {
   if (lastAttempt?.outcome !== 'Delivered') return null
-  // What nobody took (a mail to the address for reports that holds none) was not delivered to anybody.
+  // Without a host nothing was delivered: a mail to the report address that holds no report.
   if (lastAttempt.host === null) return null
   if (isKeptHere) return 'delivered'
   return lastAttempt.dsnPassedOn === true ? null : 'relayed'

@@ -1,6 +1,6 @@
 /**
- * The order of connectors that are for one domain: the most specific pattern first, then what demands more, then the
- * first name. The same ones always come in the same order.
+ * The order of the connectors for one domain: the most specific pattern, then the most requirements, then the first
+ * name. The order is deterministic.
  */
 import type { InboundConnector, OutboundConnector } from '../connectors/schema.ts'
 import type { RevocationCheck } from '../contract/revocation.ts'
@@ -8,7 +8,7 @@ import { domainMatchesPattern } from '../mail/domain.ts'
 
 /**
  * The most specific of the patterns that match a domain.
- * @param domain null for what belongs to no domain, which only `*` matches
+ * @param domain null for a sender without a domain, which only `*` matches
  */
 export function bestPattern(patterns: readonly string[], domain: string | null): string | null {
   let best: string | null = null
@@ -19,7 +19,7 @@ export function bestPattern(patterns: readonly string[], domain: string | null):
   return best
 }
 
-/** Orders the patterns that match one domain: exact, then wildcards by their length, then `*`. */
+/** Orders the patterns that match one domain: exact, then the longest wildcard, then `*`. */
 export function specificity(pattern: string): number {
   if (pattern === '*') return 0
   return pattern.startsWith('*.') ? pattern.length : Number.POSITIVE_INFINITY
@@ -27,17 +27,17 @@ export function specificity(pattern: string): number {
 
 const checks: readonly RevocationCheck[] = ['None', 'SoftFail', 'HardFail']
 
-/** Beside the usual one, -1 to 1. */
+/** -1 to 1; 0 is the default. */
 export const revocationRank = ({ revocationCheck }: Pick<InboundConnector, 'revocationCheck'>): number =>
   checks.indexOf(revocationCheck) - 1
 
-/** Less than any other demand: it decides between equals. */
+/** Less than any requirement, so that it only decides between equals. */
 const lesser = 1 / 4
 
 const asksForCertificate = ({ connectorType, restrictDomainsToCertificate }: InboundConnector): boolean =>
   restrictDomainsToCertificate || connectorType === 'OnPremises'
 
-/** How much a connector asks of a sender: more comes first. */
+/** The number of requirements for a sender; more comes first. */
 export function restrictions(connector: InboundConnector): number {
   return flags(connector) + (asksForCertificate(connector) ? revocationRank(connector) * lesser : 0)
 }
@@ -58,7 +58,10 @@ export function byRestrictionsThenName(one: InboundConnector, other: InboundConn
 
 const levels = [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']
 
-/** How much a connector asks of a next hop: more comes first, so that a second connector never undoes the first. */
+/**
+ * The strength of the requirements for a next hop. More comes first, so that a second connector never weakens the
+ * first.
+ */
 export function demand(connector: OutboundConnector): number {
   const { tlsSettings, minimumTlsVersion } = connector
   const level = levels.indexOf(tlsSettings)
@@ -72,7 +75,7 @@ export function byDemandThenName(one: OutboundConnector, other: OutboundConnecto
 
 type Named = { name: string; id: string }
 
-/** Code point order, not the locale's: the same everywhere. */
+/** Code point order is the same everywhere, unlike a locale's. */
 export function byName(one: Named, other: Named): number {
   return compare(one.name, other.name) || compare(one.id, other.id)
 }

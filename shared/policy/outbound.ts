@@ -1,19 +1,18 @@
-/** Which outbound connector takes a recipient, and what it demands of the next hop. */
+/** Selects the outbound connector for a recipient, and its requirement for the next hop. */
 import type { OutboundConnector } from '../connectors/schema.ts'
 import type { Route, TlsRequirement } from '../contract/jobs.ts'
 import { first, matchesByName, type Snapshot } from './snapshot.ts'
 
 /**
- * Exact domain, then the longest wildcard, then `allAcceptedDomains`, then `*`; then what demands more; then name.
- * For one of our own domains `*` counts only with smart hosts of its own: by MX the mail would come back to us. A
- * connector that only reports takes part where no enforced one matches, so that a trial never weakens what is in
- * force.
+ * Order: exact domain, the longest wildcard, `allAcceptedDomains`, `*`; then the most requirements; then name. For an
+ * accepted domain `*` counts only with smart hosts: by MX the mail would come back to mailflow. A connector that only
+ * reports is selected only where no enforced one matches, so that it never weakens what is in force.
  */
 export function selectOutbound(snapshot: Snapshot, domain: string): OutboundConnector | null {
   return first(outboundInOrder(snapshot, domain))
 }
 
-/** Every connector that could take the domain, in the order in which they are asked; one may come twice. */
+/** Every connector that matches the domain, in order of precedence. One may come twice. */
 export function* outboundInOrder(snapshot: Snapshot, domain: string): Generator<OutboundConnector> {
   const accepted = snapshot.acceptedDomains.has(domain)
   for (const mode of ['Enforce', 'ReportOnly'] as const) {
@@ -49,7 +48,7 @@ export function requirementOf(connector: OutboundConnector): TlsRequirement {
   }
 }
 
-/** What the recipient's domain publishes is heeded; otherwise TLS whenever the next hop offers it. */
+/** Obeys what the recipient's domain publishes; otherwise uses TLS whenever the next hop offers it. */
 export const opportunistic: TlsRequirement = {
   level: 'Opportunistic',
   mode: 'Enforce',

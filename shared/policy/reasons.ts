@@ -1,30 +1,30 @@
-/** Machine-readable reasons of decisions, as they stand in the trace. */
+/** Machine-readable reasons of decisions, as the trace holds them. */
 export type Reason =
-  /** An outbound connector matched and the mail may leave by it. */
+  /** An outbound connector matched. */
   | 'ConnectorMatched'
-  /** No connector matched; the deployment's default route. */
+  /** No connector matched, so the deployment's default route applies. */
   | 'DefaultRoute'
-  /** The address that takes reports on TLS. */
+  /** The recipient is the address for reports on TLS. */
   | 'TlsReport'
   | 'InboundTlsRequired'
   | 'InboundTlsVersion'
   | 'InboundCertificateRestriction'
   | 'InboundAddressRestriction'
-  /** A recipient outside the accepted domains, and the sender is not our own organisation. */
+  /** The recipient is outside the accepted domains, and the client is not the organisation's own server. */
   | 'RelayDenied'
-  /** A reverse path whose domain is none. */
+  /** The reverse path has no valid domain. */
   | 'UnreadableSender'
-  /** A recipient without a domain name, such as an address literal. */
+  /** The recipient has no domain name, such as an address literal. */
   | 'NotRoutable'
-  /** A recipient of an accepted domain that no outbound connector routes. */
+  /** No outbound connector routes the recipient's accepted domain. */
   | 'NoRouteForAcceptedDomain'
-  /** The last attempt failed for now. */
+  /** The last attempt failed temporarily. */
   | 'RetryLater'
-  /** The last attempt did not meet what is demanded of the next hop's TLS. */
+  /** The next hop did not meet the TLS requirement in the last attempt. */
   | 'OutboundTlsNotMet'
-  /** The next hop refused for good, or does not take what the message needs. */
+  /** The next hop refused permanently, or lacks an extension that the message needs. */
   | 'RefusedByNextHop'
-  /** The recipient's domain has no mail server, and says so. */
+  /** The recipient's domain has no mail server (RFC 7505 null MX, or no address). */
   | 'NoNextHop'
-  /** Tried until the message expired. */
+  /** Attempts failed until the message expired. */
   | 'Expired'

@@ -1,8 +1,8 @@
 /**
- * Whether a failed DSN may bring the whole message back, as RET=FULL asks. The risk: what forced TLS protected on its
- * way out comes back in the clear, since nothing is known of the way to the sender. So whatever is protected, or may
- * have been, comes back as headers (RFC 8689 §5). Its limit: it knows the connectors of this moment and the last
- * attempt; an inbound connector that was deleted after the message came is only noticed by the attribution it leaves.
+ * Decides whether a failure DSN may return the whole message, as RET=FULL asks. The risk: forced TLS protected the
+ * message, but the way back to the sender may be in the clear. So a message that was or may have been protected returns
+ * as headers only (RFC 8689 §5). Its limit: only the present connectors and the last attempt are known. A deleted
+ * inbound connector shows only in the message's attribution.
  */
 import type { OutboundConnector } from '../connectors/schema.ts'
 import type { Message, Recipient } from '../contract/message.ts'
@@ -26,7 +26,7 @@ export function mayReturnContent({ message, inbound, outbound, recipient }: Boun
   )
 }
 
-/** Connectors that only report count too: the administrator means to protect that mail. */
+/** Connectors that only report count too: the administrator intends to protect that mail. */
 function wasProtectedIn({ attributedTo }: Pick<Message, 'attributedTo'>, inbound: InboundJudgement): boolean {
   const tookPart = [inbound.partner, inbound.trial, inbound.attributedTo]
   return (

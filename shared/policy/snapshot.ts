@@ -1,7 +1,6 @@
 /**
- * Connectors compiled for deciding: maps by exact domain, by wildcard suffix, by certificate and by address, so
- * that the cost of a decision follows the labels of a domain and the names in a certificate, not the number of
- * connectors.
+ * Connectors compiled into maps by domain, wildcard suffix, certificate and address. The cost of a decision depends on
+ * the labels of a domain and the names in a certificate, not on the number of connectors.
  */
 import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../connectors/schema.ts'
 import { IpRanges } from './ip-ranges.ts'
@@ -10,48 +9,45 @@ import { byDemandThenName, byName, byRestrictionsThenName } from './order.ts'
 export interface Snapshot {
   version: number
   acceptedDomains: ReadonlySet<string>
-  /** Those that are enforced and those that only report are looked for apart. */
+  /** Separate by mode: a connector that only reports never replaces an enforced one. */
   partners: ByMode<DomainIndex<InboundRule>>
   onPremises: OnPremises
   outbound: ByMode<OutboundIndex>
-  /** Take no part in any decision; named where somebody asks why. */
+  /** Used only to explain decisions. */
   disabled: { inbound: DomainIndex<InboundConnector>; outbound: OutboundIndex }
 }
 
 export type ByMode<T> = Readonly<Record<InboundConnector['mode'], T>>
 
-/** An inbound connector with its addresses read. */
 export interface InboundRule {
   connector: InboundConnector
   ranges: IpRanges<unknown>
-  /** Its place among the enabled ones: what restricts more comes first, then the first name. */
+  /** Order among the enabled connectors: the most restrictions, then the first name. */
   rank: number
 }
 
 export interface DomainIndex<T> {
   exact: ReadonlyMap<string, readonly T[]>
-  /** `*.example.com` under `example.com`. */
+  /** `*.example.com` is stored under `example.com`. */
   wildcard: ReadonlyMap<string, readonly T[]>
   everyone: readonly T[]
 }
 
 export interface OutboundIndex {
   byDomain: DomainIndex<OutboundConnector>
-  /** For every accepted domain. */
   allAcceptedDomains: readonly OutboundConnector[]
-  /** Those of `*` that lead elsewhere than the recipient's MX, so that they may take an accepted domain. */
+  /** Connectors for `*` that may deliver an accepted domain, because they do not use its MX. */
   everyoneBySmartHost: readonly OutboundConnector[]
 }
 
-/** The connectors that may identify a peer as our own organisation. */
 export interface OnPremises {
-  /** In the order of their rank. */
+  /** By rank. */
   rules: readonly InboundRule[]
   byDomain: DomainIndex<InboundRule>
   byFingerprint: ReadonlyMap<string, readonly InboundRule[]>
   /** Names as connectors write them, `*.example.com` included. */
   byName: ReadonlyMap<string, readonly InboundRule[]>
-  /** Names without a wildcard under what follows their first label: whom a certificate for `*.example.com` fits. */
+  /** Names without a wildcard, by their parent domain: a certificate for `*.example.com` matches these. */
   byParent: ReadonlyMap<string, readonly InboundRule[]>
   byAddress: IpRanges<InboundRule>
 }
@@ -134,16 +130,16 @@ function compileOnPremises(rules: readonly InboundRule[]): OnPremises {
   return { rules, byDomain: indexByDomain(rules, senderDomains), byFingerprint, byName, byParent, byAddress }
 }
 
-/** What follows the first label of a name. */
+/** The name without its first label. */
 export const parentOf = (name: string): string => name.slice(name.indexOf('.') + 1)
 
-/** The connectors for a domain, most specific first: exact, then the longest wildcard, then `*`. */
+/** The connectors for a domain: exact, then the longest wildcard, then `*`. */
 export function* matchesByDomain<T>(index: DomainIndex<T>, domain: string | null): Generator<T> {
   if (domain !== null) yield* matchesByName(index, domain)
   yield* index.everyone
 }
 
-/** As matchesByDomain, without those of `*`. */
+/** Like matchesByDomain, without `*`. */
 export function* matchesByName<T>({ exact, wildcard }: DomainIndex<T>, domain: string): Generator<T> {
   const named = exact.get(domain)
   if (named) yield* named

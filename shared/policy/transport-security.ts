@@ -1,16 +1,16 @@
 /**
- * What a next hop must satisfy, when several have a say. The order of precedence, first to last:
+ * Decides the TLS requirement for a next hop. Precedence:
  *
- * 1. The connector's own `tlsSettings`, where it enforces them. No policy that the recipient's domain publishes
- *    weakens or replaces what was agreed.
- * 2. The host's TLSA records (DANE, RFC 7672), where DNSSEC proves them.
- * 3. The domain's MTA-STS policy (RFC 8461), where its mode is `enforce`. Records of which none is usable demand only
- *    encryption (RFC 7672 §2.2), so a policy that verifies goes before them.
+ * 1. The connector's `tlsSettings`, if enforced. No policy of the recipient's domain weakens or replaces what was
+ *    agreed.
+ * 2. The host's TLSA records (DANE, RFC 7672), if DNSSEC proves them.
+ * 3. The domain's MTA-STS policy (RFC 8461) in mode `enforce`. It precedes TLSA records of which none is usable: those
+ *    require only encryption (RFC 7672 §2.2).
  * 4. Otherwise TLS is opportunistic.
  *
- * A sender's REQUIRETLS (RFC 8689) adds to whichever of these holds that the next hop is verified by name and that its
- * name is authentic. A sender's `TLS-Required: No` takes 2 and 3 out of force, never 1. What is out of force (that, a
- * connector in ReportOnly mode, a policy in mode `testing`) is still looked at and recorded.
+ * A sender's REQUIRETLS (RFC 8689) also requires that the next hop's name is authentic and verified. A sender's
+ * `TLS-Required: No` disables 2 and 3, never 1. What is not in force is still checked and recorded: a disabled policy,
+ * a connector in ReportOnly mode, a policy in mode `testing`.
  */
 import type { TlsRequirement } from '../contract/jobs.ts'
 import type { Reply } from '../contract/message.ts'
@@ -27,28 +27,28 @@ import {
   type Trial,
 } from '../tls/requirement.ts'
 
-/** What is known of a next hop before anybody connects to it. */
+/** What is known of a next hop before the connection. */
 export interface HopFacts {
-  /** Of the recipient. */
+  /** The recipient's domain. */
   domain: string
-  /** Host name, or the address of a smart host given as one. */
+  /** Host name, or IP address of a smart host. */
   host: string
-  /** `Domain`: without MX records the domain itself (RFC 5321 §5.1). */
+  /** `Domain`: the domain itself, which has no MX records (RFC 5321 §5.1). */
   foundBy: 'Mx' | 'Domain' | 'SmartHost'
-  /** Whether it is proven that the recipient's domain, or the administrator, names this host. */
+  /** Whether DNSSEC or the administrator proves that mail for the domain goes to this host. */
   authentic: boolean
   dane: Dane
 }
 
 export type Dane =
-  /** Not asked for, not signed, or proven not to be. */
+  /** Not queried, not signed, or proven not to exist. */
   | { kind: 'None' }
   /**
-   * Proven by DNSSEC; some may be unusable. `baseDomain`: RFC 7672 §2.2.3. `names`: that and the others that the
-   * server's certificate may be for (§3.2.2).
+   * Proven by DNSSEC; some may be unusable. `baseDomain`: RFC 7672 §2.2.3. `names`: the base domain and the other
+   * reference identifiers for the certificate (§3.2.2).
    */
   | { kind: 'Records'; baseDomain: string; names: readonly string[]; records: readonly TlsaRecord[] }
-  /** The records cannot be had, or cannot be true: the host counts as unreachable (RFC 7672 §2.1.1). */
+  /** The lookup failed or the records are bogus: the host counts as unreachable (RFC 7672 §2.1.1). */
   | { kind: 'Failed'; reply: Reply; bogus: boolean }
 
 export interface MtaStsPolicy {
@@ -61,27 +61,26 @@ export interface MtaStsPolicy {
 }
 
 export type MtaSts =
-  /** No policy is in force; `fault`: one is announced but cannot be had. */
+  /** No policy is in force. `fault`: one is announced, but the fetch failed. */
   | { kind: 'None'; fault: { result: TlsResult; detail: string } | null }
-  /** `fault`: whether there is a newer one cannot be told, or it cannot be had. */
+  /** `fault`: the check for a newer policy failed. */
   | { kind: 'Policy'; policy: MtaStsPolicy; fault?: { result: TlsResult; detail: string } | null }
-  /** What is kept of the domain cannot be read. */
+  /** The cached policy cannot be read. */
   | { kind: 'Unknown'; fault?: null }
 
 export const noMtaSts: MtaSts = { kind: 'None', fault: null }
 
-/** What the sender asks for. */
 export interface SenderWish {
-  /** REQUIRETLS on MAIL FROM. */
+  /** REQUIRETLS parameter of MAIL FROM. */
   requireTls: boolean
-  /** `TLS-Required: No` in the header, which counts only without REQUIRETLS (RFC 8689 §4.1). */
+  /** Header field `TLS-Required: No`, ignored with REQUIRETLS (RFC 8689 §4.1). */
   tlsRequiredNo: boolean
-  /** The reverse path is empty: a DSN is not to be lost for the want of REQUIRETLS (RFC 8689 §5). */
+  /** The reverse path is empty. REQUIRETLS alone must not lose a DSN (RFC 8689 §5). */
   isNotification: boolean
 }
 
 export type HopDecision =
-  /** Nothing of the message is sent unless `enforced` is met; `trials` are looked at and recorded. */
+  /** The message is sent only if `enforced` is met; `trials` are checked and recorded. */
   | { kind: 'Try'; enforced: HopRequirement; trials: readonly Trial[] }
   /** Nothing is sent to this host. */
   | {
@@ -98,12 +97,12 @@ export function decideHop(tls: TlsRequirement, wish: SenderWish, hop: HopFacts, 
     : decision
 }
 
-/** The name to ask the next hop for (RFC 6066 §3): its TLSA base domain (RFC 7672 §8.1), else its own. */
+/** The server name to send (RFC 6066 §3): the TLSA base domain (RFC 7672 §8.1), otherwise the host's. */
 export function serverNameFor({ host, dane }: HopFacts): string {
   return dane.kind === 'Records' ? dane.baseDomain : host
 }
 
-/** Whether a domain's own policies have a say at all; if not, nobody needs to ask for them. */
+/** Whether DANE and MTA-STS can affect the decision; if not, no lookup is needed. */
 export function heedsPublished(tls: TlsRequirement, wish: SenderWish): { dane: boolean; mtaSts: boolean } {
   const open = !isEnforced(tls) || wish.requireTls
   return {
@@ -112,7 +111,6 @@ export function heedsPublished(tls: TlsRequirement, wish: SenderWish): { dane: b
   }
 }
 
-/** Whether a connector demands TLS and enforces it. */
 export const isEnforced = ({ level, mode }: Pick<TlsRequirement, 'level' | 'mode'>): boolean =>
   level !== 'Opportunistic' && mode === 'Enforce'
 
@@ -128,7 +126,7 @@ function ofConnector(tls: TlsRequirement): HopRequirement {
   }
 }
 
-/** What the recipient's domain has published, where the connector lets it speak. */
+/** The policies of the recipient's domain, as far as the connector allows them. */
 type Published =
   | { kind: 'Nothing'; trials: Trial[] }
   | { kind: 'Demand'; requirement: HopRequirement; trials: Trial[] }
@@ -195,9 +193,9 @@ export function isListed(host: string, { mx }: Pick<MtaStsPolicy, 'mx'>): boolea
   )
 }
 
-/** A policy may be kept that nobody announces any more, so nothing is sent as if there were none. */
+/** A cached policy may be in force although the domain announces none now. So nothing is sent as if there were none. */
 const unreadable = ({ domain }: HopFacts): TlsFault => ({
-  reply: reply(451, '3.0', `The MTA-STS policy kept for ${domain}, if there is one, cannot be read now`),
+  reply: reply(451, '3.0', `The cached MTA-STS policy of ${domain}, if any, cannot be read now`),
   result: 'sts-policy-fetch-error',
 })
 
@@ -219,7 +217,7 @@ function inForce(
   wish: SenderWish,
 ): HopDecision {
   if (isEnforced(tls)) return { kind: 'Try', enforced: own, trials: [] }
-  // What the connector trusts counts for REQUIRETLS even where it demands nothing itself.
+  // REQUIRETLS uses the connector's trust anchors even where the connector requires nothing itself.
   const open = own.level === 'Opportunistic' ? own : opportunistic
   const trials: Trial[] = own.level === 'Opportunistic' ? [] : [{ requirement: own, fault: null }]
   if (wish.tlsRequiredNo && !wish.requireTls)
@@ -239,7 +237,7 @@ function inForce(
   }
 }
 
-/** A demand out of force. */
+/** What is not in force is only recorded. */
 function watched(published: Published): Trial[] {
   switch (published.kind) {
     case 'Nothing':
@@ -266,7 +264,7 @@ function withRequireTls(
       : { kind: 'Try', enforced: { ...enforced, level: 'EncryptionOnly', source: 'RequireTls' }, trials }
   if (!hop.authentic && !isVouchedFor(hop, mtaSts)) return refuseUnproven(hop, enforced, mtaSts)
   if (enforced.level === 'Dane' || enforced.level === 'DomainValidation') return { kind: 'Try', ...policy }
-  // A connector that asks for encryption only says nothing of how the host is verified.
+  // A connector with EncryptionOnly does not say how to verify the host.
   const dane = enforced.level === 'EncryptionOnly' ? usableRecords(tls, hop) : null
   const verified: HopRequirement = {
     ...enforced,
@@ -279,7 +277,10 @@ function withRequireTls(
 const isVouchedFor = ({ host }: HopFacts, mtaSts: MtaSts): boolean =>
   mtaSts.kind === 'Policy' && mtaSts.policy.mode !== 'none' && isListed(host, mtaSts.policy)
 
-/** Whoever forges the MX records would have the mail, over TLS of his own. A policy that cannot be had may be there later. */
+/**
+ * An attacker that forges MX records could receive the mail over its own TLS. If the policy fetch failed, a later
+ * attempt may succeed.
+ */
 function refuseUnproven({ host, domain }: HopFacts, enforced: HopRequirement, mtaSts: MtaSts): HopDecision {
   const why = `REQUIRETLS: neither DNSSEC nor an MTA-STS policy proves that ${host} is a mail server of ${domain}`
   const mayPass = mtaSts.kind === 'None' && mtaSts.fault !== null

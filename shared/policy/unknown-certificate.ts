@@ -1,7 +1,7 @@
 /**
- * Which connectors know the certificate of a session, and which ask for one and do not know it. A partner that
- * renews its certificate is told from an impostor by the administrator alone; what is said here is what there is
- * to compare, and what to add to the connector once it is found to be the partner's.
+ * Finds the connectors that know a session's certificate, and those that require one and do not know it. Only the
+ * administrator can tell a partner's renewed certificate from an impostor's. The notice gives the facts to compare, and
+ * what to add to the connector if the certificate is the partner's.
  */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { CertificateNotice } from '../contract/jobs.ts'
@@ -13,7 +13,7 @@ import { certificateFaults, identifies, isDoubtful, type Presented, present } fr
 import type { ConnectorViolation, InboundJudgement, Session } from './inbound.ts'
 import { matchesByDomain, type Snapshot } from './snapshot.ts'
 
-/** The connectors under which mail was accepted by its certificate. */
+/** The connectors that accepted the mail by its certificate. */
 export function knownTo(session: Session, judgement: InboundJudgement): InboundConnector[] {
   const presented = present(session.tls.clientCertificate, session.at)
   const { partner, trial, attributedTo, violation, reported } = judgement
@@ -23,10 +23,10 @@ export function knownTo(session: Session, judgement: InboundJudgement): InboundC
   return [...taking].filter((connector) => identifies(connector, presented))
 }
 
-/** What becomes of mail whose certificate violates an enforced connector: who decides that knows it. */
+/** What happens to mail that violates an enforced connector by its certificate. The caller decides it. */
 export type Fate = Pick<CertificateNotice, 'consequence' | 'heldUntil'>
 
-/** A notice for each connector that asks for a certificate and does not know the one it was shown. */
+/** One notice for each connector that requires a certificate and does not know the one presented. */
 export function unknownTo(
   snapshot: Snapshot,
   session: Session,
@@ -39,7 +39,7 @@ export function unknownTo(
   const isOwnersFault = judgement.attributedTo === null && judgement.doubtful === null
   const own = isOwnersFault ? namesake(snapshot, session, presented) : null
   const notice = (connector: InboundConnector, fate: Fate) => noticeOf(connector, presented, session, fate)
-  // One that is known and merely cannot be found out about is for nobody to accept.
+  // A known certificate with undetermined revocation needs no decision by the administrator.
   const isAbout = (broken: ConnectorViolation | null): broken is ConnectorViolation =>
     isAboutCertificate(broken) && !isDoubtful(broken.connector, presented)
   return [
@@ -55,8 +55,8 @@ const isAboutCertificate = (violation: ConnectorViolation | null): violation is 
   violation?.reason === 'InboundCertificateRestriction'
 
 /**
- * The OnPremises connector of the sender's domain whose very name a certificate bears that it does not know, as
- * when our own server's has expired. One of other names is a stranger's, and nobody's business.
+ * The OnPremises connector of the sender's domain that names the certificate but does not know it, for example because
+ * it expired. Certificates with other names are unrelated and get no notice.
  */
 function namesake(
   { onPremises }: Snapshot,
@@ -68,7 +68,7 @@ function namesake(
   return null
 }
 
-/** A violation's text may hold five names of 255 characters, and as many that are expected. */
+/** Characters. The text may hold ten names of 255 characters. */
 const longestWhy = 1000
 
 function noticeOf(
@@ -94,7 +94,7 @@ function noticeOf(
   }
 }
 
-/** As though the connector asked for the name: so its dates, its issuer and its purpose are those demanded. */
+/** Checks the certificate as if the connector listed its name: dates, issuer and purpose must meet the requirements. */
 function isVouchedFor(connector: InboundConnector, presented: Presented): boolean {
   // `*` is no domain, and no name ends with it.
   const isWithin = (name: string) =>
@@ -105,7 +105,7 @@ function isVouchedFor(connector: InboundConnector, presented: Presented): boolea
 
 type Remedy = CertificateNotice['remedies'][number]
 
-/** Of what could be added to a connector, that which would make it know the certificate. */
+/** The additions to the connector that would make it know the certificate. */
 function remedies(
   connector: InboundConnector,
   { certificate, names, at }: Presented,

@@ -1,4 +1,7 @@
-/** What an inbound connector demands of a session and did not get: what the peer hears, and what the administrator reads. */
+/**
+ * The requirements of an inbound connector that a session does not meet: replies for the client, explanations for the
+ * administrator.
+ */
 import type { InboundConnector } from '../connectors/schema.ts'
 import type { Reply, TlsFacts } from '../contract/message.ts'
 import { reply } from '../mail/reply.ts'
@@ -15,14 +18,14 @@ import type { InboundRule } from './snapshot.ts'
 
 export interface Violation {
   reason: Reason
-  /** What the peer hears in session. */
+  /** The reply in session. */
   inSession: Reply
-  /** What a DSN says later. */
+  /** The reply that a later DSN quotes. */
   postQueue: Reply
   explanation: string
 }
 
-/** The first demand that a session does not meet. */
+/** The first requirement that the session does not meet. */
 export function findViolation(
   { connector, ranges }: InboundRule,
   peer: { ip: string; tls: TlsFacts; presented: Presented | null },
@@ -44,7 +47,7 @@ function tlsMissing(connector: InboundConnector): Violation {
     // RFC 3207 §4
     inSession: reply(530, '7.0', 'Must issue a STARTTLS command first'),
     postQueue: reply(550, '7.10', 'Encryption needed'),
-    explanation: `Connector "${connector.name}" requires TLS and the message came without it.`,
+    explanation: `Connector "${connector.name}" requires TLS, and the message came without it.`,
   }
 }
 
@@ -54,15 +57,15 @@ function tlsTooOld(connector: InboundConnector, protocol: string | null): Violat
     reason: 'InboundTlsVersion',
     inSession: needed,
     postQueue: needed,
-    explanation: `Connector "${connector.name}" requires TLSv1.3 and the message came over ${protocol ?? 'an unknown version'}.`,
+    explanation: `Connector "${connector.name}" requires TLSv1.3, and the message came over ${protocol ?? 'an unknown version'}.`,
   }
 }
 
-/** Who cannot be found out about now may be tomorrow: the sender's server keeps the message. */
+/** Temporary, because the check may succeed later: the client keeps the message. */
 export const revocationUnknown = reply(
   451,
   '7.51',
-  'Whether the client certificate is revoked cannot be found out now',
+  'Cannot determine now whether the client certificate is revoked',
 )
 
 const restricted = reply(550, '7.51', 'Sender domain is restricted to its own servers')
@@ -76,7 +79,7 @@ function certificateRestricted(connector: InboundConnector, presented: Presented
   }
 }
 
-/** Reads after a connector's name. */
+/** A clause that follows a connector's name. */
 export function whyNotIdentified(connector: InboundConnector, presented: Presented | null): string {
   const { tlsSenderCertificateNames: names, certificateFingerprints: pinned } = connector
   const expected = [

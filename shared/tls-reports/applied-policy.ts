@@ -1,7 +1,7 @@
 /**
- * Which policy a session counts under in a report to its domain, and how it fared by that policy (RFC 8460 §4). What a
- * connector or a sender demands is agreed elsewhere and none of the reader's business: such a session counts as one
- * without policy, a success when TLS came about. Pure.
+ * Finds the policy under which a session is reported to its domain, and the result under that policy (RFC 8460 §4).
+ * Requirements of a connector or a sender do not concern the domain: such a session counts under `no-policy-found`, as
+ * a success if TLS was established. Pure.
  */
 import { isIP } from 'node:net'
 import type { TlsResult } from '../contract/tls-result.ts'
@@ -17,24 +17,22 @@ import { digestOf } from './digest.ts'
 export interface AppliedPolicy {
   type: 'tlsa' | 'sts' | 'no-policy-found'
   domain: string
-  /** As §4.5 writes them; empty where the policy could not be had. */
+  /** In the format of §4.5; empty if the policy could not be fetched. */
   strings: string[]
-  /** Of MTA-STS: the patterns. */
+  /** MTA-STS only: the patterns. */
   mxHosts: string[]
 }
 
-/** What was wrong, and where. */
 export interface Failure {
   result: Exclude<TlsResult, 'success'>
-  /** Null where no session was to be had. */
+  /** Null if the fault came before a session. */
   host: string | null
   ip: string | null
   reason: string | null
 }
 
-/** One session, under one policy. */
 export interface SessionCount {
-  /** To whom a report would go: the recipients' domain, or the smart host in its place. */
+  /** The recipients' domain, or the smart host's name. The report goes to its operator. */
   domain: string
   policy: AppliedPolicy
   /** Null for a success. */
@@ -42,15 +40,15 @@ export interface SessionCount {
 }
 
 /**
- * Most often one count; a policy that is announced and cannot be had is one of its own. None for what has no domain to
- * report to: a smart host that is an address.
- * @param at the instant of the handshake
+ * Usually one count. A failed fetch of an announced policy is another. None for a smart host given as an IP address: it
+ * has no domain for reports.
+ * @param at the time of the handshake
  */
 export function countsOf(session: SessionRecord, at: Date): SessionCount[] {
   const { hop, mtaSts } = session
   const named = hop.foundBy === 'SmartHost' ? hop.host : session.domain
   const domain = isIP(named) ? null : normaliseDomain(named)
-  // That our own table cannot be read is no business of the domain's.
+  // An unreadable cache is our own fault, so it is not reported.
   if (domain === null || mtaSts.kind === 'Unknown') return []
   const counts = publishedCount(session, domain, at) ?? unpublishedCount(session, domain)
   const fault = mtaSts.fault ?? null
@@ -60,11 +58,11 @@ export function countsOf(session: SessionRecord, at: Date): SessionCount[] {
 
 interface Demand {
   requirement: HopRequirement
-  /** What was wrong before anybody connected. */
+  /** The fault found before the connection. */
   fault: TlsFault | null
 }
 
-/** The demand that the domain itself made, enforced or only watched. */
+/** The requirement that the domain itself published, enforced or not. */
 function publishedDemand({ enforced, trials }: SessionRecord): Demand | undefined {
   return [{ requirement: enforced, fault: null }, ...trials].find(
     ({ requirement: { source } }) => source === 'Dane' || source === 'MtaSts',
@@ -92,7 +90,7 @@ interface Found {
   reason: string | null
 }
 
-/** A host that the sender's own wish ruled out before anybody connected is no session. */
+/** A host that the sender's own requirement excluded before the connection is no session. */
 function unpublishedCount(session: SessionRecord, domain: string): SessionCount[] {
   const { tls } = session
   if (tls === null) return []
@@ -101,7 +99,7 @@ function unpublishedCount(session: SessionRecord, domain: string): SessionCount[
   return [{ domain, policy, failure: failureOf(session, { result, reason: reasonOf(tls) }) }]
 }
 
-/** Or not to be renewed (RFC 8461 §6). */
+/** Also covers a cached policy that could not be renewed (RFC 8461 §6). */
 function unobtainable(
   domain: string,
   mtaSts: SessionRecord['mtaSts'],
@@ -123,7 +121,7 @@ function reasonOf(tls: ServerTls): string | null {
   return tls.kind === 'HandshakeFailed' ? tls.cause : null
 }
 
-/** The domain is the TLSA base domain (RFC 8460 §1.1). */
+/** The policy domain is the TLSA base domain (RFC 8460 §1.1). */
 function danePolicy({ host, dane }: SessionRecord['hop']): AppliedPolicy {
   const records = dane.kind === 'Records' ? dane.records : []
   const domain = dane.kind === 'Records' ? dane.baseDomain : host
@@ -146,7 +144,7 @@ const stsStrings = ({ mode, maxAge }: MtaStsPolicy, mxHosts: readonly string[]):
   `max_age: ${maxAge}`,
 ]
 
-/** What a domain publishes is as long as it likes. */
+/** Bounds for what a domain publishes: the number of strings and their characters. */
 const mostStrings = 30
 const longestString = 300
 const longestReason = 200
@@ -156,7 +154,6 @@ const bounded = (strings: readonly string[]): string[] =>
 
 const shortened = (text: string): string => inOneLine(text, longestReason)
 
-/** The same for the same policy, whoever counts. */
 export const policyId = ({ type, domain, strings, mxHosts }: AppliedPolicy): string =>
   digestOf([type, domain, strings, mxHosts])
 

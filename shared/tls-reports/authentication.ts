@@ -1,8 +1,9 @@
 /**
- * Who sent a report (RFC 8460 §3: reports must be signed by DKIM for the reporting domain). The attack: a signature that
- * covers only part of a report, or is somebody else's; a header of thousands of signatures, each of which asks the DNS.
- * The defence: a signature counts when it covers the whole body and its domain is that of the one address in `From`; few
- * are looked at, of a header that is not long, and in bounded time. Its limit: whoever owns a domain may sign for it whatever he likes.
+ * Verifies the sender of a report (RFC 8460 §3: DKIM must sign it for the reporting domain). The attacks: a signature
+ * that covers part of a report or belongs to another domain; a header with thousands of signatures, each of which
+ * queries the DNS. The defence: a signature counts if it covers the whole body and its domain is aligned with the
+ * single `From` address. The number of signatures, the header's size and the time are bounded. Its limit: the owner of
+ * a domain can sign false reports for it.
  */
 import type { DKIMVerifyResult } from 'mailauth'
 import { normaliseDomain } from '../mail/domain.ts'
@@ -12,13 +13,13 @@ import type { Authentication } from './received-report.ts'
 export type Verified =
   /** `signedBy` is null unless `authenticated` is `pass`. */
   | { kind: 'Known'; authenticated: Authentication; signedBy: string | null }
-  /** The key cannot be asked for now. */
+  /** The DNS query for the key failed temporarily. */
   | { kind: 'Unknown'; why: string }
 
 const mostSignatures = 6
 /** Octets. */
 const longestHeader = 262_144
-/** Milliseconds for all keys. */
+/** Milliseconds for all key queries. */
 const patience = 20_000
 
 /** @param mail the message's octets */
@@ -44,9 +45,9 @@ export async function verifySigner(mail: Buffer, resolver: Resolver, signal: Abo
     : failed
 }
 
-/** @returns null for what the package cannot take: the same mail would be the same fault another time */
+/** @returns null for mail that the package cannot read; a retry would fail too */
 async function verify(mail: Buffer, resolver: Lookup): Promise<DKIMVerifyResult | null> {
-  // Loaded when first needed: most starts of a function see no report.
+  // Loaded on first use: most cold starts handle no report.
   const { dkimVerify } = await import('mailauth/lib/dkim/verify.js')
   return dkimVerify(mail, { resolver, rejectRsaSha1: true }).catch(() => null)
 }
@@ -63,18 +64,18 @@ const signaturesIn = (header: string): number =>
 
 type Lookup = (name: string, type: string) => Promise<string[][]>
 
-/** As node:dns answers, which is how the package asks. */
+/** Answers like node:dns, as the package expects. */
 function keysBy(resolver: Resolver, signal: AbortSignal): Lookup {
   return async (name) => {
     const answer = await resolver.ask(name, 'TXT', signal)
     if (answer.kind === 'Found') return answer.records.map((record) => [forReports(record)])
-    // A name that cannot be asked for has no key either.
+    // A name that cannot be queried has no key.
     const fails = answer.kind === 'Failed' && answer.code !== 'EBADNAME'
     throw Object.assign(new Error(`no key at ${name}`), { code: fails ? answer.code : 'ENOTFOUND' })
   }
 }
 
-/** RFC 8460 §3: a key may be for reports alone (`s=tlsrpt`); the package knows keys for mail only. */
+/** RFC 8460 §3: a key may be for reports alone (`s=tlsrpt`). The package accepts keys for mail only. */
 function forReports(record: string): string {
   return record.replace(/(^|;)(\s*s\s*=)([^;]*)/, (whole, before: string, tag: string, services: string) =>
     services.split(':').some((service) => service.trim().toLowerCase() === 'tlsrpt')

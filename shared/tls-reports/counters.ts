@@ -1,8 +1,8 @@
 /**
- * Counted sessions in DynamoDB, a day at a time. The attack: a domain whose mail servers, policies and faults never
- * repeat, until it has filled the table. The defence: so many different policies and faults are kept of a domain in each
- * shard of a day, and whatever comes later is added up by its kind. Its limit: what is kept first is kept, so a flood of
- * invented faults hides the names of the real ones, never their number.
+ * Stores counted sessions in DynamoDB, by day. The attack: a domain whose servers, policies and faults never repeat
+ * fills the table. The defence: each shard of a day holds a bounded number of different policies and faults of a
+ * domain; later ones are added up by kind. Its limit: a flood of invented faults hides the names of real ones, but not
+ * their number.
  */
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { daySeconds } from '../contract/durations.ts'
@@ -15,7 +15,7 @@ import { type AppliedPolicy, type Failure, failureId, policyId } from './applied
 import { secondsOf } from './days.ts'
 import type { Counted } from './tally.ts'
 
-/** What a day's sessions with one domain came to. */
+/** A day's sessions with one domain. */
 export interface DomainCounts {
   domain: string
   policies: PolicyCounts[]
@@ -29,7 +29,7 @@ export interface PolicyCounts {
   details: { failure: Failure; sessions: number }[]
 }
 
-/** Sessions that could not be written down, and why the first of them could not. */
+/** The number of sessions that were not stored, and the first error. */
 export interface Unwritten {
   sessions: number
   cause: Error
@@ -37,7 +37,7 @@ export interface Unwritten {
 
 /** Different policies and faults of a domain in one shard of a day. */
 const mostPlaces = 60
-/** Days after the day itself: as long as a report may be tried again, and to spare. */
+/** Days after the day itself: longer than a report is retried. */
 const keptDays = 10
 const writesAtOnce = 10
 
@@ -51,9 +51,9 @@ export class SessionCounters {
   }
 
   /**
-   * Adds them to what was counted before. A write whose answer was lost is repeated, and then counts twice.
+   * Adds the counts to the stored ones. A retry after a lost response counts twice.
    * @param random in [0, 1)
-   * @returns null when all were written; never throws
+   * @returns null if all were stored; never throws
    */
   async add(counted: readonly Counted[], random: number, signal: AbortSignal): Promise<Unwritten | null> {
     const slots = concurrencyLimiter(writesAtOnce)
@@ -71,7 +71,7 @@ export class SessionCounters {
     return { sessions: unwritten.reduce((sum, { sessions }) => sum + sessions, 0), cause: first.cause }
   }
 
-  /** Every domain of a day, in the order of their names, read as they are asked for. */
+  /** All domains of a day, sorted by name, read on demand. */
   async *domains(day: string): AsyncGenerator<DomainCounts> {
     const heads = await Promise.all(
       sessionsPartitions(day).map(async (pk) => {
@@ -109,7 +109,7 @@ export class SessionCounters {
     ])
   }
 
-  /** Adds to the first thing if it is counted already or there is room for one more, else to the second. */
+  /** Adds to the first counter if it exists or there is room for it, otherwise to the second. */
   async #count(
     place: Place,
     counter: string,

@@ -1,7 +1,7 @@
 /**
- * Finds the report in a mail (RFC 8460 §5.3). The attack: a few octets that unfold into gigabytes, parts within parts,
- * a header without end, a million lines, each of which is an object to whoever takes a mail apart; and ten such mails at
- * once. The defence: every step has a limit, what exceeds one is no report, and one mail is taken apart at a time.
+ * Finds the report in a mail (RFC 8460 §5.3). The attacks: a compression bomb, deep nesting, an endless header, a
+ * million lines (the MIME parser makes an object of each), and ten such mails at once. The defence: each step has a
+ * limit beyond which the mail is no report, and mails are parsed one at a time.
  */
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
@@ -14,19 +14,19 @@ import { type ReportContent, readReport } from './received-report.ts'
 export type Reading = { kind: 'Report'; content: ReportContent } | { kind: 'NoReport'; why: string }
 
 /**
- * Octets that a mail with a report may have: while one is taken apart, other deliveries wait. Compressed, a report of the
- * ten megabytes that RFC 8460 §5.2 knows as a usual limit is well below.
+ * Octets of a mail with a report. Parsing delays other deliveries. RFC 8460 §5.2 mentions ten megabytes as a usual
+ * limit; compressed, such a report is far smaller.
  */
 const largestMail = 4_194_304
 /** Octets. */
 const most = { json: 4_194_304, headers: 262_144 }
-/** As many as the largest mail has in base64, of 76 characters each (RFC 2045 §6.8), and to spare. */
+/** More than the largest mail has in base64 with 76 characters a line (RFC 2045 §6.8). */
 const mostLines = 65_536
 
 const compressed = new Set(['application/tlsrpt+gzip', 'application/gzip', 'application/x-gzip'])
 const plain = new Set(['application/tlsrpt+json', 'application/json'])
 
-/** @returns why nobody should take it apart, or null */
+/** @returns why the mail must not be parsed, or null */
 export function whyTooMuch(mail: Buffer): string | null {
   if (mail.length > largestMail) return `it is larger than ${largestMail} octets`
   let lines = 0
@@ -51,14 +51,15 @@ async function takeApart(mail: Buffer): Promise<Reading> {
       maxRfc822NestingDepth: 0,
     })
   } catch (error) {
-    return noReport(`it cannot be read as MIME: ${errorMessage(error)}`)
+    return noReport(`it is not valid MIME: ${errorMessage(error)}`)
   }
   const part = reportPart(email)
-  if (part === undefined) return noReport('it has no part application/tlsrpt+gzip or application/tlsrpt+json')
+  if (part === undefined)
+    return noReport('it has no part of type application/tlsrpt+gzip or application/tlsrpt+json')
   return readPart(part)
 }
 
-/** Media types that anybody uses count only in a mail that says what it is. */
+/** Generic media types count only in a mail that is marked as a report. */
 function reportPart({ attachments, headers }: Email): Attachment | undefined {
   const own = attachments.find(({ mimeType }) => /^application\/tlsrpt\+(gzip|json)$/.test(mimeType))
   if (own || !headers.some(({ key }) => key === 'tls-report-domain')) return own

@@ -1,8 +1,7 @@
 /**
- * What others report of their sessions with us (RFC 8460 §4.4), as it is kept and shown. The attack: a report without
- * end, or one whose names and reasons forge what stands around them. The defence: what is not known is passed over,
- * lists and texts are cut to what fits an item and a screen, and how much was cut is told. Its limit: whether it is true
- * only its sender knows. Pure.
+ * Others' reports on their sessions with us (RFC 8460 §4.4), as they are stored and shown. The attack: an endless
+ * report, or one whose names and reasons forge the text around them. The defence: unknown fields are ignored; lists and
+ * texts are cut, and the amount cut is recorded. Its limit: the content may be false. Pure.
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
@@ -11,7 +10,7 @@ import { normaliseDomain } from '../mail/domain.ts'
 import { inOneLine, visible } from '../mail/peer-words.ts'
 import { dayOf } from './days.ts'
 
-/** `pass`: signed by DKIM, for the domain in `From`. `fail`: signed, and not so. */
+/** `pass`: DKIM signature for the `From` domain. `fail`: other signature. */
 export const Authentication = z.enum(['pass', 'fail', 'none'])
 export type Authentication = z.infer<typeof Authentication>
 
@@ -19,11 +18,11 @@ export const ReportedFailure = z.strictObject({
   result: z.string().describe('result type of RFC 8460 §4.3'),
   sessions: z.int().nonnegative(),
   sendingIp: z.string().nullable(),
-  host: z.string().nullable().describe('the mail server of ours'),
+  host: z.string().nullable().describe("the organisation's mail server"),
   ip: z.string().nullable(),
   helo: z.string().nullable(),
   reason: z.string().nullable(),
-  information: z.string().nullable().describe('where the sender says more'),
+  information: z.string().nullable().describe('link to more information'),
 })
 
 export const ReportedPolicy = z.strictObject({
@@ -37,10 +36,10 @@ export const ReportedPolicy = z.strictObject({
 })
 export type ReportedPolicy = z.infer<typeof ReportedPolicy>
 
-/** A report without what it says of each policy. */
+/** A report without its policies. */
 export const ReportSummary = z.strictObject({
   id: z.string(),
-  day: z.iso.date().describe('on which the reported time begins, UTC'),
+  day: z.iso.date().describe('UTC day on which the reported period begins'),
   organisation: z.string(),
   contact: z.string().nullable(),
   reportId: z.string(),
@@ -48,7 +47,7 @@ export const ReportSummary = z.strictObject({
   end: z.iso.datetime(),
   receivedAt: z.iso.datetime(),
   authenticated: Authentication,
-  signedBy: z.string().nullable().describe('the domain that signed it, when authenticated is pass'),
+  signedBy: z.string().nullable().describe('the domain that signed the report, when authenticated is pass'),
   domains: z.array(z.string()).describe('policy domains'),
   successfulSessions: z.int().nonnegative(),
   failedSessions: z.int().nonnegative(),
@@ -59,17 +58,17 @@ export const ReceivedReport = ReportSummary.extend({
   policies: z.array(ReportedPolicy),
   omitted: z
     .strictObject({ policies: z.int().nonnegative(), failures: z.int().nonnegative() })
-    .describe('what was too much to keep'),
+    .describe('numbers of entries that were too many to store'),
 })
 export type ReceivedReport = z.infer<typeof ReceivedReport>
 
-/** A report's content, read. */
+/** A report's content before storage. */
 export type ReportContent = Omit<ReceivedReport, 'id' | 'day' | 'receivedAt' | 'authenticated' | 'signedBy'>
 
 const most = { policies: 50, failuresOfPolicy: 100, failures: 200, strings: 30, octets: 300_000 }
 const mostSessions = 1e12
 
-/** In one line, of at most so many characters. */
+/** One line of at most `length` characters. */
 const text = (length: number) => z.string().transform((value) => visible(inOneLine(value, length)))
 const optional = (length: number) =>
   z.preprocess(
@@ -79,7 +78,7 @@ const optional = (length: number) =>
 const sessions = z.int().min(0).max(mostSessions)
 const atMost = <T extends z.ZodType>(item: T, count: number) =>
   z.preprocess((value) => (Array.isArray(value) ? value.slice(0, count) : value), z.array(item))
-/** RFC 8460 has a list; some senders write one text. */
+/** RFC 8460 defines a list; some senders write a single text. */
 const texts = z.preprocess(
   (value) => (typeof value === 'string' ? [value] : (value ?? [])),
   atMost(text(300), most.strings),
@@ -150,10 +149,7 @@ const Report = z.object({
   policies: atMost(Policy, most.policies),
 })
 
-/**
- * @param json as parsed
- * @returns the report, or what is wrong with it, in one line
- */
+/** @returns the report, or its fault in one line */
 export function readReport(json: unknown): ReportContent | string {
   const parsed = Report.safeParse(json)
   if (!parsed.success) {
@@ -178,7 +174,7 @@ export function readReport(json: unknown): ReportContent | string {
   }
 }
 
-/** Fewer failures, and less of what policies say, until the whole fits an item. */
+/** Cuts failures and strings until the policies fit into a DynamoDB item. */
 function fitted(given: readonly ReportedPolicy[]): ReportedPolicy[] {
   for (let share = 1; ; share /= 2) {
     let left = Math.floor(most.failures * share)
@@ -203,13 +199,11 @@ function omitted(json: unknown, kept: readonly ReportedPolicy[]): ReceivedReport
   }
 }
 
-/** Days before and after its receipt that a report may be about; what lies outside is no report on yesterday. */
+/** Days before and after receipt in which the reported period may begin. */
 const oldest = 31
 const newest = 2
 
-/**
- * @returns the report as it is kept, or what is wrong with it
- */
+/** @returns the report to store, or its fault */
 export function received(
   content: ReportContent,
   receivedAt: Date,
@@ -221,7 +215,7 @@ export function received(
   if (begin < at - oldest * dayMs || begin > at + newest * dayMs)
     return `date-range: ${content.begin} is not within ${oldest} days before its receipt`
   const day = dayOf(new Date(begin))
-  // Whoever signed it has names of his own, so that nobody else can put a report in the place of his.
+  // The signer is part of the name, so that no other sender can replace the report.
   const name = [signedBy, content.organisation, content.reportId]
   const digest = createHash('sha256').update(JSON.stringify(name)).digest('hex').slice(0, 20)
   return {

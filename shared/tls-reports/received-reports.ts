@@ -1,11 +1,11 @@
-/** Reports that others sent us, in DynamoDB, by the day that they are about. */
+/** Stores the reports received from others in DynamoDB, by the day that they describe. */
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { dayMs } from '../contract/durations.ts'
 import { queryItems } from '../dynamodb/query-items.ts'
 import { receivedReportKey } from '../transport/keys.ts'
 import { ReceivedReport, ReportSummary } from './received-report.ts'
 
-/** Days, both included, as `YYYY-MM-DD`. */
+/** `since` and `until` are inclusive, as `YYYY-MM-DD`. */
 export interface ReportFilter {
   since: string
   until: string
@@ -13,7 +13,7 @@ export interface ReportFilter {
   domain: string | null
 }
 
-/** Where a page ended: reports of that day with a greater id come next, then the days before. */
+/** The end of a page. The next page continues with greater ids of that day, then with earlier days. */
 export interface ReportPosition {
   day: string
   after: string
@@ -31,20 +31,23 @@ export class ReceivedReports {
   readonly #table: string
   readonly #mostRead: number
 
-  /** @param mostRead reports looked at for one page */
+  /** @param mostRead reports read for one page */
   constructor(documents: DynamoDBDocumentClient, table: string, mostRead = 200) {
     this.#documents = documents
     this.#table = table
     this.#mostRead = mostRead
   }
 
-  /** In the place of the same report, if it came before. @param expiresAt seconds since the epoch */
+  /**
+   * Replaces an earlier copy of the same report.
+   * @param expiresAt seconds since the epoch
+   */
   async keep(report: ReceivedReport, expiresAt: number): Promise<void> {
     const Item = { ...receivedReportKey(report), ...report, expiresAt }
     await this.#documents.send(new PutCommand({ TableName: this.#table, Item }))
   }
 
-  /** @returns null when there is no such report, or none any more */
+  /** @returns null when the report does not exist or has expired */
   async get(id: string): Promise<ReceivedReport | null> {
     const day = reportId.exec(id)?.[1]
     if (day === undefined) return null
@@ -54,7 +57,10 @@ export class ReceivedReports {
     return Item === undefined ? null : ReceivedReport.strip().parse(Item)
   }
 
-  /** The latest day first. @param from where the page before ended, null for the first */
+  /**
+   * The latest day first.
+   * @param from the end of the previous page, null for the first
+   */
   async page(filter: ReportFilter, from: ReportPosition | null, limit: number): Promise<ReportPage> {
     const reports: ReportSummary[] = []
     let read = 0

@@ -1,8 +1,8 @@
 /**
- * Where a domain wants its reports: the TXT record at `_smtp._tls` (RFC 8460 §3). The attack: a record that makes us
- * send to thousands of places, or to words that are no address. The defence: a few places are read, each of which must
- * be a plain mailbox or an https URL of a host name with the usual port. Its limit: a domain may name mailboxes of
- * others, as the RFC has it (§7): five messages a day at most for each domain that is written to. Pure.
+ * Reads the TXT record at `_smtp._tls`, which says where a domain wants its reports (RFC 8460 §3). The attack: a record
+ * that makes us send to thousands of destinations, or to invalid addresses. The defence: only a few destinations are
+ * read; each is a plain mailbox or an https URL with a host name and the default port. Its limit: a domain may name
+ * others' mailboxes, as the RFC allows (§7); each such domain costs them at most five messages a day. Pure.
  */
 import { domainOf } from '../mail/address.ts'
 import { normaliseDomain } from '../mail/domain.ts'
@@ -15,8 +15,8 @@ const longestPlace = 1000
 export const recordName = (domain: string): string => `_smtp._tls.${domain}`
 
 /**
- * @param records the TXT records, the strings of each joined
- * @returns empty where there is no record, more than one, or none of its places can be used
+ * @param records the TXT records, each with its strings joined
+ * @returns empty if there is not exactly one record, or no usable destination in it
  */
 export function reportPlaces(records: readonly string[]): ReportPlace[] {
   const ours = records.filter((record) => /^v=TLSRPTv1[ \t]*;/.test(record))
@@ -37,7 +37,7 @@ export function reportPlaces(records: readonly string[]): ReportPlace[] {
   return [...distinct.values()].slice(0, mostPlaces)
 }
 
-/** As it stands in a log, and what tells one place from another. */
+/** Text for logs, which also identifies a destination. */
 export const placeText = (place: ReportPlace): string =>
   place.kind === 'Mail' ? `mailto:${place.address}` : place.url
 
@@ -46,10 +46,10 @@ function placeOf(uri: string): ReportPlace | null {
   return /^mailto:/i.test(uri) ? mailbox(uri.slice('mailto:'.length)) : httpsUrl(uri)
 }
 
-/** RFC 5322 §3.2.3: a dot-atom; what would have to be quoted in an envelope is no place for reports. */
+/** RFC 5322 §3.2.3: a dot-atom, which needs no quoting in the envelope. */
 const localPart = /^[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*$/
 
-/** Of `mailto:` the address alone counts: header fields in it (RFC 6068 §2) would be the reader's to write. */
+/** Ignores header fields in `mailto:` (RFC 6068 §2): the record's owner must not write our header. */
 function mailbox(rest: string): ReportPlace | null {
   const text = decoded(rest.replace(/\?.*$/s, ''))
   const at = text?.lastIndexOf('@') ?? -1

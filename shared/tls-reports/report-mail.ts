@@ -1,14 +1,14 @@
 /**
- * A report as a mail (RFC 8460 §5.3): multipart/report with the report compressed, signed by DKIM where there is a key.
- * It asks to be delivered whatever is wrong with TLS, since a report of that is what it may be (§3), and nobody answers
- * it.
+ * Builds the mail with a report (RFC 8460 §5.3): multipart/report with the compressed report, signed by DKIM if there
+ * is a key. It asks for delivery in spite of TLS faults, since the report may be about them (§3), and for no automatic
+ * replies.
  */
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import MimeNode from 'nodemailer/lib/mime-node'
 import type { Reporter, TlsReport } from './report.ts'
 
-/** Of our own domain, whose public half stands in DNS. */
+/** A key of our own domain; DNS holds the public key. */
 export interface DkimKey {
   domain: string
   selector: string
@@ -16,7 +16,7 @@ export interface DkimKey {
   privateKey: string
 }
 
-/** Those of RFC 8460 §5.3 stand among them; not `Date` and `Message-ID`, in whose place SES puts its own. */
+/** Includes the fields that RFC 8460 §5.3 requires. `Date` and `Message-ID` are left out, because SES replaces them. */
 const signedFields = [
   'From',
   'To',
@@ -29,13 +29,13 @@ const signedFields = [
   'TLS-Report-Submitter',
 ]
 
-/** The report as it travels by mail and by HTTPS. */
+/** The gzip form, for mail and HTTPS. */
 export const compressed = (report: TlsReport): Promise<Buffer> => promisify(gzip)(report.json)
 
 /**
  * @param id of the message
  * @param to one mailbox
- * @throws Error when the key cannot sign
+ * @throws Error if the key cannot sign
  */
 export async function reportMail(
   report: TlsReport,
@@ -69,25 +69,25 @@ export async function reportMail(
 
 function humanPart(domain: string, day: string, { organisation, domain: submitter }: Reporter): string {
   return [
-    'This is a report on how TLS fared in sessions with your mail servers.',
+    'This is a report on TLS in SMTP sessions with your mail servers.',
     'It is meant for programs: see RFC 8460.',
     '',
     `Domain: ${domain}`,
     `Day:    ${day} (UTC)`,
     `From:   ${organisation} (${submitter})`,
     '',
-    'It was asked for by this TXT record:',
+    'This TXT record requests the report:',
     `_smtp._tls.${domain}`,
     '',
   ].join('\r\n')
 }
 
 async function signature(octets: Buffer, key: DkimKey, at: Date): Promise<Buffer> {
-  // Loaded when first needed: most starts of a function sign nothing.
+  // Loaded on first use: most cold starts sign nothing.
   const { dkimSign } = await import('mailauth/lib/dkim/sign.js')
   const signer = { signingDomain: key.domain, selector: key.selector, privateKey: key.privateKey }
   const { signatures, errors } = await dkimSign(octets, {
-    // The package reads the list; its types ask for the same beside it.
+    // The package reads `signatureData`; its types also require the fields here.
     ...signer,
     signatureData: [signer],
     canonicalization: 'relaxed/relaxed',

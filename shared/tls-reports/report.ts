@@ -1,29 +1,28 @@
-/** The report on a day's sessions with one domain (RFC 8460 §4.4). Pure: the same counts make the same report. */
+/** Builds the report on a day's sessions with one domain (RFC 8460 §4.4). Pure. */
 import type { AppliedPolicy } from './applied-policy.ts'
 import type { DomainCounts, PolicyCounts } from './counters.ts'
 import { secondsOf } from './days.ts'
 import { digestOf } from './digest.ts'
 
-/** Who reports. */
 export interface Reporter {
-  /** For people. */
+  /** The name that readers see. */
   organisation: string
-  /** In `From` and as `contact-info`. */
+  /** Used in `From` and as `contact-info`. */
   address: string
-  /** Of that address. */
+  /** The domain of the address. */
   domain: string
 }
 
 export interface TlsReport {
-  /** Unique, and the same each time that the report is made. */
+  /** Unique, and the same each time that the report is built. */
   id: string
   /** `YYYY-MM-DD` */
   day: string
-  /** Whose sessions it is about. */
+  /** The domain that the report is about. */
   domain: string
   /** JSON in UTF-8. */
   json: string
-  /** RFC 8460 §5.1, with the extension of compressed JSON. */
+  /** RFC 8460 §5.1, with the extension for compressed JSON. */
   filename: string
 }
 
@@ -51,7 +50,7 @@ function policyEntry({ policy, successes, failures, details }: PolicyCounts) {
   }
 }
 
-/** RFC 8460 §4.4: `mx-host` is of MTA-STS alone. */
+/** RFC 8460 §4.4: `mx-host` is for MTA-STS only. */
 const policyFields = ({ type, domain, strings, mxHosts }: AppliedPolicy) => ({
   'policy-type': type,
   ...(strings.length > 0 && { 'policy-string': strings }),
@@ -59,7 +58,7 @@ const policyFields = ({ type, domain, strings, mxHosts }: AppliedPolicy) => ({
   ...(mxHosts.length > 0 && { 'mx-host': mxHosts }),
 })
 
-/** Which of our addresses a session came from is not known here, so `sending-mta-ip` is left out. */
+/** `sending-mta-ip` is left out: the session's local address is not known here. */
 const detailFields = ({ failure, sessions }: PolicyCounts['details'][number]) => ({
   'result-type': failure.result,
   ...(failure.host !== null && { 'receiving-mx-hostname': failure.host }),

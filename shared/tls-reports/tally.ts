@@ -1,15 +1,15 @@
-/** Sessions counted in memory, until they are written down together. */
+/** Counts sessions in memory until they are stored together. */
 import { failureId, policyId, type SessionCount } from './applied-policy.ts'
 import { dayOf } from './days.ts'
 
-/** Sessions of one day that count as the same. */
+/** Sessions of one day with the same policy and result. */
 export interface Counted extends SessionCount {
   /** `YYYY-MM-DD`, UTC. */
   day: string
   sessions: number
 }
 
-/** Different counts held at a time, more than any batch has. */
+/** Different counts at a time, more than any batch has. */
 const mostDifferent = 1000
 
 export class Tally {
@@ -19,7 +19,7 @@ export class Tally {
     for (const count of counts) this.#add(count, dayOf(at))
   }
 
-  /** What was counted since the last call. */
+  /** Returns and resets the counts. */
   take(): Counted[] {
     const all = [...this.#counted.values()]
     this.#counted.clear()

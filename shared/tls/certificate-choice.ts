@@ -1,8 +1,8 @@
 /**
- * Which of our certificates is served, and which are not fit for it. The attack is our own mistake: a certificate that
- * partners refuse, put in place at night, and mail that stops without a word. The defence: each is judged by the dates,
- * names and chain by which partners will judge it, before it is served; what fails is named, and what was served before
- * is served on. The limit: whether a partner trusts the root, and whether the certificate was revoked, is not known here.
+ * Chooses the ingress's certificate to serve, and rejects unfit ones. The risk is our own mistake: an unfit certificate
+ * is installed, partners refuse it, and mail stops silently. The defence: each certificate is checked by the dates,
+ * names and chain that partners check, before it is served. A fault is reported, and the previous certificate stays in
+ * use. The limit: whether a partner trusts the root, and revocation, are not checked.
  */
 import { X509Certificate } from 'node:crypto'
 import type { IngressCertificates } from '../contract/certificates.ts'
@@ -21,21 +21,27 @@ export interface CertificatesAndKeys {
 }
 
 export interface CertificateFault {
-  /** `Unusable`: it cannot be read, or no key is its own. Of the others a client that verifies nothing sees nothing. */
+  /**
+   * `Unusable`: it cannot be read, or its key is missing. A client that verifies nothing does not notice the other
+   * faults.
+   */
   reason: 'Unusable' | 'NotYetValid' | 'Expired' | 'Name' | 'Purpose' | 'Chain'
-  /** For people, without anything of a key. */
+  /** For people; contains nothing of a key. */
   detail: string
 }
 
 export interface Served {
-  /** Our name in MX records. */
+  /** The ingress's name in MX records. */
   hostname: string
   at: Date
-  /** What only trying tells: whether OpenSSL takes them. @throws Error in one line */
+  /**
+   * Tests whether OpenSSL accepts them.
+   * @throws Error in one line
+   */
   prove?(certificates: CertificatesAndKeys): void
 }
 
-/** @returns the first fault of any of them: an EC and an RSA certificate are served together, or neither is */
+/** @returns the first fault of any of them: an EC and an RSA certificate are served together or not at all */
 export function certificateFault(
   { certificate, privateKey }: CertificatesAndKeys,
   { hostname, at, prove }: Served,
@@ -55,11 +61,14 @@ export function certificateFault(
 
 export interface Choice extends CertificatesAndKeys {
   state: 'Current' | 'Next'
-  /** Of what is chosen. It is all there is: it may be better than none, and worse than what is served already. */
+  /**
+   * The fault of the chosen certificate. It is the only one: it may be better than none, and worse than the one served
+   * now.
+   */
   fault: CertificateFault | null
-  /** Why the next will not be served, if there is one. */
+  /** Why the announced certificate is not served, if there is one. */
   refusedNext: CertificateFault | null
-  /** When the choice is another one, as far as it is known. */
+  /** The time at which the choice changes, if known. */
   until: Date | null
 }
 
@@ -86,7 +95,7 @@ export function chooseCertificates(set: IngressCertificates, served: Served): Ch
   }
 }
 
-/** When the first certificate of a set ends; never, where that cannot be read. */
+/** The earliest expiry in a set; null if it cannot be read. */
 export function firstEnd({ certificate, privateKey }: CertificatesAndKeys): Date | null {
   try {
     const ends = serverIdentities(privateKey, certificate).map(({ cert }) =>
@@ -99,8 +108,8 @@ export function firstEnd({ certificate, privateKey }: CertificatesAndKeys): Date
 }
 
 /**
- * From when the next is served: its date, or the end of the current where that comes before. An expired certificate is
- * refused by all who look; one that comes before its time, by few.
+ * The time at which the next certificate is served: its date, or the earlier expiry of the current one. All clients
+ * that verify refuse an expired certificate; few refuse one that comes early.
  */
 export function dueAt(current: CertificatesAndKeys, next: { servedFrom: string }): Date {
   const announced = new Date(next.servedFrom)
@@ -111,7 +120,7 @@ export function dueAt(current: CertificatesAndKeys, next: { servedFrom: string }
 function dateFault(chain: readonly X509Certificate[], at: Date): CertificateFault | null {
   for (const certificate of chain) {
     const [from, to] = [validFrom(certificate), validTo(certificate)]
-    // A date that is none is neither before nor after.
+    // An invalid date compares false.
     if (!(from <= at))
       return { reason: 'NotYetValid', detail: `${named(certificate)} is valid from ${instant(from)}` }
     if (!(at <= to)) return { reason: 'Expired', detail: `${named(certificate)} expires at ${instant(to)}` }
@@ -131,7 +140,10 @@ function leafFault([leaf]: readonly X509Certificate[], hostname: string): Certif
   return null
 }
 
-/** @param chains leaf first @param given all that stands in the PEM */
+/**
+ * @param chains leaf first
+ * @param given all certificates of the PEM
+ */
 function chainFault(
   chains: readonly (readonly X509Certificate[])[],
   given: readonly X509Certificate[],
@@ -145,7 +157,7 @@ function chainFault(
   if (lonely && issuers.length > 0)
     return {
       reason: 'Chain',
-      detail: `${named(lonely)} stands without its issuer, ${onOneLine(lonely.issuer)}`,
+      detail: `${named(lonely)} comes without its issuer, ${onOneLine(lonely.issuer)}`,
     }
   return null
 }

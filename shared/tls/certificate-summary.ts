@@ -1,4 +1,4 @@
-/** A certificate in a few lines, for people. Its words are its owner's own, so they are bounded and made visible here. */
+/** Summarises a certificate for people. Its texts come from its owner, so they are bounded and made visible here. */
 import type { CertificateSummary } from '../contract/certificate.ts'
 import { visible } from '../mail/peer-words.ts'
 
@@ -7,7 +7,7 @@ const maximumNames = 20
 const maximumName = 255
 const maximumSerial = 64
 
-/** @param certificate with the words that are in it, however many */
+/** @param certificate with unbounded texts */
 export function summaryOf(certificate: CertificateSummary): CertificateSummary {
   const { subject, issuer, subjectAltNames, serial, fingerprint256, notBefore, notAfter } = certificate
   return {
@@ -21,7 +21,7 @@ export function summaryOf(certificate: CertificateSummary): CertificateSummary {
   }
 }
 
-/** As notices have it, a line each. */
+/** One line for each attribute, for notices. */
 export function summaryText(certificate: CertificateSummary): string {
   const { fingerprint256, subject, subjectAltNames, issuer, serial, notBefore, notAfter } = certificate
   return [

@@ -1,10 +1,10 @@
 /**
- * Whether a presented chain leads to one of a connector's own certificate authorities. The attack: a certificate
- * that names the partner and was issued by somebody else, or for something else; or a chain in which everybody
- * vouches for everybody, so that there is no end of paths to try. The defence: signatures, names of issuers, CA
- * flags, path lengths, dates and purposes along the whole path (RFC 5280 §6.1), each certificate followed once and each
- * signature verified once. Its limits: name constraints within a connector's own authority are not read, nor is
- * anything revoked.
+ * Checks whether a presented chain leads to one of a connector's own certificate authorities. The attacks: a
+ * certificate that names the partner but has another issuer or purpose; a chain in which all certificates are
+ * cross-signed, with endless paths.
+ * The defence: signatures, issuer names, CA flags, path lengths, dates and purposes along the whole path (RFC 5280
+ * §6.1). Each certificate is followed once, and each signature is verified once. Its limits: name constraints below a
+ * connector's own authority and revocation are not checked.
  */
 import { X509Certificate } from 'node:crypto'
 import { isIssuedBy } from './issued-by.ts'
@@ -15,19 +15,19 @@ const serverAuth = '1.3.6.1.5.5.7.3.1'
 const clientAuth = '1.3.6.1.5.5.7.3.2'
 const anyPurpose = '2.5.29.37.0'
 
-/** A mail server's certificate is for servers or for clients, and its issuers must be for the same. */
+/** A mail server's certificate is for servers or for clients, and its issuers must allow the same. */
 const either = [serverAuth, clientAuth]
 
 /**
- * @param chain presented certificates, leaf first, base64 DER; what is read of them is kept as long as the array is
- * @param authorities PEM; likewise
- * @param at the instant for which every certificate on the path must be valid
+ * @param chain presented certificates, leaf first, base64 DER; parsed certificates are cached by array identity
+ * @param authorities PEM; cached likewise
+ * @param at the time at which every certificate on the path must be valid
  */
 export function chainsTo(chain: readonly string[], authorities: readonly string[], at: Date): boolean {
   return leadsToFor(either, chain, authorities, at)
 }
 
-/** As chainsTo, for use by a server only. */
+/** Like chainsTo, for servers only. */
 export function chainsToForServers(
   chain: readonly string[],
   authorities: readonly string[],
@@ -36,7 +36,7 @@ export function chainsToForServers(
   return leadsToFor([serverAuth], chain, authorities, at)
 }
 
-/** As chainsTo, for use by a client only. */
+/** Like chainsTo, for clients only. */
 export function chainsToForClients(
   chain: readonly string[],
   authorities: readonly string[],
@@ -59,15 +59,15 @@ function leadsToFor(
 }
 
 /**
- * Every issuer that fits is followed: of two with the same name and key only one may lead further. The nearest come
- * first, so each is met with as few authorities below it as there can be.
+ * Follows every matching issuer: of two with the same name and key, only one may lead further. Breadth first, so each
+ * is reached with the fewest authorities below it.
  */
 function leadsTo(
   presented: readonly X509Certificate[],
   anchors: readonly X509Certificate[],
   isGood: (certificate: X509Certificate) => boolean,
 ): boolean {
-  /** How many authorities stand below each. Grows while it is walked. */
+  /** The number of authorities below each certificate. Grows during the loop. */
   const followed = new Map(
     presented
       .slice(0, 1)
@@ -91,8 +91,8 @@ function leadsTo(
 }
 
 /**
- * Whether some certificate could be below either of two others, which have the same name then. Whoever looks for one
- * path may have seen another than chainsTo follows.
+ * Whether some certificate has several possible issuers with the same name. Then other software may have verified
+ * another path than chainsTo does.
  */
 export function isAmbiguous(chain: readonly string[]): boolean {
   const presented = readChain(chain)
@@ -122,7 +122,7 @@ function readAuthorities(authorities: readonly string[]): readonly X509Certifica
   return certificates
 }
 
-/** @param presented the chain that the certificate is of */
+/** @param presented the certificate's chain */
 function issuersOf(
   certificate: X509Certificate,
   presented: readonly X509Certificate[],
@@ -134,7 +134,7 @@ function issuersOf(
   return issuers
 }
 
-/** RFC 5280 §4.2.1.12: without the extension a certificate is for everything. */
+/** RFC 5280 §4.2.1.12: without the extension every purpose is allowed. */
 function allows({ keyUsage }: X509Certificate, purpose: string): boolean {
   return !keyUsage || keyUsage.includes(purpose) || keyUsage.includes(anyPurpose)
 }
@@ -143,7 +143,7 @@ export const allowsClientAuth = (certificate: X509Certificate): boolean => allow
 
 export const allowsServerAuth = (certificate: X509Certificate): boolean => allows(certificate, serverAuth)
 
-/** Whether it may be used by a mail server at all, be it as a server or as a client. */
+/** Whether a mail server may use it, as server or client. */
 export const allowsMail = (certificate: X509Certificate): boolean =>
   either.some((purpose) => allows(certificate, purpose))
 

@@ -1,8 +1,8 @@
 /**
- * Whether a next hop's certificate is one that its TLSA records name (RFC 6698, RFC 7671, RFC 7672 §3). The attack: a
- * certificate of any public authority for the host's name; or records and a chain so many that judging them takes all
- * day. The defence: only what DNSSEC vouches for counts; each certificate is digested once, and few bare keys are
- * tried. Its limit: whoever holds the zone's keys.
+ * Checks whether TLSA records name a next hop's certificate (RFC 6698, RFC 7671, RFC 7672 §3). The attacks: a
+ * certificate for the host's name from any public authority; records and chains that are expensive to match. The
+ * defence: only records that DNSSEC proves count; each certificate is hashed once, and few bare keys are tried. Its
+ * limit: an attacker with the zone's keys.
  */
 import { createHash, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { allowsServerAuth, chainsToForServers } from './chain.ts'
@@ -15,19 +15,16 @@ const wholeCertificate = 0
 const publicKeyOnly = 1
 const full = 0
 
-/** By matching type, the weaker first (RFC 7671 §9). */
+/** By matching type, weaker first (RFC 7671 §9). */
 const digests = new Map([
   [1, { algorithm: 'sha256', digits: 64 }],
   [2, { algorithm: 'sha512', digits: 128 }],
 ])
 
-/** Bare keys that a chain is tried against, each at the cost of a signature for each certificate. */
+/** Bare keys tried with a chain; each costs a signature check for each certificate. */
 const mostKeys = 8
 
-/**
- * RFC 7672 §3.1.3: of the usages only these; selector and matching type must be known, and the data be what they say it
- * is.
- */
+/** RFC 7672 §3.1.3: only usages 2 and 3. Selector and matching type must be known, and match the data. */
 export function isUsable({ usage, selector, matchingType, data }: TlsaRecord): boolean {
   if (usage !== taUsage && usage !== eeUsage) return false
   if (selector !== wholeCertificate && selector !== publicKeyOnly) return false
@@ -38,8 +35,8 @@ export function isUsable({ usage, selector, matchingType, data }: TlsaRecord): b
 /**
  * @param records usable ones
  * @param chain as presented, leaf first, base64 DER
- * @param names reference identifiers, which only usage 2 looks at (RFC 7672 §3.2)
- * @param at the instant for which certificates must be valid; usage 3 does not look at dates (RFC 7672 §3.1.1)
+ * @param names reference identifiers, which only usage 2 checks (RFC 7672 §3.2)
+ * @param at the time at which certificates must be valid; usage 3 ignores dates (RFC 7672 §3.1.1)
  */
 export function matchesTlsa(
   records: readonly TlsaRecord[],
@@ -59,8 +56,8 @@ export function matchesTlsa(
 }
 
 /**
- * RFC 7671 §9: whoever publishes the stronger digest of a certificate means nobody to be content with the weaker, for
- * which he might one day find another certificate. Full data are no digest.
+ * RFC 7671 §9: if the stronger digest is published, the weaker one must not suffice, since an attacker might find a
+ * collision for it. Full data are no digest.
  */
 function withoutWeakerDigests(records: readonly TlsaRecord[]): readonly TlsaRecord[] {
   const strongest = new Map<string, number>()
@@ -85,7 +82,7 @@ function isNamedBy(certificate: X509Certificate, named: ReadonlySet<string>): bo
   return named.size > 0 && associationsOf(certificate).some((association) => named.has(association))
 }
 
-/** Every association that a record could name the certificate by. */
+/** Every association by which a record could name the certificate. */
 function associationsOf(certificate: X509Certificate): string[] {
   const selected: [number, Buffer | null][] = [
     [wholeCertificate, certificate.raw],
@@ -105,9 +102,9 @@ function associationsOf(certificate: X509Certificate): string[] {
 }
 
 /**
- * The certificates that usage 2 lets a path end at: presented ones that a record names; one that stands in a record
- * whole (RFC 7671 §5.2.2); and presented ones that a key in a record has signed, whose own certificate stayed away
- * (§5.2.3). The leaf is its own anchor only where it has signed itself: an anchor is who issues.
+ * The trust anchors that usage 2 allows: presented certificates that a record names; certificates that a record holds
+ * in full (RFC 7671 §5.2.2); presented certificates signed by a key in a record, whose own certificate is missing
+ * (§5.2.3). The leaf is an anchor only if it is self-signed, since an anchor is an issuer.
  */
 function anchorsFor(
   presented: readonly [X509Certificate, ...X509Certificate[]],
@@ -123,8 +120,8 @@ function anchorsFor(
 }
 
 /**
- * A certificate stands in for its issuer only where it may be on a path itself, and where the issuer's own certificate,
- * which may have expired or be none of an authority, is not there to say so.
+ * A certificate replaces its issuer only if it may be on a path, and the issuer's certificate is absent. If present,
+ * that certificate may be expired or not be an authority's.
  */
 function signedByKeys(
   presented: readonly X509Certificate[],
@@ -151,7 +148,7 @@ const fullDataOf = (records: readonly TlsaRecord[], wanted: number): string[] =>
   ),
 ]
 
-/** DER; null for one of an unknown kind. */
+/** DER; null for an unknown key type. */
 const keyOf = (certificate: X509Certificate): Buffer | null =>
   attempt(() => certificate.publicKey.export({ type: 'spki', format: 'der' }))
 
@@ -161,7 +158,7 @@ const isSelfSigned = (certificate: X509Certificate): boolean =>
 const isSignedBy = (certificate: X509Certificate, key: KeyObject): boolean =>
   attempt(() => certificate.verify(key)) ?? false
 
-/** Null for what is not the DER of a certificate, and nothing besides. */
+/** Null unless the data are exactly one certificate in DER. */
 function readCertificate(data: string): X509Certificate | null {
   const der = Buffer.from(data, 'hex')
   const certificate = attempt(() => new X509Certificate(der))
@@ -171,7 +168,7 @@ function readCertificate(data: string): X509Certificate | null {
 const readKey = (data: string): KeyObject | null =>
   attempt(() => createPublicKey({ key: Buffer.from(data, 'hex'), format: 'der', type: 'spki' }))
 
-/** Null where OpenSSL cannot read what others have written. */
+/** Null if OpenSSL cannot parse untrusted input. */
 function attempt<T>(read: () => T): T | null {
   try {
     return read()

@@ -1,12 +1,12 @@
 /**
- * DER (X.690 §8.1, §10) as far as certificates and revocation lists use it: tags of one octet, definite lengths. The
- * attack: megabytes of elements of two octets each, of which a program makes gigabytes. The defence: few are made.
+ * Reads DER (X.690 §8.1, §10) as certificates and CRLs use it: tags of one octet, definite lengths. The attack:
+ * megabytes of two-octet elements, for which a parser allocates gigabytes. The defence: few objects are allocated.
  */
 
 export interface Element {
   tag: number
   content: Buffer
-  /** With its tag and its length. */
+  /** Includes tag and length. */
   whole: Buffer
 }
 
@@ -21,8 +21,8 @@ export const tags = {
 } as const
 
 /**
- * Where the content of the element at a place begins.
- * @throws RangeError when it is not DER, or is cut short
+ * The offset of the content of the element at `at`.
+ * @throws RangeError for invalid or truncated DER
  */
 export function contentAt(der: Buffer, at: number): number {
   const short = der.readUInt8(at + 1)
@@ -31,7 +31,7 @@ export function contentAt(der: Buffer, at: number): number {
   return at + 2 + octets
 }
 
-/** Where the element at a place ends. @throws as contentAt */
+/** The offset after the element at `at`. Throws like contentAt. */
 export function endAt(der: Buffer, at: number): number {
   const begin = contentAt(der, at)
   const octets = begin - at - 2
@@ -40,10 +40,10 @@ export function endAt(der: Buffer, at: number): number {
   return end
 }
 
-/** In one place; far more than a certificate has extensions. */
+/** In one sequence; far more than a certificate has extensions. */
 const mostElements = 500
 
-/** What stands one after another. @throws as contentAt, and where there are too many */
+/** Consecutive elements. Throws like contentAt, and for too many elements. */
 export function elements(der: Buffer): Element[] {
   const found: Element[] = []
   for (let at = 0; at < der.length; ) {
@@ -56,7 +56,7 @@ export function elements(der: Buffer): Element[] {
   return found
 }
 
-/** @throws as contentAt, and where there is not exactly one element */
+/** Throws like contentAt, and unless there is exactly one element. */
 export function only(der: Buffer): Element {
   const [first, ...others] = elements(der)
   if (!first || others.length > 0) throw new RangeError('not one element')

@@ -1,4 +1,4 @@
-/** Extensions of a certificate (RFC 5280 §4.2) that Node does not tell. */
+/** Reads certificate extensions (RFC 5280 §4.2) that Node does not expose. */
 import { elements, only, tags } from './der.ts'
 
 const extensions = 0xa3
@@ -6,8 +6,8 @@ const extensions = 0xa3
 /**
  * @param certificate DER
  * @param id hexadecimal DER of its object identifier
- * @returns what the extension holds, null when there is none
- * @throws RangeError when it is no certificate
+ * @returns the extension's content, or null without the extension
+ * @throws RangeError for an invalid certificate
  */
 export function extensionOf(certificate: Buffer, id: string): Buffer | null {
   const toBeSigned = elements(only(certificate).content)[0]

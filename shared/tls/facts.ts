@@ -1,6 +1,6 @@
 /**
- * What a finished handshake established, read once from the server's socket. Everything in a certificate is the
- * peer's own words, so it is bounded here, before it travels in every job of the session.
+ * Reads the result of a handshake once from the server's socket. The client controls all content of its certificate, so
+ * it is bounded here, before every job of the session carries it.
  */
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
@@ -10,26 +10,26 @@ import { fingerprintOf } from './fingerprint.ts'
 import { validFrom, validTo } from './validity.ts'
 
 export const maximumCertificates = 6
-/** Octets of DER in all; a chain beyond it is left out, and then no connector's own CA can vouch for it. */
+/** Octets of DER in all. A larger chain is left out, and then no connector's own CA can verify it. */
 const maximumChain = 24 * 1024
 const maximumNames = 100
-/** Longer than any host name with a wildcard can be, so a name that was cut never matches one. */
+/** Longer than any host name with a wildcard, so a name that was cut never matches one. */
 const maximumName = 300
 
-/** What is read of a socket; a TLSSocket, or a stand-in. */
+/** The properties read from a TLSSocket, or from a test's stand-in. */
 export type HandshakeView = Pick<
   TLSSocket,
   'getProtocol' | 'getCipher' | 'getPeerX509Certificate' | 'authorized' | 'authorizationError'
 > & { servername?: string | false | null }
 
-/** Against what a certificate is checked, where OpenSSL's own check does not decide. */
+/** Trust anchors for certificates that OpenSSL's check does not decide. */
 export interface Trust {
-  /** PEM; the same array each time, since what is read of it is kept by it. */
+  /** PEM; the same array each time, since parsed certificates are cached by it. */
   publicRoots: readonly string[]
   at: Date
 }
 
-/** To be called once for a handshake: Node hands out the presented chain with the first certificate only. */
+/** Call once for each handshake: Node gives the presented chain only with the first certificate. */
 export function tlsFacts(socket: HandshakeView, trust: Trust): TlsFacts {
   const cipher = socket.getCipher()?.standardName ?? null
   const certificate = socket.getPeerX509Certificate()
@@ -44,7 +44,7 @@ export function tlsFacts(socket: HandshakeView, trust: Trust): TlsFacts {
   }
 }
 
-/** A certificate that cannot be read counts as none: it grants nothing, and its mail flows as anyone's. */
+/** An unreadable certificate counts as none: it grants nothing, and the mail is handled without it. */
 function readCertificate(
   certificate: X509Certificate,
   socket: HandshakeView,
@@ -61,12 +61,12 @@ function readCertificate(
 type Assessment = Pick<ClientCertificate, 'trusted' | 'trustError' | 'clientAuth'>
 
 /**
- * OpenSSL asks of a client's certificate that it was issued for clients, which public authorities issue no more
- * (2025–2027). When that is its complaint, it was the last of its checks to complain: signatures, dates and name
- * constraints have passed, but an issuer that is unknown, no authority or too far up may hide behind it. So the chain
- * is followed to a public root once more, for use by a server. And only where there is one way through it, since
- * OpenSSL may have checked another: an authority that may issue in a few names only can make a certificate with its
- * own name and key that says nothing of them.
+ * OpenSSL requires the client purpose, for which public authorities stop issuing certificates (2025–2027). OpenSSL
+ * checks the purpose last, so after this error the signatures, dates and name constraints are good. But the error may
+ * hide an issuer that is unknown, no authority or too far up. So the chain is verified again, to a public root, for
+ * server use.
+ * That is safe only if there is one path, since OpenSSL may have checked another: a name-constrained authority can
+ * issue a certificate with its own name and key and without the constraint.
  */
 function assess(
   certificate: X509Certificate,
@@ -83,8 +83,8 @@ function assess(
 }
 
 /**
- * A certificate that nobody has presented yet, as a handshake would find it. The chain is followed as it is given;
- * what OpenSSL checks beyond (name constraints) is not.
+ * Facts of a certificate not presented yet, as a handshake would find them. The chain is followed as given; name
+ * constraints are not checked.
  * @param chain leaf first
  */
 export function certificateFacts(
@@ -107,7 +107,7 @@ function foresee(
   return { trusted: false, trustError: whyUntrusted(chain, at), clientAuth: chain.every(allowsClientAuth) }
 }
 
-/** In OpenSSL's words, so that the trace of a real message says the same. */
+/** Uses OpenSSL's codes, like the trace of a real message. */
 function whyUntrusted(chain: readonly [X509Certificate, ...X509Certificate[]], at: Date): string {
   const [leaf] = chain
   if (at > validTo(leaf)) return 'CERT_HAS_EXPIRED'
@@ -119,7 +119,7 @@ function whyUntrusted(chain: readonly [X509Certificate, ...X509Certificate[]], a
   return selfSigned ? 'SELF_SIGNED_CERT_IN_CHAIN' : 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'
 }
 
-/** TLS 1.3 suites name no key exchange because all of theirs have it (RFC 8446 §1.2). */
+/** TLS 1.3 suites name no key exchange, because all have forward secrecy (RFC 8446 §1.2). */
 export function hasForwardSecrecy(cipher: string): boolean {
   return /^TLS_(?!.*_WITH_)/.test(cipher) || /^TLS_(EC)?DHE_/.test(cipher)
 }
@@ -145,23 +145,23 @@ function describeCertificate(
 }
 
 /**
- * The dNSName entries of Node's rendering, `DNS:a.example, IP Address:192.0.2.1, DNS:"odd, value"`. Node quotes
- * whatever could be mistaken for a separator, so a quoted entry is one entry; it is also never a host name.
+ * The dNSName entries of Node's text, `DNS:a.example, IP Address:192.0.2.1, DNS:"odd, value"`. Node quotes entries with
+ * separators in them, so a quoted entry is one entry; it is never a host name.
  */
 export function dnsNames(subjectAltName: string): string[] {
   const entries = subjectAltName.matchAll(/(?:^|, )([^:,"]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?=, |$)/g)
   return [...entries].flatMap(([, kind, value]) => (kind === 'DNS' && value ? [value] : []))
 }
 
-/** What is cut may have been cut within a character, which no store would take. */
+/** The cut may split a surrogate pair, which no store accepts. */
 function distinguishedName(multiline: string): string {
   return (multiline ?? '').replaceAll('\n', ', ').slice(0, 1024).toWellFormed()
 }
 
 /**
- * The subject's common name, which stands in for a host name where there are no alternative names; so it is none
- * where there are some, but only of people or addresses: a certificate for signed mail bears whatever name its owner
- * goes by. The last is the most specific where a subject has several.
+ * The subject's common name, which replaces a host name if there are no alternative names. Null if all alternative
+ * names are of people or addresses: an S/MIME certificate may bear any common name. The last common name is the most
+ * specific.
  */
 export function commonNameOf(certificate: X509Certificate): string | null {
   const alternatives = certificate.subjectAltName

@@ -1,7 +1,7 @@
 /**
- * Names in certificates. The attack: a valid certificate for a name that merely looks like the partner's. The
- * defence: RFC 9525 — whole labels, `*` only as the complete leftmost label and only for one label, dNSName
- * entries only; the subject's CN counts when a certificate has no alternative name at all, as Exchange still allows.
+ * Matches names in certificates. The attack: a valid certificate for a name that only resembles the partner's. The
+ * defence: RFC 9525: whole labels, `*` only as the complete leftmost label and for one label, dNSName entries only. The
+ * subject's CN counts if there is no alternative name, as Exchange still allows.
  */
 import { normaliseDomainPattern } from '../mail/domain.ts'
 
@@ -13,7 +13,7 @@ export interface CertificateNames {
 /** A dNSName is an IA5String of A-labels (RFC 5280 §4.2.1.6). */
 const dnsName = /^[A-Za-z0-9*_.-]+$/
 
-/** The names a certificate speaks for, in comparable form; what is not a host name is left out. */
+/** The certificate's host names in comparable form; other names are left out. */
 export function presentedNames({ subjectAltNames, commonName }: CertificateNames): string[] {
   const names = subjectAltNames.length > 0 ? subjectAltNames : commonName === null ? [] : [commonName]
   return names
@@ -23,8 +23,8 @@ export function presentedNames({ subjectAltNames, commonName }: CertificateNames
 }
 
 /**
- * Whether a certificate's name satisfies an expected one. Either may begin with `*.`: an expected
- * `*.example.com` is satisfied by `mail.example.com` and by `*.example.com`, not by `a.b.example.com`.
+ * Whether a certificate's name matches an expected one. Either may begin with `*.`: `mail.example.com` and
+ * `*.example.com` match an expected `*.example.com`; `a.b.example.com` does not.
  */
 export function certificateNameMatches(presented: string, expected: string): boolean {
   if (presented === expected) return true
@@ -37,7 +37,7 @@ export function certificateHasName(certificate: CertificateNames, expected: read
   return anyNameMatches(presentedNames(certificate), expected)
 }
 
-/** @param presented in comparable form, as presentedNames gives them */
+/** @param presented in comparable form, from presentedNames */
 export function anyNameMatches(presented: readonly string[], expected: readonly string[]): boolean {
   return presented.some((name) => expected.some((wanted) => certificateNameMatches(name, wanted)))
 }

@@ -1,4 +1,7 @@
-/** How many authorities may stand between an authority and a server's certificate (RFC 5280 §4.2.1.9). */
+/**
+ * Reads the path length constraint: the number of authorities allowed between an authority and an end certificate (RFC
+ * 5280 §4.2.1.9).
+ */
 import { elements, only, tags } from './der.ts'
 import { extensionOf } from './extension.ts'
 
@@ -6,7 +9,7 @@ const basicConstraints = '551d13'
 
 /**
  * @param certificate DER
- * @returns infinite without a constraint; 0, the narrowest, for one that cannot be read
+ * @returns infinite without a constraint; 0, the strictest, for an unreadable one
  */
 export function pathLength(certificate: Buffer): number {
   try {

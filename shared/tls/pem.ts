@@ -1,6 +1,3 @@
-/**
- * The certificates of a text in PEM, each between its own markers. What else is in it, such as a private key, stays
- * behind.
- */
+/** Returns the PEM certificates of a text, and leaves out all else, such as a private key. */
 export const certificatesIn = (text: string): string[] =>
   text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []

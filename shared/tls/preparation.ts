@@ -1,19 +1,19 @@
-/** What a partner has to do so that its mail to us flows on under our certificates, now and after the next change. */
+/** Lists what a partner must do so that its mail to us keeps flowing, now and after the next certificate change. */
 import type { PublishedCertificate, PublishedCertificates } from '../contract/certificates.ts'
 
 export interface Preparation {
-  /** When the next certificate is served; null where none is announced. */
+  /** When the next certificate is served; null if none is announced. */
   changesAt: string | null
-  /** To be done before that. */
+  /** Steps before the change. */
   beforeChange: readonly Step[]
-  /** Holds already. */
+  /** Steps that apply now. */
   always: readonly Step[]
 }
 
 export interface Step {
-  /** A sentence, or more. */
+  /** One or more sentences. */
   text: string
-  /** What it is about, to be copied. */
+  /** Values to copy. */
   items: readonly string[]
 }
 
@@ -26,12 +26,12 @@ export function preparationFor({ certificates }: PublishedCertificates): Prepara
     beforeChange: announced ? changesOf(current, next) : [],
     always: [
       step(
-        'Have your mail server trust the root of our certificates. Most systems do so by themselves; on Windows, ' +
+        'Have your mail server trust the root of our certificates. Most systems trust it already; on Windows, ' +
           'certlm.msc shows it under “Trusted Root Certification Authorities”, “Certificates”.',
         rootsOf(current),
       ),
       step(
-        'Where a connector of yours names our certificate (in Exchange: TlsSettings DomainValidation, TlsDomain), use one of these names.',
+        'If your connector names our certificate (in Exchange: TlsSettings DomainValidation, TlsDomain), use one of these names.',
         namesOf(current),
       ),
       ...addressSteps(current),
@@ -44,22 +44,25 @@ function changesOf(current: readonly PublishedCertificate[], next: readonly Publ
     without(values(next), values(current))
   const lost = without(namesOf(current), namesOf(next))
   const steps = [
-    step('Have your mail server trust this root, too: the current certificate has another.', added(rootsOf)),
+    step(
+      'Have your mail server trust this root, too: the next certificate has a different root.',
+      added(rootsOf),
+    ),
     step('Let your mail server reach these addresses by HTTP, too.', added(addressesOf)),
     ...(lost.length > 0
       ? [
           step(
-            `If your connector names ${lost.join(' or ')}, have it name one of these instead, from the change on.`,
+            `If your connector names ${lost.join(' or ')}, replace it with one of these names at the change.`,
             namesOf(next),
           ),
         ]
       : []),
     step(
-      'If you compare the SHA-256 of certificates (pinning), admit these, too. Drop the former ones after the change.',
+      'If you compare the SHA-256 of certificates (pinning), accept these, too. Remove the previous ones after the change.',
       added((of) => of.map(({ fingerprint256 }) => fingerprint256)),
     ),
     step(
-      'If you compare the SHA-256 of public keys, admit these, too.',
+      'If you compare the SHA-256 of public keys, accept these, too.',
       added((of) => of.map(({ publicKeyFingerprint256 }) => publicKeyFingerprint256)),
     ),
   ]
@@ -71,8 +74,8 @@ function addressSteps(current: readonly PublishedCertificate[]): Step[] {
   if (addresses.length === 0) return []
   return [
     step(
-      'Let your mail server reach these addresses by HTTP: there it asks whether a certificate was revoked. On ' +
-        'Windows, certutil -URL with an address tries it.',
+      'Let your mail server reach these addresses by HTTP, to check whether a certificate is revoked. On ' +
+        'Windows, test an address with certutil -URL.',
       addresses,
     ),
   ]

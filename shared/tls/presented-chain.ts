@@ -1,4 +1,4 @@
-/** The chain a peer presented, for people to read. */
+/** Reads the chain that a peer presented. */
 import type { X509Certificate } from 'node:crypto'
 import type { CertificateSummary } from '../contract/certificate.ts'
 import { summaryOf } from './certificate-summary.ts'
@@ -7,10 +7,10 @@ import { fingerprintOf } from './fingerprint.ts'
 import { validFrom, validTo } from './validity.ts'
 
 const maximumCertificates = 6
-/** What is verified of a chain: more than any path needs, few enough for a hostile one. */
+/** Certificates to verify: more than any path needs, few enough for a hostile chain. */
 const maximumVerified = 10
 
-/** Leaf first. A certificate that cannot be read ends the list. */
+/** Leaf first. An unreadable certificate ends the list. */
 export function presentedChain(leaf: X509Certificate | undefined): CertificateSummary[] {
   return along(leaf, maximumCertificates, describeCertificate)
 }
@@ -44,5 +44,5 @@ export function describeCertificate(certificate: X509Certificate): CertificateSu
   })
 }
 
-/** Node writes one attribute a line. */
+/** Node writes one attribute on each line. */
 const withCommas = (name: string | undefined): string => (name ?? '').replaceAll('\n', ', ')

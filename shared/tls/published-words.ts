@@ -1,11 +1,11 @@
-/** A published certificate in the words that administrators of Exchange know. */
+/** Describes a published certificate in terms that Exchange administrators know. */
 import type { PublishedCertificate } from '../contract/certificates.ts'
 
 export interface Attribute {
   name: string
-  /** One a line; none where there is nothing to say. */
+  /** One on each line; empty if there is none. */
   values: readonly string[]
-  /** Is compared digit by digit, or copied. */
+  /** A value to compare digit by digit, or to copy. */
   isCode?: true
 }
 
@@ -39,7 +39,7 @@ function servedOf({ state, servedFrom, servedUntil }: PublishedCertificate): str
   const until = servedUntil === null ? null : `until ${utc(servedUntil)}`
   const span = [from, until].filter((part) => part !== null).join(' ')
   if (span !== '') return span
-  return state === 'Current' ? 'now' : 'nobody knows when'
+  return state === 'Current' ? 'now' : 'unknown'
 }
 
 /** @param iso an instant */

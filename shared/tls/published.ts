@@ -1,8 +1,8 @@
 /**
- * What partners are told of our certificates, so that they can prepare. The attack: a key that leaves with what is
- * published, or words of a certificate that say something else where they are read. The defence: only certificates are
- * read here, never a key, whatever else stands in the same text; what cannot be seen in a name is made visible. The
- * limit: what is told is what the secret holds; whether it is served is for the ingress to say.
+ * Builds the description of our certificates that partners read to prepare. The attacks: a private key leaks with the
+ * description; a certificate's text misleads its reader. The defence: only certificates are parsed, never a key in the
+ * same text; invisible characters in names are made visible. The limit: the description shows the secret; whether the
+ * ingress serves it is not known here.
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import {
@@ -19,9 +19,9 @@ import { issuersOf } from './server-identity.ts'
 import { servedProtocol } from './server-options.ts'
 import { validFrom, validTo } from './validity.ts'
 
-/** The secret without its keys; with them it will do, too. */
+/** The secret, with or without its keys. */
 export interface CertificateSet {
-  /** PEM, as all of these. */
+  /** PEM, like the others. */
   certificate: string
   servedFrom?: string | undefined
   next?: { certificate: string; servedFrom: string } | null | undefined
@@ -31,19 +31,22 @@ export interface CertificateSet {
 export interface DescribeOptions {
   hostname: string
   now: Date
-  /** What was told before: where nothing else changed, neither does `changedAt`. It knows since when each is served. */
+  /**
+   * The previous description. Without other changes, its `changedAt` stays. It says since when each certificate is
+   * served.
+   */
   before?: PublishedCertificates | null
 }
 
-/** Of those that were served before; partners compare with the last. */
+/** Previous certificates in the description; partners compare with the last one. */
 const mostDeprecated = 4
 const mostNames = 100
 /** Characters. */
 const longestWord = 300
 
 /**
- * @returns what was told before, itself, where it still holds word for word
- * @throws Error in one line: which certificate cannot be read
+ * @returns the previous description itself, if nothing changed
+ * @throws Error in one line that names the unreadable certificate
  */
 export function describeCertificates(
   set: CertificateSet | IngressCertificates,
@@ -73,7 +76,7 @@ export function describeCertificates(
   return { ...description, changedAt: now.toISOString() }
 }
 
-/** Since when it is or was served, where that was told before: the secret says it of a set, not of each in it. */
+/** Keeps the certificate's earlier `servedFrom`: the secret has only one date for the whole set. */
 function remembering(
   certificate: PublishedCertificate,
   known: readonly PublishedCertificate[],
@@ -84,13 +87,13 @@ function remembering(
   return { ...certificate, servedFrom: earlier(before.servedFrom, servedFrom) }
 }
 
-/** ISO 8601 of one zone compares as text. */
+/** ISO 8601 of one time zone compares as text. */
 const earlier = (one: string | null, other: string | null): string | null =>
   one !== null && other !== null && one > other ? other : (one ?? other)
 
 /**
- * What was published, as it is to be read at an instant: the ingress switches to the next certificate by its own
- * clock, so what is told switches with it, whoever writes it down when.
+ * The published description as it applies at `now`. The ingress switches to the next certificate by its own clock, so
+ * the description must switch at the same time.
  */
 export function publishedAt(published: PublishedCertificates, now: Date): PublishedCertificates {
   const due = published.certificates.filter(
@@ -107,7 +110,7 @@ export function publishedAt(published: PublishedCertificates, now: Date): Publis
   return tell(published.hostname, switchedAt, certificates)
 }
 
-/** One that stays is served for longer than the others of its set. */
+/** A certificate that stays is served for longer than the others of its set. */
 function servedSince(
   { fingerprint256, servedFrom }: PublishedCertificate,
   { certificates }: PublishedCertificates,
@@ -142,7 +145,7 @@ function tell(
   }
 }
 
-/** What comes from a store may have its fields in another order; the contract has one. */
+/** Fields from the store may be in another order than the schema's. */
 const isSame = (...both: readonly [PublishedCertificates, PublishedCertificates]): boolean => {
   const [one, other] = both.map((each) => JSON.stringify(PublishedCertificates.parse(each)))
   return one === other
@@ -150,7 +153,7 @@ const isSame = (...both: readonly [PublishedCertificates, PublishedCertificates]
 
 type Served = Pick<PublishedCertificate, 'state' | 'servedFrom' | 'servedUntil'>
 
-/** @param place in the secret */
+/** @param place the field of the secret */
 function describe(place: string, pem: string, served: Served): PublishedCertificate[] {
   const given = certificatesIn(pem).map((block, index) => {
     try {
@@ -172,7 +175,10 @@ function describe(place: string, pem: string, served: Served): PublishedCertific
   })
 }
 
-/** Ours, in the order given: who issues is an authority. One that vouches for itself may say that it is one, too. */
+/**
+ * The leaves, in order: certificates that are no authority. A self-signed certificate may be marked as an authority,
+ * too.
+ */
 function leavesOf(given: readonly X509Certificate[]): X509Certificate[] {
   const leaves = given.filter(({ ca }) => !ca)
   if (leaves.length > 0) return leaves
@@ -223,20 +229,20 @@ const curveBits = new Map([
 
 function keyOf({ publicKey }: X509Certificate): Pick<PublishedCertificate, 'keyType' | 'keyStrength'> {
   const { asymmetricKeyType: type = 'unknown', asymmetricKeyDetails: details } = publicKey
-  // The latter is of the same keys, for signatures of one kind.
+  // An rsa-pss key is an RSA key restricted to PSS signatures.
   if (type === 'rsa' || type === 'rsa-pss')
     return { keyType: 'RSA', keyStrength: details?.modulusLength ?? 0 }
   return { keyType: type.toUpperCase(), keyStrength: curveBits.get(details?.namedCurve ?? '') ?? 256 }
 }
 
-/** As administrators find it in their store of roots: by its common name, where it has one. */
+/** The name under which root stores list it: the common name, if any. */
 const nameOfIssuer = (top: X509Certificate): string =>
   attribute(top, 'issuer', 'CN') ??
   attribute(top, 'issuer', 'OU') ??
   attribute(top, 'issuer', 'O') ??
   wordsOf(top.issuer)
 
-/** The last value is the most specific. Node's text would have it with backslashes. */
+/** The last value is the most specific. Node's text form escapes with backslashes. */
 function attribute(certificate: X509Certificate, of: 'subject' | 'issuer', name: string): string | null {
   const values: unknown = (certificate.toLegacyObject()[of] as Record<string, unknown> | undefined)?.[name]
   const value = Array.isArray(values) ? values.at(-1) : values

@@ -1,4 +1,4 @@
-/** What a session with one next hop must satisfy, wherever the demand came from. */
+/** The TLS requirement for a session with one next hop, from any source. */
 import type { PolicySource, Reply, TlsLevel } from '../contract/message.ts'
 import type { RevocationCheck } from '../contract/revocation.ts'
 import type { TlsResult } from '../contract/tls-result.ts'
@@ -16,8 +16,8 @@ export interface HopRequirement {
   level: TlsLevel
   source: PolicySource
   /**
-   * Names of which the certificate must have one, each perhaps with a first label `*`: at DomainValidation, and at
-   * Dane for the records that ask for a name.
+   * The certificate must have one of these names; the first label may be `*`. Used at DomainValidation, and at Dane for
+   * records that check names.
    */
   names: readonly string[]
   /** At Dane: the usable records. */
@@ -25,24 +25,23 @@ export interface HopRequirement {
   /** PEM; empty means the public roots. */
   certificateAuthorities: readonly string[]
   minimumTlsVersion: 'TLSv1.2' | 'TLSv1.3'
-  /** What must be known of a chain that is to be trusted; `None` at the other levels. */
+  /** The revocation check of a chain that must be trusted; `None` at the other levels. */
   revocationCheck: RevocationCheck
 }
 
-/** A demand that is only watched. */
+/** A requirement that is checked and recorded, not enforced. */
 export interface Trial {
   requirement: HopRequirement
-  /** What is wrong before anybody connects. */
+  /** The fault found before the connection. */
   fault: TlsFault | null
 }
 
-/** Why a requirement is not met. */
 export interface TlsFault {
   reply: Reply
   result: TlsResult
 }
 
-/** TLS whenever it is offered, whatever its certificate; else in the clear. */
+/** TLS if offered, with any certificate; otherwise in the clear. */
 export const opportunistic: HopRequirement = {
   level: 'Opportunistic',
   source: 'Opportunistic',
@@ -53,13 +52,12 @@ export const opportunistic: HopRequirement = {
   revocationCheck: 'None',
 }
 
-/** Whether a message under this requirement may never be sent in the clear. */
 export const forcesTls = ({ level }: Pick<HopRequirement, 'level'>): boolean => level !== 'Opportunistic'
 
-/** Whether it asks who the next hop is. */
+/** Whether the next hop's identity is verified. */
 export const asksForVerification = ({ level }: Pick<HopRequirement, 'level'>): boolean =>
   level !== 'Opportunistic' && level !== 'EncryptionOnly'
 
-/** Whether it asks for a chain to somebody who is trusted. */
+/** Whether a chain to a trust anchor is required. */
 export const asksForChain = ({ level }: { level: TlsLevel }): boolean =>
   level === 'CertificateValidation' || level === 'DomainValidation'

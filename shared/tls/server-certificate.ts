@@ -1,8 +1,8 @@
 /**
- * Whether a next hop's TLS is good enough for what a connector demands. The attack: somebody on the path strips
- * STARTTLS from the EHLO reply, breaks the handshake, or answers with a certificate of his own, and forced mail
- * leaves in the clear or to him. The defence: the facts of the session are judged here before MAIL FROM, and
- * whatever is not known to be good is refused. Its limit: opportunistic mail is protected from listeners only.
+ * Checks a next hop's TLS against the requirement. The attack: an attacker on the path strips STARTTLS from the EHLO
+ * reply, breaks the handshake, or presents its own certificate, to get forced mail in the clear or itself. The defence:
+ * the session is checked here before MAIL FROM, and refused unless it is known to be good. Its limit: opportunistic TLS
+ * protects only from passive listeners.
  */
 import type { CertificateSummary } from '../contract/certificate.ts'
 import type { Revocation } from '../contract/revocation.ts'
@@ -14,11 +14,10 @@ import { matchesTlsa } from './dane.ts'
 import { type CertificateNames, certificateHasName } from './names.ts'
 import type { HopRequirement, TlsFault } from './requirement.ts'
 
-/** What was seen of a next hop's TLS. */
 export type ServerTls =
-  /** `answer`: what the server said to EHLO or STARTTLS instead, if anything. */
+  /** `answer`: the server's reply to EHLO or STARTTLS, if any. */
   | { kind: 'NotOffered'; answer: string | null }
-  /** `cause`: OpenSSL's or the system's name for it. */
+  /** `cause`: the error code of OpenSSL or the system. */
   | { kind: 'HandshakeFailed'; cause: string }
   | EstablishedTls
 
@@ -29,25 +28,25 @@ export interface EstablishedTls {
   /** IANA name. */
   cipher: string
   group: string | null
-  /** Whether the chain, with its dates, ends at a root that `trustedBy` holds. */
+  /** Whether the chain is valid now and ends at a root in `trustedBy`. */
   trusted: boolean
-  /** The authorities that the handshake knew, PEM; empty means the public roots. */
+  /** The trust anchors of the handshake, PEM; empty means the public roots. */
   trustedBy: readonly string[]
-  /** OpenSSL's reason when it does not, such as `CERT_HAS_EXPIRED`. */
+  /** OpenSSL's error code if not trusted, such as `CERT_HAS_EXPIRED`. */
   trustError: string | null
   names: CertificateNames
   fingerprint256: string | null
   /** As presented, leaf first, base64 DER. */
   chain: readonly string[]
-  /** What was presented, leaf first, for people to read. */
+  /** The presented certificates for people, leaf first. */
   certificates: readonly CertificateSummary[]
-  /** Left out where nobody was asked. */
+  /** Absent if not checked. */
   revocation?: Revocation
 }
 
 /**
- * @param at the instant of the handshake
- * @returns why the requirement is not met, or null when it is
+ * @param at the time of the handshake
+ * @returns why the requirement is not met, or null
  */
 export function assessServerTls(requirement: HopRequirement, facts: ServerTls, at: Date): TlsFault | null {
   if (requirement.level === 'Opportunistic') return null
@@ -61,12 +60,12 @@ export function assessServerTls(requirement: HopRequirement, facts: ServerTls, a
   }
 }
 
-/** Octets of what is said of a revocation in a reply. */
+/** Characters of the revocation detail in a reply. */
 const longestDetail = 300
 
 /**
- * What is found out after the chain was found good, since others have to be asked.
- * @returns why the requirement is not met, or null when it is
+ * Runs after the chain was verified, since it needs requests to other servers.
+ * @returns why the requirement is not met, or null
  */
 export function assessRevocation(
   { revocationCheck }: Pick<HopRequirement, 'revocationCheck'>,
@@ -78,18 +77,18 @@ export function assessRevocation(
   if (revocationCheck === 'SoftFail') return null
   return fault(
     '7.320',
-    `It cannot be found out whether the certificate is revoked: ${why}`,
+    `Cannot determine whether the certificate is revoked: ${why}`,
     'certificate-not-trusted',
   )
 }
 
-/** What a report says of a session of which nothing was demanded. */
+/** The result for a TLS report without a requirement. */
 export function resultOfUndemanded(facts: ServerTls): TlsResult {
   if (facts.kind === 'NotOffered') return 'starttls-not-supported'
   return facts.kind === 'HandshakeFailed' ? 'validation-failure' : 'success'
 }
 
-/** A deferral: 451 with this subject and detail. */
+/** A deferral, with reply code 451. */
 const fault = (detail: string, text: string, result: TlsResult): TlsFault => ({
   reply: reply(451, detail, text),
   result,
@@ -121,7 +120,7 @@ function assessCertificate(requirement: HopRequirement, facts: EstablishedTls, a
   }
 }
 
-/** One code for whatever is wrong with the certificate that an MTA-STS policy asks for. */
+/** MTA-STS has one code for all certificate faults. */
 function underMtaSts({ reply: { text }, result }: TlsFault): TlsFault {
   return fault('7.5', `MTA-STS: ${text}`, result)
 }
@@ -135,7 +134,7 @@ function assessTlsa({ tlsa, names }: HopRequirement, facts: EstablishedTls, at: 
 function assessTrust(requirement: HopRequirement, facts: EstablishedTls, at: Date): TlsFault | null {
   if (isSame(requirement.certificateAuthorities, facts.trustedBy))
     return facts.trusted ? null : untrusted(facts.trustError)
-  // The handshake knew other roots: its own requirement's. Only a trial's authorities are ever these.
+  // The handshake used the enforced requirement's anchors. Only a requirement that is not enforced has others.
   return requirement.certificateAuthorities.length > 0 &&
     chainsToForServers(facts.chain, requirement.certificateAuthorities, at)
     ? null
@@ -146,7 +145,7 @@ const isSame = (one: readonly string[], other: readonly string[]): boolean =>
   one.length === other.length && one.every((pem, index) => pem === other[index])
 
 function assessName({ names, source }: HopRequirement, facts: EstablishedTls): TlsFault | null {
-  // RFC 8461 §4.2 knows alternative names only.
+  // RFC 8461 §4.2 allows alternative names only.
   const presented = source === 'MtaSts' ? { ...facts.names, commonName: null } : facts.names
   if (certificateHasName(presented, names)) return null
   const found = presented.subjectAltNames.slice(0, 5).join(', ') || presented.commonName || 'no name'

@@ -1,7 +1,7 @@
 /**
- * The certificates a server presents, each with its key. An administrator may give an RSA and an ECDSA one side by
- * side, in any order and with their issuers among them, so that clients of either kind are served. What does not fit
- * together is told before the first client meets it.
+ * Pairs the certificates that a server presents with their keys. An administrator may give an RSA and an ECDSA
+ * certificate for clients of either kind, in any order, with issuers among them. Mismatches are reported before the
+ * first client connects.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { isIssuedBy } from './issued-by.ts'
@@ -10,7 +10,7 @@ import { certificatesIn } from './pem.ts'
 /** PEM. */
 export interface ServerIdentity {
   key: string
-  /** The certificate, then its issuers as far as they were given. */
+  /** The certificate, then its issuers as far as given. */
   cert: string
 }
 
@@ -22,7 +22,7 @@ const maximumIssuers = 8
 /**
  * @param keys PEM blocks
  * @param certificates PEM blocks
- * @throws Error in one line: which of them does not fit and why
+ * @throws Error in one line that says which of them does not match, and why
  */
 export function serverIdentities(keys: string, certificates: string): ServerIdentity[] {
   const given = distinct(readCertificates(certificates))
@@ -31,7 +31,7 @@ export function serverIdentities(keys: string, certificates: string): ServerIden
   const leaves = new Set(pairs.map(({ leaf }) => leaf))
   const others = given.filter((certificate) => !leaves.has(certificate))
   const idle = others.find(({ ca }) => !ca)
-  if (idle) throw new Error(`TLS_PRIVATE_KEY: none is the key of the certificate ${nameOf(idle)}`)
+  if (idle) throw new Error(`TLS_PRIVATE_KEY: no key matches the certificate ${nameOf(idle)}`)
   return pairs.map(({ key, leaf }) => ({
     key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
     cert: [leaf, ...issuersOf(leaf, others)].map(String).join(''),
@@ -46,26 +46,26 @@ interface Pair {
 function pairOf(key: KeyObject, index: number, given: readonly X509Certificate[]): Pair {
   const [leaf, second] = given.filter((certificate) => certificate.checkPrivateKey(key))
   const which = `key ${index + 1} (${kindOf(key)})`
-  if (!leaf) throw new Error(`TLS_CERTIFICATE: none is the certificate of ${which} in TLS_PRIVATE_KEY`)
+  if (!leaf) throw new Error(`TLS_CERTIFICATE: no certificate matches ${which} in TLS_PRIVATE_KEY`)
   if (second)
     throw new Error(
-      `TLS_CERTIFICATE: ${nameOf(leaf)} and ${nameOf(second)} are both of ${which} in TLS_PRIVATE_KEY`,
+      `TLS_CERTIFICATE: ${nameOf(leaf)} and ${nameOf(second)} both match ${which} in TLS_PRIVATE_KEY`,
     )
   return { key, leaf }
 }
 
-/** OpenSSL has one place for each kind of key and would forget the first. */
+/** OpenSSL holds one certificate of each key type and would replace the first. */
 function refuseSecondOfItsKind(pairs: readonly Pair[]): void {
   for (const [index, { key, leaf }] of pairs.entries()) {
     const first = pairs.slice(0, index).find((other) => kindOf(other.key) === kindOf(key))
     if (first)
       throw new Error(
-        `TLS_PRIVATE_KEY: the keys of ${nameOf(first.leaf)} and ${nameOf(leaf)} are both ${kindOf(key)}; one of a kind can be used`,
+        `TLS_PRIVATE_KEY: the keys of ${nameOf(first.leaf)} and ${nameOf(leaf)} are both ${kindOf(key)}; give one key of each type`,
       )
   }
 }
 
-/** Towards the root, as far as it goes. */
+/** Towards the root, as far as given. */
 export function issuersOf(leaf: X509Certificate, others: readonly X509Certificate[]): X509Certificate[] {
   const chain: X509Certificate[] = []
   let below = leaf
@@ -95,7 +95,7 @@ function readKeys(pem: string): KeyObject[] {
   if (blocks.length === 0) throw new Error('TLS_PRIVATE_KEY: holds no private key in PEM')
   return blocks.map((block, index) => {
     const which = `TLS_PRIVATE_KEY: key ${index + 1} in PEM`
-    if (block.includes('ENCRYPTED')) throw new Error(`${which} is encrypted; it must not be`)
+    if (block.includes('ENCRYPTED')) throw new Error(`${which} is encrypted; give it without a passphrase`)
     try {
       return createPrivateKey(block)
     } catch {

@@ -1,8 +1,8 @@
 /**
- * How mailflow serves TLS. The attack: recorded traffic decrypted later, with a stolen key or a future
- * computer; a client talked down to something weak. The defence: only key exchange with forward secrecy, hybrid
- * post-quantum first; only AEAD ciphers; nothing below TLS 1.2; the server picks. The limit: a client that can
- * do none of this gets no TLS, and whether its mail is then taken in the clear is for the connectors to say.
+ * TLS options of the ingress. The attacks: recorded traffic is decrypted later, with a stolen key or a quantum
+ * computer; a client is downgraded to weak TLS. The defence: only key exchange with forward secrecy, hybrid
+ * post-quantum first; only AEAD ciphers; at least TLS 1.2; the server's preference decides. The limit: other clients
+ * get no TLS, and the connectors decide whether their mail is accepted in the clear.
  */
 import { constants } from 'node:crypto'
 import type { TlsOptions } from 'node:tls'
@@ -10,15 +10,15 @@ import { serverIdentities } from './server-identity.ts'
 import { cipherSuites, ianaNameOf } from './suites.ts'
 
 /**
- * In OpenSSL's notation a slash ends what may be weighed against a round trip: a client that can do the hybrid
- * group but guessed another is asked again (RFC 8446 §4.1.4); among the others its guess is taken.
+ * In OpenSSL's notation a slash separates preference levels. A client that supports the hybrid group but sent another
+ * key share is asked again (RFC 8446 §4.1.4); within a level its choice is accepted.
  */
 const groups = 'X25519MLKEM768/X25519:P-256:P-384'
 
 const minVersion = 'TLSv1.2'
 const maxVersion = 'TLSv1.3'
 
-/** By OpenSSL's. */
+/** IANA names by OpenSSL's. */
 const ianaGroups = new Map([
   ['X25519MLKEM768', 'X25519MLKEM768'],
   ['X25519', 'x25519'],
@@ -27,8 +27,8 @@ const ianaGroups = new Map([
 ])
 
 /**
- * What the options below come to for clients, by the names of IANA's registry, most wanted first.
- * @param keyTypes of the certificates that are served: `RSA`, or another, which signs as ECDSA does
+ * The offered protocol, by IANA names, most preferred first.
+ * @param keyTypes of the served certificates: `RSA`, or another type, which counts as ECDSA
  */
 export function servedProtocol(keyTypes: readonly string[]) {
   const signed = { RSA: keyTypes.includes('RSA'), ECDSA: keyTypes.some((type) => type !== 'RSA') }
@@ -41,16 +41,17 @@ export function servedProtocol(keyTypes: readonly string[]) {
   }
 }
 
-/** Sessions resume within a context, and this is ours in every worker of every task. */
+/** Sessions resume within one context, which all tasks share. */
 const sessionIdContext = 'mailflow'
 
-/** Seconds; the keys of tickets change as often. */
+/** Seconds; ticket keys rotate as often. */
 const sessionTimeout = 3600
 
 /**
- * @param keys PEM blocks @param certificates PEM blocks: the certificate of each key, and issuers
+ * @param keys PEM blocks
+ * @param certificates PEM blocks: the certificate of each key, and issuers
  * @param ticketKeys 48 octets; without them no session is resumed
- * @throws Error in one line: what does not fit together
+ * @throws Error in one line that says which key or certificate does not match
  */
 export function serverTlsOptions(
   keys: string,
@@ -64,12 +65,12 @@ export function serverTlsOptions(
     cert: identities.map(({ cert }) => cert),
     minVersion,
     maxVersion,
-    // Without finite-field DHE, whose cost an attacker chooses.
+    // No finite-field DHE: an attacker chooses its cost.
     ciphers: cipherSuites.join(':'),
     ecdhCurve: groups,
     honorCipherOrder: true,
-    // Asked of everyone, demanded of nobody: large senders present certificates that no connector names, and
-    // their mail must flow. A connector that names one decides for itself.
+    // Requested but not required: large senders present certificates that no connector names, and their mail must be
+    // accepted. A connector decides about its own.
     requestCert: true,
     rejectUnauthorized: false,
     ...(ticketKeys && { ticketKeys, sessionIdContext, sessionTimeout }),

@@ -1,4 +1,4 @@
-/** OpenSSL's names of what we speak, most wanted first: forward secrecy and authenticated encryption only. */
+/** OpenSSL's names of the offered suites, most preferred first: forward secrecy and authenticated encryption only. */
 export const cipherSuites = [
   'TLS_AES_256_GCM_SHA384',
   'TLS_CHACHA20_POLY1305_SHA256',
@@ -12,11 +12,11 @@ export const cipherSuites = [
 ] as const
 type CipherSuite = (typeof cipherSuites)[number]
 
-/** The registry's name of one of ours: `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`. */
+/** The IANA name, such as `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`. */
 export function ianaNameOf(suite: CipherSuite): string {
   const [, authentication, cipher = ''] = /^ECDHE-(ECDSA|RSA)-(.+)$/.exec(suite) ?? []
   if (authentication === undefined) return suite
   const words = cipher.replace(/^AES(\d+)-/, 'AES_$1_').replaceAll('-', '_')
-  // OpenSSL leaves out the digest of the suites with ChaCha20, of which there is only one.
+  // OpenSSL omits the digest of ChaCha20 suites, which have only one.
   return `TLS_ECDHE_${authentication}_WITH_${words}${words.includes('CHACHA20') ? '_SHA256' : ''}`
 }

@@ -131,7 +131,7 @@ test('of whom nobody says anything hears 451 where that is demanded, and is take
   authority.behave({ ocsp: 'Busy', crl: 'Busy' })
   const unheard = await authority.issue({ names })
   const strict = await send('a@strict.example', 'ann@ours.example', unheard)
-  assert.equal(strict.reply, '451 4.7.51 Whether the client certificate is revoked cannot be found out now')
+  assert.equal(strict.reply, '451 4.7.51 Cannot determine now whether the client certificate is revoked')
   const { reply } = await send('a@bank.example', 'ann@ours.example', unheard)
   const trace = (await api.settled(idIn(reply), ['Delivered'])) as Detailed
   assert.equal(trace.tls.clientCertificate?.revocation?.status, 'Unknown')

@@ -1,4 +1,6 @@
-/** Which inbound connectors were considered for a session, from the same indexes and judgement as the decision. */
+/**
+ * Lists the inbound connectors considered for a session, from the indexes and the evaluation that the decision uses.
+ */
 import type { InboundConnector } from '../../connectors/schema.ts'
 import { domainOf } from '../../mail/address.ts'
 import { listed, named, present } from '../client-certificate.ts'
@@ -10,10 +12,7 @@ import { counted } from '../words.ts'
 import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
 import { inboundOrder, outranked } from './precedence.ts'
 
-/**
- * The inbound connectors for a session.
- * @param most how many are listed; those that take part are in any case
- */
+/** @param most length of the list; connectors that take part are listed in any case */
 export function consideredInbound(
   snapshot: Snapshot,
   session: Session,
@@ -39,7 +38,7 @@ function* inboundInOrder(
 ): Generator<InboundConnector> {
   for (const { connector } of matchesByDomain(partners.Enforce, domain)) yield connector
   for (const { connector } of matchesByDomain(partners.ReportOnly, domain)) yield connector
-  // Walked once a mode: there may be thousands, of whom the first few are listed.
+  // Iterated once for each mode: there may be thousands, and only the first few are listed.
   const ours = () => (mailFrom === '' ? onPremises.rules : matchesByDomain(onPremises.byDomain, domain))
   for (const mode of ['Enforce', 'ReportOnly'] as const)
     for (const { connector } of ours()) if (connector.mode === mode) yield connector
@@ -76,7 +75,7 @@ function onPremisesFinding(
     if (by === 'Address' && identifiedBy(attributedTo, session) === 'Certificate')
       return {
         outcome: 'Outranked',
-        why: `"${attributedTo.name}" knows the certificate, which goes before an address.`,
+        why: `"${attributedTo.name}" identifies the certificate, which takes precedence over an address.`,
       }
     return outranked(attributedTo, connector, domain, inboundOrder)
   }
@@ -84,7 +83,7 @@ function onPremisesFinding(
   if (violation)
     return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why: violation.explanation }
   const how = by === 'Certificate' ? 'its certificate' : `its address ${session.ip}`
-  const why = `The peer is known by ${how} as our own server: relay is granted.${howMany(connector)}`
+  const why = `The client is identified by ${how} as the organisation's own server: relay is granted.${howMany(connector)}`
   return { outcome: 'Grants', why }
 }
 
@@ -94,21 +93,22 @@ function whyUnknown(connector: InboundConnector, session: Session): string {
   if (tlsSenderCertificateNames.length + certificateFingerprints.length > 0)
     reasons.push(`it ${whyNotIdentified(connector, present(session.tls.clientCertificate, session.at))}`)
   if (senderIpAddresses.length > 0) reasons.push(`${session.ip} is not in ${listed(senderIpAddresses)}`)
-  return `It does not know the peer: ${reasons.join('; ')}.`
+  return `It does not identify the client: ${reasons.join('; ')}.`
 }
 
-/** What a connector demands, and got. */
 function whatIsMet(connector: InboundConnector, { tls, ip }: Session): string {
   const met: string[] = []
   if (connector.requireTls) met.push(`TLS (${tls.protocol ?? 'of unknown version'})`)
   if (connector.restrictDomainsToCertificate)
     met.push(`the certificate (${named(tls.clientCertificate?.subject ?? '')})`)
   if (connector.restrictDomainsToIpAddresses) met.push(`the address (${ip})`)
-  return met.length === 0 ? 'It demands nothing of a session.' : `What it demands is met: ${met.join(', ')}.`
+  return met.length === 0
+    ? 'It requires nothing of a session.'
+    : `Its requirements are met: ${met.join(', ')}.`
 }
 
-/** Only the ingress counts them, so what was taken is never decided otherwise for it. */
+/** Only the ingress counts messages, so later decisions ignore the limit. */
 function howMany({ mode, messageRateLimit }: InboundConnector): string {
   if (mode !== 'Enforce' || !messageRateLimit) return ''
-  return ` The ingress takes ${counted(messageRateLimit, 'message')} a minute by it.`
+  return ` The ingress accepts ${counted(messageRateLimit, 'message')} a minute under this connector.`
 }

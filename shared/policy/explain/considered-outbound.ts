@@ -1,4 +1,4 @@
-/** Which outbound connectors were considered for a recipient, from the same indexes as the decision. */
+/** Lists the outbound connectors considered for a recipient, from the indexes that the decision uses. */
 import type { OutboundConnector } from '../../connectors/schema.ts'
 import { listed } from '../client-certificate.ts'
 import { outboundInOrder, selectOutbound } from '../outbound.ts'
@@ -6,10 +6,7 @@ import { matchesByDomain, type Snapshot } from '../snapshot.ts'
 import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
 import { outboundOrder, outranked, patternOf } from './precedence.ts'
 
-/**
- * The outbound connectors for a recipient's domain.
- * @param most how many are listed
- */
+/** @param most length of the list */
 export function consideredOutbound(snapshot: Snapshot, domain: string, most: number): Considered[] {
   const accepted = snapshot.acceptedDomains.has(domain)
   const winner = selectOutbound(snapshot, domain)
@@ -39,14 +36,14 @@ function outboundFinding(
   if (leadsBack(connector, domain, accepted))
     return {
       outcome: 'NotApplicable',
-      why: `${domain} is an accepted domain, and without smart hosts of its own this connector would bring the mail back here.`,
+      why: `${domain} is an accepted domain, and without smart hosts this connector would bring the mail back to mailflow.`,
     }
   if (winner !== null && connector.id !== winner.id) {
     if (connector.mode !== winner.mode)
       return { outcome: 'Outranked', why: `"${winner.name}" is enforced, and this one only reports.` }
     return outranked(winner, connector, domain, (it) => outboundOrder(it, domain, accepted))
   }
-  const why = `It takes ${domain} ${wayOf(connector)}, ${tlsOf(connector)}.`
+  const why = `It delivers mail to ${domain} ${wayOf(connector)}, ${tlsOf(connector)}.`
   return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why }
 }
 

@@ -1,7 +1,4 @@
-/**
- * Why a decision is what it is: the connectors that were considered, in the order in which they were asked, and
- * what became of each.
- */
+/** Explains a decision: the connectors that were considered, in order of precedence, and the outcome of each. */
 import { z } from 'zod'
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 
@@ -14,13 +11,11 @@ export const Considered = z.strictObject({
   pattern: z
     .string()
     .nullable()
-    .describe(
-      'the domain pattern that brought it into question, or allAcceptedDomains; null without a domain',
-    ),
+    .describe('the domain pattern that matches, or allAcceptedDomains; null without a domain'),
   outcome: z
     .enum(['Decides', 'Reports', 'Grants', 'Outranked', 'NotIdentified', 'NotApplicable', 'Disabled'])
     .describe(
-      'Decides: its demands count. Reports: they are recorded only. Grants: it knows the peer as our own server. Outranked: another goes before it. NotIdentified: the peer is not whom it names',
+      "Decides: its requirements are enforced. Reports: they are only recorded. Grants: it identifies the client as the organisation's own server. Outranked: another connector takes precedence. NotIdentified: it does not identify the client",
     ),
   why: z.string().describe('a sentence for the administrator'),
 })
@@ -37,7 +32,7 @@ export const identityOf = ({ id, name, connectorType, mode }: InboundConnector |
   mode,
 })
 
-/** Each once, in their order: the first ones, and then of the others those that take part. */
+/** Removes duplicates and keeps the order: the first `most` items, then those of `takePart` that are missing. */
 export function distinct<T>(items: Iterable<T>, most: number, takePart: readonly (T | null)[]): T[] {
   const found = new Set<T>()
   for (const item of items) {

@@ -1,6 +1,6 @@
 /**
- * What would happen to a message, and why: the answers in session, the verdicts, and the connectors that were
- * considered. Nothing is sent or kept. The trace of a real message is explained by the same functions.
+ * Predicts what would happen to a message, and why: replies in session, verdicts, connectors considered. Nothing is
+ * sent or stored. The trace of a real message uses the same functions.
  */
 import type { Route, TlsRequirement } from '../../contract/jobs.ts'
 import { type Message, plainEnvelope, type Reply, type TlsFacts, untried } from '../../contract/message.ts'
@@ -14,7 +14,7 @@ import type { Considered } from './considered.ts'
 import { consideredInbound } from './considered-inbound.ts'
 import { consideredOutbound } from './considered-outbound.ts'
 
-/** A message that somebody asks about. */
+/** A hypothetical message. */
 export interface Question {
   /** Empty for the null reverse path. */
   mailFrom: string
@@ -24,27 +24,27 @@ export interface Question {
 }
 
 export interface Explanation {
-  /** The inbound connectors, in the order in which they were asked. */
+  /** The inbound connectors, in order of precedence. */
   considered: Considered[]
   recipients: RecipientExplanation[]
 }
 
 export interface RecipientExplanation {
   address: string
-  /** To RCPT TO. */
+  /** The reply to RCPT TO. */
   inSession: Reply
   verdict: Verdict
-  /** How it would leave; null unless the verdict is to deliver. */
+  /** Null unless the verdict is `Deliver`. */
   route: Route | null
   tls: TlsRequirement | null
-  /** The outbound connectors, in the order in which they were asked. */
+  /** The outbound connectors, in order of precedence. */
   considered: Considered[]
 }
 
-/** Listed in an answer, and in the trace of each recipient. */
+/** Connectors listed in an answer, and in the trace of each recipient. */
 const mostInAnswer = 100
 const mostInTrace = 10
-/** An answer has room for so many by the recipients together: a function answers with 6 MB at most. */
+/** Connectors in one answer, over all recipients: a Lambda function's response is at most 6 MB. */
 const mostByRecipients = 1000
 
 export function explain(snapshot: Snapshot, settings: Settings, question: Question, now: Date): Explanation {
@@ -70,10 +70,9 @@ export function explain(snapshot: Snapshot, settings: Settings, question: Questi
   }
 }
 
-/** What of a verdict says who was considered for it. */
 type Explained = Pick<Verdict, 'recipient' | 'reason'>
 
-/** Explains the verdicts of one message: by recipient, the connectors that were considered, inbound ones first. */
+/** Explains the verdicts of one message: for each recipient the connectors considered, inbound ones first. */
 export function explainer(snapshot: Snapshot, message: Message): (verdict: Explained) => Considered[] {
   const inbound = inboundOf(snapshot, message, judgeMessage(snapshot, message), mostInTrace)
   return (verdict) => [...inbound, ...outboundOf(snapshot, verdict, mostInTrace)]
@@ -89,13 +88,13 @@ function inboundOf(
   return consideredInbound(snapshot, sessionOf(message, message.source.ip), judgement, most)
 }
 
-/** What is kept here leaves by no connector. */
+/** A report that mailflow stores uses no outbound connector. */
 function outboundOf(snapshot: Snapshot, { recipient, reason }: Explained, most: number): Considered[] {
   const domain = reason === 'TlsReport' ? null : domainOf(recipient.address)
   return domain === null ? [] : consideredOutbound(snapshot, domain, most)
 }
 
-/** What the server says to a recipient that it takes. */
+/** The ingress's reply to an accepted RCPT TO. */
 const accepted = reply(250, '1.5', 'Accepted')
 
 function answerTo(snapshot: Snapshot, judgement: InboundJudgement, address: string): Reply {

@@ -1,9 +1,9 @@
-/** Why one connector goes before another: the order of order.ts and outbound.ts, in words. */
+/** Explains in words why one connector takes precedence over another, by the order of order.ts and outbound.ts. */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { bestPattern, demand, restrictions, specificity } from '../order.ts'
 import type { Finding } from './considered.ts'
 
-/** How two connectors for one domain are ordered: the higher goes first, compared number by number. */
+/** Sort key of a connector for one domain; the higher one takes precedence, compared field by field. */
 interface Order {
   pattern: string | null
   specificity: number
@@ -21,7 +21,7 @@ export const inboundOrder = (connector: InboundConnector, domain: string | null)
 
 export function outboundOrder(connector: OutboundConnector, domain: string, accepted: boolean): Order {
   const pattern = patternOf(connector, domain, accepted)
-  // Below every name, above everyone.
+  // Less specific than any name, more specific than `*`.
   const specific = pattern === 'allAcceptedDomains' ? 0.5 : pattern === null ? -1 : specificity(pattern)
   return { pattern, specificity: specific, demand: demand(connector) }
 }
@@ -35,7 +35,7 @@ export function outranked<C extends { name: string }>(
   return { outcome: 'Outranked', why: `"${winner.name}" ${because(winner, loser, domain, orderOf)}.` }
 }
 
-/** Why the winner goes first. Reads after its name. */
+/** A clause that follows the winner's name. */
 export function because<C>(
   winner: C,
   loser: C,
@@ -45,10 +45,10 @@ export function because<C>(
   const [first, second] = [orderOf(winner, domain), orderOf(loser, domain)]
   if (first.specificity !== second.specificity)
     return `is for ${first.pattern}, which is more specific than ${second.pattern}`
-  return first.demand !== second.demand ? 'demands more' : 'comes first by name'
+  return first.demand !== second.demand ? 'has stricter requirements' : 'comes first by name'
 }
 
-/** What brings an outbound connector into question for a domain. */
+/** The pattern for which an outbound connector matches a domain. */
 export function patternOf(connector: OutboundConnector, domain: string, accepted: boolean): string | null {
   const pattern = bestPattern(connector.recipientDomains, domain)
   if (!connector.allAcceptedDomains || !accepted || (pattern !== null && pattern !== '*')) return pattern

@@ -1,4 +1,4 @@
-/** Whether two connectors can know the same peer as our own server. */
+/** Checks whether two OnPremises connectors can identify the same client. */
 import type { InboundConnector } from '../../connectors/schema.ts'
 import { anyNameMatches } from '../../tls/names.ts'
 import { IpRanges } from '../ip-ranges.ts'
@@ -13,7 +13,7 @@ export function shareIdentity(one: InboundConnector, other: InboundConnector): b
   )
 }
 
-/** Two ranges overlap when the address that one is written with is in the other: they are nested or apart. */
+/** Two ranges are nested or disjoint, so they overlap if the address that one is written with is in the other. */
 function holdsOneOf(one: InboundConnector, other: InboundConnector): boolean {
   const ranges = new IpRanges(one.senderIpAddresses.map((range) => [range, null]))
   return other.senderIpAddresses.some((range) => ranges.has(range.split('/')[0] as string))

@@ -1,6 +1,6 @@
 /**
- * Connectors that speak of the same domains, of which one wins. Which one is asked of the selection itself, with a
- * snapshot of just the two, for what the two patterns have in common.
+ * Warns about connectors that match the same domains. The selection itself, with a snapshot of just the two, says which
+ * takes precedence.
  */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { plaintext } from '../../contract/message.ts'
@@ -15,7 +15,10 @@ import { overlapsWith } from './shared-domains.ts'
 import type { Extent, Surroundings, Warning } from './warning.ts'
 import { describe, type Selected } from './who-wins.ts'
 
-/** Partner with Partner, of the same mode; OnPremises with OnPremises. Others take part side by side. */
+/**
+ * Compares Partner with Partner connectors of the same mode, and OnPremises with OnPremises connectors. Other pairs
+ * apply side by side.
+ */
 export function inboundOverlaps(
   connector: InboundConnector,
   all: Surroundings,
@@ -71,7 +74,7 @@ export function outboundOverlaps(connector: OutboundConnector, all: Surroundings
   )
 }
 
-/** Not the number of the demands: a certificate instead of an address is one lost and one won. */
+/** Compares each requirement, not their number: a certificate instead of an address is one lost and one gained. */
 function demandsAllInbound(one: InboundConnector, other: InboundConnector): boolean {
   const flags = ['requireTls', 'restrictDomainsToCertificate', 'restrictDomainsToIpAddresses'] as const
   return (
@@ -99,7 +102,7 @@ function firstPartner(
   return firstOfBoth([...matchesByDomain(partners[one.mode], domain)].map(({ connector }) => connector))
 }
 
-/** A peer that both know is needed, so both are given the same one to know. */
+/** The selection needs a client that both identify, so both get the same address. */
 function firstOfOurs(
   one: InboundConnector,
   other: InboundConnector,

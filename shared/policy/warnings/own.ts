@@ -1,4 +1,4 @@
-/** Traps that a connector holds by itself. */
+/** Warnings about one connector alone. */
 import { X509Certificate } from 'node:crypto'
 import ipaddr from 'ipaddr.js'
 import type { AcceptedDomain, InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
@@ -14,7 +14,7 @@ export function notInForce({ enabled, mode }: InboundConnector | OutboundConnect
   return [
     {
       path: 'mode',
-      message: 'nothing is enforced: what the connector demands is decided and recorded only',
+      message: 'nothing is enforced: the connector is only evaluated and recorded',
     },
   ]
 }
@@ -51,23 +51,23 @@ function partnerTraps(connector: InboundConnector): Warning[] {
   const add = (path: string, message: string) => warnings.push({ path, message })
   const everyone = connector.senderDomains.indexOf('*')
   const demands = requireTls || restrictDomainsToCertificate || restrictDomainsToIpAddresses
-  if (!demands) add('requireTls', 'the connector demands nothing: mail in the clear is taken')
+  if (!demands) add('requireTls', 'the connector requires nothing: mail in the clear is accepted')
   if (demands && everyone >= 0 && connector.mode === 'Enforce')
     add(
       `senderDomains[${everyone}]`,
-      `mail of every sender that ${whatIsMissed(connector)} is ${connector.onViolation === 'Defer' ? 'held' : 'refused'}`,
+      `mail from every sender that ${whatIsMissed(connector)} is ${connector.onViolation === 'Defer' ? 'held' : 'refused'}`,
     )
   if (!restrictDomainsToCertificate)
     for (const field of ['tlsSenderCertificateNames', 'certificateFingerprints'] as const)
       if (connector[field].length > 0)
         add(
           field,
-          'restricts nothing: restrictDomainsToCertificate is false, so any certificate or none will do',
+          'restricts nothing: restrictDomainsToCertificate is false, so any certificate or none is accepted',
         )
   if (!restrictDomainsToIpAddresses && connector.senderIpAddresses.length > 0)
     add(
       'senderIpAddresses',
-      'restricts nothing: restrictDomainsToIpAddresses is false, so mail is taken from any address',
+      'restricts nothing: restrictDomainsToIpAddresses is false, so mail from any address is accepted',
     )
   return warnings
 }
@@ -78,14 +78,15 @@ function whatIsMissed(connector: InboundConnector): string {
   return `does not use TLS${connector.minimumTlsVersion === 'TLSv1.3' ? ' 1.3' : ''}`
 }
 
-/** As Exchange, which takes no wider IPv4 range than /24; /48 is what one site is given of IPv6. */
+/** Exchange accepts no IPv4 range wider than /24; one site gets a /48 of IPv6. */
 const narrowEnough = { 4: 24, 6: 48 }
 
 function wideRange({ connectorType }: InboundConnector, range: string, index: number): Warning[] {
   const { family, prefix } = familyOf(range)
   if (prefix >= narrowEnough[family]) return []
   const size = family === 4 ? `${2 ** (32 - prefix)} addresses` : `a /${prefix} of IPv6`
-  const what = connectorType === 'OnPremises' ? 'may relay as our own server' : 'counts as the partner'
+  const what =
+    connectorType === 'OnPremises' ? "may relay as the organisation's own server" : 'counts as the partner'
   return [
     {
       path: `senderIpAddresses[${index}]`,
@@ -94,7 +95,7 @@ function wideRange({ connectorType }: InboundConnector, range: string, index: nu
   ]
 }
 
-/** An IPv4 range mapped into IPv6 is that IPv4 range. */
+/** Reads an IPv4 range mapped into IPv6 as the IPv4 range. */
 function familyOf(range: string): { family: 4 | 6; prefix: number } {
   const [address = '', bits] = range.split('/')
   const parsed = ipaddr.parse(address)
@@ -107,71 +108,71 @@ function familyOf(range: string): { family: 4 | 6; prefix: number } {
 const readsAuthoritiesInbound = ({ tlsSenderCertificateNames }: InboundConnector): string | null =>
   tlsSenderCertificateNames.length > 0 ? null : 'tlsSenderCertificateNames is empty'
 
-/** @returns why no certificate is looked at, or null */
+/** @returns why no certificate is checked, or null */
 function readsCertificateInbound(connector: InboundConnector): string | null {
   const { connectorType, restrictDomainsToCertificate } = connector
   if (connectorType === 'Partner')
     return restrictDomainsToCertificate ? null : 'restrictDomainsToCertificate is false'
   const named = connector.tlsSenderCertificateNames.length + connector.certificateFingerprints.length
-  return named > 0 ? null : 'it knows its servers by their addresses'
+  return named > 0 ? null : 'the connector identifies its servers by address'
 }
 
-/** @param unread why no certificate is looked at, or null */
+/** @param unread why no certificate is checked, or null */
 function revocationTrap(
   { revocationCheck }: InboundConnector | OutboundConnector,
   unread: string | null,
 ): Warning[] {
   if (revocationCheck !== 'HardFail' || unread === null) return []
-  return [{ path: 'revocationCheck', message: `is not looked at: ${unread}` }]
+  return [{ path: 'revocationCheck', message: `has no effect: ${unread}` }]
 }
 
-/** Who asks for a purpose and for no certificate may believe that one is demanded. */
+/** An administrator who sets requireClientAuthEku may believe that a certificate is required. */
 function purposeTrap(connector: InboundConnector): Warning[] {
   const { connectorType, requireClientAuthEku, restrictDomainsToCertificate } = connector
   if (!requireClientAuthEku) return []
   const unread =
     connectorType === 'Partner' && !restrictDomainsToCertificate
-      ? 'restrictDomainsToCertificate is false, so any certificate or none will do'
+      ? 'restrictDomainsToCertificate is false, so any certificate or none is accepted'
       : readsAuthoritiesInbound(connector)
   return unread === null ? [] : [{ path: 'requireClientAuthEku', message: `restricts nothing: ${unread}` }]
 }
 
-/** A limit of a partner's is everybody's whom its connector does not keep out. */
+/** Any client that the connector does not exclude uses up the partner's limit. */
 function rateTrap(connector: InboundConnector): Warning[] {
   const { connectorType, mode, messageRateLimit, senderDomains, onViolation } = connector
   if (!messageRateLimit || mode !== 'Enforce' || connectorType === 'OnPremises') return []
   const add = (message: string): Warning[] => [{ path: 'messageRateLimit', message }]
   if (senderDomains.includes('*'))
-    return add('it is one limit for all senders together: when one of them uses it up, the others wait')
+    return add('all senders share this limit: when one of them uses it up, mail from the others is deferred')
   if (!connector.restrictDomainsToCertificate && !connector.restrictDomainsToIpAddresses)
     return add(
-      'whoever sends in the name of these domains uses it up: neither certificate nor addresses are demanded',
+      'any client that sends in the name of these domains uses it up: the connector requires neither certificate nor addresses',
     )
   if (onViolation === 'Bounce') return []
-  return add('mail that is held counts, too: whoever sends in the name of these domains uses it up')
+  return add('held mail counts too: any client that sends in the name of these domains uses it up')
 }
 
-/** @returns why nothing is asked of a certificate, or null */
+/** @returns why no certificate is verified, or null */
 export const readsAuthoritiesOutbound = ({ tlsSettings }: OutboundConnector): string | null =>
   tlsSettings === 'CertificateValidation' || tlsSettings === 'DomainValidation'
     ? null
     : `tlsSettings is ${tlsSettings}`
 
-/** @param unread why the authorities are never asked, or null */
+/** @param unread why no certificate is verified, or null */
 function authorityTraps(
   { certificateAuthorities }: InboundConnector | OutboundConnector,
   unread: string | null,
   now: Date,
 ): Warning[] {
   if (certificateAuthorities.length === 0) return []
-  if (unread !== null) return [{ path: 'certificateAuthorities', message: `is not looked at: ${unread}` }]
+  if (unread !== null) return [{ path: 'certificateAuthorities', message: `has no effect: ${unread}` }]
   return certificateAuthorities.flatMap((pem, index) => {
     const message = outOfDate(new X509Certificate(pem), now)
     return message === null ? [] : [{ path: `certificateAuthorities[${index}]`, message }]
   })
 }
 
-/** Time enough to ask the partner for the next one. */
+/** Enough time to get the next certificate from the partner. */
 const soonMs = 30 * dayMs
 
 function outOfDate(certificate: X509Certificate, now: Date): string | null {
@@ -179,10 +180,10 @@ function outOfDate(certificate: X509Certificate, now: Date): string | null {
   const [from, to] = [validFrom(certificate), validTo(certificate)]
   const name = subject?.replaceAll('\n', ', ').slice(0, 200) || 'the authority'
   const day = (date: Date) => date.toISOString().slice(0, 10)
-  if (to < now) return `${name} expired on ${day(to)}, so it vouches for nobody`
+  if (to < now) return `${name} expired on ${day(to)}, so no certificate that it issued is trusted`
   if (from > now) return `${name} is not valid before ${day(from)}`
   if (to.getTime() - now.getTime() > soonMs) return null
-  return `${name} expires on ${day(to)}, and vouches for nobody from then on`
+  return `${name} expires on ${day(to)}; from then on no certificate that it issued is trusted`
 }
 
 function opportunisticTrap({ connectorType, tlsSettings, route }: OutboundConnector): Warning[] {
@@ -191,14 +192,14 @@ function opportunisticTrap({ connectorType, tlsSettings, route }: OutboundConnec
   return [
     {
       path: 'tlsSettings',
-      message: `TLS is not forced: mail goes in the clear to ${where} that offers none`,
+      message: `TLS is not forced: mail goes in the clear to ${where} that does not offer TLS`,
     },
   ]
 }
 
 function unseenTrialTrap({ mode, route, tlsSettings }: OutboundConnector): Warning[] {
   if (mode !== 'ReportOnly' || route !== 'Ses' || tlsSettings === null) return []
-  return [{ path: 'mode', message: 'reports nothing: Amazon SES does not show how it delivers' }]
+  return [{ path: 'mode', message: 'reports nothing: Amazon SES does not report how it delivers' }]
 }
 
 function everyoneTrap({
@@ -218,7 +219,7 @@ function everyoneTrap({
   return [{ path: `recipientDomains[${index}]`, message: `mail to every server ${lacking} is not delivered` }]
 }
 
-/** The MX of an accepted domain is this gateway, as a rule. */
+/** The MX of an accepted domain is usually mailflow. */
 function loopTrap(
   { recipientDomains, allAcceptedDomains, route }: OutboundConnector,
   acceptedDomains: readonly Pick<AcceptedDomain, 'domain'>[],
@@ -232,7 +233,7 @@ function loopTrap(
   return [
     {
       path: 'route',
-      message: `${few(looping)}: accepted here, so by MX the mail may come back here in a circle; SmartHosts says where the mailboxes are`,
+      message: `${few(looping)}: accepted by mailflow, so delivery by MX may cause a mail loop; use route SmartHosts to name the mailbox servers`,
     },
   ]
 }

@@ -1,6 +1,6 @@
 /**
- * TLS with a partner takes two connectors, one a direction, and the second is easily forgotten: then half of the
- * mail goes in the clear while everybody believes it protected. What is in force is asked of the selection itself.
+ * Forced TLS with a partner needs two connectors, one for each direction. If one is forgotten, half of the mail goes in
+ * the clear while all believe it protected. The selection itself says what is in force.
  */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { selectOutbound } from '../outbound.ts'
@@ -9,7 +9,7 @@ import { few } from '../words.ts'
 import { exampleOf, narrower, Patterns } from './patterns.ts'
 import type { Surroundings, Warning } from './warning.ts'
 
-/** Domains of a partner whose mail comes here by the connector, and towards which nothing forces TLS. */
+/** Warns about the partner's domains to which no connector forces TLS. */
 export function unprotectedTo(connector: InboundConnector, all: Surroundings): Warning[] {
   if (connector.connectorType !== 'Partner') return []
   const patternsOf = ({ recipientDomains }: OutboundConnector) => recipientDomains
@@ -23,26 +23,28 @@ export function unprotectedTo(connector: InboundConnector, all: Surroundings): W
   })
 }
 
-/** Domains of a partner to whom mail goes by the connector, and from which nothing demands TLS. */
+/** Warns about the partner's domains from which no connector requires TLS. */
 export function unprotectedFrom(connector: OutboundConnector, all: Surroundings): Warning[] {
   if (connector.connectorType !== 'Partner') return []
   const partners = all.inbound.filter(({ connectorType }) => connectorType === 'Partner')
   const counterpart = counterpartOf(connector.recipientDomains, partners, (it) => it.senderDomains)
   const snapshot = compileSnapshot({ ...all, version: 0, inbound: counterpart.connectors, outbound: [] })
   return warningsFor('recipientDomains', counterpart, (domain) => missingFrom(snapshot, domain), {
-    consequence: (domains) => `mail from ${domains} is taken in the clear`,
+    consequence: (domains) => `mail from ${domains} is accepted in the clear`,
     nobody: 'there is no inbound Partner connector for',
   })
 }
 
-/** What protects no domain, in words; `null` for a connector that is not there; undefined when all is well. */
+/**
+ * The reason why a domain is unprotected: a clause, or null when no connector matches. Undefined when it is protected.
+ */
 type Missing = string | null | undefined
 
 function missingTo(snapshot: Snapshot, domain: string): Missing {
   const winner = selectOutbound(snapshot, domain)
   if (winner === null) return null
   if (winner.mode === 'ReportOnly') return `outbound connector "${winner.name}" only reports`
-  return winner.tlsSettings === null ? `outbound connector "${winner.name}" does not force it` : undefined
+  return winner.tlsSettings === null ? `outbound connector "${winner.name}" does not force TLS` : undefined
 }
 
 function missingFrom({ partners }: Snapshot, domain: string): Missing {
@@ -56,9 +58,12 @@ function missingFrom({ partners }: Snapshot, domain: string): Missing {
 }
 
 interface Counterpart<C> {
-  /** Those of the other direction that have to do with our domains. */
+  /** Connectors of the other direction that overlap with the patterns. */
   connectors: C[]
-  /** Our patterns without `*`, since who speaks of everyone has no partner in mind; and what they share with others. */
+  /**
+   * The connector's patterns without `*`, which means no particular partner, and the parts shared with other
+   * connectors.
+   */
   parts: ReadonlyMap<string, ReadonlySet<string>>
 }
 
@@ -84,7 +89,7 @@ interface Words {
   nobody: string
 }
 
-/** A pattern is protected when some part of it is: how a partner divides its domains is the partner's to know. */
+/** A pattern is protected when some part of it is: how a partner divides its domains is unknown here. */
 function warningsFor<C>(
   path: string,
   { parts }: Counterpart<C>,

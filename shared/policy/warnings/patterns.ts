@@ -1,9 +1,9 @@
-/** Domain patterns of one connector, indexed for the question which of them overlap with a pattern of another. */
+/** Indexes the domain patterns of one connector to find those that overlap with another's pattern. */
 
 export class Patterns {
-  /** By the domain itself, or `*`. */
+  /** The domain itself, or `*`. */
   readonly #exact = new Set<string>()
-  /** `*.example.com` as `example.com`. */
+  /** `*.example.com` is stored as `example.com`. */
   readonly #wildcard = new Set<string>()
   /** The patterns at or below a domain. */
   readonly #below = new Map<string, string[]>()
@@ -24,7 +24,7 @@ export class Patterns {
     }
   }
 
-  /** The patterns of which some domain matches the other pattern, too. */
+  /** The patterns that match some domain that the other pattern matches too. */
   *overlapping(other: string): Generator<string> {
     if (this.#everyone) yield '*'
     if (other === '*') {
@@ -49,20 +49,20 @@ export class Patterns {
 
 const domainOfPattern = (pattern: string): string => (pattern.startsWith('*.') ? pattern.slice(2) : pattern)
 
-/** The domain, and every domain that it is in. */
+/** The domain and all its parents. */
 function suffixes(domain: string): string[] {
   const labels = domain.split('.')
   return labels.map((_, index) => labels.slice(index).join('.'))
 }
 
-/** What two overlapping patterns have in common, which is the narrower of them. */
+/** The intersection of two overlapping patterns, which is the narrower one. */
 export function narrower(one: string, other: string): string {
   if (one === '*') return other
   if (other === '*' || !one.startsWith('*.')) return one
   return !other.startsWith('*.') || other.length > one.length ? other : one
 }
 
-/** A domain that stands for all that only the pattern speaks of: no connector is for that very name. */
+/** A domain that stands for all domains that only the pattern matches: no connector names it exactly. */
 export function exampleOf(pattern: string): string {
   if (pattern === '*') return anyLabel
   return pattern.startsWith('*.') ? `${anyLabel}.${pattern.slice(2)}` : pattern

@@ -1,7 +1,7 @@
-/** The domains that a connector has in common with others. */
+/** Finds the domains that a connector shares with others. */
 import { narrower, Patterns } from './patterns.ts'
 
-/** A pattern of the connector, and the field that has it. */
+/** A pattern of the connector, and its field. */
 export interface Claim {
   pattern: string
   path: string
@@ -10,16 +10,16 @@ export interface Claim {
 export interface Overlap<C> {
   other: C
   path: string
-  /** What the two have in common. */
+  /** The intersection of the two patterns. */
   pattern: string
-  /** Both have it in just these words. */
+  /** Both connectors have exactly this pattern. */
   same: boolean
 }
 
-/** Of each other connector so many are looked at: they say enough, and a connector may have a thousand domains. */
+/** Overlaps found with each other connector. A connector may have a thousand domains; ten say enough. */
 const mostOfEach = 10
 
-/** @param patternsOf those of another connector, as far as the claims are concerned */
+/** @param patternsOf the patterns of another connector */
 export function overlapsWith<C>(
   claims: readonly Claim[],
   others: readonly C[],
@@ -33,7 +33,7 @@ export function overlapsWith<C>(
       for (const mine of index.overlapping(pattern)) {
         const common = narrower(mine, pattern)
         const same = mine === pattern
-        // Of two that have the same in common, the one that is more like it tells more.
+        // Of two overlaps with the same intersection, the identical pattern says more.
         if (same || !found.has(common))
           found.set(common, { other, path: paths.get(mine) ?? '', pattern: common, same })
         if (found.size >= mostOfEach) return [...found.values()]

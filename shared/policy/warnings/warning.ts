@@ -1,18 +1,17 @@
-/** What a warning is, and what it is made from. */
 import { z } from 'zod'
 import type { ConnectorSet } from '../snapshot.ts'
 
 export const Warning = z.strictObject({
-  path: z.string().describe('the field it is about, such as senderIpAddresses[0]; empty for the whole'),
+  path: z.string().describe('the field, such as senderIpAddresses[0]; empty for the whole connector'),
   message: z.string(),
 })
 export type Warning = z.output<typeof Warning>
 
-/** All connectors and accepted domains, whether or not the connector in question is among them. */
+/** All connectors and accepted domains, with or without the connector in question. */
 export type Surroundings = Omit<ConnectorSet, 'version'>
 
 /**
- * Of two connectors that overlap, the more specific one that demands all that the other does is what domain patterns
- * are for. Whoever saves one connector is told even so; among hundreds what matters would drown in it.
+ * `WhatWeakens` leaves out overlaps where the more specific connector requires all that the other does: domain patterns
+ * are meant for that. The answer to one write includes them; in a list of hundreds they would hide what matters.
  */
 export type Extent = 'Everything' | 'WhatWeakens'

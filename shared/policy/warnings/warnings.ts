@@ -1,14 +1,15 @@
 /**
- * What a connector does that its administrator may not expect. Nothing here is an error: the connector is taken as
- * it is, and the answer to the write says what to look at. Few and to the point, so that they are read.
+ * Warns about effects of a connector that its administrator may not expect. A warning is not an error: the connector is
+ * saved, and the answer lists the warnings. They are few, so that they are read.
  */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
+import { counted } from '../words.ts'
 import { inboundOverlaps, outboundOverlaps } from './overlap.ts'
 import { inboundTraps, notInForce, outboundTraps } from './own.ts'
 import { unprotectedFrom, unprotectedTo } from './pair.ts'
 import type { Extent, Surroundings, Warning } from './warning.ts'
 
-/** @param all null when it could not be read: then what depends on others is left out, and that is said */
+/** @param all null when the other connectors could not be read: a warning then says that they were not compared */
 export function inboundWarnings(
   connector: InboundConnector,
   all: Surroundings | null,
@@ -46,7 +47,7 @@ const notCompared: Warning[] = [
   {
     path: '',
     message:
-      'the connector is saved, but the others could not be read, so it was not compared with them; write it again to have it compared',
+      'the connector is saved, but not compared with the others, which could not be read; save it again to compare it',
   },
 ]
 
@@ -54,5 +55,8 @@ const most = 20
 
 function bounded(warnings: Warning[]): Warning[] {
   if (warnings.length <= most) return warnings
-  return [...warnings.slice(0, most), { path: '', message: `and ${warnings.length - most} more` }]
+  return [
+    ...warnings.slice(0, most),
+    { path: '', message: `and ${counted(warnings.length - most, 'more warning')}` },
+  ]
 }

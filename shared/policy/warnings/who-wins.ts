@@ -1,4 +1,4 @@
-/** Of connectors that overlap, who wins and whether that demands less, in as few sentences as will do. */
+/** Describes in few sentences which of two overlapping connectors takes precedence, and whether it requires less. */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { because } from '../explain/precedence.ts'
 import { few } from '../words.ts'
@@ -6,11 +6,11 @@ import { exampleOf } from './patterns.ts'
 import type { Overlap } from './shared-domains.ts'
 import type { Extent, Warning } from './warning.ts'
 
-/** The one of two that goes first for a domain; null when not both are for it. */
+/** The selected connector; null when not both match the domain. */
 export type Selected<C> = C | null
 
 export interface Judge<C> {
-  /** Of the two, which is taken for a domain. */
+  /** Selects one of the two connectors for a domain. */
   select(other: C, domain: string): Selected<C>
   orderOf: Parameters<typeof because<C>>[3]
   demandOf(connector: C): number
@@ -21,15 +21,15 @@ interface Decided<C> extends Overlap<C> {
   winner: C
   loser: C
   why: string
-  /** Neither is for something more specific than the other. */
+  /** Both patterns are equally specific. */
   level: boolean
-  /** The winner asks for less than the loser does. */
+  /** The winner requires less than the loser does. */
   weaker: boolean
-  /** The winner is the more specific one and demands all that the loser does: what domain patterns are for. */
+  /** The winner is more specific and requires all that the loser does: domain patterns are meant for that. */
   asMeant: boolean
 }
 
-/** Beyond it nobody reads, and each is a selection of its own. */
+/** Bounds the cost: each comparison is a selection. */
 const mostAsked = 500
 
 export function describe<C extends InboundConnector | OutboundConnector>(
@@ -49,11 +49,11 @@ export function describe<C extends InboundConnector | OutboundConnector>(
     .map((group) => ({ path: group[0]?.path ?? '', message: sentence(group) }))
   const unasked = telling.length - mostAsked
   if (unasked <= 0) return warnings
-  const message = `overlaps with others in ${unasked} more domains, which were not looked at`
+  const message = `overlaps with others in ${unasked} more domains, which were not compared`
   return [...warnings, { path: '', message }]
 }
 
-/** @returns null when the two do not meet there after all */
+/** @returns null when the two do not both match the domain */
 function decide<C extends InboundConnector | OutboundConnector>(
   connector: C,
   overlap: Overlap<C>,
@@ -78,8 +78,8 @@ function decide<C extends InboundConnector | OutboundConnector>(
 }
 
 /**
- * What can be said in one sentence: that the general goes behind so many particular ones. Two that are level have
- * their own.
+ * Groups overlaps that one sentence describes: a general connector and many particular ones. Two equally specific
+ * connectors get their own sentence.
  */
 function kindOf<C extends InboundConnector | OutboundConnector>(it: Decided<C>): string {
   const field = it.path.split('[')[0]
@@ -91,9 +91,9 @@ function sentence<C extends InboundConnector | OutboundConnector>(group: readonl
   const [{ pattern, winner, loser, why, weaker }, ...more] = group as [Decided<C>, ...Decided<C>[]]
   const likewise = more.map((it) => `${it.pattern} ("${it.other.name}")`)
   return [
-    `for ${spoken(pattern)} "${winner.name}" wins over "${loser.name}": it ${why}`,
-    ...(weaker ? [`, and demands less than "${loser.name}"`] : []),
-    ...(likewise.length > 0 ? [`; likewise for ${few(likewise)}`] : []),
+    `for ${spoken(pattern)} "${winner.name}" takes precedence over "${loser.name}": it ${why}`,
+    ...(weaker ? [`, and requires less than "${loser.name}"`] : []),
+    ...(likewise.length > 0 ? [`; the same for ${few(likewise)}`] : []),
   ].join('')
 }
 

@@ -1,11 +1,11 @@
-/** Which of the certificates of a place are in use, and when somebody is to hear that one expires. */
+/** Decides which observed certificates are in use, and when a notice of their expiry is due. */
 import { dayMs } from '../../contract/durations.ts'
 import type { Observation, ObservedCertificate } from './observation.ts'
 
-/** `Superseded`: another was first seen after this was seen last. `NotSeen`: not for a month. */
+/** `Superseded`: another certificate was first seen after this one was last seen. `NotSeen`: not seen for a month. */
 export type Use = 'InUse' | 'Superseded' | 'NotSeen'
 
-/** What was not seen for so long is nobody's concern: the host is gone, or no mail goes there. */
+/** Days without an observation after which a certificate counts as unused: the host is gone, or no mail goes there. */
 const forgottenDays = 30
 
 export function useOf(
@@ -17,20 +17,20 @@ export function useOf(
   return now.getTime() - Date.parse(lastSeen) > forgottenDays * dayMs ? 'NotSeen' : 'InUse'
 }
 
-/** Whole days; below 0 when it has expired. */
+/** Whole days; negative after expiry. */
 export const daysLeft = ({ notAfter }: Pick<ObservedCertificate, 'notAfter'>, now: Date): number =>
   Math.floor((Date.parse(notAfter) - now.getTime()) / dayMs)
 
-/** Days before a certificate expires on which somebody is to hear of it. */
+/** Days before expiry on which a notice is due. */
 export const noticeDays = [30, 14, 3] as const
 
 /**
- * The last of the days of notice that has come, so that those which were missed are one notice, not three.
+ * The last notice day that has come, so that missed ones become one notice.
  *
- * A place that renews as machines do (the certificate took the place of one that was still valid) is not told of while
- * there is more than a third of its time left, when machines renew: certificates of 90 days would be news at 30 days
- * each time, those of a week always.
- * @returns null when none has come
+ * For automatic renewal (the certificate replaced one that was still valid) no notice is due before the last third of
+ * its lifetime, when renewal happens. Otherwise certificates of 90 days would cause a notice at 30 days each time, and
+ * those of a week always.
+ * @returns null if none has come
  */
 export function noticeDue(
   certificate: ObservedCertificate,

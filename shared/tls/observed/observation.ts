@@ -1,26 +1,26 @@
-/** What is kept of the certificates seen at one place, and what changed there. */
+/** The stored record of the certificates observed at one place, and of their changes. */
 import { z } from 'zod'
 import { CertificateSummary } from '../../contract/certificate.ts'
 import { ConnectorName } from '../../contract/jobs.ts'
 import { PolicySource } from '../../contract/message.ts'
 
 /**
- * `Own`: one that we show, to senders or to next hops. `PartnerServer`: shown by a next hop. `PartnerClient`: shown by
- * a sender, to an inbound connector that knows it.
+ * `Own`: mailflow presents it, to senders or next hops. `PartnerServer`: a next hop presents it. `PartnerClient`: a
+ * sender presents it to an inbound connector that knows it.
  */
 export const ObservedKind = z.enum(['Own', 'PartnerServer', 'PartnerClient'])
 export type ObservedKind = z.infer<typeof ObservedKind>
 
-/** Where certificates are seen: what takes the place of what is decided by this. */
+/** Where certificates are observed. A new one replaces an earlier one of the same place. */
 export const ObservedPlace = z.strictObject({
   kind: ObservedKind,
-  /** Null of what the ingress serves, and of strangers. */
+  /** Null for the ingress's certificates and for servers without a connector. */
   connector: ConnectorName.nullable(),
-  /** Of the recipients whose mail led there last; null where there are none. */
+  /** The domain of the last recipients whose mail was sent there; null without recipients. */
   domain: z.string().nullable(),
   /**
-   * The host name or address of a next hop; of what a sender shows, the first of its names; of ours, the ingress's name
-   * or the secret's.
+   * `PartnerServer`: host name or address of the next hop. `PartnerClient`: the first name of the certificate. `Own`:
+   * name of the ingress or of the secret.
    */
   host: z.string(),
 })
@@ -29,18 +29,18 @@ export type ObservedPlace = z.infer<typeof ObservedPlace>
 const fingerprint = z.string().regex(/^[0-9a-f]{64}$/)
 
 export const SeenCertificate = CertificateSummary.extend({
-  /** `RSA` or `EC`, or OpenSSL's name for another kind; null where the key cannot be read. */
+  /** `RSA` or `EC`, or OpenSSL's name for another type; null if the key cannot be read. */
   keyType: z.string().nullable(),
-  /** SHA-256 of the subject's public key info, 64 lower-case hexadecimal digits; null likewise. */
+  /** SHA-256 of the subject public key info, 64 lower-case hexadecimal digits; null likewise. */
   publicKeyFingerprint256: fingerprint.nullable(),
 })
 export type SeenCertificate = z.infer<typeof SeenCertificate>
 
 export const ObservedCertificate = SeenCertificate.extend({
-  /** Who demanded that it is verified, as it was when it was last seen; null where nobody did. */
+  /** The source of the requirement to verify it, at the last observation; null without one. */
   verifiedBy: PolicySource.nullable(),
   firstSeen: z.iso.datetime(),
-  /** To within an hour. */
+  /** Accurate to an hour. */
   lastSeen: z.iso.datetime(),
 })
 export type ObservedCertificate = z.infer<typeof ObservedCertificate>
@@ -54,7 +54,7 @@ const Compared = ObservedCertificate.pick({
 
 export const ObservedChange = z.strictObject({
   at: z.iso.datetime(),
-  /** `Certificate`: a new one of the same issuer for the same key. */
+  /** `Certificate`: a new certificate with the same issuer and key. */
   what: z.array(z.enum(['Issuer', 'Key', 'Certificate'])),
   from: Compared,
   to: Compared,
@@ -62,14 +62,14 @@ export const ObservedChange = z.strictObject({
 export type ObservedChange = z.infer<typeof ObservedChange>
 
 export const Observation = ObservedPlace.extend({
-  /** What was seen last comes first. */
+  /** Last seen first. */
   certificates: z.array(ObservedCertificate).min(1),
   /** The last few, latest first. */
   changes: z.array(ObservedChange),
 })
 export type Observation = z.infer<typeof Observation>
 
-/** A certificate that was seen, once. */
+/** One observation of a certificate. */
 export interface Sighting {
   place: ObservedPlace
   certificate: SeenCertificate

@@ -1,22 +1,21 @@
 /**
- * From what was known of a place and what is seen there now to what is known. Several certificates may be in use at one
- * place: behind one name there are several servers, of which some were renewed. So a certificate that comes back is no
- * change, as long as it is remembered.
+ * Adds one observation to the record of a place. Several certificates may be in use there: one name may stand for
+ * several servers, of which some are renewed. So a stored certificate that comes back is no change.
  */
 import { hourMs } from '../../contract/durations.ts'
 import type { Observation, ObservedCertificate, ObservedChange, Sighting } from './observation.ts'
 
-/** Certificates remembered of a place. */
+/** Certificates stored for a place. */
 const mostCertificates = 6
 const mostChanges = 5
 
 export interface Observed {
   observation: Observation
-  /** What is seen for the first time where another was seen before. */
+  /** Set if a certificate is new at a place that had another. */
   change: ObservedChange | null
 }
 
-/** @returns null when nothing is news: it was seen within the hour, or later than this */
+/** @returns null without news: the certificate was seen within the hour, or later */
 export function observe(known: Observation | null, sighting: Sighting): Observed | null {
   const { place, certificate, verifiedBy, at } = sighting
   const before = known?.certificates ?? []
@@ -32,7 +31,7 @@ export function observe(known: Observation | null, sighting: Sighting): Observed
   const others = before.filter((other) => other !== same)
   const change = same === undefined ? changeTo(now, predecessor(now, others, place.kind)) : null
   const certificates = [now, ...others].sort(latestFirst).slice(0, mostCertificates)
-  // A sighting that is written late, when all that is remembered was seen after it.
+  // A late observation: all stored certificates were seen after it.
   if (!certificates.includes(now)) return null
   const changes = [...(change ? [change] : []), ...(known?.changes ?? [])].slice(0, mostChanges)
   return { observation: { ...place, certificates, changes }, change }
@@ -41,7 +40,7 @@ export function observe(known: Observation | null, sighting: Sighting): Observed
 const latestFirst = (one: ObservedCertificate, other: ObservedCertificate): number =>
   other.lastSeen.localeCompare(one.lastSeen)
 
-/** Ours may be two side by side, one for each kind of key, of which neither takes the other's place. */
+/** The ingress may serve two certificates, one for each key type; neither replaces the other. */
 function predecessor(
   { keyType, lastSeen }: ObservedCertificate,
   others: readonly ObservedCertificate[],
@@ -66,7 +65,7 @@ function changeTo(to: ObservedCertificate, from: ObservedCertificate | null): Ob
   }
 }
 
-/** Of a key that could not be read nobody knows. */
+/** An unreadable key counts as the same. */
 const isSameKey = (one: ObservedCertificate, other: ObservedCertificate): boolean =>
   one.publicKeyFingerprint256 === null ||
   other.publicKeyFingerprint256 === null ||

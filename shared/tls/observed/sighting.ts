@@ -1,8 +1,7 @@
 /**
- * What is remembered of a certificate that was shown. The attack: a name that is no name, or a thousand of them, in a
- * certificate that anybody can make, and so a table that fills or a notice that says something else than it seems. The
- * defence: its words are bounded and made visible here, before they are kept. The limit: they are its owner's own; only
- * the fingerprints say which certificate it was.
+ * Builds the stored form of a presented certificate. The attack: a self-made certificate with invalid names, or a
+ * thousand of them, fills the table or makes a notice misleading. The defence: its texts are bounded and made visible
+ * before they are stored. The limit: its owner chose them; only the fingerprints identify the certificate.
  */
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto'
 import type { ClientCertificate } from '../../contract/message.ts'
@@ -13,7 +12,7 @@ import { describeCertificate } from '../presented-chain.ts'
 import type { EstablishedTls } from '../server-certificate.ts'
 import type { SeenCertificate } from './observation.ts'
 
-/** @returns null when the next hop showed none, or none that can be read */
+/** @returns null if the next hop presented none, or none that can be read */
 export function seenOfServer({ certificates, chain }: EstablishedTls): SeenCertificate | null {
   const [summary] = certificates
   return summary === undefined ? null : { ...summary, ...keyOf(parsed(chain[0])) }
@@ -23,7 +22,10 @@ export function seenOfClient(certificate: ClientCertificate): SeenCertificate {
   return { ...summaryOf(certificate), ...keyOf(parsed(certificate.chain[0])) }
 }
 
-/** @param pem the certificate first, with whatever else; @returns null when it cannot be read */
+/**
+ * @param pem the certificate first, then any text
+ * @returns null if it cannot be read
+ */
 export function seenOfPem(pem: string): SeenCertificate | null {
   const [first] = certificatesIn(pem)
   try {
@@ -35,8 +37,8 @@ export function seenOfPem(pem: string): SeenCertificate | null {
 }
 
 /**
- * What a sender's certificate is known by from one renewal to the next: the first, in the order of the alphabet, of its
- * names that the connector expects, else of all its names. Addresses and HELO are of one server among many.
+ * A name for a sender's certificate that survives renewals: alphabetically the first of its names that the connector
+ * expects, otherwise of all its names. Address and HELO vary between a sender's servers.
  */
 export function nameOfClient(
   { subjectAltNames, commonName, fingerprint256 }: ClientCertificate,

@@ -1,15 +1,15 @@
-/** What revocation needs to know of a certificate and Node does not tell, read from its DER (RFC 5280 §4.1). */
+/** Reads from a certificate's DER (RFC 5280 §4.1) what revocation checks need and Node does not expose. */
 import type { X509Certificate } from 'node:crypto'
 import { elements, only } from '../der.ts'
 import { extensionOf } from '../extension.ts'
 
 export interface CertificateParts {
-  /** The content of its INTEGER: as it was written, so that it compares octet for octet. */
+  /** The content of the INTEGER, unchanged, for comparison octet by octet. */
   serial: Buffer
   /** DER of the names. */
   issuer: Buffer
   subject: Buffer
-  /** What the BIT STRING of its public key holds. */
+  /** The content of the public key's BIT STRING. */
   publicKey: Buffer
 }
 
@@ -18,7 +18,7 @@ const keyUsage = '551d0f'
 /** cRLSign (RFC 5280 §4.2.1.3). */
 const signsLists = 0x02
 
-/** @throws RangeError when it is no certificate */
+/** @throws RangeError for an invalid certificate */
 export function certificateParts({ raw }: Pick<X509Certificate, 'raw'>): CertificateParts {
   const fields = elements(elements(only(raw).content)[0]?.content ?? Buffer.alloc(0))
   const [serial, , issuer, , subject, key] = fields[0]?.tag === version ? fields.slice(1) : fields
@@ -28,12 +28,15 @@ export function certificateParts({ raw }: Pick<X509Certificate, 'raw'>): Certifi
     serial: serial.content,
     issuer: issuer.whole,
     subject: subject.whole,
-    // The first octet says how many bits are unused: none.
+    // The first octet is the number of unused bits: 0.
     publicKey: bits.content.subarray(1),
   }
 }
 
-/** Without the extension a key is for everything. @throws RangeError when it is no certificate */
+/**
+ * True without the extension (RFC 5280 §4.2.1.3).
+ * @throws RangeError for an invalid certificate
+ */
 export function maySignLists({ raw }: Pick<X509Certificate, 'raw'>): boolean {
   const usage = extensionOf(raw, keyUsage)
   return usage === null || ((only(usage).content[1] ?? 0) & signsLists) !== 0

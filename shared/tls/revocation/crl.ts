@@ -1,9 +1,8 @@
 /**
- * What a revocation list says of a certificate (RFC 5280 §5, §6.3). The attack: a list of somebody else, an old one from
- * before the revocation, or one that is about other certificates, is handed out in place of the issuer's. The defence:
- * the signature by the issuer's own key, its dates, and its scope; whatever is not understood makes it useless, and no
- * list is never taken for a list without the certificate. The limits: lists in parts (delta) and lists kept by somebody
- * other than the issuer (indirect) are not used; whoever holds the list back until it is out of date leaves us without.
+ * Evaluates a CRL for a certificate (RFC 5280 §5, §6.3). The attack: a foreign CRL, one from before the revocation, or
+ * one about other certificates replaces the issuer's. The defence: the issuer's signature, the dates and the scope are
+ * checked. A CRL that is not understood is unusable, and never counts as one without the certificate. The limits: delta
+ * and indirect CRLs are not used; an attacker that blocks the CRL until it expires leaves the revocation undetermined.
  */
 import type { X509Certificate } from 'node:crypto'
 import { AsnConvert } from '@peculiar/asn1-schema'
@@ -14,11 +13,11 @@ import { revocationEndpoints } from './endpoints.ts'
 import { isSignedBy } from './signature.ts'
 import { type Question, reasonOf, revoked, staleness, type Told, unknown } from './told.ts'
 
-/** Octets. The largest lists of public authities come to some ten million. */
+/** Octets. The largest CRLs of public authorities have some ten million. */
 export const largestCrl = 20_000_000
 
 const deltaIndicator = '2.5.29.27'
-/** What may be critical: its scope, and that it is a part, which is looked at; the others are nothing to us. */
+/** Extensions that may be critical. Scope and delta are evaluated; the others do not matter here. */
 const understood = new Set([id_ce_issuingDistributionPoint, deltaIndicator, '2.5.29.20', '2.5.29.35'])
 
 /**
@@ -43,9 +42,9 @@ interface List {
   issuer: Buffer
   thisUpdate: Date
   nextUpdate: Date | null
-  /** One entry after another. */
+  /** The concatenated entries. */
   entries: Buffer
-  /** DER; empty without any. Read only once it is known who signed them. */
+  /** DER; empty if there are none. Parsed only after the signature is verified. */
   extensions: Buffer
 }
 
@@ -76,7 +75,7 @@ function fromPem(octets: Buffer): Buffer {
   return Buffer.from(base64 ?? '', 'base64')
 }
 
-/** RFC 5280 §5.1.2.4: UTCTime until 2049, GeneralizedTime from 2050 on; to the second, in UTC. */
+/** RFC 5280 §5.1.2.4: UTCTime until 2049, GeneralizedTime from 2050 on; in UTC, with seconds. */
 function dateOf({ tag, content }: Pick<Element, 'tag' | 'content'>): Date {
   const text = content.toString('latin1')
   const century = tag === tags.generalizedTime ? '' : text < '5' ? '20' : '19'
@@ -86,24 +85,24 @@ function dateOf({ tag, content }: Pick<Element, 'tag' | 'content'>): Date {
   return new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
 }
 
-/** Why a list says nothing of the certificate, or null. Reads after `The CRL`. */
+/** Why the CRL is unusable for the certificate, or null: a clause that follows `The CRL`. */
 function faultOf(list: List, { certificate, issuer, at }: Question): string | null {
   const { subject } = certificateParts(issuer)
   if (!list.issuer.equals(subject) && !list.issuer.equals(certificateParts(certificate).issuer))
-    return 'is not of the issuer of the certificate'
-  if (!maySignLists(issuer)) return 'is of an issuer that may sign none'
+    return "is not from the certificate's issuer"
+  if (!maySignLists(issuer)) return 'is from an issuer that may not sign CRLs'
   if (!isSignedBy(list.toBeSigned, list.algorithm, list.signature, issuer.publicKey))
-    return 'is not signed by the issuer of the certificate'
-  if (list.nextUpdate === null) return 'does not say until when it holds'
+    return "is not signed by the certificate's issuer"
+  if (list.nextUpdate === null) return 'has no nextUpdate'
   return staleness(list.thisUpdate, list.nextUpdate, at) ?? outOfScope(list.extensions, certificate)
 }
 
 function outOfScope(der: Buffer, certificate: X509Certificate): string | null {
   const extensions = der.length > 0 ? AsnConvert.parse(der, Extensions) : new Extensions()
-  // RFC 5280 §5.2: a list with a critical extension that is not understood says nothing of any certificate.
+  // RFC 5280 §5.2: a CRL with an unknown critical extension must not be used.
   const odd = extensions.find(({ critical, extnID }) => critical && !understood.has(extnID))
-  if (odd) return `has a critical extension that is not known here: ${odd.extnID}`
-  if (extensions.some(({ extnID }) => extnID === deltaIndicator)) return 'is but a part of one (delta)'
+  if (odd) return `has an unknown critical extension: ${odd.extnID}`
+  if (extensions.some(({ extnID }) => extnID === deltaIndicator)) return 'is a delta CRL'
   const point = extensions.find(({ extnID }) => extnID === id_ce_issuingDistributionPoint)
   return point
     ? outsideOf(AsnConvert.parse(point.extnValue.buffer, IssuingDistributionPoint), certificate)
@@ -112,19 +111,19 @@ function outOfScope(der: Buffer, certificate: X509Certificate): string | null {
 
 /** RFC 5280 §6.3.3 (b)(2). */
 function outsideOf(scope: IssuingDistributionPoint, certificate: X509Certificate): string | null {
-  if (scope.indirectCRL) return 'is about certificates of several issuers (indirect)'
-  if (scope.onlyContainsAttributeCerts) return 'is about attribute certificates only'
-  if (scope.onlyContainsUserCerts && certificate.ca) return 'is not about authorities'
-  if (scope.onlyContainsCACerts && !certificate.ca) return 'is about authorities only'
-  if (scope.onlySomeReasons) return 'is about some reasons only'
+  if (scope.indirectCRL) return 'is an indirect CRL'
+  if (scope.onlyContainsAttributeCerts) return 'covers attribute certificates only'
+  if (scope.onlyContainsUserCerts && certificate.ca) return 'does not cover CA certificates'
+  if (scope.onlyContainsCACerts && !certificate.ca) return 'covers CA certificates only'
+  if (scope.onlySomeReasons) return 'covers some reasons only'
   if (scope.distributionPoint === undefined) return null
   const names = scope.distributionPoint.fullName?.map(({ uniformResourceIdentifier: uri }) => uri) ?? []
   return revocationEndpoints(certificate).crl.some((url) => names.includes(url))
     ? null
-    : 'is about other certificates of the issuer'
+    : 'covers other certificates of the issuer'
 }
 
-/** A list may have a hundred thousand entries: nothing is made of those that are not the one. */
+/** A CRL may have a hundred thousand entries, so no objects are allocated for the others. */
 function lookUp({ entries, nextUpdate }: List, { certificate }: Question): Told {
   const { serial } = certificateParts(certificate)
   let found: number | null = null
@@ -133,7 +132,7 @@ function lookUp({ entries, nextUpdate }: List, { certificate }: Question): Told 
     const begin = contentAt(entries, at)
     const afterSerial = endAt(entries, begin)
     if (hasOddity(entries, endAt(entries, afterSerial), end))
-      return unknown('The CRL has an entry with a critical extension that is not known here')
+      return unknown('The CRL has an entry with an unknown critical extension')
     if (entries.compare(serial, 0, serial.length, contentAt(entries, begin), afterSerial) === 0) found = at
     at = end
   }
@@ -144,7 +143,7 @@ function lookUp({ entries, nextUpdate }: List, { certificate }: Question): Told 
   return reason === 'removeFromCRL' ? good : revoked(since, reason, nextUpdate)
 }
 
-/** RFC 5280 §5.3: such an entry makes the list useless. Reason and date of invalidity are understood. */
+/** RFC 5280 §5.3: an entry with an unknown critical extension makes the CRL unusable. */
 function hasOddity(entries: Buffer, from: number, end: number): boolean {
   if (from >= end) return false
   for (let at = contentAt(entries, from); at < end; at = endAt(entries, at)) {
@@ -155,7 +154,7 @@ function hasOddity(entries: Buffer, from: number, end: number): boolean {
   return false
 }
 
-/** 2.5.29.21, and .24: five octets of identifier with its head. */
+/** reasonCode 2.5.29.21 and invalidityDate 2.5.29.24: five octets of identifier with tag and length. */
 const isUnderstood = (entries: Buffer, id: number): boolean =>
   entries.readUIntBE(id, 4) === 0x0603551d && (entries[id + 4] === 21 || entries[id + 4] === 24)
 

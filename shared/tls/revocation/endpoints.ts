@@ -1,4 +1,4 @@
-/** Where a certificate says that its revocation and its issuer can be learnt. Its own words: whoever asks there, takes care. */
+/** Reads the addresses for CRL, OCSP and issuer from a certificate. They are untrusted. */
 import type { X509Certificate } from 'node:crypto'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import { Certificate, CRLDistributionPoints, id_ce_cRLDistributionPoints } from '@peculiar/asn1-x509'
@@ -8,17 +8,17 @@ export interface RevocationEndpoints {
   crl: string[]
   /** RFC 5280 §4.2.2.1 */
   ocsp: string[]
-  /** Where the issuer's certificate is. */
+  /** Addresses of the issuer's certificate. */
   issuers: string[]
 }
 
-/** Addresses of each kind that are read of one certificate. */
+/** Addresses read of each kind. */
 const most = 8
 
-/** Characters: addresses are remembered, and shown. */
+/** Characters: addresses are cached and shown. */
 const longestUrl = 2_048
 
-/** Only what is asked by HTTP: few ask LDAP, and a firewall opens for none. Nothing that cannot be seen. */
+/** Only HTTP, without invisible characters: few use LDAP, and no firewall allows it. */
 const isWeb = (url: string): boolean => url.length <= longestUrl && /^https?:\/\/[!-~]+$/i.test(url)
 
 export function revocationEndpoints(certificate: X509Certificate): RevocationEndpoints {
@@ -31,7 +31,7 @@ export function revocationEndpoints(certificate: X509Certificate): RevocationEnd
   }
 }
 
-/** Node renders one access description a line, `OCSP - URI:http://…`, and quotes what could be mistaken. */
+/** Node writes one access description on each line, `OCSP - URI:http://…`, and quotes ambiguous ones. */
 function accessOf({ infoAccess }: X509Certificate): [method: string, url: string][] {
   const lines = (infoAccess ?? '').split('\n')
   return lines.flatMap((line): [string, string][] => {

@@ -1,10 +1,9 @@
 /**
- * What an OCSP responder says of a certificate (RFC 6960, RFC 5019). The attack: a made-up answer, the answer about
- * another certificate, or an old one from before the revocation, since it comes in the clear by HTTP. The defence: the
- * signature by the issuer's key, or by a certificate that the issuer itself made for this purpose; the certificate named
- * in it; its dates. A responder's error is never taken for an answer. The limits: no nonce is sent, as the responders of
- * public authorities answer from what they prepared, so an answer may be repeated within its dates; the responder's own
- * certificate is not asked about.
+ * Evaluates an OCSP response for a certificate (RFC 6960, RFC 5019). It comes over plain HTTP. The attack: a forged
+ * response, one about another certificate, or one from before the revocation. The defence: the signature by the
+ * issuer's key or by its delegated certificate, the certificate ID and the dates are checked. A responder's error never
+ * counts as a response. The limits: no nonce is sent, because public responders use prepared responses, so a response
+ * can be replayed within its dates; the responder's own certificate is not checked for revocation.
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import {
@@ -33,9 +32,12 @@ import { type Question, reasonOf, revoked, staleness, type Told, unknown } from 
 
 /** Octets. */
 export const largestOcspAnswer = 65_536
-/** Milliseconds that an answer holds which does not say until when (RFC 6960 §4.2.2.1: newer is always to be had). */
+/**
+ * Milliseconds for which a response without nextUpdate is valid. RFC 6960 §4.2.2.1: newer information is always
+ * available.
+ */
 const holdsWithoutEnd = dayMs
-/** Certificates that are tried of an answer. */
+/** Certificates of one response that are tried. */
 const mostSigners = 4
 
 const sha1 = '1.3.14.3.2.26'
@@ -47,13 +49,13 @@ const hashes: Readonly<Record<string, string>> = {
 }
 
 /**
- * The question, DER. By SHA-1, as all responders know it (RFC 5019 §2.1.1); nothing rests on it.
- * @throws RangeError when one of them is no certificate
+ * The OCSP request, DER. All responders support SHA-1 (RFC 5019 §2.1.1); security does not depend on it.
+ * @throws RangeError for an invalid certificate
  */
 export function ocspRequest({ certificate, issuer }: Omit<Question, 'at'>): Buffer {
   const { subject, publicKey } = certificateParts(issuer)
   const reqCert = new CertID({
-    // RFC 5019 §2.1.1 has parameters in no other form.
+    // RFC 5019 §2.1.1 requires NULL parameters.
     hashAlgorithm: new AlgorithmIdentifier({ algorithm: sha1, parameters: null }),
     issuerNameHash: new OctetString(hashOf('sha1', subject)),
     issuerKeyHash: new OctetString(hashOf('sha1', publicKey)),
@@ -73,25 +75,26 @@ export function statusInOcsp(octets: Buffer, question: Question): Told {
     if (responseStatus !== OCSPResponseStatus.successful)
       return unknown(`The responder answered ${OCSPResponseStatus[responseStatus] ?? responseStatus}`)
     if (responseBytes?.responseType !== id_pkix_ocsp_basic)
-      return unknown('The OCSP answer is of another kind')
+      return unknown('The OCSP response is not of type id-pkix-ocsp-basic')
     const basic = Buffer.from(responseBytes.response.buffer)
-    if (!isSigned(basic, question)) return unknown('The OCSP answer is not signed by the issuer or for it')
+    if (!isSigned(basic, question))
+      return unknown('The OCSP response is not signed by the issuer or its delegate')
     return statusIn(AsnConvert.parse(basic, BasicOCSPResponse).tbsResponseData, question)
   } catch {
-    return unknown('The OCSP answer cannot be read')
+    return unknown('The OCSP response cannot be read')
   }
 }
 
 function statusIn({ responses, responseExtensions = [] }: ResponseData, question: Question): Told {
   const single = responses.find(({ certID }) => isAbout(certID, question))
-  if (!single) return unknown('The OCSP answer is about another certificate')
-  // RFC 6960 §4.4: none of those it names is critical.
+  if (!single) return unknown('The OCSP response is about another certificate')
+  // RFC 6960 §4.4 defines no critical extensions.
   if ([...responseExtensions, ...(single.singleExtensions ?? [])].some(({ critical }) => critical))
-    return unknown('The OCSP answer has a critical extension that is not known here')
+    return unknown('The OCSP response has an unknown critical extension')
   const { thisUpdate, nextUpdate } = single
   const until = nextUpdate ?? new Date(thisUpdate.getTime() + holdsWithoutEnd)
   const stale = staleness(thisUpdate, until, question.at)
-  return stale === null ? told(single) : unknown(`The OCSP answer ${stale}`)
+  return stale === null ? told(single) : unknown(`The OCSP response ${stale}`)
 }
 
 function told({ certStatus, nextUpdate }: SingleResponse): Told {
@@ -114,7 +117,7 @@ function isAbout(id: CertID, { certificate, issuer }: Question): boolean {
   )
 }
 
-/** RFC 6960 §4.2.2.2: by the issuer, or by whom it delegated this to; its own word, not the responder's. */
+/** RFC 6960 §4.2.2.2: signed by the issuer, or by a delegate that the issuer itself certified. */
 function isSigned(basic: Buffer, { issuer, at }: Question): boolean {
   const [toBeSigned, algorithm, signature, certificates] = elements(only(basic).content)
   if (!toBeSigned || !algorithm || !signature) return false

@@ -1,13 +1,12 @@
 /**
- * Whether octets were signed with a key, of what authorities sign: certificates of their revocation (RFC 5280
- * §4.1.1.2, RFC 8017 §A.2.3, RFC 5758, RFC 8410). The attack: an answer made up with a signature that is cheap to
- * forge. The defence: MD5 and SHA-1 count for nothing.
+ * Verifies signatures by the algorithms that authorities use (RFC 5280 §4.1.1.2, RFC 8017 §A.2.3, RFC 5758, RFC 8410).
+ * The attack: a forged response with a weak signature. The defence: MD5 and SHA-1 are refused.
  */
 import { constants, type KeyObject, verify } from 'node:crypto'
 import { elements, only, tags } from '../der.ts'
 
 interface Scheme {
-  /** Node's name; null where the key alone says it. */
+  /** Node's name; null if the key determines it. */
   hash: string | null
   keyType: readonly string[]
   pss?: { saltLength: number }
@@ -54,7 +53,7 @@ function schemeOf(algorithm: Buffer): Scheme | null {
   return name === rsaPss ? pssScheme(parameters?.content ?? Buffer.alloc(0)) : (schemes[name] ?? null)
 }
 
-/** RFC 4055 §3.1: without a hash it is SHA-1. */
+/** RFC 4055 §3.1: the default hash is SHA-1, which is refused. */
 function pssScheme(parameters: Buffer): Scheme | null {
   const fields = elements(parameters)
   const field = (tag: number) => fields.find((each) => each.tag === tag)?.content

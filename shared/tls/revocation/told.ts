@@ -1,24 +1,23 @@
-/** What a CRL or an OCSP responder tells of one certificate. */
+/** The statement of a CRL or an OCSP responder about one certificate. */
 import type { X509Certificate } from 'node:crypto'
 import type { RevocationSource } from './status.ts'
 
 export interface Question {
   certificate: X509Certificate
-  /** Whose name and key the certificate was issued by. */
   issuer: X509Certificate
   at: Date
 }
 
 export type Told = Pick<RevocationSource, 'status' | 'detail' | 'nextUpdate'>
 
-/** Milliseconds that clocks may differ. */
+/** Milliseconds of tolerated clock difference. */
 const tolerance = 300_000
 
 export const unknown = (detail: string): Told => ({ status: 'Unknown', detail, nextUpdate: null })
 
 const onHold = 'certificateHold'
 
-/** By the number of RFC 5280 §5.3.1. */
+/** By the numbers of RFC 5280 §5.3.1. */
 const reasons = [
   'unspecified',
   'keyCompromise',
@@ -41,18 +40,18 @@ export const revoked = (since: Date, reason: string, nextUpdate: Date | null): T
   nextUpdate: nextUpdate?.toISOString() ?? null,
 })
 
-/** RFC 5280 §5.3.1: only what was put on hold can be good again. What says otherwise is from before. */
+/** RFC 5280 §5.3.1: only a certificate on hold can become good again. Any other contradicting statement is older. */
 export const isFinal = ({ status, detail }: Pick<Told, 'status' | 'detail'>): boolean =>
   status === 'Revoked' && !detail.endsWith(`: ${onHold}`)
 
 /**
- * Whether what was said then holds at an instant.
+ * Checks whether a statement is valid at `at`.
  * @returns why not, or null
  */
 export function staleness(thisUpdate: Date, nextUpdate: Date, at: Date): string | null {
   if (!(thisUpdate.getTime() - tolerance <= at.getTime()))
-    return `is of ${when(thisUpdate)}, which is to come`
-  if (!(at.getTime() <= nextUpdate.getTime() + tolerance)) return `is out of date since ${when(nextUpdate)}`
+    return `has thisUpdate in the future: ${when(thisUpdate)}`
+  if (!(at.getTime() <= nextUpdate.getTime() + tolerance)) return `expired at ${when(nextUpdate)}`
   return null
 }
 

@@ -176,20 +176,20 @@ describe('revocation', () => {
 
   const mend = /→ The authority has to mend that, unless a proxy on the way has answered in its place\. /
   const rows: [string, Parameters<RevocationAuthority['behave']>[0], 'crl' | 'ocsp', RegExp, RegExp][] = [
-    ['a stale CRL', { crl: 'Stale' }, 'crl', /The CRL is out of date since \d{4}-\S+Z /, mend],
+    ['a stale CRL', { crl: 'Stale' }, 'crl', /The CRL expired at \d{4}-\S+Z /, mend],
+    ['a stale OCSP answer', { ocsp: 'Stale' }, 'ocsp', /The OCSP response expired at \d{4}-\S+Z /, mend],
     [
-      'a stale OCSP answer',
-      { ocsp: 'Stale' },
-      'ocsp',
-      /The OCSP answer is out of date since \d{4}-\S+Z /,
+      'a CRL with a wrong signature',
+      { crl: 'WrongSignature' },
+      'crl',
+      /is not signed by the certificate's issuer/,
       mend,
     ],
-    ['a CRL with a wrong signature', { crl: 'WrongSignature' }, 'crl', /is not signed by the issuer/, mend],
     [
       'an OCSP answer with a wrong signature',
       { ocsp: 'WrongSignature' },
       'ocsp',
-      /is not signed by the issuer or for it/,
+      /is not signed by the issuer or its delegate/,
       mend,
     ],
     ['something else than a CRL', { crl: 'Garbage' }, 'crl', /The CRL cannot be read/, mend],
@@ -197,7 +197,7 @@ describe('revocation', () => {
       'something else than an OCSP answer',
       { ocsp: 'Garbage' },
       'ocsp',
-      /The OCSP answer cannot be read/,
+      /The OCSP response cannot be read/,
       mend,
     ],
     ['an HTTP error', { crl: 'Busy' }, 'crl', /The server answered 503/, mend],

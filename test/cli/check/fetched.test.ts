@@ -185,7 +185,7 @@ describe('an OCSP answer that comes with the handshake', () => {
       /^FAIL .*came with the handshake: revoked on \S+Z: \w+ → /,
     ],
     [
-      'is not signed by the issuer',
+      "is not signed by the certificate's issuer",
       async (issuer, certificate) => {
         const impostor = await createPki('Impostor')
         return ocspAnswer(issuer, {
@@ -194,12 +194,12 @@ describe('an OCSP answer that comes with the handshake', () => {
           signedBy: { sign: impostor.sign, certificate: impostor.ca },
         })
       },
-      /^WARN .*of no use: The OCSP answer is not signed by the issuer or for it → /,
+      /^WARN .*of no use: The OCSP response is not signed by the issuer or its delegate → /,
     ],
     [
       'cannot be read',
       async () => Buffer.from('hello'),
-      /^WARN .*of no use: The OCSP answer cannot be read → /,
+      /^WARN .*of no use: The OCSP response cannot be read → /,
     ],
   ]
   for (const [what, make, expected] of rows)

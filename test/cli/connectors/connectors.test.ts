@@ -312,7 +312,7 @@ outboundConnectors:
     const asMeant = saved.filter((one) => !sorted(warnings).includes(JSON.stringify(one)))
     assert.equal(asMeant.length, saved.length - warnings.length)
     assert.deepEqual(
-      asMeant.filter(({ message }) => !/wins over .* more specific than [^,]*$/.test(message)),
+      asMeant.filter(({ message }) => !/takes precedence over .* more specific than [^,]*$/.test(message)),
       [],
     )
   })

@@ -115,7 +115,7 @@ describe('validating an inbound connector', () => {
         {
           reason: 'InboundTlsRequired',
           count: 7,
-          explanation: `Connector "${created.name}" requires TLS and the message came without it.`,
+          explanation: `Connector "${created.name}" requires TLS, and the message came without it.`,
           latest: daysAgo(1),
           messages: ids.slice(0, 5),
         },

@@ -9,7 +9,7 @@ const onPremises = { ...inbound, connectorType: 'OnPremises', senderIpAddresses:
 const outbound = { name: 'Northwind', connectorType: 'Partner', recipientDomains: ['northwind.example'] }
 const smartHosts = [{ host: 'mail.northwind.example' }]
 
-/** Each fault as the API and the command line name it, in order of appearance. */
+/** The faults as the API and the command line print them, in order of appearance. */
 const faults = (
   schema: typeof InboundConnectorInput | typeof OutboundConnectorInput,
   body: unknown,
@@ -20,7 +20,7 @@ const faults = (
 
 describe('an inbound connector', () => {
   const rows: { name: string; body: object; at: string[] }[] = [
-    { name: 'is taken with its defaults', body: inbound, at: [] },
+    { name: 'is accepted with its defaults', body: inbound, at: [] },
     {
       name: 'may restrict by certificate',
       body: {
@@ -42,62 +42,66 @@ describe('an inbound connector', () => {
       at: ['restrictDomainsToIpAddresses cannot be set together with restrictDomainsToCertificate'],
     },
     {
-      name: 'needs a certificate to restrict by',
+      name: 'needs a certificate to restrict by certificate',
       body: { ...inbound, restrictDomainsToCertificate: true },
       at: ['restrictDomainsToCertificate needs tlsSenderCertificateNames or certificateFingerprints'],
     },
     {
-      name: 'needs addresses to restrict by',
+      name: 'needs addresses to restrict by address',
       body: { ...inbound, restrictDomainsToIpAddresses: true },
       at: ['restrictDomainsToIpAddresses needs senderIpAddresses'],
     },
     {
-      name: 'that names a certificate needs TLS',
+      name: 'needs TLS when it names a certificate',
       body: { ...inbound, requireTls: false, tlsSenderCertificateNames: ['a.example'] },
       at: ['requireTls must be true when the connector names a certificate'],
     },
     {
-      name: 'that asks for TLS 1.3 must ask for TLS',
+      name: 'needs TLS when it requires TLS 1.3',
       body: { ...inbound, requireTls: false, minimumTlsVersion: 'TLSv1.3' },
-      at: ['minimumTlsVersion TLSv1.3 needs requireTls, without which mail in the clear is taken'],
+      at: ['minimumTlsVersion TLSv1.3 needs requireTls, without which mail in the clear is accepted'],
     },
     {
-      name: 'that asks for TLS may ask for TLS 1.3',
+      name: 'may require TLS 1.3 when it requires TLS',
       body: { ...inbound, minimumTlsVersion: 'TLSv1.3' },
       at: [],
     },
     {
-      name: 'of a partner cannot make mail internal',
+      name: "cannot treat a partner's messages as internal",
       body: { ...inbound, treatMessagesAsInternal: true },
       at: ['treatMessagesAsInternal is for OnPremises connectors only'],
     },
-    { name: 'of our own servers may', body: { ...onPremises, treatMessagesAsInternal: true }, at: [] },
-    { name: 'may limit its messages a minute', body: { ...inbound, messageRateLimit: 1 }, at: [] },
     {
-      name: 'that limits them takes one at least',
+      name: 'may treat messages of our own servers as internal',
+      body: { ...onPremises, treatMessagesAsInternal: true },
+      at: [],
+    },
+    { name: 'may limit the messages a minute', body: { ...inbound, messageRateLimit: 1 }, at: [] },
+    {
+      name: 'needs a limit of at least one message a minute',
       body: { ...inbound, messageRateLimit: 0 },
       at: ['messageRateLimit must be at least 1'],
     },
     {
-      name: 'limits them to a whole number',
+      name: 'needs a whole number as message limit',
       body: { ...inbound, messageRateLimit: 1.5 },
       at: ['messageRateLimit must be a whole number'],
     },
-    { name: 'may say that it does not', body: { ...onPremises, messageRateLimit: null }, at: [] },
+    { name: 'may have no message limit', body: { ...onPremises, messageRateLimit: null }, at: [] },
     {
-      name: 'of our own servers must identify them',
+      name: 'must identify our own servers',
       body: { ...onPremises, senderIpAddresses: [] },
       at: [
         'senderIpAddresses an OnPremises connector grants relay, so it needs senderIpAddresses, tlsSenderCertificateNames or certificateFingerprints',
       ],
     },
     {
-      name: 'of our own servers does not restrict',
+      name: 'does not restrict our own servers by address',
       body: { ...onPremises, restrictDomainsToIpAddresses: true },
       at: ['restrictDomainsToIpAddresses is for Partner connectors only'],
     },
     {
-      name: 'has no embedded wildcard',
+      name: 'refuses an embedded wildcard',
       body: { ...inbound, senderDomains: ['a.*.example', '*', '*.b.example', '*.*.example', '*c.example'] },
       at: [
         'senderDomains[0] "a.*.example" is not a domain, "*.domain" or "*": a wildcard is the whole first label',
@@ -106,7 +110,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'has domains that are domains',
+      name: 'refuses sender domains that are no domains',
       body: { ...inbound, senderDomains: ['a@b.example', '192.0.2.1'] },
       at: [
         'senderDomains[0] "a@b.example" is not a domain, "*.domain" or "*"',
@@ -114,32 +118,32 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'has a domain',
+      name: 'needs a domain',
       body: { ...inbound, senderDomains: [] },
       at: ['senderDomains must not be empty'],
     },
     {
-      name: 'has each domain once, in whatever way it is written',
+      name: 'refuses a domain that is listed twice in different forms',
       body: { ...inbound, senderDomains: ['*.BÜCHER.example.', 'b.example', '*.xn--bcher-kva.example'] },
       at: ['senderDomains[2] "*.xn--bcher-kva.example" is listed twice'],
     },
     {
-      name: 'has each address once',
+      name: 'refuses an address that is listed twice',
       body: { ...inbound, senderIpAddresses: ['2001:db8::/48', '192.0.2.1', '2001:DB8::/48'] },
       at: ['senderIpAddresses[2] "2001:DB8::/48" is listed twice'],
     },
     {
-      name: 'has each certificate name once',
+      name: 'refuses a certificate name that is listed twice',
       body: { ...inbound, tlsSenderCertificateNames: ['a.example', 'A.example.'] },
       at: ['tlsSenderCertificateNames[1] "a.example" is listed twice'],
     },
     {
-      name: 'has each fingerprint once, with colons or without',
+      name: 'refuses a fingerprint that is listed twice, with colons or without',
       body: { ...inbound, certificateFingerprints: ['ab'.repeat(32), Array(32).fill('AB').join(':')] },
       at: [`certificateFingerprints[1] "${'ab'.repeat(32)}" is listed twice`],
     },
     {
-      name: 'has certificate names that are host names',
+      name: 'refuses certificate names that are no host names',
       body: { ...inbound, tlsSenderCertificateNames: ['*', 'mail.*.example', '*.contoso.example'] },
       at: [
         'tlsSenderCertificateNames[0] "*" is not a host name or "*.domain"',
@@ -147,17 +151,17 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'has fingerprints that are SHA-256',
+      name: 'refuses fingerprints that are not SHA-256',
       body: { ...inbound, certificateFingerprints: ['ab'.repeat(20)] },
       at: ['certificateFingerprints[0] not a SHA-256 fingerprint (64 hexadecimal digits)'],
     },
     {
-      name: 'that pins a certificate needs TLS',
+      name: 'needs TLS when it pins a certificate',
       body: { ...inbound, requireTls: false, certificateFingerprints: ['ab'.repeat(32)] },
       at: ['requireTls must be true when the connector names a certificate'],
     },
     {
-      name: 'of our own servers does not restrict by certificate either',
+      name: 'does not restrict our own servers by certificate',
       body: {
         ...onPremises,
         restrictDomainsToCertificate: true,
@@ -166,7 +170,7 @@ describe('an inbound connector', () => {
       at: ['restrictDomainsToCertificate is for Partner connectors only'],
     },
     {
-      name: 'has authorities in PEM',
+      name: 'refuses authorities that are not PEM',
       body: { ...inbound, certificateAuthorities: ['MIIB', '-----BEGIN CERTIFICATE-----'] },
       at: [
         'certificateAuthorities[0] not one certificate in PEM',
@@ -174,7 +178,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'has addresses and ranges',
+      name: 'refuses invalid addresses and ranges',
       body: { ...inbound, senderIpAddresses: ['2001:db8::/32', '192.0.2.300', '10.0.0.0/33'] },
       at: [
         'senderIpAddresses[1] "192.0.2.300" is not an IP address or a CIDR range',
@@ -182,12 +186,12 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'has no line breaks in its name',
+      name: 'refuses a line break in its name',
       body: { ...inbound, name: 'a\r\nb' },
       at: ['name has control characters'],
     },
     {
-      name: 'with several faults names them all',
+      name: 'names all of several faults',
       body: {
         ...inbound,
         name: '',
@@ -205,7 +209,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'is not judged by a field that is unreadable',
+      name: 'skips rules about a field that is invalid itself',
       body: { ...inbound, senderIpAddresses: 'x', restrictDomainsToIpAddresses: true },
       at: ['senderIpAddresses must be a list, not a string'],
     },
@@ -213,7 +217,7 @@ describe('an inbound connector', () => {
   for (const { name, body, at } of rows)
     test(name, () => assert.deepEqual(faults(InboundConnectorInput, body), at))
 
-  test('is compared in lower case, as A-labels, without a trailing dot', () => {
+  test('stores domains in lower case, as A-labels, without a trailing dot', () => {
     const { senderDomains } = InboundConnectorInput.parse({
       ...inbound,
       senderDomains: ['*.BÜCHER.example.'],
@@ -224,111 +228,115 @@ describe('an inbound connector', () => {
 
 describe('an outbound connector', () => {
   const rows: { name: string; body: object; at: string[] }[] = [
-    { name: 'is taken with its defaults', body: outbound, at: [] },
+    { name: 'is accepted with its defaults', body: outbound, at: [] },
     {
       name: 'needs a domain',
       body: { ...outbound, recipientDomains: [] },
       at: ['recipientDomains needs at least one domain, unless allAcceptedDomains is true'],
     },
     {
-      name: 'of a partner does not take every accepted domain',
+      name: 'cannot deliver all accepted domains to a partner',
       body: { ...outbound, allAcceptedDomains: true },
       at: ['allAcceptedDomains is for OnPremises connectors only'],
     },
     {
-      name: 'of our own servers may',
+      name: 'may deliver all accepted domains to our own servers',
       body: { ...outbound, connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true },
       at: [],
     },
     {
-      name: 'by smart host needs one',
+      name: 'needs a smart host for the route SmartHosts',
       body: { ...outbound, route: 'SmartHosts' },
       at: ['smartHosts needs at least one host when route is SmartHosts'],
     },
-    { name: 'by smart host has one', body: { ...outbound, route: 'SmartHosts', smartHosts }, at: [] },
     {
-      name: 'by MX has none',
+      name: 'accepts a smart host for the route SmartHosts',
+      body: { ...outbound, route: 'SmartHosts', smartHosts },
+      at: [],
+    },
+    {
+      name: 'refuses a smart host for the route Mx',
       body: { ...outbound, smartHosts },
       at: ['smartHosts must be empty when route is Mx'],
     },
     {
-      name: 'that validates the domain needs its name',
+      name: 'needs tlsDomain for DomainValidation',
       body: { ...outbound, tlsSettings: 'DomainValidation' },
       at: ['tlsDomain is needed when tlsSettings is DomainValidation'],
     },
     {
-      name: 'that does not has none',
+      name: 'refuses tlsDomain without DomainValidation',
       body: { ...outbound, tlsSettings: 'EncryptionOnly', tlsDomain: 'a.example' },
       at: ['tlsDomain must be null unless tlsSettings is DomainValidation'],
     },
     {
-      name: 'by SES cannot verify a certificate',
+      name: 'cannot verify a certificate by SES',
       body: { ...outbound, route: 'Ses', tlsSettings: 'CertificateValidation' },
       at: [
         "tlsSettings Amazon SES can require TLS but cannot verify the partner's certificate, so CertificateValidation needs route Mx or SmartHosts",
       ],
     },
     {
-      name: 'by SES can require TLS',
+      name: 'may require TLS by SES',
       body: { ...outbound, route: 'Ses', tlsSettings: 'EncryptionOnly' },
       at: [],
     },
     {
-      name: 'by SES cannot ask for TLS 1.3',
+      name: 'cannot require TLS 1.3 by SES',
       body: { ...outbound, route: 'Ses', tlsSettings: 'EncryptionOnly', minimumTlsVersion: 'TLSv1.3' },
       at: ['minimumTlsVersion Amazon SES does not let a sender choose TLSv1.3 as the minimum'],
     },
     {
-      name: 'that asks for TLS 1.3 must ask for TLS',
+      name: 'needs tlsSettings when it requires TLS 1.3',
       body: { ...outbound, minimumTlsVersion: 'TLSv1.3' },
       at: [
-        'minimumTlsVersion TLSv1.3 needs tlsSettings, without which mail goes in the clear where TLS fails',
+        'minimumTlsVersion TLSv1.3 needs tlsSettings, without which mail is sent in the clear where TLS fails',
       ],
     },
     {
-      name: 'that asks for TLS may ask for TLS 1.3',
+      name: 'may require TLS 1.3 with tlsSettings',
       body: { ...outbound, tlsSettings: 'EncryptionOnly', minimumTlsVersion: 'TLSv1.3' },
       at: [],
     },
     {
-      name: 'expires within 12 to 24 hours',
+      name: 'expires after 12 hours at the earliest',
       body: { ...outbound, expirationHours: 11 },
       at: ['expirationHours must be at least 12'],
     },
     {
-      name: 'expires within 24 hours at the latest',
+      name: 'expires after 24 hours at the latest',
       body: { ...outbound, expirationHours: 25 },
       at: ['expirationHours must be at most 24'],
     },
     {
-      name: 'has no embedded wildcard',
+      name: 'refuses an embedded wildcard',
       body: { ...outbound, recipientDomains: ['mail.*', 'northwind.example'] },
       at: [
         'recipientDomains[0] "mail.*" is not a domain, "*.domain" or "*": a wildcard is the whole first label',
       ],
     },
     {
-      name: 'has each domain once',
+      name: 'refuses a domain that is listed twice',
       body: { ...outbound, recipientDomains: ['northwind.example', 'Northwind.example'] },
       at: ['recipientDomains[1] "northwind.example" is listed twice'],
     },
     {
-      name: 'expects a certificate for a host name',
+      name: 'needs a host name as tlsDomain',
       body: { ...outbound, tlsSettings: 'DomainValidation', tlsDomain: '*' },
       at: ['tlsDomain "*" is not a host name or "*.domain"'],
     },
     {
-      name: 'by SES has no smart host',
+      name: 'refuses a smart host for the route Ses',
       body: { ...outbound, route: 'Ses', smartHosts },
       at: ['smartHosts must be empty when route is Ses'],
     },
     {
-      name: 'has smart hosts with a name or an address',
+      name: 'needs a name or an address for each smart host',
       body: { ...outbound, route: 'SmartHosts', smartHosts: [{ host: 'a b' }, { host: '2001:db8::1' }] },
       at: ['smartHosts[0].host "a b" is not a host name or an IP address'],
     },
     {
-      name: 'has ports that exist',
+      name: 'refuses ports that do not exist',
       body: { ...outbound, route: 'SmartHosts', smartHosts: [{ host: 'a.example', port: 65536 }] },
       at: ['smartHosts[0].port must be at most 65535'],
     },
@@ -354,7 +362,7 @@ describe('certificate authorities', () => {
       at: ['[0] not one certificate in PEM'],
     },
     {
-      name: 'are twenty at most',
+      name: 'are at most twenty',
       authorities: () => Array(21).fill(ca),
       at: [' must have at most 20 entries'],
     },

@@ -43,7 +43,7 @@ const validation = (steps: ValidationStep[]): OutboundValidation => ({
   steps,
 })
 
-/** Every step there can be, each as large as it can be. */
+/** Every possible step, each as large as possible. */
 function largest(): OutboundValidation {
   const detail = '\ud83d\udcec'.repeat(150)
   const host = `${'a'.repeat(60)}.`.repeat(4).slice(0, 253)
@@ -72,19 +72,19 @@ function largest(): OutboundValidation {
 }
 
 describe('a validation', () => {
-  it('is kept whole where it fits', () => {
+  it('is stored whole if it fits', () => {
     const steps = Array.from({ length: mostHosts }, () => step({ certificates: [certificate(5, 60)] }))
     assert.deepEqual(keepable(validation(steps)), validation(steps))
   })
 
-  it('keeps the certificate of the host itself before those of its authorities', () => {
+  it("keeps the host's certificate rather than those of its authorities", () => {
     const chain = [certificate(3, 100), certificate(20, 255), certificate(20, 255)]
     const kept = keepable(validation(Array.from({ length: mostHosts }, () => step({ certificates: chain }))))
     assert.ok(kept.steps.every(({ certificates }) => certificates.length === 1))
     assert.deepEqual(kept.steps[0]?.certificates[0], chain[0])
   })
 
-  it('keeps every step and whether it succeeded, whatever it comes to', () => {
+  it('keeps every step and its result, whatever its size', () => {
     const { steps } = largest()
     const kept = keepable(largest())
     const outline = (some: readonly ValidationStep[]) =>
@@ -93,7 +93,7 @@ describe('a validation', () => {
     assert.deepEqual(OutboundValidation.parse(kept), kept)
   })
 
-  it('never outgrows what it may take of an item', () => {
+  it('never exceeds its share of an item', () => {
     const ofAnySize = fc.record({
       names: fc.integer({ min: 0, max: 20 }),
       length: fc.integer({ min: 0, max: 255 }),
@@ -113,7 +113,7 @@ describe('a validation', () => {
     )
   })
 
-  it('fits into one DynamoDB item with the largest connector there can be', async () => {
+  it('fits into one DynamoDB item with the largest possible connector', async () => {
     const { cert } = await selfSigned({
       names: Array.from({ length: 20 }, (_, n) => `mx${n}.partner.example`),
     })

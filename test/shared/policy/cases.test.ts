@@ -1,7 +1,7 @@
 /**
- * The table of cases, a chapter a file in cases/: which connectors are considered for a message, which decides, what
- * the server answers and what becomes of each recipient. Each case is asked of explain(), of the functions that
- * decide and of the early answer at RCPT TO, with the connectors in both orders; all have to say the same.
+ * Runs the cases of the chapters in cases/: the connectors considered for a message, the one that decides, the
+ * reply, and the verdict for each recipient. Each case is put to explain(), to evaluate() and to the check at
+ * RCPT TO, with the connectors in both orders; all results must agree.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -22,7 +22,7 @@ for (const { title, cases } of chapters)
     for (const row of cases) test(row.name, () => check(row))
   })
 
-test('the chapters hold at least 150 cases, no two of one name', () => {
+test('the chapters hold at least 150 cases with unique names', () => {
   const names = chapters.flatMap(({ title, cases }) => cases.map(({ name }) => `${title}: ${name}`))
   assert.ok(names.length >= 150, `${names.length} cases`)
   assert.equal(new Set(names).size, names.length)
@@ -56,7 +56,7 @@ function checkConsidered(row: Case, { explanation }: Verdict, considered: Consid
   assert.ok(said.includes(row.why ?? ''), said)
 }
 
-/** What is refused in session would not be delivered later; what is taken does not bounce when first decided. */
+/** What is refused in session is never delivered later; what is accepted does not bounce at the first decision. */
 function checkSession(row: Case, given: Snapshot, verdict: Verdict): void {
   if (row.expected.inSession === null) return
   const admission = admit(given, judgeMessage(given, messageOf(row)), addressOf(row))
@@ -81,7 +81,7 @@ function checkExplanation(row: Case, given: Snapshot, verdict: Verdict, consider
   assert.deepEqual([answer.route, answer.tls], leaves)
 }
 
-/** Decided for the first time, of a message that a peer sent: the only kind that can be asked about beforehand. */
+/** Whether explain() can answer: only for the first decision about a message from a client. */
 const isFirst = ({ madeHere, minutes, after, recipient }: Case): boolean =>
   !madeHere && minutes === undefined && after === undefined && recipient === undefined
 

@@ -1,4 +1,4 @@
-/** What a single decision does not show; those are in cases/. */
+/** Sequences of decisions; single decisions are in cases/. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { evaluate } from '../../../shared/policy/evaluate.ts'
@@ -31,7 +31,7 @@ const noStartTls = attempt({
   reply: { code: 451, enhanced: '4.7.321', text: 'STARTTLS not offered' },
 })
 
-test('a message that never gets through is tried at 0, 1 and 5 minutes, then every 15, and bounces at 24 hours', () => {
+test('tries a message at 0, 1 and 5 minutes, then every 15, and bounces it after 24 hours', () => {
   const starts: number[] = []
   let now = receivedAt
   let current = recipient({ address: 'b@northwind.example' })

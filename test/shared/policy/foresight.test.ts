@@ -1,4 +1,4 @@
-/** Which certificates count, what becomes of mail when they expire, and of which somebody is to hear. */
+/** The certificates that count, what happens to mail when they expire, and the notices that are due. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
@@ -48,7 +48,7 @@ const known = (
   return observations.flatMap((one) => usedAt(one, { connectors, served }, now))
 }
 
-describe('of a next hop', () => {
+describe("a next hop's certificate", () => {
   const shown = (verifiedBy: ObservedCertificate['verifiedBy'] = null) =>
     observation([expiring('a', 10, { verifiedBy })])
 
@@ -61,14 +61,14 @@ describe('of a next hop', () => {
       'MailWaits',
       true,
     ],
-    ['validation that bounces at once', { onTlsFailure: 'Bounce' }, 'Connector', 'MailReturns', true],
-    ['validation that only reports', { mode: 'ReportOnly' }, null, 'RecordedOnly', false],
+    ['validation with onTlsFailure Bounce', { onTlsFailure: 'Bounce' }, 'Connector', 'MailReturns', true],
+    ['validation in ReportOnly mode', { mode: 'ReportOnly' }, null, 'RecordedOnly', false],
     ['EncryptionOnly', { tlsSettings: 'EncryptionOnly' }, null, 'Nothing', false],
     ['nothing', { tlsSettings: null }, null, 'Nothing', false],
-    ['nothing, but its domain MTA-STS', { tlsSettings: null }, 'MtaSts', 'MailWaits', true],
-    ['nothing, but its host DANE', { tlsSettings: null }, 'Dane', 'AsTlsaSays', false],
+    ['nothing, with MTA-STS of its domain', { tlsSettings: null }, 'MtaSts', 'MailWaits', true],
+    ['nothing, with DANE of its host', { tlsSettings: null }, 'Dane', 'AsTlsaSays', false],
   ] as const)
-    test(`whose connector demands ${what}: ${consequence}`, () => {
+    test(`of a connector that requires ${what} has the consequence ${consequence}`, () => {
       const { gauges, notices } = foresee(known([shown(verifiedBy)], { out: [{ ...bank, ...fields }] }), now)
       assert.deepEqual(gauges, [
         { observedAs: 'PartnerServer', connector: 'To the bank', daysLeft: 10, stopsMail },
@@ -80,35 +80,35 @@ describe('of a next hop', () => {
     })
 
   for (const [what, fields] of [
-    ['whose connector is gone', { id: 'c9' }],
-    ['whose connector is off', { enabled: false }],
-    ["that is a stranger's, whom a connector for everybody led to", { recipientDomains: ['*'] }],
-    ['of another domain than is named beside everybody', { recipientDomains: ['clinic.example', '*'] }],
+    ['of a deleted connector', { id: 'c9' }],
+    ['of a disabled connector', { enabled: false }],
+    ['of an unrelated server that a connector for `*` led to', { recipientDomains: ['*'] }],
+    ['of a domain that the connector matches only by `*`', { recipientDomains: ['clinic.example', '*'] }],
   ] as [string, Partial<OutboundConnector>][])
-    test(`${what}: concerns nobody`, () => {
+    test(`${what} is ignored`, () => {
       const seen = known([shown()], { out: [{ ...bank, ...fields }] })
       assert.deepEqual(foresee(seen, now), { gauges: [], notices: [] })
     })
 
   for (const [what, fields] of [
-    ['a domain below', { recipientDomains: ['*.bank.example', '*'] }],
+    ['a wildcard', { recipientDomains: ['*.bank.example', '*'] }],
     [
-      "everybody's mail by smart hosts",
+      '`*` by smart hosts',
       { recipientDomains: ['*'], route: 'SmartHosts', smartHosts: [{ host: 'relay.example', port: 25 }] },
     ],
     ['all accepted domains', { connectorType: 'OnPremises', recipientDomains: [], allAcceptedDomains: true }],
   ] as [string, Partial<OutboundConnector>][])
-    test(`whose connector is for ${what}: counts`, () => {
+    test(`of a connector for ${what} counts`, () => {
       const seen = known([shown()], { out: [{ ...bank, ...fields }] })
       assert.equal(foresee(seen, now).notices.length, 1)
     })
 
-  test("that is a stranger's by what it publishes: concerns nobody", () => {
+  test('observed because of published policies alone is ignored', () => {
     const stranger = observation([expiring('a', 3)], { connector: null })
     assert.deepEqual(foresee(known([stranger]), now), { gauges: [], notices: [] })
   })
 
-  test('that is shown no more concerns nobody', () => {
+  test('that is no longer presented is ignored', () => {
     const seen = observation([
       expiring('b', 90, { firstSeen: day(-2) }),
       expiring('a', 3, { lastSeen: day(-3) }),
@@ -122,7 +122,7 @@ describe('of a next hop', () => {
     assert.deepEqual(notices, [])
   })
 
-  test('on several hosts is one notice, and names them', () => {
+  test('on several hosts causes one notice that names them', () => {
     const seen = ['mx2', 'mx1'].map((host) =>
       observation([expiring('a', 3)], { host: `${host}.bank.example` }),
     )
@@ -133,7 +133,7 @@ describe('of a next hop', () => {
     )
   })
 
-  test('that another server of its name has renewed says where the newer one is', () => {
+  test("renewed on another server of its name is reported with the newer one's host", () => {
     const seen = [
       observation([expiring('a', 3)], { host: 'mx1.bank.example' }),
       observation([expiring('b', 90)], { host: 'mx2.bank.example' }),
@@ -146,7 +146,7 @@ describe('of a next hop', () => {
     )
   })
 
-  test('what expires first comes first', () => {
+  test('that expires first comes first', () => {
     const seen = [29, 2, 10].map((days, index) =>
       observation([expiring('abc'.charAt(index), days)], { host: `mx${index}.bank.example` }),
     )
@@ -161,15 +161,19 @@ describe('of a next hop', () => {
   })
 })
 
-describe('of a sender', () => {
+describe("a sender's certificate", () => {
   for (const [what, fields, consequence] of [
-    ['that is refused', {}, 'MailRefused'],
-    ['that is held', { onViolation: 'Defer' }, 'MailHeld'],
-    ['that is only reported', { mode: 'ReportOnly' }, 'RecordedOnly'],
-    ['that needs none', { restrictDomainsToCertificate: false }, 'Nothing'],
-    ['of our own', { connectorType: 'OnPremises', restrictDomainsToCertificate: false }, 'RelayDenied'],
+    ['for mail that would be refused', {}, 'MailRefused'],
+    ['for mail that would be held', { onViolation: 'Defer' }, 'MailHeld'],
+    ['of a report-only connector', { mode: 'ReportOnly' }, 'RecordedOnly'],
+    ['of a connector that requires none', { restrictDomainsToCertificate: false }, 'Nothing'],
+    [
+      'of our own server',
+      { connectorType: 'OnPremises', restrictDomainsToCertificate: false },
+      'RelayDenied',
+    ],
   ] as [string, Partial<InboundConnector>, string][])
-    test(`${what}: ${consequence}`, () => {
+    test(`${what} has the consequence ${consequence}`, () => {
       const seen = observation([expiring('a', 10)], { kind: 'PartnerClient', domain: null })
       const { notices } = foresee(known([seen], { into: [{ ...fromBank, ...fields }] }), now)
       assert.deepEqual(
@@ -179,7 +183,7 @@ describe('of a sender', () => {
     })
 })
 
-describe('of ours', () => {
+describe('our own certificate', () => {
   const ingress = observation([expiring('a', 10), expiring('b', 5), expiring('c', 2)], {
     kind: 'Own',
     connector: null,
@@ -192,7 +196,7 @@ describe('of ours', () => {
       servedFrom === undefined ? null : { fingerprint256: 'd'.repeat(64), servedFrom, notAfter: day(400) },
   })
 
-  test('what the ingress serves counts, unless its successor is served in time', () => {
+  test('counts while the ingress serves it, unless its successor is served in time', () => {
     const seen = known([ingress], { served: [served('a'), served('b', day(4)), served('c', day(3))] })
     const { gauges, notices } = foresee(seen, now)
     assert.deepEqual(
@@ -208,7 +212,7 @@ describe('of ours', () => {
     )
   })
 
-  test('what it serves no more concerns nobody', () => {
+  test('is ignored when the ingress no longer serves it', () => {
     assert.deepEqual(foresee(known([ingress]), now), { gauges: [], notices: [] })
   })
 
@@ -218,7 +222,7 @@ describe('of ours', () => {
     host: 'mailflow/client-certificates/ours',
   })
 
-  test('what a connector shows counts', () => {
+  test('counts while a connector presents it', () => {
     const { notices } = foresee(known([shown], { out: [{ ...bank, clientCertificate: 'ours' }] }), now)
     assert.deepEqual(
       notices.map(({ hosts, consequence }) => [hosts, consequence]),
@@ -226,7 +230,7 @@ describe('of ours', () => {
     )
   })
 
-  test('what a connector names no more concerns nobody', () => {
+  test('is ignored when no connector names it any more', () => {
     for (const clientCertificate of [null, 'other'])
       assert.deepEqual(foresee(known([shown], { out: [{ ...bank, clientCertificate }] }), now).notices, [])
   })

@@ -5,7 +5,7 @@ import type { Recipient } from '../../../shared/contract/message.ts'
 import { isToldOf, noticeOfSuccess } from '../../../shared/policy/notification.ts'
 import { attempt, message, recipient } from '../../support/fixtures.ts'
 
-describe('the sender is told of', () => {
+describe('the sender gets a DSN', () => {
   const rows: [notify: Recipient['notify'], kinds: string][] = [
     [null, 'failed delayed'],
     [['NEVER'], ''],
@@ -20,24 +20,24 @@ describe('the sender is told of', () => {
   const toldOf = (mailFrom: string, notify: Recipient['notify']) =>
     DsnKind.options.filter((kind) => isToldOf(kind, message({ mailFrom }), recipient({ notify }))).join(' ')
   for (const [notify, kinds] of rows)
-    test(`${kinds || 'nothing'} by NOTIFY=${notify ?? ''}`, () => {
+    test(`for ${kinds || 'nothing'} with NOTIFY=${notify ?? ''}`, () => {
       assert.equal(toldOf('a@ours.example', notify), kinds)
-      assert.equal(toldOf('', notify), '', 'nobody answers <>')
+      assert.equal(toldOf('', notify), '', 'the sender <> gets no DSN')
     })
 })
 
-describe('of a message that was taken', () => {
+describe('after delivery', () => {
   const taken = (dsnPassedOn?: boolean) =>
     recipient({
       lastAttempt: attempt({ outcome: 'Delivered', ...(dsnPassedOn === undefined ? {} : { dsnPassedOn }) }),
     })
   const rows: [who: string, of: Recipient, kept: boolean, notice: string | null][] = [
-    ['a next hop that knows DSN tells', taken(true), false, null],
-    ['one that does not leaves it to be said that it was handed on', taken(false), false, 'relayed'],
-    ['one of whom nothing is known, as SES, does too', taken(), false, 'relayed'],
-    ['what is kept here is delivered', taken(), true, 'delivered'],
-    ['nothing is said before it was', recipient({ lastAttempt: attempt() }), false, null],
-    ['nothing is said before it was tried', recipient(), true, null],
+    ['a next hop with the DSN extension sends the DSN itself', taken(true), false, null],
+    ['a next hop without it causes a relayed DSN', taken(false), false, 'relayed'],
+    ['a next hop such as SES, which does not say, causes a relayed DSN', taken(), false, 'relayed'],
+    ['a report that mailflow stores causes a delivered DSN', taken(), true, 'delivered'],
+    ['a failed attempt causes no success DSN', recipient({ lastAttempt: attempt() }), false, null],
+    ['a recipient without an attempt causes no success DSN', recipient(), true, null],
   ]
   for (const [who, of, kept, notice] of rows) test(who, () => assert.equal(noticeOfSuccess(of, kept), notice))
 })

@@ -1,4 +1,4 @@
-/** What holds for any connectors and any message. */
+/** Properties that hold for any connectors and any message. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -57,14 +57,14 @@ const messageFor = ({ mailFrom, ip, tls }: Question) =>
 
 const idOf = (connector: { id: string } | null) => connector?.id ?? null
 
-/** As the connector says: by its own authorities, or by those of everyone. */
+/** The connector's own authorities, or else the public ones. */
 const trusts = ({ certificateAuthorities }: InboundConnector, certificate: ClientCertificate): boolean =>
   certificateAuthorities.length > 0
     ? chainsTo(certificate.chain, certificateAuthorities, receivedAt)
     : certificate.trusted
 
-describe('selection answers as the plain reference does, whatever the connectors', () => {
-  test('for partners, enforced and on trial', () =>
+describe('the selection agrees with the plain reference implementation for any connectors', () => {
+  test('for partners, enforced and report-only', () =>
     fc.assert(
       fc.property(anyConnectors, anySender, anyIp, anyTls, (connectors, { mailFrom, sender }, ip, tls) => {
         const { partner, trial } = judgeInbound(compile(connectors), { mailFrom, ip, tls, at: receivedAt })
@@ -102,7 +102,7 @@ describe('selection answers as the plain reference does, whatever the connectors
     for (const [way, count] of Object.entries(answered)) assert.ok(count > 20, `${way}: ${count}`)
   })
 
-  test('for recipients, of ours and of others', () =>
+  test('for recipients in accepted and other domains', () =>
     fc.assert(
       fc.property(anyConnectors, anyRecipientDomain, (connectors, domain) => {
         const expected = referenceOutbound(
@@ -116,8 +116,8 @@ describe('selection answers as the plain reference does, whatever the connectors
     ))
 })
 
-describe('the same input gives the same answer', () => {
-  test('asked twice, and whatever the order in which connectors are read', () => {
+describe('the same input gives the same result', () => {
+  test('does not depend on repetition or on the order of the connectors', () => {
     const shuffled = anyConnectors.chain((connectors) =>
       fc.record({
         connectors: fc.constant(connectors),
@@ -138,7 +138,7 @@ describe('the same input gives the same answer', () => {
     )
   })
 
-  test('and with a connector more that speaks for others, neither verdict nor considered connectors change', () => {
+  test('does not change with another connector for other domains', () => {
     const fromOthers = anyInbound.map((it) => ({
       ...it,
       senderDomains: ['others.invalid', '*.others.invalid'],
@@ -150,7 +150,7 @@ describe('the same input gives the same answer', () => {
     }))
     fc.assert(
       fc.property(anyConnectors, fromOthers, toOthers, anyQuestion, (connectors, one, other, question) => {
-        // Our own servers are asked about every DSN, so for the null reverse path none of them speaks for others.
+        // The null reverse path considers all of our own servers, so no connector is for other senders then.
         fc.pre(question.mailFrom !== '' || one.connectorType === 'Partner')
         const more = withMore(connectors, one, other)
         assert.deepEqual(
@@ -162,7 +162,7 @@ describe('the same input gives the same answer', () => {
     )
   })
 
-  test('and with a disabled connector more, no verdict and no reply changes', () =>
+  test('does not change with another disabled connector', () =>
     fc.assert(
       fc.property(anyConnectors, anyInbound, anyOutbound, anyQuestion, (connectors, one, other, question) => {
         const more = withMore(connectors, { ...one, enabled: false }, { ...other, enabled: false })
@@ -185,8 +185,8 @@ function withMore(connectors: Connectors, one: InboundConnector, other: Outbound
   }
 }
 
-describe('the more specific connector wins', () => {
-  test('for a sender: one for the very domain goes before all that are not', () =>
+describe('the more specific connector is selected', () => {
+  test('for a sender by its exact domain', () =>
     fc.assert(
       fc.property(anyConnectors, anyInbound, anyQuestion, (connectors, given, question) => {
         const domain = question.mailFrom.split('@')[1]?.toLowerCase().replace(/\.$/, '') ?? ''
@@ -200,7 +200,7 @@ describe('the more specific connector wins', () => {
       runs,
     ))
 
-  test('for a recipient likewise', () =>
+  test('for a recipient by its exact domain', () =>
     fc.assert(
       fc.property(anyConnectors, anyOutbound, anyRecipientDomain, (connectors, given, domain) => {
         const outbound = connectors.outbound.filter(
@@ -215,8 +215,8 @@ describe('the more specific connector wins', () => {
     ))
 })
 
-describe('forced TLS cannot be argued away', () => {
-  /** Less is known of a session, or its certificate vouches for less. */
+describe('forced TLS cannot be circumvented', () => {
+  /** Removes facts of a session, or weakens its certificate. */
   const less: fc.Arbitrary<(facts: TlsFacts) => TlsFacts> = fc
     .subarray(
       [
@@ -237,7 +237,7 @@ describe('forced TLS cannot be argued away', () => {
     )
     .map((steps) => (facts) => steps.reduce((known, step) => step(known), facts))
 
-  test('no missing fact turns a partner’s violation into mail that is taken', () => {
+  test("no missing fact makes a partner's violation accepted", () => {
     let violations = 0
     fc.assert(
       fc.property(anyConnectors, anyQuestion, less, (connectors, question, reduce) => {
@@ -250,7 +250,7 @@ describe('forced TLS cannot be argued away', () => {
         for (const { verdict, inSession } of recipients) {
           assert.notEqual(verdict.action, 'Deliver')
           if (violation.connector.onViolation !== 'Bounce') continue
-          // Whoever cannot be found out about is put off instead.
+          // Undetermined revocation defers instead.
           assert.ok(inSession.code >= 500 || inSession === revocationUnknown, formatReply(inSession))
         }
       }),
@@ -274,7 +274,7 @@ describe('forced TLS cannot be argued away', () => {
       runs,
     ))
 
-  test('a certificate beyond what was asked for never turns a refusal by a partner into a delivery by another', () =>
+  test("an unneeded certificate never turns a partner's refusal into another's delivery", () =>
     fc.assert(
       fc.property(anyConnectors, anyQuestion, anyCertificate, (connectors, question, clientCertificate) => {
         const rules = compile(connectors)
@@ -285,7 +285,7 @@ describe('forced TLS cannot be argued away', () => {
       runs,
     ))
 
-  test('after an attempt whose TLS was not met, the next one demands as much, at any time, also when asked for', () =>
+  test('after an attempt that did not meet the requirement, the next one requires as much, at any time, also on request', () =>
     fc.assert(
       fc.property(
         anyConnectors,
@@ -319,7 +319,7 @@ describe('forced TLS cannot be argued away', () => {
       runs,
     ))
 
-  test('a partner put on trial changes no reply and no verdict', () =>
+  test('a report-only partner connector changes no reply and no verdict', () =>
     fc.assert(
       fc.property(anyConnectors, anyInbound, anyQuestion, (connectors, given, question) => {
         const trial = { ...given, connectorType: 'Partner', mode: 'ReportOnly' } as const
@@ -334,7 +334,7 @@ describe('forced TLS cannot be argued away', () => {
       runs,
     ))
 
-  test('any trial leaves what enforced connectors refuse as it is', () =>
+  test('no report-only connector changes what enforced connectors refuse', () =>
     fc.assert(
       fc.property(anyConnectors, anyInbound, anyOutbound, anyQuestion, (connectors, one, other, question) => {
         const more = withMore(connectors, { ...one, mode: 'ReportOnly' }, { ...other, mode: 'ReportOnly' })
@@ -404,7 +404,7 @@ test('an explanation never contradicts the decision', () =>
     runs,
   ))
 
-test('the connectors by chance are of every kind', () => {
+test('the random connectors are of every kind', () => {
   const [some] = fc.sample(fc.array(anyInbound, { minLength: 300, maxLength: 300 }), 1)
   const kinds = {
     Partner: (it: InboundConnector) => it.connectorType === 'Partner',

@@ -25,7 +25,7 @@ interface Case {
   recipient?: Partial<Recipient>
 }
 
-/** Whether a bounce of mail from elsewhere to our own domain may bring it back; null when it is no bounce. */
+/** Whether a bounce of mail to our own domain may return the content; null if it does not bounce. */
 function returns({ ret = 'FULL', envelope, of, connectors = {}, recipient: to }: Case): boolean | null {
   const plain = message()
   const mail: Message = {
@@ -47,29 +47,29 @@ const partner = (fields = {}) =>
   inbound({ senderDomains: ['elsewhere.example'], requireTls: false, ...fields })
 const toOurs = (fields = {}) => outbound({ recipientDomains: ['ours.example'], ...fields })
 
-describe('the whole message may come back', () => {
+describe('the whole message may be returned', () => {
   const rows: [when: string, given: Case, may: boolean][] = [
-    ['when RET=FULL asks for it and nothing protects it', {}, true],
+    ['with RET=FULL if nothing protects it', {}, true],
     [
-      'when its connectors demand no TLS',
+      'if its connectors require no TLS',
       { connectors: { inbound: [partner()], outbound: [toOurs()] } },
       true,
     ],
-    ['unless RET=HDRS', { ret: 'HDRS' }, false],
-    ['unless RET is left out', { ret: null }, false],
-    ['unless it asked for REQUIRETLS', { envelope: { requireTls: true } }, false],
+    ['not with RET=HDRS', { ret: 'HDRS' }, false],
+    ['not without RET', { ret: null }, false],
+    ['not with REQUIRETLS', { envelope: { requireTls: true } }, false],
     [
-      'unless its Partner connector requires TLS',
+      'not if its Partner connector requires TLS',
       { connectors: { inbound: [partner({ requireTls: true })] } },
       false,
     ],
     [
-      'unless its Partner connector would require TLS',
+      'not if its report-only Partner connector requires TLS',
       { connectors: { inbound: [partner({ requireTls: true, mode: 'ReportOnly' })] } },
       false,
     ],
     [
-      'unless it is our own organisation’s, whose server comes by TLS',
+      'not if it comes from our own server, which must use TLS',
       {
         of: { attributedTo: 'id-own' },
         connectors: {
@@ -86,19 +86,19 @@ describe('the whole message may come back', () => {
       },
       false,
     ],
-    ['unless it came by a connector that is gone', { of: { attributedTo: 'id-gone' } }, false],
+    ['not if it came by a deleted connector', { of: { attributedTo: 'id-gone' } }, false],
     ...(['EncryptionOnly', 'CertificateValidation'] as const).map((tlsSettings): [string, Case, boolean] => [
-      `unless an outbound connector demands ${tlsSettings}`,
+      `not if an outbound connector requires ${tlsSettings}`,
       { connectors: { outbound: [toOurs({ tlsSettings })] } },
       false,
     ]),
     [
-      'unless an outbound connector would demand TLS',
+      'not if a report-only outbound connector requires TLS',
       { connectors: { outbound: [toOurs({ tlsSettings: 'EncryptionOnly', mode: 'ReportOnly' })] } },
       false,
     ],
     ...(['EncryptionOnly', 'DomainValidation', 'Dane'] as const).map((policy): [string, Case, boolean] => [
-      `unless the last attempt was under ${policy}, by whomever`,
+      `not if the last attempt was under ${policy}, from any source`,
       { recipient: { lastAttempt: { ...refused, policy } } },
       false,
     ]),

@@ -31,40 +31,35 @@ const own = (fields: Partial<InboundConnector> = {}) =>
     ...fields,
   })
 
-type Heard = Revocation['status'] | 'nobody asked'
+type Heard = Revocation['status'] | 'not checked'
 
 function session(heard: Heard, certificate = {}): Session {
   const tls = {
     ...overTls,
     clientCertificate: clientCertificate({ subjectAltNames: names, trusted: true, ...certificate }),
   }
-  const known = heard === 'nobody asked' ? tls : withRevocation(tls, { status: heard, detail: 'as was said' })
+  const known = heard === 'not checked' ? tls : withRevocation(tls, { status: heard, detail: 'as was said' })
   return { ip: '192.0.2.1', tls: known, mailFrom: 'a@contoso.example', at: receivedAt }
 }
 
 const restricted = '550 5.7.51 Sender domain is restricted to its own servers'
-const later = '451 4.7.51 Whether the client certificate is revoked cannot be found out now'
+const later = '451 4.7.51 Cannot determine now whether the client certificate is revoked'
 
-describe('A certificate that a partner is restricted to', () => {
+describe("a partner's certificate", () => {
   const rows: [RevocationCheck, Heard, string | null, string][] = [
     ['None', 'Revoked', null, ''],
     ['None', 'Unknown', null, ''],
     ['SoftFail', 'Good', null, ''],
     ['SoftFail', 'Unknown', null, ''],
-    ['SoftFail', 'nobody asked', null, ''],
+    ['SoftFail', 'not checked', null, ''],
     ['SoftFail', 'Revoked', restricted, 'revoked (as was said)'],
     ['HardFail', 'Good', null, ''],
     ['HardFail', 'Revoked', restricted, 'revoked (as was said)'],
-    ['HardFail', 'Unknown', later, 'it cannot be found out whether it is revoked (as was said)'],
-    [
-      'HardFail',
-      'nobody asked',
-      later,
-      'it cannot be found out whether it is revoked (nobody was asked in its session)',
-    ],
+    ['HardFail', 'Unknown', later, 'revocation undetermined (as was said)'],
+    ['HardFail', 'not checked', later, 'revocation undetermined (it was not checked in the session)'],
   ]
   for (const [revocationCheck, heard, inSession, why] of rows)
-    it(`by ${revocationCheck} and ${heard} is ${inSession ?? 'taken'}`, () => {
+    it(`with ${revocationCheck} and status ${heard} is answered ${inSession ?? 'with acceptance'}`, () => {
       const connectors = snapshot({ inbound: [restricting({ revocationCheck })] })
       const { violation } = judgeInbound(connectors, session(heard))
       assert.equal(violation && formatReply(violation.inSession), inSession)
@@ -73,13 +68,13 @@ describe('A certificate that a partner is restricted to', () => {
       assert.equal(formatReply(violation.postQueue), restricted)
     })
 
-  it('is refused for good when something else is wrong with it, too', () => {
+  it('is refused permanently when it has another fault too', () => {
     const connectors = snapshot({ inbound: [restricting({ revocationCheck: 'HardFail' })] })
     const { violation } = judgeInbound(connectors, session('Unknown', { trusted: false, trustError: 'X' }))
     assert.equal(violation && formatReply(violation.inSession), restricted)
   })
 
-  it('is refused when it is pinned, too, and revoked', () => {
+  it('is refused when it is pinned and revoked', () => {
     const fingerprint256 = 'cd'.repeat(32)
     const connector = restricting({
       tlsSenderCertificateNames: [],
@@ -91,7 +86,7 @@ describe('A certificate that a partner is restricted to', () => {
   })
 })
 
-describe('A server of our own', () => {
+describe('our own server', () => {
   const rows: [RevocationCheck, Heard, string | null][] = [
     ['SoftFail', 'Unknown', null],
     ['SoftFail', 'Revoked', '550 5.7.64 Relay access denied'],
@@ -100,67 +95,71 @@ describe('A server of our own', () => {
     ['HardFail', 'Revoked', '550 5.7.64 Relay access denied'],
   ]
   for (const [revocationCheck, heard, expected] of rows)
-    it(`by ${revocationCheck} and ${heard} ${expected === null ? 'may relay' : `hears ${expected}`}`, () => {
+    it(`with ${revocationCheck} and status ${heard} ${expected === null ? 'may relay' : `gets ${expected}`}`, () => {
       const connectors = snapshot({ inbound: [own({ revocationCheck })] })
       const judgement = judgeInbound(connectors, session(heard))
       const admission = admit(connectors, judgement, 'b@elsewhere.example')
       assert.equal(admission.action === 'Refuse' ? formatReply(admission.reply) : null, expected)
     })
 
-  it('is known by its address, whatever was heard of its certificate', () => {
+  it('is identified by its address, whatever the status of its certificate', () => {
     const known = own({ revocationCheck: 'HardFail', senderIpAddresses: ['192.0.2.1'] })
     const { attributedTo, doubtful } = judgeInbound(snapshot({ inbound: [known] }), session('Revoked'))
     assert.deepEqual([attributedTo?.name, doubtful], ['Own', null])
   })
 })
 
-describe('Who wants to know', () => {
+describe('revocation is checked', () => {
   const asking = (connectors: InboundConnector[], of: Session) =>
     askingForRevocation(snapshot({ inbound: connectors }), of).map(({ name }) => name)
 
   const rows: { what: string; connectors: InboundConnector[]; of?: Session; expected: string[] }[] = [
     {
-      what: 'a partner that is restricted to it',
+      what: 'for a partner that is restricted to the certificate',
       connectors: [restricting()],
       expected: ['Contoso'],
     },
     {
-      what: 'one that only reports',
+      what: 'for a report-only partner',
       connectors: [restricting({ mode: 'ReportOnly' })],
       expected: ['Contoso'],
     },
-    { what: 'whom it lets relay', connectors: [own()], expected: ['Own'] },
-    { what: 'nobody by None', connectors: [restricting({ revocationCheck: 'None' })], expected: [] },
+    { what: 'for our own server that may relay by it', connectors: [own()], expected: ['Own'] },
     {
-      what: 'nobody where it restricts nothing',
+      what: 'not with revocationCheck None',
+      connectors: [restricting({ revocationCheck: 'None' })],
+      expected: [],
+    },
+    {
+      what: 'not if the certificate restricts nothing',
       connectors: [restricting({ restrictDomainsToCertificate: false })],
       expected: [],
     },
     {
-      what: 'nobody of a certificate of another name',
+      what: 'not for a certificate with another name',
       connectors: [restricting(), own()],
-      of: session('nobody asked', { subjectAltNames: ['mx.stranger.example'] }),
+      of: session('not checked', { subjectAltNames: ['mx.stranger.example'] }),
       expected: [],
     },
     {
-      what: 'nobody of a certificate that nobody trusts',
+      what: 'not for an untrusted certificate',
       connectors: [restricting(), own()],
-      of: session('nobody asked', { trusted: false }),
+      of: session('not checked', { trusted: false }),
       expected: [],
     },
-    { what: 'nobody twice', connectors: [restricting()], of: session('Unknown'), expected: [] },
+    { what: 'not twice', connectors: [restricting()], of: session('Unknown'), expected: [] },
     {
-      what: 'nobody of mail that is refused all the same',
+      what: 'not for mail that is refused anyway',
       connectors: [restricting({ minimumTlsVersion: 'TLSv1.3' })],
-      of: { ...session('nobody asked'), tls: { ...session('nobody asked').tls, protocol: 'TLSv1.2' } },
+      of: { ...session('not checked'), tls: { ...session('not checked').tls, protocol: 'TLSv1.2' } },
       expected: [],
     },
   ]
-  for (const { what, connectors, of = session('nobody asked'), expected } of rows)
+  for (const { what, connectors, of = session('not checked'), expected } of rows)
     it(what, () => assert.deepEqual(asking(connectors, of), expected))
 })
 
-describe('The administrator', () => {
+describe('the administrator', () => {
   const fate = { consequence: 'RefusedInSession', heldUntil: null } as const
   const noticesOf = (heard: Heard) => {
     const connectors = snapshot({ inbound: [restricting({ revocationCheck: 'HardFail' })] })
@@ -168,15 +167,16 @@ describe('The administrator', () => {
     return unknownTo(connectors, of, judgeInbound(connectors, of), fate)
   }
 
-  it('is told of a certificate that was revoked, with nothing that would help', () => {
+  it('gets a notice of a revoked certificate, without remedies', () => {
     const [notice] = noticesOf('Revoked')
     assert.deepEqual([notice?.why, notice?.remedies], ['revoked (as was said)', []])
   })
 
-  it('is not told of one that nobody says anything of', () => assert.deepEqual(noticesOf('Unknown'), []))
+  it('gets no notice of a certificate with undetermined revocation', () =>
+    assert.deepEqual(noticesOf('Unknown'), []))
 })
 
-describe('A next hop', () => {
+describe('a next hop', () => {
   const rows: [RevocationCheck, Revocation['status'], string | null][] = [
     ['None', 'Revoked', null],
     ['SoftFail', 'Good', null],
@@ -184,27 +184,23 @@ describe('A next hop', () => {
     ['SoftFail', 'Revoked', '451 4.7.320 Certificate is revoked: as was said'],
     ['HardFail', 'Good', null],
     ['HardFail', 'Revoked', '451 4.7.320 Certificate is revoked: as was said'],
-    [
-      'HardFail',
-      'Unknown',
-      '451 4.7.320 It cannot be found out whether the certificate is revoked: as was said',
-    ],
+    ['HardFail', 'Unknown', '451 4.7.320 Cannot determine whether the certificate is revoked: as was said'],
   ]
   for (const [revocationCheck, status, expected] of rows)
-    it(`by ${revocationCheck} and ${status}: ${expected ?? 'goes on'}`, () => {
+    it(`with ${revocationCheck} and status ${status} gets ${expected ?? 'the message'}`, () => {
       const fault = assessRevocation({ revocationCheck }, { status, detail: 'as was said' })
       assert.equal(fault && formatReply(fault.reply), expected)
       if (fault) assert.equal(fault.result, 'certificate-not-trusted')
     })
 })
 
-describe('Of equals', () => {
-  it('the inbound connector that asks more of revocation goes first', () => {
+describe('between equal connectors', () => {
+  it('the inbound connector with the stricter revocation check is selected', () => {
     const connectors = [restricting({ name: 'A' }), restricting({ name: 'B', revocationCheck: 'HardFail' })]
     assert.equal(judgeInbound(snapshot({ inbound: connectors }), session('Good')).partner?.name, 'B')
   })
 
-  it('the outbound one, too, where it looks at certificates', () => {
+  it('the outbound connector with the stricter revocation check is selected if it verifies certificates', () => {
     const chosen = (tlsSettings: 'EncryptionOnly' | 'CertificateValidation') => {
       const connectors = [
         outbound({ name: 'A', tlsSettings }),
@@ -217,26 +213,26 @@ describe('Of equals', () => {
   })
 })
 
-describe('A warning says that HardFail is not looked at', () => {
+describe('a warning says that HardFail has no effect', () => {
   const nothing = { inbound: [], outbound: [], acceptedDomains: [] }
   const about = (warnings: { path: string | null; message: string }[]) =>
     warnings.filter(({ path }) => path === 'revocationCheck').map(({ message }) => message)
   const hard = { revocationCheck: 'HardFail' } as const
 
-  it('inbound', () => {
-    const message = 'is not looked at: restrictDomainsToCertificate is false'
+  it('on an inbound connector', () => {
+    const message = 'has no effect: restrictDomainsToCertificate is false'
     assert.deepEqual(about(inboundWarnings(inbound(hard), nothing, receivedAt)), [message])
     assert.deepEqual(about(inboundWarnings(restricting(hard), nothing, receivedAt)), [])
     const byAddress = own({ ...hard, tlsSenderCertificateNames: [], senderIpAddresses: ['192.0.2.1'] })
     assert.deepEqual(about(inboundWarnings(byAddress, nothing, receivedAt)), [
-      'is not looked at: it knows its servers by their addresses',
+      'has no effect: the connector identifies its servers by address',
     ])
   })
 
-  it('outbound', () => {
+  it('on an outbound connector', () => {
     const of = (tlsSettings: 'EncryptionOnly' | 'CertificateValidation') =>
       about(outboundWarnings(outbound({ ...hard, tlsSettings }), nothing, receivedAt))
-    assert.deepEqual(of('EncryptionOnly'), ['is not looked at: tlsSettings is EncryptionOnly'])
+    assert.deepEqual(of('EncryptionOnly'), ['has no effect: tlsSettings is EncryptionOnly'])
     assert.deepEqual(of('CertificateValidation'), [])
   })
 })

@@ -1,4 +1,4 @@
-/** Which demand is in force, in a readable table and as properties of every combination there is. */
+/** The requirement in force, as a table of cases and as properties of every combination. */
 import assert from 'node:assert/strict'
 import { describe, it, test } from 'node:test'
 import type { TlsRequirement } from '../../../shared/contract/jobs.ts'
@@ -114,17 +114,17 @@ const own = 'DomainValidation by Connector'
 const free = 'Opportunistic by Opportunistic'
 
 const table: Row[] = [
-  // Nobody demands anything.
+  // No requirement.
   [none, 'no DANE', 'no policy', 'nothing', free],
   [none, 'no DANE', 'policy unavailable', 'nothing', free],
   [none, 'no DANE', 'policy none', 'nothing', free],
-  // Nobody knows whether somebody does.
+  // The policy cannot be read.
   [none, 'no DANE', 'policy unreadable', 'nothing', 'TemporaryFailure: 451 4.3.0'],
   [none, 'usable records', 'policy unreadable', 'nothing', 'Dane by Dane'],
   [none, 'no DANE', 'policy unreadable', 'nothing', free, { foundBy: 'SmartHost' }],
   [connector('Opportunistic', { mtaStsMode: 'None' }), 'no DANE', 'policy unreadable', 'nothing', free],
   [connector('EncryptionOnly'), 'no DANE', 'policy unreadable', 'nothing', 'EncryptionOnly by Connector'],
-  // The domain does.
+  // The domain publishes a policy.
   [none, 'no DANE', 'enforce', 'nothing', 'DomainValidation by MtaSts'],
   [none, 'no DANE', 'enforce, not listed', 'nothing', 'TlsNotMet: 451 4.4.8'],
   [none, 'no DANE', 'testing', 'nothing', `${free}, watching DomainValidation by MtaSts`],
@@ -144,7 +144,7 @@ const table: Row[] = [
   ],
   [none, 'records fail', 'enforce', 'nothing', 'TemporaryFailure: 451 4.4.31'],
   [none, 'records are bogus', 'enforce', 'nothing', 'TlsNotMet: 451 4.7.32'],
-  // The connector lets it not speak.
+  // The connector ignores what the domain publishes.
   [connector('Opportunistic', { smtpDaneMode: 'None' }), 'records are bogus', 'no policy', 'nothing', free],
   [
     connector('Opportunistic', { smtpDaneMode: 'None' }),
@@ -154,15 +154,15 @@ const table: Row[] = [
     'DomainValidation by MtaSts',
   ],
   [connector('Opportunistic', { mtaStsMode: 'None' }), 'no DANE', 'enforce, not listed', 'nothing', free],
-  // The connector demands.
+  // The connector requires TLS.
   [connector('EncryptionOnly'), 'usable records', 'enforce', 'nothing', 'EncryptionOnly by Connector'],
   [connector('DomainValidation'), 'records are bogus', 'enforce, not listed', 'nothing', own],
   [connector('DomainValidation'), 'no DANE', 'no policy', 'TLS-Required: No', own],
-  // It is on trial.
+  // The connector only reports.
   [trial, 'no DANE', 'no policy', 'nothing', `${free}, watching ${own}`],
   [trial, 'usable records', 'enforce', 'nothing', `Dane by Dane, watching ${own}`],
   [trial, 'no DANE', 'enforce, not listed', 'nothing', 'TlsNotMet: 451 4.4.8'],
-  // The sender does not mind.
+  // The sender waives TLS.
   [none, 'usable records', 'enforce', 'TLS-Required: No', `${free}, watching Dane by Dane`],
   [none, 'records are bogus', 'no policy', 'TLS-Required: No', `${free}, watching Dane by Dane (4.7.324)`],
   [
@@ -172,7 +172,7 @@ const table: Row[] = [
     'TLS-Required: No',
     `${free}, watching ${own} and DomainValidation by MtaSts (4.4.8)`,
   ],
-  // The sender demands.
+  // The sender requires TLS.
   [none, 'no DANE', 'no policy', 'REQUIRETLS', 'DomainValidation by RequireTls'],
   [none, 'no DANE', 'no policy', 'both', 'DomainValidation by RequireTls'],
   [none, 'no DANE', 'no policy', 'REQUIRETLS', 'PermanentFailure: 550 5.7.10', unproven],
@@ -201,13 +201,13 @@ const table: Row[] = [
     'DomainValidation by RequireTls',
   ],
   [connector('DomainValidation'), 'usable records', 'no policy', 'REQUIRETLS', own],
-  // A notification is not lost for the want of it, and does not go in the clear.
+  // REQUIRETLS alone does not lose a notification, and it is not sent in the clear.
   [none, 'no DANE', 'no policy', 'a DSN with REQUIRETLS', 'EncryptionOnly by RequireTls', unproven],
   [none, 'usable records', 'no policy', 'a DSN with REQUIRETLS', 'Dane by Dane'],
   [none, 'no DANE', 'no policy', 'a DSN', free],
 ]
 
-describe('what is in force', () => {
+describe('the requirement in force', () => {
   for (const [tls, dane, mtaSts, wish, expected, fields] of table) {
     const by = `${tls.level}${tls.mode === 'ReportOnly' ? ' on trial' : ''}`
     const from = fields ? `, ${Object.entries(fields).flat().join(' ')}` : ''
@@ -250,7 +250,7 @@ const all = [...combinations()]
 const again = ({ tls, wish, hop, mtaSts }: Combination, fields: Partial<Combination>): HopDecision =>
   decideHop(fields.tls ?? tls, fields.wish ?? wish, fields.hop ?? hop, fields.mtaSts ?? mtaSts)
 
-/** A level is above those it includes. */
+/** A level ranks above those that it includes. */
 const strength = {
   Opportunistic: 0,
   EncryptionOnly: 1,
@@ -274,11 +274,11 @@ const ownOf = ({
   tlsa: [],
   certificateAuthorities,
   minimumTlsVersion,
-  // Of certificates that anybody may show nobody is asked.
+  // Revocation is checked only for chains that must be verified.
   revocationCheck: verifies(level) ? revocationCheck : 'None',
 })
 
-/** @param concerns the combinations that the property is about; there must be some */
+/** @param concerns selects the combinations of the property; there must be some */
 function property(
   name: string,
   concerns: (combination: Combination) => boolean,
@@ -303,12 +303,12 @@ const speaks = ({ tls }: Combination): boolean => tls.smtpDaneMode === 'Opportun
 
 describe('in every combination', () => {
   property(
-    'what a connector enforces is in force as it stands, without REQUIRETLS',
+    'without REQUIRETLS an enforced connector requirement is in force unchanged',
     ({ tls, wish }) => isEnforced(tls) && !wish.requireTls,
     ({ tls, decision }) => assert.deepEqual(decision, { kind: 'Try', enforced: ownOf(tls), trials: [] }),
   )
   property(
-    'and is at most raised with it',
+    'REQUIRETLS can only raise an enforced connector requirement',
     (each) => isEnforced(each.tls) && each.wish.requireTls && sure(each),
     ({ tls, decision: { enforced } }) => {
       assert.ok(strength[enforced.level] >= strength[tls.level])
@@ -320,12 +320,12 @@ describe('in every combination', () => {
   )
   property('TLS-Required: No refuses nothing', waives, (each) => assert.ok(sure(each)))
   property(
-    'and leaves nothing in force that a connector does not enforce',
+    'TLS-Required: No leaves only an enforced connector requirement in force',
     (each) => waives(each) && !isEnforced(each.tls),
     ({ decision }) => assert.equal(decision.enforced.level, 'Opportunistic'),
   )
   property(
-    'REQUIRETLS is never opportunistic, and verifies whom it sends to unless it is a notification',
+    'REQUIRETLS is never opportunistic, and verifies the next hop unless the message is a notification',
     (each) => each.wish.requireTls && sure(each),
     ({ wish, decision: { enforced } }) =>
       assert.ok(
@@ -334,13 +334,13 @@ describe('in every combination', () => {
       ),
   )
   property(
-    'and sends to no host that nobody proves to be the domain’s',
+    'REQUIRETLS refuses a host that is not proven to be the domain’s',
     (each) => each.wish.requireTls && !each.wish.isNotification && sure(each),
     ({ hop, mtaSts }) =>
       assert.ok(hop.authentic || (mtaSts.kind === 'Policy' && isListed(hop.host, mtaSts.policy))),
   )
   property(
-    'a notification with REQUIRETLS is refused only where one without it is',
+    'a notification with REQUIRETLS is refused only if one without it is refused',
     ({ wish }) => wish.isNotification && wish.requireTls,
     (each) =>
       assert.equal(
@@ -349,7 +349,7 @@ describe('in every combination', () => {
       ),
   )
   property(
-    'usable records go before any MTA-STS policy',
+    'usable records take precedence over any MTA-STS policy',
     (each) => each.hop.dane === danes['usable records'] && speaks(each) && !waives(each) && sure(each),
     ({ decision }) => {
       assert.equal(inWords(decision.enforced), 'Dane by Dane')
@@ -357,11 +357,11 @@ describe('in every combination', () => {
     },
   )
   property(
-    'records that cannot be had or are bogus stop what they would have demanded',
+    'failed or bogus record lookups refuse the host',
     (each) => each.hop.dane.kind === 'Failed' && speaks(each) && !waives(each),
     ({ decision }) => assert.equal(decision.kind, 'Refuse'),
   )
-  property('what a domain publishes never lowers what is in force', sure, (each) => {
+  property('a published policy never weakens the requirement in force', sure, (each) => {
     const without = again(each, {
       hop: facts(danes['no DANE'], { ...each.hop, dane: danes['no DANE'] }),
       mtaSts: noMtaSts,
@@ -370,7 +370,7 @@ describe('in every combination', () => {
       assert.ok(strength[each.decision.enforced.level] >= strength[without.enforced.level])
   })
   property(
-    'a connector on trial leaves in force what would be without it',
+    'a report-only connector does not change the requirement in force',
     ({ tls }) => tls.mode === 'ReportOnly' && tls.level !== 'Opportunistic',
     (each) => {
       const { tls, decision } = each
@@ -386,7 +386,7 @@ describe('in every combination', () => {
     },
   )
   property(
-    'what nobody is asked for does not matter',
+    'a lookup that heedsPublished excludes does not affect the decision',
     ({ tls, wish }) => Object.values(heedsPublished(tls, wish)).includes(false),
     (each) => {
       const heeds = heedsPublished(each.tls, each.wish)
@@ -398,7 +398,7 @@ describe('in every combination', () => {
     },
   )
   property(
-    'a policy in mode testing is watched and changes nothing else',
+    'a policy in mode testing is recorded and changes nothing else',
     ({ mtaSts, wish }) => mtaSts.kind === 'Policy' && mtaSts.policy.mode === 'testing' && !wish.requireTls,
     (each) => {
       const without = again(each, { mtaSts: noMtaSts })
@@ -406,7 +406,7 @@ describe('in every combination', () => {
     },
   )
   property(
-    'the code of a refusal is of the class of its outcome',
+    'the reply code of a refusal matches its outcome',
     ({ decision }) => decision.kind === 'Refuse',
     ({ decision }) => {
       assert.ok(decision.kind === 'Refuse')
@@ -431,11 +431,11 @@ describe('isListed', () => {
     ['mx.partner.example', '', false],
   ]
   for (const [name, pattern, listed] of cases)
-    it(`${name} is ${listed ? '' : 'not '}by "${pattern}"`, () =>
+    it(`${name} is ${listed ? '' : 'not '}listed by "${pattern}"`, () =>
       assert.equal(isListed(name, { mx: [pattern] }), listed))
 })
 
-test('a host is asked for by the name that its TLSA records are of, else by its own (RFC 7672 §8.1)', () => {
+test("the server name is the TLSA base domain, or else the host's own name (RFC 7672 §8.1)", () => {
   const hop: HopFacts = {
     domain: 'partner.example',
     host,

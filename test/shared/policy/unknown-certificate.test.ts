@@ -54,18 +54,23 @@ function notices(connectors: InboundConnector[], given: Session) {
   return unknownTo(rules, given, judgeInbound(rules, given), held)
 }
 
-describe('an unknown certificate is told of', () => {
+describe('a notice of an unknown certificate is sent', () => {
   const rows: [string, InboundConnector[], Session, [connector: string, consequence: string][]][] = [
-    ['when a connector restricts to another', [contoso()], presenting(other), [['Contoso', 'Held']]],
-    ['when it is the known one, expired', [contoso()], presenting(expired), [['Contoso', 'Held']]],
     [
-      'as recorded only, of a connector in trial',
+      'if a connector is restricted to another certificate',
+      [contoso()],
+      presenting(other),
+      [['Contoso', 'Held']],
+    ],
+    ['if it is the known certificate, but expired', [contoso()], presenting(expired), [['Contoso', 'Held']]],
+    [
+      'as recorded only, for a report-only connector',
       [contoso({ mode: 'ReportOnly' })],
       presenting(other),
       [['Contoso', 'RecordedOnly']],
     ],
     [
-      'to both, when the one in force and the one in trial do not know it',
+      'for both, if an enforced and a report-only connector do not know it',
       [contoso(), contoso({ name: 'Trial', mode: 'ReportOnly' })],
       presenting(other),
       [
@@ -74,32 +79,37 @@ describe('an unknown certificate is told of', () => {
       ],
     ],
     [
-      "when our own server's bears the right name and is expired",
+      "if our own server's has the right name and is expired",
       [ownServer()],
       presenting({ ...ours, ...expired }, fromOurs),
       [['Ours', 'RelayDenied']],
     ],
     [
-      "when our own server's bears the right name and is not trusted",
+      "if our own server's has the right name and is not trusted",
       [ownServer()],
       presenting({ ...ours, trusted: false, trustError: 'SELF_SIGNED_CERT_IN_CHAIN' }, fromOurs),
       [['Ours', 'RelayDenied']],
     ],
-    ['never of a session without one', [contoso()], session(overTls), []],
-    ['never of a session without TLS', [contoso()], session(plaintext), []],
-    ['never of one that is known', [contoso()], presenting(), []],
-    ['never where no connector asks', [inbound()], presenting(other), []],
-    ['never where the connector is disabled', [contoso({ enabled: false })], presenting(other), []],
-    ['never of the senders of others', [contoso()], presenting(other, 'a@elsewhere.example'), []],
+    ['not for a session without a certificate', [contoso()], session(overTls), []],
+    ['not for a session without TLS', [contoso()], session(plaintext), []],
+    ['not for a known certificate', [contoso()], presenting(), []],
+    ['not if no connector requires a certificate', [inbound()], presenting(other), []],
+    ['not if the connector is disabled', [contoso({ enabled: false })], presenting(other), []],
+    ['not for senders of other domains', [contoso()], presenting(other, 'a@elsewhere.example'), []],
     [
-      'never where what is violated is the address',
+      'not if the address is the violation',
       [inbound({ restrictDomainsToIpAddresses: true, senderIpAddresses: ['198.51.100.1'] })],
       presenting(other),
       [],
     ],
-    ["never of a stranger's beside our own server", [ownServer()], presenting(other, fromOurs), []],
     [
-      'never where our own server is known by its address',
+      "not for an unrelated name beside our own server's connector",
+      [ownServer()],
+      presenting(other, fromOurs),
+      [],
+    ],
+    [
+      'not if our own server is identified by its address',
       [ownServer({ senderIpAddresses: ['192.0.2.1'] })],
       presenting({ ...ours, ...expired }, fromOurs),
       [],
@@ -114,7 +124,7 @@ describe('an unknown certificate is told of', () => {
     )
 })
 
-test('a notice is a job, and says who, what and why', () => {
+test('a notice is a job with the connector, the certificate and the reason', () => {
   const [notice] = notices([contoso({ onViolation: 'Defer' })], presenting(other))
   assert.deepEqual(CertificateNotice.parse(notice), {
     kind: 'UnknownCertificate',
@@ -148,7 +158,7 @@ test('a notice is a job, and says who, what and why', () => {
   })
 })
 
-test('a notice of a certificate full of names and letters stays small enough for a queue and a mail', () => {
+test('a notice of a certificate with many long names stays small enough for a queue and a mail', () => {
   const names = Array.from({ length: 100 }, (_, index) => `${index}.${'ä'.repeat(295)}`)
   const full = { subject: '\u202e'.repeat(1024), issuer: 'x'.repeat(1024), subjectAltNames: names }
   const [notice] = notices([contoso()], presenting({ ...full, trusted: false }))
@@ -156,36 +166,36 @@ test('a notice of a certificate full of names and letters stays small enough for
   assert.doesNotMatch(JSON.stringify(notice), /\u202e/)
 })
 
-describe('an authority vouches for it', () => {
+describe('an authority vouches for the certificate', () => {
   const names = (...subjectAltNames: string[]) => ({ ...other, subjectAltNames })
   const rows: [string, Partial<InboundConnector>, Partial<ClientCertificate>, boolean][] = [
-    ['when it is for a name below the sender domain', {}, other, true],
-    ['when it is for the sender domain itself', {}, names('contoso.example'), true],
+    ['with a name below the sender domain', {}, other, true],
+    ['with the sender domain itself as name', {}, names('contoso.example'), true],
     [
-      'when it is for all names below',
+      'with a wildcard below the sender domain',
       { tlsSenderCertificateNames: ['a.b.contoso.example'] },
       names('*.contoso.example'),
       true,
     ],
     [
-      'also for a connector that pins',
+      'for a connector that pins another',
       { certificateFingerprints: ['ef'.repeat(32)], tlsSenderCertificateNames: [] },
       other,
       true,
     ],
     [
-      'below a domain with its subdomains',
+      'below a wildcard sender domain',
       { senderDomains: ['*.contoso.example'] },
       names('a.b.contoso.example'),
       true,
     ],
-    ["not for a stranger's name", {}, names('mail.stranger.example'), false],
-    ['not for a name that only ends alike', {}, names('notcontoso.example'), false],
-    ['not when nobody trusted issued it', {}, { ...other, trusted: false }, false],
-    ['not when it is expired', {}, { ...other, ...expired }, false],
-    ['not when the connector is for everyone', { senderDomains: ['*'] }, other, false],
+    ['not with an unrelated name', {}, names('mail.stranger.example'), false],
+    ['not with a name that only ends alike', {}, names('notcontoso.example'), false],
+    ['not if its issuer is not trusted', {}, { ...other, trusted: false }, false],
+    ['not if it is expired', {}, { ...other, ...expired }, false],
+    ['not for a connector for `*`', { senderDomains: ['*'] }, other, false],
     [
-      'not when it is for servers and the connector asks for clients',
+      'not if it is for servers and the connector requires one for clients',
       { requireClientAuthEku: true },
       { ...other, clientAuth: false },
       false,
@@ -199,35 +209,35 @@ describe('an authority vouches for it', () => {
     })
 })
 
-describe('what would make the connector know it', () => {
+describe('the connector would know the certificate after adding', () => {
   const fingerprint = 'cd'.repeat(32)
   const rows: [string, InboundConnector, Partial<ClientCertificate>, string[]][] = [
-    ['its name, where only the name is another', contoso(), other, ['mx1.contoso.example', fingerprint]],
     [
-      'the name of the sender, where it has several',
+      'its name or fingerprint, if only the name differs',
+      contoso(),
+      other,
+      ['mx1.contoso.example', fingerprint],
+    ],
+    [
+      "the sender's name or the fingerprint, if it has several names",
       contoso(),
       { ...other, subjectAltNames: ['cdn.elsewhere.example', 'mx1.contoso.example'] },
       ['mx1.contoso.example', fingerprint],
     ],
+    ['only its fingerprint, if it is not trusted', contoso(), { ...other, trusted: false }, [fingerprint]],
     [
-      'its fingerprint alone, where it is not trusted',
-      contoso(),
-      { ...other, trusted: false },
-      [fingerprint],
-    ],
-    [
-      'its fingerprint alone, where the connector pins',
+      'only its fingerprint, if the connector pins',
       contoso({ tlsSenderCertificateNames: [], certificateFingerprints: ['ef'.repeat(32)] }),
       other,
       [fingerprint],
     ],
     [
-      'its fingerprint alone, where it names nobody',
+      'only its fingerprint, if it has no host name',
       contoso(),
       { ...other, subjectAltNames: ['?'] },
       [fingerprint],
     ],
-    ['nothing, once it is expired', contoso(), { ...other, ...expired }, []],
+    ['nothing, if it is expired', contoso(), { ...other, ...expired }, []],
   ]
   for (const [name, connector, fields, expected] of rows)
     test(`${name}`, () => {
@@ -245,24 +255,24 @@ describe('what would make the connector know it', () => {
 
 describe('a certificate is known', () => {
   const rows: [string, InboundConnector[], Session, string[]][] = [
-    ['to the partner that restricts to it', [contoso()], presenting(), ['Contoso']],
-    ['to the partner in trial, too', [contoso({ mode: 'ReportOnly' })], presenting(), ['Contoso']],
-    ['to our own server', [ownServer()], presenting(ours, fromOurs), ['Ours']],
+    ['to the partner connector that is restricted to it', [contoso()], presenting(), ['Contoso']],
+    ['to a report-only partner connector', [contoso({ mode: 'ReportOnly' })], presenting(), ['Contoso']],
+    ["to our own server's connector", [ownServer()], presenting(ours, fromOurs), ['Ours']],
     [
-      'to nobody when our own server is known by its address alone',
+      'to no connector if our own server is identified by its address alone',
       [ownServer({ senderIpAddresses: ['192.0.2.1'] })],
       presenting(other, fromOurs),
       [],
     ],
-    ['to nobody when the partner does not ask', [inbound()], presenting(), []],
-    ['to nobody when it is another', [contoso()], presenting(other), []],
+    ['to no connector if the partner requires none', [inbound()], presenting(), []],
+    ['to no connector if it is another', [contoso()], presenting(other), []],
     [
-      'to nobody when the mail is refused for its TLS',
+      'to no connector if the mail is refused for its TLS version',
       [contoso({ minimumTlsVersion: 'TLSv1.3' })],
       session({ ...overTlsWith(), protocol: 'TLSv1.2' }),
       [],
     ],
-    ['to nobody when there is none', [contoso()], session(overTls), []],
+    ['to no connector if there is none', [contoso()], session(overTls), []],
   ]
   for (const [name, connectors, given, expected] of rows)
     test(name, () =>

@@ -49,11 +49,11 @@ const cases: [string, Given, string[]][] = [
     ['no-policy-found partner.example: success'],
   ],
   [
-    'MTA-STS that cannot be had',
+    'MTA-STS that cannot be fetched',
     { mtaSts: unfetchable },
     ['no-policy-found partner.example: success', 'sts partner.example: sts-policy-fetch-error'],
   ],
-  ['MTA-STS that our own table hides', { mtaSts: { kind: 'Unknown' } }, []],
+  ['MTA-STS that our own cache cannot read', { mtaSts: { kind: 'Unknown' } }, []],
   [
     'MTA-STS that is in force and cannot be renewed',
     { mtaSts: { ...sts('enforce'), fault: unfetchable.fault } },
@@ -61,13 +61,13 @@ const cases: [string, Given, string[]][] = [
   ],
   ['DANE not met', { hop: dane() }, ['tlsa mx.partner.example: tlsa-invalid']],
   [
-    'DANE of what the host is an alias of',
+    'DANE at the target of a CNAME',
     { hop: { dane: { ...dane().dane, baseDomain: 'mx.hub.example' } } },
     ['tlsa mx.hub.example: tlsa-invalid'],
   ],
   ['DANE before MTA-STS', { hop: dane(), mtaSts: sts('enforce') }, ['tlsa mx.partner.example: tlsa-invalid']],
   [
-    'TLSA records of which none is usable',
+    'TLSA records without a usable one',
     { hop: dane([{ ...tlsa, usage: 1 }]) },
     ['tlsa mx.partner.example: success'],
   ],
@@ -77,7 +77,7 @@ const cases: [string, Given, string[]][] = [
     ['sts partner.example: success'],
   ],
   [
-    'DNSSEC that is bogus',
+    'bogus DNSSEC',
     {
       hop: {
         dane: { kind: 'Failed', bogus: true, reply: { code: 451, enhanced: '4.7.324', text: 'bogus' } },
@@ -96,22 +96,22 @@ const cases: [string, Given, string[]][] = [
     ['no-policy-found partner.example: starttls-not-supported'],
   ],
   [
-    'a connector that only reports and is not met, beside MTA-STS that is',
+    'a report-only connector that is not met, beside MTA-STS that is met',
     { connector: reportOnly, mtaSts: sts('enforce') },
     ['sts partner.example: success'],
   ],
-  ['REQUIRETLS and a host that nobody vouches for: no session', { wish: { requireTls: true } }, []],
+  ['REQUIRETLS with an unproven host, so without a session,', { wish: { requireTls: true } }, []],
   [
-    'TLS-Required: No, whose policy is still looked at',
+    'TLS-Required: No, with the policy still checked,',
     { wish: { tlsRequiredNo: true }, mtaSts: sts('enforce'), tls: wrongName },
     ['sts partner.example: certificate-host-mismatch'],
   ],
   [
-    'a smart host: its own name is the domain, and MTA-STS has no say',
+    'a smart host, with its own name as domain and without MTA-STS,',
     { hop: { foundBy: 'SmartHost', host: 'Relay.Hub.example.' }, mtaSts: unfetchable },
     ['no-policy-found relay.hub.example: success'],
   ],
-  ['a smart host that is an address', { hop: { foundBy: 'SmartHost', host: '198.51.100.7' } }, []],
+  ['a smart host given as an address', { hop: { foundBy: 'SmartHost', host: '198.51.100.7' } }, []],
 ]
 
 for (const [what, given, expected] of cases)
@@ -123,14 +123,14 @@ for (const [what, given, expected] of cases)
     )
   })
 
-test('a report goes to the recipients domain, also where the policy is that of a mail server', () => {
+test("a report goes to the recipients' domain, even if the policy is that of a mail server", () => {
   assert.deepEqual(
     countsOf(session({ hop: dane() }), at).map(({ domain }) => domain),
     ['partner.example'],
   )
 })
 
-test('policies are written as RFC 8460 §4.5 has them', () => {
+test('policies have the format of RFC 8460 §4.5', () => {
   const [bySts] = countsOf(
     session({ mtaSts: sts('testing', ['mx.partner.example', '*.backup.example']) }),
     at,
@@ -151,7 +151,7 @@ test('policies are written as RFC 8460 §4.5 has them', () => {
   assert.deepEqual(byDane?.policy.strings, [`3 1 1 ${'ab'.repeat(32)}`])
 })
 
-test('what a domain publishes and a server says is cut', () => {
+test('texts from a domain or a server are cut', () => {
   const many = Array.from({ length: 5000 }, (_, index) => `mx${index}.${'a'.repeat(60)}.example`)
   const [bySts] = countsOf(session({ mtaSts: sts('enforce', many) }), at)
   assert.ok(JSON.stringify(bySts?.policy).length < 20_000)
@@ -168,7 +168,7 @@ test('what a domain publishes and a server says is cut', () => {
   assert.doesNotMatch(refused?.failure?.reason ?? '', /[\r\n\u202e]/)
 })
 
-test('ids tell policies and failures apart, and nothing else', () => {
+test('ids differ exactly for different policies and failures', () => {
   const [one] = countsOf(session({ mtaSts: sts('enforce'), tls: wrongName }), at)
   const [same] = countsOf(session({ mtaSts: sts('enforce'), tls: wrongName }), at)
   const [other] = countsOf(session({ mtaSts: sts('enforce', ['*.partner.example']), tls: noStartTls }), at)

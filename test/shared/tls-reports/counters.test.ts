@@ -34,7 +34,7 @@ const success = countsOf(session({ mtaSts: sts('enforce') }), at)
 const mismatch = countsOf(session({ mtaSts: sts('enforce'), tls: wrongName }), at)
 const inTheClear = countsOf(session({ tls: noStartTls }), at)
 
-test('a tally adds up what is the same and keeps days apart', () => {
+test('a tally adds up equal sessions and separates days', () => {
   const tally = new Tally()
   for (const counts of [success, success, mismatch]) tally.add(counts, at)
   tally.add(success, new Date('2026-02-04T00:00:00.000Z'))
@@ -47,7 +47,7 @@ test('a tally adds up what is the same and keeps days apart', () => {
   assert.deepEqual(tally.take(), [])
 })
 
-test('what several writers counted in several shards is one sum for each policy and fault', async () => {
+test('counts of several writers in several shards are added up for each policy and fault', async () => {
   const day = new Date('2026-03-01T12:00:00.000Z')
   for (const random of [0, 0.3, 0.99]) {
     await add(success, day, random)
@@ -70,7 +70,7 @@ test('what several writers counted in several shards is one sum for each policy 
   ])
 })
 
-test('of what many write at once, nothing is lost', async () => {
+test('concurrent writes lose no sessions', async () => {
   const day = new Date('2026-03-05T12:00:00.000Z')
   await Promise.all(
     Array.from({ length: 24 }, (_, writer) =>
@@ -90,7 +90,7 @@ test('of what many write at once, nothing is lost', async () => {
   ])
 })
 
-test('domains come one after another, whatever shards they lie in, and none takes another for its own', async () => {
+test('domains are read one after another from all shards, and are not mixed up', async () => {
   const day = new Date('2026-03-02T12:00:00.000Z')
   const names = ['b.example', 'a.example', 'a.example.net', 'a-b.example', 'aa.example']
   for (const [index, name] of names.entries()) {
@@ -106,7 +106,7 @@ test('domains come one after another, whatever shards they lie in, and none take
     )
 })
 
-test('a domain whose servers and policies never repeat fills no table, and no session of it is lost', async () => {
+test('a domain with ever new servers and policies does not fill the table, and no session is lost', async () => {
   const day = new Date('2026-03-03T12:00:00.000Z')
   const tally = new Tally()
   for (let index = 0; index < 150; index++) {
@@ -141,7 +141,7 @@ test('a day without sessions has no domains', async () => {
   assert.deepEqual(await read('2026-03-30'), [])
 })
 
-test('a table that fails, or does not answer in time, is told of and not thrown', async () => {
+test('a table that fails or does not answer in time is returned as a fault and not thrown', async () => {
   const missing = new SessionCounters(database.documents, 'no-such-table')
   const tally = new Tally()
   tally.add([...success, ...mismatch], at)

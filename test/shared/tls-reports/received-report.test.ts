@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { readReportMail } from '../../../shared/tls-reports/read-mail.ts'
 import { ReceivedReport, readReport, received } from '../../../shared/tls-reports/received-report.ts'
 
-/** As RFC 8460 Appendix B has it, with what senders write otherwise. */
+/** The example of RFC 8460 Appendix B, with common variations. */
 const example = {
   'organization-name': 'Company-X',
   'date-range': { 'start-datetime': '2026-02-03T00:00:00Z', 'end-datetime': '2026-02-03T23:59:59Z' },
@@ -61,7 +61,7 @@ function kept(json: unknown): ReceivedReport {
   return ReceivedReport.parse(report)
 }
 
-test('the example of the RFC is kept, each thing by our own name', () => {
+test("the RFC's example is read with all its fields", () => {
   const { id, policies, ...rest } = kept(example)
   assert.match(id, /^2026-02-03-[0-9a-f]{20}$/)
   assert.deepEqual(rest, {
@@ -113,20 +113,28 @@ test('the example of the RFC is kept, each thing by our own name', () => {
 })
 
 const faults: [string, unknown, RegExp][] = [
-  ['no object', [], /^(it|organization-name): /],
+  ['a list instead of an object', [], /^(it|organization-name): /],
   ['null', null, /^it: /],
-  ['no policies', { ...example, policies: undefined }, /^policies: /],
-  ['policies that are no list', { ...example, policies: policy }, /^policies: /],
+  ['a report without policies', { ...example, policies: undefined }, /^policies: /],
+  ['a policy instead of a list', { ...example, policies: policy }, /^policies: /],
   [
-    'a policy domain that is none',
+    'an invalid policy domain',
     withPolicy({ policy: { ...policy.policy, 'policy-domain': 'a b' } }),
     /^policies\.0\.policy\.policy-domain: is not a domain/,
   ],
-  ['sessions less than none', withSummary(-1), /^policies\.0\.summary\.total-failure-session-count: /],
-  ['sessions beyond count', withSummary(1e300), /^policies\.0\.summary\.total-failure-session-count: /],
-  ['sessions as text', withSummary('303'), /^policies\.0\.summary\.total-failure-session-count: /],
+  ['a negative number of sessions', withSummary(-1), /^policies\.0\.summary\.total-failure-session-count: /],
   [
-    'a time that is none',
+    'an excessive number of sessions',
+    withSummary(1e300),
+    /^policies\.0\.summary\.total-failure-session-count: /,
+  ],
+  [
+    'a text as number of sessions',
+    withSummary('303'),
+    /^policies\.0\.summary\.total-failure-session-count: /,
+  ],
+  [
+    'an invalid time',
     { ...example, 'date-range': { 'start-datetime': 'yesterday', 'end-datetime': 'today' } },
     /^date-range\.start-datetime: /,
   ],
@@ -142,7 +150,7 @@ function withSummary(failures: unknown): unknown {
 }
 
 for (const [what, json, message] of faults)
-  test(`${what} is told by its place`, () => {
+  test(`${what} is reported with its path`, () => {
     const read = readReport(json)
     assert.match(typeof read === 'string' ? read : 'was read', message)
   })
@@ -155,7 +163,7 @@ const days: [string, Example, boolean][] = [
   ['of a month ago', range('2026-01-05T00:00:00Z', '2026-01-05T23:59:59Z'), true],
   ['of the year before', range('2025-02-03T00:00:00Z', '2025-02-03T23:59:59Z'), false],
   [
-    'of the day after tomorrow, by a clock of its own',
+    'of the day after tomorrow, by a wrong clock,',
     range('2026-02-06T00:00:00Z', '2026-02-06T23:59:59Z'),
     true,
   ],
@@ -164,7 +172,7 @@ const days: [string, Example, boolean][] = [
   ['with an offset', range('2026-02-03T01:00:00+02:00', '2026-02-04T01:00:00+02:00'), true],
 ]
 for (const [what, json, isKept] of days)
-  test(`a report ${what} is ${isKept ? 'kept' : 'none'}`, () => {
+  test(`a report ${what} is ${isKept ? 'stored' : 'rejected'}`, () => {
     const content = readReport(json)
     assert.ok(typeof content !== 'string')
     const report = received(content, receivedAt, signer)
@@ -172,7 +180,7 @@ for (const [what, json, isKept] of days)
     if (typeof report === 'string') assert.match(report, /^date-range: /)
   })
 
-test('the same report has the same id, and nobody else can have it', () => {
+test('the same report has the same id, which no other signer can get', () => {
   const content = readReport(example)
   assert.ok(typeof content !== 'string')
   const idOf = (...given: Parameters<typeof received>) => {
@@ -189,7 +197,7 @@ test('the same report has the same id, and nobody else can have it', () => {
     assert.notEqual(idOf(content, receivedAt, other), idOf(content, receivedAt, signer))
 })
 
-test('what names and reasons would do to a screen is gone', () => {
+test('control characters in names and reasons are removed', () => {
   const hostile = kept({
     ...example,
     'organization-name': 'Bank\r\n\u001b[2J\u202eknaB\u0000',
@@ -211,7 +219,7 @@ test('what names and reasons would do to a screen is gone', () => {
   assert.ok(shown.length < 2500)
 })
 
-test('a report without end is cut to what fits an item, and says how much is missing', () => {
+test('an endless report is cut to fit an item, with the number of missing entries', () => {
   const detail = {
     'result-type': 'x'.repeat(500),
     'failed-session-count': 1,
@@ -265,21 +273,21 @@ function mailWith(part: Buffer, type: string, header = 'TLS-Report-Domain: compa
 const json = Buffer.from(JSON.stringify(example))
 const bomb = gzipSync(Buffer.concat([json, Buffer.alloc(32 * 1024 * 1024, ' ')]))
 
-/** A mail, and why it holds no report; null where it holds one. */
+/** A mail, and why it holds no report; null if it holds one. */
 const mails: [string, Buffer, RegExp | null][] = [
   ['compressed', mailWith(gzipSync(json), 'application/tlsrpt+gzip'), null],
   ['as JSON', mailWith(json, 'application/tlsrpt+json'), null],
   [
-    'by a media type of anybody in a mail that says what it is',
+    'of a generic media type in a mail marked as a report',
     mailWith(gzipSync(json), 'application/gzip'),
     null,
   ],
   [
-    'by a media type of anybody',
+    'of a generic media type in another mail',
     mailWith(gzipSync(json), 'application/gzip', ''),
-    /no part application\/tlsrpt/,
+    /no part of type application\/tlsrpt/,
   ],
-  ['that unfolds without end', mailWith(bomb, 'application/tlsrpt+gzip'), /cannot be unpacked/],
+  ['that is a compression bomb', mailWith(bomb, 'application/tlsrpt+gzip'), /cannot be unpacked/],
   ['that is no gzip', mailWith(json, 'application/tlsrpt+gzip'), /cannot be unpacked/],
   [
     'cut in the middle',
@@ -305,17 +313,17 @@ const mails: [string, Buffer, RegExp | null][] = [
   ['that is empty', mailWith(Buffer.alloc(0), 'application/tlsrpt+gzip'), /cannot be unpacked/],
 ]
 for (const [what, mail, why] of mails)
-  test(`a report ${what} is ${why === null ? 'read' : 'none'}`, async () => {
+  test(`a report ${what} is ${why === null ? 'read' : 'rejected'}`, async () => {
     const reading = await readReportMail(mail)
     if (why === null) assert.equal(reading.kind, 'Report')
     else assert.match(reading.kind === 'NoReport' ? reading.why : 'was read', why)
   })
 
 const noReports: [string, Buffer][] = [
-  ['plain text', Buffer.from('Subject: hello\r\n\r\nIs anybody there?\r\n')],
+  ['plain text', Buffer.from('Subject: hello\r\n\r\nThis is text.\r\n')],
   ['nothing', Buffer.alloc(0)],
-  ['a header without end', Buffer.from(`X: ${'a'.repeat(3_000_000)}\r\n\r\n`)],
-  ['parts within parts', Buffer.from(nested(2000))],
+  ['an endless header', Buffer.from(`X: ${'a'.repeat(3_000_000)}\r\n\r\n`)],
+  ['deeply nested parts', Buffer.from(nested(2000))],
   ['more than four megabytes', Buffer.alloc(4_200_000, 'a\r\n')],
 ]
 
@@ -327,6 +335,6 @@ function nested(depth: number): string {
 }
 
 for (const [what, mail] of noReports)
-  test(`${what} is no report`, async () => {
+  test(`a mail with ${what} is no report`, async () => {
     assert.equal((await readReportMail(mail)).kind, 'NoReport')
   })

@@ -2,19 +2,23 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { placeText, recordName, reportPlaces } from '../../../shared/tls-reports/record.ts'
 
-/** What the TXT records say, and where reports go. */
+/** The TXT records, and the destinations of reports. */
 const cases: [string, string[], string[]][] = [
   ['a mailbox', ['v=TLSRPTv1; rua=mailto:reports@partner.example'], ['mailto:reports@partner.example']],
-  ['without a space', ['v=TLSRPTv1;rua=mailto:a@partner.example;'], ['mailto:a@partner.example']],
+  ['a record without a space', ['v=TLSRPTv1;rua=mailto:a@partner.example;'], ['mailto:a@partner.example']],
   ['https', ['v=TLSRPTv1; rua=https://reports.example/v1?x=1'], ['https://reports.example/v1?x=1']],
   [
-    'several places',
+    'a list of destinations',
     ['v=TLSRPTv1; rua=mailto:a@b.example , https://r.example/'],
     ['mailto:a@b.example', 'https://r.example/'],
   ],
-  ['one place twice', ['v=TLSRPTv1; rua=mailto:a@b.example,mailto:a@B.example'], ['mailto:a@b.example']],
+  [
+    'a repeated destination',
+    ['v=TLSRPTv1; rua=mailto:a@b.example,mailto:a@B.example'],
+    ['mailto:a@b.example'],
+  ],
   ['extensions', ['v=TLSRPTv1; ext=1; rua=mailto:a@b.example; other=x'], ['mailto:a@b.example']],
-  ['records of others beside it', ['x=1', 'v=TLSRPTv1; rua=mailto:a@b.example'], ['mailto:a@b.example']],
+  ['a record beside unrelated ones', ['x=1', 'v=TLSRPTv1; rua=mailto:a@b.example'], ['mailto:a@b.example']],
   ['an encoded character', ['v=TLSRPTv1; rua=mailto:a%2Bb@c.example'], ['mailto:a+b@c.example']],
   [
     'header fields in a mailto',
@@ -43,15 +47,15 @@ const cases: [string, string[], string[]][] = [
 ]
 
 for (const [what, records, places] of cases)
-  test(`${what}: ${places.join(' and ') || 'nothing is sent'}`, () => {
+  test(`${what} gives ${places.join(' and ') || 'no destination'}`, () => {
     assert.deepEqual(reportPlaces(records).map(placeText), places)
   })
 
-test('of thousands of places the first five are read', () => {
+test('only the first five of thousands of destinations are read', () => {
   const many = Array.from({ length: 5000 }, (_, index) => `mailto:a${index}@b.example`)
   assert.deepEqual(reportPlaces([`v=TLSRPTv1; rua=${many.join(',')}`]).map(placeText), many.slice(0, 5))
 })
 
-test('the record stands below the domain', () => {
+test("the record's name is below the domain", () => {
   assert.equal(recordName('partner.example'), '_smtp._tls.partner.example')
 })

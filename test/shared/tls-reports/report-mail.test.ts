@@ -50,7 +50,7 @@ const counts: DomainCounts = {
 }
 const report = buildReport(counts, '2026-02-03', reporter)
 
-test('a report is as RFC 8460 §4.4 has it', () => {
+test('a report has the format of RFC 8460 §4.4', () => {
   assert.deepEqual(JSON.parse(report.json), {
     'organization-name': 'Ours',
     'date-range': { 'start-datetime': '2026-02-03T00:00:00Z', 'end-datetime': '2026-02-03T23:59:59Z' },
@@ -84,7 +84,7 @@ test('a report is as RFC 8460 §4.4 has it', () => {
   assert.match(report.filename, /^mx\.ours\.example!partner\.example!1770076800!1770163199!\w+\.json\.gz$/)
 })
 
-test('made twice it is the same report; of another day or domain it is another', () => {
+test('a report is deterministic, and differs for another day or domain', () => {
   assert.deepEqual(buildReport(counts, '2026-02-03', reporter), report)
   assert.notEqual(buildReport(counts, '2026-02-04', reporter).id, report.id)
   assert.notEqual(buildReport({ ...counts, domain: 'other.example' }, '2026-02-03', reporter).id, report.id)
@@ -95,7 +95,7 @@ describe('the mail', async () => {
   const [head = ''] = mail.toString('latin1').split('\r\n\r\n')
   const header = head.replaceAll(/\r\n[ \t]+/g, ' ')
 
-  test('has the fields of RFC 8460 §5.3, asks for no TLS, and says that nobody wrote it', () => {
+  test('has the fields of RFC 8460 §5.3, waives TLS, and is marked as auto-generated', () => {
     for (const line of [
       `Subject: Report Domain: partner.example Submitter: mx.ours.example Report-ID: <${report.id}>`,
       'From: postmaster@mx.ours.example',
@@ -111,7 +111,7 @@ describe('the mail', async () => {
     for (const line of mail.toString('latin1').split('\r\n')) assert.ok(line.length <= 998)
   })
 
-  test('is signed without a limit, over the fields of reports', () => {
+  test("is signed over the report's fields, without a length limit", () => {
     const signature = /^DKIM-Signature: (.*)$/m.exec(header)?.[1] ?? ''
     assert.match(signature, /d=ours\.example;/)
     assert.doesNotMatch(signature, /\bl=/)
@@ -122,7 +122,7 @@ describe('the mail', async () => {
       assert.ok(!signed.split(/[\s:]+/).includes(field), `SES writes its own ${field}`)
   })
 
-  test('is what it was when it is read', async () => {
+  test('holds the report when it is read', async () => {
     const reading = await readReportMail(mail)
     assert.equal(reading.kind, 'Report')
     const content = reading.kind === 'Report' ? reading.content : null
@@ -133,7 +133,7 @@ describe('the mail', async () => {
   const compressed = gzipSync(report.json)
   assert.deepEqual(JSON.parse(gunzipSync(compressed).toString()), JSON.parse(report.json))
 
-  /** What is done to the mail or to the DNS, and what comes of it. */
+  /** A change to the mail or the DNS, and the result. */
   const verdicts: [string, Buffer, ReturnType<typeof dns>, string][] = [
     ['with a key for reports alone', mail, dns(), 'pass ours.example'],
     ['with a key for mail', mail, dns(published('s=email; ')), 'pass ours.example'],
@@ -148,13 +148,13 @@ describe('the mail', async () => {
       'Unknown',
     ],
     [
-      'changed on its way',
+      'changed in transit',
       Buffer.from(mail.toString('latin1').replace('for programs', 'for everyone'), 'latin1'),
       dns(),
       'fail null',
     ],
     [
-      'in the name of another',
+      'with the From address of another domain',
       Buffer.from(
         mail.toString('latin1').replace('From: postmaster@mx.ours.example', 'From: postmaster@bank.example'),
         'latin1',
@@ -168,7 +168,7 @@ describe('the mail', async () => {
       dns(),
       'fail null',
     ],
-    ['with more octets after it', Buffer.concat([mail, Buffer.from('more\r\n')]), dns(), 'fail null'],
+    ['with appended octets', Buffer.concat([mail, Buffer.from('more\r\n')]), dns(), 'fail null'],
     [
       'with a thousand signatures',
       Buffer.concat([Buffer.from('DKIM-Signature: v=1; d=x.example\r\n'.repeat(1000)), mail]),
@@ -177,12 +177,12 @@ describe('the mail', async () => {
     ],
   ]
   for (const [what, octets, resolver, verdict] of verdicts)
-    test(`${what} it is ${verdict}`, async () => {
+    test(`${what} is ${verdict}`, async () => {
       const found = await verifySigner(octets, resolver, never)
       assert.equal(found.kind === 'Known' ? `${found.authenticated} ${found.signedBy}` : found.kind, verdict)
     })
 
-  /** Signed by our key, whatever it is that is signed. */
+  /** Signs any content with our key. */
   const signed = async (octets: string, domain = 'ours.example', maxBodyLength?: number) => {
     const signer = { signingDomain: domain, selector: 'reports', privateKey: key.privateKey }
     const limit = maxBodyLength === undefined ? {} : { maxBodyLength }
@@ -194,23 +194,23 @@ describe('the mail', async () => {
   const theirs = fakeResolver({ txt: { 'reports._domainkey.other.example': [published('')] } })
   for (const [what, octets, resolver, verdict] of [
     ['one address', await signed(from(own)), dns(), 'pass ours.example'],
-    ['a signature of somebody else', await signed(from(own), 'other.example'), theirs, 'fail null'],
+    ['a signature of another domain', await signed(from(own), 'other.example'), theirs, 'fail null'],
     ['two addresses', await signed(from(`${own}, a@bank.example`)), dns(), 'fail null'],
     ['two fields', await signed(from(`From: a@bank.example\r\n${own}`)), dns(), 'fail null'],
     [
-      'a header too long',
+      'a header that is too long',
       await signed(from(`${own}\r\n${'X: y\r\n'.repeat(50_000)}Y: z`)),
       dns(),
       'fail null',
     ],
-    ['a signature of a part of it', await signed(from(own), 'ours.example', 3), dns(), 'fail null'],
+    ['a signature of a part of the body', await signed(from(own), 'ours.example', 3), dns(), 'fail null'],
   ] as const)
     test(`a mail with ${what} is ${verdict}`, async () => {
       const found = await verifySigner(octets, resolver, never)
       assert.equal(found.kind === 'Known' ? `${found.authenticated} ${found.signedBy}` : found.kind, verdict)
     })
 
-  test('whatever is changed on its way, what still verifies says the same', async () => {
+  test('a change on the way never keeps a signature valid for other content', async () => {
     const resolver = dns()
     const whole = await readReportMail(mail)
     const place = fc.nat(mail.length - 1)
@@ -227,7 +227,7 @@ describe('the mail', async () => {
     )
   })
 
-  test('not signed it is none, and asks nobody', async () => {
+  test('without a signature causes no DNS query', async () => {
     const unsigned = await reportMail(report, { id, to: 'a@partner.example', at }, reporter, null)
     const resolver = dns()
     assert.deepEqual(await verifySigner(unsigned, resolver, never), {
@@ -238,7 +238,7 @@ describe('the mail', async () => {
     assert.deepEqual(resolver.asked, [])
   })
 
-  test('a thousand signatures ask nobody either', async () => {
+  test('with a thousand signatures causes no DNS query', async () => {
     const resolver = dns()
     const many = Buffer.concat([
       Buffer.from('DKIM-Signature: v=1; a=rsa-sha256; d=x.example; s=a; b=; bh=; h=from\r\n'.repeat(1000)),
@@ -249,7 +249,7 @@ describe('the mail', async () => {
   })
 })
 
-test('a key that cannot sign is an error, and no unsigned mail', async () => {
+test('a key that cannot sign is an error, and no unsigned mail is built', async () => {
   const small = generateKeyPairSync('rsa', { modulusLength: 512 }).privateKey
   for (const privateKey of [
     '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----',

@@ -1,4 +1,4 @@
-/** Whatever was counted, whoever reads the report reads the same. */
+/** A reader of a built report reads what was counted. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -16,7 +16,7 @@ const failure = fc.record({
   result: fc.constantFrom(...results),
   host: fc.option(domain),
   ip: fc.option(fc.oneof(fc.ipV4(), fc.ipV6())),
-  // A reason is in one line before it is counted.
+  // A reason has one line before it is counted.
   reason: fc.option(fc.stringMatching(/^[!-~]([ -~]{0,198}[!-~])?$/)),
 })
 const policy = fc.record({
@@ -35,7 +35,7 @@ const counts: fc.Arbitrary<DomainCounts> = fc.record({
   policies: fc.array(policy, { maxLength: 50 }),
 })
 
-test('a report that is read says what was counted', () => {
+test('a report that is read contains what was counted', () => {
   fc.assert(
     fc.property(counts, (counted) => {
       const read = readReport(JSON.parse(buildReport(counted, '2026-02-03', reporter).json))
@@ -60,7 +60,7 @@ test('a report that is read says what was counted', () => {
   )
 })
 
-test('whatever JSON is read, it is a report or one line that says why not', () => {
+test('any JSON is read as a report or as one line with its fault', () => {
   fc.assert(
     fc.property(fc.jsonValue(), (json) => {
       const read = readReport(json)

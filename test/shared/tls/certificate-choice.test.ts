@@ -32,21 +32,24 @@ const leafOf = ({ cert }: Identity) =>
 
 const good: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>][] = [
   ['a certificate with its issuer', () => of(ec)],
-  ['one of each kind, in any order', () => ({ ...of(ec, rsa), privateKey: of(rsa, ec).privateKey })],
-  ['one with its issuer and the root', () => ({ ...of(ec), certificate: `${root.ca}\n${ec.cert}` })],
-  ['one without any issuer, as of a root of our own', () => of(direct)],
   [
-    'one that the name is in by a wildcard',
-    async () => of(await middle.issue({ names: ['*.ours.example'] })),
+    'a certificate of each key type, in any order,',
+    () => ({ ...of(ec, rsa), privateKey: of(rsa, ec).privateKey }),
   ],
   [
-    'one for servers and clients',
+    'a certificate with its issuer and the root',
+    () => ({ ...of(ec), certificate: `${root.ca}\n${ec.cert}` }),
+  ],
+  ['a certificate without issuer, as of a private root,', () => of(direct)],
+  ['a wildcard certificate', async () => of(await middle.issue({ names: ['*.ours.example'] }))],
+  [
+    'a certificate for servers and clients',
     async () => of(await middle.issue({ names, purposes: ['clientAuth', 'serverAuth'] })),
   ],
 ]
 
 for (const [what, make] of good)
-  test(`fit to be served: ${what}`, async () => {
+  test(`${what} is fit to be served`, async () => {
     assert.equal(certificateFault(await make(), { hostname, at }), null)
   })
 
@@ -58,16 +61,16 @@ const bad: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>, st
     /^certificate: holds no certificate/,
   ],
   [
-    'the key of another',
+    'the key of another certificate',
     () => ({ ...of(ec), privateKey: next.key }),
     'Unusable',
-    /^certificate: none is the certificate of key 1 \(EC\) in privateKey$/,
+    /^certificate: no certificate matches key 1 \(EC\) in privateKey$/,
   ],
   [
     'an RSA certificate without its key',
     () => ({ ...of(ec, rsa), privateKey: ec.key }),
     'Unusable',
-    /^privateKey: none is the key of the certificate CN=rsa/,
+    /^privateKey: no key matches the certificate CN=rsa/,
   ],
   [
     'a key that cannot be read',
@@ -76,61 +79,61 @@ const bad: [string, () => CertificatesAndKeys | Promise<CertificatesAndKeys>, st
     /^privateKey: key 1 in PEM cannot be read$/,
   ],
   [
-    'one that is over',
+    'an expired certificate',
     async () => of(await middle.issue({ names, notBefore: daysFromNow(-9), notAfter: daysFromNow(-1) })),
     'Expired',
     /^CN=mx.ours.example \([0-9a-f]{16}\) expires at \d{4}-/,
   ],
   [
-    'one that has not begun',
+    'a certificate that is not valid yet',
     async () => of(await middle.issue({ names, notBefore: daysFromNow(1) })),
     'NotYetValid',
     / is valid from \d{4}-/,
   ],
   [
-    'one whose issuer is over by then',
+    'a certificate whose issuer has expired by then',
     async () => of(await staleMiddle.issue({ names })),
     'Expired',
     /^CN=Stale .* expires at/,
   ],
   [
-    'one that has no date',
+    'a certificate without dates',
     async () => of({ ...ec, cert: withoutDates(leafOf(ec)) }),
     'NotYetValid',
     / is valid from no date$/,
   ],
   [
-    'one of another name',
+    'a certificate with another name',
     async () => of(await middle.issue({ names: ['mail.ours.example'] })),
     'Name',
     / is for mail.ours.example, not for mx.ours.example$/,
   ],
   [
-    'one for clients',
+    'a certificate for clients',
     async () => of(await middle.issue({ names, purposes: ['clientAuth'] })),
     'Purpose',
     / is not for TLS servers/,
   ],
   [
-    'one with the issuer of another',
+    'a certificate with an unrelated issuer',
     () => ({ ...of(ec), certificate: `${leafOf(ec)}${rsa.cert.slice(leafOf(rsa).length)}` }),
     'Chain',
     /^CN=Other middle .* has issued none of the certificates beside it$/,
   ],
   [
-    'one with its issuer, and another without',
+    'a certificate with its issuer beside one without',
     () => of(ec, { ...rsa, cert: leafOf(rsa) }),
     'Chain',
-    /^CN=rsa .* stands without its issuer, CN=Other middle$/,
+    /^CN=rsa .* comes without its issuer, CN=Other middle$/,
   ],
   [
-    'one with a root that is not in its chain',
+    'a certificate with an unrelated root',
     () => ({ ...of(ec), certificate: `${ec.cert}\n${otherRoot}` }),
     'Chain',
     /^CN=Elsewhere .* has issued none/,
   ],
   [
-    'a good one beside one of another name',
+    'a good certificate beside one with another name',
     async () => of(ec, await other.issue({ names: ['x.example'], rsa: true })),
     'Name',
     / is for x.example, not/,
@@ -140,7 +143,7 @@ const otherRoot = (await createPki('Elsewhere')).ca
 
 const inFiveDays = daysFromNow(5)
 for (const [what, make, reason, detail] of bad)
-  test(`not fit to be served: ${what}`, async () => {
+  test(`${what} is not fit to be served`, async () => {
     const certificates = await make()
     const fault = certificateFault(certificates, { hostname, at: what.endsWith('by then') ? inFiveDays : at })
     assert.equal(fault?.reason, reason, fault?.detail)
@@ -172,7 +175,7 @@ const chosen = (certificates: IngressCertificates, when = at) => {
   }
 }
 
-test('until its date the current is served, and it is known when that changes', () => {
+test('the current certificate is served until the date of the next, which is known as the date of change', () => {
   const announced = set({ next: { ...of(next), servedFrom } })
   const current = { which: 'ec', state: 'Current', fault: null, refused: null }
   assert.deepEqual(chosen(announced), { ...current, until: servedFrom })
@@ -180,7 +183,7 @@ test('until its date the current is served, and it is known when that changes', 
   assert.deepEqual(chosen(set({})), { ...current, until: null })
 })
 
-test('from its date the next is served', () => {
+test('the next certificate is served from its date', () => {
   assert.deepEqual(chosen(set({ next: { ...of(next), servedFrom } }), new Date(servedFrom)), {
     which: 'next',
     state: 'Next',
@@ -190,14 +193,14 @@ test('from its date the next is served', () => {
   })
 })
 
-test('the next is judged as of its date: a certificate that begins by then is good, one that ends before is not', async () => {
+test('the next certificate is checked at its date: one that begins by then is good, one that ends before is not', async () => {
   const later = await middle.issue({ names, notBefore: daysFromNow(6) })
   const short = await middle.issue({ names, notAfter: daysFromNow(6) })
   assert.equal(chosen(set({ next: { ...of(later), servedFrom } })).refused, null)
   assert.equal(chosen(set({ next: { ...of(short), servedFrom } })).refused, 'Expired')
 })
 
-test('a next that is not fit is refused, and the current is served beyond its date', () => {
+test('an unfit next certificate is refused, and the current one is served beyond its date', () => {
   const bad = set({ next: { ...of(next), privateKey: ec.key, servedFrom } })
   for (const when of [at, new Date(servedFrom)])
     assert.deepEqual(chosen(bad, when), {
@@ -209,7 +212,7 @@ test('a next that is not fit is refused, and the current is served beyond its da
     })
 })
 
-test('where the current ends before the date of the next, the next is served from that end', async () => {
+test('the next certificate is served early if the current one expires before its date', async () => {
   const ending = await middle.issue({ names, notAfter: daysFromNow(2) })
   const soon = set({ next: { ...of(next), servedFrom } }, of(ending))
   assert.equal(chosen(soon).state, 'Current')
@@ -217,7 +220,7 @@ test('where the current ends before the date of the next, the next is served fro
   assert.equal(chosen(soon, daysFromNow(2.01)).which, 'next')
 })
 
-test('a current that is at fault is told of, and chosen where there is no other', async () => {
+test('a faulty current certificate is reported, and chosen if there is no other', async () => {
   const expired = await middle.issue({ names, notBefore: daysFromNow(-9), notAfter: daysFromNow(-2) })
   assert.deepEqual(
     [chosen(set({}, of(expired))).state, chosen(set({}, of(expired))).fault],

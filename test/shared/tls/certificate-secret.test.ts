@@ -15,29 +15,29 @@ test('two fields are enough', () => {
 })
 
 const slips: [string, object, RegExp][] = [
-  ['a next without its date', { next: current }, /: next\.servedFrom \(invalid_type\)$/],
+  ['a next certificate without its date', { next: current }, /: next\.servedFrom \(invalid_type\)$/],
   [
-    'a next with a date that is none',
+    'a next certificate with an invalid date',
     { next: { ...current, servedFrom: 'Monday' } },
     /: next\.servedFrom \(/,
   ],
-  ['a next without its key', { next: { certificate, servedFrom } }, /: next\.privateKey \(/],
-  ['a next that is text', { next: 'later' }, /: next \(/],
-  ['a list of those before that is none', { deprecated: 'all' }, /: deprecated \(/],
+  ['a next certificate without its key', { next: { certificate, servedFrom } }, /: next\.privateKey \(/],
+  ['a text as next certificate', { next: 'later' }, /: next \(/],
+  ['a text as list of deprecated certificates', { deprecated: 'all' }, /: deprecated \(/],
 ]
 
 for (const [what, more, detail] of slips)
-  test(`${what} is left out and told of, and the current stays`, () => {
+  test(`${what} is left out with a fault, and the current certificate stays`, () => {
     const { set, refused } = parseCertificateSecret(JSON.stringify({ ...current, ...more }))
     assert.deepEqual([set.certificate, set.privateKey, set.next ?? null], [certificate, privateKey, null])
     assert.match(refused?.detail ?? '', detail)
   })
 
 const useless: [string, string, RegExp][] = [
-  ['what is no JSON', `{"privateKey": "${privateKey}"`, /^the secret is not JSON$/],
+  ['invalid JSON', `{"privateKey": "${privateKey}"`, /^the secret is not JSON$/],
   ['a text', '"PRIVATE KEY-----not to be told"', /: the whole \(invalid_type\)$/],
   ['nothing', '', /^the secret is not JSON$/],
-  ['a key that is none', JSON.stringify({ certificate, privateKey: 'not to be told' }), /: privateKey \(/],
+  ['an invalid key', JSON.stringify({ certificate, privateKey: 'not to be told' }), /: privateKey \(/],
   [
     'no certificate',
     JSON.stringify({ privateKey, next: 'later' }),
@@ -46,7 +46,7 @@ const useless: [string, string, RegExp][] = [
 ]
 
 for (const [what, text, message] of useless)
-  test(`${what} is refused by its fields, without what is in them`, () => {
+  test(`${what} is refused with the fields' names, without their content`, () => {
     assert.throws(
       () => parseCertificateSecret(text),
       (error: Error) => message.test(error.message) && !error.message.includes('not to be told'),

@@ -17,7 +17,7 @@ interface Holder {
   name: string
   keys: CryptoKeyPair
   pem: string
-  /** Base64 DER, as it travels in the facts. */
+  /** Base64 DER, as in the facts. */
   der: string
 }
 
@@ -28,7 +28,7 @@ interface Issuing {
   ca?: boolean
   from?: Date
   to?: Date
-  /** Those of another certificate, for a renewal. */
+  /** The parameters of another certificate, for a renewal. */
   keys?: CryptoKeyPair
   purposes?: string[]
   pathLength?: number
@@ -118,10 +118,10 @@ describe('a presented chain', () => {
   const rows: [name: string, chain: string[], authorities: string[], trusted: boolean][] = [
     ['issued by the authority itself', ['direct'], ['root'], true],
     ['over an intermediate', ['leaf', 'intermediate'], ['root'], true],
-    ['over an intermediate, root sent along, in any order', ['leaf', 'root', 'intermediate'], ['root'], true],
+    ['over an intermediate, with its root, in any order,', ['leaf', 'root', 'intermediate'], ['root'], true],
     ['whose intermediate is the authority', ['leaf'], ['intermediate'], true],
     ['that is the authority itself, self-signed', ['lonely'], ['lonely'], true],
-    ['one of several authorities', ['direct'], ['otherRoot', 'root'], true],
+    ['of one of several authorities', ['direct'], ['otherRoot', 'root'], true],
     ['without its intermediate', ['leaf'], ['root'], false],
     ['of another authority', ['direct'], ['otherRoot'], false],
     ['of an authority of the same name and another key', ['forged', 'lookAlike'], ['root'], false],
@@ -129,7 +129,7 @@ describe('a presented chain', () => {
     ['with a leaf that is not valid yet', ['future'], ['root'], false],
     ['over an expired intermediate', ['underStale', 'staleIntermediate'], ['root'], false],
     ['to an expired authority', ['underExpiredRoot'], ['expiredRoot'], false],
-    ['in which a leaf poses as an authority', ['underLeaf', 'leaf', 'intermediate'], ['root'], false],
+    ['with a leaf that poses as an authority', ['underLeaf', 'leaf', 'intermediate'], ['root'], false],
     [
       'over an expired intermediate and its renewal',
       ['underStale', 'staleIntermediate', 'renewed'],
@@ -138,17 +138,12 @@ describe('a presented chain', () => {
     ],
     ['issued for servers only', ['forServers'], ['root'], true],
     ['issued for signing code', ['forCode'], ['root'], false],
-    ['issued by a listed certificate that is no authority', ['underLonely'], ['lonely'], false],
-    ['over an authority that may have none below it', ['underNarrow', 'narrow'], ['root'], true],
-    [
-      'over one more than the authority may have below it',
-      ['underBelow', 'below', 'narrow'],
-      ['root'],
-      false,
-    ],
-    ['over one more than the root may have below it', ['underBelowRoot', 'belowRoot'], ['narrowRoot'], false],
+    ['of a listed certificate that is no authority', ['underLonely'], ['lonely'], false],
+    ['over an authority with the path length 0', ['underNarrow', 'narrow'], ['root'], true],
+    ["beyond an authority's path length", ['underBelow', 'below', 'narrow'], ['root'], false],
+    ["beyond the root's path length", ['underBelowRoot', 'belowRoot'], ['narrowRoot'], false],
     ['whose nearer authority is listed', ['underBelow', 'below', 'narrow'], ['below'], true],
-    ['over as many as an authority may have', ['underWide', 'wideBelow', 'wide'], ['root'], true],
+    ["at an authority's path length", ['underWide', 'wideBelow', 'wide'], ['root'], true],
     ['that is empty', [], ['root'], false],
     ['without any authority', ['direct'], [], false],
   ]
@@ -165,7 +160,7 @@ describe('a presented chain', () => {
     assert.equal(chainsTo(ders, [get('otherRoot').pem], now), false)
   })
 
-  test('in which everybody vouches for everybody costs one look at each signature', async () => {
+  test('of cross-signed certificates costs one check of each signature', async () => {
     const keys = await newKeys()
     const circle = await issue('Circle', null, { ca: true, keys })
     const ders = [(await issue('Deep', circle)).der]

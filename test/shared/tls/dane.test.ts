@@ -27,7 +27,7 @@ const underMail = firstOf((await byMail.issue({ names: [host] })).cert)
 
 const keyOf = ({ publicKey }: X509Certificate) => publicKey.export({ type: 'spki', format: 'der' })
 
-/** `3 1 1` of a certificate. */
+/** The `3 1 1` record of a certificate. */
 function record(form: string, certificate: X509Certificate): TlsaRecord {
   const [usage = 0, selector = 0, matchingType = 0] = form.split(' ').map(Number)
   const octets = selector === 0 ? certificate.raw : keyOf(certificate)
@@ -57,24 +57,24 @@ const path = [leaf, authority.middle, authority.root]
 
 describe('records of usage 3', () => {
   for (const form of forms) {
-    it(`name a server's certificate by ${form}, and no other`, () => {
+    it(`match exactly the server's certificate by ${form}`, () => {
       assert.equal(matches([record(`3 ${form}`, leaf)], [leaf]), true)
       assert.equal(matches([record(`3 ${form}`, direct)], [leaf]), false)
     })
-    it(`name no issuer by ${form}`, () =>
+    it(`match no issuer by ${form}`, () =>
       assert.equal(matches([record(`3 ${form}`, authority.middle)], path), false))
   }
 
-  it('look at no name', () =>
+  it('ignore names', () =>
     assert.equal(matches([record('3 1 1', leaf)], [leaf], { names: ['other.example'] }), true))
-  it('look at no date', () => {
+  it('ignore dates', () => {
     assert.equal(matches([record('3 1 1', expired)], [expired]), true)
     assert.equal(matches([record('3 0 1', leaf)], path, { at: daysFromNow(1_000) }), true)
     const timeless = firstOf(withoutDates(leaf.toString()))
     assert.equal(matches([record('3 1 1', leaf)], [timeless]), true)
   })
 
-  it('match in no octet less than all', () => {
+  it('match only if all octets do', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...forms),
@@ -99,20 +99,20 @@ describe('records of usage 3', () => {
 
 describe('records of usage 2', () => {
   for (const form of forms) {
-    it(`name an issuer by ${form}, the next or one further up`, () => {
+    it(`match an issuer by ${form}, the next or one further up`, () => {
       assert.equal(matches([record(`2 ${form}`, authority.middle)], path), true)
       assert.equal(matches([record(`2 ${form}`, authority.root)], path), true)
       assert.equal(matches([record(`2 ${form}`, authority.middle)], path.slice(0, 2)), true)
     })
-    it(`name no stranger by ${form}, though he is in the chain`, () =>
+    it(`match no unrelated certificate by ${form}, even if it is in the chain`, () =>
       assert.equal(matches([record(`2 ${form}`, authority.stranger)], [...path, authority.stranger]), false))
-    it(`name no certificate by ${form} that has issued nothing`, () => {
+    it(`match no certificate by ${form} that has issued nothing`, () => {
       assert.equal(matches([record(`2 ${form}`, leaf)], path), false)
       assert.equal(matches([record(`2 ${form}`, leaf)], [leaf, leaf, ...path.slice(1)]), false)
     })
-    it(`name by ${form} a certificate that has signed itself`, () =>
+    it(`match by ${form} a self-signed certificate`, () =>
       assert.equal(matches([record(`2 ${form}`, own)], [own]), true))
-    it(`name by ${form} nothing without a chain`, () =>
+    it(`match by ${form} nothing without a chain`, () =>
       assert.equal(matches([record(`2 ${form}`, authority.root)], []), false))
   }
 
@@ -128,21 +128,21 @@ describe('records of usage 2', () => {
     ['2 1 0', [leaf], false],
   ]
   for (const [form, chain, expected] of absent) {
-    it(`${form} ${expected ? 'stands' : 'does not stand'} in for a root that a chain of ${chain.length} does without`, () =>
+    it(`${form} ${expected ? 'replaces' : 'does not replace'} a root that is missing from a chain of ${chain.length}`, () =>
       assert.equal(matches([record(form, authority.root)], chain), expected))
   }
 
-  it('with a key that has signed nothing in the chain match nothing', () =>
+  it('match nothing with a key that has signed nothing in the chain', () =>
     assert.equal(matches([record('2 1 0', authority.stranger)], path), false))
-  it('with an authority of the same name and another key match nothing', async () => {
+  it('match nothing with an authority of the same name and another key', async () => {
     const other = firstOf((await createPki('Root')).ca)
     for (const form of forms) assert.equal(matches([record(`2 ${form}`, other)], path.slice(0, 2)), false)
   })
-  it('with the key alone take any certificate of that key, with the whole only that one', () => {
+  it('match any certificate of a key by the key, and only one by the whole certificate', () => {
     assert.equal(matches([record('2 1 1', authority.root)], [leaf, authority.middle, twin]), true)
     assert.equal(matches([record('2 0 1', authority.root)], [leaf, authority.middle, twin]), false)
   })
-  it('do not reach through what is no authority', () => {
+  it('do not reach through a certificate that is no authority', () => {
     for (const form of ['2 0 1', '2 1 0', '2 0 0'])
       for (const anchor of [authority.middle, authority.root, firstOf(poser.ca)])
         assert.equal(matches([record(form, anchor)], [below, firstOf(poser.ca), ...path.slice(1)]), false)
@@ -161,21 +161,21 @@ describe('records of usage 2', () => {
     ['nobody', { names: [] }, false],
   ]
   for (const [what, changes, expected] of names) {
-    it(`${expected ? 'take' : 'do not take'} a certificate for ${what}`, () => {
+    it(`${expected ? 'accept' : 'do not accept'} a certificate for ${what}`, () => {
       for (const form of ['2 0 1', '2 1 0'])
         assert.equal(matches([record(form, authority.root)], path, changes), expected)
     })
   }
 
-  it('do not take an expired certificate', () =>
+  it('do not accept an expired certificate', () =>
     assert.equal(matches([record('2 0 1', authority.root)], [expired, ...path.slice(1)]), false))
-  it('do not take one without dates', () =>
+  it('do not accept one without dates', () =>
     assert.equal(
       matches([record('2 1 1', authority.root)], [firstOf(withoutDates(leaf.toString())), ...path.slice(1)]),
       false,
     ))
   for (const form of forms) {
-    it(`do not take by ${form} an issuer who has expired`, () => {
+    it(`do not accept by ${form} an issuer that has expired`, () => {
       const chain = [lasting, ...path.slice(1)]
       const at = daysFromNow(60)
       for (const anchor of [authority.middle, authority.root])
@@ -185,12 +185,16 @@ describe('records of usage 2', () => {
   }
 })
 
-describe('of several records', () => {
+describe('among several records', () => {
   const rows: [string, TlsaRecord[], boolean][] = [
-    ['one is enough, while keys change', [record('3 1 1', direct), record('3 1 1', leaf)], true],
-    ['one is enough, of whichever usage', [record('3 1 1', direct), record('2 0 1', authority.root)], true],
-    ['the same counts once', [record('3 1 1', leaf), record('3 1 1', leaf)], true],
-    ['none is enough', [record('3 1 1', direct), record('2 0 1', authority.stranger)], false],
+    ['one match is enough, while keys change', [record('3 1 1', direct), record('3 1 1', leaf)], true],
+    [
+      'one match is enough, of either usage',
+      [record('3 1 1', direct), record('2 0 1', authority.root)],
+      true,
+    ],
+    ['a repeated record counts once', [record('3 1 1', leaf), record('3 1 1', leaf)], true],
+    ['no match is not enough', [record('3 1 1', direct), record('2 0 1', authority.stranger)], false],
     ['the weaker digest does not count', [record('3 1 1', leaf), record('3 1 2', direct)], false],
     ['the stronger digest counts', [record('3 1 1', direct), record('3 1 2', leaf)], true],
     ['the weaker digest counts for another selector', [record('3 1 1', leaf), record('3 0 2', direct)], true],
@@ -252,7 +256,7 @@ describe('a record', () => {
       assert.equal(isUsable({ usage, selector, matchingType, data }), expected))
   }
 
-  it('of any data at all is judged', () => {
+  it('of any data is evaluated', () => {
     fc.assert(
       fc.property(
         fc.nat(4),
@@ -270,9 +274,9 @@ describe('a record', () => {
   })
 })
 
-describe('as many records as a message holds', () => {
+describe('as many records as a DNS message holds', () => {
   const chain = [...path, ...Array.from({ length: 7 }, () => authority.stranger)]
-  it('are judged when they are digests', () => {
+  it('are evaluated when they are digests', () => {
     const records = Array.from({ length: 1_500 }, (_, n) => ({
       ...record(n % 2 ? '2 0 1' : '3 1 1', leaf),
       data: n.toString(16).padStart(64, '0'),
@@ -281,7 +285,7 @@ describe('as many records as a message holds', () => {
     assert.equal(matches([...records, record('2 0 1', authority.root)], chain), true)
   })
 
-  it('are judged when they are keys', () => {
+  it('are evaluated when they are keys', () => {
     const keys = Array.from({ length: 300 }, () => {
       const { publicKey } = generateKeyPairSync('ed25519')
       const data = publicKey.export({ type: 'spki', format: 'der' }).toString('hex')

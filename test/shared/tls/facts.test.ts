@@ -31,7 +31,7 @@ const pki = await createPki()
 const trust = { publicRoots: [pki.ca], at: new Date() }
 const { key, cert } = await selfSigned({ names: ['mx.ours.example'] })
 
-/** STARTTLS as the ingress serves it, with the test's authority for a root: that is where facts are read. */
+/** STARTTLS as the ingress serves it, with the test's authority as public root, to read the facts. */
 const handshakes = new EventEmitter<{ facts: [TlsFacts] }>()
 const server = new SMTPServer({
   ...serverTlsOptions(key, cert),
@@ -69,7 +69,7 @@ test('a client without a certificate has none in its facts', async () => {
   })
 })
 
-test('a certificate is described as it was presented, with the chain that came with it', async () => {
+test('a certificate is described as presented, with its chain', async () => {
   const leaf = await pki.issue({
     names: ['mail.contoso.example', '*.contoso.example'],
     commonName: 'contoso',
@@ -92,7 +92,7 @@ test('a certificate is described as it was presented, with the chain that came w
   })
 })
 
-test('beside another fault OpenSSL says nothing of purposes: what is recorded is the leaf’s own', async () => {
+test("the leaf's own purpose is recorded if OpenSSL reports another fault first", async () => {
   const own = await createPki('Own CA')
   const forServers = await own.subordinate('Server CA', { purposes: ['serverAuth'] })
   const { cert, key } = await forServers.issue({
@@ -112,12 +112,12 @@ test('beside another fault OpenSSL says nothing of purposes: what is recorded is
 const commonNames: [name: string, options: LeafOptions, commonName: string | null][] = [
   ['has no alternative names', { names: [], commonName: 'mail.contoso.example' }, 'mail.contoso.example'],
   [
-    'has a host name, too',
+    'also has a host name',
     { names: ['a.example'], commonName: 'mail.contoso.example' },
     'mail.contoso.example',
   ],
   [
-    'is for signed mail, whatever its owner is called',
+    'is for signed mail, with a host name as common name,',
     { names: [], email: 'eve@fabrikam.example', commonName: 'mail.contoso.example' },
     null,
   ],
@@ -157,7 +157,7 @@ const untrusted: [name: string, client: () => Promise<Identity>, fault: string][
     'SELF_SIGNED_CERT_IN_CHAIN',
   ],
   [
-    'of another authority, with a certificate that has nothing to do with it',
+    'of another authority, with an unrelated certificate',
     async () => {
       const { cert, key } = await (await createPki('Another CA')).issue({ names: ['a.example'] })
       return { cert: `${cert}\n${(await createPki('A third CA')).ca}`, key }
@@ -167,7 +167,7 @@ const untrusted: [name: string, client: () => Promise<Identity>, fault: string][
 ]
 
 for (const [name, client, fault] of untrusted)
-  test(`a certificate that is ${name} is recorded as not trusted, as was foreseen: ${fault}`, async () => {
+  test(`a certificate that is ${name} is recorded as not trusted, as predicted: ${fault}`, async () => {
     const identity = await client()
     const { clientCertificate } = await factsFor(identity)
     assert.deepEqual([clientCertificate?.trusted, clientCertificate?.trustError], [false, fault])
@@ -185,7 +185,7 @@ interface PurposeCase {
   client: () => Promise<Identity>
   trusted: boolean
   clientAuth: boolean
-  /** By names, which is not foreseen. */
+  /** For name constraints, which the prediction ignores. */
   constrained?: true
 }
 
@@ -262,13 +262,13 @@ const purposes: PurposeCase[] = [
     clientAuth: false,
   },
   {
-    name: "for servers, issued by somebody's server",
+    name: "for servers, issued by another server's certificate",
     client: () => below({ isAuthority: false }),
     trusted: false,
     clientAuth: false,
   },
   {
-    name: 'for servers, of an authority that may not issue in that name',
+    name: 'for servers, of an authority that may not issue for that name',
     client: async () =>
       (await pki.subordinate('Constrained', { permitted: 'fabrikam.example' })).issue({
         names,
@@ -279,7 +279,7 @@ const purposes: PurposeCase[] = [
     constrained: true,
   },
   {
-    name: 'for servers, of an authority that may issue in that name',
+    name: 'for servers, of an authority that may issue for that name',
     client: async () =>
       (await pki.subordinate('Constrained', { permitted: 'contoso.example' })).issue({
         names,
@@ -289,7 +289,7 @@ const purposes: PurposeCase[] = [
     clientAuth: false,
   },
   {
-    name: 'for servers, of an authority that may not issue in that name and hides behind a twin',
+    name: 'for servers, of an authority that may not issue for that name and has an unconstrained twin',
     client: async () => {
       const constrained = await pki.subordinate('Constrained', { permitted: 'fabrikam.example' })
       const { cert, key } = await constrained.issue({ names, purposes: ['serverAuth'] })
@@ -310,7 +310,7 @@ const purposes: PurposeCase[] = [
     clientAuth: false,
   },
   {
-    name: 'for servers, below an authority for servers that may have none below it',
+    name: 'for servers, below an authority for servers beyond its path length',
     client: async () => {
       const forServers = { purposes: ['serverAuth'] } satisfies AuthorityOptions
       const upper = await pki.subordinate('Upper', forServers)
@@ -321,7 +321,7 @@ const purposes: PurposeCase[] = [
     clientAuth: false,
   },
   {
-    name: 'for servers, below an authority that may have none below it',
+    name: 'for servers, below an authority beyond its path length',
     client: async () =>
       (await (await pki.subordinate('Last', { pathLength: 0 })).subordinate('One too many')).issue({
         names,
@@ -333,7 +333,7 @@ const purposes: PurposeCase[] = [
 ]
 
 for (const { name, client, trusted, clientAuth, constrained = false } of purposes)
-  test(`a certificate ${name} is ${trusted ? '' : 'not '}trusted, as was foreseen`, async () => {
+  test(`a certificate ${name} is ${trusted ? '' : 'not '}trusted, as predicted`, async () => {
     const identity = await client()
     const { clientCertificate } = await factsFor(identity)
     assert.deepEqual([clientCertificate?.trusted, clientCertificate?.trustError === null], [trusted, trusted])
@@ -346,7 +346,7 @@ for (const { name, client, trusted, clientAuth, constrained = false } of purpose
     assert.equal(foreseen.clientAuth, clientCertificate?.clientAuth)
   })
 
-test('more names than anyone needs are cut, and long ones can match nothing', async () => {
+test('excessive names are cut, and long ones match nothing', async () => {
   const names = Array.from(
     { length: 150 },
     (_, index) => `${'x'.repeat(60)}.${'y'.repeat(60)}.n${index}.example`,
@@ -355,7 +355,7 @@ test('more names than anyone needs are cut, and long ones can match nothing', as
   assert.deepEqual(clientCertificate?.subjectAltNames, names.slice(0, 100))
 })
 
-/** A socket with a certificate that a handshake would hardly bring. */
+/** A socket with a certificate that a real handshake would hardly produce. */
 function socketWith(certificate: Partial<X509Certificate>): HandshakeView {
   return {
     getProtocol: () => 'TLSv1.3',
@@ -379,8 +379,8 @@ const basis = {
 }
 
 const chains: [name: string, length: number, octets: number, kept: number][] = [
-  ['six certificates are kept', 6, 1000, 6],
-  ['of more the first six are', 9, 1000, 6],
+  ['a chain of six certificates is complete', 6, 1000, 6],
+  ['a longer chain is cut to six', 9, 1000, 6],
   ['a chain of more than 24 KiB is left out', 3, 10_000, 0],
 ]
 
@@ -397,15 +397,15 @@ for (const [name, length, octets, kept] of chains)
   })
 
 const unreadable: [name: string, fields: Partial<X509Certificate>][] = [
-  ['a certificate that cannot be read', { validToDate: new Date(Number.NaN) }],
+  ['a certificate with an unreadable date', { validToDate: new Date(Number.NaN) }],
   [
-    'one whose dates are none, whatever was in memory',
+    'a certificate with invalid dates and uninitialised memory',
     { validTo: 'Bad time value', validToDate: new Date() },
   ],
 ]
 
 for (const [name, fields] of unreadable)
-  test(`${name} is no certificate`, () => {
+  test(`${name} counts as no certificate`, () => {
     const broken = { ...basis, raw: Buffer.alloc(1), ...fields }
     const { negotiated, clientCertificate } = tlsFacts(socketWith(broken), trust)
     assert.deepEqual([negotiated, clientCertificate], [true, null])

@@ -1,4 +1,4 @@
-/** Chains that no authority would issue: whatever stands in them, they are judged and nothing is thrown. */
+/** Chains that no authority would issue: they are evaluated, and nothing is thrown. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { describe, it } from 'node:test'
@@ -40,15 +40,15 @@ for (const [what, pem, leads] of intermediates)
     for (const [form, record] of records)
       it(`${leads ? 'leads' : 'does not lead'} to the root that a record ${form} names`, () =>
         assert.equal(matchesTlsa([record], chain, names, [host], now), leads))
-    it('does not keep a record 3 1 1 from naming the certificate itself', () => {
+    it('does not prevent a record 3 1 1 from matching the certificate itself', () => {
       const record = { usage: 3, selector: 1, matchingType: 1, data: keyDigest(leaf) }
       assert.ok(matchesTlsa([record], chain, names, [host], now))
       assert.ok(!matchesTlsa([{ ...record, data: rootKey }], chain, names, [host], now))
     })
   })
 
-describe('a certificate that is for clients only', () => {
-  it('leads nowhere as a server', async () => {
+describe('a certificate for clients only', () => {
+  it("is not accepted as a server's", async () => {
     const forClients = await intermediate.issue({ names: [host], purposes: ['clientAuth'] })
     const chain = [firstOf(forClients.cert), intermediate.ca, root.ca].map(der)
     const record = { usage: 2, selector: 0, matchingType: 1, data: certificateDigest(root.ca) }

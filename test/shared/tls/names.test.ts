@@ -18,7 +18,7 @@ describe('a certificate name (RFC 9525)', () => {
     ['evilmail.example.com', 'mail.example.com', false],
   ]
   for (const [presented, expected, matches] of rows)
-    test(`${presented} ${matches ? 'satisfies' : 'does not satisfy'} ${expected}`, () =>
+    test(`${presented} ${matches ? 'matches' : 'does not match'} ${expected}`, () =>
       assert.equal(certificateNameMatches(presented, expected), matches))
 })
 
@@ -34,6 +34,6 @@ describe('a certificate', () => {
     ['with a NUL in its name', ['mail.example.com\0.evil.example'], null, false],
   ]
   for (const [name, subjectAltNames, commonName, has] of rows)
-    test(`${name} ${has ? 'speaks' : 'does not speak'} for mail.example.com`, () =>
+    test(`${name} ${has ? 'has' : 'does not have'} the name mail.example.com`, () =>
       assert.equal(certificateHasName({ subjectAltNames, commonName }, ['mail.example.com']), has))
 })

@@ -13,18 +13,18 @@ const authority = async (limit?: number): Promise<Buffer> => {
 }
 
 for (const limit of [0, 1, 5, 127, 128, 40_000])
-  test(`an authority that may have ${limit} below it says so`, async () =>
+  test(`an authority's path length of ${limit} is read`, async () =>
     assert.equal(pathLength(await authority(limit)), limit))
 
-test('an authority that says nothing may have any number', async () =>
+test('an authority without a constraint has an infinite path length', async () =>
   assert.equal(pathLength(await authority()), Number.POSITIVE_INFINITY))
 
-test('a certificate that is no authority says nothing', async () => {
+test('a certificate that is no authority has an infinite path length', async () => {
   const { cert } = await pki.issue({ names: ['a.example'] })
   assert.equal(pathLength(octetsOf(cert)), Number.POSITIVE_INFINITY)
 })
 
-test('a certificate that is cut short may have none', async () => {
+test('a truncated certificate has the path length 0', async () => {
   const whole = await authority()
   fc.assert(
     fc.property(fc.integer({ min: 1, max: whole.length - 1 }), (length) =>
@@ -33,7 +33,7 @@ test('a certificate that is cut short may have none', async () => {
   )
 })
 
-test('whatever octets are read, the answer is a number of authorities', () =>
+test('any octets give a path length', () =>
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (octets) => {
       assert.ok(pathLength(Buffer.from(octets)) >= 0)

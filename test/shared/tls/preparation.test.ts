@@ -1,4 +1,4 @@
-/** What a partner has to do, by what changes from one certificate to the next. */
+/** What a partner must do, by what changes from one certificate to the next. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { PublishedCertificate, PublishedCertificates } from '../../../shared/contract/certificates.ts'
@@ -44,7 +44,7 @@ const published = (...certificates: PublishedCertificate[]): PublishedCertificat
 const changes: [name: string, next: PublishedCertificate[], expected: [RegExp, string[]][]][] = [
   ['nothing changes', [next({})], []],
   [
-    'the certificate is renewed for the same key',
+    'the certificate is renewed with the same key',
     [next({ fingerprint256: 'c' })],
     [[/certificates \(pinning\)/, ['c']]],
   ],
@@ -56,20 +56,20 @@ const changes: [name: string, next: PublishedCertificate[], expected: [RegExp, s
       [/public keys/, ['d']],
     ],
   ],
-  ['the root is another', [next({ rootIssuer: 'Root Two' })], [[/trust this root/, ['Root Two']]]],
+  ['the root changes', [next({ rootIssuer: 'Root Two' })], [[/trust this root/, ['Root Two']]]],
   [
-    'an address is new, and one is gone',
+    'an address is added and one removed',
     [next({ crlAddresses: ['http://crl.two.example'] })],
     [[/addresses by HTTP/, ['http://crl.two.example']]],
   ],
   [
-    'the name is another',
+    'the name changes',
     [next({ certificateName: 'in.ours.example', subjectAltNames: ['in.ours.example'] })],
-    [[/names mx\.ours\.example.*instead/, ['in.ours.example']]],
+    [[/names mx\.ours\.example, replace it/, ['in.ours.example']]],
   ],
   ['a name is added', [next({ subjectAltNames: ['mx.ours.example', 'more.ours.example'] })], []],
   [
-    'there are two, of which one stays',
+    'one of two certificates stays',
     [next({}), next({ rootIssuer: 'Root Two', fingerprint256: 'c' })],
     [
       [/trust this root/, ['Root Two']],
@@ -79,7 +79,7 @@ const changes: [name: string, next: PublishedCertificate[], expected: [RegExp, s
 ]
 
 for (const [name, announced, expected] of changes)
-  test(`when ${name}, ${expected.length} things are to be done before the change`, () => {
+  test(`${expected.length} steps are due before the change when ${name}`, () => {
     const { changesAt, beforeChange } = preparationFor(published(certificate, ...announced))
     assert.equal(changesAt, at)
     assert.deepEqual(
@@ -90,7 +90,7 @@ for (const [name, announced, expected] of changes)
       assert.match(beforeChange[index]?.text ?? '', pattern)
   })
 
-test('without a next certificate nothing has to be done by a date; who begins learns root, name and addresses', () => {
+test('without a next certificate no step has a date, and a new partner finds root, name and addresses', () => {
   const former = { ...certificate, state: 'Deprecated' as const, rootIssuer: 'Old Root' }
   const { changesAt, beforeChange, always } = preparationFor(published(certificate, former))
   assert.deepEqual([changesAt, beforeChange], [null, []])
@@ -100,7 +100,7 @@ test('without a next certificate nothing has to be done by a date; who begins le
   )
 })
 
-test('where no certificate names an address, no firewall has to be opened', () => {
+test('no step concerns a firewall if no certificate has an address', () => {
   const { always } = preparationFor(published({ ...certificate, crlAddresses: [], ocspAddresses: [] }))
   assert.ok(always.every(({ text }) => !text.includes('addresses')))
 })

@@ -5,9 +5,9 @@ import { presentedChain } from '../../../shared/tls/presented-chain.ts'
 import { selfSigned } from '../../support/pki.ts'
 
 const names: [name: string, commonName: string, shown: string][] = [
-  ['is shown as it is', 'Contoso Köln', 'CN=Contoso Köln'],
-  ['moves nothing around it', 'moc\u202eosotnoc\u009b', 'CN=moc?osotnoc?'],
-  ['is not cut within a character', `${'a'.repeat(251)}\u{1f600}`, `CN=${'a'.repeat(251)}?`],
+  ['is shown unchanged', 'Contoso Köln', 'CN=Contoso Köln'],
+  ['has its invisible characters replaced', 'moc\u202eosotnoc\u009b', 'CN=moc?osotnoc?'],
+  ['is not cut within a surrogate pair', `${'a'.repeat(251)}\u{1f600}`, `CN=${'a'.repeat(251)}?`],
 ]
 
 for (const [name, commonName, shown] of names)

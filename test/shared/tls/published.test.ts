@@ -1,4 +1,4 @@
-/** What partners are told, of certificates made here. */
+/** The description for partners, of certificates made here. */
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { createHash, createPublicKey, X509Certificate } from 'node:crypto'
@@ -27,7 +27,7 @@ const set = { certificate: ec.cert, deprecated: [] }
 const tell = (more: Partial<Parameters<typeof describeCertificates>[0]> = {}, at = now) =>
   describeCertificates({ ...set, ...more }, { hostname, now: at })
 
-test('a certificate is told of with everything a partner compares', () => {
+test('a certificate is described with all that a partner compares', () => {
   const told = tell({ servedFrom: '2026-01-02T03:04:05.000Z' })
   const leaf = new X509Certificate(ec.cert)
   const [certificate, ...others] = told.certificates
@@ -63,11 +63,11 @@ test('a certificate is told of with everything a partner compares', () => {
   assert.equal(told.changedAt, now.toISOString())
 })
 
-test('what is told is what the contract knows', () => {
+test('the description matches the schema', () => {
   assert.doesNotThrow(() => PublishedCertificates.parse(tell()))
 })
 
-test('keys in the same text stay behind', () => {
+test('keys in the same text are not published', () => {
   const next = { certificate: `${later.key}\n${later.cert}`, servedFrom: '2026-12-01T00:00:00.000Z' }
   const told = JSON.stringify(tell({ certificate: `${ec.cert}\n${ec.key}\n${rsa.key}\n${rsa.cert}`, next }))
   assert.equal(JSON.parse(told).certificates.length, 3)
@@ -77,7 +77,7 @@ test('keys in the same text stay behind', () => {
   }
 })
 
-test('the chain begins with the certificate and holds its issuers, in whatever order they were given', () => {
+test('the chain begins with the certificate and holds its issuers, in any given order', () => {
   const [leaf, issuer] = [ec.cert, ec.cert].map(
     (pem, index) => pem.split(/(?<=-----END CERTIFICATE-----)/)[index],
   )
@@ -89,7 +89,7 @@ test('the chain begins with the certificate and holds its issuers, in whatever o
   )
 })
 
-test('an ECDSA and an RSA certificate are told of side by side', () => {
+test('an ECDSA and an RSA certificate are described side by side', () => {
   const told = tell({ certificate: `${ec.cert}\n${rsa.cert}` })
   assert.deepEqual(
     told.certificates.map(({ state, keyType, keyStrength }) => [state, keyType, keyStrength]),
@@ -101,14 +101,14 @@ test('an ECDSA and an RSA certificate are told of side by side', () => {
   assert.equal(told.tlsaRecords.length, 2)
 })
 
-test('a certificate that vouches for itself is told of, though it says that it is an authority', async () => {
+test('a self-signed certificate is described although it is marked as an authority', async () => {
   const own = await createPki('mx.ours.example')
   const [certificate] = tell({ certificate: own.ca }).certificates
   assert.equal(certificate?.certificateName, hostname)
   assert.equal(certificate?.rootIssuer, hostname)
 })
 
-test('TLSA records name the keys of the current and of the next certificate, not of former ones', () => {
+test('TLSA records name the keys of the current and the next certificate, not of deprecated ones', () => {
   const told = tell({
     next: { certificate: later.cert, servedFrom: '2026-12-10T00:00:00.000Z' },
     deprecated: [{ certificate: rsa.cert, servedUntil: '2026-01-01T00:00:00.000Z' }],
@@ -120,7 +120,7 @@ test('TLSA records name the keys of the current and of the next certificate, not
   ])
 })
 
-test('a key that stays the same has one TLSA record', () => {
+test('a key that stays has one TLSA record', () => {
   const next = { certificate: ec.cert, servedFrom: '2026-12-10T00:00:00.000Z' }
   assert.equal(tell({ next }).tlsaRecords.length, 1)
 })
@@ -133,7 +133,7 @@ for (const [name, told] of [
   ['when it is described after its date', tell({ next: switching, deprecated: former() }, then)],
   ['when it was described before', publishedAt(tell({ next: switching, deprecated: former() }, eve), then)],
 ] as const)
-  test(`the next certificate is the current one from its date on, ${name}`, () => {
+  test(`the next certificate becomes the current one at its date, ${name}`, () => {
     assert.deepEqual(
       told.certificates.map((each) => [each.rootIssuer, each.state, each.servedFrom, each.servedUntil]),
       [
@@ -158,7 +158,7 @@ test('a millisecond before its date the next certificate is still the next', () 
   )
 })
 
-test('the date of the change moves when something else does, and only then', () => {
+test('changedAt changes exactly when something else does', () => {
   const before = describeCertificates(set, { hostname, now })
   const unchanged = describeCertificates(set, { hostname, now: eve, before })
   assert.equal(unchanged.changedAt, now.toISOString())
@@ -167,7 +167,7 @@ test('the date of the change moves when something else does, and only then', () 
   assert.equal(publishedAt(changed, then).changedAt, switching.servedFrom)
 })
 
-test('what was told and still holds is given back itself, though a store mixed its fields', () => {
+test('an unchanged description is returned itself, even if a store reordered its fields', () => {
   const before = tell({ next: switching })
   const mixed = JSON.parse(JSON.stringify(before), (_, value) =>
     value && typeof value === 'object' && !Array.isArray(value)
@@ -179,14 +179,14 @@ test('what was told and still holds is given back itself, though a store mixed i
   assert.equal(describeCertificates(withNext, { hostname, now: eve, before: mixed }), mixed)
 })
 
-/** The secret after the switch, as it was written down some time later. */
+/** The secret after the switch, written some time later. */
 const afterwards = {
   certificate: switching.certificate,
   servedFrom: switching.servedFrom,
   deprecated: [{ certificate: ec.cert, servedUntil: switching.servedFrom }],
 }
 
-test('a switch changes what is told at its date, and not again when it is written down', () => {
+test('a switch changes the description at its date, and not again when the secret is written', () => {
   const servedFrom = '2026-03-01T00:00:00.000Z'
   const before = tell({ servedFrom, next: switching })
   const halfAnHourLater = new Date(then.getTime() + 1_800_000)
@@ -202,7 +202,7 @@ test('a switch changes what is told at its date, and not again when it is writte
   )
 })
 
-test('of two certificates the one that stays is served since it was first, and never deprecated', () => {
+test('a certificate that stays is served since its first date, and is never deprecated', () => {
   const servedFrom = '2026-03-01T00:00:00.000Z'
   const both = `${ec.cert}\n${rsa.cert}`
   const next = { certificate: `${later.cert}\n${rsa.cert}`, servedFrom: switching.servedFrom }
@@ -227,7 +227,7 @@ test('of two certificates the one that stays is served since it was first, and n
     )
 })
 
-test('what has to be let through a firewall is of the whole chain, each address once', async () => {
+test('the addresses of the whole chain are listed, each once', async () => {
   const leaf = await certificateWith({
     subject: 'CN=mx.ours.example',
     extensions: [
@@ -264,15 +264,15 @@ const subjects: [subject: string, told: Record<string, string | null>][] = [
 ]
 
 for (const [subject, expected] of subjects)
-  test(`of the subject ${JSON.stringify(subject)} is told ${JSON.stringify(expected)}`, async () => {
+  test(`the subject ${JSON.stringify(subject)} is described as ${JSON.stringify(expected)}`, async () => {
     const [certificate] = tell({ certificate: await certificateWith({ subject }) }).certificates
     assert.deepEqual({ ...certificate, ...expected }, certificate)
   })
 
 const unreadable: [name: string, set: Parameters<typeof tell>[0], fault: RegExp][] = [
-  ['no PEM', { certificate: 'nothing' }, /^Error: certificate: holds no certificate in PEM$/],
+  ['a text without PEM', { certificate: 'nothing' }, /^Error: certificate: holds no certificate in PEM$/],
   [
-    'PEM of something else',
+    'PEM with invalid content',
     {
       next: {
         certificate: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
@@ -282,21 +282,21 @@ const unreadable: [name: string, set: Parameters<typeof tell>[0], fault: RegExp]
     /^Error: next: certificate 1 in PEM cannot be read$/,
   ],
   [
-    'one without dates',
+    'a certificate without dates',
     { certificate: withoutDates(ec.cert.split(/(?<=-----END CERTIFICATE-----)/)[0] ?? '') },
     /^Error: certificate: the certificate CN=mx\.ours\.example cannot be described: Invalid time value$/,
   ],
   [
-    'a former one that is none',
+    'an invalid deprecated certificate',
     { deprecated: [...former(), { certificate: '', servedUntil: switching.servedFrom }] },
     /^Error: deprecated\[1\]: holds no certificate in PEM$/,
   ],
 ]
 
 for (const [name, more, fault] of unreadable)
-  test(`${name} is a fault that names its place`, () => assert.throws(() => tell(more), fault))
+  test(`${name} is an error that names its field`, () => assert.throws(() => tell(more), fault))
 
-test('without alternative names the common name is the certificate’s', async () => {
+test("without alternative names the common name is the certificate's name", async () => {
   const { cert } = await selfSigned({ names: [], commonName: 'old.ours.example' })
   assert.equal(tell({ certificate: cert }).certificates[0]?.certificateName, 'old.ours.example')
 })

@@ -1,4 +1,4 @@
-/** What partners are told of our TLS, held against handshakes with each thing alone: what is told, and all else. */
+/** Compares the published protocol with handshakes that offer one suite, group or version each. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, test } from 'node:test'
@@ -23,7 +23,7 @@ const served: [keyTypes: string[], identities: { key: string; cert: string }[]][
   ],
 ]
 
-/** All that OpenSSL here knows; its own names. */
+/** All that this OpenSSL knows, by its own names. */
 const everySuite = getCiphers().map((name) => name.toUpperCase())
 const everyGroup = [
   'X25519MLKEM768',
@@ -36,7 +36,7 @@ const everyGroup = [
   'brainpoolP256r1',
   'ffdhe2048',
 ]
-/** As Node names what was agreed. */
+/** As Node names the result. */
 const ianaGroups: Record<string, string> = { X25519: 'x25519', prime256v1: 'secp256r1' }
 
 for (const [keyTypes, identities] of served) {
@@ -53,7 +53,7 @@ for (const [keyTypes, identities] of served) {
   const told = servedProtocol(keyTypes)
   const which = `with ${keyTypes.join(' and ')}`
 
-  test(`the suites told of are those a client gets, and no others, ${which}`, async () => {
+  test(`the published suites are exactly those that a client gets, ${which}`, async () => {
     const agreed = await Promise.all(
       everySuite.map(async (suite) => {
         const isModern = suite.startsWith('TLS_')
@@ -72,7 +72,7 @@ for (const [keyTypes, identities] of served) {
     assert.deepEqual(present(agreed).sort(), [...told.cipherSuites].sort())
   })
 
-  test(`a client that can do everything gets the suite told of first, ${which}`, async () => {
+  test(`a client that supports everything gets the first published suite, ${which}`, async () => {
     const [first] = told.cipherSuites
     const firstOld = told.cipherSuites.find((name) => name.includes('_WITH_'))
     const suiteOf = (maxVersion: 'TLSv1.3' | 'TLSv1.2') =>
@@ -81,14 +81,14 @@ for (const [keyTypes, identities] of served) {
     assert.equal(await suiteOf('TLSv1.2'), firstOld)
   })
 
-  test(`the groups told of are those a client gets, and no others, ${which}`, async () => {
+  test(`the published groups are exactly those that a client gets, ${which}`, async () => {
     const agreed = await Promise.all(
       everyGroup.map((group) => agreedWith(port, { ecdhCurve: group, minVersion: 'TLSv1.3' }, groupOf)),
     )
     assert.deepEqual(present(agreed), told.groups)
   })
 
-  test(`the versions told of are those a client gets, and no others, ${which}`, async () => {
+  test(`the published versions are exactly those that a client gets, ${which}`, async () => {
     const versions = ['TLSv1.3', 'TLSv1.2', 'TLSv1.1', 'TLSv1'] as const
     const agreed = await Promise.all(
       versions.map((version) =>
@@ -114,7 +114,7 @@ function groupOf(socket: Socket): string {
   return ianaGroups[name] ?? name
 }
 
-/** @returns null where nothing was agreed */
+/** @returns null if the handshake fails */
 async function agreedWith<T>(
   port: number,
   options: ConnectionOptions,
@@ -124,7 +124,7 @@ async function agreedWith<T>(
   try {
     socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options })
   } catch {
-    // OpenSSL cannot even offer it.
+    // OpenSSL cannot offer it.
     return null
   }
   try {

@@ -20,7 +20,7 @@ const requirement = (level: Level, fields: Partial<HopRequirement> = {}): HopReq
   ...fields,
 })
 
-/** When nothing but the facts is looked at. */
+/** For tests in which the time does not matter. */
 const now = new Date()
 
 const named = (subjectAltNames: string[], commonName: string | null = null) =>
@@ -29,13 +29,13 @@ const untrusted = (trustError: string | null) => established({ trusted: false, t
 
 const levels: Level[] = ['Opportunistic', 'EncryptionOnly', 'CertificateValidation', 'DomainValidation']
 
-/** Codes for EncryptionOnly, CertificateValidation and DomainValidation; null is a requirement that is met. */
+/** Codes for EncryptionOnly, CertificateValidation and DomainValidation; null if the requirement is met. */
 const rows: [string, ServerTls, [string | null, string | null, string | null]][] = [
   ['no STARTTLS', { kind: 'NotOffered', answer: null }, ['4.7.321', '4.7.321', '4.7.321']],
   ['STARTTLS refused', { kind: 'NotOffered', answer: '454 no' }, ['4.7.321', '4.7.321', '4.7.321']],
   ['a failed handshake', { kind: 'HandshakeFailed', cause: 'ECONNRESET' }, ['4.7.5', '4.7.5', '4.7.5']],
   ['TLS 1.1', established({ protocol: 'TLSv1.1' }), ['4.7.5', '4.7.5', '4.7.5']],
-  ['a version nobody knows', established({ protocol: 'unknown' }), ['4.7.5', '4.7.5', '4.7.5']],
+  ['an unknown version', established({ protocol: 'unknown' }), ['4.7.5', '4.7.5', '4.7.5']],
   ['a good certificate', established(), [null, null, null]],
   ['an unknown issuer', untrusted('UNABLE_TO_GET_ISSUER_CERT_LOCALLY'), [null, '4.7.320', '4.7.320']],
   ['a self-signed certificate', untrusted('DEPTH_ZERO_SELF_SIGNED_CERT'), [null, '4.7.320', '4.7.320']],
@@ -59,35 +59,35 @@ describe('the assessment of a next hop', () => {
   for (const [what, facts, codes] of rows) {
     for (const [index, level] of levels.slice(1).entries()) {
       const code = codes[index] ?? null
-      it(`${code === null ? 'lets' : 'refuses'} ${what} under ${level}`, () => {
+      it(`${code === null ? 'accepts' : 'refuses'} ${what} under ${level}`, () => {
         const fault = assessServerTls(requirement(level), facts, now)
         assert.equal(fault?.reply.enhanced ?? null, code, fault ? formatReply(fault.reply) : '')
         if (fault) assert.equal(fault.reply.code, 451)
       })
     }
-    it(`lets ${what} under Opportunistic`, () =>
+    it(`accepts ${what} under Opportunistic`, () =>
       assert.equal(assessServerTls(requirement('Opportunistic'), facts, now), null))
   }
 
-  it('accepts TLS 1.3 only where the connector says so', () => {
+  it('requires TLS 1.3 only if the connector does', () => {
     const tls = requirement('EncryptionOnly', { minimumTlsVersion: 'TLSv1.3' })
     assert.equal(assessServerTls(tls, established(), now), null)
     assert.equal(assessServerTls(tls, established({ protocol: 'TLSv1.2' }), now)?.reply.enhanced, '4.7.5')
   })
 
-  it('refuses every name when DomainValidation was given none', () => {
+  it('refuses every name if DomainValidation has none', () => {
     assert.equal(
       assessServerTls(requirement('DomainValidation', { names: [] }), established(), now)?.reply.enhanced,
       '4.7.325',
     )
   })
 
-  it('says what the certificate is for', () => {
+  it("names the certificate's host", () => {
     const fault = assessServerTls(requirement('DomainValidation'), named(['a.example', 'b.example']), now)
     assert.equal(fault?.reply.text, 'Certificate is for a.example, b.example, not for mx.partner.example')
   })
 
-  it('tells a report what was wrong', () => {
+  it('gives the result for a TLS report', () => {
     const results: [ServerTls, TlsResult][] = [
       [{ kind: 'NotOffered', answer: null }, 'starttls-not-supported'],
       [{ kind: 'HandshakeFailed', cause: 'ECONNRESET' }, 'validation-failure'],
@@ -100,7 +100,7 @@ describe('the assessment of a next hop', () => {
       assert.equal(assessServerTls(requirement('DomainValidation'), facts, now)?.result, result)
   })
 
-  it('has one code for the certificate that an MTA-STS policy asks for, and no use for a CN', () => {
+  it('has one code for certificates under an MTA-STS policy, and ignores the CN', () => {
     const tls = requirement('DomainValidation', { source: 'MtaSts' })
     for (const facts of [untrusted('CERT_HAS_EXPIRED'), named([], 'mx.partner.example')])
       assert.equal(assessServerTls(tls, facts, now)?.reply.enhanced, '4.7.5')
@@ -108,7 +108,7 @@ describe('the assessment of a next hop', () => {
     assert.equal(assessServerTls(tls, established(), now), null)
   })
 
-  it("looks for a trial's own authorities itself, since the handshake knew others", async () => {
+  it('verifies the chain itself for authorities that the handshake did not use', async () => {
     const [issued, other] = await Promise.all([createPki(), createPki()])
     const { cert } = await issued.issue({ names: ['mx.partner.example'] })
     const chain = [new X509Certificate(cert).raw.toString('base64')]
@@ -129,7 +129,7 @@ describe('the assessment of a next hop', () => {
 })
 
 describe('the names of a certificate', () => {
-  it('never include one that the certificate holds only inside another', async () => {
+  it('never include a name that is only part of another entry', async () => {
     const texts = fc.string({
       unit: fc.constantFrom('a', '"', ',', ' ', '\\', 'D', 'N', 'S', ':', '.'),
       minLength: 1,

@@ -17,10 +17,10 @@ const backwards = (pem: string) => certificatesIn(pem).reverse().join('\n')
 
 const orders: [name: string, keys: string, certificates: string][] = [
   ['in order', text(ec.key, rsa.key), text(ec.cert, rsa.cert)],
-  ['keys the other way round', text(rsa.key, ec.key), text(ec.cert, rsa.cert)],
-  ['issuers before what they issued', text(ec.key, rsa.key), backwards(text(ec.cert, rsa.cert))],
+  ['keys in reverse order', text(rsa.key, ec.key), text(ec.cert, rsa.cert)],
+  ['issuers before their certificates', text(ec.key, rsa.key), backwards(text(ec.cert, rsa.cert))],
   ['a certificate twice', text(ec.key, rsa.key), text(ec.cert, rsa.cert, ec.cert)],
-  ['words between the blocks', `EC\n${ec.key}\nRSA\n${rsa.key}`, `# ours\n${ec.cert}\n# theirs\n${rsa.cert}`],
+  ['text between the blocks', `EC\n${ec.key}\nRSA\n${rsa.key}`, `# ours\n${ec.cert}\n# theirs\n${rsa.cert}`],
 ]
 
 for (const [name, keys, certificates] of orders)
@@ -34,15 +34,15 @@ for (const [name, keys, certificates] of orders)
       assert.ok(createPublicKey(key).equals(new X509Certificate(cert).publicKey))
   })
 
-test('a root that is given is presented, since TLSA records may name it', () => {
+test('a given root is presented, since TLSA records may name it', () => {
   const [identity] = serverIdentities(ec.key, text(pki.ca, ec.cert))
   assert.deepEqual(subjects(identity?.cert ?? ''), ['CN=ec', 'CN=EC issuer', 'CN=Root'])
 })
 
-test('a key in the older notation of its kind is read', () => {
+test('a key in its older PEM format is read', () => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const older = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
-  assert.throws(() => serverIdentities(older, rsa.cert), /none is the certificate of key 1 \(RSA\)/)
+  assert.throws(() => serverIdentities(older, rsa.cert), /no certificate matches key 1 \(RSA\)/)
 })
 
 const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'
@@ -57,30 +57,35 @@ const faults: [name: string, keys: string, certificates: string, fault: RegExp][
   ['nothing', '', '', /^TLS_CERTIFICATE: holds no certificate in PEM$/],
   ['no key', '', ec.cert, /^TLS_PRIVATE_KEY: holds no private key in PEM$/],
   [
-    'a certificate that is none',
+    'an invalid certificate',
     ec.key,
     text(ec.cert, broken),
     /^TLS_CERTIFICATE: certificate 3 in PEM cannot be read$/,
   ],
-  ['a key that is none', text(ec.key, brokenKey), ec.cert, /^TLS_PRIVATE_KEY: key 2 in PEM cannot be read$/],
-  ['a locked key', locked, ec.cert, /^TLS_PRIVATE_KEY: key 1 in PEM is encrypted; it must not be$/],
+  ['an invalid key', text(ec.key, brokenKey), ec.cert, /^TLS_PRIVATE_KEY: key 2 in PEM cannot be read$/],
   [
-    'a key without certificate',
+    'an encrypted key',
+    locked,
+    ec.cert,
+    /^TLS_PRIVATE_KEY: key 1 in PEM is encrypted; give it without a passphrase$/,
+  ],
+  [
+    'a key without a certificate',
     text(ec.key, rsa.key),
     ec.cert,
-    /^TLS_CERTIFICATE: none is the certificate of key 2 \(RSA\) in TLS_PRIVATE_KEY$/,
+    /^TLS_CERTIFICATE: no certificate matches key 2 \(RSA\) in TLS_PRIVATE_KEY$/,
   ],
   [
-    'a certificate without key',
+    'a certificate without a key',
     ec.key,
     text(ec.cert, rsa.cert),
-    /^TLS_PRIVATE_KEY: none is the key of the certificate CN=rsa \([0-9a-f]{16}\)$/,
+    /^TLS_PRIVATE_KEY: no key matches the certificate CN=rsa \([0-9a-f]{16}\)$/,
   ],
   [
-    'two of a kind',
+    'a second key of the same type',
     text(ec.key, secondEc.key),
     text(ec.cert, secondEc.cert),
-    /^TLS_PRIVATE_KEY: the keys of CN=ec \([0-9a-f]{16}\) and CN=second \([0-9a-f]{16}\) are both EC; one of a kind can be used$/,
+    /^TLS_PRIVATE_KEY: the keys of CN=ec \([0-9a-f]{16}\) and CN=second \([0-9a-f]{16}\) are both EC; give one key of each type$/,
   ],
   [
     'the same key twice',
@@ -91,7 +96,7 @@ const faults: [name: string, keys: string, certificates: string, fault: RegExp][
 ]
 
 for (const [name, keys, certificates, fault] of faults)
-  test(`${name} is told in one line`, () => {
+  test(`${name} is an error of one line`, () => {
     assert.throws(
       () => serverIdentities(keys, certificates),
       ({ message }: Error) => {
@@ -102,11 +107,11 @@ for (const [name, keys, certificates, fault] of faults)
     )
   })
 
-test('two certificates of one key, as after a renewal, are told apart by nobody and so refused', async () => {
+test('two certificates of one key, as after a renewal, are refused as ambiguous', async () => {
   const renewed = await renewedWithItsKey(ec)
   assert.throws(
     () => serverIdentities(ec.key, text(ec.cert, renewed)),
-    /^Error: TLS_CERTIFICATE: CN=ec \([0-9a-f]{16}\) and CN=renewed \([0-9a-f]{16}\) are both of key 1 \(EC\)/,
+    /^Error: TLS_CERTIFICATE: CN=ec \([0-9a-f]{16}\) and CN=renewed \([0-9a-f]{16}\) both match key 1 \(EC\)/,
   )
 })
 

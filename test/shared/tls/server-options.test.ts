@@ -1,4 +1,4 @@
-/** What a real handshake with the options comes to: the options themselves prove nothing. */
+/** Real handshakes with the options. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, test } from 'node:test'
@@ -26,7 +26,7 @@ const agreed: [name: string, options: ConnectionOptions, protocol: string, ciphe
   [
     ['a modern client', {}, 'TLSv1.3', 'TLS_AES_256_GCM_SHA384', 'X25519MLKEM768'],
     [
-      'a client that would rather have less',
+      'a client that prefers weaker TLS',
       { ciphers: 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384', ecdhCurve: 'P-256:X25519:X25519MLKEM768' },
       'TLSv1.3',
       'TLS_AES_256_GCM_SHA384',
@@ -69,7 +69,7 @@ for (const [name, options] of refused)
   test(`a client with nothing but ${name} gets no TLS`, () =>
     assert.rejects(handshake(options), /alert (protocol version|handshake failure)|handshake_failure/i))
 
-test('a client certificate nobody trusts does no harm, and a session is never resumed without it', async () => {
+test('an untrusted client certificate does no harm, and a session is never resumed without it', async () => {
   const sessions: Buffer[] = []
   const first = await handshake({ ...client, maxVersion: 'TLSv1.2' })
   sessions.push(first.getSession() as Buffer)

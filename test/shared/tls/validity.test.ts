@@ -6,7 +6,7 @@ import { createPki, daysFromNow, withoutDates } from '../../support/pki.ts'
 
 const { ca } = await createPki()
 
-test('the dates of a certificate are its own', () => {
+test('the dates of a certificate are read', () => {
   const certificate = new X509Certificate(ca)
   assert.ok(hasDates(certificate))
   assert.deepEqual(
@@ -15,7 +15,7 @@ test('the dates of a certificate are its own', () => {
   )
 })
 
-test('a date that is none is told by its text, as OpenSSL writes it', () => {
+test("an invalid date is recognised by OpenSSL's text", () => {
   const certificate = new X509Certificate(withoutDates(ca))
   assert.match(certificate.validFrom, /^Bad time value/)
   assert.ok(!hasDates(certificate))
@@ -23,7 +23,7 @@ test('a date that is none is told by its text, as OpenSSL writes it', () => {
   assert.ok(validTo(certificate) > daysFromNow(0), 'the other one is as good as ever')
 })
 
-test('whatever Node found in memory for a date that is none does not count', () => {
+test('uninitialised memory for an invalid date does not count', () => {
   const { validTo: text, validToDate } = new X509Certificate(ca)
   const found = { validFrom: 'Bad time value', validFromDate: daysFromNow(-1), validTo: text, validToDate }
   assert.ok(!hasDates(found))

@@ -149,7 +149,7 @@ describe('A next hop', () => {
     assert.equal(sent.outcome.outcome, 'TlsNotMet')
     assert.match(
       formatReply(sent.outcome.reply),
-      /^451 4\.7\.320 It cannot be found out whether the certificate is revoked: CN=mx\.partner\.example: http:.* The responder answered tryLater/,
+      /^451 4\.7\.320 Cannot determine whether the certificate is revoked: CN=mx\.partner\.example: http:.* The responder answered tryLater/,
     )
     nothingWasSent(sent)
   })

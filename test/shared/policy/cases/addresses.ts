@@ -10,7 +10,7 @@ import {
   wrongAddress,
 } from './notation.ts'
 
-/** Ranges that a connector lists, an address, and whether it is among them. */
+/** Ranges of a connector, an address, and whether the ranges contain it. */
 const rows: [name: string, ranges: string[], ip: string, isIn: boolean][] = [
   ['a single IPv4 address', ['198.51.100.7'], '198.51.100.7', true],
   ['the address beside it', ['198.51.100.7'], '198.51.100.8', false],
@@ -48,11 +48,11 @@ const from = 'a@contoso.example'
 const contoso = { 'From contoso.example': 'Decides' } as const
 
 export const addresses: Chapter = {
-  title: 'Addresses: from where a partner’s mail may come',
+  title: "Addresses: from where a partner's mail may come",
   cases: [
     ...rows.map(
       ([name, ranges, ip, isIn]): Case => ({
-        name: `${name}: ${ip} is ${isIn ? '' : 'not '}in ${ranges.join(' and ')}`,
+        name: `${ip} is ${isIn ? '' : 'not '}in ${ranges.join(' and ')}: ${name}`,
         connectors: [partner('contoso.example', onlyFrom(...ranges))],
         from,
         ip,
@@ -70,7 +70,7 @@ export const addresses: Chapter = {
       inbound: contoso,
     },
     {
-      name: 'a certificate is no substitute for the address',
+      name: 'a certificate does not replace the address',
       connectors: [
         partner('contoso.example', {
           ...onlyFrom('198.51.100.0/24'),
@@ -83,7 +83,7 @@ export const addresses: Chapter = {
       inbound: contoso,
     },
     {
-      name: 'the explanation says where the message came from',
+      name: "the explanation contains the client's address",
       connectors: [partner('contoso.example', onlyFrom('198.51.100.0/24'))],
       from,
       ip: '203.0.113.9',
@@ -93,14 +93,14 @@ export const addresses: Chapter = {
       why: 'accepts only its listed addresses; the message came from 203.0.113.9',
     },
     {
-      name: 'an address restriction without TLS, met in the clear',
+      name: 'an address restriction without TLS is met in the clear',
       connectors: [partner('contoso.example', { ...onlyFrom('192.0.2.0/24'), requireTls: false })],
       from,
       expected: taken,
       inbound: contoso,
     },
     {
-      name: 'an address restriction of everyone holds for the null reverse path, too',
+      name: 'an address restriction for all domains applies to the null reverse path too',
       connectors: [partner('*', onlyFrom('198.51.100.0/24'))],
       from: '',
       tls: tls13,

@@ -1,4 +1,4 @@
-/** A case, put to the functions that decide. */
+/** Puts a case to the functions that decide. */
 import assert from 'node:assert/strict'
 import type { InboundConnector, OutboundConnector } from '../../../../shared/connectors/schema.ts'
 import { type Message, plaintext, type Recipient } from '../../../../shared/contract/message.ts'

@@ -44,7 +44,7 @@ const belowForServers = await certificate(
 )
 const ownForServers = await certificate(contosoCa, mail, { purposes: ['serverAuth'] })
 
-/** Names in the certificate, names that the connector lists, and whether one fits. */
+/** Names in the certificate, names in the connector, and whether one matches. */
 const names: [presented: string[], expected: string[], fits: boolean][] = [
   [['mail.contoso.example'], ['mail.contoso.example'], true],
   [['MAIL.Contoso.example'], ['mail.contoso.example'], true],
@@ -54,7 +54,7 @@ const names: [presented: string[], expected: string[], fits: boolean][] = [
   [['mail.contoso.example'], ['contoso.example'], false],
   [['mail.contoso.example.evil.example'], ['mail.contoso.example'], false],
   [['evilmail.contoso.example'], ['mail.contoso.example'], false],
-  // Several names, of the certificate or of the connector.
+  // Several names in the certificate or the connector.
   [['other.example', 'mail.contoso.example'], ['mail.contoso.example'], true],
   [['mail2.contoso.example'], ['mail.contoso.example', 'mail2.contoso.example'], true],
   // RFC 9525 §6.3: a wildcard stands for one label.
@@ -67,7 +67,7 @@ const names: [presented: string[], expected: string[], fits: boolean][] = [
   [['*.contoso.example'], ['*.contoso.example'], true],
   [['*.example'], ['*.contoso.example'], false],
   [['*.mail.contoso.example'], ['*.contoso.example'], false],
-  // International names stand in certificates as A-labels (RFC 5280 §4.2.1.6).
+  // Certificates hold international names as A-labels (RFC 5280 §4.2.1.6).
   [['xn--bcher-kva.example'], ['bücher.example'], true],
   [['*.xn--bcher-kva.example'], ['post.bücher.example'], true],
 ]
@@ -75,7 +75,7 @@ const names: [presented: string[], expected: string[], fits: boolean][] = [
 const byNames = await Promise.all(
   names.map(
     async ([presented, expected, fits]): Promise<Case> => ({
-      name: `a certificate for ${presented.join(' and ')} is ${fits ? '' : 'not '}one for ${expected.join(' or ')}`,
+      name: `a certificate for ${presented.join(' and ')} ${fits ? 'matches' : 'does not match'} ${expected.join(' or ')}`,
       connectors: [partner('contoso.example', onlyWithCertificate(...expected))],
       from,
       tls: showing(await certificate(publicCa, presented)),
@@ -85,13 +85,13 @@ const byNames = await Promise.all(
   ),
 )
 
-/** Names that a public authority would hardly put into a certificate, and that Node renders as they are. */
+/** Names that a public authority would hardly certify, and that Node passes on unchanged. */
 const odd = [
   'mail.contoso.example\\00.evil.example',
   'mail.contoso.example/x.evil.example',
   'mail.contoso.example#.evil.example',
   'mail%2econtoso%2eexample',
-  // RFC 5280 §4.2.1.6: a name is of A-labels; what would only become one is none.
+  // RFC 5280 §4.2.1.6: a name consists of A-labels; a U-label does not count.
   'ｍail.contoso.example',
   'mail\u3002contoso.example',
   'm*.contoso.example',
@@ -122,7 +122,7 @@ const forClientsOnly = {
 
 const rows: Case[] = [
   {
-    name: 'a certificate is demanded and none presented',
+    name: 'a required certificate is missing',
     ...withName,
     tls: tls13,
     expected: wrongCertificate,
@@ -137,13 +137,13 @@ const rows: Case[] = [
     inbound: contoso,
   },
   {
-    name: 'what is wrong with a name is said',
+    name: 'the explanation says what is wrong with a name',
     ...withName,
     tls: showing(await certificate(publicCa, 'mail.fabrikam.example')),
     expected: wrongCertificate,
     why: 'presented names [mail.fabrikam.example], expected [mail.contoso.example]',
   },
-  // The common name counts only where there is no alternative name.
+  // The common name counts only if there is no alternative name.
   {
     name: 'a common name beside another alternative name does not count',
     ...withName,
@@ -157,20 +157,20 @@ const rows: Case[] = [
     expected: taken,
   },
   {
-    name: 'a common name with a wildcard counts for one label',
+    name: 'a common name with a wildcard stands for one label',
     ...withName,
     tls: showing(await certificate(publicCa, [], { commonName: '*.contoso.example' })),
     expected: taken,
   },
   {
-    name: 'a certificate without any name fits none',
+    name: 'a certificate without any name matches none',
     ...withName,
     tls: showing({ ...contosoMail, commonName: null, subjectAltNames: [] }),
     expected: wrongCertificate,
   },
   ...odd.map(
     (commonName): Case => ({
-      name: `a certificate for "${commonName}" fits nothing`,
+      name: `a certificate for "${commonName}" matches nothing`,
       connectors: [partner('contoso.example', onlyWithCertificate(mail, '*.contoso.example'))],
       from,
       tls: showing({ ...contosoMail, commonName, subjectAltNames: [] }),
@@ -180,125 +180,135 @@ const rows: Case[] = [
   ),
   // Dates
   {
-    name: 'an expired certificate',
+    name: 'an expired certificate is refused',
     ...withName,
     tls: showing(old),
     expected: wrongCertificate,
     why: `expired on ${old.notAfter}`,
   },
   {
-    name: 'a certificate that is not valid yet',
+    name: 'a certificate that is not valid yet is refused',
     ...withName,
     tls: showing(early),
     expected: wrongCertificate,
     why: `not valid before ${early.notBefore}`,
   },
   {
-    name: 'dates count even where the handshake was content with them',
+    name: 'dates count even if the handshake accepted the certificate',
     ...withName,
     tls: showing({ ...old, trusted: true, trustError: null }),
     expected: wrongCertificate,
   },
-  { name: 'the renewed certificate, of the same name', ...withName, tls: showing(renewed), expected: taken },
+  {
+    name: 'a renewed certificate with the same name is accepted',
+    ...withName,
+    tls: showing(renewed),
+    expected: taken,
+  },
   // Issuers
   {
-    name: 'an authority that nobody trusts',
+    name: 'a certificate of an untrusted authority is refused',
     ...withName,
     tls: showing(strange),
     expected: wrongCertificate,
     why: 'issued by CN=Strange CA, which is not trusted',
   },
   {
-    name: 'a certificate that was signed by itself',
+    name: 'a self-signed certificate is refused',
     ...withName,
     tls: showing(selfSigned),
     expected: wrongCertificate,
   },
   {
-    name: 'the partner’s own authority, unknown to the connector',
+    name: "the partner's own authority is unknown to the connector",
     ...withName,
     tls: showing(own),
     expected: wrongCertificate,
   },
   {
-    name: 'the partner’s own authority, known to the connector',
+    name: "the partner's own authority is known to the connector",
     ...withOwnAuthority,
     tls: showing(own),
     expected: taken,
   },
   {
-    name: 'an authority below the partner’s own',
+    name: "an intermediate authority below the partner's own is accepted",
     ...withOwnAuthority,
     tls: showing(byContosoSubordinate),
     expected: taken,
   },
   {
-    name: 'the same without the certificate in between',
+    name: 'a chain without its intermediate certificate is refused',
     ...withOwnAuthority,
     tls: showing({ ...byContosoSubordinate, chain: byContosoSubordinate.chain.slice(0, 1) }),
     expected: wrongCertificate,
   },
   {
-    name: 'a public authority does not count where the connector has its own',
+    name: 'a public authority does not count if the connector has its own',
     ...withOwnAuthority,
     tls: showing(contosoMail),
     expected: wrongCertificate,
     why: "which is not trusted (it does not lead to the connector's own authority)",
   },
   {
-    name: 'the right authority and another name',
+    name: 'the right authority with another name is refused',
     ...withOwnAuthority,
     tls: showing(await certificate(contosoCa, 'www.contoso.example')),
     expected: wrongCertificate,
   },
   {
-    name: 'the partner’s own authority, but expired',
+    name: "the partner's own authority does not make an expired certificate valid",
     ...withOwnAuthority,
     tls: showing(ownExpired),
     expected: wrongCertificate,
     why: `: expired on ${ownExpired.notAfter}.`,
   },
   {
-    name: 'a forgery: another authority of the same name',
+    name: 'a certificate of another authority with the same name is refused',
     ...withOwnAuthority,
     tls: showing(await certificate(await createPki('Contoso CA'), mail)),
     expected: wrongCertificate,
   },
   // Pinned
-  { name: 'the pinned certificate', ...pinned(contosoMail), tls: showing(contosoMail), expected: taken },
   {
-    name: 'a pinned certificate that was signed by itself',
+    name: 'the pinned certificate is accepted',
+    ...pinned(contosoMail),
+    tls: showing(contosoMail),
+    expected: taken,
+  },
+  {
+    name: 'a pinned certificate may be self-signed',
     ...pinned(selfSigned),
     tls: showing(selfSigned),
     expected: taken,
   },
   {
-    name: 'another certificate of the same name',
+    name: 'another certificate of the same name is refused',
     ...pinned(contosoMail),
     tls: showing(renewed),
     expected: wrongCertificate,
     why: `fingerprint ${renewed.fingerprint256} is not among the 1 pinned`,
   },
   {
-    name: 'the second of two pinned, for a renewal',
+    name: 'the second of two pinned certificates is accepted',
     ...pinned(contosoMail, renewed),
     tls: showing(renewed),
     expected: taken,
   },
   {
-    name: 'a pinned certificate that has expired',
+    name: 'a pinned certificate that has expired is refused',
     ...pinned(old),
     tls: showing(old),
     expected: wrongCertificate,
   },
   {
-    name: 'a pinned certificate before its time',
+    name: 'a pinned certificate before its dates is refused',
     ...pinned(early),
     tls: showing(early),
     expected: wrongCertificate,
   },
   {
-    name: 'a fingerprint in capitals with colons is the same',
+    name: 'a fingerprint in capitals with colons matches',
     connectors: [
       partner('contoso.example', {
         restrictDomainsToCertificate: true,
@@ -311,7 +321,7 @@ const rows: Case[] = [
     expected: taken,
   },
   {
-    name: 'a name or a fingerprint: the name fits',
+    name: 'a connector with name and fingerprint accepts the name',
     connectors: [partner('contoso.example', { ...onlyPinned(selfSigned), ...onlyWithCertificate(mail) })],
     from,
     inbound: contoso,
@@ -319,7 +329,7 @@ const rows: Case[] = [
     expected: taken,
   },
   {
-    name: 'a name or a fingerprint: the fingerprint fits',
+    name: 'a connector with name and fingerprint accepts the fingerprint',
     connectors: [partner('contoso.example', { ...onlyPinned(selfSigned), ...onlyWithCertificate(mail) })],
     from,
     inbound: contoso,
@@ -327,7 +337,7 @@ const rows: Case[] = [
     expected: taken,
   },
   {
-    name: 'a name or a fingerprint: neither does',
+    name: 'a connector with name and fingerprint refuses a certificate that matches neither',
     connectors: [partner('contoso.example', { ...onlyPinned(selfSigned), ...onlyWithCertificate(mail) })],
     from,
     inbound: contoso,
@@ -341,30 +351,40 @@ const rows: Case[] = [
     tls: showing(forServers),
     expected: taken,
   },
-  { name: 'a certificate for clients', ...withName, tls: showing(forClients), expected: taken },
+  { name: 'a certificate for clients is accepted', ...withName, tls: showing(forClients), expected: taken },
   {
-    name: 'a certificate for signing mail is for neither',
+    name: 'a certificate for signed mail is refused',
     ...withName,
     tls: showing(forMailSigning),
     expected: wrongCertificate,
   },
   {
-    name: 'where the purpose is demanded, a certificate for servers identifies nobody',
+    name: 'with requireClientAuthEku a certificate for servers is refused',
     ...forClientsOnly,
     tls: showing(forServers),
     expected: wrongCertificate,
     why: 'not issued for client authentication',
   },
   {
-    name: 'where the purpose is demanded, one for both does',
+    name: 'with requireClientAuthEku a certificate for both is accepted',
     ...forClientsOnly,
     tls: showing(forBoth),
     expected: taken,
   },
-  { name: 'and one for any purpose', ...forClientsOnly, tls: showing(forAnything), expected: taken },
-  { name: 'and one that names none', ...forClientsOnly, tls: showing(contosoMail), expected: taken },
   {
-    name: 'the purpose is demanded of the connector’s own authority, too',
+    name: 'with requireClientAuthEku a certificate for any purpose is accepted',
+    ...forClientsOnly,
+    tls: showing(forAnything),
+    expected: taken,
+  },
+  {
+    name: 'with requireClientAuthEku a certificate without a purpose is accepted',
+    ...forClientsOnly,
+    tls: showing(contosoMail),
+    expected: taken,
+  },
+  {
+    name: "requireClientAuthEku applies to the connector's own authority too",
     connectors: [
       partner('contoso.example', {
         ...onlyWithCertificate(mail),
@@ -378,7 +398,7 @@ const rows: Case[] = [
     expected: wrongCertificate,
   },
   {
-    name: 'and of every authority on the way to it, whatever a handshake made of them',
+    name: 'requireClientAuthEku applies to every authority on the path, whatever the handshake found',
     connectors: [
       partner('contoso.example', {
         ...onlyWithCertificate(mail),
@@ -393,7 +413,7 @@ const rows: Case[] = [
     why: 'not issued for client authentication',
   },
   {
-    name: 'but not of a pinned certificate',
+    name: 'requireClientAuthEku does not apply to a pinned certificate',
     connectors: [partner('contoso.example', { ...onlyPinned(forServers), requireClientAuthEku: true })],
     from,
     inbound: contoso,
@@ -403,6 +423,6 @@ const rows: Case[] = [
 ]
 
 export const certificates: Chapter = {
-  title: 'Certificates: who a partner’s server is',
+  title: "Certificates: how a partner's server is identified",
   cases: [...byNames, ...rows],
 }

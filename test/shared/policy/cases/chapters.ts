@@ -1,4 +1,4 @@
-/** The chapters, in the order in which they are read. */
+/** The chapters, in reading order. */
 import { addresses } from './addresses.ts'
 import { certificates } from './certificates.ts'
 import { deferAndHold } from './defer-and-hold.ts'

@@ -38,19 +38,19 @@ export const deferAndHold: Chapter = {
   title: 'Defer: mail is held instead of refused',
   cases: [
     {
-      name: 'mail in the clear is taken and held',
+      name: 'mail in the clear is accepted and held',
       ...inTheClear,
       expected: waits('InboundTlsRequired until +15:00: 451 4.7.10 Encryption needed'),
     },
     {
-      name: 'with onViolation Bounce it would have been refused',
+      name: 'with onViolation Bounce it is refused',
       connectors: [partner('contoso.example')],
       from,
       inbound: contoso,
       expected: mustStartTls,
     },
     {
-      name: 'an old version of TLS',
+      name: 'an old TLS version is held',
       connectors: [partner('contoso.example', { ...hold, minimumTlsVersion: 'TLSv1.3' })],
       from,
       tls: tls12,
@@ -58,7 +58,7 @@ export const deferAndHold: Chapter = {
       expected: waits('InboundTlsVersion until +15:00: 451 4.7.10 Encryption needed: TLSv1.3 or later'),
     },
     {
-      name: 'a wrong address',
+      name: 'a wrong address is held',
       connectors: [partner('contoso.example', { ...hold, ...onlyFrom('198.51.100.0/24') })],
       from,
       tls: tls13,
@@ -66,7 +66,7 @@ export const deferAndHold: Chapter = {
       expected: waits(`InboundAddressRestriction until +15:00: 451 4.7.51 ${restricted}`),
     },
     {
-      name: 'the partner renewed its certificate under another name: its mail is held, and the name is said',
+      name: 'mail is held after the partner renewed its certificate with another name, which the explanation quotes',
       ...anotherCertificate,
       expected: waits(`InboundCertificateRestriction until +15:00: 451 4.7.51 ${restricted}`),
       why: 'presented names [mx7.contoso.example], expected [mail.contoso.example]',
@@ -78,13 +78,13 @@ export const deferAndHold: Chapter = {
       expected: later(`Defer InboundCertificateRestriction until +45:00: 451 4.7.51 ${restricted}`),
     },
     {
-      name: 'exactly at the quarter the next one counts',
+      name: 'exactly at a quarter the next one applies',
       ...anotherCertificate,
       minutes: 30,
       expected: later(`Defer InboundCertificateRestriction until +45:00: 451 4.7.51 ${restricted}`),
     },
     {
-      name: 'the administrator adds the new name: the held mail flows',
+      name: 'the held mail is delivered after the administrator adds the new name',
       ...anotherCertificate,
       connectors: [
         partner('contoso.example', {
@@ -96,7 +96,7 @@ export const deferAndHold: Chapter = {
       expected: later(taken.verdict),
     },
     {
-      name: 'or pins the new certificate',
+      name: 'the held mail is delivered after the administrator pins the new certificate',
       ...anotherCertificate,
       connectors: [
         partner('contoso.example', {
@@ -109,7 +109,7 @@ export const deferAndHold: Chapter = {
       expected: later(taken.verdict),
     },
     {
-      name: 'or disables the connector',
+      name: 'the held mail is delivered after the connector is disabled',
       ...inTheClear,
       connectors: [partner('contoso.example', { ...hold, enabled: false })],
       inbound: { 'From contoso.example': 'Disabled' },
@@ -117,7 +117,7 @@ export const deferAndHold: Chapter = {
       expected: later(taken.verdict),
     },
     {
-      name: 'or puts it on trial',
+      name: 'the held mail is delivered after the connector is set to ReportOnly',
       ...inTheClear,
       connectors: [partner('contoso.example', { ...hold, mode: 'ReportOnly' })],
       inbound: { 'From contoso.example': 'Reports' },
@@ -125,21 +125,21 @@ export const deferAndHold: Chapter = {
       expected: later(`${taken.verdict} (would refuse: InboundTlsRequired)`),
     },
     {
-      name: 'or decides for Bounce after all: what is held bounces',
+      name: 'the held mail bounces after the connector is set to Bounce',
       ...inTheClear,
       connectors: [partner('contoso.example')],
       minutes: 45,
       expected: later('Bounce InboundTlsRequired: 550 5.7.10 Encryption needed'),
     },
     {
-      name: 'to ask for the next attempt at once changes nothing of a violation',
+      name: 'a request for the next attempt does not change a violation',
       ...inTheClear,
       minutes: 1,
       retry: true,
       expected: later('Defer InboundTlsRequired until +15:00: 451 4.7.10 Encryption needed'),
     },
     {
-      name: 'a certificate that was valid at the session stays so, however long the mail is held',
+      name: 'a certificate that was valid in the session stays valid while the mail is held',
       connectors: [partner('contoso.example', { ...hold, ...onlyWithCertificate('mail.contoso.example') })],
       from,
       inbound: contoso,
@@ -148,7 +148,7 @@ export const deferAndHold: Chapter = {
       expected: later(taken.verdict),
     },
     {
-      name: 'after four hours the sender is told',
+      name: 'the sender is notified after four hours',
       ...inTheClear,
       minutes: 240,
       expected: later(
@@ -156,20 +156,20 @@ export const deferAndHold: Chapter = {
       ),
     },
     {
-      name: 'not before',
+      name: 'the sender is not notified before four hours',
       ...inTheClear,
       minutes: 239,
       expected: later('Defer InboundTlsRequired until +240:00: 451 4.7.10 Encryption needed'),
     },
     {
-      name: 'and only once',
+      name: 'the sender is notified only once',
       ...inTheClear,
       minutes: 255,
       recipient: { delayNotified: true },
       expected: later('Defer InboundTlsRequired until +270:00: 451 4.7.10 Encryption needed'),
     },
     {
-      name: 'a message from <> is never answered',
+      name: 'the sender <> is never notified',
       connectors: [partner('*', hold)],
       from: '',
       inbound: { 'From *': 'Decides' },
@@ -177,20 +177,20 @@ export const deferAndHold: Chapter = {
       expected: later('Defer InboundTlsRequired until +255:00: 451 4.7.10 Encryption needed'),
     },
     {
-      name: 'just before it expires',
+      name: 'it is held until it expires',
       ...inTheClear,
       minutes: day - 1,
       recipient: { delayNotified: true },
       expected: later('Defer InboundTlsRequired until +1440:00: 451 4.7.10 Encryption needed'),
     },
     {
-      name: 'after a day it bounces',
+      name: 'it bounces after a day',
       ...inTheClear,
       minutes: day,
       expected: later('Bounce InboundTlsRequired: 550 5.7.10 Encryption needed'),
     },
     {
-      name: 'the outbound connector of the recipient may set another time',
+      name: "the recipient's outbound connector may set another expiry",
       ...inTheClear,
       connectors: [
         partner('contoso.example', hold),
@@ -205,7 +205,7 @@ export const deferAndHold: Chapter = {
       expected: later('Bounce InboundTlsRequired: 550 5.7.10 Encryption needed'),
     },
     {
-      name: 'our own server in the clear, held: its relayed mail too',
+      name: "our own server's relayed mail in the clear is held too",
       connectors: [ourServer({ ...hold, senderIpAddresses: ['192.0.2.1'] })],
       to: 'b@northwind.example',
       inbound: { 'Our server': 'Decides' },
@@ -221,15 +221,15 @@ export const deferAndHold: Chapter = {
       },
     },
     {
-      name: 'an accepted domain that no connector routes is held as well',
+      name: 'an accepted domain without a route is held too',
       mailboxes: false,
       expected: waits(
         'NoRouteForAcceptedDomain until +15:00: 451 4.4.317 No outbound connector routes the accepted domain ours.example',
       ),
-      why: 'and its MX would lead back here',
+      why: 'and its MX would bring the mail back to mailflow',
     },
     {
-      name: 'the violation is what is said where both would hold it',
+      name: 'the violation is reported if both reasons apply',
       ...inTheClear,
       mailboxes: false,
       expected: {
@@ -238,7 +238,7 @@ export const deferAndHold: Chapter = {
       },
     },
     {
-      name: 'an accepted domain that no connector routed for a day',
+      name: 'an accepted domain without a route bounces after a day',
       mailboxes: false,
       minutes: day,
       expected: later(

@@ -1,7 +1,7 @@
 /**
- * The words in which the chapters of cases are written. A case names only what it is about; what it leaves out is:
- * mail from a stranger at 192.0.2.1, in the clear, to b@ours.example, which is an accepted domain whose mailboxes
- * the connector "Mailboxes" reaches.
+ * The notation of the chapters. A case names only what it is about. The defaults: mail from an unknown client at
+ * 192.0.2.1, in the clear, to b@ours.example, which is an accepted domain. The connector "Mailboxes" reaches its
+ * mailboxes.
  */
 import { X509Certificate } from 'node:crypto'
 import type { InboundConnector, OutboundConnector } from '../../../../shared/connectors/schema.ts'
@@ -23,52 +23,52 @@ export interface Chapter {
 }
 
 export interface Case {
-  /** Reads as a sentence. */
+  /** A sentence. */
   name: string
   connectors?: readonly (InboundConnector | OutboundConnector)[]
-  /** Without the connector "Mailboxes" when false. */
+  /** False removes the connector "Mailboxes". */
   mailboxes?: boolean
   acceptedDomains?: string[]
-  /** The reverse path; empty for the null one. */
+  /** The reverse path; empty for the null reverse path. */
   from?: string
   ip?: string
   tls?: TlsFacts
   to?: string
-  /** The message is one of ours, such as a DSN, and came from no peer. */
+  /** The message was made by mailflow, such as a DSN, and has no client. */
   madeHere?: boolean
   defaultRoute?: 'Mx' | 'Ses'
-  /** Where reports on TLS are taken. */
+  /** The address for reports on TLS. */
   tlsReportAddress?: string | null
-  /** Decided so many minutes after receipt. */
+  /** Minutes between receipt and the decision. */
   minutes?: number
-  /** What became of the last attempt. */
+  /** The result of the last attempt. */
   after?: Attempt
   recipient?: Partial<Recipient>
-  /** An administrator asks for the next attempt at once. */
+  /** An administrator requests the next attempt at once. */
   retry?: boolean
   expected: Expected
-  /** The inbound connectors that are considered, in their order; left out: none. */
+  /** The inbound connectors considered, in order; default: none. */
   inbound?: Outcomes
-  /** The outbound ones; left out: "Mailboxes" decides for our own domain, and none does elsewhere. */
+  /** The outbound connectors; default: "Mailboxes" decides for an accepted domain, and none elsewhere. */
   outbound?: Outcomes
-  /** The inbound connector of the verdict, where it is not the first of `inbound` that takes part. */
+  /** The inbound connector of the verdict, unless it is the first of `inbound` that takes part. */
   decidedBy?: string | null
-  /** Stands in the explanation of the verdict or of a connector that is considered. */
+  /** Part of the explanation of the verdict or of a considered connector. */
   why?: string
 }
 
 export type Outcomes = Record<string, Considered['outcome']>
 
 export interface Expected {
-  /** The reply to RCPT TO; null where there was no session, or it is over. */
+  /** The reply to RCPT TO; null without a session, or after it. */
   inSession: string | null
-  /** As `inWords` of the runner writes verdicts. */
+  /** In the format of the runner's `inWords`. */
   verdict: string
 }
 
 // Connectors
 
-/** From a partner: `partner('contoso.example')` demands TLS and is called "From contoso.example". */
+/** From a partner: `partner('contoso.example')` requires TLS and has the name "From contoso.example". */
 export function partner(
   domains: string | string[],
   fields: Partial<InboundConnector> = {},
@@ -81,7 +81,7 @@ export function partner(
 export const ourServer = (fields: Partial<InboundConnector>): InboundConnector =>
   inbound({ name: 'Our server', connectorType: 'OnPremises', senderDomains: ['*'], ...fields })
 
-/** To a partner: `toward('northwind.example')` is called "To northwind.example", by MX with opportunistic TLS. */
+/** To a partner: `toward('northwind.example')` has the name "To northwind.example", by MX with opportunistic TLS. */
 export function toward(
   domains: string | string[],
   fields: Partial<OutboundConnector> = {},
@@ -106,13 +106,13 @@ export const by = (...hosts: string[]): Pick<OutboundConnector, 'route' | 'smart
   smartHosts: hosts.map((host) => ({ host, port: 25 })),
 })
 
-/** The demand that a certificate of one of these names is shown. */
+/** Requires a certificate with one of these names. */
 export const onlyWithCertificate = (...names: string[]): Partial<InboundConnector> => ({
   tlsSenderCertificateNames: names,
   restrictDomainsToCertificate: true,
 })
 
-/** The demand that this very certificate is shown. */
+/** Requires this certificate. */
 export const onlyPinned = (...certificates: ClientCertificate[]): Partial<InboundConnector> => ({
   certificateFingerprints: certificates.map(({ fingerprint256 }) => fingerprint256),
   restrictDomainsToCertificate: true,
@@ -129,25 +129,25 @@ export const inTheClear = plaintext
 export const tls13 = overTls
 export const tls12: TlsFacts = { ...overTls, protocol: 'TLSv1.2' }
 
-/** TLS in which the client showed a certificate. */
+/** TLS in which the client presented a certificate. */
 export const showing = (clientCertificate: ClientCertificate, tls = tls13): TlsFacts => ({
   ...tls,
   clientCertificate,
 })
 
-/** When the messages of all cases were received; the certificates of test/support/pki.ts are valid around today. */
+/** When all messages were received; the certificates of test/support/pki.ts are valid around today. */
 export const receivedAt = new Date(Math.floor(Date.now() / 1000) * 1000)
 
-/** Stands for the authorities that everyone trusts. */
+/** Stands for the public roots. */
 export const publicCa = await createPki('Public CA')
-/** Of these the world knows nothing. */
+/** Not among the public roots. */
 export const contosoCa = await createPki('Contoso CA')
 export const strangeCa = await createPki('Strange CA')
 
-/** One array, since what is read of it is kept by it. */
+/** One array, because parsed certificates are cached by array identity. */
 const publicRoots = [publicCa.ca]
 
-/** What the ingress would write down of a certificate that the authority issues. */
+/** The facts that the ingress records about a certificate of the authority. */
 export async function certificate(
   authority: Pki,
   names: string | string[],
@@ -171,7 +171,7 @@ export const contosoMail = await certificate(publicCa, 'mail.contoso.example')
 
 // Attempts
 
-/** The last attempt, made at the minute and ended at once. */
+/** The last attempt, made at the minute, with no duration. */
 export function failed(minute: number, number: number, fields: Partial<Attempt>): Attempt {
   const at = new Date(receivedAt.getTime() + minute * 60_000).toISOString()
   return attempt({ number, at, durationMs: 0, ...fields })
@@ -194,7 +194,7 @@ export const accepted = '250 2.1.5 Accepted'
 const toMailboxes = 'Deliver ConnectorMatched by mbx.ours.example:25 with opportunistic TLS'
 const restricted = '550 5.7.51 Sender domain is restricted to its own servers'
 
-/** Taken, and handed to our mailboxes. */
+/** Accepted, and delivered to our mailboxes. */
 export const taken: Expected = { inSession: accepted, verdict: toMailboxes }
 
 export const mustStartTls: Expected = {
@@ -232,16 +232,16 @@ export const notRoutable: Expected = {
   verdict: 'Bounce NotRoutable: 550 5.1.2 Recipient has no domain name',
 }
 
-/** Taken; how it leaves is what the case is about. */
+/** Accepted; the case is about how it leaves. */
 export const leaves = (verdict: string): Expected => ({ inSession: accepted, verdict: `Deliver ${verdict}` })
 
-/** Taken and not delivered now. */
+/** Accepted, and not delivered now. */
 export const waits = (verdict: string): Expected => ({ inSession: accepted, verdict: `Defer ${verdict}` })
 
-/** Decided when the session is long over. */
+/** Decided after the session. */
 export const later = (verdict: string): Expected => ({ inSession: null, verdict })
 
-/** Taken, and what a connector that only reports would have refused. */
+/** Accepted, with what a report-only connector would have refused. */
 export const reported = (reason: string): Expected => ({
   inSession: accepted,
   verdict: `${toMailboxes} (would refuse: ${reason})`,

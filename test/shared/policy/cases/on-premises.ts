@@ -37,11 +37,11 @@ const granted = { inbound: { 'Our server': 'Grants' } } as const
 const unknown = { inbound: { 'Our server': 'NotIdentified' }, decidedBy: null } as const
 
 export const onPremises: Chapter = {
-  title: 'Our own servers: who may relay',
+  title: 'Our own servers: which may relay',
   cases: [
-    { name: 'a stranger may not', to, expected: relayDenied },
+    { name: 'an unknown client may not relay', to, expected: relayDenied },
     {
-      name: 'nor a partner, whatever it shows',
+      name: 'a partner may not relay, whatever it presents',
       connectors: [partner('contoso.example', onlyWithCertificate('mail.contoso.example'))],
       from: 'a@contoso.example',
       tls: showing(contosoMail),
@@ -50,7 +50,7 @@ export const onPremises: Chapter = {
       inbound: { 'From contoso.example': 'Decides' },
     },
     {
-      name: 'nor who uses one of our own domains as sender',
+      name: 'a client with one of our own domains as sender may not relay',
       from: 'ann@ours.example',
       tls: tls13,
       to,
@@ -61,9 +61,9 @@ export const onPremises: Chapter = {
       to: 'b@sub.ours.example',
       expected: relayDenied,
     },
-    // Known by address.
+    // Identified by address.
     {
-      name: 'our own server, known by its address',
+      name: 'our own server is identified by its address',
       connectors: [byAddress],
       tls: tls13,
       to,
@@ -71,7 +71,7 @@ export const onPremises: Chapter = {
       ...granted,
     },
     {
-      name: 'and by the IPv6 form of it',
+      name: 'our own server is identified by the IPv6 form of its address',
       connectors: [byAddress],
       ip: '::ffff:192.0.2.1',
       tls: tls13,
@@ -80,63 +80,63 @@ export const onPremises: Chapter = {
       ...granted,
     },
     {
-      name: 'from another address',
+      name: 'another address may not relay',
       connectors: [byAddress],
       ip: '203.0.113.5',
       tls: tls13,
       to,
       expected: relayDenied,
       ...unknown,
-      why: 'It does not know the peer: 203.0.113.5 is not in [192.0.2.0/24].',
+      why: 'It does not identify the client: 203.0.113.5 is not in [192.0.2.0/24].',
     },
     {
-      name: 'whose mail to our own mailboxes is taken as anyone’s',
+      name: 'mail to our own mailboxes is accepted from an unknown client',
       connectors: [byAddress],
       ip: '203.0.113.5',
       expected: taken,
       ...unknown,
     },
     {
-      name: 'our own server must use TLS where its connector says so',
+      name: 'our own server must use TLS if its connector requires it',
       connectors: [byAddress],
       to,
       expected: mustStartTls,
       inbound: { 'Our server': 'Decides' },
     },
     {
-      name: 'also for our own mailboxes',
+      name: 'our own server must use TLS for our own mailboxes too',
       connectors: [byAddress],
       expected: mustStartTls,
       inbound: { 'Our server': 'Decides' },
     },
     {
-      name: 'and may do without where it does not',
+      name: 'our own server may omit TLS if its connector allows it',
       connectors: [ourServer({ senderIpAddresses: ['192.0.2.1'], requireTls: false })],
       to,
       expected: sent,
       ...granted,
     },
     {
-      name: 'it must use TLSv1.3 where its connector says so',
+      name: 'our own server must use TLSv1.3 if its connector requires it',
       connectors: [ourServer({ senderIpAddresses: ['192.0.2.1'], minimumTlsVersion: 'TLSv1.3' })],
       tls: tls12,
       to,
       expected: tooOld,
       inbound: { 'Our server': 'Decides' },
     },
-    // Known by certificate.
+    // Identified by certificate.
     {
-      name: 'our own server, known by its certificate, from anywhere',
+      name: 'our own server is identified by its certificate from any address',
       connectors: [byCertificate],
       ip: '203.0.113.5',
       tls: showing(ours),
       to,
       expected: sent,
       ...granted,
-      why: 'The peer is known by its certificate as our own server: relay is granted.',
+      why: "The client is identified by its certificate as the organisation's own server: relay is granted.",
     },
     {
-      name: 'the same without its certificate',
+      name: 'our own server without its certificate may not relay',
       connectors: [byCertificate],
       tls: tls13,
       to,
@@ -145,7 +145,7 @@ export const onPremises: Chapter = {
       why: 'it accepts only a certificate for [exchange.ours.example]; none was presented',
     },
     {
-      name: 'with the certificate of an authority that nobody trusts',
+      name: 'a certificate of an untrusted authority may not relay',
       connectors: [byCertificate],
       tls: showing(strange),
       to,
@@ -153,7 +153,7 @@ export const onPremises: Chapter = {
       ...unknown,
     },
     {
-      name: 'with a certificate for another name',
+      name: 'a certificate for another name may not relay',
       connectors: [byCertificate],
       tls: showing(contosoMail),
       to,
@@ -161,7 +161,7 @@ export const onPremises: Chapter = {
       ...unknown,
     },
     {
-      name: 'with a wildcard certificate',
+      name: 'a wildcard certificate may relay',
       connectors: [byCertificate],
       tls: showing(wild),
       to,
@@ -169,7 +169,7 @@ export const onPremises: Chapter = {
       ...granted,
     },
     {
-      name: 'by a connector for a wildcard',
+      name: 'a connector for a wildcard may grant relay',
       connectors: [ourServer({ tlsSenderCertificateNames: ['*.ours.example'] })],
       tls: showing(ours),
       to,
@@ -177,7 +177,7 @@ export const onPremises: Chapter = {
       ...granted,
     },
     {
-      name: 'by its fingerprint',
+      name: 'a fingerprint may grant relay',
       connectors: [ourServer({ certificateFingerprints: [selfSigned.fingerprint256] })],
       tls: showing(selfSigned),
       to,
@@ -185,7 +185,7 @@ export const onPremises: Chapter = {
       ...granted,
     },
     {
-      name: 'by an authority of its own',
+      name: "the connector's own authority may grant relay",
       connectors: [
         ourServer({
           tlsSenderCertificateNames: ['exchange.ours.example'],
@@ -198,7 +198,7 @@ export const onPremises: Chapter = {
       ...granted,
     },
     {
-      name: 'not by a certificate for servers where one for clients is demanded',
+      name: 'a certificate for servers may not relay if one for clients is required',
       connectors: [
         ourServer({ tlsSenderCertificateNames: ['exchange.ours.example'], requireClientAuthEku: true }),
       ],
@@ -208,7 +208,7 @@ export const onPremises: Chapter = {
       ...unknown,
     },
     {
-      name: 'by address where the certificate does not fit: either suffices',
+      name: 'the address suffices if the certificate does not match',
       connectors: [
         ourServer({ tlsSenderCertificateNames: ['exchange.ours.example'], senderIpAddresses: ['192.0.2.1'] }),
       ],
@@ -216,11 +216,11 @@ export const onPremises: Chapter = {
       to,
       expected: sent,
       ...granted,
-      why: 'The peer is known by its address 192.0.2.1',
+      why: 'The client is identified by its address 192.0.2.1',
     },
-    // Several of them.
+    // Several connectors.
     {
-      name: 'the certificate goes before the address',
+      name: 'the certificate takes precedence over the address',
       connectors: [
         ourServer({ name: 'A by address', senderIpAddresses: ['192.0.2.1'] }),
         ourServer({ name: 'B by certificate', tlsSenderCertificateNames: ['exchange.ours.example'] }),
@@ -229,10 +229,10 @@ export const onPremises: Chapter = {
       to,
       expected: sent,
       inbound: { 'A by address': 'Outranked', 'B by certificate': 'Grants' },
-      why: '"B by certificate" knows the certificate, which goes before an address.',
+      why: '"B by certificate" identifies the certificate, which takes precedence over an address.',
     },
     {
-      name: 'even where the one by address is for the very domain',
+      name: "the certificate takes precedence even if the address's connector is for the exact domain",
       connectors: [
         ourServer({
           name: 'A by address',
@@ -248,7 +248,7 @@ export const onPremises: Chapter = {
       inbound: { 'A by address': 'Outranked', 'B by certificate': 'Grants' },
     },
     {
-      name: 'the more specific sender domain',
+      name: 'the more specific sender domain takes precedence',
       connectors: [
         ourServer({ name: 'A', senderIpAddresses: ['192.0.2.1'] }),
         ourServer({ name: 'B', senderDomains: ['*.ours.example'], senderIpAddresses: ['192.0.2.0/24'] }),
@@ -260,7 +260,7 @@ export const onPremises: Chapter = {
       inbound: { B: 'Grants', A: 'Outranked' },
     },
     {
-      name: 'the one that demands more',
+      name: 'the stricter requirements take precedence',
       connectors: [
         ourServer({ name: 'A', senderIpAddresses: ['192.0.2.1'], requireTls: false }),
         ourServer({ name: 'B', senderIpAddresses: ['192.0.2.1'] }),
@@ -270,7 +270,7 @@ export const onPremises: Chapter = {
       inbound: { B: 'Decides', A: 'Outranked' },
     },
     {
-      name: 'the first name',
+      name: 'the first name takes precedence',
       connectors: [
         ourServer({ name: 'B', senderIpAddresses: ['192.0.2.1'] }),
         ourServer({ name: 'A', senderIpAddresses: ['192.0.2.0/24'] }),
@@ -281,7 +281,7 @@ export const onPremises: Chapter = {
       inbound: { A: 'Grants', B: 'Outranked' },
     },
     {
-      name: 'one that does not know the peer makes room for one that does',
+      name: 'a connector that does not identify the client does not exclude one that does',
       connectors: [
         ourServer({ name: 'A', senderDomains: ['ours.example'], senderIpAddresses: ['198.51.100.1'] }),
         ourServer({ name: 'B', senderIpAddresses: ['192.0.2.1'] }),
@@ -292,7 +292,7 @@ export const onPremises: Chapter = {
       expected: sent,
       inbound: { A: 'NotIdentified', B: 'Grants' },
     },
-    // For whom.
+    // Sender domains.
     {
       name: 'a server may relay only for the sender domains of its connector',
       connectors: [ourServer({ senderDomains: ['ours.example'], senderIpAddresses: ['192.0.2.1'] })],
@@ -302,7 +302,7 @@ export const onPremises: Chapter = {
       expected: relayDenied,
     },
     {
-      name: 'and for them it may',
+      name: 'a server may relay for the sender domains of its connector',
       connectors: [ourServer({ senderDomains: ['ours.example'], senderIpAddresses: ['192.0.2.1'] })],
       from: 'ann@ours.example',
       tls: tls13,
@@ -311,7 +311,7 @@ export const onPremises: Chapter = {
       ...granted,
     },
     {
-      name: 'its DSNs belong to no domain and are taken all the same',
+      name: 'its DSNs belong to no domain and are accepted',
       connectors: [ourServer({ senderDomains: ['ours.example'], senderIpAddresses: ['192.0.2.1'] })],
       from: '',
       tls: tls13,
@@ -320,7 +320,7 @@ export const onPremises: Chapter = {
       ...granted,
     },
     {
-      name: 'a DSN of a stranger is not',
+      name: 'a DSN of an unknown client is not accepted',
       connectors: [byAddress],
       ip: '203.0.113.5',
       from: '',
@@ -337,9 +337,9 @@ export const onPremises: Chapter = {
       expected: relayDenied,
       inbound: { 'Our server': 'Disabled' },
     },
-    // What restricts goes before what grants.
+    // Restrictions take precedence over relay.
     {
-      name: 'what a partner’s connector demands is demanded of our own server as well',
+      name: "a partner's connector applies to our own server too",
       connectors: [partner('contoso.example', onlyWithCertificate('mail.contoso.example')), byAddress],
       from: 'a@contoso.example',
       tls: tls13,
@@ -348,7 +348,7 @@ export const onPremises: Chapter = {
       inbound: { 'From contoso.example': 'Decides', 'Our server': 'Grants' },
     },
     {
-      name: 'the same for our own mailboxes',
+      name: "a partner's connector applies to mail for our own mailboxes too",
       connectors: [
         partner('contoso.example', {
           senderIpAddresses: ['198.51.100.1'],
@@ -362,7 +362,7 @@ export const onPremises: Chapter = {
       inbound: { 'From contoso.example': 'Decides', 'Our server': 'Grants' },
     },
     {
-      name: 'a partner’s demands met, our own server may relay its mail',
+      name: "our own server may relay a partner's mail if the partner's requirements are met",
       connectors: [partner('contoso.example'), byAddress],
       from: 'a@contoso.example',
       tls: tls13,
@@ -371,7 +371,7 @@ export const onPremises: Chapter = {
       inbound: { 'From contoso.example': 'Decides', 'Our server': 'Grants' },
     },
     {
-      name: 'a partner’s demands met, and those of our own server not',
+      name: "our own server's requirements apply even if the partner's are met",
       connectors: [partner('contoso.example', { requireTls: false }), byAddress],
       from: 'a@contoso.example',
       to,
@@ -380,14 +380,14 @@ export const onPremises: Chapter = {
       decidedBy: 'Our server',
     },
     {
-      name: 'a message that we made ourselves goes anywhere',
+      name: 'a message made by mailflow may go anywhere',
       madeHere: true,
       from: '',
       to,
       expected: { inSession: null, verdict: sent.verdict },
     },
     {
-      name: 'our own server writes to our own mailboxes',
+      name: 'our own server may send to our own mailboxes',
       connectors: [byAddress],
       tls: tls13,
       expected: { inSession: accepted, verdict: taken.verdict },

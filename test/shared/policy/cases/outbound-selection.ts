@@ -20,7 +20,7 @@ interface Row {
   to?: string
   mx?: string
   outbound: Outcomes
-  /** For our own domains; by MX they do not leave. */
+  /** For accepted domains, which do not leave by MX. */
   host?: string
   /** TLS of the connector that decides. */
   leaves: string
@@ -30,7 +30,7 @@ interface Row {
 /** Sent by our own server to northwind.example by MX, unless the row says otherwise. */
 const rows: Row[] = [
   {
-    name: 'the very domain',
+    name: 'a connector matches its exact domain',
     connectors: [toward('northwind.example', forced)],
     outbound: { 'To northwind.example': 'Decides' },
     leaves: 'EncryptionOnly',
@@ -44,7 +44,7 @@ const rows: Row[] = [
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'a domain stands for itself only',
+    name: 'a domain does not match its subdomains',
     connectors: [toward('northwind.example', checked), toward('*', forced)],
     to: 'b@sales.northwind.example',
     mx: 'sales.northwind.example',
@@ -52,26 +52,26 @@ const rows: Row[] = [
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'a wildcard stands for the domain itself too',
+    name: 'a wildcard matches the domain itself too',
     connectors: [toward('*.northwind.example', forced)],
     outbound: { 'To *.northwind.example': 'Decides' },
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'but only for whole labels',
+    name: 'a wildcard matches only whole labels',
     connectors: [toward('*.wind.example', checked), toward('*', forced)],
     outbound: { 'To *': 'Decides' },
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'the domain goes before a wildcard, though it demands less',
+    name: 'the exact domain takes precedence over a wildcard with stricter requirements',
     connectors: [toward('*.northwind.example', checked), toward('northwind.example', forced)],
     outbound: { 'To northwind.example': 'Decides', 'To *.northwind.example': 'Outranked' },
     leaves: 'EncryptionOnly',
     why: 'is for northwind.example, which is more specific than *.northwind.example',
   },
   {
-    name: 'the longer wildcard goes before the shorter',
+    name: 'the longer wildcard takes precedence over the shorter',
     connectors: [toward('*.example', checked), toward('*.northwind.example', forced)],
     to: 'b@sales.northwind.example',
     mx: 'sales.northwind.example',
@@ -79,29 +79,29 @@ const rows: Row[] = [
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'any wildcard goes before everyone',
+    name: 'any wildcard takes precedence over `*`',
     connectors: [toward('*', checked), toward('*.example', forced)],
     outbound: { 'To *.example': 'Decides', 'To *': 'Outranked' },
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'everyone, where nobody is more specific',
+    name: '`*` decides if no connector is more specific',
     connectors: [toward('contoso.example', checked), toward('*', forced)],
     outbound: { 'To *': 'Decides' },
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'of two for one domain the one that demands more, so that a second connector undoes nothing',
+    name: 'the stricter requirements take precedence for one domain, so that a second connector weakens nothing',
     connectors: [
       toward('northwind.example', { name: 'A' }),
       toward('northwind.example', { name: 'B', ...forced }),
     ],
     outbound: { B: 'Decides', A: 'Outranked' },
     leaves: 'EncryptionOnly',
-    why: '"B" demands more.',
+    why: '"B" has stricter requirements.',
   },
   {
-    name: 'a checked certificate is more than TLS',
+    name: 'certificate validation is stricter than TLS',
     connectors: [
       toward('northwind.example', { name: 'A', ...forced }),
       toward('northwind.example', { name: 'B', ...checked }),
@@ -110,7 +110,7 @@ const rows: Row[] = [
     leaves: 'CertificateValidation',
   },
   {
-    name: 'a checked name is more than a checked certificate',
+    name: 'name validation is stricter than certificate validation',
     connectors: [
       toward('northwind.example', { name: 'A', ...checked, minimumTlsVersion: 'TLSv1.3' }),
       toward('northwind.example', {
@@ -123,7 +123,7 @@ const rows: Row[] = [
     leaves: 'DomainValidation of mx.northwind.example',
   },
   {
-    name: 'at one level TLSv1.3 is more',
+    name: 'TLSv1.3 is stricter at the same level',
     connectors: [
       toward('northwind.example', { name: 'A', ...forced }),
       toward('northwind.example', { name: 'B', ...forced, minimumTlsVersion: 'TLSv1.3' }),
@@ -132,7 +132,7 @@ const rows: Row[] = [
     leaves: 'EncryptionOnly over TLSv1.3',
   },
   {
-    name: 'among equals the first name',
+    name: 'the first name takes precedence among equals',
     connectors: [
       toward('northwind.example', { name: 'B', ...checked }),
       toward('northwind.example', { name: 'A', ...checked }),
@@ -151,13 +151,13 @@ const rows: Row[] = [
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'a disabled connector takes nothing, and makes room',
+    name: 'a disabled connector does not exclude another',
     connectors: [toward('northwind.example', { ...checked, enabled: false }), toward('*', forced)],
     outbound: { 'To *': 'Decides', 'To northwind.example': 'Disabled' },
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'a connector for all accepted domains is not for foreign ones',
+    name: 'a connector for all accepted domains does not match foreign ones',
     connectors: [mailboxes(checked), toward('*', forced)],
     outbound: { 'To *': 'Decides' },
     leaves: 'EncryptionOnly',
@@ -166,24 +166,24 @@ const rows: Row[] = [
 
 const wayIn = by('mbx2.ours.example')
 
-/** To a domain of ours, by the smart host mbx.ours.example unless the row says otherwise. */
+/** To an accepted domain, by the smart host mbx.ours.example unless the row says otherwise. */
 const ours: Row[] = [
   {
-    name: 'all accepted domains go before everyone',
+    name: 'all accepted domains take precedence over `*`',
     connectors: [mailboxes(forced), toward('*', { ...by('relay.example'), ...checked })],
     outbound: { Mailboxes: 'Decides', 'To *': 'Outranked' },
     leaves: 'EncryptionOnly',
     why: '"Mailboxes" is for allAcceptedDomains, which is more specific than *.',
   },
   {
-    name: 'a wildcard goes before all accepted domains',
+    name: 'a wildcard takes precedence over all accepted domains',
     connectors: [mailboxes(checked), toward('*.ours.example', { ...wayIn, ...forced })],
     outbound: { 'To *.ours.example': 'Decides', Mailboxes: 'Outranked' },
     host: 'mbx2.ours.example',
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'the domain goes before all accepted domains',
+    name: 'the exact domain takes precedence over all accepted domains',
     connectors: [mailboxes(checked), toward('ours.example', { ...wayIn, ...forced })],
     outbound: { 'To ours.example': 'Decides', Mailboxes: 'Outranked' },
     host: 'mbx2.ours.example',
@@ -199,7 +199,7 @@ const ours: Row[] = [
     leaves: 'EncryptionOnly',
   },
   {
-    name: 'of two for all accepted domains the one that demands more',
+    name: 'the stricter requirements take precedence among connectors for all accepted domains',
     connectors: [mailboxes({ name: 'A' }), mailboxes({ name: 'B', ...forced })],
     outbound: { B: 'Decides', A: 'Outranked' },
     leaves: 'EncryptionOnly',
@@ -227,6 +227,7 @@ const toOurs = (row: Row): Case => ({
 const common = ({ name, outbound, why }: Row) => ({ name, mailboxes: false, outbound, ...(why && { why }) })
 
 export const outboundSelection: Chapter = {
-  title: 'Which connector takes a recipient: the most specific domain, then what demands more, then the name',
+  title:
+    'Which outbound connector applies: the most specific domain, then the strictest requirements, then the name',
   cases: [...rows.map(toForeign), ...ours.map(toOurs)],
 }

@@ -19,9 +19,9 @@ const noRoute =
   'NoRouteForAcceptedDomain until +15:00: 451 4.4.317 No outbound connector routes the accepted domain ours.example'
 
 export const recipientsAndRoutes: Chapter = {
-  title: 'Recipients: who is taken, and by which way the mail leaves',
+  title: 'Recipients: which are accepted, and by which route the mail leaves',
   cases: [
-    { name: 'a recipient of ours', expected: taken },
+    { name: 'a recipient in an accepted domain is accepted', expected: taken },
     {
       name: 'letter case makes no difference',
       to: 'B@Ours.Example',
@@ -29,29 +29,29 @@ export const recipientsAndRoutes: Chapter = {
       expected: taken,
     },
     {
-      name: 'an accepted domain of international letters, by its U-label',
+      name: 'an international accepted domain is accepted by its U-label',
       acceptedDomains: ['xn--bcher-kva.example'],
       to: 'b@bücher.example',
       outbound: { Mailboxes: 'Decides' },
       expected: taken,
     },
     {
-      name: 'a second accepted domain',
+      name: 'a second accepted domain is accepted',
       acceptedDomains: ['ours.example', 'branch.example'],
       to: 'b@branch.example',
       outbound: { Mailboxes: 'Decides' },
       expected: taken,
     },
-    { name: 'a foreign recipient', to: northwind, expected: relayDenied },
+    { name: 'a foreign recipient is refused', to: northwind, expected: relayDenied },
     {
-      name: 'a foreign recipient is foreign even with a connector towards its domain',
+      name: 'a foreign recipient is refused even if a connector matches its domain',
       connectors: [toward('northwind.example')],
       to: northwind,
       outbound: { 'To northwind.example': 'Decides' },
       expected: relayDenied,
     },
     {
-      name: 'without accepted domains everyone is foreign',
+      name: 'every recipient is foreign without accepted domains',
       acceptedDomains: [],
       to: 'b@ours.example',
       outbound: {},
@@ -59,15 +59,15 @@ export const recipientsAndRoutes: Chapter = {
     },
     // The default route.
     {
-      name: 'no connector: the default route, by MX',
+      name: 'the default route by MX applies without a connector',
       connectors: [office],
       ...sending,
       to: northwind,
       expected: leaves('DefaultRoute by MX of northwind.example with opportunistic TLS'),
-      why: 'No outbound connector matches northwind.example: default route Mx, TLS as the domain publishes it, else opportunistic.',
+      why: 'No outbound connector matches northwind.example: default route Mx, TLS as the domain publishes it (DANE, MTA-STS), otherwise opportunistic.',
     },
     {
-      name: 'no connector: the default route, by SES',
+      name: 'the default route by SES applies without a connector',
       connectors: [office],
       ...sending,
       defaultRoute: 'Ses',
@@ -75,7 +75,7 @@ export const recipientsAndRoutes: Chapter = {
       expected: leaves('DefaultRoute by SES with opportunistic TLS'),
     },
     {
-      name: 'a connector by MX goes before a default of SES',
+      name: 'a connector by MX takes precedence over a default of SES',
       connectors: [office, toward('northwind.example')],
       ...sending,
       defaultRoute: 'Ses',
@@ -84,14 +84,14 @@ export const recipientsAndRoutes: Chapter = {
       expected: leaves('ConnectorMatched by MX of northwind.example with opportunistic TLS'),
     },
     {
-      name: 'the MX is that of the recipient’s domain, as an A-label',
+      name: "the MX is that of the recipient's domain, as an A-label",
       connectors: [office],
       ...sending,
       to: 'b@Bücher.Example.',
       expected: leaves('DefaultRoute by MX of xn--bcher-kva.example with opportunistic TLS'),
     },
     {
-      name: 'of a subdomain, its own MX',
+      name: 'a subdomain has its own MX',
       connectors: [office, toward('*.northwind.example')],
       ...sending,
       to: 'b@sales.northwind.example',
@@ -99,19 +99,19 @@ export const recipientsAndRoutes: Chapter = {
       expected: leaves('ConnectorMatched by MX of sales.northwind.example with opportunistic TLS'),
     },
     {
-      name: 'a report on TLS, to the address that takes them, is kept and goes to no mailbox',
+      name: 'a report on TLS to the report address is stored and not delivered to a mailbox',
       tlsReportAddress: 'tls-reports@ours.example',
       to: 'TLS-Reports@ours.example',
       outbound: {},
       expected: leaves('TlsReport kept as a report on TLS with opportunistic TLS'),
     },
     {
-      name: 'nothing else is kept',
+      name: 'other recipients are not stored',
       tlsReportAddress: 'tls-reports@ours.example',
       expected: leaves('ConnectorMatched by mbx.ours.example:25 with opportunistic TLS'),
     },
     {
-      name: 'a report on TLS to somebody else’s address is relayed by nobody',
+      name: 'a report on TLS to a foreign address is not relayed',
       tlsReportAddress: 'tls-reports@northwind.example',
       to: 'tls-reports@northwind.example',
       outbound: {},
@@ -121,7 +121,7 @@ export const recipientsAndRoutes: Chapter = {
       },
     },
     {
-      name: 'a partner’s report is held to what is demanded of its mail',
+      name: "a partner's report must meet the requirements for its mail",
       connectors: [partner('contoso.example')],
       from: 'reports@contoso.example',
       tlsReportAddress: 'tls-reports@ours.example',
@@ -132,18 +132,18 @@ export const recipientsAndRoutes: Chapter = {
         verdict: 'Bounce InboundTlsRequired: 550 5.7.10 Encryption needed',
       },
     },
-    // The ways of connectors.
+    // Routes of connectors.
     {
-      name: 'by smart hosts',
+      name: 'a connector routes by smart hosts',
       connectors: [office, toward('northwind.example', by('a.relay.example', 'b.relay.example'))],
       ...sending,
       to: northwind,
       outbound: { 'To northwind.example': 'Decides' },
       expected: leaves('ConnectorMatched by a.relay.example:25, b.relay.example:25 with opportunistic TLS'),
-      why: 'It takes northwind.example by smart host [a.relay.example:25, b.relay.example:25]',
+      why: 'It delivers mail to northwind.example by smart host [a.relay.example:25, b.relay.example:25]',
     },
     {
-      name: 'by SES, with TLS',
+      name: 'a connector routes by SES with TLS',
       connectors: [office, toward('northwind.example', { route: 'Ses', tlsSettings: 'EncryptionOnly' })],
       ...sending,
       to: northwind,
@@ -152,7 +152,7 @@ export const recipientsAndRoutes: Chapter = {
       why: 'by Amazon SES',
     },
     {
-      name: 'with a certificate that has to be valid',
+      name: 'a connector requires a valid certificate',
       connectors: [office, toward('northwind.example', { tlsSettings: 'CertificateValidation' })],
       ...sending,
       to: northwind,
@@ -160,7 +160,7 @@ export const recipientsAndRoutes: Chapter = {
       expected: leaves('ConnectorMatched by MX of northwind.example with CertificateValidation'),
     },
     {
-      name: 'with a certificate of a name',
+      name: 'a connector requires a certificate with a name',
       connectors: [
         office,
         toward('northwind.example', { tlsSettings: 'DomainValidation', tlsDomain: '*.northwind.example' }),
@@ -173,7 +173,7 @@ export const recipientsAndRoutes: Chapter = {
       ),
     },
     {
-      name: 'with TLSv1.3',
+      name: 'a connector requires TLSv1.3',
       connectors: [
         office,
         toward('northwind.example', { tlsSettings: 'EncryptionOnly', minimumTlsVersion: 'TLSv1.3' }),
@@ -183,56 +183,56 @@ export const recipientsAndRoutes: Chapter = {
       outbound: { 'To northwind.example': 'Decides' },
       expected: leaves('ConnectorMatched by MX of northwind.example with EncryptionOnly over TLSv1.3'),
     },
-    // Our own domains.
+    // Accepted domains.
     {
-      name: 'forced TLS to our own mailboxes, too',
+      name: 'TLS is forced to our own mailboxes too',
       mailboxes: false,
       connectors: [mailboxes({ tlsSettings: 'EncryptionOnly' })],
       outbound: { Mailboxes: 'Decides' },
       expected: leaves('ConnectorMatched by mbx.ours.example:25 with EncryptionOnly'),
     },
     {
-      name: 'an accepted domain without a connector waits for one',
+      name: 'mail for an accepted domain waits for a connector',
       mailboxes: false,
       expected: waits(noRoute),
     },
     {
-      name: 'its connector is disabled: it waits, and the connector is named',
+      name: 'mail for an accepted domain waits if its connector is disabled, which is named',
       mailboxes: false,
       connectors: [mailboxes({ enabled: false })],
       outbound: { Mailboxes: 'Disabled' },
       expected: waits(noRoute),
     },
     {
-      name: '`*` by MX would lead back here, so it does not count',
+      name: '`*` by MX would bring the mail back to mailflow, so it does not count',
       mailboxes: false,
       connectors: [toward('*')],
       outbound: { 'To *': 'NotApplicable' },
       expected: waits(noRoute),
-      why: 'this connector would bring the mail back here',
+      why: 'this connector would bring the mail back to mailflow',
     },
     {
-      name: 'nor does `*` by SES',
+      name: '`*` by SES does not count for an accepted domain',
       mailboxes: false,
       connectors: [toward('*', { route: 'Ses' })],
       outbound: { 'To *': 'NotApplicable' },
       expected: waits(noRoute),
     },
     {
-      name: '`*` by smart hosts does',
+      name: '`*` by smart hosts counts for an accepted domain',
       mailboxes: false,
       connectors: [toward('*', by('relay.example'))],
       outbound: { 'To *': 'Decides' },
       expected: leaves('ConnectorMatched by relay.example:25 with opportunistic TLS'),
     },
     {
-      name: 'the default route is not for our own domains',
+      name: 'the default route does not apply to accepted domains',
       mailboxes: false,
       defaultRoute: 'Ses',
       expected: waits(noRoute),
     },
     {
-      name: 'a message of ours to a domain of ours waits likewise',
+      name: 'a message made by mailflow for an accepted domain waits too',
       mailboxes: false,
       madeHere: true,
       from: '',

@@ -27,19 +27,19 @@ const office = ourServer({ name: 'Office', senderIpAddresses: ['192.0.2.1'] })
 const sending = { tls: tls13, inbound: { Office: 'Grants' }, to: abroad } as const
 
 export const reportOnly: Chapter = {
-  title: 'ReportOnly: decided and recorded, not enforced',
+  title: 'ReportOnly: evaluated and recorded, not enforced',
   cases: [
     // Inbound
     {
-      name: 'mail in the clear is taken, and what would have been refused stands in the verdict',
+      name: 'mail in the clear is accepted, and the verdict says what would have been refused',
       connectors: [partner('contoso.example', trial)],
       from,
       expected: reported('InboundTlsRequired'),
       inbound: { 'From contoso.example': 'Reports' },
-      why: 'Connector "From contoso.example" requires TLS and the message came without it.',
+      why: 'Connector "From contoso.example" requires TLS, and the message came without it.',
     },
     {
-      name: 'mail that meets the demands is reported of without a complaint',
+      name: 'mail that meets the requirements is reported without a violation',
       connectors: [partner('contoso.example', trial)],
       from,
       tls: tls13,
@@ -47,7 +47,7 @@ export const reportOnly: Chapter = {
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'an old version of TLS',
+      name: 'an old TLS version is only reported',
       connectors: [partner('contoso.example', { ...trial, minimumTlsVersion: 'TLSv1.3' })],
       from,
       tls: tls12,
@@ -55,7 +55,7 @@ export const reportOnly: Chapter = {
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'a missing certificate',
+      name: 'a missing certificate is only reported',
       connectors: [partner('contoso.example', { ...trial, ...onlyWithCertificate('mail.contoso.example') })],
       from,
       tls: tls13,
@@ -63,7 +63,7 @@ export const reportOnly: Chapter = {
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'a wrong address',
+      name: 'a wrong address is only reported',
       connectors: [partner('contoso.example', { ...trial, ...onlyFrom('198.51.100.0/24') })],
       from,
       tls: tls13,
@@ -78,7 +78,7 @@ export const reportOnly: Chapter = {
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'relay is denied all the same',
+      name: 'relay is still denied',
       connectors: [partner('contoso.example', trial)],
       from,
       to: abroad,
@@ -89,7 +89,7 @@ export const reportOnly: Chapter = {
       inbound: { 'From contoso.example': 'Reports' },
     },
     {
-      name: 'a trial beside the connector in force: both are judged, each for itself',
+      name: 'an enforced connector and a report-only one are evaluated separately',
       connectors: [
         partner('contoso.example', { name: 'In force' }),
         partner('contoso.example', {
@@ -104,7 +104,7 @@ export const reportOnly: Chapter = {
       inbound: { 'In force': 'Decides', Trial: 'Reports' },
     },
     {
-      name: 'a trial relaxes nothing that is in force, though it goes by the first name',
+      name: 'a report-only connector relaxes nothing in force, though its name comes first',
       connectors: [
         partner('contoso.example', { name: 'B in force' }),
         partner('contoso.example', { name: 'A trial', ...trial, requireTls: false }),
@@ -114,14 +114,14 @@ export const reportOnly: Chapter = {
       inbound: { 'B in force': 'Decides', 'A trial': 'Reports' },
     },
     {
-      name: 'nor though it is for the very domain',
+      name: 'a report-only connector relaxes nothing in force, though it is for the exact domain',
       connectors: [partner('*'), partner('contoso.example', { ...trial, requireTls: false })],
       from,
       expected: mustStartTls,
       inbound: { 'From *': 'Decides', 'From contoso.example': 'Reports' },
     },
     {
-      name: 'nor though it demands more',
+      name: 'a report-only connector relaxes nothing in force, though it has stricter requirements',
       connectors: [
         partner('contoso.example', { name: 'In force', ...onlyWithCertificate('mail.contoso.example') }),
         partner('contoso.example', {
@@ -139,14 +139,14 @@ export const reportOnly: Chapter = {
       inbound: { 'In force': 'Decides', Trial: 'Reports' },
     },
     {
-      name: 'of two trials the more specific one reports',
+      name: 'the more specific of two report-only connectors reports',
       connectors: [partner('*.example', trial), partner('contoso.example', trial)],
       from,
       expected: reported('InboundTlsRequired'),
       inbound: { 'From contoso.example': 'Reports', 'From *.example': 'Outranked' },
     },
     {
-      name: 'our own server, tried: it goes on relaying in the clear',
+      name: 'a report-only connector lets our own server relay in the clear',
       connectors: [ourServer({ ...trial, senderIpAddresses: ['192.0.2.1'] })],
       to: abroad,
       expected: leaves(
@@ -155,7 +155,7 @@ export const reportOnly: Chapter = {
       inbound: { 'Our server': 'Reports' },
     },
     {
-      name: 'a trial for our own server relaxes nothing that is in force',
+      name: 'a report-only connector for our own server relaxes nothing in force',
       connectors: [
         ourServer({ name: 'B in force', senderIpAddresses: ['192.0.2.1'] }),
         ourServer({ name: 'A trial', ...trial, senderIpAddresses: ['192.0.2.1'] }),
@@ -166,7 +166,7 @@ export const reportOnly: Chapter = {
       why: '"B in force" is enforced, and this one only reports.',
     },
     {
-      name: 'nor though it knows the certificate',
+      name: 'a report-only connector for our own server relaxes nothing, though it identifies the certificate',
       connectors: [
         ourServer({ name: 'In force', senderIpAddresses: ['192.0.2.1'], minimumTlsVersion: 'TLSv1.3' }),
         ourServer({ name: 'Trial', ...trial, tlsSenderCertificateNames: ['mail.contoso.example'] }),
@@ -181,7 +181,7 @@ export const reportOnly: Chapter = {
     },
     // Outbound
     {
-      name: 'outbound, the next hop’s TLS is checked and not enforced',
+      name: "the next hop's TLS is checked and not enforced",
       connectors: [office, toward('northwind.example', { ...trial, tlsSettings: 'EncryptionOnly' })],
       ...sending,
       expected: leaves('ConnectorMatched by MX of northwind.example with EncryptionOnly only reported'),
@@ -189,7 +189,7 @@ export const reportOnly: Chapter = {
       why: 'with EncryptionOnly over TLSv1.2 or later, recorded and not enforced',
     },
     {
-      name: 'outbound, a trial takes nothing from the connector in force, though it is more specific',
+      name: 'a more specific report-only connector does not replace the enforced one',
       connectors: [
         office,
         toward('northwind.example', { ...trial, tlsSettings: 'CertificateValidation' }),
@@ -201,7 +201,7 @@ export const reportOnly: Chapter = {
       why: '"To *.example" is enforced, and this one only reports.',
     },
     {
-      name: 'outbound, a trial takes part where only a disabled connector is before it',
+      name: 'a report-only connector applies if only a disabled connector precedes it',
       connectors: [
         office,
         toward('northwind.example', { enabled: false, tlsSettings: 'EncryptionOnly' }),
@@ -212,7 +212,7 @@ export const reportOnly: Chapter = {
       outbound: { 'To *': 'Reports', 'To northwind.example': 'Disabled' },
     },
     {
-      name: 'outbound, onTlsFailure Bounce bounces nothing: the attempt was made before the connector was put on trial',
+      name: 'onTlsFailure Bounce does not bounce: the attempt was made before the connector was set to ReportOnly',
       connectors: [
         office,
         toward('northwind.example', { ...trial, tlsSettings: 'EncryptionOnly', onTlsFailure: 'Bounce' }),

@@ -34,9 +34,9 @@ const waitForTls = (until: string) =>
   later(`Defer OutboundTlsNotMet until +${until}: 451 4.7.321 STARTTLS not offered`)
 
 const rows: Case[] = [
-  // When. Up to a tenth is taken off a wait, by message and attempt.
+  // Times. Jitter shortens a wait by up to a tenth.
   {
-    name: 'after the first attempt a minute passes',
+    name: 'the first attempt is followed by a wait of a minute',
     ...plain,
     after: failed(0, 1, temporaryFailure),
     minutes: 0.1,
@@ -44,49 +44,49 @@ const rows: Case[] = [
     why: 'Attempt 1 at mx.northwind.example ended with 451 4.3.0 Try again later.',
   },
   {
-    name: 'and the second is made',
+    name: 'the second attempt is made after a minute',
     ...plain,
     after: failed(0, 1, temporaryFailure),
     minutes: 1,
     expected: later(byDefault(2)),
   },
   {
-    name: 'after the second four minutes',
+    name: 'the second attempt is followed by a wait of four minutes',
     ...plain,
     after: failed(1, 2, temporaryFailure),
     minutes: 4.4,
     expected: wait('4:55'),
   },
   {
-    name: 'and the third is made',
+    name: 'the third attempt is made after four more minutes',
     ...plain,
     after: failed(1, 2, temporaryFailure),
     minutes: 5,
     expected: later(byDefault(3)),
   },
   {
-    name: 'after the third a quarter of an hour',
+    name: 'the third attempt is followed by a wait of a quarter of an hour',
     ...plain,
     after: failed(5, 3, temporaryFailure),
     minutes: 6,
     expected: wait('19:41'),
   },
   {
-    name: 'and after each that follows',
+    name: 'each later attempt is followed by a quarter of an hour',
     ...plain,
     after: failed(20, 4, temporaryFailure),
     minutes: 35,
     expected: later(byDefault(5)),
   },
   {
-    name: 'a slow attempt counts from its end',
+    name: 'the wait starts at the end of a slow attempt',
     ...plain,
     after: failed(0, 1, { ...temporaryFailure, durationMs: 120_000 }),
     minutes: 2.1,
     expected: wait('2:58'),
   },
   {
-    name: 'an administrator asks for the next attempt: it is made before its time',
+    name: "an administrator's request makes the next attempt early",
     ...plain,
     after: failed(0, 1, temporaryFailure),
     minutes: 0.1,
@@ -94,7 +94,7 @@ const rows: Case[] = [
     expected: later(byDefault(2)),
   },
   {
-    name: 'also where forced TLS was not met: forced it stays',
+    name: "an administrator's request keeps TLS forced",
     ...withConnector(forced),
     after: failed(20, 4, noStartTls),
     minutes: 21,
@@ -102,51 +102,51 @@ const rows: Case[] = [
     expected: later(bySelf('EncryptionOnly', 5)),
   },
   {
-    name: 'after expiry there is nothing to ask for',
+    name: "an administrator's request has no effect after expiry",
     ...plain,
     after: failed(day - 1, 97, temporaryFailure),
     minutes: day,
     retry: true,
     expected: later('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
   },
-  // What.
+  // Verdicts.
   {
-    name: 'forced TLS not met: the message waits',
+    name: 'a message waits if forced TLS was not met',
     ...withConnector(forced),
     after: failed(0, 1, noStartTls),
     minutes: 0.1,
     expected: waitForTls('0:58'),
   },
   {
-    name: 'forced TLS not met: it is tried again, and forced again',
+    name: 'the next attempt forces TLS again',
     ...withConnector(forced),
     after: failed(0, 1, noStartTls),
     minutes: 1,
     expected: later(bySelf('EncryptionOnly', 2)),
   },
   {
-    name: 'forced TLS not met, onTlsFailure Bounce: it bounces at once, for good',
+    name: 'onTlsFailure Bounce bounces at once',
     ...withConnector(forcedOrBounce),
     after: failed(0, 1, noStartTls),
     minutes: 0.1,
     expected: later('Bounce OutboundTlsNotMet: 550 5.7.321 STARTTLS not offered'),
   },
   {
-    name: 'onTlsFailure Bounce is for TLS only: another failure waits',
+    name: 'onTlsFailure Bounce does not apply to other failures',
     ...withConnector(forcedOrBounce),
     after: failed(0, 1, temporaryFailure),
     minutes: 0.1,
     expected: wait('0:58'),
   },
   {
-    name: 'the connector asks for more by now: the next attempt does, too',
+    name: 'the next attempt obeys a connector that has become stricter',
     ...withConnector(checked),
     after: failed(0, 1, noStartTls),
     minutes: 1,
     expected: later(bySelf('CertificateValidation', 2)),
   },
   {
-    name: 'a refusal for good is not tried again',
+    name: 'a permanent refusal is not tried again',
     ...plain,
     after: failed(0, 1, {
       outcome: 'PermanentFailure',
@@ -156,7 +156,7 @@ const rows: Case[] = [
     why: 'Attempt 1 at mx.northwind.example ended with 550 5.1.1 No such user.',
   },
   {
-    name: 'not even when an administrator asks',
+    name: "a permanent refusal is not tried again at an administrator's request",
     ...plain,
     after: failed(0, 1, {
       outcome: 'PermanentFailure',
@@ -166,7 +166,7 @@ const rows: Case[] = [
     expected: later('Bounce RefusedByNextHop: 550 5.1.1 No such user'),
   },
   {
-    name: 'a domain that has no mail server and says so',
+    name: 'a domain that announces no mail server bounces',
     ...plain,
     after: failed(0, 1, {
       outcome: 'PermanentFailure',
@@ -177,7 +177,7 @@ const rows: Case[] = [
   },
   // Expiry
   {
-    name: 'a wait never ends later than the message',
+    name: 'a wait never ends after the expiry',
     ...plain,
     after: failed(day - 5, 97, temporaryFailure),
     minutes: day - 4,
@@ -185,28 +185,28 @@ const rows: Case[] = [
     expected: wait('1440:00'),
   },
   {
-    name: 'after a day it expires',
+    name: 'a message expires after a day',
     ...plain,
     after: failed(day - 5, 97, temporaryFailure),
     minutes: day,
     expected: later('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
   },
   {
-    name: 'a connector may set twelve hours',
+    name: 'a connector may set an expiry of twelve hours',
     ...withConnector(toward('northwind.example', { expirationHours: 12 })),
     after: failed(700, 50, temporaryFailure),
     minutes: 720,
     expected: later('Bounce Expired: 451 4.4.7 Message expired: 451 4.3.0 Try again later'),
   },
   {
-    name: 'before them it is tried',
+    name: 'a message is tried until its expiry',
     ...withConnector(toward('northwind.example', { expirationHours: 12 })),
     after: failed(700, 50, temporaryFailure),
     minutes: 719,
     expected: later(bySelf('opportunistic TLS', 51)),
   },
   {
-    name: 'forced TLS not met for a day: it bounces for that reason',
+    name: 'a message bounces with the TLS reason if forced TLS was not met for a day',
     ...withConnector(forced),
     after: failed(day - 5, 97, noStartTls),
     minutes: day,
@@ -218,16 +218,16 @@ const rows: Case[] = [
     minutes: day + 60,
     expected: later('Deliver DefaultRoute by MX of northwind.example with opportunistic TLS'),
   },
-  // The sender is told.
+  // Notification of the sender.
   {
-    name: 'after four hours the sender is told',
+    name: 'the sender is notified after four hours',
     ...withConnector(forced),
     after: failed(239, 17, noStartTls),
     minutes: 240,
     expected: waitForTls('253:19, the sender is told'),
   },
   {
-    name: 'once',
+    name: 'the sender is notified once',
     ...withConnector(forced),
     after: failed(239, 17, noStartTls),
     minutes: 240,
@@ -235,7 +235,7 @@ const rows: Case[] = [
     expected: waitForTls('253:19'),
   },
   {
-    name: 'not who asked for news of failures only',
+    name: 'the sender is not notified with NOTIFY=FAILURE',
     ...withConnector(forced),
     after: failed(239, 17, noStartTls),
     minutes: 240,
@@ -243,7 +243,7 @@ const rows: Case[] = [
     expected: waitForTls('253:19'),
   },
   {
-    name: 'who asked for news of delays',
+    name: 'the sender is notified with NOTIFY=DELAY',
     ...withConnector(forced),
     after: failed(239, 17, noStartTls),
     minutes: 240,
@@ -251,7 +251,7 @@ const rows: Case[] = [
     expected: waitForTls('253:19, the sender is told'),
   },
   {
-    name: 'a message of ours from <> tells nobody',
+    name: 'the sender <> is not notified',
     ...sending,
     from: '',
     madeHere: true,
@@ -262,6 +262,6 @@ const rows: Case[] = [
 ]
 
 export const retriesAndExpiry: Chapter = {
-  title: 'Retries and expiry: when, how often, and how it ends',
+  title: 'Retries and expiry: when attempts are made, how many, and how they end',
   cases: rows,
 }

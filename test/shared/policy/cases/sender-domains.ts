@@ -6,65 +6,65 @@ const notMatched = { expected: taken } as const
 const demandsTls = (pattern: string) => ({ connectors: [partner(pattern)] })
 
 const rows: Case[] = [
-  { name: 'no connector at all: mail in the clear is taken', ...notMatched },
+  { name: 'mail in the clear is accepted without a connector', ...notMatched },
   {
-    name: 'the very domain',
+    name: 'a connector matches its exact domain',
     ...demandsTls('contoso.example'),
     from: 'a@contoso.example',
     ...matched('contoso.example'),
   },
   {
-    name: 'a domain stands for itself only, not for its subdomains',
+    name: 'a domain does not match its subdomains',
     ...demandsTls('contoso.example'),
     from: 'a@mail.contoso.example',
     ...notMatched,
   },
   {
-    name: 'nor for the domain above it',
+    name: 'a domain does not match its parent domain',
     ...demandsTls('mail.contoso.example'),
     from: 'a@contoso.example',
     ...notMatched,
   },
   {
-    name: 'a wildcard stands for the domain itself too',
+    name: 'a wildcard matches the domain itself too',
     ...demandsTls('*.contoso.example'),
     from: 'a@contoso.example',
     ...matched('*.contoso.example'),
   },
   {
-    name: 'and for its subdomains',
+    name: 'a wildcard matches subdomains',
     ...demandsTls('*.contoso.example'),
     from: 'a@mail.contoso.example',
     ...matched('*.contoso.example'),
   },
   {
-    name: 'however deep',
+    name: 'a wildcard matches deep subdomains',
     ...demandsTls('*.contoso.example'),
     from: 'a@x.y.z.contoso.example',
     ...matched('*.contoso.example'),
   },
   {
-    name: 'but only for whole labels',
+    name: 'a wildcard matches only whole labels',
     ...demandsTls('*.contoso.example'),
     from: 'a@notcontoso.example',
     ...notMatched,
   },
   {
-    name: 'and not where it is continued',
+    name: 'a wildcard does not match a longer domain',
     ...demandsTls('*.contoso.example'),
     from: 'a@contoso.example.evil.example',
     ...notMatched,
   },
   {
-    name: 'a wildcard for a whole top-level domain',
+    name: 'a wildcard may be for a whole top-level domain',
     ...demandsTls('*.example'),
     from: 'a@contoso.example',
     ...matched('*.example'),
   },
-  { name: '`*` stands for everyone', ...demandsTls('*'), ...matched('*') },
-  { name: 'also for the null reverse path', ...demandsTls('*'), from: '', ...matched('*') },
+  { name: '`*` matches every domain', ...demandsTls('*'), ...matched('*') },
+  { name: '`*` matches the null reverse path too', ...demandsTls('*'), from: '', ...matched('*') },
   {
-    name: 'which belongs to no domain, so a domain’s connector is not asked',
+    name: "the null reverse path belongs to no domain, so no domain's connector matches",
     ...demandsTls('contoso.example'),
     from: '',
     ...notMatched,
@@ -82,13 +82,13 @@ const rows: Case[] = [
     ...matched('contoso.example'),
   },
   {
-    name: 'one connector for several domains, the second of them',
+    name: 'the second of several domains matches',
     connectors: [partner(['contoso.example', 'fabrikam.example'])],
     from: 'a@fabrikam.example',
     ...matched('contoso.example'),
   },
   {
-    name: 'one connector whose patterns both match is considered once',
+    name: 'a connector with two matching patterns is considered once',
     connectors: [partner(['contoso.example', '*.contoso.example', '*'])],
     from: 'a@contoso.example',
     ...matched('contoso.example'),
@@ -101,37 +101,37 @@ const rows: Case[] = [
     ...matched('contoso.example'),
   },
   {
-    name: 'nor in the connector',
+    name: 'letter case makes no difference in the connector',
     connectors: [partner('CONTOSO.Example')],
     from: 'a@contoso.example',
     ...matched('CONTOSO.Example'),
   },
   {
-    name: 'nor in a wildcard',
+    name: 'letter case makes no difference in a wildcard',
     connectors: [partner('*.CONTOSO.Example')],
     from: 'a@Mail.Contoso.EXAMPLE',
     ...matched('*.CONTOSO.Example'),
   },
   {
-    name: 'nor a dot at the end of the sender',
+    name: 'a final dot of the sender makes no difference',
     ...demandsTls('contoso.example'),
     from: 'a@contoso.example.',
     ...matched('contoso.example'),
   },
   {
-    name: 'nor one at the end of the connector’s domain',
+    name: "a final dot of the connector's domain makes no difference",
     ...demandsTls('contoso.example.'),
     from: 'a@contoso.example',
     ...matched('contoso.example.'),
   },
   {
-    name: 'an ideographic full stop at the end is a dot',
+    name: 'a final ideographic full stop is a dot',
     ...demandsTls('contoso.example'),
     from: 'a@contoso.example\u3002',
     ...matched('contoso.example'),
   },
   {
-    name: 'and one in the middle as well',
+    name: 'an ideographic full stop in the middle is a dot',
     ...demandsTls('contoso.example'),
     from: 'a@contoso\u3002example',
     ...matched('contoso.example'),
@@ -143,31 +143,31 @@ const rows: Case[] = [
     ...matched('contoso.example'),
   },
   {
-    name: 'a connector for a U-label, a sender with the A-label',
+    name: 'a connector with a U-label matches a sender with the A-label',
     ...demandsTls('bücher.example'),
     from: 'a@xn--bcher-kva.example',
     ...matched('bücher.example'),
   },
   {
-    name: 'a connector for an A-label, a sender with the U-label',
+    name: 'a connector with an A-label matches a sender with the U-label',
     ...demandsTls('xn--bcher-kva.example'),
     from: 'a@bücher.example',
     ...matched('xn--bcher-kva.example'),
   },
   {
-    name: 'a U-label in capitals',
+    name: 'a U-label in capitals matches',
     ...demandsTls('bücher.example'),
     from: 'a@BÜCHER.example',
     ...matched('bücher.example'),
   },
   {
-    name: 'a U-label written with a combining diaeresis',
+    name: 'a U-label with a combining diaeresis matches',
     ...demandsTls('bücher.example'),
     from: 'a@bu\u0308cher.example',
     ...matched('bücher.example'),
   },
   {
-    name: 'a wildcard over a U-label',
+    name: 'a wildcard over a U-label matches',
     ...demandsTls('*.bücher.example'),
     from: 'a@post.xn--bcher-kva.example',
     ...matched('*.bücher.example'),
@@ -181,19 +181,19 @@ const rows: Case[] = [
 ]
 
 export const senderDomains: Chapter = {
-  title: 'Sender domains: whose mail a connector speaks for',
+  title: 'Sender domains: which senders a connector matches',
   cases: [
     ...rows,
     // RFC 5321 §4.1.3
     ...['a@[192.0.2.1]', 'a@[IPv6:2001:db8::1]'].flatMap((from): Case[] => [
       {
-        name: `${from} is at an address and belongs to no domain`,
+        name: `${from} has an address literal and belongs to no domain`,
         connectors: [partner(['contoso.example', '*.example'])],
         from,
         expected: taken,
       },
       {
-        name: `${from} belongs to everyone`,
+        name: `${from} matches only *`,
         connectors: [partner('*')],
         from,
         expected: mustStartTls,

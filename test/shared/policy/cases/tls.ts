@@ -18,35 +18,35 @@ const contoso = { 'From contoso.example': 'Decides' } as const
 const of13 = { minimumTlsVersion: 'TLSv1.3' } as const
 
 export const tls: Chapter = {
-  title: 'TLS: what a session must be',
+  title: 'TLS: the requirements for a session',
   cases: [
-    { name: 'nothing is demanded of a stranger', tls: inTheClear, expected: taken },
-    { name: 'who may still use TLS', tls: tls13, expected: taken },
+    { name: 'an unknown sender needs no TLS', tls: inTheClear, expected: taken },
+    { name: 'an unknown sender may use TLS', tls: tls13, expected: taken },
     {
-      name: 'and show a certificate that nobody asked for',
+      name: 'an unknown sender may present a certificate',
       tls: showing({ ...contosoMail, trusted: false, trustError: 'SELF_SIGNED_CERT_IN_CHAIN' }),
       expected: taken,
     },
     {
-      name: 'TLS demanded, none negotiated',
+      name: 'a session without TLS does not meet required TLS',
       connectors: [partner('contoso.example')],
       from,
       tls: inTheClear,
       expected: mustStartTls,
       inbound: contoso,
-      why: 'Connector "From contoso.example" requires TLS and the message came without it.',
+      why: 'Connector "From contoso.example" requires TLS, and the message came without it.',
     },
     {
-      name: 'TLS demanded, TLSv1.2 negotiated',
+      name: 'TLSv1.2 meets required TLS',
       connectors: [partner('contoso.example')],
       from,
       tls: tls12,
       expected: taken,
       inbound: contoso,
-      why: 'What it demands is met: TLS (TLSv1.2).',
+      why: 'Its requirements are met: TLS (TLSv1.2).',
     },
     {
-      name: 'TLS demanded, TLSv1.3 negotiated',
+      name: 'TLSv1.3 meets required TLS',
       connectors: [partner('contoso.example')],
       from,
       tls: tls13,
@@ -54,7 +54,7 @@ export const tls: Chapter = {
       inbound: contoso,
     },
     {
-      name: 'TLS not demanded, none negotiated',
+      name: 'a session without TLS is accepted if TLS is not required',
       connectors: [partner('contoso.example', { requireTls: false })],
       from,
       tls: inTheClear,
@@ -62,7 +62,7 @@ export const tls: Chapter = {
       inbound: contoso,
     },
     {
-      name: 'TLSv1.3 demanded, TLSv1.3 negotiated',
+      name: 'TLSv1.3 meets required TLSv1.3',
       connectors: [partner('contoso.example', of13)],
       from,
       tls: tls13,
@@ -70,16 +70,16 @@ export const tls: Chapter = {
       inbound: contoso,
     },
     {
-      name: 'TLSv1.3 demanded, TLSv1.2 negotiated',
+      name: 'TLSv1.2 does not meet required TLSv1.3',
       connectors: [partner('contoso.example', of13)],
       from,
       tls: tls12,
       expected: tooOld,
       inbound: contoso,
-      why: 'Connector "From contoso.example" requires TLSv1.3 and the message came over TLSv1.2.',
+      why: 'Connector "From contoso.example" requires TLSv1.3, and the message came over TLSv1.2.',
     },
     {
-      name: 'TLSv1.3 demanded, a version that is not known',
+      name: 'an unknown version does not meet required TLSv1.3',
       connectors: [partner('contoso.example', of13)],
       from,
       tls: { ...tls13, protocol: null },
@@ -88,7 +88,7 @@ export const tls: Chapter = {
       why: 'came over an unknown version',
     },
     {
-      name: 'TLSv1.3 demanded, none negotiated: STARTTLS is what is missing',
+      name: 'a session without TLS is asked for STARTTLS if TLSv1.3 is required',
       connectors: [partner('contoso.example', of13)],
       from,
       tls: inTheClear,
@@ -96,7 +96,7 @@ export const tls: Chapter = {
       inbound: contoso,
     },
     {
-      name: 'a certificate demanded, none negotiated: STARTTLS is what is missing',
+      name: 'a session without TLS is asked for STARTTLS if a certificate is required',
       connectors: [partner('contoso.example', onlyWithCertificate('mail.contoso.example'))],
       from,
       tls: inTheClear,
@@ -104,7 +104,7 @@ export const tls: Chapter = {
       inbound: contoso,
     },
     {
-      name: 'TLSv1.3 and a certificate demanded, the certificate over TLSv1.2: the version is what is missing',
+      name: 'a certificate over TLSv1.2 is refused for its version if TLSv1.3 is required',
       connectors: [partner('contoso.example', { ...of13, ...onlyWithCertificate('mail.contoso.example') })],
       from,
       tls: showing(contosoMail, tls12),
@@ -112,7 +112,7 @@ export const tls: Chapter = {
       inbound: contoso,
     },
     {
-      name: 'TLS and an address demanded, neither there: STARTTLS is what is missing',
+      name: 'a session without TLS from a wrong address is asked for STARTTLS',
       connectors: [partner('contoso.example', onlyFrom('198.51.100.0/24'))],
       from,
       tls: inTheClear,
@@ -120,14 +120,14 @@ export const tls: Chapter = {
       inbound: contoso,
     },
     {
-      name: 'forced TLS from everyone',
+      name: 'TLS may be required of all senders',
       connectors: [partner('*')],
       tls: inTheClear,
       expected: mustStartTls,
       inbound: { 'From *': 'Decides' },
     },
     {
-      name: 'a DSN in the clear, where everyone must use TLS',
+      name: 'a DSN in the clear is refused if all senders must use TLS',
       connectors: [partner('*')],
       from: '',
       tls: inTheClear,
@@ -135,14 +135,14 @@ export const tls: Chapter = {
       inbound: { 'From *': 'Decides' },
     },
     {
-      name: 'a DSN in the clear, where only a partner must: it names no partner, so it is taken',
+      name: 'a DSN in the clear is accepted if only a partner must use TLS, because it names no partner',
       connectors: [partner('contoso.example')],
       from: '',
       tls: inTheClear,
       expected: taken,
     },
     {
-      name: 'a DSN that we made ourselves crosses no session, so nothing is demanded of one',
+      name: 'a DSN made by mailflow has no session, so no requirement applies',
       connectors: [partner('*')],
       madeHere: true,
       from: '',

@@ -14,9 +14,9 @@ import {
 const ours = ourServer({ senderIpAddresses: ['192.0.2.1'] })
 
 export const unreadable: Chapter = {
-  title: 'Unreadable: senders and recipients that name no domain',
+  title: 'Unreadable: senders and recipients without a valid domain',
   cases: [
-    // What reads like the partner's domain and is none must not slip past the partner's connector.
+    // The attack: a sender that resembles the partner's domain but is none evades the partner's connector.
     ...[
       'a@contoso.example\u3002\u3002',
       'a@contoso.example..',
@@ -38,20 +38,20 @@ export const unreadable: Chapter = {
       'a',
     ].map(
       (from): Case => ({
-        name: `a sender that names no domain is refused: ${JSON.stringify(from)}`,
+        name: `a sender without a valid domain is refused: ${JSON.stringify(from)}`,
         connectors: [partner(['contoso.example', '*.contoso.example', '*'])],
         from,
         expected: unreadableSender,
       }),
     ),
     {
-      name: 'the same over TLS and with nothing to violate: it is the sender that is at fault',
+      name: 'an unreadable sender is refused over TLS and without a connector',
       tls: tls13,
       from: 'a@contoso.example/x',
       expected: unreadableSender,
     },
     {
-      name: 'and from our own server: no connector is asked, so none grants',
+      name: 'an unreadable sender is refused from our own server, since no connector matches',
       connectors: [ours],
       tls: tls13,
       from: 'a@contoso.example/x',
@@ -59,7 +59,7 @@ export const unreadable: Chapter = {
       expected: unreadableSender,
     },
     {
-      name: 'a sender at fault is told before a recipient at fault',
+      name: 'an unreadable sender is refused before an unreadable recipient',
       from: 'a',
       to: 'b',
       expected: unreadableSender,
@@ -76,14 +76,14 @@ export const unreadable: Chapter = {
       'postmaster',
     ].map(
       (to): Case => ({
-        name: `a recipient that names no domain is refused: ${to}`,
+        name: `a recipient without a domain is refused: ${to}`,
         to,
         expected: notRoutable,
         outbound: {},
       }),
     ),
     {
-      name: 'also for our own server, which may send everywhere else',
+      name: 'a recipient without a domain is refused from our own server too',
       connectors: [ours],
       tls: tls13,
       to: 'b@[192.0.2.9]',
@@ -91,7 +91,7 @@ export const unreadable: Chapter = {
       inbound: { 'Our server': 'Grants' },
     },
     {
-      name: 'what a partner’s connector demands is told first',
+      name: "the violation of a partner's connector is reported first",
       connectors: [partner('contoso.example', onlyWithCertificate('mail.contoso.example'))],
       from: 'a@contoso.example',
       tls: tls13,
@@ -104,13 +104,13 @@ export const unreadable: Chapter = {
       inbound: { 'From contoso.example': 'Decides' },
     },
     {
-      name: 'a recipient in capitals with a dot at the end is one of ours',
+      name: 'a recipient in capitals with a final dot is in an accepted domain',
       to: 'b@OURS.example.',
       outbound: { Mailboxes: 'Decides' },
       expected: taken,
     },
     {
-      name: 'letters that look like ours are foreign',
+      name: 'letters that only look alike are foreign',
       to: 'b@\u043eurs.example',
       expected: relayDenied,
     },

@@ -18,10 +18,11 @@ const lax = { requireTls: false }
 const from = 'a@contoso.example'
 
 export const whichConnector: Chapter = {
-  title: 'Which connector: the most specific domain, then what restricts more, then the name',
+  title:
+    'Which inbound connector applies: the most specific domain, then the most restrictions, then the name',
   cases: [
     {
-      name: 'the domain goes before a wildcard',
+      name: 'the exact domain takes precedence over a wildcard',
       connectors: [partner('*.contoso.example', onlyFrom('198.51.100.0/24')), partner('contoso.example')],
       from,
       expected: mustStartTls,
@@ -29,21 +30,21 @@ export const whichConnector: Chapter = {
       why: 'is for contoso.example, which is more specific than *.contoso.example',
     },
     {
-      name: 'even when it asks less',
+      name: 'the exact domain takes precedence over a wildcard with stricter requirements',
       connectors: [partner('*.contoso.example'), partner('contoso.example', lax)],
       from,
       expected: taken,
       inbound: { 'From contoso.example': 'Decides', 'From *.contoso.example': 'Outranked' },
     },
     {
-      name: 'for another host of the domain the wildcard decides',
+      name: 'the wildcard decides for another host of the domain',
       connectors: [partner('*.contoso.example'), partner('contoso.example', lax)],
       from: 'a@mail.contoso.example',
       expected: mustStartTls,
       inbound: { 'From *.contoso.example': 'Decides' },
     },
     {
-      name: 'the longer wildcard goes before the shorter',
+      name: 'the longer wildcard takes precedence over the shorter',
       connectors: [partner('*.example'), partner('*.contoso.example', lax)],
       from,
       expected: taken,
@@ -51,7 +52,7 @@ export const whichConnector: Chapter = {
       why: '"From *.contoso.example" is for *.contoso.example, which is more specific than *.example.',
     },
     {
-      name: 'three wildcards in a row',
+      name: 'the longest of three wildcards decides',
       connectors: [
         partner('*.example', lax),
         partner('*.mail.contoso.example'),
@@ -66,14 +67,14 @@ export const whichConnector: Chapter = {
       },
     },
     {
-      name: 'any wildcard goes before everyone',
+      name: 'any wildcard takes precedence over `*`',
       connectors: [partner('*'), partner('*.example', lax)],
       from,
       expected: taken,
       inbound: { 'From *.example': 'Decides', 'From *': 'Outranked' },
     },
     {
-      name: 'domain, wildcard and everyone at once',
+      name: 'the exact domain takes precedence over a wildcard and `*`',
       connectors: [partner('*', lax), partner('*.contoso.example', lax), partner('contoso.example')],
       from,
       expected: mustStartTls,
@@ -84,14 +85,14 @@ export const whichConnector: Chapter = {
       },
     },
     {
-      name: 'everyone, where nobody is more specific',
+      name: '`*` decides if no connector is more specific',
       connectors: [partner('*'), partner('contoso.example', lax)],
       from: 'a@fabrikam.example',
       expected: mustStartTls,
       inbound: { 'From *': 'Decides' },
     },
     {
-      name: 'a connector counts by the best of its patterns',
+      name: 'a connector counts by its most specific pattern',
       connectors: [
         partner(['*', 'contoso.example'], { name: 'Both' }),
         partner('*.contoso.example', { name: 'Wild', ...lax }),
@@ -101,7 +102,7 @@ export const whichConnector: Chapter = {
       inbound: { Both: 'Decides', Wild: 'Outranked' },
     },
     {
-      name: 'and by that one of them which matches',
+      name: 'a connector counts by its matching pattern',
       connectors: [
         partner(['*', 'fabrikam.example'], { name: 'Both' }),
         partner('*.contoso.example', { name: 'Wild', ...lax }),
@@ -111,7 +112,7 @@ export const whichConnector: Chapter = {
       inbound: { Wild: 'Decides', Both: 'Outranked' },
     },
     {
-      name: 'of two for one domain, the one that demands TLS',
+      name: 'required TLS takes precedence',
       connectors: [
         partner('contoso.example', { name: 'A', ...lax }),
         partner('contoso.example', { name: 'B' }),
@@ -119,10 +120,10 @@ export const whichConnector: Chapter = {
       from,
       expected: mustStartTls,
       inbound: { B: 'Decides', A: 'Outranked' },
-      why: '"B" demands more.',
+      why: '"B" has stricter requirements.',
     },
     {
-      name: 'the one that also restricts to a certificate',
+      name: 'a certificate restriction takes precedence',
       connectors: [
         partner('contoso.example', { name: 'A' }),
         partner('contoso.example', { name: 'B', ...onlyWithCertificate('mail.contoso.example') }),
@@ -133,7 +134,7 @@ export const whichConnector: Chapter = {
       inbound: { B: 'Decides', A: 'Outranked' },
     },
     {
-      name: 'the one that also restricts to addresses',
+      name: 'an address restriction takes precedence',
       connectors: [
         partner('contoso.example', { name: 'A' }),
         partner('contoso.example', { name: 'B', ...onlyFrom('198.51.100.0/24') }),
@@ -144,7 +145,7 @@ export const whichConnector: Chapter = {
       inbound: { B: 'Decides', A: 'Outranked' },
     },
     {
-      name: 'the one that also demands TLSv1.3',
+      name: 'required TLSv1.3 takes precedence',
       connectors: [
         partner('contoso.example', { name: 'A' }),
         partner('contoso.example', { name: 'B', minimumTlsVersion: 'TLSv1.3' }),
@@ -155,7 +156,7 @@ export const whichConnector: Chapter = {
       inbound: { B: 'Decides', A: 'Outranked' },
     },
     {
-      name: 'the one that also demands a certificate for clients',
+      name: 'a required client certificate purpose takes precedence',
       connectors: [
         partner('contoso.example', { name: 'A', ...onlyWithCertificate('mail.contoso.example') }),
         partner('contoso.example', {
@@ -170,7 +171,7 @@ export const whichConnector: Chapter = {
       inbound: { B: 'Decides', A: 'Outranked' },
     },
     {
-      name: 'two restrictions count more than one and TLS alone',
+      name: 'two restrictions take precedence over one',
       connectors: [
         partner('contoso.example', { name: 'A', ...onlyFrom('198.51.100.0/24'), ...lax }),
         partner('contoso.example', { name: 'B', ...onlyFrom('192.0.2.0/24') }),
@@ -181,7 +182,7 @@ export const whichConnector: Chapter = {
       inbound: { B: 'Decides', A: 'Outranked' },
     },
     {
-      name: 'among equals the first name',
+      name: 'the first name takes precedence among equals',
       connectors: [
         partner('contoso.example', { name: 'B', ...onlyFrom('198.51.100.0/24') }),
         partner('contoso.example', { name: 'A', ...onlyFrom('192.0.2.0/24') }),
@@ -204,7 +205,7 @@ export const whichConnector: Chapter = {
       inbound: { B: 'Decides', a: 'Outranked' },
     },
     {
-      name: 'and before letters with accents',
+      name: 'names are ordered by code points: Z before Ä',
       connectors: [
         partner('contoso.example', { name: 'Ä', ...onlyFrom('198.51.100.0/24') }),
         partner('contoso.example', { name: 'Z', ...onlyFrom('192.0.2.0/24') }),
@@ -215,7 +216,7 @@ export const whichConnector: Chapter = {
       inbound: { Z: 'Decides', Ä: 'Outranked' },
     },
     {
-      name: 'a disabled connector asks nothing',
+      name: 'a disabled connector requires nothing',
       connectors: [partner('contoso.example', { enabled: false })],
       from,
       expected: taken,
@@ -223,14 +224,14 @@ export const whichConnector: Chapter = {
       decidedBy: null,
     },
     {
-      name: 'and makes room for a less specific one',
+      name: 'a disabled connector does not exclude a less specific one',
       connectors: [partner('contoso.example', { enabled: false, ...lax }), partner('*.example')],
       from,
       expected: mustStartTls,
       inbound: { 'From *.example': 'Decides', 'From contoso.example': 'Disabled' },
     },
     {
-      name: 'a connector for another domain is not even considered',
+      name: 'a connector for another domain is not considered',
       connectors: [
         partner('fabrikam.example'),
         partner('*.fabrikam.example'),
@@ -241,20 +242,20 @@ export const whichConnector: Chapter = {
       inbound: { 'From contoso.example': 'Decides' },
     },
     {
-      name: 'a connector that demands nothing still decides',
+      name: 'a connector that requires nothing still decides',
       connectors: [partner('contoso.example', lax)],
       from,
       expected: taken,
       inbound: { 'From contoso.example': 'Decides' },
-      why: 'It demands nothing of a session.',
+      why: 'It requires nothing of a session.',
     },
     {
-      name: 'a connector that limits its messages a minute says how many, and decides as without',
+      name: 'a message limit is explained and does not change the decision',
       connectors: [partner('contoso.example', { ...lax, messageRateLimit: 600 })],
       from,
       expected: taken,
       inbound: { 'From contoso.example': 'Decides' },
-      why: 'It demands nothing of a session. The ingress takes 600 messages a minute by it.',
+      why: 'It requires nothing of a session. The ingress accepts 600 messages a minute under this connector.',
     },
   ],
 }

@@ -15,7 +15,7 @@ const connectors = snapshot({
   ),
 })
 
-/** Recipients, and how many connectors are listed for each. */
+/** Recipients, and the number of connectors listed for each. */
 const rows: [recipients: number, listed: number][] = [
   [1, 100],
   [10, 100],
@@ -23,7 +23,7 @@ const rows: [recipients: number, listed: number][] = [
 ]
 
 for (const [count, listed] of rows)
-  test(`of 120 connectors ${listed} are listed for each of ${count} recipients, the one that decides first`, () => {
+  test(`lists ${listed} of 120 connectors for each of ${count} recipients, the deciding one first`, () => {
     const rcptTo = Array.from({ length: count }, (_, index) => `u${index}@${domain}`)
     const question = { mailFrom: '', rcptTo, ip: '192.0.2.1', tls: overTls }
     const { recipients } = explain(connectors, { defaultRoute: 'Mx' }, question, receivedAt)
@@ -31,6 +31,6 @@ for (const [count, listed] of rows)
       assert.equal(considered.length, listed)
       assert.equal(considered[0]?.outcome, 'Decides')
     }
-    // What AWS Lambda answers at most.
+    // The largest response of AWS Lambda.
     assert.ok(Buffer.byteLength(JSON.stringify(recipients)) < 6e6)
   })

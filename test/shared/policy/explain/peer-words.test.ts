@@ -4,18 +4,18 @@ import { evaluate } from '../../../../shared/policy/evaluate.ts'
 import { explainer } from '../../../../shared/policy/explain/explain.ts'
 import { inbound, message, overTlsWith, receivedAt, recipient, snapshot } from '../../../support/fixtures.ts'
 
-/** What a certificate's owner may write into it, and a reader must not be moved by. */
+/** Characters in a certificate that could move or hide the surrounding text. */
 const moving = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/u
 
 const words: [name: string, subject: string][] = [
   ['a change of direction', 'CN=\u202emoc.osotnoc'],
-  ['a line of its own', 'CN=a\u2028It was delivered.'],
-  ['a command to a terminal', 'CN=a\u009b2J'],
-  ['a character at the end of what is shown', `CN=${'a'.repeat(196)}\u{1f600}`],
+  ['a line separator', 'CN=a\u2028It was delivered.'],
+  ['a terminal escape sequence', 'CN=a\u009b2J'],
+  ['a surrogate pair at the cut', `CN=${'a'.repeat(196)}\u{1f600}`],
 ]
 
 for (const [name, subject] of words)
-  test(`${name} in a subject or an issuer moves nothing in what is said of it`, () => {
+  test(`${name} in a subject or an issuer does not reach explanations`, () => {
     const contoso = inbound({
       senderDomains: ['contoso.example'],
       tlsSenderCertificateNames: ['mail.contoso.example'],

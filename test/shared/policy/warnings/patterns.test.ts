@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { domainMatchesPattern } from '../../../../shared/mail/domain.ts'
 import { exampleOf, narrower, Patterns } from '../../../../shared/policy/warnings/patterns.ts'
 
-/** Few labels, so that patterns meet often. */
+/** Few labels, so that patterns often overlap. */
 const domain = fc
   .array(fc.constantFrom('a', 'b', 'aa'), { minLength: 1, maxLength: 4 })
   .map((labels) => labels.join('.'))
@@ -14,14 +14,14 @@ const pattern = fc.oneof(
   fc.constant('*'),
 )
 
-/** Two patterns overlap when one of these is for both: the domain of either, or an unnamed one below it. */
+/** Two patterns overlap if both match one of these domains: the domain of either, or an unnamed one below it. */
 const meet = (one: string, other: string): boolean =>
   [one, other]
     .flatMap((it) => [exampleOf(it), it.replace('*.', '')])
     .some((candidate) => domainMatchesPattern(candidate, one) && domainMatchesPattern(candidate, other))
 
 describe('the patterns of a connector', () => {
-  test('that overlap with another are found, all of them and no others', () => {
+  test('finds exactly the patterns that overlap with another', () => {
     fc.assert(
       fc.property(fc.uniqueArray(pattern, { maxLength: 12 }), pattern, (patterns, other) => {
         const found = [...new Patterns(patterns).overlapping(other)]
@@ -31,7 +31,7 @@ describe('the patterns of a connector', () => {
     )
   })
 
-  test('share with an overlapping one what both are for, whatever the order', () => {
+  test('finds the intersection of two overlapping patterns in either order', () => {
     fc.assert(
       fc.property(pattern, pattern, (one, other) => {
         fc.pre(meet(one, other))

@@ -21,7 +21,7 @@ const among = (others: {
 const spoken = (warnings: Warning[]): string[] =>
   warnings.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
 
-/** Connectors for which there is nothing to say beside each other. */
+/** Connectors that cause no warnings beside each other. */
 const from = (fields: Partial<InboundConnector> = {}) => inbound({ name: 'In', ...fields })
 const to = (fields: Partial<OutboundConnector> = {}) =>
   outbound({
@@ -47,9 +47,9 @@ describe('an inbound connector', () => {
     others?: Parameters<typeof among>[0]
     warnings: string[]
   }[] = [
-    { name: 'with its pair needs no remark', saved: from(), others: paired, warnings: [] },
+    { name: 'with its counterpart causes no warning', saved: from(), others: paired, warnings: [] },
     {
-      name: 'that is disabled enforces nothing, and that is all there is to say',
+      name: 'that is disabled enforces nothing, and has no other warning',
       saved: from({ enabled: false, senderIpAddresses: ['10.0.0.0/8'] }),
       warnings: ['enabled: nothing is enforced: the connector is disabled'],
     },
@@ -57,17 +57,17 @@ describe('an inbound connector', () => {
       name: 'that only reports enforces nothing',
       saved: from({ mode: 'ReportOnly' }),
       others: paired,
-      warnings: ['mode: nothing is enforced: what the connector demands is decided and recorded only'],
+      warnings: ['mode: nothing is enforced: the connector is only evaluated and recorded'],
     },
     {
-      name: 'without an outbound one leaves the other direction open',
+      name: 'without an outbound one leaves the other direction unprotected',
       saved: from(),
       warnings: [
         'senderDomains: mail to contoso.example is not forced to use TLS: there is no outbound connector for it',
       ],
     },
     {
-      name: 'names the domains that have no outbound one, and only those',
+      name: 'names exactly the domains without an outbound connector',
       saved: from({
         senderDomains: ['a.example', 'contoso.example', '*.b.example', 'c.example', 'd.example'],
       }),
@@ -77,7 +77,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'is not protected by a disabled one',
+      name: 'is not protected by a disabled connector',
       saved: from(),
       others: { outbound: [to({ enabled: false })] },
       warnings: [
@@ -85,7 +85,7 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'is not protected by one that only reports',
+      name: 'is not protected by a connector that only reports',
       saved: from(),
       others: { outbound: [to({ mode: 'ReportOnly' })] },
       warnings: [
@@ -93,32 +93,32 @@ describe('an inbound connector', () => {
       ],
     },
     {
-      name: 'is not protected by one that demands no TLS, even before one for everyone that does',
+      name: 'is not protected by a connector without forced TLS, even if a general one forces it',
       saved: from(),
       others: { outbound: [to({ tlsSettings: null }), to({ name: 'All', recipientDomains: ['*'] })] },
       warnings: [
-        'senderDomains: mail to contoso.example is not forced to use TLS: outbound connector "Out" does not force it',
+        'senderDomains: mail to contoso.example is not forced to use TLS: outbound connector "Out" does not force TLS',
       ],
     },
     {
-      name: 'is protected by one for everyone',
+      name: 'is protected by a connector for all domains',
       saved: from(),
       others: { outbound: [to({ recipientDomains: ['*'] })] },
       warnings: [],
     },
     {
-      name: 'for subdomains is protected by one for a part of them',
+      name: 'for subdomains is protected by a connector for some of them',
       saved: from({ senderDomains: ['*.contoso.example'] }),
       others: { outbound: [to({ recipientDomains: ['mail.contoso.example'] })] },
       warnings: [],
     },
     {
-      name: 'for everyone has no partner in mind, but refuses everyone',
+      name: 'for all domains has no counterpart, but refuses all senders',
       saved: from({ senderDomains: ['*'] }),
-      warnings: ['senderDomains[0]: mail of every sender that does not use TLS is refused'],
+      warnings: ['senderDomains[0]: mail from every sender that does not use TLS is refused'],
     },
     {
-      name: 'for everyone may hold instead, by address',
+      name: 'for all domains may hold mail instead, by address',
       saved: from({
         senderDomains: ['a.example', '*'],
         onViolation: 'Defer',
@@ -127,16 +127,16 @@ describe('an inbound connector', () => {
       }),
       others: { outbound: [to({ recipientDomains: ['a.example'] })] },
       warnings: [
-        'senderDomains[1]: mail of every sender that does not come from the listed addresses is held',
+        'senderDomains[1]: mail from every sender that does not come from the listed addresses is held',
       ],
     },
     {
-      name: 'of our own servers needs no pair',
+      name: 'of our own servers needs no counterpart',
       saved: ours(),
       warnings: [],
     },
     {
-      name: 'with wide ranges is told each of them',
+      name: 'with wide ranges causes a warning for each',
       saved: ours({
         senderIpAddresses: [
           '10.0.0.0/23',
@@ -148,13 +148,13 @@ describe('an inbound connector', () => {
         ],
       }),
       warnings: [
-        'senderIpAddresses[0]: 10.0.0.0/23 is wide: each of 512 addresses may relay as our own server; /24 or longer is usual',
-        'senderIpAddresses[2]: 2001:db8::/47 is wide: each of a /47 of IPv6 may relay as our own server; /48 or longer is usual',
-        'senderIpAddresses[4]: ::ffff:10.2.0.0/119 is wide: each of 512 addresses may relay as our own server; /24 or longer is usual',
+        "senderIpAddresses[0]: 10.0.0.0/23 is wide: each of 512 addresses may relay as the organisation's own server; /24 or longer is usual",
+        "senderIpAddresses[2]: 2001:db8::/47 is wide: each of a /47 of IPv6 may relay as the organisation's own server; /48 or longer is usual",
+        "senderIpAddresses[4]: ::ffff:10.2.0.0/119 is wide: each of 512 addresses may relay as the organisation's own server; /24 or longer is usual",
       ],
     },
     {
-      name: 'with names, fingerprints and addresses that restrict nothing',
+      name: 'has names, fingerprints and addresses that restrict nothing',
       saved: from({
         tlsSenderCertificateNames: ['mail.contoso.example'],
         certificateFingerprints: ['ab'.repeat(32)],
@@ -162,21 +162,21 @@ describe('an inbound connector', () => {
       }),
       others: paired,
       warnings: [
-        'tlsSenderCertificateNames: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none will do',
-        'certificateFingerprints: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none will do',
-        'senderIpAddresses: restricts nothing: restrictDomainsToIpAddresses is false, so mail is taken from any address',
+        'tlsSenderCertificateNames: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none is accepted',
+        'certificateFingerprints: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none is accepted',
+        'senderIpAddresses: restricts nothing: restrictDomainsToIpAddresses is false, so mail from any address is accepted',
       ],
     },
     {
-      name: 'that asks for a purpose and for no certificate',
+      name: 'requires a purpose but no certificate',
       saved: from({ requireClientAuthEku: true }),
       others: paired,
       warnings: [
-        'requireClientAuthEku: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none will do',
+        'requireClientAuthEku: restricts nothing: restrictDomainsToCertificate is false, so any certificate or none is accepted',
       ],
     },
     {
-      name: 'that asks for a purpose where only pinned certificates are known, which are taken whatever it is',
+      name: 'requires a purpose but knows only pinned certificates, which need none',
       saved: from({
         requireClientAuthEku: true,
         restrictDomainsToCertificate: true,
@@ -186,7 +186,7 @@ describe('an inbound connector', () => {
       warnings: ['requireClientAuthEku: restricts nothing: tlsSenderCertificateNames is empty'],
     },
     {
-      name: 'that asks for the purpose of a named certificate needs no remark',
+      name: 'that requires the purpose of a named certificate causes no warning',
       saved: from({
         requireClientAuthEku: true,
         restrictDomainsToCertificate: true,
@@ -196,24 +196,24 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: 'with a message rate that is one for everyone',
+      name: 'has one message rate for all senders',
       saved: from({ senderDomains: ['contoso.example', '*'], requireTls: false, messageRateLimit: 600 }),
       others: paired,
       warnings: [
-        'requireTls: the connector demands nothing: mail in the clear is taken',
-        'messageRateLimit: it is one limit for all senders together: when one of them uses it up, the others wait',
+        'requireTls: the connector requires nothing: mail in the clear is accepted',
+        'messageRateLimit: all senders share this limit: when one of them uses it up, mail from the others is deferred',
       ],
     },
     {
-      name: 'with a message rate that strangers can use up',
+      name: 'has a message rate that other clients can use up',
       saved: from({ messageRateLimit: 600 }),
       others: paired,
       warnings: [
-        'messageRateLimit: whoever sends in the name of these domains uses it up: neither certificate nor addresses are demanded',
+        'messageRateLimit: any client that sends in the name of these domains uses it up: the connector requires neither certificate nor addresses',
       ],
     },
     {
-      name: 'with a message rate that strangers use up although their mail is only held',
+      name: 'has a message rate that other clients can use up although their mail is held',
       saved: from({
         messageRateLimit: 600,
         onViolation: 'Defer',
@@ -222,11 +222,11 @@ describe('an inbound connector', () => {
       }),
       others: paired,
       warnings: [
-        'messageRateLimit: mail that is held counts, too: whoever sends in the name of these domains uses it up',
+        'messageRateLimit: held mail counts too: any client that sends in the name of these domains uses it up',
       ],
     },
     {
-      name: 'with a message rate of its own alone needs no remark',
+      name: 'with a message rate that only the partner can use up causes no warning',
       saved: from({
         messageRateLimit: 600,
         restrictDomainsToCertificate: true,
@@ -236,29 +236,29 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: 'with a message rate of our own servers needs no remark',
+      name: 'with a message rate of our own servers causes no warning',
       saved: ours({ messageRateLimit: 600 }),
       warnings: [],
     },
     {
-      name: 'that demands nothing',
+      name: 'requires nothing',
       saved: from({ requireTls: false }),
       others: paired,
-      warnings: ['requireTls: the connector demands nothing: mail in the clear is taken'],
+      warnings: ['requireTls: the connector requires nothing: mail in the clear is accepted'],
     },
     {
-      name: 'that goes before a wildcard and demands as much',
+      name: 'takes precedence over a wildcard and requires as much',
       saved: from({ name: 'Mail', senderDomains: ['mail.contoso.example'] }),
       others: {
         inbound: [from({ senderDomains: ['a.example', '*.contoso.example'] })],
         outbound: [to({ recipientDomains: ['*.contoso.example'] })],
       },
       warnings: [
-        'senderDomains[0]: for mail.contoso.example "Mail" wins over "In": it is for mail.contoso.example, which is more specific than *.contoso.example',
+        'senderDomains[0]: for mail.contoso.example "Mail" takes precedence over "In": it is for mail.contoso.example, which is more specific than *.contoso.example',
       ],
     },
     {
-      name: 'that goes before a wildcard and demands another thing',
+      name: 'takes precedence over a wildcard and has another requirement',
       saved: from({
         name: 'Mail',
         senderDomains: ['mail.contoso.example'],
@@ -276,35 +276,39 @@ describe('an inbound connector', () => {
         outbound: [to({ recipientDomains: ['*.contoso.example'] })],
       },
       warnings: [
-        'senderDomains[0]: for mail.contoso.example "Mail" wins over "In": it is for mail.contoso.example, which is more specific than *.contoso.example',
+        'senderDomains[0]: for mail.contoso.example "Mail" takes precedence over "In": it is for mail.contoso.example, which is more specific than *.contoso.example',
       ],
     },
     {
-      name: 'for the same domain loses to what demands more',
+      name: 'for the same domain yields to stricter requirements',
       saved: from({ name: 'A' }),
       others: { inbound: [from({ minimumTlsVersion: 'TLSv1.3' })], ...paired },
-      warnings: ['senderDomains[0]: for contoso.example "In" wins over "A": it demands more'],
+      warnings: [
+        'senderDomains[0]: for contoso.example "In" takes precedence over "A": it has stricter requirements',
+      ],
     },
     {
-      name: 'for the same wildcard wins by its name',
+      name: 'for the same wildcard takes precedence by its name',
       saved: from({ name: 'A', senderDomains: ['*.contoso.example'] }),
       others: { inbound: [from({ senderDomains: ['*.contoso.example'] })], ...paired },
-      warnings: ['senderDomains[0]: for *.contoso.example "A" wins over "In": it comes first by name'],
+      warnings: [
+        'senderDomains[0]: for *.contoso.example "A" takes precedence over "In": it comes first by name',
+      ],
     },
     {
-      name: 'for a wildcard within another, which demands more',
+      name: 'for a wildcard within another yields to it with fewer requirements',
       saved: from({ name: 'A', senderDomains: ['*.eu.contoso.example'], requireTls: false }),
       others: {
         inbound: [from({ senderDomains: ['*.contoso.example'] })],
         outbound: [to({ recipientDomains: ['*.contoso.example'] })],
       },
       warnings: [
-        'senderDomains[0]: for *.eu.contoso.example "A" wins over "In": it is for *.eu.contoso.example, which is more specific than *.contoso.example, and demands less than "In"',
-        'requireTls: the connector demands nothing: mail in the clear is taken',
+        'senderDomains[0]: for *.eu.contoso.example "A" takes precedence over "In": it is for *.eu.contoso.example, which is more specific than *.contoso.example, and requires less than "In"',
+        'requireTls: the connector requires nothing: mail in the clear is accepted',
       ],
     },
     {
-      name: 'beside one for a name that only ends alike has no rival',
+      name: 'does not overlap with a name that only ends alike',
       saved: from(),
       others: {
         inbound: [from({ name: 'B', senderDomains: ['*.oso.example', 'notcontoso.example'] })],
@@ -313,7 +317,7 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: 'for everyone goes behind all others that demand less, said once',
+      name: 'for all domains yields to all weaker ones, in one sentence',
       saved: from({ name: 'All', senderDomains: ['*'], minimumTlsVersion: 'TLSv1.3' }),
       others: {
         inbound: ['a', 'b', 'c', 'd', 'e'].map((n) =>
@@ -321,12 +325,12 @@ describe('an inbound connector', () => {
         ),
       },
       warnings: [
-        'senderDomains[0]: for a.example "A" wins over "All": it is for a.example, which is more specific than *, and demands less than "All"; likewise for b.example ("B"), c.example ("C"), d.example ("D") and 1 more',
-        'senderDomains[0]: mail of every sender that does not use TLS 1.3 is refused',
+        'senderDomains[0]: for a.example "A" takes precedence over "All": it is for a.example, which is more specific than *, and requires less than "All"; the same for b.example ("B"), c.example ("C"), d.example ("D") and 1 more',
+        'senderDomains[0]: mail from every sender that does not use TLS 1.3 is refused',
       ],
     },
     {
-      name: 'has no rival in one that only reports, one that is disabled or its own former version',
+      name: 'does not overlap with a report-only one, a disabled one or its own previous version',
       saved: from(),
       others: {
         inbound: [
@@ -339,19 +343,19 @@ describe('an inbound connector', () => {
       warnings: [],
     },
     {
-      name: 'of a partner has no rival in one of our own servers',
+      name: 'of a partner does not overlap with one of our own servers',
       saved: from(),
       others: { inbound: [ours({ senderDomains: ['contoso.example'] })], ...paired },
       warnings: [],
     },
     {
-      name: 'of our own servers has no rival for another server',
+      name: 'of our own servers does not overlap with one for another server',
       saved: ours(),
       others: { inbound: [ours({ name: 'Branch', senderIpAddresses: ['192.0.2.2'] })] },
       warnings: [],
     },
     {
-      name: 'of our own servers has a rival for the same address',
+      name: 'of our own servers overlaps with one for the same address',
       saved: ours(),
       others: {
         inbound: [
@@ -364,11 +368,11 @@ describe('an inbound connector', () => {
         ],
       },
       warnings: [
-        'senderDomains[0]: for branch.example "Branch" wins over "Ours": it is for branch.example, which is more specific than *, and demands less than "Ours"',
+        'senderDomains[0]: for branch.example "Branch" takes precedence over "Ours": it is for branch.example, which is more specific than *, and requires less than "Ours"',
       ],
     },
     {
-      name: 'of our own servers has a rival for the same certificate, which may only report',
+      name: 'of our own servers overlaps with a report-only one for the same certificate',
       saved: ours({ tlsSenderCertificateNames: ['*.ours.example'] }),
       others: {
         inbound: [
@@ -381,7 +385,7 @@ describe('an inbound connector', () => {
         ],
       },
       warnings: [
-        'senderDomains[0]: for every other domain "Ours" wins over "Branch": it is enforced, and the other only reports',
+        'senderDomains[0]: for every other domain "Ours" takes precedence over "Branch": it is enforced, and the other only reports',
       ],
     },
   ]
@@ -406,56 +410,58 @@ describe('an outbound connector', () => {
     others?: Parameters<typeof among>[0]
     warnings: string[]
   }[] = [
-    { name: 'with its pair needs no remark', saved: to(), others: paired, warnings: [] },
-    { name: 'to our own servers needs no pair', saved: mailboxes, warnings: [] },
+    { name: 'with its counterpart causes no warning', saved: to(), others: paired, warnings: [] },
+    { name: 'to our own servers needs no counterpart', saved: mailboxes, warnings: [] },
     {
-      name: 'without an inbound one leaves the other direction open',
+      name: 'without an inbound one leaves the other direction unprotected',
       saved: to(),
       warnings: [
-        'recipientDomains: mail from contoso.example is taken in the clear: there is no inbound Partner connector for it',
+        'recipientDomains: mail from contoso.example is accepted in the clear: there is no inbound Partner connector for it',
       ],
     },
     {
-      name: 'is not protected by one that does not require TLS',
+      name: 'is not protected by a connector that does not require TLS',
       saved: to(),
       others: { inbound: [from({ requireTls: false })] },
       warnings: [
-        'recipientDomains: mail from contoso.example is taken in the clear: inbound connector "In" does not require TLS',
+        'recipientDomains: mail from contoso.example is accepted in the clear: inbound connector "In" does not require TLS',
       ],
     },
     {
-      name: 'is not protected by one that only reports',
+      name: 'is not protected by a connector that only reports',
       saved: to(),
       others: { inbound: [from({ mode: 'ReportOnly' })] },
       warnings: [
-        'recipientDomains: mail from contoso.example is taken in the clear: inbound connector "In" only reports',
+        'recipientDomains: mail from contoso.example is accepted in the clear: inbound connector "In" only reports',
       ],
     },
     {
-      name: 'is not protected by one that grants relay',
+      name: 'is not protected by a connector that grants relay',
       saved: to(),
       others: { inbound: [ours()] },
       warnings: [
-        'recipientDomains: mail from contoso.example is taken in the clear: there is no inbound Partner connector for it',
+        'recipientDomains: mail from contoso.example is accepted in the clear: there is no inbound Partner connector for it',
       ],
     },
     {
-      name: 'that forces no TLS',
+      name: 'does not force TLS',
       saved: to({ tlsSettings: null }),
       others: paired,
-      warnings: ['tlsSettings: TLS is not forced: mail goes in the clear to a server that offers none'],
+      warnings: [
+        'tlsSettings: TLS is not forced: mail goes in the clear to a server that does not offer TLS',
+      ],
     },
     {
-      name: 'that is tried by SES, where nobody sees it',
+      name: 'reports nothing by SES',
       saved: to({ mode: 'ReportOnly', route: 'Ses', tlsSettings: 'EncryptionOnly' }),
       others: paired,
       warnings: [
-        'mode: nothing is enforced: what the connector demands is decided and recorded only',
-        'mode: reports nothing: Amazon SES does not show how it delivers',
+        'mode: nothing is enforced: the connector is only evaluated and recorded',
+        'mode: reports nothing: Amazon SES does not report how it delivers',
       ],
     },
     {
-      name: 'that forces TLS on everyone',
+      name: 'forces TLS on all domains',
       saved: to({
         recipientDomains: ['*'],
         tlsSettings: 'DomainValidation',
@@ -466,7 +472,7 @@ describe('an outbound connector', () => {
       ],
     },
     {
-      name: 'that sends everything to one smart host may force TLS',
+      name: 'may force TLS on all domains with a smart host',
       saved: to({
         recipientDomains: ['*'],
         route: 'SmartHosts',
@@ -476,15 +482,15 @@ describe('an outbound connector', () => {
       warnings: [],
     },
     {
-      name: 'by MX to an accepted domain goes in a circle',
+      name: 'by MX to an accepted domain may cause a loop',
       saved: to({ connectorType: 'OnPremises', recipientDomains: ['*.ours.example'] }),
       others: { accepted: ['ours.example', 'eu.ours.example', 'branch.example'] },
       warnings: [
-        'route: ours.example and eu.ours.example: accepted here, so by MX the mail may come back here in a circle; SmartHosts says where the mailboxes are',
+        'route: ours.example and eu.ours.example: accepted by mailflow, so delivery by MX may cause a mail loop; use route SmartHosts to name the mailbox servers',
       ],
     },
     {
-      name: 'is beaten by a weaker one, which comes first of all that is said of others',
+      name: 'yields to a weaker one, which comes first among the overlaps',
       saved: to({ name: 'Wide', recipientDomains: ['*.contoso.example', 'a.example'] }),
       others: {
         inbound: [from({ senderDomains: ['*'] })],
@@ -499,21 +505,21 @@ describe('an outbound connector', () => {
         ],
       },
       warnings: [
-        'recipientDomains[0]: for mail.contoso.example "Mail" wins over "Wide": it is for mail.contoso.example, which is more specific than *.contoso.example, and demands less than "Wide"',
-        'recipientDomains[1]: for a.example "A" wins over "Wide": it demands more',
+        'recipientDomains[0]: for mail.contoso.example "Mail" takes precedence over "Wide": it is for mail.contoso.example, which is more specific than *.contoso.example, and requires less than "Wide"',
+        'recipientDomains[1]: for a.example "A" takes precedence over "Wide": it has stricter requirements',
       ],
     },
     {
-      name: 'that only reports goes behind an enforced one, however specific',
+      name: 'that only reports yields to an enforced one, however specific',
       saved: to({ mode: 'ReportOnly', name: 'Trial' }),
       others: { outbound: [to({ recipientDomains: ['*'] })], ...paired },
       warnings: [
-        'mode: nothing is enforced: what the connector demands is decided and recorded only',
-        'recipientDomains[0]: for contoso.example "Out" wins over "Trial": it is enforced, and the other only reports',
+        'mode: nothing is enforced: the connector is only evaluated and recorded',
+        'recipientDomains[0]: for contoso.example "Out" takes precedence over "Trial": it is enforced, and the other only reports',
       ],
     },
     {
-      name: 'for all accepted domains goes behind one for a single one of them',
+      name: 'for all accepted domains yields to one for a single domain',
       saved: mailboxes,
       others: {
         accepted: ['ours.example', 'branch.example'],
@@ -529,17 +535,19 @@ describe('an outbound connector', () => {
         ],
       },
       warnings: [
-        'allAcceptedDomains: for branch.example "Branch" wins over "Mailboxes": it is for branch.example, which is more specific than allAcceptedDomains, and demands less than "Mailboxes"',
+        'allAcceptedDomains: for branch.example "Branch" takes precedence over "Mailboxes": it is for branch.example, which is more specific than allAcceptedDomains, and requires less than "Mailboxes"',
       ],
     },
     {
-      name: 'for everyone by MX never takes an accepted domain, so has no rival there',
+      name: 'for all domains by MX never delivers an accepted domain, so it does not overlap there',
       saved: to({ recipientDomains: ['*'], tlsSettings: null }),
       others: { outbound: [mailboxes] },
-      warnings: ['tlsSettings: TLS is not forced: mail goes in the clear to a server that offers none'],
+      warnings: [
+        'tlsSettings: TLS is not forced: mail goes in the clear to a server that does not offer TLS',
+      ],
     },
     {
-      name: 'for everyone by smart host has one',
+      name: 'for all domains by smart host overlaps there',
       saved: to({
         recipientDomains: ['*'],
         route: 'SmartHosts',
@@ -547,7 +555,7 @@ describe('an outbound connector', () => {
       }),
       others: { outbound: [mailboxes] },
       warnings: [
-        'recipientDomains[0]: for ours.example "Mailboxes" wins over "Out": it is for allAcceptedDomains, which is more specific than *, and demands less than "Out"',
+        'recipientDomains[0]: for ours.example "Mailboxes" takes precedence over "Out": it is for allAcceptedDomains, which is more specific than *, and requires less than "Out"',
       ],
     },
   ]
@@ -564,23 +572,23 @@ describe('certificate authorities', () => {
   const onDay = (date: Date) => date.toISOString().slice(0, 10)
   /** Valid from yesterday, for thirty-one days. */
   const rows: { name: string; at: number; says: () => string[] }[] = [
-    { name: 'in their dates need no remark', at: -0.5, says: () => [] },
+    { name: 'in their dates cause no warning', at: -0.5, says: () => [] },
     {
-      name: 'about to expire are told',
+      name: 'that expire soon cause a warning',
       at: 0.5,
       says: () => [
-        `certificateAuthorities[0]: CN=Contoso Root expires on ${onDay(daysFromNow(30))}, and vouches for nobody from then on`,
+        `certificateAuthorities[0]: CN=Contoso Root expires on ${onDay(daysFromNow(30))}; from then on no certificate that it issued is trusted`,
       ],
     },
     {
-      name: 'that expired are told',
+      name: 'that are expired cause a warning',
       at: 40,
       says: () => [
-        `certificateAuthorities[0]: CN=Contoso Root expired on ${onDay(daysFromNow(30))}, so it vouches for nobody`,
+        `certificateAuthorities[0]: CN=Contoso Root expired on ${onDay(daysFromNow(30))}, so no certificate that it issued is trusted`,
       ],
     },
     {
-      name: 'of the future are told',
+      name: 'that are not valid yet cause a warning',
       at: -9,
       says: () => [
         `certificateAuthorities[0]: CN=Contoso Root is not valid before ${onDay(daysFromNow(-1))}`,
@@ -593,35 +601,35 @@ describe('certificate authorities', () => {
       assert.deepEqual(spoken(inboundWarnings(saved, among({ outbound: [to()] }), daysFromNow(at))), says())
     })
 
-  test('that no check reads are told, in either direction', () => {
+  test('that no check uses cause a warning in either direction', () => {
     const others = among({ inbound: [from()], outbound: [to()] })
     assert.deepEqual(
       spoken(inboundWarnings(from({ certificateAuthorities: [ca] }), others, daysFromNow(40))),
-      ['certificateAuthorities: is not looked at: tlsSenderCertificateNames is empty'],
+      ['certificateAuthorities: has no effect: tlsSenderCertificateNames is empty'],
     )
     const outward = to({ certificateAuthorities: [ca], tlsSettings: 'EncryptionOnly' })
     assert.deepEqual(spoken(outboundWarnings(outward, others, daysFromNow(40))), [
-      'certificateAuthorities: is not looked at: tlsSettings is EncryptionOnly',
+      'certificateAuthorities: has no effect: tlsSettings is EncryptionOnly',
     ])
   })
 })
 
-describe('however much there is to say', () => {
-  test('twenty warnings are given, and the rest is counted', () => {
+describe('the number of warnings is limited', () => {
+  test('lists twenty warnings and counts the others', () => {
     const senderIpAddresses = Array.from({ length: 25 }, (_, n) => `10.${n}.0.0/16`)
     const warnings = inboundWarnings(ours({ senderIpAddresses }), among({}), now)
     assert.equal(warnings.length, 21)
-    assert.deepEqual(warnings.at(-1), { path: '', message: 'and 5 more' })
+    assert.deepEqual(warnings.at(-1), { path: '', message: 'and 5 more warnings' })
   })
 
-  test('what could not be compared is said, and what needs no others is said all the same', () => {
+  test('reports what could not be compared, and still checks the connector alone', () => {
     assert.deepEqual(spoken(outboundWarnings(to({ tlsSettings: null }), null, now)), [
-      'the connector is saved, but the others could not be read, so it was not compared with them; write it again to have it compared',
-      'tlsSettings: TLS is not forced: mail goes in the clear to a server that offers none',
+      'the connector is saved, but not compared with the others, which could not be read; save it again to compare it',
+      'tlsSettings: TLS is not forced: mail goes in the clear to a server that does not offer TLS',
     ])
   })
 
-  test('one connector among ten thousand is compared, and only the first are named', () => {
+  test('compares one connector with ten thousand and names only the first', () => {
     const many = Array.from({ length: 10_000 }, (_, n) =>
       to({ name: `Partner ${n}`, recipientDomains: [`p${n}.example`, `*.p${n}.example`] }),
     )
@@ -635,25 +643,25 @@ describe('however much there is to say', () => {
     const warnings = spoken(outboundWarnings(wide, all, now))
     assert.match(
       warnings[0] ?? '',
-      /^recipientDomains\[0\]: for p0\.example "Partner 0" wins over "All": .* and 496 more$/,
+      /^recipientDomains\[0\]: for p0\.example "Partner 0" takes precedence over "All": .* and 496 more$/,
     )
     assert.match(warnings[1] ?? '', /^overlaps with others in 19500 more domains/)
   })
 })
 
-describe('among many connectors, where only what weakens is wanted', () => {
+describe('with WhatWeakens', () => {
   const wide = from({ senderDomains: ['*.contoso.example'] })
   const quietly = (saved: InboundConnector) => {
     const all = among({ inbound: [wide], outbound: [to({ recipientDomains: ['*.contoso.example'] })] })
     return spoken(inboundWarnings(saved, all, now, 'WhatWeakens'))
   }
 
-  test('a more specific one that demands as much needs no remark', () => {
+  test('a more specific connector that requires as much causes no warning', () => {
     assert.deepEqual(quietly(from({ name: 'Mail', senderDomains: ['mail.contoso.example'] })), [])
   })
 
-  test('one that demands less does', () => {
+  test('a connector that requires less causes a warning', () => {
     const laxer = from({ name: 'Mail', senderDomains: ['mail.contoso.example'], requireTls: false })
-    assert.match(quietly(laxer).join(), /"Mail" wins over "In": .*, and demands less than "In"/)
+    assert.match(quietly(laxer).join(), /"Mail" takes precedence over "In": .*, and requires less than "In"/)
   })
 })

@@ -9,11 +9,11 @@ const ago = (days: number): string => daysAfter(-days, now).toISOString()
 const ahead = (days: number): string => daysAfter(days, now).toISOString()
 
 for (const [what, certificates, uses] of [
-  ['one seen today', [{ lastSeen: ago(0) }], ['InUse']],
-  ['one not seen for 30 days', [{ lastSeen: ago(30) }], ['InUse']],
-  ['one not seen for longer', [{ lastSeen: ago(30.1) }], ['NotSeen']],
+  ['a certificate seen today', [{ lastSeen: ago(0) }], ['InUse']],
+  ['a certificate not seen for 30 days', [{ lastSeen: ago(30) }], ['InUse']],
+  ['a certificate not seen for longer', [{ lastSeen: ago(30.1) }], ['NotSeen']],
   [
-    'one that another followed',
+    'a certificate that another followed',
     [
       { firstSeen: ago(1), lastSeen: ago(0) },
       { firstSeen: ago(90), lastSeen: ago(2) },
@@ -21,7 +21,7 @@ for (const [what, certificates, uses] of [
     ['InUse', 'Superseded'],
   ],
   [
-    'two that are both still seen',
+    'each of two certificates that are still seen',
     [
       { firstSeen: ago(5), lastSeen: ago(0) },
       { firstSeen: ago(90), lastSeen: ago(0.1) },
@@ -29,7 +29,7 @@ for (const [what, certificates, uses] of [
     ['InUse', 'InUse'],
   ],
   [
-    'one that came back after another',
+    'a certificate that came back after another',
     [
       { firstSeen: ago(90), lastSeen: ago(0) },
       { firstSeen: ago(5), lastSeen: ago(4) },
@@ -37,7 +37,7 @@ for (const [what, certificates, uses] of [
     ['InUse', 'InUse'],
   ],
 ] as const)
-  test(`${what}: ${uses.join(', ')}`, () => {
+  test(`${what} is ${uses.join(', ')}`, () => {
     const seen = observation(
       certificates.map((one, index) => ({
         fingerprint256: String(index).repeat(64),
@@ -51,7 +51,7 @@ for (const [what, certificates, uses] of [
     )
   })
 
-test('days are whole ones, and below 0 from the moment it expires', () => {
+test('days left are whole, and negative from the moment of expiry', () => {
   const left = (days: number) => daysLeft({ notAfter: ahead(days) }, now)
   assert.deepEqual([left(10.9), left(10), left(0.1), left(-0.1), left(-9)], [10, 10, 0, -1, -9])
 })
@@ -84,10 +84,10 @@ for (const [left, expected] of [
 const intime = ahead(10)
 const late = ago(10)
 for (const [life, left, replaced, expected] of [
-  // Nobody knows yet how this place renews.
+  // It is not known yet how this place renews.
   [90, 29, null, 30],
   [6, 5, null, 14],
-  // It renews in time, when a third is left.
+  // It renews in time, in the last third.
   [90, 29, intime, 30],
   [89, 29, intime, null],
   [89, 14, intime, 14],
@@ -99,6 +99,6 @@ for (const [life, left, replaced, expected] of [
   [89, 29, late, 30],
   [6, 5, late, 14],
 ] as const)
-  test(`of ${life} days, ${left} left, ${replaced === null ? 'the first' : replaced === intime ? 'renewed in time' : 'renewed late'}: ${expected}`, () => {
+  test(`a certificate of ${life} days with ${left} left, ${replaced === null ? 'the first' : replaced === intime ? 'renewed in time' : 'renewed late'}: ${expected}`, () => {
     assert.equal(due(left, life, replaced), expected)
   })

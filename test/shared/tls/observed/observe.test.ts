@@ -5,7 +5,7 @@ import { observe } from '../../../../shared/tls/observed/observe.ts'
 import { minutesLater, receivedAt } from '../../../support/fixtures.ts'
 import { seenCertificate, sighting } from '../../../support/observed.ts'
 
-/** One after the other; what is no news changes nothing. */
+/** Applies one observation after the other. */
 function all(...sightings: Sighting[]) {
   let known: Observation | null = null
   const changes: string[] = []
@@ -31,7 +31,7 @@ test('the first certificate of a place is no change', () => {
   assert.deepEqual(known?.certificates, [{ ...a, verifiedBy: 'Connector', firstSeen: at, lastSeen: at }])
 })
 
-test('what was seen within the hour is no news, and after it is seen again', () => {
+test('a certificate seen within the hour is no news, and is updated later', () => {
   const { known, changes } = all(
     sighting(a, receivedAt),
     sighting(a, minutesLater(59)),
@@ -45,13 +45,13 @@ test('what was seen within the hour is no news, and after it is seen again', () 
 
 const issuer = 'CN=Issuer Two'
 for (const [what, next, expected] of [
-  ['renewed for the same key', { publicKeyFingerprint256: a.publicKeyFingerprint256 }, 'Certificate'],
-  ['of another key', {}, 'Key'],
-  ['of another issuer', { issuer, publicKeyFingerprint256: a.publicKeyFingerprint256 }, 'Issuer'],
-  ['of another issuer and key', { issuer }, 'Issuer+Key'],
-  ['of a key that cannot be read', { keyType: null, publicKeyFingerprint256: null }, 'Certificate'],
+  ['renewed with the same key', { publicKeyFingerprint256: a.publicKeyFingerprint256 }, 'Certificate'],
+  ['with another key', {}, 'Key'],
+  ['with another issuer', { issuer, publicKeyFingerprint256: a.publicKeyFingerprint256 }, 'Issuer'],
+  ['with another issuer and key', { issuer }, 'Issuer+Key'],
+  ['with an unreadable key', { keyType: null, publicKeyFingerprint256: null }, 'Certificate'],
 ] as const)
-  test(`one ${what} is the change ${expected}`, () => {
+  test(`a certificate ${what} is the change ${expected}`, () => {
     const b = seenCertificate('b', next)
     const { known, changes } = all(sighting(a, receivedAt), sighting(b, hours(1)))
     assert.deepEqual(changes, ['seen', expected])
@@ -67,7 +67,7 @@ for (const [what, next, expected] of [
     )
   })
 
-test('servers behind one name that differ are a change once, not each time', () => {
+test('different servers behind one name are one change, not one each time', () => {
   const b = seenCertificate('b')
   const { changes } = all(
     ...[0, 1, 2, 3, 4, 5].map((hour) => sighting(hour % 2 === 0 ? a : b, hours(hour * 2))),
@@ -75,7 +75,7 @@ test('servers behind one name that differ are a change once, not each time', () 
   assert.deepEqual(changes, ['seen', 'Key', 'seen', 'seen', 'seen', 'seen'])
 })
 
-test('a place remembers six certificates and five changes, the latest', () => {
+test('a place stores the latest six certificates and five changes', () => {
   const { known } = all(
     ...[...'0123456789'].map((letter, index) => sighting(seenCertificate(letter), hours(index))),
   )
@@ -86,7 +86,7 @@ test('a place remembers six certificates and five changes, the latest', () => {
   assert.deepEqual(known?.changes.map(({ to }) => to.fingerprint256.charAt(0)).join(''), '98765')
 })
 
-test('what is written late is kept as what was seen then, and is no change of what came after', () => {
+test('a late observation is stored with its time, and causes no change', () => {
   const { known, changes } = all(sighting(seenCertificate('b'), hours(5)), sighting(a, hours(1)))
   assert.deepEqual(changes, ['seen', 'seen'])
   assert.deepEqual(
@@ -95,7 +95,7 @@ test('what is written late is kept as what was seen then, and is no change of wh
   )
 })
 
-test('ours of two kinds of key stand side by side: neither is a change of the other', () => {
+test("the ingress's certificates of two key types do not replace each other", () => {
   const own = { kind: 'Own' as const, connector: null, domain: null, host: 'mx.ours.example' }
   const rsa = seenCertificate('b', { keyType: 'RSA' })
   const renewed = seenCertificate('c', { keyType: 'RSA' })

@@ -1,4 +1,4 @@
-/** What is remembered of real certificates, and what a sender's is known by. */
+/** The stored form of real certificates, and the name of a sender's. */
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
@@ -25,7 +25,7 @@ for (const [kind, identity] of [
   ['EC', ec],
   ['RSA', rsa],
 ] as const)
-  test(`of a certificate with an ${kind} key, its words, its dates and the digests of itself and its key`, () => {
+  test(`a certificate with an ${kind} key is stored with its texts, dates and fingerprints`, () => {
     const seen = seenOfPem(identity.cert)
     assert.equal(seen?.keyType, kind)
     assert.equal(seen?.fingerprint256, fingerprintOf(identity))
@@ -34,22 +34,22 @@ for (const [kind, identity] of [
     assert.equal(seen?.subjectAltNames[0], 'mx.bank.example')
   })
 
-test('of a secret, the first certificate, and nothing of a key', () => {
+test('the first certificate of a secret is stored, and nothing of a key', () => {
   const seen = seenOfPem(`${ec.key}\n${ec.cert}\n${rsa.cert}`)
   assert.equal(seen?.fingerprint256, fingerprintOf(ec))
   assert.doesNotMatch(JSON.stringify(seen), /PRIVATE/)
 })
 
 for (const [what, pem] of [
-  ['no certificate', 'nothing'],
-  ['one that cannot be read', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'],
-  ['one without dates', withoutDates(ec.cert)],
+  ['a text without a certificate', 'nothing'],
+  ['an unreadable certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'],
+  ['a certificate without dates', withoutDates(ec.cert)],
 ] as const)
-  test(`of ${what}: nothing`, () => {
+  test(`${what} is not stored`, () => {
     assert.equal(seenOfPem(pem), null)
   })
 
-test('what a server shows and what a client shows is remembered alike', () => {
+test("a server's and a client's certificate are stored alike", () => {
   const { keyType, publicKeyFingerprint256, ...summary } = seenOfPem(ec.cert) ?? assert.fail('unreadable')
   const chain = [new X509Certificate(ec.cert).raw.toString('base64')]
   const expected = { ...summary, keyType, publicKeyFingerprint256 }
@@ -58,12 +58,12 @@ test('what a server shows and what a client shows is remembered alike', () => {
   assert.equal(seenOfServer(established({ certificates: [], chain: [] })), null)
 })
 
-test('where the chain was too large to travel, the key is not known', () => {
+test('the key is unknown if the chain was too large for the job', () => {
   const { keyType, publicKeyFingerprint256 } = seenOfClient(clientCertificate({ chain: [] }))
   assert.deepEqual([keyType, publicKeyFingerprint256], [null, null])
 })
 
-test('words are cut to a length, and what cannot be seen is replaced', () => {
+test('texts are cut, and invisible characters replaced', () => {
   const seen = seenOfClient(
     clientCertificate({
       subject: `CN=\u202e${'x'.repeat(5000)}`,
@@ -76,25 +76,25 @@ test('words are cut to a length, and what cannot be seen is replaced', () => {
 
 for (const [what, names, commonName, expected, name] of [
   [
-    'the one that is expected',
+    'its expected name',
     ['a.bank.example', 'mail.bank.example'],
     null,
     ['mail.bank.example'],
     'mail.bank.example',
   ],
   [
-    'the first of those that are',
+    'the first of its expected names',
     ['z.bank.example', 'b.bank.example', 'a.other.example'],
     null,
     ['*.bank.example'],
     'b.bank.example',
   ],
-  ['the first of all, where none is expected', ['z.example', 'b.example'], 'a.example', [], 'b.example'],
-  ['its common name, where it has no other', [], 'Mail.Bank.Example', [], 'mail.bank.example'],
-  ['its fingerprint, where it has none', [], null, [], 'ab'.repeat(32)],
-  ['its fingerprint, where none is a host name', ['"odd, name"'], null, [], 'ab'.repeat(32)],
+  ['the first of all names, if none is expected', ['z.example', 'b.example'], 'a.example', [], 'b.example'],
+  ['its common name, if it has no other', [], 'Mail.Bank.Example', [], 'mail.bank.example'],
+  ['its fingerprint, if it has no name', [], null, [], 'ab'.repeat(32)],
+  ['its fingerprint, if no name is a host name', ['"odd, name"'], null, [], 'ab'.repeat(32)],
 ] as const)
-  test(`a sender's certificate is known by ${what}`, () => {
+  test(`a sender's certificate is identified by ${what}`, () => {
     const given = clientCertificate({ subjectAltNames: [...names], commonName })
     assert.equal(nameOfClient(given, expected), name)
   })

@@ -1,4 +1,4 @@
-/** Lists that nobody signed, made to cost whoever reads them. They come in the clear, so anybody on the way can send one. */
+/** Unsigned CRLs that are expensive to parse. CRLs come over plain HTTP, so an attacker on the path can send one. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { before, it } from 'node:test'
@@ -35,18 +35,18 @@ const unknownExtension = Buffer.from('3009060355047f04020500', 'hex')
 
 const lists: Record<string, () => Buffer> = {
   'of ten million elements': () => element(0x30, nulls),
-  'whose signed part is ten million elements': () => element(0x30, element(0x30, nulls), rest),
+  'with a signed part of ten million elements': () => element(0x30, element(0x30, nulls), rest),
   'of two million extensions': () =>
     element(
       0x30,
       element(0x30, name, name, time, element(0xa0, element(0x30, filledWith(unknownExtension)))),
       rest,
     ),
-  'in PEM that begins without end': () => Buffer.alloc(room, '-----BEGIN X509 CRL-----A'),
+  'in PEM with endless begin markers': () => Buffer.alloc(room, '-----BEGIN X509 CRL-----A'),
 }
 
 for (const [what, list] of Object.entries(lists))
-  it(`A list ${what} says nothing, and costs next to nothing`, () => {
+  it(`a CRL ${what} is unusable, and costs next to nothing`, () => {
     const octets = list()
     const before = process.resourceUsage()
     const { status } = statusInCrl(octets, question)

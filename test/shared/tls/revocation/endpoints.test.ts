@@ -20,7 +20,7 @@ async function endpointsOf(urls: string[]) {
   return revocationEndpoints(new X509Certificate(cert))
 }
 
-it('A certificate says where its revocation and its issuer can be learnt', async () => {
+it('the addresses for revocation and issuer are read from a certificate', async () => {
   const urls = ['http://ca.example/a?b=c', 'https://ca.example/d']
   assert.deepEqual(await endpointsOf(urls), { crl: urls, ocsp: urls, issuers: urls })
 })
@@ -28,19 +28,19 @@ it('A certificate says where its revocation and its issuer can be learnt', async
 for (const [what, url] of [
   ['a file', 'file:///etc/passwd'],
   ['LDAP', 'ldap://ca.example/cn=a'],
-  ['something longer than an address is', `http://ca.example/${'a'.repeat(2_048)}`],
+  ['an address that is too long', `http://ca.example/${'a'.repeat(2_048)}`],
 ] as const)
-  it(`${what} is not asked`, async () => {
+  it(`${what} is not read`, async () => {
     assert.deepEqual(await endpointsOf([url]), { crl: [], ocsp: [], issuers: [] })
   })
 
-it('of a hundred addresses the first few are asked', async () => {
+it('the first few of a hundred addresses are read', async () => {
   const urls = Array.from({ length: 100 }, (_, index) => `http://ca.example/${index}`)
   const few = urls.slice(0, 8)
   assert.deepEqual(await endpointsOf(urls), { crl: few, ocsp: few, issuers: few })
 })
 
-it('what would be a line of its own where it is shown is no address', async () => {
+it('an address with a line break is not read', async () => {
   const found = await endpointsOf(['http://ca.example/a\nOCSP - URI:http://evil.example/'])
   assert.deepEqual(found, { crl: [], ocsp: [], issuers: [] })
 })

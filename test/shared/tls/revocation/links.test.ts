@@ -15,7 +15,7 @@ before(async () => {
 })
 
 const nameOf = (certificate: X509Certificate | null) => certificate?.subject ?? 'nobody'
-/** As `whom < issuer`. */
+/** As `certificate < issuer`. */
 const links = (chain: string[], anchors: string[]) =>
   linksOf(
     chain.map((pem) => new X509Certificate(pem)),
@@ -24,35 +24,35 @@ const links = (chain: string[], anchors: string[]) =>
 
 const whole = ['CN=mx.bank.example < CN=Middle', 'CN=Middle < CN=Root']
 
-describe('Of a chain is asked', () => {
-  it('each certificate below whom the reader trusts', () => {
+describe('the links of a chain', () => {
+  it('hold each certificate below the trust anchor', () => {
     assert.deepEqual(links([leaf, middle.ca], [root.ca]), whole)
   })
 
-  it('the same whatever its order, and whoever stands beside it', async () => {
+  it('do not depend on the order of the chain or on other certificates', async () => {
     const stranger = await createPki('Stranger')
     assert.deepEqual(links([leaf, root.ca, stranger.ca, middle.ca], [root.ca]), whole)
   })
 
-  it('nothing above whom the reader trusts', () => {
+  it('hold nothing above the trust anchor', () => {
     assert.deepEqual(links([leaf, middle.ca, root.ca], [middle.ca]), whole.slice(0, 1))
   })
 
-  it('nothing of whom the reader trusts itself', () => assert.deepEqual(links([leaf], [leaf]), []))
+  it('do not hold the trust anchor itself', () => assert.deepEqual(links([leaf], [leaf]), []))
 
-  it('nothing of who issued itself', () => assert.deepEqual(links([root.ca], []), []))
+  it('do not hold a self-signed certificate', () => assert.deepEqual(links([root.ca], []), []))
 
-  it('of nobody where the issuer is not there', () => {
+  it('have no issuer if it is missing', () => {
     assert.deepEqual(links([leaf], [root.ca]), ['CN=mx.bank.example < nobody'])
   })
 
-  it('of the issuer, and not of a namesake with another key', async () => {
+  it('have the issuer, not a certificate with its name and another key', async () => {
     const namesake = await root.subordinate('Middle')
     assert.deepEqual(links([leaf, namesake.ca, middle.ca], [root.ca]), whole)
     assert.deepEqual(links([leaf, namesake.ca], [root.ca]), ['CN=mx.bank.example < nobody'])
   })
 
-  it('no more than eight', async () => {
+  it('are at most eight', async () => {
     let last = root
     const chain: string[] = []
     for (let depth = 0; depth < 12; depth += 1) {

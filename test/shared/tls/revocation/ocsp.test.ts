@@ -40,8 +40,8 @@ const signer = async (pki: Pki, options: AuthorityOptions) => {
   return { sign: delegate.sign, certificate: delegate.ca }
 }
 
-describe('An OCSP answer', () => {
-  it('good holds until the next update it names', async () => {
+describe('an OCSP response', () => {
+  it('good is valid until its nextUpdate', async () => {
     const nextUpdate = new Date('2099-01-02T03:04:05Z')
     assert.deepEqual(told(await answer({ nextUpdate })), {
       status: 'Good',
@@ -50,7 +50,7 @@ describe('An OCSP answer', () => {
     })
   })
 
-  it('revoked says when and why', async () => {
+  it('revoked gives date and reason', async () => {
     const { status, detail } = told(
       await answer({ status: 'revoked', revokedAt: new Date('2026-03-04T05:06:07Z'), reason: 1 }),
     )
@@ -59,9 +59,9 @@ describe('An OCSP answer', () => {
 
   const counted: { what: string; options: () => Promise<Partial<OcspOptions>> }[] = [
     { what: 'by SHA-256', options: async () => ({ hash: 'sha256' }) },
-    { what: 'by a responder that names its key', options: async () => ({ byKey: true }) },
+    { what: 'with the responder identified by its key', options: async () => ({ byKey: true }) },
     {
-      what: 'by whom the issuer delegated it to',
+      what: 'signed by a delegate of the issuer',
       options: async () => ({ signedBy: await signer(authority, { purposes: ['ocspSigning'] }) }),
     },
     {
@@ -70,11 +70,11 @@ describe('An OCSP answer', () => {
     },
   ]
   for (const { what, options } of counted)
-    it(`${what} counts`, async () => {
+    it(`${what} is usable`, async () => {
       assert.equal(told(await answer({ ...(await options()), status: 'revoked' })).status, 'Revoked')
     })
 
-  it('without a next update holds for a day', async () => {
+  it('without nextUpdate is valid for a day', async () => {
     const thisUpdate = new Date('2026-05-01T00:00:00Z')
     const endless = await answer({ thisUpdate, nextUpdate: null })
     const holds = (at: string) => told(endless, new Date(at))
@@ -98,34 +98,34 @@ describe('An OCSP answer', () => {
       detail: /is about another certificate/,
     },
     {
-      what: 'out of date',
+      what: 'that has expired',
       answer: () => answer({ thisUpdate: daysFromNow(-8), nextUpdate: daysFromNow(-1) }),
-      detail: /is out of date since/,
+      detail: /expired at/,
     },
-    { what: 'of the future', answer: () => answer({ thisUpdate: daysFromNow(1) }), detail: /to come/ },
+    { what: 'of the future', answer: () => answer({ thisUpdate: daysFromNow(1) }), detail: /in the future/ },
     {
-      what: 'of a namesake of the issuer',
+      what: 'of another authority with the issuer’s name',
       answer: async () => answer({}, await createPki('The CA')),
-      detail: /not signed by the issuer or for it/,
+      detail: /not signed by the issuer or its delegate/,
     },
     {
-      what: 'by whom the issuer did not make for this',
+      what: 'signed by a server certificate of the issuer',
       answer: async () => answer({ signedBy: await signer(authority, { purposes: ['serverAuth'] }) }),
-      detail: /not signed by the issuer or for it/,
+      detail: /not signed by the issuer or its delegate/,
     },
     {
-      what: 'by a server of the issuer without any purpose',
+      what: 'signed by a certificate of the issuer without a purpose',
       answer: async () => answer({ signedBy: await signer(authority, {}) }),
-      detail: /not signed by the issuer or for it/,
+      detail: /not signed by the issuer or its delegate/,
     },
     {
-      what: "by another authority's responder",
+      what: "signed by another authority's responder",
       answer: async () =>
         answer({ signedBy: await signer(await createPki('The CA'), { purposes: ['ocspSigning'] }) }),
-      detail: /not signed by the issuer or for it/,
+      detail: /not signed by the issuer or its delegate/,
     },
     {
-      what: 'by a responder whose certificate is out of date',
+      what: 'signed by a delegate with an expired certificate',
       answer: async () =>
         answer({
           signedBy: await signer(authority, {
@@ -134,40 +134,44 @@ describe('An OCSP answer', () => {
             notAfter: daysFromNow(-1),
           }),
         }),
-      detail: /not signed by the issuer or for it/,
+      detail: /not signed by the issuer or its delegate/,
     },
     {
-      what: 'with a critical extension that nobody knows',
+      what: 'with an unknown critical extension',
       answer: () => answer({ extensions: [extension('1.2.3.4', Buffer.from([5, 0]), true)] }),
       detail: /critical extension/,
     },
     {
-      what: 'that asks to come back later',
+      what: 'with the error tryLater',
       answer: async () => ocspResponse(OCSPResponseStatus.tryLater),
       detail: /answered tryLater/,
     },
     {
-      what: 'that refuses',
+      what: 'with the error unauthorized',
       answer: async () => ocspResponse(OCSPResponseStatus.unauthorized),
       detail: /answered unauthorized/,
     },
     {
-      what: 'of success without any',
+      what: 'of success without content',
       answer: async () => ocspResponse(OCSPResponseStatus.successful),
-      detail: /of another kind/,
+      detail: /not of type id-pkix-ocsp-basic/,
     },
-    { what: 'cut short', answer: async () => (await answer()).subarray(0, -9), detail: /cannot be read/ },
+    {
+      what: 'that is truncated',
+      answer: async () => (await answer()).subarray(0, -9),
+      detail: /cannot be read/,
+    },
     { what: 'that is a web page', answer: async () => Buffer.from('<html>'), detail: /cannot be read/ },
     { what: 'that is empty', answer: async () => Buffer.alloc(0), detail: /cannot be read/ },
   ]
   for (const { what, answer: made, detail } of useless)
-    it(`${what} says nothing`, async () => {
+    it(`${what} is unusable`, async () => {
       const { status, detail: found, nextUpdate } = told(await made())
       assert.deepEqual([status, nextUpdate], ['Unknown', null])
       assert.match(found, detail)
     })
 
-  it('that was changed in a single octet says the same or nothing, whichever it is', async () => {
+  it('with one changed octet gives the same status or none', async () => {
     const octets = await answer({ status: 'revoked' })
     const unchanged = told(octets)
     let silenced = 0
@@ -178,20 +182,20 @@ describe('An OCSP answer', () => {
       if (found.status === 'Unknown') silenced += 1
       else assert.deepEqual(found, unchanged, `octet ${index}`)
     }
-    // Some lengths of what is around the signed part are nobody's business.
+    // Some lengths around the signed part do not matter.
     assert.ok(silenced > octets.length - 10)
   })
 })
 
-describe('A question', () => {
-  it('is about one certificate and asks for nothing else', () => {
+describe('an OCSP request', () => {
+  it('concerns one certificate and has no other content', () => {
     const { tbsRequest, optionalSignature } = AsnConvert.parse(ocspRequest(question()), OCSPRequest)
     assert.equal(tbsRequest.requestList.length, 1)
     assert.equal(tbsRequest.requestExtensions, undefined)
     assert.equal(optionalSignature, undefined)
   })
 
-  it("is understood by OpenSSL's responder, whose answers are understood", () => {
+  it("is understood by OpenSSL's responder, whose responses are understood", () => {
     const folder = mkdtempSync(join(tmpdir(), 'ocsp-'))
     try {
       const [good, bad] = openSslAnswers(folder)

@@ -1,4 +1,4 @@
-/** Revocation lists as OpenSSL signs them, with every key that authorities have. */
+/** CRLs signed by OpenSSL, with every type of key that authorities have. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
@@ -48,7 +48,7 @@ const keyOf: Record<string, string> = {
 }
 
 for (const { what, key, digest, options, counts } of rows)
-  it(`${what} ${counts ? 'counts' : 'counts for nothing'}`, () => {
+  it(`${what} ${counts ? 'is accepted' : 'is refused'}`, () => {
     run(`req -x509 ${keyOf[key]} -nodes -keyout key.pem -out ca.pem -subj /CN=Signer`)
     const how = [digest && `-md ${digest}`, options].filter(Boolean).join(' ')
     run(`ca -config ca.cnf -gencrl -keyfile key.pem -cert ca.pem -out list.pem ${how}`.trim())
@@ -59,5 +59,5 @@ for (const { what, key, digest, options, counts } of rows)
       at: new Date(),
     })
     assert.equal(told.status, counts ? 'Good' : 'Unknown', told.detail)
-    if (!counts) assert.match(told.detail, /is not signed by the issuer/)
+    if (!counts) assert.match(told.detail, /is not signed by the certificate's issuer/)
   })
