@@ -137,7 +137,9 @@ function queryParameters({ query }: Description) {
 
 function headerParameters({ ifMatch }: Description) {
   if (!ifMatch) return []
-  return [{ name: 'If-Match', in: 'header', required: ifMatch === 'required', schema: { type: 'string' } }]
+  const description = 'the ETag of a GET, POST or PUT, or * for any version'
+  const required = ifMatch === 'required'
+  return [{ name: 'If-Match', in: 'header', required, description, schema: { type: 'string' } }]
 }
 
 function answers({ answers }: Description) {
