@@ -17,11 +17,13 @@ const days = z.int().min(1).max(3650)
 /** SQS accepts a maximum concurrency from 2. */
 const concurrency = z.int().min(2).max(1000)
 
-/** Seconds that one invocation may take, and invocations at once. */
+/** Limits of a function. */
 const unit = (timeoutSeconds: number, atOnce: number, longestTimeout = 900) =>
   z
     .strictObject({
+      /** Seconds that one invocation may take. */
       timeoutSeconds: z.int().min(1).max(longestTimeout).default(timeoutSeconds),
+      /** Invocations at once. */
       concurrency: concurrency.default(atOnce),
     })
     .prefault({})
