@@ -1,4 +1,4 @@
-/** The table in ARCHITECTURE.md says what a folder may import; the source tree agrees with it. */
+/** The source tree agrees with the table in ARCHITECTURE.md, which lists the permitted imports of each folder. */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -40,7 +40,8 @@ describe('the source tree', () => {
   test('has no cycle of files', () => none(fileCycles(imports)))
   test('has no cycle of folders', () => none(folderCycles(imports)))
   test('does no I/O in pure folders', () => none(impureImports(rows, imports)))
-  test('reads no clock, chance, environment or log in pure folders', () => none(impureFiles(rows, sources)))
+  test('reads no clock, random numbers, environment or log in pure folders', () =>
+    none(impureFiles(rows, sources)))
 })
 
 describe('the check', () => {
@@ -91,8 +92,8 @@ describe('the check', () => {
     ['no folder', '| mail | addresses | yes | `contract` |', /"mail" is not a folder/],
   ]
   for (const [name, row, message] of unreadable)
-    test(`does not take ${name} in a row`, () => assert.throws(() => table(contract, row), message))
-  test('does not take a document without the table', () => {
+    test(`refuses ${name} in a row`, () => assert.throws(() => table(contract, row), message))
+  test('refuses a document without the table', () => {
     assert.throws(() => readTable('# Architecture\n\n## Where things are\n\nHere.\n'), /no table of folders/)
   })
 

@@ -1,4 +1,4 @@
-/** Every package stands in the list it belongs to: `dependencies` are what runs or deploys, the rest is for development. */
+/** Every package is in the right list: `dependencies` for what runs or deploys, `devDependencies` for the rest. */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -40,7 +40,7 @@ function importsOf(from: string): Import[] {
 
 const typesOf = (name: string) => `@types/${name.replace(/^@(.*)\//, '$1__')}`
 
-test('what runs or deploys imports packages of `dependencies`, and types of any list', () => {
+test('code that runs or deploys imports packages of `dependencies`, and types of any list', () => {
   const all = new Set([...dependencies, ...devDependencies])
   const wrong = runtime.filter(({ package: name, typeOnly }) =>
     typeOnly ? !all.has(name) && !all.has(typesOf(name)) : !dependencies.includes(name),
@@ -52,12 +52,12 @@ test('what runs or deploys imports packages of `dependencies`, and types of any 
   )
 })
 
-/** Dependencies that are needed without an import, and why. */
+/** Dependencies that no file imports, and the reason for each. */
 const needed: Readonly<Record<string, string>> = {
   node: 'cli/mailflow.js and the scripts start its program',
 }
 
-test('every one of `dependencies` is imported by what runs or deploys', () => {
+test('code that runs or deploys imports every package of `dependencies`', () => {
   const imported = new Set(runtime.filter(({ typeOnly }) => !typeOnly).map(({ package: name }) => name))
   const idle = dependencies.filter((name) => !imported.has(name) && needed[name] === undefined)
   assert.deepEqual(idle, [])
@@ -65,7 +65,7 @@ test('every one of `dependencies` is imported by what runs or deploys', () => {
   assert.deepEqual(outdated, [], 'an exception that is none')
 })
 
-test('every one of `devDependencies` is imported, gives types, or is named by a script or a configuration', () => {
+test('every package of `devDependencies` is imported, provides types, or is named by a script or a configuration', () => {
   const imported = new Set([...runtime, ...development].map(({ package: name }) => name))
   const typed = new Set([...imported].map(typesOf))
   for (const name of JSON.parse(read('tsconfig.json')).compilerOptions.types) typed.add(typesOf(name))

@@ -16,7 +16,7 @@ for (const part of ['unit', 'local'] as const)
     assert.deepEqual(processesFor(filesOf[part]).flat().sort(), filesOf[part])
   })
 
-test('npm test and npm run test:long run every part between them', () => {
+test('npm test and npm run test:long together run every part', () => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const run = `${scripts.test} ${scripts['test:long']}`.split(' ')
   for (const part of Object.keys(filesOf)) assert.ok(run.includes(part), part)
@@ -31,7 +31,7 @@ const mistakes: [args: string[], says: RegExp][] = [
   [['unit', 'test/local/start.test.ts'], /"test\/local\/start\.test\.ts" is no test file or folder of unit/],
 ]
 for (const [args, says] of mistakes)
-  test(`a mistake fails before any part runs: ${args.join(' ') || 'nothing'}`, () => {
+  test(`invalid arguments fail before any part runs: ${args.join(' ') || 'nothing'}`, () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, ['test/run.ts', ...args], {
       cwd: root,
       encoding: 'utf8',

@@ -9,7 +9,7 @@ const isUnder = (file: string, folders: readonly string[]) =>
   folders.some((folder) => file.startsWith(folder))
 const under = (...folders: string[]) => all.filter((file) => isUnder(file, folders))
 
-/** They start many programs: runners, ingresses, npm. */
+/** Tests that start many programs: runners, ingresses, npm. */
 const programs = [
   'test/cli/process.test.ts',
   'test/functions/smtp-ingress/main.test.ts',
@@ -32,11 +32,11 @@ export const filesOf = {
 
 /** Files that share a process for a reason, in this order. */
 const sharing: readonly (readonly string[])[] = [
-  // The second takes the bundles that the first keeps.
+  // The second test uses the bundles that the first keeps.
   ['test/infra/local/synthesise.test.ts', 'test/infra/synth.test.ts'],
-  // They ask the same templates, each of which is synthesised once.
+  // These tests read the same templates, each synthesised once.
   all.filter((file) => /^test\/infra\/[^/]+$/.test(file) && !/(nag|synth)\.test/.test(file)),
-  // They share a runner.
+  // These tests share a runner.
   [
     'test/local/foresight.test.ts',
     'test/local/public-pages.test.ts',
@@ -46,7 +46,7 @@ const sharing: readonly (readonly string[])[] = [
   ],
 ]
 
-/** Files that need a process of their own, the slowest first. */
+/** Files that need their own process, the slowest first. */
 const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
   ['takes as long as several others', /infra\/nag\.test/, /pipeline\.test/],
   [
@@ -68,7 +68,7 @@ const alone: readonly (readonly [reason: string, ...patterns: RegExp[]])[] = [
   ['starts runners of its own', /^test\/local\//, /^test\/peers\//],
 ]
 
-/** Files that share a process only so that what they import is loaded once. */
+/** Files that share a process only to load common imports once. */
 const mostTogether = 10
 
 /** The files of each process, in the order in which processes start. */

@@ -1,14 +1,14 @@
 /**
- * Runs parts of the test suite and says of each what it is, how long it took and what it counted:
- * `node test/run.ts PART … [FILE or FOLDER …]`. It stops at the first part that fails, prints the whole output of what
- * failed, and ends with a line `N passed, N failed, N skipped`.
+ * Runs parts of the test suite: `node test/run.ts PART … [FILE or FOLDER …]`. Prints each part's title, duration and
+ * counts. Stops at the first part that fails, and prints the complete output of what failed. The last line is `N
+ * passed, N failed, N skipped`.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { concurrencyLimiter } from '../shared/limits/concurrency-limiter.ts'
 import { filesOf, processesFor, root } from './parts.ts'
 
-/** A program, and the milliseconds after which it is ended. */
+/** A program, and the milliseconds after which it is killed. */
 interface Command {
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
@@ -18,9 +18,12 @@ interface Command {
 interface Part {
   readonly title: string
   readonly commands: readonly Command[]
-  /** Whether its programs run one after the other and beside no other part's: they measure, or use what is there once. */
+  /**
+   * Whether its programs run one after the other, without another part beside them: they measure, or use a resource
+   * that exists once.
+   */
   readonly alone?: boolean
-  /** Whether its output is printed while it runs: figures, seeds and accounts. */
+  /** Whether its output is printed while it runs: figures, seeds and totals. */
   readonly prints?: boolean
 }
 
@@ -30,7 +33,7 @@ interface Counts {
   skipped: number
 }
 
-/** What is compiled once is kept for the next process. */
+/** Compiled code is kept for the next process. */
 const compileCache = join(root, 'node_modules', '.cache', 'compiled')
 const minute = 60_000
 const bin = (name: string) => join(root, 'node_modules', '.bin', name)
@@ -125,7 +128,7 @@ const [names, paths] = [process.argv.slice(2), [] as string[]]
 while (names.length > 0 && parts[names.at(-1) ?? ''] === undefined)
   paths.unshift((names.pop() ?? '').replace(/^\.\//, ''))
 
-/** A name with a mistake must not pass as a part without tests. */
+/** A misspelt name must not pass as a part without tests. */
 const fault = faultOf(names, paths)
 if (fault !== null) {
   process.stderr.write(`test/run.ts: ${fault}; the parts are ${Object.keys(parts).join(', ')}\n`)
@@ -148,17 +151,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.exit(1)
   })
 
-/** Two processors are busy with four programs, since tests also wait. */
+/** Four programs at once keep two processors busy, since tests also wait. */
 const together = concurrencyLimiter(4)
 let hasFailed = false
 const total: Counts = { passed: 0, failed: 0, skipped: 0 }
 process.exitCode = (await runAll(names.map((name) => parts[name]?.(paths) as Part))) ? 0 : 1
 process.stdout.write(`\n${inWords(total)}\n`)
 
-/**
- * Programs start in the order of the parts, a few at a time: as the last ones of a part end, those of the next begin.
- * When one fails, no other starts.
- */
+/** Starts programs in the order of the parts, a few at a time. When one fails, no other starts. */
 async function runAll(all: readonly Part[]): Promise<boolean> {
   const beside: Promise<boolean>[] = []
   for (const part of all) {
@@ -224,7 +224,7 @@ async function run(
   return { output, fault: code === 0 ? null : `ended with ${signal ?? code}` }
 }
 
-/** As the last lines of Node's reporter say. */
+/** Reads the totals at the end of the output of Node's reporter. */
 function countsIn(output: string): Counts {
   const count = (name: string) => Number(new RegExp(`^ℹ ${name} (\\d+)$`, 'm').exec(output)?.[1] ?? 0)
   return {

@@ -1,6 +1,6 @@
 /**
- * smtp-server with the ingress's TLS options and nothing behind it: messages are read and thrown away. Takes
- * TLS_PRIVATE_KEY and TLS_CERTIFICATE; prints its port when it listens.
+ * smtp-server with the ingress's TLS options and no storage: it reads and discards messages. Takes TLS_PRIVATE_KEY
+ * and TLS_CERTIFICATE. Prints its port when it listens.
  */
 import type { AddressInfo } from 'node:net'
 import { SMTPServer } from 'smtp-server'

@@ -1,33 +1,33 @@
 /**
- * One session of a sending server, as lean as it can be made: no promise and no text for a reply that is as it should
- * be. MAIL, RCPT and DATA go out in one write (RFC 2920), the message after the 354.
+ * One session of a sending server, as lean as possible: it creates no promise and no text for an expected reply.
+ * MAIL, RCPT and DATA go out in one write (RFC 2920), the message after the 354.
  */
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls'
 
 export interface SessionOptions {
   port: number
-  /** STARTTLS is asked for with it; null leaves the session in the clear. */
+  /** Options of STARTTLS; null leaves the session without TLS. */
   tls: { context: SecureContext; session: Buffer | null } | null
-  /** With its final dot. */
+  /** Includes the final dot. */
   message: Buffer
 }
 
 export interface SessionEvents {
-  /** A transaction may begin. */
+  /** Called when a transaction can begin. */
   ready(): void
-  /** The message was answered with 250. */
+  /** Called when the message was answered with 250. */
   accepted(): void
-  /** The server has answered QUIT. */
+  /** Called when the server has answered QUIT. */
   ended(): void
-  /** Nothing more comes of this session. */
+  /** Called when the session has failed. No other call follows. */
   failed(cause: string): void
   secured?(socket: TLSSocket): void
-  /** What a later session may resume. */
+  /** Called with a ticket that a later session may resume. */
   ticket?(session: Buffer): void
 }
 
-/** What a reply is to, and the codes that it should have, in order. */
+/** For each phase, the expected reply codes in order. */
 const expected = {
   Greeting: [220],
   Ehlo: [250],
@@ -54,12 +54,12 @@ export class ClientSession {
   readonly #events: SessionEvents
   #socket: Socket
   #phase: Phase = 'Greeting'
-  /** Replies of this phase so far. */
+  /** Number of replies in this phase. */
   #replies = 0
   #rest: Buffer = none
   #isSecure = false
   #isOver = false
-  /** When the last command was written, in milliseconds of `performance.now`. */
+  /** Time of the last command, in milliseconds of `performance.now`. */
   since = performance.now()
 
   constructor(options: SessionOptions, events: SessionEvents) {
@@ -77,7 +77,7 @@ export class ClientSession {
     this.#write('Quit', quit)
   }
 
-  /** @returns whether the server owes an answer */
+  /** @returns whether a reply is outstanding */
   get isWaiting(): boolean {
     return !this.#isOver && this.#phase !== 'Ready'
   }
@@ -166,7 +166,7 @@ export class ClientSession {
   }
 }
 
-/** The three digits, or NaN. */
+/** Returns the three digits, or NaN. */
 function codeAt(octets: Buffer, at: number): number {
   const [first = 0, second = 0, third = 0] = [octets[at], octets[at + 1], octets[at + 2]]
   return (first - 48) * 100 + (second - 48) * 10 + (third - 48)

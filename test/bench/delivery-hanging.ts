@@ -1,9 +1,9 @@
 /**
- * Whom a partner that hangs holds up. The local runner's own queues, pollers and worker threads carry mail to twenty
- * partners, each a hundred messages at a steady pace, over TLS; now and then there is one more, which takes
- * connections and never greets, and has as much mail as each of the others. Times are from the ingress's 250 to the
- * end of data at the partner. Timeouts are shorter than a deployment's, and the places at one destination are as
- * large a share of the workers as there.
+ * Measures which mail a hanging partner delays. The local runner's own queues, pollers and worker threads carry mail
+ * to twenty partners, a hundred messages each at a steady pace, over TLS. In some rounds one more partner accepts
+ * connections and never sends a greeting; it has as much mail as each of the others. Times run from the ingress's
+ * 250 to the end of data at the partner. Timeouts are shorter than a deployment's. The slots of one destination are
+ * the same share of the workers as in a deployment.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -23,19 +23,19 @@ const hangs = 'hanging.example'
 
 /** Seconds. */
 const smtpTimeouts = { connect: 3, greeting: 6, command: 6, data: 12 }
-/** Threads that the runner gives a function, of which a fifth may be at one destination: 10 of 50 by default. */
+/** Threads that the runner gives a function. A fifth of them may serve one destination: by default 10 of 50. */
 const threads = availableParallelism() * 4
 export const usualPlaces = Math.max(1, Math.round(threads / 5))
 
 export interface HangingOptions {
   rounds: number
-  /** Messages to each partner. */
+  /** Messages a second to each partner. */
   perSecond: number
-  /** Deliveries to one destination at once. */
+  /** Concurrent deliveries to one destination. */
   places: number
 }
 
-/** Each run has a runner of its own, so that nothing of the last one still waits in its queues. */
+/** Each run has its own runner, so that no job of the last run waits in its queues. */
 export async function measureHanging(options: HangingOptions): Promise<string> {
   const [without, with_]: [Times[], Times[]] = [[], []]
   for (let round = 0; round < options.rounds; round++) {
@@ -112,7 +112,7 @@ async function startWorld(concurrencyPerDestination: number): Promise<World> {
 async function run(withHanging: boolean, { perSecond, places }: HangingOptions): Promise<Times> {
   const world = await startWorld(places)
   try {
-    // Of both kinds of mail: a thread that is made for the first that hangs costs the others a moment, once.
+    // Sends both kinds of mail: the thread created for the first hanging message delays the others once.
     await sendAll(world, withHanging, 2 * perSecond, 20)
     return await sendAll(world, withHanging, perSecond, messagesEach)
   } finally {
@@ -159,7 +159,7 @@ async function sendBy(client: SmtpClient, domain: string, name: string): Promise
   if (!reply.startsWith('250')) throw new Error(`the ingress said: ${reply}`)
 }
 
-/** Where others use the machine, the round that they disturbed least. */
+/** Other load on the machine disturbs some rounds: the fastest round counts. */
 const least = (rounds: readonly Times[]): number => Math.min(...rounds.map(({ p99 }) => p99))
 
 function report(

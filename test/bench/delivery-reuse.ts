@@ -1,8 +1,8 @@
 /**
- * Messages a second over verified TLS, with a session for each batch and with one for each message. The path is that
- * of deliver-message from the job on: `deliverJob`, the batch, its sessions, the SMTP client, certificates judged
- * under DomainValidation. At the edge to AWS nothing is behind it: claims and trace agree with everything at once,
- * content is in memory, and places are not asked for. The partner is a process of its own.
+ * Messages a second over verified TLS, with one session a batch and with one session a message. The path is that of
+ * deliver-message from the job on: `deliverJob`, the batch, its sessions, the SMTP client, and certificates assessed
+ * under DomainValidation. AWS is simulated: claims and trace succeed at once, content is in memory, and slots are
+ * unlimited. The partner is a process of its own.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -22,7 +22,7 @@ import { median } from './median.ts'
 
 const host = 'mx.partner.example'
 const batchSize = 10
-/** Batches at once, as that many functions would have. */
+/** Concurrent batches, as that many functions would have. */
 const workers = 4
 const roundTrips = [0, 20]
 const content = sampleMessage(4096).subarray(0, -3)
@@ -63,7 +63,7 @@ interface Rates {
   with: number[]
 }
 
-/** Taking turns, after a warm-up of each. */
+/** The targets alternate, after a warm-up of each. */
 async function inRounds(rounds: number, seconds: number, target: Target): Promise<Rates> {
   for (const reuse of [false, true]) await rate(target, reuse, 1)
   const rates: Rates = { without: [], with: [] }

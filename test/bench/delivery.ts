@@ -1,7 +1,6 @@
 /**
- * What delivery does in a second, and whom a partner that hangs holds up: `npm run bench:delivery [-- --rounds N
- * --seconds N --rate N --places N
- * --only reuse|hanging]`. Prints Markdown tables; figures of one run compare, of two they do not.
+ * Delivery's rate, and which mail a hanging partner delays: `npm run bench:delivery [-- --rounds N --seconds N
+ * --rate N --slots N --only reuse|hanging]`. Prints Markdown tables. Only figures of one run can be compared.
  */
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -14,7 +13,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '4' },
     /** Messages a second to each of the twenty partners. */
     rate: { type: 'string', default: '2' },
-    /** Deliveries to one destination at once. */
+    /** Concurrent deliveries to one destination. */
     places: { type: 'string', default: String(usualPlaces) },
     only: { type: 'string' },
   },

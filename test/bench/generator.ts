@@ -1,4 +1,4 @@
-/** The load in a process of its own, so that its processor time is known; `generators.ts` is its other end. */
+/** Generates load in its own process, so that its processor time is known. `generators.ts` controls it. */
 
 import type { Answer, Order } from './generators.ts'
 import type { Load } from './load.ts'
@@ -18,7 +18,7 @@ process.on('message', async (order: Order) => {
   }
 })
 
-// Nobody is left to make a load for.
+// The controlling process has ended.
 process.on('disconnect', () => process.exit())
 
 async function open(load: Load): Promise<void> {

@@ -1,4 +1,4 @@
-/** Processes that make a load together. */
+/** Processes that generate load together. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Load, LoadResult } from './load.ts'
@@ -14,7 +14,7 @@ export type Answer =
 export class Generators {
   readonly #children: ChildProcess[]
 
-  /** @param profile folder for a V8 CPU profile of each */
+  /** @param profile folder for a V8 CPU profile of each process */
   constructor(count: number, profile?: string) {
     const execArgv = profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : []
     this.#children = Array.from({ length: count }, () =>
@@ -26,7 +26,7 @@ export class Generators {
     )
   }
 
-  /** @throws Error when the server does not take the sessions */
+  /** @throws Error when the server does not accept the sessions */
   async open(load: Load): Promise<void> {
     const shares = shareOut(load.connections, this.#children.length)
     await this.#all((index) => ({ kind: 'Open', load: { ...load, connections: shares[index] ?? 0 } }))
@@ -72,6 +72,6 @@ async function ask(child: ChildProcess, order: Order): Promise<Answer> {
   }
 }
 
-/** As evenly as can be. */
+/** Divides a number into shares as equal as possible. */
 const shareOut = (all: number, among: number): number[] =>
   Array.from({ length: among }, (_, index) => Math.floor((all + index) / among))

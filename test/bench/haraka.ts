@@ -1,6 +1,6 @@
 /**
- * Haraka with its TLS plugin, a list of the domains it takes mail for, and its own plugin that discards. It is no
- * dependency of the project: a fixed version is installed beside the caches of other tools.
+ * Haraka with its TLS plugin, a list of domains that it accepts, and a plugin of ours that discards messages. It is
+ * not a dependency of the project: a fixed version is installed beside the caches of other tools.
  */
 import { execFile, spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ import { endWithThisProcess, hostname, type Program, stopProcess } from './mailf
 
 export const harakaVersion = '3.3.4'
 
-/** Milliseconds until it has to greet. */
+/** Milliseconds until it must send its greeting. */
 const patience = 30_000
 
 const home = join(import.meta.dirname, '../../node_modules/.cache/mailflow-bench/haraka')
@@ -48,7 +48,7 @@ function versionHere(): string | null {
   return existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')).version : null
 }
 
-/** @param nodes processes that share the port under a parent, or 0 for one process that is alone */
+/** @param nodes number of processes that share the port under a parent, or 0 for a single process */
 export async function startHaraka(identity: Identity, nodes: number): Promise<Program> {
   const port = await freePort()
   const folder = configure(identity, port, nodes)
@@ -75,7 +75,7 @@ export async function startHaraka(identity: Identity, nodes: number): Promise<Pr
   return { port, pid: child.pid ?? 0, stop }
 }
 
-/** Its own configuration but for these files. */
+/** Writes its default configuration with these files changed. */
 function configure({ cert, key }: Identity, port: number, nodes: number): string {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-haraka-'))
   cpSync(join(installed, 'config'), join(folder, 'config'), { recursive: true })

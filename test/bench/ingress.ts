@@ -1,7 +1,7 @@
 /**
- * Messages a second through the real ingress process over TLS, beside bare smtp-server, in interleaved rounds: `npm run
- * bench:ingress [-- --rounds N --seconds N --connections N --profile DIR]`. Prints a Markdown table. Ingress, bare
- * server, storage stub and load generator are processes of their own on one machine, so they share its cores.
+ * Messages a second through the real ingress process over TLS, beside bare smtp-server, in interleaved rounds: `npm
+ * run bench:ingress [-- --rounds N --seconds N --connections N --profile DIR]`. Prints a Markdown table. Ingress,
+ * bare server, storage stub and load generator are separate processes on one machine and share its cores.
  */
 import { parseArgs } from 'node:util'
 import { selfSigned } from '../support/pki.ts'
@@ -46,7 +46,7 @@ try {
   for (const program of running.reverse()) await program.stop()
 }
 
-/** A profile is of the ingress alone. */
+/** A profile covers the ingress alone. */
 async function startServers(): Promise<[string, Server][]> {
   const identity = await selfSigned({ names: [hostname] })
   const storage = started(await startStorage(storageMs))
@@ -79,7 +79,7 @@ function report(results: ReadonlyMap<string, readonly Measured[]>): string {
     const range = `${Math.round(Math.min(...rates))}–${Math.round(Math.max(...rates))}`
     const middle = (figure: (measured: Measured) => number) => median(rounds.map(figure))
     const times = `${middle(({ p50 }) => p50).toFixed(1)} ms | ${middle(({ p99 }) => p99).toFixed(1)} ms`
-    // Seconds for a thousand are milliseconds for one.
+    // Seconds for a thousand messages are milliseconds for one.
     const processor = `${Math.round(middle(({ processor }) => processor) * 1000)} µs`
     const errors = rounds
       .flatMap((round) => [...round.errors.values()])

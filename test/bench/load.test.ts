@@ -26,7 +26,7 @@ async function startSink(t: TestContext) {
   return { port: await portOf(t, sink), seen }
 }
 
-/** A server in the clear that answers the message, and all else, as it is told. */
+/** A server without TLS whose replies a test decides. */
 function scripted(t: TestContext, answer: (what: string, socket: Socket) => string | null): Promise<number> {
   const server = createServer((socket) => {
     socket.on('error', () => {})
@@ -87,14 +87,14 @@ test('a connection for each message, in the clear and over TLS', async (t) => {
   assert.deepEqual([...inTheClear.errors, ...overTls.errors], [])
 })
 
-test('a TLS session is resumed where that is asked for', async (t) => {
+test('a TLS session is resumed when the load requests it', async (t) => {
   const { port } = await startSink(t)
   const result = await runLoad({ ...secure, port, mode: 'Connection', resume: true })
   const anew = result.handshakes - result.resumed
   assert.ok(result.resumed > 0 && anew >= 1 && anew <= 2 * brief.connections, `${anew} anew`)
 })
 
-test('refused and lost messages are counted by their causes, and others go on', async (t) => {
+test('refused and lost messages are counted by cause, and other sessions continue', async (t) => {
   const given = { refused: 0, dropped: 0, taken: 0 }
   let messages = 0
   const port = await scripted(t, (what, socket) => {
@@ -122,7 +122,7 @@ test('refused and lost messages are counted by their causes, and others go on', 
   }
 })
 
-test('replies that come an octet at a time are read as any other', async (t) => {
+test('a reply that comes octet by octet is read like any other', async (t) => {
   const port = await scripted(t, (what, socket) => {
     const octets = [...`${usually(what)}\r\n`]
     for (const octet of octets) socket.write(octet)
@@ -133,14 +133,14 @@ test('replies that come an octet at a time are read as any other', async (t) => 
   assert.deepEqual([...errors], [])
 })
 
-test('a server that takes no sessions ends the measurement with what it said', async (t) => {
+test('a server that refuses sessions ends the measurement with its reply', async (t) => {
   const port = await scripted(t, () => '421 4.7.0 too many')
   await assert.rejects(runLoad({ ...plain, port, mode: 'Persistent' }), {
     message: 'cannot open 3 sessions: Greeting: 421 4.7.0 too many',
   })
 })
 
-test('kinds of errors are bounded, and none is left out of the count', async (t) => {
+test('the kinds of errors are bounded, and every error is counted', async (t) => {
   let serial = 0
   const port = await scripted(t, (what) => (what === 'message' ? `451 4.3.0 no ${serial++}` : usually(what)))
   const { errors } = await runLoad({ ...plain, port, mode: 'Connection', connections: 40 })

@@ -1,6 +1,6 @@
 /**
- * The load of many sending servers from one process: so many sessions at once, each with one message after another,
- * or with one message each and a new session after it. What goes wrong is counted, and the session begun anew.
+ * The load of many sending servers from one process. It keeps a number of sessions open, each with one message after
+ * another, or opens a new session for each message. Failures are counted, and the session begins again.
  */
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { ClientSession } from './client-session.ts'
@@ -8,41 +8,46 @@ import { type Tally, Tallying } from './tally.ts'
 
 export interface Load {
   port: number
-  /** Sessions at once. */
+  /** Number of concurrent sessions. */
   connections: number
   mode: Mode
-  /** The one key exchange that is offered, with TLSv1.3 and TLS_AES_256_GCM_SHA384; null leaves sessions in the clear. */
+  /** The only key exchange offered, with TLSv1.3 and TLS_AES_256_GCM_SHA384; null leaves sessions without TLS. */
   group: string | null
-  /** Whether a session for each message resumes the TLS of an earlier one. */
+  /** Whether a session for one message resumes the TLS of an earlier one. */
   resume: boolean
-  /** With its final dot. */
+  /** Includes the final dot. */
   message: Buffer
-  /** Milliseconds before those that count. */
+  /** Milliseconds before the measured time. */
   leadIn: number
-  /** Milliseconds that count. */
+  /** Milliseconds measured. */
   duration: number
 }
 
 /**
- * Sessions that stay open, timed from MAIL to the 250 that follows the data; or a session for each message, timed from
- * its connection on.
+ * `Persistent` sessions stay open; times run from MAIL to the reply to the end of data. `Connection` opens a session
+ * for each message; times run from its connection.
  */
 export type Mode = 'Persistent' | 'Connection'
 
 export interface LoadResult extends Tally {
-  /** Processors this program was busy with in the time that counts, all its threads: 1 is all that one loop can do. */
+  /**
+   * Processors that this program used in the measured time, over all its threads. One event loop can use 1 at most.
+   */
   busy: number
 }
 
-/** Milliseconds that an answer may take. */
+/** Milliseconds until a missing reply is a failure. */
 const patience = 30_000
-/** Milliseconds before a session that failed is begun anew. */
+/** Milliseconds before a failed session begins again. */
 const pauseAfterFailure = 100
-/** Sessions that are opened at a time, before a load begins. */
+/** Number of sessions opened at once before a load begins. */
 const openedAtOnce = 25
 const failuresWhileOpening = 10
 
-/** Octets of one message with its final dot, in lines as mail has them. */
+/**
+ * A message with its final dot, in lines of usual length.
+ * @param octets its size
+ */
 export function sampleMessage(octets: number): Buffer {
   const head = 'From: a@elsewhere.example\r\nTo: b@ours.example\r\nSubject: load\r\n\r\n'
   const line = `${'x'.repeat(74)}\r\n`
@@ -55,7 +60,7 @@ export class LoadRun {
   readonly #context: SecureContext | null
   readonly #slots: Slot[]
   readonly tallying = new Tallying()
-  /** The last that came; as sending servers do, it is used more than once. */
+  /** The last ticket received. As sending servers do, it is used more than once. */
   #ticket: Buffer | null = null
   #isRunning = false
   #active = 0
@@ -76,7 +81,10 @@ export class LoadRun {
     return this.#load.mode
   }
 
-  /** Opens the sessions that stay open. @throws Error when the server does not take them */
+  /**
+   * Opens the sessions that stay open.
+   * @throws Error when the server does not accept them
+   */
   async open(): Promise<void> {
     if (this.mode === 'Connection') return
     const watch = this.#watch()
@@ -97,7 +105,7 @@ export class LoadRun {
     throw new Error(`cannot open ${this.#load.connections} sessions: ${cause}`)
   }
 
-  /** Resolves when every message has its answer; sessions that stay open do so until `close`. */
+  /** Resolves when every message has its reply. Sessions that stay open do so until `close`. */
   async run(): Promise<LoadResult> {
     const { leadIn, duration } = this.#load
     const from = performance.now() + leadIn
@@ -123,12 +131,12 @@ export class LoadRun {
     for (const slot of this.#slots) slot.close()
   }
 
-  /** A slot has nothing more to do. */
+  /** Called when a slot has nothing more to do. */
   rests(): void {
     if (--this.#active === 0) this.#finished()
   }
 
-  /** @param events those of one session; what all have in common is added */
+  /** @param events those of one session; the events that all sessions share are added */
   connect(events: { ready(): void; accepted(): void; ended(): void; failed(): void }): ClientSession {
     const { port, message, resume } = this.#load
     const context = this.#context
@@ -158,13 +166,13 @@ export class LoadRun {
   }
 }
 
-/** One session at a time. */
+/** Runs one session at a time. */
 class Slot {
   readonly #run: LoadRun
   #session: ClientSession | null = null
   #began = 0
   #opened: ((isOpen: boolean) => void) | null = null
-  /** From the beginning of the load until there is nothing more to do. */
+  /** True from the beginning of the load until the slot has nothing more to do. */
   #isActive = false
 
   constructor(run: LoadRun) {

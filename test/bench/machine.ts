@@ -1,4 +1,4 @@
-/** What figures depend on besides the programs. */
+/** Properties of the machine that figures depend on. */
 import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs'
 import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ const fileSystems: Record<number, string> = {
   2035054128: 'overlayfs',
 }
 
-/** The file system of temporary files, and how long it takes to make 4 KB durable. */
+/** The file system of temporary files, and the time it needs to make 4 KB durable. */
 export function disk(): string {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-bench-'))
   try {

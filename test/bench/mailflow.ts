@@ -1,4 +1,4 @@
-/** The ingress as a benchmark runs it, beside a store that answers after a fixed time. */
+/** The ingress as a benchmark runs it, beside a store that responds after a fixed time. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -14,18 +14,18 @@ export interface Program {
 }
 
 export interface Storage extends Program {
-  /** File of the certificate that it is known by. */
+  /** File with its certificate. */
   authority: string
 }
 
 export interface IngressOptions {
   identity: Identity
   storage: Storage
-  /** Sessions that the load has at once. */
+  /** Number of concurrent sessions of the load. */
   connections: number
-  /** Folder for its V8 CPU profile. */
+  /** Folder for the V8 CPU profile. */
   profile?: string | undefined
-  /** Folder of the checkout whose ingress it is; this one where left out. */
+  /** Folder of the checkout to run; default: this one. */
   checkout?: string | undefined
 }
 
@@ -33,10 +33,10 @@ export const hostname = 'mx.ours.example'
 
 const storageAddress = '127.0.0.1'
 
-/** Limits on one client are lifted, since the load comes from one address. */
+/** Limits for one client are lifted, since the load comes from one address. */
 export async function startIngress(options: IngressOptions): Promise<Program> {
   const endpoint = `https://${storageAddress}:${options.storage.port}`
-  // Those of the load before may still be closing.
+  // Sessions of the previous load may still be closing.
   const sessions = String(2 * options.connections)
   const environment = {
     ...tlsEnvironment(options.identity),
@@ -67,7 +67,7 @@ export async function startIngress(options: IngressOptions): Promise<Program> {
   })
 }
 
-/** A store that is reached over TLS, as those of AWS are. */
+/** A store reached over TLS, as AWS's stores are. */
 export async function startStorage(answersAfterMs: number): Promise<Storage> {
   const identity = await selfSigned({ names: [], addresses: [storageAddress] })
   const folder = await mkdtemp(join(tmpdir(), 'bench-storage-'))
@@ -82,13 +82,13 @@ export async function startStorage(answersAfterMs: number): Promise<Storage> {
   return { ...program, authority, stop }
 }
 
-/** smtp-server with the ingress's TLS options and nothing behind it. */
+/** smtp-server with the ingress's TLS options and no storage. */
 export const startBare = (identity: Identity): Promise<Program> =>
   startProgram('test/bench/bare-server.ts', { environment: tlsEnvironment(identity) })
 
 const tlsEnvironment = ({ cert, key }: Identity) => ({ TLS_CERTIFICATE: cert, TLS_PRIVATE_KEY: key })
 
-/** One that names its port in its first line: a number, or an object with `smtpPort`. */
+/** Starts a program whose first line names its port: a number, or an object with `smtpPort`. */
 async function startProgram(
   program: string,
   {
@@ -114,14 +114,14 @@ async function startProgram(
   }
 }
 
-/** Also when this one is interrupted before it knows the port. */
+/** Also ends the child when this process is interrupted before it knows the port. */
 export function endWithThisProcess(child: ChildProcess): void {
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)
   child.once('exit', () => process.off('exit', kill))
 }
 
-/** Asks, and after a while does not ask. */
+/** Sends SIGTERM, and SIGKILL when the process does not end. */
 export async function stopProcess(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = once(child, 'exit')

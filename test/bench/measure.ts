@@ -1,33 +1,33 @@
-/** One load on one server, and what it cost. */
+/** One load on one server, and its cost. */
 import type { Generators } from './generators.ts'
 import type { Load } from './load.ts'
 import type { Program } from './mailflow.ts'
 import { processorSeconds, proportionalSetSize } from './process-tree.ts'
 
 export interface Server extends Program {
-  /** Messages that it has taken and is not rid of; absent where it keeps none. */
+  /** Number of accepted messages still in its queue; absent for a server without a queue. */
   queued?(): number
-  /** Removes what it keeps of a load, when that was measured. */
+  /** Removes what the server kept of a load after the measurement. */
   clear?(): void
-  /** A program that works for it and is not counted as part of it. */
+  /** A program that works for the server and is not counted as part of it. */
   storage?: Program
 }
 
 export interface Measured {
   perSecond: number
-  /** Milliseconds, as `Load` says from when to when. */
+  /** Milliseconds; `Load` defines from when to when. */
   p50: number
   p99: number
-  /** Seconds of processor time of the server's processes for a thousand messages, until its queue is empty. */
+  /** Processor time of the server's processes in seconds for a thousand messages, until its queue is empty. */
   processor: number
-  /** The same of its storage. */
+  /** Processor time of its storage, in the same unit. */
   storageProcessor: number
-  /** Octets in all of its processes, at the most of the looks taken. */
+  /** Octets in all of its processes: the largest sample. */
   memory: number
-  /** Processors that the busiest process of the load generator kept busy. */
+  /** Processors that the busiest process of the load generator used. */
   generator: number
   errors: Map<string, number>
-  /** When the load ended, and after `drainLimit`. */
+  /** Queue lengths at the end of the load and after `drainLimit`. */
   queuedAtEnd: number
   queuedAfter: number
   tls: string | null
@@ -40,8 +40,8 @@ const drainLimit = 30_000
 const looksEvery = 250
 
 /**
- * @param watchMemory whether to look at the server's memory all the time, which takes processor time from everyone;
- *   else there is one look at the end
+ * @param watchMemory whether to sample the server's memory all the time, which costs processor time; otherwise one
+ * sample is taken at the end
  */
 export async function measure(
   generators: Generators,

@@ -8,7 +8,7 @@ const servers = [...usualServers, 'mailflow-before', 'postfix-hold'] as const
 const namable = servers.filter((name) => name !== 'mailflow-before')
 export type ServerName = (typeof servers)[number]
 
-/** One kind of load; its servers take turns. */
+/** One kind of load. Its servers alternate. */
 export interface Cell {
   kilobytes: number
   mode: Mode
@@ -22,14 +22,14 @@ export interface Options {
   duration: number
   servers: ServerName[]
   cells: Cell[]
-  /** Processes that make the load. */
+  /** Number of processes that generate the load. */
   generators: number
   resume: boolean
   group: string
   profile: string | undefined
   /** Another checkout, whose ingress is measured beside this one's. */
   before: string | undefined
-  /** The least median ratio of this checkout's rate to the other's, over all kinds of load. */
+  /** The smallest acceptable median ratio of this checkout's rate to the other's, over all kinds of load. */
   least: number
 }
 
@@ -48,7 +48,7 @@ export const usage = `npm run bench:peers -- [flags]
   --group NAME      the key exchange that the load offers (X25519)
   --profile DIR     V8 CPU profiles of the ingress and of the load generator`
 
-/** @throws Error naming the flag and what it may be */
+/** @throws Error that names the flag and its permitted values */
 export function parseOptions(args: string[]): Options {
   const { values } = parseArgs({
     args,

@@ -1,10 +1,10 @@
-/** The ingress's figures over those of others. */
+/** The ingress's figures divided by those of other servers. */
 import type { Measured } from './measure.ts'
 import { median } from './median.ts'
 import type { ServerName } from './peers-options.ts'
 import { fixed, kindOf, names, type Results, titleOf, whole } from './peers-results.ts'
 
-/** Ours and theirs. */
+/** The ingress and the server it is compared with. */
 const pairs: [ServerName, ServerName][] = [
   ['mailflow', 'mailflow-before'],
   ['mailflow', 'postfix'],
@@ -25,7 +25,10 @@ const figures: [string, (measured: Measured) => number][] = [
   ['p99', ({ p99 }) => p99],
 ]
 
-/** @returns the median over every round of every kind of load, of ours over theirs; NaN where one is missing */
+/**
+ * @returns the median ratio of the first server's rate to the second's, over every round of every kind of load; NaN
+ * where one is missing
+ */
 export function medianRateRatio(results: readonly Results[], ours: ServerName, theirs: ServerName): number {
   const all = results.flatMap(({ rounds }) => {
     const others = rounds.get(theirs) ?? []
@@ -48,7 +51,7 @@ export function ratios(results: readonly Results[]): string[] {
   ]
 }
 
-/** How many sessions suit a server best depends on how it works, so each is shown with those that suit it. */
+/** The best number of sessions differs between servers, so each server counts with its own best one. */
 function bestOf(kinds: [string, Results[]][]): string[] {
   const rows = kinds.map(([title, several]) => {
     const best = Object.keys(names).flatMap((name) => bestWith(name as ServerName, several) ?? [])

@@ -1,4 +1,4 @@
-/** The Markdown of `npm run bench:peers`. */
+/** The Markdown report of `npm run bench:peers`. */
 import type { Measured } from './measure.ts'
 import { median } from './median.ts'
 import { ratios } from './peers-ratios.ts'
@@ -43,7 +43,7 @@ function row(name: string, rounds: readonly Measured[], memory = Number.NaN): st
   return `| ${cells.join(' | ')} |`
 }
 
-/** What the row's figures do not say, and what makes them doubtful. */
+/** Notes to the row: what its figures do not show, and what makes them uncertain. */
 function remarksOn(name: string, rounds: readonly Measured[]): string[] {
   const errors = [...countErrors(rounds)].map(([cause, times]) => `${times} × ${cause}`)
   const queued = Math.max(...rounds.map(({ queuedAtEnd }) => queuedAtEnd))

@@ -1,12 +1,12 @@
-/** What `npm run bench:peers` found out, and how its parts are called. */
+/** The results of `npm run bench:peers`, and the names of its parts. */
 import type { Measured } from './measure.ts'
 import type { Cell, ServerName } from './peers-options.ts'
 
 export interface Results {
   cell: Cell
-  /** Of each server one for each round, in order. */
+  /** For each server, the results of its rounds in order. */
   rounds: Map<ServerName, Measured[]>
-  /** Octets, at their most. */
+  /** The largest memory of each server, in octets. */
   memory: Map<ServerName, number>
 }
 
@@ -20,7 +20,7 @@ export const names: Record<ServerName, string> = {
   bare: 'bare smtp-server',
 }
 
-/** A kind of load whatever the number of sessions. */
+/** The kind of load, without the number of sessions. */
 export const kindOf = ({ kilobytes, mode, isSecure }: Cell): string =>
   [
     `${kilobytes} KB`,
@@ -30,7 +30,7 @@ export const kindOf = ({ kilobytes, mode, isSecure }: Cell): string =>
 
 export const titleOf = (cell: Cell): string => `${kindOf(cell)}, ${cell.connections} at once`
 
-/** Where nothing was accepted there is no figure. */
+/** There is no figure where no message was accepted. */
 export const fixed = (value: number, digits: number): string =>
   Number.isFinite(value) ? value.toFixed(digits) : '–'
 export const whole = (value: number): string => fixed(value, 0)

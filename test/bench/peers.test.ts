@@ -9,7 +9,7 @@ import { report } from './peers-report.ts'
 import { processorSeconds, processTree, proportionalSetSize } from './process-tree.ts'
 import { together } from './tally.ts'
 
-test('without a flag every usual server meets every kind of load', () => {
+test('without a flag every default server runs every kind of load', () => {
   const { cells, servers, rounds, duration, generators, resume } = parseOptions([])
   assert.deepEqual(servers, ['mailflow', 'postfix', 'haraka', 'haraka-2', 'bare'])
   assert.equal(new Set(cells.map((cell) => JSON.stringify(cell))).size, 16)
@@ -19,7 +19,7 @@ test('without a flag every usual server meets every kind of load', () => {
   )
 })
 
-test('--only narrows what its words are about', () => {
+test('--only selects loads and servers by its words', () => {
   const { cells, servers } = parseOptions([
     '--only',
     'postfix-hold,50',
@@ -77,7 +77,7 @@ const measured = (part: Partial<Measured>): Measured => ({
 })
 const cell: Cell = { kilobytes: 4, mode: 'Connection', isSecure: true, connections: 7 }
 
-test('a row has medians, a range, the most memory and all errors; ratios are of the same round', () => {
+test('a row has medians, a range, the largest memory and all errors; a ratio compares the same round', () => {
   const refused = new Map([['Content: 451 4.3.1 full', 2]])
   const ours = [
     measured({ perSecond: 100, errors: refused }),
@@ -127,7 +127,7 @@ test('the rate ratio of two checkouts is the median over all rounds of all kinds
   assert.equal(medianRateRatio([], 'mailflow', 'mailflow-before'), Number.NaN)
 })
 
-test('of several numbers of sessions, each server is compared with the one that suits it best', () => {
+test('each server is compared by its best number of sessions', () => {
   const at = (connections: number, ours: number, theirs: number) => ({
     cell: { ...cell, connections },
     rounds: new Map([
@@ -155,7 +155,7 @@ test('a server that accepted nothing has dashes and its errors', () => {
   assert.match(text, /messages\/s: nothing to compare\./)
 })
 
-test('what several generators counted is one', () => {
+test('the counts of several generators are added up', () => {
   const tally = (count: number) => ({
     count,
     total: count + 1,
@@ -176,13 +176,13 @@ test('what several generators counted is one', () => {
   })
 })
 
-/** Works for this long, and then prints the microseconds of processor time that it counted itself. */
+/** A program that works for this time, and then prints the microseconds of processor time that it counted itself. */
 const busy = (milliseconds: number) => `
   const { user } = process.cpuUsage()
   while (process.cpuUsage().user - user < ${milliseconds * 1000});
   console.log(process.cpuUsage().user + process.cpuUsage().system)`
 
-test("processor time has that of children, the ended ones' too, and memory that of all who live", async (t) => {
+test('processor time includes living and ended children; memory includes living children', async (t) => {
   const program = `
     const { spawn, spawnSync } = require('node:child_process')
     const ended = spawnSync(process.execPath, ['-e', ${JSON.stringify(busy(150))}])

@@ -1,7 +1,7 @@
 /**
- * The ingress beside Postfix, Haraka and bare smtp-server, on this machine, in one run: `npm run bench:peers [-- FLAGS]`.
- * For each kind of load the servers are started anew, each has a run that does not count, and then they take turns.
- * Prints Markdown.
+ * The ingress beside Postfix, Haraka and bare smtp-server, on this machine, in one run: `npm run bench:peers [--
+ * FLAGS]`. For each kind of load the servers are started again, each has a warm-up, and then they alternate. Prints
+ * Markdown.
  */
 import { selfSigned } from '../support/pki.ts'
 import { Generators } from './generators.ts'
@@ -36,7 +36,7 @@ try {
   await stopDownTo(0)
 }
 
-/** Prints what there is, also when a server fails in the middle. */
+/** Prints the results so far, also when a server fails in the middle. */
 async function run(options: Options): Promise<void> {
   const names = options.servers
   if (names.some((name) => name.startsWith('postfix'))) requirePostfix()
@@ -84,7 +84,7 @@ async function measureCell(cell: Cell, options: Options, generators: Generators)
   return { cell, rounds, memory }
 }
 
-/** Each round another begins. */
+/** Rotates the list, so that each round begins with another server. */
 function turned<T>(all: readonly T[], by: number): T[] {
   const first = by % all.length
   return [...all.slice(first), ...all.slice(0, first)]
@@ -131,7 +131,7 @@ function started<T extends { stop(): Promise<void> }>(program: T): T {
   return program
 }
 
-/** Those that were started last are stopped first, since some need others. */
+/** Stops the servers started last first, since some need others. */
 async function stopDownTo(left: number): Promise<void> {
   for (const program of running.splice(left).reverse())
     await program.stop().catch((error: Error) => tell(`bench:peers: cannot stop a program: ${error.message}`))
@@ -156,7 +156,7 @@ function conditions(options: Options, results: readonly Results[], loadBefore: s
     .join('\n')
 }
 
-/** What is to be known of each server that was measured. */
+/** Notes on each server that was measured. */
 function remarks({ servers }: Options, results: readonly Results[]): string[] {
   const has = (start: string) => servers.some((name) => name.startsWith(start))
   const ours = results.flatMap(({ rounds }) => [...rounds].filter(([name]) => name.startsWith('mailflow')))

@@ -1,4 +1,4 @@
-/** Connectors of every kind in any number, and messages that meet them and that do not. */
+/** Connectors of every kind in any number, and messages that match them or not. */
 import { X509Certificate } from 'node:crypto'
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { type Message, plaintext, type Recipient } from '../../shared/contract/message.ts'
@@ -11,7 +11,7 @@ export interface Mail {
   recipient: Recipient
 }
 
-/** Half of them inbound; each has its own copy of everything, as when it is read from the store. */
+/** Half of them are inbound. Each has its own copies of all values, as when it is read from the store. */
 export function connectorSet(size: number): ConnectorSet {
   const half = size / 2
   return own({
@@ -25,7 +25,7 @@ export function connectorSet(size: number): ConnectorSet {
 const own = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
 
 const domainOf = (index: number): string => `partner${index}.example`
-/** A /24 of its own for each of the first 65,536. */
+/** A /24 network for each of the first 65,536. */
 const networkOf = (index: number): string => `10.${(index >> 8) & 0xff}.${index & 0xff}`
 
 const partner = inbound()
@@ -35,7 +35,10 @@ const onPremises = inbound({
   senderIpAddresses: ['192.0.2.1'],
 })
 
-/** Of ten: four exact, two wildcards by certificate, one that only reports, two of our own servers, one disabled. */
+/**
+ * Of ten connectors: four exact, two wildcards by certificate, one report-only, two for the organisation's own
+ * servers, one disabled.
+ */
 function inboundOf(index: number): InboundConnector {
   const domain = domainOf(index)
   const own = { id: `inbound-${index}`, name: `Inbound ${index}` }
@@ -117,9 +120,9 @@ function outboundOf(index: number): OutboundConnector {
 }
 
 /**
- * Mail in four parts: from partners with what they are asked for, from partners without it, from elsewhere, and from
- * our own servers, known by certificate or by address, to partners and elsewhere.
- * @param partners how many inbound connectors there are to be drawn from
+ * Mail in four parts: from partners that meet their connector, from partners that do not, from other domains, and
+ * from the organisation's own servers, identified by certificate or by address.
+ * @param partners the number of inbound connectors to choose from
  */
 export function mailFor(partners: number, count: number): Mail[] {
   const chance = generator(42)
@@ -168,13 +171,13 @@ function generator(seed: number): () => number {
   }
 }
 
-/** Connectors as just written, for a partner that has no other, and for everyone. */
+/** Connectors as just saved: for a partner that has no other connector, and for every domain. */
 export const saved = {
   one: inbound({ id: 'saved', name: 'Saved', senderDomains: ['new.example', '*.partner12.example'] }),
   everyone: inbound({ id: 'saved', name: 'Saved', senderDomains: ['*'] }),
 }
 
-/** What a partner with an authority of its own presents. */
+/** What a partner with its own authority presents. */
 export async function privateChains() {
   const root = await createPki()
   const intermediate = await root.subordinate('Intermediate')

@@ -1,8 +1,7 @@
 /**
- * How long a decision takes, and whether that depends on the number of connectors: `npm run bench:policy
- * [-- --rounds N --milliseconds N --sizes 10,1000,100000]`. Prints Markdown tables. All sizes take turns in one
- * process, and what is counted is this thread's processor time, so that what else the machine does hardly shows;
- * the medians' ratio is what counts.
+ * The time of a decision, and whether it depends on the number of connectors: `npm run bench:policy [-- --rounds N
+ * --milliseconds N --sizes 10,1000,100000]`. Prints Markdown tables. All sizes alternate in one process. The measure
+ * is this thread's processor time, so that other load hardly shows. Compare the ratio of the medians.
  */
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -29,7 +28,7 @@ const sizes = values.sizes.split(',').map(Number)
 const settings = { defaultRoute: 'Mx' } as const
 const now = minutesLater(1)
 
-/** Of one message with one recipient. What is answered is looked at, so that no work can be left out. */
+/** Decides one message with one recipient. The result is used, so that no work can be optimised away. */
 type Decide = (snapshot: Snapshot, mail: Mail) => unknown
 
 const work = new Map<string, Decide>([
@@ -64,7 +63,7 @@ interface World {
   mail: Mail[]
 }
 
-/** Once a change of the connectors: compiling; once a write: the comparison with all others. */
+/** Work after a change of the connectors: compiling. Work before a write: the comparison with all others. */
 function prepare(size: number): World {
   if (size === sizes[0])
     head('connectors', 'their heap', 'compiled in', 'heap of the snapshot', 'warnings on save', 'for `*`')
@@ -117,7 +116,7 @@ function nanoseconds(decide: Decide, { snapshot, mail }: World, forMs: number): 
   return (microseconds * 1000) / made
 }
 
-/** What comes on top where a connector has an authority of its own: the chain is a new one each time. */
+/** The additional cost of a connector with its own authority. The chain is new each time. */
 async function chains(): Promise<void> {
   console.log('')
   head("a connector's own authority", 'µs a certificate')
@@ -132,7 +131,7 @@ async function chains(): Promise<void> {
   }
 }
 
-/** @returns the median's milliseconds, as a clock shows them: processor time is counted too coarsely for one task */
+/** @returns the median in milliseconds of wall-clock time: processor time is counted too coarsely for one task */
 function repeated(task: () => unknown): number {
   const times = Array.from({ length: 9 }, () => {
     const before = performance.now()
@@ -142,7 +141,7 @@ function repeated(task: () => unknown): number {
   return median(times)
 }
 
-/** Microseconds since. */
+/** Microseconds of processor time. */
 function spent(before: NodeJS.CpuUsage): number {
   const { user, system } = process.threadCpuUsage(before)
   return user + system

@@ -1,6 +1,6 @@
 /**
- * Postfix as Debian ships it: each message to its queue on disk, with fsync, before the 250, and then discarded. Or, to
- * tell what receiving alone costs, put on hold there until the load is over.
+ * Postfix as Debian installs it. It writes each message to its queue on disk, with fsync, before the 250, and then
+ * discards it. To measure receiving alone, it holds the messages in the queue until the load is over.
  */
 import { execFileSync } from 'node:child_process'
 import { readdirSync, rmSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { missing, Postfix } from '../support/peers/peers.ts'
 import type { Identity } from '../support/pki.ts'
 import type { Server } from './measure.ts'
 
-/** @throws Error when it is not here or may not be started */
+/** @throws Error when it is not installed or may not be started */
 export function requirePostfix(): void {
   const fault = missing('postfix', 'Debian: apt-get install postfix', true)
   if (fault) throw new Error(fault)
@@ -20,21 +20,21 @@ export const postfixVersion = (): string =>
 
 export interface PostfixLoad {
   connections: number
-  /** The one key exchange it needs. */
+  /** The only key exchange. */
   group: string
   /** Whether messages stay in its queue. */
   holds: boolean
 }
 
-/** Limits on one client, and those that would make a load of many sessions wait, are lifted. */
+/** Lifts limits on one client, and limits that would delay a load of many sessions. */
 const settings = ({ connections, group, holds }: PostfixLoad): Record<string, string> => ({
   virtual_transport: 'discard:',
-  // With more processes than there are sessions it does not think itself under stress.
+  // With more processes than sessions it does not enter stress mode.
   default_process_limit: String(connections + 50),
   smtpd_client_connection_count_limit: '0',
   smtpd_client_connection_rate_limit: '0',
   in_flow_delay: '0',
-  // Its own value, which the tests set otherwise.
+  // Its default value, which the tests change otherwise.
   smtpd_tls_loglevel: '0',
   tls_eecdh_auto_curves: group,
   ...(holds && { smtpd_recipient_restrictions: 'check_client_access static:HOLD' }),
@@ -53,7 +53,7 @@ export async function startPostfix(identity: Identity, load: PostfixLoad): Promi
   }
 }
 
-/** None where a folder went with its message. */
+/** Empty for a folder that was removed with its message. */
 function filesBelow(folder: string): string[] {
   try {
     const entries = readdirSync(folder, { recursive: true, withFileTypes: true })

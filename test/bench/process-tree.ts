@@ -1,12 +1,11 @@
 /**
  * What a server with all its processes has used, from Linux's /proc. Processor time: what each living thread ran, in
- * nanoseconds (`schedstat`), and what the processes that have ended left to the parent that waited for them (`cutime`
- * and `cstime` of `stat`). Memory: the sum of their proportional set sizes, in which what several of them share counts
- * once.
+ * nanoseconds (`schedstat`), and what ended processes left to the parent that waited for them (`cutime` and `cstime`
+ * of `stat`). Memory: the sum of the proportional set sizes, which count shared memory once.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** The process and its descendants, as far as they live. */
+/** The process and its living descendants. */
 export function processTree(root: number): number[] {
   const children = new Map<number, number[]>()
   for (const name of readdirSync('/proc')) {
@@ -19,7 +18,7 @@ export function processTree(root: number): number[] {
   return tree
 }
 
-/** Seconds since the process began. One that ends while this looks may be missed. */
+/** Seconds since the process began. A process that ends during the call may be missed. */
 export function processorSeconds(root: number): number {
   return processTree(root)
     .map((pid) => (statOf(pid)?.leftByChildren ?? 0) + ranBy(pid))
@@ -33,7 +32,7 @@ export function proportionalSetSize(root: number): number {
     .reduce((sum, octets) => sum + octets, 0)
 }
 
-/** Of Linux on each processor that Node runs on. */
+/** Clock ticks a second, on every processor that Node supports. */
 const ticksASecond = 100
 
 function statOf(pid: number): { parent: number; leftByChildren: number } | null {
@@ -51,7 +50,7 @@ const ranBy = (pid: number): number =>
     .map((thread) => Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0]) / 1e9)
     .reduce((sum, seconds) => sum + seconds, 0)
 
-/** Empty when the process has ended in the meantime, or is another user's. */
+/** Empty when the process has ended meanwhile, or belongs to another user. */
 function read(path: string): string {
   try {
     return readFileSync(path, 'latin1')

@@ -1,4 +1,4 @@
-/** A mail server that reads messages and throws them away, as lean as it can be made. */
+/** A mail server that reads and discards messages, as lean as possible. */
 import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createSecureContext, TLSSocket } from 'node:tls'
@@ -6,9 +6,9 @@ import { createSecureContext, TLSSocket } from 'node:tls'
 export interface SinkOptions {
   /** PEM. */
   tls: { key: string; cert: string }
-  /** Milliseconds before each reply, in the place of a network's round trip. */
+  /** Milliseconds before each reply, in place of a network's round trip. */
   pauseMs?: number
-  /** Told of each message before it is answered. */
+  /** Called with each message before its reply. */
   taken?(message: Buffer): void
 }
 

@@ -1,6 +1,6 @@
 /**
- * A mail server that throws messages away, in a process of its own. Takes TLS_PRIVATE_KEY and TLS_CERTIFICATE, and as
- * its argument the milliseconds before each reply; prints its port when it listens.
+ * A mail server that discards messages, in its own process. Takes TLS_PRIVATE_KEY and TLS_CERTIFICATE, and as its
+ * argument the milliseconds before each reply. Prints its port when it listens.
  */
 import type { AddressInfo } from 'node:net'
 import { createSink } from './sink-server.ts'

@@ -1,6 +1,6 @@
 /**
- * S3, SQS and DynamoDB as far as the ingress meets them, over TLS, each answering after a fixed time: `node
- * storage-stub.ts MILLISECONDS`, with TLS_PRIVATE_KEY and TLS_CERTIFICATE. Prints its port when it listens. Keeps
+ * The parts of S3, SQS and DynamoDB that the ingress uses, over TLS, each with a response after a fixed time: `node
+ * storage-stub.ts MILLISECONDS`, with TLS_PRIVATE_KEY and TLS_CERTIFICATE. Prints its port when it listens. Stores
  * nothing.
  */
 import type { IncomingMessage } from 'node:http'
@@ -22,7 +22,7 @@ const server = createServer({ key, cert }, (request, response) => {
 server.keepAliveTimeout = 60_000
 server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port))
 
-/** S3 needs no body here. */
+/** S3's responses need no body here. */
 function answerTo(request: IncomingMessage, body: Buffer): string {
   const operation = operationOf(request)
   if (operation === '') return ''

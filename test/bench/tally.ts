@@ -1,14 +1,14 @@
-/** What came of a load: its messages with their times, and its failures. */
+/** The result of a load: its messages with their times, and its failures. */
 import type { TLSSocket } from 'node:tls'
 
 export interface Tally {
-  /** Messages answered with 250 in the time that counts. */
+  /** Messages answered with 250 in the measured time. */
   count: number
-  /** The same with those before and behind it. */
+  /** Messages answered with 250 in all, including those before and after the measured time. */
   total: number
-  /** Milliseconds for each of `count`. */
+  /** Milliseconds of each message of `count`. */
   times: Float64Array
-  /** How often each thing went wrong, over all. */
+  /** How often each kind of failure happened in all. */
   errors: Map<string, number>
   handshakes: number
   resumed: number
@@ -16,7 +16,7 @@ export interface Tally {
   tls: string | null
 }
 
-/** Kinds of errors that are told apart: replies may name a message or a moment. */
+/** Number of kinds of errors that are kept apart: a reply may contain a message id or a time. */
 const errorKinds = 20
 
 export class Tallying {
@@ -29,7 +29,7 @@ export class Tallying {
   #resumed = 0
   #tls: string | null = null
 
-  /** What counts, in milliseconds of `performance.now`; handshakes before this call are not told. */
+  /** Sets the measured time, in milliseconds of `performance.now`. Handshakes before this call are not counted. */
   begin(from: number, to: number): void {
     this.#from = from
     this.#to = to
@@ -66,7 +66,7 @@ export class Tallying {
   }
 }
 
-/** Of one load that several processes shared. */
+/** Adds up the tallies of several processes with one load. */
 export function together(tallies: readonly Tally[]): Tally {
   const sum = (figure: (tally: Tally) => number) => tallies.reduce((all, tally) => all + figure(tally), 0)
   const errors = new Map<string, number>()

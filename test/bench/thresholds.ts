@@ -1,7 +1,7 @@
 /**
- * `npm run bench:thresholds`: what input of others costs must grow as the input does. Each row measures an input and
- * one four times as large in the same run, so that the machine and its other load count on both sides. Four times the
- * processor time is linear, sixteen times is quadratic; a row above its bound ends the command with 1.
+ * `npm run bench:thresholds`: the cost of untrusted input must not grow faster than the input. Each row measures an
+ * input and one four times as large in the same run, so that the machine and its other load affect both. Four times
+ * the processor time is linear, sixteen times is quadratic. A row above its bound ends the command with 1.
  */
 import { execFileSync } from 'node:child_process'
 import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto'
@@ -24,9 +24,12 @@ import { createPki } from '../support/pki.ts'
 
 interface Row {
   readonly what: string
-  /** Of the smaller input. */
+  /** Size of the smaller input. */
   readonly size: number
-  /** Makes the input, which is not measured. @returns what is measured */
+  /**
+   * Creates the input, which is not measured.
+   * @returns the work to measure
+   */
   readonly of: (size: number) => () => unknown
   /** How many times as much the larger input may cost. */
   readonly bound?: number
@@ -34,7 +37,7 @@ interface Row {
 
 const growth = 4
 const linear = 9
-/** Where only a part of the input is looked at. */
+/** For work that reads only a part of the input. */
 const constant = 2.5
 
 const text = (what: string, make: (size: number) => string): Row => ({
@@ -83,7 +86,7 @@ const mails: Row[] = [
   ),
 ]
 
-/** Pointers to pointers, each one step back, and records whose names go along all of them. */
+/** Pointers to pointers, each one step back, and records whose names follow all of them. */
 function pointers(records: number): () => unknown {
   const question = Buffer.from('\x02mx\x07partner\x07example\x00\x00\x01\x00\x01', 'latin1')
   const record = (owner: number[], data: Buffer) =>
@@ -198,7 +201,7 @@ const rows: Row[] = [
   { what: 'CRL: revoked certificates', size: 25_000, of: revocations },
 ]
 
-/** Made by OpenSSL, as its authorities make theirs. */
+/** Created by OpenSSL, as real authorities do. */
 function revocations(entries: number): () => unknown {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-crl-'))
   const run = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
@@ -224,11 +227,11 @@ function revocations(entries: number): () => unknown {
   }
 }
 
-/** Milliseconds of processor time below which the clock says too little. */
+/** Milliseconds of processor time below which the clock is too coarse. */
 const shortest = 20
 const rounds = 5
 
-/** The least milliseconds of processor time that the work took, of several rounds. */
+/** The smallest processor time of several rounds, in milliseconds. */
 async function cost(works: readonly (() => unknown)[]): Promise<number[]> {
   const least = works.map(() => Number.POSITIVE_INFINITY)
   for (let round = 0; round < rounds; round++)

@@ -1,6 +1,6 @@
 /**
- * `npx mailflow check` against Debian's Postfix, with OpenSSL's own client beside it: what is said of a session and of the
- * trust in its chain is what OpenSSL says.
+ * `npx mailflow check` against Debian's Postfix, beside OpenSSL's own client: both must report the same of a session
+ * and of the trust in its chain.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -73,7 +73,7 @@ const portOf = (name: string): number => postfixes.get(name)?.port ?? 0
 const check = (name: string): Promise<Checked> =>
   checked(`127.0.0.1:${portOf(name)}`, '--servername', host, '--ca', root)
 
-/** The whole output of `openssl s_client`, which verifies and goes on whatever comes of it. */
+/** The whole output of `openssl s_client`, which verifies and continues whatever the result. */
 async function openssl(name: string): Promise<string> {
   const args = [
     '-starttls',
@@ -94,7 +94,7 @@ const failing = ({ out }: Checked): string[] =>
   [...out.matchAll(/^FAIL +(\S+)/gm)].map(([, name = '']) => name)
 
 describe('Postfix, checked', { skip, timeout: 120_000 }, () => {
-  it('with a good certificate passes, session and chain as OpenSSL has them', async () => {
+  it('with a good certificate passes; session and chain agree with OpenSSL', async () => {
     const [seen, theirs] = [await check('good'), await openssl('good')]
     assert.deepEqual([failing(seen), seen.status], [[], 0], seen.out)
     assert.match(seen.line('greeting'), /^OK .*220 mx\.partner\.example ESMTP Postfix/)
@@ -105,7 +105,7 @@ describe('Postfix, checked', { skip, timeout: 120_000 }, () => {
     assert.match(seen.line('older'), /^OK .*TLS 1\.0 and 1\.1 are refused/)
   })
 
-  it('was told nothing of a mail', async () => {
+  it('received no MAIL FROM', async () => {
     const farewell =
       (await postfixes.get('good')?.logged(/disconnect from .* ehlo=2 starttls=1 .*quit=1/)) ?? ''
     assert.doesNotMatch(farewell, /mail=|rcpt=|data=/)
@@ -119,13 +119,13 @@ describe('Postfix, checked', { skip, timeout: 120_000 }, () => {
     assert.match(seen.line('key', host), /RSA, 2048 bits$/)
   })
 
-  it('as it comes still knows TLS 1.1, and is warned of it', async () => {
+  it('with its default settings offers TLS 1.1, and gets a warning for it', async () => {
     const seen = await check('as it comes')
     assert.deepEqual([failing(seen), seen.status], [[], 0])
     assert.match(seen.line('older'), /^WARN .*TLSv1\.1 with TLS_\S+ is accepted, too/)
   })
 
-  it('with a certificate that was revoked fails, which OpenSSL without a CRL does not see', async () => {
+  it('with a revoked certificate fails; OpenSSL without a CRL does not notice', async () => {
     const [seen, theirs] = [await check('revoked'), await openssl('revoked')]
     assert.deepEqual([failing(seen), seen.status], [['ocsp', 'crl', 'revocation'], 1])
     assert.match(theirs, /Verify return code: 0 \(ok\)/)

@@ -1,6 +1,6 @@
 /**
- * The stack as CloudFormation makes it, on moto, an AWS emulator written by others: it reads the synthesised
- * template and the uploaded code of the functions, resolves the references, and creates what it models.
+ * The stack on moto, an AWS emulator by other authors. moto reads the synthesised template and the uploaded code of
+ * the functions, resolves the references, and creates the resources that it supports.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -11,10 +11,10 @@ import { after, test } from 'node:test'
 import { buildApp } from '../../infra/create-app.ts'
 import type { Json } from '../support/synthesis.ts'
 
-/** Debian's own interpreter, the one that has its python3-moto. */
+/** Debian's own interpreter, which has python3-moto. */
 const python = '/usr/bin/python3'
 
-/** What moto does not create. test/infra has the tests of these. */
+/** Resources that moto does not create. test/infra tests them. */
 const unmodelled = [
   'AWS::ApiGatewayV2::Api',
   'AWS::ApiGatewayV2::Integration',

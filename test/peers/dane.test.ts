@@ -1,6 +1,6 @@
 /**
- * DANE with a zone that Knot DNS signs and serves and that Unbound validates: our own delivery asks Unbound, and sends
- * to a partner whose certificate the zone names, or does not.
+ * DANE with a zone that Knot DNS signs and serves and that Unbound validates. The delivery resolves names through
+ * Unbound, and sends to a partner whose certificate the zone names or not.
  */
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
@@ -30,7 +30,7 @@ const skip =
   missing('kzonesign', 'apt-get install knot-dnssecutils') ||
   missing('unbound', 'apt-get install unbound')
 
-/** Presented by every partner that has TLS and is not said to be another. */
+/** The certificate of every partner with TLS that has no other. */
 let good: Identity
 let others: Record<'rootless' | 'expired' | 'misnamed', Identity>
 let names: NameServers
@@ -43,7 +43,7 @@ before(
     ca = pki.ca
     const issue = async (options: Parameters<typeof pki.issue>[0]): Promise<Identity> => {
       const { cert, key } = await pki.issue(options)
-      // A server with records of usage 2 sends its authority, too (RFC 7671 §5.2.2).
+      // A server with records of usage 2 also sends its authority (RFC 7671 §5.2.2).
       return { cert: `${cert}\n${ca}`, key }
     }
     good = await issue({ names: [`mx.issuer.${signedZone}`] })
@@ -53,7 +53,7 @@ before(
       misnamed: await issue({ names: ['mx.elsewhere.example'] }),
     }
     const resolver = 'dns.resolver.example'
-    // Another one, so that nobody trusts the partners for anything but what the zone says.
+    // Another authority, so that the partners are trusted only because of the zone.
     const resolvers = await createPki('CA of resolvers')
     trust(resolvers.ca)
     names = await startNameServers(
@@ -75,7 +75,7 @@ const firstOf = ({ cert }: Identity) => new X509Certificate(cert).toString()
 
 const nobody = '0'.repeat(64)
 
-/** Domains with one mail exchanger each. */
+/** Domains with one MX host each. */
 function hosts(domains: readonly string[], records: Record<string, string[]> = {}): string[] {
   return domains.flatMap((domain) => [
     `${domain} MX 10 mx.${domain}`,
@@ -96,7 +96,7 @@ function signed(): string[] {
     elsewhere: ['CNAME tlsa.elsewhere'],
     broken: [],
     nothing: [],
-    // More than a datagram holds.
+    // More than fits in a datagram.
     many: [...Array.from({ length: 60 }, (_, n) => `TLSA 3 1 1 ${n.toString(16).padStart(64, '0')}`), pin],
     forged: [pin],
     exchanged: [pin],
@@ -115,7 +115,7 @@ function signed(): string[] {
   ]
 }
 
-/** What an attacker on the way would change: the certificate that is named, and the host. */
+/** What an attacker on the path would change: the certificate in the record, and the host. */
 function forge(line: string): string {
   if (/\s(RRSIG|NSEC)\s/.test(line)) return line
   if (line.startsWith('_25._tcp.mx.forged.')) return line.replace(/[0-9A-F]{64}/i, nobody)
@@ -125,7 +125,7 @@ function forge(line: string): string {
 
 interface Sent {
   outcome: Outcome
-  /** Of the last partner that was tried. */
+  /** The partner of the last attempt. */
   partner: Partner
 }
 
@@ -192,7 +192,7 @@ const shown = ({ outcome: { outcome, policy, policySource, reply, tls } }: Sent)
     reply.enhanced,
   ].join(' ')
 
-describe('DANE, by a zone that Knot signed and Unbound validates', { skip, timeout: 120_000 }, () => {
+describe('DANE, with a zone that Knot signed and Unbound validates', { skip, timeout: 120_000 }, () => {
   const delivered: [string, string, () => Identity][] = [
     ['pinned', 'a key that the zone names', () => good],
     ['pinned', 'a key that the zone names, without its issuer', () => ({ ...good, cert: firstOf(good) })],
@@ -213,7 +213,7 @@ describe('DANE, by a zone that Knot signed and Unbound validates', { skip, timeo
     })
   }
 
-  it('passes over a mail exchanger whose key the zone does not name', async () => {
+  it('skips an MX host whose key the zone does not name', async () => {
     const { outcome, partner } = await send(`two.${signedZone}`)
     assert.deepEqual([outcome.outcome, outcome.host], ['Delivered', `mx.pinned.${signedZone}`])
     assert.equal(partner.connections(), 2)
@@ -258,19 +258,19 @@ describe('DANE, by a zone that Knot signed and Unbound validates', { skip, timeo
     })
   }
 
-  it('only encrypts where the zone names nothing that can be used', async () => {
+  it('requires only encryption where the zone has no usable TLSA record', async () => {
     const sent = await send(`unusable.${signedZone}`, { tls: others.misnamed })
     assert.equal(shown(sent), 'Delivered EncryptionOnly Dane encrypted 2.0.0')
   })
 
-  it('asks for nothing where the zone proves that there are no records', async () => {
+  it('requires nothing where the zone proves that there are no TLSA records', async () => {
     assert.equal(
       shown(await send(`nothing.${signedZone}`, {})),
       'Delivered Opportunistic Opportunistic clear 2.0.0',
     )
   })
 
-  it('does not count records that nobody signed', async () => {
+  it('ignores unsigned TLSA records', async () => {
     assert.equal(
       shown(await send(`plain.${unsignedZone}`, {})),
       'Delivered Opportunistic Opportunistic clear 2.0.0',
@@ -296,7 +296,7 @@ describe('DANE, by a zone that Knot signed and Unbound validates', { skip, timeo
     }
   }
 
-  describe('by a resolver that is asked by TLS', () => {
+  describe('with a resolver over TLS', () => {
     const rows: [string, string][] = [
       [`pinned.${signedZone}`, 'Delivered Dane Dane verified 2.0.0'],
       [`many.${signedZone}`, 'Delivered Dane Dane verified 2.0.0'],
@@ -306,20 +306,20 @@ describe('DANE, by a zone that Knot signed and Unbound validates', { skip, timeo
       [`plain.${unsignedZone}`, 'Delivered Opportunistic Opportunistic encrypted 2.0.0'],
     ]
     for (const [domain, expected] of rows) {
-      it(`mail for ${domain} fares as in the clear: ${expected}`, async () => {
+      it(`decides mail for ${domain} as without TLS to the resolver: ${expected}`, async () => {
         const sent = await send(domain, { tls: good }, names.byTls)
         assert.equal(shown(sent), expected, formatReply(sent.outcome.reply))
       })
     }
 
-    it('that has not the name in its address nothing is asked', async () => {
+    it('sends no query to a resolver without the expected name', async () => {
       const sent = await send(`pinned.${signedZone}`, { tls: good }, names.byTls.replace('#dns', '#other'))
       assert.equal(shown(sent), 'TemporaryFailure Opportunistic Opportunistic clear 4.4.312')
       assert.match(formatReply(sent.outcome.reply), /ERR_TLS_CERT_ALTNAME_INVALID/)
       assert.equal(sent.partner.connections(), 0)
     })
 
-    it('one connection has the answers to questions that come together', async () => {
+    it('answers concurrent queries over one connection', async () => {
       const { ask } = createResolver([names.byTls], [{ by: 'Stream', wait: 20_000 }])
       const domains = ['pinned', 'issuer', 'whole', 'changing', 'many', 'nothing']
       const answers = await Promise.all(domains.map((domain) => ask(`${domain}.${signedZone}`, 'MX')))
@@ -335,7 +335,7 @@ describe('DANE, by a zone that Knot signed and Unbound validates', { skip, timeo
     })
   })
 
-  it('has a domain that does not exist refused for good', async () => {
+  it('bounces mail for a domain that does not exist', async () => {
     const { outcome } = await send(`gone.${signedZone}`)
     assert.equal(outcome.reply.enhanced, '5.1.2')
   })

@@ -1,4 +1,4 @@
-/** Postfix as a partner's client: what its sessions with the ingress are, it says in its own log. */
+/** Postfix as a partner's client. Its own log shows how its sessions with the ingress went. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ let identity: Identity
 before(async () => {
   if (skip) return
   identity = await (await createPki()).issue({ names: ['mail.contoso.example'] })
-  // Tickets end with the hour.
+  // Tickets expire at the end of the hour.
   ingress = await startTestIngress({ at: new Date() })
 })
 
@@ -26,7 +26,10 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** Hands everything on to the ingress, and keeps TLS sessions. @param client what it shows, if anything */
+/**
+ * Relays all mail to the ingress and caches TLS sessions.
+ * @param client its client certificate, if it has one
+ */
 function startSender(client?: Identity): Promise<Postfix> {
   const chain = join(folder, 'client.pem')
   if (client) writeFileSync(chain, `${client.key}\n${client.cert}\n`, { mode: 0o600 })
@@ -38,7 +41,7 @@ function startSender(client?: Identity): Promise<Postfix> {
       relayhost: `[127.0.0.1]:${ingress.smtpPort}`,
       smtp_tls_security_level: 'encrypt',
       smtp_tls_session_cache_database: 'btree:$data_directory/sessions',
-      // A connection for each message.
+      // One connection a message.
       smtp_connection_cache_on_demand: 'no',
       smtp_tls_loglevel: '2',
       ...(client && { smtp_tls_chain_files: chain }),
@@ -46,7 +49,10 @@ function startSender(client?: Identity): Promise<Postfix> {
   })
 }
 
-/** Sends one message, and resolves when the ingress has it. @returns what Postfix logged of it */
+/**
+ * Sends one message, and resolves when the ingress has it.
+ * @returns Postfix's log lines about it
+ */
 async function send(postfix: Postfix): Promise<string> {
   const from = postfix.log.length
   const wire = await Wire.greet(postfix.port)
@@ -71,7 +77,7 @@ describe("Postfix's client", { skip, timeout: 60_000 }, () => {
     assert.match(second, /Reusing old session/)
   })
 
-  it('with a certificate shows it each time, and is known by it', async (t) => {
+  it('presents its certificate in each session and is identified by it', async (t) => {
     const postfix = await startSender(identity)
     t.after(() => postfix.stop())
     const count = ingress.queue.jobs.length

@@ -1,6 +1,6 @@
 /**
- * Postfix as the partner, in the states its administrator may leave it in, and our own code delivering to it at each
- * level. Postfix's log is the witness: how the session was encrypted, and how far it came.
+ * Postfix as the partner, in the configurations that its administrator may choose, and the project's own delivery to
+ * it at each level. Postfix's log shows how the session was encrypted and how far it went.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,7 +22,7 @@ const domain = 'partner.example'
 const levels = ['Opportunistic', 'EncryptionOnly', 'CertificateValidation', 'DomainValidation'] as const
 type Level = (typeof levels)[number]
 
-/** What becomes of a message: how it arrives, or the code of its deferral; and what Postfix logs of the session. */
+/** The result for a message: how it arrives, or the code of its deferral; and what Postfix logs of the session. */
 interface Expected {
   outcome: 'TLS' | 'clear' | string
   logs: RegExp
@@ -38,11 +38,11 @@ interface State {
 const anonymous = /Anonymous TLS connection established from \S+: TLSv1\.3 with cipher TLS_\S+/
 const named = (names: string[]) => (pki: Pki) => pki.issue({ names })
 const tls: Expected = { outcome: 'TLS', logs: anonymous }
-/** It came as far as TLS, and was left. */
+/** The session reached TLS and was then ended by the client. */
 const left = (code: string): Expected => ({ outcome: code, logs: anonymous })
 
 const unencrypted: Expected = { outcome: '4.7.321', logs: /disconnect from .* ehlo=1 .*commands=/ }
-/** Postfix says why, over TLS. */
+/** Postfix gives the reason over TLS. */
 const noCertificate: Expected = { outcome: '4.7.1', logs: /TLS from \S+: No client certificate presented/ }
 const noHandshake: Expected = { outcome: '4.7.5', logs: /SSL_accept error from/ }
 
@@ -188,7 +188,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
       })
     }
 
-  it('is shown the certificate that it demands', async () => {
+  it('presents the client certificate that the server requires', async () => {
     const postfix = partner('a demand for a client certificate')
     const start = postfix.log.length
     const shown = await pki.issue({ names: ['mail.ours.example'], purposes: ['clientAuth', 'serverAuth'] })
@@ -206,7 +206,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     await postfix.logged(/disconnect from .*mail=1/, start)
   })
 
-  it('refuses one of a stranger, and sees no MAIL FROM', async () => {
+  it('refuses an unknown client certificate and sees no MAIL FROM', async () => {
     const postfix = partner('a demand for a client certificate')
     const start = postfix.log.length
     const shown = await selfSigned({ names: ['mail.ours.example'] })

@@ -1,6 +1,6 @@
 /**
- * Postfix as a partner's server: mail goes through the whole pipeline to it, and its own log and mailbox are the
- * witnesses of how it arrived, or that nothing of it did.
+ * Postfix as a partner's server. Mail goes through the whole pipeline to it. Its own log and mailbox show how the
+ * mail arrived, or that it did not.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
@@ -69,7 +69,7 @@ function zone() {
   }
 }
 
-/** Our own server may relay by its certificate; every partner but the easy one has forced TLS. */
+/** The organisation's own server may relay by its certificate. Every partner but one has forced TLS. */
 async function setUp(ca: string): Promise<void> {
   await api.call('PUT', '/accepted-domains/ours.example', {})
   await api.create('inbound', {
@@ -113,7 +113,7 @@ const validate = (name: Name) =>
   })
 
 describe('Postfix', { skip, timeout: 120_000 }, () => {
-  it('receives forced mail over TLS 1.3 with forward secrecy, and says so itself', async () => {
+  it('receives mail with forced TLS over TLS 1.3 with forward secrecy, by its own log', async () => {
     const trace = await send('good')
     const postfix = partner('good')
     const cipher = /TLS connection established from \S+: TLSv1\.3 with cipher (TLS_\S+) .*key-exchange (\S+)/
@@ -126,7 +126,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     assert.match(recipient?.attempts[0]?.reply ?? '', /^250 2\.0\.0 Ok: queued as/)
   })
 
-  it('has the message as it was sent, dots included, and its Received field names the TLS session', () => {
+  it('stores the message unchanged, dots included; its Received field names the TLS session', () => {
     const [message = ''] = partner('good').mailbox()
     assert.match(message, /\(using TLSv1\.3 with cipher TLS_\S+/)
     assert.ok(message.endsWith(`\n\n${body.replaceAll('\r\n', '\n')}`), message)
@@ -138,7 +138,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     ['misnamed', '4.7.325', 'has a certificate for another name'],
   ]
   for (const [name, code, why] of refused) {
-    it(`sees not even MAIL FROM of forced mail when it ${why}`, async () => {
+    it(`sees no MAIL FROM of mail with forced TLS when it ${why}`, async () => {
       const trace = await send(name)
       const [recipient] = trace.recipients
       assert.equal(recipient?.state, 'Deferred')
@@ -149,7 +149,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     })
   }
 
-  it('is validated step by step, and has the test mail', async () => {
+  it('passes validation step by step and receives the test mail', async () => {
     const { succeeded, steps } = await validate('good')
     assert.ok(succeeded, JSON.stringify(steps))
     assert.deepEqual(
@@ -164,7 +164,7 @@ describe('Postfix', { skip, timeout: 120_000 }, () => {
     )
   })
 
-  it('is not validated with an expired certificate, and has no test mail', async () => {
+  it('fails validation with an expired certificate and receives no test mail', async () => {
     const { succeeded, steps } = await validate('expired')
     assert.equal(succeeded, false)
     assert.match(steps.find(({ step }) => step === 'Certificate')?.detail ?? '', /^451 4\.7\.322 /)

@@ -1,4 +1,4 @@
-/** The page of our certificates in a browser: what a partner sees of it, on a phone, at a desk, at night, on paper. */
+/** The public page of the certificates in a browser: on a phone, on a desktop, in dark mode and printed. */
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -21,7 +21,7 @@ import { missing } from '../support/peers/peers.ts'
 
 const skip = missing('chromium', 'apt-get install chromium')
 const hostname = 'mx.ours.example'
-/** As long as a name can be. */
+/** The longest possible name. */
 const longName = [`${'a'.repeat(63)}.`.repeat(3), 'ours.example'].join('')
 const now = new Date('2026-11-29T12:00:00.000Z')
 const profile = mkdtempSync(join(tmpdir(), 'mailflow-chromium-'))
@@ -112,7 +112,7 @@ interface Look {
   media?: 'screen' | 'print'
 }
 
-/** @returns the page, and what the browser complained of or asked for besides it */
+/** @returns the page, and the browser's console messages and further requests */
 async function open({ width, colorScheme = 'light', media = 'screen' }: Look) {
   const page = await browser.newPage()
   const complaints: string[] = []
@@ -125,7 +125,7 @@ async function open({ width, colorScheme = 'light', media = 'screen' }: Look) {
   return { page, complaints }
 }
 
-/** Every piece of text that is seen, with its colours as numbers of 0 to 255, and its size in pixels. */
+/** Every visible piece of text with its colours as numbers from 0 to 255, and its size in pixels. */
 const textsOf = (page: Page) =>
   page.evaluate(() => {
     // biome-ignore lint/suspicious/noExplicitAny: it runs in the browser, whose types are not ours
@@ -169,9 +169,9 @@ const looks: Look[] = [
   { width: 700, colorScheme: 'dark', media: 'print' },
 ]
 
-describe('the page of our certificates in Chromium', { skip }, () => {
+describe('the certificates page in Chromium', { skip }, () => {
   for (const look of looks)
-    it(`can be read without scrolling sideways, in letters and colours that can be seen: ${JSON.stringify(look)}`, async () => {
+    it(`has no horizontal scrolling, and enough size and contrast: ${JSON.stringify(look)}`, async () => {
       const { page } = await open(look)
       const width = await page.evaluate(
         () =>
@@ -189,7 +189,7 @@ describe('the page of our certificates in Chromium', { skip }, () => {
       await page.close()
     })
 
-  it('is dark where the reader wants it dark, and always dark on white on paper', async () => {
+  it('is dark in dark mode, and black on white in print', async () => {
     const backs = async (look: Look) => {
       const { page } = await open(look)
       const [{ back } = { back: [] }] = await textsOf(page)
@@ -201,7 +201,7 @@ describe('the page of our certificates in Chromium', { skip }, () => {
     assert.deepEqual(await backs({ width: 800, colorScheme: 'dark', media: 'print' }), [255, 255, 255])
   })
 
-  it('runs no script, asks for nothing besides itself, and breaks none of its own rules', async () => {
+  it('runs no script, requests nothing else, and violates no rule of its content security policy', async () => {
     const { page, complaints } = await open({ width: 390 })
     assert.equal(await page.locator('script, link, img, iframe, object, embed, form').count(), 0)
     assert.equal(await page.title(), `TLS certificates of ${hostname}`)
@@ -212,7 +212,7 @@ describe('the page of our certificates in Chromium', { skip }, () => {
     await page.close()
   })
 
-  it('says of each certificate what it is, beside what that is called', async () => {
+  it('labels each attribute of a certificate', async () => {
     const { page } = await open({ width: 1280 })
     for (const certificate of told.certificates) {
       const card = page.locator('article').filter({ hasText: certificate.fingerprint256 })
@@ -232,7 +232,7 @@ describe('the page of our certificates in Chromium', { skip }, () => {
     await page.close()
   })
 
-  it('has one first heading, a language, and headings that leave out no level', async () => {
+  it('has one first-level heading, a language, and no gap in heading levels', async () => {
     const { page } = await open({ width: 390 })
     assert.equal(await page.locator('html').getAttribute('lang'), 'en')
     const levels = await page
@@ -245,7 +245,7 @@ describe('the page of our certificates in Chromium', { skip }, () => {
     await page.close()
   })
 
-  it('leads to the certificate in PEM, and to the same for programs', async () => {
+  it('links to the PEM certificate and to the JSON version', async () => {
     const { page } = await open({ width: 390 })
     const links = await page
       .locator('a[href^=certificates]')

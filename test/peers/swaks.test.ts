@@ -1,4 +1,4 @@
-/** swaks as a partner's client: it sends into the real ingress, and its transcript is the witness of what it was told. */
+/** swaks as a partner's client. It sends to the real ingress, and its transcript shows the replies. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
@@ -52,7 +52,7 @@ const send = ({ from, to, tls }: Sending): Promise<string> => {
   return swaks(runner.endpoints.smtp, ...args, ...(tls ? ['--tls'] : []))
 }
 
-/** What the server said, last; swaks marks its lines with `<` and failures with `**`. */
+/** The server's last reply; swaks marks its lines with `<` and failures with `**`. */
 const refusal = (transcript: string): string =>
   /^<[~*-]* +([45]\d\d .*)$/m.exec(transcript)?.[1] ?? transcript
 const acceptance = (transcript: string): string =>
@@ -77,7 +77,7 @@ describe('swaks', { skip, timeout: 120_000 }, () => {
     ],
   ]
   for (const [what, sending, expected] of refused) {
-    it(`is told ${what}`, async () => assert.equal(refusal(await send(sending)), expected))
+    it(`reads the reply to ${what}`, async () => assert.equal(refusal(await send(sending)), expected))
   }
 
   const taken: [string, Sending, boolean][] = [
@@ -90,7 +90,7 @@ describe('swaks', { skip, timeout: 120_000 }, () => {
     ['anybody, in the clear', { from: 'a@elsewhere.example', to: 'b@ours.example', tls: false }, false],
   ]
   for (const [who, sending, negotiated] of taken) {
-    it(`is answered 250 as ${who}, and its mail arrives`, async () => {
+    it(`sends as ${who}: it reads 250 and the mail arrives`, async () => {
       const transcript = await send(sending)
       const trace = await api.settled(idIn(acceptance(transcript)))
       assert.deepEqual([trace.tls.negotiated, trace.recipients[0]?.state], [negotiated, 'Delivered'])
@@ -99,7 +99,7 @@ describe('swaks', { skip, timeout: 120_000 }, () => {
     })
   }
 
-  it('gets no TLS 1.1, and is not let in by it', async () => {
+  it('cannot negotiate TLS 1.1', async () => {
     const args = ['--from', 'a@bank.example', '--to', 'b@ours.example', '--tls', '--tls-protocol', 'tlsv1_1']
     const transcript = await swaks(runner.endpoints.smtp, ...args)
     assert.match(transcript, /TLS startup failed/)

@@ -1,4 +1,4 @@
-/** testssl.sh and OpenSSL's own client against the ingress: what others say of its TLS, over STARTTLS. */
+/** testssl.sh and OpenSSL's own client examine the ingress's TLS over STARTTLS. */
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -30,7 +30,7 @@ before(async () => {
     settings: {
       TLS_PRIVATE_KEY: `${ec?.key}\n${rsa?.key}`,
       TLS_CERTIFICATE: `${ec?.cert}\n${rsa?.cert}`,
-      // It connects some hundred times in a minute.
+      // testssl.sh opens several hundred connections a minute.
       MAX_CONNECTION_RATE_PER_ADDRESS: 0,
     },
   })
@@ -47,7 +47,7 @@ interface Finding {
   finding: string
 }
 
-/** What testssl.sh finds fault with that is no fault of ours, each with the reason. */
+/** Findings of testssl.sh that are accepted, each with its reason. */
 const excused: readonly { id: RegExp; reason: string; isByChance?: boolean }[] = [
   { id: /^engine_problem$/, reason: 'about the OpenSSL that testssl.sh itself uses: it has no GOST' },
   { id: /^cert_revocation /, reason: "the test's own authority revokes nothing" },
@@ -71,7 +71,7 @@ describe('testssl.sh', { skip }, () => {
     { timeout: 240_000 },
   )
 
-  it('finds nothing wrong, be it of low severity, that is not excused', () => {
+  it('finds nothing, even of low severity, besides the accepted findings', () => {
     assert.ok(findings.length > 100, `${findings.length} findings`)
     const wrong = findings.filter(
       ({ id, severity }) => !['OK', 'INFO'].includes(severity) && !excused.some((each) => each.id.test(id)),
@@ -79,7 +79,7 @@ describe('testssl.sh', { skip }, () => {
     assert.deepEqual(wrong, [])
   })
 
-  it('excuses nothing that it does not find', () => {
+  it('finds each accepted finding', () => {
     const idle = excused.filter(
       (each) =>
         !each.isByChance &&
@@ -88,7 +88,7 @@ describe('testssl.sh', { skip }, () => {
     assert.deepEqual(idle, [])
   })
 
-  it('is offered TLS 1.2 and 1.3 and nothing older', () => {
+  it('sees TLS 1.2 and 1.3 and nothing older', () => {
     const versions = ['SSLv2', 'SSLv3', 'TLS1', 'TLS1_1', 'TLS1_2', 'TLS1_3']
     assert.deepEqual(versions.map(of), [
       ...Array.from({ length: 4 }, () => 'not offered'),
@@ -97,7 +97,7 @@ describe('testssl.sh', { skip }, () => {
     ])
   })
 
-  it('is offered ciphers with forward secrecy and authenticated encryption only, in the order of the server', () => {
+  it("sees only ciphers with forward secrecy and authenticated encryption, in the server's order", () => {
     assert.deepEqual([of('cipher_order-tls1_2'), of('cipher_order-tls1_3')], ['server', 'server'])
     assert.equal(
       of('cipherorder_TLSv1_2'),
@@ -143,7 +143,10 @@ async function testssl(...tests: string[]): Promise<Finding[]> {
   }
 }
 
-/** Its exit code counts findings. @returns what it printed */
+/**
+ * The exit code counts findings.
+ * @returns the output
+ */
 function run(program: string, args: string[]): Promise<string> {
   return new Promise((resolve) => {
     const child = execFile(program, args, { cwd: folder }, (_, stdout, stderr) => resolve(stdout + stderr))
@@ -154,7 +157,7 @@ function run(program: string, args: string[]): Promise<string> {
 describe("OpenSSL's client", { skip, timeout: 30_000 }, () => {
   const session = join(folder, 'session.pem')
 
-  it('resumes a session with new keys, and is never offered early data', async () => {
+  it('resumes a session with new keys and without early data', async () => {
     const first = await connectWith(['-tls1_3', '-sess_out', session])
     assert.match(first, /^New, TLSv1.3/m)
     assert.match(first, /Max Early Data: 0$/m)
@@ -180,7 +183,7 @@ describe("OpenSSL's client", { skip, timeout: 30_000 }, () => {
   })
 
   for (const version of ['-tls1_2', '-tls1_3'])
-    it(`is told apart when it does not trust our certificate (${version.slice(1)})`, async (t) => {
+    it(`is logged as distrusting the ingress's certificate (${version.slice(1)})`, async (t) => {
       const untrusted = await startTestIngress()
       t.after(() => untrusted.drain())
       const failed = untrusted.logged('TLS handshake failed')
@@ -189,7 +192,10 @@ describe("OpenSSL's client", { skip, timeout: 30_000 }, () => {
     })
 })
 
-/** QUITs when it is connected, and resolves when the server has ended the connection. @returns what it printed */
+/**
+ * Sends QUIT when it is connected, and resolves when the server has ended the connection.
+ * @returns the output
+ */
 function connectWith(args: string[], { smtpPort }: TestIngress = ingress): Promise<string> {
   const where = ['-starttls', 'smtp', '-connect', `127.0.0.1:${smtpPort}`, '-servername', hostname]
   const how = ['-CAfile', authority, '-nocommands', '-ign_eof']

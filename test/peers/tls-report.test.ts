@@ -1,4 +1,4 @@
-/** Reports as others read and sign them: dkimpy, and the MIME and gzip of Python. */
+/** TLS reports read and signed by other programs: dkimpy, and Python's MIME and gzip. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
@@ -12,7 +12,7 @@ import { buildReport } from '../../shared/tls-reports/report.ts'
 import { reportMail } from '../../shared/tls-reports/report-mail.ts'
 import { fakeResolver } from '../support/dns.ts'
 
-/** Debian's own interpreter, the one that has its python3-dkim. */
+/** Debian's own interpreter, which has python3-dkim. */
 const python = '/usr/bin/python3'
 const script = join(import.meta.dirname, 'tls-report.py')
 const isThere = spawnSync(python, ['-c', 'import dkim']).status === 0
@@ -69,7 +69,7 @@ const keys = [
 ] as const
 
 for (const [what, privateKey, record] of keys)
-  test(`a report of ours signed by ${what} is verified and read by others`, { skip }, async () => {
+  test(`other programs verify and read a report signed by ${what}`, { skip }, async () => {
     const key = { domain: 'sender.example', selector: 'reports', privateKey: pem(privateKey) }
     const mail = await reportMail(report, { id, to: 'tls@partner.example', at }, reporter, key)
     assert.deepEqual(JSON.parse(run(['verify', record], mail).toString()), {
@@ -85,7 +85,7 @@ for (const [what, privateKey, record] of keys)
     assert.equal(JSON.parse(run(['verify', record], forged).toString()).signature, false)
   })
 
-test('a report that others signed is verified and read by us', { skip }, async () => {
+test('mailflow verifies and reads a report that another program signed', { skip }, async () => {
   const keyFile = join(folder, 'key.pem')
   writeFileSync(keyFile, rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }))
   const unsigned = await reportMail(report, { id, to: 'tls@ours.example', at }, reporter, null)

@@ -1,4 +1,4 @@
-/** Asks the API as API Gateway would, payload format 2.0. */
+/** Calls the API as API Gateway does, with payload format 2.0. */
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
@@ -24,11 +24,11 @@ export interface Asked {
 export interface Answered {
   status: number
   headers: Record<string, string>
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails where it isn't
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads the fields that it expects, and fails where they are missing
   body: any
 }
 
-/** Log lines are kept, not printed. */
+/** The log is kept in memory, not printed. */
 export function apiOver(
   documents: DynamoDBDocumentClient,
   now: () => number = Date.now,

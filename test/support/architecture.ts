@@ -222,7 +222,7 @@ export const impureImports = (rows: readonly Row[], imports: readonly Import[]):
     })
     .map(text)
 
-/** Clock, chance, environment and log. */
+/** Clock, random numbers, environment and log. */
 const impure =
   /\bDate\.now\(|new Date\(\)|\bperformance\.|Math\.random\(|\brandom(?:Bytes|Int|UUID)\b|\bprocess\.[a-z]|console\./
 

@@ -1,4 +1,4 @@
-/** What AWS's services answer, for servers that stand in for them. */
+/** Responses of AWS's services, for servers that stand in for them. */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
@@ -10,7 +10,7 @@ export interface SqsEntry {
   MessageGroupId?: string
 }
 
-/** AWS's JSON protocols name the operation in a header. @returns an empty text for S3, which does not */
+/** Returns the operation, which AWS's JSON protocols name in a header. S3 has none: the text is empty. */
 export const operationOf = ({ headers }: IncomingMessage): string =>
   String(headers['x-amz-target'] ?? '')
     .split('.')
@@ -18,14 +18,17 @@ export const operationOf = ({ headers }: IncomingMessage): string =>
 
 export const md5Of = (text: string): string => createHash('md5').update(text).digest('hex')
 
-/** SQS took this message. @param body what SQS says that it took */
+/**
+ * The result of an entry that SQS accepted.
+ * @param body the body that SQS says it received
+ */
 export const takenEntry = ({ Id, MessageBody }: SqsEntry, body = MessageBody) => ({
   Id,
   MessageId: Id,
   MD5OfMessageBody: md5Of(body),
 })
 
-/** DynamoDB's table of connectors, which holds the accepted domain ours.example and no connector. */
+/** The connectors table, with the accepted domain ours.example and no connector. */
 export function connectorsAnswer(
   operation: string,
   { ExpressionAttributeValues = {} }: { ExpressionAttributeValues?: Record<string, { S: string }> },
@@ -50,16 +53,16 @@ const acceptedDomain = {
   version: { N: '1' },
 }
 
-/** SNS published an announcement. */
+/** The response of SNS to an announcement that it published. */
 export const snsPublished = (id: string): string =>
   `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">
   <PublishResult><MessageId>${id}</MessageId></PublishResult></PublishResponse>`
 
-/** SES took a message. */
+/** The response of SES to a message that it accepted. */
 export const sesTook = (id: string): string =>
   `<SendRawEmailResponse xmlns="http://ses.amazonaws.com/doc/2010-12-01/">
   <SendRawEmailResult><MessageId>${id}</MessageId></SendRawEmailResult></SendRawEmailResponse>`
 
-/** SNS or SES refused a request. */
+/** The response of SNS or SES to a request that it refuses. */
 export const queryError = (code: string, message = 'because', type = 'Sender'): string =>
   `<ErrorResponse><Error><Type>${type}</Type><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`

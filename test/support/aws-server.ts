@@ -1,4 +1,4 @@
-/** A server on loopback that answers each request as the test says, down to the octets and the socket. */
+/** A server on loopback whose response to each request a test decides, down to the octets and the socket. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 
@@ -7,11 +7,11 @@ export interface Seen {
   path: string
   headers: Record<string, string>
   body: Buffer
-  /** Which connection it came by, from 0. */
+  /** The number of its connection, from 0. */
   connection: number
 }
 
-/** What becomes of one request. */
+/** How the server treats one request. */
 export type Behaviour = (socket: Socket, request: Seen) => void
 
 export function answer(
@@ -36,9 +36,9 @@ export const notHttp: Behaviour = (socket) => socket.end('220 mail.example ESMTP
 
 export class ScriptedServer {
   readonly seen: Seen[] = []
-  /** For each request the next of them, and the last for all that follow. */
+  /** One behaviour for each request in order; the last one also serves all later requests. */
   script: Behaviour[]
-  /** Before a request was read whole. */
+  /** Runs before the request has been read completely. */
   early: Behaviour | null = null
   readonly #sockets = new Set<Socket>()
   readonly #server: Server = createServer((socket) => this.#take(socket))
@@ -63,12 +63,12 @@ export class ScriptedServer {
     return `http://127.0.0.1:${this.port}`
   }
 
-  /** Connections that are open. */
+  /** The number of open connections. */
   get open(): number {
     return this.#sockets.size
   }
 
-  /** Until no connection is open. */
+  /** Resolves when no connection is open. */
   async idle(): Promise<void> {
     await Promise.all([...this.#sockets].map((socket) => once(socket, 'close')))
   }

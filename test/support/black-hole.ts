@@ -9,7 +9,7 @@ export interface BlackHole {
   stop(): Promise<void>
 }
 
-/** Listens and then sleeps for good; what the kernel queues for it is at most two connections. */
+/** Listens and then sleeps forever. The kernel queues at most two connections for it. */
 const sleeper = `
   const { parentPort } = require('node:worker_threads')
   const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
@@ -17,7 +17,7 @@ const sleeper = `
     setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))
   })`
 
-/** Two connections fill its queue; the kernel drops whatever comes after. */
+/** Two connections fill its queue. The kernel drops all later ones. */
 export async function startBlackHole(): Promise<BlackHole> {
   const worker = new Worker(sleeper, { eval: true })
   const [port] = (await once(worker, 'message')) as [number]

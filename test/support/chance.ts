@@ -1,10 +1,10 @@
-/** Chance that comes again with its seed. */
+/** A random number generator with a seed: the same seed gives the same numbers. */
 
 /** Mulberry32: good enough to spread faults, and a seed of 32 bits. */
 export class Chance {
   #state: number
 
-  /** @param parts what this chance is of: the same parts, the same numbers */
+  /** @param parts the seed */
   constructor(...parts: readonly number[]) {
     this.#state = parts.reduce(
       (state, part) => Math.imul(state ^ part, 0x9e3779b1) ^ (state >>> 15),
@@ -21,7 +21,7 @@ export class Chance {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 
-  /** A whole number from `least` on, below `limit`. */
+  /** A whole number of at least `least` and below `limit`. */
   between(least: number, limit: number): number {
     return least + Math.floor(this.number() * (limit - least))
   }
@@ -34,7 +34,7 @@ export class Chance {
     return items[this.between(0, items.length)] as T
   }
 
-  /** @param weights those that sum to less than 1 leave a rest, which is `otherwise` */
+  /** @param weights probabilities; the rest up to 1 is the probability of `otherwise` */
   weighted<T extends string>(weights: Partial<Record<T, number>>, otherwise: T): T {
     let left = this.number()
     for (const [item, weight] of Object.entries(weights) as [T, number][]) {

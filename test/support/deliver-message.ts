@@ -1,4 +1,4 @@
-/** The function deliver-message as AWS calls it: its environment, and the services that it uses, in this process. */
+/** The function deliver-message as AWS calls it, with its environment and its services in this process. */
 import { referTo } from '../../shared/content/segment.ts'
 import type { DeliveryJob, Route } from '../../shared/contract/jobs.ts'
 import type { ContentReference } from '../../shared/contract/message.ts'
@@ -11,11 +11,11 @@ import { failedIds, type SqsHandler, setEnvironment, sqsEvent } from './lambda.t
 export interface DeliverMessage {
   database: TestDynamoDb
   storage: FakeS3AndSqs
-  /** Lays a content into the bucket. */
+  /** Stores a content in the bucket. */
   store(octets: Buffer): ContentReference
-  /** A first attempt for b@partner.example, in the clear if the partner wants; `number` makes the message's id. */
+  /** A first attempt for b@partner.example, without TLS if the partner has none. `number` makes the message's id. */
   job(number: number, content: ContentReference, fields?: Partial<DeliveryJob>): DeliveryJob
-  /** @returns which records of the batch the function brings back */
+  /** @returns which records of the batch the function returns to the queue */
   deliver(...jobs: object[]): Promise<string[]>
   stop(): Promise<void>
 }
@@ -58,7 +58,7 @@ export async function startDeliverMessage(variables: Record<string, string> = {}
       route: smartHost('127.0.0.1', 25),
       tls: opportunistic,
       attempt: 1,
-      // Before anything was configured.
+      // The version before any connector was saved.
       connectorsVersion: 0,
       ...fields,
     }),

@@ -2,32 +2,32 @@
 import type { DnsAnswer, RecordOf, RecordType, Resolver } from '../../shared/net/resolver.ts'
 
 export interface Zone {
-  /** Preference and exchange; an empty exchange is the root. */
+  /** Preference and host; an empty host is the root. */
   mx?: Record<string, [number, string][]>
   a?: Record<string, string[]>
   aaaa?: Record<string, string[]>
   cname?: Record<string, string>
-  /** Usage, selector, matching type, hexadecimal. */
+  /** Usage, selector, matching type and hexadecimal data. */
   tlsa?: Record<string, [number, number, number, string][]>
   txt?: Record<string, string[]>
   /**
-   * Error code, such as `ESERVFAIL` or `ETIMEOUT`, for every question about a name, or, by a key such as
-   * `TLSA _25._tcp.mx.example`, for one. `BOGUS` is what DNSSEC says not to believe.
+   * An error code, such as `ESERVFAIL` or `ETIMEOUT`, for every query about a name. A key such as `TLSA
+   * _25._tcp.mx.example` limits it to one type. `BOGUS` fails validation by DNSSEC.
    */
   fail?: Record<string, string>
   /**
-   * Names that lie in signed zones: what is said of them, and what they are said to be aliases of, is proven. By a key
-   * such as `AAAA mx.example` only one kind of record is.
+   * Names in signed zones: their records and aliases are authentic. A key such as `AAAA mx.example` limits this to
+   * one type.
    */
   secure?: readonly string[]
 }
 
 export interface FakeResolver extends Resolver {
-  /** Every question so far, such as `MX partner.example`. */
+  /** Every query so far, such as `MX partner.example`. */
   readonly asked: string[]
 }
 
-/** A name that stands in no table does not exist; one that stands in another table has no such records. */
+/** A name in no table does not exist. A name in another table has no records of this type. */
 export function fakeResolver(zone: Zone): FakeResolver {
   const { mx = {}, a = {}, aaaa = {}, cname = {}, tlsa = {}, txt = {}, fail = {}, secure = [] } = zone
   const known = new Set([mx, a, aaaa, cname, tlsa, txt].flatMap((table) => Object.keys(table)))
@@ -61,5 +61,5 @@ export function fakeResolver(zone: Zone): FakeResolver {
   }
 }
 
-/** A resolver whose servers never answer. */
+/** A resolver whose servers never respond. */
 export const silentResolver: Resolver = { ask: () => new Promise(() => {}) }

@@ -1,4 +1,4 @@
-/** DynamoDB in this process, with the three tables as the stack makes them. */
+/** DynamoDB in this process, with the stack's three tables. */
 import type { AddressInfo } from 'node:net'
 import { CreateTableCommand, type CreateTableCommandInput, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
@@ -6,7 +6,7 @@ import dynalite from 'dynalite'
 
 export interface TestDynamoDb {
   documents: DynamoDBDocumentClient
-  /** `http://127.0.0.1:port`, for clients of a test's own. */
+  /** `http://127.0.0.1:port`, for a test's own clients. */
   endpoint: string
   connectorsTable: string
   messagesTable: string
@@ -56,7 +56,7 @@ const transportTable: CreateTableCommandInput = {
 /** Starts on a free port of the loopback interface, in memory. */
 export async function startDynamoDb(): Promise<TestDynamoDb> {
   const server = dynalite({ createTableMs: 0 })
-  // A test may use the tables long after another one did: the server never ends a connection that the client keeps.
+  // A test may use the tables long after another one: the server must not close a connection that the client keeps.
   server.keepAliveTimeout = 0
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`

@@ -1,7 +1,10 @@
-/** For what happens soon without an event that a test could await. */
+/** For conditions that become true soon, without an event that a test could await. */
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Looks again and again until it is so. @throws Error that names `what` after ten seconds */
+/**
+ * Checks repeatedly until the condition holds.
+ * @throws Error that names `what` after ten seconds
+ */
 export async function eventually(isSo: () => boolean, what: string): Promise<void> {
   for (const limit = performance.now() + 10_000; !isSo(); await delay(5))
     if (performance.now() > limit) throw new Error(`${what}: not within 10 s`)

@@ -1,4 +1,4 @@
-/** SNS or SES in this process, which both speak AWS's query protocol: a form goes in, XML comes back. */
+/** SNS or SES in this process. Both speak AWS's query protocol: a form as request, XML as response. */
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { listen } from './listen.ts'
@@ -7,7 +7,7 @@ export type QueryAnswer = { status: number; body: string } | 'none' | 'connectio
 
 export interface FakeQueryService {
   url: string
-  /** Forms that came, oldest first. */
+  /** Received forms, oldest first. */
   requests: URLSearchParams[]
   answer: (request: URLSearchParams) => QueryAnswer
   stop(): Promise<void>

@@ -1,4 +1,4 @@
-/** S3 and SQS in this process, over HTTP, for functions that are called as AWS calls them. */
+/** S3 and SQS in this process, over HTTP. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { buffer, json } from 'node:stream/consumers'
 import { type SqsEntry, takenEntry } from './aws-answers.ts'
@@ -8,7 +8,7 @@ export interface FakeS3AndSqs {
   url: string
   /** By key, without the bucket. */
   objects: Map<string, Buffer>
-  /** What the queues took, oldest first; `queue` is the last part of the queue's URL. */
+  /** Messages that the queues received, oldest first. `queue` is the last part of the queue's URL. */
   sent: (SqsEntry & { queue: string })[]
   stop(): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** Secrets Manager in this process, as the local runner has it, with secrets that a test writes. */
+/** Secrets Manager in this process, the local runner's own, with secrets that a test writes. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -9,13 +9,13 @@ import type { Identity } from './pki.ts'
 
 export interface FakeSecrets {
   url: string
-  /** Requests so far. */
+  /** The number of requests. */
   requests: number
-  /** While it is, every request ends in an error of the service. */
+  /** While true, every request fails with a service error. */
   isAway: boolean
-  /** A secret's text. */
+  /** Stores a secret's text. */
   keep(name: string, text: string): void
-  /** A certificate with its key, as a client certificate's secret has them. */
+  /** Stores a certificate with its key, in the form of a client certificate's secret. */
   keepIdentity(name: string, identity: Pick<Identity, 'cert' | 'key'>): void
   stop(): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** Connectors, messages and attempts with defaults, so that a test names only what it is about. */
+/** Connectors, messages and attempts with defaults: a test names only the fields that matter to it. */
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'
 import {
@@ -21,14 +21,14 @@ export const minutesLater = (minutes: number): Date => new Date(receivedAt.getTi
 const stored = { createdAt: '2026-01-01T00:00:00.000Z', updatedAt: '2026-01-01T00:00:00.000Z', version: 1 }
 const idOf = (name: string): string => `id-${name.toLowerCase()}`
 
-/** A Partner connector for contoso.example; its id is `id-` and its name. */
+/** A Partner connector for contoso.example. Its id is `id-` and its name. */
 export function inbound(fields: Partial<InboundConnector> = {}): InboundConnector {
   const { id, createdAt, updatedAt, version, ...input } = fields
   const parsed = inboundInput(input)
   return { ...parsed, ...stored, id: id ?? idOf(parsed.name) }
 }
 
-/** A Partner connector for northwind.example by MX; its id is `id-` and its name. */
+/** A Partner connector for northwind.example by MX. Its id is `id-` and its name. */
 export function outbound(fields: Partial<OutboundConnector> = {}): OutboundConnector {
   const { id, createdAt, updatedAt, version, validation, ...input } = fields
   const parsed = outboundInput(input)
@@ -48,7 +48,7 @@ export function snapshot(connectors: {
   })
 }
 
-/** Every connector that a snapshot leads to, by its id. */
+/** Every connector of a snapshot, by its id. */
 export function connectorsIn({ partners, onPremises, outbound, disabled }: Snapshot) {
   const rules = [...[partners.Enforce, partners.ReportOnly].flatMap(inIndex), ...onPremises.rules]
   const leaving = [outbound.Enforce, outbound.ReportOnly, disabled.outbound].flatMap((index) => [
@@ -130,7 +130,7 @@ export function recipient(fields: Partial<Recipient> = {}): Recipient {
   }
 }
 
-/** What became of a recipient: delivered in the clear. */
+/** The outcome of a recipient that was delivered without TLS. */
 export const outcome = (fields: Partial<Outcome> = {}): Outcome => ({
   outcome: 'Delivered',
   host: 'mx.northwind.example',
@@ -158,10 +158,10 @@ export const attempt = (fields: Partial<Attempt> = {}): Attempt => ({
   ...fields,
 })
 
-/** Of a verdict reached at `receivedAt` by the first state of the connectors, none of which was considered. */
+/** Circumstances of a verdict at `receivedAt`, by the first version of the connectors, with none considered. */
 export const circumstances: Circumstances = { at: receivedAt, connectorsVersion: 1, considered: () => [] }
 
-/** Of a certificate for mx1.contoso.example that was presented, and refused, at `receivedAt`. */
+/** A notice about a certificate for mx1.contoso.example that was presented and refused at `receivedAt`. */
 export function certificateNotice({
   connector = 'id-contoso',
   fingerprint256 = 'cd'.repeat(32),

@@ -1,4 +1,4 @@
-/** Certificates of one mail server, in the state its administrator or an attacker may bring them to. */
+/** Certificates of one mail server, in each state that its administrator or an attacker may cause. */
 import 'reflect-metadata'
 import { createHash, X509Certificate } from 'node:crypto'
 import { PemConverter } from '@peculiar/x509'
@@ -14,19 +14,19 @@ import {
 
 export const host = 'mx.partner.example'
 
-/** Of `made`, by name; PEM, the leaf first, and the root at the end (RFC 7672 §3.1.2 wants it there). */
+/** Certificates by name, as PEM: the leaf first and the root last (RFC 7672 §3.1.2). */
 export type Certificates = Awaited<ReturnType<typeof made>>
 export type CertificateName = keyof Certificates
 
 export interface CertificateWorld {
-  /** An authority whose root everybody has. */
+  /** An authority whose root is in every trust store. */
   publicAuthority: Pki
-  /** An authority of the partner's own, which only the connector names. */
+  /** The partner's own authority. Only the connector names it. */
   ownAuthority: Pki
-  /** Issued under each of them. */
+  /** Certificates issued under each authority. */
   underPublic: Certificates
   underOwn: Certificates
-  /** Roots that everybody has. */
+  /** Roots in every trust store. */
   publicRoots: string[]
 }
 
@@ -91,7 +91,7 @@ async function made(root: Pki, { otherPublic, own, stranger }: Others) {
   }
 }
 
-/** The certificate with a public key of a kind that nobody knows. */
+/** Returns the certificate with a public key of an unknown algorithm. */
 export function withUnknownKey(pem: string): string {
   const der = Buffer.from(PemConverter.decodeFirst(pem))
   // id-ecPublicKey (RFC 5480 §2.1.1).
@@ -106,23 +106,23 @@ async function undatedOf(names: string[], by: Pki, root: Pki): Promise<Identity>
   return withRoot({ cert: cert.replace(leaf, withoutDates(leaf)), key }, root)
 }
 
-/** Certificates that have nothing to do with it, after the others. */
+/** Appends unrelated certificates to a chain. */
 const withStrangers = (chain: string, stranger: string, count: number): string =>
   [chain, ...Array<string>(count).fill(stranger)].join('\n')
 
 const withRoot = ({ cert, key }: Identity, { ca }: Pki): Identity => ({ cert: `${cert}\n${ca}`, key })
 
-/** Of several certificates in PEM. */
+/** Returns the first of several PEM certificates. */
 export const firstOf = (pem: string): string =>
   /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/.exec(pem)?.[0] ?? ''
 
-/** What a TLSA record `3 1 1` holds (RFC 6698 §2.1). */
+/** Data of a TLSA record with usage 3, selector 1, matching type 1 (RFC 6698 §2.1). */
 export function keyDigest({ cert }: Identity): string {
   const key = new X509Certificate(firstOf(cert)).publicKey
   return sha256(key.export({ type: 'spki', format: 'der' }))
 }
 
-/** What a TLSA record `2 0 1` holds. */
+/** Data of a TLSA record with usage 2, selector 0, matching type 1. */
 export const certificateDigest = (pem: string): string => sha256(new X509Certificate(pem).raw)
 
 const sha256 = (octets: Buffer): string => createHash('sha256').update(octets).digest('hex')

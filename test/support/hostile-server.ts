@@ -1,47 +1,46 @@
 /**
- * A mail server that misbehaves octet by octet, as its conduct says, and keeps whatever it was sent: what came over
- * the network as it came, and what it could decrypt of it. It speaks over raw sockets, because a library would
- * behave.
+ * A mail server that misbehaves octet by octet, as a test's script says. It records the octets as they came over the
+ * network, and those that it could decrypt. It uses raw sockets, because a library would follow the protocol.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext, type SecureContextOptions, TLSSocket } from 'node:tls'
 import { listen } from './listen.ts'
 
-/** What the server does at one point of a session. A text is said as a reply; null is no answer at all. */
+/** What the server does at one point of a session. It sends a text as a reply; null is no reply. */
 export type Reaction = string | null | ((peer: Peer) => void | Promise<void>)
 
-/** Where the server does something of its own. What is left out, it does as it should. */
+/** Where the server departs from the protocol. It follows the protocol everywhere else. */
 export interface Conduct {
   greeting?: Reaction
-  /** EHLO in the clear. */
+  /** Reaction to EHLO without TLS. */
   ehlo?: Reaction
-  /** HELO, in the clear or not. */
+  /** Reaction to HELO, with or without TLS. */
   helo?: Reaction
   startTls?: Reaction
-  /** As soon as the handshake is done, before the client says anything. */
+  /** Runs when the handshake is done, before the client sends anything. */
   secured?: Reaction
   ehloOverTls?: Reaction
   mail?: Reaction
   data?: Reaction
-  /** What follows the name in the reply to EHLO in the clear; usually STARTTLS is the last. */
+  /** The extensions in the reply to EHLO without TLS. By default, STARTTLS is the last. */
   keywords?: readonly string[]
   keywordsOverTls?: readonly string[]
   tls?: SecureContextOptions
   demandsCertificate?: boolean
 }
 
-/** One connection, as the server remembers it. */
+/** What the server recorded of one connection. */
 export interface Conversation {
-  /** Every octet the client sent, as it went over the network. */
+  /** Every octet from the client, as it came over the network. */
   wire: Buffer
-  /** What the client said over TLS. */
+  /** What the client sent over TLS, decrypted. */
   decrypted: Buffer
-  /** What it asked for in its handshake (RFC 6066 §3). */
+  /** The server name in the client's handshake (RFC 6066 §3). */
   serverName: string | null
-  /** What it handed over: the message with its dots unstuffed. */
+  /** The received messages, with dots unstuffed. */
   received: { content: Buffer; encrypted: boolean }[]
-  /** What kept the server from misbehaving as it should. */
+  /** The error that kept the server from misbehaving as scripted. */
   fault: unknown
 }
 
@@ -55,7 +54,7 @@ export const readyForTls = '220 2.0.0 Ready to start TLS\r\n'
 
 const usualKeywords = ['PIPELINING', 'SIZE 1000000', '8BITMIME']
 
-/** @param conduct by the number of the connection, from 1 */
+/** @param conduct the script of a connection, by its number from 1 */
 export async function startHostileServer(conduct: (connection: number) => Conduct): Promise<HostileServer> {
   const conversations: Conversation[] = []
   const pairs = new Pairs()
@@ -81,19 +80,19 @@ export async function startHostileServer(conduct: (connection: number) => Conduc
   }
 }
 
-/** The client, seen by a server that does not mean well. */
+/** The client, as the hostile server sees it. */
 export class Peer {
   readonly #plain: Socket
   readonly #conduct: Conduct
   readonly #conversation: Conversation
   readonly #pairs: Pairs
   #tls: TLSSocket | null = null
-  /** Octets of the client that are no whole line yet. */
+  /** Octets from the client that are not a complete line yet. */
   #pending = Buffer.alloc(0)
   #inData = false
-  /** Whatever else the client sends is for TLS: until that is there, what it has sent. */
+  /** Octets from the client for TLS: held here until TLS takes them. */
   #forTls: Buffer[] | ((octets: Buffer) => void) | null = null
-  /** Who waits for octets that are no command. */
+  /** Waits for octets that are not a command. */
   #awaited: ((octets: Buffer) => void) | null = null
 
   constructor(socket: Socket, conduct: Conduct, conversation: Conversation, pairs: Pairs) {
@@ -118,23 +117,23 @@ export class Peer {
     return this.#forTls !== null
   }
 
-  /** One or more lines, as a reply. */
+  /** Sends one or more lines as a reply. */
   say(lines: string): void {
     this.write(`${lines}\r\n`)
   }
 
-  /** Over TLS where there is TLS. */
+  /** Writes over TLS where there is TLS. */
   write(octets: string | Buffer): void {
     const socket = this.#tls ?? this.#plain
     if (socket.writable) socket.write(typeof octets === 'string' ? Buffer.from(octets, 'latin1') : octets)
   }
 
-  /** Past TLS. */
+  /** Writes to the socket below TLS. */
   writeInTheClear(octets: string | Buffer): void {
     if (this.#plain.writable) this.#plain.write(octets)
   }
 
-  /** Each in a segment of its own. */
+  /** Sends each part in its own segment. */
   async writeApart(...parts: string[]): Promise<void> {
     for (const part of parts) {
       this.write(part)
@@ -142,7 +141,7 @@ export class Peer {
     }
   }
 
-  /** Without end, until the client has enough of it or the limit is reached. */
+  /** Repeats a line until the client ends the connection or the limit is reached. */
   async flood(line: string, limit = 8 * 1024 * 1024): Promise<void> {
     const socket = this.#tls ?? this.#plain
     const block = Buffer.from(line.repeat(Math.ceil(16_384 / line.length)), 'latin1')
@@ -151,7 +150,7 @@ export class Peer {
       if (!socket.write(block)) await Promise.race([once(socket, 'drain').catch(() => []), gone])
   }
 
-  /** One by one, and then the last one again and again. */
+  /** Sends the octets one by one, then the last one again and again. */
   async trickle(octets: Buffer): Promise<void> {
     for (let at = 0; this.#plain.writable; at += 1) {
       this.writeInTheClear(Buffer.from([octets[at] ?? octets.at(-1) ?? 0]))
@@ -164,20 +163,20 @@ export class Peer {
     this.#tls?.renegotiate({}, () => {})
   }
 
-  /** The octets that come next, whatever they are: a ClientHello after STARTTLS was agreed to. */
+  /** Resolves with the next octets, such as a ClientHello after STARTTLS was accepted. */
   next(): Promise<Buffer> {
     return new Promise((resolve) => {
       this.#awaited = resolve
     })
   }
 
-  /** Says so and awaits the client's part of the handshake. */
+  /** Accepts STARTTLS and waits for the client's part of the handshake. */
   async agree(said = readyForTls): Promise<void> {
     this.write(said)
     await this.next()
   }
 
-  /** Says 220 and does what it said. */
+  /** Replies 220 and starts TLS. */
   startTls(said = readyForTls): void {
     if (said !== '') this.write(said)
     this.#pending = Buffer.alloc(0)
@@ -212,18 +211,18 @@ export class Peer {
     this.#forTls = (octets) => void near.write(octets)
   }
 
-  /** FIN, after what was written; over TLS behind a close_notify. */
+  /** Sends FIN after what was written; over TLS a close_notify first. */
   close(): void {
     const socket = this.#tls ?? this.#plain
     socket.end()
   }
 
-  /** FIN without a close_notify. */
+  /** Sends FIN without a close_notify. */
   cut(): void {
     this.#plain.end()
   }
 
-  /** RST. */
+  /** Sends RST. */
   reset(): void {
     this.#plain.resetAndDestroy()
   }
@@ -313,7 +312,7 @@ export class Peer {
   }
 }
 
-/** What TLS answers goes to the client. Whoever ends first, the other ends, too. */
+/** Forwards what TLS writes to the client, and ends each side when the other one ends. */
 function join(plain: Socket, near: Socket): void {
   near.on('data', (octets) => plain.writable && plain.write(octets))
   near.once('end', () => plain.end())
@@ -322,8 +321,8 @@ function join(plain: Socket, near: Socket): void {
 }
 
 /**
- * Two ends of a connection within this process, for TLS to have one of them: it takes over a socket whole, and nobody
- * else sees what goes through it.
+ * Creates the two ends of a connection within this process. TLS takes over one end completely, so the traffic passes
+ * unseen.
  */
 class Pairs {
   readonly #server = createServer({ noDelay: true })
@@ -331,7 +330,7 @@ class Pairs {
   #last: Promise<unknown> = Promise.resolve()
   #closed = false
 
-  /** One after another, so that none is taken for another's. */
+  /** Creates one pair after another, so that two pairs cannot be confused. */
   next(): Promise<[near: Socket, far: Socket]> {
     const pair = this.#last.then(() => this.#connect())
     this.#last = pair.catch(() => {})
@@ -357,7 +356,7 @@ class Pairs {
   #keep(socket: Socket): Socket {
     this.#sockets.add(socket)
     if (this.#closed) socket.destroy()
-    // A server that is stopped ends whatever is under way.
+    // A stopped server ends every open connection.
     return socket.on('error', () => {})
   }
 }

@@ -1,13 +1,13 @@
-/** What a function is given when AWS calls it. */
+/** What AWS passes to a function that it calls. */
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 
-/** What AWS's clients take in the place of an account. */
+/** Credentials for AWS's clients in place of an account. */
 export const testAccount = {
   region: 'eu-central-1',
   credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
 }
 
-/** Sets the environment of every function, without log and metrics, and what the test's own function needs. */
+/** Sets the environment of every function, without log and metrics, and what a test's function needs besides. */
 export function setEnvironment(variables: Record<string, string>): void {
   Object.assign(process.env, {
     AWS_REGION: testAccount.region,
@@ -21,7 +21,10 @@ export function setEnvironment(variables: Record<string, string>): void {
 
 export type SqsHandler = (event: SQSEvent) => Promise<SQSBatchResponse>
 
-/** A batch of a queue; its records are m0, m1 and so on. @param bodies text as it is, all else as JSON */
+/**
+ * A batch of a queue, with the records m0, m1 and so on.
+ * @param bodies text is sent unchanged, other values as JSON
+ */
 export const sqsEvent = (...bodies: (object | string)[]): SQSEvent => ({
   Records: bodies.map(
     (body, index) =>
@@ -33,6 +36,6 @@ export const sqsEvent = (...bodies: (object | string)[]): SQSEvent => ({
   ),
 })
 
-/** @returns which records of the batch the function brings back */
+/** @returns which records of the batch the function returns to the queue */
 export const failedIds = async (handler: SqsHandler, event: SQSEvent): Promise<string[]> =>
   (await handler(event)).batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)

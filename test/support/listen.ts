@@ -6,9 +6,9 @@ export interface Listening {
   port: number
   /** `http://127.0.0.1:port` */
   url: string
-  /** Connections so far. */
+  /** The number of connections so far. */
   connections(): number
-  /** Connections that are open now. */
+  /** The number of open connections. */
   open(): number
   /** Ends the server and its connections. */
   stop(): Promise<void>
@@ -37,5 +37,5 @@ export async function listen(server: Server): Promise<Listening> {
   }
 }
 
-/** A server that accepts connections and never says anything. */
+/** A server that accepts connections and never sends anything. */
 export const listenSilently = (): Promise<Listening> => listen(createServer())

@@ -1,4 +1,4 @@
-/** A bucket and queues in memory, as the code under test has them: without HTTP, and with faults as a test wants. */
+/** A bucket and queues in memory, without HTTP, and with the faults that a test decides. */
 import { hash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { crc32 } from 'node:zlib'
@@ -14,14 +14,14 @@ import {
 import { CertificateNotice, EvaluationJob } from '../../shared/contract/jobs.ts'
 import type { Outgoing } from '../../shared/queues/job-queue.ts'
 
-/** As S3 has it: CRC-32, the most significant octet first. */
+/** CRC-32 as S3 has it: the most significant octet first. */
 function checksumOf(octets: Buffer): string {
   const checksum = Buffer.alloc(4)
   checksum.writeUInt32BE(crc32(octets))
   return checksum.toString('base64')
 }
 
-/** A bucket: objects by key, and the operations in order. `before` and then `after` may wait or throw. */
+/** A bucket: objects by key, and the operations in order. `before` and `after` may wait or throw. */
 export class MemoryBucket {
   readonly objects = new Map<string, Buffer>()
   readonly operations: string[] = []
@@ -57,7 +57,7 @@ export class MemoryBucket {
     if (command instanceof UploadPartCommand) {
       const { UploadId = '', PartNumber = 0, Body, ChecksumCRC32 } = command.input
       if (ChecksumCRC32 !== checksumOf(Body as Buffer)) throw new Error('BadDigest')
-      // A copy, as the network makes one: the sender may use its buffer again.
+      // Copies the octets as a network does: the sender may use its buffer again.
       const parts = this.#parts.get(UploadId) ?? []
       parts[PartNumber - 1] = Buffer.from(Body as Buffer)
       return { ETag: `"${PartNumber}"`, ChecksumCRC32 }
@@ -96,7 +96,7 @@ export class MemoryBucket {
   }
 }
 
-/** A queue: the jobs it took. `before` may wait or throw; `refuse` picks jobs it does not take. */
+/** A queue and the jobs it accepted. `before` may wait or throw; `refuse` selects jobs to refuse. */
 export class MemoryQueue {
   readonly jobs: EvaluationJob[] = []
   calls = 0
@@ -119,7 +119,7 @@ export class MemoryQueue {
   }
 }
 
-/** A queue's notices, those it took. `before` may wait or throw. */
+/** A queue and the notices it accepted. `before` may wait or throw. */
 export class MemoryNotices {
   readonly taken: CertificateNotice[] = []
   before: () => Promise<void> = async () => {}

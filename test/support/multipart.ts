@@ -1,10 +1,10 @@
-/** Takes a multipart message apart, strictly: what is not as RFC 2046 has it fails the test that asked. */
+/** Parses a multipart message strictly. A departure from RFC 2046 fails the test. */
 import assert from 'node:assert/strict'
 
 export interface PartRead {
   type: string
   encoding: string
-  /** Decoded. */
+  /** The decoded body. */
   octets: Buffer
   text: string
 }

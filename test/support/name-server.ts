@@ -1,6 +1,6 @@
 /**
- * A name server that answers as it is told, by UDP and TCP on one port, or by TLS, and that remembers every question,
- * also those that come in the clear where TLS is spoken.
+ * A name server whose answers a test decides, by UDP and TCP on one port, or by TLS. It records every query, also
+ * one without TLS where only TLS is spoken.
  */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -17,41 +17,41 @@ export interface Asked {
   flags: number
   /** Null without EDNS. */
   edns: { size: number; flags: number } | null
-  /** Of the client, so that it tells one connection from another. */
+  /** The client's port, which tells its connections apart. */
   port: number
-  /** Octets of the query. */
+  /** Length of the query in octets. */
   length: number
 }
 
 export interface Answer {
   rcode?: number
-  /** Beside QR, RD and RA; without `flags` RA is set. */
+  /** Flags besides QR and RD. The default is RA. */
   flags?: number
   answers?: packet.Record[]
   authorities?: packet.Record[]
-  /** An extended error (RFC 8914). */
+  /** An extended DNS error code (RFC 8914). */
   error?: number
   id?: number
   questions?: packet.Question[]
 }
 
-/** `End`: the connection, once all was sent; `Close`: at once. */
+/** `End` closes the connection after all was sent; `Close` closes it at once. */
 export type Part = Answer | Buffer | 'End' | 'Close'
 
-/** What to send, each in a message of its own; a buffer as it is. */
+/** What to send, each in a message of its own. A buffer is sent unchanged. */
 export type Script = (
   asked: Asked,
-  /** Sends a datagram to whoever asks, from another port than the server's. */
+  /** Sends a datagram to the client from another port than the server's. */
   elsewhere: (answer: Answer) => Promise<void>,
 ) => readonly Part[] | Promise<readonly Part[]>
 
 export interface NameServer {
-  /** As a deployment writes it. */
+  /** The address in the notation of the setting `dnsServers`. */
   address: string
   asked: Asked[]
-  /** Ends when no client is connected any more. */
+  /** Resolves when no client is connected. */
   idle(): Promise<void>
-  /** Closes all connections, and ends when they are. */
+  /** Closes all connections and resolves when they are closed. */
   hangUp(): Promise<void>
   stop(): Promise<void>
 }
@@ -63,7 +63,7 @@ export const soa: packet.Record = {
   data: { mname: 'ns', rname: 'ns', serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 1 },
 }
 
-/** @param tls what it speaks TLS with; then a question in the clear is remembered and not answered */
+/** @param tls the server's TLS options; a query without TLS is then recorded and not answered */
 export async function startNameServer(
   script: Script,
   ip = '127.0.0.1',
@@ -134,10 +134,10 @@ export async function startNameServer(
   }
 }
 
-/** The first octet of what a client of TLS sends. */
+/** Content type of a TLS record that carries a handshake (RFC 8446 §5.1). */
 const handshake = 22
 
-/** A server that is given its connections. */
+/** Creates a server whose connections a test passes in. */
 function listenByTls(tls: TlsOptions, ask: (octets: Buffer, socket: Socket) => void): Server {
   return createTlsServer(tls, (socket) => {
     let rest = Buffer.alloc(0)

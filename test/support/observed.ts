@@ -1,4 +1,4 @@
-/** Certificates that were seen, for tests that need no real ones. */
+/** Observed certificates, for tests that need no real ones. */
 import type {
   Observation,
   ObservedCertificate,
@@ -19,7 +19,7 @@ export const place = (fields: Partial<ObservedPlace> = {}): ObservedPlace => ({
   ...fields,
 })
 
-/** @param letter of the alphabet up to f: its fingerprint, and that of its key unless another is given */
+/** @param letter `a` to `f`: fills the fingerprint, and that of the key unless another is given */
 export const seenCertificate = (letter: string, fields: Partial<SeenCertificate> = {}): SeenCertificate => ({
   subject: 'CN=mx.bank.example',
   issuer: 'CN=Issuer One',

@@ -1,4 +1,4 @@
-/** Certificates with whatever subject and extensions a test needs. */
+/** Certificates with any subject and extensions. */
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import {
@@ -9,19 +9,19 @@ import {
 } from '@peculiar/x509'
 
 export interface OddCertificate {
-  /** As in RFC 4514, or piece by piece. */
+  /** As text of RFC 4514, or by attribute. */
   subject: string | JsonName
   extensions?: Extension[]
   notBefore?: Date
   notAfter?: Date
-  /** Who issues it; left out, it signs itself. */
+  /** The issuer. Without it, the certificate signs itself. */
   authority?: Omit<OddCertificate, 'authority'>
 }
 
 const signingAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const day = 86_400_000
 
-/** PEM: the certificate, and its issuer where there is one. */
+/** PEM: the certificate, and its issuer if there is one. */
 export async function certificateWith({ authority, ...own }: OddCertificate): Promise<string> {
   const [keys, issuer] = await Promise.all([newKeys(), newKeys()])
   if (!authority) return (await signed(own, keys, own.subject, keys)).toString('pem')

@@ -1,4 +1,4 @@
-/** A certificate authority for tests, and certificates good and bad. */
+/** A certificate authority for tests, with correct and faulty certificates. */
 import 'reflect-metadata'
 import { createPrivateKey, X509Certificate as NodeCertificate, sign, webcrypto } from 'node:crypto'
 import {
@@ -30,13 +30,13 @@ export interface LeafOptions {
   email?: string
   notBefore?: Date
   notAfter?: Date
-  /** An RSA key instead of one on P-256; a number is its length in bits, else 2048. */
+  /** An RSA key instead of one on P-256. A number is its length in bits; true is 2048. */
   rsa?: boolean | number
-  /** Of the signature; usually SHA-256. */
+  /** The signature's hash. Default: SHA-256. */
   hash?: 'SHA-1'
-  /** Purposes of the extended key usage; without it there is no such extension. */
+  /** The extended key usages. Without it, the extension is left out. */
   purposes?: Purpose[]
-  /** Beside those that follow from the above. */
+  /** Extensions besides those that follow from the other options. */
   extensions?: Extension[]
 }
 
@@ -53,13 +53,13 @@ const purposeIds = {
 export interface AuthorityOptions {
   purposes?: Purpose[]
   pathLength?: number
-  /** False for a certificate that poses as an authority. */
+  /** False for a certificate that only claims to be an authority. */
   isAuthority?: boolean
-  /** The one domain in whose names it may issue (RFC 5280 §4.2.1.10). */
+  /** The one domain for which it may issue (RFC 5280 §4.2.1.10). */
   permitted?: string
   notBefore?: Date
   notAfter?: Date
-  /** Key usage; usually that of an authority that signs lists, too. */
+  /** Key usage. By default that of an authority that also signs CRLs. */
   keyUsage?: KeyUsageFlags
   extensions?: Extension[]
 }
@@ -71,9 +71,9 @@ export interface Pki {
   issue(options: LeafOptions): Promise<Identity>
   /** An authority below this one. */
   subordinate(name: string, options?: AuthorityOptions): Promise<Pki>
-  /** A certificate of its own making, with its name and its key, that nobody constrains. PEM. */
+  /** A self-signed certificate with its name and its key, without constraints. PEM. */
   twin(): Promise<string>
-  /** By its key: ECDSA with SHA-256, DER. */
+  /** Signs with its key: ECDSA with SHA-256, DER. */
   sign(octets: Buffer): Promise<Buffer>
 }
 
@@ -159,7 +159,7 @@ const authorityExtensions = ({
   ...extensions,
 ]
 
-/** DER of the constraint to one short dNSName: each length fits an octet. */
+/** DER of the constraint to one short dNSName. Each length fits in one octet. */
 function nameConstraints(permitted: string): Uint8Array<ArrayBuffer> {
   const within = (tag: number, content: Buffer) =>
     Buffer.concat([Buffer.from([tag, content.length]), content])
@@ -181,7 +181,10 @@ export async function selfSigned(options: LeafOptions): Promise<Identity> {
   return identity(certificate, keys.privateKey)
 }
 
-/** The certificate with a beginning that is no date. OpenSSL reads it all the same. */
+/**
+ * Replaces the start of the certificate's validity by something that is not a date. OpenSSL still reads the
+ * certificate.
+ */
 export function withoutDates(pem: string): string {
   const der = Buffer.from(PemConverter.decodeFirst(pem))
   // UTCTime of thirteen octets.
@@ -224,6 +227,6 @@ async function identity(certificate: X509Certificate, privateKey: webcrypto.Cryp
   return { cert: certificate.toString('pem'), key: PemConverter.encode(key, 'PRIVATE KEY') }
 }
 
-/** As connectors, traces and notices write it. */
+/** In the notation of connectors, traces and notices. */
 export const fingerprintOf = ({ cert }: Identity): string =>
   new NodeCertificate(cert).fingerprint256.replaceAll(':', '').toLowerCase()

@@ -1,6 +1,6 @@
 /**
- * HTTPS servers on ports of the loopback interface that stand behind port 443 of addresses of their own: this process's
- * sockets are led there. `trust` makes an authority of a test's own a public one, for this process.
+ * HTTPS servers on ports of the loopback interface that stand for port 443 of addresses of their own. This process's
+ * sockets are redirected to them. `trust` makes a test's authority a public one for this process.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
@@ -15,9 +15,9 @@ import { installTranslation } from '../../infra/local/lambda/nat.ts'
 import { listen } from './listen.ts'
 
 export interface PolicyHost {
-  /** Whose port 443 it is. */
+  /** The address whose port 443 it stands for. */
   address: string
-  /** Of 127.0.0.1. */
+  /** The port on 127.0.0.1. */
   port: number
   requests: { method: string; path: string; host: string; serverName: string; protocol: string }[]
   connections(): number
@@ -47,7 +47,7 @@ export async function startPolicyHost(tls: SecureContextOptions, answer: Answeri
   return place(server, requests)
 }
 
-/** Without TLS of its own. */
+/** Starts a host without TLS. */
 export function startBareHost(onConnection: (socket: Socket) => void): Promise<PolicyHost> {
   return place(createTcp(onConnection), [])
 }
@@ -71,7 +71,7 @@ async function place(server: Server, requests: PolicyHost['requests']): Promise<
   }
 }
 
-/** Leads a further place, such as `[::1]:443`, to a port of 127.0.0.1. */
+/** Redirects another endpoint, such as `[::1]:443`, to a port of 127.0.0.1. */
 export function lead(from: string, port: number): void {
   rules[from] = `127.0.0.1:${port}`
 }
@@ -80,7 +80,7 @@ export function trust(...authorities: string[]): void {
   setDefaultCACertificates([...getCACertificates('default'), ...authorities])
 }
 
-/** @param fields take the place of the usual policy's */
+/** @param fields replace those of the default policy */
 export function policyText(fields: { mode?: string; mx?: string[]; maxAge?: number } = {}): string {
   const { mode = 'enforce', mx = ['mx.partner.example'], maxAge = 604_800 } = fields
   return [

@@ -4,12 +4,12 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { choosePort } from '../../infra/local/ingress.ts'
 
-/** The first line on standard output; rejects when the process ends without one. What follows is read and dropped. */
+/** The first line on standard output. Rejects when the process ends without one. Later lines are read and dropped. */
 export async function firstLine(child: ChildProcess): Promise<string> {
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })
   const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`ended with ${code}`)))
   const [line] = await Promise.race([once(lines, 'line'), ended])
-  // A pipe that fills would stop the program.
+  // A full pipe would block the program.
   lines.on('line', () => {})
   return line
 }

@@ -1,10 +1,10 @@
-/** A queue that remembers what was sent. */
+/** A queue that records what was sent. */
 import type { Outgoing, Sender } from '../../shared/queues/job-queue.ts'
 
 export interface RecordingQueue<Job> extends Sender<Job> {
   /** Everything sent and not yet taken, in order. */
   sent: Outgoing<Job>[]
-  /** What was sent since the last call. */
+  /** Returns what was sent since the last call. */
   take(): Outgoing<Job>[]
   /** Makes the next send fail. */
   failOnce(): void

@@ -1,7 +1,7 @@
 /**
- * A deployment whose clock stands still while anything is done and leaps to the next job when nothing is left to do.
- * The functions are the deployed ones, and so is the SMTP client, which talks to a real server; queues and table are
- * in memory. DSNs arrive at once.
+ * A deployment whose clock stands still while something runs, and jumps to the next job when nothing is left to do.
+ * The functions are the deployed ones. The SMTP client talks to a real server. Queues and table are in memory. DSNs
+ * arrive at once.
  */
 import { contentReference } from '../../functions/bounce-message/bounce-job.ts'
 import type { DsnKind, EvaluationJob } from '../../shared/contract/jobs.ts'
@@ -16,7 +16,7 @@ import { MemoryTable } from './pipeline/table.ts'
 import { type Ports, work } from './pipeline/units.ts'
 
 export interface AttemptMade {
-  /** When it began, milliseconds after the message was received. */
+  /** When the attempt began, in milliseconds after the message was received. */
   at: number
   number: number
   /** By address. */
@@ -26,16 +26,16 @@ export interface AttemptMade {
 }
 
 export interface Told {
-  /** When the DSN reached the sender, milliseconds after the message was received. */
+  /** When the DSN reached the sender, in milliseconds after the message was received. */
   at: number
   kind: DsnKind
   addresses: string[]
-  /** Of the machine part. */
+  /** Status fields of the machine-readable part. */
   status: string[]
   words: string
 }
 
-/** How long each attempt takes, milliseconds. */
+/** The duration of each attempt in milliseconds. */
 export const attemptMs = 2_000
 
 export const sender = 'a@elsewhere.example'
@@ -60,7 +60,7 @@ export class Deployment {
     this.#options = options
   }
 
-  /** Takes a message as the ingress does. */
+  /** Accepts a message as the ingress does. */
   accept(recipients: Recipient[], fields: Partial<Message> = {}): Message {
     const octets = Buffer.from('Subject: Hello\r\n\r\nHello\r\n')
     const content = contentReference('content', 'received', octets)
@@ -71,7 +71,7 @@ export class Deployment {
     return taken
   }
 
-  /** An administrator asks for the next attempt, milliseconds after the message was received. */
+  /** Requests the next attempt as an administrator does, at milliseconds after the message was received. */
   retryAt(at: number, { id }: Message): void {
     this.#plans.push({ at, act: () => this.#queues.send('retry', id, this.#now) })
   }

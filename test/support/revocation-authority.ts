@@ -1,6 +1,6 @@
 /**
- * A root, an authority below it, and what both hand out of revocation by HTTP on a port of the loopback interface: a CRL
- * and an OCSP responder each. They can be told to misbehave.
+ * A root and an authority below it. Both serve a CRL and an OCSP responder by HTTP on a port of the loopback
+ * interface, and can be made to misbehave.
  */
 import 'reflect-metadata'
 import { X509Certificate } from 'node:crypto'
@@ -17,14 +17,14 @@ import { within } from './within.ts'
 
 export type Behaviour =
   | 'Honest'
-  /** OCSP only: signed by a certificate that the authority made for it. */
+  /** OCSP only: signed by a certificate that the authority issued for this purpose. */
   | 'Delegated'
-  /** Out of date since yesterday. */
+  /** Expired yesterday. */
   | 'Stale'
-  /** By another authority of the same name. */
+  /** Signed by another authority with the same name. */
   | 'WrongSignature'
   | 'Garbage'
-  /** Answers nobody until it is released. */
+  /** Sends no response until it is released. */
   | 'Silent'
   /** Ends each connection. */
   | 'Unreachable'
@@ -33,39 +33,42 @@ export type Behaviour =
 
 export interface RevocationAuthority {
   root: Pki
-  /** Issued by the root; what `issue` makes is below it. */
+  /** Issued by the root; it issues the certificates of `issue`. */
   intermediate: Pki
-  /** With the addresses of this authority's CRL and OCSP responder. `cert`: leaf and intermediate. */
+  /**
+   * The certificate contains the addresses of this authority's CRL and OCSP responder. `cert` has leaf and
+   * intermediate.
+   */
   issue(options: LeafOptions): Promise<Identity>
   /** @param pem the first certificate in it */
   revoke(pem: string, how?: Omit<Revoked, 'certificate'>): void
-  /** As though it had never been. */
+  /** Removes the revocation. */
   unrevoke(pem: string): void
-  /** Of both authorities' responders. */
+  /** Sets the behaviour of both authorities' responders. */
   behave(how: { crl?: Behaviour; ocsp?: Behaviour }): void
-  /** Answers honestly whoever still waits. */
+  /** Sends the correct response to every request that waits. */
   release(): void
-  /** Paths, such as `GET /issuing.crl` and `POST /issuing/ocsp`. */
+  /** Requests, such as `GET /issuing.crl` and `POST /issuing/ocsp`. */
   requests: string[]
   /** `http://127.0.0.1:port` */
   origin: string
-  /** Where it is, for those who only ask public addresses. */
+  /** Its network, for code that otherwise connects to public addresses only. */
   networks: string[]
-  /** Resolves when so many requests have come, and fails before clients give a silent server up after five seconds. */
+  /** Resolves when this number of requests have come. Fails before a client's timeout of five seconds. */
   requested(count: number): Promise<void>
   stop(): Promise<void>
 }
 
 export interface RevocationAuthorityOptions {
-  /** What stands in certificates; usually the first two. `issuer`: where the issuer's own certificate is. */
+  /** What certificates contain; by default the first two. `issuer`: the address of the issuer's certificate. */
   publish?: { crl?: boolean; ocsp?: boolean; issuer?: boolean }
 }
 
 interface Issuer {
   pki: Pki
-  /** Of the same name, with another key. */
+  /** An authority of the same name with another key. */
   impostor: Pki
-  /** What it issued. */
+  /** The certificates it issued. */
   issued: string[]
 }
 

@@ -1,4 +1,4 @@
-/** Revocation lists and answers of OCSP responders, as an authority would sign them, or as nobody should. */
+/** CRLs and OCSP responses, correctly signed or not. */
 import { createHash, X509Certificate } from 'node:crypto'
 import {
   BasicOCSPResponse,
@@ -31,7 +31,7 @@ import { daysFromNow, type Pki } from './pki.ts'
 
 /** RFC 5280 §5.3.1, such as 1 for keyCompromise. */
 export interface Revoked {
-  /** Of the certificate, PEM. */
+  /** The certificate, as PEM. */
   certificate: string
   at?: Date
   reason?: number
@@ -44,7 +44,7 @@ export interface CrlOptions {
   /** Null leaves it out. */
   nextUpdate?: Date | null
   extensions?: Extension[]
-  /** Signs in the place of the authority whose name is in it. */
+  /** Signs in place of the authority that the document names. */
   signedBy?: Pki
 }
 
@@ -93,7 +93,7 @@ export const extension = (extnID: string, value: Buffer, critical = false): Exte
   new Extension({ extnID, critical, extnValue: new OctetString(value) })
 
 export interface OcspOptions {
-  /** It is about. PEM. */
+  /** The certificate in question, as PEM. */
   certificate: string
   status?: 'good' | 'revoked' | 'unknown'
   revokedAt?: Date
@@ -102,7 +102,7 @@ export interface OcspOptions {
   /** Null leaves it out. */
   nextUpdate?: Date | null
   hash?: 'sha1' | 'sha256'
-  /** Signs in the place of the authority; with `certificate`, whose certificate is enclosed. */
+  /** Signs in place of the authority; `certificate` is then enclosed. */
   signedBy?: { sign(octets: Buffer): Promise<Buffer>; certificate: string }
   extensions?: Extension[]
   byKey?: boolean

@@ -1,12 +1,12 @@
-/** `AbortSignal.timeout` by a clock that only the test moves. */
+/** `AbortSignal.timeout` with a clock that only the test advances. */
 import type { TestContext } from 'node:test'
 
 export interface SimulatedTimeouts {
-  /** Moves the clock on; what is due by then aborts. */
+  /** Advances the clock and aborts what is due. */
   advance(ms: number): void
 }
 
-/** Until the test ends, for this process. */
+/** Applies to this process until the test ends. */
 export function simulateTimeouts(context: TestContext): SimulatedTimeouts {
   let now = 0
   let waiting: { due: number; controller: AbortController }[] = []

@@ -4,7 +4,7 @@ import type { SmtpOptions } from '../../shared/net/smtp-delivery.ts'
 import { noMtaSts } from '../../shared/policy/transport-security.ts'
 import { fakeResolver } from './dns.ts'
 
-/** The resolver knows mx and other.partner.example, which are this machine; no secret holds a client certificate. */
+/** The resolver knows mx and other.partner.example, both on this machine. No secret holds a client certificate. */
 export const smtpOptions = (changes: Partial<SmtpOptions> = {}): SmtpOptions => ({
   name: 'mail.ours.example',
   resolver: fakeResolver({

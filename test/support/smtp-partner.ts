@@ -1,6 +1,6 @@
 /**
- * A partner's mail server that can be told to misbehave, and that keeps every octet it was sent: `wire` is what
- * went over the network, taken in front of the server, so what was encrypted stays unreadable there.
+ * A partner's mail server that can be made to misbehave. It keeps every octet that it received. `wire` is recorded
+ * in front of the server, so what was encrypted stays unreadable there.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
@@ -8,45 +8,45 @@ import { createSecureContext, type SecureContextOptions, TLSSocket } from 'node:
 
 export interface PartnerOptions {
   greeting?: string
-  /** What follows the name in the reply to EHLO, STARTTLS left out. */
+  /** Extensions in the reply to EHLO, besides STARTTLS. */
   extensions?: string[]
-  /** Certificate, key, versions. Without it STARTTLS is not offered. */
+  /** Certificate, key and versions. Without it, STARTTLS is not offered. */
   tls?: SecureContextOptions
-  /** The answer to STARTTLS, when it is not to be 220. */
+  /** The reply to STARTTLS instead of 220. */
   refuseStartTls?: string
   /** Octets sent directly behind the 220, in the same write. */
   injected?: string
-  /** Answers the client's handshake with something else than TLS. */
+  /** Responds to the client's handshake with octets that are not TLS. */
   breakHandshake?: boolean
-  /** Where it falls silent, with the connection open. */
+  /** Where it stops responding, with the connection open. */
   silentAt?: 'greeting' | 'EHLO' | 'STARTTLS' | 'handshake' | 'MAIL' | 'message' | 'QUIT'
-  /** Refuses a client that has no certificate, or one that `tls.ca` does not vouch for. */
+  /** Refuses a client without a certificate, or with one that `tls.ca` did not issue. */
   demandsCertificate?: boolean
-  /** An answer of its own to a command; `null` closes the connection without any. */
+  /** Its own reply to a command; `null` closes the connection instead. */
   answer?: (command: string) => string | null | undefined
-  /** The answer to the message; `null` closes the connection without any. */
+  /** The reply to the message; `null` closes the connection instead. */
   answerToMessage?: string | null
 }
 
 export interface Received {
   mail: string
   recipients: string[]
-  /** Dot-unstuffed, without the final dot. */
+  /** With dots unstuffed, and without the final dot. */
   content: Buffer
   tls: { protocol: string; serverName: string | null } | null
 }
 
 export interface Partner {
   port: number
-  /** Everything clients sent, as it went over the network. */
+  /** Everything from clients, as it came over the network. */
   wire(): Buffer
-  /** Every command, in the clear or decrypted, in order. */
+  /** Every command, with or without TLS, in order. */
   commands: string[]
   received: Received[]
   connections(): number
-  /** Connections that have not ended. */
+  /** The number of open connections. */
   open(): number
-  /** Ends all connections, as a server that is tired of them does. */
+  /** Ends all connections. */
   hangUp(): void
   stop(): Promise<void>
 }
@@ -140,7 +140,7 @@ class Session {
     }
   }
 
-  /** @returns whether the connection goes on as it is */
+  /** @returns whether the connection continues unchanged */
   #command(line: string): boolean {
     this.#commands.push(line)
     if (line.split(' ')[0] === this.#options.silentAt) return true
@@ -204,7 +204,7 @@ class Session {
     return false
   }
 
-  /** As `tls.Server` does; a bare TLSSocket leaves that to its owner. */
+  /** `tls.Server` does this itself; the owner of a bare TLSSocket has to. */
   #refuseStranger(): void {
     const { _handle } = this.#socket as unknown as { _handle: { verifyError(): Error | null } | null }
     if (_handle?.verifyError()) this.#socket.destroy()

@@ -1,11 +1,11 @@
-/** The stack as data, for tests to ask. */
+/** The synthesised stack as data. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { CloudAssembly } from 'aws-cdk-lib/cx-api'
 import { buildApp, type CreateAppOptions } from '../../infra/create-app.ts'
 
-/** What a template holds, asked by path: CloudFormation's properties have no type in common. */
+/** A value of the template. CloudFormation's properties have no type in common. */
 export type Json = ReturnType<typeof JSON.parse>
 
 export interface Resource {
@@ -15,7 +15,7 @@ export interface Resource {
   readonly DeletionPolicy?: string
 }
 
-/** Settings under which the template has every resource that it can have, and those it has by default. */
+/** Settings with which the template has every optional resource, and the default settings. */
 export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
   'as shipped': {},
   'by MX, with KMS, JWT and mailed alarms': {
@@ -43,7 +43,7 @@ export const deployments: Readonly<Record<string, Record<string, unknown>>> = {
   },
 }
 
-/** Without what takes time and changes no template. */
+/** Leaves out what takes time and does not change the template. */
 export const templateOnly = {
   validate: false,
   context: { 'aws:cdk:bundling-stacks': [], 'aws:cdk:disable-stack-trace': true },
@@ -52,7 +52,7 @@ export const templateOnly = {
 const assemblies = mkdtempSync(join(tmpdir(), 'mailflow-synth-'))
 process.on('exit', () => rmSync(assemblies, { recursive: true, force: true }))
 
-/** Synthesises into a folder that goes when the process does. */
+/** Synthesises into a folder that is removed when the process ends. */
 export function assemble(
   mailflow: Record<string, unknown> = {},
   options: CreateAppOptions = {},
@@ -63,7 +63,7 @@ export function assemble(
 
 const templates = new Map<string, Resource[]>()
 
-/** Every resource of the template under these settings. */
+/** Every resource of the template with these settings. */
 export function resources(mailflow: Record<string, unknown> = {}): Resource[] {
   const key = JSON.stringify(mailflow)
   const known = templates.get(key)
@@ -87,7 +87,7 @@ export function only(type: string, mailflow: Record<string, unknown> = {}): Reso
   return resource
 }
 
-/** A value of the template as text: intrinsic functions become `<LogicalId>` or `<LogicalId.Attribute>`. */
+/** A value of the template as text: an intrinsic function becomes `<LogicalId>` or `<LogicalId.Attribute>`. */
 export function text(value: Json): string {
   if (typeof value !== 'object' || value === null) return String(value)
   if ('Ref' in value) return `<${value.Ref}>`
@@ -97,7 +97,7 @@ export function text(value: Json): string {
   return JSON.stringify(value)
 }
 
-/** One or many, as IAM writes it, as many. */
+/** IAM writes one value or a list; this returns a list. */
 export function many<T>(value: T | T[]): T[] {
   return Array.isArray(value) ? value : [value]
 }

@@ -1,4 +1,4 @@
-/** Sessions as a delivery tells of them, decided by the real order of precedence. */
+/** Sessions as a delivery records them, assessed in the real order of precedence. */
 import type { TlsRequirement } from '../../shared/contract/jobs.ts'
 import type { SessionRecord } from '../../shared/net/smtp-delivery.ts'
 import { opportunistic as noConnector } from '../../shared/policy/outbound.ts'
@@ -10,7 +10,7 @@ import {
   type ServerTls,
 } from '../../shared/tls/server-certificate.ts'
 
-/** When the handshake was. */
+/** When the handshake took place. */
 export const at = new Date('2026-02-03T12:00:00.000Z')
 
 export const established = (fields: Partial<EstablishedTls> = {}): EstablishedTls => ({

@@ -1,4 +1,4 @@
-/** Validates connectors of smart hosts that are partners of this process. */
+/** Validates connectors whose smart hosts are partners in this process. */
 import { type Options, validate } from '../../functions/validate-connector/validate.ts'
 import type { OutboundConnector } from '../../shared/connectors/schema.ts'
 import { OutboundValidation } from '../../shared/connectors/validation.ts'
@@ -16,7 +16,7 @@ export const testMail = {
   at,
 }
 
-/** Shorter than what a silent server takes, longer than any that answers. */
+/** Timeouts shorter than a silent server, and longer than any that responds. */
 export const hasty = { connect: 1_000, greeting: 1_000, command: 1_000, data: 1_000 }
 export const patient = { connect: 10_000, greeting: 10_000, command: 10_000, data: 10_000 }
 

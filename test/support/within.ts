@@ -1,7 +1,7 @@
-/** The system's timers, also while a test simulates the clock. */
+/** The system's timers, even while a test simulates the clock. */
 const { setTimeout, clearTimeout } = globalThis
 
-/** Gives what a test waits for a bound of its own, so that the test names what did not come. */
+/** Limits the time of a wait, so that the test names what did not come. */
 export function within<T>(ms: number, promise: Promise<T>, what: string): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(new Error(`${what}: not within ${ms} ms`)), ms)

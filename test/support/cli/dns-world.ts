@@ -1,4 +1,6 @@
-/** A domain as `dns` finds it: a name server, the policy host and the gateway's API, each with what a test has there. */
+/**
+ * A domain as `dns` finds it: a name server, the policy host and the gateway's API, each with a test's own content.
+ */
 import assert from 'node:assert/strict'
 import packet from 'dns-packet'
 import type { PublishedCertificate } from '../../../shared/contract/certificates.ts'
@@ -8,7 +10,7 @@ import { createPki, type LeafOptions, type Pki } from '../pki.ts'
 import { type PolicyHost, startPolicyHost, trust } from '../policy-host.ts'
 import { answering, type Ended, mailflow } from './mailflow.ts'
 
-/** Of a name: its records by type. A text is a response code. */
+/** The records of a name, by type. A text is a response code. */
 export interface Names {
   [name: string]: {
     MX?: [number, string][]
@@ -23,11 +25,11 @@ export interface Names {
 
 export interface Around {
   names: Names
-  /** Names whose answers the resolver vouches for; `*`: all. */
+  /** Names whose answers have the AD bit; `*` stands for all. */
   signed: readonly string[] | '*'
-  /** Status and what the policy host says. */
+  /** The policy host's status and body. */
   policy: { status?: number; type?: string; text: string }
-  /** Null: nothing was published yet. */
+  /** Null: no certificate is published yet. */
   certificates: readonly PublishedCertificate[] | null
   hostname: string
   accepted: readonly string[]
@@ -38,7 +40,7 @@ export interface DnsWorld {
   policyAddress: string
   pki: Pki
   dns(...args: string[]): Promise<Ended>
-  /** Every question that the name server got, `TYPE name`. */
+  /** Every query that the name server received, as `TYPE name`. */
   asked(): string[]
   stop(): Promise<void>
 }
@@ -46,7 +48,7 @@ export interface DnsWorld {
 const types = ['MX', 'TXT', 'A', 'AAAA', 'CNAME', 'TLSA'] as const
 type Type = (typeof types)[number]
 
-/** @param domain whose policy host it is */
+/** @param domain the domain of the policy host */
 export async function startDnsWorld(domain: string): Promise<DnsWorld> {
   const pki = await createPki('Root of tests')
   trust(pki.ca)
@@ -145,11 +147,11 @@ function apiAnswer({ certificates, hostname, accepted }: Around, url: string) {
 
 export interface OwnCertificate {
   published: PublishedCertificate
-  /** 3 1 1 */
+  /** The record's data with usage 3, selector 1, matching type 1. */
   tlsa: string
 }
 
-/** One of the gateway's certificates, as its API tells of it. */
+/** One of the gateway's certificates, as the API returns it. */
 export async function ownCertificate(
   pki: Pki,
   options: LeafOptions,

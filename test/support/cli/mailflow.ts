@@ -16,17 +16,17 @@ export interface HttpApi {
   /** `http://127.0.0.1:port` */
   url: string
   database: TestDynamoDb
-  /** Requests as they came, oldest first: `POST /inbound-connectors`. */
+  /** Requests, oldest first, such as `POST /inbound-connectors`. */
   requests: string[]
   /** The body of the last request that had one. */
   lastBody(): string
-  /** Runs before a request is answered, for what somebody else does meanwhile. */
+  /** Runs before a request is answered: it stands for another client's change. */
   meanwhile: { before: ((request: string) => Promise<void>) | null }
   ask(target: string, asked?: Asked): Promise<Answered>
-  /** What the API has asked the evaluation queue for. */
+  /** Jobs that the API has sent to the evaluation queue. */
   evaluation: ReturnType<typeof apiOver>['evaluation']
   mailflow(...args: string[]): Promise<Ended>
-  /** Everything that is configured is removed. */
+  /** Removes all connectors and accepted domains. */
   clear(): Promise<void>
   stop(): Promise<void>
 }
@@ -75,7 +75,7 @@ async function askedOf(request: IncomingMessage): Promise<Asked> {
   }
 }
 
-/** A server that answers as a test wants. */
+/** A server that answers as a test decides. */
 export async function answering(
   answer: (request: IncomingMessage) => { status?: number; headers?: Record<string, string>; body: string },
 ): Promise<{ url: string; stop(): void }> {

@@ -1,16 +1,16 @@
-/** What a message after DATA is, told a second time: slowly, and without chunks. */
+/** The rules for the message after DATA, implemented a second time: slowly, and without chunks. */
 import type { DataFault, DataReaderOptions } from '../../../functions/smtp-ingress/protocol/data-reader.ts'
 
 export interface Reading {
   content: string
-  /** Octets of the message with its end, or -1. */
+  /** Length of the message with its end, in octets, or -1. */
   end: number
   fault: DataFault | null
 }
 
 /**
- * The rules, one after another, over the message in one piece.
- * @param octets a character an octet
+ * Applies the rules one after another to the complete message.
+ * @param octets one character an octet
  */
 export function readByTheRules(options: DataReaderOptions, octets: string): Reading {
   const found = `\r\n${octets}`.indexOf('\r\n.\r\n')
@@ -24,7 +24,7 @@ export function readByTheRules(options: DataReaderOptions, octets: string): Read
   return { content, end, fault: faultByTheRules(options, end < 0 ? octets : octets.slice(0, end)) }
 }
 
-/** Octet by octet. */
+/** Checks octet by octet. */
 function faultByTheRules(
   { maximumLine, unlawfulOctets }: DataReaderOptions,
   octets: string,

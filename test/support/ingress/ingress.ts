@@ -1,4 +1,4 @@
-/** A real ingress on loopback whose storage and connectors are in memory, and a client that sees every octet. */
+/** A real ingress on loopback with storage and connectors in memory, and a client that sees every octet. */
 import { EventEmitter, once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
@@ -19,7 +19,7 @@ export interface TestIngress extends Ingress {
   notices: MemoryNotices
   /** Log and metrics, parsed. */
   lines: Line[]
-  /** The first line of log that says this, now or later. */
+  /** Returns the first log line with this message, past or future. */
   logged(message: string): Promise<Line>
   connectors: { fail: boolean }
   connect(): Promise<Wire>
@@ -29,13 +29,13 @@ export interface TestIngressOptions {
   inbound?: InboundConnector[]
   acceptedDomains?: string[]
   settings?: Partial<IngressEnvironmentSettings>
-  /** The time throughout, where a test must not see an hour turn. */
+  /** A fixed time, for a test that must not cross an hour. */
   at?: Date
-  /** Left out, any number of messages a minute. */
+  /** Without it, the message rate is unlimited. */
   rates?: Rates
-  /** Left out, nobody is asked whether certificates were revoked. */
+  /** Without it, revocation is not checked. */
   revocation?: NonNullable<Parameters<typeof startIngress>[0]['revocation']>
-  /** Reads the secret with our certificates, in the place of the ones that are in the environment otherwise. */
+  /** Reads the secret with the certificates, in place of those in the environment. */
   readCertificates?(): Promise<string>
 }
 
@@ -111,10 +111,10 @@ export async function startTestIngress(options: TestIngressOptions = {}): Promis
   }
 }
 
-/** Milliseconds after which a test gives up what it waits for. */
+/** Milliseconds after which a test stops waiting. */
 const patienceMs = 30_000
 
-/** One SMTP connection, seen as octets. */
+/** One SMTP connection as octets. */
 export class Wire {
   readonly #tcp: Socket
   #socket: Socket | TLSSocket
@@ -132,7 +132,7 @@ export class Wire {
     return new Wire(connect(port, '127.0.0.1'))
   }
 
-  /** Opens a connection and says EHLO. */
+  /** Opens a connection and sends EHLO. */
   static async greet(port: number): Promise<Wire> {
     const wire = await Wire.open(port)
     await wire.reply()
@@ -144,13 +144,13 @@ export class Wire {
     this.#socket.write(typeof octets === 'string' ? Buffer.from(octets, 'utf8') : octets)
   }
 
-  /** Sends a line and returns the whole reply, its lines joined by LF. */
+  /** Sends a line and returns the complete reply, its lines joined by LF. */
   command(line: string): Promise<string> {
     this.write(`${line}\r\n`)
     return this.reply()
   }
 
-  /** The next line without CRLF, or null when the server has closed. A line that ends otherwise is a fault. */
+  /** The next line without CRLF, or null when the server has closed. A line without CRLF fails the test. */
   async line(): Promise<string | null> {
     for (;;) {
       const end = this.#read.indexOf('\n')
@@ -170,7 +170,7 @@ export class Wire {
     }
   }
 
-  /** The handshake; the 220 has been read. */
+  /** Makes the TLS handshake, after the 220 was read. */
   async secure(options: ConnectionOptions = {}): Promise<TLSSocket> {
     this.#socket.removeAllListeners('data')
     this.#socket.removeAllListeners('close')
@@ -181,7 +181,7 @@ export class Wire {
     return secured
   }
 
-  /** STARTTLS and a second EHLO. */
+  /** Sends STARTTLS, makes the handshake, and sends EHLO again. */
   async startTls(options: ConnectionOptions = {}): Promise<TLSSocket> {
     await this.command('STARTTLS')
     const socket = await this.secure(options)
@@ -189,7 +189,10 @@ export class Wire {
     return socket
   }
 
-  /** A whole transaction. @returns the reply to the data */
+  /**
+   * Makes a complete transaction.
+   * @returns the reply to the end of data
+   */
   async send(body: string | Buffer, from = 'a@elsewhere.example', to = ['b@ours.example']): Promise<string> {
     await this.command(`MAIL FROM:<${from}>`)
     for (const recipient of to) await this.command(`RCPT TO:<${recipient}>`)
@@ -198,7 +201,7 @@ export class Wire {
     return this.command('.')
   }
 
-  /** Sends no more and returns what is still read until the server closes. */
+  /** Ends the client's side and returns what the server still sends before it closes. */
   async end(): Promise<string> {
     this.#socket.end()
     while (!this.#ended) await this.#more('the end of the connection')
@@ -209,7 +212,7 @@ export class Wire {
     this.#socket.destroy()
   }
 
-  /** Ends the connection beneath TLS with an RST. */
+  /** Ends the connection below TLS with RST. */
   reset(): void {
     this.#tcp.resetAndDestroy()
   }

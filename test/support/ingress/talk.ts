@@ -1,4 +1,6 @@
-/** A session without sockets: what it writes and asks for, and a dialogue whose answers a test decides. */
+/**
+ * A session without sockets: it records what the session writes and asks for; a test decides the policy's answers.
+ */
 import {
   type Dialogue,
   Session,
@@ -13,7 +15,7 @@ import { reply } from '../../../shared/mail/reply.ts'
 
 const ok = reply(250, '0.0', 'Ok')
 
-/** A message as it came. */
+/** A received message. */
 export interface Taken {
   transaction: Transaction
   content: Buffer
@@ -23,7 +25,7 @@ export interface Taken {
 
 export class Talk {
   readonly session: Session
-  /** All that was written. */
+  /** Everything that the session wrote. */
   read = ''
   writes = 0
   isHeld = false
@@ -33,7 +35,7 @@ export class Talk {
   readonly failures: unknown[] = []
   readonly messages: Taken[] = []
   answers: Partial<Dialogue> = {}
-  /** What the next messages' octets wait for. */
+  /** What the data of the next messages waits for. */
   room: Promise<void> | undefined
   cut: Refused | null = null
   stored: (message: Taken) => Reply | Promise<Reply> = () => ok
@@ -74,7 +76,7 @@ export class Talk {
     this.session = new Session({ ...defaults, ...options }, wire, dialogue)
   }
 
-  /** Greeted, and its greeting read. */
+  /** Starts a session and reads its greeting. */
   static begun(options: Partial<SessionOptions> = {}): Talk {
     const talk = new Talk(options)
     talk.session.greet()
@@ -82,7 +84,7 @@ export class Talk {
     return talk
   }
 
-  /** @returns what the server answers at once */
+  /** @returns the immediate reply */
   says(text: string): string {
     const before = this.read.length
     this.session.receive(Buffer.from(text, 'latin1'))
@@ -113,5 +115,5 @@ export class Talk {
   }
 }
 
-/** Everything that is due now has happened. */
+/** Resolves when everything that is due now has happened. */
 export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

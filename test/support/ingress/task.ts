@@ -1,4 +1,4 @@
-/** The ingress's process as it is deployed, with SQS, S3 and DynamoDB as emulators speak them. */
+/** The ingress's process as it is deployed, with emulators of SQS, S3 and DynamoDB. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { after } from 'node:test'
@@ -15,7 +15,7 @@ const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 const emulators = await startEmulators(null)
 export const dynamodb = await startDynamoDb()
 export const endpoint = emulators.endpoints.sqs
-/** To be made, for processes to read. */
+/** Where a test creates secrets for processes to read. */
 export const { secrets } = emulators
 export const client = { endpoint, region: 'eu-central-1', credentials }
 export const s3 = new S3Client({ ...client, forcePathStyle: true })
@@ -37,7 +37,7 @@ after(async () => {
   await Promise.all([emulators.close(), dynamodb.stop()])
 })
 
-/** Nothing else of this process's environment; compiled code is kept for all processes. */
+/** The only variables passed on from this process. Compiled code is cached for all processes. */
 const passedOn = { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '' }
 
 export function start(
@@ -75,7 +75,7 @@ export async function settings(): Promise<Record<string, string>> {
   }
 }
 
-/** Everything a process has logged, each line of it an object; a line that is none is a fault. */
+/** Everything that a process has logged, one object a line. A line that is not JSON fails the test. */
 export class TaskLog {
   readonly lines: Record<string, unknown>[] = []
   #fault: Error | null = null
@@ -86,7 +86,7 @@ export class TaskLog {
     input.on('line', (line) => this.#take(line))
   }
 
-  /** The first line with this message behind those that were already waited for by `since`. */
+  /** Returns the first line with this message after the `since` lines that were already awaited. */
   async next(message: string, since = 0): Promise<Record<string, unknown>> {
     for (;;) {
       if (this.#fault) throw this.#fault

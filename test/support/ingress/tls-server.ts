@@ -1,4 +1,4 @@
-/** Sockets made as the ingress makes them on STARTTLS, without the SMTP around them; alone, a process that serves so. */
+/** Sockets made as the ingress makes them on STARTTLS, without SMTP. Started as a program, it serves them. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { TLSSocket } from 'node:tls'
@@ -6,7 +6,7 @@ import type { TlsService } from '../../../functions/smtp-ingress/tls/service.ts'
 import { createTlsService, handshakeFailure } from '../../../functions/smtp-ingress/tls/service.ts'
 import type { TlsFacts } from '../../../shared/contract/message.ts'
 
-/** How a handshake went, as the server saw it. */
+/** The server's view of one handshake. */
 export type Seen =
   | { kind: 'Facts'; facts: TlsFacts; resumed: boolean }
   | { kind: 'NoFacts'; why: string }
@@ -14,9 +14,9 @@ export type Seen =
 
 export interface TlsServer {
   port: number
-  /** In the order in which they ended. */
+  /** Handshakes in the order in which they ended. */
   seen: Seen[]
-  /** The next, perhaps one that is there already. */
+  /** Returns the next handshake, past or future. */
   next(): Promise<Seen>
   close(): void
 }

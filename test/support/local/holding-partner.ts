@@ -1,4 +1,4 @@
-/** A partner in the clear that can be made to say nothing to a message for as long as it is told to. */
+/** A partner without TLS that can withhold its reply to a message for as long as a test decides. */
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { listen } from '../listen.ts'
@@ -6,14 +6,14 @@ import { within } from '../within.ts'
 
 export interface HoldingPartner {
   readonly port: number
-  /** Everything received whole, answered or not, in order. */
+  /** Every message received completely, in order. */
   readonly received: string[]
-  /** Messages answered 250 on a connection that was still there. */
+  /** Messages answered 250 on a connection that was still open. */
   readonly answered: string[]
   holding: boolean
-  /** Resolves when this many messages have waited for their answer. */
+  /** Resolves when this number of messages wait for their reply. */
   held(count: number): Promise<void>
-  /** Resolves when this many connections were closed while their message waited. */
+  /** Resolves when this number of connections were closed while their message waited. */
   abandoned(count: number): Promise<void>
   stop(): Promise<void>
 }

@@ -1,13 +1,13 @@
-/** Our own mailboxes behind a deployment: the domain ours.example, and the server that its mail goes on to. */
+/** The mailboxes behind a deployment: the domain ours.example, and the server that receives its mail. */
 import type { Api } from './runner.ts'
 
 interface Server {
-  /** 127.0.0.1 unless given. */
+  /** Default: 127.0.0.1. */
   host?: string
   port: number
 }
 
-/** The connector that sends mail for accepted domains to a server. */
+/** The connector that routes mail for accepted domains to a server. */
 export const ourMailboxes = ({ host = '127.0.0.1', port }: Server, changes: object = {}) => ({
   name: 'our mailboxes',
   connectorType: 'OnPremises',
@@ -17,7 +17,10 @@ export const ourMailboxes = ({ host = '127.0.0.1', port }: Server, changes: obje
   ...changes,
 })
 
-/** Accepts mail for ours.example and sends it on. @returns the connector's id */
+/**
+ * Accepts mail for ours.example and routes it to the server.
+ * @returns the connector's id
+ */
 export async function setUpOurMailboxes(api: Api, server: Server, changes: object = {}): Promise<string> {
   await api.call('PUT', '/accepted-domains/ours.example', {})
   return api.create('outbound', ourMailboxes(server, changes))

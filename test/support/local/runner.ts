@@ -1,4 +1,4 @@
-/** Runs the local runner as a user would, in a process of its own, and talks to it from outside only. */
+/** Runs the local runner as a user would, in its own process, and uses it from outside only. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
@@ -20,7 +20,7 @@ export interface Running {
   readonly complaints: string[]
   /** Lines of stdout after the ready line so far. */
   readonly output: string[]
-  /** Resolves with the first line of stderr, past or to come, that matches. */
+  /** Resolves with the first line of stderr, past or future, that matches. */
   complaint(pattern: RegExp): Promise<string>
   /** Sends SIGTERM and resolves with the exit code. */
   stop(): Promise<number | null>
@@ -32,7 +32,7 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** Starts the runner on free ports, without the demo unless `args` say otherwise. */
+/** Starts the runner on free ports, by default without the demo. */
 export async function startRunner(
   zone: object,
   args: readonly string[] = ['--no-demo'],
@@ -82,7 +82,7 @@ export async function startRunner(
   }
 }
 
-/** Runs the runner where it is expected to end by itself. */
+/** Runs the runner in cases where it ends by itself. */
 export async function runToEnd(args: readonly string[]): Promise<Ended> {
   const child = launch(args)
   let [stdout, stderr] = ['', '']
@@ -96,7 +96,7 @@ export async function runToEnd(args: readonly string[]): Promise<Ended> {
   return { code, stdout, stderr }
 }
 
-/** @param temporary where the runner makes its temporary folder */
+/** @param temporary the folder in which the runner makes its temporary folder */
 export function launch(
   args: readonly string[],
   temporary = tmpdir(),
@@ -109,7 +109,10 @@ export function launch(
   })
 }
 
-/** The runner with one more public root. @param authority PEM */
+/**
+ * Starts the runner with one more public root.
+ * @param authority PEM
+ */
 export function launchTrusting(authority: string): typeof launch {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-root-'))
   const file = join(folder, 'root.pem')
@@ -121,7 +124,7 @@ export function launchTrusting(authority: string): typeof launch {
   }
 }
 
-/** As a user does it. What npm itself prints is left out. */
+/** Starts it through npm, as a user does. Output of npm itself is left out. */
 export function launchByNpm(args: readonly string[]): ChildProcess {
   return spawn('npm', ['start', '--silent', '--', ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
 }
@@ -144,7 +147,7 @@ export class Api {
     return JSON.parse(text || 'null') as T
   }
 
-  /** Replaces what stands there with itself and these changes. */
+  /** Replaces a resource by itself with these changes. */
   async change(path: string, changes: object): Promise<void> {
     const response = await fetch(`${this.#base}${path}`)
     const { id, createdAt, updatedAt, version, validation, warnings, ...fields } =
@@ -171,14 +174,14 @@ export class Api {
     return (await this.call<{ id: string }>('POST', `/${kind}-connectors`, connector)).id
   }
 
-  /** The trace, once every recipient is in one of these states. */
+  /** Resolves with the trace when every recipient is in one of these states. */
   async settled(
     id: string,
     states: readonly string[] = ['Delivered', 'Bounced', 'Deferred'],
   ): Promise<Trace> {
     return until(async () => {
       const trace = await this.call<Trace>('GET', `/messages/${id}`).catch(() => null)
-      // The message stands in the trace a moment before its recipients do.
+      // The trace has the message a moment before its recipients.
       if (trace === null || trace.recipients.length === 0) return null
       return trace.recipients.every(({ state }) => states.includes(state)) ? trace : null
     })
@@ -213,7 +216,7 @@ export interface Trace {
   }[]
 }
 
-/** Asks again until there is an answer, which on a slow machine takes seconds, never half a minute. */
+/** Repeats a query until it has a result. On a slow machine this takes seconds, never half a minute. */
 export async function until<T>(
   ask: () => Promise<T | null> | T | null,
   pauseMs = 100,
@@ -235,7 +238,7 @@ export interface ClientTls {
   maxVersion?: 'TLSv1.2' | 'TLSv1.3'
 }
 
-/** An SMTP client that sends exactly the octets it is told to. */
+/** An SMTP client that sends exactly the octets given. */
 export class SmtpClient {
   #socket: Socket
   #lines: Lines
@@ -245,7 +248,7 @@ export class SmtpClient {
     this.#lines = new Lines(socket)
   }
 
-  /** Connected, greeted and past EHLO, over TLS when `tls` is given. */
+  /** Connects, reads the greeting and sends EHLO, over TLS when `tls` is given. */
   static async open({ smtp }: Endpoints, tls?: ClientTls): Promise<SmtpClient> {
     const [host, port] = smtp.split(':')
     const client = new SmtpClient(connect(Number(port), host))
@@ -255,7 +258,7 @@ export class SmtpClient {
     return client
   }
 
-  /** What the server has shown; null in the clear. */
+  /** The server's certificate; null without TLS. */
   get serverCertificate(): X509Certificate | null {
     return (this.#socket instanceof TLSSocket && this.#socket.getPeerX509Certificate()) || null
   }
@@ -265,7 +268,7 @@ export class SmtpClient {
     return this.reply()
   }
 
-  /** The last line of the next reply; an empty text when the connection ended instead. */
+  /** The last line of the next reply; an empty text when the connection ended. */
   async reply(): Promise<string> {
     for (;;) {
       const line = await this.#lines.next()
@@ -273,7 +276,7 @@ export class SmtpClient {
     }
   }
 
-  /** The first reply that is not positive, or the reply that follows the message. */
+  /** Returns the first negative reply, or the reply to the message. */
   async send(from: string, to: readonly string[], content: string): Promise<string> {
     const commands = [`MAIL FROM:<${from}>`, ...to.map((address) => `RCPT TO:<${address}>`), 'DATA']
     for (const line of commands) {
@@ -342,7 +345,7 @@ class Lines {
   }
 }
 
-/** Sends one message on a connection of its own and returns the reply. */
+/** Sends one message on its own connection and returns the reply. */
 export async function sendOne(
   endpoints: Endpoints,
   from: string,

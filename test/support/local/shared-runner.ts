@@ -1,4 +1,4 @@
-/** One runner for all files of a process that need no options of their own, one file after the other. */
+/** One runner for all files of a process that need no options of their own. The files run one after the other. */
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Api, type Running, startRunner } from './runner.ts'
@@ -6,7 +6,7 @@ import { Api, type Running, startRunner } from './runner.ts'
 let users = 0
 let started: Promise<Running> | undefined
 
-/** For a file to say, when it is loaded, that it uses the runner: it runs until its last user has left. */
+/** A file calls this when it is loaded. The runner stops when its last user has left. */
 export function shareRunner(): { enter(): Promise<Running>; leave(): Promise<void> } {
   users += 1
   return {
@@ -20,7 +20,7 @@ export function shareRunner(): { enter(): Promise<Running>; leave(): Promise<voi
       if (runner === undefined) return
       if (users > 0) {
         await clear(new Api(runner.endpoints))
-        // The ingress may answer the next file's first session by connectors that it read up to a second before.
+        // The ingress may decide the next file's first session by connectors that it read up to one second earlier.
         await delay(1100)
         return
       }
@@ -30,7 +30,7 @@ export function shareRunner(): { enter(): Promise<Running>; leave(): Promise<voi
   }
 }
 
-/** Removes connectors and accepted domains: the next file finds none, as after a start. */
+/** Removes connectors and accepted domains, so that the next file starts with none. */
 async function clear(api: Api): Promise<void> {
   for (const path of ['inbound-connectors', 'outbound-connectors', 'accepted-domains']) {
     const { items } = await api.call<{ items: { id?: string; domain?: string }[] }>('GET', `/${path}`)

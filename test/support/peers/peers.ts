@@ -1,4 +1,4 @@
-/** Mail servers and clients that others wrote, run as they come. */
+/** Mail servers and clients by other authors, as Debian installs them. */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
@@ -18,8 +18,8 @@ import type { Identity } from '../pki.ts'
 import { freePort } from '../process.ts'
 
 /**
- * Whether to skip the tests of a peer, and why. In CI none is skipped: what is missing then fails.
- * @param hint how to get the program
+ * Whether to skip a peer's tests, and why. In CI none is skipped: a missing program fails there.
+ * @param hint how to install the program
  */
 export function missing(program: string, hint: string, needsRoot = false): string | false {
   if (process.env.CI) return false
@@ -27,7 +27,7 @@ export function missing(program: string, hint: string, needsRoot = false): strin
   return needsRoot && userInfo().uid !== 0 ? `${program} starts as root only` : false
 }
 
-/** Daemons lie in /usr/sbin, which is not in every user's path. */
+/** Daemons are in /usr/sbin, which is not in every user's path. */
 const path = `${process.env.PATH}:/usr/sbin:/sbin`
 const environment = { ...process.env, PATH: path }
 
@@ -42,15 +42,15 @@ function isInstalled(program: string): boolean {
 }
 
 export interface PostfixOptions {
-  /** The domain it takes mail for. */
+  /** The domain whose mail it accepts. */
   domain: string
-  /** Without it, no STARTTLS. */
+  /** Without it, STARTTLS is not offered. */
   tls?: Identity
   /** Further lines of main.cf. */
   settings?: Record<string, string>
 }
 
-/** A Postfix of its own on a free port of the loopback interface, with folders of its own. */
+/** A Postfix on a free port of the loopback interface, with its own folders. */
 export class Postfix {
   readonly port: number
   /** Its log so far, a line each. */
@@ -63,7 +63,7 @@ export class Postfix {
   private constructor(folder: string, port: number) {
     this.#folder = folder
     this.port = port
-    // Postfix opens /dev/stdout anew, which a pipe allows and Node's own kind of pipe, a socket, does not.
+    // Postfix opens /dev/stdout again. A pipe permits that; the socket that Node uses as a pipe does not.
     this.#master = spawn('sh', ['-c', 'postfix -c "$0" start-fg 2>&1 | cat', join(folder, 'etc')], {
       env: environment,
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -86,8 +86,8 @@ export class Postfix {
   }
 
   /**
-   * The first line of the log, past or to come, that matches; the test's own timeout is the limit.
-   * @param from lines before this one are not looked at
+   * The first line of the log, past or future, that matches. The test's own timeout limits the wait.
+   * @param from skips the lines before this one
    */
   async logged(pattern: RegExp, from = 0): Promise<string> {
     for (;;) {
@@ -108,7 +108,7 @@ export class Postfix {
     }
   }
 
-  /** The process whose children its services are. */
+  /** The process that started its services. */
   get pid(): number {
     return Number(readFileSync(join(this.#folder, 'queue/pid/master.pid'), 'latin1'))
   }
@@ -138,7 +138,7 @@ export class Postfix {
   }
 }
 
-/** The service that stores mail in files; it refuses to be a user below 100. */
+/** The service that stores mail in files refuses to run as a user below 100. */
 const nobody = 65_534
 
 function configure({ domain, tls, settings = {} }: PostfixOptions, port: number): string {
@@ -179,7 +179,7 @@ function configure({ domain, tls, settings = {} }: PostfixOptions, port: number)
   return folder
 }
 
-/** No service is in a chroot jail: the queue folder is bare. */
+/** No service runs in a chroot jail, because the queue folder has none of the files that a jail needs. */
 function services(port: number): string {
   const rows = [
     `127.0.0.1:${port} inet n - n - - smtpd`,
@@ -210,7 +210,7 @@ export function swaks(endpoint: string, ...args: string[]): Promise<string> {
   const [host = '', port = ''] = endpoint.split(':')
   const all = ['--server', host, '--port', port, '--helo', 'client.example', '--timeout', '20', ...args]
   return new Promise((resolve, reject) => {
-    // Its exit code tells which reply it did not like; the transcript tells more.
+    // The exit code names only the kind of reply that swaks did not expect; the transcript has more.
     execFile('swaks', all, { env: environment }, (error, stdout, stderr) => {
       if (error && typeof error.code !== 'number') reject(error)
       else resolve(stdout + stderr)

@@ -1,6 +1,6 @@
 /**
- * Name servers that others wrote: Knot DNS serves a zone that its own tool has signed and one that nobody has, Unbound
- * looks names up there and validates what it finds by the zone's key.
+ * Name servers by other authors. Knot DNS serves a zone that its own tool has signed and an unsigned one. Unbound
+ * resolves names there and validates them by the zone's key.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
@@ -14,31 +14,31 @@ import type { Identity } from '../pki.ts'
 
 export const signedZone = 'signed.example'
 export const unsignedZone = 'unsigned.example'
-/** Below the signed one, without a file: its server says SERVFAIL. */
+/** A name below the signed zone without a zone file: its server responds SERVFAIL. */
 export const brokenZone = `_tcp.mx.broken.${signedZone}`
 
-/** Lines as master files have them (RFC 1035 §5.1), relative to their zone. */
+/** Records in the format of master files (RFC 1035 §5.1), relative to their zone. */
 export interface Zones {
   signed: readonly string[]
   unsigned: readonly string[]
-  /** Changes the signed zone's file after it was signed; each line has a record, names are complete. */
+  /** Changes the signed zone's file after signing. Each line has one record with complete names. */
   forge: (line: string) => string
 }
 
 export interface NameServers {
-  /** Says why an answer does not validate (RFC 8914). */
+  /** A resolver that reports why an answer does not validate (RFC 8914). */
   telling: string
-  /** Says only that it failed. */
+  /** A resolver that reports only the failure. */
   taciturn: string
-  /** The telling one, asked by TLS. */
+  /** The first resolver, over TLS. */
   byTls: string
   stop(): Promise<void>
 }
 
-/** Daemons lie in /usr/sbin, which is not in every user's path. */
+/** Daemons are in /usr/sbin, which is not in every user's path. */
 const environment = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` }
 
-/** @param tls what the resolver that tells shows, for `tls.name` */
+/** @param tls the certificate of the resolver that reports the reason, for `tls.name` */
 export async function startNameServers(zones: Zones, tls: Identity & { name: string }): Promise<NameServers> {
   const folder = mkdtempSync(join(tmpdir(), 'mailflow-dns-'))
   const running: Daemon[] = []
@@ -101,7 +101,7 @@ const masterFile = (origin: string, lines: readonly string[]): string =>
     '',
   ].join('\n')
 
-/** @param from the folder of the zones' files: those to sign, or those to serve, which nobody signs again */
+/** @param from the folder of the zone files: those to sign, or those to serve unchanged */
 function knot(folder: string, port: number, from: 'unsigned' | 'served'): string {
   const own = (option: '-un' | '-gn') => execFileSync('id', [option], { encoding: 'utf8' }).trim()
   const zone = (domain: string) => `  - domain: ${domain}.\n    file: ${domain}.zone\n`
@@ -135,7 +135,7 @@ interface UnboundOptions {
   tlsPort: number | null
 }
 
-/** Only the signed zone has a trust anchor, so that everything else counts as not signed. */
+/** Only the signed zone has a trust anchor. All other zones count as unsigned. */
 function unbound({ folder, port, authority, anchor, telling, tlsPort }: UnboundOptions): string {
   const stub = (zone: string) => `stub-zone:\n  name: ${zone}.\n  stub-addr: 127.0.0.1@${authority}\n`
   const tls = `  interface: 127.0.0.1@${tlsPort}
@@ -193,7 +193,7 @@ class Daemon {
   }
 }
 
-/** For UDP and for TCP. */
+/** Finds a port that is free for both UDP and TCP. */
 async function freePort(): Promise<number> {
   const tcp = createServer()
   const udp = createSocket('udp4')

@@ -1,13 +1,13 @@
 /**
- * The three queues as SQS keeps them: at least once, after a delay, hidden while somebody works on it. What an
- * administrator asks for stands among them: who gets no answer asks again.
+ * The three queues with SQS's properties: at least once, after a delay, hidden during processing. They also hold the
+ * administrator's requests: a client without an answer sends its request again.
  */
 
 export type Unit = 'evaluate' | 'deliver' | 'bounce' | 'retry'
 
 const second = 1000
 
-/** Of each unit's function, as the stack sets it. */
+/** The timeout of each unit's function in the stack. */
 export const timeoutMs: Record<Unit, number> = {
   evaluate: 30 * second,
   deliver: 300 * second,
@@ -41,13 +41,13 @@ export class Queues {
     return [...this.#entries].filter(({ visibleAt }) => visibleAt <= now)
   }
 
-  /** When the next entry can be seen, or null when the queues are empty. */
+  /** When the next entry becomes visible, or null when the queues are empty. */
   nextVisible(): number | null {
     const times = [...this.#entries].map(({ visibleAt }) => visibleAt)
     return times.length === 0 ? null : Math.min(...times)
   }
 
-  /** @returns whether there is anything to work on: an entry received too often is put aside */
+  /** @returns whether the entry can be processed; one received too often goes to the dead-letter queue */
   receive(entry: Entry, now: number): boolean {
     entry.receives++
     entry.visibleAt = now + visibilityMs(entry.unit)

@@ -1,4 +1,4 @@
-/** One DynamoDB table in memory: as much of it as the messages table's writers use, and an error for the rest. */
+/** One DynamoDB table in memory. It supports what the writers of the messages table use, and throws for the rest. */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 
 export type Item = Record<string, unknown>
@@ -51,7 +51,7 @@ export class MemoryTable {
     return { Responses: Object.fromEntries(found) }
   }
 
-  /** Of one partition, in the order of the sort key. */
+  /** Returns the items of one partition in the order of the sort key. */
   #query(input: Input): unknown {
     const found = [...this.#items.values()].filter((item) =>
       meets(item, { ...input, ConditionExpression: input.KeyConditionExpression ?? '' }),
@@ -85,7 +85,7 @@ function attributeNamed(path: string, { ExpressionAttributeNames: names = {} }: 
   return names[path] ?? fail(`the name ${path} is not given`)
 }
 
-/** A value's name, or `if_not_exists(attribute, value)`. */
+/** Evaluates a value's name, or `if_not_exists(attribute, value)`. */
 function assignedValue(text: string, item: Item, input: Input): unknown {
   const [, path, name] = /^if_not_exists\((\S+), (\S+)\)$/.exec(text) ?? []
   if (path === undefined || name === undefined) return valueNamed(text, input)
@@ -96,7 +96,7 @@ function valueNamed(name: string, { ExpressionAttributeValues: values = {} }: In
   return name in values ? values[name] : fail(`the value ${name} is not given`)
 }
 
-/** Whether an item meets a request's condition: OR binds least, then AND, then comparisons and parentheses. */
+/** Whether an item meets a condition: OR binds least, then AND, then comparisons and parentheses. */
 export function meets(item: Item, input: Input): boolean {
   const tokens = input.ConditionExpression?.match(/[:#]?\w+|[<>]=|[<=(),]/g) ?? []
   const take = (): string => tokens.shift() ?? fail('the condition ends too early')
@@ -142,7 +142,7 @@ export function meets(item: Item, input: Input): boolean {
   return tokens.length === 0 ? met : fail(`${tokens.join(' ')} follows the condition`)
 }
 
-/** Whatever is missing, or of another type, compares to nothing. */
+/** A missing value, or one of another type, is unequal to everything. */
 function compared(attribute: unknown, operator: string, value: unknown): boolean {
   if (operator === '=') return attribute === value
   if (typeof attribute !== typeof value) return false

@@ -1,4 +1,4 @@
-/** The functions as they are deployed, with the world in the place of AWS and of the next hops. */
+/** The deployed functions, with a simulation in place of AWS and of the next hops. */
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { bounceJob, contentReference } from '../../../functions/bounce-message/bounce-job.ts'
 import { retryMessage } from '../../../functions/connector-api/retry.ts'
@@ -17,15 +17,15 @@ import type { Outgoing } from '../../../shared/queues/job-queue.ts'
 import type { Unit } from './queues.ts'
 import type { Command } from './table.ts'
 
-/** All that a worker can do to the world; each call is a step. */
+/** Everything that a worker can do outside itself. Each call is a step. */
 export interface Ports {
   request(command: Command): Promise<unknown>
   send(unit: Unit, outgoing: readonly Outgoing<unknown>[]): Promise<void>
   read(reference: ContentReference): Promise<Buffer>
   store(octets: Buffer, reference: ContentReference): Promise<void>
-  /** @param connectorsVersion of the connectors when the worker began */
+  /** @param connectorsVersion the version when the worker began */
   transmit(mail: Mail, job: DeliveryJob, connectorsVersion: number): Promise<Outcomes>
-  /** Why a delivery cannot begin now. */
+  /** The reason why a delivery cannot begin now. */
   whyNot(): Reason | null
   connectors(): Snapshot
   now(): Date

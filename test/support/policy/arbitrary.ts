@@ -1,6 +1,6 @@
 /**
- * Connectors and sessions by chance, out of few domains, names and addresses, so that they meet often. Every
- * connector is one that could be saved.
+ * Random connectors and sessions from few domains, names and addresses, so that they match often. Every connector
+ * could be saved.
  */
 import fc from 'fast-check'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
@@ -54,7 +54,7 @@ const fingerprints = ['aa'.repeat(32), 'bb'.repeat(32)]
 const some = <T>(items: readonly T[], minLength = 0, maxLength = 3) =>
   fc.uniqueArray(fc.constantFrom(...items), { minLength, maxLength })
 
-/** Code points from all over, so that the order of names is put to the test. */
+/** Code points from several blocks, so that the order of names is tested. */
 const name = fc.stringMatching(/^[abABzZäß9 -]{0,2}[abABzZäß9]$/)
 const mostly = <T>(usual: T, rare: T) => fc.constantFrom(usual, usual, usual, rare)
 
@@ -136,7 +136,7 @@ export interface Connectors {
   acceptedDomains: string[]
 }
 
-/** No two of a name, as the store sees to it. */
+/** No two have the same name, as the store requires. */
 const several = <T extends { name: string }>(connector: fc.Arbitrary<T>) =>
   fc.uniqueArray(connector, { selector: (it) => it.name.toLowerCase().trim(), maxLength: 8 })
 
@@ -146,7 +146,7 @@ export const anyConnectors: fc.Arbitrary<Connectors> = fc.record({
   acceptedDomains: some(domains),
 })
 
-/** Of the connector's own authority, beside those that are only described. */
+/** Certificates of the connector's own authority, besides those that are only described. */
 const real = await Promise.all(
   [['mx.contoso.example'], ['*.ours.example', 'x.test'], ['mx.ours.example']].map((names) =>
     certificate(contosoCa, names),
@@ -188,7 +188,7 @@ export const anyTls: fc.Arbitrary<TlsFacts> = fc.oneof(
   },
 )
 
-/** A sender as it stands in the envelope, and who that is. */
+/** A sender as it stands in the envelope, and in comparable form. */
 export const anySender: fc.Arbitrary<{ mailFrom: string; sender: Sender }> = fc.oneof(
   {
     weight: 8,

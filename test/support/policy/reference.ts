@@ -1,6 +1,6 @@
 /**
- * Selection once more, as plainly as the specification words it: every connector is looked at, nothing is indexed,
- * and domains and names are compared label by label. What the code answers is held against this.
+ * Selection implemented again, as plainly as the specification words it: without indexes, and with domains and names
+ * compared label by label. Tests compare the code's results with it.
  */
 import { BlockList, isIP } from 'node:net'
 import type { InboundConnector, OutboundConnector } from '../../../shared/connectors/schema.ts'
@@ -8,7 +8,7 @@ import type { ClientCertificate } from '../../../shared/contract/message.ts'
 
 type Mode = InboundConnector['mode']
 
-/** Who sends, in comparable form: a domain, null for one at an address, or the null reverse path. */
+/** The sender in comparable form: a domain, an address without a domain, or the null reverse path. */
 export type Sender = { domain: string } | 'atAnAddress' | 'nullReversePath'
 
 export function referencePartner(
@@ -80,7 +80,7 @@ export function referenceOutbound(
 const level = ({ tlsSettings }: OutboundConnector): number =>
   [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation'].indexOf(tlsSettings)
 
-/** How many things a connector asks of a sender. */
+/** The number of requirements that a connector has of a sender. */
 function asked(it: InboundConnector): number {
   let count = 0
   if (it.requireTls) count += 1
@@ -91,7 +91,7 @@ function asked(it: InboundConnector): number {
   return count
 }
 
-/** Only of a certificate that is looked at. */
+/** Revocation counts only where a certificate is checked. */
 const askedOfRevocation = (it: InboundConnector): number =>
   it.connectorType === 'OnPremises' || it.restrictDomainsToCertificate ? strictness(it) : 1
 
@@ -103,7 +103,10 @@ const specificFor = ({ senderDomains }: InboundConnector, sender: Sender): numbe
   return Math.max(...senderDomains.map(specificOf(sender.domain)))
 }
 
-/** Above everything: the domain. Then wildcards by their labels, then `*`; 0 when the pattern does not match. */
+/**
+ * The highest rank is the exact domain, then wildcards by their number of labels, then `*`. 0: the pattern does not
+ * match.
+ */
 const specificOf =
   (domain: string) =>
   (pattern: string): number => {
@@ -143,7 +146,9 @@ function fits(presented: string, wanted: string): boolean {
   return one[0] === other[0] || one[0] === '*' || other[0] === '*'
 }
 
-/** By Node's own list of addresses. An IPv4 address mapped into IPv6 is that IPv4 address, and a range likewise. */
+/**
+ * Uses Node's own list of addresses. An IPv4-mapped IPv6 address counts as that IPv4 address, and so does a range.
+ */
 function holds(ranges: readonly string[], ip: string): boolean {
   const address = ip.replace('::ffff:', '')
   const family = isIP(address)
