@@ -68,12 +68,10 @@ function defaultOf({ schema, isRequired }: Field): string {
 }
 
 /** The name under which a schema has a section of its own. */
-function nameOf(schema: JsonSchema): string | undefined {
-  const { description: _, ...bare } = schema
-  return schemas.find(
-    ([, { description: _, ...other }]) => JSON.stringify(other) === JSON.stringify(bare),
-  )?.[0]
-}
+const nameOf = (schema: JsonSchema): string | undefined => names.get(withoutDescription(schema))
+
+const withoutDescription = ({ description: _, ...schema }: JsonSchema): string => JSON.stringify(schema)
+const names = new Map(schemas.map(([name, schema]) => [withoutDescription(schema), name]))
 
 function typeWithLinks(schema: JsonSchema): string {
   const name = nameOf(schema)
@@ -98,17 +96,20 @@ const rowsOf = (name: string, schema: JsonSchema): string[][] =>
     return [code(field.path), ...typed, field.schema.description ?? '']
   })
 
+interface Section {
+  name: string
+  description: string | undefined
+  rows: string[][]
+}
+
 /** An object that has every field of one before it shows only the others. */
-function section([name, schema]: [string, JsonSchema], index: number): string {
-  const rows = rowsOf(name, schema)
+function section({ name, description, rows }: Section, index: number, sections: readonly Section[]): string {
   const has = ([path]: string[]) => rows.some(([own]) => own === path)
-  const bases = schemas.slice(0, index).map(([title, other]) => ({ title, fields: rowsOf(title, other) }))
-  const base = bases.findLast(({ fields }) => fields.length > 2 && fields.every(has))
-  const own = rows.filter(([path]) => !base?.fields.some(([shared]) => shared === path))
-  const introduction = base && `The fields of ${linkTo(base.title)}, and:`
+  const base = sections.slice(0, index).findLast((other) => other.rows.length > 2 && other.rows.every(has))
+  const own = rows.filter(([path]) => !base?.rows.some(([shared]) => shared === path))
+  const introduction = base && `The fields of ${linkTo(base.name)}, and:`
   const head = isInput(name) ? ['Field', 'Type', 'Default', 'Meaning'] : ['Field', 'Type', 'Meaning']
-  const parts = [`### ${name}`, schema.description, introduction, table(head, own)]
-  return parts.filter(Boolean).join('\n\n')
+  return [`### ${name}`, description, introduction, table(head, own)].filter(Boolean).join('\n\n')
 }
 
 export const apiPage = (): string =>
@@ -122,5 +123,7 @@ export const apiPage = (): string =>
     table(['Parameter', 'Type', 'Default', 'Meaning', 'Requests'], parameterRows()),
     '## Objects',
     'A field within another is written with a dot, a field of each entry of a list with `[]`.',
-    ...schemas.map(section),
+    ...schemas
+      .map(([name, schema]) => ({ name, description: schema.description, rows: rowsOf(name, schema) }))
+      .map(section),
   )

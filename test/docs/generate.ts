@@ -6,6 +6,7 @@ import { commandsPage } from './commands.ts'
 import { dsnAdvicePage } from './dsn-advice.ts'
 import { metricsAndAlarmsPage } from './metrics-and-alarms.ts'
 import { repliesPage } from './replies.ts'
+import { rfcsPage } from './rfcs.ts'
 import { settingsPage } from './settings.ts'
 import { tlsLevelsPage } from './tls-levels.ts'
 
@@ -17,6 +18,7 @@ export const pages: Readonly<Record<string, () => string>> = {
   'dsn-advice.md': dsnAdvicePage,
   'metrics-and-alarms.md': metricsAndAlarmsPage,
   'replies.md': repliesPage,
+  'rfcs.md': rfcsPage,
   'settings.md': settingsPage,
   'tls-levels.md': tlsLevelsPage,
 }
