@@ -17,7 +17,6 @@ const days = z.int().min(1).max(3650)
 /** SQS accepts a maximum concurrency from 2. */
 const concurrency = z.int().min(2).max(1000)
 
-/** Limits of a function. */
 const unit = (timeoutSeconds: number, atOnce: number, longestTimeout = 900) =>
   z
     .strictObject({
@@ -28,10 +27,13 @@ const unit = (timeoutSeconds: number, atOnce: number, longestTimeout = 900) =>
     })
     .prefault({})
 
-/** A unit whose timeout is no setting, since its code sets its own limits by it. */
+/** A unit with a fixed timeout, since limits in its code depend on it. */
 const fixedUnit = (timeoutSeconds: number, atOnce: number) =>
   z
-    .strictObject({ concurrency: concurrency.default(atOnce) })
+    .strictObject({
+      /** Invocations at once. */
+      concurrency: concurrency.default(atOnce),
+    })
     .prefault({})
     .transform((settings) => ({ ...settings, timeoutSeconds }))
 
@@ -62,7 +64,7 @@ const Ingress = z.strictObject({
     .default(512),
   /** Smallest number of tasks. @default 2 */
   minimumTasks: z.int().min(1).max(100).default(2),
-  /** Largest number of tasks. @default 20 */
+  /** Largest number of tasks. More start while tasks use half of their CPU or of `maximumConnections`. @default 20 */
   maximumTasks: z.int().min(1).max(1000).default(20),
   /**
    * Largest message in octets. The default is the limit of Exchange Online, 35 MiB, and fits the memory of the
@@ -70,7 +72,7 @@ const Ingress = z.strictObject({
    * @default 36700160
    */
   maximumMessageSize: z.int().min(64_000).max(36_700_160).default(36_700_160),
-  /** Largest number of recipients of a message. @default 500 */
+  /** Largest number of recipients of a message; further ones get 452 and follow in another transaction. @default 500 */
   maximumRecipients: z.int().min(100).max(1000).default(500),
   /** SMTP sessions in one task. @default 1000 */
   maximumConnections: z.int().min(1).default(1000),
@@ -233,7 +235,8 @@ export const Config = z
     /** Hours after which the sender of deferred mail gets a DSN. @default 4 */
     delayNotificationHours: z.number().min(0.25).max(23).default(4),
     /**
-     * Largest message in octets that a DSN returns whole, if the sender requests it and no requirement protected it.
+     * Largest message in octets that a DSN returns whole, if the sender requests it and no TLS requirement applied to
+     * it.
      * @default 100000
      */
     maximumReturnedSize: z.int().min(0).max(10_000_000).default(100_000),
@@ -289,6 +292,7 @@ export const Config = z
          */
         deliver: z
           .strictObject({
+            /** Invocations at once. @default 50 */
             concurrency: concurrency.default(50),
             /** Deliveries to one destination at once, over all workers. @default 10 */
             concurrencyPerDestination: z.int().min(1).max(1000).default(10),

@@ -106,7 +106,7 @@ function judgeOf(connector: InboundConnector): Judge {
   }
 }
 
-/** Expects the messages newest first. */
+/** Counts passing and failing messages, which are added newest first. */
 class Tally {
   messages = 0
   passing = 0

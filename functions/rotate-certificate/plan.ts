@@ -139,8 +139,8 @@ function withOffer(set: IngressCertificates, facts: Facts, refused: Refusal[]): 
 }
 
 /**
- * Whether offered certificates follow those in the secret: at least one is unknown, and none is older than ours of
- * its key type. So a replacement by an administrator is not undone by the certificate that it replaced.
+ * Whether offered certificates follow those in the secret: at least one is unknown, and none is older than the
+ * current of its key type. So a replacement by an administrator is not undone by the certificate that it replaced.
  * @param offered PEM, with any issuers among them
  */
 export function isNews(set: IngressCertificates, offered: readonly string[]): boolean {

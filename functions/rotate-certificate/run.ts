@@ -42,7 +42,7 @@ export interface Run {
   told: News['detailType'][]
 }
 
-/** Attempts when concurrent runs write first; the next run then continues. */
+/** Attempts of one run, when concurrent runs write first. */
 const mostTries = 4
 
 /** @throws Error when a read or a write fails; completed steps stay valid, and the next run continues */

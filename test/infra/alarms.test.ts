@@ -18,14 +18,14 @@ const sections = new Map(
 )
 
 for (const [name, mailflow] of Object.entries(deployments))
-  test(`each alarm of a deployment ${name} has its heading in the runbook, and each heading its alarm`, () => {
+  test(`each alarm of a deployment ${name} has a heading in the runbook, and each heading an alarm`, () => {
     const titles = ofType('AWS::CloudWatch::Alarm', mailflow).map(({ Properties }) =>
       Properties.AlarmName.replace('Mailflow: ', ''),
     )
     assert.deepEqual(titles.sort(), [...sections.keys()].sort())
   })
 
-test('each alarm says what it means for mail, and where to read on', () => {
+test('each alarm states its effect on mail and names its runbook section', () => {
   for (const { Properties } of ofType('AWS::CloudWatch::Alarm')) {
     const title = Properties.AlarmName.replace('Mailflow: ', '')
     const [impact, pointer] = Properties.AlarmDescription.split(' What to do: ')
@@ -34,7 +34,7 @@ test('each alarm says what it means for mail, and where to read on', () => {
   }
 })
 
-test('each section of the runbook says what it means, how to see it and what to do', () => {
+test('each section of the runbook has the parts Meaning, See and Do', () => {
   for (const [title, section] of sections)
     for (const part of ['**Meaning.** ', '**See.** ', '**Do.** '])
       assert.ok(section.includes(`\n${part}`), title)
@@ -47,15 +47,15 @@ const ours = ofType('AWS::CloudWatch::Alarm').filter(
 for (const { Properties } of ours) {
   const { MetricName, Dimensions = [] } = Properties
   const unit = Dimensions[0]?.Value ?? 'smtp-ingress'
-  test(`${MetricName}, which an alarm watches, is counted by ${unit}`, () => {
+  test(`${unit} counts ${MetricName}, which an alarm watches`, () => {
     const key = Object.entries(Metric).find(([, name]) => name === MetricName)?.[0]
     assert.ok(sources(unit).some((source) => source.includes(`Metric.${key}`)))
   })
 }
 
-test('functions count under the dimension that alarms and dashboard ask for', async (context) => {
+test('functions count under the dimension that alarms and dashboard read', async (context) => {
   const written = context.mock.method(console, 'log', () => {})
-  // The metrics library writes to the console it is given only in its development mode, where it is else silent.
+  // The metrics library writes to the given console only in its development mode.
   Object.assign(process.env, { POWERTOOLS_DEV: 'true', POWERTOOLS_METRICS_DISABLED: 'false' })
   const countOne = async (_: unknown, { metrics }: JobTools) => {
     metrics.addMetric(Metric.forcedTlsFailures, MetricUnit.Count, 1)
@@ -70,7 +70,7 @@ test('functions count under the dimension that alarms and dashboard ask for', as
   })
 })
 
-test('the ingress counts under the dimensions that alarms and dashboard ask for', () => {
+test('the ingress counts under the dimensions that alarms and dashboard read', () => {
   const metrics = new IngressMetrics()
   metrics.count(Metric.storageFailures)
   const [metric] = metrics.flush({}, 0).flatMap(embeddedMetrics)
@@ -79,7 +79,7 @@ test('the ingress counts under the dimensions that alarms and dashboard ask for'
   assert.equal(alarm?.Properties.Dimensions, undefined)
 })
 
-test('silence is a fault where the load balancer should speak, and well elsewhere', () => {
+test('missing data raises only the alarm on healthy tasks', () => {
   const alarms = ofType('AWS::CloudWatch::Alarm').map(
     ({ Properties }) => [Properties.AlarmName, Properties.TreatMissingData] as const,
   )
@@ -87,7 +87,7 @@ test('silence is a fault where the load balancer should speak, and well elsewher
   assert.deepEqual(breaching, ['Mailflow: No healthy ingress task'])
 })
 
-/** Namespace and dimensions of a line in CloudWatch's embedded metric format; nothing for other lines. */
+/** Returns namespace and dimensions of a line in CloudWatch's embedded metric format; nothing for other lines. */
 function embeddedMetrics(line: string): { namespace: string; dimensions: [string, string][] }[] {
   const { _aws: embedded, ...values } = JSON.parse(line)
   if (!embedded) return []

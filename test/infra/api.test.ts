@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ofType, only } from '../support/synthesis.ts'
 
-/** Of the API for administrators; the other is open to everybody (public-pages.test.ts). */
+/** Resources of the API for administrators; the other API is public (public-pages.test.ts). */
 const ofApi = (type: string, mailflow: Record<string, unknown> = {}) =>
   ofType(type, mailflow).filter(({ id }) => id.startsWith('Api'))
 
@@ -41,12 +41,12 @@ test('the API has the routes of its document', () => {
   ])
 })
 
-test('every route asks for an AWS signature by default', () => {
+test('every route requires an AWS signature by default', () => {
   for (const { Properties } of ofApi('AWS::ApiGatewayV2::Route'))
     assert.equal(Properties.AuthorizationType, 'AWS_IAM', Properties.RouteKey)
 })
 
-test('every route asks for a token with the scope when an issuer is configured', () => {
+test('every route requires a token with the scope when an issuer is configured', () => {
   for (const { Properties } of ofApi('AWS::ApiGatewayV2::Route', { jwt })) {
     assert.equal(Properties.AuthorizationType, 'JWT', Properties.RouteKey)
     assert.deepEqual(Properties.AuthorizationScopes, ['mailflow/admin'], Properties.RouteKey)
@@ -57,13 +57,13 @@ test('every route asks for a token with the scope when an issuer is configured',
   })
 })
 
-test('the API is throttled and logs who did what', () => {
+test('the API is throttled and logs callers and requests', () => {
   const { DefaultRouteSettings, AccessLogSettings } = ofApi('AWS::ApiGatewayV2::Stage')[0]?.Properties ?? {}
   assert.ok(DefaultRouteSettings.ThrottlingRateLimit > 0)
   assert.match(AccessLogSettings.Format, /\$context\.identity\.userArn/)
 })
 
-test('no other site may call the API from a browser', () => {
+test('no other origin may call the API from a browser', () => {
   for (const { Properties } of ofType('AWS::ApiGatewayV2::Api'))
     assert.equal(Properties.CorsConfiguration, undefined)
 })

@@ -21,28 +21,28 @@ const units: { unit: string; entry: string; role: string; neverCalled?: string[]
     unit: 'deliver-message',
     entry: 'handler.ts',
     role: 'DeliveryFunctionRole',
-    // Sessions that were counted and reports that were kept are read by others.
+    // Other functions read the counts of sessions and the received reports.
     neverCalled: ['dynamodb:Query'],
   },
   {
     unit: 'report-tls',
     entry: 'handler.ts',
     role: 'ReportsFunctionRole',
-    // Only where there is a key to read.
+    // The grant exists only with a configured key.
     neverCalled: ['secretsmanager:GetSecretValue'],
   },
   {
     unit: 'foresee-expiry',
     entry: 'handler.ts',
     role: 'ForesightFunctionRole',
-    // Connectors and what is published are written by others.
+    // Other functions write connectors and published certificates.
     neverCalled: ['dynamodb:DeleteItem'],
   },
   {
     unit: 'rotate-certificate',
     entry: 'handler.ts',
     role: 'RotationFunctionRole',
-    // Only where there are certificates of ACM.
+    // The grant exists only with certificates of ACM.
     neverCalled: ['acm:ExportCertificate', 'acm:GetCertificate'],
   },
   { unit: 'bounce-message', entry: 'handler.ts', role: 'BounceFunctionRole' },
@@ -57,12 +57,12 @@ const units: { unit: string; entry: string; role: string; neverCalled?: string[]
     unit: 'public-pages',
     entry: 'handler.ts',
     role: 'PagesFunctionRole',
-    // Modules that it shares with those who write.
+    // The function shares modules with functions that write.
     neverCalled: ['dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:UpdateItem', 'dynamodb:Query'],
   },
 ]
 
-/** What IAM calls the commands whose names differ from their action's. */
+/** IAM actions of commands. */
 const actions: Readonly<Record<string, string>> = {
   Get: 'dynamodb:GetItem',
   BatchGet: 'dynamodb:BatchGetItem',
@@ -88,7 +88,7 @@ const actions: Readonly<Record<string, string>> = {
   ExportCertificate: 'acm:ExportCertificate',
 }
 
-/** Granted for what AWS does around the code: logs, the event source, network interfaces, the client of a queue. */
+/** Grants for AWS services around the code: logs, the event source, network interfaces, the client of a queue. */
 const notOfTheCode =
   /^(logs|ec2):|^sqs:(ReceiveMessage|DeleteMessage|ChangeMessageVisibility|GetQueueAttributes|GetQueueUrl)$/
 
@@ -103,7 +103,7 @@ for (const { unit, entry, role, neverCalled = [] } of units)
     )
   })
 
-/** The actions of the commands in the unit's own modules and those it shares. */
+/** Returns the actions of the commands in the unit's own and shared modules. */
 async function calls(entry: string): Promise<string[]> {
   const { metafile } = await build({
     entryPoints: [entry],

@@ -7,7 +7,7 @@ const tlsSecretArn = 'arn:aws:secretsmanager:eu-west-1:210987654321:secret:mail/
 const byHand = { tlsSecretArn }
 const byAcm = deployments['with certificates of ACM'] ?? {}
 
-/** `who action resource`, of calls to the secret, its certificates and the certificates' items. */
+/** Returns `role action resource` of calls to the secret, its certificates and their items. */
 function grants(mailflow: Record<string, unknown>, actions: RegExp): string[] {
   return ofType('AWS::IAM::Policy', mailflow)
     .flatMap(({ Properties }) =>
@@ -22,10 +22,10 @@ function grants(mailflow: Record<string, unknown>, actions: RegExp): string[] {
     .sort()
 }
 
-/** Without the digits by which the CDK tells one from another. */
+/** Drops the digits that the CDK adds to names. */
 const plain = (value: string): string => value.replace(/(?<=[A-Za-z])[0-9A-F]{8}(?=[>. ]|$)/g, '')
 
-test('the task reads the secret, and rotation alone writes it', () => {
+test('the task reads the secret, and only rotation writes it', () => {
   for (const [mailflow, secret] of [
     [byHand, tlsSecretArn],
     [byAcm, '<CertificateSecret>'],
@@ -48,7 +48,7 @@ test('only rotation exports certificates, and only those of the stack', () => {
   ])
 })
 
-test('certificates of ACM are for our name, exportable, one of each kind, and validated in the zone that is given', () => {
+test('certificates of ACM are for the host name, exportable, one per key type, and validated in the given zone', () => {
   const made = ofType('AWS::CertificateManager::Certificate', byAcm).map(({ Properties }) => Properties)
   assert.deepEqual(
     made.map((one) => [one.KeyAlgorithm, one.CertificateExport, one.ValidationMethod, one.DomainName]),
@@ -63,7 +63,7 @@ test('certificates of ACM are for our name, exportable, one of each kind, and va
   assert.deepEqual([Properties.KeyAlgorithm, Properties.DomainValidationOptions], ['RSA_2048', undefined])
 })
 
-test('no template holds a value of the secret, and it outlives the stack', () => {
+test('the template contains no value of the secret, and the secret outlives the stack', () => {
   const { Properties, DeletionPolicy } = only('AWS::SecretsManager::Secret', byAcm)
   assert.deepEqual(
     [Properties.SecretString, Properties.GenerateSecretString, DeletionPolicy],
@@ -72,7 +72,7 @@ test('no template holds a value of the secret, and it outlives the stack', () =>
   assert.deepEqual(ofType('AWS::SecretsManager::Secret', byHand), [])
 })
 
-test('at a deployment rotation runs before the service starts, once it may do so', () => {
+test('in a deployment rotation runs after it gets its permissions and before the service starts', () => {
   for (const mailflow of [byHand, byAcm]) {
     const all: Json[] = resources(mailflow)
     const run = all.find(({ Type }) => Type === 'AWS::CloudFormation::CustomResource')
@@ -83,7 +83,7 @@ test('at a deployment rotation runs before the service starts, once it may do so
   }
 })
 
-test('rotation runs each hour, and when ACM has issued or renewed a certificate of ours', () => {
+test('rotation runs each hour, and when ACM has issued or renewed a certificate of the ingress', () => {
   const rules = (mailflow: Record<string, unknown>) =>
     ofType('AWS::Events::Rule', mailflow)
       .filter(({ id }) => id.startsWith('Rotation'))
@@ -103,7 +103,7 @@ test('rotation runs each hour, and when ACM has issued or renewed a certificate 
   for (const { Targets } of rules(byAcm)) assert.match(text(Targets[0].Arn), /^<RotationFunction\w+\.Arn>$/)
 })
 
-test('rotation writes of the connectors table only what partners are told', () => {
+test('rotation writes only published certificates to the connectors table', () => {
   const statements = ofType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('RotationFunctionRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
@@ -116,8 +116,8 @@ test('rotation writes of the connectors table only what partners are told', () =
 
 const common = { hostname: 'mx.ours.example' }
 const wrong: [string, object, RegExp][] = [
-  ['neither a secret nor ACM', {}, /mailflow\.tlsSecretArn: is where the certificates come from/],
-  ['both', { ...byHand, certificate: { acm: {} } }, /set one of the two/],
+  ['neither a secret nor ACM', {}, /mailflow\.tlsSecretArn: set either this or certificate\.acm/],
+  ['both', { ...byHand, certificate: { acm: {} } }, /set either this or certificate\.acm/],
   [
     'a kind twice',
     { certificate: { acm: { keyAlgorithms: ['EC', 'EC'] } } },

@@ -10,12 +10,12 @@ const real = {
   tlsSecretArn: 'arn:aws:secretsmanager:eu-west-1:210987654321:secret:mail/tls-AbC123',
 }
 
-test('the shipped cdk.json is valid, and says which of its values are examples', () => {
+test('the shipped cdk.json is valid, and its example values are recognised', () => {
   assert.deepEqual(exampleSettings(readConfig(shipped)), ['hostname', 'tlsSecretArn'])
   assert.deepEqual(exampleSettings(readConfig(real)), [])
 })
 
-test('two settings are enough, and the rest has safe defaults', () => {
+test('two settings suffice; the others have safe defaults', () => {
   const config = readConfig(real)
   assert.equal(config.defaultRoute, 'Ses')
   assert.equal(config.deliverInVpc, false)
@@ -45,18 +45,18 @@ test('two settings are enough, and the rest has safe defaults', () => {
   })
 })
 
-test('every size of a task has room for the sessions it has by default', () => {
+test('every task size has memory for the default number of sessions', () => {
   for (const cpu of [256, 512, 1024]) assert.equal(readConfig({ ...real, ingress: { cpu } }).ingress.cpu, cpu)
 })
 
 const faults: [string, Record<string, unknown>, RegExp][] = [
   ['a missing host name', { hostname: undefined }, /mailflow\.hostname: /],
   ['a host name without a domain', { hostname: 'mail' }, /mailflow\.hostname: must be a fully qualified/],
-  ['a secret by name', { tlsSecretArn: 'mail/tls' }, /mailflow\.tlsSecretArn: must be the whole ARN/],
+  ['a secret by name', { tlsSecretArn: 'mail/tls' }, /mailflow\.tlsSecretArn: must be the complete ARN/],
   ['a route that does not exist', { defaultRoute: 'Smtp' }, /mailflow\.defaultRoute: .*"Ses"\|"Mx"/],
   ['a misspelt setting', { defaultRout: 'Ses' }, /mailflow: .*"defaultRout"/],
   [
-    'fewer tasks at most than at least',
+    'a maximum of tasks below the minimum',
     { ingress: { minimumTasks: 4, maximumTasks: 2 } },
     /mailflow\.ingress\.minimumTasks: must not exceed/,
   ],
@@ -71,23 +71,23 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     /mailflow\.ingress\.maximumConnections: 1024 MiB of memory are not enough for 5000 sessions; a larger cpu/,
   ],
   [
-    'more processors than a task uses',
+    'more CPU units than one processor',
     { ingress: { cpu: 2048 } },
     /mailflow\.ingress\.cpu: must be 256, 512 or 1024: .* more mail means more tasks \(maximumTasks\)/,
   ],
+  ['a line limit below 1000', { ingress: { maximumLineLength: 998 } }, /ingress\.maximumLineLength: /],
   [
-    'a line shorter than a line may be',
-    { ingress: { maximumLineLength: 998 } },
-    /ingress\.maximumLineLength: /,
-  ],
-  [
-    'octets treated in a way of their own',
+    'an unknown handling of bare newlines',
     { ingress: { unlawfulOctets: 'Keep' } },
     /ingress\.unlawfulOctets: /,
   ],
-  ['content gone before its dead letter', { contentRetentionDays: 7 }, /mailflow\.contentRetentionDays: /],
   [
-    'a delivery longer than its claim',
+    'a content retention below the queue retention',
+    { contentRetentionDays: 7 },
+    /mailflow\.contentRetentionDays: /,
+  ],
+  [
+    'a timeout of deliveries',
     { functions: { deliver: { timeoutSeconds: 301 } } },
     /mailflow\.functions\.deliver: Unrecognized key: "timeoutSeconds"/,
   ],
@@ -96,9 +96,9 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
     { jwt: { issuer: 'http://login.example/', audience: ['a'] } },
     /mailflow\.jwt\.issuer: /,
   ],
-  ['a network that is no CIDR', { privateMxNetworks: ['10.0.0.1/99'] }, /mailflow\.privateMxNetworks\.0: /],
+  ['an invalid CIDR', { privateMxNetworks: ['10.0.0.1/99'] }, /mailflow\.privateMxNetworks\.0: /],
   [
-    'a name server by its name',
+    'a name server without an address',
     { dnsServers: ['dns.example'] },
     /context: mailflow\.dnsServers\.0: "dns\.example" is not [^"]*$/,
   ],
@@ -115,18 +115,18 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
 ]
 
 for (const [what, change, message] of faults)
-  test(`${what} is refused, by its path`, () => {
+  test(`${what} is refused and names the setting`, () => {
     assert.throws(() => readConfig({ ...real, ...change }), message)
   })
 
-test('several faults are told at once, in one line', () => {
+test('several faults are reported at once, in one line', () => {
   assert.throws(
     () => readConfig({ hostname: 'mail', tlsSecretArn: 'x' }),
     (error: Error) => /hostname.*; .*tlsSecretArn/.test(error.message) && !error.message.includes('\n'),
   )
 })
 
-test('the app ends with one line on stderr and code 1 when a setting is at fault', () => {
+test('an invalid setting ends the app with one line on stderr and code 1', () => {
   const mailflow = { ...real, defaultRoute: 'Smtp' }
   const run = spawnSync(process.execPath, ['infra/app.ts'], {
     encoding: 'utf8',
@@ -136,6 +136,6 @@ test('the app ends with one line on stderr and code 1 when a setting is at fault
   assert.match(run.stderr, /^cdk\.json context: mailflow\.defaultRoute: [^\n]+\n$/)
 })
 
-test('settings that are not an object are refused in words', () => {
+test('settings that are not an object are refused with a reason', () => {
   assert.throws(() => readConfig('hostname=mail'), /cdk\.json context: mailflow: .*expected object/)
 })

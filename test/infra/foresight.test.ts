@@ -1,4 +1,4 @@
-/** The daily look at certificates: when it runs, what it may reach, and who tells the event bus. */
+/** The daily expiry watch: schedule, permissions, and the publishers of change events. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { foresightHour } from '../../shared/contract/foresight-schedule.ts'
@@ -7,7 +7,7 @@ import { type Json, many, ofType, text } from '../support/synthesis.ts'
 
 const rule = () => ofType('AWS::Events::Rule').find(({ id }) => id.startsWith('Foresight'))?.Properties
 
-test('it runs once a day, and nobody else runs it', () => {
+test('only a daily schedule invokes the function', () => {
   assert.equal(rule().ScheduleExpression, `cron(0 ${foresightHour} * * ? *)`)
   assert.match(text(rule().Targets[0].Arn), /^<ForesightFunction\w+\.Arn>$/)
   const permissions = ofType('AWS::Lambda::Permission').filter(({ Properties }) =>
@@ -19,7 +19,7 @@ test('it runs once a day, and nobody else runs it', () => {
   )
 })
 
-test('a run that fails is repeated after the claim on a notice has ended', () => {
+test('a failed run is repeated after the claim on a notice has expired', () => {
   const { RetryPolicy } = rule().Targets[0]
   // Lambda repeats an asynchronous invocation after one minute and after two more; a claim lasts 30 seconds.
   assert.deepEqual(RetryPolicy, { MaximumEventAgeInSeconds: 3600, MaximumRetryAttempts: 2 })
@@ -32,21 +32,21 @@ function statementsOf(role: string): Json[] {
 }
 
 for (const role of ['ForesightFunctionRole', 'PolicyFunctionRole'])
-  test(`${role} reaches of the transport table only the certificates that were seen`, () => {
+  test(`${role} has access only to observed certificates in the transport table`, () => {
     const reached = statementsOf(role)
       .filter(({ Resource }) => text(many<Json>(Resource)[0]).includes('TransportTable'))
       .map(({ Condition }) => Condition['ForAllValues:StringLike']['dynamodb:LeadingKeys'])
     assert.deepEqual(reached, [['observed#*']])
   })
 
-test('it reads connectors, and changes none', () => {
+test('the function reads connectors and changes none', () => {
   const onConnectors = statementsOf('ForesightFunctionRole')
     .filter(({ Resource }) => text(many<Json>(Resource)[0]).includes('ConnectorsTable'))
     .flatMap(({ Action }) => many<string>(Action))
   assert.deepEqual(onConnectors.sort(), ['dynamodb:GetItem', 'dynamodb:Query'])
 })
 
-test('who sees certificates or rotates ours tells the event bus, in our name alone, and nobody else does', () => {
+test('only units that observe or rotate certificates put events, with the source mailflow only', () => {
   const telling = ofType('AWS::IAM::Policy').flatMap(({ Properties }) =>
     Properties.PolicyDocument.Statement.filter(({ Action }: Json) =>
       many(Action).includes('events:PutEvents'),

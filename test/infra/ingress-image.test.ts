@@ -10,7 +10,7 @@ import { assemble, only } from '../support/synthesis.ts'
 const empty = mkdtempSync(join(tmpdir(), 'mailflow-image-'))
 after(() => rmSync(empty, { recursive: true, force: true }))
 
-test('the image is built from the ingress and what it shares, so that nothing else changes its hash', () => {
+test('the image is built from the ingress and shared code only, so that nothing else changes its hash', () => {
   const { directory, artifacts } = assemble()
   const manifest = JSON.parse(readFileSync(join(directory, 'Mailflow.assets.json'), 'utf8'))
   const [image] = Object.values<{ source: { directory: string } }>(manifest.dockerImages)
@@ -41,7 +41,7 @@ test('the image runs one file, not as root', () => {
   )
 })
 
-test('the spool is where the task mounts its volume, and belongs to the user of the process', () => {
+test('the spool is the mounted volume of the task and belongs to the user of the process', () => {
   const dockerfile = readFileSync('functions/smtp-ingress/Dockerfile', 'utf8')
   const [, volume] = /^VOLUME (\S+)$/m.exec(dockerfile) ?? []
   assert.match(dockerfile, new RegExp(`^COPY .*--chown=node:node \\S+ ${volume}$`, 'm'))
@@ -52,7 +52,7 @@ test('the spool is where the task mounts its volume, and belongs to the user of 
   ])
 })
 
-test('what the image runs needs no file beside itself: alone in a folder it asks for its environment', () => {
+test('the bundle of the image needs no other file: alone in a folder it asks for its environment', () => {
   const bundle = join(empty, 'smtp-ingress.mjs')
   const npm = spawnSync(
     'npm',

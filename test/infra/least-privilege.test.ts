@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { deployments, type Json, many, ofType, text } from '../support/synthesis.ts'
 
-/** Resources wider than one thing of ours, each with the reason why it cannot be narrower. */
+/** Resources wider than one resource of the stack, with the reason why they cannot be narrower. */
 const unscoped: readonly { role: RegExp; actions: RegExp; resource: RegExp; reason: string }[] = [
   {
     role: /^IngressTaskExecutionRole/,
@@ -50,7 +50,7 @@ for (const [name, mailflow] of Object.entries(deployments)) {
     assert.deepEqual(unexplained, [])
   })
 
-  test(`no role of a deployment ${name} takes a managed policy`, () => {
+  test(`no role of a deployment ${name} has a managed policy`, () => {
     const managed = ofType('AWS::IAM::Role', mailflow).filter(
       ({ Properties }) => Properties.ManagedPolicyArns,
     )
@@ -76,7 +76,7 @@ test('only delivery and validation may send through SES, and only with the two c
     assert.deepEqual(setsOf(unit).sort(), ['OptionalTls', 'RequireTls'], unit)
 })
 
-test('validation reads no other rules than outbound connectors and published policies, and writes only how it went', () => {
+test('validation reads only outbound connectors, accepted domains and cached policies, and writes only results', () => {
   const statements = ofType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('ValidationFunctionRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
@@ -106,7 +106,7 @@ test('validation reads no other rules than outbound connectors and published pol
   )
 })
 
-test('who publishes notices may publish them to their own topic only', () => {
+test('each publisher of notices may use only its topic', () => {
   const sns = Object.values(deployments)
     .flatMap(grants)
     .filter(({ action }) => action.startsWith('sns:'))
@@ -127,7 +127,7 @@ test('sesIdentityArns replaces the wildcard', () => {
   assert.ok(!resources.some((resource) => resource.includes('*')))
 })
 
-test('each unit uses the key of the content bucket as it uses the bucket', () => {
+test('each unit may use the key of the content bucket exactly as it uses the bucket', () => {
   const kms = grants({ contentEncryption: 'Kms' }).filter(({ action }) => action.startsWith('kms:'))
   assert.deepEqual(kms.map(({ role, action }) => `${role.replace(/[0-9A-F]{8}$/, '')} ${action}`).sort(), [
     'BounceFunctionRole kms:Decrypt',
@@ -140,7 +140,7 @@ test('each unit uses the key of the content bucket as it uses the bucket', () =>
   for (const { resource } of kms) assert.match(resource, /^<ContentKey\w+\.Arn>$/)
 })
 
-test('who reads or writes the TLS secret may use its key for that, and only that key', () => {
+test('units that read or write the TLS secret may use only its key', () => {
   const tlsSecretKeyArn = 'arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000'
   const kms = grants({ tlsSecretKeyArn }).filter(({ action }) => action.startsWith('kms:'))
   assert.deepEqual(
@@ -169,7 +169,7 @@ test('the ingress can neither read messages nor change connectors', () => {
   ])
 })
 
-test('the ingress writes to DynamoDB nothing but counts of messages, and what it heard of certificates itself', () => {
+test('the ingress writes only message counts and revocation statuses to DynamoDB', () => {
   const writes = ofType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('IngressTaskTaskRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
@@ -211,7 +211,7 @@ interface Grant {
   readonly resource: string
 }
 
-/** Each allowed action on each resource, one a line. Policies of queues, buckets and keys are tested elsewhere. */
+/** Returns each allowed action on each resource. Other tests cover policies of queues, buckets and keys. */
 function grants(mailflow: Record<string, unknown>): Grant[] {
   return ofType('AWS::IAM::Policy', mailflow).flatMap(({ Properties }) =>
     Properties.PolicyDocument.Statement.flatMap((statement: Json) =>

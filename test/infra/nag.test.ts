@@ -7,18 +7,18 @@ import { buildApp } from '../../infra/create-app.ts'
 import { deployments, templateOnly } from '../support/synthesis.ts'
 
 for (const [name, mailflow] of Object.entries(deployments)) {
-  test(`the AwsSolutions rules find nothing unanswered in a deployment ${name}`, () => {
+  test(`the AwsSolutions rules report no open finding in a deployment ${name}`, () => {
     assert.deepEqual(findings(build(mailflow)), [])
   })
 }
 
-test('the rules are awake: a bucket with neither TLS nor log is found', () => {
+test('the rules report a bucket with neither TLS nor log', () => {
   const app = build({})
   new CfnBucket(app.node.findChild('Mailflow') as Stack, 'Open')
   assert.deepEqual(findings(app), ['AwsSolutions-S1 at Mailflow/Open', 'AwsSolutions-S10 at Mailflow/Open'])
 })
 
-test('each finding that is accepted has a reason that is a sentence', () => {
+test('each suppressed finding has a reason that is a sentence', () => {
   const accepted = Object.values(deployments).flatMap((mailflow) => acknowledgements(build(mailflow)))
   assert.notEqual(accepted.length, 0)
   for (const [rule, reason] of accepted) assert.match(reason, /^\S.{20,}\.$/, rule)

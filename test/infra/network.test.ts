@@ -22,7 +22,7 @@ const egress: [
 ]
 
 for (const [what, mailflow, expected] of egress)
-  test(`a deployment that ${what} pays for what that takes and no more`, () => {
+  test(`a deployment that ${what} has only the network parts it needs`, () => {
     const inside = ofType('AWS::Lambda::Function', mailflow).filter(({ Properties }) => Properties.VpcConfig)
     const network = only('AWS::ECS::Service', mailflow).Properties.NetworkConfiguration.AwsvpcConfiguration
     const endpoints = ofType('AWS::EC2::VPCEndpoint', mailflow)
@@ -38,7 +38,7 @@ for (const [what, mailflow, expected] of egress)
     assert.equal(endpoints.filter(({ Properties }) => Properties.VpcEndpointType === 'Gateway').length, 2)
   })
 
-test('a connector is validated from where its mail leaves', () => {
+test('a connector is validated from the network of its deliveries', () => {
   for (const mailflow of [{}, { defaultRoute: 'Mx' }, { deliverInVpc: true }]) {
     const [delivery, validation] = ['DeliveryFunction', 'ValidationFunction'].map(
       (name) =>
@@ -49,13 +49,13 @@ test('a connector is validated from where its mail leaves', () => {
   }
 })
 
-test('changing the route keeps the subnets, so that nothing in them is replaced', () => {
+test('a change of the route keeps the subnets, so that nothing in them is replaced', () => {
   const subnets = (mailflow: Record<string, unknown>) =>
     ofType('AWS::EC2::Subnet', mailflow).map(({ id, Properties }) => [id, Properties.CidrBlock])
   assert.deepEqual(subnets({ defaultRoute: 'Mx' }), subnets({}))
 })
 
-test('the MX addresses and the addresses that mail leaves from are fixed', () => {
+test('the MX addresses and the addresses of outgoing mail are fixed', () => {
   const mappings = only('AWS::ElasticLoadBalancingV2::LoadBalancer').Properties.SubnetMappings
   assert.deepEqual(
     mappings.map(({ AllocationId }: Json) => /MxAddress/.test(text(AllocationId))),
@@ -65,7 +65,7 @@ test('the MX addresses and the addresses that mail leaves from are fixed', () =>
     assert.match(text(Properties.AllocationId), /EgressAddress/)
 })
 
-test('the world reaches port 25 and nothing else', () => {
+test('the internet reaches only port 25', () => {
   const open = ofType('AWS::EC2::SecurityGroup').flatMap(
     ({ Properties }) => Properties.SecurityGroupIngress ?? [],
   )
@@ -83,7 +83,7 @@ test('a connection reaches a task in any zone with the address of its client', (
   assert.equal(attributes(targetGroup())['preserve_client_ip.enabled'], 'true')
 })
 
-test('or with the address of the load balancer, which says who connects and is believed', () => {
+test('with the PROXY protocol a task trusts the addresses of the load balancer', () => {
   const mailflow = { ingress: { proxyProtocol: true } }
   const groups = attributes(only('AWS::ElasticLoadBalancingV2::TargetGroup', mailflow))
   assert.equal(groups['preserve_client_ip.enabled'], 'false')
@@ -99,12 +99,12 @@ test('or with the address of the load balancer, which says who connects and is b
   assert.equal(ofBalancer.length, 2)
 })
 
-test('nobody is believed where the load balancer keeps addresses', () => {
+test('without the PROXY protocol a task trusts no proxy addresses', () => {
   assert.equal(attributes(targetGroup())['proxy_protocol_v2.enabled'] ?? 'false', 'false')
   assert.equal('PROXY_TRUSTED_ADDRESSES' in ingressEnvironment(), false)
 })
 
-test('only the load balancer reaches a task, in either way', () => {
+test('only the load balancer reaches a task, with and without the PROXY protocol', () => {
   for (const mailflow of [{}, { ingress: { proxyProtocol: true } }]) {
     const rules = ofType('AWS::EC2::SecurityGroupIngress', mailflow).filter(({ id }) =>
       id.startsWith('Ingress'),
@@ -115,7 +115,7 @@ test('only the load balancer reaches a task, in either way', () => {
   }
 })
 
-test('the load balancer drops no session that RFC 5321 lets a client hold open', () => {
+test('the load balancer drops no session within the timeouts of RFC 5321', () => {
   const listener = only('AWS::ElasticLoadBalancingV2::Listener')
   const [attribute] = listener.Properties.ListenerAttributes
   assert.equal(listener.Properties.Port, 25)
@@ -123,7 +123,7 @@ test('the load balancer drops no session that RFC 5321 lets a client hold open',
   assert.ok(Number(attribute.Value) > 10 * 60)
 })
 
-test('a task drains: deregistered for as long as it waits, and killed only after that', () => {
+test('a stopping task is deregistered while it drains, and killed only after that', () => {
   const container = only('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions[0]
   const drain = container.Environment.find(({ Name }: Json) => Name === 'DRAIN_SECONDS').Value
   assert.equal(attributes(targetGroup())['deregistration_delay.timeout_seconds'], drain)
@@ -131,19 +131,19 @@ test('a task drains: deregistered for as long as it waits, and killed only after
   assert.ok(Number(drain) < container.StopTimeout)
 })
 
-test('health is what the task says of itself over HTTP', () => {
+test('the health check requests /health over HTTP', () => {
   const { HealthCheckProtocol, HealthCheckPort, HealthCheckPath } = targetGroup().Properties
   assert.deepEqual([HealthCheckProtocol, HealthCheckPort, HealthCheckPath], ['HTTP', '8081', '/health'])
 })
 
-test('a deployment never has fewer tasks than before, and goes back when it fails', () => {
+test('a deployment never has fewer tasks than before, and rolls back when it fails', () => {
   const { DeploymentConfiguration, DesiredCount } = only('AWS::ECS::Service').Properties
   assert.equal(DeploymentConfiguration.MinimumHealthyPercent, 100)
   assert.deepEqual(DeploymentConfiguration.DeploymentCircuitBreaker, { Enable: true, Rollback: true })
   assert.equal(DesiredCount, undefined)
 })
 
-test('tasks follow CPU and SMTP sessions', () => {
+test('the number of tasks follows CPU and SMTP sessions', () => {
   const metrics = ofType('AWS::ApplicationAutoScaling::ScalingPolicy').map(
     ({ Properties: { TargetTrackingScalingPolicyConfiguration: tracking } }) =>
       tracking.CustomizedMetricSpecification?.MetricName ??

@@ -7,7 +7,7 @@ const outputs = (mailflow: Record<string, unknown>): string[] => {
   return Object.keys(template.Outputs).sort()
 }
 
-test('outputs have the names that the README and a script know them by', () => {
+test('outputs have the names that the README and a script use', () => {
   assert.deepEqual(outputs({}), [
     'ApiUrl',
     'CertificateNoticesTopic',

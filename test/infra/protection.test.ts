@@ -27,7 +27,7 @@ test('nothing of the content bucket is public', () => {
 
 const encryptions: [string, Record<string, unknown>, string][] = [
   ['keys of S3 by default', {}, 'AES256'],
-  ['a key of its own when asked', kms, 'aws:kms'],
+  ['a separate key when configured', kms, 'aws:kms'],
 ]
 
 for (const [how, mailflow, algorithm] of encryptions)
@@ -37,7 +37,7 @@ for (const [how, mailflow, algorithm] of encryptions)
     assert.equal(rule.ServerSideEncryptionByDefault.SSEAlgorithm, algorithm)
   })
 
-test('the key of the bucket rotates and is kept when the stack goes', () => {
+test('the key of the bucket rotates and is retained when the stack is deleted', () => {
   const { Properties, DeletionPolicy } = only('AWS::KMS::Key', kms)
   assert.equal(Properties.EnableKeyRotation, true)
   assert.equal(DeletionPolicy, 'Retain')
@@ -63,7 +63,7 @@ test('six queues are encrypted, keep messages for 14 days and refuse plain HTTP'
   }
 })
 
-test('each stage hands its tenth fault to a dead-letter queue of its own', () => {
+test('each stage moves a job to its own dead-letter queue after 30 receives', () => {
   const stages = ofType('AWS::SQS::Queue').filter(({ Properties }) => Properties.RedrivePolicy)
   const targets = stages.map(({ Properties }) => text(Properties.RedrivePolicy.deadLetterTargetArn))
   assert.equal(stages.length, 3)
@@ -71,7 +71,7 @@ test('each stage hands its tenth fault to a dead-letter queue of its own', () =>
   for (const { Properties } of stages) assert.equal(Properties.RedrivePolicy.maxReceiveCount, 30)
 })
 
-test('a queue hides a message twice as long as its function may run, and delivery longer than its claim', () => {
+test('a visibility timeout is twice the function timeout, and for deliveries longer than their claim', () => {
   for (const mapping of ofType('AWS::Lambda::EventSourceMapping')) {
     const consumer = ofType('AWS::Lambda::Function').find(
       ({ id }) => text(mapping.Properties.FunctionName) === `<${id}>`,
@@ -85,7 +85,7 @@ test('a queue hides a message twice as long as its function may run, and deliver
   assert.ok(delivery?.Properties.VisibilityTimeout > 6 * 60)
 })
 
-test('each batch may fail in part, and no queue can start more invocations than its function has reserved', () => {
+test('batches may fail in part, and no queue starts more invocations than its function has reserved', () => {
   const mappings = ofType('AWS::Lambda::EventSourceMapping')
   assert.equal(mappings.length, 3)
   for (const { Properties } of mappings) {
@@ -100,12 +100,12 @@ test('each batch may fail in part, and no queue can start more invocations than 
   }
 })
 
-test('concurrency is not reserved in an account that has none to spare', () => {
+test('no concurrency is reserved when reserveConcurrency is false', () => {
   for (const { Properties } of ofType('AWS::Lambda::Function', { reserveConcurrency: false }))
     assert.equal(Properties.ReservedConcurrentExecutions, undefined)
 })
 
-test('the tables are paid by request, restorable, and outlive the stack', () => {
+test('the tables are billed per request, restorable, and outlive the stack', () => {
   const tables = ofType('AWS::DynamoDB::Table')
   assert.equal(tables.length, 3)
   for (const { id, Properties, DeletionPolicy } of tables) {
@@ -116,7 +116,7 @@ test('the tables are paid by request, restorable, and outlive the stack', () => 
   }
 })
 
-test('what is known of other domains expires item by item', () => {
+test('items of the transport table expire', () => {
   const transport = ofType('AWS::DynamoDB::Table').find(({ id }) => id.startsWith('Transport'))
   assert.deepEqual(transport?.Properties.TimeToLiveSpecification, {
     AttributeName: 'expiresAt',
@@ -124,7 +124,7 @@ test('what is known of other domains expires item by item', () => {
   })
 })
 
-test('the trace expires item by item and is listed by time', () => {
+test('items of the trace expire and are listed by time', () => {
   const messages = ofType('AWS::DynamoDB::Table').find(({ id }) => id.startsWith('Messages'))
   assert.deepEqual(messages?.Properties.TimeToLiveSpecification, {
     AttributeName: 'expiresAt',
@@ -145,7 +145,7 @@ test('SES has one set that requires TLS and one that does not', () => {
   assert.deepEqual(policies.sort(), ['OPTIONAL', 'REQUIRE'])
 })
 
-test('every log is kept for as long as the configuration says', () => {
+test('every log group has the configured retention', () => {
   const groups = ofType('AWS::Logs::LogGroup', { logRetentionDays: 30 })
   assert.equal(groups.length, 13)
   for (const { id, Properties } of groups) assert.equal(Properties.RetentionInDays, 30, id)
@@ -153,7 +153,7 @@ test('every log is kept for as long as the configuration says', () => {
 
 const mailed = { alarmEmail: 'operator@example.net' }
 
-test('alarms and notices go through topics that are encrypted and refuse plain HTTP', () => {
+test('the topics of alarms and notices are encrypted and refuse plain HTTP', () => {
   const topics = ofType('AWS::SNS::Topic', mailed)
   const policies = ofType('AWS::SNS::TopicPolicy', mailed)
   assert.deepEqual([topics.length, policies.length], [3, 3])
@@ -162,7 +162,7 @@ test('alarms and notices go through topics that are encrypted and refuse plain H
     assert.deepEqual(denial?.Condition, { Bool: { 'aws:SecureTransport': 'false' } })
 })
 
-test('alarms and notices are mailed to the address for alarms, and without one notices can still be heard', () => {
+test('alarms and notices are mailed to alarmEmail; without it the topic of notices still exists', () => {
   const subscribed = ofType('AWS::SNS::Subscription', mailed).map(({ Properties }) => Properties)
   assert.deepEqual(
     subscribed.map(({ Protocol, Endpoint, TopicArn }) => [Protocol, Endpoint, text(TopicArn).slice(1, 8)]),

@@ -16,7 +16,7 @@ const ofPages = (type: string, mailflow: Record<string, unknown> = {}) =>
 const environmentOf = (mailflow: Record<string, unknown>) =>
   ofPages('AWS::Lambda::Function', mailflow)[0]?.Properties.Environment.Variables
 
-test('everybody may ask, for anything, without signing in', () => {
+test('every path is public', () => {
   assert.deepEqual(
     ofPages('AWS::ApiGatewayV2::Route').map(({ Properties }) => [
       Properties.RouteKey,
@@ -26,13 +26,13 @@ test('everybody may ask, for anything, without signing in', () => {
   )
 })
 
-test('strangers together are throttled, and who asked for what is logged', () => {
+test('all clients together are throttled, and requests are logged', () => {
   const { DefaultRouteSettings, AccessLogSettings } = ofPages('AWS::ApiGatewayV2::Stage')[0]?.Properties ?? {}
   assert.ok(DefaultRouteSettings.ThrottlingRateLimit > 0)
   assert.match(AccessLogSettings.Format, /\$context\.identity\.sourceIp/)
 })
 
-test('what strangers reach reads two kinds of items, one by one, and nothing else', () => {
+test('the public function reads only single items of two kinds', () => {
   const statements = ofType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('PagesFunctionRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement as Json[])
@@ -48,18 +48,18 @@ test('what strangers reach reads two kinds of items, one by one, and nothing els
   )
 })
 
-test('without the setting no policy is published, and no host of one exists', () => {
+test('without the setting there is no policy and no policy host', () => {
   const { MTA_STS_MODE, MTA_STS_MAX_AGE_SECONDS } = environmentOf({})
   assert.deepEqual([MTA_STS_MODE, MTA_STS_MAX_AGE_SECONDS], [undefined, undefined])
   assert.deepEqual(ofPages('AWS::ApiGatewayV2::DomainName'), [])
 })
 
-test('the policy is made of the settings, in seconds', () => {
+test('the policy follows the settings, in seconds', () => {
   const { MTA_STS_MODE, MTA_STS_MAX_AGE_SECONDS } = environmentOf({ mtaSts })
   assert.deepEqual([MTA_STS_MODE, MTA_STS_MAX_AGE_SECONDS], ['testing', '1209600'])
 })
 
-test('each domain has its policy host, with the certificate, by TLS 1.2 or later and IPv6, too', () => {
+test('each domain has a policy host with the certificate, TLS 1.2 or later and IPv6', () => {
   const hosts = ofPages('AWS::ApiGatewayV2::DomainName', { mtaSts }).map(({ Properties }) => [
     Properties.DomainName,
     Properties.DomainNameConfigurations,
@@ -96,9 +96,13 @@ for (const [name, value, fault] of [
   [
     'domains without a certificate',
     { ...mtaSts, certificateArn: undefined },
-    /mtaSts\.certificateArn: is needed/,
+    /mtaSts\.certificateArn: must be set/,
   ],
-  ['a certificate without domains', { mode: 'enforce', certificateArn }, /mtaSts\.certificateArn: is needed/],
+  [
+    'a certificate without domains',
+    { mode: 'enforce', certificateArn },
+    /mtaSts\.certificateArn: must be set/,
+  ],
   ['an unknown mode', { mode: 'report' }, /mtaSts\.mode: /],
   ['more than a year', { mode: 'enforce', maxAgeDays: 400 }, /mtaSts\.maxAgeDays: /],
 ] as const)

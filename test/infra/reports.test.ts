@@ -1,4 +1,4 @@
-/** The daily reports on TLS: when they are sent, in whose name, and by what key. */
+/** The daily TLS reports: schedule, sender and key. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readConfig, reporterOf } from '../../infra/config.ts'
@@ -26,7 +26,7 @@ function grantsOf(mailflow: Record<string, unknown>): string[] {
     )
 }
 
-test('the schedule is that of the code, at a minute of the deployment', () => {
+test('the schedule has the hours of the code and a fixed minute per host name', () => {
   const expressions = ['mx.ours.example', 'mx.other.example', 'mx.ours.example'].map(
     (hostname) => rule({ hostname }).ScheduleExpression,
   )
@@ -36,7 +36,7 @@ test('the schedule is that of the code, at a minute of the deployment', () => {
   assert.notEqual(expressions[0], expressions[1])
 })
 
-test('the schedule runs the function, and nobody else does', () => {
+test('only the schedule invokes the function', () => {
   const { Targets } = rule()
   assert.match(text(Targets[0].Arn), /^<ReportsFunction\w+\.Arn>$/)
   const permissions = ofType('AWS::Lambda::Permission').filter(({ Properties }) =>
@@ -48,7 +48,7 @@ test('the schedule runs the function, and nobody else does', () => {
   )
 })
 
-test('a claim outlasts a run, and ends before the next', () => {
+test('a claim outlasts a run and expires before the next', () => {
   const { Timeout } =
     ofType('AWS::Lambda::Function').find(({ id }) => id.startsWith('ReportsFunction'))?.Properties ?? {}
   const leaseSeconds = 20 * 60
@@ -62,7 +62,7 @@ test('a claim outlasts a run, and ends before the next', () => {
   )
 })
 
-test('reports come from our postmaster unless it is said otherwise', () => {
+test('reports come from our postmaster by default', () => {
   const { TLS_REPORTER_ORGANISATION, TLS_REPORTER_ADDRESS, DKIM_DOMAIN } = variables({
     hostname: 'mx.ours.example',
   })
@@ -72,7 +72,7 @@ test('reports come from our postmaster unless it is said otherwise', () => {
   )
 })
 
-test('a key is named by its secret, which the function may read, and only that', () => {
+test('the function may read only the secret of its key', () => {
   const { DKIM_DOMAIN, DKIM_SELECTOR, DKIM_SECRET_ARN, TLS_REPORTER_ORGANISATION } = variables(signing)
   assert.deepEqual(
     [DKIM_DOMAIN, DKIM_SELECTOR, DKIM_SECRET_ARN, TLS_REPORTER_ORGANISATION],
@@ -88,7 +88,7 @@ test('a key is named by its secret, which the function may read, and only that',
   ])
 })
 
-test('the function reads counts and claims reports, and reaches nothing else of the table', () => {
+test('the function reads counts and claims reports, and nothing else in the table', () => {
   const conditions = ofType('AWS::IAM::Policy')
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('ReportsFunctionRole'))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
@@ -110,11 +110,15 @@ const real = {
 
 for (const [what, tlsReporting, message] of [
   [
-    'a key of somebody else',
+    'a key of another domain',
     { dkim: { ...dkim, domain: 'other.example' } },
     /dkim\.domain: must be the domain of the reports' address/,
   ],
-  ['a key of a name that only ends so', { dkim: { ...dkim, domain: 'rs.example' } }, /dkim\.domain: must be/],
+  [
+    'a key of a name that is only a textual suffix',
+    { dkim: { ...dkim, domain: 'rs.example' } },
+    /dkim\.domain: must be/,
+  ],
   [
     'a key below the address',
     { address: 'a@ours.example', dkim: { ...dkim, domain: 'mx.ours.example' } },
@@ -123,15 +127,15 @@ for (const [what, tlsReporting, message] of [
   [
     'a secret by name',
     { dkim: { ...dkim, secretArn: 'mailflow/dkim' } },
-    /dkim\.secretArn: must be the whole ARN/,
+    /dkim\.secretArn: must be the complete ARN/,
   ],
-  ['an address that is none', { address: 'postmaster' }, /tlsReporting\.address: /],
+  ['an invalid address', { address: 'postmaster' }, /tlsReporting\.address: /],
 ] as const)
-  test(`${what} is refused, by its path`, () => {
+  test(`${what} is refused and names the setting`, () => {
     assert.throws(() => readConfig({ ...real, tlsReporting }), message)
   })
 
-test('a key of the domain above the address is taken', () => {
+test('a key of the domain above the address is accepted', () => {
   const config = readConfig({ ...real, tlsReporting: { dkim } })
   assert.deepEqual(reporterOf(config), {
     organisation: 'mx.ours.example',

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { many, ofType, resources, text } from '../support/synthesis.ts'
 
 /**
- * What there is and who may do what, on one page, so that a change of either is read in review.
- * `node --test --test-update-snapshots test/infra/summary.test.ts` writes it anew.
+ * The resources and permissions on one page, so that a review shows every change. To update the page, run `node
+ * --test --test-update-snapshots test/infra/summary.test.ts`.
  */
 test('the stack is the one that was reviewed', (context) => {
   const page = ['Resources', ...counts(), '', 'Permissions', ...permissions(), ''].join('\n')
@@ -30,7 +30,7 @@ function lines({ Statement }: { Statement: { Action: string | string[]; Resource
   ).sort()
 }
 
-/** Without the hash that CloudFormation's logical ids end with. */
+/** Drops the hash at the end of logical ids. */
 function name(id: string): string {
   return id.replace(/([A-Za-z])[0-9A-F]{8}\b/g, '$1')
 }

@@ -12,7 +12,7 @@ import { assemble, deployments, type Json } from '../support/synthesis.ts'
 const outdir = mkdtempSync(join(tmpdir(), 'mailflow-cdk-'))
 after(() => rmSync(outdir, { recursive: true, force: true }))
 
-test('cdk synth needs neither Docker nor AWS, and bundles each function with all that it runs on', () => {
+test('cdk synth needs neither Docker nor AWS, and bundles each function with all its dependencies', () => {
   const run = shippedSynth()
   assert.equal(run.status, 0, run.stderr)
   const template: Json = JSON.parse(readFileSync(join(outdir, 'shipped/Mailflow.template.json'), 'utf8'))
@@ -27,7 +27,7 @@ test('cdk synth needs neither Docker nor AWS, and bundles each function with all
   }
 })
 
-test('cdk synth says which settings are still the examples, and has nothing else to warn of', () => {
+test('cdk synth warns only of settings that still have example values', () => {
   const { stdout, stderr } = shippedSynth()
   const warnings = `${stdout}${stderr}`.split('\n').filter((line) => line.startsWith('WARNING'))
   const settings = warnings.map((line) => line.match(/mailflow\.\w+/)?.[0] ?? line)
@@ -35,7 +35,7 @@ test('cdk synth says which settings are still the examples, and has nothing else
 })
 
 for (const [name, mailflow] of Object.entries(deployments).filter(([name]) => name !== 'as shipped'))
-  test(`CloudFormation's schema finds no fault in a deployment ${name}`, () => {
+  test(`a deployment ${name} satisfies CloudFormation's schema`, () => {
     const { directory } = assemble(mailflow, { validate: true })
     const report: Json = JSON.parse(readFileSync(join(directory, 'validation-report.json'), 'utf8'))
     assert.deepEqual(report.pluginReports, [])
@@ -45,9 +45,8 @@ const sources = sourcesDigest()
 let synthesised: SpawnSyncReturns<string> | undefined
 
 /**
- * `npx cdk synth` with the cdk.json of the repository, once for all tests that look at it, and without this
- * process's environment: there is no AWS profile, Region or Docker to find. What was bundled of the same sources is not
- * bundled again.
+ * Runs `npx cdk synth` with the cdk.json of the repository, once for all tests. The environment of this process is
+ * not inherited, so there is no AWS profile, Region or Docker. Bundles of the same sources are used again.
  */
 function shippedSynth() {
   if (synthesised !== undefined) return synthesised
@@ -61,7 +60,7 @@ function shippedSynth() {
   return synthesised
 }
 
-/** What a bundle imports beside Node's own modules. */
+/** Returns the imports of a bundle beside Node's own modules. */
 function foreignImports(code: string): string[] {
   const imported = [...code.matchAll(/^import .*? from ["']([^"']+)["']/gm)].map(([, module = '']) => module)
   return imported.filter((module) => !isBuiltin(module))

@@ -30,14 +30,14 @@ const functions: [string, z.ZodObject][] = [
 
 for (const [deployment, mailflow] of Object.entries(deployments)) {
   for (const [id, schema] of functions)
-    test(`${id} of a deployment ${deployment} is told what it reads, and nothing else`, () => {
+    test(`${id} of a deployment ${deployment} has exactly the variables that it reads`, () => {
       const unit = ofType('AWS::Lambda::Function', mailflow).find((one) => one.id.startsWith(id))
       const { NODE_OPTIONS, ...environment } = unit?.Properties.Environment.Variables ?? {}
       assert.equal(NODE_OPTIONS, '--enable-source-maps')
       assertAgrees(schema, environment)
     })
 
-  test(`the ingress of a deployment ${deployment} is told what it reads, and nothing else`, () => {
+  test(`the ingress of a deployment ${deployment} has exactly the variables that it reads`, () => {
     const [container] = only('AWS::ECS::TaskDefinition', mailflow).Properties.ContainerDefinitions
     const environment = Object.fromEntries(
       container.Environment.map(({ Name, Value }: Json) => [Name, Value]),
@@ -46,7 +46,7 @@ for (const [deployment, mailflow] of Object.entries(deployments)) {
   })
 }
 
-test('the ingress is told of the configured secret and reads it itself: nothing secret is in its environment', () => {
+test('the environment of the ingress names the secret and contains nothing secret', () => {
   const [container] = only('AWS::ECS::TaskDefinition').Properties.ContainerDefinitions
   const named = (name: string) => container.Environment.find(({ Name }: Json) => Name === name)?.Value
   assert.match(named('TLS_SECRET_ARN'), /^arn:aws:secretsmanager:.*:secret:mailflow\/tls-AbCdEf$/)
@@ -70,7 +70,7 @@ test('settings reach the units that need them', () => {
   }
 })
 
-test('what the sender is told is set for those who decide it, explain it and write it', () => {
+test('settings of DSNs reach the functions that decide, explain and write them', () => {
   const mailflow = { delayNotificationHours: 0.5, maximumReturnedSize: 5000 }
   const told = (name: string) =>
     ofType('AWS::Lambda::Function', mailflow).find(({ id }) => id.startsWith(name))?.Properties.Environment
@@ -91,7 +91,7 @@ test('every function runs on Node 24 and arm64', () => {
   assert.equal(task.RuntimePlatform.CpuArchitecture, 'ARM64')
 })
 
-/** The schema knows every name that is set, and takes the values. */
+/** Checks that the schema has every name that is set, and accepts the values. */
 function assertAgrees(schema: z.ZodObject, environment: Record<string, Json>): void {
   const unknown = Object.keys(environment).filter((name) => !(name in schema.shape))
   assert.deepEqual(unknown, [])
@@ -99,14 +99,14 @@ function assertAgrees(schema: z.ZodObject, environment: Record<string, Json>): v
   assert.doesNotThrow(() => readEnvironment(schema, Object.fromEntries(values)))
 }
 
-/** What CloudFormation would put in place of a reference. */
+/** Returns a value such as CloudFormation puts in place of a reference. */
 function standIn(name: string, value: Json): string {
   if (typeof value === 'string') return value
   if (name.endsWith('_ARN')) return 'arn:aws:sns:eu-west-1:123456789012:topic'
   return name.endsWith('_URL') ? 'https://sqs.eu-west-1.amazonaws.com/123456789012/queue' : text(value)
 }
 
-test('functions through which a message goes round may be invoked by it as often as it takes, and no others', () => {
+test('only functions that consume a queue may invoke themselves recursively', () => {
   const consumers = ofType('AWS::Lambda::EventSourceMapping').map(
     ({ Properties }) => Properties.FunctionName.Ref,
   )

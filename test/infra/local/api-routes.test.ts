@@ -19,7 +19,7 @@ const rows = [
   { method: 'PUT', path: '/domains/b%C3%BCro', key: 'PUT /domains/{domain}', parameters: { domain: 'büro' } },
 ]
 for (const { method, path, key, parameters } of rows)
-  test(`${method} ${path} is ${key}`, () => {
+  test(`${method} ${path} matches ${key}`, () => {
     const matched = matchRoute(routes, method, path)
     assert.equal(matched?.route.key, key)
     assert.deepEqual(matched?.parameters, parameters)
@@ -32,7 +32,7 @@ for (const [method, path] of [
 ] as const)
   test(`${method} ${path} has no route`, () => assert.equal(matchRoute(routes, method, path), null))
 
-test('the function gets a payload of format 2.0, and what it answers goes back', async (t) => {
+test('the function gets a payload of format 2.0, and its response is returned', async (t) => {
   const events: ApiEvent[] = []
   const invoke = async (_arn: string, event: ApiEvent) => {
     events.push(event)
@@ -57,10 +57,10 @@ test('the function gets a payload of format 2.0, and what it answers goes back',
   assert.equal(event?.body, '{"comment":"é"}')
   assert.equal(event?.isBase64Encoded, false)
   assert.equal(event?.requestContext.http.method, 'PUT')
-  assert.ok(event?.requestContext.authorizer, 'the context of an authorizer is there')
+  assert.ok(event?.requestContext.authorizer, 'the event has the context of an authorizer')
 })
 
-test('a function that fails is a 500 without its reason, which the runner is told', async (t) => {
+test('a failing function gets 500 without its reason, which the runner reports', async (t) => {
   const told: string[] = []
   const fail = () => Promise.reject(new Error('the table is gone'))
   const server = await startApiServer(routes, fail, { port: 0, option: '--api-port' }, (message) =>
@@ -73,13 +73,13 @@ test('a function that fails is a 500 without its reason, which the runner is tol
   assert.deepEqual(told, ['the table is gone'])
 })
 
-test('a path that begins with two slashes leads nowhere', async (t) => {
+test('a path that begins with two slashes gets 404', async (t) => {
   const server = await startApiServer(routes, assert.fail, { port: 0, option: '--api-port' }, assert.fail)
   t.after(() => server.close())
   assert.equal((await fetch(`http://127.0.0.1:${server.port}//`)).status, 404)
 })
 
-test('a page of another origin that resolves to this machine is turned away', async (t) => {
+test('a request with another host name for this machine gets 403', async (t) => {
   const server = await startApiServer(routes, assert.fail, { port: 0, option: '--api-port' }, assert.fail)
   t.after(() => server.close())
   const { connect } = await import('node:net')
@@ -89,7 +89,7 @@ test('a page of another origin that resolves to this machine is turned away', as
   assert.match(String(chunk), /^HTTP\/1.1 403 /)
 })
 
-test('what is public is served by whatever name it was reached, and of any path', async (t) => {
+test('a public API is served under any host name and path', async (t) => {
   const hosts: unknown[] = []
   const invoke = async (_arn: string, { headers, rawPath }: ApiEvent) => {
     hosts.push([headers.host, rawPath])
@@ -107,13 +107,13 @@ test('what is public is served by whatever name it was reached, and of any path'
   assert.deepEqual(hosts, [['mta-sts.ours.example', '/any/path']])
 })
 
-test('a route of its own outranks the one for everything else', () => {
+test('a specific route takes precedence over the default route', () => {
   const both = [{ key: '$default', functionArn: 'arn:pages', authorization: 'NONE' }, ...routes]
   assert.equal(matchRoute(both, 'GET', '/messages/01J')?.route.key, 'GET /messages/{id}')
   assert.equal(matchRoute(both, 'DELETE', '/')?.route.key, '$default')
 })
 
-test('a port in use is named together with its option', async (t) => {
+test('a port in use is reported with its option', async (t) => {
   const { port, stop } = await listenSilently()
   t.after(stop)
   await assert.rejects(startApiServer([], assert.fail, { port, option: '--api-port' }, assert.fail), {

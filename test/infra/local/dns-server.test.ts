@@ -33,7 +33,7 @@ before(async () => {
 })
 after(() => server.close())
 
-test('a resolver reads MX, A, AAAA, TLSA and what an alias points at', async () => {
+test('a resolver reads MX, A, AAAA, TLSA and the target of an alias', async () => {
   assert.deepEqual(await exchangesOf('partner.example'), [
     [10, 'mx1.partner.example'],
     [20, 'mx2.partner.example'],
@@ -45,11 +45,11 @@ test('a resolver reads MX, A, AAAA, TLSA and what an alias points at', async () 
   assert.equal(Buffer.from((tlsa?.data ?? new ArrayBuffer()) as ArrayBuffer).toString('hex'), 'ab01')
 })
 
-test('a null MX is read as one with an empty exchange', async () => {
+test('a null MX is read as a record with an empty host', async () => {
   assert.deepEqual(await exchangesOf('silent.example'), [[0, '']])
 })
 
-test('an answer too long for UDP is asked for again over TCP, long strings whole', async () => {
+test('a response too long for UDP is retried over TCP, with complete long strings', async () => {
   const texts = (await resolver.resolveTxt('partner.example')).map((strings) => strings.join(''))
   assert.deepEqual(texts, ['short', longText])
 })
@@ -64,7 +64,7 @@ for (const { name, code } of failures)
     await assert.rejects(resolver.resolveMx(name), { code })
   })
 
-test('our own resolver learns what is proven, what is forged and what is merely broken', async () => {
+test('the resolver of mailflow distinguishes secure, bogus and failed responses', async () => {
   const { ask } = createResolver([`127.0.0.1:${server.port}`])
   const proven = { kind: 'Found', records: ['127.0.0.12'], secure: true, name: 'proven.example' }
   assert.deepEqual(await ask('proven.example', 'A'), proven)
@@ -73,7 +73,7 @@ test('our own resolver learns what is proven, what is forged and what is merely 
   assert.deepEqual(await ask('broken.example', 'A'), { kind: 'Failed', code: 'ESERVFAIL', bogus: false })
 })
 
-test('a port in use is named together with its option', async () => {
+test('a port in use is reported with its option', async () => {
   await assert.rejects(startDnsServer({ names: {}, ports: {} }, server.port), {
     message: `port ${server.port} is in use (--dns-port)`,
   })

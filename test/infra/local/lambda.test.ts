@@ -51,7 +51,7 @@ function make(
   return { made, log }
 }
 
-test('an environment is kept warm, sees only its own variables, and knows its time left', async (t) => {
+test('an environment is reused, sees only its own variables, and knows its remaining time', async (t) => {
   const { made } = make(t)
   await made.invoke({})
   const second = (await made.invoke({})) as Record<string, unknown>
@@ -61,7 +61,7 @@ test('an environment is kept warm, sees only its own variables, and knows its ti
   assert.ok(Number(second.left) > 0 && Number(second.left) <= 30_000)
 })
 
-test('invocations at once get environments of their own', async (t) => {
+test('concurrent invocations get separate environments', async (t) => {
   const { made } = make(t)
   const answers = await Promise.all([made.invoke({}), made.invoke({})])
   assert.deepEqual(
@@ -70,8 +70,8 @@ test('invocations at once get environments of their own', async (t) => {
   )
 })
 
-test('an event takes the environment that becomes free before a new one would be made', async (t) => {
-  // The time that it takes to make one never passes.
+test('an event uses the environment that becomes free before a new one is ready', async (t) => {
+  // The time to create an environment never passes.
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const { made, log } = make(t)
   const first = made.invoke({ do: 'pause' })
@@ -80,7 +80,7 @@ test('an event takes the environment that becomes free before a new one would be
   await first
 })
 
-test('an event does not wait for an environment that stays busy', async (t) => {
+test('an event does not wait for a busy environment', async (t) => {
   const { made, log } = make(t)
   made.invoke({ do: 'hang', log: 'under way' }).catch(() => undefined)
   await once(log, 'data')
@@ -102,7 +102,7 @@ test('a handler that throws fails its invocation and keeps its environment', asy
   assert.equal(((await made.invoke({})) as { calls: number }).calls, 2)
 })
 
-test('an environment that ends fails its invocation, and the next gets a new one', async (t) => {
+test('an environment that exits fails its invocation, and the next gets a new one', async (t) => {
   const { made } = make(t)
   await assert.rejects(made.invoke({ do: 'exit' }), InvocationError)
   assert.equal(((await made.invoke({})) as { calls: number }).calls, 1)
@@ -113,7 +113,7 @@ test('the function timeout ends the environment', async (t) => {
   await assert.rejects(made.invoke({ do: 'hang' }), { message: 'test timed out after 0.2 s' })
 })
 
-test('a crash kills what is running and nothing else', async (t) => {
+test('a crash ends the running invocations only', async (t) => {
   const { made, log } = make(t)
   await made.warm()
   assert.equal(made.crash(), 0)
@@ -124,7 +124,7 @@ test('a crash kills what is running and nothing else', async (t) => {
   await assert.rejects(hanging, { message: 'test: its execution environment ended' })
 })
 
-test('a connection to port 25 of an address reaches the port that the zone gives', async (t) => {
+test('a connection to port 25 of an address reaches the port given in the zone', async (t) => {
   const { port, stop } = await listen(createServer((socket) => socket.end('220 here')))
   t.after(stop)
   const { made } = make(t, { ports: { '127.0.0.11': `127.0.0.1:${port}` } })

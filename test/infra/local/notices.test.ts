@@ -1,4 +1,4 @@
-/** The template's topics on this machine, and who hears of what is published to them. */
+/** The template's topics on this machine, and their subscribers. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
@@ -43,12 +43,12 @@ before(async () => {
 })
 after(() => emulators.close())
 
-test('a topic of the template is known by the ARN that units publish to', () => {
+test('a topic of the template has the ARN that units publish to', () => {
   assert.deepEqual(resources.topics, ['arn:aws:sns:us-east-1:000000000000:Notices'])
   assert.equal(resolver.string({ Ref: 'Notices' }), resources.topics[0])
 })
 
-test('what is published is told in one line at once, and whole in the file', async () => {
+test('a notice is printed at once in one line, and written completely to the file', async () => {
   const file = new PassThrough({ encoding: 'utf8' })
   const told: string[] = []
   const reader = await readNotices(clients, resources.topics, file, (line) => told.push(line))

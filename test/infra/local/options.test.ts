@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { parseOptions } from '../../../infra/local/options.ts'
 
-test('without options the usual ports, a free one for DNS, memory and the demo', () => {
+test('the defaults are fixed ports, a free port for DNS, memory and the demo', () => {
   assert.deepEqual(parseOptions([]), {
     smtpPort: 2525,
     apiPort: 8080,
@@ -19,7 +19,7 @@ test('without options the usual ports, a free one for DNS, memory and the demo',
   })
 })
 
-test('every option is taken', () => {
+test('every option is parsed', () => {
   const args =
     '--smtp-port 1 --api-port 2 --pages-port 4 --dns-port 3 --zone z.json --state s --secrets t --no-demo'.split(
       ' ',
@@ -37,7 +37,7 @@ test('every option is taken', () => {
   })
 })
 
-test('any free port may be asked for more than once', () => {
+test('port 0 may be given more than once', () => {
   assert.deepEqual(parseOptions('--smtp-port 0 --api-port 0 --dns-port 0'.split(' ')), {
     smtpPort: 0,
     apiPort: 0,

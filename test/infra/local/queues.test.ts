@@ -95,7 +95,7 @@ const sourceOf = (logicalId: string): EventSource => ({
   concurrency: 1,
 })
 
-test('queues and tables have what the template gives them', async () => {
+test('queues and tables have the properties of the template', async () => {
   const { Attributes } = await machine.clients.sqs.send(
     new GetQueueAttributesCommand({ QueueUrl: urlOf('Jobs'), AttributeNames: ['All'] }),
   )
@@ -111,7 +111,7 @@ test('queues and tables have what the template gives them', async () => {
   })
 })
 
-test('what a batch reports as failed comes back, then goes to the dead-letter queue; the rest is gone', async (t) => {
+test('failed records of a batch reappear and then move to the dead-letter queue; the others are deleted', async (t) => {
   const seen: string[][] = []
   const handler = async ({ Records }: SQSEvent) => {
     seen.push(Records.map(({ body }) => body).sort())
@@ -137,7 +137,7 @@ test('what a batch reports as failed comes back, then goes to the dead-letter qu
   assert.deepEqual(seen, [['bad', 'good'], ['bad']])
 })
 
-test('a stopped poller has finished its batch, and it says which invocation failed', async () => {
+test('a stopped poller has finished its batch, and reports the failed invocation', async () => {
   const told: string[] = []
   const started = new EventTarget()
   const poller = startPoller(
@@ -156,7 +156,7 @@ test('a stopped poller has finished its batch, and it says which invocation fail
   assert.deepEqual(told, ['worker died'])
 })
 
-test('a snapshot brings queues and content back, in-flight messages and receive counts included', async (t) => {
+test('a snapshot restores queues and content, with in-flight messages and receive counts', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'mailflow-state-'))
   t.after(() => rmSync(directory, { recursive: true }))
   await machine.clients.s3.send(new PutObjectCommand({ Bucket: 'content', Key: 'seg/01J', Body: 'a\u0000é' }))
@@ -173,7 +173,7 @@ test('a snapshot brings queues and content back, in-flight messages and receive 
     restored?.ready.map(({ body }) => body),
     ['two'],
   )
-  // The test before left this one in flight: it is hidden until its visibility timeout ends.
+  // The previous test left this message in flight: it is hidden until its visibility timeout ends.
   assert.deepEqual(
     restored?.delayed.map(({ body, approximateReceiveCount }) => [body, approximateReceiveCount]),
     [['one', 1]],
@@ -188,6 +188,6 @@ const answers = [
   { answer: { batchItemFailures: [{ itemIdentifier: '' }] }, failed: ['a', 'b'] },
 ]
 for (const { answer, failed } of answers)
-  test(`the answer ${JSON.stringify(answer)} leaves ${failed.length} of two messages in the queue`, () => {
+  test(`the response ${JSON.stringify(answer)} leaves ${failed.length} of two messages in the queue`, () => {
     assert.deepEqual([...failuresIn(answer, records)], failed)
   })

@@ -37,7 +37,7 @@ for (const expression of [
   'cron(*/5 * * * ? *)',
   'cron(0 8 * * MON *)',
 ])
-  test(`${expression} ends the start with its name`, () => {
+  test(`${expression} stops the start with the name of its rule`, () => {
     assert.throws(() => read(rule(expression)), /Rule: .* is not implemented by the local runner/)
   })
 
@@ -50,11 +50,11 @@ for (const [now, next] of [
   ['2026-02-03T01:20:00.000Z', '2026-02-03T04:20:00.000Z'],
   ['2026-02-28T16:20:01.000Z', '2026-03-01T01:20:00.000Z'],
 ] as const)
-  test(`after ${now} it comes at ${next}`, () => {
+  test(`after ${now} the next time is ${next}`, () => {
     assert.equal(nextTime(schedule, new Date(now)).toISOString(), next)
   })
 
-test('its function is invoked each time that it comes, until it is ended', (context) => {
+test('a schedule invokes its function at each time until it is stopped', (context) => {
   context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.parse('2026-02-03T00:00:00.000Z') })
   const times: string[] = []
   const invoke = async (arn: string, event: unknown) => {
@@ -73,7 +73,7 @@ test('its function is invoked each time that it comes, until it is ended', (cont
   ])
 })
 
-test('an invocation that fails is told of', async (context) => {
+test('a failed invocation is reported', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.parse('2026-02-03T01:00:00.000Z') })
   const faults = new EventEmitter()
   const told = once(faults, 'fault')
@@ -117,7 +117,7 @@ test('a function can be invoked by its name', async () => {
   assert.deepEqual((await post(invocations('echo'), '')).body, {})
 })
 
-test('a function that fails answers as in Lambda', async () => {
+test('a failing function responds as in Lambda', async () => {
   assert.deepEqual(await post(invocations('broken'), '{}'), {
     status: 200,
     fault: 'Unhandled',
@@ -129,9 +129,9 @@ for (const [what, path, body, host, method, status] of [
   ['another name', invocations('other'), '{}', undefined, 'POST', 404],
   ['another path', '/2015-03-31/functions/', '{}', undefined, 'POST', 404],
   ['another method', invocations('echo'), '', undefined, 'GET', 404],
-  ['what is no JSON', invocations('echo'), '{', undefined, 'POST', 400],
-  ['a name of somebody else for this machine', invocations('echo'), '{}', 'evil.example', 'POST', 403],
+  ['invalid JSON', invocations('echo'), '{', undefined, 'POST', 400],
+  ['another host name for this machine', invocations('echo'), '{}', 'evil.example', 'POST', 403],
 ] as const)
-  test(`${what} is answered ${status}`, async () => {
+  test(`${what} gets ${status}`, async () => {
     assert.equal((await post(path, body, host, method)).status, status)
   })

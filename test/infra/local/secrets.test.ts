@@ -8,7 +8,7 @@ import { OwnSecrets } from '../../../infra/local/aws/secrets.ts'
 const directory = mkdtempSync(join(tmpdir(), 'mailflow-secrets-'))
 after(() => rmSync(directory, { recursive: true }))
 
-test('a secret that was made is the same after a restart, with the version that is current then', () => {
+test('a created secret survives a restart with its current version', () => {
   const secrets = new OwnSecrets(directory)
   secrets.create('mailflow/tls', 'one')
   secrets.put('mailflow/tls', 'two', 'v2', ['AWSPENDING'])
@@ -21,11 +21,11 @@ test('a secret that was made is the same after a restart, with the version that 
   assert.equal(again.get('mailflow/tls', 'AWSPREVIOUS')?.text, 'one')
 })
 
-test('only its owner reads the file of a secret', () => {
+test('only the owner may read the file of a secret', () => {
   assert.equal(statSync(join(directory, 'mailflow%2Ftls.json')).mode & 0o077, 0)
 })
 
-test('a label is moved from the version that has it, and from no other', () => {
+test('a label moves only from the version that has it', () => {
   const secrets = new OwnSecrets(null)
   secrets.create('x', 'one')
   secrets.put('x', 'two', 'v2', ['AWSPENDING'])
@@ -37,7 +37,7 @@ test('a label is moved from the version that has it, and from no other', () => {
   assert.equal(secrets.get('x')?.text, 'three')
 })
 
-test('a version is put once: again the same changes nothing, and another value is refused', () => {
+test('a version accepts the same value again and refuses another', () => {
   const secrets = new OwnSecrets(null)
   secrets.create('x', null)
   assert.equal(secrets.get('x'), null)

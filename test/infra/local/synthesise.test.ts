@@ -9,7 +9,7 @@ import { synthesise } from '../../../infra/local/synthesise.ts'
 const folder = mkdtempSync(join(tmpdir(), 'mailflow-synthesise-'))
 after(() => rmSync(folder, { recursive: true }))
 
-test('what was synthesised once is taken again, with the bundles that the template names', async () => {
+test('a second start uses the stored synthesis with the bundles that the template names', async () => {
   const first = await synthesise({}, folder)
   const made = readdirSync(folder)
   const second = await synthesise({}, folder)
@@ -20,7 +20,7 @@ test('what was synthesised once is taken again, with the bundles that the templa
   for (const path of bundles) assert.equal(dirname(path), keptFolder(sourcesDigest()))
 })
 
-test('other settings give another template, of the same bundles', async () => {
+test('other settings give another template with the same bundles', async () => {
   const [shipped, other] = [await synthesise({}, folder), await synthesise({ logRetentionDays: 7 }, folder)]
   assert.notDeepEqual(other.template, shipped.template)
   const bundles = ({ assets }: typeof shipped) =>

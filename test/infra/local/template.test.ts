@@ -21,7 +21,7 @@ test('resources are found by type, with their properties', () => {
 })
 
 const values = [
-  { name: 'plain values stay', value: { a: [1, 'b', null, true] }, expected: { a: [1, 'b', null, true] } },
+  { name: 'plain values', value: { a: [1, 'b', null, true] }, expected: { a: [1, 'b', null, true] } },
   { name: 'Ref', value: { Ref: 'Mail' }, expected: 'http://sqs/mail' },
   { name: 'Ref of a pseudo parameter', value: { Ref: 'AWS::Region' }, expected: 'us-east-1' },
   {
@@ -51,10 +51,14 @@ const values = [
     value: { 'Fn::Select': [5, { 'Fn::Split': [':', { 'Fn::GetAtt': ['Mail', 'Arn'] }] }] },
     expected: 'mail',
   },
-  { name: 'nested in an object', value: { url: [{ Ref: 'Mail' }] }, expected: { url: ['http://sqs/mail'] } },
+  {
+    name: 'values nested in an object',
+    value: { url: [{ Ref: 'Mail' }] },
+    expected: { url: ['http://sqs/mail'] },
+  },
 ]
 for (const { name, value, expected } of values)
-  test(`resolves: ${name}`, () => assert.deepEqual(resolver().resolve(value), expected))
+  test(`resolves ${name}`, () => assert.deepEqual(resolver().resolve(value), expected))
 
 const faults = [
   {
@@ -68,6 +72,6 @@ const faults = [
   { value: { 'Fn::Cidr': [] }, message: 'template: Fn::Cidr is not implemented by the local runner' },
 ]
 for (const { value, message } of faults)
-  test(`says plainly that ${JSON.stringify(value)} cannot be resolved`, () => {
+  test(`reports that ${JSON.stringify(value)} cannot be resolved`, () => {
     assert.throws(() => resolver().resolve(value), { message })
   })

@@ -34,30 +34,30 @@ const rows = [
     type: 'A',
     rcode: 'NOERROR',
     answers: 0,
-    why: 'the name is there without this type',
+    why: 'the name exists without this type',
   },
-  { name: 'gone.example', type: 'A', rcode: 'NXDOMAIN', answers: 0, why: 'the name is not there' },
+  { name: 'gone.example', type: 'A', rcode: 'NXDOMAIN', answers: 0, why: 'the name does not exist' },
   {
     name: 'example',
     type: 'MX',
     rcode: 'NOERROR',
     answers: 0,
-    why: 'something is below the name (RFC 8020)',
+    why: 'another name is below it (RFC 8020)',
   },
   { name: '_tcp.mx.partner.example', type: 'A', rcode: 'NOERROR', answers: 0, why: 'an empty non-terminal' },
-  { name: 'alias.example', type: 'A', rcode: 'NOERROR', answers: 2, why: 'the alias and what it points at' },
-  { name: 'loop.example', type: 'A', rcode: 'SERVFAIL', answers: 0, why: 'aliases are followed so far only' },
+  { name: 'alias.example', type: 'A', rcode: 'NOERROR', answers: 2, why: 'the alias and its target' },
+  { name: 'loop.example', type: 'A', rcode: 'SERVFAIL', answers: 0, why: 'a chain of aliases is limited' },
   { name: 'silent.example', type: 'MX', rcode: 'NOERROR', answers: 1, why: 'a null MX is a record' },
   { name: 'broken.example', type: 'MX', rcode: 'SERVFAIL', answers: 0, why: 'the zone says so' },
 ]
 for (const { name, type, rcode, answers, why } of rows)
-  test(`${type} ${name} is ${rcode} with ${answers} records: ${why}`, () => {
+  test(`${type} ${name} returns ${rcode} with ${answers} records: ${why}`, () => {
     const result = lookup(zone, name, type)
     assert.equal(result.rcode, rcode)
     if (rcode === 'NOERROR') assert.equal(result.answers.length, answers)
   })
 
-test('an answer is secure only when every name on its way is', () => {
+test('a response is secure only when every name of the alias chain is', () => {
   assert.equal(lookup(zone, 'mx.partner.example', 'A').secure, true)
   assert.equal(lookup(zone, 'alias.example', 'A').secure, false)
 })
@@ -80,6 +80,6 @@ const faults = [
   { value: { names: {}, ports: { '127.0.0.1': 'localhost:25' } }, message: /ports\.127\.0\.0\.1/ },
 ]
 for (const { value, message } of faults)
-  test(`a zone with a fault is refused by its path: ${JSON.stringify(value)}`, () => {
+  test(`an invalid zone is refused with the path of its fault: ${JSON.stringify(value)}`, () => {
     assert.throws(() => parseZone(value), message)
   })
