@@ -2,8 +2,7 @@
  * A message during the data phase: a small one in memory, a large one in the spool.
  *
  * The attack: every session of the task holds as much of a message as it can. The defence: a session holds at most its
- * share of the task's memory (memory.ts), at any speed; the rest goes to a file. So no message is refused for lack of
- * memory.
+ * share of the task's memory, at any speed; the rest goes to a file. So no message is refused for lack of memory.
  */
 
 import { type Refused, tooLarge } from '../replies.ts'

@@ -1,8 +1,4 @@
-/**
- * Receives a message and makes it durable. `begin` returns an incoming message: `write` takes octets, `cut` is set when
- * the client sends far too much, `end` returns the outcome, and `abandon` drops the message. Replies, metrics and logs
- * are the session policy's task.
- */
+/** Receives messages and makes them durable. Replies, metrics and logs are the session policy's task. */
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { partSize, storeLarge } from '../../../shared/content/multipart.ts'
 import { type ObjectStore, SegmentWriter } from '../../../shared/content/segment.ts'
