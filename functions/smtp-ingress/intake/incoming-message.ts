@@ -8,7 +8,7 @@
 import { type Refused, tooLarge } from '../replies.ts'
 import type { Buffers } from './buffers.ts'
 import { HeaderSection } from './header-section.ts'
-import type { Spool } from './spool.ts'
+import type { MessageSpool } from './spool.ts'
 import { type Rejected, SpooledContent, spoolFault } from './spooled-content.ts'
 
 /** Octets beyond the maximum that are read and dropped: many clients read the reply only after their last octet. */
@@ -34,7 +34,7 @@ export interface Limits {
 
 export interface Means {
   buffers: Buffers
-  spool: Pick<Spool, 'file'>
+  spool: MessageSpool
   /** Makes the content durable. Never rejects. */
   store(content: Buffer | SpooledContent): Promise<Outcome>
 }

@@ -13,7 +13,7 @@ import { GroupCommit } from './group-commit.ts'
 import { IncomingMessage, type Limits, type Outcome } from './incoming-message.ts'
 import type { Accepted, Unstored } from './jobs.ts'
 import type { MessageMemory } from './memory.ts'
-import { type Spool, SpoolError } from './spool.ts'
+import { type MessageSpool, SpoolError } from './spool.ts'
 import { LineTooLongError, SpoolLine } from './spool-line.ts'
 import { type Rejected, type SpooledContent, spoolFault } from './spooled-content.ts'
 import { type Stores, storeMessages } from './store.ts'
@@ -31,7 +31,7 @@ export interface IntakeOptions {
   /** Octets of a header section. */
   maximumHeaderSize: number
   memory: MessageMemory
-  spool: Pick<Spool, 'file' | 'left'>
+  spool: MessageSpool
   log: Log
 }
 

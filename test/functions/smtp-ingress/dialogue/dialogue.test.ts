@@ -30,8 +30,11 @@ for (const [what, outcome, alarming] of outcomes)
     const rcpt = read('RCPT TO:<b@ours.example>', 'RCPT')
     dialogue.mail(mail)
     await dialogue.recipient(rcpt, mail)
-    const greeting = { name: 'client.example', esmtp: true }
-    const sink = dialogue.data({ greeting, mail, recipients: [rcpt.recipient] })
+    const sink = dialogue.data({
+      greeting: { name: 'client.example', esmtp: true },
+      mail,
+      recipients: [rcpt.recipient],
+    })
     assert.ok('end' in sink)
     await sink.end(null)
     const counts = metrics.take().filter(({ metric }) => metric === 'StorageFailures')
