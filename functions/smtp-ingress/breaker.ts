@@ -8,7 +8,7 @@ export interface BreakerOptions {
   threshold: number
   /** Resolves when storage responds. */
   probe(): Promise<void>
-  /** Milliseconds before the first probe; doubles with each probe, up to `slowest`. */
+  /** Milliseconds before the first probe; doubles with each probe, up to the maximum. */
   pause: number
   slowest: number
   onChange?(isOpen: boolean): void

@@ -206,7 +206,13 @@ export class Connection implements Wire {
   #open(peer: Peer, early: Buffer | null = null): void {
     const dialogue = this.#parts.dialogueWith(peer)
     const session = new Session(this.#parts.options, this, dialogue)
-    const client = { address: peer.ip, session, dialogue, patience: new Patience(), isAdmitted: false }
+    const client: Client = {
+      address: peer.ip,
+      session,
+      dialogue,
+      patience: new Patience(),
+      isAdmitted: false,
+    }
     this.#state = { phase: 'Talking', client }
     this.#listen(session)
     const refused = dialogue.welcome() ?? this.#admit(client)

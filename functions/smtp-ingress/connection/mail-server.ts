@@ -48,7 +48,7 @@ export class MailServer {
     return this.#connections.size
   }
 
-  /** Stops listening. Resolves when every session has ended, at the latest after `drainMs`. */
+  /** Stops listening. Resolves when every session has ended, at the latest after the drain timeout. */
   async drain(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     for (const connection of this.#connections) connection.drain()

@@ -2,14 +2,13 @@
  * A message during the data phase: a small one in memory, a large one in the spool.
  *
  * The attack: every session of the task holds as much of a message as it can. The defence: a session holds at most its
- * share of the task's memory (memory.ts), at any speed; the rest goes to a file. So no message is refused for lack of
- * memory.
+ * share of the task's memory, at any speed; the rest goes to a file. So no message is refused for lack of memory.
  */
 
 import { type Refused, tooLarge } from '../replies.ts'
 import type { Buffers } from './buffers.ts'
 import { HeaderSection } from './header-section.ts'
-import type { Spool } from './spool.ts'
+import type { MessageSpool } from './spool.ts'
 import { type Rejected, SpooledContent, spoolFault } from './spooled-content.ts'
 
 /** Octets beyond the maximum that are read and dropped: many clients read the reply only after their last octet. */
@@ -35,7 +34,7 @@ export interface Limits {
 
 export interface Means {
   buffers: Buffers
-  spool: Pick<Spool, 'file'>
+  spool: MessageSpool
   /** Makes the content durable. Never rejects. */
   store(content: Buffer | SpooledContent): Promise<Outcome>
 }

@@ -1,8 +1,4 @@
-/**
- * Receives a message and makes it durable. `begin` returns an incoming message: `write` takes octets, `cut` is set when
- * the client sends far too much, `end` returns the outcome, and `abandon` drops the message. Replies, metrics and logs
- * are the session policy's task.
- */
+/** Receives messages and makes them durable. Replies, metrics and logs are the session policy's task. */
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { partSize, storeLarge } from '../../../shared/content/multipart.ts'
 import { type ObjectStore, SegmentWriter } from '../../../shared/content/segment.ts'
@@ -17,7 +13,7 @@ import { GroupCommit } from './group-commit.ts'
 import { IncomingMessage, type Limits, type Outcome } from './incoming-message.ts'
 import type { Accepted, Unstored } from './jobs.ts'
 import type { MessageMemory } from './memory.ts'
-import { type Spool, SpoolError } from './spool.ts'
+import { type MessageSpool, SpoolError } from './spool.ts'
 import { LineTooLongError, SpoolLine } from './spool-line.ts'
 import { type Rejected, type SpooledContent, spoolFault } from './spooled-content.ts'
 import { type Stores, storeMessages } from './store.ts'
@@ -35,7 +31,7 @@ export interface IntakeOptions {
   /** Octets of a header section. */
   maximumHeaderSize: number
   memory: MessageMemory
-  spool: Pick<Spool, 'file' | 'left'>
+  spool: MessageSpool
   log: Log
 }
 

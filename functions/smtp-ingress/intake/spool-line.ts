@@ -36,7 +36,7 @@ export class SpoolLine {
   /**
    * Runs the work when a slot is free. The buffer belongs to the work until it ends. After a failure the buffer may
    * still be in use, so it is not reused.
-   * @throws LineTooLongError; the signal's reason when aborted in the queue; errors of the work
+   * @throws after the timeout; the signal's reason when aborted in the queue; errors of the work
    */
   async pass<T>(work: (buffer: Buffer) => Promise<T>, signal: AbortSignal): Promise<T> {
     await this.#enter(signal)

@@ -34,7 +34,15 @@ export async function openSpool(environment: SpoolEnvironment): Promise<Spool> {
 /** Octets reserved for the Received field that the ingress prepends. */
 const ownField = 4096
 
-export class Spool {
+/** Holds large messages during the data phase. */
+export interface MessageSpool {
+  /** Free octets. */
+  readonly left: number
+  /** Opens a new file. If that fails, the first `append` throws. */
+  file(): SpoolFile
+}
+
+export class Spool implements MessageSpool {
   readonly #directory: string
   #left: number
 
@@ -62,12 +70,10 @@ export class Spool {
     return spool
   }
 
-  /** Free octets. */
   get left(): number {
     return this.#left
   }
 
-  /** Opens a new file. If that fails, the first `append` throws. */
   file(): SpoolFile {
     return new SpoolFile(this.#directory, {
       take: (octets) => {

@@ -74,9 +74,12 @@ export class SessionCounts {
   admit(address: string): Refused | null {
     const name = clientNetwork(address)
     const now = this.#now()
-    const client = this.#present.get(name) ??
+    const client: Client = this.#present.get(name) ??
       this.#absent.get(name) ?? { sessions: 0, admitted: 0, since: now }
-    if (now - client.since >= minute) Object.assign(client, { admitted: 0, since: now })
+    if (now - client.since >= minute) {
+      client.admitted = 0
+      client.since = now
+    }
     const refused = this.#refuse(client)
     if (refused !== null) return refused
     client.sessions++
@@ -90,7 +93,7 @@ export class SessionCounts {
   /** Ends a counted session. */
   release(address: string): void {
     const name = clientNetwork(address)
-    const client = this.#present.get(name)
+    const client: Client = this.#present.get(name)
     if (client === undefined) return
     this.#sessions--
     if (--client.sessions > 0) return

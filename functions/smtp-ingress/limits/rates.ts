@@ -2,9 +2,9 @@
  * Rate limiter for messages of a connector and of an address. The attack: a server sends more than the systems behind
  * can handle, or uses up the gateway. The defence: a message beyond a limit is deferred at its first recipient, so the
  * sender keeps it; an accepted message is never refused later. A connector's limit holds over all tasks and is counted
- * in the transport table. An address's limit holds within a task: strangers must not cause table writes. For excess
- * that passes, see rates-shared.ts. A sender that matches a connector can use up its limit; restrict the connector's
- * domains to a certificate or to addresses to prevent that.
+ * in the transport table. An address's limit holds within a task: strangers must not cause table writes. The limit: the
+ * shared count lets some excess pass, and a sender that matches a connector can use up its limit. Restricting the
+ * connector's domains to a certificate or to addresses prevents that.
  */
 import type { InboundConnector } from '../../../shared/connectors/schema.ts'
 import type { Log } from '../log.ts'

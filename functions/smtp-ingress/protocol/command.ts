@@ -48,7 +48,7 @@ export type Command =
   /** Not SMTP: an HTTP request, or the start of a TLS handshake. */
   | { verb: 'HTTP' | 'TLS' }
 
-/** The text contains `replacement` where the line is not UTF-8. */
+/** The text contains U+FFFD where the line is not UTF-8. */
 interface Line {
   text: string
   isAscii: boolean

@@ -61,9 +61,8 @@ export class DataReader {
   }
 
   /**
-   * Reads `chunk` from `from` on and passes content to `take`, without the dots that SMTP adds, in as few non-empty
-   * parts as possible. After a fault it continues to the end of data and still passes octets, so that they can be
-   * counted.
+   * Reads `chunk` from `from` on and passes content on, without the dots that SMTP adds, in as few non-empty parts as
+   * possible. After a fault it continues to the end of data and still passes octets, so that they can be counted.
    * @returns where in the chunk the commands after the end of data begin, or -1
    */
   read(chunk: Buffer, from: number, take: Take): number {
@@ -197,7 +196,7 @@ function isUnlawful(progress: Progress, octet: number): boolean {
  * Writes the normalised form of `octet`: at most three octets.
  * @param before what was read before. A CR is already written, except after a dot, where it may belong to the end of
  *   data
- * @returns the new length of `normal`
+ * @returns the new length of the output
  */
 function writeNormal(normal: Buffer, length: number, before: Progress, octet: number): number {
   let end = length

@@ -48,7 +48,6 @@ export interface Wire {
   secure(): void
   /** Stops reading, and closes the connection when everything is written. */
   end(): void
-  /** Stops reading until `release`. */
   hold(): void
   release(): void
 }

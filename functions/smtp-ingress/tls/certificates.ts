@@ -70,7 +70,7 @@ export class OurCertificates {
     return this.#served
   }
 
-  /** Passes later certificates to `serving`. @throws as `use` */
+  /** Passes later certificates on. @throws as `use` */
   begin(serving: Serving): void {
     this.#serving = serving
     this.#logServed('serving certificates')

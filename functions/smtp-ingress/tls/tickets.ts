@@ -2,9 +2,8 @@
  * Keys of session tickets (RFC 8446 §4.6.1), equal in all tasks without communication. The attack: a ticket key reveals
  * the session inside, lets an attacker impersonate this server to that client, and forges sessions with any client
  * certificate. The defence: the key derives from the server's private key, whose holder could impersonate the server
- * anyway. It changes every hour, and sessions with a client certificate are never resumed (service.ts). The limit: a
- * stolen private key reveals which certificates clients presented, but no mail: TLS 1.3 negotiates new keys in each
- * session.
+ * anyway. It changes every hour, and sessions with a client certificate are never resumed. The limit: a stolen private
+ * key reveals which certificates clients presented, but no mail: TLS 1.3 negotiates new keys in each session.
  */
 import { createDecipheriv, createHmac, createPrivateKey, hkdfSync, timingSafeEqual } from 'node:crypto'
 

@@ -21,14 +21,15 @@ const alert = '\x15\x03'
 /** Seconds to wait for a required reply. */
 const patience = 20
 
-const common: Omit<SessionOptions, 'unlawfulOctets'> = {
+const optionsWith = (unlawfulOctets: SessionOptions['unlawfulOctets']): SessionOptions => ({
   hostname: 'mx.ours.example',
   maximumSize: 36_700_160,
   maximumRecipients: 500,
   maximumErrors,
   maximumIdleCommands: 100,
   maximumLine,
-}
+  unlawfulOctets,
+})
 
 /** Connectors and storage may decide anything. */
 const decisions: Decisions = {
@@ -72,7 +73,7 @@ export class WireIngress {
         MAX_CONNECTION_RATE_PER_ADDRESS: 0,
       },
     })
-    return new WireIngress(ingress, { ...common, unlawfulOctets })
+    return new WireIngress(ingress, optionsWith(unlawfulOctets))
   }
 
   /** @returns the first failed script and its error, or null */

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type DialogueParts, SessionDialogue } from '../../../../functions/smtp-ingress/dialogue/dialogue.ts'
 import type { Outcome } from '../../../../functions/smtp-ingress/intake/incoming-message.ts'
+import type { Rates } from '../../../../functions/smtp-ingress/limits/rates.ts'
 import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
 import { parseCommand } from '../../../../functions/smtp-ingress/protocol/command.ts'
+import type { MessageSink } from '../../../../functions/smtp-ingress/protocol/sink.ts'
 import {
   insufficientSpool,
   spoolUnavailable,
@@ -30,8 +32,11 @@ for (const [what, outcome, alarming] of outcomes)
     const rcpt = read('RCPT TO:<b@ours.example>', 'RCPT')
     dialogue.mail(mail)
     await dialogue.recipient(rcpt, mail)
-    const greeting = { name: 'client.example', esmtp: true }
-    const sink = dialogue.data({ greeting, mail, recipients: [rcpt.recipient] })
+    const sink = dialogue.data({
+      greeting: { name: 'client.example', esmtp: true },
+      mail,
+      recipients: [rcpt.recipient],
+    })
     assert.ok('end' in sink)
     await sink.end(null)
     const counts = metrics.take().filter(({ metric }) => metric === 'StorageFailures')
@@ -48,12 +53,18 @@ function read<V extends 'MAIL' | 'RCPT'>(line: string, verb: V) {
 }
 
 function partsWith(outcome: Outcome, metrics: Metrics): DialogueParts {
-  const incoming = { cut: null, write: () => undefined, end: async () => outcome, abandon() {} }
+  const incoming: Omit<MessageSink, 'end'> & { end(): Promise<Outcome> } = {
+    cut: null,
+    write: () => undefined,
+    end: async () => outcome,
+    abandon() {},
+  }
+  const rates: Rates = { refuse: () => null, stop() {} }
   return {
     environment: { MAIL_HOSTNAME: 'mx.ours.example', MAX_MESSAGE_SIZE: 1_000_000 },
     connectors: { current: () => snapshot({}), areFailing: false },
     intake: { isFailing: false, hasRoomFor: () => true, begin: () => incoming },
-    rates: { refuse: () => null },
+    rates,
     metrics,
     log() {},
     now: () => receivedAt,

@@ -167,11 +167,11 @@ test('a failed write fails all its items and none of the next batch', async () =
 })
 
 const bounds = fc.record({
-  maximumOctets: fc.integer({ min: 1, max: 30 }),
-  maximumItems: fc.integer({ min: 1, max: 8 }),
-  concurrency: fc.integer({ min: 1, max: 4 }),
+  octets: fc.integer({ min: 1, max: 30 }),
+  items: fc.integer({ min: 1, max: 8 }),
+  writes: fc.integer({ min: 1, max: 4 }),
   group: fc.integer({ min: 1, max: 5 }),
-  patience: fc.constantFrom(0, 1),
+  waitMs: fc.constantFrom(0, 1),
 })
 /** Octets of an item, and event loop turns before it arrives. */
 const arrivals = fc.array(fc.tuple(fc.nat(20), fc.nat(2)), { maxLength: 40 })
@@ -185,13 +185,17 @@ test('each item is written once, in order, within the limits, and gets its outco
       const failed = new Set<number>()
       let [batches, atOnce] = [0, 0]
       const commits = new GroupCommit<{ serial: number; octets: number }>({
-        ...bounds,
+        maximumOctets: bounds.octets,
+        maximumItems: bounds.items,
+        concurrency: bounds.writes,
+        group: bounds.group,
+        patience: bounds.waitMs,
         sizeOf: ({ octets }) => octets,
         async write(batch) {
           const octets = batch.reduce((sum, item) => sum + item.octets, 0)
-          assert.ok(batch.length > 0 && batch.length <= bounds.maximumItems)
-          assert.ok(batch.length === 1 || octets <= bounds.maximumOctets)
-          assert.ok(++atOnce <= bounds.concurrency)
+          assert.ok(batch.length > 0 && batch.length <= bounds.items)
+          assert.ok(batch.length === 1 || octets <= bounds.octets)
+          assert.ok(++atOnce <= bounds.writes)
           written.push(...batch.map(({ serial }) => serial))
           const { turns = 0, fails = false } = writes[batches++ % writes.length] ?? {}
           for (let count = 0; count < turns; count++) await turn()

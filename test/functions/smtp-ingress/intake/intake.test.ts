@@ -8,7 +8,12 @@ import fc from 'fast-check'
 import { Buffers } from '../../../../functions/smtp-ingress/intake/buffers.ts'
 import { IncomingMessage, type Outcome } from '../../../../functions/smtp-ingress/intake/incoming-message.ts'
 import { Intake, type IntakeOptions } from '../../../../functions/smtp-ingress/intake/intake.ts'
-import { Spool, SpoolError, type SpoolFile } from '../../../../functions/smtp-ingress/intake/spool.ts'
+import {
+  type MessageSpool,
+  Spool,
+  SpoolError,
+  type SpoolFile,
+} from '../../../../functions/smtp-ingress/intake/spool.ts'
 import type { SpooledContent } from '../../../../functions/smtp-ingress/intake/spooled-content.ts'
 import { unlawfulOctets } from '../../../../functions/smtp-ingress/replies.ts'
 import { partSize } from '../../../../shared/content/multipart.ts'
@@ -276,7 +281,7 @@ test('a spool without room for the last octets refuses the message', async () =>
 })
 
 /** A spool whose operations the test delays or fails with `before`. */
-class ToldSpool {
+class ToldSpool implements MessageSpool {
   before: (operation: 'append' | 'read') => Promise<void> = async () => {}
   left = spoolOctets
   readonly #spool: Spool

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { messageMemory } from '../../../../functions/smtp-ingress/intake/memory.ts'
+import { type MessageMemory, messageMemory } from '../../../../functions/smtp-ingress/intake/memory.ts'
 
 const kibibyte = 1024
 
@@ -13,7 +13,10 @@ const rows: [mebibytes: number, sessions: number, held: number, uploads: number]
 
 for (const [mebibytes, sessions, held, uploads] of rows)
   test(`${mebibytes} MiB with ${sessions} sessions give ${held} KiB for a message and ${uploads} uploads`, () =>
-    assert.deepEqual(messageMemory(mebibytes, sessions), { held: held * kibibyte, uploads }))
+    assert.deepEqual(messageMemory(mebibytes, sessions), {
+      held: held * kibibyte,
+      uploads,
+    } satisfies MessageMemory))
 
 test('too little memory for the sessions is an error', () =>
   assert.throws(

@@ -22,7 +22,7 @@ for (const [ip, network] of addresses)
 /** A connection limiter with a clock that the test sets. */
 function counts(limits: Partial<AdmissionLimits> = {}, remembered?: number) {
   const clock = { now: 0 }
-  const all = { sessions: 1000, sessionsOfAddress: 1000, rateOfAddress: 0, ...limits }
+  const all: AdmissionLimits = { sessions: 1000, sessionsOfAddress: 1000, rateOfAddress: 0, ...limits }
   return { clock, counts: new SessionCounts(all, () => clock.now, remembered) }
 }
 
@@ -157,7 +157,7 @@ describe('a flood of addresses', () => {
 
 test('for any sequence, the counts equal the open sessions', () => {
   const ips = ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.2', '2001:db8::1', '2001:db8::2', '2001:db8:1::1']
-  const limits = { sessions: 5, sessionsOfAddress: 3, rateOfAddress: 6 }
+  const limits: AdmissionLimits = { sessions: 5, sessionsOfAddress: 3, rateOfAddress: 6 }
   const step = fc.record({ ip: fc.constantFrom(...ips), leaves: fc.boolean(), waits: fc.nat(20_000) })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {

@@ -48,7 +48,7 @@ describe('the reader agrees with the reference, however octets are split', () =>
     test(unlawfulOctets, () => {
       fc.assert(
         fc.property(message, cuts, fc.integer({ min: 2, max: 12 }), (octets, points, maximumLine) => {
-          const options = { maximumLine, unlawfulOctets }
+          const options: DataReaderOptions = { maximumLine, unlawfulOctets }
           const read = readThrough(options, cut(bytes(octets), points))
           const expected = readByTheRules(options, octets)
           const isWhole = expected.end >= 0 && !expected.fault

@@ -8,7 +8,11 @@ import { Duplex } from 'node:stream'
 import { after, test } from 'node:test'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { readClientHello } from '../../../../functions/smtp-ingress/tls/client-hello.ts'
-import { createTlsService, handshakeFailure } from '../../../../functions/smtp-ingress/tls/service.ts'
+import {
+  createTlsService,
+  handshakeFailure,
+  type TlsService,
+} from '../../../../functions/smtp-ingress/tls/service.ts'
 import {
   holdsCertificate,
   openTicket,
@@ -348,7 +352,7 @@ async function ticketIn(session: Buffer): Promise<Buffer> {
   return hello.tickets[0] as Buffer
 }
 
-const bound = (service: ReturnType<typeof createTlsService>) => ({
+const bound = (service: TlsService): TlsService => ({
   context: () => service.context(),
   contextFor: service.contextFor.bind(service),
   refuseResumption: service.refuseResumption.bind(service),
