@@ -98,12 +98,12 @@ export class Batch {
   async #whyNot(line: Line): Promise<Reason | null> {
     if (this.#left < this.#options.leastMs) return 'NoTime'
     line.slot ??= this.#acquire(line.destination)
-    return (await line.slot) === null ? 'NoPlace' : null
+    return (await line.slot) === null ? 'NoSlot' : null
   }
 
   async #amongSlow<T>(work: () => Promise<T>): Promise<T | Reason> {
     const slot = await this.#acquire(slowHosts)
-    if (slot === null) return 'NoPlaceAmongSlow'
+    if (slot === null) return 'NoSlotForSlowHost'
     try {
       return await work()
     } finally {

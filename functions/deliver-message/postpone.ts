@@ -12,9 +12,9 @@ export type Reason =
   /** The batch has too little time left. */
   | 'NoTime'
   /** All slots of the destination are in use. */
-  | 'NoPlace'
+  | 'NoSlot'
   /** All slots of the slow hosts are in use. */
-  | 'NoPlaceAmongSlow'
+  | 'NoSlotForSlowHost'
 
 export interface Dependencies {
   delivery: Sender<DeliveryJob>
@@ -38,7 +38,7 @@ export async function postpone(job: DeliveryJob, reason: Reason, dependencies: D
 /** Returns the reply for a job that has waited too long, or null. RFC 3463 §3.5: X.4.5 is congestion. */
 export function givenUp({ waits = 0, destination }: DeliveryJob, reason: Reason): Reply | null {
   if (reason === 'NoTime' || waits < mostWaits) return null
-  if (reason === 'NoPlaceAmongSlow')
+  if (reason === 'NoSlotForSlowHost')
     return reply(
       451,
       '4.4.5',
