@@ -191,7 +191,7 @@ describe('a name server that may be another', () => {
 
   it('is never in one list with one that is asked in the clear', () => {
     const mixed = [`tls://192.0.2.1#${own}`, '192.0.2.2']
-    assert.throws(() => createResolver(mixed), /^Error: "tls:\S+" is asked by TLS and "192\.0\.2\.2" is not/)
+    assert.throws(() => createResolver(mixed), /^Error: "tls:\S+" uses TLS and "192\.0\.2\.2" does not/)
   })
 
   it('does not keep us from the next', async () => {
