@@ -1,7 +1,7 @@
 /**
- * A job that has not begun returns to its queue as a new message: that is no attempt, and no failure that counts
- * towards the dead-letter queue. A job that has waited too long for a slot counts as a failed attempt, so that its
- * sender gets a delay DSN and the message expires like any other.
+ * A job that has not begun returns to its queue as a new message: that is no attempt, and no failure that counts towards
+ * the dead-letter queue. A job that has waited too long for a slot counts as a failed attempt. So its sender gets a
+ * delay DSN, and the message expires like any other.
  */
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import type { Reply } from '../../shared/contract/message.ts'

@@ -136,7 +136,7 @@ describe('the records of one batch', () => {
     await place.inTurn(async () => 'done')
     place.leave()
     await one.end()
-    assert.deepEqual(faults, ['away'])
+    assert.deepEqual(faults, ['the table is down'])
   })
 
   it('look up the next hops of a route once', async () => {
