@@ -54,7 +54,7 @@ export class Batch {
 
   /**
    * Call it before anything asynchronous, or the destination's queue may end before this record enters it.
-   * @param destination key from `lineOf`
+   * @param destination key of the destination queue
    * @param slow whether it also needs a slot of the slow hosts
    */
   join(destination: string, slow = false): Place {
