@@ -54,7 +54,7 @@ export class Batch {
 
   /**
    * Call it before anything asynchronous, or the destination's queue may end before this record enters it.
-   * @param destination key from `lineOf`
+   * @param destination key of the destination queue
    * @param slow whether it also needs a slot of the slow hosts
    */
   join(destination: string, slow = false): Place {
@@ -98,12 +98,12 @@ export class Batch {
   async #whyNot(line: Line): Promise<Reason | null> {
     if (this.#left < this.#options.leastMs) return 'NoTime'
     line.slot ??= this.#acquire(line.destination)
-    return (await line.slot) === null ? 'NoPlace' : null
+    return (await line.slot) === null ? 'NoSlot' : null
   }
 
   async #amongSlow<T>(work: () => Promise<T>): Promise<T | Reason> {
     const slot = await this.#acquire(slowHosts)
-    if (slot === null) return 'NoPlaceAmongSlow'
+    if (slot === null) return 'NoSlotForSlowHost'
     try {
       return await work()
     } finally {

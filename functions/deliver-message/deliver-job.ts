@@ -39,7 +39,7 @@ export interface Delivery {
   tried: Tried[]
   /** Attempts made before, by a worker that may have died before its report; they are reported again. */
   known: Tried[]
-  /** Attempts in `tried` that an earlier worker had begun without a result. */
+  /** Attempts made now that an earlier worker had begun without a result. */
   leasesExpired: number
   /** Errors for results that could not be written; these are reported nevertheless. */
   unwritten: Error[]

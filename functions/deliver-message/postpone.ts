@@ -1,7 +1,7 @@
 /**
- * A job that has not begun returns to its queue as a new message: that is no attempt, and no failure that counts
- * towards the dead-letter queue. A job that has waited too long for a slot counts as a failed attempt, so that its
- * sender gets a delay DSN and the message expires like any other.
+ * A job that has not begun returns to its queue as a new message: that is no attempt, and no failure that counts towards
+ * the dead-letter queue. A job that has waited too long for a slot counts as a failed attempt. So its sender gets a
+ * delay DSN, and the message expires like any other.
  */
 import type { DeliveryJob } from '../../shared/contract/jobs.ts'
 import type { Reply } from '../../shared/contract/message.ts'
@@ -12,9 +12,9 @@ export type Reason =
   /** The batch has too little time left. */
   | 'NoTime'
   /** All slots of the destination are in use. */
-  | 'NoPlace'
+  | 'NoSlot'
   /** All slots of the slow hosts are in use. */
-  | 'NoPlaceAmongSlow'
+  | 'NoSlotForSlowHost'
 
 export interface Dependencies {
   delivery: Sender<DeliveryJob>
@@ -38,7 +38,7 @@ export async function postpone(job: DeliveryJob, reason: Reason, dependencies: D
 /** Returns the reply for a job that has waited too long, or null. RFC 3463 §3.5: X.4.5 is congestion. */
 export function givenUp({ waits = 0, destination }: DeliveryJob, reason: Reason): Reply | null {
   if (reason === 'NoTime' || waits < mostWaits) return null
-  if (reason === 'NoPlaceAmongSlow')
+  if (reason === 'NoSlotForSlowHost')
     return reply(
       451,
       '4.4.5',

@@ -1,7 +1,7 @@
 /**
- * Handles a notice in evaluate-policy: publishes it once for each connector, certificate and day. If publishing
- * fails, the notice is sent to the queue again as a new job, so a topic that is down puts nothing into mail's
- * dead-letter queue.
+ * Handles a notice in evaluate-policy: publishes it once for each connector, certificate and day. If publishing fails,
+ * the notice is sent to the queue again as a new job. A topic that is down must put nothing into the dead-letter queue
+ * of mail.
  */
 import { daySeconds } from '../../shared/contract/durations.ts'
 import type { CertificateNotice } from '../../shared/contract/jobs.ts'

@@ -111,7 +111,7 @@ function leaving(): IWidget[] {
       metric(Metric.leasesExpired, { label: 'Repeated after a crash' }),
       metric(Metric.repliesLost, { label: 'Message sent, no reply' }),
       metric(Metric.handedBack, { label: 'Decided again, connectors changed' }),
-      ...counts(metric, Metric.postponed, 'reason', 'NoPlace', 'NoPlaceAmongSlow', 'NoTime'),
+      ...counts(metric, Metric.postponed, 'reason', 'NoSlot', 'NoSlotForSlowHost', 'NoTime'),
       functionMetric('evaluate-policy', Metric.ownMailUndelivered, {
         label: 'DSNs and reports not delivered',
       }),

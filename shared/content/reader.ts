@@ -43,7 +43,7 @@ export class ContentReader {
     return body.pipe(verified)
   }
 
-  /** Reads at most `most` octets from the start of a message, unverified. */
+  /** Reads the start of a message, unverified. */
   async readStart(reference: ContentReference, most: number): Promise<Buffer> {
     const body = await this.#get({ ...reference, length: Math.min(reference.length, most) })
     return Buffer.concat(await Array.fromAsync(body))

@@ -59,7 +59,7 @@ export const Metric = {
   /** Delivery: recipients returned for a new decision because connectors had changed. */
   handedBack: 'HandedBack',
   /**
-   * Delivery: jobs returned to the queue before an attempt, dimension `reason` = `NoPlace` | `NoPlaceAmongSlow` |
+   * Delivery: jobs returned to the queue before an attempt, dimension `reason` = `NoSlot` | `NoSlotForSlowHost` |
    * `NoTime`.
    */
   postponed: 'Postponed',

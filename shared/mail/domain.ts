@@ -1,6 +1,6 @@
 /**
- * Domain names and the domain patterns of connectors. They are compared as lower-case A-labels without a trailing dot,
- * so that U-label, A-label and letter case never make one name look like two (RFC 5890 §2.3.2.4).
+ * Domain names and the domain patterns of connectors. They are compared as lower-case A-labels without a trailing dot.
+ * U-label, A-label and letter case never make one name look like two (RFC 5890 §2.3.2.4).
  */
 import { domainToASCII } from 'node:url'
 

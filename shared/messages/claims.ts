@@ -1,5 +1,5 @@
 /**
- * Claims give each side effect one worker. A queue may deliver a job twice, and a worker may die at any instruction, so
+ * Claims give each side effect one worker. A queue may deliver a job twice, and a worker may die at any instruction. So
  * a conditional write with a lease precedes every side effect. When a lease expires before a result is written, the
  * effect may or may not have happened. It is repeated, because a duplicate is better than a loss, and the caller counts
  * it.

@@ -1,7 +1,7 @@
 /**
- * Limits notices of unknown certificates. The attack: a new certificate with each message, until administrators
- * ignore notices. The defence: ten notices a day for each connector, and ten more for certificates from a CA that the
- * connector trusts, so that a renewal is not hidden among certificates that an attacker can make.
+ * Limits notices of unknown certificates. The attack: a new certificate with each message, until administrators ignore
+ * notices. The defence: ten notices a day for each connector, and ten more for certificates from a CA that the connector
+ * trusts. So a renewal is not hidden among certificates that an attacker can make.
  */
 import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'

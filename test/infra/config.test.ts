@@ -110,7 +110,7 @@ const faults: [string, Record<string, unknown>, RegExp][] = [
   [
     'a name server by TLS beside one in the clear',
     { dnsServers: ['192.0.2.2', 'tls://192.0.2.1#dns.example'] },
-    /context: mailflow\.dnsServers: "tls:\/\/192\.0\.2\.1#dns\.example" is asked by TLS and "192\.0\.2\.2" is not/,
+    /context: mailflow\.dnsServers: "tls:\/\/192\.0\.2\.1#dns\.example" uses TLS and "192\.0\.2\.2" does not/,
   ],
 ]
 

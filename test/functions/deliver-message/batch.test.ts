@@ -94,7 +94,7 @@ describe('the records of one batch', () => {
     const results = await Promise.all(
       [1, 2, 3].map(() => one.join('partner.example').inTurn(() => assert.fail('begun'))),
     )
-    assert.deepEqual(results, ['NoPlace', 'NoPlace', 'NoPlace'])
+    assert.deepEqual(results, ['NoSlot', 'NoSlot', 'NoSlot'])
     assert.deepEqual(slots.asked, ['partner.example'])
   })
 
@@ -136,7 +136,7 @@ describe('the records of one batch', () => {
     await place.inTurn(async () => 'done')
     place.leave()
     await one.end()
-    assert.deepEqual(faults, ['away'])
+    assert.deepEqual(faults, ['the table is down'])
   })
 
   it('look up the next hops of a route once', async () => {

@@ -270,7 +270,7 @@ describe('a delivery job', () => {
 })
 
 describe('a job that has waited long for a slot', () => {
-  const fullHouse = { inTurn: async () => 'NoPlace' as const }
+  const fullHouse = { inTurn: async () => 'NoSlot' as const }
 
   it('fails like an attempt, which is decided like any other', async () => {
     const job = { ...jobFor(['a@partner.example']), waits: mostWaits }
@@ -291,7 +291,7 @@ describe('a job that has waited long for a slot', () => {
   it('goes back to the queue until then and claims nothing', async () => {
     const job = { ...jobFor(['a@partner.example']), waits: mostWaits - 1 }
     const busy = worker({}, fullHouse)
-    assert.equal((await deliverJob(job, busy)).postponed, 'NoPlace')
+    assert.equal((await deliverJob(job, busy)).postponed, 'NoSlot')
     assert.deepEqual(busy.evaluation.take(), [])
     const free = worker({})
     await deliverJob(job, free)

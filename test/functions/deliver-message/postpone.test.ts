@@ -31,13 +31,13 @@ describe('a job that has not begun', () => {
   })
 
   it('waits longer each time without a slot, counts the waits, and stays the same attempt', async () => {
-    const [first] = (await put(job(), 'NoPlace')).delivered
+    const [first] = (await put(job(), 'NoSlot')).delivered
     assert.deepEqual(first, { job: job(1), delaySeconds: 1, group: 'partner.example' })
     assert.deepEqual(DeliveryJob.parse(first?.job), job(1))
     const pauses = async (chance: number) =>
       Promise.all(
         [0, 1, 2, 3, 4, 5, 6].map(
-          async (waits) => (await put(job(waits), 'NoPlace', chance)).delivered[0]?.delaySeconds,
+          async (waits) => (await put(job(waits), 'NoSlot', chance)).delivered[0]?.delaySeconds,
         ),
       )
     assert.deepEqual(await pauses(0), [1, 2, 4, 8, 16, 30, 30])
@@ -45,9 +45,9 @@ describe('a job that has not begun', () => {
   })
 
   it('fails temporarily after a long wait, with the code of congestion', () => {
-    assert.equal(givenUp(job(mostWaits - 1), 'NoPlace'), null)
+    assert.equal(givenUp(job(mostWaits - 1), 'NoSlot'), null)
     assert.equal(givenUp(job(mostWaits), 'NoTime'), null)
-    const answer = givenUp(job(mostWaits), 'NoPlace')
+    const answer = givenUp(job(mostWaits), 'NoSlot')
     assert.equal(
       answer && formatReply(answer),
       '451 4.4.5 All slots for deliveries to partner.example are in use',
@@ -57,6 +57,6 @@ describe('a job that has not begun', () => {
   it('stays in the queue when it cannot be sent again', async () => {
     const delivery = recordingQueue<DeliveryJob>()
     delivery.failOnce()
-    await assert.rejects(postpone(job(), 'NoPlace', { delivery, random: () => 0 }), /the queue is away/)
+    await assert.rejects(postpone(job(), 'NoSlot', { delivery, random: () => 0 }), /the queue is away/)
   })
 })

@@ -29,10 +29,10 @@ describe('mail is for slow hosts', () => {
 
   it('not when it waited too long for their slots: otherwise it would be slow for ever', () => {
     const job = { destination: 'evil.example', waits: mostWaits } as DeliveryJob
-    const answer = givenUp(job, 'NoPlaceAmongSlow')
+    const answer = givenUp(job, 'NoSlotForSlowHost')
     assert.equal(answer?.enhanced, '4.4.5')
     assert.equal(isSlow(after(failed(0, answer?.enhanced ?? ''))), false)
-    assert.equal(givenUp({ ...job, waits: mostWaits - 1 }, 'NoPlaceAmongSlow'), null)
+    assert.equal(givenUp({ ...job, waits: mostWaits - 1 }, 'NoSlotForSlowHost'), null)
   })
 })
 
@@ -67,7 +67,7 @@ describe('slow hosts', () => {
       place.leave()
       return result
     })
-    assert.deepEqual(await Promise.all(held.slice(2)), Array(3).fill('NoPlaceAmongSlow'))
+    assert.deepEqual(await Promise.all(held.slice(2)), Array(3).fill('NoSlotForSlowHost'))
     assert.equal(taken.get(slowHosts), 2)
     const other = batchAt(slots)
     assert.equal(await other.join('n9.evil.example').inTurn(async () => 'first attempt'), 'first attempt')

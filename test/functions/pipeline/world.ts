@@ -211,7 +211,7 @@ export class World {
         worker.step('transmit', () => this.#transmit(mail, job, version, worker)),
       whyNot: () =>
         this.#chance.of(this.#setting.faults.postponements)
-          ? this.#chance.oneOf(['NoPlace', 'NoPlace', 'NoTime'])
+          ? this.#chance.oneOf(['NoSlot', 'NoSlot', 'NoTime'])
           : null,
       connectors: () => this.#connectors,
       now: () => new Date(this.#now + skew),

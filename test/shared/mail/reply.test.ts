@@ -3,14 +3,25 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { asPermanent, formatReply, parseReply, reply } from '../../../shared/mail/reply.ts'
 
-test('the class of the enhanced code is the reply code\u2019s', () => {
+test('a reply has its enhanced status code between code and text', () => {
+  assert.equal(formatReply(reply(550, '5.7.51', 'Restricted')), '550 5.7.51 Restricted')
+  assert.equal(formatReply(reply(451, '4.3.0', 'Later')), '451 4.3.0 Later')
+})
+
+test('a status without a class gets that of the code', () => {
   assert.equal(formatReply(reply(550, '7.51', 'Restricted')), '550 5.7.51 Restricted')
-  assert.equal(formatReply(reply(451, '3.0', 'Later')), '451 4.3.0 Later')
+})
+
+test('a status of another class than the code is an error', () => {
+  assert.throws(
+    () => reply(550, '4.7.51', 'Restricted'),
+    /^Error: reply 550 has status 4\.7\.51 of another class$/,
+  )
 })
 
 test('asPermanent changes the class of both codes to 5', () => {
-  assert.equal(formatReply(asPermanent(reply(451, '7.321', 'No STARTTLS'))), '550 5.7.321 No STARTTLS')
-  assert.equal(formatReply(asPermanent(reply(554, '7.1', 'No'))), '554 5.7.1 No')
+  assert.equal(formatReply(asPermanent(reply(451, '4.7.321', 'No STARTTLS'))), '550 5.7.321 No STARTTLS')
+  assert.equal(formatReply(asPermanent(reply(554, '5.7.1', 'No'))), '554 5.7.1 No')
 })
 
 describe('parseReply', () => {

@@ -187,7 +187,7 @@ describe('a name server that is not verified', () => {
 
   it('cannot be in one list with a server in the clear', () => {
     const mixed = [`tls://192.0.2.1#${own}`, '192.0.2.2']
-    assert.throws(() => createResolver(mixed), /^Error: "tls:\S+" is asked by TLS and "192\.0\.2\.2" is not/)
+    assert.throws(() => createResolver(mixed), /^Error: "tls:\S+" uses TLS and "192\.0\.2\.2" does not/)
   })
 
   it('does not stop queries to the next one', async () => {
