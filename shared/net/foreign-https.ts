@@ -44,7 +44,7 @@ function openVerified(
       ciphers: cipherSuites.join(':'),
       ALPNProtocols: ['http/1.1'],
       timeout: silence,
-      // certificateFault() verifies, so that a bad certificate differs from a broken connection.
+      // Verified after the handshake, so that a bad certificate differs from a broken connection.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
     })

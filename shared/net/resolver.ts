@@ -101,7 +101,7 @@ const failure = (code: string, bogus = false): Extract<Answer, { kind: 'Failed' 
   bogus,
 })
 
-type Told = (Reply & { kind: 'Told' }) | Extract<Answer, { kind: 'Failed' }>
+type Told = (Reply & { kind: 'Answered' }) | Extract<Answer, { kind: 'Failed' }>
 
 interface Server {
   address: NameServerAddress
@@ -132,7 +132,7 @@ class Line {
     for (const round of this.#rounds) {
       for (const server of left) {
         const told = await askServer(server, question, round, signal)
-        if (told.kind === 'Told' || (told.kind === 'Failed' && told.bogus)) {
+        if (told.kind === 'Answered' || (told.kind === 'Failed' && told.bogus)) {
           this.#prefer(server)
           return told
         }
@@ -163,7 +163,7 @@ async function askServer(
   const ask = (checkingDisabled = false) =>
     askEitherWay(server, question, { checkingDisabled }, round, signal)
   const reply = await ask()
-  if (reply.kind !== 'Told' || isAnswer(reply)) return reply
+  if (reply.kind !== 'Answered' || isAnswer(reply)) return reply
   if (reply.rcode === servFail) return diagnose(reply, ask)
   return failure(codeOf(reply))
 }
@@ -182,14 +182,14 @@ const isDnssec = (error: number): boolean => error >= 6 && error <= 12
  */
 async function diagnose(
   reply: Reply,
-  ask: (checkingDisabled?: boolean) => Promise<(Reply & { kind: 'Told' }) | TransportFailure>,
+  ask: (checkingDisabled?: boolean) => Promise<(Reply & { kind: 'Answered' }) | TransportFailure>,
 ): Promise<Told | TransportFailure> {
   if (reply.errors.some(isDnssec)) return failure('ESERVFAIL', true)
   const unchecked = await ask(true)
-  if (unchecked.kind !== 'Told' || !isAnswer(unchecked)) return failure('ESERVFAIL')
+  if (unchecked.kind !== 'Answered' || !isAnswer(unchecked)) return failure('ESERVFAIL')
   const again = await ask()
-  if (again.kind === 'Told' && isAnswer(again)) return again
-  return failure('ESERVFAIL', again.kind === 'Told' && again.rcode === servFail)
+  if (again.kind === 'Answered' && isAnswer(again)) return again
+  return failure('ESERVFAIL', again.kind === 'Answered' && again.rcode === servFail)
 }
 
 const codes = new Map([
@@ -203,7 +203,7 @@ const codes = new Map([
 const codeOf = ({ rcode }: Reply): string =>
   rcode === 0 ? 'EBADRESP' : (codes.get(rcode) ?? `rcode ${rcode}`)
 
-type Spoken = (Reply & { kind: 'Told' }) | TransportFailure
+type Spoken = (Reply & { kind: 'Answered' }) | TransportFailure
 
 /** RFC 6891 §7: a server that does not support EDNS is queried without it. */
 async function askEitherWay(
@@ -214,7 +214,7 @@ async function askEitherWay(
   signal: AbortSignal,
 ): Promise<Spoken> {
   const reply = await exchange(server, question, { ...options, edns: true }, round, signal)
-  if (reply.kind !== 'Told' || !knowsNoEdns.has(reply.rcode)) return reply
+  if (reply.kind !== 'Answered' || !knowsNoEdns.has(reply.rcode)) return reply
   return exchange(server, question, { ...options, edns: false }, round, signal)
 }
 
@@ -237,7 +237,7 @@ async function exchange(
   const { query, read } = queryOf(randomInt(0x10000))
   if (by === 'Datagram') {
     const told = await askByDatagram(address, query, read, wait, signal)
-    if (told.kind === 'Told' ? !told.truncated : told.code === 'ETIMEOUT') return told
+    if (told.kind === 'Answered' ? !told.truncated : told.code === 'ETIMEOUT') return told
   }
   return unlessTruncated(await askByStream(address, query, read, wait, signal))
 }
@@ -245,10 +245,10 @@ async function exchange(
 /** @returns null for a message that does not belong to the query */
 function readAnswer(octets: Buffer, id: number, question: Question): Spoken | null {
   const reply = readReply(octets, id, question)
-  if (reply === 'NotOurs') return null
-  return reply === 'Malformed' ? { kind: 'Unanswered', code: 'EBADRESP' } : { kind: 'Told', ...reply }
+  if (reply === 'OtherQuery') return null
+  return reply === 'Malformed' ? { kind: 'Unanswered', code: 'EBADRESP' } : { kind: 'Answered', ...reply }
 }
 
 /** A reply over a stream must not be truncated. */
 const unlessTruncated = (told: Spoken): Spoken =>
-  told.kind === 'Told' && told.truncated ? { kind: 'Unanswered', code: 'EBADRESP' } : told
+  told.kind === 'Answered' && told.truncated ? { kind: 'Unanswered', code: 'EBADRESP' } : told

@@ -85,7 +85,7 @@ export interface SmtpOptions extends Omit<RoutingOptions, 'dane'> {
   revocation?: SessionOptions['revocation']
   /** Called for each session, and for each host that its policy excludes. */
   record?(session: SessionRecord): void
-  /** `openSession` by default. `anew`: the session must not have carried a message. */
+  /** `openSession` by default. The last argument: whether the session must not have carried a message. */
   open?(hop: NextHop, options: SessionOptions, anew?: boolean): Promise<Opened>
   /** `findNextHops` by default. */
   find?: typeof findNextHops

@@ -16,7 +16,7 @@ import {
 } from './gated-connection.ts'
 
 export type Opening<Session = SmtpSession> =
-  /** `tried`: the fault that a report-only requirement found. */
+  /** With the fault of the first report-only requirement that is not met. */
   | { kind: 'Admitted'; session: Session; tls: ServerTls; tried: TlsFault | null }
   /** The enforced requirement is not met. */
   | { kind: 'TlsNotMet'; fault: TlsFault; tls: ServerTls }

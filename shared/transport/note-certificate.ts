@@ -31,7 +31,7 @@ export async function noteCertificate(
   const about = { ...place, connector: place.connector?.name, fingerprint256: certificate.fingerprint256 }
   try {
     const seen = await table.see(sighting, now, signal)
-    if (seen.kind === 'NoRoom')
+    if (seen.kind === 'LimitReached')
       return void tools.logger.warn('Observed certificate not recorded: too many new hosts this month', about)
     if (seen.kind === 'Known' || seen.change === null) return
     tools.logger.info('Observed certificate changed', { ...about, change: seen.change })

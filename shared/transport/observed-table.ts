@@ -18,7 +18,7 @@ export type Seen =
   | { kind: 'Written'; change: ObservedChange | null }
   /** This process or another one wrote it within the hour. */
   | { kind: 'Known' }
-  | { kind: 'NoRoom' }
+  | { kind: 'LimitReached' }
 
 /** From the last observation. Longer than a year, for a partner that sends once a year. */
 const keptSeconds = 400 * daySeconds
@@ -71,7 +71,8 @@ export class ObservedTable {
       const known = await this.#read(sighting, abortSignal)
       const observed = observe(known?.observation ?? null, sighting)
       if (observed === null) return { kind: 'Known' }
-      if (known === null && !(await this.#takeRoom(sighting, now, abortSignal))) return { kind: 'NoRoom' }
+      if (known === null && !(await this.#takeRoom(sighting, now, abortSignal)))
+        return { kind: 'LimitReached' }
       if (await this.#put(observed.observation, known?.revision ?? null, sighting, abortSignal))
         return { kind: 'Written', change: observed.change }
     }

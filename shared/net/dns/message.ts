@@ -32,7 +32,7 @@ const padding = 12
 
 /**
  * AD requests the result of validation (RFC 6840 §5.7), DO requests DNSSEC (RFC 4035 §4.9.1).
- * @param question its name passes `isAskable`
+ * @param question with a valid name
  */
 export function encodeQuery(
   { name, type }: Question,
@@ -89,11 +89,15 @@ const opt = 41
 const internet = 1
 const extendedError = 15
 
-/** @returns `NotOurs`: not a reply to this query; `Malformed`: a reply to it that cannot be read */
-export function readReply(octets: Buffer, id: number, question: Question): Reply | 'NotOurs' | 'Malformed' {
-  if (octets.length < 12 || octets.readUInt16BE(0) !== id) return 'NotOurs'
+/** @returns `OtherQuery`: not a reply to this query; `Malformed`: a reply to it that cannot be read */
+export function readReply(
+  octets: Buffer,
+  id: number,
+  question: Question,
+): Reply | 'OtherQuery' | 'Malformed' {
+  if (octets.length < 12 || octets.readUInt16BE(0) !== id) return 'OtherQuery'
   const flags = octets.readUInt16BE(2)
-  if ((flags & 0xf800) !== 0x8000) return 'NotOurs'
+  if ((flags & 0xf800) !== 0x8000) return 'OtherQuery'
   try {
     return readSections(octets, flags, question)
   } catch {
@@ -101,7 +105,7 @@ export function readReply(octets: Buffer, id: number, question: Question): Reply
   }
 }
 
-function readSections(octets: Buffer, flags: number, question: Question): Reply | 'NotOurs' {
+function readSections(octets: Buffer, flags: number, question: Question): Reply | 'OtherQuery' {
   const [questions, answers, authorities, additionals] = [4, 6, 8, 10].map((at) =>
     octets.readUInt16BE(at),
   ) as [number, number, number, number]
@@ -116,9 +120,9 @@ function readSections(octets: Buffer, flags: number, question: Question): Reply 
   }
   // A server that cannot read the question may omit it.
   if (questions === 0 && reply.rcode !== 0) return reply
-  if (questions !== 1) return 'NotOurs'
+  if (questions !== 1) return 'OtherQuery'
   let at = readQuestion(octets, question)
-  if (at === null) return 'NotOurs'
+  if (at === null) return 'OtherQuery'
   if (reply.truncated) return reply
   for (let each = 0; each < answers + authorities + additionals; each += 1) {
     const record = readRecord(octets, at)

@@ -15,7 +15,7 @@ export interface ChannelOptions {
   idle: number
   /**
    * How long a connection that has answered before may be silent before it is dropped. Short, since the first query
-   * after a freeze shorter than `idle` waits this long.
+   * after a freeze shorter than the idle time waits this long.
    */
   doubt: number
   /** The system clock: unlike a monotonic one, it advances while the function is frozen. */

@@ -40,7 +40,7 @@ export interface PolicyTrouble {
 const longestLookup = 15_000
 /** Milliseconds that an attempt waits for a new policy while an earlier one applies. */
 const patience = 10_000
-/** Cached for `last`, not for `fresh`. */
+/** Cached as expired, so that the next call reads the store again. */
 const longAgo = 0
 
 type Found = { kind: 'Policy'; policy: KeptPolicy } | { kind: 'Failed'; fault: Fault }

@@ -90,7 +90,7 @@ for (const [what, seen, options, expected] of [
   ],
   [
     'beyond the monthly limit',
-    { kind: 'NoRoom' },
+    { kind: 'LimitReached' },
     {},
     ['warn: Observed certificate not recorded: too many new hosts this month'],
   ],

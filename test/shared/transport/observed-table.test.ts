@@ -79,7 +79,7 @@ test('records 500 new hosts a month for each connector', async () => {
     const { kind } = await see(sighting(seenCertificate('a'), receivedAt, where), one)
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
   }
-  assert.deepEqual(Object.fromEntries(kinds), { Written: 500, NoRoom: 2 })
+  assert.deepEqual(Object.fromEntries(kinds), { Written: 500, LimitReached: 2 })
   const known = { ...of('many'), host: 'mx0.bank.example' }
   assert.equal((await see(sighting(seenCertificate('b'), minutesLater(120), known), one)).kind, 'Written')
   assert.equal((await see(sighting(seenCertificate('a'), receivedAt, of('few')), one)).kind, 'Written')
