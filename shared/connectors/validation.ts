@@ -70,7 +70,7 @@ export const validateOutboundConnector = {
 /** Octets of JSON. The largest connector leaves more than this in a DynamoDB item (400 KB). */
 const largestValidation = 70_000
 
-/** So many hosts, with all their steps cut to the shortest, fit into `largestValidation`. */
+/** So many hosts, with all their steps cut to the shortest, fit into the largest validation. */
 export const mostHosts = 20
 
 /** Removes the least useful parts until the validation is small enough to store. */

@@ -15,7 +15,7 @@ export type Admission =
 /**
  * Accepts a violation of a connector with `onViolation: Defer`: evaluate-policy holds the message, and an administrator
  * can release it. Only the organisation's own servers may send to a recipient outside the accepted domains.
- * @param judgement of the sender, the same for every recipient
+ * @param judgement the evaluation of the sender, the same for every recipient
  */
 export function admit(snapshot: Snapshot, judgement: InboundJudgement, rcptTo: string): Admission {
   const { violation, attributedTo, doubtful, unreadableSender } = judgement

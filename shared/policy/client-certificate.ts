@@ -29,7 +29,7 @@ export function identifies(connector: InboundConnector, presented: Presented | n
   return isKnown(connector, presented) && !isDisowned(connector, presented.certificate)
 }
 
-/** Like `identifies`, without the revocation check. */
+/** Ignores revocation. */
 export function isKnown(connector: InboundConnector, presented: Presented | null): presented is Presented {
   if (presented === null || !isInDates(presented)) return false
   if (isPinned(connector, presented)) return true
@@ -114,7 +114,7 @@ const outOfDates = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'])
 
 /**
  * The reason why the issuer is not trusted, or null when it is. A certificate outside its dates is checked at its
- * nearest valid day: `certificateFaults` already names the date.
+ * nearest valid day, since its dates are a fault of their own.
  */
 function distrust(connector: InboundConnector, presented: Presented): string | null {
   const { certificate } = presented

@@ -280,7 +280,7 @@ function deliver(input: Case, common: Common, outbound: OutboundConnector | null
     action: 'Deliver',
     reason: outbound ? 'ConnectorMatched' : 'DefaultRoute',
     explanation: outbound
-      ? `Outbound connector "${outbound.name}" delivers mail to ${domain}.`
+      ? `Outbound connector "${outbound.name}" applies to ${domain}.`
       : `No outbound connector matches ${domain}: default route ${settings.defaultRoute}, ${openly[settings.defaultRoute]}.`,
     route: outbound ? routeOf(outbound, domain) : fallback,
     tls: outbound ? requirementOf(outbound) : opportunistic,

@@ -145,7 +145,7 @@ function doubtfulOwner(onPremises: OnPremises, peer: Peer): InboundConnector | n
   return foremost(doubtful, peer)?.connector ?? null
 }
 
-/** The index finds candidates; `identifies` decides. */
+/** The index only finds candidates. */
 function* knownByCertificate(onPremises: OnPremises, { presented }: Peer): Generator<InboundRule> {
   if (presented === null) return
   for (const rule of candidates(onPremises, presented)) if (identifies(rule.connector, presented)) yield rule

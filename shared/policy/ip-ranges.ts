@@ -1,7 +1,7 @@
 /**
- * Looks up IP addresses among many ranges. Two ranges of one family are nested or disjoint. So, sorted by first
- * address, the ranges that hold an address are the last one that begins at or before it, and the ranges around that
- * one. A lookup takes logarithmic time.
+ * Looks up IP addresses among many ranges. Two ranges of one family are nested or disjoint. They are sorted by first
+ * address. So an address can only be in the last range that begins at or before it, or in the ranges around that one. A
+ * lookup takes logarithmic time.
  */
 import { isIPv4 } from 'node:net'
 import ipaddr from 'ipaddr.js'

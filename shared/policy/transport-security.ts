@@ -80,7 +80,7 @@ export interface SenderWish {
 }
 
 export type HopDecision =
-  /** The message is sent only if `enforced` is met; `trials` are checked and recorded. */
+  /** The message is sent only if `enforced` is met; the other requirements are checked and recorded. */
   | { kind: 'Try'; enforced: HopRequirement; trials: readonly Trial[] }
   /** Nothing is sent to this host. */
   | {
@@ -129,9 +129,9 @@ function ofConnector(tls: TlsRequirement): HopRequirement {
 /** The policies of the recipient's domain, as far as the connector allows them. */
 type Published =
   | { kind: 'Nothing'; trials: Trial[] }
-  | { kind: 'Demand'; requirement: HopRequirement; trials: Trial[] }
+  | { kind: 'Requirement'; requirement: HopRequirement; trials: Trial[] }
   | {
-      kind: 'Barred'
+      kind: 'Refused'
       outcome: 'TlsNotMet' | 'TemporaryFailure'
       requirement: HopRequirement
       fault: TlsFault
@@ -159,11 +159,11 @@ function usableRecords(
 
 const noPolicy: Published = { kind: 'Nothing', trials: [] }
 
-const demand = (requirement: HopRequirement) => ({ kind: 'Demand' as const, requirement, trials: [] })
+const demand = (requirement: HopRequirement) => ({ kind: 'Requirement' as const, requirement, trials: [] })
 
 function danesFailure({ reply, bogus }: Extract<Dane, { kind: 'Failed' }>): Published {
   return {
-    kind: 'Barred',
+    kind: 'Refused',
     outcome: bogus ? 'TlsNotMet' : 'TemporaryFailure',
     requirement: { ...opportunistic, level: 'Dane', source: 'Dane' },
     fault: { reply, result: 'dnssec-invalid' },
@@ -179,11 +179,11 @@ function ofMtaSts(hop: HopFacts, mtaSts: MtaSts): Published {
     names: [hop.host],
   }
   if (mtaSts.kind === 'Unknown')
-    return { kind: 'Barred', outcome: 'TemporaryFailure', requirement, fault: unreadable(hop) }
+    return { kind: 'Refused', outcome: 'TemporaryFailure', requirement, fault: unreadable(hop) }
   if (mtaSts.policy.mode === 'none') return noPolicy
   const fault = isListed(hop.host, mtaSts.policy) ? null : notListed(hop)
   if (mtaSts.policy.mode === 'testing') return { kind: 'Nothing', trials: [{ requirement, fault }] }
-  return fault ? { kind: 'Barred', outcome: 'TlsNotMet', requirement, fault } : demand(requirement)
+  return fault ? { kind: 'Refused', outcome: 'TlsNotMet', requirement, fault } : demand(requirement)
 }
 
 /** RFC 8461 §4.1. */
@@ -225,9 +225,9 @@ function inForce(
   switch (published.kind) {
     case 'Nothing':
       return { kind: 'Try', enforced: open, trials: [...trials, ...published.trials] }
-    case 'Demand':
+    case 'Requirement':
       return { kind: 'Try', enforced: published.requirement, trials: [...trials, ...published.trials] }
-    case 'Barred':
+    case 'Refused':
       return {
         kind: 'Refuse',
         outcome: published.outcome,
@@ -242,9 +242,9 @@ function watched(published: Published): Trial[] {
   switch (published.kind) {
     case 'Nothing':
       return published.trials
-    case 'Demand':
+    case 'Requirement':
       return [{ requirement: published.requirement, fault: null }, ...published.trials]
-    case 'Barred':
+    case 'Refused':
       return [{ requirement: published.requirement, fault: published.fault }]
   }
 }

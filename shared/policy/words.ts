@@ -10,7 +10,7 @@ export function firstOf(names: readonly string[], most: number): string {
   return `${names.slice(0, most).join(', ')}${more}`
 }
 
-/** Like `firstOf`, for prose: `a, b and c`. */
+/** For prose: `a, b and c`. */
 export function few(names: readonly string[], most = 3): string {
   if (names.length < 2 || names.length > most) return firstOf(names, most)
   return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`

@@ -1,9 +1,9 @@
 /**
  * Verifies the sender of a report (RFC 8460 §3: DKIM must sign it for the reporting domain). The attacks: a signature
- * that covers part of a report or belongs to another domain; a header with thousands of signatures, each of which
- * queries the DNS. The defence: a signature counts if it covers the whole body and its domain is aligned with the
- * single `From` address. The number of signatures, the header's size and the time are bounded. Its limit: the owner of
- * a domain can sign false reports for it.
+ * that covers part of a report or belongs to another domain; a header with thousands of signatures, which all query the
+ * DNS. The defence: a signature counts if it covers the whole body and its domain is aligned with the single `From`
+ * address. The number of signatures, the header's size and the time are bounded. Its limit: the owner of a domain can
+ * sign false reports for it.
  */
 import type { DKIMVerifyResult } from 'mailauth'
 import { normaliseDomain } from '../mail/domain.ts'

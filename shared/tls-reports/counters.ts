@@ -1,8 +1,7 @@
 /**
  * Stores counted sessions in DynamoDB, by day. The attack: a domain whose servers, policies and faults never repeat
- * fills the table. The defence: each shard of a day holds a bounded number of different policies and faults of a
- * domain; later ones are added up by kind. Its limit: a flood of invented faults hides the names of real ones, but not
- * their number.
+ * fills the table. The defence: each shard of a day holds a bounded number of a domain's policies and faults; later
+ * ones are added up by kind. Its limit: a flood of invented faults hides the names of real ones, but not their number.
  */
 import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { daySeconds } from '../contract/durations.ts'

@@ -1,6 +1,6 @@
 /**
  * Finds the report in a mail (RFC 8460 §5.3). The attacks: a compression bomb, deep nesting, an endless header, a
- * million lines (the MIME parser makes an object of each), and ten such mails at once. The defence: each step has a
+ * million lines, and ten such mails at once. The MIME parser makes an object of each line. The defence: each step has a
  * limit beyond which the mail is no report, and mails are parsed one at a time.
  */
 import { promisify } from 'node:util'

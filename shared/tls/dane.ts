@@ -102,9 +102,9 @@ function associationsOf(certificate: X509Certificate): string[] {
 }
 
 /**
- * The trust anchors that usage 2 allows: presented certificates that a record names; certificates that a record holds
- * in full (RFC 7671 §5.2.2); presented certificates signed by a key in a record, whose own certificate is missing
- * (§5.2.3). The leaf is an anchor only if it is self-signed, since an anchor is an issuer.
+ * The trust anchors that usage 2 allows. First, presented certificates that a record names. Second, certificates that a
+ * record holds in full (RFC 7671 §5.2.2). Third, presented certificates signed by a key in a record, whose own
+ * certificate is missing (§5.2.3). The leaf is an anchor only if it is self-signed, since an anchor is an issuer.
  */
 function anchorsFor(
   presented: readonly [X509Certificate, ...X509Certificate[]],

@@ -31,7 +31,10 @@ export function contentAt(der: Buffer, at: number): number {
   return at + 2 + octets
 }
 
-/** The offset after the element at `at`. Throws like contentAt. */
+/**
+ * The offset after the element at `at`.
+ * @throws RangeError for invalid or truncated DER
+ */
 export function endAt(der: Buffer, at: number): number {
   const begin = contentAt(der, at)
   const octets = begin - at - 2
@@ -43,7 +46,10 @@ export function endAt(der: Buffer, at: number): number {
 /** In one sequence; far more than a certificate has extensions. */
 const mostElements = 500
 
-/** Consecutive elements. Throws like contentAt, and for too many elements. */
+/**
+ * Consecutive elements.
+ * @throws RangeError for invalid or truncated DER, or too many elements
+ */
 export function elements(der: Buffer): Element[] {
   const found: Element[] = []
   for (let at = 0; at < der.length; ) {
@@ -56,7 +62,7 @@ export function elements(der: Buffer): Element[] {
   return found
 }
 
-/** Throws like contentAt, and unless there is exactly one element. */
+/** @throws RangeError for invalid or truncated DER, or unless there is exactly one element */
 export function only(der: Buffer): Element {
   const [first, ...others] = elements(der)
   if (!first || others.length > 0) throw new RangeError('not one element')

@@ -65,8 +65,8 @@ type Assessment = Pick<ClientCertificate, 'trusted' | 'trustError' | 'clientAuth
  * checks the purpose last, so after this error the signatures, dates and name constraints are good. But the error may
  * hide an issuer that is unknown, no authority or too far up. So the chain is verified again, to a public root, for
  * server use.
- * That is safe only if there is one path, since OpenSSL may have checked another: a name-constrained authority can
- * issue a certificate with its own name and key and without the constraint.
+ * That is safe only with a single path, since OpenSSL may have checked another. A name-constrained authority can issue
+ * itself a certificate with its own name and key and without the constraint.
  */
 function assess(
   certificate: X509Certificate,

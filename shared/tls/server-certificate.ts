@@ -1,8 +1,8 @@
 /**
  * Checks a next hop's TLS against the requirement. The attack: an attacker on the path strips STARTTLS from the EHLO
- * reply, breaks the handshake, or presents its own certificate, to get forced mail in the clear or itself. The defence:
- * the session is checked here before MAIL FROM, and refused unless it is known to be good. Its limit: opportunistic TLS
- * protects only from passive listeners.
+ * reply, breaks the handshake, or presents its own certificate. It wants forced mail in the clear or for itself. The
+ * defence: the session is checked here before MAIL FROM, and refused unless it is known to be good. Its limit:
+ * opportunistic TLS protects only from passive listeners.
  */
 import type { CertificateSummary } from '../contract/certificate.ts'
 import type { Revocation } from '../contract/revocation.ts'

@@ -43,7 +43,7 @@ function outboundFinding(
       return { outcome: 'Outranked', why: `"${winner.name}" is enforced, and this one only reports.` }
     return outranked(winner, connector, domain, (it) => outboundOrder(it, domain, accepted))
   }
-  const why = `It delivers mail to ${domain} ${wayOf(connector)}, ${tlsOf(connector)}.`
+  const why = `It sends mail for ${domain} ${wayOf(connector)}, ${tlsOf(connector)}.`
   return { outcome: connector.mode === 'Enforce' ? 'Decides' : 'Reports', why }
 }
 

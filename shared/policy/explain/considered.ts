@@ -32,7 +32,7 @@ export const identityOf = ({ id, name, connectorType, mode }: InboundConnector |
   mode,
 })
 
-/** Removes duplicates and keeps the order: the first `most` items, then those of `takePart` that are missing. */
+/** Removes duplicates and keeps the order: the first items up to the limit, then those that take part. */
 export function distinct<T>(items: Iterable<T>, most: number, takePart: readonly (T | null)[]): T[] {
   const found = new Set<T>()
   for (const item of items) {

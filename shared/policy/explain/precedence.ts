@@ -1,4 +1,4 @@
-/** Explains in words why one connector takes precedence over another, by the order of order.ts and outbound.ts. */
+/** Explains why one connector takes precedence over another, by the order of order.ts and outbound.ts. */
 import type { InboundConnector, OutboundConnector } from '../../connectors/schema.ts'
 import { bestPattern, demand, restrictions, specificity } from '../order.ts'
 import type { Finding } from './considered.ts'

@@ -2,8 +2,8 @@
  * Evaluates an OCSP response for a certificate (RFC 6960, RFC 5019). It comes over plain HTTP. The attack: a forged
  * response, one about another certificate, or one from before the revocation. The defence: the signature by the
  * issuer's key or by its delegated certificate, the certificate ID and the dates are checked. A responder's error never
- * counts as a response. The limits: no nonce is sent, because public responders use prepared responses, so a response
- * can be replayed within its dates; the responder's own certificate is not checked for revocation.
+ * counts as a response. The limits: public responders use prepared responses, so no nonce is sent, and a response can
+ * be replayed within its dates. The responder's own certificate is not checked for revocation.
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import {

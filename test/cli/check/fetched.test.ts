@@ -185,7 +185,7 @@ describe('an OCSP answer that comes with the handshake', () => {
       /^FAIL .*came with the handshake: revoked on \S+Z: \w+ → /,
     ],
     [
-      "is not signed by the certificate's issuer",
+      'is not signed by the issuer',
       async (issuer, certificate) => {
         const impostor = await createPki('Impostor')
         return ocspAnswer(issuer, {

@@ -350,7 +350,7 @@ outboundConnectors:
     const { err } = await apply('inboundConnectors: []\n', '--prune', '--dry-run')
     assert.match(
       err,
-      /^warning: outbound connector "To the bank": recipientDomains: mail from bank\.example is taken/,
+      /^warning: outbound connector "To the bank": recipientDomains: mail from bank\.example is accepted/,
     )
   })
 

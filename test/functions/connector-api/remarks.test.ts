@@ -24,7 +24,7 @@ const outboundBody = {
   tlsSettings: 'CertificateValidation',
 }
 const notCompared = (warnings: Warning[]) =>
-  warnings.filter(({ path, message }) => path === '' && message.includes('was not compared'))
+  warnings.filter(({ path, message }) => path === '' && message.includes('not compared'))
 
 describe('a write of a connector', () => {
   test('returns warnings that compare the connector with the current others', async () => {

@@ -152,7 +152,7 @@ test('a sender with NOTIFY=SUCCESS gets a DSN for a stored report and none for i
 test('mail without a report is ignored, since its sender is usually forged', async () => {
   assert.match(
     traced(await keep(letter)),
-    /^Delivered 250 2\.0\.0 Ignored: not a TLS report: it has no part application\/tlsrpt\+gzip/,
+    /^Delivered 250 2\.0\.0 Ignored: not a TLS report: it has no part of type application\/tlsrpt\+gzip/,
   )
 })
 

@@ -1,7 +1,7 @@
 /**
- * Runs the cases of the chapters in cases/: the connectors considered for a message, the one that decides, the
- * reply, and the verdict for each recipient. Each case is put to explain(), to evaluate() and to the check at
- * RCPT TO, with the connectors in both orders; all results must agree.
+ * Runs the cases of the chapters in cases/: the considered connectors, the deciding one, the reply, and the verdict for
+ * each recipient. Each case is put to explain(), to evaluate() and to the check at RCPT TO, with the connectors in both
+ * orders; all results must agree.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -86,7 +86,7 @@ const isFirst = ({ madeHere, minutes, after, recipient }: Case): boolean =>
   !madeHere && minutes === undefined && after === undefined && recipient === undefined
 
 function nameOf(connectors: Snapshot, id: string | null): string | null {
-  return id === null ? null : (connectorsIn(connectors).get(id)?.name ?? 'nobody we know')
+  return id === null ? null : (connectorsIn(connectors).get(id)?.name ?? 'an unknown connector')
 }
 
 function expectedInbound({ decidedBy, inbound = {} }: Case): string | null {
@@ -121,7 +121,7 @@ function inWords(verdict: Verdict): string {
       return `${action} ${reason} ${wayOf(verdict.route)} with ${tlsOf(verdict.tls)}${again}${trial}`
     }
     case 'Defer': {
-      const told = verdict.notifyDelay ? ', the sender is told' : ''
+      const told = verdict.notifyDelay ? ', the sender is notified' : ''
       return `${action} ${reason} until +${clock(verdict.until)}${told}: ${formatReply(verdict.reply)}${trial}`
     }
     case 'Bounce':
@@ -132,7 +132,7 @@ function inWords(verdict: Verdict): string {
 function wayOf(route: Route): string {
   if (route.kind === 'Mx') return `by MX of ${route.domain}`
   if (route.kind === 'Ses') return 'by SES'
-  if (route.kind === 'TlsReports') return 'kept as a report on TLS'
+  if (route.kind === 'TlsReports') return 'stored as a report on TLS'
   return `by ${route.hosts.map(({ host, port }) => `${host}:${port}`).join(', ')}`
 }
 

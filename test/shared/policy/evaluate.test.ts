@@ -36,7 +36,7 @@ test('tries a message at 0, 1 and 5 minutes, then every 15, and bounces it after
   let now = receivedAt
   let current = recipient({ address: 'b@northwind.example' })
   for (let decisions = 1; ; decisions += 1) {
-    assert.ok(decisions < 1000, 'it comes to an end')
+    assert.ok(decisions < 1000, 'the message is never decided finally')
     const [verdict] = evaluate({
       snapshot: connectors,
       settings: { defaultRoute: 'Mx' },
@@ -49,7 +49,7 @@ test('tries a message at 0, 1 and 5 minutes, then every 15, and bounces it after
     if (verdict.action === 'Defer') {
       assert.ok(
         verdict.until.getTime() - now.getTime() <= 15 * 60_000,
-        'no deferral outlasts what a queue can delay',
+        'a deferral is longer than a queue can delay',
       )
       now = verdict.until
       continue

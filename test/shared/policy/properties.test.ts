@@ -398,7 +398,7 @@ test('an explanation never contradicts the decision', () =>
         const takePart = of(explained.considered, 'Decides', 'Reports', 'Grants')
         if (verdict.connectors.inbound === null) assert.deepEqual(takePart, [])
         else assert.ok(takePart.includes(verdict.connectors.inbound))
-        assert.ok(takePart.length <= 3, 'a partner, a trial, and a server of ours')
+        assert.ok(takePart.length <= 3, 'a partner, a report-only partner, and our own server')
       }
     }),
     runs,

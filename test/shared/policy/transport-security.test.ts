@@ -386,7 +386,7 @@ describe('in every combination', () => {
     },
   )
   property(
-    'a lookup that heedsPublished excludes does not affect the decision',
+    'a lookup that is not needed does not affect the decision',
     ({ tls, wish }) => Object.values(heedsPublished(tls, wish)).includes(false),
     (each) => {
       const heeds = heedsPublished(each.tls, each.wish)

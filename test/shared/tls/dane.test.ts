@@ -158,7 +158,7 @@ describe('records of usage 2', () => {
     ['any host of it', { names: ['*.partner.example'] }, true],
     ['hosts two levels down', { names: ['*.example'] }, false],
     ['another host', { names: ['mx2.partner.example'] }, false],
-    ['nobody', { names: [] }, false],
+    ['no name', { names: [] }, false],
   ]
   for (const [what, changes, expected] of names) {
     it(`${expected ? 'accept' : 'do not accept'} a certificate for ${what}`, () => {

@@ -152,7 +152,7 @@ export const deferAndHold: Chapter = {
       ...inTheClear,
       minutes: 240,
       expected: later(
-        'Defer InboundTlsRequired until +255:00, the sender is told: 451 4.7.10 Encryption needed',
+        'Defer InboundTlsRequired until +255:00, the sender is notified: 451 4.7.10 Encryption needed',
       ),
     },
     {

@@ -62,7 +62,7 @@ export type Outcomes = Record<string, Considered['outcome']>
 export interface Expected {
   /** The reply to RCPT TO; null without a session, or after it. */
   inSession: string | null
-  /** In the format of the runner's `inWords`. */
+  /** In the format of the runner. */
   verdict: string
 }
 
@@ -81,7 +81,7 @@ export function partner(
 export const ourServer = (fields: Partial<InboundConnector>): InboundConnector =>
   inbound({ name: 'Our server', connectorType: 'OnPremises', senderDomains: ['*'], ...fields })
 
-/** To a partner: `toward('northwind.example')` has the name "To northwind.example", by MX with opportunistic TLS. */
+/** To a partner, with the name "To northwind.example", by MX with opportunistic TLS. */
 export function toward(
   domains: string | string[],
   fields: Partial<OutboundConnector> = {},

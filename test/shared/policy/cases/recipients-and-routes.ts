@@ -103,7 +103,7 @@ export const recipientsAndRoutes: Chapter = {
       tlsReportAddress: 'tls-reports@ours.example',
       to: 'TLS-Reports@ours.example',
       outbound: {},
-      expected: leaves('TlsReport kept as a report on TLS with opportunistic TLS'),
+      expected: leaves('TlsReport stored as a report on TLS with opportunistic TLS'),
     },
     {
       name: 'other recipients are not stored',
@@ -140,7 +140,7 @@ export const recipientsAndRoutes: Chapter = {
       to: northwind,
       outbound: { 'To northwind.example': 'Decides' },
       expected: leaves('ConnectorMatched by a.relay.example:25, b.relay.example:25 with opportunistic TLS'),
-      why: 'It delivers mail to northwind.example by smart host [a.relay.example:25, b.relay.example:25]',
+      why: 'It sends mail for northwind.example by smart host [a.relay.example:25, b.relay.example:25]',
     },
     {
       name: 'a connector routes by SES with TLS',

@@ -224,7 +224,7 @@ const rows: Case[] = [
     ...withConnector(forced),
     after: failed(239, 17, noStartTls),
     minutes: 240,
-    expected: waitForTls('253:19, the sender is told'),
+    expected: waitForTls('253:19, the sender is notified'),
   },
   {
     name: 'the sender is notified once',
@@ -248,7 +248,7 @@ const rows: Case[] = [
     after: failed(239, 17, noStartTls),
     minutes: 240,
     recipient: { notify: ['DELAY'] },
-    expected: waitForTls('253:19, the sender is told'),
+    expected: waitForTls('253:19, the sender is notified'),
   },
   {
     name: 'the sender <> is not notified',
