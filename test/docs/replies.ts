@@ -7,18 +7,23 @@ import { formatReply } from '../../shared/mail/reply.ts'
 import { docComments, parts } from './doc-comments.ts'
 import { code, page, table } from './markdown.ts'
 
-/** One of each that depends on something. */
-const samples: Readonly<Record<string, Refused | Reply>> = {
-  tooLarge: replies.tooLarge(36_700_160),
-  headerTooLarge: replies.headerTooLarge(262_144),
-  messageLineTooLong: replies.messageLineTooLong(65_536),
-  parameterUnknown: replies.parameterUnknown('FUTURE'),
-  parameterTooLong: replies.parameterTooLong('ENVID'),
-  queuedAs: replies.queuedAs('01KGH3Z9A0V4RRFFQ69G5FAVXX'),
-  unlawfulControl: refusals.unlawfulControl('\r'),
-  wrongArguments: refusals.wrongArguments('MAIL FROM:<address>'),
-  wrongParameter: refusals.wrongParameter('Bad message size syntax'),
-}
+const sample = <T>(make: (value: T) => Refused | Reply, value: T): [string, Refused | Reply] => [
+  make.name,
+  make(value),
+]
+
+/** One of each reply that depends on something. */
+const samples = [
+  sample(replies.tooLarge, 36_700_160),
+  sample(replies.headerTooLarge, 262_144),
+  sample(replies.messageLineTooLong, 65_536),
+  sample(replies.parameterUnknown, 'FUTURE'),
+  sample(replies.parameterTooLong, 'ENVID'),
+  sample(replies.queuedAs, '01KGH3Z9A0V4RRFFQ69G5FAVXX'),
+  sample(refusals.unlawfulControl, '\r'),
+  sample(refusals.wrongArguments, 'MAIL FROM:<address>'),
+  sample(refusals.wrongParameter, 'Bad message size syntax'),
+]
 
 /** The files that make the ingress's replies. */
 export const replySources = ['limits/rates.ts', 'protocol/refusals.ts', 'replies.ts']
@@ -33,7 +38,7 @@ interface Documented {
 const isReply = (value: object): value is Reply => 'code' in value
 const isRefused = (value: object): value is Refused => 'reason' in value
 
-const exported: [string, unknown][] = Object.entries({ ...replies, ...refusals, ...rates, ...samples })
+const exported: [string, unknown][] = [...Object.entries({ ...replies, ...refusals, ...rates }), ...samples]
 
 /** Every reply that the ingress sends itself, by code; replies that connectors decide are not among them. */
 export const documentedReplies: readonly Documented[] = exported
