@@ -93,7 +93,7 @@ export class SessionCounts {
   /** Ends a counted session. */
   release(address: string): void {
     const name = clientNetwork(address)
-    const client: Client = this.#present.get(name)
+    const client = this.#present.get(name)
     if (client === undefined) return
     this.#sessions--
     if (--client.sessions > 0) return

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { readClientHello } from '../../../../functions/smtp-ingress/tls/client-hello.ts'
+import { type ClientHello, readClientHello } from '../../../../functions/smtp-ingress/tls/client-hello.ts'
 
 const number = (value: number, octets: number): Buffer => {
   const written = Buffer.alloc(octets)
@@ -58,7 +58,7 @@ const read: [name: string, octets: Buffer, isModern: boolean, tickets: Buffer[]]
 
 for (const [name, octets, isModern, found] of read)
   test(`a ClientHello ${name} is read when complete, not before`, () => {
-    assert.deepEqual(readClientHello(octets), { isModern, tickets: found })
+    assert.deepEqual(readClientHello(octets), { isModern, tickets: found } satisfies ClientHello)
     const end = octets.length - (name === 'with octets after it' ? 3 : 0)
     for (let length = 0; length < end; length++)
       assert.equal(readClientHello(octets.subarray(0, length)), 'Incomplete', `${length} octets`)
