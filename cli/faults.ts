@@ -1,10 +1,10 @@
-/** What ends a command early. Everything in these is written for the person at the terminal. */
+/** Errors that end a command. Their texts are written for the person at the terminal. */
 
-/** How a command ended; scripts rely on these. */
+/** Exit statuses. Scripts rely on these numbers. */
 export const exit = { ok: 0, fault: 1, usage: 2, differs: 3 } as const
 export type ExitStatus = (typeof exit)[keyof typeof exit]
 
-/** Something is wrong with a file, the API or the way to it. Each line is printed below the message. */
+/** Reports a wrong file, or an API that fails or is unreachable. `lines` are printed below the message. */
 export class Fault extends Error {
   readonly lines: readonly string[]
 
@@ -14,5 +14,5 @@ export class Fault extends Error {
   }
 }
 
-/** The command was called in a way that it cannot be called. */
+/** Reports wrong arguments or options. */
 export class UsageFault extends Error {}

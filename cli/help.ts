@@ -1,19 +1,18 @@
-/** The texts behind --help. */
+/** Builds the texts of --help. */
 import { apiOptions, type Command, helpOption, type Options } from './command.ts'
 import { aligned } from './text/table.ts'
 
 export function helpOfAll(commands: readonly Command[]): string {
   const rows = commands.map(({ name, summary }) => [`  ${name}`, summary])
-  return `Connectors, decisions and messages of a mailflow gateway.
+  return `Manages a mailflow gateway: connectors, decisions and messages.
 
   npx mailflow COMMAND [OPTION …]
 
 ${aligned(rows)}
 
-  npx mailflow COMMAND --help says more of one.
+Run "npx mailflow COMMAND --help" for the options of one command.
 
-It ends with 0 when all is well, 1 when something is wrong, 2 when it was called wrongly, and
-"connectors apply --dry-run" and "dns" with 3 when there are differences.
+Exit status: 0 success, 1 failure, 2 wrong arguments, 3 differences found ("connectors apply --dry-run" and "dns").
 `
 }
 

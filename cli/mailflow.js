@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 /**
- * Starts the command line. It is TypeScript, which the Node on the machine may be too old to run; the project brings
- * one that is not. This file is plain JavaScript, so that any Node can read it. What is compiled is kept, which halves
- * the time of the next start.
+ * Starts the command line, which is TypeScript. A Node that is too old for TypeScript starts the Node in node_modules
+ * instead. This file is plain JavaScript, so any Node can run it. The compile cache halves the time of the next start.
  */
 import { spawn } from 'node:child_process'
 import module from 'node:module'
@@ -20,7 +19,9 @@ if (process.features.typescript) {
   const child = spawn(node, [pathOf('main.ts'), ...process.argv.slice(2)], { stdio: 'inherit', env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
   child.on('error', ({ message }) => {
-    process.stderr.write(`mailflow: the project's own Node does not start (${message}). Run npm ci first.\n`)
+    process.stderr.write(
+      `mailflow: cannot start the Node.js in node_modules (${message}). Run "npm ci" first.\n`,
+    )
     process.exitCode = 1
   })
   child.on('exit', (code, signal) => {

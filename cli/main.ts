@@ -1,8 +1,8 @@
-/** The command line as a process: its streams, its signals, its exit status. `mailflow.js` starts it. */
+/** Runs the command line with the streams and the exit status of this process. `mailflow.js` starts it. */
 import { buffer } from 'node:stream/consumers'
 import { run } from './run.ts'
 
-// A reader that has gone, such as `head`, has read what it wanted.
+// A reader such as `head` closes the pipe when it has enough. That is no error.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error

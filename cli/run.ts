@@ -1,4 +1,4 @@
-/** From arguments to a command and its exit status. */
+/** Parses the arguments, runs the command and returns its exit status. */
 import { parseArgs } from 'node:util'
 import { errorMessage } from '../shared/contract/error-message.ts'
 import { apiAt } from './api/address.ts'
@@ -54,16 +54,17 @@ function commandOf(args: readonly string[]): { command: Command; rest: readonly 
   }
   const group = commands.filter(({ name }) => name.startsWith(`${args[0]} `))
   if (args[0]?.startsWith('-'))
-    throw new UsageFault(`${args[0]} comes after the command: ${listed(commands)}`)
+    throw new UsageFault(`put ${args[0]} after the command; the commands are ${listed(commands)}`)
   if (group.length === 0)
-    throw new UsageFault(`there is no command "${args[0]}"; the commands are ${listed(commands)}`)
-  if (args[1] === undefined || args[1] === '--help') throw new UsageFault(`say which: ${listed(group)}`)
-  throw new UsageFault(`there is no command "${args[0]} ${args[1]}"; there are ${listed(group)}`)
+    throw new UsageFault(`unknown command "${args[0]}"; the commands are ${listed(commands)}`)
+  if (args[1] === undefined || args[1] === '--help')
+    throw new UsageFault(`incomplete command "${args[0]}"; the commands are ${listed(group)}`)
+  throw new UsageFault(`unknown command "${args[0]} ${args[1]}"; the commands are ${listed(group)}`)
 }
 
 const listed = (some: readonly Command[]): string => some.map(({ name }) => name).join(', ')
 
-/** @throws UsageFault naming the option at fault */
+/** @throws UsageFault naming the wrong option */
 function parse(command: Command, args: readonly string[]) {
   const options: Options = { ...command.options, ...(command.usesApi && apiOptions), ...helpOption }
   try {
@@ -74,12 +75,12 @@ function parse(command: Command, args: readonly string[]) {
     })
     return { values: { ...absent(options), ...values } as Values<Options>, positionals }
   } catch (error) {
-    // The parser explains at length how an argument could begin with a dash.
+    // The rest of Node's message explains how to pass an argument that begins with a dash.
     throw new UsageFault(`${errorMessage(error).split('. To specify')[0]} (usage: ${usageOf(command)})`)
   }
 }
 
-/** An option whose value may be left out gets an empty one where nothing that could be it follows. */
+/** Gives an option with an optional value an empty value when the next argument does not match. */
 function withOptionalValues(args: readonly string[], options: Options): string[] {
   return args.flatMap((arg, index) => {
     const optional = arg.startsWith('--') ? options[arg.slice(2)]?.optional : undefined
@@ -99,6 +100,6 @@ function refuseWrongCount(command: Command, positionals: readonly string[]): voi
   const { least, most } = command.takes ?? { least: 0, most: 0 }
   const surplus = positionals[most]
   if (surplus !== undefined)
-    throw new UsageFault(`"${surplus}" is one argument too many (usage: ${usageOf(command)})`)
-  if (positionals.length < least) throw new UsageFault(`something is missing (usage: ${usageOf(command)})`)
+    throw new UsageFault(`unexpected argument "${surplus}" (usage: ${usageOf(command)})`)
+  if (positionals.length < least) throw new UsageFault(`an argument is missing (usage: ${usageOf(command)})`)
 }

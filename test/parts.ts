@@ -35,7 +35,7 @@ const sharing: readonly (readonly string[])[] = [
   // The second test uses the bundles that the first keeps.
   ['test/infra/local/synthesise.test.ts', 'test/infra/synth.test.ts'],
   // These tests read the same templates, each synthesised once.
-  all.filter((file) => /^test\/infra\/[^/]+$/.test(file) && !/(nag|synth)\.test/.test(file)),
+  all.filter((file) => /^test\/(docs|infra)\/[^/]+$/.test(file) && !/(nag|synth)\.test/.test(file)),
   // These tests share a runner.
   [
     'test/local/foresight.test.ts',

@@ -1,4 +1,4 @@
-/** The HTTP API as the commands use it. What it answers is read by a schema; what it refuses becomes a Fault. */
+/** The commands' client of the HTTP API. Checks responses by a schema; an error response becomes a Fault. */
 import { z } from 'zod'
 import { percentEncoded } from '../../shared/aws/signature.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
@@ -21,14 +21,14 @@ export type Query = Readonly<Record<string, string | number | null | undefined>>
 interface Asked {
   readonly query?: Query
   readonly body?: unknown
-  /** Sent as If-Match: the version that is to be replaced or removed. */
+  /** Sent as If-Match: the version to replace or remove. */
   readonly version?: number
 }
 
-/** API Gateway answers within 30 seconds or not at all. */
+/** API Gateway itself times out after 30 seconds. */
 const patienceMs = 40_000
 
-/** The most that a list gives at once. */
+/** Entries of one page. */
 const longestPage = 200
 
 const listOf = <T extends z.ZodType>(item: T) =>
@@ -51,7 +51,7 @@ export class ApiClient {
     return this.#ask(answer, 'POST', path, { body, query })
   }
 
-  /** @param version what is to be replaced; without one, something is to be made */
+  /** @param version the version to replace; undefined creates the entry */
   put<T extends z.ZodType>(answer: T, path: string, body: unknown, version?: number): Promise<z.output<T>> {
     return this.#ask(answer, 'PUT', path, { body, ...(version !== undefined && { version }) })
   }
@@ -60,7 +60,7 @@ export class ApiClient {
     await this.#ask(z.unknown(), 'DELETE', path, { version })
   }
 
-  /** Every entry of a list, page by page as they are taken. */
+  /** Yields every entry of a list; fetches the next page when it is needed. */
   async *list<T extends z.ZodType>(
     item: T,
     path: string,
@@ -96,9 +96,9 @@ export class ApiClient {
     if (!ok) throw faultOf(status, json, `${method} ${path}`)
     const parsed = schema.safeParse(json)
     if (parsed.success) return parsed.data
-    throw new Fault(`the answer to ${method} ${path} is not what this mailflow expects`, [
+    throw new Fault(`unexpected response to ${method} ${path}`, [
       ...faultsOf(parsed.error).slice(0, 5).map(faultText),
-      `Is ${this.#base.href} the API of a mailflow of this version?`,
+      `Check that ${this.#base.href} is the API of a mailflow gateway of this version.`,
     ])
   }
 
@@ -109,7 +109,7 @@ export class ApiClient {
         method: request.method,
         headers,
         ...(request.body !== undefined && { body: request.body }),
-        // Credentials are for this host alone.
+        // Credentials must not reach another host.
         redirect: 'error',
         signal: AbortSignal.timeout(patienceMs),
       })
@@ -129,10 +129,10 @@ export class ApiClient {
   }
 }
 
-/** One part of a path or a query, encoded as AWS signatures want it. */
+/** Encodes one part of a path or a query as AWS signatures require. */
 export const escaped = percentEncoded
 
-/** @returns undefined for no body, and for one that is no JSON */
+/** @returns undefined for an empty body, and for one that is not JSON */
 function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -145,10 +145,10 @@ function unreachable(base: URL, error: unknown): Fault {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const code = String((cause as { code?: unknown } | null)?.code ?? '')
   if (code === 'ECONNREFUSED')
-    return new Fault(`nothing answers at ${base.href}`, [
-      'Start the gateway on this machine (npm start), or say where the API is: --api URL, or MAILFLOW_API.',
+    return new Fault(`connection refused by ${base.href}`, [
+      'Start the gateway on this machine (npm start), or give the API address: --api URL, or MAILFLOW_API.',
     ])
   if (error instanceof Error && error.name === 'TimeoutError')
-    return new Fault(`${base.href} did not answer within ${patienceMs / 1000} seconds`)
-  return new Fault(`${base.href} cannot be reached: ${errorMessage(cause)}`)
+    return new Fault(`request to ${base.href} timed out after ${patienceMs / 1000} seconds`)
+  return new Fault(`cannot reach ${base.href}: ${errorMessage(cause)}`)
 }

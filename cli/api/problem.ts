@@ -1,4 +1,4 @@
-/** What the API refuses, in its own words (RFC 9457); what the gateway before it refuses, in ours. */
+/** Turns error responses of the API (RFC 9457) and of API Gateway into a Fault. */
 import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
 import { faultText } from '../../shared/contract/schema-faults.ts'
@@ -11,10 +11,10 @@ const ProblemDetails = z.object({
   errors: z.array(z.object({ path: z.string(), message: z.string() })).default([]),
 })
 
-/** API Gateway's own answers, with either letter case. */
+/** API Gateway's own error body. Its field name differs in case. */
 const GatewayAnswer = z.object({ message: z.string().nullish(), Message: z.string().nullish() })
 
-/** A refusal, with its status for who can go on from it. */
+/** An error response. Callers use `status` to handle some errors. */
 export class Refusal extends Fault {
   readonly status: number
 
@@ -25,8 +25,8 @@ export class Refusal extends Fault {
 }
 
 /**
- * @param json the answer's body, undefined when it is no JSON
- * @param asked method and path
+ * @param json the response body, undefined when it is not JSON
+ * @param asked method and path of the request
  */
 export function faultOf(status: number, json: unknown, asked: string): Refusal {
   const problem = ProblemDetails.safeParse(json)
@@ -34,8 +34,8 @@ export function faultOf(status: number, json: unknown, asked: string): Refusal {
   if (problem.success && (problem.data.title !== undefined || problem.data.detail !== undefined)) {
     const { detail, errors, instance } = problem.data
     const message = [problem.data.title ?? title, detail].filter(Boolean).join(': ')
-    // The log of the API is searched by the request's own id, which only a fault of ours needs.
-    const request = status >= 500 && instance !== undefined ? [`The log has it as ${instance}.`] : []
+    // The request id finds the log entry. Only a server error needs it.
+    const request = status >= 500 && instance !== undefined ? [`Search the API's log for ${instance}.`] : []
     return new Refusal(status, message, [...errors.map(faultText), ...request])
   }
   const gateway = GatewayAnswer.safeParse(json).data
@@ -44,8 +44,10 @@ export function faultOf(status: number, json: unknown, asked: string): Refusal {
 }
 
 function hintsFor(status: number): string[] {
-  if (status === 401) return ['The API wants a token: --token, or MAILFLOW_TOKEN.']
+  if (status === 401) return ['The API requires a token: use --token, or set MAILFLOW_TOKEN.']
   if (status === 403)
-    return ['The API wants an AWS signature of someone who may call it: --region, and credentials for AWS.']
+    return [
+      'The API requires a request signed by an authorised AWS identity: use --region, and set AWS credentials.',
+    ]
   return []
 }

@@ -1,4 +1,4 @@
-/** AWS Signature Version 4 for API Gateway, with the credentials that the AWS command line would use. */
+/** Signs requests for API Gateway (AWS Signature Version 4) with the credentials of the AWS CLI. */
 import { hash } from 'node:crypto'
 import { fromNodeProviderChain } from '@aws-sdk/credential-providers'
 import { Signer } from '../../shared/aws/signature.ts'
@@ -8,11 +8,11 @@ import type { ApiRequest } from './client.ts'
 
 const credentials = fromNodeProviderChain()
 
-/** @returns the request's headers, and those that sign it */
+/** @returns the request's headers with the signature's */
 export async function signRequest(request: ApiRequest, region: string): Promise<Record<string, string>> {
   const { url, method, headers, body = '' } = request
   const identity = await credentials().catch((error: unknown) => {
-    throw new Fault(`there are no AWS credentials to sign with: ${errorMessage(error)}`)
+    throw new Fault(`no AWS credentials to sign the request: ${errorMessage(error)}`)
   })
   const payload = hash('sha256', body)
   const { host: _host, ...signed } = new Signer({ region, service: 'execute-api' }).sign(

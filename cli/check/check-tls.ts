@@ -1,12 +1,12 @@
 /**
  * `npx mailflow check HOST`: checks a mail server's TLS and its certificate, or a certificate in a file.
  *
- * In the order in which it runs:
- * 1. `facts/` gathers. `gather-facts.ts` opens a session as a delivery opens it, makes handshakes that a delivery never
- *    makes, follows the certificates to a root, and asks every URL in them. `facts.ts` describes all that is gathered.
- * 2. `findings/` judges, and is pure. `judge-facts.ts` turns facts into findings; `finding.ts` describes a finding, and
- *    each `…-findings.ts` judges one part of the facts.
- * 3. `findings-text.ts` prints the findings. `--json` prints them as they are.
+ * Steps, in order:
+ * 1. `facts/` gathers. `gather-facts.ts` opens a session like a delivery, tries handshakes that deliveries never make,
+ *    follows the certificates to a root, and fetches every URL in them. `facts.ts` describes the facts.
+ * 2. `findings/` assesses facts, and is pure. `judge-facts.ts` turns facts into findings; `finding.ts` describes a
+ *    finding, and each `…-findings.ts` assesses one part of the facts.
+ * 3. `findings-text.ts` formats the findings. `--json` prints them unchanged.
  */
 import type { World } from '../command.ts'
 import { type GatherOptions, gatherFileFacts, gatherServerFacts } from './facts/gather-facts.ts'
@@ -17,22 +17,22 @@ import { judgeFacts } from './findings/judge-facts.ts'
 import type { Target } from './target.ts'
 
 export interface CheckOptions {
-  /** What the certificate is to be for, in comparable form. */
+  /** The name that the certificate must have, in comparable form. */
   readonly serverName: string | null
-  /** A file of authorities that are trusted, too. */
+  /** A file of additional trusted authorities. */
   readonly authorities: string | undefined
-  /** Milliseconds of each step. */
+  /** Milliseconds for each step. */
   readonly timeout: number
 }
 
-/** @throws Fault for the file of authorities; of the server everything is a finding */
+/** @throws Fault for the file of authorities; every problem of the server is a finding */
 export async function checkServer(target: Target, options: CheckOptions, world: World): Promise<Finding[]> {
   return judgeFacts(await gatherServerFacts(target, await gatherOptions(options, world)))
 }
 
 /**
- * @param file with certificates, leaf first; `-` for standard input
- * @throws Fault for a file without certificates; of these everything is a finding
+ * @param file holds certificates, leaf first; `-` is standard input
+ * @throws Fault for a file without certificates; every problem of a certificate is a finding
  */
 export async function checkFile(file: string, options: CheckOptions, world: World): Promise<Finding[]> {
   const gathering = await gatherOptions(options, world)

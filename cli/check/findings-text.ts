@@ -1,4 +1,4 @@
-/** Findings as lines, one each, which `grep FAIL` finds whole. */
+/** Formats findings, one line each, so that `grep FAIL` works. */
 import { printable } from '../text/words.ts'
 import type { Finding, Result } from './findings/finding.ts'
 

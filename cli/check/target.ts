@@ -1,10 +1,10 @@
-/** Which server is meant: `HOST`, `HOST:PORT`, an IPv4 address, or an IPv6 address in brackets. */
+/** Parses the target: `HOST`, `HOST:PORT`, an IPv4 address, or an IPv6 address in brackets. */
 import { isIP, isIPv4, isIPv6 } from 'node:net'
 import { normaliseDomain } from '../../shared/mail/domain.ts'
 import { UsageFault } from '../faults.ts'
 
 export interface Target {
-  /** A name in comparable form, or an address. */
+  /** A name in comparable form, or an IP address. */
   readonly host: string
   readonly port: number
 }
@@ -14,13 +14,13 @@ const smtpPort = 25
 /** @throws UsageFault */
 export function targetOf(text: string): Target {
   const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(text) ?? []
-  // Whoever leaves the brackets out means no port.
+  // An IPv6 address without brackets has no port.
   if (isIPv6(text)) return { host: text, port: smtpPort }
   if (bracketed !== undefined && !isIPv6(bracketed))
     throw new UsageFault(`${text}: ${bracketed} is not an IPv6 address`)
   const host = bracketed ?? (isIPv4(plain ?? '') ? plain : normaliseDomain(plain ?? ''))
   if (!host)
-    throw new UsageFault(`${text}: not a host, such as mx.example.com, 192.0.2.1:587 or [2001:db8::1]:25`)
+    throw new UsageFault(`${text}: not a host; examples: mx.example.com, 192.0.2.1:587, [2001:db8::1]:25`)
   return { host, port: portOf(text, port) }
 }
 
@@ -33,5 +33,5 @@ function portOf(text: string, port: string | undefined): number {
 
 export const shownTarget = ({ host, port }: Target): string => `${isIPv6(host) ? `[${host}]` : host}:${port}`
 
-/** The name that the certificate is to have; null for an address, which has none. */
+/** Returns the name that the certificate must have; null for an IP address. */
 export const nameOf = ({ host }: Target): string | null => (isIP(host) ? null : host)

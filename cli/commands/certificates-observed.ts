@@ -1,4 +1,4 @@
-/** `certificates observed`: the certificates that partners and we ourselves show, and until when. */
+/** `certificates observed`: lists certificates that partners and this gateway present, with their expiry. */
 import { z } from 'zod'
 import { knownAnswer } from '../api/known-answer.ts'
 import { command, jsonOption } from '../command.ts'
@@ -7,7 +7,7 @@ import { exit, UsageFault } from '../faults.ts'
 import { table } from '../text/table.ts'
 import { jsonText, printable } from '../text/words.ts'
 
-/** As far as it is shown. What a gateway of another version adds is passed over. */
+/** The fields that the command prints. Others are ignored, so that newer gateways work. */
 const Place = z.object({
   kind: z.string(),
   connector: z.object({ name: z.string() }).nullable(),
@@ -29,29 +29,29 @@ const Place = z.object({
 })
 type Place = z.output<typeof Place>
 
-/** Entries that this list gives at once. */
+/** Entries of one page. */
 const longestPage = 100
 
 export const observedCertificates = command({
   name: 'certificates observed',
-  summary: 'List the certificates that partners and we ourselves show, with the days they have left',
+  summary: 'List observed certificates of partners and of this gateway, with the days until they expire',
   usesApi: true,
   options: {
-    connector: { type: 'string', value: 'NAME', says: 'of this connector only; its name or its id' },
+    connector: { type: 'string', value: 'NAME', says: 'only certificates of this connector (name or id)' },
     'expiring-within': {
       type: 'string',
       value: 'DAYS',
-      says: 'those in use that expire so soon, or have expired',
+      says: 'only certificates in use that expire within this many days, or have expired',
     },
     all: {
       type: 'boolean',
-      says: 'also those that others have superseded, or that were not seen for 30 days',
+      says: 'include certificates that were superseded, or not observed for 30 days',
     },
     ...jsonOption,
   },
   details: `
-What we show to next hops, and what next hops and senders show, is known since mail went that way last. Of our ingress
-there is what it serves; "npx mailflow certificates" has more of it.
+Certificates of next hops and senders, and this gateway's client certificates, are recorded when mail uses them. The
+ingress's own certificates are listed too; "npx mailflow certificates" shows more about them.
 `,
   async run({ values, world, api }) {
     const { connector, all, json } = values
@@ -68,7 +68,7 @@ there is what it serves; "npx mailflow certificates" has more of it.
       return exit.ok
     }
     const rows = found.flatMap((one) => rowsOf(knownAnswer(Place, one, 'certificate'), all, within))
-    world.out(rows.length === 0 ? 'No certificate was found.\n' : `${table(heading, rows)}\n`)
+    world.out(rows.length === 0 ? 'No certificates found.\n' : `${table(heading, rows)}\n`)
     return exit.ok
   },
 })
@@ -76,13 +76,13 @@ there is what it serves; "npx mailflow certificates" has more of it.
 /** @throws UsageFault */
 function daysOf(text: string | undefined): string | undefined {
   if (text === undefined || /^\d{1,4}$/.test(text)) return text
-  throw new UsageFault(`--expiring-within ${text}: not a number of days`)
+  throw new UsageFault(`--expiring-within ${text}: not a number of days from 0 to 9999`)
 }
 
-const heading = ['Whose', 'Connector', 'Host', 'Left', 'Expires', 'Seen', 'Changed', 'Issuer', 'SHA-256']
+const heading = ['Owner', 'Connector', 'Host', 'Left', 'Expires', 'Observed', 'Changed', 'Issuer', 'SHA-256']
 
 const whose: Readonly<Record<string, string>> = {
-  Own: 'ours',
+  Own: 'gateway',
   PartnerServer: 'next hop',
   PartnerClient: 'sender',
 }
@@ -119,4 +119,7 @@ function rowsOf(
     })
 }
 
-const seenWords: Readonly<Record<string, string>> = { Superseded: 'superseded', NotSeen: 'not since' }
+const seenWords: Readonly<Record<string, string>> = {
+  Superseded: 'superseded',
+  NotSeen: 'not observed since',
+}

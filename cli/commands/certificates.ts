@@ -1,4 +1,4 @@
-/** `certificates`: our own, as partners are told of them. */
+/** `certificates`: shows the published certificates of this gateway. */
 import { z } from 'zod'
 import { type PublishedCertificate, PublishedCertificates } from '../../shared/contract/certificates.ts'
 import { attributesOf, utc } from '../../shared/tls/published-words.ts'
@@ -8,30 +8,32 @@ import { exit } from '../faults.ts'
 import { aligned } from '../text/table.ts'
 import { jsonText, printable } from '../text/words.ts'
 
-/** What a gateway of another version adds is passed over. */
+/** Ignores unknown fields, so that newer gateways work. */
 const Told = PublishedCertificates.loose()
 
 export const certificates = command({
   name: 'certificates',
-  summary: 'Show what partners are told of our certificates: current, next and deprecated',
+  summary: 'Show the published certificates of this gateway: current, next and deprecated',
   usesApi: true,
   options: jsonOption,
   async run({ values, world, api }) {
     const answer = await api.get(z.unknown(), '/certificates')
-    world.out(values.json ? jsonText(answer) : `${textOf(knownAnswer(Told, answer, 'answer'))}\n`)
+    world.out(
+      values.json ? jsonText(answer) : `${textOf(knownAnswer(Told, answer, 'published certificates'))}\n`,
+    )
     return exit.ok
   },
 })
 
 function textOf({ hostname, changedAt, certificates, tlsaRecords, protocol }: PublishedCertificates): string {
   return [
-    `${printable(hostname)}, told so since ${utc(changedAt)}`,
+    `${printable(hostname)}, published since ${utc(changedAt)}`,
     ...certificates.flatMap((certificate) => ['', ...linesOf(certificate)]),
     '',
-    'TLSA records, in a zone that is signed',
+    'TLSA records (the zone must be signed with DNSSEC)',
     ...tlsaRecords.map((record) => `  ${printable(record)}`),
     '',
-    'What is spoken, most wanted first',
+    'TLS parameters, in order of preference',
     `  Versions  ${protocol.versions.join(', ')}`,
     `  Suites    ${protocol.cipherSuites.join('\n            ')}`,
     `  Groups    ${protocol.groups.join(', ')}`,

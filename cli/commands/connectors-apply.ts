@@ -1,4 +1,4 @@
-/** `connectors apply`: the gateway gets what a file says. */
+/** `connectors apply`: makes the gateway's configuration match a file. */
 import { faultText } from '../../shared/contract/schema-faults.ts'
 import { counted } from '../../shared/policy/words.ts'
 import { command, jsonOption } from '../command.ts'
@@ -15,7 +15,7 @@ import { jsonText, printable } from '../text/words.ts'
 
 export const applyConnectors = command({
   name: 'connectors apply',
-  summary: 'Make the connectors and accepted domains what a file says',
+  summary: 'Make the connectors and accepted domains match a file',
   needs: '-f FILE',
   usesApi: true,
   options: {
@@ -23,27 +23,27 @@ export const applyConnectors = command({
       type: 'string',
       short: 'f',
       value: 'FILE',
-      says: 'the file, in YAML or JSON; - is standard input',
+      says: 'the file, YAML or JSON; - is standard input',
     },
     'dry-run': {
       type: 'boolean',
-      says: 'show the differences and write nothing; ends with 3 if there are any',
+      says: 'show the differences and write nothing; exit status 3 if there are any',
     },
-    prune: { type: 'boolean', says: 'remove what is there and not in the file' },
+    prune: { type: 'boolean', says: 'remove what the gateway has and the file does not' },
     ...jsonOption,
   },
   details: `
-A connector is the one of the same name, in whatever letter case, and of the same direction. What is there and not in
-the file is named and left alone; --prune removes it, and says what that means for mail. A section that the file
-leaves out (acceptedDomains, inboundConnectors, outboundConnectors) is not touched, with --prune either.
+Connectors are matched by direction and name; letter case does not count. What the gateway has and the file does not is
+listed and kept. --prune removes it and shows the effect on mail. A section that is missing from the file
+(acceptedDomains, inboundConnectors, outboundConnectors) stays unchanged, also with --prune.
 
-Warnings are about what the file leads to, in the gateway's words; a dry run gives them too.
+The warnings are those of the gateway about the resulting configuration; a dry run prints them too.
 
-Writing goes in the order accepted domains, inbound, outbound; what is removed goes last. When somebody else changed
-a connector since it was read, it stops and says so.
+The order of writing is accepted domains, inbound, outbound; removals come last. The command stops with an error when
+a connector was changed by someone else since it was read.
 `,
   async run({ values, world, api }) {
-    if (values.file === undefined) throw new UsageFault('connectors apply needs -f FILE')
+    if (values.file === undefined) throw new UsageFault('connectors apply requires -f FILE')
     const { text, name } = await readText(values.file, world)
     const file = readConfiguration(text, name)
     const present = await readPresent(api)
@@ -66,16 +66,16 @@ const warningText = (warning: Warning): string =>
 function conclusion(changes: readonly Change[], dryRun: boolean): string {
   const count = (...kinds: Change['kind'][]) => changes.filter(({ kind }) => kinds.includes(kind)).length
   const left = count('NotInFile')
-  const leftAlone = left === 0 ? '' : `; ${left} not in the file, left alone`
-  if (!changes.some(isWritten)) return `No difference${leftAlone}.`
+  const leftAlone = left === 0 ? '' : `; ${left} not in the file, kept`
+  if (!changes.some(isWritten)) return `No differences${leftAlone}.`
   const less = changes.filter((change) => change.kind === 'Replace' && weakened(change.fields).length > 0)
-  const demanding = less.length === 0 ? '' : ` (${less.length} to demand less than before)`
+  const demanding = less.length === 0 ? '' : ` (${less.length} with weaker requirements)`
   const done = [
     counted(count('Create'), 'new', 'new'),
     `${counted(count('Replace'), 'changed', 'changed')}${demanding}`,
     counted(count('Remove'), 'removed', 'removed'),
   ].join(', ')
-  return `${dryRun ? 'Nothing was written. It would be' : 'Applied'}: ${done}${leftAlone}.`
+  return `${dryRun ? 'Dry run, nothing was written' : 'Applied'}: ${done}${leftAlone}.`
 }
 
 function report(changes: readonly Change[], applied: boolean, warnings: readonly Warning[]) {

@@ -1,4 +1,4 @@
-/** `connectors export`: what the gateway has, as the file that `connectors apply` reads. */
+/** `connectors export`: writes the gateway's configuration as a file for `connectors apply`. */
 import { command } from '../command.ts'
 import { readPresent } from '../connectors/read-present.ts'
 import { writeConfiguration } from '../connectors/write-configuration.ts'
@@ -10,8 +10,8 @@ export const exportConnectors = command({
   usesApi: true,
   options: {},
   details: `
-The file goes to standard output. Fields at their defaults are left out, but for those that decide over security.
-Applying the file right away makes no difference.
+The file goes to standard output. It omits fields that have their default value, except those that decide security.
+Applying the file at once changes nothing.
 `,
   async run({ world, api }) {
     world.out(writeConfiguration(await readPresent(api), 'For: npx mailflow connectors apply -f FILE'))

@@ -1,4 +1,4 @@
-/** `connectors get`: one connector in full. */
+/** `connectors get`: shows one connector. */
 import { command, jsonOption } from '../command.ts'
 import { type Found, findConnectors } from '../connectors/find-connectors.ts'
 import { writeConfiguration } from '../connectors/write-configuration.ts'
@@ -7,12 +7,12 @@ import { jsonText, timeOf } from '../text/words.ts'
 
 export const getConnector = command({
   name: 'connectors get',
-  summary: 'Show a connector as the file of "connectors apply" has it',
+  summary: 'Show a connector in the file format of "connectors apply"',
   takes: { shown: 'NAME|ID', least: 1, most: 1 },
   usesApi: true,
   options: jsonOption,
   details: `
-When an inbound and an outbound connector share the name, both are shown. --json prints what the API answers, in a
+When an inbound and an outbound connector have the same name, both are shown. --json prints the API's responses as a
 list.
 `,
   async run({ values, positionals: [nameOrId = ''], world, api }) {
@@ -25,6 +25,6 @@ list.
 
 function textOf({ kind, connector }: Found): string {
   const { createdAt, updatedAt, version } = connector.answer
-  const times = `made ${timeOf(String(createdAt))}, changed ${timeOf(String(updatedAt))}`
+  const times = `created ${timeOf(String(createdAt))}, changed ${timeOf(String(updatedAt))}`
   return writeConfiguration({ [kind.name]: [connector] }, `id ${connector.id}, version ${version}, ${times}`)
 }

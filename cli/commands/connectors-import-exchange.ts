@@ -1,4 +1,4 @@
-/** `connectors import-exchange`: Exchange Online's connectors as a file for `connectors apply`. */
+/** `connectors import-exchange`: converts Exchange Online's connectors to a file for `connectors apply`. */
 
 import { counted } from '../../shared/policy/words.ts'
 import { command } from '../command.ts'
@@ -12,20 +12,20 @@ import { printable } from '../text/words.ts'
 
 export const importExchange = command({
   name: 'connectors import-exchange',
-  summary: 'Turn an export of Exchange Online\'s connectors into a file for "connectors apply"',
+  summary: 'Convert an export of Exchange Online\'s connectors to a file for "connectors apply"',
   takes: { shown: 'FILE …', least: 1, most: Number.POSITIVE_INFINITY },
   usesApi: false,
   options: {},
   details: `
-The files are what PowerShell writes:
+Write the files with PowerShell:
 
   Get-InboundConnector | ConvertTo-Json | Out-File inbound.json
   Get-OutboundConnector | ConvertTo-Json | Out-File outbound.json
   Get-AcceptedDomain | ConvertTo-Json | Out-File domains.json
 
-The connectors go to standard output, and what could not be carried over, with what happens instead, to standard
-error. Read what begins with "Left out", "Disabled" or "Weaker than in Exchange" before you apply the file; it also
-stands in the file, above the connector.
+The connectors go to standard output. Notices about settings that were not imported, and what applies instead, go to
+standard error. Before you apply the file, read the notices "Left out", "Disabled" and "Weaker than in Exchange". The
+file repeats them above the connector.
 `,
   async run({ positionals, world }) {
     const files = await Promise.all(
@@ -43,11 +43,11 @@ stands in the file, above the connector.
 })
 
 const withoutDomains =
-  'No accepted domain is among them. Mail from outside is taken for accepted domains only; if the gateway does not have yours yet, export them too: Get-AcceptedDomain | ConvertTo-Json | Out-File domains.json'
+  'No accepted domain was imported. The gateway accepts mail from outside only for accepted domains; if it does not have yours yet, export them too: Get-AcceptedDomain | ConvertTo-Json | Out-File domains.json'
 
 const grave: readonly Weight[] = ['Left out', 'Disabled', 'Weaker than in Exchange']
 
-/** Who reads the file later has no other way to know. */
+/** The file repeats these notices, because standard error is not kept. */
 const graveText = (notices: readonly Notice[]): string =>
   notices
     .filter(({ weight }) => grave.includes(weight))
@@ -76,6 +76,6 @@ function summaryOf(
     .map((weight) => [weight, notices.filter((notice) => notice.weight === weight).length] as const)
     .filter(([, count]) => count > 0)
     .map(([weight, count]) => `${count} × ${weight}`)
-  if (weights.length === 0) return `Imported: ${written}. Everything that was demanded is demanded.`
-  return `Imported: ${written}. Decide about these before you apply the file: ${weights.join(', ')}.`
+  if (weights.length === 0) return `Imported: ${written}. No requirement is weaker than in Exchange.`
+  return `Imported: ${written}. Review these notices before you apply the file: ${weights.join(', ')}.`
 }

@@ -1,4 +1,4 @@
-/** `connectors list`: all connectors at a glance. */
+/** `connectors list`: lists all connectors in a table. */
 
 import { counted, firstOf } from '../../shared/policy/words.ts'
 import { command, jsonOption } from '../command.ts'
@@ -16,13 +16,13 @@ export const listConnectors = command({
   async run({ values, world, api }) {
     const all = await everyConnector(api)
     if (values.json) world.out(jsonText(asJson(all)))
-    else if (all.length === 0) world.out('There are no connectors.\n')
+    else if (all.length === 0) world.out('No connectors found.\n')
     else world.out(`${table(heading, all.map(row))}\n`)
     return exit.ok
   },
 })
 
-const heading = ['Direction', 'Name', 'Type', 'State', 'Domains', 'Demands']
+const heading = ['Direction', 'Name', 'Type', 'State', 'Domains', 'Requires']
 
 const asJson = (all: readonly Found[]) =>
   Object.fromEntries(
@@ -37,7 +37,7 @@ function row({ kind, connector: { label, fields } }: Found): string[] {
     kind === inboundConnectors ? 'inbound' : 'outbound',
     printable(label),
     String(fields.connectorType),
-    fields.enabled === false ? 'disabled' : fields.mode === 'ReportOnly' ? 'reports only' : 'enforced',
+    fields.enabled === false ? 'disabled' : fields.mode === 'ReportOnly' ? 'report only' : 'enforced',
     domainsOf(kind === inboundConnectors ? fields.senderDomains : fields.recipientDomains, fields),
     kind === inboundConnectors ? inboundDemands(fields) : outboundDemands(fields),
   ]
@@ -45,7 +45,7 @@ function row({ kind, connector: { label, fields } }: Found): string[] {
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** Three of them say which partner it is. */
+/** Names three domains: that is enough to recognise the partner. */
 function domainsOf(domains: unknown, { allAcceptedDomains }: Fields): string {
   return firstThree([...(allAcceptedDomains === true ? ['accepted domains'] : []), ...(domains as string[])])
 }
@@ -58,12 +58,12 @@ function inboundDemands(fields: Fields): string {
     fields.restrictDomainsToCertificate === true ? 'certificate' : '',
     fields.restrictDomainsToIpAddresses === true ? 'address' : '',
   ].filter(Boolean)
-  const held = demands.length > 0 && fields.onViolation === 'Defer' ? ', else held' : ''
+  const held = demands.length > 0 && fields.onViolation === 'Defer' ? ', else deferred' : ''
   const relay = fields.connectorType === 'OnPremises' ? `; may relay: ${firstThree(knownBy(fields))}` : ''
   return `${demands.join(', ') || 'nothing'}${held}${relay}`
 }
 
-/** Who may relay is what an auditor asks of an OnPremises connector. */
+/** Auditors ask which servers an OnPremises connector allows to relay. */
 function knownBy(fields: Fields): string[] {
   const pinned = fields.certificateFingerprints as string[]
   return [

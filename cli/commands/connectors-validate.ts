@@ -1,4 +1,4 @@
-/** `connectors validate`: an outbound connector by a test mail, an inbound one by the mail that came. */
+/** `connectors validate`: validates an outbound connector by a test mail, an inbound one by received mail. */
 import { z } from 'zod'
 import { OutboundValidation, type ValidationStep } from '../../shared/connectors/validation.ts'
 import type { ApiClient } from '../api/client.ts'
@@ -10,7 +10,7 @@ import { exit, Fault, UsageFault } from '../faults.ts'
 import { indented } from '../text/table.ts'
 import { jsonText, printable } from '../text/words.ts'
 
-/** What is shown of an inbound connector's validation; the API's document has all of it. */
+/** The fields of an inbound validation that the command prints. */
 const InboundValidation = z.looseObject({
   summary: z.string(),
   failing: z.array(
@@ -31,7 +31,7 @@ interface Result {
 
 export const validateConnector = command({
   name: 'connectors validate',
-  summary: 'Validate an outbound connector by a test mail, an inbound one by the mail that came',
+  summary: 'Validate an outbound connector by a test mail, an inbound one by received mail',
   takes: { shown: 'NAME|ID', least: 1, most: 1 },
   usesApi: true,
   options: {
@@ -39,16 +39,20 @@ export const validateConnector = command({
       type: 'string',
       value: 'ADDRESS',
       multiple: true,
-      says: 'outbound: who gets the test mail (postmaster of its first domain); may be repeated',
+      says: 'outbound: recipient of the test mail (default: postmaster of its first domain); may be repeated',
     },
-    days: { type: 'string', value: 'N', says: 'inbound: how far to look back, 1 to 30 (7)' },
+    days: {
+      type: 'string',
+      value: 'N',
+      says: 'inbound: check mail of the last N days, 1 to 30 (default: 7)',
+    },
     ...jsonOption,
   },
   details: `
-Outbound, every step is shown: names, connections, EHLO, STARTTLS, the certificate, the test mail. The result is kept
-on the connector. Inbound, the mail of the last days is judged by the connector as it is now, even if it is disabled or
-only reports. When an inbound and an outbound connector share the name, both are validated. It ends with 1 when a step
-fails, or when mail that came would not pass.
+Outbound: the command shows every step: DNS, connection, EHLO, STARTTLS, certificate, test mail. The result is stored
+with the connector. Inbound: the connector as it is now is applied to the mail of the last days, even if it is disabled
+or report only. When an inbound and an outbound connector have the same name, both are validated. The exit status is 1
+when a step fails, or when the connector would refuse received mail.
 `,
   async run({ values, positionals: [nameOrId = ''], world, api }) {
     const days = daysOf(values.days)
@@ -69,7 +73,7 @@ function daysOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const days = Number(text)
   if (/^\d+$/.test(text) && days >= 1 && days <= 30) return days
-  throw new UsageFault(`--days ${text}: not a number of days from 1 to 30`)
+  throw new UsageFault(`--days ${text}: not a number from 1 to 30`)
 }
 
 async function inbound(
@@ -84,7 +88,7 @@ async function inbound(
   )
   const faults = json.failing.map(({ reason, count, explanation, messages }) =>
     [
-      `  ${count} × ${reason}, such as ${messages.slice(0, 2).join(', ')}`,
+      `  ${count} × ${reason}, for example ${messages.slice(0, 2).join(', ')}`,
       indented(printable(explanation), 4),
     ].join('\n'),
   )
@@ -99,7 +103,7 @@ async function inbound(
 async function outbound(api: ApiClient, { kind, connector }: Found, to: readonly string[]): Promise<Result> {
   const body = to.length > 0 ? { recipients: to } : {}
   const json = await api.post(OutboundValidation, `${connector.path}/validate`, body).catch(sayTo)
-  const verdict = json.succeeded ? 'every step succeeded' : 'NOT validated'
+  const verdict = json.succeeded ? 'validated, every step succeeded' : 'NOT validated'
   const heading = `${kind.one} "${printable(connector.label)}": ${verdict}, ${json.durationMs} ms`
   return {
     json,
@@ -108,10 +112,10 @@ async function outbound(api: ApiClient, { kind, connector }: Found, to: readonly
   }
 }
 
-/** The API speaks of its `recipients`; here they are an option. */
+/** Adds the option's name: the API's error names its field `recipients`. */
 function sayTo(error: unknown): never {
   if (!(error instanceof Refusal) || error.status !== 422) throw error
-  throw new Fault(error.message, [...error.lines, 'Say who gets the test mail with --to ADDRESS.'])
+  throw new Fault(error.message, [...error.lines, 'Give the recipient of the test mail: --to ADDRESS.'])
 }
 
 function stepText({ step, host, ip, succeeded, detail, durationMs, certificates }: ValidationStep): string {

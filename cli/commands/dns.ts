@@ -1,4 +1,4 @@
-/** `dns`: what to publish for a domain of ours, and whether it is. */
+/** `dns`: shows the DNS records to publish for an accepted domain, and checks the published ones. */
 import { command, jsonOption } from '../command.ts'
 import { checkDomain } from '../dns/check-domain.ts'
 import { type Result, worst } from '../dns/findings/record-finding.ts'
@@ -9,7 +9,7 @@ import { jsonText } from '../text/words.ts'
 
 export const dns = command({
   name: 'dns',
-  summary: 'Say what to publish in DNS for a domain, from MX to TLSA, and whether it is',
+  summary: 'Show the DNS records to publish for a domain, from MX to TLSA, and check the published ones',
   takes: { shown: 'DOMAIN', least: 1, most: 1 },
   usesApi: true,
   options: {
@@ -17,32 +17,36 @@ export const dns = command({
       type: 'string',
       value: 'HOST',
       multiple: true,
-      says: "a name in the MX records (the gateway's own); may be repeated",
+      says: "a host in the MX records (default: the gateway's host name); may be repeated",
     },
-    'report-address': { type: 'string', value: 'ADDRESS', says: 'who gets reports on TLS' },
+    'report-address': { type: 'string', value: 'ADDRESS', says: 'the address for TLS reports (TLS-RPT)' },
     mode: {
       type: 'string',
       value: 'testing|enforce',
-      says: "of the MTA-STS policy (the published one's, else testing)",
+      says: 'mode of the MTA-STS policy (default: as published, else testing)',
     },
-    'max-age': { type: 'string', value: 'DAYS', says: "of the MTA-STS policy (the published one's, else 7)" },
+    'max-age': {
+      type: 'string',
+      value: 'DAYS',
+      says: 'max_age of the MTA-STS policy (default: as published, else 7)',
+    },
     egress: {
       type: 'string',
       value: 'ADDRESS|ses',
       multiple: true,
-      says: 'an address that mail leaves from, or ses for Amazon SES (ses); may be repeated',
+      says: 'an IP address that sends mail, or ses for Amazon SES (default: ses); may be repeated',
     },
     'dns-server': {
       type: 'string',
       value: 'ADDRESS',
       multiple: true,
-      says: "ask this resolver, such as tls://9.9.9.9#dns.quad9.net (the system's); may be repeated",
+      says: "use this resolver, for example tls://9.9.9.9#dns.quad9.net (default: the system's); may be repeated",
     },
     ...jsonOption,
   },
   details: `
-Nothing is changed. It ends with 3 when a record is missing or different, and with 1 when something could not be found
-out. TLSA records count in a signed zone only; whether it is signed shows a resolver that validates, see --dns-server.
+The command changes nothing. The exit status is 3 when a record is missing or different, and 1 when DNS gave no answer.
+Senders use TLSA records only in a signed zone. Only a validating resolver shows whether a zone is signed: --dns-server.
 `,
   async run({ values, positionals: [domain = ''], world, api }) {
     const wish = readWish(domain, values)

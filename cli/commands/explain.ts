@@ -1,4 +1,4 @@
-/** `explain`: what would happen to a message, and why, without sending one. */
+/** `explain`: shows the decision about a message that is not sent, and its reason. */
 import { z } from 'zod'
 import { certificatesIn } from '../../shared/tls/pem.ts'
 import { knownAnswer } from '../api/known-answer.ts'
@@ -12,24 +12,28 @@ const protocols = /^TLSv1\.[23]$/
 
 export const explain = command({
   name: 'explain',
-  summary: 'Say what would be decided for a message, and which connectors decide it',
+  summary: 'Show the decision for a message that is not sent, and the connectors that determine it',
   needs: '--from ADDRESS --to ADDRESS --ip ADDRESS',
   usesApi: true,
   options: {
-    from: { type: 'string', value: 'ADDRESS', says: "the sender (reverse path); <> is a notification's" },
-    to: { type: 'string', multiple: true, value: 'ADDRESS', says: 'a recipient; may be given several times' },
-    ip: { type: 'string', value: 'ADDRESS', says: 'the address that it comes from' },
+    from: {
+      type: 'string',
+      value: 'ADDRESS',
+      says: 'the sender (reverse path); <> is the empty reverse path of a DSN',
+    },
+    to: { type: 'string', multiple: true, value: 'ADDRESS', says: 'a recipient; may be repeated' },
+    ip: { type: 'string', value: 'ADDRESS', says: 'the IP address of the client' },
     tls: {
       type: 'string',
       value: '[TLSv1.2|TLSv1.3]',
-      // No argument stands alone here, so what follows is meant as the version, whether it is one or not.
+      // The command takes no positional arguments, so the next argument is the version.
       optional: /^[^-]/,
-      says: 'it comes over TLS, of this version (TLSv1.3)',
+      says: 'the client uses TLS of this version (default: TLSv1.3)',
     },
     certificate: {
       type: 'string',
       value: 'FILE.pem',
-      says: 'the client shows this certificate, and the chain that follows it; includes --tls',
+      says: 'the client presents this certificate and chain; implies --tls',
     },
     ...jsonOption,
   },
@@ -54,7 +58,8 @@ export const explain = command({
 
 async function tlsOf(tls: string | undefined, certificate: string | undefined, world: World) {
   if (tls === undefined && certificate === undefined) return { negotiated: false }
-  if (tls && !protocols.test(tls)) throw new UsageFault(`--tls ${tls}: the versions are TLSv1.2 and TLSv1.3`)
+  if (tls && !protocols.test(tls))
+    throw new UsageFault(`--tls ${tls}: not a supported version; use TLSv1.2 or TLSv1.3`)
   return {
     negotiated: true,
     ...(tls && { protocol: tls }),
@@ -62,10 +67,10 @@ async function tlsOf(tls: string | undefined, certificate: string | undefined, w
   }
 }
 
-/** Only what is public: a file that also holds the private key must not be sent as it is. */
+/** Returns only the certificates: the file may also hold a private key, which must not be sent. */
 async function certificatesOf(file: string, world: World): Promise<string> {
   const { text, name } = await readText(file, world)
   const blocks = certificatesIn(text)
-  if (blocks.length === 0) throw new Fault(`${name} holds no certificate in PEM`)
+  if (blocks.length === 0) throw new Fault(`${name} contains no PEM certificate`)
   return `${blocks.join('\n')}\n`
 }

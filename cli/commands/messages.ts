@@ -1,4 +1,4 @@
-/** `messages`: what happened to mail. */
+/** `messages`: lists messages, or shows the trace of one. */
 import { z } from 'zod'
 import { dayMs, minuteMs } from '../../shared/contract/durations.ts'
 import type { ApiClient, Query } from '../api/client.ts'
@@ -18,16 +18,16 @@ const usualLimit = 50
 
 export const messages = command({
   name: 'messages',
-  summary: 'List messages, newest first, or show what happened to one',
+  summary: 'List messages, newest first, or show the trace of one',
   takes: { shown: '[ID]', least: 0, most: 1 },
   usesApi: true,
   options: {
     since: {
       type: 'string',
       value: 'TIME',
-      says: 'received at or after; 24 hours before --until when left out',
+      says: 'received at or after TIME (default: 24 hours before --until)',
     },
-    until: { type: 'string', value: 'TIME', says: 'received before; now when left out' },
+    until: { type: 'string', value: 'TIME', says: 'received before TIME (default: now)' },
     sender: {
       type: 'string',
       value: 'ADDRESS',
@@ -35,23 +35,23 @@ export const messages = command({
     },
     recipient: { type: 'string', value: 'ADDRESS', says: 'an address or a domain' },
     state: { type: 'string', value: 'STATE', says: 'Pending, Delivered, Deferred or Bounced' },
-    connector: { type: 'string', value: 'NAME|ID', says: 'that this connector took part in' },
-    limit: { type: 'string', value: 'N', says: `at most so many (${usualLimit})` },
-    all: { type: 'boolean', says: 'all of them' },
+    connector: { type: 'string', value: 'NAME|ID', says: 'only messages that this connector was applied to' },
+    limit: { type: 'string', value: 'N', says: `list at most N messages (default: ${usualLimit})` },
+    all: { type: 'boolean', says: 'list all messages' },
     ...jsonOption,
   },
   details: `
-A TIME is in ISO 8601 (2026-02-03, 2026-02-03T11:00:00Z), or so long ago: 30m, 2h, 3d. At most 31 days lie between the
-two. What was refused in session is not listed: it was never taken in.
+TIME is ISO 8601 (2026-02-03, 2026-02-03T11:00:00Z), or a duration before now: 30m, 2h, 3d. The period is at most 31
+days. Messages that were refused in the SMTP session are not listed.
 `,
   async run({ values, positionals: [id], world, api }) {
     if (id !== undefined) return showOne(api, id, values.json, world)
     const limit = values.all ? Number.POSITIVE_INFINITY : limitOf(values.limit)
     const { entries, more } = await take(api, await queryOf(values, api, world.now()), limit)
     if (values.json) world.out(jsonText(entries))
-    else if (entries.length === 0) world.out('No message was found.\n')
+    else if (entries.length === 0) world.out('No messages found.\n')
     else world.out(`${listText(entries.map(entryOf))}\n`)
-    if (more) world.err(`There are more: --limit N, or --all.\n`)
+    if (more) world.err(`There are more messages: use --limit N or --all.\n`)
     return exit.ok
   },
 })
@@ -90,7 +90,7 @@ async function queryOf(asked: Asked, api: ApiClient, now: number): Promise<Query
 
 const longestMs = 31 * dayMs
 
-/** By the API's clock, a moment later, all the days that it grants would be too many: then the end is said. */
+/** The API's clock is a moment later. Without an end, the longest period would then be too long. */
 function endOfLongest(since: string, now: number): string | undefined {
   const tooShortByMs = longestMs - (now - Date.parse(since))
   return tooShortByMs >= 0 && tooShortByMs < minuteMs ? new Date(now).toISOString() : undefined
@@ -101,13 +101,13 @@ const states = ['Pending', 'Delivered', 'Deferred', 'Bounced']
 function stateOf(text: string): string {
   const state = states.find((one) => one.toLowerCase() === text.toLowerCase())
   if (state !== undefined) return state
-  throw new UsageFault(`--state ${text}: the states are ${states.join(', ')}`)
+  throw new UsageFault(`--state ${text}: not a state; the states are ${states.join(', ')}`)
 }
 
 async function onlyId(api: ApiClient, nameOrId: string): Promise<string> {
   const [first, second] = await findConnectors(api, nameOrId)
   if (second === undefined) return first?.connector.id ?? ''
-  throw new Fault(`both an inbound and an outbound connector are called "${nameOrId}"; give an id`, [
+  throw new Fault(`an inbound and an outbound connector have the name "${nameOrId}"; give an id instead`, [
     ...[first, second].map((one) => `${one?.connector.id}  ${one?.kind.one}`),
   ])
 }
@@ -115,7 +115,7 @@ async function onlyId(api: ApiClient, nameOrId: string): Promise<string> {
 function limitOf(text: string | undefined): number {
   if (text === undefined) return usualLimit
   if (/^[1-9]\d{0,6}$/.test(text)) return Number(text)
-  throw new UsageFault(`--limit ${text}: not a number from 1`)
+  throw new UsageFault(`--limit ${text}: not a number from 1 to 9999999`)
 }
 
 async function take(api: ApiClient, query: Query, limit: number) {
@@ -127,7 +127,7 @@ async function take(api: ApiClient, query: Query, limit: number) {
   return { entries, more: false }
 }
 
-/** A row for each recipient. */
+/** Writes a row for each recipient. */
 function listText(entries: readonly Entry[]): string {
   const rows = entries.flatMap((entry) =>
     entry.recipients.map((recipient) => [
@@ -140,19 +140,19 @@ function listText(entries: readonly Entry[]): string {
       entry.id,
     ]),
   )
-  return table(['Received', 'State', 'From', 'To', 'Came in', 'Left, or why not', 'Id'], rows)
+  return table(['Received', 'State', 'From', 'To', 'Inbound', 'Outbound, or reason', 'Id'], rows)
 }
 
-/** How it left, or why it did not. */
+/** Describes the session that delivered the message, or the reason for the delay or bounce. */
 function wayOut({ state, verdict, attempts }: Entry['recipients'][number]): string {
   if (state === 'Deferred' || state === 'Bounced') return verdict === null ? '' : whyNot(verdict)
   const last = attempts.at(-1)
   if (state !== 'Delivered' || last === undefined) return ''
-  const onTrial = (verdict?.reportOnly ?? last.reportOnly) === null ? '' : ', a trial would refuse it'
+  const onTrial = (verdict?.reportOnly ?? last.reportOnly) === null ? '' : ', report only: would be refused'
   return `${sessionOf(last)}${onTrial}`
 }
 
-/** Of what the next hop answered, its answer tells more than that it did. */
+/** Returns the next hop's reply where there is one: it says more than the reason. */
 function whyNot({ reason, reply }: Verdict): string {
   const answered = reply !== null && (reason === 'RetryLater' || reason === 'RefusedByNextHop')
   return answered ? printable(reply).slice(0, 60) : reason

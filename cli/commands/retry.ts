@@ -1,4 +1,4 @@
-/** `retry`: the next attempt at mail that waits, now. */
+/** `retry`: requests the next attempt for deferred mail at once. */
 import { z } from 'zod'
 import { counted } from '../../shared/policy/words.ts'
 import type { ApiClient } from '../api/client.ts'
@@ -10,24 +10,24 @@ import { jsonText, printable } from '../text/words.ts'
 
 export const retry = command({
   name: 'retry',
-  summary: 'Try mail that waits again now: one message, or all that a connector took part in',
+  summary: 'Retry deferred mail now: one message, or all messages of a connector',
   takes: { shown: '[ID]', least: 0, most: 1 },
   usesApi: true,
   options: {
     connector: {
       type: 'string',
       value: 'NAME|ID',
-      says: 'all deferred mail that this connector took part in',
+      says: 'all deferred mail that this connector was applied to',
     },
     ...jsonOption,
   },
   details: `
-Give the id of a message, or --connector. The decision is made anew, by the connectors as they are now; what is not
-met is not sent. An inbound and an outbound connector that share the name are both meant.
+Give the id of a message, or --connector. Each message is decided again by the current connectors, and sent only if
+their requirements are met. When an inbound and an outbound connector have the same name, both are included.
 `,
   async run({ values, positionals: [id], world, api }) {
     if ((id === undefined) === (values.connector === undefined))
-      throw new UsageFault('retry needs the id of a message, or --connector NAME|ID')
+      throw new UsageFault('retry needs a message id, or --connector NAME|ID')
     const asked =
       id === undefined ? await byConnector(api, values.connector ?? '') : await oneMessage(api, id)
     world.out(values.json ? jsonText(asked.json) : `${asked.text}\n`)
@@ -45,7 +45,7 @@ const MessageAnswer = z.object({ requested: z.int(), recipients: z.array(z.strin
 async function oneMessage(api: ApiClient, id: string): Promise<Requested> {
   const answer = await api.post(MessageAnswer, `/messages/${escaped(id)}/retry`, {})
   const recipients = answer.recipients.map(printable).join(', ')
-  return { json: answer, text: `Asked for the next attempt now, for ${recipients}.` }
+  return { json: answer, text: `Requested the next attempt now for ${recipients}.` }
 }
 
 async function byConnector(api: ApiClient, nameOrId: string): Promise<Requested> {
@@ -60,7 +60,7 @@ const ConnectorAnswer = z.object({
   nextCursor: z.string().nullable(),
 })
 
-/** Each answer covers as much as one request has time for. */
+/** One request covers as many messages as its time allows, so requests repeat until no cursor is left. */
 async function retryAll(api: ApiClient, { kind, connector }: Found) {
   const total = { connector: connector.id, name: connector.label, one: kind.one, requested: 0, messages: 0 }
   let cursor: string | null | undefined
@@ -75,7 +75,7 @@ async function retryAll(api: ApiClient, { kind, connector }: Found) {
 
 function textOf({ one, name, requested, messages }: Awaited<ReturnType<typeof retryAll>>): string {
   const whose = `${one} "${printable(name)}"`
-  if (requested === 0) return `${whose}: no mail that it took part in is deferred.`
+  if (requested === 0) return `${whose}: no deferred mail.`
   const what = `${counted(requested, 'recipient')} of ${counted(messages, 'message')}`
-  return `${whose}: asked for the next attempt now, for ${what}.`
+  return `${whose}: requested the next attempt now for ${what}.`
 }

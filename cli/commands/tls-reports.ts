@@ -1,4 +1,4 @@
-/** `tls-reports`: what others report of TLS with us. */
+/** `tls-reports`: shows the TLS reports (RFC 8460) that other organisations sent. */
 import { z } from 'zod'
 import { counted } from '../../shared/policy/words.ts'
 import { type ApiClient, escaped } from '../api/client.ts'
@@ -9,7 +9,7 @@ import { parseInstant } from '../input/parse-instant.ts'
 import { indented, table } from '../text/table.ts'
 import { jsonText, printable, timeOf } from '../text/words.ts'
 
-/** As far as it is shown. What a gateway of another version adds is passed over. */
+/** The fields that the command prints. Others are ignored, so that newer gateways work. */
 const Summary = z.object({
   id: z.string(),
   day: z.string(),
@@ -56,22 +56,26 @@ type Report = z.output<typeof Report>
 
 export const tlsReports = command({
   name: 'tls-reports',
-  summary: 'List what others report of TLS with us, latest day first, or show one report',
+  summary: 'List TLS reports received from other organisations, latest day first, or show one',
   takes: { shown: '[ID]', least: 0, most: 1 },
   usesApi: true,
   options: {
-    domain: { type: 'string', value: 'DOMAIN', says: 'one of ours, or the name of a mail server of ours' },
+    domain: {
+      type: 'string',
+      value: 'DOMAIN',
+      says: 'an accepted domain, or the name of one of its mail servers',
+    },
     since: {
       type: 'string',
       value: 'DAY',
-      says: 'first day reported on; 30 days before --until when left out',
+      says: 'first reported day (default: 30 days before --until)',
     },
-    until: { type: 'string', value: 'DAY', says: 'last day reported on; today when left out' },
+    until: { type: 'string', value: 'DAY', says: 'last reported day (default: today)' },
     ...jsonOption,
   },
   details: `
-A DAY is of UTC, 2026-02-03, or so long ago: 3d. At most 92 days lie between the two. A report that is not signed, or
-not by the domain it comes from, may be anybody's.
+DAY is a UTC date (2026-02-03), or a number of days ago (3d). The period is at most 92 days. A report without a valid
+signature of its sender's domain may be forged.
 `,
   async run({ values, positionals: [id], world, api }) {
     if (id !== undefined) return showOne(api, id, values.json, world)
@@ -85,7 +89,7 @@ not by the domain it comes from, may be anybody's.
     const found: unknown[] = []
     for await (const report of api.list(z.unknown(), '/tls-reports', query)) found.push(report)
     if (values.json) world.out(jsonText(found))
-    else if (found.length === 0) world.out('No report was found.\n')
+    else if (found.length === 0) world.out('No reports found.\n')
     else world.out(`${listText(found.map((one) => knownAnswer(Summary, one, 'report')))}\n`)
     return exit.ok
   },
@@ -102,32 +106,32 @@ function listText(reports: readonly Summary[]): string {
     report.day,
     printable(report.organisation),
     signatureOf(report),
-    report.domains.map(printable).join(', ') + (report.acceptedDomain ? '' : ' (not ours)'),
+    report.domains.map(printable).join(', ') + (report.acceptedDomain ? '' : ' (not accepted)'),
     String(report.successfulSessions),
     String(report.failedSessions),
     report.id,
   ])
-  return table(['Day', 'Reported by', 'Signed', 'About', 'Good', 'Failed', 'Id'], rows)
+  return table(['Day', 'Reported by', 'Signed', 'Domains', 'Successful', 'Failed', 'Id'], rows)
 }
 
 const signatureOf = ({ authenticated, signedBy }: Pick<Summary, 'authenticated' | 'signedBy'>): string =>
-  authenticated === 'pass' ? `by ${printable(signedBy ?? '')}` : authenticated === 'none' ? 'no' : 'wrongly'
+  authenticated === 'pass' ? `by ${printable(signedBy ?? '')}` : authenticated === 'none' ? 'no' : 'invalid'
 
 function reportText(report: Report): string {
   const { id, organisation, contact, reportId, begin, end, receivedAt, policies, omitted } = report
   return [
     `Report ${id}`,
-    `  By         ${printable(organisation)}${contact === null ? '' : ` (${printable(contact)})`}`,
+    `  Reporter   ${printable(organisation)}${contact === null ? '' : ` (${printable(contact)})`}`,
     `  Signed     ${signatureOf(report)}`,
-    `  Their id   ${printable(reportId)}`,
-    `  About      ${timeOf(begin)} to ${timeOf(end)}`,
+    `  Report id  ${printable(reportId)}`,
+    `  Period     ${timeOf(begin)} to ${timeOf(end)}`,
     `  Received   ${timeOf(receivedAt)}`,
     ...policies.flatMap((policy) => ['', ...policyLines(policy)]),
     ...(omitted.policies + omitted.failures === 0
       ? []
       : [
           '',
-          `Not kept: ${counted(omitted.policies, 'policy', 'policies')}, ${counted(omitted.failures, 'failure')}.`,
+          `Not stored: ${counted(omitted.policies, 'policy', 'policies')}, ${counted(omitted.failures, 'failure')}.`,
         ]),
   ].join('\n')
 }
@@ -149,7 +153,7 @@ function policyLines({
 }: Report['policies'][number]): string[] {
   const what = policyNames[type] ?? printable(type)
   return [
-    `${printable(domain)}${acceptedDomain ? '' : ' (not ours)'}, ${what}: ${counted(successfulSessions, 'good session')}, ${failedSessions} failed`,
+    `${printable(domain)}${acceptedDomain ? '' : ' (not accepted)'}, ${what}: ${counted(successfulSessions, 'successful session')}, ${failedSessions} failed`,
     ...strings.map((text) => `    ${printable(text)}`),
     ...failures.flatMap(failureLines),
   ]

@@ -1,4 +1,4 @@
-/** Carries a plan out, write by write, each only over the version that the plan was made from. */
+/** Executes a plan write by write. Each write replaces only the version that the plan was made from. */
 import { z } from 'zod'
 import { counted } from '../../shared/policy/words.ts'
 import type { ApiClient } from '../api/client.ts'
@@ -9,8 +9,8 @@ import { acceptedDomains } from './kinds.ts'
 import { type Change, inOrderOfWriting } from './plan-changes.ts'
 
 /**
- * What the answers remark on is passed over: they see the state in between. configuration-warnings.ts says it of the end.
- * @throws Fault that says what was written before it
+ * Ignores the warnings in the responses: they concern intermediate states. configuration-warnings.ts warns about the end.
+ * @throws Fault that names the failed change and counts the changes written before it
  */
 export async function applyChanges(api: ApiClient, changes: readonly Change[]): Promise<void> {
   const writes = inOrderOfWriting(changes)
@@ -45,16 +45,16 @@ async function write(api: ApiClient, change: Change): Promise<void> {
 export const labelOf = (change: Change): string =>
   'wanted' in change ? change.wanted.label : change.existing.label
 
-/** RFC 9110 §13.1.1: 412 says that what was read is no longer what is there; so do a taken name and a missing one. */
+/** Statuses of a concurrent change: 412 (RFC 9110 §13.1.1), a name already taken, a missing entry. */
 const changedMeanwhile = new Set([404, 409, 412, 428])
 
 function stopped(error: unknown, change: Change, done: number, of: number): unknown {
   if (!(error instanceof Fault)) return error
   const what = `${change.of.one} "${labelOf(change)}"`
   const meanwhile = error instanceof Refusal && changedMeanwhile.has(error.status)
-  const so = `${counted(done, 'change')} of ${of} had been written before. ${meanwhile ? 'See what is there now, then apply again.' : 'Applying again goes on from there.'}`
+  const so = `${counted(done, 'change')} of ${of} had been written before. ${meanwhile ? 'Check the current configuration, then apply again.' : 'Apply again to write the rest.'}`
   return new Fault(
-    meanwhile ? `${what}: somebody else changed it in the meantime` : `${what}: ${error.message}`,
+    meanwhile ? `${what}: changed by someone else in the meantime` : `${what}: ${error.message}`,
     meanwhile ? [error.message, ...error.lines, so] : [...error.lines, so],
   )
 }

@@ -1,11 +1,11 @@
-/** What it means when a rule is gone. Mail that is suddenly sent in the clear, or stops, must not come as a surprise. */
+/** Describes the effect of removed or weaker rules, such as mail in the clear, or mail that stops. */
 import type { Fields, Kind } from './kinds.ts'
 import type { FieldChange } from './plan-changes.ts'
 
 export function consequenceOfRemoving(kind: Kind, fields: Fields): string {
   switch (kind.name) {
     case 'acceptedDomains':
-      return 'Mail for this domain from outside is refused from then on.'
+      return 'Mail from outside for this domain will be refused.'
     case 'inboundConnectors':
       return inbound(fields)
     case 'outboundConnectors':
@@ -17,14 +17,15 @@ function inbound(fields: Fields): string {
   const idle = idleness(fields)
   if (idle !== null) return idle
   const domains = listed(fields.senderDomains)
-  if (fields.connectorType === 'OnPremises') return `The servers it knows may no longer relay (${domains}).`
+  if (fields.connectorType === 'OnPremises')
+    return `The servers that it identifies may no longer relay (${domains}).`
   const demands = [
     fields.requireTls === true ? 'TLS' : '',
-    fields.restrictDomainsToCertificate === true ? 'a certificate' : '',
-    fields.restrictDomainsToIpAddresses === true ? 'an address' : '',
+    fields.restrictDomainsToCertificate === true ? 'a listed certificate' : '',
+    fields.restrictDomainsToIpAddresses === true ? 'a listed address' : '',
   ].filter(Boolean)
-  if (demands.length === 0) return `It demands nothing of mail from ${domains}.`
-  return `Of mail from ${domains}, ${demands.join(' and ')} is no longer demanded by it.`
+  if (demands.length === 0) return `It requires nothing of mail from ${domains}.`
+  return `It no longer requires ${demands.join(' and ')} of mail from ${domains}.`
 }
 
 function outbound(fields: Fields): string {
@@ -35,8 +36,8 @@ function outbound(fields: Fields): string {
   const forced =
     fields.tlsSettings === null
       ? ''
-      : ` TLS (${fields.tlsSettings}) is no longer forced by it: mail may go in the clear.`
-  return `Mail to ${domains} no longer goes by ${routeText(fields)}.${forced}`
+      : ` It no longer forces TLS (${fields.tlsSettings}): mail may be sent in the clear.`
+  return `Mail to ${domains} is no longer sent by ${routeText(fields)}.${forced}`
 }
 
 const routeText = ({ route, smartHosts }: Fields): string =>
@@ -45,13 +46,13 @@ const routeText = ({ route, smartHosts }: Fields): string =>
     : `this connector (${route})`
 
 function idleness({ enabled, mode }: Fields): string | null {
-  if (enabled === false) return 'It is disabled, so nothing changes for mail.'
-  return mode === 'ReportOnly' ? 'It only reports, so nothing that is enforced changes.' : null
+  if (enabled === false) return 'It is disabled, so mail is not affected.'
+  return mode === 'ReportOnly' ? 'It is report only, so mail is not affected.' : null
 }
 
 const listed = (domains: unknown): string => (domains as string[]).join(', ')
 
-/** What a field demands, from less to more. */
+/** Values of each field, from the weakest requirement to the strongest. */
 const demands: Readonly<Record<string, readonly unknown[]>> = {
   enabled: [false, true],
   allAcceptedDomains: [false, true],
@@ -65,16 +66,16 @@ const demands: Readonly<Record<string, readonly unknown[]>> = {
   tlsSettings: [null, 'EncryptionOnly', 'CertificateValidation', 'DomainValidation'],
 }
 
-/** @returns what of the changes asks less of mail than before, a sentence each */
+/** @returns a sentence for each change that weakens a requirement */
 export const weakened = (changes: readonly FieldChange[]): string[] =>
   changes.flatMap((change) => {
     const gone = goneDomains(change)
-    if (gone.length > 0) return [`${gone.join(', ')}: nothing is demanded there by it any more`]
-    return demandsLess(change) ? [`${change.field} demands less than before`] : []
+    if (gone.length > 0) return [`${gone.join(', ')}: no longer covered by this connector`]
+    return demandsLess(change) ? [`${change.field} is weaker than before`] : []
   })
 
 function demandsLess({ field, from, to }: FieldChange): boolean {
-  // Without authorities of its own a connector trusts the public ones.
+  // An empty list means that the connector trusts the public authorities.
   if (field === 'certificateAuthorities')
     return (from as unknown[]).length > 0 && (to as unknown[]).length === 0
   if (field === 'messageRateLimit') return mostOf(to) > mostOf(from)
@@ -82,7 +83,7 @@ function demandsLess({ field, from, to }: FieldChange): boolean {
   return order.indexOf(to) < order.indexOf(from)
 }
 
-/** Null stands for any number. */
+/** Null means no limit. */
 const mostOf = (limit: unknown): number => (limit === null ? Number.POSITIVE_INFINITY : Number(limit))
 
 function goneDomains({ field, from, to }: FieldChange): string[] {

@@ -1,7 +1,6 @@
 /**
- * What an administrator may not expect of the configuration that a plan leads to, in the gateway's own words (it
- * asks the same functions when a connector is saved). Said of the end, not of the steps: of a pair of connectors the
- * first is alone for a moment, and that is nothing to warn of. A dry run says it too.
+ * Warns about the configuration that results from a plan, by the functions that the gateway uses when a connector is
+ * saved. Intermediate states are not checked: the first connector of a pair is alone for a moment. A dry run warns too.
  */
 import type { InboundConnector, OutboundConnector } from '../../shared/connectors/schema.ts'
 import { selectOutbound } from '../../shared/policy/outbound.ts'
@@ -13,17 +12,17 @@ import type { Change } from './plan-changes.ts'
 import type { Existing, Present } from './read-present.ts'
 
 export interface Warning {
-  /** Of which kind, and its name. */
+  /** The kind in words, such as `inbound connector`. */
   readonly of: string
   readonly name: string
   readonly path: string
   readonly message: string
 }
 
-/** All that the gateway has, or will have. */
+/** The whole configuration of the gateway, current or planned. */
 type State = Readonly<Record<KindName, readonly Wanted[]>>
 
-/** @returns of what is written, everything; of the rest, what was not so before */
+/** @returns all warnings about written entries, and new warnings about the others */
 export function warningsOf(changes: readonly Change[], present: Present, now: Date): Warning[] {
   const isWritten = new Set(changes.flatMap((change) => ('wanted' in change ? [change.wanted] : [])))
   const after = stateAfter(changes, present)
@@ -70,7 +69,7 @@ function looksAt(kind: Kind, one: Wanted, all: Surroundings, now: Date) {
 
 const compiled = new WeakMap<Surroundings, Snapshot>()
 
-/** Mail that is taken in and goes nowhere stops silently: its senders hear of it the day after. */
+/** Accepted mail without a route is deferred silently: its senders get a DSN only after 24 hours. */
 function unrouted(domain: string, all: Surroundings) {
   const snapshot = compiled.get(all) ?? compileSnapshot({ ...all, version: 0 })
   compiled.set(all, snapshot)
@@ -78,13 +77,12 @@ function unrouted(domain: string, all: Surroundings) {
   return [
     {
       path: '',
-      message:
-        'no outbound connector says where its mailboxes are: its mail waits, and returns after 24 hours',
+      message: 'no outbound connector routes its mail: its mail is deferred and bounces after 24 hours',
     },
   ]
 }
 
-/** As the gateway keeps it; one that it has not yet gets what only tells it from others. */
+/** Converts to the stored form. A new connector gets placeholders for what the gateway assigns. */
 function stored<T extends InboundConnector | OutboundConnector>({ key, fields, ...rest }: Wanted): T {
   const epoch = new Date(0).toISOString()
   return {

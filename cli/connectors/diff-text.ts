@@ -1,4 +1,4 @@
-/** A plan in words: what is made, what changes from what to what, what goes and what that means. */
+/** Formats a plan: new entries, changed fields, removals and their effect. */
 import { X509Certificate } from 'node:crypto'
 import { fingerprintOf } from '../../shared/tls/fingerprint.ts'
 import { indented } from '../text/table.ts'
@@ -28,7 +28,7 @@ function changeText(change: Change): string {
     case 'Unchanged':
       return line('=', change.existing.label, 'unchanged')
     case 'NotInFile':
-      return line('?', change.existing.label, 'not in the file, left alone (--prune removes it)')
+      return line('?', change.existing.label, 'not in the file, kept (--prune removes it)')
     case 'Remove':
       return [
         line('-', change.existing.label, 'not in the file, removed'),
@@ -39,7 +39,7 @@ function changeText(change: Change): string {
 
 const line = (sign: string, label: string, what: string): string => `  ${sign} ${printable(label)}: ${what}`
 
-/** What somebody wrote, without what is so anyway. */
+/** Lists the fields that differ from their defaults. */
 function settings(kind: Kind, fields: Fields): string[] {
   const defaults = defaultsOf(kind)
   return Object.entries(fields)
@@ -47,7 +47,7 @@ function settings(kind: Kind, fields: Fields): string[] {
     .map(([name, value]) => `      ${name}: ${shown(value)}`)
 }
 
-/** Long lists are told by what comes and goes. */
+/** Shows a long list by its added and removed items. */
 function fieldText(field: string, from: unknown, to: unknown): string[] {
   const both = `      ${field}: ${shown(from)} → ${shown(to)}`
   if (!Array.isArray(from) || !Array.isArray(to) || both.length <= 110) return [both]
@@ -56,7 +56,7 @@ function fieldText(field: string, from: unknown, to: unknown): string[] {
     ...old.filter((item) => !now.includes(item)).map((item) => `        - ${item}`),
     ...now.filter((item) => !old.includes(item)).map((item) => `        + ${item}`),
   ]
-  return [`      ${field}:${lines.length === 0 ? ' in another order' : ''}`, ...lines]
+  return [`      ${field}:${lines.length === 0 ? ' order changed' : ''}`, ...lines]
 }
 
 function shown(value: unknown): string {
@@ -73,7 +73,7 @@ function shownItem(value: unknown): string {
   return JSON.stringify(value)
 }
 
-/** PEM says nothing to a person. */
+/** Shows subject and fingerprint instead of PEM. */
 function certificateText(pem: string): string {
   const certificate = new X509Certificate(pem)
   return `certificate ${printable(certificate.subject)} (SHA-256 ${fingerprintOf(certificate).slice(0, 16)}…)`

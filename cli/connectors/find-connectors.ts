@@ -1,4 +1,4 @@
-/** A connector by its name, in whatever letter case, or its id. */
+/** Finds connectors by id, or by name without regard to letter case. */
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
 import type { ApiClient } from '../api/client.ts'
 import { Fault } from '../faults.ts'
@@ -13,7 +13,7 @@ export interface Found {
 /**
  * An inbound and an outbound connector may share a name.
  * @returns one or two
- * @throws Fault when there is none
+ * @throws Fault when no connector matches
  */
 export async function findConnectors(api: ApiClient, nameOrId: string): Promise<Found[]> {
   const all = await everyConnector(api)
@@ -21,7 +21,7 @@ export async function findConnectors(api: ApiClient, nameOrId: string): Promise<
   const found =
     byId.length > 0 ? byId : all.filter(({ connector }) => connector.key === comparableName(nameOrId))
   if (found.length > 0) return found
-  throw new Fault(`there is no connector "${nameOrId}"`, ['npx mailflow connectors list shows them.'])
+  throw new Fault(`no connector "${nameOrId}"`, ['To list the connectors: npx mailflow connectors list'])
 }
 
 export async function everyConnector(api: ApiClient): Promise<Found[]> {

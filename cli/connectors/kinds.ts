@@ -1,4 +1,4 @@
-/** The three kinds of things that an administrator configures, each with its place in the file and in the API. */
+/** The three kinds of configuration entries, each with its section in the file and its path in the API. */
 import type { z } from 'zod'
 import {
   AcceptedDomainInput,
@@ -9,12 +9,12 @@ import {
 export type KindName = 'acceptedDomains' | 'inboundConnectors' | 'outboundConnectors'
 
 export interface Kind {
-  /** The section of the file. */
+  /** The name of the file's section. */
   readonly name: KindName
-  /** One of them, in words. */
+  /** The singular, in words. */
   readonly one: string
   readonly path: string
-  /** What the API takes. */
+  /** The API's schema for input. */
   readonly input: z.ZodObject
 }
 
@@ -38,25 +38,25 @@ export const outboundConnectors: Kind = {
 }
 
 export const directions = [inboundConnectors, outboundConnectors] as const
-/** In the order in which they are written: where mail may go before what is demanded of it. */
+/** The order of writing: accepted domains before the connectors that restrict their mail. */
 export const kinds = [acceptedDomains, ...directions] as const
 
-/** What the API takes for one of them, checked, every default filled in. */
+/** The API's input fields of one entry, validated, with defaults. */
 export type Fields = Readonly<Record<string, unknown>>
 
-/** One of a kind as somebody wants it. */
+/** One entry as a file describes it. */
 export interface Wanted {
-  /** What makes two the same one: a connector's name in comparable form, a domain. */
+  /** Identifies the entry within its kind: a connector's name in comparable form, or a domain. */
   readonly key: string
-  /** The name as it was written. */
+  /** The name as written. */
   readonly label: string
   readonly fields: Fields
 }
 
-/** What a file says. A kind that it does not speak of is null: that is not the same as none. */
+/** The content of a file. Null means that the section is missing; an empty list removes entries with --prune. */
 export type Configuration = Readonly<Record<KindName, readonly Wanted[] | null>>
 
-/** Everything the API's fields are at their defaults. */
+/** Returns the default values of the API's fields. */
 export const defaultsOf = ({ input }: Kind): Fields =>
   Object.fromEntries(
     Object.entries(input.shape).flatMap(([name, field]) => {

@@ -1,4 +1,4 @@
-/** What has to happen so that the gateway has what a file says. Pure: both in, changes out. */
+/** Computes the changes that make the gateway's configuration match a file. Pure. */
 import { isDeepStrictEqual } from 'node:util'
 import { type Configuration, type Fields, type Kind, kinds, type Wanted } from './kinds.ts'
 import type { Existing, Present } from './read-present.ts'
@@ -20,10 +20,10 @@ export type Change =
     }
   | { readonly kind: 'Unchanged'; readonly of: Kind; readonly existing: Existing }
   | { readonly kind: 'Remove'; readonly of: Kind; readonly existing: Existing }
-  /** It is there and the file does not name it. It stays. */
+  /** The file does not name the entry, and it stays. */
   | { readonly kind: 'NotInFile'; readonly of: Kind; readonly existing: Existing }
 
-/** By kind in the order of writing; within one by name, what is not in the file last. */
+/** Orders changes by kind in the order of writing, then in the file's order; entries not in the file come last. */
 export function planChanges(file: Configuration, present: Present, prune: boolean): Change[] {
   return kinds.flatMap((kind) => {
     const wanted = file[kind.name]
@@ -54,10 +54,9 @@ function difference(from: Fields, to: Fields): FieldChange[] {
     .map((field) => ({ field, from: from[field], to: to[field] }))
 }
 
-/** Whether the change writes anything. */
 export const isWritten = ({ kind }: Change): boolean => kind !== 'Unchanged' && kind !== 'NotInFile'
 
-/** What is removed goes last, so that nothing is without a rule in between. */
+/** Puts removals last, so that mail always has a rule in between. */
 export const inOrderOfWriting = (changes: readonly Change[]): Change[] => {
   const written = changes.filter(isWritten)
   return [

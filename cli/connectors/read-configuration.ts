@@ -1,6 +1,6 @@
 /**
- * A connectors file, read and checked whole before anything is asked of the API: whoever corrects a file wants every
- * fault in one go, with its line. JSON is YAML too.
+ * Reads and checks a whole connectors file before the first API request, and reports every fault with its line. JSON is
+ * YAML too.
  */
 import { isMap, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
@@ -19,12 +19,12 @@ interface Mistake {
   readonly says: string
 }
 
-/** Aliases are allowed; a file that multiplies itself by them is not. */
+/** Limits YAML aliases. Attack: nested aliases expand to billions of nodes (billion laughs). */
 const mostAliases = 1000
 
 /**
- * @param name of the file, for messages
- * @throws Fault naming every fault of the file
+ * @param name the file's name, for messages
+ * @throws Fault listing every fault of the file
  */
 export function readConfiguration(text: string, name: string): Configuration {
   const lines = new LineCounter()
@@ -43,7 +43,7 @@ export function readConfiguration(text: string, name: string): Configuration {
   return configuration
 }
 
-/** @throws Fault for aliases that stand for nothing, or for far too much */
+/** @throws Fault for undefined aliases, or too many */
 function contentOf(document: ReturnType<typeof parseDocument>, name: string): unknown {
   try {
     return document.toJS({ maxAliasCount: mostAliases })
@@ -53,7 +53,7 @@ function contentOf(document: ReturnType<typeof parseDocument>, name: string): un
 }
 
 const faultyFile = (name: string, faults: readonly string[]): Fault =>
-  new Fault(`${name} has ${counted(faults.length, 'fault')}, so nothing was asked of the API`, faults)
+  new Fault(`${name} has ${counted(faults.length, 'error')}; no request was sent to the API`, faults)
 
 type Locate = (path: Path) => number
 
@@ -69,14 +69,14 @@ const known = kinds.map(({ name }) => name)
 
 function sectionsOf(content: unknown, locate: Locate, mistakes: Mistake[]): Record<string, unknown> {
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
-    mistakes.push({ offset: 0, says: `is not a map of ${known.join(', ')}` })
+    mistakes.push({ offset: 0, says: `the file is not a map with the sections ${known.join(', ')}` })
     return {}
   }
   for (const key of Object.keys(content))
     if (!known.some((name) => name === key))
       mistakes.push({
         offset: locate([key]),
-        says: `"${key}" is not known here; there are ${known.join(', ')}`,
+        says: `unknown section "${key}"; the sections are ${known.join(', ')}`,
       })
   return content as Record<string, unknown>
 }
@@ -84,8 +84,9 @@ function sectionsOf(content: unknown, locate: Locate, mistakes: Mistake[]): Reco
 function readSection(kind: Kind, section: unknown, locate: Locate, mistakes: Mistake[]): Wanted[] | null {
   if (section === undefined) return null
   if (!Array.isArray(section)) {
-    // An empty section could mean none of them, or forgotten: with --prune that would be a difference.
-    const says = section === null ? 'is empty; write [] for none, or leave it out' : 'is not a list'
+    // An empty section is ambiguous: with --prune it would remove every entry.
+    const says =
+      section === null ? 'is empty; write [] for no entries, or remove the section' : 'is not a list'
     mistakes.push({ offset: locate([kind.name]), says: `${kind.name} ${says}` })
     return null
   }
@@ -119,7 +120,7 @@ const DomainName = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-/** An accepted domain is its name, or its name with a comment. */
+/** An accepted domain is a name, or a map with the name and a comment. */
 const AcceptedDomainEntry = z.preprocess(
   (entry) => (typeof entry === 'string' ? { domain: entry } : entry),
   z.strictObject({ domain: DomainName, ...AcceptedDomainInput.shape }),
@@ -127,7 +128,7 @@ const AcceptedDomainEntry = z.preprocess(
 
 const schemaOf = (kind: Kind): z.ZodType => (kind === acceptedDomains ? AcceptedDomainEntry : kind.input)
 
-/** @param parsed by the schema of its kind */
+/** @param parsed the output of the kind's schema */
 export function wantedOf(kind: Kind, parsed: unknown): Wanted {
   const fields = parsed as Record<string, unknown>
   if (kind !== acceptedDomains)
@@ -141,13 +142,13 @@ function titleOf({ one }: Kind, entry: unknown, index: number): string {
   return label === undefined ? `${one} ${index + 1}` : `${one} "${label}"`
 }
 
-/** Compared as they are written, so that other faults do not hide it. */
+/** Compares names before validation, so that other faults do not hide a duplicate. */
 function refuseTwice(kind: Kind, section: unknown[], locate: Locate, mistakes: Mistake[]): void {
   const keys = section.map(keyOf)
   for (const [index, key] of keys.entries()) {
     const first = keys.indexOf(key)
     if (key === null || first === index) continue
-    const says = `${titleOf(kind, section[index], index)}: is number ${first + 1} of ${kind.name} already`
+    const says = `${titleOf(kind, section[index], index)}: duplicate of entry ${first + 1} of ${kind.name}`
     mistakes.push({ offset: locate([kind.name, index, 'name']), says })
   }
 }
@@ -157,13 +158,13 @@ function keyOf(entry: unknown): string | null {
   return label === undefined ? null : comparableName(label.trim())
 }
 
-/** A connector's name, a domain, or a domain that stands alone. */
+/** Returns a connector's name, or a domain in either form. */
 function labelOf(entry: unknown): string | undefined {
   const { name, domain } = (entry ?? {}) as { name?: unknown; domain?: unknown }
   return [name, domain, entry].find((it) => typeof it === 'string')
 }
 
-/** `smartHosts[0].port` as the way to it. */
+/** Splits `smartHosts[0].port` into `smartHosts`, 0 and `port`. */
 const segmentsOf = (path: string): Path =>
   [...path.matchAll(/\[(\d+)\]|([^.[\]]+)/g)].map(([, index, key]) =>
     index === undefined ? (key ?? '') : Number(index),

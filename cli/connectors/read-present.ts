@@ -1,4 +1,4 @@
-/** What the gateway has now, as its API tells it. */
+/** Reads the gateway's current configuration from its API. */
 import { z } from 'zod'
 import { faultsOf, faultText } from '../../shared/contract/schema-faults.ts'
 import type { ApiClient } from '../api/client.ts'
@@ -7,7 +7,7 @@ import { Fault } from '../faults.ts'
 import { acceptedDomains, type Kind, type KindName, kinds, type Wanted } from './kinds.ts'
 import { wantedOf } from './read-configuration.ts'
 
-/** One that is there. `answer` is the API's own, with what the server keeps. */
+/** One entry of the gateway. `answer` is the API's response, with the fields that the server assigns. */
 export interface Existing extends Wanted {
   readonly path: string
   readonly version: number
@@ -17,7 +17,7 @@ export interface Existing extends Wanted {
 
 export type Present = Readonly<Record<KindName, readonly Existing[]>>
 
-/** What the server keeps beside what an administrator writes. */
+/** Fields that the server assigns. */
 const Kept = z.looseObject({ version: z.int().positive(), id: z.string().optional() })
 const keptFields = ['id', 'createdAt', 'updatedAt', 'version', 'validation', 'warnings']
 
@@ -28,7 +28,7 @@ export async function readPresent(api: ApiClient): Promise<Present> {
   return { acceptedDomains, inboundConnectors, outboundConnectors } as Present
 }
 
-/** In the order of their names. */
+/** Returns the entries sorted by name. */
 export async function readKind(api: ApiClient, kind: Kind): Promise<Existing[]> {
   const all: Existing[] = []
   for await (const answer of api.list(Kept, kind.path)) all.push(existingOf(kind, answer))
@@ -36,7 +36,7 @@ export async function readKind(api: ApiClient, kind: Kind): Promise<Existing[]> 
 }
 
 /**
- * A field that this command does not know would be lost when it writes, so it does not go on.
+ * Rejects unknown fields, because writing the entry would lose them.
  * @throws Fault
  */
 function existingOf(kind: Kind, answer: z.output<typeof Kept>): Existing {
@@ -45,8 +45,8 @@ function existingOf(kind: Kind, answer: z.output<typeof Kept>): Existing {
   const parsed = kind.input.safeParse(kind === acceptedDomains ? rest : fields)
   if (!parsed.success)
     throw new Fault(
-      `the gateway's ${kind.one} "${String(fields.name ?? domain)}" is not one that this mailflow knows`,
-      [...faultsOf(parsed.error).map(faultText), 'Use the command of the version that is deployed.'],
+      `cannot read the gateway's ${kind.one} "${String(fields.name ?? domain)}": it differs from what this version expects`,
+      [...faultsOf(parsed.error).map(faultText), 'Use the mailflow command of the deployed version.'],
     )
   const wanted = wantedOf(kind, kind === acceptedDomains ? { domain, ...parsed.data } : parsed.data)
   const path = `${kind.path}/${escaped(answer.id ?? String(domain))}`

@@ -1,6 +1,6 @@
 /**
- * A configuration as the file that `apply` reads. What decides over security is always written out, at its default
- * too; other fields only where somebody chose. What the server keeps (ids, versions, times) has no place in it.
+ * Writes a configuration as the file that `apply` reads. Fields that decide security are always written, others only
+ * when they differ from their defaults. Fields that the server assigns (ids, versions, times) are omitted.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { Document, isNode } from 'yaml'
@@ -9,8 +9,8 @@ import { acceptedDomains, type Configuration, defaultsOf, type Kind, kinds, type
 const alwaysWritten = ['requireTls', 'tlsSettings', 'route']
 
 /**
- * @param heading the comment that the file begins with
- * @param remarkOn what stands as a comment above one of them; empty for none
+ * @param heading the comment at the beginning of the file
+ * @param remarkOn returns the comment above an entry; empty for none
  */
 export function writeConfiguration(
   configuration: Partial<Configuration>,

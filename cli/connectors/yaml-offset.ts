@@ -1,14 +1,14 @@
-/** Where in a YAML document something stands. */
+/** Locates values in a YAML document. */
 import { isAlias, isMap, isNode, isScalar, isSeq, type ParsedNode } from 'yaml'
 
 export type Path = readonly (string | number)[]
 
-/** @returns the offset of what the path leads to, or of the last thing on the way that exists */
+/** @returns the offset of the value at `path`, or of its nearest existing parent */
 export function offsetOf(root: ParsedNode | null, path: Path): number {
   let node: unknown = root
   let offset = root?.range[0] ?? 0
   for (const segment of path) {
-    // What an alias stands for is at fault where the alias stands.
+    // A fault inside an aliased value is reported at the alias.
     if (isAlias(node)) break
     const found = step(node, segment)
     if (found === null) break

@@ -1,12 +1,12 @@
 /**
- * `npx mailflow dns DOMAIN`: says what to publish for a domain, and whether it is published.
+ * `npx mailflow dns DOMAIN`: shows what to publish for a domain, and checks what is published.
  *
- * In the order in which it runs:
- * 1. `facts/` gathers. `gateway-facts.ts` asks the gateway for its name and its certificates; `domain-facts.ts` asks DNS
- *    and the policy host for what is published.
- * 2. `publication-plan.ts` plans what should be published, and `zone-records.ts` writes that as records. Both are pure.
- * 3. `findings/` judges, and is pure. `judge-domain.ts` compares facts with the plan; `record-finding.ts` describes a
- *    finding, and each `judge-….ts` judges one kind of record.
+ * Steps, in order:
+ * 1. `facts/` gathers. `gateway-facts.ts` requests the gateway's name and certificates; `domain-facts.ts` queries DNS
+ *    and the policy host.
+ * 2. `publication-plan.ts` plans what to publish, and `zone-records.ts` writes the plan as records. Both are pure.
+ * 3. `findings/` compares, and is pure. `judge-domain.ts` compares facts with the plan; `record-finding.ts` describes a
+ *    finding, and each `judge-….ts` checks one kind of record.
  * 4. `report.ts` prints plan and findings, as text or as JSON.
  */
 import type { Resolver } from '../../shared/net/dns/answer.ts'
@@ -17,7 +17,7 @@ import { judgeDomain } from './findings/judge-domain.ts'
 import type { RecordFinding } from './findings/record-finding.ts'
 import { type Plan, planOf, type Wish } from './publication-plan.ts'
 
-/** @throws Fault where the gateway does not answer, or neither it nor the wish names a host */
+/** @throws Fault when the gateway does not respond, or neither it nor the options name a host */
 export async function checkDomain(
   wish: Wish,
   { api, resolver, now }: { api: ApiClient; resolver: Resolver; now: Date },

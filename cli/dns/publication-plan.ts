@@ -1,40 +1,38 @@
-/** What should be published for a domain, and the MTA-STS policy to publish; `zone-records.ts` has the records. Pure. */
+/** Plans what to publish for a domain, with its MTA-STS policy; `zone-records.ts` has the records. Pure. */
 
 import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
 import { daySeconds } from '../../shared/contract/durations.ts'
 import type { PolicyText } from '../../shared/net/mta-sts/policy.ts'
 import { publishedPolicy } from '../../shared/net/mta-sts/published.ts'
 
-/** How Amazon SES is called among senders. */
+/** The value of `egress` for Amazon SES. */
 export const ses = 'ses'
 
-/** What the options say. What they leave out is as it is published, or has its default. */
+/** The parsed options. Null means: as published, or the default. */
 export interface Wish {
-  /** In comparable form, as are the hosts. */
+  /** In comparable form, like the hosts. */
   domain: string
-  /** Names in the MX records; as an option may say none, for the gateway's own. */
+  /** Hosts of the MX records; empty for the gateway's own name. */
   hosts: readonly string[]
   mode: 'testing' | 'enforce' | null
   /** Seconds. */
   maxAge: number | null
   reportAddress: string | null
-  /** Addresses that mail leaves from, and `ses` where Amazon SES sends it. */
+  /** IP addresses that send mail, and `ses` for Amazon SES. */
   egress: readonly string[]
 }
 
 export interface Plan extends Wish {
-  /** Of the mail server's certificate, now and next; null where the gateway has published none. */
+  /** The published certificates; null when the gateway has published none. */
   certificates: readonly PublishedCertificate[] | null
   policy: PolicyText & { text: string; id: string }
 }
 
 const usualAge = 7 * daySeconds
-/** RFC 8461 §10.2: whoever can block the policy host for so long has a domain without a policy. */
+/** RFC 8461 §10.2: an attacker who blocks the policy host for that long disables the policy. */
 export const shortestAge = daySeconds
 
-/**
- * @param served the policy that the policy host hands out; what nobody asked to be changed stays as it is there
- */
+/** @param served the policy that the policy host serves; the plan keeps its values unless an option changes them */
 export function planOf(
   wish: Wish,
   certificates: readonly PublishedCertificate[] | null,

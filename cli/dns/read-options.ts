@@ -1,4 +1,4 @@
-/** Reads the options of `dns`. */
+/** Parses the options of `dns`. */
 import { isIP } from 'node:net'
 import { daySeconds } from '../../shared/contract/durations.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
@@ -17,10 +17,10 @@ interface Given {
   readonly egress: readonly string[]
 }
 
-/** @throws UsageFault naming the option at fault */
+/** @throws UsageFault naming the wrong option */
 export function readWish(text: string, given: Given): Wish {
   const domain = normaliseDomain(text)
-  if (domain === null) throw new UsageFault(`"${text}" is not a domain`)
+  if (domain === null) throw new UsageFault(`"${text}" is not a domain name`)
   return {
     domain,
     hosts: given.host.map(hostOf),
@@ -33,16 +33,16 @@ export function readWish(text: string, given: Given): Wish {
 
 function hostOf(text: string): string {
   const host = normaliseDomain(text)
-  if (host === null) throw new UsageFault(`--host ${text}: not the name of a host`)
+  if (host === null) throw new UsageFault(`--host ${text}: not a host name`)
   return host
 }
 
 function modeOf(text: string | undefined): Wish['mode'] {
   if (text === undefined || text === 'testing' || text === 'enforce') return text ?? null
-  throw new UsageFault(`--mode ${text}: the modes are testing and enforce`)
+  throw new UsageFault(`--mode ${text}: not a mode; use testing or enforce`)
 }
 
-/** RFC 8461 §3.2: a year at most. */
+/** RFC 8461 §3.2: max_age is at most a year. */
 const mostDays = 365
 
 function maxAgeOf(text: string | undefined): number | null {
@@ -55,7 +55,7 @@ function maxAgeOf(text: string | undefined): number | null {
 function addressOf(text: string | undefined): string | null {
   if (text === undefined) return null
   if (domainOf(text) === null || text.startsWith('@'))
-    throw new UsageFault(`--report-address ${text}: not a mail address`)
+    throw new UsageFault(`--report-address ${text}: not an email address`)
   return text
 }
 
@@ -66,16 +66,16 @@ function egressOf(text: string): string {
 }
 
 /**
- * @param servers none for those of the system
- * @throws UsageFault, or Fault where the system names none
+ * @param servers empty for the system's resolvers
+ * @throws UsageFault for a wrong server, Fault when the system has none
  */
 export function readResolver(servers: readonly string[]): Resolver {
   try {
     return createResolver(servers)
   } catch (error) {
     if (servers.length > 0) throw new UsageFault(`--dns-server: ${errorMessage(error)}`)
-    throw new Fault(`the resolver of this machine cannot be asked: ${errorMessage(error)}`, [
-      'Name one by --dns-server.',
+    throw new Fault(`cannot use the resolver of this machine: ${errorMessage(error)}`, [
+      'Give a resolver with --dns-server.',
     ])
   }
 }

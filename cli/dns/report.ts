@@ -1,4 +1,4 @@
-/** Prints what to publish, and what of it is published: as text, and as JSON. */
+/** Formats the records to publish and the findings, as text and as JSON. */
 import { aligned, indented } from '../text/table.ts'
 import { printable } from '../text/words.ts'
 import type { RecordFinding } from './findings/record-finding.ts'
@@ -15,7 +15,7 @@ export function reportText(plan: Plan, findings: readonly RecordFinding[]): stri
     `  ${policyAddress(plan.domain)}`,
     indent(plan.policy.text.trimEnd(), 4),
     '',
-    'What is there:',
+    'Findings:',
     '',
     ...findings.map(findingText),
     '',

@@ -1,10 +1,10 @@
-/** The DNS records of a plan: their names and their values. Pure. */
+/** Builds the DNS records of a plan. Pure. */
 import type { PublishedCertificate } from '../../shared/contract/certificates.ts'
 import { policyRecord } from '../../shared/net/mta-sts/published.ts'
 import { recordName } from '../../shared/tls-reports/record.ts'
 import { type Plan, ses, type Wish } from './publication-plan.ts'
 
-/** The name that has the addresses of Amazon SES. */
+/** The name of the SPF record of Amazon SES. */
 export const sesRecord = 'amazonses.com'
 
 /** A line of a zone file. */
@@ -22,7 +22,7 @@ export const policyAddress = (domain: string): string =>
 
 export const mxOf = ({ hosts }: Plan): string[] => hosts.map((host) => `10 ${host}.`)
 
-/** RFC 7208 §4.6: each of our senders, and nobody else. */
+/** SPF mechanisms for each sender in the plan (RFC 7208 §4.6). */
 export const spfTerms = ({ egress }: Pick<Wish, 'egress'>): string[] =>
   egress.map((sender) =>
     sender === ses ? `include:${sesRecord}` : `${sender.includes(':') ? 'ip6' : 'ip4'}:${sender}`,
@@ -33,16 +33,16 @@ export const spfOf = (plan: Plan): string => `v=spf1 ${spfTerms(plan).join(' ')}
 export const reportAddressOf = ({ reportAddress, domain }: Plan): string =>
   reportAddress ?? `tls-reports@${domain}`
 
-/** RFC 8460 §3: in an address, what separates places would have to be encoded. */
+/** RFC 8460 §3: separator characters in an address must be percent-encoded. */
 export const tlsRptOf = (plan: Plan): string =>
   `v=TLSRPTv1; rua=mailto:${reportAddressOf(plan).replaceAll(/[%,!;?]/g, encodeURIComponent)}`
 
-/** Of each key once; a renewed certificate may have the old one's. */
+/** Returns one record for each key: a renewed certificate may keep the key. */
 export const tlsaOf = (certificates: readonly PublishedCertificate[]): string[] => [
   ...new Set(certificates.map(({ publicKeyFingerprint256 }) => `3 1 1 ${publicKeyFingerprint256}`)),
 ]
 
-/** Those that are served, and those that will be. */
+/** Returns the current and the next certificates. */
 export const servedOf = (certificates: readonly PublishedCertificate[]): PublishedCertificate[] =>
   certificates.filter(({ state }) => state !== 'Deprecated')
 

@@ -1,14 +1,14 @@
 /**
- * Exchange's address spaces, `type:address;cost`, which is how Get-InboundConnector shows sender domains: `smtp:*;1`,
- * `smtp:contoso.com;1`. Plain domains are address spaces too.
+ * Parses Exchange's address spaces, `type:address;cost`, such as `smtp:contoso.com;1` or `smtp:*;1`. The list
+ * `SenderDomains` of Get-InboundConnector has this form. Plain domains are address spaces too.
  */
 import { normaliseDomainPattern } from '../../shared/mail/domain.ts'
 import type { Settings } from './exchange-settings.ts'
 import type { Remarks, Weight } from './import-notices.ts'
 
 /**
- * @param weight what it means when a domain gets lost
- * @returns the patterns that connectors know; what is none is remarked on
+ * @param weight the weight of the notice about an omitted domain
+ * @returns domain patterns; adds a notice for each value that is not one
  */
 export function domainPatterns(
   setting: string,
@@ -25,18 +25,18 @@ const addressSpace = /^(?:(?<type>\w+):)?(?<address>.*?)(?:;(?<cost>\d+))?$/
 function patternOf(setting: string, value: string, weight: Weight, remarks: Remarks): string[] {
   const { type = 'smtp', address = '', cost = '1' } = addressSpace.exec(value)?.groups ?? {}
   if (type.toLowerCase() !== 'smtp') {
-    remarks.note(`${setting} "${value}" is not an SMTP domain and is left out.`)
+    remarks.note(`${setting} "${value}" is not an SMTP domain and is omitted.`)
     return []
   }
   if (cost !== '1')
-    remarks.note(`${setting} "${value}": its cost is ignored; the most specific domain counts.`)
+    remarks.note(`${setting} "${value}": its cost is ignored; here the most specific domain has precedence.`)
   const pattern = address === '--' ? null : normaliseDomainPattern(address.trim())
   if (pattern !== null) return [pattern]
   remarks.add(
     weight,
     address === '--'
-      ? `${setting} "${value}" means every accepted domain, which cannot be written here; list those domains.`
-      : `${setting} "${value}" is not a domain, "*.domain" or "*" and is left out.`,
+      ? `${setting} "${value}" means every accepted domain, which mailflow does not support; list those domains.`
+      : `${setting} "${value}" is not a domain, "*.domain" or "*" and is omitted.`,
   )
   return []
 }

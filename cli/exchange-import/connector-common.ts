@@ -1,4 +1,4 @@
-/** What inbound and outbound connectors of Exchange have in common. */
+/** Imports the settings that Exchange's inbound and outbound connectors share. */
 import type { z } from 'zod'
 import { faultsOf } from '../../shared/contract/schema-faults.ts'
 import type { directions, Wanted } from '../connectors/kinds.ts'
@@ -6,9 +6,9 @@ import { wantedOf } from '../connectors/read-configuration.ts'
 import type { Settings } from './exchange-settings.ts'
 import type { Notice, Remarks } from './import-notices.ts'
 
-/** What one of Exchange's objects came to; `wanted` is null when it was left out. */
+/** The result of importing one object; `wanted` is null when it is left out. */
 export interface Imported {
-  /** For messages. */
+  /** The object's title, for messages. */
   readonly about: string
   readonly wanted: Wanted | null
   readonly notices: readonly Notice[]
@@ -17,7 +17,7 @@ export interface Imported {
 /** TenantConnectorType */
 const connectorTypes = { OnPremises: 1, Partner: 2 } as const
 
-/** Of no meaning outside Exchange: who made the object, when, and where it is kept. */
+/** Administrative properties, which have no meaning outside Exchange. */
 const administrative = [
   ...[
     'Identity',
@@ -48,14 +48,14 @@ const administrative = [
   ...['PSShowComputerName', 'RunspaceId', 'LinkForModifiedConnector'],
 ]
 
-/** Characters, as the connector's schema has them. */
+/** Characters, as in the connector's schema. */
 export const longestName = 64
 const longestComment = 1024
 
-/** Name, type, whether it is enabled, comment. */
 export function commonFields(settings: Settings, remarks: Remarks) {
   const type = settings.choice('ConnectorType', connectorTypes)
-  if (type === null) remarks.note('ConnectorType is missing; taken for Partner, as Exchange does.')
+  if (type === null)
+    remarks.note('ConnectorType is missing; it is imported as Partner, which is the default of Exchange.')
   if (type === 'Unknown')
     remarks.add(
       'Left out',
@@ -69,7 +69,7 @@ export function commonFields(settings: Settings, remarks: Remarks) {
   }
 }
 
-/** For messages, before a connector is read. */
+/** The title for messages. */
 export const titleOf = (one: string, settings: Settings): string =>
   `${one} "${settings.text('Name') ?? settings.text('Identity') ?? 'without a name'}"`
 
@@ -81,7 +81,7 @@ function nameOf(settings: Settings, remarks: Remarks): string {
     .trim()
   if (name !== given)
     remarks.note(
-      `the name is shortened to "${name}": ${longestName} characters, none of them control characters.`,
+      `the name is changed to "${name}": at most ${longestName} characters, no control characters.`,
     )
   return name
 }
@@ -92,38 +92,38 @@ function commentOf(settings: Settings, remarks: Remarks): string {
   return comment.slice(0, longestComment)
 }
 
-/** An export of some properties only says nothing of the others, and so of what they demand. */
+/** An export of selected properties omits others, which may contain requirements. */
 export function remarkOnMissing(settings: Settings, decisive: readonly string[], remarks: Remarks): void {
   const missing = decisive.filter((setting) => !settings.has(setting))
   if (missing.length > 0)
     remarks.add(
       'Weaker than in Exchange',
-      `the export does not tell of ${missing.join(', ')}; what they demand, if anything, is not demanded here. Export whole connectors.`,
+      `the export does not contain ${missing.join(', ')}; their requirements, if any, are not imported. Export whole connectors.`,
     )
 }
 
-/** A setting that some administrators rely on and that has no counterpart. */
+/** A setting in use in Exchange that mailflow does not have. */
 export interface Uncarried {
   readonly setting: string
   readonly says: string
 }
 
-/** Says of each setting that is in use and cannot come along what happens instead; of unknown ones that they do not. */
+/** Adds a notice for each setting that is in use and not supported, and for each unknown setting. */
 export function remarkOnRest(settings: Settings, uncarried: readonly Uncarried[], remarks: Remarks): void {
   for (const { setting, says } of uncarried)
     if (
       settings.flag(setting) === true ||
       (settings.flag(setting) === null && settings.list(setting).length > 0)
     )
-      remarks.note(`${setting} is not carried over: ${says}`)
+      remarks.note(`${setting} is not imported: ${says}`)
   for (const name of administrative) settings.text(name)
   for (const [name, value] of settings.unread())
-    remarks.note(`${name} (${value.slice(0, 60)}) is not known here and not carried over.`)
+    remarks.note(`${name} (${value.slice(0, 60)}) is an unknown setting and is not imported.`)
 }
 
 /**
- * The last word has the schema that the API uses: what it would refuse does not get into the file. Of what is left
- * out, nothing but that is worth saying.
+ * Validates by the API's schema, so the file contains nothing that the API would refuse. An object that is left out has
+ * only the notices that say so.
  */
 export function checked(
   kind: (typeof directions)[number],

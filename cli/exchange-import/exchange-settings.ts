@@ -1,7 +1,7 @@
 /**
- * The settings of one object as PowerShell's ConvertTo-Json wrote it. How it writes the same thing depends on its
- * version and on -Depth: an enumeration as its name, its number or both; a list as a list, as one string, as
- * `{value, Count}` or as null; letter case is PowerShell's, so it does not count.
+ * Reads the settings of one object in the JSON of PowerShell's ConvertTo-Json. The format depends on its version and
+ * on -Depth. An enumeration is its name, its number or both; a list is a list, one string, `{value, Count}` or null.
+ * Letter case does not count.
  */
 
 export class Settings {
@@ -18,12 +18,12 @@ export class Settings {
     return this.#values.has(name.toLowerCase())
   }
 
-  /** Null for what is missing, null or empty. */
+  /** Returns null for a missing, null or empty setting. */
   text(name: string): string | null {
     return textOf(this.#value(name))
   }
 
-  /** Null for what is missing. */
+  /** Returns null for a missing setting. */
   flag(name: string): boolean | null {
     const value = this.#value(name)
     if (typeof value === 'boolean') return value
@@ -34,7 +34,7 @@ export class Settings {
   list(name: string): string[] {
     const value = this.#value(name)
     if (Array.isArray(value)) return value.map(textOf).filter((text) => text !== null)
-    // -Depth that does not reach the list joins it by spaces.
+    // A too small -Depth joins the list by spaces.
     return (
       textOf(value)
         ?.split(/[\s,]+/)
@@ -43,8 +43,8 @@ export class Settings {
   }
 
   /**
-   * @param values names, with the numbers of Exchange's enumeration
-   * @returns the name as `values` has it, `Unknown` for any other value, null for none
+   * @param values names and numbers of Exchange's enumeration
+   * @returns a name in `values`, `Unknown` for any other value, null for none
    */
   choice<T extends string>(name: string, values: Readonly<Record<T, number>>): T | 'Unknown' | null {
     const text = this.text(name)
@@ -56,7 +56,7 @@ export class Settings {
     )
   }
 
-  /** Settings that say something and that nobody has asked for, with their values. */
+  /** Returns names and values of settings that are not empty and were not read. */
   unread(): [string, string][] {
     return [...this.#values]
       .filter(([key, { value }]) => !this.#asked.has(key) && !key.includes('@') && saysSomething(value))
@@ -72,14 +72,14 @@ export class Settings {
   }
 }
 
-/** A list in Windows PowerShell's wrapping. An enumeration in its own is left to textOf. */
+/** Unwraps a list of Windows PowerShell. `textOf` unwraps enumerations. */
 function unwrapped(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   const entries = Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toLowerCase(), inner]))
   return Array.isArray(entries.value) ? entries.value : value
 }
 
-/** What PowerShell's objects of one text are called by: an enumeration, an address space, a range of addresses. */
+/** Properties that hold the text of an enumeration, an address space or an address range. */
 const textFields = ['Value', 'Address', 'Expression', 'Name']
 
 function textOf(value: unknown): string | null {

@@ -1,6 +1,6 @@
 /**
- * Get-InboundConnector. A Partner connector restricts: what it demands and cannot be said here is said aloud. An
- * OnPremises connector grants relay: what cannot be said here is granted to fewer, never to more.
+ * Imports the output of Get-InboundConnector. A Partner connector restricts: a requirement that cannot be imported
+ * causes a notice. An OnPremises connector grants relay: the import may grant less, never more.
  */
 import { isIP } from 'node:net'
 import { domainMatchesPattern, normaliseDomain } from '../../shared/mail/domain.ts'
@@ -24,17 +24,17 @@ const decisive = ['RequireTls', 'RestrictDomainsToCertificate', 'RestrictDomains
 const uncarried: readonly Uncarried[] = [
   {
     setting: 'CloudServicesMailEnabled',
-    says: 'there are no cross-premises headers here; nothing that a server claims in headers is trusted.',
+    says: 'mailflow has no cross-premises headers and trusts no headers of other servers.',
   },
   {
     setting: 'ScanAndDropRecipients',
-    says: 'mail for these recipients is delivered like any other.',
+    says: 'mail for these recipients is delivered normally.',
   },
   {
     setting: 'TrustedOrganizations',
-    says: 'mail of other Exchange Online organisations is known by address or certificate only.',
+    says: 'other Exchange Online organisations are identified only by IP address or certificate.',
   },
-  { setting: 'ClientHostNames', says: 'clients are known by address or certificate only.' },
+  { setting: 'ClientHostNames', says: 'clients are identified only by IP address or certificate.' },
   { setting: 'EFSkipLastIP', says: skipped() },
   { setting: 'EFSkipIPs', says: skipped() },
   { setting: 'EFSkipMailGateway', says: skipped() },
@@ -45,7 +45,7 @@ const uncarried: readonly Uncarried[] = [
 ]
 
 function skipped(): string {
-  return 'the address that counts is the one that connects (no enhanced filtering).'
+  return 'only the IP address of the client counts (no enhanced filtering).'
 }
 
 export function importInbound(settings: Settings): Imported {
@@ -62,15 +62,15 @@ export function importInbound(settings: Settings): Imported {
 
 function partner(settings: Settings, remarks: Remarks) {
   if (settings.flag('TreatMessagesAsInternal') === true)
-    remarks.note('TreatMessagesAsInternal is for OnPremises connectors only and is left out.')
-  // Whether these are our own domains or the recipients', to narrow a restriction would be to weaken it.
+    remarks.note('TreatMessagesAsInternal is only for OnPremises connectors and is omitted.')
+  // Narrowing a restriction would weaken it, so the setting is ignored.
   if (settings.list('AssociatedAcceptedDomains').length > 0)
     remarks.add(
       'Stricter than in Exchange',
-      'AssociatedAcceptedDomains is not carried over: it applies to all its sender domains.',
+      'AssociatedAcceptedDomains is not imported: the connector applies to all its sender domains.',
     )
   const senderDomains = domainPatterns('SenderDomains', settings, 'Weaker than in Exchange', remarks)
-  if (senderDomains.length === 0) remarks.add('Left out', 'it has no sender domain that can be written here.')
+  if (senderDomains.length === 0) remarks.add('Left out', 'it has no sender domain that mailflow supports.')
   const addresses = addressesOf(settings, remarks)
   const certificate = partnerCertificate(settings, remarks)
   return {
@@ -81,7 +81,7 @@ function partner(settings: Settings, remarks: Remarks) {
   }
 }
 
-/** Exchange looks at the certificate's name only where it requires TLS, or restricts to that name. */
+/** Exchange checks the certificate's name only if it requires TLS or restricts to that name. */
 function partnerCertificate(settings: Settings, remarks: Remarks) {
   const restricts = settings.flag('RestrictDomainsToCertificate') === true
   const requireTls = settings.flag('RequireTls') ?? false
@@ -89,16 +89,14 @@ function partnerCertificate(settings: Settings, remarks: Remarks) {
   if (restricts && names.length === 0) {
     remarks.add(
       'Weaker than in Exchange',
-      'RestrictDomainsToCertificate names no certificate that can be written here, so TLS is demanded but no certificate. Fill in tlsSenderCertificateNames and set restrictDomainsToCertificate.',
+      'RestrictDomainsToCertificate names no certificate that mailflow supports, so TLS is required but no certificate. Set tlsSenderCertificateNames and restrictDomainsToCertificate.',
     )
     return { requireTls: true, tlsSenderCertificateNames: [], restrictDomainsToCertificate: false }
   }
   if (restricts && !requireTls)
-    remarks.note(
-      'RequireTls is false while a certificate is demanded, which only TLS can show; requireTls is true here.',
-    )
+    remarks.note('RequireTls is false, but the required certificate needs TLS; requireTls is set to true.')
   if (!restricts && !requireTls && names.length > 0)
-    remarks.note('TlsSenderCertificateName had no effect, since RequireTls is false; it is left out.')
+    remarks.note('TlsSenderCertificateName had no effect because RequireTls is false; it is omitted.')
   return {
     requireTls: requireTls || restricts,
     tlsSenderCertificateNames: restricts || requireTls ? names : [],
@@ -116,14 +114,14 @@ function restrictByAddress(
   if (restrictDomainsToCertificate) {
     remarks.add(
       'Weaker than in Exchange',
-      'it restricts to a certificate and to addresses, of which one connector here takes one: the certificate is demanded, the addresses are not.',
+      'it restricts to a certificate and to IP addresses; a mailflow connector can require only one: the certificate is required, the addresses are not.',
     )
     return { restrictDomainsToIpAddresses: false }
   }
   if (addresses.length === 0) {
     remarks.add(
       'Weaker than in Exchange',
-      'RestrictDomainsToIPAddresses lists no address that can be written here, so no address is demanded. Fill in senderIpAddresses and set restrictDomainsToIpAddresses.',
+      'RestrictDomainsToIPAddresses lists no address that mailflow supports, so no address is required. Set senderIpAddresses and restrictDomainsToIpAddresses.',
     )
     return { restrictDomainsToIpAddresses: false }
   }
@@ -134,7 +132,7 @@ function onPremises(settings: Settings, remarks: Remarks) {
   const restrictions = ['RestrictDomainsToCertificate', 'RestrictDomainsToIPAddresses']
   for (const setting of restrictions)
     if (settings.flag(setting) === true)
-      remarks.note(`${setting} has no effect on OnPremises connectors and is left out.`)
+      remarks.note(`${setting} has no effect on OnPremises connectors and is omitted.`)
   const requireTls = settings.flag('RequireTls') ?? false
   const names = certificateNames(settings, remarks)
   const addresses = addressesOf(settings, remarks)
@@ -142,13 +140,14 @@ function onPremises(settings: Settings, remarks: Remarks) {
   if (names.length > 0 && !requireTls)
     remarks.note(
       byName
-        ? 'RequireTls is false, but only TLS can show the certificate that it is known by; requireTls is true here.'
-        : 'TlsSenderCertificateName had no effect, since RequireTls is false; its servers are known by their addresses.',
+        ? 'RequireTls is false, but the certificate that identifies the server needs TLS; requireTls is set to true.'
+        : 'TlsSenderCertificateName had no effect because RequireTls is false; the servers are identified by IP address.',
     )
   if (names.length === 0 && addresses.length === 0)
-    remarks.add('Left out', 'it names neither an address nor a certificate, and would let anybody relay.')
+    remarks.add('Left out', 'it names neither an IP address nor a certificate, and would be an open relay.')
   const treatMessagesAsInternal = settings.flag('TreatMessagesAsInternal') ?? false
-  if (treatMessagesAsInternal) remarks.note('TreatMessagesAsInternal is kept, and has no effect here yet.')
+  if (treatMessagesAsInternal)
+    remarks.note('TreatMessagesAsInternal is imported, but has no effect in mailflow yet.')
   return {
     senderDomains: narrowed(domainPatterns('SenderDomains', settings, 'Note', remarks), settings, remarks),
     senderIpAddresses: addresses,
@@ -158,12 +157,11 @@ function onPremises(settings: Settings, remarks: Remarks) {
   }
 }
 
-/** Only the associated domains among the sender domains: who may relay must not become more. */
+/** Returns the associated domains that the sender domains include: the import must not grant relay to more senders. */
 function narrowed(senderDomains: string[], settings: Settings, remarks: Remarks): string[] {
   const names = settings.list('AssociatedAcceptedDomains')
   if (names.length === 0) {
-    if (senderDomains.length === 0)
-      remarks.add('Left out', 'it has no sender domain that can be written here.')
+    if (senderDomains.length === 0) remarks.add('Left out', 'it has no sender domain that mailflow supports.')
     return senderDomains
   }
   const domains = [...new Set(names.map(normaliseDomain).filter((domain) => domain !== null))]
@@ -171,18 +169,19 @@ function narrowed(senderDomains: string[], settings: Settings, remarks: Remarks)
     senderDomains.some((pattern) => domainMatchesPattern(domain, pattern)),
   )
   if (both.length === 0)
-    remarks.add('Left out', 'AssociatedAcceptedDomains leaves it no sender domain that can be written here.')
+    remarks.add('Left out', 'AssociatedAcceptedDomains leaves no sender domain that mailflow supports.')
   else remarks.note(`AssociatedAcceptedDomains narrows its sender domains to ${both.join(', ')}.`)
   return both
 }
 
-/** Single addresses and CIDR ranges, each once. */
+/** Returns addresses and CIDR ranges without duplicates. */
 function addressesOf(settings: Settings, remarks: Remarks): string[] {
   const listed = settings.list('SenderIPAddresses')
   return [...new Map(listed.map((text) => [text.toLowerCase(), text])).values()].filter((text) => {
     const [address = '', bits, ...rest] = text.split('/')
     const known = isIP(address) !== 0 && rest.length === 0 && (bits === undefined || /^\d{1,3}$/.test(bits))
-    if (!known) remarks.note(`SenderIPAddresses "${text}" is not an address or a CIDR range and is left out.`)
+    if (!known)
+      remarks.note(`SenderIPAddresses "${text}" is not an IP address or a CIDR range and is omitted.`)
     return known
   })
 }

@@ -1,10 +1,9 @@
 /**
- * What an import says beside the file it writes. The danger of a move is a demand that quietly did not come along,
- * so what is weaker than in Exchange is told apart from what is only different.
+ * Notices of an import. The risk is a requirement that silently disappears, so weaker settings have their own weight.
  */
 import { printable } from '../text/words.ts'
 
-/** `Left out`: not in the file at all. `Disabled`: in it, without effect until somebody enables it. */
+/** `Left out`: not in the file. `Disabled`: in the file with `enabled: false`. */
 const weights = [
   'Left out',
   'Disabled',
@@ -21,7 +20,7 @@ export interface Notice {
   readonly says: string
 }
 
-/** Notices about one thing. */
+/** Collects the notices about one object. */
 export class Remarks {
   readonly notices: Notice[] = []
   readonly about: string
@@ -43,7 +42,7 @@ export class Remarks {
   }
 }
 
-/** What is said about one thing stands together, the gravest first. */
+/** Groups notices by object, the most serious first. */
 export function noticesText(notices: readonly Notice[]): string {
   const lines = [...Map.groupBy(notices, ({ about }) => about)].flatMap(([about, some]) => [
     printable(about),

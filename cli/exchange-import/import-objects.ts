@@ -1,4 +1,4 @@
-/** Exchange's exports as a configuration, with everything that has to be said about it. */
+/** Converts Exchange's objects to a configuration with notices. */
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
 import type { Configuration, KindName, Wanted } from '../connectors/kinds.ts'
 import { type Imported, longestName } from './connector-common.ts'
@@ -18,11 +18,11 @@ const importers: Readonly<Record<ObjectKind, { section: KindName; read(settings:
 interface ImportResult {
   readonly configuration: Configuration
   readonly notices: readonly Notice[]
-  /** What was said of each that is in the configuration. */
+  /** Notices of each entry in the configuration. */
   readonly saidOf: ReadonlyMap<Wanted, readonly Notice[]>
 }
 
-/** A section that no file had anything for is left out, so that applying the result does not touch it. */
+/** Omits a section without objects, so that applying the file does not change it. */
 export function importObjects(objects: readonly ExchangeObject[]): ImportResult {
   const sections: Record<KindName, Wanted[] | null> = {
     acceptedDomains: null,
@@ -41,12 +41,16 @@ export function importObjects(objects: readonly ExchangeObject[]): ImportResult 
     sections[section].push(named)
     saidOf.set(named, said)
     if (named !== wanted)
-      notices.push({ weight: 'Note', about, says: `another one has the name; here it is "${named.label}".` })
+      notices.push({
+        weight: 'Note',
+        about,
+        says: `another connector has this name; it is renamed to "${named.label}".`,
+      })
   }
   return { configuration: sections, notices, saidOf }
 }
 
-/** A file may be given twice, or hold what another holds. */
+/** Removes duplicates: two files may contain the same object. */
 function eachOnce(objects: readonly ExchangeObject[]): ExchangeObject[] {
   const identities = objects.map(({ settings }) => settings.text('Guid'))
   return objects.filter((_, index) => {
@@ -55,7 +59,7 @@ function eachOnce(objects: readonly ExchangeObject[]): ExchangeObject[] {
   })
 }
 
-/** Exchange tells connectors apart by their GUIDs too; here by their names. */
+/** Makes names unique: Exchange also identifies connectors by GUID, mailflow only by name. */
 function withNameOfItsOwn(wanted: Wanted, others: readonly Wanted[]): Wanted {
   const isTaken = (label: string) => others.some(({ key }) => key === comparableName(label))
   if (!isTaken(wanted.label)) return wanted

@@ -1,4 +1,4 @@
-/** Get-OutboundConnector: where mail goes, and what the server there must prove. */
+/** Imports the output of Get-OutboundConnector: the route and its TLS requirement. */
 import { isIP } from 'node:net'
 import { normaliseDomain, normaliseDomainPattern } from '../../shared/mail/domain.ts'
 import { outboundConnectors } from '../connectors/kinds.ts'
@@ -22,10 +22,13 @@ const modes = { Opportunistic: 0, None: 1 } as const
 const uncarried: readonly Uncarried[] = [
   {
     setting: 'CloudServicesMailEnabled',
-    says: 'no cross-premises headers are written; the other server sees mail as it came.',
+    says: 'mailflow writes no cross-premises headers.',
   },
-  { setting: 'SenderRewritingEnabled', says: 'the reverse path leaves as it came (no SRS).' },
-  { setting: 'ValidationRecipients', says: 'whoever validates a connector says to whom the test mail goes.' },
+  { setting: 'SenderRewritingEnabled', says: 'the reverse path is not rewritten (no SRS).' },
+  {
+    setting: 'ValidationRecipients',
+    says: 'give the recipient when you validate the connector: connectors validate --to ADDRESS.',
+  },
 ]
 
 export function importOutbound(settings: Settings): Imported {
@@ -50,16 +53,16 @@ export function importOutbound(settings: Settings): Imported {
   return checked(outboundConnectors, fields, remarks)
 }
 
-/** What takes no part in ordinary routing in Exchange must not do so here. */
+/** Returns whether Exchange excludes the connector from normal routing; mailflow must not use it either. */
 function isApart(settings: Settings, remarks: Remarks): boolean {
   const byRule = settings.flag('IsTransportRuleScoped') === true
   const test = settings.flag('TestMode') === true
   if (byRule)
     remarks.add(
       'Disabled',
-      'IsTransportRuleScoped: transport rules sent mail to it, which do not exist here, and by its domains it would take other mail.',
+      'IsTransportRuleScoped: only transport rules sent mail by it; mailflow has no transport rules, and its domains would select other mail.',
     )
-  if (test) remarks.add('Disabled', 'TestMode: in Exchange no mail goes by it either.')
+  if (test) remarks.add('Disabled', 'TestMode: Exchange sends no mail by it either.')
   return byRule || test
 }
 
@@ -67,17 +70,17 @@ function domainsOf(settings: Settings, isOnPremises: boolean, remarks: Remarks) 
   const recipientDomains = domainPatterns('RecipientDomains', settings, 'Weaker than in Exchange', remarks)
   const all = settings.flag('AllAcceptedDomains') === true
   if (all && !isOnPremises)
-    remarks.note('AllAcceptedDomains is for OnPremises connectors only and is left out.')
+    remarks.note('AllAcceptedDomains is only for OnPremises connectors and is omitted.')
   const allAcceptedDomains = all && isOnPremises
   if (recipientDomains.length === 0 && !allAcceptedDomains)
     remarks.add(
       'Left out',
-      `it has no recipient domain${settings.flag('IsTransportRuleScoped') === true ? '; transport rules sent mail to it, which do not exist here' : ' that can be written here'}.`,
+      `it has no recipient domain${settings.flag('IsTransportRuleScoped') === true ? '; only transport rules sent mail by it, and mailflow has no transport rules' : ' that mailflow supports'}.`,
     )
   if (settings.flag('RouteAllMessagesViaOnPremises') === true && !recipientDomains.includes('*'))
     remarks.add(
       'Weaker than in Exchange',
-      'RouteAllMessagesViaOnPremises is not carried over: only its recipient domains go by this connector. For everything to go there, its recipient domains must have "*".',
+      'RouteAllMessagesViaOnPremises is not imported: only mail to its recipient domains uses this connector. To send all mail by it, add "*" to its recipient domains.',
     )
   return { recipientDomains, allAcceptedDomains }
 }
@@ -85,7 +88,7 @@ function domainsOf(settings: Settings, isOnPremises: boolean, remarks: Remarks) 
 interface Route {
   readonly route: 'Mx' | 'SmartHosts'
   readonly smartHosts: readonly { host: string; port: number }[]
-  /** Mail must not go by it: by MX it would reach other servers than meant. */
+  /** The connector must stay disabled: by MX, mail would reach the wrong servers. */
   readonly unusable: boolean
 }
 
@@ -94,14 +97,14 @@ function routeOf(settings: Settings, remarks: Remarks): Route {
   const useMx = settings.flag('UseMXRecord') ?? given.length === 0
   if (useMx) {
     if (given.length > 0)
-      remarks.note('SmartHosts had no effect, since UseMXRecord is true; they are left out.')
+      remarks.note('SmartHosts had no effect because UseMXRecord is true; they are omitted.')
     return { route: 'Mx', smartHosts: [], unusable: false }
   }
   const smartHosts = given.flatMap((text) => smartHost(text, remarks))
   if (smartHosts.length > 0) return { route: 'SmartHosts', smartHosts, unusable: false }
   remarks.add(
     'Disabled',
-    'UseMXRecord is false and no smart host can be written here. Until you fill in smartHosts, set route to SmartHosts and enable it, its mail goes another way, where no TLS may be forced.',
+    'UseMXRecord is false and mailflow supports none of its smart hosts. Set smartHosts, set route to SmartHosts and enable it; until then its mail takes another route, perhaps without forced TLS.',
   )
   return { route: 'Mx', smartHosts: [], unusable: true }
 }
@@ -111,31 +114,31 @@ function smartHost(text: string, remarks: Remarks): { host: string; port: number
   const bare = text.replace(/^\[(?:IPv6:)?(.*)\]$/i, '$1')
   const host = isIP(bare) ? bare : normaliseDomain(bare)
   if (host !== null) return [{ host, port: 25 }]
-  remarks.note(`SmartHosts "${text}" is not a host name or an IP address and is left out.`)
+  remarks.note(`SmartHosts "${text}" is not a host name or an IP address and is omitted.`)
   return []
 }
 
 function tlsOf(settings: Settings, smartHosts: Route['smartHosts'], remarks: Remarks) {
   const level = settings.choice('TlsSettings', tlsLevels)
   const domain = settings.text('TlsDomain')
-  // The strongest, since what it says is not known; it may hold mail, but sends none in the clear.
+  // An unknown level becomes a strict one: it may defer mail, but sends none in the clear.
   if (level === 'Unknown') {
     remarks.add(
       'Stricter than in Exchange',
-      `TlsSettings "${settings.text('TlsSettings')}" is not known; CertificateValidation is demanded.`,
+      `TlsSettings "${settings.text('TlsSettings')}" is unknown; CertificateValidation is required.`,
     )
     return { tlsSettings: 'CertificateValidation', tlsDomain: null }
   }
   if (level !== 'DomainValidation') {
     if (domain !== null)
-      remarks.note(`TlsDomain had no effect, since TlsSettings is ${level ?? 'empty'}; it is left out.`)
+      remarks.note(`TlsDomain had no effect because TlsSettings is ${level ?? 'empty'}; it is omitted.`)
     return { tlsSettings: level, tlsDomain: null }
   }
   const tlsDomain = domain === null ? onlyHost(smartHosts, remarks) : nameOf(domain, remarks)
   if (tlsDomain !== null) return { tlsSettings: level, tlsDomain }
   remarks.add(
     'Weaker than in Exchange',
-    'DomainValidation has no name to look for that can be written here, so only CertificateValidation is demanded. Fill in tlsDomain and set tlsSettings to DomainValidation.',
+    'DomainValidation has no name that mailflow supports, so only CertificateValidation is required. Set tlsDomain, and set tlsSettings to DomainValidation.',
   )
   return { tlsSettings: 'CertificateValidation', tlsDomain: null }
 }
@@ -145,22 +148,20 @@ function nameOf(domain: string, remarks: Remarks): string | null {
   if (pattern === '*' || pattern === null) return null
   if (pattern.startsWith('*.'))
     remarks.note(
-      `TlsDomain "${pattern}": "*." stands for one label here, so a certificate for ${pattern.slice(2)} itself, or for names that lie deeper, does not do.`,
+      `TlsDomain "${pattern}": "*." matches one label here, so it does not match a certificate for ${pattern.slice(2)} itself or for deeper subdomains.`,
     )
   return pattern
 }
 
-/** Without TlsDomain, the one smart host there is says which name its certificate should have. */
+/** Without TlsDomain, a single smart host provides the certificate's name. */
 function onlyHost(smartHosts: Route['smartHosts'], remarks: Remarks): string | null {
   const [only, ...others] = smartHosts.filter(({ host }) => isIP(host) === 0)
   if (only === undefined || others.length > 0 || smartHosts.length > 1) return null
-  remarks.note(
-    `TlsDomain is empty; the name of its only smart host, ${only.host}, is demanded of the certificate.`,
-  )
+  remarks.note(`TlsDomain is empty; the certificate must have the name of its only smart host, ${only.host}.`)
   return only.host
 }
 
-/** By MX Exchange enforces what a recipient's domain publishes beside what a connector demands; here it is one of both. */
+/** By MX, Exchange enforces DANE and MTA-STS in addition to the connector; mailflow enforces only one of them. */
 function remarkOnPublished(settings: Settings, tlsSettings: string | null, remarks: Remarks): void {
   const named = ['SmtpDaneMode', 'MtaStsMode'].filter(
     (setting) => settings.choice(setting, modes) === 'Opportunistic',
@@ -168,7 +169,7 @@ function remarkOnPublished(settings: Settings, tlsSettings: string | null, remar
   if (named.length === 0 || tlsSettings !== 'EncryptionOnly') return
   remarks.add(
     'Weaker than in Exchange',
-    `${named.join(' and ')}: what recipient domains publish by DANE or MTA-STS counts only where tlsSettings is null. Set tlsSettings to null to heed it, or to CertificateValidation or DomainValidation to verify for yourself.`,
+    `${named.join(' and ')}: DANE and MTA-STS of recipient domains apply only if tlsSettings is null. Set tlsSettings to null to use them, or to CertificateValidation or DomainValidation to verify certificates.`,
   )
 }
 
@@ -177,7 +178,7 @@ function modeOf(settings: Settings, setting: string, remarks: Remarks): 'Opportu
   if (mode === 'Unknown')
     remarks.add(
       'Weaker than in Exchange',
-      `${setting} "${settings.text(setting)}" cannot be demanded here; it is Opportunistic: TLSA records count where a host has some.`,
+      `${setting} "${settings.text(setting)}" is not supported; it is imported as Opportunistic: TLSA records apply if a host has them.`,
     )
   return mode === 'None' ? 'None' : 'Opportunistic'
 }

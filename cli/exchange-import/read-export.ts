@@ -1,4 +1,4 @@
-/** Files as `Get-InboundConnector | ConvertTo-Json > FILE` and its like write them. */
+/** Reads files that `Get-InboundConnector | ConvertTo-Json > FILE` and similar commands write. */
 import { Fault } from '../faults.ts'
 import { Settings } from './exchange-settings.ts'
 
@@ -11,19 +11,19 @@ export interface ExchangeObject {
 
 const howToWrite = 'Write it with: Get-InboundConnector | ConvertTo-Json | Out-File FILE'
 
-/** @throws Fault naming the file and, if it is one object's fault, its number */
+/** @throws Fault naming the file and the number of the wrong object */
 export function readExport(octets: Buffer, name: string): ExchangeObject[] {
   const objects = listOf(parse(decode(octets, name), name))
-  if (objects.length === 0) throw new Fault(`${name} holds no connector`)
+  if (objects.length === 0) throw new Fault(`${name} contains no connector`)
   return objects.map((object, index) => {
     if (typeof object !== 'object' || object === null || Array.isArray(object))
-      throw new Fault(`${name}: number ${index + 1} is not an object`)
+      throw new Fault(`${name}: item ${index + 1} is not an object`)
     const settings = new Settings(object as Record<string, unknown>)
-    return { kind: kindOf(settings, `${name}: number ${index + 1}`), settings }
+    return { kind: kindOf(settings, `${name}: item ${index + 1}`), settings }
   })
 }
 
-/** Windows PowerShell's `>` writes UTF-16 with a byte order mark, PowerShell 7's UTF-8 with or without one. */
+/** Windows PowerShell's `>` writes UTF-16 with a byte order mark, PowerShell 7's UTF-8. */
 function decode(octets: Buffer, name: string): string {
   const encoding =
     octets[0] === 0xff && octets[1] === 0xfe
@@ -34,7 +34,7 @@ function decode(octets: Buffer, name: string): string {
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(octets)
   } catch {
-    throw new Fault(`${name} is neither UTF-8 nor UTF-16 with its byte order mark`, [howToWrite])
+    throw new Fault(`${name} is neither UTF-8 nor UTF-16 with a byte order mark`, [howToWrite])
   }
 }
 
@@ -46,7 +46,7 @@ function parse(text: string, name: string): unknown {
   }
 }
 
-/** One object stands alone; several in a list, which Windows PowerShell sometimes wraps. */
+/** One object is not in a list; Windows PowerShell sometimes wraps a list. */
 function listOf(json: unknown): unknown[] {
   if (Array.isArray(json)) return json
   const { value, Count } = (json ?? {}) as { value?: unknown; Count?: unknown }
@@ -61,7 +61,7 @@ function kindOf(settings: Settings, where: string): ObjectKind {
   const server = settings.has('AddressSpaces') || settings.has('Bindings')
   throw new Fault(`${where} is neither an inbound nor an outbound connector`, [
     server
-      ? "It looks like a Send or Receive connector of Exchange Server; only Exchange Online's connectors are read."
-      : 'Files of Get-InboundConnector, Get-OutboundConnector and Get-AcceptedDomain are read.',
+      ? "It looks like a Send or Receive connector of Exchange Server; only Exchange Online's connectors are supported."
+      : 'Use the output of Get-InboundConnector, Get-OutboundConnector or Get-AcceptedDomain.',
   ])
 }

@@ -1,7 +1,7 @@
 /**
- * TlsSenderCertificateName: a domain, `*.domain`, or a certificate by issuer and subject, `<I>CN=…<S>CN=…`.
- * Exchange lets `*.contoso.com` stand for contoso.com and everything below; a name in a certificate stands for one
- * label (RFC 9525 §6.3), so the domain itself is listed beside it.
+ * Parses TlsSenderCertificateName: a domain, `*.domain`, or issuer and subject, `<I>CN=…<S>CN=…`. In Exchange
+ * `*.contoso.com` matches contoso.com and every subdomain. Here `*.` matches one label (RFC 9525 §6.3), so the domain
+ * itself is added.
  */
 import { normaliseDomainPattern } from '../../shared/mail/domain.ts'
 import type { Settings } from './exchange-settings.ts'
@@ -9,7 +9,7 @@ import type { Remarks } from './import-notices.ts'
 
 const setting = 'TlsSenderCertificateName'
 
-/** @returns none when there is none, or none that can be written here */
+/** @returns an empty list without a supported name */
 export function certificateNames(settings: Settings, remarks: Remarks): string[] {
   const text = settings.text(setting)
   if (text === null) return []
@@ -18,7 +18,7 @@ export function certificateNames(settings: Settings, remarks: Remarks): string[]
   const commonName = /(?:^|,)\s*CN=([^,]+)/i.exec(subject)?.[1] ?? ''
   remarks.add(
     'Weaker than in Exchange',
-    `${setting} also names the issuer, which here may be any public authority. Put the issuer's certificate into certificateAuthorities.`,
+    `${setting} also names the issuer; here any public authority is accepted. Add the issuer's certificate to certificateAuthorities.`,
   )
   return namesOf(commonName, text, remarks)
 }
@@ -26,12 +26,12 @@ export function certificateNames(settings: Settings, remarks: Remarks): string[]
 function namesOf(name: string, given: string, remarks: Remarks): string[] {
   const pattern = normaliseDomainPattern(name.trim())
   if (pattern === null || pattern === '*') {
-    remarks.note(`${setting} "${given}" is not a host name or "*.domain" and is left out.`)
+    remarks.note(`${setting} "${given}" is not a host name or "*.domain" and is omitted.`)
     return []
   }
   if (!pattern.startsWith('*.')) return [pattern]
   remarks.note(
-    `${setting} "${pattern}" is listed with ${pattern.slice(2)} beside it: "*." stands for one label here, so add names that lie deeper.`,
+    `${setting} "${pattern}": ${pattern.slice(2)} is added, because "*." matches one label here; add deeper subdomains yourself.`,
   )
   return [pattern, pattern.slice(2)]
 }

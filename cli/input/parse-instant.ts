@@ -1,12 +1,13 @@
-/** Instants as people write them. */
+/** Parses times that people type. */
 import { dayMs, hourMs, minuteMs } from '../../shared/contract/durations.ts'
 import { UsageFault } from '../faults.ts'
 
 const unitMs: Readonly<Record<string, number>> = { m: minuteMs, h: hourMs, d: dayMs }
 
 /**
- * @param option for messages
- * @param text in ISO 8601 (without an offset in UTC), or so long before `now`: `30m`, `2h`, `3d`
+ * @param option the option's name, for messages
+ * @param text ISO 8601 (UTC without an offset), or a duration before `now`: `30m`, `2h`, `3d`
+ * @param now milliseconds since the epoch
  * @returns ISO 8601 in UTC
  */
 export function parseInstant(option: string, text: string, now: number): string {
@@ -15,5 +16,5 @@ export function parseInstant(option: string, text: string, now: number): string 
   const iso = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/i.exec(text)
   const time = iso ? Date.parse(`${iso[1]}T${iso[2] ?? '00:00'}${iso[3] ?? 'Z'}`) : Number.NaN
   if (!Number.isNaN(time)) return new Date(time).toISOString()
-  throw new UsageFault(`${option} ${text}: not a time, such as 2026-02-03T11:00:00Z, or 2h for two hours ago`)
+  throw new UsageFault(`${option} ${text}: not a time; examples: 2026-02-03T11:00:00Z, 2h (two hours ago)`)
 }

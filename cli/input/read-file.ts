@@ -1,16 +1,16 @@
-/** Files that a command is given. */
+/** Reads the files that a command's arguments name. */
 import { readFile } from 'node:fs/promises'
 import type { World } from '../command.ts'
 import { Fault } from '../faults.ts'
 
-/** @param name of a file, or `-` for standard input */
+/** @param name the file's name, or `-` for standard input */
 export async function readText(name: string, world: World): Promise<{ text: string; name: string }> {
   const octets = await readOctets(name, world)
   const shown = name === '-' ? 'standard input' : name
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(octets), name: shown }
   } catch {
-    throw new Fault(`${shown} is not text in UTF-8`)
+    throw new Fault(`${shown} is not UTF-8 text`)
   }
 }
 
@@ -20,7 +20,7 @@ export async function readOctets(name: string, world: World): Promise<Buffer> {
     return await readFile(name)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'is a directory' : code
-    throw new Fault(`${name} cannot be read: ${why}`)
+    const why = code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a directory' : code
+    throw new Fault(`cannot read ${name}: ${why}`)
   }
 }

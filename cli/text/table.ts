@@ -1,6 +1,6 @@
-/** Text in columns. */
+/** Formats text in columns and paragraphs. */
 
-/** Columns as wide as their longest cell, two spaces apart; no cell is cut, since it may be copied. */
+/** Pads each column to its longest cell, two spaces apart. No cell is cut, so that users can copy it. */
 export function aligned(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>(
     (so, row) => row.map((cell, column) => Math.max(so[column] ?? 0, cell.length)),
@@ -16,11 +16,10 @@ export function aligned(rows: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
-/** A table under a heading. */
 export const table = (heading: readonly string[], rows: readonly (readonly string[])[]): string =>
   aligned([heading, ...rows])
 
-/** Breaks text at spaces into lines of at most `width` characters, as far as its words allow. */
+/** Breaks text at spaces into lines of at most `width` characters. A longer word has its own line. */
 export function wrapped(text: string, width: number): string[] {
   const lines: string[] = []
   for (const word of text.replaceAll(/\s+/g, ' ').trim().split(' ')) {
@@ -32,7 +31,7 @@ export function wrapped(text: string, width: number): string[] {
   return lines
 }
 
-/** The lines of a paragraph below its heading. */
+/** Wraps a paragraph and indents each line by `by` columns. */
 export const indented = (text: string, by: number, width = 110): string =>
   wrapped(text, width - by)
     .map((line) => `${' '.repeat(by)}${line}`)

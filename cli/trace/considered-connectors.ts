@@ -1,4 +1,4 @@
-/** The connectors that were asked, in their order, and what became of each. */
+/** Formats the considered connectors in order, with the outcome of each. */
 import { z } from 'zod'
 import { indented } from '../text/table.ts'
 import { printable } from '../text/words.ts'
@@ -17,10 +17,10 @@ export type Considered = z.output<typeof Considered>
 
 const outcomes: Readonly<Record<string, string>> = {
   Decides: 'decides',
-  Reports: 'only reports',
+  Reports: 'report only',
   Grants: 'grants relay',
-  Outranked: 'outranked',
-  NotIdentified: 'does not know the peer',
+  Outranked: 'lower precedence',
+  NotIdentified: 'does not identify the client',
   NotApplicable: 'does not apply',
   Disabled: 'disabled',
 }

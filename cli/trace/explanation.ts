@@ -1,4 +1,4 @@
-/** What would be decided, in words: the verdict first, then who was asked and why. */
+/** Formats an explanation: the verdict first, then the considered connectors with their reasons. */
 import { z } from 'zod'
 import { indented } from '../text/table.ts'
 import { printable } from '../text/words.ts'
@@ -51,10 +51,10 @@ export function explanationText({ recipients, considered, clientCertificate }: E
 }
 
 const actions: Readonly<Record<string, string>> = {
-  // What its next hop will say, nobody knows yet.
-  Deliver: 'would be sent on',
-  Defer: 'would wait',
-  Bounce: 'would be refused',
+  // The next hop may still refuse it, so the text does not promise delivery.
+  Deliver: 'would be sent',
+  Defer: 'would be deferred',
+  Bounce: 'would bounce',
 }
 
 function recipientLines({ address, inSession, verdict, route, tls }: z.output<typeof Recipient>): string[] {
@@ -62,29 +62,31 @@ function recipientLines({ address, inSession, verdict, route, tls }: z.output<ty
   return [
     `${printable(address)}: ${actions[action] ?? action} (${reason})`,
     indented(printable(explanation), 2),
-    `  In session RCPT TO is answered: ${printable(inSession)}`,
-    ...(reply === null ? [] : [`  A notification would say: ${printable(reply)}`]),
-    ...(reportOnly === null ? [] : [`  A trial would have refused it: ${printable(reportOnly)}`]),
+    `  Reply to RCPT TO: ${printable(inSession)}`,
+    ...(reply === null ? [] : [`  Reply in the DSN: ${printable(reply)}`]),
+    ...(reportOnly === null ? [] : [`  Report only, would be refused: ${printable(reportOnly)}`]),
     ...(route === null
       ? []
-      : [`  It would leave ${routeText(route)}, ${tls === null ? 'as SES does' : demandText(tls)}.`]),
+      : [
+          `  It would be sent ${routeText(route)}, ${tls === null ? 'with the TLS of Amazon SES' : demandText(tls)}.`,
+        ]),
   ]
 }
 
 function routeText({ kind, domain, hosts = [] }: z.output<typeof Route>): string {
-  if (kind === 'Mx') return `by the MX of ${domain}`
-  if (kind === 'SmartHosts') return `by ${hosts.map(({ host, port }) => `${host}:${port}`).join(', ')}`
+  if (kind === 'Mx') return `to the MX hosts of ${domain}`
+  if (kind === 'SmartHosts') return `to ${hosts.map(({ host, port }) => `${host}:${port}`).join(', ')}`
   return 'by Amazon SES'
 }
 
 function demandText({ level, mode, tlsDomain, minimumTlsVersion }: z.output<typeof Requirement>): string {
-  if (level === 'Opportunistic') return 'over TLS where it is offered, else in the clear'
+  if (level === 'Opportunistic') return 'over TLS if offered, else in the clear'
   const name = tlsDomain === null ? '' : ` for ${tlsDomain}`
   const demanded = `${level}${name}, ${minimumTlsVersion} or later`
-  return mode === 'ReportOnly' ? `with ${demanded} only reported` : `only with ${demanded}`
+  return mode === 'ReportOnly' ? `with ${demanded} report only` : `only with ${demanded}`
 }
 
 function listed(title: string, considered: readonly Considered[]): string[] {
-  if (considered.length === 0) return [`${title}: none has to do with it.`]
-  return [`${title}, in the order in which they are asked:`, ...consideredText(considered, 2)]
+  if (considered.length === 0) return [`${title}: none applies.`]
+  return [`${title}, in order of precedence:`, ...consideredText(considered, 2)]
 }

@@ -1,4 +1,4 @@
-/** One message in words: how it came in, and for each recipient what was decided, why, and what came of it. */
+/** Formats the trace of one message: how it was received, and each recipient's decision, attempts and DSNs. */
 
 import { counted } from '../../shared/policy/words.ts'
 import { indented } from '../text/table.ts'
@@ -9,13 +9,13 @@ import type { Attempt, Entry, Recipient, Verdict } from './trace-entry.ts'
 
 export function messageText(entry: Entry): string {
   const { id, receivedAt, envelope, source, tls, size, direction, recipients } = entry
-  const from = source === null ? 'made by this gateway' : `from ${source.ip} (${printable(source.helo)})`
+  const from = source === null ? 'created by this gateway' : `from ${source.ip} (${printable(source.helo)})`
   const session = tls.negotiated ? `${tls.protocol}, ${tls.cipher}` : cameIn(entry)
   return [
     `Message ${id}`,
     `  Received   ${timeOf(receivedAt)}, ${from}, ${session}`,
     ...(tls.clientCertificate === null ? [] : certificateLines(tls.clientCertificate)),
-    `  Sender     ${senderText(envelope.mailFrom)} (${direction === 'Originating' ? 'our own organisation' : 'from outside'})`,
+    `  Sender     ${senderText(envelope.mailFrom)} (${direction === 'Originating' ? 'own organisation' : 'from outside'})`,
     `  Size       ${counted(size, 'octet')}`,
     ...recipients.flatMap((recipient) => ['', ...recipientLines(recipient)]),
   ].join('\n')
@@ -23,7 +23,7 @@ export function messageText(entry: Entry): string {
 
 function certificateLines(certificate: NonNullable<Entry['tls']['clientCertificate']>): string[] {
   const [first, ...rest] = certificateText(certificate)
-  return [`  Showed     ${first}`, ...rest.map((text) => `             ${text}`)]
+  return [`  Presented  ${first}`, ...rest.map((text) => `             ${text}`)]
 }
 
 function recipientLines({
@@ -37,16 +37,16 @@ function recipientLines({
   attemptsOmitted,
   notifications,
 }: Recipient) {
-  const waits = until === null ? '' : `, decided again at ${timeOf(until)}`
-  const ends = givenUpAt === null ? '' : `, given up at ${timeOf(givenUpAt)}`
-  // While it is held the decision says the same.
+  const waits = until === null ? '' : `, next decision at ${timeOf(until)}`
+  const ends = givenUpAt === null ? '' : `, bounces at ${timeOf(givenUpAt)}`
+  // While the recipient is still held, the decision already gives the same reason.
   const wasHeld = firstHeld !== null && firstHeld.reason !== verdict?.reason ? firstHeld : null
   return [
     `${printable(address)}: ${state}${waits}${ends}`,
     ...(wasHeld === null
       ? []
       : [
-          `  Was held   (${wasHeld.reason}) at ${timeOf(wasHeld.at)}`,
+          `  First held (${wasHeld.reason}) at ${timeOf(wasHeld.at)}`,
           indented(printable(wasHeld.explanation), 13),
         ]),
     ...(verdict === null ? ['  Not decided yet.'] : verdictLines(verdict)),
@@ -54,16 +54,16 @@ function recipientLines({
     ...attempts.flatMap(attemptLines),
     ...notifications.map(
       ({ kind, message, state: reached }) =>
-        `  The sender was told that it ${told.get(kind) ?? kind}: ${message ?? 'under way'}${reached === null ? '' : `, ${reached}`}`,
+        `  DSN to the sender (${told.get(kind) ?? kind}): ${message ?? 'not created yet'}${reached === null ? '' : `, ${reached}`}`,
     ),
   ]
 }
 
 const told = new Map([
   ['failed', 'failed'],
-  ['delayed', 'is delayed'],
-  ['relayed', 'was handed on'],
-  ['delivered', 'was delivered'],
+  ['delayed', 'delayed'],
+  ['relayed', 'relayed'],
+  ['delivered', 'delivered'],
 ])
 
 function verdictLines({
@@ -77,15 +77,15 @@ function verdictLines({
   considered,
 }: Verdict) {
   const when = at === null ? '' : ` at ${timeOf(at)}`
-  const version = connectorsVersion === null ? '' : `, by version ${connectorsVersion} of the connectors`
+  const version = connectorsVersion === null ? '' : `, connectors version ${connectorsVersion}`
   return [
     `  Decision   ${action} (${reason})${when}${version}`,
     indented(printable(explanation), 13),
     ...(reply === null ? [] : [`  Reply      ${printable(reply)}`]),
-    ...(reportOnly === null ? [] : [`  A trial    would have refused it: ${printable(reportOnly)}`]),
+    ...(reportOnly === null ? [] : [`  ReportOnly would be refused: ${printable(reportOnly)}`]),
     ...(considered.length === 0
       ? []
-      : ['  Connectors that were considered, in this order:', ...consideredText(considered, 4)]),
+      : ['  Considered connectors, in order of precedence:', ...consideredText(considered, 4)]),
   ]
 }
 
@@ -93,15 +93,15 @@ function attemptLines(attempt: Attempt): string[] {
   const { number, at, outcome, host, ip, reply, reportOnly, durationMs, leaseUntil } = attempt
   if (outcome === 'InProgress')
     return [
-      `  Attempt ${number}  under way, until ${leaseUntil === null ? 'unknown' : timeOf(leaseUntil)} at most`,
+      `  Attempt ${number}  in progress${leaseUntil === null ? '' : `, until ${timeOf(leaseUntil)} at most`}`,
     ]
   const where =
     host === null ? 'no server was reached' : `${host}${ip === null ? '' : ` (${ip})`}, ${leftBy(attempt)}`
   return [
     `  Attempt ${number}  ${outcome}${at === null ? '' : ` at ${timeOf(at)}`}, ${where}`,
-    `             ${demandOf(attempt)}${durationMs === null ? '' : `; it took ${durationMs} ms`}`,
+    `             ${demandOf(attempt)}${durationMs === null ? '' : `; duration ${durationMs} ms`}`,
     ...shownBy(attempt).map((line) => indented(line, 13)),
     ...(reply === null ? [] : [indented(printable(reply), 13)]),
-    ...(reportOnly === null ? [] : [indented(`a trial would have refused: ${printable(reportOnly)}`, 13)]),
+    ...(reportOnly === null ? [] : [indented(`report only, would be refused: ${printable(reportOnly)}`, 13)]),
   ]
 }

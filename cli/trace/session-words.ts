@@ -1,20 +1,20 @@
-/** Facts of a session or an attempt in a few words. */
+/** Formats a session or an attempt in a few words. */
 import { printable, timeOf } from '../text/words.ts'
 import type { Attempt, ClientCertificate, Entry } from './trace-entry.ts'
 
 export const senderText = (mailFrom: string): string => (mailFrom === '' ? '<>' : printable(mailFrom))
 
-/** How a message came in. */
+/** Describes how a message was received. */
 export function cameIn({ source, tls }: Entry): string {
-  if (source === null) return 'made here'
+  if (source === null) return 'created here'
   return tls.negotiated ? (tls.protocol ?? 'TLS') : 'in the clear'
 }
 
-/** How an attempt's message left. What was not sent at all must not read like mail in the clear. */
+/** Describes the session of an attempt. A message that was not sent must not read like one sent in the clear. */
 export function leftBy({ tls, host, outcome }: Attempt): string {
   if (host === 'Amazon SES') return 'by Amazon SES'
   const session = tls === null ? sessionWithoutTls(outcome) : sessionOver(tls)
-  return outcome === 'TlsNotMet' ? `${session}, nothing was sent` : session
+  return outcome === 'TlsNotMet' ? `${session}, not sent` : session
 }
 
 function sessionWithoutTls(outcome: string): string {
@@ -27,21 +27,21 @@ function sessionOver({ protocol, cipher, group, verified }: NonNullable<Attempt[
   return [...words, `certificate ${verified ? 'verified' : 'not verified'}`].join(', ')
 }
 
-/** The certificate that was shown, and why it was not verified. */
+/** Describes the presented certificate, and why it was not verified. */
 export function shownBy({ tls }: Attempt): string[] {
   if (tls === null || tls.fingerprint256 === null) return []
   const why = tls.notVerified === null ? [] : [`not verified: ${printable(tls.notVerified)}`]
   return [[`certificate SHA-256 ${tls.fingerprint256}`, ...why].join('; '), ...revocationText(tls)]
 }
 
-/** Nothing of what was found to be good. */
+/** Returns nothing for a good certificate. */
 function revocationText({ revocation }: Pick<ClientCertificate, 'revocation'>): string[] {
   if (revocation === null || revocation.status === 'Good') return []
-  const found = revocation.status === 'Revoked' ? 'revoked' : 'whether it is revoked could not be found out'
+  const found = revocation.status === 'Revoked' ? 'revoked' : 'revocation undetermined'
   return [`${found}: ${printable(revocation.detail)}`]
 }
 
-/** Who demands, in words; what is not here was not known when this was written. */
+/** The source of a TLS requirement, in words. Newer gateways may have other sources. */
 const sources: Readonly<Record<string, string>> = {
   Connector: 'the connector',
   Dane: "the next hop's TLSA records",
@@ -49,12 +49,12 @@ const sources: Readonly<Record<string, string>> = {
   RequireTls: "the sender's REQUIRETLS",
 }
 
-/** What TLS had to satisfy. */
+/** Describes the TLS requirement of an attempt and its source. */
 export function demandOf({ policy, policySource, onTrial }: Attempt): string {
   if (policy === null || policy === 'Opportunistic')
-    return onTrial === null ? 'TLS was not demanded' : `${onTrial} was on trial`
+    return onTrial === null ? 'TLS was not required' : `${onTrial} was report only`
   const source = sources[policySource ?? '']
-  return source === undefined ? `${policy} was demanded` : `${policy} was demanded by ${source}`
+  return source === undefined ? `${policy} was required` : `${policy} was required by ${source}`
 }
 
 export function certificateText(certificate: ClientCertificate): string[] {
@@ -64,7 +64,9 @@ export function certificateText(certificate: ClientCertificate): string[] {
     `${printable(subject)}, issued by ${printable(issuer)}`,
     ...(subjectAltNames.length > 0 ? [`names ${subjectAltNames.map(printable).join(', ')}`] : []),
     `valid from ${timeOf(notBefore)} to ${timeOf(notAfter)}`,
-    trusted ? 'of a trusted authority' : `not of a public authority (${trustError ?? 'unknown'})`,
+    trusted
+      ? 'issued by a trusted authority'
+      : `not issued by a public authority (${trustError ?? 'unknown'})`,
     ...revocationText(certificate),
     `SHA-256 ${fingerprint256}`,
   ]

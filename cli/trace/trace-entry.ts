@@ -1,8 +1,8 @@
-/** A message's trace, as far as it is shown. What a gateway of another version adds is passed over. */
+/** The fields of a message's trace that are printed. Others are ignored, so that newer gateways work. */
 import { z } from 'zod'
 import { Considered } from './considered-connectors.ts'
 
-/** Null where nobody was asked. */
+/** Null when revocation was not checked. */
 const Revocation = z.object({ status: z.string(), detail: z.string() }).nullable().default(null)
 
 const Attempt = z.object({

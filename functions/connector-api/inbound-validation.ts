@@ -17,7 +17,7 @@ import { compileSnapshot } from '../../shared/policy/snapshot.ts'
 import { type FailingMessages, type Failure, summaryOf } from './inbound-summary.ts'
 
 const Failing = z.strictObject({
-  reason: z.string(),
+  reason: z.string().describe('the first requirement that the messages do not meet'),
   count: z.int().positive(),
   explanation: z.string().describe('of the latest message'),
   latest: z.iso.datetime(),
@@ -28,11 +28,11 @@ export const InboundValidation = z.strictObject({
   connector: z.ulid(),
   since: z.iso.datetime(),
   until: z.iso.datetime(),
-  messages: z.int().nonnegative(),
-  passing: z.int().nonnegative(),
+  messages: z.int().nonnegative().describe('number of messages from senderDomains; each counts once'),
+  passing: z.int().nonnegative().describe('number that the connector would accept'),
   failing: z.array(Failing).describe('most frequent first'),
   complete: z.boolean().describe('false when the search ran out of time before it covered all days'),
-  summary: z.string(),
+  summary: z.string().describe('a sentence for the administrator'),
 })
 export type InboundValidation = z.output<typeof InboundValidation>
 

@@ -137,7 +137,9 @@ function queryParameters({ query }: Description) {
 
 function headerParameters({ ifMatch }: Description) {
   if (!ifMatch) return []
-  return [{ name: 'If-Match', in: 'header', required: ifMatch === 'required', schema: { type: 'string' } }]
+  const description = 'the ETag of a GET, POST or PUT, or * for any version'
+  const required = ifMatch === 'required'
+  return [{ name: 'If-Match', in: 'header', required, description, schema: { type: 'string' } }]
 }
 
 function answers({ answers }: Description) {
@@ -175,6 +177,9 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
     override({ zodSchema, jsonSchema }) {
       // A transformation (of a domain, a fingerprint) returns a string.
       if (zodSchema._zod.def.type === 'transform') jsonSchema.type = 'string'
+      // zod leaves out a default whose value a transformation would read.
+      const { def } = zodSchema._zod
+      if (def.type === 'default') jsonSchema.default = (def as z.core.$ZodDefaultDef).defaultValue
     },
   })
   return rest

@@ -1,14 +1,14 @@
 /**
- * While storage fails, clients are turned away at the greeting instead of after they have sent their messages,
- * and the load balancer is told. After a while a probe looks whether storage answers; then one real failure is
- * enough to turn clients away again, and one success ends the episode.
+ * Circuit breaker. While storage fails, the ingress refuses clients at the greeting and reports itself unhealthy to the
+ * load balancer. After a pause, a probe checks whether storage responds. If so, one more failure opens the breaker
+ * again; one success closes it.
  */
 export interface BreakerOptions {
-  /** Failures in a row that begin an episode. */
+  /** Consecutive failures that open the breaker. */
   threshold: number
-  /** Resolves when storage answers. */
+  /** Resolves when storage responds. */
   probe(): Promise<void>
-  /** Milliseconds before the first probe of an episode; doubles with each up to `slowest`. */
+  /** Milliseconds before the first probe; doubles with each probe, up to the maximum. */
   pause: number
   slowest: number
   onChange?(isOpen: boolean): void
@@ -36,7 +36,7 @@ export class Breaker {
     this.#set(false)
   }
 
-  /** @param times how many writes, or messages of one write, were not stored */
+  /** @param times failed writes, or messages of one failed write */
   failed(times = 1): void {
     this.#failures += times
     if (this.#failures >= this.#options.threshold && !this.#open) {
@@ -61,7 +61,7 @@ export class Breaker {
     } catch {
       return this.#probeLater()
     }
-    // Half open: the failures are still counted, so the next one opens it at once.
+    // Half open: the failure count stays, so the next failure opens the breaker at once.
     this.#set(false)
   }
 
@@ -72,5 +72,5 @@ export class Breaker {
   }
 }
 
-/** Every try was given up: who waits for an answer learns it late enough, and need not learn it three times. */
+/** All retries timed out. One such error counts as an outage: waiting for three would take too long. */
 export const isTimeout = (failure: unknown): boolean => (failure as Error | null)?.name === 'TimeoutError'

@@ -1,17 +1,17 @@
-/** What the load balancer asks: whether this task should get new connections. */
+/** The load balancer's health check: whether this task should get new connections. */
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { readProxyHeader } from './connection/proxy.ts'
 
-/** Those of a load balancer in each zone, and of a person who looks. */
+/** Enough for a load balancer in each zone and an administrator. */
 const connectionsAtOnce = 64
 
 const patienceMs = 5000
 
 /**
- * A load balancer that speaks the PROXY protocol to its targets does so when it asks for health, too. Its header is
- * read over, whoever sends it: nobody is treated by their address here.
- * @param reason why not, or null
+ * A load balancer with the PROXY protocol also sends its header with health checks. The server skips the header from
+ * any address, since no decision here depends on the address.
+ * @param reason why the task is unhealthy, or null
  */
 export function healthServer(reason: () => string | null): Server {
   const server = createServer((request, response) => {
@@ -43,7 +43,7 @@ function skipProxyHeader(socket: Socket, then: () => void): void {
   }
   const take = (chunk: Buffer) => {
     octets = Buffer.concat([octets, chunk])
-    // A request of HTTP begins with no CR.
+    // An HTTP request never begins with CR.
     if (octets[0] !== 0x0d) return goOn(octets)
     const header = readProxyHeader(octets)
     if ('fault' in header) socket.destroy()

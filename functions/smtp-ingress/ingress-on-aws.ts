@@ -1,4 +1,4 @@
-/** The ingress with its clients of AWS. */
+/** Starts the ingress with its AWS clients. */
 import { randomUUID } from 'node:crypto'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
@@ -17,8 +17,7 @@ import { logTo } from './log.ts'
 import { secretReader } from './tls/secret.ts'
 
 /**
- * Starts the ingress.
- * @param write takes a line of log or metrics, with its end of line
+ * @param write takes a line of log or metrics, with its line end
  * @throws Error as startIngress
  */
 export function startIngressOnAws(
@@ -50,7 +49,7 @@ export function startIngressOnAws(
       resolver: createResolver(environment.DNS_SERVERS),
       privateNetworks: environment.PRIVATE_MX_NETWORKS,
       store: new RevocationTable(documents, environment.TRANSPORT_TABLE, 'ingress'),
-      // Memory is for mail.
+      // CRLs take memory, which is needed for mail.
       listsAtOnce: 1,
       now: () => new Date(),
     }),

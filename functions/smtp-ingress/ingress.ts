@@ -1,4 +1,4 @@
-/** The parts put together: what listens, and how it stops. */
+/** Assembles the ingress: starts its listeners and stops them. */
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { z } from 'zod'
 import { objectsBySdk } from '../../shared/content/segment.ts'
@@ -28,31 +28,31 @@ export interface IngressParts {
   environment: z.output<typeof IngressEnvironment>
   snapshots: Snapshots
   s3: Pick<S3Client, 'send'>
-  /** Where segments go; without it, by the SDK's client. */
+  /** Stores segments. Default: the SDK's client. */
   objects?: IntakeOptions['objects']
   queue: IntakeOptions['queue']
   probeQueue: IntakeOptions['probeQueue']
-  /** The same queue, for notices of what was refused. */
+  /** The same queue, for notices of refused mail. */
   notices: ConstructorParameters<typeof NoticeQueue>[0]
-  /** Takes a line of log or metrics, with its end of line. */
+  /** Takes a line of log or metrics, with its line end. */
   write(line: string): void
   now?(): Date
-  /** Reads the secret with our certificates; left out, the environment has them. */
+  /** Reads the secret with the ingress's certificates. Without it, they come from the environment. */
   readCertificates?(): Promise<string>
-  /** Left out, nobody is asked whether a client's certificate was revoked. */
+  /** Without it, the revocation of client certificates is not checked. */
   revocation?: DialogueParts['revocation']
-  /** Left out, nothing limits how many messages come in a minute. */
+  /** Without it, message rates are not limited. */
   rates?: Rates
 }
 
 export interface Ingress {
   smtpPort: number
   healthPort: number
-  /** Takes no more connections and resolves when every session has ended, or at the end of DRAIN_SECONDS. */
+  /** Refuses new connections. Resolves when every session has ended, at the latest after DRAIN_SECONDS. */
   drain(): Promise<void>
 }
 
-/** @throws Error when a port cannot be listened on, or the certificate and its key or the memory are of no use */
+/** @throws Error when a port cannot be opened, or certificate, key or memory are unusable */
 export async function startIngress(parts: IngressParts): Promise<Ingress> {
   const { environment, write, now = () => new Date(), rates = unlimited } = parts
   const { SMTP_PORT, HEALTH_PORT, LISTEN_ADDRESS } = environment
@@ -132,13 +132,13 @@ function mailServer(parts: DialogueParts & { tls: TlsService }): MailServer {
   })
 }
 
-/** Why no new connections should come, or null. */
+/** Why the load balancer should send no new connections, or null. */
 function faultOf(intake: Intake, connectors: WatchedConnectors): string | null {
   if (intake.isFailing) return 'storage is failing'
   return connectors.areFailing ? 'connectors cannot be read' : null
 }
 
-/** Those of the secret, or of the environment, which stay. @throws Error when there are none that could be served */
+/** Certificates of the secret, or fixed ones of the environment. @throws Error when none can be served */
 async function ourCertificates(
   { environment, readCertificates }: IngressParts,
   tools: Pick<CertificatesOptions, 'metrics' | 'log' | 'now'>,
@@ -146,14 +146,15 @@ async function ourCertificates(
   const { MAIL_HOSTNAME: hostname, TLS_CERTIFICATE: certificate, TLS_PRIVATE_KEY: privateKey } = environment
   if (certificate !== undefined && privateKey !== undefined)
     return { served: { certificate, privateKey }, begin() {}, stop() {} }
-  if (readCertificates === undefined) throw new Error('nothing reads the certificates of TLS_SECRET_ARN')
+  if (readCertificates === undefined)
+    throw new Error('TLS_SECRET_ARN is set, but there is no reader for the secret')
   const everyMs = environment.TLS_SECRET_SECONDS * 1000
   return OurCertificates.open({ ...tools, read: readCertificates, hostname, everyMs })
 }
 
 const unlimited: Rates = { refuse: () => null, stop() {} }
 
-/** RFC 5321 has no number; a connection that is kept warm between messages needs few. */
+/** RFC 5321 sets no limit. A connection kept open between messages needs few. */
 const maximumIdleCommands = 100
 
 function sessionOptions(environment: z.output<typeof IngressEnvironment>): SessionOptions {

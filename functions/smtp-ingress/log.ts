@@ -1,4 +1,4 @@
-/** One JSON object a line, which is what CloudWatch Logs Insights reads. */
+/** Writes one JSON object a line, as CloudWatch Logs Insights reads it. */
 export type Log = (
   level: 'info' | 'warn' | 'error',
   message: string,
@@ -12,17 +12,16 @@ export const logTo =
       `${JSON.stringify({ timestamp: now().toISOString(), level, message, unit: 'smtp-ingress', ...fields })}\n`,
     )
 
-/** What an error says, for the log. */
 export function causeOf(error: unknown): string {
   return (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).trim()
 }
 
-/** Milliseconds that lines are gathered in. */
+/** Milliseconds during which lines are collected. */
 const gatherMs = 10
 
 /**
- * Writes lines together, since each write to a pipe is a system call that blocks: a line after a pause with what its
- * turn of the event loop brings, those that follow it ten milliseconds later at the latest.
+ * Writes lines together, since each write to a pipe is a blocking system call. The first line after a pause goes out
+ * with its turn of the event loop; later lines follow within ten milliseconds.
  */
 export function lineWriter(write: (lines: string) => void): ((line: string) => void) & { flush(): void } {
   let lines = ''

@@ -1,4 +1,4 @@
-/** The process: reads its environment and takes mail. On SIGTERM what is in flight is finished. */
+/** Entry point of the ingress. On SIGTERM it finishes messages in flight. */
 import { IngressEnvironment, readEnvironment } from '../../shared/contract/environment.ts'
 import { errorMessage } from '../../shared/contract/error-message.ts'
 import { startIngressOnAws } from './ingress-on-aws.ts'
@@ -8,7 +8,7 @@ const write = lineWriter((lines) => process.stdout.write(lines))
 const log = logTo(write)
 process.on('exit', write.flush)
 
-/** State is held for each session, so a fault in one is no reason to end the others. */
+/** All state belongs to one session, so a bug in one session must not end the others. */
 function surviveFaults(): void {
   for (const event of ['uncaughtException', 'unhandledRejection'] as const)
     process.on(event, (error: unknown) =>
@@ -16,7 +16,7 @@ function surviveFaults(): void {
     )
 }
 
-// Mail does not wait for whoever reads the log, and does not end with them.
+// Mail must not stop when the reader of the log stops.
 process.stdout.on('error', () => {})
 try {
   const ingress = await startIngressOnAws(readEnvironment(IngressEnvironment, process.env), write)

@@ -1,6 +1,6 @@
 /**
- * Counts kept in memory and written now and then in CloudWatch's embedded metric format: one line for all
- * messages since the last, not one a message.
+ * Counts metrics in memory and writes them periodically in CloudWatch's embedded metric format: one line for many
+ * messages.
  */
 import { metricNamespace } from '../../shared/contract/metrics.ts'
 
@@ -22,14 +22,14 @@ export class Metrics {
     else this.#counts.set(key, { metric, dimension, count: by })
   }
 
-  /** @returns what was counted; the counts begin anew */
+  /** Resets the counts. @returns the counts before */
   take(): Count[] {
     const counts = [...this.#counts.values()]
     this.#counts.clear()
     return counts
   }
 
-  /** @param gauges metrics whose value is that of the moment @returns EMF lines; the counts begin anew */
+  /** Resets the counts. @param gauges current values @returns EMF lines */
   flush(gauges: Readonly<Record<string, number>>, timestamp: number): string[] {
     const entries = [
       ...Object.entries(gauges).map(([metric, count]) => ({ metric, dimension: null, count })),
@@ -46,12 +46,12 @@ const everyMs = 10_000
 export interface WrittenMetrics {
   metrics: Metrics
   gauges(): Readonly<Record<string, number>>
-  /** Takes a line with its end of line. */
+  /** Takes a line with its line end. */
   write(line: string): void
   now(): Date
 }
 
-/** Writes metrics every ten seconds. @returns what ends this, and writes the rest */
+/** Writes metrics every ten seconds. @returns a function that stops it and writes the rest */
 export function writeMetrics({ metrics, gauges, write, now }: WrittenMetrics): () => void {
   const flush = () => metrics.flush(gauges(), now().getTime()).forEach(write)
   const timer = setInterval(flush, everyMs)

@@ -1,4 +1,4 @@
-/** The template's HTTP APIs on loopback: routes, and events in payload format 2.0 for the functions behind them. */
+/** Serves the template's HTTP APIs on loopback and invokes their functions with events of payload format 2.0. */
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
@@ -11,7 +11,7 @@ import { causeOf, StartError } from './start-error.ts'
 import { accountId, type Resolver, resourcesOfType, type Template } from './template.ts'
 
 export interface Route {
-  /** As in the template: `GET /messages/{id}`, or `$default`. */
+  /** The template's route key: `GET /messages/{id}`, or `$default`. */
   readonly key: string
   readonly functionArn: string
   readonly authorization: string
@@ -38,7 +38,7 @@ const IntegrationProperties = z.object({
   PayloadFormatVersion: z.literal('2.0'),
 })
 
-/** @throws StartError when a route leads to nothing that runs here */
+/** @throws StartError when a route's function does not run here */
 export function readRoutes(template: Template, resolver: Resolver): Route[] {
   for (const [id] of resourcesOfType(template, 'AWS::ApiGatewayV2::Integration'))
     resolver.register(id, { Ref: id })
@@ -59,7 +59,7 @@ function integrationArn(template: Template, resolver: Resolver, id: string): str
     .IntegrationUri
 }
 
-/** The most specific route for a request and its path parameters: a literal segment outranks a parameter. */
+/** Returns the most specific route and its path parameters: a literal segment has precedence over a parameter. */
 export function matchRoute(
   routes: readonly Route[],
   method: string,
@@ -101,11 +101,11 @@ function decodeSegment(segment: string): string {
 }
 
 export interface ServerOptions {
-  /** 0 is any free port. */
+  /** 0 chooses a free port. */
   readonly port: number
-  /** What the port was asked for by. */
+  /** The option that gave the port, for messages. */
   readonly option: string
-  /** Anybody may read what is served, by whatever name he reached it. */
+  /** The content is public, so any Host header is accepted. */
   readonly isPublic?: boolean
 }
 
@@ -140,7 +140,7 @@ async function listen(server: Server, port: number, option: string): Promise<voi
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     throw new StartError(
-      `port ${port} ${code === 'EADDRINUSE' ? 'is in use' : `cannot be bound: ${code}`} (${option})`,
+      `port ${port} ${code === 'EADDRINUSE' ? 'is already in use' : `cannot be bound: ${code}`} (${option})`,
     )
   }
 }
@@ -150,9 +150,9 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  // A path may begin with two slashes, which would be a host where it stands alone.
+  // A path may begin with two slashes, which alone would be parsed as a host.
   const url = new URL(`http://127.0.0.1${request.url ?? '/'}`)
-  // A page in a browser that points its own name at 127.0.0.1 (DNS rebinding) must not reach the API.
+  // Attack: a web page points its own name at 127.0.0.1 (DNS rebinding). Defence: the Host header must be loopback.
   if (!isPublic && !/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(request.headers.host ?? ''))
     return send(response, 403, { 'content-type': 'application/json' }, '{"message":"Forbidden"}')
   const matched = matchRoute(routes, request.method ?? 'GET', url.pathname)
@@ -205,7 +205,7 @@ function toEvent(
   }
 }
 
-/** Whoever reaches loopback is the administrator, as the context that an authorizer would add says. */
+/** Builds an authorizer's context: every client on loopback is the administrator. */
 function authorizerOf(authorization: string): { authorizer?: object } {
   if (authorization === 'JWT') return { authorizer: { jwt: { claims: { sub: 'local' }, scopes: null } } }
   if (authorization !== 'AWS_IAM') return {}
@@ -238,7 +238,7 @@ const Structured = z.object({
   isBase64Encoded: z.boolean().default(false),
 })
 
-/** Format 2.0: an answer without `statusCode` is the JSON body of a 200. */
+/** Payload format 2.0: a result without `statusCode` is the JSON body of a 200. */
 async function answer(response: ServerResponse, result: unknown): Promise<void> {
   const parsed = Structured.safeParse(result)
   if (!parsed.success)

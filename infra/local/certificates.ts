@@ -1,4 +1,4 @@
-/** A certificate authority of this machine's own, and what it issues. Keys never leave the state directory. */
+/** A local certificate authority. Keys never leave the state directory. */
 import { dayMs } from '../../shared/contract/durations.ts'
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
@@ -26,7 +26,7 @@ export interface KeyPair {
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const extensible = true
 
-/** Issues certificates for this machine; with a directory, the same authority and certificates each time. */
+/** Issues certificates for this machine. With a directory, authority and certificates are reused at the next start. */
 export class LocalAuthority {
   readonly #authority: KeyPair
   readonly #directory: string | null
@@ -36,7 +36,7 @@ export class LocalAuthority {
     this.#directory = directory
   }
 
-  /** @param directory where keys and certificates are kept; null keeps them in memory */
+  /** @param directory stores keys and certificates; null keeps them in memory */
   static async open(directory: string | null): Promise<LocalAuthority> {
     const make = () => selfSigned('mailflow local CA', { authority: true })
     return new LocalAuthority(await kept(directory, 'authority', make), directory)
@@ -47,18 +47,17 @@ export class LocalAuthority {
     return this.#authority.certificate
   }
 
-  /** A certificate for a host name, good for TLS servers and TLS clients, valid for a year. */
+  /** Issues a certificate for a host name, for TLS servers and clients, valid for a year. */
   issue(name: string): Promise<KeyPair> {
     return kept(this.#directory, name, () => issueFrom(this.#authority, name))
   }
 
-  /** Another certificate for it, which is not kept. */
+  /** Issues another certificate for the name, which is not stored. */
   issueAnew(name: string): Promise<KeyPair> {
     return issueFrom(this.#authority, name)
   }
 }
 
-/** A certificate that nobody vouches for. */
 export async function selfSigned(name: string, { authority = false } = {}): Promise<KeyPair> {
   const keys = (await webcrypto.subtle.generateKey(algorithm, extensible, [
     'sign',
@@ -110,7 +109,7 @@ function leafExtensions(name: string) {
   ]
 }
 
-/** From yesterday, so that a clock that is a little slow does not refuse it. */
+/** Begins yesterday, so that a slow clock accepts the certificate. */
 function validity(days: number) {
   return { notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + days * dayMs) }
 }

@@ -1,13 +1,13 @@
-/** Where everything listens, and what it is called. */
+/** Addresses and names of the running stack. */
 import type { Resources } from './aws/resources.ts'
 import { type Resolver, resourcesOfType, type Template } from './template.ts'
 
-/** What the ready line says. */
+/** The content of the ready line. */
 export interface Endpoints {
   readonly smtp: string
   readonly health: string
   readonly api: string
-  /** What anybody may read: our certificates, as partners see them. */
+  /** The public pages: the published certificates. */
   readonly pages: string
   readonly dns: string
   readonly sqs: string
@@ -15,23 +15,23 @@ export interface Endpoints {
   readonly s3: string
   readonly dynamodb: string
   readonly ses: string
-  /** Where functions can be invoked by name, as Lambda has it. */
+  /** Lambda's Invoke API. */
   readonly lambda: string
   readonly functions: readonly string[]
   readonly secrets: string
-  /** URLs by stage, dead-letter queues as `<stage>DeadLetters`. */
+  /** URLs by stage; dead-letter queues are `<stage>DeadLetters`. */
   readonly queues: Readonly<Record<string, string>>
   readonly tables: Readonly<Record<string, string>>
   readonly bucket: string
-  /** Files: the authority that signed the ingress's certificate, and what each unit writes. */
+  /** The authority's certificate file, and the directory of the units' logs. */
   readonly authority: string
   readonly logs: string
   readonly pids: { readonly runner: number; readonly ingress: number | undefined }
 }
 
 /**
- * The resources by the names under which the units know them.
- * @param variables of all units
+ * Returns the resources by the names in the units' environment.
+ * @param variables the environment variables of all units
  */
 export function namesIn(
   variables: Readonly<Record<string, string>>,

@@ -1,4 +1,4 @@
-/** Where the runner writes: a temporary folder, and the state directory where there is one. */
+/** The folders that the runner writes to: a temporary one, and the state directory. */
 import { createWriteStream, mkdirSync, mkdtempSync, rmSync, type WriteStream } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -6,7 +6,7 @@ import { StartError } from './start-error.ts'
 
 export interface Folders {
   readonly temporary: string
-  /** What the next start finds again; the temporary folder unless there is a state directory. */
+  /** The state directory, else the temporary folder. */
   readonly kept: string
   readonly logs: Logs
 }
@@ -14,7 +14,7 @@ export interface Folders {
 export function openFolders(stateDirectory: string | null, atStop: (close: () => void) => void): Folders {
   const temporary = mkdtempSync(join(tmpdir(), 'mailflow-'))
   const remove = () => rmSync(temporary, { recursive: true, force: true })
-  // It holds private keys, so it is removed even where the process does not wait for its parts.
+  // The folder holds private keys, so it is removed even when the process exits early.
   process.once('exit', remove)
   atStop(remove)
   const kept = stateDirectory === null ? temporary : resolve(stateDirectory)
@@ -27,7 +27,7 @@ export function openFolders(stateDirectory: string | null, atStop: (close: () =>
   return { temporary, kept, logs: new Logs(logs) }
 }
 
-/** One file for each unit, `<name>.log`. */
+/** Opens one log file for each unit, `<name>.log`. */
 export class Logs {
   readonly directory: string
 
@@ -37,7 +37,7 @@ export class Logs {
 
   open(name: string): WriteStream {
     const stream = createWriteStream(join(this.directory, `${name}.log`), { flags: 'a' })
-    // Every execution environment of a function writes here.
+    // All execution environments of a function share the stream.
     return stream.setMaxListeners(0)
   }
 }

@@ -1,4 +1,4 @@
-/** The SMTP ingress as a process of its own, with the environment its task definition gives it. */
+/** Runs the SMTP ingress as a child process with the environment of its task definition. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
@@ -13,7 +13,7 @@ import { type Resolver, resourcesOfType, type Template } from './template.ts'
 
 const Container = z.object({
   Environment: z.array(z.object({ Name: z.string(), Value: z.string() })).default([]),
-  /** What ECS would read for it: it reads what is secret itself. */
+  /** Empty: the ingress reads its secrets itself, ECS reads none. */
   Secrets: z.tuple([]).default([]),
 })
 
@@ -21,13 +21,13 @@ export interface IngressOptions {
   readonly environment: Readonly<Record<string, string>>
   readonly smtpPort: number
   readonly healthPort: number
-  /** Receives what the process writes. */
+  /** Receives the process's output. */
   readonly log: Writable
-  /** One line each time the process ended by itself and was started again. */
+  /** Receives one line for each restart after the process ended unexpectedly. */
   readonly onRestart: (message: string) => void
 }
 
-/** The container's environment, as the template sets it. */
+/** Returns the container's environment from the template. */
 export function readIngressEnvironment(template: Template, resolver: Resolver): Record<string, string> {
   const [definition, ...others] = resourcesOfType(template, 'AWS::ECS::TaskDefinition')
   if (definition === undefined || others.length > 0)
@@ -40,11 +40,11 @@ export function readIngressEnvironment(template: Template, resolver: Resolver): 
   return Object.fromEntries(container.Environment.map(({ Name, Value }) => [Name, Value]))
 }
 
-/** Below those that systems give to whoever asks for any: between now and its use, nobody else is given one of these. */
+/** Below the ephemeral ports, so that the system gives the chosen port to no other process before it is bound. */
 const [lowestChoice, highestChoice] = [10_240, 32_767]
 const mostChoices = 100
 
-/** A port that nothing listens on, for a process that has to be told its port. */
+/** Chooses a free port for a process that needs its port in advance. */
 export async function choosePort(port: number, option: string): Promise<number> {
   if (port !== 0) return probePort(port, option)
   for (let choice = 0; choice < mostChoices; choice++) {
@@ -67,14 +67,14 @@ async function probePort(port: number, option: string): Promise<number> {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     throw new StartError(
-      `port ${port} ${code === 'EADDRINUSE' ? 'is in use' : `cannot be bound: ${code}`} (${option})`,
+      `port ${port} ${code === 'EADDRINUSE' ? 'is already in use' : `cannot be bound: ${code}`} (${option})`,
     )
   }
 }
 
-/** Milliseconds between starting a process and giving up on its health. */
+/** Milliseconds before a start without a healthy process fails. */
 const patience = 30_000
-/** Milliseconds between a restart that failed and the next. */
+/** Milliseconds after a failed restart before the next. */
 const restartPause = 1000
 
 export class Ingress {
@@ -85,7 +85,7 @@ export class Ingress {
   private constructor(options: IngressOptions) {
     this.#options = options
     this.#process = this.#spawn()
-    // Where nothing is waited for: no process is left behind.
+    // Leaves no process behind when the runner exits early.
     process.once('exit', () => this.#process.kill('SIGKILL'))
   }
 
@@ -101,7 +101,7 @@ export class Ingress {
     return this.#process.pid
   }
 
-  /** Asks the process to drain, and resolves when it has ended. */
+  /** Sends SIGTERM, which drains the process, and resolves when it has ended. */
   async stop(): Promise<void> {
     this.#stopping = true
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
@@ -115,7 +115,7 @@ export class Ingress {
     const entry = new URL('../../functions/smtp-ingress/main.ts', import.meta.url)
     const child = spawn(process.execPath, ['--enable-source-maps', entry.pathname], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      // Ctrl-C is for the runner, which stops its parts in their order.
+      // Ctrl-C must reach only the runner, which stops its parts in order.
       detached: true,
       windowsHide: true,
       env: {
@@ -138,14 +138,15 @@ export class Ingress {
     while (!(await this.#healthy())) {
       if (child.exitCode !== null || child.signalCode !== null)
         throw new StartError(`the ingress did not start: ${faultIn(Buffer.concat(errors).toString())}`)
-      if (Date.now() > deadline) throw new StartError(`the ingress is not healthy after ${patience / 1000} s`)
+      if (Date.now() > deadline)
+        throw new StartError(`the ingress did not become healthy within ${patience / 1000} s`)
       await delay(50)
     }
     child.stderr?.removeAllListeners('data')
     child.stderr?.pipe(this.#options.log, { end: false })
   }
 
-  /** By `http.get`: `fetch` takes a third of a second of processor time until the first answer. */
+  /** Uses `http.get`, because the first `fetch` costs a third of a second of processor time. */
   #healthy(): Promise<boolean> {
     return new Promise((resolve) => {
       get(`http://127.0.0.1:${this.#options.healthPort}/health`, (response) => {
@@ -154,7 +155,7 @@ export class Ingress {
     })
   }
 
-  /** As ECS does with a task that died. */
+  /** Starts the process again, like ECS. */
   async #restart(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
     if (this.#stopping) return
     const died = this.#process.pid
@@ -162,18 +163,26 @@ export class Ingress {
     const { onRestart } = this.#options
     try {
       await this.#untilHealthy()
-      onRestart(`the ingress (pid ${died}) ended by ${signal ?? `code ${code}`}; now runs as pid ${this.pid}`)
+      onRestart(
+        `the ingress (pid ${died}) ended by ${signal ?? `code ${code}`}; restarted as pid ${this.pid}`,
+      )
       this.#process.once('exit', (nextCode, nextSignal) => this.#restart(nextCode, nextSignal))
     } catch (error) {
-      onRestart(`the ingress (pid ${died}) ended by ${signal ?? `code ${code}`}; ${causeOf(error)}`)
+      onRestart(
+        `the ingress (pid ${died}) ended by ${signal ?? `code ${code}`}; restart failed: ${causeOf(error)}`,
+      )
       await delay(restartPause)
       await this.#restart(code, signal)
     }
   }
 }
 
-/** The line of a Node.js crash report that says what happened. */
+/** Finds the error line in a Node.js crash report. */
 function faultIn(output: string): string {
   const lines = output.split('\n').filter((line) => line.trim() !== '')
-  return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? 'it ended without a word'
+  return (
+    lines.find((line) => /^\w*Error\b/.test(line)) ??
+    lines.at(-1) ??
+    'the process ended without an error message'
+  )
 }

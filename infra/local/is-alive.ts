@@ -1,7 +1,7 @@
-/** Whether a process of this id runs. */
+/** Whether a process with this id runs. */
 export function isAlive(pid: number): boolean {
   try {
-    // Signal 0 only asks whether the process is there.
+    // Signal 0 only tests that the process exists.
     return process.kill(pid, 0)
   } catch {
     return false

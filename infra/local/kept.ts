@@ -1,7 +1,7 @@
 /**
- * Bundling and synthesis take most of a start's time, and give the same for the same sources and settings. So both are
- * kept in node_modules/.cache/mailflow: a folder for each digest of what is bundled, which holds the bundles, a
- * template for each digest of infra/ and settings, and what V8 compiled of the bundles.
+ * Caches bundles and templates in node_modules/.cache/mailflow, because bundling and synthesis take most of a start. Each
+ * digest of the bundled sources has a folder. It holds the bundles, a template for each digest of infra/ and settings,
+ * and V8's compile cache.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -25,13 +25,13 @@ import { isAlive } from './is-alive.ts'
 const cache = join(repositoryRoot, 'node_modules', '.cache', 'mailflow')
 const bundled = ['{functions,shared}/**/*.ts', 'infra/unit.ts', 'package-lock.json', 'tsconfig.json']
 const synthesised = ['infra/*.ts', 'infra/!(local)/**/*.ts', 'cdk.json']
-/** Digests whose bundles are kept. */
+/** The number of cached folders. */
 const mostKept = 3
 
-/** The digest of all sources: the same digest means the same bundles. */
+/** Returns the digest of the bundled sources: the same digest means the same bundles. */
 export const sourcesDigest = (): string => digestOf(bundled)
 
-/** The digest of what makes a template besides the bundles. */
+/** Returns the digest of infra/ and settings. With the bundles, they determine the template. */
 export const templateDigest = (settings: Readonly<Record<string, unknown>>): string =>
   digestOf(synthesised, settings)
 
@@ -42,10 +42,9 @@ function digestOf(patterns: readonly string[], ...more: unknown[]): string {
   return digest.digest('hex').slice(0, 32)
 }
 
-/** Where what belongs to these sources is kept. */
 export const keptFolder = (sources: string): string => join(cache, sources)
 
-/** Marks the folder as used by this process, so that no other process removes it before this one ends. */
+/** Marks the folder as used by this process, so that no other process removes it meanwhile. */
 export function useKept(sources: string): void {
   const folder = keptFolder(sources)
   const mark = join(folder, `used-by-${process.pid}`)
@@ -58,13 +57,13 @@ export function useKept(sources: string): void {
   })
 }
 
-/** Links the kept bundles into the folder of an assembly that is not synthesised yet: CDK takes them as its own. */
+/** Links cached bundles into an assembly folder before synthesis, so that CDK does not bundle again. */
 export function linkBundles(sources: string, assembly: string): void {
   for (const name of bundlesIn(keptFolder(sources)))
     symlinkSync(join(keptFolder(sources), name), join(assembly, name), 'junction')
 }
 
-/** Keeps the bundles of an assembly. */
+/** Caches the bundles of an assembly. */
 export function keepBundles(sources: string, assembly: string): void {
   const folder = keptFolder(sources)
   const known = new Set(bundlesIn(folder))
@@ -72,7 +71,7 @@ export function keepBundles(sources: string, assembly: string): void {
     writeWhole(join(folder, name), (copy) => cpSync(join(assembly, name), copy, { recursive: true }))
 }
 
-/** @returns null when there is none */
+/** @returns null for a cache miss */
 export function readKept(sources: string, name: string): string | null {
   const file = join(keptFolder(sources), name)
   return existsSync(file) ? readFileSync(file, 'utf8') : null
@@ -82,7 +81,7 @@ export function keep(sources: string, name: string, text: string): void {
   writeWhole(join(keptFolder(sources), name), (copy) => writeFileSync(copy, text))
 }
 
-/** Whole or not at all: other processes may write, read and remove at the same time. */
+/** Writes atomically: other processes may write, read and remove at the same time. */
 function writeWhole(path: string, write: (copy: string) => void): void {
   const copy = `${path}.${process.pid}.new`
   whereWritable(() => {
@@ -96,7 +95,7 @@ function writeWhole(path: string, write: (copy: string) => void): void {
   })
 }
 
-/** Where this user may not write, the next start takes as long as this one. */
+/** Ignores missing write permission: then the next start is not faster. */
 function whereWritable(write: () => void): void {
   try {
     write()

@@ -1,6 +1,6 @@
 /**
- * `npm start`: the synthesised stack on this machine. Prints one `mailflow ready {…}` line when everything
- * listens. SIGINT, SIGTERM and SIGHUP stop it; SIGUSR2 kills every Lambda worker in the middle of its batch.
+ * `npm start`: runs the synthesised stack on this machine. Prints one `mailflow ready {…}` line when everything
+ * listens. SIGINT, SIGTERM and SIGHUP stop it; SIGUSR2 kills every Lambda worker that runs an invocation.
  */
 import { runDemo } from './demo/demo.ts'
 import { startDemoWorld } from './demo/partners.ts'
@@ -12,7 +12,7 @@ import { causeOf } from './start-error.ts'
 const notify = (message: string) => process.stderr.write(`mailflow: ${message}\n`)
 const interruption = new AbortController()
 const interrupted = interruption.signal
-/** Milliseconds in which terminal, shell and npm may each have passed on the one signal that was meant. */
+/** Milliseconds within which terminal, shell and npm may forward the same signal. */
 const oneSignal = 500
 
 try {
@@ -21,7 +21,7 @@ try {
   else await run(options)
 } catch (error) {
   if (error === interrupted.reason) process.exit(0)
-  // What is being stopped may fail; the stop itself ends the process.
+  // Errors during a stop are expected; the stop ends the process.
   if (!interrupted.aborted) {
     notify(causeOf(error))
     process.exit(1)
@@ -44,23 +44,23 @@ async function run(options: Options): Promise<void> {
 async function start<W extends World>(options: Options, openWorld: OpenWorld<W>): Promise<Runner<W>> {
   const runner = await startRunner(options, openWorld, notify, interrupted)
   interrupted.addEventListener('abort', () => void runner.stop().then(() => process.exit(0)))
-  process.on('SIGUSR2', () => notify(`SIGUSR2: killed ${runner.crashWorkers()} Lambda workers`))
+  process.on('SIGUSR2', () => notify(`SIGUSR2: killed ${runner.crashWorkers()} running Lambda workers`))
   process.stdout.write(`mailflow ready ${JSON.stringify(runner.endpoints)}\n`)
   return runner
 }
 
-/** What the user's own zone says of a name or an address counts. */
+/** The user's zone has precedence. */
 function overlay(below: Zone, above: Zone): Zone {
   return { names: { ...below.names, ...above.names }, ports: { ...below.ports, ...above.ports } }
 }
 
 function interrupt(cause: string): void {
   if (interrupted.aborted) return
-  notify(`${cause}: finishing what is under way`)
+  notify(`${cause}: stopping, waiting for running work to finish`)
   interruption.abort(new Error(cause))
 }
 
-/** A second signal does not wait. */
+/** Stops at a signal; a second signal exits at once. */
 function heedSignals(): void {
   let first = Number.POSITIVE_INFINITY
   const heed = (signal: NodeJS.Signals) => {
@@ -70,18 +70,18 @@ function heedSignals(): void {
     interrupt(signal)
   }
   process.on('SIGINT', heed).on('SIGTERM', heed).on('SIGHUP', heed)
-  // A terminal that is gone takes no more lines, which is no reason to leave things half done.
+  // A closed terminal must not interrupt the stop.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 }
 
-/** Where npm's shell does not pass its signals on, our parent's end is all that we see of them. */
+/** Watches the parent process: some shells of npm do not forward signals. */
 function heedNpm(): void {
   if (process.env.npm_lifecycle_event !== 'start') return
   const parent = process.ppid
   const watch = setInterval(() => {
     if (process.ppid === parent) return
     clearInterval(watch)
-    interrupt('npm has ended')
+    interrupt('npm exited')
   }, 250)
   watch.unref()
 }

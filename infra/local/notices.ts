@@ -1,4 +1,4 @@
-/** What the topics are told, for whoever sits at this machine: a line at once, and the whole of it in a file. */
+/** Shows the messages of the SNS topics: prints one line each, and writes the whole message to a file. */
 import type { Writable } from 'node:stream'
 import { SubscribeCommand } from '@aws-sdk/client-sns'
 import { CreateQueueCommand } from '@aws-sdk/client-sqs'
@@ -10,13 +10,13 @@ import { accountId, region } from './template.ts'
 
 const queueName = 'notices'
 
-/** As SNS wraps a message for a queue. */
+/** SNS's envelope of a message in a queue. */
 const Envelope = z.object({ Subject: z.string().nullable(), Message: z.string(), Timestamp: z.string() })
 
 /**
- * Subscribes to every topic by a queue of its own, as a mailbox would.
- * @param file receives each notice whole
- * @param notify told of each in one line
+ * Subscribes a queue to every topic.
+ * @param file receives each whole notice
+ * @param notify receives one line for each notice
  */
 export async function readNotices(
   { sqs, sns }: Clients,
@@ -43,7 +43,7 @@ async function show({ Records }: SQSEvent, file: Writable, notify: (line: string
   for (const { body } of Records) {
     const { Subject, Message, Timestamp } = Envelope.parse(JSON.parse(body))
     const subject = Subject ?? 'notice'
-    // Whoever reads the line finds the rest in the file.
+    // The file is written first, so that a reader of the line finds the notice there.
     await new Promise((written) => file.write(`${Timestamp} ${subject}\n\n${Message}\n`, written))
     notify(`${subject.replace(/^mailflow: /, '')} (logs/notices.log)`)
   }

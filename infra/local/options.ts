@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { causeOf, StartError } from './start-error.ts'
 
-/** A port of 0 is any free port. */
+/** Port 0 chooses a free port. */
 export interface Options {
   readonly smtpPort: number
   readonly apiPort: number
@@ -12,7 +12,7 @@ export interface Options {
   readonly zoneFile: string | null
   readonly stateDirectory: string | null
   readonly secretsDirectory: string | null
-  /** Of the deployment, as in cdk.json; they count before those that the runner itself makes. */
+  /** Deployment settings, as in cdk.json. They have precedence over the runner's own. */
   readonly settings: Readonly<Record<string, unknown>>
   readonly demo: boolean
 }
@@ -20,31 +20,31 @@ export interface Options {
 const usage =
   '--smtp-port N --api-port N --pages-port N --dns-port N --zone FILE --state DIR --secrets DIR --settings FILE --no-demo'
 
-export const help = `Runs the mail gateway's stack on this machine, with a demo.
+export const help = `Runs the gateway's stack on this machine, with a demo.
 
   npm start -- [OPTION …]
 
-  --smtp-port N    where mail comes in (2525)
-  --api-port N     where the HTTP API listens (8080)
-  --pages-port N   where the page for partners is (any free port)
-  --dns-port N     where the partners' names are served (any free port)
-                   A port of 0 is any free port.
-  --zone FILE      names and addresses of partners of your own, in JSON
-  --state DIR      keep connectors, messages and certificates there
-  --secrets DIR    connectors' client certificates, NAME.json each
-  --settings FILE  settings of the deployment, as in cdk.json
-  --no-demo        no partners, no connectors, no messages
-  --help           this text
+  --smtp-port N    port of the SMTP ingress (default: 2525)
+  --api-port N     port of the HTTP API (default: 8080)
+  --pages-port N   port of the web page for partners (default: 0)
+  --dns-port N     port of the DNS server for the partners' names (default: 0)
+                   Port 0 chooses a free port.
+  --zone FILE      DNS names and addresses of your own partners, in JSON
+  --state DIR      keep connectors, messages and certificates in this directory
+  --secrets DIR    directory of the connectors' client certificates, NAME.json
+  --settings FILE  deployment settings, as in cdk.json
+  --no-demo        start without the demo's partners, connectors and messages
+  --help           print this help
 
-Ctrl-C stops it.
+Press Ctrl-C to stop.
 `
 
-/** @throws StartError naming the option at fault */
+/** @throws StartError naming the wrong option */
 export function parseOptions(args: readonly string[]): Options | 'Help' {
   const values = parse(args)
   if (values.help === true) return 'Help'
-  if (values.state === '') throw new StartError('--state: the name of a directory is missing')
-  if (values.secrets === '') throw new StartError('--secrets: the name of a directory is missing')
+  if (values.state === '') throw new StartError('--state: the directory is missing')
+  if (values.secrets === '') throw new StartError('--secrets: the directory is missing')
   const ports = {
     smtpPort: port('--smtp-port', values['smtp-port']),
     apiPort: port('--api-port', values['api-port']),
@@ -101,13 +101,13 @@ function readSettings(file: string): Record<string, unknown> {
 function port(option: string, value: string): number {
   const number = Number(value)
   if (/^\d+$/.test(value) && number <= 65_535) return number
-  throw new StartError(`${option} ${value}: not a port (0 to 65535)`)
+  throw new StartError(`${option} ${value}: not a port number from 0 to 65535`)
 }
 
 function refuseOnePortTwice(ports: Readonly<Record<string, number>>): void {
   for (const [option, number] of Object.entries(ports)) {
     const other = Object.keys(ports).find((name) => name !== option && ports[name] === number)
     if (number !== 0 && other !== undefined)
-      throw new StartError(`port ${number} is asked for twice (${option} and ${other})`)
+      throw new StartError(`port ${number} is given twice (${option} and ${other})`)
   }
 }

@@ -1,4 +1,4 @@
-/** Puts the synthesised stack together on this machine, in the order in which its parts need one another. */
+/** Starts the parts of the synthesised stack on this machine in the order of their dependencies. */
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { readRoutes, startApiServer } from './api-server.ts'
@@ -32,38 +32,37 @@ export interface Runner<W extends World> {
   readonly endpoints: Endpoints
   readonly authority: LocalAuthority
   readonly world: W
-  /** Kills every Lambda worker that is running an invocation; returns how many. */
+  /** Kills every Lambda worker that runs an invocation; returns their number. */
   crashWorkers(): number
-  /** Stops taking mail, lets what is under way end, keeps the state if there is a place for it. */
+  /** Stops accepting mail, waits for running work, and saves the state if there is a state directory. */
   stop(): Promise<void>
 }
 
-/** The world outside: its names, and what is to be closed when the runner stops. */
+/** The partners' network: its DNS zone, and servers to close when the runner stops. */
 export interface World {
   readonly zone: Zone
   close(): Promise<void>
 }
 
-/** Servers of this world may need certificates of this machine's own, so its authority comes first. */
+/** Starts the partners' servers, which may need certificates of the local authority. */
 export type OpenWorld<W extends World> = (authority: LocalAuthority) => Promise<W>
 
-/** Milliseconds that invocations under way are given when the runner stops. */
+/** Milliseconds that running invocations may take when the runner stops. */
 const drainTimeoutMs = 10_000
 
-/** What every part is started with. */
 interface Context {
   readonly options: Options
-  /** Prints a fault or an event, a line each. */
+  /** Prints an error or an event, one line each. */
   readonly notify: (line: string) => void
-  /** Registers what stops a part. The part that started last stops first. */
+  /** Registers a function that stops a part. The part that started last stops first. */
   readonly atStop: (close: () => Promise<unknown> | unknown) => void
 }
 
 /**
- * @param notify told of faults while running, a line each
- * @param interrupted ends a start that is under way
- * @throws StartError with one line when something cannot start, the signal's reason when it was interrupted; what
- * had started is stopped again
+ * Stops what has started when the start fails.
+ * @param notify receives errors at run time, one line each
+ * @param interrupted cancels the start
+ * @throws StartError with one line when a part cannot start; the signal's reason when the start was cancelled
  */
 export async function startRunner<W extends World>(
   options: Options,
@@ -119,7 +118,7 @@ async function start<W extends World>(
     await stopIngress()
     throw error
   })
-  // Registered last, so that mail stops coming in before anything else stops.
+  // Registered last, so that the ingress stops first.
   atStop(stopIngress)
   const ingress = await starting
 
@@ -138,11 +137,11 @@ async function start<W extends World>(
   return { authority, world, endpoints, crashWorkers: () => functions.set.crash() }
 }
 
-/** @param environments of all units */
+/** @param environments the environments of all units */
 const namesOf = ({ template, resolver, resources }: Stack, environments: readonly object[]) =>
   namesIn(Object.assign({}, ...environments), template, resolver, resources)
 
-/** A port in use ends the start before anything that takes time. @returns where mail comes in */
+/** Checks ports before the slow parts of the start. @returns the SMTP port */
 async function choosePorts({ smtpPort, apiPort, pagesPort }: Options): Promise<number> {
   const chosen = await choosePort(smtpPort, '--smtp-port')
   await choosePort(apiPort, '--api-port')
@@ -164,7 +163,7 @@ async function startWorld<W extends World>(
 interface Aws {
   readonly emulators: Emulators
   readonly clients: Clients
-  /** What every unit is given besides its own environment. */
+  /** The environment of every unit in addition to its own. */
   readonly environment: Readonly<Record<string, string>>
 }
 
@@ -178,7 +177,7 @@ async function startAws({ options, notify, atStop }: Context, { kept, logs }: Fo
   return { emulators, clients: connect(emulators), environment: runtimeEnvironment(emulators) }
 }
 
-/** Prints each event that is put on the event bus, and logs the whole of it. */
+/** Prints the type of each event on the event bus, and logs the whole event. */
 function logEvents(logs: Logs, notify: (line: string) => void): (entry: EventEntry) => void {
   const file = logs.open('events')
   return ({ DetailType, Detail }) => {
@@ -193,7 +192,7 @@ interface Stack extends Assembly {
   readonly resources: Resources
 }
 
-/** The template, with its queues, topics, bucket and tables, and what was in them when the runner last stopped. */
+/** Synthesises the template, creates its resources, and restores their content from the last stop. */
 async function openStack(
   { options, notify, atStop }: Context,
   { folders, dns, aws: { clients, emulators } }: { folders: Folders; dns: DnsServer; aws: Aws },
@@ -211,23 +210,23 @@ async function openStack(
   return { ...assembly, template, resolver, resources }
 }
 
-/** Stands in the settings for the address of our DNS server, so that the same template serves at any port. */
+/** A placeholder for the DNS server's address, so that the cached template works for any port. */
 const dnsPlaceholder = '127.127.127.127:53'
 
-/** The deployment this machine is: partners are on loopback, and their names are the zone's. */
+/** Deployment settings for this machine: partners are on loopback, with names in the zone. */
 const localSettings = {
   defaultRoute: 'Mx',
   mtaSts: { mode: 'testing' },
   privateMxNetworks: ['127.0.0.0/8'],
   dnsServers: [dnsPlaceholder],
-  // A person who tries a rotation here waits for it.
+  // Short, so that a rotation can be tried by hand.
   certificate: { readEverySeconds: 5 },
 }
 
 const withDnsServer = (template: Template, address: string): Template =>
   JSON.parse(JSON.stringify(template).replaceAll(dnsPlaceholder, address))
 
-/** What an administrator does before the first deployment: the certificate of our name is in its secret. */
+/** Puts the ingress's certificate into its secret, as an administrator does before the first deployment. */
 async function fillSecret(
   { TLS_SECRET_ARN: arn = '', MAIL_HOSTNAME: name = '' }: Readonly<Record<string, string>>,
   { secrets }: Emulators,
@@ -247,11 +246,11 @@ interface FunctionsOptions {
   readonly zone: Zone
   readonly aws: Aws
   readonly stack: Stack
-  /** The environment that Lambda gives every function. */
+  /** The environment of Lambda's runtime. */
   readonly base: Readonly<Record<string, string>>
 }
 
-/** The functions, once each has an execution environment, with the queues and schedules that feed them. */
+/** Starts the functions, each with one execution environment, then their queues and schedules. */
 async function startFunctions(
   { notify, atStop }: Context,
   { logs, zone, aws, stack, base }: FunctionsOptions,
@@ -273,7 +272,6 @@ async function startFunctions(
   return { definitions, set, invoke }
 }
 
-/** What mail and requests meet behind the ingress and the HTTP API. */
 async function startHandlers(
   context: Context,
   options: FunctionsOptions,
@@ -286,7 +284,7 @@ interface Servers {
   readonly urls: Pick<Endpoints, 'api' | 'pages' | 'lambda'>
 }
 
-/** Both HTTP APIs and Lambda's own, once the functions that a deployment invokes have answered. */
+/** Starts both HTTP APIs and Lambda's Invoke API, and waits for the functions that a deployment invokes. */
 async function startServers(
   { options, notify, atStop }: Context,
   { definitions, invoke }: Functions,
@@ -322,7 +320,7 @@ async function startServers(
   }
 }
 
-/** The ingress starts while the functions do. @returns it, once it is healthy */
+/** Starts the ingress in parallel to the functions. Resolves when it is healthy. */
 function startIngress(
   { notify }: Context,
   logs: Logs,
@@ -335,7 +333,7 @@ function startIngress(
     const process = await Ingress.start({ environment, smtpPort, healthPort, log, onRestart: notify })
     return { process, healthPort }
   })()
-  // The caller waits for it later.
+  // The caller awaits it later; until then a rejection must not crash the process.
   starting.catch(() => undefined)
   return starting
 }

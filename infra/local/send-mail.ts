@@ -1,4 +1,4 @@
-/** One message by SMTP, as any client or server would send it. */
+/** Sends one message by SMTP. */
 import { createTransport } from 'nodemailer'
 import type { KeyPair } from './certificates.ts'
 import { causeOf } from './start-error.ts'
@@ -13,13 +13,13 @@ export interface Mail {
 export interface Sending {
   /** `host:port`. */
   readonly server: string
-  /** `Required` gives up where STARTTLS is not offered. */
+  /** `Required` fails without STARTTLS. */
   readonly tls: 'None' | 'Required'
-  /** Shown to a server that asks for a client certificate. */
+  /** Presented to a server that requests a client certificate. */
   readonly clientCertificate?: KeyPair
 }
 
-/** The server's last reply, whatever it was. */
+/** The server's last reply, or the error. */
 export interface Sent {
   readonly accepted: boolean
   readonly reply: string
@@ -35,7 +35,7 @@ export async function sendMail(mail: Mail, { server, tls, clientCertificate }: S
     name: 'client.example',
     ignoreTLS: tls === 'None',
     requireTLS: tls === 'Required',
-    // The certificate is for the gateway's public name, not for the address that is connected to.
+    // The certificate is for the gateway's public name, not for this address.
     tls: {
       rejectUnauthorized: false,
       ...(clientCertificate && { cert: clientCertificate.certificate, key: clientCertificate.privateKey }),

@@ -1,22 +1,22 @@
-/** `npx node infra/local/send.ts`: sends one message by hand to a running ingress and prints the reply. */
+/** `npx node infra/local/send.ts`: sends one message to a running ingress and prints the reply. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { sendMail } from './send-mail.ts'
 import { causeOf } from './start-error.ts'
 
-const usage = 'usage: send.ts --from ADDRESS --to ADDRESS [OPTION …] (--help lists them)'
+const usage = 'usage: send.ts --from ADDRESS --to ADDRESS [OPTION …] (--help lists the options)'
 
-const help = `Sends one message to a running mailflow on this machine, and prints the answer.
+const help = `Sends one message to a running mailflow on this machine, and prints the reply.
 
   npx node infra/local/send.ts --from ADDRESS --to ADDRESS [OPTION …]
 
-  --port N                the gateway's SMTP port (2525)
+  --port N                the gateway's SMTP port (default: 2525)
   --subject TEXT          the message's subject
-  --tls                   use STARTTLS, and give up where it is not offered
-  --certificate FILE.pem  show this certificate, with the key in FILE.key beside it; includes --tls
-  --help                  this text
+  --tls                   use STARTTLS; fail if it is not offered
+  --certificate FILE.pem  present this certificate; its key is in FILE.key; implies --tls
+  --help                  print this help
 
-Ends with 0 when the message was taken, 1 when it was refused, 2 when it could not be sent.
+Exit status: 0 message accepted, 1 refused, 2 wrong arguments or not sent.
 `
 
 try {
@@ -62,7 +62,7 @@ async function send({ from, to, port, subject, tls, certificate }: Values): Prom
   return accepted ? 0 : 1
 }
 
-/** The key lies beside the certificate, as `FILE.key`. */
+/** Reads the certificate from `FILE.pem` and its key from `FILE.key`. */
 function readKeyPair(certificateFile: string) {
   return {
     certificate: readFileSync(certificateFile, 'utf8'),

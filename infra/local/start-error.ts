@@ -1,7 +1,7 @@
-/** Why the runner cannot start: its message is the one line a user reads. */
+/** Reports why the runner cannot start. Its message is one line for the user. */
 export class StartError extends Error {}
 
-/** The first line of what went wrong, whatever was thrown. */
+/** Returns the first line of an error's message; accepts any thrown value. */
 export function causeOf(error: unknown): string {
   const message = error instanceof Error ? error.message || error.name : String(error)
   return message.split('\n')[0] ?? ''

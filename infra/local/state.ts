@@ -1,7 +1,7 @@
 /**
- * What `--state DIR` keeps. Tables are on disk all the time. Queues and content are in the emulators' memory, so
- * they are written on a clean stop and read at the next start; a message that was in flight comes back when its
- * visibility timeout would have ended.
+ * Implements `--state DIR`. Tables are always on disk. Queues and content are in the emulators' memory: a clean stop
+ * saves them, and the next start restores them. An in-flight message is visible again at the end of its visibility
+ * timeout.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,20 +14,20 @@ type QueueStore = Emulators['queues']
 type StoredMessage = Parameters<NonNullable<ReturnType<QueueStore['getQueueByName']>>['enqueue']>[0]
 
 /**
- * Keeps a second runner from the same directory.
- * @returns what gives it free again
- * @throws StartError when a runner that is alive has it
+ * Locks the directory against a second runner.
+ * @returns a function that unlocks it
+ * @throws StartError when a running process has the lock
  */
 export function lockState(directory: string): () => void {
   const file = join(directory, 'runner.pid')
   const owner = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0
   if (owner > 0 && owner !== process.pid && isAlive(owner))
-    throw new StartError(`--state ${directory}: in use by the runner with pid ${owner}`)
+    throw new StartError(`--state ${directory}: already in use by the runner with pid ${owner}`)
   writeFileSync(file, String(process.pid))
   return () => rmSync(file, { force: true })
 }
 
-/** Replaces the last snapshot; a stop that is interrupted leaves the old one whole. */
+/** Replaces the last snapshot; an interrupted stop leaves the old one intact. */
 export async function saveSnapshot(
   directory: string,
   queues: QueueStore,
@@ -44,7 +44,7 @@ export async function saveSnapshot(
   renameSync(next, join(directory, 'snapshot'))
 }
 
-/** Puts back what the last clean stop saved, if there was one. */
+/** Restores the snapshot of the last clean stop, if there is one. */
 export async function restoreSnapshot(directory: string, queues: QueueStore, s3: S3Client): Promise<void> {
   const snapshot = join(directory, 'snapshot')
   if (!existsSync(join(snapshot, 'queues.json'))) return

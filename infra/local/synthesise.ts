@@ -1,4 +1,4 @@
-/** The stack as CDK synthesises it: the template, and the folders of the functions' bundles. */
+/** Synthesises the stack by CDK: the template, and the folders of the functions' bundles. */
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
@@ -17,9 +17,9 @@ import type { Template } from './template.ts'
 
 export interface Assembly {
   readonly template: Template
-  /** Folder of a file asset, by the object key that the template names it with. */
+  /** Asset folders by the object key in the template. */
   readonly assets: ReadonlyMap<string, string>
-  /** Where V8 may keep what it compiled of the bundles. */
+  /** The folder of V8's compile cache for the bundles. */
   readonly compileCache: string
 }
 
@@ -34,8 +34,8 @@ const AssetManifest = z.object({
 })
 
 /**
- * @param settings replace those of cdk.json, key by key
- * @param directory where the assembly's folder is made, unless the assembly is kept
+ * @param settings replace the settings of cdk.json, key by key
+ * @param directory gets the assembly's folder, unless the assembly is cached
  */
 export async function synthesise(settings: Record<string, unknown>, directory: string): Promise<Assembly> {
   const sources = sourcesDigest()
@@ -65,13 +65,13 @@ function assemblyOf(text: string, folder: string, sources: string): Assembly {
   }
 }
 
-/** @returns what is kept of it, as text */
+/** @returns the text to cache */
 async function buildAssembly(
   settings: Record<string, unknown>,
   outdir: string,
   sources: string,
 ): Promise<string> {
-  // Loaded where it is needed: the CDK takes half a second.
+  // Loaded only here, because loading the CDK takes half a second.
   const { buildApp } = await import('../create-app.ts')
   const { sourcesContext } = await import('../unit.ts')
   const [stack, ...others] = quietly(() =>
@@ -87,7 +87,7 @@ async function buildAssembly(
   return JSON.stringify({ template: stack.template as Template, assets } satisfies Kept)
 }
 
-/** CDK announces each bundle on stderr; what it says is of interest only when it fails. */
+/** Hides CDK's output about each bundle on stderr, unless the work fails. */
 function quietly<T>(work: () => T): T {
   const write = process.stderr.write
   const said: string[] = []

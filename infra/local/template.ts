@@ -1,6 +1,6 @@
 /**
- * The synthesised CloudFormation template as this machine sees it: its resources by type, and its intrinsic
- * functions resolved against what was created here. What cannot be resolved is an error, never a guess.
+ * Reads the synthesised CloudFormation template: finds resources by type, and resolves intrinsic functions against the
+ * local resources. A value that cannot be resolved is an error.
  */
 import { StartError } from './start-error.ts'
 
@@ -13,7 +13,7 @@ export interface Template {
   readonly Resources: Readonly<Record<string, Resource>>
 }
 
-/** What `Ref` and `Fn::GetAtt` of one resource answer; `Ref` is under the key `Ref`. */
+/** The values of `Ref` (key `Ref`) and `Fn::GetAtt` of one resource. */
 export type Attributes = Readonly<Record<string, string>>
 
 export const region = 'us-east-1'
@@ -27,7 +27,7 @@ const pseudoParameters: Attributes = {
   'AWS::StackName': 'Mailflow',
 }
 
-/** The resources of a type: logical id and properties, intrinsics not yet resolved. */
+/** Returns logical id and unresolved properties of each resource of a type. */
 export function resourcesOfType(template: Template, type: string): [string, Record<string, unknown>][] {
   return Object.entries(template.Resources)
     .filter(([, resource]) => resource.Type === type)
@@ -43,14 +43,14 @@ export class Resolver {
     this.#template = template
   }
 
-  /** Makes a resource of the template known by what it answers. */
+  /** Registers the attributes of a resource. */
   register(logicalId: string, attributes: Attributes): void {
     this.#known.set(logicalId, attributes)
   }
 
   /**
-   * The value with every intrinsic function replaced by its result.
-   * @throws StartError when a resource, an attribute or a function has no counterpart on this machine
+   * Replaces every intrinsic function in `value` by its result.
+   * @throws StartError for an unknown resource or attribute, or an unsupported function
    */
   resolve(value: unknown): unknown {
     if (Array.isArray(value)) return value.map((item) => this.resolve(item))
@@ -61,7 +61,7 @@ export class Resolver {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.resolve(item)]))
   }
 
-  /** As `resolve`, for a value that must come out as a string. */
+  /** Resolves a value that must be a string. */
   string(value: unknown): string {
     const resolved = this.resolve(value)
     if (typeof resolved === 'string') return resolved
@@ -83,7 +83,7 @@ export class Resolver {
       case 'Fn::Split':
         return this.#split(argument)
       default:
-        throw new StartError(`template: ${name} is not implemented by the local runner`)
+        throw new StartError(`template: intrinsic function ${name} is not implemented by the local runner`)
     }
   }
 
@@ -94,7 +94,7 @@ export class Resolver {
     if (value !== undefined) return value
     const type = this.#template.Resources[logicalId]?.Type ?? 'not in the template'
     throw new StartError(
-      `template: ${attribute} of ${logicalId} (${type}) has no counterpart on this machine`,
+      `template: ${attribute} of ${logicalId} (${type}) is not implemented by the local runner`,
     )
   }
 

@@ -20,6 +20,7 @@ const name = z
   .min(1)
   .max(64)
   .regex(/^\P{Cc}*$/u, 'has control characters')
+  .describe('unique among connectors of its direction, in any letter case')
 const comment = z.string().max(1024).default('')
 
 const DomainPattern = z
@@ -65,6 +66,7 @@ const CertificateAuthorities = z
   .max(20)
   .refine((pems) => pems.join('').length <= 32_768, 'more than 32 KiB of certificates')
   .default([])
+  .describe('PEM, one certificate each, at most 32 KiB together; empty: the public roots')
 
 const Fingerprint = z
   .string()
@@ -89,33 +91,54 @@ const SmartHostInput = z.strictObject({
   port: SmartHost.shape.port.default(25),
 })
 
-const minimumTlsVersion = z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2')
+const minimumTlsVersion = z
+  .enum(['TLSv1.2', 'TLSv1.3'])
+  .default('TLSv1.2')
+  .describe('TLSv1.3 needs forced TLS')
 const revocationCheck = RevocationCheck.default('SoftFail').describe(
   'SoftFail refuses a revoked certificate; HardFail also refuses one whose revocation is undetermined',
 )
-const mode = z.enum(['Enforce', 'ReportOnly']).default('Enforce')
+const mode = z
+  .enum(['Enforce', 'ReportOnly'])
+  .default('Enforce')
+  .describe('ReportOnly: evaluated and recorded, not enforced')
 const list = <T extends z.ZodType<string>>(item: T) => z.array(item).max(1000).superRefine(onceEach)
 const kept = 'stored, without effect yet'
-const onlyRestrictsWith = (restriction: string) =>
-  `on a Partner connector, restricts only with ${restriction}`
 
 const InboundFields = z.strictObject({
   name,
-  connectorType: z.enum(['Partner', 'OnPremises']),
+  connectorType: z
+    .enum(['Partner', 'OnPremises'])
+    .describe(
+      'Partner restricts mail from a partner; OnPremises identifies your own servers, which may relay',
+    ),
   enabled: z.boolean().default(true),
   mode,
-  onViolation: z.enum(['Bounce', 'Defer']).default('Bounce'),
-  senderDomains: list(DomainPattern).min(1),
-  senderIpAddresses: list(IpRange).default([]).describe(onlyRestrictsWith('restrictDomainsToIpAddresses')),
-  requireTls: z.boolean().default(true),
+  onViolation: z
+    .enum(['Bounce', 'Defer'])
+    .default('Bounce')
+    .describe('Bounce refuses the mail; Defer holds it until the connector is corrected'),
+  senderDomains: list(DomainPattern)
+    .min(1)
+    .describe('a domain; *.domain: it and every subdomain; *: every domain'),
+  senderIpAddresses: list(IpRange)
+    .default([])
+    .describe(
+      'IPv4 and IPv6, addresses or CIDR ranges; on a Partner connector they restrict only with restrictDomainsToIpAddresses',
+    ),
+  requireTls: z.boolean().default(true).describe('must be true if the connector names a certificate'),
   minimumTlsVersion,
   tlsSenderCertificateNames: list(CertificateName)
     .default([])
-    .describe(onlyRestrictsWith('restrictDomainsToCertificate')),
+    .describe(
+      'names of the client certificate; *. stands for one label; on a Partner connector they restrict only with restrictDomainsToCertificate',
+    ),
   certificateAuthorities: CertificateAuthorities,
   certificateFingerprints: list(Fingerprint)
     .default([])
-    .describe(onlyRestrictsWith('restrictDomainsToCertificate')),
+    .describe(
+      'SHA-256, 64 hexadecimal digits, colons allowed; on a Partner connector they restrict only with restrictDomainsToCertificate',
+    ),
   requireClientAuthEku: z
     .boolean()
     .default(false)
@@ -123,8 +146,18 @@ const InboundFields = z.strictObject({
       "accept an authority's certificate only if it was issued for client authentication (RFC 5280 §4.2.1.12)",
     ),
   revocationCheck,
-  restrictDomainsToCertificate: z.boolean().default(false),
-  restrictDomainsToIpAddresses: z.boolean().default(false),
+  restrictDomainsToCertificate: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Partner only: refuses mail of these domains without a matching certificate; needs names or fingerprints',
+    ),
+  restrictDomainsToIpAddresses: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Partner only: refuses mail of these domains from other addresses; excludes restrictDomainsToCertificate',
+    ),
   messageRateLimit: z
     .int()
     .min(1)
@@ -200,21 +233,40 @@ export type InboundConnectorInput = z.output<typeof InboundConnectorInput>
 
 const OutboundFields = z.strictObject({
   name,
-  connectorType: z.enum(['Partner', 'OnPremises']),
+  connectorType: z
+    .enum(['Partner', 'OnPremises'])
+    .describe('Partner: to a partner; OnPremises: to your own servers'),
   enabled: z.boolean().default(true),
   mode,
-  onTlsFailure: z.enum(['Defer', 'Bounce']).default('Defer'),
-  recipientDomains: list(DomainPattern).default([]),
-  allAcceptedDomains: z.boolean().default(false),
-  route: z.enum(['Mx', 'SmartHosts', 'Ses']).default('Mx'),
-  smartHosts: z.array(SmartHostInput).max(100).default([]),
+  onTlsFailure: z
+    .enum(['Defer', 'Bounce'])
+    .default('Defer')
+    .describe('Defer tries again until the message expires; Bounce ends at once'),
+  recipientDomains: list(DomainPattern)
+    .default([])
+    .describe(
+      'a domain; *.domain: it and every subdomain; *: every domain; at least one unless allAcceptedDomains',
+    ),
+  allAcceptedDomains: z.boolean().default(false).describe('OnPremises only: matches every accepted domain'),
+  route: z
+    .enum(['Mx', 'SmartHosts', 'Ses'])
+    .default('Mx')
+    .describe('Mx: by MX records; SmartHosts: to smartHosts; Ses: by Amazon SES'),
+  smartHosts: z
+    .array(SmartHostInput)
+    .max(100)
+    .default([])
+    .describe('with route SmartHosts only; port 25 by default'),
   tlsSettings: z
     .enum(['EncryptionOnly', 'CertificateValidation', 'DomainValidation'], {
       error: 'must be null, "EncryptionOnly", "CertificateValidation" or "DomainValidation"',
     })
     .nullable()
-    .default(null),
-  tlsDomain: CertificateName.nullable().default(null),
+    .default(null)
+    .describe('the TLS level that is required; null: opportunistic'),
+  tlsDomain: CertificateName.nullable()
+    .default(null)
+    .describe("the certificate's name; with DomainValidation only"),
   certificateAuthorities: CertificateAuthorities,
   minimumTlsVersion,
   revocationCheck,
@@ -231,7 +283,7 @@ const OutboundFields = z.strictObject({
     .enum(['Opportunistic', 'None'])
     .default('Opportunistic')
     .describe("whether the domain's MTA-STS policy applies where tlsSettings is null (RFC 8461)"),
-  expirationHours: z.int().min(12).max(24).default(24),
+  expirationHours: z.int().min(12).max(24).default(24).describe('hours until the message bounces'),
   comment,
 })
 
@@ -311,7 +363,7 @@ export type AcceptedDomainInput = z.output<typeof AcceptedDomainInput>
 const stored = {
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
-  version: z.int().positive(),
+  version: z.int().positive().describe('number of writes; the ETag'),
 }
 const id = z.ulid()
 

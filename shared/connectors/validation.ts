@@ -7,13 +7,18 @@ import { CertificateSummary } from '../contract/certificate.ts'
 import { normaliseDomain } from '../mail/domain.ts'
 
 export const ValidationStep = z.strictObject({
-  step: z.enum(['Resolve', 'Connect', 'Ehlo', 'StartTls', 'Certificate', 'TestMail']),
+  step: z
+    .enum(['Resolve', 'Connect', 'Ehlo', 'StartTls', 'Certificate', 'TestMail'])
+    .describe('Ehlo includes the greeting'),
   host: z.string().nullable().describe('null: the step concerns no single host'),
   ip: z.string().nullable(),
   succeeded: z.boolean(),
-  detail: z.string(),
+  detail: z.string().describe('what was found, or why the step failed'),
   durationMs: z.int().nonnegative(),
-  tls: z.strictObject({ protocol: z.string(), cipher: z.string(), group: z.string().nullable() }).nullable(),
+  tls: z
+    .strictObject({ protocol: z.string(), cipher: z.string(), group: z.string().nullable() })
+    .nullable()
+    .describe('with StartTls and TestMail'),
   certificates: z.array(CertificateSummary).describe('as presented, leaf first'),
 })
 export type ValidationStep = z.infer<typeof ValidationStep>

@@ -22,52 +22,48 @@ export type IngressCertificates = z.output<typeof IngressCertificates>
 
 /** One certificate in the answer to GET /certificates, by which partners prepare for it. */
 export const PublishedCertificate = z.strictObject({
-  state: z.enum(['Current', 'Next', 'Deprecated']),
-  /** The name for a partner's connector: the first alternative name, or the common name. */
-  certificateName: z.string(),
+  state: z.enum(['Current', 'Next', 'Deprecated']).describe('at the time of the response'),
+  certificateName: z
+    .string()
+    .describe("the name for a partner's connector: the first alternative name, or the common name"),
   subjectAltNames: z.array(z.string()),
   subject: z.string(),
   organization: z.string().nullable(),
   organizationalUnit: z.string().nullable(),
   issuer: z.string(),
-  /** The issuer at the top of the chain. A partner must trust this root. */
-  rootIssuer: z.string(),
-  /** `RSA` or `EC`. */
-  keyType: z.string(),
-  /** Bits. */
-  keyStrength: z.int(),
-  /** Hexadecimal, upper case. */
-  serial: z.string(),
-  /** SHA-256, 64 lower-case hexadecimal digits. */
-  fingerprint256: z.string(),
-  /** SHA-256 of the SubjectPublicKeyInfo, 64 lower-case hexadecimal digits: the data of a TLSA record 3 1 1. */
-  publicKeyFingerprint256: z.string(),
+  rootIssuer: z.string().describe('the issuer at the top of the chain; a partner must trust this root'),
+  keyType: z.string().describe('RSA or EC'),
+  keyStrength: z.int().describe('bits'),
+  serial: z.string().describe('hexadecimal, upper case'),
+  fingerprint256: z.string().describe('SHA-256 of the certificate, hexadecimal'),
+  publicKeyFingerprint256: z
+    .string()
+    .describe('SHA-256 of the public key, hexadecimal: the data of a TLSA record 3 1 1'),
   validFrom: z.iso.datetime(),
   validUntil: z.iso.datetime(),
-  /** Null when unknown. */
-  servedFrom: z.iso.datetime().nullable(),
-  servedUntil: z.iso.datetime().nullable(),
-  /** URLs of the whole chain. A firewall must allow them, or nothing can be checked for revocation. */
-  crlAddresses: z.array(z.string()),
-  ocspAddresses: z.array(z.string()),
-  /** PEM, leaf first. */
-  chain: z.string(),
+  servedFrom: z.iso.datetime().nullable().describe('null if unknown'),
+  servedUntil: z.iso.datetime().nullable().describe('null if unknown'),
+  crlAddresses: z.array(z.string()).describe('of the whole chain'),
+  ocspAddresses: z.array(z.string()).describe('of the whole chain'),
+  chain: z.string().describe('PEM, the certificate first'),
 })
 export type PublishedCertificate = z.output<typeof PublishedCertificate>
 
 export const PublishedCertificates = z.strictObject({
-  hostname: z.string(),
-  /** When the content below last changed. */
-  changedAt: z.iso.datetime(),
-  /** Current, next, then deprecated; an ECDSA and an RSA certificate of each where both exist. */
-  certificates: z.array(PublishedCertificate),
-  /** DNS records for the current and the next certificates: `_25._tcp.mx.ours.example. IN TLSA 3 1 1 …`. */
-  tlsaRecords: z.array(z.string()),
-  /** TLS versions, IANA names of cipher suites, and key exchange groups, each in order of preference. */
-  protocol: z.strictObject({
-    versions: z.array(z.string()),
-    cipherSuites: z.array(z.string()),
-    groups: z.array(z.string()),
-  }),
+  hostname: z.string().describe('the name in the MX records'),
+  changedAt: z.iso.datetime().describe('when a field below last changed'),
+  certificates: z
+    .array(PublishedCertificate)
+    .describe('current, next, then deprecated; an ECDSA and an RSA certificate of each where both exist'),
+  tlsaRecords: z
+    .array(z.string())
+    .describe('DNS records 3 1 1 for the keys of the current and the next certificates'),
+  protocol: z
+    .strictObject({
+      versions: z.array(z.string()),
+      cipherSuites: z.array(z.string()),
+      groups: z.array(z.string()),
+    })
+    .describe('what the ingress offers, in order of preference; cipher suites by IANA names'),
 })
 export type PublishedCertificates = z.output<typeof PublishedCertificates>

@@ -18,16 +18,17 @@ export const ClientCertificate = z.strictObject({
   fingerprint256: z.string().regex(/^[0-9a-f]{64}$/),
   notBefore: timestamp,
   notAfter: timestamp,
-  /** Whether the chain ended at a public root at the time of the handshake, for use by a server or a client. */
-  trusted: z.boolean(),
-  /** OpenSSL's reason when `trusted` is false, such as `CERT_HAS_EXPIRED`. */
-  trustError: z.string().nullable(),
-  /** Whether it may be used for client authentication (RFC 5280 §4.2.1.12); public CAs are giving that usage up. */
-  clientAuth: z.boolean().default(true),
+  trusted: z.boolean().describe('whether the chain ended at a public root at the time of the handshake'),
+  trustError: z.string().nullable().describe("OpenSSL's reason if it did not, such as CERT_HAS_EXPIRED"),
+  clientAuth: z
+    .boolean()
+    .default(true)
+    .describe('whether it may be used for client authentication (RFC 5280 §4.2.1.12)'),
   /** The presented chain, leaf first, base64 DER. A connector's own CAs are checked against it. */
   chain: z.array(z.string()).max(6),
-  /** Revocation of the chain at the time of the session; absent when it was not checked. */
-  revocation: Revocation.optional(),
+  revocation: Revocation.optional().describe(
+    'of the chain at the time of the session; absent if it was not checked',
+  ),
 })
 export type ClientCertificate = z.infer<typeof ClientCertificate>
 
@@ -36,12 +37,10 @@ export const TlsFacts = z.strictObject({
   negotiated: z.boolean(),
   /** `TLSv1.2` or `TLSv1.3`. */
   protocol: z.string().nullable(),
-  /** IANA name, such as `TLS_AES_256_GCM_SHA384`. */
-  cipher: z.string().nullable(),
-  group: z.string().nullable(),
+  cipher: z.string().nullable().describe('IANA name'),
+  group: z.string().nullable().describe('always null: a server does not see it'),
   forwardSecrecy: z.boolean(),
-  /** SNI (RFC 6066 §3). */
-  serverName: z.string().nullable(),
+  serverName: z.string().nullable().describe('SNI (RFC 6066 §3)'),
   clientCertificate: ClientCertificate.nullable(),
 })
 export type TlsFacts = z.infer<typeof TlsFacts>
@@ -69,14 +68,13 @@ export const ContentReference = z.strictObject({
 export type ContentReference = z.infer<typeof ContentReference>
 
 export const Envelope = z.strictObject({
-  /** Reverse path without angle brackets; empty is the null reverse path of a DSN (RFC 5321 §4.5.5). */
-  mailFrom: z.string(),
+  mailFrom: z.string().describe('reverse path; empty for a DSN'),
   smtpUtf8: z.boolean(),
   eightBitMime: z.boolean(),
-  /** RFC 8689. */
-  requireTls: z.boolean(),
-  /** RFC 3461 §4.3, §4.4. */
-  dsn: z.strictObject({ ret: z.enum(['FULL', 'HDRS']).nullable(), envid: z.string().nullable() }),
+  requireTls: z.boolean().describe('REQUIRETLS (RFC 8689)'),
+  dsn: z
+    .strictObject({ ret: z.enum(['FULL', 'HDRS']).nullable(), envid: z.string().nullable() })
+    .describe('RET and ENVID (RFC 3461)'),
 })
 export type Envelope = z.infer<typeof Envelope>
 
@@ -95,10 +93,11 @@ export const Message = z.strictObject({
   receivedAt: timestamp,
   /** The client; null for a message that this deployment made itself (a DSN, a report). */
   source: z.strictObject({ ip: z.string(), port: z.int(), helo: z.string() }).nullable(),
-  /** `Originating`: from the organisation itself (an OnPremises connector, or this deployment). */
-  direction: z.enum(['Originating', 'Incoming']),
-  /** Id of the OnPremises inbound connector the mail is attributed to. */
-  attributedTo: z.string().nullable(),
+  direction: z.enum(['Originating', 'Incoming']).describe('Originating: from the organisation itself'),
+  attributedTo: z
+    .string()
+    .nullable()
+    .describe('id of the OnPremises inbound connector that identified the client'),
   tls: TlsFacts,
   envelope: Envelope,
   size: z.int().nonnegative(),
@@ -134,15 +133,15 @@ export type Reply = z.infer<typeof Reply>
 export const AttemptTls = z.strictObject({
   protocol: z.string(),
   cipher: z.string(),
-  group: z.string().nullable(),
-  /** Whether the certificate satisfied a requirement that demands verification. */
-  verified: z.boolean(),
-  /** Why it was not verified, or would not have been. */
-  notVerified: z.string().nullable().default(null),
-  /** SHA-256 of the presented certificate, or null where the next hop does not show it (SES). */
-  fingerprint256: z.string().nullable(),
-  /** Revocation of the chain; absent when it was not checked. */
-  revocation: Revocation.optional(),
+  group: z.string().nullable().describe('key exchange group'),
+  verified: z.boolean().describe('whether the certificate satisfied a requirement that demands verification'),
+  notVerified: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('why it did not, or that no requirement demanded it'),
+  fingerprint256: z.string().nullable().describe('SHA-256 of the certificate'),
+  revocation: Revocation.optional().describe('of the chain; absent if it was not checked'),
 })
 export type AttemptTls = z.infer<typeof AttemptTls>
 

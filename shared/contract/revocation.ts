@@ -19,7 +19,7 @@ export type RevocationSource = z.output<typeof RevocationSource>
  */
 export const Revocation = z.strictObject({
   status: z.enum(['Good', 'Revoked', 'Unknown']),
-  detail: z.string(),
+  detail: z.string().describe('who said so, or why there is no answer'),
 })
 export type Revocation = z.output<typeof Revocation>
 

@@ -28,20 +28,26 @@ const timestamp = z.iso.datetime()
 const AttemptEntry = z.strictObject({
   number: z.int().positive(),
   at: timestamp.nullable(),
-  outcome: z.enum([...Attempt.shape.outcome.options, 'InProgress']),
-  host: z.string().nullable(),
+  outcome: z
+    .enum([...Attempt.shape.outcome.options, 'InProgress'])
+    .describe(
+      "InProgress: the attempt has no result yet, until leaseUntil at the latest. TlsNotMet: the next hop's TLS did not satisfy the requirement, so no part of the message was sent",
+    ),
+  host: z.string().nullable().describe('Amazon SES, if SES delivers'),
   ip: z.string().nullable(),
-  tls: AttemptTls.nullable(),
-  policy: Attempt.shape.policy.nullable(),
-  /** What required the level. */
-  policySource: PolicySource.nullable(),
-  onTrial: Attempt.shape.policy.nullable(),
-  /** Result type of a report to the next hop's domain (RFC 8460 §4.3). */
-  tlsResult: TlsResult.nullable(),
-  /** As on the wire: `250 2.0.0 Ok`. */
-  reply: z.string().nullable(),
-  /** The failure that a connector in ReportOnly mode would have caused. */
-  reportOnly: z.string().nullable(),
+  tls: AttemptTls.nullable().describe(
+    'null in the clear, before TLS, and by SES, which does not show its session',
+  ),
+  policy: Attempt.shape.policy.nullable().describe('the level that was enforced'),
+  policySource: PolicySource.nullable().describe('the source of that level; Opportunistic: none'),
+  onTrial: Attempt.shape.policy
+    .nullable()
+    .describe(
+      'the level that was only reported: of a connector in ReportOnly mode, or of an MTA-STS policy in mode testing',
+    ),
+  tlsResult: TlsResult.nullable().describe('the result in a TLS report (RFC 8460 §4.3)'),
+  reply: z.string().nullable().describe("the next hop's reply, or one that describes why there is none"),
+  reportOnly: z.string().nullable().describe('the reply that enforcing onTrial would have given'),
   durationMs: z.int().nullable(),
   leaseUntil: timestamp.nullable(),
 })
@@ -50,16 +56,20 @@ type AttemptEntry = z.output<typeof AttemptEntry>
 export const VerdictEntry = z.strictObject({
   action: z.enum(['Deliver', 'Defer', 'Bounce']),
   reason: z.string(),
-  explanation: z.string(),
-  connectors: z.strictObject({ inbound: z.string().nullable(), outbound: z.string().nullable() }),
-  reportOnly: z.string().nullable(),
+  explanation: z.string().describe('the reason as a sentence'),
+  connectors: z
+    .strictObject({ inbound: z.string().nullable(), outbound: z.string().nullable() })
+    .describe('ids of the connectors that decided'),
+  reportOnly: z.string().nullable().describe('what a connector in ReportOnly mode would have refused'),
   /** Time of the decision, and the connectors' version behind it; null in entries of an earlier release. */
   at: timestamp.nullable(),
-  connectorsVersion: z.int().nonnegative().nullable(),
-  /** The reply in a DSN; null for a delivery. */
-  reply: z.string().nullable(),
-  /** In order of evaluation, inbound connectors first. */
-  considered: z.array(Considered),
+  connectorsVersion: z
+    .int()
+    .nonnegative()
+    .nullable()
+    .describe('number of changes of connectors and accepted domains before the decision'),
+  reply: z.string().nullable().describe('the reply in a DSN; null for a delivery'),
+  considered: z.array(Considered).describe('in order of evaluation, inbound connectors first'),
 })
 
 /** Defaults for entries of an earlier release. */
@@ -68,28 +78,26 @@ const unexplained = { at: null, connectorsVersion: null, reply: null, considered
 const RecipientEntry = z.strictObject({
   address: z.string(),
   state: z.enum(RecipientStates),
-  /** Null until the first decision. */
-  verdict: VerdictEntry.nullable(),
-  /** When a deferred recipient is decided again. */
-  until: timestamp.nullable(),
-  /** When it bounces unless something changes. */
-  givenUpAt: timestamp.nullable(),
-  /** The first time that a connector held it, whatever happened later. */
-  firstHeld: z.strictObject({ at: timestamp, reason: z.string(), explanation: z.string() }).nullable(),
+  verdict: VerdictEntry.nullable().describe('the last decision; null before the first'),
+  until: timestamp.nullable().describe('when a deferred recipient is decided again'),
+  givenUpAt: timestamp.nullable().describe('when it bounces unless something changes'),
+  firstHeld: z
+    .strictObject({ at: timestamp, reason: z.string(), explanation: z.string() })
+    .nullable()
+    .describe('the first time that a connector held it, whatever happened later'),
   attempts: z.array(AttemptEntry),
-  /** Number of older attempts that are not shown. */
-  attemptsOmitted: z.int().nonnegative(),
-  /**
-   * DSNs to the sender. `message` is the DSN's id, null while it is being sent; `state` is the DSN's own state, null
-   * before its first decision.
-   */
-  notifications: z.array(
-    z.strictObject({
-      kind: DsnKind,
-      message: z.string().nullable(),
-      state: z.enum(RecipientStates).nullable(),
-    }),
-  ),
+  attemptsOmitted: z.int().nonnegative().describe('number of older attempts that are not shown'),
+  notifications: z
+    .array(
+      z.strictObject({
+        kind: DsnKind,
+        message: z.string().nullable(),
+        state: z.enum(RecipientStates).nullable(),
+      }),
+    )
+    .describe(
+      "DSNs to the sender: message is the DSN's id, null while it is being sent; state is its own state",
+    ),
 })
 type RecipientEntry = z.output<typeof RecipientEntry>
 
@@ -98,10 +106,12 @@ export const TraceEntry = z.strictObject({
   receivedAt: timestamp,
   direction: Message.shape.direction,
   attributedTo: z.string().nullable(),
-  source: Message.shape.source,
-  tls: TlsFacts.extend({ clientCertificate: ClientCertificate.omit({ chain: true }).nullable() }),
+  source: Message.shape.source.describe('the client; null for a DSN or TLS report of this gateway'),
+  tls: TlsFacts.extend({ clientCertificate: ClientCertificate.omit({ chain: true }).nullable() }).describe(
+    'the session in which the message arrived',
+  ),
   envelope: z.strictObject({ ...Envelope.shape, rcptTo: z.array(z.string()) }),
-  size: z.int().nonnegative(),
+  size: z.int().nonnegative().describe('octets'),
   recipients: z.array(RecipientEntry),
 })
 export type TraceEntry = z.output<typeof TraceEntry>

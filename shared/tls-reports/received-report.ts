@@ -28,7 +28,7 @@ export const ReportedFailure = z.strictObject({
 export const ReportedPolicy = z.strictObject({
   type: z.string().describe('tlsa, sts or no-policy-found'),
   domain: z.string(),
-  strings: z.array(z.string()),
+  strings: z.array(z.string()).describe('the policy as text'),
   mxHosts: z.array(z.string()),
   successfulSessions: z.int().nonnegative(),
   failedSessions: z.int().nonnegative(),
@@ -40,17 +40,19 @@ export type ReportedPolicy = z.infer<typeof ReportedPolicy>
 export const ReportSummary = z.strictObject({
   id: z.string(),
   day: z.iso.date().describe('UTC day on which the reported period begins'),
-  organisation: z.string(),
+  organisation: z.string().describe('as the report names it'),
   contact: z.string().nullable(),
-  reportId: z.string(),
+  reportId: z.string().describe('as the report names it'),
   begin: z.iso.datetime(),
   end: z.iso.datetime(),
   receivedAt: z.iso.datetime(),
-  authenticated: Authentication,
+  authenticated: Authentication.describe(
+    'pass: signed by DKIM for the domain in From, which is signedBy. fail: an invalid signature. none: no signature',
+  ),
   signedBy: z.string().nullable().describe('the domain that signed the report, when authenticated is pass'),
   domains: z.array(z.string()).describe('policy domains'),
-  successfulSessions: z.int().nonnegative(),
-  failedSessions: z.int().nonnegative(),
+  successfulSessions: z.int().nonnegative().describe('of all policies together'),
+  failedSessions: z.int().nonnegative().describe('of all policies together'),
 })
 export type ReportSummary = z.infer<typeof ReportSummary>
 

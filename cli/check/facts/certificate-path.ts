@@ -1,35 +1,34 @@
 /**
- * The way from a certificate up to a root, for people to see what is on it and what is missing. It decides nothing: what
- * is trusted says OpenSSL. Pure.
+ * Builds the path from a certificate to a root, to show what is missing. Trust is decided by OpenSSL, not here. Pure.
  */
 import type { X509Certificate } from 'node:crypto'
 import { validFrom, validTo } from '../../../shared/tls/validity.ts'
 
-/** A certificate that is trusted. */
+/** A trusted certificate. */
 export interface Anchor {
   readonly certificate: X509Certificate
-  /** Where it stands, for people. */
+  /** The trust store's name, for messages. */
   readonly store: string
-  /** False where only this machine trusts it. */
+  /** False when only this machine trusts it. */
   readonly everywhere: boolean
 }
 
 export interface Step {
   readonly certificate: X509Certificate
-  /** `Fetched`: from where the one below it says that it is. */
+  /** `Fetched`: from the issuer URL in the certificate below. */
   readonly from: 'Presented' | 'Fetched'
 }
 
 export interface Path {
-  /** Leaf first; the anchor only where it was presented itself. */
+  /** Leaf first; includes the anchor only if it was presented. */
   readonly steps: readonly Step[]
   readonly anchor: Anchor | null
 }
 
-/** More than any path needs. */
+/** No real path is longer. */
 const mostSteps = 10
 
-/** As OpenSSL does, an anchor is preferred to what was presented. */
+/** Prefers an anchor to a presented certificate, like OpenSSL. */
 export function pathOf(
   presented: readonly [X509Certificate, ...X509Certificate[]],
   fetched: readonly X509Certificate[],
@@ -56,7 +55,7 @@ function anchorOf(certificate: X509Certificate, anchors: readonly Anchor[], at: 
   return fitting.find((anchor) => isValidAt(anchor.certificate, at)) ?? fitting[0] ?? null
 }
 
-/** Of several with one name and key, one that is valid. */
+/** Prefers a valid certificate when several have the same name and key. */
 function issuerOf(
   certificate: X509Certificate,
   among: readonly X509Certificate[],
@@ -74,7 +73,7 @@ function issuerOf(
 export const isSame = (one: X509Certificate, other: X509Certificate): boolean =>
   one.fingerprint256 === other.fingerprint256
 
-/** A key that cannot be read has signed nothing. */
+/** Returns false for an unreadable key. */
 export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   try {
     return issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
@@ -83,7 +82,6 @@ export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate
   }
 }
 
-/** Whether it is its own issuer, be it an authority or not. */
 export function isSelfSigned(certificate: X509Certificate): boolean {
   try {
     return certificate.checkIssued(certificate) && certificate.verify(certificate.publicKey)
@@ -92,7 +90,7 @@ export function isSelfSigned(certificate: X509Certificate): boolean {
   }
 }
 
-/** Whether both are of one authority: which of them is on a path, depends on whom the reader trusts. */
+/** Whether both certificates are of one authority. The client's trust store decides which one is on the path. */
 export function isOfSameAuthority(one: X509Certificate, other: X509Certificate): boolean {
   try {
     return one.subject === other.subject && one.publicKey.equals(other.publicKey)

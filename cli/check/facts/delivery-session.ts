@@ -1,6 +1,6 @@
 /**
- * A session with a server as far as a delivery would take it before MAIL FROM. It is opened by the code that delivers,
- * with what delivers offers in the handshake and trusts, so that what is seen here is what mail would meet.
+ * Opens a session with a server up to the step before MAIL FROM. It uses the delivery code, with the same TLS offer and
+ * trust anchors, so the result is that of a delivery.
  */
 import { hostname } from 'node:os'
 import { type Endpoint, establish, type Milestone } from '../../../shared/net/gated-connection.ts'
@@ -12,7 +12,7 @@ export interface Asking {
   readonly serverName: string | null
   /** PEM; empty means the public roots alone. */
   readonly roots: readonly string[]
-  /** Milliseconds of each step. */
+  /** Milliseconds for each step. */
   readonly timeout: number
 }
 
@@ -60,7 +60,7 @@ export async function openDeliverySession(
   }
 }
 
-/** RFC 5321 §4.1.4: a machine without a name of its own gives an address. */
+/** RFC 5321 §4.1.4: a machine without a domain name uses an address literal. */
 export function ownName(): string {
   const name = hostname()
   return name.includes('.') ? name : '[127.0.0.1]'

@@ -1,4 +1,4 @@
-/** What was seen of a server or in a file, before anybody judges it. */
+/** The facts about a server or a file, before assessment. */
 import type { X509Certificate } from 'node:crypto'
 import type { Reply } from '../../../shared/contract/message.ts'
 import type { Milestone } from '../../../shared/net/gated-connection.ts'
@@ -10,59 +10,59 @@ import type { Path } from './certificate-path.ts'
 
 export interface Facts {
   readonly at: Date
-  /** Null where the certificates are in a file. */
+  /** Null for a file. */
   readonly server: ServerFacts | null
-  /** Null where none were seen. */
+  /** Null when the server presented none. */
   readonly certificates: CertificateFacts | null
-  /** What the certificate is to be for; null where nobody said. */
+  /** The name that the certificate must have; null when none is given. */
   readonly expected: string | null
 }
 
 export interface ServerFacts {
   readonly target: Target
   readonly addresses: Addresses
-  /** In the order in which they were tried. Only the last can have come further than `Dialled`. */
+  /** In the order of the attempts. Only the last can be past `Dialled`. */
   readonly openings: readonly Opening[]
-  /** Null where it was not asked for. */
+  /** Null when the extra handshakes were not tried. */
   readonly extra: Extra | null
 }
 
 export type Addresses =
   | { readonly kind: 'Given' }
   | { readonly kind: 'Found'; readonly ips: readonly string[] }
-  /** `exchanges`: the mail servers of the domain of this name, if it is one. */
+  /** `exchanges`: the MX hosts, if the name is a mail domain. */
   | { readonly kind: 'Failed'; readonly cause: string; readonly exchanges: readonly string[] }
 
-/** One session, opened as a delivery opens it. */
+/** One session, opened like a delivery. */
 export interface Opening {
   readonly ip: string
   readonly reached: Milestone
-  /** What the server said first; null where it did not. */
+  /** The greeting; null when none came. */
   readonly greeting: string | null
-  /** Until the TCP connection stood. */
+  /** Duration of the TCP connect. */
   readonly milliseconds: number | null
   readonly outcome:
     | { readonly kind: 'Failed'; readonly reply: Reply }
     | { readonly kind: 'Tls'; readonly tls: ServerTls }
 }
 
-/** What handshakes show that a delivery never makes. */
+/** Results of handshakes that a delivery never makes. */
 export interface Extra {
   /** With TLS 1.0 and 1.1 only; after a failure with any version and cipher suite. */
   readonly old: Handshake
-  /** The OCSP response that the server sends along (RFC 6066 §8), DER; null for none. */
+  /** The stapled OCSP response (RFC 6066 §8), DER; null for none. */
   readonly staple: Buffer | null
 }
 
 export type Handshake =
   | { readonly kind: 'Done'; readonly protocol: string; readonly cipher: string }
-  /** The server, or OpenSSL, ended it. */
+  /** The server or OpenSSL aborted the handshake. */
   | { readonly kind: 'Refused'; readonly cause: string }
-  /** It never came to it. */
+  /** The connection failed before the handshake. */
   | { readonly kind: 'Untried'; readonly cause: string }
 
 export interface CertificateFacts {
-  /** As they came, leaf first. Never empty. */
+  /** In the server's order, leaf first. Never empty. */
   readonly presented: readonly X509Certificate[]
   readonly path: Path
   readonly trust: Trust
@@ -71,7 +71,7 @@ export interface CertificateFacts {
   readonly staple: Told | null
 }
 
-/** As OpenSSL says, which deliveries go by; of a file, as it would say as far as that can be told. */
+/** OpenSSL's verdict, which deliveries use. For a file it is computed without a handshake. */
 export interface Trust {
   readonly trusted: boolean
   /** OpenSSL's reason. */
@@ -80,22 +80,21 @@ export interface Trust {
   readonly tls: EstablishedTls | null
 }
 
-/** What was found where a certificate says that its issuer's is (RFC 5280 §4.2.2.1). */
+/** The result of fetching an issuer URL (RFC 5280 §4.2.2.1). */
 export interface IssuerFacts {
-  /** Whose address it is. */
+  /** The certificate that names the URL. */
   readonly of: X509Certificate
   readonly url: string
   readonly answer:
     | { readonly kind: 'Found'; readonly certificates: readonly X509Certificate[] }
-    /** For people. */
     | { readonly kind: 'Failed'; readonly detail: string }
 }
 
-/** What is said of one certificate where it names a place to ask whether it was revoked. */
+/** What the revocation URLs of one certificate say about it. */
 export interface SourceFacts {
   readonly certificate: X509Certificate
-  /** How many it names. */
+  /** The number of URLs. */
   readonly places: number
-  /** Null where nobody could be asked, since its issuer is not known. */
+  /** Null when the issuer is unknown, so no URL was fetched. */
   readonly sources: readonly RevocationSource[] | null
 }

@@ -1,10 +1,10 @@
-/** How the URLs in certificates are fetched from this machine. */
+/** Options for fetching the URLs in certificates from this machine. */
 import type { ForeignOptions } from '../../../shared/net/foreign-exchange.ts'
 import { systemResolver } from './system-resolver.ts'
 
 /**
- * A private authority answers in a private network, in which this machine is too. Link-local addresses are left out: no
- * authority has one, but the metadata service of a cloud does (169.254.169.254), which a stranger's certificate could name.
+ * Private addresses are allowed, because a private authority may be in this machine's network. Attack: an untrusted
+ * certificate names a cloud's metadata service (169.254.169.254). Defence: link-local addresses are not allowed.
  */
 export const reachableNetworks = [
   '10.0.0.0/8',
@@ -17,8 +17,8 @@ export const reachableNetworks = [
 ]
 
 /**
- * @param timeout milliseconds in all
- * @param body octets of the answer
+ * @param timeout milliseconds for the whole request
+ * @param body maximum octets of the response body
  */
 export const fetchOptions = (timeout: number, body: number): ForeignOptions => ({
   resolver: systemResolver,

@@ -1,8 +1,8 @@
 /**
- * Certificates from where another says that its issuer's is (RFC 5280 §4.2.2.1). The attack: the other names any address
- * in the network of whoever checks it, or an answer without end. The defence: one GET in the clear or by TLS, of bounded
- * time and size, of which nothing is believed but what verifies the other certificate. The limit: whoever checks a
- * certificate has asked there, and the address may be one that only this machine reaches.
+ * Fetches issuer certificates from the URLs in certificates (RFC 5280 §4.2.2.1). Attack: an untrusted certificate names an
+ * internal address, or a response without end. Defence: one GET, bounded in time and size; a fetched certificate counts
+ * only if it verifies the other one. Limit: the request itself is sent, perhaps to an address that only this machine
+ * reaches.
  */
 import { X509Certificate } from 'node:crypto'
 import { askUrl } from '../../../shared/net/foreign-http.ts'
@@ -13,17 +13,17 @@ import { type Anchor, isSelfSigned, type Path, pathOf } from './certificate-path
 import type { IssuerFacts } from './facts.ts'
 import { fetchOptions } from './fetch-options.ts'
 
-/** Octets of one answer. */
+/** Octets of one response. */
 const largest = 262_144
-/** Addresses of one certificate, and certificates of one answer. */
+/** URLs of one certificate, and certificates of one response. */
 const mostUrls = 4
 const mostCertificates = 20
-/** Authorities that are fetched one after another. */
+/** Issuers fetched one after another. */
 const mostRounds = 4
 
 type Answer = IssuerFacts['answer']
 
-/** Follows a chain to a root, fetching what was not presented, and asks every address on the way. */
+/** Follows a chain to a root, fetches missing issuers, and fetches every issuer URL of the path. */
 export async function followPath(
   presented: readonly [X509Certificate, ...X509Certificate[]],
   anchors: readonly Anchor[],
@@ -67,21 +67,21 @@ const certificatesOf = (issuers: readonly IssuerFacts[]): X509Certificate[] =>
 async function fetchCertificates(url: string, timeout: number): Promise<Answer> {
   const answer = await askUrl(fetchOptions(timeout, largest), url, { method: 'GET' })
   if (answer.kind === 'Failed') return { kind: 'Failed', detail: answer.detail }
-  if (answer.status !== 200) return { kind: 'Failed', detail: `the server answered ${answer.status}` }
+  if (answer.status !== 200) return { kind: 'Failed', detail: `HTTP status ${answer.status}` }
   const certificates = readAny(answer.body).slice(0, mostCertificates)
   return certificates.length > 0
     ? { kind: 'Found', certificates }
-    : { kind: 'Failed', detail: 'what is there is no certificate' }
+    : { kind: 'Failed', detail: 'the response is not a certificate' }
 }
 
-/** DER; PEM, which some servers send; or a bag of certificates (RFC 5652 §5.1). */
+/** Reads DER, PEM (which some servers send) or a CMS bag of certificates (RFC 5652 §5.1). */
 function readAny(octets: Buffer): X509Certificate[] {
   for (const read of [readDer, readPem, readBag]) {
     try {
       const found = read(octets)
       if (found.length > 0) return found
     } catch {
-      // It is of another form.
+      // Not in this format: try the next one.
     }
   }
   return []

@@ -1,4 +1,4 @@
-/** Gathers what is judged, of a server or of a file. */
+/** Gathers the facts about a server or a file. */
 import { X509Certificate } from 'node:crypto'
 import { certificateFacts } from '../../../shared/tls/facts.ts'
 import { statusInOcsp } from '../../../shared/tls/revocation/ocsp.ts'
@@ -17,10 +17,10 @@ import { askSources } from './revocation-sources.ts'
 import type { TrustStore } from './trust-store.ts'
 
 export interface GatherOptions {
-  /** What the certificate is to be for, in comparable form. */
+  /** The name that the certificate must have, in comparable form. */
   readonly serverName: string | null
   readonly store: TrustStore
-  /** Milliseconds of each step. */
+  /** Milliseconds for each step. */
   readonly timeout: number
   readonly at: Date
 }
@@ -53,7 +53,7 @@ function ipsOf({ host }: Target, addresses: ServerFacts['addresses']): readonly 
   return addresses.kind === 'Found' ? addresses.ips.slice(0, mostAddresses) : []
 }
 
-/** Tries addresses as a delivery does, until one takes the connection. */
+/** Tries addresses like a delivery, until one accepts the connection. */
 async function openFirst(
   ips: readonly string[],
   { host, port }: Target,
@@ -79,7 +79,7 @@ async function probeHandshakes(
   if (outcome.kind !== 'Tls' || outcome.tls.kind === 'NotOffered') return null
   if (outcome.tls.kind === 'HandshakeFailed')
     return { old: await probeAnyTls(endpoint, { serverName, timeout }), staple: null }
-  // One after the other: some servers take few connections of one address at once.
+  // Not in parallel: some servers limit concurrent connections from one address.
   const old = await probeLegacyTls(endpoint, { serverName, timeout })
   return { old, staple: await requestStaple(endpoint, { serverName, timeout }) }
 }
@@ -119,10 +119,10 @@ function readStaple(staple: Buffer, { steps, anchor }: Path, at: Date): Told {
   const issuer = steps[1]?.certificate ?? anchor?.certificate
   return certificate && issuer
     ? statusInOcsp(staple, { certificate, issuer, at })
-    : unknown('it cannot be verified, since the issuer of the certificate is not known')
+    : unknown('it cannot be verified because the issuer of the certificate is unknown')
 }
 
-/** In OpenSSL's words, of what a handshake would come to. */
+/** Predicts OpenSSL's error for a handshake with these certificates. */
 function trustOfFile(
   { steps, anchor }: Path,
   { store, at }: GatherOptions,

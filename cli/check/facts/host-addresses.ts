@@ -1,14 +1,14 @@
-/** The addresses of a host, as this machine finds them: its hosts file counts, too. */
+/** Finds the addresses of a host by this machine's resolver, including its hosts file. */
 import { lookup, resolveMx } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { errorMessage } from '../../../shared/contract/error-message.ts'
 import type { Addresses } from './facts.ts'
 
-/** What is tried of a host, as a delivery does; of others it is only told. */
+/** Addresses that are tried, as in a delivery. Others are only shown. */
 export const mostAddresses = 3
 const mostMxHosts = 5
 
-/** Never throws. IPv4 first, as deliveries have it. @param timeout milliseconds */
+/** Never throws. Returns IPv4 first, as deliveries use them. @param timeout milliseconds */
 export async function hostAddresses(host: string, timeout: number): Promise<Addresses> {
   if (isIP(host)) return { kind: 'Given' }
   try {
@@ -19,7 +19,7 @@ export async function hostAddresses(host: string, timeout: number): Promise<Addr
   }
 }
 
-/** Whoever names a domain means its mail servers. */
+/** Finds the MX hosts for the advice: the given name may be a mail domain. */
 async function mxHostsOf(domain: string, timeout: number): Promise<string[]> {
   try {
     const found = await within(timeout, resolveMx(domain))
@@ -33,7 +33,7 @@ async function mxHostsOf(domain: string, timeout: number): Promise<string[]> {
   }
 }
 
-/** The system's resolver cannot be stopped; it is waited for no longer. */
+/** Rejects after the timeout. The system's resolver cannot be cancelled. */
 function within<T>(timeout: number, asked: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const late = () => reject(Object.assign(new Error('late'), { code: 'ETIMEOUT' }))
@@ -43,9 +43,9 @@ function within<T>(timeout: number, asked: Promise<T>): Promise<T> {
 }
 
 const causes: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'DNS has no such name, or no address for it',
-  EAI_AGAIN: 'the name servers did not answer',
-  ETIMEOUT: 'the name servers did not answer in time',
+  ENOTFOUND: 'the name does not exist in DNS, or has no address',
+  EAI_AGAIN: 'the DNS servers did not respond',
+  ETIMEOUT: 'the DNS query timed out',
 }
 
 function wordsFor(error: unknown): string {

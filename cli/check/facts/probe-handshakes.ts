@@ -1,7 +1,7 @@
 /**
- * Handshakes that a delivery never makes: with versions and cipher suites long given up, and with the wish for an OCSP
- * response. The attack: a server that answers without end, or never. The defence: octets and time are bounded, and
- * nothing but EHLO and STARTTLS is ever said. The limit: what OpenSSL itself knows no more (SSL 3) cannot be tried.
+ * Tries handshakes that a delivery never makes: with deprecated versions and cipher suites, and with a request for a
+ * stapled OCSP response. Attack: a server replies without end, or never. Defence: octets and time are bounded, and only
+ * EHLO and STARTTLS are sent. Limit: SSL 3 cannot be tried, because OpenSSL has removed it.
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -15,21 +15,21 @@ import type { Handshake } from './facts.ts'
 
 interface Asking {
   readonly serverName: string | null
-  /** Milliseconds in all. */
+  /** Milliseconds for the whole attempt. */
   readonly timeout: number
 }
 
 const weakest = 'ALL:@SECLEVEL=0'
 
-/** Whether TLS 1.0 or 1.1 is spoken. */
+/** Tests whether the server accepts TLS 1.0 or 1.1. */
 export const probeLegacyTls = (endpoint: Endpoint, asking: Asking): Promise<Handshake> =>
   attempt(endpoint, asking, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: weakest })
 
-/** Whether anything at all is spoken. */
+/** Tests whether the server accepts any version and cipher suite. */
 export const probeAnyTls = (endpoint: Endpoint, asking: Asking): Promise<Handshake> =>
   attempt(endpoint, asking, { minVersion: 'TLSv1', ciphers: weakest })
 
-/** The OCSP response that the server sends of itself, DER; null for none. Never throws. */
+/** Returns the stapled OCSP response, DER; null for none. Never throws. */
 export async function requestStaple(endpoint: Endpoint, asking: Asking): Promise<Buffer | null> {
   let staple: Buffer | null = null
   const usual = clientTlsOptions(opportunistic, [], null)
@@ -49,7 +49,7 @@ async function attempt(endpoint: Endpoint, asking: Asking, options: ConnectionOp
     })
   } catch (error) {
     const cause = causeOf(error)
-    // Silence says nothing of what the server would have spoken.
+    // A timeout does not show which versions the server accepts.
     return begun && cause !== 'ETIMEDOUT' ? { kind: 'Refused', cause } : { kind: 'Untried', cause }
   }
 }
@@ -59,7 +59,7 @@ const causeOf = (error: unknown): string => {
   return inOneLine(code ?? message ?? String(error), 100)
 }
 
-/** @param observe is given the socket before its handshake */
+/** @param observe called with the socket before its handshake */
 async function secured(
   { ip, port }: Endpoint,
   { serverName, timeout }: Asking,
@@ -67,7 +67,7 @@ async function secured(
   observe: (socket: TLSSocket) => void,
 ): Promise<Handshake & { kind: 'Done' }> {
   const socket = connect({ host: ip, port })
-  // The listener stays, so that an error between two steps is not nobody's.
+  // The listener stays: an error between two steps must not crash the process.
   socket.on('error', () => {})
   const timer = setTimeout(
     () => socket.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })),
@@ -109,19 +109,19 @@ async function readyForTls(socket: Socket): Promise<void> {
 /** Octets of one reply. */
 const longestReply = 16_384
 
-/** The last line of a reply (RFC 5321 §4.2.1). What comes behind it is not looked at. */
+/** Returns the last line of a reply (RFC 5321 §4.2.1). Ignores what follows. */
 async function replyFrom(socket: Socket): Promise<string> {
   let text = ''
   for (;;) {
     const [last] = /^\d{3}(?: .*)?(?=\r?\n)/m.exec(text) ?? []
     if (last !== undefined) return last
-    if (text.length > longestReply) throw new Error('a reply without end')
+    if (text.length > longestReply) throw new Error('the reply is too long')
     const [chunk] = (await once(socket, 'data')) as [Buffer]
     text += chunk.toString('latin1')
   }
 }
 
-/** Rejects when the connection ends, with the reason if there is one. */
+/** Rejects when the connection ends, with its error if there is one. */
 function closed(socket: Socket): Promise<never> {
   return new Promise((_, reject) => {
     const end = () => reject(socket.errored ?? Object.assign(new Error('closed'), { code: 'ECONNRESET' }))

@@ -1,20 +1,20 @@
-/** Certificates in a file, in PEM or as a single one in DER. */
+/** Reads certificates from a file: PEM, or one in DER. */
 import { X509Certificate } from 'node:crypto'
 import { certificatesIn } from '../../../shared/tls/pem.ts'
 import type { World } from '../../command.ts'
 import { Fault } from '../../faults.ts'
 import { readOctets } from '../../input/read-file.ts'
 
-/** In the order of the file; never empty. */
+/** Certificates in the file's order; never empty. */
 export type CertificateChain = readonly [X509Certificate, ...X509Certificate[]]
 
-/** Octets; far above any bundle of authorities. */
+/** Octets. No bundle of authorities is that large. */
 const largestFile = 10 * 1024 * 1024
 
 /**
- * @param name of a file, or `-` for standard input
- * @returns at least one, in the order of the file; whatever else is in it, such as a private key, is passed over
- * @throws Fault naming the file, and which of its certificates cannot be read
+ * Ignores other content, such as a private key.
+ * @param name the file's name, or `-` for standard input
+ * @throws Fault naming the file and the unreadable certificate
  */
 export async function readCertificates(name: string, world: World): Promise<CertificateChain> {
   const octets = await readOctets(name, world)
@@ -30,7 +30,7 @@ const readPem = (shown: string) => (block: string, index: number) => {
   try {
     return new X509Certificate(block)
   } catch {
-    throw new Fault(`${shown}: certificate ${index + 1} in PEM cannot be read`)
+    throw new Fault(`${shown}: cannot read PEM certificate ${index + 1}`)
   }
 }
 
@@ -42,17 +42,17 @@ function readDer(octets: Buffer, shown: string): X509Certificate {
   }
 }
 
-/** More than any chain needs. */
+/** No real chain is longer. */
 const longestChain = 20
 
-/** @throws Fault as readCertificates, and for a file that holds no chain but a collection */
+/** @throws Fault like readCertificates, and for a collection instead of a chain */
 export async function readChain(name: string, world: World): Promise<CertificateChain> {
   const chain = await readCertificates(name, world)
   if (chain.length > longestChain)
     throw new Fault(
-      `${name} holds ${chain.length} certificates; a chain has ${longestChain} at most, leaf first`,
+      `${name} contains ${chain.length} certificates; give one chain, leaf first, of at most ${longestChain}`,
     )
   return chain
 }
 
-const noCertificate = (shown: string): Fault => new Fault(`${shown} holds no certificate in PEM or DER`)
+const noCertificate = (shown: string): Fault => new Fault(`${shown} contains no PEM or DER certificate`)

@@ -1,4 +1,4 @@
-/** Every CRL and every OCSP responder that the certificates of a path name, asked about them at this moment. */
+/** Fetches every CRL and queries every OCSP responder that the certificates of a path name. */
 import type { X509Certificate } from 'node:crypto'
 import { askSource, type Place, placesOf } from '../../../shared/net/revocation/ask-source.ts'
 import type { Path } from './certificate-path.ts'
@@ -6,17 +6,17 @@ import type { SourceFacts } from './facts.ts'
 import { reachableNetworks } from './fetch-options.ts'
 import { systemResolver } from './system-resolver.ts'
 
-/** Of one certificate. */
+/** URLs of one certificate. */
 const mostPlaces = 8
-/** A list may have some megabytes. */
+/** Bounds memory: a CRL may have several megabytes. */
 const mostAtOnce = 6
 
-/** One entry for each certificate but the root, leaf first. Never throws. */
+/** Returns one entry for each certificate except the root, leaf first. Never throws. */
 export async function askSources({ steps, anchor }: Path, at: Date, timeout: number): Promise<SourceFacts[]> {
   const certificates = steps.map(({ certificate }) => certificate)
   const asked = certificates.flatMap((certificate, index) => {
     const issuer = certificates[index + 1] ?? anchor?.certificate ?? null
-    // A root is trusted or not; nobody revokes it.
+    // A root is never revoked; the trust store decides about it.
     return isTop(certificate, issuer)
       ? []
       : [{ certificate, issuer, places: placesOf(certificate).slice(0, mostPlaces) }]
@@ -48,7 +48,7 @@ const isTop = (certificate: X509Certificate, issuer: X509Certificate | null): bo
   issuer?.fingerprint256 === certificate.fingerprint256 ||
   (issuer === null && certificate.checkIssued(certificate))
 
-/** Runs so many at once, the others as these end. */
+/** Limits the number of concurrent tasks; others wait. */
 function limit(most: number): <T>(task: () => Promise<T>) => Promise<T> {
   let running = 0
   const waiting: (() => void)[] = []

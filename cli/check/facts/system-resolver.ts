@@ -1,4 +1,4 @@
-/** DNS as this machine's other programs have it, its hosts file included, for what needs no more than addresses. */
+/** Resolves addresses by the system's resolver, including the hosts file. Other record types get NoData. */
 import { lookup } from 'node:dns/promises'
 import type { Resolver } from '../../../shared/net/resolver.ts'
 
@@ -20,7 +20,7 @@ export const systemResolver: Resolver = {
 
 const failed = (code: string) => ({ kind: 'Failed', code, bogus: false }) as const
 
-/** The system's resolver cannot be stopped; it is waited for no longer. */
+/** Resolves to null when aborted. The system's resolver cannot be cancelled. */
 function unlessAborted<T>(asked: Promise<T>, signal?: AbortSignal): Promise<T | null> {
   return new Promise((resolve, reject) => {
     const late = () => resolve(null)

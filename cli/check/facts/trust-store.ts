@@ -1,4 +1,4 @@
-/** The roots that a delivery trusts, and those that were given beside them. */
+/** Builds the trust store: the roots of deliveries and those from --ca. */
 import { X509Certificate } from 'node:crypto'
 import { getCACertificates } from 'node:tls'
 import type { World } from '../../command.ts'
@@ -7,12 +7,12 @@ import { readCertificates } from './read-certificates.ts'
 
 export interface TrustStore {
   readonly anchors: readonly Anchor[]
-  /** PEM, as a handshake takes them: empty where nothing was given beside the public roots. */
+  /** PEM, for the handshake; empty means the public roots alone. */
   readonly given: readonly string[]
 }
 
 /**
- * @param file of further authorities, PEM or DER
+ * @param file additional authorities, PEM or DER
  * @throws Fault for a file without a certificate
  */
 export async function trustStore(file: string | undefined, world: World): Promise<TrustStore> {
@@ -29,7 +29,7 @@ export async function trustStore(file: string | undefined, world: World): Promis
   }
 }
 
-/** Those of Node first, which a deployment has; then what the environment of this process adds to them. */
+/** Returns Node's bundled roots, which a deployment has, then the roots that this process's environment adds. */
 function publicRoots(): Anchor[] {
   const bundled = new Set(getCACertificates('bundled'))
   const added = getCACertificates().filter((pem) => !bundled.has(pem))

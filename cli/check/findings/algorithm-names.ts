@@ -1,8 +1,8 @@
-/** What signature algorithms and elliptic curves are called in a finding. Pure. */
+/** Names of signature algorithms and elliptic curves in findings. Pure. */
 import type { X509Certificate } from 'node:crypto'
 import { elements, only } from '../../../shared/tls/der.ts'
 
-/** RFC 8017 §A.2.3: its parameters leave out what is SHA-1. */
+/** RFC 8017 §A.2.3: the default digest, which the parameters omit. */
 const pssDefault = 'SHA-1'
 
 /** Object identifiers in DER (RFC 8017 §B.1). */
@@ -14,7 +14,7 @@ const digests: Readonly<Record<string, string>> = {
   '608648016503040203': 'SHA-512',
 }
 
-/** OpenSSL's name; of RSASSA-PSS, which says nothing of the digest, with that. */
+/** Returns OpenSSL's name; adds the digest for RSASSA-PSS, whose name does not include it. */
 export function signatureName({ raw, signatureAlgorithm, signatureAlgorithmOid }: X509Certificate): string {
   const name = signatureAlgorithm ?? signatureAlgorithmOid
   return /pss/i.test(name) ? `${name} with ${pssDigest(raw)}` : name
@@ -33,7 +33,7 @@ function pssDigest(certificate: Buffer): string {
   }
 }
 
-/** The NIST names of curves that OpenSSL names otherwise. */
+/** NIST names by OpenSSL's names. */
 export const curveName: Readonly<Record<string, string>> = {
   prime256v1: 'P-256',
   secp384r1: 'P-384',

@@ -1,4 +1,4 @@
-/** What is said of each certificate by itself: whose it is, its dates, its key, its signature. Pure. */
+/** Findings about single certificates: identity, dates, key, signature, purpose. Pure. */
 import type { X509Certificate } from 'node:crypto'
 import { dayMs } from '../../../shared/contract/durations.ts'
 import { allowsClientAuth, allowsServerAuth } from '../../../shared/tls/chain.ts'
@@ -11,7 +11,7 @@ import { curveName, signatureName } from './algorithm-names.ts'
 import { subjectOf, wholeName } from './certificate-names.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
-/** Days that a certificate has left when it is told of: time to renew, time to worry, time to hurry. */
+/** Days before expiry at which the warning becomes more urgent. */
 const noticeDays = [3, 14, 30] as const
 
 export function certificateFindings({ presented, path, trust }: CertificateFacts, at: Date): Finding[] {
@@ -26,7 +26,7 @@ export function certificateFindings({ presented, path, trust }: CertificateFacts
       signatureFinding(certificate),
       ...(index === 0 ? [purposeFinding(certificate, trust.tls !== null)] : []),
     ]),
-    // What nobody needs may have expired or be weak.
+    // Unused certificates may have expired or be weak, so only their identity is shown.
     ...distinct(idle).map(identityFinding),
   ]
 }
@@ -49,7 +49,7 @@ function identityFinding(certificate: X509Certificate): Finding {
 function datesFinding(certificate: X509Certificate, at: Date): Finding {
   const subject = subjectOf(certificate)
   if (!hasDates(certificate))
-    return fail('dates', 'its dates cannot be read', 'Have it issued again', subject)
+    return fail('dates', 'the dates cannot be read', 'Have the certificate reissued', subject)
   const [from, to] = [validFrom(certificate), validTo(certificate)]
   const span = `from ${timeOf(from.toISOString())} until ${timeOf(to.toISOString())}`
   const left = (to.getTime() - at.getTime()) / dayMs
@@ -57,8 +57,8 @@ function datesFinding(certificate: X509Certificate, at: Date): Finding {
   if (from > at)
     return fail(
       'dates',
-      `not valid yet, but in ${days((from.getTime() - at.getTime()) / dayMs)}: ${span}`,
-      'Serve the certificate before it until then, and check the clocks of both machines',
+      `not valid yet, valid in ${days((from.getTime() - at.getTime()) / dayMs)}: ${span}`,
+      'Serve the previous certificate until then, and check the clocks of both machines',
       subject,
     )
   const seen = `${span}, ${days(left)} left`
@@ -70,18 +70,18 @@ function datesFinding(certificate: X509Certificate, at: Date): Finding {
 
 const urgency: Record<(typeof noticeDays)[number], (certificate: X509Certificate) => string> = {
   3: (certificate) => `${renew(certificate)} today`,
-  14: (certificate) => `${renew(certificate)} now: whatever renews it by itself should have done so`,
-  30: (certificate) => `${renew(certificate)} within two weeks, or see that it renews itself`,
+  14: (certificate) => `${renew(certificate)} now: automatic renewal should have replaced it already`,
+  30: (certificate) => `${renew(certificate)} within two weeks, or check that automatic renewal works`,
 }
 
 const renew = ({ ca }: X509Certificate): string =>
-  ca ? 'Serve the newer certificate of this authority' : 'Renew it and have the server load it'
+  ca ? 'Serve the newer certificate of this authority' : 'Renew it and reload the server'
 
 const days = (number: number): string =>
   number < 1 ? 'less than a day' : `${Math.floor(number)} day${Math.floor(number) === 1 ? '' : 's'}`
 
 const leastRsa = 2048
-/** Bits of the curves that certificates are made with; below 224 nothing is left of their strength. */
+/** Bits of the curves in certificates. */
 const curves: Readonly<Record<string, number>> = {
   prime192v1: 192,
   secp192k1: 192,
@@ -96,9 +96,9 @@ const leastCurve = 256
 
 function keyFinding(certificate: X509Certificate): Finding {
   const subject = subjectOf(certificate)
-  const advice = 'Have it issued again for a key of RSA 2048 bits or more, or of ECDSA P-256'
+  const advice = 'Have it reissued for an RSA key of 2048 bits or more, or an ECDSA P-256 key'
   const key = keyOf(certificate)
-  if (!key) return fail('key', 'of a kind that OpenSSL does not know', advice, subject)
+  if (!key) return fail('key', 'of a type that OpenSSL does not know', advice, subject)
   const { asymmetricKeyType: type = 'unknown', asymmetricKeyDetails: details = {} } = key
   if (type.startsWith('rsa')) {
     const bits = details.modulusLength ?? 0
@@ -107,7 +107,7 @@ function keyFinding(certificate: X509Certificate): Finding {
       : ok('key', `RSA, ${bits} bits`, subject)
   }
   if (type === 'ec') {
-    const curve = details.namedCurve ?? 'of its own'
+    const curve = details.namedCurve ?? 'with explicit parameters'
     return (curves[curve] ?? leastCurve) < leastCurve
       ? fail('key', `EC, curve ${curve}`, advice, subject)
       : ok('key', `EC, curve ${curveName[curve] ?? curve}`, subject)
@@ -126,12 +126,12 @@ function keyOf(certificate: X509Certificate): X509Certificate['publicKey'] | nul
 function signatureFinding(certificate: X509Certificate): Finding {
   const subject = subjectOf(certificate)
   const seen = signatureName(certificate)
-  if (isSelfSigned(certificate)) return ok('signature', `${seen}, its own, which nobody relies on`, subject)
+  if (isSelfSigned(certificate)) return ok('signature', `${seen}, self-signed, so it is not checked`, subject)
   return /sha-?1(?!\d)|md[245]/i.test(seen)
     ? fail(
         'signature',
-        `${seen}: certificates can be forged for it`,
-        'Have it issued again with a signature by SHA-256 or better',
+        `${seen}: such signatures can be forged`,
+        'Have it reissued with a SHA-256 signature or better',
         subject,
       )
     : ok('signature', seen, subject)
@@ -142,8 +142,8 @@ function purposeFinding(leaf: X509Certificate, served: boolean): Finding {
   const subject = subjectOf(leaf)
   const [server, client] = [allowsServerAuth(leaf), allowsClientAuth(leaf)]
   if (server && client) return ok('purpose', 'for servers and for clients', subject)
-  if (server) return ok('purpose', 'for servers only; mailflow takes it from clients, too', subject)
-  const advice = 'A server needs one with the extended key usage serverAuth'
+  if (server) return ok('purpose', 'for servers only; mailflow also accepts it from clients', subject)
+  const advice = 'A server certificate needs the extended key usage serverAuth'
   if (!client) return fail('purpose', 'neither for servers nor for clients', advice, subject)
   return (served ? fail : warn)('purpose', 'for clients only', advice, subject)
 }

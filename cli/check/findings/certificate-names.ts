@@ -1,18 +1,18 @@
-/** What a certificate, and its issuer, are called in a finding. Pure. */
+/** Names of certificates and issuers in findings. Pure. */
 import type { X509Certificate } from 'node:crypto'
 import { printable } from '../../text/words.ts'
 
-/** Short enough for the beginning of a line. */
+/** Returns a name that is short enough for the beginning of a line. */
 export function subjectOf(certificate: X509Certificate): string {
   return (
     shortName(certificate.subject) || (certificate.subjectAltName ?? '').slice(0, longestName) || 'no name'
   )
 }
 
-/** Characters of a name at the beginning of a line. */
+/** Characters. */
 const longestName = 80
 
-/** The common name, else the whole name in one line. */
+/** Returns the common name, else the whole name in one line. */
 export function shortName(name: string | undefined): string {
   const parts = (name ?? '').split('\n')
   const common = parts.findLast((part) => part.startsWith('CN='))?.slice('CN='.length)
@@ -21,7 +21,6 @@ export function shortName(name: string | undefined): string {
     .toWellFormed()
 }
 
-/** The whole name in one line. */
 export const wholeName = (name: string | undefined): string =>
   printable((name ?? '').replaceAll('\n', ', '))
     .slice(0, 255)

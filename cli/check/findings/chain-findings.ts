@@ -1,4 +1,4 @@
-/** What is said of certificates together: their order, what is missing, the root, the verdict. Pure. */
+/** Findings about the chain: order, missing certificates, root, trust. Pure. */
 import type { X509Certificate } from 'node:crypto'
 import { validTo } from '../../../shared/tls/validity.ts'
 import { timeOf } from '../../text/words.ts'
@@ -13,12 +13,12 @@ export function chainFindings(facts: CertificateFacts, at: Date): Finding[] {
   return [chainFinding(facts), rootFinding(facts, at), trustFinding(facts.trust, at)]
 }
 
-/** Whether the certificates that came are all that is needed, in the order in which each vouches for the one before. */
+/** Checks that the presented chain is complete and in order (RFC 8446 §4.4.2). */
 function chainFinding(facts: CertificateFacts): Finding {
   const { presented, path } = facts
   const sent = `${presented.length} certificate${presented.length === 1 ? '' : 's'}`
   if (facts.trust.trusted) return orderFinding(facts, sent)
-  // Nobody has to send a root.
+  // A server need not send the root.
   const missing = path.steps
     .filter(({ from, certificate }) => from === 'Fetched' && !isSelfSigned(certificate))
     .map(({ certificate }) => certificate)
@@ -26,14 +26,14 @@ function chainFinding(facts: CertificateFacts): Finding {
     return fail(
       'chain',
       `${sent}; ${quoted(missing)} missing${whereFound(missing, facts.issuers)}`,
-      'Append what is missing to the certificate in the server: few who connect to it go and fetch it',
+      'Append the missing certificates to the certificate file of the server: few clients fetch them',
     )
   const top = path.steps.at(-1)?.certificate
   if (top && !path.anchor && !isSelfSigned(top)) return endsEarly(top, facts, sent)
   return orderFinding(facts, sent)
 }
 
-/** Where nobody can tell whether an intermediate certificate is missing or a root unknown. */
+/** The chain ends below a root: either an intermediate certificate is missing, or the root is unknown. */
 function endsEarly(top: X509Certificate, { presented, path }: CertificateFacts, sent: string): Finding {
   const subject = subjectOf(top)
   const issuer = shortName(top.issuer)
@@ -41,24 +41,24 @@ function endsEarly(top: X509Certificate, { presented, path }: CertificateFacts, 
   if (namesake)
     return fail(
       'chain',
-      `${sent}; "${issuer}" is among them, but ${namesake.ca ? `has not signed "${subject}"` : 'is not an authority'}`,
-      'The certificates do not belong together: install the chain that the authority gave, anew',
+      `${sent}; "${issuer}" is included, but ${namesake.ca ? `did not sign "${subject}"` : 'is not a certificate authority'}`,
+      'The certificates do not belong together: install the chain from the certificate authority again',
     )
-  const seen = `${sent}; "${issuer}", who issued "${subject}", is neither among them nor in the trust store`
+  const seen = `${sent}; "${issuer}", the issuer of "${subject}", is neither included nor in the trust store`
   return path.steps.length === 1
     ? fail(
         'chain',
         seen,
-        'Append the intermediate certificates of the authority to the certificate in the server',
+        'Append the intermediate certificates of the authority to the certificate file of the server',
       )
     : warn(
         'chain',
         seen,
-        'If that is an intermediate authority, append its certificate in the server; if a root, see below',
+        'If the issuer is an intermediate authority, append its certificate on the server; if it is a root, see the root line',
       )
 }
 
-/** Whoever has the issuer's name, and has not issued it: or the way would go on there. */
+/** Finds a certificate with the issuer's name that did not sign `top`; otherwise the path would continue. */
 const namesakeOf = (top: X509Certificate, presented: readonly X509Certificate[]) =>
   presented.find((other) => !isSame(other, top) && top.checkIssued(other))
 
@@ -76,13 +76,13 @@ function whereFound(fetched: readonly X509Certificate[], issuers: readonly Issue
       ? [url]
       : [],
   )
-  return urls.length === 0 ? '' : `; it is at ${[...new Set(urls)].join(' and ')}`
+  return urls.length === 0 ? '' : `; available at ${[...new Set(urls)].join(' and ')}`
 }
 
 function orderFinding({ presented, path }: CertificateFacts, sent: string): Finding {
   const used = path.steps.filter(({ from }) => from === 'Presented').map(({ certificate }) => certificate)
   const needed = path.anchor ? [...used, path.anchor.certificate] : used
-  // Authorities also send their certificate from another, older one, for clients that know only that.
+  // Cross-certificates are fine: they serve clients that know only the older root.
   const idle = presented.filter((each) => !needed.some((one) => isOfSameAuthority(one, each)))
   const places = used.map((each) => presented.findIndex((one) => isSame(one, each)))
   const inOrder = places.every((place, index) => index === 0 || place > (places[index - 1] ?? 0))
@@ -90,46 +90,46 @@ function orderFinding({ presented, path }: CertificateFacts, sent: string): Find
     return warn(
       'chain',
       `${sent}, complete, but not in order: ${quoted(presented)}`,
-      'Put each issuer directly behind what it issued (RFC 8446 §4.4.2): old clients go by that',
+      'Put each issuer directly after the certificate that it issued (RFC 8446 §4.4.2): old clients rely on the order',
     )
   if (idle.length > 0)
     return warn(
       'chain',
-      `${sent}, complete, but with ${quoted(idle)} that nobody needs`,
-      'Take it out, unless some old client needs it for another way to a root',
+      `${sent}, complete, but ${quoted(idle)} is not needed`,
+      'Remove it, unless an old client needs it for another path to a root',
     )
   return ok('chain', `${sent}, complete and in order`)
 }
 
-/** Where authorities are named that are none of the public ones. */
-const ownRoot = '--ca here, certificateAuthorities in the connector'
+/** Where private authorities are configured. */
+const ownRoot = 'with --ca here, or certificateAuthorities in the connector'
 
 function rootFinding({ presented, path, trust }: CertificateFacts, at: Date): Finding {
   const { anchor, steps } = path
   if (anchor) return anchored(anchor, at)
-  // OpenSSL knows more ways through a chain than are shown here.
-  if (trust.trusted) return ok('root', 'OpenSSL has found one in the trust store')
+  // OpenSSL finds more paths than certificate-path.ts.
+  if (trust.trusted) return ok('root', 'OpenSSL found a root in the trust store')
   const top = steps.at(-1)?.certificate
   if (top && isSelfSigned(top) && steps.length === 1)
     return fail(
       'root',
       'the certificate is self-signed',
-      `Have one issued by an authority that both sides trust, or give this one as an authority: ${ownRoot}`,
+      `Use a certificate of an authority that both sides trust, or trust this certificate ${ownRoot}`,
     )
   const broken = top !== undefined && namesakeOf(top, presented) !== undefined
   if (top && !isSelfSigned(top) && (broken || steps.length === 1))
     return fail(
       'root',
-      `none was reached, since the chain ends at "${subjectOf(top)}"`,
+      `no root was reached: the chain ends at "${subjectOf(top)}"`,
       broken
-        ? 'See the line of chain'
-        : `See the line of chain; if "${shortName(top.issuer)}" is a root that you trust, give its certificate: ${ownRoot}`,
+        ? 'See the chain line'
+        : `See the chain line; if "${shortName(top.issuer)}" is a root that you trust, add its certificate ${ownRoot}`,
     )
   const name = top && isSelfSigned(top) ? subjectOf(top) : shortName(top?.issuer)
   return fail(
     'root',
     `"${name}" is not in the trust store`,
-    `If you trust that authority, give its root certificate: ${ownRoot}; else ask for a certificate of a public authority`,
+    `If you trust that authority, add its root certificate ${ownRoot}; else ask the partner for a certificate of a public authority`,
   )
 }
 
@@ -139,20 +139,23 @@ function anchored({ certificate, store, everywhere }: Anchor, at: Date): Finding
     return fail(
       'root',
       `${seen}, but expired on ${timeOf(validTo(certificate).toISOString())}`,
-      'Ask the authority for its newer root, and for a certificate below that',
+      'Ask the authority for its new root, and for a certificate issued under it',
     )
   return everywhere
     ? ok('root', seen)
     : warn(
         'root',
         seen,
-        'Only this machine trusts it: name it in the connector (certificateAuthorities), for deliveries know the public roots',
+        'Only this machine trusts it: add it to certificateAuthorities of the connector, since deliveries trust only the public roots',
       )
 }
 
 function trustFinding(trust: Trust, at: Date): Finding {
   if (trust.trusted)
-    return ok('trust', trust.tls ? 'OpenSSL trusts the chain, as a delivery would' : 'the chain is trusted')
+    return ok(
+      'trust',
+      trust.tls ? 'OpenSSL trusts the chain, and so does a delivery' : 'the chain is trusted',
+    )
   const { words, advice } = openSslReason(trust.error)
   const seen = `${words} (${trust.error ?? 'no reason given'})`
   return fail('trust', `${seen}${deferralByTls('CertificateValidation', [], trust, at)}`, advice)

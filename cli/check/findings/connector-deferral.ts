@@ -1,10 +1,10 @@
-/** Whether a connector would defer mail because of a finding; the functions by which deliveries decide say so. Pure. */
+/** Determines, by the functions of a delivery, whether a connector would defer mail because of a finding. Pure. */
 import type { Revocation, RevocationCheck } from '../../../shared/contract/revocation.ts'
 import { opportunistic } from '../../../shared/tls/requirement.ts'
 import { assessRevocation, assessServerTls } from '../../../shared/tls/server-certificate.ts'
 import type { SourceFacts, Trust } from '../facts/facts.ts'
 
-/** @returns what is to stand behind the cause; nothing where mail goes out, or where there was no session */
+/** @returns a text to append to the finding; empty if mail would be sent, or there was no session */
 export function deferralByTls(
   level: 'CertificateValidation' | 'DomainValidation',
   names: readonly string[],
@@ -13,24 +13,22 @@ export function deferralByTls(
 ): string {
   const demands = { ...opportunistic, level, names, source: 'Connector' } as const
   const fault = tls && assessServerTls({ ...demands, certificateAuthorities: tls.trustedBy }, tls, at)
-  return fault ? `; a connector with ${level} puts mail off with ${fault.reply.enhanced}` : ''
+  return fault ? `; a connector with ${level} defers mail with ${fault.reply.enhanced}` : ''
 }
 
 const checks: readonly RevocationCheck[] = ['SoftFail', 'HardFail']
 
-/** Likewise, of revocation. */
+/** Does the same for revocation. */
 export function deferralByRevocation(revocation: Revocation): string {
   const refusing = checks.flatMap((revocationCheck) => {
     const fault = assessRevocation({ revocationCheck }, revocation)
     return fault ? [{ revocationCheck, code: fault.reply.enhanced }] : []
   })
   const names = refusing.map(({ revocationCheck }) => revocationCheck).join(' or ')
-  return refusing[0]
-    ? `; a connector with revocationCheck ${names} puts mail off with ${refusing[0].code}`
-    : ''
+  return refusing[0] ? `; a connector with revocationCheck ${names} defers mail with ${refusing[0].code}` : ''
 }
 
-/** Of a whole chain, as a delivery puts it together: one source that says something decides about its certificate. */
+/** Combines the results of a chain like a delivery: one source with a result decides about its certificate. */
 export function chainRevocation(facts: readonly SourceFacts[]): Revocation {
   const each = facts.map(ofCertificate)
   const found =
@@ -38,14 +36,19 @@ export function chainRevocation(facts: readonly SourceFacts[]): Revocation {
   return (
     found ?? {
       status: 'Good',
-      detail: 'no certificate of the chain was revoked, as far as any names whom to ask',
+      detail: 'no certificate of the chain that names a CRL or OCSP responder was revoked',
     }
   )
 }
 
 function ofCertificate({ places, sources }: SourceFacts): Revocation {
-  if (places === 0) return { status: 'Good', detail: 'it names nobody to ask' }
+  if (places === 0) return { status: 'Good', detail: 'it names no CRL and no OCSP responder' }
   const found =
     sources?.find(({ status }) => status === 'Revoked') ?? sources?.find(({ status }) => status === 'Good')
-  return found ?? { status: 'Unknown', detail: 'nobody says whether a certificate was revoked' }
+  return (
+    found ?? {
+      status: 'Unknown',
+      detail: 'revocation undetermined: no CRL or OCSP responder gave a usable answer for a certificate',
+    }
+  )
 }

@@ -1,4 +1,4 @@
-/** What is said of each address in the certificates: who tells whether they were revoked, and where issuers are. Pure. */
+/** Findings about the URLs in the certificates: revocation sources and issuer certificates. Pure. */
 import type { RevocationSource } from '../../../shared/tls/revocation/status.ts'
 import type { Told } from '../../../shared/tls/revocation/told.ts'
 import { timeOf } from '../../text/words.ts'
@@ -22,7 +22,7 @@ function verdictFinding(sources: readonly SourceFacts[], { tls }: Trust): Findin
   const { status, detail } = revocation
   const seen = `${detail}${tls ? deferralByRevocation(revocation) : ''}`
   if (status === 'Good') return ok('revocation', seen)
-  return (status === 'Revoked' ? fail : warn)('revocation', seen, 'See the lines of ocsp and crl')
+  return (status === 'Revoked' ? fail : warn)('revocation', seen, 'See the ocsp and crl lines')
 }
 
 function sourceFindings({ certificate, places, sources }: SourceFacts): Finding[] {
@@ -31,8 +31,8 @@ function sourceFindings({ certificate, places, sources }: SourceFacts): Finding[
     return [
       warn(
         'revocation',
-        'it names no address of HTTP where to ask whether it was revoked',
-        'Nobody learns of it when it is. Have the authority put the address of its CRL into what it issues',
+        'it has no HTTP URL of a CRL or OCSP responder',
+        'Clients cannot detect that it was revoked. Ask the authority to include the URL of its CRL in its certificates',
         subject,
       ),
     ]
@@ -40,12 +40,12 @@ function sourceFindings({ certificate, places, sources }: SourceFacts): Finding[
     return [
       warn(
         'revocation',
-        `${places} addresses were not asked, since its issuer is not known`,
-        'See the lines of chain and root',
+        `${places} URLs were not fetched because the issuer is unknown`,
+        'See the chain and root lines',
         subject,
       ),
     ]
-  // Whoever verifies is content with one of them that answers.
+  // A verifier needs only one source that answers.
   const another = (source: RevocationSource) => sources.find((one) => one !== source && one.status === 'Good')
   return sources.map((source) => sourceFinding(source, subject, another(source)))
 }
@@ -69,60 +69,56 @@ function sourceFinding(
         ? warn(
             check,
             `${url}: ${detail}`,
-            `${adviceFor(detail, url)}. Until then ${another.url} answers`,
+            `${adviceFor(detail, url)}. Until then clients can use ${another.url}`,
             subject,
           )
         : fail(
             check,
             `${url}: ${detail}`,
-            `${adviceFor(detail, url)}. Until then nobody answers for it`,
+            `${adviceFor(detail, url)}. Until then no other source is available`,
             subject,
           )
   }
 }
 
-const replace = 'Have a new one issued for a new key, and serve it: whoever asks takes this one for stolen'
+const replace =
+  'Get a new certificate for a new key and install it: clients that check revocation reject this one'
 
 const goodWords = ({ detail, nextUpdate }: Told): string =>
   [
     'fetched',
-    'signed by the issuer or for it',
-    nextUpdate === null ? 'of today' : `fresh until ${timeOf(nextUpdate)}`,
+    'signature valid',
+    nextUpdate === null ? 'without nextUpdate' : `fresh until ${timeOf(nextUpdate)}`,
     detail,
   ].join(', ')
 
-/** What came, and was of no use, is told in sentences about it. */
+/** Details that begin with "The" describe a response that came but is unusable. */
 const wasAnswered = (detail: string): boolean => /^The /.test(detail)
 
 function adviceFor(detail: string, url: string): string {
-  if (wasAnswered(detail))
-    return 'The authority has to mend that, unless a proxy on the way has answered in its place'
+  if (wasAnswered(detail)) return 'The authority must fix this, unless a proxy sent the response'
   const { host = url, protocol = 'http:', port = '' } = URL.parse(url) ?? {}
   const at = port === '' ? `${host}, port ${protocol === 'https:' ? 443 : 80}` : host
-  return `Let this machine reach ${at}: DNS, firewall. Every server that verifies has to`
+  return `Allow this machine to reach ${at} (DNS, firewall). Every server that verifies needs this access`
 }
 
 function stapleFinding(staple: Told, subject: string): Finding {
   switch (staple.status) {
     case 'Good':
-      return ok(
-        'staple',
-        `an OCSP answer came with the handshake: ${goodWords(staple).replace('fetched, ', '')}`,
-        subject,
-      )
+      return ok('staple', `stapled OCSP response: ${goodWords(staple).replace('fetched, ', '')}`, subject)
     case 'Revoked':
-      return fail('staple', `an OCSP answer came with the handshake: ${staple.detail}`, replace, subject)
+      return fail('staple', `stapled OCSP response: ${staple.detail}`, replace, subject)
     case 'Unknown':
       return warn(
         'staple',
-        `an OCSP answer came with the handshake, and is of no use: ${staple.detail}`,
-        'Have the server fetch it anew, or send none',
+        `stapled OCSP response, unusable: ${staple.detail}`,
+        'Make the server fetch a new response, or disable stapling',
         subject,
       )
   }
 }
 
-/** Nobody needs these as long as servers send what is between them and the root. */
+/** These URLs matter only when a server omits an intermediate certificate. */
 export const issuerFindings = ({ issuers }: CertificateFacts): Finding[] => issuers.map(issuerFinding)
 
 function issuerFinding({ of, url, answer }: IssuerFacts): Finding {
@@ -131,11 +127,11 @@ function issuerFinding({ of, url, answer }: IssuerFacts): Finding {
     return warn(
       'issuer',
       `${url}: ${answer.detail}`,
-      'Nobody needs it while the server sends its whole chain; let this machine reach it all the same, or tell the authority',
+      'Not needed while the server sends its whole chain. Allow this machine to reach the URL, or inform the authority',
       subject,
     )
   const issuer = answer.certificates.find((each) => isIssuedBy(of, each))
   return issuer
-    ? ok('issuer', `${url}: fetched, and it is "${subjectOf(issuer)}"`, subject)
-    : warn('issuer', `${url}: fetched, but it is not the issuer`, 'The authority has to mend that', subject)
+    ? ok('issuer', `${url}: fetched, it is "${subjectOf(issuer)}"`, subject)
+    : warn('issuer', `${url}: fetched, but it is not the issuer`, 'The authority must fix this', subject)
 }

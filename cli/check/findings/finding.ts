@@ -1,4 +1,4 @@
-/** A finding: one line of the output of `check`. */
+/** A finding is one line of the output of `check`. */
 
 export type Check =
   | 'address'
@@ -23,16 +23,16 @@ export type Check =
   | 'staple'
   | 'issuer'
 
-/** `FAIL`: a peer that verifies the server refuses it. `WARN`: it does not, or not yet. */
+/** `FAIL`: a client that verifies the server rejects it. `WARN`: it does not, or not yet. */
 export type Result = 'OK' | 'WARN' | 'FAIL'
 
 export interface Finding {
   readonly check: Check
-  /** The certificate it is about, where there may be several. */
+  /** The certificate that the finding is about, if there may be several. */
   readonly subject?: string
   readonly result: Result
   readonly seen: string
-  /** What to do; null of what is well. */
+  /** What to do; null for OK. */
   readonly advice: string | null
 }
 

@@ -1,4 +1,4 @@
-/** Judges facts: one finding for each line of the output, in its order. Pure. */
+/** Assesses facts: one finding for each line of the output, in its order. Pure. */
 
 import type { Facts } from '../facts/facts.ts'
 import { certificateFindings } from './certificate-findings.ts'

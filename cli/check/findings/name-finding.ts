@@ -1,4 +1,4 @@
-/** What is said of the names in a certificate. Pure. */
+/** The finding about the names in a certificate. Pure. */
 import type { X509Certificate } from 'node:crypto'
 import { visible } from '../../../shared/mail/peer-words.ts'
 import { commonNameOf, dnsNames } from '../../../shared/tls/facts.ts'
@@ -8,7 +8,7 @@ import { subjectOf } from './certificate-names.ts'
 import { deferralByTls } from './connector-deferral.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
-/** RFC 9525, as connectors go by it. */
+/** Compares names by RFC 9525, like connectors. */
 export function nameFinding(
   { presented, trust }: CertificateFacts,
   expected: string | null,
@@ -25,13 +25,13 @@ export function nameFinding(
     return fail(
       'name',
       `for ${shown}, not for ${expected}${deferralByTls('DomainValidation', [expected], trust, at)}`,
-      `Have a certificate issued with the DNS name ${expected}, or name in the connector (tlsDomain) what it is for`,
+      `Get a certificate with the DNS name ${expected}, or set tlsDomain of the connector to the certificate's name`,
     )
   if (names.subjectAltNames.length === 0)
     return warn(
       'name',
-      `for ${expected}, but as a common name only`,
-      'MTA-STS and most clients read the alternative names only: have it issued with one',
+      `for ${expected}, but only as common name`,
+      'MTA-STS and most clients read only subject alternative names: have it reissued with one',
     )
   return ok('name', `for ${expected}${shown === expected ? '' : ` (${shown})`}`)
 }
@@ -40,19 +40,19 @@ function unnamed(leaf: X509Certificate | undefined, shown: string, { tls }: Trus
   if (!tls)
     return ok(
       'name',
-      `for ${shown}; compared with nothing, since no --servername was given`,
+      `for ${shown}; not compared because --servername was not given`,
       leaf && subjectOf(leaf),
     )
   return warn(
     'name',
-    `for ${shown}; compared with nothing, since an address has no name`,
-    'Give the name in the MX record or of the smart host by --servername',
+    `for ${shown}; not compared because HOST is an IP address`,
+    'Give the host name of the MX record or of the smart host with --servername',
   )
 }
 
 const mostNames = 10
 
-/** As they are written, be they host names or not. */
+/** Shows names as written, also invalid host names. */
 function shownNames({ subjectAltNames, commonName }: CertificateNames): string {
   const names = subjectAltNames.length > 0 ? subjectAltNames : commonName === null ? [] : [commonName]
   const more = names.length - mostNames

@@ -5,47 +5,47 @@ interface Words {
   readonly advice: string
 }
 
-const seeAbove = 'See the lines above that fail'
-const seeRoot = 'See the lines of chain and root'
+const seeAbove = 'See the lines above that FAIL'
+const seeRoot = 'See the chain and root lines'
 
 const reasons: Readonly<Record<string, Words>> = {
-  UNABLE_TO_GET_ISSUER_CERT: { words: 'the issuer of a certificate is not known', advice: seeRoot },
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: { words: 'the issuer of a certificate is not known', advice: seeRoot },
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: { words: 'the issuer of the certificate is not known', advice: seeRoot },
+  UNABLE_TO_GET_ISSUER_CERT: { words: 'the issuer of a certificate is unknown', advice: seeRoot },
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: { words: 'the issuer of a certificate is unknown', advice: seeRoot },
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: { words: 'the issuer of the certificate is unknown', advice: seeRoot },
   DEPTH_ZERO_SELF_SIGNED_CERT: { words: 'the certificate is self-signed', advice: seeRoot },
   SELF_SIGNED_CERT_IN_CHAIN: { words: 'the root at the top of the chain is not trusted', advice: seeRoot },
   CERT_UNTRUSTED: { words: 'the root is not trusted for this purpose', advice: seeRoot },
-  CERT_HAS_EXPIRED: { words: 'a certificate has expired', advice: 'See the lines of dates' },
-  CERT_NOT_YET_VALID: { words: 'a certificate is not valid yet', advice: 'See the lines of dates' },
+  CERT_HAS_EXPIRED: { words: 'a certificate has expired', advice: 'See the dates lines' },
+  CERT_NOT_YET_VALID: { words: 'a certificate is not valid yet', advice: 'See the dates lines' },
   ERROR_IN_CERT_NOT_BEFORE_FIELD: {
     words: 'the dates of a certificate cannot be read',
-    advice: 'See the lines of dates',
+    advice: 'See the dates lines',
   },
   ERROR_IN_CERT_NOT_AFTER_FIELD: {
     words: 'the dates of a certificate cannot be read',
-    advice: 'See the lines of dates',
+    advice: 'See the dates lines',
   },
   CERT_SIGNATURE_FAILURE: {
     words: 'a signature is wrong',
-    advice: 'The certificates do not belong together: install the chain that the authority gave, anew',
+    advice: 'The certificates do not belong together: install the chain from the certificate authority again',
   },
   CERT_CHAIN_TOO_LONG: { words: 'the chain is too long', advice: 'Serve a shorter one' },
   INVALID_CA: {
-    words: 'a certificate that is none of an authority has issued another',
-    advice: 'Serve the chain that the authority gave',
+    words: 'a certificate was issued by one that is not a certificate authority',
+    advice: 'Serve the chain from the certificate authority',
   },
   PATH_LENGTH_EXCEEDED: {
-    words: 'an authority stands below one that allows none there',
-    advice: 'The authority must have the certificate issued by another of its own',
+    words: 'an issuing authority is not allowed below its parent (path length)',
+    advice: 'The authority must issue the certificate from another intermediate',
   },
   INVALID_PURPOSE: {
     words: 'a certificate is not for servers',
-    advice: 'Have one issued with the extended key usage serverAuth',
+    advice: 'Get a certificate with the extended key usage serverAuth',
   },
   CERT_REJECTED: { words: 'the root rejects this purpose', advice: seeRoot },
   UNSPECIFIED: {
     words: 'OpenSSL refuses a key or a signature as too weak, or a constraint is violated',
-    advice: 'See the lines of key and signature',
+    advice: 'See the key and signature lines',
   },
 }
 

@@ -1,4 +1,4 @@
-/** What is said of the way to a server and of its TLS, its certificate aside. Pure. */
+/** Findings about the connection to a server and its TLS, without the certificate. Pure. */
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { hasForwardSecrecy } from '../../../shared/tls/facts.ts'
 import type { EstablishedTls, ServerTls } from '../../../shared/tls/server-certificate.ts'
@@ -24,9 +24,9 @@ function addressFindings(host: string, addresses: ServerFacts['addresses']): Fin
   const { cause, exchanges } = addresses
   const advice =
     exchanges.length > 0
-      ? `It is a domain, and its mail goes to ${exchanges.join(', ')}: check ${exchanges.length > 1 ? 'these' : 'that'}`
-      : 'Check the name, and the name servers of this machine'
-  return [fail('address', `no address of ${host} was found: ${cause}`, advice)]
+      ? `This is a mail domain; check its MX host${exchanges.length > 1 ? 's' : ''} ${exchanges.join(', ')} instead`
+      : 'Check the name, and the DNS servers of this machine'
+  return [fail('address', `no address found for ${host}: ${cause}`, advice)]
 }
 
 const reached = ({ ip, milliseconds }: Opening, port: number): Finding =>
@@ -36,8 +36,8 @@ function unreachable({ ip, outcome }: Opening, port: number, wrong: typeof fail)
   const why = outcome.kind === 'Failed' ? outcome.reply : null
   const advice =
     why?.enhanced === '4.4.316'
-      ? `Nothing takes connections on port ${port} there: check the port, the server and its firewall`
-      : `Check the address, and every firewall on the way; many networks let nothing out to port 25`
+      ? `No server accepts connections on port ${port}: check the port, the server and its firewall`
+      : `Check the address and the firewalls; many networks block outgoing port 25`
   return wrong('connection', `${ip}, port ${port}: ${why?.text ?? 'failed'}`, advice)
 }
 
@@ -51,13 +51,13 @@ function sessionFindings(opening: Opening, target: ServerFacts['target'], extra:
       fail(
         'starttls',
         `${lost[opening.reached] ?? 'failed'}: ${formatReply(outcome.reply)}`,
-        'Look into the log of the server',
+        'See the log of the server',
       ),
     ]
   return [greeted, ...tlsFindings(outcome.tls, target, extra)]
 }
 
-/** What was on its way when the session failed. */
+/** The step that failed, by the last milestone reached. */
 const lost: Partial<Record<Opening['reached'], string>> = {
   Greeted: 'EHLO failed',
   TlsAsked: 'STARTTLS failed',
@@ -68,8 +68,8 @@ const whyFailed = ({ outcome }: Opening): string => (outcome.kind === 'Failed' ?
 
 const adviceForSilence = (port: number): string =>
   port === 465
-    ? 'Port 465 speaks TLS from the first octet; servers hand mail to each other on port 25'
-    : 'A mail server greets with 220: check the port, and whether the server refuses the address of this machine'
+    ? 'Port 465 uses TLS from the first octet (implicit TLS); use port 25 for mail between servers'
+    : 'A mail server greets with 220: check the port, and whether the server blocks the address of this machine'
 
 function tlsFindings(tls: ServerTls, target: ServerFacts['target'], extra: Extra | null): Finding[] {
   switch (tls.kind) {
@@ -78,7 +78,7 @@ function tlsFindings(tls: ServerTls, target: ServerFacts['target'], extra: Extra
         fail(
           'starttls',
           `not offered${tls.answer === null ? '' : `: ${tls.answer}`}`,
-          'Mail to it goes in the clear, and forced mail waits. Switch STARTTLS on in the server; if it is on, a firewall on the way takes it out',
+          'Mail is sent in the clear, or deferred if TLS is forced. Enable STARTTLS on the server; if it is enabled, a firewall removes it',
         ),
       ]
     case 'HandshakeFailed':
@@ -91,7 +91,7 @@ function tlsFindings(tls: ServerTls, target: ServerFacts['target'], extra: Extra
       ]
     case 'Established':
       return [
-        ok('starttls', `offered, and the handshake with ${shownTarget(target)} succeeded`),
+        ok('starttls', `offered, handshake with ${shownTarget(target)} succeeded`),
         ok('protocol', tls.protocol),
         cipherFinding(tls),
         ...(extra ? [oldFinding(extra.old)] : []),
@@ -100,23 +100,23 @@ function tlsFindings(tls: ServerTls, target: ServerFacts['target'], extra: Extra
   }
 }
 
-/** Whoever cannot be told from another must not pass for want of anything to judge. */
+/** A server without a certificate must fail, although there is nothing else to check. */
 const noCertificate = fail(
   'certificate',
-  'none came that can be read',
-  'Install a certificate in the server, PEM, with its key and its intermediate certificates',
+  'the server presented no readable certificate',
+  'Install a PEM certificate on the server, with its key and intermediate certificates',
 )
 
 const ours =
   'TLS 1.2 or 1.3 with forward secrecy and authenticated encryption (ECDHE or DHE, with AES-GCM or ChaCha20-Poly1305)'
 
-/** @param any a handshake in which everything was allowed that OpenSSL knows */
+/** @param any the handshake that allowed every version and cipher suite of OpenSSL */
 function adviceForHandshake(cause: string, any: Handshake | undefined): string {
   if (/CERTIFICATE_REQUIRED/.test(cause))
-    return 'It demands a certificate of its clients: name one in the connector (clientCertificate)'
+    return 'The server requires a client certificate: set clientCertificate in the connector'
   return any?.kind === 'Done' && isWeak(any)
-    ? `The server agreed to ${any.protocol} with ${any.cipher}, which is too weak here. Let it speak ${ours}`
-    : `The server must speak ${ours}, with a certificate that fits; its log says what it did not like, such as a client without a certificate`
+    ? `The server accepts ${any.protocol} with ${any.cipher}, which is too weak for mailflow. Enable ${ours}`
+    : `The server must support ${ours}, with a matching certificate; see its log for the reason, for example a missing client certificate`
 }
 
 const isWeak = ({ protocol, cipher }: { protocol: string; cipher: string }): boolean =>
@@ -132,7 +132,7 @@ function cipherFinding({ protocol, cipher, group }: EstablishedTls): Finding {
     : fail(
         'cipher',
         `${seen}, no forward secrecy`,
-        'Whoever records the mail can read it once he has the key. Prefer ECDHE',
+        'A recorded session can be decrypted once the server key is known. Prefer ECDHE',
       )
 }
 
@@ -141,16 +141,16 @@ function oldFinding(old: Handshake): Finding {
     case 'Done':
       return warn(
         'older',
-        `${old.protocol} with ${old.cipher} is accepted, too`,
-        'TLS 1.0 and 1.1 are deprecated (RFC 8996). Mailflow never uses them; switch them off in the server',
+        `${old.protocol} with ${old.cipher} is also accepted`,
+        'TLS 1.0 and 1.1 are deprecated (RFC 8996). Mailflow never uses them; disable them on the server',
       )
     case 'Refused':
       return ok('older', `TLS 1.0 and 1.1 are refused (${old.cause})`)
     case 'Untried':
       return warn(
         'older',
-        `could not be tried: ${old.cause}`,
-        'Ask again later; some servers limit connections',
+        `not tested: ${old.cause}`,
+        'Run the check again later; some servers limit connections',
       )
   }
 }

@@ -1,4 +1,4 @@
-/** What is published for a domain, as DNS and its policy host say it at this moment. */
+/** Gathers what DNS and the policy host publish for a domain now. */
 import type { DnsAnswer, Exchange, Resolver } from '../../../shared/net/dns/answer.ts'
 import { type Fetched, fetchLimits, fetchPolicy } from '../../../shared/net/mta-sts/fetch.ts'
 import type { TlsaRecord } from '../../../shared/tls/requirement.ts'
@@ -16,26 +16,25 @@ export interface HostFacts {
 
 export interface DomainFacts {
   mx: DnsAnswer<Exchange>
-  /** Of the domain itself. */
+  /** TXT records of the domain itself. */
   txt: DnsAnswer<string>
   announcement: DnsAnswer<string>
   tlsRpt: DnsAnswer<string>
   policy: Fetched
-  /** The addresses of the policy host, of either family. */
+  /** A and AAAA answers for the policy host. */
   policyHost: readonly DnsAnswer<string>[]
   hosts: readonly HostFacts[]
-  /** Of each of our senders; empty without exactly one SPF record. */
+  /** SPF results of each sender in the plan; empty without exactly one SPF record. */
   permissions: readonly Permission[]
-  /** Whether the resolver vouches for what is signed for certain. */
+  /** Whether the resolver sets the AD bit for a zone that is known to be signed. */
   vouches: boolean
 }
 
-/** A zone that has been signed since 2010, and whose answer is short. */
+/** This zone has been signed since 2010, and its answer is short. */
 const signedZone = 'arpa'
 
 /**
- * It is the administrator's own network that names may lead into: to the policy host from inside, or to a gateway on
- * this machine.
+ * Allows every address: the administrator's names may lead into the own network, or to a gateway on this machine.
  */
 const anywhere = ['0.0.0.0/0', '::/0']
 const limits = { ...fetchLimits, whole: 20_000, silence: 10_000 }

@@ -1,4 +1,4 @@
-/** What the gateway's API says about the gateway and a domain. */
+/** Gathers from the API what the gateway publishes, and whether it accepts the domain. */
 import { z } from 'zod'
 import { PublishedCertificate } from '../../../shared/contract/certificates.ts'
 import { type ApiClient, escaped } from '../../api/client.ts'
@@ -7,18 +7,18 @@ import { Fault } from '../../faults.ts'
 import type { Wish } from '../publication-plan.ts'
 
 export interface GatewayFacts {
-  /** Names in the MX records; the gateway's own where the wish names none. */
+  /** Hosts of the MX records; the gateway's own name when the options name none. */
   hosts: readonly string[]
-  /** Null where the gateway has published none. */
+  /** Null when the gateway has published none. */
   certificates: readonly PublishedCertificate[] | null
-  /** Whether the gateway takes mail for the domain. */
+  /** Whether the domain is an accepted domain. */
   accepted: boolean
 }
 
-/** What is read of the answer. The gateway of another version may say more. */
+/** The fields that are read. Others are ignored, so that newer gateways work. */
 const Published = z.object({ hostname: z.string(), certificates: z.array(PublishedCertificate.loose()) })
 
-/** @throws Fault where neither the gateway nor the wish names a host */
+/** @throws Fault when neither the gateway nor the options name a host */
 export async function gatherGatewayFacts(
   api: ApiClient,
   { domain, hosts: named }: Pick<Wish, 'domain' | 'hosts'>,
@@ -27,13 +27,13 @@ export async function gatherGatewayFacts(
   const accepted = (await orNull(api.get(z.unknown(), `/accepted-domains/${escaped(domain)}`))) !== null
   const hosts = named.length > 0 ? [...new Set(named)] : published === null ? [] : [published.hostname]
   if (hosts.length === 0)
-    throw new Fault('the gateway has not published its certificates yet, so its name is not known', [
-      'Say which name the MX records have: --host HOST.',
+    throw new Fault('the gateway has not published its certificates yet, so its host name is unknown', [
+      'Give the host name of the MX records: --host HOST.',
     ])
   return { hosts, certificates: published?.certificates ?? null, accepted }
 }
 
-/** Null for what is not there. */
+/** Returns null for a 404. */
 async function orNull<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer

@@ -1,7 +1,4 @@
-/**
- * Whether a domain's SPF record permits our senders, as a receiver would find out (RFC 7208): with its includes,
- * redirects and limits.
- */
+/** Evaluates a domain's SPF record for the plan's senders as a receiver does (RFC 7208). */
 
 import { errorMessage } from '../../../shared/contract/error-message.ts'
 import type { DnsAnswer, RecordOf, RecordType, Resolver } from '../../../shared/net/dns/answer.ts'
@@ -9,11 +6,10 @@ import { ses } from '../publication-plan.ts'
 import { sesRecord } from '../zone-records.ts'
 
 export interface Permission {
-  /** `Amazon SES`, or an address that mail leaves from. */
+  /** `Amazon SES`, or an IP address that sends mail. */
   sender: string
-  /** RFC 7208 §2.6, such as `pass`; null where there is no telling who the sender is. */
+  /** RFC 7208 §2.6, such as `pass`; null when the sender's addresses are unknown. */
   result: string | null
-  /** For people. */
   why: string
 }
 
@@ -21,7 +17,7 @@ export const sesName = 'Amazon SES'
 
 export const isSpf = (record: string): boolean => /^v=spf1(?: |$)/i.test(record)
 
-/** @param egress as a Wish has it */
+/** @param egress IP addresses, and `ses` for Amazon SES */
 export const permissions = (
   domain: string,
   egress: readonly string[],
@@ -37,10 +33,10 @@ async function permissionOfSes(domain: string, resolver: Resolver): Promise<Perm
   const sender = sesName
   const address = firstAddress(await resolver.ask(sesRecord, 'TXT'))
   if (address !== null) return permission(domain, sender, address, resolver)
-  return { sender, result: null, why: `its addresses cannot be read at ${sesRecord}` }
+  return { sender, result: null, why: `its addresses cannot be read from ${sesRecord}` }
 }
 
-/** Some address that Amazon says is its own. */
+/** Returns any address of Amazon SES. */
 function firstAddress(answer: DnsAnswer<string>): string | null {
   const record = answer.kind === 'Found' ? answer.records.find(isSpf) : undefined
   return /[ +]ip4:(\d{1,3}(?:\.\d{1,3}){3})/i.exec(record ?? '')?.[1] ?? null
@@ -52,7 +48,7 @@ async function permission(
   ip: string,
   resolver: Resolver,
 ): Promise<Permission> {
-  // It takes a while to load, and no other command needs it.
+  // Loaded here because loading is slow and no other command needs it.
   const { spf } = await import('mailauth/lib/spf/index.js')
   try {
     const { status } = await spf({
@@ -69,13 +65,13 @@ async function permission(
   }
 }
 
-/** As node:dns answers. Names of addresses (PTR) are not looked for, as RFC 7208 §5.5 recommends. */
+/** Answers in the form of node:dns. PTR is not queried, as RFC 7208 §5.5 recommends. */
 async function asNodeAnswers(resolver: Resolver, name: string, type: string): Promise<string[] | string[][]> {
   if (type === 'TXT') return (await recordsOf(resolver, name, type)).map((text) => [text])
   if (type === 'A' || type === 'AAAA') return recordsOf(resolver, name, type)
   if (type !== 'MX') throw dnsError('ENODATA')
   const exchanges = await recordsOf(resolver, name, type)
-  // Objects, as node:dns has them too; the library's types know of texts only.
+  // The library takes node:dns objects, although its types allow only strings.
   return exchanges.map(({ preference, exchange }) => ({
     priority: preference,
     exchange,

@@ -1,4 +1,4 @@
-/** DANE (RFC 7672): whether the zones are signed, and whether TLSA records name the certificates that are served. Pure. */
+/** DANE (RFC 7672): checks that zones are signed and that TLSA records match the served certificates. Pure. */
 import { X509Certificate } from 'node:crypto'
 import type { PublishedCertificate } from '../../../shared/contract/certificates.ts'
 import { isUsable, matchesTlsa } from '../../../shared/tls/dane.ts'
@@ -21,14 +21,14 @@ export function judgeDnssec({ domain }: Plan, { mx, hosts, vouches }: DomainFact
   if (!vouches)
     return of(
       'WARN',
-      'The resolver vouches for no answer, so it cannot be told whether the zones are signed. Ask one that validates and says so: --dns-server tls://9.9.9.9#dns.quad9.net, or one of your own.',
+      'The resolver does not validate DNSSEC, so it is unknown whether the zones are signed. Use a validating resolver: --dns-server tls://9.9.9.9#dns.quad9.net, or one of your own.',
     )
   if (unsigned.length > 0)
     return of(
       'WARN',
-      `Not signed, as far as the resolver can tell: ${listed(unsigned)}. Without signatures nobody uses TLSA records; MTA-STS does not need them.`,
+      `Not signed, according to the resolver: ${listed(unsigned)}. Senders ignore TLSA records in unsigned zones; MTA-STS does not need DNSSEC.`,
     )
-  return of('OK', 'The answers on the domain and its hosts are signed, and the resolver validated them.')
+  return of('OK', 'The resolver validated the signed answers for the domain and its hosts.')
 }
 
 const isSigned = ({ a, aaaa }: HostFacts): boolean => {
@@ -36,7 +36,7 @@ const isSigned = ({ a, aaaa }: HostFacts): boolean => {
   return answers.length > 0 && answers.every(({ secure }) => secure)
 }
 
-/** @param now for which certificates must be valid */
+/** @param now the time at which certificates must be valid */
 export function judgeTlsa(plan: Plan, facts: HostFacts, now: Date): RecordFinding {
   const { host, tlsa } = facts
   const about = { record: 'TLSA', name: tlsaName(host) }
@@ -51,18 +51,27 @@ export function judgeTlsa(plan: Plan, facts: HostFacts, now: Date): RecordFindin
     says,
   })
   if (plan.certificates === null)
-    return of('UNKNOWN', 'The gateway has not published its certificates yet, so nothing can be compared.')
+    return of(
+      'UNKNOWN',
+      'The gateway has not published its certificates yet, so there is nothing to compare with.',
+    )
   const signed = isSigned(facts) && tlsa.secure
   if (records.length === 0)
     return signed
-      ? of('MISSING', 'The zone is signed, so senders who use DANE would insist on this certificate.')
-      : of('WARN', 'There is none, and nobody would use one: the zone is not known to be signed.')
+      ? of(
+          'MISSING',
+          'The zone is signed. With these records, senders that use DANE accept only the certificates of this gateway.',
+        )
+      : of(
+          'WARN',
+          'There is no TLSA record, and senders would ignore one: the zone is not known to be signed.',
+        )
   const { faults, notes } = compare(plan.certificates, records, host, now)
   if (!signed)
     return of(
       'WARN',
-      'Nobody uses it: the zone is not known to be signed.',
-      ...faults.map((fault) => `Should it be signed: ${fault}`),
+      'Senders ignore it: the zone is not known to be signed.',
+      ...faults.map((fault) => `If the zone is signed: ${fault}`),
     )
   return faults.length > 0 ? of('DIFFERENT', ...faults, ...notes) : of('OK', ...notes)
 }
@@ -93,10 +102,14 @@ function compare(
     notes: [
       ...(superfluous.length === 0
         ? []
-        : [`It fits no certificate of this gateway, and may go: ${listed(superfluous.map(textOf))}.`]),
+        : [
+            `It matches no certificate of this gateway and can be removed: ${listed(superfluous.map(textOf))}.`,
+          ]),
       ...(past.length === 0 || outdated.length === 0
         ? []
-        : [`It is of a certificate that is served no more, and may go: ${listed(outdated.map(textOf))}.`]),
+        : [
+            `It matches a certificate that is no longer served and can be removed: ${listed(outdated.map(textOf))}.`,
+          ]),
     ],
   }
 }
@@ -109,7 +122,7 @@ function isNamed(
 ): boolean {
   if (records.length === 0) return false
   const ders = certificatesIn(chain).map((pem) => new X509Certificate(pem).raw.toString('base64'))
-  // What comes next need not be valid yet.
+  // The next certificate may not be valid yet.
   const at = new Date(Math.max(now.getTime(), Date.parse(validFrom)))
   return matchesTlsa(records, ders, { subjectAltNames, commonName: null }, [host], at)
 }
@@ -117,25 +130,28 @@ function isNamed(
 function faultOf({ state, keyType, certificateName, servedFrom }: PublishedCertificate): string {
   const which = `the ${keyType} certificate ${certificateName}`
   if (state === 'Next')
-    return `No record names ${which} that will be served${servedFrom === null ? ' next' : ` from ${servedFrom.slice(0, 10)}`}: publish it some days before.`
-  return `No record names ${which} that is served now: senders who use DANE bring no mail.`
+    return `No record matches ${which}, which will be served${servedFrom === null ? ' next' : ` from ${servedFrom.slice(0, 10)}`}: publish one some days before.`
+  return `No record matches ${which}, which is served now: senders that use DANE deliver no mail.`
 }
 
-/** MTA-STS and a partner's DomainValidation ask for the host's name; DANE by 3 1 1 does not. */
+/** MTA-STS and a partner's DomainValidation require the host's name; DANE with 3 1 1 does not. */
 export function judgeNames({ certificates }: Plan, host: string): RecordFinding {
   const about = { record: 'Certificate', name: host }
   const of = (result: Result, ...says: string[]) => ({ ...about, result, published: [], wanted: [], says })
   if (certificates === null)
-    return of('UNKNOWN', 'The gateway has not published its certificates yet, so nothing can be compared.')
+    return of(
+      'UNKNOWN',
+      'The gateway has not published its certificates yet, so there is nothing to compare with.',
+    )
   const others = servedOf(certificates).filter(
     ({ subjectAltNames }) => !certificateHasName({ subjectAltNames, commonName: null }, [host]),
   )
-  if (others.length === 0) return of('OK', 'The certificates of the gateway name it.')
+  if (others.length === 0) return of('OK', 'The certificates of the gateway are valid for this name.')
   return of(
     'DIFFERENT',
     ...others.map(
       ({ state, keyType, subjectAltNames }) =>
-        `The ${keyType} certificate that is served ${state === 'Next' ? 'next' : 'now'} names ${listed(subjectAltNames) || 'no host'}, and not ${host}: by MTA-STS nobody brings mail there.`,
+        `The ${keyType} certificate that is served ${state === 'Next' ? 'next' : 'now'} is for ${listed(subjectAltNames) || 'no host'}, not for ${host}: senders that use MTA-STS deliver no mail there.`,
     ),
   )
 }

@@ -1,4 +1,4 @@
-/** Judges what is published for a domain, in the order in which a zone is set up. Pure. */
+/** Checks what is published for a domain, in the order in which a zone is set up. Pure. */
 
 import type { DomainFacts } from '../facts/domain-facts.ts'
 import type { Plan } from '../publication-plan.ts'
@@ -8,7 +8,7 @@ import { judgeSpf } from './judge-spf.ts'
 import { judgeAnnouncement, judgePolicy, judgeTlsRpt } from './judge-transport-policy.ts'
 import type { RecordFinding } from './record-finding.ts'
 
-/** @param accepted whether the gateway takes mail for the domain */
+/** @param accepted whether the domain is an accepted domain */
 export function judgeDomain(plan: Plan, facts: DomainFacts, accepted: boolean, now: Date): RecordFinding[] {
   return [
     acceptance(plan.domain, accepted),
@@ -30,5 +30,5 @@ const acceptance = (domain: string, accepted: boolean): RecordFinding => ({
   result: accepted ? 'OK' : 'WARN',
   published: [],
   wanted: [],
-  says: accepted ? [] : ['The gateway does not accept it: mail for it is refused until you add it.'],
+  says: accepted ? [] : ['It is not an accepted domain: the gateway refuses mail for it until you add it.'],
 })

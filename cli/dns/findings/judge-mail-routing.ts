@@ -1,4 +1,4 @@
-/** Where mail for the domain goes: its MX records, and the addresses of its hosts. Pure. */
+/** Checks the domain's MX records and the addresses of its hosts. Pure. */
 
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
 import { addressFilter } from '../../../shared/net/address-filter.ts'
@@ -22,14 +22,16 @@ export function judgeMx(plan: Plan, { mx }: DomainFacts): RecordFinding {
 }
 
 function mxFaults({ hosts, domain }: Plan, mx: DomainFacts['mx']): string[] {
-  if (mx.kind === 'NoSuchName') return [`There is no name ${domain} in DNS.`]
+  if (mx.kind === 'NoSuchName') return [`The name ${domain} does not exist in DNS.`]
   if (mx.kind !== 'Found')
-    return ['Without one, mail goes to the addresses of the domain itself, if it has any (RFC 5321 §5.1).']
+    return [
+      'Without an MX record, senders deliver to the addresses of the domain itself, if it has any (RFC 5321 §5.1).',
+    ]
   const exchanges = [...new Set(mx.records.map(({ exchange }) => exchange))]
   if (exchanges.includes('.'))
     return exchanges.length === 1
-      ? ['It is a null MX (RFC 7505): the domain says that it takes no mail, and senders return it at once.']
-      : ['A null MX (.) stands beside other records, which RFC 7505 §3 forbids: senders may return mail.']
+      ? ['It is a null MX (RFC 7505): the domain accepts no mail, and senders bounce mail at once.']
+      : ['There is a null MX (.) and other MX records, which RFC 7505 §3 forbids: senders may bounce mail.']
   const known = exchanges.map((exchange) => [exchange, normaliseDomain(exchange)] as const)
   const elsewhere = known.filter(([, name]) => name === null || !hosts.includes(name)).map(([text]) => text)
   const absent = hosts.filter((host) => !known.some(([, name]) => name === host))
@@ -37,14 +39,14 @@ function mxFaults({ hosts, domain }: Plan, mx: DomainFacts['mx']): string[] {
     ...(elsewhere.length === 0
       ? []
       : [
-          `Mail goes ${absent.length === hosts.length ? 'past' : 'also past'} this gateway, by ${listed(elsewhere)}: there no connector is asked.`,
+          `Mail ${absent.length === hosts.length ? 'bypasses' : 'can bypass'} this gateway by ${listed(elsewhere)}: no connector applies there.`,
         ]),
-    ...(absent.length === 0 ? [] : [`${listed(absent)} ${absent.length > 1 ? 'are' : 'is'} not among them.`]),
+    ...(absent.length === 0 ? [] : [`The MX records do not include ${listed(absent)}.`]),
   ]
 }
 
 const aliasWords = (asked: string, found: string): string[] =>
-  asked === found ? [] : [`${asked} is an alias (CNAME); the records are those of ${found}.`]
+  asked === found ? [] : [`${asked} is an alias (CNAME); the records belong to ${found}.`]
 
 export function judgeAddresses({ host, a, aaaa }: HostFacts): RecordFinding {
   const about = { record: 'Address', name: host }
@@ -58,7 +60,7 @@ export function judgeAddresses({ host, a, aaaa }: HostFacts): RecordFinding {
       published,
       wanted: [],
       says: [
-        `${host} has no address, so nobody can bring mail. The stack's output MxAddresses has those to publish.`,
+        `${host} has no address, so senders cannot deliver mail. Publish the addresses in the stack's output MxAddresses.`,
       ],
     }
   const says = [...aliasFault(host, a, aaaa), ...privateFault(published)]
@@ -69,7 +71,7 @@ function aliasFault(host: string, ...answers: readonly DnsAnswer<string>[]): str
   const alias = answers.find((answer) => answer.kind === 'Found' && answer.name !== host)
   return alias?.kind === 'Found'
     ? [
-        `${host} is an alias (CNAME) of ${alias.name}. The name in an MX record has to have addresses of its own (RFC 2181 §10.3); some senders refuse others.`,
+        `${host} is an alias (CNAME) of ${alias.name}. The name in an MX record must have address records itself (RFC 2181 §10.3); some senders refuse an alias.`,
       ]
     : []
 }
@@ -78,7 +80,9 @@ function privateFault(addresses: readonly string[]): string[] {
   const hidden = addresses.filter((address) => !addressFilter([])(address))
   return hidden.length === 0
     ? []
-    : [`${listed(hidden)} cannot be reached from the internet. Does this resolver see what partners see?`]
+    : [
+        `${listed(hidden)} cannot be reached from the internet. Check that partners see other addresses than this resolver.`,
+      ]
 }
 
 export const listed = (names: readonly string[]): string => names.join(', ')

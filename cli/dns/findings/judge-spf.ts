@@ -1,4 +1,4 @@
-/** SPF (RFC 7208): whether receivers are told that our mail comes from where it comes from. Pure. */
+/** Checks that the SPF record (RFC 7208) permits the hosts that send the domain's mail. Pure. */
 
 import type { DomainFacts } from '../facts/domain-facts.ts'
 import { isSpf, type Permission, sesName } from '../facts/spf-evaluation.ts'
@@ -19,7 +19,7 @@ export function judgeSpf(plan: Plan, { txt, permissions }: DomainFacts): RecordF
       result: 'MISSING',
       published,
       wanted: anew,
-      says: ['Receivers cannot tell your mail from what others send in your name.'],
+      says: ['Receivers cannot distinguish your mail from forged mail.'],
     }
   if (others.length > 0)
     return {
@@ -28,7 +28,7 @@ export function judgeSpf(plan: Plan, { txt, permissions }: DomainFacts): RecordF
       published,
       wanted: anew,
       says: [
-        `There are ${records.length} SPF records. Receivers use none of several (RFC 7208 §4.5): make them one.`,
+        `There are ${records.length} SPF records. With several records, SPF fails with permerror (RFC 7208 §4.5): merge them into one.`,
       ],
     }
   const unknown = permissions.filter(({ result }) => result === null || result === 'temperror')
@@ -42,7 +42,7 @@ export function judgeSpf(plan: Plan, { txt, permissions }: DomainFacts): RecordF
       says: wrong.map(faultOf),
     }
   const everybody = /[ ]\+?all(?: |$)/i.test(record)
-    ? ['It ends with +all, which permits everybody to send in your name. "-all" is meant.']
+    ? ['It ends with +all, which permits any host to send mail for your domain. Use "-all".']
     : []
   return {
     ...about,
@@ -50,28 +50,28 @@ export function judgeSpf(plan: Plan, { txt, permissions }: DomainFacts): RecordF
     published,
     wanted: [],
     says: [
-      ...unknown.map(({ sender, why }) => `Whether it permits ${sender} cannot be found out: ${why}.`),
+      ...unknown.map(({ sender, why }) => `Cannot check whether it permits ${sender}: ${why}.`),
       ...everybody,
     ],
   }
 }
 
 /**
- * Amazon SES puts a domain of Amazon into the envelope, or a subdomain made for it (its MAIL FROM domain), and that is
- * whose record receivers look at.
+ * Amazon SES uses a domain of Amazon, or the identity's MAIL FROM domain, as the envelope's domain. Receivers check the
+ * record of that domain.
  */
 const isHarmless = ({ sender, result }: Permission): boolean => sender === sesName && result !== 'permerror'
 
 function faultOf(permission: Permission): string {
   const { sender, result, why } = permission
-  if (result === 'permerror') return `Receivers cannot use it: ${why}.`
+  if (result === 'permerror') return `Receivers cannot evaluate it: ${why}.`
   const fault = `It does not permit ${sender} (the result is ${result}).`
   return isHarmless(permission)
-    ? `${fault} That harms only receivers who look here and not at the domain in the envelope, which Amazon SES takes from Amazon, or from the MAIL FROM domain of your identity: ask about that one, too.`
+    ? `${fault} Receivers check the envelope's domain, which Amazon SES sets to a domain of Amazon, or to the MAIL FROM domain of your identity: check that domain too.`
     : fault
 }
 
-/** With our senders before whatever ends it. What cannot be read is written anew. */
+/** Inserts the missing senders before `all` or `redirect`. A record that has them and still fails is replaced. */
 function amended(record: string, plan: Plan): string {
   const terms = record.split(' ').filter((term) => term !== '')
   const ours = spfTerms(plan).filter((term) => !terms.some((each) => each.toLowerCase() === term))

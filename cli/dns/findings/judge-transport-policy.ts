@@ -1,4 +1,4 @@
-/** MTA-STS (RFC 8461): the policy, and the record that announces it; and who is told how TLS fares (RFC 8460). Pure. */
+/** Checks the MTA-STS policy and record (RFC 8461), and the TLS-RPT record (RFC 8460). Pure. */
 
 import { daySeconds } from '../../../shared/contract/durations.ts'
 import { normaliseDomain } from '../../../shared/mail/domain.ts'
@@ -35,12 +35,10 @@ export function judgePolicy(plan: Plan, facts: DomainFacts): RecordFinding {
       wanted,
       says: [
         `${policy.detail.replace(/\.$/, '')}.`,
-        'Without a policy senders do not insist on TLS.',
+        'Without a policy, senders do not enforce TLS.',
         ...(hasAddress(facts)
           ? []
-          : [
-              `Make ${host} an alias (CNAME) of where it is served: docs/certificates.md says where that is.`,
-            ]),
+          : [`Make ${host} an alias (CNAME) of the host that serves it; see docs/certificates.md.`]),
       ],
     }
   }
@@ -59,7 +57,7 @@ export function judgePolicy(plan: Plan, facts: DomainFacts): RecordFinding {
 
 const hasAddress = ({ policyHost }: DomainFacts): boolean => policyHost.some(({ kind }) => kind === 'Found')
 
-/** Where DNS does not tell where the policy host is, nobody knows what it would say. */
+/** Returns the DNS failure that makes the policy unknown. */
 const silenceOf = (facts: DomainFacts) =>
   hasAddress(facts) ? undefined : facts.policyHost.find((answer) => answer.kind === 'Failed')
 
@@ -74,12 +72,12 @@ function differencesOf({ policy, hosts, maxAge }: Plan, served: PolicyText): str
     ...(served.mode === policy.mode
       ? []
       : [
-          `Its mode is ${served.mode}; it should be ${policy.mode}.${served.mode === 'none' ? ' As it is it demands nothing.' : ''}`,
+          `Its mode is ${served.mode}; it should be ${policy.mode}.${served.mode === 'none' ? ' This policy requires nothing.' : ''}`,
         ]),
     ...(uncovered.length === 0
       ? []
       : [
-          `It does not list ${listed(uncovered)}${served.mode === 'enforce' ? ': senders who honour it bring no mail there' : ''}.`,
+          `It does not list ${listed(uncovered)}${served.mode === 'enforce' ? ': senders that use MTA-STS deliver no mail there' : ''}.`,
         ]),
     ...(maxAge === null || served.maxAge === maxAge
       ? []
@@ -87,35 +85,39 @@ function differencesOf({ policy, hosts, maxAge }: Plan, served: PolicyText): str
   ]
 }
 
-/** What may stand there, and had better not. */
+/** Returns warnings about content that is allowed and unwanted. */
 function warningsOf({ hosts, maxAge }: Plan, served: PolicyText): string[] {
   if (served.mode === 'none') return []
   const others = served.mx.filter((pattern) => !hosts.some((host) => isListed(host, { mx: [pattern] })))
   return [
-    ...(others.length === 0 ? [] : [`It also lists ${listed(others)}, which is no host of this gateway.`]),
+    ...(others.length === 0 ? [] : [`It also lists ${listed(others)}, which is not a host of this gateway.`]),
     ...(maxAge !== null || served.maxAge >= shortestAge
       ? []
       : [
-          `Its max_age is ${served.maxAge} seconds: whoever keeps senders from the policy for so long is rid of it. ${7 * daySeconds} or more is usual.`,
+          `Its max_age is ${served.maxAge} seconds: an attacker who blocks the policy host for that long disables the policy. Use ${7 * daySeconds} or more.`,
         ]),
   ]
 }
 
-/** A host that takes mail by MX, and to which senders must not bring any. */
+/** Warns about MX hosts that the policy does not list: senders must not deliver to them. */
 function uncoveredWords(served: PolicyText, mx: DomainFacts['mx']): string[] {
   const names = recordsIn(mx)
     .map(({ exchange }) => normaliseDomain(exchange))
     .filter((name) => name !== null)
   const uncovered = served.mode === 'none' ? [] : names.filter((name) => !isListed(name, served))
-  return uncovered.length === 0 ? [] : [`The MX records name ${listed(uncovered)}, which it does not list.`]
+  return uncovered.length === 0
+    ? []
+    : [`The MX records name ${listed(uncovered)}, which the policy does not list.`]
 }
 
 const modeWords = ({ mode }: PolicyText): string[] =>
   mode === 'testing'
-    ? ['In testing, senders only report what would fail. When the reports are clean, publish --mode enforce.']
+    ? [
+        'In mode testing, senders report failures and still deliver. When the reports show no failures, publish --mode enforce.',
+      ]
     : []
 
-/** The id has to change with the policy, since senders fetch the policy anew only when it does. */
+/** The id must change with the policy: senders fetch the policy again only when the id changes. */
 export function judgeAnnouncement(plan: Plan, facts: DomainFacts): RecordFinding {
   const { announcement, policy } = facts
   const name = announcementName(plan.domain)
@@ -134,26 +136,29 @@ export function judgeAnnouncement(plan: Plan, facts: DomainFacts): RecordFinding
     says,
   })
   if (records.length === 0)
-    return of('MISSING', 'Nobody looks for a policy. Publish the policy first, then this record.')
-  if (records.length > 1) return of('DIFFERENT', 'There are several, which counts as none (RFC 8461 §3.1).')
+    return of(
+      'MISSING',
+      'Without this record, senders do not fetch the policy. Publish the policy first, then this record.',
+    )
+  if (records.length > 1)
+    return of('DIFFERENT', 'There are several records; senders treat that as none (RFC 8461 §3.1).')
   const id = announcedId(records)
   if (id === null)
     return of(
       'DIFFERENT',
-      'It is not well-formed, which counts as none: v=STSv1, and an id of 1 to 32 letters and digits (RFC 8461 §3.1).',
+      'Its syntax is wrong, so senders ignore it: it needs v=STSv1 and an id of 1 to 32 letters and digits (RFC 8461 §3.1).',
     )
-  if (silenceOf(facts)) return of('UNKNOWN', 'The policy cannot be had, so the id cannot be compared.')
-  if (!isRight)
-    return of('DIFFERENT', `The policy has to be changed; when it is, the id has to become ${wanted}.`)
+  if (silenceOf(facts)) return of('UNKNOWN', 'The policy cannot be fetched, so the id cannot be checked.')
+  if (!isRight) return of('DIFFERENT', `The policy must be changed; then the id must become ${wanted}.`)
   if (id === wanted) return of('OK')
   if (id.length === wanted.length && /^[0-9a-f]+$/.test(id))
     return of(
       'DIFFERENT',
-      `The id ${id} is not that of the policy that is served. While it stays, senders go on with the policy they know.`,
+      `The id ${id} does not match the served policy. Until it changes, senders use the policy that they have cached.`,
     )
   return of(
     'WARN',
-    `The id ${id} was chosen by somebody, so it cannot be seen whether it was changed when the policy was. Mailflow would say ${wanted}.`,
+    `The id ${id} was not generated by mailflow, so it is unknown whether it changed with the policy. Mailflow would use ${wanted}.`,
   )
 }
 
@@ -172,15 +177,13 @@ export function judgeTlsRpt(plan: Plan, { tlsRpt }: DomainFacts): RecordFinding 
     wanted: result === 'OK' ? [] : [quotedText(tlsRptOf(plan))],
     says,
   })
-  if (records.length === 0) return of('MISSING', 'Nobody tells you when TLS to your mail servers fails.')
-  if (records.length > 1) return of('DIFFERENT', 'There are several, which counts as none (RFC 8460 §3).')
+  if (records.length === 0) return of('MISSING', 'Senders do not report TLS failures with your mail servers.')
+  if (records.length > 1)
+    return of('DIFFERENT', 'There are several records; senders treat that as none (RFC 8460 §3).')
   const places = reportPlaces(records).map(placeText)
   if (places.length === 0)
-    return of(
-      'DIFFERENT',
-      'It names no place that reports can be sent to: rua=mailto:ADDRESS or an https URL.',
-    )
+    return of('DIFFERENT', 'It has no valid report destination: use rua=mailto:ADDRESS or an https URL.')
   const wanted = `mailto:${reportAddressOf(plan)}`.toLowerCase()
   if (plan.reportAddress === null || places.some((place) => place.toLowerCase() === wanted)) return of('OK')
-  return of('DIFFERENT', `Reports go to ${listed(places)}, and not to ${plan.reportAddress}.`)
+  return of('DIFFERENT', `Reports go to ${listed(places)}, not to ${plan.reportAddress}.`)
 }

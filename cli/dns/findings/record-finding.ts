@@ -1,21 +1,20 @@
-/** A finding: what is found out about one record, or one set of them. */
+/** A finding about one DNS record, or one set of records. */
 import type { DnsAnswer } from '../../../shared/net/dns/answer.ts'
 
 /**
- * `WARN`: something to know about what may stay as it is. `UNKNOWN`: there is no telling, because something on the way
- * to it failed.
+ * `WARN`: the record may stay, with a caveat. `UNKNOWN`: the check itself failed.
  */
 export type Result = 'OK' | 'WARN' | 'MISSING' | 'DIFFERENT' | 'UNKNOWN'
 
 export interface RecordFinding {
-  /** What it is about: `MX`, `SPF`. */
+  /** The kind of record: `MX`, `SPF`. */
   record: string
-  /** Whose it is: a name in DNS, or an address of the web. */
+  /** Its name in DNS, or its URL. */
   name: string
   result: Result
-  /** What is there, as it stands in a zone file. */
+  /** The published values, in zone file syntax. */
   published: readonly string[]
-  /** What should be, likewise. Empty where nothing has to be changed. */
+  /** The values to publish; empty when nothing must change. */
   wanted: readonly string[]
   /** Sentences. */
   says: readonly string[]
@@ -23,7 +22,7 @@ export interface RecordFinding {
 
 type Failed = Extract<DnsAnswer<unknown>, { kind: 'Failed' }>
 
-/** A question that was not answered. What DNSSEC says not to believe is as wrong for everybody who validates. */
+/** A failed query. A bogus answer (DNSSEC) is `DIFFERENT`, since every validating resolver rejects it. */
 export function unanswered(
   about: Pick<RecordFinding, 'record' | 'name'>,
   { code, bogus }: Failed,
@@ -35,16 +34,15 @@ export function unanswered(
     wanted: [],
     says: [
       bogus
-        ? 'DNSSEC validation fails: to everybody who validates it is as though there were no answer. The signatures of the zone, or its DS record, have to be mended.'
-        : `DNS gives no answer (${code}).`,
+        ? 'DNSSEC validation fails, so validating resolvers reject the answer. Fix the signatures of the zone, or its DS record.'
+        : `The DNS query failed (${code}).`,
     ],
   }
 }
 
-/** Records of a type that there may be none of. */
+/** Returns the records, or an empty list. */
 export const recordsIn = <T>(answer: DnsAnswer<T>): T[] => (answer.kind === 'Found' ? answer.records : [])
 
-/** The worst of several. */
 export function worst(results: readonly Result[]): Result {
   const order: readonly Result[] = ['DIFFERENT', 'MISSING', 'UNKNOWN', 'WARN']
   return order.find((result) => results.includes(result)) ?? 'OK'

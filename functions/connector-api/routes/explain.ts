@@ -51,14 +51,19 @@ export const ExplanationInput = z.strictObject({
     .transform((text) => (text === '<>' ? '' : text))
     .describe('reverse path; empty or <> is the null reverse path'),
   rcptTo: z.array(z.string().min(1).max(320)).min(1).max(100),
-  ip: z.string().refine((text) => isIP(text) !== 0, 'is not an IP address'),
+  ip: z
+    .string()
+    .refine((text) => isIP(text) !== 0, 'is not an IP address')
+    .describe('address of the client'),
   tls: Tls.default({ negotiated: false }),
 })
 
 export const ExplanationAnswer = z.strictObject({
   at: z.iso.datetime(),
-  connectorsVersion: z.int().nonnegative(),
-  clientCertificate: ClientCertificate.omit({ chain: true }).nullable(),
+  connectorsVersion: z.int().nonnegative().describe('number of changes of connectors and accepted domains'),
+  clientCertificate: ClientCertificate.omit({ chain: true })
+    .nullable()
+    .describe('the given certificate, and whether a public root vouches for it'),
   considered: z.array(Considered).describe('inbound connectors, in the order of evaluation'),
   recipients: z.array(
     z.strictObject({
@@ -72,8 +77,8 @@ export const ExplanationAnswer = z.strictObject({
         reportOnly: true,
         reply: true,
       }),
-      route: DeliveryJob.shape.route.nullable(),
-      tls: DeliveryJob.shape.tls.nullable(),
+      route: DeliveryJob.shape.route.nullable().describe('how the message would be sent'),
+      tls: DeliveryJob.shape.tls.nullable().describe('what the next hop must satisfy'),
       considered: z.array(Considered).describe('outbound connectors, in the order of evaluation'),
     }),
   ),

@@ -9,15 +9,13 @@ import { historyCursor, isId } from './lists.ts'
 import { notFound } from './outcomes.ts'
 
 export const MessageRetryRequested = z.strictObject({
-  /** Number of recipients. */
-  requested: z.int().positive(),
+  requested: z.int().positive().describe('number of recipients'),
   recipients: z.array(z.string()),
 })
 
 export const ConnectorRetryRequested = z.strictObject({
-  /** Number of recipients. */
-  requested: z.int().nonnegative(),
-  messages: z.int().nonnegative(),
+  requested: z.int().nonnegative().describe('number of recipients'),
+  messages: z.int().nonnegative().describe('number of messages'),
   nextCursor: z
     .string()
     .nullable()

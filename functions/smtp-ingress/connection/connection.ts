@@ -1,4 +1,4 @@
-/** A client's connection: its address, its session, TLS beneath it, and its end. */
+/** One client connection: address, session, TLS and closing. */
 import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import type { SessionCounts } from '../limits/admission.ts'
@@ -15,11 +15,11 @@ export interface Peer {
   port: number
 }
 
-/** A dialogue that is told of the connection beneath it. */
+/** Decisions of a session, with the events of its connection. */
 export interface ConnectedDialogue extends Dialogue {
-  /** @returns why the session does not begin */
+  /** @returns null, or why the session is refused */
   welcome(): Refused | null
-  /** @returns why the session does not go on */
+  /** @returns null, or why the session must end */
   secured(socket: TLSSocket): Refused | null
   handshakeFailed(error: Error): void
   connectionFailed(error: Error): void
@@ -29,43 +29,42 @@ export interface ConnectionParts {
   options: SessionOptions
   tls: TlsService
   admission: Pick<SessionCounts, 'admit' | 'release'>
-  /** Whether this address is a load balancer that says in a header of the PROXY protocol who connects. */
+  /** Whether this address is a load balancer that sends a PROXY protocol header. */
   isProxy(address: string): boolean
   dialogueWith(peer: Peer): ConnectedDialogue
   log: Log
-  /** Its session has ended; what is left is to read the last reply and close. */
+  /** The session has ended; the client may still read the last reply and close. */
   onEnd(connection: Connection): void
   onClose(connection: Connection): void
 }
 
-/** Who talks before the greeting is no mail server (RFC 5321 §4.3.1: a client waits for it). */
+/** RFC 5321 §4.3.1: a client waits for the greeting. One that does not is no mail server. */
 const greetingDelayMs = 100
-/** Octets that are read of a client which is held back; what OpenSSL hands over at once is as much. */
+/** Octets read from a client under backpressure; OpenSSL hands over the same amount at once. */
 export const reading = { highWaterMark: 16 * 1024 }
-/** Seconds for the header of the PROXY protocol, which is there when the connection is. */
+/** Seconds for the PROXY protocol header. A load balancer sends it immediately. */
 const proxyPatience = 10
 
-/** Who is connected, and what is said with it. */
 interface Client {
   address: string
   session: Session
   dialogue: ConnectedDialogue
   patience: Patience
-  /** It has a place among the sessions that there may be. */
+  /** The connection limiter counts the session. */
   isAdmitted: boolean
 }
 
 type State =
   | { phase: 'AwaitingProxyHeader'; seconds: number }
   | { phase: 'Talking' | 'AwaitingHello' | 'Handshaking'; client: Client }
-  /** An error was told of; the sockets are about to close. */
+  /** An error was reported; the sockets are about to close. */
   | { phase: 'Failed'; client: Client | null }
   | { phase: 'Closed' }
 
 export class Connection implements Wire {
   readonly #parts: ConnectionParts
   readonly #tcp: Socket
-  /** The socket that is read and written: TCP's own, then TLS upon it. */
+  /** TCP, or TLS on top of it. */
   #socket: Socket | TLSSocket
   readonly #flow = new FlowControl()
   #state: State = { phase: 'AwaitingProxyHeader', seconds: 0 }
@@ -86,7 +85,7 @@ export class Connection implements Wire {
     else this.#open({ ip: address, port: socket.remotePort ?? 0 })
   }
 
-  /** To be called once a second. */
+  /** Must be called once a second. */
   tick(): void {
     const state = this.#state
     if (state.phase === 'AwaitingProxyHeader') {
@@ -96,8 +95,8 @@ export class Connection implements Wire {
   }
 
   /**
-   * Ends the session as soon as nothing of the client's is in flight. Before its first octet of TLS nothing is, and
-   * between STARTTLS and that there is no way to say so.
+   * Ends the session as soon as no message is in flight. Between STARTTLS and the first octet of TLS no reply can be
+   * sent, so the connection is closed.
    */
   drain(): void {
     const state = this.#state
@@ -122,7 +121,7 @@ export class Connection implements Wire {
     if (!this.#isOver) this.#flow.hold(false, this.#socket)
   }
 
-  /** What the client still sends is read and dropped: a reset would take our last reply with it. */
+  /** What the client still sends is read and dropped: a TCP reset could destroy the last reply. */
   end(): void {
     if (this.#isOver) return
     this.#leave()
@@ -153,7 +152,7 @@ export class Connection implements Wire {
     return 'client' in this.#state ? this.#state.client : null
   }
 
-  /** Nothing is written any more. */
+  /** Nothing more can be written. */
   get #isOver(): boolean {
     return this.#state.phase === 'Failed' || this.#state.phase === 'Closed'
   }
@@ -168,7 +167,7 @@ export class Connection implements Wire {
     socket.on('close', () => this.#closed())
   }
 
-  /** @returns null when more has to come, or the connection has ended since nobody can say */
+  /** @returns null when more octets are needed, or after an error that closed the connection */
   #contextFor(hello: Buffer, { address, dialogue }: Client): SecureContext | null {
     try {
       return this.#parts.tls.contextFor(hello, address)
@@ -179,7 +178,7 @@ export class Connection implements Wire {
     }
   }
 
-  /** What lies unread on the connection is the handshake's. */
+  /** Octets not yet read from the socket belong to the handshake. */
   #shakeHands(secureContext: SecureContext, client: Client): void {
     const secured = new TLSSocket(this.#tcp, {
       isServer: true,
@@ -192,7 +191,7 @@ export class Connection implements Wire {
     this.#state = { phase: 'Handshaking', client }
     secured.once('secure', () => this.#secured(secured))
     this.#watch(secured)
-    // Of what breaks TLS after the handshake Node only tells.
+    // Node does not close the socket on TLS errors after the handshake; it only emits this event.
     secured.on('_tlsError', (error: Error) => this.#failed(error))
   }
 
@@ -207,7 +206,13 @@ export class Connection implements Wire {
   #open(peer: Peer, early: Buffer | null = null): void {
     const dialogue = this.#parts.dialogueWith(peer)
     const session = new Session(this.#parts.options, this, dialogue)
-    const client = { address: peer.ip, session, dialogue, patience: new Patience(), isAdmitted: false }
+    const client: Client = {
+      address: peer.ip,
+      session,
+      dialogue,
+      patience: new Patience(),
+      isAdmitted: false,
+    }
     this.#state = { phase: 'Talking', client }
     this.#listen(session)
     const refused = dialogue.welcome() ?? this.#admit(client)
@@ -245,7 +250,10 @@ export class Connection implements Wire {
       if ('need' in header) return
       this.#tcp.off('data', take)
       if ('fault' in header) {
-        this.#parts.log('warn', 'connection without a PROXY header', { ip: proxy, cause: header.fault })
+        this.#parts.log('warn', 'connection closed: no valid PROXY protocol header', {
+          ip: proxy,
+          cause: header.fault,
+        })
         this.#tcp.destroy()
         return
       }
@@ -259,12 +267,12 @@ export class Connection implements Wire {
   #waitFor({ session, patience }: Client): void {
     if (!patience.isOver(session)) return
     if (session.phase === 'Handshake')
-      this.#failed(Object.assign(new Error('the handshake took too long'), { code: 'ETIMEDOUT' }))
+      this.#failed(Object.assign(new Error('TLS handshake timed out'), { code: 'ETIMEDOUT' }))
     else if (session.phase === 'Ended') this.#socket.destroy()
     else session.timeOut()
   }
 
-  /** An error comes once for each socket that it passes, on TLS and beneath it. */
+  /** One error arrives twice: from the TLS socket and from the TCP socket. */
   #failed(error: Error): void {
     if (this.#isOver) return
     const client = this.#client
@@ -274,7 +282,7 @@ export class Connection implements Wire {
     this.#tcp.destroy()
   }
 
-  /** The client sends no more, and may still read. */
+  /** The client sends no more, but may still read. */
   #finished(): void {
     if (this.#state.phase === 'Talking') this.#state.client.session.finish()
     else this.#tcp.destroy()
@@ -290,7 +298,7 @@ export class Connection implements Wire {
   }
 }
 
-/** An IPv4 client of a socket for both families appears as one of IPv6. Undefined when it has left already. */
+/** A dual-stack socket shows an IPv4 client as `::ffff:192.0.2.1`. Null when the client has already left. */
 function plainAddress(address: string | undefined): string | null {
   return address?.replace(/^::ffff:(?=\d+\.)/i, '') ?? null
 }

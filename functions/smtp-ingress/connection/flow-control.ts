@@ -1,9 +1,12 @@
 import type { Socket } from 'node:net'
 
-/** Seconds in which nothing of what is written is read. */
+/** Seconds without the client reading anything that was written to it. */
 const stallSeconds = 300
 
-/** Whether a client is read from: not while its session holds it back, nor while it does not read what it is told. */
+/**
+ * Backpressure: stops reading from a client while its session cannot take more, or while the client does not read
+ * replies.
+ */
 export class FlowControl {
   #isHeld = false
   #isStalled = false
@@ -13,19 +16,19 @@ export class FlowControl {
     return this.#isStalled
   }
 
-  /** @param isHeld by the session, which cannot take more */
+  /** @param isHeld the session cannot take more */
   hold(isHeld: boolean, socket: Socket): void {
     this.#isHeld = isHeld
     this.#apply(socket)
   }
 
-  /** @param isStalled what is written stays unread */
+  /** @param isStalled written data stays unread */
   stall(isStalled: boolean, socket: Socket): void {
     this.#isStalled = isStalled
     this.#apply(socket)
   }
 
-  /** To be called once a second. @returns whether the client has read nothing for too long */
+  /** Must be called once a second. @returns whether the client has read nothing for too long */
   tick(): boolean {
     this.#stalledSeconds = this.#isStalled ? this.#stalledSeconds + 1 : 0
     return this.#stalledSeconds >= stallSeconds

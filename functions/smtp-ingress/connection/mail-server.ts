@@ -1,4 +1,4 @@
-/** What listens for mail: the connections there are, the clock that ends those that hang, and the end of all. */
+/** The SMTP listener: holds all connections, drives their timeouts, and drains them on shutdown. */
 import { createServer, type Server } from 'node:net'
 import { Connection, type ConnectionParts, reading } from './connection.ts'
 import { listen } from './listen.ts'
@@ -6,18 +6,18 @@ import { listen } from './listen.ts'
 export type MailServerParts = Omit<ConnectionParts, 'onEnd' | 'onClose'> & {
   /** Milliseconds that a draining server waits for messages in flight. */
   drainMs: number
-  /** Connections that a process holds, with those that are refused or have not ended yet; beyond them, they are cut. */
+  /** Open connections, including those refused or closing. The listener drops connections beyond it. */
   maximumConnections: number
 }
 
 const tickMs = 1000
-/** Places that are kept free for who comes next. */
+/** Connections kept free for new clients. */
 const spare = 64
 
 export class MailServer {
   readonly #server: Server
   readonly #connections = new Set<Connection>()
-  /** Those whose session has ended, the first of them first. */
+  /** Connections whose session has ended, oldest first. */
   readonly #ended = new Set<Connection>()
   readonly #drainMs: number
   readonly #clock: NodeJS.Timeout
@@ -39,7 +39,7 @@ export class MailServer {
     this.#clock = setInterval(() => this.#tick(), tickMs).unref()
   }
 
-  /** @returns the port @throws Error when it cannot be listened on */
+  /** @returns the port @throws Error when the port cannot be opened */
   listen(port: number, address: string): Promise<number> {
     return listen(this.#server, port, address)
   }
@@ -48,7 +48,7 @@ export class MailServer {
     return this.#connections.size
   }
 
-  /** Stops listening and resolves when every session has ended, at the latest after `drainMs`. */
+  /** Stops listening. Resolves when every session has ended, at the latest after the drain timeout. */
   async drain(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     for (const connection of this.#connections) connection.drain()
@@ -60,7 +60,7 @@ export class MailServer {
     clearInterval(this.#clock)
   }
 
-  /** Who stays when its session has ended takes the place of nobody. */
+  /** A connection whose session has ended must not block a new client. */
   #makeRoom(): void {
     const [first] = this.#ended
     if (first === undefined) return

@@ -1,27 +1,27 @@
 /**
- * The header of the PROXY protocol, version 2, by which a load balancer says who connects. The attack: a stranger who
- * sends one of their own, and so borrows the address of a partner; a header that never ends; one that was damaged on
- * its way. The defence: it is read only from addresses that were named as the load balancer's, there it must come, and
- * it is read strictly and within bounds; a checksum that comes with it is checked. Its limit: whoever may connect from
- * the load balancer's addresses says what they like, which security groups must prevent.
+ * Reads the header of the PROXY protocol, version 2, in which a load balancer states the client's address. The attack:
+ * a stranger sends a forged header to borrow a partner's address, or one that is endless or corrupted. The defence: the
+ * header is read only from the load balancer's configured addresses, where it is mandatory. It is parsed strictly and
+ * within bounds, and its checksum is verified if present. The limit: anything that can connect from those addresses can
+ * forge a client; security groups must prevent that.
  */
 import ipaddr from 'ipaddr.js'
 import { IpRanges } from '../../../shared/policy/ip-ranges.ts'
 
 export type ProxyHeader =
-  /** Octets there must be in all before it is worth another look. */
+  /** Total octets needed before the header can be parsed. */
   | { need: number }
-  /** `source` is null where the load balancer connects for itself (LOCAL), such as to see whether we live. */
+  /** `source` is null for LOCAL: the load balancer's own connection, such as a health check. */
   | { source: { ip: string; port: number } | null; length: number }
   /** What is wrong, for the log. */
   | { fault: string }
 
 const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 
-/** Signature, version and command, family and transport, length of what follows. */
+/** Signature, version and command, family and transport, length of the rest. */
 const fixedLength = 16
 
-/** Octets, the fixed part included. Load balancers add some dozen octets to the addresses. */
+/** Octets, including the fixed part. Load balancers add a few dozen octets to the addresses. */
 const longest = 4096
 
 const commands = new Map([
@@ -29,7 +29,7 @@ const commands = new Map([
   [0x21, 'PROXY'],
 ])
 
-/** TCP over IPv4 and over IPv6: octets of one address. */
+/** TCP over IPv4 and IPv6: octets of one address. */
 const families = new Map([
   [0x11, 4],
   [0x21, 16],
@@ -38,27 +38,27 @@ const families = new Map([
 const checksumType = 0x03
 
 /**
- * @param octets what has come so far, from the connection's first octet on. Behind the header's `length` the client's
- *   own begin.
+ * @param octets all octets received since the connection began. After the header's `length`, the client's own octets
+ *   begin.
  */
 export function readProxyHeader(octets: Buffer): ProxyHeader {
   const begun = octets.subarray(0, signature.length)
-  if (!begun.equals(signature.subarray(0, begun.length))) return { fault: 'no header of the PROXY protocol' }
+  if (!begun.equals(signature.subarray(0, begun.length))) return { fault: 'no PROXY protocol header' }
   const command = commands.get(octets[12] ?? 0x20)
-  if (!command) return { fault: 'a header of the PROXY protocol of another version or command' }
+  if (!command) return { fault: 'PROXY protocol header has an unsupported version or command' }
   if (octets.length < fixedLength) return { need: fixedLength }
   const length = fixedLength + octets.readUInt16BE(14)
-  if (length > longest) return { fault: `a header of the PROXY protocol of ${length} octets` }
+  if (length > longest) return { fault: `PROXY protocol header is too long: ${length} octets` }
   if (octets.length < length) return { need: length }
   return command === 'LOCAL' ? { source: null, length } : readSource(octets.subarray(0, length))
 }
 
 function readSource(header: Buffer): ProxyHeader {
   const size = families.get(header[13] as number)
-  if (!size) return { fault: 'a header of the PROXY protocol for something else than TCP over IP' }
+  if (!size) return { fault: 'PROXY protocol header is not for TCP over IP' }
   // Both addresses, then both ports.
   const extensions = fixedLength + 2 * size + 4
-  if (header.length < extensions) return { fault: 'a header of the PROXY protocol without its addresses' }
+  if (header.length < extensions) return { fault: 'PROXY protocol header has no addresses' }
   const fault = faultOfExtensions(header, extensions)
   if (fault) return { fault }
   const ip = addressOf(header.subarray(fixedLength, fixedLength + size))
@@ -66,28 +66,28 @@ function readSource(header: Buffer): ProxyHeader {
   return { source: { ip, port }, length: header.length }
 }
 
-/** Each has a type, a length in two octets, and as many octets. */
+/** Each extension has one octet of type, two of length, then the value. */
 function faultOfExtensions(header: Buffer, from: number): string | null {
   let position = from
   while (position < header.length) {
     const value = position + 3
     const end = value > header.length ? value : value + header.readUInt16BE(position + 1)
-    if (end > header.length) return 'a header of the PROXY protocol whose end is cut off'
+    if (end > header.length) return 'PROXY protocol header is truncated'
     if (header[position] === checksumType && !hasChecksum(header, value, end))
-      return 'a header of the PROXY protocol whose checksum is wrong'
+      return 'PROXY protocol header has a wrong checksum'
     position = end
   }
   return null
 }
 
-/** It is that of the whole header, with zeros in its own place. */
+/** The checksum covers the whole header, with zeros in place of the checksum. */
 function hasChecksum(header: Buffer, from: number, end: number): boolean {
   if (end - from !== 4) return false
   const blank = Buffer.from(header).fill(0, from, end)
   return crc32c(blank) === header.readUInt32BE(from)
 }
 
-/** Castagnoli's polynomial, bits reversed. */
+/** CRC-32C: Castagnoli's polynomial, bits reversed. */
 const remainders = Uint32Array.from({ length: 256 }, (_, octet) => {
   let remainder = octet
   for (let bit = 0; bit < 8; bit++)
@@ -102,7 +102,7 @@ export function crc32c(octets: Buffer): number {
   return (remainder ^ 0xffffffff) >>> 0
 }
 
-/** An IPv4 address mapped into IPv6 is that IPv4 address (RFC 4291 §2.5.5.2), as everywhere in the ingress. */
+/** Converts an IPv4-mapped IPv6 address to IPv4 (RFC 4291 §2.5.5.2), as everywhere in the ingress. */
 function addressOf(octets: Buffer): string {
   const address = ipaddr.fromByteArray([...octets])
   if (!(address instanceof ipaddr.IPv6)) return address.toString()
@@ -110,13 +110,13 @@ function addressOf(octets: Buffer): string {
 }
 
 /**
- * The addresses from which a header is expected.
+ * Matches the addresses that must send a header.
  * @param ranges in CIDR notation: `10.0.0.0/16`, `2001:db8::/56`
- * @throws Error that names the range which is none
+ * @throws Error naming the invalid range
  */
 export function trustedProxies(ranges: readonly string[]): (ip: string) => boolean {
   const wrong = ranges.find((range) => !ipaddr.isValidCIDR(range))
-  if (wrong !== undefined) throw new Error(`"${wrong}" is no range of IP addresses in CIDR notation`)
+  if (wrong !== undefined) throw new Error(`"${wrong}" is not an IP range in CIDR notation`)
   const trusted = new IpRanges(ranges.map((range) => [range, true] as const))
   return (ip) => trusted.has(ip)
 }

@@ -1,4 +1,7 @@
-/** Tells of certificates for which mail is refused in session: nobody else learns of them. */
+/**
+ * Sends notices of unknown client certificates. The ingress refuses their mail in session, so no other component sees
+ * them.
+ */
 import { asDimension, Metric } from '../../../shared/contract/metrics.ts'
 import type { InboundJudgement, Session } from '../../../shared/policy/inbound.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
@@ -20,7 +23,7 @@ export class CertificateWatch {
     this.#log = log
   }
 
-  /** The reply to the client waits for nothing that begins here, and nothing that fails here reaches it. */
+  /** Runs in the background: neither delays the reply nor fails it. */
   refused(snapshot: Snapshot, session: Session, judgement: InboundJudgement): void {
     this.#tell(snapshot, session, judgement).catch((error) => this.#lost(causeOf(error)))
   }
@@ -33,13 +36,13 @@ export class CertificateWatch {
         this.#metrics.count(Metric.unknownCertificates)
         this.#metrics.count(Metric.unknownCertificates, ['connector', asDimension(name)])
         const sent = await this.#notices.send(notice, session.at)
-        if (sent === 'Failed') this.#lost('the queue did not take it', name)
+        if (sent === 'Failed') this.#lost('the queue refused the job', name)
       }),
     )
   }
 
   #lost(cause: string, connector: string | null = null): void {
     this.#metrics.count(Metric.noticesFailed)
-    this.#log('warn', 'a notice of an unknown certificate was not sent', { connector, cause })
+    this.#log('warn', 'the notice of an unknown certificate could not be sent', { connector, cause })
   }
 }

@@ -1,13 +1,13 @@
-/** Asks whether a client's certificate was revoked. */
+/** Checks whether a client certificate is revoked. */
 import type { ClientCertificate } from '../../../shared/contract/message.ts'
 import type { Revocation } from '../../../shared/contract/revocation.ts'
 import { anchorsOf, certificatesOf } from '../../../shared/net/revocation/anchors.ts'
 import type { RevocationChecker } from '../../../shared/net/revocation/checker.ts'
 
 /**
- * Never rejects, and takes some three seconds at most.
- * @param authorities of each connector that asks, PEM; an empty list means the public roots
- * @param checker left out, nobody is asked
+ * Never rejects. Takes about three seconds at most.
+ * @param authorities PEM, for each connector that requires the check; an empty list means the public roots
+ * @param checker without it, the status is `Unknown`
  */
 export async function revocationOf(
   { chain }: ClientCertificate,
@@ -19,5 +19,5 @@ export async function revocationOf(
   const found = await checker?.check({ chain: certificatesOf(chain), anchors, at })
   return found
     ? { status: found.status, detail: found.detail }
-    : { status: 'Unknown', detail: 'nobody is asked from here' }
+    : { status: 'Unknown', detail: 'revocation is not checked here' }
 }

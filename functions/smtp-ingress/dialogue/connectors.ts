@@ -1,4 +1,4 @@
-/** Connectors as the ingress reads them, and whether they can be read at all. */
+/** Reads the connectors for sessions, and detects when they cannot be read. */
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 import { Breaker, isTimeout } from '../breaker.ts'
 import type { Log } from '../log.ts'
@@ -7,10 +7,10 @@ export interface Snapshots {
   current(options: { maxAgeMs: number }): Promise<Snapshot>
 }
 
-/** A snapshot this old may answer at RCPT TO: evaluate-policy decides again, and never on an old one. */
+/** Milliseconds. Enough for RCPT TO: evaluate-policy decides again with a current snapshot. */
 const snapshotAgeMs = 1000
 
-/** Readings in a row that failed; one that was not answered at all says as much. */
+/** Consecutive failed reads. One timeout counts as many. */
 const outage = 3
 
 export class WatchedConnectors {
@@ -20,7 +20,7 @@ export class WatchedConnectors {
   #known: { snapshot: Snapshot; since: number } | null = null
   #reading: Promise<Snapshot> | null = null
 
-  /** @param now milliseconds that only grow */
+  /** @param now milliseconds of a monotonic clock */
   constructor(snapshots: Snapshots, log: Log, now: () => number = () => performance.now()) {
     this.#snapshots = snapshots
     this.#now = now
@@ -31,8 +31,8 @@ export class WatchedConnectors {
       slowest: 30_000,
       onChange: (open) =>
         open
-          ? log('error', 'connectors cannot be read: new connections are turned away')
-          : log('info', 'connectors can be read: connections are taken again'),
+          ? log('error', 'connectors cannot be read: new connections are refused')
+          : log('info', 'connectors can be read: new connections are accepted again'),
     })
   }
 
@@ -40,7 +40,7 @@ export class WatchedConnectors {
     return this.#breaker.isOpen
   }
 
-  /** At once when they were read a moment ago. @throws by rejection, when they cannot be read */
+  /** Returns synchronously while the last read is fresh. @throws by rejection, when connectors cannot be read */
   current(): Snapshot | Promise<Snapshot> {
     const since = this.#now()
     if (this.#known && since - this.#known.since < snapshotAgeMs) return this.#known.snapshot
@@ -54,7 +54,9 @@ export class WatchedConnectors {
     this.#breaker.stop()
   }
 
-  /** One reading for all who wait, and one failure of it. @param since when it began: what it finds is no older */
+  /**
+   * Concurrent callers share one read and one failure. @param since when it began: the result is at least that fresh
+   */
   async #read(since: number): Promise<Snapshot> {
     try {
       const snapshot = await this.#snapshots.current({ maxAgeMs: 0 })

@@ -1,4 +1,4 @@
-/** What a client is answered beyond the protocol: by connectors, rates and storage; and what is counted and logged. */
+/** Decides on replies by connectors, rate limits and storage, and counts and logs the outcome. */
 import type { TLSSocket } from 'node:tls'
 import type { z } from 'zod'
 import type { IngressEnvironment } from '../../../shared/contract/environment.ts'
@@ -59,7 +59,7 @@ export interface DialogueParts {
   intake: Intake
   certificates: CertificateWatch
   rates: Rates
-  /** Left out, nobody is asked, and nothing is known of any certificate. */
+  /** Without it, revocation is not checked and every status is unknown. */
   revocation?: Pick<RevocationChecker, 'check'>
   tls: Pick<TlsService, 'facts' | 'refuseResumption'>
   metrics: Metrics
@@ -69,7 +69,7 @@ export interface DialogueParts {
 
 type Welcome = Extract<Admitted, { action: 'Accept' }>
 
-/** What connectors say of a MAIL's sender, and by which rules: judged once, not at every RCPT. */
+/** How the connectors assess the sender: computed once for each MAIL, not at each RCPT. */
 interface Judged {
   snapshot: Snapshot
   session: Session
@@ -83,11 +83,11 @@ export class SessionDialogue implements ConnectedDialogue {
   #isResumed = false
   #mailFrom: string | null = null
   #judged: Judged | null = null
-  /** The last recipient's admission; the sender decides it, so it is that of every recipient. */
+  /** How the last recipient was accepted. It depends on the sender only, so it holds for all recipients. */
   #admitted: Welcome | null = null
-  /** Of this MAIL, a refusal was told to who watches certificates. */
+  /** A refusal of this MAIL was already passed to the certificate watch. */
   #isWatched = false
-  /** This MAIL was counted as a message by who limits their rate. */
+  /** The rate limiter has counted this MAIL. */
   #isCounted = false
 
   constructor(parts: DialogueParts, peer: Peer) {
@@ -99,7 +99,7 @@ export class SessionDialogue implements ConnectedDialogue {
     return this.#isFailing() ? notInService : null
   }
 
-  /** Once a handshake, not once a message. What was known of the client before it is not believed after it. */
+  /** Runs once a handshake, not once a message. RFC 3207 §4.2: state from before the handshake is discarded. */
   secured(socket: TLSSocket): Refused | null {
     this.#mailFrom = null
     this.#judged = null
@@ -109,7 +109,7 @@ export class SessionDialogue implements ConnectedDialogue {
       this.#isResumed = socket.isSessionReused()
       return null
     } catch (error) {
-      this.#parts.log('error', 'nothing is certain of a TLS session', { cause: causeOf(error) })
+      this.#parts.log('error', 'the facts of a TLS session cannot be determined', { cause: causeOf(error) })
       return uncertainTls
     }
   }
@@ -177,8 +177,9 @@ export class SessionDialogue implements ConnectedDialogue {
         return this.#refuse(outcome, {}, outcome.cause)
       },
       abandon: () => {
-        // Who sends far too much is sent away, and has its own line.
-        if (incoming.cut === null) this.#parts.log('info', 'client left', { ip: this.#peer.ip })
+        // A client that was cut off has its own log line.
+        if (incoming.cut === null)
+          this.#parts.log('info', 'client disconnected during a message', { ip: this.#peer.ip })
         incoming.abandon()
       },
     }
@@ -196,7 +197,7 @@ export class SessionDialogue implements ConnectedDialogue {
     })
   }
 
-  /** What a client did to its connection; nobody is left to answer. */
+  /** The connection is gone, so there is no reply. */
   connectionFailed(error: Error): void {
     this.#parts.log('info', 'connection failed', { ip: this.#peer.ip, cause: causeOf(error) })
   }
@@ -247,7 +248,10 @@ export class SessionDialogue implements ConnectedDialogue {
     return asking.then(() => this.#admit(snapshot, recipient, mail))
   }
 
-  /** Once a session, and only where mail would be taken for its certificate's sake. @returns null when nobody is to be asked */
+  /**
+   * Runs once a session, and only when a connector would accept the mail because of its certificate. @returns null when
+   * no check is needed
+   */
   #askRevocation(snapshot: Snapshot, mail: MailCommand): Promise<void> | null {
     const { revocation, log } = this.#parts
     const { clientCertificate } = this.#tls
@@ -257,7 +261,7 @@ export class SessionDialogue implements ConnectedDialogue {
     const authorities = asking.map(({ certificateAuthorities }) => certificateAuthorities)
     return revocationOf(clientCertificate, authorities, revocation, this.#parts.now()).then((found) => {
       if (found.status !== 'Good')
-        log('warn', 'a client certificate is not known to be good', {
+        log('warn', 'revocation check of a client certificate did not return Good', {
           ip: this.#peer.ip,
           fingerprint256: clientCertificate.fingerprint256,
           connectors: asking.map(({ name }) => name),
@@ -298,7 +302,9 @@ export class SessionDialogue implements ConnectedDialogue {
     return recipientAccepted
   }
 
-  /** A resumed session asks for no certificate; one that the client has might change the answer. */
+  /**
+   * In a resumed session the server requests no certificate; a full handshake might bring one and change the decision.
+   */
   #mayHaveCertificate(): boolean {
     return this.#isResumed && this.#tls.clientCertificate === null
   }
@@ -308,14 +314,14 @@ export class SessionDialogue implements ConnectedDialogue {
     return this.#refuse(certificateNotAsked, { recipient })
   }
 
-  /** Once for each MAIL: what is refused here, evaluate-policy never sees. */
+  /** Once for each MAIL: evaluate-policy never sees what is refused here. */
   #watch({ snapshot, session, judgement }: Judged): void {
     if (this.#isWatched) return
     this.#isWatched = true
     this.#parts.certificates.refused(snapshot, session, judgement)
   }
 
-  /** Counts and logs a refusal. The client reads its reply and nothing else of it. */
+  /** Counts and logs a refusal. Only the reply reaches the client. */
   #refuse({ reason, reply }: Refused, of: Record<string, unknown> = {}, cause?: unknown): Reply {
     const { metrics, log } = this.#parts
     metrics.count(Metric.refused, ['reason', reason])
@@ -347,15 +353,15 @@ function distinctRecipients(
   return [...distinct.values()]
 }
 
-/** A violation whose mail would be taken to be held is one, too. */
+/** Includes violations whose mail would be accepted and held. */
 const dependsOnCertificate = ({ violation }: InboundJudgement, admitted: Admitted): boolean =>
   violation !== null || (admitted.action === 'Refuse' && admitted.reason === 'RelayDenied')
 
-/** Of the stores behind the task, and of its own disk. */
+/** Failures of S3, SQS or the task's disk. */
 const faultsOfStorage: ReadonlySet<string> = new Set(
   [storageUnavailable, spoolUnavailable, insufficientSpool].map(({ reason }) => reason),
 )
 
-/** The connectors whose sender this is. */
+/** The connectors that match the sender. */
 const matching = ({ partner, attributedTo }: InboundJudgement) =>
   [partner, attributedTo].filter((connector) => connector !== null)

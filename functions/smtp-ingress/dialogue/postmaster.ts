@@ -2,8 +2,8 @@ import { domainMatchesPattern } from '../../../shared/mail/domain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
 
 /**
- * RFC 5321 §4.5.1: `postmaster` without a domain is always taken. It is that of the accepted domain our own name
- * lies in, or else of the first by name; without accepted domains there is nobody to take it to.
+ * RFC 5321 §4.5.1: `postmaster` without a domain must be accepted. Its domain is the accepted domain that contains our
+ * hostname, otherwise the first in alphabetical order. Without accepted domains the address stays incomplete.
  */
 export function postmasterAddress(address: string, snapshot: Snapshot, hostname: string): string {
   if (address.toLowerCase() !== 'postmaster') return address
@@ -11,7 +11,7 @@ export function postmasterAddress(address: string, snapshot: Snapshot, hostname:
   return domain === null ? address : `postmaster@${domain}`
 }
 
-/** Sought once a snapshot, not once a recipient: there may be many of both. */
+/** Searched once for each snapshot: there may be many recipients and many domains. */
 const found = new WeakMap<Snapshot, string | null>()
 
 function postmasterDomain(snapshot: Snapshot, hostname: string): string | null {

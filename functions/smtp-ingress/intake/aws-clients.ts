@@ -1,6 +1,6 @@
 /**
- * The clients of what a message needs to be durable. Each message costs a share of two requests, to S3 and to SQS;
- * these are signed and sent here. All else is the SDK's, and so are region, endpoints and credentials of both.
+ * AWS clients for storing messages. Each message causes a share of two requests, to S3 and SQS; project code signs and
+ * sends these two. Everything else uses the SDK, which also provides region, endpoints and credentials.
  */
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
@@ -12,15 +12,17 @@ import type { ObjectStore } from '../../../shared/content/segment.ts'
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
 import { JobQueue } from '../../../shared/queues/job-queue.ts'
 
-/** Milliseconds until there is a connection to AWS. */
+/** Milliseconds to connect to AWS. */
 const connectMs = 2000
 
-/** Milliseconds for one try. The largest request to S3 is a part of a large message; several may share the line. */
+/**
+ * Milliseconds for one attempt. The largest S3 request is a part of a large message; several may share the bandwidth.
+ */
 const s3Ms = 6000
 const sqsMs = 4000
 
 export interface Storage {
-  /** Where segments go. */
+  /** Stores segments. */
   objects: ObjectStore
   queue: JobQueue<EvaluationJob>
   s3: S3Client
@@ -43,10 +45,10 @@ export function storageClients(environment: {
 }
 
 /**
- * Connections to AWS stay open, and there are enough for the commits that run at once. What does not answer is
- * given up, not only warned of: a client waits ten minutes for the reply to its data (RFC 5321 §4.5.3.2.6), but a
- * session that waits for storage is one that another client does not get.
- * @param patienceMs for one try of three, from the first octet of the request to the last of the answer
+ * Connections to AWS stay open, enough for all concurrent commits. A request without a response is aborted, not only
+ * warned about: a client waits ten minutes after its data (RFC 5321 §4.5.3.2.6), but a session that waits for storage
+ * blocks another client.
+ * @param patienceMs for one of three attempts, from the first octet of the request to the last of the response
  */
 export function awsClient(patienceMs: number) {
   const agents = { keepAlive: true, maxSockets: 128 }
@@ -58,7 +60,7 @@ export function awsClient(patienceMs: number) {
       connectionTimeout: connectMs,
       requestTimeout: patienceMs,
       throwOnRequestTimeout: true,
-      // The request's own time ends when the answer begins.
+      // The SDK's request timeout ends when the response begins.
       socketTimeout: patienceMs,
     },
   }

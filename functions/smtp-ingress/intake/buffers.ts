@@ -1,14 +1,14 @@
-/** Buffers that serve one message after another: what is allocated anew costs the system a page fault for each page. */
+/** Reuses buffers between messages: each new allocation costs a page fault for each page. */
 export class Buffers {
   readonly #free = new Map<number, Buffer[]>()
   #left: number
 
-  /** @param kept octets that may lie unused */
+  /** @param kept octets of unused buffers to keep */
   constructor(kept: number) {
     this.#left = kept
   }
 
-  /** @returns a buffer of exactly so many octets, which may hold anything */
+  /** @returns an uninitialised buffer of exactly this size */
   take(octets: number): Buffer {
     const buffer = this.#free.get(octets)?.pop()
     if (buffer === undefined) return Buffer.allocUnsafeSlow(octets)
@@ -16,7 +16,7 @@ export class Buffers {
     return buffer
   }
 
-  /** @param buffer whole, and in nobody's use any more */
+  /** @param buffer the whole buffer; the caller must not use it again */
   giveBack(buffer: Buffer): void {
     const { length } = buffer
     if (length === 0 || length > this.#left) return

@@ -1,20 +1,20 @@
 /**
- * Group commit, as databases do it: what finishes within a few milliseconds is written together, so that the
- * cost of a write is shared under load, and a single item waits for nobody.
+ * Group commit, as in databases: items that arrive within a few milliseconds are written together. Under load they
+ * share the cost of a write; a single item does not wait.
  */
 export interface GroupCommitOptions<T> {
-  /** Writes a batch. @returns for each item null, or why it was not written; a rejection is every item's. */
+  /** Writes a batch. @returns for each item null or its error; a rejection applies to every item */
   write(batch: readonly T[]): Promise<readonly (Error | null)[]>
   sizeOf(item: T): number
   maximumOctets: number
   maximumItems: number
   /** Milliseconds an item waits while other batches are being written. */
   patience: number
-  /** Batches being written at once. */
+  /** Concurrent writes. */
   concurrency: number
   /**
-   * Items that a write costs no less for than for one of them: while others are written, what does not fill a group
-   * goes with the next batch. 1 where it is all the same.
+   * A write of one item costs as much as one of this many. While other writes run, a partial group waits for the next
+   * batch. 1 means no grouping.
    */
   group?: number
 }
@@ -29,7 +29,7 @@ export class GroupCommit<T> {
   #waiting: Waiting<T>[] = []
   #octets = 0
   #writing = 0
-  /** Stops the clock that runs for the oldest item. */
+  /** Cancels the timer of the oldest item. */
   #stopClock: (() => void) | null = null
   /** The oldest item has waited long enough. */
   #isDue = false
@@ -55,7 +55,7 @@ export class GroupCommit<T> {
       this.#isDue = true
       this.#flush()
     }
-    // With nothing being written, only what this turn of the event loop brings goes along.
+    // While no write runs, the batch holds only items of this turn of the event loop.
     if (this.#writing === 0) {
       const clock = setImmediate(ring)
       this.#stopClock = () => clearImmediate(clock)
@@ -77,7 +77,7 @@ export class GroupCommit<T> {
     if (this.#waiting.length > 0) this.#startClock()
   }
 
-  /** The oldest items that fit one batch, at least one. What is left waits anew. */
+  /** Takes the oldest items that fit one batch, at least one. The wait of the others starts again. */
   #take(): Waiting<T>[] {
     const { sizeOf, maximumItems, maximumOctets, group } = this.#options
     let octets = 0

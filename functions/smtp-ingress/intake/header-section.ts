@@ -1,34 +1,33 @@
 /**
- * The header section of a message, seen as it comes. The attacks: a message that goes in circles between servers, and
- * one whose header alone is as long as a message, which everything behind the ingress reads whole. The defence: both
- * are counted and refused.
+ * Checks the header section of a message as it arrives. The attacks: a mail loop between servers, and a huge header,
+ * which every later component reads whole. The defence: hops and header octets are limited.
  */
 import { headerTooLarge, type Refused, tooManyHops } from '../replies.ts'
 
-/** RFC 5321 §6.3: a message that has passed this many servers goes in circles. */
+/** RFC 5321 §6.3: more Received fields than this indicate a mail loop. */
 export const maximumHops = 30
 
 const emptyLine = Buffer.from('\r\n\r\n')
-/** Octets by which the beginning of what is looked for may lie in the octets before. */
+/** Octets of a search pattern that may lie at the end of the previous chunk. */
 const seam = '\r\nreceived:'.length - 1
 
 export class HeaderSection {
   readonly #maximum: number
-  /** The last octets seen. What stands before the first line is an end of line. */
+  /** The last octets of previous chunks. Starts as a line end, so that the first line is matched too. */
   #tail = '\r\n'
   #octets = 0
   #hops = 0
   #isOver = false
 
-  /** @param maximum octets, with the ends of lines and without the empty line */
+  /** @param maximum octets, including line ends, without the empty line */
   constructor(maximum: number) {
     this.#maximum = maximum
   }
 
   /**
-   * Looks at what comes next of a message, whose header section ends before the first empty line (RFC 5322 §2.1). One
-   * without an empty line is all header section.
-   * @returns why the message is refused
+   * Reads the next chunk. The header section ends before the first empty line (RFC 5322 §2.1); without one, the whole
+   * message is header.
+   * @returns null, or why the message is refused
    */
   see(octets: Buffer): Refused | null {
     if (this.#isOver) return null
@@ -40,12 +39,14 @@ export class HeaderSection {
     this.#octets += length
     this.#hops += text.match(/\r\nreceived:/gi)?.length ?? 0
     if (this.#hops > maximumHops) return tooManyHops
-    // The CR of what may be the empty line is not counted yet.
+    // A CR that may begin the empty line is not counted yet.
     const counted = this.#tail.endsWith('\r\n\r') ? this.#octets - 1 : this.#octets
     return counted > this.#maximum ? headerTooLarge(this.#maximum) : null
   }
 
-  /** @returns where in these octets the section ends: before them, by one, where its last CR was in those before */
+  /**
+   * @returns where the section ends in this chunk: -1 if its last CR was in the previous chunk; null if it does not end
+   */
   #endIn(octets: Buffer): number | null {
     const atSeam = (this.#tail.slice(-3) + octets.toString('latin1', 0, 3)).indexOf('\r\n\r\n')
     if (atSeam >= 0) return atSeam + 2 - Math.min(this.#tail.length, 3)

@@ -1,27 +1,26 @@
 /**
- * A message while it comes: a small one in memory, a large one in the spool.
+ * A message during the data phase: a small one in memory, a large one in the spool.
  *
- * The attack: as many sessions as the task takes, each with as much of a message as it holds. The defence: a session
- * holds of its message no more than its share of the task's memory (memory.ts), whatever it sends and however slowly;
- * the rest is in a file. So no message is ever refused for want of memory.
+ * The attack: every session of the task holds as much of a message as it can. The defence: a session holds at most its
+ * share of the task's memory, at any speed; the rest goes to a file. So no message is refused for lack of memory.
  */
 
 import { type Refused, tooLarge } from '../replies.ts'
 import type { Buffers } from './buffers.ts'
 import { HeaderSection } from './header-section.ts'
-import type { Spool } from './spool.ts'
+import type { MessageSpool } from './spool.ts'
 import { type Rejected, SpooledContent, spoolFault } from './spooled-content.ts'
 
-/** Octets beyond the maximum that are read and thrown away, for a client that reads its reply only after them. */
+/** Octets beyond the maximum that are read and dropped: many clients read the reply only after their last octet. */
 const swallowed = 8 * 1024 * 1024
 
-/** The first buffer of a message: most messages fit. */
+/** Octets of a message's first buffer; most messages fit. */
 const smallestBuffer = 8192
 
-/** What a message in the spool has of memory, twice: what fills, and what is on its way to the disk. */
+/** Octets of each of the two buffers of a spooled message: one fills while the other is written. */
 const blockOctets = 32 * 1024
 
-/** What became of a message: stored, with so many octets, or refused. */
+/** Stored with this size, or refused. */
 export type Outcome = { size: number } | Rejected
 
 export interface Limits {
@@ -29,26 +28,25 @@ export interface Limits {
   maximum: number
   /** Octets of the header section. */
   maximumHeader: number
-  /** Octets that a message may hold in memory. */
+  /** Octets of a message in memory. */
   held: number
 }
 
-/** What a message is taken in with. */
 export interface Means {
   buffers: Buffers
-  spool: Pick<Spool, 'file'>
-  /** Makes a content durable. It never rejects. */
+  spool: MessageSpool
+  /** Makes the content durable. Never rejects. */
   store(content: Buffer | SpooledContent): Promise<Outcome>
 }
 
-/** Few sizes, so that a buffer suits the next message as well. */
+/** Few distinct sizes, so that later messages can reuse the buffers. */
 const capacityFor = (octets: number): number => Math.max(smallestBuffer, 2 ** Math.ceil(Math.log2(octets)))
 
 const lineEnd = Buffer.from('\r\n')
 
 /**
- * White space at the beginning of a line goes on with the field before it (RFC 5322 §2.2.3). At the beginning of a
- * message that is our own, in which nobody else has a word: such a message has no header, and an empty line says so.
+ * White space at the start of a line continues the previous field (RFC 5322 §2.2.3). At the start of a message it would
+ * continue our Received field. Such a message has no header, so an empty line is inserted.
  */
 const beginsFolded = (octets: Buffer): boolean => octets[0] === 0x20 || octets[0] === 0x09
 
@@ -63,7 +61,7 @@ export class IncomingMessage {
   #refused: Rejected | null = null
   #isAbandoned = false
 
-  /** @param header what this hop puts before the message */
+  /** @param header the fields that this hop prepends */
   constructor(header: Buffer, limits: Limits, means: Means) {
     this.#limits = limits
     this.#means = means
@@ -72,13 +70,13 @@ export class IncomingMessage {
     this.#filled = header.copy(this.#buffer)
   }
 
-  /** Set once the client sends far more than it may. */
+  /** Set once the client has sent far more than allowed. */
   get cut(): Rejected | null {
     return this.#received > this.#limits.maximum + swallowed ? this.#refused : null
   }
 
   /**
-   * Takes what comes next; it is copied. A reply may only follow the final dot, so what is refused goes on coming.
+   * Copies the octets. A reply may only follow the end of data, so a refused message is read on.
    * @returns a promise while the disk is behind; it never rejects
    */
   write(octets: Buffer): Promise<void> | undefined {
@@ -92,8 +90,8 @@ export class IncomingMessage {
   }
 
   /**
-   * @param fault what its reader found
-   * @returns null when it was abandoned; it never rejects
+   * @param fault reported by the data reader
+   * @returns null when abandoned; never rejects
    */
   async end(fault: Refused | null): Promise<Outcome | null> {
     if (fault !== null) this.#refuse(fault)
@@ -103,19 +101,19 @@ export class IncomingMessage {
     return this.#spooled === null ? this.#storeHeld() : this.#storeSpooled(this.#spooled)
   }
 
-  /** The client has left. Of a message in the line for the store, nothing is stored any more. */
+  /** The client has disconnected. A message still in the upload queue is not stored. */
   abandon(): void {
     this.#isAbandoned = true
     this.#letGo()
   }
 
-  /** What comes is no header: our own field stands alone, before an empty line. */
+  /** The message has no header: our field stands alone before an empty line. */
   #endHeader(): void {
     this.#section.see(lineEnd)
     this.#keep(lineEnd)
   }
 
-  /** A buffer that could not be stored may still be on its way, so it is not used again. */
+  /** After a failed store the buffer may still be in use, so it is not reused. */
   async #storeHeld(): Promise<Outcome> {
     const buffer = this.#buffer
     this.#buffer = nothing
@@ -142,7 +140,7 @@ export class IncomingMessage {
     this.#spooled?.discard()
   }
 
-  /** Copied, not kept: a client may send a message in chunks so small that each weighs more than its octets. */
+  /** Copies instead of keeping: a client may send chunks so small that each costs more than its octets. */
   #keep(octets: Buffer): Promise<void> | undefined {
     let pending: Promise<void> | undefined
     for (let from = 0; ; ) {
@@ -167,7 +165,7 @@ export class IncomingMessage {
     this.#buffer = larger
   }
 
-  /** Sends what is held to the disk. @param next octets of the buffer that takes its place */
+  /** Writes the buffer to the disk. @param next size in octets of the buffer that replaces it */
   async #spill(next: number): Promise<void> {
     const { buffers, spool } = this.#means
     const buffer = this.#buffer

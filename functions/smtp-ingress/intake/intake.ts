@@ -1,9 +1,4 @@
-/**
- * From the first octet of a message to its durability. `begin` gives what a message goes into while it comes
- * (incoming-message.ts): `write` takes octets, `cut` tells that its client sends far too much, `end` tells what became
- * of it, an `Outcome`, and `abandon` that its client has left. What the client hears of it, what is counted and what is
- * logged is the dialogue's business.
- */
+/** Receives messages and makes them durable. Replies, metrics and logs are the session policy's task. */
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { partSize, storeLarge } from '../../../shared/content/multipart.ts'
 import { type ObjectStore, SegmentWriter } from '../../../shared/content/segment.ts'
@@ -18,38 +13,38 @@ import { GroupCommit } from './group-commit.ts'
 import { IncomingMessage, type Limits, type Outcome } from './incoming-message.ts'
 import type { Accepted, Unstored } from './jobs.ts'
 import type { MessageMemory } from './memory.ts'
-import { type Spool, SpoolError } from './spool.ts'
+import { type MessageSpool, SpoolError } from './spool.ts'
 import { LineTooLongError, SpoolLine } from './spool-line.ts'
 import { type Rejected, type SpooledContent, spoolFault } from './spooled-content.ts'
 import { type Stores, storeMessages } from './store.ts'
 
 export interface IntakeOptions {
   s3: Pick<S3Client, 'send'>
-  /** Where segments go. */
+  /** Stores segments. */
   objects: ObjectStore
   queue: Pick<JobQueue<EvaluationJob>, 'trySend'>
-  /** Resolves when the queue answers. */
+  /** Resolves when the queue responds. */
   probeQueue(): Promise<unknown>
   bucket: string
-  /** Octets of the largest message. */
+  /** Octets of a message. */
   maximumSize: number
-  /** Octets of the largest header section. */
+  /** Octets of a header section. */
   maximumHeaderSize: number
   memory: MessageMemory
-  spool: Pick<Spool, 'file' | 'left'>
+  spool: MessageSpool
   log: Log
 }
 
-/** Messages in a row that could not be stored; one for which storage did not answer at all says as much. */
+/** Consecutive messages that could not be stored. One timeout counts as many. */
 const outage = 3
 
 /**
- * Milliseconds in the line for the store. Together with the time that a large message takes at the worst it is less
- * than the ten minutes that a client waits for the reply.
+ * Milliseconds in the upload queue. Together with the slowest upload this is less than the ten minutes a client waits
+ * for the reply.
  */
 const patienceInLine = 4 * 60_000
 
-/** Octets of buffers that wait for the next message: as many as a thousand small ones use. */
+/** Octets of unused buffers: enough for a thousand small messages. */
 const keptBuffers = 8 * 1024 * 1024
 
 export class Intake {
@@ -77,7 +72,7 @@ export class Intake {
       maximumItems: 200,
       patience: 5,
       concurrency: 16,
-      // As many jobs as a queue takes in one request.
+      // SQS takes ten messages in a batch request.
       group: 10,
     })
     this.#breaker = new Breaker({
@@ -89,17 +84,17 @@ export class Intake {
     })
   }
 
-  /** Whether messages should be turned away before they are sent. */
+  /** Whether messages should be refused before they are sent. */
   get isFailing(): boolean {
     return this.#breaker.isOpen
   }
 
-  /** Whether a message of so many octets, 0 if unknown, would find room now. */
+  /** Whether a message of this size would fit now. @param octets 0 if unknown */
   hasRoomFor(octets: number): boolean {
     return octets <= this.#limits.held || octets <= this.#options.spool.left
   }
 
-  /** @param header what this hop puts before the message */
+  /** @param header the fields that this hop prepends */
   begin(header: Buffer, message: Unstored, recipients: readonly Recipient[]): IncomingMessage {
     return new IncomingMessage(header, this.#limits, {
       buffers: this.#buffers,
@@ -142,7 +137,7 @@ export class Intake {
     }, signal)
   }
 
-  /** What waited while storage was found to fail is not made to wait for the same once more. */
+  /** Messages queued while the breaker opened fail at once; another attempt would only wait again. */
   async #write(batch: readonly Accepted[], stores: Stores): Promise<(Error | null)[]> {
     if (this.isFailing) throw new Error('storage fails')
     const failures = await storeMessages(stores, batch).catch((error: Error) => batch.map(() => error))
@@ -159,12 +154,12 @@ export class Intake {
 
   #tell(open: boolean): void {
     const { log } = this.#options
-    if (open) log('error', 'storage fails: new connections are turned away')
-    else log('info', 'storage answers: connections are taken again')
+    if (open) log('error', 'storage fails: new connections are refused')
+    else log('info', 'storage works: new connections are accepted again')
   }
 }
 
-/** The store took the message, or found fault with this one alone: either way it works. */
+/** Storage accepted the message, or rejected this message only: both show that it works. */
 const isAnswer = (failure: Error | null): boolean =>
   failure === null || (failure instanceof JobRefusedError && failure.isSendersFault)
 

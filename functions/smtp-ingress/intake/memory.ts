@@ -1,4 +1,4 @@
-/** How the memory that a task has for mail is shared out, so that no message has to ask for any. */
+/** Divides the task's memory for mail into fixed shares, so that no message has to reserve any. */
 import { totalmem } from 'node:os'
 import { partSize } from '../../../shared/content/multipart.ts'
 import { mailMemory } from '../../../shared/contract/ingress-memory.ts'
@@ -7,31 +7,31 @@ const kibibyte = 1024
 const mebibyte = 1024 * kibibyte
 
 /**
- * Octets that a message may hold in memory at most: of a thousand sessions that is a quarter of a task of 1 GiB. What is
- * smaller shares the cost of a segment; what is larger costs a file and an object of its own, a millisecond or so.
+ * Octets of one message in memory; with 1000 sessions, a quarter of a 1 GiB task. Smaller messages share the cost of a
+ * segment; larger ones cost a file and an object each, about a millisecond.
  */
 const mostHeld = 256 * kibibyte
-/** A message in the spool holds two blocks in any case. */
+/** A spooled message holds two blocks in any case. */
 const leastHeld = 64 * kibibyte
 
-/** A part of a large message on its way, and what TLS makes of it. */
+/** A part of a large message in flight, and its copy in TLS. */
 const uploadOctets = 2 * partSize
-/** Large messages that are sent at once: more would only share the line. */
+/** More concurrent uploads would only share the bandwidth. */
 const mostUploads = 8
 
 export interface MessageMemory {
   /** Octets of a message beyond which it goes to the spool. */
   held: number
-  /** Large messages that are taken from the spool to the store at once. */
+  /** Concurrent uploads of large messages from the spool. */
   uploads: number
 }
 
 /**
- * Half for what messages hold, of all sessions alike; a quarter for large ones on their way. The
- * last quarter is for the copies in segments, and what the collector has not found yet.
- * @param taskMebibytes the whole task's memory; without it, what the system gives this process
- * @param sessions the most there may be
- * @throws Error when that many sessions leave too little for messages
+ * Half of the memory is for messages of all sessions, a quarter for uploads of large ones. The last quarter is for
+ * copies in segments and uncollected garbage.
+ * @param taskMebibytes memory of the whole task; default: what the system gives this process
+ * @param sessions the maximum number of sessions
+ * @throws Error when so many sessions leave too little for messages
  */
 export function messageMemory(taskMebibytes: number | undefined, sessions: number): MessageMemory {
   const memoryMebibytes = taskMebibytes ?? memoryOfProcess() / mebibyte
@@ -44,6 +44,6 @@ export function messageMemory(taskMebibytes: number | undefined, sessions: numbe
 }
 
 function memoryOfProcess(): number {
-  // 0 or a number beyond all memory mean that nothing limits the process.
+  // 0 or an implausibly large number means no limit.
   return Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem())
 }

@@ -1,23 +1,23 @@
 /**
- * Who takes a large message from the spool to the store. The attack: hundreds of large messages that end at once, each
- * needing memory for a part on its way. The defence: a few places, each with the memory of one part, and a line in
- * front of them. The limit: a client waits ten minutes for the reply to its final dot (RFC 5321 §4.5.3.2.6), so
- * whoever has stood in the line for too long hears that it must come again.
+ * Queues uploads of large messages from the spool. The attack: hundreds of large messages end at once, and each upload
+ * needs memory for a part. The defence: a few slots, each with the memory of one part, and a queue. The limit: a client
+ * waits ten minutes for the reply to its end of data (RFC 5321 §4.5.3.2.6), so a message that waits too long is refused
+ * with 452.
  */
 export interface SpoolLineOptions {
   places: number
-  /** Octets of the buffer that belongs to a place. */
+  /** Octets of the buffer of a slot. */
   bufferOctets: number
-  /** Milliseconds before a place. */
+  /** Milliseconds to wait for a slot. */
   patience: number
 }
 
-/** Nobody's turn came in time. */
+/** Waited too long for an upload slot. */
 export class LineTooLongError extends Error {
   override readonly name = 'LineTooLongError'
 
   constructor() {
-    super('too many large messages at once')
+    super('waited too long for an upload slot')
   }
 }
 
@@ -25,7 +25,7 @@ export class SpoolLine {
   readonly #options: SpoolLineOptions
   #free: number
   #buffers: Buffer[] = []
-  /** Each lets in who stands there, in order. */
+  /** Each call admits one waiting upload; in order of arrival. */
   readonly #waiting = new Set<() => void>()
 
   constructor(options: SpoolLineOptions) {
@@ -34,9 +34,9 @@ export class SpoolLine {
   }
 
   /**
-   * Does the work when its turn has come. The buffer is its own until it has ended; what fails may still have it in
-   * use, so it is given to nobody else.
-   * @throws LineTooLongError; the signal's reason when it is aborted in the line; what the work throws
+   * Runs the work when a slot is free. The buffer belongs to the work until it ends. After a failure the buffer may
+   * still be in use, so it is not reused.
+   * @throws after the timeout; the signal's reason when aborted in the queue; errors of the work
    */
   async pass<T>(work: (buffer: Buffer) => Promise<T>, signal: AbortSignal): Promise<T> {
     await this.#enter(signal)

@@ -1,8 +1,8 @@
 /**
- * Large messages while they arrive, each in a file of its own. The attack: as many sessions as the task takes, each
- * with most of a large message, slowly. The defence: what they hold is disk, which is plenty, and counted; of memory
- * a session holds a block or two. A file has no name from the moment it is open, so that nobody finds it and a crash
- * leaves nothing behind. The limit: a disk that is full or fails refuses the large messages of its time, and no other.
+ * Holds large messages while they arrive, each in a file. The attack: every session sends most of a large message,
+ * slowly. The defence: messages occupy disk, which is plentiful and counted; in memory a session holds one or two
+ * blocks. Each file is unlinked right after it is opened, so that a crash leaves nothing behind and no other process
+ * finds it. The limit: a full or failing disk refuses large messages, but no others.
  */
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
@@ -21,23 +21,28 @@ export interface SpoolEnvironment {
   MAX_MESSAGE_SIZE: number
 }
 
-/**
- * Opens the spool that the environment names.
- * @throws Error as `Spool.open`, and when the largest message would never find room
- */
+/** @throws Error as `Spool.open`, and when the largest message would not fit */
 export async function openSpool(environment: SpoolEnvironment): Promise<Spool> {
   const { SPOOL_DIRECTORY: directory = join(tmpdir(), 'mailflow-spool') } = environment
   const { SPOOL_MIB: mebibytes, MAX_MESSAGE_SIZE: largest } = environment
   const octets = mebibytes * mebibyte
   if (octets < largest + ownField)
-    throw new Error(`SPOOL_MIB: ${mebibytes} MiB hold no message of ${largest} octets`)
+    throw new Error(`SPOOL_MIB: ${mebibytes} MiB are too few for a message of ${largest} octets`)
   return Spool.open(directory, octets)
 }
 
-/** Octets that the field may have which the ingress puts before a message. */
+/** Octets reserved for the Received field that the ingress prepends. */
 const ownField = 4096
 
-export class Spool {
+/** Holds large messages during the data phase. */
+export interface MessageSpool {
+  /** Free octets. */
+  readonly left: number
+  /** Opens a new file. If that fails, the first `append` throws. */
+  file(): SpoolFile
+}
+
+export class Spool implements MessageSpool {
   readonly #directory: string
   #left: number
 
@@ -47,9 +52,8 @@ export class Spool {
   }
 
   /**
-   * Makes the directory if need be, and removes what a process left there that died between opening a file and
-   * taking its name away.
-   * @param octets that all its files may have
+   * Creates the directory if needed. Removes files of processes that died between open and unlink.
+   * @param octets of all files together
    * @throws Error naming the directory when files cannot be written there
    */
   static async open(directory: string, octets: number): Promise<Spool> {
@@ -66,12 +70,10 @@ export class Spool {
     return spool
   }
 
-  /** Octets that are not taken. */
   get left(): number {
     return this.#left
   }
 
-  /** A new file. Whether it can be opened is told by the first `append`. */
   file(): SpoolFile {
     return new SpoolFile(this.#directory, {
       take: (octets) => {
@@ -86,10 +88,10 @@ export class Spool {
   }
 }
 
-/** A file that cannot be written or read. */
+/** A spool file cannot be written or read. */
 export class SpoolError extends Error {
   override readonly name = 'SpoolError'
-  /** There is no room, which there will be when others have been stored. */
+  /** The disk is full; space returns when other messages are stored. */
   readonly isFull: boolean
 
   constructor(cause: unknown) {
@@ -98,18 +100,18 @@ export class SpoolError extends Error {
   }
 }
 
-/** The account of octets says it as the file system does. */
+/** The octet count reports the same error as a full file system. */
 const noSpace = () => Object.assign(new Error('the spool is full'), { code: 'ENOSPC' })
 
 const full = new Set<unknown>(['ENOSPC', 'EDQUOT'])
 
 interface Account {
-  /** @returns false, and nothing is taken, when they are not left */
+  /** @returns false, and takes nothing, when too few octets are free */
   take(octets: number): boolean
   giveBack(octets: number): void
 }
 
-/** A file without a name. What is asked of it is done in the order it was asked. */
+/** An unlinked file. Operations run one after another, in call order. */
 export class SpoolFile {
   readonly #account: Account
   readonly #handle: Promise<FileHandle>
@@ -121,7 +123,7 @@ export class SpoolFile {
     this.#account = account
     this.#handle = openNameless(directory)
     this.#last = this.#handle
-    // Met by whoever appends.
+    // `append` reports the error.
     this.#handle.catch(() => {})
   }
 
@@ -129,7 +131,7 @@ export class SpoolFile {
     return this.#length
   }
 
-  /** @param octets kept unchanged until it resolves @throws SpoolError */
+  /** @param octets must not change until it resolves @throws SpoolError */
   async append(octets: Buffer): Promise<void> {
     if (this.#discarded !== null) throw new SpoolError('the file is discarded')
     if (!this.#account.take(octets.length)) throw new SpoolError(noSpace())
@@ -144,7 +146,7 @@ export class SpoolFile {
     await this.#next((handle) => readAll(handle, into, position))
   }
 
-  /** Gives everything back, after what was asked before. It never rejects. */
+  /** Frees the space after all earlier operations. Never rejects. */
   discard(): Promise<void> {
     this.#discarded ??= this.#next((handle) => handle.close())
       .catch(() => {})
@@ -162,7 +164,7 @@ export class SpoolFile {
   }
 }
 
-/** The directory is made again if something tidied it away, as happens among a system's temporary files. */
+/** Creates the directory again if a cleaner of temporary files removed it. */
 async function openNameless(directory: string): Promise<FileHandle> {
   try {
     return await openAndUnlink(directory)
@@ -173,7 +175,7 @@ async function openNameless(directory: string): Promise<FileHandle> {
   }
 }
 
-/** The name may be gone already: another process that starts takes away all there are. */
+/** The name may already be gone: a process that starts removes all names. */
 async function openAndUnlink(directory: string): Promise<FileHandle> {
   const path = join(directory, randomUUID() + suffix)
   const handle = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)

@@ -1,14 +1,17 @@
-/** A large message in the spool: its file, and what is known of the octets that came, whatever the disk says later. */
+/**
+ * A large message in the spool. Its digest is computed from the octets received, so a disk that returns other octets is
+ * detected.
+ */
 import { type ContentDigest, ContentDigester, type LargeContent } from '../../../shared/content/multipart.ts'
 import { insufficientSpool, type Refused, spoolUnavailable } from '../replies.ts'
 import { SpoolError, type SpoolFile } from './spool.ts'
 
-/** A refusal, and what of ours was at fault, for the log alone. */
+/** A refusal, and the internal error behind it, for the log only. */
 export interface Rejected extends Refused {
   cause?: unknown
 }
 
-/** @param error what the spool threw */
+/** @param error thrown by the spool */
 export function spoolFault(error: unknown): Rejected {
   const refused = error instanceof SpoolError && error.isFull ? insufficientSpool : spoolUnavailable
   return { ...refused, cause: error }
@@ -23,18 +26,18 @@ export class SpooledContent {
     this.#file = file
   }
 
-  /** Aborted when nobody wants the content any more. */
+  /** Aborted when the content is no longer needed. */
   get signal(): AbortSignal {
     return this.#discarded.signal
   }
 
-  /** @param octets kept unchanged until it resolves @throws SpoolError */
+  /** @param octets must not change until it resolves @throws SpoolError */
   append(octets: Buffer): Promise<void> {
     this.#digester.update(octets)
     return this.#file.append(octets)
   }
 
-  /** Nothing follows. */
+  /** Must follow the last `append`. */
   finish(): LargeContent {
     const digest: ContentDigest = this.#digester.finish()
     return { ...digest, read: (into, position) => this.#file.read(into, position) }

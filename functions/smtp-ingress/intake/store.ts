@@ -1,7 +1,6 @@
 /**
- * Making messages durable: contents first, then the jobs that refer to them. A message is stored when both are
- * acknowledged. A content whose job was not taken is garbage that the bucket's lifecycle removes; a job never
- * refers to what is not there.
+ * Stores messages: first contents, then the jobs that refer to them. A message is stored when both are acknowledged.
+ * The bucket's lifecycle removes a content without a job; a job never refers to a missing content.
  */
 import type { SegmentWriter } from '../../../shared/content/segment.ts'
 import type { EvaluationJob } from '../../../shared/contract/jobs.ts'
@@ -16,7 +15,7 @@ export interface Stores {
 
 type Failure = Error | null
 
-/** @returns for each message null, or why it is not stored; rejects when none of them is */
+/** @returns for each message null or its error; rejects when all fail */
 export async function storeMessages(
   { segments, queue }: Stores,
   batch: readonly Accepted[],
@@ -28,13 +27,13 @@ export async function storeMessages(
   return jobs.map(({ length }) => {
     const own = failures.slice(sent, sent + length)
     sent += length
-    // RFC 5321 has no reply for some of the recipients, so one job missing is the message missing: the client
-    // sends it again, and those whose job was taken may get it twice. Rather that than not at all.
+    // RFC 5321 has no reply for only some recipients, so one missing job fails the whole message. The client sends it
+    // again, and recipients with a job may get it twice. A duplicate is better than a loss.
     return own.find((failure) => failure !== null) ?? null
   })
 }
 
-/** @returns the place of each message's content */
+/** @returns the content reference of each message */
 async function storeContents(
   segments: Stores['segments'],
   batch: readonly Accepted[],
@@ -47,11 +46,11 @@ async function storeContents(
   )
 }
 
-/** A queue takes some of a batch and refuses others for a moment; those get one more chance. */
+/** SQS may accept part of a batch; the rest gets one retry. */
 async function sendTwice(queue: Stores['queue'], jobs: readonly EvaluationJob[]): Promise<Failure[]> {
   const failures = await queue.trySend(jobs.map((job) => ({ job })))
   const again = [...jobs.keys()].filter((index) => failures[index] !== null)
-  // Nothing was taken at all: that is an outage, and the SDK has already retried it.
+  // If all failed, that is an outage, which the SDK has already retried.
   if (again.length === 0 || again.length === jobs.length) return failures
   const second = await queue.trySend(again.map((index) => ({ job: jobs[index] as EvaluationJob })))
   again.forEach((index, position) => {

@@ -1,8 +1,8 @@
 /**
- * How many sessions there may be: in all, and of one address. The attack: one sender, or one attacker, takes all
- * sessions, or makes connection upon connection for the cost of their handshakes. The defence: an address has so many
- * sessions at once and so many new ones a minute; an IPv6 client is its /64. The limit: who has many addresses has as
- * many shares; then the number in all protects the task, and honest clients hear 421 and come again.
+ * Connection limiter, for the task and for each address. The attack: one client takes all sessions, or opens
+ * connections endlessly to cause handshakes. The defence: an address has a maximum of concurrent sessions and of new
+ * ones a minute; an IPv6 client counts as its /64. The limit: a client with many addresses has as many shares. Then the
+ * task's maximum protects it, and honest clients get 421 and retry.
  */
 import { type Refused, tooManyConnections, tooManyNewConnections, tooManySessions } from '../replies.ts'
 import { BoundedMemory } from './bounded-memory.ts'
@@ -11,11 +11,10 @@ import { clientNetwork } from './client-network.ts'
 export interface AdmissionLimits {
   sessions: number
   sessionsOfAddress: number
-  /** New sessions of an address in a minute; 0 means as many as come. */
+  /** New sessions of an address in a minute; 0 means unlimited. */
   rateOfAddress: number
 }
 
-/** What the environment says of admission. */
 export function admissionLimits(environment: {
   MAX_CONNECTIONS: number
   MAX_CONNECTIONS_PER_ADDRESS: number
@@ -31,16 +30,15 @@ export function admissionLimits(environment: {
 const minute = 60_000
 
 /**
- * Addresses that are remembered without a session, for their rate. Beyond them the half that left first is forgotten
- * and begins anew: who has that many addresses is not held by a rate of each, and nobody is refused for another's
- * flood.
+ * Addresses without a session that are kept for their rate. Beyond it, the half that left first is forgotten: limits
+ * for single addresses cannot stop a flood from so many, and no client is refused because of another's flood.
  */
 const rememberedAddresses = 65_536
 
-/** The minute of an address begins with its first session, and the next with the first one after that minute. */
+/** An address's minute begins with its first session, and again with the first session after that minute. */
 interface Client {
   sessions: number
-  /** Admitted in its minute. */
+  /** Sessions admitted in the current minute. */
   admitted: number
   since: number
 }
@@ -49,11 +47,11 @@ export class SessionCounts {
   readonly #limits: AdmissionLimits
   readonly #now: () => number
   readonly #present = new Map<string, Client>()
-  /** Without a session. */
+  /** Addresses without a session. */
   readonly #absent: BoundedMemory<Client>
   #sessions = 0
 
-  /** @param now milliseconds of a clock that nobody sets */
+  /** @param now milliseconds of a monotonic clock */
   constructor(limits: AdmissionLimits, now = () => performance.now(), remembered = rememberedAddresses) {
     this.#limits = limits
     this.#now = now
@@ -64,21 +62,24 @@ export class SessionCounts {
     return this.#sessions
   }
 
-  /** Addresses of which something is remembered. */
+  /** Addresses held. */
   get addresses(): number {
     return this.#present.size + this.#absent.size
   }
 
   /**
    * Counts a session of this address.
-   * @returns null, and the session is counted until `release`; or how it is refused, and it is not counted
+   * @returns null, and the session counts until `release`; or the refusal, and it does not count
    */
   admit(address: string): Refused | null {
     const name = clientNetwork(address)
     const now = this.#now()
-    const client = this.#present.get(name) ??
+    const client: Client = this.#present.get(name) ??
       this.#absent.get(name) ?? { sessions: 0, admitted: 0, since: now }
-    if (now - client.since >= minute) Object.assign(client, { admitted: 0, since: now })
+    if (now - client.since >= minute) {
+      client.admitted = 0
+      client.since = now
+    }
     const refused = this.#refuse(client)
     if (refused !== null) return refused
     client.sessions++
@@ -89,7 +90,7 @@ export class SessionCounts {
     return null
   }
 
-  /** A session that was admitted has ended. */
+  /** Ends a counted session. */
   release(address: string): void {
     const name = clientNetwork(address)
     const client = this.#present.get(name)
@@ -100,7 +101,7 @@ export class SessionCounts {
     if (this.#limits.rateOfAddress > 0) this.#absent.set(name, client)
   }
 
-  /** An address's own excess is told first: it concerns nobody else. */
+  /** An address's own excess is reported first: it is the more precise reason. */
   #refuse({ sessions, admitted }: Client): Refused | null {
     const { sessionsOfAddress, rateOfAddress } = this.#limits
     if (sessions >= sessionsOfAddress) return tooManyConnections

@@ -1,17 +1,16 @@
 export interface MemoryBounds {
-  /** Keys that are remembered, two or more. */
+  /** Keys held, two or more. */
   most: number
-  /** Milliseconds that a key is remembered without being asked for; twice as long at most. */
+  /** Milliseconds after which an unused key is forgotten; at most twice as long. */
   maxAgeMs?: number
   /** Milliseconds of a monotonic clock. */
   now?(): number
 }
 
 /**
- * What is remembered by a key, of a bounded number of keys. The attack: keys without end, each only once, as IPv6
- * addresses are. The defence: when there are too many, the half that has not been asked for longest is forgotten at
- * once, since to look for the oldest one by one costs more than what is counted. The limit: who has that many keys is
- * remembered by none of them.
+ * A map with a bounded number of keys. The attack: endless keys, each used once, such as IPv6 addresses. The defence: a
+ * full map forgets the least recently used half at once; finding single oldest keys would cost more than the counting.
+ * The limit: keys beyond the bound are forgotten too early.
  */
 export class BoundedMemory<Value extends object> {
   readonly #half: number
@@ -41,7 +40,7 @@ export class BoundedMemory<Value extends object> {
     return old
   }
 
-  /** @param make what is remembered of a key that is not known */
+  /** @param make creates the value of an unknown key */
   getOrMake(key: string, make: () => Value): Value {
     const known = this.get(key)
     if (known !== undefined) return known

@@ -1,14 +1,14 @@
-/** Whom an address is counted as. */
+/** Maps an address to the client that limits count. */
 import ipaddr from 'ipaddr.js'
 
 /**
- * An IPv4 address is one client. Of IPv6, a client has a /64 at least (RFC 4291 §2.5.1: its interface identifiers) and
- * may change within it as often as it likes.
- * @param ip in any of its spellings
- * @returns `192.0.2.1`, or `2001:db8:1:2::/64`; what is no address stands for itself
+ * An IPv4 address is one client. An IPv6 client has at least a /64 (RFC 4291 §2.5.1: interface identifiers) and may
+ * change its address within it at will.
+ * @param ip in any spelling
+ * @returns `192.0.2.1`, or `2001:db8:1:2::/64`; an invalid address unchanged
  */
 export function clientNetwork(ip: string): string {
-  // Most are IPv4 and stay as they are.
+  // Fast path for IPv4.
   if (!ip.includes(':')) return ip
   try {
     const address = ipaddr.process(ip)

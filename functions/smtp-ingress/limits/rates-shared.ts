@@ -1,9 +1,9 @@
 /**
- * Messages a minute by a key, over several processes, without a request a message. Each process decides by what it took
- * itself and by what it last heard of the others, and no decision waits. The limit: between two reports a process
- * knows of none but its own messages, so together they may take more than they should, each an eighth of the limit at
- * most and what comes while a report is under way; and a minute is the clock's, so the end of one and the beginning of
- * the next may together see twice the limit. While nobody answers to reports each process counts by itself.
+ * Messages a minute for a key, over several processes, without a request for each message. A process decides by its own
+ * count and the last known counts of the others; no decision waits. The limit: between two reports a process knows only
+ * its own messages. Together they may exceed the limit by an eighth each, plus what arrives during a report. Minutes
+ * are the clock's, so the end of one and the start of the next may together see twice the limit. While reports fail,
+ * each process counts alone.
  */
 import type { Others } from '../../../shared/transport/rates.ts'
 import { causeOf, type Log } from '../log.ts'
@@ -18,20 +18,20 @@ import {
   type Window,
 } from './rates-window.ts'
 
-/** Where processes tell each other of what they took. */
+/** Shares counts between processes. */
 export interface SharedCounts {
   /**
    * @param minute since 1970
-   * @param taken all messages of the minute so far that this process took
-   * @throws when nobody answers
+   * @param taken all messages of this minute that this process accepted
+   * @throws when the report fails
    */
   report(key: string, minute: number, taken: number): Promise<Others>
 }
 
 export interface SharedRatesOptions {
-  /** Null where this process takes everything by which a key is counted. */
+  /** Null when this process alone counts these keys. */
   counts: SharedCounts | null
-  /** Keys that are counted at once. */
+  /** Keys counted at once. */
   most: number
   log: Log
   /** Milliseconds since 1970. */
@@ -47,7 +47,7 @@ interface Counted {
 export class SharedRates {
   readonly #options: SharedRatesOptions
   #minute = Number.NaN
-  /** Of this minute, and of the one before. */
+  /** Counts of this minute and of the previous one. */
   #counted: BoundedMemory<Counted>
   #before: BoundedMemory<Counted>
   #isFailing = false
@@ -74,25 +74,25 @@ export class SharedRates {
     if (isMuch(counted.window, limit) || isOverdue(counted.window, at)) this.#report(key, counted, at)
   }
 
-  /** Once a second, for messages that no other one followed. */
+  /** Runs once a second, to report messages that no later message reported. */
   tick(at: number): void {
     this.#turnTo(at)
     for (const [key, counted] of this.#counted.entries())
       if (counted.window.own > counted.window.reported) this.#report(key, counted, at)
   }
 
-  /** Who counted the key in the minute before is taken to count it now, too. */
+  /** A process that counted the key in the previous minute is expected to count it now. */
   #begin(key: string): Counted {
     const counters = this.#before.get(key)?.window.others.counters ?? 0
     return { window: emptyWindow(counters), limit: 0, isReporting: false }
   }
 
-  /** What was not reported of a minute that is over concerns no decision any more. */
+  /** Unreported messages of a past minute affect no further decision. */
   #turnTo(at: number): void {
     const minute = minuteOf(at)
     if (minute === this.#minute) return
     this.#minute = minute
-    // Alone, there is nobody to expect.
+    // Without shared counts there are no other processes to expect.
     if (this.#options.counts !== null) this.#before = this.#counted
     this.#counted = new BoundedMemory({ most: this.#options.most })
   }
@@ -117,21 +117,23 @@ export class SharedRates {
       this.#report(key, counted, this.#options.now())
   }
 
-  /** It is tried again a second later, however many come until then. */
+  /** The next report follows a second later, however many messages arrive. */
   #failed(counted: Counted, error: unknown): void {
     counted.isReporting = false
     counted.window.isFailing = true
     this.#tell(error)
   }
 
-  /** Once when it begins to fail, and once when it is over. */
+  /** Logs once when reports begin to fail, and once when they work again. */
   #tell(error: unknown): void {
     const isFailing = error !== null
     if (isFailing === this.#isFailing) return
     this.#isFailing = isFailing
     const { log } = this.#options
     if (isFailing)
-      log('error', 'message rates of connectors are counted by this process alone', { cause: causeOf(error) })
-    else log('info', 'message rates of connectors are counted together again')
+      log('error', 'message rates of connectors cannot be shared: each task counts alone', {
+        cause: causeOf(error),
+      })
+    else log('info', 'message rates of connectors are shared between tasks again')
   }
 }

@@ -1,23 +1,23 @@
-/** The arithmetic of one minute, as one of several processes knows it that count messages together. */
+/** Arithmetic of one minute of a shared count, as one of several processes sees it. */
 import type { Others } from '../../../shared/transport/rates.ts'
 
 export interface Window {
-  /** Messages that this process took. */
+  /** Messages of this process. */
   own: number
-  /** As many of them as the others can know of. */
+  /** How many of them were reported. */
   reported: number
-  /** What was known of the others at the last report. */
+  /** Counts of the others at the last report. */
   others: Others
-  /** When the last report began, milliseconds since 1970. */
+  /** When the last report began, in milliseconds since 1970. */
   reportedAt: number
-  /** The last report was not answered. */
+  /** The last report failed. */
   isFailing: boolean
 }
 
-/** Milliseconds after which others hear of what was taken, however little it is. */
+/** Milliseconds after which even a single message is reported. */
 export const reportEveryMs = 1000
 
-/** @param counters other processes that are expected to count */
+/** @param counters other processes expected to count */
 export const emptyWindow = (counters = 0): Window => ({
   own: 0,
   reported: 0,
@@ -26,13 +26,13 @@ export const emptyWindow = (counters = 0): Window => ({
   isFailing: false,
 })
 
-/** Since 1970. */
+/** Minutes since 1970. */
 export const minuteOf = (at: number): number => Math.floor(at / 60_000)
 
-/** @param limit messages that all may take together */
+/** @param limit messages of all processes together */
 export const hasRoom = ({ own, others }: Window, limit: number): boolean => own + others.taken < limit
 
-/** What is known once somebody has answered to a report of so many: the others may not all have reported yet. */
+/** After a successful report. Other processes may not have reported yet, so their expected number does not shrink. */
 export const afterReport = (window: Window, reported: number, { taken, counters }: Others): Window => ({
   ...window,
   reported,
@@ -40,14 +40,14 @@ export const afterReport = (window: Window, reported: number, { taken, counters 
   isFailing: false,
 })
 
-/** Whether others have to hear of what was taken before long: there is something, and a second has passed. */
+/** Whether a second has passed with unreported messages. */
 export const isOverdue = ({ own, reported, reportedAt }: Window, at: number): boolean =>
   own > reported && at - reportedAt >= reportEveryMs
 
 /**
- * Whether others should hear now: half of this process's share of what was left at the last report is taken. Four are
- * taken to share at least, since who has just begun knows of nobody. So what the others do not know of is an eighth of
- * the limit at most, and less as the limit comes near.
+ * Whether to report now: half of this process's share of the remainder is used. A share assumes at least four
+ * processes, since a new process knows of no others. So unreported messages are at most an eighth of the limit, and
+ * fewer near the limit.
  */
 export function isMuch({ own, reported, others, isFailing }: Window, limit: number): boolean {
   if (own === reported || isFailing) return false

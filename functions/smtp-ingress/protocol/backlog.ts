@@ -1,13 +1,13 @@
-/** Octets that may lie unread while a command or a message is decided, and what each chunk of them weighs besides. */
+/** Octets that may wait while a command or message is decided, and the overhead counted for each chunk. */
 const mostWeight = 64 * 1024
 const chunkWeight = 128
 
-/** What the client has sent ahead, until the session goes on. */
+/** Octets that the client sent ahead, until the session continues. */
 export class Backlog {
   #chunks: Buffer[] = []
   #weight = 0
 
-  /** The client should be held back. */
+  /** The session should apply backpressure. */
   get isFull(): boolean {
     return this.#weight > mostWeight
   }
@@ -17,7 +17,7 @@ export class Backlog {
     this.#weight += octets.length + chunkWeight
   }
 
-  /** @returns all of it, in the order it came */
+  /** @returns all octets in order */
   take(): Buffer {
     const octets = Buffer.concat(this.#chunks)
     this.drop()

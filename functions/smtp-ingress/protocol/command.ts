@@ -1,7 +1,7 @@
 /**
- * One line of a client, read as a command of RFC 5321 §4.1.1 and its extensions. The attack: whatever octets a
- * stranger can think of. The defence: a line is ASCII or UTF-8 without controls, is read once from front to back, and
- * is a command or refused; nothing is repaired. Its limit: the length of a line is bounded by whoever cuts it.
+ * Parses one line as a command of RFC 5321 §4.1.1 and extensions. The attack: arbitrary octets. The defence: a line is
+ * ASCII or UTF-8 without controls, read once from front to back, and either a command or refused; nothing is repaired.
+ * The limit: the caller bounds the length of a line.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { Envelope, Recipient } from '../../../shared/contract/message.ts'
@@ -22,21 +22,21 @@ import {
   wrongArguments,
 } from './refusals.ts'
 
-/** RFC 5321 §4.1.1.2; what RFC 1870, 3461, 6152, 6531 and 8689 add is in the envelope. */
+/** RFC 5321 §4.1.1.2; the envelope holds the parameters of RFC 1870, 3461, 6152, 6531 and 8689. */
 export interface MailCommand {
   verb: 'MAIL'
-  /** With the domain in A-labels (RFC 6531 §3.2). */
+  /** The domain is in A-labels (RFC 6531 §3.2). */
   envelope: Envelope
-  /** Octets the client announces (RFC 1870), or 0. */
+  /** Octets that the client announces (RFC 1870), or 0. */
   size: number
 }
 
 /** RFC 5321 §4.1.1.3 */
 export interface RecipientCommand {
   verb: 'RCPT'
-  /** `postmaster` may stand without a domain (RFC 5321 §4.5.1). */
+  /** `postmaster` needs no domain (RFC 5321 §4.5.1). */
   recipient: Pick<Recipient, 'address' | 'notify' | 'orcpt'>
-  /** The local part is not ASCII, so the transaction must be one with SMTPUTF8 (RFC 6531 §3.5). */
+  /** The local part is not ASCII, so the transaction needs SMTPUTF8 (RFC 6531 §3.5). */
   needsSmtpUtf8: boolean
 }
 
@@ -45,10 +45,10 @@ export type Command =
   | MailCommand
   | RecipientCommand
   | { verb: 'DATA' | 'RSET' | 'STARTTLS' | 'QUIT' | 'NOOP' | 'VRFY' | 'HELP' }
-  /** Not SMTP at all: a request of HTTP, or the first octets of a TLS handshake. */
+  /** Not SMTP: an HTTP request, or the start of a TLS handshake. */
   | { verb: 'HTTP' | 'TLS' }
 
-/** A client's line; what of it is not UTF-8 is `replacement` in the text. */
+/** The text contains U+FFFD where the line is not UTF-8. */
 interface Line {
   text: string
   isAscii: boolean
@@ -69,21 +69,21 @@ const httpMethods = new Set([
   'PRI',
 ])
 
-/** No verb and no method is longer. */
+/** Octets of the longest verb or HTTP method. */
 const longestVerb = 8
 
-/** Of ASCII, and U+0080 to U+009F. */
+/** ASCII controls, and U+0080 to U+009F. */
 const control = /[^ -~\u00a0-\uffff]/
 
 /** RFC 5321 §4.5.3.1.2 */
 const longestHostName = 255
 
-/** RFC 5321 §4.5.3.1.3: a path has 256 octets with its brackets. */
+/** RFC 5321 §4.5.3.1.3: a path has 256 octets including its brackets. */
 const longestAddress = 254
 
 /**
  * @param octets a line without its CRLF
- * @returns the command, or how it is refused
+ * @returns the command, or the refusal
  */
 export function parseCommand(octets: Buffer): Command | Refused {
   // A handshake record (RFC 8446 §5.1).
@@ -132,7 +132,7 @@ function read(verb: string, verbEnd: number, line: Line): Command | Refused {
   }
 }
 
-/** RFC 5321 §4.1.1.1, and no more than that it can be kept: clients call themselves by names of every kind. */
+/** RFC 5321 §4.1.1.1, less strict: any name is accepted that can be stored and shown, since clients use many kinds. */
 function readGreeting(verb: 'EHLO' | 'HELO', name: string, line: Line): Command | Refused {
   if (name === '') return wrongArguments(`${verb} hostname`)
   const isWord = line.isUtf8 && !name.includes(' ') && !unseen.test(name)
@@ -169,7 +169,9 @@ function readRecipient(line: Line): RecipientCommand | Refused {
   return { verb: 'RCPT', recipient: { address, notify, orcpt }, needsSmtpUtf8: !hasAsciiLocalPart }
 }
 
-/** @returns where the path should begin, or -1. RFC 5321 §3.3 has no space there, and some clients do. */
+/**
+ * @returns where the path should begin, or -1. Allows spaces: RFC 5321 §3.3 forbids them, but some clients send them.
+ */
 function behindKeyword(text: string, keyword: string): number {
   if (upperCase(text.slice(0, keyword.length)) !== keyword) return -1
   let position = keyword.length
@@ -180,8 +182,8 @@ function behindKeyword(text: string, keyword: string): number {
 const isGarbled = ({ text }: Line, path: Path): boolean => text.slice(0, path.end).includes(replacement)
 
 /**
- * Without SMTPUTF8 only A-labels may travel on (RFC 6531 §3.2). What is no domain stays as it is, to be refused as what
- * the client wrote.
+ * Without SMTPUTF8 only A-labels may be relayed (RFC 6531 §3.2). An invalid domain stays unchanged, so that the refusal
+ * shows what the client wrote.
  */
 function withAsciiDomain(path: Path, line: Line): { address: string; hasAsciiLocalPart: boolean } {
   const { address, domainAt } = path

@@ -1,7 +1,7 @@
 /**
- * ESMTP parameters of MAIL and RCPT (RFC 5321 §4.1.1.11). The attack: a value that is written into the next server's
- * command line, a DSN or a log as something else than it was here. The defence: each parameter once, of the values it
- * may have; xtext that decodes to anything but printable ASCII is refused.
+ * Parses ESMTP parameters of MAIL and RCPT (RFC 5321 §4.1.1.11). The attack: a value that means something else when
+ * written into the next server's command line, a DSN or a log. The defence: each parameter once, with an allowed value;
+ * xtext must decode to printable ASCII.
  */
 import type { Envelope, Recipient } from '../../../shared/contract/message.ts'
 import { parameterTooLong, parameterUnknown, type Refused } from '../replies.ts'
@@ -20,10 +20,10 @@ export interface MailParameters {
 
 export type RecipientParameters = Pick<Recipient, 'notify' | 'orcpt'>
 
-/** Takes one parameter's value, null where it has none, or says why not. */
+/** Stores the value of one parameter, null if it has none, or returns the refusal. */
 type Take<Parameters> = (value: string | null, parameters: Parameters) => Refused | null
 
-/** RFC 3461 §4.4, §4.2: characters, of an ENVID those it stands for. */
+/** Characters (RFC 3461 §4.4, §4.2); an ENVID counts decoded. */
 const longestEnvid = 100
 const longestOrcpt = 500
 
@@ -57,7 +57,7 @@ const ofRecipients = new Map<string, Take<RecipientParameters>>([
   ['ORCPT', withValue('ORCPT', takeOrcpt)],
 ])
 
-/** @param from behind the path */
+/** @param from the position after the path */
 export function readMailParameters(text: string, from: number): MailParameters | Refused {
   const parameters: MailParameters = {
     size: 0,
@@ -70,7 +70,7 @@ export function readMailParameters(text: string, from: number): MailParameters |
   return read(text, from, ofMail, parameters) ?? parameters
 }
 
-/** @param from behind the path */
+/** @param from the position after the path */
 export function readRecipientParameters(text: string, from: number): RecipientParameters | Refused {
   const parameters: RecipientParameters = { notify: null, orcpt: null }
   return read(text, from, ofRecipients, parameters) ?? parameters
@@ -112,7 +112,7 @@ function takeOne<Parameters>(
   const keyword = sign < 0 ? word : word.slice(0, sign)
   const name = upperCase(keyword)
   const take = known.get(name)
-  // RFC 5321 §4.1.2: a parameter's name is letters, digits and hyphens; anything else is not repeated.
+  // RFC 5321 §4.1.2: a parameter name is letters, digits and hyphens. Other names are not repeated in the reply.
   if (!take) return parameterUnknown(/^[A-Z0-9-]{1,30}$/.test(name) ? name : 'given')
   if (given.has(name)) return wrongParameter(`Duplicate ${name} parameter`)
   given.add(name)
@@ -169,8 +169,8 @@ function takeNotify(value: string, parameters: RecipientParameters): Refused | n
 }
 
 /**
- * RFC 3461 §4.2, RFC 6533 §3: kept as it was written, except that what is not ASCII, which only the type `utf-8` may
- * hold, is escaped, so that it may go where SMTPUTF8 does not.
+ * RFC 3461 §4.2, RFC 6533 §3: stored as written. Non-ASCII characters, which only the type `utf-8` allows, are escaped,
+ * so that the value can be relayed without SMTPUTF8.
  */
 function takeOrcpt(value: string, parameters: RecipientParameters): Refused | null {
   if (value.length > longestOrcpt) return parameterTooLong('ORCPT')
@@ -202,7 +202,7 @@ function decodeXtext(value: string): string | null {
   return isPrintable(decoded) ? decoded : null
 }
 
-/** Of ASCII alone: there are letters elsewhere whose capitals are ASCII, and `ſize` is not SIZE. */
+/** ASCII only: some other letters have ASCII capitals, and `ſize` is not SIZE. */
 export function upperCase(word: string): string {
   return isPrintable(word) ? word.toUpperCase() : ''
 }

@@ -1,18 +1,18 @@
 /**
- * Mailboxes in angle brackets (RFC 5321 §4.1.2, RFC 6531 §3.3). The attack: an address that we read as one mailbox
- * and the next server as another, that ends a line or hides a part of itself, or whose reading takes for ever. The
- * defence: one pass over its characters without going back, by the grammar and nothing beside it; what cannot be seen
- * or moves other text is refused. Its limit: letters that look like others stay, and so do local parts of more than 64
- * octets, the least that a server must take (§4.5.3.1.1); forwarders make longer ones.
+ * Parses mailboxes in angle brackets (RFC 5321 §4.1.2, RFC 6531 §3.3). The attack: an address that the next server
+ * reads as another mailbox, that ends a line, hides a part of itself, or takes exponential time. The defence: one pass
+ * without backtracking, strictly by the grammar; invisible and text-moving characters are refused. The limits:
+ * look-alike letters are accepted, and so are local parts over 64 octets, the minimum every server must support
+ * (§4.5.3.1.1); forwarders create longer ones.
  */
 import { isIPv4, isIPv6 } from 'node:net'
 
 export interface Path {
-  /** Without source route and brackets, as it was written; empty is the null path. */
+  /** As written, without source route and brackets; empty for the null path. */
   address: string
-  /** Where in the address the domain begins; -1 where there is none. */
+  /** Start of the domain in the address; -1 if there is none. */
   domainAt: number
-  /** Where in the text the path has ended. */
+  /** The position after the path in the text. */
   end: number
 }
 
@@ -32,22 +32,24 @@ const tableOf = (signs: string): Uint8Array => {
 const alphanumeric = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
 /** RFC 5322 §3.2.3 */
 const inAtoms = tableOf(`${alphanumeric}!#$%&'*+-/=?^_\`{|}~`)
-/** The underscore stands in names of hosts that send mail, and in no rule. */
+/** No RFC allows the underscore, but hostnames of real senders contain it. */
 const inLabels = tableOf(`${alphanumeric}_-`)
 
-/** RFC 1035 §2.3.4. What is not ASCII has its length as an A-label only. */
+/** RFC 1035 §2.3.4. A non-ASCII label is only measured as an A-label. */
 const longestLabel = 63
 
 /** Octets of `[IPv6:` and the longest address. */
 const longestLiteral = 52
 
-/** Besides controls: spaces other than that in quotes, changes of direction, what has no width. */
+/**
+ * Bidirectional controls, zero-width characters, and spaces other than U+0020. ASCII controls are refused elsewhere.
+ */
 export const unseen = /[\p{Bidi_Control}\u200b\u2060\ufeff]|[^\P{Z} ]/u
 
 /**
  * @param text a line without ASCII controls
  * @param from where the path should begin
- * @returns null when no path begins there, or something is attached to it
+ * @returns null when no path begins there, or text follows it without a space
  */
 export function readPath(text: string, from: number): Path | null {
   const path = text.startsWith('<>', from)
@@ -69,7 +71,7 @@ function readMailbox(text: string, from: number): Path | null {
   return { address, domainAt: hasDomain ? localEnd + 1 - begin : -1, end: end + 1 }
 }
 
-/** RFC 5321 §4.1.1.3, Appendix C: `@one,@two:` is taken and ignored. */
+/** RFC 5321 §4.1.1.3, Appendix C: `@one,@two:` is accepted and ignored. */
 function skipSourceRoute(text: string, from: number): number {
   let position = from
   while (text.charCodeAt(position) === at) {
@@ -83,7 +85,7 @@ function skipSourceRoute(text: string, from: number): number {
   return position
 }
 
-/** @returns where it ends, or -1 */
+/** @returns the position after it, or -1 */
 function readLocalPart(text: string, from: number): number {
   return text.charCodeAt(from) === quote ? readQuoted(text, from + 1) : readDotString(text, from)
 }
@@ -106,7 +108,7 @@ function readQuoted(text: string, from: number): number {
     const code = text.charCodeAt(position)
     if (code === quote) return position + 1
     if (code !== backslash) continue
-    // What stands behind a backslash is ASCII in RFC 6531, too.
+    // RFC 6531 also allows only ASCII after a backslash.
     position++
     if (!(text.charCodeAt(position) < 127)) return -1
   }
@@ -142,7 +144,7 @@ function isLabel(text: string, from: number, end: number, isAscii: boolean): boo
   )
 }
 
-/** RFC 5321 §4.1.3: of the tags there is one. A scope (`%eth0`) means something on one machine only. */
+/** RFC 5321 §4.1.3: IPv6 is the only registered tag. A scope (`%eth0`) has a meaning on one machine only. */
 function readLiteral(text: string, from: number): number {
   const end = text.indexOf(']', from)
   if (end < 0 || end - from > longestLiteral) return -1

@@ -1,9 +1,8 @@
 /**
- * The server's side of an SMTP session (RFC 5321), without sockets and clocks: octets go in, replies and requests come
- * out. The attack: octets that mean one thing to us and another to whoever sent or receives them (commands within a
- * message, commands before a handshake that count after it), and clients that cost without end. The defence: a
- * command ends at CRLF, a message at CRLF.CRLF and at nothing else; what came before a handshake is forgotten with all
- * that was said; errors, idle commands and what is not yet read are counted.
+ * Server side of an SMTP session (RFC 5321), without sockets and clocks: octets in, replies and requests out. The
+ * attack: octets with a different meaning to the next or previous server (commands within a message, commands injected
+ * before a TLS handshake), and endless sessions. The defence: a command ends at CRLF and a message at CRLF.CRLF only. A
+ * handshake discards all earlier octets and state. Errors, idle commands and unread octets are counted.
  */
 import type { Reply } from '../../../shared/contract/message.ts'
 import { mailboxOf } from '../../../shared/mail/address.ts'
@@ -42,40 +41,38 @@ import { DataReader, type DataReaderOptions } from './data-reader.ts'
 import { LineReader } from './line-reader.ts'
 import type { MessageSink } from './sink.ts'
 
-/** What a session asks of its connection. */
+/** What a session needs from its connection. */
 export interface Wire {
   write(text: string): void
-  /** The next octets from the client begin a TLS handshake. */
+  /** The client's next octets begin a TLS handshake. */
   secure(): void
-  /** Nothing more is read, and when all is written the connection ends. */
+  /** Stops reading, and closes the connection when everything is written. */
   end(): void
-  /** Nothing more is read until `release`. */
   hold(): void
   release(): void
 }
 
-/** What the client said of itself. */
 export interface Greeting {
   name: string
-  /** It said EHLO. */
+  /** EHLO instead of HELO. */
   esmtp: boolean
 }
 
 export interface Transaction {
   greeting: Greeting
   mail: MailCommand
-  /** In the order they came, each mailbox once. */
+  /** In order of arrival, each mailbox once. */
   recipients: readonly RecipientCommand['recipient'][]
 }
 
-/** What is decided beyond the protocol. A reply below 300 accepts; 421 ends the session. */
+/** Decisions beyond the protocol. A reply below 300 accepts; 421 ends the session. */
 export interface Dialogue {
   mail(mail: MailCommand): Reply | Promise<Reply>
   recipient(recipient: RecipientCommand, mail: MailCommand): Reply | Promise<Reply>
   data(transaction: Transaction): MessageSink | Reply
-  /** The protocol itself refuses something. */
+  /** Reports a refusal by the protocol itself. */
   refused(refused: Refused): void
-  /** A fault of ours, by which the session ends. */
+  /** Reports an internal error that ends the session. */
   failed(error: unknown): void
 }
 
@@ -83,21 +80,17 @@ export interface SessionOptions extends DataReaderOptions {
   hostname: string
   maximumSize: number
   maximumRecipients: number
-  /** Replies of 4xx and 5xx that a client may get before a message of it is accepted. */
+  /** Replies of 4xx and 5xx since the last accepted message. */
   maximumErrors: number
-  /** Commands that it may give between two messages and that bring no message nearer. */
+  /** Commands since the last accepted message that do not advance a transaction. */
   maximumIdleCommands: number
 }
 
 const lineFeed = 10
 
-/**
- * What the session waits for: that the client may talk, a command, data, a handshake; or what it does itself, when
- * nobody is waited for.
- */
+/** What the session waits for. In `Deciding` it works itself and does not wait for the client. */
 export type Phase = 'Greeting' | 'Command' | 'Data' | 'Handshake' | 'Deciding' | 'Ended'
 
-/** A message on its way in. */
 interface IncomingMessage {
   sink: MessageSink
   reader: DataReader
@@ -108,20 +101,19 @@ type State =
   | { phase: 'Data'; message: IncomingMessage }
   | {
       phase: 'Deciding'
-      /** The one that is decided on, or whose octets have to find a place. */
+      /** The message being decided, or waiting for room. */
       message: IncomingMessage | null
-      /** Nothing more is read meanwhile, and the message goes on afterwards. */
+      /** Reading stops until there is room; then the message continues. */
       needsRoom: boolean
     }
 
-/** What MAIL and RCPT have brought. */
 interface OpenTransaction {
   mail: MailCommand
-  /** By mailbox. */
+  /** Keys are mailboxes. */
   recipients: Map<string, RecipientCommand['recipient']>
 }
 
-/** What the client is told: a reply, one of several lines, or why it is refused. Null when it is not known yet. */
+/** A reply, the text of a multiline reply, or a refusal. Null when not decided yet. */
 type Outcome = Reply | Refused | string | null
 
 export class Session {
@@ -135,7 +127,7 @@ export class Session {
   #greeting: Greeting | null = null
   #transaction: OpenTransaction | null = null
   readonly #progress = { steps: 0, messages: 0, messageOctets: 0 }
-  /** Counted since the last message that was accepted. */
+  /** Since the last accepted message. */
   #sinceMessage = { errors: 0, idleCommands: 0 }
   readonly #lines = new LineReader()
   readonly #backlog = new Backlog()
@@ -152,17 +144,17 @@ export class Session {
     return this.#state.phase
   }
 
-  /** Grows with every step that the client brings the session forward: a line, octets of a message, a handshake. */
+  /** Grows with every step of the client: a line, octets of a message, a handshake. */
   get steps(): number {
     return this.#progress.steps
   }
 
-  /** Messages that have begun. */
+  /** Messages begun. */
   get messages(): number {
     return this.#progress.messages
   }
 
-  /** Octets of the last of them, so far. */
+  /** Octets of the latest message so far. */
   get messageOctets(): number {
     return this.#progress.messageOctets
   }
@@ -171,7 +163,7 @@ export class Session {
     return this.#isSecure
   }
 
-  /** Says the greeting, or why there is none. */
+  /** Sends the greeting, or the refusal in its place. */
   greet(refused: Refused | null = null): void {
     if (this.phase !== 'Greeting') return
     this.#state = { phase: 'Command' }
@@ -192,13 +184,13 @@ export class Session {
     }
   }
 
-  /** The client sends no more (RFC 5321 §4.1.1.10 has it wait). What it has sent is answered all the same. */
+  /** The client has closed its side. Earlier commands still get their replies (RFC 5321 §4.1.1.10). */
   finish(): void {
     this.#isFinished = true
     if (this.phase !== 'Deciding') this.#hangUp()
   }
 
-  /** The handshake is done. All that was said before it is forgotten (RFC 3207 §4.2). */
+  /** The handshake is complete. STARTTLS has discarded all earlier state (RFC 3207 §4.2). */
   secured(refused: Refused | null = null): void {
     if (this.phase !== 'Handshake') return
     this.#isSecure = true
@@ -208,18 +200,18 @@ export class Session {
     else if (this.#isDraining) this.#endNow(shuttingDown)
   }
 
-  /** The client has been silent for too long. */
+  /** The client has sent nothing for too long. */
   timeOut(): void {
     this.#endNow(timedOut)
   }
 
-  /** The server goes away: the client hears it as soon as no message of it is on its way (RFC 5321 §3.8). */
+  /** The server shuts down: the client gets 421 as soon as none of its messages is in flight (RFC 5321 §3.8). */
   drain(): void {
     this.#isDraining = true
     if (this.phase === 'Command') this.#endNow(shuttingDown)
   }
 
-  /** The connection is gone. */
+  /** The connection is closed. */
   close(): void {
     const message = 'message' in this.#state ? this.#state.message : null
     this.#state = { phase: 'Ended' }
@@ -235,7 +227,7 @@ export class Session {
     this.#wire.end()
   }
 
-  /** Of a line or a message that was begun nobody knows how far it came, so nothing more is read. */
+  /** After an exception the position in a line or message is unknown, so nothing more is read. */
   #fail(error: unknown): void {
     this.#dialogue.failed(error)
     this.#endNow(faultOfOurs)
@@ -263,7 +255,7 @@ export class Session {
     if (at < octets.length && this.phase === 'Deciding') this.#keep(octets.subarray(at))
   }
 
-  /** Goes on with what came while something was decided. */
+  /** Processes what arrived during a decision. */
   #goOn(): void {
     this.#process(this.#backlog.take())
     if (this.#isDraining && this.phase === 'Command') this.#endWith(shuttingDown)
@@ -272,7 +264,7 @@ export class Session {
     if (this.#isFinished && this.phase !== 'Deciding') this.#hangUp()
   }
 
-  /** The client is held back while there is no place for more. */
+  /** Applies backpressure while there is no room. */
   #hold(): void {
     const isFull = this.#backlog.isFull || (this.#state.phase === 'Deciding' && this.#state.needsRoom)
     if (isFull === this.#isHeld) return
@@ -294,7 +286,7 @@ export class Session {
     return end + 1
   }
 
-  /** @param isPipelined octets of the client's follow that have been read */
+  /** @param isPipelined more octets were read after the command */
   #perform(command: Command, isPipelined: boolean): Outcome {
     switch (command.verb) {
       case 'MAIL':
@@ -372,7 +364,7 @@ export class Session {
     })
   }
 
-  /** RFC 2920 §3.1: DATA is the last of its group. What follows it is a message that nobody agreed to take. */
+  /** RFC 2920 §3.1: DATA ends a pipelined group. Octets after it would be a message without a 354. */
   #startData(isPipelined: boolean): Outcome {
     if (isPipelined) return unauthorisedPipelining
     const greeting = this.#greeting
@@ -424,7 +416,7 @@ export class Session {
       .catch((error) => this.#fail(error))
   }
 
-  /** @returns the answer when it is there at once, so that what came together is answered together */
+  /** @returns the reply if it is known at once, so that pipelined replies go out together */
   #decide(answer: Reply | Promise<Reply>, take: (answer: Reply) => void): Outcome {
     if (answer instanceof Promise) {
       this.#await(answer, null, take)
@@ -448,7 +440,7 @@ export class Session {
       .catch((error) => this.#fail(error))
   }
 
-  /** Of a command that brings no message nearer. */
+  /** Counts a command that does not advance a transaction. */
   #idle(answer: Reply | string): Outcome {
     return ++this.#sinceMessage.idleCommands > this.#options.maximumIdleCommands ? tooManyCommands : answer
   }

@@ -1,19 +1,21 @@
-/** How long our own certificate is still good: senders that verify it stop, without a word, when it has expired. */
+/**
+ * Publishes the remaining lifetime of the served certificate: senders that verify it silently stop when it has expired.
+ */
 import { dayMs } from '../../../shared/contract/durations.ts'
 import { Metric } from '../../../shared/contract/metrics.ts'
 import { Metrics } from '../metrics.ts'
 
 export interface CertificateExpiryOptions {
-  /** Of what is served at the moment. */
+  /** The expiry of what is currently served. */
   expires(): Date
-  /** Takes a line of metrics, with its end of line. */
+  /** Takes a line of metrics, with its line end. */
   write(line: string): void
   now(): Date
 }
 
 const everyMs = 60_000
 
-/** @returns how to end it */
+/** @returns a function that stops it */
 export function watchCertificateExpiry({ expires, write, now }: CertificateExpiryOptions): () => void {
   const tell = () => {
     const at = now().getTime()

@@ -1,7 +1,7 @@
 /**
- * Our certificates, as they come and go without a restart. They stand in a secret that is read again every few minutes;
- * the next of them is served from its own date, by this process's clock, whether or not the secret can be read then.
- * What fails, at reading or at the judgement of what was read, leaves in place what is served.
+ * Rotates the ingress's certificates without a restart. The secret is read again every few minutes. The next
+ * certificate is served from its own date, by this process's clock, even if the secret cannot be read then. When
+ * reading or checking fails, the served certificates stay.
  */
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
@@ -19,23 +19,22 @@ import { serverTlsOptions } from '../../../shared/tls/server-options.ts'
 import { causeOf, type Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 
-/** What is due is looked for at least as often; a timer of Node.js cannot wait for a month. */
+/** Node.js timers cannot wait for a month, so due dates are checked at least this often. */
 const longestWaitMs = 3_600_000
 
 export interface CertificatesOptions {
   /** The secret's text. Rejects when it cannot be read now. */
   read(): Promise<string>
   hostname: string
-  /** Milliseconds between two readings; up to half of it more, so that tasks do not ask together. */
+  /** Milliseconds between two reads, plus up to half of it at random, so that tasks do not read together. */
   everyMs: number
   metrics: Metrics
   log: Log
   now(): Date
-  /** Of 0 to 1. */
+  /** From 0 to 1. */
   chance?(): number
 }
 
-/** What serves them. */
 export interface Serving {
   use(certificates: CertificatesAndKeys): void
 }
@@ -47,7 +46,7 @@ export class OurCertificates {
   #served: CertificatesAndKeys
   #reading: NodeJS.Timeout | undefined
   #switching: NodeJS.Timeout | undefined
-  /** What was said last, so that it is not said every few minutes. */
+  /** Faults logged last; each is logged once. */
   #said = ''
 
   private constructor(options: CertificatesOptions, secret: CertificateSecret, served: CertificatesAndKeys) {
@@ -56,13 +55,14 @@ export class OurCertificates {
     this.#served = served
   }
 
-  /** @throws Error in one line when the secret cannot be read, or holds nothing that could be served */
+  /** @throws Error in one line when the secret cannot be read, or nothing in it can be served */
   static async open(options: CertificatesOptions): Promise<OurCertificates> {
     const secret = parseCertificateSecret(await options.read())
     const { hostname, now } = options
     const choice = chooseCertificates(secret.set, { hostname, at: now(), prove })
-    // Mail that comes under a certificate that some refuse is better than no mail.
-    if (choice.fault?.reason === 'Unusable') throw new Error(`the secret's ${choice.fault.detail}`)
+    // Mail under a certificate that some clients reject is better than no mail.
+    if (choice.fault?.reason === 'Unusable')
+      throw new Error(`certificates of the secret cannot be served: ${choice.fault.detail}`)
     return new OurCertificates(options, secret, choice)
   }
 
@@ -70,11 +70,11 @@ export class OurCertificates {
     return this.#served
   }
 
-  /** From now on what serves them is told of others. @throws as it does, when it cannot use them */
+  /** Passes later certificates on. @throws as `use` */
   begin(serving: Serving): void {
     this.#serving = serving
-    this.#logServed('certificates are served')
-    // The next may have become due since they were opened.
+    this.#logServed('serving certificates')
+    // The next certificate may have become due since `open`.
     this.#apply()
     this.#waitForReading()
   }
@@ -84,14 +84,14 @@ export class OurCertificates {
     clearTimeout(this.#switching)
   }
 
-  /** Reads the secret now; never rejects. */
+  /** Reads the secret now. Never rejects. */
   async refresh(): Promise<void> {
     const { read, log, metrics } = this.#options
     try {
       this.#secret = parseCertificateSecret(await read())
     } catch (error) {
       metrics.count(Metric.certificateReadsFailed)
-      log('error', 'certificates cannot be read: those of before are served on', { cause: causeOf(error) })
+      log('error', 'certificates cannot be read: the previous ones stay in use', { cause: causeOf(error) })
       return
     }
     this.#apply()
@@ -111,7 +111,7 @@ export class OurCertificates {
     this.#waitForSwitch()
   }
 
-  /** Where what is served is at fault itself, what was put in its place is served as a start would serve it. */
+  /** A faulty certificate may replace one that is faulty too, as at a start; an unusable one never. */
   #isFit({ fault }: Choice): boolean {
     if (fault === null) return true
     const { hostname, now } = this.#options
@@ -121,14 +121,14 @@ export class OurCertificates {
   #use({ certificate, privateKey }: CertificatesAndKeys): void {
     this.#serving?.use({ certificate, privateKey })
     this.#served = { certificate, privateKey }
-    this.#logServed('certificates were switched: new sessions begin with these')
+    this.#logServed('certificates switched: new sessions use these')
   }
 
   #isServed({ certificate, privateKey }: CertificatesAndKeys): boolean {
     return certificate === this.#served.certificate && privateKey === this.#served.privateKey
   }
 
-  /** Counted at every reading, so that an alarm lasts as long as the fault; logged once. */
+  /** Counted at every read, so that the alarm lasts as long as the fault; logged once. */
   #tell({ state, fault, refusedNext, ...choice }: Choice): void {
     const { metrics, log } = this.#options
     const faults = [
@@ -144,8 +144,8 @@ export class OurCertificates {
       log(
         'error',
         certificates === state && isServed
-          ? 'certificates are at fault, and served since there are no others'
-          : 'certificates are refused: those of before are served on',
+          ? 'certificates are faulty but served, since there are no others'
+          : 'certificates are refused: the previous ones stay in use',
         { certificates, reason, detail },
       )
   }

@@ -1,24 +1,23 @@
 /**
- * The first message of a client's TLS handshake, as far as a server has to know it before it chooses what to answer
- * with (RFC 8446 §4.1.2). The attack: a hello of any size, or one whose lengths lie. The defence: at most 16 KiB are
- * waited for, and every length is held against what is there. The limit: what is read here is believed by nobody but
- * the choice; OpenSSL reads the same octets again.
+ * Parses the ClientHello, before the server chooses a TLS context (RFC 8446 §4.1.2). The attack: a huge hello, or one
+ * with false lengths. The defence: at most 16 KiB are read, and every length is checked. The limit: the result serves
+ * only this choice; OpenSSL parses the same octets again.
  */
 
 export type ClientHello =
-  /** More of it has to come. */
+  /** More octets are needed. */
   | 'Incomplete'
-  /** Not a hello of TLS, or one larger than is read. */
+  /** No ClientHello, or a too large one. */
   | 'Unreadable'
   | {
       /** The client offers TLS 1.3. */
       isModern: boolean
-      /** The tickets it would resume sessions with (RFC 8446 §4.2.11). */
+      /** Tickets offered for resumption (RFC 8446 §4.2.11). */
       tickets: Buffer[]
     }
 
 const maximumOctets = 16_384
-/** Clients send a hello in one; each costs a look at every octet that comes. */
+/** Clients use one record. Each record costs a pass over all octets so far. */
 const maximumRecords = 16
 
 const handshakeRecord = 22
@@ -27,7 +26,7 @@ const supportedVersions = 43
 const preSharedKey = 41
 const tls13 = 0x0304
 
-/** @param octets what the client has sent so far, from the first record on */
+/** @param octets all octets of the client, from the first record on */
 export function readClientHello(octets: Buffer): ClientHello {
   const message = firstMessage(octets)
   if (!Buffer.isBuffer(message)) return message
@@ -38,7 +37,7 @@ export function readClientHello(octets: Buffer): ClientHello {
   }
 }
 
-/** The body of the hello, which may be spread over records (RFC 8446 §5.1). */
+/** Joins the body of the hello, which may span several records (RFC 8446 §5.1). */
 function firstMessage(octets: Buffer): Buffer | 'Incomplete' | 'Unreadable' {
   const fragments: Buffer[] = []
   let at = 0
@@ -91,7 +90,7 @@ function numbersIn(list: Buffer): number[] {
   return numbers
 }
 
-/** Each with its age, which says nothing about the ticket. */
+/** Skips each ticket's age, which is irrelevant here. */
 function identitiesIn(list: Buffer): Buffer[] {
   const reader = new Reader(list)
   const identities: Buffer[] = []
@@ -102,7 +101,7 @@ function identitiesIn(list: Buffer): Buffer[] {
   return identities
 }
 
-/** @throws RangeError where less is there than was said */
+/** @throws RangeError when a length exceeds the octets present */
 class Reader {
   readonly #octets: Buffer
   #at = 0
@@ -127,7 +126,7 @@ class Reader {
     return this.take(octets).readUIntBE(0, octets)
   }
 
-  /** What a length of so many octets announces. */
+  /** Reads a vector whose length field has this many octets. */
   vector(octets: number): Buffer {
     return this.take(this.number(octets))
   }

@@ -1,22 +1,22 @@
-/** Why handshakes fail, in as few words as a metric can count. */
+/** Classifies failed handshakes for a metric with few values. */
 
 /** The metric's dimension `cause`. */
 export type HandshakeFailure =
-  /** The client speaks nothing newer than TLS 1.1. */
+  /** The client supports at most TLS 1.1. */
   | 'OldProtocol'
-  /** No cipher, group or kind of signature that both sides would have. */
+  /** No common cipher, group or signature algorithm. */
   | 'NoSharedCipher'
-  /** What came is no TLS. */
+  /** The octets are not TLS. */
   | 'NotTls'
-  /** The client does not trust our certificate, or says that it is not to be used. */
+  /** The client rejects our certificate. */
   | 'CertificateRefused'
-  /** The client broke it off with another alert. */
+  /** The client sent any other alert. */
   | 'Alert'
   | 'Closed'
   | 'TimedOut'
   | 'Other'
 
-/** By OpenSSL's reason, as Node makes a code of it, or the system's. */
+/** Error codes that Node derives from OpenSSL's reasons, or system error codes. */
 const causes: readonly (readonly [pattern: RegExp, cause: HandshakeFailure])[] = [
   [/^ERR_SSL_(UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW|NO_PROTOCOLS_AVAILABLE|LEGACY_.*)$/, 'OldProtocol'],
   [/^ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION$/, 'OldProtocol'],
@@ -40,7 +40,7 @@ const causes: readonly (readonly [pattern: RegExp, cause: HandshakeFailure])[] =
   [/^(ETIMEDOUT|ERR_TLS_HANDSHAKE_TIMEOUT)$/, 'TimedOut'],
 ]
 
-/** @param error as the socket emitted it; one without a code is a connection that was closed */
+/** @param error from the socket; without a code the connection was closed */
 export function handshakeFailure(error: Error): HandshakeFailure {
   const { code } = error as NodeJS.ErrnoException
   if (code === undefined) return 'Closed'

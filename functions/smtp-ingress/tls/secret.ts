@@ -1,10 +1,10 @@
-/** The secret with our certificates, in Secrets Manager. */
+/** Reads the secret with the ingress's certificates from Secrets Manager. */
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 
-/** Milliseconds for all tries of one reading. */
+/** Milliseconds for all attempts of one read. */
 const patienceMs = 15_000
 
-/** @returns the secret's text; rejects with what Secrets Manager or the network says, which never holds any of it */
+/** @returns the secret's text; rejects with errors of Secrets Manager or the network, which never contain the secret */
 export const secretReader =
   (secrets: Pick<SecretsManagerClient, 'send'>, arn: string): (() => Promise<string>) =>
   async () => {

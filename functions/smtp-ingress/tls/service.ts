@@ -1,11 +1,10 @@
 /**
- * The server's side of TLS: what a handshake is made with, and what is known after it. The attack: a client without
- * its certificate's key, whom a resumed session lets pass for the one who had it; a certificate that expired, or whose
- * chain nobody has seen, since a resumed session brings neither proof nor chain. The defence: who shows a certificate
- * proves it in every session. Tickets with a certificate in them are not honoured, which is found out from the client's
- * hello, before OpenSSL could; should one be honoured all the same, there are no facts of that session. Tickets are
- * for TLS 1.3 alone, whose sessions keep their secrets when the tickets' key is lost; in TLS 1.2 a ticket is the
- * session's secret (docs/decisions/0015-session-tickets.md).
+ * Server side of TLS: contexts for handshakes, and facts about sessions. The attack: a client without the certificate's
+ * key resumes another client's session; or a resumed session hides an expired certificate or an unseen chain, since
+ * resumption brings neither proof nor chain. The defence: a client proves its certificate in every session. Tickets
+ * that contain a certificate are rejected by reading the ClientHello before OpenSSL does. Should one be accepted all
+ * the same, `facts` throws. Only TLS 1.3 gets tickets: its sessions stay secret when the ticket key leaks, while a TLS
+ * 1.2 ticket contains the session's secret (docs/decisions/0015-session-tickets.md).
  */
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext, getCACertificates, type SecureContext, type TLSSocket } from 'node:tls'
@@ -23,49 +22,49 @@ import { holdsCertificate, openTicket, periodOf, type TicketKeys, ticketKeysOf }
 export { type HandshakeFailure, handshakeFailure } from './failures.ts'
 
 export interface TlsService {
-  /** For a handshake whose beginning nobody looks at: a full one, with no tickets after it. */
+  /** For a handshake whose ClientHello is not read: full, without tickets. */
   context(): SecureContext
   /**
    * For the handshake that a client begins.
-   * @param hello all that the client has sent since the reply to STARTTLS
-   * @returns null when more of it has to come, of which there are at most some 16 KiB
+   * @param hello everything the client has sent since the reply to STARTTLS
+   * @returns null when more octets are needed; at most about 16 KiB are
    */
   contextFor(hello: Buffer, address: string): SecureContext | null
   /**
-   * From now on this address resumes no session. For one that was not asked for a certificate, since it resumed a
-   * session without, where a connector wants one: it may have got one since, or have another client behind it.
+   * Stops resumption for this address. Used when a connector needs a certificate, but the client resumed a session
+   * without one: it may have one by now, or another client may share the address.
    */
   refuseResumption(address: string): void
   /**
-   * Of a finished handshake, to be read once.
-   * @throws Error when nothing is certain; the session must end, and 421 says so
+   * The facts of a finished handshake; must be called once.
+   * @throws Error when they cannot be determined; the session must then end with 421
    */
   facts(socket: TLSSocket): TlsFacts
-  /** When the first of our certificates does. */
+  /** When the first of the served certificates expires. */
   readonly expires: Date
   /**
-   * From now on handshakes begin with these certificates; what has begun goes on. Sessions of before are not resumed,
-   * since the keys of their tickets went with the private key: they take a full handshake.
-   * @throws Error as createTlsService; the ones of before are served on
+   * Uses these certificates for new handshakes; open sessions continue. Earlier tickets become invalid, since their
+   * keys derive from the old private key.
+   * @throws Error as createTlsService; the previous certificates then stay
    */
   use(certificates: CertificatesAndKeys): void
 }
 
-/** PEM blocks of a key, or of one of each kind; the certificate of each key, and issuers. */
+/** PEM: one key, or one for each algorithm; their certificates, and issuers. */
 export interface TlsServiceOptions extends CertificatesAndKeys {
   now(): Date
-  /** PEM; what client certificates are checked against. By default those that OpenSSL asks, too. */
+  /** PEM; trust anchors for client certificates. Default: OpenSSL's own. */
   publicRoots?: readonly string[]
 }
 
-/** Addresses that resume nothing, and for how long. */
+/** Addresses without resumption, and milliseconds until it is allowed again. */
 const mostRefused = 10_000
 const refusedForMs = dayMs
 
-/** Clients offer one or two. */
+/** Real clients offer one or two. */
 const mostTickets = 4
 
-/** @throws Error in one line, naming what is wrong with key or certificate */
+/** @throws Error in one line, naming the fault of key or certificate */
 export function createTlsService(options: TlsServiceOptions): TlsService {
   return new Service(options)
 }
@@ -75,7 +74,7 @@ class Service implements TlsService {
   readonly #publicRoots: readonly string[]
   #served: Served
   #resumable: { period: number; keys: TicketKeys; context: SecureContext }
-  /** Until when an address resumes nothing. */
+  /** Milliseconds since 1970 until which an address may not resume. */
   readonly #refused = new RecentMap<string, number>(mostRefused)
 
   constructor(options: TlsServiceOptions) {
@@ -122,7 +121,7 @@ class Service implements TlsService {
     return until !== undefined && this.#options.now().getTime() < until
   }
 
-  /** Every task changes at the same instant; a session of the hour before takes a full handshake. */
+  /** All tasks change keys at the same time; a ticket of the previous hour leads to a full handshake. */
   #current() {
     const period = periodOf(this.#options.now())
     if (period !== this.#resumable.period) this.#resumable = this.#newPeriod(this.#served, period)
@@ -157,15 +156,15 @@ class Service implements TlsService {
       })
     } catch (error) {
       const { reason, message } = error as Error & { reason?: string }
-      throw new Error(`TLS_CERTIFICATE and TLS_PRIVATE_KEY cannot be used: ${reason ?? message}`)
+      throw new Error(`TLS certificate and private key cannot be used: ${reason ?? message}`)
     }
   }
 }
 
-/** What handshakes are made with, until other certificates take its place. */
+/** Contexts of the certificates in use. */
 interface Served {
   certificates: CertificatesAndKeys
-  /** PEM, in the order in which every task has them. */
+  /** PEM, in the same order in all tasks. */
   privateKeys: readonly string[]
   expires: Date
   full: SecureContext
@@ -176,7 +175,7 @@ function firstEnd(identities: readonly ServerIdentity[]): Date {
   return new Date(Math.min(...ends))
 }
 
-/** Whether it can be left to OpenSSL to resume what the client offers, and to give it tickets. */
+/** Whether OpenSSL may resume one of the offered sessions and issue tickets. */
 function mayResume(hello: Exclude<ClientHello, 'Incomplete'>, keys: TicketKeys): boolean {
   if (hello === 'Unreadable' || !hello.isModern || hello.tickets.length > mostTickets) return false
   return !hello.tickets.some((ticket) => {
@@ -185,7 +184,7 @@ function mayResume(hello: Exclude<ClientHello, 'Incomplete'>, keys: TicketKeys):
   })
 }
 
-/** Of a socket that no tls.Server made, Node does not fill in what OpenSSL says of the certificate. */
+/** Node sets `authorized` only for sockets of a tls.Server, so this reads OpenSSL's result. */
 function viewOf(socket: TLSSocket) {
   const { ssl } = socket as TLSSocket & { ssl: { verifyError(): { code: string } | null | undefined } }
   const fault = ssl.verifyError()

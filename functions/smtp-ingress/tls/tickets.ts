@@ -1,20 +1,19 @@
 /**
- * The keys of session tickets (RFC 8446 §4.6.1), the same in all tasks without a word between them. The attack: who
- * has a ticket's key reads the session in it, may pose as this server to the session's client, and can make tickets of
- * sessions that never were, with any client certificate in them. The defence: the key follows from the server's
- * private key, so that nobody has it who could not pose as the server anyway; it changes every hour; and a session
- * with a client certificate is never resumed (service.ts). The limit: whoever steals the private key learns which
- * certificates clients have shown, and of the mail nothing: TLS 1.3 agrees on new keys in each session.
+ * Keys of session tickets (RFC 8446 §4.6.1), equal in all tasks without communication. The attack: a ticket key reveals
+ * the session inside, lets an attacker impersonate this server to that client, and forges sessions with any client
+ * certificate. The defence: the key derives from the server's private key, whose holder could impersonate the server
+ * anyway. It changes every hour, and sessions with a client certificate are never resumed. The limit: a stolen private
+ * key reveals which certificates clients presented, but no mail: TLS 1.3 negotiates new keys in each session.
  */
 import { createDecipheriv, createHmac, createPrivateKey, hkdfSync, timingSafeEqual } from 'node:crypto'
 
 /**
- * How long a key is used, and with it the longest that sessions can be resumed from one handshake: each resumption
- * brings a new ticket, so the lifetime of a single one bounds nothing.
+ * Lifetime of a key, and so the maximum time of resumption after one full handshake. The lifetime of a single ticket
+ * sets no such bound, since each resumption brings a new ticket.
  */
 export const ticketPeriodMs = 3_600_000
 
-/** As OpenSSL has them through Node: name, key of the code, key of the cipher; 16 octets each. */
+/** As Node passes them to OpenSSL: name, HMAC key, cipher key; 16 octets each. */
 export type TicketKeys = Buffer
 
 export const periodOf = (at: Date): number => Math.floor(at.getTime() / ticketPeriodMs)
@@ -33,7 +32,7 @@ const codeLength = 32
 
 /**
  * @param ticket any octets
- * @returns the session in it (DER of OpenSSL's SSL_SESSION), or null when it was not made with these keys
+ * @returns the session inside (DER of OpenSSL's SSL_SESSION), or null when other keys made it
  */
 export function openTicket(ticket: Buffer, keys: TicketKeys): Buffer | null {
   const sealed = ticket.length - codeLength
@@ -49,13 +48,13 @@ export function openTicket(ticket: Buffer, keys: TicketKeys): Buffer | null {
   ])
 }
 
-/** SSL_SESSION's field for the peer's certificate: context-specific, constructed, number 3. */
+/** The peer certificate's field in SSL_SESSION: context-specific, constructed, number 3. */
 const peerCertificate = 0xa3
 const sequence = 0x30
 
 /**
- * Whether a client certificate is in a session.
- * @param session DER; of what cannot be read, it is assumed
+ * Whether a session contains a client certificate.
+ * @param session DER; true if it cannot be parsed
  */
 export function holdsCertificate(session: Buffer): boolean {
   const [all] = elementsOf(session) ?? []
@@ -68,7 +67,7 @@ interface Element {
   content: Buffer
 }
 
-/** @returns null where a length goes beyond the end */
+/** @returns null when a length exceeds the octets present */
 function elementsOf(der: Buffer): Element[] | null {
   const elements: Element[] = []
   let at = 0

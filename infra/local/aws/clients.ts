@@ -1,4 +1,4 @@
-/** The runner's own clients of the emulators, and what units find them by. */
+/** Creates the runner's clients of the emulators, and the environment that points units at them. */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SNSClient } from '@aws-sdk/client-sns'
@@ -24,7 +24,7 @@ export function connect({ endpoints }: Emulators): Clients {
   }
 }
 
-/** What Lambda and ECS give every unit, and where the services are: the only thing that differs from AWS. */
+/** The environment that Lambda and ECS set. Only the service endpoints differ from AWS. */
 export function runtimeEnvironment({ endpoints }: Emulators): Record<string, string> {
   return {
     AWS_REGION: region,
@@ -42,7 +42,7 @@ export function runtimeEnvironment({ endpoints }: Emulators): Record<string, str
   }
 }
 
-/** Node's own variable: a file of authorities that count as public beside those that do. */
+/** Passes on Node's variable for a file of additional trusted authorities. */
 function extraAuthorities(): Record<string, string> {
   const { NODE_EXTRA_CA_CERTS } = process.env
   return NODE_EXTRA_CA_CERTS === undefined ? {} : { NODE_EXTRA_CA_CERTS }

@@ -1,4 +1,4 @@
-/** The AWS services the stack calls, spoken by embedded emulators on loopback. */
+/** Starts embedded emulators of the AWS services that the stack calls, on loopback. */
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
@@ -25,15 +25,15 @@ export interface Emulators {
   }
   readonly queues: Stores['sqsStore']
   readonly objects: Stores['s3Store']
-  /** Those that are made on this machine. */
+  /** Secrets created on this machine. */
   readonly secrets: OwnSecrets
   close(): Promise<void>
 }
 
 /**
- * @param stateDirectory where tables and secrets are kept; null keeps them in memory
- * @param secretsDirectory where secrets are that are read only; null for none
- * @param onEvent told of what is put on the event bus
+ * @param stateDirectory stores tables and secrets; null keeps them in memory
+ * @param secretsDirectory holds read-only secrets; null for none
+ * @param onEvent receives each event that is put on the event bus
  */
 export async function startEmulators(
   stateDirectory: string | null,
@@ -75,8 +75,8 @@ export async function startEmulators(
 }
 
 /**
- * The emulator's own start function listens on every interface, and names queues by a host that not every
- * machine resolves; its stores, which it does not export, let both be avoided.
+ * Loads stores that the emulator does not export. Its own start function listens on every interface, and names queues
+ * by a host that not every machine resolves.
  */
 async function createStores(): Promise<Stores> {
   const load = (path: string) => import(new URL(path, import.meta.resolve('fauxqs')).href)
@@ -91,7 +91,7 @@ async function createStores(): Promise<Stores> {
 }
 
 async function startTables(stateDirectory: string | null): Promise<Server> {
-  // Read by the emulator for the ARNs of its tables.
+  // The emulator reads these for the ARNs of its tables.
   process.env.AWS_ACCOUNT_ID = accountId
   process.env.AWS_REGION = region
   const path = stateDirectory === null ? {} : { path: join(stateDirectory, 'tables') }

@@ -1,4 +1,4 @@
-/** Stands in for EventBridge: what is put on the bus is handed to whoever started it, an entry at a time. */
+/** Emulates EventBridge: calls `onEvent` for each entry that is put on the bus. */
 import { createServer, type Server } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { z } from 'zod'
@@ -15,7 +15,10 @@ export function eventsServer(onEvent: (entry: EventEntry) => void): Server {
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body))
     const put = Put.safeParse(await json(request).catch(() => null))
     if (request.headers['x-amz-target'] !== 'AWSEvents.PutEvents' || !put.success)
-      return answer(400, { __type: 'ValidationException', message: 'Only PutEvents is known here.' })
+      return answer(400, {
+        __type: 'ValidationException',
+        message: 'Only PutEvents is supported by the local runner.',
+      })
     for (const entry of put.data.Entries) onEvent(entry)
     const Entries = put.data.Entries.map(() => ({ EventId: `local-${count++}` }))
     return answer(200, { FailedEntryCount: 0, Entries })

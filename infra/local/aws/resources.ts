@@ -1,4 +1,4 @@
-/** Creates the template's queues, topics, bucket and tables on the emulators, with the properties the template gives. */
+/** Creates the template's queues, topics, bucket and tables on the emulators. */
 import {
   CreateTableCommand,
   type CreateTableCommandInput,
@@ -29,7 +29,7 @@ export interface Resources {
   readonly tables: Readonly<Record<string, string>>
 }
 
-/** Creates everything and makes it known to the resolver. */
+/** Creates the resources and registers them with the resolver. */
 export async function createResources(
   template: Template,
   resolver: Resolver,
@@ -44,13 +44,13 @@ export async function createResources(
   }
 }
 
-/** The SES emulator takes any configuration set, so these only have to have names. */
+/** The SES emulator accepts any configuration set, so only their names are registered. */
 function registerConfigurationSets(template: Template, resolver: Resolver): void {
   for (const [id, { Name }] of resourcesOfType(template, 'AWS::SES::ConfigurationSet'))
     resolver.register(id, { Ref: Name === undefined ? id : resolver.string(Name) })
 }
 
-/** Queue properties that are queue attributes of the same name; the rest has no meaning on one machine. */
+/** Queue properties that are queue attributes of the same name. The others have no effect here. */
 const QueueAttributes = z
   .object({
     VisibilityTimeout: z.number(),
@@ -64,7 +64,7 @@ const QueueAttributes = z
 
 async function createQueues(template: Template, resolver: Resolver, sqs: SQSClient): Promise<Queue[]> {
   const declared = resourcesOfType(template, 'AWS::SQS::Queue')
-  // A queue names its dead-letter queue by ARN, so all of them are known before any is created.
+  // A queue names its dead-letter queue by ARN, so all ARNs are registered before any queue is created.
   for (const [id, { QueueName }] of declared) {
     const name = QueueName === undefined ? id : resolver.string(QueueName)
     resolver.register(id, { QueueName: name, Arn: `arn:aws:sqs:${region}:${accountId}:${name}` })
@@ -127,7 +127,7 @@ const Index = z.object({
   }),
 })
 
-/** The properties that make a table; encryption, recovery and expiry are AWS's side of it. */
+/** The properties that the emulator needs; encryption, recovery and expiry have no effect here. */
 const TableProperties = z.object({
   AttributeDefinitions: z.array(
     z.object({ AttributeName: z.string(), AttributeType: z.enum(['S', 'N', 'B']) }),
@@ -156,7 +156,7 @@ async function createTables(
   return tables
 }
 
-/** @throws StartError when the template says something that the runner cannot reproduce */
+/** @throws StartError when the runner does not support the template's properties */
 export function parse<T extends z.ZodType>(schema: T, value: unknown, logicalId: string): z.output<T> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data

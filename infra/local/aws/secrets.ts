@@ -1,7 +1,7 @@
 /**
- * Stands in for Secrets Manager. A secret is a file, read whenever it is asked for: of the connectors' client
- * certificates `<NAME>.json`, of any other `<its whole name>.json`. Beside them are secrets that were made here, which
- * can be written: each version of theirs stays, and staging labels say which is the current one.
+ * Emulates Secrets Manager. Read-only secrets are files, read at each request: `<NAME>.json` for a connector's client
+ * certificate, `<whole name>.json` for others. Secrets created here can be written: every version is kept, and staging
+ * labels mark the current one.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -23,7 +23,7 @@ const Versions = z.object({
 })
 type Versions = z.output<typeof Versions>
 
-/** As Secrets Manager names and words it. */
+/** An error with Secrets Manager's name and message. */
 class Refusal extends Error {
   override readonly name: string
 
@@ -33,17 +33,17 @@ class Refusal extends Error {
   }
 }
 
-/** Secrets that were made here. */
+/** Secrets created on this machine, with versions and staging labels. */
 export class OwnSecrets {
   readonly #secrets = new Map<string, Versions>()
   readonly #directory: string | null
 
-  /** @param directory where they are kept; null keeps them in memory */
+  /** @param directory stores the secrets; null keeps them in memory */
   constructor(directory: string | null) {
     this.#directory = directory
   }
 
-  /** Makes a secret, unless there is one of this name. @param text null makes one without a value */
+  /** Creates a secret unless the name exists. @param text null creates one without a value */
   create(id: string, text: string | null): void {
     const name = nameOf(id)
     if (this.has(name)) return
@@ -55,7 +55,7 @@ export class OwnSecrets {
     return this.#read(name) !== null
   }
 
-  /** @returns null when there is none of this name, or it has no such version */
+  /** @returns null without a secret of this name, or without a version at `stage` */
   get(name: string, stage = current): { text: string; version: string; stages: string[] } | null {
     const versions = this.#read(name)
     const version = versions?.stages[stage]
@@ -64,7 +64,7 @@ export class OwnSecrets {
     return { text, version, stages: labelsOf(versions, version) }
   }
 
-  /** @returns the labels of the version */
+  /** @returns the version's staging labels */
   put(name: string, text: string, version: string, stages: readonly string[] | undefined): string[] {
     const versions = this.#read(name) ?? { texts: {}, stages: {} }
     const known = versions.texts[version]
@@ -72,7 +72,7 @@ export class OwnSecrets {
       throw new Refusal('ResourceExistsException', `A version ${version} exists, with another value.`)
     if (known !== undefined) return labelsOf(versions, version)
     versions.texts[version] = text
-    // The first version is the current one, whatever it is put as.
+    // The first version always becomes the current one.
     const labels = [...(stages ?? [current]), ...(versions.stages[current] === undefined ? [current] : [])]
     for (const stage of labels) moveLabel(versions, stage, version)
     this.#write(name, versions)
@@ -134,7 +134,7 @@ const Request = z.object({
 })
 type Request = z.output<typeof Request>
 
-/** @param directory where the files are; null has none */
+/** @param directory holds the files; null for none */
 export function secretsServer(directory: string | null, own = new OwnSecrets(null)): Server {
   return createServer(async (request, response) => {
     const answer = (status: number, body: object) =>
@@ -173,7 +173,7 @@ async function answerTo(
     return { ...reference, VersionId: version, VersionStages: own.put(name, text, version, stages) }
   }
   if (call !== 'UpdateSecretVersionStage')
-    throw new Refusal('InvalidRequestException', `${call} is not known here.`)
+    throw new Refusal('InvalidRequestException', `${call} is not supported by the local runner.`)
   own.move(name, asked.VersionStage ?? '', asked.MoveToVersionId, asked.RemoveFromVersionId)
   return reference
 }
@@ -182,7 +182,7 @@ function unknown(name: string): never {
   throw new Refusal('ResourceNotFoundException', `Secrets Manager can't find the specified secret ${name}.`)
 }
 
-/** An ARN ends in the name, a hyphen and six characters. */
+/** Returns the name: an ARN appends a hyphen and six characters. */
 const nameOf = (id: string): string =>
   id.startsWith('arn:') ? id.replace(/^arn:.*:secret:/, '').replace(/-[A-Za-z0-9]{6}$/, '') : id
 

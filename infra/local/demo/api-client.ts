@@ -1,4 +1,4 @@
-/** The HTTP API as an administrator uses it. */
+/** A minimal client of the HTTP API. */
 export class ApiClient {
   readonly #base: string
 
@@ -18,7 +18,7 @@ export class ApiClient {
     await this.#call('PUT', path, body)
   }
 
-  /** Whether there is neither a connector nor an accepted domain. */
+  /** Whether the gateway has neither connectors nor accepted domains. */
   async isEmpty(): Promise<boolean> {
     const lists = await Promise.all(
       ['/accepted-domains', '/inbound-connectors', '/outbound-connectors'].map((path) =>

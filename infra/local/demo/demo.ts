@@ -1,4 +1,4 @@
-/** Sets the demo up, sends its messages, waits until each is decided, and prints what became of them. */
+/** Sets the demo up, sends its messages, waits for each decision, and returns the results as text. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LocalAuthority } from '../certificates.ts'
 import type { Endpoints } from '../endpoints.ts'
@@ -9,10 +9,10 @@ import { howToGoOn, type Row, renderTable } from './report.ts'
 import { type Step, seed, steps } from './scenario.ts'
 import type { MessageTrace } from './trace.ts'
 
-/** Milliseconds in which every message of the demo must have been decided. */
+/** Milliseconds before the demo stops waiting for decisions. */
 const patience = 45_000
 
-/** @returns what to print: the demo's table, unless a kept state was found, and how to go on */
+/** @returns the text to print: the table, unless an earlier state was found, and the next commands to try */
 export async function runDemo(endpoints: Endpoints, authority: LocalAuthority): Promise<string> {
   const api = new ApiClient(endpoints.api)
   if (!(await seed(api, authority))) return howToGoOn(endpoints, null)
@@ -43,13 +43,13 @@ async function send(step: Step, endpoints: Endpoints, authority: LocalAuthority)
 async function untilSettled(api: ApiClient, id: string, deadline: number): Promise<MessageTrace | null> {
   return poll(deadline, async () => {
     const trace = await api.get<MessageTrace>(`/messages/${id}`).catch(() => null)
-    // A message is in the trace a moment before its recipients are.
+    // The trace has the message a moment before its recipients.
     if (trace === null || trace.recipients.length === 0) return null
     return trace.recipients.every(({ state }) => state !== 'Pending') ? trace : null
   })
 }
 
-/** The delivery status notification to the sender of the message that bounced. */
+/** Waits for the DSN to the sender of the bounced message. */
 async function untilNotified(api: ApiClient, since: Date, deadline: number): Promise<MessageTrace | null> {
   return poll(deadline, async () => {
     const path = `/messages?since=${since.toISOString()}&recipient=ann@ours.example`

@@ -1,4 +1,4 @@
-/** Somebody else's mail server: takes any message for its domains and remembers what it received and how. */
+/** A partner's mail server: accepts every message and records it with its TLS version. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
@@ -8,7 +8,7 @@ import type { KeyPair } from '../certificates.ts'
 export interface Received {
   readonly from: string
   readonly to: readonly string[]
-  /** Null when the message came in the clear. */
+  /** Null for a message received in the clear. */
   readonly tlsVersion: string | null
   readonly content: Buffer
 }
@@ -19,7 +19,7 @@ export interface MailServer {
   close(): Promise<void>
 }
 
-/** @param tls null for a server that knows no STARTTLS */
+/** @param tls null for a server without STARTTLS */
 export async function startMailServer(name: string, tls: KeyPair | null): Promise<MailServer> {
   const received: Received[] = []
   const server = new SMTPServer({
@@ -31,11 +31,11 @@ export async function startMailServer(name: string, tls: KeyPair | null): Promis
     onData: (stream, session, callback) => {
       buffer(stream).then((content) => {
         received.push({ ...envelopeOf(session), content })
-        callback(null, '2.0.0 Kept')
+        callback(null, '2.0.0 Message accepted')
       }, callback)
     },
   })
-  // A peer that breaks off a handshake or a connection is the peer's business.
+  // A client that aborts a handshake or a connection is no error here.
   server.on('error', () => undefined)
   server.listen(0, '127.0.0.1')
   await once(server.server, 'listening')

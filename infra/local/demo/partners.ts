@@ -1,16 +1,16 @@
 /**
- * The demo's world: our own mailbox server and the partners' servers, each with the TLS of its kind. All of them
- * listen on loopback; the zone gives each a name and an address of its own.
+ * Starts the demo's mailbox server and the partners' mail servers, each with different TLS. All listen on loopback; the
+ * zone gives each a name and an address.
  */
 import { createHash, X509Certificate } from 'node:crypto'
 import { type KeyPair, type LocalAuthority, selfSigned } from '../certificates.ts'
 import type { World } from '../runner.ts'
 import { startMailServer } from './mail-server.ts'
 
-/** Behind the gateway: where mail to ours.example ends. */
+/** The host name of the mailbox server for ours.example, behind the gateway. */
 export const mailboxName = 'mailbox.ours.example'
 
-/** Partners with a certificate of the local authority. The last two are left to whoever tries things by hand. */
+/** Partners with a certificate of the local authority. The last two are for manual tests. */
 const orderly = ['bank.example', 'northwind.example', 'contoso.example']
 
 export async function startDemoWorld(authority: LocalAuthority): Promise<World> {
@@ -34,7 +34,7 @@ export async function startDemoWorld(authority: LocalAuthority): Promise<World> 
         'mx.workshop.example': { A: [address(2)] },
         'workshop.example': { MX: [[10, 'mx.workshop.example']] },
         'vault.example': { MX: [[10, 'mx.workshop.example']] },
-        // Two domains with records that DNSSEC vouches for; the certificate is that of the first one's alone.
+        // Two domains with signed TLSA records; only those of the first match its certificate.
         'archive.example': { MX: [[10, 'mx.archive.example']], secure: true },
         'mx.archive.example': { A: [address(archiveAddress)], secure: true },
         '_25._tcp.mx.archive.example': { TLSA: [tlsaOf(archiveCertificate)], secure: true },
@@ -56,7 +56,7 @@ export async function startDemoWorld(authority: LocalAuthority): Promise<World> 
   }
 }
 
-/** DANE-EE of the key, SHA-256: usage 3, selector 1, matching type 1 (RFC 7672 §3.1). */
+/** Returns a TLSA record 3 1 1: DANE-EE, public key, SHA-256 (RFC 7672 §3.1). */
 function tlsaOf({ certificate }: KeyPair): [number, number, number, string] {
   const key = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })
   return [3, 1, 1, createHash('sha256').update(key).digest('hex')]

@@ -1,4 +1,4 @@
-/** What the demo prints: a table for somebody who sees mailflow for the first time. At most 110 columns. */
+/** Formats the demo's results for a first-time user, in at most 110 columns. */
 import { dirname, join } from 'node:path'
 import type { Endpoints } from '../endpoints.ts'
 import type { Sent } from '../send-mail.ts'
@@ -9,7 +9,7 @@ import type { MessageTrace, RecipientTrace } from './trace.ts'
 export interface Row {
   readonly step: Step
   readonly answer: Sent
-  /** Null when the message was refused, or is not decided in time. */
+  /** Null for a refused message, or one that is not decided in time. */
   readonly trace: MessageTrace | null
 }
 
@@ -17,13 +17,13 @@ type Names = ReadonlyMap<string, string>
 
 const columns = 110
 const widths = [3, 42, 13, 16, 11]
-const heading = ['', 'Who → whom', 'Came in', 'Connector', 'Decision', 'How it left']
+const heading = ['', 'From → To', 'Inbound', 'Connector', 'Decision', 'Outbound']
 
 const legend = wrap(
-  'We are ours.example: Ann has her mailbox here, behind the gateway. Bank, clinic and vault are partners that we ' +
-    'agreed TLS with, each by a connector; paper and workshop are strangers, and so are archive and museum, whose zones say what TLS they have. Only our own mail server, known by ' +
-    'its certificate, may send to the outside, so Ann may. “Connector” names the rule that decided: the ' +
-    'inbound one for mail from a partner, else the outbound one.',
+  'The own domain is ours.example; the mailbox of ann@ours.example is on the mail server behind the gateway. Bank, clinic and vault ' +
+    'are partners with a connector that forces TLS. Paper and workshop have no connector; neither have archive and museum, which publish TLSA records (DANE). ' +
+    'Only the own mail server, identified by its certificate, may send to other domains. “Connector” is the connector ' +
+    'that determined the decision: the inbound one for mail from a partner, else the outbound one.',
   columns,
 )
 
@@ -52,13 +52,13 @@ function line(cells: readonly string[]): string {
 function cellsOf({ step, answer, trace }: Row, names: Names): string[] {
   const cameIn = step.as === 'Plain' ? 'in the clear' : (trace?.tls.protocol ?? 'TLS')
   const who = `${step.from} → ${step.to}`
-  if (!answer.accepted) return [who, cameIn, step.refusedBy ?? '', 'Refused', 'never taken in']
+  if (!answer.accepted) return [who, cameIn, step.refusedBy ?? '', 'Refused', 'not accepted']
   const recipient = trace?.recipients[0]
   if (trace === null || recipient === undefined) return [who, cameIn, '', 'Undecided', '']
   return [who, cameIn, connectorOf(trace, recipient, names), recipient.state, howItLeft(recipient)]
 }
 
-/** The one that says something about the partner: our own mail server's is the same on every line. */
+/** Returns the partner's connector: that of the own mail server is the same on every line. */
 function connectorOf(
   { direction }: MessageTrace,
   { verdict, attempts }: RecipientTrace,
@@ -72,25 +72,25 @@ function connectorOf(
 
 function howItLeft({ state, attempts }: RecipientTrace): string {
   const last = attempts.at(-1)
-  if (state === 'Deferred') return 'not yet, it waits'
-  if (state === 'Bounced') return 'not at all'
+  if (state === 'Deferred') return 'not sent yet'
+  if (state === 'Bounced') return 'not sent'
   if (last === undefined) return 'unknown'
   if (last.tls === null) return last.host === 'Amazon SES' ? 'by Amazon SES' : 'in the clear'
   return `${last.tls.protocol}, ${last.tls.verified ? 'verified' : 'not verified'}`
 }
 
 function whyOf({ step, answer, trace }: Row): string {
-  if (!answer.accepted) return `${sentence(step.shows)} The server answered: ${answer.reply}`
+  if (!answer.accepted) return `${sentence(step.shows)} Reply: ${answer.reply}`
   const recipient = trace?.recipients[0]
   const reply = recipient?.attempts.at(-1)?.reply
   if (recipient?.state === 'Delivered' || reply === undefined) return sentence(step.shows)
-  return `${sentence(step.shows)} The attempt came to: ${outcomeOf(reply)}`
+  return `${sentence(step.shows)} Result: ${outcomeOf(reply)}`
 }
 
-/** Our own code and words first; what the other server said, where it is repeated, stands after them. */
+/** Puts the reply of the other server, if there is one, after the gateway's own reply. */
 function outcomeOf(reply: string): string {
   const [, ours, theirs] = /^(.+): (\d{3}[ -].*)$/s.exec(reply) ?? []
-  return ours === undefined ? reply : `${ours}. Their server had answered: ${theirs}`
+  return ours === undefined ? reply : `${ours}. Reply of the partner: ${theirs}`
 }
 
 function sentence(text: string): string {
@@ -100,12 +100,11 @@ function sentence(text: string): string {
 function notificationCells(trace: MessageTrace, names: Names): string[] {
   const recipient = trace.recipients[0]
   const who = `<> → ${trace.envelope.rcptTo[0] ?? ''}`
-  if (recipient === undefined) return [who, 'made here', '', 'Undecided', '']
-  return [who, 'made here', connectorOf(trace, recipient, names), recipient.state, howItLeft(recipient)]
+  if (recipient === undefined) return [who, 'created here', '', 'Undecided', '']
+  return [who, 'created here', connectorOf(trace, recipient, names), recipient.state, howItLeft(recipient)]
 }
 
-const notificationWhy =
-  'The delivery status notification that tells Ann why her message to the vault came back.'
+const notificationWhy = 'The DSN (delivery status notification) to Ann: her message to the vault bounced.'
 
 function wrap(text: string, width: number): string[] {
   const lines: string[] = []
@@ -119,41 +118,41 @@ function wrap(text: string, width: number): string[] {
 }
 
 /**
- * Commands to copy; `npx node` is the Node.js of this repository, whatever the machine's own is.
- * @param id of the message to look up; null when the demo sent none, because the state was kept from before
+ * Returns commands to copy. `npx node` is the Node.js of this repository.
+ * @param id the id of a demo message; null when the demo sent none, because an earlier state exists
  */
 export function howToGoOn(endpoints: Endpoints, id: string | null): string {
   const port = endpoints.smtp.split(':')[1]
   const api = endpoints.api === usualApi ? '' : ` --api ${endpoints.api}`
   const certificate = join(dirname(endpoints.authority), `${mailboxName}.pem`)
-  return `${id === null ? keptState : ''}Send one more, as a stranger in the clear (the answer names the message's id):
+  return `${id === null ? keptState : ''}Send another message in the clear (the reply contains the message id):
   npx node infra/local/send.ts --port ${port} --from you@paper.example --to ann@ours.example
-As our own server, which its certificate identifies, and which alone may send to the outside:
+Send as the own mail server, which its certificate identifies and which may relay:
   npx node infra/local/send.ts --port ${port} --from ann@ours.example --to teller@bank.example \\
     --certificate ${certificate}
-With other tools:
+Use other tools:
   swaks --server ${endpoints.smtp} --tls --from you@paper.example --to ann@ours.example
   openssl s_client -quiet -starttls smtp -crlf -connect ${endpoints.smtp}
 
-Look a message up, list all of them, see the connectors, ask why:
+Show one message, list messages, list connectors, explain a decision:
   npx mailflow messages ${id ?? 'ID'}${api}
   npx mailflow messages${api}
   npx mailflow connectors list${api}
   npx mailflow explain --from teller@bank.example --to ann@ours.example --ip 192.0.2.1${api && ` \\\n   ${api}`}
 
-What partners are told of our certificate, as a page:
+Web page with the published certificates of this gateway:
   ${endpoints.pages}
 
-The authority that signed these servers' certificates: ${endpoints.authority}
-What each unit logs: ${endpoints.logs}
-Ctrl-C stops everything.
+Certificate authority of these servers: ${endpoints.authority}
+Logs: ${endpoints.logs}
+Press Ctrl-C to stop.
 `
 }
 
-/** Where the command line looks by itself. */
+/** The command line's default. */
 const usualApi = 'http://127.0.0.1:8080'
 
 const keptState = `
-The state is kept from before, so it is left as it is and the demo sends nothing.
+The state directory already contains connectors or accepted domains, so the demo changes nothing and sends nothing.
 
 `

@@ -1,4 +1,4 @@
-/** What the demo sets up through the API and sends by SMTP: one message for each kind of decision. */
+/** The demo's connectors and messages: one message for each kind of decision. */
 import type { LocalAuthority } from '../certificates.ts'
 import type { ApiClient } from './api-client.ts'
 import { mailboxName } from './partners.ts'
@@ -8,11 +8,11 @@ export const ourDomain = 'ours.example'
 export interface Step {
   readonly from: string
   readonly to: string
-  /** How the client speaks: in the clear, over TLS, or over TLS with our mailbox server's certificate. */
+  /** The client's session: in the clear, over TLS, or over TLS with the mailbox server's certificate. */
   readonly as: 'Plain' | 'Tls' | 'OurServer'
-  /** What the demo shows with it. */
+  /** The behaviour that the message demonstrates. */
   readonly shows: string
-  /** The connector that refuses it in session: what is never taken in leaves no trace to read that from. */
+  /** The connector that refuses the message in session. A refused message has no trace to read it from. */
   readonly refusedBy?: string
 }
 
@@ -21,66 +21,67 @@ export const steps: readonly Step[] = [
     from: 'bob@paper.example',
     to: 'ann@ours.example',
     as: 'Plain',
-    shows: 'nobody demands TLS of paper.example, so its mail is taken in the clear',
+    shows: 'no connector requires TLS from paper.example, so its mail is accepted in the clear',
   },
   {
     from: 'teller@bank.example',
     to: 'ann@ours.example',
     as: 'Tls',
-    shows: 'the bank must use TLS, and does',
+    shows: 'a connector requires TLS from the bank, and the client uses it',
   },
   {
     from: 'teller@bank.example',
     to: 'ann@ours.example',
     as: 'Plain',
-    shows: 'the bank must use TLS; this is somebody who does not',
+    shows: 'a connector requires TLS from the bank, and this client does not use it',
     refusedBy: 'From the bank',
   },
   {
     from: 'ann@ours.example',
     to: 'bob@paper.example',
     as: 'OurServer',
-    shows: 'opportunistic: their server knows no TLS, so it goes in the clear',
+    shows: 'opportunistic TLS: the server offers no STARTTLS, so the message is sent in the clear',
   },
   {
     from: 'ann@ours.example',
     to: 'eve@workshop.example',
     as: 'OurServer',
-    shows: 'opportunistic: their certificate is self-signed, encryption is still better than none',
+    shows: 'opportunistic TLS: the certificate is self-signed, but TLS is used anyway',
   },
   {
     from: 'ann@ours.example',
     to: 'fay@archive.example',
     as: 'OurServer',
-    shows: 'no connector, but their zone is signed and names this certificate (DANE), so only it will do',
+    shows: 'DANE: the signed zone has a TLSA record, and the certificate matches it',
   },
   {
     from: 'ann@ours.example',
     to: 'max@museum.example',
     as: 'OurServer',
-    shows: 'DANE again: the certificate shown is not the one their zone names, so the message waits',
+    shows: 'DANE: the certificate does not match the TLSA record, so the message is deferred',
   },
   {
     from: 'ann@ours.example',
     to: 'teller@bank.example',
     as: 'OurServer',
-    shows: 'forced TLS: their certificate is checked against the agreed authority and name',
+    shows: 'forced TLS: the certificate has the required authority and name',
   },
   {
     from: 'ann@ours.example',
     to: 'dr@clinic.example',
     as: 'OurServer',
-    shows: 'forced TLS: their server offers none, so the message waits rather than go in the clear',
+    shows: 'forced TLS: the server offers no STARTTLS, so the message is deferred, not sent in the clear',
   },
   {
     from: 'ann@ours.example',
     to: 'guard@vault.example',
     as: 'OurServer',
-    shows: 'forced TLS: their certificate is not the agreed one, and this connector does not wait',
+    shows:
+      'forced TLS: the certificate does not have the required name and authority, and this connector bounces',
   },
 ]
 
-/** Sets an empty state up; one that holds anything is the administrator's own. @returns whether it was empty */
+/** Configures an empty gateway; leaves any other as it is. @returns whether it was empty */
 export async function seed(api: ApiClient, authority: LocalAuthority): Promise<boolean> {
   if (!(await api.isEmpty())) return false
   const certificateAuthorities = [authority.certificate]
@@ -100,7 +101,7 @@ function inboundConnectors(certificateAuthorities: readonly string[]) {
       senderDomains: [ourDomain],
       tlsSenderCertificateNames: [mailboxName],
       certificateAuthorities,
-      comment: 'Whoever shows this certificate is our own mail server and may send anywhere.',
+      comment: 'Identifies our own mail server by its certificate and lets it relay.',
     },
     {
       name: 'From the bank',

@@ -1,4 +1,4 @@
-/** A message as `GET /messages/{id}` shows it, as far as the demo reads it. */
+/** The fields of `GET /messages/{id}` that the demo reads. */
 export interface MessageTrace {
   readonly id: string
   readonly direction: 'Originating' | 'Incoming'

@@ -1,4 +1,4 @@
-/** A name server for the zone, over UDP and, for answers that do not fit, TCP (RFC 7766). */
+/** A DNS server for the zone, over UDP and, for large answers, TCP (RFC 7766). */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
@@ -11,11 +11,11 @@ export interface DnsServer {
   close(): void
 }
 
-/** RFC 6891 §6.2.5: what a requester without EDNS takes. */
+/** Octets. RFC 6891 §6.2.5: the UDP limit without EDNS. */
 const plainLimit = 512
 
 /**
- * @param port 0 is any free port
+ * @param port 0 chooses a free port
  * @throws StartError when the port cannot be bound
  */
 export async function startDnsServer(zone: Zone, port: number): Promise<DnsServer> {
@@ -49,7 +49,7 @@ async function listenOnBoth(
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     throw new StartError(
-      `port ${port} ${code === 'EADDRINUSE' ? 'is in use' : `cannot be bound: ${code}`} (--dns-port)`,
+      `port ${port} ${code === 'EADDRINUSE' ? 'is already in use' : `cannot be bound: ${code}`} (--dns-port)`,
     )
   }
 }
@@ -69,7 +69,7 @@ function serveStream(zone: Zone, socket: Socket): void {
   socket.on('error', () => socket.destroy())
   socket.on('data', (chunk) => {
     received = Buffer.concat([received, chunk])
-    // RFC 1035 §4.2.2: each message after its length in two octets.
+    // RFC 1035 §4.2.2: a length of two octets precedes each message.
     while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
       const end = 2 + received.readUInt16BE(0)
       const decoded = decode(received.subarray(2, end))
@@ -80,7 +80,7 @@ function serveStream(zone: Zone, socket: Socket): void {
   })
 }
 
-/** Null when the octets are no query. */
+/** Returns null for octets that are not a query. */
 function decode(query: Buffer): packet.Packet | null {
   try {
     const decoded = packet.decode(query)
@@ -94,7 +94,7 @@ function udpLimit(query: packet.Packet): number {
   return Math.max(plainLimit, optionsOf(query)?.udpPayloadSize ?? plainLimit)
 }
 
-/** EDNS (RFC 6891 §6.1): only who speaks it is answered in it. */
+/** Finds the OPT record: only a query with EDNS gets EDNS in its answer (RFC 6891 §6.1.1). */
 const optionsOf = ({ additionals }: packet.Packet) => additionals.find((record) => record.type === 'OPT')
 
 /** RFC 8914 §2. */
@@ -123,7 +123,7 @@ function answer(zone: Zone, query: packet.Packet): packet.Reply {
   }
 }
 
-/** RFC 2308 §3: what lets a resolver tell an empty answer from a referral. */
+/** RFC 2308 §3: lets a resolver distinguish an empty answer from a referral. */
 const startOfAuthority = {
   name: '.',
   type: 'SOA',

@@ -1,6 +1,5 @@
 /**
- * The names this machine's mail world consists of. A zone is the whole world: what it does not hold does not
- * exist, so no lookup leaves the machine.
+ * Holds all DNS names that exist for the local stack. Other names do not exist, so no query leaves the machine.
  */
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
@@ -11,8 +10,8 @@ const port = z.int().min(1).max(65_535)
 const hexadecimal = z.string().regex(/^([0-9a-f]{2})+$/i, 'not hexadecimal')
 
 /**
- * What a name holds; `"fail"` answers every question about it with that response code, or, with `BOGUS`, as a resolver
- * does that has found a forgery.
+ * The records of a name. `"fail"` answers every query for it with that response code; `BOGUS` answers like a resolver
+ * that found a wrong DNSSEC signature.
  */
 const Records = z.strictObject({
   A: z.array(z.ipv4()).optional(),
@@ -24,7 +23,7 @@ const Records = z.strictObject({
   /** Usage, selector, matching type (RFC 6698 §2.1) and the association data in hexadecimal. */
   TLSA: z.array(z.tuple([z.int(), z.int(), z.int(), hexadecimal])).optional(),
   fail: z.enum(['SERVFAIL', 'REFUSED', 'BOGUS']).optional(),
-  /** Answers carry the AD bit, as those of a validating resolver for a signed zone do. */
+  /** Answers have the AD bit, like a validating resolver's for a signed zone. */
   secure: z.boolean().optional(),
 })
 export type Records = z.infer<typeof Records>
@@ -32,8 +31,8 @@ export type Records = z.infer<typeof Records>
 export const Zone = z.strictObject({
   names: z.record(z.string(), Records),
   /**
-   * What listens behind an address's port 25, or behind another port as `127.0.0.1:443` or `[::1]:443`: a port of the
-   * same address, or `address:port`.
+   * Maps an address (for its port 25), or `127.0.0.1:443` or `[::1]:443`, to the port or `address:port` that really
+   * listens.
    */
   ports: z
     .record(
@@ -44,7 +43,6 @@ export const Zone = z.strictObject({
 })
 export type Zone = z.infer<typeof Zone>
 
-/** No name exists. */
 export const emptyZone: Zone = { names: {}, ports: {} }
 
 export type Rcode = 'NOERROR' | 'NXDOMAIN' | 'SERVFAIL' | 'REFUSED'
@@ -52,7 +50,7 @@ export type Rcode = 'NOERROR' | 'NXDOMAIN' | 'SERVFAIL' | 'REFUSED'
 /** RFC 8914 §4.7: DNSSEC Bogus. */
 export const bogus = 6
 
-/** One record of an answer, its owner name with it: after a CNAME the owner is no longer the name asked for. */
+/** One record of an answer. After a CNAME, `name` differs from the queried name. */
 export type Answer = { name: string } & (
   | { type: 'A' | 'AAAA' | 'CNAME' | 'TXT'; value: string }
   | { type: 'MX'; preference: number; exchange: string }
@@ -67,7 +65,7 @@ export interface Lookup {
   readonly answers: readonly Answer[]
 }
 
-/** @throws StartError naming the file and what is wrong in it */
+/** @throws StartError naming the file and its faults */
 export function readZone(file: string): Zone {
   try {
     return parseZone(JSON.parse(readFileSync(file, 'utf8')))
@@ -76,7 +74,7 @@ export function readZone(file: string): Zone {
   }
 }
 
-/** @throws Error with one line that names every fault by its path */
+/** @throws Error with one line that lists every fault by its path */
 export function parseZone(value: unknown): Zone {
   const parsed = Zone.safeParse(value)
   if (!parsed.success)
@@ -87,7 +85,7 @@ export function parseZone(value: unknown): Zone {
   return { ...parsed.data, names: Object.fromEntries(names) }
 }
 
-/** Answers one question. A CNAME is followed inside the zone, at most eight times. */
+/** Answers one query. Follows at most eight CNAMEs inside the zone. */
 export function lookup(zone: Zone, name: string, type: string, depth = 0): Lookup {
   const owner = normalise(name)
   const records = zone.names[owner]
@@ -107,7 +105,7 @@ function negative(rcode: Rcode): Lookup {
   return { rcode, secure: false, answers: [] }
 }
 
-/** RFC 8020: a name with anything below it exists, even when it holds nothing. */
+/** RFC 8020: a name with names below it exists, even without records. */
 function existsBelow(zone: Zone, name: string): boolean {
   return Object.keys(zone.names).some((other) => other.endsWith(`.${name}`))
 }

@@ -1,10 +1,10 @@
-/** A Lambda execution environment in a worker thread: loads the handler once, then runs one invocation at a time. */
+/** Runs a Lambda execution environment in a worker thread: loads the handler once, then runs one invocation at a time. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { errorMessage } from '../../../shared/contract/error-message.ts'
 import { installTranslation, type Translation } from './nat.ts'
 
 export interface EnvironmentData {
-  /** File URL of the module that holds the handler. */
+  /** File URL of the handler's module. */
   readonly module: string
   /** Its exported name. */
   readonly handler: string

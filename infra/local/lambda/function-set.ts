@@ -6,7 +6,7 @@ import type { DefinedFunction } from './functions.ts'
 export class FunctionSet {
   readonly #functions: ReadonlyMap<string, LambdaFunction>
 
-  /** @param openLog gives each function a place to write to */
+  /** @param openLog opens the log of a function */
   constructor(definitions: readonly DefinedFunction[], openLog: (name: string) => Writable) {
     this.#functions = new Map(
       definitions.map((definition) => [
@@ -16,19 +16,19 @@ export class FunctionSet {
     )
   }
 
-  /** @throws InvocationError when there is no result, Error when there is no such function */
+  /** @throws InvocationError for a failed invocation, Error for an unknown function */
   async invoke(arn: string, event: unknown): Promise<unknown> {
     const found = this.#functions.get(arn)
-    if (found === undefined) throw new Error(`no function ${arn} on this machine`)
+    if (found === undefined) throw new Error(`unknown function ${arn}`)
     return found.invoke(event)
   }
 
-  /** One execution environment of each function, made before the first event. */
+  /** Creates one execution environment of each function before the first event. */
   async warm(): Promise<void> {
     await Promise.all([...this.#functions.values()].map((one) => one.warm()))
   }
 
-  /** Kills every environment in the middle of an invocation; returns how many. */
+  /** Kills every environment that runs an invocation; returns their number. */
   crash(): number {
     return [...this.#functions.values()].reduce((sum, one) => sum + one.crash(), 0)
   }

@@ -1,4 +1,4 @@
-/** A Lambda function: execution environments made as invocations need them, kept warm, replaced when they die. */
+/** A Lambda function: creates execution environments on demand, keeps them warm, replaces those that die. */
 import { randomUUID } from 'node:crypto'
 import type { Writable } from 'node:stream'
 import { Worker } from 'node:worker_threads'
@@ -9,14 +9,14 @@ export interface FunctionDefinition extends EnvironmentData {
   readonly name: string
   readonly environment: Readonly<Record<string, string>>
   readonly timeoutSeconds: number
-  /** Invocations at once; further ones wait. */
+  /** Concurrent invocations; others wait. */
   readonly concurrency: number
 }
 
-/** The invocation came to no result: the handler threw, its time ran out, or its environment died. */
+/** An invocation failed: the handler threw or timed out, or its environment died. */
 export class InvocationError extends Error {}
 
-/** Milliseconds that an execution environment takes to be made. Most invocations take less. */
+/** Milliseconds to create an execution environment. Most invocations take less. */
 const timeToMakeMs = 100
 
 interface Environment {
@@ -29,13 +29,13 @@ export class LambdaFunction {
   readonly #log: Writable
   readonly #idle: Environment[] = []
   readonly #busy = new Set<Environment>()
-  /** Events that wait until fewer invocations run. */
+  /** Events that wait for the concurrency limit. */
   readonly #waiting: (() => void)[] = []
-  /** Events that wait for an environment that another invocation has. */
+  /** Events that wait for a busy environment. */
   readonly #heirs: ((environment: Environment) => void)[] = []
   #running = 0
 
-  /** @param log receives what the function writes to stdout and stderr */
+  /** @param log receives the function's stdout and stderr */
   constructor(definition: FunctionDefinition, log: Writable) {
     this.#definition = definition
     this.#log = log
@@ -45,14 +45,14 @@ export class LambdaFunction {
     return this.#definition.name
   }
 
-  /** Makes one environment before the first event arrives. */
+  /** Creates one environment before the first event. */
   async warm(): Promise<void> {
     const environment = this.#create()
     await environment.ready
     this.#idle.push(environment)
   }
 
-  /** @throws InvocationError when there is no result */
+  /** @throws InvocationError */
   async invoke(event: unknown): Promise<unknown> {
     while (this.#running >= this.#definition.concurrency) await this.#room()
     this.#running += 1
@@ -77,7 +77,7 @@ export class LambdaFunction {
     }
   }
 
-  /** One that is idle, or becomes so within less time than it takes to make one; else a new one. */
+  /** Returns an idle environment, one that becomes idle within `timeToMakeMs`, or a new one. */
   async #environment(): Promise<Environment> {
     const idle = this.#idle.pop()
     if (idle !== undefined) return idle
@@ -101,7 +101,7 @@ export class LambdaFunction {
     else heir(environment)
   }
 
-  /** Kills every environment that is running an invocation, as a lost host would. Returns how many. */
+  /** Kills every environment that runs an invocation, like a lost host. Returns their number. */
   crash(): number {
     const victims = [...this.#busy]
     for (const { worker } of victims) void worker.terminate()
@@ -141,10 +141,10 @@ export class LambdaFunction {
 
   async #untilReady(worker: Worker): Promise<void> {
     const report = await this.#nextReport(worker)
-    if (report.kind !== 'ready') throw new InvocationError(`${this.name} did not start`)
+    if (report.kind !== 'ready') throw new InvocationError(`function ${this.name} did not start`)
   }
 
-  /** @throws InvocationError when the environment ended, or its time ran out */
+  /** @throws InvocationError when the environment died or timed out */
   async #run(environment: Environment, event: unknown): Promise<Report> {
     const { timeoutSeconds } = this.#definition
     const deadline = Date.now() + timeoutSeconds * 1000

@@ -1,4 +1,4 @@
-/** The template's Lambda functions and event source mappings, read into what the runner runs. */
+/** Reads the Lambda functions and event source mappings of the template. */
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +29,7 @@ const MappingProperties = z.object({
   ScalingConfig: z.object({ MaximumConcurrency: z.number() }).optional(),
 })
 
-/** A thread each: more of them than this only slow one machine down, however many Lambda would run. */
+/** Each execution environment is a thread. More threads would only slow the machine down. */
 const mostThreads = availableParallelism() * 4
 
 export interface DefinedFunction extends FunctionDefinition {
@@ -37,14 +37,14 @@ export interface DefinedFunction extends FunctionDefinition {
   readonly arn: string
 }
 
-/** Makes the functions' ARNs known, so that routes and mappings can name them. */
+/** Registers the functions' ARNs, which routes and mappings refer to. */
 export function registerFunctions(template: Template, resolver: Resolver): void {
   for (const [id] of resourcesOfType(template, 'AWS::Lambda::Function'))
     resolver.register(id, { Ref: id, Arn: `arn:aws:lambda:${region}:${accountId}:function:${id}` })
 }
 
 /**
- * @param base environment that Lambda's own runtime sets: region, credentials, endpoints
+ * @param base the environment of Lambda's runtime: region, credentials, endpoints
  * @param assets asset folders by object key
  */
 export function readFunctions(
@@ -76,7 +76,7 @@ export function readFunctions(
   })
 }
 
-/** What is run of a function: roles, networks and the bootstrap stack's bucket have no counterpart here. */
+/** Selects the properties that the runner uses. It has no roles, networks or asset bucket. */
 function runnable(properties: Record<string, unknown>): Record<string, unknown> {
   const kept = Object.keys(FunctionProperties.shape).filter((key) => key in properties)
   const code = properties.Code as { S3Key?: unknown } | undefined
@@ -87,11 +87,11 @@ function entryOf(specification: string, folder: string | undefined, logicalId: s
   const [file = '', handler = ''] = specification.split('.')
   const candidates = ['mjs', 'cjs', 'js'].map((extension) => join(folder ?? '', `${file}.${extension}`))
   const found = folder === undefined ? undefined : candidates.find((path) => existsSync(path))
-  if (found === undefined) throw new StartError(`template: ${logicalId}: its bundle holds no ${file}.mjs`)
+  if (found === undefined) throw new StartError(`template: ${logicalId}: its bundle contains no ${file}.mjs`)
   return { module: pathToFileURL(found).href, handler }
 }
 
-/** Which queue feeds which function. */
+/** Reads which queue invokes which function. */
 export function readEventSources(
   template: Template,
   resolver: Resolver,
@@ -103,7 +103,7 @@ export function readEventSources(
     const target = functions.find(({ arn, name }) => [arn, name].includes(mapping.FunctionName))
     const queue = queues.find(({ arn }) => arn === mapping.EventSourceArn)
     if (target === undefined || queue === undefined)
-      throw new StartError(`template: ${id}: its function or its queue is not on this machine`)
+      throw new StartError(`template: ${id}: unknown function or queue`)
     return {
       target,
       source: {

@@ -1,5 +1,5 @@
 /**
- * Lambda's own `Invoke` on loopback, so that what a schedule does can be asked for at once:
+ * Serves Lambda's `Invoke` on loopback, for example to run a scheduled function at once:
  * `aws lambda invoke --endpoint-url URL --function-name NAME …`, or any POST to the same path.
  */
 import { once } from 'node:events'
@@ -16,7 +16,7 @@ export interface InvokeServer {
 
 const path = /^\/2015-03-31\/functions\/([A-Za-z0-9_-]+)\/invocations$/
 
-/** @param invoke by the function's name; null when there is none of that name */
+/** @param invoke takes the function's name; returns null for an unknown one */
 export async function startInvokeServer(
   invoke: (name: string, event: unknown) => Promise<unknown> | null,
 ): Promise<InvokeServer> {
@@ -44,15 +44,15 @@ async function answer(
       .writeHead(status, { 'content-type': 'application/json', ...headers })
       .end(JSON.stringify(body ?? null))
   const name = request.method === 'POST' ? path.exec(request.url ?? '')?.[1] : undefined
-  if (name === undefined) return void send(404, { Message: 'Only Invoke is known here.' })
-  // A web page that had this machine's name resolved to loopback may not invoke anything.
+  if (name === undefined) return void send(404, { Message: 'Only Invoke is supported by the local runner.' })
+  // Attack: a web page points its own name at 127.0.0.1 (DNS rebinding). Defence: the Host header must be loopback.
   if (!/^(127\.0\.0\.1|localhost):\d+$/.test(request.headers.host ?? ''))
-    return void send(403, { Message: 'This is for this machine only.' })
+    return void send(403, { Message: 'The Host header must be 127.0.0.1 or localhost.' })
   try {
     const event = request.headers['content-length'] === '0' ? {} : await json(request).catch(() => undefined)
     if (event === undefined) return void send(400, { Message: 'The event is not JSON.' })
     const result = invoke(name, event)
-    if (result === null) return void send(404, { Message: `There is no function ${name}.` })
+    if (result === null) return void send(404, { Message: `Unknown function ${name}.` })
     send(200, await result)
   } catch (error) {
     const fault = error instanceof InvocationError ? 'Unhandled' : 'Runner'

@@ -1,16 +1,16 @@
 /**
- * A laptop cannot bind ports 25 and 443, so connections to `address:25` go to where the zone says that address's mail
- * server listens, and others likewise: destination NAT rules, on this thread's sockets instead of in a router.
+ * Destination NAT for the sockets of this thread. A user process cannot bind ports 25 and 443, so the zone maps such
+ * addresses to the ports that really listen.
  */
 import { type NetConnectOpts, Socket, type TcpNetConnectOpts } from 'node:net'
 
 /**
- * Keys are addresses, which stand for their port 25, or `address:port`, an IPv6 address in brackets; values a port of
- * the same address or `address:port`.
+ * Keys are addresses (for port 25) or `address:port`, IPv6 in brackets. Values are a port of the same address, or
+ * `address:port`.
  */
 export type Translation = Readonly<Record<string, number | string>>
 
-/** Where a connection to this host and port really goes. */
+/** Returns the real destination of a connection. */
 export function translate(rules: Translation, host: string, port: number): { host: string; port: number } {
   const place = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
   const target = rules[place] ?? (port === 25 ? rules[host] : undefined)
@@ -20,7 +20,7 @@ export function translate(rules: Translation, host: string, port: number): { hos
   return { host: address, port: Number(mapped) }
 }
 
-/** Applies the rules to every socket this thread opens from now on, TLS ones included. */
+/** Applies the rules to every new socket of this thread, including TLS. */
 export function installTranslation(rules: Translation): void {
   const connect = Socket.prototype.connect as (...args: unknown[]) => Socket
   Socket.prototype.connect = function (this: Socket, ...args: unknown[]) {
@@ -28,7 +28,7 @@ export function installTranslation(rules: Translation): void {
   } as typeof Socket.prototype.connect
 }
 
-/** `connect` takes (options, listener), (port, host, listener), or Node's own array of already normalised ones. */
+/** `connect` takes (options, listener), (port, host, listener), or Node's internal array of normalised arguments. */
 function rewrite(rules: Translation, args: unknown[]): unknown[] {
   const [first, second, ...rest] = args
   if (Array.isArray(first)) {

@@ -1,4 +1,4 @@
-/** An event source mapping: receives from a queue, invokes the function, deletes what it did not report as failed. */
+/** An event source mapping: receives from a queue, invokes the function, deletes messages not reported as failed. */
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   DeleteMessageBatchCommand,
@@ -16,26 +16,26 @@ export interface EventSource {
   readonly queueArn: string
   readonly batchSize: number
   readonly batchingWindowSeconds: number
-  /** Whether the answer's `batchItemFailures` says which records stay in the queue. */
+  /** Whether the result's `batchItemFailures` lists the records that stay in the queue. */
   readonly reportsBatchItemFailures: boolean
-  /** Invocations at once. */
+  /** Concurrent invocations. */
   readonly concurrency: number
 }
 
 export interface Poller {
-  /** Receives nothing more and resolves when the invocations under way have ended. */
+  /** Stops receiving, and resolves when the running invocations have ended. */
   stop(): Promise<void>
 }
 
-/** A receive call takes at most this many messages. */
+/** SQS's maximum for one receive or delete call. */
 const receiveLimit = 10
 
-/** Milliseconds before a queue that could not be read is read again. */
+/** Milliseconds between a failed receive and the next. */
 const pauseAfterFault = 1000
 
 type Invoke = (event: SQSEvent) => Promise<unknown>
 
-/** @param onError told of an invocation that failed; its batch comes back after the visibility timeout */
+/** @param onError receives the cause of a failed invocation; its batch returns after the visibility timeout */
 export function startPoller(
   sqs: SQSClient,
   source: EventSource,
@@ -88,7 +88,7 @@ async function processBatch(
   )
 }
 
-/** Waits for a first message, then up to the batching window for more, until the batch is full. */
+/** Waits for a first message, then collects more until the batching window ends or the batch is full. */
 async function receiveBatch(sqs: SQSClient, source: EventSource, signal: AbortSignal): Promise<Message[]> {
   const batch = await receive(sqs, source.queueUrl, source.batchSize, 20, signal)
   const until = Date.now() + source.batchingWindowSeconds * 1000
@@ -128,8 +128,8 @@ async function deleteMessages(sqs: SQSClient, queueUrl: string, messages: readon
 }
 
 /**
- * The ids that stay in the queue. As in Lambda, an answer without a list means success, and one that names an
- * unknown record fails the whole batch.
+ * Returns the ids that stay in the queue. As in Lambda, a result without a list means success, and an unknown id fails
+ * the whole batch.
  */
 export function failuresIn(answer: unknown, records: readonly SQSRecord[]): ReadonlySet<string> {
   const failures = (answer as { batchItemFailures?: { itemIdentifier?: unknown }[] } | null | undefined)

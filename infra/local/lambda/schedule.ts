@@ -1,4 +1,4 @@
-/** EventBridge rules of the template: functions that are invoked when their time comes, UTC. */
+/** Runs the template's scheduled EventBridge rules, in UTC. */
 import type { ScheduledEvent } from 'aws-lambda'
 import { z } from 'zod'
 import { parse } from '../aws/resources.ts'
@@ -8,7 +8,7 @@ import { accountId, type Resolver, region, resourcesOfType, type Template } from
 export interface Schedule {
   readonly logicalId: string
   readonly functionArn: string
-  /** Of each day, and of each of these hours. */
+  /** The hours of every day. */
   readonly hours: readonly number[]
   readonly minute: number
 }
@@ -19,11 +19,11 @@ const RuleProperties = z.object({
   Targets: z.tuple([z.object({ Arn: z.string() })]),
 })
 
-/** What this runner can read: one minute of some or all hours of every day. */
+/** The supported expressions: one minute of some or all hours of every day. */
 const daily = /^cron\((\d{1,2}) (\*|\d{1,2}(?:,\d{1,2})*) \* \* \? \*\)$/
 const everyHour = Array.from({ length: 24 }, (_, hour) => hour).join(',')
 
-/** @throws StartError when a rule says something that the runner cannot reproduce */
+/** @throws StartError for a rule that the runner does not support */
 export function readSchedules(template: Template, resolver: Resolver): Schedule[] {
   return resourcesOfType(template, 'AWS::Events::Rule').map(([logicalId, raw]) => {
     const rule = parse(RuleProperties, resolver.resolve(raw), logicalId)
@@ -44,7 +44,7 @@ export function readSchedules(template: Template, resolver: Resolver): Schedule[
   })
 }
 
-/** The schedule's next time, later than the one given. */
+/** Returns the schedule's next time after the given one. */
 export function nextTime({ hours, minute }: Pick<Schedule, 'hours' | 'minute'>, after: Date): Date {
   const ofDay = (day: number) =>
     hours.map((hour) =>
@@ -55,14 +55,14 @@ export function nextTime({ hours, minute }: Pick<Schedule, 'hours' | 'minute'>, 
   return new Date(next)
 }
 
-/** @returns what ends it */
+/** @returns a function that stops the schedule */
 export function startSchedule(
   schedule: Schedule,
   invoke: (functionArn: string, event: unknown) => Promise<unknown>,
   onError: (message: string) => void,
 ): () => void {
   let timer: NodeJS.Timeout | undefined
-  // A timer may come a little early, and then must not come twice.
+  // A timer may fire slightly early, and must not fire twice for the same time.
   const wait = (last: Date) => {
     const at = nextTime(schedule, new Date(Math.max(last.getTime(), Date.now())))
     timer = setTimeout(() => {

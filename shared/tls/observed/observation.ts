@@ -13,35 +13,35 @@ export type ObservedKind = z.infer<typeof ObservedKind>
 
 /** Where certificates are observed. A new one replaces an earlier one of the same endpoint. */
 export const ObservedPlace = z.strictObject({
-  kind: ObservedKind,
-  /** Null for the ingress's certificates and for servers without a connector. */
-  connector: ConnectorName.nullable(),
-  /** The domain of the last recipients whose mail was sent there; null without recipients. */
-  domain: z.string().nullable(),
-  /**
-   * `PartnerServer`: host name or address of the next hop. `PartnerClient`: the first name of the certificate. `Own`:
-   * name of the ingress or of the secret.
-   */
-  host: z.string(),
+  kind: ObservedKind.describe(
+    'Own: mailflow presents it. PartnerServer: a next hop presents it. PartnerClient: a sender presents it to an inbound connector that knows it',
+  ),
+  connector: ConnectorName.nullable().describe('null for the ingress and for servers without a connector'),
+  domain: z.string().nullable().describe('the domain of the last recipients; null without recipients'),
+  host: z
+    .string()
+    .describe(
+      'name or address of the next hop; first name of the certificate of a sender; name of the ingress or of the secret',
+    ),
 })
 export type ObservedPlace = z.infer<typeof ObservedPlace>
 
 const fingerprint = z.string().regex(/^[0-9a-f]{64}$/)
 
 export const SeenCertificate = CertificateSummary.extend({
-  /** `RSA` or `EC`, or OpenSSL's name for another type; null if the key cannot be read. */
-  keyType: z.string().nullable(),
-  /** SHA-256 of the subject public key info, 64 lower-case hexadecimal digits; null likewise. */
-  publicKeyFingerprint256: fingerprint.nullable(),
+  keyType: z.string().nullable().describe('RSA, EC or another type; null if the key cannot be read'),
+  publicKeyFingerprint256: fingerprint
+    .nullable()
+    .describe('SHA-256 of the public key; null if it cannot be read'),
 })
 export type SeenCertificate = z.infer<typeof SeenCertificate>
 
 export const ObservedCertificate = SeenCertificate.extend({
-  /** The source of the requirement to verify it, at the last observation; null without one. */
-  verifiedBy: PolicySource.nullable(),
+  verifiedBy: PolicySource.nullable().describe(
+    'the source of the requirement to verify it, at the last observation; null: none',
+  ),
   firstSeen: z.iso.datetime(),
-  /** Accurate to an hour. */
-  lastSeen: z.iso.datetime(),
+  lastSeen: z.iso.datetime().describe('accurate to an hour'),
 })
 export type ObservedCertificate = z.infer<typeof ObservedCertificate>
 
@@ -54,8 +54,9 @@ const Compared = ObservedCertificate.pick({
 
 export const ObservedChange = z.strictObject({
   at: z.iso.datetime(),
-  /** `Certificate`: a new certificate with the same issuer and key. */
-  what: z.array(z.enum(['Issuer', 'Key', 'Certificate'])),
+  what: z
+    .array(z.enum(['Issuer', 'Key', 'Certificate']))
+    .describe('Certificate: a new certificate with the same issuer and key'),
   from: Compared,
   to: Compared,
 })
@@ -64,8 +65,7 @@ export type ObservedChange = z.infer<typeof ObservedChange>
 export const Observation = ObservedPlace.extend({
   /** Last seen first. */
   certificates: z.array(ObservedCertificate).min(1),
-  /** The last few, latest first. */
-  changes: z.array(ObservedChange),
+  changes: z.array(ObservedChange).describe('the last few, latest first'),
 })
 export type Observation = z.infer<typeof Observation>
 

@@ -1,4 +1,4 @@
-/** Known attacks on SMTP servers, octet for octet against the real one. */
+/** Known attacks on SMTP servers, octet for octet against the real ingress. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -36,7 +36,9 @@ async function openData(): Promise<Wire> {
 
 const visible = (octets: string): string => JSON.stringify(octets).slice(1, -1)
 
-/** CVE-2023-51764, CVE-2023-51765, CVE-2023-51766 and their relatives: what some server took for the end of a message. */
+/**
+ * CVE-2023-51764, CVE-2023-51765, CVE-2023-51766 and similar: sequences that some server accepted as the end of data.
+ */
 const falseEnds = [
   '\n.\n',
   '\n.\r\n',
@@ -56,7 +58,7 @@ const falseEnds = [
 describe('a false end of data', () => {
   for (const end of falseEnds)
     for (const how of ['in one segment', 'in segments of an octet'])
-      test(`${visible(end)} ${how} ends nothing, and what is behind it is no command`, async () => {
+      test(`${visible(end)} ${how} does not end the message, and what follows is no command`, async () => {
         const before = ingress.queue.jobs.length
         const wire = await openData()
         const smuggled = `Subject: x\r\n\r\ntext${end}MAIL FROM:<admin@ours.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\nevil`
@@ -70,7 +72,7 @@ describe('a false end of data', () => {
       })
 
   for (const end of falseEnds)
-    test(`${visible(end)} ends nothing where such octets are normalised, and no octet of it is left bare`, async () => {
+    test(`${visible(end)} does not end a normalised message, and leaves no bare CR, bare LF or NUL`, async () => {
       const before = normalising.queue.jobs.length
       const wire = await Wire.greet(normalising.smtpPort)
       for (const command of inData) await wire.command(command)
@@ -89,14 +91,14 @@ describe('a false end of data', () => {
     })
 })
 
-describe('STARTTLS with more behind it (CVE-2011-0411)', () => {
+describe('STARTTLS with pipelined octets (CVE-2011-0411)', () => {
   const injected = [
     'RSET\r\n',
     'EHLO evil.example\r\nMAIL FROM:<evil@elsewhere.example>\r\n',
     'MAIL FROM:<evil@',
   ]
   for (const octets of injected) {
-    test(`${visible(octets)} in the same segment is gone after the handshake`, async () => {
+    test(`${visible(octets)} in the same segment is dropped by the handshake`, async () => {
       const wire = await Wire.greet(ingress.smtpPort)
       wire.write(`STARTTLS\r\n${octets}`)
       assert.equal(await wire.reply(), '220 2.0.0 Ready to start TLS')
@@ -104,7 +106,7 @@ describe('STARTTLS with more behind it (CVE-2011-0411)', () => {
       await isNew(wire)
     })
 
-    test(`${visible(octets)} in a segment of its own fails the handshake`, async () => {
+    test(`${visible(octets)} in its own segment fails the handshake`, async () => {
       const wire = await Wire.greet(ingress.smtpPort)
       assert.equal(await wire.command('STARTTLS'), '220 2.0.0 Ready to start TLS')
       wire.write(octets)
@@ -112,7 +114,7 @@ describe('STARTTLS with more behind it (CVE-2011-0411)', () => {
     })
   }
 
-  test('what the client said in the clear counts for nothing after the handshake', async () => {
+  test('the handshake discards earlier commands in the clear', async () => {
     const wire = await Wire.greet(ingress.smtpPort)
     for (const command of inData.slice(0, 2)) assert.match(await wire.command(command), /^250 /)
     await wire.command('STARTTLS')
@@ -120,7 +122,7 @@ describe('STARTTLS with more behind it (CVE-2011-0411)', () => {
     await isNew(wire)
   })
 
-  test('half a command before STARTTLS is not finished after it', async () => {
+  test('a partial command before STARTTLS does not continue after the handshake', async () => {
     const wire = await Wire.greet(ingress.smtpPort)
     wire.write('MAIL FROM:<evil@elsewhere.example> ')
     assert.match(await wire.command('STARTTLS'), /^5\d\d /, 'it was part of the line before')
@@ -142,8 +144,8 @@ describe('STARTTLS with more behind it (CVE-2011-0411)', () => {
   }
 })
 
-describe('commands behind the end of data', () => {
-  test('are answered in their order, behind the reply to the message', async () => {
+describe('commands after the end of data', () => {
+  test('get their replies in order, after the reply to the message', async () => {
     const wire = await openData()
     wire.write(`Subject: x\r\n\r\n.\r\n${inData.join('\r\n')}\r\n`)
     const replies = [await wire.reply(), await wire.reply(), await wire.reply(), await wire.reply()]
@@ -155,31 +157,31 @@ describe('commands behind the end of data', () => {
     wire.destroy()
   })
 
-  test('cannot be reached by a message that the client sends without waiting for 354', async () => {
+  test('are not reached by a message sent without waiting for 354', async () => {
     const wire = await Wire.greet(ingress.smtpPort)
     wire.write(`MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@fremd.example>\r\nDATA\r\nRSET\r\n.\r\n`)
     assert.match(await wire.reply(), /^250 /)
     assert.match(await wire.reply(), /^550 5\.7\.64 /)
-    assert.equal(await wire.reply(), '421 4.5.1 Data came before the 354 that asks for it')
+    assert.equal(await wire.reply(), '421 4.5.1 Data sent before the 354 reply')
     assert.equal(await wire.line(), null)
   })
 })
 
-describe('what is no SMTP', () => {
+describe('octets that are not SMTP', () => {
   const strangers: [name: string, octets: Buffer, reply: string][] = [
     [
-      'a request of HTTP',
+      'an HTTP request',
       Buffer.from('GET / HTTP/1.1\r\nHost: mx\r\n\r\n'),
       '421 4.5.1 This is not an HTTP server',
     ],
     [
       'a ClientHello in the clear',
       Buffer.from('16030100f8010000f40303', 'hex'),
-      '421 4.5.1 TLS begins with STARTTLS here',
+      '421 4.5.1 TLS handshake without STARTTLS',
     ],
   ]
   for (const [name, octets, reply] of strangers)
-    test(`${name} is told so, and its connection ends`, async () => {
+    test(`${name} gets a reply that says so, and the session ends`, async () => {
       const wire = await Wire.open(ingress.smtpPort)
       await wire.reply()
       wire.write(octets)
@@ -190,13 +192,13 @@ describe('what is no SMTP', () => {
   test('octets before the greeting end the session', async () => {
     const wire = await Wire.open(ingress.smtpPort)
     wire.write('EHLO client.example\r\n')
-    assert.equal(await wire.reply(), '421 4.5.1 You talk too soon')
+    assert.equal(await wire.reply(), '421 4.5.1 Client spoke before the greeting')
     assert.equal(await wire.line(), null)
   })
 })
 
 describe('a client that does not read', () => {
-  test('is not read from either, and costs little', async () => {
+  test('is not read from, and costs little memory', async () => {
     const socket = connect(ingress.smtpPort, '127.0.0.1')
     await once(socket, 'data')
     socket.pause()
@@ -227,7 +229,7 @@ describe('the PROXY protocol', () => {
       Buffer.from([...ip, 127, 0, 0, 1, port >> 8, port & 255, 0, 25]),
     ])
 
-  test('says who connects, when a trusted balancer says it', async () => {
+  test('gives the client\u2019s address when a trusted load balancer sends the header', async () => {
     const behind = await ingressWith({ settings: { PROXY_TRUSTED_ADDRESSES: ['127.0.0.0/8'] } })
     const wire = await Wire.open(behind.smtpPort)
     wire.write(from([192, 0, 2, 7], 4711))
@@ -242,22 +244,22 @@ describe('the PROXY protocol', () => {
     wire.destroy()
   })
 
-  test('is expected of a trusted balancer: without it the connection ends unanswered', async () => {
+  test('is mandatory for a trusted load balancer: without a header the connection closes without a reply', async () => {
     const behind = await ingressWith({ settings: { PROXY_TRUSTED_ADDRESSES: ['127.0.0.0/8'] } })
     const wire = await Wire.open(behind.smtpPort)
     wire.write('EHLO client.example\r\n')
     assert.equal(await wire.line(), null)
   })
 
-  test('from anybody else is what talks before the greeting', async () => {
+  test('from any other address counts as speaking before the greeting', async () => {
     const wire = await Wire.open(ingress.smtpPort)
     wire.write(from([192, 0, 2, 7], 4711))
-    assert.equal(await wire.reply(), '421 4.5.1 You talk too soon')
+    assert.equal(await wire.reply(), '421 4.5.1 Client spoke before the greeting')
     assert.equal(await wire.line(), null)
   })
 })
 
-test('IPv6 is served as IPv4 is', async () => {
+test('the ingress serves IPv6 as well as IPv4', async () => {
   const six = await ingressWith({ settings: { LISTEN_ADDRESS: '::1' } })
   const socket = connect(six.smtpPort, '::1')
   const [greeting] = await once(socket, 'data')
@@ -265,7 +267,7 @@ test('IPv6 is served as IPv4 is', async () => {
   socket.destroy()
 })
 
-test('a client over IPv4 is known by its own address where one socket serves both', async () => {
+test('a dual-stack socket reports an IPv4 client by its IPv4 address', async () => {
   const both = await ingressWith({ settings: { LISTEN_ADDRESS: '::' } })
   const wire = await Wire.greet(both.smtpPort)
   assert.match(await wire.send('Subject: x\r\n'), /^250 /)

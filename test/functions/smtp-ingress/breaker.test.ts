@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Breaker } from '../../../functions/smtp-ingress/breaker.ts'
 
-/** Every change of state, and probes that succeed when `works` is set. */
+/** Records changes of state. Probes succeed once `works` is set. */
 function observed() {
   const state = { works: false, probes: 0 }
   const changes: boolean[] = []
@@ -19,7 +19,7 @@ function observed() {
   return { breaker, state, changes }
 }
 
-test('it opens at the third failure in a row, and a success in between begins anew', () => {
+test('the breaker opens at the third consecutive failure; a success resets the count', () => {
   const { breaker, changes } = observed()
   breaker.failed()
   breaker.failed()
@@ -33,7 +33,7 @@ test('it opens at the third failure in a row, and a success in between begins an
   breaker.stop()
 })
 
-test('it opens when a single write leaves as many messages unstored', () => {
+test('the breaker opens when one write leaves three messages unstored', () => {
   const { breaker } = observed()
   breaker.failed(2)
   assert.equal(breaker.isOpen, false)
@@ -43,7 +43,7 @@ test('it opens when a single write leaves as many messages unstored', () => {
   breaker.stop()
 })
 
-test('it probes with growing pauses until storage answers, and then lets clients in', async (context) => {
+test('the breaker probes with growing pauses until storage works, then closes', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { breaker, state } = observed()
   for (let failure = 0; failure < 3; failure++) breaker.failed()
@@ -57,14 +57,14 @@ test('it probes with growing pauses until storage answers, and then lets clients
   assert.equal(await probesAfter(1), 1)
   assert.equal(await probesAfter(199), 1)
   assert.equal(await probesAfter(1), 2)
-  assert.equal(await probesAfter(300), 3, 'never slower than the slowest')
+  assert.equal(await probesAfter(300), 3, 'the pause does not exceed its maximum')
   assert.equal(breaker.isOpen, true)
   state.works = true
   assert.equal(await probesAfter(300), 4)
   assert.equal(breaker.isOpen, false)
 })
 
-test('after a probe one failure is enough to turn clients away again, one success to trust storage', async (context) => {
+test('after a probe one failure opens the breaker again, and one success closes it for good', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { breaker, state, changes } = observed()
   state.works = true
@@ -79,7 +79,7 @@ test('after a probe one failure is enough to turn clients away again, one succes
   assert.deepEqual(changes, [true, false, true, false])
 })
 
-test('a success makes the next episode begin with the shortest pause, and a breaker that is stopped probes no more', async (context) => {
+test('a success resets the pause, and a stopped breaker sends no probes', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { breaker, state } = observed()
   for (let failure = 0; failure < 3; failure++) breaker.failed()

@@ -1,5 +1,5 @@
 /**
- * Every transcript in test/dialogs, octet for octet against the real server. Lines of a transcript:
+ * Plays every transcript in test/dialogs, octet for octet, against the real server. Lines of a transcript:
  *
  *     # a comment
  *     connector {json}          an inbound connector; {fingerprint} stands for the client certificate's
@@ -8,14 +8,14 @@
  *     C: text                   the client sends text and CRLF; \r \n \0 \xHH \\ are octets, \x not above 7f;
  *                               lines in a row go as one write
  *     C*31: text                the same, 31 times
- *     S: text                   the server must answer exactly this; {id} stands for a message id
+ *     S: text                   the server must reply exactly this; {id} stands for a message id
  *     TLS                       handshake
- *     TLS with certificate      handshake in which the client presents one for mail.contoso.example
- *     stored a@b, c@d: text     the last message was stored for these recipients; behind our header its content is
+ *     TLS with certificate      handshake with a client certificate for mail.contoso.example
+ *     stored a@b, c@d: text     the last message was stored for these recipients; after our header its content is
  *                               this text, with escapes as above
  *     closed                    the server has closed the connection
  *
- * At the end the client closes, the server must have nothing more to say, and as many messages are stored as it said.
+ * At the end the client closes. The server must send nothing more, and must have stored one message for each 250.
  */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
@@ -30,8 +30,8 @@ const folder = new URL('../../dialogs/', import.meta.url)
 const client = await selfSigned({ names: ['mail.contoso.example'] })
 const fingerprint = new X509Certificate(client.cert).fingerprint256
 
-// Most of a transcript's time is the greeting's delay.
-describe('the server answers as in', { concurrency: 8 }, () => {
+// Most of the time is the delay of the greeting.
+describe('the server replies as in', { concurrency: 8 }, () => {
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.smtp')))
     it(file, async () => {
       const steps = readFileSync(new URL(file, folder), 'utf8')
@@ -41,7 +41,7 @@ describe('the server answers as in', { concurrency: 8 }, () => {
       const wire = await ingress.connect()
       try {
         await play(steps, wire, ingress)
-        assert.equal(await wire.end(), '', 'nothing more is said')
+        assert.equal(await wire.end(), '', 'no further octets')
         const queued = steps.filter((step) => step.startsWith('S: 250 2.0.0 Ok: queued'))
         assert.equal(ingress.queue.jobs.length, queued.length, 'messages stored')
       } finally {
@@ -86,7 +86,7 @@ async function play(steps: readonly string[], wire: Wire, ingress: TestIngress):
     else if (step === 'closed') assert.equal(await wire.line(), null)
     else assert.match(step, /^(connector|set|fails) /, 'a known step')
   }
-  assert.equal(pending, '', 'the client does not have the last word')
+  assert.equal(pending, '', 'a transcript does not end with C:')
 }
 
 async function lastStored({ bucket, queue }: TestIngress): Promise<string> {

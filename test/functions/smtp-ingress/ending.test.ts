@@ -1,4 +1,4 @@
-/** How connections end: by clients that send no more and still read, and by those that never leave. */
+/** Ends of connections: clients that close their side and still read, and clients that never leave. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
@@ -7,7 +7,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { startTestIngress, type TestIngress, Wire } from '../../support/ingress/ingress.ts'
 import { within } from '../../support/within.ts'
 
-/** Milliseconds after which a test gives up what it waits for. */
+/** Milliseconds after which a wait in a test fails. */
 const patienceMs = 10_000
 const closing = (socket: Socket) =>
   within(
@@ -22,7 +22,7 @@ before(async () => {
 })
 after(() => ingress.drain())
 
-/** @returns what has been read when this text is among it */
+/** @returns everything read, once it includes this text */
 async function until(socket: Socket, text: string): Promise<string> {
   let read = ''
   while (!read.includes(text)) {
@@ -47,7 +47,7 @@ async function secured(socket: Socket): Promise<TLSSocket> {
 }
 
 for (const how of ['in the clear', 'under TLS'])
-  test(`a client that sends no more behind its message, ${how}, hears that it was taken`, async () => {
+  test(`a client that half-closes after its message, ${how}, still gets the reply`, async () => {
     const tcp = await open()
     const socket = how === 'under TLS' ? await secured(tcp) : tcp
     socket.write(
@@ -61,9 +61,9 @@ for (const how of ['in the clear', 'under TLS'])
       return stored
     }
     const closed = closing(socket)
-    socket.end('Subject: x\r\n\r\nlast words\r\n.\r\n')
+    socket.end('Subject: x\r\n\r\nlast line\r\n.\r\n')
     await within(patienceMs, asked, 'the job in the queue')
-    // The end has come to the server before the message is stored: nothing else is on this connection.
+    // Time for the FIN to arrive before the message is stored; nothing else is on this connection.
     await new Promise((resolve) => setTimeout(resolve, 50))
     store()
     assert.match(await until(socket, '\r\n'), /^250 2\.0\.0 Ok: queued as /)
@@ -71,7 +71,7 @@ for (const how of ['in the clear', 'under TLS'])
     tcp.destroy()
   })
 
-test('octets that break TLS after its handshake end the connection', async () => {
+test('invalid TLS records after the handshake close the connection', async () => {
   const relay = createServer()
   relay.listen(0, '127.0.0.1')
   await once(relay, 'listening')
@@ -80,7 +80,7 @@ test('octets that break TLS after its handshake end the connection', async () =>
   const client = connect(port, '127.0.0.1')
   const [near] = (await accepted) as [Socket]
   const far = connect(ingress.smtpPort, '127.0.0.1')
-  // What the server had not read when it closed makes of its end a reset.
+  // Unread octets at close turn the FIN into a reset.
   for (const socket of [client, near, far]) socket.on('error', () => {})
   near.pipe(far, { end: false })
   far.pipe(near, { end: false })
@@ -94,8 +94,8 @@ test('octets that break TLS after its handshake end the connection', async () =>
   relay.close()
 })
 
-test('who stays when its session has ended takes the place of nobody', async () => {
-  // Of connections there are 2 × 4 + 100 places.
+test('a client that stays after its session does not block a new client', async () => {
+  // There are 2 × 4 + 100 connections.
   const crowded = await startTestIngress({ settings: { MAX_CONNECTIONS: 4, MAX_CONNECTIONS_PER_ADDRESS: 1 } })
   const staying: Socket[] = []
   for (let number = 0; number < 130; number++) {
@@ -107,11 +107,7 @@ test('who stays when its session has ended takes the place of nobody', async () 
     })
     socket.on('error', () => {})
     staying.push(socket)
-    await within(
-      patienceMs,
-      Promise.race([once(socket, 'data'), once(socket, 'close')]),
-      'an answer or an end',
-    )
+    await within(patienceMs, Promise.race([once(socket, 'data'), once(socket, 'close')]), 'data or close')
   }
   const honest = connect(crowded.smtpPort, '127.0.0.1')
   assert.match(await Promise.race([until(honest, '\r\n'), once(honest, 'close').then(() => 'cut')]), /^220 /)
@@ -119,7 +115,7 @@ test('who stays when its session has ended takes the place of nobody', async () 
   await crowded.drain()
 })
 
-test('a server that drains waits for messages in flight, and gives up at its time what has not ended', async (context) => {
+test('a draining server waits for messages in flight, and cuts them off at the end of DRAIN_SECONDS', async (context) => {
   const draining = await startTestIngress({ settings: { DRAIN_SECONDS: 5 } })
   const inData = async () => {
     const wire = await Wire.greet(draining.smtpPort)

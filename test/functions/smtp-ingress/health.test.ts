@@ -16,14 +16,14 @@ after(() => {
 
 const get = 'GET /health HTTP/1.1\r\nHost: task\r\nConnection: close\r\n\r\n'
 const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
-/** As a load balancer connects for itself, with what it adds. */
+/** The load balancer's own connection (LOCAL), with an extension. */
 const local = Buffer.concat([signature, Buffer.from([0x20, 0, 0, 7, 4, 0, 4, 1, 2, 3, 4])])
 const proxied = Buffer.concat([
   signature,
   Buffer.from([0x21, 0x11, 0, 12, 192, 0, 2, 1, 10, 40, 0, 1, 0x30, 0x39, 0x1f, 0x91]),
 ])
 
-/** @returns what the server says to these octets, each in a packet of its own, until it closes */
+/** @returns the response to these octets, each sent in its own packet, until the server closes */
 async function answerTo(...packets: (string | Buffer)[]): Promise<string> {
   const socket = connect(port, '127.0.0.1').setNoDelay(true)
   let answer = ''
@@ -43,49 +43,49 @@ async function answerTo(...packets: (string | Buffer)[]): Promise<string> {
 const octetByOctet = (octets: Buffer) => [...octets].map((octet) => Buffer.of(octet))
 
 const asked: [how: string, packets: (string | Buffer)[]][] = [
-  ['plainly', [get]],
+  ['without a header', [get]],
   ['in pieces', ['GET /hea', 'lth HTTP/1.1\r\nHost: task\r\nConnection: close\r\n', '\r\n']],
-  ['behind a header of a load balancer on its own account', [local, get]],
-  ['behind a header in one packet with the request', [Buffer.concat([local, Buffer.from(get)])]],
-  ['behind a header that comes octet by octet', [...octetByOctet(local), get]],
-  ['behind a header for a client', [Buffer.concat([proxied, Buffer.from(get)])]],
+  ['after a LOCAL header', [local, get]],
+  ['after a header in the same packet', [Buffer.concat([local, Buffer.from(get)])]],
+  ['after a header sent octet by octet', [...octetByOctet(local), get]],
+  ['after a PROXY header', [Buffer.concat([proxied, Buffer.from(get)])]],
 ]
 
 for (const [how, packets] of asked)
-  test(`health is told who asks ${how}`, async () => {
+  test(`the health check works when sent ${how}`, async () => {
     fault = null
     assert.match(await answerTo(...packets), /^HTTP\/1\.1 200 [\s\S]*\r\n\r\n(3\r\n)?ok\n/)
     fault = 'storage is failing'
     assert.match(await answerTo(...packets), /^HTTP\/1\.1 503 [\s\S]*storage is failing\n/)
   })
 
-test('several requests may come over one connection', async () => {
+test('one connection serves several requests', async () => {
   fault = null
   const keepAlive = get.replace('Connection: close\r\n', '')
   assert.equal((await answerTo(local, keepAlive, keepAlive, get)).match(/HTTP\/1\.1 200 /g)?.length, 3)
 })
 
-test('anything else is not found', async () => {
+test('other paths and methods get 404', async () => {
   assert.match(await answerTo(get.replace('/health', '/')), /^HTTP\/1\.1 404 /)
   assert.match(await answerTo(get.replace('GET', 'POST')), /^HTTP\/1\.1 404 /)
 })
 
-test('who sends a broken header hears nothing', async () =>
+test('a broken header closes the connection without a response', async () =>
   assert.equal(await answerTo(Buffer.from('\r\n\r\nGET / HTTP/1.1\r\n\r\n')), ''))
 
-test('who says nothing has five seconds, so that silence takes no place for long', async (context) => {
+test('a silent client times out after five seconds', async (context) => {
   const connected = once(server, 'connection')
   const client = connect(port, '127.0.0.1').resume()
   context.after(() => client.destroy())
   const closed = once(client, 'close')
   const [socket] = (await connected) as [Socket]
   assert.equal(socket.timeout, 5000)
-  // As its clock does then.
+  // As Node's timer does.
   socket.emit('timeout')
   await within(10_000, closed, 'the end of the connection')
 })
 
-test('sixty-four connections are open at once, and no more', async (context) => {
+test('at most sixty-four connections are open', async (context) => {
   const dropped = once(server, 'drop')
   const clients = Array.from({ length: 65 }, () => connect(port, '127.0.0.1').on('error', () => {}))
   context.after(() => {

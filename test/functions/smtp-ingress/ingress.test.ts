@@ -1,4 +1,4 @@
-/** The promise: 250 means durable. And what happens when it cannot be kept. */
+/** 250 means durable, and failures of storage get 451. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -32,7 +32,6 @@ async function drainAll(): Promise<void> {
 afterEach(drainAll)
 after(drainAll)
 
-/** A promise and what fulfils it. */
 function gate(): { opened: Promise<void>; open(): void } {
   const { promise, resolve } = Promise.withResolvers<void>()
   return { opened: promise, open: resolve }
@@ -44,7 +43,7 @@ function contentOf({ bucket }: TestIngress, { message }: EvaluationJob): Promise
 
 const body = (octets: Buffer): string => octets.toString().slice(octets.indexOf('\nSubject:') + 1)
 
-test('of several recipients the Received header names none, and postmaster is one however it is written', async () => {
+test('the Received header names no recipient of several, and all spellings of postmaster are one recipient', async () => {
   const ingress = await ingressWith({ acceptedDomains: ['ours.example'] })
   const wire = await Wire.greet(ingress.smtpPort)
   assert.match(
@@ -63,7 +62,7 @@ test('of several recipients the Received header names none, and postmaster is on
   )
 })
 
-test('a message is stored as it was sent, behind one Received header, and its job says so', async () => {
+test('a message is stored as sent, after one Received header, with a job for its recipients', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)
   await wire.startTls({ servername: 'mx.ours.example' })
@@ -133,7 +132,7 @@ test('mail from an OnPremises address is attributed to its connector', async () 
   assert.equal(job?.message.attributedTo, connector.id)
 })
 
-test('domains travel as A-labels, whatever the client wrote, and postmaster finds a domain', async () => {
+test('domains are relayed as A-labels, and postmaster gets a domain', async () => {
   const ingress = await ingressWith({ acceptedDomains: ['xn--mller-kva.example', 'ours.example'] })
   const wire = await Wire.greet(ingress.smtpPort)
   const recipients = ['b@xn--mller-kva.example', 'b@müller.example', 'postmaster']
@@ -146,7 +145,7 @@ test('domains travel as A-labels, whatever the client wrote, and postmaster find
   )
 })
 
-test('a refused MAIL leaves nothing behind for the next one', async () => {
+test('a refused MAIL leaves no parameters for the next one', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)
   assert.match(
@@ -159,7 +158,7 @@ test('a refused MAIL leaves nothing behind for the next one', async () => {
 })
 
 for (const first of ['content', 'job'] as const)
-  test(`no 250 is sent while the ${first} is not acknowledged`, async () => {
+  test(`no 250 is sent before the ${first} is acknowledged`, async () => {
     const ingress = await ingressWith()
     const { opened, open } = gate()
     const reached = gate()
@@ -175,15 +174,15 @@ for (const first of ['content', 'job'] as const)
       answered = true
     })
     await reached.opened
-    // A second session's whole round trip: time enough for a 250 that came too early.
+    // A second session's round trip gives a premature 250 time to arrive.
     await Wire.greet(ingress.smtpPort)
     assert.equal(answered, false)
-    if (first === 'content') assert.equal(ingress.queue.calls, 0, 'the job waits for the content')
+    if (first === 'content') assert.equal(ingress.queue.calls, 0, 'the job is sent after the content')
     open()
     assert.match(await reply, /^250 2\.0\.0 Ok: queued as /)
   })
 
-test('when the content cannot be stored the client hears 451 and no job is sent', async () => {
+test('when the content cannot be stored the client gets 451 and no job is sent', async () => {
   const ingress = await ingressWith()
   ingress.bucket.before = () => Promise.reject(new Error('secret-bucket-name is away'))
   const wire = await Wire.greet(ingress.smtpPort)
@@ -193,10 +192,10 @@ test('when the content cannot be stored the client hears 451 and no job is sent'
   )
   assert.equal(ingress.queue.calls, 0)
   const refused = ingress.lines.find(({ message }) => message === 'refused')
-  assert.equal(refused?.cause, 'Error: secret-bucket-name is away', 'the log has what the client has not')
+  assert.equal(refused?.cause, 'Error: secret-bucket-name is away', 'the cause is in the log only')
 })
 
-test('when the queue takes some jobs of a batch, exactly the others are refused', async () => {
+test('when the queue accepts only some jobs of a batch, exactly the other messages are refused', async () => {
   const ingress = await ingressWith()
   const { opened, open } = gate()
   ingress.bucket.before = () => opened
@@ -213,7 +212,7 @@ test('when the queue takes some jobs of a batch, exactly the others are refused'
   )
 })
 
-test('recipients beyond a hundred go into further jobs, and all of them must be taken', async () => {
+test('more than a hundred recipients need several jobs, and all jobs must be accepted', async () => {
   const ingress = await ingressWith()
   const recipients = Array.from({ length: 250 }, (_, index) => `r${index}@ours.example`)
   const wire = await Wire.greet(ingress.smtpPort)
@@ -232,9 +231,9 @@ test('recipients beyond a hundred go into further jobs, and all of them must be 
   )
 })
 
-test('messages that finish together share a segment and read back identical', async () => {
+test('messages that end together share a segment and read back identical', async () => {
   const ingress = await ingressWith()
-  // Lines of any octets but those that mean something to SMTP; a line may be empty or begin with a dot.
+  // Lines of any octets except CR, LF and NUL; a line may be empty or begin with a dot.
   const line = fc
     .uint8Array({ maxLength: 60 })
     .map((octets) =>
@@ -262,7 +261,7 @@ test('messages that finish together share a segment and read back identical', as
         const own = Number(/^m(\d+)@/.exec(job.message.envelope.mailFrom)?.[1])
         const header = content.subarray(0, content.indexOf('+0000\r\n') + '+0000\r\n'.length)
         const body = sent[own] ?? Buffer.alloc(0)
-        // What would go on with our field is kept apart from it by an empty line.
+        // An empty line separates white space at the start from our Received field.
         const apart = body[0] === 9 || body[0] === 32 ? [crlf] : []
         assert.deepEqual(content.subarray(header.length), Buffer.concat([...apart, body]))
       }
@@ -288,12 +287,12 @@ test('under load one object holds many messages', async () => {
   assert.equal(ingress.bucket.operations.filter((operation) => operation !== 'PutObject').length, 0)
 })
 
-/** Lines of mail, 30 MB of them. */
+/** 30 MB of lines. */
 const large = Buffer.alloc(30_000_000, `${'0123456789'.repeat(7)}abcdef\r\n`)
 large.write('Subject: large\r\n\r\n')
 const largeEnd = large.subarray(0, large.lastIndexOf('\r\n') + 2)
 
-test('a 30 MB message goes to an object of its own in bounded parts, and reads back identical', async () => {
+test('a 30 MB message becomes its own object, uploaded in bounded parts, and reads back identical', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)
   assert.match(await wire.send(largeEnd), /^250 /)
@@ -312,7 +311,7 @@ test('a 30 MB message goes to an object of its own in bounded parts, and reads b
   assert.ok(content.subarray(0, 10).equals(Buffer.from('Received: ')))
 })
 
-test('a large message whose part fails is answered 451 after its end, and its parts are removed', async () => {
+test('a large message whose part fails gets 451 after its end, and its parts are removed', async () => {
   const ingress = await ingressWith()
   ingress.bucket.before = (operation) =>
     operation === 'UploadPart' ? Promise.reject(new Error('away')) : Promise.resolve()
@@ -323,19 +322,19 @@ test('a large message whose part fails is answered 451 after its end, and its pa
   assert.match(await wire.command('NOOP'), /^250 /)
 })
 
-test('a client that leaves in the middle of a large message leaves nothing in the bucket', async () => {
+test('a client that disconnects during a large message leaves nothing in the bucket', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)
   for (const command of ['MAIL FROM:<a@elsewhere.example>', 'RCPT TO:<b@ours.example>', 'DATA'])
     await wire.command(command)
   wire.write(largeEnd.subarray(0, 3_000_000))
   wire.destroy()
-  await ingress.logged('client left')
+  await ingress.logged('client disconnected during a message')
   assert.deepEqual(ingress.bucket.operations, [])
   assert.equal(ingress.queue.calls, 0)
 })
 
-test('draining finishes the message in flight, tells the others to come back, and takes no one new', async () => {
+test('a drain finishes the message in flight, sends 421 to the others, and accepts no new client', async () => {
   const ingress = await ingressWith()
   const { opened, open } = gate()
   const reached = gate()
@@ -351,7 +350,7 @@ test('draining finishes the message in flight, tells the others to come back, an
   assert.equal(await idle.reply(), '421 4.3.2 Service shutting down, try again later')
   assert.equal(await idle.line(), null)
   assert.equal(await (await fetch(`http://127.0.0.1:${ingress.healthPort}/health`)).text(), 'draining\n')
-  assert.equal(await (await Wire.open(ingress.smtpPort)).line(), null, 'nobody listens')
+  assert.equal(await (await Wire.open(ingress.smtpPort)).line(), null, 'the port is closed')
   open()
   assert.match(await reply, /^250 2\.0\.0 Ok: queued as /)
   assert.equal(await busy.reply(), '421 4.3.2 Service shutting down, try again later')
@@ -360,7 +359,7 @@ test('draining finishes the message in flight, tells the others to come back, an
   running.delete(ingress)
 })
 
-test('while storage fails new clients are turned away and health says so; it recovers by itself', async () => {
+test('while storage fails, new clients get 421 and the health check fails; both recover', async () => {
   const ingress = await ingressWith()
   const health = async () => {
     const response = await fetch(`http://127.0.0.1:${ingress.healthPort}/health`)
@@ -387,7 +386,7 @@ test('while storage fails new clients are turned away and health says so; it rec
   assert.equal(await health(), '200 ok\n')
 })
 
-test('health answers nothing but its own question', async () => {
+test('the health server answers only GET /health', async () => {
   const ingress = await ingressWith()
   const statuses = await Promise.all(
     [
@@ -401,7 +400,7 @@ test('health answers nothing but its own question', async () => {
   assert.deepEqual(statuses, [404, 404])
 })
 
-test('what happened is counted once, and logged a line a message', async () => {
+test('messages and refusals are counted once and logged in one line each', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)
   await wire.startTls()
@@ -429,7 +428,7 @@ test('what happened is counted once, and logged a line a message', async () => {
   )
 })
 
-test('what was counted is written every ten seconds, and the days of the certificate every minute', async (context) => {
+test('metrics are written every ten seconds, the days left of the certificate every minute', async (context) => {
   context.mock.timers.enable({ apis: ['setInterval'] })
   const ingress = await ingressWith()
   const written = (metric: string) => ingress.lines.filter((line) => metric in line)
@@ -447,7 +446,7 @@ test('what was counted is written every ten seconds, and the days of the certifi
   assert.equal(written('MessagesAccepted').length, 1)
 })
 
-test('what storage did not take is a fault in the log and counted; what was not tried is not', async () => {
+test('storage failures are errors in the log and counted; messages refused without an attempt are not', async () => {
   const ingress = await ingressWith()
   ingress.bucket.before = () => Promise.reject(new Error('away'))
   const wire = await Wire.greet(ingress.smtpPort)
@@ -473,7 +472,7 @@ test('what storage did not take is a fault in the log and counted; what was not 
   )
 })
 
-test('what the protocol refuses is counted and logged by its reason, as everything is', async () => {
+test('refusals of the protocol are counted and logged by reason', async () => {
   const ingress = await ingressWith({ settings: { MAX_CONNECTIONS: 1 } })
   const wire = await Wire.greet(ingress.smtpPort)
   assert.match(await (await Wire.open(ingress.smtpPort)).reply(), /^421 4\.3\.2 /)
@@ -491,7 +490,7 @@ test('what the protocol refuses is counted and logged by its reason, as everythi
   )
 })
 
-test('a client that is no TLS client is counted and harms nobody', async () => {
+test('a client that sends no ClientHello is counted, and other clients are served', async () => {
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)
   await wire.command('STARTTLS')
@@ -504,14 +503,14 @@ test('a client that is no TLS client is counted and harms nobody', async () => {
   assert.ok(ingress.lines.some((line) => line.TlsHandshakesFailed === 1))
 })
 
-test('more connections than allowed are refused at the greeting', async () => {
+test('connections beyond the maximum are refused at the greeting', async () => {
   const ingress = await ingressWith({ settings: { MAX_CONNECTIONS: 1 } })
   await Wire.greet(ingress.smtpPort)
   const second = await Wire.open(ingress.smtpPort)
   assert.equal(await second.reply(), '421 4.3.2 Too many connections, try again later')
 })
 
-test('a port that is taken is a fault at start, not later', async () => {
+test('a port in use is an error at the start', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   const { port } = taken.address() as { port: number }

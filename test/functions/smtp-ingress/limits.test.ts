@@ -1,4 +1,4 @@
-/** What a client may not do to the others: memory, time, sessions, and how its leaving is told. */
+/** Limits for clients: memory, time and sessions; and logs of disconnects. */
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { JobRefusedError } from '../../../shared/queues/job-queue.ts'
@@ -22,7 +22,7 @@ afterEach(async () => {
   running.clear()
 })
 
-/** A session that has sent DATA. */
+/** A session in its data phase. */
 async function inData({ smtpPort }: TestIngress): Promise<Wire> {
   const wire = await Wire.greet(smtpPort)
   for (const command of ['MAIL FROM:<a@elsewhere.example>', 'RCPT TO:<b@ours.example>', 'DATA'])
@@ -30,7 +30,7 @@ async function inData({ smtpPort }: TestIngress): Promise<Wire> {
   return wire
 }
 
-/** The operations of an ingress's bucket as they come; one that came already counts once. */
+/** Waits for operations of an ingress's bucket; each operation counts once. */
 function operations({ bucket }: TestIngress) {
   let seen = 0
   let wake = () => {}
@@ -47,12 +47,12 @@ function operations({ bucket }: TestIngress) {
   }
 }
 
-/** A header and whole lines, of about so many octets. */
+/** A header and whole lines, of about this many octets. */
 const octets = (count: number) =>
   Buffer.from(`Subject: x\r\n\r\n${`${'0123456789'.repeat(7)}abcdef\r\n`.repeat(Math.ceil(count / 78))}`)
 const mebibyte = 1024 * 1024
 
-/** Sums of what was counted, by metric. */
+/** @returns the sum of this metric */
 async function counted(ingress: TestIngress, metric: string, reason?: string): Promise<number> {
   await ingress.drain()
   running.delete(ingress)
@@ -62,7 +62,7 @@ async function counted(ingress: TestIngress, metric: string, reason?: string): P
   return lines.reduce((sum, line) => sum + Number(line[metric]), 0)
 }
 
-test('postmaster twenty thousand times is one recipient, and counts as one', async () => {
+test('postmaster twenty thousand times is one recipient and counts once', async () => {
   const ingress = await ingressWith({ MAX_RECIPIENTS: 2 })
   const wire = await Wire.greet(ingress.smtpPort)
   await wire.command('MAIL FROM:<a@elsewhere.example>')
@@ -81,7 +81,7 @@ test('postmaster twenty thousand times is one recipient, and counts as one', asy
   )
 })
 
-test('messages wait for a slow store on the disk, and none is refused for want of memory', async () => {
+test('messages wait on the disk for slow storage, and none is refused for lack of memory', async () => {
   const ingress = await ingressWith({ MEMORY_MIB: 512, MAX_CONNECTIONS: 1000 })
   const { promise: written, resolve: write } = Promise.withResolvers<void>()
   ingress.bucket.before = () => written
@@ -95,14 +95,14 @@ test('messages wait for a slow store on the disk, and none is refused for want o
   assert.deepEqual([...new Set(codes)], ['250 2.0.0'])
 })
 
-test('a message that says it is larger than the spool has room is refused at MAIL', async () => {
+test('a message whose announced size exceeds the free spool is refused at MAIL', async () => {
   const ingress = await ingressWith({ MAX_MESSAGE_SIZE: 60_000_000, SPOOL_MIB: 64 })
   const wire = await Wire.greet(ingress.smtpPort)
   const announce = () => wire.command('MAIL FROM:<a@elsewhere.example> SIZE=60000000')
   assert.match(await announce(), /^250 /)
   const other = await inData(ingress)
   other.write(octets(9 * mebibyte))
-  // What is on its way to the disk takes its room soon.
+  // Octets reach the disk, and count, a little later.
   let answer = ''
   while (!answer.startsWith('452')) {
     const wire = await Wire.greet(ingress.smtpPort)
@@ -112,7 +112,7 @@ test('a message that says it is larger than the spool has room is refused at MAI
   assert.equal(answer, '452 4.3.1 Insufficient system storage, try again later')
 })
 
-test('a client that leaves amid a large message leaves its room in the spool to others', async () => {
+test('a client that disconnects during a large message frees its room in the spool', async () => {
   const ingress = await ingressWith({ MAX_MESSAGE_SIZE: 60_000_000, SPOOL_MIB: 64 })
   const leaving = await inData(ingress)
   leaving.write(octets(9 * mebibyte))
@@ -134,7 +134,7 @@ test('a client that leaves amid a large message leaves its room in the spool to 
   assert.match(await until('250'), /^250 /)
 })
 
-test('a message over the maximum is read to its end, and its session ends when it does not', async () => {
+test('a message over the maximum is read to its end; far beyond it, the session ends', async () => {
   const ingress = await ingressWith({ MAX_MESSAGE_SIZE: 2_000_000 })
   const wire = await inData(ingress)
   wire.write(octets(2_100_000))
@@ -146,12 +146,12 @@ test('a message over the maximum is read to its end, and its session ends when i
   assert.equal(await wire.line(), null)
   assert.equal(ingress.queue.calls, 0)
   assert.deepEqual(
-    ingress.lines.filter((line) => line.message === 'client left'),
+    ingress.lines.filter((line) => line.message === 'client disconnected during a message'),
     [],
   )
 })
 
-test('a large message whose part cannot be stored is answered without waiting for its removal', async () => {
+test('the reply to a large message that failed does not wait for the removal of its parts', async () => {
   const ingress = await ingressWith()
   ingress.bucket.before = async (operation) => {
     if (operation === 'UploadPart') throw new Error('away')
@@ -161,7 +161,7 @@ test('a large message whose part cannot be stored is answered without waiting fo
   assert.match(await wire.send(octets(12 * mebibyte)), /^451 4\.3\.0 /)
 })
 
-test('an address has so many sessions and no more, and gets one when another ends', async () => {
+test('an address has a maximum of sessions, and gets one when another ends', async () => {
   const ingress = await ingressWith({ MAX_CONNECTIONS_PER_ADDRESS: 2 })
   const first = await Wire.greet(ingress.smtpPort)
   await Wire.greet(ingress.smtpPort)
@@ -172,7 +172,7 @@ test('an address has so many sessions and no more, and gets one when another end
   assert.match(await (await Wire.open(ingress.smtpPort)).reply(), /^220 /)
 })
 
-test('new sessions of an address in a minute are counted, also of those that have ended', async () => {
+test('new sessions of an address in a minute are limited, including those already ended', async () => {
   const ingress = await ingressWith({ MAX_CONNECTION_RATE_PER_ADDRESS: 3 })
   for (let session = 0; session < 3; session++) {
     const wire = await Wire.greet(ingress.smtpPort)
@@ -182,28 +182,28 @@ test('new sessions of an address in a minute are counted, also of those that hav
   for (let session = 0; session < 2; session++)
     assert.equal(
       await (await Wire.open(ingress.smtpPort)).reply(),
-      '421 4.7.0 Too many connections from your address a minute, try again later',
+      '421 4.7.0 Too many connections per minute from your address, try again later',
     )
   assert.equal(await counted(ingress, 'Refused', 'ConnectionRate'), 2)
 })
 
 for (const size of [1000, 3 * mebibyte])
-  test(`a client that leaves after ${size} octets of its message is no fault of ours`, async () => {
+  test(`a client that disconnects after ${size} octets of a message is logged, not counted`, async () => {
     const ingress = await ingressWith()
     const wire = await inData(ingress)
     wire.write(octets(size))
     wire.destroy()
-    const { level, ip } = await ingress.logged('client left')
+    const { level, ip } = await ingress.logged('client disconnected during a message')
     assert.deepEqual({ level, ip }, { level: 'info', ip: '127.0.0.1' })
     assert.equal(await counted(ingress, 'Refused'), 0)
   })
 
-test('of a message whose client is reset nothing is kept', async () => {
+test('a reset connection during a message is logged, not counted', async () => {
   const ingress = await ingressWith()
   const wire = await inData(ingress)
   wire.write(octets(1000))
   wire.reset()
-  await ingress.logged('client left')
+  await ingress.logged('client disconnected during a message')
   assert.equal(await counted(ingress, 'Refused'), 0)
 })
 
@@ -225,7 +225,7 @@ const endings: [how: string, end: (wire: Wire) => unknown][] = [
 ]
 
 for (const [how, end] of endings)
-  test(`${how} during the handshake is one failed handshake`, async () => {
+  test(`${how} during the handshake counts as one failed handshake`, async () => {
     const ingress = await ingressWith()
     const wire = await Wire.greet(ingress.smtpPort)
     await wire.command('STARTTLS')
@@ -237,7 +237,7 @@ for (const [how, end] of endings)
   })
 
 for (const isSendersFault of [true, false])
-  test(`jobs refused by the queue ${isSendersFault ? 'for their own sake are no outage' : 'for its own are one'}`, async () => {
+  test(`jobs refused by the queue ${isSendersFault ? 'for their content are no outage' : 'for other reasons are an outage'}`, async () => {
     const ingress = await ingressWith()
     ingress.queue.refuse = () => true
     ingress.queue.refusal = new JobRefusedError({ Id: '0', Code: 'Refused', SenderFault: isSendersFault })
@@ -247,9 +247,9 @@ for (const isSendersFault of [true, false])
     assert.equal(await health.text(), isSendersFault ? 'ok\n' : 'storage is failing\n')
   })
 
-test('a hundred commands that bring no message nearer are answered, and the next ends the session', async () => {
+test('a hundred commands without a message get replies, and the next ends the session', async () => {
   const ingress = await ingressWith()
-  // Its EHLO is one of them.
+  // EHLO is the first of the hundred.
   const wire = await Wire.greet(ingress.smtpPort)
   wire.write('NOOP\r\n'.repeat(100))
   for (let command = 0; command < 99; command++) assert.match(await wire.reply(), /^250 /)
@@ -257,10 +257,10 @@ test('a hundred commands that bring no message nearer are answered, and the next
   assert.equal(await wire.line(), null)
 })
 
-/** Commits on their way to storage. */
+/** Concurrent commits to storage. */
 const atOnce = 16
 
-test('when storage is given up, what waited behind it is answered without being tried', async () => {
+test('during an outage queued messages are refused without an attempt', async () => {
   const ingress = await ingressWith()
   const events = operations(ingress)
   const { promise: timeout, reject: giveUp } = Promise.withResolvers<void>()
@@ -272,14 +272,14 @@ test('when storage is given up, what waited behind it is answered without being 
     await events.next('PutObject')
   }
   for (const wire of wires) replies.push(wire.send('Subject: x\r\n'))
-  // A whole session: time enough for those before it to have arrived.
+  // A whole session gives the earlier messages time to arrive.
   await Wire.greet(ingress.smtpPort)
-  giveUp(Object.assign(new Error('no answer'), { name: 'TimeoutError' }))
+  giveUp(Object.assign(new Error('timed out'), { name: 'TimeoutError' }))
   for (const reply of await Promise.all(replies)) assert.match(reply, /^451 4\.3\.0 /)
   assert.equal(ingress.bucket.operations.length, atOnce)
 })
 
-test('a message of which nothing comes for three minutes ends its session with 421', async (context) => {
+test('a data phase without octets for three minutes ends the session with 421', async (context) => {
   context.mock.timers.enable({ apis: ['setInterval'] })
   const ingress = await ingressWith()
   const wire = await inData(ingress)
@@ -290,7 +290,7 @@ test('a message of which nothing comes for three minutes ends its session with 4
   assert.equal(ingress.queue.calls, 0)
 })
 
-test('a handshake that takes a minute ends without a word, and is counted by its cause', async (context) => {
+test('a handshake of one minute closes the connection without a reply, and is counted as TimedOut', async (context) => {
   context.mock.timers.enable({ apis: ['setInterval'] })
   const ingress = await ingressWith()
   const wire = await Wire.greet(ingress.smtpPort)
@@ -299,7 +299,7 @@ test('a handshake that takes a minute ends without a word, and is counted by its
   // The beginning of a ClientHello.
   wire.write(Buffer.from('1603010200010001fc0303', 'hex'))
   context.mock.timers.tick(2_000)
-  assert.equal(await wire.line(), null, 'a word in the clear would be none of TLS')
+  assert.equal(await wire.line(), null, 'a reply in the clear would break TLS')
   assert.equal(await counted(ingress, 'TlsHandshakesFailed'), 1)
   const [ofCause] = ingress.lines.filter((line) => 'TlsHandshakesFailed' in line && 'cause' in line)
   assert.deepEqual([ofCause?.cause, ofCause?.TlsHandshakesFailed], ['TimedOut', 1])

@@ -9,7 +9,7 @@ function writer() {
   return { written, write: lineWriter((lines) => written.push(lines)) }
 }
 
-test('a line after a pause is written with what its turn of the event loop brings', async () => {
+test('the first line after a pause is written with all lines of its event loop turn', async () => {
   const { written, write } = writer()
   write('a\n')
   write('b\n')
@@ -18,7 +18,7 @@ test('a line after a pause is written with what its turn of the event loop bring
   assert.deepEqual(written, ['a\nb\n'])
 })
 
-test('lines that follow are gathered, and after a pause the next is written at once again', async (t) => {
+test('later lines are collected, and the first line after a pause is written at once again', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const { written, write } = writer()
   write('a\n')
@@ -36,7 +36,7 @@ test('lines that follow are gathered, and after a pause the next is written at o
   assert.deepEqual(written, ['a\n', 'b\nc\n', 'd\n'])
 })
 
-test('what waits at the end is written once', async () => {
+test('flush writes waiting lines once', async () => {
   const { written, write } = writer()
   write('a\n')
   write.flush()

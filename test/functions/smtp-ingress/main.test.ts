@@ -1,4 +1,4 @@
-/** The process as it is deployed, against SQS and S3 as an emulator speaks them. */
+/** The process as deployed, with emulators of SQS, S3 and DynamoDB. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -28,7 +28,7 @@ import { createPki } from '../../support/pki.ts'
 import { firstLine } from '../../support/process.ts'
 import { within } from '../../support/within.ts'
 
-/** @returns the exit code, or the signal */
+/** @returns exit code and signal */
 const ending = (child: ChildProcess): Promise<unknown[]> =>
   within(60_000, once(child, 'close'), 'the end of the process')
 
@@ -38,7 +38,7 @@ after(() => {
   for (const service of services) service.close()
 })
 
-test('messages go in by SMTP and come out of bucket and queue; SIGTERM ends the process with 0', async () => {
+test('messages arrive by SMTP and are stored in bucket and queue; SIGTERM exits with 0', async () => {
   const child = start(await settings())
   const { smtpPort } = JSON.parse(await firstLine(child))
   const wire = await Wire.greet(smtpPort)
@@ -64,7 +64,7 @@ test('messages go in by SMTP and come out of bucket and queue; SIGTERM ends the 
   assert.deepEqual(await exited, [0, null])
 })
 
-test('on SIGTERM idle sessions hear 421, a message is taken to its end, and what was counted is written', async () => {
+test('on SIGTERM idle sessions get 421, a message is finished, and metrics are written', async () => {
   const child = start(await settings())
   const log = new TaskLog(child)
   const { smtpPort, healthPort } = await log.next('listening')
@@ -97,7 +97,7 @@ test('on SIGTERM idle sessions hear 421, a message is taken to its end, and what
   await sqs.send(new PurgeQueueCommand({ QueueUrl }))
 })
 
-test('the bundle that is deployed takes mail', async () => {
+test('the deployed bundle accepts mail', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'mailflow-bundle-'))
   try {
     const bundle = join(directory, 'smtp-ingress.mjs')
@@ -114,7 +114,7 @@ test('the bundle that is deployed takes mail', async () => {
   await sqs.send(new PurgeQueueCommand({ QueueUrl }))
 })
 
-test('an address may send so many messages a minute, over all its sessions', async () => {
+test('an address has a maximum of messages a minute over all its sessions', async () => {
   const minute = () => Math.floor(Date.now() / 60_000)
   const begun = async (wire: Wire): Promise<string> => {
     await wire.command('MAIL FROM:<a@elsewhere.example>')
@@ -122,7 +122,7 @@ test('an address may send so many messages a minute, over all its sessions', asy
     await wire.command('RSET')
     return answer
   }
-  /** Ten messages to a process of their own; null when the minute turned. */
+  /** Sends ten messages to a new process. @returns null when a new minute began meanwhile */
   const replies = async (): Promise<string[] | null> => {
     const child = start({ ...(await settings()), MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: '5' })
     const { smtpPort } = JSON.parse(await firstLine(child))
@@ -133,11 +133,11 @@ test('an address may send so many messages a minute, over all its sessions', asy
     child.kill('SIGTERM')
     return minute() === began ? heard : null
   }
-  // Ten messages take less than a minute, so it turns once at most.
+  // Ten messages take less than a minute, so a new minute begins at most once.
   const heard = (await replies()) ?? (await replies())
   assert.deepEqual(heard, [
     ...Array(5).fill('250 2.1.5 Accepted'),
-    ...Array(5).fill('451 4.7.0 Too many messages from your address a minute, try again later'),
+    ...Array(5).fill('451 4.7.0 Too many messages per minute from your address, try again later'),
   ])
 })
 
@@ -161,7 +161,7 @@ async function shown(port: number): Promise<string> {
   return subject
 }
 
-test('the process reads its secret again, and serves the next certificate from its date', async () => {
+test('the process reads its secret again and serves the next certificate from its date', async () => {
   assert.ok(old && renewed)
   const current = { certificate: old.cert, privateKey: old.key }
   secrets.create(arnOf('tls'), JSON.stringify(current))
@@ -180,7 +180,7 @@ test('the process reads its secret again, and serves the next certificate from i
   assert.deepEqual(await closed, [0, null])
 })
 
-/** What stands before a service and, while it is silent, takes everything and answers nothing. */
+/** A relay to a service that can accept requests without responding. */
 class SilentService {
   isSilent = false
   readonly #server = createServer((socket) => this.#take(socket))
@@ -221,9 +221,9 @@ class SilentService {
 interface Hanging {
   service: string
   behind: string
-  /** The environment that leads to it. */
+  /** The environment that points the process to the relay. */
   leadTo(endpoint: string): Record<string, string> | Promise<Record<string, string>>
-  /** What a client does that needs it. @returns the reply */
+  /** Sends a command that needs the service. @returns the reply */
   use(client: Wire): Promise<string>
   reason: string
   recovered: string
@@ -232,7 +232,7 @@ interface Hanging {
 const sendMessage = (client: Wire) => client.send('Subject: x\r\n')
 const storage = {
   reason: 'storage is failing',
-  recovered: 'storage answers: connections are taken again',
+  recovered: 'storage works: new connections are accepted again',
   use: sendMessage,
 }
 
@@ -241,10 +241,10 @@ const hanging: Hanging[] = [
   {
     service: 'SQS',
     behind: endpoint,
-    // The SDK asks the host that the queue's URL names, so the queue is created through the door.
+    // The SDK uses the host in the queue's URL, so the queue is created through the relay.
     async leadTo(url) {
       const own = new SQSClient({ ...client, endpoint: url })
-      const { QueueUrl = '' } = await own.send(new CreateQueueCommand({ QueueName: 'behind-the-door' }))
+      const { QueueUrl = '' } = await own.send(new CreateQueueCommand({ QueueName: 'behind-the-relay' }))
       own.destroy()
       return { EVALUATION_QUEUE_URL: QueueUrl, AWS_ENDPOINT_URL_SQS: url }
     },
@@ -259,14 +259,14 @@ const hanging: Hanging[] = [
       return client.command('RCPT TO:<b@ours.example>')
     },
     reason: 'connectors cannot be read',
-    recovered: 'connectors can be read: connections are taken again',
+    recovered: 'connectors can be read: new connections are accepted again',
   },
 ]
 
-// Side by side: each waits until the process has given up.
-describe('a service that takes requests and never answers', { concurrency: true }, () => {
+// Concurrent: each waits for timeouts of the process.
+describe('a service that accepts requests without responding', { concurrency: true }, () => {
   for (const { service, behind, leadTo, use, reason, recovered } of hanging)
-    test(`when it is ${service}, every client hears 451, health fails, and it recovers by itself`, async () => {
+    test(`${service}: every client gets 451, the health check fails, and both recover`, async () => {
       const door = await SilentService.before(behind)
       const child = start({ ...(await settings()), ...(await leadTo(door.endpoint)) })
       door.isSilent = true
@@ -291,8 +291,8 @@ describe('a service that takes requests and never answers', { concurrency: true 
     })
 })
 
-test('mail goes on when nobody reads the log any more, and when something fails that nobody foresaw', async () => {
-  const fail = "process.on('SIGUSR2', () => { throw new Error('of ours') })"
+test('mail continues when the log has no reader, and after an uncaught exception', async () => {
+  const fail = "process.on('SIGUSR2', () => { throw new Error('internal') })"
   const child = start({
     ...(await settings()),
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(fail)}`,
@@ -303,7 +303,7 @@ test('mail goes on when nobody reads the log any more, and when something fails 
   const fault = Promise.race([once(log, 'line'), once(log, 'close').then(() => ['{}'])])
   child.kill('SIGUSR2')
   const { level, message, cause } = JSON.parse((await fault)[0])
-  assert.deepEqual([level, message, cause], ['error', 'uncaughtException', 'Error: of ours'])
+  assert.deepEqual([level, message, cause], ['error', 'uncaughtException', 'Error: internal'])
   child.stdout?.destroy()
   for (let time = 0; time < 3; time++) assert.match(await sendMessage(wire), /^250 /)
   const exited = ending(child)
@@ -322,17 +322,17 @@ type Environment = Record<string, string>
 const faults: [name: string, environment: () => Environment | Promise<Environment>, line: RegExp][] = [
   ['nothing set', () => ({}), /^smtp-ingress cannot start: environment: CONNECTORS_TABLE: .*\n$/],
   [
-    'a key that is none',
+    'an invalid key',
     async () => ({ ...(await settings()), TLS_PRIVATE_KEY: 'PRIVATE KEY' }),
     /^smtp-ingress cannot start: [^\n]*PEM[^\n]*\n$/,
   ],
   [
-    'a port that is taken',
+    'an SMTP port in use',
     async () => ({ ...(await settings()), SMTP_PORT: await takenPort() }),
     /^smtp-ingress cannot start: [^\n]*EADDRINUSE[^\n]*\n$/,
   ],
   [
-    'a port of health that is taken',
+    'a health port in use',
     async () => ({ ...(await settings()), HEALTH_PORT: await takenPort() }),
     /^smtp-ingress cannot start: [^\n]*EADDRINUSE[^\n]*\n$/,
   ],
@@ -342,20 +342,20 @@ const faults: [name: string, environment: () => Environment | Promise<Environmen
     /^smtp-ingress cannot start: 256 MiB of memory are not enough for 1000 sessions\n$/,
   ],
   [
-    'a secret that is not there',
+    'a missing secret',
     () => withSecret('elsewhere'),
     /^smtp-ingress cannot start: [^\n]*can't find the specified secret[^\n]*\n$/,
   ],
   [
-    'a secret of no use',
+    'an invalid secret',
     () => {
       secrets.create(
         arnOf('useless'),
-        '{"certificate": "none", "privateKey": "PRIVATE KEY-----not to be told"}',
+        '{"certificate": "none", "privateKey": "PRIVATE KEY-----not to be logged"}',
       )
       return withSecret('useless')
     },
-    /^smtp-ingress cannot start: the secret has invalid fields: certificate \((?!.*not to be told)[^\n]*\n$/,
+    /^smtp-ingress cannot start: (?!.*not to be logged)[^\n]*certificate \([^\n]*\n$/,
   ],
   [
     'no certificate',
@@ -363,14 +363,14 @@ const faults: [name: string, environment: () => Environment | Promise<Environmen
       const { TLS_SECRET_ARN: _arn, ...others } = await withSecret('none')
       return others
     },
-    /^smtp-ingress cannot start: environment: TLS_SECRET_ARN: is required where [^\n]*\n$/,
+    /^smtp-ingress cannot start: environment: TLS_SECRET_ARN: [^\n]*\n$/,
   ],
 ]
 
-// Side by side: each is a process that starts.
+// Concurrent: each starts a process.
 describe('a process that cannot start', { concurrency: true }, () => {
   for (const [name, environment, line] of faults)
-    test(`says why in one line and exits with 1, with ${name}`, async () => {
+    test(`prints the reason in one line and exits with 1: ${name}`, async () => {
       const child = start(await environment())
       let errors = ''
       child.stderr?.on('data', (text) => {

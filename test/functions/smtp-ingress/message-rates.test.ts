@@ -1,4 +1,4 @@
-/** Limits of messages a minute as clients meet them, over tasks that share a table. */
+/** Message rate limits as clients see them, over tasks with a shared table. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { messageRates } from '../../../functions/smtp-ingress/limits/rates.ts'
@@ -27,10 +27,10 @@ afterEach(async () => {
 })
 
 const noon = new Date('2026-01-15T12:00:00.000Z')
-const tooMany = '451 4.7.0 Too many messages of this connector a minute, try again later'
+const tooMany = '451 4.7.0 Too many messages per minute for this connector, try again later'
 
 interface Task extends TestIngress {
-  /** Resolves when what it took until now is in the table. */
+  /** Resolves when all counts so far are in the table. */
   reported(): Promise<unknown>
 }
 
@@ -65,11 +65,11 @@ async function startTask(options: TestIngressOptions & { perAddress?: number }):
   return { ...ingress, reported }
 }
 
-/** A connector of its own id, so that no two tests share a count. */
+/** A connector with its own id, so that no two tests share a count. */
 const limitedTo = (messageRateLimit: number, fields: Partial<InboundConnector> = {}) =>
   inbound({ id: `connector-${tasks}`, requireTls: false, messageRateLimit, ...fields })
 
-/** The replies to a message's RCPT, or to its data where that was accepted. */
+/** @returns the replies to RCPT, or to the data when all recipients were accepted */
 async function send(wire: Wire, mailFrom = 'a@contoso.example'): Promise<string> {
   await wire.command(`MAIL FROM:<${mailFrom}>`)
   const accepted = await wire.command('RCPT TO:<b@ours.example>')
@@ -84,7 +84,7 @@ async function send(wire: Wire, mailFrom = 'a@contoso.example'): Promise<string>
 
 const queued = '250 2.0.0 Ok: queued'
 
-test('what comes beyond a limit is put off at its first recipient, whatever the session; other mail flows', async () => {
+test('messages beyond a limit are deferred at their first recipient in every session; other mail is accepted', async () => {
   const connector = limitedTo(2)
   const task = await startTask({ inbound: [connector] })
   const wire = await Wire.greet(task.smtpPort)
@@ -103,7 +103,7 @@ test('what comes beyond a limit is put off at its first recipient, whatever the 
   assert.equal(task.queue.jobs.length, 3)
 })
 
-test('a message that is put off gets in by none of its recipients', async () => {
+test('a deferred message is refused for each of its recipients', async () => {
   const task = await startTask({ inbound: [limitedTo(1)] })
   const wire = await Wire.greet(task.smtpPort)
   assert.equal(await send(wire), queued)
@@ -113,7 +113,7 @@ test('a message that is put off gets in by none of its recipients', async () => 
   assert.match(await wire.command('DATA'), /^503 /)
 })
 
-test('a message counts once, however many recipients it has', async () => {
+test('a message counts once, whatever its number of recipients', async () => {
   const task = await startTask({ inbound: [limitedTo(2)] })
   const wire = await Wire.greet(task.smtpPort)
   await wire.command('MAIL FROM:<a@contoso.example>')
@@ -123,7 +123,7 @@ test('a message counts once, however many recipients it has', async () => {
   assert.deepEqual([await send(wire), await send(wire)], [queued, tooMany])
 })
 
-test('what a connector refuses does not use up its limit', async () => {
+test('messages that a connector refuses do not use up its limit', async () => {
   const connector = limitedTo(1, {
     senderIpAddresses: ['127.0.0.1'],
     restrictDomainsToIpAddresses: true,
@@ -141,7 +141,7 @@ test('what a connector refuses does not use up its limit', async () => {
   assert.equal(await send(partner), tooMany)
 })
 
-test('the limit is one for all tasks', async () => {
+test('all tasks share one limit', async () => {
   const connector = limitedTo(5)
   const [one, other] = [await startTask({ inbound: [connector] }), await startTask({ inbound: [connector] })]
   const [first, second] = [await Wire.greet(one.smtpPort), await Wire.greet(other.smtpPort)]
@@ -156,7 +156,7 @@ test('the limit is one for all tasks', async () => {
   assert.equal(await send(first), tooMany)
 })
 
-test('an address may send so many messages, whoever the sender is', async () => {
+test('an address has a limit over all senders', async () => {
   const task = await startTask({ perAddress: 2 })
   const wire = await Wire.greet(task.smtpPort)
   const replies = [
@@ -164,6 +164,6 @@ test('an address may send so many messages, whoever the sender is', async () => 
     await send(wire, ''),
     await send(wire, 'a@contoso.example'),
   ]
-  const fromAddress = '451 4.7.0 Too many messages from your address a minute, try again later'
+  const fromAddress = '451 4.7.0 Too many messages per minute from your address, try again later'
   assert.deepEqual(replies, [queued, queued, fromAddress])
 })

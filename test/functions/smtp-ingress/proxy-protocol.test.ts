@@ -1,4 +1,4 @@
-/** Behind a load balancer that says who connects: the header of the PROXY protocol on the real ingress. */
+/** The PROXY protocol header on the real ingress, behind a load balancer. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { inbound } from '../../support/fixtures.ts'
@@ -11,7 +11,7 @@ import {
 
 const partner = '203.0.113.9'
 
-/** Of a client over IPv4, to 192.0.2.1:25. @param command LOCAL is 0x20, PROXY 0x21 */
+/** The header of an IPv4 client, to 192.0.2.1:25. @param command LOCAL is 0x20, PROXY 0x21 */
 function header(ip: string, port = 40_000, command = 0x21): Buffer {
   const octets = Buffer.alloc(28)
   octets.write('0d0a0d0a000d0a515549540a', 'hex')
@@ -44,8 +44,8 @@ async function connectAs(ingress: TestIngress, octets: Buffer): Promise<Wire> {
   return wire
 }
 
-describe('behind a load balancer that says who connects', { concurrency: 4 }, () => {
-  it('the client is who the header names, in the clear and under TLS', () =>
+describe('behind a load balancer with the PROXY protocol', { concurrency: 4 }, () => {
+  it('the client\u2019s address is that of the header, in the clear and under TLS', () =>
     behind(trusted, {}, async (ingress) => {
       const wire = await connectAs(ingress, header(partner, 51_234))
       assert.equal(await wire.reply(), greeting)
@@ -59,7 +59,7 @@ describe('behind a load balancer that says who connects', { concurrency: 4 }, ()
       await wire.end()
     }))
 
-  it('the header may come octet by octet', () =>
+  it('the header may arrive octet by octet', () =>
     behind(trusted, {}, async (ingress) => {
       const wire = await ingress.connect()
       for (const octet of header(partner)) {
@@ -70,7 +70,7 @@ describe('behind a load balancer that says who connects', { concurrency: 4 }, ()
       await wire.end()
     }))
 
-  it('connectors know a client by the address in the header, and by no other', () =>
+  it('connectors match the address in the header only', () =>
     behind(
       trusted,
       {
@@ -99,7 +99,7 @@ describe('behind a load balancer that says who connects', { concurrency: 4 }, ()
       },
     ))
 
-  it('sessions are counted by the address in the header', () =>
+  it('sessions count for the address in the header', () =>
     behind(trusted, { settings: { MAX_CONNECTIONS_PER_ADDRESS: 1 } }, async (ingress) => {
       const first = await connectAs(ingress, header(partner))
       assert.equal(await first.reply(), greeting)
@@ -120,10 +120,10 @@ describe('behind a load balancer that says who connects', { concurrency: 4 }, ()
       await wire.end()
     }))
 
-  it('commands that come with the header come before the greeting', () =>
+  it('commands in the segment of the header count as speaking before the greeting', () =>
     behind(trusted, {}, async (ingress) => {
       const wire = await connectAs(ingress, Buffer.concat([header(partner), Buffer.from('EHLO a\r\n')]))
-      assert.equal(await wire.reply(), '421 4.5.1 You talk too soon')
+      assert.equal(await wire.reply(), '421 4.5.1 Client spoke before the greeting')
       assert.equal(await wire.line(), null)
     }))
 
@@ -132,18 +132,18 @@ describe('behind a load balancer that says who connects', { concurrency: 4 }, ()
     ['a header of version 1', Buffer.from('PROXY TCP4 203.0.113.9 192.0.2.1 40000 25\r\n')],
     ['a header over UDP', Buffer.from(header(partner)).fill(0x12, 13, 14)],
   ] as const)
-    it(`${what} ends the connection without a word, and is logged`, () =>
+    it(`${what} closes the connection without a reply and is logged`, () =>
       behind(trusted, {}, async (ingress) => {
         const wire = await connectAs(ingress, octets)
         assert.equal(await wire.line(), null)
-        const line = await ingress.logged('connection without a PROXY header')
+        const line = await ingress.logged('connection closed: no valid PROXY protocol header')
         assert.equal(line.ip, '127.0.0.1')
       }))
 
-  it('a header from anybody else makes nobody out of them', () =>
+  it('a header from any other address is not read', () =>
     behind(['10.0.0.0/8'], {}, async (ingress) => {
       const early = await connectAs(ingress, header(partner))
-      assert.equal(await early.reply(), '421 4.5.1 You talk too soon')
+      assert.equal(await early.reply(), '421 4.5.1 Client spoke before the greeting')
       const late = await ingress.connect()
       assert.equal(await late.reply(), greeting)
       late.write(Buffer.concat([header(partner), Buffer.from('\r\n')]))

@@ -1,55 +1,25 @@
-/** docs/ingress.md has every reply of the ingress, word for word, and no other. */
+/** docs/generated/replies.md lists every reply of the ingress. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import * as refusals from '../../../functions/smtp-ingress/protocol/refusals.ts'
-import type { Refused } from '../../../functions/smtp-ingress/replies.ts'
-import * as replies from '../../../functions/smtp-ingress/replies.ts'
-import type { Reply } from '../../../shared/contract/message.ts'
-import { formatReply } from '../../../shared/mail/reply.ts'
+import { documentedReplies, replySources } from '../../docs/replies.ts'
 
-/** One of each that depends on something. */
-const samples: Refused[] = [
-  replies.tooLarge(36_700_160),
-  replies.headerTooLarge(262_144),
-  replies.messageLineTooLong(65_536),
-  replies.parameterUnknown('FUTURE'),
-  replies.parameterTooLong('ENVID'),
-  refusals.unlawfulControl('\r'),
-  refusals.wrongArguments('MAIL FROM:<address>'),
-]
+const ingress = join(import.meta.dirname, '../../../functions/smtp-ingress')
 
-const isReply = (value: unknown): value is Reply =>
-  typeof value === 'object' && value !== null && 'code' in value
-const isRefused = (value: unknown): value is Refused =>
-  typeof value === 'object' && value !== null && 'reason' in value
+test('every reply is made in a file that the page of replies reads', () => {
+  const makesReplies = globSync('**/*.ts', { cwd: ingress }).filter((file) =>
+    /\b(?:reply|refused)\(\s*(?:\d{3}|'\w+'),/.test(readFileSync(join(ingress, file), 'utf8')),
+  )
+  assert.deepEqual(makesReplies.toSorted(), replySources)
+})
 
-test('every refusal is in the table, and nothing else', () => {
-  const exported: unknown[] = [...Object.values(replies), ...Object.values(refusals), ...samples]
-  const all = exported.flatMap((value) => (isRefused(value) ? [value.reply] : isReply(value) ? [value] : []))
-  const said = new Set(all.filter(({ code }) => code >= 400).map(formatReply))
-  const table = readFileSync(new URL('../../../docs/ingress.md', import.meta.url), 'utf8')
-  const written = [...table.matchAll(/^\| `(\d{3} [^`]+)` \|/gm)].map(([, reply]) => reply ?? '')
-  assert.deepEqual(
-    [...said].filter((reply) => !written.includes(reply)),
-    [],
-    'said, and not written',
-  )
-  const elsewhere = new Set([
-    '451 4.7.0 Too many messages of this connector a minute, try again later',
-    '451 4.7.0 Too many messages from your address a minute, try again later',
-  ])
-  assert.deepEqual(
-    written.filter((reply) => !said.has(reply) && !elsewhere.has(reply)),
-    [],
-    'written, and not said',
-  )
-  assert.deepEqual(
-    written.map((reply) => reply.slice(0, 3)),
-    written.map((reply) => reply.slice(0, 3)).sort(),
-  )
+test('every refusal says in its comment when it is sent', () => {
+  const silent = documentedReplies.filter(({ reply, when }) => reply.code >= 400 && when === '')
+  assert.deepEqual(silent, [])
 })
 
 test('the class of the enhanced code is that of the reply', () => {
-  for (const { reply } of samples) assert.equal(reply.enhanced[0], String(reply.code)[0])
+  assert.ok(documentedReplies.length > 50)
+  for (const { reply } of documentedReplies) assert.equal(reply.enhanced[0], String(reply.code)[0])
 })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { Spool } from '../../../functions/smtp-ingress/intake/spool.ts'
 
-test('a process that starts, and so clears the spool, takes no file from those that run', async () => {
+test('a process that starts and clears the spool does not affect files of running processes', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'spool-'))
   try {
     const running = await Spool.open(directory, 1_000_000)

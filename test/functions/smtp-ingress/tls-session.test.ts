@@ -1,4 +1,4 @@
-/** TLS through the ingress itself: what a session is good for, and what ends it. */
+/** TLS of the whole ingress: resumption of sessions, and what closes them. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
@@ -10,7 +10,7 @@ import { startTestIngress, type TestIngress, Wire } from '../../support/ingress/
 import { fingerprintOf, selfSigned } from '../../support/pki.ts'
 import { within } from '../../support/within.ts'
 
-/** Milliseconds after which a test gives up what it waits for. */
+/** Milliseconds after which a wait in a test fails. */
 const patienceMs = 10_000
 
 const partner = await selfSigned({ names: ['mail.fabrikam.example'] })
@@ -27,7 +27,7 @@ const restricted = (name: string, onViolation: 'Bounce' | 'Defer') =>
 
 const start = () =>
   startTestIngress({
-    // Tickets end with the hour.
+    // Ticket keys change every hour.
     at: new Date(),
     acceptedDomains: ['ours.example'],
     inbound: [restricted('Fabrikam', 'Bounce'), restricted('Contoso', 'Defer')],
@@ -39,7 +39,7 @@ after(() => ingress.drain())
 interface Session {
   wire: Wire
   socket: TLSSocket
-  /** What the next session could be resumed with. */
+  /** The ticket for resumption. */
   ticket(): Promise<Buffer>
 }
 
@@ -71,7 +71,7 @@ test('a session without a certificate is resumed, and its message has the TLS fa
   for (const { wire } of [first, second]) wire.destroy()
 })
 
-test('a partner who shows a certificate is known by it in every session, since none is resumed', async () => {
+test('a client with a certificate proves it in every session, since none is resumed', async () => {
   const first = await begin(partner)
   assert.match(await rcpt(first), /^250 /)
   const second = await begin({ ...partner, session: await first.ticket() })
@@ -80,28 +80,28 @@ test('a partner who shows a certificate is known by it in every session, since n
   for (const { wire } of [first, second]) wire.destroy()
 })
 
-test('a partner who has got a certificate since his last session is asked for it, and his mail is not lost', async () => {
+test('a client that has a certificate since its last session is asked for it, and its mail is deferred only', async () => {
   const session = await (await begin()).ticket()
   const early = await begin({ ...partner, session })
   assert.equal(early.socket.isSessionReused(), true)
-  assert.match(await rcpt(early), /^4\d1 4\.7\.0 /, 'for now, not for good')
+  assert.match(await rcpt(early), /^4\d1 4\.7\.0 /, 'temporary')
   const next = await begin({ ...partner, session })
   assert.equal(next.socket.isSessionReused(), false)
   assert.match(await rcpt(next), /^250 /)
 })
 
-test('mail that would be held for want of a certificate is not taken in a session that asked for none', async (t) => {
+test('mail that would be held for lack of a certificate is deferred in a resumed session', async (t) => {
   const own = await start()
   t.after(() => own.drain())
   const strange = await begin({}, own)
-  assert.match(await rcpt(strange, 'a@contoso.example'), /^250 /, 'taken, to be held')
+  assert.match(await rcpt(strange, 'a@contoso.example'), /^250 /, 'accepted and held')
   const resumed = await begin({ session: await strange.ticket() }, own)
   assert.equal(resumed.socket.isSessionReused(), true)
   assert.match(await rcpt(resumed, 'a@contoso.example'), /^4\d1 4\.7\.0 /)
   strange.wire.destroy()
 })
 
-test('what no certificate would change is answered at once, in a resumed session as well', async (t) => {
+test('a decision that no certificate would change is made in a resumed session', async (t) => {
   const own = await start()
   t.after(() => own.drain())
   const resumed = await begin({ session: await (await begin({}, own)).ticket() }, own)
@@ -112,7 +112,7 @@ test('what no certificate would change is answered at once, in a resumed session
   assert.match(await resumed.wire.command('RCPT TO:<b@elsewhere.example>'), /^4\d1 4\.7\.0 /)
 })
 
-test('a hello that comes octet by octet is a hello', async () => {
+test('a ClientHello octet by octet is read', async () => {
   const { socket, tcp } = await tapped((octets, write) => {
     for (const octet of octets) write(Buffer.of(octet))
   })
@@ -120,9 +120,9 @@ test('a hello that comes octet by octet is a hello', async () => {
   tcp.destroy()
 })
 
-describe('what breaks TLS ends the connection', { concurrency: true }, () => {
+describe('invalid TLS closes the connection', { concurrency: true }, () => {
   const broken: [name: string, octets: Buffer][] = [
-    ['a record that nobody encrypted', Buffer.from([23, 3, 3, 0, 32, ...Buffer.alloc(32, 7)])],
+    ['an unencrypted record', Buffer.from([23, 3, 3, 0, 32, ...Buffer.alloc(32, 7)])],
     ['a command in the clear', Buffer.from('RSET\r\n')],
     ['a fatal alert in the clear', Buffer.from([21, 3, 3, 0, 2, 2, 80])],
   ]
@@ -135,7 +135,7 @@ describe('what breaks TLS ends the connection', { concurrency: true }, () => {
       })
 })
 
-test('a client of TLS 1.2 that asks to negotiate anew is refused', async () => {
+test('renegotiation in TLS 1.2 is refused', async () => {
   const session = await begin({ maxVersion: 'TLSv1.2' })
   const { socket } = session
   const { promise, resolve } = Promise.withResolvers<Error | null>()
@@ -146,8 +146,8 @@ test('a client of TLS 1.2 that asks to negotiate anew is refused', async () => {
 })
 
 /**
- * TLS on a connection that the test has its own hand on.
- * @param pass how the client's octets are written; all of them at once where it is left out
+ * TLS over a TCP connection that the test controls.
+ * @param pass writes the client's octets; default: all at once
  */
 async function tapped(
   pass?: (octets: Buffer, write: (octets: Buffer) => void) => void,
@@ -169,7 +169,7 @@ async function tapped(
   return { socket, tcp }
 }
 
-/** Until a whole reply has come. */
+/** Waits for a whole reply. */
 async function replyOn(tcp: Socket): Promise<void> {
   for (let read = ''; !/^\d{3} .*\r\n$/m.test(read); )
     read += (await within(patienceMs, once(tcp, 'data'), 'a reply'))[0]

@@ -1,4 +1,6 @@
-/** A script played to the engine alone: no sockets, no clock, and every decision at once or later, by chance. */
+/**
+ * Plays a script to the session alone: without sockets and clocks, and with decisions made at once or later at random.
+ */
 import type {
   Dialogue,
   SessionOptions,
@@ -15,14 +17,14 @@ import { type Decisions, follow, Objection, type Segment } from './model.ts'
 import { ReplyReader } from './replies.ts'
 import { chunksOf, type Script } from './scripts.ts'
 
-const taken = reply(250, '0.0', 'taken')
+const taken = reply(250, '0.0', 'accepted')
 const words: [word: string, reply: Reply][] = [
   ['late', reply(451, '3.0', 'later')],
   ['never', reply(550, '7.1', 'never')],
   ['bye', reply(421, '3.2', 'bye')],
 ]
 
-/** By the local part, so that the model decides as the engine's dialogue does. */
+/** Decides by the local part, so that model and session decide alike. */
 const decide = (address: string): Reply => words.find(([word]) => address.startsWith(word))?.[1] ?? taken
 
 const cut = { after: 3000, reply: tooLarge(3000).reply }
@@ -62,13 +64,13 @@ interface Said {
   borders: Set<number>
 }
 
-/** @throws Objection, or whatever the engine threw */
+/** @throws Objection, or any exception of the session */
 export async function playToEngine(script: Script): Promise<void> {
   const play = new Play(script)
   await play.run()
 }
 
-/** What is resolved has had its effect. */
+/** Waits for the effects of resolved promises. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 6; turn++) await null
 }
@@ -81,9 +83,9 @@ class Play implements Wire, Dialogue {
   readonly #reader = new ReplyReader()
   readonly #messages: Message[] = []
   readonly #segments: Said[] = [{ octets: '', borders: new Set() }]
-  /** What was not decided yet. */
+  /** Pending decisions. */
   #undecided: (() => void)[] = []
-  /** Grows with everything that the engine is told. */
+  /** Grows with every input of the session. */
   #turn = 0
   #isHeld = false
   #isEnded = false
@@ -100,7 +102,7 @@ class Play implements Wire, Dialogue {
   async run(): Promise<void> {
     this.#session.greet()
     const chunks = chunksOf(this.#script)
-    // Some leave in the middle of it, whatever is being decided.
+    // Some clients leave in the middle, during any decision.
     const left = this.#chance.happens(0.2)
       ? this.#chance.between(0, chunks.length + 1)
       : Number.POSITIVE_INFINITY
@@ -109,7 +111,7 @@ class Play implements Wire, Dialogue {
       if (this.#isEnded) break
       if (this.#wantsHandshake) this.#shakeHands()
       while (this.#isHeld || this.#chance.happens(0.3)) if (!(await this.#decideOne())) break
-      if (this.#isHeld) throw new Objection('the client is held back, and nothing is waited for')
+      if (this.#isHeld) throw new Objection('backpressure without a pending decision')
       if (this.#isEnded) break
       if (this.#wantsHandshake) this.#shakeHands()
       this.#say(chunk)
@@ -129,7 +131,7 @@ class Play implements Wire, Dialogue {
     const octets = Buffer.from(chunk, 'latin1')
     this.#turn++
     this.#session.receive(octets)
-    // They are the connection's again; only what the engine has to keep for later it may keep as it is.
+    // The connection reuses the octets. Only during a decision may the session keep them without a copy.
     if (this.#session.phase !== 'Deciding') octets.fill(0x2e)
   }
 
@@ -140,7 +142,7 @@ class Play implements Wire, Dialogue {
     if (!this.#session.isSecure) throw new Objection('not secure after the handshake')
   }
 
-  /** @returns whether there was anything to decide */
+  /** @returns whether a decision was pending */
   async #decideOne(): Promise<boolean> {
     const decide = this.#undecided.shift()
     if (!decide) return false
@@ -150,14 +152,14 @@ class Play implements Wire, Dialogue {
     return true
   }
 
-  /** The engine waits for octets, or for what is being decided. */
+  /** The session must wait for octets or for a pending decision. */
   #check(): void {
     if (this.#isEnded) return
     const isDeciding = this.#session.phase === 'Deciding'
-    if (isDeciding && this.#undecided.length === 0) throw new Objection('waits for nothing')
-    if (!isDeciding && this.#isHeld) throw new Objection('held back, and nothing is decided')
+    if (isDeciding && this.#undecided.length === 0) throw new Objection('deciding without a pending decision')
+    if (!isDeciding && this.#isHeld) throw new Objection('backpressure without a decision')
     if (this.#wantsHandshake !== (this.#session.phase === 'Handshake'))
-      throw new Objection(`phase ${this.#session.phase} around a handshake`)
+      throw new Objection(`phase ${this.#session.phase} does not match the handshake`)
   }
 
   #judge(): void {
@@ -165,9 +167,9 @@ class Play implements Wire, Dialogue {
     const segments: Segment[] = this.#segments
     const seen = follow(this.#options, decisions, segments, replies)
     if (seen.wantsMore || !isWhole) throw new Objection('a reply is missing')
-    if (seen.isEnded !== this.#isEnded) throw new Objection('ended by one and not by the other')
+    if (seen.isEnded !== this.#isEnded) throw new Objection('session and model disagree about the end')
     if (seen.wantsHandshake !== this.#wantsHandshake)
-      throw new Objection('a handshake by one and not by the other')
+      throw new Objection('session and model disagree about a handshake')
     const ended = this.#messages.filter(({ end }) => end === 'Ended')
     if (ended.length !== seen.messages.length)
       throw new Objection(`${ended.length} messages instead of ${seen.messages.length}`)
@@ -183,7 +185,7 @@ class Play implements Wire, Dialogue {
     }
   }
 
-  /** However a session ends, nothing of it is left. */
+  /** After any end of the session, nothing may remain. */
   async #finish(): Promise<void> {
     const end = this.#chance.of(['close', 'drain', 'timeOut', 'welcome', 'finish'] as const)
     if (end === 'drain') this.#session.drain()
@@ -192,7 +194,7 @@ class Play implements Wire, Dialogue {
     if (end === 'finish') {
       this.#session.finish()
       while (await this.#decideOne()) {}
-      if (!this.#isEnded) throw new Objection('goes on though the client sends no more')
+      if (!this.#isEnded) throw new Objection('the session continues after the client half-closed')
     }
     while (this.#chance.happens(0.5) && (await this.#decideOne())) {}
     this.#session.close()
@@ -206,8 +208,8 @@ class Play implements Wire, Dialogue {
   }
 
   write(text: string): void {
-    if (this.#isEnded || this.#isClosed) throw new Objection(`written behind the end: ${text}`)
-    if (text === '') throw new Objection('nothing is written')
+    if (this.#isEnded || this.#isClosed) throw new Objection(`written after the end: ${text}`)
+    if (text === '') throw new Objection('an empty write')
     this.#reader.read(text)
   }
 
@@ -247,7 +249,7 @@ class Play implements Wire, Dialogue {
     let room: Promise<unknown> = Promise.resolve()
     let waitsSince: number | null = null
     const settle = (end: 'Ended' | 'Abandoned') => {
-      // Of one that has ended, the engine may say that nobody waits for its reply any more.
+      // A complete message may be abandoned: its reply is no longer needed.
       if (message.end === 'Ended' && end === 'Abandoned') return
       if (message.end !== null) throw new Objection(`${end} and ${message.end}`)
       message.end = end
@@ -257,7 +259,7 @@ class Play implements Wire, Dialogue {
         return message.length > cut.after ? { reason: 'MessageTooLarge', reply: cut.reply } : null
       },
       write: (octets) => {
-        if (message.end !== null) throw new Objection('written to a message that is over')
+        if (message.end !== null) throw new Objection('written to a message after its end')
         if (waitsSince !== null && waitsSince !== this.#turn)
           throw new Objection('written while there is no room')
         message.octets.push(Buffer.from(octets))

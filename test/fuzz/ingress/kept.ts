@@ -1,4 +1,4 @@
-/** Scripts that are always played: attacks that have a name, and what once went wrong. */
+/** Scripts that are always played: known attacks, and scripts that once found a bug. */
 
 const open = ['EHLO client.example\r\n', 'MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\n']
 
@@ -12,24 +12,24 @@ export const keptScripts: readonly string[][] = [
       'QUIT\r\n',
     ],
   ),
-  // Commands in the clear that would count behind the handshake (CVE-2011-0411).
+  // Commands in the clear that would take effect after the handshake (CVE-2011-0411).
   ['EHLO client.example\r\n', 'STARTTLS\r\nRSET\r\nMAIL FROM:<a@elsewhere.example>\r\n', ...open, 'QUIT\r\n'],
   ['EHLO client.example\r\nSTARTTLS\r\nEHLO x\r\n', 'MAIL FROM:<a@elsewhere.example>\r\n'],
-  // A message that nobody agreed to take, and the same with 354 awaited.
+  // A message sent without waiting for 354, and the same with waiting.
   [...open, 'DATA\r\ntext\r\n.\r\nQUIT\r\n'],
   [...open, 'DATA\r\n', 'text\r\n.\r\nQUIT\r\n'],
-  // A refused transaction whose message comes all the same.
+  // A message sent after its transaction was refused.
   [
     'EHLO client.example\r\n',
     'MAIL FROM:<never@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\n',
     'DATA\r\n',
     'text\r\n.\r\n',
   ],
-  // The beginning of a handshake that is none, sent without waiting for the reply to STARTTLS.
+  // An invalid handshake, sent without waiting for the reply to STARTTLS.
   ['EHLO client.example\r\n', 'STARTT', 'LS\r\n', '\x16\x03\x01\x00\x05hello\r\n'],
   // A handshake without STARTTLS, short and long.
   ['\x16\x03\x01'],
   [`\x16${'y'.repeat(4095)}`],
-  // A message that is cut, as the last of the errors that a session may make.
+  // A message that is cut off, as the last allowed error.
   [...open, 'DATA\r\n', `NOOP ${'y'.repeat(4085)}\r\n`],
 ]

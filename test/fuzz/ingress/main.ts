@@ -1,8 +1,8 @@
 /**
- * The ingress against clients that say anything: `npm run fuzz:ingress [-- --seed N]`. FUZZ_SESSIONS of them, 100,000
- * unless it says otherwise: nine of ten with the engine alone, which is fast, the tenth with a real ingress, most of
- * them over TLS. Half of them speak by a grammar, half repeat known transcripts with mutations. Each is compared with a
- * model, octet for octet. Ends with 1 at the first that differs, and says how to see it again.
+ * Fuzzes the ingress: `npm run fuzz:ingress [-- --seed N]`. FUZZ_SESSIONS sessions, by default 100,000: nine of ten
+ * with the session alone, which is fast, the tenth with a real ingress, mostly over TLS. Half of the clients follow a
+ * grammar, half play mutated transcripts. Each session is compared with a model, octet for octet. Exits with 1 at the
+ * first difference and prints how to reproduce it.
  */
 import { parseArgs } from 'node:util'
 import fc from 'fast-check'
@@ -54,7 +54,7 @@ process.exit(0)
 
 function wholeNumber(name: string, text: string): number {
   if (/^\d{1,10}$/.test(text)) return Number(text)
-  process.stderr.write(`${name}: ${text} is no whole number\n`)
+  process.stderr.write(`${name}: ${text} is not a whole number\n`)
   process.exit(2)
 }
 
@@ -83,7 +83,7 @@ async function play(kind: Kind, round: number): Promise<void> {
     [
       script === undefined ? 'no script' : show(script),
       String(result.errorInstance).slice(0, 2000),
-      `again: npm run fuzz:ingress -- --seed ${seed} --round ${round} --kind ${kind} --path ${result.counterexamplePath}`,
+      `reproduce: npm run fuzz:ingress -- --seed ${seed} --round ${round} --kind ${kind} --path ${result.counterexamplePath}`,
     ].join('\n'),
   )
 }
@@ -94,7 +94,7 @@ async function playToWire(numRuns: number, round: number): Promise<void> {
   report(await wire.play(scripts), `--round ${round} --kind wire`)
 }
 
-/** A twentieth of those that met a real ingress. */
+/** A twentieth of the sessions with a real ingress. */
 async function leaveEarly(): Promise<void> {
   const numRuns = Math.max(1, Math.round(sessions / 200 / wires.length))
   const scripts = fc.sample(fc.oneof(grammar, mutations), { seed: seed + rounds, numRuns })
@@ -103,10 +103,12 @@ async function leaveEarly(): Promise<void> {
 
 function report(failure: Failure | null, again: string): void {
   if (failure)
-    fail(`${show(failure.script)}\n${failure.error}\nagain: npm run fuzz:ingress -- --seed ${seed} ${again}`)
+    fail(
+      `${show(failure.script)}\n${failure.error}\nreproduce: npm run fuzz:ingress -- --seed ${seed} ${again}`,
+    )
 }
 
-/** Long runs of one octet as how many they are. */
+/** Shortens long runs of one character to their length. */
 function show(script: Script): string {
   return JSON.stringify(script).replace(/(.)\1{20,}/g, (run, octet) => `${octet}{${run.length}}`)
 }

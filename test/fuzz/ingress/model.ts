@@ -1,7 +1,7 @@
 /**
- * What an SMTP server answers, told a second time: over all that a client said, in one piece. It is given the replies
- * that were read, takes them one after another, and objects to the first that may not be. Commands are read by the
- * engine's own parser, which has tests of its own.
+ * A second implementation of an SMTP server's replies, over all client octets at once. It consumes the replies that
+ * were read and throws at the first that is not allowed. It uses the session's own command parser, which has its own
+ * tests.
  */
 import { parseCommand, type RecipientCommand } from '../../../functions/smtp-ingress/protocol/command.ts'
 import type { SessionOptions, Transaction } from '../../../functions/smtp-ingress/protocol/session.ts'
@@ -11,36 +11,36 @@ import { mailboxOf } from '../../../shared/mail/address.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { type Reading, readByTheRules } from '../../support/ingress/data-rules.ts'
 
-/** All that a client said between two handshakes. */
+/** All client octets between two handshakes. */
 export interface Segment {
   octets: string
-  /** Where chunks ended, if that is known. */
+  /** Where chunks ended, if known. */
   borders?: ReadonlySet<number>
 }
 
-/** How what is beyond the protocol is decided; null where any reply will do that is not a server's own fault. */
+/** Decisions beyond the protocol; null allows any reply except an internal error. */
 export interface Decisions {
   mail(transaction: Pick<Transaction, 'mail'>): Reply | null
   recipient(recipient: RecipientCommand, mail: Transaction['mail']): Reply | null
   data(transaction: Transaction): Reply | null
-  /** Of a message that ended. */
+  /** For a complete message. */
   stored(transaction: Transaction, reading: Reading): Reply | null
-  /** Octets after which the message is cut, and how. */
+  /** Octets after which the message is cut off, and the reply. */
   cut: { after: number; reply: Reply } | null
 }
 
 export interface SeenMessage {
   transaction: Transaction
   reading: Reading
-  /** What the client heard after the final dot. */
+  /** The reply to the end of data. */
   reply: string
 }
 
 export interface Seen {
-  /** Replies that must come are still missing. */
+  /** Required replies are missing. */
   wantsMore: boolean
   wantsHandshake: boolean
-  /** What was said in the clear behind STARTTLS. */
+  /** Octets in the clear after STARTTLS. */
   unheard: string
   isEnded: boolean
   messages: SeenMessage[]
@@ -117,20 +117,20 @@ class Model {
     this.#take(`220 ${this.#options.hostname} ESMTP`)
     while (this.#line()) {}
     const surplus = this.#read[this.#taken]
-    if (surplus !== undefined) throw new Objection(`a reply to nothing: ${surplus}`)
+    if (surplus !== undefined) throw new Objection(`unexpected reply: ${surplus}`)
   }
 
   get #octets(): string {
     return this.#segments[this.#segment]?.octets ?? ''
   }
 
-  /** As all that follow: @returns whether there is more to be read */
+  /** This and the following methods: @returns whether to read on */
   #line(): boolean {
     const end = this.#octets.indexOf('\n', this.#at)
     if (end < 0) return this.#unfinished(this.#octets.slice(this.#at))
     const line = this.#octets.slice(this.#at, end + 1)
     this.#at = end + 1
-    // Whether it is given up before its end depends on how it came.
+    // Whether the session ends before the end of the line depends on the chunks.
     if (line.length > longestPassedOver && this.#mayEnd(replies.endlessLine.reply)) return false
     if (line.charCodeAt(0) === handshakeRecord && this.#mayEnd(replies.noTlsYet.reply)) return false
     if (line.length > longestCommand) return this.#answer(replies.lineTooLong.reply)
@@ -141,7 +141,7 @@ class Model {
   #unfinished(rest: string): boolean {
     if (rest.charCodeAt(0) === handshakeRecord) {
       if (rest.length <= longestCommand) return this.#answer(replies.noTlsYet.reply)
-      // What is longer than a command is not looked at, if it came at once.
+      // A line longer than a command is not examined if it arrived at once.
       if (this.#mayEnd(replies.noTlsYet.reply)) return false
     }
     if (rest.length > longestPassedOver) this.#answer(replies.endlessLine.reply)
@@ -230,7 +230,8 @@ class Model {
     const { borders } = this.#segments[this.#segment] as Segment
     if (this.#at < this.#octets.length) {
       if (this.#mayEnd(replies.unauthorisedPipelining.reply)) return false
-      if (borders && !borders.has(this.#at)) throw new Objection('data that came with DATA was taken')
+      if (borders && !borders.has(this.#at))
+        throw new Objection('octets sent together with DATA were accepted')
     }
     if (!this.#mail || !this.#greeting) return this.#answer(replies.needsMail.reply)
     if (this.#recipients.size === 0) return this.#answer(replies.needsRecipient.reply)
@@ -258,7 +259,7 @@ class Model {
     return this.#weigh(reply)
   }
 
-  /** How much is handed over of a message with a fault, or without an end, is not known to the octet. */
+  /** For a message with a fault, or without an end, the number of octets passed on is not exactly known. */
   #isCut(reading: Reading, octets: number): boolean {
     const { cut } = this.#decisions
     if (!cut || Math.max(octets, reading.content.length) <= cut.after) return false
@@ -299,7 +300,7 @@ class Model {
     return !this.#isEnded
   }
 
-  /** Takes the next reply if it is this one, with which the session ends. */
+  /** Consumes the next reply if it is this one, which ends the session. */
   #mayEnd(reply: Reply): boolean {
     if (this.#read[this.#taken] !== formatReply(reply)) return false
     this.#taken++

@@ -1,13 +1,13 @@
-/** What is true of every reply, whatever it answers. */
+/** Rules for every reply. */
 import { Objection } from './model.ts'
 
 /** Octets of a reply line with its CRLF (RFC 5321 §4.5.3.1.5). */
 const longestLine = 512
 
-/** Replies that have no enhanced status code: greeting, those to EHLO and HELO, and 354 (RFC 2034 §4). */
+/** Replies without an enhanced status code: greeting, EHLO and HELO, and 354 (RFC 2034 §4). */
 const withoutCode = /^(?:220 [^ ]+ ESMTP|250[- ][^ ]+(?: \d+)?|354 .*)$/
 
-/** Cuts what a server wrote into replies, each with its lines joined by CRLF. @throws Objection */
+/** Splits the server's octets into replies; joins lines of one reply with CRLF. @throws Objection */
 export class ReplyReader {
   readonly replies: string[] = []
   #rest = ''
@@ -23,18 +23,18 @@ export class ReplyReader {
     }
   }
 
-  /** Whether everything read so far was whole replies. */
+  /** Whether all octets read so far are whole replies. */
   get isWhole(): boolean {
     return this.#rest === '' && this.#lines.length === 0
   }
 
   #line(line: string): void {
     if (!/^[2345]\d\d[ -][ -~]*\r\n$/.test(line) || line.length > longestLine)
-      throw new Objection(`no line of a reply: ${JSON.stringify(line)}`)
+      throw new Objection(`not a reply line: ${JSON.stringify(line)}`)
     const text = line.slice(0, -2)
     const [, code, enhanced] = /^(\d)\d\d[ -](?:([245])\.\d{1,3}\.\d{1,3} .)?/.exec(text) ?? []
     if (enhanced === undefined ? !withoutCode.test(text) : enhanced !== code)
-      throw new Objection(`reply without its enhanced code: ${text}`)
+      throw new Objection(`reply without a matching enhanced status code: ${text}`)
     if (this.#lines.some((other) => other.slice(0, 3) !== text.slice(0, 3)))
       throw new Objection(`one reply with two codes: ${text}`)
     this.#lines.push(text)

@@ -1,18 +1,18 @@
-/** What a client says: pieces that it sends one after another, by a grammar or by mutations of known transcripts. */
+/** Client scripts: pieces sent one after another, from a grammar or from mutated transcripts. */
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 
 export interface Script {
-  /** Octets, a character each; a piece is sent at once. */
+  /** One character for each octet; a piece is sent at once. */
   pieces: string[]
-  /** Where pieces are cut besides. */
+  /** Additional positions where pieces are cut. */
   cuts: number[]
-  /** Of what else is by chance. */
+  /** Seed of all other random decisions. */
   seed: number
 }
 
-/** What CR, LF, dots and NUL have been used for. */
+/** Known abuses of CR, LF, dots and NUL. */
 const tricks = fc.constantFrom(
   '\r\n',
   '\n',
@@ -120,7 +120,7 @@ const long = fc
     fc.constantFrom('\r\n', '\n', ''),
   )
   .map(([begin, length, end]) => begin.padEnd(length, 'y') + end)
-/** What most clients do, so that the rest is met behind it. */
+/** Typical transactions, so that other input is also tried after them. */
 const transaction = fc
   .tuple(mail, fc.array(recipient, { minLength: 1, maxLength: 3 }), message)
   .map(([from, to, body]) => [from + to.join(''), 'DATA\r\n', body])
@@ -162,25 +162,25 @@ const change = (index: number, pieces: string[], to: (piece: string) => string |
     : pieces.toSpliced(index % pieces.length, 1, ...[to(pieces[index % pieces.length] ?? '')].flat())
 
 const mutation: fc.Arbitrary<Mutation> = fc.oneof(
-  // An octet is another one.
+  // Replaces an octet.
   fc.tuple(at, at, fc.nat(255)).map(
     ([piece, place, octet]): Mutation =>
       (pieces) =>
         change(piece, pieces, (text) => replaced(text, place, 1, String.fromCharCode(octet))),
   ),
-  // Octets come in between.
+  // Inserts octets.
   fc.tuple(at, at, tricks).map(
     ([piece, place, trick]): Mutation =>
       (pieces) =>
         change(piece, pieces, (text) => replaced(text, place, 0, trick)),
   ),
-  // Line ends become others.
+  // Replaces line ends.
   fc.tuple(at, tricks).map(
     ([piece, trick]): Mutation =>
       (pieces) =>
         change(piece, pieces, (text) => text.replaceAll('\r\n', trick)),
   ),
-  // Octets are missing, or come twice.
+  // Removes or repeats octets.
   fc.tuple(at, at, fc.nat(20)).map(
     ([piece, place, length]): Mutation =>
       (pieces) =>
@@ -193,7 +193,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
           replaced(text, place, 0, text.slice(place % (text.length + 1)).slice(0, length)),
         ),
   ),
-  // Pieces are cut, joined, repeated, left out, in another order.
+  // Cuts, joins, repeats, drops or swaps pieces.
   fc.tuple(at, at).map(
     ([piece, place]): Mutation =>
       (pieces) =>
@@ -228,7 +228,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
         return swapped
       },
   ),
-  // The client goes on as another one does.
+  // Continues with another transcript.
   fc.tuple(at, at, at).map(
     ([piece, other, from]): Mutation =>
       (pieces, transcripts) => {
@@ -243,7 +243,7 @@ function replaced(text: string, place: number, length: number, by: string): stri
   return text.slice(0, from) + by + text.slice(from + length)
 }
 
-/** A character an octet. */
+/** One character for each octet. */
 function narrow(text: string): string {
   return Buffer.from(text).toString('latin1')
 }
@@ -263,7 +263,7 @@ const scriptsOf = (pieces: fc.Arbitrary<string[]>): fc.Arbitrary<Script> =>
 export const grammar = scriptsOf(commands)
 export const mutations = scriptsOf(mutated)
 
-/** What the client says between two replies, transcript by transcript. */
+/** The client's octets between two replies, for each transcript. */
 function readTranscripts(): string[][] {
   const folder = join(import.meta.dirname, '../../dialogs')
   return globSync('*.smtp', { cwd: folder })
@@ -298,7 +298,7 @@ function unescaped(line: string): string {
   )
 }
 
-/** Pieces as they are sent: cut where the script says so, now and then everywhere, and without empty ones. */
+/** Chunks to send: cut where the script says, sometimes everywhere, without empty ones. */
 export function chunksOf({ pieces, cuts, seed }: Script): string[] {
   const whole = pieces.join('')
   if (seed % 16 === 0 && whole.length < 3000) return [...whole]

@@ -1,4 +1,4 @@
-/** A script played to a real ingress on loopback, with TLS where it says STARTTLS. */
+/** Plays a script to a real ingress on loopback, with TLS after STARTTLS. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
@@ -14,23 +14,24 @@ import { chunksOf, type Script } from './scripts.ts'
 const maximumErrors = 20
 const maximumLine = 65_536
 const maximumHops = 30
-/** Sessions at once. */
+/** Concurrent sessions. */
 const concurrency = 50
-/** The beginning of an alert's record (RFC 8446 §5.1), as no reply has it. */
+/** The beginning of an alert record (RFC 8446 §5.1); no reply contains it. */
 const alert = '\x15\x03'
-/** Seconds without what must come. */
+/** Seconds to wait for a required reply. */
 const patience = 20
 
-const common: Omit<SessionOptions, 'unlawfulOctets'> = {
+const optionsWith = (unlawfulOctets: SessionOptions['unlawfulOctets']): SessionOptions => ({
   hostname: 'mx.ours.example',
   maximumSize: 36_700_160,
   maximumRecipients: 500,
   maximumErrors,
   maximumIdleCommands: 100,
   maximumLine,
-}
+  unlawfulOctets,
+})
 
-/** What connectors and storage say is theirs. */
+/** Connectors and storage may decide anything. */
 const decisions: Decisions = {
   mail: () => null,
   recipient: () => null,
@@ -72,10 +73,10 @@ export class WireIngress {
         MAX_CONNECTION_RATE_PER_ADDRESS: 0,
       },
     })
-    return new WireIngress(ingress, { ...common, unlawfulOctets })
+    return new WireIngress(ingress, optionsWith(unlawfulOctets))
   }
 
-  /** @returns the script that failed, and why; null when none has */
+  /** @returns the first failed script and its error, or null */
   async play(scripts: readonly Script[]): Promise<Failure | null> {
     let accepted = 0
     const failure = await together(scripts, async (script) => {
@@ -93,23 +94,23 @@ export class WireIngress {
     return failure
   }
 
-  /** As `play`, with clients that leave in the middle. What was on its way may be stored, so nothing follows this. */
+  /** Like `play`, with clients that disconnect early. Messages in flight may be stored, so this must run last. */
   leave(scripts: readonly Script[]): Promise<Failure | null> {
     return together(scripts, (script) =>
       new Client(this.#ingress.smtpPort, script, this.#options).leaveEarly(),
     )
   }
 
-  /** @throws Objection when a session goes on though its client has left */
+  /** @throws Objection when a session continues after its client has disconnected */
   async stop(): Promise<void> {
     const began = performance.now()
     await this.#ingress.drain()
     const took = performance.now() - began
     if (took > 3000)
-      throw new Objection(`sessions went on for ${Math.round(took)} ms after their clients had left`)
+      throw new Objection(`sessions continued for ${Math.round(took)} ms after their clients disconnected`)
   }
 
-  /** @returns how many of its messages were accepted */
+  /** @returns how many messages were accepted */
   async #playOne(script: Script): Promise<number> {
     const client = new Client(this.#ingress.smtpPort, script, this.#options)
     try {
@@ -134,19 +135,19 @@ export class WireIngress {
     const id = reply.slice(-26)
     const jobs = this.#ingress.queue.jobs.filter(({ message }) => message.id === id)
     const [job] = jobs
-    if (!job || jobs.length !== 1) throw new Objection(`${jobs.length} jobs of ${id}`)
+    if (!job || jobs.length !== 1) throw new Objection(`${jobs.length} jobs for message ${id}`)
     const { message, recipients } = job
     if (JSON.stringify(message.envelope) !== JSON.stringify(transaction.mail.envelope))
       throw new Objection(`envelope ${JSON.stringify(message.envelope)}`)
     if (mailboxes(recipients) !== mailboxes(transaction.recipients))
       throw new Objection(`to ${mailboxes(recipients)} instead of ${mailboxes(transaction.recipients)}`)
     if (message.source?.helo !== transaction.greeting.name)
-      throw new Objection(`from ${message.source?.helo}`)
-    if (message.tls.negotiated && !isSecure) throw new Objection('TLS that was never negotiated')
+      throw new Objection(`HELO name ${message.source?.helo}`)
+    if (message.tls.negotiated && !isSecure) throw new Objection('the job has TLS for a session in the clear')
     const octets = await new ContentReader(this.#ingress.bucket.client).read(message.content)
     const content = octets.toString('latin1')
     const [trace = ''] = /^Received: from [^\r]*(?:\r\n\t[^\r]+)*\r\n/.exec(content) ?? []
-    // Nobody goes on with the field that is ours.
+    // White space at the start of a message must not continue our Received field.
     const sent = /^[ \t]/.test(reading.content) ? `\r\n${reading.content}` : reading.content
     if (content.slice(trace.length) !== sent || !trace.includes(` id ${id}`))
       throw new Objection(`content ${JSON.stringify(content)}`)
@@ -154,7 +155,7 @@ export class WireIngress {
   }
 }
 
-/** Some at a time. */
+/** Limits concurrent sessions. */
 async function together(
   scripts: readonly Script[],
   play: (script: Script) => Promise<void>,
@@ -173,7 +174,7 @@ async function together(
   return failure
 }
 
-/** Each once; postmaster without a domain is that of the one accepted domain (RFC 5321 §4.5.1). */
+/** Unique mailboxes; postmaster without a domain belongs to the only accepted domain (RFC 5321 §4.5.1). */
 function mailboxes(recipients: Transaction['recipients']): string {
   const wishes = new Map<string, unknown>()
   for (const { address, notify, orcpt } of recipients) {
@@ -190,14 +191,14 @@ class Client {
   readonly #segments = [{ octets: '' }]
   readonly #reader = new ReplyReader()
   readonly #tcp: Socket
-  /** TCP's own, or TLS upon it. */
+  /** TCP, or TLS on top of it. */
   #socket: Socket
   #isClosed = false
-  /** The server has taken octets that were said in the clear behind STARTTLS for the client's handshake. */
+  /** The server has read octets sent in the clear after STARTTLS as the client's handshake. */
   #isAlerted = false
   #failure: unknown = null
   #wake: () => void = () => {}
-  /** Up to where in this segment all that must come has come. */
+  /** Octets of this segment whose required replies have arrived. */
   #answered = 0
 
   constructor(port: number, script: Script, options: SessionOptions) {
@@ -214,7 +215,7 @@ class Client {
     return this.#segments.length > 1
   }
 
-  /** @param leaveAt how many chunks are said before the client leaves, though there may be more to say and to read */
+  /** @param leaveAt chunks to send before the client disconnects */
   async play(leaveAt = Number.POSITIVE_INFINITY): Promise<Seen> {
     let seen = await this.#settled()
     for (const [index, chunk] of this.#chunks.entries()) {
@@ -234,7 +235,7 @@ class Client {
     this.#tcp.destroy()
   }
 
-  /** Without a word: in both directions, in one, or as one whose machine is gone. */
+  /** Closes both directions, one direction, or resets the connection. */
   async leaveEarly(): Promise<void> {
     await this.play(this.#chance.between(0, this.#chunks.length + 1))
     const way = this.#chance.of(['destroy', 'end', 'reset'] as const)
@@ -246,7 +247,7 @@ class Client {
     }
   }
 
-  /** What may be followed by another kind of octets is waited for; everything else by chance. */
+  /** Waits where another kind of octets may follow; otherwise at random. */
   #shouldWait(): boolean {
     const said = this.#segments.at(-1)?.octets.slice(this.#answered) ?? ''
     return /starttls/i.test(said) || this.#chance.happens(/data *\r\n$/i.test(said) ? 0.95 : 0.5)
@@ -258,27 +259,27 @@ class Client {
     this.#socket.write(chunk, 'latin1')
   }
 
-  /** Everything that must come has come. */
+  /** Waits for all required replies. */
   async #settled(): Promise<Seen> {
     for (;;) {
       if (this.#failure) throw this.#failure
       const seen = follow(this.#options, decisions, this.#segments, this.#reader.replies)
       if (this.#isAlerted) {
         if (seen.wantsHandshake && seen.unheard !== '') return seen
-        throw new Objection('an alert of TLS, to nothing that was taken for a handshake')
+        throw new Objection('a TLS alert without octets after STARTTLS')
       }
       const isDone = !seen.wantsMore && this.#reader.isWhole
-      if (this.#isClosed && !seen.isEnded) throw new Objection('closed without a word')
+      if (this.#isClosed && !seen.isEnded) throw new Objection('closed without a final reply')
       if (isDone) {
         this.#answered = this.#segments.at(-1)?.octets.length ?? 0
         return seen
       }
-      if (this.#isClosed) throw new Objection('closed before it had said all')
+      if (this.#isClosed) throw new Objection('closed before all required replies')
       await this.#news()
     }
   }
 
-  /** Time is counted in ticks: while the whole process stands still, nobody is waited for. */
+  /** Counts ticks instead of time: a stopped process causes no timeout. */
   async #news(): Promise<void> {
     let ticks = 0
     let clock: NodeJS.Timeout | undefined
@@ -293,10 +294,10 @@ class Client {
   #hangs(): Objection {
     const { replies } = this.#reader
     const said = JSON.stringify(this.#segments.map(({ octets }) => octets.slice(-200)))
-    return new Objection(`hangs behind ${replies.length} replies, the last ${replies.at(-1)}, to ${said}`)
+    return new Objection(`no reply after ${replies.length} replies, the last ${replies.at(-1)}, to ${said}`)
   }
 
-  /** @returns whether there is TLS now: what was said in the clear before it may have spoilt it */
+  /** @returns whether TLS is established; octets in the clear may have broken the handshake */
   async #shakeHands({ unheard }: Seen): Promise<boolean> {
     const bare = this.#socket
     bare.removeAllListeners('data').removeAllListeners('close')
@@ -305,12 +306,12 @@ class Client {
     try {
       await Promise.race([
         once(secured, 'secureConnect'),
-        once(secured, 'close').then(() => Promise.reject(new Objection('no TLS'))),
+        once(secured, 'close').then(() => Promise.reject(new Objection('closed during the handshake'))),
       ])
     } catch (error) {
       this.#isClosed = true
       if (unheard !== '') return false
-      throw new Objection(`the handshake failed: ${error}`)
+      throw new Objection(`handshake failed: ${error}`)
     }
     this.#segments.push({ octets: '' })
     this.#answered = 0

@@ -1,4 +1,4 @@
-/** A connection between a real client and a dialogue that takes everything: what it counts, and how long it waits. */
+/** A connection between a real client and a session policy that accepts everything: limiter counts and timeouts. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
@@ -27,7 +27,7 @@ const dialogue: ConnectedDialogue = {
   failed() {},
 }
 
-/** Whether there is a place is decided by a test. */
+/** A connection limiter whose decision the test sets. */
 class Places {
   taken = 0
   released = 0
@@ -43,7 +43,7 @@ class Places {
   }
 }
 
-/** Milliseconds after which a test gives up what it waits for. */
+/** Milliseconds after which a wait in a test fails. */
 const patienceMs = 10_000
 
 const servers = new Set<Server>()
@@ -55,11 +55,11 @@ after(() => {
 
 interface Served {
   connection: Connection
-  /** The server's. */
+  /** The server side. */
   socket: Socket
   client: Socket
   places: Places
-  /** Resolves when the connection has ended. */
+  /** Resolves when the connection is closed. */
   ended(): Promise<void>
 }
 
@@ -105,7 +105,7 @@ async function serve(
 }
 
 async function read(client: Socket): Promise<string> {
-  const [octets] = await within(patienceMs, once(client, 'data'), 'what the server says')
+  const [octets] = await within(patienceMs, once(client, 'data'), 'octets from the server')
   return String(octets)
 }
 
@@ -113,21 +113,21 @@ function pass(seconds: number, connection: Connection): void {
   for (let second = 0; second < seconds; second++) connection.tick()
 }
 
-/** Writes until the server has had enough of a client that does not read. */
+/** Writes until the server stops reading from a client that does not read. */
 function fill(connection: Connection, socket: Socket): void {
   for (let written = 0; !socket.isPaused(); written++) {
-    assert.ok(written < 100, 'a client that does not read is not read from')
+    assert.ok(written < 100, 'the server stops reading')
     connection.write('x'.repeat(1_000_000))
   }
 }
 
 const partings: [how: string, part: (client: Socket) => void][] = [
   ['that says QUIT and closes', (client) => client.end('QUIT\r\n')],
-  ['that closes without a word', (client) => client.end()],
+  ['that closes without QUIT', (client) => client.end()],
   ['that is reset', (client) => client.resetAndDestroy()],
 ]
 for (const [how, part] of partings)
-  test(`a session ${how} gives its place back once`, async () => {
+  test(`a session ${how} is released once`, async () => {
     const { client, places, ended } = await serve()
     assert.match(await read(client), /^220 /)
     part(client)
@@ -136,7 +136,7 @@ for (const [how, part] of partings)
     assert.deepEqual([places.taken, places.released], [1, 1])
   })
 
-test('the place of a client that was sent away goes back before it closes', async () => {
+test('a refused client is released before it closes', async () => {
   const { client, places } = await serve()
   client.write('EHLO client.example\r\n')
   assert.match(await read(client), /^421 4\.5\.1 /)
@@ -144,7 +144,7 @@ test('the place of a client that was sent away goes back before it closes', asyn
   client.destroy()
 })
 
-test('who got no place gives none back', async () => {
+test('a client that the limiter refused is not released', async () => {
   const places = new Places()
   places.answer = tooManySessions
   const { client, ended } = await serve(places)
@@ -154,7 +154,7 @@ test('who got no place gives none back', async () => {
   assert.deepEqual([places.taken, places.released], [1, 0])
 })
 
-test('the header of a load balancer is waited for ten seconds', async () => {
+test('a missing PROXY protocol header times out after ten seconds', async () => {
   const { connection, socket, ended } = await serve(new Places(), true)
   pass(9, connection)
   assert.equal(socket.destroyed, false)
@@ -162,13 +162,13 @@ test('the header of a load balancer is waited for ten seconds', async () => {
   await ended()
 })
 
-test('a connection without its header ends at once when the server drains', async () => {
+test('a connection without its header closes at once when the server drains', async () => {
   const { connection, ended } = await serve(new Places(), true)
   connection.drain()
   await ended()
 })
 
-test('a client that stays when its session has ended is cut off after ten seconds', async () => {
+test('a client that stays after its session is cut off after ten seconds', async () => {
   const { connection, socket, client, ended } = await serve()
   await read(client)
   client.write('QUIT\r\n')
@@ -179,7 +179,7 @@ test('a client that stays when its session has ended is cut off after ten second
   await ended()
 })
 
-test('a client that does not read is not read from, and cut off after five minutes', async () => {
+test('a client that does not read is not read from, and is cut off after five minutes', async () => {
   const { connection, socket, client, ended } = await serve()
   await read(client)
   client.pause()
@@ -193,13 +193,13 @@ test('a client that does not read is not read from, and cut off after five minut
   await ended()
 })
 
-test('a client that reads at last is read from again', async () => {
+test('a client that reads again is read from again', async () => {
   const { connection, socket, client } = await serve()
   await read(client)
   client.pause()
   fill(connection, socket)
   pass(299, connection)
-  const drained = within(patienceMs, once(socket, 'drain'), 'that the client reads')
+  const drained = within(patienceMs, once(socket, 'drain'), 'drain')
   client.resume()
   await drained
   assert.equal(socket.isPaused(), false)
@@ -208,7 +208,7 @@ test('a client that reads at last is read from again', async () => {
   client.destroy()
 })
 
-test('a client that stops reading again has its five minutes anew', async () => {
+test('a client that stops reading again gets a new five minutes', async () => {
   const { connection, socket, client, ended } = await serve()
   await read(client)
   for (let times = 0; times < 2; times++) {
@@ -217,7 +217,7 @@ test('a client that stops reading again has its five minutes anew', async () => 
     pass(299, connection)
     assert.equal(socket.destroyed, false)
     if (times > 0) break
-    const drained = within(patienceMs, once(socket, 'drain'), 'that the client reads')
+    const drained = within(patienceMs, once(socket, 'drain'), 'drain')
     client.resume()
     await drained
     pass(1, connection)
@@ -226,7 +226,7 @@ test('a client that stops reading again has its five minutes anew', async () => 
   await ended()
 })
 
-test('a client that is held back is not read from, until its session ends', async () => {
+test('a client under backpressure is not read from until its session ends', async () => {
   const { connection, socket, client } = await serve()
   await read(client)
   connection.hold()
@@ -245,14 +245,14 @@ async function startTls(served: Served): Promise<void> {
   assert.match(await read(client), /^220 /)
 }
 
-test('a client that has not begun its handshake does not hold up a drain', async () => {
+test('a client that has not begun its handshake does not delay a drain', async () => {
   const served = await serve()
   await startTls(served)
   served.connection.drain()
   await served.ended()
 })
 
-test('a client amid its handshake when the server drains hears of it under TLS', async () => {
+test('a client in its handshake during a drain gets 421 under TLS', async () => {
   const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
   const served = await serve(new Places(), false, {
     contextFor() {
@@ -266,10 +266,10 @@ test('a client amid its handshake when the server drains hears of it under TLS',
   tls.destroy()
 })
 
-test('a hello that nobody can answer ends its connection and nothing else', async () => {
+test('an exception while choosing a TLS context closes only that connection', async () => {
   const served = await serve(new Places(), false, {
     contextFor() {
-      throw new Error('of ours')
+      throw new Error('internal')
     },
   })
   await startTls(served)
@@ -278,7 +278,7 @@ test('a hello that nobody can answer ends its connection and nothing else', asyn
   assert.deepEqual([served.places.taken, served.places.released], [1, 1])
 })
 
-test('a handshake of which nothing is certain ends its session with 421, under TLS', async () => {
+test('a handshake without facts ends the session with 421 under TLS', async () => {
   const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
   const contextFor = () => createSecureContext({ cert, key })
   const secured = () => uncertainTls

@@ -1,4 +1,4 @@
-/** The connections there are: how many, who makes room, and what a drain leaves. */
+/** Open connections: their maximum, which of them are closed for new ones, and the drain. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -47,7 +47,7 @@ async function serverIn(context: TestContext, { maximumConnections = 100, isFull
     for (const client of clients) client.destroy()
     await server.drain()
   })
-  /** @returns a client, and what it is told first, or nothing when it is cut */
+  /** @returns a client and the first octets it receives, or '' when it is cut off */
   const open = async (): Promise<[client: Socket, told: string]> => {
     const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => {})
     clients.push(client)
@@ -56,9 +56,9 @@ async function serverIn(context: TestContext, { maximumConnections = 100, isFull
       once(client, 'end').then(() => ''),
       once(client, 'close').then(() => ''),
     ])
-    return [client, await within(10_000, told, 'what the server says')]
+    return [client, await within(10_000, told, 'octets from the server')]
   }
-  /** Until there are so many connections, or ten seconds have passed. */
+  /** Waits at most ten seconds for this number of connections. */
   const size = async (expected: number): Promise<number> => {
     const until = performance.now() + 10_000
     while (server.size !== expected && performance.now() < until) await new Promise(setImmediate)
@@ -67,7 +67,7 @@ async function serverIn(context: TestContext, { maximumConnections = 100, isFull
   return { server, open, size }
 }
 
-test('connections are those there are: who has left is not among them', async (context) => {
+test('the size counts open connections only', async (context) => {
   const { server, open, size } = await serverIn(context)
   const [[first], [second]] = [await open(), await open(), await open()]
   assert.equal(server.size, 3)
@@ -77,15 +77,15 @@ test('connections are those there are: who has left is not among them', async (c
   assert.equal(await size(1), 1)
 })
 
-test('there are no more connections than there may be, whatever their sessions', async (context) => {
+test('connections never exceed the maximum, whatever the state of their sessions', async (context) => {
   const { server, open } = await serverIn(context, { maximumConnections: 3 })
   for (let count = 0; count < 3; count++) assert.match((await open())[1], /^220 /)
   assert.equal((await open())[1], '')
   assert.equal(server.size, 3)
 })
 
-test('room is made by those whose session ended first, and those who left by themselves make none', async (context) => {
-  // Above the places that are kept free, each that comes cuts one off.
+test('the connection whose session ended first makes room; those already closed do not count', async (context) => {
+  // Above the spare connections, each new one cuts one off.
   const { open, size } = await serverIn(context, { maximumConnections: 64 + 4, isFull: true })
   const clients: Socket[] = []
   for (let count = 0; count < 4; count++) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Patience, type Progress } from '../../../../functions/smtp-ingress/connection/patience.ts'
 
-/** @returns the second at which patience ends, or null when it lasts so many */
+/** @returns the second of the timeout, or null when there is none within `seconds` */
 function endsAt(seconds: number, at: (second: number) => Partial<Progress>): number | null {
   const patience = new Patience()
   for (let second = 0; second <= seconds; second++) {
@@ -23,13 +23,13 @@ const silences: [phase: Progress['phase'], seconds: number | null][] = [
   ['Ended', 10],
 ]
 for (const [phase, seconds] of silences)
-  test(`silence in ${phase} ends it ${seconds === null ? 'never' : `after ${seconds} s`}`, () =>
+  test(`a silent client in ${phase} times out ${seconds === null ? 'never' : `after ${seconds} s`}`, () =>
     assert.equal(
       endsAt(hour, () => ({ phase })),
       seconds,
     ))
 
-test('only a whole step begins the time anew', () => {
+test('only a whole step restarts the timeout', () => {
   assert.equal(
     endsAt(hour, (second) => ({ steps: Math.floor(second / 299) })),
     null,
@@ -40,13 +40,13 @@ test('only a whole step begins the time anew', () => {
   )
 })
 
-test('time that the server takes is not counted', () =>
+test('the server\u2019s own time does not count', () =>
   assert.equal(
     endsAt(hour, (second) => ({ phase: second % 200 === 199 ? 'Deciding' : 'Command' })),
     null,
   ))
 
-test('a message may crawl for ten minutes, and has to average 10 KiB/s after them', () => {
+test('a message may be slow for ten minutes, and must average 10 KiB/s afterwards', () => {
   const crawling = (rate: number) =>
     endsAt(2 * hour, (second) => ({ phase: 'Data', steps: second, messageOctets: second * rate }))
   assert.equal(crawling(1), 600)
@@ -54,7 +54,7 @@ test('a message may crawl for ten minutes, and has to average 10 KiB/s after the
   assert.equal(crawling(10_300), null)
 })
 
-test('each message has its own ten minutes, however short the time between two is', () =>
+test('each message has its own ten minutes, even directly after another', () =>
   assert.equal(
     endsAt(hour, (second) => ({ phase: 'Data', steps: second, messages: Math.floor(second / 500) })),
     null,

@@ -9,7 +9,7 @@ import {
 
 const signature = '0d0a0d0a000d0a515549540a'
 
-/** @param block octets behind the length, in hexadecimal */
+/** @param block hexadecimal octets after the length */
 function header(command: number, family: number, block: string): Buffer {
   const octets = Buffer.from(block, 'hex')
   const fixed = Buffer.alloc(16)
@@ -28,11 +28,11 @@ const mapped = '00000000000000000000ffffc633640720010db8000000000000000000000001
 const extension = (type: number, value: Buffer) =>
   Buffer.concat([Buffer.from([type, value.length >> 8, value.length & 0xff]), value]).toString('hex')
 
-/** As AWS names a VPC endpoint, then padding. */
+/** An AWS VPC endpoint, then padding. */
 const extensions =
   extension(0xea, Buffer.from('\x01vpce-08d2bf15fac5001c9')) + extension(0x04, Buffer.from([0xff, 0xff]))
 
-/** The header with a checksum of its own, which is right. */
+/** Adds a correct checksum. */
 function withChecksum(octets: Buffer): Buffer {
   const whole = Buffer.concat([octets, Buffer.from('03000400000000', 'hex')])
   whole.writeUInt16BE(whole.length - 16, 14)
@@ -43,32 +43,32 @@ function withChecksum(octets: Buffer): Buffer {
 const peer = { ip: '198.51.100.7', port: 51234 }
 const peer6 = { ip: '2001:db8::7', port: 51234 }
 
-describe('a header of the PROXY protocol', () => {
+describe('a PROXY protocol header', () => {
   const taken: [what: string, octets: Buffer, source: { ip: string; port: number } | null][] = [
     ['over IPv4', header(0x21, 0x11, overIPv4), peer],
     ['over IPv6', header(0x21, 0x21, overIPv6), peer6],
-    ['of an IPv4 address mapped into IPv6', header(0x21, 0x21, mapped), peer],
+    ['with an IPv4-mapped IPv6 address', header(0x21, 0x21, mapped), peer],
     ['with extensions', header(0x21, 0x11, `${overIPv4}${extensions}`), peer],
     ['with an empty extension', header(0x21, 0x11, `${overIPv4}040000`), peer],
     ['with a checksum', withChecksum(header(0x21, 0x11, overIPv4)), peer],
     [
-      'over IPv6 with a checksum behind extensions',
+      'over IPv6 with a checksum after extensions',
       withChecksum(header(0x21, 0x21, `${overIPv6}${extensions}`)),
       peer6,
     ],
-    ['of the longest kind', header(0x21, 0x11, `${overIPv4}040fe1${'00'.repeat(0xfe1)}`), peer],
+    ['of maximum length', header(0x21, 0x11, `${overIPv4}040fe1${'00'.repeat(0xfe1)}`), peer],
     ['of the load balancer itself', header(0x20, 0x00, ''), null],
     ['of the load balancer itself, with addresses', header(0x20, 0x11, overIPv4), null],
-    ['of the load balancer itself, with what is no address', header(0x20, 0x31, 'ff'), null],
+    ['of the load balancer itself, with invalid addresses', header(0x20, 0x31, 'ff'), null],
   ]
   for (const [what, octets, source] of taken) {
-    it(`${what} is read, and nothing behind it`, () => {
+    it(`${what} is read without the octets after it`, () => {
       assert.deepEqual(readProxyHeader(octets), { source, length: octets.length })
       const more = Buffer.concat([octets, Buffer.from('EHLO a\r\n')])
       assert.deepEqual(readProxyHeader(more), { source, length: octets.length })
     })
 
-    it(`${what} is asked for until it is there, octet by octet`, () => {
+    it(`${what} needs more octets until it is complete`, () => {
       for (let length = 0; length < octets.length; length++) {
         const found = readProxyHeader(octets.subarray(0, length))
         assert.deepEqual(found, { need: length < 16 ? 16 : octets.length }, `after ${length}`)
@@ -83,42 +83,42 @@ describe('a header of the PROXY protocol', () => {
   }
   const twice = withChecksum(withChecksum(header(0x21, 0x11, overIPv4)))
   const refused: [what: string, octets: Buffer, fault: RegExp][] = [
-    ['of version 1', Buffer.from('PROXY TCP4 198.51.100.7 192.0.2.1 51234 25\r\n'), /^no header/],
-    ['that is a greeting of SMTP', Buffer.from('EHLO client.example\r\n'), /^no header/],
-    ['that is an empty line', Buffer.from('\r\nEHLO'), /^no header/],
-    ['whose signature ends otherwise', damaged(header(0x21, 0x11, overIPv4), 11), /^no header/],
+    [
+      'of version 1',
+      Buffer.from('PROXY TCP4 198.51.100.7 192.0.2.1 51234 25\r\n'),
+      /^no PROXY protocol header/,
+    ],
+    ['that is an SMTP command', Buffer.from('EHLO client.example\r\n'), /^no PROXY protocol header/],
+    ['that is an empty line', Buffer.from('\r\nEHLO'), /^no PROXY protocol header/],
+    [
+      'with a wrong last octet of the signature',
+      damaged(header(0x21, 0x11, overIPv4), 11),
+      /^no PROXY protocol header/,
+    ],
     ['of version 1 in binary', header(0x11, 0x11, overIPv4), /version or command/],
     ['of version 3', header(0x31, 0x11, overIPv4), /version or command/],
-    ['of another command', header(0x22, 0x11, overIPv4), /version or command/],
-    ['over UDP', header(0x21, 0x12, overIPv4), /else than TCP/],
-    ['over UDP and IPv6', header(0x21, 0x22, overIPv6), /else than TCP/],
-    ['over a socket of Unix', header(0x21, 0x31, '00'.repeat(216)), /else than TCP/],
-    ['of an unknown family', header(0x21, 0x00, overIPv4), /else than TCP/],
-    ['without addresses', header(0x21, 0x11, ''), /without its addresses/],
-    ['that ends amid its addresses', header(0x21, 0x11, overIPv4.slice(0, -2)), /without its addresses/],
-    ['over IPv6 with addresses of IPv4', header(0x21, 0x21, overIPv4), /without its addresses/],
-    ['with an extension of one octet', header(0x21, 0x11, `${overIPv4}04`), /cut off/],
-    ['with an extension of two octets', header(0x21, 0x11, `${overIPv4}0400`), /cut off/],
-    ['with an extension longer than the header', header(0x21, 0x11, `${overIPv4}040002ff`), /cut off/],
+    ['with an unknown command', header(0x22, 0x11, overIPv4), /version or command/],
+    ['over UDP', header(0x21, 0x12, overIPv4), /not for TCP/],
+    ['over UDP and IPv6', header(0x21, 0x22, overIPv6), /not for TCP/],
+    ['over a Unix socket', header(0x21, 0x31, '00'.repeat(216)), /not for TCP/],
+    ['of an unknown family', header(0x21, 0x00, overIPv4), /not for TCP/],
+    ['without addresses', header(0x21, 0x11, ''), /no addresses/],
+    ['that ends within its addresses', header(0x21, 0x11, overIPv4.slice(0, -2)), /no addresses/],
+    ['over IPv6 with IPv4 addresses', header(0x21, 0x21, overIPv4), /no addresses/],
+    ['with an extension of one octet', header(0x21, 0x11, `${overIPv4}04`), /truncated/],
+    ['with an extension of two octets', header(0x21, 0x11, `${overIPv4}0400`), /truncated/],
+    ['with an extension longer than the header', header(0x21, 0x11, `${overIPv4}040002ff`), /truncated/],
     ['with a checksum of another length', header(0x21, 0x11, `${overIPv4}0300020000`), /checksum/],
-    [
-      'with a checksum of nothing',
-      header(0x21, 0x11, `${overIPv4}0300040000000000`.slice(0, -2)),
-      /checksum/,
-    ],
+    ['with a truncated checksum', header(0x21, 0x11, `${overIPv4}0300040000000000`.slice(0, -2)), /checksum/],
     ['whose checksum is damaged', damaged(withChecksum(header(0x21, 0x11, overIPv4)), 34), /checksum/],
     [
-      'whose address is not that of its checksum',
+      'whose address does not match its checksum',
       damaged(withChecksum(header(0x21, 0x11, overIPv4)), 17),
       /checksum/,
     ],
     ['whose first of two checksums is wrong', twice, /checksum/],
-    ['that is too long', header(0x21, 0x11, `${overIPv4}040fe2${'00'.repeat(0xfe2)}`), /4097 octets/],
-    [
-      'of 64 KiB, before they have come',
-      header(0x21, 0x11, '00'.repeat(0xffff)).subarray(0, 16),
-      /65551 octets/,
-    ],
+    ['that is too long', header(0x21, 0x11, `${overIPv4}040fe2${'00'.repeat(0xfe2)}`), /: 4097 octets/],
+    ['that announces 64 KiB', header(0x21, 0x11, '00'.repeat(0xffff)).subarray(0, 16), /65551 octets/],
     ['of the load balancer itself that is too long', header(0x20, 0, '00'.repeat(0xfff)), /4111 octets/],
   ]
   for (const [what, octets, fault] of refused)
@@ -128,7 +128,7 @@ describe('a header of the PROXY protocol', () => {
       assert.match(found.fault, fault)
     })
 
-  it('may begin with any octets, and what is asked for is always more, and bounded', () => {
+  it('of any octets needs more than was given, and never more than 4096', () => {
     const random = fc.uint8Array({ maxLength: 300 })
     const begun = fc
       .tuple(fc.constantFrom(0x20, 0x21), fc.constantFrom(0x11, 0x21, 0x12), random)
@@ -148,7 +148,7 @@ describe('a header of the PROXY protocol', () => {
     )
   })
 
-  it('is damaged in no octet without notice where it has a checksum', () => {
+  it('with a checksum is refused when any bit is changed', () => {
     const octets = withChecksum(header(0x21, 0x21, `${overIPv6}${extensions}`))
     for (let at = 0; at < octets.length; at++)
       for (let bit = 0; bit < 8; bit++) {
@@ -156,7 +156,7 @@ describe('a header of the PROXY protocol', () => {
         copy[at] = (copy[at] as number) ^ (1 << bit)
         const found = readProxyHeader(copy)
         const isTaken = 'source' in found && found.source !== null
-        // Without its type a checksum is only another extension.
+        // With another type the checksum becomes an ordinary extension.
         assert.ok(!isTaken || at === octets.length - 7, `octet ${at}, bit ${bit}: ${JSON.stringify(found)}`)
       }
   })
@@ -171,10 +171,10 @@ describe('the checksum', () => {
     ['nothing', Buffer.alloc(0), 0],
   ]
   for (const [what, octets, checksum] of vectors)
-    it(`of ${what} is as published`, () => assert.equal(crc32c(octets), checksum))
+    it(`of ${what} equals the published value`, () => assert.equal(crc32c(octets), checksum))
 })
 
-describe('proxies that are trusted', () => {
+describe('trusted proxies', () => {
   const isTrusted = trustedProxies(['10.0.0.0/24', '10.0.1.7/32', '2001:db8:1::/64'])
   const rows: [ip: string, trusted: boolean][] = [
     ['10.0.0.1', true],
@@ -191,13 +191,13 @@ describe('proxies that are trusted', () => {
     ['nonsense', false],
   ]
   for (const [ip, trusted] of rows)
-    it(`are ${trusted ? '' : 'not '}"${ip}"`, () => assert.equal(isTrusted(ip), trusted))
+    it(`${trusted ? 'include' : 'do not include'} "${ip}"`, () => assert.equal(isTrusted(ip), trusted))
 
-  it('are none where none is named', () => assert.equal(trustedProxies([])('10.0.0.1'), false))
+  it('are none by default', () => assert.equal(trustedProxies([])('10.0.0.1'), false))
 
   for (const range of ['10.0.0.1', '10.0.0.0/33', '2001:db8::/129', 'example.com', '', '10.0.0.0/'])
-    it(`are not named by "${range}"`, () =>
+    it(`cannot be given as "${range}"`, () =>
       assert.throws(() => trustedProxies(['10.0.0.0/8', range]), {
-        message: new RegExp(`^"${range}" is no range`),
+        message: new RegExp(`^"${range}" is not an IP range`),
       }))
 })

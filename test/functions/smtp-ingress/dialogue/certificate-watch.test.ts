@@ -1,4 +1,4 @@
-/** What is told of certificates for which mail is refused in session, and that the session never waits for it. */
+/** Notices of unknown certificates whose mail is refused in session. The session never waits for them. */
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { CertificateWatch } from '../../../../functions/smtp-ingress/dialogue/certificate-watch.ts'
@@ -36,14 +36,14 @@ async function openWith({ smtpPort }: TestIngress, identity?: Identity): Promise
   return wire
 }
 
-/** The reply to RCPT. */
+/** @returns the reply to RCPT */
 async function knock(wire: Wire, from = 'a@contoso.example', to = 'b@ours.example'): Promise<string> {
   await wire.command('RSET')
   await wire.command(`MAIL FROM:<${from}>`)
   return wire.command(`RCPT TO:<${to}>`)
 }
 
-/** What was counted under this name: without dimensions, and of the connector. */
+/** @returns the sum of this metric: without dimensions, or for the connector */
 async function counted(ingress: TestIngress, metric: string, connector?: string): Promise<number> {
   await ingress.drain()
   running.delete(ingress)
@@ -51,7 +51,7 @@ async function counted(ingress: TestIngress, metric: string, connector?: string)
   return lines.reduce((sum, line) => sum + Number(line[metric]), 0)
 }
 
-test('a refusal is told of once, however many messages and recipients were refused', async () => {
+test('one notice is sent, however many messages and recipients are refused', async () => {
   const ingress = await ingressFor()
   for (let session = 0; session < 2; session++) {
     const wire = await openWith(ingress, stranger)
@@ -74,7 +74,7 @@ test('a refusal is told of once, however many messages and recipients were refus
   assert.equal(await counted(ingress, 'UnknownCertificates'), 4)
 })
 
-test('refusals are counted by connector, too', async () => {
+test('refusals are also counted for each connector', async () => {
   const ingress = await ingressFor()
   const wire = await openWith(ingress, stranger)
   await knock(wire)
@@ -91,14 +91,14 @@ const silent: [string, Partial<InboundConnector>, Identity | undefined, reply: s
     '250 2.1.5 Accepted',
   ],
   [
-    'that is taken to be held, which is told of when it is decided',
+    'whose mail is accepted and held: evaluate-policy sends the notice',
     { onViolation: 'Defer' },
     stranger,
     '250 2.1.5 Accepted',
   ],
 ]
 for (const [name, fields, identity, reply] of silent)
-  test(`nothing is told of a session ${name}`, async () => {
+  test(`no notice is sent for a session ${name}`, async () => {
     const ingress = await ingressFor(fields)
     const wire = await openWith(ingress, identity)
     assert.equal(await knock(wire), reply)
@@ -106,7 +106,7 @@ for (const [name, fields, identity, reply] of silent)
     assert.deepEqual(ingress.notices.taken, [])
   })
 
-test('our own server, refused relay for a certificate that is not trusted, is told of', async () => {
+test('a notice is sent when our own server is refused relay because of an untrusted certificate', async () => {
   const ingress = await ingressFor({
     name: 'Ours',
     connectorType: 'OnPremises',
@@ -124,7 +124,7 @@ test('our own server, refused relay for a certificate that is not trusted, is to
   )
 })
 
-test('of a flood of new certificates, a connector has ten notices, and each is refused all the same', async () => {
+test('a flood of new certificates causes ten notices for a connector, and each is refused', async () => {
   const ingress = await ingressFor()
   const strangers = await Promise.all(
     Array.from({ length: 25 }, () => selfSigned({ names: ['flood.example'] })),
@@ -138,7 +138,7 @@ test('of a flood of new certificates, a connector has ten notices, and each is r
   assert.equal(await counted(ingress, 'UnknownCertificates'), 25)
 })
 
-test('a queue that never answers keeps no client waiting', async () => {
+test('a queue without a response does not delay the client', async () => {
   const ingress = await ingressFor()
   ingress.notices.before = () => new Promise(() => {})
   const wire = await openWith(ingress, stranger)
@@ -147,12 +147,12 @@ test('a queue that never answers keeps no client waiting', async () => {
   wire.destroy()
 })
 
-test('a queue that fails costs the notice alone: it is counted and logged, and the next one is sent', async () => {
+test('a failing queue loses one notice, which is counted and logged; the next is sent', async () => {
   const ingress = await ingressFor()
   ingress.notices.before = () => Promise.reject(new Error('the queue is away'))
   const wire = await openWith(ingress, stranger)
   assert.equal(await knock(wire), refused)
-  const line = await ingress.logged('a notice of an unknown certificate was not sent')
+  const line = await ingress.logged('the notice of an unknown certificate could not be sent')
   assert.deepEqual([line.level, line.connector], ['warn', 'Contoso'])
   ingress.notices.before = async () => {}
   assert.equal(await knock(wire), refused)
@@ -161,7 +161,7 @@ test('a queue that fails costs the notice alone: it is counted and logged, and t
   assert.equal(await counted(ingress, 'NoticesFailed'), 1)
 })
 
-test('whatever is thrown while telling stays away from the session', async () => {
+test('an exception while sending a notice does not reach the session', async () => {
   const logged = Promise.withResolvers<unknown[]>()
   const fails = { send: () => assert.fail('no such thing') }
   const watch = new CertificateWatch(fails, new Metrics(), (...line) => logged.resolve(line))
@@ -172,7 +172,7 @@ test('whatever is thrown while telling stays away from the session', async () =>
   watch.refused(rules, session, judgeInbound(rules, session))
   assert.deepEqual(await logged.promise, [
     'warn',
-    'a notice of an unknown certificate was not sent',
+    'the notice of an unknown certificate could not be sent',
     { connector: null, cause: 'AssertionError: no such thing' },
   ])
 })

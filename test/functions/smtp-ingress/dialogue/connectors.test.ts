@@ -1,11 +1,11 @@
-/** How old connectors may be at RCPT TO, and when it is told that they cannot be read. */
+/** Maximum age of connectors at RCPT TO, and detection of failing reads. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { WatchedConnectors } from '../../../../functions/smtp-ingress/dialogue/connectors.ts'
 import type { Snapshot } from '../../../../shared/policy/snapshot.ts'
 import { snapshot } from '../../../support/fixtures.ts'
 
-/** Readings that a test answers one after another, and a clock. */
+/** Reads that the test completes one by one, and a clock. */
 function watched(context: TestContext) {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const clock = { now: 0 }
@@ -26,7 +26,7 @@ function watched(context: TestContext) {
     () => clock.now,
   )
   context.after(() => connectors.stop())
-  /** The last reading ends so. @returns what was read */
+  /** Completes the last read. @returns the snapshot */
   const read = async (): Promise<Snapshot> => {
     const compiled = snapshot({})
     readings.at(-1)?.resolve(compiled)
@@ -44,7 +44,7 @@ function watched(context: TestContext) {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-test('what was read answers for a second from when its reading began, and then it is read anew', async (t) => {
+test('a snapshot is valid for one second from the start of its read, then it is read again', async (t) => {
   const { connectors, clock, readings, ages, read } = watched(t)
   const asked = connectors.current()
   clock.now = 900
@@ -59,20 +59,20 @@ test('what was read answers for a second from when its reading began, and then i
   assert.equal(await again, second)
   assert.notEqual(second, first)
   assert.equal(readings.length, 2)
-  assert.deepEqual(ages, [0, 0], 'nobody else remembers it for longer')
+  assert.deepEqual(ages, [0, 0], 'the reader may not use its cache')
 })
 
-test('who asks while it is read waits for the same reading, and hears of the same failure', async (t) => {
+test('concurrent callers share one read and one failure', async (t) => {
   const { connectors, readings, logged } = watched(t)
   const asked = [connectors.current(), connectors.current(), connectors.current(), connectors.current()]
   assert.equal(readings.length, 1)
   readings[0]?.reject(new Error('away'))
   for (const one of asked) await assert.rejects(Promise.resolve(one), { message: 'away' })
-  assert.equal(connectors.areFailing, false, 'one failure, however many waited')
+  assert.equal(connectors.areFailing, false, 'counts as one failure')
   assert.deepEqual(logged, [])
 })
 
-test('three readings in a row that fail are an outage, and a probe that succeeds ends it', async (t) => {
+test('three consecutive failed reads are an outage, which a successful probe ends', async (t) => {
   const { connectors, readings, logged, read, fail } = watched(t)
   for (let times = 0; times < 3; times++) {
     assert.equal(connectors.areFailing, false)
@@ -84,12 +84,12 @@ test('three readings in a row that fail are an outage, and a probe that succeeds
   await read()
   assert.equal(connectors.areFailing, false)
   assert.deepEqual(logged, [
-    'error: connectors cannot be read: new connections are turned away',
-    'info: connectors can be read: connections are taken again',
+    'error: connectors cannot be read: new connections are refused',
+    'info: connectors can be read: new connections are accepted again',
   ])
 })
 
-test('a reading that succeeds between two failures begins the count anew, and ends an outage', async (t) => {
+test('a successful read resets the failure count and ends an outage', async (t) => {
   const { connectors, clock, read, fail } = watched(t)
   const succeed = async () => {
     const asked = connectors.current()
@@ -109,13 +109,13 @@ test('a reading that succeeds between two failures begins the count anew, and en
   assert.equal(connectors.areFailing, false)
 })
 
-test('a reading that nobody answered is an outage by itself', async (t) => {
+test('one timed out read is an outage', async (t) => {
   const { connectors, fail } = watched(t)
-  await fail(Object.assign(new Error('no answer'), { name: 'TimeoutError' }))
+  await fail(Object.assign(new Error('timed out'), { name: 'TimeoutError' }))
   assert.equal(connectors.areFailing, true)
 })
 
-test('while connectors cannot be read, what was read last answers no longer than its second', async (t) => {
+test('while reads fail, the last snapshot is not used longer than one second', async (t) => {
   const { connectors, clock, read, fail } = watched(t)
   const asked = connectors.current()
   await read()

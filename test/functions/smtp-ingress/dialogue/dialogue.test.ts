@@ -1,10 +1,12 @@
-/** What of a refused message rings the alarm for storage. */
+/** Which refusals count as storage failures, for the alarm. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type DialogueParts, SessionDialogue } from '../../../../functions/smtp-ingress/dialogue/dialogue.ts'
 import type { Outcome } from '../../../../functions/smtp-ingress/intake/incoming-message.ts'
+import type { Rates } from '../../../../functions/smtp-ingress/limits/rates.ts'
 import { Metrics } from '../../../../functions/smtp-ingress/metrics.ts'
 import { parseCommand } from '../../../../functions/smtp-ingress/protocol/command.ts'
+import type { MessageSink } from '../../../../functions/smtp-ingress/protocol/sink.ts'
 import {
   insufficientSpool,
   spoolUnavailable,
@@ -13,25 +15,28 @@ import {
 } from '../../../../functions/smtp-ingress/replies.ts'
 import { receivedAt, snapshot } from '../../../support/fixtures.ts'
 
-const failed = new Error('of the system')
+const failed = new Error('internal')
 const outcomes: [what: string, outcome: Outcome, alarming: number][] = [
-  ['storage that fails', { ...storageUnavailable, cause: failed }, 1],
-  ['a disk that fails', { ...spoolUnavailable, cause: failed }, 1],
-  ['a disk that is full before its share is', { ...insufficientSpool, cause: failed }, 1],
-  ['a share of the disk that is full', insufficientSpool, 0],
-  ['a line that is long', tooManyLargeMessages, 0],
-  ['a message that is stored', { size: 10 }, 0],
+  ['failing storage', { ...storageUnavailable, cause: failed }, 1],
+  ['a failing disk', { ...spoolUnavailable, cause: failed }, 1],
+  ['a full disk below the spool limit', { ...insufficientSpool, cause: failed }, 1],
+  ['a full spool', insufficientSpool, 0],
+  ['a full upload queue', tooManyLargeMessages, 0],
+  ['a stored message', { size: 10 }, 0],
 ]
 for (const [what, outcome, alarming] of outcomes)
-  test(`${what}: ${alarming === 0 ? 'no failure' : 'a failure'} of storage`, async () => {
+  test(`${what} ${alarming === 0 ? 'does not count' : 'counts'} as a storage failure`, async () => {
     const metrics = new Metrics()
     const dialogue = new SessionDialogue(partsWith(outcome, metrics), { ip: '192.0.2.1', port: 25 })
     const mail = read('MAIL FROM:<a@elsewhere.example>', 'MAIL')
     const rcpt = read('RCPT TO:<b@ours.example>', 'RCPT')
     dialogue.mail(mail)
     await dialogue.recipient(rcpt, mail)
-    const greeting = { name: 'client.example', esmtp: true }
-    const sink = dialogue.data({ greeting, mail, recipients: [rcpt.recipient] })
+    const sink = dialogue.data({
+      greeting: { name: 'client.example', esmtp: true },
+      mail,
+      recipients: [rcpt.recipient],
+    })
     assert.ok('end' in sink)
     await sink.end(null)
     const counts = metrics.take().filter(({ metric }) => metric === 'StorageFailures')
@@ -48,12 +53,18 @@ function read<V extends 'MAIL' | 'RCPT'>(line: string, verb: V) {
 }
 
 function partsWith(outcome: Outcome, metrics: Metrics): DialogueParts {
-  const incoming = { cut: null, write: () => undefined, end: async () => outcome, abandon() {} }
+  const incoming: Omit<MessageSink, 'end'> & { end(): Promise<Outcome> } = {
+    cut: null,
+    write: () => undefined,
+    end: async () => outcome,
+    abandon() {},
+  }
+  const rates: Rates = { refuse: () => null, stop() {} }
   return {
     environment: { MAIL_HOSTNAME: 'mx.ours.example', MAX_MESSAGE_SIZE: 1_000_000 },
     connectors: { current: () => snapshot({}), areFailing: false },
     intake: { isFailing: false, hasRoomFor: () => true, begin: () => incoming },
-    rates: { refuse: () => null },
+    rates,
     metrics,
     log() {},
     now: () => receivedAt,

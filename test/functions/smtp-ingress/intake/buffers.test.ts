@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Buffers } from '../../../../functions/smtp-ingress/intake/buffers.ts'
 
-test('a buffer that was given back serves the next that asks for as much', () => {
+test('a returned buffer is reused for the same size', () => {
   const buffers = new Buffers(100)
   const [first, second] = [buffers.take(10), buffers.take(10)]
   assert.notEqual(first, second)
@@ -12,7 +12,7 @@ test('a buffer that was given back serves the next that asks for as much', () =>
   assert.notEqual(buffers.take(10), first)
 })
 
-test('no more lies unused than may', () => {
+test('unused buffers never exceed the limit', () => {
   const buffers = new Buffers(25)
   const taken = [10, 10, 10].map((octets) => buffers.take(octets))
   taken.forEach((buffer) => {

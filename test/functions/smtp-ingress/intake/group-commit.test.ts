@@ -6,7 +6,7 @@ import {
   type GroupCommitOptions,
 } from '../../../../functions/smtp-ingress/intake/group-commit.ts'
 
-/** Writes that wait until they are let go, one after another. */
+/** Writes that the test completes one by one. */
 function held(options: Partial<GroupCommitOptions<string>> = {}) {
   const batches: string[][] = []
   const held: ((failures: (Error | null)[]) => void)[] = []
@@ -28,7 +28,7 @@ function held(options: Partial<GroupCommitOptions<string>> = {}) {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-test('an item alone is written in the same turn of the event loop, with what else that turn brought', async () => {
+test('an idle group commit writes all items of one event loop turn together', async () => {
   const { commits, batches } = held()
   void commits.commit('a')
   void commits.commit('b')
@@ -37,7 +37,7 @@ test('an item alone is written in the same turn of the event loop, with what els
   assert.deepEqual(batches, [['a', 'b']])
 })
 
-test('what arrives while a batch is written goes together in the next', async () => {
+test('items that arrive during a write go together in the next batch', async () => {
   const { commits, batches, letGo } = held()
   const first = commits.commit('a')
   await turn()
@@ -49,7 +49,7 @@ test('what arrives while a batch is written goes together in the next', async ()
   assert.deepEqual(batches, [['a'], ['b', 'c', 'd']])
 })
 
-test('several batches are on their way at once when items have waited long enough', async () => {
+test('several batches are written concurrently when items have waited long enough', async () => {
   const { commits, batches, letGo } = held({ concurrency: 2, patience: 0 })
   const first = commits.commit('a')
   await turn()
@@ -65,14 +65,14 @@ const limits: [name: string, options: Partial<GroupCommitOptions<string>>, batch
   ['items', { maximumItems: 2 }, [['aaa', 'bbb'], ['ccc', 'ddd'], ['eee']]],
   ['octets', { maximumOctets: 7 }, [['aaa', 'bbb'], ['ccc', 'ddd'], ['eee']]],
   [
-    'octets, an item that is larger by itself',
+    'octets, which a single item may exceed',
     { maximumOctets: 2 },
     [['aaa'], ['bbb'], ['ccc'], ['ddd'], ['eee']],
   ],
 ]
 
 for (const [name, options, expected] of limits)
-  test(`a batch is bounded in ${name}`, async () => {
+  test(`a batch has a maximum of ${name}`, async () => {
     const { commits, batches, letGo } = held(options)
     const all = Promise.all(['aaa', 'bbb', 'ccc', 'ddd', 'eee'].map((item) => commits.commit(item)))
     while (batches.flat().length < 5) {
@@ -84,7 +84,7 @@ for (const [name, options, expected] of limits)
     assert.deepEqual(batches, expected)
   })
 
-test('the octets of what was written fill no batch any more', async () => {
+test('written octets do not count for the next batch', async () => {
   const { commits, batches, letGo } = held({ maximumOctets: 7 })
   const first = [commits.commit('aaa'), commits.commit('bbb')]
   await turn()
@@ -98,7 +98,7 @@ test('the octets of what was written fill no batch any more', async () => {
   ])
 })
 
-test('while others are written, what does not fill a group goes with the next batch', async () => {
+test('during other writes, items that do not fill a group go with the next batch', async () => {
   const { commits, batches, letGo } = held({ concurrency: 9, patience: 0, group: 3 })
   const all = [commits.commit('a')]
   await turn()
@@ -109,14 +109,14 @@ test('while others are written, what does not fill a group goes with the next ba
   await Promise.all(all)
 })
 
-test('with nothing being written, groups are not waited for', async () => {
+test('without other writes, groups are not waited for', async () => {
   const { commits, batches } = held({ group: 3 })
   for (const item of ['a', 'b', 'c', 'd']) void commits.commit(item)
   await turn()
   assert.deepEqual(batches, [['a', 'b', 'c', 'd']])
 })
 
-test('a batch that ends takes none along that may still wait, while others are written', async () => {
+test('the end of a write does not shorten the wait of later items', async () => {
   const { commits, batches, letGo } = held({ concurrency: 2, patience: 60_000, maximumItems: 2 })
   void commits.commit('a')
   await turn()
@@ -146,7 +146,7 @@ test('each item has its own outcome', async () => {
   )
 })
 
-test('a write that throws fails all of its items and none of the next batch', async () => {
+test('a failed write fails all its items and none of the next batch', async () => {
   let writes = 0
   const commits = new GroupCommit<string>({
     write: async (batch) => {
@@ -167,31 +167,35 @@ test('a write that throws fails all of its items and none of the next batch', as
 })
 
 const bounds = fc.record({
-  maximumOctets: fc.integer({ min: 1, max: 30 }),
-  maximumItems: fc.integer({ min: 1, max: 8 }),
-  concurrency: fc.integer({ min: 1, max: 4 }),
+  octets: fc.integer({ min: 1, max: 30 }),
+  items: fc.integer({ min: 1, max: 8 }),
+  writes: fc.integer({ min: 1, max: 4 }),
   group: fc.integer({ min: 1, max: 5 }),
-  patience: fc.constantFrom(0, 1),
+  waitMs: fc.constantFrom(0, 1),
 })
-/** Octets of an item, and turns of the event loop before it comes. */
+/** Octets of an item, and event loop turns before it arrives. */
 const arrivals = fc.array(fc.tuple(fc.nat(20), fc.nat(2)), { maxLength: 40 })
-/** Turns that each write takes, over and over; one may fail. */
+/** Turns that each write takes, in rotation; a write may fail. */
 const writes = fc.array(fc.record({ turns: fc.nat(4), fails: fc.boolean() }), { minLength: 1, maxLength: 5 })
 
-test('whatever comes when, each item is written once, in order, within the bounds, and hears of it', async () => {
+test('each item is written once, in order, within the limits, and gets its outcome', async () => {
   await fc.assert(
     fc.asyncProperty(bounds, arrivals, writes, async (bounds, arrivals, writes) => {
       const written: number[] = []
       const failed = new Set<number>()
       let [batches, atOnce] = [0, 0]
       const commits = new GroupCommit<{ serial: number; octets: number }>({
-        ...bounds,
+        maximumOctets: bounds.octets,
+        maximumItems: bounds.items,
+        concurrency: bounds.writes,
+        group: bounds.group,
+        patience: bounds.waitMs,
         sizeOf: ({ octets }) => octets,
         async write(batch) {
           const octets = batch.reduce((sum, item) => sum + item.octets, 0)
-          assert.ok(batch.length > 0 && batch.length <= bounds.maximumItems)
-          assert.ok(batch.length === 1 || octets <= bounds.maximumOctets)
-          assert.ok(++atOnce <= bounds.concurrency)
+          assert.ok(batch.length > 0 && batch.length <= bounds.items)
+          assert.ok(batch.length === 1 || octets <= bounds.octets)
+          assert.ok(++atOnce <= bounds.writes)
           written.push(...batch.map(({ serial }) => serial))
           const { turns = 0, fails = false } = writes[batches++ % writes.length] ?? {}
           for (let count = 0; count < turns; count++) await turn()

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { HeaderSection, maximumHops } from '../../../../functions/smtp-ingress/intake/header-section.ts'
 
-/** @returns the reason for which a message is refused that comes in these pieces */
+/** @returns the reason of the refusal of a message in these pieces, or null */
 function seen(pieces: readonly Buffer[], maximum: number): string | null {
   const section = new HeaderSection(maximum)
   for (const piece of pieces) {
@@ -23,28 +23,33 @@ const rows: [what: string, message: string, maximum: number, reason: string | nu
   ['thirty hops', `${hops(30)}\r\nText\r\n`, 10_000, null],
   ['thirty-one hops', `${hops(31)}\r\nText\r\n`, 10_000, 'HopCountExceeded'],
   [
-    'thirty-one hops in any case',
+    'thirty-one hops in any letter case',
     `${hops(16, 'RECEIVED')}${hops(15, 'received')}\r\n`,
     10_000,
     'HopCountExceeded',
   ],
   ['hops in the text', `Subject: x\r\n\r\n${hops(50)}`, 10_000, null],
   [
-    'names that only begin or end so',
+    'names that only begin or end with Received',
     `${hops(40, 'Received-SPF')}${hops(40, 'X-Received')}\r\n`,
     10_000,
     null,
   ],
-  ['folded lines that name it', `Subject: x\r\n${' Received: x\r\n'.repeat(40)}\r\n`, 10_000, null],
+  [
+    'folded lines that begin with Received',
+    `Subject: x\r\n${' Received: x\r\n'.repeat(40)}\r\n`,
+    10_000,
+    null,
+  ],
   ['hops without an empty line', hops(31), 10_000, 'HopCountExceeded'],
-  ['as much header section as there may be', `${subject(100)}\r\n${'text\r\n'.repeat(100)}`, 100, null],
-  ['an octet more', `${subject(101)}\r\nText\r\n`, 100, 'HeaderTooLarge'],
-  ['as much without an empty line', subject(100), 100, null],
-  ['an octet more without an empty line', subject(101), 100, 'HeaderTooLarge'],
+  ['a header section of maximum size', `${subject(100)}\r\n${'text\r\n'.repeat(100)}`, 100, null],
+  ['one octet more', `${subject(101)}\r\nText\r\n`, 100, 'HeaderTooLarge'],
+  ['the maximum without an empty line', subject(100), 100, null],
+  ['one octet more without an empty line', subject(101), 100, 'HeaderTooLarge'],
 ]
 
 for (const [what, message, maximum, reason] of rows)
-  test(`${what}: ${reason ?? 'taken'}, whole and octet by octet`, () => {
+  test(`${what}: ${reason ?? 'accepted'}, whole and octet by octet`, () => {
     const octets = Buffer.from(message)
     assert.equal(seen([octets], maximum), reason)
     assert.equal(
@@ -56,7 +61,7 @@ for (const [what, message, maximum, reason] of rows)
     )
   })
 
-/** As RFC 5322 §2.1 has it, over the whole message at once. */
+/** Applies RFC 5322 §2.1 to the whole message at once. */
 function judge(message: string, maximum: number): Set<string> {
   const [head = ''] = `\r\n${message}`.split('\r\n\r\n', 1)
   const section = head.length === message.length + 2 ? head.slice(2) : `${head}\r\n`.slice(2)
@@ -67,7 +72,7 @@ function judge(message: string, maximum: number): Set<string> {
   return reasons
 }
 
-test('however a message is cut, it is judged as a whole', () => {
+test('the result does not depend on how a message is split', () => {
   const line = fc.constantFrom('Received: x', 'received:', 'X: y', ' Received: x', '', '\r', 'x'.repeat(50))
   const message = fc
     .tuple(fc.nat(31), fc.array(line, { maxLength: 12 }))

@@ -8,7 +8,12 @@ import fc from 'fast-check'
 import { Buffers } from '../../../../functions/smtp-ingress/intake/buffers.ts'
 import { IncomingMessage, type Outcome } from '../../../../functions/smtp-ingress/intake/incoming-message.ts'
 import { Intake, type IntakeOptions } from '../../../../functions/smtp-ingress/intake/intake.ts'
-import { Spool, SpoolError, type SpoolFile } from '../../../../functions/smtp-ingress/intake/spool.ts'
+import {
+  type MessageSpool,
+  Spool,
+  SpoolError,
+  type SpoolFile,
+} from '../../../../functions/smtp-ingress/intake/spool.ts'
 import type { SpooledContent } from '../../../../functions/smtp-ingress/intake/spooled-content.ts'
 import { unlawfulOctets } from '../../../../functions/smtp-ingress/replies.ts'
 import { partSize } from '../../../../shared/content/multipart.ts'
@@ -49,14 +54,14 @@ async function intakeWith(options: Partial<IntakeOptions> = {}) {
   return { intake, bucket, queue, spool, begin }
 }
 
-/** A header section and lines, so many octets together. */
+/** A message of this many octets. */
 function mail(octets: number): Buffer {
   const content = Buffer.alloc(octets, `${'0123456789'.repeat(7)}abcdef\r\n`)
   content.write('Subject: x\r\n\r\n'.slice(0, octets))
   return content
 }
 
-/** Writes as the protocol does: held back when asked to be, and the octets are its own again. */
+/** Writes as a session does: waits for the promise, and reuses the octets. */
 async function write(incoming: IncomingMessage, octets: Buffer, piece = 64 * kibibyte): Promise<void> {
   for (let from = 0; from < octets.length; from += piece) {
     const own = Buffer.from(octets.subarray(from, from + piece))
@@ -66,7 +71,7 @@ async function write(incoming: IncomingMessage, octets: Buffer, piece = 64 * kib
   }
 }
 
-/** @returns the reason for a refusal, or octets stored */
+/** @returns the reason of the refusal, or the stored octets */
 async function endOf(incoming: IncomingMessage): Promise<string | number | null> {
   const outcome = await incoming.end(null)
   if (outcome === null) return null
@@ -75,7 +80,7 @@ async function endOf(incoming: IncomingMessage): Promise<string | number | null>
 
 const cutOf = (incoming: IncomingMessage): string | null => incoming.cut?.reason ?? null
 
-/** What is still being discarded is done when the spool has everything back. */
+/** Files are discarded in the background until the spool is free again. */
 async function givenBack(spool: Spool, octets = spoolOctets): Promise<void> {
   while (spool.left < octets) await new Promise((resolve) => setImmediate(resolve))
 }
@@ -95,7 +100,7 @@ const sizes = fc.oneof(
   fc.integer({ min: held, max: 7 * mebibyte }),
 )
 
-test('a message of any size in any pieces is stored octet by octet, and the spool has everything back', async () => {
+test('a message of any size in any pieces is stored unchanged, and the spool is free afterwards', async () => {
   const { bucket, queue, spool, begin } = await intakeWith()
   await fc.assert(
     fc.asyncProperty(sizes, fc.integer({ min: 1000, max: 64 * kibibyte }), async (octets, piece) => {
@@ -111,7 +116,7 @@ test('a message of any size in any pieces is stored octet by octet, and the spoo
   await givenBack(spool)
 })
 
-test('messages that come side by side, piece by piece, are each stored as they were sent', async () => {
+test('concurrent messages in pieces are each stored as sent', async () => {
   const { bucket, queue, begin } = await intakeWith()
   const sent = fc.array(fc.tuple(sizes, fc.integer({ min: 1000, max: 16_384 })), {
     minLength: 2,
@@ -149,7 +154,7 @@ test('messages that come side by side, piece by piece, are each stored as they w
   )
 })
 
-test('a buffer that could not be stored is not used again, one that was stored is', async () => {
+test('a buffer is reused after a successful store, not after a failed one', async () => {
   const buffers = new Buffers(mebibyte)
   const seen: ArrayBufferLike[] = []
   const take = async (outcome: Outcome) => {
@@ -173,7 +178,7 @@ test('a buffer that could not be stored is not used again, one that was stored i
   assert.equal(seen[1], seen[2])
 })
 
-test('a message in a hundred thousand pieces of an octet costs no more memory than its octets', async () => {
+test('a message in a hundred thousand pieces takes no more memory than its octets', async () => {
   const { bucket, queue, begin } = await intakeWith()
   const sent = mail(100_000)
   const incoming = begin()
@@ -182,7 +187,7 @@ test('a message in a hundred thousand pieces of an octet costs no more memory th
   assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, sent])))
 })
 
-test('what is read with a piece that fills the buffer, and the end with it, need not wait for the disk', async () => {
+test('writes continue without waiting for the disk, and so does the end', async () => {
   const { bucket, queue, begin } = await intakeWith()
   const sent = mail(400 * kibibyte)
   const incoming = begin()
@@ -199,7 +204,7 @@ const refused: [what: string, sent: Buffer, reason: string][] = [
   ['a header section that is too long', Buffer.alloc(64 * kibibyte + 1, 'X: y\r\n'), 'HeaderTooLarge'],
   ['too many hops', Buffer.from(`${hops(31)}\r\nText\r\n`), 'HopCountExceeded'],
   [
-    'too many hops behind a long field',
+    'too many hops after a long field',
     Buffer.from(`X: ${'y'.repeat(50_000)}\r\n${hops(31)}\r\n`),
     'HopCountExceeded',
   ],
@@ -217,7 +222,7 @@ for (const [what, sent, reason] of refused)
     assert.deepEqual([queue.calls, bucket.operations.length], [0, 0])
   })
 
-test('as many octets as it may have are taken', async () => {
+test('a message of maximum size is accepted', async () => {
   const { begin } = await intakeWith()
   const incoming = begin()
   await write(incoming, mail(maximumSize))
@@ -225,7 +230,7 @@ test('as many octets as it may have are taken', async () => {
 })
 
 for (const octets of [1000, 2 * held])
-  test(`of ${octets} octets with which its reader found fault nothing is stored, and the first fault is told`, async () => {
+  test(`a message of ${octets} octets with a fault is not stored, and its first fault is returned`, async () => {
     const { queue, bucket, spool, begin } = await intakeWith()
     const incoming = begin()
     await write(incoming, mail(octets))
@@ -234,7 +239,7 @@ for (const octets of [1000, 2 * held])
     await givenBack(spool)
   })
 
-test('a client that goes on and on is cut off eight MiB beyond the maximum', async () => {
+test('a client is cut off eight MiB beyond the maximum', async () => {
   const { begin } = await intakeWith()
   const incoming = begin()
   await write(incoming, mail(maximumSize + 8 * mebibyte))
@@ -244,7 +249,7 @@ test('a client that goes on and on is cut off eight MiB beyond the maximum', asy
   assert.equal(await endOf(incoming), 'MessageTooLarge')
 })
 
-test('a spool that is full refuses exactly the message that finds no room', async () => {
+test('a full spool refuses exactly the message that does not fit', async () => {
   const spool = await Spool.open(directory, 2 * mebibyte)
   const { begin, intake } = await intakeWith({ spool })
   const [first, second, small] = [begin(), begin(), begin()]
@@ -265,7 +270,7 @@ test('a spool that is full refuses exactly the message that finds no room', asyn
   assert.equal(typeof (await endOf(third)), 'number')
 })
 
-test('a spool that has no room for the last octets of a message says so', async () => {
+test('a spool without room for the last octets refuses the message', async () => {
   const spool = await Spool.open(directory, held + 1000)
   const { begin, queue } = await intakeWith({ spool })
   const incoming = begin()
@@ -275,8 +280,8 @@ test('a spool that has no room for the last octets of a message says so', async 
   await givenBack(spool, held + 1000)
 })
 
-/** A spool whose files do as they are told: `before` may wait or throw. */
-class ToldSpool {
+/** A spool whose operations the test delays or fails with `before`. */
+class ToldSpool implements MessageSpool {
   before: (operation: 'append' | 'read') => Promise<void> = async () => {}
   left = spoolOctets
   readonly #spool: Spool
@@ -296,7 +301,7 @@ class ToldSpool {
   }
 }
 
-test('while the disk is behind the client is held back, whatever it had sent before', async () => {
+test('the client gets backpressure while the disk is behind', async () => {
   const told = new ToldSpool(await Spool.open(directory, spoolOctets))
   const { promise: opened, resolve: open } = Promise.withResolvers<void>()
   told.before = () => opened
@@ -317,7 +322,7 @@ test('while the disk is behind the client is held back, whatever it had sent bef
 })
 
 for (const operation of ['append', 'read'] as const)
-  test(`a disk that fails at ${operation} refuses the large messages, is told of, and is no fault of storage`, async () => {
+  test(`a disk that fails at ${operation} refuses large messages with its cause, and is no storage outage`, async () => {
     const spool = await Spool.open(directory, spoolOctets)
     const told = new ToldSpool(spool)
     const cause = Object.assign(new Error('i/o error'), { code: 'EIO' })
@@ -340,7 +345,7 @@ for (const operation of ['append', 'read'] as const)
     await givenBack(spool)
   })
 
-test('large messages that cannot be stored are refused, given up, and soon turned away before they come', async () => {
+test('large messages that cannot be stored are refused, their uploads aborted, and soon count as an outage', async () => {
   const { intake, bucket, queue, spool, begin } = await intakeWith()
   bucket.before = async (operation) => {
     if (operation === 'UploadPart') throw new Error('away')
@@ -359,7 +364,7 @@ test('large messages that cannot be stored are refused, given up, and soon turne
 })
 
 for (const octets of [1000, mebibyte])
-  test(`of ${octets} octets whose client leaves nothing remains`, async () => {
+  test(`a message of ${octets} octets leaves nothing when its client disconnects`, async () => {
     const { bucket, queue, spool, begin } = await intakeWith()
     const incoming = begin()
     await write(incoming, mail(octets))
@@ -370,7 +375,7 @@ for (const octets of [1000, mebibyte])
     assert.deepEqual([queue.calls, bucket.operations.length], [0, 0])
   })
 
-test('no more large messages are sent at once than there are places, and who leaves the line is not sent', async () => {
+test('concurrent uploads never exceed the slots, and an abandoned message leaves the upload queue', async () => {
   const { bucket, queue, spool, begin } = await intakeWith()
   const { promise: opened, resolve: open } = Promise.withResolvers<void>()
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
@@ -387,14 +392,14 @@ test('no more large messages are sent at once than there are places, and who lea
   )
   const outcomes = messages.slice(0, 2).map(endOf)
   await reached
-  // Only now, since the disk may have taken the end of any of them first.
+  // Later, since the disk might have finished any of them first.
   outcomes.push(...messages.slice(2).map(endOf))
   const small = begin()
   await write(small, mail(1000))
   const smallOutcome = endOf(small)
   messages[2]?.abandon()
   assert.equal(await outcomes[2], null)
-  // Two large messages, and the segment, for which there is no line.
+  // Two large messages, and the segment, which does not need a slot.
   while (bucket.operations.length < 3) await new Promise((resolve) => setImmediate(resolve))
   open()
   assert.equal(await smallOutcome, header.length + 1000)
@@ -403,7 +408,7 @@ test('no more large messages are sent at once than there are places, and who lea
   await givenBack(spool)
 })
 
-test('who leaves while its message is sent is not waited for', async () => {
+test('an abandoned upload is aborted', async () => {
   const { bucket, queue, spool, begin } = await intakeWith()
   const incoming = begin()
   bucket.before = async (operation) => {
@@ -416,7 +421,7 @@ test('who leaves while its message is sent is not waited for', async () => {
   await givenBack(spool)
 })
 
-test('who stands in the line for four minutes hears that it must come again', async (context) => {
+test('a message that waits four minutes for a slot is refused with TooManyLargeMessages', async (context) => {
   const { bucket, begin } = await intakeWith({ memory: { held, uploads: 1 } })
   const { promise: opened, resolve: open } = Promise.withResolvers<void>()
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
@@ -433,7 +438,7 @@ test('who stands in the line for four minutes hears that it must come again', as
   void endOf(second).then((outcome) => {
     late = outcome
   })
-  // Before it stands in the line, its end is written to the file, which takes real time.
+  // The end of the message is first written to the file, which takes real time.
   while (late === 0) {
     context.mock.timers.tick(4 * 60_000)
     await new Promise((resolve) => setImmediate(resolve))
@@ -443,7 +448,7 @@ test('who stands in the line for four minutes hears that it must come again', as
   assert.equal(await outcome, header.length + mebibyte)
 })
 
-test('a large message of any octets is stored as it is', async () => {
+test('a large message of random octets is stored unchanged', async () => {
   const { bucket, queue, begin } = await intakeWith()
   const sent = Buffer.concat([Buffer.from('X: y\r\n\r\n'), randomBytes(6 * mebibyte)])
   const incoming = begin()
@@ -452,7 +457,7 @@ test('a large message of any octets is stored as it is', async () => {
   assert.ok(contentOf(bucket, queue).equals(Buffer.concat([header, sent])))
 })
 
-test('when storage is given up, what stands in the line behind is answered without being tried', async () => {
+test('during an outage queued messages are refused without an attempt', async () => {
   const { intake, bucket, spool, begin } = await intakeWith({ memory: { held, uploads: 1 } })
   const { promise: timeout, reject: giveUp } = Promise.withResolvers<void>()
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
@@ -464,7 +469,7 @@ test('when storage is given up, what stands in the line behind is answered witho
   for (const incoming of messages) await write(incoming, mail(mebibyte))
   const outcomes = messages.map(endOf)
   await reached
-  giveUp(Object.assign(new Error('no answer'), { name: 'TimeoutError' }))
+  giveUp(Object.assign(new Error('timed out'), { name: 'TimeoutError' }))
   assert.deepEqual(
     await Promise.all(outcomes),
     messages.map(() => 'StorageUnavailable'),
@@ -475,14 +480,14 @@ test('when storage is given up, what stands in the line behind is answered witho
   intake.stop()
 })
 
-test('clients that leave while their messages are sent are no outage', async () => {
+test('clients that disconnect during uploads are no outage', async () => {
   const { intake, bucket, begin } = await intakeWith()
   for (let time = 0; time < 4; time++) {
     const incoming = begin()
     bucket.before = async (operation) => {
       if (operation !== 'UploadPart') return
       incoming.abandon()
-      // As the SDK ends a request that nobody wants any more.
+      // As the SDK ends an aborted request.
       throw Object.assign(new Error('Request aborted'), { name: 'AbortError' })
     }
     await write(incoming, mail(6 * mebibyte))
@@ -491,7 +496,7 @@ test('clients that leave while their messages are sent are no outage', async () 
   assert.equal(intake.isFailing, false)
 })
 
-test('storage is trusted again when a probe is answered by the bucket and by the queue', async (context) => {
+test('an outage ends when bucket and queue respond to a probe', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const works = { bucket: false, queue: false }
   const check = async (service: 'bucket' | 'queue') => {
@@ -515,7 +520,7 @@ test('storage is trusted again when a probe is answered by the bucket and by the
   assert.equal(await failsAfterProbe({ bucket: true, queue: true }), false)
 })
 
-test('failures are an outage when three messages in a row, of one batch or of several, were not stored', async () => {
+test('three consecutive unstored messages are an outage, in one batch or several', async () => {
   const { intake, bucket, queue, begin } = await intakeWith()
   const send = async (count: number) => {
     const messages = Array.from({ length: count }, begin)
@@ -539,9 +544,9 @@ test('failures are an outage when three messages in a row, of one batch or of se
   intake.stop()
 })
 
-test('a batch to which nobody answered is an outage by itself', async () => {
+test('one timed out batch is an outage', async () => {
   const { intake, bucket, begin } = await intakeWith()
-  bucket.before = () => Promise.reject(Object.assign(new Error('no answer'), { name: 'TimeoutError' }))
+  bucket.before = () => Promise.reject(Object.assign(new Error('timed out'), { name: 'TimeoutError' }))
   const incoming = begin()
   await write(incoming, mail(1000))
   assert.equal(await endOf(incoming), 'StorageUnavailable')

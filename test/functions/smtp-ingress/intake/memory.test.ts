@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { messageMemory } from '../../../../functions/smtp-ingress/intake/memory.ts'
+import { type MessageMemory, messageMemory } from '../../../../functions/smtp-ingress/intake/memory.ts'
 
 const kibibyte = 1024
 
@@ -12,14 +12,17 @@ const rows: [mebibytes: number, sessions: number, held: number, uploads: number]
 ]
 
 for (const [mebibytes, sessions, held, uploads] of rows)
-  test(`${mebibytes} MiB, ${sessions} sessions: ${held} KiB a message, ${uploads} uploads`, () =>
-    assert.deepEqual(messageMemory(mebibytes, sessions), { held: held * kibibyte, uploads }))
+  test(`${mebibytes} MiB with ${sessions} sessions give ${held} KiB for a message and ${uploads} uploads`, () =>
+    assert.deepEqual(messageMemory(mebibytes, sessions), {
+      held: held * kibibyte,
+      uploads,
+    } satisfies MessageMemory))
 
-test('a task that is too small for its sessions does not start', () =>
+test('too little memory for the sessions is an error', () =>
   assert.throws(
     () => messageMemory(512, 5000),
     /^Error: 512 MiB of memory are not enough for 5000 sessions$/,
   ))
 
-test('without a setting the memory is what the system gives', () =>
+test('without a setting the memory of the system counts', () =>
   assert.ok(messageMemory(undefined, 10).held >= 64 * kibibyte))

@@ -6,7 +6,7 @@ const line = (places: number) => new SpoolLine({ places, bufferOctets: 8, patien
 const nobody = new AbortController().signal
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-/** Work that ends when it is told to; the order in which it began. */
+/** Work that ends when the test says so; records the order of starts. */
 function works(spoolLine: SpoolLine) {
   const begun: string[] = []
   const buffers = new Map<string, Buffer>()
@@ -23,7 +23,7 @@ function works(spoolLine: SpoolLine) {
   return { begun, buffers, start, end: (name: string) => ends.get(name) }
 }
 
-test('no more work at once than there are places, each in its turn', async () => {
+test('concurrent work never exceeds the slots, and starts in order', async () => {
   const { begun, start, end } = works(line(2))
   const all = ['a', 'b', 'c', 'd'].map((name) => start(name))
   await turn()
@@ -38,7 +38,7 @@ test('no more work at once than there are places, each in its turn', async () =>
   assert.deepEqual(await Promise.all(all), ['a', 'b', 'c', 'd'])
 })
 
-test('a place whose work failed is free again, but its buffer may still be in use', async () => {
+test('a slot is free after failed work, but its buffer is not reused', async () => {
   const { buffers, start, end } = works(line(1))
   const first = start('a')
   await turn()
@@ -56,7 +56,7 @@ test('a place whose work failed is free again, but its buffer may still be in us
   assert.equal(buffers.get('b'), buffers.get('c'))
 })
 
-test('whoever waited too long leaves the line, and whoever is behind has its turn', async (context) => {
+test('work that waits too long times out, and the next one gets the slot', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   const { begun, start, end } = works(line(1))
   const first = start('a')
@@ -67,7 +67,7 @@ test('whoever waited too long leaves the line, and whoever is behind has its tur
   const third = start('c')
   await turn()
   context.mock.timers.tick(1)
-  // In the same turn in which the place becomes free: it must not be given to who has left.
+  // The slot becomes free in the turn of the timeout: it must not go to the timed out work.
   end('a')?.resolve()
   await assert.rejects(second, LineTooLongError)
   await first
@@ -77,7 +77,7 @@ test('whoever waited too long leaves the line, and whoever is behind has its tur
   await third
 })
 
-test('whoever is not wanted any more leaves the line at once', async () => {
+test('aborted work leaves the queue at once', async () => {
   const { begun, start, end } = works(line(1))
   const first = start('a')
   const unwanted = new AbortController()

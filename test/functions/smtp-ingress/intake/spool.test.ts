@@ -14,7 +14,7 @@ const directory = () => join(root, String(++directories))
 const isFull = (error: unknown) => error instanceof SpoolError && error.isFull
 const isFault = (error: unknown) => error instanceof SpoolError && !error.isFull
 
-test('a file has no name, and its directory is for nobody else', async () => {
+test('a file has no name, and only its owner can read the directory', async () => {
   const path = directory()
   const file = (await Spool.open(path, 100)).file()
   await file.append(Buffer.from('mail'))
@@ -23,7 +23,7 @@ test('a file has no name, and its directory is for nobody else', async () => {
   await file.discard()
 })
 
-test('what is appended is read back from any place, while more is appended', async () => {
+test('appended octets can be read from any position during further appends', async () => {
   const file = (await Spool.open(directory(), 100)).file()
   const appended = [file.append(Buffer.from('one, ')), file.append(Buffer.from('two, '))]
   const octets = Buffer.alloc(6)
@@ -35,7 +35,7 @@ test('what is appended is read back from any place, while more is appended', asy
   await file.discard()
 })
 
-test('files together have so many octets and no more, and a discarded one gives its own back', async () => {
+test('all files together have a maximum of octets, and a discarded file frees its own', async () => {
   const spool = await Spool.open(directory(), 100)
   const [first, second] = [spool.file(), spool.file()]
   await first.append(Buffer.alloc(60))
@@ -48,7 +48,7 @@ test('files together have so many octets and no more, and a discarded one gives 
   assert.equal(spool.left, 100)
 })
 
-test('a file that was discarded takes nothing more', async () => {
+test('a discarded file rejects reads and appends', async () => {
   const spool = await Spool.open(directory(), 100)
   const file = spool.file()
   const first = file.append(Buffer.alloc(60))
@@ -59,7 +59,7 @@ test('a file that was discarded takes nothing more', async () => {
   assert.equal(spool.left, 100)
 })
 
-test('a discarded file is closed, so that the disk has its octets back', async () => {
+test('a discarded file is closed, so that the disk frees its octets', async () => {
   const path = directory()
   const opened = () =>
     readdirSync('/proc/self/fd').filter((descriptor) => {
@@ -76,7 +76,7 @@ test('a discarded file is closed, so that the disk has its octets back', async (
   assert.equal(opened(), 0)
 })
 
-test('a file that cannot be opened is a fault of this file, and leaves nothing taken', async () => {
+test('a file that cannot be opened rejects its append and occupies nothing', async () => {
   const path = directory()
   const spool = await Spool.open(path, 100)
   await rm(path, { recursive: true })
@@ -87,7 +87,7 @@ test('a file that cannot be opened is a fault of this file, and leaves nothing t
   assert.equal(spool.left, 100)
 })
 
-test('a directory that was tidied away is made again', async () => {
+test('a removed directory is created again', async () => {
   const path = directory()
   const spool = await Spool.open(path, 100)
   await rm(path, { recursive: true })
@@ -97,15 +97,15 @@ test('a directory that was tidied away is made again', async () => {
   await file.discard()
 })
 
-test('a disk that is full is known as such', async () => {
-  // The kernel's own full disk.
+test('errors of a full disk set isFull', async () => {
+  // The kernel's error for a full disk.
   const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
   assert.ok(isFull(new SpoolError(full)))
   assert.ok(isFull(new SpoolError(Object.assign(new Error('quota'), { code: 'EDQUOT' }))))
   assert.ok(isFault(new SpoolError(Object.assign(new Error('fault'), { code: 'EIO' }))))
 })
 
-test('what a process left that died in the middle of opening a file is removed, and nothing else', async () => {
+test('open removes files that a crashed process left, and no others', async () => {
   const path = directory()
   await mkdir(path)
   for (const name of ['left.spool', 'other']) await writeFile(join(path, name), 'x')
@@ -113,7 +113,7 @@ test('what a process left that died in the middle of opening a file is removed, 
   assert.deepEqual(await readdir(path), ['other'])
 })
 
-test('a directory that cannot be written is told of by name before there is mail', async () => {
+test('open fails with the name of a directory that cannot be written', async () => {
   const path = join(root, 'file')
   await writeFile(path, '')
   await assert.rejects(Spool.open(join(path, 'spool'), 100), (error: Error) =>
@@ -123,14 +123,14 @@ test('a directory that cannot be written is told of by name before there is mail
 
 const environment = { SPOOL_MIB: 64, MAX_MESSAGE_SIZE: 1_000_000 }
 
-test('the spool holds as many MiB as the environment says', async () => {
+test('the spool has the size that the environment sets', async () => {
   const spool = await openSpool({ ...environment, SPOOL_DIRECTORY: directory() })
   assert.equal(spool.left, 64 * 1024 * 1024)
 })
 
-test('a spool in which the largest message finds no room is told of before there is mail', async () => {
+test('a spool smaller than the largest message is an error at the start', async () => {
   const opened = openSpool({ ...environment, SPOOL_DIRECTORY: directory(), MAX_MESSAGE_SIZE: 68_000_000 })
   await assert.rejects(opened, {
-    message: 'SPOOL_MIB: 64 MiB hold no message of 68000000 octets',
+    message: 'SPOOL_MIB: 64 MiB are too few for a message of 68000000 octets',
   })
 })

@@ -22,7 +22,7 @@ function stores() {
   return { bucket, queue, segments: new SegmentWriter(objectsBySdk(bucket.client, 'content'), 'content') }
 }
 
-test('a job that the queue refuses once is sent once more, and no other is', async () => {
+test('a job that the queue refuses once is sent again, and only that job', async () => {
   const { queue, segments } = stores()
   queue.refuse = ({ message: { envelope } }, call) => call === 1 && envelope.mailFrom === 'b'
   const failures = await storeMessages(
@@ -36,7 +36,7 @@ test('a job that the queue refuses once is sent once more, and no other is', asy
   )
 })
 
-test('a queue that takes nothing is not asked again', async () => {
+test('jobs are not sent again when the queue refuses all', async () => {
   const { queue, segments } = stores()
   queue.refuse = () => true
   const failures = await storeMessages({ segments, queue }, [accepted('a'), accepted('b')])
@@ -47,7 +47,7 @@ test('a queue that takes nothing is not asked again', async () => {
   assert.equal(queue.calls, 1)
 })
 
-test('a message with one job missing is missing, its neighbours are not', async () => {
+test('a message with a missing job fails, and its neighbours do not', async () => {
   const { queue, segments } = stores()
   queue.refuse = ({ recipients }) => recipients[0]?.address === 'r100@ours.example'
   const failures = await storeMessages({ segments, queue }, [
@@ -61,7 +61,7 @@ test('a message with one job missing is missing, its neighbours are not', async 
   )
 })
 
-test('a message that lies somewhere already is not written again', async () => {
+test('content that is already stored is not written again', async () => {
   const { bucket, queue, segments } = stores()
   const content = { bucket: 'content', key: 'messages/1', offset: 0, length: 5, sha256: 'a'.repeat(64) }
   const failures = await storeMessages({ segments, queue }, [{ ...accepted('a'), content }, accepted('b')])

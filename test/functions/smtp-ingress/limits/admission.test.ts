@@ -17,12 +17,12 @@ const addresses: [ip: string, network: string][] = [
 ]
 
 for (const [ip, network] of addresses)
-  test(`"${ip}" is counted as "${network}"`, () => assert.equal(clientNetwork(ip), network))
+  test(`"${ip}" counts as "${network}"`, () => assert.equal(clientNetwork(ip), network))
 
-/** Counts with a clock that stands still until it is set. */
+/** A connection limiter with a clock that the test sets. */
 function counts(limits: Partial<AdmissionLimits> = {}, remembered?: number) {
   const clock = { now: 0 }
-  const all = { sessions: 1000, sessionsOfAddress: 1000, rateOfAddress: 0, ...limits }
+  const all: AdmissionLimits = { sessions: 1000, sessionsOfAddress: 1000, rateOfAddress: 0, ...limits }
   return { clock, counts: new SessionCounts(all, () => clock.now, remembered) }
 }
 
@@ -37,8 +37,8 @@ const [ofAddress, inAll, ofRate] = [
   '421 4.7.0 ConnectionRate',
 ]
 
-describe('at once', () => {
-  test('an address has so many sessions, another has its own, and one that ended makes room', () => {
+describe('concurrent sessions', () => {
+  test('of an address have a maximum; other addresses have their own, and an ended session makes room', () => {
     const { counts: admission } = counts({ sessionsOfAddress: 2 })
     assert.equal(replyTo(admission, '192.0.2.1'), null)
     assert.equal(replyTo(admission, '::ffff:192.0.2.1'), null)
@@ -49,14 +49,14 @@ describe('at once', () => {
     assert.equal(admission.sessions, 3)
   })
 
-  test('an IPv6 client has no more sessions for changing its address within its network', () => {
+  test('of an IPv6 network are limited together', () => {
     const { counts: admission } = counts({ sessionsOfAddress: 1 })
     assert.equal(replyTo(admission, '2001:db8::1'), null)
     assert.equal(replyTo(admission, '2001:db8::2:2'), ofAddress)
     assert.equal(replyTo(admission, '2001:db8:0:1::1'), null)
   })
 
-  test('all addresses together have so many sessions; who has too many itself hears of that', () => {
+  test('of all addresses have a maximum; an address over its own gets that reason', () => {
     const { counts: admission } = counts({ sessions: 2, sessionsOfAddress: 2 })
     assert.equal(replyTo(admission, '192.0.2.1'), null)
     assert.equal(replyTo(admission, '192.0.2.1'), null)
@@ -66,7 +66,7 @@ describe('at once', () => {
     assert.equal(replyTo(admission, '192.0.2.2'), null)
   })
 
-  test('what was never admitted gives nothing back', () => {
+  test('are not released when they were never admitted', () => {
     const { counts: admission } = counts({ sessions: 1 })
     assert.equal(replyTo(admission, '192.0.2.1'), null)
     admission.release('192.0.2.9')
@@ -78,8 +78,8 @@ describe('at once', () => {
   })
 })
 
-describe('in a minute', () => {
-  test('an address opens so many sessions, however short, until its minute is over', () => {
+describe('new sessions in a minute', () => {
+  test('of an address are limited until its minute is over', () => {
     const { counts: admission, clock } = counts({ rateOfAddress: 3 })
     for (let session = 0; session < 3; session++) {
       assert.equal(replyTo(admission, '192.0.2.1'), null)
@@ -92,7 +92,7 @@ describe('in a minute', () => {
     assert.equal(replyTo(admission, '192.0.2.1'), null)
   })
 
-  test('a session that stays does not keep its address in the minute that it began in', () => {
+  test('are counted again in the next minute, even if an earlier session stays open', () => {
     const { counts: admission, clock } = counts({ rateOfAddress: 1 })
     assert.equal(replyTo(admission, '192.0.2.1'), null)
     assert.equal(replyTo(admission, '192.0.2.1'), ofRate)
@@ -101,7 +101,7 @@ describe('in a minute', () => {
     assert.equal(replyTo(admission, '192.0.2.1'), ofRate)
   })
 
-  test('where no rate is set, an address without a session is forgotten', () => {
+  test('cause no entry for closed sessions when there is no limit', () => {
     const { counts: admission } = counts()
     for (let session = 0; session < 5000; session++) {
       assert.equal(admission.admit('192.0.2.1'), null)
@@ -110,7 +110,7 @@ describe('in a minute', () => {
     assert.equal(admission.addresses, 0)
   })
 
-  test('an address without a session is forgotten after a minute, or two', () => {
+  test('are forgotten one to two minutes after the last session', () => {
     const { counts: admission, clock } = counts({ rateOfAddress: 10 })
     admission.admit('192.0.2.1')
     admission.release('192.0.2.1')
@@ -133,7 +133,7 @@ describe('a flood of addresses', () => {
     }
   }
 
-  test('is remembered up to a bound, and the first of it are forgotten first', () => {
+  test('is kept up to a maximum, and the oldest addresses are forgotten first', () => {
     const { counts: admission } = counts({ rateOfAddress: 1 }, 100)
     flood(admission, 1000)
     assert.ok(admission.addresses <= 100)
@@ -141,23 +141,23 @@ describe('a flood of addresses', () => {
     assert.equal(replyTo(admission, '10.0.0.1'), null)
   })
 
-  test('makes nobody forgotten who has a session', () => {
+  test('does not displace an address with a session', () => {
     const { counts: admission } = counts({ rateOfAddress: 1 }, 100)
     assert.equal(replyTo(admission, '192.0.2.1'), null)
     flood(admission, 1000)
     assert.equal(replyTo(admission, '192.0.2.1'), ofRate)
   })
 
-  test('of a million takes no more memory than its bound', () => {
+  test('of a million takes bounded memory', () => {
     const { counts: admission } = counts({ rateOfAddress: 1 })
     flood(admission, 1_000_000)
     assert.ok(admission.addresses <= 65_536)
   })
 })
 
-test('whatever comes and goes, the counts are those of the sessions there are', () => {
+test('for any sequence, the counts equal the open sessions', () => {
   const ips = ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.2', '2001:db8::1', '2001:db8::2', '2001:db8:1::1']
-  const limits = { sessions: 5, sessionsOfAddress: 3, rateOfAddress: 6 }
+  const limits: AdmissionLimits = { sessions: 5, sessionsOfAddress: 3, rateOfAddress: 6 }
   const step = fc.record({ ip: fc.constantFrom(...ips), leaves: fc.boolean(), waits: fc.nat(20_000) })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {

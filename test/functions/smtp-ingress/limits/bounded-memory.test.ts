@@ -3,10 +3,10 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { BoundedMemory } from '../../../../functions/smtp-ingress/limits/bounded-memory.ts'
 
-describe('a bounded memory', () => {
+describe('a bounded map', () => {
   const key = fc.integer({ min: 0, max: 30 }).map(String)
 
-  it('knows the half of its keys that was asked for last, and no more than all', () => {
+  it('keeps the most recently used half of its keys, and never more than the maximum', () => {
     fc.assert(
       fc.property(fc.array(key), fc.integer({ min: 2, max: 20 }), (asked, most) => {
         const memory = new BoundedMemory<{ key: string }>({ most })
@@ -29,7 +29,7 @@ describe('a bounded memory', () => {
     )
   })
 
-  it('forgets what is deleted, whether it was asked for lately or not', () => {
+  it('forgets a deleted key, recently used or not', () => {
     const memory = new BoundedMemory<object>({ most: 4 })
     for (const key of ['a', 'b', 'c']) memory.set(key, {})
     memory.delete('a')
@@ -41,7 +41,7 @@ describe('a bounded memory', () => {
     assert.equal(memory.size, 1)
   })
 
-  it('forgets what nobody asked for, after its age or twice that', () => {
+  it('forgets an unused key after one to two maximum ages', () => {
     let now = 0
     const memory = new BoundedMemory<object>({ most: 10, maxAgeMs: 60, now: () => now })
     memory.set('early', {})
@@ -59,7 +59,7 @@ describe('a bounded memory', () => {
     assert.deepEqual(known(), ['late'])
   })
 
-  it('makes what it does not know, once', () => {
+  it('creates the value of an unknown key once', () => {
     const memory = new BoundedMemory<{ made: number }>({ most: 10 })
     let made = 0
     const make = () => ({ made: ++made })
@@ -68,7 +68,7 @@ describe('a bounded memory', () => {
     assert.equal(made, 1)
   })
 
-  it('of a million keys remembers as many as it may', () => {
+  it('keeps no more than the maximum of a million keys', () => {
     const memory = new BoundedMemory<object>({ most: 1000 })
     for (let key = 0; key < 1_000_000; key++) memory.getOrMake(`${key}`, () => ({}))
     assert.ok([...memory.entries()].length <= 1000)

@@ -1,11 +1,11 @@
-/** Several processes that count together, by a clock and a table that are the test's own. */
+/** Several processes with a shared count, on a simulated clock and table. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { SharedRates } from '../../../../functions/smtp-ingress/limits/rates-shared.ts'
 import type { Others } from '../../../../shared/transport/rates.ts'
 
-/** What happens in the order of its time, and at one time in the order in which it was planned. */
+/** Runs events in order of time, and at equal times in order of planning. */
 class Schedule {
   now = 0
   readonly #planned: { at: number; run: () => void }[] = []
@@ -19,14 +19,14 @@ class Schedule {
     for (let next = this.#planned.shift(); next; next = this.#planned.shift()) {
       this.now = next.at
       next.run()
-      // A reply that was given is heard before anything else happens.
+      // Delivers a response before the next event.
       await null
       await null
     }
   }
 }
 
-/** What processes wrote of one key, as RateTable keeps it. */
+/** Counts of one key by process, as RateTable stores them. */
 class Table {
   readonly #taken = new Map<string, number>()
 
@@ -42,17 +42,17 @@ class Table {
 interface Flood {
   limit: number
   processes: number
-  /** Milliseconds from a report to its answer; it is written half way. */
+  /** Milliseconds from a report to its response; the table is written half way. */
   roundTrip: number
-  /** Who gets a message, and when. */
+  /** Which process gets a message, and when. */
   arrivals: readonly { at: number; process: number }[]
   fails?: (at: number) => boolean
 }
 
 interface Outcome {
-  /** Messages taken in each minute. */
+  /** Accepted messages in each minute. */
   taken: Map<number, number>
-  /** Of each that was put off: how many had been taken in its minute. */
+  /** For each refused message: messages accepted before in its minute. */
   whenRefused: number[]
   reports: number[]
   log: string[]
@@ -106,7 +106,7 @@ async function simulate({
   return outcome
 }
 
-/** The most arrivals at one process within so many milliseconds. */
+/** The maximum number of arrivals at one process within this many milliseconds. */
 function mostWithin(arrivals: Flood['arrivals'], process: number, milliseconds: number): number {
   const times = arrivals.filter((one) => one.process === process).map(({ at }) => at)
   return Math.max(
@@ -121,7 +121,7 @@ const flood = fc
     processes: fc.integer({ min: 1, max: 8 }),
     roundTrip: fc.constantFrom(2, 10, 40, 300, 1500),
     start: fc.constantFrom(0, 30_000, 59_000),
-    /** Milliseconds from one message to the next at most. */
+    /** The maximum number of milliseconds between two messages. */
     pause: fc.constantFrom(0, 3, 20, 60, 150),
     steps: fc.array(fc.tuple(fc.nat(1000), fc.nat(7)), { maxLength: 400, size: 'max' }),
   })
@@ -134,8 +134,8 @@ const flood = fc
     return { ...rest, arrivals }
   })
 
-describe('processes that count together', () => {
-  it('take no more than the limit, an eighth of it each, and what comes during a round trip', async () => {
+describe('processes with a shared count', () => {
+  it('exceed the limit at most by an eighth each, plus arrivals during a round trip', async () => {
     await fc.assert(
       fc.asyncProperty(flood, async (flood) => {
         const { taken } = await simulate(flood)
@@ -151,17 +151,17 @@ describe('processes that count together', () => {
     )
   })
 
-  it('put off no message before the limit is reached', async () => {
+  it('refuse no message below the limit', async () => {
     await fc.assert(
       fc.asyncProperty(flood, async (flood) => {
         const { whenRefused } = await simulate(flood)
-        for (const taken of whenRefused) assert.ok(taken >= flood.limit, `put off after ${taken}`)
+        for (const taken of whenRefused) assert.ok(taken >= flood.limit, `refused after ${taken}`)
       }),
       { numRuns: 150 },
     )
   })
 
-  it('take exactly the limit where there is one', async () => {
+  it('accept exactly the limit if there is one process', async () => {
     await fc.assert(
       fc.asyncProperty(flood, async (flood) => {
         const alone = flood.arrivals.map(({ at }) => ({ at, process: 0 }))
@@ -175,7 +175,7 @@ describe('processes that count together', () => {
     )
   })
 
-  /** So many a second, spread evenly, for so many seconds. */
+  /** Evenly distributed messages for this many seconds. */
   const steadily = (perSecond: number, seconds: number, processes: number) =>
     Array.from({ length: perSecond * seconds }, (_, index) => ({
       at: Math.floor((index * 1000) / perSecond),
@@ -193,13 +193,13 @@ describe('processes that count together', () => {
       reports: 20,
     },
     {
-      name: 'the same, where it is known from the minute before who counts',
+      name: 'the same, in the minute after',
       flood: { limit: 1000, processes: 20, roundTrip: 10, arrivals: [...burst, ...aMinuteLater] },
       most: 1060,
       reports: 40,
     },
     {
-      name: 'the limit over the whole minute, and as much again',
+      name: 'twice the limit, spread over the minute',
       flood: { limit: 600, processes: 4, roundTrip: 10, arrivals: steadily(20, 60, 4) },
       most: 604,
       reports: 62,
@@ -212,14 +212,14 @@ describe('processes that count together', () => {
     },
   ]
   for (const { name, flood, most, reports } of tasks)
-    it(`are little beyond the limit for few reports: ${name}`, async () => {
+    it(`exceed the limit little with few reports: ${name}`, async () => {
       const outcome = await simulate(flood)
       const taken = outcome.taken.get(Math.max(...outcome.taken.keys())) ?? 0
       assert.ok(taken >= flood.limit && taken <= most, `${taken} taken`)
       for (const count of outcome.reports) assert.ok(count <= reports, `${count} reports`)
     })
 
-  it('count each what it takes while nobody answers, say so once, ask once a second, and count together again', async () => {
+  it('count alone while reports fail, log that once, report once a second, and recover', async () => {
     const { taken, reports, log } = await simulate({
       limit: 1000,
       processes: 2,
@@ -229,12 +229,12 @@ describe('processes that count together', () => {
     })
     assert.equal(taken.get(0), 2000)
     for (const count of reports) assert.ok(count <= 12, `${count} reports`)
-    const alone = 'error: message rates of connectors are counted by this process alone'
-    const together = 'info: message rates of connectors are counted together again'
+    const alone = 'error: message rates of connectors cannot be shared: each task counts alone'
+    const together = 'info: message rates of connectors are shared between tasks again'
     assert.deepEqual(log, [alone, alone, together, together])
   })
 
-  it('hear of each other again once somebody answers', async () => {
+  it('share their counts again when reports succeed', async () => {
     const { taken, log } = await simulate({
       limit: 1000,
       processes: 2,
@@ -248,12 +248,12 @@ describe('processes that count together', () => {
   })
 })
 
-describe('a process that counts by itself', () => {
+describe('a single process', () => {
   const alone = (most = 10) =>
     new SharedRates({
       counts: null,
       most,
-      log: () => assert.fail('there is nothing to tell'),
+      log: () => assert.fail('nothing should be logged'),
       now: () => 0,
     })
   const takeable = (rates: SharedRates, key: string, limit: number, at: number): number => {
@@ -265,7 +265,7 @@ describe('a process that counts by itself', () => {
     return taken
   }
 
-  it('counts each key apart, and each minute anew', () => {
+  it('counts each key and each minute separately', () => {
     const rates = alone()
     assert.equal(takeable(rates, 'a', 3, 0), 3)
     assert.equal(takeable(rates, 'b', 5, 59_999), 5)
@@ -273,20 +273,20 @@ describe('a process that counts by itself', () => {
     assert.equal(takeable(rates, 'a', 3, 60_000), 3)
   })
 
-  it('follows a limit that is changed within the minute', () => {
+  it('applies a limit that changes within the minute', () => {
     const rates = alone()
     assert.equal(takeable(rates, 'a', 3, 0), 3)
     assert.equal(takeable(rates, 'a', 5, 1), 2)
     assert.equal(takeable(rates, 'a', 4, 2), 0)
   })
 
-  it('follows a clock that was set back', () => {
+  it('works when the clock is set back', () => {
     const rates = alone()
     assert.equal(takeable(rates, 'a', 3, 120_000), 3)
     assert.equal(takeable(rates, 'a', 3, 0), 3)
   })
 
-  it('forgets first whom it has not counted for longest, when there are too many', () => {
+  it('forgets the least recently counted key when there are too many', () => {
     const rates = alone(4)
     for (const key of ['a', 'b', 'c', 'a', 'd', 'e']) takeable(rates, key, 1, 0)
     const isKnown = (key: string) => !rates.hasRoom(key, 1, 0)

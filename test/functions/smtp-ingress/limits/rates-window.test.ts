@@ -22,35 +22,50 @@ const window = ({
 
 describe('room for a message', () => {
   const rows: { name: string; known: Window; limit: number; room: boolean }[] = [
-    { name: 'is there at first', known: emptyWindow(), limit: 1, room: true },
-    { name: 'is there below the limit', known: window({ own: 9 }), limit: 10, room: true },
+    { name: 'exists at first', known: emptyWindow(), limit: 1, room: true },
+    { name: 'exists below the limit', known: window({ own: 9 }), limit: 10, room: true },
     { name: 'ends at the limit', known: window({ own: 10 }), limit: 10, room: false },
-    { name: 'is what others left', known: window({ own: 4, taken: 5 }), limit: 10, room: true },
-    { name: 'ends where others took the rest', known: window({ own: 4, taken: 6 }), limit: 10, room: false },
-    { name: 'is not there for who took none', known: window({ taken: 10 }), limit: 10, room: false },
-    { name: 'ends at once where the limit was lowered', known: window({ own: 8 }), limit: 5, room: false },
+    { name: 'is what others left over', known: window({ own: 4, taken: 5 }), limit: 10, room: true },
+    { name: 'ends when others used the rest', known: window({ own: 4, taken: 6 }), limit: 10, room: false },
+    {
+      name: 'does not exist when others used the limit',
+      known: window({ taken: 10 }),
+      limit: 10,
+      room: false,
+    },
+    {
+      name: 'ends when the limit is lowered below the count',
+      known: window({ own: 8 }),
+      limit: 5,
+      room: false,
+    },
   ]
   for (const { name, known, limit, room } of rows) it(name, () => assert.equal(hasRoom(known, limit), room))
 })
 
-describe('an answer', () => {
+describe('a response to a report', () => {
   const asked = window({ own: 12, counters: 5, isFailing: true })
-  it('says what the others took, and that they can know of what was reported', () =>
+  it('updates the counts of the others and what was reported', () =>
     assert.deepEqual(
       afterReport(asked, 10, { taken: 30, counters: 9 }),
       window({ own: 12, reported: 10, taken: 30, counters: 9 }),
     ))
-  it('does not make those fewer who are expected', () =>
+  it('does not reduce the expected number of other processes', () =>
     assert.equal(afterReport(asked, 10, { taken: 0, counters: 0 }).others.counters, 5))
 })
 
-describe('others hear before long', () => {
+describe('a report is overdue', () => {
   const rows: { name: string; known: Window; at: number; due: boolean }[] = [
-    { name: 'of the first message', known: window({ own: 1 }), at: 5, due: true },
-    { name: 'of nothing, where nothing was taken', known: emptyWindow(), at: 5, due: false },
-    { name: 'of nothing twice', known: window({ own: 3, reported: 3, reportedAt: 0 }), at: 9000, due: false },
+    { name: 'after the first message', known: window({ own: 1 }), at: 5, due: true },
+    { name: 'never without messages', known: emptyWindow(), at: 5, due: false },
     {
-      name: 'not within a second',
+      name: 'never when all is reported',
+      known: window({ own: 3, reported: 3, reportedAt: 0 }),
+      at: 9000,
+      due: false,
+    },
+    {
+      name: 'not within a second of the last',
       known: window({ own: 4, reported: 3, reportedAt: 1 }),
       at: 1000,
       due: false,
@@ -60,28 +75,43 @@ describe('others hear before long', () => {
   for (const { name, known, at, due } of rows) it(name, () => assert.equal(isOverdue(known, at), due))
 })
 
-describe('others hear at once', () => {
+describe('a report is urgent', () => {
   const rows: { name: string; known: Window; limit: number; much: boolean }[] = [
-    { name: 'of an eighth, while nobody is known', known: window({ own: 10 }), limit: 80, much: true },
-    { name: 'of no less', known: window({ own: 9 }), limit: 80, much: false },
-    { name: 'of an eighth of what is left', known: window({ own: 45, reported: 40 }), limit: 80, much: true },
     {
-      name: 'of half a share, where more than four share',
+      name: 'after an eighth, when no other process is known',
+      known: window({ own: 10 }),
+      limit: 80,
+      much: true,
+    },
+    { name: 'not after less than an eighth', known: window({ own: 9 }), limit: 80, much: false },
+    { name: 'after an eighth of the rest', known: window({ own: 45, reported: 40 }), limit: 80, much: true },
+    {
+      name: 'after half a share of more than four processes',
       known: window({ own: 4, counters: 9 }),
       limit: 80,
       much: true,
     },
     {
-      name: 'of half a share of what others left',
+      name: 'after half a share of what others left',
       known: window({ own: 2, taken: 40, counters: 9 }),
       limit: 80,
       much: true,
     },
-    { name: 'of each message near the limit', known: window({ own: 1, taken: 78 }), limit: 80, much: true },
-    { name: 'of each message beyond it', known: window({ own: 1, taken: 99 }), limit: 80, much: true },
-    { name: 'of nothing twice', known: window({ own: 40, reported: 40 }), limit: 80, much: false },
     {
-      name: 'of nothing, after nobody answered',
+      name: 'after each message near the limit',
+      known: window({ own: 1, taken: 78 }),
+      limit: 80,
+      much: true,
+    },
+    {
+      name: 'after each message beyond the limit',
+      known: window({ own: 1, taken: 99 }),
+      limit: 80,
+      much: true,
+    },
+    { name: 'never when all is reported', known: window({ own: 40, reported: 40 }), limit: 80, much: false },
+    {
+      name: 'never after a failed report',
       known: window({ own: 80, isFailing: true }),
       limit: 80,
       much: false,
@@ -91,7 +121,7 @@ describe('others hear at once', () => {
 })
 
 describe('a minute', () => {
-  it('is that of the clock', () => {
+  it('starts with the clock\u2019s minute', () => {
     assert.equal(minuteOf(0), 0)
     assert.equal(minuteOf(59_999), 0)
     assert.equal(minuteOf(60_000), 1)

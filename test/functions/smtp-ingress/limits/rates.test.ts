@@ -35,13 +35,13 @@ function ratesOf(context: TestContext, { perAddress = 0, others = 0 } = {}) {
 const limited = (messageRateLimit: number | null, fields: Parameters<typeof inbound>[0] = {}) =>
   inbound({ messageRateLimit, ...fields })
 
-/** How many of a hundred messages are taken. */
+/** @returns how many of a hundred messages are accepted */
 function taken(ask: () => unknown): number {
   return Array.from({ length: 100 }, ask).filter((refused) => refused === null).length
 }
 
 describe('a connector with a limit', () => {
-  it('takes as many messages a minute, and puts off the rest in session', (context) => {
+  it('accepts that many messages a minute and defers the rest in session', (context) => {
     const { rates } = ratesOf(context)
     const connectors = [limited(3)]
     assert.equal(
@@ -52,14 +52,14 @@ describe('a connector with a limit', () => {
     assert.ok(refused)
     assert.equal(
       formatReply(refused.reply),
-      '451 4.7.0 Too many messages of this connector a minute, try again later',
+      '451 4.7.0 Too many messages per minute for this connector, try again later',
     )
     assert.equal(refused.reason, 'MessageRate')
     assert.equal(refused.connector, 'id-contoso')
     assert.equal(rates.refuse(ip, connectors, minute), null)
   })
 
-  it('takes them from whatever address they come', (context) => {
+  it('counts messages from all addresses', (context) => {
     const { rates } = ratesOf(context)
     let host = 1
     assert.equal(
@@ -68,7 +68,7 @@ describe('a connector with a limit', () => {
     )
   })
 
-  it('takes what the others leave of it', async (context) => {
+  it('accepts what other tasks left of its limit', async (context) => {
     const { rates } = ratesOf(context, { others: 7 })
     const connectors = [limited(10)]
     assert.equal(rates.refuse(ip, connectors, 0), null)
@@ -79,7 +79,7 @@ describe('a connector with a limit', () => {
     )
   })
 
-  it('is counted apart from others', (context) => {
+  it('is counted separately from others', (context) => {
     const { rates } = ratesOf(context)
     assert.equal(
       taken(() => rates.refuse(ip, [limited(3)], 0)),
@@ -91,7 +91,7 @@ describe('a connector with a limit', () => {
     )
   })
 
-  it('counts no message that another one puts off', (context) => {
+  it('does not count a message that another connector defers', (context) => {
     const { rates } = ratesOf(context)
     const [wide, narrow] = [limited(10), limited(2, { name: 'Ours' })]
     assert.equal(
@@ -107,14 +107,14 @@ describe('a connector with a limit', () => {
 
   const without: { name: string; connector: ReturnType<typeof inbound> }[] = [
     { name: 'that has no limit', connector: limited(null) },
-    { name: 'that only reports', connector: limited(1, { mode: 'ReportOnly' }) },
+    { name: 'that is report only', connector: limited(1, { mode: 'ReportOnly' }) },
     {
-      name: 'that was written before there were limits',
+      name: 'stored before limits existed',
       connector: { ...limited(null), messageRateLimit: undefined } as never,
     },
   ]
   for (const { name, connector } of without)
-    it(`takes any number where it is one ${name}, and asks nobody`, (context) => {
+    it(`is not limited and causes no report when it is one ${name}`, (context) => {
       const { rates, reports } = ratesOf(context)
       assert.equal(
         taken(() => rates.refuse(ip, [connector], 0)),
@@ -123,7 +123,7 @@ describe('a connector with a limit', () => {
       assert.deepEqual(reports, [])
     })
 
-  it('is reported by its id at the first message, and the rest within a second', async (context) => {
+  it('is reported by id at the first message; the rest follows within a second', async (context) => {
     context.mock.timers.enable({ apis: ['setInterval'] })
     const { rates, reports } = ratesOf(context)
     for (let message = 0; message < 5; message++) rates.refuse(ip, [limited(1000)], 0)
@@ -137,7 +137,7 @@ describe('a connector with a limit', () => {
 })
 
 describe('an address', () => {
-  it('may send as many messages a minute, whatever connectors there are', (context) => {
+  it('has its own limit, independent of connectors', (context) => {
     const { rates, reports } = ratesOf(context, { perAddress: 3 })
     assert.equal(
       taken(() => rates.refuse(ip, [], 0)),
@@ -147,7 +147,7 @@ describe('an address', () => {
     assert.ok(refused)
     assert.equal(
       formatReply(refused.reply),
-      '451 4.7.0 Too many messages from your address a minute, try again later',
+      '451 4.7.0 Too many messages per minute from your address, try again later',
     )
     assert.deepEqual([refused.reason, refused.connector], ['MessageRatePerAddress', null])
     assert.equal(rates.refuse('192.0.2.2', [], 0), null)
@@ -155,7 +155,7 @@ describe('an address', () => {
     assert.deepEqual(reports, [])
   })
 
-  it('is a /64 of IPv6, and the same in each spelling', (context) => {
+  it('is a /64 of IPv6, in any spelling', (context) => {
     const { rates } = ratesOf(context, { perAddress: 2 })
     const ask = (from: string) => rates.refuse(from, [], 0)?.reason ?? null
     assert.deepEqual(
@@ -169,7 +169,7 @@ describe('an address', () => {
     ])
   })
 
-  it('uses up no connector with what is put off', (context) => {
+  it('does not use up a connector\u2019s limit with deferred messages', (context) => {
     const { rates } = ratesOf(context, { perAddress: 2 })
     const connectors = [limited(5)]
     assert.equal(
@@ -183,7 +183,7 @@ describe('an address', () => {
     )
   })
 
-  it('is not used up by what its connector puts off', (context) => {
+  it('is not charged for messages that a connector defers', (context) => {
     const { rates } = ratesOf(context, { perAddress: 5 })
     assert.equal(
       taken(() => rates.refuse(ip, [limited(2)], 0)),

@@ -49,7 +49,7 @@ describe('a command', () => {
     ['\x16\x03', { verb: 'TLS' }],
   ]
   for (const [line, command] of taken)
-    it(`${JSON.stringify(line)} is taken`, () => assert.deepEqual(parsed(line), command))
+    it(`${JSON.stringify(line)} is accepted`, () => assert.deepEqual(parsed(line), command))
 
   const unknown = '500 5.5.2 Command not recognized'
   const refused: [line: string, reply: string][] = [
@@ -110,16 +110,16 @@ describe('a command', () => {
     ['X\u0001\r', '500 5.5.2 Command contains a control character'],
   ]
   for (const [line, reply] of refused)
-    it(`${JSON.stringify(line.slice(0, 60))} is answered ${reply}`, () => assert.equal(answer(line), reply))
+    it(`${JSON.stringify(line.slice(0, 60))} gets ${reply}`, () => assert.equal(answer(line), reply))
 
   const garbled: [what: string, octets: string, reply: string][] = [
     ['a verb', 'QU\xc3T', unknown],
     ['a host name', 'EHLO m\xfcller.example', '501 5.5.4 Bad hostname syntax'],
     ['a sender', 'MAIL FROM:<m\xfcller@b.example>', '501 5.1.7 Sender address is not UTF-8'],
     ['a recipient', 'RCPT TO:<m\xfcller@b.example>', '501 5.1.3 Recipient address is not UTF-8'],
-    ['a sender that ends amid a character', 'MAIL FROM:<a\xc3>', '501 5.1.7 Bad sender address syntax'],
+    ['a sender that ends within a character', 'MAIL FROM:<a\xc3>', '501 5.1.7 Bad sender address syntax'],
     [
-      'a sender in longer form than need be',
+      'a sender in overlong form',
       'MAIL FROM:<a\xc0\xafb@c.example>',
       '501 5.1.7 Sender address is not UTF-8',
     ],
@@ -130,7 +130,7 @@ describe('a command', () => {
     ],
     ['a parameter', 'MAIL FROM:<a@b.example> ENVID=\xfc', '501 5.5.4 Parameters are not UTF-8'],
     [
-      'a parameter of another than an ASCII address',
+      'a parameter after a non-ASCII address',
       'MAIL FROM:<\xc3\x9f@b.example> X=\xfc',
       '501 5.5.4 Parameters are not UTF-8',
     ],
@@ -141,14 +141,14 @@ describe('a command', () => {
     ],
   ]
   for (const [what, octets, reply] of garbled)
-    it(`is answered ${reply} where ${what} is not UTF-8`, () =>
+    it(`gets ${reply} when ${what} is not UTF-8`, () =>
       assert.equal(answer(Buffer.from(octets, 'latin1')), reply))
 
-  it('of which nothing is known takes anything but controls', () => {
+  it('without meaning for the session may contain any octets but controls', () => {
     assert.deepEqual(parsed(Buffer.from('NOOP \xfc\xff', 'latin1')), { verb: 'NOOP' })
   })
 
-  it('has its own octets', () => {
+  it('does not share memory with the octets it was parsed from', () => {
     const octets = Buffer.from('MAIL FROM:<jörg@b.example> SMTPUTF8')
     const before = Buffer.from(octets)
     const command = parseCommand(octets)
@@ -220,7 +220,7 @@ const pieces = [
   'Postmaster',
 ]
 
-describe('whatever comes', () => {
+describe('any line', () => {
   const octets = fc.oneof(
     fc.uint8Array({ maxLength: 200 }).map((line) => Buffer.from(line)),
     fc
@@ -235,7 +235,7 @@ describe('whatever comes', () => {
       .map((text) => Buffer.from(`MAIL FROM:<${text}@b.example> SMTPUTF8`)),
   )
 
-  it('is a command, or refused for good in one line with the code that belongs to it', () => {
+  it('is a command, or gets a one-line permanent refusal with matching codes', () => {
     fc.assert(
       fc.property(octets, (line) => {
         const found = parseCommand(line)
@@ -249,7 +249,7 @@ describe('whatever comes', () => {
     )
   })
 
-  it('leaves an envelope that can be written into a command again, and is read as the same', () => {
+  it('gives an envelope that parses to the same when written as a command', () => {
     let taken = 0
     fc.assert(
       fc.property(octets, (line) => {
@@ -272,7 +272,7 @@ describe('whatever comes', () => {
       }),
       { numRuns: 2000 },
     )
-    assert.ok(taken > 20, `${taken} of them are taken`)
+    assert.ok(taken > 20, `${taken} commands were accepted`)
   })
 
   const hostile: [what: string, line: (count: number) => string][] = [
@@ -288,7 +288,7 @@ describe('whatever comes', () => {
     ['at signs', (count) => `RCPT TO:<a${'@'.repeat(count)}`],
     ['dots', (count) => `RCPT TO:<a${'.'.repeat(count)}@b>`],
     ['letters', (count) => `RCPT TO:<${'a'.repeat(count)}@b>`],
-    ['letters that are not ASCII', (count) => `RCPT TO:<a@${'é'.repeat(count / 2)}.example>`],
+    ['non-ASCII letters', (count) => `RCPT TO:<a@${'é'.repeat(count / 2)}.example>`],
     ['open address literals', (count) => `RCPT TO:<a@[IPv6:${':'.repeat(count)}]>`],
     ['parameters', (count) => `MAIL FROM:<> ${'SIZE=1 '.repeat(count / 7)}`],
     [
@@ -306,7 +306,7 @@ describe('whatever comes', () => {
     ['a verb without end', (count) => 'A'.repeat(count)],
   ]
 
-  /** Milliseconds of this thread on a processor, of the fastest of several runs. */
+  /** Milliseconds of processor time of this thread; the fastest of several runs. */
   function fastest(line: Buffer): number {
     let least = Number.POSITIVE_INFINITY
     for (let run = 0; run < 7; run++) {
@@ -319,10 +319,10 @@ describe('whatever comes', () => {
   }
 
   for (const [what, line] of hostile)
-    it(`takes no more than its length to be read, of ${what}`, () => {
+    it(`is parsed in linear time: ${what}`, () => {
       const [short, long] = [Buffer.from(line(16_384)), Buffer.from(line(131_072))]
       fastest(short)
-      // Eight times as long: eight times the time, or 64 times where each octet is read again and again.
+      // Eight times the length takes eight times as long if linear, 64 times if quadratic.
       const bound = Math.max(0.5, fastest(short)) * 24
       assert.ok(fastest(long) < bound)
     })

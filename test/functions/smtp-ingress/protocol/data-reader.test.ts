@@ -16,7 +16,7 @@ function cut(octets: Buffer, cuts: readonly number[]): Buffer[] {
   return points.slice(1).map((to, index) => octets.subarray(points[index], to))
 }
 
-/** Every chunk lies behind octets that were read before, as it does when commands came with it. */
+/** Each chunk follows octets already read, as after commands in the same segment. */
 function readThrough(options: DataReaderOptions, chunks: readonly Buffer[]): Reading {
   const reader = new DataReader(options)
   const taken: Buffer[] = []
@@ -38,7 +38,7 @@ const text = (taken: readonly Buffer[]) => Buffer.concat(taken).toString('latin1
 const refuse: DataReaderOptions = { maximumLine: 1000, unlawfulOctets: 'Refuse' }
 const normalise: DataReaderOptions = { maximumLine: 1000, unlawfulOctets: 'Normalise' }
 
-describe('read as by the rules, however it is cut', () => {
+describe('the reader agrees with the reference, however octets are split', () => {
   const part = fc.constantFrom('\r\n', '\r\n.', '\r\n.\r', '\r', '\n', '\0', '.', '..', 'a', 'é', 'bcdefg')
   const message = fc
     .tuple(fc.array(part, { maxLength: 14 }), fc.constantFrom('', '\r\n.\r\n'))
@@ -48,7 +48,7 @@ describe('read as by the rules, however it is cut', () => {
     test(unlawfulOctets, () => {
       fc.assert(
         fc.property(message, cuts, fc.integer({ min: 2, max: 12 }), (octets, points, maximumLine) => {
-          const options = { maximumLine, unlawfulOctets }
+          const options: DataReaderOptions = { maximumLine, unlawfulOctets }
           const read = readThrough(options, cut(bytes(octets), points))
           const expected = readByTheRules(options, octets)
           const isWhole = expected.end >= 0 && !expected.fault
@@ -61,7 +61,7 @@ describe('read as by the rules, however it is cut', () => {
       )
     })
 
-  test('longer than what is normalised at a time', () => {
+  test('longer than one portion of normalising', () => {
     const everything = '\n.\r\0\r\n..\r\n.\0a\r'.repeat(3000)
     const fullToTheLastOctet = `${'\n'.repeat(8190)}aa\r\n.\rx`
     for (const octets of [everything, fullToTheLastOctet].map((text) => `${text}\r\n.\r\n`))
@@ -70,7 +70,7 @@ describe('read as by the rules, however it is cut', () => {
   })
 })
 
-/** What some server or other takes, or once took, for the end of a message, and whether it is one. */
+/** Sequences that some server accepts, or once accepted, as the end of data; and whether they are. */
 const endings: [ending: string, isEnd: boolean][] = [
   ['\n.\n', false],
   ['\n.\r\n', false],
@@ -98,10 +98,10 @@ const endings: [ending: string, isEnd: boolean][] = [
   ['\0\r\n.\r\n', true],
 ]
 
-/** How a server may read that takes any of CR and LF for the end of a line. */
+/** A lenient server, which accepts any CR or LF as a line end. */
 const lenientEnd = /(?:\r\n|\r|\n)\.(?:\r\n|\r|\n)/g
 
-describe('an ending that is none ends nothing, however it is cut', () => {
+describe('a false end of data does not end the message, however octets are split', () => {
   for (const [ending, isEnd] of endings) {
     const smuggled = 'MAIL FROM:<ceo@ours.example>\r\nDATA\r\nSubject: pay\r\n'
     const octets = bytes(`Subject: x\r\n\r\ntext${ending}${smuggled}\r\n.\r\nQUIT\r\n`)
@@ -127,18 +127,18 @@ const messages: [name: string, octets: string, content: string][] = [
   ['nothing', '.\r\n', ''],
   ['an empty line', '\r\n.\r\n', '\r\n'],
   ['a dot in the first line', '..\r\n.\r\n', '.\r\n'],
-  ['a dot that nobody doubled', '.a\r\n.\r\n', 'a\r\n'],
+  ['a single dot at the start of a line', '.a\r\n.\r\n', 'a\r\n'],
   ['three dots', 'a\r\n...\r\n.\r\n', 'a\r\n..\r\n'],
-  ['a dot amid a line', 'a.\r\n.b\r\n.\r\n', 'a.\r\nb\r\n'],
+  ['a dot within a line', 'a.\r\n.b\r\n.\r\n', 'a.\r\nb\r\n'],
 ]
 
 for (const [name, octets, content] of messages)
-  test(`dots go as they came: ${name}`, () => {
+  test(`removes the dots that SMTP adds: ${name}`, () => {
     for (const options of [refuse, normalise])
       assert.deepEqual(readThrough(options, [bytes(octets)]), { content, end: octets.length, fault: null })
   })
 
-test('a line counts with its CRLF and without the dot that SMTP adds; the first fault is the one that stays', () => {
+test('a line counts with CRLF and without the dot that SMTP adds; the first fault stays', () => {
   const lines: [line: string, fault: DataFault | null][] = [
     [`${'a'.repeat(998)}\r\n`, null],
     [`${'a'.repeat(999)}\r\n`, 'LineTooLong'],
@@ -154,12 +154,12 @@ test('a line counts with its CRLF and without the dot that SMTP adds; the first 
     }
 })
 
-test('what follows a fault is counted still', () => {
+test('octets after a fault are still passed on', () => {
   const octets = bytes(`a\n${'text\r\n'.repeat(100)}.\r\n`)
   assert.equal(readThrough(refuse, [octets]).content.length, octets.length)
 })
 
-describe('nothing costs more than its octets', () => {
+describe('the cost is linear in octets', () => {
   const million = 1_000_000
   const costly: [name: string, octets: Buffer, chunk: number][] = [
     ['a million chunks', bytes('\r\n.a'.repeat(million / 4)), 1],
@@ -183,7 +183,7 @@ describe('nothing costs more than its octets', () => {
             if (chunk % 1000 === 0) await new Promise(setImmediate)
           }
         }
-        // Milliseconds are taken; what grows with the square of the octets takes minutes.
+        // Linear work takes milliseconds, quadratic work minutes.
         await within(30_000, readAll(), 'the end of the octets')
         assert.ok(length <= 2 * octets.length)
       })

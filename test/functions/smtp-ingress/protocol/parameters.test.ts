@@ -39,7 +39,7 @@ describe('parameters of MAIL', () => {
     ],
   ]
   for (const [parameters, meaning] of taken)
-    it(`${JSON.stringify(parameters.slice(0, 60))} are taken`, () => {
+    it(`${JSON.stringify(parameters.slice(0, 60))} are accepted`, () => {
       const command = parsed(`MAIL FROM:<a@b.example>${parameters}`)
       assert.ok('envelope' in command)
       const { dsn, ...envelope } = command.envelope
@@ -97,7 +97,7 @@ describe('parameters of MAIL', () => {
     ['<b@b.example>', '555 5.5.4 Parameter given is not recognized'],
   ]
   for (const [parameters, reply] of refused)
-    it(`${JSON.stringify(parameters.slice(0, 60))} are answered ${reply}`, () =>
+    it(`${JSON.stringify(parameters.slice(0, 60))} get ${reply}`, () =>
       assert.equal(answer(`MAIL FROM:<a@b.example> ${parameters}`), reply))
 })
 
@@ -118,7 +118,7 @@ describe('parameters of RCPT', () => {
     [' NOTIFY=SUCCESS ORCPT=rfc822;b@c ', ['SUCCESS'], 'rfc822;b@c'],
   ]
   for (const [parameters, notify, orcpt] of taken)
-    it(`${JSON.stringify(parameters.slice(0, 60))} are taken`, () => {
+    it(`${JSON.stringify(parameters.slice(0, 60))} are accepted`, () => {
       const command = parsed(`RCPT TO:<b@ours.example>${parameters}`)
       assert.ok('recipient' in command)
       assert.deepEqual(command.recipient, { address: 'b@ours.example', notify, orcpt })
@@ -156,6 +156,6 @@ describe('parameters of RCPT', () => {
     ['FUTURE', '555 5.5.4 Parameter FUTURE is not recognized'],
   ]
   for (const [parameters, reply] of refused)
-    it(`${JSON.stringify(parameters.slice(0, 60))} are answered ${reply}`, () =>
+    it(`${JSON.stringify(parameters.slice(0, 60))} get ${reply}`, () =>
       assert.equal(answer(`RCPT TO:<b@ours.example> ${parameters}`), reply))
 })

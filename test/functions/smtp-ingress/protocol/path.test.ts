@@ -3,11 +3,11 @@ import { describe, it } from 'node:test'
 import { answer, parsed } from '../../../support/ingress/lines.ts'
 
 const local = (octets: number) => 'a'.repeat(octets)
-/** A domain of so many octets. */
+/** A domain of this many octets. */
 const domain = (octets: number) => `${'d'.repeat(63)}.`.repeat(4).slice(0, octets - 2) + '.e'.slice(-2)
 
 describe('a path', () => {
-  /** As sender and as recipient; the domain in A-labels. */
+  /** As sender and recipient; the domain in A-labels. */
   const taken: [path: string, address: string, needsSmtpUtf8?: true][] = [
     ['<a@b.example>', 'a@b.example'],
     ['<A.B@B.Example>', 'A.B@B.Example'],
@@ -41,7 +41,7 @@ describe('a path', () => {
     ['<a@müller.example>', 'a@xn--mller-kva.example'],
     ['<a@MÜLLER.Example>', 'a@xn--mller-kva.example'],
     ['<a@b。example>', 'a@b.example'],
-    // What is no domain is refused later, as what the client wrote.
+    // An invalid domain is refused later, as the client wrote it.
     ['<a@１２７.1>', 'a@１２７.1'],
     ['<a@127.1>', 'a@127.1'],
     [`<a@${'é'.repeat(70)}.example>`, `a@${'é'.repeat(70)}.example`],
@@ -51,14 +51,14 @@ describe('a path', () => {
     ['<😀@b.example>', '😀@b.example', true],
   ]
   for (const [path, address, needsSmtpUtf8 = false] of taken) {
-    it(`${path.slice(0, 70)} is a recipient`, () =>
+    it(`${path.slice(0, 70)} is a valid recipient`, () =>
       assert.deepEqual(parsed(`RCPT TO:${path}`), {
         verb: 'RCPT',
         recipient: { address, notify: null, orcpt: null },
         needsSmtpUtf8,
       }))
 
-    it(`${path.slice(0, 70)} is a sender`, () => {
+    it(`${path.slice(0, 70)} is a valid sender`, () => {
       const command = parsed(`MAIL FROM:${path} SMTPUTF8`)
       assert.equal('envelope' in command && command.envelope.mailFrom, address)
       if (needsSmtpUtf8) assert.equal(answer(`MAIL FROM:${path}`), '550 5.6.7 Address needs SMTPUTF8')
@@ -77,7 +77,7 @@ describe('a path', () => {
     dsn: { ret: null, envid: null },
   }
 
-  it('is null for a sender', () =>
+  it('may be null for a sender', () =>
     assert.deepEqual(parsed('MAIL FROM:<>'), {
       verb: 'MAIL',
       envelope: { ...envelope, mailFrom: '' },
@@ -85,7 +85,7 @@ describe('a path', () => {
     }))
 
   for (const name of ['postmaster', 'Postmaster', 'POSTMASTER'])
-    it(`is ${name} for a recipient`, () => {
+    it(`may be ${name} for a recipient`, () => {
       const command = parsed(`RCPT TO:<${name}>`)
       assert.equal('recipient' in command && command.recipient.address, name)
     })
@@ -96,7 +96,7 @@ describe('a path', () => {
     'mail from:<a@b.example>',
     'Mail From:<a@b.example>  ',
   ])
-    it(`is read of ${JSON.stringify(line)}`, () => {
+    it(`is found in ${JSON.stringify(line)}`, () => {
       const command = parsed(line)
       assert.equal('envelope' in command && command.envelope.mailFrom, 'a@b.example')
     })
@@ -190,19 +190,19 @@ describe('a path', () => {
     '<a@b\u3000c.example>',
   ]
   for (const path of refused)
-    it(`is not ${JSON.stringify(path.slice(0, 70))}`, () => {
+    it(`cannot be ${JSON.stringify(path.slice(0, 70))}`, () => {
       assert.equal(answer(`MAIL FROM:${path} SMTPUTF8`), badSender)
       assert.equal(answer(`RCPT TO:${path}`), badRecipient)
     })
 
-  it('is not null for a recipient', () => assert.equal(answer('RCPT TO:<>'), badRecipient))
-  it('is not postmaster for a sender', () => assert.equal(answer('MAIL FROM:<postmaster>'), badSender))
+  it('cannot be null for a recipient', () => assert.equal(answer('RCPT TO:<>'), badRecipient))
+  it('cannot be postmaster for a sender', () => assert.equal(answer('MAIL FROM:<postmaster>'), badSender))
 
   const tooLong: string[] = [
     `<${local(191)}@${domain(63)}>`,
     `<${'é'.repeat(123)}@b.example>`,
     `<a@${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(63)}.${'e'.repeat(63)}>`,
-    // Longer as A-labels than as they were written.
+    // Longer as A-labels than as written.
     `<${local(236)}@${'ü'.repeat(4)}.example>`,
     `<"${'a'.repeat(60_000)}"@b.example>`,
   ]
@@ -227,5 +227,5 @@ describe('a path', () => {
     ['RCPT\u00a0TO:<a@b.example>', '500 5.5.2 Command not recognized'],
   ]
   for (const [line, reply] of elsewhere)
-    it(`is sought in vain in ${JSON.stringify(line)}`, () => assert.equal(answer(line), reply))
+    it(`is not found in ${JSON.stringify(line)}`, () => assert.equal(answer(line), reply))
 })

@@ -8,19 +8,19 @@ import { settled, Talk } from '../../../support/ingress/talk.ts'
 const group = 'MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\n'
 const go = '250 2.0.0 Ok\r\n250 2.0.0 Ok\r\n354 End data with <CR><LF>.<CR><LF>\r\n'
 
-test('commands that come together are answered in one write', () => {
+test('pipelined commands get their replies in one write', () => {
   const talk = Talk.begun()
   const before = talk.writes
   assert.equal(talk.says(group), go)
   assert.equal(talk.writes, before + 1)
 })
 
-test('commands that come an octet at a time are answered as if they came at once', () => {
+test('commands octet by octet get the same replies', () => {
   const talk = Talk.begun()
   assert.equal([...group].map((octet) => talk.says(octet)).join(''), go)
 })
 
-test('a message is handed over without its dots, and answered when it is stored', async () => {
+test('a message is passed on without the dots that SMTP adds, and gets its reply when stored', async () => {
   const talk = Talk.begun()
   let stored: (answer: Reply) => void = () => {}
   talk.stored = () => new Promise((resolve) => (stored = resolve))
@@ -35,7 +35,7 @@ test('a message is handed over without its dots, and answered when it is stored'
   assert.equal(talk.session.phase, 'Command')
 })
 
-test('what follows the end of data waits for its answer, and is answered behind it', async () => {
+test('commands after the end of data get their replies after the message\u2019s', async () => {
   const talk = Talk.begun()
   let stored: (answer: Reply) => void = () => {}
   talk.stored = () => new Promise((resolve) => (stored = resolve))
@@ -52,19 +52,19 @@ test('what follows the end of data waits for its answer, and is answered behind 
   )
 })
 
-test('a client that floods while something is decided is held back, and released when it is', async () => {
+test('a client that floods during a decision gets backpressure until it ends', async () => {
   const talk = Talk.begun()
   let decide: (answer: Reply) => void = () => {}
   talk.answers.mail = () => new Promise((resolve) => (decide = resolve))
   talk.says('MAIL FROM:<a@elsewhere.example>\r\n')
   for (let sent = 0; sent < 512; sent++) talk.says('N')
-  assert.equal(talk.isHeld, true, 'each octet weighs more than itself')
+  assert.equal(talk.isHeld, true, 'each chunk has overhead')
   decide(reply(250, '0.0', 'Ok'))
   await settled()
   assert.equal(talk.isHeld, false)
 })
 
-test('a place that is found when the session has ended brings it back to nothing', async () => {
+test('room that becomes free after the session has ended does not revive it', async () => {
   const talk = Talk.begun()
   talk.says(group)
   let makeRoom = () => {}
@@ -78,13 +78,13 @@ test('a place that is found when the session has ended brings it back to nothing
   assert.equal(talk.says('second\r\n.\r\n'), '')
 })
 
-test('a line without an end is given up after 64 KiB, all its pieces counted', () => {
+test('a line without an end ends the session after 64 KiB', () => {
   const talk = Talk.begun()
   for (let piece = 0; piece < 16; piece++) assert.equal(talk.says('x'.repeat(4096)), '')
   assert.equal(talk.says('x'), '421 4.5.6 Line too long, closing connection\r\n')
 })
 
-test('a client is held back while its octets find no place, and what came meanwhile is not lost', async () => {
+test('a client gets backpressure while there is no room, and no octets are lost', async () => {
   const talk = Talk.begun()
   talk.says(group)
   let makeRoom = () => {}
@@ -92,7 +92,7 @@ test('a client is held back while its octets find no place, and what came meanwh
   talk.says('first\r\n')
   talk.room = undefined
   assert.equal(talk.isHeld, true)
-  assert.equal(talk.session.phase, 'Deciding', 'the client is not at fault for its silence')
+  assert.equal(talk.session.phase, 'Deciding', 'no timeout runs for the client')
   talk.says('second\r\n.\r\n')
   assert.equal(talk.messages[0]?.content.toString(), 'first\r\n')
   makeRoom()
@@ -102,7 +102,7 @@ test('a client is held back while its octets find no place, and what came meanwh
   assert.equal(talk.messages[0]?.end, 'Ended')
 })
 
-test('a mailbox has one recipient, however it is spelled, and no mailbox that of another', () => {
+test('all spellings of a mailbox are one recipient, and different mailboxes stay different', () => {
   const talk = Talk.begun()
   const utf8 = (text: string) => talk.says(Buffer.from(text).toString('latin1'))
   talk.says('MAIL FROM:<a@elsewhere.example> SMTPUTF8\r\n')
@@ -115,7 +115,7 @@ test('a mailbox has one recipient, however it is spelled, and no mailbox that of
   )
 })
 
-test('messages are told apart, and the octets of the last one counted', async () => {
+test('the session counts messages, and octets of the latest one', async () => {
   const talk = Talk.begun()
   for (const content of ['first\r\n', 'second one\r\n']) {
     talk.says('MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\nDATA\r\n')
@@ -127,31 +127,31 @@ test('messages are told apart, and the octets of the last one counted', async ()
   assert.equal(talk.session.messages, 2)
 })
 
-test('a message of which far too much comes is cut off', () => {
+test('a message that is cut off ends the session', () => {
   const talk = Talk.begun()
   talk.says(group)
-  talk.cut = { reason: 'TooMuch', reply: reply(552, '3.4', 'too much') }
-  assert.equal(talk.says('more\r\n'), '552 5.3.4 too much\r\n')
+  talk.cut = { reason: 'TooMuch', reply: reply(552, '3.4', 'too large') }
+  assert.equal(talk.says('more\r\n'), '552 5.3.4 too large\r\n')
   assert.equal(talk.isEnded, true)
   assert.equal(talk.messages[0]?.end, 'Abandoned')
 })
 
-test('whoever talks before the greeting is sent away', () => {
+test('a client that speaks before the greeting gets 421', () => {
   const talk = new Talk()
-  assert.equal(talk.says('EHLO client.example\r\n'), '421 4.5.1 You talk too soon\r\n')
+  assert.equal(talk.says('EHLO client.example\r\n'), '421 4.5.1 Client spoke before the greeting\r\n')
   assert.equal(talk.isEnded, true)
   talk.session.greet()
-  assert.equal(talk.read, '421 4.5.1 You talk too soon\r\n', 'and is not greeted afterwards')
+  assert.equal(talk.read, '421 4.5.1 Client spoke before the greeting\r\n', 'no greeting follows')
 })
 
-test('who is not welcome reads why, and it is counted', () => {
+test('a refused client gets the reason instead of the greeting, and is counted', () => {
   const talk = new Talk()
   talk.session.greet(tooManySessions)
   assert.ok(talk.read.startsWith('421 4.'))
   assert.deepEqual(talk.refusals, [tooManySessions])
 })
 
-test('what comes with STARTTLS, and before the handshake is done, is dropped', () => {
+test('octets after STARTTLS and before the end of the handshake are dropped', () => {
   const talk = Talk.begun()
   assert.equal(
     talk.says('STARTTLS\r\nRSET\r\nMAIL FROM:<evil@elsewhere.example>\r\n'),
@@ -163,7 +163,7 @@ test('what comes with STARTTLS, and before the handshake is done, is dropped', (
   assert.equal(talk.says('\r\n'), '500 5.5.2 Command not recognized\r\n')
 })
 
-test('part of a line before STARTTLS does not begin one after it', () => {
+test('a partial line before STARTTLS does not continue after the handshake', () => {
   const talk = Talk.begun()
   talk.says('STARTTLS\r\nMAIL FROM:<evil@elsewhere.example>')
   talk.session.secured()
@@ -175,7 +175,7 @@ for (const [what, said] of Object.entries({
   sender: 'MAIL FROM:<a@elsewhere.example>\r\n',
   recipient: 'MAIL FROM:<a@elsewhere.example>\r\nRCPT TO:<b@ours.example>\r\n',
 }))
-  test(`a ${what} from before the handshake counts for nothing after it`, () => {
+  test(`a ${what} before the handshake is discarded by it`, () => {
     const talk = Talk.begun()
     talk.says(said)
     talk.says('STARTTLS\r\n')
@@ -187,17 +187,17 @@ for (const [what, said] of Object.entries({
     assert.match(talk.says('RCPT TO:<b@ours.example>\r\n'), /^503 5\.5\.1 Need MAIL/)
   })
 
-test('a message behind its own DATA is not read as commands, whatever DATA comes to', () => {
+test('a message sent together with DATA ends the session and is not read as commands', () => {
   for (const commands of [group, 'DATA\r\n']) {
     const talk = Talk.begun()
     const answer = talk.says(`${commands}Subject: x\r\n\r\n.\r\n`)
-    assert.match(answer, /421 4\.5\.1 Data came before the 354 that asks for it\r\n$/)
+    assert.match(answer, /421 4\.5\.1 Data sent before the 354 reply\r\n$/)
     assert.equal(talk.isEnded, true)
     assert.equal(talk.messages.length, 0)
   }
 })
 
-test('the error too many ends the session, and a message that is accepted clears the count', async () => {
+test('too many errors end the session; an accepted message resets the count', async () => {
   const talk = Talk.begun({ maximumErrors: 3 })
   talk.says('WHAT\r\nWHAT\r\n')
   talk.says(group)
@@ -211,7 +211,7 @@ test('the error too many ends the session, and a message that is accepted clears
   assert.equal(talk.isEnded, true)
 })
 
-test('a message that is accepted clears the count of commands that bring none', async () => {
+test('an accepted message resets the count of idle commands', async () => {
   const talk = Talk.begun({ maximumIdleCommands: 3 })
   // EHLO is the first.
   talk.says('NOOP\r\nRSET\r\n')
@@ -223,7 +223,7 @@ test('a message that is accepted clears the count of commands that bring none', 
   assert.equal(talk.says('NOOP\r\n'), '421 4.7.0 Too many commands without a message, closing connection\r\n')
 })
 
-test('messages that are refused do not clear the count of errors', async () => {
+test('refused messages do not reset the count of errors', async () => {
   const talk = Talk.begun({ maximumErrors: 3 })
   talk.stored = () => reply(550, '6.0', 'No')
   for (let message = 0; message < 3; message++) {
@@ -235,7 +235,7 @@ test('messages that are refused do not clear the count of errors', async () => {
   assert.ok(talk.read.endsWith('421 4.7.0 Too many errors, closing connection\r\n'), talk.read)
 })
 
-test('octets of a message are a step, half a line of a command is none', () => {
+test('octets of a message are a step, a partial command line is not', () => {
   const talk = Talk.begun()
   const before = talk.session.steps
   talk.says('NO')
@@ -248,7 +248,7 @@ test('octets of a message are a step, half a line of a command is none', () => {
   assert.equal(talk.session.steps, begun + 1)
 })
 
-test('commands that bring no message nearer come to an end', () => {
+test('too many idle commands end the session', () => {
   const talk = Talk.begun({ maximumIdleCommands: 5 })
   assert.equal(talk.says('NOOP\r\nRSET\r\nVRFY b\r\nHELP\r\n').split('\r\n').length, 5)
   assert.equal(
@@ -257,20 +257,20 @@ test('commands that bring no message nearer come to an end', () => {
   )
 })
 
-test('an overlong line is refused once, and what follows it is a command', () => {
+test('a too long line is refused once, and the next line is a command', () => {
   const talk = Talk.begun()
   for (let sent = 0; sent < 10; sent++) assert.equal(talk.says('x'.repeat(1000)), '')
   assert.equal(talk.says('x\r\nNOOP\r\n'), '500 5.5.6 Line too long\r\n250 2.0.0 OK\r\n')
 })
 
-test('a line without end is not waited for', () => {
+test('a line without an end ends the session', () => {
   const talk = Talk.begun()
   let answer = ''
   for (let sent = 0; sent < 100 && answer === ''; sent++) answer = talk.says('x'.repeat(1000))
   assert.equal(answer, '421 4.5.6 Line too long, closing connection\r\n')
 })
 
-test('a draining session ends between messages, and not in the middle of one', async () => {
+test('a draining session ends between messages, not within one', async () => {
   const idle = Talk.begun()
   idle.session.drain()
   assert.ok(idle.read.endsWith('421 4.3.2 Service shutting down, try again later\r\n'))
@@ -289,7 +289,7 @@ test('a draining session ends between messages, and not in the middle of one', a
   assert.equal(busy.isEnded, true)
 })
 
-test('one that begins while the server drains is not greeted, in the clear or after its handshake', () => {
+test('a session that begins during a drain gets 421, in the clear or after its handshake', () => {
   const talk = new Talk()
   talk.session.drain()
   talk.session.greet()
@@ -303,7 +303,7 @@ test('one that begins while the server drains is not greeted, in the clear or af
   assert.ok(secure.read.endsWith('421 4.3.2 Service shutting down, try again later\r\n'))
 })
 
-test('a connection that goes away abandons its message, and an answer that comes later harms nobody', async () => {
+test('a closed connection abandons its message, and a late decision has no effect', async () => {
   const talk = Talk.begun()
   talk.says(group)
   talk.says('half')
@@ -315,7 +315,7 @@ test('a connection that goes away abandons its message, and an answer that comes
   waiting.says(group)
   waiting.says('.\r\n')
   waiting.session.close()
-  assert.equal(waiting.messages[0]?.end, 'Abandoned', 'nobody waits for its reply')
+  assert.equal(waiting.messages[0]?.end, 'Abandoned', 'the client is gone')
 
   const late = Talk.begun()
   let decide: (answer: Reply) => void = () => {}
@@ -330,12 +330,12 @@ test('a connection that goes away abandons its message, and an answer that comes
 
 const broken = '421 4.3.0 Local error, closing connection\r\n'
 
-test('a fault of ours in a command ends the session, whether it shows at once or later', async () => {
+test('an exception in a command ends the session, thrown or rejected', async () => {
   for (const recipient of [
     () => {
-      throw new Error('of ours')
+      throw new Error('internal')
     },
-    () => Promise.reject(new Error('of ours')),
+    () => Promise.reject(new Error('internal')),
   ]) {
     const talk = Talk.begun()
     talk.answers.recipient = recipient
@@ -344,17 +344,17 @@ test('a fault of ours in a command ends the session, whether it shows at once or
     await settled()
     assert.ok(talk.read.endsWith(broken), talk.read)
     assert.equal(talk.says('NOOP\r\n'), '')
-    assert.deepEqual([talk.isEnded, talk.failures], [true, [new Error('of ours')]])
+    assert.deepEqual([talk.isEnded, talk.failures], [true, [new Error('internal')]])
   }
 })
 
-test('a fault of ours in a message leaves no message with a hole in it', () => {
+test('an exception in a message abandons the message and ends the session', () => {
   const talk = Talk.begun()
   talk.says(group)
   talk.says('Subject: x\r\n')
   Object.defineProperty(talk, 'room', {
     get() {
-      throw new Error('of ours')
+      throw new Error('internal')
     },
   })
   assert.equal(talk.says('lost\r\n'), broken)
@@ -362,7 +362,7 @@ test('a fault of ours in a message leaves no message with a hole in it', () => {
   assert.deepEqual([talk.messages[0]?.end, talk.failures.length], ['Abandoned', 1])
 })
 
-test('a client that sends no more hears what became of all it sent, and then the session ends', async () => {
+test('a client that half-closes gets all its replies, then the session ends', async () => {
   const talk = Talk.begun()
   const stored = Promise.withResolvers<Reply>()
   talk.stored = () => stored.promise
@@ -376,7 +376,7 @@ test('a client that sends no more hears what became of all it sent, and then the
   assert.equal(talk.isEnded, true)
 })
 
-test('a client that sends no more in the middle of its message has sent none', () => {
+test('a client that half-closes within a message abandons it', () => {
   const talk = Talk.begun()
   talk.says(group)
   talk.says('Subject: x\r\n')
@@ -384,7 +384,7 @@ test('a client that sends no more in the middle of its message has sent none', (
   assert.deepEqual([talk.messages[0]?.end, talk.isEnded], ['Abandoned', true])
 })
 
-test('silence ends the session with a reply, once', () => {
+test('a timeout ends the session with one reply', () => {
   const talk = Talk.begun()
   talk.session.timeOut()
   talk.session.timeOut()

@@ -6,7 +6,7 @@ import { createPki, daysFromNow } from '../../../support/pki.ts'
 
 const day = 86_400_000
 
-test('the days that are left are told every minute, and not after the end', (t) => {
+test('the days left are published every minute until stopped', (t) => {
   t.mock.timers.enable({ apis: ['setInterval', 'Date'], now: 0 })
   const told: unknown[] = []
   const expires = new Date(2 * day)
@@ -22,7 +22,7 @@ test('the days that are left are told every minute, and not after the end', (t) 
   assert.equal(told.length, length)
 })
 
-test('of two certificates the first to expire counts', async () => {
+test('the first of two certificates to expire counts', async () => {
   const pki = await createPki()
   const [ec, rsa] = await Promise.all([
     pki.issue({ names: ['mx.ours.example'], notAfter: daysFromNow(90) }),

@@ -18,7 +18,7 @@ const pair = ({ cert, key }: Identity) => ({ certificate: cert, privateKey: key 
 const text = (current: Identity, more: object = {}) => JSON.stringify({ ...pair(current), ...more })
 const in7Days = daysFromNow(7).toISOString()
 
-/** @param secret of which the text is read anew each time; an Error is thrown */
+/** @param secret whose text is read each time; an Error is thrown */
 async function open(secret: { text: string | Error }) {
   const metrics = new Metrics()
   const said: { level: string; message: string; [field: string]: unknown }[] = []
@@ -39,7 +39,7 @@ async function open(secret: { text: string | Error }) {
   return { ours, said, used, isUsed, counts, begin: () => ours.begin({ use: (it) => void used.push(it) }) }
 }
 
-test('what is read is served; a certificate put in its place by hand is served at the next reading', async () => {
+test('the secret\u2019s certificate is served, and a new current one from the next read', async () => {
   const secret = { text: text(one) }
   const { ours, used, isUsed, said, begin } = await open(secret)
   assert.equal(ours.served.certificate, one.cert)
@@ -49,25 +49,25 @@ test('what is read is served; a certificate put in its place by hand is served a
   secret.text = text(two)
   await ours.refresh()
   assert.ok(isUsed(two))
-  assert.equal(said.at(-1)?.message, 'certificates were switched: new sessions begin with these')
+  assert.equal(said.at(-1)?.message, 'certificates switched: new sessions use these')
   ours.stop()
 })
 
 const failing: [string, string | Error][] = [
-  ['Secrets Manager does not answer', new Error('timed out')],
-  ['the secret is no JSON', text(two).slice(0, -1)],
+  ['Secrets Manager does not respond', new Error('timed out')],
+  ['the secret is not JSON', text(two).slice(0, -1)],
   ['the secret lacks a key', JSON.stringify({ certificate: two.cert })],
 ]
 
 for (const [what, fault] of failing)
-  test(`when ${what}, what is served stays, which is logged and counted, and the next reading mends it`, async () => {
+  test(`when ${what}, the served certificate stays; this is logged and counted, and the next read recovers`, async () => {
     const secret: { text: string | Error } = { text: text(one) }
     const { ours, used, isUsed, said, counts, begin } = await open(secret)
     begin()
     secret.text = fault
     await ours.refresh()
     assert.equal(used.length, 0)
-    assert.equal(said.at(-1)?.message, 'certificates cannot be read: those of before are served on')
+    assert.equal(said.at(-1)?.message, 'certificates cannot be read: the previous ones stay in use')
     assert.deepEqual(counts(), { CertificateReadsFailed: 1 })
     secret.text = text(two)
     await ours.refresh()
@@ -76,15 +76,19 @@ for (const [what, fault] of failing)
   })
 
 const refusals: [string, () => string, string][] = [
-  ['a current of another name', () => text(wrongName), 'Name'],
-  ['a current that is over', () => text(over), 'Expired'],
-  ['a current with the key of another', () => text({ cert: two.cert, key: one.key }), 'Unusable'],
-  ['a next of another name', () => text(one, { next: { ...pair(wrongName), servedFrom: in7Days } }), 'Name'],
-  ['a next that lacks its date', () => text(one, { next: pair(two) }), 'Unusable'],
+  ['a current certificate for another name', () => text(wrongName), 'Name'],
+  ['an expired current certificate', () => text(over), 'Expired'],
+  ['a current certificate with another key', () => text({ cert: two.cert, key: one.key }), 'Unusable'],
+  [
+    'a next certificate for another name',
+    () => text(one, { next: { ...pair(wrongName), servedFrom: in7Days } }),
+    'Name',
+  ],
+  ['a next certificate without a date', () => text(one, { next: pair(two) }), 'Unusable'],
 ]
 
 for (const [what, bad, reason] of refusals)
-  test(`${what} is refused: the reason is logged once, counted at every reading, and what was served stays`, async () => {
+  test(`${what} is refused: logged once, counted at every read, and the served certificate stays`, async () => {
     const secret = { text: text(one) }
     const { ours, used, said, counts, begin } = await open(secret)
     begin()
@@ -95,20 +99,20 @@ for (const [what, bad, reason] of refusals)
     const errors = said.filter(({ level }) => level === 'error')
     assert.deepEqual(
       errors.map(({ message, reason }) => [message, reason]),
-      [['certificates are refused: those of before are served on', reason]],
+      [['certificates are refused: the previous ones stay in use', reason]],
     )
     assert.deepEqual(counts(), { CertificatesRefused: 2 })
     assert.doesNotMatch(JSON.stringify(said), /PRIVATE KEY|MII|MIG/)
     ours.stop()
   })
 
-/** A clock that stands still until it is told to go on. @returns the instant so many milliseconds from now */
+/** Simulates time. @returns a function that gives the time this many milliseconds from now */
 function simulatedClock(context: TestContext): (milliseconds: number) => string {
   context.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.now() })
   return (milliseconds) => new Date(Date.now() + milliseconds).toISOString()
 }
 
-test('the next is served from its instant, whether or not the secret can be read then', async (context) => {
+test('the next certificate is served from its date, even when the secret cannot be read', async (context) => {
   const servedFrom = simulatedClock(context)(300)
   const secret: { text: string | Error } = { text: text(one, { next: { ...pair(two), servedFrom } }) }
   const { ours, used, isUsed, begin } = await open(secret)
@@ -119,14 +123,14 @@ test('the next is served from its instant, whether or not the secret can be read
   assert.equal(used.length, 0)
   context.mock.timers.tick(1)
   assert.ok(isUsed(two))
-  // Who moves it in the secret changes nothing.
+  // Moving it to the current certificate in the secret changes nothing.
   secret.text = text(two)
   await ours.refresh()
   assert.equal(used.length, 1)
   ours.stop()
 })
 
-test('a next that is taken back is not served', async (context) => {
+test('a withdrawn next certificate is not served', async (context) => {
   const servedFrom = simulatedClock(context)(200)
   const secret = { text: text(one, { next: { ...pair(two), servedFrom } }) }
   const { ours, used, begin } = await open(secret)
@@ -138,25 +142,25 @@ test('a next that is taken back is not served', async (context) => {
   ours.stop()
 })
 
-test('a process starts with a certificate that is over, since mail in the clear or none at all would be worse, and says so', async () => {
+test('a process starts with an expired certificate, since no mail would be worse, and logs it', async () => {
   const { ours, said, counts, begin } = await open({ text: text(over) })
   begin()
   assert.equal(ours.served.certificate, over.cert)
   assert.deepEqual(
     said.filter(({ level }) => level === 'error').map(({ message, reason }) => [message, reason]),
-    [['certificates are at fault, and served since there are no others', 'Expired']],
+    [['certificates are faulty but served, since there are no others', 'Expired']],
   )
   assert.deepEqual(counts(), { CertificatesRefused: 1 })
   ours.stop()
 })
 
-test('what is put in the place of one that is over is served, as a start would serve it, whatever its fault', async () => {
+test('the replacement of an expired certificate is served even with a fault', async () => {
   const secret = { text: text(over) }
   const { ours, used, said, begin } = await open(secret)
   begin()
   for (const [current, message] of [
-    [wrongName, 'certificates are at fault, and served since there are no others'],
-    [one, 'certificates were switched: new sessions begin with these'],
+    [wrongName, 'certificates are faulty but served, since there are no others'],
+    [one, 'certificates switched: new sessions use these'],
   ] as const) {
     secret.text = text(current)
     await ours.refresh()
@@ -169,7 +173,7 @@ test('what is put in the place of one that is over is served, as a start would s
   ours.stop()
 })
 
-test('a next that becomes due while the process starts is served from the start', async (context) => {
+test('a next certificate that becomes due during the start is served from the start', async (context) => {
   const servedFrom = simulatedClock(context)(100)
   const { ours, isUsed, begin } = await open({ text: text(one, { next: { ...pair(two), servedFrom } }) })
   assert.equal(ours.served.certificate, one.cert)
@@ -179,12 +183,12 @@ test('a next that becomes due while the process starts is served from the start'
   ours.stop()
 })
 
-test('a process starts with the next where the current is over', async () => {
+test('a process starts with the next certificate when the current one has expired', async () => {
   const { ours } = await open({ text: text(over, { next: { ...pair(two), servedFrom: in7Days } }) })
   assert.equal(ours.served.certificate, two.cert)
 })
 
-test('a next that OpenSSL does not take is refused, at its date and at a start after it', async () => {
+test('a next certificate that OpenSSL rejects is refused, at its date and at a later start', async () => {
   const servedFrom = new Date(Date.now() - 1000).toISOString()
   const secret = { text: text(one, { next: { ...pair(small), servedFrom } }) }
   const { ours, used, said, begin } = await open(secret)
@@ -202,11 +206,11 @@ test('a next that OpenSSL does not take is refused, at its date and at a start a
 const noStart: [string, string | Error, RegExp][] = [
   ['the secret cannot be read', new Error('Secrets Manager is away'), /^Secrets Manager is away$/],
   [
-    'the key is of another certificate',
+    'the key belongs to another certificate',
     text({ cert: two.cert, key: one.key }),
-    /^the secret's certificate: no certificate matches key 1 \(EC\) in privateKey$/,
+    /^certificates of the secret cannot be served: .*key 1 \(EC\)/,
   ],
-  ['the secret is no JSON', 'x', /^the secret is not JSON$/],
+  ['the secret is not JSON', 'x', /JSON/],
 ]
 
 for (const [what, secret, message] of noStart)

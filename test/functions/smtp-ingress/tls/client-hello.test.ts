@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { readClientHello } from '../../../../functions/smtp-ingress/tls/client-hello.ts'
+import { type ClientHello, readClientHello } from '../../../../functions/smtp-ingress/tls/client-hello.ts'
 
 const number = (value: number, octets: number): Buffer => {
   const written = Buffer.alloc(octets)
@@ -44,12 +44,12 @@ const [one, other] = [Buffer.from('a ticket'), Buffer.from('and another')]
 const read: [name: string, octets: Buffer, isModern: boolean, tickets: Buffer[]][] = [
   ['without extensions', record(hello()), false, []],
   ['of TLS 1.2', record(hello(extension(0, Buffer.from('x')))), false, []],
-  ['of TLS 1.2 that says so', record(hello(versions(0x0303, 0x0302))), false, []],
+  ['of TLS 1.2 with the extension supported_versions', record(hello(versions(0x0303, 0x0302))), false, []],
   ['of TLS 1.3', record(hello(versions(0x7a7a, 0x0304, 0x0303))), true, []],
   ['with tickets', record(hello(versions(0x0304), tickets(one, other))), true, [one, other]],
   ['in records of 30 octets', inRecordsOf(30, hello(versions(0x0304), tickets(one))), true, [one]],
   [
-    'with more behind it',
+    'with octets after it',
     Buffer.concat([record(hello(versions(0x0304))), Buffer.from([20, 3, 3])]),
     true,
     [],
@@ -57,9 +57,9 @@ const read: [name: string, octets: Buffer, isModern: boolean, tickets: Buffer[]]
 ]
 
 for (const [name, octets, isModern, found] of read)
-  test(`a hello ${name} is read when it is whole, and not before`, () => {
-    assert.deepEqual(readClientHello(octets), { isModern, tickets: found })
-    const end = octets.length - (name === 'with more behind it' ? 3 : 0)
+  test(`a ClientHello ${name} is read when complete, not before`, () => {
+    assert.deepEqual(readClientHello(octets), { isModern, tickets: found } satisfies ClientHello)
+    const end = octets.length - (name === 'with octets after it' ? 3 : 0)
     for (let length = 0; length < end; length++)
       assert.equal(readClientHello(octets.subarray(0, length)), 'Incomplete', `${length} octets`)
   })
@@ -72,11 +72,11 @@ const within = (message: Buffer, at: number, octets: number[]): Buffer => {
 
 const unreadable: [name: string, octets: Buffer][] = [
   ['a command', Buffer.from('EHLO x\r\n')],
-  ['another record', Buffer.from([21])],
-  ['another version of records', Buffer.from([22, 2])],
-  ['another message', record(Buffer.concat([Buffer.from([2]), hello().subarray(1)]))],
+  ['a record of another type', Buffer.from([21])],
+  ['a record of another version', Buffer.from([22, 2])],
+  ['a message of another type', record(Buffer.concat([Buffer.from([2]), hello().subarray(1)]))],
   ['a hello of 16 MiB', record(Buffer.from([1, 0xff, 0xff, 0xff]))],
-  ['an octet a record', inRecordsOf(1, hello())],
+  ['one octet in each record', inRecordsOf(1, hello())],
   ['empty records', Buffer.concat(Array.from({ length: 16 }, () => record(Buffer.alloc(0))))],
   ['a session id beyond the end', within(hello(), 4 + 34, [0xff])],
   ['ciphers beyond the end', within(hello(), 4 + 34 + 33, [0xff, 0xff])],
@@ -89,11 +89,11 @@ const unreadable: [name: string, octets: Buffer][] = [
 ]
 
 for (const [name, octets] of unreadable)
-  test(`${name}: unreadable`, () => {
+  test(`${name} is unreadable`, () => {
     assert.equal(readClientHello(octets), 'Unreadable')
   })
 
-test('no more than 16 KiB and a little are waited for', () => {
+test('at most little more than 16 KiB are read', () => {
   const large = record(Buffer.concat([Buffer.from([1, 0, 0x3f, 0xfc]), Buffer.alloc(16_380)]))
   assert.equal(readClientHello(large.subarray(0, -1)), 'Incomplete')
   assert.notEqual(readClientHello(large), 'Incomplete')
@@ -101,7 +101,7 @@ test('no more than 16 KiB and a little are waited for', () => {
   assert.equal(readClientHello(larger), 'Unreadable')
 })
 
-test('whatever comes, it is answered, and more of it changes no answer', () => {
+test('any octets give a result, and further octets do not change it', () => {
   const sensible = hello(versions(0x0304), tickets(one, other))
   const broken = fc
     .tuple(fc.nat(sensible.length - 1), fc.uint8Array({ maxLength: 6 }), fc.integer({ min: 1, max: 300 }))

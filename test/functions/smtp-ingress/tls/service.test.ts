@@ -1,4 +1,4 @@
-/** What real handshakes come to, with sockets made as the ingress makes them. */
+/** Results of real handshakes, with sockets made as in the ingress. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createPrivateKey, randomBytes } from 'node:crypto'
@@ -8,7 +8,11 @@ import { Duplex } from 'node:stream'
 import { after, test } from 'node:test'
 import { type ConnectionOptions, connect } from 'node:tls'
 import { readClientHello } from '../../../../functions/smtp-ingress/tls/client-hello.ts'
-import { createTlsService, handshakeFailure } from '../../../../functions/smtp-ingress/tls/service.ts'
+import {
+  createTlsService,
+  handshakeFailure,
+  type TlsService,
+} from '../../../../functions/smtp-ingress/tls/service.ts'
 import {
   holdsCertificate,
   openTicket,
@@ -36,7 +40,7 @@ const options = { ...both, now: () => clock, publicRoots: [pki.ca] }
 const server = await startTlsServer(createTlsService(options))
 after(() => server.close())
 
-/** However it comes about. */
+/** Resolves whatever closes the socket. */
 const closed = (socket: Socket) =>
   within(
     10_000,
@@ -45,12 +49,12 @@ const closed = (socket: Socket) =>
   )
 
 interface Outcome {
-  /** Subject of what the server presented. */
+  /** Subject of the server's certificate. */
   presented: string
-  /** By which both came to new keys. */
+  /** The group of the key exchange. */
   group: string | undefined
   seen: Seen
-  /** The last ticket, for the next. */
+  /** The last ticket. */
   session: Buffer | undefined
 }
 
@@ -89,36 +93,36 @@ const ticketOf = ({ session }: Outcome): Buffer => {
 }
 
 const kinds: [name: string, client: ConnectionOptions, presented: string][] = [
-  ['a client that knows RSA alone', { sigalgs: 'RSA-PSS+SHA256' }, 'CN=rsa'],
+  ['a client with RSA only', { sigalgs: 'RSA-PSS+SHA256' }, 'CN=rsa'],
   [
-    'a TLS 1.2 client that knows RSA alone',
+    'a TLS 1.2 client with RSA only',
     { sigalgs: 'RSA+SHA256:RSA-PSS+SHA256', maxVersion: 'TLSv1.2' },
     'CN=rsa',
   ],
-  ['a client that knows ECDSA alone', { sigalgs: 'ECDSA+SHA256' }, 'CN=ec'],
-  ['a TLS 1.2 client that knows ECDSA alone', { sigalgs: 'ECDSA+SHA256', maxVersion: 'TLSv1.2' }, 'CN=ec'],
-  ['a client that knows both', {}, 'CN=ec'],
-  ['a TLS 1.2 client that knows both', { maxVersion: 'TLSv1.2' }, 'CN=ec'],
+  ['a client with ECDSA only', { sigalgs: 'ECDSA+SHA256' }, 'CN=ec'],
+  ['a TLS 1.2 client with ECDSA only', { sigalgs: 'ECDSA+SHA256', maxVersion: 'TLSv1.2' }, 'CN=ec'],
+  ['a client with both', {}, 'CN=ec'],
+  ['a TLS 1.2 client with both', { maxVersion: 'TLSv1.2' }, 'CN=ec'],
 ]
 
 for (const [name, client, presented] of kinds)
-  test(`${name} is shown ${presented}`, async () => {
+  test(`${name} gets ${presented}`, async () => {
     assert.equal((await handshake(client)).presented, presented)
   })
 
-test('a session without a certificate is resumed, and its facts are those of the handshake', async () => {
+test('a session without a certificate is resumed with the facts of its handshake', async () => {
   const first = await handshake()
   const second = await handshake({ session: ticketOf(first) })
   assert.deepEqual([resumed(first), resumed(second)], [false, true])
   assert.deepEqual(factsOf(second).facts, factsOf(first).facts)
   assert.equal(factsOf(second).facts.serverName, 'mx.ours.example')
-  assert.equal(second.group, 'X25519MLKEM768', 'a resumed session has keys of its own')
+  assert.equal(second.group, 'X25519MLKEM768', 'a resumed session has its own key exchange')
 })
 
-test('in TLS 1.2 no ticket is given, and no session resumed', async () => {
+test('TLS 1.2 gets no ticket and no resumption', async () => {
   const modern = await handshake()
   const first = await handshake({ maxVersion: 'TLSv1.2' })
-  // What comes without a ticket is Node's rendering of a session that the server has already forgotten.
+  // Without a ticket, this is Node's serialised session, which the server has already forgotten.
   const second = await handshake({ maxVersion: 'TLSv1.2', session: first.session ?? ticketOf(modern) })
   assert.deepEqual([resumed(first), resumed(second)], [false, false])
 })
@@ -127,7 +131,7 @@ for (const [name, client] of [
   ['a trusted certificate with its chain', partner],
   ["a stranger's certificate", stranger],
 ] as [string, Identity][])
-  test(`${name} is proven again in every session`, async () => {
+  test(`${name} is proven in every session`, async () => {
     const first = await handshake(client)
     let session = ticketOf(first)
     for (let times = 0; times < 4; times++) {
@@ -138,7 +142,7 @@ for (const [name, client] of [
     }
   })
 
-test('what a certificate is worth is said by OpenSSL, of the chain that came', async () => {
+test('OpenSSL verifies the client certificate with the presented chain', async () => {
   const { facts } = factsOf(await handshake(partner))
   assert.deepEqual(
     [
@@ -159,18 +163,18 @@ test('what a certificate is worth is said by OpenSSL, of the chain that came', a
   assert.deepEqual([old?.trusted, old?.trustError], [false, 'CERT_HAS_EXPIRED'])
 })
 
-test('a ticket of another client, shown by one that has no certificate, makes it nobody but itself', async () => {
+test('another client\u2019s ticket without its certificate gives a session without a certificate', async () => {
   const session = ticketOf(await handshake(partner))
   const thief = await handshake({ session })
   assert.deepEqual([resumed(thief), factsOf(thief).facts.clientCertificate], [false, null])
 })
 
-test('of a session that was resumed with a certificate there are no facts', async (t) => {
-  // A service that overlooks what is in the ticket.
+test('a session resumed with a certificate has no facts', async (t) => {
+  // A service that does not see the tickets in the ClientHello.
   const service = createTlsService(options)
   const blind = await startTlsServer({
     ...bound(service),
-    contextFor: () => service.contextFor(helloWithoutTickets, 'anybody'),
+    contextFor: () => service.contextFor(helloWithoutTickets, '192.0.2.1'),
   })
   t.after(() => blind.close())
   const first = await handshake(partner, blind)
@@ -178,7 +182,7 @@ test('of a session that was resumed with a certificate there are no facts', asyn
   assert.deepEqual(second.seen, { kind: 'NoFacts', why: 'a session with a client certificate was resumed' })
 })
 
-test('when the hour turns, a session takes a full handshake and brings a ticket of the new hour', async () => {
+test('a ticket of the previous hour leads to a full handshake and a new ticket', async () => {
   clock = new Date((periodOf(new Date()) + 1) * ticketPeriodMs - 1)
   const first = await handshake()
   assert.equal(resumed(await handshake({ session: ticketOf(first) })), true)
@@ -189,7 +193,7 @@ test('when the hour turns, a session takes a full handshake and brings a ticket 
   clock = new Date()
 })
 
-test('an address that must not resume takes full handshakes for a day; others go on', async (t) => {
+test('an address without resumption gets full handshakes for a day; other addresses do not', async (t) => {
   const service = createTlsService(options)
   const own = await startTlsServer(service)
   t.after(() => own.close())
@@ -206,7 +210,7 @@ test('an address that must not resume takes full handshakes for a day; others go
   clock = new Date()
 })
 
-test('however many addresses must not resume, the memory of them is bounded', async () => {
+test('the number of addresses without resumption is bounded', async () => {
   const service = createTlsService(options)
   service.refuseResumption('127.0.0.1')
   const none = service.context()
@@ -216,7 +220,7 @@ test('however many addresses must not resume, the memory of them is bounded', as
   assert.equal(service.contextFor(helloWithoutTickets, '2001:db8::0'), none)
 })
 
-test('an address that was told again not to resume is remembered for a day from then, and forgotten last', () => {
+test('refusing resumption again starts a new day and makes the address the last to be forgotten', () => {
   const begin = Date.now()
   let at = begin
   const service = createTlsService({ ...options, now: () => new Date(at) })
@@ -232,7 +236,7 @@ test('an address that was told again not to resume is remembered for a day from 
   assert.equal(isRefused(), false)
 })
 
-test('after a change of certificates new sessions get them, and an old ticket takes a full handshake', async (t) => {
+test('new certificates are used for new sessions, and an old ticket leads to a full handshake', async (t) => {
   const before = { privateKey: ec.key, certificate: ec.cert }
   const service = createTlsService({ ...options, ...before })
   const own = await startTlsServer(service)
@@ -250,27 +254,24 @@ test('after a change of certificates new sessions get them, and an old ticket ta
   assert.ok(Math.abs(service.expires.getTime() - daysFromNow(9).getTime()) < 5000)
 })
 
-test('certificates that cannot be used change nothing, and whoever must not resume still must not', async (t) => {
+test('unusable certificates change nothing, and refused addresses stay refused', async (t) => {
   const service = createTlsService({ ...options, privateKey: ec.key, certificate: ec.cert })
   const own = await startTlsServer(service)
   t.after(() => own.close())
   service.refuseResumption('127.0.0.1')
-  assert.throws(
-    () => service.use({ privateKey: rsa.key, certificate: ec.cert }),
-    /no certificate matches key 1/,
-  )
+  assert.throws(() => service.use({ privateKey: rsa.key, certificate: ec.cert }), /key 1/)
   assert.equal((await handshake({}, own)).presented, 'CN=ec')
   service.use(both)
   const first = await handshake({}, own)
   assert.equal(resumed(await handshake({ session: ticketOf(first) }, own)), false)
 })
 
-test('a session begun with one process goes on with another', async () => {
+test('another process resumes the session of the first', async () => {
   const environment = { TLS_PRIVATE_KEY: both.privateKey, TLS_CERTIFICATE: both.certificate }
   const [one, other] = await Promise.all([startProcess(environment), startProcess(environment)])
   const stranger = await startProcess({ TLS_PRIVATE_KEY: ec.key, TLS_CERTIFICATE: ec.cert })
   try {
-    // Twice, should the hour turn between the two.
+    // Twice, in case a new hour begins in between.
     const tries = [await acrossProcesses(one.port, other.port), await acrossProcesses(other.port, one.port)]
     assert.ok(tries.includes(true))
     assert.equal(await acrossProcesses(one.port, stranger.port), false)
@@ -288,7 +289,7 @@ async function startProcess(environment: Record<string, string>) {
   return { child, port: Number(await firstLine(child)) }
 }
 
-/** @returns whether the second resumed what the first began */
+/** @returns whether the second server resumed the session of the first */
 async function acrossProcesses(first: number, second: number): Promise<boolean> {
   const begun = connect({ port: first, host: '127.0.0.1', rejectUnauthorized: false })
   let session: Buffer | undefined
@@ -304,7 +305,7 @@ async function acrossProcesses(first: number, second: number): Promise<boolean> 
   return reused
 }
 
-test('keys of tickets follow from private key and hour, and from nothing else', () => {
+test('ticket keys depend on private key and hour only', () => {
   const keys = ticketKeysOf([ec.key], 1)
   assert.equal(keys.length, 48)
   assert.deepEqual(ticketKeysOf([ec.key], 1), keys)
@@ -319,7 +320,7 @@ test('keys of tickets follow from private key and hour, and from nothing else', 
       assert.notDeepEqual(others.subarray(part, part + 16), keys.subarray(part, part + 16))
 })
 
-test('a ticket is opened by its own keys only, and no octet of it may differ', async () => {
+test('a ticket is opened with its own keys only, and only if unchanged', async () => {
   const keys = ticketKeysOf([ec.key, rsa.key].sort(), periodOf(clock))
   const ticket = await ticketIn(ticketOf(await handshake(partner)))
   const session = openTicket(ticket, keys)
@@ -336,14 +337,14 @@ test('a ticket is opened by its own keys only, and no octet of it may differ', a
   }
 })
 
-test('of a session that cannot be read it is assumed that a certificate is in it', () => {
+test('an unreadable session counts as one with a certificate', () => {
   for (const hex of ['', '30', '3003020101a3', '3080', '3084ffffffff', '020101', '3005a30001'])
     assert.equal(holdsCertificate(Buffer.from(hex, 'hex')), true, hex)
   assert.equal(holdsCertificate(Buffer.from('3003020101', 'hex')), false)
   for (let times = 0; times < 500; times++) holdsCertificate(randomBytes(times))
 })
 
-/** As the client would show it. */
+/** The ticket as the client sends it. */
 async function ticketIn(session: Buffer): Promise<Buffer> {
   const hello = readClientHello(await helloOf({ session, servername: 'mx.ours.example' }))
   assert.ok(typeof hello === 'object')
@@ -351,7 +352,7 @@ async function ticketIn(session: Buffer): Promise<Buffer> {
   return hello.tickets[0] as Buffer
 }
 
-const bound = (service: ReturnType<typeof createTlsService>) => ({
+const bound = (service: TlsService): TlsService => ({
   context: () => service.context(),
   contextFor: service.contextFor.bind(service),
   refuseResumption: service.refuseResumption.bind(service),
@@ -360,7 +361,7 @@ const bound = (service: ReturnType<typeof createTlsService>) => ({
   use: service.use.bind(service),
 })
 
-/** The first octets that Node's client writes. */
+/** The first octets of Node's client. */
 async function helloOf(client: ConnectionOptions): Promise<Buffer> {
   const { promise, resolve } = Promise.withResolvers<Buffer>()
   const wire = new Duplex({ read() {}, write: resolve })
@@ -372,7 +373,7 @@ async function helloOf(client: ConnectionOptions): Promise<Buffer> {
 
 const [helloWithoutTickets, olderHello] = await Promise.all([helloOf({}), helloOf({ maxVersion: 'TLSv1.2' })])
 
-test('the choice waits for the whole hello, in however many pieces it comes', () => {
+test('the choice needs the whole ClientHello, in any number of pieces', () => {
   const service = createTlsService(options)
   for (let length = 0; length < helloWithoutTickets.length; length++)
     assert.equal(service.contextFor(helloWithoutTickets.subarray(0, length), ''), null)
@@ -381,7 +382,7 @@ test('the choice waits for the whole hello, in however many pieces it comes', ()
   assert.equal(service.contextFor(olderHello, ''), service.context())
 })
 
-test('whatever octets of a hello are changed, a context is chosen or more is waited for', async () => {
+test('a corrupted ClientHello never throws', async () => {
   const service = createTlsService(options)
   const hello = await helloOf({ session: ticketOf(await handshake(partner)), servername: 'mx.ours.example' })
   assert.equal(service.contextFor(hello, ''), service.context())
@@ -399,23 +400,19 @@ const failing: [name: string, cause: string, meet: (server: TlsServer) => Promis
     'OldProtocol',
     tls({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }),
   ],
-  ['CBC alone', 'NoSharedCipher', tls({ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256' })],
-  ['static RSA alone', 'NoSharedCipher', tls({ maxVersion: 'TLSv1.2', ciphers: 'AES256-GCM-SHA384' })],
-  ['a cipher of TLS 1.3 that we have not', 'NoSharedCipher', tls({ ciphers: 'TLS_AES_128_CCM_SHA256' })],
-  ['a group that we have not', 'NoSharedCipher', tls({ ecdhCurve: 'P-521' })],
-  ['a signature that we have not', 'NoSharedCipher', tls({ sigalgs: 'ed25519' })],
-  ['a request of HTTP', 'NotTls', raw((client) => client.write('GET / HTTP/1.1\r\n\r\n'))],
-  ['a command of SMTP', 'NotTls', raw((client) => client.write('EHLO mail.example\r\n'))],
+  ['CBC only', 'NoSharedCipher', tls({ maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256' })],
+  ['static RSA only', 'NoSharedCipher', tls({ maxVersion: 'TLSv1.2', ciphers: 'AES256-GCM-SHA384' })],
+  ['an unsupported TLS 1.3 cipher', 'NoSharedCipher', tls({ ciphers: 'TLS_AES_128_CCM_SHA256' })],
+  ['an unsupported group', 'NoSharedCipher', tls({ ecdhCurve: 'P-521' })],
+  ['an unsupported signature algorithm', 'NoSharedCipher', tls({ sigalgs: 'ed25519' })],
+  ['an HTTP request', 'NotTls', raw((client) => client.write('GET / HTTP/1.1\r\n\r\n'))],
+  ['an SMTP command', 'NotTls', raw((client) => client.write('EHLO mail.example\r\n'))],
   ['zeros', 'NotTls', raw((client) => client.write(Buffer.alloc(600)))],
-  [
-    'a record that is too long',
-    'NotTls',
-    raw((client) => client.write(record(0xffff, [1, 0, 0x20, 0], 70_000))),
-  ],
-  ['a hello of nothing', 'NotTls', raw((client) => client.write(record(10, [1, 0, 0, 6], 6)))],
+  ['a too long record', 'NotTls', raw((client) => client.write(record(0xffff, [1, 0, 0x20, 0], 70_000)))],
+  ['an empty ClientHello', 'NotTls', raw((client) => client.write(record(10, [1, 0, 0, 6], 6)))],
   ['nothing at all', 'Closed', raw((client) => client.end())],
-  ['half a hello', 'Closed', raw((client) => client.end(helloWithoutTickets.subarray(0, 99)))],
-  ['a hello and no more', 'Closed', raw((client) => client.end(helloWithoutTickets))],
+  ['half a ClientHello', 'Closed', raw((client) => client.end(helloWithoutTickets.subarray(0, 99)))],
+  ['only a ClientHello', 'Closed', raw((client) => client.end(helloWithoutTickets))],
   ['the alert unknown_ca', 'CertificateRefused', afterServerHello(alert(48))],
   ['the alert bad_certificate', 'CertificateRefused', afterServerHello(alert(42))],
   ['the alert certificate_expired', 'CertificateRefused', afterServerHello(alert(45))],
@@ -423,7 +420,7 @@ const failing: [name: string, cause: string, meet: (server: TlsServer) => Promis
 ]
 
 for (const [name, cause, meet] of failing)
-  test(`a handshake that ends with ${name} is counted as ${cause}`, async (t) => {
+  test(`a handshake that ends with ${name} counts as ${cause}`, async (t) => {
     const own = await startTlsServer(createTlsService(options))
     t.after(() => own.close())
     await meet(own)
@@ -431,7 +428,7 @@ for (const [name, cause, meet] of failing)
     assert.deepEqual([seen.kind, 'cause' in seen && seen.cause], ['Failed', cause], JSON.stringify(seen))
   })
 
-test('a reset, a time that ran out and what nobody foresaw are counted as such', () => {
+test('reset, timeout and unknown error codes are classified', () => {
   const coded = (code: string) => Object.assign(new Error('x'), { code })
   for (const [code, cause] of [
     ['ECONNRESET', 'Closed'],
@@ -459,7 +456,7 @@ function raw(act: (client: Socket) => unknown) {
   }
 }
 
-/** What a client of TLS 1.2 says when it has seen our certificate. */
+/** A TLS 1.2 client that sends these octets after the server's certificate. */
 function afterServerHello(octets: Buffer) {
   return raw((client) => {
     client.write(olderHello)
@@ -471,7 +468,7 @@ function alert(description: number): Buffer {
   return Buffer.from([21, 3, 3, 0, 2, 2, description])
 }
 
-/** @param length as the record's head says @param zeros behind its first octets */
+/** @param length in the record header @param zeros after the first octets */
 function record(length: number, first: number[], zeros: number): Buffer {
   return Buffer.concat([Buffer.from([22, 3, 1, length >> 8, length & 255, ...first]), Buffer.alloc(zeros)])
 }

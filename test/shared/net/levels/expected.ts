@@ -1,6 +1,6 @@
 /**
- * The outcome of a message at each level when its next hop misbehaves: the table of docs/tls-levels.md, which the tests
- * expect. Derived from RFC 3207, 5321, 7672, 8460, 8461, 8689 and the codes of docs/connectors.md.
+ * The outcome of a message at each level when its next hop misbehaves: the tables of docs/generated/tls-levels.md,
+ * which the tests expect. Derived from RFC 3207, 5321, 7672, 8460, 8461, 8689 and the codes of docs/connectors.md.
  */
 import type { TlsResult } from '../../../../shared/contract/tls-result.ts'
 

@@ -1,0 +1,14 @@
+import { commands } from '../../cli/commands.ts'
+import { helpOf, helpOfAll } from '../../cli/help.ts'
+import { page } from './markdown.ts'
+
+const block = (text: string): string => `\`\`\`text\n${text.trim()}\n\`\`\``
+
+export const commandsPage = (): string =>
+  page(
+    'Commands',
+    '`cli/`',
+    'What `npx mailflow --help` and `npx mailflow COMMAND --help` print. [The command line](../command-line.md) says when to use which.',
+    block(helpOfAll(commands)),
+    ...commands.map((command) => `## ${command.name}\n\n${block(helpOf(command))}`),
+  )

@@ -1,0 +1,29 @@
+/** The pages of docs/generated/, each from the code that decides. Run by itself it writes them: `npm run docs`. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { apiPage } from './api.ts'
+import { commandsPage } from './commands.ts'
+import { dsnAdvicePage } from './dsn-advice.ts'
+import { metricsAndAlarmsPage } from './metrics-and-alarms.ts'
+import { repliesPage } from './replies.ts'
+import { rfcsPage } from './rfcs.ts'
+import { settingsPage } from './settings.ts'
+import { tlsLevelsPage } from './tls-levels.ts'
+
+export const folder = join(import.meta.dirname, '../../docs/generated')
+
+export const pages: Readonly<Record<string, () => string>> = {
+  'api.md': apiPage,
+  'commands.md': commandsPage,
+  'dsn-advice.md': dsnAdvicePage,
+  'metrics-and-alarms.md': metricsAndAlarmsPage,
+  'replies.md': repliesPage,
+  'rfcs.md': rfcsPage,
+  'settings.md': settingsPage,
+  'tls-levels.md': tlsLevelsPage,
+}
+
+if (import.meta.main) {
+  mkdirSync(folder, { recursive: true })
+  for (const [file, page] of Object.entries(pages)) writeFileSync(join(folder, file), page())
+}

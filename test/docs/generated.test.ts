@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { folder, pages } from './generate.ts'
+import { descriptionOf, settings } from './settings.ts'
+
+describe('docs/generated/', () => {
+  for (const [file, page] of Object.entries(pages))
+    test(`${file} agrees with the code`, () => {
+      const path = join(folder, file)
+      const written = existsSync(path) ? readFileSync(path, 'utf8') : ''
+      assert.ok(written === page(), `docs/generated/${file} differs from the code: run "npm run docs"`)
+    })
+
+  test('has no other page', () => assert.deepEqual(readdirSync(folder).sort(), Object.keys(pages).sort()))
+})
+
+test('every setting has a description', () => {
+  const without = settings.filter(({ path }) => !descriptionOf(path))
+  assert.deepEqual(
+    without.map(({ path }) => path),
+    [],
+  )
+})

@@ -1,0 +1,41 @@
+import { Metric, metricNamespace } from '../../shared/contract/metrics.ts'
+import { deployments, ofType } from '../support/synthesis.ts'
+import { docComments, parts } from './doc-comments.ts'
+import { code, page, table } from './markdown.ts'
+
+const comments = docComments('shared/contract/metrics.ts')
+
+/** Deployments differ in their alarms; each alarm is listed once. */
+const alarms = new Map(
+  Object.values(deployments).flatMap((mailflow) =>
+    ofType('AWS::CloudWatch::Alarm', mailflow).map(({ Properties }): [string, string] => [
+      Properties.AlarmName.replace('Mailflow: ', ''),
+      Properties.AlarmDescription.split(' What to do: ')[0],
+    ]),
+  ),
+)
+
+/** As GitHub makes the anchor of a heading. */
+const anchor = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\w\s-]/g, '')
+    .replaceAll(' ', '-')
+
+export const metricsAndAlarmsPage = (): string =>
+  page(
+    'Metrics and alarms',
+    '`shared/contract/metrics.ts` and the synthesised stack',
+    '## Metrics',
+    `Namespace ${code(metricNamespace)}. Functions add the dimension \`service\`, the function's name. A metric is a sum unless it is a gauge.`,
+    table(
+      ['Metric', 'Meaning'],
+      Object.entries(Metric).map(([key, name]) => [code(name), parts(comments.get(`Metric.${key}`)).text]),
+    ),
+    '## Alarms',
+    "An alarm's name begins with the stack's name.",
+    table(
+      ['Alarm', 'Impact'],
+      [...alarms].map(([title, impact]) => [`[${title}](../runbook.md#${anchor(title)})`, impact]),
+    ),
+  )

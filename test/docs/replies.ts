@@ -1,0 +1,66 @@
+import * as rates from '../../functions/smtp-ingress/limits/rates.ts'
+import * as refusals from '../../functions/smtp-ingress/protocol/refusals.ts'
+import type { Refused } from '../../functions/smtp-ingress/replies.ts'
+import * as replies from '../../functions/smtp-ingress/replies.ts'
+import type { Reply } from '../../shared/contract/message.ts'
+import { formatReply } from '../../shared/mail/reply.ts'
+import { docComments, parts } from './doc-comments.ts'
+import { code, page, table } from './markdown.ts'
+
+const sample = <T>(make: (value: T) => Refused | Reply, value: T): [string, Refused | Reply] => [
+  make.name,
+  make(value),
+]
+
+/** One of each reply that depends on something. */
+const samples = [
+  sample(replies.tooLarge, 36_700_160),
+  sample(replies.headerTooLarge, 262_144),
+  sample(replies.messageLineTooLong, 65_536),
+  sample(replies.parameterUnknown, 'FUTURE'),
+  sample(replies.parameterTooLong, 'ENVID'),
+  sample(replies.queuedAs, '01KGH3Z9A0V4RRFFQ69G5FAVXX'),
+  sample(refusals.unlawfulControl, '\r'),
+  sample(refusals.wrongArguments, 'MAIL FROM:<address>'),
+  sample(refusals.wrongParameter, 'Bad message size syntax'),
+]
+
+/** The files that make the ingress's replies. */
+export const replySources = ['limits/rates.ts', 'protocol/refusals.ts', 'replies.ts']
+const comments = new Map(replySources.flatMap((file) => [...docComments(`functions/smtp-ingress/${file}`)]))
+
+interface Documented {
+  reply: Reply
+  reason: string | null
+  when: string
+}
+
+const isReply = (value: object): value is Reply => 'code' in value
+const isRefused = (value: object): value is Refused => 'reason' in value
+
+const exported: [string, unknown][] = [...Object.entries({ ...replies, ...refusals, ...rates }), ...samples]
+
+/** Every reply that the ingress sends itself, by code; replies that connectors decide are not among them. */
+export const documentedReplies: readonly Documented[] = exported
+  .flatMap(([name, value]): Documented[] => {
+    if (typeof value !== 'object' || value === null || value === replies.clientLeft) return []
+    const when = parts(comments.get(name)).text
+    if (isRefused(value)) return [{ reply: value.reply, reason: value.reason, when }]
+    return isReply(value) ? [{ reply: value, reason: null, when }] : []
+  })
+  .toSorted((one, other) => formatReply(one.reply).localeCompare(formatReply(other.reply)))
+
+export const repliesPage = (): string =>
+  page(
+    "The ingress's replies",
+    '`functions/smtp-ingress/`',
+    'Replies of the ingress itself, by code; the greeting, the replies to HELO and EHLO, and 354 are not listed. [Connectors](../connectors.md) has the replies that a connector causes. 421 ends the session. *Counted as* is the dimension `reason` of the metric `Refused`, and the reason in the log. Numbers are those of the default settings.',
+    table(
+      ['Reply', 'Counted as', 'When'],
+      documentedReplies.map(({ reply, reason, when }) => [
+        code(formatReply(reply)),
+        reason === null ? '' : code(reason),
+        when,
+      ]),
+    ),
+  )

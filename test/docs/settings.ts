@@ -1,0 +1,54 @@
+import { z } from 'zod'
+import { Config } from '../../infra/config.ts'
+import { docComments, parts } from './doc-comments.ts'
+import { code, page, table } from './markdown.ts'
+import { type Field, fieldsOf, type JsonSchema, typeOf } from './schema.ts'
+
+const comments = docComments('infra/config.ts')
+
+/**
+ * The comment of a setting: of `ingress.cpu` it is that of `Config.ingress.cpu`, or of `cpu` in the constant `Ingress`.
+ * Functions share the comments of `unit`.
+ */
+function commentOf(path: string): string | undefined {
+  const names = path.split('.')
+  const homes = names.map((_, index) => capitalised(names.slice(index).join('.')))
+  return [`Config.${path}`, ...homes, `unit.${names.at(-1)}`]
+    .map((home) => comments.get(home))
+    .find((comment) => comment !== undefined)
+}
+
+/** Empty without a comment. */
+export const descriptionOf = (path: string): string => parts(commentOf(path)).text
+
+const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
+/** Every setting; of those that hold others, those that have a comment of their own. */
+export const settings: readonly Field[] = fieldsOf(
+  z.toJSONSchema(Config, { io: 'input', unrepresentable: 'any' }) as JsonSchema,
+  () => false,
+).filter(({ path, schema }) => schema.type !== 'object' || descriptionOf(path) !== '')
+
+function defaultOf({ path, schema, isRequired }: Field): string {
+  if (schema.type === 'object' && schema.default !== undefined) return ''
+  if (isRequired) return 'required'
+  return schema.default === undefined
+    ? (parts(commentOf(path)).default ?? '–')
+    : code(JSON.stringify(schema.default))
+}
+
+export const settingsPage = (): string =>
+  page(
+    'Settings',
+    '`infra/config.ts`',
+    'The object `mailflow` in the context of `cdk.json`. A setting within another is written with a dot: `ingress.cpu`. `cdk synth` refuses an unknown setting or a value out of range, by its name. A setting without a default (–) may be left out; a *required* one may be left out with the object that holds it.',
+    table(
+      ['Setting', 'Value', 'Default', 'Meaning'],
+      settings.map((setting) => [
+        code(setting.path),
+        typeOf(setting.schema),
+        defaultOf(setting),
+        descriptionOf(setting.path),
+      ]),
+    ),
+  )

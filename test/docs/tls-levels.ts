@@ -1,0 +1,90 @@
+import {
+  type Chapter,
+  cellsOf,
+  chapters,
+  type LevelName,
+  levelNames,
+  type Row,
+} from '../shared/net/levels/expected.ts'
+import { page, table } from './markdown.ts'
+
+const columns: Record<LevelName, string> = {
+  Opportunistic: 'Opp.',
+  EncryptionOnly: 'Enc.',
+  CertificateValidation: 'Cert.',
+  DomainValidation: 'Domain',
+  'own CAs': 'own CAs',
+  'TLS 1.3': '1.3',
+  'MTA-STS enforce': 'STS',
+  'MTA-STS testing': 'STS testing',
+  'DANE 3 1 1': '3 1 1',
+  'DANE 2 0 1': '2 0 1',
+  'DANE unusable': 'unusable',
+  REQUIRETLS: 'REQUIRETLS',
+  ReportOnly: 'Report',
+  'TLS-Required: No': 'No',
+}
+
+function cell(text: string): string {
+  const [what = '', recorded] = text.split('/')
+  const words = what === 'tls' ? 'TLS' : what
+  return recorded === undefined ? words : `${words} (${recorded})`
+}
+
+/** Levels at which a chapter's rows all come to the same, in their order. */
+function groupsOf(rows: readonly Row[]): LevelName[][] {
+  const byContent = Map.groupBy(levelNames, (_, column) => rows.map((row) => cellsOf(row)[column]).join(' '))
+  return [...byContent.values()]
+}
+
+function headOf(group: readonly LevelName[], groups: readonly LevelName[][]): string {
+  const most = Math.max(...groups.map(({ length }) => length))
+  if (groups.length === 1) return 'at every level'
+  return group.length === most && most > 4 ? 'all others' : group.map((name) => columns[name]).join(', ')
+}
+
+function rowOf(row: Row, groups: readonly LevelName[][]): string[] {
+  const cells = cellsOf(row)
+  const shown = groups.map(([first]) => cell(cells[levelNames.indexOf(first as LevelName)] ?? ''))
+  return [row.does.join('; ').replaceAll('*', '\\*'), ...shown]
+}
+
+function section({ title, subject, rows }: Chapter): string {
+  const groups = groupsOf(rows)
+  const head = [`${subject} …`, ...groups.map((group) => headOf(group, groups))]
+  return `## ${title}\n\n${table(
+    head,
+    rows.map((row) => rowOf(row, groups)),
+  )}`
+}
+
+export const tlsLevelsPage = (): string =>
+  page(
+    'What each TLS level does when a next hop misbehaves',
+    '`test/shared/net/levels/expected.ts`',
+    'The tests try each cell against a server that misbehaves so. [TLS levels](../tls-levels.md) explains levels and codes.',
+    [
+      '- `TLS`: delivered, encrypted. `clear`: delivered without TLS.',
+      '- A code from `4.`: deferred with it. A code from `5.`: bounced with it.',
+      '- A code in brackets: recorded, not enforced.',
+    ].join('\n'),
+    [
+      'Levels with the same results throughout a table share a column:',
+      '',
+      table(
+        ['Column', 'Level'],
+        [
+          ['Opp., Enc., Cert., Domain', 'a connector with this `tlsSettings`, by the public roots'],
+          ['own CAs', "`DomainValidation` by the partner's own certificate authority"],
+          ['1.3', '`EncryptionOnly` with `minimumTlsVersion: "TLSv1.3"`'],
+          ['STS, STS testing', 'an MTA-STS policy in mode `enforce`, `testing`'],
+          ['3 1 1, 2 0 1', "TLSA records of the server's key, of the root above its certificate"],
+          ['unusable', 'TLSA records of which none is usable'],
+          ['REQUIRETLS', 'the sender asks for it'],
+          ['Report', '`DomainValidation` in mode `ReportOnly`'],
+          ['No', '`TLS-Required: No`, with `3 1 1` and an MTA-STS policy published'],
+        ],
+      ),
+    ].join('\n'),
+    ...chapters.map(section),
+  )
