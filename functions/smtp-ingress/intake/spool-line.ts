@@ -1,7 +1,7 @@
 /**
  * Queues uploads of large messages from the spool. The attack: hundreds of large messages end at once, and each upload
  * needs memory for a part. The defence: a few slots, each with the memory of one part, and a queue. The limit: a client
- * waits ten minutes for the reply to its end of data (RFC 5321 §4.5.3.2.6), so a message that waits too long is refused
+ * waits ten minutes for the reply to its end of data (RFC 5321 §4.5.3.2.6). So a message that waits too long is refused
  * with 452.
  */
 export interface SpoolLineOptions {
