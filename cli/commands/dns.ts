@@ -40,7 +40,7 @@ export const dns = command({
       type: 'string',
       value: 'ADDRESS',
       multiple: true,
-      says: "use this resolver, for example tls://9.9.9.9#dns.quad9.net (default: the system's); may be repeated",
+      says: "resolver, such as tls://9.9.9.9#dns.quad9.net (default: the system's); may be repeated",
     },
     ...jsonOption,
   },

@@ -54,7 +54,7 @@ const actions: Readonly<Record<string, string>> = {
   // The next hop may still refuse it, so the text does not promise delivery.
   Deliver: 'would be sent',
   Defer: 'would be deferred',
-  Bounce: 'would bounce',
+  Bounce: 'would be refused',
 }
 
 function recipientLines({ address, inSession, verdict, route, tls }: z.output<typeof Recipient>): string[] {

@@ -13,7 +13,7 @@ test('--help names every command', async () => {
 })
 
 for (const { name, options, usesApi } of commands)
-  test(`${name} --help names every option, and asks nothing`, async () => {
+  test(`${name} --help names every option and sends no request`, async () => {
     const { status, out, err } = await mailflow([...name.split(' '), '--help'])
     assert.deepEqual([status, err], [0, ''])
     const shown = [...Object.keys(options), ...(usesApi ? ['api', 'token', 'sign', 'region'] : []), 'help']
@@ -22,32 +22,38 @@ for (const { name, options, usesApi } of commands)
     assert.ok(out.split('\n').every((line) => line.length <= 120))
   })
 
-describe('a command that is called wrongly ends with 2 and names the fault', () => {
+describe('a wrong call exits with 2 and names the error', () => {
   const rows: [string[], RegExp][] = [
-    [['--api', 'http://127.0.0.1:1', 'messages'], /--api comes after the command: connectors list, /],
-    [['conectors'], /there is no command "conectors"; the commands are connectors list, /],
-    [['connectors'], /say which: connectors list, /],
-    [['connectors', 'delete'], /there is no command "connectors delete"; there are /],
+    [
+      ['--api', 'http://127.0.0.1:1', 'messages'],
+      /put --api after the command; the commands are connectors list, /,
+    ],
+    [['conectors'], /unknown command "conectors"; the commands are connectors list, /],
+    [['connectors'], /incomplete command "connectors"; the commands are connectors list, /],
+    [['connectors', 'delete'], /unknown command "connectors delete"; the commands are /],
     [
       ['connectors', 'list', '--pretty'],
       /Unknown option '--pretty' \(usage: npx mailflow connectors list \[OPTION …\]\)/,
     ],
-    [['connectors', 'list', 'all'], /"all" is one argument too many/],
-    [['connectors', 'get'], /something is missing \(usage: npx mailflow connectors get NAME\|ID/],
-    [['connectors', 'apply'], /connectors apply needs -f FILE/],
+    [['connectors', 'list', 'all'], /unexpected argument "all"/],
+    [['connectors', 'get'], /an argument is missing \(usage: npx mailflow connectors get NAME\|ID/],
+    [['connectors', 'apply'], /connectors apply requires -f FILE/],
     [['connectors', 'apply', '-f'], /Option '-f, --file <value>' argument missing/],
-    [['connectors', 'import-exchange'], /something is missing/],
-    [['check'], /check needs either HOST\[:PORT\] or --certificate FILE/],
-    [['check', 'mx.bank.example', '--certificate', 'a.pem'], /check needs either HOST/],
+    [['connectors', 'import-exchange'], /an argument is missing/],
+    [['check'], /check needs HOST\[:PORT\] or --certificate FILE/],
+    [['check', 'mx.bank.example', '--certificate', 'a.pem'], /check needs HOST/],
     [['check', 'mx.bank.example:0'], /mx\.bank\.example:0: "0" is not a port from 1 to 65535/],
     [['check', 'mx.bank.example:smtp'], /"smtp" is not a port/],
     [['check', '[192.0.2.1]:25'], /192\.0\.2\.1 is not an IPv6 address/],
-    [['check', 'mx bank'], /mx bank: not a host, such as mx\.example\.com, /],
+    [['check', 'mx bank'], /mx bank: not a host; examples: mx\.example\.com, /],
     [['check', ':25'], /:25: not a host/],
     [['check', 'mx.bank.example', '--timeout', '0'], /--timeout 0: not a number of seconds from 1 to 300/],
-    [['check', 'mx.bank.example', '--servername', '*.bank.example'], /not a name, such as mx\.example\.com/],
+    [
+      ['check', 'mx.bank.example', '--servername', '*.bank.example'],
+      /not a host name; example: mx\.example\.com/,
+    ],
     [['messages', '--json=yes'], /does not take an argument/],
-    [['messages', '--token', 'a', '--sign'], /--token and --sign exclude each other/],
+    [['messages', '--token', 'a', '--sign'], /--token cannot be used with --sign or --region/],
   ]
   for (const [args, message] of rows)
     test(args.join(' '), async () => {
@@ -57,7 +63,7 @@ describe('a command that is called wrongly ends with 2 and names the fault', () 
       assert.match(err, message)
     })
 
-  test('without any argument the help is shown', async () => {
+  test('the help is shown without arguments', async () => {
     const { status, out } = await mailflow([])
     assert.equal(status, 2)
     assert.match(out, /npx mailflow COMMAND/)
@@ -66,13 +72,13 @@ describe('a command that is called wrongly ends with 2 and names the fault', () 
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/command-line.md'), 'utf8')
 
-test("the page's own file has no fault", () => {
+test('the example file of the page is valid', () => {
   const [, file = ''] = /```yaml\n(.*?)```/s.exec(page) ?? []
   const { inboundConnectors, outboundConnectors } = readConfiguration(file, 'docs/command-line.md')
   assert.deepEqual([inboundConnectors?.length, outboundConnectors?.length], [1, 1])
 })
 
-test('the page tells of every command and every option', () => {
+test('the page mentions every command and every option', () => {
   for (const { name, options } of commands) {
     assert.ok(page.includes(name), name)
     for (const option of Object.keys(options)) assert.ok(page.includes(`--${option}`), `${name} --${option}`)

@@ -45,7 +45,7 @@ test('the ingress killed in the middle of DATA has taken nothing, and starts aga
   client.write('Subject: half.\r\n\r\nhalf of')
   process.kill(runner.endpoints.pids.ingress ?? 0, 'SIGKILL')
   assert.equal(await client.reply(), '', 'the connection ends without an answer')
-  const line = await runner.complaint(/the ingress \(pid \d+\) ended by SIGKILL; now runs as pid \d+/)
+  const line = await runner.complaint(/the ingress \(pid \d+\) ended by SIGKILL; restarted as pid \d+/)
   assert.ok(line.includes(`pid ${runner.endpoints.pids.ingress})`))
 
   await api.settled(idIn(await send('whole')), ['Delivered'])
@@ -69,7 +69,7 @@ test('the ingress killed under load loses nothing that it answered 250', { timeo
   )
   const unanswered = names.filter((name) => !replies.get(name)?.startsWith('250'))
   await until(() =>
-    runner.complaints.filter((line) => /ended by SIGKILL; now runs/.test(line)).length >= 2 ? true : null,
+    runner.complaints.filter((line) => /ended by SIGKILL; restarted/.test(line)).length >= 2 ? true : null,
   )
   assert.ok(unanswered.length > 0, 'the ingress died under load')
   // As the client's own queue would: what was not answered is sent again.
@@ -90,7 +90,7 @@ test('the ingress killed under load loses nothing that it answered 250', { timeo
 
 /** The pid of the ingress now: that of the ready line, or of the last restart. */
 function ingressPid(): number {
-  const restarts = runner.complaints.map((line) => /now runs as pid (\d+)/.exec(line)?.[1]).filter(Boolean)
+  const restarts = runner.complaints.map((line) => /restarted as pid (\d+)/.exec(line)?.[1]).filter(Boolean)
   return Number(restarts.at(-1) ?? runner.endpoints.pids.ingress)
 }
 
@@ -108,7 +108,7 @@ test('a worker killed inside SMTP transactions: all arrives, twice only what is 
   }
   const dying = await inFlight()
   process.kill(runner.endpoints.pids.runner, 'SIGUSR2')
-  await runner.complaint(/SIGUSR2: killed [1-9]\d* Lambda workers/)
+  await runner.complaint(/SIGUSR2: killed [1-9]\d* running Lambda workers/)
   await mailbox.abandoned(names.length)
   mailbox.holding = false
   await letTimePass(dying)

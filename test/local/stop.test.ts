@@ -75,7 +75,7 @@ test('with --state a clean stop and a new start lose nothing', { timeout: 60_000
   assert.deepEqual(await runToEnd(['--smtp-port', '0', '--api-port', '0', ...args]), {
     code: 1,
     stdout: '',
-    stderr: `mailflow: --state ${state}: in use by the runner with pid ${first.process.pid}\n`,
+    stderr: `mailflow: --state ${state}: already in use by the runner with pid ${first.process.pid}\n`,
   })
   const api = new Api(first.endpoints)
   await api.call('PUT', '/accepted-domains/ours.example', {})
