@@ -545,7 +545,7 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'DIFFERENT',
       says: /^No record matches the EC certificate mx\.ours\.example, which will be served from 2026-12-20: publish one some days before\.$/,
     },
-    'of a certificate that is served no more': {
+    'match a certificate that is no longer served': {
       of: 'TLSA',
       change: (around) => {
         around.certificates = [...(around.certificates ?? []), past.published]
@@ -555,7 +555,7 @@ const cases: Record<string, Record<string, Case>> = {
       says: /no longer served and can be removed: 3 1 1 [0-9a-f]{64}\.$/,
       status: 0,
     },
-    'of a certificate of nobody knows whom': {
+    'match no certificate of the gateway': {
       of: 'TLSA',
       change: ({ names }) => names[`_25._tcp.${host}`]?.TLSA?.push(`3 1 1 ${'a'.repeat(64)}`, '1 2 3 00'),
       result: 'OK',

@@ -75,7 +75,7 @@ test('our own resolver learns what is proven, what is forged and what is merely 
 
 test('a port in use is named together with its option', async () => {
   await assert.rejects(startDnsServer({ names: {}, ports: {} }, server.port), {
-    message: `port ${server.port} is in use (--dns-port)`,
+    message: `port ${server.port} is already in use (--dns-port)`,
   })
 })
 
