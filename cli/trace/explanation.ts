@@ -83,7 +83,7 @@ function demandText({ level, mode, tlsDomain, minimumTlsVersion }: z.output<type
   if (level === 'Opportunistic') return 'over TLS if offered, else in the clear'
   const name = tlsDomain === null ? '' : ` for ${tlsDomain}`
   const demanded = `${level}${name}, ${minimumTlsVersion} or later`
-  return mode === 'ReportOnly' ? `with ${demanded} report only` : `only with ${demanded}`
+  return mode === 'ReportOnly' ? `with ${demanded} (report only)` : `only with ${demanded}`
 }
 
 function listed(title: string, considered: readonly Considered[]): string[] {

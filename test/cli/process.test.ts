@@ -77,7 +77,7 @@ describe('a Node that does not run TypeScript', () => {
     assert.deepEqual([status, /npx mailflow COMMAND/.test(out)], [0, true])
     const wrong = await ended(process.execPath, [old, launcher, 'nothing'])
     assert.equal(wrong.status, 2)
-    assert.match(wrong.err, /^mailflow: there is no command "nothing"/)
+    assert.match(wrong.err, /^mailflow: unknown command "nothing"/)
   })
 })
 

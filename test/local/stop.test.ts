@@ -29,7 +29,7 @@ test('SIGHUP causes a clean stop, also when several processes forward it', async
   t.after(() => runner.stop())
   const ended = once(runner.process, 'exit')
   runner.process.kill('SIGHUP')
-  await runner.complaint(/^mailflow: SIGHUP: finishing/)
+  await runner.complaint(/^mailflow: SIGHUP: stopping/)
   runner.process.kill('SIGTERM')
   assert.deepEqual(await ended, [0, null])
   assert.deepEqual(leftIn(temporary), [])
@@ -103,7 +103,7 @@ test('with --state a clean stop and a new start lose nothing', { timeout: 60_000
   assert.ok(mailbox.received[0]?.content.toString().endsWith(content))
   assert.ok(existsSync(join(state, 'certificates', 'authority.pem')))
   await until(() => (second.output.some((line) => line.startsWith('Press Ctrl-C')) ? 'printed' : null))
-  assert.ok(second.output.some((line) => line.startsWith('The state is kept from before')))
+  assert.ok(second.output.some((line) => line.startsWith('The state directory already has a configuration')))
 })
 
 /** Makes deferred jobs due by editing the saved queue. */
