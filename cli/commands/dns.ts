@@ -9,7 +9,7 @@ import { jsonText } from '../text/words.ts'
 
 export const dns = command({
   name: 'dns',
-  summary: 'Show the DNS records to publish for a domain, from MX to TLSA, and check the published ones',
+  summary: 'Show the DNS records to publish for a domain, and check the published ones',
   takes: { shown: 'DOMAIN', least: 1, most: 1 },
   usesApi: true,
   options: {
