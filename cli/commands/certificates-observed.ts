@@ -34,7 +34,7 @@ const longestPage = 100
 
 export const observedCertificates = command({
   name: 'certificates observed',
-  summary: 'List observed certificates of partners and of this gateway, with the days until they expire',
+  summary: 'List observed certificates of partners and this gateway, with the days left',
   usesApi: true,
   options: {
     connector: { type: 'string', value: 'NAME', says: 'only certificates of this connector (name or id)' },

@@ -50,8 +50,8 @@ export const validateConnector = command({
   },
   details: `
 Outbound: the command shows every step: DNS, connection, EHLO, STARTTLS, certificate, test mail. The result is stored
-with the connector. Inbound: the connector as it is now is applied to the mail of the last days, even if it is disabled
-or report only. When an inbound and an outbound connector have the same name, both are validated. The exit status is 1
+with the connector. Inbound: the current connector is evaluated for the mail of the last days, even if it is disabled or
+report only. When an inbound and an outbound connector have the same name, both are validated. The exit status is 1
 when a step fails, or when the connector would refuse received mail.
 `,
   async run({ values, positionals: [nameOrId = ''], world, api }) {

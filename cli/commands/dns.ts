@@ -9,7 +9,7 @@ import { jsonText } from '../text/words.ts'
 
 export const dns = command({
   name: 'dns',
-  summary: 'Show the DNS records to publish for a domain, from MX to TLSA, and check the published ones',
+  summary: 'Show the DNS records to publish for a domain, and check the published ones',
   takes: { shown: 'DOMAIN', least: 1, most: 1 },
   usesApi: true,
   options: {
@@ -40,7 +40,7 @@ export const dns = command({
       type: 'string',
       value: 'ADDRESS',
       multiple: true,
-      says: "use this resolver, for example tls://9.9.9.9#dns.quad9.net (default: the system's); may be repeated",
+      says: "resolver, such as tls://9.9.9.9#dns.quad9.net (default: the system's); may be repeated",
     },
     ...jsonOption,
   },

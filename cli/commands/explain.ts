@@ -25,7 +25,7 @@ export const explain = command({
     ip: { type: 'string', value: 'ADDRESS', says: 'the IP address of the client' },
     tls: {
       type: 'string',
-      value: '[TLSv1.2|TLSv1.3]',
+      value: 'TLSv1.2|TLSv1.3',
       // The command takes no positional arguments, so the next argument is the version.
       optional: /^[^-]/,
       says: 'the client uses TLS of this version (default: TLSv1.3)',

@@ -152,7 +152,7 @@ function wayOut({ state, verdict, attempts }: Entry['recipients'][number]): stri
   return `${sessionOf(last)}${onTrial}`
 }
 
-/** Returns the next hop's reply where there is one: it says more than the reason. */
+/** Returns the next hop's reply if there is one, else the reason. */
 function whyNot({ reason, reply }: Verdict): string {
   const answered = reply !== null && (reason === 'RetryLater' || reason === 'RefusedByNextHop')
   return answered ? printable(reply).slice(0, 60) : reason

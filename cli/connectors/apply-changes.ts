@@ -9,7 +9,7 @@ import { acceptedDomains } from './kinds.ts'
 import { type Change, inOrderOfWriting } from './plan-changes.ts'
 
 /**
- * Ignores the warnings in the responses: they concern intermediate states. configuration-warnings.ts warns about the end.
+ * Ignores the warnings in responses: they concern intermediate states. configuration-warnings.ts checks the result.
  * @throws Fault that names the failed change and counts the changes written before it
  */
 export async function applyChanges(api: ApiClient, changes: readonly Change[]): Promise<void> {

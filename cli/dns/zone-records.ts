@@ -62,6 +62,6 @@ export function zoneOf(plan: Plan): ZoneRecord[] {
   ].map((record) => ({ ...record, name: `${record.name}.` }))
 }
 
-/** A text record as it stands in a zone file: strings of at most 255 octets (RFC 1035 §3.3.14). */
+/** Writes a TXT record in zone file syntax: strings of at most 255 octets (RFC 1035 §3.3.14). */
 export const quotedText = (text: string): string =>
   (text.match(/[\s\S]{1,255}/g) ?? ['']).map((part) => `"${part.replaceAll(/["\\]/g, '\\$&')}"`).join(' ')

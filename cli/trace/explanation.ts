@@ -54,7 +54,7 @@ const actions: Readonly<Record<string, string>> = {
   // The next hop may still refuse it, so the text does not promise delivery.
   Deliver: 'would be sent',
   Defer: 'would be deferred',
-  Bounce: 'would bounce',
+  Bounce: 'would be refused',
 }
 
 function recipientLines({ address, inSession, verdict, route, tls }: z.output<typeof Recipient>): string[] {
@@ -83,7 +83,7 @@ function demandText({ level, mode, tlsDomain, minimumTlsVersion }: z.output<type
   if (level === 'Opportunistic') return 'over TLS if offered, else in the clear'
   const name = tlsDomain === null ? '' : ` for ${tlsDomain}`
   const demanded = `${level}${name}, ${minimumTlsVersion} or later`
-  return mode === 'ReportOnly' ? `with ${demanded} report only` : `only with ${demanded}`
+  return mode === 'ReportOnly' ? `with ${demanded} (report only)` : `only with ${demanded}`
 }
 
 function listed(title: string, considered: readonly Considered[]): string[] {

@@ -1,6 +1,6 @@
 /**
- * Caches bundles and templates in node_modules/.cache/mailflow, because bundling and synthesis take most of a start. Each
- * digest of the bundled sources has a folder. It holds the bundles, a template for each digest of infra/ and settings,
+ * Caches bundles and templates in node_modules/.cache/mailflow, because bundling and synthesis take most of a start.
+ * Each digest of the bundled sources has a folder. It holds the bundles, a template for each digest of infra/ and settings,
  * and V8's compile cache.
  */
 import { createHash } from 'node:crypto'

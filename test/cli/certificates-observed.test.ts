@@ -41,14 +41,14 @@ const columns = (out: string) =>
     .split('\n')
     .map((line) => line.replaceAll(/ {2,}/g, '|'))
 
-const own = `ours|mx.ours.example|10d|2026-02-20|2026-02-10|CN=Issuer One|${'c'.repeat(64)}`
+const own = `gateway|mx.ours.example|10d|2026-02-20|2026-02-10|CN=Issuer One|${'c'.repeat(64)}`
 const bank = `next hop|To the bank|mx.bank.example|80d|2026-05-01|2026-02-09|2026-02-09 Issuer, Key|CN=Two|${'b'.repeat(64)}`
 
-test('what is in use is listed, ours first', async () => {
+test('certificates in use are listed, those of the gateway first', async () => {
   const { status, out } = await api.mailflow('certificates', 'observed')
   assert.equal(status, 0)
   const [heading, ...rows] = columns(out)
-  assert.equal(heading, 'Whose|Connector|Host|Left|Expires|Seen|Changed|Issuer|SHA-256')
+  assert.equal(heading, 'Owner|Connector|Host|Left|Expires|Observed|Changed|Issuer|SHA-256')
   assert.deepEqual(rows, [
     own,
     bank,
@@ -56,7 +56,7 @@ test('what is in use is listed, ours first', async () => {
   ])
 })
 
-test('what was superseded is listed when it is asked for', async () => {
+test('--all also lists superseded certificates', async () => {
   const { out } = await api.mailflow('certificates', 'observed', '--connector', 'to the BANK', '--all')
   assert.deepEqual(columns(out).slice(1), [
     bank,
@@ -64,14 +64,14 @@ test('what was superseded is listed when it is asked for', async () => {
   ])
 })
 
-test('what expires soon is listed alone', async () => {
+test('--expiring-within lists only certificates that expire soon', async () => {
   const { out } = await api.mailflow('certificates', 'observed', '--expiring-within', '30')
   assert.deepEqual(columns(out).slice(1), [own])
   const none = await api.mailflow('certificates', 'observed', '--expiring-within', '5')
-  assert.equal(none.out, 'No certificate was found.\n')
+  assert.equal(none.out, 'No certificates found.\n')
 })
 
-test('programs get what the API says', async () => {
+test('--json prints the response of the API', async () => {
   const { out } = await api.mailflow('certificates', 'observed', '--json', '--expiring-within', '30')
   assert.deepEqual(
     JSON.parse(out).map(({ host }: { host: string }) => host),
@@ -79,13 +79,16 @@ test('programs get what the API says', async () => {
   )
 })
 
-test('days that are none are refused before anybody is asked', async () => {
+test('an invalid number of days is rejected without a request', async () => {
   const { status, err } = await api.mailflow('certificates', 'observed', '--expiring-within', 'soon')
-  assert.deepEqual([status, err], [2, 'mailflow: --expiring-within soon: not a number of days\n'])
+  assert.deepEqual(
+    [status, err],
+    [2, 'mailflow: --expiring-within soon: not a number of days from 0 to 9999\n'],
+  )
 })
 
-test('a connector that does not exist is named', async () => {
+test('an unknown connector causes an error that names it', async () => {
   const { status, err } = await api.mailflow('certificates', 'observed', '--connector', 'nobody')
   assert.equal(status, 1)
-  assert.match(err, /there is no connector "nobody"/)
+  assert.match(err, /no connector "nobody"/)
 })

@@ -15,13 +15,13 @@ before(async () => {
 })
 after(() => api.stop())
 
-test('before anything was published, that is what is said', async () => {
+test('an error says that nothing has been published yet', async () => {
   const { status, out, err } = await api.mailflow('certificates')
   assert.deepEqual([status, out], [1, ''])
   assert.match(err, /No certificate was published yet/)
 })
 
-test('certificates are shown in the words of administrators', async () => {
+test('certificates are shown with their attributes', async () => {
   told = describeCertificates(
     {
       certificate: await certificateWith({
@@ -42,7 +42,7 @@ test('certificates are shown in the words of administrators', async () => {
   assert.equal(status, 0)
   assert.equal(
     out,
-    `mx.ours.example, told so since 2026-11-29 12:00 UTC
+    `mx.ours.example, published since 2026-11-29 12:00 UTC
 
 Current: mx.ours.example
   Certificate authority root issuer  mx.ours.example
@@ -58,10 +58,10 @@ Current: mx.ours.example
   SHA-256 of the certificate         ${certificate?.fingerprint256}
   SHA-256 of its public key          ${certificate?.publicKeyFingerprint256}
 
-TLSA records, in a zone that is signed
+TLSA records (the zone must be signed with DNSSEC)
   _25._tcp.mx.ours.example. IN TLSA 3 1 1 ${certificate?.publicKeyFingerprint256}
 
-What is spoken, most wanted first
+TLS parameters, in order of preference
   Versions  TLSv1.3, TLSv1.2
   Suites    TLS_AES_256_GCM_SHA384
             TLS_CHACHA20_POLY1305_SHA256
@@ -74,6 +74,6 @@ What is spoken, most wanted first
   )
 })
 
-test('--json prints the answer as it is', async () => {
+test('--json prints the response unchanged', async () => {
   assert.deepEqual(JSON.parse((await api.mailflow('certificates', '--json')).out), told)
 })

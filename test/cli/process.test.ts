@@ -1,4 +1,4 @@
-/** The command as a process, started as a person starts it. */
+/** Tests the command as a process, as a user starts it. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,13 +15,13 @@ const launcher = join(root, 'cli/mailflow.js')
 const cache = mkdtempSync(join(tmpdir(), 'mailflow-npm-'))
 after(() => rmSync(cache, { recursive: true }))
 
-/** The PATH of a terminal: npm's own scripts see the project's programs first. */
+/** The PATH of a terminal, without the node_modules/.bin that npm scripts add. */
 const path = (process.env.PATH ?? '')
   .split(delimiter)
   .filter((folder) => !folder.includes('node_modules'))
   .join(delimiter)
 
-/** A process that does not end is killed, so that its test fails and no other. */
+/** Kills a process that does not end, so that only its own test fails. */
 const bounded = <T>(child: ChildProcess, ending: Promise<T>): Promise<T> =>
   within(60_000, ending, `the end of ${child.spawnargs.join(' ')}`).finally(() => child.kill('SIGKILL'))
 
@@ -45,13 +45,13 @@ describe('npx mailflow', () => {
     ['in the folder of the project', root],
     ['in a folder below it', join(root, 'docs')],
   ] as const)
-    test(`starts ${where}, without the network, whatever Node the machine has`, async () => {
+    test(`starts ${where} without the network and with any Node of the machine`, async () => {
       const { status, out } = await ended('npx', ['mailflow', '--help'], cwd)
       assert.equal(status, 0)
       assert.match(out, /^ {2}npx mailflow COMMAND/m)
     })
 
-  test('hands on its arguments, the files of its folder and the exit status', async () => {
+  test('passes on arguments, working directory and exit status', async () => {
     const file = 'exchange-inbound.json'
     const folder = join(root, 'test/fixtures')
     const imported = await ended('npx', ['mailflow', 'connectors', 'import-exchange', file], folder)
@@ -65,23 +65,23 @@ describe('npx mailflow', () => {
 describe('a Node that does not run TypeScript', () => {
   const old = '--no-experimental-strip-types'
 
-  test('does not by itself start the command', async () => {
+  test('cannot start the command itself', async () => {
     const main = join(dirname(launcher), 'main.ts')
     const { status, err } = await ended(process.execPath, [old, main, '--help'])
     assert.equal(status, 1)
     assert.match(err, /ERR_UNKNOWN_FILE_EXTENSION|SyntaxError/)
   })
 
-  test("starts it by the project's own Node, with its exit status", async () => {
+  test("starts the command by the project's Node and returns its exit status", async () => {
     const { status, out } = await ended(process.execPath, [old, launcher, '--help'])
     assert.deepEqual([status, /npx mailflow COMMAND/.test(out)], [0, true])
     const wrong = await ended(process.execPath, [old, launcher, 'nothing'])
     assert.equal(wrong.status, 2)
-    assert.match(wrong.err, /^mailflow: there is no command "nothing"/)
+    assert.match(wrong.err, /^mailflow: unknown command "nothing"/)
   })
 })
 
-test('a reader that has seen enough ends it quietly', async () => {
+test('the process exits without an error when the reader closes the pipe', async () => {
   const connector = (number: number) => ({
     id: `01KGH3Z00000000000${String(number).padStart(8, '0')}`,
     name: `Partner ${number}`,

@@ -56,13 +56,13 @@ test('reports are listed in columns, the latest day first', async () => {
   const { status, out } = await api.mailflow('tls-reports')
   assert.equal(status, 0)
   const lines = out.split('\n').map((line) => line.replaceAll(/ {2,}/g, '|'))
-  assert.equal(lines[0], 'Day|Reported by|Signed|About|Good|Failed|Id')
+  assert.equal(lines[0], 'Day|Reported by|Signed|Domains|Successful|Failed|Id')
   assert.equal(lines[1], `2026-02-08|Sender Ltd|by sender.example|ours.example|5326|3|${id}`)
   assert.match(lines[2] ?? '', /^2026-02-02\|Sender Ltd\|no\|ours\.example\|5326\|3\|2026-02-02-/)
 })
 
-test('they are found by domain and by day', async () => {
-  assert.equal((await api.mailflow('tls-reports', '--domain', 'other.example')).out, 'No report was found.\n')
+test('reports are found by domain and by day', async () => {
+  assert.equal((await api.mailflow('tls-reports', '--domain', 'other.example')).out, 'No reports found.\n')
   const found = await api.mailflow('tls-reports', '--since', '3d', '--until', '2026-02-09', '--json')
   assert.deepEqual(
     JSON.parse(found.out).map((report: { day: string }) => report.day),
@@ -70,19 +70,19 @@ test('they are found by domain and by day', async () => {
   )
 })
 
-test('one report is shown with what failed, and why', async () => {
+test('one report is shown with its failures and their reasons', async () => {
   const { status, out } = await api.mailflow('tls-reports', id)
   assert.equal(status, 0)
   assert.equal(
     out,
     `Report ${id}
-  By         Sender Ltd (tls@sender.example)
+  Reporter   Sender Ltd (tls@sender.example)
   Signed     by sender.example
-  Their id   2026-02-08@sender.example
-  About      2026-02-08 00:00:00Z to 2026-02-08 23:59:59Z
+  Report id  2026-02-08@sender.example
+  Period     2026-02-08 00:00:00Z to 2026-02-08 23:59:59Z
   Received   2026-02-10 12:00:00Z
 
-ours.example, MTA-STS: 5326 good sessions, 3 failed
+ours.example, MTA-STS: 5326 successful sessions, 3 failed
     version: STSv1
     mode: testing
     mx: mx.ours.example
@@ -93,7 +93,7 @@ ours.example, MTA-STS: 5326 good sessions, 3 failed
   )
 })
 
-test('what is wrong is told', async () => {
+test('wrong arguments are rejected', async () => {
   const unknown = await api.mailflow('tls-reports', '2026-02-08-00000000000000000000')
   assert.deepEqual([unknown.status, unknown.out], [1, ''])
   assert.match(unknown.err, /There is no such report/)

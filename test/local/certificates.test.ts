@@ -1,7 +1,6 @@
 /**
- * Certificates as identity, end to end: real certificates over real handshakes, in TLS 1.2 and 1.3. What the server
- * answers to RCPT TO, what is decided after the queue, what the sender is told, and what `POST /explain` foretold
- * are compared word for word.
+ * Tests identification by certificate end to end, with real handshakes in TLS 1.2 and 1.3. Compares the reply to RCPT TO,
+ * the decision after the queue, the DSN and the prediction of `POST /explain` word for word.
  */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
@@ -35,7 +34,7 @@ interface Case {
   name: string
   client: Identity | null
   connector: object
-  /** Null when the certificate is taken. */
+  /** Null when the certificate is accepted. */
   refused: { inSession: string; faults: RegExp } | null
 }
 
@@ -123,7 +122,7 @@ const versions = ['TLSv1.2', 'TLSv1.3'] as const
 let runner: Running
 let api: Api
 let mailboxes: Partner
-/** Where the partners' own mail goes: what they are told. */
+/** Receives the DSNs to the partners. */
 let partners: Partner
 const connectors = new Map<string, string>()
 
@@ -204,18 +203,18 @@ async function foretold(each: Case, version: string) {
 
 for (const each of cases)
   for (const version of versions)
-    test(`${each.name} over ${version}: in session ${each.refused ? 'refused' : 'taken'}, as foretold`, async () => {
+    test(`${each.name} over ${version}: ${each.refused ? 'refused' : 'accepted'} in session, as POST /explain predicts`, async () => {
       const answer = await answerToRecipient(each, clientOf(each, version))
       assert.equal(answer, each.refused?.inSession ?? accepted)
       assert.equal((await foretold(each, version)).inSession, answer)
     })
 
-test('in the clear each is told to use TLS', async () => {
+test('every partner in the clear gets a reply that requires TLS', async () => {
   for (const each of cases)
     assert.equal(await answerToRecipient(each, undefined), '530 5.7.0 Must issue a STARTTLS command first')
 })
 
-/** Sends a message once the ingress has heard that the connector holds mail instead of refusing it. */
+/** Sends a message after the ingress has read that the connector defers mail instead of refusing it. */
 async function sendHeld(each: Case, version: 'TLSv1.2' | 'TLSv1.3'): Promise<string> {
   const client = await SmtpClient.open(runner.endpoints, clientOf(each, version))
   const content = `From: <a@${domainOf(each)}>\r\nSubject: ${version}\r\n\r\nhello\r\n`
@@ -235,7 +234,7 @@ const verdictOf = (trace: Trace) => {
   return { state: recipient.state, ...recipient.verdict }
 }
 
-test('after the queue the same certificates are judged alike, held, and at last returned', async (t) => {
+test('after the queue the same certificates have the same result: mail is held, then bounces', async (t) => {
   for (const id of connectors.values())
     await api.change(`/inbound-connectors/${id}`, { onViolation: 'Defer' })
   const sent = await Promise.all(
@@ -260,7 +259,7 @@ test('after the queue the same certificates are judged alike, held, and at last 
   for (const id of connectors.values())
     await api.change(`/inbound-connectors/${id}`, { onViolation: 'Bounce' })
   for (const { each, version, id } of sent.filter(({ each }) => each.refused !== null))
-    await t.test(`${each.name} over ${version}: returned when the connector bounces`, async () => {
+    await t.test(`${each.name} over ${version}: bounces when the connector bounces`, async () => {
       await api.call('POST', `/messages/${id}/retry`)
       const verdict = verdictOf(await api.settled(id, ['Bounced']))
       assert.equal(verdict.reply, each.refused?.inSession)
@@ -269,7 +268,7 @@ test('after the queue the same certificates are judged alike, held, and at last 
       assert.equal(explained.verdict.explanation, verdict.explanation)
     })
 
-  await t.test('and each sender reads the very reply', async () => {
+  await t.test('each DSN contains the same reply', async () => {
     const returned = sent.filter(({ each }) => each.refused !== null)
     for (const { each } of returned) {
       const notices = await until(() => {

@@ -1,6 +1,6 @@
 /**
- * A connector that is changed while mail flows: from the moment of the API's answer on, no message is decided by
- * the rule as it was before. Every second rule holds the mail, the others only let it pass to where no route is.
+ * Changes a connector while mail flows. After the API's response, no message is decided by the old rule. Every second
+ * rule holds the mail; the others pass it on to a domain without a route.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -27,11 +27,11 @@ before(
 
 after(() => shared.leave())
 
-test(`${messages} messages against ${changes} changes: none is decided by an older rule`, {
+test(`none of ${messages} messages is decided by an older rule during ${changes} changes`, {
   timeout: 120_000,
 }, async () => {
   const connector = await api.create('inbound', rule(0))
-  /** When the API had answered each change, by the rule's number. */
+  /** The time of the API's response, by the rule's number. */
   const answeredAt = [Date.now()]
   const decidedBy = new Map<number, number>()
   let [begun, decided] = [0, 0]
@@ -49,7 +49,7 @@ test(`${messages} messages against ${changes} changes: none is decided by an old
     client.close()
   }
 
-  /** @param inForce the rule that was in force at the latest when the message was handed over */
+  /** @param inForce the newest rule that was in force when the message was sent */
   async function check(id: string, inForce: number): Promise<void> {
     const [recipient] = (await api.settled(id)).recipients
     assert.ok(recipient)
@@ -65,7 +65,7 @@ test(`${messages} messages against ${changes} changes: none is decided by an old
   const due = (number: number): boolean => decided >= (number * messages) / (changes + 1)
   let changing: Promise<void> | null = null
 
-  /** Mail flows on meanwhile, unless the changes fall behind it. */
+  /** Keeps mail flowing, unless the changes fall behind. */
   async function changeWhenDue(): Promise<void> {
     const number = answeredAt.length
     if (number > changes || !due(number)) return

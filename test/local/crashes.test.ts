@@ -1,6 +1,6 @@
 /**
- * What is killed in the middle: nothing answered 250 is lost, and nothing arrives twice but what was inside an SMTP
- * transaction when its worker died, which is counted.
+ * Kills processes at work. No message accepted with 250 is lost. Only a message in an SMTP transaction whose worker died
+ * may arrive twice, and a metric counts it.
  */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -37,7 +37,7 @@ const send = (name: string) =>
 const timesIn = (messages: readonly string[], name: string) =>
   messages.filter((content) => content.includes(`Subject: ${name}.`)).length
 
-test('the ingress killed in the middle of DATA has taken nothing, and starts again', async () => {
+test('the ingress that is killed during DATA accepts nothing and restarts', async () => {
   const client = await SmtpClient.open(runner.endpoints)
   await client.command('MAIL FROM:<bob@plain.example>')
   await client.command('RCPT TO:<ann@ours.example>')
@@ -45,7 +45,7 @@ test('the ingress killed in the middle of DATA has taken nothing, and starts aga
   client.write('Subject: half.\r\n\r\nhalf of')
   process.kill(runner.endpoints.pids.ingress ?? 0, 'SIGKILL')
   assert.equal(await client.reply(), '', 'the connection ends without an answer')
-  const line = await runner.complaint(/the ingress \(pid \d+\) ended by SIGKILL; now runs as pid \d+/)
+  const line = await runner.complaint(/the ingress \(pid \d+\) ended by SIGKILL; restarted as pid \d+/)
   assert.ok(line.includes(`pid ${runner.endpoints.pids.ingress})`))
 
   await api.settled(idIn(await send('whole')), ['Delivered'])
@@ -53,7 +53,9 @@ test('the ingress killed in the middle of DATA has taken nothing, and starts aga
   assert.equal(timesIn(mailbox.received, 'half'), 0)
 })
 
-test('the ingress killed under load loses nothing that it answered 250', { timeout: 60_000 }, async (t) => {
+test('the ingress that is killed under load loses no message accepted with 250', {
+  timeout: 60_000,
+}, async (t) => {
   const clients = Array.from({ length: 8 }, (_, client) => client)
   const names = clients.flatMap((client) =>
     ['a', 'b', 'c', 'd', 'e'].map((letter) => `load-${client}${letter}`),
@@ -69,10 +71,10 @@ test('the ingress killed under load loses nothing that it answered 250', { timeo
   )
   const unanswered = names.filter((name) => !replies.get(name)?.startsWith('250'))
   await until(() =>
-    runner.complaints.filter((line) => /ended by SIGKILL; now runs/.test(line)).length >= 2 ? true : null,
+    runner.complaints.filter((line) => /ended by SIGKILL; restarted/.test(line)).length >= 2 ? true : null,
   )
   assert.ok(unanswered.length > 0, 'the ingress died under load')
-  // As the client's own queue would: what was not answered is sent again.
+  // Like a client's queue: a message without a reply is sent again.
   for (const name of unanswered) replies.set(name, await send(name))
   for (const reply of replies.values()) await api.settled(idIn(reply), ['Delivered'])
   const missing = names.filter((name) => timesIn(mailbox.answered, name) === 0)
@@ -88,27 +90,27 @@ test('the ingress killed under load loses nothing that it answered 250', { timeo
   )
 })
 
-/** The pid of the ingress now: that of the ready line, or of the last restart. */
+/** The current pid of the ingress, from the ready line or the last restart. */
 function ingressPid(): number {
-  const restarts = runner.complaints.map((line) => /now runs as pid (\d+)/.exec(line)?.[1]).filter(Boolean)
+  const restarts = runner.complaints.map((line) => /restarted as pid (\d+)/.exec(line)?.[1]).filter(Boolean)
   return Number(restarts.at(-1) ?? runner.endpoints.pids.ingress)
 }
 
-test('a worker killed inside SMTP transactions: all arrives, twice only what is counted', {
+test('a worker that is killed inside SMTP transactions loses nothing and duplicates only counted messages', {
   timeout: 90_000,
 }, async (t) => {
-  // Fewer than there are workers, so that all are under way at once.
+  // Fewer messages than workers, so that all transactions run at once.
   const names = Array.from({ length: 6 }, (_, index) => `crash-${index}`)
   mailbox.holding = true
   const ids: string[] = []
-  // One after another: what comes in one batch waits for its turn, outside of any transaction.
+  // One after another: messages of one batch would wait outside a transaction.
   for (const name of names) {
     ids.push(idIn(await send(name)))
     await mailbox.held(ids.length)
   }
   const dying = await inFlight()
   process.kill(runner.endpoints.pids.runner, 'SIGUSR2')
-  await runner.complaint(/SIGUSR2: killed [1-9]\d* Lambda workers/)
+  await runner.complaint(/SIGUSR2: killed [1-9]\d* running Lambda workers/)
   await mailbox.abandoned(names.length)
   mailbox.holding = false
   await letTimePass(dying)
@@ -124,7 +126,7 @@ test('a worker killed inside SMTP transactions: all arrives, twice only what is 
   await assertQueuesEmpty()
 })
 
-test('workers killed at any moment lose nothing and deliver nothing twice uncounted', {
+test('workers that are killed at any moment lose nothing and duplicate only counted messages', {
   timeout: 90_000,
 }, async (t) => {
   const leasesBefore = metric('LeasesExpired')
@@ -171,12 +173,12 @@ async function untilAllArrive(ids: readonly string[]): Promise<void> {
   }, 1000)
 }
 
-/** Looks, a second apart, through which nobody who lives holds a batch, however slow the machine. */
+/** Polls, a second apart, after which no living worker can still hold a batch, even on a slow machine. */
 const longestHeld = 6
 
 /**
- * A batch whose worker died stays invisible for up to ten minutes, and its claims last six: for what has lain
- * untouched for so many looks, that time is let pass at once.
+ * A batch whose worker died stays invisible for up to ten minutes, and its claims last six. This skips the wait for
+ * messages that did not change for that many polls.
  */
 function impatience(): () => Promise<void> {
   let looks = new Map<string, number>()
@@ -198,7 +200,7 @@ interface InFlight {
   handle: string
 }
 
-/** The queue emulator shows what is in flight. */
+/** Reads the in-flight messages from the queue emulator. */
 async function inFlight(): Promise<InFlight[]> {
   const stages = ['evaluation', 'delivery', 'bounce'].map((stage) => runner.endpoints.queues[stage] ?? '')
   const lists = await Promise.all(
@@ -222,7 +224,7 @@ async function letTimePass(abandoned: readonly InFlight[]): Promise<void> {
     )
 }
 
-/** What somebody was still at may end between the look and the touch. */
+/** Ignores a message that a worker finished between poll and change. */
 async function unlessEnded(name: string, touch: Promise<unknown>): Promise<void> {
   await touch.catch((error: Error) => {
     if (error.name !== name) throw error
@@ -249,7 +251,7 @@ async function endLeases(): Promise<void> {
     )
 }
 
-/** Sum of a metric over everything the units have logged (CloudWatch's embedded metric format). */
+/** Sums a metric over the logs of all units (CloudWatch's embedded metric format). */
 function metric(name: string): number {
   const { logs } = runner.endpoints
   const lines = readdirSync(logs).flatMap((file) => readFileSync(join(logs, file), 'utf8').split('\n'))

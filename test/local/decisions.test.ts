@@ -1,6 +1,6 @@
 /**
- * Every kind of decision, end to end through the synthesised stack: asserted from the message trace, and from what
- * the next hop really received.
+ * Tests every kind of decision end to end through the synthesised stack, by the message trace and by what the next hop
+ * received.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -124,14 +124,14 @@ async function setUp(): Promise<void> {
 
 let serial = 0
 
-/** Lines of every awkward kind: a dot, a lone dot's neighbour, trailing spaces, an empty end. */
+/** Lines that are easy to corrupt: leading dots, trailing spaces, an empty last line. */
 function message(from: string, to: string): string {
   serial += 1
   const header = `From: <${from}>\r\nTo: <${to}>\r\nSubject: number ${serial}\r\nMessage-ID: <${serial}@test.example>\r\n`
   return `${header}\r\nfirst line\r\n.\r\n..two dots  \r\n\r\nlast\r\n`
 }
 
-/** Sends as our own mailbox server and returns the trace in its next resting state. */
+/** Sends as the own mail server and returns the trace when no recipient is pending. */
 async function fromOurs(to: string): Promise<{ trace: Trace; content: string }> {
   const content = message('ann@ours.example', to)
   const reply = await sendOne(runner.endpoints, 'ann@ours.example', to, content, ourServer)
@@ -142,14 +142,14 @@ async function fromOurs(to: string): Promise<{ trace: Trace; content: string }> 
 const receivedBy = (partner: Partner, content: string) =>
   partner.received.filter((one) => one.content.toString('latin1').endsWith(content))
 
-/** What stands before the octets the client sent: trace headers only. */
+/** Asserts that only trace headers precede the client's octets. */
 function headersAdded(received: { content: Buffer }, content: string): string {
   return received.content.toString('latin1').slice(0, -content.length)
 }
 
 const attemptOf = (trace: Trace) => trace.recipients[0]?.attempts.at(-1)
 
-test('a stranger without TLS is taken in the clear, and the mailbox server gets the same octets', async () => {
+test('mail in the clear is accepted without a connector, and the mailbox server gets the same octets', async () => {
   const content = message('bob@plain.example', 'ann@ours.example')
   const reply = await sendOne(runner.endpoints, 'bob@plain.example', 'ann@ours.example', content)
   const trace = await api.settled(idIn(reply))
@@ -170,7 +170,7 @@ test('a stranger without TLS is taken in the clear, and the mailbox server gets 
   )
 })
 
-test('over TLS the trace and the Received header say which', async () => {
+test('the trace and the Received header name the TLS version', async () => {
   const content = message('teller@bank.example', 'ann@ours.example')
   const reply = await sendOne(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content, {})
   const trace = await api.settled(idIn(reply))
@@ -182,7 +182,7 @@ test('over TLS the trace and the Received header say which', async () => {
   )
 })
 
-test('a partner that must use TLS and does not is refused in session, and nothing is passed on', async () => {
+test('a partner without required TLS is refused in session, and nothing is delivered', async () => {
   const before = partners.mailbox.received.length
   const content = message('teller@bank.example', 'ann@ours.example')
   const reply = await sendOne(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content)
@@ -190,7 +190,7 @@ test('a partner that must use TLS and does not is refused in session, and nothin
   assert.equal(partners.mailbox.received.length, before)
 })
 
-test('a stranger may not relay, and our own server may only by its certificate', async () => {
+test('only the own server may relay, and only with its certificate', async () => {
   for (const tls of [undefined, {}]) {
     const client = await SmtpClient.open(runner.endpoints, tls)
     const reply = await client.send('ann@ours.example', ['bob@plain.example'], 'Subject: x\r\n\r\n')
@@ -199,7 +199,7 @@ test('a stranger may not relay, and our own server may only by its certificate',
   }
 })
 
-test('opportunism: a partner without TLS gets the message in the clear', async () => {
+test('opportunistic TLS sends in the clear to a partner without TLS', async () => {
   const { trace, content } = await fromOurs('bob@plain.example')
   assert.equal(trace.direction, 'Originating')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
@@ -209,7 +209,7 @@ test('opportunism: a partner without TLS gets the message in the clear', async (
   assert.ok(partners.plain.wire().includes('first line'), 'readable on the wire')
 })
 
-test('opportunism: a certificate nobody vouches for still encrypts', async () => {
+test('opportunistic TLS encrypts with an untrusted certificate', async () => {
   const { trace, content } = await fromOurs('eve@strange.example')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
   assert.deepEqual([attemptOf(trace)?.tls?.protocol, attemptOf(trace)?.tls?.verified], ['TLSv1.3', false])
@@ -217,7 +217,7 @@ test('opportunism: a certificate nobody vouches for still encrypts', async () =>
   assert.ok(!partners.strange.wire().includes('first line'), 'unreadable on the wire')
 })
 
-test('forced TLS: the certificate is verified, and only then the message is sent', async () => {
+test('forced TLS verifies the certificate before the message is sent', async () => {
   const { trace, content } = await fromOurs('teller@good.example')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
   assert.deepEqual([attemptOf(trace)?.tls?.protocol, attemptOf(trace)?.tls?.verified], ['TLSv1.3', true])
@@ -226,7 +226,7 @@ test('forced TLS: the certificate is verified, and only then the message is sent
   assert.deepEqual(received?.tls, { protocol: 'TLSv1.3', serverName: 'mx.good.example' })
 })
 
-test('a connector may hand over to SES, which gets the message once', async () => {
+test('a connector with route Ses sends the message to SES once', async () => {
   const { trace, content } = await fromOurs('x@far.example')
   assert.equal(trace.recipients[0]?.state, 'Delivered')
   const store = await (await fetch(`${runner.endpoints.ses}/store`)).json()
@@ -248,7 +248,7 @@ const unmet = [
   },
 ] as const
 for (const { to, partner, code, why } of unmet)
-  test(`forced TLS: a partner that ${why} is never told of the message, which waits with ${code}`, async () => {
+  test(`forced TLS defers with ${code} and sends no envelope to a partner that ${why}`, async () => {
     const commandsBefore = partners[partner].commands.length
     const { trace, content } = await fromOurs(to)
     assert.equal(trace.recipients[0]?.state, 'Deferred')
@@ -266,7 +266,7 @@ for (const { to, partner, code, why } of unmet)
     assert.ok(!partners[partner].wire().includes(content), 'not an octet of it on the wire')
   })
 
-/** The notification to Ann about this address, as her mailbox server received it. */
+/** Returns the DSN to Ann about this address, as her mailbox server received it. */
 async function notificationAbout(address: string): Promise<string> {
   return until(() => {
     const found = partners.mailbox.received.find(
@@ -276,7 +276,7 @@ async function notificationAbout(address: string): Promise<string> {
   })
 }
 
-test('forced TLS that must not wait bounces, and the sender is told which connector and why', async () => {
+test('forced TLS bounces with onTlsFailure Bounce, and the DSN names connector and reason', async () => {
   const { trace, content } = await fromOurs('c@impatient.example')
   assert.equal(trace.recipients[0]?.state, 'Bounced')
   assert.deepEqual(receivedBy(partners.strange, content), [])
@@ -288,7 +288,7 @@ test('forced TLS that must not wait bounces, and the sender is told which connec
   assert.ok(!notification.includes('first line'), 'headers only: the message was to stay under TLS')
 })
 
-test("a partner's own refusal bounces with its words in the notification", async () => {
+test("a partner's refusal bounces, and the DSN contains its reply", async () => {
   const { trace } = await fromOurs('nobody@strict.example')
   assert.equal(trace.recipients[0]?.state, 'Bounced')
   assert.match(attemptOf(trace)?.reply ?? '', /^550 5\.1\.1 No such user here/)
@@ -297,7 +297,7 @@ test("a partner's own refusal bounces with its words in the notification", async
   assert.match(notification, /No such user here/)
 })
 
-test('the sender hears of success and failure as it asked, in its own terms', async () => {
+test('DSNs follow the NOTIFY, RET and ENVID parameters of the sender', async () => {
   const client = await SmtpClient.open(runner.endpoints, ourServer)
   const commands = [
     'MAIL FROM:<ann@ours.example> RET=FULL ENVID=QQ+2B1',
@@ -339,9 +339,9 @@ const unresolved = [
     to: 'x@nomail.example',
     state: 'Bounced',
     code: '5.1.10',
-    why: 'says by a null MX that it takes no mail',
+    why: 'has a null MX',
   },
-  { to: 'x@broken.example', state: 'Deferred', code: '4.4.312', why: 'has a name server that fails' },
+  { to: 'x@broken.example', state: 'Deferred', code: '4.4.312', why: 'has a DNS server that fails' },
 ]
 for (const { to, state, code, why } of unresolved)
   test(`a domain that ${why} is ${state} with ${code}`, async () => {
@@ -350,7 +350,7 @@ for (const { to, state, code, why } of unresolved)
     assert.match(attemptOf(trace)?.reply ?? '', new RegExp(`\\b${code.replaceAll('.', '\\.')}\\b`))
   })
 
-test('recipients of one message are decided each for itself', async () => {
+test('each recipient of a message has its own decision', async () => {
   const content = message('ann@ours.example', 'several')
   const to = ['bob@plain.example', 'dr@forced.example', 'carl@ours.example']
   const reply = await sendOne(runner.endpoints, 'ann@ours.example', to, content, ourServer)

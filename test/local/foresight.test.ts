@@ -1,6 +1,6 @@
 /**
- * Certificates are foreseen, end to end and from outside only: a server's certificate that is about to expire is seen by
- * a delivery, shown by the API, told of once; and one of another authority is told to the event bus.
+ * Tests the expiry watch end to end. A delivery observes a certificate that expires soon; the API shows it, and one
+ * notice is sent. A certificate of another authority causes an event.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -73,7 +73,7 @@ interface Place {
 const observed = (query = '') =>
   api.call<{ items: Place[] }>('GET', `/certificates/observed?connector=${connector}${query}`)
 
-/** It is written down when the delivery's batch has ended, which its trace does not wait for. */
+/** Observations are written at the end of the delivery's batch, after the trace. */
 const seen = (identity: Identity) =>
   until(async () => {
     const [place] = (await observed()).items
@@ -90,7 +90,7 @@ async function foresee(): Promise<{ told: number; known: number }> {
 
 const logged = (name: string): string => readFileSync(join(runner.endpoints.logs, `${name}.log`), 'utf8')
 
-test('a certificate that expires in 10 days is shown, and told of once', async () => {
+test('a certificate that expires in 10 days is shown, with one notice', async () => {
   await deliverOne()
   const place = await seen(old)
   assert.equal(place.host, '127.0.0.1')
@@ -111,7 +111,7 @@ test('a certificate that expires in 10 days is shown, and told of once', async (
     assert.ok(notices.includes(expected), expected)
 })
 
-test('a certificate of another authority is an event, and ends the concern', async () => {
+test('a certificate of another authority causes an event and ends the warning', async () => {
   await api.change(`/outbound-connectors/${connector}`, {
     smartHosts: [{ host: '127.0.0.1', port: servers[1]?.port }],
   })
@@ -148,7 +148,7 @@ test('a certificate of another authority is an event, and ends the concern', asy
   )
 })
 
-test('what our ingress serves is among what is watched', async () => {
+test('the expiry watch includes the certificate of the ingress', async () => {
   interface Published {
     certificates: { state: string; fingerprint256: string }[]
   }

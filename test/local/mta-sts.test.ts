@@ -1,4 +1,4 @@
-/** Policies of other domains (RFC 8461), by the synthesised stack and from outside only. */
+/** Tests MTA-STS policies of other domains (RFC 8461) through the synthesised stack. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:https'
@@ -17,7 +17,7 @@ import { type Partner, startPartner } from '../support/smtp-partner.ts'
 const domains = ['listed', 'unlisted', 'untrusted', 'tested', 'missing'] as const
 type Name = (typeof domains)[number]
 
-/** What each domain's policy host hands out; null: 404. */
+/** The policy that each policy host serves; null means 404. */
 const policies: Record<Name, string | null> = {
   listed: policyText({ mx: ['mx.listed.example'] }),
   unlisted: policyText({ mx: ['mx.elsewhere.example'] }),
@@ -107,7 +107,7 @@ async function sendTo(name: Name) {
   return { state: recipient?.state, attempt, received: partners[name].received.length }
 }
 
-test('enforce, and all is well: the host is verified by name', async () => {
+test('mode enforce verifies the name of the host', async () => {
   const { state, attempt, received } = await sendTo('listed')
   assert.equal(state, 'Delivered')
   assert.equal(attempt?.tls?.verified, true)
@@ -115,21 +115,21 @@ test('enforce, and all is well: the host is verified by name', async () => {
   assert.ok(!partners.listed.wire().includes('4711'))
 })
 
-test('enforce, and the exchanger is not listed: nothing is sent', async () => {
+test('mode enforce sends nothing to an MX host that is not listed', async () => {
   const { state, attempt } = await sendTo('unlisted')
   assert.equal(state, 'Deferred')
   assert.match(attempt?.reply ?? '', /^451 4\.4\.8 mx\.unlisted\.example is not among/)
   assert.equal(partners.unlisted.connections(), 0)
 })
 
-test('enforce, and nobody vouches for the certificate: no message', async () => {
+test('mode enforce sends nothing to a host with an untrusted certificate', async () => {
   const { state, attempt, received } = await sendTo('untrusted')
   assert.equal(state, 'Deferred')
   assert.match(attempt?.reply ?? '', /^451 4\.7\.5 MTA-STS: /)
   assert.equal(received, 0)
 })
 
-test('testing, and the policy without its host: as opportunistic as without one', async () => {
+test('mode testing with an unlisted host is opportunistic', async () => {
   for (const name of ['tested', 'missing'] as const) {
     const { state, received } = await sendTo(name)
     assert.equal(state, 'Delivered', name)
@@ -137,7 +137,7 @@ test('testing, and the policy without its host: as opportunistic as without one'
   }
 })
 
-test('a validation says what the policy demands, and by what is kept', async () => {
+test('a validation shows the requirement of the cached policy', async () => {
   asked = []
   const id = await api.create('outbound', {
     name: 'to unlisted',
@@ -153,7 +153,7 @@ test('a validation says what the policy demands, and by what is kept', async () 
   assert.deepEqual(asked, [])
 })
 
-test('the command line says what is published for a domain, and what is not', async () => {
+test('the dns command shows published and missing records', async () => {
   trust(authority)
   installTranslation({ '127.0.0.80:443': `127.0.0.1:${(web.address() as AddressInfo).port}` })
   const { api: gateway, dns } = runner.endpoints

@@ -1,4 +1,4 @@
-/** What anybody may read of a gateway, from outside, by HTTP. */
+/** Tests the public HTTP pages of a gateway. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { request } from 'node:http'
@@ -16,7 +16,7 @@ before(async () => {
 })
 after(() => shared.leave())
 
-/** fetch() does not let one say by which name a server is asked. */
+/** fetch() cannot set the Host header. */
 function ask(path: string, { host, method = 'GET' }: { host?: string; method?: string } = {}) {
   return new Promise<{ status: number | undefined; type: string | undefined; body: string }>(
     (resolve, reject) => {
@@ -34,7 +34,7 @@ function ask(path: string, { host, method = 'GET' }: { host?: string; method?: s
   )
 }
 
-test('the page, its JSON and the API tell of the certificate that the ingress shows', async () => {
+test('the page, its JSON and the API show the certificate that the ingress presents', async () => {
   const told = await until(async () => {
     const { status, body } = await ask('/certificates.json')
     return status === 200 ? PublishedCertificates.parse(JSON.parse(body)) : null
@@ -56,7 +56,7 @@ test('the page, its JSON and the API tell of the certificate that the ingress sh
   assert.equal(new X509Certificate(pem.body).fingerprint256, shown?.fingerprint256)
 })
 
-test('the policy of a domain is handed out by the name of its policy host once the domain is accepted', async () => {
+test('the MTA-STS policy is served at the policy host of an accepted domain', async () => {
   const asked = () => ask('/.well-known/mta-sts.txt', { host: 'mta-sts.branch.example' })
   assert.equal((await asked()).status, 404)
   await new Api(running.endpoints).call('PUT', '/accepted-domains/branch.example', {})
@@ -65,7 +65,7 @@ test('the policy of a domain is handed out by the name of its policy host once t
   assert.match(body, /^version: STSv1\r\nmode: testing\r\nmx: [a-z.]+\r\nmax_age: 604800\r\n$/)
 })
 
-test('what is for administrators is not there, and what is for everybody cannot be written', async () => {
+test('the public pages serve no administrative path and accept no writes', async () => {
   for (const path of ['/accepted-domains', '/inbound-connectors', '/messages', '/openapi.json'])
     assert.equal((await ask(path)).status, 404, path)
   assert.equal((await ask('/', { method: 'POST' })).status, 405)
@@ -73,7 +73,7 @@ test('what is for administrators is not there, and what is for everybody cannot 
   assert.equal(answer.status, 404)
 })
 
-test('HEAD is answered', async () => {
+test('HEAD requests are answered', async () => {
   const { body, type } = await ask('/', { method: 'HEAD' })
   assert.deepEqual([body, type], ['', 'text/html; charset=utf-8'])
 })

@@ -1,6 +1,6 @@
 /**
- * A partner renews its certificate, end to end: the administrator hears which one appeared and which one was known,
- * accepts it, and what was held goes on.
+ * Tests a renewed partner certificate end to end: a notice names the new and the known certificate, the administrator
+ * accepts the new one, and held mail is delivered.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -57,7 +57,7 @@ const send = (domain: string, identity: Identity, subject = 'hello'): Promise<st
   return sendOne(runner.endpoints, `a@${domain}`, 'b@ours.example', content, identity)
 }
 
-/** What the runner wrote of the one notice about this connector, and the JSON at its end. */
+/** Returns the text of the one notice about this connector, and the JSON at its end. */
 async function noticeOf(connector: string) {
   await runner.complaint(new RegExp(`unknown certificate at connector "${connector}"`))
   const notices = readFileSync(join(runner.endpoints.logs, 'notices.log'), 'utf8').split(
@@ -68,7 +68,7 @@ async function noticeOf(connector: string) {
   return { text, json: JSON.parse(text.slice(text.indexOf('\n{\n'))) }
 }
 
-test('mail refused in session for a new certificate: the notice names connector, old and new', async () => {
+test('the notice about refused mail names the connector and the old and new certificates', async () => {
   const id = await api.create('inbound', restricted('Contoso', 'contoso.example', 'Bounce'))
   const old = await pki.issue({ names: ['mail.contoso.example'] })
   const renewed = await pki.issue({ names: ['mx1.contoso.example'] })
@@ -93,7 +93,7 @@ test('mail refused in session for a new certificate: the notice names connector,
   assert.match(text, new RegExp(`SHA-256 {2}${fingerprintOf(renewed)}[^]*SHA-256 {2}${fingerprintOf(old)}`))
 })
 
-test('mail held for a new certificate is delivered once, when the administrator adds what the notice says', async () => {
+test('mail held for a new certificate is delivered once when the administrator adds the fingerprint', async () => {
   const connector = restricted('Fabrikam', 'fabrikam.example', 'Defer')
   const id = await api.create('inbound', connector)
   const old = await pki.issue({ names: ['mail.fabrikam.example'] })
@@ -130,7 +130,7 @@ test('mail held for a new certificate is delivered once, when the administrator 
   const [{ field, add }] = json.remedies
   assert.equal(field, 'tlsSenderCertificateNames')
   await api.change(`/inbound-connectors/${id}`, { [field]: [...connector.tlsSenderCertificateNames, add] })
-  // Twice, as an impatient administrator does.
+  // Two requests must not cause two deliveries.
   await Promise.all([retry(), retry()])
   for (const message of held) {
     const [recipient] = (await api.settled(message, ['Delivered'])).recipients

@@ -1,4 +1,4 @@
-/** What an administrator does after a fault is mended, end to end: hold a connector against mail, and retry. */
+/** Tests validation and retry end to end after a connector is corrected. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { setUpOurMailboxes } from '../support/local/our-mailboxes.ts'
@@ -25,7 +25,7 @@ after(async () => {
   await shared.leave()
 })
 
-/** Mail from the bank in the clear. @returns its id, once it is deferred */
+/** Sends mail from the bank in the clear. @returns its id when it is deferred */
 async function deferred(): Promise<string> {
   const content = 'From: <teller@bank.example>\r\nSubject: held\r\n\r\nDear Ann\r\n'
   const reply = await sendOne(runner.endpoints, 'teller@bank.example', 'ann@ours.example', content)
@@ -40,7 +40,7 @@ interface Validation {
   failing: { reason: string; messages: string[] }[]
 }
 
-test('held mail is seen by validation, and flows at once when its connector is mended', async () => {
+test('validation shows held mail, and a retry delivers it after its connector is corrected', async () => {
   const bank = await api.create('inbound', {
     name: 'from the bank',
     connectorType: 'Partner',
@@ -58,7 +58,7 @@ test('held mail is seen by validation, and flows at once when its connector is m
   const mended = await api.call<Validation>('POST', `${path}/validate`)
   assert.deepEqual([mended.messages, mended.passing], [1, 1])
 
-  // What held it lets it pass; now it fails at our own mailbox server, which has no TLS.
+  // The inbound connector no longer holds it; now the own mailbox server has no TLS.
   assert.deepEqual(await api.call('POST', `${path}/retry`), { requested: 1, messages: 1, nextCursor: null })
   const [first] = await until(async () => {
     const [recipient] = (await api.settled(id, ['Deferred'])).recipients

@@ -1,6 +1,6 @@
 /**
- * Revoked certificates, end to end: a partner's server that sends and one that receives, whose authority hands out CRLs
- * and OCSP answers. What the gateway asks, what it answers, and what stands in the trace.
+ * Tests revoked certificates end to end, for a partner that sends and one that receives. Their authority serves CRLs and
+ * OCSP responses. The tests check the gateway's queries, its replies and the trace.
  */
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
@@ -115,19 +115,19 @@ test('a partner whose certificate is revoked is refused in session', async () =>
   assert.ok(asked.includes('POST /issuing/ocsp'), asked.join())
 })
 
-test('one whose certificate is good delivers, and the trace says that it was asked for', async () => {
+test('a partner whose certificate is good delivers, and the trace shows the check', async () => {
   const { reply } = await send('a@bank.example', 'ann@ours.example', sending.good)
   const trace = (await api.settled(idIn(reply), ['Delivered'])) as Detailed
   assert.deepEqual(trace.tls.clientCertificate?.revocation, { status: 'Good', detail: 'not revoked' })
 })
 
-test('what was heard is known to the next session, and nobody is asked again', async () => {
+test('the next session uses the cached status without another query', async () => {
   const { reply, asked } = await send('a@strict.example', 'ann@ours.example', sending.good)
   assert.match(reply, /^250 /)
   assert.deepEqual(asked, [])
 })
 
-test('of whom nobody says anything hears 451 where that is demanded, and is taken where not', async () => {
+test('undetermined revocation is refused with 451 by HardFail and accepted by SoftFail', async () => {
   authority.behave({ ocsp: 'Busy', crl: 'Busy' })
   const unheard = await authority.issue({ names })
   const strict = await send('a@strict.example', 'ann@ours.example', unheard)
@@ -138,7 +138,7 @@ test('of whom nobody says anything hears 451 where that is demanded, and is take
   authority.behave({ ocsp: 'Honest', crl: 'Honest' })
 })
 
-test('mail to a server whose certificate is revoked waits, and nothing of it is sent', async () => {
+test('mail to a server whose certificate is revoked is deferred, and nothing is sent', async () => {
   const { reply } = await send('ann@ours.example', 'b@revoked.example')
   const trace = (await api.settled(idIn(reply), ['Deferred'])) as Detailed
   const [recipient] = trace.recipients
@@ -151,7 +151,7 @@ test('mail to a server whose certificate is revoked waits, and nothing of it is 
   assert.ok(!servers[1]?.commands.some((line) => line.startsWith('MAIL')))
 })
 
-test('mail to one whose certificate is good arrives', async () => {
+test('mail to a server whose certificate is good is delivered', async () => {
   const { reply } = await send('ann@ours.example', 'b@good.example')
   const trace = (await api.settled(idIn(reply), ['Delivered'])) as Detailed
   assert.equal(trace.recipients[0]?.attempts[0]?.tls?.verified, true)

@@ -1,6 +1,6 @@
 /**
- * A rotation as an administrator does it, through the local stack: the next certificate is put into the secret, partners
- * are told, the ingress switches at its date under load, and page and API follow. No key is in anything that was written.
+ * Tests a rotation through the local stack. The administrator puts the next certificate into the secret, and it is
+ * published. The ingress switches at the announced time under load. No private key is written anywhere.
  */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
@@ -24,7 +24,7 @@ const SecretId = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:mailflow/
 let runner: Running
 let api: Api
 let secrets: SecretsManagerClient
-/** Of every certificate that was ever in the secret. */
+/** Private keys of every certificate that was in the secret. */
 const keys = new Set<string>()
 
 before(
@@ -67,13 +67,13 @@ async function states(): Promise<string[]> {
   return certificates.map(({ state, serial }) => `${state} ${serial}`)
 }
 
-/** Of what the page for partners shows, each with its state as a program reads it there. */
+/** Returns the certificates of the page for partners with their states. */
 async function statesOnPage(): Promise<string[]> {
   const { certificates }: PublishedCertificates = JSON.parse(await pageOf('certificates.json'))
   return certificates.map(({ state, serial }) => `${state} ${serial}`)
 }
 
-/** @returns the serial number that was shown, and when the handshake began and ended */
+/** @returns the presented serial number, and the times at which the handshake began and ended */
 async function sendOne(): Promise<{ begun: number; ended: number; serial: string }> {
   const wire = await Wire.greet(Number(runner.endpoints.smtp.split(':')[1]))
   await wire.command('STARTTLS')
@@ -107,7 +107,7 @@ async function underLoad(isEnough: () => boolean) {
 
 const pageOf = async (path: string) => (await fetch(new URL(path, runner.endpoints.pages))).text()
 
-/** When the ingress says that it has switched; infinity before it says so. */
+/** Returns the time at which the ingress logged the switch; infinity before. */
 function switchedIn(log: string): number {
   const line = log.split('\n').findLast((one) => one.includes('"certificates were switched'))
   return line === undefined ? Number.POSITIVE_INFINITY : Date.parse(JSON.parse(line).timestamp)
@@ -115,14 +115,14 @@ function switchedIn(log: string): number {
 
 const ingressLog = () => readFileSync(`${runner.endpoints.logs}/ingress.log`, 'utf8')
 
-test('the certificate is switched at its date under load, and partners, API and secret follow', {
+test('the ingress switches the certificate at its date under load, and page, API and secret follow', {
   timeout: 120_000,
 }, async () => {
   const folder = runner.endpoints.authority.replace(/\/authority\.pem$/, '')
   const old = (await sendOne()).serial
   assert.deepEqual(await states(), [`Current ${old}`])
   const before = await held()
-  // Issued beside the runner, by the same authority, under a name that nothing is kept of yet.
+  // Issued by the runner's authority, under a name without a stored certificate.
   const renewed = await (await LocalAuthority.open(folder)).issueAnew(hostname)
   const servedFrom = Date.now() + 8_000
   await put({ ...before, next: { ...renewed, servedFrom: new Date(servedFrom).toISOString() } })
@@ -140,7 +140,7 @@ test('the certificate is switched at its date under load, and partners, API and 
     if (begun > switchedAt) assert.equal(serial, next)
   }
   assert.ok(sessions.some(({ begun }) => begun > switchedAt))
-  // By its own date, before anybody has touched the secret.
+  // The ingress switches by the date, before the secret changes.
   for (const told of [await states(), await statesOnPage()])
     assert.deepEqual(told, [`Current ${next}`, `Deprecated ${old}`])
   assert.deepEqual((await rotate()).told, ['Certificate Switched'])
@@ -149,7 +149,7 @@ test('the certificate is switched at its date under load, and partners, API and 
   await runner.complaint(/new TLS certificate is in use/)
 })
 
-test('a next that is not for our name is refused by the ingress and by rotation, with its reason, and the old one served on', {
+test('a next certificate for another name is rejected with a reason, and the old one is still served', {
   timeout: 60_000,
 }, async () => {
   const { serial } = await sendOne()
@@ -174,7 +174,7 @@ test('a next that is not for our name is refused by the ingress and by rotation,
   await put({ ...before, next: null })
 })
 
-test('no key is in any log, notice, event or answer', async () => {
+test('no private key is in any log, notice, event or response', async () => {
   const secretWords = [...keys].flatMap((key) =>
     key.split('\n').filter((line) => line.length > 20 && !line.startsWith('-')),
   )

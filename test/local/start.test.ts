@@ -1,4 +1,4 @@
-/** What `npm start` promises at its start: one ready line, one-line causes, a demo. */
+/** Tests the start of `npm start`: one ready line, one-line errors, the demo. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { watch, writeFileSync } from 'node:fs'
@@ -24,7 +24,7 @@ for (const option of ['--smtp-port', '--api-port', '--pages-port', '--dns-port']
     const { code, stdout, stderr } = await runToEnd([...Object.entries(ports).flat(), '--no-demo'])
     assert.equal(code, 1)
     assert.equal(stdout, '')
-    assert.equal(stderr, `mailflow: port ${port} is in use (${option})\n`)
+    assert.equal(stderr, `mailflow: port ${port} is already in use (${option})\n`)
   })
 
 const badZone = join(folder, 'bad.json')
@@ -32,7 +32,7 @@ writeFileSync(badZone, '{"names":{"a.example":{"MX":"mx"}}}')
 const faults = [
   { args: ['--verbose'], stderr: /^mailflow: Unknown option '--verbose'[^\n]*\n$/ },
   { args: ['--zone', join(folder, 'none.json')], stderr: /^mailflow: --zone [^\n]*ENOENT[^\n]*\n$/ },
-  { args: ['--state', ''], stderr: /^mailflow: --state: the name of a directory is missing\n$/ },
+  { args: ['--state', ''], stderr: /^mailflow: --state: the directory is missing\n$/ },
   { args: ['--zone', badZone], stderr: /^mailflow: --zone [^\n]*names\.a\.example\.MX[^\n]*\n$/ },
 ]
 for (const { args, stderr } of faults)
@@ -58,7 +58,7 @@ test('--help prints every option and starts nothing', async () => {
     assert.ok(stdout.includes(`\n  ${option} `), option)
 })
 
-test('a start that is interrupted leaves nothing behind', async () => {
+test('an interrupted start leaves no files behind', async () => {
   const temporary = temporaryFolder(folder, 'interrupted')
   const watcher = watch(temporary)
   const runner = launch(['--smtp-port', '0', '--api-port', '0', '--no-demo'], temporary)
@@ -70,11 +70,11 @@ test('a start that is interrupted leaves nothing behind', async () => {
   assert.deepEqual(leftIn(temporary), [])
 })
 
-test('the demo prints a line for every decision, and how to go on', { timeout: 90_000 }, async (t) => {
+test('the demo prints a line for every decision, and commands to try', { timeout: 90_000 }, async (t) => {
   const runner = await startRunner({ names: {} }, [])
   t.after(() => runner.stop())
   const text = async () => {
-    while (!runner.output.some((line) => line.startsWith('Ctrl-C')))
+    while (!runner.output.some((line) => line.startsWith('Press Ctrl-C')))
       await once(runner.process.stdout as never, 'data')
     return runner.output
   }
@@ -91,14 +91,14 @@ test('the demo prints a line for every decision, and how to go on', { timeout: 9
     [
       ['Our mailboxes', 'Delivered', 'TLSv1.3, verified'],
       ['From the bank', 'Delivered', 'TLSv1.3, verified'],
-      ['From the bank', 'Refused', 'never taken in'],
+      ['From the bank', 'Refused', 'not accepted'],
       ['none', 'Delivered', 'in the clear'],
       ['none', 'Delivered', 'TLSv1.3, not verified'],
       ['none, but DANE', 'Delivered', 'TLSv1.3, verified'],
-      ['none, but DANE', 'Deferred', 'not yet, it waits'],
+      ['none, but DANE', 'Deferred', 'not sent yet'],
       ['To the bank', 'Delivered', 'TLSv1.3, verified'],
-      ['To the clinic', 'Deferred', 'not yet, it waits'],
-      ['To the vault', 'Bounced', 'not at all'],
+      ['To the clinic', 'Deferred', 'not sent yet'],
+      ['To the vault', 'Bounced', 'not sent'],
       ['Our mailboxes', 'Delivered', 'TLSv1.3, verified'],
     ],
   )

@@ -1,4 +1,4 @@
-/** What `npm start` promises at its end: a clean stop, whatever signal asks for it, and a state that is kept. */
+/** Tests the stop of `npm start`: a clean stop for every signal, and a saved state. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -23,20 +23,20 @@ import { startPartner } from '../support/smtp-partner.ts'
 
 const folder = folderOfTests()
 
-test('SIGHUP is a clean stop, however many pass it on', async (t) => {
+test('SIGHUP causes a clean stop, also when several processes forward it', async (t) => {
   const temporary = temporaryFolder(folder, 'hung-up')
   const runner = await startRunner({ names: {} }, ['--no-demo'], (args) => launch(args, temporary))
   t.after(() => runner.stop())
   const ended = once(runner.process, 'exit')
   runner.process.kill('SIGHUP')
-  await runner.complaint(/^mailflow: SIGHUP: finishing/)
+  await runner.complaint(/^mailflow: SIGHUP: stopping/)
   runner.process.kill('SIGTERM')
   assert.deepEqual(await ended, [0, null])
   assert.deepEqual(leftIn(temporary), [])
   assert.ok(!isAlive(runner.endpoints.pids.ingress ?? assert.fail('the ingress has an id')))
 })
 
-test('a second signal does not wait for a message that is under way, and still cleans up', async (t) => {
+test('a second signal exits at once during a message, and still cleans up', async (t) => {
   const temporary = temporaryFolder(folder, 'impatient')
   const runner = await startRunner({ names: {} }, ['--no-demo'], (args) => launch(args, temporary))
   t.after(() => runner.stop())
@@ -55,7 +55,7 @@ test('a second signal does not wait for a message that is under way, and still c
   assert.equal(await client.reply(), '', 'the connection ended: the ingress is gone')
 })
 
-test('SIGTERM to npm ends everything that npm start began', async (t) => {
+test('SIGTERM to npm ends every process of npm start', async (t) => {
   const runner = await startRunner({ names: {} }, ['--no-demo'], launchByNpm)
   t.after(() => runner.stop())
   const { runner: pid, ingress = assert.fail('the ingress has an id') } = runner.endpoints.pids
@@ -75,12 +75,12 @@ test('with --state a clean stop and a new start lose nothing', { timeout: 60_000
   assert.deepEqual(await runToEnd(['--smtp-port', '0', '--api-port', '0', ...args]), {
     code: 1,
     stdout: '',
-    stderr: `mailflow: --state ${state}: in use by the runner with pid ${first.process.pid}\n`,
+    stderr: `mailflow: --state ${state}: already in use by the runner with pid ${first.process.pid}\n`,
   })
   const api = new Api(first.endpoints)
   await api.call('PUT', '/accepted-domains/ours.example', {})
   const content = 'Subject: kept\r\n\r\nover the stop\r\n'
-  // No connector routes ours.example yet, so the message waits in the queue.
+  // No connector routes ours.example yet, so the message stays in the queue.
   const id = idIn(await sendOne(first.endpoints, 'a@b.example', 'ann@ours.example', content))
   assert.equal((await api.settled(id)).recipients[0]?.state, 'Deferred')
   const connector = ourMailboxes(mailbox, { name: 'Our mailboxes' })
@@ -88,7 +88,7 @@ test('with --state a clean stop and a new start lose nothing', { timeout: 60_000
   assert.equal(await first.stop(), 0)
   endWaiting(join(state, 'snapshot', 'queues.json'))
 
-  // The demo has a connector of that name, too: what was kept is the administrator's, so it keeps away.
+  // The demo has a connector of the same name, and must not change the saved state.
   const second = await startRunner({ names: {} }, ['--state', state])
   t.after(() => second.stop())
   const again = new Api(second.endpoints)
@@ -102,11 +102,11 @@ test('with --state a clean stop and a new start lose nothing', { timeout: 60_000
   assert.equal(mailbox.received.length, 1, 'the demo sent nothing')
   assert.ok(mailbox.received[0]?.content.toString().endsWith(content))
   assert.ok(existsSync(join(state, 'certificates', 'authority.pem')))
-  await until(() => (second.output.some((line) => line.startsWith('Ctrl-C')) ? 'printed' : null))
-  assert.ok(second.output.some((line) => line.startsWith('The state is kept from before')))
+  await until(() => (second.output.some((line) => line.startsWith('Press Ctrl-C')) ? 'printed' : null))
+  assert.ok(second.output.some((line) => line.startsWith('The state directory already has a configuration')))
 })
 
-/** Lets the time pass until deferred jobs are due, in the file that keeps them. */
+/** Makes deferred jobs due by editing the saved queue. */
 function endWaiting(file: string): void {
   const queues: Record<string, { body: string; md5OfBody: string; delayUntil?: number }[]> = JSON.parse(
     readFileSync(file, 'utf8'),

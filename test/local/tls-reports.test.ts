@@ -1,4 +1,4 @@
-/** A report's whole way through the bundled functions: counted, sent and signed, received, verified, shown. */
+/** Tests a TLS report end to end: counting, signing, sending, receiving, verifying, showing. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -77,7 +77,7 @@ interface Run {
   known: number
 }
 
-/** Failed sessions that have been written, of all domains and days. */
+/** Returns the stored count of failed sessions, over all domains and days. */
 async function countedFailures(): Promise<number> {
   const { dynamodb: endpoint, tables } = runner.endpoints
   const client = new DynamoDBClient({ endpoint, ...testAccount })
@@ -87,7 +87,7 @@ async function countedFailures(): Promise<number> {
   return Items.reduce((sum, { sessions }) => sum + Number(sessions), 0)
 }
 
-test('sessions of the day are reported to the smart host, whose report address is ours', async () => {
+test('sessions with the smart host are reported to its report address, which is an accepted domain', async () => {
   const content = 'From: <a@elsewhere.example>\r\nSubject: x\r\n\r\nbody\r\n'
   const reply = await sendOne(runner.endpoints, 'a@elsewhere.example', 'ann@ours.example', content)
   await api.settled(idIn(reply), ['Delivered'])
@@ -100,7 +100,7 @@ test('sessions of the day are reported to the smart host, whose report address i
     assert.equal(answer.headers.get('x-amz-function-error'), null)
     return (await answer.json()) as Run
   }
-  // Counts are written when the delivery's batch has ended, which its trace does not wait for; the failure comes last.
+  // Counts are written at the end of the delivery's batch, after the trace. The failure comes last.
   await until(async () => ((await countedFailures()) === 1 ? true : null))
   assert.equal((await invoke()).sent, 1)
   assert.deepEqual([(await invoke()).known, (await invoke()).sent], [1, 0])

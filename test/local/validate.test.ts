@@ -1,4 +1,4 @@
-/** An administrator validates outbound connectors, by the synthesised stack and from outside only. */
+/** Tests validation of outbound connectors through the synthesised stack. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { OutboundValidation } from '../../shared/connectors/validation.ts'
@@ -82,7 +82,7 @@ const outline = ({ steps }: OutboundValidation) =>
 const validate = (id: string, body?: object) =>
   api.call<OutboundValidation>('POST', `/outbound-connectors/${id}/validate`, body)
 
-test('a partner by MX is validated exchanger by exchanger, and gets one test mail by the first', async () => {
+test('validation by MX tries every MX host, and sends one test mail to the first', async () => {
   const id = await api.create('outbound', connectorFor('partner.example'))
   const validation = await validate(id)
   assert.deepEqual(outline(validation), [
@@ -103,7 +103,7 @@ test('a partner by MX is validated exchanger by exchanger, and gets one test mai
   )
 })
 
-test('the result stands on the connector until it is replaced', async () => {
+test('the connector stores the result until the connector is replaced', async () => {
   const input = connectorFor('expired.example')
   const id = await api.create('outbound', input)
   const validation = await validate(id, { recipients: ['ann@expired.example'] })
@@ -128,14 +128,14 @@ test('the result stands on the connector until it is replaced', async () => {
   assert.equal(((await written.json()) as { validation: unknown }).validation, null)
 })
 
-test('a domain that takes no mail fails in its first step', async () => {
+test('a domain with a null MX fails in the first step', async () => {
   const id = await api.create('outbound', connectorFor('nomail.example'))
   const validation = await validate(id)
   assert.deepEqual(outline(validation), ['!Resolve nomail.example', '!TestMail null'])
   assert.match(validation.steps[0]?.detail ?? '', /^556 5\.1\.10 .*null MX/)
 })
 
-test('a test mail by SES is taken by it, once', async () => {
+test('SES accepts one test mail', async () => {
   const id = await api.create('outbound', {
     name: 'by SES',
     connectorType: 'Partner',
@@ -154,7 +154,7 @@ test('a test mail by SES is taken by it, once', async () => {
   )
 })
 
-test('a connector there is not is a problem in words', async () => {
+test('an unknown connector causes a problem response', async () => {
   const response = await fetch(
     `${runner.endpoints.api}/outbound-connectors/01ARZ3NDEKTSV4RRFFQ69G5FAV/validate`,
     { method: 'POST' },

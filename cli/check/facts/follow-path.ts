@@ -1,6 +1,6 @@
 /**
- * Fetches issuer certificates from the URLs in certificates (RFC 5280 §4.2.2.1). Attack: an untrusted certificate names an
- * internal address, or a response without end. Defence: one GET, bounded in time and size; a fetched certificate counts
+ * Fetches issuer certificates from the URLs in certificates (RFC 5280 §4.2.2.1). Attack: an untrusted certificate names
+ * an internal address, or a response without end. Defence: one GET, bounded in time and size; a fetched certificate counts
  * only if it verifies the other one. Limit: the request itself is sent, perhaps to an address that only this machine
  * reaches.
  */

@@ -100,8 +100,8 @@ function sentence(text: string): string {
 function notificationCells(trace: MessageTrace, names: Names): string[] {
   const recipient = trace.recipients[0]
   const who = `<> → ${trace.envelope.rcptTo[0] ?? ''}`
-  if (recipient === undefined) return [who, 'created here', '', 'Undecided', '']
-  return [who, 'created here', connectorOf(trace, recipient, names), recipient.state, howItLeft(recipient)]
+  if (recipient === undefined) return [who, 'generated', '', 'Undecided', '']
+  return [who, 'generated', connectorOf(trace, recipient, names), recipient.state, howItLeft(recipient)]
 }
 
 const notificationWhy = 'The DSN (delivery status notification) to Ann: her message to the vault bounced.'
@@ -153,6 +153,6 @@ Press Ctrl-C to stop.
 const usualApi = 'http://127.0.0.1:8080'
 
 const keptState = `
-The state directory already contains connectors or accepted domains, so the demo changes nothing and sends nothing.
+The state directory already has a configuration, so the demo changes nothing and sends no messages.
 
 `

@@ -1,4 +1,4 @@
-/** Runs a Lambda execution environment in a worker thread: loads the handler once, then runs one invocation at a time. */
+/** Runs a Lambda execution environment in a worker thread: loads the handler, then runs one invocation at a time. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { errorMessage } from '../../../shared/contract/error-message.ts'
 import { installTranslation, type Translation } from './nat.ts'

@@ -1,4 +1,4 @@
-/** How requests prove who sends them, and what is said when they fail. */
+/** Tests how requests authenticate, and the errors of failed requests. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createHash, createHmac } from 'node:crypto'
@@ -16,7 +16,7 @@ const credentials = {
 }
 const main = join(import.meta.dirname, '../../../cli/main.ts')
 
-/** A command in a process of its own, since credentials are looked for in its environment. */
+/** Runs a command in a child process, since AWS credentials come from its environment. */
 async function signing(url: string, ...args: string[]): Promise<void> {
   const env = {
     AWS_ACCESS_KEY_ID: credentials.id,
@@ -38,8 +38,7 @@ const encoded = (text: string) =>
   encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
 
 /**
- * The signature that AWS would compute for the request as it came (Signature Version 4: canonical request, string
- * to sign, signing key).
+ * Computes the signature that AWS would compute for the received request (Signature Version 4).
  */
 function expectedSignature(
   { method, url = '', headers }: IncomingMessage,
@@ -61,7 +60,7 @@ function expectedSignature(
     .join('&')
   const canonical = [
     method,
-    // Everywhere but in S3 the path is encoded once more than it travels.
+    // For every service except S3, the canonical path is encoded twice.
     path.split('/').map(encoded).join('/'),
     canonicalQuery,
     ...signedHeaders.map((name) => `${name}:${String(headers[name]).trim().replace(/ +/g, ' ')}`),
@@ -93,7 +92,7 @@ function assertSigned(request: IncomingMessage, body: string, region: string): v
 }
 
 describe('an AWS signature', () => {
-  test('is one that AWS would accept, with a path and a query full of what must be escaped', async () => {
+  test('is valid for a path and a query with characters that must be escaped', async () => {
     const seen: IncomingMessage[] = []
     const { url, stop } = await answering((request) => {
       seen.push(request)
@@ -142,9 +141,9 @@ describe('an AWS signature', () => {
     assert.throws(() => assertSigned(request, `${body} `, 'eu-central-1'))
   })
 
-  test('needs a region', async () => {
+  test('requires a region', async () => {
     const { status, err } = await mailflow(['messages', '--sign'])
-    assert.deepEqual([status, err], [2, 'mailflow: --sign needs a region: give --region or set AWS_REGION\n'])
+    assert.deepEqual([status, err], [2, 'mailflow: --sign needs a region: use --region or set AWS_REGION\n'])
   })
 })
 
@@ -153,12 +152,12 @@ describe('a token', () => {
     ['of the option is sent', ['--token', 'one'], {}, 'Bearer one'],
     ['of the environment is sent', [], { MAILFLOW_TOKEN: 'two' }, 'Bearer two'],
     [
-      'of the option counts before that of the environment',
+      'of the option has precedence over that of the environment',
       ['--token', 'one'],
       { MAILFLOW_TOKEN: 'two' },
       'Bearer one',
     ],
-    ['that there is none of is not sent', [], {}, undefined],
+    ['is not sent when none is given', [], {}, undefined],
   ]
   for (const [what, options, env, expected] of authorizations)
     test(what, async () => {
@@ -172,7 +171,7 @@ describe('a token', () => {
       assert.deepEqual([status, authorization], [0, expected])
     })
 
-  test('does not follow a redirect', async () => {
+  test('is not sent to the target of a redirect', async () => {
     let asked = 0
     const { url, stop } = await answering(() => {
       asked++
@@ -187,7 +186,7 @@ describe('a token', () => {
 describe('credentials', () => {
   const refused: [string, string[], Record<string, string>][] = [
     ['a token', ['--token', 'one'], {}],
-    ['a token of the environment', [], { MAILFLOW_TOKEN: 'two' }],
+    ['a token from the environment', [], { MAILFLOW_TOKEN: 'two' }],
     ['a signature', ['--region', 'eu-central-1'], {}],
   ]
   for (const api of [
@@ -196,53 +195,53 @@ describe('credentials', () => {
     'http://x.execute-api.eu-west-1.amazonaws.com',
   ])
     for (const [what, options, env] of refused)
-      test(`${what} does not go to ${api} in the clear`, async () => {
+      test(`do not go to ${api} in the clear: ${what}`, async () => {
         const { status, err } = await mailflow(['messages', '--api', api, ...options], { env })
         assert.equal(status, 1)
         assert.equal(
           err,
-          `mailflow: ${api} is not TLS, so no credentials are sent there. Give the API's https address.\n`,
+          `mailflow: credentials are not sent to ${api}, which does not use TLS; give an https address\n`,
         )
       })
 })
 
-describe('an API that fails', () => {
-  test('says what to start when nothing answers', async () => {
+describe('an error of the API', () => {
+  test('tells what to start when the connection is refused', async () => {
     const api = `http://127.0.0.1:${await freePort()}`
     const { status, err } = await mailflow(['messages', '--api', api])
     assert.equal(status, 1)
     assert.match(
       err,
       new RegExp(
-        `^mailflow: nothing answers at ${api}/\n {2}Start the gateway .*npm start.*--api URL, or MAILFLOW_API`,
+        `^mailflow: connection refused by ${api}/\n {2}Start the gateway .*npm start.*--api URL, or MAILFLOW_API`,
       ),
     )
   })
 
   const answers: [string, number, string, RegExp][] = [
     [
-      'a refusal of the gateway',
+      'API Gateway refuses the request',
       403,
       '{"message":"Forbidden"}',
-      /^mailflow: GET \/messages: 403 Forbidden\n {2}The API wants an AWS signature/,
+      /^mailflow: GET \/messages: 403 Forbidden\n {2}The API requires a request signed by/,
     ],
-    ['a missing token', 401, '{"message":"Unauthorized"}', /401 Unauthorized\n {2}The API wants a token/],
     [
-      'a page of somebody else',
-      200,
-      '<html>',
-      /the answer to GET \/messages is not what this mailflow expects/,
+      'a token is missing',
+      401,
+      '{"message":"Unauthorized"}',
+      /401 Unauthorized\n {2}The API requires a token/,
     ],
-    ['a failure without words', 502, '', /^mailflow: GET \/messages: 502 Bad Gateway\n$/],
+    ['another server answers', 200, '<html>', /unexpected response to GET \/messages/],
+    ['the response has no body', 502, '', /^mailflow: GET \/messages: 502 Bad Gateway\n$/],
     [
-      'a fault of ours',
+      'the API has an internal error',
       500,
       '{"title":"Internal Server Error","status":500,"detail":"It failed.","instance":"urn:request:abc"}',
-      /^mailflow: Internal Server Error: It failed\.\n {2}The log has it as urn:request:abc\.\n$/,
+      /^mailflow: Internal Server Error: It failed\.\n {2}Search the API's log for urn:request:abc\.\n$/,
     ],
   ]
   for (const [what, status, body, message] of answers)
-    test(`tells of ${what}`, async () => {
+    test(`is shown when ${what}`, async () => {
       const { url, stop } = await answering(() => ({ status, body }))
       const ended = await mailflow(['messages', '--api', url])
       stop()
@@ -256,7 +255,7 @@ describe('an API that fails', () => {
     'https://gateway.example/?a=b',
     'https://me@gateway.example',
   ])
-    test(`${api} is not the address of one`, async () => {
+    test(`is shown for the invalid address ${api}`, async () => {
       const { status, err } = await mailflow(['messages', '--api', api])
       assert.equal(status, 2)
       assert.match(err, /^mailflow: .*address/)

@@ -1,4 +1,4 @@
-/** What `check` fetches of strangers: issuers in every form, and answers that never end; and what comes unasked. */
+/** Tests what `check` fetches: issuers in every format, endless responses, stapled OCSP responses. */
 import 'reflect-metadata'
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
@@ -42,7 +42,7 @@ after(async () => {
 
 const urlOf = (path: string): string => `http://127.0.0.1:${(web.address() as AddressInfo).port}${path}`
 
-/** The leaf alone, in a file, which says that its issuer is at this path. */
+/** Checks a file with only a leaf whose issuer URL has this path. */
 async function withIssuerAt(path: string, ...args: string[]) {
   const extensions = [new AuthorityInfoAccessExtension({ caIssuers: urlOf(path) })]
   const { cert } = await issuing.issue({ names, extensions })
@@ -63,18 +63,18 @@ describe('an issuer', () => {
     ['in a bag of certificates', () => bagOf([root.ca, issuing.ca])],
   ]
   for (const [form, body] of forms)
-    test(`that is not sent is fetched ${form}`, async () => {
+    test(`that the server omits is fetched ${form}`, async () => {
       answers.set('/issuer', (response) => response.end(body()))
       const seen = await withIssuerAt('/issuer')
-      assert.match(seen.line('issuer'), /^OK .*fetched, and it is "Fetched Issuing"$/)
+      assert.match(seen.line('issuer'), /^OK .*fetched, it is "Fetched Issuing"$/)
       assert.match(
         seen.line('chain'),
-        /^FAIL .*1 certificate; "Fetched Issuing" missing; it is at http:\S+\/issuer → /,
+        /^FAIL .*1 certificate; "Fetched Issuing" missing; available at http:\S+\/issuer → /,
       )
       assert.match(seen.line('root'), /^OK .*"Fetched Root"/)
     })
 
-  test('that is further up is fetched step by step', async () => {
+  test('of a fetched issuer is fetched too', async () => {
     const extensions = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/second') })]
     const second = await root.subordinate('Second')
     const first = await second.subordinate('First', { extensions })
@@ -86,12 +86,12 @@ describe('an issuer', () => {
     const seen = await checked('--certificate', file, '--ca', rootFile)
     assert.match(
       seen.line('chain'),
-      /^FAIL .*"First", "Second" missing; it is at \S+\/first and \S+\/second → /,
+      /^FAIL .*"First", "Second" missing; available at \S+\/first and \S+\/second → /,
     )
     assert.match(seen.line('root'), /^OK .*"Fetched Root"/)
   })
 
-  test('that is fetched and is a root nobody knows is not said to be missing', async () => {
+  test('that is fetched and is an unknown root is not reported as missing', async () => {
     const stranger = await createPki('Stranger Root')
     answers.set('/stranger', (response) => response.end(derOf(stranger.ca)))
     const extensions = [new AuthorityInfoAccessExtension({ caIssuers: urlOf('/stranger') })]
@@ -108,25 +108,25 @@ describe('an issuer', () => {
       (response) => response.end(derOf(root.ca)),
       /^WARN .*fetched, but it is not the issuer → /,
     ],
-    ['no certificate', (response) => response.end('<html>'), /^WARN .*what is there is no certificate → /],
-    ['an HTTP error', (response) => response.writeHead(500).end(), /^WARN .*the server answered 500 → /],
+    ['no certificate', (response) => response.end('<html>'), /^WARN .*the response is not a certificate → /],
+    ['an HTTP error', (response) => response.writeHead(500).end(), /^WARN .*HTTP status 500 → /],
     [
       'a redirection, which is not followed',
       (response) => response.writeHead(302, { Location: urlOf('/issuer') }).end(),
-      /^WARN .*the server answered 302 → /,
+      /^WARN .*HTTP status 302 → /,
     ],
     ['too much', (response) => response.end(Buffer.alloc(300_000)), /^WARN .*larger than 262144 octets → /],
     ['nothing, for long', () => {}, /^WARN .*(no answer|not done) within 1 s → /, '1'],
   ]
   for (const [what, answer, expected, timeout = '30'] of useless)
-    test(`of which there is ${what} is a warning of its own`, async () => {
+    test(`is a separate warning when its URL returns ${what}`, async () => {
       answers.set('/useless', answer)
       const seen = await withIssuerAt('/useless', '--timeout', timeout)
       assert.match(seen.line('issuer'), expected)
-      assert.match(seen.line('chain'), /^FAIL .*"Fetched Issuing", who issued/)
+      assert.match(seen.line('chain'), /^FAIL .*"Fetched Issuing", the issuer of/)
     })
 
-  test('at the same address is asked once for both certificates that name it', async () => {
+  test('with the same URL in two certificates is fetched once', async () => {
     let asked = 0
     answers.set('/once', (response) => {
       asked += 1
@@ -141,7 +141,7 @@ describe('an issuer', () => {
   })
 })
 
-/** A mail server that sends an OCSP response along, as nginx and Exim can. */
+/** Starts a mail server that staples an OCSP response, like nginx and Exim. */
 async function stapling(identity: Identity, staple: Buffer) {
   const tls = createTls({ ...identity })
   tls.on('OCSPRequest', (_certificate, _issuer, done) => done(null, staple))
@@ -172,20 +172,20 @@ async function stapling(identity: Identity, staple: Buffer) {
   }
 }
 
-describe('an OCSP answer that comes with the handshake', () => {
+describe('the finding about a stapled OCSP response', () => {
   const rows: [string, (issuer: Pki, certificate: string) => Promise<Buffer>, RegExp][] = [
     [
-      'says that the certificate is good',
+      'is OK for a good certificate',
       (issuer, certificate) => ocspAnswer(issuer, { certificate, status: 'good' }),
-      /^OK .*came with the handshake: signed by the issuer or for it, .*, not revoked$/,
+      /^OK .*stapled OCSP response: signature valid, .*, not revoked$/,
     ],
     [
-      'says that it was revoked',
+      'fails for a revoked certificate',
       (issuer, certificate) => ocspAnswer(issuer, { certificate, status: 'revoked' }),
-      /^FAIL .*came with the handshake: revoked on \S+Z: \w+ → /,
+      /^FAIL .*stapled OCSP response: revoked on \S+Z: \w+ → /,
     ],
     [
-      'is not signed by the issuer',
+      'is a warning for a wrong signature',
       async (issuer, certificate) => {
         const impostor = await createPki('Impostor')
         return ocspAnswer(issuer, {
@@ -194,12 +194,12 @@ describe('an OCSP answer that comes with the handshake', () => {
           signedBy: { sign: impostor.sign, certificate: impostor.ca },
         })
       },
-      /^WARN .*of no use: The OCSP response is not signed by the issuer or its delegate → /,
+      /^WARN .*unusable: The OCSP response is not signed by the issuer or its delegate → /,
     ],
     [
-      'cannot be read',
+      'is a warning for an unreadable response',
       async () => Buffer.from('hello'),
-      /^WARN .*of no use: The OCSP response cannot be read → /,
+      /^WARN .*unusable: The OCSP response cannot be read → /,
     ],
   ]
   for (const [what, make, expected] of rows)

@@ -1,4 +1,4 @@
-/** `check` against servers on this machine that are reached, or not, and speak TLS, or not. */
+/** Tests `check` against local servers with and without TLS, and unreachable ones. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -27,8 +27,8 @@ const tls = { cert: identity.cert, key: identity.key }
 const rsa = await identityOf({ rsa: true })
 const anything = 'ALL:@SECLEVEL=0'
 
-describe('a server that is reached and speaks TLS', () => {
-  test('is shown from the connection to the key exchange', async () => {
+describe('a server with TLS', () => {
+  test('gets findings from the connection to the key exchange', async () => {
     const { line, port } = await against({ tls })
     assert.match(
       line('connection'),
@@ -44,7 +44,7 @@ describe('a server that is reached and speaks TLS', () => {
     assert.match(line('older'), /^OK .*TLS 1\.0 and 1\.1 are refused/)
   })
 
-  test('is asked for nothing but EHLO, STARTTLS and QUIT', async () => {
+  test('receives only EHLO, STARTTLS and QUIT', async () => {
     const { partner } = await against({ tls })
     assert.deepEqual(
       partner.commands.filter((each) => !/^(EHLO \S+|STARTTLS|QUIT)$/.test(each)),
@@ -53,7 +53,7 @@ describe('a server that is reached and speaks TLS', () => {
     assert.ok(partner.commands.includes('STARTTLS'))
   })
 
-  test('is reached by a name of this machine, and its addresses are shown', async () => {
+  test('is reached by a name in the hosts file, and its addresses are shown', async () => {
     const partner = await startPartner({ tls })
     const { line } = await checked(`localhost:${partner.port}`)
     await partner.stop()
@@ -61,7 +61,7 @@ describe('a server that is reached and speaks TLS', () => {
     assert.match(line('starttls'), /^OK/)
   })
 
-  test('with TLS 1.2 is told its cipher suite as IANA calls it', async () => {
+  test('with TLS 1.2 gets a finding with the IANA name of its cipher suite', async () => {
     const { line } = await against({ tls: { ...tls, maxVersion: 'TLSv1.2' } })
     assert.match(line('protocol'), /^OK .*TLSv1\.2$/)
     assert.match(
@@ -70,29 +70,29 @@ describe('a server that is reached and speaks TLS', () => {
     )
   })
 
-  test('is told the curve of its key exchange as everybody calls it', async () => {
+  test('gets a finding with the NIST name of its curve', async () => {
     const { line } = await against({ tls: { ...tls, ecdhCurve: 'P-384' } })
     assert.match(line('cipher'), /, key exchange P-384, forward secrecy$/)
   })
 
-  test('is warned of TLS 1.1 beside TLS 1.3', async () => {
+  test('gets a warning about TLS 1.1 beside TLS 1.3', async () => {
     const { line, status } = await against({ tls: { ...tls, minVersion: 'TLSv1', ciphers: anything } })
     assert.match(line('protocol'), /^OK .*TLSv1\.3$/)
     assert.match(
       line('older'),
-      /^WARN .*TLSv1\.1 with TLS_\S+ is accepted, too → .*switch them off in the server$/,
+      /^WARN .*TLSv1\.1 with TLS_\S+ is also accepted → .*disable them on the server$/,
     )
     assert.equal(status, 1, 'its root is not trusted')
   })
 })
 
-describe('a server that is not reached, or speaks no TLS', () => {
+describe('a line fails for a server that', () => {
   const rows: [string, PartnerOptions, string, RegExp][] = [
     [
-      'offers none',
+      'offers no STARTTLS',
       {},
       'starttls',
-      /^FAIL .*not offered: 502 5\.5\.1 not here → Mail to it goes in the clear/,
+      /^FAIL .*not offered: 502 5\.5\.1 not here → Mail is sent in the clear/,
     ],
     [
       'refuses STARTTLS',
@@ -104,16 +104,16 @@ describe('a server that is not reached, or speaks no TLS', () => {
       'breaks the handshake',
       { tls, breakHandshake: true },
       'starttls',
-      /^FAIL .*the handshake failed: \S+ → The server must speak TLS 1\.2 or 1\.3/,
+      /^FAIL .*the handshake failed: \S+ → The server must support TLS 1\.2 or 1\.3/,
     ],
     [
-      'knows TLS 1.1 at most',
+      'supports at most TLS 1.1',
       { tls: { ...tls, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: anything } },
       'starttls',
-      /^FAIL .*handshake failed: ERR_SSL_\S+ → The server agreed to TLSv1\.1 with TLS_\S+, which is too weak here/,
+      /^FAIL .*handshake failed: ERR_SSL_\S+ → The server accepts TLSv1\.1 with TLS_\S+, which is too weak/,
     ],
     [
-      'knows no cipher suite with forward secrecy',
+      'supports no cipher suite with forward secrecy',
       {
         tls: {
           ...rsa,
@@ -122,13 +122,13 @@ describe('a server that is not reached, or speaks no TLS', () => {
         },
       },
       'starttls',
-      /^FAIL .*handshake failed: ERR_SSL_\S+ → The server agreed to TLSv1\.2 with TLS_RSA_WITH_AES_256_GCM_SHA384, which is too weak here/,
+      /^FAIL .*handshake failed: ERR_SSL_\S+ → The server accepts TLSv1\.2 with TLS_RSA_WITH_AES_256_GCM_SHA384, which is too weak/,
     ],
     [
-      'demands a certificate of ours',
+      'requires a client certificate',
       { tls: { ...tls, ca: identity.cert }, demandsCertificate: true },
       'starttls',
-      /^FAIL .*handshake failed: ERR_SSL_\S*CERTIFICATE_REQUIRED → It demands a certificate of its clients: .*\(clientCertificate\)$/,
+      /^FAIL .*handshake failed: ERR_SSL_\S*CERTIFICATE_REQUIRED → The server requires a client certificate: set clientCertificate in the connector$/,
     ],
     [
       'is no mail server',
@@ -136,18 +136,18 @@ describe('a server that is not reached, or speaks no TLS', () => {
       'greeting',
       /^FAIL .*Next hop did not speak SMTP: HTTP\/1\.1 400 Bad Request → A mail server greets with 220/,
     ],
-    ['does not want us', { greeting: '554 5.7.1 go away' }, 'greeting', /^FAIL .*go away → /],
-    ['says nothing', { silentAt: 'greeting' }, 'greeting', /^FAIL .*Connection timed out → /],
+    ['refuses the client', { greeting: '554 5.7.1 go away' }, 'greeting', /^FAIL .*go away → /],
+    ['sends no greeting', { silentAt: 'greeting' }, 'greeting', /^FAIL .*Connection timed out → /],
     [
-      'falls silent in the handshake',
+      'times out in the handshake',
       { tls, silentAt: 'handshake' },
       'starttls',
       /^FAIL .*the handshake failed: ETIMEDOUT → /,
     ],
   ]
-  for (const [who, options, which, expected] of rows)
-    test(who, async () => {
-      // Only silence is waited for.
+  for (const [what, options, which, expected] of rows)
+    test(what, async () => {
+      // Only a silent server needs a short timeout.
       const { line, status, lines } = await against(options, '--timeout', options.silentAt ? '1' : '30')
       assert.match(line('connection'), /^OK/)
       assert.match(line(which), expected)
@@ -160,25 +160,25 @@ describe('a server that is not reached, or speaks no TLS', () => {
     const { line, status } = await checked(`127.0.0.1:${partner.port}`)
     assert.match(
       line('connection'),
-      /^FAIL .*127\.0\.0\.1, port \d+: Connection refused → Nothing takes connections/,
+      /^FAIL .*127\.0\.0\.1, port \d+: Connection refused → No server accepts connections/,
     )
     assert.equal(status, 1)
   })
 
   test('has no address', async () => {
     const { line, status } = await checked('mx.nowhere.invalid', '--timeout', '2')
-    assert.match(line('address'), /^FAIL .*no address of mx\.nowhere\.invalid was found: .* → Check the name/)
+    assert.match(line('address'), /^FAIL .*no address found for mx\.nowhere\.invalid: .* → Check the name/)
     assert.equal(status, 1)
   })
 
-  test('with words of its own can forge no line', async () => {
+  test('sends control characters, which are removed', async () => {
     const { out } = await against({ greeting: '220 mx\u001b[2K\u2028OK trust' })
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not be in the output
     assert.doesNotMatch(out, /\u001b|\u2028/)
   })
 })
 
-test('our own server is checked as any other, and speaks nothing old', async () => {
+test('the ingress itself passes the check and refuses old TLS versions', async () => {
   const ingress = await startTestIngress()
   const { line } = await checked(`127.0.0.1:${ingress.smtpPort}`, '--servername', 'mx.ours.example')
   await ingress.drain()
@@ -188,7 +188,7 @@ test('our own server is checked as any other, and speaks nothing old', async () 
   assert.match(line('older'), /^OK /)
 })
 
-test('as a process it ends when it has said everything, with 1 for a line that fails', async () => {
+test('the process exits with 1 for a line that fails', async () => {
   const partner = await startPartner({ tls })
   const { status, out } = await new Promise<{ status: unknown; out: string }>((resolve) => {
     execFile(

@@ -7,7 +7,7 @@ import { readConfiguration, wantedOf } from '../../../cli/connectors/read-config
 import { writeConfiguration } from '../../../cli/connectors/write-configuration.ts'
 import { Fault } from '../../../cli/faults.ts'
 
-/** The lines below the message. */
+/** Returns the lines below the message. */
 function faultsOf(text: string): readonly string[] {
   try {
     readConfiguration(text, 'c.yaml')
@@ -18,18 +18,22 @@ function faultsOf(text: string): readonly string[] {
   return []
 }
 
-/** Each list is the one before nine times: 9⁷ items in ten lines. */
+/** Each list contains the previous one nine times: 9⁷ items in ten lines. */
 const multiplied = [
   'a: &a0 [1]',
   ...[0, 1, 2, 3, 4, 5, 6].map((n) => `b${n}: &a${n + 1} [${`*a${n},`.repeat(9)}]`),
 ]
 
 const rows: { shows: string; file: string; faults: RegExp[] }[] = [
-  { shows: 'an empty file', file: '', faults: [/^c\.yaml:1: is not a map of acceptedDomains, inbound/] },
+  {
+    shows: 'an empty file',
+    file: '',
+    faults: [/^c\.yaml:1: the file is not a map with the sections acceptedDomains, inbound/],
+  },
   { shows: 'a list', file: '- a\n', faults: [/is not a map/] },
   { shows: 'broken YAML', file: 'a: [b\nc: d\n', faults: [/^c\.yaml:[12]: /] },
   {
-    shows: 'a key twice',
+    shows: 'a duplicate key',
     file: 'acceptedDomains: []\nacceptedDomains: []\n',
     faults: [/^c\.yaml:2: .*unique/],
   },
@@ -43,25 +47,25 @@ const rows: { shows: string; file: string; faults: RegExp[] }[] = [
   {
     shows: 'an unknown section',
     file: 'acceptedDomains: []\nconnectors: []\n',
-    faults: [/^c\.yaml:2: "connectors" is not known here/],
+    faults: [/^c\.yaml:2: unknown section "connectors"/],
   },
   {
     shows: 'a section without a value',
     file: '\ninboundConnectors:\n',
-    faults: [/^c\.yaml:2: inboundConnectors is empty; write \[\] for none/],
+    faults: [/^c\.yaml:2: inboundConnectors is empty; write \[\] for no entries/],
   },
   {
-    shows: 'a section that is no list',
+    shows: 'a section that is not a list',
     file: 'inboundConnectors: {}\n',
     faults: [/inboundConnectors is not a list/],
   },
   {
-    shows: 'a connector that is none',
+    shows: 'an entry that is not a map',
     file: 'inboundConnectors:\n  - hello\n',
     faults: [/^c\.yaml:2: inbound connector "hello": /],
   },
   {
-    shows: 'several faults of several connectors, in the order of the lines',
+    shows: 'several faults, in the order of their lines',
     file: `outboundConnectors:
   - name: To A
     connectorType: Partner
@@ -87,7 +91,7 @@ inboundConnectors:
     ],
   },
   {
-    shows: 'a name twice, in another letter case, though one is faulty itself',
+    shows: 'a duplicate name in another letter case, also beside other faults',
     file: `inboundConnectors:
   - { name: Bank, connectorType: Partner, senderDomains: [] }
   - { connectorType: Partner, senderDomains: [b.example],
@@ -95,22 +99,22 @@ inboundConnectors:
 `,
     faults: [
       /^c\.yaml:2: .*senderDomains: /,
-      /^c\.yaml:4: inbound connector "BANK": is number 1 of inboundConnectors already$/,
+      /^c\.yaml:4: inbound connector "BANK": duplicate of entry 1 of inboundConnectors$/,
     ],
   },
   {
-    shows: 'a domain twice, written in two ways',
+    shows: 'a duplicate domain in another form',
     file: 'acceptedDomains:\n  - ours.example\n  - domain: Ours.Example\n',
-    faults: [/^c\.yaml:3: accepted domain "Ours\.Example": is number 1 of acceptedDomains already$/],
+    faults: [/^c\.yaml:3: accepted domain "Ours\.Example": duplicate of entry 1 of acceptedDomains$/],
   },
   {
-    shows: 'a domain that is none',
+    shows: 'an invalid domain',
     file: 'acceptedDomains: ["*.ours.example"]\n',
     faults: [/"\*\.ours\.example" is not a domain name/],
   },
 ]
 
-describe('a file has each fault named, with its line', () => {
+describe('an error with its line is reported for', () => {
   for (const { shows, file, faults } of rows)
     test(shows, () => {
       const found = faultsOf(file)
@@ -119,7 +123,7 @@ describe('a file has each fault named, with its line', () => {
     })
 })
 
-test('a connector may be written once and referred to', () => {
+test('a YAML alias may refer to a connector', () => {
   const file = `inboundConnectors:
   - &bank { name: Bank, connectorType: Partner, senderDomains: [bank.example] }
 outboundConnectors:
@@ -137,7 +141,7 @@ const pattern = fc.oneof(
   domain.map((name) => `*.${name}`),
   fc.constant('*'),
 )
-/** What YAML might take for something else: numbers, dates, no, comments, leading dashes, line ends. */
+/** Strings that YAML could read as another type: numbers, dates, no, comments, dashes, line ends. */
 const text = fc.oneof(
   fc.string({ maxLength: 60, unit: 'grapheme' }),
   fc.constantFrom(
@@ -202,7 +206,7 @@ const configuration = fc
     }),
   )
 
-test('what is written is read as it was, whatever names and comments hold', () => {
+test('a written file is read unchanged, whatever its names and comments contain', () => {
   fc.assert(
     fc.property(configuration, text, (file, heading) => {
       assert.deepEqual(readConfiguration(writeConfiguration(file, heading), 'c.yaml'), file)
@@ -210,7 +214,7 @@ test('what is written is read as it was, whatever names and comments hold', () =
   )
 })
 
-test('a gateway that has what the file says has no change to make', () => {
+test('an identical configuration has no changes', () => {
   fc.assert(
     fc.property(configuration, fc.boolean(), (file, prune) => {
       const present = Object.fromEntries(

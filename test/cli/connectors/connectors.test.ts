@@ -1,4 +1,4 @@
-/** Connectors as a file: apply, export, list and get, against the API. */
+/** Tests apply, export, list and get of connectors against the API. */
 
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -50,7 +50,7 @@ outboundConnectors:
 const changed = bank.replace('DomainValidation', 'EncryptionOnly').replace(/ *tlsDomain.*\n/, '')
 
 describe('connectors apply', () => {
-  test('makes what is new, and then there is no difference', async () => {
+  test('creates new entries, after which there are no differences', async () => {
     const first = await apply(bank)
     assert.equal(first.status, 0, first.err)
     assert.match(first.out, /\+ ours\.example: new/)
@@ -63,26 +63,26 @@ describe('connectors apply', () => {
     ])
     const again = await apply(bank)
     assert.deepEqual([again.status, writes().length], [0, 3], 'nothing is written again')
-    assert.match(again.out, /= To the bank: unchanged\n\nNo difference\.\n$/)
+    assert.match(again.out, /= To the bank: unchanged\n\nNo differences\.\n$/)
   })
 
   const narrowed: [string, (ca: string) => string, string, RegExp][] = [
     [
-      'a domain that goes',
+      'a removed domain',
       () => 'recipientDomains: [bank.example, branch.example]',
       'recipientDomains: [bank.example]',
-      /\n {6}branch\.example: nothing is demanded there by it any more\n/,
+      /\n {6}branch\.example: no longer covered by this connector\n/,
     ],
     [
-      'an authority of its own that goes, which leaves the public ones',
+      'a removed authority, which leaves the public ones',
       (ca) => `recipientDomains: [bank.example]
     certificateAuthorities: [${JSON.stringify(ca)}]`,
       'recipientDomains: [bank.example]',
-      /\n {6}certificateAuthorities demands less than before\n/,
+      /\n {6}certificateAuthorities is weaker than before\n/,
     ],
   ]
   for (const [what, before, after, says] of narrowed)
-    test(`says what is no longer demanded: ${what}`, async () => {
+    test(`names the weaker requirement: ${what}`, async () => {
       const file = (fields: string) => `
 outboundConnectors:
   - name: To the bank
@@ -94,7 +94,7 @@ outboundConnectors:
       await apply(file(strict))
       const { out } = await apply(file(after), '--dry-run')
       assert.match(out, says)
-      assert.match(out, /1 changed \(1 to demand less than before\)/)
+      assert.match(out, /1 changed \(1 with weaker requirements\)/)
       await apply(file(after))
       assert.doesNotMatch((await apply(file(strict), '--dry-run')).out, /demands? less|any more/)
     })
@@ -106,7 +106,7 @@ outboundConnectors:
     ['set', null, 600, false],
   ]
   for (const [what, before, after, isLess] of limits)
-    test(`${isLess ? 'says' : 'does not say'} that less is demanded by a message rate that is ${what}`, async () => {
+    test(`${isLess ? 'reports' : 'does not report'} a weaker requirement for a message rate that is ${what}`, async () => {
       const file = (limit: number | null) => `
 inboundConnectors:
   - name: From the bank
@@ -117,17 +117,17 @@ inboundConnectors:
       await apply(file(before))
       const { out } = await apply(file(after), '--dry-run')
       assert.match(out, new RegExp(`messageRateLimit: ${before} → ${after}`))
-      assert.equal(out.includes('messageRateLimit demands less than before'), isLess)
+      assert.equal(out.includes('messageRateLimit is weaker than before'), isLess)
     })
 
-  test('changes fields, from what to what, and says which demand less', async () => {
+  test('shows old and new values of changed fields, and the weaker ones', async () => {
     await apply(bank)
     const { status, out } = await apply(changed)
     assert.equal(status, 0)
     assert.match(out, /~ To the bank: changed\n {6}tlsSettings: DomainValidation → EncryptionOnly/)
     assert.match(out, /tlsDomain: mx\.bank\.example → null/)
-    assert.match(out, /tlsSettings demands less than before/)
-    assert.match(out, /Applied: 0 new, 1 changed \(1 to demand less than before\), 0 removed\.\n$/)
+    assert.match(out, /tlsSettings is weaker than before/)
+    assert.match(out, /Applied: 0 new, 1 changed \(1 with weaker requirements\), 0 removed\.\n$/)
     const { body } = await api.ask('GET /outbound-connectors')
     assert.deepEqual(
       body.items.map(({ tlsSettings, version }: Record<string, unknown>) => [tlsSettings, version]),
@@ -135,16 +135,16 @@ inboundConnectors:
     )
   })
 
-  test('takes a name in another letter case for the same connector', async () => {
+  test('matches names without regard to letter case', async () => {
     await apply(bank)
     const { out } = await apply(bank.replace('name: To the bank', 'name: TO THE BANK'))
     assert.match(out, /~ TO THE BANK: changed\n {6}name: To the bank → TO THE BANK\n/)
   })
 
-  test('writes nothing in a dry run, and ends with 3 when there are differences', async () => {
+  test('writes nothing in a dry run, and exits with 3 when there are differences', async () => {
     const dry = await apply(bank, '--dry-run')
     assert.deepEqual([dry.status, writes()], [3, []])
-    assert.match(dry.out, /Nothing was written\. It would be: 3 new, 0 changed, 0 removed\.\n$/)
+    assert.match(dry.out, /Dry run, nothing was written: 3 new, 0 changed, 0 removed\.\n$/)
     await apply(bank)
     assert.equal((await apply(bank, '--dry-run')).status, 0)
     assert.equal((await apply(changed, '--dry-run')).status, 3)
@@ -152,25 +152,25 @@ inboundConnectors:
 
   const without = 'acceptedDomains: []\ninboundConnectors: []\noutboundConnectors: []\n'
 
-  test('leaves alone what is not in the file, and names it', async () => {
+  test('keeps and lists entries that are not in the file', async () => {
     await apply(bank)
     const { status, out } = await apply(without, '--dry-run')
     assert.equal(status, 0, 'nothing would be written')
-    assert.match(out, /\? To the bank: not in the file, left alone \(--prune removes it\)/)
-    assert.match(out, /No difference; 3 not in the file, left alone\.\n$/)
+    assert.match(out, /\? To the bank: not in the file, kept \(--prune removes it\)/)
+    assert.match(out, /No differences; 3 not in the file, kept\.\n$/)
   })
 
-  test('removes it when asked, last, and says what that means for mail', async () => {
+  test('removes entries last with --prune, and shows the effect on mail', async () => {
     await apply(bank)
     api.requests.length = 0
     const dry = await apply(without, '--prune', '--dry-run')
     assert.equal(dry.status, 3)
     assert.match(
       dry.out,
-      /- From the bank: not in the file, removed\n {6}Of mail from bank\.example, TLS is no longer/,
+      /- From the bank: not in the file, removed\n {6}It no longer requires TLS of mail from bank\.example/,
     )
-    assert.match(dry.out, /TLS \(DomainValidation\) is no longer forced\s+by it: mail may go in the clear/)
-    assert.match(dry.out, /- ours\.example.*\n {6}Mail for this domain from outside is refused/)
+    assert.match(dry.out, /It no longer forces TLS\s+\(DomainValidation\): mail may be sent in the clear/)
+    assert.match(dry.out, /- ours\.example.*\n {6}Mail from outside for this domain will be refused/)
     const other = without.replace(
       'outboundConnectors: []',
       'outboundConnectors:\n  - {name: New, connectorType: Partner, recipientDomains: [new.example]}',
@@ -189,7 +189,7 @@ inboundConnectors:
     )
   })
 
-  test('does not touch a section that the file leaves out, when pruning either', async () => {
+  test('does not change a section that is missing from the file, even with --prune', async () => {
     await apply(bank)
     api.requests.length = 0
     const { status, out } = await apply('outboundConnectors: []\n', '--prune')
@@ -198,7 +198,7 @@ inboundConnectors:
     assert.deepEqual(writes().length, 1)
   })
 
-  test('does not overwrite what somebody else changed meanwhile', async () => {
+  test('does not overwrite a concurrent change', async () => {
     await apply(bank)
     const { body } = await api.ask('GET /outbound-connectors')
     const { id, createdAt, updatedAt, version, validation, ...fields } = body.items[0]
@@ -210,13 +210,13 @@ inboundConnectors:
     }
     const { status, err } = await apply(changed)
     assert.equal(status, 1)
-    assert.match(err, /outbound connector "To the bank": somebody else changed it in the meantime/)
+    assert.match(err, /outbound connector "To the bank": changed by someone else in the meantime/)
     assert.match(err, /0 changes of 1 had been written before/)
     const now = await api.ask(`GET /outbound-connectors/${id}`)
     assert.deepEqual([now.body.comment, now.body.tlsSettings], ['mine', 'DomainValidation'])
   })
 
-  test('says how far it came when the gateway refuses', async () => {
+  test('counts the written changes when the gateway refuses one', async () => {
     api.meanwhile.before = async (request) => {
       if (!request.startsWith('POST /outbound')) return
       api.meanwhile.before = null
@@ -226,7 +226,7 @@ inboundConnectors:
     }
     const { status, err } = await apply(bank)
     assert.equal(status, 1)
-    assert.match(err, /somebody else changed it/)
+    assert.match(err, /changed by someone else/)
     assert.match(err, /name: is taken; letter case is ignored/)
     assert.match(err, /2 changes of 3 had been written before/)
   })
@@ -238,7 +238,7 @@ inboundConnectors:
     assert.equal((await apply(bank, '--dry-run')).status, 0)
   })
 
-  test('asks nothing of the API when the file has faults', async () => {
+  test('sends no request when the file has faults', async () => {
     const { status, err } = await apply(bank.replace('Partner', 'Partners'))
     assert.deepEqual([status, api.requests], [1, []])
     assert.match(err, /connectors\.yaml:5: inbound connector "From the bank": connectorType: /)
@@ -260,7 +260,7 @@ inboundConnectors:
     })
   })
 
-  test('shows certificates by their subject, and long lists by what changes', async () => {
+  test('shows certificates by their subject, and long lists by their changes', async () => {
     const { ca } = await createPki('Bank CA')
     const many = Array.from({ length: 30 }, (_, number) => `partner${number}.example`)
     const content = (domains: string[], authorities: string[]) =>
@@ -282,7 +282,7 @@ inboundConnectors:
   })
 })
 
-describe('warnings of connectors apply', () => {
+describe('the warnings of connectors apply', () => {
   const odd = `
 acceptedDomains: [ours.example]
 inboundConnectors:
@@ -293,7 +293,7 @@ outboundConnectors:
   - { name: To ours, connectorType: Partner, recipientDomains: [ours.example], tlsSettings: CertificateValidation }
 `
 
-  test('are those that the gateway has of what the file leads to, but for overlaps as they are meant', async () => {
+  test('are those of the gateway about the result, without intended overlaps', async () => {
     const dry = JSON.parse((await apply(odd, '--dry-run', '--json')).out).warnings
     const { warnings } = JSON.parse((await apply(odd, '--json')).out)
     assert.deepEqual(dry, warnings)
@@ -317,14 +317,13 @@ outboundConnectors:
     )
   })
 
-  test('do not speak of the moment between the connectors of a pair', async () => {
+  test('do not mention the state between the connectors of a pair', async () => {
     const pair = bank.replace('[ours.example]', '[]')
     assert.equal((await apply(pair)).err, '')
     assert.equal((await apply(pair)).err, '')
   })
 
-  const stranded =
-    /^warning: accepted domain "ours\.example": no outbound connector says where its mailboxes are/m
+  const stranded = /^warning: accepted domain "ours\.example": no outbound connector routes its mail/m
   const mailboxes = `
   - name: Mailboxes
     connectorType: OnPremises
@@ -334,18 +333,18 @@ outboundConnectors:
     tlsSettings: EncryptionOnly
 `
 
-  test('name an accepted domain whose mail goes nowhere, until it does', async () => {
+  test('name an accepted domain without a route', async () => {
     assert.match((await apply(bank, '--dry-run')).err, stranded)
     assert.doesNotMatch((await apply(bank + mailboxes, '--dry-run')).err, stranded)
     assert.match((await apply(`${bank}${mailboxes}    enabled: false\n`, '--dry-run')).err, stranded)
   })
 
-  test('name an accepted domain whose connector goes', async () => {
+  test('name an accepted domain whose connector is removed', async () => {
     await apply(bank + mailboxes)
     assert.match((await apply('outboundConnectors: []\n', '--prune', '--dry-run')).err, stranded)
   })
 
-  test('name a connector whose counterpart goes', async () => {
+  test('name a connector whose counterpart is removed', async () => {
     await apply(bank)
     const { err } = await apply('inboundConnectors: []\n', '--prune', '--dry-run')
     assert.match(
@@ -354,7 +353,7 @@ outboundConnectors:
     )
   })
 
-  test('are not given again for what does not change', async () => {
+  test('are not repeated for unchanged connectors', async () => {
     const half = bank.replace(/inboundConnectors:.*?(?=outboundConnectors)/s, '')
     assert.notEqual((await apply(half)).err, '')
     assert.equal((await apply(half)).err, '')
@@ -362,24 +361,24 @@ outboundConnectors:
 })
 
 describe('connectors export', () => {
-  test('is a file that makes no difference', async () => {
+  test('writes a file that changes nothing when it is applied', async () => {
     await apply(bank)
     const { out } = await api.mailflow('connectors', 'export')
     assert.doesNotMatch(out, /\b(id|version|createdAt|updatedAt|validation|enabled):/)
     assert.match(out, /requireTls: true/, 'what decides over security stands there, default or not')
     const { status, out: diff } = await apply(out, '--prune', '--dry-run')
     assert.equal(status, 0)
-    assert.match(diff, /No difference\.\n$/)
+    assert.match(diff, /No differences\.\n$/)
   })
 
-  test('is a file when there is nothing', async () => {
+  test('writes a valid file for an empty gateway', async () => {
     const { out } = await api.mailflow('connectors', 'export')
     assert.deepEqual(parse(out), { acceptedDomains: [], inboundConnectors: [], outboundConnectors: [] })
     assert.equal((await apply(out, '--prune', '--dry-run')).status, 0)
   })
 })
 
-test('moving from Exchange: import, apply, export and apply again agree', async () => {
+test('an import from Exchange is unchanged after apply, export and apply', async () => {
   const fixtures = ['inbound', 'outbound'].map((name) =>
     join(import.meta.dirname, `../../fixtures/exchange-${name}.json`),
   )
@@ -395,7 +394,7 @@ test('moving from Exchange: import, apply, export and apply again agree', async 
   ]) {
     const { status, out } = await apply(content, '--dry-run', '--prune')
     assert.equal(status, 0, out)
-    assert.match(out, /No difference\.\n$/)
+    assert.match(out, /No differences\.\n$/)
   }
 })
 
@@ -409,7 +408,7 @@ describe('connectors list and get', () => {
         .split('\n')
         .map((line) => line.split(/ {2,}/)),
       [
-        ['Direction', 'Name', 'Type', 'State', 'Domains', 'Demands'],
+        ['Direction', 'Name', 'Type', 'State', 'Domains', 'Requires'],
         ['inbound', 'From the bank', 'Partner', 'enforced', 'bank.example', 'TLS'],
         [
           'outbound',
@@ -428,7 +427,7 @@ describe('connectors list and get', () => {
     )
   })
 
-  test('shows who may relay, what is held, and a newer TLS', async () => {
+  test('shows relay, deferral and the TLS version', async () => {
     await apply(`
 inboundConnectors:
   - { name: Mailboxes, connectorType: OnPremises, senderDomains: ['*'], requireTls: false,
@@ -446,15 +445,15 @@ outboundConnectors:
       .slice(1, -1)
       .map((line) => line.split(/ {2,}/).at(-1))
     assert.deepEqual(demands, [
-      'TLS, else held',
+      'TLS, else deferred',
       'nothing; may relay: 192.0.2.1, 192.0.2.2, 192.0.2.3 and 1 more',
       'TLS; may relay: mail.ours.example, 1 pinned certificate',
       'EncryptionOnly, TLSv1.3',
     ])
   })
 
-  test('says when there are none', async () => {
-    assert.equal((await api.mailflow('connectors', 'list')).out, 'There are no connectors.\n')
+  test('reports an empty list', async () => {
+    assert.equal((await api.mailflow('connectors', 'list')).out, 'No connectors found.\n')
   })
 
   test('finds a connector by its name in any letter case, or by its id', async () => {
@@ -466,13 +465,13 @@ outboundConnectors:
     assert.deepEqual(JSON.parse(byId.out)[0].id, id)
   })
 
-  test('says which connector there is none of', async () => {
+  test('names an unknown connector', async () => {
     const { status, err } = await api.mailflow('connectors', 'get', 'Nobody')
     assert.equal(status, 1)
-    assert.match(err, /^mailflow: there is no connector "Nobody"\n/)
+    assert.match(err, /^mailflow: no connector "Nobody"\n/)
   })
 
-  test('lists more than one page holds', async () => {
+  test('lists more than one page', async () => {
     const { outbound } = new ConnectorRepository(api.database.documents, api.database.connectorsTable)
     for (let count = 0; count < 205; count++)
       await outbound.create(outboundInput({ name: `Partner ${count}` }))

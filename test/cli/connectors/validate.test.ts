@@ -1,4 +1,4 @@
-/** `connectors validate`: steps of an outbound connector, mail of an inbound one. */
+/** Tests `connectors validate` for outbound and inbound connectors. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { encodeTime } from 'ulid'
@@ -43,21 +43,21 @@ async function came(tls = overTls): Promise<void> {
   )
 }
 
-test('an inbound connector whose mail all would pass', async () => {
+test('exits with 0 when all mail of an inbound connector would pass', async () => {
   await came()
   const { status, out } = await api.mailflow('connectors', 'validate', 'from the BANK')
   assert.equal(status, 0)
   assert.match(out, /^inbound connector "From the bank"\n {2}Of 1 message in 7 days, 1 would pass\./)
 })
 
-test('an inbound connector whose mail came without TLS: how much, and which', async () => {
+test('counts and names the mail that an inbound connector would refuse', async () => {
   await came({ ...overTls, negotiated: false, protocol: null })
   const { status, out } = await api.mailflow('connectors', 'validate', 'From the bank', '--days', '3')
   assert.equal(status, 1)
   assert.match(out, /Of 2 messages in 3 days, 1 would pass; 1 came without TLS/)
   assert.match(
     out,
-    /\n {2}1 × InboundTlsRequired, such as [0-9A-Z]{26}\n {4}Connector "From the bank" requires TLS/,
+    /\n {2}1 × InboundTlsRequired, for example [0-9A-Z]{26}\n {4}Connector "From the bank" requires TLS/,
   )
 })
 
@@ -100,7 +100,7 @@ const validation: OutboundValidation = {
   ],
 }
 
-test('an outbound connector that fails: every step, the certificate presented, and exit status 1', async () => {
+test('shows every step and the certificate of an outbound connector that fails, and exits with 1', async () => {
   const asked: string[] = []
   const server = await answering(({ method, url }) => {
     asked.push(`${method} ${url?.split('?')[0]}`)
@@ -125,13 +125,13 @@ test('an outbound connector that fails: every step, the certificate presented, a
   )
 })
 
-test('days that are none are a wrong call', async () => {
+test('rejects an invalid number of days', async () => {
   const { status, err } = await api.mailflow('connectors', 'validate', 'From the bank', '--days', '31')
   assert.equal(status, 2)
-  assert.match(err, /--days 31: not a number of days from 1 to 30/)
+  assert.match(err, /--days 31: not a number from 1 to 30/)
 })
 
-test('an outbound connector that names no domain to write to: which option does', async () => {
+test('names the option --to for an outbound connector without a domain to send to', async () => {
   const problem = {
     title: 'Unprocessable Entity',
     detail: 'The body is not valid.',
@@ -145,5 +145,8 @@ test('an outbound connector that names no domain to write to: which option does'
   const { status, err } = await mailflow(['connectors', 'validate', 'Northwind', '--api', server.url])
   server.stop()
   assert.equal(status, 1)
-  assert.match(err, /\n {2}recipients: is required\n {2}Say who gets the test mail with --to ADDRESS\.\n$/)
+  assert.match(
+    err,
+    /\n {2}recipients: is required\n {2}Give the recipient of the test mail: --to ADDRESS\.\n$/,
+  )
 })

@@ -1,4 +1,4 @@
-/** `dns` against a real name server, policy host and API of the test's own. */
+/** Tests `dns` against a DNS server, a policy host and an API in this process. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { RecordFinding } from '../../../cli/dns/findings/record-finding.ts'
@@ -34,7 +34,7 @@ before(async () => {
 })
 after(() => world.stop())
 
-/** All is as it should be. */
+/** Everything is published correctly. */
 const good = (): Names => ({
   arpa: {},
   [domain]: { MX: [[10, host]], TXT: ['something=else', 'v=spf1 include:amazonses.com -all'] },
@@ -92,13 +92,13 @@ const allGood = {
   TLSA: 'OK',
 }
 
-test('where all is as it should be, each record is OK and the status is 0', async () => {
+test('reports every record as OK with status 0 when everything is published correctly', async () => {
   const found = await look()
   assert.deepEqual(resultsOf(found), allGood)
   assert.equal(found.status, 0)
 })
 
-test('where nothing is published, each record is missing, and what to publish is printed', async () => {
+test('reports every record as missing and prints what to publish when nothing is published', async () => {
   world.around.names = { arpa: {} }
   const found = await look()
   assert.equal(found.status, 3)
@@ -130,7 +130,7 @@ test('where nothing is published, each record is missing, and what to publish is
   ])
 })
 
-/** What is different from all being well, and what is then said of one record. */
+/** A deviation from the correct setup, and the expected finding about one record. */
 interface Case {
   of: string
   names?: Names
@@ -150,14 +150,14 @@ const tlsa =
 
 const cases: Record<string, Record<string, Case>> = {
   'the MX record': {
-    'of somebody else': {
+    'names only another host': {
       of: 'MX',
       names: { [domain]: { MX: [[5, 'mx.other.example']] } },
       result: 'DIFFERENT',
-      says: /^Mail goes past this gateway, by mx\.other\.example: there no connector is asked\. mx\.ours\.example is not among them\.$/,
+      says: /^Mail bypasses this gateway by mx\.other\.example: no connector applies there\. The MX records do not include mx\.ours\.example\.$/,
       wanted: ['10 mx.ours.example.'],
     },
-    'of somebody else beside ours': {
+    'also names another host': {
       of: 'MX',
       names: {
         [domain]: {
@@ -168,42 +168,42 @@ const cases: Record<string, Record<string, Case>> = {
         },
       },
       result: 'DIFFERENT',
-      says: /^Mail goes also past this gateway, by mx\.other\.example/,
+      says: /^Mail can bypass this gateway by mx\.other\.example/,
     },
-    'that says no mail is taken': {
+    'is a null MX': {
       of: 'MX',
       names: { [domain]: { MX: [[0, '.']] } },
       result: 'DIFFERENT',
       says: /null MX \(RFC 7505\)/,
     },
-    'that lacks one of several hosts': {
+    'lacks one of several hosts': {
       of: 'MX',
       args: ['--host', host, '--host', 'mx2.ours.example'],
       result: 'DIFFERENT',
-      says: /^mx2\.ours\.example is not among them/,
+      says: /^The MX records do not include mx2\.ours\.example/,
       wanted: ['10 mx.ours.example.', '10 mx2.ours.example.'],
     },
-    'by another letter case': {
+    'differs only in letter case': {
       of: 'MX',
       names: { [domain]: { MX: [[10, 'MX.Ours.Example']] } },
       result: 'OK',
       status: 3,
     },
-    'of an alias': {
+    'belongs to an alias': {
       of: 'MX',
       names: { [domain]: { CNAME: 'real.example' }, 'real.example': { MX: [[10, host]] } },
       result: 'OK',
-      says: /is an alias \(CNAME\); the records are those of real\.example/,
+      says: /is an alias \(CNAME\); the records belong to real\.example/,
       status: 3,
     },
-    'that cannot be asked for': {
+    'cannot be queried': {
       of: 'MX',
       names: { [domain]: { fails: 'SERVFAIL' } },
       result: 'UNKNOWN',
       says: /ESERVFAIL/,
       status: 1,
     },
-    'that DNSSEC refutes': {
+    'fails DNSSEC validation': {
       of: 'MX',
       names: { [domain]: { fails: 'BOGUS' } },
       result: 'DIFFERENT',
@@ -211,30 +211,30 @@ const cases: Record<string, Record<string, Case>> = {
     },
   },
   'the addresses of the host': {
-    'by an alias': {
+    'belong to an alias': {
       of: 'Address',
       names: { [host]: { CNAME: 'lb.example' }, 'lb.example': { A: ['8.8.4.4'] } },
       result: 'WARN',
       says: /is an alias \(CNAME\) of lb\.example.*RFC 2181 §10\.3/,
       status: 0,
     },
-    'that are private': {
+    'are private': {
       of: 'Address',
       names: { [host]: { A: ['10.0.0.7'] } },
       result: 'WARN',
       says: /10\.0\.0\.7 cannot be reached from the internet/,
       status: 0,
     },
-    'that are missing': { of: 'Address', names: { [host]: {} }, result: 'MISSING', says: /MxAddresses/ },
+    'are missing': { of: 'Address', names: { [host]: {} }, result: 'MISSING', says: /MxAddresses/ },
   },
   'the certificate': {
-    'with the name of another host': {
+    'is for another host': {
       of: 'Certificate',
       args: ['--host', 'mx2.ours.example'],
       result: 'DIFFERENT',
-      says: /^The EC certificate that is served now names mx\.ours\.example, and not mx2\.ours\.example: by MTA-STS nobody/,
+      says: /^The EC certificate that is served now is for mx\.ours\.example, not for mx2\.ours\.example: senders that use MTA-STS/,
     },
-    'that is not known': {
+    'is not published': {
       of: 'Certificate',
       change: (around) => {
         around.certificates = null
@@ -246,15 +246,15 @@ const cases: Record<string, Record<string, Case>> = {
     },
   },
   SPF: {
-    'that lacks Amazon SES': {
+    'lacks Amazon SES': {
       of: 'SPF',
       names: { [domain]: { MX: [[10, host]], TXT: ['v=spf1 ip4:192.0.2.1 ~all'] } },
       result: 'WARN',
-      says: /^It does not permit Amazon SES \(the result is softfail\)\. That harms only/,
+      says: /^It does not permit Amazon SES \(the result is softfail\)\. Receivers check the envelope's domain/,
       status: 0,
       wanted: ['"v=spf1 ip4:192.0.2.1 include:amazonses.com ~all"'],
     },
-    'that includes it by way of another': {
+    'includes Amazon SES indirectly': {
       of: 'SPF',
       names: {
         [domain]: { MX: [[10, host]], TXT: ['v=spf1 redirect=spf.example'] },
@@ -263,45 +263,45 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'OK',
       status: 0,
     },
-    'in two records': {
+    'exists twice': {
       of: 'SPF',
       names: { [domain]: { MX: [[10, host]], TXT: ['v=spf1 -all', 'v=spf1 include:amazonses.com -all'] } },
       result: 'DIFFERENT',
       says: /There are 2 SPF records.*RFC 7208 §4\.5/,
     },
-    'that nobody can use': {
+    'cannot be evaluated': {
       of: 'SPF',
       names: { [domain]: { MX: [[10, host]], TXT: ['v=spf1 include:nothing.example -all'] } },
       result: 'DIFFERENT',
-      says: /^Receivers cannot use it: .*nothing\.example/,
+      says: /^Receivers cannot evaluate it: .*nothing\.example/,
     },
-    'that refers to itself without end': {
+    'includes itself': {
       of: 'SPF',
       names: { [domain]: { MX: [[10, host]], TXT: [`v=spf1 include:${domain} -all`] } },
       result: 'DIFFERENT',
-      says: /Receivers cannot use it: .*Too many DNS requests/,
+      says: /Receivers cannot evaluate it: .*Too many DNS requests/,
     },
-    'that permits everybody': {
+    'permits any host': {
       of: 'SPF',
       names: { [domain]: { MX: [[10, host]], TXT: ['v=spf1 +all'] } },
       result: 'WARN',
-      says: /permits everybody/,
+      says: /permits any host/,
       status: 0,
     },
-    'that lacks the address mail leaves from': {
+    'lacks the egress addresses': {
       of: 'SPF',
       args: ['--egress', '198.51.100.7', '--egress', '2001:db8::7'],
       result: 'DIFFERENT',
       says: /It does not permit 198\.51\.100\.7 \(the result is fail\)\. It does not permit 2001:db8::7/,
       wanted: ['"v=spf1 include:amazonses.com ip4:198.51.100.7 ip6:2001:db8::7 -all"'],
     },
-    'that has one of two ways': {
+    'lacks one of two senders': {
       of: 'SPF',
       args: ['--egress', 'ses', '--egress', '198.51.100.7'],
       result: 'DIFFERENT',
       says: /^It does not permit 198\.51\.100\.7 \(the result is fail\)\.$/,
     },
-    'that has it': {
+    'has the egress address': {
       of: 'SPF',
       names: {
         [domain]: { MX: [[10, host]], TXT: ['v=spf1 a:out.ours.example -all'] },
@@ -311,30 +311,30 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'OK',
       status: 0,
     },
-    'when the addresses of Amazon SES cannot be found out': {
+    'is not checked without the addresses of Amazon SES': {
       of: 'SPF',
       names: { 'amazonses.com': { fails: 'SERVFAIL' } },
       result: 'UNKNOWN',
-      says: /cannot be found out/,
+      says: /^Cannot check whether it permits Amazon SES/,
       status: 1,
     },
   },
   'the policy': {
-    'in another mode': {
+    'has another mode': {
       of: 'MTA-STS policy',
       args: ['--mode', 'testing'],
       result: 'DIFFERENT',
       says: /^Its mode is enforce; it should be testing\.$/,
     },
-    'that is taken back': {
+    'has mode none': {
       of: 'MTA-STS policy',
       change: ({ policy }) => {
         policy.text = policyText({ mode: 'none', mx: [] })
       },
       result: 'DIFFERENT',
-      says: /Its mode is none; it should be testing\. As it is it demands nothing/,
+      says: /Its mode is none; it should be testing\. This policy requires nothing/,
     },
-    'in testing': {
+    'has mode testing': {
       of: 'MTA-STS policy',
       change: ({ policy }) => {
         policy.text = policyText({ mode: 'testing', mx: [host] })
@@ -343,15 +343,15 @@ const cases: Record<string, Record<string, Case>> = {
       says: /publish --mode enforce/,
       status: 3,
     },
-    'that lists other hosts': {
+    'lists other hosts': {
       of: 'MTA-STS policy',
       change: ({ policy }) => {
         policy.text = policyText({ mx: ['mx.other.example'] })
       },
       result: 'DIFFERENT',
-      says: /^It does not list mx\.ours\.example: senders who honour it bring no mail there\. It also lists mx\.other\.example/,
+      says: /^It does not list mx\.ours\.example: senders that use MTA-STS deliver no mail there\. It also lists mx\.other\.example/,
     },
-    'that lists ours by a pattern': {
+    'lists the host by a pattern': {
       of: 'MTA-STS policy',
       names: { [`_mta-sts.${domain}`]: { TXT: [`v=STSv1; id=${idOf('enforce', ['*.ours.example'])}`] } },
       change: ({ policy }) => {
@@ -360,7 +360,7 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'OK',
       status: 0,
     },
-    'that the MX records go beyond': {
+    'does not list every MX host': {
       of: 'MTA-STS policy',
       names: {
         [domain]: {
@@ -372,24 +372,24 @@ const cases: Record<string, Record<string, Case>> = {
         },
       },
       result: 'WARN',
-      says: /The MX records name mx\.other\.example, which it does not list/,
+      says: /The MX records name mx\.other\.example, which the policy does not list/,
     },
-    'of another max_age': {
+    'has another max_age': {
       of: 'MTA-STS policy',
       args: ['--max-age', '30'],
       result: 'DIFFERENT',
       says: /^Its max_age is 604800 seconds; it should be 2592000\.$/,
       wanted: ['version: STSv1', 'mode: enforce', `mx: ${host}`, 'max_age: 2592000'],
     },
-    'that is kept for minutes only': {
+    'has a max_age of minutes': {
       of: 'MTA-STS policy',
       change: ({ policy }) => {
         policy.text = policyText({ mx: [host], maxAge: 300 })
       },
       result: 'WARN',
-      says: /Its max_age is 300 seconds: whoever keeps senders/,
+      says: /Its max_age is 300 seconds: an attacker who blocks/,
     },
-    'that is not there': {
+    'does not exist': {
       of: 'MTA-STS policy',
       change: ({ policy }) => {
         policy.status = 404
@@ -397,7 +397,7 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'MISSING',
       says: /The policy host answered 404/,
     },
-    'of the wrong content type': {
+    'has the wrong content type': {
       of: 'MTA-STS policy',
       change: ({ policy }) => {
         policy.type = 'text/html'
@@ -405,7 +405,7 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'MISSING',
       says: /text\/html/,
     },
-    'that is none': {
+    'is invalid': {
       of: 'MTA-STS policy',
       change: ({ policy }) => {
         policy.text = 'version: STSv2\n'
@@ -413,64 +413,64 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'DIFFERENT',
       says: /Its version cannot be "STSv2"/,
     },
-    'at a host whose address nobody tells': {
+    'is unknown when DNS fails': {
       of: 'MTA-STS policy',
       names: { [`mta-sts.${domain}`]: { fails: 'SERVFAIL' } },
       result: 'UNKNOWN',
-      says: /DNS gives no answer \(ESERVFAIL\)/,
+      says: /The DNS query failed \(ESERVFAIL\)/,
       status: 1,
     },
-    'at a host without an address': {
+    'has a policy host without an address': {
       of: 'MTA-STS policy',
       names: { [`mta-sts.${domain}`]: {} },
       result: 'MISSING',
       says: /has no address\..*Make mta-sts\.ours\.example an alias \(CNAME\)/,
     },
   },
-  'the announcement of the policy': {
-    'with the id of another': {
+  'the MTA-STS record': {
+    'has the id of another policy': {
       of: 'MTA-STS',
       names: { [`_mta-sts.${domain}`]: { TXT: [`v=STSv1; id=${idOf('testing')}`] } },
       result: 'DIFFERENT',
-      says: /is not that of the policy that is served/,
+      says: /does not match the served policy/,
       wanted: [`"v=STSv1; id=${idOf('enforce')};"`],
     },
-    'with an id that somebody chose': {
+    'has an id of another origin': {
       of: 'MTA-STS',
       names: { [`_mta-sts.${domain}`]: { TXT: ['v=STSv1; id=20260101'] } },
       result: 'WARN',
-      says: /The id 20260101 was chosen by somebody/,
+      says: /The id 20260101 was not generated by mailflow/,
       status: 0,
     },
-    twice: {
+    'exists twice': {
       of: 'MTA-STS',
       names: { [`_mta-sts.${domain}`]: { TXT: ['v=STSv1; id=a', 'v=STSv1; id=b'] } },
       result: 'DIFFERENT',
-      says: /There are several, which counts as none/,
+      says: /There are several records/,
     },
-    'without an id': {
+    'has no id': {
       of: 'MTA-STS',
       names: { [`_mta-sts.${domain}`]: { TXT: ['v=STSv1;'] } },
       result: 'DIFFERENT',
-      says: /not well-formed/,
+      says: /Its syntax is wrong/,
     },
-    'when the policy has to be changed': {
+    'must change with the policy': {
       of: 'MTA-STS',
       args: ['--mode', 'testing'],
       result: 'DIFFERENT',
-      says: /The policy has to be changed; when it is, the id has to become/,
+      says: /The policy must be changed; then the id must become/,
       wanted: [`"v=STSv1; id=${idOf('testing')};"`],
     },
   },
-  'where reports go': {
-    'to another address': {
+  'the TLS-RPT record': {
+    'names another address': {
       of: 'TLS-RPT',
       args: ['--report-address', 'reports@ours.example'],
       result: 'DIFFERENT',
-      says: /^Reports go to mailto:tls@ours\.example, and not to reports@ours\.example\.$/,
+      says: /^Reports go to mailto:tls@ours\.example, not to reports@ours\.example\.$/,
       wanted: ['"v=TLSRPTv1; rua=mailto:reports@ours.example"'],
     },
-    'to ours among others': {
+    'names the address among others': {
       of: 'TLS-RPT',
       names: {
         [`_smtp._tls.${domain}`]: {
@@ -481,13 +481,13 @@ const cases: Record<string, Record<string, Case>> = {
       result: 'OK',
       status: 0,
     },
-    'to nowhere': {
+    'has no destination': {
       of: 'TLS-RPT',
       names: { [`_smtp._tls.${domain}`]: { TXT: ['v=TLSRPTv1; rua=ftp://x.example'] } },
       result: 'DIFFERENT',
-      says: /names no place/,
+      says: /no valid report destination/,
     },
-    'in two records': {
+    'exists twice': {
       of: 'TLS-RPT',
       names: {
         [`_smtp._tls.${domain}`]: {
@@ -499,13 +499,13 @@ const cases: Record<string, Record<string, Case>> = {
     },
   },
   'DNSSEC and TLSA records': {
-    'where the resolver vouches for nothing': {
+    'are unknown without a validating resolver': {
       of: 'DNSSEC',
       change: (around) => {
         around.signed = []
       },
       result: 'WARN',
-      says: /The resolver vouches for no answer.*--dns-server/,
+      says: /The resolver does not validate DNSSEC.*--dns-server/,
       status: 0,
     },
     'where the zone is not signed': {
@@ -514,7 +514,7 @@ const cases: Record<string, Record<string, Case>> = {
         around.signed = ['arpa']
       },
       result: 'WARN',
-      says: /^Not signed, as far as the resolver can tell: ours\.example, mx\.ours\.example\./,
+      says: /^Not signed, according to the resolver: ours\.example, mx\.ours\.example\./,
       status: 0,
     },
     'without effect, in a zone that is not signed': {
@@ -523,7 +523,7 @@ const cases: Record<string, Record<string, Case>> = {
         around.signed = ['arpa']
       },
       result: 'WARN',
-      says: /^Nobody uses it: the zone is not known to be signed\.$/,
+      says: /^Senders ignore it: the zone is not known to be signed\.$/,
       status: 0,
     },
     'of all certificates that are served, in another way': {
@@ -537,29 +537,29 @@ const cases: Record<string, Record<string, Case>> = {
       of: 'TLSA',
       change: tlsa((each) => (each === rsa ? null : each.tlsa)),
       result: 'DIFFERENT',
-      says: /^No record names the RSA certificate mx\.ours\.example that is served now: senders who use DANE bring no mail\.$/,
+      says: /^No record matches the RSA certificate mx\.ours\.example, which is served now: senders that use DANE deliver no mail\.$/,
     },
     'without the next certificate': {
       of: 'TLSA',
       change: tlsa((each) => (each === next ? null : each.tlsa)),
       result: 'DIFFERENT',
-      says: /^No record names the EC certificate mx\.ours\.example that will be served from 2026-12-20: publish it some days before\.$/,
+      says: /^No record matches the EC certificate mx\.ours\.example, which will be served from 2026-12-20: publish one some days before\.$/,
     },
-    'of a certificate that is served no more': {
+    'match a certificate that is no longer served': {
       of: 'TLSA',
       change: (around) => {
         around.certificates = [...(around.certificates ?? []), past.published]
         around.names[`_25._tcp.${host}`]?.TLSA?.push(past.tlsa)
       },
       result: 'OK',
-      says: /served no more, and may go: 3 1 1 [0-9a-f]{64}\.$/,
+      says: /no longer served and can be removed: 3 1 1 [0-9a-f]{64}\.$/,
       status: 0,
     },
-    'of a certificate of nobody knows whom': {
+    'match no certificate of the gateway': {
       of: 'TLSA',
       change: ({ names }) => names[`_25._tcp.${host}`]?.TLSA?.push(`3 1 1 ${'a'.repeat(64)}`, '1 2 3 00'),
       result: 'OK',
-      says: /fits no certificate of this gateway, and may go: 3 1 1 a{64}, 1 2 3 00\.$/,
+      says: /matches no certificate of this gateway and can be removed: 3 1 1 a{64}, 1 2 3 00\.$/,
       status: 0,
     },
     'where the addresses of the host are not signed': {
@@ -569,11 +569,11 @@ const cases: Record<string, Record<string, Case>> = {
         around.names[`_25._tcp.${host}`] = { TLSA: [past.tlsa] }
       },
       result: 'WARN',
-      says: /^Nobody uses it.*Should it be signed: No record names the EC certificate/,
+      says: /^Senders ignore it.*If the zone is signed: No record matches the EC certificate/,
       status: 0,
     },
     'missing in a signed zone': { of: 'TLSA', names: { [`_25._tcp.${host}`]: {} }, result: 'MISSING' },
-    'that DNSSEC refutes': {
+    'fails DNSSEC validation': {
       of: 'TLSA',
       names: { [`_25._tcp.${host}`]: { fails: 'BOGUS' } },
       result: 'DIFFERENT',
@@ -597,8 +597,8 @@ for (const [about, some] of Object.entries(cases))
       })
   })
 
-describe('for people', () => {
-  test('the records come as a zone file has them, then what is there, then what should be', async () => {
+describe('the text output', () => {
+  test('shows the records in zone file syntax, then the findings', async () => {
     Object.assign(world.around.names, { [domain]: { MX: [[10, 'mx.other.example']], TXT: [] } })
     const { out, status } = await world.dns(domain, '--report-address', 'tls@ours.example')
     assert.equal(status, 3)
@@ -621,36 +621,36 @@ describe('for people', () => {
     mx: mx.ours.example
     max_age: 604800
 
-What is there:
+Findings:
 
   OK         Accepted domain of ours.example
   DIFFERENT  MX of ours.example
              is      10 mx.other.example.
              should  10 mx.ours.example.
-             Mail goes past this gateway, by mx.other.example: there no connector is asked.
-             mx.ours.example is not among them.
+             Mail bypasses this gateway by mx.other.example: no connector applies there.
+             The MX records do not include mx.ours.example.
   OK         Address of mx.ours.example
   OK         Certificate of mx.ours.example
-             The certificates of the gateway name it.
+             The certificates of the gateway are valid for this name.
   MISSING    SPF of ours.example
              should  "v=spf1 include:amazonses.com -all"
-             Receivers cannot tell your mail from what others send in your name.
+             Receivers cannot distinguish your mail from forged mail.
   WARN       MTA-STS policy of https://mta-sts.ours.example/.well-known/mta-sts.txt
              is      version: STSv1
                      mode: enforce
                      mx: mx.ours.example
                      max_age: 604800
-             The MX records name mx.other.example, which it does not list.
+             The MX records name mx.other.example, which the policy does not list.
   OK         MTA-STS of _mta-sts.ours.example
   OK         TLS-RPT of _smtp._tls.ours.example
   OK         DNSSEC of ours.example
-             The answers on the domain and its hosts are signed, and the resolver validated them.
+             The resolver validated the signed answers for the domain and its hosts.
   OK         TLSA of _25._tcp.mx.ours.example
 `,
     )
   })
 
-  test('what others wrote moves nothing at the terminal', async () => {
+  test('removes control characters from untrusted text', async () => {
     const text = 'v=spf1 \u001b[2J\r\nOK all'
     Object.assign(world.around.names, { [domain]: { MX: [[10, 'a\u001b[31m.example']], TXT: [text] } })
     const { out } = await world.dns(domain)
@@ -659,34 +659,34 @@ What is there:
   })
 })
 
-describe('called otherwise', () => {
+describe('dns', () => {
   for (const [args, says] of [
-    [['not a domain'], /"not a domain" is not a domain/],
-    [[domain, '--mode', 'none'], /--mode none: the modes are testing and enforce/],
+    [['not a domain'], /"not a domain" is not a domain name/],
+    [[domain, '--mode', 'none'], /--mode none: not a mode; use testing or enforce/],
     [[domain, '--max-age', '0'], /--max-age 0: not a number of days from 1 to 365/],
-    [[domain, '--host', 'a b'], /--host a b: not the name of a host/],
+    [[domain, '--host', 'a b'], /--host a b: not a host name/],
     [[domain, '--egress', 'x'], /--egress x: neither an IP address nor ses/],
-    [[domain, '--report-address', 'x'], /--report-address x: not a mail address/],
+    [[domain, '--report-address', 'x'], /--report-address x: not an email address/],
     [
       [domain, '--dns-server', 'dns.example'],
       /--dns-server: "dns\.example" is not the address of a name server/,
     ],
-    [[], /something is missing/],
+    [[], /an argument is missing/],
   ] as const)
-    test(`${args.slice(-2).join(' ') || 'without a domain'}: it says what is wrong`, async () => {
+    test(`rejects ${args.slice(-2).join(' ') || 'a missing domain'}`, async () => {
       const { status, err } = await world.dns(...args)
       assert.equal(status, 2)
       assert.match(err, says)
     })
 
-  test('for a domain that the gateway does not accept it warns', async () => {
+  test('warns about a domain that is not accepted', async () => {
     world.around.accepted = []
     const found = await look()
     assert.equal(named(found, 'Accepted domain').result, 'WARN')
     assert.equal(found.status, 0)
   })
 
-  test('a gateway that has published nothing is asked for the name of its host', async () => {
+  test('requires --host when the gateway has published nothing', async () => {
     world.around.certificates = null
     const { status, err, out } = await world.dns(domain)
     assert.deepEqual([status, out], [1, ''])

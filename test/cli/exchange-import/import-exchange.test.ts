@@ -15,7 +15,7 @@ const fixtures = join(import.meta.dirname, '../../fixtures')
 const inboundFile = join(fixtures, 'exchange-inbound.json')
 const outboundFile = join(fixtures, 'exchange-outbound.json')
 
-/** What comes of one object: its fields, and what is said of it. */
+/** Imports one object and returns its fields and notices. */
 function imported(object: object) {
   const { configuration, notices } = importObjects(
     readExport(Buffer.from(JSON.stringify(object)), 'test.json'),
@@ -45,7 +45,7 @@ const outbound = (fields: object) => ({
   ...fields,
 })
 
-/** Some fields of what is written, and the beginnings of what is said; nothing else may be said. */
+/** Expected fields, and the beginnings of all expected notices. */
 interface Row {
   shows: string
   from: object
@@ -57,7 +57,7 @@ const onPremises = { ConnectorType: 'OnPremises', SenderDomains: ['smtp:*;1'] }
 
 const inboundRows: Row[] = [
   {
-    shows: 'what is listed twice is listed once',
+    shows: 'removes duplicates from lists',
     from: inbound({
       SenderDomains: ['smtp:contoso.example;1', 'smtp:CONTOSO.example;1'],
       SenderIPAddresses: ['192.0.2.1', '2001:db8::A', '192.0.2.1', '2001:DB8::a'],
@@ -66,30 +66,30 @@ const inboundRows: Row[] = [
     fields: { senderDomains: ['contoso.example'], senderIpAddresses: ['192.0.2.1', '2001:DB8::a'] },
   },
   {
-    shows: 'a sender domain loses its type and its cost',
+    shows: 'removes type and cost of a sender domain',
     from: { SenderDomains: ['smtp:contoso.example;1', 'SMTP:*.sub.contoso.example;1', 'plain.example'] },
     fields: { senderDomains: ['contoso.example', '*.sub.contoso.example', 'plain.example'] },
   },
   {
-    shows: 'a cost that says something is said to be ignored',
+    shows: 'adds a notice about a cost',
     from: { SenderDomains: ['smtp:contoso.example;5'] },
     fields: { senderDomains: ['contoso.example'] },
     said: ['Note: SenderDomains "smtp:contoso.example;5": its cost is ignored'],
   },
   {
-    shows: 'every accepted domain cannot be written, and a restriction for them is missed aloud',
+    shows: 'adds a notice about a restriction for every accepted domain',
     from: { SenderDomains: ['smtp:--;1', 'smtp:contoso.example;1'] },
     fields: { senderDomains: ['contoso.example'] },
     said: ['Weaker than in Exchange: SenderDomains "smtp:--;1" means every accepted domain'],
   },
   {
-    shows: 'a wildcard in the middle is no domain',
+    shows: 'rejects a wildcard in the middle of a domain',
     from: { SenderDomains: ['smtp:a.*.contoso.example;1'] },
     fields: null,
     said: ['Left out: it has no sender domain'],
   },
   {
-    shows: 'a certificate that is demanded is demanded',
+    shows: 'imports a required certificate',
     from: { RestrictDomainsToCertificate: true, TlsSenderCertificateName: 'mail.contoso.example' },
     fields: {
       requireTls: true,
@@ -98,25 +98,25 @@ const inboundRows: Row[] = [
     },
   },
   {
-    shows: "Exchange's wildcard name also stands for the domain itself",
+    shows: "adds the domain itself for Exchange's wildcard name",
     from: { RestrictDomainsToCertificate: true, TlsSenderCertificateName: '*.contoso.example' },
     fields: { tlsSenderCertificateNames: ['*.contoso.example', 'contoso.example'] },
-    said: ['Note: TlsSenderCertificateName "*.contoso.example" is listed with contoso.example'],
+    said: ['Note: TlsSenderCertificateName "*.contoso.example": contoso.example is added'],
   },
   {
-    shows: 'a demanded certificate implies TLS',
+    shows: 'requires TLS for a required certificate',
     from: { RequireTls: false, RestrictDomainsToCertificate: true, TlsSenderCertificateName: 'a.example' },
     fields: { requireTls: true, restrictDomainsToCertificate: true },
-    said: ['Note: RequireTls is false while a certificate is demanded'],
+    said: ['Note: RequireTls is false, but the required certificate'],
   },
   {
-    shows: 'a name without RequireTls and without a restriction had no effect',
+    shows: 'omits a name without RequireTls and without a restriction',
     from: { RequireTls: false, TlsSenderCertificateName: 'a.example' },
     fields: { requireTls: false, tlsSenderCertificateNames: [] },
     said: ['Note: TlsSenderCertificateName had no effect'],
   },
   {
-    shows: 'the issuer of a certificate is missed aloud',
+    shows: 'adds a notice about the issuer of a certificate',
     from: {
       RestrictDomainsToCertificate: true,
       TlsSenderCertificateName: '<I>CN=Some CA, O=Some<S>CN=mail.contoso.example, O=Contoso',
@@ -125,13 +125,13 @@ const inboundRows: Row[] = [
     said: ['Weaker than in Exchange: TlsSenderCertificateName also names the issuer'],
   },
   {
-    shows: 'a restriction to no certificate keeps TLS and is missed aloud',
+    shows: 'requires TLS and adds a notice for a restriction without a certificate',
     from: { RequireTls: false, RestrictDomainsToCertificate: true, TlsSenderCertificateName: null },
     fields: { requireTls: true, restrictDomainsToCertificate: false },
     said: ['Weaker than in Exchange: RestrictDomainsToCertificate names no certificate'],
   },
   {
-    shows: 'addresses restrict',
+    shows: 'imports a restriction to addresses',
     from: {
       RestrictDomainsToIPAddresses: true,
       SenderIPAddresses: ['192.0.2.1', '198.51.100.0/24', '2001:db8::/64'],
@@ -142,16 +142,16 @@ const inboundRows: Row[] = [
     },
   },
   {
-    shows: 'a restriction to addresses that cannot be written is missed aloud',
+    shows: 'adds a notice about a restriction to unsupported addresses',
     from: { RestrictDomainsToIPAddresses: true, SenderIPAddresses: ['192.0.2.1-192.0.2.9'] },
     fields: { requireTls: true, restrictDomainsToIpAddresses: false, senderIpAddresses: [] },
     said: [
-      'Note: SenderIPAddresses "192.0.2.1-192.0.2.9" is not an address',
+      'Note: SenderIPAddresses "192.0.2.1-192.0.2.9" is not an IP address',
       'Weaker than in Exchange: RestrictDomainsToIPAddresses lists no address',
     ],
   },
   {
-    shows: 'of both restrictions the certificate stays',
+    shows: 'prefers the certificate when both restrictions are set',
     from: {
       RestrictDomainsToCertificate: true,
       RestrictDomainsToIPAddresses: true,
@@ -159,22 +159,22 @@ const inboundRows: Row[] = [
       SenderIPAddresses: ['192.0.2.1'],
     },
     fields: { restrictDomainsToCertificate: true, restrictDomainsToIpAddresses: false },
-    said: ['Weaker than in Exchange: it restricts to a certificate and to addresses'],
+    said: ['Weaker than in Exchange: it restricts to a certificate and to IP addresses'],
   },
   {
-    shows: 'a restriction is not narrowed to associated domains',
+    shows: 'does not narrow a restriction to associated domains',
     from: { AssociatedAcceptedDomains: ['ours.example'] },
     fields: { senderDomains: ['contoso.example'] },
-    said: ['Stricter than in Exchange: AssociatedAcceptedDomains is not carried over'],
+    said: ['Stricter than in Exchange: AssociatedAcceptedDomains is not imported'],
   },
   {
-    shows: 'what Partner connectors cannot have is left out',
+    shows: 'omits settings that Partner connectors cannot have',
     from: { TreatMessagesAsInternal: true },
     fields: { treatMessagesAsInternal: false },
-    said: ['Note: TreatMessagesAsInternal is for OnPremises'],
+    said: ['Note: TreatMessagesAsInternal is only for OnPremises'],
   },
   {
-    shows: 'our own servers are known by their certificate',
+    shows: 'identifies OnPremises servers by certificate',
     from: { ...onPremises, TlsSenderCertificateName: 'mail.ours.example', TreatMessagesAsInternal: true },
     fields: {
       connectorType: 'OnPremises',
@@ -182,16 +182,16 @@ const inboundRows: Row[] = [
       tlsSenderCertificateNames: ['mail.ours.example'],
       treatMessagesAsInternal: true,
     },
-    said: ['Note: TreatMessagesAsInternal is kept, and has no effect'],
+    said: ['Note: TreatMessagesAsInternal is imported, but has no effect'],
   },
   {
-    shows: 'our own servers known by certificate alone show it over TLS',
+    shows: 'requires TLS for OnPremises servers that only a certificate identifies',
     from: { ...onPremises, RequireTls: false, TlsSenderCertificateName: 'mail.ours.example' },
     fields: { requireTls: true, tlsSenderCertificateNames: ['mail.ours.example'] },
-    said: ['Note: RequireTls is false, but only TLS can show the certificate'],
+    said: ['Note: RequireTls is false, but the certificate that identifies the server'],
   },
   {
-    shows: 'our own servers in the clear are known by their addresses, as in Exchange',
+    shows: 'identifies OnPremises servers without TLS by address, like Exchange',
     from: {
       ...onPremises,
       RequireTls: false,
@@ -202,7 +202,7 @@ const inboundRows: Row[] = [
     said: ['Note: TlsSenderCertificateName had no effect'],
   },
   {
-    shows: 'who may relay is narrowed to associated domains',
+    shows: 'narrows relay to associated domains',
     from: {
       ...onPremises,
       SenderIPAddresses: ['192.0.2.1'],
@@ -212,19 +212,19 @@ const inboundRows: Row[] = [
     said: ['Note: AssociatedAcceptedDomains narrows its sender domains to ours.example, branch.example'],
   },
   {
-    shows: 'nobody may relay by a connector that knows nobody',
+    shows: 'leaves out a connector that would be an open relay',
     from: onPremises,
     fields: null,
-    said: ['Left out: it names neither an address nor a certificate'],
+    said: ['Left out: it names neither an IP address nor a certificate'],
   },
   {
-    shows: 'restrictions have no effect on our own servers',
+    shows: 'omits restrictions of OnPremises connectors',
     from: { ...onPremises, SenderIPAddresses: ['192.0.2.1'], RestrictDomainsToIPAddresses: true },
     fields: { restrictDomainsToIpAddresses: false },
     said: ['Note: RestrictDomainsToIPAddresses has no effect on OnPremises'],
   },
   {
-    shows: 'what has no counterpart is named when it is in use',
+    shows: 'adds a notice about each unsupported setting in use',
     from: {
       CloudServicesMailEnabled: true,
       ScanAndDropRecipients: ['trap@ours.example'],
@@ -248,7 +248,7 @@ const inboundRows: Row[] = [
     ],
   },
   {
-    shows: 'what is not in use, and what only Exchange administers, is passed over',
+    shows: 'ignores unused and administrative settings',
     from: {
       CloudServicesMailEnabled: false,
       ScanAndDropRecipients: [],
@@ -261,18 +261,18 @@ const inboundRows: Row[] = [
     fields: {},
   },
   {
-    shows: 'a setting that nobody here knows is named',
+    shows: 'adds a notice about an unknown setting',
     from: { NewThing: 'Always', OtherThing: false },
     fields: {},
-    said: ['Note: NewThing (Always) is not known here'],
+    said: ['Note: NewThing (Always) is an unknown setting'],
   },
   {
-    shows: 'an enumeration may be a number',
+    shows: 'reads an enumeration as a number',
     from: { ...onPremises, ConnectorType: 1, SenderIPAddresses: ['192.0.2.1'] },
     fields: { connectorType: 'OnPremises' },
   },
   {
-    shows: 'an enumeration may be its number and its name',
+    shows: 'reads an enumeration as number and name',
     from: {
       ...onPremises,
       ConnectorType: { value: 1, Value: 'OnPremises' },
@@ -281,13 +281,13 @@ const inboundRows: Row[] = [
     fields: { connectorType: 'OnPremises' },
   },
   {
-    shows: 'a type that Exchange does not have is not guessed',
+    shows: 'leaves out a connector of an unknown type',
     from: { ConnectorType: 'Something' },
     fields: null,
     said: ['Left out: ConnectorType "Something"'],
   },
   {
-    shows: 'lists may be wrapped, joined or single',
+    shows: 'reads wrapped, joined and single lists',
     from: {
       SenderDomains: { value: ['smtp:a.example;1', 'smtp:b.example;1'], Count: 2 },
       SenderIPAddresses: '192.0.2.1 192.0.2.2',
@@ -295,7 +295,7 @@ const inboundRows: Row[] = [
     fields: { senderDomains: ['a.example', 'b.example'], senderIpAddresses: ['192.0.2.1', '192.0.2.2'] },
   },
   {
-    shows: 'objects in lists are read by their address',
+    shows: 'reads the addresses of objects in lists',
     from: {
       SenderDomains: [{ Type: 'smtp', Address: 'a.example', Cost: 1 }],
       SenderIPAddresses: [{ Expression: '192.0.2.1' }],
@@ -303,32 +303,32 @@ const inboundRows: Row[] = [
     fields: { senderDomains: ['a.example'], senderIpAddresses: ['192.0.2.1'] },
   },
   {
-    shows: 'a disabled connector stays disabled',
+    shows: 'keeps a disabled connector disabled',
     from: { Enabled: false, Comment: 'Old' },
     fields: { enabled: false, comment: 'Old' },
   },
   {
-    shows: 'a long comment is cut, aloud',
+    shows: 'cuts a long comment and adds a notice',
     from: { Comment: 'x'.repeat(2000) },
     fields: { comment: 'x'.repeat(1024) },
     said: ['Note: Comment is cut'],
   },
   {
-    shows: 'a long name is cut, aloud',
+    shows: 'cuts a long name and adds a notice',
     from: { Name: 'n'.repeat(70) },
     fields: { name: 'n'.repeat(64) },
-    said: ['Note: the name is shortened'],
+    said: ['Note: the name is changed'],
   },
 ]
 
 const outboundRows: Row[] = [
   {
-    shows: 'MX and a name to validate',
+    shows: 'imports routing by MX with a name to validate',
     from: { TlsSettings: 'DomainValidation', TlsDomain: 'mx.contoso.example' },
     fields: { route: 'Mx', tlsSettings: 'DomainValidation', tlsDomain: 'mx.contoso.example' },
   },
   {
-    shows: 'smart hosts by name and by address literal',
+    shows: 'imports smart hosts by name and by address literal',
     from: { UseMXRecord: false, SmartHosts: ['[192.0.2.25]', 'mail.contoso.example', '2001:db8::1'] },
     fields: {
       route: 'SmartHosts',
@@ -340,19 +340,19 @@ const outboundRows: Row[] = [
     },
   },
   {
-    shows: 'smart hosts beside MX had no effect',
+    shows: 'omits smart hosts beside MX',
     from: { SmartHosts: ['mail.contoso.example'] },
     fields: { route: 'Mx', smartHosts: [] },
     said: ['Note: SmartHosts had no effect'],
   },
   {
-    shows: 'mail does not go by MX because its smart host cannot be written',
+    shows: 'disables a connector whose smart hosts are not supported',
     from: { UseMXRecord: false, SmartHosts: ['192.0.2.0/25'] },
     fields: { enabled: false, route: 'Mx' },
-    said: ['Note: SmartHosts "192.0.2.0/25"', 'Disabled: UseMXRecord is false and no smart host'],
+    said: ['Note: SmartHosts "192.0.2.0/25"', 'Disabled: UseMXRecord is false and mailflow supports none'],
   },
   {
-    shows: 'no TLS settings are opportunistic TLS',
+    shows: 'imports missing TLS settings as opportunistic TLS',
     from: { TlsSettings: null, TlsDomain: '' },
     fields: { tlsSettings: null, tlsDomain: null },
   },
@@ -362,99 +362,99 @@ const outboundRows: Row[] = [
     ['certificatevalidation', 'CertificateValidation'],
   ].map(
     ([from, to]): Row => ({
-      shows: `TLS settings ${from} are ${to}`,
+      shows: `imports TLS settings ${from} as ${to}`,
       from: { TlsSettings: from },
       fields: { tlsSettings: to },
     }),
   ),
   {
-    shows: 'TLS settings 4 are DomainValidation',
+    shows: 'imports TLS settings 4 as DomainValidation',
     from: { TlsSettings: 4, TlsDomain: 'mx.contoso.example' },
     fields: { tlsSettings: 'DomainValidation', tlsDomain: 'mx.contoso.example' },
   },
   {
-    shows: 'unknown TLS settings send nothing in the clear',
+    shows: 'imports unknown TLS settings as CertificateValidation',
     from: { TlsSettings: 'Quantum' },
     fields: { tlsSettings: 'CertificateValidation' },
     said: ['Stricter than in Exchange: TlsSettings "Quantum"'],
   },
   {
-    shows: 'a name that is not validated is left out',
+    shows: 'omits a name that is not validated',
     from: { TlsDomain: 'mx.contoso.example' },
     fields: { tlsSettings: 'EncryptionOnly', tlsDomain: null },
     said: ['Note: TlsDomain had no effect'],
   },
   {
-    shows: 'a wildcard name stands for one label',
+    shows: 'adds a notice that a wildcard matches one label',
     from: { TlsSettings: 'DomainValidation', TlsDomain: '*.contoso.example' },
     fields: { tlsDomain: '*.contoso.example' },
-    said: ['Note: TlsDomain "*.contoso.example": "*." stands for one label here'],
+    said: ['Note: TlsDomain "*.contoso.example": "*." matches one label here'],
   },
   {
-    shows: 'the only smart host says which name to validate',
+    shows: 'validates the name of the only smart host',
     from: { TlsSettings: 'DomainValidation', UseMXRecord: false, SmartHosts: ['mx.contoso.example'] },
     fields: { tlsSettings: 'DomainValidation', tlsDomain: 'mx.contoso.example' },
-    said: ['Note: TlsDomain is empty; the name of its only smart host'],
+    said: ['Note: TlsDomain is empty; the certificate must have the name'],
   },
   {
-    shows: 'a validation without a name keeps the certificate and is missed aloud',
+    shows: 'imports DomainValidation without a name as CertificateValidation',
     from: { TlsSettings: 'DomainValidation' },
     fields: { tlsSettings: 'CertificateValidation', tlsDomain: null, enabled: true },
-    said: ['Weaker than in Exchange: DomainValidation has no name to look for'],
+    said: ['Weaker than in Exchange: DomainValidation has no name that mailflow supports'],
   },
   {
-    shows: 'what transport rules send to is disabled',
+    shows: 'disables a connector for transport rules',
     from: { IsTransportRuleScoped: true },
     fields: { enabled: false, recipientDomains: ['contoso.example'] },
     said: ['Disabled: IsTransportRuleScoped'],
   },
   {
-    shows: 'what is disabled already must not be enabled lightly',
+    shows: 'explains why a disabled connector must stay disabled',
     from: { Enabled: false, IsTransportRuleScoped: true, TestMode: true },
     fields: { enabled: false },
     said: ['Disabled: IsTransportRuleScoped', 'Disabled: TestMode'],
   },
   {
-    shows: 'what only transport rules send to is left out',
+    shows: 'leaves out a connector for transport rules without domains',
     from: { IsTransportRuleScoped: true, RecipientDomains: [], SenderRewritingEnabled: true },
     fields: null,
-    said: ['Left out: it has no recipient domain; transport rules sent mail to it'],
+    said: ['Left out: it has no recipient domain; only transport rules sent mail by it'],
   },
   {
-    shows: 'what is tested takes no mail',
+    shows: 'disables a connector in test mode',
     from: { TestMode: true },
     fields: { enabled: false },
     said: ['Disabled: TestMode'],
   },
   {
-    shows: 'accepted domains are for our own servers',
+    shows: 'imports AllAcceptedDomains of OnPremises connectors',
     from: { ConnectorType: 'OnPremises', AllAcceptedDomains: true, RecipientDomains: null },
     fields: { allAcceptedDomains: true, recipientDomains: [] },
   },
   {
-    shows: 'accepted domains are not for partners',
+    shows: 'omits AllAcceptedDomains of Partner connectors',
     from: { AllAcceptedDomains: true },
     fields: { allAcceptedDomains: false },
-    said: ['Note: AllAcceptedDomains is for OnPremises'],
+    said: ['Note: AllAcceptedDomains is only for OnPremises'],
   },
   {
-    shows: 'everything by our own servers is missed aloud',
+    shows: 'adds a notice about RouteAllMessagesViaOnPremises',
     from: { ConnectorType: 'OnPremises', RouteAllMessagesViaOnPremises: true },
     fields: {},
     said: ['Weaker than in Exchange: RouteAllMessagesViaOnPremises'],
   },
   {
-    shows: 'everything by our own servers may be said by domains',
+    shows: 'adds no notice about RouteAllMessagesViaOnPremises with domain *',
     from: { ConnectorType: 'OnPremises', RouteAllMessagesViaOnPremises: true, RecipientDomains: ['*'] },
     fields: { recipientDomains: ['*'] },
   },
   {
-    shows: 'DANE and MTA-STS may be turned off',
+    shows: 'imports disabled DANE and MTA-STS',
     from: { SmtpDaneMode: 'None', MtaStsMode: 'None' },
     fields: { smtpDaneMode: 'None', mtaStsMode: 'None' },
   },
   {
-    shows: 'DANE and MTA-STS that Exchange enforced where they are published are missed aloud',
+    shows: 'adds a notice when Exchange enforced published DANE and MTA-STS',
     from: {
       TlsSettings: 'EncryptionOnly',
       TlsDomain: null,
@@ -462,21 +462,21 @@ const outboundRows: Row[] = [
       MtaStsMode: 'Opportunistic',
     },
     fields: { tlsSettings: 'EncryptionOnly' },
-    said: ['Weaker than in Exchange: SmtpDaneMode and MtaStsMode: what recipient domains publish'],
+    said: ['Weaker than in Exchange: SmtpDaneMode and MtaStsMode: DANE and MTA-STS of recipient domains'],
   },
   {
-    shows: 'DANE and MTA-STS are not missed where the connector demands a certificate by itself',
+    shows: 'adds no notice about DANE and MTA-STS when the connector requires a certificate',
     from: { TlsSettings: 'CertificateValidation', TlsDomain: null, SmtpDaneMode: 'Opportunistic' },
     fields: { tlsSettings: 'CertificateValidation' },
   },
   {
-    shows: 'DANE that was demanded is missed aloud',
+    shows: 'adds a notice about required DANE',
     from: { SmtpDaneMode: 'Mandatory' },
     fields: { smtpDaneMode: 'Opportunistic' },
     said: ['Weaker than in Exchange: SmtpDaneMode "Mandatory"'],
   },
   {
-    shows: 'what has no counterpart is named when it is in use',
+    shows: 'adds a notice about each unsupported setting in use',
     from: {
       CloudServicesMailEnabled: true,
       SenderRewritingEnabled: true,
@@ -519,7 +519,7 @@ describe('import of files', () => {
     ['UTF-8', Buffer.from(json)],
     ['UTF-8 with a byte order mark', Buffer.from(`\ufeff${json}`)],
     ['UTF-16 with a byte order mark', Buffer.from(`\ufeff${json}`, 'utf16le')],
-    ['UTF-16 the other way round', Buffer.from(`\ufeff${json}`, 'utf16le').swap16()],
+    ['big-endian UTF-16 with a byte order mark', Buffer.from(`\ufeff${json}`, 'utf16le').swap16()],
   ]
   for (const [encoding, octets] of encodings)
     test(`reads ${encoding}`, async () => {
@@ -531,22 +531,22 @@ describe('import of files', () => {
       )
     })
 
-  test('writes a file that has no fault, and says what to decide about', async () => {
+  test('writes a valid file, and notices to review', async () => {
     const { status, out, err } = await mailflow(['connectors', 'import-exchange', inboundFile, outboundFile])
     assert.equal(status, 0)
     const { inboundConnectors, outboundConnectors, acceptedDomains } = readConfiguration(out, 'imported.yaml')
     assert.deepEqual(
       [inboundConnectors?.length, outboundConnectors?.length, acceptedDomains],
       [10, 11, null],
-      'of 11 and 12, one each is left out; of accepted domains nothing was given',
+      'one of 11 and one of 12 are left out; no accepted domains were given',
     )
     assert.match(
       err,
-      /2 × Left out, 3 × Disabled, 6 × Weaker than in Exchange\.\nNo accepted domain is among them\. .*\n$/,
+      /2 × Left out, 3 × Disabled, 6 × Weaker than in Exchange\.\nNo accepted domain was imported\. .*\n$/,
     )
   })
 
-  test('writes what to decide about into the file, for whoever reads it later', async () => {
+  test('repeats the important notices in the file', async () => {
     const { out } = await mailflow(['connectors', 'import-exchange', inboundFile, outboundFile])
     assert.match(out, /^# Imported from .*\n# Left out: inbound connector "Anyone": /)
     assert.match(out, /\n {2}# Disabled: IsTransportRuleScoped.*\n {2}- name: Encryption gateway\n/)
@@ -554,7 +554,7 @@ describe('import of files', () => {
     assert.doesNotMatch(out, /# Note/)
   })
 
-  test('tells of every connector of the files, by what it writes or by what it says', async () => {
+  test('mentions every connector in the output or in a notice', async () => {
     const { out, err } = await mailflow(['connectors', 'import-exchange', inboundFile, outboundFile])
     for (const { Name } of [inboundFile, outboundFile].flatMap((name) =>
       JSON.parse(readFileSync(name, 'utf8')),
@@ -562,7 +562,7 @@ describe('import of files', () => {
       assert.ok(out.includes(Name) || err.includes(Name), Name)
   })
 
-  test('says what an export of some properties does not tell', () => {
+  test('names decisive settings that are missing from the export', () => {
     const { notices } = imported({
       Name: 'A',
       ConnectorType: 'Partner',
@@ -571,13 +571,13 @@ describe('import of files', () => {
     })
     assert.match(
       notices.join(),
-      /^Weaker than in Exchange: the export does not tell of RestrictDomainsToCertificate, R/,
+      /^Weaker than in Exchange: the export does not contain RestrictDomainsToCertificate, R/,
     )
     const other = imported({ Name: 'A', ConnectorType: 'Partner', RecipientDomains: ['a.example'] })
-    assert.match(other.notices.join(), /^Weaker than in Exchange: the export does not tell of TlsSettings;/)
+    assert.match(other.notices.join(), /^Weaker than in Exchange: the export does not contain TlsSettings;/)
   })
 
-  test('gives each connector a name of its own, whatever the letter case', () => {
+  test('makes names unique without regard to letter case', () => {
     const objects = ['One', 'ONE', 'one'].map((Name) => inbound({ Name }))
     const { configuration, notices } = importObjects(readExport(Buffer.from(JSON.stringify(objects)), 'x'))
     assert.deepEqual(
@@ -587,13 +587,13 @@ describe('import of files', () => {
     assert.equal(notices.length, 2)
   })
 
-  test('takes a connector that is in two files once', () => {
+  test('imports a connector that is in two files once', () => {
     const objects = [inbound({ Guid: 'a' }), inbound({ Guid: 'a' })]
     const { configuration, notices } = importObjects(readExport(Buffer.from(JSON.stringify(objects)), 'x'))
     assert.deepEqual([configuration.inboundConnectors?.length, notices], [1, []])
   })
 
-  test("takes accepted domains, but Microsoft's", async () => {
+  test("imports accepted domains except Microsoft's", async () => {
     const domains = ['Ours.example', 'ours.onmicrosoft.com'].map((DomainName) => ({
       Name: DomainName,
       DomainName,
@@ -604,24 +604,20 @@ describe('import of files', () => {
       file('domains.json', JSON.stringify(domains)),
     ])
     assert.deepEqual(parse(out), { acceptedDomains: ['ours.example'] })
-    assert.match(err, /accepted domain "ours\.onmicrosoft\.com"\n {2}Left out: it is Microsoft's/)
+    assert.match(err, /accepted domain "ours\.onmicrosoft\.com"\n {2}Left out: it is a Microsoft domain/)
   })
 
   const faulty: [string, string | Buffer, RegExp][] = [
-    ['what is not JSON', 'Name : Contoso', /one\.json is not JSON/],
-    [
-      'an object of another kind',
-      '[{"Name":"x"}]',
-      /number 1 is neither an inbound nor an outbound connector/,
-    ],
+    ['invalid JSON', 'Name : Contoso', /one\.json is not JSON/],
+    ['an object of another kind', '[{"Name":"x"}]', /item 1 is neither an inbound nor an outbound connector/],
     [
       "Exchange Server's connectors",
       '{"AddressSpaces":["*"]}',
       /Send or Receive connector of Exchange Server/,
     ],
-    ['an empty list', '[]', /holds no connector/],
+    ['an empty list', '[]', /contains no connector/],
     [
-      'a text in the encoding of an old Windows, and how to write it',
+      'Windows encoding, with advice',
       Buffer.from('{"Name":"München"}', 'latin1'),
       /one\.json is neither UTF-8 nor UTF-16 .*\n {2}Write it with: .* Out-File FILE/,
     ],
@@ -637,14 +633,14 @@ describe('import of files', () => {
       assert.match(err, message)
     })
 
-  test('names the file that is not there', async () => {
+  test('names a missing file', async () => {
     const { status, err } = await mailflow(['connectors', 'import-exchange', join(folder, 'none.json')])
     assert.equal(status, 1)
-    assert.match(err, /none\.json cannot be read: there is no such file/)
+    assert.match(err, /cannot read \S+none\.json: no such file/)
   })
 })
 
-/** Whatever PowerShell, or an editor, makes of a value. */
+/** Values that PowerShell or an editor may write. */
 const odd = fc.oneof(
   fc.constantFrom(
     null,
@@ -700,7 +696,7 @@ const settingNames = [
 ]
 const object = fc.record(Object.fromEntries(settingNames.map((name) => [name, odd])), { requiredKeys: [] })
 
-test('whatever stands in an export, what is written has no fault and nothing is dropped without a word', () => {
+test('any export becomes a valid file, and every omission has a notice', () => {
   const sides = fc.constantFrom(
     { SenderDomains: ['smtp:a.example;1'] },
     { RecipientDomains: ['a.example'], UseMXRecord: true },

@@ -1,4 +1,4 @@
-/** What happened to mail, what would happen to it, and its next attempt now. */
+/** Tests `messages`, `explain` and `retry`. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -52,7 +52,7 @@ after(async () => {
 
 let made = 0
 
-/** A message of the trace. */
+/** Records a message in the trace. */
 async function received(
   hoursAgo: number,
   fields: Parameters<typeof message>[0],
@@ -151,7 +151,7 @@ describe('messages', () => {
     const { status, out } = await api.mailflow('messages')
     assert.equal(status, 0)
     assert.deepEqual(rowsOf(out), [
-      ['Received', 'State', 'From', 'To', 'Came in', 'Left, or why not', 'Id'],
+      ['Received', 'State', 'From', 'To', 'Inbound', 'Outbound, or reason', 'Id'],
       [
         '2026-02-03 10:00:00Z',
         'Delivered',
@@ -165,13 +165,13 @@ describe('messages', () => {
   })
 
   const finds: [string, string[], () => string[]][] = [
-    ['a span before now', ['--since', '2d', '--until', '3h'], () => [deferred.id]],
+    ['a period before now', ['--since', '2d', '--until', '3h'], () => [deferred.id]],
     [
-      'a span between days',
+      'a period between days',
       ['--since', '2026-02-02', '--until', '2026-02-03T11:00:00+01:00'],
       () => [deferred.id],
     ],
-    ['a sender, whatever of the domain', ['--sender', 'bank.example'], () => [delivered.id]],
+    ['the domain of the sender', ['--sender', 'bank.example'], () => [delivered.id]],
     ['the null reverse path', ['--sender', '<>', '--since', '2d'], () => [deferred.id]],
     ['a recipient', ['--recipient', 'ann@ours.example', '--since', '2d'], () => [delivered.id]],
     ['a state, in any letter case', ['--state', 'deferred', '--since', '2d'], () => [deferred.id]],
@@ -179,7 +179,7 @@ describe('messages', () => {
     ['all', ['--since', '2d', '--all'], () => [delivered.id, deferred.id]],
   ]
   for (const [what, options, ids] of finds)
-    test(`finds by ${what}`, async () => {
+    test(`finds messages by ${what}`, async () => {
       const { status, out, err } = await api.mailflow('messages', ...options, '--json')
       assert.deepEqual([status, err], [0, ''])
       assert.deepEqual(
@@ -188,19 +188,19 @@ describe('messages', () => {
       )
     })
 
-  test('says of what waits why it does', async () => {
+  test('shows the reason of a deferred message', async () => {
     const { out } = await api.mailflow('messages', '--state', 'Deferred', '--since', '2d')
-    assert.deepEqual(rowsOf(out)[1]?.slice(-3), ['made here', 'OutboundTlsNotMet', deferred.id])
+    assert.deepEqual(rowsOf(out)[1]?.slice(-3), ['created here', 'OutboundTlsNotMet', deferred.id])
   })
 
-  test('says of what the next hop put off what it answered', async () => {
+  test('shows the reply of the next hop that deferred a message', async () => {
     const busy = { code: 451, enhanced: '4.3.2', text: `Busy\u001b[2J ${'x'.repeat(99)}` }
     await received(50, {}, { 'bob@busy.example': { reason: 'RetryLater', reply: busy } as Partial<Verdict> })
     const { out } = await api.mailflow('messages', '--recipient', 'busy.example', '--since', '3d')
     assert.equal(rowsOf(out)[1]?.at(-2), `451 4.3.2 Busy [2J ${'x'.repeat(41)}`)
   })
 
-  test('tells mail that a trial would have refused from mail that a connector let through', async () => {
+  test('marks mail that a report-only connector would have refused', async () => {
     const { id } = await received(
       50,
       {},
@@ -222,22 +222,22 @@ describe('messages', () => {
     })
     await trace.recordDelivered(id, 'bob@paper.example')
     const list = await api.mailflow('messages', '--recipient', 'paper.example', '--since', '3d')
-    assert.equal(rowsOf(list.out)[1]?.at(-2), 'in the clear, a trial would refuse it')
+    assert.equal(rowsOf(list.out)[1]?.at(-2), 'in the clear, report only: would be refused')
     const { out } = await api.mailflow('messages', id)
     assert.match(
       out,
-      /Delivered at .*, mx\.paper\.example.*, in the clear\n {13}EncryptionOnly was on trial;/,
+      /Delivered at .*, mx\.paper\.example.*, in the clear\n {13}EncryptionOnly was report only;/,
     )
-    assert.match(out, /a trial would have refused: 451 4\.7\.321 STARTTLS is not offered\n/)
+    assert.match(out, /report only, would be refused: 451 4\.7\.321 STARTTLS is not offered\n/)
   })
 
-  test('takes no more than asked for, and says that there are more', async () => {
+  test('lists at most --limit messages and says that there are more', async () => {
     const { out, err } = await api.mailflow('messages', '--since', '2d', '--limit', '1')
     assert.equal(rowsOf(out).length, 2)
-    assert.equal(err, 'There are more: --limit N, or --all.\n')
+    assert.equal(err, 'There are more messages: use --limit N or --all.\n')
   })
 
-  test('takes the longest span there is, though the API asks its clock later', async () => {
+  test('allows the longest period, although the clock of the API is later', async () => {
     const asked: string[] = []
     const server = await answering(({ url = '' }) => {
       asked.push(url)
@@ -256,14 +256,11 @@ describe('messages', () => {
     ])
   })
 
-  test('says when there is none', async () => {
-    assert.equal(
-      (await api.mailflow('messages', '--sender', 'nobody.example')).out,
-      'No message was found.\n',
-    )
+  test('reports an empty list', async () => {
+    assert.equal((await api.mailflow('messages', '--sender', 'nobody.example')).out, 'No messages found.\n')
   })
 
-  test('asks which connector is meant when two have the name', async () => {
+  test('asks for an id when two connectors have the name', async () => {
     const { status, err } = await api.mailflow('messages', '--connector', 'from the bank')
     assert.equal(status, 1)
     assert.match(
@@ -272,37 +269,37 @@ describe('messages', () => {
     )
   })
 
-  test('shows one message in full', async () => {
+  test('shows the trace of one message', async () => {
     const { out } = await api.mailflow('messages', delivered.id)
     assert.match(
       out,
       /^Message \w{26}\n {2}Received {3}2026-02-03 10:00:00Z, from 192\.0\.2\.9 \(mx \[2J\.bank\.example\), TLSv1\.3, TLS_AES/,
     )
-    assert.match(out, /Showed {5}CN=mail\.contoso\.example, issued by CN=Some Public CA\n/)
+    assert.match(out, /Presented {2}CN=mail\.contoso\.example, issued by CN=Some Public CA\n/)
     assert.match(out, /Sender {5}teller@bank\.example \(from outside\)/)
     assert.match(out, /\nann@ours\.example: Delivered\n {2}Decision {3}Deliver \(ConnectorMatched\) at /)
     assert.match(
       out,
-      /Attempt 1 {2}Delivered at .*, mailbox\.ours\.example \(192\.0\.2\.25\), TLSv1\.3, TLS_AES_256_GCM_SHA384, X25519MLKEM768, certificate verified\n {13}EncryptionOnly was demanded by the connector; it took 84 ms\n {13}certificate SHA-256 (?:ab){32}\n {13}250 2\.0\.0 Ok\n/,
+      /Attempt 1 {2}Delivered at .*, mailbox\.ours\.example \(192\.0\.2\.25\), TLSv1\.3, TLS_AES_256_GCM_SHA384, X25519MLKEM768, certificate verified\n {13}EncryptionOnly was required by the connector; duration 84 ms\n {13}certificate SHA-256 (?:ab){32}\n {13}250 2\.0\.0 Ok\n/,
     )
   })
 
-  test('shows why a message waits', async () => {
+  test('shows why a message is deferred', async () => {
     const { out } = await api.mailflow('messages', deferred.id)
-    assert.match(out, /made by this gateway, made here\n {2}Sender {5}<>/)
+    assert.match(out, /created by this gateway, created here\n {2}Sender {5}<>/)
     assert.match(
       out,
-      /teller@bank\.example: Deferred, decided again at 2026-02-03 12:10:00Z, given up at 2026-02-04 12:00:00Z\n/,
+      /teller@bank\.example: Deferred, next decision at 2026-02-03 12:10:00Z, bounces at 2026-02-04 12:00:00Z\n/,
     )
     assert.match(out, /Decision {3}Defer \(OutboundTlsNotMet\)/)
     assert.match(out, /Reply {6}451 4\.7\.321 STARTTLS is not offered\n/)
     assert.match(
       out,
-      /Attempt 1 {2}TlsNotMet at .*, mx\.bank\.example, no TLS, nothing was sent\n {13}DomainValidation was demanded;/,
+      /Attempt 1 {2}TlsNotMet at .*, mx\.bank\.example, no TLS, not sent\n {13}DomainValidation was required;/,
     )
   })
 
-  test('shows what the sender was told, and what became of that', async () => {
+  test('shows the DSNs to the sender and their states', async () => {
     const address = 'c@busy.example'
     const { id } = await received(30, {}, { [address]: { action: 'Bounce', reason: 'Expired' } })
     const dsn = await received(30, { mailFrom: '' }, { 'a@elsewhere.example': { action: 'Bounce' } })
@@ -311,22 +308,22 @@ describe('messages', () => {
       await sent.claim(dsnKey(id, address, kind), new Date(now), 60_000, 4_000_000_000)
     await sent.complete(dsnKey(id, address, 'failed'), { dsn: dsn.id })
     const { out } = await api.mailflow('messages', id)
-    const told = [...out.matchAll(/^ {2}The sender was told that it (.*)$/gm)].map(([, text]) => text)
-    assert.deepEqual(told, [
-      'is delayed: under way',
-      `failed: ${dsn.id}, Bounced`,
-      'was handed on: under way',
+    const dsns = [...out.matchAll(/^ {2}DSN to the sender (.*)$/gm)].map(([, text]) => text)
+    assert.deepEqual(dsns, [
+      '(delayed): not created yet',
+      `(failed): ${dsn.id}, Bounced`,
+      '(relayed): not created yet',
     ])
   })
 
-  test('says which message there is none of', async () => {
+  test('reports an unknown message', async () => {
     const { status, err } = await api.mailflow('messages', '01ARZ3NDEKTSV4RRFFQ69G5FAV')
     assert.deepEqual([status, err], [1, 'mailflow: Not Found: There is no such message.\n'])
   })
 
   const misused: [string[], RegExp][] = [
     [['--since', 'yesterday'], /--since yesterday: not a time/],
-    [['--state', 'Lost'], /--state Lost: the states are Pending, /],
+    [['--state', 'Lost'], /--state Lost: not a state; the states are Pending, /],
     [['--limit', '0'], /--limit 0: not a number/],
   ]
   for (const [options, message] of misused)
@@ -336,7 +333,7 @@ describe('messages', () => {
       assert.match(err, message)
     })
 
-  test("prints the API's own faults by their path", async () => {
+  test("prints the API's faults with their paths", async () => {
     const { status, err } = await api.mailflow('messages', '--since', '40d')
     assert.equal(status, 1)
     assert.match(err, /^mailflow: Bad Request: The query is not valid\.\n {2}since: may lie at most 31 days/)
@@ -346,35 +343,35 @@ describe('messages', () => {
 describe('retry', () => {
   const jobs = () => api.evaluation.take().flatMap(({ job }) => job.recipients.map(({ address }) => address))
 
-  test('asks for the next attempt at a message', async () => {
+  test('requests the next attempt for a message', async () => {
     const { id } = await received(1, {}, { 'a@bank.example': {}, 'b@bank.example': {} })
     const { status, out } = await api.mailflow('retry', id)
     assert.equal(status, 0)
-    assert.equal(out, 'Asked for the next attempt now, for a@bank.example, b@bank.example.\n')
+    assert.equal(out, 'Requested the next attempt now for a@bank.example, b@bank.example.\n')
     assert.deepEqual(jobs(), ['a@bank.example', 'b@bank.example'])
   })
 
-  test('says that a message has nothing to retry', async () => {
+  test('reports that a message has nothing to retry', async () => {
     const { id } = await received(1, {}, { 'a@bank.example': { action: 'Bounce', decidedBy: null } })
     const { status, err } = await api.mailflow('retry', id)
     assert.equal(status, 1)
     assert.match(err, /^mailflow: Conflict: No recipient is deferred.*\n {2}a@bank\.example: is Bounced\n/)
   })
 
-  test('asks for all that a connector took part in', async () => {
+  test('requests the next attempt for all mail of a connector', async () => {
     const of = { connectors: { inbound: null, outbound: connectors.toBranch } }
     for (let count = 0; count < 3; count++) await received(1, {}, { 'a@branch.example': of })
     const { status, out } = await api.mailflow('retry', '--connector', 'FROM THE BANK')
     assert.equal(status, 0)
     assert.equal(
       out,
-      'inbound connector "From the bank": no mail that it took part in is deferred.\n' +
-        'outbound connector "From the BANK": asked for the next attempt now, for 3 recipients of 3 messages.\n',
+      'inbound connector "From the bank": no deferred mail.\n' +
+        'outbound connector "From the BANK": requested the next attempt now for 3 recipients of 3 messages.\n',
     )
     assert.equal(jobs().length, 3)
   })
 
-  test('goes on while there is more', async () => {
+  test('repeats the request until no cursor is left', async () => {
     const [connector] = (await api.ask('GET /outbound-connectors')).body.items
     const asked: string[] = []
     const { url, stop } = await answering(({ method, url = '' }) => {
@@ -393,11 +390,11 @@ describe('retry', () => {
     assert.deepEqual(asked, [path, `${path}?cursor=c%2F1`, `${path}?cursor=c%2F2`])
   })
 
-  test('wants one or the other', async () => {
+  test('requires either an id or --connector', async () => {
     for (const args of [[], ['01ARZ3NDEKTSV4RRFFQ69G5FAV', '--connector', 'x']]) {
       const { status, err } = await api.mailflow('retry', ...args)
       assert.equal(status, 2)
-      assert.match(err, /retry needs the id of a message, or --connector/)
+      assert.match(err, /retry needs a message id, or --connector/)
     }
   })
 })
@@ -415,30 +412,30 @@ describe('explain', () => {
       ...args,
     )
 
-  test('says the verdict first, then who was considered and why', async () => {
+  test('shows the verdict first, then the considered connectors', async () => {
     const { status, out } = await explain('--to', 'eve@bank.example')
     assert.equal(status, 0)
     assert.match(
       out,
       /^ann@ours\.example: would be refused \(InboundTlsRequired\)\n {2}Connector "From the bank" requires TLS/,
     )
-    assert.match(out, /In session RCPT TO is answered: 530 5\.7\.0 Must issue a STARTTLS command first\n/)
+    assert.match(out, /Reply to RCPT TO: 530 5\.7\.0 Must issue a STARTTLS command first\n/)
     assert.match(out, /\neve@bank\.example: would be refused/)
     assert.match(
       out,
-      /\nInbound connectors, in the order in which they are asked:\n {2}1\. "From the bank" \(Partner, bank\.example\): decides\n/,
+      /\nInbound connectors, in order of precedence:\n {2}1\. "From the bank" \(Partner, bank\.example\): decides\n/,
     )
     assert.match(
       out,
       /Outbound connectors for eve@bank\.example, .*:\n {2}1\. "To the bank" \(Partner, bank\.example\): decides\n/,
     )
-    assert.match(out, /Outbound connectors for ann@ours\.example: none has to do with it\.\n/)
+    assert.match(out, /Outbound connectors for ann@ours\.example: none applies\.\n/)
   })
 
-  test('promises no delivery of what would be sent on', async () => {
+  test('does not promise delivery of a message that would be sent', async () => {
     await api.ask('PUT /accepted-domains/branch.example', { json: {} })
     const { out } = await explain('--to', 'eve@branch.example', '--tls')
-    assert.match(out, /\neve@branch\.example: would be sent on \(ConnectorMatched\)\n/)
+    assert.match(out, /\neve@branch\.example: would be sent \(ConnectorMatched\)\n/)
     assert.doesNotMatch(out, /deliver/)
   })
 
@@ -450,7 +447,7 @@ describe('explain', () => {
     ['over TLS 1.3', ['--tls=TLSv1.3'], { negotiated: true, protocol: 'TLSv1.3' }],
   ]
   for (const [what, options, tls] of sessions)
-    test(`asks about a session ${what}`, async () => {
+    test(`sends a session ${what}`, async () => {
       const { status, out } = await explain(...options)
       assert.equal(status, 0)
       assert.deepEqual(JSON.parse(api.lastBody()).tls, tls)
@@ -468,18 +465,21 @@ describe('explain', () => {
       out,
       /\nClient certificate:\n {2}CN=mx\.bank\.example, issued by CN=Bank CA\n {2}names mx\.bank\.example\n/,
     )
-    assert.match(out, /not of a public authority/)
+    assert.match(out, /not issued by a public authority/)
   })
 
-  test('needs its three facts', async () => {
+  test('requires --from, --to and --ip', async () => {
     const { status, err } = await api.mailflow('explain', '--from', 'a@bank.example')
     assert.deepEqual([status, err], [2, 'mailflow: explain needs --from, --to and --ip\n'])
   })
 
-  test('refuses a version that there is not', async () => {
+  test('rejects an unsupported TLS version', async () => {
     for (const written of [['--tls=TLSv1.1'], ['--tls', 'TLSv1.1']]) {
       const { status, err } = await explain(...written)
-      assert.deepEqual([status, err], [2, 'mailflow: --tls TLSv1.1: the versions are TLSv1.2 and TLSv1.3\n'])
+      assert.deepEqual(
+        [status, err],
+        [2, 'mailflow: --tls TLSv1.1: not a supported version; use TLSv1.2 or TLSv1.3\n'],
+      )
     }
   })
 

@@ -117,6 +117,6 @@ test('a port in use is reported with its option', async (t) => {
   const { port, stop } = await listenSilently()
   t.after(stop)
   await assert.rejects(startApiServer([], assert.fail, { port, option: '--api-port' }, assert.fail), {
-    message: `port ${port} is in use (--api-port)`,
+    message: `port ${port} is already in use (--api-port)`,
   })
 })

@@ -75,7 +75,7 @@ test('the resolver of mailflow distinguishes secure, bogus and failed responses'
 
 test('a port in use is reported with its option', async () => {
   await assert.rejects(startDnsServer({ names: {}, ports: {} }, server.port), {
-    message: `port ${server.port} is in use (--dns-port)`,
+    message: `port ${server.port} is already in use (--dns-port)`,
   })
 })
 

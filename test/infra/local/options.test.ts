@@ -57,14 +57,14 @@ const faults = [
   { args: ['--smtp-port', 'smtp'], message: /^--smtp-port smtp: not a port/ },
   { args: ['--api-port', '65536'], message: /^--api-port 65536: not a port/ },
   { args: ['--dns-port', '-1'], message: /dns-port/ },
-  { args: ['--state', ''], message: /^--state: the name of a directory is missing$/ },
+  { args: ['--state', ''], message: /^--state: the directory is missing$/ },
   {
     args: ['--smtp-port', '8080'],
-    message: /^port 8080 is asked for twice \(--smtp-port and --api-port\)$/,
+    message: /^port 8080 is given twice \(--smtp-port and --api-port\)$/,
   },
   {
     args: ['--dns-port', '2525'],
-    message: /^port 2525 is asked for twice \(--smtp-port and --dns-port\)$/,
+    message: /^port 2525 is given twice \(--smtp-port and --dns-port\)$/,
   },
 ]
 for (const { args, message } of faults)

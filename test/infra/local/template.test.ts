@@ -63,13 +63,16 @@ for (const { name, value, expected } of values)
 const faults = [
   {
     value: { Ref: 'Role' },
-    message: 'template: Ref of Role (AWS::IAM::Role) has no counterpart on this machine',
+    message: 'template: Ref of Role (AWS::IAM::Role) is not implemented by the local runner',
   },
   {
     value: { 'Fn::GetAtt': ['Gone', 'Arn'] },
-    message: 'template: Arn of Gone (not in the template) has no counterpart on this machine',
+    message: 'template: Arn of Gone (not in the template) is not implemented by the local runner',
   },
-  { value: { 'Fn::Cidr': [] }, message: 'template: Fn::Cidr is not implemented by the local runner' },
+  {
+    value: { 'Fn::Cidr': [] },
+    message: 'template: intrinsic function Fn::Cidr is not implemented by the local runner',
+  },
 ]
 for (const { value, message } of faults)
   test(`reports that ${JSON.stringify(value)} cannot be resolved`, () => {

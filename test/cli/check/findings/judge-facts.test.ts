@@ -1,4 +1,4 @@
-/** What is said of facts that no server on this machine shows. */
+/** Tests findings about facts that no local server produces. */
 import assert from 'node:assert/strict'
 import 'reflect-metadata'
 import { webcrypto, X509Certificate } from 'node:crypto'
@@ -61,19 +61,19 @@ const linesOf = (server: Partial<ServerFacts>): string[] => {
   return findingsText(judgeFacts(facts)).trimEnd().split('\n')
 }
 
-describe('a server of which', () => {
+describe('a finding', () => {
   const rows: [string, Partial<ServerFacts>, string[]][] = [
     [
-      'one address does not answer, and another does',
+      'warns about one unreachable address of two',
       { openings: [unreached('192.0.2.1', '4.315', 'Connection timed out'), opening({ ip: '2001:db8::1' })] },
       [
         'OK    address     mx.bank.example is 192.0.2.1, 2001:db8::1',
-        'WARN  connection  192.0.2.1, port 25: Connection timed out → Check the address, and every firewall on the way; many networks let nothing out to port 25',
+        'WARN  connection  192.0.2.1, port 25: Connection timed out → Check the address and the firewalls; many networks block outgoing port 25',
         'OK    connection  connected to 2001:db8::1, port 25, in 3 ms',
       ],
     ],
     [
-      'no address answers',
+      'fails when no address is reachable',
       {
         openings: [
           unreached('192.0.2.1', '4.316', 'Connection refused'),
@@ -82,14 +82,14 @@ describe('a server of which', () => {
       },
       [
         'OK    address     mx.bank.example is 192.0.2.1, 2001:db8::1',
-        'WARN  connection  192.0.2.1, port 25: Connection refused → Nothing takes connections on port 25 there: check the port, the server and its firewall',
-        'FAIL  connection  2001:db8::1, port 25: Next hop is unreachable: ENETUNREACH → Check the address, and every firewall on the way; many networks let nothing out to port 25',
+        'WARN  connection  192.0.2.1, port 25: Connection refused → No server accepts connections on port 25: check the port, the server and its firewall',
+        'FAIL  connection  2001:db8::1, port 25: Next hop is unreachable: ENETUNREACH → Check the address and the firewalls; many networks block outgoing port 25',
         '',
         '1 OK, 1 WARN, 1 FAIL',
       ],
     ],
     [
-      'the name is that of a domain',
+      'names the MX hosts when HOST is a mail domain',
       {
         target: { host: 'bank.example', port: 25 },
         addresses: {
@@ -100,11 +100,11 @@ describe('a server of which', () => {
         openings: [],
       },
       [
-        'FAIL  address  no address of bank.example was found: no such name → It is a domain, and its mail goes to mx1.bank.example, mx2.bank.example: check these',
+        'FAIL  address  no address found for bank.example: no such name → This is a mail domain; check its MX hosts mx1.bank.example, mx2.bank.example instead',
       ],
     ],
     [
-      'the port is that of TLS from the first octet',
+      'explains that port 465 uses implicit TLS',
       {
         target: { host: '192.0.2.1', port: 465 },
         addresses: { kind: 'Given' },
@@ -118,29 +118,32 @@ describe('a server of which', () => {
       },
       [
         'OK    connection  connected to 192.0.2.1, port 465, in 3 ms',
-        'FAIL  greeting    Connection timed out → Port 465 speaks TLS from the first octet; servers hand mail to each other on port 25',
+        'FAIL  greeting    Connection timed out → Port 465 uses TLS from the first octet (implicit TLS); use port 25 for mail between servers',
       ],
     ],
   ]
   for (const [what, server, expected] of rows)
     test(what, () => assert.deepEqual(linesOf(server).slice(0, expected.length), expected))
 
-  test('no certificate came that can be read fails', () => {
+  test('fails without a readable certificate', () => {
     const bare = opening({ outcome: { kind: 'Tls', tls: { ...tls, chain: [] } } })
     const line = linesOf({ openings: [bare] }).find((each) => each.includes(' certificate '))
-    assert.match(line ?? '', /^FAIL .*none came that can be read → Install a certificate/)
+    assert.match(
+      line ?? '',
+      /^FAIL .*the server presented no readable certificate → Install a PEM certificate/,
+    )
   })
 
-  test('the old versions could not be tried is warned of', () => {
+  test('warns when the old versions could not be tested', () => {
     const extra = { old: { kind: 'Untried', cause: '421 too many' }, staple: null } as const
     assert.ok(
       linesOf({ extra }).includes(
-        'WARN  older       could not be tried: 421 too many → Ask again later; some servers limit connections',
+        'WARN  older       not tested: 421 too many → Run the check again later; some servers limit connections',
       ),
     )
   })
 
-  test('the key exchange has no forward secrecy fails', () => {
+  test('fails for a key exchange without forward secrecy', () => {
     const weak = { ...tls, protocol: 'TLSv1.2', cipher: 'TLS_RSA_WITH_AES_256_GCM_SHA384', group: null }
     const line = linesOf({ openings: [opening({ outcome: { kind: 'Tls', tls: weak } })] }).find((each) =>
       each.includes('cipher'),
@@ -149,7 +152,7 @@ describe('a server of which', () => {
   })
 })
 
-describe('a signature by RSASSA-PSS is told with its digest', () => {
+describe('the name of an RSASSA-PSS signature includes its digest', () => {
   for (const hash of ['SHA-1', 'SHA-256', 'SHA-512'])
     test(hash, async () => {
       const signingAlgorithm = { name: 'RSA-PSS', hash, saltLength: 32 }
