@@ -129,7 +129,7 @@ function rootFinding({ presented, path, trust }: CertificateFacts, at: Date): Fi
   return fail(
     'root',
     `"${name}" is not in the trust store`,
-    `If you trust that authority, add its root certificate ${ownRoot}; else ask the partner for a certificate of a public authority`,
+    `If you trust that authority, add its root certificate ${ownRoot}; else use a certificate of a public authority`,
   )
 }
 

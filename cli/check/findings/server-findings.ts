@@ -78,7 +78,7 @@ function tlsFindings(tls: ServerTls, target: ServerFacts['target'], extra: Extra
         fail(
           'starttls',
           `not offered${tls.answer === null ? '' : `: ${tls.answer}`}`,
-          'Mail is sent in the clear, or deferred if TLS is forced. Enable STARTTLS on the server; if it is enabled, a firewall removes it',
+          'Mail is sent in the clear, or deferred if TLS is forced. Enable STARTTLS on the server; if it is enabled, a firewall on the path may remove it',
         ),
       ]
     case 'HandshakeFailed':
