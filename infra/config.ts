@@ -17,28 +17,28 @@ const days = z.int().min(1).max(3650)
 /** SQS accepts a maximum concurrency from 2. */
 const concurrency = z.int().min(2).max(1000)
 
-const unit = (timeoutSeconds: number, atOnce: number, longestTimeout = 900) =>
+const unit = (timeoutSeconds: number, defaultConcurrency: number, maxTimeoutSeconds = 900) =>
   z
     .strictObject({
       /** Seconds that one invocation may take. */
-      timeoutSeconds: z.int().min(1).max(longestTimeout).default(timeoutSeconds),
+      timeoutSeconds: z.int().min(1).max(maxTimeoutSeconds).default(timeoutSeconds),
       /** Invocations at once. */
-      concurrency: concurrency.default(atOnce),
+      concurrency: concurrency.default(defaultConcurrency),
     })
     .prefault({})
 
 /** A unit with a fixed timeout, since limits in its code depend on it. */
-const fixedUnit = (timeoutSeconds: number, atOnce: number) =>
+const fixedUnit = (timeoutSeconds: number, defaultConcurrency: number) =>
   z
     .strictObject({
       /** Invocations at once. */
-      concurrency: concurrency.default(atOnce),
+      concurrency: concurrency.default(defaultConcurrency),
     })
     .prefault({})
     .transform((settings) => ({ ...settings, timeoutSeconds }))
 
 /** Seconds without a reply before the next hop times out. */
-const silence = (byDefault: number) => z.number().positive().max(240).default(byDefault)
+const silence = (defaultSeconds: number) => z.number().positive().max(240).default(defaultSeconds)
 
 const SmtpTimeouts = z.strictObject({
   /** Seconds until the TCP connection is open. @default 30 */
@@ -327,7 +327,7 @@ export const Config = z
   .superRefine(({ ingress }, context) => {
     const { maximumConnections: sessions } = ingress
     try {
-      mailMemory({ memoryMebibytes: ingressMemory(ingress), sessions })
+      mailMemory({ memoryMebibytes: ingressMemory(ingress), maxSessions: sessions })
     } catch (error) {
       const message = `${(error as Error).message}; a larger cpu gives more memory, up to 1024`
       context.addIssue({ code: 'custom', path: ['ingress', 'maximumConnections'], message })

@@ -29,7 +29,7 @@ interface Asked {
 const patienceMs = 40_000
 
 /** Entries of one page. */
-const longestPage = 200
+const maxPageSize = 200
 
 const listOf = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), nextCursor: z.string().nullable() })
@@ -65,11 +65,11 @@ export class ApiClient {
     item: T,
     path: string,
     query: Query = {},
-    atOnce = longestPage,
+    pageSize = maxPageSize,
   ): AsyncGenerator<z.output<T>> {
     let cursor: string | null | undefined
     do {
-      const limit = Math.min(atOnce, longestPage)
+      const limit = Math.min(pageSize, maxPageSize)
       const page = await this.get(listOf(item), path, { ...query, limit, cursor })
       yield* page.items
       cursor = page.nextCursor

@@ -30,7 +30,7 @@ const Place = z.object({
 type Place = z.output<typeof Place>
 
 /** Entries of one page. */
-const longestPage = 100
+const maxPageSize = 100
 
 export const observedCertificates = command({
   name: 'certificates observed',
@@ -60,7 +60,7 @@ ingress's own certificates are listed too; "npx mailflow certificates" shows mor
     const found: unknown[] = []
     for (const one of connectors) {
       const query = { connector: one?.connector.id, expiringWithinDays: within }
-      for await (const place of api.list(z.unknown(), '/certificates/observed', query, longestPage))
+      for await (const place of api.list(z.unknown(), '/certificates/observed', query, maxPageSize))
         found.push(place)
     }
     if (json) {

@@ -14,7 +14,7 @@ import { messageText } from '../trace/message-text.ts'
 import { cameIn, leftBy, senderText } from '../trace/session-words.ts'
 import { type Attempt, Entry, type Verdict } from '../trace/trace-entry.ts'
 
-const usualLimit = 50
+const defaultLimit = 50
 
 export const messages = command({
   name: 'messages',
@@ -36,7 +36,7 @@ export const messages = command({
     recipient: { type: 'string', value: 'ADDRESS', says: 'an address or a domain' },
     state: { type: 'string', value: 'STATE', says: 'Pending, Delivered, Deferred or Bounced' },
     connector: { type: 'string', value: 'NAME|ID', says: 'only messages that this connector was applied to' },
-    limit: { type: 'string', value: 'N', says: `list at most N messages (default: ${usualLimit})` },
+    limit: { type: 'string', value: 'N', says: `list at most N messages (default: ${defaultLimit})` },
     all: { type: 'boolean', says: 'list all messages' },
     ...jsonOption,
   },
@@ -80,7 +80,7 @@ async function queryOf(asked: Asked, api: ApiClient, now: number): Promise<Query
   const until = asked.until && parseInstant('--until', asked.until, now)
   return {
     since,
-    until: until ?? (since && endOfLongest(since, now)),
+    until: until ?? (since && endOfMaxPeriod(since, now)),
     sender,
     recipient,
     state: state && stateOf(state),
@@ -88,12 +88,12 @@ async function queryOf(asked: Asked, api: ApiClient, now: number): Promise<Query
   }
 }
 
-const longestMs = 31 * dayMs
+const maxPeriodMs = 31 * dayMs
 
 /** The API's clock is a moment later. Without an end, the longest period would then be too long. */
-function endOfLongest(since: string, now: number): string | undefined {
-  const tooShortByMs = longestMs - (now - Date.parse(since))
-  return tooShortByMs >= 0 && tooShortByMs < minuteMs ? new Date(now).toISOString() : undefined
+function endOfMaxPeriod(since: string, now: number): string | undefined {
+  const marginMs = maxPeriodMs - (now - Date.parse(since))
+  return marginMs >= 0 && marginMs < minuteMs ? new Date(now).toISOString() : undefined
 }
 
 const states = ['Pending', 'Delivered', 'Deferred', 'Bounced']
@@ -113,7 +113,7 @@ async function onlyId(api: ApiClient, nameOrId: string): Promise<string> {
 }
 
 function limitOf(text: string | undefined): number {
-  if (text === undefined) return usualLimit
+  if (text === undefined) return defaultLimit
   if (/^[1-9]\d{0,6}$/.test(text)) return Number(text)
   throw new UsageFault(`--limit ${text}: not a number from 1 to 9999999`)
 }

@@ -20,7 +20,7 @@ interface Mistake {
 }
 
 /** Limits YAML aliases. Attack: nested aliases expand to billions of nodes (billion laughs). */
-const mostAliases = 1000
+const maxAliases = 1000
 
 /**
  * @param name the file's name, for messages
@@ -46,7 +46,7 @@ export function readConfiguration(text: string, name: string): Configuration {
 /** @throws Fault for undefined aliases, or too many */
 function contentOf(document: ReturnType<typeof parseDocument>, name: string): unknown {
   try {
-    return document.toJS({ maxAliasCount: mostAliases })
+    return document.toJS({ maxAliasCount: maxAliases })
   } catch (error) {
     throw faultyFile(name, [errorMessage(error)])
   }

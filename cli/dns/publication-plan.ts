@@ -16,7 +16,7 @@ export interface Wish {
   hosts: readonly string[]
   mode: 'testing' | 'enforce' | null
   /** Seconds. */
-  maxAge: number | null
+  maxAgeSeconds: number | null
   reportAddress: string | null
   /** IP addresses that send mail, and `ses` for Amazon SES. */
   egress: readonly string[]
@@ -28,9 +28,9 @@ export interface Plan extends Wish {
   policy: PolicyText & { text: string; id: string }
 }
 
-const usualAge = 7 * daySeconds
+const defaultMaxAgeSeconds = 7 * daySeconds
 /** RFC 8461 §10.2: an attacker who blocks the policy host for that long disables the policy. */
-export const shortestAge = daySeconds
+export const minMaxAgeSeconds = daySeconds
 
 /** @param served the policy that the policy host serves; the plan keeps its values unless an option changes them */
 export function planOf(
@@ -40,7 +40,8 @@ export function planOf(
 ): Plan {
   const kept = served?.mode === 'none' ? null : served
   const mode = wish.mode ?? (kept?.mode === 'enforce' ? 'enforce' : 'testing')
-  const maxAge = wish.maxAge ?? (kept && kept.maxAge >= shortestAge ? kept.maxAge : usualAge)
+  const maxAge =
+    wish.maxAgeSeconds ?? (kept && kept.maxAge >= minMaxAgeSeconds ? kept.maxAge : defaultMaxAgeSeconds)
   const mx = [...wish.hosts]
   const policy = publishedPolicy({ mxHosts: mx, mode, maxAgeSeconds: maxAge })
   return { ...wish, certificates, policy: { mode, maxAge, mx, ...policy } }

@@ -25,7 +25,7 @@ export function readWish(text: string, given: Given): Wish {
     domain,
     hosts: given.host.map(hostOf),
     mode: modeOf(given.mode),
-    maxAge: maxAgeOf(given['max-age']),
+    maxAgeSeconds: maxAgeOf(given['max-age']),
     reportAddress: addressOf(given['report-address']),
     egress: given.egress.length > 0 ? given.egress.map(egressOf) : [ses],
   }

@@ -49,8 +49,8 @@ const administrative = [
 ]
 
 /** Characters, as in the connector's schema. */
-export const longestName = 64
-const longestComment = 1024
+export const maxNameLength = 64
+const maxCommentLength = 1024
 
 export function commonFields(settings: Settings, remarks: Remarks) {
   const type = settings.choice('ConnectorType', connectorTypes)
@@ -77,19 +77,19 @@ function nameOf(settings: Settings, remarks: Remarks): string {
   const given = settings.text('Name') ?? settings.text('Identity') ?? ''
   const name = given
     .replace(/\p{Cc}/gu, ' ')
-    .slice(0, longestName)
+    .slice(0, maxNameLength)
     .trim()
   if (name !== given)
     remarks.note(
-      `the name is changed to "${name}": at most ${longestName} characters, no control characters.`,
+      `the name is changed to "${name}": at most ${maxNameLength} characters, no control characters.`,
     )
   return name
 }
 
 function commentOf(settings: Settings, remarks: Remarks): string {
   const comment = settings.text('Comment') ?? ''
-  if (comment.length > longestComment) remarks.note(`Comment is cut at ${longestComment} characters.`)
-  return comment.slice(0, longestComment)
+  if (comment.length > maxCommentLength) remarks.note(`Comment is cut at ${maxCommentLength} characters.`)
+  return comment.slice(0, maxCommentLength)
 }
 
 /** An export of selected properties omits others, which may contain requirements. */

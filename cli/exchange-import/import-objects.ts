@@ -1,7 +1,7 @@
 /** Converts Exchange's objects to a configuration with notices. */
 import { comparableName } from '../../shared/connectors/comparable-name.ts'
 import type { Configuration, KindName, Wanted } from '../connectors/kinds.ts'
-import { type Imported, longestName } from './connector-common.ts'
+import { type Imported, maxNameLength } from './connector-common.ts'
 import type { Settings } from './exchange-settings.ts'
 import { importAcceptedDomain } from './import-accepted-domain.ts'
 import { importInbound } from './import-inbound.ts'
@@ -63,7 +63,7 @@ function eachOnce(objects: readonly ExchangeObject[]): ExchangeObject[] {
 function withNameOfItsOwn(wanted: Wanted, others: readonly Wanted[]): Wanted {
   const isTaken = (label: string) => others.some(({ key }) => key === comparableName(label))
   if (!isTaken(wanted.label)) return wanted
-  const numbered = (number: number) => `${wanted.label.slice(0, longestName - 5)} (${number})`
+  const numbered = (number: number) => `${wanted.label.slice(0, maxNameLength - 5)} (${number})`
   let number = 2
   while (isTaken(numbered(number))) number++
   const label = numbered(number)

@@ -23,7 +23,7 @@ export interface Dependencies {
   /** Reads the whole message. */
   read(content: ContentReference): Promise<Buffer>
   /** Octets; a larger message is returned as headers only, even if RET=FULL was given. */
-  maximumReturnedSize: number
+  maxReturnedOctets: number
   /** Stores a message's octets and returns where they are. */
   store(id: string, octets: Buffer): Promise<ContentReference>
   hostname: string
@@ -99,9 +99,9 @@ async function sendDsn(job: BounceJob, now: Date, dependencies: Dependencies): P
 /** Content is deleted after a time. A DSN without it still reports the failure. */
 async function originalOf(
   { message: { content }, returnsContent = false }: BounceJob,
-  { read, readHeaders, maximumReturnedSize }: Dependencies,
+  { read, readHeaders, maxReturnedOctets }: Dependencies,
 ): Promise<Parameters<typeof buildDsn>[2]> {
-  const whole = returnsContent && content.length <= maximumReturnedSize
+  const whole = returnsContent && content.length <= maxReturnedOctets
   try {
     return whole
       ? { kind: 'Message', octets: await read(content) }

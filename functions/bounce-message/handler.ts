@@ -19,7 +19,7 @@ import { bounceJob, contentReference, type Dependencies, type Sent } from './bou
 // Cold start.
 
 /** Octets; a longer header section is cut to whole lines. */
-const longestHeaderSection = 65_536
+const maxHeaderSectionOctets = 65_536
 
 const environment = readEnvironment(BounceEnvironment, process.env)
 const s3 = new S3Client(clientDefaults)
@@ -30,9 +30,9 @@ const dependencies: Dependencies = {
     environment.MESSAGES_TABLE,
   ),
   evaluation: new JobQueue(new SQSClient(clientDefaults), environment.EVALUATION_QUEUE_URL),
-  readHeaders: async (content) => headerSection(await reader.readStart(content, longestHeaderSection)),
+  readHeaders: async (content) => headerSection(await reader.readStart(content, maxHeaderSectionOctets)),
   read: (content) => reader.read(content),
-  maximumReturnedSize: environment.MAX_RETURNED_SIZE,
+  maxReturnedOctets: environment.MAX_RETURNED_SIZE,
   async store(id, octets) {
     const content = contentReference(environment.CONTENT_BUCKET, id, octets)
     await s3.send(new PutObjectCommand({ Bucket: content.bucket, Key: content.key, Body: octets }))

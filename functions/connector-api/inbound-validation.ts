@@ -43,9 +43,9 @@ export interface Dependencies {
 }
 
 /** Below the function's timeout, so that the step under way can end and a response is sent. */
-const workMs = 9_000
-const messagesAtOnce = 500
-const examples = 5
+const maxSearchMs = 9_000
+const messagesPerStep = 500
+const maxExamples = 5
 
 /** @param days number of days before now, 1–30 */
 export async function validateInbound(
@@ -59,12 +59,12 @@ export async function validateInbound(
   const tally = new Tally()
   let next: HistoryPosition | null = null
   do {
-    const step = await history.find(span, isFrom(connector), next, messagesAtOnce)
+    const step = await history.find(span, isFrom(connector), next, messagesPerStep)
     const messages = await history.messages(step.found.map(({ before }) => before))
     for (const message of messages.filter((message) => isWithin(message, span)).sort(newestFirst))
       if (message.source !== null) tally.add(message, judge(message, message.source.ip))
     next = step.stoppedAt
-  } while (next !== null && now() - until.getTime() < workMs)
+  } while (next !== null && now() - until.getTime() < maxSearchMs)
   const seen = { messages: tally.messages, passing: tally.passing, failing: tally.failing() }
   const lookedBackTo = next === null ? null : new Date(decodeTime(next.before)).toISOString()
   return {
@@ -122,7 +122,7 @@ class Tally {
     const known = this.#failing.get(reason)
     if (known) {
       known.count++
-      if (known.messages.length < examples) known.messages.push(id)
+      if (known.messages.length < maxExamples) known.messages.push(id)
     } else {
       const first = {
         reason,

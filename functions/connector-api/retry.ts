@@ -48,11 +48,11 @@ export interface ConnectorRetry {
 }
 
 /** A message expires after a day at most; twice that covers delays. */
-const longestWaitMs = 48 * hourMs
+const maxDeferralMs = 48 * hourMs
 /** Below the function's timeout, so that the batch under way can end. */
-const workMs = 8_000
+const maxRunMs = 8_000
 const messagesPerSearch = 200
-const messagesAtOnce = 20
+const messagesPerBatch = 20
 
 /**
  * Requests the next attempt of all deferred recipients that the connector applies to, newest message first, as long
@@ -67,19 +67,19 @@ export async function retryConnector(
   const { history, now } = dependencies
   const begun = now()
   // The clock of the ingress that received a message may run ahead of this one.
-  const span = { since: new Date(begun - longestWaitMs), until: new Date(begun + minuteMs) }
+  const span = { since: new Date(begun - maxDeferralMs), until: new Date(begun + minuteMs) }
   const isHeld = ({ state, connectors }: IndexRow) => state === 'Deferred' && connectors.includes(connector)
   const retried: ConnectorRetry = { recipients: 0, messages: 0, next: from }
   do {
     const { found, stoppedAt } = await history.find(span, isHeld, retried.next, messagesPerSearch)
-    for (let start = 0; start < found.length; start += messagesAtOnce) {
-      const some = found.slice(start, start + messagesAtOnce)
+    for (let start = 0; start < found.length; start += messagesPerBatch) {
+      const some = found.slice(start, start + messagesPerBatch)
       const requested = await retryAll(some, connector, dependencies)
       retried.recipients += requested.reduce((sum, recipients) => sum + recipients, 0)
       retried.messages += requested.filter((recipients) => recipients > 0).length
     }
     retried.next = stoppedAt
-  } while (retried.next !== null && now() - begun < workMs)
+  } while (retried.next !== null && now() - begun < maxRunMs)
   return retried
 }
 

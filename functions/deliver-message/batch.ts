@@ -14,7 +14,7 @@ export interface BatchOptions {
   /** Milliseconds until every attempt must have ended. */
   limitMs: number
   /** Milliseconds that must be left for an attempt to begin. */
-  leastMs: number
+  minRemainingMs: number
   sessions?: Sessions
   /** Called when a slot cannot be acquired or released because of an error; the delivery goes on. */
   onFault(error: Error): void
@@ -96,7 +96,7 @@ export class Batch {
   }
 
   async #whyNot(line: Line): Promise<Reason | null> {
-    if (this.#left < this.#options.leastMs) return 'NoTime'
+    if (this.#left < this.#options.minRemainingMs) return 'NoTime'
     line.slot ??= this.#acquire(line.destination)
     return (await line.slot) === null ? 'NoSlot' : null
   }

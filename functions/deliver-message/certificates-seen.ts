@@ -13,7 +13,7 @@ import { asksForVerification } from '../../shared/tls/requirement.ts'
 import { type Noting, noteCertificate, type Tools } from '../../shared/transport/note-certificate.ts'
 
 /** Different certificates held at a time, more than a batch has sessions. */
-const mostSightings = 200
+const maxObservations = 200
 
 /** Milliseconds; the function has that much time left after its last attempt. */
 const patience = 10_000
@@ -22,7 +22,7 @@ export class Sightings {
   readonly #seen = new Map<string, Sighting>()
 
   add(sighting: Sighting | null): void {
-    if (sighting === null || this.#seen.size >= mostSightings) return
+    if (sighting === null || this.#seen.size >= maxObservations) return
     const { place, certificate } = sighting
     this.#seen.set([place.connector?.id, place.host, certificate.fingerprint256].join(' '), sighting)
   }

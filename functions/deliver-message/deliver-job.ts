@@ -58,7 +58,7 @@ export const leaseMs = 6 * minuteMs
  * Octets up to which a message is read before its turn. Otherwise ten large messages to a destination that hangs would
  * all stay in memory while it hangs.
  */
-export const readAhead = 1024 * 1024
+export const maxPreloadOctets = 1024 * 1024
 
 /**
  * Reads content before any claim, so that a store that fails leaves no lease.
@@ -70,7 +70,7 @@ export async function deliverJob(given: DeliveryJob, dependencies: Dependencies)
   if (recipients.length === 0) return { ...nothing, handedBack }
   const job = { ...given, recipients }
   const { content } = job.message
-  const ahead = content.length <= readAhead ? await dependencies.read(content) : null
+  const ahead = content.length <= maxPreloadOctets ? await dependencies.read(content) : null
   let begun = await dependencies.inTurn(async () =>
     attempt(job, ahead ?? (await dependencies.read(content)), dependencies),
   )

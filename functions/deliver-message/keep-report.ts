@@ -12,7 +12,7 @@ import type { Resolver } from '../../shared/net/resolver.ts'
 import { type Mail, type Outcome, type Outcomes, withoutSession } from '../../shared/net/smtp-delivery.ts'
 import { opportunistic } from '../../shared/policy/outbound.ts'
 import { verifySigner } from '../../shared/tls-reports/authentication.ts'
-import { readReportMail, whyTooMuch } from '../../shared/tls-reports/read-mail.ts'
+import { excessReason, readReportMail } from '../../shared/tls-reports/read-mail.ts'
 import { type ReceivedReport, received } from '../../shared/tls-reports/received-report.ts'
 import type { ReceivedReports } from '../../shared/tls-reports/received-reports.ts'
 
@@ -37,7 +37,7 @@ export async function keepReport(
   content: Buffer,
   { reports, resolver, now, retentionDays, signal }: Dependencies,
 ): Promise<Kept> {
-  const tooMuch = whyTooMuch(content)
+  const tooMuch = excessReason(content)
   if (tooMuch !== null) return { kind: 'Ignored', why: tooMuch, told: false }
   try {
     const signer = await verifySigner(content, resolver, signal)

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import type { Route } from '../../shared/contract/jobs.ts'
 
 /** Characters; a longer name is replaced by its digest, since a table's key holds 2048 octets. */
-const longest = 300
+const maxKeyLength = 300
 
 /** @returns null without a queue: SES scales by itself, and a TLS report is stored here */
 export function lineOf(route: Route): string | null {
@@ -26,5 +26,5 @@ export function lineOf(route: Route): string | null {
 }
 
 function shortened(name: string): string {
-  return name.length <= longest ? name : createHash('sha256').update(name).digest('hex')
+  return name.length <= maxKeyLength ? name : createHash('sha256').update(name).digest('hex')
 }

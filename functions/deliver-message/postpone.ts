@@ -23,7 +23,7 @@ export interface Dependencies {
 }
 
 /** About five minutes in all. */
-export const mostWaits = 10
+export const maxWaits = 10
 const longestPauseSeconds = 60
 
 /** @throws when the queue fails; the job then comes back by itself */
@@ -37,7 +37,7 @@ export async function postpone(job: DeliveryJob, reason: Reason, dependencies: D
 
 /** Returns the reply for a job that has waited too long, or null. RFC 3463 §3.5: X.4.5 is congestion. */
 export function givenUp({ waits = 0, destination }: DeliveryJob, reason: Reason): Reply | null {
-  if (reason === 'NoTime' || waits < mostWaits) return null
+  if (reason === 'NoTime' || waits < maxWaits) return null
   if (reason === 'NoSlotForSlowHost')
     return reply(
       451,

@@ -5,7 +5,7 @@
  */
 import { concurrencyLimiter } from '../../shared/limits/concurrency-limiter.ts'
 import type { Place } from './batch.ts'
-import { readAhead } from './deliver-job.ts'
+import { maxPreloadOctets } from './deliver-job.ts'
 
 /** Shared by all batches of a function, which handles one at a time. */
 export class SesPlaces {
@@ -13,6 +13,6 @@ export class SesPlaces {
 
   /** @param octets size of the message */
   placeFor(octets: number): Place {
-    return { inTurn: octets > readAhead ? this.#large : (work) => work(), leave: () => {} }
+    return { inTurn: octets > maxPreloadOctets ? this.#large : (work) => work(), leave: () => {} }
   }
 }

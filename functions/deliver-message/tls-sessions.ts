@@ -26,10 +26,10 @@ export function sessionRecorder(
 }
 
 /** Octets; no report has a longer header. */
-const longestHeader = 262_144
+const maxHeaderOctets = 262_144
 
 function carriesReport(content: Buffer): boolean {
-  const head = content.subarray(0, longestHeader)
+  const head = content.subarray(0, maxHeaderOctets)
   const end = head.indexOf('\r\n\r\n')
   const header = head.subarray(0, end < 0 ? head.length : end).toString('latin1')
   return /^tls-report-domain[ \t]*:/im.test(header)

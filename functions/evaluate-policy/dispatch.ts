@@ -4,7 +4,7 @@ import type { Message, Recipient } from '../../shared/contract/message.ts'
 import { reply } from '../../shared/mail/reply.ts'
 import type { Bounce, Defer, Deliver, Verdict } from '../../shared/policy/evaluate.ts'
 import { isToldOf, noticeOfSuccess } from '../../shared/policy/notification.ts'
-import { longestDelayMs } from '../../shared/policy/schedule.ts'
+import { maxDelayMs } from '../../shared/policy/schedule.ts'
 
 export interface Dispatch {
   delivery: DeliveryJob[]
@@ -179,5 +179,5 @@ function grouped<T>(items: readonly T[], key: (item: T) => string): [T, ...T[]][
 }
 
 function delaySeconds(milliseconds: number): number {
-  return Math.ceil(Math.min(Math.max(milliseconds, 0), longestDelayMs) / 1000)
+  return Math.ceil(Math.min(Math.max(milliseconds, 0), maxDelayMs) / 1000)
 }

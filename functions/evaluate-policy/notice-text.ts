@@ -22,13 +22,13 @@ export function announce(notice: CertificateNotice, accepted: AcceptedCertificat
   }
 }
 
-const mostInSubject = 100
+const maxSubjectLength = 100
 
 function subjectOf({ connector }: CertificateNotice): string {
   const before = 'mailflow: unknown certificate at connector "'
   const name = connector.name.replace(/[^ -~]/g, '?')
-  const room = mostInSubject - before.length - 1
-  return `${before}${name.length > room ? `${name.slice(0, room - 3)}...` : name}"`
+  const maxNameLength = maxSubjectLength - before.length - 1
+  return `${before}${name.length > maxNameLength ? `${name.slice(0, maxNameLength - 3)}...` : name}"`
 }
 
 const vouched = "yes: a trusted authority issued it for a name of the connector's sender domains"

@@ -44,7 +44,7 @@ const leaseMs = 30_000
 
 const pauseSeconds = 900
 /** One day of retries. */
-const mostFailures = 96
+const maxFailures = 96
 
 const keptSeconds = 3 * daySeconds
 
@@ -81,7 +81,7 @@ async function putBack(
   evaluation: Sender<CertificateNotice>,
 ): Promise<Raised> {
   const failures = notice.failures + 1
-  if (failures >= mostFailures) return { kind: 'GivenUp', cause }
+  if (failures >= maxFailures) return { kind: 'GivenUp', cause }
   await evaluation.send([{ job: { ...notice, failures }, delaySeconds: pauseSeconds }])
   return { kind: 'Later', cause }
 }

@@ -48,7 +48,7 @@ export interface Run {
 }
 
 /** Notices of one run; an administrator reads no more in a day. */
-const mostNotices = 50
+const maxNotices = 50
 
 /** Longer than publishing takes, and shorter than the wait before Lambda repeats a failed run. */
 const leaseMs = 30_000
@@ -83,7 +83,7 @@ async function tellOnce(
   run: Run,
   { claims, publish, tell }: Dependencies,
 ): Promise<void> {
-  if (run.told + run.failed >= mostNotices) {
+  if (run.told + run.failed >= maxNotices) {
     run.left += 1
     return
   }

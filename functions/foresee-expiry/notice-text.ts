@@ -15,7 +15,7 @@ export function announce(given: ExpiryNotice): Announcement {
     newer(notice),
     whatToDo(notice),
     JSON.stringify(
-      { kind: 'CertificateExpires', ...notice, hosts: notice.hosts.slice(0, mostHosts) },
+      { kind: 'CertificateExpires', ...notice, hosts: notice.hosts.slice(0, maxHosts) },
       null,
       2,
     ),
@@ -34,8 +34,8 @@ const withVisibleNames = ({ connector, hosts, newer, ...rest }: ExpiryNotice): E
   newer: newer && { ...newer, host: visible(newer.host) },
 })
 
-const mostInSubject = 100
-const mostHosts = 20
+const maxSubjectLength = 100
+const maxHosts = 20
 
 /** The days left come first: mail clients cut long subjects. */
 function subjectOf(notice: ExpiryNotice): string {
@@ -43,7 +43,7 @@ function subjectOf(notice: ExpiryNotice): string {
   const whose = connector === null ? `ingress ${hosts[0]}` : `connector "${connector.name}"`
   const subject = `mailflow: ${daysLeft < 0 ? 'EXPIRED' : `${counted(daysLeft, 'day')} left`}: certificate of ${whose}`
   const plain = subject.replace(/[^ -~]/g, '?')
-  return plain.length > mostInSubject ? `${plain.slice(0, mostInSubject - 3)}...` : plain
+  return plain.length > maxSubjectLength ? `${plain.slice(0, maxSubjectLength - 3)}...` : plain
 }
 
 function opening({ observedAs, connector, certificate, daysLeft }: ExpiryNotice): string {
@@ -66,7 +66,7 @@ function opening({ observedAs, connector, certificate, daysLeft }: ExpiryNotice)
 
 const facts = (notice: ExpiryNotice): string =>
   [
-    `Observed at   ${firstOf(notice.hosts, mostHosts)}, last ${notice.certificate.lastSeen}`,
+    `Observed at   ${firstOf(notice.hosts, maxHosts)}, last ${notice.certificate.lastSeen}`,
     `Consequence   ${consequences[notice.consequence]}`,
   ].join('\n')
 

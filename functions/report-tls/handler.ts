@@ -31,10 +31,10 @@ import { type Run, type Sent, sendReports, type Told } from './send-reports.ts'
 const Asked = z.object({ day: z.iso.date().optional(), unfinished: z.boolean().default(false) })
 
 /** Spreads reports by mail: at most `aSecond` a second, up to the largest delay of SQS. */
-const pace = { aSecond: 20, mostSeconds: 900 }
+const pace = { aSecond: 20, maxDelaySeconds: 900 }
 
 /** Milliseconds that must be left to begin another domain, so that those under way can end. */
-const leastTime = 90_000
+const minRemainingMs = 90_000
 
 // Runs at cold start.
 
@@ -83,7 +83,7 @@ export async function handler(
   const hour = now().getUTCHours()
   const isLast = hour >= (reportHours.at(-1) ?? 0)
   let handedIn = 0
-  const delaySeconds = () => Math.min(pace.mostSeconds, Math.floor(handedIn++ / pace.aSecond))
+  const delaySeconds = () => Math.min(pace.maxDelaySeconds, Math.floor(handedIn++ / pace.aSecond))
   const key = dkim === null ? null : once(() => readDkimKey(secrets, dkim))
   try {
     const run = await sendReports(day, {
@@ -94,7 +94,7 @@ export async function handler(
       send: (report, place) =>
         sendReport(report, place, { ...sending, delaySeconds, dkimKey: async () => key?.() ?? null }),
       now,
-      hasTime: () => (context?.getRemainingTimeInMillis() ?? Number.POSITIVE_INFINITY) > leastTime,
+      hasTime: () => (context?.getRemainingTimeInMillis() ?? Number.POSITIVE_INFINITY) > minRemainingMs,
       tell: (told) => tell(told, isLast),
     })
     logger.info('TLS reports sent', { day, ...run })

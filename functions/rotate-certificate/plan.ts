@@ -53,10 +53,10 @@ export interface Plan {
 
 /** How long, and how many, deprecated certificates are published. */
 const deprecatedMs = 90 * dayMs
-const mostDeprecated = 4
+const maxDeprecated = 4
 
 /** Secrets Manager allows 65536 octets; the rest is for other fields. */
-const largestSecret = 60_000
+const maxSecretOctets = 60_000
 
 /** @throws Error when there is no certificate and no acceptable offer */
 export function planRotation(facts: Facts): Plan {
@@ -162,9 +162,9 @@ function withoutOld(set: IngressCertificates, now: Date): IngressCertificates {
   const young = set.deprecated
     .filter(({ servedUntil }) => now.getTime() - Date.parse(servedUntil) < deprecatedMs)
     .filter(({ certificate }) => fingerprintsIn(certificate).length > 0)
-    .slice(0, mostDeprecated)
+    .slice(0, maxDeprecated)
   // The next certificate must fit; the oldest deprecated ones give way.
-  while (young.length > 0 && octetsOf({ ...set, deprecated: young }) > largestSecret) young.pop()
+  while (young.length > 0 && octetsOf({ ...set, deprecated: young }) > maxSecretOctets) young.pop()
   return young.length === set.deprecated.length ? set : { ...set, deprecated: young }
 }
 

@@ -43,15 +43,15 @@ export interface Run {
 }
 
 /** Attempts of one run, when concurrent runs write first. */
-const mostTries = 4
+const maxAttempts = 4
 
 /** @throws Error when a read or a write fails; completed steps stay valid, and the next run continues */
 export async function rotate(dependencies: Dependencies): Promise<Run> {
-  for (let tries = 1; ; tries++)
+  for (let attempt = 1; ; attempt++)
     try {
       return await rotateOnce(dependencies)
     } catch (error) {
-      if (!(error instanceof Outrun) || tries === mostTries) throw error
+      if (!(error instanceof Outrun) || attempt === maxAttempts) throw error
     }
 }
 

@@ -1,6 +1,6 @@
 /** Resolves the next hops of a connector, each name separately, so that a name without an answer is reported. */
 import { isIP, isIPv6 } from 'node:net'
-import { mostHosts, type ValidationStep } from '../../shared/connectors/validation.ts'
+import { maxHosts, type ValidationStep } from '../../shared/connectors/validation.ts'
 import { formatReply } from '../../shared/mail/reply.ts'
 import {
   findNextHops,
@@ -27,9 +27,9 @@ export async function resolveTargets(route: SmtpRoute, options: ResolveOptions):
   const routes: SmtpRoute[] =
     route.kind === 'Mx'
       ? [route]
-      : route.hosts.slice(0, mostHosts).map((host) => ({ kind: 'SmartHosts', hosts: [host] }))
+      : route.hosts.slice(0, maxHosts).map((host) => ({ kind: 'SmartHosts', hosts: [host] }))
   const targets = await Promise.all(routes.map((one) => resolveTarget(one, options)))
-  return withinMost(targets, route)
+  return limitHops(targets, route)
 }
 
 async function resolveTarget(route: SmtpRoute, options: ResolveOptions): Promise<Target> {
@@ -61,16 +61,16 @@ function describe(hops: readonly NextHop[], asked: string | null): string {
 }
 
 /** Reports what was not tried, since its state is unknown. */
-function withinMost(targets: Target[], route: SmtpRoute): Target[] {
+function limitHops(targets: Target[], route: SmtpRoute): Target[] {
   const all = targets.flatMap(({ hops }) => hops)
-  const unasked = route.kind === 'Mx' ? 0 : Math.max(0, route.hosts.length - mostHosts)
-  if (unasked === 0 && all.length <= mostHosts) return targets
-  const kept = new Set(all.slice(0, mostHosts))
+  const unasked = route.kind === 'Mx' ? 0 : Math.max(0, route.hosts.length - maxHosts)
+  if (unasked === 0 && all.length <= maxHosts) return targets
+  const kept = new Set(all.slice(0, maxHosts))
   const untried = [
     ...(unasked > 0 ? [`${unasked} smart hosts`] : []),
-    ...(all.length > mostHosts ? [`${all.length - mostHosts} addresses`] : []),
+    ...(all.length > maxHosts ? [`${all.length - maxHosts} addresses`] : []),
   ].join(' and ')
-  const detail = `A validation tries at most ${mostHosts} addresses; ${untried} were not tried`
+  const detail = `A validation tries at most ${maxHosts} addresses; ${untried} were not tried`
   return [
     ...targets.map(({ step, hops }) => ({ step, hops: hops.filter((hop) => kept.has(hop)) })),
     { step: stepOf({ step: 'Resolve', succeeded: true, detail }), hops: [] },

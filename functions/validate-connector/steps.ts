@@ -2,7 +2,7 @@
 import type { ValidationStep } from '../../shared/connectors/validation.ts'
 import { inOneLine } from '../../shared/mail/peer-words.ts'
 
-const longestDetail = 300
+const maxDetailLength = 300
 
 export type Reported = Pick<ValidationStep, 'step' | 'succeeded' | 'detail'> & Partial<ValidationStep>
 
@@ -14,7 +14,7 @@ export function stepOf(reported: Reported): ValidationStep {
     host,
     ip,
     succeeded,
-    detail: inOneLine(detail, longestDetail),
+    detail: inOneLine(detail, maxDetailLength),
     durationMs: Math.max(0, Math.round(durationMs)),
     tls: reported.tls ?? null,
     certificates: reported.certificates ?? [],

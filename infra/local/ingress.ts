@@ -41,14 +41,14 @@ export function readIngressEnvironment(template: Template, resolver: Resolver): 
 }
 
 /** Below the ephemeral ports, so that the system gives the chosen port to no other process before it is bound. */
-const [lowestChoice, highestChoice] = [10_240, 32_767]
-const mostChoices = 100
+const [minPort, maxPort] = [10_240, 32_767]
+const maxAttempts = 100
 
 /** Chooses a free port for a process that needs its port in advance. */
 export async function choosePort(port: number, option: string): Promise<number> {
   if (port !== 0) return probePort(port, option)
-  for (let choice = 0; choice < mostChoices; choice++) {
-    const chosen = randomInt(lowestChoice, highestChoice + 1)
+  for (let choice = 0; choice < maxAttempts; choice++) {
+    const chosen = randomInt(minPort, maxPort + 1)
     const free = await probePort(chosen, option).catch(() => null)
     if (free !== null) return free
   }

@@ -106,7 +106,7 @@ export class Alarms extends Construct {
   private watchQueue(
     stage: string,
     { queue, deadLetters }: MailQueue,
-    lateAfterMinutes: number,
+    maxAgeMinutes: number,
     impact: { readonly dead: string; readonly late: string },
   ): void {
     this.add(`${stage}DeadLetters`, {
@@ -119,7 +119,7 @@ export class Alarms extends Construct {
       title: `${stage} queue is late`,
       impact: impact.late,
       metric: queue.metricApproximateAgeOfOldestMessage({ statistic: Stats.MAXIMUM }),
-      threshold: lateAfterMinutes * 60,
+      threshold: maxAgeMinutes * 60,
     })
   }
 

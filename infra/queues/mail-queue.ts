@@ -13,14 +13,14 @@ const retentionPeriod = Duration.days(14)
  * A deferral or a retry is a new message with a delay. So this counts only crashes, timeouts and unreachable tables.
  * Thirty, one visibility timeout apart, outlast most outages.
  */
-const faultsBeforeDeadLetter = 30
+const maxReceives = 30
 
 /**
  * A message reappears after this many function timeouts when its worker has crashed. AWS advises six, which leave
  * Lambda time to retry a throttled batch. Here the maximum concurrency of the event source prevents throttling, and a
  * message that reappears early finds its claim taken. Mail must not wait for half an hour.
  */
-const visibilityPerTimeout = 2
+const visibilityTimeoutFactor = 2
 
 export interface MailQueueProps {
   /** Environment variable with the URL of this queue, for units that send. */
@@ -48,8 +48,8 @@ export class MailQueue extends Construct {
     })
     this.queue = new Queue(this, 'Queue', {
       ...common,
-      visibilityTimeout: Duration.seconds(props.consumer.timeoutSeconds * visibilityPerTimeout),
-      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: faultsBeforeDeadLetter },
+      visibilityTimeout: Duration.seconds(props.consumer.timeoutSeconds * visibilityTimeoutFactor),
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: maxReceives },
     })
     acknowledge(this.deadLetters, 'This queue is itself the dead-letter queue.', 'SQS3')
   }

@@ -37,7 +37,7 @@ export type Removed = { kind: 'Removed' } | { kind: 'NotFound' } | { kind: 'Vers
 export type Expected = readonly number[] | 'any'
 
 /** Octets of JSON. DynamoDB allows 400 KB an item and counts less than JSON does. */
-const largestItem = 390_000
+const maxItemOctets = 390_000
 
 const isNew = 'attribute_not_exists(pk)'
 const isAtVersion = '#version = :seen'
@@ -100,7 +100,7 @@ class Items<T extends Stamps> {
   }
 
   async #put(key: string, value: T, seen: number | null): Promise<Saved<T>> {
-    if (Buffer.byteLength(JSON.stringify(value)) > largestItem) return { kind: 'TooLarge' }
+    if (Buffer.byteLength(JSON.stringify(value)) > maxItemOctets) return { kind: 'TooLarge' }
     const done = await unlessConditionFails(
       this.#table.documents.send(
         new PutCommand({

@@ -387,8 +387,8 @@ export type AcceptedDomain = z.output<typeof AcceptedDomain>
 function isRange(value: string): boolean {
   const [address = '', bits = '0', ...rest] = value.split('/')
   const family = address.includes('%') ? 0 : isIP(address)
-  const longest = family === 4 ? 32 : 128
-  return family !== 0 && rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= longest
+  const maxPrefixLength = family === 4 ? 32 : 128
+  return family !== 0 && rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= maxPrefixLength
 }
 
 /** A repeated value is probably a typing mistake. The values are in comparable form here. */

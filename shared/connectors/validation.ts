@@ -68,14 +68,14 @@ export const validateOutboundConnector = {
 } as const
 
 /** Octets of JSON. The largest connector leaves more than this in a DynamoDB item (400 KB). */
-const largestValidation = 70_000
+const maxValidationOctets = 70_000
 
 /** So many hosts, with all their steps cut to the shortest, fit into the largest validation. */
-export const mostHosts = 20
+export const maxHosts = 20
 
 /** Removes the least useful parts until the validation is small enough to store. */
 export function keepable(validation: OutboundValidation): OutboundValidation {
-  const kept = cuts.find((cut) => octetsOf(cut(validation)) <= largestValidation)
+  const kept = cuts.find((cut) => octetsOf(cut(validation)) <= maxValidationOctets)
   return kept ? kept(validation) : shortest(validation)
 }
 

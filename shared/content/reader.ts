@@ -44,8 +44,8 @@ export class ContentReader {
   }
 
   /** Reads the start of a message, unverified. */
-  async readStart(reference: ContentReference, most: number): Promise<Buffer> {
-    const body = await this.#get({ ...reference, length: Math.min(reference.length, most) })
+  async readStart(reference: ContentReference, maxOctets: number): Promise<Buffer> {
+    const body = await this.#get({ ...reference, length: Math.min(reference.length, maxOctets) })
     return Buffer.concat(await Array.fromAsync(body))
   }
 

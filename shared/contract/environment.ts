@@ -25,7 +25,7 @@ const port = z.coerce.number().int().min(1).max(65535)
 const networks = commaSeparated.pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])))
 
 /** 0 means no limit. */
-const limitOrNone = z.coerce.number().int().min(0).default(0)
+const optionalLimit = z.coerce.number().int().min(0).default(0)
 
 /** Every unit that reads connectors needs these variables. */
 export const ConnectorsEnvironment = z.object({ CONNECTORS_TABLE: z.string().min(1) })
@@ -58,9 +58,9 @@ export const IngressEnvironment = ConnectorsEnvironment.extend({
   /** Concurrent SMTP sessions of one address; an IPv6 client's address is its /64. */
   MAX_CONNECTIONS_PER_ADDRESS: z.coerce.number().int().min(1).default(200),
   /** New connections of one address in a minute; 0 means no limit. */
-  MAX_CONNECTION_RATE_PER_ADDRESS: limitOrNone,
+  MAX_CONNECTION_RATE_PER_ADDRESS: optionalLimit,
   /** Messages of one address in a minute; 0 means no limit. */
-  MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: limitOrNone,
+  MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: optionalLimit,
   /** How the ingress treats a message with a bare CR, a bare LF or a NUL. */
   UNLAWFUL_OCTETS: z.enum(['Refuse', 'Normalise']).default('Refuse'),
   /**

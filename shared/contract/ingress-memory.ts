@@ -12,20 +12,20 @@ const programOctets = 208 * mebibyte
 const sessionOctets = 192 * 1024
 
 /** Below this a task could take too few messages at once. */
-const leastMailOctets = 80 * mebibyte
+const minMailOctets = 80 * mebibyte
 
 export interface IngressTaskSize {
   memoryMebibytes: number
   /** Maximum. */
-  sessions: number
+  maxSessions: number
 }
 
 /**
  * Returns the octets that the program and all sessions leave.
  * @throws Error when they leave less than a task needs for mail
  */
-export function mailMemory({ memoryMebibytes, sessions }: IngressTaskSize): number {
+export function mailMemory({ memoryMebibytes, maxSessions: sessions }: IngressTaskSize): number {
   const octets = Math.floor(memoryMebibytes * mebibyte - programOctets - sessions * sessionOctets)
-  if (octets >= leastMailOctets) return octets
+  if (octets >= minMailOctets) return octets
   throw new Error(`${Math.floor(memoryMebibytes)} MiB of memory are not enough for ${sessions} sessions`)
 }

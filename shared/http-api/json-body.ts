@@ -5,7 +5,7 @@ import { faultsOf } from '../contract/schema-faults.ts'
 import { Problem } from './problem.ts'
 
 /** Octets; the largest connector that the schema allows is much smaller. */
-const largestBody = 1_048_576
+const maxBodyOctets = 1_048_576
 
 /**
  * Returns the body as JSON, not yet validated.
@@ -18,7 +18,8 @@ export function readJson(event: APIGatewayProxyEventV2): unknown {
     throw new Problem(415, 'Send the body with Content-Type: application/json.', {
       headers: { accept: 'application/json' },
     })
-  if (octets.length > largestBody) throw new Problem(413, `The body is larger than ${largestBody} octets.`)
+  if (octets.length > maxBodyOctets)
+    throw new Problem(413, `The body is larger than ${maxBodyOctets} octets.`)
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(octets))
   } catch {

@@ -41,7 +41,7 @@ export interface SqsHandlerOptions<T extends z.ZodType, B> {
 }
 
 /** Records of one batch in progress at a time, for any batch size of the queue. */
-const concurrency = 10
+const maxConcurrentRecords = 10
 
 /**
  * At its timeout Lambda ends the environment. An early response would keep it, and work in progress would continue in a
@@ -79,7 +79,7 @@ async function processBatch<T extends z.ZodType, B>(
     tools.logger.error('The batch could not be prepared; its records come back', error as Error)
     return { batchItemFailures: event.Records.map(({ messageId }) => ({ itemIdentifier: messageId })) }
   }
-  const slots = concurrencyLimiter(concurrency)
+  const slots = concurrencyLimiter(maxConcurrentRecords)
   const processor = new BatchProcessor(EventType.SQS)
   try {
     return await processPartialResponse(

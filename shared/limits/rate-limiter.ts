@@ -1,19 +1,19 @@
 /** Limits events by key in fixed windows that all keys share. The counts are lost with the process. */
 export class RateLimiter {
-  readonly #most: number
+  readonly #maxEvents: number
   readonly #windowMs: number
   readonly #taken = new Map<string, number>()
   #window = Number.NaN
 
-  /** @param most maximum in a window for each key */
-  constructor(most: number, windowMs: number) {
-    this.#most = most
+  /** @param maxEvents maximum in a window for each key */
+  constructor(maxEvents: number, windowMs: number) {
+    this.#maxEvents = maxEvents
     this.#windowMs = windowMs
   }
 
   isLeft(key: string, now: Date): boolean {
     this.#turnTo(now)
-    return (this.#taken.get(key) ?? 0) < this.#most
+    return (this.#taken.get(key) ?? 0) < this.#maxEvents
   }
 
   take(key: string, now: Date): void {

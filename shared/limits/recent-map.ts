@@ -1,10 +1,10 @@
 /** A map with a maximum size: a new entry replaces the one that was set first. */
 export class RecentMap<Key, Value> {
-  readonly #most: number
+  readonly #maxEntries: number
   readonly #entries = new Map<Key, Value>()
 
-  constructor(most: number) {
-    this.#most = most
+  constructor(maxEntries: number) {
+    this.#maxEntries = maxEntries
   }
 
   get(key: Key): Value | undefined {
@@ -15,7 +15,7 @@ export class RecentMap<Key, Value> {
     this.#entries.delete(key)
     this.#entries.set(key, value)
     for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= this.#most) return
+      if (this.#entries.size <= this.#maxEntries) return
       this.#entries.delete(oldest)
     }
   }

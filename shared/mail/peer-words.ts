@@ -10,9 +10,9 @@ const moving = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]+/gu
 /** Also zero-width formats, surrogates and unassigned code points. */
 const invisible = /[\p{C}\p{Zl}\p{Zp}]/gu
 
-/** @param most maximum length of the result, in UTF-16 code units */
-export const inOneLine = (text: string, most: number): string =>
-  text.replace(moving, ' ').trim().slice(0, most).toWellFormed()
+/** @param maxLength maximum length of the result, in UTF-16 code units */
+export const inOneLine = (text: string, maxLength: number): string =>
+  text.replace(moving, ' ').trim().slice(0, maxLength).toWellFormed()
 
 /** The result is as long as the text. */
 export const visible = (text: string): string => text.replace(invisible, '?')

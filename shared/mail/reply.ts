@@ -3,7 +3,7 @@ import type { Reply } from '../contract/message.ts'
 import { inOneLine } from './peer-words.ts'
 
 /** Characters. A next hop's text travels in jobs, traces and DSNs. */
-const longestText = 500
+const maxTextLength = 500
 
 /**
  * @param code 200–599
@@ -15,7 +15,7 @@ export function reply(code: number, enhanced: string, text: string): Reply {
   const digit = String(Math.floor(code / 100))
   const full = enhanced.split('.').length === 3 ? enhanced : `${digit}.${enhanced}`
   if (!full.startsWith(`${digit}.`)) throw new Error(`reply ${code} has status ${full} of another class`)
-  return { code, enhanced: full, text: inOneLine(text, longestText) }
+  return { code, enhanced: full, text: inOneLine(text, maxTextLength) }
 }
 
 /** Returns the reply as one protocol line, without CRLF. */
@@ -40,6 +40,6 @@ export function parseReply(raw: string): Reply | null {
   if (!code) return null
   const texts = lines.map((line) => line.slice(4))
   const enhanced = enhancedPattern.exec(texts[0] ?? '')?.[0].trim() ?? ''
-  const text = inOneLine(texts.map((line) => line.replace(enhancedPattern, '')).join(' '), longestText)
+  const text = inOneLine(texts.map((line) => line.replace(enhancedPattern, '')).join(' '), maxTextLength)
   return { code, enhanced: enhanced.startsWith(String(Math.floor(code / 100))) ? enhanced : '', text }
 }

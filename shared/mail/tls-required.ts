@@ -4,13 +4,13 @@
  */
 
 /** Octets. */
-const longestHeader = 262_144
+const maxHeaderOctets = 262_144
 
 const field = /^tls-required[ \t]*:[ \t]*no[ \t]*$/i
 
 /** Whether the header section has `TLS-Required: No` once. A repeated field or another value does not count. */
 export function waivesTls(content: Buffer): boolean {
-  const head = content.subarray(0, longestHeader)
+  const head = content.subarray(0, maxHeaderOctets)
   const end = head.indexOf('\r\n\r\n')
   if (end < 0 && head.length < content.length) return false
   const header = head.subarray(0, end < 0 ? head.length : end + 2).toString('latin1')

@@ -133,7 +133,7 @@ export interface TraceItem {
 }
 
 /** Attempts shown of one message: about 3 MB of JSON, well below the limit of a Lambda response. */
-const attemptsShown = 8000
+const maxAttemptsShown = 8000
 
 /** @returns null when the items hold no message */
 export function traceEntry(items: readonly TraceItem[]): TraceEntry | null {
@@ -142,7 +142,7 @@ export function traceEntry(items: readonly TraceItem[]): TraceEntry | null {
   const attempts = groupByAddress(items.filter(wasMade), 'attempt#', attemptOf)
   const notifications = groupByAddress(items, 'dsn#', notificationOf)
   const recipients = items.filter(({ sk }) => sk.startsWith('recipient#'))
-  const shown = Math.ceil(attemptsShown / Math.max(1, recipients.length))
+  const maxShown = Math.ceil(maxAttemptsShown / Math.max(1, recipients.length))
   return {
     ...headOf(message),
     envelope: { ...message.envelope, rcptTo: recipients.map(addressOf) },
@@ -155,8 +155,8 @@ export function traceEntry(items: readonly TraceItem[]): TraceEntry | null {
         until: item.until ?? null,
         givenUpAt: item.givenUpAt ?? null,
         firstHeld: item.firstHeld ?? null,
-        attempts: made.slice(-shown),
-        attemptsOmitted: Math.max(0, made.length - shown),
+        attempts: made.slice(-maxShown),
+        attemptsOmitted: Math.max(0, made.length - maxShown),
         notifications: notifications.get(addressOf(item)) ?? [],
       }
     }),

@@ -67,12 +67,12 @@ export interface IndexRow {
   connectors: string[]
 }
 
-const rowsPerQuery = 250
+const maxQueryRows = 250
 /** Limit of BatchGetItem. */
-const itemsPerRequest = 100
+const maxBatchGetKeys = 100
 /** Octets of JSON after which a page ends; a Lambda response may have 6 MB. */
-const largestPage = 4_000_000
-const entriesAtOnce = 8
+const maxPageOctets = 4_000_000
+const maxConcurrentEntries = 8
 /** An id may be created shortly before or after receipt, so the index is read for a wider span than the filter's. */
 const idSkewMs = hourMs
 
@@ -182,8 +182,8 @@ export class History {
   /** @returns the existing items, unordered */
   async #items<T>(keys: readonly ClaimKey[]): Promise<T[]> {
     const parts: ClaimKey[][] = []
-    for (let start = 0; start < keys.length; start += itemsPerRequest)
-      parts.push(keys.slice(start, start + itemsPerRequest))
+    for (let start = 0; start < keys.length; start += maxBatchGetKeys)
+      parts.push(keys.slice(start, start + maxBatchGetKeys))
     return (await Promise.all(parts.map((part) => this.#itemsOfRequest<T>(part)))).flat()
   }
 
@@ -205,14 +205,14 @@ export class History {
     const { found, stoppedAt } = await this.find(filter, (row) => rowMatches(row, filter), from, limit)
     const entries: TraceEntry[] = []
     let size = 0
-    for (let start = 0; start < found.length; start += entriesAtOnce) {
-      const some = found.slice(start, start + entriesAtOnce)
+    for (let start = 0; start < found.length; start += maxConcurrentEntries) {
+      const some = found.slice(start, start + maxConcurrentEntries)
       const loaded = await Promise.all(some.map(({ before }) => this.entry(before)))
       const wanted = loaded.filter((entry) => entry !== null && isWithin(entry, filter)) as TraceEntry[]
       entries.push(...wanted)
       size += JSON.stringify(wanted).length
       const last = some.at(-1)
-      if (size > largestPage && last && last !== found.at(-1)) return { entries, next: last }
+      if (size > maxPageOctets && last && last !== found.at(-1)) return { entries, next: last }
     }
     return { entries, next: stoppedAt }
   }
@@ -265,7 +265,7 @@ export class History {
       ExpressionAttributeNames: { '#bucket': 'bucket', '#order': 'order' },
       ExpressionAttributeValues: { ':bucket': bucket, ':low': low, ':high': high },
       ScanIndexForward: false,
-      Limit: rowsPerQuery,
+      Limit: maxQueryRows,
     })
   }
 

@@ -8,7 +8,7 @@ import { type DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamod
 import type { CertificateNotice } from '../contract/jobs.ts'
 import { noticesOfDayKey } from './keys.ts'
 
-const mostInDay = 10
+const maxNoticesPerDay = 10
 
 const isFirst = 'attribute_not_exists(certificates)'
 const isAmongThem = 'contains(certificates, :one)'
@@ -43,7 +43,7 @@ export class NoticeDays {
           ExpressionAttributeValues: {
             ':set': new Set([fingerprint256]),
             ':one': fingerprint256,
-            ':most': mostInDay,
+            ':most': maxNoticesPerDay,
             ':expiresAt': expiresAt,
           },
         }),

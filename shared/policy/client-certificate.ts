@@ -141,4 +141,4 @@ const issuerOf = ({ issuer }: ClientCertificate): string => named(issuer) || 'an
 export const named = (subject: string): string => visible(subject.slice(0, 200))
 
 /** Bounded, because a certificate may hold a hundred names, and the text goes into jobs. */
-export const listed = (names: readonly string[], most = 5): string => `[${firstOf(names, most)}]`
+export const listed = (names: readonly string[], maxNames = 5): string => `[${firstOf(names, maxNames)}]`

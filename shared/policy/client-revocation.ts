@@ -22,11 +22,11 @@ export function askingForRevocation(snapshot: Snapshot, session: Session): Inbou
 }
 
 /** Characters. Every job of the session holds the detail. */
-const longestDetail = 300
+const maxDetailLength = 300
 
 export function withRevocation(tls: TlsFacts, { status, detail }: Revocation): TlsFacts {
   const { clientCertificate } = tls
   if (clientCertificate === null) return tls
-  const revocation = { status, detail: inOneLine(detail, longestDetail) }
+  const revocation = { status, detail: inOneLine(detail, maxDetailLength) }
   return { ...tls, clientCertificate: { ...clientCertificate, revocation } }
 }

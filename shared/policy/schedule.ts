@@ -2,7 +2,7 @@
 import { minuteMs } from '../contract/durations.ts'
 
 /** The longest delay of an Amazon SQS message; a deferral is such a delay. */
-export const longestDelayMs = 15 * minuteMs
+export const maxDelayMs = 15 * minuteMs
 
 export const defaultDelayNotificationHours = 4
 
@@ -14,7 +14,7 @@ export const defaultExpirationHours = 24
  * @param attempts attempts made, at least 1
  */
 export function retryDelayMs(attempts: number, messageId: string): number {
-  const base = attempts === 1 ? minuteMs : attempts === 2 ? 4 * minuteMs : longestDelayMs
+  const base = attempts === 1 ? minuteMs : attempts === 2 ? 4 * minuteMs : maxDelayMs
   return Math.round(base * (1 - 0.1 * spread(`${messageId}#${attempts}`)))
 }
 
@@ -23,8 +23,8 @@ export function retryDelayMs(attempts: number, messageId: string): number {
  * timers that run until expiry.
  */
 export function nextQuarter(receivedAt: Date, now: Date): Date {
-  const passed = Math.floor((now.getTime() - receivedAt.getTime()) / longestDelayMs)
-  return new Date(receivedAt.getTime() + (passed + 1) * longestDelayMs)
+  const passed = Math.floor((now.getTime() - receivedAt.getTime()) / maxDelayMs)
+  return new Date(receivedAt.getTime() + (passed + 1) * maxDelayMs)
 }
 
 /** Maps a text to a number in [0, 1) (FNV-1a). */

@@ -69,7 +69,7 @@ function namesake(
 }
 
 /** Characters. The text may hold ten names of 255 characters. */
-const longestWhy = 1000
+const maxReasonLength = 1000
 
 function noticeOf(
   connector: InboundConnector,
@@ -84,7 +84,7 @@ function noticeOf(
     at: at.toISOString(),
     connector: { id, name: visible(name), connectorType, mode, onViolation },
     presented: summaryOf(presented.certificate),
-    why: visible(certificateFaults(connector, presented).join('; ')).slice(0, longestWhy),
+    why: visible(certificateFaults(connector, presented).join('; ')).slice(0, maxReasonLength),
     vouchedFor: isVouchedFor(connector, presented),
     ...fate,
     remedies: remedies(connector, presented, senderDomain),

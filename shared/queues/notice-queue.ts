@@ -11,8 +11,8 @@ import { RateLimiter } from '../limits/rate-limiter.ts'
 import type { JobQueue } from './job-queue.ts'
 
 /** One connector cannot use up the limit of the others. */
-const mostOfConnector = 10
-const mostInAll = 20
+const maxPerConnector = 10
+const maxInAll = 20
 
 export type Sent =
   | 'Sent'
@@ -25,8 +25,8 @@ export type Sent =
 export class NoticeQueue {
   readonly #queue: Pick<JobQueue<CertificateNotice>, 'trySend'>
   readonly #once = new RateLimiter(1, hourMs)
-  readonly #ofConnector = new RateLimiter(mostOfConnector, hourMs)
-  readonly #inAll = new RateLimiter(mostInAll, minuteMs)
+  readonly #ofConnector = new RateLimiter(maxPerConnector, hourMs)
+  readonly #inAll = new RateLimiter(maxInAll, minuteMs)
 
   constructor(queue: Pick<JobQueue<CertificateNotice>, 'trySend'>) {
     this.#queue = queue

@@ -106,14 +106,14 @@ function unobtainable(
   { result, detail }: { result: TlsResult; detail: string },
 ): SessionCount {
   const policy = stsPolicy(domain, mtaSts)
-  const failure = result === 'success' ? null : { result, host: null, ip: null, reason: shortened(detail) }
+  const failure = result === 'success' ? null : { result, host: null, ip: null, reason: shortReason(detail) }
   return { domain, policy, failure }
 }
 
 function failureOf({ hop }: SessionRecord, { result, reason }: Found): Failure | null {
   if (result === 'success') return null
   const host = isIP(hop.host) ? null : hop.host
-  return { result, host, ip: hop.ip, reason: reason === null ? null : shortened(reason) }
+  return { result, host, ip: hop.ip, reason: reason === null ? null : shortReason(reason) }
 }
 
 function reasonOf(tls: ServerTls): string | null {
@@ -125,7 +125,7 @@ function reasonOf(tls: ServerTls): string | null {
 function danePolicy({ host, dane }: SessionRecord['hop']): AppliedPolicy {
   const records = dane.kind === 'Records' ? dane.records : []
   const domain = dane.kind === 'Records' ? dane.baseDomain : host
-  return { type: 'tlsa', domain, strings: bounded(records.map(tlsaText)), mxHosts: [] }
+  return { type: 'tlsa', domain, strings: boundedStrings(records.map(tlsaText)), mxHosts: [] }
 }
 
 const tlsaText = ({ usage, selector, matchingType, data }: TlsaRecord): string =>
@@ -133,7 +133,7 @@ const tlsaText = ({ usage, selector, matchingType, data }: TlsaRecord): string =
 
 function stsPolicy(domain: string, mtaSts: SessionRecord['mtaSts']): AppliedPolicy {
   if (mtaSts.kind !== 'Policy') return { type: 'sts', domain, strings: [], mxHosts: [] }
-  const mxHosts = bounded(mtaSts.policy.mx)
+  const mxHosts = boundedStrings(mtaSts.policy.mx)
   return { type: 'sts', domain, strings: stsStrings(mtaSts.policy, mxHosts), mxHosts }
 }
 
@@ -145,14 +145,14 @@ const stsStrings = ({ mode, maxAge }: MtaStsPolicy, mxHosts: readonly string[]):
 ]
 
 /** Bounds for what a domain publishes: the number of strings and their characters. */
-const mostStrings = 30
-const longestString = 300
-const longestReason = 200
+const maxStrings = 30
+const maxStringLength = 300
+const maxReasonLength = 200
 
-const bounded = (strings: readonly string[]): string[] =>
-  strings.slice(0, mostStrings).map((text) => text.slice(0, longestString))
+const boundedStrings = (strings: readonly string[]): string[] =>
+  strings.slice(0, maxStrings).map((text) => text.slice(0, maxStringLength))
 
-const shortened = (text: string): string => inOneLine(text, longestReason)
+const shortReason = (text: string): string => inOneLine(text, maxReasonLength)
 
 export const policyId = ({ type, domain, strings, mxHosts }: AppliedPolicy): string =>
   digestOf([type, domain, strings, mxHosts])

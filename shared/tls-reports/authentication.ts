@@ -16,9 +16,9 @@ export type Verified =
   /** The DNS query for the key failed temporarily. */
   | { kind: 'Unknown'; why: string }
 
-const mostSignatures = 6
+const maxSignatures = 6
 /** Octets. */
-const longestHeader = 262_144
+const maxHeaderOctets = 262_144
 /** Milliseconds for all key queries. */
 const patience = 20_000
 
@@ -27,7 +27,7 @@ export async function verifySigner(mail: Buffer, resolver: Resolver, signal: Abo
   const header = headerOf(mail)
   const signatures = signaturesIn(header)
   if (signatures === 0) return { kind: 'Known', authenticated: 'none', signedBy: null }
-  if (signatures > mostSignatures || header.length > longestHeader) return failed
+  if (signatures > maxSignatures || header.length > maxHeaderOctets) return failed
   const verified = await verify(
     mail,
     keysBy(resolver, AbortSignal.any([signal, AbortSignal.timeout(patience)])),

@@ -35,10 +35,10 @@ export interface Unwritten {
 }
 
 /** Different policies and faults of a domain in one shard of a day. */
-const mostPlaces = 60
+const maxCounters = 60
 /** Days after the day itself: longer than a report is retried. */
-const keptDays = 10
-const writesAtOnce = 10
+const retentionDays = 10
+const maxConcurrentWrites = 10
 
 export class SessionCounters {
   readonly #documents: DynamoDBDocumentClient
@@ -55,7 +55,7 @@ export class SessionCounters {
    * @returns null if all were stored; never throws
    */
   async add(counted: readonly Counted[], random: number, signal: AbortSignal): Promise<Unwritten | null> {
-    const slots = concurrencyLimiter(writesAtOnce)
+    const slots = concurrencyLimiter(maxConcurrentWrites)
     const failed = await Promise.all(
       counted.map((count) =>
         slots(() => this.#add(count, random, signal)).then(
@@ -143,7 +143,7 @@ export class SessionCounters {
       Key: { pk: place.pk, sk: `${place.domain}#` },
       UpdateExpression: 'SET expiresAt = :expiresAt ADD places :one',
       ConditionExpression: 'attribute_not_exists(places) OR places < :most',
-      ExpressionAttributeValues: { ':one': 1, ':most': mostPlaces, ':expiresAt': expiryOf(place.day) },
+      ExpressionAttributeValues: { ':one': 1, ':most': maxCounters, ':expiresAt': expiryOf(place.day) },
     })
   }
 
@@ -196,7 +196,7 @@ const otherPolicy = ({ type }: AppliedPolicy, domain: string): AppliedPolicy => 
 
 const otherFailure = ({ result }: Failure): Failure => ({ result, host: null, ip: null, reason: null })
 
-const expiryOf = (day: string): number => secondsOf(day).end + keptDays * daySeconds
+const expiryOf = (day: string): number => secondsOf(day).end + retentionDays * daySeconds
 
 const domainIn = (sk: string): string => sk.slice(0, sk.indexOf('#'))
 

@@ -17,27 +17,27 @@ export type Reading = { kind: 'Report'; content: ReportContent } | { kind: 'NoRe
  * Octets of a mail with a report. Parsing delays other deliveries. RFC 8460 §5.2 mentions ten megabytes as a usual
  * limit; compressed, such a report is far smaller.
  */
-const largestMail = 4_194_304
+const maxMailOctets = 4_194_304
 /** Octets. */
-const most = { json: 4_194_304, headers: 262_144 }
+const maxOctets = { json: 4_194_304, headers: 262_144 }
 /** More than the largest mail has in base64 with 76 characters a line (RFC 2045 §6.8). */
-const mostLines = 65_536
+const maxLines = 65_536
 
 const compressed = new Set(['application/tlsrpt+gzip', 'application/gzip', 'application/x-gzip'])
 const plain = new Set(['application/tlsrpt+json', 'application/json'])
 
 /** @returns why the mail must not be parsed, or null */
-export function whyTooMuch(mail: Buffer): string | null {
-  if (mail.length > largestMail) return `it is larger than ${largestMail} octets`
+export function excessReason(mail: Buffer): string | null {
+  if (mail.length > maxMailOctets) return `it is larger than ${maxMailOctets} octets`
   let lines = 0
-  for (let at = mail.indexOf(10); at >= 0 && lines <= mostLines; at = mail.indexOf(10, at + 1)) lines += 1
-  return lines > mostLines ? `it has more than ${mostLines} lines` : null
+  for (let at = mail.indexOf(10); at >= 0 && lines <= maxLines; at = mail.indexOf(10, at + 1)) lines += 1
+  return lines > maxLines ? `it has more than ${maxLines} lines` : null
 }
 
 /** @param mail the message's octets */
 export async function readReportMail(mail: Buffer): Promise<Reading> {
-  const tooMuch = whyTooMuch(mail)
-  return tooMuch === null ? oneAtATime(() => takeApart(mail)) : noReport(tooMuch)
+  const excess = excessReason(mail)
+  return excess === null ? oneAtATime(() => takeApart(mail)) : noReport(excess)
 }
 
 const oneAtATime = concurrencyLimiter(1)
@@ -47,7 +47,7 @@ async function takeApart(mail: Buffer): Promise<Reading> {
   try {
     email = await PostalMime.parse(mail, {
       maxNestingDepth: 10,
-      maxHeadersSize: most.headers,
+      maxHeadersSize: maxOctets.headers,
       maxRfc822NestingDepth: 0,
     })
   } catch (error) {
@@ -71,7 +71,7 @@ async function readPart({ mimeType, content }: Attachment): Promise<Reading> {
   let json: unknown
   try {
     const text = compressed.has(mimeType)
-      ? await promisify(gunzip)(octets, { maxOutputLength: most.json })
+      ? await promisify(gunzip)(octets, { maxOutputLength: maxOctets.json })
       : octets
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(text))
   } catch (error) {

@@ -67,8 +67,8 @@ export type ReceivedReport = z.infer<typeof ReceivedReport>
 /** A report's content before storage. */
 export type ReportContent = Omit<ReceivedReport, 'id' | 'day' | 'receivedAt' | 'authenticated' | 'signedBy'>
 
-const most = { policies: 50, failuresOfPolicy: 100, failures: 200, strings: 30, octets: 300_000 }
-const mostSessions = 1e12
+const limits = { policies: 50, failuresOfPolicy: 100, failures: 200, strings: 30, octets: 300_000 }
+const maxSessions = 1e12
 
 /** One line of at most `length` characters. */
 const text = (length: number) => z.string().transform((value) => visible(inOneLine(value, length)))
@@ -77,13 +77,13 @@ const optional = (length: number) =>
     (value) => (typeof value === 'string' && value !== '' ? visible(inOneLine(value, length)) : null),
     z.string().nullable(),
   )
-const sessions = z.int().min(0).max(mostSessions)
-const atMost = <T extends z.ZodType>(item: T, count: number) =>
+const sessions = z.int().min(0).max(maxSessions)
+const limitedList = <T extends z.ZodType>(item: T, count: number) =>
   z.preprocess((value) => (Array.isArray(value) ? value.slice(0, count) : value), z.array(item))
 /** RFC 8460 defines a list; some senders write a single text. */
 const texts = z.preprocess(
   (value) => (typeof value === 'string' ? [value] : (value ?? [])),
-  atMost(text(300), most.strings),
+  limitedList(text(300), limits.strings),
 )
 
 const domain = z.string().transform((value, context): string => {
@@ -129,7 +129,10 @@ const Policy = z
       'total-successful-session-count': sessions,
       'total-failure-session-count': sessions,
     }),
-    'failure-details': z.preprocess((value) => value ?? [], atMost(FailureDetails, most.failuresOfPolicy)),
+    'failure-details': z.preprocess(
+      (value) => value ?? [],
+      limitedList(FailureDetails, limits.failuresOfPolicy),
+    ),
   })
   .transform(
     ({ policy, summary, 'failure-details': failures }): ReportedPolicy => ({
@@ -148,7 +151,7 @@ const Report = z.object({
   'date-range': z.object({ 'start-datetime': instant, 'end-datetime': instant }),
   'contact-info': optional(320),
   'report-id': text(300),
-  policies: atMost(Policy, most.policies),
+  policies: limitedList(Policy, limits.policies),
 })
 
 /** @returns the report, or its fault in one line */
@@ -159,7 +162,7 @@ export function readReport(json: unknown): ReportContent | string {
     return `${issue?.path.map(String).join('.') || 'it'}: ${issue?.message}`
   }
   const { data } = parsed
-  const policies = fitted(data.policies)
+  const policies = fitToItem(data.policies)
   const total = (field: 'successfulSessions' | 'failedSessions') =>
     policies.reduce((sum, policy) => sum + policy[field], 0)
   return {
@@ -177,17 +180,17 @@ export function readReport(json: unknown): ReportContent | string {
 }
 
 /** Cuts failures and strings until the policies fit into a DynamoDB item. */
-function fitted(given: readonly ReportedPolicy[]): ReportedPolicy[] {
+function fitToItem(given: readonly ReportedPolicy[]): ReportedPolicy[] {
   for (let share = 1; ; share /= 2) {
-    let left = Math.floor(most.failures * share)
-    const strings = Math.floor(most.strings * share)
+    let left = Math.floor(limits.failures * share)
+    const strings = Math.floor(limits.strings * share)
     const policies = given.map((policy) => {
       const failures = policy.failures.slice(0, left)
       left -= failures.length
       const [said, mxHosts] = [policy.strings.slice(0, strings), policy.mxHosts.slice(0, strings)]
       return { ...policy, strings: said, mxHosts, failures }
     })
-    if (Buffer.byteLength(JSON.stringify(policies)) <= most.octets) return policies
+    if (Buffer.byteLength(JSON.stringify(policies)) <= limits.octets) return policies
   }
 }
 
@@ -202,8 +205,8 @@ function omitted(json: unknown, kept: readonly ReportedPolicy[]): ReceivedReport
 }
 
 /** Days before and after receipt in which the reported period may begin. */
-const oldest = 31
-const newest = 2
+const maxAgeDays = 31
+const maxFutureDays = 2
 
 /** @returns the report to store, or its fault */
 export function received(
@@ -214,8 +217,8 @@ export function received(
   const begin = Date.parse(content.begin)
   const at = receivedAt.getTime()
   if (Date.parse(content.end) < begin) return 'date-range: ends before it begins'
-  if (begin < at - oldest * dayMs || begin > at + newest * dayMs)
-    return `date-range: ${content.begin} is not within ${oldest} days before its receipt`
+  if (begin < at - maxAgeDays * dayMs || begin > at + maxFutureDays * dayMs)
+    return `date-range: ${content.begin} is not within ${maxAgeDays} days before its receipt`
   const day = dayOf(new Date(begin))
   // The signer is part of the name, so that no other sender can replace the report.
   const name = [signedBy, content.organisation, content.reportId]

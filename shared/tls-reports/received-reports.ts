@@ -29,13 +29,13 @@ const reportId = /^(\d{4}-\d\d-\d\d)-[0-9a-f]{20}$/
 export class ReceivedReports {
   readonly #documents: DynamoDBDocumentClient
   readonly #table: string
-  readonly #mostRead: number
+  readonly #maxReadPerPage: number
 
-  /** @param mostRead reports read for one page */
-  constructor(documents: DynamoDBDocumentClient, table: string, mostRead = 200) {
+  /** @param maxReadPerPage reports read for one page */
+  constructor(documents: DynamoDBDocumentClient, table: string, maxReadPerPage = 200) {
     this.#documents = documents
     this.#table = table
-    this.#mostRead = mostRead
+    this.#maxReadPerPage = maxReadPerPage
   }
 
   /**
@@ -68,7 +68,8 @@ export class ReceivedReports {
       if (from && day > from.day) continue
       let last = from?.day === day ? from.after : ''
       for await (const report of this.#ofDay(day, last)) {
-        if (reports.length === limit || read >= this.#mostRead) return { reports, next: { day, after: last } }
+        if (reports.length === limit || read >= this.#maxReadPerPage)
+          return { reports, next: { day, after: last } }
         read += 1
         last = report.id
         if (filter.domain === null || report.domains.includes(filter.domain)) reports.push(report)

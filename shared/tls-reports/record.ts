@@ -9,8 +9,8 @@ import { normaliseDomain } from '../mail/domain.ts'
 
 export type ReportPlace = { kind: 'Mail'; address: string } | { kind: 'Https'; url: string }
 
-const mostPlaces = 5
-const longestPlace = 1000
+const maxDestinations = 5
+const maxUriLength = 1000
 
 export const recordName = (domain: string): string => `_smtp._tls.${domain}`
 
@@ -29,12 +29,12 @@ export function reportPlaces(records: readonly string[]): ReportPlace[] {
   const [value] = fields
   if (value === undefined || fields.length > 1) return []
   const places = value
-    .slice(0, longestPlace * mostPlaces)
+    .slice(0, maxUriLength * maxDestinations)
     .split(',')
-    .slice(0, mostPlaces * 2)
+    .slice(0, maxDestinations * 2)
   const read = places.map((uri) => placeOf(uri.trim())).filter((place) => place !== null)
   const distinct = new Map(read.map((place) => [placeText(place), place]))
-  return [...distinct.values()].slice(0, mostPlaces)
+  return [...distinct.values()].slice(0, maxDestinations)
 }
 
 /** Text for logs, which also identifies a destination. */
@@ -42,7 +42,7 @@ export const placeText = (place: ReportPlace): string =>
   place.kind === 'Mail' ? `mailto:${place.address}` : place.url
 
 function placeOf(uri: string): ReportPlace | null {
-  if (uri.length > longestPlace) return null
+  if (uri.length > maxUriLength) return null
   return /^mailto:/i.test(uri) ? mailbox(uri.slice('mailto:'.length)) : httpsUrl(uri)
 }
 

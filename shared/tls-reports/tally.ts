@@ -10,7 +10,7 @@ export interface Counted extends SessionCount {
 }
 
 /** Different counts at a time, more than any batch has. */
-const mostDifferent = 1000
+const maxEntries = 1000
 
 export class Tally {
   readonly #counted = new Map<string, Counted>()
@@ -30,7 +30,7 @@ export class Tally {
     const key = keyOf(count, day)
     const known = this.#counted.get(key)
     if (known) known.sessions += 1
-    else if (this.#counted.size < mostDifferent) this.#counted.set(key, { ...count, day, sessions: 1 })
+    else if (this.#counted.size < maxEntries) this.#counted.set(key, { ...count, day, sessions: 1 })
   }
 }
 

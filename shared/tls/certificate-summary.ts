@@ -2,10 +2,10 @@
 import type { CertificateSummary } from '../contract/certificate.ts'
 import { visible } from '../mail/peer-words.ts'
 
-const maximumNames = 20
+const maxNames = 20
 /** Characters. */
-const maximumName = 255
-const maximumSerial = 64
+const maxNameLength = 255
+const maxSerialLength = 64
 
 /** @param certificate with unbounded texts */
 export function summaryOf(certificate: CertificateSummary): CertificateSummary {
@@ -13,8 +13,8 @@ export function summaryOf(certificate: CertificateSummary): CertificateSummary {
   return {
     subject: bounded(subject),
     issuer: bounded(issuer),
-    subjectAltNames: subjectAltNames.slice(0, maximumNames).map(bounded),
-    serial: bounded(serial).slice(0, maximumSerial),
+    subjectAltNames: subjectAltNames.slice(0, maxNames).map(bounded),
+    serial: bounded(serial).slice(0, maxSerialLength),
     fingerprint256,
     notBefore,
     notAfter,
@@ -34,4 +34,4 @@ export function summaryText(certificate: CertificateSummary): string {
   ].join('\n')
 }
 
-const bounded = (text: string): string => visible(text.slice(0, maximumName))
+const bounded = (text: string): string => visible(text.slice(0, maxNameLength))

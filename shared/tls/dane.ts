@@ -22,7 +22,7 @@ const digests = new Map([
 ])
 
 /** Bare keys tried with a chain; each costs a signature check for each certificate. */
-const mostKeys = 8
+const maxKeys = 8
 
 /** RFC 7672 §3.1.3: only usages 2 and 3. Selector and matching type must be known, and match the data. */
 export function isUsable({ usage, selector, matchingType, data }: TlsaRecord): boolean {
@@ -130,7 +130,7 @@ function signedByKeys(
   const there = new Set(presented.flatMap((each) => keyOf(each)?.toString('hex') ?? []))
   const keys = fullDataOf(records, publicKeyOnly)
     .filter((key) => !there.has(key))
-    .slice(0, mostKeys)
+    .slice(0, maxKeys)
     .map(readKey)
   return presented.filter(
     (each) => allowsServerAuth(each) && keys.some((key) => key !== null && isSignedBy(each, key)),

@@ -44,7 +44,7 @@ export function endAt(der: Buffer, at: number): number {
 }
 
 /** In one sequence; far more than a certificate has extensions. */
-const mostElements = 500
+const maxElements = 500
 
 /**
  * Consecutive elements.
@@ -53,7 +53,7 @@ const mostElements = 500
 export function elements(der: Buffer): Element[] {
   const found: Element[] = []
   for (let at = 0; at < der.length; ) {
-    if (found.length === mostElements) throw new RangeError('too many elements')
+    if (found.length === maxElements) throw new RangeError('too many elements')
     const end = endAt(der, at)
     const content = der.subarray(contentAt(der, at), end)
     found.push({ tag: der.readUInt8(at), content, whole: der.subarray(at, end) })

@@ -9,12 +9,12 @@ import { allowsClientAuth, allowsMail, chainsTo, chainsToForClients, isAmbiguous
 import { fingerprintOf } from './fingerprint.ts'
 import { validFrom, validTo } from './validity.ts'
 
-export const maximumCertificates = 6
+export const maxCertificates = 6
 /** Octets of DER in all. A larger chain is left out, and then no connector's own CA can verify it. */
-const maximumChain = 24 * 1024
-const maximumNames = 100
+const maxChainOctets = 24 * 1024
+const maxNames = 100
 /** Longer than any host name with a wildcard, so a name that was cut never matches one. */
-const maximumName = 300
+const maxNameLength = 300
 
 /** The properties read from a TLSSocket, or from a test's stand-in. */
 export type HandshakeView = Pick<
@@ -39,7 +39,7 @@ export function tlsFacts(socket: HandshakeView, trust: Trust): TlsFacts {
     protocol: socket.getProtocol(),
     cipher,
     forwardSecrecy: cipher !== null && hasForwardSecrecy(cipher),
-    serverName: socket.servername ? socket.servername.slice(0, maximumName) : null,
+    serverName: socket.servername ? socket.servername.slice(0, maxNameLength) : null,
     clientCertificate: certificate ? readCertificate(certificate, socket, trust) : null,
   }
 }
@@ -133,7 +133,7 @@ function describeCertificate(
   return {
     subject: distinguishedName(certificate.subject),
     commonName: commonNameOf(certificate),
-    subjectAltNames: names.slice(0, maximumNames).map((name) => name.slice(0, maximumName)),
+    subjectAltNames: names.slice(0, maxNames).map((name) => name.slice(0, maxNameLength)),
     issuer: distinguishedName(certificate.issuer),
     serial: certificate.serialNumber.slice(0, 64),
     fingerprint256: fingerprintOf(certificate),
@@ -167,7 +167,7 @@ export function commonNameOf(certificate: X509Certificate): string | null {
   const alternatives = certificate.subjectAltName
   if (alternatives !== undefined && dnsNames(alternatives).length === 0) return null
   const names = (certificate.subject ?? '').split('\n').filter((part) => part.startsWith('CN='))
-  return names.at(-1)?.slice('CN='.length, maximumName).toWellFormed() ?? null
+  return names.at(-1)?.slice('CN='.length, maxNameLength).toWellFormed() ?? null
 }
 
 function presentedChain(leaf: X509Certificate): string[] {
@@ -175,11 +175,11 @@ function presentedChain(leaf: X509Certificate): string[] {
   let octets = 0
   for (
     let certificate: X509Certificate | undefined = leaf;
-    certificate !== undefined && chain.length < maximumCertificates;
+    certificate !== undefined && chain.length < maxCertificates;
     certificate = certificate.issuerCertificate
   ) {
     octets += certificate.raw.length
-    if (octets > maximumChain) return []
+    if (octets > maxChainOctets) return []
     chain.push(certificate.raw)
   }
   return chain.map((der) => der.toString('base64'))

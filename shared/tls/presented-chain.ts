@@ -6,24 +6,28 @@ import { dnsNames } from './facts.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { validFrom, validTo } from './validity.ts'
 
-const maximumCertificates = 6
+const maxCertificates = 6
 /** Certificates to verify: more than any path needs, few enough for a hostile chain. */
-const maximumVerified = 10
+const maxVerified = 10
 
 /** Leaf first. An unreadable certificate ends the list. */
 export function presentedChain(leaf: X509Certificate | undefined): CertificateSummary[] {
-  return along(leaf, maximumCertificates, describeCertificate)
+  return along(leaf, maxCertificates, describeCertificate)
 }
 
 /** Leaf first, base64 DER. */
 export function encodedChain(leaf: X509Certificate | undefined): string[] {
-  return along(leaf, maximumVerified, ({ raw }) => raw.toString('base64'))
+  return along(leaf, maxVerified, ({ raw }) => raw.toString('base64'))
 }
 
-function along<T>(leaf: X509Certificate | undefined, most: number, read: (each: X509Certificate) => T): T[] {
+function along<T>(
+  leaf: X509Certificate | undefined,
+  maxLength: number,
+  read: (each: X509Certificate) => T,
+): T[] {
   const chain: T[] = []
   try {
-    for (let each = leaf; each !== undefined && chain.length < most; each = each.issuerCertificate)
+    for (let each = leaf; each !== undefined && chain.length < maxLength; each = each.issuerCertificate)
       chain.push(read(each))
   } catch {
     return chain

@@ -39,10 +39,10 @@ export interface DescribeOptions {
 }
 
 /** Previous certificates in the description; partners compare with the last one. */
-const mostDeprecated = 4
-const mostNames = 100
+const maxDeprecated = 4
+const maxNames = 100
 /** Characters. */
-const longestWord = 300
+const maxTextLength = 300
 
 /**
  * @returns the previous description itself, if nothing changed
@@ -62,7 +62,7 @@ export function describeCertificates(
     ? describe('next', next.certificate, { state: 'Next', servedFrom: next.servedFrom, servedUntil: null })
     : []
   const deprecated = set.deprecated
-    .slice(0, mostDeprecated)
+    .slice(0, maxDeprecated)
     .flatMap(({ certificate, servedUntil }, index) =>
       describe(`deprecated[${index}]`, certificate, { state: 'Deprecated', servedFrom: null, servedUntil }),
     )
@@ -199,7 +199,7 @@ function describeOne(
   return {
     state: served.state,
     certificateName: bounded(names[0] ?? commonNameOf(leaf) ?? subject),
-    subjectAltNames: names.slice(0, mostNames).map(bounded),
+    subjectAltNames: names.slice(0, maxNames).map(bounded),
     subject,
     organization: attribute(leaf, 'subject', 'O'),
     organizationalUnit: attribute(leaf, 'subject', 'OU'),
@@ -251,6 +251,6 @@ function attribute(certificate: X509Certificate, of: 'subject' | 'issuer', name:
 
 const wordsOf = (multiline: string | undefined): string => bounded((multiline ?? '').replaceAll('\n', ', '))
 
-const bounded = (text: string): string => visible(text.slice(0, longestWord))
+const bounded = (text: string): string => visible(text.slice(0, maxTextLength))
 
 const distinct = (values: readonly string[]): string[] => [...new Set(values)]

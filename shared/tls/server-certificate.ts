@@ -61,7 +61,7 @@ export function assessServerTls(requirement: HopRequirement, facts: ServerTls, a
 }
 
 /** Characters of the revocation detail in a reply. */
-const longestDetail = 300
+const maxDetailLength = 300
 
 /**
  * Runs after the chain was verified, since it needs requests to other servers.
@@ -71,7 +71,7 @@ export function assessRevocation(
   { revocationCheck }: Pick<HopRequirement, 'revocationCheck'>,
   { status, detail }: Revocation,
 ): TlsFault | null {
-  const why = inOneLine(detail, longestDetail)
+  const why = inOneLine(detail, maxDetailLength)
   if (revocationCheck === 'None' || status === 'Good') return null
   if (status === 'Revoked') return fault('7.320', `Certificate is revoked: ${why}`, 'certificate-not-trusted')
   if (revocationCheck === 'SoftFail') return null

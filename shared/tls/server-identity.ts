@@ -17,7 +17,7 @@ export interface ServerIdentity {
 const privateKey = /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----[^-]*-----END \1?PRIVATE KEY-----/g
 
 /** More than any path needs. */
-const maximumIssuers = 8
+const maxIssuers = 8
 
 /**
  * @param keys PEM blocks
@@ -69,7 +69,7 @@ function refuseSecondOfItsKind(pairs: readonly Pair[]): void {
 export function issuersOf(leaf: X509Certificate, others: readonly X509Certificate[]): X509Certificate[] {
   const chain: X509Certificate[] = []
   let below = leaf
-  while (chain.length < maximumIssuers) {
+  while (chain.length < maxIssuers) {
     const issuer = others.find((other) => !chain.includes(other) && isIssuedBy(below, other))
     if (!issuer) return chain
     chain.push(issuer)

@@ -96,7 +96,7 @@ async function rate(target: Target, reuse: boolean, seconds: number): Promise<nu
 
 async function deliverBatch({ port, ca }: Target, reuse: boolean): Promise<number> {
   const slots = { acquire: async () => ({ release: async () => {} }) }
-  const batch = new Batch({ slots, limitMs: 60_000, leastMs: 0, onFault: fail })
+  const batch = new Batch({ slots, limitMs: 60_000, minRemainingMs: 0, onFault: fail })
   const smtp: SmtpOptions = {
     name: 'mail.ours.example',
     resolver: fakeResolver({ a: { [host]: ['127.0.0.1'] } }),

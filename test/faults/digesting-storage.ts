@@ -11,7 +11,7 @@ import { listen } from '../support/listen.ts'
 
 /** The octets behind it have their own digest: the field that the ingress adds differs. */
 const marker = Buffer.from('Subject: ')
-const mostBeginning = 64 * 1024
+const maxBeginningOctets = 64 * 1024
 
 /** An object: complete for a segment, whose ranges are messages; digests for a large message. */
 export class Stored {
@@ -47,7 +47,7 @@ export class Stored {
   #search(octets: Buffer): void {
     this.#beginning = Buffer.concat([this.#beginning, octets])
     const at = this.#beginning.indexOf(marker)
-    if (at < 0 && this.#beginning.length < mostBeginning) return
+    if (at < 0 && this.#beginning.length < maxBeginningOctets) return
     this.#isBehind = true
     this.#behind.update(this.#beginning.subarray(Math.max(at, 0)))
     this.#beginning = Buffer.alloc(0)

@@ -63,7 +63,7 @@ const directory = await mkdtemp(join(tmpdir(), 'mailflow-memory-'))
 const storage = await DigestingStorage.start()
 const { cert, key } = await selfSigned({ names: ['mx.ours.example'] })
 const [port, healthPort] = [await freePort(), await freePort()]
-const most = String(sessions + 10)
+const maxSessions = String(sessions + 10)
 const ingress = spawn(process.execPath, [...deployedFlags(), 'functions/smtp-ingress/main.ts'], {
   stdio: ['ignore', 'pipe', 'inherit'],
   env: {
@@ -82,8 +82,8 @@ const ingress = spawn(process.execPath, [...deployedFlags(), 'functions/smtp-ing
     LISTEN_ADDRESS: '127.0.0.1',
     SMTP_PORT: String(port),
     HEALTH_PORT: String(healthPort),
-    MAX_CONNECTIONS: most,
-    MAX_CONNECTIONS_PER_ADDRESS: most,
+    MAX_CONNECTIONS: maxSessions,
+    MAX_CONNECTIONS_PER_ADDRESS: maxSessions,
     MAX_CONNECTION_RATE_PER_ADDRESS: '0',
     MAX_MESSAGES_PER_MINUTE_PER_ADDRESS: '0',
     MEMORY_MIB: String(memory),

@@ -14,14 +14,14 @@ import type { IssuerFacts } from './facts.ts'
 import { fetchOptions } from './fetch-options.ts'
 
 /** Octets of one response. */
-const largest = 262_144
+const maxResponseOctets = 262_144
 /** URLs of one certificate, and certificates of one response. */
-const mostUrls = 4
-const mostCertificates = 20
+const maxUrls = 4
+const maxCertificates = 20
 /** Issuers fetched one after another. */
-const mostRounds = 4
+const maxRounds = 4
 
-type Answer = IssuerFacts['answer']
+type IssuerResult = IssuerFacts['answer']
 
 /** Follows a chain to a root, fetches missing issuers, and fetches every issuer URL of the path. */
 export async function followPath(
@@ -30,20 +30,20 @@ export async function followPath(
   at: Date,
   timeout: number,
 ): Promise<{ path: Path; issuers: IssuerFacts[] }> {
-  const answers = new Map<string, Promise<Answer>>()
-  const ask = (url: string): Promise<Answer> => {
+  const answers = new Map<string, Promise<IssuerResult>>()
+  const ask = (url: string): Promise<IssuerResult> => {
     const asked = answers.get(url) ?? fetchCertificates(url, timeout)
     answers.set(url, asked)
     return asked
   }
   let issuers: IssuerFacts[] = []
   let path = pathOf(presented, [], anchors, at)
-  for (let round = 0; round < mostRounds; round += 1) {
+  for (let round = 0; round < maxRounds; round += 1) {
     issuers = await Promise.all(
       path.steps
         .flatMap(({ certificate }) =>
           revocationEndpoints(certificate)
-            .issuers.slice(0, mostUrls)
+            .issuers.slice(0, maxUrls)
             .map((url) => ({ of: certificate, url })),
         )
         .map(async ({ of, url }) => ({ of, url, answer: await ask(url) })),
@@ -64,18 +64,18 @@ const isComplete = ({ steps, anchor }: Path): boolean => {
 const certificatesOf = (issuers: readonly IssuerFacts[]): X509Certificate[] =>
   issuers.flatMap(({ answer }) => (answer.kind === 'Found' ? answer.certificates : []))
 
-async function fetchCertificates(url: string, timeout: number): Promise<Answer> {
-  const answer = await askUrl(fetchOptions(timeout, largest), url, { method: 'GET' })
+async function fetchCertificates(url: string, timeout: number): Promise<IssuerResult> {
+  const answer = await askUrl(fetchOptions(timeout, maxResponseOctets), url, { method: 'GET' })
   if (answer.kind === 'Failed') return { kind: 'Failed', detail: answer.detail }
   if (answer.status !== 200) return { kind: 'Failed', detail: `HTTP status ${answer.status}` }
-  const certificates = readAny(answer.body).slice(0, mostCertificates)
+  const certificates = parseCertificates(answer.body).slice(0, maxCertificates)
   return certificates.length > 0
     ? { kind: 'Found', certificates }
     : { kind: 'Failed', detail: 'the response is not a certificate' }
 }
 
 /** Reads DER, PEM (which some servers send) or a CMS bag of certificates (RFC 5652 §5.1). */
-function readAny(octets: Buffer): X509Certificate[] {
+function parseCertificates(octets: Buffer): X509Certificate[] {
   for (const read of [readDer, readPem, readBag]) {
     try {
       const found = read(octets)

@@ -10,7 +10,7 @@ import type { Path } from './certificate-path.ts'
 import { openDeliverySession } from './delivery-session.ts'
 import type { CertificateFacts, Extra, Facts, Opening, ServerFacts, Trust } from './facts.ts'
 import { followPath } from './follow-path.ts'
-import { hostAddresses, mostAddresses } from './host-addresses.ts'
+import { hostAddresses, maxAddresses } from './host-addresses.ts'
 import { probeAnyTls, probeLegacyTls, requestStaple } from './probe-handshakes.ts'
 import type { CertificateChain } from './read-certificates.ts'
 import { askSources } from './revocation-sources.ts'
@@ -50,7 +50,7 @@ export async function gatherFileFacts(presented: CertificateChain, options: Gath
 
 function ipsOf({ host }: Target, addresses: ServerFacts['addresses']): readonly string[] {
   if (addresses.kind === 'Given') return [host]
-  return addresses.kind === 'Found' ? addresses.ips.slice(0, mostAddresses) : []
+  return addresses.kind === 'Found' ? addresses.ips.slice(0, maxAddresses) : []
 }
 
 /** Tries addresses like a delivery, until one accepts the connection. */

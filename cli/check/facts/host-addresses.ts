@@ -5,8 +5,8 @@ import { errorMessage } from '../../../shared/contract/error-message.ts'
 import type { Addresses } from './facts.ts'
 
 /** Addresses that are tried, as in a delivery. Others are only shown. */
-export const mostAddresses = 3
-const mostMxHosts = 5
+export const maxAddresses = 3
+const maxMxHosts = 5
 
 /** Never throws. Returns IPv4 first, as deliveries use them. @param timeout milliseconds */
 export async function hostAddresses(host: string, timeout: number): Promise<Addresses> {
@@ -27,7 +27,7 @@ async function mxHostsOf(domain: string, timeout: number): Promise<string[]> {
       .sort((one, other) => one.priority - other.priority)
       .map(({ exchange }) => exchange)
       .filter((exchange) => exchange !== '')
-      .slice(0, mostMxHosts)
+      .slice(0, maxMxHosts)
   } catch {
     return []
   }

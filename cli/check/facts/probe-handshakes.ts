@@ -107,7 +107,7 @@ async function readyForTls(socket: Socket): Promise<void> {
 }
 
 /** Octets of one reply. */
-const longestReply = 16_384
+const maxReplyOctets = 16_384
 
 /** Returns the last line of a reply (RFC 5321 §4.2.1). Ignores what follows. */
 async function replyFrom(socket: Socket): Promise<string> {
@@ -115,7 +115,7 @@ async function replyFrom(socket: Socket): Promise<string> {
   for (;;) {
     const [last] = /^\d{3}(?: .*)?(?=\r?\n)/m.exec(text) ?? []
     if (last !== undefined) return last
-    if (text.length > longestReply) throw new Error('the reply is too long')
+    if (text.length > maxReplyOctets) throw new Error('the reply is too long')
     const [chunk] = (await once(socket, 'data')) as [Buffer]
     text += chunk.toString('latin1')
   }

@@ -9,7 +9,7 @@ import { readOctets } from '../../input/read-file.ts'
 export type CertificateChain = readonly [X509Certificate, ...X509Certificate[]]
 
 /** Octets. No bundle of authorities is that large. */
-const largestFile = 10 * 1024 * 1024
+const maxFileOctets = 10 * 1024 * 1024
 
 /**
  * Ignores other content, such as a private key.
@@ -19,10 +19,10 @@ const largestFile = 10 * 1024 * 1024
 export async function readCertificates(name: string, world: World): Promise<CertificateChain> {
   const octets = await readOctets(name, world)
   const shown = name === '-' ? 'standard input' : name
-  if (octets.length > largestFile) throw new Fault(`${shown} is larger than ${largestFile} octets`)
+  if (octets.length > maxFileOctets) throw new Fault(`${shown} is larger than ${maxFileOctets} octets`)
   const blocks = certificatesIn(octets.toString('latin1'))
   const [first, ...others] = blocks.length > 0 ? blocks.map(readPem(shown)) : [readDer(octets, shown)]
-  if (first === undefined) throw noCertificate(shown)
+  if (first === undefined) throw noCertificateError(shown)
   return [first, ...others]
 }
 
@@ -38,21 +38,21 @@ function readDer(octets: Buffer, shown: string): X509Certificate {
   try {
     return new X509Certificate(octets)
   } catch {
-    throw noCertificate(shown)
+    throw noCertificateError(shown)
   }
 }
 
 /** No real chain is longer. */
-const longestChain = 20
+const maxChainLength = 20
 
 /** @throws Fault like readCertificates, and for a collection instead of a chain */
 export async function readChain(name: string, world: World): Promise<CertificateChain> {
   const chain = await readCertificates(name, world)
-  if (chain.length > longestChain)
+  if (chain.length > maxChainLength)
     throw new Fault(
-      `${name} contains ${chain.length} certificates; give one chain, leaf first, of at most ${longestChain}`,
+      `${name} contains ${chain.length} certificates; give one chain, leaf first, of at most ${maxChainLength}`,
     )
   return chain
 }
 
-const noCertificate = (shown: string): Fault => new Fault(`${shown} contains no PEM or DER certificate`)
+const noCertificateError = (shown: string): Fault => new Fault(`${shown} contains no PEM or DER certificate`)

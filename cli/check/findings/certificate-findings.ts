@@ -12,7 +12,7 @@ import { subjectOf, wholeName } from './certificate-names.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
 /** Days before expiry at which the warning becomes more urgent. */
-const noticeDays = [3, 14, 30] as const
+const warningDays = [3, 14, 30] as const
 
 export function certificateFindings({ presented, path, trust }: CertificateFacts, at: Date): Finding[] {
   const used = path.steps.map(({ certificate }) => certificate)
@@ -62,13 +62,13 @@ function datesFinding(certificate: X509Certificate, at: Date): Finding {
       subject,
     )
   const seen = `${span}, ${days(left)} left`
-  const notice = noticeDays.find((most) => left <= most)
+  const notice = warningDays.find((most) => left <= most)
   return notice === undefined
     ? ok('dates', seen, subject)
     : warn('dates', seen, urgency[notice](certificate), subject)
 }
 
-const urgency: Record<(typeof noticeDays)[number], (certificate: X509Certificate) => string> = {
+const urgency: Record<(typeof warningDays)[number], (certificate: X509Certificate) => string> = {
   3: (certificate) => `${renew(certificate)} today`,
   14: (certificate) => `${renew(certificate)} now: automatic renewal should have replaced it already`,
   30: (certificate) => `${renew(certificate)} within two weeks, or check that automatic renewal works`,
@@ -80,9 +80,9 @@ const renew = ({ ca }: X509Certificate): string =>
 const days = (number: number): string =>
   number < 1 ? 'less than a day' : `${Math.floor(number)} day${Math.floor(number) === 1 ? '' : 's'}`
 
-const leastRsa = 2048
+const minRsaBits = 2048
 /** Bits of the curves in certificates. */
-const curves: Readonly<Record<string, number>> = {
+const curveBits: Readonly<Record<string, number>> = {
   prime192v1: 192,
   secp192k1: 192,
   secp224k1: 224,
@@ -92,7 +92,7 @@ const curves: Readonly<Record<string, number>> = {
   secp384r1: 384,
   secp521r1: 521,
 }
-const leastCurve = 256
+const minCurveBits = 256
 
 function keyFinding(certificate: X509Certificate): Finding {
   const subject = subjectOf(certificate)
@@ -102,13 +102,13 @@ function keyFinding(certificate: X509Certificate): Finding {
   const { asymmetricKeyType: type = 'unknown', asymmetricKeyDetails: details = {} } = key
   if (type.startsWith('rsa')) {
     const bits = details.modulusLength ?? 0
-    return bits < leastRsa
+    return bits < minRsaBits
       ? fail('key', `RSA, ${bits} bits`, advice, subject)
       : ok('key', `RSA, ${bits} bits`, subject)
   }
   if (type === 'ec') {
     const curve = details.namedCurve ?? 'with explicit parameters'
-    return (curves[curve] ?? leastCurve) < leastCurve
+    return (curveBits[curve] ?? minCurveBits) < minCurveBits
       ? fail('key', `EC, curve ${curve}`, advice, subject)
       : ok('key', `EC, curve ${curveName[curve] ?? curve}`, subject)
   }

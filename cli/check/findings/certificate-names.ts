@@ -5,19 +5,19 @@ import { printable } from '../../text/words.ts'
 /** Returns a name that is short enough for the beginning of a line. */
 export function subjectOf(certificate: X509Certificate): string {
   return (
-    shortName(certificate.subject) || (certificate.subjectAltName ?? '').slice(0, longestName) || 'no name'
+    shortName(certificate.subject) || (certificate.subjectAltName ?? '').slice(0, maxNameLength) || 'no name'
   )
 }
 
 /** Characters. */
-const longestName = 80
+const maxNameLength = 80
 
 /** Returns the common name, else the whole name in one line. */
 export function shortName(name: string | undefined): string {
   const parts = (name ?? '').split('\n')
   const common = parts.findLast((part) => part.startsWith('CN='))?.slice('CN='.length)
   return printable(common ?? parts.join(', '))
-    .slice(0, longestName)
+    .slice(0, maxNameLength)
     .toWellFormed()
 }
 

@@ -8,7 +8,7 @@ import { announcedId } from '../../../shared/net/mta-sts/record.ts'
 import { isListed } from '../../../shared/policy/transport-security.ts'
 import { placeText, recordName, reportPlaces } from '../../../shared/tls-reports/record.ts'
 import type { DomainFacts } from '../facts/domain-facts.ts'
-import { type Plan, shortestAge } from '../publication-plan.ts'
+import { minMaxAgeSeconds, type Plan } from '../publication-plan.ts'
 import {
   announcementName,
   policyAddress,
@@ -66,7 +66,7 @@ const linesOf = (text: string): string[] => text.split(/\r?\n/).filter((line) =>
 const textOf = ({ mode, mx, maxAge }: PolicyText): string =>
   ['version: STSv1', `mode: ${mode}`, ...mx.map((host) => `mx: ${host}`), `max_age: ${maxAge}`].join('\n')
 
-function differencesOf({ policy, hosts, maxAge }: Plan, served: PolicyText): string[] {
+function differencesOf({ policy, hosts, maxAgeSeconds: maxAge }: Plan, served: PolicyText): string[] {
   const uncovered = served.mode === 'none' ? [] : hosts.filter((host) => !isListed(host, served))
   return [
     ...(served.mode === policy.mode
@@ -86,12 +86,12 @@ function differencesOf({ policy, hosts, maxAge }: Plan, served: PolicyText): str
 }
 
 /** Returns warnings about content that is allowed and unwanted. */
-function warningsOf({ hosts, maxAge }: Plan, served: PolicyText): string[] {
+function warningsOf({ hosts, maxAgeSeconds: maxAge }: Plan, served: PolicyText): string[] {
   if (served.mode === 'none') return []
   const others = served.mx.filter((pattern) => !hosts.some((host) => isListed(host, { mx: [pattern] })))
   return [
     ...(others.length === 0 ? [] : [`It also lists ${listed(others)}, which is not a host of this gateway.`]),
-    ...(maxAge !== null || served.maxAge >= shortestAge
+    ...(maxAge !== null || served.maxAge >= minMaxAgeSeconds
       ? []
       : [
           `Its max_age is ${served.maxAge} seconds: an attacker who blocks the policy host for that long disables the policy. Use ${7 * daySeconds} or more.`,

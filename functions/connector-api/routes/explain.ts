@@ -10,7 +10,7 @@ import type { Settings } from '../../../shared/policy/evaluate.ts'
 import { Considered } from '../../../shared/policy/explain/considered.ts'
 import { explain, type RecipientExplanation } from '../../../shared/policy/explain/explain.ts'
 import type { Snapshot } from '../../../shared/policy/snapshot.ts'
-import { certificateFacts, maximumCertificates } from '../../../shared/tls/facts.ts'
+import { certificateFacts, maxCertificates } from '../../../shared/tls/facts.ts'
 import { certificatesIn } from '../../../shared/tls/pem.ts'
 import { hasDates } from '../../../shared/tls/validity.ts'
 import { type Route, route } from '../route.ts'
@@ -160,7 +160,7 @@ function withoutChain(certificate: ClientCertificate | null) {
 function readChain(text: string): Chain | string {
   const blocks = certificatesIn(text)
   if (blocks.length === 0) return 'holds no certificate in PEM'
-  if (blocks.length > maximumCertificates) return `holds more than ${maximumCertificates} certificates`
+  if (blocks.length > maxCertificates) return `holds more than ${maxCertificates} certificates`
   const read = blocks.map(readCertificate)
   const broken = read.indexOf(null)
   return broken < 0 ? (read as Chain) : `certificate ${broken + 1} cannot be read`

@@ -3,8 +3,14 @@ import { z } from 'zod'
 import { cursorOf, writeCursor } from '../request.ts'
 import type { Answer } from '../route.ts'
 
-export const limitUpTo = (most: number, usual: number) =>
-  z.coerce.number().int().min(1).max(most).default(usual).describe('maximum number of entries of a page')
+export const limitUpTo = (maxLimit: number, defaultLimit: number) =>
+  z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(maxLimit)
+    .default(defaultLimit)
+    .describe('maximum number of entries of a page')
 
 /** Cursor of a search through the message trace. */
 export const historyCursor = cursorOf(

@@ -15,9 +15,9 @@ import { notFound } from './outcomes.ts'
 
 export const MessageList = listOf(TraceEntry)
 
-const usualSpanMs = dayMs
+const defaultSpanMs = dayMs
 /** Each day of the span costs one query per index partition, even without mail. */
-const longestSpanMs = 31 * dayMs
+const maxSpanMs = 31 * dayMs
 
 const instant = z.iso
   .datetime({
@@ -92,9 +92,9 @@ export function messageRoutes(history: History, now: () => number): Route[] {
 /** @throws Problem 400 for a span that is empty or too long */
 function filterOf(query: z.output<typeof MessageQuery>, now: number): HistoryFilter {
   const until = query.until ?? new Date(now)
-  const since = query.since ?? new Date(until.getTime() - usualSpanMs)
+  const since = query.since ?? new Date(until.getTime() - defaultSpanMs)
   if (since >= until) throw badSpan('must be earlier than until')
-  if (until.getTime() - since.getTime() > longestSpanMs) throw badSpan('must be at most 31 days before until')
+  if (until.getTime() - since.getTime() > maxSpanMs) throw badSpan('must be at most 31 days before until')
   const { sender = null, recipient = null, state = null, connector = null } = query
   return { since, until, sender, recipient, state, connector }
 }

@@ -20,9 +20,9 @@ export const TlsReport = ReceivedReport.extend({
 })
 export const TlsReportList = listOf(ReportSummary.extend({ acceptedDomain }))
 
-const usualDays = 30
+const defaultDays = 30
 /** Each day of the span costs one query, even without a report. */
-const mostDays = 92
+const maxDays = 92
 
 const day = z.iso.date('is not a day, such as 2026-02-03')
 
@@ -40,7 +40,7 @@ const ReportQuery = z.strictObject({
   domain: domain
     .optional()
     .describe('a policy domain: one of our domains, or the name of one of our mail servers'),
-  since: day.optional().describe(`first day of the reports, UTC; default: ${usualDays} days before until`),
+  since: day.optional().describe(`first day of the reports, UTC; default: ${defaultDays} days before until`),
   until: day.optional().describe('last day of the reports, UTC; default: today'),
   cursor: cursorOf(z.strictObject({ day: z.iso.date(), after: z.string().max(100) })).optional(),
   limit: limitUpTo(200, 50),
@@ -99,11 +99,11 @@ export function tlsReportRoutes({ reports, snapshot, now }: TlsReportDependencie
 /** @throws Problem 400 for a span that is empty or too long */
 function filterOf(query: z.output<typeof ReportQuery>, now: number): ReportFilter {
   const until = query.until ?? new Date(now).toISOString().slice(0, 10)
-  const usual = new Date(Date.parse(until) - usualDays * dayMs).toISOString().slice(0, 10)
-  const since = query.since ?? usual
+  const defaultSince = new Date(Date.parse(until) - defaultDays * dayMs).toISOString().slice(0, 10)
+  const since = query.since ?? defaultSince
   if (since > until) throw badSpan('must not be later than until')
-  if (Date.parse(until) - Date.parse(since) > mostDays * dayMs)
-    throw badSpan(`must be at most ${mostDays} days before until`)
+  if (Date.parse(until) - Date.parse(since) > maxDays * dayMs)
+    throw badSpan(`must be at most ${maxDays} days before until`)
   return { since, until, domain: query.domain ?? null }
 }
 

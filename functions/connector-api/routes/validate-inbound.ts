@@ -6,15 +6,15 @@ import { type Route, route } from '../route.ts'
 import { isId } from './lists.ts'
 import { notFound } from './outcomes.ts'
 
-const usualDays = 7
-const mostDays = 30
-const whatDays = `days to look back; default: ${usualDays}`
+const defaultDays = 7
+const maxDays = 30
+const whatDays = `days to look back; default: ${defaultDays}`
 
 const ValidationQuery = z.strictObject({
-  days: z.coerce.number().int().min(1).max(mostDays).optional().describe(whatDays),
+  days: z.coerce.number().int().min(1).max(maxDays).optional().describe(whatDays),
 })
 export const InboundValidationInput = z.strictObject({
-  days: z.int().min(1).max(mostDays).optional().describe(whatDays),
+  days: z.int().min(1).max(maxDays).optional().describe(whatDays),
 })
 
 export function validateInboundRoute({ inbound }: ConnectorRepository, dependencies: Dependencies): Route {
@@ -32,7 +32,7 @@ export function validateInboundRoute({ inbound }: ConnectorRepository, dependenc
     async ({ parameter, query, body }) => {
       const connector = isId(parameter) ? await inbound.get(parameter) : null
       if (!connector) throw notFound('inbound connector')
-      const days = body.days ?? query.days ?? usualDays
+      const days = body.days ?? query.days ?? defaultDays
       return { status: 200, body: await validateInbound(connector, days, dependencies) }
     },
   )

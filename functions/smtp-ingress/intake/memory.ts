@@ -35,7 +35,7 @@ export interface MessageMemory {
  */
 export function messageMemory(taskMebibytes: number | undefined, sessions: number): MessageMemory {
   const memoryMebibytes = taskMebibytes ?? memoryOfProcess() / mebibyte
-  const octets = mailMemory({ memoryMebibytes, sessions })
+  const octets = mailMemory({ memoryMebibytes, maxSessions: sessions })
   const each = Math.floor(octets / 2 / sessions)
   return {
     held: Math.min(mostHeld, Math.max(leastHeld, each)),

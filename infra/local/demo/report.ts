@@ -123,7 +123,7 @@ function wrap(text: string, width: number): string[] {
  */
 export function howToGoOn(endpoints: Endpoints, id: string | null): string {
   const port = endpoints.smtp.split(':')[1]
-  const api = endpoints.api === usualApi ? '' : ` --api ${endpoints.api}`
+  const api = endpoints.api === defaultApi ? '' : ` --api ${endpoints.api}`
   const certificate = join(dirname(endpoints.authority), `${mailboxName}.pem`)
   return `${id === null ? keptState : ''}Send another message in the clear (the reply contains the message id):
   npx node infra/local/send.ts --port ${port} --from you@paper.example --to ann@ours.example
@@ -150,7 +150,7 @@ Press Ctrl-C to stop.
 }
 
 /** The command line's default. */
-const usualApi = 'http://127.0.0.1:8080'
+const defaultApi = 'http://127.0.0.1:8080'
 
 const keptState = `
 The state directory already has a configuration, so the demo changes nothing and sends no messages.

@@ -12,7 +12,7 @@ export interface DnsServer {
 }
 
 /** Octets. RFC 6891 §6.2.5: the UDP limit without EDNS. */
-const plainLimit = 512
+const minUdpOctets = 512
 
 /**
  * @param port 0 chooses a free port
@@ -58,8 +58,8 @@ function answerDatagram(zone: Zone, query: Buffer): Buffer | null {
   const decoded = decode(query)
   if (decoded === null) return null
   const reply = answer(zone, decoded)
-  const whole = packet.encode(reply)
-  if (whole.length <= udpLimit(decoded)) return whole
+  const fullReply = packet.encode(reply)
+  if (fullReply.length <= udpLimit(decoded)) return fullReply
   // RFC 1035 §4.2.1: TC tells the resolver to ask again over TCP.
   return packet.encode({ ...reply, flags: reply.flags | packet.TRUNCATED_RESPONSE, answers: [] })
 }
@@ -91,7 +91,7 @@ function decode(query: Buffer): packet.Packet | null {
 }
 
 function udpLimit(query: packet.Packet): number {
-  return Math.max(plainLimit, optionsOf(query)?.udpPayloadSize ?? plainLimit)
+  return Math.max(minUdpOctets, optionsOf(query)?.udpPayloadSize ?? minUdpOctets)
 }
 
 /** Finds the OPT record: only a query with EDNS gets EDNS in its answer (RFC 6891 §6.1.1). */

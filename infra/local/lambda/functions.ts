@@ -30,7 +30,7 @@ const MappingProperties = z.object({
 })
 
 /** Each execution environment is a thread. More threads would only slow the machine down. */
-const mostThreads = availableParallelism() * 4
+const maxThreads = availableParallelism() * 4
 
 export interface DefinedFunction extends FunctionDefinition {
   readonly logicalId: string
@@ -65,7 +65,7 @@ export function readFunctions(
       handler,
       translation,
       timeoutSeconds: properties.Timeout,
-      concurrency: Math.min(properties.ReservedConcurrentExecutions ?? mostThreads, mostThreads),
+      concurrency: Math.min(properties.ReservedConcurrentExecutions ?? maxThreads, maxThreads),
       environment: {
         ...base,
         ...properties.Environment?.Variables,
@@ -112,7 +112,7 @@ export function readEventSources(
         batchSize: mapping.BatchSize,
         batchingWindowSeconds: mapping.MaximumBatchingWindowInSeconds,
         reportsBatchItemFailures: mapping.FunctionResponseTypes.includes('ReportBatchItemFailures'),
-        concurrency: Math.min(mapping.ScalingConfig?.MaximumConcurrency ?? mostThreads, target.concurrency),
+        concurrency: Math.min(mapping.ScalingConfig?.MaximumConcurrency ?? maxThreads, target.concurrency),
       },
     }
   })

@@ -28,7 +28,7 @@ export interface Poller {
 }
 
 /** SQS's maximum for one receive or delete call. */
-const receiveLimit = 10
+const maxMessagesPerCall = 10
 
 /** Milliseconds between a failed receive and the next. */
 const pauseAfterFault = 1000
@@ -109,7 +109,7 @@ async function receive(
 ): Promise<Message[]> {
   const command = new ReceiveMessageCommand({
     QueueUrl: queueUrl,
-    MaxNumberOfMessages: Math.min(count, receiveLimit),
+    MaxNumberOfMessages: Math.min(count, maxMessagesPerCall),
     WaitTimeSeconds: waitSeconds,
     MessageSystemAttributeNames: ['All'],
     MessageAttributeNames: ['All'],
@@ -119,9 +119,9 @@ async function receive(
 }
 
 async function deleteMessages(sqs: SQSClient, queueUrl: string, messages: readonly Message[]): Promise<void> {
-  for (let start = 0; start < messages.length; start += receiveLimit) {
+  for (let start = 0; start < messages.length; start += maxMessagesPerCall) {
     const entries = messages
-      .slice(start, start + receiveLimit)
+      .slice(start, start + maxMessagesPerCall)
       .map((message, index) => ({ Id: String(index), ReceiptHandle: message.ReceiptHandle }))
     await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries }))
   }

@@ -54,11 +54,11 @@ export function plainEncoding(octets: Buffer): '7bit' | '8bit' | null {
       index++
       continue
     }
-    if (octet === 0x0d || octet === 0x0a || octet === 0 || ++length > longestLine) return null
+    if (octet === 0x0d || octet === 0x0a || octet === 0 || ++length > maxLineOctets) return null
     if (octet !== undefined && octet > 0x7f) eightBit = true
   }
   return eightBit ? '8bit' : '7bit'
 }
 
 /** RFC 5322 §2.1.1, without CRLF. */
-const longestLine = 998
+const maxLineOctets = 998

@@ -1,7 +1,7 @@
 /** Prepares others' text for a field or a line of a DSN. */
 
 /** Characters: no line exceeds the 998 octets of RFC 5322 §2.1.1, even when UTF-8 or escapes lengthen it. */
-const longest = 240
+const maxUtf8Length = 240
 
 /** Returns one line. A line break in text from outside would forge the lines that follow. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
@@ -15,11 +15,11 @@ export const embedded = (text: string, characters: RegExp): string =>
   })
 
 /** Returns one line of ASCII with a limited length. */
-export const asciiLine = (text: string, most = 900): string =>
-  embedded(oneLine(text), /[^ -~]/gu).slice(0, most)
+export const asciiLine = (text: string, maxLength = 900): string =>
+  embedded(oneLine(text), /[^ -~]/gu).slice(0, maxLength)
 
 /** Returns one line of UTF-8 with a limited length. */
-export const utf8Line = (text: string): string => oneLine(text).slice(0, longest).toWellFormed()
+export const utf8Line = (text: string): string => oneLine(text).slice(0, maxUtf8Length).toWellFormed()
 
 export const isAscii = (text: string): boolean => Buffer.byteLength(text) === text.length
 

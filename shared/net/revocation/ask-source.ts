@@ -1,9 +1,9 @@
 /** Fetches one CRL or queries one OCSP responder about one certificate, without a cache. */
 import type { X509Certificate } from 'node:crypto'
 import { inOneLine } from '../../mail/peer-words.ts'
-import { largestCrl, statusInCrl } from '../../tls/revocation/crl.ts'
+import { maxCrlOctets, statusInCrl } from '../../tls/revocation/crl.ts'
 import { revocationEndpoints } from '../../tls/revocation/endpoints.ts'
-import { largestOcspAnswer, ocspRequest, statusInOcsp } from '../../tls/revocation/ocsp.ts'
+import { maxOcspOctets, ocspRequest, statusInOcsp } from '../../tls/revocation/ocsp.ts'
 import type { RevocationSource } from '../../tls/revocation/status.ts'
 import { type Question, type Told, unknown } from '../../tls/revocation/told.ts'
 import type { ForeignAnswer, ForeignOptions } from '../foreign-exchange.ts'
@@ -19,7 +19,7 @@ export type AskingOptions = Omit<ForeignOptions, 'limits'> & {
 /** Milliseconds: a CRL of some megabytes takes a while. */
 const longest = { Crl: 20_000, Ocsp: 10_000 }
 const silence = 5_000
-const largest = { Crl: largestCrl, Ocsp: largestOcspAnswer }
+const largest = { Crl: maxCrlOctets, Ocsp: maxOcspOctets }
 
 /** The certificate's OCSP responders, then its CRLs: OCSP responses are shorter. */
 export function placesOf(certificate: X509Certificate): Place[] {

@@ -12,17 +12,17 @@ import { counted } from '../words.ts'
 import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
 import { inboundOrder, outranked } from './precedence.ts'
 
-/** @param most length of the list; connectors that take part are listed in any case */
+/** @param maxConnectors length of the list; connectors that take part are listed in any case */
 export function consideredInbound(
   snapshot: Snapshot,
   session: Session,
   judgement: InboundJudgement,
-  most: number,
+  maxConnectors: number,
 ): Considered[] {
   if (judgement.unreadableSender) return []
   const domain = domainOf(session.mailFrom)
   const takePart = [judgement.partner, judgement.trial, judgement.attributedTo]
-  const connectors = distinct(inboundInOrder(snapshot, session, domain), most, takePart)
+  const connectors = distinct(inboundInOrder(snapshot, session, domain), maxConnectors, takePart)
   return connectors.map((connector) => ({
     direction: 'Inbound',
     ...identityOf(connector),

@@ -6,11 +6,11 @@ import { matchesByDomain, type Snapshot } from '../snapshot.ts'
 import { type Considered, disabled, distinct, type Finding, identityOf } from './considered.ts'
 import { outboundOrder, outranked, patternOf } from './precedence.ts'
 
-/** @param most length of the list */
-export function consideredOutbound(snapshot: Snapshot, domain: string, most: number): Considered[] {
+/** @param maxConnectors length of the list */
+export function consideredOutbound(snapshot: Snapshot, domain: string, maxConnectors: number): Considered[] {
   const accepted = snapshot.acceptedDomains.has(domain)
   const winner = selectOutbound(snapshot, domain)
-  return distinct(outboundCandidates(snapshot, domain), most, []).map((connector) => ({
+  return distinct(outboundCandidates(snapshot, domain), maxConnectors, []).map((connector) => ({
     direction: 'Outbound',
     ...identityOf(connector),
     pattern: patternOf(connector, domain, accepted),

@@ -33,10 +33,10 @@ export const identityOf = ({ id, name, connectorType, mode }: InboundConnector |
 })
 
 /** Removes duplicates and keeps the order: the first items up to the limit, then those that take part. */
-export function distinct<T>(items: Iterable<T>, most: number, takePart: readonly (T | null)[]): T[] {
+export function distinct<T>(items: Iterable<T>, maxItems: number, takePart: readonly (T | null)[]): T[] {
   const found = new Set<T>()
   for (const item of items) {
-    if (found.size === most) break
+    if (found.size === maxItems) break
     found.add(item)
   }
   for (const item of takePart) if (item !== null) found.add(item)

@@ -42,19 +42,19 @@ export interface RecipientExplanation {
 }
 
 /** Connectors listed in an answer, and in the trace of each recipient. */
-const mostInAnswer = 100
-const mostInTrace = 10
+const maxConnectorsInAnswer = 100
+const maxConnectorsInTrace = 10
 /** Connectors in one answer, over all recipients: a Lambda function's response is at most 6 MB. */
-const mostByRecipients = 1000
+const maxConnectorsInResponse = 1000
 
 export function explain(snapshot: Snapshot, settings: Settings, question: Question, now: Date): Explanation {
   const message = hypothetical(question, now)
   const judgement = judgeMessage(snapshot, message)
   const recipients = question.rcptTo.map(untried)
   const verdicts = evaluate({ snapshot, settings, message, recipients, now })
-  const mostOutbound = Math.min(mostInAnswer, Math.floor(mostByRecipients / recipients.length))
+  const maxOutbound = Math.min(maxConnectorsInAnswer, Math.floor(maxConnectorsInResponse / recipients.length))
   return {
-    considered: inboundOf(snapshot, message, judgement, mostInAnswer),
+    considered: inboundOf(snapshot, message, judgement, maxConnectorsInAnswer),
     recipients: verdicts.map((verdict) => {
       const { address } = verdict.recipient
       const leaves = verdict.action === 'Deliver'
@@ -64,7 +64,7 @@ export function explain(snapshot: Snapshot, settings: Settings, question: Questi
         verdict,
         route: leaves ? verdict.route : null,
         tls: leaves ? verdict.tls : null,
-        considered: outboundOf(snapshot, verdict, mostOutbound),
+        considered: outboundOf(snapshot, verdict, maxOutbound),
       }
     }),
   }
@@ -74,24 +74,28 @@ type Explained = Pick<Verdict, 'recipient' | 'reason'>
 
 /** Explains the verdicts of one message: for each recipient the connectors considered, inbound ones first. */
 export function explainer(snapshot: Snapshot, message: Message): (verdict: Explained) => Considered[] {
-  const inbound = inboundOf(snapshot, message, judgeMessage(snapshot, message), mostInTrace)
-  return (verdict) => [...inbound, ...outboundOf(snapshot, verdict, mostInTrace)]
+  const inbound = inboundOf(snapshot, message, judgeMessage(snapshot, message), maxConnectorsInTrace)
+  return (verdict) => [...inbound, ...outboundOf(snapshot, verdict, maxConnectorsInTrace)]
 }
 
 function inboundOf(
   snapshot: Snapshot,
   message: Message,
   judgement: InboundJudgement,
-  most: number,
+  maxConnectors: number,
 ): Considered[] {
   if (message.source === null) return []
-  return consideredInbound(snapshot, sessionOf(message, message.source.ip), judgement, most)
+  return consideredInbound(snapshot, sessionOf(message, message.source.ip), judgement, maxConnectors)
 }
 
 /** A report that mailflow stores uses no outbound connector. */
-function outboundOf(snapshot: Snapshot, { recipient, reason }: Explained, most: number): Considered[] {
+function outboundOf(
+  snapshot: Snapshot,
+  { recipient, reason }: Explained,
+  maxConnectors: number,
+): Considered[] {
   const domain = reason === 'TlsReport' ? null : domainOf(recipient.address)
-  return domain === null ? [] : consideredOutbound(snapshot, domain, most)
+  return domain === null ? [] : consideredOutbound(snapshot, domain, maxConnectors)
 }
 
 /** The ingress's reply to an accepted RCPT TO. */

@@ -79,18 +79,18 @@ function whatIsMissed(connector: InboundConnector): string {
 }
 
 /** Exchange accepts no IPv4 range wider than /24; one site gets a /48 of IPv6. */
-const narrowEnough = { 4: 24, 6: 48 }
+const minPrefixLength = { 4: 24, 6: 48 }
 
 function wideRange({ connectorType }: InboundConnector, range: string, index: number): Warning[] {
   const { family, prefix } = familyOf(range)
-  if (prefix >= narrowEnough[family]) return []
+  if (prefix >= minPrefixLength[family]) return []
   const size = family === 4 ? `${2 ** (32 - prefix)} addresses` : `a /${prefix} of IPv6`
   const what =
     connectorType === 'OnPremises' ? "may relay as the organisation's own server" : 'counts as the partner'
   return [
     {
       path: `senderIpAddresses[${index}]`,
-      message: `${range} is wide: each of ${size} ${what}; /${narrowEnough[family]} or longer is usual`,
+      message: `${range} is wide: each of ${size} ${what}; /${minPrefixLength[family]} or longer is usual`,
     },
   ]
 }
@@ -173,7 +173,7 @@ function authorityTraps(
 }
 
 /** Enough time to get the next certificate from the partner. */
-const soonMs = 30 * dayMs
+const expiryWarningMs = 30 * dayMs
 
 function outOfDate(certificate: X509Certificate, now: Date): string | null {
   const { subject } = certificate
@@ -182,7 +182,7 @@ function outOfDate(certificate: X509Certificate, now: Date): string | null {
   const day = (date: Date) => date.toISOString().slice(0, 10)
   if (to < now) return `${name} expired on ${day(to)}, so no certificate that it issued is trusted`
   if (from > now) return `${name} is not valid before ${day(from)}`
-  if (to.getTime() - now.getTime() > soonMs) return null
+  if (to.getTime() - now.getTime() > expiryWarningMs) return null
   return `${name} expires on ${day(to)}; from then on no certificate that it issued is trusted`
 }
 

@@ -17,7 +17,7 @@ export interface Overlap<C> {
 }
 
 /** Overlaps found with each other connector. A connector may have a thousand domains; ten say enough. */
-const mostOfEach = 10
+const maxOverlapsPerConnector = 10
 
 /** @param patternsOf the patterns of another connector */
 export function overlapsWith<C>(
@@ -36,7 +36,7 @@ export function overlapsWith<C>(
         // Of two overlaps with the same intersection, the identical pattern says more.
         if (same || !found.has(common))
           found.set(common, { other, path: paths.get(mine) ?? '', pattern: common, same })
-        if (found.size >= mostOfEach) return [...found.values()]
+        if (found.size >= maxOverlapsPerConnector) return [...found.values()]
       }
     }
     return [...found.values()]

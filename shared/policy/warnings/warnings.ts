@@ -17,7 +17,7 @@ export function inboundWarnings(
   extent: Extent = 'Everything',
 ): Warning[] {
   if (!connector.enabled) return notInForce(connector)
-  return bounded([
+  return limitWarnings([
     ...notInForce(connector),
     ...(all
       ? [...unprotectedTo(connector, all), ...inboundOverlaps(connector, all, now, extent)]
@@ -34,7 +34,7 @@ export function outboundWarnings(
   extent: Extent = 'Everything',
 ): Warning[] {
   if (!connector.enabled) return notInForce(connector)
-  return bounded([
+  return limitWarnings([
     ...notInForce(connector),
     ...(all
       ? [...unprotectedFrom(connector, all), ...outboundOverlaps(connector, all, extent)]
@@ -51,12 +51,12 @@ const notCompared: Warning[] = [
   },
 ]
 
-const most = 20
+const maxWarnings = 20
 
-function bounded(warnings: Warning[]): Warning[] {
-  if (warnings.length <= most) return warnings
+function limitWarnings(warnings: Warning[]): Warning[] {
+  if (warnings.length <= maxWarnings) return warnings
   return [
-    ...warnings.slice(0, most),
-    { path: '', message: `and ${counted(warnings.length - most, 'more warning')}` },
+    ...warnings.slice(0, maxWarnings),
+    { path: '', message: `and ${counted(warnings.length - maxWarnings, 'more warning')}` },
   ]
 }

@@ -30,7 +30,7 @@ interface Decided<C> extends Overlap<C> {
 }
 
 /** Bounds the cost: each comparison is a selection. */
-const mostAsked = 500
+const maxComparisons = 500
 
 export function describe<C extends InboundConnector | OutboundConnector>(
   connector: C,
@@ -40,16 +40,16 @@ export function describe<C extends InboundConnector | OutboundConnector>(
 ): Warning[] {
   const telling = overlaps.toSorted((one, other) => Number(other.same) - Number(one.same))
   const decided = telling
-    .slice(0, mostAsked)
+    .slice(0, maxComparisons)
     .map((overlap) => decide(connector, overlap, judge))
     .filter((it) => it !== null)
     .filter(({ asMeant }) => extent === 'Everything' || !asMeant)
   const warnings = [...Map.groupBy(decided, kindOf).values()]
     .sort((one, other) => Number(other[0]?.weaker) - Number(one[0]?.weaker))
     .map((group) => ({ path: group[0]?.path ?? '', message: sentence(group) }))
-  const unasked = telling.length - mostAsked
-  if (unasked <= 0) return warnings
-  const message = `overlaps with others in ${unasked} more domains, which were not compared`
+  const omittedCount = telling.length - maxComparisons
+  if (omittedCount <= 0) return warnings
+  const message = `overlaps with others in ${omittedCount} more domains, which were not compared`
   return [...warnings, { path: '', message }]
 }
 

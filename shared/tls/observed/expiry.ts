@@ -6,7 +6,7 @@ import type { Observation, ObservedCertificate } from './observation.ts'
 export type Use = 'InUse' | 'Superseded' | 'NotSeen'
 
 /** Days without an observation after which a certificate counts as unused: the host is gone, or no mail goes there. */
-const forgottenDays = 30
+const unusedAfterDays = 30
 
 export function useOf(
   { lastSeen }: Pick<ObservedCertificate, 'lastSeen'>,
@@ -14,7 +14,7 @@ export function useOf(
   now: Date,
 ): Use {
   if (certificates.some(({ firstSeen }) => firstSeen > lastSeen)) return 'Superseded'
-  return now.getTime() - Date.parse(lastSeen) > forgottenDays * dayMs ? 'NotSeen' : 'InUse'
+  return now.getTime() - Date.parse(lastSeen) > unusedAfterDays * dayMs ? 'NotSeen' : 'InUse'
 }
 
 /** Whole days; negative after expiry. */

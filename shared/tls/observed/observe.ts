@@ -6,8 +6,8 @@ import { hourMs } from '../../contract/durations.ts'
 import type { Observation, ObservedCertificate, ObservedChange, Sighting } from './observation.ts'
 
 /** Certificates stored for an endpoint. */
-const mostCertificates = 6
-const mostChanges = 5
+const maxCertificates = 6
+const maxChanges = 5
 
 export interface Observed {
   observation: Observation
@@ -30,10 +30,10 @@ export function observe(known: Observation | null, sighting: Sighting): Observed
   }
   const others = before.filter((other) => other !== same)
   const change = same === undefined ? changeTo(now, predecessor(now, others, place.kind)) : null
-  const certificates = [now, ...others].sort(latestFirst).slice(0, mostCertificates)
+  const certificates = [now, ...others].sort(latestFirst).slice(0, maxCertificates)
   // A late observation: all stored certificates were seen after it.
   if (!certificates.includes(now)) return null
-  const changes = [...(change ? [change] : []), ...(known?.changes ?? [])].slice(0, mostChanges)
+  const changes = [...(change ? [change] : []), ...(known?.changes ?? [])].slice(0, maxChanges)
   return { observation: { ...place, certificates, changes }, change }
 }
 

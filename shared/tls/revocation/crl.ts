@@ -14,7 +14,7 @@ import { isSignedBy } from './signature.ts'
 import { type Question, reasonOf, revoked, staleness, type Told, unknown } from './told.ts'
 
 /** Octets. The largest CRLs of public authorities have some ten million. */
-export const largestCrl = 20_000_000
+export const maxCrlOctets = 20_000_000
 
 const deltaIndicator = '2.5.29.27'
 /** Extensions that may be critical. Scope and delta are evaluated; the others do not matter here. */

@@ -13,21 +13,21 @@ export interface RevocationEndpoints {
 }
 
 /** Addresses read of each kind. */
-const most = 8
+const maxAddresses = 8
 
 /** Characters: addresses are cached and shown. */
-const longestUrl = 2_048
+const maxUrlLength = 2_048
 
 /** Only HTTP, without invisible characters: few use LDAP, and no firewall allows it. */
-const isWeb = (url: string): boolean => url.length <= longestUrl && /^https?:\/\/[!-~]+$/i.test(url)
+const isWeb = (url: string): boolean => url.length <= maxUrlLength && /^https?:\/\/[!-~]+$/i.test(url)
 
 export function revocationEndpoints(certificate: X509Certificate): RevocationEndpoints {
   const access = accessOf(certificate)
   const placesFor = (wanted: string) => access.flatMap(([method, url]) => (method === wanted ? [url] : []))
   return {
-    crl: crlOf(certificate).filter(isWeb).slice(0, most),
-    ocsp: placesFor('OCSP').slice(0, most),
-    issuers: placesFor('CA Issuers').slice(0, most),
+    crl: crlOf(certificate).filter(isWeb).slice(0, maxAddresses),
+    ocsp: placesFor('OCSP').slice(0, maxAddresses),
+    issuers: placesFor('CA Issuers').slice(0, maxAddresses),
   }
 }
 

@@ -13,7 +13,7 @@ export interface Link {
 }
 
 /** More than any path needs. */
-const longest = 8
+const maxLinks = 8
 
 /**
  * @param chain as presented, leaf first
@@ -22,7 +22,7 @@ const longest = 8
 export function linksOf(chain: readonly X509Certificate[], anchors: readonly X509Certificate[]): Link[] {
   const trusted = new Set(anchors.map(({ fingerprint256 }) => fingerprint256))
   const links: Link[] = []
-  for (let at = chain[0] ?? null; at !== null && links.length < longest; ) {
+  for (let at = chain[0] ?? null; at !== null && links.length < maxLinks; ) {
     const certificate = at
     if (trusted.has(certificate.fingerprint256) || isIssuedBy(certificate, certificate)) break
     // Trust anchors come first, since the path ends there.

@@ -31,14 +31,14 @@ import { isSignedBy } from './signature.ts'
 import { type Question, reasonOf, revoked, staleness, type Told, unknown } from './told.ts'
 
 /** Octets. */
-export const largestOcspAnswer = 65_536
+export const maxOcspOctets = 65_536
 /**
  * Milliseconds for which a response without nextUpdate is valid. RFC 6960 §4.2.2.1: newer information is always
  * available.
  */
-const holdsWithoutEnd = dayMs
+const defaultValidityMs = dayMs
 /** Certificates of one response that are tried. */
-const mostSigners = 4
+const maxSigners = 4
 
 const sha1 = '1.3.14.3.2.26'
 const hashes: Readonly<Record<string, string>> = {
@@ -92,7 +92,7 @@ function statusIn({ responses, responseExtensions = [] }: ResponseData, question
   if ([...responseExtensions, ...(single.singleExtensions ?? [])].some(({ critical }) => critical))
     return unknown('The OCSP response has an unknown critical extension')
   const { thisUpdate, nextUpdate } = single
-  const until = nextUpdate ?? new Date(thisUpdate.getTime() + holdsWithoutEnd)
+  const until = nextUpdate ?? new Date(thisUpdate.getTime() + defaultValidityMs)
   const stale = staleness(thisUpdate, until, question.at)
   return stale === null ? told(single) : unknown(`The OCSP response ${stale}`)
 }
@@ -128,7 +128,7 @@ function isSigned(basic: Buffer, { issuer, at }: Question): boolean {
   if (isBy(issuer)) return true
   const enclosed = certificates ? elements(only(certificates.content).content) : []
   return enclosed
-    .slice(0, mostSigners)
+    .slice(0, maxSigners)
     .map(({ whole }) => new X509Certificate(whole))
     .some((signer) => isDelegate(signer, issuer, at) && isBy(signer))
 }

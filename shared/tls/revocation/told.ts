@@ -11,7 +11,7 @@ export interface Question {
 export type Told = Pick<RevocationSource, 'status' | 'detail' | 'nextUpdate'>
 
 /** Milliseconds of tolerated clock difference. */
-const tolerance = 300_000
+const clockToleranceMs = 300_000
 
 export const unknown = (detail: string): Told => ({ status: 'Unknown', detail, nextUpdate: null })
 
@@ -49,9 +49,9 @@ export const isFinal = ({ status, detail }: Pick<Told, 'status' | 'detail'>): bo
  * @returns why not, or null
  */
 export function staleness(thisUpdate: Date, nextUpdate: Date, at: Date): string | null {
-  if (!(thisUpdate.getTime() - tolerance <= at.getTime()))
+  if (!(thisUpdate.getTime() - clockToleranceMs <= at.getTime()))
     return `has thisUpdate in the future: ${when(thisUpdate)}`
-  if (!(at.getTime() <= nextUpdate.getTime() + tolerance)) return `expired at ${when(nextUpdate)}`
+  if (!(at.getTime() <= nextUpdate.getTime() + clockToleranceMs)) return `expired at ${when(nextUpdate)}`
   return null
 }
 

@@ -36,7 +36,7 @@ function unit(fields: Partial<Dependencies> = {}) {
     evaluation,
     readHeaders: async () => Buffer.from('Subject: Hello\r\n'),
     read: async () => Buffer.from(whole),
-    maximumReturnedSize: 1_000,
+    maxReturnedOctets: 1_000,
     async store(id, octets) {
       objects.set(id, octets)
       return contentReference('content', id, octets)
@@ -178,7 +178,7 @@ describe('the DSN returns', () => {
   })
 
   test('the headers of a message above the size limit, and reads no more than these', async () => {
-    const part = await returned({ returnsContent: true }, { maximumReturnedSize: 999, read: missing })
+    const part = await returned({ returnsContent: true }, { maxReturnedOctets: 999, read: missing })
     assert.deepEqual([part?.type, part?.text], ['text/rfc822-headers', 'Subject: Hello\r\n'])
   })
 

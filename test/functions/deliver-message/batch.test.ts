@@ -27,7 +27,7 @@ const batch = (fields: Partial<BatchOptions> = {}) =>
   new Batch({
     slots: places(1),
     limitMs: 1_000,
-    leastMs: 0,
+    minRemainingMs: 0,
     onFault: (error) => assert.fail(error),
     ...fields,
   })
@@ -100,13 +100,13 @@ describe('the records of one batch', () => {
 
   it('do not begin with too little time, and then take no slot', async () => {
     const slots = places(1)
-    const one = batch({ slots, limitMs: 100, leastMs: 101 })
+    const one = batch({ slots, limitMs: 100, minRemainingMs: 101 })
     assert.equal(await one.join('partner.example').inTurn(() => assert.fail('begun')), 'NoTime')
     assert.deepEqual(slots.asked, [])
   })
 
   it('do not begin behind a record that takes all the time', async () => {
-    const one = batch({ limitMs: 60, leastMs: 30 })
+    const one = batch({ limitMs: 60, minRemainingMs: 30 })
     const until = () =>
       new Promise<string>((resolve) => one.signal.addEventListener('abort', () => resolve('late')))
     const [first, second] = await Promise.all([

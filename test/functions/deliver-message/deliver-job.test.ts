@@ -7,7 +7,7 @@ import {
   deliverJob,
   leaseMs,
 } from '../../../functions/deliver-message/deliver-job.ts'
-import { mostWaits } from '../../../functions/deliver-message/postpone.ts'
+import { maxWaits } from '../../../functions/deliver-message/postpone.ts'
 import type { DeliveryJob, EvaluationJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
 import { Claims, type Forestalled } from '../../../shared/messages/claims.ts'
@@ -273,7 +273,7 @@ describe('a job that has waited long for a slot', () => {
   const fullHouse = { inTurn: async () => 'NoSlot' as const }
 
   it('fails like an attempt, which is decided like any other', async () => {
-    const job = { ...jobFor(['a@partner.example']), waits: mostWaits }
+    const job = { ...jobFor(['a@partner.example']), waits: maxWaits }
     const first = worker({}, fullHouse)
     const delivery = await deliverJob(job, first)
     assert.deepEqual([first.transmitted, delivery.postponed], [[], null])
@@ -289,7 +289,7 @@ describe('a job that has waited long for a slot', () => {
   })
 
   it('goes back to the queue until then and claims nothing', async () => {
-    const job = { ...jobFor(['a@partner.example']), waits: mostWaits - 1 }
+    const job = { ...jobFor(['a@partner.example']), waits: maxWaits - 1 }
     const busy = worker({}, fullHouse)
     assert.equal((await deliverJob(job, busy)).postponed, 'NoSlot')
     assert.deepEqual(busy.evaluation.take(), [])

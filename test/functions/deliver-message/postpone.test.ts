@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { givenUp, mostWaits, postpone, type Reason } from '../../../functions/deliver-message/postpone.ts'
+import { givenUp, maxWaits, postpone, type Reason } from '../../../functions/deliver-message/postpone.ts'
 import { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import { formatReply } from '../../../shared/mail/reply.ts'
 import { opportunistic } from '../../../shared/policy/outbound.ts'
@@ -45,9 +45,9 @@ describe('a job that has not begun', () => {
   })
 
   it('fails temporarily after a long wait, with the code of congestion', () => {
-    assert.equal(givenUp(job(mostWaits - 1), 'NoSlot'), null)
-    assert.equal(givenUp(job(mostWaits), 'NoTime'), null)
-    const answer = givenUp(job(mostWaits), 'NoSlot')
+    assert.equal(givenUp(job(maxWaits - 1), 'NoSlot'), null)
+    assert.equal(givenUp(job(maxWaits), 'NoTime'), null)
+    const answer = givenUp(job(maxWaits), 'NoSlot')
     assert.equal(
       answer && formatReply(answer),
       '451 4.4.5 All slots for deliveries to partner.example are in use',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { readAhead } from '../../../functions/deliver-message/deliver-job.ts'
+import { maxPreloadOctets } from '../../../functions/deliver-message/deliver-job.ts'
 import { SesPlaces } from '../../../functions/deliver-message/ses-place.ts'
 
 /** Returns how many of ten messages are being sent before the first has ended. */
@@ -24,10 +24,10 @@ async function begunAtOnce(octets: number): Promise<number> {
 }
 
 describe('in a batch for SES', () => {
-  it('small messages are sent all at once', async () => assert.equal(await begunAtOnce(readAhead), 10))
+  it('small messages are sent all at once', async () => assert.equal(await begunAtOnce(maxPreloadOctets), 10))
 
   it('large messages are sent three at a time, and all in the end', async () =>
-    assert.equal(await begunAtOnce(readAhead + 1), 3))
+    assert.equal(await begunAtOnce(maxPreloadOctets + 1), 3))
 
   it('a large message that cannot be read holds no slot', async () => {
     const places = new SesPlaces()
@@ -35,7 +35,7 @@ describe('in a batch for SES', () => {
       throw new Error('no content')
     }
     for (let time = 0; time < 5; time += 1)
-      await assert.rejects(places.placeFor(readAhead + 1).inTurn(fails), /no content/)
-    assert.equal(await places.placeFor(readAhead + 1).inTurn(async () => 'sent'), 'sent')
+      await assert.rejects(places.placeFor(maxPreloadOctets + 1).inTurn(fails), /no content/)
+    assert.equal(await places.placeFor(maxPreloadOctets + 1).inTurn(async () => 'sent'), 'sent')
   })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Batch } from '../../../functions/deliver-message/batch.ts'
-import { givenUp, mostWaits } from '../../../functions/deliver-message/postpone.ts'
+import { givenUp, maxWaits } from '../../../functions/deliver-message/postpone.ts'
 import { isSlow, outOfTime, slowHosts } from '../../../functions/deliver-message/slow.ts'
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
@@ -28,11 +28,11 @@ describe('mail is for slow hosts', () => {
   it('with the code of an attempt that timed out', () => assert.equal(timedOut.enhanced, outOfTime))
 
   it('not when it waited too long for their slots: otherwise it would be slow for ever', () => {
-    const job = { destination: 'evil.example', waits: mostWaits } as DeliveryJob
+    const job = { destination: 'evil.example', waits: maxWaits } as DeliveryJob
     const answer = givenUp(job, 'NoSlotForSlowHost')
     assert.equal(answer?.enhanced, '4.4.5')
     assert.equal(isSlow(after(failed(0, answer?.enhanced ?? ''))), false)
-    assert.equal(givenUp({ ...job, waits: mostWaits - 1 }, 'NoSlotForSlowHost'), null)
+    assert.equal(givenUp({ ...job, waits: maxWaits - 1 }, 'NoSlotForSlowHost'), null)
   })
 })
 
@@ -54,7 +54,7 @@ function table() {
 }
 
 const batchAt = (slots: ReturnType<typeof table>['slots']) =>
-  new Batch({ slots, limitMs: 60_000, leastMs: 0, onFault: assert.fail })
+  new Batch({ slots, limitMs: 60_000, minRemainingMs: 0, onFault: assert.fail })
 
 describe('slow hosts', () => {
   it('have as many slots together as one destination, and block no others', async () => {

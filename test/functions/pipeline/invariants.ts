@@ -2,7 +2,7 @@
 import type { Recipient } from '../../../shared/contract/message.ts'
 import type { History } from './simulation.ts'
 import type { Notification, Transmission, Witness } from './witness.ts'
-import { faultsInAll } from './world.ts'
+import { maxFaults } from './world.ts'
 
 interface Case {
   history: History
@@ -67,8 +67,8 @@ const ofRuns: Record<string, (history: History) => boolean> = {
     [...Map.groupBy(witness.evaluations, (id) => id)].every(([id, { length }]) => {
       const attempts = witness.transmissions.filter((made) => made.message === id).length
       return id === message.id
-        ? length <= mostEvaluations(recipients.length, attempts, witness.retries + witness.handedBack)
-        : length <= mostEvaluations(1, attempts, witness.handedBack)
+        ? length <= maxEvaluations(recipients.length, attempts, witness.retries + witness.handedBack)
+        : length <= maxEvaluations(1, attempts, witness.handedBack)
     }),
   'a DSN is settled like any message and has no more copies': ({ witness, state }) =>
     witness.notifications.every(({ dsn }) => {
@@ -147,5 +147,5 @@ const repeats = (
  * timer; faults; each retry and each returned job, and the duplicate that it causes: a recipient's next timer or the
  * outcome of its attempt.
  */
-const mostEvaluations = (recipients: number, attempts: number, retries: number): number =>
-  recipients * (2 + 12 * 4) + 2 * attempts + 2 * faultsInAll + retries * (1 + recipients)
+const maxEvaluations = (recipients: number, attempts: number, retries: number): number =>
+  recipients * (2 + 12 * 4) + 2 * attempts + 2 * maxFaults + retries * (1 + recipients)

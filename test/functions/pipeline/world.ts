@@ -50,10 +50,10 @@ export interface Setting {
 }
 
 /** Enough steps for faults to meet, few enough for a run to end. */
-export const faultsInAll = 6
-const retriesInAll = 10
-const stepsWithChanges = 3_000
-const stepsInAll = 20_000
+export const maxFaults = 6
+const maxRetries = 10
+const maxStepsWithChanges = 3_000
+const maxSteps = 20_000
 
 export class World {
   readonly queues = new Queues()
@@ -66,8 +66,8 @@ export class World {
   #accepted = ''
   #now: number
   #connectors: Snapshot
-  #faultsLeft = faultsInAll
-  #retriesLeft = retriesInAll
+  #faultsLeft = maxFaults
+  #retriesLeft = maxRetries
 
   constructor(setting: Setting) {
     this.#setting = setting
@@ -84,10 +84,11 @@ export class World {
 
   /** @returns at the end of the work, or after too many steps */
   async run(): Promise<void> {
-    for (let step = 0; step < stepsInAll; step++) {
+    for (let step = 0; step < maxSteps; step++) {
       await this.#thoughts()
       this.#retire()
-      if (step < stepsWithChanges && this.#chance.of(this.#setting.faults.changes)) this.#changeConnectors()
+      if (step < maxStepsWithChanges && this.#chance.of(this.#setting.faults.changes))
+        this.#changeConnectors()
       if (this.#retriesLeft > 0 && this.#chance.of(this.#setting.faults.retries)) this.#retry()
       if (!(await this.#proceed())) return
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type ResolveOptions, resolveTargets } from '../../../functions/validate-connector/resolve.ts'
-import { mostHosts } from '../../../shared/connectors/validation.ts'
+import { maxHosts } from '../../../shared/connectors/validation.ts'
 import type { SmartHost } from '../../../shared/contract/jobs.ts'
 import { fakeResolver, type Zone } from '../../support/dns.ts'
 
@@ -79,10 +79,10 @@ describe('the hosts of a validation', () => {
     )
   })
 
-  it(`are at most ${mostHosts}, and the others are counted`, async () => {
-    const many = Array.from({ length: mostHosts + 5 }, (_, n) => `192.0.2.${n + 1}`)
+  it(`are at most ${maxHosts}, and the others are counted`, async () => {
+    const many = Array.from({ length: maxHosts + 5 }, (_, n) => `192.0.2.${n + 1}`)
     const targets = await resolveTargets(bySmartHosts(...many), options(zone))
-    assert.equal(targets.flatMap(({ hops }) => hops).length, mostHosts)
+    assert.equal(targets.flatMap(({ hops }) => hops).length, maxHosts)
     assert.equal(
       targets.at(-1)?.step.detail,
       'A validation tries at most 20 addresses; 5 smart hosts were not tried',
@@ -90,7 +90,7 @@ describe('the hosts of a validation', () => {
     assert.equal(targets.at(-1)?.step.host, null)
   })
 
-  it(`are at most ${mostHosts} when few names have many addresses`, async () => {
+  it(`are at most ${maxHosts} when few names have many addresses`, async () => {
     const addresses = (net: number) => Array.from({ length: 9 }, (_, n) => `198.51.100.${net + n}`)
     const a = { 'a.example': addresses(1), 'b.example': addresses(11), 'c.example': addresses(21) }
     const targets = await resolveTargets(bySmartHosts('a.example', 'b.example', 'c.example'), options({ a }))

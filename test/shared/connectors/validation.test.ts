@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { OutboundConnectorInput } from '../../../shared/connectors/schema.ts'
 import {
   keepable,
-  mostHosts,
+  maxHosts,
   OutboundValidation,
   type ValidationStep,
 } from '../../../shared/connectors/validation.ts'
@@ -66,20 +66,20 @@ function largest(): OutboundValidation {
     }),
   )
   return validation([
-    ...Array.from({ length: mostHosts }, () => ofHost).flat(),
+    ...Array.from({ length: maxHosts }, () => ofHost).flat(),
     step({ step: 'TestMail', detail, tls }),
   ])
 }
 
 describe('a validation', () => {
   it('is stored whole if it fits', () => {
-    const steps = Array.from({ length: mostHosts }, () => step({ certificates: [certificate(5, 60)] }))
+    const steps = Array.from({ length: maxHosts }, () => step({ certificates: [certificate(5, 60)] }))
     assert.deepEqual(keepable(validation(steps)), validation(steps))
   })
 
   it("keeps the host's certificate rather than those of its authorities", () => {
     const chain = [certificate(3, 100), certificate(20, 255), certificate(20, 255)]
-    const kept = keepable(validation(Array.from({ length: mostHosts }, () => step({ certificates: chain }))))
+    const kept = keepable(validation(Array.from({ length: maxHosts }, () => step({ certificates: chain }))))
     assert.ok(kept.steps.every(({ certificates }) => certificates.length === 1))
     assert.deepEqual(kept.steps[0]?.certificates[0], chain[0])
   })
@@ -101,7 +101,7 @@ describe('a validation', () => {
       detail: fc.string({ unit: 'binary', maxLength: 150 }),
     })
     fc.assert(
-      fc.property(fc.array(ofAnySize, { maxLength: 6 * mostHosts + 2 }), (sizes) => {
+      fc.property(fc.array(ofAnySize, { maxLength: 6 * maxHosts + 2 }), (sizes) => {
         const steps = sizes.map(({ names, length, chain, detail }) =>
           step({
             detail: detail.replace(/\p{Cc}/gu, ' '),

@@ -68,7 +68,7 @@ export function work(unit: Unit, body: string, ports: Ports): Promise<unknown> {
         claims: new Claims(documents, table),
         readHeaders: ports.read,
         read: ports.read,
-        maximumReturnedSize: 100_000,
+        maxReturnedOctets: 100_000,
         async store(id, octets) {
           const reference = contentReference('content', id, octets)
           await ports.store(octets, reference)
