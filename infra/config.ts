@@ -38,17 +38,17 @@ const fixedUnit = (timeoutSeconds: number, defaultConcurrency: number) =>
     .transform((settings) => ({ ...settings, timeoutSeconds }))
 
 /** Seconds without a reply before the next hop times out. */
-const silence = (defaultSeconds: number) => z.number().positive().max(240).default(defaultSeconds)
+const timeoutSetting = (defaultSeconds: number) => z.number().positive().max(240).default(defaultSeconds)
 
 const SmtpTimeouts = z.strictObject({
   /** Seconds until the TCP connection is open. @default 30 */
-  connect: silence(30),
+  connect: timeoutSetting(30),
   /** Seconds for the greeting, and again for the TLS handshake. @default 60 */
-  greeting: silence(60),
+  greeting: timeoutSetting(60),
   /** Seconds for the reply to a command. @default 60 */
-  command: silence(60),
+  command: timeoutSetting(60),
   /** Seconds without progress while the message is sent. @default 120 */
-  data: silence(120),
+  data: timeoutSetting(120),
 })
 
 const Ingress = z.strictObject({

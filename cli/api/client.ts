@@ -26,7 +26,7 @@ interface Asked {
 }
 
 /** API Gateway itself times out after 30 seconds. */
-const patienceMs = 40_000
+const timeoutMs = 40_000
 
 /** Entries of one page. */
 const maxPageSize = 200
@@ -111,7 +111,7 @@ export class ApiClient {
         ...(request.body !== undefined && { body: request.body }),
         // Credentials must not reach another host.
         redirect: 'error',
-        signal: AbortSignal.timeout(patienceMs),
+        signal: AbortSignal.timeout(timeoutMs),
       })
       return { status: response.status, ok: response.ok, json: jsonOf(await response.text()) }
     } catch (error) {
@@ -149,6 +149,6 @@ function unreachable(base: URL, error: unknown): Fault {
       'Start the gateway on this machine (npm start), or give the API address: --api URL, or MAILFLOW_API.',
     ])
   if (error instanceof Error && error.name === 'TimeoutError')
-    return new Fault(`request to ${base.href} timed out after ${patienceMs / 1000} seconds`)
+    return new Fault(`request to ${base.href} timed out after ${timeoutMs / 1000} seconds`)
   return new Fault(`cannot reach ${base.href}: ${errorMessage(cause)}`)
 }

@@ -22,7 +22,7 @@ export interface CheckOptions {
   /** A file of additional trusted authorities. */
   readonly authorities: string | undefined
   /** Milliseconds for each step. */
-  readonly timeout: number
+  readonly timeoutMs: number
 }
 
 /** @throws Fault for the file of authorities; every problem of the server is a finding */
@@ -40,6 +40,6 @@ export async function checkFile(file: string, options: CheckOptions, world: Worl
 }
 
 async function gatherOptions(options: CheckOptions, world: World): Promise<GatherOptions> {
-  const { serverName, authorities, timeout } = options
+  const { serverName, authorities, timeoutMs: timeout } = options
   return { serverName, timeout, store: await trustStore(authorities, world), at: new Date(world.now()) }
 }

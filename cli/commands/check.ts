@@ -7,8 +7,8 @@ import { command, jsonOption } from '../command.ts'
 import { exit, UsageFault } from '../faults.ts'
 import { jsonText } from '../text/words.ts'
 
-const usualTimeout = '10'
-const longestTimeout = 300
+const defaultTimeoutSeconds = '10'
+const maxTimeoutSeconds = 300
 
 export const check = command({
   name: 'check',
@@ -27,7 +27,11 @@ export const check = command({
       says: 'the name that the certificate must have (default: HOST)',
     },
     ca: { type: 'string', value: 'FILE', says: 'also trust the certificate authorities in this file' },
-    timeout: { type: 'string', value: 'SECONDS', says: `timeout of each step (default: ${usualTimeout})` },
+    timeout: {
+      type: 'string',
+      value: 'SECONDS',
+      says: `timeout of each step (default: ${defaultTimeoutSeconds})`,
+    },
     ...jsonOption,
   },
   details: `
@@ -47,7 +51,7 @@ seen, advice.
     const options: CheckOptions = {
       serverName: servername === undefined ? null : nameGiven(servername),
       authorities: ca,
-      timeout: secondsOf(timeout ?? usualTimeout) * 1000,
+      timeoutMs: parseTimeoutSeconds(timeout ?? defaultTimeoutSeconds) * 1000,
     }
     // Loaded here because loading is slow and no other command needs it.
     const { checkFile, checkServer } = await import('../check/check-tls.ts')
@@ -65,8 +69,8 @@ function nameGiven(text: string): string {
   return name
 }
 
-function secondsOf(text: string): number {
+function parseTimeoutSeconds(text: string): number {
   const seconds = Number(text)
-  if (/^\d+$/.test(text) && seconds >= 1 && seconds <= longestTimeout) return seconds
-  throw new UsageFault(`--timeout ${text}: not a number of seconds from 1 to ${longestTimeout}`)
+  if (/^\d+$/.test(text) && seconds >= 1 && seconds <= maxTimeoutSeconds) return seconds
+  throw new UsageFault(`--timeout ${text}: not a number of seconds from 1 to ${maxTimeoutSeconds}`)
 }

@@ -4,7 +4,7 @@ import type { ConnectorRepository } from '../../shared/connectors-table/reposito
 import type { Surroundings, Warning } from '../../shared/policy/warnings/warning.ts'
 
 /** The connector is saved already, and the client waits for the response. */
-const patienceMs = 5_000
+const timeoutMs = 5_000
 
 export interface RemarksDependencies {
   logger: Logger
@@ -23,7 +23,7 @@ export function remarksOn<Stored>(
 ): (connector: Stored) => Promise<Warning[]> {
   const everything = async (): Promise<Surroundings | null> => {
     try {
-      return await inTime(repository.everything())
+      return await withTimeout(repository.everything())
     } catch (error) {
       logger.error('A saved connector could not be compared with the others', error as Error)
       return null
@@ -32,14 +32,14 @@ export function remarksOn<Stored>(
   return async (connector) => look(connector, await everything(), new Date(now()))
 }
 
-async function inTime<T>(result: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>()
+async function withTimeout<T>(result: Promise<T>): Promise<T> {
+  const { promise: timeout, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(
-    () => reject(new Error(`The connectors were not read within ${patienceMs} ms`)),
-    patienceMs,
+    () => reject(new Error(`The connectors were not read within ${timeoutMs} ms`)),
+    timeoutMs,
   )
   try {
-    return await Promise.race([result, late])
+    return await Promise.race([result, timeout])
   } finally {
     clearTimeout(timer)
   }

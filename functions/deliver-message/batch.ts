@@ -41,7 +41,7 @@ export class Batch {
   readonly signal: AbortSignal
   readonly sessions: Sessions
   readonly #options: BatchOptions
-  readonly #begun = performance.now()
+  readonly #startedAt = performance.now()
   readonly #lines = new Map<string, Line>()
   readonly #releases: Promise<void>[] = []
   readonly #found = new Map<string, Promise<NextHops>>()
@@ -96,7 +96,7 @@ export class Batch {
   }
 
   async #whyNot(line: Line): Promise<Reason | null> {
-    if (this.#left < this.#options.minRemainingMs) return 'NoTime'
+    if (this.#remainingMs < this.#options.minRemainingMs) return 'NoTime'
     line.slot ??= this.#acquire(line.destination)
     return (await line.slot) === null ? 'NoSlot' : null
   }
@@ -111,8 +111,8 @@ export class Batch {
     }
   }
 
-  get #left(): number {
-    return this.#options.limitMs - (performance.now() - this.#begun)
+  get #remainingMs(): number {
+    return this.#options.limitMs - (performance.now() - this.#startedAt)
   }
 
   #acquire(destination: string): Promise<Held> {

@@ -16,7 +16,7 @@ import { type Noting, noteCertificate, type Tools } from '../../shared/transport
 const maxObservations = 200
 
 /** Milliseconds; the function has that much time left after its last attempt. */
-const patience = 10_000
+const writeTimeoutMs = 10_000
 
 export class Sightings {
   readonly #seen = new Map<string, Sighting>()
@@ -86,6 +86,6 @@ export async function writeSightings(
   now: Date,
   tools: Tools,
 ): Promise<void> {
-  const signal = AbortSignal.timeout(patience)
+  const signal = AbortSignal.timeout(writeTimeoutMs)
   await Promise.all(sightings.take().map((one) => noteCertificate(one, now, noting, tools, signal)))
 }

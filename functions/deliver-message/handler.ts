@@ -28,7 +28,7 @@ export const handler = sqsHandler({
 // Cold start.
 
 /** The function may run longer than `limitMs`, so that results can still be written. */
-const limits = { limitMs: 270_000, leastMs: 90_000 }
+const limits = { limitMs: 270_000, minRemainingMs: 90_000 }
 
 const environment = readEnvironment(DeliverEnvironment, process.env)
 const logger = new Logger({ serviceName: 'deliver-message' })
@@ -84,7 +84,7 @@ async function afterBatch(
 ): Promise<void> {
   await Promise.all([
     shared.end(),
-    transmission.settled(),
+    transmission.settle(),
     writeSessions(tally, stores.counters, Math.random, tools),
     writeSightings(sightings, stores.observed, new Date(), tools),
   ])

@@ -14,11 +14,12 @@ export const slowHosts = 'slow hosts'
 const long = 30_000
 
 /** Enhanced status code of an attempt that timed out. */
-export const outOfTime = '4.4.315'
+export const timedOutStatus = '4.4.315'
 
 export function isSlow({ recipients }: Pick<DeliveryJob, 'recipients'>): boolean {
   return recipients.some(
     ({ lastAttempt }) =>
-      lastAttempt !== null && (lastAttempt.durationMs >= long || lastAttempt.reply.enhanced === outOfTime),
+      lastAttempt !== null &&
+      (lastAttempt.durationMs >= long || lastAttempt.reply.enhanced === timedOutStatus),
   )
 }

@@ -8,7 +8,7 @@ import type { SessionCounters } from '../../shared/tls-reports/counters.ts'
 import type { Tally } from '../../shared/tls-reports/tally.ts'
 
 /** Milliseconds; the function has that much time left after its last attempt. */
-const patience = 10_000
+const writeTimeoutMs = 10_000
 
 /** RFC 8460 §3: a session that carries a report must not appear in the next one. */
 export function sessionRecorder(
@@ -50,7 +50,7 @@ export async function writeSessions(
     const metric = metrics.singleMetric().addDimension('result', result)
     metric.addMetric(Metric.tlsResults, MetricUnit.Count, sessions)
   }
-  const unwritten = await counters.add(counted, random(), AbortSignal.timeout(patience))
+  const unwritten = await counters.add(counted, random(), AbortSignal.timeout(writeTimeoutMs))
   if (unwritten === null) return
   metrics.addMetric(Metric.sessionsUncounted, MetricUnit.Count, unwritten.sessions)
   logger.warn('Sessions could not be counted for the reports of the day', {

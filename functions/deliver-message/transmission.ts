@@ -25,7 +25,7 @@ export interface BatchParts {
 }
 
 /** Timeout for policies and revocations that are still being fetched at the end of a batch. */
-const settlePatienceMs = 10_000
+const settleTimeoutMs = 10_000
 
 const now = (): Date => new Date()
 
@@ -87,8 +87,8 @@ export class Transmission {
   }
 
   /** Waits for background fetches: a function that is frozen during a fetch loses it. */
-  async settled(): Promise<void> {
-    await Promise.all([this.#policies.settled(settlePatienceMs), this.#revocation.settled(settlePatienceMs)])
+  async settle(): Promise<void> {
+    await Promise.all([this.#policies.settled(settleTimeoutMs), this.#revocation.settled(settleTimeoutMs)])
   }
 
   async #keepReport(

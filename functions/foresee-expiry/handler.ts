@@ -27,7 +27,7 @@ const connectors = new ConnectorRepository(documents, environment.CONNECTORS_TAB
 const table = new ObservedTable(documents, environment.TRANSPORT_TABLE)
 const list = new ObservedList(documents, environment.TRANSPORT_TABLE)
 
-const patience = 10_000
+const recordTimeoutMs = 10_000
 
 const now = () => new Date()
 
@@ -35,7 +35,7 @@ const dependencies: Dependencies = {
   published: () => published.read(),
   connectors: () => connectors.everything(),
   async see(sighting) {
-    await table.see(sighting, now(), AbortSignal.timeout(patience))
+    await table.see(sighting, now(), AbortSignal.timeout(recordTimeoutMs))
   },
   observations: () => list.all(now()),
   claims: new Claims<Told>(documents, environment.TRANSPORT_TABLE),

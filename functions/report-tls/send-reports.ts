@@ -62,7 +62,7 @@ const leaseMs = 20 * minuteMs
 const rememberedDays = 10
 const domainsAtOnce = 20
 /** Milliseconds; a silent name server must not use up the run. */
-const longestQuestion = 5_000
+const dnsTimeoutMs = 5_000
 
 /** @throws when the counters or the claims cannot be read */
 export async function sendReports(day: string, dependencies: Dependencies): Promise<Run> {
@@ -100,8 +100,8 @@ async function reportTo(
   run: Run,
   dependencies: Dependencies,
 ): Promise<void> {
-  const inTime = AbortSignal.timeout(longestQuestion)
-  const answer = await dependencies.resolver.ask(recordName(counts.domain), 'TXT', inTime)
+  const querySignal = AbortSignal.timeout(dnsTimeoutMs)
+  const answer = await dependencies.resolver.ask(recordName(counts.domain), 'TXT', querySignal)
   if (answer.kind === 'Failed') run.unasked += 1
   const places = answer.kind === 'Found' ? reportPlaces(answer.records) : []
   if (places.length === 0) return

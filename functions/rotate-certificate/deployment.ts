@@ -13,7 +13,7 @@ const Request = z.object({
   LogicalResourceId: z.string(),
 })
 
-const patience = 10_000
+const responseTimeoutMs = 10_000
 
 /**
  * Runs `work`, and sends its outcome to the response URL of a deployment's event. A deletion runs nothing.
@@ -36,7 +36,11 @@ export async function forWhomeverAsks<T>(
     outcome = { Status: 'FAILED', Reason: (error as Error).message.slice(0, 1000) }
   }
   const body = JSON.stringify({ ...request, ...outcome, PhysicalResourceId: 'certificates' })
-  const answer = await send(ResponseURL, { method: 'PUT', body, signal: AbortSignal.timeout(patience) })
+  const answer = await send(ResponseURL, {
+    method: 'PUT',
+    body,
+    signal: AbortSignal.timeout(responseTimeoutMs),
+  })
   if (!answer.ok) throw new Error(`CloudFormation did not accept the response: HTTP ${answer.status}`)
   return result
 }

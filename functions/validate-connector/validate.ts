@@ -77,16 +77,16 @@ async function bySmtp(
   { smtp: all, limits }: Options,
 ): Promise<ValidationStep[]> {
   const smtp = optionsFor(route, all)
-  const [resolving, probing, whole] = [limits.resolve, limits.probe, limits.whole].map((ms) =>
+  const [resolveSignal, probeSignal, wholeSignal] = [limits.resolve, limits.probe, limits.whole].map((ms) =>
     AbortSignal.timeout(ms),
   ) as [AbortSignal, AbortSignal, AbortSignal]
-  const plan = await planAttempt(mail, { ...smtp, signal: resolving })
+  const plan = await planAttempt(mail, { ...smtp, signal: resolveSignal })
   if ('kind' in plan) return [stepOf({ step: 'Resolve', succeeded: false, detail: formatReply(plan.reply) })]
-  const targets = await resolveTargets(route, { ...smtp, dane: plan.heeds.dane, signal: resolving })
+  const targets = await resolveTargets(route, { ...smtp, dane: plan.heeds.dane, signal: resolveSignal })
   const probed = await Promise.all(
     targets.map(async ({ step, hops }: Target) => {
       const probes = await Promise.all(
-        hops.map((hop) => probeHop(hop, mail, plan, { ...smtp, signal: probing })),
+        hops.map((hop) => probeHop(hop, mail, plan, { ...smtp, signal: probeSignal })),
       )
       return { step, probes }
     }),
@@ -95,7 +95,7 @@ async function bySmtp(
   return [
     ...probed.flatMap(({ step, probes }) => [step, ...probes.flatMap(({ steps }) => steps)]),
     hop
-      ? await sendTestMail(mail, (it) => deliverOver([hop], it, { ...smtp, signal: whole }))
+      ? await sendTestMail(mail, (it) => deliverOver([hop], it, { ...smtp, signal: wholeSignal }))
       : notSent('Not sent, since no host passed'),
   ]
 }

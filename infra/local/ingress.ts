@@ -73,9 +73,9 @@ async function probePort(port: number, option: string): Promise<number> {
 }
 
 /** Milliseconds before a start without a healthy process fails. */
-const patience = 30_000
+const startTimeoutMs = 30_000
 /** Milliseconds after a failed restart before the next. */
-const restartPause = 1000
+const restartDelayMs = 1000
 
 export class Ingress {
   readonly #options: IngressOptions
@@ -134,12 +134,12 @@ export class Ingress {
     const child = this.#process
     const errors: Buffer[] = []
     child.stderr?.on('data', (chunk: Buffer) => errors.push(chunk))
-    const deadline = Date.now() + patience
+    const deadline = Date.now() + startTimeoutMs
     while (!(await this.#healthy())) {
       if (child.exitCode !== null || child.signalCode !== null)
         throw new StartError(`the ingress did not start: ${faultIn(Buffer.concat(errors).toString())}`)
       if (Date.now() > deadline)
-        throw new StartError(`the ingress did not become healthy within ${patience / 1000} s`)
+        throw new StartError(`the ingress did not become healthy within ${startTimeoutMs / 1000} s`)
       await delay(50)
     }
     child.stderr?.removeAllListeners('data')
@@ -171,7 +171,7 @@ export class Ingress {
       onRestart(
         `the ingress (pid ${died}) ended by ${signal ?? `code ${code}`}; restart failed: ${causeOf(error)}`,
       )
-      await delay(restartPause)
+      await delay(restartDelayMs)
       await this.#restart(code, signal)
     }
   }

@@ -47,7 +47,7 @@ const maxConcurrentRecords = 10
  * At its timeout Lambda ends the environment. An early response would keep it, and work in progress would continue in a
  * later invocation, perhaps after another worker has claimed it.
  */
-const neverEarly = 0
+const timeoutEarlyMs = 0
 
 type Handle = (event: SQSEvent, context?: Context) => Promise<SQSBatchResponse>
 
@@ -60,7 +60,7 @@ export function sqsHandler<T extends z.ZodType, B = undefined>(options: SqsHandl
   }
   const handler = middy<SQSEvent, SQSBatchResponse>(
     (event: SQSEvent) => processBatch(options, event, { logger, metrics }),
-    { timeoutEarlyInMillis: neverEarly },
+    { timeoutEarlyInMillis: timeoutEarlyMs },
   ).after(flush)
   return (event, context) => handler(event, context ?? ({} as Context))
 }

@@ -9,11 +9,11 @@ export interface Announcement {
 }
 
 /** Milliseconds for all retries together: records of mail in the same batch wait for it. */
-const patience = 8_000
+const publishTimeoutMs = 8_000
 
 /** @returns a function that publishes a notice and returns its SNS message id */
 export const topicPublisher =
-  (sns: SNSClient, topicArn: string, patienceMs = patience) =>
+  (sns: SNSClient, topicArn: string, timeoutMs = publishTimeoutMs) =>
   async ({ subject, text, attributes }: Announcement): Promise<string> => {
     const command = new PublishCommand({
       TopicArn: topicArn,
@@ -23,6 +23,6 @@ export const topicPublisher =
         Object.entries(attributes).map(([name, value]) => [name, { DataType: 'String', StringValue: value }]),
       ),
     })
-    const { MessageId = '' } = await sns.send(command, { abortSignal: AbortSignal.timeout(patienceMs) })
+    const { MessageId = '' } = await sns.send(command, { abortSignal: AbortSignal.timeout(timeoutMs) })
     return MessageId
   }

@@ -20,7 +20,7 @@ const maxSignatures = 6
 /** Octets. */
 const maxHeaderOctets = 262_144
 /** Milliseconds for all key queries. */
-const patience = 20_000
+const keyTimeoutMs = 20_000
 
 /** @param mail the message's octets */
 export async function verifySigner(mail: Buffer, resolver: Resolver, signal: AbortSignal): Promise<Verified> {
@@ -30,7 +30,7 @@ export async function verifySigner(mail: Buffer, resolver: Resolver, signal: Abo
   if (signatures > maxSignatures || header.length > maxHeaderOctets) return failed
   const verified = await verify(
     mail,
-    keysBy(resolver, AbortSignal.any([signal, AbortSignal.timeout(patience)])),
+    keysBy(resolver, AbortSignal.any([signal, AbortSignal.timeout(keyTimeoutMs)])),
   )
   if (verified === null || verified.fromFields !== 1 || verified.headerFrom.length !== 1) return failed
   const own = verified.results.filter(({ status }) => Boolean(status.aligned))

@@ -8,7 +8,7 @@ export class ClosedError extends Error {}
 export class SilentError extends Error {}
 
 /** Milliseconds; a real client waits ten minutes, and no reply here should take a tenth of that. */
-const patience = 60_000
+const replyTimeoutMs = 60_000
 
 export class ClientSession {
   #socket: Socket
@@ -37,7 +37,7 @@ export class ClientSession {
     if (reply !== undefined) return Promise.resolve(reply)
     if (this.#failure) return Promise.reject(this.#failure)
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#fail(new SilentError()), patience)
+      const timer = setTimeout(() => this.#fail(new SilentError()), replyTimeoutMs)
       const settle = () => {
         clearTimeout(timer)
         this.#waiting = null

@@ -29,7 +29,7 @@ interface Known extends KeptJob {
 }
 
 /** Milliseconds from the kill of a process until its client has noticed the closed connection. */
-const noticed = 2000
+const maxNoticeMs = 2000
 
 export function judge(evidence: Evidence): Judgement {
   const { messages, ledger, kept } = evidence
@@ -138,7 +138,7 @@ const rank = ({ told }: KeptJob) => (typeof told === 'object' ? 1 : 0)
 
 /** A session may have been idle, or in its greeting, when its process was killed. */
 const wasKilled = ({ began, ended }: Try, kills: readonly number[]) =>
-  kills.some((at) => at >= began - noticed && at <= ended)
+  kills.some((at) => at >= began - maxNoticeMs && at <= ended)
 
 function add(counts: Map<string, number>, name: string): void {
   counts.set(name, (counts.get(name) ?? 0) + 1)

@@ -21,7 +21,7 @@ interface Answer {
 }
 
 /** Milliseconds after which the ingress may have given up on a response. */
-const patience = 2500
+const clientTimeoutMs = 2500
 
 export class FaultyStorage {
   readonly kept: Kept
@@ -234,9 +234,9 @@ function follow(
   }
   if ((afterTheFact as readonly Fault[]).includes(fault)) told({ fault })
   response.once('finish', () =>
-    told(performance.now() - began > patience ? { fault: 'response too late' } : 'Taken'),
+    told(performance.now() - began > clientTimeoutMs ? { fault: 'response too late' } : 'Taken'),
   )
   response.once('close', () => {
-    if (performance.now() - began > patience) told({ fault: 'given up' })
+    if (performance.now() - began > clientTimeoutMs) told({ fault: 'given up' })
   })
 }

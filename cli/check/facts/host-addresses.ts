@@ -12,17 +12,17 @@ const maxMxHosts = 5
 export async function hostAddresses(host: string, timeout: number): Promise<Addresses> {
   if (isIP(host)) return { kind: 'Given' }
   try {
-    const found = await within(timeout, lookup(host, { all: true, order: 'ipv4first' }))
+    const found = await withTimeout(timeout, lookup(host, { all: true, order: 'ipv4first' }))
     return { kind: 'Found', ips: [...new Set(found.map(({ address }) => address))] }
   } catch (error) {
-    return { kind: 'Failed', cause: wordsFor(error), exchanges: await mxHostsOf(host, timeout) }
+    return { kind: 'Failed', cause: causeText(error), exchanges: await mxHostsOf(host, timeout) }
   }
 }
 
 /** Finds the MX hosts for the advice: the given name may be a mail domain. */
 async function mxHostsOf(domain: string, timeout: number): Promise<string[]> {
   try {
-    const found = await within(timeout, resolveMx(domain))
+    const found = await withTimeout(timeout, resolveMx(domain))
     return found
       .sort((one, other) => one.priority - other.priority)
       .map(({ exchange }) => exchange)
@@ -34,10 +34,10 @@ async function mxHostsOf(domain: string, timeout: number): Promise<string[]> {
 }
 
 /** Rejects after the timeout. The system's resolver cannot be cancelled. */
-function within<T>(timeout: number, asked: Promise<T>): Promise<T> {
+function withTimeout<T>(timeout: number, asked: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(Object.assign(new Error('late'), { code: 'ETIMEOUT' }))
-    const timer = setTimeout(late, timeout)
+    const onTimeout = () => reject(Object.assign(new Error('late'), { code: 'ETIMEOUT' }))
+    const timer = setTimeout(onTimeout, timeout)
     asked.then(resolve, reject).finally(() => clearTimeout(timer))
   })
 }
@@ -48,7 +48,7 @@ const causes: Readonly<Record<string, string>> = {
   ETIMEOUT: 'the DNS query timed out',
 }
 
-function wordsFor(error: unknown): string {
+function causeText(error: unknown): string {
   const { code = '' } = error as { code?: string }
   return causes[code] ?? (code || errorMessage(error))
 }

@@ -23,9 +23,9 @@ const failed = (code: string) => ({ kind: 'Failed', code, bogus: false }) as con
 /** Resolves to null when aborted. The system's resolver cannot be cancelled. */
 function unlessAborted<T>(asked: Promise<T>, signal?: AbortSignal): Promise<T | null> {
   return new Promise((resolve, reject) => {
-    const late = () => resolve(null)
-    signal?.addEventListener('abort', late, { once: true })
-    if (signal?.aborted) late()
-    asked.then(resolve, reject).finally(() => signal?.removeEventListener('abort', late))
+    const onAbort = () => resolve(null)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted) onAbort()
+    asked.then(resolve, reject).finally(() => signal?.removeEventListener('abort', onAbort))
   })
 }

@@ -7,7 +7,7 @@ import { type Dialogue, Session, type SessionOptions, type Wire } from '../proto
 import type { Refused } from '../replies.ts'
 import type { TlsService } from '../tls/service.ts'
 import { FlowControl } from './flow-control.ts'
-import { Patience } from './patience.ts'
+import { SessionTimeouts } from './patience.ts'
 import { readProxyHeader } from './proxy.ts'
 
 export interface Peer {
@@ -43,13 +43,13 @@ const greetingDelayMs = 100
 /** Octets read from a client under backpressure; OpenSSL hands over the same amount at once. */
 export const reading = { highWaterMark: 16 * 1024 }
 /** Seconds for the PROXY protocol header. A load balancer sends it immediately. */
-const proxyPatience = 10
+const proxyHeaderTimeoutSeconds = 10
 
 interface Client {
   address: string
   session: Session
   dialogue: ConnectedDialogue
-  patience: Patience
+  timeouts: SessionTimeouts
   /** The connection limiter counts the session. */
   isAdmitted: boolean
 }
@@ -89,9 +89,9 @@ export class Connection implements Wire {
   tick(): void {
     const state = this.#state
     if (state.phase === 'AwaitingProxyHeader') {
-      if (++state.seconds >= proxyPatience) this.#tcp.destroy()
+      if (++state.seconds >= proxyHeaderTimeoutSeconds) this.#tcp.destroy()
     } else if (this.#flow.tick()) this.#socket.destroy()
-    else if (this.#client && !this.#flow.isStalled) this.#waitFor(this.#client)
+    else if (this.#client && !this.#flow.isStalled) this.#checkTimeout(this.#client)
   }
 
   /**
@@ -210,7 +210,7 @@ export class Connection implements Wire {
       address: peer.ip,
       session,
       dialogue,
-      patience: new Patience(),
+      timeouts: new SessionTimeouts(),
       isAdmitted: false,
     }
     this.#state = { phase: 'Talking', client }
@@ -264,8 +264,8 @@ export class Connection implements Wire {
     this.#tcp.on('data', take)
   }
 
-  #waitFor({ session, patience }: Client): void {
-    if (!patience.isOver(session)) return
+  #checkTimeout({ session, timeouts }: Client): void {
+    if (!timeouts.isTimedOut(session)) return
     if (session.phase === 'Handshake')
       this.#failed(Object.assign(new Error('TLS handshake timed out'), { code: 'ETIMEDOUT' }))
     else if (session.phase === 'Ended') this.#socket.destroy()

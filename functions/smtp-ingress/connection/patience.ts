@@ -7,7 +7,7 @@
 import type { Phase } from '../protocol/session.ts'
 
 /** Seconds. No timeout runs while the server decides. */
-const longest: Record<Phase, number> = {
+const phaseTimeoutSeconds: Record<Phase, number> = {
   Greeting: 60,
   Command: 300,
   Data: 180,
@@ -18,10 +18,10 @@ const longest: Record<Phase, number> = {
 }
 
 /** Seconds of a data phase without a minimum rate; then octets a second, averaged over the whole phase. */
-const leisure = 600
-const slowest = 10 * 1024
+const dataGraceSeconds = 600
+const minDataRate = 10 * 1024
 
-export interface Progress {
+export interface SessionProgress {
   phase: Phase
   steps: number
   /** Messages begun in this session. */
@@ -31,25 +31,29 @@ export interface Progress {
 }
 
 /** Counts calls, one a second, instead of reading a clock: a process too busy to call does not time out its clients. */
-export class Patience {
+export class SessionTimeouts {
   #phase: Phase | null = null
   #steps = 0
-  #idle = 0
+  #idleSeconds = 0
   #messages = 0
-  #ofMessage = 0
+  #messageSeconds = 0
 
   /** @returns whether the client has timed out */
-  isOver({ phase, steps, messages, messageOctets }: Progress): boolean {
+  isTimedOut({ phase, steps, messages, messageOctets }: SessionProgress): boolean {
     const isMessage = phase === 'Data'
-    if (phase === this.#phase && steps === this.#steps) this.#idle++
-    else this.#idle = 0
+    if (phase === this.#phase && steps === this.#steps) this.#idleSeconds++
+    else this.#idleSeconds = 0
     // The gap between two messages may be shorter than a second, so the phase alone does not show it.
-    if (messages !== this.#messages) this.#ofMessage = 0
-    if (isMessage) this.#ofMessage++
+    if (messages !== this.#messages) this.#messageSeconds = 0
+    if (isMessage) this.#messageSeconds++
     this.#phase = phase
     this.#steps = steps
     this.#messages = messages
-    if (this.#idle >= longest[phase]) return true
-    return isMessage && this.#ofMessage > leisure && messageOctets < this.#ofMessage * slowest
+    if (this.#idleSeconds >= phaseTimeoutSeconds[phase]) return true
+    return (
+      isMessage &&
+      this.#messageSeconds > dataGraceSeconds &&
+      messageOctets < this.#messageSeconds * minDataRate
+    )
   }
 }

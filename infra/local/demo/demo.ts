@@ -10,22 +10,22 @@ import { type Step, seed, steps } from './scenario.ts'
 import type { MessageTrace } from './trace.ts'
 
 /** Milliseconds before the demo stops waiting for decisions. */
-const patience = 45_000
+const timeoutMs = 45_000
 
 /** @returns the text to print: the table, unless an earlier state was found, and the next commands to try */
 export async function runDemo(endpoints: Endpoints, authority: LocalAuthority): Promise<string> {
   const api = new ApiClient(endpoints.api)
   if (!(await seed(api, authority))) return howToGoOn(endpoints, null)
   const startedAt = new Date()
-  const deadline = Date.now() + patience
+  const deadline = Date.now() + timeoutMs
   const rows: Row[] = []
   const sent = await Promise.all(steps.map((step) => send(step, endpoints, authority)))
   for (const [index, step] of steps.entries()) {
     const answer = sent[index] as Sent
-    const trace = answer.id === null ? null : await untilSettled(api, answer.id, deadline)
+    const trace = answer.id === null ? null : await waitUntilSettled(api, answer.id, deadline)
     rows.push({ step, answer, trace })
   }
-  const notification = await untilNotified(api, startedAt, deadline)
+  const notification = await waitForDsn(api, startedAt, deadline)
   const names = await connectorNames(api)
   return [renderTable(rows, notification, names), howToGoOn(endpoints, rows[0]?.answer.id ?? null)].join('\n')
 }
@@ -40,7 +40,7 @@ async function send(step: Step, endpoints: Endpoints, authority: LocalAuthority)
   return sendMail({ from, to, subject: shows, text: `This message shows: ${shows}.` }, sending)
 }
 
-async function untilSettled(api: ApiClient, id: string, deadline: number): Promise<MessageTrace | null> {
+async function waitUntilSettled(api: ApiClient, id: string, deadline: number): Promise<MessageTrace | null> {
   return poll(deadline, async () => {
     const trace = await api.get<MessageTrace>(`/messages/${id}`).catch(() => null)
     // The trace has the message a moment before its recipients.
@@ -50,12 +50,12 @@ async function untilSettled(api: ApiClient, id: string, deadline: number): Promi
 }
 
 /** Waits for the DSN to the sender of the bounced message. */
-async function untilNotified(api: ApiClient, since: Date, deadline: number): Promise<MessageTrace | null> {
+async function waitForDsn(api: ApiClient, since: Date, deadline: number): Promise<MessageTrace | null> {
   return poll(deadline, async () => {
     const path = `/messages?since=${since.toISOString()}&recipient=ann@ours.example`
     const { items } = await api.get<{ items: MessageTrace[] }>(path)
     const notification = items.find(({ envelope }) => envelope.mailFrom === '')
-    return notification === undefined ? null : untilSettled(api, notification.id, deadline)
+    return notification === undefined ? null : waitUntilSettled(api, notification.id, deadline)
   })
 }
 

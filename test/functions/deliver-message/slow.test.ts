@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Batch } from '../../../functions/deliver-message/batch.ts'
 import { givenUp, maxWaits } from '../../../functions/deliver-message/postpone.ts'
-import { isSlow, outOfTime, slowHosts } from '../../../functions/deliver-message/slow.ts'
+import { isSlow, slowHosts, timedOutStatus } from '../../../functions/deliver-message/slow.ts'
 import type { DeliveryJob } from '../../../shared/contract/jobs.ts'
 import type { Attempt } from '../../../shared/contract/message.ts'
 import { timedOut } from '../../../shared/net/failures.ts'
@@ -19,13 +19,13 @@ describe('mail is for slow hosts', () => {
     ['at its first attempt', after(null), false],
     ['when the last attempt failed soon', after(failed(29_999, '4.2.1')), false],
     ['when the last attempt took half a minute, whatever the reply', after(failed(30_000, '4.2.1')), true],
-    ['when the last attempt timed out, even that of another message', after(failed(0, outOfTime)), true],
+    ['when the last attempt timed out, even that of another message', after(failed(0, timedOutStatus)), true],
     ['when that holds for one of its recipients', after(null, failed(270_000, '4.4.2')), true],
   ]
   for (const [when, job, slow] of rows)
     it(`${slow ? '' : 'not '}${when}`, () => assert.equal(isSlow(job), slow))
 
-  it('with the code of an attempt that timed out', () => assert.equal(timedOut.enhanced, outOfTime))
+  it('with the code of an attempt that timed out', () => assert.equal(timedOut.enhanced, timedOutStatus))
 
   it('not when it waited too long for their slots: otherwise it would be slow for ever', () => {
     const job = { destination: 'evil.example', waits: maxWaits } as DeliveryJob

@@ -1,20 +1,29 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Patience, type Progress } from '../../../../functions/smtp-ingress/connection/patience.ts'
+import {
+  type SessionProgress,
+  SessionTimeouts,
+} from '../../../../functions/smtp-ingress/connection/patience.ts'
 
 /** @returns the second of the timeout, or null when there is none within `seconds` */
-function endsAt(seconds: number, at: (second: number) => Partial<Progress>): number | null {
-  const patience = new Patience()
+function endsAt(seconds: number, at: (second: number) => Partial<SessionProgress>): number | null {
+  const patience = new SessionTimeouts()
   for (let second = 0; second <= seconds; second++) {
-    const progress: Progress = { phase: 'Command', steps: 0, messages: 1, messageOctets: 0, ...at(second) }
-    if (patience.isOver(progress)) return second
+    const progress: SessionProgress = {
+      phase: 'Command',
+      steps: 0,
+      messages: 1,
+      messageOctets: 0,
+      ...at(second),
+    }
+    if (patience.isTimedOut(progress)) return second
   }
   return null
 }
 
 const hour = 3600
 
-const silences: [phase: Progress['phase'], seconds: number | null][] = [
+const silences: [phase: SessionProgress['phase'], seconds: number | null][] = [
   ['Greeting', 60],
   ['Command', 300],
   ['Data', 180],
